@@ -1,0 +1,156 @@
+// The typed pipeline: what the front end hands to everything after it. Plain values, no MLIR, no syntax.
+//
+// The model is already expanded: layers and `head`s of the language are inlined, `repeat` is unrolled, every call has its
+// instance path. Nodes stand in topological order (operands before users). Two nodes with the same `path` and `op` share
+// their weights (a bound instance that was called twice).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace penstock::frontend {
+
+/// A half-open range of bytes of one source file, with the place that a person reads.
+struct SourceRange {
+  std::string file;
+  std::uint32_t begin = 0, end = 0;   // byte offsets
+  std::uint32_t line = 1, column = 1; // of `begin`, from 1; columns count Unicode scalars
+  std::uint32_t endLine = 1, endColumn = 1;
+};
+
+/// The types that a model value can have. Rows x width float32 unless it says otherwise.
+struct ValueType {
+  enum class Kind {
+    ids,      // int32 rows of axis `axis`; `width` is the size of the vocabulary
+    sequence, // float32 rows of axis `axis`, `width` wide
+    vector,   // float32, one a record, `width` wide
+    classId,  // int32, one a record; `width` is the number of classes
+    number,   // float32, one a record
+    scalar,   // one float32 for the batch: a loss
+    head      // result of a head call: read it with `answer_of` and `loss_of`
+  };
+  Kind kind = Kind::scalar;
+  std::string axis;
+  std::int64_t width = 0;
+};
+
+using Attribute = std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>,
+                               std::vector<double>, std::vector<std::string>>;
+using Attributes = std::map<std::string, Attribute>;
+
+/// A trainable tensor that a node owns. Its full name is `<path of the node>.<name>`; two nodes with one path share it.
+struct Weight {
+  std::string name; // "weight", "bias", "in_weight"
+  std::vector<std::int64_t> shape;
+  enum class Initializer { zeros, ones, uniform, normal } initializer = Initializer::zeros;
+  double scale = 0;    // uniform: half width; normal: standard deviation
+  bool decays = true;  // false for biases and norms
+};
+
+/// One operation of the expanded model.
+struct GraphNode {
+  enum class Kind { input, builtin, head };
+  Kind kind = Kind::builtin;
+  std::string op;               // input: name of the feature or column; builtin: its name; head: name of the plugin
+  std::vector<int> operands;    // indices into ModelGraph::nodes
+  Attributes attributes;        // every parameter of the call with its resolved value, defaults included
+  std::vector<Weight> weights;  // of built-ins; a plugin head names its own
+  ValueType type;
+  std::string path;             // instance path: "answer.linear_0"; keys weights and random numbers
+  SourceRange range;
+};
+
+/// One named answer of the model: a head call (`head` >= 0: the plugin decodes), or a `head` of the language.
+struct Answer {
+  std::string name;             // the binding: "answer"
+  std::string target;           // column it predicts, "" when none
+  int head = -1;                // node of kind head
+  int value = -1;               // node of the answer's tensor (for a plugin head: its `answer_of` node)
+  int loss = -1;                // node of its loss, -1 when it has none
+  std::string decoder;          // plugin that decodes it: "classify", "regress"; a language head over a class uses "classify"
+  Attributes decoderAttributes;
+};
+
+struct ModelGraph {
+  std::vector<GraphNode> nodes;
+  std::vector<Answer> answers;
+  int objective = -1; // scalar node to minimize; -1 when there is nothing to train
+};
+
+struct OptimizerConfig {
+  std::string kind = "adam"; // sgd, adam, adamw
+  double lr = 1e-3, momentum = 0, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0;
+  bool nesterov = false;
+};
+
+struct ScheduleConfig {
+  std::string kind = "constant"; // constant, linear, cosine; all after a linear warm-up
+  double warmupFraction = 0;     // of all steps; or
+  std::int64_t warmupSteps = -1; // when >= 0
+};
+
+struct TrainConfig {
+  OptimizerConfig optimizer;
+  ScheduleConfig schedule;
+  double epochs = 1;       // ignored when steps >= 0
+  std::int64_t steps = -1;
+  std::int64_t batch = 32; // records a step
+  std::uint64_t seed = 42;
+  double clipNorm = 0;     // 0: no clipping by global norm
+  std::int64_t logEvery = 1;
+  double validateEpochs = 1;       // evaluate dev every so many epochs; 0: never
+  std::int64_t validateSteps = -1; // or every so many steps, when > 0
+  std::string keepMetric;          // "dev.f1_macro" for keep: best(dev.f1_macro); "" for keep: last
+  bool keepHigher = true;
+};
+
+/// One metric of an `evaluate` block: a plugin with its parameters, for one answer.
+struct MetricUse {
+  std::string split;   // "dev"
+  std::string plugin;  // "f1"
+  Attributes parameters;
+  std::string answer;  // name of the answer it judges
+  SourceRange range;
+};
+
+struct Expectation {
+  std::string split, metric; // "test", "f1_macro"
+  std::string comparison;    // ">=", ">", "<=", "<"
+  double bound = 0;
+  SourceRange range;
+};
+
+struct TargetConfig {
+  std::string device = "cpu";
+  std::string level;              // "": chosen from the machine
+  std::string precision = "fp32";
+  std::int64_t threads = 0;       // 0: one a core
+};
+
+/// A value of the resolved form and where it came from.
+struct ResolvedValue {
+  std::string key;    // "train.optimizer.lr"
+  std::string value;  // as the language would write it
+  std::string origin; // "file", "default", "command line", "search default"
+  SourceRange range;  // of the value where origin is "file"
+};
+
+struct TypedPipeline {
+  std::string name, title, file;
+  int edition = 1;
+  std::string recordProgram; // JSON text, docs/design/record_program.md
+  ModelGraph model;
+  bool trains = false;
+  TrainConfig train;
+  TargetConfig target;
+  std::vector<MetricUse> metrics;
+  std::vector<Expectation> expectations;
+  std::vector<ResolvedValue> resolved;
+  std::string resolvedText;  // canonical text of `resolved`; its hash keys run folder and caches
+};
+
+} // namespace penstock::frontend

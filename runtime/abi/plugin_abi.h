@@ -1,0 +1,210 @@
+/* The boundary between Penstock and its plugins. Plain C, standard headers only.
+ *
+ * A plugin is one shared library that exports
+ *
+ *     const PenstockPlugin *penstock_plugin(void);
+ *
+ * beside a plugin.toml that describes it (name, kind, version, ABI, parameters). Rules: every struct begins with its size;
+ * the major version must match, the minor may grow (new members come at the end, the size says what is there); no STL type,
+ * exception or allocator crosses; what a plugin gives back it writes into a sink of the host; functions return 0, or another
+ * number after filling PenstockError. Objects made by `create` are immutable and may be used by many threads at once, unless
+ * it says otherwise.
+ */
+#ifndef PENSTOCK_PLUGIN_ABI_H
+#define PENSTOCK_PLUGIN_ABI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PENSTOCK_PLUGIN_ABI_MAJOR 1
+#define PENSTOCK_PLUGIN_ABI_MINOR 0
+
+/* UTF-8 bytes, not terminated. */
+typedef struct PenstockString {
+  const char *data;
+  size_t size;
+} PenstockString;
+
+typedef struct PenstockError {
+  char text[1024]; /* terminated; a sentence for a person */
+} PenstockError;
+
+/* What the host lends a plugin: memory (64-byte aligned; freed with `release`) and a log. */
+typedef struct PenstockHost {
+  uint32_t struct_size;
+  void *context;
+  void *(*allocate)(void *context, size_t bytes); /* NULL when there is none */
+  void (*release)(void *context, void *memory);
+  void (*log)(void *context, PenstockString message);
+} PenstockHost;
+
+/* A value of a parameter, of a type that plugin.toml declares. */
+enum PenstockValueKind {
+  PENSTOCK_VALUE_BOOL = 0,   /* integer 0 or 1 */
+  PENSTOCK_VALUE_INT = 1,    /* integer */
+  PENSTOCK_VALUE_FLOAT = 2,  /* number */
+  PENSTOCK_VALUE_STRING = 3, /* string; enumerations too; a `path` is absolute */
+  PENSTOCK_VALUE_STRINGS = 4,/* strings, count */
+  PENSTOCK_VALUE_NUMBERS = 5 /* numbers, count */
+};
+typedef struct PenstockParameter {
+  PenstockString name;
+  int32_t kind;
+  int64_t integer;
+  double number;
+  PenstockString string;
+  const PenstockString *strings;
+  const double *numbers;
+  int64_t count;
+} PenstockParameter;
+/* All parameters of the manifest, defaults filled in by the host, in the manifest's order. */
+typedef struct PenstockParameters {
+  uint32_t struct_size;
+  int32_t count;
+  const PenstockParameter *items;
+} PenstockParameters;
+
+/* Receives bytes; may be called many times. Returns 0, or stops the plugin. */
+typedef struct PenstockByteSink {
+  uint32_t struct_size;
+  void *context;
+  int32_t (*write)(void *context, const void *bytes, size_t size);
+} PenstockByteSink;
+
+/* ---- tokenizer ------------------------------------------------------------------------------------------------- */
+
+/* Receives the tokens of one text after another, in order: `ids[i]` covers bytes [starts[i], ends[i]) of the input text. */
+typedef struct PenstockTokenSink {
+  uint32_t struct_size;
+  void *context;
+  int32_t (*text)(void *context, int64_t index, const int32_t *ids, const uint32_t *starts, const uint32_t *ends,
+                  int64_t count);
+} PenstockTokenSink;
+
+typedef struct PenstockTokenizer {
+  uint32_t struct_size;
+  /* Fitting, for tokenizers whose manifest says `fits = true`: begin, add texts of train in record order, end (writes the
+   * state), or abandon. Not thread-safe. NULL for tokenizers that need no fit. */
+  int32_t (*fit_begin)(const PenstockHost *, const PenstockParameters *, void **fit, PenstockError *);
+  int32_t (*fit_add)(void *fit, const PenstockString *texts, int64_t count, PenstockError *);
+  int32_t (*fit_end)(void *fit, const PenstockByteSink *state, PenstockError *); /* frees fit */
+  void (*fit_abandon)(void *fit);
+  /* Makes a tokenizer from parameters and the fitted state (empty for one that needs no fit). */
+  int32_t (*create)(const PenstockHost *, const PenstockParameters *, PenstockString state, void **self, PenstockError *);
+  void (*destroy)(void *self);
+  int64_t (*vocabulary_size)(const void *self);
+  int32_t (*unknown_id)(const void *self);
+  /* The text of one id, valid as long as self. */
+  int32_t (*token)(const void *self, int32_t id, PenstockString *text, PenstockError *);
+  /* Encodes texts (valid UTF-8) without special tokens; `max_tokens` < 0: no limit. */
+  int32_t (*encode)(const void *self, const PenstockString *texts, int64_t count, int64_t max_tokens,
+                    const PenstockTokenSink *, PenstockError *);
+} PenstockTokenizer;
+
+/* ---- head -------------------------------------------------------------------------------------------------------- */
+
+typedef uint32_t PenstockNode; /* a value of the graph under construction; 0 is none */
+
+typedef struct PenstockAttribute {
+  PenstockString name;
+  int32_t kind; /* PenstockValueKind */
+  int64_t integer;
+  double number;
+  PenstockString string;
+} PenstockAttribute;
+
+/* Adds ops to the model. Names and attributes are those of docs/generated/ops.md without the `nn.` prefix; what is built is
+ * differentiated and fused like built-in ops. A failed call returns 0 and the build fails with the compiler's message. */
+typedef struct PenstockGraphBuilder {
+  uint32_t struct_size;
+  void *context;
+  PenstockNode (*op)(void *context, PenstockString name, const PenstockNode *operands, int32_t operand_count,
+                     const PenstockAttribute *attributes, int32_t attribute_count);
+  /* A trainable tensor named <path of the head>.<name>. initializer: PenstockInitializer of program_abi.h. */
+  PenstockNode (*parameter)(void *context, PenstockString name, const int64_t *shape, int32_t rank, int32_t initializer,
+                            double scale, int32_t decays);
+  int64_t (*width)(void *context, PenstockNode node);       /* elements a row */
+  int32_t (*is_sequence)(void *context, PenstockNode node); /* 1 where rows are tokens, 0 where rows are records */
+  void (*fail)(void *context, PenstockString message);
+} PenstockGraphBuilder;
+
+typedef struct PenstockHeadGraph {
+  uint32_t struct_size;
+  PenstockNode answer; /* records x answer width */
+  PenstockNode loss;   /* scalar; 0 when target is 0 */
+} PenstockHeadGraph;
+
+/* Receives the text of a JSON object, one a record. */
+typedef struct PenstockAnswerSink {
+  uint32_t struct_size;
+  void *context;
+  int32_t (*answer)(void *context, int64_t record, PenstockString json);
+} PenstockAnswerSink;
+
+typedef struct PenstockHead {
+  uint32_t struct_size;
+  /* `classes`: number of classes of the target, 0 for a number. `target` is 0 when only the answer is wanted. */
+  int32_t (*build)(const PenstockHost *, const PenstockParameters *, const PenstockGraphBuilder *, PenstockNode input,
+                   PenstockNode target, int64_t classes, PenstockHeadGraph *, PenstockError *);
+  /* Turns the answer tensor (records x width) into typed answers: JSON objects. */
+  int32_t (*decode)(const PenstockHost *, const PenstockParameters *, const PenstockString *classes, int64_t class_count,
+                    const float *answer, int64_t records, int64_t width, const PenstockAnswerSink *, PenstockError *);
+} PenstockHead;
+
+/* ---- metric ------------------------------------------------------------------------------------------------------ */
+
+/* One batch of records to judge. Members that do not apply are NULL. */
+typedef struct PenstockPredictions {
+  uint32_t struct_size;
+  int64_t records;
+  const int32_t *gold;       /* class of each record, -1 unknown */
+  const int32_t *predicted;
+  const float *scores;       /* records x width: probabilities, or the predicted number (width 1) */
+  int64_t width;
+  const double *gold_numbers;      /* regression */
+  const double *predicted_numbers;
+  const double *weights;     /* NULL: 1 each */
+} PenstockPredictions;
+
+typedef struct PenstockMetricSink {
+  uint32_t struct_size;
+  void *context;
+  int32_t (*value)(void *context, PenstockString name, double value);
+  int32_t (*text)(void *context, PenstockString text); /* a report for people */
+} PenstockMetricSink;
+
+typedef struct PenstockMetric {
+  uint32_t struct_size;
+  /* A metric object is used by one thread at a time. */
+  int32_t (*create)(const PenstockHost *, const PenstockParameters *, const PenstockString *classes, int64_t class_count,
+                    void **self, PenstockError *);
+  void (*destroy)(void *self);
+  int32_t (*add)(void *self, const PenstockPredictions *, PenstockError *);
+  int32_t (*merge)(void *self, const void *other, PenstockError *);
+  int32_t (*result)(const void *self, const PenstockMetricSink *, PenstockError *);
+} PenstockMetric;
+
+/* ---- the plugin -------------------------------------------------------------------------------------------------- */
+
+enum PenstockPluginKind { PENSTOCK_TOKENIZER = 1, PENSTOCK_HEAD = 2, PENSTOCK_METRIC = 3 };
+
+typedef struct PenstockPlugin {
+  uint32_t struct_size;
+  int32_t abi_major;
+  int32_t abi_minor;
+  int32_t kind;
+  const char *name;
+  const char *version;
+  const void *functions; /* PenstockTokenizer, PenstockHead or PenstockMetric, by kind */
+} PenstockPlugin;
+
+typedef const PenstockPlugin *(*PenstockPluginFunction)(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,165 @@
+/* The compiled tensor program as the runtime sees it. Plain C, standard headers only.
+ *
+ * A program is one position-independent shared library without dependencies (no libc, no LLVM). It exports
+ *
+ *     const PenstockProgram *penstock_program(void);
+ *
+ * and holds no mutable state: everything it reads or writes comes through PenstockCall, so one mapped program
+ * serves any number of runs and threads. JIT, compile cache and artifact use this same form.
+ *
+ * All tensors are row-major float32 unless said otherwise. A ragged value on an axis is its rows, one after another
+ * (`rows x width`), beside the axis's offsets; there is no padding.
+ */
+#ifndef PENSTOCK_PROGRAM_ABI_H
+#define PENSTOCK_PROGRAM_ABI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PENSTOCK_PROGRAM_ABI_MAJOR 1
+#define PENSTOCK_PROGRAM_ABI_MINOR 0
+
+/* One ragged axis of a batch. `offsets` has records + 1 entries, offsets[0] == 0; record r owns rows
+ * [offsets[r], offsets[r + 1]). `row_record[i]` is the record of row i and `row_position[i]` its place in that record.
+ * Every record has at least one row (an empty text is one unknown token; see docs/spec/language.md). */
+typedef struct PenstockAxisBatch {
+  int64_t rows;
+  const int32_t *offsets;
+  const int32_t *row_record;
+  const int32_t *row_position;
+} PenstockAxisBatch;
+
+/* What a tensor lives for. */
+enum PenstockTensorClass {
+  PENSTOCK_PARAMETER = 0, /* has a gradient; saved in model.safetensors */
+  PENSTOCK_STATE = 1,     /* written by the step (optimizer moments); saved in checkpoints */
+  PENSTOCK_FITTED = 2     /* constant of a fit pass; saved with the model */
+};
+
+enum PenstockInitializer {
+  PENSTOCK_INIT_ZEROS = 0,
+  PENSTOCK_INIT_ONES = 1,
+  PENSTOCK_INIT_UNIFORM = 2,   /* in [-a, a), a = init_scale */
+  PENSTOCK_INIT_NORMAL = 3,    /* mean 0, standard deviation init_scale */
+  PENSTOCK_INIT_CONSTANT = 4   /* init_scale everywhere */
+};
+
+/* One entry of the table of long-lived tensors. All parameters lie in one flat buffer, all states in another, all fitted
+ * tensors in a third: `offset` is in elements from the start of that buffer and a multiple of 64. */
+typedef struct PenstockTensorInfo {
+  const char *name; /* binding path and ordinal, e.g. "answer.linear_0.weight"; a moment: "adam.m/<parameter>" */
+  int32_t tensor_class;
+  int32_t rank;
+  const int64_t *shape;
+  int64_t offset;
+  int64_t elements;
+  int32_t initializer;
+  float init_scale;
+  int32_t decays; /* 1 where weight decay applies */
+} PenstockTensorInfo;
+
+/* One input of a batch. */
+enum PenstockInputKind {
+  PENSTOCK_INPUT_IDS = 0,    /* int32 rows of axis `axis` */
+  PENSTOCK_INPUT_CLASS = 1,  /* int32 a record: index of the class */
+  PENSTOCK_INPUT_NUMBER = 2  /* float32 a record */
+};
+typedef struct PenstockInputInfo {
+  const char *name; /* name of the feature or column */
+  int32_t kind;
+  int32_t axis;   /* index into axes, or -1 for one value a record */
+  int32_t target; /* 1 when only the loss reads it: absent (NULL) at predict */
+} PenstockInputInfo;
+
+/* One output of an entry: `width` float32 a record (records x width), or one float32 for `per_record` 0. */
+typedef struct PenstockOutputInfo {
+  const char *name; /* "loss", "answer.probabilities", ... */
+  int64_t width;
+  int32_t per_record;
+} PenstockOutputInfo;
+
+/* bytes = constant + records * per_record + sum over axes of rows * per_row[axis] + workers * per_worker */
+typedef struct PenstockArena {
+  int64_t constant;
+  int64_t per_record;
+  const int64_t *per_row; /* one an axis */
+  int64_t per_worker;
+} PenstockArena;
+
+typedef struct PenstockBatch {
+  int64_t records;
+  const uint64_t *record_numbers;  /* global number of each record: keys its random numbers */
+  const PenstockAxisBatch *axes;   /* in the order of PenstockProgram.axes */
+  const void *const *inputs;       /* in the order of PenstockProgram.inputs */
+} PenstockBatch;
+
+/* Everything an entry may touch. */
+typedef struct PenstockCall {
+  uint32_t struct_size;
+  int32_t workers;        /* number of workers of the pool, >= 1 */
+  void *const *symbols;   /* addresses, in the order of PenstockProgram.symbols */
+  void *const *handles;   /* kernels made at load, in the order of PenstockProgram.dispatches */
+  void *pool;             /* passed to the symbol penstock_parallel_for */
+  float *parameters;
+  float *states;
+  const float *fitted;
+  char *arena;            /* 64-byte aligned, at least the entry's arena size */
+  const PenstockBatch *batch;
+  void *const *outputs;   /* in the order of the entry's outputs; caller-owned */
+  uint64_t seed;
+  uint64_t step;          /* number of this step, from 0 */
+  float learning_rate;    /* of this step, from the schedule */
+} PenstockCall;
+
+/* Runs one entry to its end on the calling thread and the pool. Returns 0. */
+typedef int32_t (*PenstockEntryFunction)(const PenstockCall *call);
+
+/* A kernel to make once at load (`kernel.dispatch`): its name and numbers. The host answers with a handle of its own that
+ * holds what the implementation wants to keep: the chosen code, primitives, packed weights. */
+typedef struct PenstockDispatch {
+  const char *kernel;
+  int32_t attribute_count;
+  const int64_t *attributes;
+} PenstockDispatch;
+
+/* Entries: "pack" (packs weights into the handles; run after loading or changing parameters, before evaluate and predict;
+ * train_step packs for itself), "train_step" (gradient and apply, one batch), "evaluate" (loss and answers),
+ * "predict" (answers; target inputs are NULL). */
+typedef struct PenstockEntry {
+  const char *name;
+  PenstockEntryFunction run;
+  PenstockArena arena;
+  int32_t output_count;
+  const PenstockOutputInfo *outputs;
+} PenstockEntry;
+
+typedef struct PenstockProgram {
+  uint32_t struct_size;
+  int32_t abi_major;
+  int32_t abi_minor;
+  const char *level; /* "avx2", "avx512", "amx" */
+  int32_t axis_count;
+  const char *const *axes;
+  int32_t input_count;
+  const PenstockInputInfo *inputs;
+  int32_t tensor_count;
+  const PenstockTensorInfo *tensors; /* parameters, then states, then fitted; declaration order in each */
+  int64_t parameter_elements, state_elements, fitted_elements; /* sizes of the three flat buffers */
+  int32_t dispatch_count;
+  const PenstockDispatch *dispatches;
+  int32_t symbol_count;
+  const char *const *symbols; /* names the host must resolve, e.g. "penstock_parallel_for" */
+  int32_t entry_count;
+  const PenstockEntry *entries;
+} PenstockProgram;
+
+typedef const PenstockProgram *(*PenstockProgramFunction)(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,25 @@
+// The one thread pool of the project. Threads are made once; parallel_for takes no lock and allocates nothing.
+#pragma once
+
+#include "runtime/base/status.h"
+
+#include <cstdint>
+#include <memory>
+
+namespace penstock {
+
+class ThreadPool {
+public:
+  using Body = void (*)(void *context, std::int64_t begin, std::int64_t end, std::int32_t worker);
+
+  /// `threads` >= 1 counts the calling thread; 0: one a core that this process may use. Every thread flushes denormals
+  /// (FTZ, DAZ), as does the caller of parallelFor while it runs.
+  static Result<std::unique_ptr<ThreadPool>> create(int threads);
+  virtual ~ThreadPool() = default;
+
+  virtual int workers() const = 0;
+  /// See penstock_parallel_for in runtime/kernels/kernels.h. One caller at a time; not nested.
+  virtual void parallelFor(Body body, void *context, std::int64_t count, std::int64_t grain) = 0;
+};
+
+} // namespace penstock

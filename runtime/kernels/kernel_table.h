@@ -1,0 +1,45 @@
+// How a host finds kernels: symbols by name and handles by dispatch, for a named level.
+#pragma once
+
+#include "runtime/abi/program_abi.h"
+#include "runtime/base/status.h"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace penstock {
+
+/// The instruction-set levels that code is made for, lowest first.
+enum class Level { avx2, avx512, amx };
+
+/// The best level of this machine, or an error that says which instructions are missing (below AVX2 + FMA).
+/// PENSTOCK_LEVEL in the environment lowers it (never raises it above the machine).
+Result<Level> machineLevel();
+Result<Level> parseLevel(std::string_view name);
+std::string_view levelName(Level level);
+
+/// Address of the kernel `name` for `level`; an error names an unknown one.
+Result<void *> kernelSymbol(std::string_view name, Level level);
+
+/// Releases a handle.
+struct KernelHandleDelete {
+  void operator()(void *handle) const;
+};
+using KernelHandle = std::unique_ptr<void, KernelHandleDelete>;
+
+/// Which implementation of contractions to take: "" chooses by level and shape; "reference", "packed" and "onednn" force one
+/// (for tests and comparisons; also PENSTOCK_KERNELS).
+Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level level, std::string_view force = "");
+
+/// Bytes that the handle holds (packed weights, primitives' scratch).
+std::size_t kernelHandleBytes(const void *handle);
+
+/// All levels' kernels count what happens inside them, for the test of the step's promises.
+struct KernelCounters {
+  long onednnPrimitivesCreated = 0, onednnExecutes = 0;
+};
+KernelCounters kernelCounters();
+
+} // namespace penstock

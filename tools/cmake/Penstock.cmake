@@ -1,0 +1,43 @@
+# Functions that every folder's CMakeLists.txt uses, so that a library, a plugin and a test are each one call.
+
+include_guard(GLOBAL)
+
+add_library(penstock_options INTERFACE)
+target_include_directories(penstock_options INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_options(penstock_options INTERFACE -Wall -Wextra -Wno-missing-field-initializers
+                       $<$<COMPILE_LANGUAGE:CXX>:-fno-math-errno>)
+if(PENSTOCK_SANITIZE)
+  target_compile_options(penstock_options INTERFACE -fsanitize=${PENSTOCK_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(penstock_options INTERFACE -fsanitize=${PENSTOCK_SANITIZE})
+endif()
+
+# penstock_library(NAME SOURCES a.cpp ... [LINK lib ...]): a static library of the project.
+function(penstock_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC penstock_options ${ARG_LINK})
+endfunction()
+
+# penstock_plugin(NAME SOURCES a.cpp ...): the shared library of one plugin folder, put with its plugin.toml into
+# build/plugins/NAME, which is where the host looks.
+function(penstock_plugin name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  add_library(penstock_plugin_${name} MODULE ${ARG_SOURCES})
+  target_link_libraries(penstock_plugin_${name} PRIVATE penstock_options ${ARG_LINK})
+  set_target_properties(penstock_plugin_${name} PROPERTIES
+    PREFIX "lib" OUTPUT_NAME ${name} CXX_VISIBILITY_PRESET hidden C_VISIBILITY_PRESET hidden
+    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/plugins/${name})
+  configure_file(plugin.toml ${CMAKE_BINARY_DIR}/plugins/${name}/plugin.toml COPYONLY)
+  set_property(GLOBAL APPEND PROPERTY PENSTOCK_PLUGINS penstock_plugin_${name})
+endfunction()
+
+# penstock_test(NAME SOURCES a.cpp ... [LINK lib ...] [LABELS slow]): one GoogleTest program.
+function(penstock_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK;LABELS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE penstock_options ${ARG_LINK} GTest::gtest GTest::gtest_main Threads::Threads)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 600
+    ENVIRONMENT "PENSTOCK_BUILD=${CMAKE_BINARY_DIR};PENSTOCK_SOURCE=${CMAKE_SOURCE_DIR}")
+endfunction()
