@@ -1,0 +1,59 @@
+// plugin.toml: what a plugin is and takes, read without loading its code. The one user of TOML++ in base, so that the
+// front end and the plugin host read manifests alike.
+#pragma once
+
+#include "runtime/base/status.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace penstock {
+
+enum class PluginKind { tokenizer, head, metric };
+
+/// A value of a plugin parameter. Paths are strings, made absolute before they reach a plugin.
+using PluginValue = std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>, std::vector<double>>;
+
+struct PluginParameter {
+  std::string name;
+  enum class Type { boolean, integer, number, string, path, enumeration, strings, numbers } type = Type::integer;
+  bool required = false;
+  PluginValue defaultValue;                // where not required
+  std::vector<std::string> members;        // of an enumeration
+  double minimum = 0, maximum = 0;         // where hasMinimum / hasMaximum
+  bool hasMinimum = false, hasMaximum = false;
+  std::string help;
+};
+
+/// A number that a metric gives: `f1_{average}` names depend on parameters, in braces.
+struct MetricResult {
+  std::string name;
+  bool higherIsBetter = true;
+};
+
+struct PluginManifest {
+  std::string name, version, summary;
+  PluginKind kind = PluginKind::tokenizer;
+  int abiMajor = 0, abiMinor = 0;
+  std::vector<PluginParameter> parameters; // the first may be given without its name
+  bool fits = false;                       // tokenizer: needs a fit on train
+  std::string input, target;               // head: "vector" or "sequence"; "class" or "number". metric: target likewise
+  std::vector<MetricResult> results;       // metric
+  std::string folder, library;             // absolute
+
+  const PluginParameter *find(std::string_view parameter) const;
+  /// The names of the metric's results for these parameter values, braces filled in.
+  std::vector<MetricResult> resultsFor(const std::vector<PluginValue> &values) const;
+};
+
+/// Reads one manifest; the error names file, line and reason.
+Result<PluginManifest> readPluginManifest(const std::string &path);
+
+/// All manifests below the plugin folders, by name: PENSTOCK_PLUGINS (colon-separated), then `extra`, then the folder `plugins`
+/// beside the command's own folder (build/plugins for build/bin/penstock).
+Result<std::vector<PluginManifest>> findPlugins(const std::vector<std::string> &extra);
+
+} // namespace penstock

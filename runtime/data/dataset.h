@@ -1,0 +1,85 @@
+// From files to batches: the interpreter of the record program (docs/design/record_program.md).
+#pragma once
+
+#include "runtime/abi/program_abi.h"
+#include "runtime/base/status.h"
+#include "runtime/plugin/plugin_host.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace penstock {
+
+/// Reads and checks all files once and returns the facts (JSON); cached by content hash in `cacheFolder` ("" = no cache).
+Result<std::string> gatherFacts(const std::string &recordProgram, PluginHost &host, const std::string &cacheFolder);
+
+/// The user's cache folder (XDG_CACHE_HOME or ~/.cache, then /penstock), made with mode 0700; PENSTOCK_CACHE overrides.
+Result<std::string> cacheFolder();
+
+/// Everything fitted on train, as it is kept in RUN/fitted/: states of tokenizers, class names, number statistics.
+/// `folder` is written (atomically) by fit and read by open.
+Status writeFitted(const std::string &recordProgram, const std::string &facts, const std::string &folder);
+
+/// One split as columns ready to batch: ids of every record (from the id cache, or tokenized now on worker threads), classes
+/// and numbers. Immutable.
+class Dataset {
+public:
+  struct Options {
+    std::string fitted;      // folder with what writeFitted wrote
+    std::string cache;       // id cache, "" = none
+    int threads = 1;
+  };
+  static Result<std::shared_ptr<const Dataset>> open(const std::string &recordProgram, const std::string &split,
+                                                     PluginHost &host, const Options &options);
+  virtual ~Dataset() = default;
+  virtual std::int64_t records() const = 0;
+  virtual std::int64_t tokens() const = 0; // real tokens of all axes
+  /// Gold values of a target column: class indices (-1: not a class of train), or numbers.
+  virtual const std::vector<std::int32_t> &classesOf(const std::string &column) const = 0;
+  virtual const std::vector<double> &numbersOf(const std::string &column) const = 0;
+  virtual std::vector<std::string> classNames(const std::string &column) const = 0;
+};
+
+/// One batch; `view` points into it.
+struct Batch {
+  PenstockBatch view{};
+  std::int64_t epoch = 0, step = 0; // of the plan, from 0
+  std::int64_t tokens = 0;          // real tokens
+  std::vector<std::int64_t> records; // indices into the dataset
+  virtual ~Batch() = default;
+};
+
+/// Batches of a dataset in a seeded, seekable order, collated ahead of the consumer on a thread of its own. After the first
+/// epoch no memory is allocated on the consumer's side.
+class BatchStream {
+public:
+  struct Plan {
+    std::int64_t batch = 32;
+    bool shuffle = false;      // a new permutation each epoch, a function of (seed, epoch) alone
+    std::uint64_t seed = 0;
+    std::int64_t firstStep = 0; // resume: continue as if the steps before had run
+    std::int64_t lastStep = -1; // one past the last; -1: the end of one epoch
+    int ahead = 4;
+  };
+  static Result<std::unique_ptr<BatchStream>> start(std::shared_ptr<const Dataset> dataset, const Plan &plan);
+  virtual ~BatchStream() = default;
+  /// The next batch, or NULL after the last. It stays valid until the next call.
+  virtual Result<const Batch *> next() = 0;
+};
+
+/// Encodes raw records for predict: CSV or JSON Lines text, or plain lines (the text column).
+class RecordReader {
+public:
+  enum class Format { lines, csv, jsonl };
+  static Result<std::unique_ptr<RecordReader>> open(const std::string &recordProgram, const std::string &fitted,
+                                                    PluginHost &host, Format format, std::istream &input,
+                                                    const std::string &inputName);
+  virtual ~RecordReader() = default;
+  /// Up to `limit` records as one batch (targets NULL), or NULL at the end; errors name the input, row and column.
+  virtual Result<const Batch *> next(std::int64_t limit) = 0;
+};
+
+} // namespace penstock

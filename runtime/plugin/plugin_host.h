@@ -1,0 +1,80 @@
+// Loads plugins and owns what they make.
+#pragma once
+
+#include "runtime/abi/plugin_abi.h"
+#include "runtime/base/plugin_manifest.h"
+#include "runtime/base/status.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace penstock {
+
+/// Parameter values in the manifest's order, kept with the C view that plugins receive.
+class PluginArguments {
+public:
+  virtual ~PluginArguments() = default;
+  virtual const PenstockParameters *view() const = 0;
+};
+
+/// Thread-safe. Libraries load on first use (Boost.DLL) and stay until the host goes.
+class PluginHost {
+public:
+  static Result<std::shared_ptr<PluginHost>> create(const std::vector<std::string> &extraFolders = {});
+  virtual ~PluginHost() = default;
+
+  virtual const std::vector<PluginManifest> &manifests() const = 0;
+  /// An error names the unknown plugin, with the nearest name.
+  virtual Result<const PluginManifest *> manifest(const std::string &name, PluginKind kind) const = 0;
+  virtual Result<const PenstockPlugin *> load(const std::string &name, PluginKind kind) = 0;
+  /// What every plugin function takes: memory and log.
+  virtual const PenstockHost *services() const = 0;
+  /// Checks and completes parameters given as JSON text, e.g. `{"min_count": 2}`.
+  virtual Result<std::unique_ptr<PluginArguments>> arguments(const PluginManifest &manifest, const std::string &json) const = 0;
+};
+
+/// A tokenizer made from parameters and fitted state; immutable, shared between threads.
+class Tokenizer {
+public:
+  virtual ~Tokenizer() = default;
+  virtual std::int64_t vocabularySize() const = 0;
+  virtual std::int32_t unknownId() const = 0;
+  virtual Result<std::string> token(std::int32_t id) const = 0;
+  struct Tokens {
+    std::vector<std::int32_t> ids;
+    std::vector<std::uint32_t> starts, ends; // bytes of the text
+  };
+  /// Encodes valid UTF-8 texts; `maxTokens` < 0: no limit.
+  virtual Result<std::vector<Tokens>> encode(const std::vector<std::string_view> &texts, std::int64_t maxTokens) const = 0;
+};
+
+/// Makes a tokenizer. `state` is empty for one that needs no fit.
+Result<std::shared_ptr<const Tokenizer>> makeTokenizer(PluginHost &host, const std::string &plugin,
+                                                       const std::string &parametersJson, const std::string &state);
+
+/// Fits a tokenizer: add texts in record order, then take the state.
+class TokenizerFit {
+public:
+  virtual ~TokenizerFit() = default;
+  virtual Status add(const std::vector<std::string_view> &texts) = 0;
+  virtual Result<std::string> end() = 0;
+};
+Result<std::unique_ptr<TokenizerFit>> fitTokenizer(PluginHost &host, const std::string &plugin,
+                                                   const std::string &parametersJson);
+
+/// A metric in use. `classes` are empty for a regression.
+class Metric {
+public:
+  virtual ~Metric() = default;
+  virtual Status add(const PenstockPredictions &predictions) = 0;
+  struct Values {
+    std::vector<std::pair<std::string, double>> values;
+    std::string text;
+  };
+  virtual Result<Values> result() const = 0;
+};
+Result<std::unique_ptr<Metric>> makeMetric(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
+                                           const std::vector<std::string> &classes);
+
+} // namespace penstock
