@@ -1,0 +1,39 @@
+// The commands of `penstock`: one file and one function each, called from main.cpp in the order of the help.
+//
+// A function adds its subcommand to the app, with options bound to a state of its own (a shared_ptr that the callback
+// keeps), and a callback that does the work and leaves its exit code in the context. Mistakes on the command line are
+// CLI11's, or `context.fail(usageError(...))`: exit 2.
+#pragma once
+
+#include "runtime/base/status.h"
+
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace penstock {
+
+/// What every command needs to know and where it leaves its result.
+struct CommandContext {
+  std::string version;
+  std::vector<std::string> pluginFolders; // --plugins, searched before the standard places
+  int exitCode = 0;
+
+  /// Prints `penstock: <message>` to standard error and sets the exit code of the failure.
+  void fail(const Status &status);
+};
+
+void addCheckCommand(CLI::App &app, CommandContext &context);
+void addFmtCommand(CLI::App &app, CommandContext &context);
+void addExplainCommand(CLI::App &app, CommandContext &context);
+void addCompileCommand(CLI::App &app, CommandContext &context);
+void addTrainCommand(CLI::App &app, CommandContext &context);
+void addEvaluateCommand(CLI::App &app, CommandContext &context);
+void addPredictCommand(CLI::App &app, CommandContext &context);
+void addPluginCommand(CLI::App &app, CommandContext &context);
+void addDoctorCommand(CLI::App &app, CommandContext &context);
+
+} // namespace penstock
