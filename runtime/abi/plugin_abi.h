@@ -48,7 +48,7 @@ enum PenstockValueKind {
   PENSTOCK_VALUE_INT = 1,    /* integer */
   PENSTOCK_VALUE_FLOAT = 2,  /* number */
   PENSTOCK_VALUE_STRING = 3, /* string; enumerations too; a `path` is absolute */
-  PENSTOCK_VALUE_STRINGS = 4,/* strings, count */
+  PENSTOCK_VALUE_STRINGS = 4, /* strings, count */
   PENSTOCK_VALUE_NUMBERS = 5 /* numbers, count */
 };
 typedef struct PenstockParameter {
@@ -115,6 +115,8 @@ typedef struct PenstockAttribute {
   int64_t integer;
   double number;
   PenstockString string;
+  const double *numbers; /* PENSTOCK_VALUE_NUMBERS: count of them */
+  int64_t count;
 } PenstockAttribute;
 
 /* Adds ops to the model. Names and attributes are those of docs/generated/ops.md without the `nn.` prefix; what is built is
@@ -157,11 +159,12 @@ typedef struct PenstockHead {
 
 /* ---- metric ------------------------------------------------------------------------------------------------------ */
 
-/* One batch of records to judge. Members that do not apply are NULL. */
+/* One batch of records to judge. Members that do not apply are NULL. A class of -1 is one that is not among `classes`: a
+ * prediction for it is wrong, whatever it is. */
 typedef struct PenstockPredictions {
   uint32_t struct_size;
   int64_t records;
-  const int32_t *gold;       /* class of each record, -1 unknown */
+  const int32_t *gold;       /* class of each record */
   const int32_t *predicted;
   const float *scores;       /* records x width: probabilities, or the predicted number (width 1) */
   int64_t width;
