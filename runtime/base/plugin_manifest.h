@@ -52,8 +52,15 @@ struct PluginManifest {
 /// Reads one manifest; the error names file, line and reason.
 Result<PluginManifest> readPluginManifest(const std::string &path);
 
-/// All manifests below the plugin folders, by name: PENSTOCK_PLUGINS (colon-separated), then `extra`, then the folder `plugins`
-/// beside the command's own folder (build/plugins for build/bin/penstock).
-Result<std::vector<PluginManifest>> findPlugins(const std::vector<std::string> &extra);
+/// The same from text; `path` is the absolute path that it came from: messages, folder and library follow from it.
+Result<PluginManifest> parsePluginManifest(std::string_view text, const std::string &path);
+
+/// All manifests below the plugin folders, by kind and name: PENSTOCK_PLUGINS (colon-separated), then `extra`, then the
+/// folders `plugins` and `lib/penstock/plugins` beside the command's own folder (build/plugins for build/bin/penstock). A
+/// plugin folder holds plugin.toml itself or has it one or two folders below. Of two plugins of one kind and name the one
+/// found first counts. A manifest that cannot be read, or a folder that does not exist, is an error; where `problems` is
+/// given it is left out and listed there.
+Result<std::vector<PluginManifest>> findPlugins(const std::vector<std::string> &extra,
+                                                std::vector<Status> *problems = nullptr);
 
 } // namespace penstock

@@ -7,6 +7,8 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace penstock {
@@ -16,21 +18,28 @@ class PluginArguments {
 public:
   virtual ~PluginArguments() = default;
   virtual const PenstockParameters *view() const = 0;
+  /// The same values, for PluginManifest::resultsFor.
+  virtual const std::vector<PluginValue> &values() const = 0;
 };
 
 /// Thread-safe. Libraries load on first use (Boost.DLL) and stay until the host goes.
 class PluginHost {
 public:
+  /// Finds manifests; loads nothing. A manifest that cannot be read is left out and listed in `problems`.
   static Result<std::shared_ptr<PluginHost>> create(const std::vector<std::string> &extraFolders = {});
   virtual ~PluginHost() = default;
 
   virtual const std::vector<PluginManifest> &manifests() const = 0;
+  virtual const std::vector<Status> &problems() const = 0;
   /// An error names the unknown plugin, with the nearest name.
   virtual Result<const PluginManifest *> manifest(const std::string &name, PluginKind kind) const = 0;
+  /// Loads the library, once. One that this machine has not seen is first loaded in a child process (plugin_check.h): if it
+  /// crashes, hangs or disagrees with its manifest, that is the error, now and on later calls.
   virtual Result<const PenstockPlugin *> load(const std::string &name, PluginKind kind) = 0;
   /// What every plugin function takes: memory and log.
   virtual const PenstockHost *services() const = 0;
-  /// Checks and completes parameters given as JSON text, e.g. `{"min_count": 2}`.
+  /// Checks and completes parameters given as JSON text, e.g. `{"min_count": 2}`; empty text is no parameters. A relative
+  /// path is taken from the working folder.
   virtual Result<std::unique_ptr<PluginArguments>> arguments(const PluginManifest &manifest, const std::string &json) const = 0;
 };
 
@@ -49,6 +58,7 @@ public:
   virtual Result<std::vector<Tokens>> encode(const std::vector<std::string_view> &texts, std::int64_t maxTokens) const = 0;
 };
 
+/// What a plugin gave is checked: ids below the vocabulary's size, offsets inside the text and in order, every text answered.
 /// Makes a tokenizer. `state` is empty for one that needs no fit.
 Result<std::shared_ptr<const Tokenizer>> makeTokenizer(PluginHost &host, const std::string &plugin,
                                                        const std::string &parametersJson, const std::string &state);
@@ -76,5 +86,11 @@ public:
 };
 Result<std::unique_ptr<Metric>> makeMetric(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
                                            const std::vector<std::string> &classes);
+
+/// The JSON texts that a head makes of the answer tensor (records x width). `classes` are empty for a number.
+Result<std::vector<std::string>> decodeAnswers(PluginHost &host, const std::string &plugin,
+                                               const std::string &parametersJson,
+                                               const std::vector<std::string> &classes, const float *answer,
+                                               std::int64_t records, std::int64_t width);
 
 } // namespace penstock

@@ -1,0 +1,278 @@
+#include "runtime/plugin/plugin_arguments.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <numeric>
+
+namespace penstock {
+namespace {
+
+using Json = nlohmann::json;
+using Type = PluginParameter::Type;
+
+PenstockString stringView(const std::string &text) { return {text.data(), text.size()}; }
+
+std::int32_t kindOf(Type type) {
+  switch (type) {
+  case Type::boolean:
+    return PENSTOCK_VALUE_BOOL;
+  case Type::integer:
+    return PENSTOCK_VALUE_INT;
+  case Type::number:
+    return PENSTOCK_VALUE_FLOAT;
+  case Type::strings:
+    return PENSTOCK_VALUE_STRINGS;
+  case Type::numbers:
+    return PENSTOCK_VALUE_NUMBERS;
+  case Type::string:
+  case Type::path:
+  case Type::enumeration:
+    return PENSTOCK_VALUE_STRING;
+  }
+  return PENSTOCK_VALUE_STRING;
+}
+
+class Arguments final : public PluginArguments {
+public:
+  Arguments(const PluginManifest &manifest, std::vector<PluginValue> given)
+      : held(std::move(given)) {
+    names.reserve(held.size());
+    lists.resize(held.size());
+    items.resize(held.size());
+    for (std::size_t i = 0; i < held.size(); ++i) {
+      names.push_back(manifest.parameters[i].name);
+      PenstockParameter &item = items[i];
+      item.name = stringView(names.back());
+      item.kind = kindOf(manifest.parameters[i].type);
+      if (const auto *flag = std::get_if<bool>(&held[i])) {
+        item.integer = *flag ? 1 : 0;
+      } else if (const auto *integer = std::get_if<std::int64_t>(&held[i])) {
+        item.integer = *integer;
+      } else if (const auto *number = std::get_if<double>(&held[i])) {
+        item.number = *number;
+      } else if (const auto *text = std::get_if<std::string>(&held[i])) {
+        item.string = stringView(*text);
+      } else if (const auto *texts = std::get_if<std::vector<std::string>>(&held[i])) {
+        for (const std::string &text : *texts) {
+          lists[i].push_back(stringView(text));
+        }
+        item.strings = lists[i].data();
+        item.count = static_cast<std::int64_t>(lists[i].size());
+      } else if (const auto *numbers = std::get_if<std::vector<double>>(&held[i])) {
+        item.numbers = numbers->data();
+        item.count = static_cast<std::int64_t>(numbers->size());
+      }
+    }
+    parameters.struct_size = sizeof parameters;
+    parameters.count = static_cast<std::int32_t>(items.size());
+    parameters.items = items.data();
+  }
+
+  const PenstockParameters *view() const override { return &parameters; }
+  const std::vector<PluginValue> &values() const override { return held; }
+
+private:
+  std::vector<PluginValue> held;
+  std::vector<std::string> names;
+  std::vector<std::vector<PenstockString>> lists;
+  std::vector<PenstockParameter> items;
+  PenstockParameters parameters{};
+};
+
+Status mistake(const PluginManifest &manifest, const PluginParameter &parameter,
+               const std::string &reason) {
+  return invalidInput(fmt::format("parameter `{}` of `{}`: {}", parameter.name, manifest.name, reason));
+}
+
+Status checkRange(const PluginManifest &manifest, const PluginParameter &parameter, double value) {
+  if (!std::isfinite(value)) {
+    return mistake(manifest, parameter, "the number is not finite");
+  }
+  if (parameter.hasMinimum && value < parameter.minimum) {
+    return mistake(manifest, parameter, fmt::format("{:g} is below the least value {:g}", value,
+                                                    parameter.minimum));
+  }
+  if (parameter.hasMaximum && value > parameter.maximum) {
+    return mistake(manifest, parameter, fmt::format("{:g} is above the largest value {:g}", value,
+                                                    parameter.maximum));
+  }
+  return {};
+}
+
+Result<PluginValue> absolutePath(const PluginManifest &manifest, const PluginParameter &parameter,
+                                 const std::string &path) {
+  if (path.find('\0') != std::string::npos) {
+    return mistake(manifest, parameter, "a path has no zero byte");
+  }
+  if (path.empty()) {
+    return PluginValue(path);
+  }
+  std::error_code error;
+  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
+  if (error) {
+    return mistake(manifest, parameter, error.message());
+  }
+  return PluginValue(absolute.lexically_normal().string());
+}
+
+Result<PluginValue> convert(const PluginManifest &manifest, const PluginParameter &parameter,
+                            const Json &value) {
+  const auto wanted = [&](const char *what) {
+    return mistake(manifest, parameter, fmt::format("{} is needed, this is {}", what, value.type_name()));
+  };
+  switch (parameter.type) {
+  case Type::boolean:
+    if (!value.is_boolean()) {
+      return wanted("true or false");
+    }
+    return PluginValue(value.get<bool>());
+  case Type::integer: {
+    if (!value.is_number_integer()) {
+      return wanted("a whole number");
+    }
+    if (value.is_number_unsigned() &&
+        value.get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX)) {
+      return mistake(manifest, parameter, "the number is too large");
+    }
+    const std::int64_t number = value.get<std::int64_t>();
+    PENSTOCK_TRY(checkRange(manifest, parameter, static_cast<double>(number)));
+    return PluginValue(number);
+  }
+  case Type::number: {
+    if (!value.is_number()) {
+      return wanted("a number");
+    }
+    const double number = value.get<double>();
+    PENSTOCK_TRY(checkRange(manifest, parameter, number));
+    return PluginValue(number);
+  }
+  case Type::string:
+  case Type::path:
+  case Type::enumeration: {
+    if (!value.is_string()) {
+      return wanted("a string");
+    }
+    const std::string &text = value.get_ref<const std::string &>();
+    if (parameter.type == Type::path) {
+      return absolutePath(manifest, parameter, text);
+    }
+    if (parameter.type == Type::enumeration &&
+        std::find(parameter.members.begin(), parameter.members.end(), text) ==
+            parameter.members.end()) {
+      const std::string guess = nearest(text, parameter.members);
+      return mistake(manifest, parameter,
+                     fmt::format("`{}` is not one of {}{}", text, fmt::join(parameter.members, ", "),
+                                 guess.empty() ? "" : fmt::format("; did you mean `{}`?", guess)));
+    }
+    return PluginValue(text);
+  }
+  case Type::strings: {
+    std::vector<std::string> texts;
+    if (!value.is_array()) {
+      return wanted("a list of strings");
+    }
+    for (const Json &item : value) {
+      if (!item.is_string()) {
+        return wanted("a list of strings");
+      }
+      texts.push_back(item.get<std::string>());
+    }
+    return PluginValue(texts);
+  }
+  case Type::numbers: {
+    std::vector<double> numbers;
+    if (!value.is_array()) {
+      return wanted("a list of numbers");
+    }
+    for (const Json &item : value) {
+      if (!item.is_number()) {
+        return wanted("a list of numbers");
+      }
+      numbers.push_back(item.get<double>());
+      PENSTOCK_TRY(checkRange(manifest, parameter, numbers.back()));
+    }
+    return PluginValue(numbers);
+  }
+  }
+  return wanted("a value of the declared type");
+}
+
+std::vector<std::string> parameterNames(const PluginManifest &manifest) {
+  std::vector<std::string> names;
+  for (const PluginParameter &parameter : manifest.parameters) {
+    names.push_back(parameter.name);
+  }
+  return names;
+}
+
+} // namespace
+
+std::string nearest(const std::string &text, const std::vector<std::string> &candidates) {
+  std::size_t best = text.size() / 2 + 2; // more edits than this are not a slip
+  std::string found;
+  for (const std::string &candidate : candidates) {
+    std::vector<std::size_t> row(candidate.size() + 1);
+    std::iota(row.begin(), row.end(), std::size_t{0});
+    for (std::size_t i = 1; i <= text.size(); ++i) {
+      std::size_t diagonal = row[0];
+      row[0] = i;
+      for (std::size_t j = 1; j <= candidate.size(); ++j) {
+        const std::size_t above = row[j];
+        row[j] = std::min({row[j] + 1, row[j - 1] + 1,
+                           diagonal + (text[i - 1] == candidate[j - 1] ? 0 : 1)});
+        diagonal = above;
+      }
+    }
+    if (row.back() < best) {
+      best = row.back();
+      found = candidate;
+    }
+  }
+  return found;
+}
+
+Result<std::unique_ptr<PluginArguments>> makeArguments(const PluginManifest &manifest,
+                                                       const std::string &json) {
+  const Json given = json.empty() ? Json::object() : Json::parse(json, nullptr, false);
+  if (!given.is_object()) {
+    return invalidInput(
+        fmt::format("the parameters of `{}` are not a JSON object", manifest.name));
+  }
+  for (const auto &[name, value] : given.items()) {
+    if (manifest.find(name) == nullptr) {
+      const std::string guess = nearest(name, parameterNames(manifest));
+      return invalidInput(fmt::format(
+          "`{}` has no parameter `{}`{}", manifest.name, name,
+          !guess.empty()                ? fmt::format("; did you mean `{}`?", guess)
+          : manifest.parameters.empty() ? "; it takes none"
+                                        : fmt::format("; it takes {}",
+                                                      fmt::join(parameterNames(manifest), ", "))));
+    }
+  }
+  std::vector<PluginValue> values;
+  for (const PluginParameter &parameter : manifest.parameters) {
+    const auto it = given.find(parameter.name);
+    if (it != given.end()) {
+      PENSTOCK_ASSIGN(PluginValue value, convert(manifest, parameter, *it));
+      values.push_back(std::move(value));
+    } else if (parameter.required) {
+      return invalidInput(fmt::format("`{}` needs its parameter `{}`: {}", manifest.name,
+                                      parameter.name, parameter.help));
+    } else if (parameter.type == Type::path) {
+      PENSTOCK_ASSIGN(PluginValue value,
+                      absolutePath(manifest, parameter,
+                                   std::get<std::string>(parameter.defaultValue)));
+      values.push_back(std::move(value));
+    } else {
+      values.push_back(parameter.defaultValue);
+    }
+  }
+  return std::unique_ptr<PluginArguments>(
+      std::make_unique<Arguments>(manifest, std::move(values)));
+}
+
+} // namespace penstock

@@ -1,0 +1,428 @@
+#include "runtime/plugin/plugin_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace penstock {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr const char *entryName = "penstock_plugin";
+constexpr std::size_t maximumVerdictBytes = 4096;
+constexpr std::size_t maximumRemembered = 1024;
+
+Status disagrees(const PluginManifest &manifest, const std::string &reason) {
+  return invalidInput(fmt::format("plugin `{}` cannot be used: {}; its library is {}", manifest.name,
+                                  reason, manifest.library));
+}
+
+template <typename Functions>
+const Functions *functionsOf(const PenstockPlugin &plugin, std::string &reason) {
+  const auto *functions = static_cast<const Functions *>(plugin.functions);
+  if (functions->struct_size < sizeof(Functions)) {
+    reason = fmt::format("its table of functions has {} bytes, this version needs {}",
+                         functions->struct_size, sizeof(Functions));
+    return nullptr;
+  }
+  return functions;
+}
+
+std::string missingFunction(const PluginManifest &manifest, const PenstockPlugin &plugin) {
+  std::string reason;
+  const auto need = [&](bool present, const char *name) {
+    if (!present && reason.empty()) {
+      reason = fmt::format("it has no function `{}`", name);
+    }
+  };
+  switch (manifest.kind) {
+  case PluginKind::tokenizer:
+    if (const auto *f = functionsOf<PenstockTokenizer>(plugin, reason)) {
+      if (manifest.fits) {
+        need(f->fit_begin, "fit_begin");
+        need(f->fit_add, "fit_add");
+        need(f->fit_end, "fit_end");
+        need(f->fit_abandon, "fit_abandon");
+      }
+      need(f->create, "create");
+      need(f->destroy, "destroy");
+      need(f->vocabulary_size, "vocabulary_size");
+      need(f->unknown_id, "unknown_id");
+      need(f->token, "token");
+      need(f->encode, "encode");
+    }
+    break;
+  case PluginKind::head:
+    if (const auto *f = functionsOf<PenstockHead>(plugin, reason)) {
+      need(f->build, "build");
+      need(f->decode, "decode");
+    }
+    break;
+  case PluginKind::metric:
+    if (const auto *f = functionsOf<PenstockMetric>(plugin, reason)) {
+      need(f->create, "create");
+      need(f->destroy, "destroy");
+      need(f->add, "add");
+      need(f->merge, "merge");
+      need(f->result, "result");
+    }
+    break;
+  }
+  return reason;
+}
+
+Status compare(const PluginManifest &manifest, const PenstockPlugin *plugin) {
+  if (plugin == nullptr) {
+    return disagrees(manifest, fmt::format("`{}` returned nothing", entryName));
+  }
+  if (plugin->struct_size < sizeof(PenstockPlugin)) {
+    return disagrees(manifest, fmt::format("its description has {} bytes, this version needs {}",
+                                           plugin->struct_size, sizeof(PenstockPlugin)));
+  }
+  if (plugin->abi_major != PENSTOCK_PLUGIN_ABI_MAJOR) {
+    return disagrees(manifest, fmt::format("it was built for plugin ABI {}.{}, this version has {}.{}",
+                                           plugin->abi_major, plugin->abi_minor,
+                                           PENSTOCK_PLUGIN_ABI_MAJOR, PENSTOCK_PLUGIN_ABI_MINOR));
+  }
+  if (plugin->kind != kindCode(manifest.kind)) {
+    return disagrees(manifest, fmt::format("its manifest says that it is a {}, its library does not",
+                                           kindName(manifest.kind)));
+  }
+  if (plugin->name == nullptr || plugin->name != manifest.name) {
+    return disagrees(manifest, fmt::format("its library calls itself `{}`",
+                                           plugin->name == nullptr ? "" : plugin->name));
+  }
+  if (plugin->version == nullptr || plugin->version != manifest.version) {
+    return disagrees(manifest,
+                     fmt::format("its manifest says version {}, its library {}", manifest.version,
+                                 plugin->version == nullptr ? "nothing" : plugin->version));
+  }
+  if (plugin->functions == nullptr) {
+    return disagrees(manifest, "it gives no functions");
+  }
+  const std::string missing = missingFunction(manifest, *plugin);
+  return missing.empty() ? Status::success() : disagrees(manifest, missing);
+}
+
+/// Never returns: the child's whole life.
+[[noreturn]] void scanInChild(const PluginManifest &manifest, int answer) {
+  const rlimit noCore{0, 0};
+  setrlimit(RLIMIT_CORE, &noCore);
+  for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTERM, SIGINT}) {
+    std::signal(signal, SIG_DFL);
+  }
+  const int nowhere = open("/dev/null", O_RDWR);
+  if (nowhere >= 0) {
+    for (int descriptor = 0; descriptor < 3; ++descriptor) {
+      dup2(nowhere, descriptor);
+    }
+  }
+  Result<LoadedPlugin> loaded = loadPlugin(manifest);
+  const std::string verdict = loaded.ok() ? "+" : "-" + loaded.status().message();
+  const std::size_t size = std::min(verdict.size(), maximumVerdictBytes);
+  const bool written = write(answer, verdict.data(), size) == static_cast<ssize_t>(size);
+  _exit(written ? 0 : 1); // no destructors of a library that is on trial
+}
+
+class Child {
+public:
+  Child(pid_t pid, int answer, Clock::time_point deadline)
+      : pid(pid), answer(answer), deadline(deadline) {}
+  ~Child() {
+    close(answer);
+    if (!reaped) {
+      kill(pid, SIGKILL);
+      while (waitpid(pid, &state, 0) < 0 && errno == EINTR) {
+      }
+    }
+  }
+  Child(const Child &) = delete;
+
+  /// Everything the child says until it closes its end; false when the time is over.
+  bool read(std::string &text) {
+    std::array<char, 512> buffer;
+    while (true) {
+      pollfd wanted{answer, POLLIN, 0};
+      const int ready = poll(&wanted, 1, millisecondsLeft());
+      if (ready < 0 && errno == EINTR) {
+        continue;
+      }
+      if (ready <= 0) {
+        return false;
+      }
+      const ssize_t size = ::read(answer, buffer.data(), buffer.size());
+      if (size < 0 && errno == EINTR) {
+        continue;
+      }
+      if (size <= 0) {
+        return true;
+      }
+      if (text.size() < maximumVerdictBytes) {
+        text.append(buffer.data(), static_cast<std::size_t>(size));
+      }
+    }
+  }
+
+  /// Waits for the end of the process; false when the time is over.
+  bool wait() {
+    while (true) {
+      const pid_t ended = waitpid(pid, &state, WNOHANG);
+      if (ended == pid) {
+        reaped = true;
+        return true;
+      }
+      if (ended < 0 && errno != EINTR) {
+        reaped = true; // somebody else of this process collected it
+        state = 0;
+        return true;
+      }
+      if (millisecondsLeft() == 0) {
+        return false;
+      }
+      usleep(500);
+    }
+  }
+
+  int state = 0;
+
+private:
+  int millisecondsLeft() const {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    return static_cast<int>(std::clamp<long long>(left, 0, 3600 * 1000));
+  }
+  pid_t pid;
+  int answer;
+  Clock::time_point deadline;
+  bool reaped = false;
+};
+
+/// `remember` is false where the machine, not the library, is the reason.
+Status scanNow(const PluginManifest &manifest, std::chrono::milliseconds timeout, bool &remember) {
+  remember = false;
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) {
+    return environmentError(fmt::format("plugin `{}` cannot be scanned: {}", manifest.name,
+                                        std::strerror(errno)));
+  }
+  const pid_t pid = fork();
+  if (pid < 0) {
+    const int reason = errno;
+    close(ends[0]);
+    close(ends[1]);
+    return environmentError(fmt::format("plugin `{}` cannot be scanned: {}", manifest.name,
+                                        std::strerror(reason)));
+  }
+  if (pid == 0) {
+    close(ends[0]);
+    scanInChild(manifest, ends[1]);
+  }
+  close(ends[1]);
+  Child child(pid, ends[0], Clock::now() + timeout);
+  std::string verdict;
+  remember = true;
+  if (!child.read(verdict) || !child.wait()) {
+    return disagrees(manifest, fmt::format("it hung while it was loaded (no answer in {:.3g} s)",
+                                           static_cast<double>(timeout.count()) / 1000));
+  }
+  if (WIFSIGNALED(child.state)) {
+    const int signal = WTERMSIG(child.state);
+    remember = signal != SIGKILL && signal != SIGTERM && signal != SIGINT;
+    return disagrees(manifest, fmt::format("it crashed while it was loaded (signal {}: {})", signal,
+                                           strsignal(signal)));
+  }
+  if (verdict.empty() || (verdict[0] != '+' && verdict[0] != '-')) {
+    return disagrees(manifest, fmt::format("it ended its process while it was loaded (exit code {})",
+                                           WEXITSTATUS(child.state)));
+  }
+  return verdict[0] == '+' ? Status::success() : invalidInput(verdict.substr(1));
+}
+
+std::string keyOf(const PluginManifest &manifest, const struct stat &info) {
+  return fmt::format("{} {} {} {} {} {}.{} {} {} {} {}", manifest.library, info.st_dev, info.st_ino,
+                     info.st_size,
+                     static_cast<long long>(info.st_mtim.tv_sec) * 1000000000 + info.st_mtim.tv_nsec,
+                     PENSTOCK_PLUGIN_ABI_MAJOR, PENSTOCK_PLUGIN_ABI_MINOR, kindName(manifest.kind),
+                     manifest.name, manifest.version, manifest.fits);
+}
+
+std::string fileOf(const std::string &folder, const std::string &key) {
+  std::uint64_t hash = 0xcbf29ce484222325u; // FNV-1a; the file holds the whole key
+  for (const char c : key) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  }
+  return fmt::format("{}/plugins/{:016x}", folder, hash);
+}
+
+constexpr std::string_view rememberedHeader = "penstock-plugin-scan 1\n";
+
+bool recall(const std::string &path, const std::string &key, Status &verdict) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text(maximumVerdictBytes * 4, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  const std::string begin = std::string(rememberedHeader) + key + "\n";
+  if (text.compare(0, begin.size(), begin) != 0 || text.size() < begin.size() + 2 ||
+      text.back() != '\n') {
+    return false;
+  }
+  const std::string said = text.substr(begin.size(), text.size() - begin.size() - 1);
+  if (said == "+") {
+    verdict = Status::success();
+    return true;
+  }
+  if (said[0] == '-') {
+    verdict = invalidInput(said.substr(1));
+    return true;
+  }
+  return false;
+}
+
+/// Best effort: a cache that cannot be written only means another scan.
+void memorize(const std::string &folder, const std::string &path, const std::string &key,
+              const Status &verdict) {
+  std::error_code error;
+  fs::create_directories(fs::path(folder).parent_path(), error);
+  const std::string below = folder + "/plugins";
+  for (const std::string &made : {folder, below}) {
+    if (mkdir(made.c_str(), 0700) != 0 && errno != EEXIST) {
+      return;
+    }
+  }
+  std::vector<fs::path> remembered;
+  fs::directory_iterator it(below, error), end;
+  while (!error && it != end) {
+    remembered.push_back(it->path());
+    it.increment(error);
+  }
+  if (remembered.size() >= maximumRemembered) {
+    for (const fs::path &old : remembered) {
+      fs::remove(old, error);
+    }
+  }
+  const std::string temporary = fmt::format("{}.{}", path, getpid());
+  {
+    std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
+    file << rememberedHeader << key << '\n'
+         << (verdict.ok() ? "+" : "-" + verdict.message()) << '\n';
+    file.flush();
+    if (!file) {
+      fs::remove(temporary, error);
+      return;
+    }
+  }
+  if (std::rename(temporary.c_str(), path.c_str()) != 0) {
+    fs::remove(temporary, error);
+  }
+}
+
+} // namespace
+
+const char *kindName(PluginKind kind) {
+  switch (kind) {
+  case PluginKind::tokenizer:
+    return "tokenizer";
+  case PluginKind::head:
+    return "head";
+  case PluginKind::metric:
+    return "metric";
+  }
+  return "plugin";
+}
+
+PenstockPluginKind kindCode(PluginKind kind) {
+  switch (kind) {
+  case PluginKind::tokenizer:
+    return PENSTOCK_TOKENIZER;
+  case PluginKind::head:
+    return PENSTOCK_HEAD;
+  case PluginKind::metric:
+    return PENSTOCK_METRIC;
+  }
+  return PENSTOCK_TOKENIZER;
+}
+
+Result<LoadedPlugin> loadPlugin(const PluginManifest &manifest) {
+  if (manifest.abiMajor != PENSTOCK_PLUGIN_ABI_MAJOR) {
+    return disagrees(manifest, fmt::format("its manifest asks for plugin ABI {}.{}, this version has {}.{}",
+                                           manifest.abiMajor, manifest.abiMinor,
+                                           PENSTOCK_PLUGIN_ABI_MAJOR, PENSTOCK_PLUGIN_ABI_MINOR));
+  }
+  try {
+    LoadedPlugin loaded;
+    boost::dll::fs::error_code error;
+    loaded.library = std::make_unique<boost::dll::shared_library>();
+    loaded.library->load(manifest.library, error, boost::dll::load_mode::rtld_now);
+    if (error) {
+      return disagrees(manifest, fmt::format("its library does not load ({})", error.message()));
+    }
+    if (!loaded.library->has(entryName)) {
+      return disagrees(manifest, fmt::format("its library exports no `{}`", entryName));
+    }
+    const auto entry =
+        loaded.library->get<const PenstockPlugin *(void)>(entryName);
+    loaded.plugin = entry();
+    PENSTOCK_TRY(compare(manifest, loaded.plugin));
+    return loaded;
+  } catch (const std::exception &error) {
+    return disagrees(manifest, error.what());
+  } catch (...) {
+    return disagrees(manifest, "an exception of unknown type came out of it");
+  }
+}
+
+Status scanPlugin(const PluginManifest &manifest, const std::string &cacheFolder,
+                  std::chrono::milliseconds timeout) {
+  struct stat info {};
+  if (stat(manifest.library.c_str(), &info) != 0) {
+    return environmentError(fmt::format("plugin `{}` has no library: {}: {}", manifest.name,
+                                        manifest.library, std::strerror(errno)));
+  }
+  const std::string key = keyOf(manifest, info);
+  const std::string path = cacheFolder.empty() ? "" : fileOf(cacheFolder, key);
+  Status verdict;
+  if (!path.empty() && recall(path, key, verdict)) {
+    return verdict;
+  }
+  bool remember = false;
+  verdict = scanNow(manifest, timeout, remember);
+  if (remember && !path.empty()) {
+    memorize(cacheFolder, path, key, verdict);
+  }
+  return verdict;
+}
+
+std::string pluginCacheFolder() {
+  const auto variable = [](const char *name) -> std::string {
+    const char *value = std::getenv(name);
+    return value != nullptr && value[0] == '/' ? value : "";
+  };
+  if (const std::string own = variable("PENSTOCK_CACHE"); !own.empty()) {
+    return own;
+  }
+  if (const std::string base = variable("XDG_CACHE_HOME"); !base.empty()) {
+    return base + "/penstock";
+  }
+  const std::string home = variable("HOME");
+  return home.empty() ? "" : home + "/.cache/penstock";
+}
+
+} // namespace penstock

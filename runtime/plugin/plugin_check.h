@@ -1,0 +1,38 @@
+// Whether a plugin's library can be trusted enough to load it into this process.
+#pragma once
+
+#include "runtime/abi/plugin_abi.h"
+#include "runtime/base/plugin_manifest.h"
+#include "runtime/base/status.h"
+
+#include <boost/dll/shared_library.hpp>
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+namespace penstock {
+
+/// A library that is mapped into this process.
+struct LoadedPlugin {
+  std::unique_ptr<boost::dll::shared_library> library;
+  const PenstockPlugin *plugin = nullptr;
+};
+
+const char *kindName(PluginKind kind); // "tokenizer", "head", "metric"
+PenstockPluginKind kindCode(PluginKind kind);
+
+/// Maps the library here, asks for its plugin and compares the answer with the manifest: sizes, ABI version, kind, name,
+/// version, and that every function which the kind needs is there.
+Result<LoadedPlugin> loadPlugin(const PluginManifest &manifest);
+
+/// The same in a child process, so that a library that crashes, hangs or ends the process does so there. The verdict is
+/// remembered in `cacheFolder` (none where empty) by path, size, time and inode of the library; a rebuilt one is scanned
+/// again. The error names the plugin, what it did and the library.
+Status scanPlugin(const PluginManifest &manifest, const std::string &cacheFolder,
+                  std::chrono::milliseconds timeout);
+
+/// PENSTOCK_CACHE, else $XDG_CACHE_HOME/penstock, else $HOME/.cache/penstock; empty where none is known.
+std::string pluginCacheFolder();
+
+} // namespace penstock

@@ -1,0 +1,103 @@
+#include "runtime/plugin/plugin_host.h"
+
+#include "runtime/plugin/plugin_arguments.h"
+#include "runtime/plugin/plugin_check.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+
+namespace penstock {
+namespace {
+
+constexpr std::chrono::milliseconds scanTimeout{10000};
+constexpr std::size_t alignment = 64;
+
+void *allocate(void *, std::size_t bytes) {
+  if (bytes > SIZE_MAX - alignment) {
+    return nullptr;
+  }
+  const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+  return std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
+}
+
+void release(void *, void *memory) { std::free(memory); }
+
+void log(void *, PenstockString message) {
+  std::fprintf(stderr, "penstock: %.*s\n", static_cast<int>(std::min<std::size_t>(message.size, 4096)),
+               message.data);
+}
+
+class Host final : public PluginHost {
+public:
+  Host(std::vector<PluginManifest> found, std::vector<Status> broken)
+      : known(std::move(found)), broken(std::move(broken)) {
+    lent.struct_size = sizeof lent;
+    lent.allocate = allocate;
+    lent.release = release;
+    lent.log = log;
+  }
+
+  const std::vector<PluginManifest> &manifests() const override { return known; }
+  const std::vector<Status> &problems() const override { return broken; }
+
+  Result<const PluginManifest *> manifest(const std::string &name, PluginKind kind) const override {
+    std::vector<std::string> names;
+    for (const PluginManifest &candidate : known) {
+      if (candidate.kind == kind) {
+        if (candidate.name == name) {
+          return &candidate;
+        }
+        names.push_back(candidate.name);
+      }
+    }
+    const std::string guess = nearest(name, names);
+    return invalidInput(fmt::format(
+        "there is no {} `{}`{}", kindName(kind), name,
+        !guess.empty()  ? fmt::format("; did you mean `{}`?", guess)
+        : names.empty() ? fmt::format("; no {} was found in the plugin folders", kindName(kind))
+                        : fmt::format("; there are {}", fmt::join(names, ", "))));
+  }
+
+  Result<const PenstockPlugin *> load(const std::string &name, PluginKind kind) override {
+    PENSTOCK_ASSIGN(const PluginManifest *wanted, manifest(name, kind));
+    const std::lock_guard<std::mutex> guard(mutex);
+    const auto it = loaded.find(wanted);
+    if (it != loaded.end()) {
+      return it->second.plugin;
+    }
+    PENSTOCK_TRY(scanPlugin(*wanted, pluginCacheFolder(), scanTimeout));
+    PENSTOCK_ASSIGN(LoadedPlugin made, loadPlugin(*wanted));
+    return loaded.emplace(wanted, std::move(made)).first->second.plugin;
+  }
+
+  const PenstockHost *services() const override { return &lent; }
+
+  Result<std::unique_ptr<PluginArguments>> arguments(const PluginManifest &manifest,
+                                                     const std::string &json) const override {
+    return makeArguments(manifest, json);
+  }
+
+private:
+  std::vector<PluginManifest> known;
+  std::vector<Status> broken;
+  PenstockHost lent{};
+  std::mutex mutex;
+  std::map<const PluginManifest *, LoadedPlugin> loaded;
+};
+
+} // namespace
+
+Result<std::shared_ptr<PluginHost>>
+PluginHost::create(const std::vector<std::string> &extraFolders) {
+  std::vector<Status> problems;
+  PENSTOCK_ASSIGN(std::vector<PluginManifest> found, findPlugins(extraFolders, &problems));
+  return std::shared_ptr<PluginHost>(
+      std::make_shared<Host>(std::move(found), std::move(problems)));
+}
+
+} // namespace penstock

@@ -1,0 +1,391 @@
+#include "runtime/plugin/plugin_host.h"
+
+#include <fmt/format.h>
+
+#include <climits>
+#include <cmath>
+#include <optional>
+
+namespace penstock {
+namespace {
+
+PenstockString stringView(std::string_view text) { return {text.data(), text.size()}; }
+
+std::vector<PenstockString> stringViews(const std::vector<std::string_view> &texts) {
+  std::vector<PenstockString> views;
+  views.reserve(texts.size());
+  for (const std::string_view text : texts) {
+    views.push_back(stringView(text));
+  }
+  return views;
+}
+
+std::vector<PenstockString> stringViews(const std::vector<std::string> &texts) {
+  return stringViews(std::vector<std::string_view>(texts.begin(), texts.end()));
+}
+
+/// What a plugin said when it failed.
+Status saidBy(const std::string &plugin, PenstockError &error) {
+  error.text[sizeof error.text - 1] = '\0';
+  return invalidInput(fmt::format("`{}`: {}", plugin,
+                                  error.text[0] != '\0' ? error.text : "it failed without a reason"));
+}
+
+Status wrongAnswer(const std::string &plugin, const std::string &reason) {
+  return invalidInput(fmt::format("plugin `{}` broke its contract: {}; please tell its author", plugin,
+                                  reason));
+}
+
+/// What everything made by a plugin keeps: the host, so that the library stays, and the parameters.
+struct Bound {
+  std::shared_ptr<const PluginArguments> arguments;
+  const PluginManifest *manifest = nullptr;
+  const void *functions = nullptr;
+};
+
+Result<Bound> bind(PluginHost &host, const std::string &plugin, PluginKind kind,
+                   const std::string &parametersJson) {
+  Bound bound;
+  PENSTOCK_ASSIGN(bound.manifest, host.manifest(plugin, kind));
+  PENSTOCK_ASSIGN(std::unique_ptr<PluginArguments> arguments,
+                  host.arguments(*bound.manifest, parametersJson));
+  bound.arguments = std::move(arguments);
+  PENSTOCK_ASSIGN(const PenstockPlugin *library, host.load(plugin, kind));
+  bound.functions = library->functions;
+  return bound;
+}
+
+/// Collects what `encode` gives and checks it.
+struct TokenCollector {
+  const std::vector<std::string_view> *texts = nullptr;
+  std::vector<Tokenizer::Tokens> tokens;
+  std::int64_t vocabularySize = 0, maxTokens = -1;
+  std::size_t next = 0;
+  std::string fault;
+
+  bool accept(std::int64_t index, const std::int32_t *ids, const std::uint32_t *starts,
+              const std::uint32_t *ends, std::int64_t count) {
+    if (index != static_cast<std::int64_t>(next) || next >= texts->size()) {
+      fault = "texts were answered out of order";
+      return false;
+    }
+    const std::size_t size = (*texts)[next].size();
+    if (count < 0 || (count > 0 && (ids == nullptr || starts == nullptr || ends == nullptr)) ||
+        (maxTokens >= 0 && count > maxTokens)) {
+      fault = "the number of tokens is wrong";
+      return false;
+    }
+    for (std::int64_t i = 0; i < count; ++i) {
+      if (ids[i] < 0 || ids[i] >= vocabularySize) {
+        fault = fmt::format("id {} is outside its vocabulary of {}", ids[i], vocabularySize);
+        return false;
+      }
+      if (starts[i] > ends[i] || ends[i] > size) {
+        fault = fmt::format("the offsets [{}, {}) do not lie in a text of {} bytes", starts[i],
+                            ends[i], size);
+        return false;
+      }
+    }
+    Tokenizer::Tokens &made = tokens[next++];
+    made.ids.assign(ids, ids + count);
+    made.starts.assign(starts, starts + count);
+    made.ends.assign(ends, ends + count);
+    return true;
+  }
+};
+
+class PluginTokenizer final : public Tokenizer {
+public:
+  PluginTokenizer(Bound bound, void *self)
+      : bound(std::move(bound)),
+        functions(static_cast<const PenstockTokenizer *>(this->bound.functions)), self(self) {}
+  ~PluginTokenizer() override { functions->destroy(self); }
+
+  std::int64_t vocabularySize() const override { return functions->vocabulary_size(self); }
+  std::int32_t unknownId() const override { return functions->unknown_id(self); }
+
+  Result<std::string> token(std::int32_t id) const override {
+    PenstockError error{};
+    PenstockString text{};
+    if (id < 0 || id >= vocabularySize()) {
+      return invalidInput(fmt::format("`{}` has no token {}: its vocabulary has {}", name(), id,
+                                      vocabularySize()));
+    }
+    if (functions->token(self, id, &text, &error) != 0) {
+      return saidBy(name(), error);
+    }
+    return std::string(text.data, text.size);
+  }
+
+  Result<std::vector<Tokens>> encode(const std::vector<std::string_view> &texts,
+                                     std::int64_t maxTokens) const override {
+    TokenCollector collector;
+    for (const std::string_view text : texts) {
+      if (text.size() > UINT32_MAX) {
+        return invalidInput("a text has more than 4 GiB; split it into records");
+      }
+    }
+    collector.texts = &texts;
+    collector.tokens.resize(texts.size());
+    collector.vocabularySize = vocabularySize();
+    collector.maxTokens = maxTokens;
+    PenstockTokenSink sink{};
+    sink.struct_size = sizeof sink;
+    sink.context = &collector;
+    sink.text = [](void *context, std::int64_t index, const std::int32_t *ids,
+                   const std::uint32_t *starts, const std::uint32_t *ends,
+                   std::int64_t count) -> std::int32_t {
+      return static_cast<TokenCollector *>(context)->accept(index, ids, starts, ends, count) ? 0 : 1;
+    };
+    const std::vector<PenstockString> views = stringViews(texts);
+    PenstockError error{};
+    const std::int32_t failed =
+        functions->encode(self, views.data(), static_cast<std::int64_t>(views.size()), maxTokens,
+                          &sink, &error);
+    if (!collector.fault.empty()) {
+      return wrongAnswer(name(), collector.fault);
+    }
+    if (failed != 0) {
+      return saidBy(name(), error);
+    }
+    if (collector.next != texts.size()) {
+      return wrongAnswer(name(), fmt::format("{} of {} texts were answered", collector.next,
+                                             texts.size()));
+    }
+    return std::move(collector.tokens);
+  }
+
+  const std::string &name() const { return bound.manifest->name; }
+
+private:
+  Bound bound;
+  const PenstockTokenizer *functions;
+  void *self;
+};
+
+class PluginTokenizerFit final : public TokenizerFit {
+public:
+  PluginTokenizerFit(Bound bound, void *fit)
+      : bound(std::move(bound)),
+        functions(static_cast<const PenstockTokenizer *>(this->bound.functions)), fit(fit) {}
+  ~PluginTokenizerFit() override {
+    if (fit != nullptr) {
+      functions->fit_abandon(fit);
+    }
+  }
+
+  Status add(const std::vector<std::string_view> &texts) override {
+    if (fit == nullptr) {
+      return internalError("texts were added to a fit that has ended");
+    }
+    const std::vector<PenstockString> views = stringViews(texts);
+    PenstockError error{};
+    if (functions->fit_add(fit, views.data(), static_cast<std::int64_t>(views.size()), &error) != 0) {
+      return saidBy(bound.manifest->name, error);
+    }
+    return {};
+  }
+
+  Result<std::string> end() override {
+    if (fit == nullptr) {
+      return internalError("a fit was ended twice");
+    }
+    std::string state;
+    PenstockByteSink sink{};
+    sink.struct_size = sizeof sink;
+    sink.context = &state;
+    sink.write = [](void *context, const void *bytes, std::size_t size) -> std::int32_t {
+      static_cast<std::string *>(context)->append(static_cast<const char *>(bytes), size);
+      return 0;
+    };
+    PenstockError error{};
+    if (functions->fit_end(std::exchange(fit, nullptr), &sink, &error) != 0) {
+      return saidBy(bound.manifest->name, error);
+    }
+    return state;
+  }
+
+private:
+  Bound bound;
+  const PenstockTokenizer *functions;
+  void *fit;
+};
+
+class PluginMetric final : public Metric {
+public:
+  PluginMetric(Bound bound, void *self, std::int64_t classCount)
+      : bound(std::move(bound)),
+        functions(static_cast<const PenstockMetric *>(this->bound.functions)), self(self),
+        classCount(classCount) {}
+  ~PluginMetric() override { functions->destroy(self); }
+
+  Status add(const PenstockPredictions &predictions) override {
+    PENSTOCK_TRY(check(predictions));
+    PenstockError error{};
+    if (functions->add(self, &predictions, &error) != 0) {
+      return saidBy(bound.manifest->name, error);
+    }
+    return {};
+  }
+
+  Result<Values> result() const override {
+    Values values;
+    PenstockMetricSink sink{};
+    sink.struct_size = sizeof sink;
+    sink.context = &values;
+    sink.value = [](void *context, PenstockString name, double value) -> std::int32_t {
+      static_cast<Values *>(context)->values.emplace_back(std::string(name.data, name.size), value);
+      return 0;
+    };
+    sink.text = [](void *context, PenstockString text) -> std::int32_t {
+      static_cast<Values *>(context)->text.append(text.data, text.size);
+      return 0;
+    };
+    PenstockError error{};
+    if (functions->result(self, &sink, &error) != 0) {
+      return saidBy(bound.manifest->name, error);
+    }
+    for (const MetricResult &declared : bound.manifest->resultsFor(bound.arguments->values())) {
+      bool found = false;
+      for (const auto &[name, value] : values.values) {
+        found = found || name == declared.name;
+      }
+      if (!found) {
+        return wrongAnswer(bound.manifest->name,
+                           fmt::format("it gave no `{}`, which its manifest declares", declared.name));
+      }
+    }
+    return values;
+  }
+
+private:
+  Status check(const PenstockPredictions &predictions) const {
+    if (predictions.records < 0) {
+      return internalError("a negative number of predictions");
+    }
+    for (const std::int32_t *classes : {predictions.gold, predictions.predicted}) {
+      for (std::int64_t i = 0; classes != nullptr && i < predictions.records; ++i) {
+        if (classes[i] < -1 || classes[i] >= classCount) {
+          return invalidInput(fmt::format("class {} of record {} is not one of the {} classes",
+                                          classes[i], i, classCount));
+        }
+      }
+    }
+    if (bound.manifest->target == "class" &&
+        (predictions.gold == nullptr || predictions.predicted == nullptr)) {
+      return invalidInput(fmt::format("metric `{}` judges classes, these predictions have none",
+                                      bound.manifest->name));
+    }
+    if (bound.manifest->target == "number" &&
+        (predictions.gold_numbers == nullptr || predictions.predicted_numbers == nullptr)) {
+      return invalidInput(fmt::format("metric `{}` judges numbers, these predictions have none",
+                                      bound.manifest->name));
+    }
+    return {};
+  }
+
+  Bound bound;
+  const PenstockMetric *functions;
+  void *self;
+  std::int64_t classCount;
+};
+
+} // namespace
+
+Result<std::shared_ptr<const Tokenizer>> makeTokenizer(PluginHost &host, const std::string &plugin,
+                                                       const std::string &parametersJson,
+                                                       const std::string &state) {
+  PENSTOCK_ASSIGN(Bound bound, bind(host, plugin, PluginKind::tokenizer, parametersJson));
+  const auto *functions = static_cast<const PenstockTokenizer *>(bound.functions);
+  void *self = nullptr;
+  PenstockError error{};
+  if (functions->create(host.services(), bound.arguments->view(), stringView(state), &self, &error) !=
+      0) {
+    return saidBy(plugin, error);
+  }
+  auto made = std::make_shared<PluginTokenizer>(std::move(bound), self);
+  if (made->vocabularySize() < 1 || made->vocabularySize() > INT32_MAX || made->unknownId() < 0 ||
+      made->unknownId() >= made->vocabularySize()) {
+    return wrongAnswer(plugin, fmt::format("its unknown id {} does not lie in its vocabulary of {}",
+                                           made->unknownId(), made->vocabularySize()));
+  }
+  return std::shared_ptr<const Tokenizer>(std::move(made));
+}
+
+Result<std::unique_ptr<TokenizerFit>> fitTokenizer(PluginHost &host, const std::string &plugin,
+                                                   const std::string &parametersJson) {
+  PENSTOCK_ASSIGN(Bound bound, bind(host, plugin, PluginKind::tokenizer, parametersJson));
+  if (!bound.manifest->fits) {
+    return invalidInput(fmt::format("tokenizer `{}` has nothing to fit", plugin));
+  }
+  const auto *functions = static_cast<const PenstockTokenizer *>(bound.functions);
+  void *fit = nullptr;
+  PenstockError error{};
+  if (functions->fit_begin(host.services(), bound.arguments->view(), &fit, &error) != 0) {
+    return saidBy(plugin, error);
+  }
+  return std::unique_ptr<TokenizerFit>(std::make_unique<PluginTokenizerFit>(std::move(bound), fit));
+}
+
+Result<std::unique_ptr<Metric>> makeMetric(PluginHost &host, const std::string &plugin,
+                                           const std::string &parametersJson,
+                                           const std::vector<std::string> &classes) {
+  PENSTOCK_ASSIGN(Bound bound, bind(host, plugin, PluginKind::metric, parametersJson));
+  if (bound.manifest->target == "class" && classes.empty()) {
+    return invalidInput(fmt::format("metric `{}` judges classes, the target has none", plugin));
+  }
+  const auto *functions = static_cast<const PenstockMetric *>(bound.functions);
+  const std::vector<PenstockString> views = stringViews(classes);
+  void *self = nullptr;
+  PenstockError error{};
+  if (functions->create(host.services(), bound.arguments->view(), views.data(),
+                        static_cast<std::int64_t>(views.size()), &self, &error) != 0) {
+    return saidBy(plugin, error);
+  }
+  return std::unique_ptr<Metric>(std::make_unique<PluginMetric>(
+      std::move(bound), self, static_cast<std::int64_t>(classes.size())));
+}
+
+Result<std::vector<std::string>> decodeAnswers(PluginHost &host, const std::string &plugin,
+                                               const std::string &parametersJson,
+                                               const std::vector<std::string> &classes,
+                                               const float *answer, std::int64_t records,
+                                               std::int64_t width) {
+  PENSTOCK_ASSIGN(Bound bound, bind(host, plugin, PluginKind::head, parametersJson));
+  if (records < 0 || width < 1) {
+    return internalError("answers of no shape");
+  }
+  struct Collector {
+    std::vector<std::optional<std::string>> answers;
+  } collector;
+  collector.answers.resize(static_cast<std::size_t>(records));
+  PenstockAnswerSink sink{};
+  sink.struct_size = sizeof sink;
+  sink.context = &collector;
+  sink.answer = [](void *context, std::int64_t record, PenstockString json) -> std::int32_t {
+    auto &answers = static_cast<Collector *>(context)->answers;
+    if (record < 0 || record >= static_cast<std::int64_t>(answers.size())) {
+      return 1;
+    }
+    answers[static_cast<std::size_t>(record)].emplace(json.data, json.size);
+    return 0;
+  };
+  const auto *functions = static_cast<const PenstockHead *>(bound.functions);
+  const std::vector<PenstockString> views = stringViews(classes);
+  PenstockError error{};
+  if (functions->decode(host.services(), bound.arguments->view(), views.data(),
+                        static_cast<std::int64_t>(views.size()), answer, records, width, &sink,
+                        &error) != 0) {
+    return saidBy(plugin, error);
+  }
+  std::vector<std::string> texts;
+  for (std::optional<std::string> &text : collector.answers) {
+    if (!text) {
+      return wrongAnswer(plugin, fmt::format("it gave no answer for record {}", texts.size()));
+    }
+    texts.push_back(std::move(*text));
+  }
+  return texts;
+}
+
+} // namespace penstock
