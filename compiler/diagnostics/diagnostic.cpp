@@ -1,0 +1,122 @@
+#include "compiler/diagnostics/diagnostic.h"
+
+#include "compiler/diagnostics/registry.h"
+
+#include <algorithm>
+
+namespace penstock::diagnostics {
+
+void DiagnosticList::report(const std::string &id, const SourceRange &range, const Arguments &arguments,
+                            std::vector<Label> labels) {
+  const DiagnosticInfo *info = findDiagnostic(id);
+  Arguments used = arguments;
+  if (info == nullptr) {
+    used = {{"detail", "the diagnostic `" + id + "` is not registered"}};
+    info = findDiagnostic("internal-mistake");
+  }
+  Diagnostic made;
+  made.id = info->id;
+  made.severity = info->severity;
+  made.range = range;
+  made.message = fillTemplate(info->message, used);
+  made.reason = fillTemplate(info->reason, used);
+  bool complete = true;
+  made.fix = fillTemplate(info->fix, used, &complete);
+  if (!complete || made.fix.empty()) {
+    made.fix = fillTemplate(info->otherwise, used);
+  }
+  made.labels = std::move(labels);
+  add(std::move(made));
+}
+
+void DiagnosticList::add(Diagnostic diagnostic) {
+  const SourceRange &at = diagnostic.range;
+  if (!seen.insert(diagnostic.id + '\0' + at.file + '\0' + std::to_string(at.begin) + ' ' + std::to_string(at.end) + ' ' +
+                   diagnostic.message)
+           .second) {
+    return;
+  }
+  (diagnostic.severity == Severity::error ? errorCount : warningCount) += 1;
+  if (list.size() >= limit) {
+    ++droppedCount;
+    return;
+  }
+  list.push_back(std::move(diagnostic));
+}
+
+void DiagnosticList::sort() {
+  std::map<std::string, std::size_t> order;
+  for (const Diagnostic &one : list) {
+    order.emplace(one.range.file, order.size());
+  }
+  std::stable_sort(list.begin(), list.end(), [&](const Diagnostic &a, const Diagnostic &b) {
+    if (a.range.file != b.range.file) {
+      return order[a.range.file] < order[b.range.file];
+    }
+    return a.range.begin < b.range.begin;
+  });
+}
+
+namespace {
+
+std::size_t editDistance(const std::string &a, const std::string &b) {
+  std::vector<std::size_t> before(b.size() + 1), row(b.size() + 1), older(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) {
+    before[j] = j;
+  }
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t change = a[i - 1] == b[j - 1] ? 0 : 1;
+      row[j] = std::min({before[j] + 1, row[j - 1] + 1, before[j - 1] + change});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        row[j] = std::min(row[j], older[j - 2] + 1);
+      }
+    }
+    older.swap(before);
+    before.swap(row);
+  }
+  return before[b.size()];
+}
+
+} // namespace
+
+std::string nearest(const std::string &name, const std::vector<std::string> &candidates) {
+  if (name.empty() || name.size() > 64) {
+    return {};
+  }
+  std::string best;
+  std::size_t bestDistance = std::max<std::size_t>(1, name.size() / 3) + 1;
+  for (const std::string &candidate : candidates) {
+    if (candidate == name || candidate.size() > 64) {
+      continue;
+    }
+    std::string lowerName = name, lowerCandidate = candidate;
+    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+    std::transform(lowerName.begin(), lowerName.end(), lowerName.begin(), lower);
+    std::transform(lowerCandidate.begin(), lowerCandidate.end(), lowerCandidate.begin(), lower);
+    const std::size_t distance = editDistance(lowerName, lowerCandidate);
+    if (distance < bestDistance && distance < std::max(name.size(), candidate.size())) {
+      best = candidate;
+      bestDistance = distance;
+    }
+  }
+  return best;
+}
+
+std::string quotedList(const std::vector<std::string> &names) {
+  std::string text;
+  const std::size_t shown = std::min<std::size_t>(names.size(), 12);
+  for (std::size_t i = 0; i < shown; ++i) {
+    if (i > 0) {
+      text += i + 1 == names.size() ? " or " : ", ";
+    }
+    text += "`" + names[i] + "`";
+  }
+  if (shown < names.size()) {
+    text += ", ...";
+  }
+  return text;
+}
+
+} // namespace penstock::diagnostics

@@ -1,0 +1,248 @@
+#include "compiler/diagnostics/registry.h"
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace penstock::diagnostics {
+
+namespace {
+
+constexpr Severity error = Severity::error;
+constexpr Severity warning = Severity::warning;
+
+const std::vector<DiagnosticInfo> entries = {
+    // ---- L: bytes and tokens
+    {"source-not-utf8", error, "L1", "the file is not valid UTF-8 here", "a `.pipe` file is UTF-8 text",
+     "save the file as UTF-8", ""},
+    {"invalid-character", error, "L2", "{character} has no meaning here",
+     "outside strings and comments only letters, digits and the signs of the grammar may stand", "",
+     "remove it, or put it into a string"},
+    {"unterminated-string", error, "L3", "the string is not closed on its line", "a string ends with `\"` on the line where it began",
+     "write the closing `\"`", ""},
+    {"invalid-escape", error, "L4", "`{escape}` is not an escape", "a backslash in a string stands before `\"`, `\\`, `n` or `t`",
+     "write `\\\\` for a backslash", ""},
+    {"number-out-of-range", error, "L5", "`{text}` is too large for {kind}",
+     "integers have 64 bits, other numbers are finite and of double precision", "write a smaller number", ""},
+    {"malformed-number", error, "L6", "`{text}` is not a number", "digits may be followed by a fraction, an exponent or `%`, by nothing else", "",
+     "separate the number from what follows it"},
+    {"file-too-large", error, "L7", "the file has {size} bytes", "a `.pipe` file has at most 4 MiB", "move data out of the file", ""},
+
+    // ---- G: syntax
+    {"missing-edition", error, "G1", "the file does not begin with its edition", "the edition pins the grammar, the defaults and the in-tree plugins",
+     "write `pipe 1` on the first line", ""},
+    {"unknown-edition", error, "G2", "edition {edition} is not known", "this version of Penstock knows edition 1", "write `pipe 1`", ""},
+    {"expected", error, "G3", "expected {expected}, found {found}", "{rule}", "{hint}", ""},
+    {"unclosed", error, "G4", "`{open}` is not closed", "every bracket is closed before its entry or block ends", "write `{close}`", ""},
+    {"nesting-too-deep", error, "G5", "brackets are nested deeper than {limit}", "an expression is nested at most {limit} deep",
+     "bind parts of the expression to names", ""},
+    {"unknown-item", error, "G6", "`{name}` does not begin anything", "a file consists of `pipeline`, `param`, `import`, `use`, `layer`, `head` and blocks",
+     "did you mean `{nearest}`?", "remove it, or see the grammar"},
+    {"misplaced-entry", error, "G7", "{entry} has no place in {block}", "{rule}", "{hint}", ""},
+    {"not-in-edition", error, "G8", "{what} is not part of edition 1", "the edition knows it only as a name that is kept for later", "remove it", ""},
+    {"duplicate-block", error, "G9", "a second `{block}`", "a file has one `{block}`", "join the two", ""},
+    {"unknown-unit", error, "G10", "`{unit}` is not a unit", "the units are `ms`, `s`, `min`, `h`, `KB`, `MB`, `GB`, `epoch`, `epochs`, `step` and `steps`",
+     "did you mean `{nearest}`?", "write a unit of the list"},
+    {"missing-block", error, "G11", "the pipeline has no `{block}` block", "a pipeline needs `data` and `model`", "add `{block} { ... }`", ""},
+    {"missing-pipeline", error, "G12", "the file has a `{block}` block and no `pipeline`", "only a pipeline has blocks; a file without one is a library of layers and heads",
+     "write `pipeline NAME` after the edition", ""},
+
+    // ---- N: names
+    {"unknown-name", error, "N1", "nothing is named `{name}` here", "a value is a param, a column, a feature, a binding or a parameter of the layer",
+     "did you mean `{nearest}`?", "bind it before it is used"},
+    {"unknown-callable", error, "N2", "nothing named `{name}` can be called here", "operations, layers, heads, plugins and bound instances can be called",
+     "did you mean `{nearest}`?", "define or import it, or declare the plugin with `use`"},
+    {"duplicate-name", error, "N3", "`{name}` is declared twice", "within values, and within callables, a name has one meaning", "choose another name", ""},
+    {"value-called", error, "N4", "`{name}` is a value and cannot be called", "values and callables are two name spaces", "", "write the name of an operation, layer, head or plugin"},
+    {"callable-as-value", error, "N5", "`{name}` is called, it is not a value", "a callable stands in a flow, or with `(...)`", "write `{name}(...)`, or let a value flow into it", ""},
+    {"import-not-found", error, "N6", "`{path}` cannot be read: {detail}", "the path of an `import` is relative to the file that has it", "", "correct the path"},
+    {"import-cycle", error, "N7", "`{path}` imports itself, directly or through others", "imports have no cycles", "move what both need into a third file", ""},
+    {"import-unknown", error, "N8", "`{path}` has no layer or head named `{name}`", "`import` takes layers and heads by name",
+     "did you mean `{nearest}`?", "import a name that the file declares"},
+    {"recursive-layer", error, "N9", "`{name}` uses itself", "layers and heads are expanded, so they have no recursion", "use `repeat(n, ...)`", ""},
+    {"plugin-not-found", error, "N10", "no {kind} `{name}` is in `{folder}`", "a plugin is a folder with `plugin.toml` below the folder that `use` names",
+     "did you mean `{nearest}`?", "correct the name or the folder"},
+    {"plugin-version", error, "N11", "`{name}` has version {version}, not {wanted}", "`@ N` names the major version that the file was written for",
+     "write `@ {major}` after reading what changed", ""},
+    {"bad-manifest", error, "N12", "{detail}", "a plugin is described by a `plugin.toml` that can be read", "", "correct the manifest"},
+    {"unused-feature", warning, "N13", "the feature `{name}` is not used", "the model reads only the features that it names", "use it or remove it", ""},
+
+    // ---- V: values
+    {"wrong-type", error, "V1", "`{name}` takes {expected}, not {found}", "there are no implicit conversions", "{hint}", ""},
+    {"out-of-range", error, "V2", "`{name}` is {value}", "`{name}` must be {rule}", "write a value in that range", ""},
+    {"not-a-member", error, "V3", "`{value}` is not a value of `{name}`", "`{name}` is {members}", "did you mean `{nearest}`?", "write one of them"},
+    {"param-without-value", error, "V4", "the param `{name}` has no value", "a param without a default gets its value from the command line",
+     "add `--set {name}=...`, or a default", ""},
+    {"unknown-type", error, "V5", "`{name}` is not a type", "{rule}", "did you mean `{nearest}`?", "write one of these types"},
+    {"search-without-default", error, "V6", "`search` has no default", "outside `tune` the default is the value", "add `default: ...`", ""},
+    {"search-default-outside", error, "V7", "the default {value} is not in the search space", "the default is one of the values that the search may try",
+     "choose a default from the space", ""},
+    {"empty-range", error, "V8", "the range is empty", "a range runs from the smaller to the larger value; a space has at least one value; `scale: log` needs positive ends",
+     "correct its ends", ""},
+    {"bad-operands", error, "V9", "`{operator}` does not take {left} and {right}", "arithmetic takes numbers, model values of one type, or a path and a string", "", "convert or remove one of them"},
+    {"inexact-division", error, "V10", "{left} / {right} is not a whole number", "division of integers must be exact, since dimensions are", "choose numbers that divide", ""},
+    {"division-by-zero", error, "V11", "division by zero", "no number is the result", "correct the divisor", ""},
+    {"arithmetic-overflow", error, "V12", "the result does not fit into 64 bits", "integers have 64 bits", "choose smaller numbers", ""},
+    {"set-unknown", error, "V13", "`--set` names `{name}`, which does not exist", "an undotted name is a param; a dotted one is a setting of a block, or an argument of its call",
+     "did you mean `{nearest}`?", "name a param or a setting of the file"},
+    {"set-without-call", error, "V14", "`--set {name}` names an argument, but `{setting}` is not a call", "a dotted name below a setting is a named argument of its call", "set `{setting}` itself", ""},
+
+    // ---- C: calls
+    {"unknown-argument", error, "C1", "`{callable}` has no parameter `{name}`", "`{callable}` takes {parameters}", "did you mean `{nearest}`?", "remove it"},
+    {"duplicate-argument", error, "C2", "`{name}` is given twice", "a parameter gets one value", "remove one of them", ""},
+    {"missing-argument", error, "C3", "`{callable}` needs `{name}`", "`{name}` has no default", "write `{name}: ...`", ""},
+    {"too-many-arguments", error, "C4", "`{callable}` takes no further argument", "arguments without a name fill the parameters in their order", "remove it, or name it", ""},
+    {"positional-after-named", error, "C5", "an argument without a name stands after a named one", "arguments without names come first", "name it, or move it", ""},
+    {"missing-input", error, "C6", "`{callable}` has no input `{name}`", "a call is given its inputs by a flow, or as its first arguments", "write `x |> {callable}`", ""},
+    {"instance-as-value", error, "C7", "`{name}` makes an instance here, not a value", "a call without its input is an instance: it is bound to a name of its own and called there",
+     "let a value flow into it", ""},
+    {"bad-repeat", error, "C8", "`repeat` repeats a call", "`repeat(n, call)` takes a layer or an operation that has one input", "write `repeat(4, block(...))`", ""},
+    {"arguments-of-instance", error, "C9", "the instance `{name}` already has its arguments", "a bound instance takes only its inputs", "remove the arguments", ""},
+
+    // ---- D: data and features
+    {"missing-source", error, "D1", "the `data` block has no `source`", "records come from a source", "write `source: csv(...)`", ""},
+    {"unknown-choice", error, "D2", "`{value}` is not {what}", "{what} is {choices}", "did you mean `{nearest}`?", "write one of them"},
+    {"unknown-capture", error, "D3", "the path captures `{capture}`", "a path captures `{split}` only", "did you mean `{split}`?", ""},
+    {"missing-split", error, "D4", "nothing says which records are for training", "a path has `{split}`, or its source flows into `split(by: column)`",
+     "write `{split}` into the path, or `|> split(by: ...)` after the source", ""},
+    {"redundant-split", error, "D5", "the records are split twice", "a path with `{split}` is split already", "remove one of them", ""},
+    {"bad-shares", error, "D6", "the shares add up to {sum}", "the shares of train, dev and test add up to 100%, and train has some", "correct the shares", ""},
+    {"bad-class-list", error, "D7", "{detail}", "a list of classes has at least two strings, all different", "correct the list", ""},
+    {"feature-without-tokenizer", error, "D8", "the feature `{name}` does not end with a tokenizer", "a feature is `column |> clean(...) |> tokenizer(...)`",
+     "end the flow with a tokenizer, such as `words`", ""},
+    {"feature-not-text", error, "D9", "the flow begins with {found}", "a feature begins with a text column", "", "begin with a column declared `text(...)`"},
+    {"no-columns", error, "D10", "the `data` block declares no column", "the model reads and predicts columns", "write `column text = text()`", ""},
+
+    // ---- M: the model
+    {"type-mismatch", error, "M1", "`{op}` takes {expected}, not {found}", "{rule}", "{hint}", ""},
+    {"needs-pooling", error, "M2", "`{op}` needs one vector a record and gets a sequence", "the language does not choose how a sequence becomes a vector", "write the pooling, such as `|> pool(max)`", ""},
+    {"needs-tokenizer", error, "M3", "`{op}` gets the text column `{name}`", "text becomes ids by a tokenizer", "write a tokenizer first, such as `{name} |> words`", ""},
+    {"shape-mismatch", error, "M4", "`{op}` gets {left} and {right}", "{rule}", "make the two the same", ""},
+    {"heads-do-not-divide", error, "M5", "{heads} heads do not divide a width of {width}", "each head gets the same share of the width", "choose a number of heads that divides {width}", ""},
+    {"wrong-target", error, "M6", "`{op}` predicts {expected}, and `{name}` is {found}", "the target of a head is a column of the type that it predicts", "", "choose another head or column"},
+    {"target-as-input", error, "M7", "`{name}` is a target and an input", "what the model predicts is not known when it is used", "remove it from the inputs", ""},
+    {"no-answer", error, "M8", "the model gives no answer", "a binding of `model` ends with a head", "write `answer = ... |> classify(label)`", ""},
+    {"model-too-large", error, "M9", "the model expands to more than {limit} operations", "expansion is bounded, so that it always ends", "repeat less", ""},
+    {"layer-without-result", error, "M10", "the layer `{name}` gives nothing", "the last entry of a layer is an expression, its result", "end the layer with an expression", ""},
+    {"head-without-answer", error, "M11", "the head `{name}` gives no answer", "a head sets `answer:`", "write `answer: ...`", ""},
+    {"class-weights-count", error, "M12", "{given} class weights for {classes} classes", "there is one weight a class", "give {classes} weights", ""},
+    {"positions-too-few", error, "M13", "`positions` has {positions} places and `{axis}` may have {length}", "every token needs a place, so the tokenizer cuts to at most that many",
+     "write `max_length: {positions}` at the tokenizer, or a larger `max`", ""},
+    {"shadowed-result", error, "M14", "an expression stands before the end of the layer `{name}`", "only the last entry of a layer is an expression; it is the result", "bind it to a name", ""},
+    {"prefix-without-weights", error, "M15", "`{name}` has no weights to decay", "`l2` sums the squares of the weights below a name", "name a binding that has weights", ""},
+
+    // ---- T: training, settings and target
+    {"unknown-setting", error, "T1", "`{block}` has no setting `{name}`", "`{block}` has {settings}", "did you mean `{nearest}`?", "remove it"},
+    {"duplicate-setting", error, "T2", "`{name}` is set twice", "a setting has one value", "remove one of them", ""},
+    {"epochs-and-steps", error, "T3", "both `epochs` and `steps` are set", "one of them says when training ends", "remove one of them", ""},
+    {"objective-needed", error, "T4", "the model has {count} answers, and `train` does not say what to minimize", "several losses are weighed by the file, not by the language",
+     "write `minimize: {example}`", ""},
+    {"objective-not-scalar", error, "T5", "`minimize` is {found}", "training minimizes one number a batch: a loss or a sum of losses", "", "write the loss of an answer: `answer.loss`"},
+    {"nothing-to-train", error, "T6", "the model has no weights", "`train` adjusts weights", "remove `train`, or add an operation with weights", ""},
+    {"answer-without-loss", error, "T7", "the head of `{name}` has no loss", "training minimizes a loss", "add `loss:` to the head, or write `minimize:`", ""},
+    {"missing-evaluation", error, "T8", "`{split}.{name}` is not measured", "`keep` and `expect` use results of the `evaluate` block", "did you mean `{nearest}`?",
+     "add the metric to `evaluate { {split}: [...] }`"},
+
+    // ---- E: evaluation
+    {"unknown-split", error, "E1", "`{name}` is not a split", "the splits are `train`, `dev` and `test`", "did you mean `{nearest}`?", "write one of them"},
+    {"wrong-plugin-kind", error, "E2", "`{name}` is a {kind}, not a {wanted}", "{rule}", "", "write a {wanted}"},
+    {"metric-not-for-answer", error, "E3", "`{metric}` judges {expected}, and `{answer}` is {found}", "a metric judges answers of its own type", "choose another metric", ""},
+    {"answer-needed", error, "E4", "`{metric}` does not say which answer it judges", "the model has several answers", "write `{metric}(answer: {example})`", ""},
+    {"duplicate-metric", error, "E5", "`{name}` is measured twice on `{split}`", "results have one value each", "remove one of them", ""},
+    {"bad-expect", error, "E6", "the bound of an `expect` is {found}", "an `expect` compares a result with a number", "write `expect test.f1_macro >= 0.8`", ""},
+
+    // ---- F: the data itself
+    {"missing-file", error, "F1", "`{path}` cannot be read: {detail}", "the source names it", "", "correct the path, or set the param that gives it"},
+    {"missing-column", error, "F2", "the data have no column `{name}`", "the header of `{file}` has {columns}", "did you mean `{nearest}`?", "correct `from:`"},
+    {"undeclared-class", error, "F3", "`{value}` is not a declared class of `{name}`", "{file}, row {row}: the classes are {classes}", "did you mean `{nearest}`?", "add it to the list, or correct the data"},
+    {"empty-split", error, "F4", "the split `{split}` has no records", "training and evaluation need records", "", "correct the files or the shares"},
+    {"malformed-row", error, "F5", "{file}, row {row}, column {column}: {detail}", "records are as RFC 4180 (CSV) or JSON Lines say", "correct the file", ""},
+    {"not-utf8", error, "F6", "{file}, row {row}, column {column}: the bytes are not UTF-8", "data files are UTF-8", "convert the file, for example with `iconv`", ""},
+    {"leakage", warning, "F7", "{records} records of `{a}` are also in `{b}`", "a record in both makes the measure look better than it is; for example: {example}", "remove them from one of the two", ""},
+    {"class-absent-from-train", warning, "F8", "the class `{value}` of `{name}` is not in train", "a model cannot learn a class without an example", "add examples, or remove the class", ""},
+    {"truncation", warning, "F9", "`max_length` cuts {share} of the texts of `{split}`", "what is cut the model does not see", "raise `max_length`", ""},
+    {"missing-cell", error, "F10", "{file}, row {row}: `{name}` is empty", "a missing value is an error unless the column says otherwise", "write `missing: [\"\"], fill: median`, or correct the data", ""},
+    {"bad-number", error, "F11", "{file}, row {row}: `{value}` is not a number", "`{name}` is a number column", "correct the data, or list the text in `missing:`", ""},
+    {"data-unreadable", error, "F12", "the data cannot be checked: {detail}", "the checks that need data were left out; all others were made", "", "correct what the message names"},
+    {"one-class", error, "F13", "`{name}` has {count} classes in train", "a classifier needs at least two classes", "", "correct the data"},
+
+    // ---- X: the machinery
+    {"internal-mistake", error, "X1", "a mistake of Penstock: {detail}", "this is not your file's fault", "report it with the file", ""},
+};
+
+} // namespace
+
+const std::vector<DiagnosticInfo> &registry() { return entries; }
+
+const DiagnosticInfo *findDiagnostic(std::string_view id) {
+  static const auto index = [] {
+    std::unordered_map<std::string_view, const DiagnosticInfo *> map;
+    for (const DiagnosticInfo &entry : entries) {
+      map.emplace(entry.id, &entry);
+    }
+    return map;
+  }();
+  const auto found = index.find(id);
+  return found == index.end() ? nullptr : found->second;
+}
+
+std::string fillTemplate(std::string_view text, const Arguments &arguments, bool *complete) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '{') {
+      const std::size_t close = text.find('}', i);
+      const std::string_view name =
+          close == std::string_view::npos ? std::string_view{} : text.substr(i + 1, close - i - 1);
+      const bool placeholder =
+          !name.empty() && std::all_of(name.begin(), name.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+      if (placeholder && name != "split") {
+        const auto found = arguments.find(std::string(name));
+        if (found == arguments.end() || found->second.empty()) {
+          if (complete != nullptr) {
+            *complete = false;
+          }
+        } else {
+          out += found->second;
+        }
+        i = close;
+        continue;
+      }
+      // `{split}` is also what a path captures: without an argument of that name it stands for itself.
+      if (placeholder) {
+        if (const auto found = arguments.find("split"); found != arguments.end()) {
+          out += found->second;
+          i = close;
+          continue;
+        }
+      }
+    }
+    out += text[i];
+  }
+  return out;
+}
+
+std::string diagnosticsPage() {
+  std::string out = "# Diagnostics\n\nMade from the registry by `penstock-docs`; do not edit. `{...}` stands for what a message fills in. "
+                    "The clauses are those of [the specification](../spec/language.md).\n";
+  std::vector<const DiagnosticInfo *> sorted;
+  for (const DiagnosticInfo &entry : entries) {
+    sorted.push_back(&entry);
+  }
+  std::sort(sorted.begin(), sorted.end(), [](const auto *a, const auto *b) { return a->id < b->id; });
+  for (const DiagnosticInfo *entry : sorted) {
+    out += "\n## " + std::string(entry->id) + "\n\n";
+    out += std::string(entry->severity == Severity::error ? "Error" : "Warning") + ", clause " + std::string(entry->clause) + ".\n\n";
+    out += "- message: " + std::string(entry->message) + "\n";
+    if (!entry->reason.empty()) {
+      out += "- reason: " + std::string(entry->reason) + "\n";
+    }
+    if (!entry->fix.empty()) {
+      out += "- fix: " + std::string(entry->fix) + "\n";
+    }
+    if (!entry->otherwise.empty()) {
+      out += std::string(entry->fix.empty() ? "- fix: " : "- or: ") + std::string(entry->otherwise) + "\n";
+    }
+  }
+  return out;
+}
+
+} // namespace penstock::diagnostics

@@ -1,0 +1,130 @@
+#include "compiler/diagnostics/render.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace penstock::diagnostics {
+
+namespace {
+
+std::string place(const SourceRange &range) {
+  return range.file + ":" + std::to_string(range.line) + ":" + std::to_string(range.column);
+}
+
+/// Text that a terminal shows as it is: bytes that are not UTF-8 and control characters become U+FFFD, so that no file
+/// can steer the terminal.
+std::string printable(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    const auto first = static_cast<unsigned char>(text[i]);
+    std::size_t length = first < 0x80 ? 1 : first >= 0xF0 && first < 0xF5 ? 4 : first >= 0xE0 ? 3 : first >= 0xC2 ? 2 : 0;
+    bool good = length > 0 && first < 0xF5 && i + length <= text.size();
+    for (std::size_t k = 1; good && k < length; ++k) {
+      good = (static_cast<unsigned char>(text[i + k]) & 0xC0) == 0x80;
+    }
+    if (!good || (length == 1 && (first < 0x20 || first == 0x7F) && first != '\t')) {
+      out += "\xEF\xBF\xBD";
+      ++i;
+      continue;
+    }
+    out.append(text.substr(i, length));
+    i += length;
+  }
+  return out;
+}
+
+std::size_t scalars(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+void excerpt(std::string &out, const SourceRange &range, const TextOf &textOf) {
+  const std::string_view text = textOf ? textOf(range.file) : std::string_view{};
+  if (text.empty() || range.begin > text.size()) {
+    return;
+  }
+  std::size_t start = range.begin;
+  while (start > 0 && text[start - 1] != '\n') {
+    --start;
+  }
+  std::size_t stop = text.find('\n', range.begin);
+  stop = stop == std::string_view::npos ? text.size() : stop;
+  if (stop > start && text[stop - 1] == '\r') {
+    --stop;
+  }
+  // Long lines are cut around the range.
+  constexpr std::size_t widest = 160;
+  std::size_t from = start;
+  if (range.begin - start > widest / 2) {
+    from = range.begin - widest / 2;
+    while (from < range.begin && (static_cast<unsigned char>(text[from]) & 0xC0) == 0x80) {
+      ++from;
+    }
+  }
+  std::size_t to = std::min(stop, from + widest);
+  while (to < stop && to > from && (static_cast<unsigned char>(text[to]) & 0xC0) == 0x80) {
+    ++to;
+  }
+  const std::string number = std::to_string(range.line);
+  const std::string gutter(number.size(), ' ');
+  const std::size_t begin = std::min<std::size_t>(range.begin, to);
+  const std::size_t end = std::clamp<std::size_t>(range.end, begin, to);
+  std::string before = printable(text.substr(from, begin - from));
+  std::string blanks;
+  for (const char c : before) {
+    if ((static_cast<unsigned char>(c) & 0xC0) != 0x80) {
+      blanks += c == '\t' ? '\t' : ' ';
+    }
+  }
+  const std::size_t marks = std::max<std::size_t>(1, scalars(printable(text.substr(begin, end - begin))));
+  out += " " + number + " | " + printable(text.substr(from, to - from)) + "\n";
+  out += " " + gutter + " | " + blanks + "^" + std::string(marks - 1, '~') + "\n";
+}
+
+} // namespace
+
+std::string renderText(const Diagnostic &diagnostic, const TextOf &textOf) {
+  std::string out = place(diagnostic.range);
+  out += diagnostic.severity == Severity::error ? ": error: " : ": warning: ";
+  out += printable(diagnostic.message) + " [" + diagnostic.id + "]\n";
+  excerpt(out, diagnostic.range, textOf);
+  for (const Label &label : diagnostic.labels) {
+    out += "  " + place(label.range) + ": " + printable(label.text) + "\n";
+    excerpt(out, label.range, textOf);
+  }
+  if (!diagnostic.reason.empty()) {
+    out += "  reason: " + printable(diagnostic.reason) + "\n";
+  }
+  if (!diagnostic.fix.empty()) {
+    out += "  fix: " + printable(diagnostic.fix) + "\n";
+  }
+  return out;
+}
+
+std::string renderJson(const Diagnostic &diagnostic) {
+  const auto rangeInto = [](nlohmann::ordered_json &object, const SourceRange &range) {
+    object["file"] = range.file;
+    object["line"] = range.line;
+    object["column"] = range.column;
+    object["end_line"] = range.endLine;
+    object["end_column"] = range.endColumn;
+  };
+  nlohmann::ordered_json object;
+  object["id"] = diagnostic.id;
+  object["severity"] = diagnostic.severity == Severity::error ? "error" : "warning";
+  rangeInto(object, diagnostic.range);
+  object["message"] = diagnostic.message;
+  object["reason"] = diagnostic.reason;
+  object["fix"] = diagnostic.fix;
+  object["labels"] = nlohmann::ordered_json::array();
+  for (const Label &label : diagnostic.labels) {
+    nlohmann::ordered_json one;
+    rangeInto(one, label.range);
+    one["text"] = label.text;
+    object["labels"].push_back(std::move(one));
+  }
+  return object.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+} // namespace penstock::diagnostics

@@ -1,0 +1,411 @@
+#ifndef PENSTOCK_DIALECT_NN_OPS
+#define PENSTOCK_DIALECT_NN_OPS
+
+include "compiler/dialect/Nn/NnBase.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+
+class Nn_Op<string mnemonic, list<Trait> traits = []> : Op<Nn_Dialect, mnemonic, traits>;
+class Nn_Pure<string mnemonic, list<Trait> traits = []> : Nn_Op<mnemonic, !listconcat([Pure], traits)>;
+def Nn_Vjp : DeclareOpInterfaceMethods<Nn_Differentiable>;
+
+//===--- long-lived tensors, inputs, effects ------------------------------------------------------------------------===//
+
+def Nn_GlobalOp : Nn_Op<"global", [Symbol]> {
+  let summary = "a tensor that outlives a step";
+  let description = [{
+    `class` is `parameter` (has a gradient), `state` (written by the step) or `fitted` (a constant of a fit). `initializer` is
+    one of zeros, ones, uniform, normal with `scale` (half width or standard deviation). `decays`: weight decay applies.
+
+    Example: `nn.global @"answer.weight" : tensor<128x2xf32> {tensor_class = "parameter", initializer = "uniform", scale = 0.08 : f64, decays = true}`
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<Nn_F32Tensor>:$type, StrAttr:$tensor_class,
+                       DefaultValuedAttr<StrAttr, "\"zeros\"">:$initializer, DefaultValuedAttr<F64Attr, "0.0">:$scale,
+                       DefaultValuedAttr<BoolAttr, "false">:$decays);
+  let assemblyFormat = "$sym_name `:` $type attr-dict";
+  let hasVerifier = 1;
+}
+
+def Nn_ParameterOp : Nn_Pure<"parameter", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "the value of a global at the start of the step";
+  let description = "Example: `%w = nn.parameter @\"answer.weight\" : tensor<128x2xf32>`";
+  let arguments = (ins FlatSymbolRefAttr:$name);
+  let results = (outs Nn_F32Tensor:$result);
+  let assemblyFormat = "$name `:` type($result) attr-dict";
+}
+
+def Nn_InputOp : Nn_Pure<"input"> {
+  let summary = "one input of the batch";
+  let description = [{
+    `index` is the place in the batch layout. Example: `%ids = nn.input "tokens" {index = 0 : i64} : !nn.ragged<@tokens, i32>`
+  }];
+  let arguments = (ins StrAttr:$name, I64Attr:$index);
+  let results = (outs Nn_Value:$result);
+  let assemblyFormat = "$name attr-dict `:` type($result)";
+}
+
+def Nn_ConstantOp : Nn_Pure<"constant"> {
+  let summary = "a scalar, or a static tensor";
+  let description = "Example: `%c = nn.constant dense<0.5> : tensor<f32>`";
+  let arguments = (ins ElementsAttr:$value);
+  let results = (outs Nn_F32Tensor:$result);
+  let assemblyFormat = "$value attr-dict `:` type($result)";
+}
+
+def Nn_GradientOp : Nn_Op<"gradient"> {
+  let summary = "hands the gradient of a parameter to the optimizer";
+  let description = "Exactly one for every parameter of a training step. Example: `nn.gradient @\"answer.weight\", %g : tensor<128x2xf32>`";
+  let arguments = (ins FlatSymbolRefAttr:$name, Nn_F32Tensor:$gradient);
+  let assemblyFormat = "$name `,` $gradient `:` type($gradient) attr-dict";
+}
+
+def Nn_ApplyOp : Nn_Op<"apply"> {
+  let summary = "clips the gradients and updates parameters and states";
+  let description = [{
+    One pass over the flat buffers. `kind`: sgd, adam, adamw; decay applies to decaying parameters; `clip_norm` 0 means no
+    clipping by global norm. The learning rate comes with the call.
+    SGD as PyTorch's (momentum buffer starts with the first gradient: v = momentum * v + g, with v = 0 at first); Adam
+    (arXiv 1412.6980) with bias correction by the step; AdamW (arXiv 1711.05101); `weight_decay` of sgd and adam is added to
+    the gradient.
+  }];
+  let arguments = (ins StrAttr:$kind, DefaultValuedAttr<F64Attr, "0.0">:$momentum,
+                       DefaultValuedAttr<BoolAttr, "false">:$nesterov, DefaultValuedAttr<F64Attr, "0.9">:$beta1,
+                       DefaultValuedAttr<F64Attr, "0.999">:$beta2, DefaultValuedAttr<F64Attr, "1e-8">:$epsilon,
+                       DefaultValuedAttr<F64Attr, "0.0">:$weight_decay, DefaultValuedAttr<F64Attr, "0.0">:$clip_norm);
+  let assemblyFormat = "$kind attr-dict";
+  let hasVerifier = 1;
+}
+
+def Nn_OutputOp : Nn_Op<"output"> {
+  let summary = "writes an output of the entry";
+  let description = "Example: `nn.output \"loss\", %l {index = 0 : i64} : tensor<f32>`";
+  let arguments = (ins StrAttr:$name, I64Attr:$index, Nn_F32Tensor:$value);
+  let assemblyFormat = "$name `,` $value attr-dict `:` type($value)";
+}
+
+//===--- element-wise -----------------------------------------------------------------------------------------------===//
+
+class Nn_Unary<string mnemonic, string what, list<Trait> traits = [Nn_Vjp]>
+    : Nn_Pure<mnemonic, !listconcat([SameOperandsAndResultType], traits)> {
+  let summary = what;
+  let description = "Element by element, any shape. Example: `%y = nn." # mnemonic # " %x : tensor<?x5xf32>`";
+  let arguments = (ins Nn_Rows:$input);
+  let results = (outs Nn_Rows:$result);
+  let assemblyFormat = "$input attr-dict `:` type($result)";
+}
+def Nn_ReluOp : Nn_Unary<"relu", "max(x, 0); derivative 0 at 0">;
+def Nn_GeluOp : Nn_Unary<"gelu", "x * (1 + erf(x / sqrt 2)) / 2">;
+def Nn_TanhOp : Nn_Unary<"tanh", "hyperbolic tangent">;
+def Nn_SigmoidOp : Nn_Unary<"sigmoid", "1 / (1 + exp(-x))">;
+def Nn_ExpOp : Nn_Unary<"exp", "e to the x">;
+def Nn_LogOp : Nn_Unary<"log", "natural logarithm">;
+def Nn_NegOp : Nn_Unary<"neg", "-x">;
+
+class Nn_UnaryGrad<string mnemonic, string what> : Nn_Pure<mnemonic, [SameOperandsAndResultType]> {
+  let summary = what;
+  let arguments = (ins Nn_Rows:$input, Nn_Rows:$cotangent);
+  let results = (outs Nn_Rows:$result);
+  let assemblyFormat = "$input `,` $cotangent attr-dict `:` type($result)";
+}
+def Nn_ReluGradOp : Nn_UnaryGrad<"relu_grad", "cotangent where input > 0, else 0">;
+def Nn_GeluGradOp : Nn_UnaryGrad<"gelu_grad", "cotangent * gelu'(input)">;
+
+class Nn_Binary<string mnemonic, string what> : Nn_Pure<mnemonic, [Nn_Vjp]> {
+  let summary = what;
+  let description = [{
+    Element by element. `rhs` may have the type of `lhs`, be a vector [D] (one row for all rows), a column (width 1: one number
+    a row), or a scalar `tensor<f32>`. The result has the type of `lhs`.
+  }];
+  let arguments = (ins Nn_Rows:$lhs, Nn_Rows:$rhs);
+  let results = (outs Nn_Rows:$result);
+  let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($lhs) `,` type($rhs) `->` type($result)";
+  let hasVerifier = 1;
+  let builders = [OpBuilder<(ins "::mlir::Value":$lhs, "::mlir::Value":$rhs), [{
+    build($_builder, $_state, lhs.getType(), lhs, rhs);
+  }]>];
+}
+def Nn_AddOp : Nn_Binary<"add", "lhs + rhs">;
+def Nn_SubOp : Nn_Binary<"sub", "lhs - rhs">;
+def Nn_MulOp : Nn_Binary<"mul", "lhs * rhs">;
+def Nn_DivOp : Nn_Binary<"div", "lhs / rhs">;
+
+def Nn_DropoutOp : Nn_Pure<"dropout", [SameOperandsAndResultType, Nn_Vjp]> {
+  let summary = "zeroes elements with probability p, scales the rest by 1 / (1 - p)";
+  let description = [{
+    The mask is a function of (seed, step, `key`, record number, place in the record): dropout is linear for a given step, so
+    its derivative is itself with the same key, and nothing is stored. Evaluation removes it.
+  }];
+  let arguments = (ins Nn_Rows:$input, F64Attr:$p, I64Attr:$key);
+  let results = (outs Nn_Rows:$result);
+  let assemblyFormat = "$input attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+//===--- rows -------------------------------------------------------------------------------------------------------===//
+
+def Nn_SoftmaxOp : Nn_Pure<"softmax", [SameOperandsAndResultType, Nn_Vjp]> {
+  let summary = "softmax of every row";
+  let arguments = (ins Nn_Rows:$input);
+  let results = (outs Nn_Rows:$result);
+  let assemblyFormat = "$input attr-dict `:` type($result)";
+}
+
+def Nn_NormalizeOp : Nn_Pure<"normalize", [Nn_Vjp]> {
+  let summary = "(x - mean) / sqrt(variance + epsilon) of every row: layer norm without its affine part";
+  let description = "`rstd` is one over the root, a column; the derivative reads it (arXiv 1607.06450).";
+  let arguments = (ins Nn_Rows:$input, F64Attr:$epsilon);
+  let results = (outs Nn_Rows:$result, Nn_Rows:$rstd);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result) `,` type($rstd)";
+}
+def Nn_NormalizeGradOp : Nn_Pure<"normalize_grad", [AllTypesMatch<["normalized", "cotangent", "result"]>]> {
+  let summary = "rstd * (g - mean(g) - xhat * mean(g * xhat)) of every row";
+  let arguments = (ins Nn_Rows:$normalized, Nn_Rows:$rstd, Nn_Rows:$cotangent);
+  let results = (outs Nn_Rows:$result);
+  let assemblyFormat = "$normalized `,` $rstd `,` $cotangent attr-dict `:` type($normalized) `,` type($rstd)";
+}
+
+def Nn_RowSumOp : Nn_Pure<"row_sum", [Nn_Vjp]> {
+  let summary = "sum of every row: [rows x D] -> column";
+  let arguments = (ins Nn_Rows:$input);
+  let results = (outs Nn_Rows:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+}
+def Nn_SpreadOp : Nn_Pure<"spread", [Nn_Vjp]> {
+  let summary = "repeats a column D times, or fills rows with a scalar";
+  let description = "The transpose of row_sum and of total. `like` gives the rows: its values are not read.";
+  let arguments = (ins Nn_Rows:$input, Nn_Rows:$like);
+  let results = (outs Nn_Rows:$result);
+  let assemblyFormat = "$input `like` $like attr-dict `:` type($input) `,` type($like) `->` type($result)";
+}
+def Nn_ColumnSumOp : Nn_Pure<"column_sum"> {
+  let summary = "sum over rows: [rows x D] -> [D], in fixed blocks of rows, block after block";
+  let arguments = (ins Nn_Rows:$input);
+  let results = (outs Nn_F32Tensor:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+}
+def Nn_TotalOp : Nn_Pure<"total", [Nn_Vjp]> {
+  let summary = "sum of all elements as a scalar";
+  let arguments = (ins Nn_Rows:$input);
+  let results = (outs Nn_F32Tensor:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+}
+def Nn_RecordCountOp : Nn_Pure<"record_count"> {
+  let summary = "number of records of the batch as a scalar";
+  let results = (outs Nn_F32Tensor:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+}
+
+def Nn_ConcatOp : Nn_Pure<"concat", [Nn_Vjp]> {
+  let summary = "puts rows of one axis side by side";
+  let arguments = (ins Variadic<Nn_Rows>:$inputs);
+  let results = (outs Nn_Rows:$result);
+  let assemblyFormat = "$inputs attr-dict `:` type($inputs) `->` type($result)";
+  let hasVerifier = 1;
+}
+def Nn_SliceOp : Nn_Pure<"slice"> {
+  let summary = "columns [offset, offset + width) of every row";
+  let arguments = (ins Nn_Rows:$input, I64Attr:$offset);
+  let results = (outs Nn_Rows:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+//===--- losses -----------------------------------------------------------------------------------------------------===//
+
+def Nn_CrossEntropyOp : Nn_Pure<"cross_entropy_rows", [Nn_Vjp]> {
+  let summary = "-log softmax(logits)[target] of every row, a column";
+  let description = [{
+    With label smoothing s over C classes the target is (1 - s) at the class and s / C everywhere; `class_weights` (empty: 1
+    each) multiply as in PyTorch's CrossEntropyLoss. A negative target counts as loss 0.
+  }];
+  let arguments = (ins Nn_Rows:$logits, Nn_Ids:$target, DefaultValuedAttr<F64Attr, "0.0">:$label_smoothing,
+                       DefaultValuedAttr<DenseF64ArrayAttr, "{}">:$class_weights);
+  let results = (outs Nn_Rows:$result);
+  let assemblyFormat = "$logits `,` $target attr-dict `:` type($logits) `,` type($target) `->` type($result)";
+}
+def Nn_CrossEntropyGradOp : Nn_Pure<"cross_entropy_rows_grad"> {
+  let summary = "derivative of cross_entropy_rows by the logits, times a column of cotangents";
+  let arguments = (ins Nn_Rows:$logits, Nn_Ids:$target, Nn_Rows:$cotangent,
+                       DefaultValuedAttr<F64Attr, "0.0">:$label_smoothing,
+                       DefaultValuedAttr<DenseF64ArrayAttr, "{}">:$class_weights);
+  let results = (outs Nn_Rows:$result);
+  let assemblyFormat = [{$logits `,` $target `,` $cotangent attr-dict `:` type($logits) `,` type($target) `,`
+                         type($cotangent) `->` type($result)}];
+}
+def Nn_ClassWeightOp : Nn_Pure<"class_weight"> {
+  let summary = "the weight of every record's class, a column";
+  let arguments = (ins Nn_Ids:$target, DenseF64ArrayAttr:$class_weights);
+  let results = (outs Nn_Rows:$result);
+  let assemblyFormat = "$target attr-dict `:` type($target) `->` type($result)";
+}
+
+//===--- contractions -----------------------------------------------------------------------------------------------===//
+
+def Nn_MatmulOp : Nn_Pure<"matmul", [Nn_Vjp]> {
+  let summary = "rows times a matrix: [rows x K] . [K x N], or by the transpose of [N x K]";
+  let arguments = (ins Nn_Rows:$input, Nn_F32Tensor:$weight, UnitAttr:$transposed);
+  let results = (outs Nn_Rows:$result);
+  let assemblyFormat = "$input `,` $weight (`transposed` $transposed^)? attr-dict `:` type($input) `,` type($weight) `->` type($result)";
+  let hasVerifier = 1;
+}
+def Nn_WeightGradOp : Nn_Pure<"weight_grad"> {
+  let summary = "[rows x K]^T . [rows x N] -> [K x N]";
+  let arguments = (ins Nn_Rows:$input, Nn_Rows:$cotangent);
+  let results = (outs Nn_F32Tensor:$result);
+  let assemblyFormat = "$input `,` $cotangent attr-dict `:` type($input) `,` type($cotangent) `->` type($result)";
+}
+
+def Nn_EmbeddingOp : Nn_Pure<"embedding", [Nn_Vjp]> {
+  let summary = "table row of every id";
+  let arguments = (ins Nn_Ids:$ids, Nn_F32Tensor:$table);
+  let results = (outs Nn_Rows:$result);
+  let assemblyFormat = "$ids `,` $table attr-dict `:` type($ids) `,` type($table) `->` type($result)";
+  let hasVerifier = 1;
+}
+def Nn_EmbeddingGradOp : Nn_Pure<"embedding_grad"> {
+  let summary = "sums cotangent rows by id into a table of the result's shape";
+  let arguments = (ins Nn_Ids:$ids, Nn_Rows:$cotangent);
+  let results = (outs Nn_F32Tensor:$result);
+  let assemblyFormat = "$ids `,` $cotangent attr-dict `:` type($ids) `,` type($cotangent) `->` type($result)";
+}
+def Nn_PositionRowsOp : Nn_Pure<"position_rows", [Nn_Vjp]> {
+  let summary = "table row of every row's place in its record (the last row beyond the table)";
+  let arguments = (ins Nn_F32Tensor:$table);
+  let results = (outs Nn_RaggedF32:$result);
+  let assemblyFormat = "$table attr-dict `:` type($table) `->` type($result)";
+}
+def Nn_PositionRowsGradOp : Nn_Pure<"position_rows_grad"> {
+  let summary = "sums cotangent rows by their place in the record";
+  let arguments = (ins Nn_RaggedF32:$cotangent);
+  let results = (outs Nn_F32Tensor:$result);
+  let assemblyFormat = "$cotangent attr-dict `:` type($cotangent) `->` type($result)";
+}
+
+def Nn_CountsOp : Nn_Pure<"counts"> {
+  let summary = "occurrences of every id in the record: [records x vocabulary]";
+  let arguments = (ins Nn_RaggedI32:$ids);
+  let results = (outs Nn_F32Tensor:$result);
+  let assemblyFormat = "$ids attr-dict `:` type($ids) `->` type($result)";
+}
+def Nn_BagSumOp : Nn_Pure<"bag_sum", [Nn_Vjp]> {
+  let summary = "sum of the table rows of a record's ids: counts times the table, without the counts";
+  let arguments = (ins Nn_RaggedI32:$ids, Nn_F32Tensor:$table);
+  let results = (outs Nn_F32Tensor:$result);
+  let assemblyFormat = "$ids `,` $table attr-dict `:` type($ids) `,` type($table) `->` type($result)";
+}
+def Nn_BagSumGradOp : Nn_Pure<"bag_sum_grad"> {
+  let summary = "sums the cotangent row of the record of every id into a table";
+  let arguments = (ins Nn_RaggedI32:$ids, Nn_F32Tensor:$cotangent);
+  let results = (outs Nn_F32Tensor:$result);
+  let assemblyFormat = "$ids `,` $cotangent attr-dict `:` type($ids) `,` type($cotangent) `->` type($result)";
+}
+
+def Nn_Conv1dOp : Nn_Pure<"conv1d", [Nn_Vjp]> {
+  let summary = "convolution along a ragged axis, same length, zeros outside the record";
+  let description = "weight: width x D x maps; row t reads rows t - left .. t - left + width - 1, left = (width - 1) / 2.";
+  let arguments = (ins Nn_RaggedF32:$input, Nn_F32Tensor:$weight);
+  let results = (outs Nn_RaggedF32:$result);
+  let assemblyFormat = "$input `,` $weight attr-dict `:` type($input) `,` type($weight) `->` type($result)";
+  let hasVerifier = 1;
+}
+def Nn_Conv1dInputGradOp : Nn_Pure<"conv1d_input_grad"> {
+  let summary = "derivative of conv1d by its input";
+  let arguments = (ins Nn_RaggedF32:$cotangent, Nn_F32Tensor:$weight);
+  let results = (outs Nn_RaggedF32:$result);
+  let assemblyFormat = "$cotangent `,` $weight attr-dict `:` type($cotangent) `,` type($weight) `->` type($result)";
+}
+def Nn_Conv1dWeightGradOp : Nn_Pure<"conv1d_weight_grad"> {
+  let summary = "derivative of conv1d by its weight";
+  let arguments = (ins Nn_RaggedF32:$input, Nn_RaggedF32:$cotangent);
+  let results = (outs Nn_F32Tensor:$result);
+  let assemblyFormat = "$input `,` $cotangent attr-dict `:` type($input) `,` type($cotangent) `->` type($result)";
+}
+def Nn_Conv1dMaxOp : Nn_Pure<"conv1d_max", [Nn_Vjp]> {
+  let summary = "conv1d and the maximum over the record's rows in one, without the rows in memory";
+  let description = "`argmax`: row within the record, the first of equals. The derivative is sparse: one row a channel.";
+  let arguments = (ins Nn_RaggedF32:$input, Nn_F32Tensor:$weight);
+  let results = (outs Nn_F32Tensor:$result, Nn_I32Tensor:$argmax);
+  let assemblyFormat = "$input `,` $weight attr-dict `:` type($input) `,` type($weight) `->` type($result) `,` type($argmax)";
+}
+def Nn_Conv1dMaxInputGradOp : Nn_Pure<"conv1d_max_input_grad"> {
+  let summary = "derivative of conv1d_max by its input";
+  let arguments = (ins Nn_F32Tensor:$cotangent, Nn_I32Tensor:$argmax, Nn_F32Tensor:$weight);
+  let results = (outs Nn_RaggedF32:$result);
+  let assemblyFormat = [{$cotangent `,` $argmax `,` $weight attr-dict `:` type($cotangent) `,` type($argmax) `,`
+                         type($weight) `->` type($result)}];
+}
+def Nn_Conv1dMaxWeightGradOp : Nn_Pure<"conv1d_max_weight_grad"> {
+  let summary = "derivative of conv1d_max by its weight";
+  let arguments = (ins Nn_RaggedF32:$input, Nn_F32Tensor:$cotangent, Nn_I32Tensor:$argmax);
+  let results = (outs Nn_F32Tensor:$result);
+  let assemblyFormat = [{$input `,` $cotangent `,` $argmax attr-dict `:` type($input) `,` type($cotangent) `,`
+                         type($argmax) `->` type($result)}];
+}
+
+//===--- between rows and records -----------------------------------------------------------------------------------===//
+
+def Nn_SegmentSumOp : Nn_Pure<"segment_sum", [Nn_Vjp]> {
+  let summary = "sum of a record's rows";
+  let arguments = (ins Nn_RaggedF32:$input);
+  let results = (outs Nn_F32Tensor:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+}
+def Nn_BroadcastRecordsOp : Nn_Pure<"broadcast_records", [Nn_Vjp]> {
+  let summary = "the record's row for every row of the axis";
+  let arguments = (ins Nn_F32Tensor:$input);
+  let results = (outs Nn_RaggedF32:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+}
+def Nn_SegmentLengthOp : Nn_Pure<"segment_length"> {
+  let summary = "number of rows of every record on an axis, a column";
+  let arguments = (ins FlatSymbolRefAttr:$axis);
+  let results = (outs Nn_F32Tensor:$result);
+  let assemblyFormat = "$axis attr-dict `:` type($result)";
+}
+def Nn_SegmentMaxOp : Nn_Pure<"segment_max", [Nn_Vjp]> {
+  let summary = "maximum over a record's rows, with the row where it stands (the first of equals)";
+  let arguments = (ins Nn_RaggedF32:$input);
+  let results = (outs Nn_F32Tensor:$result, Nn_I32Tensor:$argmax);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result) `,` type($argmax)";
+}
+def Nn_SegmentMaxGradOp : Nn_Pure<"segment_max_grad"> {
+  let summary = "the cotangent at the row of the maximum, zero elsewhere";
+  let arguments = (ins Nn_F32Tensor:$cotangent, Nn_I32Tensor:$argmax);
+  let results = (outs Nn_RaggedF32:$result);
+  let assemblyFormat = "$cotangent `,` $argmax attr-dict `:` type($cotangent) `,` type($argmax) `->` type($result)";
+}
+def Nn_SegmentFirstOp : Nn_Pure<"segment_first", [Nn_Vjp]> {
+  let summary = "the first row of every record";
+  let arguments = (ins Nn_RaggedF32:$input);
+  let results = (outs Nn_F32Tensor:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+}
+def Nn_SegmentFirstGradOp : Nn_Pure<"segment_first_grad"> {
+  let summary = "the cotangent at the first row of the record, zero elsewhere";
+  let arguments = (ins Nn_F32Tensor:$cotangent);
+  let results = (outs Nn_RaggedF32:$result);
+  let assemblyFormat = "$cotangent attr-dict `:` type($cotangent) `->` type($result)";
+}
+
+def Nn_AttentionOp : Nn_Pure<"attention", [Nn_Vjp]> {
+  let summary = "multi-head self-attention over every record's rows";
+  let description = [{
+    `qkv` is q | k | v side by side, each heads x width; scores are scaled by 1 / sqrt(width); dropout acts on the
+    probabilities (arXiv 1706.03762). `lse` is the log of the softmax's denominator, which the derivative reads; no [T, T] tensor exists.
+  }];
+  let arguments = (ins Nn_RaggedF32:$qkv, I64Attr:$heads, DefaultValuedAttr<F64Attr, "0.0">:$dropout,
+                       DefaultValuedAttr<I64Attr, "0">:$key);
+  let results = (outs Nn_RaggedF32:$result, Nn_RaggedF32:$lse);
+  let assemblyFormat = "$qkv attr-dict `:` type($qkv) `->` type($result) `,` type($lse)";
+  let hasVerifier = 1;
+}
+def Nn_AttentionGradOp : Nn_Pure<"attention_grad", [AllTypesMatch<["out", "cotangent"]>, AllTypesMatch<["qkv", "result"]>]> {
+  let summary = "derivative of attention by qkv";
+  let arguments = (ins Nn_RaggedF32:$qkv, Nn_RaggedF32:$out, Nn_RaggedF32:$lse, Nn_RaggedF32:$cotangent,
+                       I64Attr:$heads, DefaultValuedAttr<F64Attr, "0.0">:$dropout, DefaultValuedAttr<I64Attr, "0">:$key);
+  let results = (outs Nn_RaggedF32:$result);
+  let assemblyFormat = [{$qkv `,` $out `,` $lse `,` $cotangent attr-dict `:` type($qkv) `,` type($out) `,` type($lse)}];
+}
+
+#endif

@@ -1,0 +1,144 @@
+#include "compiler/dialect/Nn/Nn.h"
+
+using namespace mlir;
+using namespace penstock::nn;
+
+// The rules are those of the ops' descriptions in NnOps.td; each message names the rule that is broken.
+
+LogicalResult GlobalOp::verify() {
+  StringRef kind = getTensorClass();
+  if (kind != "parameter" && kind != "state" && kind != "fitted") {
+    return emitOpError("tensor_class is parameter, state or fitted, not '") << kind << "'";
+  }
+  StringRef init = getInitializer();
+  if (init != "zeros" && init != "ones" && init != "uniform" && init != "normal") {
+    return emitOpError("initializer is zeros, ones, uniform or normal, not '") << init << "'";
+  }
+  if (!cast<RankedTensorType>(getType()).hasStaticShape()) {
+    return emitOpError("a global has a static shape");
+  }
+  return success();
+}
+
+LogicalResult ParameterOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto global = symbols.lookupNearestSymbolFrom<GlobalOp>(*this, getNameAttr());
+  if (!global) {
+    return emitOpError("names no nn.global: ") << getNameAttr();
+  }
+  if (global.getType() != getType()) {
+    return emitOpError("has type ") << getType() << ", its global " << global.getType();
+  }
+  return success();
+}
+
+LogicalResult ApplyOp::verify() {
+  if (getKind() != "sgd" && getKind() != "adam" && getKind() != "adamw") {
+    return emitOpError("kind is sgd, adam or adamw, not '") << getKind() << "'";
+  }
+  return success();
+}
+
+static LogicalResult verifyBinary(Operation *op) {
+  Type lhs = op->getOperand(0).getType(), rhs = op->getOperand(1).getType();
+  if (op->getResult(0).getType() != lhs) {
+    return op->emitOpError("the result has the type of lhs");
+  }
+  if (lhs == rhs || isScalar(rhs)) {
+    return success();
+  }
+  RowsOf left = rowsOf(lhs), right = rowsOf(rhs);
+  if (left == right && widthOf(rhs) == 1) {
+    return success();
+  }
+  auto tensor = dyn_cast<RankedTensorType>(rhs);
+  if (tensor && tensor.getRank() == 1 && tensor.hasStaticShape() && tensor.getDimSize(0) == widthOf(lhs)) {
+    return success();
+  }
+  return op->emitOpError("rhs is of the type of lhs, a vector of its width, a column of its rows, or a scalar; lhs is ")
+         << lhs << ", rhs " << rhs;
+}
+LogicalResult AddOp::verify() { return verifyBinary(*this); }
+LogicalResult SubOp::verify() { return verifyBinary(*this); }
+LogicalResult MulOp::verify() { return verifyBinary(*this); }
+LogicalResult DivOp::verify() { return verifyBinary(*this); }
+
+LogicalResult DropoutOp::verify() {
+  double p = getP().convertToDouble();
+  if (!(p >= 0 && p < 1)) {
+    return emitOpError("p is in [0, 1), not ") << p;
+  }
+  return success();
+}
+
+LogicalResult ConcatOp::verify() {
+  int64_t width = 0;
+  for (Value v : getInputs()) {
+    if (!(rowsOf(v.getType()) == rowsOf(getType()))) {
+      return emitOpError("inputs and result have the same rows");
+    }
+    width += widthOf(v.getType());
+  }
+  if (width != widthOf(getType())) {
+    return emitOpError("the result is as wide as its inputs together (") << width << ")";
+  }
+  return success();
+}
+
+LogicalResult SliceOp::verify() {
+  int64_t offset = getOffset();
+  if (offset < 0 || offset + widthOf(getType()) > widthOf(getInput().getType())) {
+    return emitOpError("the columns lie inside the input");
+  }
+  if (!(rowsOf(getInput().getType()) == rowsOf(getType()))) {
+    return emitOpError("input and result have the same rows");
+  }
+  return success();
+}
+
+LogicalResult MatmulOp::verify() {
+  auto w = cast<RankedTensorType>(getWeight().getType());
+  if (w.getRank() != 2 || !w.hasStaticShape()) {
+    return emitOpError("the weight is a matrix of static shape");
+  }
+  int64_t k = w.getDimSize(getTransposed() ? 1 : 0), n = w.getDimSize(getTransposed() ? 0 : 1);
+  if (widthOf(getInput().getType()) != k || widthOf(getType()) != n) {
+    return emitOpError("widths do not fit: input ") << getInput().getType() << ", weight " << w << ", result " << getType();
+  }
+  if (!(rowsOf(getInput().getType()) == rowsOf(getType()))) {
+    return emitOpError("input and result have the same rows");
+  }
+  return success();
+}
+
+LogicalResult EmbeddingOp::verify() {
+  auto table = cast<RankedTensorType>(getTable().getType());
+  if (table.getRank() != 2 || table.getDimSize(1) != widthOf(getType())) {
+    return emitOpError("the table is a matrix as wide as the result");
+  }
+  if (!(rowsOf(getIds().getType()) == rowsOf(getType()))) {
+    return emitOpError("ids and result have the same rows");
+  }
+  return success();
+}
+
+LogicalResult Conv1dOp::verify() {
+  auto w = cast<RankedTensorType>(getWeight().getType());
+  if (w.getRank() != 3 || w.getDimSize(1) != widthOf(getInput().getType()) || w.getDimSize(2) != widthOf(getType())) {
+    return emitOpError("the weight is width x input width x maps");
+  }
+  if (!(rowsOf(getInput().getType()) == rowsOf(getType()))) {
+    return emitOpError("input and result lie on one axis");
+  }
+  return success();
+}
+
+LogicalResult AttentionOp::verify() {
+  int64_t d = widthOf(getType());
+  if (getHeads() <= 0 || d % getHeads() != 0 || widthOf(getQkv().getType()) != 3 * d || widthOf(getLse().getType()) != getHeads()) {
+    return emitOpError("qkv is three times as wide as the result, whose width is a multiple of heads; lse is heads wide");
+  }
+  if (!(rowsOf(getQkv().getType()) == rowsOf(getType())) || !(rowsOf(getLse().getType()) == rowsOf(getType()))) {
+    return emitOpError("qkv, result and lse lie on one axis");
+  }
+  return success();
+}
