@@ -1,0 +1,55 @@
+// What a compiled program says of itself: becomes the tables of abi/program_abi.h.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace penstock {
+
+struct ProgramTable {
+  struct Tensor {
+    std::string name;
+    int tensorClass = 0; // PenstockTensorClass
+    std::vector<std::int64_t> shape;
+    std::int64_t offset = 0, elements = 0; // in its flat buffer
+    int initializer = 0;                   // PenstockInitializer
+    float scale = 0;
+    bool decays = false;
+  };
+  struct Input {
+    std::string name;
+    int kind = 0; // PenstockInputKind
+    int axis = -1;
+    bool target = false;
+  };
+  struct Output {
+    std::string name;
+    std::int64_t width = 1;
+    bool perRecord = false;
+  };
+  struct Arena {
+    std::int64_t constant = 0, perRecord = 0, perWorker = 0;
+    std::vector<std::int64_t> perRow;
+  };
+  /// `name`'s code is the function `penstock_entry_<name>(const PenstockCall *) -> i32` of the module.
+  struct Entry {
+    std::string name;
+    Arena arena;
+    std::vector<Output> outputs;
+  };
+  struct Dispatch {
+    std::string kernel;
+    std::vector<std::int64_t> attributes;
+  };
+  std::string level;
+  std::vector<std::string> axes;
+  std::vector<Input> inputs;
+  std::vector<Tensor> tensors; // parameters, states, fitted
+  std::int64_t parameterElements = 0, stateElements = 0, fittedElements = 0;
+  std::vector<Dispatch> dispatches;
+  std::vector<std::string> symbols;
+  std::vector<Entry> entries;
+};
+
+} // namespace penstock
