@@ -73,12 +73,12 @@ LogicalResult DropoutOp::verify() {
 LogicalResult ConcatOp::verify() {
   int64_t width = 0;
   for (Value v : getInputs()) {
-    if (!(rowsOf(v.getType()) == rowsOf(getType()))) {
+    if (!(rowsOf(v.getType()) == rowsOf(getResult().getType()))) {
       return emitOpError("inputs and result have the same rows");
     }
     width += widthOf(v.getType());
   }
-  if (width != widthOf(getType())) {
+  if (width != widthOf(getResult().getType())) {
     return emitOpError("the result is as wide as its inputs together (") << width << ")";
   }
   return success();
@@ -86,10 +86,10 @@ LogicalResult ConcatOp::verify() {
 
 LogicalResult SliceOp::verify() {
   int64_t offset = getOffset();
-  if (offset < 0 || offset + widthOf(getType()) > widthOf(getInput().getType())) {
+  if (offset < 0 || offset + widthOf(getResult().getType()) > widthOf(getInput().getType())) {
     return emitOpError("the columns lie inside the input");
   }
-  if (!(rowsOf(getInput().getType()) == rowsOf(getType()))) {
+  if (!(rowsOf(getInput().getType()) == rowsOf(getResult().getType()))) {
     return emitOpError("input and result have the same rows");
   }
   return success();
@@ -101,10 +101,10 @@ LogicalResult MatmulOp::verify() {
     return emitOpError("the weight is a matrix of static shape");
   }
   int64_t k = w.getDimSize(getTransposed() ? 1 : 0), n = w.getDimSize(getTransposed() ? 0 : 1);
-  if (widthOf(getInput().getType()) != k || widthOf(getType()) != n) {
+  if (widthOf(getInput().getType()) != k || widthOf(getResult().getType()) != n) {
     return emitOpError("widths do not fit: input ") << getInput().getType() << ", weight " << w << ", result " << getType();
   }
-  if (!(rowsOf(getInput().getType()) == rowsOf(getType()))) {
+  if (!(rowsOf(getInput().getType()) == rowsOf(getResult().getType()))) {
     return emitOpError("input and result have the same rows");
   }
   return success();
@@ -112,10 +112,10 @@ LogicalResult MatmulOp::verify() {
 
 LogicalResult EmbeddingOp::verify() {
   auto table = cast<RankedTensorType>(getTable().getType());
-  if (table.getRank() != 2 || table.getDimSize(1) != widthOf(getType())) {
+  if (table.getRank() != 2 || table.getDimSize(1) != widthOf(getResult().getType())) {
     return emitOpError("the table is a matrix as wide as the result");
   }
-  if (!(rowsOf(getIds().getType()) == rowsOf(getType()))) {
+  if (!(rowsOf(getIds().getType()) == rowsOf(getResult().getType()))) {
     return emitOpError("ids and result have the same rows");
   }
   return success();
@@ -123,21 +123,24 @@ LogicalResult EmbeddingOp::verify() {
 
 LogicalResult Conv1dOp::verify() {
   auto w = cast<RankedTensorType>(getWeight().getType());
-  if (w.getRank() != 3 || w.getDimSize(1) != widthOf(getInput().getType()) || w.getDimSize(2) != widthOf(getType())) {
+  if (w.getRank() != 3 || w.getDimSize(1) != widthOf(getInput().getType()) || w.getDimSize(2) != widthOf(getResult().getType())) {
     return emitOpError("the weight is width x input width x maps");
   }
-  if (!(rowsOf(getInput().getType()) == rowsOf(getType()))) {
+  if (!(rowsOf(getInput().getType()) == rowsOf(getResult().getType()))) {
     return emitOpError("input and result lie on one axis");
   }
   return success();
 }
 
 LogicalResult AttentionOp::verify() {
-  int64_t d = widthOf(getType());
-  if (getHeads() <= 0 || d % getHeads() != 0 || widthOf(getQkv().getType()) != 3 * d || widthOf(getLse().getType()) != getHeads()) {
-    return emitOpError("qkv is three times as wide as the result, whose width is a multiple of heads; lse is heads wide");
+  int64_t width = widthOf(getResult().getType()), heads = getHeads();
+  if (heads <= 0 || width % heads != 0 || widthOf(getQkv().getType()) != 3 * width ||
+      widthOf(getLse().getType()) != heads) {
+    return emitOpError(
+        "qkv is three times as wide as the result, whose width is a multiple of heads; lse is heads wide");
   }
-  if (!(rowsOf(getQkv().getType()) == rowsOf(getType())) || !(rowsOf(getLse().getType()) == rowsOf(getType()))) {
+  RowsOf rows = rowsOf(getResult().getType());
+  if (!(rowsOf(getQkv().getType()) == rows) || !(rowsOf(getLse().getType()) == rows)) {
     return emitOpError("qkv, result and lse lie on one axis");
   }
   return success();
