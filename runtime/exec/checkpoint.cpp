@@ -1,0 +1,176 @@
+#include "runtime/exec/checkpoint.h"
+
+#include "runtime/base/hash.h"
+#include "runtime/exec/files.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <set>
+
+namespace penstock {
+
+using Json = nlohmann::ordered_json;
+
+static constexpr std::size_t keptCheckpoints = 2;
+
+// Names sort by step.
+static std::vector<std::string> checkpointsIn(const std::string &folder) {
+  std::vector<std::string> names = listFolder(folder);
+  std::erase_if(names, [](const std::string &name) { return !name.starts_with("step-"); });
+  return names;
+}
+
+static std::string withHash(Json json) {
+  Hash64 hash;
+  hash.add(json.dump());
+  json["hash"] = hash.hex();
+  return json.dump(1) + "\n";
+}
+
+static Result<TrainState> readState(const std::string &path, std::string &weightsHash) {
+  PENSTOCK_ASSIGN(const std::string text, readWholeFile(path));
+  Json json = Json::parse(text, nullptr, false);
+  const Status damaged = environmentError("`" + path + "` is damaged");
+  if (json.is_discarded() || !json.is_object() || !json.contains("hash") || !json["hash"].is_string()) {
+    return damaged;
+  }
+  const std::string stored = json["hash"].get<std::string>();
+  json.erase("hash");
+  Hash64 hash;
+  hash.add(json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  if (hash.hex() != stored) {
+    return damaged;
+  }
+  TrainState state;
+  try {
+    if (json.at("version").get<int>() != 1) {
+      return environmentError("`" + path + "` was written by another release");
+    }
+    json.at("step").get_to(state.step);
+    json.at("records").get_to(state.records);
+    json.at("tokens").get_to(state.tokens);
+    json.at("last_validated").get_to(state.lastValidated);
+    json.at("seconds").get_to(state.seconds);
+    json.at("seed").get_to(state.seed);
+    json.at("pipeline_hash").get_to(state.pipelineHash);
+    json.at("data_hash").get_to(state.dataHash);
+    json.at("best_step").get_to(state.bestStep);
+    json.at("best_value").get_to(state.bestValue);
+    json.at("best_file").get_to(state.bestFile);
+    json.at("best_hash").get_to(state.bestHash);
+    json.at("weights_hash").get_to(weightsHash);
+  } catch (const nlohmann::json::exception &) {
+    return damaged;
+  }
+  return state;
+}
+
+bool CheckpointStore::any() const { return !checkpointsIn(folder).empty(); }
+
+Status CheckpointStore::save(const Program &program, const TrainState &state) {
+  PENSTOCK_TRY(makeFolders(folder));
+  const std::string name = fmt::format("step-{:012}", state.step);
+  const std::string temporary = folder + "/.new-" + name, place = folder + "/" + name;
+  PENSTOCK_TRY(removeAll(temporary));
+  const auto write = [&]() -> Status {
+    PENSTOCK_TRY(makeFolders(temporary));
+    std::vector<TensorView> tensors = program.tensors(TensorClass::parameter);
+    for (TensorView &view : program.tensors(TensorClass::state)) {
+      tensors.push_back(std::move(view));
+    }
+    PENSTOCK_ASSIGN(const std::string weightsHash, writeSafetensors(temporary + "/weights.safetensors", tensors, {}));
+    Json json;
+    json["version"] = 1;
+    json["step"] = state.step;
+    json["records"] = state.records;
+    json["tokens"] = state.tokens;
+    json["last_validated"] = state.lastValidated;
+    json["seconds"] = state.seconds;
+    json["seed"] = state.seed;
+    json["pipeline_hash"] = state.pipelineHash;
+    json["data_hash"] = state.dataHash;
+    json["best_step"] = state.bestStep;
+    json["best_value"] = state.bestValue;
+    json["best_file"] = state.bestFile;
+    json["best_hash"] = state.bestHash;
+    json["weights_hash"] = weightsHash;
+    PENSTOCK_TRY(writeFileAtomically(temporary + "/state.json", withHash(std::move(json))));
+    PENSTOCK_TRY(removeAll(place));
+    return renameDurably(temporary, place);
+  };
+  const Status written = write();
+  if (!written.ok()) {
+    (void)removeAll(temporary);
+    return written;
+  }
+
+  std::vector<std::string> names = checkpointsIn(folder);
+  while (names.size() > keptCheckpoints) {
+    PENSTOCK_TRY(removeAll(folder + "/" + names.front()));
+    names.erase(names.begin());
+  }
+  std::set<std::string> used = {state.bestFile};
+  for (const std::string &kept : names) {
+    std::string ignored;
+    const Result<TrainState> other = readState(folder + "/" + kept + "/state.json", ignored);
+    if (other.ok()) {
+      used.insert(other->bestFile);
+    }
+  }
+  for (const std::string &file : listFolder(folder)) {
+    if (file.starts_with("best-") && !used.contains(file)) {
+      PENSTOCK_TRY(removeAll(folder + "/" + file));
+    }
+  }
+  return {};
+}
+
+Status CheckpointStore::saveBest(const std::vector<TensorView> &parameters, TrainState &state) {
+  PENSTOCK_TRY(makeFolders(folder));
+  const std::string file = fmt::format("best-{:012}.safetensors", state.bestStep);
+  PENSTOCK_ASSIGN(std::string hash, writeSafetensors(folder + "/" + file, parameters, {}));
+  state.bestFile = file;
+  state.bestHash = std::move(hash);
+  return {};
+}
+
+Result<std::optional<CheckpointStore::Loaded>> CheckpointStore::load(Program &program) const {
+  Loaded loaded;
+  std::vector<std::string> names = checkpointsIn(folder);
+  if (names.empty()) {
+    return std::optional<Loaded>();
+  }
+  const auto tryOne = [&](const std::string &place) -> Status {
+    std::string hash;
+    PENSTOCK_ASSIGN(loaded.state, readState(place + "/state.json", hash));
+    PENSTOCK_ASSIGN(const std::shared_ptr<const SafetensorsFile> weights,
+                    SafetensorsFile::open(place + "/weights.safetensors", hash));
+    PENSTOCK_TRY(program.load(TensorClass::parameter, *weights));
+    PENSTOCK_TRY(program.load(TensorClass::state, *weights));
+    if (!loaded.state.bestFile.empty()) {
+      PENSTOCK_ASSIGN(const auto best, SafetensorsFile::open(bestPath(loaded.state), loaded.state.bestHash));
+    }
+    return {};
+  };
+  std::vector<std::string> bad;
+  for (auto name = names.rbegin(); name != names.rend(); ++name) {
+    const Status status = tryOne(folder + "/" + *name);
+    if (status.ok()) {
+      for (const std::string &worse : bad) {
+        PENSTOCK_TRY(removeAll(folder + "/" + worse));
+      }
+      return std::optional<Loaded>(std::move(loaded));
+    }
+    loaded.skipped.push_back(status.message());
+    bad.push_back(*name);
+  }
+  std::string text = "no checkpoint in `" + folder + "` can be used:";
+  for (const std::string &why : loaded.skipped) {
+    text += "\n  " + why;
+  }
+  return environmentError(text + "\nremove the run's folder to start afresh");
+}
+
+} // namespace penstock

@@ -1,0 +1,264 @@
+#include "runtime/exec/evaluate.h"
+
+#include "runtime/exec/interrupt.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace penstock {
+
+void OutputBuffers::prepare(const PenstockEntry &entry, std::int64_t records) {
+  memory.resize(static_cast<std::size_t>(entry.output_count));
+  pointers.resize(memory.size());
+  for (std::size_t i = 0; i < memory.size(); ++i) {
+    const PenstockOutputInfo &output = entry.outputs[i];
+    const std::int64_t count = output.per_record != 0 ? records * output.width : std::max<std::int64_t>(output.width, 1);
+    memory[i].resize(static_cast<std::size_t>(std::max<std::int64_t>(count, 1)));
+    pointers[i] = memory[i].data();
+  }
+}
+
+int answerOutput(const PenstockEntry &entry, const std::string &answer) {
+  for (int i = 0; i < entry.output_count; ++i) {
+    const std::string_view name = entry.outputs[i].name;
+    if (entry.outputs[i].per_record != 0 &&
+        (name == answer || (name.starts_with(answer) && name.substr(answer.size()).starts_with(".")))) {
+      return i;
+    }
+  }
+  return -1;
+}
+
+std::vector<MetricSpec> metricsFor(const RunConfig &config, const std::string &split) {
+  std::vector<MetricSpec> uses;
+  for (const MetricSpec &use : config.metrics) {
+    if (use.split == split) {
+      uses.push_back(use);
+    }
+  }
+  if (!uses.empty()) {
+    return uses;
+  }
+  for (const AnswerSpec &answer : config.answers) {
+    if (answer.target.empty()) {
+      continue;
+    }
+    if (answer.targetIsClass) {
+      uses.push_back({split, "accuracy", "{}", answer.name});
+      uses.push_back({split, "f1", R"({"average": "macro"})", answer.name});
+      uses.push_back({split, "classification_report", "{}", answer.name});
+    } else {
+      for (const char *plugin : {"mse", "mae", "r2"}) {
+        uses.push_back({split, plugin, "{}", answer.name});
+      }
+    }
+  }
+  return uses;
+}
+
+namespace {
+
+// One answer on its way to the metrics that judge it.
+struct Judged {
+  const AnswerSpec *answer = nullptr;
+  int evaluateOutput = -1, predictOutput = -1;
+  std::int64_t width = 0;
+  const std::vector<std::int32_t> *classes = nullptr;
+  const std::vector<double> *numbers = nullptr;
+  std::vector<std::unique_ptr<Metric>> metrics;
+  std::vector<std::int32_t> gold, predicted;
+  std::vector<double> goldNumbers, predictedNumbers;
+};
+
+std::int32_t chosenClass(const float *scores, std::int64_t width) {
+  if (width == 1) { // one probability: of the second of two classes
+    return scores[0] >= 0.5f ? 1 : 0;
+  }
+  return static_cast<std::int32_t>(std::max_element(scores, scores + width) - scores);
+}
+
+Status judge(Judged &judged, const Batch &batch, const float *scores) {
+  const std::int64_t records = batch.view.records;
+  PenstockPredictions predictions{};
+  predictions.struct_size = sizeof(predictions);
+  predictions.records = records;
+  predictions.scores = scores;
+  predictions.width = judged.width;
+  const std::size_t count = static_cast<std::size_t>(records);
+  if (judged.classes != nullptr) {
+    judged.gold.resize(count);
+    judged.predicted.resize(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      judged.gold[i] = (*judged.classes)[static_cast<std::size_t>(batch.records[i])];
+      judged.predicted[i] = chosenClass(scores + static_cast<std::int64_t>(i) * judged.width, judged.width);
+    }
+    predictions.gold = judged.gold.data();
+    predictions.predicted = judged.predicted.data();
+  } else {
+    judged.goldNumbers.resize(count);
+    judged.predictedNumbers.resize(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      judged.goldNumbers[i] = (*judged.numbers)[static_cast<std::size_t>(batch.records[i])];
+      judged.predictedNumbers[i] = static_cast<double>(scores[static_cast<std::int64_t>(i) * judged.width]);
+    }
+    predictions.gold_numbers = judged.goldNumbers.data();
+    predictions.predicted_numbers = judged.predictedNumbers.data();
+  }
+  for (const std::unique_ptr<Metric> &metric : judged.metrics) {
+    PENSTOCK_TRY(metric->add(predictions));
+  }
+  return {};
+}
+
+} // namespace
+
+Result<SplitResult> evaluateSplit(Program &program, const std::shared_ptr<const Dataset> &dataset,
+                                  const RunConfig &config, PluginHost &host, const std::string &split,
+                                  std::int64_t batch) {
+  const int evaluate = program.entry("evaluate"), predict = program.entry("predict");
+  if (evaluate < 0 && predict < 0) {
+    return internalError("the compiled program has neither `evaluate` nor `predict`; please report this");
+  }
+  const PenstockEntry *evaluateEntry = evaluate < 0 ? nullptr : &program.table().entries[evaluate];
+  const PenstockEntry *predictEntry = predict < 0 ? nullptr : &program.table().entries[predict];
+
+  const std::vector<MetricSpec> uses = metricsFor(config, split);
+  std::vector<Judged> answers;
+  for (const AnswerSpec &answer : config.answers) {
+    if (answer.target.empty()) {
+      continue;
+    }
+    Judged judged;
+    judged.answer = &answer;
+    judged.evaluateOutput = evaluateEntry == nullptr ? -1 : answerOutput(*evaluateEntry, answer.name);
+    judged.predictOutput = predictEntry == nullptr ? -1 : answerOutput(*predictEntry, answer.name);
+    const PenstockEntry *entry = judged.evaluateOutput >= 0 ? evaluateEntry : predictEntry;
+    const int output = judged.evaluateOutput >= 0 ? judged.evaluateOutput : judged.predictOutput;
+    if (output < 0) {
+      return internalError("the compiled program has no output for the answer `" + answer.name + "`; please report this");
+    }
+    judged.width = entry->outputs[output].width;
+    std::vector<std::string> classes;
+    if (answer.targetIsClass) {
+      judged.classes = &dataset->classesOf(answer.target);
+      classes = dataset->classNames(answer.target);
+    } else {
+      judged.numbers = &dataset->numbersOf(answer.target);
+    }
+    for (const MetricSpec &use : uses) {
+      if (use.answer == answer.name || (use.answer.empty() && config.answers.size() == 1)) {
+        PENSTOCK_ASSIGN(std::unique_ptr<Metric> metric, makeMetric(host, use.plugin, use.parameters, classes));
+        judged.metrics.push_back(std::move(metric));
+      }
+    }
+    answers.push_back(std::move(judged));
+  }
+
+  PENSTOCK_TRY(program.pack());
+  BatchStream::Plan plan;
+  plan.batch = batch;
+  PENSTOCK_ASSIGN(const std::unique_ptr<BatchStream> stream, BatchStream::start(dataset, plan));
+  OutputBuffers evaluateOutputs, predictOutputs;
+  if (evaluateEntry != nullptr) {
+    evaluateOutputs.prepare(*evaluateEntry, batch);
+  }
+  if (predictEntry != nullptr) {
+    predictOutputs.prepare(*predictEntry, batch);
+  }
+  const int lossOutput = evaluateEntry == nullptr ? -1 : Program::output(*evaluateEntry, "loss");
+
+  SplitResult result;
+  result.split = split;
+  std::int64_t lossRecords = 0;
+  for (;;) {
+    if (interrupted()) {
+      return Status(ErrorCode::interrupted, "interrupted");
+    }
+    PENSTOCK_ASSIGN(const Batch *const current, stream->next());
+    if (current == nullptr) {
+      break;
+    }
+    // A class that train does not have gives no loss, and must not reach the loss's code as an index.
+    bool known = evaluateEntry != nullptr;
+    for (const Judged &judged : answers) {
+      for (std::size_t i = 0; known && judged.classes != nullptr && i < current->records.size(); ++i) {
+        known = (*judged.classes)[static_cast<std::size_t>(current->records[i])] >= 0;
+      }
+    }
+    if (!known && predictEntry == nullptr) {
+      return invalidInput("the split `" + split + "` holds a class that train does not have; remove those records or declare the class");
+    }
+    Program::Step step;
+    step.batch = &current->view;
+    step.outputs = known ? evaluateOutputs.addresses() : predictOutputs.addresses();
+    step.seed = config.train.seed;
+    PENSTOCK_TRY(program.run(known ? evaluate : predict, step));
+    if (known && lossOutput >= 0) {
+      result.loss += static_cast<double>(evaluateOutputs.values(lossOutput)[0]) * static_cast<double>(current->view.records);
+      lossRecords += current->view.records;
+    }
+    for (Judged &judged : answers) {
+      const bool fromEvaluate = known && judged.evaluateOutput >= 0;
+      PENSTOCK_TRY(judge(judged, *current, fromEvaluate ? evaluateOutputs.values(judged.evaluateOutput)
+                                                        : predictOutputs.values(judged.predictOutput)));
+    }
+    result.records += current->view.records;
+  }
+  result.hasLoss = lossRecords > 0;
+  result.loss /= static_cast<double>(std::max<std::int64_t>(lossRecords, 1));
+  for (const Judged &judged : answers) {
+    for (const std::unique_ptr<Metric> &metric : judged.metrics) {
+      PENSTOCK_ASSIGN(Metric::Values values, metric->result());
+      for (auto &[name, value] : values.values) {
+        const bool taken = result.find(name) != nullptr;
+        if (taken && answers.size() == 1) {
+          continue; // two metrics that give the same number, such as accuracy
+        }
+        result.values.emplace_back(taken ? judged.answer->name + "." + name : name, value);
+      }
+      if (!values.text.empty()) {
+        result.texts.push_back(std::move(values.text));
+      }
+    }
+  }
+  return result;
+}
+
+std::string ExpectationResult::text() const {
+  const std::string head = fmt::format("expect {}.{} {} {}", expectation.split, expectation.metric,
+                                       expectation.comparison, expectation.bound);
+  if (!known) {
+    return head + ": was not measured";
+  }
+  if (holds) {
+    return fmt::format("{}: {:.4f}, holds", head, value);
+  }
+  return fmt::format("{}: {:.4f}, {} by {:.4f}", head, value,
+                     expectation.comparison.starts_with(">") ? "missed" : "exceeded", std::abs(value - expectation.bound));
+}
+
+std::vector<ExpectationResult> checkExpectations(const RunConfig &config, const std::vector<SplitResult> &results) {
+  std::vector<ExpectationResult> checked;
+  for (const ExpectationSpec &expectation : config.expectations) {
+    const auto split = std::find_if(results.begin(), results.end(),
+                                    [&](const SplitResult &result) { return result.split == expectation.split; });
+    if (split == results.end()) {
+      continue;
+    }
+    ExpectationResult outcome;
+    outcome.expectation = expectation;
+    if (const double *value = split->find(expectation.metric)) {
+      outcome.known = true;
+      outcome.value = *value;
+      const double bound = expectation.bound;
+      outcome.holds = (expectation.comparison == ">=" && *value >= bound) || (expectation.comparison == ">" && *value > bound) ||
+                      (expectation.comparison == "<=" && *value <= bound) || (expectation.comparison == "<" && *value < bound);
+    }
+    checked.push_back(std::move(outcome));
+  }
+  return checked;
+}
+
+} // namespace penstock

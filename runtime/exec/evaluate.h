@@ -1,0 +1,54 @@
+// Measures a program on a split: loss and metric plugins; and checks what the file expects.
+#pragma once
+
+#include "runtime/base/status.h"
+#include "runtime/data/dataset.h"
+#include "runtime/exec/metrics_log.h"
+#include "runtime/exec/program.h"
+#include "runtime/exec/run_config.h"
+#include "runtime/plugin/plugin_host.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace penstock {
+
+/// Memory for the outputs of one entry, for batches up to a number of records.
+class OutputBuffers {
+public:
+  void prepare(const PenstockEntry &entry, std::int64_t records);
+  void *const *addresses() const { return pointers.data(); }
+  const float *values(int output) const { return static_cast<const float *>(pointers[static_cast<std::size_t>(output)]); }
+
+private:
+  std::vector<std::vector<float>> memory;
+  std::vector<void *> pointers;
+};
+
+/// The output of an entry that holds an answer: named like it, or like it and a dot and more; -1 where there is none.
+int answerOutput(const PenstockEntry &entry, const std::string &answer);
+
+/// The metrics that the pipeline names for the split, or, where it names none, for every answer with a target: accuracy,
+/// f1 (macro) and classification_report for classes; mse, mae and r2 for numbers.
+std::vector<MetricSpec> metricsFor(const RunConfig &config, const std::string &split);
+
+/// Runs "evaluate" over the whole split in order, in batches of `batch` records (results do not depend on it). Where names of
+/// values repeat (two answers), the later ones get their answer's name before them. Stops with `interrupted` on Ctrl-C.
+Result<SplitResult> evaluateSplit(Program &program, const std::shared_ptr<const Dataset> &dataset,
+                                  const RunConfig &config, PluginHost &host, const std::string &split,
+                                  std::int64_t batch = 64);
+
+struct ExpectationResult {
+  ExpectationSpec expectation;
+  double value = 0;
+  bool known = false; // whether the metric was measured
+  bool holds = false;
+  /// "expect test.f1_macro >= 0.85: 0.8321, 0.0179 short"
+  std::string text() const;
+};
+
+/// Checks those expectations of the pipeline whose split is among the results.
+std::vector<ExpectationResult> checkExpectations(const RunConfig &config, const std::vector<SplitResult> &results);
+
+} // namespace penstock

@@ -1,0 +1,192 @@
+#include "runtime/exec/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+
+namespace penstock {
+
+namespace fs = std::filesystem;
+
+Status systemError(std::string_view action, const std::string &path, int error) {
+  std::string text = "could not " + std::string(action) + " `" + path + "`: ";
+  text += std::strerror(error);
+  if (error == ENOSPC || error == EDQUOT) {
+    text += "; free some space and continue with `--resume`";
+  } else if (error == EFBIG) {
+    text += "; the limit on file sizes (`ulimit -f`) is too low, raise it and continue with `--resume`";
+  }
+  return environmentError(std::move(text));
+}
+
+static std::string folderOf(const std::string &path) {
+  const std::string folder = fs::path(path).parent_path().string();
+  return folder.empty() ? "." : folder;
+}
+
+AtomicFile::AtomicFile(std::string path)
+    : path(std::move(path)), temporary(this->path + ".tmp" + std::to_string(::getpid())) {}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor >= 0) {
+    ::close(descriptor);
+  }
+  if (present) {
+    ::unlink(temporary.c_str());
+  }
+}
+
+Status AtomicFile::open() {
+  descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (descriptor < 0) {
+    return systemError("write", path, errno);
+  }
+  present = true;
+  return {};
+}
+
+Status AtomicFile::write(const void *bytes, std::size_t size) {
+  const char *at = static_cast<const char *>(bytes);
+  while (size > 0) {
+    const ssize_t done = ::write(descriptor, at, std::min<std::size_t>(size, std::size_t{1} << 30));
+    if (done < 0) {
+      if (errno == EINTR) {
+        continue;
+      }
+      return systemError("write", path, errno);
+    }
+    at += done;
+    size -= static_cast<std::size_t>(done);
+  }
+  return {};
+}
+
+Status AtomicFile::commit() {
+  if (::fsync(descriptor) != 0) {
+    return systemError("write", path, errno);
+  }
+  const int closed = ::close(descriptor);
+  descriptor = -1;
+  if (closed != 0) {
+    return systemError("write", path, errno);
+  }
+  if (::rename(temporary.c_str(), path.c_str()) != 0) {
+    return systemError("write", path, errno);
+  }
+  present = false;
+  return syncFolder(folderOf(path));
+}
+
+Status writeFileAtomically(const std::string &path, std::string_view text) {
+  AtomicFile file(path);
+  PENSTOCK_TRY(file.open());
+  PENSTOCK_TRY(file.write(text));
+  return file.commit();
+}
+
+Result<std::string> readWholeFile(const std::string &path, std::size_t limit) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) {
+    return systemError("read", path, errno);
+  }
+  std::string text;
+  char piece[1 << 16];
+  for (;;) {
+    const ssize_t got = ::read(descriptor, piece, sizeof(piece));
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got < 0) {
+      const int error = errno;
+      ::close(descriptor);
+      return systemError("read", path, error);
+    }
+    if (got == 0) {
+      break;
+    }
+    if (text.size() + static_cast<std::size_t>(got) > limit) {
+      ::close(descriptor);
+      return environmentError("`" + path + "` is larger than a file of its kind can be");
+    }
+    text.append(piece, static_cast<std::size_t>(got));
+  }
+  ::close(descriptor);
+  return text;
+}
+
+Status copyFileAtomically(const std::string &from, const std::string &to) {
+  std::error_code same;
+  if (fs::equivalent(from, to, same)) {
+    return {};
+  }
+  PENSTOCK_ASSIGN(const std::string content, readWholeFile(from));
+  return writeFileAtomically(to, content);
+}
+
+Status makeFolders(const std::string &path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) {
+    return systemError("make the folder", path, error.value());
+  }
+  return {};
+}
+
+Status syncFolder(const std::string &path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) {
+    return systemError("open the folder", path, errno);
+  }
+  const int failed = ::fsync(descriptor);
+  const int error = errno;
+  ::close(descriptor);
+  // Some file systems have no fsync of folders; there the rename alone must do.
+  if (failed != 0 && error != EINVAL && error != ENOTSUP) {
+    return systemError("write", path, error);
+  }
+  return {};
+}
+
+Status removeAll(const std::string &path) {
+  std::error_code error;
+  fs::remove_all(path, error);
+  if (error) {
+    return systemError("remove", path, error.value());
+  }
+  return {};
+}
+
+Status renameDurably(const std::string &from, const std::string &to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) {
+    return systemError("write", to, errno);
+  }
+  return syncFolder(folderOf(to));
+}
+
+std::vector<std::string> listFolder(const std::string &path) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
+    names.push_back(entry->path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+bool fileExists(const std::string &path) {
+  std::error_code error;
+  return fs::is_regular_file(path, error);
+}
+
+bool folderExists(const std::string &path) {
+  std::error_code error;
+  return fs::is_directory(path, error);
+}
+
+} // namespace penstock

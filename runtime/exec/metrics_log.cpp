@@ -1,0 +1,136 @@
+#include "runtime/exec/metrics_log.h"
+
+#include "runtime/exec/files.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <iterator>
+
+namespace penstock {
+
+static constexpr std::size_t bufferSize = std::size_t{1} << 18, longestLine = 512;
+static constexpr std::int64_t flushInterval = 200'000'000;
+
+const double *SplitResult::find(const std::string &metric) const {
+  for (const auto &[name, value] : values) {
+    if (name == metric) {
+      return &value;
+    }
+  }
+  return nullptr;
+}
+
+static std::string quoted(const std::string &text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      out += fmt::format("\\u{:04x}", static_cast<int>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+static std::string number(double value) { return std::isfinite(value) ? fmt::format("{}", value) : "null"; }
+
+std::string valuesToJson(const std::vector<std::pair<std::string, double>> &values) {
+  std::string out = "{";
+  for (const auto &[name, value] : values) {
+    out += (out.size() > 1 ? ", " : "") + quoted(name) + ": " + number(value);
+  }
+  return out + "}";
+}
+
+Result<std::unique_ptr<MetricsLog>> MetricsLog::open(const std::string &path, std::int64_t keepSteps) {
+  std::unique_ptr<MetricsLog> log(new MetricsLog);
+  log->path = path;
+  std::size_t keep = 0;
+  if (keepSteps > 0 && fileExists(path)) {
+    PENSTOCK_ASSIGN(const std::string text, readWholeFile(path, std::size_t{1} << 34));
+    static constexpr std::string_view start = "{\"step\":";
+    while (keep < text.size()) {
+      const std::size_t end = text.find('\n', keep);
+      const std::string_view line(text.data() + keep, (end == std::string::npos ? text.size() : end) - keep);
+      std::int64_t step = 0;
+      if (end == std::string::npos || !line.starts_with(start) || line.find("\"final\":true") != line.npos ||
+          std::from_chars(line.data() + start.size(), line.data() + line.size(), step).ec != std::errc() ||
+          step > keepSteps) {
+        break;
+      }
+      keep = end + 1;
+    }
+  }
+  log->descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  if (log->descriptor < 0 || ::ftruncate(log->descriptor, static_cast<off_t>(keep)) != 0 ||
+      ::lseek(log->descriptor, 0, SEEK_END) < 0) {
+    return systemError("write", path, errno);
+  }
+  log->held.reserve(bufferSize);
+  return log;
+}
+
+MetricsLog::~MetricsLog() {
+  if (descriptor >= 0) {
+    (void)flush();
+    ::close(descriptor);
+  }
+}
+
+Status MetricsLog::step(std::int64_t step, double epoch, float loss, float learningRate, double tokensPerSecond,
+                        std::int64_t now) {
+  fmt::format_to(std::back_inserter(held),
+                 "{{\"step\":{},\"epoch\":{:.6g},\"loss\":{},\"learning_rate\":{},\"tokens_per_second\":{}}}\n", step,
+                 epoch, loss, learningRate, static_cast<std::int64_t>(tokensPerSecond));
+  if (now - lastFlush > flushInterval || held.size() + longestLine > bufferSize) {
+    lastFlush = now;
+    return flush();
+  }
+  return {};
+}
+
+Status MetricsLog::evaluation(std::int64_t step, double epoch, const SplitResult &result, bool final) {
+  held += fmt::format("{{\"step\":{},\"epoch\":{:.6g},\"split\":{},", step, epoch, quoted(result.split));
+  if (result.hasLoss) {
+    held += "\"loss\":" + number(result.loss) + ",";
+  }
+  held += "\"metrics\":" + valuesToJson(result.values) + (final ? ",\"final\":true}\n" : "}\n");
+  return flush();
+}
+
+Status MetricsLog::flush() {
+  std::size_t done = 0;
+  while (done < held.size()) {
+    const ssize_t wrote = ::write(descriptor, held.data() + done, held.size() - done);
+    if (wrote < 0 && errno == EINTR) {
+      continue;
+    }
+    if (wrote < 0) {
+      const int error = errno;
+      held.clear(); // so that the destructor does not try again
+      return systemError("write", path, error);
+    }
+    done += static_cast<std::size_t>(wrote);
+  }
+  held.clear();
+  return {};
+}
+
+Status MetricsLog::sync() {
+  PENSTOCK_TRY(flush());
+  if (::fdatasync(descriptor) != 0) {
+    return systemError("write", path, errno);
+  }
+  return {};
+}
+
+} // namespace penstock

@@ -1,0 +1,263 @@
+#include "runtime/exec/program.h"
+
+#include "runtime/base/checked.h"
+#include "runtime/exec/buffer.h"
+#include "runtime/exec/files.h"
+#include "runtime/exec/initialize.h"
+#include "runtime/kernels/kernel_table.h"
+
+#include <dlfcn.h>
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+
+namespace penstock {
+
+namespace {
+
+struct CloseLibrary {
+  void operator()(void *library) const { ::dlclose(library); }
+};
+
+// Code of the entries outside the pool's bodies runs on the calling thread: it must treat denormals as the pool does.
+class FlushDenormals {
+public:
+  FlushDenormals() : before(_mm_getcsr()) { _mm_setcsr(before | 0x8040); }
+  ~FlushDenormals() { _mm_setcsr(before); }
+
+private:
+  unsigned before;
+};
+
+class LoadedProgram final : public Program {
+public:
+  LoadedProgram(std::unique_ptr<void, CloseLibrary> library, const PenstockProgram &program, ThreadPool &pool)
+      : library(std::move(library)), program(program), pool(pool) {}
+
+  Status prepare(const std::string &path);
+
+  const PenstockProgram &table() const override { return program; }
+
+  int entry(std::string_view name) const override {
+    for (int i = 0; i < program.entry_count; ++i) {
+      if (name == program.entries[i].name) {
+        return i;
+      }
+    }
+    return -1;
+  }
+
+  void initialize(std::uint64_t seed) override {
+    for (int i = 0; i < program.tensor_count; ++i) {
+      const PenstockTensorInfo &tensor = program.tensors[i];
+      initializeTensor(tensor, seed, flat(static_cast<TensorClass>(tensor.tensor_class)) + tensor.offset);
+    }
+  }
+
+  std::vector<TensorView> tensors(TensorClass which) const override {
+    std::vector<TensorView> views;
+    for (int i = 0; i < program.tensor_count; ++i) {
+      const PenstockTensorInfo &tensor = program.tensors[i];
+      if (tensor.tensor_class == static_cast<int>(which)) {
+        views.push_back({tensor.name, {tensor.shape, tensor.shape + tensor.rank},
+                         buffers[tensor.tensor_class].floats() + tensor.offset, tensor.elements});
+      }
+    }
+    return views;
+  }
+
+  Status load(TensorClass which, const SafetensorsFile &file) override {
+    for (const TensorView &mine : tensors(which)) {
+      const TensorView *found = file.find(mine.name);
+      if (found == nullptr) {
+        return environmentError("the weights do not belong to this program: `" + mine.name + "` is not among them");
+      }
+      if (found->shape != mine.shape) {
+        return environmentError("the weights do not belong to this program: `" + mine.name + "` has another shape");
+      }
+    }
+    for (int i = 0; i < program.tensor_count; ++i) {
+      const PenstockTensorInfo &tensor = program.tensors[i];
+      if (tensor.tensor_class == static_cast<int>(which)) {
+        std::memcpy(flat(which) + tensor.offset, file.find(tensor.name)->data,
+                    static_cast<std::size_t>(tensor.elements) * sizeof(float));
+      }
+    }
+    return {};
+  }
+
+  float *flat(TensorClass which) override { return buffers[static_cast<int>(which)].floats(); }
+  std::size_t flatElements(TensorClass which) const override { return elements[static_cast<int>(which)]; }
+
+  Status run(int entry, const Step &step) override;
+  Status pack() override {
+    const int index = entry("pack");
+    return index < 0 ? Status{} : run(index, {});
+  }
+
+  std::size_t memory() const override {
+    std::size_t sum = arena.size();
+    for (const Buffer &buffer : buffers) {
+      sum += buffer.size();
+    }
+    return sum;
+  }
+
+private:
+  Status checkTables(const std::string &path);
+  Status growArena(const PenstockEntry &entry, const PenstockBatch *batch);
+
+  std::unique_ptr<void, CloseLibrary> library;
+  const PenstockProgram &program;
+  ThreadPool &pool;
+  std::vector<void *> symbols;
+  std::vector<KernelHandle> kernels;
+  std::vector<void *> handles;
+  Buffer buffers[3];
+  std::size_t elements[3] = {};
+  Buffer arena;
+};
+
+Status LoadedProgram::checkTables(const std::string &path) {
+  const auto unsound = [&](const std::string &why) {
+    return environmentError("the compiled program `" + path + "` cannot be used: " + why);
+  };
+  const std::int64_t sizes[3] = {program.parameter_elements, program.state_elements, program.fitted_elements};
+  if (program.tensor_count < 0 || program.entry_count <= 0 || program.symbol_count < 0 || program.dispatch_count < 0 ||
+      program.axis_count < 0 || program.input_count < 0) {
+    return unsound("its tables have no sound sizes");
+  }
+  for (int i = 0; i < 3; ++i) {
+    if (sizes[i] < 0 || sizes[i] > (std::int64_t{1} << 42)) {
+      return unsound("its tensors have no sound sizes");
+    }
+    elements[i] = static_cast<std::size_t>(sizes[i]);
+  }
+  for (int i = 0; i < program.tensor_count; ++i) {
+    const PenstockTensorInfo &tensor = program.tensors[i];
+    Checked count = 1;
+    for (int axis = 0; axis < tensor.rank; ++axis) {
+      count *= Checked(tensor.shape[axis]);
+    }
+    if (tensor.tensor_class < 0 || tensor.tensor_class > 2 || tensor.offset < 0 || tensor.elements < 0 ||
+        tensor.offset % 64 != 0 || !count.ok() || *count.get("a tensor") != tensor.elements ||
+        tensor.offset > sizes[tensor.tensor_class] || tensor.elements > sizes[tensor.tensor_class] - tensor.offset) {
+      return unsound("the tensor `" + std::string(tensor.name) + "` has no sound place");
+    }
+  }
+  for (int i = 0; i < program.input_count; ++i) {
+    if (program.inputs[i].axis < -1 || program.inputs[i].axis >= program.axis_count) {
+      return unsound("the input `" + std::string(program.inputs[i].name) + "` names no axis");
+    }
+  }
+  return {};
+}
+
+Status LoadedProgram::prepare(const std::string &path) {
+  if (program.struct_size < sizeof(PenstockProgram) || program.abi_major != PENSTOCK_PROGRAM_ABI_MAJOR) {
+    return environmentError("the compiled program `" + path + "` was made for version " +
+                            std::to_string(program.abi_major) + " of the program interface, this is version " +
+                            std::to_string(PENSTOCK_PROGRAM_ABI_MAJOR) + "; train it again or use the matching release");
+  }
+  PENSTOCK_ASSIGN(const Level level, parseLevel(program.level));
+  PENSTOCK_ASSIGN(const Level machine, machineLevel());
+  if (level > machine) {
+    return environmentError("the compiled program `" + path + "` needs a machine of level `" + program.level +
+                            "`, this one is `" + std::string(levelName(machine)) +
+                            "`; compile for it with `target.level` or on this machine");
+  }
+  PENSTOCK_TRY(checkTables(path));
+  for (int i = 0; i < program.symbol_count; ++i) {
+    PENSTOCK_ASSIGN(void *address, kernelSymbol(program.symbols[i], level));
+    symbols.push_back(address);
+  }
+  for (int i = 0; i < program.dispatch_count; ++i) {
+    PENSTOCK_ASSIGN(KernelHandle handle, makeKernelHandle(program.dispatches[i], level));
+    handles.push_back(handle.get());
+    kernels.push_back(std::move(handle));
+  }
+  static constexpr const char *names[3] = {"the parameters", "the state of the optimizer", "the fitted values"};
+  for (int i = 0; i < 3; ++i) {
+    PENSTOCK_ASSIGN(buffers[i], Buffer::allocate(elements[i] * sizeof(float), names[i]));
+  }
+  return {};
+}
+
+Status LoadedProgram::growArena(const PenstockEntry &entry, const PenstockBatch *batch) {
+  Checked need = Checked(entry.arena.constant) + Checked(pool.workers()) * Checked(entry.arena.per_worker);
+  if (batch != nullptr) {
+    need += Checked(batch->records) * Checked(entry.arena.per_record);
+    for (int i = 0; i < program.axis_count; ++i) {
+      need += Checked(batch->axes[i].rows) * Checked(entry.arena.per_row[i]);
+    }
+  }
+  PENSTOCK_ASSIGN(const std::size_t bytes, need.size("the working memory of a step"));
+  if (bytes > arena.size()) {
+    // A quarter more, so that a run of slowly growing batches does not map memory at every one.
+    arena = Buffer();
+    PENSTOCK_ASSIGN(arena, Buffer::allocate(bytes + bytes / 4, "the working memory of a step"));
+  }
+  return {};
+}
+
+Status LoadedProgram::run(int index, const Step &step) {
+  const PenstockEntry &entry = program.entries[index];
+  PENSTOCK_TRY(growArena(entry, step.batch));
+  PenstockCall call{};
+  call.struct_size = sizeof(call);
+  call.workers = pool.workers();
+  call.symbols = symbols.data();
+  call.handles = handles.data();
+  call.pool = &pool;
+  call.parameters = buffers[0].floats();
+  call.states = buffers[1].floats();
+  call.fitted = buffers[2].floats();
+  call.arena = static_cast<char *>(arena.data());
+  call.batch = step.batch;
+  call.outputs = step.outputs;
+  call.seed = step.seed;
+  call.step = step.number;
+  call.learning_rate = step.learningRate;
+  const FlushDenormals flush;
+  const int failed = entry.run(&call);
+  if (failed != 0) {
+    return internalError("the compiled entry `" + std::string(entry.name) + "` failed with code " +
+                         std::to_string(failed) + "; please report this");
+  }
+  return {};
+}
+
+} // namespace
+
+int Program::output(const PenstockEntry &entry, std::string_view name) {
+  for (int i = 0; i < entry.output_count; ++i) {
+    if (name == entry.outputs[i].name) {
+      return i;
+    }
+  }
+  return -1;
+}
+
+Result<std::unique_ptr<Program>> Program::open(const std::string &path, ThreadPool &pool) {
+  if (!fileExists(path)) {
+    return environmentError("the compiled program `" + path + "` is not there");
+  }
+  // An absolute path keeps the loader from searching its library folders.
+  const std::string absolute = std::filesystem::absolute(path).string();
+  std::unique_ptr<void, CloseLibrary> library(::dlopen(absolute.c_str(), RTLD_NOW | RTLD_LOCAL));
+  if (!library) {
+    return environmentError("the compiled program `" + path + "` cannot be loaded: " + ::dlerror());
+  }
+  const auto function = reinterpret_cast<PenstockProgramFunction>(::dlsym(library.get(), "penstock_program"));
+  const PenstockProgram *program = function == nullptr ? nullptr : function();
+  if (program == nullptr) {
+    return environmentError("`" + path + "` is not a compiled program: it does not export `penstock_program`");
+  }
+  auto loaded = std::make_unique<LoadedProgram>(std::move(library), *program, pool);
+  PENSTOCK_TRY(loaded->prepare(path));
+  return std::unique_ptr<Program>(std::move(loaded));
+}
+
+} // namespace penstock

@@ -1,0 +1,63 @@
+// A compiled program in use: the mapped library, its long-lived tensors, kernels and arena.
+#pragma once
+
+#include "runtime/abi/program_abi.h"
+#include "runtime/base/status.h"
+#include "runtime/device/thread_pool.h"
+#include "runtime/exec/safetensors.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace penstock {
+
+/// Which of the long-lived tensors a function means; the numbers are those of PenstockTensorClass.
+enum class TensorClass { parameter = 0, state = 1, fitted = 2 };
+
+/// One mapped program with memory of its own. Used by one thread at a time; steps allocate nothing once the arena has seen
+/// the largest batch, and take no lock.
+class Program {
+public:
+  /// Maps the library, checks its ABI, that this machine can run its level, that its tables are sound, resolves its symbols
+  /// and makes its kernels. The tensors are zero until `initialize` or `load`. The pool must outlive the program.
+  static Result<std::unique_ptr<Program>> open(const std::string &path, ThreadPool &pool);
+  virtual ~Program() = default;
+
+  virtual const PenstockProgram &table() const = 0;
+
+  /// Index of an entry or an output, -1 where there is none.
+  virtual int entry(std::string_view name) const = 0;
+  static int output(const PenstockEntry &entry, std::string_view name);
+
+  /// Fills parameters, states and fitted tensors by their initializers: Philox keyed by the seed and the tensor's name, so
+  /// that a tensor's bits depend on no other tensor.
+  virtual void initialize(std::uint64_t seed) = 0;
+
+  /// Views of all tensors of a class, in declaration order.
+  virtual std::vector<TensorView> tensors(TensorClass which) const = 0;
+  /// Copies every tensor of a class from the file; an error names the first that is absent or of another shape.
+  virtual Status load(TensorClass which, const SafetensorsFile &file) = 0;
+  /// The whole flat buffer of a class.
+  virtual float *flat(TensorClass which) = 0;
+  virtual std::size_t flatElements(TensorClass which) const = 0;
+
+  /// One call of an entry. `outputs` has one address an output of the entry.
+  struct Step {
+    const PenstockBatch *batch = nullptr; // NULL for "pack"
+    void *const *outputs = nullptr;
+    std::uint64_t seed = 0;
+    std::uint64_t number = 0;
+    float learningRate = 0;
+  };
+  /// Grows the arena where this batch needs more than any before, then runs.
+  virtual Status run(int entry, const Step &step) = 0;
+  /// Runs "pack": call after the parameters changed outside of train_step, before evaluate and predict.
+  virtual Status pack() = 0;
+
+  /// Bytes of arena and long-lived tensors.
+  virtual std::size_t memory() const = 0;
+};
+
+} // namespace penstock

@@ -1,0 +1,83 @@
+// What training, evaluating and predicting need to know of the pipeline, in a form that the run folder keeps (JSON, in
+// run.json). The command converts the front end's typed pipeline into it; the runtime knows no language.
+#pragma once
+
+#include "runtime/base/status.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace penstock {
+
+struct ScheduleSpec {
+  std::string kind = "constant"; // constant, linear, cosine; all after a linear warm-up
+  double warmupFraction = 0;     // of all steps; or
+  std::int64_t warmupSteps = -1; // when >= 0
+};
+
+/// The learning rate of step `step` (from 0) of `total`, for a peak `rate`. Warm-up over w steps: rate * (step + 1) / w for
+/// step < w. After it with n = total - w and t = step - w: constant: rate; linear: rate * (n - t) / n;
+/// cosine: rate * (1 + cos(pi * t / n)) / 2. A function of its arguments alone, so a resumed run needs no state of it.
+float learningRate(const ScheduleSpec &schedule, double rate, std::int64_t step, std::int64_t total);
+
+struct TrainSpec {
+  ScheduleSpec schedule;
+  double learningRate = 1e-3;
+  double epochs = 1;       // ignored when steps >= 0
+  std::int64_t steps = -1;
+  std::int64_t batch = 32; // records a step
+  std::uint64_t seed = 42;
+  std::int64_t logEvery = 1;
+  double validateEpochs = 1;       // evaluate dev every so many epochs; 0: never
+  std::int64_t validateSteps = -1; // or every so many steps, when > 0
+  std::string keepMetric;          // "dev.f1_macro" for keep: best(dev.f1_macro); "" for keep: last
+  bool keepHigher = true;
+};
+
+/// An answer of the model and the plugin that decodes it.
+struct AnswerSpec {
+  std::string name;              // "answer": its output in the program is `name`, or begins with `name.`
+  std::string target;            // column that it predicts; "" when none
+  bool targetIsClass = true;     // else a number
+  std::string decoder;           // "classify"
+  std::string parameters = "{}"; // JSON text
+};
+
+struct MetricSpec {
+  std::string split;             // "dev"
+  std::string plugin;            // "f1"
+  std::string parameters = "{}"; // JSON text
+  std::string answer;
+};
+
+struct ExpectationSpec {
+  std::string split, metric; // "test", "f1_macro"
+  std::string comparison;    // ">=", ">", "<=", "<"
+  double bound = 0;
+  std::string place;         // "file.pipe:12:3", for messages
+};
+
+struct ResolvedSpec {
+  std::string key, value, origin;
+};
+
+struct RunConfig {
+  std::string name, title, file;
+  std::string recordProgram; // JSON text
+  std::string resolvedText;
+  std::vector<ResolvedSpec> resolved;
+  bool trains = true;    // false: nothing to minimize, a run only fits and measures
+  TrainSpec train;
+  std::int64_t threads = 0; // 0: one a core
+  std::vector<AnswerSpec> answers;
+  std::vector<MetricSpec> metrics;
+  std::vector<ExpectationSpec> expectations;
+
+  /// XXH64 of the resolved text, 16 hexadecimal digits.
+  std::string hash() const;
+  std::string toJson() const;
+  static Result<RunConfig> fromJson(const std::string &text);
+};
+
+} // namespace penstock

@@ -1,0 +1,209 @@
+#include "runtime/exec/run_folder.h"
+
+#include "runtime/base/hash.h"
+#include "runtime/exec/checkpoint.h"
+#include "runtime/exec/files.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include <cerrno>
+#include <ctime>
+#include <map>
+
+namespace penstock {
+
+using Json = nlohmann::ordered_json;
+
+std::string timestamp() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  char text[32];
+  std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+Result<std::string> hashOfFile(const std::string &path) {
+  PENSTOCK_ASSIGN(const std::string content, readWholeFile(path));
+  Hash64 hash;
+  hash.add(content);
+  return hash.hex();
+}
+
+Status writeRunRecord(const std::string &folder, const RunRecord &record) {
+  const RunConfig &config = record.config;
+  Json json;
+  json["version"] = 1;
+  json["penstock"] = record.version;
+  json["pipeline"] = {{"name", config.name}, {"title", config.title}, {"file", config.file}, {"hash", config.hash()}};
+  json["data_hash"] = record.dataHash;
+  json["seed"] = config.train.seed;
+  json["machine"] = {{"level", record.level}, {"cores", record.cores}, {"threads", record.threads}};
+  json["program"] = {{"file", "program.so"}, {"hash", record.programHash}};
+  json["started"] = record.started;
+  json["ended"] = record.ended;
+  json["finished"] = record.finished;
+  json["train"] = {{"records", record.records},
+                   {"steps_per_epoch", record.stepsPerEpoch},
+                   {"steps", record.totalSteps},
+                   {"seconds", record.seconds},
+                   {"kept_step", record.keptStep}};
+  Json results = Json::array();
+  Json metrics = Json::object();
+  for (const SplitResult &result : record.results) {
+    Json values = Json::object();
+    for (const auto &[name, value] : result.values) {
+      values[name] = value;
+    }
+    metrics[result.split] = values;
+    results.push_back({{"split", result.split},
+                       {"records", result.records},
+                       {"loss", result.hasLoss ? Json(result.loss) : Json()},
+                       {"metrics", values},
+                       {"texts", result.texts}});
+  }
+  json["metrics"] = std::move(metrics);
+  json["results"] = std::move(results);
+  Json expectations = Json::array();
+  for (const ExpectationResult &checked : checkExpectations(config, record.results)) {
+    expectations.push_back({{"expect", checked.text()}, {"holds", checked.holds}});
+  }
+  json["expectations"] = std::move(expectations);
+  json["config"] = Json::parse(config.toJson());
+  return writeFileAtomically(folder + "/run.json", json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+Result<RunRecord> readRunRecord(const std::string &folder) {
+  const std::string path = folder + "/run.json";
+  if (!fileExists(path)) {
+    return environmentError("`" + folder + "` is not the folder of a run: it holds no `run.json`; `penstock train` makes one");
+  }
+  PENSTOCK_ASSIGN(const std::string text, readWholeFile(path));
+  const Json json = Json::parse(text, nullptr, false);
+  if (json.is_discarded() || !json.is_object()) {
+    return environmentError("`" + path + "` is damaged: it is not JSON");
+  }
+  RunRecord record;
+  try {
+    if (json.at("version").get<int>() != 1) {
+      return environmentError("`" + path + "` was written by another release of penstock");
+    }
+    PENSTOCK_ASSIGN(record.config, RunConfig::fromJson(json.at("config").dump()));
+    json.at("penstock").get_to(record.version);
+    json.at("data_hash").get_to(record.dataHash);
+    json.at("program").at("hash").get_to(record.programHash);
+    json.at("machine").at("level").get_to(record.level);
+    json.at("machine").at("cores").get_to(record.cores);
+    json.at("machine").at("threads").get_to(record.threads);
+    json.at("started").get_to(record.started);
+    json.at("ended").get_to(record.ended);
+    json.at("finished").get_to(record.finished);
+    const Json &train = json.at("train");
+    train.at("records").get_to(record.records);
+    train.at("steps_per_epoch").get_to(record.stepsPerEpoch);
+    train.at("steps").get_to(record.totalSteps);
+    train.at("seconds").get_to(record.seconds);
+    train.at("kept_step").get_to(record.keptStep);
+    for (const Json &result : json.at("results")) {
+      SplitResult split;
+      result.at("split").get_to(split.split);
+      result.at("records").get_to(split.records);
+      split.hasLoss = result.at("loss").is_number();
+      split.loss = split.hasLoss ? result.at("loss").get<double>() : 0;
+      for (const auto &[name, value] : result.at("metrics").items()) {
+        if (value.is_number()) {
+          split.values.emplace_back(name, value.get<double>());
+        }
+      }
+      result.at("texts").get_to(split.texts);
+      record.results.push_back(std::move(split));
+    }
+  } catch (const nlohmann::json::exception &error) {
+    return environmentError("`" + path + "` is damaged: " + error.what());
+  }
+  return record;
+}
+
+// What a run writes at the top of its folder; a killed writer leaves names with ".tmp" in them.
+static bool ofARun(const std::string &name) {
+  for (const char *known : {"run.json", "metrics.jsonl", "fitted", "checkpoints", "program.so", "model.safetensors", "report.html"}) {
+    if (name == known || name.starts_with(std::string(known) + ".tmp")) {
+      return true;
+    }
+  }
+  return name.starts_with(".tmp") || name.find(".tmp") != std::string::npos;
+}
+
+Result<std::unique_ptr<RunFolder>> RunFolder::prepare(const std::string &path, bool resume) {
+  std::unique_ptr<RunFolder> run(new RunFolder);
+  run->folder = path;
+  while (run->folder.size() > 1 && run->folder.back() == '/') {
+    run->folder.pop_back();
+  }
+  if (fileExists(run->folder)) {
+    return environmentError("`" + path + "` is a file; `--out` names a folder");
+  }
+  PENSTOCK_TRY(makeFolders(run->folder));
+  const std::vector<std::string> names = listFolder(run->folder);
+  if (!names.empty() && !resume) {
+    return environmentError("the folder `" + path + "` is not empty, and a run starts in an empty one; name another folder, "
+                            "or continue the run there with `--resume`");
+  }
+  run->lock = ::open(run->folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (run->lock < 0) {
+    return systemError("open the folder", path, errno);
+  }
+  if (::flock(run->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    return environmentError("another process is training in `" + path + "`");
+  }
+  run->checkpoint = CheckpointStore(run->file("checkpoints")).any();
+  if (!run->checkpoint) {
+    for (const std::string &name : names) {
+      if (!ofARun(name)) {
+        return environmentError("`" + path + "` holds `" + name + "`, which is no part of a run; name another folder");
+      }
+      if (name == "model.safetensors") {
+        return environmentError("`" + path + "` holds a trained model but no checkpoint to continue from; name another folder");
+      }
+    }
+    for (const std::string &name : names) {
+      PENSTOCK_TRY(removeAll(run->file(name)));
+    }
+  }
+  return run;
+}
+
+RunFolder::~RunFolder() {
+  if (lock >= 0) {
+    ::close(lock);
+  }
+}
+
+Status checkSamePipeline(const RunConfig &run, const RunConfig &now) {
+  const auto free = [](const std::string &key) { return key == "target.threads"; };
+  std::map<std::string, std::pair<std::string, std::string>> values;
+  for (const ResolvedSpec &value : run.resolved) {
+    values[value.key].first = value.value;
+  }
+  for (const ResolvedSpec &value : now.resolved) {
+    values[value.key].second = value.value;
+  }
+  std::string text;
+  for (const auto &[key, pair] : values) {
+    if (pair.first != pair.second && !free(key)) {
+      text += "\n  `" + key + "`: " + (pair.first.empty() ? "not set" : "`" + pair.first + "`") + " in the run, " +
+              (pair.second.empty() ? "not set" : "`" + pair.second + "`") + " now";
+    }
+  }
+  if (!text.empty()) {
+    return environmentError("this run was begun with another pipeline, and a resumed run must be the same one:" + text +
+                            "\nundo the change, or train into another folder");
+  }
+  return {};
+}
+
+} // namespace penstock

@@ -1,0 +1,52 @@
+// Reads and writes safetensors files (https://github.com/huggingface/safetensors, format of 2023): 8 bytes little-endian
+// length, a JSON header, then the tensors' bytes without gaps. Float32 only.
+#pragma once
+
+#include "runtime/base/status.h"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace penstock {
+
+/// A float32 tensor, row-major; the owner of `data` is somebody else.
+struct TensorView {
+  std::string name;
+  std::vector<std::int64_t> shape;
+  const float *data = nullptr;
+  std::int64_t elements = 0;
+};
+
+/// Writes the tensors atomically in the order given; returns the file's XXH64 as hexadecimal digits.
+Result<std::string> writeSafetensors(const std::string &path, const std::vector<TensorView> &tensors,
+                                     const std::map<std::string, std::string> &metadata);
+
+/// A file read and checked; the views live as long as it does.
+class SafetensorsFile {
+public:
+  /// Maps the file and checks everything a reader relies on: lengths, types, that shapes and byte ranges agree, that ranges
+  /// neither overlap nor leave the file; and the XXH64 of the whole file where `hash` is not empty.
+  static Result<std::shared_ptr<const SafetensorsFile>> open(const std::string &path, const std::string &hash = "");
+  ~SafetensorsFile();
+  SafetensorsFile(const SafetensorsFile &) = delete;
+  SafetensorsFile &operator=(const SafetensorsFile &) = delete;
+
+  const std::vector<TensorView> &tensors() const { return views; }
+  const TensorView *find(const std::string &name) const;
+  const std::map<std::string, std::string> &metadata() const { return meta; }
+
+private:
+  SafetensorsFile() = default;
+  Status parse(const std::string &path);
+
+  const unsigned char *mapped = nullptr;
+  std::size_t size = 0;
+  std::vector<TensorView> views;
+  std::map<std::string, std::size_t> byName;
+  std::map<std::string, std::string> meta;
+};
+
+} // namespace penstock

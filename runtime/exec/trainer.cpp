@@ -1,0 +1,457 @@
+#include "runtime/exec/trainer.h"
+
+#include "runtime/exec/checkpoint.h"
+#include "runtime/exec/files.h"
+#include "runtime/exec/interrupt.h"
+#include "runtime/exec/metrics_log.h"
+#include "runtime/exec/program.h"
+#include "runtime/exec/report.h"
+#include "runtime/kernels/kernel_table.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <set>
+#include <thread>
+
+namespace penstock {
+
+namespace {
+
+// A checkpoint at the end of an epoch waits until those before cost less than this share of the time.
+constexpr double checkpointShare = 0.05;
+
+struct DataFacts {
+  std::string hash;
+  std::set<std::string> splits; // with records
+};
+
+Result<DataFacts> readFacts(const std::string &text) {
+  const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
+  DataFacts facts;
+  try {
+    json.at("hash").get_to(facts.hash);
+    for (const auto &[split, entry] : json.at("splits").items()) {
+      if (entry.is_object() && entry.value("records", std::int64_t{0}) > 0) {
+        facts.splits.insert(split);
+      }
+    }
+  } catch (const nlohmann::json::exception &error) {
+    return internalError(std::string("the facts of the data are not sound: ") + error.what());
+  }
+  return facts;
+}
+
+class Trainer {
+public:
+  Trainer(const TrainRequest &request, PluginHost &host) : request(request), host(host), config(request.config) {}
+
+  Result<TrainOutcome> run() {
+    const Status status = runAll();
+    if (!status.ok()) {
+      if (log) {
+        (void)log->flush();
+      }
+      if (savedStep >= 0 && status.code() != ErrorCode::interrupted) {
+        return Status(status.code(), status.message() + fmt::format("\nthe checkpoint of step {} in `{}` is good", savedStep,
+                                                                    request.out));
+      }
+      return status;
+    }
+    return std::move(outcome);
+  }
+
+private:
+  Status runAll() {
+    PENSTOCK_TRY(openFolder());
+    PENSTOCK_TRY(openProgram());
+    PENSTOCK_TRY(openData());
+    PENSTOCK_TRY(restore());
+    if (config.trains) {
+      PENSTOCK_TRY(loop());
+    }
+    return finish();
+  }
+
+  Status openFolder();
+  Status openProgram();
+  Status openData();
+  Status restore();
+  Status loop();
+  Status finish();
+  Status validate();
+  Status saveCheckpoint(std::int64_t now);
+  Status stopForInterrupt();
+  Result<SplitResult> measure(const std::string &split);
+  bool dueAt(std::int64_t step) const {
+    return validationInterval > 0 && (step % validationInterval == 0 || step == total);
+  }
+  double epochOf(std::int64_t step) const {
+    return stepsPerEpoch > 0 ? static_cast<double>(step) / static_cast<double>(stepsPerEpoch) : 0;
+  }
+
+  const TrainRequest &request;
+  PluginHost &host;
+  const RunConfig &config;
+  TrainOutcome outcome;
+  DataFacts facts;
+  std::unique_ptr<RunFolder> folder;
+  std::unique_ptr<CheckpointStore> checkpoints;
+  std::unique_ptr<ThreadPool> pool;
+  std::unique_ptr<Program> program;
+  std::shared_ptr<const Dataset> train;
+  std::map<std::string, std::shared_ptr<const Dataset>> splits;
+  std::unique_ptr<MetricsLog> log;
+  std::unique_ptr<Progress> progress;
+
+  std::int64_t stepsPerEpoch = 0, total = 0, validationInterval = 0;
+  TrainState state;
+  std::vector<float> best;         // parameters of the best step, where they are not yet in a file
+  std::int64_t savedStep = -1;     // step of the newest checkpoint
+  std::int64_t savedAt = 0;        // time of it
+  std::int64_t saveCost = 0;       // nanoseconds it took
+  std::int64_t began = 0;          // time at which this process began to train
+  double secondsBefore = 0;        // of the processes before
+  std::optional<SplitResult> lastDev;
+};
+
+Status Trainer::openFolder() {
+  PENSTOCK_ASSIGN(facts, readFacts(request.facts));
+  if (!facts.splits.contains("train")) {
+    return invalidInput("the data has no records in the split `train`; training needs some");
+  }
+  PENSTOCK_ASSIGN(folder, RunFolder::prepare(request.out, request.resume));
+  checkpoints = std::make_unique<CheckpointStore>(folder->file("checkpoints"));
+  if (folder->hasCheckpoint()) {
+    PENSTOCK_ASSIGN(outcome.record, readRunRecord(folder->path()));
+    PENSTOCK_TRY(checkSamePipeline(outcome.record.config, config));
+    if (outcome.record.dataHash != facts.hash) {
+      return environmentError("the data changed since this run was begun (its hash was " + outcome.record.dataHash +
+                              ", now it is " + facts.hash + "); a resumed run needs the same data, so train into another folder");
+    }
+  } else {
+    outcome.record.started = timestamp();
+  }
+  return {};
+}
+
+Status Trainer::openProgram() {
+  if (config.threads < 0 || config.threads > 4096) {
+    return invalidInput("`target.threads` must be between 0 (one a core) and 4096");
+  }
+  PENSTOCK_ASSIGN(pool, ThreadPool::create(static_cast<int>(config.threads)));
+  RunRecord &record = outcome.record;
+  const std::string own = folder->file("program.so");
+  // The code of a resumed run is the code that began it: other code might round elsewhere.
+  bool usable = false;
+  if (folder->hasCheckpoint() && fileExists(own)) {
+    const Result<std::string> hash = hashOfFile(own);
+    usable = hash.ok() && *hash == record.programHash;
+  }
+  if (!usable) {
+    PENSTOCK_ASSIGN(const std::string compiled, request.program());
+    PENSTOCK_ASSIGN(const std::string hash, hashOfFile(compiled));
+    if (folder->hasCheckpoint() && hash != record.programHash) {
+      return environmentError("the compiled program of this run is damaged, and compiling again gives another one (another "
+                              "release or another machine); train into another folder");
+    }
+    record.programHash = hash;
+    PENSTOCK_TRY(copyFileAtomically(compiled, own));
+  }
+  PENSTOCK_ASSIGN(program, Program::open(own, *pool));
+  record.config = config;
+  record.version = request.version;
+  record.dataHash = facts.hash;
+  record.level = program->table().level;
+  record.cores = static_cast<int>(std::thread::hardware_concurrency());
+  record.threads = pool->workers();
+  return {};
+}
+
+Status Trainer::openData() {
+  const std::string fitted = folder->file("fitted");
+  if (!folder->hasCheckpoint() || !folderExists(fitted)) {
+    PENSTOCK_TRY(writeFitted(config.recordProgram, request.facts, fitted));
+  }
+  Dataset::Options options;
+  options.fitted = fitted;
+  options.cache = request.cache;
+  options.threads = pool->workers();
+  PENSTOCK_ASSIGN(train, Dataset::open(config.recordProgram, "train", host, options));
+  if (train->records() == 0) {
+    return invalidInput("the split `train` has no records; training needs some");
+  }
+  std::set<std::string> wanted;
+  for (const MetricSpec &use : config.metrics) {
+    wanted.insert(use.split);
+  }
+  for (const ExpectationSpec &expectation : config.expectations) {
+    wanted.insert(expectation.split);
+  }
+  if (config.train.validateSteps > 0 || config.train.validateEpochs > 0) {
+    wanted.insert("dev");
+  }
+  for (const std::string &split : wanted) {
+    if (split == "train") {
+      splits[split] = train;
+    } else if (facts.splits.contains(split)) {
+      PENSTOCK_ASSIGN(splits[split], Dataset::open(config.recordProgram, split, host, options));
+    }
+  }
+
+  stepsPerEpoch = (train->records() + config.train.batch - 1) / config.train.batch;
+  total = config.train.steps;
+  if (total < 0) {
+    const double steps = config.train.epochs * static_cast<double>(stepsPerEpoch);
+    if (!(steps >= 0) || steps > 9e15) {
+      return invalidInput("`train.epochs` is not a usable number of epochs");
+    }
+    total = std::max<std::int64_t>(1, std::llround(steps));
+  }
+  if (!config.trains) {
+    total = 0;
+  }
+  if (splits.contains("dev")) {
+    validationInterval = config.train.validateSteps;
+    if (validationInterval <= 0 && config.train.validateEpochs > 0) {
+      validationInterval = std::max<std::int64_t>(1, std::llround(config.train.validateEpochs * static_cast<double>(stepsPerEpoch)));
+    }
+  }
+  outcome.record.records = train->records();
+  outcome.record.stepsPerEpoch = stepsPerEpoch;
+  outcome.record.totalSteps = total;
+  return {};
+}
+
+Status Trainer::restore() {
+  program->initialize(config.train.seed);
+  state.seed = config.train.seed;
+  state.pipelineHash = config.hash();
+  state.dataHash = facts.hash;
+  PENSTOCK_ASSIGN(std::optional<CheckpointStore::Loaded> loaded, checkpoints->load(*program));
+  if (loaded) {
+    outcome.warnings = std::move(loaded->skipped);
+    state = std::move(loaded->state);
+    if (state.step > total) {
+      return environmentError(fmt::format("the checkpoint in `{}` is of step {}, but this run has {} steps", request.out,
+                                          state.step, total));
+    }
+    outcome.resumedAt = state.step;
+    savedStep = state.step;
+  } else {
+    PENSTOCK_TRY(writeRunRecord(folder->path(), outcome.record));
+  }
+  secondsBefore = state.seconds;
+  PENSTOCK_ASSIGN(log, MetricsLog::open(folder->file("metrics.jsonl"), state.step));
+  progress = std::make_unique<Progress>(request.progress, total, stepsPerEpoch, state.step);
+  for (const std::string &warning : outcome.warnings) {
+    progress->note("a checkpoint was not used: " + warning);
+  }
+  if (outcome.resumedAt >= 0) {
+    progress->note(fmt::format("continuing at step {} of {}", state.step, total));
+  }
+  return {};
+}
+
+Result<SplitResult> Trainer::measure(const std::string &split) {
+  return evaluateSplit(*program, splits.at(split), config, host, split);
+}
+
+Status Trainer::validate() {
+  PENSTOCK_ASSIGN(SplitResult result, measure("dev"));
+  PENSTOCK_TRY(log->evaluation(state.step, epochOf(state.step), result, false));
+  state.lastValidated = state.step;
+  std::string text = fmt::format("step {} (epoch {:.4g}): dev", state.step, epochOf(state.step));
+  if (result.hasLoss) {
+    text += fmt::format(" loss {:.4f}", result.loss);
+  }
+  for (const auto &[name, value] : result.values) {
+    text += fmt::format("  {} {:.4f}", name, value);
+  }
+  const std::string &keep = config.train.keepMetric;
+  if (!keep.empty()) {
+    const std::string metric = keep.starts_with("dev.") ? keep.substr(4) : keep;
+    const double *value = result.find(metric);
+    if (value == nullptr && metric == "loss" && result.hasLoss) {
+      value = &result.loss;
+    }
+    if (value == nullptr) {
+      return invalidInput("`train.keep` asks for the best `" + keep + "`, but the evaluation on dev gives no such value; "
+                          "add the metric to `evaluate { dev: [...] }`");
+    }
+    const bool better = state.bestStep < 0 || (config.train.keepHigher ? *value > state.bestValue : *value < state.bestValue);
+    if (std::isfinite(*value) && better) {
+      state.bestStep = state.step;
+      state.bestValue = *value;
+      state.bestFile.clear();
+      const float *now = program->flat(TensorClass::parameter);
+      best.assign(now, now + program->flatElements(TensorClass::parameter));
+      text += "  (best so far)";
+    }
+  }
+  progress->note(text);
+  lastDev = std::move(result);
+  return {};
+}
+
+Status Trainer::saveCheckpoint(std::int64_t now) {
+  if (savedStep == state.step) {
+    return {};
+  }
+  state.seconds = secondsBefore + static_cast<double>(now - began) * 1e-9;
+  PENSTOCK_TRY(log->sync());
+  if (state.bestStep >= 0 && state.bestFile.empty()) {
+    std::vector<TensorView> views = program->tensors(TensorClass::parameter);
+    const float *flat = program->flat(TensorClass::parameter);
+    for (TensorView &view : views) {
+      view.data = best.data() + (view.data - flat);
+    }
+    PENSTOCK_TRY(checkpoints->saveBest(views, state));
+  }
+  PENSTOCK_TRY(checkpoints->save(*program, state));
+  savedStep = state.step;
+  savedAt = monotonicNow();
+  saveCost = savedAt - now;
+  return {};
+}
+
+Status Trainer::stopForInterrupt() {
+  PENSTOCK_TRY(saveCheckpoint(monotonicNow()));
+  progress->finish();
+  return {ErrorCode::interrupted, fmt::format("interrupted at step {} of {}, which is saved; continue with\n  {}", state.step,
+                                              total, request.resumeCommand)};
+}
+
+Status Trainer::loop() {
+  const int entry = program->entry("train_step");
+  if (entry < 0) {
+    return internalError("the compiled program has no `train_step`; please report this");
+  }
+  const PenstockEntry &table = program->table().entries[entry];
+  const int lossOutput = Program::output(table, "loss");
+  if (lossOutput < 0) {
+    return internalError("the compiled `train_step` has no output `loss`; please report this");
+  }
+  OutputBuffers outputs;
+  outputs.prepare(table, config.train.batch);
+  BatchStream::Plan plan;
+  plan.batch = config.train.batch;
+  plan.shuffle = true;
+  plan.seed = config.train.seed;
+  plan.firstStep = state.step;
+  plan.lastStep = total;
+  PENSTOCK_ASSIGN(const std::unique_ptr<BatchStream> stream, BatchStream::start(train, plan));
+
+  began = savedAt = monotonicNow();
+  std::int64_t lineTime = began, lineTokens = 0;
+  const auto checkpointInterval = static_cast<std::int64_t>(request.checkpointSeconds * 1e9);
+  if (dueAt(state.step) && state.step > 0 && state.lastValidated != state.step) {
+    PENSTOCK_TRY(validate()); // an interrupt fell between the step and its evaluation
+    lineTime = monotonicNow();
+  }
+  while (state.step < total) {
+    PENSTOCK_ASSIGN(const Batch *const batch, stream->next());
+    if (batch == nullptr) {
+      return internalError(fmt::format("the batches ended at step {} of {}; please report this", state.step, total));
+    }
+    Program::Step step;
+    step.batch = &batch->view;
+    step.outputs = outputs.addresses();
+    step.seed = config.train.seed;
+    step.number = static_cast<std::uint64_t>(state.step);
+    step.learningRate = learningRate(config.train.schedule, config.train.learningRate, state.step, total);
+    PENSTOCK_TRY(program->run(entry, step));
+    const float loss = outputs.values(lossOutput)[0];
+    ++state.step;
+    state.records += batch->view.records;
+    state.tokens += batch->tokens;
+    lineTokens += batch->tokens;
+    if (!std::isfinite(loss)) {
+      progress->finish();
+      return invalidInput(fmt::format("the loss of step {} is not finite ({}), so training stopped; lower the learning rate "
+                                      "(`--set train.optimizer.lr=...`), warm it up, or clip the gradient", state.step, loss));
+    }
+    std::int64_t now = monotonicNow();
+    if (state.step % config.train.logEvery == 0 || state.step == total) {
+      const double speed = static_cast<double>(lineTokens) * 1e9 / static_cast<double>(std::max<std::int64_t>(now - lineTime, 1));
+      PENSTOCK_TRY(log->step(state.step, epochOf(state.step), loss, step.learningRate, speed, now));
+      lineTime = now;
+      lineTokens = 0;
+    }
+    progress->step(state.step, loss, batch->tokens, now);
+    const bool validated = dueAt(state.step);
+    if (validated) {
+      const Status status = validate();
+      if (status.code() == ErrorCode::interrupted) {
+        return stopForInterrupt();
+      }
+      PENSTOCK_TRY(status);
+      now = lineTime = monotonicNow();
+    }
+    if (interrupted()) {
+      return stopForInterrupt();
+    }
+    const bool atEnd = validated || state.step % stepsPerEpoch == 0;
+    const double since = static_cast<double>(now - savedAt);
+    if (now - savedAt >= checkpointInterval || state.step == total ||
+        (atEnd && since * checkpointShare >= static_cast<double>(saveCost))) {
+      PENSTOCK_TRY(saveCheckpoint(now));
+    }
+  }
+  outcome.record.seconds = secondsBefore + static_cast<double>(monotonicNow() - began) * 1e-9;
+  return {};
+}
+
+Status Trainer::finish() {
+  RunRecord &record = outcome.record;
+  if (record.seconds == 0) {
+    record.seconds = secondsBefore;
+  }
+  const bool keepBest = !config.train.keepMetric.empty() && state.bestStep >= 0;
+  if (keepBest && state.bestStep != state.step) {
+    PENSTOCK_ASSIGN(const auto file, SafetensorsFile::open(checkpoints->bestPath(state), state.bestHash));
+    PENSTOCK_TRY(program->load(TensorClass::parameter, *file));
+    lastDev.reset();
+  }
+  record.keptStep = keepBest ? state.bestStep : state.step;
+  std::vector<TensorView> kept = program->tensors(TensorClass::parameter);
+  for (TensorView &view : program->tensors(TensorClass::fitted)) {
+    kept.push_back(std::move(view));
+  }
+  PENSTOCK_ASSIGN(const std::string hash,
+                  writeSafetensors(folder->file("model.safetensors"), kept,
+                                   {{"format", "penstock"}, {"pipeline", config.hash()}}));
+  record.results.clear();
+  for (const auto &[split, dataset] : splits) {
+    if (split == "dev" && lastDev && state.lastValidated == state.step) {
+      record.results.push_back(std::move(*lastDev));
+      continue;
+    }
+    Result<SplitResult> result = measure(split);
+    if (result.status().code() == ErrorCode::interrupted) {
+      return {ErrorCode::interrupted, "interrupted while measuring the trained model; continue with\n  " + request.resumeCommand};
+    }
+    PENSTOCK_TRY(result.status());
+    PENSTOCK_TRY(log->evaluation(state.step, epochOf(state.step), *result, true));
+    record.results.push_back(std::move(*result));
+  }
+  PENSTOCK_TRY(log->sync());
+  record.finished = true;
+  record.ended = timestamp();
+  outcome.expectations = checkExpectations(config, record.results);
+  PENSTOCK_TRY(writeRunRecord(folder->path(), record));
+  PENSTOCK_TRY(writeReport(folder->path(), record));
+  progress->finish();
+  return {};
+}
+
+} // namespace
+
+Result<TrainOutcome> trainRun(const TrainRequest &request, PluginHost &host) { return Trainer(request, host).run(); }
+
+} // namespace penstock

@@ -1,0 +1,41 @@
+// Trains a program on a data set into a run folder. See docs/design/runtime.md.
+#pragma once
+
+#include "runtime/base/status.h"
+#include "runtime/exec/progress.h"
+#include "runtime/exec/run_folder.h"
+#include "runtime/plugin/plugin_host.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace penstock {
+
+struct TrainRequest {
+  RunConfig config;
+  std::string facts;                             // JSON, of gatherFacts
+  std::function<Result<std::string>()> program;  // path of the compiled program; not called where the run has its own
+  std::string out;
+  bool resume = false;
+  std::string version;                           // of penstock, for run.json
+  std::string cache;                             // id cache, "" = none
+  std::string resumeCommand;                     // shown after Ctrl-C
+  Progress::Mode progress = Progress::Mode::quiet;
+  double checkpointSeconds = 30;
+};
+
+struct TrainOutcome {
+  RunRecord record;
+  std::vector<ExpectationResult> expectations;
+  std::int64_t resumedAt = -1;        // step, where the run was continued
+  std::vector<std::string> warnings;
+};
+
+/// Runs to the end, or returns: `interrupted` after Ctrl-C (a checkpoint was written; the message says how to continue);
+/// `environment` where the folder, the disk or the machine fails (the last checkpoint stays good); `invalidInput` where the
+/// loss is not finite. Bits of the result depend on the pipeline, the data and the program alone: not on threads, interrupts or
+/// kills.
+Result<TrainOutcome> trainRun(const TrainRequest &request, PluginHost &host);
+
+} // namespace penstock
