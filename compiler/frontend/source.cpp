@@ -11,15 +11,28 @@ SourceFile::SourceFile(std::string path, std::string text) : name(std::move(path
       lineStarts.push_back(static_cast<std::uint32_t>(i + 1));
     }
   }
+  std::uint32_t scalars = 0;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (i % blockSize == 0) {
+      scalarsBefore.push_back(scalars);
+    }
+    scalars += (static_cast<unsigned char>(bytes[i]) & 0xC0) != 0x80;
+  }
+  scalarsBefore.push_back(scalars);
+}
+
+std::uint32_t SourceFile::scalarsUpTo(std::uint32_t offset) const {
+  std::uint32_t scalars = scalarsBefore[offset / blockSize];
+  for (std::uint32_t i = offset - offset % blockSize; i < offset; ++i) {
+    scalars += (static_cast<unsigned char>(bytes[i]) & 0xC0) != 0x80;
+  }
+  return scalars;
 }
 
 void SourceFile::place(std::uint32_t offset, std::uint32_t &line, std::uint32_t &column) const {
   const auto after = std::upper_bound(lineStarts.begin(), lineStarts.end(), offset);
   line = static_cast<std::uint32_t>(after - lineStarts.begin());
-  column = 1;
-  for (std::uint32_t i = lineStarts[line - 1]; i < offset; ++i) {
-    column += (static_cast<unsigned char>(bytes[i]) & 0xC0) != 0x80;
-  }
+  column = 1 + scalarsUpTo(offset) - scalarsUpTo(lineStarts[line - 1]);
 }
 
 SourceRange SourceFile::range(std::uint32_t begin, std::uint32_t end) const {

@@ -24,8 +24,12 @@ public:
 
 private:
   void place(std::uint32_t offset, std::uint32_t &line, std::uint32_t &column) const;
+  std::uint32_t scalarsUpTo(std::uint32_t offset) const;
+
+  static constexpr std::uint32_t blockSize = 256;
   std::string name, bytes;
   std::vector<std::uint32_t> lineStarts;
+  std::vector<std::uint32_t> scalarsBefore; // each block, so that a column of a long line is found quickly
 };
 
 /// A range of a file that stays cheap until somebody reads it.
