@@ -1,0 +1,21 @@
+#include <penstock/sdk/class_counts.h>
+
+namespace {
+
+using namespace penstock;
+
+class Accuracy {
+public:
+  Accuracy(const sdk::Parameters &, const std::vector<std::string> &classes)
+      : counts(classes.size()) {}
+  void add(const sdk::Predictions &batch) { counts.add(batch); }
+  void merge(const Accuracy &other) { counts.merge(other.counts); }
+  void result(sdk::Results &results) const { results.value("accuracy", counts.accuracy()); }
+
+private:
+  sdk::ClassCounts counts;
+};
+
+} // namespace
+
+PENSTOCK_METRIC(Accuracy, "accuracy", "1.0.0")

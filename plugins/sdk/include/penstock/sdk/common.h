@@ -1,0 +1,109 @@
+// What every kind of plugin uses: parameters, failures, and the wall that no exception passes.
+#pragma once
+
+#include <penstock/plugin_abi.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace penstock::sdk {
+
+/// Thrown by a plugin with a sentence for a person (lower case: the situation, then the hint).
+class Failure : public std::runtime_error {
+public:
+  using std::runtime_error::runtime_error;
+};
+
+inline std::string_view view(PenstockString text) {
+  return text.size == 0 ? std::string_view() : std::string_view(text.data, text.size);
+}
+inline PenstockString string(std::string_view text) { return {text.data(), text.size()}; }
+
+/// The parameters of the call: every parameter of plugin.toml, of its declared type, defaults filled in and ranges checked by
+/// the host. Asking for another name or type is a mistake of the plugin and fails.
+class Parameters {
+public:
+  explicit Parameters(const PenstockParameters *given) : given(given) {}
+
+  bool flag(std::string_view name) const { return find(name, PENSTOCK_VALUE_BOOL).integer != 0; }
+  std::int64_t integer(std::string_view name) const { return find(name, PENSTOCK_VALUE_INT).integer; }
+  double number(std::string_view name) const { return find(name, PENSTOCK_VALUE_FLOAT).number; }
+  /// Of a string, an enumeration or a path (absolute).
+  std::string_view text(std::string_view name) const {
+    return view(find(name, PENSTOCK_VALUE_STRING).string);
+  }
+  std::vector<std::string_view> texts(std::string_view name) const {
+    const PenstockParameter &item = find(name, PENSTOCK_VALUE_STRINGS);
+    std::vector<std::string_view> all;
+    for (std::int64_t i = 0; i < item.count; ++i) {
+      all.push_back(view(item.strings[i]));
+    }
+    return all;
+  }
+  std::span<const double> numbers(std::string_view name) const {
+    const PenstockParameter &item = find(name, PENSTOCK_VALUE_NUMBERS);
+    return {item.numbers, static_cast<std::size_t>(item.count)};
+  }
+
+private:
+  const PenstockParameter &find(std::string_view name, std::int32_t kind) const {
+    for (std::int32_t i = 0; given != nullptr && i < given->count; ++i) {
+      if (view(given->items[i].name) == name && given->items[i].kind == kind) {
+        return given->items[i];
+      }
+    }
+    throw Failure("the plugin asks for a parameter `" + std::string(name) +
+                  "` that its plugin.toml does not declare with this type");
+  }
+  const PenstockParameters *given;
+};
+
+inline std::vector<std::string> strings(const PenstockString *texts, std::int64_t count) {
+  std::vector<std::string> all;
+  for (std::int64_t i = 0; i < count; ++i) {
+    all.emplace_back(view(texts[i]));
+  }
+  return all;
+}
+
+/// Runs `work`; whatever it throws becomes a filled PenstockError and a return value of 1.
+template <typename Work> std::int32_t guarded(PenstockError *error, Work &&work) noexcept {
+  const auto say = [&](const char *text) {
+    if (error != nullptr) {
+      std::snprintf(error->text, sizeof error->text, "%s", text);
+    }
+    return 1;
+  };
+  try {
+    work();
+    return 0;
+  } catch (const std::bad_alloc &) {
+    return say("there is not enough memory");
+  } catch (const std::exception &exception) {
+    return say(exception.what());
+  } catch (...) {
+    return say("an exception of unknown type");
+  }
+}
+
+} // namespace penstock::sdk
+
+/// The entry of the library: KIND of PenstockPluginKind, FUNCTIONS the table for it.
+#define PENSTOCK_PLUGIN_ENTRY(KIND, FUNCTIONS, NAME, VERSION)                                      \
+  extern "C" __attribute__((visibility("default"))) const PenstockPlugin *penstock_plugin(void);   \
+  const PenstockPlugin *penstock_plugin(void) {                                                    \
+    static const PenstockPlugin plugin = {sizeof(PenstockPlugin),                                  \
+                                          PENSTOCK_PLUGIN_ABI_MAJOR,                               \
+                                          PENSTOCK_PLUGIN_ABI_MINOR,                               \
+                                          KIND,                                                    \
+                                          NAME,                                                    \
+                                          VERSION,                                                 \
+                                          FUNCTIONS};                                              \
+    return &plugin;                                                                                \
+  }

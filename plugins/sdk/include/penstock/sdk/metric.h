@@ -1,0 +1,95 @@
+// A metric in C++. Write a class
+//
+//     class Mine {
+//     public:
+//       Mine(const sdk::Parameters &, std::vector<std::string> classes);  // no classes: a number
+//       void add(const sdk::Predictions &);                               // a batch of records
+//       void merge(const Mine &);
+//       void result(sdk::Results &) const;                                // every name that plugin.toml declares
+//     };
+//
+// and `PENSTOCK_METRIC(Mine, "mine", "1.0.0")`. Throw sdk::Failure to refuse.
+#pragma once
+
+#include <penstock/sdk/common.h>
+
+#include <memory>
+
+namespace penstock::sdk {
+
+/// A batch of records to judge. Spans are empty where a member does not apply.
+struct Predictions {
+  explicit Predictions(const PenstockPredictions &given)
+      : records(static_cast<std::size_t>(given.records)),
+        width(static_cast<std::size_t>(given.width)), gold(span(given.gold, records)),
+        predicted(span(given.predicted, records)), scores(span(given.scores, records * width)),
+        goldNumbers(span(given.gold_numbers, records)),
+        predictedNumbers(span(given.predicted_numbers, records)),
+        weights(span(given.weights, records)) {}
+
+  std::size_t records, width;
+  std::span<const std::int32_t> gold, predicted; // -1: a class that is not among the classes
+  std::span<const float> scores;                 // records x width
+  std::span<const double> goldNumbers, predictedNumbers;
+  std::span<const double> weights;
+
+  double weight(std::size_t record) const { return weights.empty() ? 1.0 : weights[record]; }
+
+private:
+  template <typename T> static std::span<const T> span(const T *data, std::size_t count) {
+    return data == nullptr ? std::span<const T>() : std::span<const T>(data, count);
+  }
+};
+
+class Results {
+public:
+  explicit Results(const PenstockMetricSink *sink) : sink(sink) {}
+  void value(std::string_view name, double number) {
+    check(sink->value(sink->context, string(name), number));
+  }
+  void text(std::string_view report) { check(sink->text(sink->context, string(report))); }
+
+private:
+  static void check(std::int32_t failed) {
+    if (failed != 0) {
+      throw Failure("the host stopped the plugin");
+    }
+  }
+  const PenstockMetricSink *sink;
+};
+
+template <typename T> struct MetricFunctions {
+  static std::int32_t create(const PenstockHost *, const PenstockParameters *parameters,
+                             const PenstockString *classes, std::int64_t classCount, void **self,
+                             PenstockError *error) {
+    return guarded(error, [&] {
+      *self = std::make_unique<T>(Parameters(parameters), strings(classes, classCount)).release();
+    });
+  }
+  static void destroy(void *self) { delete static_cast<T *>(self); }
+  static std::int32_t add(void *self, const PenstockPredictions *given, PenstockError *error) {
+    return guarded(error, [&] { static_cast<T *>(self)->add(Predictions(*given)); });
+  }
+  static std::int32_t merge(void *self, const void *other, PenstockError *error) {
+    return guarded(error,
+                   [&] { static_cast<T *>(self)->merge(*static_cast<const T *>(other)); });
+  }
+  static std::int32_t result(const void *self, const PenstockMetricSink *sink,
+                             PenstockError *error) {
+    return guarded(error, [&] {
+      Results results(sink);
+      static_cast<const T *>(self)->result(results);
+    });
+  }
+  static const PenstockMetric *table() {
+    static const PenstockMetric functions = {sizeof(PenstockMetric), create, destroy, add, merge,
+                                             result};
+    return &functions;
+  }
+};
+
+} // namespace penstock::sdk
+
+#define PENSTOCK_METRIC(CLASS, NAME, VERSION)                                                      \
+  PENSTOCK_PLUGIN_ENTRY(PENSTOCK_METRIC, ::penstock::sdk::MetricFunctions<CLASS>::table(), NAME,   \
+                        VERSION)

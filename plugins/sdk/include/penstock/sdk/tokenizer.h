@@ -1,0 +1,155 @@
+// A tokenizer in C++. Write a class
+//
+//     class Mine {
+//     public:
+//       Mine(const sdk::Parameters &, std::string_view state);      // throw sdk::Failure to refuse
+//       std::int64_t vocabularySize() const;
+//       std::int32_t unknownId() const;
+//       std::string_view token(std::int32_t id) const;              // valid as long as the object; 0 <= id < size
+//       void encode(std::string_view text, sdk::Tokens &tokens) const;  // until tokens.full()
+//     };
+//
+// and `PENSTOCK_TOKENIZER(Mine, "mine", "1.0.0")`. A tokenizer that is fitted on train has a second class
+//
+//     class MineFit {
+//     public:
+//       explicit MineFit(const sdk::Parameters &);
+//       void add(std::string_view text);
+//       std::string end();                                          // the state that Mine's constructor receives
+//     };
+//
+// and `PENSTOCK_FITTED_TOKENIZER(Mine, MineFit, "mine", "1.0.0")`. Mine is used by many threads at once.
+#pragma once
+
+#include <penstock/sdk/common.h>
+
+#include <limits>
+#include <memory>
+
+namespace penstock::sdk {
+
+/// The tokens of one text, in order.
+class Tokens {
+public:
+  void add(std::int32_t id, std::size_t start, std::size_t end) {
+    ids.push_back(id);
+    starts.push_back(static_cast<std::uint32_t>(start));
+    ends.push_back(static_cast<std::uint32_t>(end));
+  }
+  bool full() const { return ids.size() >= limit; }
+  std::size_t size() const { return ids.size(); }
+
+  void begin(std::int64_t maxTokens) {
+    ids.clear();
+    starts.clear();
+    ends.clear();
+    limit = maxTokens < 0 ? std::numeric_limits<std::size_t>::max()
+                          : static_cast<std::size_t>(maxTokens);
+  }
+  std::int32_t give(const PenstockTokenSink &sink, std::int64_t index) const {
+    const std::size_t count = ids.size() < limit ? ids.size() : limit;
+    return sink.text(sink.context, index, ids.data(), starts.data(), ends.data(),
+                     static_cast<std::int64_t>(count));
+  }
+
+private:
+  std::vector<std::int32_t> ids;
+  std::vector<std::uint32_t> starts, ends;
+  std::size_t limit = 0;
+};
+
+/// Stands for the fit of a tokenizer that has none.
+struct NoFit {};
+
+template <typename T, typename Fit = NoFit> struct TokenizerFunctions {
+  static std::int32_t fitBegin(const PenstockHost *, const PenstockParameters *parameters, void **fit,
+                               PenstockError *error) {
+    return guarded(error, [&] { *fit = std::make_unique<Fit>(Parameters(parameters)).release(); });
+  }
+  static std::int32_t fitAdd(void *fit, const PenstockString *texts, std::int64_t count,
+                             PenstockError *error) {
+    return guarded(error, [&] {
+      for (std::int64_t i = 0; i < count; ++i) {
+        static_cast<Fit *>(fit)->add(view(texts[i]));
+      }
+    });
+  }
+  static std::int32_t fitEnd(void *fit, const PenstockByteSink *state, PenstockError *error) {
+    return guarded(error, [&] {
+      const std::unique_ptr<Fit> owned(static_cast<Fit *>(fit));
+      const std::string bytes = owned->end();
+      if (state->write(state->context, bytes.data(), bytes.size()) != 0) {
+        throw Failure("the host stopped the plugin");
+      }
+    });
+  }
+  static void fitAbandon(void *fit) { delete static_cast<Fit *>(fit); }
+
+  static std::int32_t create(const PenstockHost *, const PenstockParameters *parameters,
+                             PenstockString state, void **self, PenstockError *error) {
+    return guarded(error, [&] {
+      *self = std::make_unique<T>(Parameters(parameters), view(state)).release();
+    });
+  }
+  static void destroy(void *self) { delete static_cast<T *>(self); }
+  static std::int64_t vocabularySize(const void *self) {
+    return static_cast<const T *>(self)->vocabularySize();
+  }
+  static std::int32_t unknownId(const void *self) {
+    return static_cast<const T *>(self)->unknownId();
+  }
+  static std::int32_t token(const void *self, std::int32_t id, PenstockString *text,
+                            PenstockError *error) {
+    return guarded(error, [&] {
+      const T &tokenizer = *static_cast<const T *>(self);
+      if (id < 0 || id >= tokenizer.vocabularySize()) {
+        throw Failure("there is no token " + std::to_string(id));
+      }
+      *text = string(tokenizer.token(id));
+    });
+  }
+  static std::int32_t encode(const void *self, const PenstockString *texts, std::int64_t count,
+                             std::int64_t maxTokens, const PenstockTokenSink *sink,
+                             PenstockError *error) {
+    return guarded(error, [&] {
+      Tokens tokens;
+      for (std::int64_t i = 0; i < count; ++i) {
+        tokens.begin(maxTokens);
+        static_cast<const T *>(self)->encode(view(texts[i]), tokens);
+        if (tokens.give(*sink, i) != 0) {
+          throw Failure("the host stopped the plugin");
+        }
+      }
+    });
+  }
+
+  static const PenstockTokenizer *table() {
+    static const PenstockTokenizer functions = [] {
+      PenstockTokenizer f{};
+      f.struct_size = sizeof f;
+      if constexpr (!std::is_same_v<Fit, NoFit>) {
+        f.fit_begin = fitBegin;
+        f.fit_add = fitAdd;
+        f.fit_end = fitEnd;
+        f.fit_abandon = fitAbandon;
+      }
+      f.create = create;
+      f.destroy = destroy;
+      f.vocabulary_size = vocabularySize;
+      f.unknown_id = unknownId;
+      f.token = token;
+      f.encode = encode;
+      return f;
+    }();
+    return &functions;
+  }
+};
+
+} // namespace penstock::sdk
+
+#define PENSTOCK_TOKENIZER(CLASS, NAME, VERSION)                                                   \
+  PENSTOCK_PLUGIN_ENTRY(PENSTOCK_TOKENIZER, ::penstock::sdk::TokenizerFunctions<CLASS>::table(),   \
+                        NAME, VERSION)
+#define PENSTOCK_FITTED_TOKENIZER(CLASS, FIT, NAME, VERSION)                                       \
+  PENSTOCK_PLUGIN_ENTRY(PENSTOCK_TOKENIZER,                                                        \
+                        (::penstock::sdk::TokenizerFunctions<CLASS, FIT>::table()), NAME, VERSION)
