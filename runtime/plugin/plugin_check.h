@@ -5,6 +5,7 @@
 #include "runtime/base/plugin_manifest.h"
 #include "runtime/base/status.h"
 
+#define BOOST_DLL_USE_STD_FS // std::filesystem instead of a library of Boost
 #include <boost/dll/shared_library.hpp>
 
 #include <chrono>

@@ -28,6 +28,7 @@ int main(int argc, char **argv) {
   app.require_subcommand(1);
 
   // Each command is one file of this folder and one line here.
+  addPluginCommand(app, context);
 
   try {
     app.parse(argc, argv);

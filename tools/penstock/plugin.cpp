@@ -1,0 +1,581 @@
+// `penstock plugin list|info|run`: what plugins there are, what they take, and one of them tried alone.
+#include "tools/penstock/commands.h"
+
+#include "runtime/plugin/plugin_host.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <set>
+
+namespace penstock {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Type = PluginParameter::Type;
+
+constexpr std::size_t batchLines = 512;
+
+struct PluginOptions {
+  bool json = false;
+  std::string name, kind, input = "-";
+  std::vector<std::string> sets;
+};
+
+const char *kindText(PluginKind kind) {
+  switch (kind) {
+  case PluginKind::tokenizer:
+    return "tokenizer";
+  case PluginKind::head:
+    return "head";
+  case PluginKind::metric:
+    return "metric";
+  }
+  return "plugin";
+}
+
+std::string dump(const Json &value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Json valueJson(const PluginValue &value) {
+  return std::visit([](const auto &held) { return Json(held); }, value);
+}
+
+std::string typeText(const PluginParameter &parameter) {
+  switch (parameter.type) {
+  case Type::boolean:
+    return "bool";
+  case Type::integer:
+    return "int";
+  case Type::number:
+    return "float";
+  case Type::string:
+    return "string";
+  case Type::path:
+    return "path";
+  case Type::enumeration:
+    return fmt::format("{}", fmt::join(parameter.members, " | "));
+  case Type::strings:
+    return "list of strings";
+  case Type::numbers:
+    return "list of numbers";
+  }
+  return "";
+}
+
+std::string rangeText(const PluginParameter &parameter) {
+  if (parameter.hasMinimum && parameter.hasMaximum) {
+    return fmt::format(" ({:g} to {:g})", parameter.minimum, parameter.maximum);
+  }
+  if (parameter.hasMinimum) {
+    return fmt::format(" (at least {:g})", parameter.minimum);
+  }
+  return parameter.hasMaximum ? fmt::format(" (at most {:g})", parameter.maximum) : "";
+}
+
+Json manifestJson(const PluginManifest &manifest) {
+  Json described = {{"name", manifest.name},
+                    {"kind", kindText(manifest.kind)},
+                    {"version", manifest.version},
+                    {"abi", fmt::format("{}.{}", manifest.abiMajor, manifest.abiMinor)},
+                    {"summary", manifest.summary},
+                    {"library", manifest.library}};
+  if (manifest.kind == PluginKind::tokenizer) {
+    described["fits"] = manifest.fits;
+  }
+  if (manifest.kind == PluginKind::head) {
+    described["input"] = manifest.input;
+  }
+  if (manifest.kind != PluginKind::tokenizer) {
+    described["target"] = manifest.target;
+  }
+  described["parameters"] = Json::array();
+  for (const PluginParameter &parameter : manifest.parameters) {
+    Json entry = {{"name", parameter.name}, {"type", typeText(parameter)}};
+    if (parameter.type == Type::enumeration) {
+      entry["type"] = "enum";
+      entry["members"] = parameter.members;
+    }
+    entry["required"] = parameter.required;
+    if (!parameter.required) {
+      entry["default"] = valueJson(parameter.defaultValue);
+    }
+    if (parameter.hasMinimum) {
+      entry["minimum"] = parameter.minimum;
+    }
+    if (parameter.hasMaximum) {
+      entry["maximum"] = parameter.maximum;
+    }
+    entry["help"] = parameter.help;
+    described["parameters"].push_back(std::move(entry));
+  }
+  if (manifest.kind == PluginKind::metric) {
+    described["results"] = Json::array();
+    for (const MetricResult &result : manifest.results) {
+      described["results"].push_back(
+          {{"name", result.name}, {"higher_is_better", result.higherIsBetter}});
+    }
+  }
+  return described;
+}
+
+void printManifest(const PluginManifest &manifest) {
+  fmt::print("{} {} {}\n  {}\n", kindText(manifest.kind), manifest.name, manifest.version,
+             manifest.summary);
+  if (manifest.fits) {
+    fmt::print("  fitted on train\n");
+  }
+  if (manifest.kind == PluginKind::head) {
+    fmt::print("  takes a {}, predicts a {}\n", manifest.input, manifest.target);
+  } else if (manifest.kind == PluginKind::metric) {
+    fmt::print("  judges a {}\n", manifest.target);
+    for (const MetricResult &result : manifest.results) {
+      fmt::print("  gives `{}` ({} is better)\n", result.name,
+                 result.higherIsBetter ? "higher" : "lower");
+    }
+  }
+  fmt::print("  library: {}\n", manifest.library);
+  if (!manifest.parameters.empty()) {
+    fmt::print("\nparameters:\n");
+  }
+  for (const PluginParameter &parameter : manifest.parameters) {
+    const std::string given = parameter.required ? std::string("required")
+                                                 : "default " + dump(valueJson(parameter.defaultValue));
+    fmt::print("  {}: {}{}, {}\n      {}\n", parameter.name, typeText(parameter),
+               rangeText(parameter), given, parameter.help);
+  }
+}
+
+Result<const PluginManifest *> findByName(const PluginHost &host, const std::string &name,
+                                          const std::string &kind) {
+  std::vector<const PluginManifest *> found;
+  for (const PluginManifest &manifest : host.manifests()) {
+    if (manifest.name == name && (kind.empty() || kind == kindText(manifest.kind))) {
+      found.push_back(&manifest);
+    }
+  }
+  if (found.size() == 1) {
+    return found.front();
+  }
+  if (found.size() > 1) {
+    return usageError(fmt::format("there are several plugins `{}`; add --kind", name));
+  }
+  std::vector<std::string> names;
+  for (const PluginManifest &manifest : host.manifests()) {
+    names.push_back(manifest.name);
+  }
+  return usageError(fmt::format("there is no plugin `{}`; `penstock plugin list` shows all{}", name,
+                                names.empty() ? " (none was found)" : ""));
+}
+
+Status listPlugins(PluginHost &host, const PluginOptions &options) {
+  Json all = Json::array();
+  Status worst;
+  for (const PluginManifest &manifest : host.manifests()) {
+    const Result<const PenstockPlugin *> loaded = host.load(manifest.name, manifest.kind);
+    if (options.json) {
+      Json entry = manifestJson(manifest);
+      entry["usable"] = loaded.ok();
+      if (!loaded.ok()) {
+        entry["reason"] = loaded.status().message();
+      }
+      all.push_back(std::move(entry));
+    } else {
+      fmt::print("{:<10} {:<22} {:<8} {}\n", kindText(manifest.kind), manifest.name,
+                 manifest.version, loaded.ok() ? manifest.summary : "(cannot be used)");
+      if (!loaded.ok()) {
+        fmt::print(stderr, "penstock: {}\n", loaded.status().message());
+      }
+    }
+  }
+  for (const Status &problem : host.problems()) {
+    fmt::print(stderr, "penstock: {}\n", problem.message());
+  }
+  if (options.json) {
+    fmt::print("{}\n", dump(all));
+  }
+  return worst;
+}
+
+/// A value of `--set` in the form that its parameter wants; what does not fit stays a string and is refused later.
+Json valueOf(const PluginParameter *parameter, const std::string &text) {
+  if (parameter == nullptr) {
+    return text;
+  }
+  const auto number = [](std::string digits) {
+    digits.erase(std::remove(digits.begin(), digits.end(), '_'), digits.end());
+    double scale = 1;
+    if (digits.size() > 1 && digits.back() == '%') {
+      digits.pop_back();
+      scale = 0.01;
+    }
+    Json parsed = Json::parse(digits, nullptr, false);
+    return parsed.is_number() && scale != 1 ? Json(parsed.get<double>() * scale) : parsed;
+  };
+  switch (parameter->type) {
+  case Type::boolean:
+    return text == "true" ? Json(true) : text == "false" ? Json(false) : Json(text);
+  case Type::integer:
+  case Type::number: {
+    const Json parsed = number(text);
+    return parsed.is_number() ? parsed : Json(text);
+  }
+  case Type::string:
+  case Type::path:
+  case Type::enumeration:
+    return text;
+  case Type::strings:
+  case Type::numbers: {
+    const Json parsed = Json::parse(text, nullptr, false);
+    if (parsed.is_array()) {
+      return parsed;
+    }
+    Json list = Json::array();
+    for (std::size_t at = 0; !text.empty() && at <= text.size();) {
+      const std::size_t comma = std::min(text.find(',', at), text.size());
+      const std::string item = text.substr(at, comma - at);
+      const Json parsedItem = parameter->type == Type::numbers ? number(item) : Json(item);
+      list.push_back(parsedItem.is_discarded() ? Json(item) : parsedItem);
+      at = comma + 1;
+    }
+    return list;
+  }
+  }
+  return text;
+}
+
+Result<std::string> parametersJson(const PluginManifest &manifest,
+                                   const std::vector<std::string> &sets) {
+  Json given = Json::object();
+  for (const std::string &set : sets) {
+    const std::size_t equals = set.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return usageError(fmt::format("`--set {}` is not of the form parameter=value", set));
+    }
+    const std::string name = set.substr(0, equals);
+    given[name] = valueOf(manifest.find(name), set.substr(equals + 1));
+  }
+  return dump(given);
+}
+
+/// The lines of the input, one JSON object each; empty lines are skipped.
+class JsonLines {
+public:
+  static Result<std::unique_ptr<JsonLines>> open(const std::string &path) {
+    auto lines = std::make_unique<JsonLines>();
+    lines->name = path == "-" ? "standard input" : path;
+    if (path != "-") {
+      lines->file.open(path, std::ios::binary);
+      lines->file.peek();
+      if (!lines->file.is_open() || lines->file.bad() ||
+          (lines->file.fail() && !lines->file.eof())) {
+        return environmentError(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
+      }
+      lines->file.clear();
+    }
+    return lines;
+  }
+
+  /// False at the end.
+  Result<bool> next(Json &value) {
+    std::istream &in = file.is_open() ? file : std::cin;
+    std::string line;
+    while (std::getline(in, line)) {
+      ++number;
+      if (line.find_first_not_of(" \t\r") == std::string::npos) {
+        continue;
+      }
+      value = Json::parse(line, nullptr, false);
+      if (!value.is_object()) {
+        return mistake("one JSON object a line is needed");
+      }
+      return true;
+    }
+    if (in.bad()) {
+      return environmentError(fmt::format("{}: reading failed", name));
+    }
+    return false;
+  }
+
+  Status mistake(const std::string &reason) const {
+    return invalidInput(fmt::format("{}:{}: {}", name, number, reason));
+  }
+
+private:
+  std::string name;
+  std::ifstream file;
+  std::size_t number = 0;
+};
+
+Status writeLine(const std::string &line) {
+  if (std::fwrite(line.data(), 1, line.size(), stdout) != line.size() ||
+      std::fputc('\n', stdout) == EOF) {
+    return environmentError(fmt::format("standard output: {}", std::strerror(errno)));
+  }
+  return {};
+}
+
+Status encodeBatch(const Tokenizer &tokenizer, const std::vector<std::string> &texts) {
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  PENSTOCK_ASSIGN(const std::vector<Tokenizer::Tokens> encoded, tokenizer.encode(views, -1));
+  for (const Tokenizer::Tokens &tokens : encoded) {
+    Json names = Json::array(), offsets = Json::array();
+    for (std::size_t i = 0; i < tokens.ids.size(); ++i) {
+      PENSTOCK_ASSIGN(std::string token, tokenizer.token(tokens.ids[i]));
+      names.push_back(std::move(token));
+      offsets.push_back({tokens.starts[i], tokens.ends[i]});
+    }
+    PENSTOCK_TRY(writeLine(dump({{"ids", tokens.ids}, {"tokens", names}, {"offsets", offsets}})));
+  }
+  return {};
+}
+
+/// Appends the next text; false at the end.
+Result<bool> nextText(JsonLines &lines, std::vector<std::string> &texts) {
+  Json line;
+  PENSTOCK_ASSIGN(const bool more, lines.next(line));
+  if (!more) {
+    return false;
+  }
+  const auto text = line.find("text");
+  if (text == line.end() || !text->is_string()) {
+    return lines.mistake("an object with a string `text` is needed");
+  }
+  texts.push_back(text->get<std::string>());
+  return true;
+}
+
+Status runTokenizer(PluginHost &host, const PluginManifest &manifest, const std::string &parameters,
+                    JsonLines &lines) {
+  std::vector<std::string> texts;
+  std::string state;
+  bool more = true;
+  if (manifest.fits) {
+    PENSTOCK_ASSIGN(std::unique_ptr<TokenizerFit> fit, fitTokenizer(host, manifest.name, parameters));
+    while (more) {
+      PENSTOCK_ASSIGN(more, nextText(lines, texts));
+    }
+    PENSTOCK_TRY(fit->add(std::vector<std::string_view>(texts.begin(), texts.end())));
+    PENSTOCK_ASSIGN(state, fit->end());
+  }
+  PENSTOCK_ASSIGN(const std::shared_ptr<const Tokenizer> tokenizer,
+                  makeTokenizer(host, manifest.name, parameters, state));
+  if (manifest.fits) {
+    return encodeBatch(*tokenizer, texts);
+  }
+  while (more) {
+    texts.clear();
+    while (more && texts.size() < batchLines) {
+      PENSTOCK_ASSIGN(more, nextText(lines, texts));
+    }
+    PENSTOCK_TRY(encodeBatch(*tokenizer, texts));
+  }
+  return {};
+}
+
+/// A class may be written as a string or a number; it is known by its text.
+std::string className(const Json &value) {
+  return value.is_string() ? value.get<std::string>() : dump(value);
+}
+
+Result<const Json *> listOf(const JsonLines &lines, const Json &line, const char *key) {
+  const auto found = line.find(key);
+  if (found == line.end() || !found->is_array()) {
+    return lines.mistake(fmt::format("an object with a list `{}` is needed", key));
+  }
+  return &*found;
+}
+
+Result<std::vector<double>> numbersOf(const JsonLines &lines, const Json &list, const char *key) {
+  std::vector<double> numbers;
+  for (const Json &item : list) {
+    if (!item.is_number()) {
+      return lines.mistake(fmt::format("`{}` must be a list of numbers", key));
+    }
+    numbers.push_back(item.get<double>());
+  }
+  return numbers;
+}
+
+/// What one line of a metric's input holds, and the view of it that the metric gets.
+struct Judged {
+  std::vector<std::string> classes;
+  std::vector<std::int32_t> gold, predicted;
+  std::vector<double> goldNumbers, predictedNumbers, weights;
+  PenstockPredictions view{};
+};
+
+Result<std::unique_ptr<Judged>> readJudged(const JsonLines &lines, const Json &line,
+                                           const PluginManifest &manifest) {
+  auto judged = std::make_unique<Judged>();
+  PENSTOCK_ASSIGN(const Json *gold, listOf(lines, line, "gold"));
+  const bool numbers = manifest.target == "number";
+  const char *key = numbers && !line.contains("predicted") ? "score" : "predicted";
+  PENSTOCK_ASSIGN(const Json *predicted, listOf(lines, line, key));
+  if (gold->size() != predicted->size()) {
+    return lines.mistake(fmt::format("`gold` has {} entries, `{}` has {}", gold->size(), key,
+                                     predicted->size()));
+  }
+  PenstockPredictions &view = judged->view;
+  view.struct_size = sizeof view;
+  view.records = static_cast<std::int64_t>(gold->size());
+  if (line.contains("weights")) {
+    PENSTOCK_ASSIGN(const Json *weights, listOf(lines, line, "weights"));
+    PENSTOCK_ASSIGN(judged->weights, numbersOf(lines, *weights, "weights"));
+    if (weights->size() != gold->size()) {
+      return lines.mistake(
+          fmt::format("`gold` has {} entries, `weights` has {}", gold->size(), weights->size()));
+    }
+    view.weights = judged->weights.data();
+  }
+  if (numbers) {
+    PENSTOCK_ASSIGN(judged->goldNumbers, numbersOf(lines, *gold, "gold"));
+    PENSTOCK_ASSIGN(judged->predictedNumbers, numbersOf(lines, *predicted, key));
+    view.gold_numbers = judged->goldNumbers.data();
+    view.predicted_numbers = judged->predictedNumbers.data();
+    return judged;
+  }
+  std::map<std::string, std::int32_t> numberOf;
+  if (line.contains("labels")) {
+    PENSTOCK_ASSIGN(const Json *labels, listOf(lines, line, "labels"));
+    for (const Json &label : *labels) {
+      if (!numberOf.emplace(className(label), static_cast<std::int32_t>(numberOf.size())).second) {
+        return lines.mistake(fmt::format("`labels` has `{}` twice", className(label)));
+      }
+      judged->classes.push_back(className(label));
+    }
+  } else {
+    std::set<std::string> seen;
+    for (const Json *list : {gold, predicted}) {
+      for (const Json &item : *list) {
+        seen.insert(className(item));
+      }
+    }
+    for (const std::string &name : seen) {
+      numberOf.emplace(name, static_cast<std::int32_t>(numberOf.size()));
+      judged->classes.push_back(name);
+    }
+  }
+  const auto classesOf = [&](const Json &list, std::vector<std::int32_t> &classes) {
+    for (const Json &item : list) {
+      const auto found = numberOf.find(className(item));
+      classes.push_back(found == numberOf.end() ? -1 : found->second);
+    }
+  };
+  classesOf(*gold, judged->gold);
+  classesOf(*predicted, judged->predicted);
+  view.gold = judged->gold.data();
+  view.predicted = judged->predicted.data();
+  return judged;
+}
+
+Status runMetric(PluginHost &host, const PluginManifest &manifest, const std::string &parameters,
+                 JsonLines &lines) {
+  while (true) {
+    Json line;
+    PENSTOCK_ASSIGN(const bool more, lines.next(line));
+    if (!more) {
+      return {};
+    }
+    PENSTOCK_ASSIGN(const std::unique_ptr<Judged> judged, readJudged(lines, line, manifest));
+    PENSTOCK_ASSIGN(const std::unique_ptr<Metric> metric,
+                    makeMetric(host, manifest.name, parameters, judged->classes));
+    const auto atLine = [&](const Status &status) {
+      return Status(status.code(), lines.mistake(status.message()).message());
+    };
+    if (const Status added = metric->add(judged->view); !added.ok()) {
+      return atLine(added);
+    }
+    const Result<Metric::Values> result = metric->result();
+    if (!result.ok()) {
+      return atLine(result.status());
+    }
+    Json values = Json::object();
+    for (const auto &[name, value] : result->values) {
+      values[name] = std::isfinite(value) ? Json(value) : Json(nullptr);
+    }
+    PENSTOCK_TRY(writeLine(dump({{"values", values}, {"text", result->text}})));
+  }
+}
+
+Status runPlugin(PluginHost &host, const PluginOptions &options) {
+  PENSTOCK_ASSIGN(const PluginManifest *manifest, findByName(host, options.name, options.kind));
+  PENSTOCK_ASSIGN(const std::string parameters, parametersJson(*manifest, options.sets));
+  if (manifest->kind == PluginKind::head) {
+    printManifest(*manifest);
+    return usageError(fmt::format("the head `{}` cannot be run alone: it is a part of a model and has "
+                                  "weights to train; use it in a .pipe file as `|> {}(...)`",
+                                  manifest->name, manifest->name));
+  }
+  if (const auto checked = host.arguments(*manifest, parameters); !checked.ok()) {
+    return usageError(checked.status().message());
+  }
+  PENSTOCK_ASSIGN(const std::unique_ptr<JsonLines> lines, JsonLines::open(options.input));
+  const Status done = manifest->kind == PluginKind::tokenizer
+                          ? runTokenizer(host, *manifest, parameters, *lines)
+                          : runMetric(host, *manifest, parameters, *lines);
+  if (std::fflush(stdout) != 0 && done.ok()) {
+    return environmentError(fmt::format("standard output: {}", std::strerror(errno)));
+  }
+  return done;
+}
+
+} // namespace
+
+void addPluginCommand(CLI::App &app, CommandContext &context) {
+  CLI::App *plugin = app.add_subcommand("plugin", "list, describe and try plugins");
+  plugin->require_subcommand(1);
+  auto options = std::make_shared<PluginOptions>();
+  const auto command = [&context, options](auto &&work) {
+    return [&context, options, work] {
+      Result<std::shared_ptr<PluginHost>> host = PluginHost::create(context.pluginFolders);
+      const Status done = host.ok() ? work(**host, *options) : host.status();
+      if (!done.ok()) {
+        context.fail(done);
+      }
+    };
+  };
+
+  CLI::App *list = plugin->add_subcommand("list", "all plugins that are found, and whether they load");
+  list->add_flag("--json", options->json, "print JSON");
+  list->callback(command(listPlugins));
+
+  CLI::App *info = plugin->add_subcommand("info", "one plugin: its parameters, defaults and help");
+  info->add_option("name", options->name, "name of the plugin")->required();
+  info->add_option("--kind", options->kind, "tokenizer, head or metric, where the name is not enough");
+  info->add_flag("--json", options->json, "print JSON");
+  info->callback(command([](PluginHost &host, const PluginOptions &given) -> Status {
+    PENSTOCK_ASSIGN(const PluginManifest *manifest, findByName(host, given.name, given.kind));
+    if (given.json) {
+      fmt::print("{}\n", dump(manifestJson(*manifest)));
+    } else {
+      printManifest(*manifest);
+    }
+    return {};
+  }));
+
+  CLI::App *run = plugin->add_subcommand(
+      "run", "run one plugin on JSON Lines: a tokenizer on {\"text\"}, a metric on {\"labels\", "
+             "\"gold\", \"predicted\"}");
+  run->add_option("name", options->name, "name of the plugin")->required();
+  run->add_option("--kind", options->kind, "tokenizer or metric, where the name is not enough");
+  run->add_option("--set", options->sets, "a parameter of the plugin (may be repeated)")
+      ->type_name("PARAMETER=VALUE")
+      ->allow_extra_args(false);
+  run->add_option("--input", options->input, "file of JSON Lines; `-` is standard input")
+      ->type_name("FILE");
+  run->add_flag("--json", options->json, "the output is JSON Lines with and without it");
+  run->callback(command(runPlugin));
+}
+
+} // namespace penstock
