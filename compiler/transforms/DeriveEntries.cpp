@@ -1,0 +1,90 @@
+#include "compiler/transforms/DeriveEntries.h"
+
+#include "compiler/dialect/Nn/Nn.h"
+
+#include "mlir/IR/Verifier.h"
+
+using namespace mlir;
+using namespace penstock;
+
+namespace {
+
+/// Erases what nothing reads, from the end to the beginning.
+void eraseDead(func::FuncOp function) {
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(function.front()))) {
+    if (isOpTriviallyDead(&op)) {
+      op.erase();
+    }
+  }
+}
+
+void removeDropout(func::FuncOp function) {
+  for (Operation &op : llvm::make_early_inc_range(function.front())) {
+    if (auto dropout = dyn_cast<nn::DropoutOp>(op)) {
+      dropout.replaceAllUsesWith(dropout.getInput());
+      dropout.erase();
+    } else if (auto attention = dyn_cast<nn::AttentionOp>(op)) {
+      attention.setDropout(APFloat(0.0));
+      attention.setKey(0);
+    }
+  }
+}
+
+/// Copies the model under another name with the outputs for which `keep` holds, numbered anew.
+func::FuncOp derive(func::FuncOp model, StringRef name, llvm::function_ref<bool(nn::OutputOp)> keep) {
+  func::FuncOp entry = model.clone();
+  entry.setSymName(name);
+  SmallVector<nn::OutputOp> outputs(entry.getOps<nn::OutputOp>());
+  llvm::sort(outputs, [](nn::OutputOp a, nn::OutputOp b) { return a.getIndex() < b.getIndex(); });
+  int64_t index = 0;
+  for (nn::OutputOp output : outputs) {
+    if (keep(output)) {
+      output.setIndex(index++);
+    } else {
+      output.erase();
+    }
+  }
+  OpBuilder(model).insert(entry);
+  return entry;
+}
+
+struct DeriveEntriesPass : PassWrapper<DeriveEntriesPass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(DeriveEntriesPass)
+  StringRef getArgument() const final { return "penstock-derive-entries"; }
+  StringRef getDescription() const final { return "make train_step, evaluate and predict from the model"; }
+  void getDependentDialects(DialectRegistry &registry) const final { registry.insert<nn::NnDialect>(); }
+
+  void runOnOperation() final {
+    ModuleOp module = getOperation();
+    auto model = module.lookupSymbol<func::FuncOp>("model");
+    if (!model || model.isExternal() || !llvm::hasSingleElement(model.getBody()) || model.getNumArguments() != 0) {
+      module.emitError("a module to derive entries from has a function @model of one block without arguments");
+      return signalPassFailure();
+    }
+    auto isLoss = [](nn::OutputOp output) { return output.getName() == "loss"; };
+    bool hasLoss = llvm::any_of(model.getOps<nn::OutputOp>(), isLoss);
+    if (auto optimizer = module->getAttrOfType<DictionaryAttr>("nn.optimizer"); optimizer && hasLoss) {
+      func::FuncOp step = derive(model, "train_step", isLoss);
+      step->setAttr("nn.differentiate", UnitAttr::get(&getContext()));
+      OpBuilder builder(step.front().getTerminator());
+      OperationState state(step.getLoc(), nn::ApplyOp::getOperationName());
+      state.addAttributes(optimizer.getValue());
+      Operation *apply = builder.create(state);
+      if (failed(mlir::verify(apply))) {
+        return signalPassFailure();
+      }
+      eraseDead(step);
+    }
+    func::FuncOp evaluate = derive(model, "evaluate", [](nn::OutputOp) { return true; });
+    removeDropout(evaluate);
+    eraseDead(evaluate);
+    func::FuncOp predict = derive(model, "predict", [&](nn::OutputOp output) { return !isLoss(output); });
+    removeDropout(predict);
+    eraseDead(predict);
+    model.erase();
+  }
+};
+
+} // namespace
+
+std::unique_ptr<Pass> penstock::createDeriveEntriesPass() { return std::make_unique<DeriveEntriesPass>(); }
