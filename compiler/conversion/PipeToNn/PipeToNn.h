@@ -1,0 +1,44 @@
+// --penstock-pipe-to-nn: from what the user wrote to a differentiable tensor program.
+//
+// The module's `pipe.pipeline` is replaced by
+//   nn.global     one a weight: the decaying parameters in the order of their declaration, then the others
+//   func @model   reads inputs and parameters, writes `nn.output "loss"` (index 0, where the pipeline has an objective) and one
+//                 `nn.output "<answer>"` an answer
+// and these attributes of the module:
+//   nn.inputs     the batch layout: for each place {name, kind = "ids" | "class" | "number", axis (of ids), target}
+//   nn.axes       names of the ragged axes, in the order of the inputs
+//   nn.optimizer  attributes of the nn.apply of a training step, where the pipeline trains
+//
+// Random numbers are keyed by the instance path: FNV-1a (64 bits, offset basis 14695981039346656037, prime 1099511628211) of
+// the path's bytes; of the path, "#" and n for the n-th further use of one path (n from 1).
+#pragma once
+
+#include "compiler/conversion/FrontendToPipe/FrontendToPipe.h"
+#include "runtime/abi/plugin_abi.h"
+#include "runtime/base/status.h"
+
+#include <functional>
+#include <memory>
+
+namespace mlir {
+class Pass;
+}
+
+namespace penstock {
+
+/// Calls the `build` of a head plugin with the builder: the host's part, which knows how plugins are loaded. `parameters` are
+/// those of the call, by name. `target` is 0 where the head has none; `classes` is 0 where the target is a number.
+using BuildHead = std::function<Status(const std::string &plugin, const frontend::Attributes &parameters,
+                                       const PenstockGraphBuilder *builder, PenstockNode input, PenstockNode target,
+                                       std::int64_t classes, PenstockHeadGraph *graph)>;
+
+struct ImportOptions {
+  BuildHead buildHead; // without it a head plugin in the pipeline is an error
+};
+
+/// Failures are reported through the context's diagnostics, at the place in the `.pipe` file.
+mlir::LogicalResult lowerPipeToNn(mlir::ModuleOp module, const ImportOptions &options);
+
+std::unique_ptr<mlir::Pass> createPipeToNnPass(ImportOptions options = {});
+
+} // namespace penstock

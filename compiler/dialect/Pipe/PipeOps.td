@@ -1,0 +1,171 @@
+// The Pipe dialect: what the user wrote, typed and expanded, with places.
+#ifndef PENSTOCK_DIALECT_PIPE_OPS
+#define PENSTOCK_DIALECT_PIPE_OPS
+
+include "mlir/IR/OpBase.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Pipe_Dialect : Dialect {
+  let name = "pipe";
+  let cppNamespace = "::penstock::pipe";
+  let summary = "a pipeline as its author wrote it";
+  let description = [{
+    One op a declaration, each with its place in the `.pipe` file. Defaults are filled in, layers and heads of the language are
+    expanded, every call has its path. The records (source, columns, features) and the model meet in the values of columns
+    and features that the model reads.
+  }];
+  let useDefaultTypePrinterParser = 1;
+}
+
+class Pipe_Type<string type, string mnemonicOf, string what> : TypeDef<Pipe_Dialect, type> {
+  let mnemonic = mnemonicOf;
+  let summary = what;
+}
+def Pipe_Text : Pipe_Type<"Text", "text", "a cell of bytes: text or an identifier">;
+def Pipe_Ids : Pipe_Type<"Ids", "ids", "ids of one feature: rows of an axis, each below the size of the vocabulary"> {
+  let parameters = (ins "::mlir::StringAttr":$axis, "int64_t":$vocabulary);
+  let assemblyFormat = "`<` $axis `,` $vocabulary `>`";
+}
+def Pipe_Sequence : Pipe_Type<"Sequence", "sequence", "float32 rows of an axis"> {
+  let parameters = (ins "::mlir::StringAttr":$axis, "int64_t":$width);
+  let assemblyFormat = "`<` $axis `,` $width `>`";
+}
+def Pipe_Vector : Pipe_Type<"Vector", "vector", "one float32 row a record"> {
+  let parameters = (ins "int64_t":$width);
+  let assemblyFormat = "`<` $width `>`";
+}
+def Pipe_Class : Pipe_Type<"Class", "class", "one class a record; 0 classes: not known, and not used by the model"> {
+  let parameters = (ins "int64_t":$classes);
+  let assemblyFormat = "`<` $classes `>`";
+}
+def Pipe_Number : Pipe_Type<"Number", "number", "one float32 a record">;
+def Pipe_Scalar : Pipe_Type<"Scalar", "scalar", "one float32 for the batch">;
+def Pipe_HeadType : Pipe_Type<"Head", "head", "what a head gives: an answer and a loss">;
+
+class Pipe_Op<string mnemonic, list<Trait> traits = []> : Op<Pipe_Dialect, mnemonic, traits>;
+def Pipe_InPipeline : ParentOneOf<["PipelineOp"]>;
+
+def Pipe_PipelineOp : Pipe_Op<"pipeline", [Symbol, SingleBlock, NoTerminator, IsolatedFromAbove]> {
+  let summary = "one pipeline";
+  let description = "Example: `pipe.pipeline @maintenance edition(1) { ... }`";
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$edition, DefaultValuedAttr<StrAttr, "\"\"">:$title);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$sym_name `edition` `(` $edition `)` attr-dict-with-keyword $body";
+  let hasRegionVerifier = 1;
+}
+
+//===--- records ----------------------------------------------------------------------------------------------------===//
+
+def Pipe_SourceOp : Pipe_Op<"source", [Pipe_InPipeline]> {
+  let summary = "where the records come from, and how they are split";
+  let description = "Example: `pipe.source \"csv\" \"data/{split}.csv\" split {by = \"file\"}`";
+  let arguments = (ins StrAttr:$kind, StrAttr:$path, DictionaryAttr:$split, OptionalAttr<DictionaryAttr>:$options);
+  let assemblyFormat = "$kind $path `split` $split (`options` $options^)? attr-dict";
+}
+
+def Pipe_ColumnOp : Pipe_Op<"column", [Pipe_InPipeline, Pure]> {
+  let summary = "one column of the source with its type";
+  let description = [{
+    `from` is the name in the file. `input` is the column's place in the batch layout where the model reads it; `target`: only
+    the loss does. Example: `%label = pipe.column "label" from "failure" {input = 1 : i64, target = true} : !pipe.class<2>`
+  }];
+  let arguments = (ins StrAttr:$name, StrAttr:$from, OptionalAttr<DictionaryAttr>:$options,
+                       OptionalAttr<I64Attr>:$input, DefaultValuedAttr<BoolAttr, "false">:$target);
+  let results = (outs AnyTypeOf<[Pipe_Text, Pipe_Class, Pipe_Number]>:$result);
+  let assemblyFormat = "$name `from` $from (`options` $options^)? attr-dict `:` type($result)";
+}
+
+def Pipe_FeatureOp : Pipe_Op<"feature", [Pipe_InPipeline, Pure]> {
+  let summary = "ids made of a text column: cleaning, then one tokenizer";
+  let description = "Example: `%tokens = pipe.feature \"tokens\" %text steps [{op = \"tokenize\", plugin = \"words\"}] {input = 0 : i64} : !pipe.ids<\"tokens\", 31>`";
+  let arguments = (ins StrAttr:$name, Pipe_Text:$column, ArrayAttr:$steps, OptionalAttr<I64Attr>:$input);
+  let results = (outs Pipe_Ids:$result);
+  let assemblyFormat = "$name $column `steps` $steps attr-dict `:` type($result)";
+}
+
+//===--- model ------------------------------------------------------------------------------------------------------===//
+
+def Pipe_Value : AnyTypeOf<[Pipe_Ids, Pipe_Sequence, Pipe_Vector, Pipe_Class, Pipe_Number, Pipe_Scalar, Pipe_HeadType]>;
+
+def Pipe_CallOp : Pipe_Op<"call", [Pipe_InPipeline, Pure]> {
+  let summary = "a built-in operation of the model";
+  let description = [{
+    `name`, operands, attributes and weights are those of docs/design/builtins.md. `at` is the instance path: calls of one path
+    share their weights. A weight is a dictionary of name, shape, initializer, scale and decays.
+
+    Example: `%y = pipe.call "linear"(%x) at "answer.linear_0" with {bias = true, width = 2 : i64}
+      weights [{name = "weight", shape = array<i64: 3, 2>, ...} ] : (!pipe.vector<3>) -> !pipe.vector<2>`
+  }];
+  let arguments = (ins StrAttr:$name, Variadic<Pipe_Value>:$inputs, StrAttr:$path, OptionalAttr<DictionaryAttr>:$arguments,
+                       OptionalAttr<ArrayAttr>:$weights);
+  let results = (outs Pipe_Value:$result);
+  let assemblyFormat = [{$name `(` $inputs `)` `at` $path (`with` $arguments^)? (`weights` $weights^)? attr-dict `:`
+                         functional-type($inputs, $result)}];
+  let hasVerifier = 1;
+}
+
+def Pipe_HeadOp : Pipe_Op<"head", [Pipe_InPipeline, Pure]> {
+  let summary = "a head plugin: it builds its own part of the model";
+  let description = "Operands: the input and, where there is one, the target. Example: `%h = pipe.head \"classify\"(%x, %label) at \"answer\" with {bias = true} : (!pipe.vector<3>, !pipe.class<2>) -> !pipe.head`";
+  let arguments = (ins StrAttr:$plugin, Variadic<Pipe_Value>:$inputs, StrAttr:$path, OptionalAttr<DictionaryAttr>:$arguments);
+  let results = (outs Pipe_HeadType:$result);
+  let assemblyFormat = [{$plugin `(` $inputs `)` `at` $path (`with` $arguments^)? attr-dict `:`
+                         functional-type($inputs, $result)}];
+  let hasVerifier = 1;
+}
+
+def Pipe_AnswerOp : Pipe_Op<"answer", [Pipe_InPipeline]> {
+  let summary = "a named answer of the model, and the plugin that decodes it";
+  let description = "Example: `pipe.answer \"answer\" %p target \"label\" decoder \"classify\" : !pipe.vector<2>`";
+  let arguments = (ins StrAttr:$name, AnyTypeOf<[Pipe_Vector, Pipe_Number]>:$value, StrAttr:$target, StrAttr:$decoder,
+                       OptionalAttr<DictionaryAttr>:$arguments);
+  let assemblyFormat = "$name $value `target` $target `decoder` $decoder (`with` $arguments^)? attr-dict `:` type($value)";
+}
+
+def Pipe_ObjectiveOp : Pipe_Op<"objective", [Pipe_InPipeline]> {
+  let summary = "what training minimizes";
+  let description = "Example: `pipe.objective %loss`";
+  let arguments = (ins Pipe_Scalar:$value);
+  let assemblyFormat = "$value attr-dict";
+}
+
+//===--- settings ---------------------------------------------------------------------------------------------------===//
+
+def Pipe_TrainOp : Pipe_Op<"train", [Pipe_InPipeline]> {
+  let summary = "how the model is trained";
+  let description = [{
+    `optimizer` and `schedule` are dictionaries of their resolved arguments. `steps` of -1: as `epochs` says. `keep` is empty for
+    the last weights, or the name of a metric.
+  }];
+  let arguments = (ins DictionaryAttr:$optimizer, DictionaryAttr:$schedule, F64Attr:$epochs, I64Attr:$steps, I64Attr:$batch,
+                       I64Attr:$seed, F64Attr:$clip_norm, I64Attr:$log_every, F64Attr:$validate_epochs,
+                       I64Attr:$validate_steps, StrAttr:$keep, BoolAttr:$keep_higher);
+  let assemblyFormat = "`optimizer` $optimizer `schedule` $schedule attr-dict";
+  let hasVerifier = 1;
+}
+
+def Pipe_MetricOp : Pipe_Op<"metric", [Pipe_InPipeline]> {
+  let summary = "one metric of a split";
+  let description = "Example: `pipe.metric \"f1\" on \"dev\" of \"answer\" with {average = \"macro\"}`";
+  let arguments = (ins StrAttr:$plugin, StrAttr:$split, StrAttr:$answer, OptionalAttr<DictionaryAttr>:$arguments);
+  let assemblyFormat = "$plugin `on` $split `of` $answer (`with` $arguments^)? attr-dict";
+}
+
+def Pipe_ExpectOp : Pipe_Op<"expect", [Pipe_InPipeline]> {
+  let summary = "a bound that a metric must keep";
+  let description = "Example: `pipe.expect \"test\" \"f1_macro\" \">=\" 8.500000e-01`";
+  let arguments = (ins StrAttr:$split, StrAttr:$metric, StrAttr:$comparison, F64Attr:$bound);
+  let assemblyFormat = "$split $metric $comparison $bound attr-dict";
+  let hasVerifier = 1;
+}
+
+def Pipe_TargetOp : Pipe_Op<"target", [Pipe_InPipeline]> {
+  let summary = "what the program is made for";
+  let description = "`level` empty: that of the machine. Example: `pipe.target \"cpu\" {level = \"avx2\", precision = \"fp32\", threads = 2 : i64}`";
+  let arguments = (ins StrAttr:$device, StrAttr:$level, StrAttr:$precision, I64Attr:$threads);
+  let assemblyFormat = "$device attr-dict";
+}
+
+#endif

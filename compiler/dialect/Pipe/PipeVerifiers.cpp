@@ -1,0 +1,131 @@
+#include "compiler/dialect/Pipe/Pipe.h"
+
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/StringSet.h"
+
+using namespace mlir;
+using namespace penstock::pipe;
+
+namespace {
+
+struct Arity {
+  unsigned operands, mostOperands; // least and most
+  unsigned weights, mostWeights;
+};
+
+/// Operands and weights of the built-in operations (docs/design/builtins.md).
+const llvm::StringMap<Arity> &builtins() {
+  constexpr unsigned any = ~0U;
+  static const llvm::StringMap<Arity> table = {
+      {"embedding", {1, 1, 1, 1}}, {"positions", {1, 1, 0, 1}},  {"linear", {1, 1, 1, 2}},
+      {"relu", {1, 1, 0, 0}},      {"gelu", {1, 1, 0, 0}},       {"tanh", {1, 1, 0, 0}},
+      {"sigmoid", {1, 1, 0, 0}},   {"softmax", {1, 1, 0, 0}},    {"layer_norm", {1, 1, 2, 2}},
+      {"dropout", {1, 1, 0, 0}},   {"add", {2, 2, 0, 0}},        {"sub", {2, 2, 0, 0}},
+      {"mul", {2, 2, 0, 0}},       {"div", {2, 2, 0, 0}},        {"constant", {0, 0, 0, 0}},
+      {"concat", {1, any, 0, 0}},  {"conv1d", {1, 1, 1, 2}},     {"pool", {1, 1, 0, 0}},
+      {"self_attention", {1, 1, 4, 4}},
+      {"counts", {1, 1, 0, 0}},    {"cross_entropy", {2, 2, 0, 0}}, {"mse", {2, 2, 0, 0}},
+      {"l2", {0, 0, 0, 0}},        {"answer_of", {1, 1, 0, 0}},  {"loss_of", {1, 1, 0, 0}},
+  };
+  return table;
+}
+
+LogicalResult verifyWeight(CallOp op, Attribute attribute) {
+  auto weight = dyn_cast<DictionaryAttr>(attribute);
+  if (!weight || !weight.getAs<StringAttr>("name") || !weight.getAs<DenseI64ArrayAttr>("shape") ||
+      !weight.getAs<StringAttr>("initializer") || !weight.getAs<FloatAttr>("scale") ||
+      !weight.getAs<BoolAttr>("decays")) {
+    return op.emitOpError("a weight is a dictionary of name, shape, initializer, scale and decays");
+  }
+  auto shape = weight.getAs<DenseI64ArrayAttr>("shape");
+  for (int64_t extent : shape.asArrayRef()) {
+    if (extent < 1) {
+      return op.emitOpError("weight `") << weight.getAs<StringAttr>("name").getValue() << "` has an extent of " << extent;
+    }
+  }
+  return success();
+}
+
+} // namespace
+
+LogicalResult CallOp::verify() {
+  auto found = builtins().find(getName());
+  if (found == builtins().end()) {
+    return emitOpError("names no built-in operation: `") << getName() << "`";
+  }
+  const Arity &arity = found->second;
+  if (getInputs().size() < arity.operands || getInputs().size() > arity.mostOperands) {
+    return emitOpError("`") << getName() << "` cannot have " << getInputs().size() << " operands";
+  }
+  size_t weights = getWeights() ? getWeights()->size() : 0;
+  if (weights < arity.weights || weights > arity.mostWeights) {
+    return emitOpError("`") << getName() << "` cannot have " << weights << " weights";
+  }
+  if (getWeights()) {
+    for (Attribute weight : *getWeights()) {
+      if (failed(verifyWeight(*this, weight))) {
+        return failure();
+      }
+    }
+  }
+  return success();
+}
+
+LogicalResult HeadOp::verify() {
+  if (getInputs().empty() || getInputs().size() > 2) {
+    return emitOpError("a head has an input and at most one target");
+  }
+  if (getInputs().size() == 2 && !isa<ClassType, NumberType>(getInputs()[1].getType())) {
+    return emitOpError("the target of a head is a class or a number, not ") << getInputs()[1].getType();
+  }
+  return success();
+}
+
+LogicalResult TrainOp::verify() {
+  if (!getOptimizer().getAs<StringAttr>("kind") || !getSchedule().getAs<StringAttr>("kind")) {
+    return emitOpError("optimizer and schedule have a kind");
+  }
+  if (getBatch() < 1) {
+    return emitOpError("a batch has at least one record");
+  }
+  return success();
+}
+
+LogicalResult ExpectOp::verify() {
+  StringRef comparison = getComparison();
+  if (comparison != ">=" && comparison != ">" && comparison != "<=" && comparison != "<") {
+    return emitOpError("compares with >=, >, <= or <, not `") << comparison << "`";
+  }
+  return success();
+}
+
+LogicalResult PipelineOp::verifyRegions() {
+  llvm::StringSet<> answers;
+  llvm::DenseSet<int64_t> inputs;
+  unsigned objectives = 0, trains = 0;
+  for (Operation &op : getBody().front()) {
+    if (auto answer = dyn_cast<AnswerOp>(op)) {
+      if (!answers.insert(answer.getName()).second) {
+        return answer.emitOpError("is the second answer named `") << answer.getName() << "`";
+      }
+    } else if (isa<ObjectiveOp>(op) && ++objectives > 1) {
+      return op.emitOpError("is the second objective");
+    } else if (isa<TrainOp>(op) && ++trains > 1) {
+      return op.emitOpError("is the second one of the pipeline");
+    } else if (auto metric = dyn_cast<MetricOp>(op)) {
+      if (!answers.contains(metric.getAnswer())) {
+        return metric.emitOpError("judges `") << metric.getAnswer() << "`, which is no answer above it";
+      }
+    }
+    std::optional<int64_t> input;
+    if (auto column = dyn_cast<ColumnOp>(op)) {
+      input = column.getInput();
+    } else if (auto feature = dyn_cast<FeatureOp>(op)) {
+      input = feature.getInput();
+    }
+    if (input && !inputs.insert(*input).second) {
+      return op.emitOpError("has the place of another input in the batch: ") << *input;
+    }
+  }
+  return success();
+}
