@@ -1,0 +1,237 @@
+#include "tests/unit/exec/fakes.h"
+
+#include "runtime/data/dataset.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <numeric>
+#include <random>
+#include <thread>
+
+namespace penstock {
+
+namespace fake {
+
+Data &data() {
+  static Data held;
+  return held;
+}
+
+std::string facts() {
+  const Data &now = data();
+  return fmt::format(R"({{"version": 1, "hash": "data-{0}-{1}", "splits": {{"train": {{"records": {0}}}, "dev": {{"records": {1}}}, "test": {{"records": {2}}}}}}})",
+                     now.trainRecords, now.devRecords, now.testRecords);
+}
+
+} // namespace fake
+
+namespace {
+
+constexpr std::int64_t vocabulary = 101, classCount = 3;
+
+class FakeDataset final : public Dataset {
+public:
+  FakeDataset(std::int64_t count, unsigned seed) {
+    std::mt19937 random(seed);
+    offsets.push_back(0);
+    for (std::int64_t r = 0; r < count; ++r) {
+      const auto label = static_cast<std::int32_t>(random() % classCount);
+      const std::int64_t length = 1 + random() % 17;
+      for (std::int64_t i = 0; i < length; ++i) {
+        const std::int64_t word = static_cast<std::int64_t>(random() % vocabulary);
+        // every second word speaks for the class, so that there is something to learn
+        ids.push_back(static_cast<std::int32_t>(i % 2 == 0 ? word : (word / classCount * classCount + label) % vocabulary));
+      }
+      offsets.push_back(static_cast<std::int64_t>(ids.size()));
+      labels.push_back(label);
+    }
+  }
+  std::int64_t records() const override { return static_cast<std::int64_t>(labels.size()); }
+  std::int64_t tokens() const override { return static_cast<std::int64_t>(ids.size()); }
+  const std::vector<std::int32_t> &classesOf(const std::string &) const override { return labels; }
+  const std::vector<double> &numbersOf(const std::string &) const override { return numbers; }
+  std::vector<std::string> classNames(const std::string &) const override { return {"bad", "fair", "good"}; }
+
+  std::vector<std::int32_t> ids, labels;
+  std::vector<std::int64_t> offsets;
+  std::vector<double> numbers;
+};
+
+class FakeStream final : public BatchStream {
+public:
+  FakeStream(std::shared_ptr<const FakeDataset> dataset, const Plan &plan) : dataset(std::move(dataset)), plan(plan) {
+    const std::int64_t count = this->dataset->records();
+    perEpoch = (count + plan.batch - 1) / plan.batch;
+    step = plan.firstStep;
+    last = plan.lastStep >= 0 ? plan.lastStep : perEpoch;
+    order.resize(static_cast<std::size_t>(count));
+    for (auto *vector : {&ids, &positions, &rowRecords}) {
+      vector->reserve(static_cast<std::size_t>(plan.batch) * 17);
+    }
+    offsets.reserve(static_cast<std::size_t>(plan.batch) + 1);
+    labels.reserve(static_cast<std::size_t>(plan.batch));
+    numbers.reserve(static_cast<std::size_t>(plan.batch));
+    batch.records.reserve(static_cast<std::size_t>(plan.batch));
+  }
+
+  Result<const Batch *> next() override {
+    if (step >= last) {
+      return static_cast<const Batch *>(nullptr);
+    }
+    if (plan.shuffle && fake::data().beforeBatch) {
+      fake::data().beforeBatch(step);
+    }
+    if (fake::data().microsecondsABatch > 0 && plan.shuffle) {
+      std::this_thread::sleep_for(std::chrono::microseconds(fake::data().microsecondsABatch));
+    }
+    const std::int64_t epoch = step / perEpoch;
+    if (epoch != shuffled) {
+      std::iota(order.begin(), order.end(), 0);
+      if (plan.shuffle) {
+        std::mt19937_64 random(plan.seed * 1000003 + static_cast<std::uint64_t>(epoch));
+        for (std::size_t i = order.size(); i > 1; --i) {
+          std::swap(order[i - 1], order[random() % i]);
+        }
+      }
+      shuffled = epoch;
+    }
+    for (auto *vector : {&ids, &positions, &rowRecords, &offsets, &labels}) {
+      vector->clear();
+    }
+    numbers.clear();
+    batch.records.clear();
+    offsets.push_back(0);
+    const std::int64_t from = step % perEpoch * plan.batch, to = std::min(from + plan.batch, dataset->records());
+    for (std::int64_t at = from; at < to; ++at) {
+      const std::int64_t record = order[static_cast<std::size_t>(at)];
+      for (std::int64_t i = dataset->offsets[static_cast<std::size_t>(record)]; i < dataset->offsets[static_cast<std::size_t>(record) + 1]; ++i) {
+        ids.push_back(dataset->ids[static_cast<std::size_t>(i)]);
+        rowRecords.push_back(static_cast<std::int32_t>(at - from));
+        positions.push_back(static_cast<std::int32_t>(i - dataset->offsets[static_cast<std::size_t>(record)]));
+      }
+      offsets.push_back(static_cast<std::int32_t>(ids.size()));
+      labels.push_back(dataset->labels[static_cast<std::size_t>(record)]);
+      numbers.push_back(static_cast<std::uint64_t>(record));
+      batch.records.push_back(record);
+    }
+    axis = {static_cast<std::int64_t>(ids.size()), offsets.data(), rowRecords.data(), positions.data()};
+    inputs[0] = ids.data();
+    inputs[1] = labels.data();
+    batch.view = {to - from, numbers.data(), &axis, inputs};
+    batch.epoch = epoch;
+    batch.step = step++;
+    batch.tokens = axis.rows;
+    return static_cast<const Batch *>(&batch);
+  }
+
+private:
+  std::shared_ptr<const FakeDataset> dataset;
+  Plan plan;
+  std::int64_t perEpoch = 0, step = 0, last = 0, shuffled = -1;
+  std::vector<std::int64_t> order;
+  std::vector<std::int32_t> ids, positions, rowRecords, offsets, labels;
+  std::vector<std::uint64_t> numbers;
+  PenstockAxisBatch axis{};
+  const void *inputs[2] = {};
+  Batch batch;
+};
+
+class FakeAccuracy final : public Metric {
+public:
+  Status add(const PenstockPredictions &predictions) override {
+    for (std::int64_t i = 0; i < predictions.records; ++i) {
+      right += predictions.gold[i] == predictions.predicted[i] ? 1 : 0;
+      ++all;
+    }
+    return {};
+  }
+  Result<Values> result() const override {
+    return Values{{{"accuracy", static_cast<double>(right) / static_cast<double>(all)}}, "a <report>\n"};
+  }
+
+private:
+  std::int64_t right = 0, all = 0;
+};
+
+class FakeHost final : public PluginHost {
+public:
+  const std::vector<PluginManifest> &manifests() const override { return none; }
+  Result<const PluginManifest *> manifest(const std::string &, PluginKind) const override { return unknown(); }
+  Result<const PenstockPlugin *> load(const std::string &, PluginKind) override { return unknown(); }
+  const PenstockHost *services() const override { return nullptr; }
+  Result<std::unique_ptr<PluginArguments>> arguments(const PluginManifest &, const std::string &) const override {
+    return unknown();
+  }
+
+private:
+  static Status unknown() { return invalidInput("there are no plugins here"); }
+  std::vector<PluginManifest> none;
+};
+
+} // namespace
+
+Result<std::unique_ptr<Metric>> makeMetric(PluginHost &, const std::string &plugin, const std::string &,
+                                           const std::vector<std::string> &classes) {
+  if (plugin != "accuracy" || classes.size() != classCount) {
+    return invalidInput("no metric `" + plugin + "` here");
+  }
+  return std::unique_ptr<Metric>(std::make_unique<FakeAccuracy>());
+}
+
+Status writeFitted(const std::string &, const std::string &, const std::string &folder) {
+  return std::filesystem::create_directories(folder) ? Status{} : environmentError("no folder");
+}
+
+Result<std::shared_ptr<const Dataset>> Dataset::open(const std::string &, const std::string &split, PluginHost &,
+                                                     const Options &) {
+  const fake::Data &now = fake::data();
+  const std::int64_t count = split == "train" ? now.trainRecords : split == "dev" ? now.devRecords : now.testRecords;
+  return std::shared_ptr<const Dataset>(std::make_shared<FakeDataset>(count, static_cast<unsigned>(split.size())));
+}
+
+Result<std::unique_ptr<BatchStream>> BatchStream::start(std::shared_ptr<const Dataset> dataset, const Plan &plan) {
+  return std::unique_ptr<BatchStream>(
+      std::make_unique<FakeStream>(std::static_pointer_cast<const FakeDataset>(std::move(dataset)), plan));
+}
+
+namespace fake {
+
+std::unique_ptr<PluginHost> host() { return std::make_unique<FakeHost>(); }
+
+RunConfig config() {
+  RunConfig config;
+  config.name = "fixture";
+  config.title = "a <small> pipeline";
+  config.file = "fixture.pipe";
+  config.recordProgram = "{}";
+  config.train.schedule.kind = "cosine";
+  config.train.schedule.warmupFraction = 0.1;
+  config.train.learningRate = 0.01;
+  config.train.epochs = 3.5;
+  config.train.batch = 13;
+  config.threads = 1;
+  config.resolved = {{"train.optimizer.lr", "0.01", "file"}, {"train.batch", "13", "file"}, {"target.threads", "1", "default"}};
+  config.resolvedText = "train.optimizer.lr = 0.01\ntrain.batch = 13\n";
+  config.answers = {{"answer", "label", true, "classify", "{}"}};
+  config.metrics = {{"dev", "accuracy", "{}", "answer"}, {"test", "accuracy", "{}", "answer"}};
+  config.expectations = {{"test", "accuracy", ">=", 0.5, "fixture.pipe:9:3"}};
+  return config;
+}
+
+TrainRequest request(const std::string &out, const std::string &program) {
+  TrainRequest request;
+  request.config = config();
+  request.facts = facts();
+  request.program = [program]() -> Result<std::string> { return program; };
+  request.out = out;
+  request.version = "0.0.0";
+  request.resumeCommand = "penstock train fixture.pipe --resume";
+  return request;
+}
+
+} // namespace fake
+
+} // namespace penstock

@@ -1,0 +1,260 @@
+// The parts of the runtime alone: hash, safetensors, Philox, schedules, atomic files, configuration.
+#include "runtime/base/hash.h"
+#include "runtime/exec/files.h"
+#include "runtime/exec/initialize.h"
+#include "runtime/exec/metrics_log.h"
+#include "runtime/exec/run_config.h"
+#include "runtime/exec/safetensors.h"
+#include "tests/unit/exec/fakes.h"
+#include "tests/unit/exec/scratch.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <random>
+
+namespace penstock {
+namespace {
+
+TEST(Hash, EqualsThePublishedValues) {
+  const auto hexOf = [](std::string_view text) {
+    Hash64 hash;
+    hash.add(text);
+    return hash.hex();
+  };
+  EXPECT_EQ(hexOf(""), "ef46db3751d8e999");
+  EXPECT_EQ(hexOf("abc"), "44bc2cf5ad770999");
+  EXPECT_EQ(hexOf("Nobody inspects the spammish repetition"), "fbcea83c8a378bf1");
+  std::string text;
+  for (int i = 0; i < 1009; ++i) {
+    text += static_cast<char>(i * 7);
+  }
+  Hash64 pieces;
+  for (std::size_t at = 0, size = 1; at < text.size(); at += size, size = size % 71 + 1) {
+    pieces.add(std::string_view(text).substr(at, size));
+  }
+  EXPECT_EQ(pieces.hex(), hexOf(text));
+}
+
+TEST(Philox, EqualsTheAuthorsKnownAnswers) {
+  std::uint32_t out[4];
+  const std::uint32_t zeros[4] = {}, ones[4] = {~0u, ~0u, ~0u, ~0u};
+  philox(zeros, zeros, out);
+  EXPECT_EQ(out[0], 0x6627e8d5u);
+  EXPECT_EQ(out[3], 0x9b00dbd8u);
+  philox(ones, ones, out);
+  EXPECT_EQ(out[0], 0x408f276du);
+  EXPECT_EQ(out[3], 0x6d5451fdu);
+}
+
+TEST(Initialize, HasTheMomentsAndDependsOnSeedAndNameAlone) {
+  PenstockTensorInfo tensor{};
+  tensor.elements = 100'003;
+  tensor.init_scale = 0.5f;
+  std::vector<float> a(100'003), b(100'003);
+  for (const int kind : {PENSTOCK_INIT_UNIFORM, PENSTOCK_INIT_NORMAL}) {
+    tensor.initializer = kind;
+    tensor.name = "a.weight";
+    tensor.offset = 0;
+    initializeTensor(tensor, 7, a.data());
+    double sum = 0, squares = 0, top = 0;
+    for (const float value : a) {
+      sum += static_cast<double>(value);
+      squares += static_cast<double>(value) * static_cast<double>(value);
+      top = std::max(top, std::abs(static_cast<double>(value)));
+    }
+    const double deviation = std::sqrt(squares / 100'003);
+    EXPECT_NEAR(sum / 100'003, 0, 0.006);
+    EXPECT_NEAR(deviation, kind == PENSTOCK_INIT_UNIFORM ? 0.5 / std::sqrt(3.0) : 0.5, 0.005);
+    if (kind == PENSTOCK_INIT_UNIFORM) {
+      EXPECT_LE(top, 0.5);
+      EXPECT_GT(top, 0.499);
+    }
+    tensor.offset = 128;
+    initializeTensor(tensor, 7, b.data());
+    EXPECT_EQ(a, b);
+    initializeTensor(tensor, 8, b.data());
+    EXPECT_NE(a, b);
+    tensor.name = "b.weight";
+    initializeTensor(tensor, 7, b.data());
+    EXPECT_NE(a, b);
+  }
+  tensor.initializer = PENSTOCK_INIT_NORMAL;
+  tensor.elements = 0;
+  initializeTensor(tensor, 7, nullptr);
+}
+
+TEST(Schedule, FollowsItsDefinition) {
+  ScheduleSpec schedule;
+  EXPECT_EQ(learningRate(schedule, 0.25, 17, 100), 0.25f);
+  schedule.kind = "linear";
+  schedule.warmupFraction = 0.1;
+  EXPECT_FLOAT_EQ(learningRate(schedule, 1, 0, 100), 0.1f);
+  EXPECT_FLOAT_EQ(learningRate(schedule, 1, 9, 100), 1.0f);
+  EXPECT_FLOAT_EQ(learningRate(schedule, 1, 10, 100), 1.0f);
+  EXPECT_FLOAT_EQ(learningRate(schedule, 1, 55, 100), 0.5f);
+  EXPECT_FLOAT_EQ(learningRate(schedule, 1, 99, 100), 1.0f / 90);
+  schedule.kind = "cosine";
+  schedule.warmupSteps = 0;
+  EXPECT_FLOAT_EQ(learningRate(schedule, 2, 0, 8), 2.0f);
+  EXPECT_FLOAT_EQ(learningRate(schedule, 2, 4, 8), 1.0f);
+  EXPECT_FLOAT_EQ(learningRate(schedule, 2, 6, 8), 1 + std::cos(0.75f * 3.14159265f));
+  schedule.warmupSteps = 50; // longer than the run
+  EXPECT_FLOAT_EQ(learningRate(schedule, 2, 3, 8), 2.0f * 4 / 50);
+  EXPECT_TRUE(std::isfinite(learningRate(schedule, 2, 0, 0)));
+}
+
+TEST(RunConfig, SurvivesJson) {
+  RunConfig config = fake::config();
+  config.train.seed = 18446744073709551557u;
+  config.train.keepMetric = "dev.accuracy";
+  config.title = "quotes \" and \\ and \xe6\xb3\xb5";
+  const Result<RunConfig> back = RunConfig::fromJson(config.toJson());
+  ASSERT_TRUE(back.ok()) << back.status().message();
+  EXPECT_EQ(back->toJson(), config.toJson());
+  EXPECT_EQ(back->train.seed, config.train.seed);
+  EXPECT_EQ(back->title, config.title);
+  EXPECT_FALSE(RunConfig::fromJson("{\"name\": 3}").ok());
+  EXPECT_FALSE(RunConfig::fromJson("[").ok());
+}
+
+struct Weights {
+  std::vector<float> a = {1.5f, -2, 3, 4, 5, -0.0f}, b, c = {7};
+  std::vector<TensorView> views() const {
+    return {{"a", {2, 3}, a.data(), 6}, {"b", {0, 5}, b.data(), 0}, {"c.\xc3\xa9", {}, c.data(), 1}};
+  }
+};
+
+TEST(Safetensors, ReadsWhatItWrote) {
+  const Scratch scratch;
+  const Weights weights;
+  const Result<std::string> hash = writeSafetensors(scratch / "w", weights.views(), {{"k", "v"}});
+  ASSERT_TRUE(hash.ok()) << hash.status().message();
+  const auto file = SafetensorsFile::open(scratch / "w", *hash);
+  ASSERT_TRUE(file.ok()) << file.status().message();
+  ASSERT_EQ((*file)->tensors().size(), 3u);
+  const TensorView *a = (*file)->find("a");
+  ASSERT_NE(a, nullptr);
+  EXPECT_EQ(a->shape, (std::vector<std::int64_t>{2, 3}));
+  EXPECT_EQ(std::memcmp(a->data, weights.a.data(), 24), 0);
+  EXPECT_EQ((*file)->find("b")->elements, 0);
+  EXPECT_EQ((*file)->find("c.\xc3\xa9")->data[0], 7);
+  EXPECT_EQ((*file)->find("d"), nullptr);
+  EXPECT_EQ((*file)->metadata().at("k"), "v");
+  EXPECT_FALSE(SafetensorsFile::open(scratch / "w", "0000000000000000").ok());
+  EXPECT_FALSE(SafetensorsFile::open(scratch / "none").ok());
+  EXPECT_FALSE(SafetensorsFile::open(scratch.path()).ok());
+}
+
+TEST(Safetensors, RefusesEveryCutAndSurvivesEveryChange) {
+  const Scratch scratch;
+  const Result<std::string> hash = writeSafetensors(scratch / "w", Weights().views(), {{"k", "v"}});
+  ASSERT_TRUE(hash.ok());
+  const Result<std::string> good = readWholeFile(scratch / "w");
+  ASSERT_TRUE(good.ok());
+  for (std::size_t size = 0; size < good->size(); ++size) {
+    ASSERT_TRUE(writeFileAtomically(scratch / "cut", good->substr(0, size)).ok());
+    EXPECT_FALSE(SafetensorsFile::open(scratch / "cut").ok()) << size;
+  }
+  std::mt19937 random(11);
+  for (int i = 0; i < 400; ++i) {
+    std::string bad = *good;
+    bad[random() % bad.size()] = static_cast<char>(random());
+    if (bad == *good) {
+      continue;
+    }
+    ASSERT_TRUE(writeFileAtomically(scratch / "bad", bad).ok());
+    EXPECT_FALSE(SafetensorsFile::open(scratch / "bad", *hash).ok());
+    const auto unchecked = SafetensorsFile::open(scratch / "bad"); // may be readable; must not fault
+    if (unchecked.ok()) {
+      float sum = 0;
+      for (const TensorView &view : (*unchecked)->tensors()) {
+        for (std::int64_t j = 0; j < view.elements; ++j) {
+          sum += view.data[j];
+        }
+      }
+      EXPECT_TRUE(sum == sum || sum != sum);
+    }
+  }
+}
+
+TEST(Safetensors, RefusesHeadersThatLie) {
+  const Scratch scratch;
+  for (const char *header : {
+           R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})",
+           R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})",
+           R"({"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}})",
+           R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,0]}})",
+           R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})",
+           R"({"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}})",
+           R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
+           R"({"a":3})", R"([])", R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0.5,4.5]}})", R"({"__metadata__":{"k":1}})"}) {
+    std::string file(8, '\0');
+    const std::uint64_t length = std::strlen(header);
+    std::memcpy(file.data(), &length, 8);
+    file += header;
+    file += std::string(8, '\1');
+    ASSERT_TRUE(writeFileAtomically(scratch / "lie", file).ok());
+    EXPECT_FALSE(SafetensorsFile::open(scratch / "lie").ok()) << header;
+  }
+  std::string deep = std::string(8, '\0') + std::string(100'000, '[');
+  const std::uint64_t length = 100'000;
+  std::memcpy(deep.data(), &length, 8);
+  ASSERT_TRUE(writeFileAtomically(scratch / "deep", deep).ok());
+  EXPECT_FALSE(SafetensorsFile::open(scratch / "deep").ok());
+}
+
+TEST(AtomicFile, LeavesTheOldContentWithoutACommit) {
+  const Scratch scratch;
+  ASSERT_TRUE(writeFileAtomically(scratch / "f", "old").ok());
+  {
+    AtomicFile file(scratch / "f");
+    ASSERT_TRUE(file.open().ok());
+    ASSERT_TRUE(file.write("new").ok());
+  }
+  EXPECT_EQ(*readWholeFile(scratch / "f"), "old");
+  EXPECT_EQ(listFolder(scratch.path()).size(), 1u);
+  const Status status = writeFileAtomically(scratch / "none/f", "x");
+  EXPECT_EQ(status.code(), ErrorCode::environment);
+}
+
+TEST(MetricsLog, KeepsWhatWasDoneAndDropsTheRest) {
+  const Scratch scratch;
+  const std::string path = scratch / "metrics.jsonl";
+  SplitResult result;
+  result.split = "dev";
+  result.values = {{"accuracy", 0.5}, {"odd \"name\"", std::nan("")}};
+  {
+    auto log = MetricsLog::open(path, 0);
+    ASSERT_TRUE(log.ok());
+    for (std::int64_t step = 1; step <= 20; ++step) {
+      ASSERT_TRUE((*log)->step(step, static_cast<double>(step) / 10, 0.5f, 0.001f, 12345.6, step).ok());
+      if (step % 10 == 0) {
+        ASSERT_TRUE((*log)->evaluation(step, 1, result, false).ok());
+      }
+    }
+    ASSERT_TRUE((*log)->evaluation(20, 2, result, true).ok());
+  }
+  const std::string all = *readWholeFile(path);
+  EXPECT_NE(all.find("{\"step\":3,\"epoch\":0.3,\"loss\":0.5,\"learning_rate\":0.001,\"tokens_per_second\":12345}\n"), all.npos);
+  EXPECT_NE(all.find("\"metrics\":{\"accuracy\": 0.5, \"odd \\\"name\\\"\": null}}\n"), all.npos);
+  const auto linesAfter = [&](const std::string &content, std::int64_t keep) {
+    EXPECT_TRUE(writeFileAtomically(path, content).ok());
+    EXPECT_TRUE(MetricsLog::open(path, keep).ok());
+    const std::string text = *readWholeFile(path);
+    EXPECT_TRUE(all.starts_with(text));
+    return std::count(text.begin(), text.end(), '\n');
+  };
+  EXPECT_EQ(linesAfter(all, 20), 22);
+  EXPECT_EQ(linesAfter(all, 10), 11);
+  EXPECT_EQ(linesAfter(all, 9), 9);
+  EXPECT_EQ(linesAfter(all, 0), 0);
+  EXPECT_EQ(linesAfter(all.substr(0, all.find("{\"step\":8") + 12), 20), 7);
+  ASSERT_TRUE(writeFileAtomically(path, "\xff\n" + all).ok());
+  EXPECT_TRUE(MetricsLog::open(path, 20).ok());
+  EXPECT_EQ(*readWholeFile(path), "");
+}
+
+} // namespace
+} // namespace penstock
