@@ -1,0 +1,185 @@
+#include "runtime/device/thread_pool.h"
+
+#include <atomic>
+#include <immintrin.h>
+#include <new>
+#include <sched.h>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace penstock {
+namespace {
+
+constexpr unsigned flushDenormals = 0x8040; // MXCSR: FTZ (bit 15) and DAZ (bit 6)
+constexpr int spins = 4000;                 // pauses before a thread parks, some 50-150 us
+constexpr int maximumThreads = 1024;
+
+/// The worker number of this thread while it runs a piece, or -1: a nested call then runs in place.
+thread_local std::int32_t currentWorker = -1;
+
+/// `ticket` holds the number of the job in its upper half and the number of pieces not yet taken in its lower half. A
+/// thread takes a piece by compare-exchange, so it can only take one of the job that it saw; and as the caller returns
+/// only when every piece is done, the job's fields hold still from taking a piece until it is counted in `done`.
+/// Threads that sleep through a job are not waited for.
+class SpinningPool final : public ThreadPool {
+public:
+  ~SpinningPool() override {
+    stopping.store(true, std::memory_order_relaxed);
+    signal.fetch_add(1);
+    signal.notify_all();
+    for (std::thread &thread : threads) {
+      thread.join();
+    }
+  }
+
+  Status start(int count) {
+    try {
+      threads.reserve(static_cast<std::size_t>(count - 1));
+      for (int i = 1; i < count; ++i) {
+        threads.emplace_back([this, i] { work(i); });
+      }
+    } catch (const std::system_error &failure) {
+      return environmentError("thread " + std::to_string(threads.size() + 1) + " of " + std::to_string(count) +
+                              " cannot be started (" + failure.code().message() +
+                              "); every worker needs a thread; ask for fewer `threads`");
+    } catch (const std::bad_alloc &) {
+      return environmentError("memory ran out while threads were started; ask for fewer `threads`");
+    }
+    return Status::success();
+  }
+
+  int workers() const override { return static_cast<int>(threads.size()) + 1; }
+
+  void parallelFor(Body body, void *context, std::int64_t count, std::int64_t grain) override {
+    if (count <= 0) {
+      return;
+    }
+    if (grain < 1) {
+      grain = 1;
+    }
+    const unsigned before = _mm_getcsr();
+    _mm_setcsr(before | flushDenormals);
+    const std::int64_t pieces = count / grain + (count % grain != 0);
+    if (pieces == 1 || threads.empty() || currentWorker >= 0 || pieces > INT32_MAX) {
+      const std::int32_t worker = currentWorker >= 0 ? currentWorker : 0;
+      const std::int32_t outer = std::exchange(currentWorker, worker);
+      for (std::int64_t begin = 0; begin < count; begin += grain) {
+        body(context, begin, count - begin < grain ? count : begin + grain, worker);
+      }
+      currentWorker = outer;
+    } else {
+      publish(body, context, count, grain, static_cast<std::uint32_t>(pieces));
+      takePieces(jobNumber, 0);
+      waitUntilDone(static_cast<std::uint32_t>(pieces));
+    }
+    _mm_setcsr(before);
+  }
+
+private:
+  void publish(Body newBody, void *newContext, std::int64_t newCount, std::int64_t newGrain, std::uint32_t newPieces) {
+    body = newBody;
+    context = newContext;
+    count = newCount;
+    grain = newGrain;
+    pieces = newPieces;
+    done.store(0, std::memory_order_relaxed);
+    ++jobNumber;
+    ticket.store(static_cast<std::uint64_t>(jobNumber) << 32 | newPieces, std::memory_order_release);
+    signal.store(jobNumber); // sequentially consistent, as is `sleepers`: either we see the sleeper or it sees the signal
+    if (sleepers.load() != 0) {
+      signal.notify_all();
+    }
+  }
+
+  void takePieces(std::uint32_t job, std::int32_t worker) {
+    currentWorker = worker;
+    std::uint64_t seen = ticket.load(std::memory_order_acquire);
+    while (static_cast<std::uint32_t>(seen >> 32) == job && static_cast<std::uint32_t>(seen) != 0) {
+      if (!ticket.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel, std::memory_order_acquire)) {
+        continue;
+      }
+      const std::uint32_t all = pieces;
+      const std::int64_t begin = static_cast<std::int64_t>(all - static_cast<std::uint32_t>(seen)) * grain;
+      body(context, begin, count - begin < grain ? count : begin + grain, worker);
+      if (done.fetch_add(1) + 1 == all && callerParked.load()) {
+        done.notify_one();
+      }
+      seen = ticket.load(std::memory_order_acquire);
+    }
+    currentWorker = -1;
+  }
+
+  void waitUntilDone(std::uint32_t all) {
+    for (int i = 0; i < spins; ++i) {
+      if (done.load(std::memory_order_acquire) == all) {
+        return;
+      }
+      _mm_pause();
+    }
+    callerParked.store(true);
+    for (std::uint32_t now = done.load(); now != all; now = done.load()) {
+      done.wait(now);
+    }
+    callerParked.store(false, std::memory_order_relaxed);
+  }
+
+  void work(std::int32_t worker) {
+    _mm_setcsr(_mm_getcsr() | flushDenormals);
+    std::uint32_t last = 0;
+    for (;;) {
+      std::uint32_t now = signal.load(std::memory_order_acquire);
+      for (int i = 0; now == last && i < spins; ++i) {
+        _mm_pause();
+        now = signal.load(std::memory_order_acquire);
+      }
+      if (now == last) {
+        sleepers.fetch_add(1);
+        signal.wait(last);
+        sleepers.fetch_sub(1);
+        continue;
+      }
+      if (stopping.load(std::memory_order_relaxed)) {
+        return;
+      }
+      last = now;
+      takePieces(now, worker);
+    }
+  }
+
+  // Written by the caller between jobs.
+  Body body = nullptr;
+  void *context = nullptr;
+  std::int64_t count = 0, grain = 1;
+  std::uint32_t pieces = 0, jobNumber = 0;
+
+  alignas(64) std::atomic<std::uint64_t> ticket{0};
+  alignas(64) std::atomic<std::uint32_t> done{0};
+  std::atomic<bool> callerParked{false};
+  alignas(64) std::atomic<std::uint32_t> signal{0};
+  std::atomic<std::uint32_t> sleepers{0};
+  std::atomic<bool> stopping{false};
+  std::vector<std::thread> threads;
+};
+
+} // namespace
+
+Result<std::unique_ptr<ThreadPool>> ThreadPool::create(int threads) {
+  if (threads < 0 || threads > maximumThreads) {
+    return invalidInput("`threads` is " + std::to_string(threads) + "; it must be between 1 and " +
+                        std::to_string(maximumThreads) + ", or 0 for one a core");
+  }
+  if (threads == 0) {
+    cpu_set_t allowed;
+    threads = sched_getaffinity(0, sizeof(allowed), &allowed) == 0
+                  ? CPU_COUNT(&allowed)
+                  : static_cast<int>(std::thread::hardware_concurrency());
+    threads = threads < 1 ? 1 : threads > maximumThreads ? maximumThreads : threads;
+  }
+  auto pool = std::make_unique<SpinningPool>();
+  PENSTOCK_TRY(pool->start(threads));
+  return std::unique_ptr<ThreadPool>(std::move(pool));
+}
+
+} // namespace penstock

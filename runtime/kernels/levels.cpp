@@ -1,0 +1,101 @@
+// Which instruction-set level this machine has.
+#include "runtime/kernels/handles.h"
+
+#include <cpuid.h>
+#include <cstdlib>
+
+namespace penstock {
+namespace {
+
+struct Leaf {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+};
+
+Leaf cpuid(unsigned leaf, unsigned sub) {
+  Leaf l;
+  if (__get_cpuid_count(leaf, sub, &l.a, &l.b, &l.c, &l.d) == 0) {
+    return {};
+  }
+  return l;
+}
+
+/// What the operating system saves at a context switch: bit 1 SSE, 2 AVX, 5..7 AVX-512, 17 and 18 AMX.
+unsigned long long savedState() {
+  unsigned low, high;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return static_cast<unsigned long long>(high) << 32 | low;
+}
+
+bool bit(unsigned word, int number) { return (word >> number & 1) != 0; }
+
+Result<Level> detect() {
+  const Leaf one = cpuid(1, 0), seven = cpuid(7, 0);
+  const bool osSaves = bit(one.c, 27);
+  const unsigned long long saved = osSaves ? savedState() : 0;
+  const bool avxState = (saved & 0x6) == 0x6;
+  const struct {
+    const char *name;
+    bool present;
+  } needed[] = {{"AVX", bit(one.c, 28) && avxState}, {"AVX2", bit(seven.b, 5)}, {"FMA", bit(one.c, 12)},
+                {"F16C", bit(one.c, 29)},            {"BMI2", bit(seven.b, 8)}};
+  std::string missing;
+  for (const auto &feature : needed) {
+    if (!feature.present) {
+      missing += (missing.empty() ? "" : ", ") + std::string(feature.name);
+    }
+  }
+  if (!missing.empty()) {
+    return environmentError("this machine lacks " + missing +
+                            "; compiled pipelines need AVX2 and FMA (x86-64-v3: Intel since 2013, AMD since 2015); "
+                            "in a virtual machine, pass the host's processor through");
+  }
+  const bool avx512 = (saved & 0xE0) == 0xE0 && bit(seven.b, 16) && bit(seven.b, 17) && bit(seven.b, 30) &&
+                      bit(seven.b, 31); // F, DQ, BW, VL
+  if (!avx512) {
+    return Level::avx2;
+  }
+  const bool amx = (saved & 0x60000) == 0x60000 && bit(seven.d, 22) && bit(seven.d, 24) && bit(seven.d, 25);
+  return amx ? Level::amx : Level::avx512;
+}
+
+} // namespace
+
+Result<Level> parseLevel(std::string_view name) {
+  for (const Level level : {Level::avx2, Level::avx512, Level::amx}) {
+    if (name == levelName(level)) {
+      return level;
+    }
+  }
+  return invalidInput("`" + std::string(name) + "` is not a level; levels are `avx2`, `avx512` and `amx`");
+}
+
+std::string_view levelName(Level level) {
+  switch (level) {
+  case Level::avx2:
+    return "avx2";
+  case Level::avx512:
+    return "avx512";
+  case Level::amx:
+    return "amx";
+  }
+  return "avx2";
+}
+
+Result<Level> machineLevel() {
+  static const Result<Level> machine = detect();
+  if (!machine.ok()) {
+    return machine;
+  }
+  const char *asked = std::getenv("PENSTOCK_LEVEL");
+  if (asked == nullptr || *asked == '\0') {
+    return machine;
+  }
+  PENSTOCK_ASSIGN(const Level level, parseLevel(asked));
+  return level < *machine ? level : *machine;
+}
+
+const PenstockLevelTable &levelTable(Level level) {
+  return level == Level::avx2 ? penstockAvx2Table : penstockAvx512Table;
+}
+
+} // namespace penstock

@@ -1,0 +1,52 @@
+// The body of a level's translation unit. Define PENSTOCK_LANES (8 or 16) and PENSTOCK_TABLE (the table's name), then include
+// this once. Everything but the table stays in the anonymous namespace.
+
+#include "runtime/kernels/kernels.h"
+#include "runtime/kernels/level_table.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace penstock {
+namespace {
+// clang-format off
+#include "runtime/kernels/packed/vector.h"
+#include "runtime/kernels/packed/layout.h"
+#include "runtime/kernels/packed/matmul.h"
+#include "runtime/kernels/packed/weight_gradient.h"
+#include "runtime/kernels/packed/random.h"
+#include "runtime/kernels/packed/attention.h"
+#include "runtime/kernels/packed/conv1d.h"
+#include "runtime/kernels/packed/conv1d_weight.h"
+#include "runtime/kernels/packed/segments.h"
+// clang-format on
+} // namespace
+} // namespace penstock
+
+extern "C" const PenstockLevelTable PENSTOCK_TABLE = {
+    (int32_t)penstock::lanes,
+    (int32_t)penstock::panelColumns,
+    (int32_t)penstock::tileRows,
+    penstock::packedFloats,
+    penstock::pack,
+    penstock::matmul,
+    penstock::weightGradient,
+    penstock::convPack,
+    penstock::convRun,
+    penstock::convGradientInput,
+    penstock::convGradientWeight,
+    penstock::convMax,
+    penstock::convMaxGradientInput,
+    penstock::convMaxGradientWeight,
+    penstock::attentionForward,
+    penstock::attentionBackward,
+    penstock::segmentSum,
+    penstock::segmentMax,
+    penstock::segmentMaxGradient,
+    penstock::bagSum,
+    penstock::embeddingGradient,
+    penstock::counts,
+    penstock::dropoutRow,
+    penstock::exponentialOfMany,
+    penstock::attentionMask,
+};

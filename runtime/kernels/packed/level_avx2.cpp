@@ -1,0 +1,3 @@
+#define PENSTOCK_LANES 8
+#define PENSTOCK_TABLE penstockAvx2Table
+#include "runtime/kernels/packed/level.h"

@@ -1,0 +1,228 @@
+// The matmul microkernel and what is built on it. Every element of a result is one chain of fused multiply-adds over
+// k in ascending order, begun from zero, the bias or the old value; tiles, panels and blocks only say when a link is
+// computed, never in which order. So a row's bits depend neither on the rows beside it nor on the level.
+
+#if PENSTOCK_LANES == 16
+constexpr int64_t tileRows = 14; // 28 accumulators of 32 registers
+#else
+constexpr int64_t tileRows = 6; // 12 accumulators of 16 registers
+#endif
+constexpr int64_t panelColumns = 2 * lanes;
+constexpr int64_t depthBlock = 320; // of k: a panel's block stays in the first-level cache
+
+/// How accumulators begin.
+enum class From { zero, old };
+
+template <int rows, int vectors> struct Accumulators {
+  Vec of[rows][vectors];
+};
+
+/// acc += a[rows x depth] . b[depth x vectors * lanes]. Element (i, d) of a is a[i * lda + d], or a[i + d * lda] where
+/// `columnsFirst`.
+template <int rows, int vectors, bool columnsFirst>
+PENSTOCK_INLINE void multiply(Accumulators<rows, vectors> &acc, int64_t depth, const float *a, int64_t lda,
+                              const float *b, int64_t ldb) {
+#pragma clang loop unroll_count(4)
+  for (int64_t d = 0; d < depth; ++d) {
+    Vec right[vectors];
+#pragma clang loop unroll(full)
+    for (int v = 0; v < vectors; ++v) {
+      right[v] = load(b + d * ldb + v * lanes);
+    }
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; ++i) {
+      const Vec left = broadcast(columnsFirst ? a[d * lda + i] : a[i * lda + d]);
+#pragma clang loop unroll(full)
+      for (int v = 0; v < vectors; ++v) {
+        acc.of[i][v] = fma(left, right[v], acc.of[i][v]);
+      }
+    }
+  }
+}
+
+template <int rows, int vectors>
+PENSTOCK_INLINE void begin(Accumulators<rows, vectors> &acc, From from, const float *bias, const float *c,
+                           int64_t ldc) {
+#pragma clang loop unroll(full)
+  for (int i = 0; i < rows; ++i) {
+#pragma clang loop unroll(full)
+    for (int v = 0; v < vectors; ++v) {
+      acc.of[i][v] = from == From::old ? load(c + i * ldc + v * lanes) : broadcast(0.0f);
+    }
+  }
+  if (bias != nullptr) {
+#pragma clang loop unroll(full)
+    for (int i = 0; i < rows; ++i) {
+#pragma clang loop unroll(full)
+      for (int v = 0; v < vectors; ++v) {
+        acc.of[i][v] += load(bias + v * lanes);
+      }
+    }
+  }
+}
+
+template <int rows, int vectors>
+PENSTOCK_INLINE void finish(const Accumulators<rows, vectors> &acc, float *c, int64_t ldc) {
+#pragma clang loop unroll(full)
+  for (int i = 0; i < rows; ++i) {
+#pragma clang loop unroll(full)
+    for (int v = 0; v < vectors; ++v) {
+      store(c + i * ldc + v * lanes, acc.of[i][v]);
+    }
+  }
+}
+
+/// One tile; the columns are whole vectors.
+template <int rows, int vectors, bool columnsFirst>
+void tile(int64_t depth, const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc, From from,
+          const float *bias) {
+  Accumulators<rows, vectors> acc;
+  begin<rows, vectors>(acc, from, bias, c, ldc);
+  multiply<rows, vectors, columnsFirst>(acc, depth, a, lda, b, ldb);
+  finish<rows, vectors>(acc, c, ldc);
+}
+
+using Tile = void (*)(int64_t depth, const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc,
+                      From from, const float *bias);
+
+template <int vectors, bool columnsFirst> struct Tiles {
+#if PENSTOCK_LANES == 16
+  static constexpr Tile of[tileRows + 1] = {
+      nullptr,
+      tile<1, vectors, columnsFirst>,
+      tile<2, vectors, columnsFirst>,
+      tile<3, vectors, columnsFirst>,
+      tile<4, vectors, columnsFirst>,
+      tile<5, vectors, columnsFirst>,
+      tile<6, vectors, columnsFirst>,
+      tile<7, vectors, columnsFirst>,
+      tile<8, vectors, columnsFirst>,
+      tile<9, vectors, columnsFirst>,
+      tile<10, vectors, columnsFirst>,
+      tile<11, vectors, columnsFirst>,
+      tile<12, vectors, columnsFirst>,
+      tile<13, vectors, columnsFirst>,
+      tile<14, vectors, columnsFirst>,
+  };
+#else
+  static constexpr Tile of[tileRows + 1] = {
+      nullptr,
+      tile<1, vectors, columnsFirst>,
+      tile<2, vectors, columnsFirst>,
+      tile<3, vectors, columnsFirst>,
+      tile<4, vectors, columnsFirst>,
+      tile<5, vectors, columnsFirst>,
+      tile<6, vectors, columnsFirst>,
+  };
+#endif
+};
+
+/// The number of rows of the next tile when `left` remain: full ones, but the last two of about equal height, as a tile of
+/// one or two rows waits for its own sums.
+PENSTOCK_INLINE int64_t nextTile(int64_t left) {
+  if (left <= tileRows) {
+    return left;
+  }
+  return left < 2 * tileRows ? (left + 1) / 2 : tileRows;
+}
+
+/// Columns of panel `p` of n columns that are real, and its stored width.
+PENSTOCK_INLINE int64_t realColumns(int64_t p, int64_t n) { return minimum(panelColumns, n - p * panelColumns); }
+PENSTOCK_INLINE int64_t storedColumns(int64_t p, int64_t n) { return roundUp(realColumns(p, n), lanes); }
+
+/// c[rows x columns] = or += a . b for one panel: b holds `columns` rounded up to whole vectors, c only `columns`.
+/// `bias` holds `columns`.
+template <bool columnsFirst>
+void multiplyPanel(int64_t rows, int64_t depth, int64_t columns, const float *a, int64_t lda, const float *b,
+                   int64_t ldb, float *c, int64_t ldc, From from, const float *bias) {
+  const int64_t stepA = columnsFirst ? 1 : lda;
+  const Tile *tiles = columns > lanes ? Tiles<2, columnsFirst>::of : Tiles<1, columnsFirst>::of;
+  if (columns % lanes == 0) {
+    for (int64_t i = 0; i < rows;) {
+      const int64_t height = nextTile(rows - i);
+      tiles[height](depth, a + i * stepA, lda, b, ldb, c + i * ldc, ldc, from, bias);
+      i += height;
+    }
+    return;
+  }
+  const int64_t width = roundUp(columns, lanes);
+  float heldBias[panelColumns] = {};
+  float held[tileRows * panelColumns] = {};
+  for (int64_t j = 0; bias != nullptr && j < columns; ++j) {
+    heldBias[j] = bias[j];
+  }
+  for (int64_t i = 0; i < rows;) {
+    const int64_t height = nextTile(rows - i);
+    for (int64_t r = 0; from == From::old && r < height; ++r) {
+      for (int64_t j = 0; j < columns; ++j) {
+        held[r * width + j] = c[(i + r) * ldc + j];
+      }
+    }
+    tiles[height](depth, a + i * stepA, lda, b, ldb, held, width, from, bias != nullptr ? heldBias : nullptr);
+    for (int64_t r = 0; r < height; ++r) {
+      for (int64_t j = 0; j < columns; ++j) {
+        c[(i + r) * ldc + j] = held[r * width + j];
+      }
+    }
+    i += height;
+  }
+}
+
+/// Size of the blocks that `k` is cut into: even ones, at most depthBlock.
+PENSTOCK_INLINE int64_t depthOf(int64_t k) {
+  const int64_t blocks = maximum(1, divideUp(k, depthBlock));
+  return maximum(1, roundUp(divideUp(k, blocks), 4));
+}
+
+int64_t packedFloats(int64_t k, int64_t n) { return k * roundUp(n, lanes); }
+
+void matmul(const float *packed, int64_t k, int64_t n, const float *x, int64_t ldx, float *y, int64_t ldy,
+            int64_t rows, const float *bias, int32_t accumulate) {
+  const int64_t panels = divideUp(n, panelColumns);
+  const int64_t depth = depthOf(k);
+  const int64_t blocks = maximum(1, divideUp(k, depth));
+  // Where x is larger than a share of the second-level cache, a block of it is used for all panels before the next one.
+  const bool depthOutside = rows * k > 65536;
+  const int64_t outer = depthOutside ? blocks : panels;
+  const int64_t inner = depthOutside ? panels : blocks;
+  for (int64_t o = 0; o < outer; ++o) {
+    for (int64_t i = 0; i < inner; ++i) {
+      const int64_t p = depthOutside ? i : o;
+      const int64_t d = (depthOutside ? o : i) * depth;
+      const int64_t stored = storedColumns(p, n);
+      multiplyPanel<false>(rows, minimum(depth, k - d), realColumns(p, n), x + d, ldx,
+                           packed + p * panelColumns * k + d * stored, stored, y + p * panelColumns, ldy,
+                           d > 0 || accumulate != 0 ? From::old : From::zero,
+                           d == 0 && bias != nullptr ? bias + p * panelColumns : nullptr);
+    }
+  }
+}
+
+struct PackJob {
+  const float *w;
+  int64_t k, n;
+  int32_t transposed;
+  float *packed;
+};
+
+void packPanels(void *context, int64_t begin, int64_t end, int32_t) {
+  const PackJob &job = *static_cast<const PackJob *>(context);
+  for (int64_t p = begin; p < end; ++p) {
+    const int64_t columns = realColumns(p, job.n);
+    const int64_t stored = storedColumns(p, job.n);
+    float *to = job.packed + p * panelColumns * job.k;
+    if (job.transposed == 0) {
+      const float *from = job.w + p * panelColumns;
+      copyColumns(to, stored, from, job.n, job.k, columns);
+    } else {
+      const float *from = job.w + p * panelColumns * job.k;
+      transposeBlock(to, stored, from, job.k, job.k, columns);
+    }
+  }
+}
+
+void pack(void *pool, const float *w, int64_t k, int64_t n, int32_t transposed, float *packed) {
+  PackJob job = {w, k, n, transposed, packed};
+  penstock_parallel_for(pool, packPanels, &job, divideUp(n, panelColumns),
+                        maximum(1, 16384 / maximum(1, k * panelColumns)));
+}

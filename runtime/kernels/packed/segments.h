@@ -1,0 +1,169 @@
+// Sums and maxima over the rows of records, embeddings, word counts.
+
+/// One block of up to 4 vectors of columns, summed over rows(i), i in [first, last), in order.
+template <int vectors, class Row>
+PENSTOCK_INLINE void sumColumns(int64_t first, int64_t last, float *y, Row row) {
+  Vec sum[vectors];
+#pragma clang loop unroll(full)
+  for (int v = 0; v < vectors; ++v) {
+    sum[v] = broadcast(0.0f);
+  }
+  for (int64_t i = first; i < last; ++i) {
+    const float *x = row(i);
+#pragma clang loop unroll(full)
+    for (int v = 0; v < vectors; ++v) {
+      sum[v] += load(x + v * lanes);
+    }
+  }
+#pragma clang loop unroll(full)
+  for (int v = 0; v < vectors; ++v) {
+    store(y + v * lanes, sum[v]);
+  }
+}
+
+/// y[width] = sum of the rows base + row(i) * width.
+template <class Index>
+PENSTOCK_INLINE void sumRows(const float *base, int64_t width, int64_t first, int64_t last, float *y, Index index) {
+  if (width == 2) {
+    typedef float Pair __attribute__((ext_vector_type(2)));
+    Pair sum = {0, 0};
+    for (int64_t i = first; i < last; ++i) {
+      Pair x;
+      __builtin_memcpy(&x, base + index(i) * 2, sizeof(x));
+      sum += x;
+    }
+    __builtin_memcpy(y, &sum, sizeof(sum));
+    return;
+  }
+  int64_t j = 0;
+  for (; j + 4 * lanes <= width; j += 4 * lanes) {
+    sumColumns<4>(first, last, y + j, [=](int64_t i) { return base + index(i) * width + j; });
+  }
+  for (; j + lanes <= width; j += lanes) {
+    sumColumns<1>(first, last, y + j, [=](int64_t i) { return base + index(i) * width + j; });
+  }
+  for (; j < width; ++j) {
+    float sum = 0;
+    for (int64_t i = first; i < last; ++i) {
+      sum += base[index(i) * width + j];
+    }
+    y[j] = sum;
+  }
+}
+
+void segmentSum(const float *x, const int32_t *offsets, int64_t begin, int64_t end, int64_t width, float *y) {
+  for (int64_t record = begin; record < end; ++record) {
+    sumRows(x, width, offsets[record], offsets[record + 1], y + record * width, [](int64_t i) { return i; });
+  }
+}
+
+void bagSum(const float *table, const int32_t *ids, const int32_t *offsets, int64_t begin, int64_t end, int64_t width,
+            float *y) {
+  for (int64_t record = begin; record < end; ++record) {
+    sumRows(table, width, offsets[record], offsets[record + 1], y + record * width,
+            [=](int64_t i) { return (int64_t)ids[i]; });
+  }
+}
+
+void segmentMax(const float *x, const int32_t *offsets, int64_t begin, int64_t end, int64_t width, float *y,
+                int32_t *argmax) {
+  for (int64_t record = begin; record < end; ++record) {
+    const int64_t first = offsets[record], rows = offsets[record + 1] - first;
+    const float *from = x + first * width;
+    for (int64_t j = 0; j < width; j += lanes) {
+      const int64_t here = minimum(lanes, width - j);
+      if (rows == 0) {
+        storePart(y + record * width + j, broadcast(0.0f), here);
+        storePart(reinterpret_cast<float *>(argmax + record * width + j), broadcast(0.0f), here);
+        continue;
+      }
+      Vec top = here == lanes ? load(from + j) : loadPart(from + j, here);
+      IVec where = {};
+      for (int64_t i = 1; i < rows; ++i) {
+        const float *at = from + i * width + j;
+        const Vec v = here == lanes ? load(at) : loadPart(at, here);
+        const IVec larger = v > top;
+        top = select(larger, v, top);
+        where = larger ? (IVec)((int32_t)i) : where;
+      }
+      storePart(y + record * width + j, top, here);
+      storePart(reinterpret_cast<float *>(argmax + record * width + j), fromBits(where), here);
+    }
+  }
+}
+
+void segmentMaxGradient(const float *g, const int32_t *argmax, const int32_t *offsets, int64_t begin, int64_t end,
+                        int64_t width, float *dx) {
+  for (int64_t record = begin; record < end; ++record) {
+    const int64_t first = offsets[record], rows = offsets[record + 1] - first;
+    if (rows == 0) {
+      continue;
+    }
+    __builtin_memset(dx + first * width, 0, (size_t)(rows * width) * sizeof(float));
+    for (int64_t j = 0; j < width; ++j) {
+      dx[(first + argmax[record * width + j]) * width + j] = g[record * width + j];
+    }
+  }
+}
+
+struct EmbeddingJob {
+  const int32_t *ids, *source;
+  const float *dy;
+  int64_t rows, width, vocabulary, perPiece;
+  float *dtable;
+};
+
+/// Items are ranges of ids: each clears its part of the table and adds the rows that belong there, in row order.
+void embeddingItems(void *context, int64_t begin, int64_t end, int32_t) {
+  const EmbeddingJob &job = *static_cast<const EmbeddingJob *>(context);
+  const int64_t width = job.width;
+  for (int64_t item = begin; item < end; ++item) {
+    const int64_t first = item * job.perPiece, last = minimum(job.vocabulary, first + job.perPiece);
+    __builtin_memset(job.dtable + first * width, 0, (size_t)((last - first) * width) * sizeof(float));
+    const uint64_t span = (uint64_t)(last - first);
+    for (int64_t i = 0; i < job.rows; ++i) {
+      const int64_t id = job.ids[i];
+      if ((uint64_t)(id - first) >= span) {
+        continue;
+      }
+      float *to = job.dtable + id * width;
+      const float *from = job.dy + (job.source != nullptr ? (int64_t)job.source[i] : i) * width;
+      int64_t j = 0;
+      for (; j + lanes <= width; j += lanes) {
+        store(to + j, load(to + j) + load(from + j));
+      }
+      for (; j < width; ++j) {
+        to[j] += from[j];
+      }
+    }
+  }
+}
+
+void embeddingGradient(void *pool, const int32_t *ids, const int32_t *source, const float *dy, int64_t rows,
+                       int64_t width, int64_t vocabulary, float *dtable, float *) {
+  // Every piece looks at all ids, so few pieces; the result is the same for any number of them.
+  const int64_t work = vocabulary * width / 8 + rows * width;
+  const int64_t pieces = maximum(1, minimum(16, work / 16384));
+  EmbeddingJob job = {ids, source, dy, rows, width, vocabulary, maximum(1, divideUp(vocabulary, pieces)), dtable};
+  penstock_parallel_for(pool, embeddingItems, &job, divideUp(vocabulary, job.perPiece), 1);
+}
+
+void counts(const int32_t *ids, const int32_t *offsets, int64_t begin, int64_t end, int64_t vocabulary, float *y) {
+  for (int64_t record = begin; record < end; ++record) {
+    float *to = y + record * vocabulary;
+    __builtin_memset(to, 0, (size_t)vocabulary * sizeof(float));
+    for (int64_t i = offsets[record]; i < offsets[record + 1]; ++i) {
+      to[ids[i]] += 1.0f;
+    }
+  }
+}
+
+void exponentialOfMany(const float *x, float *y, int64_t count) {
+  int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    store(y + i, exponential(load(x + i)));
+  }
+  if (i < count) {
+    storePart(y + i, exponential(loadPart(x + i, count - i)), count - i);
+  }
+}

@@ -1,0 +1,156 @@
+#include "runtime/device/thread_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <new>
+#include <thread>
+#include <vector>
+
+namespace {
+
+std::atomic<long> allocations{0};
+
+} // namespace
+
+// Counts allocations of the whole program, so that a test can say that parallelFor makes none.
+void *operator new(std::size_t size) {
+  allocations.fetch_add(1);
+  if (void *at = std::malloc(size)) {
+    return at;
+  }
+  std::abort();
+}
+void operator delete(void *at) noexcept { std::free(at); }
+void operator delete(void *at, std::size_t) noexcept { std::free(at); }
+
+namespace penstock {
+namespace {
+
+struct Coverage {
+  std::vector<std::atomic<int>> seen;
+  std::int64_t grain;
+  int workers;
+  std::atomic<bool> wrong{false};
+};
+
+void cover(void *context, std::int64_t begin, std::int64_t end, std::int32_t worker) {
+  auto &coverage = *static_cast<Coverage *>(context);
+  if (begin % coverage.grain != 0 || end - begin > coverage.grain || begin >= end || worker < 0 ||
+      worker >= coverage.workers) {
+    coverage.wrong = true;
+  }
+  for (std::int64_t i = begin; i < end; ++i) {
+    coverage.seen[static_cast<std::size_t>(i)].fetch_add(1);
+  }
+}
+
+TEST(ThreadPool, runsEveryPieceOnce) {
+  for (const int threads : {1, 2, 3, 7}) {
+    auto made = ThreadPool::create(threads);
+    ASSERT_TRUE(made.ok());
+    ThreadPool &pool = **made;
+    EXPECT_EQ(pool.workers(), threads);
+    for (const std::int64_t count : {0, 1, 2, 5, 97, 1009}) {
+      for (const std::int64_t grain : {1, 3, 64, 5000}) {
+        Coverage coverage{std::vector<std::atomic<int>>(static_cast<std::size_t>(count)), grain, threads};
+        pool.parallelFor(cover, &coverage, count, grain);
+        EXPECT_FALSE(coverage.wrong);
+        for (const auto &times : coverage.seen) {
+          ASSERT_EQ(times.load(), 1);
+        }
+      }
+    }
+  }
+}
+
+TEST(ThreadPool, survivesManySmallJobsAndPauses) {
+  auto made = ThreadPool::create(5);
+  ASSERT_TRUE(made.ok());
+  std::atomic<std::int64_t> sum{0};
+  const auto add = [](void *context, std::int64_t begin, std::int64_t end, std::int32_t) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      static_cast<std::atomic<std::int64_t> *>(context)->fetch_add(i);
+    }
+  };
+  std::int64_t expected = 0;
+  for (int job = 0; job < 20000; ++job) {
+    const std::int64_t count = 1 + job % 13;
+    (*made)->parallelFor(add, &sum, count, 1 + job % 3);
+    expected += count * (count - 1) / 2;
+    ASSERT_EQ(sum.load(), expected);
+    if (job % 5000 == 0) { // long enough that the threads park
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+  }
+}
+
+TEST(ThreadPool, allocatesNothingInAJob) {
+  auto made = ThreadPool::create(3);
+  ASSERT_TRUE(made.ok());
+  Coverage coverage{std::vector<std::atomic<int>>(1000), 7, 3};
+  (*made)->parallelFor(cover, &coverage, 1000, 7);
+  const long before = allocations.load();
+  for (int i = 0; i < 100; ++i) {
+    (*made)->parallelFor(cover, &coverage, 1000, 7);
+  }
+  EXPECT_EQ(allocations.load(), before);
+}
+
+TEST(ThreadPool, flushesDenormalsInsideAndRestoresOutside) {
+  auto made = ThreadPool::create(4);
+  ASSERT_TRUE(made.ok());
+  struct Products {
+    volatile float tiny = 1e-30f;
+    std::atomic<int> kept{0};
+  } products;
+  const auto multiply = [](void *context, std::int64_t, std::int64_t, std::int32_t) {
+    auto &p = *static_cast<Products *>(context);
+    const volatile float result = p.tiny * 1e-10f;
+    if (result != 0.0f) {
+      p.kept.fetch_add(1);
+    }
+  };
+  (*made)->parallelFor(multiply, &products, 500, 1);
+  (*made)->parallelFor(multiply, &products, 1, 1);
+  EXPECT_EQ(products.kept.load(), 0);
+  multiply(&products, 0, 1, 0);
+  EXPECT_EQ(products.kept.load(), 1);
+}
+
+TEST(ThreadPool, runsANestedCallInPlace) {
+  auto made = ThreadPool::create(3);
+  ASSERT_TRUE(made.ok());
+  struct Nest {
+    ThreadPool *pool;
+    std::atomic<int> inner{0};
+  } nest{made->get()};
+  (*made)->parallelFor(
+      [](void *context, std::int64_t, std::int64_t, std::int32_t outerWorker) {
+        struct Inner {
+          Nest *nest;
+          std::int32_t worker;
+        } inner{static_cast<Nest *>(context), outerWorker};
+        inner.nest->pool->parallelFor(
+            [](void *c, std::int64_t begin, std::int64_t end, std::int32_t worker) {
+              auto &in = *static_cast<Inner *>(c);
+              in.nest->inner.fetch_add(worker == in.worker ? static_cast<int>(end - begin) : 1000000);
+            },
+            &inner, 10, 3);
+      },
+      &nest, 20, 1);
+  EXPECT_EQ(nest.inner.load(), 200);
+}
+
+TEST(ThreadPool, refusesSillyNumbersOfThreads) {
+  EXPECT_FALSE(ThreadPool::create(-1).ok());
+  EXPECT_FALSE(ThreadPool::create(100000).ok());
+  auto made = ThreadPool::create(0);
+  ASSERT_TRUE(made.ok());
+  EXPECT_GE((*made)->workers(), 1);
+}
+
+} // namespace
+} // namespace penstock
