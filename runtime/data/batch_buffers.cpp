@@ -1,0 +1,87 @@
+#include "runtime/data/batch_buffers.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+namespace penstock {
+
+namespace {
+
+/// Never shrinks: what stands behind the end is not looked at.
+template <typename T> void room(std::vector<T> &items, std::int64_t count) {
+  if (items.size() < static_cast<std::size_t>(count)) {
+    items.resize(static_cast<std::size_t>(count));
+  }
+}
+
+} // namespace
+
+BatchBuffers::BatchBuffers(const RecordProgram &program)
+    : program(program), axes(program.axes.size()), inputs(program.inputs.size()),
+      axisViews(program.axes.size()), inputViews(program.inputs.size()) {}
+
+void BatchBuffers::reserve(std::int64_t recordCount, std::int64_t rowsEach) {
+  begin(recordCount);
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    setRows(i, rowsEach);
+  }
+}
+
+void BatchBuffers::begin(std::int64_t recordCount) {
+  count = recordCount;
+  tokens = 0;
+  records.resize(static_cast<std::size_t>(count));
+  room(numbers, count);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (program.inputs[i].kind == InputSpec::Kind::classId) {
+      room(inputs[i].classes, count);
+    } else if (program.inputs[i].kind == InputSpec::Kind::number) {
+      room(inputs[i].numbers, count);
+    }
+  }
+  for (Axis &axis : axes) {
+    room(axis.offsets, count + 1);
+    axis.offsets[0] = 0;
+    axis.rows = axis.record = 0;
+  }
+}
+
+void BatchBuffers::setRows(std::size_t axis, std::int64_t rows) {
+  room(axes[axis].ids, rows);
+  room(axes[axis].rowRecord, rows);
+  room(axes[axis].rowPosition, rows);
+}
+
+void BatchBuffers::addRows(std::size_t index, const std::int32_t *ids, std::int64_t size) {
+  Axis &axis = axes[index];
+  std::memcpy(axis.ids.data() + axis.rows, ids,
+              static_cast<std::size_t>(size) * sizeof(std::int32_t));
+  std::fill_n(axis.rowRecord.data() + axis.rows, size, static_cast<std::int32_t>(axis.record));
+  std::iota(axis.rowPosition.data() + axis.rows, axis.rowPosition.data() + axis.rows + size, 0);
+  axis.rows += size;
+  tokens += size;
+  axis.offsets[static_cast<std::size_t>(++axis.record)] = static_cast<std::int32_t>(axis.rows);
+}
+
+void BatchBuffers::finish(bool withTargets) {
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    axisViews[i] = {axes[i].rows, axes[i].offsets.data(), axes[i].rowRecord.data(),
+                    axes[i].rowPosition.data()};
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const InputSpec &input = program.inputs[i];
+    if (input.target && !withTargets) {
+      inputViews[i] = nullptr;
+    } else if (input.kind == InputSpec::Kind::ids) {
+      inputViews[i] = axes[static_cast<std::size_t>(input.axis)].ids.data();
+    } else if (input.kind == InputSpec::Kind::classId) {
+      inputViews[i] = inputs[i].classes.data();
+    } else {
+      inputViews[i] = inputs[i].numbers.data();
+    }
+  }
+  view = {count, numbers.data(), axisViews.data(), inputViews.data()};
+}
+
+} // namespace penstock

@@ -1,0 +1,48 @@
+// A batch with the memory that its view points into; reused from batch to batch.
+#pragma once
+
+#include "runtime/data/dataset.h"
+#include "runtime/data/record_program.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace penstock {
+
+class BatchBuffers : public Batch {
+public:
+  explicit BatchBuffers(const RecordProgram &program);
+
+  /// Makes room ahead, so that batches up to this size allocate nothing.
+  void reserve(std::int64_t recordCount, std::int64_t rowsEach);
+  /// Begins a batch of this many records. `setRows` for every axis, then values, then `finish`.
+  void begin(std::int64_t recordCount);
+  /// Room for the rows of one axis: ids and positions are to be filled by `addRows`.
+  void setRows(std::size_t axis, std::int64_t rows);
+  /// Appends a record's ids to an axis.
+  void addRows(std::size_t axis, const std::int32_t *ids, std::int64_t count);
+  std::int32_t *classesOf(std::size_t input) { return inputs[input].classes.data(); }
+  float *numbersOf(std::size_t input) { return inputs[input].numbers.data(); }
+  std::uint64_t *recordNumbers() { return numbers.data(); }
+  /// Points the view at the memory. `withTargets` false: target inputs are NULL.
+  void finish(bool withTargets);
+
+private:
+  struct Axis {
+    std::vector<std::int32_t> ids, offsets, rowRecord, rowPosition;
+    std::int64_t rows = 0, record = 0;
+  };
+  struct Input {
+    std::vector<std::int32_t> classes;
+    std::vector<float> numbers;
+  };
+  const RecordProgram &program;
+  std::int64_t count = 0;
+  std::vector<Axis> axes;
+  std::vector<Input> inputs;
+  std::vector<std::uint64_t> numbers;
+  std::vector<PenstockAxisBatch> axisViews;
+  std::vector<const void *> inputViews;
+};
+
+} // namespace penstock

@@ -1,0 +1,279 @@
+// Batches ahead of their consumer. One producer thread fills a ring of buffers; both sides count
+// with atomics and only park (on a futex) when the ring has been empty or full for a while. The
+// consumer takes no lock and allocates nothing.
+#include "runtime/base/checked.h"
+#include "runtime/data/batch_buffers.h"
+#include "runtime/data/dataset_impl.h"
+#include "runtime/data/permutation.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <limits>
+#include <new>
+#include <system_error>
+#include <thread>
+
+namespace penstock {
+
+namespace {
+
+inline void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+constexpr int spins = 400; // about ten microseconds
+constexpr std::int64_t ringBytes = std::int64_t{1}
+                                   << 20; // small batches: as many as fit here stand ahead
+constexpr std::int64_t mostAhead = 64;
+constexpr std::int64_t reservedBytes = std::int64_t{64} << 20;
+
+class Stream : public BatchStream {
+public:
+  Stream(std::shared_ptr<const SplitDataset> dataset, const Plan &plan, std::int64_t firstStep,
+         std::int64_t lastStep, std::size_t slots)
+      : dataset(std::move(dataset)), plan(plan), firstStep(firstStep), lastStep(lastStep) {
+    for (std::size_t i = 0; i < slots; ++i) {
+      ring.push_back(std::make_unique<BatchBuffers>(this->dataset->program));
+    }
+  }
+
+  ~Stream() override {
+    stopping.store(true);
+    released.fetch_add(1); // changes the word that the producer may sleep on
+    released.notify_one();
+    if (producer.joinable()) {
+      producer.join();
+    }
+  }
+
+  /// `rows`: of the largest batch.
+  Status begin(std::int64_t rows) {
+    const std::int64_t axes = static_cast<std::int64_t>(dataset->program.axes.size());
+    const auto slots = static_cast<std::int64_t>(ring.size());
+    try {
+      if (rows <= reservedBytes / 12 / std::max<std::int64_t>(axes * slots, 1)) {
+        for (const auto &batch : ring) {
+          batch->reserve(plan.batch, rows);
+        }
+      }
+      producer = std::thread([this] { produce(); });
+    } catch (const std::bad_alloc &) {
+      return environmentError("not enough memory for batches of " + std::to_string(plan.batch) +
+                              " records");
+    } catch (const std::system_error &error) {
+      return environmentError(std::string("cannot start the thread that makes batches: ") +
+                              error.what());
+    }
+    return Status::success();
+  }
+
+  Result<const Batch *> next() override {
+    if (handedOut) {
+      handedOut = false;
+      release();
+    }
+    if (firstStep + consumed >= lastStep) {
+      return static_cast<const Batch *>(nullptr);
+    }
+    const auto mine = static_cast<int>(consumed);
+    for (int spin = 0; filled.load(std::memory_order_acquire) == mine && spin < spins; ++spin) {
+      relax();
+    }
+    while (filled.load(std::memory_order_acquire) == mine) {
+      consumerSleeps.store(true, std::memory_order_seq_cst);
+      if (filled.load(std::memory_order_seq_cst) == mine) {
+        filled.wait(mine, std::memory_order_acquire);
+      }
+      consumerSleeps.store(false, std::memory_order_relaxed);
+    }
+    if (consumed == failedAt.load(std::memory_order_acquire)) {
+      return environmentError("not enough memory for the next batch");
+    }
+    handedOut = true;
+    return static_cast<const Batch *>(ring[static_cast<std::size_t>(consumed) % ring.size()].get());
+  }
+
+private:
+  /// Batches made and not given back, as counted by 32-bit words that may wrap.
+  static std::uint32_t between(std::int64_t made, int given) {
+    return static_cast<std::uint32_t>(made) - static_cast<std::uint32_t>(given);
+  }
+
+  /// Gives a buffer back. Wakes the producer once half of the ring is free, not for every batch.
+  void release() {
+    ++consumed;
+    const auto given = static_cast<int>(consumed);
+    released.store(given, std::memory_order_release);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (producerSleeps.load(std::memory_order_acquire) &&
+        between(filled.load(std::memory_order_relaxed), given) <= ring.size() / 2) {
+      released.notify_one();
+    }
+  }
+
+  /// False: the stream is being torn down.
+  bool waitForRoom(std::int64_t made) {
+    if (between(made, released.load(std::memory_order_acquire)) < ring.size()) {
+      return !stopping.load(std::memory_order_relaxed);
+    }
+    for (;;) {
+      const int given = released.load(std::memory_order_seq_cst);
+      if (stopping.load() || between(made, given) <= ring.size() / 2) {
+        producerSleeps.store(false, std::memory_order_relaxed);
+        return !stopping.load();
+      }
+      producerSleeps.store(true, std::memory_order_seq_cst);
+      if (released.load(std::memory_order_seq_cst) == given) {
+        released.wait(given, std::memory_order_acquire);
+      }
+    }
+  }
+
+  void publish(std::int64_t made) {
+    filled.store(static_cast<int>(made), std::memory_order_release);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (consumerSleeps.load(std::memory_order_relaxed)) {
+      filled.notify_one();
+    }
+  }
+
+  void produce() {
+    std::int64_t made = 0;
+    try {
+      for (; firstStep + made < lastStep; ++made) {
+        if (!waitForRoom(made)) {
+          return;
+        }
+        collate(firstStep + made, *ring[static_cast<std::size_t>(made) % ring.size()]);
+        publish(made + 1);
+      }
+    } catch (const std::exception &) {
+      failedAt.store(made);
+      publish(made + 1);
+    }
+  }
+
+  void collate(std::int64_t step, BatchBuffers &batch) {
+    const RecordProgram &program = dataset->program;
+    const SplitIds &ids = dataset->ids;
+    const std::int64_t perEpoch = (ids.records + plan.batch - 1) / plan.batch;
+    const std::int64_t epoch = step / perEpoch;
+    const std::int64_t begin = step % perEpoch * plan.batch;
+    const std::int64_t count = std::min(plan.batch, ids.records - begin);
+    const Permutation order(static_cast<std::uint64_t>(ids.records), plan.seed,
+                            static_cast<std::uint64_t>(epoch));
+    batch.begin(count);
+    batch.epoch = epoch;
+    batch.step = step;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t record =
+          plan.shuffle ? static_cast<std::int64_t>(order(static_cast<std::uint64_t>(begin + i)))
+                       : begin + i;
+      batch.records[static_cast<std::size_t>(i)] = record;
+      batch.recordNumbers()[i] = static_cast<std::uint64_t>(record);
+    }
+    for (std::size_t a = 0; a < program.axes.size(); ++a) {
+      const SplitIds::Axis &axis = ids.features[static_cast<std::size_t>(program.axes[a])];
+      std::int64_t rows = 0;
+      for (const std::int64_t record : batch.records) {
+        rows += axis.offsets[record + 1] - axis.offsets[record];
+      }
+      batch.setRows(a, rows);
+      for (const std::int64_t record : batch.records) {
+        batch.addRows(a, axis.ids + axis.offsets[record],
+                      axis.offsets[record + 1] - axis.offsets[record]);
+      }
+    }
+    for (std::size_t i = 0; i < program.inputs.size(); ++i) {
+      const InputSpec &input = program.inputs[i];
+      const auto column = static_cast<std::size_t>(input.column);
+      for (std::int64_t r = 0; r < count && input.kind != InputSpec::Kind::ids; ++r) {
+        const std::int64_t record = batch.records[static_cast<std::size_t>(r)];
+        if (input.kind == InputSpec::Kind::classId) {
+          batch.classesOf(i)[r] = ids.classes[column][record];
+        } else {
+          batch.numbersOf(i)[r] = static_cast<float>(ids.numbers[column][record]);
+        }
+      }
+    }
+    batch.finish(true);
+  }
+
+  std::shared_ptr<const SplitDataset> dataset;
+  const Plan plan;
+  const std::int64_t firstStep, lastStep;
+  std::vector<std::unique_ptr<BatchBuffers>> ring;
+  std::thread producer;
+  // Of the consumer:
+  std::int64_t consumed = 0;
+  bool handedOut = false;
+  // Shared; `filled` and `released` count batches since the start, as 32-bit words, because a futex
+  // takes no other.
+  alignas(64) std::atomic<int> filled{0};
+  std::atomic<bool> consumerSleeps{false};
+  std::atomic<std::int64_t> failedAt{-1};
+  alignas(64) std::atomic<int> released{0};
+  std::atomic<bool> producerSleeps{false};
+  std::atomic<bool> stopping{false};
+};
+
+/// Rows of the largest batch, as far as is known before it is made.
+Result<std::int64_t> mostRows(const SplitDataset &dataset, std::int64_t batch) {
+  std::int64_t most = 0;
+  for (const int feature : dataset.program.axes) {
+    const SplitIds::Axis &axis = dataset.ids.features[static_cast<std::size_t>(feature)];
+    const Result<std::int64_t> product = (Checked(batch) * Checked(axis.longest)).get("a batch");
+    const std::int64_t rows = product.ok() ? std::min(product.value(), axis.tokens) : axis.tokens;
+    most = std::max(most, rows);
+  }
+  if (most > std::numeric_limits<std::int32_t>::max()) {
+    return invalidInput(fmt::format("a batch of {} records could have {} tokens; a batch has at "
+                                    "most {}: make `batch` or `max_length` smaller",
+                                    batch, most, std::numeric_limits<std::int32_t>::max()));
+  }
+  return most;
+}
+
+} // namespace
+
+Result<std::unique_ptr<BatchStream>> BatchStream::start(std::shared_ptr<const Dataset> dataset,
+                                                        const Plan &plan) {
+  auto split = std::dynamic_pointer_cast<const SplitDataset>(dataset);
+  if (split == nullptr) {
+    return internalError("a batch stream was asked for a data set of another kind");
+  }
+  if (plan.batch < 1 || plan.firstStep < 0 || plan.ahead < 0) {
+    return internalError("a batch stream was asked for batches without records or steps below 0");
+  }
+  Plan own = plan;
+  const std::int64_t records = split->records();
+  own.batch = std::clamp<std::int64_t>(plan.batch, 1, std::max<std::int64_t>(records, 1));
+  const std::int64_t perEpoch = (records + own.batch - 1) / own.batch;
+  std::int64_t last = plan.lastStep;
+  if (records == 0) {
+    last = plan.firstStep;
+  } else if (last < 0) {
+    last = (plan.firstStep / perEpoch + 1) * perEpoch;
+  }
+  PENSTOCK_ASSIGN(const std::int64_t rows, mostRows(*split, own.batch));
+  const double mean =
+      records == 0 ? 0 : static_cast<double>(split->tokens()) / static_cast<double>(records);
+  const double bytes = static_cast<double>(own.batch) * (mean * 12 + 32) + 1;
+  const auto fits = static_cast<std::int64_t>(static_cast<double>(ringBytes) / bytes);
+  const std::int64_t ahead = std::max<std::int64_t>(
+      {1, std::min<std::int64_t>(plan.ahead, 1024), std::min(fits, mostAhead)});
+  try {
+    auto stream = std::make_unique<Stream>(std::move(split), own, plan.firstStep, last,
+                                           static_cast<std::size_t>(ahead + 1));
+    PENSTOCK_TRY(stream->begin(rows));
+    return std::unique_ptr<BatchStream>(std::move(stream));
+  } catch (const std::bad_alloc &) {
+    return environmentError("not enough memory for batches");
+  }
+}
+
+} // namespace penstock

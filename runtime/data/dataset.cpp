@@ -1,0 +1,84 @@
+#include "runtime/data/dataset_impl.h"
+
+namespace penstock {
+
+SplitDataset::SplitDataset(RecordProgram recordProgram, Fitted fittedOnTrain, SplitIds splitIds)
+    : program(std::move(recordProgram)), fitted(std::move(fittedOnTrain)), ids(std::move(splitIds)),
+      classes(program.columns.size()), numbers(program.columns.size()) {
+  for (std::size_t i = 0; i < program.columns.size(); ++i) {
+    if (ids.classes[i] != nullptr) {
+      classes[i].assign(ids.classes[i], ids.classes[i] + ids.records);
+    }
+    if (ids.numbers[i] != nullptr) {
+      numbers[i].assign(ids.numbers[i], ids.numbers[i] + ids.records);
+    }
+  }
+}
+
+Result<std::shared_ptr<const SplitDataset>> SplitDataset::openWith(const std::string &recordProgram,
+                                                                   const std::string &split,
+                                                                   TokenizerFactory &factory,
+                                                                   const Options &options) {
+  PENSTOCK_ASSIGN(RecordProgram program, RecordProgram::parse(recordProgram));
+  SplitRequest request;
+  request.split = splitIndex(split);
+  if (request.split < 0) {
+    return invalidInput("no split `" + split + "`: there are `train`, `dev` and `test`");
+  }
+  const std::string path = program.fileOf(request.split);
+  if (fileIsMissing(path)) {
+    return invalidInput("no file `" + path + "` for the split `" + split + "`");
+  }
+  PENSTOCK_ASSIGN(Fitted fitted, readFitted(program, options.fitted, factory));
+  request.program = &program;
+  request.fitted = &fitted;
+  request.stamp = stampOf(path);
+  request.threads = options.threads;
+  PENSTOCK_ASSIGN(request.content, hashPath(path));
+  PENSTOCK_ASSIGN(SplitIds ids, openSplit(request, Cache(options.cache)));
+  try {
+    return std::shared_ptr<const SplitDataset>(
+        std::make_shared<SplitDataset>(std::move(program), std::move(fitted), std::move(ids)));
+  } catch (const std::bad_alloc &) {
+    return environmentError("not enough memory for the columns of the data");
+  }
+}
+
+std::int64_t SplitDataset::tokens() const {
+  std::int64_t sum = 0;
+  for (const SplitIds::Axis &axis : ids.features) {
+    sum += axis.tokens;
+  }
+  return sum;
+}
+
+const std::vector<std::int32_t> &SplitDataset::classesOf(const std::string &column) const {
+  static const std::vector<std::int32_t> none;
+  for (std::size_t i = 0; i < program.columns.size(); ++i) {
+    if (program.columns[i].name == column) {
+      return classes[i];
+    }
+  }
+  return none;
+}
+
+const std::vector<double> &SplitDataset::numbersOf(const std::string &column) const {
+  static const std::vector<double> none;
+  for (std::size_t i = 0; i < program.columns.size(); ++i) {
+    if (program.columns[i].name == column) {
+      return numbers[i];
+    }
+  }
+  return none;
+}
+
+std::vector<std::string> SplitDataset::classNames(const std::string &column) const {
+  for (std::size_t i = 0; i < program.columns.size(); ++i) {
+    if (program.columns[i].name == column) {
+      return fitted.classes[i];
+    }
+  }
+  return {};
+}
+
+} // namespace penstock

@@ -1,0 +1,36 @@
+// The one Dataset there is, as batch_stream.cpp needs to see it.
+#pragma once
+
+#include "runtime/data/dataset.h"
+#include "runtime/data/split_ids.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace penstock {
+
+class SplitDataset : public Dataset {
+public:
+  SplitDataset(RecordProgram program, Fitted fitted, SplitIds ids);
+  static Result<std::shared_ptr<const SplitDataset>> openWith(const std::string &recordProgram,
+                                                              const std::string &split,
+                                                              TokenizerFactory &factory,
+                                                              const Options &options);
+
+  std::int64_t records() const override { return ids.records; }
+  std::int64_t tokens() const override;
+  const std::vector<std::int32_t> &classesOf(const std::string &column) const override;
+  const std::vector<double> &numbersOf(const std::string &column) const override;
+  std::vector<std::string> classNames(const std::string &column) const override;
+
+  RecordProgram program;
+  Fitted fitted;
+  SplitIds ids;
+
+private:
+  std::vector<std::vector<std::int32_t>> classes; // one a column
+  std::vector<std::vector<double>> numbers;       // likewise
+};
+
+} // namespace penstock

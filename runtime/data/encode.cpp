@@ -1,0 +1,202 @@
+#include "runtime/data/encode.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <functional>
+#include <limits>
+
+namespace penstock {
+
+void RowBlock::clear(std::size_t columns) {
+  width = columns;
+  bytes.clear();
+  places.clear();
+  numbers.clear();
+  lines.clear();
+  splits.clear();
+}
+
+void RowBlock::add(const Row &row, int split) {
+  for (const Cell &cell : row.cells) {
+    places.push_back({bytes.size(), cell.text.size(), cell.present});
+    bytes.append(cell.text);
+  }
+  numbers.push_back(row.number);
+  lines.push_back(row.line);
+  splits.push_back(split);
+}
+
+Cell RowBlock::cell(std::size_t row, std::size_t column) const {
+  const Place &place = places[row * width + column];
+  return {std::string_view(bytes).substr(place.offset, place.size), place.present};
+}
+
+Result<bool> readBlock(const RecordProgram &program, RowSource &rows, int fileSplit, int split,
+                       RowBlock &block, std::vector<RowError> &errors) {
+  constexpr std::size_t rowLimit = 1024, byteLimit = std::size_t{256} << 10;
+  block.clear(program.columns.size() + (program.splitByHash ? 1 : 0));
+  Row row;
+  RowError error;
+  const std::size_t errorsBefore = errors.size();
+  while (block.rows() < rowLimit && block.bytesHeld() < byteLimit) {
+    PENSTOCK_ASSIGN(const RowStep step, rows.next(row, error));
+    if (step == RowStep::end) {
+      return block.rows() > 0 || errors.size() > errorsBefore;
+    }
+    if (step == RowStep::error) {
+      errors.push_back(error);
+      if (errors.size() - errorsBefore >= rowLimit) {
+        return true;
+      }
+      continue;
+    }
+    const int rowSplit = program.splitByHash ? program.splitOf(row.cells.back().text) : fileSplit;
+    if (split < 0 || rowSplit == split) {
+      block.add(row, rowSplit);
+    }
+  }
+  return true;
+}
+
+void PreparedTexts::begin(const FeatureSpec &spec) {
+  feature = &spec;
+  scratch.resize(spec.cleans.size());
+  arena.clear();
+  copied.clear();
+  texts.clear();
+}
+
+void PreparedTexts::add(std::string_view raw) {
+  std::string_view text = raw;
+  for (std::size_t i = 0; i < scratch.size(); ++i) {
+    text = cleanText(text, feature->cleans[i], scratch[i]);
+  }
+  const std::less<const char *> before;
+  const bool inside =
+      !before(text.data(), raw.data()) && !before(raw.data() + raw.size(), text.data());
+  if (!inside) {
+    copied.emplace_back(texts.size(), arena.size());
+    arena.append(text);
+  }
+  texts.push_back(text);
+}
+
+void PreparedTexts::finish() {
+  for (const auto &[index, offset] : copied) {
+    texts[index] = std::string_view(arena).substr(offset, texts[index].size());
+  }
+}
+
+Status encodeTexts(const FeatureSpec &feature, const Tokenizer &tokenizer,
+                   const PreparedTexts &prepared, EncodedTexts &out) {
+  out.ids.clear();
+  out.lengths.clear();
+  out.cut = 0;
+  // One more than the limit, so that it shows whether a text was longer.
+  const bool limited =
+      feature.maxLength >= 0 && feature.maxLength < std::numeric_limits<std::int32_t>::max();
+  PENSTOCK_ASSIGN(const std::vector<Tokenizer::Tokens> encoded,
+                  tokenizer.encode(prepared.texts, limited ? feature.maxLength + 1 : -1));
+  if (encoded.size() != prepared.texts.size()) {
+    return environmentError(fmt::format("the tokenizer `{}` answered {} of {} texts",
+                                        feature.plugin, encoded.size(), prepared.texts.size()));
+  }
+  const std::int64_t vocabulary = tokenizer.vocabularySize();
+  for (const Tokenizer::Tokens &tokens : encoded) {
+    std::size_t count = tokens.ids.size();
+    if (limited && count > static_cast<std::size_t>(feature.maxLength)) {
+      count = static_cast<std::size_t>(feature.maxLength);
+      ++out.cut;
+    }
+    if (count > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
+      return invalidInput(fmt::format("a text of feature `{}` has {} tokens, more than can be "
+                                      "numbered; set `max_length`",
+                                      feature.name, count));
+    }
+    if (count == 0) {
+      out.ids.push_back(tokenizer.unknownId());
+      count = 1;
+    } else {
+      out.ids.insert(out.ids.end(), tokens.ids.begin(),
+                     tokens.ids.begin() + static_cast<std::ptrdiff_t>(count));
+    }
+    out.lengths.push_back(static_cast<std::int32_t>(count));
+  }
+  std::int32_t low = 0, high = 0;
+  for (const std::int32_t id : out.ids) {
+    low = std::min(low, id);
+    high = std::max(high, id);
+  }
+  if (low < 0 || (high >= vocabulary && !out.ids.empty())) {
+    return environmentError(fmt::format("the tokenizer `{}` gave the id {}, and its vocabulary has "
+                                        "{} tokens; its ids must be below that",
+                                        feature.plugin, low < 0 ? low : high, vocabulary));
+  }
+  return Status::success();
+}
+
+namespace {
+
+bool isListed(const ColumnSpec &column, std::string_view text) {
+  return std::find(column.missing.begin(), column.missing.end(), text) != column.missing.end();
+}
+
+} // namespace
+
+CellState judgeCell(const ColumnSpec &column, const Cell &cell) {
+  double number;
+  switch (column.type) {
+  case ColumnSpec::Type::text:
+    if (cell.present) {
+      return isListed(column, cell.text) ? CellState::filled : CellState::value;
+    }
+    return CellState::missing;
+  case ColumnSpec::Type::number:
+    return readNumber(column, cell, number);
+  case ColumnSpec::Type::classId:
+    if (cell.present && cell.text.empty() && column.declaresClasses &&
+        std::find(column.classes.begin(), column.classes.end(), "") != column.classes.end()) {
+      return CellState::value;
+    }
+    break;
+  case ColumnSpec::Type::id:
+    break;
+  }
+  return cell.present && !cell.text.empty() && !isListed(column, cell.text) ? CellState::value
+                                                                            : CellState::missing;
+}
+
+CellState readNumber(const ColumnSpec &column, const Cell &cell, double &number) {
+  const CellState gap =
+      column.fill == ColumnSpec::Fill::none ? CellState::missing : CellState::filled;
+  if (!cell.present || isListed(column, cell.text)) {
+    return gap;
+  }
+  std::string_view text = cell.text;
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) {
+    text.remove_prefix(1);
+  }
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) {
+    text.remove_suffix(1);
+  }
+  if (text.empty()) {
+    return CellState::missing;
+  }
+  if (text.size() > 1 && text.front() == '+' && text[1] != '-') {
+    text.remove_prefix(1);
+  }
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  // A float32 holds it in a batch, so what overflows there is no number here.
+  const bool good = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() &&
+                    std::abs(number) <= std::numeric_limits<float>::max();
+  return good ? CellState::value : CellState::bad;
+}
+
+std::string_view textOf(const ColumnSpec &column, const Cell &cell) {
+  return judgeCell(column, cell) == CellState::value ? cell.text : std::string_view{};
+}
+
+} // namespace penstock

@@ -1,0 +1,78 @@
+// From rows to values: blocks of rows, cleaned texts, ids, numbers. The one path that training,
+// evaluation and prediction use.
+#pragma once
+
+#include "runtime/data/record_program.h"
+#include "runtime/data/tokenizers.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace penstock {
+
+/// Rows copied out of a source. Cells in the order of RecordProgram::fileColumns.
+class RowBlock {
+public:
+  void clear(std::size_t columns);
+  void add(const Row &row, int split);
+  std::size_t rows() const { return splits.size(); }
+  Cell cell(std::size_t row, std::size_t column) const;
+  std::size_t bytesHeld() const { return bytes.size(); }
+  std::vector<std::int64_t> numbers, lines; // of each row: number of the data row, line of the file
+  std::vector<int> splits;
+
+private:
+  struct Place {
+    std::size_t offset, size;
+    bool present;
+  };
+  std::size_t width = 0;
+  std::string bytes;
+  std::vector<Place> places;
+};
+
+/// Fills `block` with the next rows; those of another split than `split` (-1: any) are left out.
+/// Errors of rows are appended to `errors`. False at the end, when nothing was read.
+Result<bool> readBlock(const RecordProgram &program, RowSource &rows, int fileSplit, int split,
+                       RowBlock &block, std::vector<RowError> &errors);
+
+/// Cleaned texts of one feature; each views the block or memory of this object.
+class PreparedTexts {
+public:
+  void begin(const FeatureSpec &feature);
+  void add(std::string_view raw);
+  /// Makes `texts` valid; call after the last add().
+  void finish();
+  std::vector<std::string_view> texts;
+
+private:
+  const FeatureSpec *feature = nullptr;
+  std::vector<CleanScratch> scratch;
+  std::string arena;
+  std::vector<std::pair<std::size_t, std::size_t>>
+      copied; // index of a text, its offset in the arena
+};
+
+struct EncodedTexts {
+  std::vector<std::int32_t> ids;
+  std::vector<std::int32_t> lengths;
+  std::int64_t cut = 0;
+};
+
+/// Encodes prepared texts: cut at max_length, one unknown id for a text without ids. Every id is
+/// checked against the vocabulary, because embeddings index by it.
+Status encodeTexts(const FeatureSpec &feature, const Tokenizer &tokenizer,
+                   const PreparedTexts &prepared, EncodedTexts &out);
+
+enum class CellState { value, filled, missing, bad };
+/// What a cell is for its column. `filled`: missing, and the column says what stands for it.
+CellState judgeCell(const ColumnSpec &column, const Cell &cell);
+/// Likewise, and reads the number (`value` only).
+CellState readNumber(const ColumnSpec &column, const Cell &cell, double &number);
+/// The text of a text cell: empty where it is missing by rule.
+std::string_view textOf(const ColumnSpec &column, const Cell &cell);
+
+} // namespace penstock

@@ -1,0 +1,782 @@
+#include "runtime/data/facts.h"
+
+#include "runtime/data/cache.h"
+#include "runtime/data/encode.h"
+#include "runtime/data/fitted.h"
+#include "runtime/data/nearest.h"
+#include "runtime/data/ordered.h"
+#include "runtime/data/overlap.h"
+#include "runtime/data/split_ids.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <thread>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace penstock {
+
+using Json = nlohmann::json;
+
+namespace {
+
+constexpr std::uint32_t factsVersion = 1;
+constexpr std::int64_t problemsEach = 100; // of one id
+constexpr std::int64_t errorsPerFile =
+    1000;                                   // rows with mistakes, after which a file is not read on
+constexpr std::size_t classLimit = 1000000; // distinct values of a class column
+
+/// A cell or name as an argument of a message: cut to what a line can show.
+std::string shown(std::string_view text) {
+  constexpr std::size_t most = 200;
+  if (text.size() <= most) {
+    return std::string(text);
+  }
+  std::size_t end = most;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80) {
+    --end;
+  }
+  return std::string(text.substr(0, end)) + "…";
+}
+
+struct Place {
+  std::string file;
+  std::int64_t row = 0, line = 0, column = 0;
+};
+
+class Problems {
+public:
+  void add(const char *id, const std::string &place, const Place &at, Json arguments) {
+    if (++counts[id] > problemsEach) {
+      return;
+    }
+    list.push_back({{"id", id},
+                    {"place", place},
+                    {"file", at.file},
+                    {"row", at.row},
+                    {"line", at.line},
+                    {"column", at.column},
+                    {"arguments", std::move(arguments)}});
+  }
+  Json list = Json::array();
+  Json omitted() const {
+    Json more = Json::object();
+    for (const auto &[id, count] : counts) {
+      if (count > problemsEach) {
+        more[id] = count - problemsEach;
+      }
+    }
+    return more;
+  }
+
+private:
+  std::map<std::string, std::int64_t> counts;
+};
+
+struct ClassValue {
+  std::array<std::int64_t, 3> counts = {};
+  Place first;
+  int firstSplit = 0;
+};
+
+struct ColumnFacts {
+  std::unordered_map<std::string, ClassValue> values; // class columns
+  std::vector<double> train;                          // number columns: the values that are there
+  std::array<std::int64_t, 3> missing = {};
+  std::vector<std::string> absentFrom; // files that lack the column
+};
+
+struct FileFacts {
+  std::string path;
+  int split = -1; // -1: by hash
+  bool missing = false, stopped = false;
+  std::int64_t errors = 0;
+  FileStamp stamp;
+  Hash128 content;
+};
+
+struct Item {
+  RowBlock block;
+  std::vector<RowError> errors;
+  std::vector<PreparedTexts> prepared;
+  std::vector<Hash128> hashes;
+};
+
+class Gatherer {
+public:
+  Gatherer(const RecordProgram &program, TokenizerFactory &factory, const FactsOptions &options)
+      : program(program), factory(factory), cache(options.cache),
+        threads(options.threads > 0
+                    ? options.threads
+                    : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))),
+        overlap(options.cache, options.overlapEntries), columns(program.columns.size()) {}
+
+  Result<std::string> run();
+
+private:
+  Result<Hash128> key();
+  std::string cached(const Hash128 &key) const;
+  Status beginFits();
+  Status scan(FileFacts &file);
+  Status work(Item &item) const;
+  Status consume(const Item &item, FileFacts &file);
+  Status addCells(const RowBlock &block, std::size_t row, const FileFacts &file);
+  void rowProblem(const FileFacts &file, const RowError &error);
+  void missingColumns(const FileFacts &file, const std::vector<std::string> &names);
+
+  void judgeColumns();
+  void judgeSplits();
+  void judgeClasses(std::size_t column);
+  void judgeNumbers(std::size_t column);
+  Status judgeOverlap();
+  Result<std::string> exampleOf(int split, std::int64_t row) const;
+  Status finishFits();
+  Status countTokens();
+  const FileFacts &fileOf(int split) const {
+    return files[program.splitByHash ? 0 : fileIndex[static_cast<std::size_t>(split)]];
+  }
+  bool wanted(int split) const { return program.wanted[static_cast<std::size_t>(split)]; }
+
+  const RecordProgram &program;
+  TokenizerFactory &factory;
+  Cache cache;
+  int threads;
+  OverlapFinder overlap;
+  std::vector<ColumnFacts> columns;
+  std::vector<FileFacts> files;
+  std::array<std::size_t, 3> fileIndex = {};
+  std::vector<TokenizerInfo> infos;
+  std::vector<std::string> identities;
+  std::vector<bool> prepares; // features whose texts the scan needs
+  std::vector<std::unique_ptr<TokenizerFit>> fits;
+  std::array<std::int64_t, 3> records = {};
+  std::vector<std::string> header;
+  Fitted fitted;
+  Problems problems;
+  Json facts;
+};
+
+Result<Hash128> Gatherer::key() {
+  Hasher128 hasher;
+  hasher.addPart(fmt::format("facts {}", factsVersion));
+  hasher.addPart(program.identity);
+  for (std::size_t i = 0; i < program.features.size(); ++i) {
+    PENSTOCK_ASSIGN(const TokenizerInfo info, factory.info(program.features[i].plugin));
+    PENSTOCK_ASSIGN(const std::string identity,
+                    tokenizerIdentity(program.features[i], program.features[i].parameters, info));
+    hasher.addPart(identity);
+    PENSTOCK_ASSIGN(const auto paths, pathsIn(program.features[i].parameters, info));
+    for (const auto &[name, path] : paths) {
+      hasher.addPart(path);
+    }
+    infos.push_back(info);
+    identities.push_back(identity);
+  }
+  const auto add = [&](const std::string &path, int split) -> Status {
+    FileFacts file;
+    file.path = path;
+    file.split = split;
+    file.missing = fileIsMissing(path);
+    hasher.addPart(path);
+    if (!file.missing) {
+      file.stamp = stampOf(path);
+      PENSTOCK_ASSIGN(file.content, hashPath(path));
+    }
+    hasher.addPart(file.missing ? "missing" : file.content.hex());
+    files.push_back(std::move(file));
+    return Status::success();
+  };
+  if (program.splitByHash) {
+    PENSTOCK_TRY(add(program.path, -1));
+  }
+  for (int split = 0; split < 3; ++split) {
+    hasher.addPart(wanted(split) ? "1" : "0");
+    if (!program.splitByHash && wanted(split)) {
+      fileIndex[static_cast<std::size_t>(split)] = files.size();
+      PENSTOCK_TRY(add(program.fileOf(split), split));
+    }
+  }
+  return hasher.value();
+}
+
+/// The facts of an earlier run, if they and the states that they name are still whole.
+std::string Gatherer::cached(const Hash128 &key) const {
+  const std::shared_ptr<MappedFile> entry = cache.find("facts", factsVersion, key);
+  if (entry == nullptr) {
+    return {};
+  }
+  try {
+    std::string text(Cache::payloadOf(*entry));
+    for (const auto &[feature, path] : Json::parse(text).at("fitted").items()) {
+      if (Cache::open(path.get<std::string>(), "state", stateVersion) == nullptr) {
+        return {};
+      }
+    }
+    return text;
+  } catch (const std::exception &) {
+    return {};
+  }
+}
+
+Status Gatherer::beginFits() {
+  std::vector<bool> seen(program.columns.size());
+  for (std::size_t i = 0; i < program.features.size(); ++i) {
+    const FeatureSpec &feature = program.features[i];
+    const auto column = static_cast<std::size_t>(feature.column);
+    prepares.push_back(infos[i].fits || !seen[column]);
+    seen[column] = true;
+    fits.emplace_back();
+    if (infos[i].fits && wanted(trainSplit)) {
+      PENSTOCK_ASSIGN(fits.back(), factory.fit(feature.plugin, feature.parameters));
+    }
+  }
+  return Status::success();
+}
+
+Status Gatherer::work(Item &item) const {
+  const std::size_t features = program.features.size();
+  item.prepared.resize(features);
+  std::vector<int> textOfColumn(program.columns.size(), -1);
+  for (std::size_t i = features; i-- > 0;) {
+    const FeatureSpec &feature = program.features[i];
+    const auto column = static_cast<std::size_t>(feature.column);
+    item.prepared[i].begin(feature);
+    if (!prepares[i]) {
+      continue;
+    }
+    for (std::size_t row = 0; row < item.block.rows(); ++row) {
+      item.prepared[i].add(textOf(program.columns[column], item.block.cell(row, column)));
+    }
+    item.prepared[i].finish();
+    textOfColumn[column] = static_cast<int>(i); // the first feature of the column wins
+  }
+
+  bool hasText = false;
+  for (const ColumnSpec &column : program.columns) {
+    hasText = hasText || column.type == ColumnSpec::Type::text;
+  }
+  std::vector<bool> isTarget(program.columns.size());
+  for (const InputSpec &input : program.inputs) {
+    if (input.target && input.column >= 0) {
+      isTarget[static_cast<std::size_t>(input.column)] = true;
+    }
+  }
+  std::string whole;
+  item.hashes.clear();
+  for (std::size_t row = 0; row < item.block.rows(); ++row) {
+    whole.clear();
+    for (std::size_t i = 0; i < program.columns.size(); ++i) {
+      const ColumnSpec::Type type = program.columns[i].type;
+      const bool counts = type == ColumnSpec::Type::text || isTarget[i] ||
+                          (!hasText && type != ColumnSpec::Type::id);
+      if (!counts) {
+        continue;
+      }
+      const std::string_view text =
+          textOfColumn[i] >= 0 ? item.prepared[static_cast<std::size_t>(textOfColumn[i])].texts[row]
+                               : item.block.cell(row, i).text;
+      const std::uint64_t size = text.size();
+      whole.append(reinterpret_cast<const char *>(&size), sizeof(size));
+      whole.append(text);
+    }
+    item.hashes.push_back(hash128(whole));
+  }
+  return Status::success();
+}
+
+void Gatherer::rowProblem(const FileFacts &file, const RowError &error) {
+  const Place place = {file.path, error.row, error.line, error.column};
+  if (error.kind == RowError::Kind::notUtf8) {
+    problems.add("not-utf8", "source", place, {{"byte", error.byte}, {"value", error.value}});
+    return;
+  }
+  Json arguments = {{"reason", error.reason()}, {"text", error.sentence()}};
+  if (error.kind == RowError::Kind::fieldCount) {
+    arguments["expected"] = error.expected;
+    arguments["found"] = error.found;
+  }
+  problems.add("malformed-row", "source", place, std::move(arguments));
+}
+
+Status Gatherer::addCells(const RowBlock &block, std::size_t row, const FileFacts &file) {
+  const int split = block.splits[row];
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const ColumnSpec &column = program.columns[i];
+    const Cell cell = block.cell(row, i);
+    if (!columns[i].absentFrom.empty() && columns[i].absentFrom.back() == file.path) {
+      continue;
+    }
+    const Place place = {file.path, block.numbers[row], block.lines[row], 0};
+    double number = 0;
+    const CellState state = column.type == ColumnSpec::Type::number
+                                ? readNumber(column, cell, number)
+                                : judgeCell(column, cell);
+    if (state == CellState::missing || state == CellState::filled) {
+      ++columns[i].missing[static_cast<std::size_t>(split)];
+    }
+    if (state == CellState::missing) {
+      problems.add("missing-cell", "columns." + column.name, place,
+                   {{"name", column.from}, {"column", column.name}});
+    } else if (state == CellState::bad) {
+      problems.add("bad-number", "columns." + column.name, place,
+                   {{"name", column.from}, {"column", column.name}, {"value", shown(cell.text)}});
+    } else if (state == CellState::value && column.type == ColumnSpec::Type::number) {
+      if (split == trainSplit) {
+        columns[i].train.push_back(number);
+      }
+    } else if (state == CellState::value && column.type == ColumnSpec::Type::classId) {
+      const auto [found, isNew] = columns[i].values.try_emplace(std::string(cell.text));
+      ++found->second.counts[static_cast<std::size_t>(split)];
+      if (isNew) {
+        found->second.first = place;
+        found->second.firstSplit = split;
+        if (columns[i].values.size() > classLimit) {
+          return invalidInput(fmt::format(
+              "{}: column `{}` has more than {} different values; a class column must have few",
+              file.path, column.from, classLimit));
+        }
+      }
+    }
+  }
+  return Status::success();
+}
+
+Status Gatherer::consume(const Item &item, FileFacts &file) {
+  for (const RowError &error : item.errors) {
+    rowProblem(file, error);
+  }
+  file.errors += static_cast<std::int64_t>(item.errors.size());
+  file.stopped = file.errors >= errorsPerFile;
+  std::vector<std::size_t> trainRows;
+  for (std::size_t row = 0; row < item.block.rows(); ++row) {
+    const int split = item.block.splits[row];
+    if (split < 0 || !wanted(split)) {
+      continue;
+    }
+    ++records[static_cast<std::size_t>(split)];
+    if (split == trainSplit) {
+      trainRows.push_back(row);
+    }
+    PENSTOCK_TRY(addCells(item.block, row, file));
+    PENSTOCK_TRY(overlap.add(item.hashes[row], split, item.block.numbers[row]));
+  }
+  for (std::size_t i = 0; i < fits.size() && !trainRows.empty(); ++i) {
+    if (fits[i] == nullptr) {
+      continue;
+    }
+    if (trainRows.size() == item.block.rows()) {
+      PENSTOCK_TRY(fits[i]->add(item.prepared[i].texts));
+      continue;
+    }
+    std::vector<std::string_view> texts;
+    for (const std::size_t row : trainRows) {
+      texts.push_back(item.prepared[i].texts[row]);
+    }
+    PENSTOCK_TRY(fits[i]->add(texts));
+  }
+  return Status::success();
+}
+
+void Gatherer::missingColumns(const FileFacts &file, const std::vector<std::string> &names) {
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (std::find(names.begin(), names.end(), program.columns[i].from) == names.end()) {
+      columns[i].absentFrom.push_back(file.path);
+    }
+  }
+  const std::string &by = program.splitFrom;
+  if (program.splitByHash && std::find(names.begin(), names.end(), by) == names.end()) {
+    problems.add("missing-column", "source", {file.path},
+                 {{"name", by}, {"candidates", nearest(by, names)}, {"header", names}});
+  }
+}
+
+Status Gatherer::scan(FileFacts &file) {
+  if (file.missing) {
+    problems.add(
+        "missing-file", "source", {file.path},
+        {{"path", file.path},
+         {"split", file.split < 0 ? "" : splitNames[static_cast<std::size_t>(file.split)]}});
+    return Status::success();
+  }
+  PENSTOCK_ASSIGN(const std::unique_ptr<RowSource> rows, program.openRows(file.path));
+  const bool csv = program.source == RecordProgram::Source::csv;
+  if (csv && !rows->names().empty()) {
+    missingColumns(file, rows->names());
+  }
+  const auto produce = [&](Item &item) -> Result<bool> {
+    item.errors.clear();
+    if (file.stopped) {
+      return false;
+    }
+    return readBlock(program, *rows, file.split, -1, item.block, item.errors);
+  };
+  PENSTOCK_TRY(runOrdered<Item>(
+      threads, produce, [&](Item &item) { return work(item); },
+      [&](Item &item) { return consume(item, file); }));
+  if (!csv && !rows->names().empty()) {
+    missingColumns(file, rows->names());
+  }
+  if (header.empty()) {
+    header = rows->names();
+  }
+  return Status::success();
+}
+
+void Gatherer::judgeColumns() {
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const ColumnSpec &column = program.columns[i];
+    if (!columns[i].absentFrom.empty()) {
+      problems.add("missing-column", "columns." + column.name, {columns[i].absentFrom.front()},
+                   {{"name", column.from},
+                    {"column", column.name},
+                    {"candidates", nearest(column.from, header)},
+                    {"header", header},
+                    {"files", columns[i].absentFrom}});
+    }
+    if (column.type == ColumnSpec::Type::classId) {
+      judgeClasses(i);
+    } else if (column.type == ColumnSpec::Type::number) {
+      judgeNumbers(i);
+    }
+  }
+}
+
+void Gatherer::judgeSplits() {
+  Json splits = Json::object();
+  for (int split = 0; split < 3; ++split) {
+    if (!wanted(split)) {
+      continue;
+    }
+    const char *name = splitNames[static_cast<std::size_t>(split)];
+    const FileFacts &file = fileOf(split);
+    const std::int64_t count = records[static_cast<std::size_t>(split)];
+    splits[name] = {{"records", count}, {"files", {file.path}}};
+    if (count == 0 && !file.missing && file.errors == 0) {
+      problems.add("empty-split", "source", {file.path}, {{"split", name}});
+    }
+  }
+  facts["splits"] = std::move(splits);
+}
+
+void Gatherer::judgeClasses(std::size_t index) {
+  const ColumnSpec &column = program.columns[index];
+  const auto &values = columns[index].values;
+  std::vector<std::string> names = column.classes;
+  if (!column.declaresClasses) {
+    for (const auto &[value, about] : values) {
+      if (about.counts[trainSplit] > 0) {
+        names.push_back(value);
+      }
+    }
+    std::sort(names.begin(), names.end()); // bytes of UTF-8 sort as code points do
+  }
+  Json counts = Json::object();
+  for (std::size_t split = 0; split < 3; ++split) {
+    if (!program.wanted[split]) {
+      continue;
+    }
+    std::vector<std::int64_t> ofSplit;
+    for (const std::string &name : names) {
+      const auto found = values.find(name);
+      ofSplit.push_back(found == values.end() ? 0 : found->second.counts[split]);
+    }
+    counts[splitNames[split]] = ofSplit;
+  }
+  facts["classes"][column.name] = {{"names", names}, {"counts", counts}};
+  fitted.classes[index] = names;
+
+  std::vector<const std::pair<const std::string, ClassValue> *> foreign;
+  const std::unordered_set<std::string_view> known(names.begin(), names.end());
+  for (const auto &entry : values) {
+    if (!known.contains(entry.first)) {
+      foreign.push_back(&entry);
+    }
+  }
+  std::sort(foreign.begin(), foreign.end(), [](auto *a, auto *b) { return a->first < b->first; });
+  const bool hasTrain = records[trainSplit] > 0 && columns[index].absentFrom.empty();
+  const bool fewNames = names.size() <= 1000;
+  for (const auto *entry : foreign) {
+    const ClassValue &about = entry->second;
+    Json arguments = {
+        {"column", column.name},
+        {"name", column.from},
+        {"value", shown(entry->first)},
+        {"split", splitNames[static_cast<std::size_t>(about.firstSplit)]},
+        {"records", about.counts[0] + about.counts[1] + about.counts[2]},
+        {"candidates", fewNames ? nearest(entry->first, names) : std::vector<std::string>()}};
+    if (column.declaresClasses) {
+      arguments["declared"] = names;
+      problems.add("undeclared-class", "columns." + column.name, about.first, std::move(arguments));
+    } else if (hasTrain) {
+      problems.add("class-absent-from-train", "columns." + column.name, about.first,
+                   std::move(arguments));
+    }
+  }
+  if (!column.declaresClasses || !hasTrain) {
+    return;
+  }
+  for (const std::string &name : names) {
+    const auto found = values.find(name);
+    if (found == values.end() || found->second.counts[trainSplit] == 0) {
+      const bool elsewhere = found != values.end();
+      problems.add(
+          "class-absent-from-train", "columns." + column.name,
+          elsewhere ? found->second.first : Place{fileOf(trainSplit).path},
+          {{"column", column.name},
+           {"name", column.from},
+           {"value", shown(name)},
+           {"split",
+            elsewhere ? splitNames[static_cast<std::size_t>(found->second.firstSplit)] : ""},
+           {"records", elsewhere ? found->second.counts[1] + found->second.counts[2] : 0},
+           {"candidates", Json::array()}});
+    }
+  }
+}
+
+void Gatherer::judgeNumbers(std::size_t index) {
+  std::vector<double> &values = columns[index].train;
+  FittedNumber &about = fitted.numbers[index];
+  const auto count = static_cast<double>(values.size());
+  if (!values.empty()) {
+    double mean = 0, squares = 0, seen = 0;
+    for (const double value : values) {
+      seen += 1;
+      const double step = value - mean;
+      mean += step / seen;
+      squares += step * (value - mean);
+    }
+    about.mean = mean;
+    about.standardDeviation = std::sqrt(squares / count);
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    about.median = *middle;
+    if (values.size() % 2 == 0) {
+      about.median = std::midpoint(*std::max_element(values.begin(), middle), *middle);
+    }
+  }
+  Json missing = Json::object();
+  for (std::size_t split = 0; split < 3; ++split) {
+    if (program.wanted[split]) {
+      missing[splitNames[split]] = columns[index].missing[split];
+    }
+  }
+  facts["numbers"][program.columns[index].name] = {{"mean", about.mean},
+                                                   {"std", about.standardDeviation},
+                                                   {"median", about.median},
+                                                   {"missing", missing}};
+  std::vector<double>().swap(values);
+}
+
+Result<std::string> Gatherer::exampleOf(int split, std::int64_t wantedRow) const {
+  PENSTOCK_ASSIGN(const std::unique_ptr<RowSource> rows, program.openRows(fileOf(split).path));
+  Row row;
+  RowError error;
+  for (;;) {
+    PENSTOCK_ASSIGN(const RowStep step, rows->next(row, error));
+    if (step == RowStep::end) {
+      return std::string();
+    }
+    if (step == RowStep::row && row.number == wantedRow) {
+      break;
+    }
+  }
+  for (std::size_t i = 0; i < program.columns.size(); ++i) {
+    if (program.columns[i].type == ColumnSpec::Type::text) {
+      return shown(row.cells[i].text);
+    }
+  }
+  return shown(row.cells.empty() ? std::string_view{} : row.cells.front().text);
+}
+
+Status Gatherer::judgeOverlap() {
+  facts["overlap"] = Json::array();
+  PENSTOCK_ASSIGN(const OverlapFinder::Pairs pairs, overlap.finish());
+  for (int a = 0; a < 3; ++a) {
+    for (int b = a + 1; b < 3; ++b) {
+      const OverlapFinder::Pair &pair =
+          pairs[static_cast<std::size_t>(a)][static_cast<std::size_t>(b)];
+      if (pair.records == 0) {
+        continue;
+      }
+      PENSTOCK_ASSIGN(const std::string example, exampleOf(b, pair.example));
+      const char *first = splitNames[static_cast<std::size_t>(a)];
+      const char *second = splitNames[static_cast<std::size_t>(b)];
+      const double share = static_cast<double>(pair.records) /
+                           static_cast<double>(records[static_cast<std::size_t>(b)]);
+      facts["overlap"].push_back(
+          {{"a", first}, {"b", second}, {"records", pair.records}, {"example", example}});
+      problems.add("leakage", "source", {fileOf(b).path, pair.example},
+                   {{"a", first},
+                    {"b", second},
+                    {"records", pair.records},
+                    {"share", share},
+                    {"example", example}});
+    }
+  }
+  return Status::success();
+}
+
+Status Gatherer::finishFits() {
+  facts["fitted"] = Json::object();
+  facts["tokenizers"] = Json::object();
+  facts["vocabularies"] = Json::object();
+  for (std::size_t i = 0; i < program.features.size(); ++i) {
+    const FeatureSpec &feature = program.features[i];
+    PENSTOCK_ASSIGN(const auto paths, pathsIn(feature.parameters, infos[i]));
+    Json &entry = facts["tokenizers"][feature.name];
+    entry = {{"version", infos[i].version}, {"fits", infos[i].fits}, {"paths", Json::object()}};
+    bool lacksFile = false;
+    for (const auto &[name, path] : paths) {
+      entry["paths"][name] = path;
+      if (fileIsMissing(path)) {
+        lacksFile = true;
+        problems.add("missing-file", "features." + feature.name, {path},
+                     {{"path", path}, {"split", ""}, {"parameter", name}});
+      }
+    }
+    FittedFeature fit;
+    fit.version = infos[i].version;
+    fit.parameters = feature.parameters;
+    fit.identity = identities[i];
+    if (infos[i].fits) {
+      if (fits[i] == nullptr || records[trainSplit] == 0) {
+        fitted.features.push_back(std::move(fit));
+        continue;
+      }
+      PENSTOCK_ASSIGN(fit.state, fits[i]->end());
+      fits[i].reset();
+      const Hash128 key = hash128(fit.state);
+      if (cache.enabled() && cache.store("state", stateVersion, key, fit.state).ok()) {
+        facts["fitted"][feature.name] = cache.pathOf("state", key);
+      } else {
+        std::string hex;
+        for (const char byte : fit.state) {
+          hex += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+        }
+        facts["states"][feature.name] = std::move(hex);
+      }
+    }
+    if (!lacksFile) {
+      PENSTOCK_ASSIGN(fit.tokenizer, factory.make(feature.plugin, fit.parameters, fit.state));
+      facts["vocabularies"][feature.name] = {{"size", fit.tokenizer->vocabularySize()},
+                                             {"tokens", Json::object()},
+                                             {"max", 0},
+                                             {"cut", Json::object()}};
+    }
+    fitted.features.push_back(std::move(fit));
+  }
+  return Status::success();
+}
+
+Status Gatherer::countTokens() {
+  for (const FittedFeature &feature : fitted.features) {
+    if (feature.tokenizer == nullptr) {
+      return Status::success();
+    }
+  }
+  const std::size_t features = program.features.size();
+  std::vector<std::int64_t> cut(features), longest(features), counted(features);
+  std::vector<Json> shares(features, Json::object());
+  for (int split = 0; split < 3; ++split) {
+    const std::int64_t count = records[static_cast<std::size_t>(split)];
+    if (!wanted(split) || count == 0 || fileOf(split).stopped) {
+      continue;
+    }
+    SplitRequest request;
+    request.program = &program;
+    request.fitted = &fitted;
+    request.split = split;
+    request.content = fileOf(split).content;
+    request.stamp = fileOf(split).stamp;
+    request.threads = threads;
+    request.strict =
+        problems.list.empty() ||
+        std::all_of(problems.list.begin(), problems.list.end(), [](const Json &problem) {
+          return problem["id"] == "leakage" || problem["id"] == "class-absent-from-train";
+        });
+    PENSTOCK_ASSIGN(const SplitIds ids, openSplit(request, cache));
+    const char *name = splitNames[static_cast<std::size_t>(split)];
+    for (std::size_t i = 0; i < features; ++i) {
+      const SplitIds::Axis &axis = ids.features[i];
+      Json &vocabulary = facts["vocabularies"][program.features[i].name];
+      const double share =
+          ids.records == 0 ? 0 : static_cast<double>(axis.cut) / static_cast<double>(ids.records);
+      vocabulary["tokens"][name] = axis.tokens;
+      vocabulary["cut"][name] = share;
+      longest[i] = std::max(longest[i], axis.longest);
+      vocabulary["max"] = longest[i];
+      shares[i][name] = share;
+      cut[i] += axis.cut;
+      counted[i] += ids.records;
+    }
+  }
+  for (std::size_t i = 0; i < features; ++i) {
+    const FeatureSpec &feature = program.features[i];
+    if (cut[i] > 0) {
+      problems.add("truncation", "features." + feature.name + ".max_length", {},
+                   {{"feature", feature.name},
+                    {"max_length", feature.maxLength},
+                    {"records", cut[i]},
+                    {"of", counted[i]},
+                    {"share", static_cast<double>(cut[i]) / static_cast<double>(counted[i])},
+                    {"shares", shares[i]}});
+    }
+  }
+  return Status::success();
+}
+
+Result<std::string> Gatherer::run() {
+  PENSTOCK_ASSIGN(const Hash128 hash, key());
+  if (std::string text = cached(hash); !text.empty()) {
+    return text;
+  }
+  facts = {{"version", 1},
+           {"hash", hash.hex()},
+           {"classes", Json::object()},
+           {"numbers", Json::object()}};
+  fitted.classes.resize(columns.size());
+  fitted.numbers.resize(columns.size());
+  PENSTOCK_TRY(beginFits());
+  for (FileFacts &file : files) {
+    PENSTOCK_TRY(scan(file));
+  }
+  judgeSplits();
+  judgeColumns();
+  PENSTOCK_TRY(judgeOverlap());
+  PENSTOCK_TRY(finishFits());
+  PENSTOCK_TRY(countTokens());
+  facts["header"] = header;
+  facts["problems"] = problems.list;
+  facts["omitted"] = problems.omitted();
+  std::string text = facts.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const bool unchanged = std::all_of(files.begin(), files.end(), [](const FileFacts &file) {
+    return file.missing || stampOf(file.path) == file.stamp;
+  });
+  if (cache.enabled() && unchanged) {
+    // Facts that cannot be kept are gathered again next time.
+    (void)cache.store("facts", factsVersion, hash, text);
+  }
+  return text;
+}
+
+} // namespace
+
+Result<std::string> gatherFactsWith(const std::string &recordProgram, TokenizerFactory &factory,
+                                    const FactsOptions &options) {
+  PENSTOCK_ASSIGN(const RecordProgram program, RecordProgram::parse(recordProgram));
+  try {
+    return Gatherer(program, factory, options).run();
+  } catch (const std::bad_alloc &) {
+    return environmentError("not enough memory to gather the facts about the data");
+  } catch (const std::exception &error) {
+    return internalError(std::string("the facts about the data could not be gathered: ") +
+                         error.what());
+  }
+}
+
+} // namespace penstock

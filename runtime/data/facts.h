@@ -1,0 +1,20 @@
+// gatherFacts behind the narrow door to tokenizers; see dataset.h and
+// docs/design/record_program.md.
+#pragma once
+
+#include "runtime/data/tokenizers.h"
+
+#include <string>
+
+namespace penstock {
+
+struct FactsOptions {
+  std::string cache;                                 // "" = none
+  int threads = 0;                                   // 0: one a core
+  std::size_t overlapEntries = std::size_t{2} << 20; // held in memory before spilling
+};
+
+Result<std::string> gatherFactsWith(const std::string &recordProgram, TokenizerFactory &factory,
+                                    const FactsOptions &options);
+
+} // namespace penstock

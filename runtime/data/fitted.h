@@ -1,0 +1,60 @@
+// What is fitted on train: tokenizers, class names, statistics of numbers. Lies in RUN/fitted/
+// (docs/design/data.md).
+#pragma once
+
+#include "runtime/data/hash128.h"
+#include "runtime/data/record_program.h"
+#include "runtime/data/tokenizers.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace penstock {
+
+/// Of the cache entries of kind `state`, whose payload is what a tokenizer wrote.
+inline constexpr std::uint32_t stateVersion = 1;
+
+struct FittedFeature {
+  std::string version;    // of the plugin
+  std::string parameters; // JSON text; paths absolute
+  std::string state;
+  std::string identity; // parameters, with the hash of what lies at each path, version and state;
+                        // keys the id cache
+  std::shared_ptr<const Tokenizer> tokenizer;
+};
+
+struct FittedNumber {
+  double mean = 0, standardDeviation = 0,
+         median = 0; // of the train values that are there; population deviation
+};
+
+struct Fitted {
+  std::vector<FittedFeature> features;           // one a feature of the record program
+  std::vector<std::vector<std::string>> classes; // one a column; empty for other columns
+  std::vector<FittedNumber> numbers;             // one a column
+
+  double fillOf(const RecordProgram &program, std::size_t column) const;
+  /// Key of the ids of a file's records, of one split.
+  Hash128 idsKey(const RecordProgram &program, int split, const Hash128 &content) const;
+};
+
+/// Parameters, version and what lies at their paths, as text to be hashed. A path at which nothing
+/// can be read counts as itself: making the tokenizer will tell.
+Result<std::string> tokenizerIdentity(const FeatureSpec &feature, const std::string &parameters,
+                                      const TokenizerInfo &info);
+/// The path parameters that are given, by name. `parameters`: JSON text.
+Result<std::vector<std::pair<std::string, std::string>>> pathsIn(const std::string &parameters,
+                                                                 const TokenizerInfo &info);
+
+/// See writeFitted in dataset.h; reads what it wrote, and makes the tokenizers.
+Result<Fitted> readFitted(const RecordProgram &program, const std::string &folder,
+                          TokenizerFactory &factory);
+
+/// A name as part of a file name: bytes other than letters, digits, `_` and `-` become %XX.
+std::string fileNameOf(const std::string &name);
+
+/// A whole file; the error names the path.
+Result<std::string> readWholeFile(const std::string &path);
+
+} // namespace penstock

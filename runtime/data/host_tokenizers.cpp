@@ -1,0 +1,69 @@
+// The functions of dataset.h that take a plugin host, and the host as a TokenizerFactory.
+#include "runtime/data/dataset.h"
+#include "runtime/data/dataset_impl.h"
+#include "runtime/data/facts.h"
+#include "runtime/data/record_reader.h"
+
+namespace penstock {
+
+namespace {
+
+class HostTokenizers : public TokenizerFactory {
+public:
+  explicit HostTokenizers(PluginHost &host) : host(host) {}
+
+  Result<TokenizerInfo> info(const std::string &plugin) override {
+    PENSTOCK_ASSIGN(const PluginManifest *manifest, host.manifest(plugin, PluginKind::tokenizer));
+    TokenizerInfo info;
+    info.version = manifest->version;
+    info.fits = manifest->fits;
+    for (const PluginParameter &parameter : manifest->parameters) {
+      if (parameter.type == PluginParameter::Type::path) {
+        info.pathParameters.push_back(parameter.name);
+      }
+    }
+    return info;
+  }
+
+  Result<std::shared_ptr<const Tokenizer>> make(const std::string &plugin,
+                                                const std::string &parameters,
+                                                const std::string &state) override {
+    return makeTokenizer(host, plugin, parameters, state);
+  }
+
+  Result<std::unique_ptr<TokenizerFit>> fit(const std::string &plugin,
+                                            const std::string &parameters) override {
+    return fitTokenizer(host, plugin, parameters);
+  }
+
+private:
+  PluginHost &host;
+};
+
+} // namespace
+
+Result<std::string> gatherFacts(const std::string &recordProgram, PluginHost &host,
+                                const std::string &cacheFolder) {
+  HostTokenizers tokenizers(host);
+  FactsOptions options;
+  options.cache = cacheFolder;
+  return gatherFactsWith(recordProgram, tokenizers, options);
+}
+
+Result<std::shared_ptr<const Dataset>> Dataset::open(const std::string &recordProgram,
+                                                     const std::string &split, PluginHost &host,
+                                                     const Options &options) {
+  HostTokenizers tokenizers(host);
+  PENSTOCK_ASSIGN(std::shared_ptr<const SplitDataset> dataset,
+                  SplitDataset::openWith(recordProgram, split, tokenizers, options));
+  return std::shared_ptr<const Dataset>(std::move(dataset));
+}
+
+Result<std::unique_ptr<RecordReader>>
+RecordReader::open(const std::string &recordProgram, const std::string &fitted, PluginHost &host,
+                   Format format, std::istream &input, const std::string &inputName) {
+  HostTokenizers tokenizers(host);
+  return openRecordsWith(recordProgram, fitted, tokenizers, format, input, inputName);
+}
+
+} // namespace penstock

@@ -1,0 +1,192 @@
+// JSON Lines: one object a line; blank lines are skipped. Strings give their text, numbers and
+// booleans the text JSON writes for them, null nothing.
+#include "runtime/data/rows.h"
+#include "runtime/text/utf8.h"
+
+#include <nlohmann/json.hpp>
+
+#include <cstring>
+#include <unordered_map>
+
+namespace penstock {
+
+namespace {
+
+using Json = nlohmann::json;
+
+/// Takes the selected members of one object as it is parsed; makes no tree.
+class ObjectReader : public nlohmann::json_sax<Json> {
+public:
+  std::vector<std::string> values;
+  std::vector<bool> given;
+  std::unordered_map<std::string, std::size_t> wanted;
+  std::vector<std::string> names;
+  std::unordered_map<std::string, bool> known;
+  bool isObject = false, nested = false, failed = false;
+  std::string nestedKey, message;
+  std::size_t position = 0;
+
+  void reset() {
+    std::fill(given.begin(), given.end(), false);
+    isObject = nested = failed = false;
+    depth = 0;
+    slot = none;
+  }
+
+  bool null() override { return leave(); }
+  bool boolean(bool value) override { return take(value ? "true" : "false"); }
+  bool number_integer(number_integer_t value) override { return take(std::to_string(value)); }
+  bool number_unsigned(number_unsigned_t value) override { return take(std::to_string(value)); }
+  bool number_float(number_float_t, const string_t &text) override { return take(text); }
+  bool string(string_t &value) override { return take(value); }
+  bool binary(binary_t &) override { return leave(); }
+  bool start_object(std::size_t) override { return open(true); }
+  bool start_array(std::size_t) override { return open(false); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+  bool key(string_t &value) override {
+    if (depth != 1) {
+      return true;
+    }
+    if (names.size() < maximumNames && known.emplace(value, true).second) {
+      names.push_back(value);
+    }
+    const auto found = wanted.find(value);
+    slot = found == wanted.end() ? none : found->second;
+    if (slot != none) {
+      given[slot] = false;
+    }
+    return true;
+  }
+  bool parse_error(std::size_t at, const std::string &,
+                   const nlohmann::detail::exception &error) override {
+    failed = true;
+    position = at;
+    message = error.what();
+    const std::size_t detail = message.rfind(": ");
+    if (detail != std::string::npos) {
+      message.erase(0, detail + 2);
+    }
+    return false;
+  }
+
+private:
+  static constexpr std::size_t none = static_cast<std::size_t>(-1);
+  static constexpr std::size_t maximumNames = 10000;
+
+  bool take(std::string value) {
+    if (depth == 1 && slot != none) {
+      values[slot] = std::move(value);
+      given[slot] = true;
+    }
+    return leave();
+  }
+  bool leave() {
+    if (depth == 1) {
+      slot = none;
+    }
+    return true;
+  }
+  bool open(bool object) {
+    if (depth == 0) {
+      isObject = object;
+    } else if (depth == 1 && slot != none && !nested) {
+      nested = true;
+      for (const auto &[name, index] : wanted) {
+        if (index == slot) {
+          nestedKey = name;
+        }
+      }
+    }
+    ++depth;
+    return true;
+  }
+  bool close() {
+    --depth;
+    return leave();
+  }
+
+  std::size_t depth = 0, slot = none;
+};
+
+class JsonLines : public RowSource {
+public:
+  explicit JsonLines(std::unique_ptr<ByteSource> bytes) : lines(makePlainLines(std::move(bytes))) {
+    lines->select({""});
+  }
+
+  Status begin() override { return Status::success(); }
+  const std::vector<std::string> &names() const override { return reader.names; }
+
+  void select(const std::vector<std::string> &columns) override {
+    reader.wanted.clear();
+    slots.clear();
+    for (const std::string &column : columns) {
+      slots.push_back(reader.wanted.emplace(column, reader.wanted.size()).first->second);
+    }
+    reader.values.assign(reader.wanted.size(), {});
+    reader.given.assign(reader.wanted.size(), false);
+  }
+
+  Result<RowStep> next(Row &row, RowError &error) override {
+    for (;;) {
+      PENSTOCK_ASSIGN(const RowStep step, lines->next(whole, error));
+      if (step == RowStep::end) {
+        return step;
+      }
+      if (step == RowStep::error) {
+        error.row = ++number;
+        return step;
+      }
+      const std::string_view text = whole.cells[0].text;
+      if (text.find_first_not_of(" \t") == std::string_view::npos) {
+        continue;
+      }
+      ++number;
+      reader.reset();
+      Json::sax_parse(text.begin(), text.end(), &reader);
+      error = {};
+      error.row = number;
+      error.line = whole.line;
+      error.column = 1;
+      if (reader.failed) {
+        error.kind = RowError::Kind::notJson;
+        const std::size_t at = reader.position > 0 ? reader.position - 1 : 0;
+        error.column = countScalars(text.substr(0, std::min(at, text.size()))) + 1;
+        error.detail = reader.message;
+        return RowStep::error;
+      }
+      if (!reader.isObject) {
+        error.kind = RowError::Kind::notAnObject;
+        return RowStep::error;
+      }
+      if (reader.nested) {
+        error.kind = RowError::Kind::nestedValue;
+        error.detail = reader.nestedKey;
+        return RowStep::error;
+      }
+      row.number = number;
+      row.line = whole.line;
+      row.cells.resize(slots.size());
+      for (std::size_t i = 0; i < slots.size(); ++i) {
+        row.cells[i] = reader.given[slots[i]] ? Cell{reader.values[slots[i]], true} : Cell{};
+      }
+      return RowStep::row;
+    }
+  }
+
+private:
+  std::unique_ptr<RowSource> lines;
+  Row whole;
+  ObjectReader reader;
+  std::vector<std::size_t> slots;
+  std::int64_t number = 0;
+};
+
+} // namespace
+
+std::unique_ptr<RowSource> makeJsonLines(std::unique_ptr<ByteSource> bytes) {
+  return std::make_unique<JsonLines>(std::move(bytes));
+}
+
+} // namespace penstock

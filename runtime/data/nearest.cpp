@@ -1,0 +1,58 @@
+#include "runtime/data/nearest.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace penstock {
+
+namespace {
+
+constexpr std::size_t longestCompared = 100;
+
+std::string lowered(std::string_view text) {
+  std::string lower(text);
+  for (char &byte : lower) {
+    byte = byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte + 32) : byte;
+  }
+  return lower;
+}
+
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < b.size(); ++j) {
+      const std::size_t change = diagonal + (a[i] == b[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({change, diagonal + 1, row[j] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+} // namespace
+
+std::vector<std::string> nearest(std::string_view name, const std::vector<std::string> &names) {
+  const std::string wanted = lowered(name.substr(0, longestCompared));
+  const std::size_t most = std::max<std::size_t>(2, wanted.size() / 3);
+  std::vector<std::pair<std::size_t, std::string>> found;
+  for (const std::string &candidate : names) {
+    if (candidate.size() > longestCompared) {
+      continue;
+    }
+    const std::size_t far = distance(wanted, lowered(candidate));
+    if (far <= most && far < std::max(wanted.size(), candidate.size())) {
+      found.emplace_back(far, candidate);
+    }
+  }
+  std::sort(found.begin(), found.end());
+  std::vector<std::string> best;
+  for (std::size_t i = 0; i < found.size() && i < 3; ++i) {
+    best.push_back(found[i].second);
+  }
+  return best;
+}
+
+} // namespace penstock

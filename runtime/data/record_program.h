@@ -1,0 +1,82 @@
+// The record program (docs/design/record_program.md) as values.
+#pragma once
+
+#include "runtime/base/status.h"
+#include "runtime/data/rows.h"
+#include "runtime/text/clean.h"
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace penstock {
+
+/// The splits there can be, in the order in which everything lists them.
+inline constexpr std::array<const char *, 3> splitNames = {"train", "dev", "test"};
+inline constexpr int trainSplit = 0;
+/// Index into splitNames, or -1.
+int splitIndex(std::string_view name);
+
+struct ColumnSpec {
+  enum class Type { text, classId, number, id };
+  enum class Fill { none, mean, median, value };
+  std::string name, from;
+  Type type = Type::text;
+  bool declaresClasses = false;
+  std::vector<std::string> classes;
+  std::vector<std::string> missing; // cells that count as missing
+  Fill fill = Fill::none;
+  double fillValue = 0;
+};
+
+struct FeatureSpec {
+  std::string name, axis;
+  int column = 0;
+  std::vector<CleanOptions> cleans;
+  std::string plugin, parameters; // parameters: JSON text
+  std::int64_t maxLength = -1;    // -1: no limit
+};
+
+struct InputSpec {
+  enum class Kind { ids, classId, number };
+  std::string name;
+  Kind kind = Kind::ids;
+  int feature = -1, column = -1, axis = -1; // axis: index into RecordProgram::axes
+  bool target = false;
+};
+
+struct RecordProgram {
+  enum class Source { csv, jsonl };
+  Source source = Source::csv;
+  std::string path;
+  CsvOptions csv;
+  bool splitByHash = false;
+  std::string splitFrom;             // name in the file of the column whose cells are hashed
+  std::array<double, 3> shares = {}; // in the order of splitNames
+  std::array<bool, 3> wanted = {true, true, true};
+  std::vector<ColumnSpec> columns;
+  std::vector<FeatureSpec> features;
+  std::vector<InputSpec> inputs;
+  std::vector<int>
+      axes; // features that are axes of a batch, in the order in which `inputs` names them first
+  /// Everything that decides what a file's records become, but no paths, no places and no
+  /// parameters of tokenizers, as canonical JSON text.
+  std::string identity;
+
+  static Result<RecordProgram> parse(const std::string &text);
+
+  std::string fileOf(int split) const;
+  /// The split of a record, by the hash of a cell: XXH64 with seed 0 of the cell's bytes, its upper
+  /// 53 bits as a fraction of 2^53, against the shares added up in the order train, dev, test. -1:
+  /// behind the last share. Fixed for ever.
+  int splitOf(std::string_view cell) const;
+  /// Names in the file of all columns, one a column, then that of the split column when records are
+  /// split by hash.
+  std::vector<std::string> fileColumns() const;
+  Result<std::unique_ptr<RowSource>> openRows(const std::string &path) const;
+};
+
+} // namespace penstock

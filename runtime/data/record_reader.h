@@ -1,0 +1,14 @@
+// RecordReader behind the narrow door to tokenizers; see dataset.h.
+#pragma once
+
+#include "runtime/data/dataset.h"
+#include "runtime/data/tokenizers.h"
+
+namespace penstock {
+
+Result<std::unique_ptr<RecordReader>>
+openRecordsWith(const std::string &recordProgram, const std::string &fitted,
+                TokenizerFactory &factory, RecordReader::Format format, std::istream &input,
+                const std::string &inputName);
+
+} // namespace penstock

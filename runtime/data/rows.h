@@ -1,0 +1,81 @@
+// Rows of CSV (RFC 4180) and JSON Lines, and plain lines, streamed.
+#pragma once
+
+#include "runtime/base/status.h"
+#include "runtime/data/bytes.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace penstock {
+
+struct Cell {
+  std::string_view text;
+  bool present = false; // false: the record has no such cell (JSON: no key, or null)
+};
+
+/// One record: the selected cells, valid until the next call.
+struct Row {
+  std::int64_t number = 0; // of the data row, from 1; a header is row 0
+  std::int64_t line = 0;   // line of the file on which the row begins, from 1
+  std::vector<Cell> cells; // in the order given to select()
+};
+
+/// What is wrong with a row that was left out.
+struct RowError {
+  enum class Kind {
+    fieldCount,        // expected, found
+    strayQuote,        // a quote inside an unquoted field, or text after a closing quote
+    unterminatedQuote, // the file ends inside quotes
+    tooLong,           // longer than ByteWindow::limit
+    notUtf8,           // `byte` is its offset in the file, `value` the byte
+    notJson,           // `detail` says why
+    notAnObject,       // a JSON line that is no object
+    nestedValue,       // a selected key holds an array or object; `detail` is the key
+    duplicateColumn    // the header names `detail` twice
+  };
+  Kind kind = Kind::fieldCount;
+  std::int64_t row = 0, line = 0, column = 0; // column: Unicode scalars of the line, from 1
+  std::int64_t byte = -1;
+  int value = 0;
+  std::int64_t expected = 0, found = 0;
+  std::string detail;
+
+  /// A word for machines: "fields", "stray-quote", ...
+  const char *reason() const;
+  /// A sentence without place: "the row has 3 fields where the header has 4".
+  std::string sentence() const;
+};
+
+enum class RowStep { row, error, end };
+
+class RowSource {
+public:
+  virtual ~RowSource() = default;
+  /// Reads the header (CSV: its fields; JSON Lines: empty, see namesSeen). An error of the header
+  /// comes from next().
+  virtual Status begin() = 0;
+  /// CSV: the header. JSON Lines: all keys so far, in the order of their first appearance.
+  virtual const std::vector<std::string> &names() const = 0;
+  /// Chooses the cells that rows give. Call after begin(). A name that the source lacks gives
+  /// absent cells.
+  virtual void select(const std::vector<std::string> &columns) = 0;
+  /// The next row, or an error of one row (reading can go on), or the end. Status: reading itself
+  /// failed.
+  virtual Result<RowStep> next(Row &row, RowError &error) = 0;
+};
+
+struct CsvOptions {
+  char delimiter = ',';
+};
+
+std::unique_ptr<RowSource> makeCsvRows(std::unique_ptr<ByteSource> bytes,
+                                       const CsvOptions &options);
+std::unique_ptr<RowSource> makeJsonLines(std::unique_ptr<ByteSource> bytes);
+/// Every line is a record of one cell, whatever its selected name; an empty line too.
+std::unique_ptr<RowSource> makePlainLines(std::unique_ptr<ByteSource> bytes);
+
+} // namespace penstock

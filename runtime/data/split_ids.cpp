@@ -1,0 +1,328 @@
+#include "runtime/data/split_ids.h"
+
+#include "runtime/data/encode.h"
+#include "runtime/data/ordered.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <unordered_map>
+
+namespace penstock {
+
+using Json = nlohmann::json;
+
+namespace {
+
+constexpr std::uint32_t formatVersion = 1;
+constexpr std::uint64_t alignment = 64;
+
+/// The entry's payload: sections, each aligned in the file, then a directory in JSON and its length
+/// in 8 bytes.
+class PayloadWriter {
+public:
+  explicit PayloadWriter(ScratchFile &file) : file(file) {}
+  Status begin() {
+    const CacheHeader blank = {};
+    return file.append(&blank, sizeof(blank));
+  }
+  Status append(const void *bytes, std::size_t size) {
+    hasher.add(bytes, size);
+    return file.append(bytes, size);
+  }
+  Result<std::uint64_t> align() {
+    const char zeros[alignment] = {};
+    PENSTOCK_TRY(append(zeros, (alignment - file.size() % alignment) % alignment));
+    return file.size();
+  }
+  Hash128 hash() const { return hasher.value(); }
+
+private:
+  ScratchFile &file;
+  Hasher128 hasher;
+};
+
+struct Item {
+  RowBlock block;
+  std::vector<RowError> errors;
+  std::vector<PreparedTexts> prepared;
+  std::vector<EncodedTexts> encoded;
+};
+
+class Builder {
+public:
+  Builder(const SplitRequest &request, const Cache &cache)
+      : request(request), program(*request.program), fitted(*request.fitted), cache(cache),
+        path(program.fileOf(request.split)) {}
+
+  Result<SplitIds> run(const Hash128 &key);
+
+private:
+  Status open();
+  Status consume(const Item &item);
+  Status addCells(const RowBlock &block, std::size_t row);
+  Result<std::unique_ptr<ScratchFile>> scratch() const {
+    return ScratchFile::create(cache.enabled() ? cache.root() : "");
+  }
+  Status cellError(const RowBlock &block, std::size_t row, const std::string &what) const {
+    return invalidInput(fmt::format("{}:{}: {}", path, block.lines[row], what));
+  }
+
+  const SplitRequest &request;
+  const RecordProgram &program;
+  const Fitted &fitted;
+  const Cache &cache;
+  std::string path;
+
+  std::unique_ptr<RowSource> rows;
+  std::unique_ptr<ScratchFile> file;
+  std::unique_ptr<PayloadWriter> writer;
+  std::vector<std::unique_ptr<ScratchFile>>
+      spools; // ids of all features but the first, which goes straight to `file`
+  std::vector<std::vector<std::int64_t>> offsets;
+  std::vector<std::int64_t> cut, longest;
+  std::vector<std::unordered_map<std::string, std::int32_t>> classIndex;
+  std::vector<std::vector<std::int32_t>> classes;
+  std::vector<std::vector<double>> numbers;
+  std::int64_t records = 0;
+};
+
+Status Builder::open() {
+  if (fileIsMissing(path)) {
+    return invalidInput("no file `" + path + "`");
+  }
+  PENSTOCK_ASSIGN(rows, program.openRows(path));
+  const std::vector<std::string> &names = rows->names();
+  for (const ColumnSpec &column : program.columns) {
+    if (request.strict && program.source == RecordProgram::Source::csv && !names.empty() &&
+        std::find(names.begin(), names.end(), column.from) == names.end()) {
+      return invalidInput(fmt::format("{}:1: the header has no column `{}`", path, column.from));
+    }
+  }
+  PENSTOCK_ASSIGN(file, scratch());
+  writer = std::make_unique<PayloadWriter>(*file);
+  PENSTOCK_TRY(writer->begin());
+  const std::size_t features = program.features.size();
+  for (std::size_t i = 1; i < features; ++i) {
+    PENSTOCK_ASSIGN(std::unique_ptr<ScratchFile> spool, scratch());
+    spools.push_back(std::move(spool));
+  }
+  offsets.assign(features, {0});
+  cut.assign(features, 0);
+  longest.assign(features, 0);
+  const std::size_t columns = program.columns.size();
+  classIndex.resize(columns);
+  classes.resize(columns);
+  numbers.resize(columns);
+  for (std::size_t i = 0; i < columns; ++i) {
+    for (std::size_t k = 0; k < fitted.classes[i].size(); ++k) {
+      classIndex[i].emplace(fitted.classes[i][k], static_cast<std::int32_t>(k));
+    }
+  }
+  return Status::success();
+}
+
+Status Builder::addCells(const RowBlock &block, std::size_t row) {
+  for (std::size_t i = 0; i < program.columns.size(); ++i) {
+    const ColumnSpec &column = program.columns[i];
+    const Cell cell = block.cell(row, i);
+    double number = std::numeric_limits<double>::quiet_NaN();
+    const CellState state = column.type == ColumnSpec::Type::number
+                                ? readNumber(column, cell, number)
+                                : judgeCell(column, cell);
+    if (request.strict && state == CellState::missing) {
+      return cellError(block, row, fmt::format("column `{}` has no value", column.from));
+    }
+    if (request.strict && state == CellState::bad) {
+      return cellError(block, row,
+                       fmt::format("`{}` in column `{}` is not a number", cell.text, column.from));
+    }
+    if (column.type == ColumnSpec::Type::number) {
+      numbers[i].push_back(state == CellState::value    ? number
+                           : state == CellState::filled ? fitted.fillOf(program, i)
+                                                        : std::numeric_limits<double>::quiet_NaN());
+    } else if (column.type == ColumnSpec::Type::classId) {
+      const auto found = state == CellState::value ? classIndex[i].find(std::string(cell.text))
+                                                   : classIndex[i].end();
+      classes[i].push_back(found == classIndex[i].end() ? -1 : found->second);
+    }
+  }
+  return Status::success();
+}
+
+Status Builder::consume(const Item &item) {
+  if (request.strict && !item.errors.empty()) {
+    return rowErrorStatus(path, item.errors.front());
+  }
+  for (std::size_t row = 0; row < item.block.rows(); ++row) {
+    PENSTOCK_TRY(addCells(item.block, row));
+  }
+  records += static_cast<std::int64_t>(item.block.rows());
+  for (std::size_t i = 0; i < program.features.size(); ++i) {
+    const EncodedTexts &encoded = item.encoded[i];
+    const std::size_t size = encoded.ids.size() * sizeof(std::int32_t);
+    PENSTOCK_TRY(i == 0 ? writer->append(encoded.ids.data(), size)
+                        : spools[i - 1]->append(encoded.ids.data(), size));
+    for (const std::int32_t length : encoded.lengths) {
+      offsets[i].push_back(offsets[i].back() + length);
+      longest[i] = std::max<std::int64_t>(longest[i], length);
+    }
+    cut[i] += encoded.cut;
+  }
+  return Status::success();
+}
+
+/// Makes the columns of an entry from its directory. Damage is found by the hash; this guards
+/// against an entry that another build wrote in another way.
+Result<SplitIds> readEntry(const RecordProgram &program, std::shared_ptr<MappedFile> file) {
+  const Status wrong = internalError("an entry of the id cache has another shape");
+  try {
+    std::uint64_t length = 0;
+    if (file->size() < sizeof(CacheHeader) + sizeof(length)) {
+      return wrong;
+    }
+    const std::size_t end = file->size() - sizeof(length);
+    std::memcpy(&length, file->data() + end, sizeof(length));
+    if (length > end - sizeof(CacheHeader)) {
+      return wrong;
+    }
+    const std::size_t begin = end - static_cast<std::size_t>(length);
+    const Json directory = Json::parse(file->data() + begin, file->data() + end);
+    SplitIds ids;
+    ids.records = directory.at("records").get<std::int64_t>();
+    const auto section = [&](const Json &json, std::size_t width,
+                             std::int64_t count) -> const char * {
+      const auto offset = json.get<std::uint64_t>();
+      const std::uint64_t space = begin;
+      if (count < 0 || offset % alignment != 0 || offset > space ||
+          static_cast<std::uint64_t>(count) > (space - offset) / width) {
+        throw std::runtime_error("out of bounds");
+      }
+      return file->data() + offset;
+    };
+    if (ids.records < 0 || directory.at("features").size() != program.features.size() ||
+        directory.at("columns").size() != program.columns.size()) {
+      return wrong;
+    }
+    for (const Json &entry : directory["features"]) {
+      SplitIds::Axis axis;
+      axis.tokens = entry.at("tokens").get<std::int64_t>();
+      axis.cut = entry.at("cut").get<std::int64_t>();
+      axis.longest = entry.at("longest").get<std::int64_t>();
+      axis.ids = reinterpret_cast<const std::int32_t *>(
+          section(entry.at("ids"), sizeof(std::int32_t), axis.tokens));
+      axis.offsets = reinterpret_cast<const std::int64_t *>(
+          section(entry.at("offsets"), sizeof(std::int64_t), ids.records + 1));
+      if (axis.offsets[0] != 0 || axis.offsets[ids.records] != axis.tokens) {
+        return wrong;
+      }
+      ids.features.push_back(axis);
+    }
+    for (const Json &entry : directory["columns"]) {
+      const std::string kind = entry.at("kind").get<std::string>();
+      ids.classes.push_back(kind == "class"
+                                ? reinterpret_cast<const std::int32_t *>(
+                                      section(entry.at("at"), sizeof(std::int32_t), ids.records))
+                                : nullptr);
+      ids.numbers.push_back(kind == "number" ? reinterpret_cast<const double *>(section(
+                                                   entry.at("at"), sizeof(double), ids.records))
+                                             : nullptr);
+    }
+    ids.file = std::move(file);
+    return ids;
+  } catch (const std::exception &) {
+    return wrong;
+  }
+}
+
+Result<SplitIds> Builder::run(const Hash128 &key) {
+  PENSTOCK_TRY(open());
+  const std::size_t features = program.features.size();
+  const auto produce = [&](Item &item) -> Result<bool> {
+    item.errors.clear();
+    return readBlock(program, *rows, request.split, request.split, item.block, item.errors);
+  };
+  const auto work = [&](Item &item) -> Status {
+    item.prepared.resize(features);
+    item.encoded.resize(features);
+    for (std::size_t i = 0; i < features; ++i) {
+      const auto column = static_cast<std::size_t>(program.features[i].column);
+      item.prepared[i].begin(program.features[i]);
+      for (std::size_t row = 0; row < item.block.rows(); ++row) {
+        item.prepared[i].add(textOf(program.columns[column], item.block.cell(row, column)));
+      }
+      item.prepared[i].finish();
+      PENSTOCK_TRY(encodeTexts(program.features[i], *fitted.features[i].tokenizer, item.prepared[i],
+                               item.encoded[i]));
+    }
+    return Status::success();
+  };
+  PENSTOCK_TRY(
+      runOrdered<Item>(request.threads, produce, work, [&](Item &item) { return consume(item); }));
+
+  Json directory = {{"records", records}, {"features", Json::array()}, {"columns", Json::array()}};
+  std::uint64_t idsAt = sizeof(CacheHeader);
+  for (std::size_t i = 0; i < features; ++i) {
+    if (i > 0) {
+      PENSTOCK_ASSIGN(idsAt, writer->align());
+      PENSTOCK_ASSIGN(const std::shared_ptr<MappedFile> spooled, spools[i - 1]->map());
+      PENSTOCK_TRY(writer->append(spooled->data(), spooled->size()));
+    }
+    PENSTOCK_ASSIGN(const std::uint64_t offsetsAt, writer->align());
+    PENSTOCK_TRY(writer->append(offsets[i].data(), offsets[i].size() * sizeof(std::int64_t)));
+    directory["features"].push_back({{"name", program.features[i].name},
+                                     {"ids", idsAt},
+                                     {"offsets", offsetsAt},
+                                     {"tokens", offsets[i].back()},
+                                     {"cut", cut[i]},
+                                     {"longest", longest[i]}});
+  }
+  for (std::size_t i = 0; i < program.columns.size(); ++i) {
+    PENSTOCK_ASSIGN(const std::uint64_t at, writer->align());
+    const ColumnSpec::Type type = program.columns[i].type;
+    const char *kind = type == ColumnSpec::Type::classId  ? "class"
+                       : type == ColumnSpec::Type::number ? "number"
+                                                          : "";
+    PENSTOCK_TRY(writer->append(classes[i].data(), classes[i].size() * sizeof(std::int32_t)));
+    PENSTOCK_TRY(writer->append(numbers[i].data(), numbers[i].size() * sizeof(double)));
+    directory["columns"].push_back({{"name", program.columns[i].name}, {"kind", kind}, {"at", at}});
+  }
+  PENSTOCK_TRY(writer->align().status());
+  const std::string text = directory.dump();
+  const std::uint64_t length = text.size();
+  PENSTOCK_TRY(writer->append(text.data(), text.size()));
+  PENSTOCK_TRY(writer->append(&length, sizeof(length)));
+  PENSTOCK_ASSIGN(std::shared_ptr<MappedFile> mapped, file->map());
+  if (cache.enabled() && request.strict && stampOf(path) == request.stamp) {
+    // Without room for the entry the ids still serve this run.
+    (void)cache.adopt("ids", formatVersion, key, writer->hash(), *file);
+  }
+  return readEntry(program, std::move(mapped));
+}
+
+} // namespace
+
+Status rowErrorStatus(const std::string &file, const RowError &error) {
+  return invalidInput(
+      fmt::format("{}:{}:{}: {}", file, error.line, error.column, error.sentence()));
+}
+
+Result<SplitIds> openSplit(const SplitRequest &request, const Cache &cache) {
+  const Hash128 key = request.fitted->idsKey(*request.program, request.split, request.content);
+  if (std::shared_ptr<MappedFile> entry = cache.find("ids", formatVersion, key)) {
+    Result<SplitIds> ids = readEntry(*request.program, std::move(entry));
+    if (ids.ok()) {
+      return ids;
+    }
+  }
+  try {
+    return Builder(request, cache).run(key);
+  } catch (const std::bad_alloc &) {
+    return environmentError("not enough memory for the columns of the data");
+  }
+}
+
+} // namespace penstock

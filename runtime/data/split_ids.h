@@ -1,0 +1,47 @@
+// The records of one split as columns in one mapped file: ids with their offsets, classes, numbers.
+// This is the id cache.
+#pragma once
+
+#include "runtime/data/cache.h"
+#include "runtime/data/fitted.h"
+#include "runtime/data/record_program.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace penstock {
+
+struct SplitIds {
+  struct Axis {
+    const std::int32_t *ids = nullptr;
+    const std::int64_t *offsets = nullptr; // records + 1
+    std::int64_t tokens = 0, cut = 0, longest = 0;
+  };
+  std::shared_ptr<MappedFile> file;
+  std::int64_t records = 0;
+  std::vector<Axis> features;                // one a feature of the record program
+  std::vector<const std::int32_t *> classes; // one a column; NULL for other columns
+  std::vector<const double *> numbers;       // likewise
+};
+
+struct SplitRequest {
+  const RecordProgram *program = nullptr;
+  const Fitted *fitted = nullptr;
+  int split = 0;
+  Hash128 content; // of the split's file
+  FileStamp stamp; // taken before it was hashed; a file that changed since is read, and not cached
+  int threads = 1;
+  bool strict = true; // false: rows and cells with mistakes are left out or become -1 and NaN, and
+                      // nothing is cached
+};
+
+/// From the cache, or read, cleaned and tokenized now in bounded memory. `strict`: the first
+/// mistake in the data is an invalid-input error that names file, line and column.
+Result<SplitIds> openSplit(const SplitRequest &request, const Cache &cache);
+
+/// A mistake as a sentence with its place: "FILE:LINE:COLUMN: ...".
+Status rowErrorStatus(const std::string &file, const RowError &error);
+
+} // namespace penstock

@@ -1,0 +1,28 @@
+// What the data code wants of the plugin host: a narrow door, so that tests can stand behind it.
+#pragma once
+
+#include "runtime/plugin/plugin_host.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace penstock {
+
+struct TokenizerInfo {
+  std::string version;
+  bool fits = false;
+  std::vector<std::string> pathParameters; // names of the parameters of type `path`
+};
+
+class TokenizerFactory {
+public:
+  virtual ~TokenizerFactory() = default;
+  virtual Result<TokenizerInfo> info(const std::string &plugin) = 0;
+  virtual Result<std::shared_ptr<const Tokenizer>>
+  make(const std::string &plugin, const std::string &parameters, const std::string &state) = 0;
+  virtual Result<std::unique_ptr<TokenizerFit>> fit(const std::string &plugin,
+                                                    const std::string &parameters) = 0;
+};
+
+} // namespace penstock
