@@ -1,0 +1,321 @@
+// The checks of names, values and types, and the expansion of the model. Internal to the front end: frontend.h is its door.
+//
+// One checker runs once over a program. Without facts, sizes that only the data know (vocabularies, numbers of classes) are
+// `unknownSize`, and what depends on them is not judged; with facts the same run knows them all. So both phases of a check
+// follow the same rules, and what the first reported the second reports again, word for word.
+#pragma once
+
+#include "compiler/frontend/facts.h"
+#include "compiler/frontend/frontend.h"
+#include "compiler/frontend/signatures.h"
+#include "compiler/frontend/unit.h"
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace penstock::frontend {
+
+enum class Origin { standard, file, search, commandLine };
+const char *originName(Origin origin);
+
+struct Instance;
+
+/// A feature on its way: a text column, its cleaning, and at the end its tokenizer.
+struct FeatureDraft {
+  std::string column;
+  struct Step {
+    std::string op, plugin; // clean; or tokenize, with a plugin
+    Attributes attributes;
+    std::int64_t maxLength = 0;
+  };
+  std::vector<Step> steps;
+  bool tokenized = false;
+  Span span, maxLengthSpan;
+};
+
+struct Value {
+  enum class Kind {
+    error,    // reported already
+    unknown,  // a layer's input while the layer alone is checked: everything may be done with it
+    boolean,
+    integer,  // unknownSize where not known
+    floating, // NaN where not known
+    string,
+    path, // absolute
+    word, // of an enumeration param
+    quantity,
+    list,
+    range,
+    column,
+    draft,
+    feature,
+    node,
+    head,
+    instance
+  };
+  Kind kind = Kind::error;
+  Origin origin = Origin::file;
+  bool flag = false;
+  std::int64_t integer = 0;
+  double number = 0;
+  std::string text; // also: name of a column or feature, unit of a quantity
+  std::vector<Value> items;
+  int node = -1, loss = -1, head = -1; // head: node is its answer
+  std::string target;                  // head: column that it predicts
+  std::string decoder;
+  Attributes decoderAttributes;
+  std::shared_ptr<FeatureDraft> draft;
+  std::shared_ptr<Instance> instance;
+
+  bool isModel() const {
+    return kind == Kind::unknown || kind == Kind::column || kind == Kind::draft || kind == Kind::feature || kind == Kind::node ||
+           kind == Kind::head;
+  }
+};
+
+struct Callable {
+  enum class Kind { none, builtin, definition, head, tokenizer, metric, clean, repeat, width, count, l2, instance };
+  Kind kind = Kind::none;
+  std::string name;
+  const BuiltinOp *op = nullptr;
+  const Definition *definition = nullptr;
+  const Unit *unit = nullptr;
+  const PluginManifest *manifest = nullptr;
+  std::shared_ptr<Instance> instance;
+};
+
+/// A call without its inputs: bound to a name it shares its weights between its uses.
+struct Instance {
+  Callable callable;
+  Attributes attributes;
+  std::map<std::string, Value> values; // arguments of a layer
+  std::string path;                    // "" while it only serves as the argument of `repeat`
+  std::int64_t times = 0;              // of repeat
+  std::shared_ptr<Instance> inner;     // of repeat
+  Span span;
+};
+
+struct Scope {
+  const Unit *unit = nullptr;
+  struct Declared {
+    Value value;
+    Span span;
+  };
+  std::map<std::string, Declared> values;
+  std::map<std::string, std::pair<std::shared_ptr<Instance>, Span>> instances;
+  std::set<std::string> bindings; // names that the body binds: ordinals keep clear of them
+};
+
+/// Where an expression stands: what instances in it are called.
+struct Place {
+  std::string path;
+  std::map<std::string, int> ordinals;
+  const std::set<std::string> *reserved = nullptr; // names that bindings beside it have
+};
+
+/// A setting of a block after `--set`.
+struct Setting {
+  const Expression *value = nullptr;
+  Span nameSpan;
+  Origin origin = Origin::file;
+};
+
+/// One `--set`.
+struct Override {
+  std::string name, text; // before and after `=`
+  std::vector<std::string> parts;
+  std::shared_ptr<SourceFile> nameFile, file; // what its ranges point into
+  Expression value;
+  std::vector<diagnostics::Diagnostic> problems; // syntax errors of the value
+  bool used = false;
+  Span nameSpan() const { return {nameFile.get(), 0, static_cast<std::uint32_t>(name.size())}; }
+  Span valueSpan() const { return {file.get(), 0, static_cast<std::uint32_t>(text.size())}; }
+};
+
+struct Column {
+  std::string name, type, from;
+  bool declared = false;
+  std::vector<std::string> classes;
+  std::vector<std::string> missing;
+  std::string fill;
+  Span span;
+};
+
+struct DataBlock {
+  bool good = false; // a source was read
+  std::string source, path, delimiter;
+  std::string splitBy;
+  double shares[3] = {0.8, 0.1, 0.1};
+  std::vector<Column> columns;
+  Span sourceSpan;
+  const Column *find(const std::string &name) const;
+};
+
+struct Feature {
+  std::string name;
+  FeatureDraft draft;
+  bool used = false;
+  Span span, nameSpan;
+};
+
+struct BoundCall {
+  bool good = true;
+  std::vector<Value> operands; // missing at the end: not given
+  std::vector<Span> operandSpans;
+  Attributes attributes;
+  std::map<std::string, Origin> origins;
+  std::map<std::string, Span> spans;
+};
+
+class Checker {
+public:
+  Checker(const Program &program, const std::vector<PluginManifest> &manifests, std::vector<Override> overrides,
+          const std::string &workingFolder, const Facts *facts, diagnostics::DiagnosticList &diagnostics);
+
+  /// Runs all checks. False: the file itself is not a pipeline that can be checked further.
+  void run();
+
+  const DataBlock &data() const { return dataBlock; }
+  const std::vector<Feature> &features() const { return featureList; }
+  std::string recordProgram() const;
+  TypedPipeline take();
+
+private:
+  // names and values: checker_values.cpp
+  void report(const char *id, const Span &span, const diagnostics::Arguments &arguments = {},
+              std::vector<diagnostics::Label> labels = {});
+  bool declareValue(Scope &scope, const std::string &name, const Span &span, Value value);
+  Value evaluate(const Expression &expression, Scope &scope, Place &place);
+  Value evaluateName(const Expression &expression, Scope &scope);
+  Value evaluateSum(const Expression &expression, Scope &scope, Place &place);
+  Value arithmetic(char sign, Value left, Value right, const Span &span, Place &place);
+  Value scalarArithmetic(char sign, const Value &left, const Value &right, const Span &span);
+  Value evaluateSearch(const Expression &expression, const ParameterSpec *spec, Scope &scope, Place &place);
+  std::optional<Attribute> evaluateParameter(const Expression &expression, const ParameterSpec &spec, const std::string &callable,
+                                             Scope &scope, Place &place, Origin *origin);
+  std::optional<Attribute> convert(const Value &value, const ParameterSpec &spec, const Span &span);
+  bool looksLikeModelValue(const Expression &expression, const Scope &scope) const;
+  std::vector<std::string> valueNames(const Scope &scope) const;
+  static std::string describe(const Value &value, const ModelGraph &graph);
+  std::string describe(const Value &value) const { return describe(value, graph); }
+  void reportUnknownName(const Expression &expression, const Scope &scope);
+
+  // params, settings, overrides: checker_settings.cpp
+  void readParams();
+  Value paramValue(const Parameter &param, const ParameterSpec &spec);
+  std::map<std::string, Setting> settings(const std::string &name, const Block *block);
+  Override *findOverride(const std::string &name);
+  void reportUnusedOverrides();
+  std::optional<Attribute> simpleSetting(const std::map<std::string, Setting> &settings, const std::string &block,
+                                         const ParameterSpec &spec, bool *given = nullptr);
+  /// A setting that takes a call out of a list: its name and arguments.
+  struct Choice {
+    bool good = false;
+    std::string name;
+    Attributes attributes;
+    const Signature *signature = nullptr;
+    Span span;
+  };
+  Choice chooseCall(const Expression &expression, const std::vector<Signature> &choices, const std::string &what, const std::string &key,
+                    Scope &scope, Origin origin);
+  void resolve(const std::string &key, const std::string &value, Origin origin, const Span &span = {});
+  const Block *blockOf(const std::string &keyword) const;
+
+  // calls: checker_calls.cpp
+  Callable findCallable(const std::string &name, const Scope &scope) const;
+  Callable resolveCallable(const Expression &callee, const Scope &scope);
+  std::vector<std::string> callableNames(const Scope &scope) const;
+  BoundCall bindCall(const Signature &signature, const Span &span, const std::vector<Argument> &arguments, std::optional<Value> flow,
+                     const Span &flowSpan, Scope &scope, Place &place, const std::string &key);
+  Value evaluateCall(const Expression &call, std::optional<Value> flow, const Span &flowSpan, Scope &scope, Place &place);
+  Value applyTextStep(const Callable &callable, BoundCall bound, const Span &span);
+  Signature definitionSignature(const Definition &definition);
+  Value dimension(const Callable &callable, const Expression &call, Scope &scope, Place &place);
+  Value makeRepeat(const Expression &call, std::optional<Value> flow, const Span &flowSpan, Scope &scope, Place &place);
+  static std::string nextPath(Place &place, const std::string &name);
+
+  // data and features: checker_data.cpp
+  void readData();
+  void readColumn(const Entry &entry);
+  void readSource(const Expression &expression, Origin origin);
+  std::string captureCheckedPath(const std::string &path, const Span &span);
+  void readFeatures();
+  Value featureOf(const Value &draft, const Span &span);
+
+  // model: checker_model.cpp
+  void readModel();
+  void checkUnusedDefinitions();
+  Value apply(const Instance &instance, std::vector<Value> operands, const std::vector<Span> &spans, const std::string &path,
+              const Span &span);
+  Value applyBuiltin(const Instance &instance, std::vector<Value> operands, const std::vector<Span> &spans, const std::string &path,
+                     const Span &span);
+  Value applyDefinition(const Instance &instance, std::vector<Value> operands, const std::vector<Span> &spans, const std::string &path,
+                        const Span &span);
+  Value applyHead(const Instance &instance, std::vector<Value> operands, const std::vector<Span> &spans, const std::string &path,
+                  const Span &span);
+  Value applyRepeat(const Instance &instance, std::vector<Value> operands, const std::vector<Span> &spans, const Span &span,
+                    Place &place, Scope &scope);
+  Value applyL2(const Expression &call, Scope &scope, Place &place);
+  /// The node of an operand that an operation accepts, or -1 after a report. `*unknown` is set for what cannot be judged.
+  int operandNode(const Value &value, Accepts accepts, const std::string &op, const Span &span, bool *unknown);
+  int inputNode(const std::string &name, bool target, const Span &span);
+  int emit(GraphNode node);
+  bool spend(const Span &span);
+  std::int64_t classCount(const std::string &column) const;
+  std::int64_t vocabularySize(const std::string &feature) const;
+  void checkOperation(const BuiltinOp &op, const std::vector<ValueType> &types, const Attributes &attributes, const Span &span);
+  void bindEntry(const Entry &entry, Scope &scope, const std::string &path);
+
+  // train, evaluate, target: checker_train.cpp
+  void readTrain();
+  void readOptimizer(const Setting *setting);
+  void readSchedule(const Setting *setting);
+  void readValidate(const Setting *setting);
+  void readKeep(const Setting *setting);
+  void readObjective(const Setting *setting);
+  void readEvaluate();
+  void readMetrics(const std::string &split, const Setting &setting);
+  void readExpect(const Entry &entry);
+  std::optional<std::string> resultName(const Expression &expression, std::string *split, bool *higher);
+  void nameResults();
+  void readTarget();
+
+  // checker.cpp
+  void checkShape();
+  void checkFacts();
+
+  const Program &program;
+  const std::vector<PluginManifest> &manifests;
+  std::vector<Override> overrides;
+  std::string workingFolder;
+  const Facts *facts;
+  diagnostics::DiagnosticList &diagnostics;
+
+  Scope top; // params, columns, features, bindings of the model
+  DataBlock dataBlock;
+  std::vector<Feature> featureList;
+  bool modelGood = false;
+  ModelGraph graph;
+  std::map<std::string, int> inputs;        // by name: node
+  std::map<std::string, Span> inputUses;    // non-targets
+  std::map<std::string, Span> targetUses;
+  std::vector<const Definition *> expanding;
+  std::set<const Definition *> expanded;
+  std::set<std::string> headPaths; // of plugin heads: they own weights that only the plugin names
+  int depth = 0;
+  std::int64_t spent = 0;
+  bool tooLarge = false, scratch = false;
+  struct Measured {
+    MetricUse use;
+    std::vector<MetricResult> results;
+  };
+  std::vector<Measured> measured;
+  std::map<std::string, std::map<std::string, bool>> resultNames; // split -> result -> higher is better
+  TypedPipeline pipeline;
+  std::set<std::string> resolvedKeys;
+};
+
+} // namespace penstock::frontend

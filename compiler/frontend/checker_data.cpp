@@ -1,0 +1,297 @@
+// The blocks `data` and `features`: where records come from and how texts become ids.
+#include "compiler/frontend/checker.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace penstock::frontend {
+
+using diagnostics::nearest;
+using diagnostics::quotedList;
+
+const Column *DataBlock::find(const std::string &name) const {
+  const auto found = std::find_if(columns.begin(), columns.end(), [&](const Column &column) { return column.name == name; });
+  return found == columns.end() ? nullptr : &*found;
+}
+
+void Checker::readData() {
+  const Block *block = blockOf("data");
+  if (block != nullptr) {
+    for (const Entry &entry : block->entries) {
+      switch (entry.kind) {
+      case Entry::Kind::column:
+        readColumn(entry);
+        break;
+      case Entry::Kind::setting:
+        break;
+      case Entry::Kind::columns:
+        report("not-in-edition", entry.span, {{"what", "`columns`"}});
+        break;
+      default:
+        report("misplaced-entry", entry.span,
+               {{"entry", entry.kind == Entry::Kind::binding ? "a binding" : entry.kind == Entry::Kind::expect ? "`expect`" : "this entry"},
+                {"block", "`data`"}, {"rule", "`data` has a `source` and columns"},
+                {"hint", entry.kind == Entry::Kind::binding ? "write `column " + entry.name + " = ...`" : ""}});
+      }
+    }
+  }
+  const auto found = settings("data", block);
+  const auto source = found.find("source");
+  if (source == found.end()) {
+    if (block != nullptr) {
+      report("missing-source", block->keywordSpan);
+    }
+  } else {
+    readSource(*source->second.value, source->second.origin);
+  }
+  if (block != nullptr && dataBlock.columns.empty()) {
+    report("no-columns", block->keywordSpan);
+  }
+}
+
+std::string Checker::captureCheckedPath(const std::string &path, const Span &span) {
+  for (std::size_t at = 0; (at = path.find('{', at)) != std::string::npos;) {
+    const std::size_t close = path.find('}', at);
+    if (close == std::string::npos) {
+      break;
+    }
+    const std::string capture = path.substr(at, close - at + 1);
+    if (capture != "{split}") {
+      report("unknown-capture", span, {{"capture", capture.substr(0, 40)}});
+    }
+    at = close;
+  }
+  return path;
+}
+
+void Checker::readSource(const Expression &expression, Origin origin) {
+  if (expression.kind == Expression::Kind::error) {
+    return;
+  }
+  dataBlock.sourceSpan = expression.span;
+  const Expression *call = &expression;
+  const Expression *split = nullptr;
+  if (expression.kind == Expression::Kind::flow) {
+    call = &expression.children[0];
+    split = &expression.children[1];
+    if (expression.children.size() > 2) {
+      report("too-many-arguments", expression.children[2].span, {{"callable", "split"}});
+    }
+  }
+  const Choice choice = chooseCall(*call, sources(), "a source", "data.source", top, origin);
+  if (split != nullptr && split->kind != Expression::Kind::error) {
+    const Choice how = chooseCall(*split, {splitSignature()}, "what a source flows into", "data.split", top, origin);
+    if (how.good) {
+      dataBlock.splitBy = std::get<std::string>(how.attributes.at("by"));
+      double sum = 0;
+      const char *names[3] = {"train", "dev", "test"};
+      for (int i = 0; i < 3; ++i) {
+        dataBlock.shares[i] = std::get<double>(how.attributes.at(names[i]));
+        sum += dataBlock.shares[i];
+      }
+      if (std::abs(sum - 1) > 1e-9 || dataBlock.shares[0] <= 0) {
+        report("bad-shares", split->span, {{"sum", formatNumber(std::round(sum * 1e6) / 1e4) + "%"}});
+      }
+      std::vector<std::string> names2;
+      for (const Column &column : dataBlock.columns) {
+        names2.push_back(column.name);
+      }
+      if (dataBlock.find(dataBlock.splitBy) == nullptr) {
+        report("unknown-name", split->span, {{"name", dataBlock.splitBy}, {"nearest", nearest(dataBlock.splitBy, names2)}});
+        return;
+      }
+    } else {
+      return;
+    }
+  }
+  if (!choice.good) {
+    return;
+  }
+  dataBlock.source = choice.name;
+  dataBlock.path = captureCheckedPath(std::get<std::string>(choice.attributes.at("path")), call->span);
+  if (const auto delimiter = choice.attributes.find("delimiter"); delimiter != choice.attributes.end()) {
+    dataBlock.delimiter = std::get<std::string>(delimiter->second);
+    const std::string &sign = dataBlock.delimiter;
+    if (sign.size() != 1 || static_cast<unsigned char>(sign[0]) >= 0x80 || sign == "\"" || sign == "\n" || sign == "\r") {
+      report("out-of-range", call->span, {{"name", "delimiter"}, {"value", quote(sign.substr(0, 20))}, {"rule", "one ASCII character, neither a quote nor a line end"}});
+      return;
+    }
+  }
+  const bool byFile = dataBlock.path.find("{split}") != std::string::npos;
+  if (!byFile && split == nullptr) {
+    report("missing-split", call->span);
+    return;
+  }
+  if (byFile && split != nullptr) {
+    report("redundant-split", split->span);
+    return;
+  }
+  dataBlock.good = true;
+}
+
+void Checker::readColumn(const Entry &entry) {
+  Column column;
+  column.name = entry.name;
+  column.from = entry.name;
+  column.span = entry.span;
+  const Expression &expression = entry.value;
+  const Expression *type = &expression;
+  // class["a", "b"](from: ...): the list stands between the type and its arguments.
+  const Expression *list = nullptr;
+  Expression without = expression;
+  if (expression.kind == Expression::Kind::index) {
+    list = &expression;
+  } else if (expression.kind == Expression::Kind::call && expression.children[0].kind == Expression::Kind::index) {
+    list = &expression.children[0];
+  }
+  if (list != nullptr) {
+    const Expression &base = list->children[0];
+    if (base.kind != Expression::Kind::name || base.text != "class") {
+      report("misplaced-entry", list->span, {{"entry", "a list of classes"}, {"block", "this type"}, {"rule", "`class[...]` lists classes, no other type does"}});
+    } else {
+      column.declared = true;
+      std::string problem;
+      Place place;
+      for (const Argument &argument : list->arguments) {
+        const Value value = evaluate(argument.value, top, place);
+        if (value.kind == Value::Kind::error) {
+          continue;
+        }
+        if (value.kind != Value::Kind::string || !argument.name.empty()) {
+          problem = "a class is a string, not " + describe(value);
+        } else if (std::find(column.classes.begin(), column.classes.end(), value.text) != column.classes.end()) {
+          problem = "the class " + quote(value.text) + " stands twice in the list";
+        } else {
+          column.classes.push_back(value.text);
+        }
+      }
+      if (problem.empty() && list->arguments.size() < 2) {
+        problem = "the list has " + std::to_string(list->arguments.size()) + " classes";
+      }
+      if (!problem.empty()) {
+        report("bad-class-list", list->span, {{"detail", problem}});
+        column.declared = false;
+        column.classes.clear();
+      }
+    }
+    if (expression.kind == Expression::Kind::index) {
+      without = base;
+    } else {
+      without.children[0] = base;
+    }
+    type = &without;
+  }
+  static const std::vector<std::string> later = {"tags", "words", "image", "series", "set", "time", "vector"};
+  const Expression &callee = type->kind == Expression::Kind::call ? type->children[0] : *type;
+  if (callee.kind == Expression::Kind::name && std::find(later.begin(), later.end(), callee.text) != later.end()) {
+    report("not-in-edition", callee.span, {{"what", "the column type `" + callee.text + "`"}});
+  } else {
+    const std::string key = "data." + entry.name;
+    const Choice choice = chooseCall(*type, columnTypes(), "a column type", key, top, Origin::file);
+    if (choice.good) {
+      column.type = choice.name;
+      const std::string from = std::get<std::string>(choice.attributes.at("from"));
+      column.from = from.empty() ? entry.name : from;
+      if (choice.name == "number") {
+        column.missing = std::get<std::vector<std::string>>(choice.attributes.at("missing"));
+        column.fill = std::get<std::string>(choice.attributes.at("fill"));
+        if (column.fill == "none" && !column.missing.empty()) {
+          report("missing-argument", type->span, {{"callable", "number"}, {"name", "fill"}});
+        }
+      }
+      if (column.declared) {
+        resolve(key + ".classes", formatAttribute(column.classes), Origin::file, expression.span);
+      }
+    }
+  }
+  Value value;
+  value.kind = Value::Kind::column;
+  value.text = entry.name;
+  if (declareValue(top, entry.name, entry.nameSpan, std::move(value))) {
+    dataBlock.columns.push_back(std::move(column));
+  }
+}
+
+Value Checker::featureOf(const Value &draft, const Span &span) {
+  // A feature written within the model: equal ones are one.
+  const auto same = [](const FeatureDraft &a, const FeatureDraft &b) {
+    if (a.column != b.column || a.steps.size() != b.steps.size()) {
+      return false;
+    }
+    for (std::size_t i = 0; i < a.steps.size(); ++i) {
+      if (a.steps[i].op != b.steps[i].op || a.steps[i].plugin != b.steps[i].plugin || a.steps[i].maxLength != b.steps[i].maxLength ||
+          a.steps[i].attributes != b.steps[i].attributes) {
+        return false;
+      }
+    }
+    return true;
+  };
+  Value value;
+  value.kind = Value::Kind::feature;
+  for (const Feature &feature : featureList) {
+    if (same(feature.draft, *draft.draft)) {
+      value.text = feature.name;
+      return value;
+    }
+  }
+  const std::string base = draft.draft->column + "_" + draft.draft->steps.back().plugin;
+  std::string name = base;
+  for (int i = 2; top.values.count(name) > 0 || std::any_of(featureList.begin(), featureList.end(), [&](const Feature &one) { return one.name == name; }); ++i) {
+    name = base + "_" + std::to_string(i);
+  }
+  Feature feature;
+  feature.name = name;
+  feature.draft = *draft.draft;
+  feature.span = feature.nameSpan = span;
+  feature.used = true;
+  featureList.push_back(std::move(feature));
+  value.text = name;
+  return value;
+}
+
+void Checker::readFeatures() {
+  const Block *block = blockOf("features");
+  if (block == nullptr) {
+    return;
+  }
+  for (const Entry &entry : block->entries) {
+    if (entry.kind != Entry::Kind::binding) {
+      report("misplaced-entry", entry.span,
+             {{"entry", entry.kind == Entry::Kind::setting ? "a setting" : "this entry"}, {"block", "`features`"}, {"rule", "`features` has bindings"},
+              {"hint", entry.kind == Entry::Kind::setting ? "write `" + entry.name + " = ...`" : ""}});
+      continue;
+    }
+    Place place;
+    place.path = entry.name;
+    const Value value = evaluate(entry.value, top, place);
+    Value bound;
+    if (value.kind == Value::Kind::draft && value.draft->tokenized) {
+      Feature feature;
+      feature.name = entry.name;
+      feature.draft = *value.draft;
+      feature.span = entry.span;
+      feature.nameSpan = entry.nameSpan;
+      bound.kind = Value::Kind::feature;
+      bound.text = entry.name;
+      featureList.push_back(std::move(feature));
+      for (const FeatureDraft::Step &step : value.draft->steps) {
+        const std::string key = "features." + entry.name + "." + (step.op == "clean" ? "clean" : step.plugin);
+        for (const auto &[name, attribute] : step.attributes) {
+          resolve(key + "." + name, formatAttribute(attribute), Origin::file);
+        }
+        if (step.op != "clean") {
+          resolve(key + ".max_length", std::to_string(step.maxLength), Origin::file);
+        }
+      }
+    } else if (value.kind == Value::Kind::draft || value.kind == Value::Kind::column) {
+      report("feature-without-tokenizer", entry.value.span, {{"name", entry.name}});
+    } else if (value.kind != Value::Kind::error && value.kind != Value::Kind::unknown) {
+      report("feature-not-text", entry.value.span, {{"found", describe(value)}});
+    }
+    if (!declareValue(top, entry.name, entry.nameSpan, bound) && bound.kind == Value::Kind::feature) {
+      featureList.pop_back();
+    }
+  }
+}
+
+} // namespace penstock::frontend

@@ -1,0 +1,30 @@
+// The facts about the data (docs/design/record_program.md) as values, and what is wrong with the data as diagnostics.
+#pragma once
+
+#include "compiler/diagnostics/diagnostic.h"
+#include "runtime/base/status.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace penstock::frontend {
+
+struct Facts {
+  struct Vocabulary {
+    std::int64_t size = 0;
+    std::int64_t longest = 0; // tokens of the longest record
+  };
+  std::map<std::string, std::vector<std::string>> classes; // by column
+  std::map<std::string, Vocabulary> vocabularies;          // by feature
+  std::map<std::string, std::int64_t> records;             // by split
+};
+
+/// Reads the JSON text; an error where it is not of that form.
+Result<Facts> readFacts(const std::string &json);
+
+/// Reports the problems in the facts, each at its place in the record program.
+void reportProblems(const std::string &factsJson, const std::string &recordProgram, diagnostics::DiagnosticList &diagnostics);
+
+} // namespace penstock::frontend

@@ -1,0 +1,70 @@
+// The door of the front end: from the text of a `.pipe` file to a typed pipeline, in two phases. No MLIR, and no data is
+// opened: what only the data know comes as facts (docs/design/record_program.md).
+//
+//   analyze   reads, checks what can be checked without data, and describes the data in a record program
+//   complete  takes the facts, reports what is wrong with the data, and gives the typed pipeline with all shapes
+#pragma once
+
+#include "compiler/diagnostics/diagnostic.h"
+#include "compiler/frontend/typed_pipeline.h"
+#include "runtime/base/plugin_manifest.h"
+#include "runtime/base/status.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace penstock::frontend {
+
+struct AnalyzeOptions {
+  std::vector<std::string> settings; // of `--set`: "train.steps=40", "data=folder"
+  std::string workingFolder;         // what paths in `settings` are relative to; "": the current one
+  /// Reads an imported file. By default from the file system.
+  std::function<Result<std::string>(const std::string &path)> loadText;
+  /// The plugins of the standard places and of `folders` (those of `use`). By default findPlugins.
+  std::function<Result<std::vector<PluginManifest>>(const std::vector<std::string> &folders)> loadManifests;
+};
+
+struct AnalysisState;
+
+struct Analysis {
+  diagnostics::DiagnosticList diagnostics;
+  std::string recordProgram;              // "" where the data block cannot be described
+  std::vector<std::string> pluginFolders; // of `use`, absolute
+  bool isLibrary = false;                 // a file of layers and heads: nothing more to check
+  std::shared_ptr<AnalysisState> state;   // for complete and textOf
+
+  /// The text of a file of the program, as renderText wants it.
+  std::string_view textOf(const std::string &file) const;
+};
+
+/// Analyzes the file `path`, whose bytes are `text`. Any bytes are allowed. A malformed entry of `settings` (no `=`) is a
+/// usage error; everything else is a diagnostic.
+Result<Analysis> analyze(const std::string &path, std::string text, const AnalyzeOptions &options);
+
+struct Completion {
+  diagnostics::DiagnosticList diagnostics; // all, those of analyze included
+  bool ok = false;                         // there is no error, and `pipeline` is whole
+  TypedPipeline pipeline;                  // best effort where not ok
+};
+
+/// Completes an analysis with facts. Facts that are not of the known form are a `data-unreadable` diagnostic.
+Completion complete(const Analysis &analysis, const std::string &factsJson);
+
+/// Completes without facts: sizes that only the data know stay unknown (-1), and nothing that depends on them is judged.
+Completion completeWithoutFacts(const Analysis &analysis);
+
+/// Whether every error lies in `--set`: a mistake on the command line, not of the file.
+bool onlyCommandLineMistakes(const diagnostics::DiagnosticList &diagnostics);
+
+struct Formatted {
+  bool ok = false; // false: syntax errors, in `diagnostics`
+  std::string text;
+  diagnostics::DiagnosticList diagnostics;
+};
+/// The one layout of the file. Idempotent; keeps every comment.
+Formatted format(const std::string &path, const std::string &text);
+
+} // namespace penstock::frontend

@@ -1,0 +1,42 @@
+// The files of one program: the file itself and what it imports, each read once.
+#pragma once
+
+#include "compiler/frontend/ast.h"
+#include "runtime/base/status.h"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace penstock::frontend {
+
+using TextLoader = std::function<Result<std::string>(const std::string &path)>;
+
+/// One file, with what its names for layers and heads mean.
+struct Unit {
+  std::unique_ptr<SourceFile> file;
+  std::string folder; // absolute: what its paths are relative to
+  Ast ast;
+  bool clean = true; // without syntax errors
+  struct Named {
+    const Definition *definition = nullptr;
+    const Unit *unit = nullptr; // that declares it
+    Span declared;
+  };
+  std::map<std::string, Named> definitions;
+};
+
+struct Program {
+  std::vector<std::unique_ptr<Unit>> units; // the first is the file itself
+  const Unit &main() const { return *units.front(); }
+};
+
+/// Reads the file `path` with `text` and all its imports; reports syntax errors and mistakes of imports.
+Program loadProgram(const std::string &path, std::string text, const TextLoader &load, diagnostics::DiagnosticList &diagnostics);
+
+/// `path` below `folder`, without `.` and `..`; an absolute path stays.
+std::string joinPath(const std::string &folder, const std::string &path);
+
+} // namespace penstock::frontend
