@@ -64,6 +64,7 @@ std::string RunConfig::toJson() const {
                    {"keep_metric", train.keepMetric},
                    {"keep_higher", train.keepHigher}};
   json["threads"] = threads;
+  json["plugin_folders"] = pluginFolders;
   json["answers"] = Json::array();
   for (const AnswerSpec &answer : answers) {
     json["answers"].push_back({{"name", answer.name},
@@ -121,6 +122,7 @@ Result<RunConfig> RunConfig::fromJson(const std::string &text) {
     train.at("keep_metric").get_to(config.train.keepMetric);
     train.at("keep_higher").get_to(config.train.keepHigher);
     json.at("threads").get_to(config.threads);
+    json.at("plugin_folders").get_to(config.pluginFolders);
     for (const Json &answer : json.at("answers")) {
       config.answers.push_back({answer.at("name"), answer.at("target"), answer.at("target_is_class"),
                                 answer.at("decoder"), answer.at("parameters")});

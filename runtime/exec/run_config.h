@@ -70,6 +70,7 @@ struct RunConfig {
   bool trains = true;    // false: nothing to minimize, a run only fits and measures
   TrainSpec train;
   std::int64_t threads = 0; // 0: one a core
+  std::vector<std::string> pluginFolders; // of `use`, absolute
   std::vector<AnswerSpec> answers;
   std::vector<MetricSpec> metrics;
   std::vector<ExpectationSpec> expectations;

@@ -159,6 +159,7 @@ private:
 class FakeHost final : public PluginHost {
 public:
   const std::vector<PluginManifest> &manifests() const override { return none; }
+  const std::vector<Status> &problems() const override { return noProblems; }
   Result<const PluginManifest *> manifest(const std::string &, PluginKind) const override { return unknown(); }
   Result<const PenstockPlugin *> load(const std::string &, PluginKind) override { return unknown(); }
   const PenstockHost *services() const override { return nullptr; }
@@ -169,6 +170,7 @@ public:
 private:
   static Status unknown() { return invalidInput("there are no plugins here"); }
   std::vector<PluginManifest> none;
+  std::vector<Status> noProblems;
 };
 
 } // namespace
