@@ -29,6 +29,9 @@ target_precompile_headers(penstock_mlir_pch PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/
 # penstock_mlir_component(NAME SOURCES ... [DEPENDS ...] [NO_PCH]): one folder of the compiler.
 function(penstock_mlir_component name)
   cmake_parse_arguments(ARG "NO_PCH" "" "SOURCES;DEPENDS" ${ARGN})
+  if(NOT ARG_SOURCES)
+    return()
+  endif()
   add_library(${name} OBJECT ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC penstock_mlir)
   target_compile_options(${name} PRIVATE -Wno-unused-parameter)

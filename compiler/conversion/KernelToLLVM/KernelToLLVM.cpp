@@ -1,0 +1,247 @@
+#include "compiler/conversion/KernelToLLVM/KernelToLLVM.h"
+
+#include "compiler/dialect/Kernel/Kernel.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "runtime/abi/program_abi.h"
+
+#include <cstddef>
+
+using namespace mlir;
+
+namespace penstock {
+namespace {
+
+class Lowering {
+public:
+  Lowering(ModuleOp module, std::vector<std::string> &symbols)
+      : module(module), symbols(symbols), b(module.getContext()), pointer(LLVM::LLVMPointerType::get(b.getContext())) {}
+
+  LogicalResult run() {
+    if (failed(lowerLinalg())) {
+      return failure();
+    }
+    SmallVector<kernel::ParallelOp> parallels;
+    module.walk([&](kernel::ParallelOp op) { parallels.push_back(op); });
+    for (kernel::ParallelOp op : parallels) {
+      outline(op);
+    }
+    SmallVector<kernel::CallOp> calls;
+    SmallVector<kernel::GetOp> gets;
+    module.walk([&](kernel::CallOp op) { calls.push_back(op); });
+    module.walk([&](kernel::GetOp op) { gets.push_back(op); });
+    for (kernel::CallOp op : calls) {
+      lowerCall(op);
+    }
+    for (kernel::GetOp op : gets) {
+      if (failed(lowerGet(op))) {
+        return failure();
+      }
+    }
+    return success();
+  }
+
+private:
+  LogicalResult lowerLinalg() {
+    SmallVector<linalg::LinalgOp> ops;
+    module.walk([&](linalg::LinalgOp op) { ops.push_back(op); });
+    auto group = LLVM::AccessGroupAttr::get(b.getContext());
+    auto annotation = LLVM::LoopAnnotationAttr::get(b.getContext(), {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {},
+                                                    ArrayRef<LLVM::AccessGroupAttr>{group});
+    for (linalg::LinalgOp op : ops) {
+      IRRewriter rewriter(op.getContext());
+      rewriter.setInsertionPoint(op);
+      FailureOr<linalg::LinalgLoops> loops = linalg::linalgOpToLoops(rewriter, op);
+      if (failed(loops)) {
+        return op.emitError("no loops for this operation");
+      }
+      for (Operation *loop : *loops) {
+        loop->setAttr("llvm.loop_annotation", annotation);
+      }
+      rewriter.eraseOp(op);
+    }
+    return success();
+  }
+
+  Value call(Operation *op) { return op->getParentOfType<func::FuncOp>().getArgument(0); }
+
+  Value load(Location loc, Value base, size_t offset, Type type) {
+    Value at = LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), base, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(offset)});
+    return LLVM::LoadOp::create(b, loc, type, at);
+  }
+
+  Value element(Location loc, Value array, int64_t index) {
+    Value at = LLVM::GEPOp::create(b, loc, pointer, pointer, array, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(index)});
+    return LLVM::LoadOp::create(b, loc, pointer, at);
+  }
+
+  Value symbol(Location loc, Value callPointer, StringRef name) {
+    auto [it, isNew] = symbolIndex.try_emplace(name, symbols.size());
+    if (isNew) {
+      symbols.push_back(name.str());
+    }
+    Value table = load(loc, callPointer, offsetof(PenstockCall, symbols), pointer);
+    return element(loc, table, static_cast<int64_t>(it->second));
+  }
+
+  // Nothing is captured: a body reads everything again from the call, which is its context.
+  void outline(kernel::ParallelOp op) {
+    auto parent = op->getParentOfType<func::FuncOp>();
+    Location loc = op.getLoc();
+    Type i64 = b.getI64Type(), i32 = b.getI32Type();
+    b.setInsertionPointAfter(parent);
+    auto body = func::FuncOp::create(b, loc, "penstock_body_" + std::to_string(bodies++),
+                                     b.getFunctionType({pointer, i64, i64, i32}, {}));
+    body.setPrivate();
+    Block *entry = body.addEntryBlock();
+    b.setInsertionPointToStart(entry);
+    Type index = b.getIndexType();
+    SmallVector<Value> arguments;
+    for (unsigned i = 1; i < 4; ++i) {
+      arguments.push_back(arith::IndexCastOp::create(b, loc, index, entry->getArgument(i)));
+    }
+    Block &from = op.getBody().front();
+    for (auto [argument, value] : llvm::zip(from.getArguments(), arguments)) {
+      argument.replaceAllUsesWith(value);
+    }
+    entry->getOperations().splice(entry->end(), from.getOperations());
+    b.setInsertionPointToEnd(entry);
+    func::ReturnOp::create(b, loc);
+
+    b.setInsertionPoint(op);
+    Value callPointer = call(op);
+    Value function = func::ConstantOp::create(b, loc, body.getFunctionType(), body.getSymName());
+    Value address = UnrealizedConversionCastOp::create(b, loc, pointer, function).getResult(0);
+    Value pool = load(loc, callPointer, offsetof(PenstockCall, pool), pointer);
+    Value count = arith::IndexCastOp::create(b, loc, i64, op.getCount());
+    Value grain = arith::ConstantIntOp::create(b, loc, i64, static_cast<int64_t>(op.getGrain()));
+    invoke(loc, callPointer, "penstock_parallel_for", {pool, address, callPointer, count, grain});
+    op.erase();
+  }
+
+  void invoke(Location loc, Value callPointer, StringRef name, ValueRange arguments) {
+    Value function = symbol(loc, callPointer, name);
+    SmallVector<Type> types(arguments.getTypes());
+    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(b.getContext()), types);
+    SmallVector<Value> operands{function};
+    operands.append(arguments.begin(), arguments.end());
+    LLVM::CallOp::create(b, loc, type, operands);
+  }
+
+  void lowerCall(kernel::CallOp op) {
+    b.setInsertionPoint(op);
+    Location loc = op.getLoc();
+    SmallVector<Value> arguments;
+    for (Value v : op.getInputs()) {
+      if (isa<MemRefType>(v.getType())) {
+        Value address = memref::ExtractAlignedPointerAsIndexOp::create(b, loc, v);
+        address = arith::IndexCastOp::create(b, loc, b.getI64Type(), address);
+        arguments.push_back(LLVM::IntToPtrOp::create(b, loc, pointer, address));
+      } else if (v.getType().isIndex()) {
+        arguments.push_back(arith::IndexCastOp::create(b, loc, b.getI64Type(), v));
+      } else {
+        arguments.push_back(v);
+      }
+    }
+    invoke(loc, call(op), op.getSymbol(), arguments);
+    op.erase();
+  }
+
+  LogicalResult lowerGet(kernel::GetOp op) {
+    b.setInsertionPoint(op);
+    Location loc = op.getLoc();
+    Value c = call(op);
+    StringRef what = op.getWhat();
+    int64_t index = static_cast<int64_t>(op.getIndex());
+    Type i64 = b.getI64Type();
+    auto batch = [&] { return load(loc, c, offsetof(PenstockCall, batch), pointer); };
+    auto axis = [&](size_t offset, Type type) {
+      Value axes = load(loc, batch(), offsetof(PenstockBatch, axes), pointer);
+      return load(loc, axes, static_cast<size_t>(index) * sizeof(PenstockAxisBatch) + offset, type);
+    };
+    auto rounded = [&](Value v) -> Value {
+      Value up = LLVM::AddOp::create(b, loc, v, LLVM::ConstantOp::create(b, loc, i64, b.getI64IntegerAttr(15)));
+      return LLVM::AndOp::create(b, loc, up, LLVM::ConstantOp::create(b, loc, i64, b.getI64IntegerAttr(-16)));
+    };
+    Value value;
+    if (what == "records" || what == "records16") {
+      value = load(loc, batch(), offsetof(PenstockBatch, records), i64);
+      value = what == "records" ? value : rounded(value);
+    } else if (what == "rows" || what == "rows16") {
+      value = axis(offsetof(PenstockAxisBatch, rows), i64);
+      value = what == "rows" ? value : rounded(value);
+    } else if (what == "offsets") {
+      value = axis(offsetof(PenstockAxisBatch, offsets), pointer);
+    } else if (what == "row_record") {
+      value = axis(offsetof(PenstockAxisBatch, row_record), pointer);
+    } else if (what == "row_position") {
+      value = axis(offsetof(PenstockAxisBatch, row_position), pointer);
+    } else if (what == "record_numbers") {
+      value = load(loc, batch(), offsetof(PenstockBatch, record_numbers), pointer);
+    } else if (what == "input") {
+      value = element(loc, load(loc, batch(), offsetof(PenstockBatch, inputs), pointer), index);
+    } else if (what == "output") {
+      value = element(loc, load(loc, c, offsetof(PenstockCall, outputs), pointer), index);
+    } else if (what == "handle") {
+      value = element(loc, load(loc, c, offsetof(PenstockCall, handles), pointer), index);
+    } else if (what == "pool") {
+      value = load(loc, c, offsetof(PenstockCall, pool), pointer);
+    } else if (what == "parameters") {
+      value = load(loc, c, offsetof(PenstockCall, parameters), pointer);
+    } else if (what == "states") {
+      value = load(loc, c, offsetof(PenstockCall, states), pointer);
+    } else if (what == "fitted") {
+      value = load(loc, c, offsetof(PenstockCall, fitted), pointer);
+    } else if (what == "arena") {
+      value = load(loc, c, offsetof(PenstockCall, arena), pointer);
+    } else if (what == "learning_rate") {
+      value = load(loc, c, offsetof(PenstockCall, learning_rate), b.getF32Type());
+    } else if (what == "seed") {
+      value = load(loc, c, offsetof(PenstockCall, seed), i64);
+    } else if (what == "step") {
+      value = load(loc, c, offsetof(PenstockCall, step), i64);
+    } else {
+      return op.emitError("names nothing of PenstockCall: ") << what;
+    }
+    Type wanted = op.getType();
+    if (wanted.isIndex()) {
+      value = arith::IndexCastOp::create(b, loc, wanted, value);
+    } else if (isa<MemRefType>(wanted)) {
+      value = asMemref(loc, value, wanted);
+    }
+    op.replaceAllUsesWith(value);
+    op.erase();
+    return success();
+  }
+
+  // A pointer as the memref<?xi8> that views are cut from.
+  Value asMemref(Location loc, Value address, Type type) {
+    Type i64 = b.getI64Type();
+    auto array = LLVM::LLVMArrayType::get(i64, 1);
+    auto descriptor = LLVM::LLVMStructType::getLiteral(b.getContext(), {pointer, pointer, i64, array, array});
+    Value d = LLVM::PoisonOp::create(b, loc, descriptor);
+    auto insert = [&](Value v, ArrayRef<int64_t> at) { d = LLVM::InsertValueOp::create(b, loc, d, v, at); };
+    auto number = [&](int64_t n) -> Value { return LLVM::ConstantOp::create(b, loc, i64, b.getI64IntegerAttr(n)); };
+    insert(address, {0});
+    insert(address, {1});
+    insert(number(0), {2});
+    insert(number(INT64_MAX), {3, 0});
+    insert(number(1), {4, 0});
+    return UnrealizedConversionCastOp::create(b, loc, type, d).getResult(0);
+  }
+
+  ModuleOp module;
+  std::vector<std::string> &symbols;
+  OpBuilder b;
+  Type pointer;
+  llvm::StringMap<size_t> symbolIndex;
+  int bodies = 0;
+};
+
+} // namespace
+
+LogicalResult lowerKernelToLLVM(ModuleOp module, std::vector<std::string> &symbols) {
+  return Lowering(module, symbols).run();
+}
+
+} // namespace penstock

@@ -1,0 +1,85 @@
+// Where every value of an entry lives: one arena whose size is affine in the rows of each axis and the number of records.
+#pragma once
+
+#include "compiler/dialect/Nn/Nn.h"
+#include "compiler/emit/program_table.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "llvm/ADT/DenseMap.h"
+
+#include <optional>
+
+namespace penstock {
+
+/// The layout that all entries share: flat buffers, axes, inputs. Built from the module's globals and inputs.
+struct ProgramLayout {
+  explicit ProgramLayout(mlir::ModuleOp module);
+
+  struct Parameter {
+    std::string name;
+    mlir::RankedTensorType type;
+    std::int64_t offset = 0, elements = 0; // in float32
+    bool decays = false;
+  };
+  std::vector<Parameter> parameters; // decaying ones first; offsets are multiples of 64
+  std::int64_t parameterElements = 0, decayingElements = 0;
+  llvm::StringMap<unsigned> parameterIndex, axisIndex, handleIndex;
+  ProgramTable table; // axes, inputs, tensors, dispatches filled in
+
+  const Parameter &parameter(llvm::StringRef name) const { return parameters[parameterIndex.lookup(name)]; }
+};
+
+/// Rows of block that a row region computes at once: its intermediate values stay in the second-level cache.
+std::int64_t blockRows(const nn::RowsOf &rows, std::int64_t widest);
+
+/// constant + coefficient * (rows of an axis, or records, rounded up to 16); bytes.
+struct Extent {
+  std::int64_t constant = 0, coefficient = 0;
+  int axis = -1; // index of the axis, `recordsAxis`, or -1 where the size is constant
+};
+inline constexpr int recordsAxis = 1 << 20;
+
+/// A place for a value.
+struct Buffer {
+  enum class Kind { arena, parameter, fitted, input, output, worker } kind = Kind::arena;
+  std::int64_t offset = 0; // bytes: in parameters, in the worker's scratch
+  int slot = -1;           // of Kind::arena
+  int index = 0;           // of input, output
+  nn::RowsOf rows;
+  std::int64_t width = 1;  // elements a row
+  mlir::Type element;
+};
+
+/// The arena of one entry, filled in program order.
+class MemoryPlan {
+public:
+  explicit MemoryPlan(const ProgramLayout &layout) : layout(layout) {}
+
+  /// Bytes at the start of the arena that are never shared: gradients.
+  void reserve(std::int64_t bytes) { reserved = (bytes + 63) / 64 * 64; }
+  int allocate(const Extent &extent);
+  void release(int slot);
+  Extent extentOf(const nn::RowsOf &rows, std::int64_t width) const;
+  int axisOf(const nn::RowsOf &rows) const;
+
+  /// The offset of a slot: constant bytes and a coefficient for each axis (records last).
+  struct Offset {
+    std::int64_t constant = 0;
+    std::vector<std::int64_t> perAxis; // one an axis, then records
+  };
+  Offset offsetOf(int slot) const;
+  /// Where the workers' scratch begins.
+  Offset end() const { return offsetOf(static_cast<int>(slots.size())); }
+  ProgramTable::Arena arena(std::int64_t perWorker) const;
+
+private:
+  struct Slot {
+    Extent extent;
+    bool used = false;
+  };
+  const ProgramLayout &layout;
+  std::vector<Slot> slots;
+  std::int64_t reserved = 0;
+};
+
+} // namespace penstock

@@ -1,0 +1,74 @@
+#include "compiler/conversion/KernelToLinalg/EntryEmitter.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+#include <cmath>
+
+using namespace mlir;
+
+namespace penstock {
+
+Value f32Constant(OpBuilder &b, Location loc, double value) {
+  return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(static_cast<float>(value)));
+}
+
+// Comparisons are ordered so that NaN passes through: a step that diverges must be seen in the loss.
+Value emitUnary(OpBuilder &b, Location loc, Operation *op, Value x) {
+  if (isa<nn::ReluOp>(op)) {
+    Value zero = f32Constant(b, loc, 0);
+    Value below = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, x, zero);
+    return arith::SelectOp::create(b, loc, below, zero, x);
+  }
+  if (isa<nn::GeluOp>(op)) {
+    Value e = math::ErfOp::create(b, loc, arith::MulFOp::create(b, loc, x, f32Constant(b, loc, M_SQRT1_2)));
+    Value half = arith::MulFOp::create(b, loc, x, f32Constant(b, loc, 0.5));
+    return arith::AddFOp::create(b, loc, half, arith::MulFOp::create(b, loc, half, e));
+  }
+  if (isa<nn::TanhOp>(op)) {
+    return math::TanhOp::create(b, loc, x);
+  }
+  if (isa<nn::SigmoidOp>(op)) {
+    Value one = f32Constant(b, loc, 1);
+    Value e = math::ExpOp::create(b, loc, arith::NegFOp::create(b, loc, x));
+    return arith::DivFOp::create(b, loc, one, arith::AddFOp::create(b, loc, one, e));
+  }
+  if (isa<nn::ExpOp>(op)) {
+    return math::ExpOp::create(b, loc, x);
+  }
+  if (isa<nn::LogOp>(op)) {
+    return math::LogOp::create(b, loc, x);
+  }
+  return arith::NegFOp::create(b, loc, x);
+}
+
+Value emitReluGrad(OpBuilder &b, Location loc, Value x, Value g) {
+  Value zero = f32Constant(b, loc, 0);
+  Value positive = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, x, zero);
+  return arith::SelectOp::create(b, loc, positive, g, zero);
+}
+
+// gelu'(x) = (1 + erf(x / sqrt 2)) / 2 + x exp(-x^2 / 2) / sqrt(2 pi)
+Value emitGeluGrad(OpBuilder &b, Location loc, Value x, Value g) {
+  Value e = math::ErfOp::create(b, loc, arith::MulFOp::create(b, loc, x, f32Constant(b, loc, M_SQRT1_2)));
+  Value half = f32Constant(b, loc, 0.5);
+  Value cdf = arith::AddFOp::create(b, loc, half, arith::MulFOp::create(b, loc, half, e));
+  Value square = arith::MulFOp::create(b, loc, x, x);
+  Value density = math::ExpOp::create(b, loc, arith::MulFOp::create(b, loc, square, f32Constant(b, loc, -0.5)));
+  Value slope = arith::MulFOp::create(
+      b, loc, arith::MulFOp::create(b, loc, x, f32Constant(b, loc, M_2_SQRTPI * M_SQRT1_2 / 2)), density);
+  return arith::MulFOp::create(b, loc, g, arith::AddFOp::create(b, loc, cdf, slope));
+}
+
+Value emitBinary(OpBuilder &b, Location loc, Operation *op, Value x, Value y) {
+  if (isa<nn::AddOp>(op)) {
+    return arith::AddFOp::create(b, loc, x, y);
+  }
+  if (isa<nn::SubOp>(op)) {
+    return arith::SubFOp::create(b, loc, x, y);
+  }
+  if (isa<nn::MulOp>(op)) {
+    return arith::MulFOp::create(b, loc, x, y);
+  }
+  return arith::DivFOp::create(b, loc, x, y);
+}
+
+} // namespace penstock

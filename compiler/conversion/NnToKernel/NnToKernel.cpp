@@ -1,0 +1,211 @@
+#include "compiler/conversion/NnToKernel/NnToKernel.h"
+
+#include "compiler/dialect/Kernel/Kernel.h"
+#include "compiler/dialect/Nn/Nn.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinOps.h"
+
+using namespace mlir;
+
+namespace penstock {
+namespace {
+
+class NnToKernel {
+public:
+  explicit NnToKernel(ModuleOp module) : module(module) {}
+
+  LogicalResult run() {
+    SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
+    for (func::FuncOp function : functions) {
+      if (function.isDeclaration()) {
+        continue;
+      }
+      packedHere.clear();
+      SmallVector<Operation *> ops;
+      for (Operation &op : function.getBody().front()) {
+        ops.push_back(&op);
+      }
+      for (Operation *op : ops) {
+        convert(function, op);
+      }
+    }
+    makePackFunction();
+    return success();
+  }
+
+private:
+  /// The dispatch of `kernel` with `attributes`; a handle that packs a weight is one for each weight (`owner`).
+  FlatSymbolRefAttr dispatch(Location loc, StringRef kernel, ArrayRef<int64_t> attributes, StringRef owner) {
+    std::string key = (kernel + "/" + owner).str();
+    for (int64_t a : attributes) {
+      key += "/" + std::to_string(a);
+    }
+    auto [entry, isNew] = dispatches.try_emplace(key);
+    FlatSymbolRefAttr &handle = entry->second;
+    if (isNew) {
+      OpBuilder builder = OpBuilder::atBlockBegin(module.getBody());
+      if (lastDispatch) {
+        builder.setInsertionPointAfter(lastDispatch);
+      }
+      std::string name = (kernel + "_" + std::to_string(dispatches.size() - 1)).str();
+      lastDispatch = kernel::DispatchOp::create(builder, loc, builder.getStringAttr(name),
+                                                builder.getStringAttr(kernel), builder.getDenseI64ArrayAttr(attributes));
+      handle = FlatSymbolRefAttr::get(module.getContext(), name);
+    }
+    return handle;
+  }
+
+  /// A handle that holds `weight` packed, and its packing where this function must do it.
+  FlatSymbolRefAttr packed(func::FuncOp function, Operation *user, StringRef kernel, ArrayRef<int64_t> attributes,
+                           Value weight) {
+    auto parameter = weight.getDefiningOp<nn::ParameterOp>();
+    std::string owner;
+    if (parameter) {
+      owner = parameter.getName().str();
+    } else {
+      owner = "value" + std::to_string(computedWeights++);
+    }
+    FlatSymbolRefAttr handle = dispatch(user->getLoc(), kernel, attributes, owner);
+    bool training = function.getName() == "train_step";
+    if (parameter && !training) {
+      forPackEntry.try_emplace(handle.getValue(), std::make_pair(handle, parameter));
+    } else if (packedHere.insert({handle.getValue(), true}).second) {
+      OpBuilder builder(user);
+      builder.setInsertionPointAfter(weight.getDefiningOp());
+      kernel::PackOp::create(builder, user->getLoc(), handle, weight);
+    }
+    return handle;
+  }
+
+  Operation *replace(Operation *op, StringRef kernel, FlatSymbolRefAttr handle, ValueRange operands,
+                     ArrayRef<NamedAttribute> attributes = {}) {
+    OpBuilder builder(op);
+    auto invoke = kernel::InvokeOp::create(builder, op->getLoc(), op->getResultTypes(), builder.getStringAttr(kernel),
+                                           handle, operands);
+    for (NamedAttribute a : attributes) {
+      invoke->setAttr(a.getName(), a.getValue());
+    }
+    op->replaceAllUsesWith(invoke->getResults());
+    op->erase();
+    return invoke;
+  }
+
+  /// Takes a following addition of a vector into the kernel as its bias.
+  void absorbBias(Operation *invoke) {
+    Value result = invoke->getResult(0);
+    if (!result.hasOneUse()) {
+      return;
+    }
+    auto add = dyn_cast<nn::AddOp>(*result.user_begin());
+    if (!add || add.getLhs() != result || !isa_and_nonnull<nn::ParameterOp>(add.getRhs().getDefiningOp())) {
+      return;
+    }
+    auto vector = dyn_cast<RankedTensorType>(add.getRhs().getType());
+    if (!vector || vector.getRank() != 1 || vector.isDynamicDim(0)) {
+      return;
+    }
+    // Parameters are read at the top of the function, so the bias dominates the kernel.
+    add.getRhs().getDefiningOp()->moveBefore(invoke);
+    invoke->insertOperands(invoke->getNumOperands(), add.getRhs());
+    add.getResult().replaceAllUsesWith(result);
+    add.erase();
+  }
+
+  void convert(func::FuncOp function, Operation *op) {
+    OpBuilder builder(op);
+    auto i64 = [&](StringRef name, int64_t value) {
+      return NamedAttribute(builder.getStringAttr(name), builder.getI64IntegerAttr(value));
+    };
+    if (auto matmul = dyn_cast<nn::MatmulOp>(op)) {
+      auto w = cast<RankedTensorType>(matmul.getWeight().getType());
+      bool t = matmul.getTransposed();
+      auto handle = packed(function, op, "matmul", {w.getDimSize(t ? 1 : 0), w.getDimSize(t ? 0 : 1), t},
+                           matmul.getWeight());
+      absorbBias(replace(op, "matmul", handle, {matmul.getInput()}));
+    } else if (auto grad = dyn_cast<nn::WeightGradOp>(op)) {
+      auto handle = dispatch(op->getLoc(), "weight_gradient",
+                             {nn::widthOf(grad.getInput().getType()), nn::widthOf(grad.getCotangent().getType())}, "");
+      replace(op, "weight_gradient", handle, {grad.getInput(), grad.getCotangent()});
+    } else if (auto attention = dyn_cast<nn::AttentionOp>(op)) {
+      replace(op, "attention", {}, {attention.getQkv()}, op->getAttrs());
+    } else if (auto grad = dyn_cast<nn::AttentionGradOp>(op)) {
+      replace(op, "attention_grad", {}, {grad.getQkv(), grad.getOut(), grad.getLse(), grad.getCotangent()},
+              op->getAttrs());
+    } else if (auto conv = dyn_cast<nn::Conv1dOp>(op)) {
+      auto handle = packed(function, op, "conv1d", shapeOf(conv.getWeight()), conv.getWeight());
+      absorbBias(replace(op, "conv1d", handle, {conv.getInput()}));
+    } else if (auto conv = dyn_cast<nn::Conv1dMaxOp>(op)) {
+      auto handle = packed(function, op, "conv1d", shapeOf(conv.getWeight()), conv.getWeight());
+      absorbBias(replace(op, "conv1d_max", handle, {conv.getInput()}));
+    } else if (auto grad = dyn_cast<nn::Conv1dInputGradOp>(op)) {
+      auto handle = packed(function, op, "conv1d", shapeOf(grad.getWeight()), grad.getWeight());
+      replace(op, "conv1d_input_grad", handle, {grad.getCotangent()});
+    } else if (auto grad = dyn_cast<nn::Conv1dWeightGradOp>(op)) {
+      auto handle = dispatch(op->getLoc(), "conv1d", shapeOf(grad.getResult()), "gradient");
+      replace(op, "conv1d_weight_grad", handle, {grad.getInput(), grad.getCotangent()});
+    } else if (auto grad = dyn_cast<nn::Conv1dMaxInputGradOp>(op)) {
+      auto handle = dispatch(op->getLoc(), "conv1d", shapeOf(grad.getWeight()), "gradient");
+      replace(op, "conv1d_max_input_grad", handle, {grad.getWeight(), grad.getCotangent(), grad.getArgmax()});
+    } else if (auto grad = dyn_cast<nn::Conv1dMaxWeightGradOp>(op)) {
+      auto handle = dispatch(op->getLoc(), "conv1d", shapeOf(grad.getResult()), "gradient");
+      replace(op, "conv1d_max_weight_grad", handle, {grad.getInput(), grad.getCotangent(), grad.getArgmax()});
+    } else if (isa<nn::SegmentSumOp>(op)) {
+      replace(op, "segment_sum", {}, op->getOperands());
+    } else if (isa<nn::SegmentMaxOp>(op)) {
+      replace(op, "segment_max", {}, op->getOperands());
+    } else if (isa<nn::SegmentMaxGradOp>(op)) {
+      replace(op, "segment_max_grad", {}, op->getOperands());
+    } else if (isa<nn::BagSumOp>(op)) {
+      replace(op, "bag_sum", {}, op->getOperands());
+    } else if (isa<nn::CountsOp>(op)) {
+      replace(op, "counts", {}, op->getOperands(), {i64("vocabulary", nn::widthOf(op->getResult(0).getType()))});
+    } else if (isa<nn::EmbeddingGradOp>(op)) {
+      replace(op, "embedding_grad", {}, op->getOperands());
+    } else if (isa<nn::PositionRowsGradOp>(op)) {
+      replace(op, "position_rows_grad", {}, op->getOperands());
+    } else if (isa<nn::BagSumGradOp>(op)) {
+      replace(op, "bag_sum_grad", {}, op->getOperands());
+    }
+  }
+
+  static SmallVector<int64_t> shapeOf(Value value) {
+    return SmallVector<int64_t>(cast<RankedTensorType>(value.getType()).getShape());
+  }
+
+  void makePackFunction() {
+    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+    auto function = func::FuncOp::create(builder, module.getLoc(), "pack", builder.getFunctionType({}, {}));
+    builder.setInsertionPointToStart(function.addEntryBlock());
+    for (auto &[name, use] : forPackEntry) {
+      auto weight = nn::ParameterOp::create(builder, use.second.getLoc(), use.second.getType(), use.second.getNameAttr());
+      kernel::PackOp::create(builder, use.second.getLoc(), use.first, weight);
+    }
+    func::ReturnOp::create(builder, module.getLoc());
+  }
+
+  ModuleOp module;
+  llvm::StringMap<FlatSymbolRefAttr> dispatches;
+  llvm::MapVector<StringRef, std::pair<FlatSymbolRefAttr, nn::ParameterOp>> forPackEntry;
+  llvm::DenseMap<StringRef, bool> packedHere;
+  Operation *lastDispatch = nullptr;
+  int computedWeights = 0;
+};
+
+struct NnToKernelPass : PassWrapper<NnToKernelPass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(NnToKernelPass)
+  StringRef getArgument() const override { return "penstock-nn-to-kernel"; }
+  StringRef getDescription() const override { return "turn contractions and segment operations into kernel.invoke"; }
+  void getDependentDialects(DialectRegistry &registry) const override { registry.insert<kernel::KernelDialect>(); }
+  void runOnOperation() override {
+    if (failed(NnToKernel(getOperation()).run())) {
+      signalPassFailure();
+    }
+  }
+};
+
+} // namespace
+
+std::unique_ptr<Pass> createNnToKernelPass() { return std::make_unique<NnToKernelPass>(); }
+
+} // namespace penstock

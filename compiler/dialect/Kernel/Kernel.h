@@ -1,0 +1,20 @@
+// The Kernel dialect: see KernelOps.td.
+#pragma once
+
+#include "mlir/Bytecode/BytecodeOpInterface.h"
+#include "mlir/IR/BuiltinAttributes.h"
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/RegionKindInterface.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/ControlFlowInterfaces.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wunused-parameter" // generated code
+#include "compiler/dialect/Kernel/KernelDialect.h.inc"
+#define GET_OP_CLASSES
+#include "compiler/dialect/Kernel/KernelOps.h.inc"
+#pragma clang diagnostic pop

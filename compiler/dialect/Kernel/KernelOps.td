@@ -1,0 +1,99 @@
+// The Kernel dialect: what the compiled program asks of the runtime's kernels, and how work is cut into blocks.
+#ifndef PENSTOCK_DIALECT_KERNEL_OPS
+#define PENSTOCK_DIALECT_KERNEL_OPS
+
+include "mlir/IR/OpBase.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/IR/RegionKindInterface.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Kernel_Dialect : Dialect {
+  let name = "kernel";
+  let cppNamespace = "::penstock::kernel";
+  let summary = "kernel dispatch and invocation, row regions, and the program's surroundings";
+  let description = [{
+    Used at two heights. Over values: `kernel.dispatch` names a kernel to make once at load, `kernel.invoke` uses it in the
+    step, and `kernel.rows` groups everything that can be computed block by block over the rows of one axis. Over memory:
+    `kernel.parallel` runs a body over blocks on the pool, `kernel.call` calls a C function of runtime/kernels/kernels.h,
+    `kernel.get` reads what the caller passed (abi/program_abi.h).
+  }];
+}
+
+class Kernel_Op<string mnemonic, list<Trait> traits = []> : Op<Kernel_Dialect, mnemonic, traits>;
+
+def Kernel_DispatchOp : Kernel_Op<"dispatch", [Symbol]> {
+  let summary = "a kernel made once at load, with the numbers that it depends on";
+  let description = [{
+    The runtime chooses the implementation (own packed, oneDNN, reference) for the machine's level and keeps packed weights in
+    the handle. Example: `kernel.dispatch @matmul_0 "matmul" [128, 512, 0]`
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$kernel, DenseI64ArrayAttr:$numbers);
+  let assemblyFormat = "$sym_name $kernel $numbers attr-dict";
+}
+
+def Kernel_PackOp : Kernel_Op<"pack"> {
+  let summary = "packs a weight into the handle of a dispatch";
+  let arguments = (ins FlatSymbolRefAttr:$handle, AnyType:$weight);
+  let assemblyFormat = "$handle `,` $weight attr-dict `:` type($weight)";
+}
+
+def Kernel_InvokeOp : Kernel_Op<"invoke", [Pure]> {
+  let summary = "one use of a kernel, over values";
+  let description = [{
+    `kernel` is a row of the table in KernelTable.h, which says its scope: `rows` (block by block over rows, may stand in
+    kernel.rows), `segments` (over records), `whole` (splits its own work). Example:
+    `%y = kernel.invoke "matmul" @matmul_0 (%x, %b) : (!nn.ragged<@tokens, 128xf32>, tensor<512xf32>) -> !nn.ragged<@tokens, 512xf32>`
+  }];
+  let arguments = (ins StrAttr:$kernel, OptionalAttr<FlatSymbolRefAttr>:$handle, Variadic<AnyType>:$inputs);
+  let results = (outs Variadic<AnyType>:$outputs);
+  let assemblyFormat = "$kernel ($handle^)? `(` $inputs `)` attr-dict `:` functional-type($inputs, $outputs)";
+  let hasVerifier = 1;
+}
+
+def Kernel_RowsOp : Kernel_Op<"rows", [SingleBlock, NoTerminator]> {
+  let summary = "everything in its body runs block by block over the rows of one axis";
+  let description = [{
+    `axis`: "@name" of a ragged axis, "records", or "fixed". The body captures values from above; `kernel.yield` gives those
+    that are used outside. One region is one parallel loop: between its ops nothing waits.
+  }];
+  let arguments = (ins StrAttr:$axis);
+  let results = (outs Variadic<AnyType>:$outputs);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$axis (`->` type($outputs)^)? attr-dict-with-keyword $body";
+}
+def Kernel_YieldOp : Kernel_Op<"yield", [Terminator, ReturnLike, Pure]> {
+  let summary = "the values of a row region that are used outside";
+  let arguments = (ins Variadic<AnyType>:$inputs);
+  let assemblyFormat = "($inputs^ `:` type($inputs))? attr-dict";
+}
+
+//===--- over memory ------------------------------------------------------------------------------------------------===//
+
+def Kernel_GetOp : Kernel_Op<"get", [Pure]> {
+  let summary = "something of PenstockCall";
+  let description = [{
+    `what`: records, rows, rows16, records16, workers, learning_rate, seed, step, parameters, states, fitted, arena, pool,
+    input, output, offsets, row_record, row_position, record_numbers, handle. `index` chooses among several. Buffers are
+    `memref<?xi8>`; pool and handles `!llvm.ptr`.
+  }];
+  let arguments = (ins StrAttr:$what, DefaultValuedAttr<I64Attr, "0">:$index);
+  let results = (outs AnyType:$result);
+  let assemblyFormat = "$what attr-dict `:` type($result)";
+}
+
+def Kernel_ParallelOp : Kernel_Op<"parallel", [SingleBlock, NoTerminator, RecursiveMemoryEffects]> {
+  let summary = "runs its body over [0, count) in pieces of `grain` on the pool";
+  let description = "Block arguments: begin, end of the piece and the worker, all index.";
+  let arguments = (ins Index:$count, I64Attr:$grain);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$count `grain` $grain attr-dict-with-keyword $body";
+}
+
+def Kernel_CallOp : Kernel_Op<"call"> {
+  let summary = "calls a C function of the runtime; memrefs pass as pointers to their first element";
+  let arguments = (ins StrAttr:$symbol, Variadic<AnyType>:$inputs);
+  let assemblyFormat = "$symbol `(` $inputs `)` attr-dict `:` type($inputs)";
+}
+
+#endif

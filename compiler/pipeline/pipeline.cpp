@@ -1,0 +1,51 @@
+#include "compiler/pipeline/pipeline.h"
+
+#include "compiler/conversion/KernelToLLVM/KernelToLLVM.h"
+#include "compiler/conversion/KernelToLinalg/KernelToLinalg.h"
+#include "compiler/conversion/NnToKernel/NnToKernel.h"
+#include "compiler/transforms/Autodiff.h"
+#include "compiler/transforms/DeriveEntries.h"
+#include "compiler/transforms/FormRegions.h"
+#include "compiler/transforms/FuseSegments.h"
+
+using namespace mlir;
+
+namespace penstock {
+
+LogicalResult lowerNnToLoops(ModuleOp module, ProgramTable &table, const StageObserver &observe) {
+  auto stage = [&](StringRef name) {
+    if (observe) {
+      observe(name, module);
+    }
+  };
+
+  PassManager toNn(module.getContext(), "builtin.module");
+  // Exact rewrites that make derivatives sparse: before anything is differentiated.
+  toNn.addPass(createFuseSegmentsPass());
+  // One model becomes train_step, evaluate and predict.
+  toNn.addPass(createDeriveEntriesPass());
+  toNn.addPass(createAutodiffPass());
+  toNn.addPass(createCanonicalizerPass());
+  toNn.addPass(createCSEPass());
+  if (failed(toNn.run(module))) {
+    return failure();
+  }
+  stage("nn");
+
+  PassManager toKernel(module.getContext(), "builtin.module");
+  toKernel.addPass(createNnToKernelPass());
+  toKernel.addNestedPass<func::FuncOp>(createFormRegionsPass());
+  if (failed(toKernel.run(module))) {
+    return failure();
+  }
+  stage("kernel");
+
+  if (failed(lowerKernelToLinalg(module, table))) {
+    return failure();
+  }
+  stage("linalg");
+
+  return lowerKernelToLLVM(module, table.symbols);
+}
+
+} // namespace penstock

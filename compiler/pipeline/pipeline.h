@@ -1,0 +1,24 @@
+// The way of a model from Nn to loops, in order.
+#pragma once
+
+#include "compiler/emit/program_table.h"
+#include "mlir/IR/BuiltinOps.h"
+
+#include <functional>
+
+namespace penstock {
+
+/// Called after a stage: "nn", "kernel", "linalg".
+using StageObserver = std::function<void(llvm::StringRef stage, mlir::ModuleOp module)>;
+
+/// Lowers a module of Nn (one `func.func @model`, or its entries already derived) in place to what emitSharedLibrary takes, and
+/// fills `table` but for its level.
+///
+///   nn       segment maxima and counts fused, the entries derived, train_step differentiated
+///   kernel   contractions as kernel.invoke, row-wise work grouped into kernel.rows
+///   linalg   values placed in one arena; linalg on rows inside kernel.parallel loops over blocks
+///
+/// and then loops, bodies as functions, calls through the program's tables. Fails with a diagnostic.
+mlir::LogicalResult lowerNnToLoops(mlir::ModuleOp module, ProgramTable &table, const StageObserver &observe = {});
+
+} // namespace penstock
