@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+"""The command as a person meets it: exit codes, run folders, predictions, on the examples' own data.
+
+  commands_test.py BUILD SOURCE [unittest arguments]
+"""
+
+import csv
+import io
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+BUILD, SOURCE = (pathlib.Path(name).resolve() for name in sys.argv[1:3])
+PENSTOCK = BUILD / "bin/penstock"
+TASKS = ["maintenance_words", "sentiment_cnn", "maintenance_transformer"]
+# What a model that has learnt its task reaches on the examples' own data, whose labels are 3.5 % noise; a guess reaches 0.5.
+FLOORS = {"maintenance_words": 0.88, "sentiment_cnn": 0.80, "maintenance_transformer": 0.85}
+
+
+class Case(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = tempfile.TemporaryDirectory()
+        cls.folder = pathlib.Path(cls.temporary.name)
+        shutil.copytree(SOURCE / "dsl_examples", cls.folder / "dsl_examples")
+        cls.tasks = cls.folder / "dsl_examples/tasks"
+        cls.data = cls.folder / "dsl_examples/data"
+        cls.environment = {**os.environ, "XDG_CACHE_HOME": str(cls.folder / "cache")}
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.temporary.cleanup()
+
+    def penstock(self, *arguments, expect=0, text=None):
+        done = subprocess.run([str(PENSTOCK), *map(str, arguments)], capture_output=True, text=True, input=text or "", timeout=300,
+                              cwd=self.folder, env=self.environment)
+        self.assertEqual(done.returncode, expect, f"penstock {' '.join(map(str, arguments))}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+        return done
+
+    def task(self, name):
+        return self.tasks / f"{name}.pipe"
+
+    def jsonLines(self, text):
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
+class Usage(Case):
+    def testHelp(self):
+        for command in ["check", "fmt", "explain", "compile", "train", "evaluate", "predict", "plugin", "doctor"]:
+            with self.subTest(command=command):
+                self.assertIn(command, self.penstock(command, "--help").stdout)
+
+    def testMistakesOnTheCommandLine(self):
+        self.penstock("frobnicate", expect=2)
+        self.penstock("check", expect=2)
+        self.penstock("check", self.task(TASKS[0]), "--no-such-option", expect=2)
+        self.penstock("check", self.folder / "none.pipe", expect=4)
+
+    def testDoctor(self):
+        self.penstock("doctor")
+
+
+class Check(Case):
+    def testExamples(self):
+        for name in TASKS:
+            with self.subTest(task=name):
+                self.penstock("check", self.task(name))
+
+    def testMissingData(self):
+        self.penstock("check", self.task(TASKS[0]), "--set", f"data={self.folder / 'nowhere'}", expect=1)
+
+    def testDiagnosticsAsJson(self):
+        done = self.penstock("check", self.task(TASKS[0]), "--set", "label_column=labl", "--json", expect=1)
+        found = self.jsonLines(done.stdout)
+        self.assertTrue(found)
+        for diagnostic in found:
+            for key in ["id", "severity", "file", "line", "column", "end_line", "end_column", "message", "reason", "fix"]:
+                self.assertIn(key, diagnostic)
+        self.assertTrue(any("label" in diagnostic["fix"] for diagnostic in found), found)
+
+    def testTwoMistakesAreBothReported(self):
+        text = self.task(TASKS[0]).read_text().replace("words(min_count", "wrods(min_count").replace("f1(average", "f2(average", 1)
+        (self.tasks / "two.pipe").write_text(text)
+        found = self.jsonLines(self.penstock("check", self.tasks / "two.pipe", "--json", expect=1).stdout)
+        lines = {diagnostic["line"] for diagnostic in found if diagnostic["severity"] == "error"}
+        wrong = {number for number, line in enumerate(text.splitlines(), 1) if "wrods" in line or "f2(" in line}
+        self.assertEqual(len(wrong), 2)
+        self.assertLessEqual(wrong, lines, found)
+
+    def testFormat(self):
+        for name in TASKS:
+            with self.subTest(task=name):
+                file = self.tasks / "formatted.pipe"
+                shutil.copy(self.task(name), file)
+                self.penstock("fmt", file)
+                once = file.read_bytes()
+                self.penstock("fmt", file)
+                self.assertEqual(file.read_bytes(), once)
+                for line in self.task(name).read_text().splitlines():
+                    if "#" in line:
+                        self.assertIn(line.split("#", 1)[1].strip().encode(), once)
+
+    def testExplain(self):
+        text = self.penstock("explain", self.task(TASKS[0]), "--resolved", "--set", "train.optimizer.lr=0.5").stdout
+        line = next(line for line in text.splitlines() if "train.optimizer.lr" in line)
+        self.assertIn("0.5", line)
+        self.assertIn("command line", line)
+
+
+class Run(Case):
+    """Every example trains as it stands, and what it leaves can be judged and used."""
+
+    def run_(self, name, *more):
+        out = self.folder / f"run-{name}"
+        if not out.exists():
+            self.penstock("train", self.task(name), "--quiet", "--out", out, *more)
+        return out
+
+    def testExamplesLearn(self):
+        for name in TASKS:
+            with self.subTest(task=name):
+                out = self.run_(name)
+                answer = json.loads(self.penstock("evaluate", out, "--split", "test", "--json").stdout)
+                self.assertEqual(answer["split"], "test")
+                self.assertGreaterEqual(answer["metrics"]["f1_macro"], FLOORS[name])
+
+    def testRunFolder(self):
+        out = self.run_(TASKS[0])
+        for entry in ["run.json", "metrics.jsonl", "fitted", "checkpoints", "model.safetensors"]:
+            self.assertTrue((out / entry).exists(), entry)
+        json.loads((out / "run.json").read_text())
+        steps = [line for line in self.jsonLines((out / "metrics.jsonl").read_text()) if "tokens_per_second" in line]
+        self.assertEqual([line["step"] for line in steps], sorted({line["step"] for line in steps}))
+        for line in steps:
+            for key in ["step", "loss", "learning_rate", "tokens_per_second"]:
+                self.assertIn(key, line)
+        self.assertLess(steps[-1]["loss"], steps[0]["loss"])
+
+    def testRunFolderIsSelfContained(self):
+        out = self.run_(TASKS[0])
+        moved = self.folder / "moved"
+        shutil.copytree(out, moved)
+        hidden = self.folder / "hidden"
+        (self.folder / "dsl_examples").rename(hidden)
+        try:
+            self.penstock("predict", moved, text="oil leak\n")
+        finally:
+            hidden.rename(self.folder / "dsl_examples")
+
+    def testReport(self):
+        text = self.penstock("evaluate", self.run_(TASKS[0]), "--split", "test").stdout
+        for word in ["precision", "recall", "f1-score", "support", "macro avg", "weighted avg", "failure", "routine"]:
+            self.assertIn(word, text)
+
+    def testPredict(self):
+        out = self.run_(TASKS[0])
+        rows = list(csv.DictReader(open(self.data / "maintenance/test.csv", newline="", encoding="utf-8")))[:23]
+        lines = "".join(f"{row['text']}\n" for row in rows)
+        fromLines = self.jsonLines(self.penstock("predict", out, text=lines).stdout)
+        self.assertEqual(len(fromLines), len(rows))
+        for answer in fromLines:
+            self.assertIn(answer["label"], ["failure", "routine"])
+            probabilities = answer["probabilities"]
+            self.assertEqual(sorted(probabilities), ["failure", "routine"])
+            self.assertAlmostEqual(sum(probabilities.values()), 1, places=4)
+            self.assertAlmostEqual(answer["confidence"], max(probabilities.values()), places=6)
+        table = io.StringIO()
+        writer = csv.DictWriter(table, ["id", "text"])
+        writer.writeheader()
+        writer.writerows({"id": number, "text": row["text"]} for number, row in enumerate(rows))
+        (self.folder / "in.csv").write_text(table.getvalue(), encoding="utf-8")
+        (self.folder / "in.jsonl").write_text("".join(json.dumps({"text": row["text"]}) + "\n" for row in rows), encoding="utf-8")
+        for more, text in [(["--input", self.folder / "in.csv"], None), (["--input", self.folder / "in.jsonl"], None),
+                           (["--format", "csv"], table.getvalue()), (["--input", "-"], lines)]:
+            with self.subTest(more=more):
+                answers = self.jsonLines(self.penstock("predict", out, *more, text=text).stdout)
+                self.assertEqual([answer["label"] for answer in answers], [answer["label"] for answer in fromLines])
+                # The row of a record does not depend on how it came or what stands beside it.
+                self.assertEqual([answer["probabilities"] for answer in answers], [answer["probabilities"] for answer in fromLines])
+        one = self.jsonLines(self.penstock("predict", out, text=rows[7]["text"] + "\n").stdout)
+        self.assertEqual(one[0]["probabilities"], fromLines[7]["probabilities"])
+
+    def testPredictNothing(self):
+        self.assertEqual(self.penstock("predict", self.run_(TASKS[0]), text="").stdout, "")
+
+    def testPredictOddText(self):
+        out = self.run_(TASKS[0])
+        answers = self.jsonLines(self.penstock("predict", out, text="\n   \n日本語 тест \U0001f600\n" + "word " * 5000 + "\n").stdout)
+        self.assertEqual(len(answers), 4)
+
+    def testOutThatHoldsSomething(self):
+        out = self.run_(TASKS[0])
+        before = (out / "model.safetensors").read_bytes()
+        self.penstock("train", self.task(TASKS[0]), "--quiet", "--out", out, expect=4)
+        self.assertEqual((out / "model.safetensors").read_bytes(), before)
+
+    def testResumeWithoutCheckpointStartsAfresh(self):
+        self.penstock("train", self.task(TASKS[0]), "--quiet", "--out", self.folder / "fresh", "--resume", "--set", "train.steps=3")
+        self.assertTrue((self.folder / "fresh/model.safetensors").exists())
+
+    def testSameSeedSameWeights(self):
+        weights = []
+        for number, threads in enumerate([1, 2, 3]):
+            out = self.folder / f"same-{number}"
+            self.penstock("train", self.task("maintenance_transformer"), "--quiet", "--out", out, "--set", "train.steps=7",
+                          "--set", f"target.threads={threads}")
+            weights.append((out / "model.safetensors").read_bytes())
+        self.assertEqual(weights[0], weights[1])
+        self.assertEqual(weights[0], weights[2])
+        out = self.folder / "other-seed"
+        self.penstock("train", self.task("maintenance_transformer"), "--quiet", "--out", out, "--set", "train.steps=7", "--set", "train.seed=5")
+        self.assertNotEqual(weights[0], (out / "model.safetensors").read_bytes())
+
+    def testExpectations(self):
+        text = self.task(TASKS[0]).read_text().replace("expect test.f1_macro >= 0.85", "expect test.f1_macro >= 0.9999")
+        self.assertIn("0.9999", text)
+        file = self.tasks / "proud.pipe"
+        file.write_text(text)
+        out = self.folder / "proud"
+        self.penstock("train", file, "--quiet", "--out", out)
+        self.penstock("evaluate", out, "--split", "test", expect=3)
+        self.penstock("evaluate", out, "--split", "test", "--no-expect")
+
+    def testNotARunFolder(self):
+        for command in ["evaluate", "predict"]:
+            with self.subTest(command=command):
+                self.penstock(command, self.folder / "no-such-run", expect=4, text="")
+
+    def testDamagedWeights(self):
+        damaged = self.folder / "damaged"
+        shutil.copytree(self.run_(TASKS[0]), damaged)
+        weights = bytearray((damaged / "model.safetensors").read_bytes())
+        (damaged / "model.safetensors").write_bytes(weights[:len(weights) // 2])
+        self.penstock("predict", damaged, expect=4, text="oil leak\n")
+
+
+class Compile(Case):
+    def testStages(self):
+        for stage in ["pipe", "nn", "kernel", "linalg", "llvm", "asm"]:
+            with self.subTest(stage=stage):
+                self.assertGreater(len(self.penstock("compile", self.task(TASKS[0]), f"--emit={stage}").stdout), 200)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=1)
