@@ -32,7 +32,8 @@ struct ProgramTable {
     std::int64_t constant = 0, perRecord = 0, perWorker = 0;
     std::vector<std::int64_t> perRow;
   };
-  /// `name`'s code is the function `penstock_entry_<name>(const PenstockCall *) -> i32` of the module.
+  /// `name`'s code is the function `penstock_entry_<name>(const PenstockCall *) -> i32` of the
+  /// module.
   struct Entry {
     std::string name;
     Arena arena;

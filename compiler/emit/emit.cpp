@@ -1,0 +1,180 @@
+#include "compiler/emit/emit.h"
+
+#include "compiler/emit/codegen.h"
+#include "compiler/emit/link.h"
+#include "compiler/emit/program_constants.h"
+#include "compiler/transforms/FastMath.h"
+#include "compiler/transforms/MathPolynomials.h"
+
+#include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/ConvertToLLVM/ToLLVMPass.h"
+#include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVM.h"
+#include "mlir/Conversion/IndexToLLVM/IndexToLLVM.h"
+#include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
+#include "mlir/Conversion/MemRefToLLVM/MemRefToLLVM.h"
+#include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
+#include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
+#include "mlir/Dialect/Affine/IR/AffineOps.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/Index/IR/IndexDialect.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/UB/IR/UBOps.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Verifier.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Support/raw_ostream.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/Transforms/Utils/Cloning.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+#include <unistd.h>
+
+using namespace mlir;
+
+namespace penstock {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Adds the time since the last lap to `total`.
+class Laps {
+public:
+  void lap(double &total) {
+    const Clock::time_point now = Clock::now();
+    total += std::chrono::duration<double>(now - last).count();
+    last = now;
+  }
+
+private:
+  Clock::time_point last = Clock::now();
+};
+
+Status lowerToLLVMDialect(ModuleOp module) {
+  // MLIR's own words go into the status, never to standard error.
+  std::string said;
+  ScopedDiagnosticHandler handler(module.getContext(), [&](Diagnostic &diagnostic) {
+    if (diagnostic.getSeverity() == DiagnosticSeverity::Error && said.size() < 2000) {
+      said += (said.empty() ? "" : "; ") + diagnostic.str();
+    }
+    return success();
+  });
+  PassManager passes(module.getContext(), "builtin.module");
+  passes.enableVerifier(false); // verified once, before: by the caller's last stage and below
+  OpPassManager &functions = passes.nest<func::FuncOp>();
+  functions.addPass(createConvertLinalgToLoopsPass());
+  functions.addPass(createMathPolynomialsPass());
+  functions.addPass(createFastMathPass());
+  passes.addPass(memref::createExpandStridedMetadataPass());
+  passes.addPass(createLowerAffinePass());
+  passes.addPass(createSCFToControlFlowPass());
+  passes.addPass(createConvertToLLVMPass());
+  passes.addPass(createReconcileUnrealizedCastsPass());
+  if (failed(verify(module)) || failed(passes.run(module))) {
+    return internalError("the compiled program could not be lowered to LLVM: " + said);
+  }
+  return Status::success();
+}
+
+Status writeObject(const llvm::SmallVectorImpl<char> &bytes, const std::string &path) {
+  std::FILE *file = std::fopen(path.c_str(), "wbx");
+  if (!file) {
+    return environmentError(fmt::format("`{}` cannot be written: {}", path, std::strerror(errno)));
+  }
+  const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
+  const int problem = errno;
+  if (std::fclose(file) != 0 || !written) {
+    const int reason = written ? errno : problem;
+    ::unlink(path.c_str());
+    return environmentError(fmt::format("`{}` cannot be written: {}", path, std::strerror(reason)));
+  }
+  return Status::success();
+}
+
+} // namespace
+
+void registerEmitDialects(DialectRegistry &registry) {
+  registry.insert<affine::AffineDialect, arith::ArithDialect, cf::ControlFlowDialect,
+                  func::FuncDialect, index::IndexDialect, linalg::LinalgDialect, LLVM::LLVMDialect,
+                  math::MathDialect, memref::MemRefDialect, scf::SCFDialect, ub::UBDialect>();
+  registerConvertToLLVMDependentDialectLoading(registry);
+  arith::registerConvertArithToLLVMInterface(registry);
+  cf::registerConvertControlFlowToLLVMInterface(registry);
+  registerConvertFuncToLLVMInterface(registry);
+  index::registerConvertIndexToLLVMInterface(registry);
+  registerConvertMathToLLVMInterface(registry);
+  registerConvertMemRefToLLVMInterface(registry);
+  ub::registerConvertUBToLLVMInterface(registry);
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+}
+
+Status emitSharedLibrary(ModuleOp module, const ProgramTable &table, const EmitOptions &options) {
+  EmitTimes unused;
+  EmitTimes &times = options.times ? *options.times : unused;
+  Laps laps;
+  PENSTOCK_ASSIGN(const std::unique_ptr<llvm::TargetMachine> machine,
+                  makeTargetMachine(options.level));
+  PENSTOCK_TRY(lowerToLLVMDialect(module));
+  laps.lap(times.lower);
+
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> code = translateModuleToLLVMIR(module, context, "penstock", true);
+  if (!code) {
+    return internalError("the compiled program could not be translated to LLVM");
+  }
+  // The layout decides where the members of the tables lie.
+  code->setDataLayout(machine->createDataLayout());
+  PENSTOCK_TRY(addProgramConstants(*code, table));
+  PENSTOCK_TRY(prepareModule(*code, *machine, options.level));
+  laps.lap(times.translate);
+  PENSTOCK_TRY(optimizeModule(*code, *machine));
+  laps.lap(times.optimize);
+  if (options.llvmText) {
+    code->print(*options.llvmText, nullptr);
+  }
+  if (options.assembly) {
+    const std::unique_ptr<llvm::Module> copy = llvm::CloneModule(*code);
+    llvm::SmallVector<char, 0> text;
+    llvm::raw_svector_ostream stream(text);
+    PENSTOCK_TRY(generateCode(*copy, *machine, /*assembly=*/true, stream));
+    *options.assembly << llvm::StringRef(text.data(), text.size());
+  }
+  if (options.output.empty()) {
+    return Status::success();
+  }
+  laps.lap(unused.lower);
+  llvm::SmallVector<char, 0> object;
+  llvm::raw_svector_ostream stream(object);
+  PENSTOCK_TRY(generateCode(*code, *machine, /*assembly=*/false, stream));
+  laps.lap(times.generate);
+
+  const std::string mark = fmt::format("{}.{}.tmp", options.output, ::getpid());
+  const std::string objectPath = mark + ".o", library = mark + ".so";
+  ::unlink(objectPath.c_str()); // of a dead process with our number
+  PENSTOCK_TRY(writeObject(object, objectPath));
+  const Status linked = linkSharedLibrary(objectPath, library);
+  ::unlink(objectPath.c_str());
+  PENSTOCK_TRY(linked);
+  if (std::rename(library.c_str(), options.output.c_str()) != 0) {
+    const int reason = errno;
+    ::unlink(library.c_str());
+    return environmentError(
+        fmt::format("`{}` cannot be written: {}", options.output, std::strerror(reason)));
+  }
+  laps.lap(times.link);
+  return Status::success();
+}
+
+} // namespace penstock

@@ -1,0 +1,52 @@
+// From a module of loops and memrefs to one mapped-anywhere shared library. See
+// docs/design/emission.md.
+#pragma once
+
+#include "compiler/emit/program_table.h"
+#include "runtime/base/status.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/DialectRegistry.h"
+
+#include <functional>
+#include <string>
+
+namespace llvm {
+class raw_ostream;
+}
+
+namespace penstock {
+
+/// Where the time of an emission went, in seconds.
+struct EmitTimes {
+  double lower = 0, translate = 0, optimize = 0, generate = 0, link = 0;
+};
+
+struct EmitOptions {
+  std::string level;  // "avx2", "avx512" or "amx"
+  std::string output; // path of the shared library; "" makes none (only prints)
+  /// Receives the module as LLVM IR after its passes, and as assembly.
+  llvm::raw_ostream *llvmText = nullptr;
+  llvm::raw_ostream *assembly = nullptr;
+  EmitTimes *times = nullptr;
+};
+
+/// Registers the dialects and interfaces that `emitSharedLibrary` needs. Call before the context is
+/// made.
+void registerEmitDialects(mlir::DialectRegistry &registry);
+
+/// Lowers `module` in place to the LLVM dialect, then to a shared library without dependencies that
+/// exports only `penstock_program`.
+///
+/// `module` holds func, scf, cf, affine, memref, arith, math, index, llvm and linalg (on memrefs).
+/// For each entry of the table it defines `func.func @penstock_entry_<name>(!llvm.ptr) -> i32`,
+/// whose operand is a PenstockCall; all other functions are internal to it. It may call no function
+/// that it does not define: host functions are called through PenstockCall::symbols. The output is
+/// written to a temporary file beside it and renamed.
+///
+/// Errors are internal (a mistake of the lowering), or environment for an unwritable folder or a
+/// missing linker. The module is unusable afterwards either way.
+Status emitSharedLibrary(mlir::ModuleOp module, const ProgramTable &table,
+                         const EmitOptions &options);
+
+} // namespace penstock

@@ -1,0 +1,225 @@
+#include "compiler/emit/program_constants.h"
+
+#include "runtime/abi/program_abi.h"
+
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/Module.h"
+
+#include <fmt/format.h>
+
+#include <cstddef>
+#include <map>
+
+namespace penstock {
+namespace {
+
+using llvm::Constant;
+
+class Tables {
+public:
+  explicit Tables(llvm::Module &module) : module(module), context(module.getContext()) {}
+
+  Constant *i32(std::int64_t value) {
+    return llvm::ConstantInt::getSigned(llvm::Type::getInt32Ty(context), value);
+  }
+  Constant *i64(std::int64_t value) {
+    return llvm::ConstantInt::getSigned(llvm::Type::getInt64Ty(context), value);
+  }
+  Constant *f32(float value) {
+    return llvm::ConstantFP::get(llvm::Type::getFloatTy(context), llvm::APFloat(value));
+  }
+  Constant *null() { return llvm::ConstantPointerNull::get(llvm::PointerType::get(context, 0)); }
+
+  Constant *text(const std::string &value) {
+    Constant *&known = texts[value];
+    if (!known) {
+      known = global(llvm::ConstantDataArray::getString(context, value, /*AddNull=*/true));
+    }
+    return known;
+  }
+  Constant *numbers(const std::vector<std::int64_t> &values) {
+    std::vector<std::uint64_t> bits(values.begin(), values.end());
+    return values.empty() ? null() : global(llvm::ConstantDataArray::get(context, bits));
+  }
+  /// The address of an array of these equally typed constants; null for none.
+  Constant *array(const std::vector<Constant *> &items) {
+    if (items.empty()) {
+      return null();
+    }
+    auto *type = llvm::ArrayType::get(items.front()->getType(), items.size());
+    return global(llvm::ConstantArray::get(type, items));
+  }
+  Constant *textArray(const std::vector<std::string> &values) {
+    std::vector<Constant *> items;
+    for (const std::string &value : values) {
+      items.push_back(text(value));
+    }
+    return array(items);
+  }
+  Constant *global(Constant *value) {
+    auto *variable = new llvm::GlobalVariable(module, value->getType(), /*isConstant=*/true,
+                                              llvm::GlobalValue::PrivateLinkage, value);
+    return variable;
+  }
+
+  /// A struct of these members, which must lie where the C compiler puts them.
+  Constant *record(const char *name, std::size_t size, const std::vector<std::size_t> &offsets,
+                   const std::vector<Constant *> &members) {
+    Constant *value = llvm::ConstantStruct::getAnon(context, members);
+    const llvm::StructLayout *layout =
+        module.getDataLayout().getStructLayout(llvm::cast<llvm::StructType>(value->getType()));
+    bool same = layout->getSizeInBytes() == size && offsets.size() == members.size();
+    for (std::size_t i = 0; same && i < offsets.size(); ++i) {
+      same = layout->getElementOffset(static_cast<unsigned>(i)) == offsets[i];
+    }
+    if (!same && problem.empty()) {
+      problem = fmt::format("the layout of `{}` is not that of the C header", name);
+    }
+    return value;
+  }
+
+  std::string problem;
+
+private:
+  llvm::Module &module;
+  llvm::LLVMContext &context;
+  std::map<std::string, Constant *> texts;
+};
+
+Status checkTable(const ProgramTable &table) {
+  const auto contradiction = [](std::string what) {
+    return internalError("the table of the compiled program contradicts itself: " +
+                         std::move(what));
+  };
+  int lastClass = PENSTOCK_PARAMETER;
+  for (const ProgramTable::Tensor &tensor : table.tensors) {
+    const std::int64_t total[] = {table.parameterElements, table.stateElements,
+                                  table.fittedElements};
+    if (tensor.tensorClass < lastClass || tensor.tensorClass > PENSTOCK_FITTED) {
+      return contradiction(
+          fmt::format("tensor `{}` stands among those of another class", tensor.name));
+    }
+    lastClass = tensor.tensorClass;
+    std::int64_t elements = 1;
+    for (const std::int64_t size : tensor.shape) {
+      if (size < 0 || __builtin_mul_overflow(elements, size, &elements)) {
+        return contradiction(fmt::format("the shape of tensor `{}`", tensor.name));
+      }
+    }
+    std::int64_t end = 0;
+    if (elements != tensor.elements || tensor.offset < 0 || tensor.offset % 64 != 0 ||
+        __builtin_add_overflow(tensor.offset, elements, &end) || end > total[tensor.tensorClass]) {
+      return contradiction(fmt::format("the place of tensor `{}`", tensor.name));
+    }
+  }
+  for (const ProgramTable::Input &input : table.inputs) {
+    if (input.axis < -1 || input.axis >= static_cast<int>(table.axes.size())) {
+      return contradiction(fmt::format("input `{}` names no axis", input.name));
+    }
+  }
+  for (const ProgramTable::Entry &entry : table.entries) {
+    if (entry.arena.perRow.size() != table.axes.size()) {
+      return contradiction(
+          fmt::format("the arena of entry `{}` does not count every axis", entry.name));
+    }
+  }
+  return Status::success();
+}
+
+} // namespace
+
+Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
+  PENSTOCK_TRY(checkTable(table));
+  Tables t(module);
+
+  std::vector<Constant *> inputs, tensors, dispatches, entries;
+  for (const ProgramTable::Input &input : table.inputs) {
+    using S = PenstockInputInfo;
+    inputs.push_back(
+        t.record("PenstockInputInfo", sizeof(S),
+                 {offsetof(S, name), offsetof(S, kind), offsetof(S, axis), offsetof(S, target)},
+                 {t.text(input.name), t.i32(input.kind), t.i32(input.axis), t.i32(input.target)}));
+  }
+  for (const ProgramTable::Tensor &tensor : table.tensors) {
+    using S = PenstockTensorInfo;
+    tensors.push_back(
+        t.record("PenstockTensorInfo", sizeof(S),
+                 {offsetof(S, name), offsetof(S, tensor_class), offsetof(S, rank),
+                  offsetof(S, shape), offsetof(S, offset), offsetof(S, elements),
+                  offsetof(S, initializer), offsetof(S, init_scale), offsetof(S, decays)},
+                 {t.text(tensor.name), t.i32(tensor.tensorClass),
+                  t.i32(static_cast<std::int64_t>(tensor.shape.size())), t.numbers(tensor.shape),
+                  t.i64(tensor.offset), t.i64(tensor.elements), t.i32(tensor.initializer),
+                  t.f32(tensor.scale), t.i32(tensor.decays)}));
+  }
+  for (const ProgramTable::Dispatch &dispatch : table.dispatches) {
+    using S = PenstockDispatch;
+    dispatches.push_back(t.record(
+        "PenstockDispatch", sizeof(S),
+        {offsetof(S, kernel), offsetof(S, attribute_count), offsetof(S, attributes)},
+        {t.text(dispatch.kernel), t.i32(static_cast<std::int64_t>(dispatch.attributes.size())),
+         t.numbers(dispatch.attributes)}));
+  }
+  for (const ProgramTable::Entry &entry : table.entries) {
+    llvm::Function *run = module.getFunction("penstock_entry_" + entry.name);
+    if (!run || run->isDeclaration() || run->arg_size() != 1 ||
+        !run->getReturnType()->isIntegerTy(32) || !run->getArg(0)->getType()->isPointerTy()) {
+      return internalError(
+          fmt::format("entry `{}` of the compiled program has no function of its own", entry.name));
+    }
+    std::vector<Constant *> outputs;
+    for (const ProgramTable::Output &output : entry.outputs) {
+      using S = PenstockOutputInfo;
+      outputs.push_back(
+          t.record("PenstockOutputInfo", sizeof(S),
+                   {offsetof(S, name), offsetof(S, width), offsetof(S, per_record)},
+                   {t.text(output.name), t.i64(output.width), t.i32(output.perRecord)}));
+    }
+    using A = PenstockArena;
+    Constant *arena = t.record("PenstockArena", sizeof(A),
+                               {offsetof(A, constant), offsetof(A, per_record),
+                                offsetof(A, per_row), offsetof(A, per_worker)},
+                               {t.i64(entry.arena.constant), t.i64(entry.arena.perRecord),
+                                t.numbers(entry.arena.perRow), t.i64(entry.arena.perWorker)});
+    using S = PenstockEntry;
+    entries.push_back(
+        t.record("PenstockEntry", sizeof(S),
+                 {offsetof(S, name), offsetof(S, run), offsetof(S, arena),
+                  offsetof(S, output_count), offsetof(S, outputs)},
+                 {t.text(entry.name), run, arena, t.i32(static_cast<std::int64_t>(outputs.size())),
+                  t.array(outputs)}));
+  }
+
+  const auto count = [&](const auto &items) {
+    return t.i32(static_cast<std::int64_t>(items.size()));
+  };
+  using S = PenstockProgram;
+  Constant *program = t.record(
+      "PenstockProgram", sizeof(S),
+      {offsetof(S, struct_size), offsetof(S, abi_major), offsetof(S, abi_minor), offsetof(S, level),
+       offsetof(S, axis_count), offsetof(S, axes), offsetof(S, input_count), offsetof(S, inputs),
+       offsetof(S, tensor_count), offsetof(S, tensors), offsetof(S, parameter_elements),
+       offsetof(S, state_elements), offsetof(S, fitted_elements), offsetof(S, dispatch_count),
+       offsetof(S, dispatches), offsetof(S, symbol_count), offsetof(S, symbols),
+       offsetof(S, entry_count), offsetof(S, entries)},
+      {t.i32(sizeof(S)), t.i32(PENSTOCK_PROGRAM_ABI_MAJOR), t.i32(PENSTOCK_PROGRAM_ABI_MINOR),
+       t.text(table.level), count(table.axes), t.textArray(table.axes), count(inputs),
+       t.array(inputs), count(tensors), t.array(tensors), t.i64(table.parameterElements),
+       t.i64(table.stateElements), t.i64(table.fittedElements), count(dispatches),
+       t.array(dispatches), count(table.symbols), t.textArray(table.symbols), count(entries),
+       t.array(entries)});
+  if (!t.problem.empty()) {
+    return internalError(t.problem);
+  }
+
+  llvm::LLVMContext &context = module.getContext();
+  auto *getter =
+      llvm::Function::Create(llvm::FunctionType::get(llvm::PointerType::get(context, 0), false),
+                             llvm::GlobalValue::ExternalLinkage, "penstock_program", module);
+  llvm::IRBuilder<> builder(llvm::BasicBlock::Create(context, "", getter));
+  builder.CreateRet(t.global(program));
+  return Status::success();
+}
+
+} // namespace penstock

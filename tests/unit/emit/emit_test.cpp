@@ -1,0 +1,315 @@
+#include "tests/unit/emit/fixture.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <random>
+#include <sstream>
+
+using namespace penstock;
+using namespace penstock::test;
+
+namespace {
+
+std::vector<float> numbers(std::size_t count, unsigned seed, float scale = 3) {
+  std::mt19937 random(seed);
+  std::normal_distribution<float> normal(0, scale);
+  std::vector<float> values(count);
+  for (float &value : values) {
+    value = normal(random);
+  }
+  return values;
+}
+
+std::string run(const std::string &command) {
+  std::FILE *pipe = popen(command.c_str(), "r");
+  std::string text;
+  char buffer[4096];
+  while (std::size_t got = std::fread(buffer, 1, sizeof buffer, pipe)) {
+    text.append(buffer, got);
+  }
+  pclose(pipe);
+  return text;
+}
+
+const char *const sum = "%r = arith.addf %a, %b : f32";
+
+TEST(Emit, AddsTwoArraysThroughTheCall) {
+  for (const std::string &level : runnableLevels()) {
+    auto emitted = emit(mapModule(sum), mapTable(level), level);
+    ASSERT_TRUE(emitted.ok()) << emitted.status().message();
+    for (const std::size_t count : {0, 1, 7, 31, 1009}) {
+      const std::vector<float> a = numbers(count, 1), b = numbers(count, 2);
+      std::vector<float> out(count + 1, -5);
+      runMap(**emitted, a.data(), b.data(), out.data(), count);
+      for (std::size_t i = 0; i < count; ++i) {
+        ASSERT_EQ(out[i], a[i] + b[i]) << level << " " << i;
+      }
+      EXPECT_EQ(out[count], -5);
+    }
+  }
+}
+
+TEST(Emit, CodeIsMadeForTheLevelAsked) {
+  for (const std::string level : {"avx2", "avx512", "amx"}) {
+    auto emitted = emit(mapModule(sum), mapTable(level), level);
+    ASSERT_TRUE(emitted.ok()) << emitted.status().message();
+    EXPECT_NE((*emitted)->assembly.find("ymm"), std::string::npos) << level;
+    EXPECT_EQ((*emitted)->assembly.find("zmm") != std::string::npos, level != "avx2") << level;
+    EXPECT_NE((*emitted)->llvmText.find("define internal"), std::string::npos);
+  }
+}
+
+TEST(Emit, EveryFieldOfTheTables) {
+  ProgramTable table = mapTable("avx2");
+  table.axes = {"tokens", "words"};
+  table.inputs = {{"text", PENSTOCK_INPUT_IDS, 1, false},
+                  {"label", PENSTOCK_INPUT_CLASS, -1, true}};
+  table.tensors = {
+      {"answer.weight", PENSTOCK_PARAMETER, {3, 5}, 64, 15, PENSTOCK_INIT_UNIFORM, 0.125f, true},
+      {"adam.m/answer.weight", PENSTOCK_STATE, {3, 5}, 0, 15, PENSTOCK_INIT_ZEROS, 0, false},
+      {"mean", PENSTOCK_FITTED, {}, 128, 1, PENSTOCK_INIT_CONSTANT, -2.5f, false}};
+  table.parameterElements = 79;
+  table.stateElements = 17;
+  table.fittedElements = 129;
+  table.dispatches = {{"matmul", {3, 5, -1}}, {"nothing", {}}};
+  table.symbols = {"penstock_parallel_for", "penstock_matmul_run"};
+  table.entries[0].arena = {1024, 12, 4096, {8, std::int64_t(1) << 40}};
+  table.entries[0].outputs = {{"loss", 1, false}, {"answer.probabilities", 3, true}};
+  auto emitted = emit(mapModule(sum), table, "avx2");
+  ASSERT_TRUE(emitted.ok()) << emitted.status().message();
+  const PenstockProgram &p = *(*emitted)->program;
+  EXPECT_EQ(p.struct_size, sizeof p);
+  EXPECT_EQ(p.abi_major, PENSTOCK_PROGRAM_ABI_MAJOR);
+  EXPECT_EQ(p.abi_minor, PENSTOCK_PROGRAM_ABI_MINOR);
+  EXPECT_STREQ(p.level, "avx2");
+  ASSERT_EQ(p.axis_count, 2);
+  EXPECT_STREQ(p.axes[0], "tokens");
+  EXPECT_STREQ(p.axes[1], "words");
+  ASSERT_EQ(p.input_count, 2);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(p.inputs[i].name, table.inputs[i].name);
+    EXPECT_EQ(p.inputs[i].kind, table.inputs[i].kind);
+    EXPECT_EQ(p.inputs[i].axis, table.inputs[i].axis);
+    EXPECT_EQ(p.inputs[i].target, table.inputs[i].target);
+  }
+  ASSERT_EQ(p.tensor_count, 3);
+  for (int i = 0; i < 3; ++i) {
+    const ProgramTable::Tensor &expected = table.tensors[i];
+    EXPECT_EQ(p.tensors[i].name, expected.name);
+    EXPECT_EQ(p.tensors[i].tensor_class, expected.tensorClass);
+    EXPECT_EQ(std::vector(p.tensors[i].shape, p.tensors[i].shape + p.tensors[i].rank),
+              expected.shape);
+    EXPECT_EQ(p.tensors[i].offset, expected.offset);
+    EXPECT_EQ(p.tensors[i].elements, expected.elements);
+    EXPECT_EQ(p.tensors[i].initializer, expected.initializer);
+    EXPECT_EQ(p.tensors[i].init_scale, expected.scale);
+    EXPECT_EQ(p.tensors[i].decays, expected.decays);
+  }
+  EXPECT_EQ(p.parameter_elements, 79);
+  EXPECT_EQ(p.state_elements, 17);
+  EXPECT_EQ(p.fitted_elements, 129);
+  ASSERT_EQ(p.dispatch_count, 2);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(p.dispatches[i].kernel, table.dispatches[i].kernel);
+    EXPECT_EQ(std::vector(p.dispatches[i].attributes,
+                          p.dispatches[i].attributes + p.dispatches[i].attribute_count),
+              table.dispatches[i].attributes);
+  }
+  ASSERT_EQ(p.symbol_count, 2);
+  EXPECT_STREQ(p.symbols[0], "penstock_parallel_for");
+  EXPECT_STREQ(p.symbols[1], "penstock_matmul_run");
+  ASSERT_EQ(p.entry_count, 1);
+  const PenstockEntry &entry = p.entries[0];
+  EXPECT_STREQ(entry.name, "map");
+  EXPECT_EQ(entry.arena.constant, 1024);
+  EXPECT_EQ(entry.arena.per_record, 12);
+  EXPECT_EQ(entry.arena.per_worker, 4096);
+  EXPECT_EQ(entry.arena.per_row[0], 8);
+  EXPECT_EQ(entry.arena.per_row[1], std::int64_t(1) << 40);
+  ASSERT_EQ(entry.output_count, 2);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(entry.outputs[i].name, table.entries[0].outputs[i].name);
+    EXPECT_EQ(entry.outputs[i].width, table.entries[0].outputs[i].width);
+    EXPECT_EQ(entry.outputs[i].per_record, table.entries[0].outputs[i].perRecord);
+  }
+}
+
+TEST(Emit, ATableThatContradictsItselfIsRefused) {
+  ProgramTable table = mapTable("avx2");
+  table.tensors = {{"w", PENSTOCK_PARAMETER, {3, 5}, 0, 14, 0, 0, false}};
+  table.parameterElements = 15;
+  EXPECT_EQ(emit(mapModule(sum), table, "avx2").status().code(), ErrorCode::internal);
+  table = mapTable("avx2");
+  table.axes = {"tokens"};
+  EXPECT_EQ(emit(mapModule(sum), table, "avx2").status().code(), ErrorCode::internal);
+  table = mapTable("avx2");
+  table.entries[0].name = "absent";
+  const Status status = emit(mapModule(sum), table, "avx2").status();
+  EXPECT_NE(status.message().find("absent"), std::string::npos) << status.message();
+}
+
+TEST(Emit, TheLibraryNeedsNothingAndExportsOneFunction) {
+  // 4 kB copied and 2 kB cleared: code generation wants memcpy and memset for these.
+  const std::string module = mapModule(sum) + R"(
+func.func @penstock_entry_copy(%call: !llvm.ptr) -> i32 {
+  %to.at = llvm.getelementptr inbounds %call[32] : (!llvm.ptr) -> !llvm.ptr, i8
+  %from.at = llvm.getelementptr inbounds %call[40] : (!llvm.ptr) -> !llvm.ptr, i8
+  %n.at = llvm.getelementptr inbounds %call[88] : (!llvm.ptr) -> !llvm.ptr, i8
+  %to = llvm.load %to.at : !llvm.ptr -> !llvm.ptr
+  %from = llvm.load %from.at : !llvm.ptr -> !llvm.ptr
+  %n = llvm.load %n.at : !llvm.ptr -> i64
+  "llvm.intr.memcpy"(%to, %from, %n) <{isVolatile = false}> : (!llvm.ptr, !llvm.ptr, i64) -> ()
+  %rest = llvm.getelementptr %to[%n] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+  %c7 = llvm.mlir.constant(7 : i8) : i8
+  "llvm.intr.memset"(%rest, %c7, %n) <{isVolatile = false}> : (!llvm.ptr, i8, i64) -> ()
+  %one = llvm.getelementptr %to[3] : (!llvm.ptr) -> !llvm.ptr, i8
+  "llvm.intr.memmove"(%one, %to, %n) <{isVolatile = false}> : (!llvm.ptr, !llvm.ptr, i64) -> ()
+  %zero = arith.constant 0 : i32
+  return %zero : i32
+})";
+  ProgramTable table = mapTable("avx2");
+  ProgramTable::Entry copy;
+  copy.name = "copy";
+  table.entries.push_back(copy);
+  auto emitted = emit(module, table, "avx2");
+  ASSERT_TRUE(emitted.ok()) << emitted.status().message();
+  const std::string dynamic = run("readelf -dW --dyn-syms " + (*emitted)->path);
+  EXPECT_EQ(dynamic.find("NEEDED"), std::string::npos) << dynamic;
+  EXPECT_EQ(dynamic.find("UND "), dynamic.rfind("UND ")) << dynamic; // the null symbol alone
+  EXPECT_NE(dynamic.find("penstock_program"), std::string::npos);
+  EXPECT_EQ(dynamic.find("memcpy"), std::string::npos);
+  EXPECT_EQ(dynamic.find("entry_map"), std::string::npos);
+
+  for (const std::size_t bytes : {0, 1, 5, 31, 32, 33, 97, 4099}) {
+    std::vector<char> from(bytes), to(2 * bytes + 16, 1), expected;
+    for (std::size_t i = 0; i < bytes; ++i) {
+      from[i] = static_cast<char>(i * 31 + 2);
+    }
+    expected = to;
+    std::memcpy(expected.data(), from.data(), bytes);
+    std::memset(expected.data() + bytes, 7, bytes);
+    std::memmove(expected.data() + 3, expected.data(), bytes);
+    PenstockCall call{};
+    call.parameters = reinterpret_cast<float *>(to.data());
+    call.states = reinterpret_cast<float *>(from.data());
+    call.step = bytes;
+    (*emitted)->entry("copy")->run(&call);
+    EXPECT_EQ(to, expected) << bytes;
+  }
+}
+
+TEST(Emit, CallingAnUndefinedFunctionIsAnInternalErrorThatNamesIt) {
+  const std::string module =
+      mapModule("%r = func.call @sinf(%a) : (f32) -> f32") + "func.func private @sinf(f32) -> f32";
+  const Status status = emit(module, mapTable("avx2"), "avx2").status();
+  EXPECT_EQ(status.code(), ErrorCode::internal);
+  EXPECT_NE(status.message().find("sinf"), std::string::npos) << status.message();
+  // One that only code generation introduces.
+  const Status late =
+      emit(mapModule("%r = math.powf %a, %b : f32"), mapTable("avx2"), "avx2").status();
+  EXPECT_EQ(late.code(), ErrorCode::internal);
+  EXPECT_NE(late.message().find("powf"), std::string::npos) << late.message();
+}
+
+// An element's bits may not depend on whether it falls into the vector body or the tail of a loop.
+TEST(Emit, VectorBodyAndTailAgreeBitForBit) {
+  const std::string body = R"(
+    %e = math.exp %a : f32
+    %t = math.tanh %b : f32
+    %f = math.erf %a : f32
+    %m1 = arith.mulf %e, %t : f32
+    %m2 = arith.mulf %f, %b : f32
+    %s = arith.addf %m1, %m2 : f32
+    %d = arith.subf %s, %m2 : f32
+    %half = arith.constant 0.3333 : f32
+    %q = arith.divf %d, %half : f32
+    %m3 = arith.mulf %q, %a : f32
+    %m4 = arith.mulf %t, %f : f32
+    %m5 = arith.mulf %m4, %half : f32
+    %u = arith.subf %m5, %m3 : f32
+    %l0 = math.absf %u : f32
+    %l = math.log %l0 : f32
+    %r = arith.addf %l, %u : f32)";
+  for (const std::string &level : runnableLevels()) {
+    auto emitted = emit(mapModule(body), mapTable(level), level);
+    ASSERT_TRUE(emitted.ok()) << emitted.status().message();
+    const std::size_t count = 4099;
+    const std::vector<float> a = numbers(count, 3, 2), b = numbers(count, 4, 2);
+    std::vector<float> whole(count), single(count);
+    runMap(**emitted, a.data(), b.data(), whole.data(), count);
+    for (std::size_t i = 0; i < count; ++i) {
+      runMap(**emitted, &a[i], &b[i], &single[i], 1);
+    }
+    EXPECT_EQ(std::memcmp(whole.data(), single.data(), count * sizeof(float)), 0) << level;
+  }
+}
+
+TEST(Emit, ReductionsAreVectorized) {
+  const std::string module = R"(
+func.func @penstock_entry_dot(%call: !llvm.ptr) -> i32 {
+    %a.at = llvm.getelementptr inbounds %call[32] : (!llvm.ptr) -> !llvm.ptr, i8
+    %b.at = llvm.getelementptr inbounds %call[40] : (!llvm.ptr) -> !llvm.ptr, i8
+    %o.at = llvm.getelementptr inbounds %call[72] : (!llvm.ptr) -> !llvm.ptr, i8
+    %n.at = llvm.getelementptr inbounds %call[88] : (!llvm.ptr) -> !llvm.ptr, i8
+    %a.p = llvm.load %a.at : !llvm.ptr -> !llvm.ptr
+    %b.p = llvm.load %b.at : !llvm.ptr -> !llvm.ptr
+    %o.p = llvm.load %o.at : !llvm.ptr -> !llvm.ptr
+    %o.q = llvm.load %o.p : !llvm.ptr -> !llvm.ptr
+    %n = llvm.load %n.at : !llvm.ptr -> i64)" +
+                             memrefFromPointer("ma", "a.p", "n") +
+                             memrefFromPointer("mb", "b.p", "n") +
+                             memrefFromPointer("mo", "o.q", "n") + R"(
+    %c0 = arith.constant 0 : index
+    %c1 = arith.constant 1 : index
+    %size = arith.index_cast %n : i64 to index
+    %zero = arith.constant 0.0 : f32
+    %low = arith.constant 0xFF800000 : f32
+    %s, %m = scf.for %i = %c0 to %size step %c1 iter_args(%acc = %zero, %max = %low) -> (f32, f32) {
+      %x = memref.load %ma[%i] : memref<?xf32>
+      %y = memref.load %mb[%i] : memref<?xf32>
+      %xy = arith.mulf %x, %y : f32
+      %next = arith.addf %acc, %xy : f32
+      %top = arith.maximumf %max, %x : f32
+      scf.yield %next, %top : f32, f32
+    }
+    memref.store %s, %mo[%c0] : memref<?xf32>
+    memref.store %m, %mo[%c1] : memref<?xf32>
+    %ok = arith.constant 0 : i32
+    return %ok : i32
+})";
+  for (const std::string &level : runnableLevels()) {
+    ProgramTable table = mapTable(level);
+    table.entries[0].name = "dot";
+    auto emitted = emit(module, table, level);
+    ASSERT_TRUE(emitted.ok()) << emitted.status().message();
+    const std::string &text = (*emitted)->assembly;
+    EXPECT_NE(text.find("vfmadd"), std::string::npos) << level;
+    EXPECT_NE(text.find(level == "avx2" ? "vmaxps\t%ymm" : "vmaxps\t"), std::string::npos) << level;
+    for (const std::size_t count : {2, 3, 63, 1031}) {
+      std::vector<float> a = numbers(count, 5), b = numbers(count, 6);
+      double expected = 0;
+      for (std::size_t i = 0; i < count; ++i) {
+        expected += double(a[i]) * b[i];
+      }
+      float out[2] = {};
+      void *outputs[] = {out};
+      PenstockCall call{};
+      call.parameters = a.data();
+      call.states = b.data();
+      call.outputs = outputs;
+      call.step = count;
+      (*emitted)->entry("dot")->run(&call);
+      EXPECT_NEAR(out[0], expected, 1e-5 * 9 * std::sqrt(double(count)) + 1e-5);
+      EXPECT_EQ(out[1], *std::max_element(a.begin(), a.end()));
+      a[count / 2] = NAN;
+      (*emitted)->entry("dot")->run(&call);
+      EXPECT_TRUE(std::isnan(out[0]) && std::isnan(out[1])) << "a NaN was lost";
+    }
+  }
+}
+
+} // namespace

@@ -1,0 +1,44 @@
+// Emits a module given as text, maps the library and calls its entries.
+#pragma once
+
+#include "compiler/emit/program_table.h"
+#include "runtime/abi/program_abi.h"
+#include "runtime/base/status.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace penstock::test {
+
+struct Emitted {
+  std::string path;
+  const PenstockProgram *program = nullptr;
+  std::string llvmText, assembly;
+  double seconds[5] = {}; // lower, translate, optimize, generate, link
+
+  ~Emitted();
+  void *mapped = nullptr;
+
+  const PenstockEntry *entry(const std::string &name) const;
+};
+
+/// Emits for `level`; maps the result only where this machine can run that level.
+Result<std::unique_ptr<Emitted>> emit(const std::string &module, const ProgramTable &table,
+                                      const std::string &level);
+
+/// The levels that this machine can run, lowest first.
+std::vector<std::string> runnableLevels();
+
+/// Text that makes, inside a function, the memref %<name> of %<size> (an i64) floats at %<pointer>.
+std::string memrefFromPointer(const std::string &name, const std::string &pointer,
+                              const std::string &size);
+
+/// A module with the entry "map": outputs[0][i] = body(parameters[i], states[i]) for i < step.
+/// `body` defines %r from %a, %b.
+std::string mapModule(const std::string &body);
+ProgramTable mapTable(const std::string &level);
+/// Runs "map".
+void runMap(const Emitted &emitted, const float *a, const float *b, float *out, std::size_t count);
+
+} // namespace penstock::test
