@@ -95,4 +95,12 @@ bool isScalar(Type type) {
   return tensor && tensor.getRank() == 0;
 }
 
+bool broadcasts(Type rhs, Type lhs) {
+  if (lhs == rhs || isScalar(rhs) || (rowsOf(lhs) == rowsOf(rhs) && widthOf(rhs) == 1)) {
+    return true;
+  }
+  auto tensor = dyn_cast<RankedTensorType>(rhs);
+  return tensor && tensor.getRank() == 1 && tensor.hasStaticShape() && tensor.getDimSize(0) == widthOf(lhs);
+}
+
 } // namespace penstock::nn

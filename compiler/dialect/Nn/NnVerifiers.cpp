@@ -11,8 +11,8 @@ LogicalResult GlobalOp::verify() {
     return emitOpError("tensor_class is parameter, state or fitted, not '") << kind << "'";
   }
   StringRef init = getInitializer();
-  if (init != "zeros" && init != "ones" && init != "uniform" && init != "normal") {
-    return emitOpError("initializer is zeros, ones, uniform or normal, not '") << init << "'";
+  if (init != "zeros" && init != "ones" && init != "uniform" && init != "normal" && init != "constant") {
+    return emitOpError("initializer is zeros, ones, uniform, normal or constant, not '") << init << "'";
   }
   if (!cast<RankedTensorType>(getType()).hasStaticShape()) {
     return emitOpError("a global has a static shape");
@@ -43,15 +43,7 @@ static LogicalResult verifyBinary(Operation *op) {
   if (op->getResult(0).getType() != lhs) {
     return op->emitOpError("the result has the type of lhs");
   }
-  if (lhs == rhs || isScalar(rhs)) {
-    return success();
-  }
-  RowsOf left = rowsOf(lhs), right = rowsOf(rhs);
-  if (left == right && widthOf(rhs) == 1) {
-    return success();
-  }
-  auto tensor = dyn_cast<RankedTensorType>(rhs);
-  if (tensor && tensor.getRank() == 1 && tensor.hasStaticShape() && tensor.getDimSize(0) == widthOf(lhs)) {
+  if (broadcasts(rhs, lhs)) {
     return success();
   }
   return op->emitOpError("rhs is of the type of lhs, a vector of its width, a column of its rows, or a scalar; lhs is ")

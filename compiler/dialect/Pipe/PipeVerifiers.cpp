@@ -61,8 +61,8 @@ LogicalResult CallOp::verify() {
   if (weights < arity.weights || weights > arity.mostWeights) {
     return emitOpError("`") << getName() << "` cannot have " << weights << " weights";
   }
-  if (getWeights()) {
-    for (Attribute weight : *getWeights()) {
+  if (ArrayAttr items = getWeightsAttr()) {
+    for (Attribute weight : items) {
       if (failed(verifyWeight(*this, weight))) {
         return failure();
       }

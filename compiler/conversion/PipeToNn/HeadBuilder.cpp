@@ -1,0 +1,170 @@
+#include "compiler/conversion/PipeToNn/HeadBuilder.h"
+
+#include "runtime/abi/program_abi.h"
+
+using namespace mlir;
+
+namespace penstock {
+
+namespace {
+
+/// The context of the C functions below. Node n of the plugin is values[n - 1].
+struct Building {
+  ModelBuilder &model;
+  std::string plugin, path;
+  Location loc;
+  std::vector<Value> values;
+  bool failed = false;
+
+  PenstockNode add(Value value) {
+    values.push_back(value);
+    return static_cast<PenstockNode>(values.size());
+  }
+  Value get(PenstockNode node) {
+    if (node == 0 || node > values.size()) {
+      fail("names a value that does not exist");
+      return {};
+    }
+    return values[node - 1];
+  }
+  void fail(const Twine &what) {
+    emitError(loc, "head plugin `") << plugin << "` " << what;
+    failed = true;
+  }
+};
+
+Building &of(void *context) { return *static_cast<Building *>(context); }
+
+std::string text(PenstockString s) { return s.data ? std::string(s.data, s.size) : std::string(); }
+
+frontend::Attributes attributesOf(const PenstockAttribute *attributes, int32_t count) {
+  frontend::Attributes result;
+  for (int32_t i = 0; i < count; ++i) {
+    const PenstockAttribute &a = attributes[i];
+    frontend::Attribute &value = result[text(a.name)];
+    switch (a.kind) {
+    case PENSTOCK_VALUE_BOOL:
+      value = a.integer != 0;
+      break;
+    case PENSTOCK_VALUE_INT:
+      value = a.integer;
+      break;
+    case PENSTOCK_VALUE_FLOAT:
+      value = a.number;
+      break;
+    case PENSTOCK_VALUE_NUMBERS:
+      value = a.numbers && a.count > 0 ? std::vector<double>(a.numbers, a.numbers + a.count) : std::vector<double>();
+      break;
+    default:
+      value = text(a.string);
+      break;
+    }
+  }
+  return result;
+}
+
+PenstockNode addOp(void *context, PenstockString name, const PenstockNode *operands, int32_t operandCount,
+                   const PenstockAttribute *attributes, int32_t attributeCount) {
+  Building &building = of(context);
+  SmallVector<Value> values;
+  for (int32_t i = 0; i < operandCount; ++i) {
+    values.push_back(building.get(operands[i]));
+    if (!values.back()) {
+      return 0;
+    }
+  }
+  FailureOr<Value> result = building.model.op(text(name), values, attributesOf(attributes, attributeCount),
+                                              building.path, building.loc);
+  if (failed(result)) {
+    building.failed = true;
+    return 0;
+  }
+  return building.add(*result);
+}
+
+PenstockNode addParameter(void *context, PenstockString name, const int64_t *shape, int32_t rank, int32_t initializer,
+                          double scale, int32_t decays) {
+  Building &building = of(context);
+  const char *initializers[] = {"zeros", "ones", "uniform", "normal", "constant"};
+  static_assert(PENSTOCK_INIT_ZEROS == 0 && PENSTOCK_INIT_ONES == 1 && PENSTOCK_INIT_UNIFORM == 2 &&
+                PENSTOCK_INIT_NORMAL == 3 && PENSTOCK_INIT_CONSTANT == 4);
+  if (initializer < 0 || initializer >= static_cast<int32_t>(std::size(initializers))) {
+    building.fail("asks for an initializer that does not exist");
+    return 0;
+  }
+  if (rank < 1 || rank > 8) {
+    building.fail("asks for a parameter of rank " + Twine(rank));
+    return 0;
+  }
+  FailureOr<Value> value = building.model.parameter({building.path + "." + text(name),
+                                                     std::vector<int64_t>(shape, shape + rank),
+                                                     initializers[initializer], scale, decays != 0},
+                                                    building.loc);
+  if (failed(value)) {
+    building.failed = true;
+    return 0;
+  }
+  return building.add(*value);
+}
+
+int64_t widthOfNode(void *context, PenstockNode node) {
+  Value value = of(context).get(node);
+  return value ? nn::widthOf(value.getType()) : 0;
+}
+
+int32_t isSequenceNode(void *context, PenstockNode node) {
+  Value value = of(context).get(node);
+  return value && isa<nn::RaggedType>(value.getType()) ? 1 : 0;
+}
+
+void failBuild(void *context, PenstockString message) { of(context).fail("says: " + text(message)); }
+
+} // namespace
+
+FailureOr<HeadValues> buildHead(ModelBuilder &model, const BuildHead &build, const std::string &plugin,
+                                const frontend::Attributes &parameters, Value input, Value target, int64_t classes,
+                                const std::string &path, Location loc) {
+  if (!build) {
+    emitError(loc, "head plugin `") << plugin << "` cannot be built here: no plugin host is given";
+    return failure();
+  }
+  Building building{model, plugin, path, loc, {}};
+  PenstockNode inputNode = building.add(input);
+  PenstockNode targetNode = target ? building.add(target) : 0;
+  PenstockGraphBuilder functions{sizeof(PenstockGraphBuilder), &building,      addOp,    addParameter,
+                                 widthOfNode,                  isSequenceNode, failBuild};
+  PenstockHeadGraph graph{sizeof(PenstockHeadGraph), 0, 0};
+  Status status = build(plugin, parameters, &functions, inputNode, targetNode, classes, &graph);
+  if (building.failed) {
+    return failure(); // reported where it happened
+  }
+  if (!status.ok()) {
+    emitError(loc, status.message());
+    return failure();
+  }
+  HeadValues values;
+  values.answer = building.get(graph.answer);
+  if (!values.answer) {
+    return failure();
+  }
+  auto isRecords = [](Value v) {
+    return nn::rowsOf(v.getType()).kind == nn::RowsOf::Kind::records && nn::elementTypeOf(v.getType()).isF32();
+  };
+  if (!isRecords(values.answer)) {
+    building.fail("gives an answer that is not one row a record");
+    return failure();
+  }
+  if (target) {
+    values.loss = building.get(graph.loss);
+    if (!values.loss) {
+      return failure();
+    }
+    if (!nn::isScalar(values.loss.getType())) {
+      building.fail("gives a loss that is not a scalar");
+      return failure();
+    }
+  }
+  return values;
+}
+
+} // namespace penstock

@@ -1,0 +1,497 @@
+// The operations of docs/design/builtins.md as Nn ops.
+#include "compiler/conversion/PipeToNn/ModelBuilder.h"
+
+#include "llvm/ADT/StringMap.h"
+
+#include <cmath>
+
+using namespace mlir;
+
+namespace penstock {
+
+/// One operation under construction. Its functions report what is wrong at the operation's place and return failure.
+struct ModelBuilder::Call {
+  ModelBuilder &model;
+  StringRef name;
+  ArrayRef<Value> operands;
+  const frontend::Attributes &attributes;
+  StringRef path;
+  Location loc;
+  OpBuilder &b;
+
+  //===--- what the operation is given ------------------------------------------------------------------------------===//
+
+  InFlightDiagnostic fail() { return emitError(loc, "`") << name << "` "; }
+
+  bool operandCount(size_t least, size_t most) {
+    if (operands.size() < least || operands.size() > most) {
+      fail() << "cannot have " << operands.size() << " operands";
+      return false;
+    }
+    return true;
+  }
+
+  bool isFloat(Value v) { return nn::elementTypeOf(v.getType()).isF32(); }
+  bool isSequence(Value v) { return isa<nn::RaggedType>(v.getType()); }
+  bool isRecords(Value v) { return nn::rowsOf(v.getType()).kind == nn::RowsOf::Kind::records; }
+  int64_t width(Value v) { return nn::widthOf(v.getType()); }
+  bool hasRank(Value v, int64_t rank) {
+    auto tensor = dyn_cast<RankedTensorType>(v.getType());
+    return tensor && tensor.hasStaticShape() && tensor.getRank() == rank;
+  }
+  bool rows(Value v) {
+    if (!isFloat(v) || nn::rowsOf(v.getType()).kind == nn::RowsOf::Kind::fixed) {
+      fail() << "wants rows of numbers, not " << v.getType();
+      return false;
+    }
+    return true;
+  }
+
+  double number(const char *key, double otherwise) {
+    auto found = attributes.find(key);
+    if (found == attributes.end()) {
+      return otherwise;
+    }
+    if (auto *v = std::get_if<double>(&found->second)) {
+      return *v;
+    }
+    if (auto *v = std::get_if<int64_t>(&found->second)) {
+      return static_cast<double>(*v);
+    }
+    return otherwise;
+  }
+  int64_t integer(const char *key, int64_t otherwise) {
+    auto found = attributes.find(key);
+    auto *v = found == attributes.end() ? nullptr : std::get_if<int64_t>(&found->second);
+    return v ? *v : otherwise;
+  }
+  std::string text(const char *key, const char *otherwise) {
+    auto found = attributes.find(key);
+    auto *v = found == attributes.end() ? nullptr : std::get_if<std::string>(&found->second);
+    return v ? *v : std::string(otherwise);
+  }
+  SmallVector<double> numbers(const char *key) {
+    auto found = attributes.find(key);
+    if (found != attributes.end()) {
+      if (auto *v = std::get_if<std::vector<double>>(&found->second)) {
+        return SmallVector<double>(v->begin(), v->end());
+      }
+      if (auto *v = std::get_if<std::vector<int64_t>>(&found->second)) {
+        return llvm::map_to_vector(*v, [](int64_t n) { return static_cast<double>(n); });
+      }
+    }
+    return {};
+  }
+
+  //===--- pieces ---------------------------------------------------------------------------------------------------===//
+
+  Type scalarType() { return RankedTensorType::get({}, b.getF32Type()); }
+  Type recordType(int64_t w, Type element = {}) {
+    return RankedTensorType::get({ShapedType::kDynamic, w}, element ? element : b.getF32Type());
+  }
+  Value scalar(double value) {
+    auto type = cast<RankedTensorType>(scalarType());
+    return nn::ConstantOp::create(b, loc, type, DenseElementsAttr::get(type, static_cast<float>(value)));
+  }
+  Value recordCount() { return nn::RecordCountOp::create(b, loc, scalarType()); }
+  Value total(Value v) { return nn::TotalOp::create(b, loc, scalarType(), v); }
+
+  template <typename Op> FailureOr<Value> unary() {
+    if (!operandCount(1, 1)) {
+      return failure();
+    }
+    if (!isFloat(operands[0])) {
+      fail() << "wants numbers, not ids";
+      return failure();
+    }
+    return Value(Op::create(b, loc, operands[0].getType(), operands[0]));
+  }
+
+  /// A binary op whose narrower side may stand on either side.
+  FailureOr<Value> binary() {
+    if (!operandCount(2, 2)) {
+      return failure();
+    }
+    Value x = operands[0], y = operands[1];
+    if (!isFloat(x) || !isFloat(y)) {
+      fail() << "wants numbers, not ids";
+      return failure();
+    }
+    if (nn::broadcasts(y.getType(), x.getType())) {
+      return name == "add"   ? Value(nn::AddOp::create(b, loc, x, y))
+             : name == "sub" ? Value(nn::SubOp::create(b, loc, x, y))
+             : name == "mul" ? Value(nn::MulOp::create(b, loc, x, y))
+                             : Value(nn::DivOp::create(b, loc, x, y));
+    }
+    if (!nn::broadcasts(x.getType(), y.getType())) {
+      fail() << "has operands that do not fit: " << x.getType() << " and " << y.getType();
+      return failure();
+    }
+    if (name == "add") {
+      return Value(nn::AddOp::create(b, loc, y, x));
+    }
+    if (name == "mul") {
+      return Value(nn::MulOp::create(b, loc, y, x));
+    }
+    if (name == "sub") { // x - y = -y + x
+      return Value(nn::AddOp::create(b, loc, nn::NegOp::create(b, loc, y.getType(), y), x));
+    }
+    if (!nn::isScalar(x.getType()) && nn::widthOf(x.getType()) != 1) {
+      fail() << "cannot divide " << x.getType() << " by " << y.getType();
+      return failure();
+    }
+    return Value(nn::DivOp::create(b, loc, nn::SpreadOp::create(b, loc, y.getType(), x, y), y));
+  }
+
+  FailureOr<Value> matmul(Value x, Value weight) {
+    if (!rows(x)) {
+      return failure();
+    }
+    if (!hasRank(weight, 2) || cast<RankedTensorType>(weight.getType()).getDimSize(0) != width(x)) {
+      fail() << "wants a weight of " << width(x) << " rows, not " << weight.getType();
+      return failure();
+    }
+    int64_t n = cast<RankedTensorType>(weight.getType()).getDimSize(1);
+    return Value(nn::MatmulOp::create(b, loc, nn::withWidth(x.getType(), n), x, weight, /*transposed=*/false));
+  }
+
+  FailureOr<Value> plusBias(FailureOr<Value> x, Value bias) {
+    if (failed(x)) {
+      return failure();
+    }
+    if (!hasRank(bias, 1) || width(bias) != width(*x)) {
+      fail() << "wants a bias of " << width(*x) << " numbers, not " << bias.getType();
+      return failure();
+    }
+    return Value(nn::AddOp::create(b, loc, *x, bias));
+  }
+
+  //===--- operations -----------------------------------------------------------------------------------------------===//
+
+  FailureOr<Value> linear() {
+    if (!operandCount(2, 3)) {
+      return failure();
+    }
+    FailureOr<Value> y = matmul(operands[0], operands[1]);
+    return operands.size() == 3 ? plusBias(y, operands[2]) : y;
+  }
+
+  FailureOr<Value> embedding() {
+    if (!operandCount(2, 2)) {
+      return failure();
+    }
+    if (isFloat(operands[0]) || !hasRank(operands[1], 2)) {
+      fail() << "wants ids and a matrix, not " << operands[0].getType() << " and " << operands[1].getType();
+      return failure();
+    }
+    int64_t n = width(operands[1]);
+    return Value(nn::EmbeddingOp::create(b, loc, nn::withWidth(operands[0].getType(), n, b.getF32Type()), operands[0],
+                                         operands[1]));
+  }
+
+  /// Sinusoids of arXiv 1706.03762, 3.5: sin at even columns, cos at odd ones.
+  Value sinusoids(int64_t places, int64_t w) {
+    std::vector<float> table(static_cast<size_t>(places * w));
+    for (int64_t place = 0; place < places; ++place) {
+      for (int64_t column = 0; column < w; ++column) {
+        double exponent = static_cast<double>(column - column % 2) / static_cast<double>(w);
+        double angle = static_cast<double>(place) / std::pow(10000.0, exponent);
+        table[static_cast<size_t>(place * w + column)] =
+            static_cast<float>(column % 2 == 0 ? std::sin(angle) : std::cos(angle));
+      }
+    }
+    auto type = RankedTensorType::get({places, w}, b.getF32Type());
+    return nn::ConstantOp::create(b, loc, type, DenseElementsAttr::get(type, ArrayRef<float>(table)));
+  }
+
+  FailureOr<Value> positions() {
+    std::string kind = text("kind", "learned");
+    size_t count = kind == "learned" ? 2 : 1;
+    if (!operandCount(count, count)) {
+      return failure();
+    }
+    Value x = operands[0];
+    int64_t places = integer("max", 512);
+    if (!isSequence(x) || !isFloat(x)) {
+      fail() << "wants a sequence";
+      return failure();
+    }
+    if (places < 1 || places > (int64_t(1) << 20) || width(x) > (int64_t(1) << 24) / places) {
+      fail() << "cannot have " << places << " places of width " << width(x);
+      return failure();
+    }
+    if (kind == "learned" && (!hasRank(operands[1], 2) || width(operands[1]) != width(x))) {
+      fail() << "wants a table as wide as the sequence, not " << operands[1].getType();
+      return failure();
+    }
+    Value table = kind == "learned" ? operands[1] : sinusoids(places, width(x));
+    return Value(nn::AddOp::create(b, loc, x, nn::PositionRowsOp::create(b, loc, x.getType(), table)));
+  }
+
+  FailureOr<Value> layerNorm() {
+    if (!operandCount(3, 3) || !rows(operands[0])) {
+      return failure();
+    }
+    Value x = operands[0];
+    for (Value v : operands.drop_front()) {
+      if (!hasRank(v, 1) || width(v) != width(x)) {
+        fail() << "wants a weight and a bias of " << width(x) << " numbers, not " << v.getType();
+        return failure();
+      }
+    }
+    auto normal = nn::NormalizeOp::create(b, loc, x.getType(), nn::withWidth(x.getType(), 1), x,
+                                          b.getF64FloatAttr(number("epsilon", 1e-5)));
+    Value scaled = nn::MulOp::create(b, loc, normal.getResult(), operands[1]);
+    return Value(nn::AddOp::create(b, loc, scaled, operands[2]));
+  }
+
+  FailureOr<Value> dropout() {
+    if (!operandCount(1, 1) || !rows(operands[0])) {
+      return failure();
+    }
+    double p = number("p", 0.5);
+    if (!(p >= 0 && p < 1)) {
+      fail() << "drops with a probability in [0, 1), not " << p;
+      return failure();
+    }
+    if (p == 0) {
+      return operands[0];
+    }
+    return Value(nn::DropoutOp::create(b, loc, operands[0].getType(), operands[0], b.getF64FloatAttr(p),
+                                       b.getI64IntegerAttr(model.randomKey(path))));
+  }
+
+  FailureOr<Value> constant() {
+    if (!operandCount(0, 0)) {
+      return failure();
+    }
+    return scalar(number("value", 0));
+  }
+
+  FailureOr<Value> concat() {
+    if (!operandCount(1, ~size_t(0))) {
+      return failure();
+    }
+    int64_t sum = 0;
+    for (Value v : operands) {
+      if (!rows(v)) {
+        return failure();
+      }
+      if (!(nn::rowsOf(v.getType()) == nn::rowsOf(operands[0].getType()))) {
+        fail() << "wants operands with the same rows, not " << operands[0].getType() << " and " << v.getType();
+        return failure();
+      }
+      sum += width(v);
+    }
+    if (operands.size() == 1) {
+      return operands[0];
+    }
+    return Value(nn::ConcatOp::create(b, loc, nn::withWidth(operands[0].getType(), sum), operands));
+  }
+
+  FailureOr<Value> conv1d() {
+    if (!operandCount(2, 3) || !rows(operands[0])) {
+      return failure();
+    }
+    Value x = operands[0], weight = operands[1];
+    if (!isSequence(x) || !hasRank(weight, 3) || cast<RankedTensorType>(weight.getType()).getDimSize(1) != width(x)) {
+      fail() << "wants a sequence and a weight of width x " << width(x) << " x maps, not " << x.getType() << " and "
+             << weight.getType();
+      return failure();
+    }
+    int64_t maps = cast<RankedTensorType>(weight.getType()).getDimSize(2);
+    FailureOr<Value> y = Value(nn::Conv1dOp::create(b, loc, nn::withWidth(x.getType(), maps), x, weight));
+    return operands.size() == 3 ? plusBias(y, operands[2]) : y;
+  }
+
+  FailureOr<Value> pool() {
+    if (!operandCount(1, 1)) {
+      return failure();
+    }
+    Value x = operands[0];
+    if (!isSequence(x) || !isFloat(x)) {
+      fail() << "wants a sequence";
+      return failure();
+    }
+    std::string kind = text("kind", "");
+    Type type = recordType(width(x));
+    if (kind == "max") {
+      return Value(nn::SegmentMaxOp::create(b, loc, type, recordType(width(x), b.getI32Type()), x).getResult());
+    }
+    if (kind == "first") {
+      return Value(nn::SegmentFirstOp::create(b, loc, type, x));
+    }
+    if (kind == "mean") {
+      StringAttr axis = cast<nn::RaggedType>(x.getType()).getAxis();
+      Value sum = nn::SegmentSumOp::create(b, loc, type, x);
+      Value length = nn::SegmentLengthOp::create(b, loc, recordType(1), FlatSymbolRefAttr::get(axis));
+      return Value(nn::DivOp::create(b, loc, sum, length));
+    }
+    fail() << "pools by max, mean or first, not `" << kind << "`";
+    return failure();
+  }
+
+  FailureOr<Value> selfAttention() {
+    if (!operandCount(5, 5) || !rows(operands[0])) {
+      return failure();
+    }
+    Value x = operands[0];
+    int64_t heads = integer("heads", 1);
+    if (!isSequence(x) || heads < 1 || width(x) % heads != 0) {
+      fail() << "wants a sequence whose width is a multiple of " << heads << " heads, not " << x.getType();
+      return failure();
+    }
+    double p = number("dropout", 0);
+    if (!(p >= 0 && p < 1)) {
+      fail() << "drops with a probability in [0, 1), not " << p;
+      return failure();
+    }
+    FailureOr<Value> qkv = plusBias(matmul(x, operands[1]), operands[2]);
+    if (failed(qkv)) {
+      return failure();
+    }
+    if (width(*qkv) != 3 * width(x)) {
+      fail() << "wants an inner weight of " << 3 * width(x) << " columns";
+      return failure();
+    }
+    int64_t key = p > 0 ? model.randomKey(path) : 0;
+    auto attention = nn::AttentionOp::create(b, loc, x.getType(), nn::withWidth(x.getType(), heads), *qkv,
+                                             b.getI64IntegerAttr(heads), b.getF64FloatAttr(p),
+                                             b.getI64IntegerAttr(key));
+    return plusBias(matmul(attention.getResult(), operands[3]), operands[4]);
+  }
+
+  FailureOr<Value> counts() {
+    if (!operandCount(1, 1)) {
+      return failure();
+    }
+    int64_t vocabulary = integer("vocabulary", 0);
+    if (!isSequence(operands[0]) || isFloat(operands[0]) || vocabulary < 1) {
+      fail() << "wants ids of a vocabulary";
+      return failure();
+    }
+    return Value(nn::CountsOp::create(b, loc, recordType(vocabulary), operands[0]));
+  }
+
+  FailureOr<Value> crossEntropy() {
+    if (!operandCount(2, 2)) {
+      return failure();
+    }
+    Value logits = operands[0], target = operands[1];
+    if (!isRecords(logits) || !isFloat(logits) || isFloat(target) || isSequence(target)) {
+      fail() << "wants a vector and a class, not " << logits.getType() << " and " << target.getType();
+      return failure();
+    }
+    SmallVector<double> weights = numbers("class_weights");
+    if (!weights.empty() && static_cast<int64_t>(weights.size()) != width(logits)) {
+      fail() << "has " << weights.size() << " class weights for " << width(logits) << " classes";
+      return failure();
+    }
+    Type column = nn::withWidth(logits.getType(), 1);
+    auto weightsAttr = b.getDenseF64ArrayAttr(weights);
+    Value losses = nn::CrossEntropyOp::create(b, loc, column, logits, target,
+                                              b.getF64FloatAttr(number("label_smoothing", 0)), weightsAttr);
+    Value divisor = weights.empty()
+                        ? recordCount()
+                        : total(nn::ClassWeightOp::create(b, loc, column, target, weightsAttr));
+    return Value(nn::DivOp::create(b, loc, total(losses), divisor));
+  }
+
+  FailureOr<Value> mse() {
+    if (!operandCount(2, 2)) {
+      return failure();
+    }
+    Value x = operands[0], y = operands[1];
+    if (!isFloat(x) || !isFloat(y) || !isRecords(x) || x.getType() != y.getType() || width(x) != 1) {
+      fail() << "wants two numbers a record, not " << x.getType() << " and " << y.getType();
+      return failure();
+    }
+    Value difference = nn::SubOp::create(b, loc, x, y);
+    Value squares = nn::MulOp::create(b, loc, difference, difference);
+    return Value(nn::DivOp::create(b, loc, total(squares), recordCount()));
+  }
+
+  FailureOr<Value> l2() {
+    if (!operandCount(0, 0)) {
+      return failure();
+    }
+    Value placeholder = scalar(0);
+    model.squareSums.push_back({placeholder.getDefiningOp(), text("prefix", "")});
+    return placeholder;
+  }
+
+  FailureOr<Value> matmulOnly() {
+    if (!operandCount(2, 2)) {
+      return failure();
+    }
+    return matmul(operands[0], operands[1]);
+  }
+  FailureOr<Value> rowSum() {
+    if (!operandCount(1, 1) || !rows(operands[0])) {
+      return failure();
+    }
+    return Value(nn::RowSumOp::create(b, loc, nn::withWidth(operands[0].getType(), 1), operands[0]));
+  }
+  FailureOr<Value> totalOnly() {
+    if (!operandCount(1, 1)) {
+      return failure();
+    }
+    if (!isFloat(operands[0])) {
+      fail() << "wants numbers, not ids";
+      return failure();
+    }
+    return total(operands[0]);
+  }
+  FailureOr<Value> recordCountOnly() {
+    if (!operandCount(0, 0)) {
+      return failure();
+    }
+    return recordCount();
+  }
+};
+
+FailureOr<Value> ModelBuilder::op(StringRef name, ArrayRef<Value> operands, const frontend::Attributes &attributes,
+                                  StringRef path, Location loc) {
+  using Member = FailureOr<Value> (Call::*)();
+  static const llvm::StringMap<Member> table = {
+      {"embedding", &Call::embedding},
+      {"positions", &Call::positions},
+      {"linear", &Call::linear},
+      {"relu", &Call::unary<nn::ReluOp>},
+      {"gelu", &Call::unary<nn::GeluOp>},
+      {"tanh", &Call::unary<nn::TanhOp>},
+      {"sigmoid", &Call::unary<nn::SigmoidOp>},
+      {"softmax", &Call::unary<nn::SoftmaxOp>},
+      {"exp", &Call::unary<nn::ExpOp>},
+      {"log", &Call::unary<nn::LogOp>},
+      {"neg", &Call::unary<nn::NegOp>},
+      {"layer_norm", &Call::layerNorm},
+      {"dropout", &Call::dropout},
+      {"add", &Call::binary},
+      {"sub", &Call::binary},
+      {"mul", &Call::binary},
+      {"div", &Call::binary},
+      {"constant", &Call::constant},
+      {"concat", &Call::concat},
+      {"conv1d", &Call::conv1d},
+      {"pool", &Call::pool},
+      {"self_attention", &Call::selfAttention},
+      {"counts", &Call::counts},
+      {"cross_entropy", &Call::crossEntropy},
+      {"mse", &Call::mse},
+      {"l2", &Call::l2},
+      {"matmul", &Call::matmulOnly},
+      {"row_sum", &Call::rowSum},
+      {"total", &Call::totalOnly},
+      {"record_count", &Call::recordCountOnly},
+  };
+  auto found = table.find(name);
+  if (found == table.end()) {
+    emitError(loc, "there is no operation `") << name << "`";
+    return failure();
+  }
+  Call call{*this, name, operands, attributes, path, loc, builder};
+  return (call.*found->second)();
+}
+
+} // namespace penstock

@@ -1,0 +1,278 @@
+#include "compiler/conversion/PipeToNn/PipeToNn.h"
+
+#include "compiler/conversion/PipeToNn/HeadBuilder.h"
+#include "compiler/conversion/PipeToNn/ModelBuilder.h"
+#include "compiler/dialect/Pipe/Pipe.h"
+
+#include "mlir/IR/Verifier.h"
+
+using namespace mlir;
+
+namespace penstock {
+
+namespace {
+
+/// Lowers one pipeline.
+class Lowering {
+public:
+  Lowering(pipe::PipelineOp pipeline, func::FuncOp function, const ImportOptions &options)
+      : pipeline(pipeline), options(options), model(pipeline->getParentOfType<ModuleOp>(), function) {}
+
+  LogicalResult run() {
+    for (Operation &op : pipeline.getBody().front()) {
+      LogicalResult result = success();
+      if (auto column = dyn_cast<pipe::ColumnOp>(op)) {
+        result = lowerInput(column, column.getName(), column.getInput(), column.getTarget());
+      } else if (auto feature = dyn_cast<pipe::FeatureOp>(op)) {
+        result = lowerInput(feature, feature.getName(), feature.getInput(), false);
+      } else if (auto call = dyn_cast<pipe::CallOp>(op)) {
+        result = lowerCall(call);
+      } else if (auto head = dyn_cast<pipe::HeadOp>(op)) {
+        result = lowerHead(head);
+      }
+      if (failed(result)) {
+        return failure();
+      }
+    }
+    if (failed(writeOutputs()) || failed(model.finish())) {
+      return failure();
+    }
+    writeAttributes();
+    return success();
+  }
+
+private:
+  FailureOr<Type> typeOf(Type type, Location loc) {
+    Builder b(pipeline.getContext());
+    auto records = [&](ArrayRef<int64_t> shape, Type element) -> Type { return RankedTensorType::get(shape, element); };
+    if (auto ids = dyn_cast<pipe::IdsType>(type)) {
+      return Type(nn::RaggedType::get(pipeline.getContext(), ids.getAxis(), {}, b.getI32Type()));
+    }
+    if (isa<pipe::ClassType>(type)) {
+      return records({ShapedType::kDynamic}, b.getI32Type());
+    }
+    if (isa<pipe::NumberType>(type)) {
+      return records({ShapedType::kDynamic, 1}, b.getF32Type());
+    }
+    emitError(loc, "the model cannot read a value of type ") << type;
+    return failure();
+  }
+
+  LogicalResult lowerInput(Operation *op, StringRef name, std::optional<uint64_t> index, bool target) {
+    Value value = op->getResult(0);
+    if (!index) {
+      for (Operation *user : value.getUsers()) {
+        if (!isa<pipe::FeatureOp>(user)) {
+          return op->emitError("`") << name << "` is read by the model but has no place in the batch";
+        }
+      }
+      return success();
+    }
+    FailureOr<Type> type = typeOf(value.getType(), op->getLoc());
+    if (failed(type)) {
+      return failure();
+    }
+    Builder b(op->getContext());
+    SmallVector<NamedAttribute> layout = {b.getNamedAttr("name", b.getStringAttr(name)),
+                                          b.getNamedAttr("target", b.getBoolAttr(target))};
+    if (auto ids = dyn_cast<pipe::IdsType>(value.getType())) {
+      layout.push_back(b.getNamedAttr("kind", b.getStringAttr("ids")));
+      layout.push_back(b.getNamedAttr("axis", ids.getAxis()));
+    } else {
+      bool isClass = isa<pipe::ClassType>(value.getType());
+      layout.push_back(b.getNamedAttr("kind", b.getStringAttr(isClass ? "class" : "number")));
+    }
+    inputs[static_cast<int64_t>(*index)] = b.getDictionaryAttr(layout);
+    values[value] = model.input(name, static_cast<int64_t>(*index), *type, op->getLoc());
+    return success();
+  }
+
+  FailureOr<SmallVector<Value>> operandsOf(Operation *op) {
+    SmallVector<Value> operands;
+    for (Value operand : op->getOperands()) {
+      Value value = values.lookup(operand);
+      if (!value) {
+        op->emitError("reads a value that the tensor program does not have");
+        return failure();
+      }
+      operands.push_back(value);
+    }
+    return operands;
+  }
+
+  LogicalResult lowerCall(pipe::CallOp op) {
+    if (op.getName() == "answer_of" || op.getName() == "loss_of") {
+      auto found = heads.find(op.getInputs()[0]);
+      Value value = found == heads.end()            ? Value()
+                    : op.getName() == "answer_of" ? found->second.answer
+                                                  : found->second.loss;
+      if (!value) {
+        return op.emitError("`") << op.getName() << "` reads what the head does not give";
+      }
+      values[op.getResult()] = value;
+      return checkType(op, value);
+    }
+    FailureOr<SmallVector<Value>> operands = operandsOf(op);
+    if (failed(operands)) {
+      return failure();
+    }
+    frontend::Attributes attributes = fromDictionary(op.getArgumentsAttr());
+    if (ArrayAttr weights = op.getWeightsAttr()) {
+      for (Attribute item : weights) {
+        auto weight = cast<DictionaryAttr>(item);
+        auto shape = weight.getAs<DenseI64ArrayAttr>("shape");
+        FailureOr<Value> value = model.parameter(
+            {(op.getPath() + "." + weight.getAs<StringAttr>("name").getValue()).str(),
+             std::vector<int64_t>(shape.asArrayRef()), weight.getAs<StringAttr>("initializer").getValue().str(),
+             weight.getAs<FloatAttr>("scale").getValueAsDouble(), weight.getAs<BoolAttr>("decays").getValue()},
+            op.getLoc());
+        if (failed(value)) {
+          return failure();
+        }
+        operands->push_back(*value);
+      }
+    }
+    if (op.getName() == "counts") {
+      if (auto ids = dyn_cast<pipe::IdsType>(op.getInputs()[0].getType())) {
+        attributes["vocabulary"] = ids.getVocabulary();
+      }
+    }
+    FailureOr<Value> result = model.op(op.getName(), *operands, attributes, op.getPath(), op.getLoc());
+    if (failed(result)) {
+      return failure();
+    }
+    values[op.getResult()] = *result;
+    return checkType(op, *result);
+  }
+
+  /// The width that the front end computed is the one that was built.
+  LogicalResult checkType(pipe::CallOp op, Value value) {
+    int64_t width = 0;
+    if (auto vector = dyn_cast<pipe::VectorType>(op.getType())) {
+      width = vector.getWidth();
+    } else if (auto sequence = dyn_cast<pipe::SequenceType>(op.getType())) {
+      width = sequence.getWidth();
+    } else {
+      return success();
+    }
+    if (nn::widthOf(value.getType()) != width) {
+      return op.emitError("`") << op.getName() << "` is declared " << width << " wide and built "
+                               << nn::widthOf(value.getType()) << " wide";
+    }
+    return success();
+  }
+
+  LogicalResult lowerHead(pipe::HeadOp op) {
+    FailureOr<SmallVector<Value>> operands = operandsOf(op);
+    if (failed(operands)) {
+      return failure();
+    }
+    int64_t classes = 0;
+    if (op.getInputs().size() == 2) {
+      if (auto type = dyn_cast<pipe::ClassType>(op.getInputs()[1].getType())) {
+        classes = type.getClasses();
+      }
+    }
+    FailureOr<HeadValues> built =
+        buildHead(model, options.buildHead, op.getPlugin().str(), fromDictionary(op.getArgumentsAttr()), (*operands)[0],
+                  operands->size() == 2 ? (*operands)[1] : Value(), classes, op.getPath().str(), op.getLoc());
+    if (failed(built)) {
+      return failure();
+    }
+    heads[op.getResult()] = *built;
+    return success();
+  }
+
+  LogicalResult writeOutputs() {
+    int64_t index = 0;
+    for (auto objective : pipeline.getBody().getOps<pipe::ObjectiveOp>()) {
+      FailureOr<SmallVector<Value>> operands = operandsOf(objective);
+      if (failed(operands)) {
+        return failure();
+      }
+      model.output("loss", index++, (*operands)[0], objective.getLoc());
+    }
+    for (auto answer : pipeline.getBody().getOps<pipe::AnswerOp>()) {
+      FailureOr<SmallVector<Value>> operands = operandsOf(answer);
+      if (failed(operands)) {
+        return failure();
+      }
+      model.output(answer.getName(), index++, (*operands)[0], answer.getLoc());
+    }
+    return success();
+  }
+
+  void writeAttributes() {
+    auto module = pipeline->getParentOfType<ModuleOp>();
+    Builder b(pipeline.getContext());
+    SmallVector<Attribute> layout, axes;
+    for (const auto &[index, input] : inputs) {
+      layout.push_back(input);
+      if (auto axis = cast<DictionaryAttr>(input).get("axis"); axis && !llvm::is_contained(axes, axis)) {
+        axes.push_back(axis);
+      }
+    }
+    module->setAttr("nn.inputs", b.getArrayAttr(layout));
+    module->setAttr("nn.axes", b.getArrayAttr(axes));
+    for (auto train : pipeline.getBody().getOps<pipe::TrainOp>()) {
+      SmallVector<NamedAttribute> optimizer;
+      for (NamedAttribute item : train.getOptimizer()) {
+        if (item.getName() != "lr") { // the runtime's: it comes with every step
+          optimizer.push_back(item);
+        }
+      }
+      optimizer.push_back(b.getNamedAttr("clip_norm", train.getClipNormAttr()));
+      module->setAttr("nn.optimizer", b.getDictionaryAttr(optimizer));
+    }
+  }
+
+  pipe::PipelineOp pipeline;
+  const ImportOptions &options;
+  ModelBuilder model;
+  llvm::DenseMap<Value, Value> values;
+  llvm::DenseMap<Value, HeadValues> heads;
+  std::map<int64_t, Attribute> inputs;
+};
+
+struct PipeToNnPass : PassWrapper<PipeToNnPass, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(PipeToNnPass)
+  explicit PipeToNnPass(ImportOptions given) : options(std::move(given)) {}
+  PipeToNnPass(const PipeToNnPass &other) : PassWrapper(other), options(other.options) {}
+  StringRef getArgument() const final { return "penstock-pipe-to-nn"; }
+  StringRef getDescription() const final { return "replace a pipeline by its tensor program"; }
+  void getDependentDialects(DialectRegistry &registry) const final {
+    registry.insert<nn::NnDialect, func::FuncDialect>();
+  }
+  void runOnOperation() final {
+    if (failed(lowerPipeToNn(getOperation(), options))) {
+      signalPassFailure();
+    }
+  }
+  ImportOptions options;
+};
+
+} // namespace
+
+LogicalResult lowerPipeToNn(ModuleOp module, const ImportOptions &options) {
+  module.getContext()->loadDialect<nn::NnDialect, func::FuncDialect>();
+  SmallVector<pipe::PipelineOp> pipelines(module.getOps<pipe::PipelineOp>());
+  if (pipelines.size() != 1) {
+    return module.emitError("a module to lower has one pipeline, this one has ") << pipelines.size();
+  }
+  pipe::PipelineOp pipeline = pipelines.front();
+  OpBuilder builder(pipeline);
+  auto function = func::FuncOp::create(builder, pipeline.getLoc(), "model", builder.getFunctionType({}, {}));
+  builder.setInsertionPointToEnd(function.addEntryBlock());
+  func::ReturnOp::create(builder, pipeline.getLoc());
+  if (failed(Lowering(pipeline, function, options).run())) {
+    return failure();
+  }
+  pipeline.erase();
+  return verify(module);
+}
+
+std::unique_ptr<Pass> createPipeToNnPass(ImportOptions options) {
+  return std::make_unique<PipeToNnPass>(std::move(options));
+}
+
+} // namespace penstock
