@@ -29,6 +29,7 @@ struct FeatureDraft {
   struct Step {
     std::string op, plugin; // clean; or tokenize, with a plugin
     Attributes attributes;
+    std::map<std::string, Origin> origins;
     std::int64_t maxLength = 0;
   };
   std::vector<Step> steps;
@@ -91,7 +92,6 @@ struct Callable {
 struct Instance {
   Callable callable;
   Attributes attributes;
-  std::map<std::string, Value> values; // arguments of a layer
   std::string path;                    // "" while it only serves as the argument of `repeat`
   std::int64_t times = 0;              // of repeat
   std::shared_ptr<Instance> inner;     // of repeat
@@ -175,11 +175,11 @@ public:
   Checker(const Program &program, const std::vector<PluginManifest> &manifests, std::vector<Override> overrides,
           const std::string &workingFolder, const Facts *facts, diagnostics::DiagnosticList &diagnostics);
 
-  /// Runs all checks. False: the file itself is not a pipeline that can be checked further.
   void run();
+  /// A file of layers and heads only.
+  bool isLibrary() const;
 
-  const DataBlock &data() const { return dataBlock; }
-  const std::vector<Feature> &features() const { return featureList; }
+  /// docs/design/record_program.md; "" where the data block cannot be described.
   std::string recordProgram() const;
   TypedPipeline take();
 
@@ -285,6 +285,7 @@ private:
 
   // checker.cpp
   void checkShape();
+  void checkUses();
   void checkFacts();
 
   const Program &program;

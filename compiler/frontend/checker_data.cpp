@@ -276,11 +276,15 @@ void Checker::readFeatures() {
       featureList.push_back(std::move(feature));
       for (const FeatureDraft::Step &step : value.draft->steps) {
         const std::string key = "features." + entry.name + "." + (step.op == "clean" ? "clean" : step.plugin);
+        const auto origin = [&](const std::string &name) {
+          const auto found = step.origins.find(name);
+          return found == step.origins.end() ? Origin::standard : found->second;
+        };
         for (const auto &[name, attribute] : step.attributes) {
-          resolve(key + "." + name, formatAttribute(attribute), Origin::file);
+          resolve(key + "." + name, formatAttribute(attribute), origin(name));
         }
         if (step.op != "clean") {
-          resolve(key + ".max_length", std::to_string(step.maxLength), Origin::file);
+          resolve(key + ".max_length", std::to_string(step.maxLength), origin("max_length"));
         }
       }
     } else if (value.kind == Value::Kind::draft || value.kind == Value::Kind::column) {

@@ -143,6 +143,7 @@ struct TypedPipeline {
   std::string name, title, file;
   int edition = 1;
   std::string recordProgram; // JSON text, docs/design/record_program.md
+  std::vector<std::string> pluginFolders; // of `use`, absolute: PluginHost::create wants them
   ModelGraph model;
   bool trains = false;
   TrainConfig train;

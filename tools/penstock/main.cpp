@@ -28,6 +28,9 @@ int main(int argc, char **argv) {
   app.require_subcommand(1);
 
   // Each command is one file of this folder and one line here.
+  addCheckCommand(app, context);
+  addFmtCommand(app, context);
+  addExplainCommand(app, context);
   addPluginCommand(app, context);
 
   try {

@@ -1,0 +1,256 @@
+// The order of the checks, and what they leave behind.
+#include "compiler/frontend/checker.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <charconv>
+
+namespace penstock::frontend {
+
+using diagnostics::nearest;
+using Json = nlohmann::ordered_json;
+
+Checker::Checker(const Program &files, const std::vector<PluginManifest> &known, std::vector<Override> sets,
+                 const std::string &folder, const Facts *known_facts, diagnostics::DiagnosticList &list)
+    : program(files), manifests(known), overrides(std::move(sets)), workingFolder(folder), facts(known_facts), diagnostics(list) {
+  top.unit = &program.main();
+}
+
+bool Checker::isLibrary() const { return !program.main().ast.pipeline.has_value() && program.main().ast.blocks.empty(); }
+
+void Checker::run() {
+  checkShape();
+  checkUses();
+  readParams();
+  readData();
+  readFeatures();
+  readModel();
+  checkUnusedDefinitions();
+  readTrain();
+  readEvaluate();
+  if (pipeline.trains) {
+    const auto given = settings("train", blockOf("train"));
+    const auto keep = given.find("keep");
+    readKeep(keep == given.end() ? nullptr : &keep->second);
+  }
+  readTarget();
+  reportUnusedOverrides();
+  if (modelGood) {
+    for (const Feature &feature : featureList) {
+      if (!feature.used) {
+        report("unused-feature", feature.nameSpan, {{"name", feature.name}});
+      }
+    }
+  }
+  checkFacts();
+}
+
+void Checker::checkShape() {
+  const Unit &unit = program.main();
+  for (const Block &block : unit.ast.blocks) {
+    if (block.keyword == "deploy" || block.keyword == "tune") {
+      report("not-in-edition", block.keywordSpan, {{"what", "the block `" + block.keyword + "`"}});
+    }
+  }
+  if (!unit.clean) {
+    return; // what is missing may only not have been understood
+  }
+  if (!unit.ast.pipeline.has_value()) {
+    if (!unit.ast.blocks.empty()) {
+      report("missing-pipeline", unit.ast.blocks.front().keywordSpan, {{"block", unit.ast.blocks.front().keyword}});
+    }
+    return;
+  }
+  for (const char *block : {"data", "model"}) {
+    if (blockOf(block) == nullptr) {
+      report("missing-block", unit.ast.pipelineSpan, {{"block", block}});
+    }
+  }
+}
+
+void Checker::checkUses() {
+  for (const auto &unit : program.units) {
+    for (const Use &use : unit->ast.uses) {
+      const PluginKind kind = use.kind == "head" ? PluginKind::head : use.kind == "metric" ? PluginKind::metric : PluginKind::tokenizer;
+      if (use.kind != "head" && use.kind != "metric" && use.kind != "tokenizer") {
+        report("unknown-choice", use.kindSpan,
+               {{"value", use.kind}, {"what", "a kind of plugin"}, {"choices", "`tokenizer`, `head` or `metric`"},
+                {"nearest", nearest(use.kind, {"tokenizer", "head", "metric"})}});
+        continue;
+      }
+      const std::string folder = joinPath(unit->folder, use.folder);
+      const PluginManifest *found = nullptr;
+      std::vector<std::string> names;
+      for (const PluginManifest &manifest : manifests) {
+        const bool below = manifest.folder == folder || manifest.folder.compare(0, folder.size() + 1, folder + "/") == 0 ||
+                           (!folder.empty() && folder.back() == '/' && manifest.folder.compare(0, folder.size(), folder) == 0);
+        if (manifest.kind == kind && below) {
+          names.push_back(manifest.name);
+          found = manifest.name == use.name ? &manifest : found;
+        }
+      }
+      if (found == nullptr) {
+        report("plugin-not-found", use.nameSpan, {{"kind", use.kind}, {"name", use.name}, {"folder", use.folder}, {"nearest", nearest(use.name, names)}});
+        continue;
+      }
+      std::int64_t major = -1;
+      std::from_chars(found->version.data(), found->version.data() + found->version.size(), major);
+      if (major != use.version) {
+        report("plugin-version", use.versionSpan,
+               {{"name", use.name}, {"version", found->version}, {"wanted", std::to_string(use.version)}, {"major", std::to_string(major)}});
+      }
+    }
+  }
+}
+
+void Checker::checkFacts() {
+  if (facts == nullptr) {
+    return;
+  }
+  for (const auto &[name, span] : targetUses) {
+    const Column *column = dataBlock.find(name);
+    const auto classes = facts->classes.find(name);
+    if (column != nullptr && column->type == "class" && !column->declared && classes != facts->classes.end() && classes->second.size() < 2 &&
+        facts->records.count("train") > 0 && facts->records.at("train") > 0) {
+      report("one-class", column->span, {{"name", name}, {"count", std::to_string(classes->second.size())}});
+    }
+  }
+}
+
+namespace {
+
+Json placeOf(const Span &span) {
+  const SourceRange range = span.range();
+  return Json{{"file", range.file}, {"line", range.line}, {"column", range.column}, {"end_line", range.endLine}, {"end_column", range.endColumn},
+              {"begin", range.begin}, {"end", range.end}};
+}
+
+Json jsonOf(const Attribute &attribute) {
+  return std::visit([](const auto &value) { return Json(value); }, attribute);
+}
+
+} // namespace
+
+std::string Checker::recordProgram() const {
+  if (!dataBlock.good || dataBlock.columns.empty()) {
+    return {};
+  }
+  Json out;
+  out["version"] = 1;
+  out["source"] = {{"kind", dataBlock.source}, {"path", dataBlock.path}, {"options", Json::object()}};
+  if (!dataBlock.delimiter.empty() && dataBlock.delimiter != ",") {
+    out["source"]["options"]["delimiter"] = dataBlock.delimiter;
+  }
+  if (dataBlock.splitBy.empty()) {
+    out["split"] = {{"by", "file"}};
+  } else {
+    Json shares = Json::object();
+    const char *names[3] = {"train", "dev", "test"};
+    for (int i = 0; i < 3; ++i) {
+      if (dataBlock.shares[i] > 0) {
+        shares[names[i]] = dataBlock.shares[i];
+      }
+    }
+    out["split"] = {{"by", "hash"}, {"column", dataBlock.splitBy}, {"shares", shares}};
+  }
+  Json places = Json::object();
+  places["source"] = placeOf(dataBlock.sourceSpan);
+  out["columns"] = Json::array();
+  for (const Column &column : dataBlock.columns) {
+    if (column.type.empty()) {
+      continue;
+    }
+    Json one = {{"name", column.name}, {"type", column.type}, {"from", column.from}};
+    if (column.type == "class") {
+      one["classes"] = column.declared ? Json(column.classes) : Json(nullptr);
+    }
+    if (column.type == "number" && column.fill != "none") {
+      one["missing"] = column.missing.empty() ? std::vector<std::string>{""} : column.missing;
+      one["fill"] = column.fill;
+    }
+    out["columns"].push_back(std::move(one));
+    places["columns." + column.name] = placeOf(column.span);
+  }
+  out["features"] = Json::array();
+  std::set<std::string> made;
+  for (const Feature &feature : featureList) {
+    const Column *column = dataBlock.find(feature.draft.column);
+    if ((modelGood && !feature.used) || column == nullptr || column->type != "text") {
+      continue;
+    }
+    Json steps = Json::array();
+    for (const FeatureDraft::Step &step : feature.draft.steps) {
+      Json one = {{"op", step.op}};
+      Json attributes = Json::object();
+      for (const auto &[name, value] : step.attributes) {
+        attributes[name] = jsonOf(value);
+      }
+      if (step.op == "clean") {
+        one.update(attributes);
+      } else {
+        one["plugin"] = step.plugin;
+        one["parameters"] = std::move(attributes);
+        one["max_length"] = step.maxLength > 0 ? Json(step.maxLength) : Json(nullptr);
+      }
+      steps.push_back(std::move(one));
+    }
+    out["features"].push_back({{"name", feature.name}, {"column", feature.draft.column}, {"axis", feature.name}, {"steps", std::move(steps)}});
+    made.insert(feature.name);
+    places["features." + feature.name] = placeOf(feature.span);
+    places["features." + feature.name + ".max_length"] = placeOf(feature.draft.maxLengthSpan.file != nullptr ? feature.draft.maxLengthSpan : feature.span);
+  }
+  out["inputs"] = Json::array();
+  for (const GraphNode &node : graph.nodes) {
+    if (node.kind != GraphNode::Kind::input) {
+      continue;
+    }
+    if (node.type.kind == ValueType::Kind::ids) {
+      if (made.count(node.op) > 0) {
+        out["inputs"].push_back({{"name", node.op}, {"kind", "ids"}, {"axis", node.op}, {"feature", node.op}, {"target", false}});
+      }
+    } else {
+      out["inputs"].push_back({{"name", node.op},
+                               {"kind", node.type.kind == ValueType::Kind::classId ? "class" : "number"},
+                               {"column", node.op},
+                               {"target", targetUses.count(node.op) > 0}});
+    }
+  }
+  out["places"] = std::move(places);
+  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+TypedPipeline Checker::take() {
+  const Unit &unit = program.main();
+  pipeline.name = unit.ast.pipeline.value_or("");
+  pipeline.title = unit.ast.title;
+  pipeline.file = unit.file->path();
+  pipeline.recordProgram = recordProgram();
+  for (GraphNode &node : graph.nodes) {
+    node.type.width = node.type.width == unknownSize ? -1 : node.type.width;
+    for (auto &[name, attribute] : node.attributes) {
+      if (auto *integer = std::get_if<std::int64_t>(&attribute); integer != nullptr && *integer == unknownSize) {
+        *integer = -1;
+      }
+    }
+  }
+  std::string text = "edition = 1\npipeline = " + quote(pipeline.name) + "\n";
+  for (const ResolvedValue &resolved : pipeline.resolved) {
+    text += resolved.key + " = " + resolved.value + "\n";
+  }
+  for (const GraphNode &node : graph.nodes) {
+    text += "node " + node.path + " " + node.op;
+    for (const int operand : node.operands) {
+      text += " %" + std::to_string(operand);
+    }
+    for (const auto &[name, attribute] : node.attributes) {
+      text += " " + name + "=" + formatAttribute(attribute);
+    }
+    text += " width=" + std::to_string(node.type.width) + "\n";
+  }
+  pipeline.resolvedText = std::move(text);
+  pipeline.model = std::move(graph);
+  return std::move(pipeline);
+}
+
+} // namespace penstock::frontend

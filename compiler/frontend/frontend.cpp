@@ -1,0 +1,174 @@
+#include "compiler/frontend/frontend.h"
+
+#include "compiler/frontend/checker.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace penstock::frontend {
+
+struct AnalysisState {
+  Program program;
+  std::vector<PluginManifest> manifests;
+  std::vector<Override> overrides;
+  std::string workingFolder;
+  diagnostics::DiagnosticList loading; // of files, plugins and `--set`, before any check
+};
+
+namespace {
+
+Result<std::string> readText(const std::string &path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    return environmentError("it is a folder");
+  }
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    return environmentError("no such file, or no permission to read it");
+  }
+  std::ostringstream text;
+  text << file.rdbuf();
+  return std::move(text).str();
+}
+
+Result<Override> readOverride(const std::string &setting) {
+  const std::size_t equals = setting.find('=');
+  const std::string name = equals == std::string::npos ? setting : setting.substr(0, equals);
+  const bool named = !name.empty() && name.front() != '.' && name.back() != '.' && name.find("..") == std::string::npos &&
+                     std::all_of(name.begin(), name.end(), [](char c) {
+                       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
+                     });
+  if (equals == std::string::npos || !named) {
+    return usageError("`--set " + setting + "` is not `--set name=value`");
+  }
+  Override made;
+  made.name = name;
+  made.text = setting.substr(equals + 1);
+  std::size_t from = 0;
+  while (from <= name.size()) {
+    const std::size_t dot = std::min(name.find('.', from), name.size());
+    made.parts.push_back(name.substr(from, dot - from));
+    from = dot + 1;
+  }
+  made.nameFile = std::make_shared<SourceFile>("--set", name);
+  made.file = std::make_shared<SourceFile>("--set " + name, made.text);
+  diagnostics::DiagnosticList problems;
+  if (made.text.size() > (1u << 16)) {
+    return usageError("`--set " + name + "`: the value is longer than 64 KiB");
+  }
+  const SyntaxTree tree = parseExpression(*made.file, problems);
+  made.value = readExpression(*made.file, tree, problems);
+  made.problems = problems.all();
+  if (made.value.span.file == nullptr) {
+    made.value.span = made.valueSpan();
+  }
+  return made;
+}
+
+Completion check(const Analysis &analysis, const Facts *facts, const std::string *factsJson) {
+  Completion completion;
+  const AnalysisState &state = *analysis.state;
+  completion.diagnostics = state.loading;
+  Checker checker(state.program, state.manifests, state.overrides, state.workingFolder, facts, completion.diagnostics);
+  checker.run();
+  if (factsJson != nullptr) {
+    reportProblems(*factsJson, analysis.recordProgram, completion.diagnostics);
+  }
+  completion.pipeline = checker.take();
+  completion.diagnostics.sort();
+  completion.ok = !completion.diagnostics.hasErrors() && !analysis.isLibrary;
+  for (const std::string &folder : analysis.pluginFolders) {
+    completion.pipeline.pluginFolders.push_back(folder);
+  }
+  return completion;
+}
+
+} // namespace
+
+std::string_view Analysis::textOf(const std::string &file) const {
+  if (state != nullptr) {
+    for (const auto &unit : state->program.units) {
+      if (unit->file->path() == file) {
+        return unit->file->text();
+      }
+    }
+    for (const Override &one : state->overrides) {
+      if (one.file->path() == file) {
+        return one.file->text();
+      }
+    }
+  }
+  return {};
+}
+
+Result<Analysis> analyze(const std::string &path, std::string text, const AnalyzeOptions &options) {
+  Analysis analysis;
+  analysis.state = std::make_shared<AnalysisState>();
+  AnalysisState &state = *analysis.state;
+  std::error_code error;
+  state.workingFolder = options.workingFolder.empty() ? std::filesystem::current_path(error).string() : options.workingFolder;
+  for (const std::string &setting : options.settings) {
+    PENSTOCK_ASSIGN(Override one, readOverride(setting));
+    state.overrides.push_back(std::move(one));
+  }
+  state.program = loadProgram(path, std::move(text), options.loadText ? options.loadText : readText, state.loading);
+  for (const auto &unit : state.program.units) {
+    for (const Use &use : unit->ast.uses) {
+      const std::string folder = joinPath(unit->folder, use.folder);
+      if (std::find(analysis.pluginFolders.begin(), analysis.pluginFolders.end(), folder) == analysis.pluginFolders.end()) {
+        analysis.pluginFolders.push_back(folder);
+      }
+    }
+  }
+  const auto load = options.loadManifests ? options.loadManifests
+                                          : [](const std::vector<std::string> &folders) { return findPlugins(folders); };
+  auto manifests = load(analysis.pluginFolders);
+  if (!manifests.ok() && !analysis.pluginFolders.empty()) {
+    // A folder of `use` that cannot be read is a mistake of the file; the standard places still serve the other checks.
+    const Unit &main = state.program.main();
+    const Span at = main.ast.uses.empty() ? Span{main.file.get(), 0, 0} : main.ast.uses.front().folderSpan;
+    state.loading.report("bad-manifest", at.range(), {{"detail", manifests.status().message()}});
+    manifests = load({});
+  }
+  if (!manifests.ok()) {
+    return manifests.status();
+  }
+  state.manifests = std::move(manifests).value();
+  analysis.diagnostics = state.loading;
+  Checker checker(state.program, state.manifests, state.overrides, state.workingFolder, nullptr, analysis.diagnostics);
+  checker.run();
+  analysis.isLibrary = checker.isLibrary();
+  analysis.recordProgram = checker.recordProgram();
+  analysis.diagnostics.sort();
+  return analysis;
+}
+
+Completion complete(const Analysis &analysis, const std::string &factsJson) {
+  auto facts = readFacts(factsJson);
+  if (!facts.ok()) {
+    Completion completion = check(analysis, nullptr, nullptr);
+    completion.diagnostics.report("data-unreadable", {}, {{"detail", facts.status().message()}});
+    completion.ok = false;
+    return completion;
+  }
+  return check(analysis, &*facts, &factsJson);
+}
+
+Completion completeWithoutFacts(const Analysis &analysis) { return check(analysis, nullptr, nullptr); }
+
+bool onlyCommandLineMistakes(const diagnostics::DiagnosticList &diagnostics) {
+  bool any = false;
+  for (const diagnostics::Diagnostic &one : diagnostics.all()) {
+    if (one.severity == diagnostics::Severity::error) {
+      any = true;
+      if (one.range.file.rfind("--set", 0) != 0) {
+        return false;
+      }
+    }
+  }
+  return any;
+}
+
+} // namespace penstock::frontend

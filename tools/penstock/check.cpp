@@ -1,0 +1,43 @@
+#include "tools/penstock/commands.h"
+#include "tools/penstock/load_pipeline.h"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <memory>
+
+namespace penstock {
+
+void addCheckCommand(CLI::App &app, CommandContext &context) {
+  struct State {
+    LoadOptions load;
+    bool noData = false;
+  };
+  auto state = std::make_shared<State>();
+  CLI::App *command = app.add_subcommand("check", "report every mistake of a .pipe file and its data");
+  command->add_option("FILE", state->load.file, "the .pipe file")->required();
+  command->add_option("--set", state->load.settings, "name=value: a param, or a setting as block.setting (may be repeated)")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
+  command->add_flag("--json", state->load.json, "print one JSON object a diagnostic");
+  command->add_flag("--no-data", state->noData, "check the file alone and open no data");
+  command->add_option("--facts", state->load.factsFile, "take the facts about the data from this JSON file")->type_name("FILE");
+  command->callback([state, &context] {
+    state->load.needsData = !state->noData;
+    const LoadedPipeline loaded = loadPipeline(state->load, context);
+    if (state->load.json || (!loaded.ok && loaded.errors == 0)) {
+      return;
+    }
+    const auto count = [](std::size_t number, const char *what) {
+      return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
+    };
+    if (loaded.ok) {
+      const char *checked = loaded.isLibrary ? "layers and heads are good" : loaded.hasFacts ? "the pipeline and its data are good" : "the pipeline is good";
+      std::printf("%s: %s%s\n", state->load.file.c_str(), checked, loaded.warnings > 0 ? (", " + count(loaded.warnings, "warning")).c_str() : "");
+    } else {
+      std::fprintf(stderr, "%s: %s, %s\n", state->load.file.c_str(), count(loaded.errors, "error").c_str(), count(loaded.warnings, "warning").c_str());
+    }
+  });
+}
+
+} // namespace penstock

@@ -1,0 +1,142 @@
+// `penstock doctor`: what this machine offers and what is missing. Loads no compiler.
+#include "tools/penstock/commands.h"
+
+#include "runtime/data/dataset.h"
+#include "runtime/kernels/kernel_table.h"
+#include "runtime/plugin/plugin_host.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <dlfcn.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+
+namespace penstock {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Finding {
+  std::string name, value;
+  bool good = true;
+};
+
+int usableCores() {
+  cpu_set_t set;
+  return ::sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+std::string processor() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("model name")) {
+      return line.substr(line.find(':') + 2);
+    }
+  }
+  return "unknown";
+}
+
+std::string memory() {
+  const double page = static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1 << 30);
+  return fmt::format("{:.1f} GiB, {:.1f} free", page * static_cast<double>(::sysconf(_SC_PHYS_PAGES)),
+                     page * static_cast<double>(::sysconf(_SC_AVPHYS_PAGES)));
+}
+
+Finding oneDnn() {
+  // The first three members of dnnl_version_t, in every release since 1.0.
+  struct Version {
+    int major, minor, patch;
+  };
+  using Function = const Version *(*)();
+  const auto function = reinterpret_cast<Function>(::dlsym(RTLD_DEFAULT, "dnnl_version"));
+  if (function == nullptr) {
+    return {"oneDNN", "not part of this build; penstock's own kernels serve"};
+  }
+  const Version *version = function();
+  return {"oneDNN", fmt::format("{}.{}.{}", version->major, version->minor, version->patch)};
+}
+
+Finding compiler() {
+  std::error_code error;
+  const std::filesystem::path own = std::filesystem::canonical("/proc/self/exe", error).parent_path();
+  for (const std::filesystem::path &folder : {std::filesystem::path("/usr/lib/llvm-22/lib"), own / "../lib",
+                                             std::filesystem::path("/usr/lib/x86_64-linux-gnu"),
+                                             std::filesystem::path("/usr/local/lib")}) {
+    std::filesystem::directory_iterator entry(folder, error), end;
+    for (; !error && entry != end; entry.increment(error)) {
+      const std::string name = entry->path().filename().string();
+      if (name.starts_with("libMLIR.so.22")) {
+        return {"MLIR", entry->path().string()};
+      }
+    }
+  }
+  return {"MLIR", "libMLIR.so.22 is in no usual place; cached programs run, new ones cannot be compiled "
+                  "(install `libmlir-22`)", false};
+}
+
+std::vector<Finding> examine(const CommandContext &context) {
+  std::vector<Finding> findings;
+  findings.push_back({"penstock", context.version});
+  findings.push_back({"processor", processor()});
+  const Result<Level> level = machineLevel();
+  findings.push_back({"level", level.ok() ? std::string(levelName(*level)) : level.status().message(), level.ok()});
+  findings.push_back({"cores", fmt::format("{} usable", usableCores())});
+  findings.push_back({"memory", memory()});
+  findings.push_back(oneDnn());
+  findings.push_back(compiler());
+  const Result<std::string> cache = cacheFolder();
+  findings.push_back({"cache", cache.ok() ? *cache : cache.status().message(), cache.ok()});
+  const Result<std::shared_ptr<PluginHost>> host = PluginHost::create(context.pluginFolders);
+  if (!host.ok()) {
+    findings.push_back({"plugins", host.status().message(), false});
+    return findings;
+  }
+  if ((*host)->manifests().empty()) {
+    findings.push_back({"plugins", "none found; set PENSTOCK_PLUGINS or use --plugins", false});
+  }
+  for (const PluginManifest &manifest : (*host)->manifests()) {
+    const Result<const PenstockPlugin *> loaded = (*host)->load(manifest.name, manifest.kind);
+    findings.push_back({"plugin " + manifest.name, loaded.ok() ? manifest.version : loaded.status().message(), loaded.ok()});
+  }
+  for (const Status &problem : (*host)->problems()) {
+    findings.push_back({"plugin", problem.message(), false});
+  }
+  return findings;
+}
+
+} // namespace
+
+void addDoctorCommand(CLI::App &app, CommandContext &context) {
+  auto json = std::make_shared<bool>(false);
+  CLI::App *command = app.add_subcommand("doctor", "look at this machine and say what is missing");
+  command->add_flag("--json", *json, "print one JSON object");
+  command->callback([json, &context] {
+    const std::vector<Finding> findings = examine(context);
+    Json object = Json::object();
+    std::string bad;
+    for (const Finding &finding : findings) {
+      object[finding.name] = {{"value", finding.value}, {"good", finding.good}};
+      if (!*json) {
+        fmt::print("{:<28} {}{}\n", finding.name, finding.good ? "" : "!! ", finding.value);
+      }
+      if (!finding.good) {
+        bad += (bad.empty() ? "" : ", ") + finding.name;
+      }
+    }
+    if (*json) {
+      fmt::print("{}\n", object.dump(-1, ' ', false, Json::error_handler_t::replace));
+    }
+    if (!bad.empty()) {
+      context.fail(environmentError("this machine is not ready for all of penstock: " + bad));
+    }
+  });
+}
+
+} // namespace penstock

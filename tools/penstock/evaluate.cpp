@@ -1,0 +1,100 @@
+// `penstock evaluate RUN`: measures a trained run on a split, and holds it to what its file expects.
+#include "tools/penstock/commands.h"
+
+#include "runtime/data/dataset.h"
+#include "runtime/exec/interrupt.h"
+#include "runtime/exec/trained_run.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+namespace penstock {
+namespace {
+
+struct EvaluateOptions {
+  std::string run, split = "test";
+  bool json = false, noExpect = false;
+  int threads = 0;
+};
+
+void printText(const SplitResult &result, const std::vector<ExpectationResult> &expectations) {
+  fmt::print("{}: {} records", result.split, result.records);
+  if (result.hasLoss) {
+    fmt::print(", loss {:.4f}", result.loss);
+  }
+  fmt::print("\n");
+  std::size_t width = 0;
+  for (const auto &[name, value] : result.values) {
+    width = std::max(width, name.size());
+  }
+  for (const auto &[name, value] : result.values) {
+    fmt::print("  {:<{}}  {:.4f}\n", name, width, value);
+  }
+  for (const std::string &text : result.texts) {
+    fmt::print("\n{}{}", text, text.ends_with('\n') ? "" : "\n");
+  }
+  for (std::size_t i = 0; i < expectations.size(); ++i) {
+    fmt::print("{}{}\n", i == 0 ? "\n" : "", expectations[i].text());
+  }
+}
+
+void printJson(const SplitResult &result, const std::vector<ExpectationResult> &expectations) {
+  nlohmann::ordered_json json;
+  json["split"] = result.split;
+  json["records"] = result.records;
+  json["loss"] = result.hasLoss && std::isfinite(result.loss) ? nlohmann::ordered_json(result.loss) : nullptr;
+  json["metrics"] = nlohmann::ordered_json::object();
+  for (const auto &[name, value] : result.values) {
+    json["metrics"][name] = std::isfinite(value) ? nlohmann::ordered_json(value) : nullptr;
+  }
+  json["texts"] = result.texts;
+  json["expectations"] = nlohmann::ordered_json::array();
+  for (const ExpectationResult &checked : expectations) {
+    json["expectations"].push_back({{"expect", checked.text()}, {"holds", checked.holds}});
+  }
+  fmt::print("{}\n", json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+}
+
+Status evaluate(const EvaluateOptions &options, const CommandContext &context) {
+  catchInterrupts();
+  PENSTOCK_ASSIGN(const std::unique_ptr<TrainedRun> run,
+                  TrainedRun::open(options.run, context.pluginFolders, options.threads));
+  PENSTOCK_ASSIGN(const std::string cache, cacheFolder());
+  PENSTOCK_ASSIGN(const SplitResult result, run->evaluate(options.split, cache));
+  const std::vector<ExpectationResult> expectations = checkExpectations(run->record().config, {result});
+  (options.json ? printJson : printText)(result, expectations);
+  std::string failed;
+  for (const ExpectationResult &checked : expectations) {
+    if (!checked.holds) {
+      failed += (failed.empty() ? "" : "\n") + checked.expectation.place + ": " + checked.text();
+    }
+  }
+  if (!failed.empty() && !options.noExpect) {
+    return {ErrorCode::expectFailed, failed + "\n(`--no-expect` only measures)"};
+  }
+  return {};
+}
+
+} // namespace
+
+void addEvaluateCommand(CLI::App &app, CommandContext &context) {
+  auto options = std::make_shared<EvaluateOptions>();
+  CLI::App *command = app.add_subcommand("evaluate", "measure a trained run on a split of its data");
+  command->add_option("run", options->run, "folder that `penstock train` wrote")->required()->type_name("RUN");
+  command->add_option("--split", options->split, "train, dev or test")->capture_default_str()->type_name("NAME");
+  command->add_flag("--json", options->json, "print one JSON object");
+  command->add_flag("--no-expect", options->noExpect, "do not fail where an `expect` of the file does not hold");
+  command->add_option("--threads", options->threads, "threads to use; 0: one a core")->check(CLI::Range(0, 1024));
+  command->callback([options, &context] {
+    if (const Status status = evaluate(*options, context); !status.ok()) {
+      context.fail(status);
+    }
+  });
+}
+
+} // namespace penstock

@@ -1,0 +1,116 @@
+#include "tools/penstock/commands.h"
+#include "tools/penstock/load_pipeline.h"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <set>
+
+namespace penstock {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct WeightLine {
+  std::string name;
+  std::vector<std::int64_t> shape;
+};
+
+/// The trainable tensors, each once: two nodes of one path share theirs.
+std::vector<WeightLine> weightsOf(const frontend::TypedPipeline &pipeline, std::vector<std::string> *heads) {
+  std::vector<WeightLine> lines;
+  std::set<std::string> seen;
+  for (const frontend::GraphNode &node : pipeline.model.nodes) {
+    if (node.kind == frontend::GraphNode::Kind::head) {
+      heads->push_back(node.path + ".*: named by the head `" + node.op + "`");
+    }
+    for (const frontend::Weight &weight : node.weights) {
+      const std::string name = node.path + "." + weight.name;
+      if (seen.insert(name).second) {
+        lines.push_back({name, weight.shape});
+      }
+    }
+  }
+  return lines;
+}
+
+void printResolved(const frontend::TypedPipeline &pipeline, bool json) {
+  std::vector<std::string> heads;
+  const std::vector<WeightLine> weights = weightsOf(pipeline, &heads);
+  if (json) {
+    Json out;
+    out["pipeline"] = pipeline.name;
+    out["file"] = pipeline.file;
+    out["edition"] = pipeline.edition;
+    out["values"] = Json::array();
+    for (const frontend::ResolvedValue &value : pipeline.resolved) {
+      Json one = {{"key", value.key}, {"value", value.value}, {"origin", value.origin}};
+      if (!value.range.file.empty() && value.origin == "file") {
+        one["file"] = value.range.file;
+        one["line"] = value.range.line;
+      }
+      out["values"].push_back(std::move(one));
+    }
+    out["parameters"] = Json::array();
+    for (const WeightLine &line : weights) {
+      out["parameters"].push_back({{"name", line.name}, {"shape", line.shape}});
+    }
+    std::printf("%s\n", out.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
+    return;
+  }
+  std::size_t keys = 0, values = 0;
+  for (const frontend::ResolvedValue &value : pipeline.resolved) {
+    keys = std::max(keys, std::min<std::size_t>(value.key.size(), 44));
+    values = std::max(values, std::min<std::size_t>(value.value.size(), 44));
+  }
+  std::printf("pipeline %s, edition %d\n\n", pipeline.name.c_str(), pipeline.edition);
+  for (const frontend::ResolvedValue &value : pipeline.resolved) {
+    std::string origin = value.origin;
+    if (value.origin == "file" && !value.range.file.empty()) {
+      origin = value.range.file + ":" + std::to_string(value.range.line);
+    }
+    std::printf("%-*s  %-*s  %s\n", static_cast<int>(keys), value.key.c_str(), static_cast<int>(values), value.value.c_str(), origin.c_str());
+  }
+  std::printf("\nparameters\n");
+  for (const WeightLine &line : weights) {
+    std::string shape;
+    for (const std::int64_t size : line.shape) {
+      shape += (shape.empty() ? "" : " x ") + std::to_string(size);
+    }
+    std::printf("%-*s  %s\n", static_cast<int>(keys), line.name.c_str(), shape.c_str());
+  }
+  for (const std::string &head : heads) {
+    std::printf("%s\n", head.c_str());
+  }
+}
+
+} // namespace
+
+void addExplainCommand(CLI::App &app, CommandContext &context) {
+  struct State {
+    LoadOptions load;
+    bool json = false, resolved = false, noData = false;
+  };
+  auto state = std::make_shared<State>();
+  CLI::App *command = app.add_subcommand("explain", "say what a .pipe file means: every value and where it came from");
+  command->add_option("FILE", state->load.file, "the .pipe file")->required();
+  command->add_flag("--resolved", state->resolved, "print every value with its origin, and the names and shapes of the parameters")->required();
+  command->add_option("--set", state->load.settings, "name=value: a param, or a setting as block.setting (may be repeated)")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
+  command->add_flag("--json", state->json, "print one JSON object");
+  command->add_flag("--no-data", state->noData, "open no data; shapes that depend on it are left out");
+  command->callback([state, &context] {
+    state->load.needsData = !state->noData;
+    const LoadedPipeline loaded = loadPipeline(state->load, context);
+    if (loaded.ok && !loaded.isLibrary) {
+      printResolved(loaded.pipeline, state->json);
+    }
+  });
+}
+
+} // namespace penstock

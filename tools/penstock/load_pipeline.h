@@ -1,0 +1,41 @@
+// The shared beginning of check, explain, compile and train: read the file, analyze it, gather the facts about the data,
+// complete, report.
+#pragma once
+
+#include "compiler/frontend/frontend.h"
+#include "runtime/base/status.h"
+#include "tools/penstock/commands.h"
+
+#include <string>
+#include <vector>
+
+namespace penstock {
+
+class PluginHost;
+
+struct LoadOptions {
+  std::string file;
+  std::vector<std::string> settings; // of --set
+  bool json = false;                 // diagnostics as JSON Lines on standard output, else for people on standard error
+  bool quiet = false;                // no warnings
+  bool needsData = true;             // false: do not open the data; sizes that only they know stay -1
+  std::string factsFile;             // read facts from here instead of the data
+};
+
+struct LoadedPipeline {
+  bool ok = false;         // no error; what was wrong has been printed and the exit code set
+  bool isLibrary = false;  // a file of layers and heads, without a pipeline
+  bool hasFacts = false;
+  frontend::TypedPipeline pipeline;
+  std::string facts; // JSON
+  std::size_t errors = 0, warnings = 0;
+};
+
+/// Loads the pipeline and prints its diagnostics. Sets `context.exitCode` where something is wrong: 4 for a file that cannot
+/// be read, 2 for mistakes in `--set` alone, 1 otherwise.
+LoadedPipeline loadPipeline(const LoadOptions &options, CommandContext &context);
+
+/// Reads a whole file; the error says why not.
+Result<std::string> readWholeFile(const std::string &path);
+
+} // namespace penstock

@@ -1,0 +1,221 @@
+// `penstock train FILE --out DIR`: checks, compiles and trains a pipeline into a run folder.
+#if __has_include("compiler/driver/compile.h")
+#include "tools/penstock/commands.h"
+#include "tools/penstock/load_pipeline.h"
+
+#include "compiler/driver/compile.h"
+#include "runtime/data/dataset.h"
+#include "runtime/exec/interrupt.h"
+#include "runtime/exec/trainer.h"
+#include "runtime/plugin/plugin_host.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+namespace penstock {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct TrainOptions {
+  LoadOptions load;
+  std::string out, level;
+  bool resume = false, json = false;
+  int threads = -1;
+  double checkpointSeconds = 30;
+};
+
+std::string toJson(const frontend::Attributes &attributes) {
+  Json json = Json::object();
+  for (const auto &[name, attribute] : attributes) {
+    std::visit([&, &key = name](const auto &value) { json[key] = value; }, attribute);
+  }
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+bool isClass(const frontend::ModelGraph &model, const std::string &column) {
+  const auto node = std::find_if(model.nodes.begin(), model.nodes.end(), [&](const frontend::GraphNode &node) {
+    return node.kind == frontend::GraphNode::Kind::input && node.op == column;
+  });
+  return node == model.nodes.end() || node->type.kind == frontend::ValueType::Kind::classId;
+}
+
+RunConfig toRunConfig(const frontend::TypedPipeline &pipeline) {
+  RunConfig config;
+  config.name = pipeline.name;
+  config.title = pipeline.title;
+  config.file = pipeline.file;
+  config.recordProgram = pipeline.recordProgram;
+  config.resolvedText = pipeline.resolvedText;
+  for (const frontend::ResolvedValue &value : pipeline.resolved) {
+    config.resolved.push_back({value.key, value.value, value.origin});
+  }
+  config.trains = pipeline.trains;
+  const frontend::TrainConfig &train = pipeline.train;
+  config.train.schedule = {train.schedule.kind, train.schedule.warmupFraction, train.schedule.warmupSteps};
+  config.train.learningRate = train.optimizer.lr;
+  config.train.epochs = train.epochs;
+  config.train.steps = train.steps;
+  config.train.batch = train.batch;
+  config.train.seed = train.seed;
+  config.train.logEvery = train.logEvery;
+  config.train.validateEpochs = train.validateEpochs;
+  config.train.validateSteps = train.validateSteps;
+  config.train.keepMetric = train.keepMetric;
+  config.train.keepHigher = train.keepHigher;
+  config.threads = pipeline.target.threads;
+  config.pluginFolders = pipeline.pluginFolders;
+  for (const frontend::Answer &answer : pipeline.model.answers) {
+    config.answers.push_back({answer.name, answer.target, isClass(pipeline.model, answer.target), answer.decoder,
+                              toJson(answer.decoderAttributes), {}});
+  }
+  for (const frontend::MetricUse &metric : pipeline.metrics) {
+    config.metrics.push_back({metric.split, metric.plugin, toJson(metric.parameters), metric.answer});
+  }
+  for (const frontend::Expectation &expectation : pipeline.expectations) {
+    config.expectations.push_back({expectation.split, expectation.metric, expectation.comparison, expectation.bound,
+                                   fmt::format("{}:{}:{}", expectation.range.file, expectation.range.line,
+                                               expectation.range.column)});
+  }
+  return config;
+}
+
+std::string quoted(const std::string &argument) {
+  const std::string plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%";
+  if (!argument.empty() && argument.find_first_not_of(plain) == std::string::npos) {
+    return argument;
+  }
+  std::string text = "'";
+  for (const char c : argument) {
+    text += c == '\'' ? "'\\''" : std::string(1, c);
+  }
+  return text + "'";
+}
+
+std::string resumeCommand(const TrainOptions &options) {
+  std::string command = "penstock train " + quoted(options.load.file) + " --out " + quoted(options.out) + " --resume";
+  for (const std::string &setting : options.load.settings) {
+    command += " --set " + quoted(setting);
+  }
+  return command;
+}
+
+void printJson(const std::string &out, const TrainOutcome &outcome) {
+  Json json;
+  json["run"] = out;
+  json["steps"] = outcome.record.totalSteps;
+  json["kept_step"] = outcome.record.keptStep;
+  json["seconds"] = outcome.record.seconds;
+  json["metrics"] = Json::object();
+  for (const SplitResult &result : outcome.record.results) {
+    Json values = Json::object();
+    for (const auto &[name, value] : result.values) {
+      values[name] = std::isfinite(value) ? Json(value) : Json();
+    }
+    json["metrics"][result.split] = std::move(values);
+  }
+  json["expectations"] = Json::array();
+  for (const ExpectationResult &checked : outcome.expectations) {
+    json["expectations"].push_back({{"expect", checked.text()}, {"holds", checked.holds}});
+  }
+  fmt::print("{}\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+void printText(const std::string &out, const TrainOutcome &outcome) {
+  const RunRecord &record = outcome.record;
+  fmt::print("trained {} steps in {:.1f} s, kept the weights of step {}\n", record.totalSteps, record.seconds, record.keptStep);
+  for (const SplitResult &result : record.results) {
+    fmt::print("{}:", result.split);
+    if (result.hasLoss) {
+      fmt::print(" loss {:.4f}", result.loss);
+    }
+    for (const auto &[name, value] : result.values) {
+      fmt::print("  {} {:.4f}", name, value);
+    }
+    fmt::print("\n");
+    for (const std::string &text : result.texts) {
+      fmt::print("\n{}{}\n", text, text.ends_with('\n') ? "" : "\n");
+    }
+  }
+  for (const ExpectationResult &checked : outcome.expectations) {
+    fmt::print("{}\n", checked.text());
+  }
+  fmt::print("the run is in {}\n", out);
+}
+
+Status train(TrainOptions &options, CommandContext &context) {
+  catchInterrupts();
+  // Before the data are read: a folder that cannot be used should not cost minutes.
+  PENSTOCK_TRY(checkRunFolder(options.out, options.resume));
+  if (!options.level.empty()) {
+    options.load.settings.push_back("target.level=" + options.level);
+  }
+  if (options.threads >= 0) {
+    options.load.settings.push_back("target.threads=" + std::to_string(options.threads));
+  }
+  const LoadedPipeline loaded = loadPipeline(options.load, context);
+  if (!loaded.ok) {
+    return {}; // said already
+  }
+  if (loaded.isLibrary) {
+    return invalidInput("`" + options.load.file + "` holds layers and heads but no pipeline, so there is nothing to train");
+  }
+  TrainRequest request;
+  request.config = toRunConfig(loaded.pipeline);
+  request.facts = loaded.facts;
+  request.program = [&] { return compileProgram(loaded.pipeline, CompileOptions{}); };
+  request.out = options.out;
+  request.resume = options.resume;
+  request.version = context.version;
+  const Result<std::string> cache = cacheFolder();
+  request.cache = cache.ok() ? *cache : "";
+  request.resumeCommand = resumeCommand(options);
+  request.progress = Progress::detect(options.load.quiet);
+  request.checkpointSeconds = options.checkpointSeconds;
+  std::vector<std::string> folders = context.pluginFolders;
+  folders.insert(folders.end(), loaded.pipeline.pluginFolders.begin(), loaded.pipeline.pluginFolders.end());
+  PENSTOCK_ASSIGN(const std::shared_ptr<PluginHost> host, PluginHost::create(folders));
+  PENSTOCK_ASSIGN(const TrainOutcome outcome, trainRun(request, *host));
+  if (options.json) {
+    printJson(options.out, outcome);
+  } else if (!options.load.quiet) {
+    printText(options.out, outcome);
+  }
+  return {};
+}
+
+} // namespace
+
+void addTrainCommand(CLI::App &app, CommandContext &context) {
+  auto options = std::make_shared<TrainOptions>();
+  CLI::App *command = app.add_subcommand("train", "check, compile and train a pipeline into a run folder");
+  command->add_option("FILE", options->load.file, "the .pipe file")->required();
+  command->add_option("--out", options->out, "folder of the run; must be new or empty")->required()->type_name("DIR");
+  command->add_flag("--resume", options->resume, "continue the run in DIR, or start it where there is no checkpoint");
+  command->add_option("--set", options->load.settings, "name=value: a param, or a setting as block.setting (may be repeated)")
+      ->type_name("NAME=VALUE")
+      ->allow_extra_args(false);
+  command->add_flag("--quiet", options->load.quiet, "print errors only");
+  command->add_flag("--json", options->json, "print the results as one JSON object");
+  command->add_option("--level", options->level, "instruction set: avx2, avx512 or amx; by default the machine's best")
+      ->check(CLI::IsMember({"avx2", "avx512", "amx"}))
+      ->type_name("LEVEL");
+  command->add_option("--threads", options->threads, "threads to use; 0: one a core")->check(CLI::Range(0, 1024));
+  command->add_option("--checkpoint-every", options->checkpointSeconds, "seconds between checkpoints")
+      ->check(CLI::Range(0.0, 1e9))
+      ->capture_default_str()
+      ->type_name("SECONDS");
+  command->callback([options, &context] {
+    if (const Status status = train(*options, context); !status.ok()) {
+      context.fail(status);
+    }
+  });
+}
+
+} // namespace penstock
+#endif
