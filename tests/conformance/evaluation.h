@@ -1,0 +1,456 @@
+// The mathematics of each op, on float64: what interpreter.cpp calls.
+#pragma once
+
+#include "tests/conformance/interpreter.h"
+
+#include "mlir/IR/BuiltinAttributes.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+namespace penstock::conformance {
+
+using namespace mlir;
+
+
+inline Tensor like(const Tensor &x) {
+  Tensor y;
+  y.rows = x.rows;
+  y.width = x.width;
+  y.f.assign(x.f.size(), 0.0);
+  return y;
+}
+
+inline double gelu(double x) { return 0.5 * x * (1.0 + std::erf(x / std::sqrt(2.0))); }
+inline double geluSlope(double x) {
+  return 0.5 * (1.0 + std::erf(x / std::sqrt(2.0))) + x * std::exp(-0.5 * x * x) / std::sqrt(2.0 * M_PI);
+}
+
+/// The evaluation of one op.
+struct Evaluation {
+  Interpreter &in;
+  Operation *op;
+
+  const Tensor &operand(unsigned i) const { return in.value(op->getOperand(i)); }
+
+  int64_t rowsOfType(Type type) const {
+    nn::RowsOf rows = nn::rowsOf(type);
+    switch (rows.kind) {
+    case nn::RowsOf::Kind::axis:
+      return in.batch.offsets.at(rows.axis.str()).back();
+    case nn::RowsOf::Kind::records:
+      return in.batch.records;
+    case nn::RowsOf::Kind::fixed:
+      return rows.rows;
+    }
+    return 0;
+  }
+
+  Tensor zeros(unsigned result) const {
+    Type type = op->getResult(result).getType();
+    Tensor t;
+    t.rows = rowsOfType(type);
+    t.width = nn::widthOf(type);
+    size_t n = static_cast<size_t>(t.rows * t.width);
+    if (nn::elementTypeOf(type).isF32()) {
+      t.f.assign(n, 0.0);
+    } else {
+      t.i.assign(n, 0);
+    }
+    return t;
+  }
+
+  void set(unsigned result, Tensor t) { in.values[op->getResult(result).getAsOpaquePointer()] = std::move(t); }
+
+  /// Offsets of the axis of a ragged type.
+  const std::vector<int32_t> &offsets(Type type) const {
+    return in.batch.offsets.at(cast<nn::RaggedType>(type).getAxis().str());
+  }
+
+  /// Calls f(record, first row, one past the last).
+  template <typename F> void eachRecord(Type ragged, F f) const {
+    const std::vector<int32_t> &o = offsets(ragged);
+    for (int64_t r = 0; r < in.batch.records; ++r) {
+      f(r, int64_t(o[static_cast<size_t>(r)]), int64_t(o[static_cast<size_t>(r) + 1]));
+    }
+  }
+
+  void map(const std::function<double(double)> &f) {
+    Tensor y = operand(0);
+    for (double &v : y.f) {
+      v = f(v);
+    }
+    set(0, std::move(y));
+  }
+
+  void mapGrad(const std::function<double(double)> &slope) {
+    Tensor y = operand(1);
+    for (size_t k = 0; k < y.f.size(); ++k) {
+      y.f[k] *= slope(operand(0).f[k]);
+    }
+    set(0, std::move(y));
+  }
+
+  /// Element (row, column) of the right side of a binary op.
+  double right(int64_t row, int64_t column) const {
+    const Tensor &x = operand(1);
+    Type lhs = op->getOperand(0).getType(), rhs = op->getOperand(1).getType();
+    if (lhs == rhs) {
+      return x.at(row, column);
+    }
+    if (nn::isScalar(rhs)) {
+      return x.f[0];
+    }
+    if (nn::rowsOf(lhs) == nn::rowsOf(rhs) && nn::widthOf(rhs) == 1) {
+      return x.f[static_cast<size_t>(row)];
+    }
+    return x.f[static_cast<size_t>(column)];
+  }
+
+  void binary(const std::function<double(double, double)> &f) {
+    Tensor y = operand(0);
+    for (int64_t r = 0; r < y.rows; ++r) {
+      for (int64_t c = 0; c < y.width; ++c) {
+        y.at(r, c) = f(y.at(r, c), right(r, c));
+      }
+    }
+    set(0, std::move(y));
+  }
+
+  void dropout(nn::DropoutOp dropout) {
+    Tensor y = operand(0);
+    Type type = dropout.getType();
+    double p = dropout.getP().convertToDouble();
+    auto apply = [&](int64_t row, int64_t record, int64_t position) {
+      for (int64_t c = 0; c < y.width; ++c) {
+        y.at(row, c) *= dropoutFactor(p, in.seed, in.step, static_cast<uint64_t>(dropout.getKey()),
+                                      in.batch.recordNumbers[static_cast<size_t>(record)], position, c);
+      }
+    };
+    if (isa<nn::RaggedType>(type)) {
+      eachRecord(type, [&](int64_t record, int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; ++row) {
+          apply(row, record, row - begin);
+        }
+      });
+    } else {
+      for (int64_t row = 0; row < y.rows; ++row) {
+        apply(row, row, 0);
+      }
+    }
+    set(0, std::move(y));
+  }
+
+  Tensor softmaxOf(const Tensor &x) const {
+    Tensor y = x;
+    for (int64_t r = 0; r < y.rows; ++r) {
+      double most = -HUGE_VAL, sum = 0;
+      for (int64_t c = 0; c < y.width; ++c) {
+        most = std::max(most, y.at(r, c));
+      }
+      for (int64_t c = 0; c < y.width; ++c) {
+        y.at(r, c) = std::exp(y.at(r, c) - most);
+        sum += y.at(r, c);
+      }
+      for (int64_t c = 0; c < y.width; ++c) {
+        y.at(r, c) /= sum;
+      }
+    }
+    return y;
+  }
+
+  void normalize(double epsilon) {
+    Tensor y = operand(0), rstd = zeros(1);
+    for (int64_t r = 0; r < y.rows; ++r) {
+      double mean = 0, variance = 0, n = static_cast<double>(y.width);
+      for (int64_t c = 0; c < y.width; ++c) {
+        mean += y.at(r, c) / n;
+      }
+      for (int64_t c = 0; c < y.width; ++c) {
+        variance += (y.at(r, c) - mean) * (y.at(r, c) - mean) / n;
+      }
+      rstd.at(r, 0) = 1.0 / std::sqrt(variance + epsilon);
+      for (int64_t c = 0; c < y.width; ++c) {
+        y.at(r, c) = (y.at(r, c) - mean) * rstd.at(r, 0);
+      }
+    }
+    set(0, std::move(y));
+    set(1, std::move(rstd));
+  }
+
+  void normalizeGrad() {
+    const Tensor &x = operand(0), &rstd = operand(1), &g = operand(2);
+    Tensor y = like(g);
+    for (int64_t r = 0; r < y.rows; ++r) {
+      double mean = 0, along = 0, n = static_cast<double>(y.width);
+      for (int64_t c = 0; c < y.width; ++c) {
+        mean += g.at(r, c) / n;
+        along += g.at(r, c) * x.at(r, c) / n;
+      }
+      for (int64_t c = 0; c < y.width; ++c) {
+        y.at(r, c) = rstd.at(r, 0) * (g.at(r, c) - mean - x.at(r, c) * along);
+      }
+    }
+    set(0, std::move(y));
+  }
+
+  /// The target distribution of a class, times its weight in the loss: -sum_c q_c w_c log p_c (as PyTorch's).
+  std::vector<double> targetOf(int32_t target, int64_t classes, double smoothing, ArrayRef<double> weights) const {
+    std::vector<double> q(static_cast<size_t>(classes), 0.0);
+    if (target < 0) {
+      return q;
+    }
+    for (int64_t c = 0; c < classes; ++c) {
+      double weight = weights.empty() ? 1.0 : weights[static_cast<size_t>(c)];
+      q[static_cast<size_t>(c)] =
+          weight * ((c == target ? 1.0 - smoothing : 0.0) + smoothing / static_cast<double>(classes));
+    }
+    return q;
+  }
+
+  void crossEntropy(double smoothing, ArrayRef<double> weights, bool gradient) {
+    const Tensor &logits = operand(0), &target = operand(1);
+    Tensor p = softmaxOf(logits), y = zeros(0);
+    for (int64_t r = 0; r < logits.rows; ++r) {
+      auto q = targetOf(target.i[static_cast<size_t>(r)], logits.width, smoothing, weights);
+      double mass = 0;
+      for (double v : q) {
+        mass += v;
+      }
+      for (int64_t c = 0; c < logits.width; ++c) {
+        if (gradient) {
+          y.at(r, c) = operand(2).at(r, 0) * (mass * p.at(r, c) - q[static_cast<size_t>(c)]);
+        } else {
+          y.at(r, 0) -= q[static_cast<size_t>(c)] * std::log(p.at(r, c));
+        }
+      }
+    }
+    set(0, std::move(y));
+  }
+
+  void matmul(bool transposed) {
+    const Tensor &x = operand(0), &w = operand(1);
+    Tensor y = zeros(0);
+    for (int64_t r = 0; r < y.rows; ++r) {
+      for (int64_t n = 0; n < y.width; ++n) {
+        for (int64_t k = 0; k < x.width; ++k) {
+          y.at(r, n) += x.at(r, k) * (transposed ? w.at(n, k) : w.at(k, n));
+        }
+      }
+    }
+    set(0, std::move(y));
+  }
+
+  void weightGrad() {
+    const Tensor &x = operand(0), &g = operand(1);
+    Tensor y = zeros(0);
+    for (int64_t r = 0; r < x.rows; ++r) {
+      for (int64_t k = 0; k < x.width; ++k) {
+        for (int64_t n = 0; n < g.width; ++n) {
+          y.at(k, n) += x.at(r, k) * g.at(r, n);
+        }
+      }
+    }
+    set(0, std::move(y));
+  }
+
+  /// Calls f(row, row of the table) for every row whose id is in the table.
+  template <typename F> void eachId(const Tensor &ids, F f) const {
+    for (size_t r = 0; r < ids.i.size(); ++r) {
+      f(static_cast<int64_t>(r), int64_t(ids.i[r]));
+    }
+  }
+
+  /// The weight of conv1d as f[(tap * inputs + input) * maps + map]; calls f(t, source row, index of the weight's first map)
+  /// for every row of `x`, tap and input.
+  template <typename F> void eachTap(Type ragged, int64_t width, F f) const {
+    int64_t left = (width - 1) / 2;
+    eachRecord(ragged, [&](int64_t, int64_t begin, int64_t end) {
+      for (int64_t t = begin; t < end; ++t) {
+        for (int64_t j = 0; j < width; ++j) {
+          int64_t source = t + j - left;
+          if (source >= begin && source < end) {
+            f(t, source, j);
+          }
+        }
+      }
+    });
+  }
+
+  double &weightAt(Tensor &w, int64_t inputs, int64_t maps, int64_t j, int64_t d, int64_t m) const {
+    return w.f[static_cast<size_t>((j * inputs + d) * maps + m)];
+  }
+  double weightAt(const Tensor &w, int64_t inputs, int64_t maps, int64_t j, int64_t d, int64_t m) const {
+    return w.f[static_cast<size_t>((j * inputs + d) * maps + m)];
+  }
+
+  Tensor convolve(const Tensor &x, const Tensor &w, Type ragged, ArrayRef<int64_t> shape) const {
+    Tensor y;
+    y.rows = x.rows;
+    y.width = shape[2];
+    y.f.assign(static_cast<size_t>(y.rows * y.width), 0.0);
+    eachTap(ragged, shape[0], [&](int64_t t, int64_t source, int64_t j) {
+      for (int64_t d = 0; d < shape[1]; ++d) {
+        for (int64_t m = 0; m < shape[2]; ++m) {
+          y.at(t, m) += x.at(source, d) * weightAt(w, shape[1], shape[2], j, d, m);
+        }
+      }
+    });
+    return y;
+  }
+
+  Tensor convolveInput(const Tensor &g, const Tensor &w, Type ragged, ArrayRef<int64_t> shape) const {
+    Tensor dx;
+    dx.rows = g.rows;
+    dx.width = shape[1];
+    dx.f.assign(static_cast<size_t>(dx.rows * dx.width), 0.0);
+    eachTap(ragged, shape[0], [&](int64_t t, int64_t source, int64_t j) {
+      for (int64_t d = 0; d < shape[1]; ++d) {
+        for (int64_t m = 0; m < shape[2]; ++m) {
+          dx.at(source, d) += g.at(t, m) * weightAt(w, shape[1], shape[2], j, d, m);
+        }
+      }
+    });
+    return dx;
+  }
+
+  Tensor convolveWeight(const Tensor &x, const Tensor &g, Type ragged, ArrayRef<int64_t> shape) const {
+    Tensor dw = zeros(0);
+    eachTap(ragged, shape[0], [&](int64_t t, int64_t source, int64_t j) {
+      for (int64_t d = 0; d < shape[1]; ++d) {
+        for (int64_t m = 0; m < shape[2]; ++m) {
+          weightAt(dw, shape[1], shape[2], j, d, m) += x.at(source, d) * g.at(t, m);
+        }
+      }
+    });
+    return dw;
+  }
+
+  void segmentMaximum(const Tensor &x, Type ragged) {
+    Tensor y = zeros(0), at = zeros(1);
+    eachRecord(ragged, [&](int64_t record, int64_t begin, int64_t end) {
+      for (int64_t c = 0; c < x.width; ++c) {
+        double most = -HUGE_VAL;
+        for (int64_t row = begin; row < end; ++row) {
+          if (x.at(row, c) > most) {
+            most = x.at(row, c);
+            at.i[static_cast<size_t>(record * x.width + c)] = static_cast<int32_t>(row - begin);
+          }
+        }
+        y.at(record, c) = most;
+      }
+    });
+    set(0, std::move(y));
+    set(1, std::move(at));
+  }
+
+  /// The cotangent of a maximum as rows of the axis.
+  Tensor scatterMaximum(const Tensor &g, const Tensor &at, Type ragged) const {
+    Tensor y;
+    y.rows = rowsOfType(ragged);
+    y.width = g.width;
+    y.f.assign(static_cast<size_t>(y.rows * y.width), 0.0);
+    eachRecord(ragged, [&](int64_t record, int64_t begin, int64_t) {
+      for (int64_t c = 0; c < g.width; ++c) {
+        y.at(begin + at.i[static_cast<size_t>(record * g.width + c)], c) = g.at(record, c);
+      }
+    });
+    return y;
+  }
+
+  /// Probabilities of one query, before dropout, and the log of their denominator.
+  std::pair<std::vector<double>, double> attend(const Tensor &qkv, int64_t query, int64_t begin, int64_t end,
+                                                int64_t head, int64_t heads, int64_t width) const {
+    std::vector<double> p;
+    double most = -HUGE_VAL, sum = 0;
+    for (int64_t key = begin; key < end; ++key) {
+      double score = 0;
+      for (int64_t c = 0; c < width; ++c) {
+        score += qkv.at(query, head * width + c) * qkv.at(key, (heads + head) * width + c);
+      }
+      p.push_back(score / std::sqrt(static_cast<double>(width)));
+      most = std::max(most, p.back());
+    }
+    for (double &v : p) {
+      v = std::exp(v - most);
+      sum += v;
+    }
+    for (double &v : p) {
+      v /= sum;
+    }
+    return {p, most + std::log(sum)};
+  }
+
+  double keep(double dropout, int64_t key, int64_t record, int64_t head, int64_t query, int64_t other,
+              int64_t length) const {
+    if (dropout == 0) {
+      return 1.0;
+    }
+    return attentionFactor(dropout, in.seed, in.step, static_cast<uint64_t>(key),
+                           in.batch.recordNumbers[static_cast<size_t>(record)],
+                           (head * length + query) * length + other);
+  }
+
+  void attention(nn::AttentionOp attention) {
+    const Tensor &qkv = operand(0);
+    Tensor y = zeros(0), lse = zeros(1);
+    int64_t heads = attention.getHeads(), width = y.width / heads;
+    double dropout = attention.getDropout().convertToDouble();
+    eachRecord(attention.getQkv().getType(), [&](int64_t record, int64_t begin, int64_t end) {
+      for (int64_t head = 0; head < heads; ++head) {
+        for (int64_t query = begin; query < end; ++query) {
+          auto [p, log] = attend(qkv, query, begin, end, head, heads, width);
+          lse.at(query, head) = log;
+          for (int64_t key = begin; key < end; ++key) {
+            double weight = p[static_cast<size_t>(key - begin)] *
+                            keep(dropout, attention.getKey(), record, head, query - begin, key - begin, end - begin);
+            for (int64_t c = 0; c < width; ++c) {
+              y.at(query, head * width + c) += weight * qkv.at(key, (2 * heads + head) * width + c);
+            }
+          }
+        }
+      }
+    });
+    set(0, std::move(y));
+    set(1, std::move(lse));
+  }
+
+  void attentionGrad(nn::AttentionGradOp attention) {
+    const Tensor &qkv = operand(0), &g = operand(3);
+    Tensor d = like(qkv);
+    int64_t heads = attention.getHeads(), width = g.width / heads;
+    double scale = 1.0 / std::sqrt(static_cast<double>(width)), dropout = attention.getDropout().convertToDouble();
+    eachRecord(attention.getQkv().getType(), [&](int64_t record, int64_t begin, int64_t end) {
+      for (int64_t head = 0; head < heads; ++head) {
+        for (int64_t query = begin; query < end; ++query) {
+          std::vector<double> p = attend(qkv, query, begin, end, head, heads, width).first, dp(p.size(), 0.0);
+          double along = 0;
+          for (int64_t key = begin; key < end; ++key) {
+            size_t k = static_cast<size_t>(key - begin);
+            double kept = keep(dropout, attention.getKey(), record, head, query - begin, key - begin, end - begin);
+            for (int64_t c = 0; c < width; ++c) {
+              double cotangent = g.at(query, head * width + c);
+              dp[k] += kept * cotangent * qkv.at(key, (2 * heads + head) * width + c);
+              d.at(key, (2 * heads + head) * width + c) += kept * p[k] * cotangent;
+            }
+            along += p[k] * dp[k];
+          }
+          for (int64_t key = begin; key < end; ++key) {
+            size_t k = static_cast<size_t>(key - begin);
+            double ds = p[k] * (dp[k] - along) * scale;
+            for (int64_t c = 0; c < width; ++c) {
+              d.at(query, head * width + c) += ds * qkv.at(key, (heads + head) * width + c);
+              d.at(key, (heads + head) * width + c) += ds * qkv.at(query, head * width + c);
+            }
+          }
+        }
+      }
+    });
+    set(0, std::move(d));
+  }
+
+  bool run();
+};
+
+} // namespace penstock::conformance

@@ -1,0 +1,166 @@
+#include "tests/conformance/records.h"
+
+#include <numeric>
+#include <random>
+
+namespace penstock::conformance {
+
+namespace {
+
+using Kind = Operand::Kind;
+
+std::int64_t totalOf(const Lengths &lengths) { return std::accumulate(lengths.begin(), lengths.end(), std::int64_t(0)); }
+
+std::string dims(const std::vector<std::int64_t> &shape) {
+  std::string text;
+  for (std::int64_t extent : shape) {
+    text += std::to_string(extent) + "x";
+  }
+  return text;
+}
+
+std::string typeOf(const Operand &o) {
+  switch (o.kind) {
+  case Kind::rows:
+    return "!nn.ragged<@tokens, " + dims(o.shape) + "f32>";
+  case Kind::records:
+    return "tensor<?x" + dims(o.shape) + "f32>";
+  case Kind::fixed:
+    return "tensor<" + dims(o.shape) + "f32>";
+  case Kind::scalar:
+    return "tensor<f32>";
+  case Kind::ids:
+    return "!nn.ragged<@tokens, i32>";
+  case Kind::classes:
+    return "tensor<?xi32>";
+  }
+  return {};
+}
+
+bool isFloat(const Operand &o) { return o.kind != Kind::ids && o.kind != Kind::classes; }
+
+/// The shape of the parameter that holds an operand.
+std::vector<std::int64_t> parameterShape(const Operand &o, const Lengths &lengths) {
+  switch (o.kind) {
+  case Kind::rows:
+    return {totalOf(lengths), o.shape[0]};
+  case Kind::records:
+    return {static_cast<std::int64_t>(lengths.size()), o.shape[0]};
+  case Kind::scalar:
+    return {1};
+  default:
+    return o.shape;
+  }
+}
+
+std::vector<Operand> withCotangent(const Record &record) {
+  std::vector<Operand> all = record.operands;
+  all.push_back(record.result);
+  all.back().name = "cotangent";
+  all.back().positive = false;
+  return all;
+}
+
+} // namespace
+
+std::string moduleText(const Record &record, const Lengths &lengths) {
+  std::string globals, body;
+  for (const Operand &o : withCotangent(record)) {
+    if (!isFloat(o)) {
+      body += "    %" + o.name + " = nn.input \"" + (o.kind == Kind::ids ? "words" : "label") +
+              "\" {index = " + (o.kind == Kind::ids ? "2" : "3") + " : i64} : " + typeOf(o) + "\n";
+      continue;
+    }
+    std::string stored = "tensor<" + dims(parameterShape(o, lengths)) + "f32>";
+    globals += "  nn.global @" + o.name + " : " + stored + " {tensor_class = \"parameter\"}\n";
+    std::string read = o.kind == Kind::fixed ? o.name : o.name + "_p";
+    body += "    %" + read + " = nn.parameter @" + o.name + " : " + stored + "\n";
+    if (o.kind == Kind::rows) {
+      body += "    %" + o.name + " = nn.embedding %row, %" + read + " : !nn.ragged<@tokens, i32>, " + stored + " -> " +
+              typeOf(o) + "\n";
+    } else if (o.kind == Kind::records) {
+      body += "    %" + o.name + " = nn.embedding %record, %" + read + " : tensor<?xi32>, " + stored + " -> " +
+              typeOf(o) + "\n";
+    } else if (o.kind == Kind::scalar) {
+      body += "    %" + o.name + " = nn.total %" + read + " : " + stored + " -> tensor<f32>\n";
+    }
+  }
+  std::string type = typeOf(record.result);
+  std::string layout =
+      "nn.axes = [\"tokens\"], nn.inputs = [{axis = \"tokens\", kind = \"ids\", name = \"row\", target = false}, "
+      "{kind = \"class\", name = \"record\", target = false}, "
+      "{axis = \"tokens\", kind = \"ids\", name = \"words\", target = false}, "
+      "{kind = \"class\", name = \"label\", target = false}]";
+  return "module attributes {" + layout + ", nn.optimizer = {kind = \"sgd\"}} {\n" + globals +
+         "  func.func @model() {\n"
+         "    %row = nn.input \"row\" {index = 0 : i64} : !nn.ragged<@tokens, i32>\n"
+         "    %record = nn.input \"record\" {index = 1 : i64} : tensor<?xi32>\n" +
+         body + "    " + record.body + "\n" +
+         "    %weighted = nn.mul %y, %cotangent : " + type + ", " + type + " -> " + type + "\n" +
+         "    %loss = nn.total %weighted : " + type + " -> tensor<f32>\n" +
+         "    nn.output \"loss\", %loss {index = 0 : i64} : tensor<f32>\n    return\n  }\n}\n";
+}
+
+Globals makeGlobals(const Record &record, const Lengths &lengths) {
+  Globals globals;
+  std::mt19937_64 random(20240607);
+  std::normal_distribution<double> normal;
+  std::uniform_real_distribution<double> positive(0.5, 2.0);
+  for (const Operand &o : withCotangent(record)) {
+    if (!isFloat(o)) {
+      continue;
+    }
+    std::vector<std::int64_t> shape = parameterShape(o, lengths);
+    Tensor t;
+    t.rows = shape.size() < 2 ? 1 : shape[0];
+    t.width = std::accumulate(shape.begin() + (shape.size() < 2 ? 0 : 1), shape.end(), std::int64_t(1),
+                              std::multiplies<>());
+    for (std::int64_t k = 0; k < t.rows * t.width; ++k) {
+      // Values that float32 has, so that compiled code and oracle begin with the same numbers.
+      t.f.push_back(static_cast<float>(o.positive ? positive(random) : normal(random)));
+    }
+    globals[o.name] = std::move(t);
+  }
+  return globals;
+}
+
+Batch makeBatch(const Record &record, const Lengths &lengths) {
+  Batch batch;
+  batch.records = static_cast<std::int64_t>(lengths.size());
+  std::vector<std::int32_t> offsets = {0};
+  for (std::int32_t length : lengths) {
+    offsets.push_back(offsets.back() + length);
+  }
+  auto ints = [](std::int64_t rows) {
+    Tensor t;
+    t.rows = rows;
+    t.i.resize(static_cast<std::size_t>(rows));
+    std::iota(t.i.begin(), t.i.end(), 0);
+    return t;
+  };
+  Tensor words = ints(offsets.back()), label = ints(batch.records);
+  std::mt19937_64 random(20240608);
+  for (const Operand &o : record.operands) {
+    if (o.kind == Kind::ids) {
+      for (std::int32_t &id : words.i) {
+        id = static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(o.shape[0]));
+      }
+    } else if (o.kind == Kind::classes) {
+      for (std::int32_t &id : label.i) {
+        id = static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(o.shape[0]));
+      }
+      label.i.back() = -1;
+    }
+  }
+  for (std::int64_t r = 0; r < batch.records; ++r) {
+    batch.recordNumbers.push_back(static_cast<std::uint64_t>(1000003 * r + 17));
+  }
+  batch.inputs[0] = ints(offsets.back());
+  batch.inputs[1] = ints(batch.records);
+  batch.inputs[2] = std::move(words);
+  batch.inputs[3] = std::move(label);
+  batch.offsets["tokens"] = std::move(offsets);
+  return batch;
+}
+
+} // namespace penstock::conformance
