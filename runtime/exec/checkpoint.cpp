@@ -80,7 +80,7 @@ Status CheckpointStore::save(const Program &program, const TrainState &state) {
     for (TensorView &view : program.tensors(TensorClass::state)) {
       tensors.push_back(std::move(view));
     }
-    PENSTOCK_ASSIGN(const std::string weightsHash, writeSafetensors(temporary + "/weights.safetensors", tensors, {}));
+    PENSTOCK_ASSIGN(const std::string weightsHash, writeSafetensors(temporary + "/weights.safetensors", tensors, {}, false));
     Json json;
     json["version"] = 1;
     json["step"] = state.step;
@@ -96,7 +96,8 @@ Status CheckpointStore::save(const Program &program, const TrainState &state) {
     json["best_file"] = state.bestFile;
     json["best_hash"] = state.bestHash;
     json["weights_hash"] = weightsHash;
-    PENSTOCK_TRY(writeFileAtomically(temporary + "/state.json", withHash(std::move(json))));
+    PENSTOCK_TRY(writeFileAtomically(temporary + "/state.json", withHash(std::move(json)), false));
+    PENSTOCK_TRY(syncFolder(temporary));
     PENSTOCK_TRY(removeAll(place));
     return renameDurably(temporary, place);
   };

@@ -67,7 +67,7 @@ Status AtomicFile::write(const void *bytes, std::size_t size) {
   return {};
 }
 
-Status AtomicFile::commit() {
+Status AtomicFile::commit(bool durableName) {
   if (::fsync(descriptor) != 0) {
     return systemError("write", path, errno);
   }
@@ -80,14 +80,14 @@ Status AtomicFile::commit() {
     return systemError("write", path, errno);
   }
   present = false;
-  return syncFolder(folderOf(path));
+  return durableName ? syncFolder(folderOf(path)) : Status{};
 }
 
-Status writeFileAtomically(const std::string &path, std::string_view text) {
+Status writeFileAtomically(const std::string &path, std::string_view text, bool durableName) {
   AtomicFile file(path);
   PENSTOCK_TRY(file.open());
   PENSTOCK_TRY(file.write(text));
-  return file.commit();
+  return file.commit(durableName);
 }
 
 Result<std::string> readWholeFile(const std::string &path, std::size_t limit) {

@@ -23,8 +23,8 @@ public:
   Status open();
   Status write(const void *bytes, std::size_t size);
   Status write(std::string_view text) { return write(text.data(), text.size()); }
-  /// fsync, rename, fsync of the folder.
-  Status commit();
+  /// fsync, rename, and, with `durableName`, fsync of the folder: without it the caller syncs the folder.
+  Status commit(bool durableName = true);
 
 private:
   std::string path, temporary;
@@ -33,7 +33,7 @@ private:
 };
 
 /// Writes a whole small file atomically.
-Status writeFileAtomically(const std::string &path, std::string_view text);
+Status writeFileAtomically(const std::string &path, std::string_view text, bool durableName = true);
 /// Reads a whole file; refuses one larger than `limit` bytes.
 Result<std::string> readWholeFile(const std::string &path, std::size_t limit = std::size_t{1} << 30);
 /// Copies a file atomically; a copy onto itself does nothing.

@@ -71,7 +71,8 @@ std::string RunConfig::toJson() const {
                                {"target", answer.target},
                                {"target_is_class", answer.targetIsClass},
                                {"decoder", answer.decoder},
-                               {"parameters", answer.parameters}});
+                               {"parameters", answer.parameters},
+                               {"classes", answer.classes}});
   }
   json["metrics"] = Json::array();
   for (const MetricSpec &metric : metrics) {
@@ -125,7 +126,8 @@ Result<RunConfig> RunConfig::fromJson(const std::string &text) {
     json.at("plugin_folders").get_to(config.pluginFolders);
     for (const Json &answer : json.at("answers")) {
       config.answers.push_back({answer.at("name"), answer.at("target"), answer.at("target_is_class"),
-                                answer.at("decoder"), answer.at("parameters")});
+                                answer.at("decoder"), answer.at("parameters"),
+                                answer.at("classes").get<std::vector<std::string>>()});
     }
     for (const Json &metric : json.at("metrics")) {
       config.metrics.push_back({metric.at("split"), metric.at("plugin"), metric.at("parameters"), metric.at("answer")});

@@ -42,6 +42,7 @@ struct AnswerSpec {
   bool targetIsClass = true;     // else a number
   std::string decoder;           // "classify"
   std::string parameters = "{}"; // JSON text
+  std::vector<std::string> classes = {}; // names of the target's classes; set when a run begins
 };
 
 struct MetricSpec {

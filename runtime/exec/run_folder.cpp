@@ -138,21 +138,37 @@ static bool ofARun(const std::string &name) {
   return name.starts_with(".tmp") || name.find(".tmp") != std::string::npos;
 }
 
+Status checkRunFolder(const std::string &path, bool resume) {
+  if (fileExists(path)) {
+    return environmentError("`" + path + "` is a file; `--out` names a folder");
+  }
+  const std::vector<std::string> names = listFolder(path);
+  if (!names.empty() && !resume) {
+    return environmentError("the folder `" + path + "` is not empty, and a run starts in an empty one; name another folder, "
+                            "or continue the run there with `--resume`");
+  }
+  if (CheckpointStore(path + "/checkpoints").any()) {
+    return {};
+  }
+  for (const std::string &name : names) {
+    if (!ofARun(name)) {
+      return environmentError("`" + path + "` holds `" + name + "`, which is no part of a run; name another folder");
+    }
+    if (name == "model.safetensors") {
+      return environmentError("`" + path + "` holds a trained model but no checkpoint to continue from; name another folder");
+    }
+  }
+  return {};
+}
+
 Result<std::unique_ptr<RunFolder>> RunFolder::prepare(const std::string &path, bool resume) {
   std::unique_ptr<RunFolder> run(new RunFolder);
   run->folder = path;
   while (run->folder.size() > 1 && run->folder.back() == '/') {
     run->folder.pop_back();
   }
-  if (fileExists(run->folder)) {
-    return environmentError("`" + path + "` is a file; `--out` names a folder");
-  }
+  PENSTOCK_TRY(checkRunFolder(run->folder, resume));
   PENSTOCK_TRY(makeFolders(run->folder));
-  const std::vector<std::string> names = listFolder(run->folder);
-  if (!names.empty() && !resume) {
-    return environmentError("the folder `" + path + "` is not empty, and a run starts in an empty one; name another folder, "
-                            "or continue the run there with `--resume`");
-  }
   run->lock = ::open(run->folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (run->lock < 0) {
     return systemError("open the folder", path, errno);
@@ -160,17 +176,10 @@ Result<std::unique_ptr<RunFolder>> RunFolder::prepare(const std::string &path, b
   if (::flock(run->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     return environmentError("another process is training in `" + path + "`");
   }
+  PENSTOCK_TRY(checkRunFolder(run->folder, resume)); // again, now that nobody else changes it
   run->checkpoint = CheckpointStore(run->file("checkpoints")).any();
   if (!run->checkpoint) {
-    for (const std::string &name : names) {
-      if (!ofARun(name)) {
-        return environmentError("`" + path + "` holds `" + name + "`, which is no part of a run; name another folder");
-      }
-      if (name == "model.safetensors") {
-        return environmentError("`" + path + "` holds a trained model but no checkpoint to continue from; name another folder");
-      }
-    }
-    for (const std::string &name : names) {
+    for (const std::string &name : listFolder(run->folder)) {
       PENSTOCK_TRY(removeAll(run->file(name)));
     }
   }

@@ -43,6 +43,9 @@ std::string timestamp();
 /// XXH64 of a file's bytes.
 Result<std::string> hashOfFile(const std::string &path);
 
+/// Whether `prepare` could take the folder: the same refusals, but nothing is made or removed.
+Status checkRunFolder(const std::string &path, bool resume);
+
 /// A run folder that this process trains in, locked against others until it goes.
 class RunFolder {
 public:

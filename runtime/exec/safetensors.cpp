@@ -25,7 +25,7 @@ using Json = nlohmann::ordered_json;
 static constexpr std::size_t maximumHeader = 100'000'000;
 
 Result<std::string> writeSafetensors(const std::string &path, const std::vector<TensorView> &tensors,
-                                     const std::map<std::string, std::string> &metadata) {
+                                     const std::map<std::string, std::string> &metadata, bool durableName) {
   Json header = Json::object();
   if (!metadata.empty()) {
     header["__metadata__"] = metadata;
@@ -52,7 +52,7 @@ Result<std::string> writeSafetensors(const std::string &path, const std::vector<
   for (const TensorView &tensor : tensors) {
     PENSTOCK_TRY(put(tensor.data, static_cast<std::size_t>(tensor.elements) * sizeof(float)));
   }
-  PENSTOCK_TRY(file.commit());
+  PENSTOCK_TRY(file.commit(durableName));
   return hash.hex();
 }
 

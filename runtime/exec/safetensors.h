@@ -20,9 +20,9 @@ struct TensorView {
   std::int64_t elements = 0;
 };
 
-/// Writes the tensors atomically in the order given; returns the file's XXH64 as hexadecimal digits.
+/// Writes the tensors atomically (AtomicFile) in the order given; returns the file's XXH64 as hexadecimal digits.
 Result<std::string> writeSafetensors(const std::string &path, const std::vector<TensorView> &tensors,
-                                     const std::map<std::string, std::string> &metadata);
+                                     const std::map<std::string, std::string> &metadata, bool durableName = true);
 
 /// A file read and checked; the views live as long as it does.
 class SafetensorsFile {

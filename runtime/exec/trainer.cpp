@@ -191,6 +191,11 @@ Status Trainer::openData() {
   if (train->records() == 0) {
     return invalidInput("the split `train` has no records; training needs some");
   }
+  for (AnswerSpec &answer : outcome.record.config.answers) {
+    if (answer.targetIsClass && !answer.target.empty()) {
+      answer.classes = train->classNames(answer.target);
+    }
+  }
   std::set<std::string> wanted;
   for (const MetricSpec &use : config.metrics) {
     wanted.insert(use.split);

@@ -183,6 +183,20 @@ Result<std::unique_ptr<Metric>> makeMetric(PluginHost &, const std::string &plug
   return std::unique_ptr<Metric>(std::make_unique<FakeAccuracy>());
 }
 
+Result<std::vector<std::string>> decodeAnswers(PluginHost &, const std::string &, const std::string &,
+                                               const std::vector<std::string> &, const float *, std::int64_t, std::int64_t) {
+  return invalidInput("there are no plugins here");
+}
+
+Result<std::shared_ptr<PluginHost>> PluginHost::create(const std::vector<std::string> &) {
+  return std::shared_ptr<PluginHost>(std::make_shared<FakeHost>());
+}
+
+Result<std::unique_ptr<RecordReader>> RecordReader::open(const std::string &, const std::string &, PluginHost &, Format,
+                                                         std::istream &, const std::string &) {
+  return invalidInput("there is no input here");
+}
+
 Status writeFitted(const std::string &, const std::string &, const std::string &folder) {
   return std::filesystem::create_directories(folder) ? Status{} : environmentError("no folder");
 }

@@ -1,0 +1,123 @@
+#include "runtime/exec/trained_run.h"
+
+#include "runtime/exec/files.h"
+#include "runtime/exec/interrupt.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace penstock {
+
+Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder,
+                                                     const std::vector<std::string> &pluginFolders, int threads) {
+  std::unique_ptr<TrainedRun> run(new TrainedRun);
+  run->folder = folder;
+  PENSTOCK_ASSIGN(run->held, readRunRecord(folder));
+  const std::string weights = folder + "/model.safetensors", code = folder + "/program.so";
+  if (!fileExists(weights)) {
+    return environmentError("the run in `" + folder + "` has not ended, so it has no `model.safetensors`; continue it with "
+                            "`penstock train " + run->held.config.file + " --out " + folder + " --resume`");
+  }
+  PENSTOCK_ASSIGN(const std::string hash, hashOfFile(code));
+  if (hash != run->held.programHash) {
+    return environmentError("`" + code + "` is damaged: it is not the program of this run");
+  }
+  std::vector<std::string> folders = pluginFolders;
+  folders.insert(folders.end(), run->held.config.pluginFolders.begin(), run->held.config.pluginFolders.end());
+  PENSTOCK_ASSIGN(run->plugins, PluginHost::create(folders));
+  PENSTOCK_ASSIGN(run->pool, ThreadPool::create(threads));
+  PENSTOCK_ASSIGN(run->compiled, Program::open(code, *run->pool));
+  PENSTOCK_ASSIGN(const auto file, SafetensorsFile::open(weights));
+  PENSTOCK_TRY(run->compiled->load(TensorClass::parameter, *file));
+  PENSTOCK_TRY(run->compiled->load(TensorClass::fitted, *file));
+  PENSTOCK_TRY(run->compiled->pack());
+  return run;
+}
+
+Result<SplitResult> TrainedRun::evaluate(const std::string &split, const std::string &cache) {
+  Dataset::Options options;
+  options.fitted = fitted();
+  options.cache = cache;
+  options.threads = threads();
+  PENSTOCK_ASSIGN(const std::shared_ptr<const Dataset> dataset,
+                  Dataset::open(held.config.recordProgram, split, *plugins, options));
+  if (dataset->records() == 0) {
+    return invalidInput("the split `" + split + "` has no records");
+  }
+  return evaluateSplit(*compiled, dataset, held.config, *plugins, split);
+}
+
+Status TrainedRun::predict(std::istream &input, const std::string &inputName, const std::string &format,
+                           std::int64_t batch, const std::function<bool(const std::string &)> &line) {
+  RecordReader::Format kind = RecordReader::Format::lines;
+  if (format == "csv") {
+    kind = RecordReader::Format::csv;
+  } else if (format == "jsonl") {
+    kind = RecordReader::Format::jsonl;
+  }
+  const int entry = compiled->entry("predict");
+  if (entry < 0) {
+    return internalError("the compiled program has no `predict`; please report this");
+  }
+  const PenstockEntry &table = compiled->table().entries[entry];
+  struct Head {
+    const AnswerSpec *answer;
+    int output;
+  };
+  std::vector<Head> heads;
+  for (const AnswerSpec &answer : held.config.answers) {
+    const int output = answerOutput(table, answer.name);
+    if (output < 0) {
+      return internalError("the compiled program has no output for the answer `" + answer.name + "`; please report this");
+    }
+    heads.push_back({&answer, output});
+  }
+  if (heads.empty()) {
+    return invalidInput("this pipeline has no answer to predict");
+  }
+  PENSTOCK_ASSIGN(const std::unique_ptr<RecordReader> reader,
+                  RecordReader::open(held.config.recordProgram, fitted(), *plugins, kind, input, inputName));
+  OutputBuffers outputs;
+  outputs.prepare(table, batch);
+  for (;;) {
+    if (interrupted()) {
+      return {ErrorCode::interrupted, "interrupted"};
+    }
+    PENSTOCK_ASSIGN(const Batch *const current, reader->next(batch));
+    if (current == nullptr) {
+      return {};
+    }
+    Program::Step step;
+    step.batch = &current->view;
+    step.outputs = outputs.addresses();
+    step.seed = held.config.train.seed;
+    PENSTOCK_TRY(compiled->run(entry, step));
+    std::vector<std::vector<std::string>> answers;
+    for (const Head &head : heads) {
+      PENSTOCK_ASSIGN(std::vector<std::string> texts,
+                      decodeAnswers(*plugins, head.answer->decoder, head.answer->parameters, head.answer->classes,
+                                    outputs.values(head.output), current->view.records, table.outputs[head.output].width));
+      if (texts.size() != static_cast<std::size_t>(current->view.records)) {
+        return internalError("the plugin `" + head.answer->decoder + "` answered " + std::to_string(texts.size()) +
+                             " of " + std::to_string(current->view.records) + " records");
+      }
+      answers.push_back(std::move(texts));
+    }
+    for (std::size_t i = 0; i < answers[0].size(); ++i) {
+      std::string text = answers[0][i];
+      if (heads.size() > 1) {
+        text = "{";
+        for (std::size_t j = 0; j < heads.size(); ++j) {
+          text += (j > 0 ? ", " : "") + nlohmann::json(heads[j].answer->name).dump() + ": " + answers[j][i];
+        }
+        text += "}";
+      }
+      if (!line(text)) {
+        return {};
+      }
+    }
+  }
+}
+
+} // namespace penstock
