@@ -7,6 +7,7 @@
 #include "compiler/dialect/Kernel/Kernel.h"
 #include "compiler/dialect/Nn/Nn.h"
 #include "compiler/dialect/Pipe/Pipe.h"
+#include "compiler/pipeline/pipeline.h"
 #include "compiler/transforms/Autodiff.h"
 #include "compiler/transforms/DeriveEntries.h"
 #include "compiler/transforms/FormRegions.h"
@@ -23,6 +24,7 @@ struct KernelToLinalgPass : PassWrapper<KernelToLinalgPass, OperationPass<Module
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(KernelToLinalgPass)
   StringRef getArgument() const override { return "penstock-kernel-to-linalg"; }
   StringRef getDescription() const override { return "place values in an arena and write row-wise work as linalg"; }
+  void getDependentDialects(DialectRegistry &registry) const override { penstock::registerLoweringDialects(registry); }
   void runOnOperation() override {
     penstock::ProgramTable table;
     if (failed(penstock::lowerKernelToLinalg(getOperation(), table))) {
@@ -35,6 +37,7 @@ struct KernelToLLVMPass : PassWrapper<KernelToLLVMPass, OperationPass<ModuleOp>>
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(KernelToLLVMPass)
   StringRef getArgument() const override { return "penstock-kernel-to-llvm"; }
   StringRef getDescription() const override { return "outline parallel bodies and call kernels through the tables"; }
+  void getDependentDialects(DialectRegistry &registry) const override { penstock::registerLoweringDialects(registry); }
   void runOnOperation() override {
     std::vector<std::string> symbols;
     if (failed(penstock::lowerKernelToLLVM(getOperation(), symbols))) {

@@ -3,6 +3,8 @@
 #include "compiler/conversion/KernelToLLVM/KernelToLLVM.h"
 #include "compiler/conversion/KernelToLinalg/KernelToLinalg.h"
 #include "compiler/conversion/NnToKernel/NnToKernel.h"
+#include "compiler/dialect/Kernel/Kernel.h"
+#include "compiler/dialect/Nn/Nn.h"
 #include "compiler/transforms/Autodiff.h"
 #include "compiler/transforms/DeriveEntries.h"
 #include "compiler/transforms/FormRegions.h"
@@ -11,6 +13,11 @@
 using namespace mlir;
 
 namespace penstock {
+
+void registerLoweringDialects(DialectRegistry &registry) {
+  registry.insert<arith::ArithDialect, func::FuncDialect, kernel::KernelDialect, linalg::LinalgDialect,
+                  LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect, nn::NnDialect, scf::SCFDialect>();
+}
 
 LogicalResult lowerNnToLoops(ModuleOp module, ProgramTable &table, const StageObserver &observe) {
   auto stage = [&](StringRef name) {

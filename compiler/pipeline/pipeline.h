@@ -8,6 +8,9 @@
 
 namespace penstock {
 
+/// The dialects that the lowering writes; load them before lowerNnToLoops.
+void registerLoweringDialects(mlir::DialectRegistry &registry);
+
 /// Called after a stage: "nn", "kernel", "linalg".
 using StageObserver = std::function<void(llvm::StringRef stage, mlir::ModuleOp module)>;
 

@@ -122,7 +122,8 @@ private:
 
   mlir::Operation *prologueEnd = nullptr;                   // values that a scope needs once go before it
   llvm::DenseMap<std::pair<mlir::Attribute, std::int64_t>, mlir::Value> scopeGets;
-  llvm::DenseMap<std::int64_t, mlir::Value> scopeOffsets;
+  llvm::DenseMap<std::int64_t, mlir::Value> scopeOffsets, scopeConstants;
+  llvm::DenseMap<std::int64_t, mlir::Value> scopeNumbers;   // float32 constants by their bits
   mlir::Value worker;
 
   // The row that is being emitted.

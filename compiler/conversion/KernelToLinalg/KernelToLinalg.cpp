@@ -264,6 +264,8 @@ void EntryEmitter::beginScope(Location location) {
   prologueEnd = arith::ConstantIndexOp::create(b, location, 0);
   scopeGets.clear();
   scopeOffsets.clear();
+  scopeConstants.clear();
+  scopeNumbers.clear();
   worker = Value();
 }
 
@@ -279,15 +281,23 @@ Value EntryEmitter::get(StringRef what, Type type, int64_t index) {
 }
 
 Value EntryEmitter::constant(int64_t value) {
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPoint(prologueEnd);
-  return arith::ConstantIndexOp::create(b, loc, value);
+  Value &known = scopeConstants[value];
+  if (!known) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(prologueEnd);
+    known = arith::ConstantIndexOp::create(b, loc, value);
+  }
+  return known;
 }
 
 Value EntryEmitter::constantF32(double value) {
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPoint(prologueEnd);
-  return f32Constant(b, loc, value);
+  Value &known = scopeNumbers[llvm::bit_cast<uint32_t>(static_cast<float>(value))];
+  if (!known) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(prologueEnd);
+    known = f32Constant(b, loc, value);
+  }
+  return known;
 }
 
 Value EntryEmitter::rowsOfBuffer(const nn::RowsOf &rows) {
@@ -404,7 +414,7 @@ void EntryEmitter::parallel(Value count, int64_t grain, llvm::function_ref<void(
   block.addArguments({index, index, index}, {loc, loc, loc});
   OpBuilder::InsertionGuard guard(b);
   auto savedGets = scopeGets;
-  auto savedOffsets = scopeOffsets;
+  auto savedOffsets = scopeOffsets, savedConstants = scopeConstants, savedNumbers = scopeNumbers;
   Operation *savedPrologue = prologueEnd;
   Value savedWorker = worker;
   b.setInsertionPointToStart(&block);
@@ -413,6 +423,8 @@ void EntryEmitter::parallel(Value count, int64_t grain, llvm::function_ref<void(
   body(block.getArgument(0), block.getArgument(1));
   scopeGets = savedGets;
   scopeOffsets = savedOffsets;
+  scopeConstants = savedConstants;
+  scopeNumbers = savedNumbers;
   prologueEnd = savedPrologue;
   worker = savedWorker;
 }
