@@ -87,7 +87,8 @@ def Pipe_FeatureOp : Pipe_Op<"feature", [Pipe_InPipeline, Pure]> {
 
 //===--- model ------------------------------------------------------------------------------------------------------===//
 
-def Pipe_Value : AnyTypeOf<[Pipe_Ids, Pipe_Sequence, Pipe_Vector, Pipe_Class, Pipe_Number, Pipe_Scalar, Pipe_HeadType]>;
+def Pipe_Value : AnyTypeOf<[Pipe_Ids, Pipe_Sequence, Pipe_Vector, Pipe_Class, Pipe_Number, Pipe_Scalar, Pipe_HeadType],
+                           "a value of the model">;
 
 def Pipe_CallOp : Pipe_Op<"call", [Pipe_InPipeline, Pure]> {
   let summary = "a built-in operation of the model";
