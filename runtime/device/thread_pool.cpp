@@ -19,10 +19,11 @@ constexpr int maximumThreads = 1024;
 /// The worker number of this thread while it runs a piece, or -1: a nested call then runs in place.
 thread_local std::int32_t currentWorker = -1;
 
-/// `ticket` holds the number of the job in its upper half and the number of pieces not yet taken in its lower half. A
-/// thread takes a piece by compare-exchange, so it can only take one of the job that it saw; and as the caller returns
-/// only when every piece is done, the job's fields hold still from taking a piece until it is counted in `done`.
-/// Threads that sleep through a job are not waited for.
+/// `ticket` holds the number of the job in its upper half and the number of pieces not yet taken in
+/// its lower half. A thread takes a piece by compare-exchange, so it can only take one of the job
+/// that it saw; and as the caller returns only when every piece is done, the job's fields hold
+/// still from taking a piece until it is counted in `done`. Threads that sleep through a job are
+/// not waited for.
 class SpinningPool final : public ThreadPool {
 public:
   ~SpinningPool() override {
@@ -41,8 +42,9 @@ public:
         threads.emplace_back([this, i] { work(i); });
       }
     } catch (const std::system_error &failure) {
-      return environmentError("thread " + std::to_string(threads.size() + 1) + " of " + std::to_string(count) +
-                              " cannot be started (" + failure.code().message() +
+      return environmentError("thread " + std::to_string(threads.size() + 1) + " of " +
+                              std::to_string(count) + " cannot be started (" +
+                              failure.code().message() +
                               "); every worker needs a thread; ask for fewer `threads`");
     } catch (const std::bad_alloc &) {
       return environmentError("memory ran out while threads were started; ask for fewer `threads`");
@@ -78,7 +80,8 @@ public:
   }
 
 private:
-  void publish(Body newBody, void *newContext, std::int64_t newCount, std::int64_t newGrain, std::uint32_t newPieces) {
+  void publish(Body newBody, void *newContext, std::int64_t newCount, std::int64_t newGrain,
+               std::uint32_t newPieces) {
     body = newBody;
     context = newContext;
     count = newCount;
@@ -86,8 +89,10 @@ private:
     pieces = newPieces;
     done.store(0, std::memory_order_relaxed);
     ++jobNumber;
-    ticket.store(static_cast<std::uint64_t>(jobNumber) << 32 | newPieces, std::memory_order_release);
-    signal.store(jobNumber); // sequentially consistent, as is `sleepers`: either we see the sleeper or it sees the signal
+    ticket.store(static_cast<std::uint64_t>(jobNumber) << 32 | newPieces,
+                 std::memory_order_release);
+    signal.store(jobNumber); // sequentially consistent, as is `sleepers`: either we see the sleeper
+                             // or it sees the signal
     if (sleepers.load() != 0) {
       signal.notify_all();
     }
@@ -97,11 +102,13 @@ private:
     currentWorker = worker;
     std::uint64_t seen = ticket.load(std::memory_order_acquire);
     while (static_cast<std::uint32_t>(seen >> 32) == job && static_cast<std::uint32_t>(seen) != 0) {
-      if (!ticket.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel, std::memory_order_acquire)) {
+      if (!ticket.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel,
+                                        std::memory_order_acquire)) {
         continue;
       }
       const std::uint32_t all = pieces;
-      const std::int64_t begin = static_cast<std::int64_t>(all - static_cast<std::uint32_t>(seen)) * grain;
+      const std::int64_t begin =
+          static_cast<std::int64_t>(all - static_cast<std::uint32_t>(seen)) * grain;
       body(context, begin, count - begin < grain ? count : begin + grain, worker);
       if (done.fetch_add(1) + 1 == all && callerParked.load()) {
         done.notify_one();

@@ -54,12 +54,18 @@ const LevelSymbol levelSymbols[] = {
 
 class PackedMatmul final : public MatmulObject {
 public:
-  PackedMatmul(const Table &levelTable, std::int64_t inputs, std::int64_t outputs, bool isTransposed, Floats room)
-      : table(levelTable), k(inputs), n(outputs), transposed(isTransposed), packed(std::move(room)) {}
-  std::size_t bytes() const override { return static_cast<std::size_t>(table.packedFloats(k, n)) * sizeof(float); }
-  void pack(const float *w, void *pool) override { table.pack(pool, w, k, n, transposed ? 1 : 0, packed.get()); }
-  void run(const float *x, std::int64_t ldx, float *y, std::int64_t ldy, std::int64_t rows, const float *bias,
-           bool accumulate) override {
+  PackedMatmul(const Table &levelTable, std::int64_t inputs, std::int64_t outputs,
+               bool isTransposed, Floats room)
+      : table(levelTable), k(inputs), n(outputs), transposed(isTransposed),
+        packed(std::move(room)) {}
+  std::size_t bytes() const override {
+    return static_cast<std::size_t>(table.packedFloats(k, n)) * sizeof(float);
+  }
+  void pack(const float *w, void *pool) override {
+    table.pack(pool, w, k, n, transposed ? 1 : 0, packed.get());
+  }
+  void run(const float *x, std::int64_t ldx, float *y, std::int64_t ldy, std::int64_t rows,
+           const float *bias, bool accumulate) override {
     table.matmul(packed.get(), k, n, x, ldx, y, ldy, rows, bias, accumulate ? 1 : 0);
   }
 
@@ -75,8 +81,8 @@ public:
   PackedWeightGradient(const Table &levelTable, std::int64_t inputs, std::int64_t outputs)
       : table(levelTable), k(inputs), n(outputs) {}
   std::size_t bytes() const override { return 0; }
-  void run(void *pool, const float *x, std::int64_t ldx, const float *dy, std::int64_t lddy, std::int64_t rows,
-           float *dw, float *scratch) override {
+  void run(void *pool, const float *x, std::int64_t ldx, const float *dy, std::int64_t lddy,
+           std::int64_t rows, float *dw, float *scratch) override {
     table.weightGradient(pool, k, n, x, ldx, dy, lddy, rows, dw, scratch);
   }
 
@@ -88,7 +94,8 @@ private:
 class PackedConv final : public ConvObject {
 public:
   PackedConv(const Table &levelTable, const PenstockConv &sizes, Floats room, Floats flippedRoom)
-      : table(levelTable), conv(sizes), packed(std::move(room)), packedFlipped(std::move(flippedRoom)) {
+      : table(levelTable), conv(sizes), packed(std::move(room)),
+        packedFlipped(std::move(flippedRoom)) {
     conv.packed = packed.get();
     conv.packedFlipped = packedFlipped.get();
   }
@@ -98,24 +105,25 @@ public:
            sizeof(float);
   }
   void pack(const float *w, void *pool) override { table.convPack(&conv, w, pool); }
-  void run(const float *x, float *y, const std::int32_t *offsets, std::int64_t begin, std::int64_t end,
-           const float *bias, float *scratch) override {
+  void run(const float *x, float *y, const std::int32_t *offsets, std::int64_t begin,
+           std::int64_t end, const float *bias, float *scratch) override {
     table.convRun(&conv, x, y, offsets, begin, end, bias, scratch);
   }
-  void gradientInput(const float *dy, float *dx, const std::int32_t *offsets, std::int64_t begin, std::int64_t end,
-                     bool accumulate, float *scratch) override {
+  void gradientInput(const float *dy, float *dx, const std::int32_t *offsets, std::int64_t begin,
+                     std::int64_t end, bool accumulate, float *scratch) override {
     table.convGradientInput(&conv, dy, dx, offsets, begin, end, accumulate ? 1 : 0, scratch);
   }
-  void gradientWeight(void *pool, const float *x, const float *dy, const std::int32_t *offsets, std::int64_t records,
-                      float *dw, float *scratch) override {
+  void gradientWeight(void *pool, const float *x, const float *dy, const std::int32_t *offsets,
+                      std::int64_t records, float *dw, float *scratch) override {
     table.convGradientWeight(&conv, pool, x, dy, offsets, records, dw, scratch);
   }
-  void max(const float *x, const std::int32_t *offsets, std::int64_t begin, std::int64_t end, const float *bias,
-           float *out, std::int32_t *argmax, float *scratch) override {
+  void max(const float *x, const std::int32_t *offsets, std::int64_t begin, std::int64_t end,
+           const float *bias, float *out, std::int32_t *argmax, float *scratch) override {
     table.convMax(&conv, x, offsets, begin, end, bias, out, argmax, scratch);
   }
   void maxGradientInput(const float *w, const float *g, const std::int32_t *argmax, float *dx,
-                        const std::int32_t *offsets, std::int64_t begin, std::int64_t end, bool accumulate) override {
+                        const std::int32_t *offsets, std::int64_t begin, std::int64_t end,
+                        bool accumulate) override {
     table.convMaxGradientInput(&conv, w, g, argmax, dx, offsets, begin, end, accumulate ? 1 : 0);
   }
   void maxGradientWeight(void *pool, const float *x, const float *g, const std::int32_t *argmax,
@@ -131,20 +139,23 @@ private:
 
 /// The floats that packing needs, checked: sizes may come from a damaged artifact.
 Result<Floats> makePanels(std::int64_t k, std::int64_t n) {
-  PENSTOCK_ASSIGN(const std::int64_t count, (Checked(k) * (Checked(n) + 31)).get("a packed weight"));
+  PENSTOCK_ASSIGN(const std::int64_t count,
+                  (Checked(k) * (Checked(n) + 31)).get("a packed weight"));
   return makeFloats(count, "a packed weight");
 }
 
 Status checkSizes(const PenstockDispatch &dispatch, std::int32_t expected) {
   const std::string name = dispatch.kernel;
   if (dispatch.attribute_count != expected) {
-    return invalidInput("the program asks for `" + name + "` with " + std::to_string(dispatch.attribute_count) +
-                        " attributes; it takes " + std::to_string(expected) + "; compile the pipeline again");
+    return invalidInput("the program asks for `" + name + "` with " +
+                        std::to_string(dispatch.attribute_count) + " attributes; it takes " +
+                        std::to_string(expected) + "; compile the pipeline again");
   }
   for (std::int32_t i = 0; i < expected; ++i) {
     if (dispatch.attributes[i] < 0 || dispatch.attributes[i] > INT32_MAX) {
       return invalidInput("the program asks for `" + name + "` with the size " +
-                          std::to_string(dispatch.attributes[i]) + "; sizes lie between 0 and 2147483647");
+                          std::to_string(dispatch.attributes[i]) +
+                          "; sizes lie between 0 and 2147483647");
     }
   }
   return Status::success();
@@ -153,31 +164,36 @@ Status checkSizes(const PenstockDispatch &dispatch, std::int32_t expected) {
 } // namespace
 
 Result<Floats> makeFloats(std::int64_t count, const char *what) {
-  PENSTOCK_ASSIGN(const std::size_t bytes, ((Checked(count) * 4 + 127) ).size(what));
+  PENSTOCK_ASSIGN(const std::size_t bytes, ((Checked(count) * 4 + 127)).size(what));
   const std::size_t rounded = bytes / 64 * 64;
   void *at = std::aligned_alloc(64, rounded);
   if (at == nullptr) {
-    return environmentError(std::string(what) + " of " + std::to_string(rounded) +
-                            " bytes does not fit into memory; take a smaller model or a larger machine");
+    return environmentError(
+        std::string(what) + " of " + std::to_string(rounded) +
+        " bytes does not fit into memory; take a smaller model or a larger machine");
   }
   std::memset(at, 0, rounded);
   return Floats(static_cast<float *>(at));
 }
 
-MadeObject<KernelObject> makePackedMatmul(const Table &table, std::int64_t k, std::int64_t n, bool transposed) {
+MadeObject<KernelObject> makePackedMatmul(const Table &table, std::int64_t k, std::int64_t n,
+                                          bool transposed) {
   PENSTOCK_ASSIGN(Floats packed, makePanels(k, n));
-  return std::unique_ptr<KernelObject>(new (std::nothrow) PackedMatmul(table, k, n, transposed, std::move(packed)));
+  return std::unique_ptr<KernelObject>(
+      new (std::nothrow) PackedMatmul(table, k, n, transposed, std::move(packed)));
 }
 
-MadeObject<KernelObject> makePackedWeightGradient(const Table &table, std::int64_t k, std::int64_t n) {
+MadeObject<KernelObject> makePackedWeightGradient(const Table &table, std::int64_t k,
+                                                  std::int64_t n) {
   return std::unique_ptr<KernelObject>(new (std::nothrow) PackedWeightGradient(table, k, n));
 }
 
-MadeObject<KernelObject> makePackedConv(const Table &table, std::int64_t width, std::int64_t k, std::int64_t n) {
+MadeObject<KernelObject> makePackedConv(const Table &table, std::int64_t width, std::int64_t k,
+                                        std::int64_t n) {
   PENSTOCK_ASSIGN(Floats packed, makePanels(width * k, n));
   PENSTOCK_ASSIGN(Floats flipped, makePanels(width * n, k));
-  return std::unique_ptr<KernelObject>(
-      new (std::nothrow) PackedConv(table, {width, k, n, nullptr, nullptr}, std::move(packed), std::move(flipped)));
+  return std::unique_ptr<KernelObject>(new (std::nothrow) PackedConv(
+      table, {width, k, n, nullptr, nullptr}, std::move(packed), std::move(flipped)));
 }
 
 Result<void *> kernelSymbol(std::string_view name, Level level) {
@@ -191,32 +207,40 @@ Result<void *> kernelSymbol(std::string_view name, Level level) {
       return symbol.at(levelTable(level));
     }
   }
-  return invalidInput("the program needs the kernel `" + std::string(name) +
-                      "`, which this version does not have; compile the pipeline again, or use the version that "
-                      "compiled it");
+  return invalidInput(
+      "the program needs the kernel `" + std::string(name) +
+      "`, which this version does not have; compile the pipeline again, or use the version that "
+      "compiled it");
 }
 
-void KernelHandleDelete::operator()(void *handle) const { delete static_cast<KernelObject *>(handle); }
+void KernelHandleDelete::operator()(void *handle) const {
+  delete static_cast<KernelObject *>(handle);
+}
 
-std::size_t kernelHandleBytes(const void *handle) { return static_cast<const KernelObject *>(handle)->bytes(); }
+std::size_t kernelHandleBytes(const void *handle) {
+  return static_cast<const KernelObject *>(handle)->bytes();
+}
 
 KernelCounters kernelCounters() { return {}; }
 
-Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level level, std::string_view force) {
+Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level level,
+                                      std::string_view force) {
   const char *environment = std::getenv("PENSTOCK_KERNELS");
   if (force.empty() && environment != nullptr) {
     force = environment;
   }
   if (!force.empty() && force != "reference" && force != "packed" && force != "onednn") {
-    return invalidInput("`" + std::string(force) +
-                        "` is not an implementation of kernels; they are `reference`, `packed` and `onednn`");
+    return invalidInput(
+        "`" + std::string(force) +
+        "` is not an implementation of kernels; they are `reference`, `packed` and `onednn`");
   }
   const std::string_view name = dispatch.kernel;
   const std::int64_t *sizes = dispatch.attributes;
   const Table &table = levelTable(level);
   const bool reference = force == "reference";
-  MadeObject<KernelObject> made = invalidInput("the program asks for a handle of `" + std::string(name) +
-                                               "`; handles exist for `matmul`, `weight_gradient` and `conv1d`");
+  MadeObject<KernelObject> made =
+      invalidInput("the program asks for a handle of `" + std::string(name) +
+                   "`; handles exist for `matmul`, `weight_gradient` and `conv1d`");
   if (name == "matmul") {
     PENSTOCK_TRY(checkSizes(dispatch, 3));
     made = reference ? makeReferenceMatmul(sizes[0], sizes[1], sizes[2] != 0)
@@ -228,11 +252,13 @@ Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level le
   } else if (name == "conv1d") {
     PENSTOCK_TRY(checkSizes(dispatch, 3));
     const std::int64_t widest = sizes[1] > sizes[2] ? sizes[1] : sizes[2];
-    PENSTOCK_ASSIGN(const std::int64_t window, (Checked(sizes[0]) * widest).get("a convolution's window"));
+    PENSTOCK_ASSIGN(const std::int64_t window,
+                    (Checked(sizes[0]) * widest).get("a convolution's window"));
     if (sizes[0] < 1 || window > PENSTOCK_SCRATCH_FLOATS / 2) {
-      return invalidInput("a `conv1d` of width " + std::to_string(sizes[0]) + " over " + std::to_string(sizes[1]) +
-                          " inputs and " + std::to_string(sizes[2]) +
-                          " maps is outside the limits; its width is at least 1, and width times the larger of inputs "
+      return invalidInput("a `conv1d` of width " + std::to_string(sizes[0]) + " over " +
+                          std::to_string(sizes[1]) + " inputs and " + std::to_string(sizes[2]) +
+                          " maps is outside the limits; its width is at least 1, and width times "
+                          "the larger of inputs "
                           "and maps at most " +
                           std::to_string(PENSTOCK_SCRATCH_FLOATS / 2));
     }
@@ -243,7 +269,8 @@ Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level le
     return made.status();
   }
   if (*made == nullptr) {
-    return environmentError("memory ran out while kernels were made; take a smaller model or a larger machine");
+    return environmentError(
+        "memory ran out while kernels were made; take a smaller model or a larger machine");
   }
   return KernelHandle(std::move(made).value().release());
 }

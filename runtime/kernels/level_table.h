@@ -1,9 +1,10 @@
-// What one instruction-set level offers: a table of plain functions. Each level is one translation unit with its own
-// compiler flags (packed/level_*.cpp); it shares no inline function with the rest, so no instruction of a higher level
-// can reach code that runs on every machine.
+// What one instruction-set level offers: a table of plain functions. Each level is one translation
+// unit with its own compiler flags (packed/level_*.cpp); it shares no inline function with the
+// rest, so no instruction of a higher level can reach code that runs on every machine.
 //
-// "Panels" are how a weight of k x n is stored: columns in panels of `panelColumns` (the last panel: the remaining columns,
-// rounded up to whole vectors with zeros), each panel k rows after one another. `kernelPackedFloats` gives the room.
+// "Panels" are how a weight of k x n is stored: columns in panels of `panelColumns` (the last
+// panel: the remaining columns, rounded up to whole vectors with zeros), each panel k rows after
+// one another. `kernelPackedFloats` gives the room.
 #pragma once
 
 #include <stdint.h>
@@ -12,8 +13,8 @@
 extern "C" {
 #endif
 
-/// A convolution's sizes and weights: `packed` is (width * k) x n; `packedFlipped` is (width * n) x k, taps reversed, for
-/// the gradient of the input.
+/// A convolution's sizes and weights: `packed` is (width * k) x n; `packedFlipped` is (width * n) x
+/// k, taps reversed, for the gradient of the input.
 struct PenstockConv {
   int64_t width, k, n;
   float *packed, *packedFlipped;
@@ -25,51 +26,63 @@ struct PenstockLevelTable {
   int64_t (*packedFloats)(int64_t k, int64_t n);
   /// w: k x n, or n x k where transposed.
   void (*pack)(void *pool, const float *w, int64_t k, int64_t n, int32_t transposed, float *packed);
-  void (*matmul)(const float *packed, int64_t k, int64_t n, const float *x, int64_t ldx, float *y, int64_t ldy,
-                 int64_t rows, const float *bias, int32_t accumulate);
-  void (*weightGradient)(void *pool, int64_t k, int64_t n, const float *x, int64_t ldx, const float *dy, int64_t lddy,
-                         int64_t rows, float *dw, float *scratch);
+  void (*matmul)(const float *packed, int64_t k, int64_t n, const float *x, int64_t ldx, float *y,
+                 int64_t ldy, int64_t rows, const float *bias, int32_t accumulate);
+  void (*weightGradient)(void *pool, int64_t k, int64_t n, const float *x, int64_t ldx,
+                         const float *dy, int64_t lddy, int64_t rows, float *dw, float *scratch);
 
   void (*convPack)(const struct PenstockConv *conv, const float *w, void *pool);
-  void (*convRun)(const struct PenstockConv *conv, const float *x, float *y, const int32_t *offsets, int64_t begin,
-                  int64_t end, const float *bias, float *scratch);
-  void (*convGradientInput)(const struct PenstockConv *conv, const float *dy, float *dx, const int32_t *offsets,
-                            int64_t begin, int64_t end, int32_t accumulate, float *scratch);
-  void (*convGradientWeight)(const struct PenstockConv *conv, void *pool, const float *x, const float *dy,
-                             const int32_t *offsets, int64_t records, float *dw, float *scratch);
-  void (*convMax)(const struct PenstockConv *conv, const float *x, const int32_t *offsets, int64_t begin, int64_t end,
-                  const float *bias, float *out, int32_t *argmax, float *scratch);
-  void (*convMaxGradientInput)(const struct PenstockConv *conv, const float *w, const float *g, const int32_t *argmax,
-                               float *dx, const int32_t *offsets, int64_t begin, int64_t end, int32_t accumulate);
-  void (*convMaxGradientWeight)(const struct PenstockConv *conv, void *pool, const float *x, const float *g,
-                                const int32_t *argmax, const int32_t *offsets, int64_t records, float *dw);
+  void (*convRun)(const struct PenstockConv *conv, const float *x, float *y, const int32_t *offsets,
+                  int64_t begin, int64_t end, const float *bias, float *scratch);
+  void (*convGradientInput)(const struct PenstockConv *conv, const float *dy, float *dx,
+                            const int32_t *offsets, int64_t begin, int64_t end, int32_t accumulate,
+                            float *scratch);
+  void (*convGradientWeight)(const struct PenstockConv *conv, void *pool, const float *x,
+                             const float *dy, const int32_t *offsets, int64_t records, float *dw,
+                             float *scratch);
+  void (*convMax)(const struct PenstockConv *conv, const float *x, const int32_t *offsets,
+                  int64_t begin, int64_t end, const float *bias, float *out, int32_t *argmax,
+                  float *scratch);
+  void (*convMaxGradientInput)(const struct PenstockConv *conv, const float *w, const float *g,
+                               const int32_t *argmax, float *dx, const int32_t *offsets,
+                               int64_t begin, int64_t end, int32_t accumulate);
+  void (*convMaxGradientWeight)(const struct PenstockConv *conv, void *pool, const float *x,
+                                const float *g, const int32_t *argmax, const int32_t *offsets,
+                                int64_t records, float *dw);
 
   void (*attentionForward)(const float *qkv, float *out, float *lse, const int32_t *offsets,
-                           const uint64_t *record_numbers, int64_t begin, int64_t end, int64_t heads, int64_t width,
-                           float dropout, uint64_t seed, uint64_t step, uint64_t key, float *scratch);
-  void (*attentionBackward)(const float *qkv, const float *out, const float *lse, const float *dout, float *dqkv,
-                            const int32_t *offsets, const uint64_t *record_numbers, int64_t begin, int64_t end,
-                            int64_t heads, int64_t width, float dropout, uint64_t seed, uint64_t step, uint64_t key,
+                           const uint64_t *record_numbers, int64_t begin, int64_t end,
+                           int64_t heads, int64_t width, float dropout, uint64_t seed,
+                           uint64_t step, uint64_t key, float *scratch);
+  void (*attentionBackward)(const float *qkv, const float *out, const float *lse, const float *dout,
+                            float *dqkv, const int32_t *offsets, const uint64_t *record_numbers,
+                            int64_t begin, int64_t end, int64_t heads, int64_t width, float dropout,
+                            uint64_t seed, uint64_t step, uint64_t key, float *scratch);
+
+  void (*segmentSum)(const float *x, const int32_t *offsets, int64_t begin, int64_t end,
+                     int64_t width, float *y);
+  void (*segmentMax)(const float *x, const int32_t *offsets, int64_t begin, int64_t end,
+                     int64_t width, float *y, int32_t *argmax);
+  void (*segmentMaxGradient)(const float *g, const int32_t *argmax, const int32_t *offsets,
+                             int64_t begin, int64_t end, int64_t width, float *dx);
+  void (*bagSum)(const float *table, const int32_t *ids, const int32_t *offsets, int64_t begin,
+                 int64_t end, int64_t width, float *y);
+  void (*embeddingGradient)(void *pool, const int32_t *ids, const int32_t *source, const float *dy,
+                            int64_t rows, int64_t width, int64_t vocabulary, float *dtable,
                             float *scratch);
+  void (*counts)(const int32_t *ids, const int32_t *offsets, int64_t begin, int64_t end,
+                 int64_t vocabulary, float *y);
+  void (*dropoutRow)(float *out, int64_t width, int64_t position, uint64_t record_number,
+                     uint64_t seed, uint64_t step, uint64_t key, float p);
 
-  void (*segmentSum)(const float *x, const int32_t *offsets, int64_t begin, int64_t end, int64_t width, float *y);
-  void (*segmentMax)(const float *x, const int32_t *offsets, int64_t begin, int64_t end, int64_t width, float *y,
-                     int32_t *argmax);
-  void (*segmentMaxGradient)(const float *g, const int32_t *argmax, const int32_t *offsets, int64_t begin, int64_t end,
-                             int64_t width, float *dx);
-  void (*bagSum)(const float *table, const int32_t *ids, const int32_t *offsets, int64_t begin, int64_t end,
-                 int64_t width, float *y);
-  void (*embeddingGradient)(void *pool, const int32_t *ids, const int32_t *source, const float *dy, int64_t rows,
-                            int64_t width, int64_t vocabulary, float *dtable, float *scratch);
-  void (*counts)(const int32_t *ids, const int32_t *offsets, int64_t begin, int64_t end, int64_t vocabulary, float *y);
-  void (*dropoutRow)(float *out, int64_t width, int64_t position, uint64_t record_number, uint64_t seed, uint64_t step,
-                     uint64_t key, float p);
-
-  /// y[i] = exp(x[i]), the vectorized one that attention uses; see packed/vector.h for its bound.
+  /// y[i] = exp(x[i]) and log(x[i]), the vectorized ones that attention uses; see packed/vector.h
+  /// for their bounds.
   void (*exponential)(const float *x, float *y, int64_t count);
-  /// Fills `out[count]` with the multipliers of attention's dropout from element `first` on; see packed/random.h.
-  void (*attentionMask)(float *out, int64_t first, int64_t count, float dropout, uint64_t record_number, uint64_t seed,
-                        uint64_t step, uint64_t key);
+  void (*logarithm)(const float *x, float *y, int64_t count);
+  /// Fills `out[count]` with the multipliers of attention's dropout from element `first` on; see
+  /// packed/random.h.
+  void (*attentionMask)(float *out, int64_t first, int64_t count, float dropout,
+                        uint64_t record_number, uint64_t seed, uint64_t step, uint64_t key);
 };
 
 extern const struct PenstockLevelTable penstockAvx2Table;

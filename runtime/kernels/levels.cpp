@@ -19,7 +19,8 @@ Leaf cpuid(unsigned leaf, unsigned sub) {
   return l;
 }
 
-/// What the operating system saves at a context switch: bit 1 SSE, 2 AVX, 5..7 AVX-512, 17 and 18 AMX.
+/// What the operating system saves at a context switch: bit 1 SSE, 2 AVX, 5..7 AVX-512, 17 and 18
+/// AMX.
 unsigned long long savedState() {
   unsigned low, high;
   __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
@@ -36,8 +37,11 @@ Result<Level> detect() {
   const struct {
     const char *name;
     bool present;
-  } needed[] = {{"AVX", bit(one.c, 28) && avxState}, {"AVX2", bit(seven.b, 5)}, {"FMA", bit(one.c, 12)},
-                {"F16C", bit(one.c, 29)},            {"BMI2", bit(seven.b, 8)}};
+  } needed[] = {{"AVX", bit(one.c, 28) && avxState},
+                {"AVX2", bit(seven.b, 5)},
+                {"FMA", bit(one.c, 12)},
+                {"F16C", bit(one.c, 29)},
+                {"BMI2", bit(seven.b, 8)}};
   std::string missing;
   for (const auto &feature : needed) {
     if (!feature.present) {
@@ -45,16 +49,18 @@ Result<Level> detect() {
     }
   }
   if (!missing.empty()) {
-    return environmentError("this machine lacks " + missing +
-                            "; compiled pipelines need AVX2 and FMA (x86-64-v3: Intel since 2013, AMD since 2015); "
-                            "in a virtual machine, pass the host's processor through");
+    return environmentError(
+        "this machine lacks " + missing +
+        "; compiled pipelines need AVX2 and FMA (x86-64-v3: Intel since 2013, AMD since 2015); "
+        "in a virtual machine, pass the host's processor through");
   }
-  const bool avx512 = (saved & 0xE0) == 0xE0 && bit(seven.b, 16) && bit(seven.b, 17) && bit(seven.b, 30) &&
-                      bit(seven.b, 31); // F, DQ, BW, VL
+  const bool avx512 = (saved & 0xE0) == 0xE0 && bit(seven.b, 16) && bit(seven.b, 17) &&
+                      bit(seven.b, 30) && bit(seven.b, 31); // F, DQ, BW, VL
   if (!avx512) {
     return Level::avx2;
   }
-  const bool amx = (saved & 0x60000) == 0x60000 && bit(seven.d, 22) && bit(seven.d, 24) && bit(seven.d, 25);
+  const bool amx =
+      (saved & 0x60000) == 0x60000 && bit(seven.d, 22) && bit(seven.d, 24) && bit(seven.d, 25);
   return amx ? Level::amx : Level::avx512;
 }
 
@@ -66,7 +72,8 @@ Result<Level> parseLevel(std::string_view name) {
       return level;
     }
   }
-  return invalidInput("`" + std::string(name) + "` is not a level; levels are `avx2`, `avx512` and `amx`");
+  return invalidInput("`" + std::string(name) +
+                      "` is not a level; levels are `avx2`, `avx512` and `amx`");
 }
 
 std::string_view levelName(Level level) {

@@ -1,17 +1,24 @@
-// Attention over ragged sequences. One head of one record at a time; queries in groups, keys in blocks, all in scratch. A record
-// of up to 256 rows (head width 32; fewer where heads are wider) is one block of keys; longer ones take an online softmax
-// (Milakov and Gimelshein 2018; Dao et al. 2022). Heads wider than 512 take plain loops.
+// Attention over ragged sequences. One head of one record at a time; queries in groups, keys in
+// blocks, all in scratch. A record of up to 256 rows (head width 32; fewer where heads are wider)
+// is one block of keys; longer ones take an online softmax (Milakov and Gimelshein 2018; Dao et al.
+// 2022). Heads wider than 512 take plain loops.
 
 constexpr int64_t groupRows = PENSTOCK_LANES == 16 ? 28 : 24; // queries at a time: whole tiles
 constexpr int64_t maximumKeys = 256;
 constexpr int64_t maximumHead = 512;
-constexpr int64_t queryBlock = 1024; // queries whose running maximum and sum are kept, where keys take several blocks
+constexpr int64_t queryBlock =
+    1024; // queries whose running maximum and sum are kept, where keys take several blocks
 constexpr int64_t forwardKeyFloats = 16384, backwardKeyFloats = 8192;
 
 constexpr int64_t scoreFloats = groupRows * maximumKeys;
-constexpr int64_t maskFloats = groupRows * (maximumKeys + 2 * maskBlock);
-static_assert(2 * forwardKeyFloats + scoreFloats + maskFloats + 2 * queryBlock <= PENSTOCK_SCRATCH_FLOATS);
-static_assert(3 * backwardKeyFloats + 2 * scoreFloats + maskFloats + groupRows * panelColumns + groupRows <=
+constexpr int64_t maskStride =
+    maximumKeys + 2 * maskBlock; // what a row of multipliers takes, but for the last one's end
+constexpr int64_t maskFloats = groupRows * maskStride + maskBlock;
+constexpr int64_t rowFloats = 32; // one number for each query of a group
+static_assert(groupRows <= rowFloats && rowFloats % lanes == 0);
+static_assert(2 * forwardKeyFloats + scoreFloats + maskFloats + 2 * queryBlock + rowFloats <=
+              PENSTOCK_SCRATCH_FLOATS);
+static_assert(3 * backwardKeyFloats + 2 * scoreFloats + maskFloats + groupRows * panelColumns <=
               PENSTOCK_SCRATCH_FLOATS);
 
 /// Keys in a block: all where they fit.
@@ -20,7 +27,10 @@ PENSTOCK_INLINE int64_t keyBlockOf(int64_t length, int64_t width, int64_t floats
   return minimum(fit, length);
 }
 
-PENSTOCK_INLINE float logarithm(float x) { return __builtin_logf(x); }
+PENSTOCK_INLINE float logarithmOf(float x) { return logarithm(broadcast(x))[0]; }
+
+/// exp of one number, as the vector code rounds it.
+PENSTOCK_INLINE float exponentialOf(float x) { return exponential(broadcast(x))[0]; }
 
 PENSTOCK_INLINE float dot(const float *a, const float *b, int64_t count) {
   Vec sum = broadcast(0.0f);
@@ -57,28 +67,30 @@ PENSTOCK_INLINE void scaleRow(float *y, float factor, int64_t count) {
 }
 
 /// rows x columns of `from` as panels of `width` columns: to[panel][rows][stored].
-PENSTOCK_INLINE void packRows(float *to, const float *from, int64_t ld, int64_t rows, int64_t width) {
+PENSTOCK_INLINE void packRows(float *to, const float *from, int64_t ld, int64_t rows,
+                              int64_t width) {
   for (int64_t p = 0; p * panelColumns < width; ++p) {
-    copyColumns(to + p * panelColumns * rows, storedColumns(p, width), from + p * panelColumns, ld, rows,
-                realColumns(p, width));
+    copyColumns(to + p * panelColumns * rows, storedColumns(p, width), from + p * panelColumns, ld,
+                rows, realColumns(p, width));
   }
 }
 
 /// The transposed, `rows` becoming columns: to[panel of rows][width][stored].
-PENSTOCK_INLINE void packTransposed(float *to, const float *from, int64_t ld, int64_t rows, int64_t width) {
+PENSTOCK_INLINE void packTransposed(float *to, const float *from, int64_t ld, int64_t rows,
+                                    int64_t width) {
   for (int64_t p = 0; p * panelColumns < rows; ++p) {
-    transposeBlock(to + p * panelColumns * width, storedColumns(p, rows), from + p * panelColumns * ld, ld, width,
-                   realColumns(p, rows));
+    transposeBlock(to + p * panelColumns * width, storedColumns(p, rows),
+                   from + p * panelColumns * ld, ld, width, realColumns(p, rows));
   }
 }
 
 /// s[rows x keys rounded up] = a[rows x width] . keys^T, packed by packTransposed.
-PENSTOCK_INLINE void scores(float *s, int64_t ldS, const float *a, int64_t lda, const float *packed, int64_t rows,
-                            int64_t keys, int64_t width) {
+PENSTOCK_INLINE void scores(float *s, int64_t ldS, const float *a, int64_t lda, const float *packed,
+                            int64_t rows, int64_t keys, int64_t width) {
   for (int64_t p = 0; p * panelColumns < keys; ++p) {
     const int64_t stored = storedColumns(p, keys);
-    multiplyPanel<false>(rows, width, stored, a, lda, packed + p * panelColumns * width, stored, s + p * panelColumns,
-                         ldS, From::zero, nullptr);
+    multiplyPanel<false>(rows, width, stored, a, lda, packed + p * panelColumns * width, stored,
+                         s + p * panelColumns, ldS, From::zero, nullptr);
   }
 }
 
@@ -92,9 +104,10 @@ struct Head {
   int64_t firstElement; // of the mask
 };
 
-/// The mask's multipliers of queries [query, query + rows) and keys [key, key + keys); row r begins at `at[r]`.
-PENSTOCK_INLINE void maskOf(const Head &head, float *buffer, int64_t query, int64_t rows, int64_t key, int64_t keys,
-                            const float **at) {
+/// The mask's multipliers of queries [query, query + rows) and keys [key, key + keys); row r begins
+/// at `at[r]`.
+PENSTOCK_INLINE void maskOf(const Head &head, float *buffer, int64_t query, int64_t rows,
+                            int64_t key, int64_t keys, const float **at) {
   if (head.mask.threshold == 0) {
     return;
   }
@@ -107,22 +120,23 @@ PENSTOCK_INLINE void maskOf(const Head &head, float *buffer, int64_t query, int6
     return;
   }
   for (int64_t r = 0; r < rows; ++r) {
-    at[r] = makeMultipliers(head.mask, buffer + r * (maximumKeys + 2 * maskBlock), first + r * head.length, keys);
+    at[r] = makeMultipliers(head.mask, buffer + r * maskStride, first + r * head.length, keys);
   }
 }
 
-/// Turns a row of scores into exponentials relative to their maximum (or `old`, the largest of the blocks before). Returns the
-/// maximum through `top`, the sum as value.
-PENSTOCK_INLINE float exponentials(float *s, int64_t keys, int64_t ldS, float scale, float old, float &top) {
-  for (int64_t j = keys; j < ldS; ++j) {
-    s[j] = -__builtin_inff();
-  }
-  Vec largest = load(s);
-  for (int64_t j = lanes; j < ldS; j += lanes) {
+/// The largest of a row's scores; what stands beyond the last key becomes minus infinity.
+PENSTOCK_INLINE float largestOf(float *s, int64_t keys, int64_t ldS) {
+  const IVec real = laneNumbers() < (IVec)((int32_t)(keys - (ldS - lanes)));
+  Vec largest = select(real, load(s + ldS - lanes), broadcast(-__builtin_inff()));
+  store(s + ldS - lanes, largest);
+  for (int64_t j = 0; j < ldS - lanes; j += lanes) {
     largest = __builtin_elementwise_max(largest, load(s + j));
   }
-  const float here = maxLanes(largest);
-  top = here > old ? here : old;
+  return maxLanes(largest);
+}
+
+/// Turns a row of scores into exponentials relative to `top`; returns their sum.
+PENSTOCK_INLINE float exponentials(float *s, int64_t ldS, float scale, float top) {
   const Vec factor = broadcast(scale), shift = broadcast(-top * scale);
   Vec sum = broadcast(0.0f);
   for (int64_t j = 0; j < ldS; j += lanes) {
@@ -133,12 +147,9 @@ PENSTOCK_INLINE float exponentials(float *s, int64_t keys, int64_t ldS, float sc
   return sumLanes(sum);
 }
 
-PENSTOCK_INLINE void multiplyRow(float *s, const float *by, int64_t count, int64_t room) {
-  int64_t j = 0;
-  for (; j + lanes <= count; j += lanes) {
-    store(s + j, load(s + j) * load(by + j));
-  }
-  if (j < count && j + lanes <= room) { // the multipliers' buffer is longer than the row
+/// Whole vectors: the multipliers' buffer is longer than the row.
+PENSTOCK_INLINE void multiplyRow(float *s, const float *by, int64_t ldS) {
+  for (int64_t j = 0; j < ldS; j += lanes) {
     store(s + j, load(s + j) * load(by + j));
   }
 }
@@ -151,6 +162,7 @@ void forwardHead(const Head &head, float *out, float *lse, int64_t ldLse, float 
   float *maskBuffer = s + scoreFloats;
   float *tops = maskBuffer + maskFloats;
   float *sums = tops + queryBlock;
+  float *before = sums + queryBlock;
   const float *multipliers[groupRows];
 
   for (int64_t block = 0; block < head.length; block += queryBlock) {
@@ -169,31 +181,38 @@ void forwardHead(const Head &head, float *out, float *lse, int64_t ldLse, float 
         float *o = out + query * head.ldOut;
         scores(s, ldS, head.q + query * head.ld, head.ld, keysPacked, rows, keys, head.width);
         maskOf(head, maskBuffer, query, rows, key, keys, multipliers);
+        // Two loops, so that the rows' reductions overlap.
+        float *top = tops + group, *sum = sums + group;
         for (int64_t r = 0; r < rows; ++r) {
-          const float old = first ? -__builtin_inff() : tops[group + r];
-          float top;
-          const float sum = exponentials(s + r * ldS, keys, ldS, head.scale, old, top);
-          if (first) {
-            sums[group + r] = sum;
-          } else {
-            float held[PENSTOCK_LANES];
-            store(held, exponential(broadcast((old - top) * head.scale)));
-            sums[group + r] = sums[group + r] * held[0] + sum;
-            scaleRow(o + r * head.ldOut, held[0], head.width);
+          const float here = largestOf(s + r * ldS, keys, ldS);
+          before[r] = top[r];
+          top[r] = first || here > before[r] ? here : before[r];
+        }
+        for (int64_t r = 0; r < rows; ++r) {
+          const float here = exponentials(s + r * ldS, ldS, head.scale, top[r]);
+          const float decay = first ? 0.0f : exponentialOf((before[r] - top[r]) * head.scale);
+          sum[r] = first ? here : sum[r] * decay + here;
+          if (!first) {
+            scaleRow(o + r * head.ldOut, decay, head.width);
           }
-          tops[group + r] = top;
           if (head.mask.threshold != 0) {
-            multiplyRow(s + r * ldS, multipliers[r], keys, ldS);
+            multiplyRow(s + r * ldS, multipliers[r], ldS);
           }
         }
         for (int64_t p = 0; p * panelColumns < head.width; ++p) {
-          multiplyPanel<false>(rows, keys, realColumns(p, head.width), s, ldS, valuesPacked + p * panelColumns * keys,
-                               storedColumns(p, head.width), o + p * panelColumns, head.ldOut,
-                               first ? From::zero : From::old, nullptr);
+          multiplyPanel<false>(rows, keys, realColumns(p, head.width), s, ldS,
+                               valuesPacked + p * panelColumns * keys, storedColumns(p, head.width),
+                               o + p * panelColumns, head.ldOut, first ? From::zero : From::old,
+                               nullptr);
         }
-        for (int64_t r = 0; last && r < rows; ++r) {
-          scaleRow(o + r * head.ldOut, 1.0f / sums[group + r], head.width);
-          lse[(query + r) * ldLse] = tops[group + r] * head.scale + logarithm(sums[group + r]);
+        if (last) {
+          for (int64_t r = 0; r < rows; r += lanes) {
+            store(before + r, fma(load(top + r), broadcast(head.scale), logarithm(load(sum + r))));
+          }
+          for (int64_t r = 0; r < rows; ++r) {
+            scaleRow(o + r * head.ldOut, 1.0f / sum[r], head.width);
+            lse[(query + r) * ldLse] = before[r];
+          }
         }
       }
     }
@@ -201,8 +220,8 @@ void forwardHead(const Head &head, float *out, float *lse, int64_t ldLse, float 
 }
 
 /// dscores and masked probabilities of one row, in place of the scores and of d(probabilities).
-PENSTOCK_INLINE void backwardRow(float *s, float *dp, const float *mask, int64_t count, float scale, float lse,
-                                 float delta) {
+PENSTOCK_INLINE void backwardRow(float *s, float *dp, const float *mask, int64_t count, float scale,
+                                 float lse, float delta) {
   const Vec factor = broadcast(scale), shift = broadcast(-lse), less = broadcast(delta);
   for (int64_t j = 0; j < count; j += lanes) {
     const Vec p = exponential(fma(load(s + j), factor, shift));
@@ -217,8 +236,8 @@ PENSTOCK_INLINE void backwardRow(float *s, float *dp, const float *mask, int64_t
   }
 }
 
-void backwardHead(const Head &head, const float *out, const float *lse, int64_t ldLse, const float *dout, float *dq,
-                  float *dk, float *dv, float *scratch) {
+void backwardHead(const Head &head, const float *out, const float *lse, int64_t ldLse,
+                  const float *dout, float *dq, float *dk, float *dv, float *scratch) {
   const int64_t keyBlock = keyBlockOf(head.length, head.width, backwardKeyFloats);
   float *keysTransposed = scratch;
   float *valuesTransposed = keysTransposed + backwardKeyFloats;
@@ -227,7 +246,6 @@ void backwardHead(const Head &head, const float *out, const float *lse, int64_t 
   float *dp = s + scoreFloats;
   float *maskBuffer = dp + scoreFloats;
   float *panel = maskBuffer + maskFloats;
-  float *deltas = panel + groupRows * panelColumns;
   const float *multipliers[groupRows] = {};
   const bool whole = head.width % lanes == 0;
 
@@ -245,41 +263,39 @@ void backwardHead(const Head &head, const float *out, const float *lse, int64_t 
       scores(dp, ldS, d, head.ldOut, valuesTransposed, rows, keys, head.width);
       maskOf(head, maskBuffer, query, rows, key, keys, multipliers);
       for (int64_t r = 0; r < rows; ++r) {
-        deltas[r] = dot(d + r * head.ldOut, out + (query + r) * head.ldOut, head.width);
-        backwardRow(s + r * ldS, dp + r * ldS, multipliers[r], ldS, head.scale, lse[(query + r) * ldLse], deltas[r]);
+        const float delta = dot(d + r * head.ldOut, out + (query + r) * head.ldOut, head.width);
+        backwardRow(s + r * ldS, dp + r * ldS, multipliers[r], ldS, head.scale,
+                    lse[(query + r) * ldLse], delta);
       }
       for (int64_t p = 0; p * panelColumns < head.width; ++p) {
         const int64_t columns = realColumns(p, head.width), stored = storedColumns(p, head.width);
         const int64_t at = p * panelColumns;
-        multiplyPanel<false>(rows, keys, columns, dp, ldS, keysPacked + at * keys, stored, dq + query * head.ld + at,
-                             head.ld, key == 0 ? From::zero : From::old, nullptr);
+        multiplyPanel<false>(rows, keys, columns, dp, ldS, keysPacked + at * keys, stored,
+                             dq + query * head.ld + at, head.ld, key == 0 ? From::zero : From::old,
+                             nullptr);
         const From from = query == 0 ? From::zero : From::old;
         if (!whole) {
           copyColumns(panel, stored, q + at, head.ld, rows, columns);
         }
-        multiplyPanel<true>(keys, rows, columns, dp, ldS, whole ? q + at : panel, whole ? head.ld : stored,
-                            dk + key * head.ld + at, head.ld, from, nullptr);
+        multiplyPanel<true>(keys, rows, columns, dp, ldS, whole ? q + at : panel,
+                            whole ? head.ld : stored, dk + key * head.ld + at, head.ld, from,
+                            nullptr);
         if (!whole) {
           copyColumns(panel, stored, d + at, head.ldOut, rows, columns);
         }
-        multiplyPanel<true>(keys, rows, columns, s, ldS, whole ? d + at : panel, whole ? head.ldOut : stored,
-                            dv + key * head.ld + at, head.ld, from, nullptr);
+        multiplyPanel<true>(keys, rows, columns, s, ldS, whole ? d + at : panel,
+                            whole ? head.ldOut : stored, dv + key * head.ld + at, head.ld, from,
+                            nullptr);
       }
     }
   }
 }
 
-/// exp of one number, as the vector code rounds it.
-PENSTOCK_INLINE float exponentialOf(float x) {
-  float held[PENSTOCK_LANES];
-  store(held, exponential(broadcast(x)));
-  return held[0];
-}
-
 PENSTOCK_INLINE float multiplierOf(const Head &head, int64_t query, int64_t key, float *buffer) {
   return head.mask.threshold == 0
              ? 1.0f
-             : *makeMultipliers(head.mask, buffer, head.firstElement + query * head.length + key, 1);
+             : *makeMultipliers(head.mask, buffer, head.firstElement + query * head.length + key,
+                                1);
 }
 
 void forwardWideHead(const Head &head, float *out, float *lse, int64_t ldLse, float *scratch) {
@@ -294,17 +310,18 @@ void forwardWideHead(const Head &head, float *out, float *lse, int64_t ldLse, fl
     float sum = 0;
     __builtin_memset(o, 0, (size_t)head.width * sizeof(float));
     for (int64_t key = 0; key < head.length; ++key) {
-      const float e = exponentialOf((dot(q, head.k + key * head.ld, head.width) - top) * head.scale);
+      const float e =
+          exponentialOf((dot(q, head.k + key * head.ld, head.width) - top) * head.scale);
       sum += e;
       addScaled(o, e * multiplierOf(head, query, key, scratch), head.v + key * head.ld, head.width);
     }
     scaleRow(o, 1.0f / sum, head.width);
-    lse[query * ldLse] = top * head.scale + logarithm(sum);
+    lse[query * ldLse] = top * head.scale + logarithmOf(sum);
   }
 }
 
-void backwardWideHead(const Head &head, const float *out, const float *lse, int64_t ldLse, const float *dout, float *dq,
-                      float *dk, float *dv, float *scratch) {
+void backwardWideHead(const Head &head, const float *out, const float *lse, int64_t ldLse,
+                      const float *dout, float *dq, float *dk, float *dv, float *scratch) {
   for (int64_t i = 0; i < head.length; ++i) {
     __builtin_memset(dq + i * head.ld, 0, (size_t)head.width * sizeof(float));
     __builtin_memset(dk + i * head.ld, 0, (size_t)head.width * sizeof(float));
@@ -326,32 +343,41 @@ void backwardWideHead(const Head &head, const float *out, const float *lse, int6
   }
 }
 
-PENSTOCK_INLINE Head headOf(const float *qkv, int64_t row, int64_t length, int64_t heads, int64_t width, int64_t head,
-                            const Mask &mask) {
+PENSTOCK_INLINE Head headOf(const float *qkv, int64_t row, int64_t length, int64_t heads,
+                            int64_t width, int64_t head, const Mask &mask) {
   const int64_t ld = 3 * heads * width;
   const float *q = qkv + row * ld + head * width;
-  return {length,        width, ld, q, q + heads * width, q + 2 * heads * width,
-          heads * width, 1.0f / __builtin_sqrtf((float)width), mask, head * length * length};
+  return {length,
+          width,
+          ld,
+          q,
+          q + heads * width,
+          q + 2 * heads * width,
+          heads * width,
+          1.0f / __builtin_sqrtf((float)width),
+          mask,
+          head * length * length};
 }
 
-void attentionForward(const float *qkv, float *out, float *lse, const int32_t *offsets, const uint64_t *record_numbers,
-                      int64_t begin, int64_t end, int64_t heads, int64_t width, float dropout, uint64_t seed,
-                      uint64_t step, uint64_t key, float *scratch) {
+void attentionForward(const float *qkv, float *out, float *lse, const int32_t *offsets,
+                      const uint64_t *record_numbers, int64_t begin, int64_t end, int64_t heads,
+                      int64_t width, float dropout, uint64_t seed, uint64_t step, uint64_t key,
+                      float *scratch) {
   for (int64_t record = begin; record < end; ++record) {
     const int64_t row = offsets[record], length = offsets[record + 1] - row;
     const Mask mask = makeMask(dropout, dropout > 0 ? record_numbers[record] : 0, seed, step, key);
     for (int64_t h = 0; h < heads; ++h) {
       const Head head = headOf(qkv, row, length, heads, width, h, mask);
-      (width > maximumHead ? forwardWideHead : forwardHead)(head, out + row * heads * width + h * width,
-                                                            lse + row * heads + h, heads, scratch);
+      (width > maximumHead ? forwardWideHead : forwardHead)(
+          head, out + row * heads * width + h * width, lse + row * heads + h, heads, scratch);
     }
   }
 }
 
-void attentionBackward(const float *qkv, const float *out, const float *lse, const float *dout, float *dqkv,
-                       const int32_t *offsets, const uint64_t *record_numbers, int64_t begin, int64_t end,
-                       int64_t heads, int64_t width, float dropout, uint64_t seed, uint64_t step, uint64_t key,
-                       float *scratch) {
+void attentionBackward(const float *qkv, const float *out, const float *lse, const float *dout,
+                       float *dqkv, const int32_t *offsets, const uint64_t *record_numbers,
+                       int64_t begin, int64_t end, int64_t heads, int64_t width, float dropout,
+                       uint64_t seed, uint64_t step, uint64_t key, float *scratch) {
   for (int64_t record = begin; record < end; ++record) {
     const int64_t row = offsets[record], length = offsets[record + 1] - row;
     const Mask mask = makeMask(dropout, dropout > 0 ? record_numbers[record] : 0, seed, step, key);
@@ -359,8 +385,9 @@ void attentionBackward(const float *qkv, const float *out, const float *lse, con
       const Head head = headOf(qkv, row, length, heads, width, h, mask);
       const int64_t at = row * heads * width + h * width;
       float *dq = dqkv + row * head.ld + h * width;
-      (width > maximumHead ? backwardWideHead : backwardHead)(head, out + at, lse + row * heads + h, heads, dout + at,
-                                                              dq, dq + heads * width, dq + 2 * heads * width, scratch);
+      (width > maximumHead ? backwardWideHead
+                           : backwardHead)(head, out + at, lse + row * heads + h, heads, dout + at,
+                                           dq, dq + heads * width, dq + 2 * heads * width, scratch);
     }
   }
 }

@@ -1,9 +1,9 @@
 // Copies between layouts: columns into panels, and transposition.
 
-/// to[rows x stored] = from[rows x columns] (leading dimension lda), the columns up to `stored` zero.
-/// `stored` is columns rounded up to whole vectors.
-PENSTOCK_INLINE void copyColumns(float *to, int64_t stored, const float *from, int64_t lda, int64_t rows,
-                                 int64_t columns) {
+/// to[rows x stored] = from[rows x columns] (leading dimension lda), the columns up to `stored`
+/// zero. `stored` is columns rounded up to whole vectors.
+PENSTOCK_INLINE void copyColumns(float *to, int64_t stored, const float *from, int64_t lda,
+                                 int64_t rows, int64_t columns) {
   if (columns == 2 * lanes) {
     for (int64_t i = 0; i < rows; ++i) {
       store(to + i * stored, load(from + i * lda));
@@ -25,14 +25,16 @@ PENSTOCK_INLINE void copyColumns(float *to, int64_t stored, const float *from, i
   }
 }
 
-typedef float Vec8 __attribute__((ext_vector_type(8)));
-
-/// to[8 x 8] = from[8 x 8] transposed.
-PENSTOCK_INLINE void transpose8(float *to, int64_t ldTo, const float *from, int64_t ldFrom) {
-  Vec8 a[8], b[8];
+/// to[8 x 8] = from[8 x 8] transposed; of `from` only `real` rows exist, the others count as zero.
+PENSTOCK_INLINE void transpose8(float *to, int64_t ldTo, const float *from, int64_t ldFrom,
+                                int64_t real = 8) {
+  Half a[8], b[8];
 #pragma clang loop unroll(full)
   for (int i = 0; i < 8; ++i) {
-    __builtin_memcpy(&a[i], from + i * ldFrom, sizeof(Vec8));
+    a[i] = (Half)(0.0f);
+    if (i < real) {
+      __builtin_memcpy(&a[i], from + i * ldFrom, sizeof(Half));
+    }
   }
 #pragma clang loop unroll(full)
   for (int i = 0; i < 8; i += 2) {
@@ -53,13 +55,14 @@ PENSTOCK_INLINE void transpose8(float *to, int64_t ldTo, const float *from, int6
   }
 #pragma clang loop unroll(full)
   for (int i = 0; i < 8; ++i) {
-    __builtin_memcpy(to + i * ldTo, &b[i], sizeof(Vec8));
+    __builtin_memcpy(to + i * ldTo, &b[i], sizeof(Half));
   }
 }
 
-/// to[rows x columns] (leading dimension `ldTo`) = transposed from[columns x rows] (leading dimension `ldFrom`).
-PENSTOCK_INLINE void transpose(float *to, int64_t ldTo, const float *from, int64_t ldFrom, int64_t rows,
-                               int64_t columns) {
+/// to[rows x columns] (leading dimension `ldTo`) = transposed from[columns x rows] (leading
+/// dimension `ldFrom`).
+PENSTOCK_INLINE void transpose(float *to, int64_t ldTo, const float *from, int64_t ldFrom,
+                               int64_t rows, int64_t columns) {
   const int64_t wholeRows = rows / 8 * 8, wholeColumns = columns / 8 * 8;
   for (int64_t i = 0; i < wholeRows; i += 8) {
     for (int64_t j = 0; j < wholeColumns; j += 8) {
@@ -73,13 +76,21 @@ PENSTOCK_INLINE void transpose(float *to, int64_t ldTo, const float *from, int64
   }
 }
 
-/// A panel of the transposed: to[rows x stored], columns beyond `columns` zero.
-PENSTOCK_INLINE void transposeBlock(float *to, int64_t stored, const float *from, int64_t ldFrom, int64_t rows,
-                                    int64_t columns) {
-  transpose(to, stored, from, ldFrom, rows, columns);
-  for (int64_t i = 0; columns < stored && i < rows; ++i) {
-    for (int64_t j = columns; j < stored; ++j) {
-      to[i * stored + j] = 0;
+/// A panel of the transposed: to[rows x stored], columns beyond `columns` zero; stored is a
+/// multiple of 8.
+PENSTOCK_INLINE void transposeBlock(float *to, int64_t stored, const float *from, int64_t ldFrom,
+                                    int64_t rows, int64_t columns) {
+  const int64_t wholeRows = rows / 8 * 8, wholeColumns = columns / 8 * 8;
+  transpose(to, stored, from, ldFrom, wholeRows, wholeColumns);
+  for (int64_t j = wholeColumns; j < stored; j += 8) {
+    const int64_t real = maximum(0, minimum(8, columns - j));
+    for (int64_t i = 0; i < wholeRows; i += 8) {
+      transpose8(to + i * stored + j, stored, from + j * ldFrom + i, ldFrom, real);
+    }
+  }
+  for (int64_t i = wholeRows; i < rows; ++i) {
+    for (int64_t j = 0; j < stored; ++j) {
+      to[i * stored + j] = j < columns ? from[j * ldFrom + i] : 0.0f;
     }
   }
 }

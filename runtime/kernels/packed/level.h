@@ -1,5 +1,5 @@
-// The body of a level's translation unit. Define PENSTOCK_LANES (8 or 16) and PENSTOCK_TABLE (the table's name), then include
-// this once. Everything but the table stays in the anonymous namespace.
+// The body of a level's translation unit. Define PENSTOCK_LANES (8 or 16) and PENSTOCK_TABLE (the
+// table's name), then include this once. Everything but the table stays in the anonymous namespace.
 
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/level_table.h"
@@ -48,5 +48,6 @@ extern "C" const PenstockLevelTable PENSTOCK_TABLE = {
     penstock::counts,
     penstock::dropoutRow,
     penstock::exponentialOfMany,
+    penstock::logarithmOfMany,
     penstock::attentionMask,
 };

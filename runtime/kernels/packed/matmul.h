@@ -1,6 +1,7 @@
-// The matmul microkernel and what is built on it. Every element of a result is one chain of fused multiply-adds over
-// k in ascending order, begun from zero, the bias or the old value; tiles, panels and blocks only say when a link is
-// computed, never in which order. So a row's bits depend neither on the rows beside it nor on the level.
+// The matmul microkernel and what is built on it. Every element of a result is one chain of fused
+// multiply-adds over k in ascending order, begun from zero, the bias or the old value; tiles,
+// panels and blocks only say when a link is computed, never in which order. So a row's bits depend
+// neither on the rows beside it nor on the level.
 
 #if PENSTOCK_LANES == 16
 constexpr int64_t tileRows = 14; // 28 accumulators of 32 registers
@@ -17,11 +18,11 @@ template <int rows, int vectors> struct Accumulators {
   Vec of[rows][vectors];
 };
 
-/// acc += a[rows x depth] . b[depth x vectors * lanes]. Element (i, d) of a is a[i * lda + d], or a[i + d * lda] where
-/// `columnsFirst`.
+/// acc += a[rows x depth] . b[depth x vectors * lanes]. Element (i, d) of a is a[i * lda + d], or
+/// a[i + d * lda] where `columnsFirst`.
 template <int rows, int vectors, bool columnsFirst>
-PENSTOCK_INLINE void multiply(Accumulators<rows, vectors> &acc, int64_t depth, const float *a, int64_t lda,
-                              const float *b, int64_t ldb) {
+PENSTOCK_INLINE void multiply(Accumulators<rows, vectors> &acc, int64_t depth, const float *a,
+                              int64_t lda, const float *b, int64_t ldb) {
 #pragma clang loop unroll_count(4)
   for (int64_t d = 0; d < depth; ++d) {
     Vec right[vectors];
@@ -41,8 +42,8 @@ PENSTOCK_INLINE void multiply(Accumulators<rows, vectors> &acc, int64_t depth, c
 }
 
 template <int rows, int vectors>
-PENSTOCK_INLINE void begin(Accumulators<rows, vectors> &acc, From from, const float *bias, const float *c,
-                           int64_t ldc) {
+PENSTOCK_INLINE void begin(Accumulators<rows, vectors> &acc, From from, const float *bias,
+                           const float *c, int64_t ldc) {
 #pragma clang loop unroll(full)
   for (int i = 0; i < rows; ++i) {
 #pragma clang loop unroll(full)
@@ -74,16 +75,16 @@ PENSTOCK_INLINE void finish(const Accumulators<rows, vectors> &acc, float *c, in
 
 /// One tile; the columns are whole vectors.
 template <int rows, int vectors, bool columnsFirst>
-void tile(int64_t depth, const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc, From from,
-          const float *bias) {
+void tile(int64_t depth, const float *a, int64_t lda, const float *b, int64_t ldb, float *c,
+          int64_t ldc, From from, const float *bias) {
   Accumulators<rows, vectors> acc;
   begin<rows, vectors>(acc, from, bias, c, ldc);
   multiply<rows, vectors, columnsFirst>(acc, depth, a, lda, b, ldb);
   finish<rows, vectors>(acc, c, ldc);
 }
 
-using Tile = void (*)(int64_t depth, const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc,
-                      From from, const float *bias);
+using Tile = void (*)(int64_t depth, const float *a, int64_t lda, const float *b, int64_t ldb,
+                      float *c, int64_t ldc, From from, const float *bias);
 
 template <int vectors, bool columnsFirst> struct Tiles {
 #if PENSTOCK_LANES == 16
@@ -117,8 +118,8 @@ template <int vectors, bool columnsFirst> struct Tiles {
 #endif
 };
 
-/// The number of rows of the next tile when `left` remain: full ones, but the last two of about equal height, as a tile of
-/// one or two rows waits for its own sums.
+/// The number of rows of the next tile when `left` remain: full ones, but the last two of about
+/// equal height, as a tile of one or two rows waits for its own sums.
 PENSTOCK_INLINE int64_t nextTile(int64_t left) {
   if (left <= tileRows) {
     return left;
@@ -127,14 +128,19 @@ PENSTOCK_INLINE int64_t nextTile(int64_t left) {
 }
 
 /// Columns of panel `p` of n columns that are real, and its stored width.
-PENSTOCK_INLINE int64_t realColumns(int64_t p, int64_t n) { return minimum(panelColumns, n - p * panelColumns); }
-PENSTOCK_INLINE int64_t storedColumns(int64_t p, int64_t n) { return roundUp(realColumns(p, n), lanes); }
+PENSTOCK_INLINE int64_t realColumns(int64_t p, int64_t n) {
+  return minimum(panelColumns, n - p * panelColumns);
+}
+PENSTOCK_INLINE int64_t storedColumns(int64_t p, int64_t n) {
+  return roundUp(realColumns(p, n), lanes);
+}
 
-/// c[rows x columns] = or += a . b for one panel: b holds `columns` rounded up to whole vectors, c only `columns`.
-/// `bias` holds `columns`.
+/// c[rows x columns] = or += a . b for one panel: b holds `columns` rounded up to whole vectors, c
+/// only `columns`. `bias` holds `columns`.
 template <bool columnsFirst>
-void multiplyPanel(int64_t rows, int64_t depth, int64_t columns, const float *a, int64_t lda, const float *b,
-                   int64_t ldb, float *c, int64_t ldc, From from, const float *bias) {
+void multiplyPanel(int64_t rows, int64_t depth, int64_t columns, const float *a, int64_t lda,
+                   const float *b, int64_t ldb, float *c, int64_t ldc, From from,
+                   const float *bias) {
   const int64_t stepA = columnsFirst ? 1 : lda;
   const Tile *tiles = columns > lanes ? Tiles<2, columnsFirst>::of : Tiles<1, columnsFirst>::of;
   if (columns % lanes == 0) {
@@ -158,7 +164,8 @@ void multiplyPanel(int64_t rows, int64_t depth, int64_t columns, const float *a,
         held[r * width + j] = c[(i + r) * ldc + j];
       }
     }
-    tiles[height](depth, a + i * stepA, lda, b, ldb, held, width, from, bias != nullptr ? heldBias : nullptr);
+    tiles[height](depth, a + i * stepA, lda, b, ldb, held, width, from,
+                  bias != nullptr ? heldBias : nullptr);
     for (int64_t r = 0; r < height; ++r) {
       for (int64_t j = 0; j < columns; ++j) {
         c[(i + r) * ldc + j] = held[r * width + j];
@@ -176,12 +183,13 @@ PENSTOCK_INLINE int64_t depthOf(int64_t k) {
 
 int64_t packedFloats(int64_t k, int64_t n) { return k * roundUp(n, lanes); }
 
-void matmul(const float *packed, int64_t k, int64_t n, const float *x, int64_t ldx, float *y, int64_t ldy,
-            int64_t rows, const float *bias, int32_t accumulate) {
+void matmul(const float *packed, int64_t k, int64_t n, const float *x, int64_t ldx, float *y,
+            int64_t ldy, int64_t rows, const float *bias, int32_t accumulate) {
   const int64_t panels = divideUp(n, panelColumns);
   const int64_t depth = depthOf(k);
   const int64_t blocks = maximum(1, divideUp(k, depth));
-  // Where x is larger than a share of the second-level cache, a block of it is used for all panels before the next one.
+  // Where x is larger than a share of the second-level cache, a block of it is used for all panels
+  // before the next one.
   const bool depthOutside = rows * k > 65536;
   const int64_t outer = depthOutside ? blocks : panels;
   const int64_t inner = depthOutside ? panels : blocks;
@@ -191,8 +199,8 @@ void matmul(const float *packed, int64_t k, int64_t n, const float *x, int64_t l
       const int64_t d = (depthOutside ? o : i) * depth;
       const int64_t stored = storedColumns(p, n);
       multiplyPanel<false>(rows, minimum(depth, k - d), realColumns(p, n), x + d, ldx,
-                           packed + p * panelColumns * k + d * stored, stored, y + p * panelColumns, ldy,
-                           d > 0 || accumulate != 0 ? From::old : From::zero,
+                           packed + p * panelColumns * k + d * stored, stored, y + p * panelColumns,
+                           ldy, d > 0 || accumulate != 0 ? From::old : From::zero,
                            d == 0 && bias != nullptr ? bias + p * panelColumns : nullptr);
     }
   }

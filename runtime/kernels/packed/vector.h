@@ -1,5 +1,6 @@
-// Vectors of PENSTOCK_LANES floats, written once for every level. Included only by the level translation units
-// (packed/level.h), inside whose anonymous namespace all of it stays; standard C++ templates must not be used here.
+// Vectors of PENSTOCK_LANES floats, written once for every level. Included only by the level
+// translation units (packed/level.h), inside whose anonymous namespace all of it stays; standard
+// C++ templates must not be used here.
 
 typedef float Vec __attribute__((ext_vector_type(PENSTOCK_LANES)));
 typedef int32_t IVec __attribute__((ext_vector_type(PENSTOCK_LANES)));
@@ -9,6 +10,7 @@ typedef uint64_t WideVec __attribute__((ext_vector_type(PENSTOCK_LANES / 2)));
 constexpr int64_t lanes = PENSTOCK_LANES;
 
 #define PENSTOCK_INLINE inline __attribute__((always_inline))
+#define PENSTOCK_LAMBDA_INLINE __attribute__((always_inline))
 
 PENSTOCK_INLINE Vec load(const float *from) {
   Vec v;
@@ -22,6 +24,16 @@ PENSTOCK_INLINE IVec bits(Vec v) { return __builtin_bit_cast(IVec, v); }
 PENSTOCK_INLINE Vec fromBits(IVec v) { return __builtin_bit_cast(Vec, v); }
 /// a where the lane's sign bit of `mask` is set (all bits set or none), else b.
 PENSTOCK_INLINE Vec select(IVec mask, Vec a, Vec b) { return mask ? a : b; }
+
+/// 0, 1, 2, ... in the lanes.
+PENSTOCK_INLINE IVec laneNumbers() {
+  IVec v;
+#pragma clang loop unroll(full)
+  for (int i = 0; i < PENSTOCK_LANES; ++i) {
+    v[i] = i;
+  }
+  return v;
+}
 
 PENSTOCK_INLINE int64_t minimum(int64_t a, int64_t b) { return a < b ? a : b; }
 PENSTOCK_INLINE int64_t maximum(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -44,24 +56,31 @@ PENSTOCK_INLINE void storePart(float *to, Vec v, int64_t count) {
   }
 }
 
-/// Sum of the lanes by halves, as if the vector had 16 lanes whatever the level.
+typedef float Half __attribute__((ext_vector_type(8)));
+typedef float Quarter __attribute__((ext_vector_type(4)));
+
+/// Sum of the lanes by halves.
 PENSTOCK_INLINE float sumLanes(Vec v) {
-  float held[PENSTOCK_LANES];
-  store(held, v);
-  for (int64_t half = lanes / 2; half > 0; half /= 2) {
-    for (int64_t i = 0; i < half; ++i) {
-      held[i] += held[i + half];
-    }
-  }
-  return held[0];
+#if PENSTOCK_LANES == 16
+  const Half h = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+                 __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+#else
+  const Half h = v;
+#endif
+  const Quarter q =
+      __builtin_shufflevector(h, h, 0, 1, 2, 3) + __builtin_shufflevector(h, h, 4, 5, 6, 7);
+  const Quarter e = q + __builtin_shufflevector(q, q, 2, 3, 2, 3);
+  return e[0] + e[1];
 }
 PENSTOCK_INLINE float maxLanes(Vec v) { return __builtin_reduce_max(v); }
 
-/// e^x within 1 ULP (tested over all floats) for -87.3365 <= x <= 88.72283; below: 0; above: as at 88.72283; NaN stays NaN.
-/// Cody and Waite's reduction by n ln 2, then a polynomial of degree 6 on [-ln 2 / 2, ln 2 / 2].
+/// e^x within 1 ULP (tested over all floats) for -87.33 <= x <= 88; below: as at -87.33, 1.2e-38,
+/// which is nothing beside a softmax's sum; above: not to be used; NaN stays NaN. Cody and Waite's
+/// reduction by n ln 2, then a polynomial of degree 6 on [-ln 2 / 2, ln 2 / 2].
 PENSTOCK_INLINE Vec exponential(Vec x) {
-  const Vec magic = broadcast(12582912.0f); // 1.5 * 2^23: adding it rounds to an integer, left in the low bits
-  const Vec y = __builtin_elementwise_min(x, broadcast(88.72283f));
+  const Vec magic =
+      broadcast(12582912.0f); // 1.5 * 2^23: adding it rounds to an integer, left in the low bits
+  const Vec y = x < broadcast(-87.33f) ? broadcast(-87.33f) : x;
   const Vec shifted = fma(y, broadcast(1.44269504088896341f), magic);
   const Vec n = shifted - magic;
   Vec r = fma(n, broadcast(-0.693145751953125f), y);
@@ -73,7 +92,31 @@ PENSTOCK_INLINE Vec exponential(Vec x) {
   p = fma(p, r, broadcast(4.9999994e-1f));
   p = fma(p * r, r, r);
   p = p + broadcast(1.0f);
-  const Vec scaled = fromBits(bits(p) + (bits(shifted) << 23));
-  const Vec flushed = select(x < broadcast(-87.3365f), broadcast(0.0f), scaled);
-  return select(x != x, x, flushed);
+  return p *
+         fromBits((bits(shifted) << 23) + (IVec)(0x3F800000)); // times 2^n, so that NaN survives
+}
+
+/// Natural logarithm within 2 ULP (tested) of normal positive numbers; what attention takes of its
+/// sums, which are at least 1 / 2. The polynomial is Cephes's logf.
+PENSTOCK_INLINE Vec logarithm(Vec x) {
+  const IVec word = bits(x);
+  const IVec offset = word - (IVec)(0x3F3504F3); // exponent relative to sqrt(1/2), so that the rest
+                                                 // is in [sqrt(1/2), sqrt(2))
+  const IVec exponent = offset >> 23;
+  const Vec m = fromBits(word - (exponent << 23)) - broadcast(1.0f);
+  const Vec e = __builtin_convertvector(exponent, Vec);
+  Vec p = broadcast(7.0376836292e-2f);
+  p = fma(p, m, broadcast(-1.1514610310e-1f));
+  p = fma(p, m, broadcast(1.1676998740e-1f));
+  p = fma(p, m, broadcast(-1.2420140846e-1f));
+  p = fma(p, m, broadcast(1.4249322787e-1f));
+  p = fma(p, m, broadcast(-1.6668057665e-1f));
+  p = fma(p, m, broadcast(2.0000714765e-1f));
+  p = fma(p, m, broadcast(-2.4999993993e-1f));
+  p = fma(p, m, broadcast(3.3333331174e-1f));
+  const Vec square = m * m;
+  Vec y = p * m * square;
+  y = fma(e, broadcast(-2.12194440e-4f), y);
+  y = fma(square, broadcast(-0.5f), y);
+  return fma(e, broadcast(0.693359375f), m + y);
 }

@@ -1,10 +1,14 @@
-// dw = x^T . dy: both operands packed once, then one chain of multiply-adds a weight over the rows in order.
+// dw = x^T . dy: both operands packed once, then one chain of multiply-adds a weight over the rows
+// in order.
 
-constexpr int64_t chunkRows = 256;  // of x^T and dy at a time; a unit of caching only, the order of sums is the same
-constexpr int64_t blockInputs = 56; // rows of dw in a parallel item: whole tiles of either level are near
-constexpr int64_t blockPanels = 4;  // panels of dw in a parallel item
+constexpr int64_t chunkRows =
+    256; // of x^T and dy at a time; a unit of caching only, the order of sums is the same
+constexpr int64_t blockInputs =
+    56; // rows of dw in a parallel item: whole tiles of either level are near
+constexpr int64_t blockPanels = 4; // panels of dw in a parallel item
 
-/// x^T lies in chunks of rows: chunk c is [k x rows of c] at k * chunkRows * c. dy lies in panels over all rows.
+/// x^T lies in chunks of rows: chunk c is [k x rows of c] at k * chunkRows * c. dy lies in panels
+/// over all rows.
 struct WeightGradientJob {
   const float *x, *dy;
   int64_t ldx, lddy, rows, k, n;
@@ -21,8 +25,9 @@ void packForWeightGradient(void *context, int64_t begin, int64_t end, int32_t) {
     const int64_t count = minimum(chunkRows, job.rows - first);
     const int64_t part = item % perChunk;
     if (part < inputs) {
-      transpose(job.transposed + first * job.k + part * 64 * count, count, job.x + first * job.ldx + part * 64, job.ldx,
-                minimum(64, job.k - part * 64), count);
+      transpose(job.transposed + first * job.k + part * 64 * count, count,
+                job.x + first * job.ldx + part * 64, job.ldx, minimum(64, job.k - part * 64),
+                count);
       continue;
     }
     const int64_t firstPanel = (part - inputs) * blockPanels;
@@ -30,7 +35,8 @@ void packForWeightGradient(void *context, int64_t begin, int64_t end, int32_t) {
     for (int64_t p = firstPanel; p < lastPanel; ++p) {
       const int64_t stored = storedColumns(p, job.n);
       copyColumns(job.panels + p * panelColumns * job.rows + first * stored, stored,
-                  job.dy + first * job.lddy + p * panelColumns, job.lddy, count, realColumns(p, job.n));
+                  job.dy + first * job.lddy + p * panelColumns, job.lddy, count,
+                  realColumns(p, job.n));
     }
   }
 }
@@ -46,8 +52,9 @@ void multiplyForWeightGradient(void *context, int64_t begin, int64_t end, int32_
       const int64_t count = minimum(chunkRows, job.rows - first);
       for (int64_t p = firstPanel; p < lastPanel; ++p) {
         const int64_t stored = storedColumns(p, job.n);
-        multiplyPanel<false>(inputs, count, realColumns(p, job.n), job.transposed + first * job.k + firstInput * count,
-                             count, job.panels + p * panelColumns * job.rows + first * stored, stored,
+        multiplyPanel<false>(inputs, count, realColumns(p, job.n),
+                             job.transposed + first * job.k + firstInput * count, count,
+                             job.panels + p * panelColumns * job.rows + first * stored, stored,
                              job.dw + firstInput * job.n + p * panelColumns, job.n,
                              first == 0 ? From::zero : From::old, nullptr);
       }
@@ -55,21 +62,28 @@ void multiplyForWeightGradient(void *context, int64_t begin, int64_t end, int32_
   }
 }
 
-void weightGradient(void *pool, int64_t k, int64_t n, const float *x, int64_t ldx, const float *dy, int64_t lddy,
-                    int64_t rows, float *dw, float *scratch) {
+void weightGradient(void *pool, int64_t k, int64_t n, const float *x, int64_t ldx, const float *dy,
+                    int64_t lddy, int64_t rows, float *dw, float *scratch) {
   if (k == 0 || n == 0) {
     return;
   }
-  WeightGradientJob job = {x,       dy,
-                           ldx,     lddy,
-                           rows,    k,
-                           n,       scratch,
-                           scratch + roundUp(rows * k, 16), dw,
-                           divideUp(k, blockInputs), divideUp(divideUp(n, panelColumns), blockPanels)};
+  WeightGradientJob job = {x,
+                           dy,
+                           ldx,
+                           lddy,
+                           rows,
+                           k,
+                           n,
+                           scratch,
+                           scratch + roundUp(rows * k, 16),
+                           dw,
+                           divideUp(k, blockInputs),
+                           divideUp(divideUp(n, panelColumns), blockPanels)};
   const int64_t packItems = divideUp(rows, chunkRows) * (divideUp(k, 64) + job.panelBlocks);
   const int64_t items = job.inputBlocks * job.panelBlocks;
   // Waking the other threads costs about a microsecond; below this much work it does not pay.
   const bool small = rows * k * n < 65536;
-  penstock_parallel_for(pool, packForWeightGradient, &job, packItems, small ? maximum(1, packItems) : 1);
+  penstock_parallel_for(pool, packForWeightGradient, &job, packItems,
+                        small ? maximum(1, packItems) : 1);
   penstock_parallel_for(pool, multiplyForWeightGradient, &job, items, small ? items : 1);
 }

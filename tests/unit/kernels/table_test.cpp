@@ -7,19 +7,34 @@ namespace {
 
 using namespace penstock::testing;
 
-Result<KernelHandle> make(const char *kernel, std::vector<std::int64_t> attributes, std::string_view force = "") {
-  const PenstockDispatch dispatch = {kernel, static_cast<std::int32_t>(attributes.size()), attributes.data()};
+Result<KernelHandle> make(const char *kernel, std::vector<std::int64_t> attributes,
+                          std::string_view force = "") {
+  const PenstockDispatch dispatch = {kernel, static_cast<std::int32_t>(attributes.size()),
+                                     attributes.data()};
   return makeKernelHandle(dispatch, Level::avx2, force);
 }
 
 TEST(KernelTable, findsEveryKernelOfTheHeader) {
-  for (const char *name :
-       {"penstock_parallel_for", "penstock_matmul_pack", "penstock_matmul_run", "penstock_weight_gradient",
-        "penstock_attention_forward", "penstock_attention_backward", "penstock_conv1d_pack", "penstock_conv1d_run",
-        "penstock_conv1d_gradient_input", "penstock_conv1d_gradient_weight", "penstock_conv1d_max",
-        "penstock_conv1d_max_gradient_input", "penstock_conv1d_max_gradient_weight", "penstock_segment_sum",
-        "penstock_segment_max", "penstock_segment_max_gradient", "penstock_bag_sum", "penstock_embedding_gradient",
-        "penstock_counts", "penstock_dropout_row"}) {
+  for (const char *name : {"penstock_parallel_for",
+                           "penstock_matmul_pack",
+                           "penstock_matmul_run",
+                           "penstock_weight_gradient",
+                           "penstock_attention_forward",
+                           "penstock_attention_backward",
+                           "penstock_conv1d_pack",
+                           "penstock_conv1d_run",
+                           "penstock_conv1d_gradient_input",
+                           "penstock_conv1d_gradient_weight",
+                           "penstock_conv1d_max",
+                           "penstock_conv1d_max_gradient_input",
+                           "penstock_conv1d_max_gradient_weight",
+                           "penstock_segment_sum",
+                           "penstock_segment_max",
+                           "penstock_segment_max_gradient",
+                           "penstock_bag_sum",
+                           "penstock_embedding_gradient",
+                           "penstock_counts",
+                           "penstock_dropout_row"}) {
     for (const Level level : {Level::avx2, Level::avx512, Level::amx}) {
       const auto symbol = kernelSymbol(name, level);
       ASSERT_TRUE(symbol.ok()) << name;
@@ -33,9 +48,10 @@ TEST(KernelTable, findsEveryKernelOfTheHeader) {
 
 TEST(KernelTable, refusesWhatItCannotMake) {
   for (const auto &refused :
-       {make("song", {1}), make("matmul", {3, 4}), make("matmul", {3, -4, 0}), make("matmul", {1ll << 40, 4, 0}),
-        make("matmul", {2147483647, 2147483647, 0}), make("conv1d", {0, 3, 4}), make("conv1d", {400, 300, 4}),
-        make("weight_gradient", {1}), make("matmul", {3, 4, 0}, "magic")}) {
+       {make("song", {1}), make("matmul", {3, 4}), make("matmul", {3, -4, 0}),
+        make("matmul", {1ll << 40, 4, 0}), make("matmul", {2147483647, 2147483647, 0}),
+        make("conv1d", {0, 3, 4}), make("conv1d", {400, 300, 4}), make("weight_gradient", {1}),
+        make("matmul", {3, 4, 0}, "magic")}) {
     ASSERT_FALSE(refused.ok());
     EXPECT_FALSE(refused.status().message().empty());
   }
@@ -47,7 +63,8 @@ TEST(KernelTable, everyImplementationGivesTheSameMatmul) {
   const std::int64_t k = 67, n = 41, rows = 131;
   const auto w = numbers.floats(k * n), x = numbers.floats(rows * k), bias = numbers.floats(n);
   std::vector<float> expected(static_cast<std::size_t>(rows * n));
-  reference::matmul(w.data(), k, n, true, x.data(), k, expected.data(), n, rows, bias.data(), false);
+  reference::matmul(w.data(), k, n, true, x.data(), k, expected.data(), n, rows, bias.data(),
+                    false);
   for (const char *force : {"", "reference", "packed", "onednn"}) {
     auto handle = make("matmul", {k, n, 1}, force);
     ASSERT_TRUE(handle.ok()) << force;
@@ -76,13 +93,17 @@ TEST(KernelTable, referenceHandlesServeConvolutionsAndWeightGradients) {
     penstock_conv1d_pack(conv->get(), w.data(), pool.get());
     penstock_conv1d_run(conv->get(), x.data(), to, offsets.data(), 0, 3, nullptr, held.data());
     to += 11 * 7;
-    penstock_conv1d_gradient_input(conv->get(), dy.data(), to, offsets.data(), 0, 3, 0, held.data());
+    penstock_conv1d_gradient_input(conv->get(), dy.data(), to, offsets.data(), 0, 3, 0,
+                                   held.data());
     to += 11 * 5;
-    penstock_conv1d_gradient_weight(conv->get(), pool.get(), x.data(), dy.data(), offsets.data(), 3, to, held.data());
+    penstock_conv1d_gradient_weight(conv->get(), pool.get(), x.data(), dy.data(), offsets.data(), 3,
+                                    to, held.data());
     to += 3 * 5 * 7;
-    penstock_weight_gradient(gradient->get(), pool.get(), x.data(), 5, dy.data(), 7, 11, to, held.data());
+    penstock_weight_gradient(gradient->get(), pool.get(), x.data(), 5, dy.data(), 7, 11, to,
+                             held.data());
     to += 5 * 7;
-    penstock_conv1d_max(conv->get(), x.data(), offsets.data(), 0, 3, nullptr, to, at.data(), held.data());
+    penstock_conv1d_max(conv->get(), x.data(), offsets.data(), 0, 3, nullptr, to, at.data(),
+                        held.data());
     results.push_back(all);
   }
   EXPECT_TRUE(near(results[1], results[0], 1e-5));
