@@ -1,0 +1,156 @@
+#include "compiler/driver/backend.h"
+
+#include "compiler/conversion/FrontendToPipe/FrontendToPipe.h"
+#include "compiler/conversion/PipeToNn/PipeToNn.h"
+#include "compiler/dialect/Kernel/Kernel.h"
+#include "compiler/dialect/Nn/Nn.h"
+#include "compiler/dialect/Pipe/Pipe.h"
+#include "compiler/emit/emit.h"
+#include "compiler/pipeline/pipeline.h"
+
+#include "mlir/IR/AsmState.h"
+#include "mlir/IR/Diagnostics.h"
+
+#include "llvm/Support/raw_ostream.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+
+using namespace mlir;
+
+namespace penstock {
+namespace {
+
+/// Holds what MLIR reports, so that nothing of it reaches the user raw.
+class Diagnostics {
+public:
+  explicit Diagnostics(MLIRContext &context)
+      : handler(&context, [this](Diagnostic &diagnostic) {
+          if (diagnostic.getSeverity() == DiagnosticSeverity::Error && first.empty()) {
+            first = diagnostic.str();
+            if (const auto place = diagnostic.getLocation()->findInstanceOf<FileLineColLoc>()) {
+              where = fmt::format("{}:{}:{}", place.getFilename().str(), place.getLine(),
+                                  place.getColumn());
+            }
+          }
+          return success();
+        }) {}
+
+  /// A mistake of the compiler's own.
+  Status failure(const char *stage) const {
+    return internalError(fmt::format(
+        "the compiler failed{}{} in the stage `{}`: {}; this is a mistake in penstock: please "
+        "report it with the file",
+        where.empty() ? "" : " at ", where, stage, first.empty() ? "no reason given" : first));
+  }
+  /// What the model or a head plugin did wrong, in the words of the lowering; a verifier's words
+  /// are our mistake.
+  Status refusal() const {
+    if (first.empty() || first.front() == '\'') {
+      return failure("nn");
+    }
+    return invalidInput(where.empty() ? first : fmt::format("{}: {}", where, first));
+  }
+
+private:
+  std::string first, where;
+  ScopedDiagnosticHandler handler;
+};
+
+void print(ModuleOp module, std::string &text) {
+  llvm::raw_string_ostream stream(text);
+  module.print(stream, OpPrintingFlags().elideLargeElementsAttrs(64));
+  stream << "\n";
+}
+
+Status compile(const BackendRequest &request, std::string &text) {
+  using Clock = std::chrono::steady_clock;
+  auto last = Clock::now();
+  const auto lap = [&](const std::string &what) {
+    const auto now = Clock::now();
+    if (request.timed && request.stage.empty()) {
+      text += fmt::format("{:<10} {:8.1f} ms\n", what,
+                          std::chrono::duration<double, std::milli>(now - last).count());
+    }
+    last = now;
+  };
+
+  DialectRegistry registry;
+  registry.insert<pipe::PipeDialect, nn::NnDialect, kernel::KernelDialect, tensor::TensorDialect>();
+  registerEmitDialects(registry);
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  context.loadAllAvailableDialects();
+  Diagnostics diagnostics(context);
+  lap("context");
+
+  FailureOr<OwningOpRef<ModuleOp>> imported = importPipeline(context, *request.pipeline);
+  if (failed(imported)) {
+    return diagnostics.failure("pipe");
+  }
+  ModuleOp module = imported->get();
+  lap("pipe");
+  if (request.stage == "pipe") {
+    print(module, text);
+    return Status::success();
+  }
+  ImportOptions import;
+  if (request.buildHead) {
+    import.buildHead = *request.buildHead;
+  }
+  if (failed(lowerPipeToNn(module, import))) {
+    return diagnostics.refusal();
+  }
+  lap("import");
+
+  ProgramTable table;
+  bool printed = false;
+  const StageObserver observe = [&](StringRef stage, ModuleOp current) {
+    lap(stage.str());
+    if (stage == request.stage) {
+      print(current, text);
+      printed = true;
+    }
+  };
+  if (failed(lowerNnToLoops(module, table, observe))) {
+    return diagnostics.failure("lowering");
+  }
+  lap("loops");
+  if (printed) {
+    return Status::success();
+  }
+
+  table.level = request.level;
+  EmitTimes times;
+  EmitOptions options;
+  options.level = request.level;
+  options.output = request.output;
+  options.times = &times;
+  llvm::raw_string_ostream stream(text);
+  if (request.stage == "llvm") {
+    options.llvmText = &stream;
+  } else if (request.stage == "asm") {
+    options.assembly = &stream;
+  } else if (!request.stage.empty()) {
+    return usageError(
+        fmt::format("there is no stage `{}`; the stages are pipe, nn, kernel, linalg, llvm and asm",
+                    request.stage));
+  }
+  PENSTOCK_TRY(emitSharedLibrary(module, table, options));
+  if (request.timed && request.stage.empty()) {
+    text += fmt::format("to llvm    {:8.1f} ms\ntranslate  {:8.1f} ms\noptimize   {:8.1f} "
+                        "ms\ngenerate   {:8.1f} ms\n"
+                        "link       {:8.1f} ms\n",
+                        times.lower * 1e3, times.translate * 1e3, times.optimize * 1e3,
+                        times.generate * 1e3, times.link * 1e3);
+  }
+  return Status::success();
+}
+
+} // namespace
+} // namespace penstock
+
+extern "C" void penstock_backend_compile(const penstock::BackendRequest *request,
+                                         penstock::BackendResult *result) {
+  result->status = penstock::compile(*request, result->text);
+}

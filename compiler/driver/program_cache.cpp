@@ -1,0 +1,198 @@
+#include "compiler/driver/program_cache.h"
+
+#include "runtime/base/hash.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <vector>
+
+namespace fs = std::filesystem;
+
+namespace penstock {
+namespace {
+
+/// The loader ignores what stands behind a library's sections.
+struct Trailer {
+  char magic[8] = {'P', 'E', 'N', 'S', 'T', 'O', 'C', 'K'};
+  std::uint64_t size = 0; // of the library before it
+  std::uint64_t hash = 0; // of the library and its key
+};
+
+/// Largest file that is taken for a program.
+constexpr std::uint64_t largest = std::uint64_t(1) << 28;
+
+Status problem(const char *what, const std::string &path, int reason) {
+  return environmentError(fmt::format("cannot {} `{}`: {}", what, path, std::strerror(reason)));
+}
+
+std::uint64_t hashOf(const std::string &bytes, const std::string &key) {
+  Hash64 hash(hash64(key));
+  hash.add(bytes);
+  return hash.value();
+}
+
+class Descriptor {
+public:
+  explicit Descriptor(int number) : number(number) {}
+  ~Descriptor() {
+    if (number >= 0) {
+      ::close(number);
+    }
+  }
+  Descriptor(const Descriptor &) = delete;
+  Descriptor &operator=(const Descriptor &) = delete;
+  operator int() const { return number; }
+
+private:
+  int number;
+};
+
+bool readAll(int file, std::string &bytes) {
+  std::size_t at = 0;
+  while (at < bytes.size()) {
+    const ssize_t got = ::read(file, bytes.data() + at, bytes.size() - at);
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got <= 0) {
+      return false;
+    }
+    at += static_cast<std::size_t>(got);
+  }
+  return true;
+}
+
+} // namespace
+
+Result<ProgramCache> ProgramCache::open(const std::string &cacheFolder, std::uint64_t limit) {
+  const std::string folder = cacheFolder + "/programs";
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+    return problem("make the folder", folder, errno);
+  }
+  struct stat info = {};
+  if (::lstat(folder.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) {
+    return problem("use the folder", folder, ENOTDIR);
+  }
+  if (info.st_uid != ::geteuid() || (info.st_mode & 022) != 0) {
+    return environmentError(fmt::format(
+        "the cache `{}` can be written by others; code is loaded only from a folder that "
+        "is the user's own",
+        folder));
+  }
+  return ProgramCache(folder, limit);
+}
+
+std::string ProgramCache::find(const std::string &key) const {
+  const std::string path = fmt::format("{}/{}.so", folder, key);
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  struct stat info = {};
+  if (file < 0 || ::fstat(file, &info) != 0) {
+    return "";
+  }
+  const auto size = static_cast<std::uint64_t>(info.st_size);
+  bool whole = S_ISREG(info.st_mode) && info.st_uid == ::geteuid() && size > sizeof(Trailer) &&
+               size < largest;
+  if (whole) {
+    std::string bytes(size, '\0');
+    whole = readAll(file, bytes);
+    if (whole) {
+      Trailer trailer;
+      const Trailer expected;
+      std::memcpy(&trailer, bytes.data() + size - sizeof trailer, sizeof trailer);
+      bytes.resize(size - sizeof trailer);
+      whole = std::memcmp(trailer.magic, expected.magic, sizeof trailer.magic) == 0 &&
+              trailer.size == bytes.size() && trailer.hash == hashOf(bytes, key);
+    }
+  }
+  if (!whole) {
+    ::unlink(path.c_str());
+    return "";
+  }
+  ::futimens(file, nullptr);
+  return path;
+}
+
+std::string ProgramCache::scratchPath() const {
+  static std::atomic<unsigned> number = 0;
+  return fmt::format("{}/scratch-{}-{}", folder, ::getpid(), number++);
+}
+
+Result<std::string> ProgramCache::adopt(const std::string &scratch, const std::string &key) const {
+  const auto fail = [&](const char *what, int reason) {
+    ::unlink(scratch.c_str());
+    return problem(what, scratch, reason);
+  };
+  {
+    const Descriptor file(::open(scratch.c_str(), O_RDWR | O_CLOEXEC));
+    struct stat info = {};
+    if (file < 0 || ::fstat(file, &info) != 0) {
+      return fail("open", errno);
+    }
+    std::string bytes(static_cast<std::size_t>(info.st_size), '\0');
+    if (!readAll(file, bytes)) {
+      return fail("read", EIO);
+    }
+    Trailer trailer;
+    trailer.size = bytes.size();
+    trailer.hash = hashOf(bytes, key);
+    if (::write(file, &trailer, sizeof trailer) != static_cast<ssize_t>(sizeof trailer)) {
+      return fail("write", errno != 0 ? errno : ENOSPC);
+    }
+  }
+  const std::string path = fmt::format("{}/{}.so", folder, key);
+  if (std::rename(scratch.c_str(), path.c_str()) != 0) {
+    return fail("rename", errno);
+  }
+  evict(path);
+  return path;
+}
+
+void ProgramCache::evict(const std::string &keep) const {
+  struct Entry {
+    fs::file_time_type used;
+    std::uint64_t size;
+    fs::path path;
+  };
+  std::vector<Entry> entries;
+  std::uint64_t total = 0;
+  std::error_code error;
+  const auto now = fs::file_time_type::clock::now();
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    std::error_code gone; // another process may remove it meanwhile
+    const Entry entry{it->last_write_time(gone), it->file_size(gone), it->path()};
+    if (gone) {
+      continue;
+    }
+    if (entry.path.extension() != ".so" || entry.path.filename().string().starts_with("scratch-")) {
+      if (now - entry.used > std::chrono::hours(24)) {
+        fs::remove(entry.path, gone); // of a process that died
+      }
+      continue;
+    }
+    total += entry.size;
+    entries.push_back(entry);
+  }
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry &a, const Entry &b) { return a.used < b.used; });
+  for (const Entry &entry : entries) {
+    if (total <= limit) {
+      return;
+    }
+    // One that was found a moment ago may not be mapped yet.
+    if (entry.path != keep && now - entry.used > std::chrono::seconds(30)) {
+      fs::remove(entry.path, error);
+      total -= entry.size;
+    }
+  }
+}
+
+} // namespace penstock

@@ -1,0 +1,116 @@
+#include "compiler/driver/program_key.h"
+
+#include "runtime/base/hash.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace penstock {
+namespace {
+
+using frontend::Attribute;
+using frontend::Attributes;
+using frontend::GraphNode;
+
+// Every text is preceded by its length, so that no two models have one canonical text.
+void put(std::string &out, const std::string &text) {
+  out += fmt::format("{}:{} ", text.size(), text);
+}
+void put(std::string &out, std::int64_t number) { out += fmt::format("{} ", number); }
+void put(std::string &out, int number) { out += fmt::format("{} ", number); }
+void put(std::string &out, bool flag) { out += flag ? "true " : "false "; }
+void put(std::string &out, double number) { out += fmt::format("{:a} ", number); }
+template <typename T> void put(std::string &out, const std::vector<T> &items) {
+  out += fmt::format("[{} ", items.size());
+  for (const T &item : items) {
+    put(out, item);
+  }
+  out += "] ";
+}
+void put(std::string &out, const Attributes &attributes) {
+  out += fmt::format("{{{} ", attributes.size());
+  for (const auto &[name, value] : attributes) {
+    put(out, name);
+    out += fmt::format("#{} ", value.index());
+    std::visit([&](const auto &held) { put(out, held); }, value);
+  }
+  out += "} ";
+}
+void put(std::string &out, const frontend::ValueType &type) {
+  put(out, static_cast<int>(type.kind));
+  put(out, type.axis);
+  put(out, type.width);
+}
+
+/// The record program decides the order of inputs and the axes; where its data lie and where it was
+/// written do not.
+std::string layoutOf(const std::string &recordProgram) {
+  const auto json = nlohmann::json::parse(recordProgram, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) {
+    return recordProgram;
+  }
+  nlohmann::json layout;
+  for (const char *part : {"inputs", "columns", "features"}) {
+    if (const auto found = json.find(part); found != json.end()) {
+      layout[part] = *found;
+    }
+  }
+  return layout.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+} // namespace
+
+std::string canonicalProgram(const frontend::TypedPipeline &pipeline) {
+  std::string out;
+  put(out, pipeline.edition);
+  put(out, layoutOf(pipeline.recordProgram));
+  for (const GraphNode &node : pipeline.model.nodes) {
+    out += fmt::format("\nnode {} ", static_cast<int>(node.kind));
+    put(out, node.op);
+    put(out, node.operands);
+    put(out, node.attributes);
+    put(out, node.type);
+    put(out, node.path);
+    for (const frontend::Weight &weight : node.weights) {
+      out += "weight ";
+      put(out, weight.name);
+      put(out, weight.shape);
+      put(out, static_cast<int>(weight.initializer));
+      put(out, weight.scale);
+      put(out, weight.decays);
+    }
+  }
+  for (const frontend::Answer &answer : pipeline.model.answers) {
+    out += "\nanswer ";
+    put(out, answer.name);
+    put(out, answer.target);
+    put(out, answer.head);
+    put(out, answer.value);
+    put(out, answer.loss);
+    put(out, answer.decoder);
+    put(out, answer.decoderAttributes);
+  }
+  out += "\nobjective ";
+  put(out, pipeline.model.objective);
+  put(out, pipeline.trains);
+  if (pipeline.trains) {
+    const frontend::OptimizerConfig &optimizer = pipeline.train.optimizer;
+    put(out, optimizer.kind);
+    put(out, optimizer.momentum);
+    put(out, optimizer.beta1);
+    put(out, optimizer.beta2);
+    put(out, optimizer.epsilon);
+    put(out, optimizer.weightDecay);
+    put(out, optimizer.nesterov);
+    put(out, pipeline.train.clipNorm);
+  }
+  put(out, pipeline.target.device);
+  put(out, pipeline.target.precision);
+  return out;
+}
+
+std::string keyOf(const std::string &text) {
+  return fmt::format("{:016x}{:016x}", hash64(text), hash64(text, 0x9E3779B97F4A7C15));
+}
+
+} // namespace penstock
