@@ -125,7 +125,7 @@ Status ByteWindow::fill() {
     const bool line = more > 0 && std::memchr(buffer.data() + end, '\n', more) != nullptr;
     end += more;
     got += more;
-    if (got >= wanted && (line || got > 4096)) {
+    if ((got >= wanted && (line || got > 4096)) || end > limit) {
       break;
     }
   }

@@ -288,11 +288,11 @@ Status Cache::adopt(std::string_view kind, std::uint32_t version, const Hash128 
   PENSTOCK_TRY(file.writeAt(0, &header, sizeof(header)));
   PENSTOCK_TRY(makeFolder(fmt::format("{}/{}", folder, kind)));
   PENSTOCK_TRY(file.place(pathOf(kind, key)));
-  evict();
+  evict(pathOf(kind, key));
   return Status::success();
 }
 
-void Cache::evict() const {
+void Cache::evict(const std::string &keep) const {
   if (!enabled()) {
     return;
   }
@@ -319,14 +319,17 @@ void Cache::evict() const {
         }
         continue;
       }
+      total += static_cast<std::uint64_t>(info.st_size);
+      if (path == keep) {
+        continue;
+      }
       const std::int64_t used = info.st_mtim.tv_sec * 1000 + info.st_mtim.tv_nsec / 1000000;
       entries.push_back({path, static_cast<std::uint64_t>(info.st_size), used});
-      total += static_cast<std::uint64_t>(info.st_size);
     }
   }
   std::sort(entries.begin(), entries.end(),
             [](const Entry &a, const Entry &b) { return a.used < b.used; });
-  for (std::size_t i = 0; i + 1 < entries.size() && total > limit; ++i) {
+  for (std::size_t i = 0; i < entries.size() && total > limit; ++i) {
     if (::unlink(entries[i].path.c_str()) == 0) {
       total -= entries[i].size;
     }

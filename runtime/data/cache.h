@@ -96,8 +96,8 @@ public:
   /// `hash`.
   Status adopt(std::string_view kind, std::uint32_t version, const Hash128 &key,
                const Hash128 &hash, ScratchFile &file) const;
-  /// Removes the entries used longest ago until the rest fits, and scratch files older than a day.
-  void evict() const;
+  /// Removes the entries used longest ago, but for the one at `keep`, until the rest fits; and scratch files older than a day.
+  void evict(const std::string &keep) const;
 
 private:
   std::string folder;

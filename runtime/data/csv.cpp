@@ -197,7 +197,11 @@ private:
         }
         PENSTOCK_TRY(window.fill());
       }
-      if (found.outcome == Scan::Outcome::row) {
+      const bool tooLong =
+          found.outcome == Scan::Outcome::needMore || found.consumed > ByteWindow::limit ||
+          (found.outcome == Scan::Outcome::error && window.size() > ByteWindow::limit &&
+           found.kind == RowError::Kind::unterminatedQuote);
+      if (found.outcome == Scan::Outcome::row && !tooLong) {
         pending = found.consumed;
         if (fields.size() == 1 && !fields[0].quoted && fields[0].begin == fields[0].end) {
           if (pending == 0) {
@@ -207,10 +211,10 @@ private:
         }
       }
       ++number;
-      if (found.outcome != Scan::Outcome::row) {
-        const bool tooLong = found.outcome == Scan::Outcome::needMore;
-        error = place(found.at, tooLong ? RowError::Kind::tooLong : found.kind);
-        pending = recover(tooLong ? 0 : found.at);
+      if (found.outcome != Scan::Outcome::row || tooLong) {
+        const std::size_t at = tooLong ? 0 : found.at;
+        error = place(at, tooLong ? RowError::Kind::tooLong : found.kind);
+        PENSTOCK_ASSIGN(pending, recover(at));
         return RowStep::error;
       }
       const std::size_t bad = findInvalidUtf8({window.data(), pending});
@@ -227,20 +231,36 @@ private:
   /// How many bytes to leave out after an error at `at`: up to the line behind the row's first if
   /// that one reads as a row, so that one quote too many costs one row, or else up to the line
   /// behind the error.
-  std::size_t recover(std::size_t at) {
-    const auto behind = [&](std::size_t from) {
+  Result<std::size_t> recover(std::size_t at) {
+    PENSTOCK_ASSIGN(const std::size_t first, behindLine(0));
+    for (;;) {
+      const Scan there = scanRow({window.data() + first, window.size() - first}, window.atEnd(),
+                                 stops, delimiter, fields);
+      if (there.outcome == Scan::Outcome::needMore && window.size() <= ByteWindow::limit) {
+        PENSTOCK_TRY(window.fill());
+        continue;
+      }
+      if (there.outcome == Scan::Outcome::row && fields.size() == header.size()) {
+        return first;
+      }
+      return behindLine(at);
+    }
+  }
+
+  /// Where the line behind the one that holds `from` begins, or the end.
+  Result<std::size_t> behindLine(std::size_t from) {
+    for (;;) {
       const void *end = from < window.size()
                             ? std::memchr(window.data() + from, '\n', window.size() - from)
                             : nullptr;
-      return end == nullptr
-                 ? window.size()
-                 : static_cast<std::size_t>(static_cast<const char *>(end) - window.data()) + 1;
-    };
-    const std::size_t first = behind(0);
-    const Scan there = scanRow({window.data() + first, window.size() - first}, window.atEnd(),
-                               stops, delimiter, fields);
-    const bool reads = there.outcome == Scan::Outcome::row && fields.size() == header.size();
-    return reads ? first : behind(at);
+      if (end != nullptr) {
+        return static_cast<std::size_t>(static_cast<const char *>(end) - window.data()) + 1;
+      }
+      if (window.atEnd() || window.size() > ByteWindow::limit) {
+        return window.size();
+      }
+      PENSTOCK_TRY(window.fill());
+    }
   }
 
   RowError place(std::size_t at, RowError::Kind kind) const {

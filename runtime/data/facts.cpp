@@ -212,7 +212,8 @@ std::string Gatherer::cached(const Hash128 &key) const {
   }
   try {
     std::string text(Cache::payloadOf(*entry));
-    for (const auto &[feature, path] : Json::parse(text).at("fitted").items()) {
+    const Json kept = Json::parse(text);
+    for (const auto &[feature, path] : kept.at("fitted").items()) {
       if (Cache::open(path.get<std::string>(), "state", stateVersion) == nullptr) {
         return {};
       }
@@ -498,7 +499,10 @@ void Gatherer::judgeClasses(std::size_t index) {
     }
   }
   std::sort(foreign.begin(), foreign.end(), [](auto *a, auto *b) { return a->first < b->first; });
-  const bool hasTrain = records[trainSplit] > 0 && columns[index].absentFrom.empty();
+  const std::vector<std::string> &lacking = columns[index].absentFrom;
+  const bool hasTrain =
+      records[trainSplit] > 0 &&
+      std::find(lacking.begin(), lacking.end(), fileOf(trainSplit).path) == lacking.end();
   const bool fewNames = names.size() <= 1000;
   for (const auto *entry : foreign) {
     const ClassValue &about = entry->second;

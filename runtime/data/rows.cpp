@@ -98,7 +98,7 @@ public:
     error = {};
     error.row = error.line = number;
     error.column = 1;
-    if (lineEnd == nullptr && !window.atEnd()) {
+    if (text.size() > ByteWindow::limit) {
       error.kind = RowError::Kind::tooLong;
       return RowStep::error;
     }

@@ -1,0 +1,272 @@
+#include "runtime/data/rows.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <sstream>
+
+namespace penstock {
+namespace {
+
+/// Gives at most `piece` bytes a read, so that rows straddle reads everywhere.
+class Pieces : public ByteSource {
+public:
+  Pieces(std::string text, std::size_t piece) : text(std::move(text)), piece(piece) {}
+  Result<std::size_t> read(char *into, std::size_t size) override {
+    const std::size_t count = std::min({size, piece, text.size() - at});
+    text.copy(into, count, at);
+    at += count;
+    return count;
+  }
+
+private:
+  std::string text;
+  std::size_t piece, at = 0;
+};
+
+struct Read {
+  std::vector<std::string> header;
+  std::vector<std::vector<std::string>> rows;
+  std::vector<std::int64_t> numbers, lines;
+  std::vector<RowError> errors;
+};
+
+Read readCsv(const std::string &text, std::size_t piece = 1U << 20, CsvOptions options = {}) {
+  Read read;
+  const auto source = makeCsvRows(std::make_unique<Pieces>(text, piece), options);
+  EXPECT_TRUE(source->begin().ok());
+  read.header = source->names();
+  source->select(read.header);
+  Row row;
+  RowError error;
+  for (int guard = 0; guard < 100000; ++guard) {
+    const Result<RowStep> step = source->next(row, error);
+    EXPECT_TRUE(step.ok());
+    if (!step.ok() || step.value() == RowStep::end) {
+      return read;
+    }
+    if (step.value() == RowStep::error) {
+      read.errors.push_back(error);
+      continue;
+    }
+    read.rows.emplace_back();
+    for (const Cell &cell : row.cells) {
+      EXPECT_TRUE(cell.present);
+      read.rows.back().emplace_back(cell.text);
+    }
+    read.numbers.push_back(row.number);
+    read.lines.push_back(row.line);
+  }
+  ADD_FAILURE() << "no end";
+  return read;
+}
+
+using Rows = std::vector<std::vector<std::string>>;
+
+TEST(Csv, ReadsWhatTheRfcAllows) {
+  const Read read = readCsv("\xEF\xBB\xBFtext,label\r\n"
+                            "plain,a\r\n"
+                            "\"with, comma\",b\r\n"
+                            "\"two\r\nlines\",\"c\"\r\n"
+                            "\"say \"\"hi\"\"\",\"\"\r\n"
+                            ",\r\n"
+                            "last,d");
+  EXPECT_EQ(read.header, (std::vector<std::string>{"text", "label"}));
+  EXPECT_EQ(read.rows, (Rows{{"plain", "a"},
+                             {"with, comma", "b"},
+                             {"two\r\nlines", "c"},
+                             {"say \"hi\"", ""},
+                             {"", ""},
+                             {"last", "d"}}));
+  EXPECT_EQ(read.numbers, (std::vector<std::int64_t>{1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(read.lines, (std::vector<std::int64_t>{2, 3, 4, 6, 7, 8}));
+  EXPECT_TRUE(read.errors.empty());
+}
+
+TEST(Csv, SkipsBlankLinesAndKeepsQuotedEmptyOnes) {
+  const Read read = readCsv("\n\ntext\n\nx\n\"\"\n\r\n");
+  EXPECT_EQ(read.rows, (Rows{{"x"}, {""}}));
+  EXPECT_EQ(read.lines, (std::vector<std::int64_t>{5, 6}));
+}
+
+TEST(Csv, EmptyAndHeaderOnlyFiles) {
+  EXPECT_TRUE(readCsv("").header.empty());
+  EXPECT_TRUE(readCsv("\xEF\xBB\xBF").header.empty());
+  EXPECT_TRUE(readCsv("\n\r\n\n").header.empty());
+  const Read read = readCsv("a,b");
+  EXPECT_EQ(read.header.size(), 2U);
+  EXPECT_TRUE(read.rows.empty());
+  EXPECT_TRUE(read.errors.empty());
+}
+
+TEST(Csv, NamesRowLineAndColumnOfEachMistake) {
+  const Read read = readCsv("a,b\n"
+                            "1,2\n"
+                            "1,2,3\n"
+                            "only\n"
+                            "\"x\ny\",\xC3\xA9t\"x\n"
+                            "\"q\"z,1\n"
+                            "3,4\n");
+  EXPECT_EQ(read.rows, (Rows{{"1", "2"}, {"3", "4"}}));
+  ASSERT_EQ(read.errors.size(), 4U);
+  EXPECT_STREQ(read.errors[0].reason(), "fields");
+  EXPECT_EQ(read.errors[0].expected, 2);
+  EXPECT_EQ(read.errors[0].found, 3);
+  EXPECT_EQ(read.errors[0].row, 2);
+  EXPECT_EQ(read.errors[0].line, 3);
+  EXPECT_EQ(read.errors[0].column, 5);
+  EXPECT_EQ(read.errors[1].found, 1);
+  EXPECT_EQ(read.errors[1].line, 4);
+  EXPECT_EQ(read.errors[1].column, 1);
+  EXPECT_STREQ(read.errors[2].reason(), "stray-quote");
+  EXPECT_EQ(read.errors[2].row, 4);
+  EXPECT_EQ(read.errors[2].line, 6);
+  EXPECT_EQ(read.errors[2].column, 6) << "scalars, not bytes";
+  EXPECT_STREQ(read.errors[3].reason(), "stray-quote");
+  EXPECT_EQ(read.errors[3].line, 7);
+  EXPECT_EQ(read.errors[3].column, 4);
+  EXPECT_EQ(read.numbers, (std::vector<std::int64_t>{1, 6}));
+}
+
+TEST(Csv, OneMissingQuoteCostsOneRow) {
+  const Read read = readCsv("a,b\n\"open,1\n\"two\",2\n\"three\",3\n");
+  ASSERT_EQ(read.errors.size(), 1U);
+  EXPECT_EQ(read.errors[0].row, 1);
+  EXPECT_EQ(read.rows, (Rows{{"two", "2"}, {"three", "3"}}));
+}
+
+TEST(Csv, UnterminatedQuote) {
+  const Read read = readCsv("a,b\n1,2\nx,\"never\nclosed,1\n3,4\n");
+  ASSERT_EQ(read.errors.size(), 1U);
+  EXPECT_STREQ(read.errors[0].reason(), "unterminated-quote");
+  EXPECT_EQ(read.errors[0].line, 3);
+  EXPECT_EQ(read.errors[0].column, 3);
+  EXPECT_EQ(read.rows, (Rows{{"1", "2"}, {"closed", "1"}, {"3", "4"}}));
+}
+
+TEST(Csv, TellsTheByteThatIsNotUtf8) {
+  const Read read = readCsv("a,b\nfine,1\nbad \xE9,2\n3,4\n");
+  ASSERT_EQ(read.errors.size(), 1U);
+  EXPECT_EQ(read.errors[0].kind, RowError::Kind::notUtf8);
+  EXPECT_EQ(read.errors[0].byte, 15);
+  EXPECT_EQ(read.errors[0].value, 0xE9);
+  EXPECT_EQ(read.errors[0].row, 2);
+  EXPECT_EQ(read.errors[0].column, 5);
+  EXPECT_EQ(read.rows.size(), 2U);
+}
+
+TEST(Csv, MistakesOfTheHeader) {
+  EXPECT_STREQ(readCsv("a,b,a\n1,2,3\n").errors.at(0).reason(), "duplicate-column");
+  EXPECT_EQ(readCsv("a,b,a\n1,2,3\n").errors.at(0).row, 0);
+  EXPECT_STREQ(readCsv("\"a\n1\n").errors.at(0).reason(), "unterminated-quote");
+  EXPECT_EQ(readCsv("a\xFF,b\n1,2\n").errors.at(0).kind, RowError::Kind::notUtf8);
+}
+
+TEST(Csv, AnotherDelimiter) {
+  EXPECT_EQ(readCsv("a;b\n1,5;\"x;y\"\n", 3, {';'}).rows, (Rows{{"1,5", "x;y"}}));
+}
+
+TEST(Csv, SelectsCellsByName) {
+  const auto source = makeCsvRows(std::make_unique<Pieces>("a,b,c\n1,\"x\"\"y\",3\n", 2), {});
+  ASSERT_TRUE(source->begin().ok());
+  source->select({"c", "none", "b", "b"});
+  Row row;
+  RowError error;
+  ASSERT_EQ(source->next(row, error).value(), RowStep::row);
+  EXPECT_EQ(row.cells[0].text, "3");
+  EXPECT_FALSE(row.cells[1].present);
+  EXPECT_EQ(row.cells[2].text, "x\"y");
+  EXPECT_EQ(row.cells[3].text, "x\"y");
+}
+
+TEST(Csv, IsTheSameHoweverTheBytesArrive) {
+  std::mt19937 random(5);
+  const std::string alphabet = "ab,\"\"\n\r\xC3\xA9\xE4";
+  for (int trial = 0; trial < 400; ++trial) {
+    std::string text = "a,b\n";
+    for (std::size_t i = random() % 61; i > 0; --i) {
+      text += alphabet[random() % alphabet.size()];
+    }
+    const Read whole = readCsv(text);
+    for (const std::size_t piece : {1U, 2U, 7U}) {
+      const Read parts = readCsv(text, piece);
+      ASSERT_EQ(whole.rows, parts.rows) << text;
+      ASSERT_EQ(whole.lines, parts.lines) << text;
+      ASSERT_EQ(whole.errors.size(), parts.errors.size()) << text;
+      for (std::size_t i = 0; i < whole.errors.size(); ++i) {
+        ASSERT_EQ(whole.errors[i].sentence(), parts.errors[i].sentence());
+        ASSERT_EQ(whole.errors[i].line, parts.errors[i].line);
+        ASSERT_EQ(whole.errors[i].column, parts.errors[i].column);
+      }
+    }
+  }
+}
+
+TEST(Csv, WritesAndReadsBackRandomCells) {
+  std::mt19937 random(6);
+  for (int trial = 0; trial < 200; ++trial) {
+    const std::size_t width = 1 + random() % 5;
+    Rows rows(random() % 11);
+    std::string text;
+    for (std::size_t i = 0; i < width; ++i) {
+      text += (i > 0 ? ",c" : "c") + std::to_string(i);
+    }
+    text += "\n";
+    for (auto &row : rows) {
+      for (std::size_t i = 0; i < width; ++i) {
+        std::string cell;
+        for (std::size_t k = random() % 9; k > 0; --k) {
+          cell += ("x,\"\n\r \xC3\xA9"[random() % 6]);
+        }
+        std::string quoted = "\"";
+        for (const char c : cell) {
+          quoted += c == '"' ? "\"\"" : std::string(1, c);
+        }
+        text += (i > 0 ? "," : "") + quoted + "\"";
+        row.push_back(cell);
+      }
+      text += random() % 2 == 0 ? "\n" : "\r\n";
+    }
+    const Read read = readCsv(text, 1 + random() % 40);
+    ASSERT_EQ(read.rows, rows) << text;
+    ASSERT_TRUE(read.errors.empty());
+  }
+}
+
+TEST(Csv, RowsLongerThanTheFirstBuffer) {
+  const std::string cell(3U << 20, 'z');
+  const Read read = readCsv("a,b\n\"" + cell + "\n\"\"q\"\"\",2\n1,2\n", 70001);
+  ASSERT_EQ(read.rows.size(), 2U);
+  EXPECT_EQ(read.rows[0][0], cell + "\n\"q\"");
+}
+
+TEST(Csv, ARowBeyondTheLimitIsAMistakeNotAHang) {
+  std::string text = "a\n\"";
+  text.append(ByteWindow::limit + (1U << 20), 'q');
+  const Read read = readCsv(text);
+  ASSERT_GE(read.errors.size(), 1U);
+  EXPECT_STREQ(read.errors[0].reason(), "too-long");
+}
+
+TEST(PlainLines, EveryLineIsARecord) {
+  std::istringstream input("\xEF\xBB\xBFone\r\n\ntwo \xFF\nlast");
+  const auto source = makePlainLines(makeStreamSource(input));
+  source->select({"text"});
+  Row row;
+  RowError error;
+  ASSERT_EQ(source->next(row, error).value(), RowStep::row);
+  EXPECT_EQ(row.cells[0].text, "one");
+  ASSERT_EQ(source->next(row, error).value(), RowStep::row);
+  EXPECT_EQ(row.cells[0].text, "");
+  ASSERT_EQ(source->next(row, error).value(), RowStep::error);
+  EXPECT_EQ(error.line, 3);
+  EXPECT_EQ(error.column, 5);
+  EXPECT_EQ(error.byte, 13);
+  ASSERT_EQ(source->next(row, error).value(), RowStep::row);
+  EXPECT_EQ(row.cells[0].text, "last");
+  EXPECT_EQ(row.number, 4);
+  EXPECT_EQ(source->next(row, error).value(), RowStep::end);
+}
+
+} // namespace
+} // namespace penstock

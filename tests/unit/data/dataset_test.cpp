@@ -1,0 +1,201 @@
+#include "runtime/data/dataset_impl.h"
+#include "runtime/data/facts.h"
+
+#include "support.h"
+
+#include <numeric>
+
+namespace penstock::test {
+namespace {
+
+class DatasetTest : public testing::Test {
+protected:
+  void SetUp() override {
+    folder.write("train.csv", "text,label,cost\nLeak in pump,yes,1\nall good,no,?\n"
+                              "one two three four five six,yes,3\n\"\",no,8\nbolt loose,yes,2.5\n");
+    folder.write("dev.csv", "text,label,cost\npump fine,no,?\nbolt leak,maybe,4\n");
+    folder.write("test.csv", "label,text,cost\nyes,unseen words here,5\n");
+    program = textProgram(folder);
+    program["columns"].push_back(
+        {{"name", "price"}, {"type", "number"}, {"from", "cost"}, {"missing", {"?"}}, {"fill", "median"}});
+    program["inputs"].push_back(
+        {{"name", "price"}, {"kind", "number"}, {"column", "price"}, {"target", true}});
+    cache = folder / "cache";
+    fitted = folder / "run/fitted";
+  }
+
+  void fit() {
+    FactsOptions options;
+    options.cache = cache;
+    const auto facts = gatherFactsWith(program.dump(), factory, options);
+    ASSERT_TRUE(facts.ok()) << facts.status().message();
+    const Status status = writeFitted(program.dump(), facts.value(), fitted);
+    ASSERT_TRUE(status.ok()) << status.message();
+  }
+
+  Result<std::shared_ptr<const SplitDataset>> open(const std::string &split, int threads = 1) {
+    Dataset::Options options;
+    options.fitted = fitted;
+    options.cache = cache;
+    options.threads = threads;
+    return SplitDataset::openWith(program.dump(), split, factory, options);
+  }
+
+  std::vector<std::vector<std::int32_t>> idsOf(const SplitDataset &dataset) {
+    const SplitIds::Axis &axis = dataset.ids.features[0];
+    std::vector<std::vector<std::int32_t>> all;
+    for (std::int64_t i = 0; i < dataset.records(); ++i) {
+      all.emplace_back(axis.ids + axis.offsets[i], axis.ids + axis.offsets[i + 1]);
+    }
+    return all;
+  }
+
+  Folder folder;
+  FakeFactory factory;
+  Json program;
+  std::string cache, fitted;
+};
+
+using Ids = std::vector<std::vector<std::int32_t>>;
+
+TEST_F(DatasetTest, TrainHasIdsClassesAndNumbers) {
+  fit();
+  const auto opened = open("train");
+  ASSERT_TRUE(opened.ok()) << opened.status().message();
+  const SplitDataset &train = *opened.value();
+  EXPECT_EQ(train.records(), 5);
+  EXPECT_EQ(idsOf(train), (Ids{{1, 2, 3}, {4, 5}, {6, 7, 8, 9, 10}, {0}, {12, 13}}));
+  EXPECT_EQ(train.tokens(), 13);
+  EXPECT_EQ(train.classesOf("label"), (std::vector<std::int32_t>{1, 0, 1, 0, 1}));
+  EXPECT_EQ(train.classNames("label"), (std::vector<std::string>{"no", "yes"}));
+  EXPECT_EQ(train.numbersOf("price"), (std::vector<double>{1, 2.75, 3, 8, 2.5}));
+  EXPECT_TRUE(train.classesOf("none").empty());
+  EXPECT_TRUE(train.numbersOf("label").empty());
+}
+
+TEST_F(DatasetTest, OtherSplitsUseWhatTrainFitted) {
+  fit();
+  const auto dev = open("dev");
+  ASSERT_TRUE(dev.ok());
+  EXPECT_EQ(idsOf(*dev.value()), (Ids{{3, 0}, {12, 1}}));
+  EXPECT_EQ(dev.value()->classesOf("label"), (std::vector<std::int32_t>{0, -1}));
+  EXPECT_EQ(dev.value()->numbersOf("price"), (std::vector<double>{2.75, 4}));
+  const auto test = open("test");
+  ASSERT_TRUE(test.ok());
+  EXPECT_EQ(idsOf(*test.value()), (Ids{{0, 0, 0}}));
+  EXPECT_FALSE(open("other").ok());
+}
+
+TEST_F(DatasetTest, WithAndWithoutCacheAndAfterDamageTheSame) {
+  fit();
+  const Ids expected = idsOf(*open("train").value());
+  int entries = 0;
+  for (const auto &entry : std::filesystem::directory_iterator(cache + "/ids")) {
+    ++entries;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(64);
+    file.put('\x55');
+  }
+  EXPECT_EQ(entries, 3) << "gathering facts fills the id cache";
+  EXPECT_EQ(idsOf(*open("train").value()), expected);
+  cache.clear();
+  EXPECT_EQ(idsOf(*open("train", 3).value()), expected);
+}
+
+TEST_F(DatasetTest, FittedWithoutACacheGoesThroughTheFacts) {
+  cache.clear();
+  fit();
+  EXPECT_EQ(slurp(fitted + "/tokens.state").substr(0, 13), "leak\nin\npump\n");
+  EXPECT_EQ(idsOf(*open("dev").value()), (Ids{{3, 0}, {12, 1}}));
+}
+
+TEST_F(DatasetTest, FittedFolderIsReadableAndReplacedWhole) {
+  fit();
+  EXPECT_EQ(Json::parse(slurp(fitted + "/classes.json"))["label"], Json::array({"no", "yes"}));
+  EXPECT_DOUBLE_EQ(Json::parse(slurp(fitted + "/numbers.json"))["price"]["median"], 2.75);
+  EXPECT_EQ(Json::parse(slurp(fitted + "/tokenizers.json"))["features"]["tokens"]["plugin"], "fake");
+  folder.write("run/fitted/leftover", "x");
+  fit();
+  EXPECT_FALSE(std::filesystem::exists(fitted + "/leftover"));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / "run"), {}), 1)
+      << "nothing is left beside it";
+}
+
+TEST_F(DatasetTest, VocabularyFilesTravelWithTheRun) {
+  const std::string vocabulary = folder.write("words.txt", "pump\nbolt\n");
+  program["features"][0]["steps"][1]["plugin"] = "fixed";
+  program["features"][0]["steps"][1]["parameters"] = {{"vocabulary", vocabulary}};
+  fit();
+  std::filesystem::remove(vocabulary);
+  const int made = static_cast<int>(std::distance(std::filesystem::directory_iterator(cache + "/ids"), {}));
+  const auto dev = open("dev");
+  ASSERT_TRUE(dev.ok()) << dev.status().message();
+  EXPECT_EQ(idsOf(*dev.value()), (Ids{{1, 0}, {2, 0}}));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(cache + "/ids"), {}), made)
+      << "the copy has the key of the original";
+}
+
+TEST_F(DatasetTest, ErrorsNameTheirPlace) {
+  fit();
+  folder.write("dev.csv", "text,label,cost\na,no,1\nb,no\n");
+  EXPECT_EQ(open("dev").status().code(), ErrorCode::invalidInput);
+  EXPECT_NE(open("dev").status().message().find("dev.csv:3:1: the row has 2 fields"), std::string::npos)
+      << open("dev").status().message();
+  folder.write("dev.csv", "text,label,cost\na,no,one\n");
+  EXPECT_NE(open("dev").status().message().find("`one`"), std::string::npos);
+  folder.write("dev.csv", "text,label,cost\na,,1\n");
+  EXPECT_NE(open("dev").status().message().find("`label` has no value"), std::string::npos);
+  folder.write("dev.csv", "text,cost\na,1\n");
+  EXPECT_NE(open("dev").status().message().find("no column `label`"), std::string::npos);
+  std::filesystem::remove(folder / "dev.csv");
+  EXPECT_EQ(open("dev").status().code(), ErrorCode::invalidInput);
+  std::filesystem::create_directory(folder / "dev.csv");
+  EXPECT_FALSE(open("dev").ok());
+  std::filesystem::remove(fitted + "/classes.json");
+  EXPECT_EQ(open("train").status().code(), ErrorCode::environment);
+}
+
+TEST_F(DatasetTest, AnUnwritablePlaceForFittedIsAnError) {
+  FactsOptions options;
+  const auto facts = gatherFactsWith(program.dump(), factory, options);
+  folder.write("file", "");
+  EXPECT_EQ(writeFitted(program.dump(), facts.value(), folder / "file/fitted").code(),
+            ErrorCode::environment);
+  EXPECT_FALSE(writeFitted(program.dump(), "{}", folder / "f").ok());
+  EXPECT_FALSE(std::filesystem::exists(folder / "f"));
+}
+
+TEST_F(DatasetTest, ManyRecordsAtAnyNumberOfThreadsTheSame) {
+  std::string text = "text,label,cost\n";
+  for (int i = 0; i < 4001; ++i) {
+    for (int k = i % 7; k > 0; --k) {
+      text += "w" + std::to_string(i * k % 503) + " ";
+    }
+    text += "," + std::string(i % 2 == 0 ? "yes" : "no") + "," + std::to_string(i) + "\n";
+  }
+  folder.write("train.csv", text);
+  cache.clear();
+  fit();
+  const auto one = open("train", 1), four = open("train", 4);
+  ASSERT_TRUE(one.ok() && four.ok());
+  EXPECT_EQ(idsOf(*one.value()), idsOf(*four.value()));
+  EXPECT_EQ(one.value()->numbersOf("price"), four.value()->numbersOf("price"));
+  EXPECT_EQ(one.value()->records(), 4001);
+}
+
+TEST_F(DatasetTest, TwoFeaturesOfOneColumn) {
+  Json second = program["features"][0];
+  second["name"] = second["axis"] = "short";
+  second["steps"] = {{{"op", "tokenize"}, {"plugin", "fake"}, {"max_length", 2}}};
+  program["features"].push_back(second);
+  program["inputs"].push_back(
+      {{"name", "short"}, {"kind", "ids"}, {"axis", "short"}, {"feature", "short"}, {"target", false}});
+  fit();
+  const auto train = open("train", 2);
+  ASSERT_TRUE(train.ok()) << train.status().message();
+  EXPECT_EQ(train.value()->ids.features[1].tokens, 2 + 2 + 2 + 1 + 2);
+  EXPECT_EQ(train.value()->tokens(), 13 + 9);
+}
+
+} // namespace
+} // namespace penstock::test

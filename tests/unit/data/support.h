@@ -1,0 +1,161 @@
+// Folders, files and record programs for the tests of runtime/data, and a tokenizer of their own.
+#pragma once
+
+#include "runtime/data/tokenizers.h"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <sstream>
+
+namespace penstock::test {
+
+using Json = nlohmann::json;
+
+class Folder {
+public:
+  Folder() {
+    std::string name = std::filesystem::temp_directory_path() / "penstock-test-XXXXXX";
+    path = ::mkdtemp(name.data());
+  }
+  ~Folder() {
+    std::error_code error;
+    std::filesystem::remove_all(path, error);
+  }
+  std::string operator/(const std::string &name) const { return path + "/" + name; }
+  std::string write(const std::string &name, const std::string &text) const {
+    std::filesystem::create_directories(std::filesystem::path(path + "/" + name).parent_path());
+    std::ofstream(path + "/" + name, std::ios::binary) << text;
+    return path + "/" + name;
+  }
+  std::string path;
+};
+
+inline std::string slurp(const std::string &path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// Words split at spaces; id 0 is the unknown word, the others are numbered by first appearance in train.
+class FakeTokenizer : public Tokenizer {
+public:
+  explicit FakeTokenizer(const std::string &state) {
+    std::istringstream lines(state);
+    for (std::string word; std::getline(lines, word);) {
+      words.emplace(word, static_cast<std::int32_t>(words.size() + 1));
+    }
+  }
+  std::int64_t vocabularySize() const override {
+    return static_cast<std::int64_t>(words.size()) + 1;
+  }
+  std::int32_t unknownId() const override { return 0; }
+  Result<std::string> token(std::int32_t) const override { return std::string(); }
+  Result<std::vector<Tokens>> encode(const std::vector<std::string_view> &texts,
+                                     std::int64_t maxTokens) const override {
+    std::vector<Tokens> all;
+    for (const std::string_view text : texts) {
+      Tokens tokens;
+      std::istringstream split{std::string(text)};
+      for (std::string word;
+           (maxTokens < 0 || static_cast<std::int64_t>(tokens.ids.size()) < maxTokens) &&
+           split >> word;) {
+        const auto found = words.find(word);
+        tokens.ids.push_back(found == words.end() ? 0 : found->second);
+      }
+      all.push_back(std::move(tokens));
+    }
+    return all;
+  }
+
+private:
+  std::map<std::string, std::int32_t> words;
+};
+
+class FakeFit : public TokenizerFit {
+public:
+  Status add(const std::vector<std::string_view> &texts) override {
+    for (const std::string_view text : texts) {
+      std::istringstream split{std::string(text)};
+      for (std::string word; split >> word;) {
+        if (seen.emplace(word, true).second) {
+          state += word + "\n";
+        }
+      }
+    }
+    return Status::success();
+  }
+  Result<std::string> end() override { return state; }
+
+private:
+  std::map<std::string, bool> seen;
+  std::string state;
+};
+
+/// Plugins `fake` (fits) and `fixed` (reads its words from the file at its parameter `vocabulary`).
+class FakeFactory : public TokenizerFactory {
+public:
+  std::string version = "1.2.3";
+  std::atomic<int> made{0}, fitted{0};
+
+  Result<TokenizerInfo> info(const std::string &plugin) override {
+    if (plugin != "fake" && plugin != "fixed") {
+      return invalidInput("no tokenizer `" + plugin + "`");
+    }
+    return plugin == "fake" ? TokenizerInfo{version, true, {}}
+                            : TokenizerInfo{version, false, {"vocabulary"}};
+  }
+  Result<std::shared_ptr<const Tokenizer>> make(const std::string &plugin,
+                                                const std::string &parameters,
+                                                const std::string &state) override {
+    ++made;
+    std::string words = state;
+    if (plugin == "fixed") {
+      words = slurp(Json::parse(parameters).at("vocabulary").get<std::string>());
+    }
+    return std::shared_ptr<const Tokenizer>(std::make_shared<FakeTokenizer>(words));
+  }
+  Result<std::unique_ptr<TokenizerFit>> fit(const std::string &, const std::string &) override {
+    ++fitted;
+    return std::unique_ptr<TokenizerFit>(std::make_unique<FakeFit>());
+  }
+};
+
+/// CSV files FOLDER/{split}.csv with columns text and label, words as ids.
+inline Json textProgram(const Folder &folder) {
+  return {
+      {"version", 1},
+      {"source", {{"kind", "csv"}, {"path", folder / "{split}.csv"}, {"options", Json::object()}}},
+      {"split", {{"by", "file"}}},
+      {"columns",
+       {{{"name", "text"}, {"type", "text"}, {"from", "text"}},
+        {{"name", "label"}, {"type", "class"}, {"from", "label"}, {"classes", nullptr}}}},
+      {"features",
+       {{{"name", "tokens"},
+         {"column", "text"},
+         {"axis", "tokens"},
+         {"steps",
+          {{{"op", "clean"}, {"lowercase", true}, {"unicode", "nfc"}, {"strip", true}},
+           {{"op", "tokenize"}, {"plugin", "fake"}, {"parameters", Json::object()}, {"max_length", 5}}}}}}},
+      {"inputs",
+       {{{"name", "tokens"}, {"kind", "ids"}, {"axis", "tokens"}, {"feature", "tokens"}, {"target", false}},
+        {{"name", "label"}, {"kind", "class"}, {"column", "label"}, {"target", true}}}},
+      {"places", Json::object()}};
+}
+
+inline std::vector<Json> problemsOf(const Json &facts, const std::string &id) {
+  std::vector<Json> found;
+  for (const Json &problem : facts.at("problems")) {
+    if (problem.at("id") == id) {
+      found.push_back(problem);
+    }
+  }
+  return found;
+}
+
+} // namespace penstock::test
