@@ -367,9 +367,6 @@ Result<PluginManifest> manifestOf(const toml::table &table, const std::string &p
   const std::vector<const toml::table *> results =
       manifest.kind == PluginKind::metric ? reader.tables("results")
                                           : std::vector<const toml::table *>();
-  if (manifest.kind == PluginKind::metric && results.empty()) {
-    reader.fail(nullptr, "a metric needs at least one [[results]] entry");
-  }
   PENSTOCK_TRY(reader.finish());
   for (const toml::table *entry : parameters) {
     PENSTOCK_ASSIGN(PluginParameter parameter, readParameter(*entry, path));

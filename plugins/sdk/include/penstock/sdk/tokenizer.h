@@ -25,6 +25,7 @@
 
 #include <limits>
 #include <memory>
+#include <type_traits>
 
 namespace penstock::sdk {
 
@@ -32,30 +33,37 @@ namespace penstock::sdk {
 class Tokens {
 public:
   void add(std::int32_t id, std::size_t start, std::size_t end) {
-    ids.push_back(id);
-    starts.push_back(static_cast<std::uint32_t>(start));
-    ends.push_back(static_cast<std::uint32_t>(end));
+    if (count == ids.size()) {
+      const std::size_t larger = count < 64 ? 128 : count * 2;
+      ids.resize(larger);
+      starts.resize(larger);
+      ends.resize(larger);
+    }
+    ids[count] = id;
+    starts[count] = static_cast<std::uint32_t>(start);
+    ends[count] = static_cast<std::uint32_t>(end);
+    ++count;
   }
-  bool full() const { return ids.size() >= limit; }
-  std::size_t size() const { return ids.size(); }
+  /// Whether as many tokens are there as the caller wants; more may be added and are cut off.
+  bool full() const { return count >= limit; }
+  std::size_t size() const { return count; }
+  /// Takes back all tokens from number `first` on.
+  void cut(std::size_t first) { count = first; }
 
   void begin(std::int64_t maxTokens) {
-    ids.clear();
-    starts.clear();
-    ends.clear();
+    count = 0;
     limit = maxTokens < 0 ? std::numeric_limits<std::size_t>::max()
                           : static_cast<std::size_t>(maxTokens);
   }
   std::int32_t give(const PenstockTokenSink &sink, std::int64_t index) const {
-    const std::size_t count = ids.size() < limit ? ids.size() : limit;
     return sink.text(sink.context, index, ids.data(), starts.data(), ends.data(),
-                     static_cast<std::int64_t>(count));
+                     static_cast<std::int64_t>(count < limit ? count : limit));
   }
 
 private:
   std::vector<std::int32_t> ids;
   std::vector<std::uint32_t> starts, ends;
-  std::size_t limit = 0;
+  std::size_t count = 0, limit = 0;
 };
 
 /// Stands for the fit of a tokenizer that has none.

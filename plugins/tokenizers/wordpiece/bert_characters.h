@@ -1,0 +1,104 @@
+// What BERT's normalizer and pre-tokenizer do to one character.
+#pragma once
+
+#include "bert_tables.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
+#include <vector>
+
+namespace penstock {
+
+class BertCharacters {
+public:
+  enum Action : std::uint16_t {
+    keep = 0,
+    punctuation = 1, // kept, a word by itself
+    drop = 2,
+    space = 3,
+    mark = 4,    // combining: may be moved, may be stripped; see markOf
+    firstMap = 8 // map number action - firstMap
+  };
+
+  /// For uncased rules with maps and marks, for cased ones without.
+  static const BertCharacters &rules(bool lowercase) {
+    static const BertCharacters uncased(true), cased(false);
+    return lowercase ? uncased : cased;
+  }
+
+  std::uint16_t operator[](char32_t c) const { // c < 0x110000
+    return values[static_cast<std::size_t>(index[c >> 8]) * 256 + (c & 255)];
+  }
+
+  static const bert_tables::Mark &markOf(char32_t c) {
+    return *(std::upper_bound(std::begin(bert_tables::marks), std::end(bert_tables::marks), c,
+                              [](char32_t a, const bert_tables::Mark &b) { return a < b.first; }) -
+             1);
+  }
+  static const char32_t *outputsBegin(std::uint16_t action) {
+    return bert_tables::outputs + bert_tables::maps[action - firstMap].begin;
+  }
+  static const char32_t *outputsEnd(std::uint16_t action) {
+    return bert_tables::outputs + bert_tables::maps[action - firstMap + 1].begin;
+  }
+
+  static bool isChinese(char32_t c) {
+    if (c < 0x3400) {
+      return false;
+    }
+    return std::any_of(std::begin(bert_tables::chinese), std::end(bert_tables::chinese),
+                       [c](const bert_tables::Range &r) { return c >= r.first && c <= r.last; });
+  }
+
+private:
+  explicit BertCharacters(bool lowercase) : index(0x110000 / 256), values(256) {
+    for (const auto &range : bert_tables::dropped) {
+      set(range.first, range.last, drop);
+    }
+    for (const auto &range : bert_tables::spaces) {
+      set(range.first, range.last, space);
+    }
+    if (lowercase) {
+      for (const auto &each : bert_tables::marks) {
+        set(each.first, each.last, mark);
+      }
+      for (std::size_t i = 0; i + 1 < std::size(bert_tables::maps); ++i) {
+        set(bert_tables::maps[i].from, bert_tables::maps[i].from,
+            static_cast<std::uint16_t>(firstMap + i));
+      }
+    }
+    for (const auto &range : bert_tables::punctuation) {
+      for (char32_t c = range.first; c <= range.last; ++c) {
+        if ((*this)[c] == keep) {
+          set(c, c, punctuation);
+        }
+      }
+    }
+  }
+
+  void set(char32_t first, char32_t last, std::uint16_t value) {
+    for (char32_t c = first; c <= last; ++c) {
+      if (index[c >> 8] == 0) {
+        if ((c & 255) == 0 && last - c >= 255 && lastWhole == value + 1u) {
+          index[c >> 8] = wholeBlock; // private use: one block for all of it
+          c += 255;
+          continue;
+        }
+        index[c >> 8] = static_cast<std::uint16_t>(values.size() / 256);
+        values.resize(values.size() + 256);
+        if ((c & 255) == 0 && last - c >= 255) {
+          lastWhole = value + 1u;
+          wholeBlock = index[c >> 8];
+        }
+      }
+      values[static_cast<std::size_t>(index[c >> 8]) * 256 + (c & 255)] = value;
+    }
+  }
+
+  std::vector<std::uint16_t> index, values; // block of every 256 characters; block 0 keeps all
+  unsigned lastWhole = 0;
+  std::uint16_t wholeBlock = 0;
+};
+
+} // namespace penstock

@@ -1,0 +1,439 @@
+// BERT's tokenizer: cleaning, spaces around Chinese characters, lower case without accents, splitting at spaces and punctuation,
+// then the longest pieces. Ids and offsets are those of Hugging Face's `tokenizers`. Offsets are bytes of the original text.
+//
+// Words of ASCII go from the text straight into the trie. A word that has another character is started again on the general
+// path, which writes the normalized word and, for each of its bytes, the range of the text that it comes from.
+#include "bert_characters.h"
+#include "piece_trie.h"
+
+#include <penstock/sdk/tokenizer.h>
+#include <penstock/sdk/unicode.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <tuple>
+#include <utility>
+
+namespace {
+
+using namespace penstock;
+
+constexpr std::string_view header = "penstock-wordpiece 1\n";
+constexpr std::size_t largestVocabulary = std::size_t{1} << 28;
+
+std::string readFile(const std::string &path) {
+  const auto fail = [&](const std::string &reason) {
+    return sdk::Failure("the vocabulary " + path + " cannot be read: " + reason);
+  };
+  const std::unique_ptr<std::FILE, int (*)(std::FILE *)> file(std::fopen(path.c_str(), "rb"), std::fclose);
+  if (!file) {
+    throw fail(std::strerror(errno));
+  }
+  std::string text;
+  std::array<char, 65536> buffer;
+  std::size_t size = 0;
+  while ((size = std::fread(buffer.data(), 1, buffer.size(), file.get())) > 0) {
+    text.append(buffer.data(), size);
+    if (text.size() > largestVocabulary) {
+      throw fail("it has more than 256 MiB");
+    }
+  }
+  if (std::ferror(file.get()) != 0) {
+    throw fail(std::strerror(errno));
+  }
+  return text;
+}
+
+/// A token a line; the line number is the id.
+std::vector<std::string_view> linesOf(std::string_view text) {
+  std::vector<std::string_view> lines;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    if (!line.empty() && line.back() == '\r') {
+      line.remove_suffix(1);
+    }
+    if (!sdk::isUtf8(line)) {
+      throw sdk::Failure("line " + std::to_string(lines.size() + 1) +
+                         " of the vocabulary is not valid UTF-8");
+    }
+    lines.push_back(line);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
+}
+
+enum AsciiClass : std::uint8_t { letter, mark, blank, slow };
+
+std::array<AsciiClass, 256> asciiClasses() {
+  std::array<AsciiClass, 256> classes;
+  const BertCharacters &rules = BertCharacters::rules(false);
+  for (unsigned c = 0; c < 256; ++c) {
+    const std::uint16_t action = c < 128 ? rules[c] : 0;
+    classes[c] = c >= 128                              ? slow
+                 : c == ' ' || action == BertCharacters::space ? blank
+                 : action == BertCharacters::drop      ? slow
+                 : action == BertCharacters::punctuation ? mark
+                                                       : letter;
+  }
+  return classes;
+}
+
+const std::array<AsciiClass, 256> classes = asciiClasses();
+
+/// The word that is being read on the general path.
+struct Word {
+  std::string bytes;
+  std::vector<std::uint32_t> starts, ends; // of the text, for each byte
+  std::size_t characters = 0;
+  std::uint32_t end = 0; // of the last character
+
+  void clear() {
+    bytes.clear();
+    starts.clear();
+    ends.clear();
+    characters = 0;
+  }
+};
+
+/// A character of class not 0, waiting for its place in canonical order.
+struct Waiting {
+  char32_t scalar;
+  std::uint8_t combiningClass;
+  bool stripped, inserted; // inserted: not the first of its character's decomposition
+  std::uint32_t start, end;
+  std::size_t arrival;
+};
+
+class WordPiece {
+public:
+  WordPiece(const sdk::Parameters &parameters, std::string_view state)
+      : lowercase(parameters.flag("lowercase")),
+        mostCharacters(static_cast<std::size_t>(parameters.integer("max_word_characters"))),
+        rules(BertCharacters::rules(lowercase)), vocabulary(vocabularyOf(parameters, state)),
+        tokens(linesOf(vocabulary)), trie(usable(tokens, mostCharacters)) {
+    if (tokens.empty() || tokens.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
+      throw sdk::Failure("the vocabulary has no tokens");
+    }
+    const auto found = std::find(tokens.rbegin(), tokens.rend(), parameters.text("unknown"));
+    if (found == tokens.rend()) {
+      throw sdk::Failure("the vocabulary has no token `" + std::string(parameters.text("unknown")) +
+                         "` for unknown words");
+    }
+    unknown = static_cast<std::int32_t>(tokens.rend() - found - 1);
+    for (unsigned c = 0; c < 256; ++c) {
+      lower[c] = static_cast<unsigned char>(lowercase && c >= 'A' && c <= 'Z' ? c + 32 : c);
+    }
+  }
+
+  std::int64_t vocabularySize() const { return static_cast<std::int64_t>(tokens.size()); }
+  std::int32_t unknownId() const { return unknown; }
+  std::string_view token(std::int32_t id) const { return tokens[static_cast<std::size_t>(id)]; }
+
+  void encode(std::string_view text, sdk::Tokens &out) const {
+    General general;
+    std::size_t at = 0;
+    while (at < text.size() && !out.full()) {
+      switch (classes[static_cast<unsigned char>(text[at])]) {
+      case blank:
+        ++at;
+        break;
+      case mark:
+        addAscii(text, at, at + 1, out);
+        ++at;
+        break;
+      case letter: {
+        const std::size_t start = at;
+        const std::size_t first = out.size();
+        at = asciiWord(text, at, out);
+        if (at < text.size() && classes[static_cast<unsigned char>(text[at])] == slow) {
+          out.cut(first);
+          at = generalWords(text, start, general, out);
+        }
+        break;
+      }
+      case slow:
+        at = generalWords(text, at, general, out);
+        break;
+      }
+    }
+  }
+
+  /// The text that a fit leaves and the constructor reads.
+  static std::string stateOf(std::string_view vocabularyText) {
+    return std::string(header) + std::string(vocabularyText);
+  }
+
+private:
+  struct General {
+    Word word;
+    std::vector<Waiting> waiting;
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> places;
+  };
+
+  static std::string vocabularyOf(const sdk::Parameters &parameters, std::string_view state) {
+    if (state.empty()) {
+      return readFile(std::string(parameters.text("vocab")));
+    }
+    if (state.substr(0, header.size()) != header) {
+      throw sdk::Failure("the saved vocabulary is not one of `wordpiece`; fit it again");
+    }
+    return std::string(state.substr(header.size()));
+  }
+
+  /// Tokens that no word can hold are left out of the trie.
+  static std::vector<std::string_view> usable(std::vector<std::string_view> all, std::size_t mostCharacters) {
+    for (std::string_view &token : all) {
+      if (token.size() > 4 * mostCharacters + PieceTrie::continuation.size()) {
+        token = {};
+      }
+    }
+    return all;
+  }
+
+  /// One word of ASCII characters in [start, end), already known to be one.
+  void addAscii(std::string_view text, std::size_t start, std::size_t end, sdk::Tokens &out) const {
+    const std::size_t first = out.size();
+    std::size_t from = start;
+    const auto give = [&](const Piece &piece) {
+      out.add(piece.id, from, from + piece.size);
+      from += piece.size;
+    };
+    PieceTrie::State state = PieceTrie::root;
+    bool known = true;
+    for (std::size_t at = start; at < end && known; ++at) {
+      known = trie.step(state, lower[static_cast<unsigned char>(text[at])], give);
+    }
+    if (!known || !trie.finish(state, give)) {
+      out.cut(first);
+      out.add(unknown, start, end);
+    }
+  }
+
+  /// Adds the word that begins at `start` and returns where it ends. At a character of the slow class what was added is not
+  /// complete.
+  std::size_t asciiWord(std::string_view text, std::size_t start, sdk::Tokens &out) const {
+    const std::size_t first = out.size();
+    std::size_t from = start, at = start;
+    const auto give = [&](const Piece &piece) {
+      out.add(piece.id, from, from + piece.size);
+      from += piece.size;
+    };
+    PieceTrie::State state = PieceTrie::root;
+    bool known = true;
+    do {
+      known = trie.step(state, lower[static_cast<unsigned char>(text[at])], give);
+      ++at;
+    } while (known && at < text.size() && classes[static_cast<unsigned char>(text[at])] == letter &&
+             at - start < mostCharacters);
+    while (at < text.size() && classes[static_cast<unsigned char>(text[at])] == letter) {
+      known = false; // longer than words are
+      ++at;
+    }
+    if (!known || !trie.finish(state, give)) {
+      out.cut(first);
+      out.add(unknown, start, at);
+    }
+    return at;
+  }
+
+  /// Words from `at` on until one ends before an ASCII space or punctuation mark; returns that place.
+  std::size_t generalWords(std::string_view text, std::size_t at, General &general, sdk::Tokens &out) const {
+    while (at < text.size() && !out.full()) {
+      const auto byte = static_cast<unsigned char>(text[at]);
+      if (byte < 128) {
+        const AsciiClass kind = classes[byte];
+        if (kind == letter) {
+          settle(general, out);
+          append(general.word, lower[byte], at, at + 1);
+        } else if (kind != slow) { // the slow ones of ASCII are dropped
+          break;
+        }
+        ++at;
+        continue;
+      }
+      const sdk::Decoded decoded = sdk::decodeUtf8(text, at);
+      character(decoded.scalar, at, at + decoded.size, general, out);
+      at += decoded.size;
+    }
+    finishWord(general, out);
+    return at;
+  }
+
+  void character(char32_t c, std::size_t start, std::size_t end, General &general, sdk::Tokens &out) const {
+    const std::uint16_t action = rules[c];
+    switch (action) {
+    case BertCharacters::drop:
+      return;
+    case BertCharacters::space:
+      finishWord(general, out);
+      return;
+    case BertCharacters::mark:
+      wait(c, false, start, end, general);
+      return;
+    default:
+      break;
+    }
+    const bool alone = BertCharacters::isChinese(c);
+    settle(general, out);
+    if (alone) {
+      finishWord(general, out);
+    }
+    if (action < BertCharacters::firstMap) {
+      appendOrSplit(c, start, end, general, out);
+    } else {
+      const char32_t *const last = BertCharacters::outputsEnd(action);
+      for (const char32_t *o = BertCharacters::outputsBegin(action); o != last; ++o) {
+        if (rules[*o] == BertCharacters::mark) {
+          wait(*o, true, start, end, general);
+        } else {
+          settle(general, out);
+          appendOrSplit(*o, start, end, general, out);
+        }
+      }
+    }
+    if (alone) {
+      finishWord(general, out);
+    }
+  }
+
+  void appendOrSplit(char32_t c, std::size_t start, std::size_t end, General &general,
+                     sdk::Tokens &out) const {
+    if (rules[c] == BertCharacters::punctuation) {
+      addWord(general.word, out);
+      append(general.word, c, start, end);
+      addWord(general.word, out);
+    } else {
+      append(general.word, c, start, end);
+    }
+  }
+
+  static void wait(char32_t c, bool inserted, std::size_t start, std::size_t end, General &general) {
+    const bert_tables::Mark &mark = BertCharacters::markOf(c);
+    general.waiting.push_back({c, mark.combiningClass, mark.stripped != 0, inserted,
+                               static_cast<std::uint32_t>(start), static_cast<std::uint32_t>(end),
+                               general.waiting.size()});
+  }
+
+  /// Puts the waiting characters into canonical order and those that stay into the word. As in `tokenizers`, the places of the
+  /// text go to the characters in their new order.
+  void settle(General &general, sdk::Tokens &out) const {
+    if (general.waiting.empty()) {
+      return;
+    }
+    auto &waiting = general.waiting;
+    for (std::size_t begin = 0; begin < waiting.size();) {
+      std::size_t end = begin;
+      if (waiting[begin].combiningClass == 0) {
+        ++end; // stays where it is and ends the order before it
+      } else {
+        while (end < waiting.size() && waiting[end].combiningClass != 0) {
+          ++end;
+        }
+        std::vector<std::pair<std::uint32_t, std::uint32_t>> &places = general.places;
+        places.clear();
+        for (std::size_t i = begin; i < end; ++i) {
+          if (!waiting[i].inserted) {
+            places.emplace_back(waiting[i].start, waiting[i].end);
+          }
+        }
+        std::sort(waiting.begin() + static_cast<std::ptrdiff_t>(begin),
+                  waiting.begin() + static_cast<std::ptrdiff_t>(end), [](const Waiting &a, const Waiting &b) {
+                    return std::tie(a.combiningClass, a.arrival) < std::tie(b.combiningClass, b.arrival);
+                  });
+        std::size_t next = 0;
+        for (std::size_t i = begin; i < end; ++i) {
+          if (!waiting[i].inserted) {
+            std::tie(waiting[i].start, waiting[i].end) = places[next++];
+          } else if (next > 0) {
+            std::tie(waiting[i].start, waiting[i].end) = places[next - 1];
+          }
+        }
+      }
+      for (std::size_t i = begin; i < end; ++i) {
+        if (!waiting[i].stripped) {
+          appendOrSplit(waiting[i].scalar, waiting[i].start, waiting[i].end, general, out);
+        }
+      }
+      begin = end;
+    }
+    waiting.clear();
+  }
+
+  void append(Word &word, char32_t c, std::size_t start, std::size_t end) const {
+    word.end = static_cast<std::uint32_t>(end);
+    if (++word.characters > mostCharacters) {
+      return; // the word is unknown; only its range counts
+    }
+    if (c < 0x80) {
+      word.bytes += static_cast<char>(c);
+    } else if (c < 0x800) {
+      word.bytes += static_cast<char>(0xC0 | c >> 6);
+      word.bytes += static_cast<char>(0x80 | (c & 63));
+    } else if (c < 0x10000) {
+      word.bytes += static_cast<char>(0xE0 | c >> 12);
+      word.bytes += static_cast<char>(0x80 | (c >> 6 & 63));
+      word.bytes += static_cast<char>(0x80 | (c & 63));
+    } else {
+      word.bytes += static_cast<char>(0xF0 | c >> 18);
+      word.bytes += static_cast<char>(0x80 | (c >> 12 & 63));
+      word.bytes += static_cast<char>(0x80 | (c >> 6 & 63));
+      word.bytes += static_cast<char>(0x80 | (c & 63));
+    }
+    word.starts.resize(word.bytes.size(), static_cast<std::uint32_t>(start));
+    word.ends.resize(word.bytes.size(), static_cast<std::uint32_t>(end));
+  }
+
+  void finishWord(General &general, sdk::Tokens &out) const {
+    settle(general, out);
+    addWord(general.word, out);
+  }
+
+  void addWord(Word &word, sdk::Tokens &out) const {
+    if (word.characters == 0) {
+      return;
+    }
+    const std::size_t first = out.size();
+    std::size_t from = 0;
+    const auto give = [&](const Piece &piece) {
+      out.add(piece.id, word.starts[from], word.ends[from + piece.size - 1]);
+      from += piece.size;
+    };
+    PieceTrie::State state = PieceTrie::root;
+    bool known = word.characters <= mostCharacters;
+    for (std::size_t i = 0; i < word.bytes.size() && known; ++i) {
+      known = trie.step(state, static_cast<unsigned char>(word.bytes[i]), give);
+    }
+    if (!known || !trie.finish(state, give)) {
+      out.cut(first);
+      out.add(unknown, word.starts.front(), word.end);
+    }
+    word.clear();
+  }
+
+  bool lowercase;
+  std::size_t mostCharacters;
+  const BertCharacters &rules;
+  std::string vocabulary;
+  std::vector<std::string_view> tokens;
+  PieceTrie trie;
+  std::int32_t unknown = 0;
+  std::array<unsigned char, 256> lower;
+};
+
+class WordPieceFit {
+public:
+  explicit WordPieceFit(const sdk::Parameters &parameters)
+      : vocabulary(readFile(std::string(parameters.text("vocab")))) {}
+  void add(std::string_view) {}
+  std::string end() { return WordPiece::stateOf(vocabulary); }
+
+private:
+  std::string vocabulary;
+};
+
+} // namespace
+
+PENSTOCK_FITTED_TOKENIZER(WordPiece, WordPieceFit, "wordpiece", "1.0.0")
