@@ -18,25 +18,58 @@ template <int rows, int vectors> struct Accumulators {
   Vec of[rows][vectors];
 };
 
-/// acc += a[rows x depth] . b[depth x vectors * lanes]. Element (i, d) of a is a[i * lda + d], or
-/// a[i + d * lda] where `columnsFirst`.
+/// One step of the sum: the left factors stand at `left` (row 3 g + r: at left[g] + r * stride), the right ones at `right`.
+/// The barrier keeps the compiler from loading factors of later steps, which would push accumulators out of registers.
 template <int rows, int vectors, bool columnsFirst>
-PENSTOCK_INLINE void multiply(Accumulators<rows, vectors> &acc, int64_t depth, const float *a,
-                              int64_t lda, const float *b, int64_t ldb) {
-#pragma clang loop unroll_count(4)
-  for (int64_t d = 0; d < depth; ++d) {
-    Vec right[vectors];
+PENSTOCK_INLINE void multiplyStep(Accumulators<rows, vectors> &acc, const float *const *left, int64_t stride,
+                                  int64_t step, const float *right) {
+  __asm__ volatile("" ::: "memory");
+  Vec b[vectors];
+#pragma clang loop unroll(full)
+  for (int v = 0; v < vectors; ++v) {
+    b[v] = load(right + v * lanes);
+  }
+#pragma clang loop unroll(full)
+  for (int i = 0; i < rows; ++i) {
+    const Vec a = broadcast(columnsFirst ? left[0][i] : left[i / 3][i % 3 * stride + step]);
 #pragma clang loop unroll(full)
     for (int v = 0; v < vectors; ++v) {
-      right[v] = load(b + d * ldb + v * lanes);
+      acc.of[i][v] = fma(a, b[v], acc.of[i][v]);
+    }
+  }
+}
+
+/// acc += a[rows x depth] . b[depth x vectors * lanes]. Element (i, d) of a is a[i * lda + d], or a[i + d * lda] where
+/// `columnsFirst`.
+template <int rows, int vectors, bool columnsFirst>
+PENSTOCK_INLINE void multiply(Accumulators<rows, vectors> &acc, int64_t depth, const float *a, int64_t lda,
+                              const float *b, int64_t ldb) {
+  constexpr int bases = columnsFirst ? 1 : (rows + 2) / 3;
+  const float *left[bases];
+#pragma clang loop unroll(full)
+  for (int g = 0; g < bases; ++g) {
+    left[g] = a + 3 * g * lda;
+  }
+  int64_t d = 0;
+  for (; d + 4 <= depth; d += 4) {
+#pragma clang loop unroll(full)
+    for (int step = 0; step < 4; ++step) {
+      multiplyStep<rows, vectors, columnsFirst>(acc, left, lda, step, b);
+      b += ldb;
+      left[0] += columnsFirst ? lda : 0;
     }
 #pragma clang loop unroll(full)
-    for (int i = 0; i < rows; ++i) {
-      const Vec left = broadcast(columnsFirst ? a[d * lda + i] : a[i * lda + d]);
+    for (int g = 0; g < bases; ++g) {
+      left[g] += columnsFirst ? 0 : 4;
+      __asm__ volatile("" : "+r"(left[g])); // or each row gets a pointer of its own, more than there are registers
+    }
+  }
+  for (; d < depth; ++d) {
+    multiplyStep<rows, vectors, columnsFirst>(acc, left, lda, 0, b);
+    b += ldb;
 #pragma clang loop unroll(full)
-      for (int v = 0; v < vectors; ++v) {
-        acc.of[i][v] = fma(left, right[v], acc.of[i][v]);
-      }
+    for (int g = 0; g < bases; ++g) {
+      left[g] += columnsFirst ? lda : 1;
     }
   }
 }
