@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
 #include <map>
@@ -206,6 +207,27 @@ Status checkSamePipeline(const RunConfig &run, const RunConfig &now) {
     if (pair.first != pair.second && !free(key)) {
       text += "\n  `" + key + "`: " + (pair.first.empty() ? "not set" : "`" + pair.first + "`") + " in the run, " +
               (pair.second.empty() ? "not set" : "`" + pair.second + "`") + " now";
+    }
+  }
+  if (text.empty()) { // the settings agree; the model may not
+    const auto linesOf = [&](const std::string &whole) {
+      std::vector<std::string> lines;
+      for (std::size_t at = 0; at < whole.size();) {
+        const std::size_t end = std::min(whole.find('\n', at), whole.size());
+        std::string line = whole.substr(at, end - at);
+        if (!free(line.substr(0, line.find(' ')))) {
+          lines.push_back(std::move(line));
+        }
+        at = end + 1;
+      }
+      return lines;
+    };
+    const std::vector<std::string> before = linesOf(run.resolvedText), after = linesOf(now.resolvedText);
+    for (std::size_t i = 0; text.empty() && i < std::max(before.size(), after.size()); ++i) {
+      const std::string old = i < before.size() ? before[i] : "", fresh = i < after.size() ? after[i] : "";
+      if (old != fresh) {
+        text = "\n  `" + old + "` in the run, `" + fresh + "` now";
+      }
     }
   }
   if (!text.empty()) {

@@ -274,6 +274,9 @@ TEST_F(Training, RefusesToResumeAnotherPipelineOrOtherData) {
     EXPECT_NE(status.message().find(part), std::string::npos) << status.message();
   }
   EXPECT_EQ(status.message().find("train.batch"), std::string::npos);
+  TrainRequest model = request;
+  model.config.resolvedText += "node answer.linear_0 linear %1 width=5\n";
+  EXPECT_NE(train(model).status().message().find("answer.linear_0"), std::string::npos);
   fake::data().devRecords = 31;
   request.facts = fake::facts();
   EXPECT_NE(train(request).status().message().find("data changed"), std::string::npos);
