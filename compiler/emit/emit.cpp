@@ -1,6 +1,7 @@
 #include "compiler/emit/emit.h"
 
 #include "compiler/emit/codegen.h"
+#include "compiler/emit/independent_loops.h"
 #include "compiler/emit/link.h"
 #include "compiler/emit/program_constants.h"
 #include "compiler/transforms/FastMath.h"
@@ -137,6 +138,7 @@ Status emitSharedLibrary(ModuleOp module, const ProgramTable &table, const EmitO
   // The layout decides where the members of the tables lie.
   code->setDataLayout(machine->createDataLayout());
   PENSTOCK_TRY(addProgramConstants(*code, table));
+  markIndependentLoops(*code);
   PENSTOCK_TRY(prepareModule(*code, *machine, options.level));
   laps.lap(times.translate);
   PENSTOCK_TRY(optimizeModule(*code, *machine));

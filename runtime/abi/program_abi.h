@@ -82,7 +82,8 @@ typedef struct PenstockOutputInfo {
   int32_t per_record;
 } PenstockOutputInfo;
 
-/* bytes = constant + records * per_record + sum over axes of rows * per_row[axis] + workers * per_worker */
+/* bytes = constant + records * per_record + sum over axes of rows * per_row[axis] + workers * per_worker, with records and
+ * rows rounded up to a multiple of 16, so that every buffer begins at a multiple of 64 bytes. */
 typedef struct PenstockArena {
   int64_t constant;
   int64_t per_record;

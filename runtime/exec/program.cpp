@@ -185,12 +185,14 @@ Status LoadedProgram::prepare(const std::string &path) {
   return {};
 }
 
+static Checked roundUp16(std::int64_t count) { return Checked(count / 16 + (count % 16 != 0 ? 1 : 0)) * Checked(16); }
+
 Status LoadedProgram::growArena(const PenstockEntry &entry, const PenstockBatch *batch) {
   Checked need = Checked(entry.arena.constant) + Checked(pool.workers()) * Checked(entry.arena.per_worker);
   if (batch != nullptr) {
-    need += Checked(batch->records) * Checked(entry.arena.per_record);
+    need += roundUp16(batch->records) * Checked(entry.arena.per_record);
     for (int i = 0; i < program.axis_count; ++i) {
-      need += Checked(batch->axes[i].rows) * Checked(entry.arena.per_row[i]);
+      need += roundUp16(batch->axes[i].rows) * Checked(entry.arena.per_row[i]);
     }
   }
   PENSTOCK_ASSIGN(const std::size_t bytes, need.size("the working memory of a step"));

@@ -56,7 +56,7 @@ private:
         return op.emitError("no loops for this operation");
       }
       for (Operation *loop : *loops) {
-        loop->setAttr("llvm.loop_annotation", annotation);
+        loop->setAttr("loop_annotation", annotation); // by this name the branch of the loop takes it
       }
       rewriter.eraseOp(op);
     }
