@@ -60,6 +60,6 @@ void penstock::registerPenstockPasses() {
 }
 
 void penstock::registerPenstockDialects(mlir::DialectRegistry &registry) {
-  registry.insert<pipe::PipeDialect, nn::NnDialect>();
+  registry.insert<pipe::PipeDialect, nn::NnDialect, kernel::KernelDialect>();
   mlir::registerAllDialects(registry);
 }
