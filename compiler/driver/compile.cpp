@@ -119,13 +119,15 @@ Result<std::string> compileUncached(const frontend::TypedPipeline &pipeline,
 
 } // namespace
 
-Result<CompiledProgram> compileProgram(const frontend::TypedPipeline &pipeline,
-                                       const CompileOptions &options) {
+Result<std::string> compileProgram(const frontend::TypedPipeline &pipeline,
+                                   const CompileOptions &options, CompileReport *report) {
   const auto start = std::chrono::steady_clock::now();
   const auto finish = [&](std::string path, bool cached) {
-    return CompiledProgram{
-        std::move(path), cached,
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()};
+    if (report) {
+      report->cached = cached;
+      report->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    }
+    return path;
   };
   const std::string library = compilerLibrary(options);
   if (!options.cacheFolder.empty()) {

@@ -25,14 +25,12 @@ struct CompileOptions {
   std::string level;       // "avx2", "avx512" or "amx"
   std::string cacheFolder; // the user's cache folder, 0700 and theirs; "" keeps nothing
   std::uint64_t cacheLimit = std::uint64_t(256) << 20; // bytes of all programs together
-  BuildHead buildHead; // needed only when the program is not in the cache
-  std::vector<std::string>
-      plugins; // what identifies the head plugins in use: name, version and hash of each
-  std::string compilerLibrary; // "": libpenstock_compiler.so beside the command or in ../lib
+  BuildHead buildHead;              // needed only when the program is not in the cache
+  std::vector<std::string> plugins; // name, version and hash of each head plugin in use
+  std::string compilerLibrary;      // "": libpenstock_compiler.so beside the command or in ../lib
 };
 
-struct CompiledProgram {
-  std::string path; // map it soon: a full cache gives up what has not been used for long
+struct CompileReport {
   bool cached = false;
   double seconds = 0;
 };
@@ -42,9 +40,10 @@ struct CompiledProgram {
 /// rate are no part of it, for they are no part of the program. A damaged entry counts as absent; a
 /// cache that cannot be written is done without. Errors: invalidInput where a head plugin refuses
 /// the model, internal for a mistake of the compiler, environment where the compiler cannot be
-/// loaded.
-Result<CompiledProgram> compileProgram(const frontend::TypedPipeline &pipeline,
-                                       const CompileOptions &options);
+/// loaded. Returns the path of the shared library: map it soon, for a full cache gives up what has
+/// not been used for long.
+Result<std::string> compileProgram(const frontend::TypedPipeline &pipeline,
+                                   const CompileOptions &options, CompileReport *report = nullptr);
 
 /// The text of a stage: "pipe", "nn", "kernel", "linalg", "llvm" or "asm". Reads no cache.
 Result<std::string> compileStage(const frontend::TypedPipeline &pipeline, const std::string &stage,

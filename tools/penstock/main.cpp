@@ -31,7 +31,14 @@ int main(int argc, char **argv) {
   addCheckCommand(app, context);
   addFmtCommand(app, context);
   addExplainCommand(app, context);
+#ifdef PENSTOCK_HAS_DRIVER
+  addCompileCommand(app, context);
+  addTrainCommand(app, context);
+#endif
+  addEvaluateCommand(app, context);
+  addPredictCommand(app, context);
   addPluginCommand(app, context);
+  addDoctorCommand(app, context);
 
   try {
     app.parse(argc, argv);

@@ -1,9 +1,9 @@
 // `penstock train FILE --out DIR`: checks, compiles and trains a pipeline into a run folder.
-#if __has_include("compiler/driver/compile.h")
+#ifdef PENSTOCK_HAS_DRIVER
 #include "tools/penstock/commands.h"
+#include "tools/penstock/compile_pipeline.h"
 #include "tools/penstock/load_pipeline.h"
 
-#include "compiler/driver/compile.h"
 #include "runtime/data/dataset.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/trainer.h"
@@ -29,14 +29,6 @@ struct TrainOptions {
   int threads = -1;
   double checkpointSeconds = 30;
 };
-
-std::string toJson(const frontend::Attributes &attributes) {
-  Json json = Json::object();
-  for (const auto &[name, attribute] : attributes) {
-    std::visit([&, &key = name](const auto &value) { json[key] = value; }, attribute);
-  }
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
 
 bool isClass(const frontend::ModelGraph &model, const std::string &column) {
   const auto node = std::find_if(model.nodes.begin(), model.nodes.end(), [&](const frontend::GraphNode &node) {
@@ -72,10 +64,10 @@ RunConfig toRunConfig(const frontend::TypedPipeline &pipeline) {
   config.pluginFolders = pipeline.pluginFolders;
   for (const frontend::Answer &answer : pipeline.model.answers) {
     config.answers.push_back({answer.name, answer.target, isClass(pipeline.model, answer.target), answer.decoder,
-                              toJson(answer.decoderAttributes), {}});
+                              attributesJson(answer.decoderAttributes), {}});
   }
   for (const frontend::MetricUse &metric : pipeline.metrics) {
-    config.metrics.push_back({metric.split, metric.plugin, toJson(metric.parameters), metric.answer});
+    config.metrics.push_back({metric.split, metric.plugin, attributesJson(metric.parameters), metric.answer});
   }
   for (const frontend::Expectation &expectation : pipeline.expectations) {
     config.expectations.push_back({expectation.split, expectation.metric, expectation.comparison, expectation.bound,
@@ -168,7 +160,6 @@ Status train(TrainOptions &options, CommandContext &context) {
   TrainRequest request;
   request.config = toRunConfig(loaded.pipeline);
   request.facts = loaded.facts;
-  request.program = [&] { return compileProgram(loaded.pipeline, CompileOptions{}); };
   request.out = options.out;
   request.resume = options.resume;
   request.version = context.version;
@@ -180,6 +171,7 @@ Status train(TrainOptions &options, CommandContext &context) {
   std::vector<std::string> folders = context.pluginFolders;
   folders.insert(folders.end(), loaded.pipeline.pluginFolders.begin(), loaded.pipeline.pluginFolders.end());
   PENSTOCK_ASSIGN(const std::shared_ptr<PluginHost> host, PluginHost::create(folders));
+  request.program = [&] { return compilePipeline(loaded.pipeline, *host); };
   PENSTOCK_ASSIGN(const TrainOutcome outcome, trainRun(request, *host));
   if (options.json) {
     printJson(options.out, outcome);

@@ -1,0 +1,87 @@
+#ifdef PENSTOCK_HAS_DRIVER
+#include "tools/penstock/compile_pipeline.h"
+
+#include "runtime/base/hash.h"
+#include "runtime/data/dataset.h"
+#include "runtime/kernels/kernel_table.h"
+#include "runtime/plugin/plugin_host.h"
+#include "tools/penstock/load_pipeline.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <set>
+
+namespace penstock {
+namespace {
+
+Status buildHead(PluginHost &host, const std::string &plugin,
+                 const frontend::Attributes &parameters, const PenstockGraphBuilder *builder,
+                 PenstockNode input, PenstockNode target, std::int64_t classes,
+                 PenstockHeadGraph *graph) {
+  PENSTOCK_ASSIGN(const PluginManifest *const manifest, host.manifest(plugin, PluginKind::head));
+  PENSTOCK_ASSIGN(const std::unique_ptr<PluginArguments> arguments,
+                  host.arguments(*manifest, attributesJson(parameters)));
+  PENSTOCK_ASSIGN(const PenstockPlugin *const loaded, host.load(plugin, PluginKind::head));
+  const auto *head = static_cast<const PenstockHead *>(loaded->functions);
+  PenstockError error{};
+  if (head->build(host.services(), arguments->view(), builder, input, target, classes, graph,
+                  &error) != 0) {
+    error.text[sizeof error.text - 1] = '\0';
+    return invalidInput(
+        fmt::format("`{}`: {}", plugin, error.text[0] ? error.text : "it failed without a reason"));
+  }
+  return Status::success();
+}
+
+} // namespace
+
+std::string attributesJson(const frontend::Attributes &attributes) {
+  using Json = nlohmann::ordered_json;
+  Json json = Json::object();
+  for (const auto &[name, attribute] : attributes) {
+    std::visit([&, &key = name](const auto &value) { json[key] = value; }, attribute);
+  }
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Result<CompileOptions> compileOptionsFor(const frontend::TypedPipeline &pipeline,
+                                         PluginHost &host) {
+  CompileOptions options;
+  if (pipeline.target.level.empty()) {
+    PENSTOCK_ASSIGN(const Level level, machineLevel());
+    options.level = levelName(level);
+  } else {
+    PENSTOCK_ASSIGN(const Level level, parseLevel(pipeline.target.level));
+    options.level = levelName(level);
+  }
+  // Without a cache folder every run compiles anew, which is slower and no error.
+  if (const Result<std::string> folder = cacheFolder(); folder.ok()) {
+    options.cacheFolder = *folder;
+  }
+  std::set<std::string> heads;
+  for (const frontend::GraphNode &node : pipeline.model.nodes) {
+    if (node.kind == frontend::GraphNode::Kind::head && heads.insert(node.op).second) {
+      PENSTOCK_ASSIGN(const PluginManifest *const manifest,
+                      host.manifest(node.op, PluginKind::head));
+      PENSTOCK_ASSIGN(const std::string library, readWholeFile(manifest->library));
+      options.plugins.push_back(
+          fmt::format("{} {} {:016x}", manifest->name, manifest->version, hash64(library)));
+    }
+  }
+  options.buildHead = [&host](const std::string &plugin, const frontend::Attributes &parameters,
+                              const PenstockGraphBuilder *builder, PenstockNode input,
+                              PenstockNode target, std::int64_t classes, PenstockHeadGraph *graph) {
+    return buildHead(host, plugin, parameters, builder, input, target, classes, graph);
+  };
+  return options;
+}
+
+Result<std::string> compilePipeline(const frontend::TypedPipeline &pipeline, PluginHost &host,
+                                    CompileReport *report) {
+  PENSTOCK_ASSIGN(const CompileOptions options, compileOptionsFor(pipeline, host));
+  return compileProgram(pipeline, options, report);
+}
+
+} // namespace penstock
+#endif

@@ -1,0 +1,25 @@
+// Compiling as every command does it: for this machine's level unless the pipeline names one, with
+// the user's cache and the head plugins of a host.
+#pragma once
+
+#include "compiler/driver/compile.h"
+#include "runtime/base/status.h"
+
+#include <string>
+
+namespace penstock {
+
+class PluginHost;
+
+/// Everything that compileProgram and compileStage need; the host must outlive them. Errors: a
+/// level that does not exist, a machine without AVX2, a head plugin that is not there.
+Result<CompileOptions> compileOptionsFor(const frontend::TypedPipeline &pipeline, PluginHost &host);
+
+/// Path of the pipeline's program, from the cache where it is there.
+Result<std::string> compilePipeline(const frontend::TypedPipeline &pipeline, PluginHost &host,
+                                    CompileReport *report = nullptr);
+
+/// Parameters of a call as the JSON text that the plugin host takes.
+std::string attributesJson(const frontend::Attributes &attributes);
+
+} // namespace penstock
