@@ -24,7 +24,7 @@ struct State {
 };
 
 Status copyTo(const std::string &program, const std::string &output) {
-  PENSTOCK_ASSIGN(const std::string bytes, readWholeFile(program));
+  PENSTOCK_ASSIGN(const std::string bytes, readSourceFile(program));
   std::FILE *file = std::fopen(output.c_str(), "wb");
   bool written = file && std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
   written = file && std::fclose(file) == 0 && written;

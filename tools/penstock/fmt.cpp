@@ -79,7 +79,7 @@ void addFmtCommand(CLI::App &app, CommandContext &context) {
   command->add_flag("--check", state->check, "change nothing; exit 1 where a file is not in its layout");
   command->callback([state, &context] {
     for (const std::string &path : state->files) {
-      auto text = readWholeFile(path);
+      auto text = readSourceFile(path);
       if (!text.ok()) {
         context.fail(text.status());
         continue;

@@ -13,7 +13,7 @@
 
 namespace penstock {
 
-Result<std::string> readWholeFile(const std::string &path) {
+Result<std::string> readSourceFile(const std::string &path) {
   const auto failed = [&](const char *why) { return environmentError("`" + path + "` cannot be read: " + why); };
   struct stat info {};
   if (stat(path.c_str(), &info) != 0) {
@@ -62,7 +62,7 @@ void print(const diagnostics::DiagnosticList &list, const frontend::Analysis &an
 
 Result<std::string> factsOf(const LoadOptions &options, const frontend::Analysis &analysis, const CommandContext &context) {
   if (!options.factsFile.empty()) {
-    return readWholeFile(options.factsFile);
+    return readSourceFile(options.factsFile);
   }
 #ifdef PENSTOCK_HAS_DATA
   std::vector<std::string> folders = context.pluginFolders;
@@ -82,7 +82,7 @@ Result<std::string> factsOf(const LoadOptions &options, const frontend::Analysis
 
 LoadedPipeline loadPipeline(const LoadOptions &options, CommandContext &context) {
   LoadedPipeline loaded;
-  auto text = readWholeFile(options.file);
+  auto text = readSourceFile(options.file);
   if (!text.ok()) {
     context.fail(text.status());
     return loaded;

@@ -36,6 +36,6 @@ struct LoadedPipeline {
 LoadedPipeline loadPipeline(const LoadOptions &options, CommandContext &context);
 
 /// Reads a whole file; the error says why not.
-Result<std::string> readWholeFile(const std::string &path);
+Result<std::string> readSourceFile(const std::string &path);
 
 } // namespace penstock
