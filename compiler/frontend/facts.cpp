@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cstdio>
 #include <set>
 
 namespace penstock::frontend {
@@ -19,13 +20,16 @@ Result<Facts> readFacts(const std::string &text) {
       return invalidInput("the facts have another version than 1");
     }
     const Json nothing = Json::object();
-    for (const auto &[name, one] : json.value("classes", nothing).items()) {
+    const Json classes = json.value("classes", nothing);
+    for (const auto &[name, one] : classes.items()) {
       facts.classes[name] = one.at("names").get<std::vector<std::string>>();
     }
-    for (const auto &[name, one] : json.value("vocabularies", nothing).items()) {
+    const Json vocabularies = json.value("vocabularies", nothing);
+    for (const auto &[name, one] : vocabularies.items()) {
       facts.vocabularies[name] = {one.at("size").get<std::int64_t>(), one.value("max", std::int64_t{0})};
     }
-    for (const auto &[name, one] : json.value("splits", nothing).items()) {
+    const Json splits = json.value("splits", nothing);
+    for (const auto &[name, one] : splits.items()) {
       if (one.contains("records")) {
         facts.records[name] = one["records"].get<std::int64_t>();
       }
@@ -50,6 +54,12 @@ std::string textOf(const Json &value) {
     return diagnostics::quotedList(names);
   }
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string percentOf(double share) {
+  char text[32];
+  std::snprintf(text, sizeof text, share < 0.001 ? "%.2g%%" : "%.1f%%", share * 100);
+  return text;
 }
 
 diagnostics::SourceRange placeOf(const Json &places, const std::string &key) {
@@ -92,21 +102,32 @@ void reportProblems(const std::string &factsJson, const std::string &recordProgr
           arguments[place] = textOf(problem[place]);
         }
       }
-      std::vector<std::string> candidates;
-      const Json given = problem.value("arguments", Json::object());
-      for (const auto &[name, value] : given.items()) {
-        arguments[name] = textOf(value);
-        if (name == "candidates" && value.is_array()) {
-          for (const Json &candidate : value) {
-            candidates.push_back(textOf(candidate));
-          }
+      std::string &where = arguments["where"];
+      where = arguments["file"];
+      for (const char *place : {"row", "column"}) {
+        if (problem.contains(place) && problem[place].is_number_integer() && problem[place].get<std::int64_t>() > 0) {
+          where += std::string(", ") + place + " " + arguments[place];
         }
       }
-      if (!candidates.empty()) {
-        arguments.emplace("columns", diagnostics::quotedList(candidates));
-        arguments.emplace("classes", diagnostics::quotedList(candidates));
-        const std::string &name = arguments.count("value") > 0 ? arguments["value"] : arguments["name"];
-        arguments.emplace("nearest", diagnostics::nearest(name, candidates));
+      const Json given = problem.value("arguments", Json::object());
+      for (const auto &[name, value] : given.items()) {
+        const bool isShare = name == "share" && value.is_number();
+        arguments[name] = isShare ? percentOf(value.get<double>()) : textOf(value);
+      }
+      const auto rename = [&](const char *from, const char *to) {
+        if (const auto found = arguments.find(from); found != arguments.end() && !found->second.empty()) {
+          arguments.emplace(to, found->second);
+        }
+      };
+      rename("text", "detail");
+      rename("header", "columns");
+      rename("declared", "classes");
+      const Json candidates = given.value("candidates", Json::array());
+      if (candidates.is_array() && !candidates.empty()) {
+        arguments["nearest"] = textOf(candidates[0]);
+      }
+      if (id == "missing-file") {
+        arguments.emplace("detail", "there is no such file");
       }
       const diagnostics::DiagnosticInfo *info = diagnostics::findDiagnostic(id);
       if (info == nullptr || info->clause.empty() || info->clause[0] != 'F') {
