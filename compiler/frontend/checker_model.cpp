@@ -141,6 +141,10 @@ int Checker::operandNode(const Value &given, Accepts accepts, const std::string 
   if (value.kind == Value::Kind::head) {
     return mismatch("the result of a head has an answer and a loss", "write `.answer` or `.loss`");
   }
+  if (value.kind == Value::Kind::instance) {
+    report("instance-as-value", span, {{"name", value.instance->callable.name}});
+    return -1;
+  }
   if (value.kind != Value::Kind::node) {
     return mismatch();
   }

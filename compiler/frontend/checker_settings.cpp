@@ -221,9 +221,22 @@ void Checker::reportUnusedOverrides() {
     names.push_back(resolved.key);
   }
   for (const Override &one : overrides) {
-    if (!one.used) {
-      report("set-unknown", one.nameSpan(), {{"name", one.name.substr(0, 80)}, {"nearest", nearest(one.name, names)}});
+    if (one.used) {
+      continue;
     }
+    if (one.parts.size() > 2) {
+      const std::vector<std::string> &known = settingsOf(one.parts[0]);
+      const std::string setting = one.parts[0] + "." + one.parts[1];
+      const bool isSetting = std::find(known.begin(), known.end(), one.parts[1]) != known.end();
+      const bool isCall = std::any_of(pipeline.resolved.begin(), pipeline.resolved.end(), [&](const ResolvedValue &resolved) {
+        return resolved.key.compare(0, setting.size() + 1, setting + ".") == 0;
+      });
+      if (isSetting && !isCall) {
+        report("set-without-call", one.nameSpan(), {{"name", one.name.substr(0, 80)}, {"setting", setting}});
+        continue;
+      }
+    }
+    report("set-unknown", one.nameSpan(), {{"name", one.name.substr(0, 80)}, {"nearest", nearest(one.name, names)}});
   }
 }
 

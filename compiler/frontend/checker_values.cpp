@@ -339,6 +339,12 @@ Value Checker::arithmetic(char sign, Value left, Value right, const Span &span, 
     joined.text += (joined.text.empty() || joined.text.back() == '/' ? "" : "/") + right.text;
     return joined;
   }
+  for (const Value *value : {&left, &right}) {
+    if (value->kind == Value::Kind::instance) {
+      report("instance-as-value", span, {{"name", value->instance->callable.name}});
+      return {};
+    }
+  }
   const auto operand = [&](const Value &value) { return value.isModel() || isNumber(value); };
   if (!(operand(left) && operand(right))) {
     report("bad-operands", span, {{"operator", std::string(1, sign)}, {"left", describe(left)}, {"right", describe(right)}});
