@@ -281,7 +281,9 @@ Status Trainer::validate() {
     text += fmt::format(" loss {:.4f}", result.loss);
   }
   for (const auto &[name, value] : result.values) {
-    text += fmt::format("  {} {:.4f}", name, value);
+    if (name.find('[') == std::string::npos) { // of one class
+      text += fmt::format("  {} {:.4f}", name, value);
+    }
   }
   const std::string &keep = config.train.keepMetric;
   if (!keep.empty()) {

@@ -28,11 +28,15 @@ void printText(const SplitResult &result, const std::vector<ExpectationResult> &
     fmt::print(", loss {:.4f}", result.loss);
   }
   fmt::print("\n");
+  const auto shown = [](const std::string &name) { return name.find('[') == std::string::npos; }; // classes: in the report
   std::size_t width = 0;
   for (const auto &[name, value] : result.values) {
-    width = std::max(width, name.size());
+    width = std::max(width, shown(name) ? name.size() : 0);
   }
   for (const auto &[name, value] : result.values) {
+    if (!shown(name)) {
+      continue;
+    }
     fmt::print("  {:<{}}  {:.4f}\n", name, width, value);
   }
   for (const std::string &text : result.texts) {
@@ -86,7 +90,10 @@ void addEvaluateCommand(CLI::App &app, CommandContext &context) {
   auto options = std::make_shared<EvaluateOptions>();
   CLI::App *command = app.add_subcommand("evaluate", "measure a trained run on a split of its data");
   command->add_option("run", options->run, "folder that `penstock train` wrote")->required()->type_name("RUN");
-  command->add_option("--split", options->split, "train, dev or test")->capture_default_str()->type_name("NAME");
+  command->add_option("--split", options->split, "train, dev or test")
+      ->check(CLI::IsMember({"train", "dev", "test"}))
+      ->capture_default_str()
+      ->type_name("NAME");
   command->add_flag("--json", options->json, "print one JSON object");
   command->add_flag("--no-expect", options->noExpect, "do not fail where an `expect` of the file does not hold");
   command->add_option("--threads", options->threads, "threads to use; 0: one a core")->check(CLI::Range(0, 1024));

@@ -127,7 +127,9 @@ void printText(const std::string &out, const TrainOutcome &outcome) {
       fmt::print(" loss {:.4f}", result.loss);
     }
     for (const auto &[name, value] : result.values) {
-      fmt::print("  {} {:.4f}", name, value);
+      if (name.find('[') == std::string::npos) { // of one class: in the report
+        fmt::print("  {} {:.4f}", name, value);
+      }
     }
     fmt::print("\n");
     for (const std::string &text : result.texts) {
