@@ -21,6 +21,7 @@ namespace {
 using namespace penstock;
 
 constexpr std::string_view header = "penstock-wordpiece 1\n";
+constexpr char32_t firstSyllable = 0xAC00, lastSyllable = 0xD7A3;
 constexpr std::size_t largestVocabulary = std::size_t{1} << 28;
 
 std::string readFile(const std::string &path) {
@@ -281,7 +282,9 @@ private:
     if (alone) {
       finishWord(general, out);
     }
-    if (action < BertCharacters::firstMap) {
+    if (lowercase && c >= firstSyllable && c <= lastSyllable) {
+      appendSyllable(c - firstSyllable, start, end, general.word);
+    } else if (action < BertCharacters::firstMap) {
       appendOrSplit(c, start, end, general, out);
     } else {
       const char32_t *const last = BertCharacters::outputsEnd(action);
@@ -296,6 +299,15 @@ private:
     }
     if (alone) {
       finishWord(general, out);
+    }
+  }
+
+  /// The jamo of a Hangul syllable (Unicode 3.12).
+  void appendSyllable(char32_t syllable, std::size_t start, std::size_t end, Word &word) const {
+    append(word, 0x1100 + syllable / 588, start, end);
+    append(word, 0x1161 + syllable % 588 / 28, start, end);
+    if (syllable % 28 != 0) {
+      append(word, 0x11A7 + syllable % 28, start, end);
     }
   }
 
