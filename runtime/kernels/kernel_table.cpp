@@ -3,6 +3,7 @@
 #include "runtime/base/checked.h"
 #include "runtime/kernels/handles.h"
 #include "runtime/kernels/kernels.h"
+#include "runtime/kernels/onednn/onednn_matmul.h"
 
 #include <cstdlib>
 #include <cstring>
@@ -221,7 +222,7 @@ std::size_t kernelHandleBytes(const void *handle) {
   return static_cast<const KernelObject *>(handle)->bytes();
 }
 
-KernelCounters kernelCounters() { return {}; }
+KernelCounters kernelCounters() { return oneDnnCounters(); }
 
 Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level level,
                                       std::string_view force) {
@@ -243,7 +244,10 @@ Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level le
                    "`; handles exist for `matmul`, `weight_gradient` and `conv1d`");
   if (name == "matmul") {
     PENSTOCK_TRY(checkSizes(dispatch, 3));
+    // oneDNN has no matmul of nothing; its own choice is never the default, see docs/design/kernels.md.
+    const bool oneDnn = force == "onednn" && sizes[0] > 0 && sizes[1] > 0;
     made = reference ? makeReferenceMatmul(sizes[0], sizes[1], sizes[2] != 0)
+           : oneDnn  ? makeOneDnnMatmul(sizes[0], sizes[1], sizes[2] != 0)
                      : makePackedMatmul(table, sizes[0], sizes[1], sizes[2] != 0);
   } else if (name == "weight_gradient") {
     PENSTOCK_TRY(checkSizes(dispatch, 2));

@@ -1,0 +1,16 @@
+// matmul by oneDNN (2.6.3 and 3.x), for levels and shapes where it beats our own, for comparison and for tests. Only this
+// folder includes dnnl.h. All calls are single-thread: the pool's threads split the rows.
+#pragma once
+
+#include "runtime/kernels/handles.h"
+
+namespace penstock {
+
+/// A handle whose rows run in fixed blocks (96, then 16, the rest padded to 16): two primitives, made here. An error names
+/// what oneDNN refused. Without oneDNN in the build, an error that says so.
+MadeObject<KernelObject> makeOneDnnMatmul(std::int64_t k, std::int64_t n, bool transposed);
+
+/// Primitives made and executed by this process.
+KernelCounters oneDnnCounters();
+
+} // namespace penstock
