@@ -31,13 +31,13 @@ const std::vector<DiagnosticInfo> entries = {
     {"missing-edition", error, "G1", "the file does not begin with its edition", "the edition pins the grammar, the defaults and the in-tree plugins",
      "write `pipe 1` on the first line", ""},
     {"unknown-edition", error, "G2", "edition {edition} is not known", "this version of Penstock knows edition 1", "write `pipe 1`", ""},
-    {"expected", error, "G3", "expected {expected}, found {found}", "{rule}", "{hint}", ""},
+    {"expected", error, "G3", "expected {expected}, found {found}", "{rule}", "{hint}", "write {expected}"},
     {"unclosed", error, "G4", "`{open}` is not closed", "every bracket is closed before its entry or block ends", "write `{close}`", ""},
     {"nesting-too-deep", error, "G5", "brackets are nested deeper than {limit}", "an expression is nested at most {limit} deep",
      "bind parts of the expression to names", ""},
     {"unknown-item", error, "G6", "`{name}` does not begin anything", "a file consists of `pipeline`, `param`, `import`, `use`, `layer`, `head` and blocks",
      "did you mean `{nearest}`?", "remove it, or see the grammar"},
-    {"misplaced-entry", error, "G7", "{entry} has no place in {block}", "{rule}", "{hint}", ""},
+    {"misplaced-entry", error, "G7", "{entry} has no place in {block}", "{rule}", "{hint}", "remove it, or move it to where it belongs"},
     {"not-in-edition", error, "G8", "{what} is not part of edition 1", "the edition knows it only as a name that is kept for later", "remove it", ""},
     {"duplicate-block", error, "G9", "a second `{block}`", "a file has one `{block}`", "join the two", ""},
     {"unknown-unit", error, "G10", "`{unit}` is not a unit", "the units are `ms`, `s`, `min`, `h`, `KB`, `MB`, `GB`, `epoch`, `epochs`, `step` and `steps`",
@@ -67,7 +67,7 @@ const std::vector<DiagnosticInfo> entries = {
     {"unused-feature", warning, "N13", "the feature `{name}` is not used", "the model reads only the features that it names", "use it or remove it", ""},
 
     // ---- V: values
-    {"wrong-type", error, "V1", "`{name}` takes {expected}, not {found}", "there are no implicit conversions", "{hint}", ""},
+    {"wrong-type", error, "V1", "`{name}` takes {expected}, not {found}", "there are no implicit conversions", "{hint}", "write {expected}"},
     {"out-of-range", error, "V2", "`{name}` is {value}", "`{name}` must be {rule}", "write a value in that range", ""},
     {"not-a-member", error, "V3", "`{value}` is not a value of `{name}`", "`{name}` is {members}", "did you mean `{nearest}`?", "write one of them"},
     {"param-without-value", error, "V4", "the param `{name}` has no value", "a param without a default gets its value from the command line",
@@ -113,7 +113,7 @@ const std::vector<DiagnosticInfo> entries = {
     {"no-columns", error, "D10", "the `data` block declares no column", "the model reads and predicts columns", "write `column text = text()`", ""},
 
     // ---- M: the model
-    {"type-mismatch", error, "M1", "`{op}` takes {expected}, not {found}", "{rule}", "{hint}", ""},
+    {"type-mismatch", error, "M1", "`{op}` takes {expected}, not {found}", "{rule}", "{hint}", "give it {expected}"},
     {"needs-pooling", error, "M2", "`{op}` needs one vector a record and gets a sequence", "the language does not choose how a sequence becomes a vector", "write the pooling, such as `|> pool(max)`", ""},
     {"needs-tokenizer", error, "M3", "`{op}` gets the text column `{name}`", "text becomes ids by a tokenizer", "write a tokenizer first, such as `{name} |> words`", ""},
     {"shape-mismatch", error, "M4", "`{op}` gets {left} and {right}", "{rule}", "make the two the same", ""},

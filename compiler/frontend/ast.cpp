@@ -374,6 +374,9 @@ private:
         out.kind = Expression::Kind::quantity;
         out.text = tokenText(tokens[1]);
         out.nameSpan = tokenSpan(tokens[1]);
+        if (!isUnit(out.text)) {
+          out.kind = Expression::Kind::error;
+        }
       }
       break;
     case SyntaxKind::string:

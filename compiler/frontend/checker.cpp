@@ -91,6 +91,9 @@ void Checker::checkUses() {
         }
       }
       if (found == nullptr) {
+        if (std::any_of(diagnostics.all().begin(), diagnostics.all().end(), [](const auto &one) { return one.id == "bad-manifest"; })) {
+          continue;
+        }
         report("plugin-not-found", use.nameSpan, {{"kind", use.kind}, {"name", use.name}, {"folder", use.folder}, {"nearest", nearest(use.name, names)}});
         continue;
       }
@@ -236,6 +239,10 @@ TypedPipeline Checker::take() {
   }
   std::string text = "edition = 1\npipeline = " + quote(pipeline.name) + "\n";
   for (const ResolvedValue &resolved : pipeline.resolved) {
+    // The number of threads changes no result: a run may go on, and a cache may serve, with another.
+    if (resolved.key == "target.threads") {
+      continue;
+    }
     text += resolved.key + " = " + resolved.value + "\n";
   }
   for (const GraphNode &node : graph.nodes) {

@@ -145,12 +145,13 @@ BoundCall Checker::bindCall(const Signature &signature, const Span &span, const 
     }
   };
   std::size_t nextParameter = 0;
-  bool named = false;
+  bool named = false, misread = false; // misread: an argument that may have been meant for a missing parameter
   for (const Argument &argument : arguments) {
     if (argument.name.empty()) {
       if (named) {
         report("positional-after-named", argument.value.span);
         bound.good = false;
+        misread = true;
         continue;
       }
       const auto free = std::find_if(operands.begin(), operands.end(), [](const auto &operand) { return !operand.has_value(); });
@@ -213,6 +214,7 @@ BoundCall Checker::bindCall(const Signature &signature, const Span &span, const 
              {{"callable", signature.name}, {"name", argument.name},
               {"parameters", parameterNames.empty() ? "no parameters" : quotedList(parameterNames)}, {"nearest", nearest(argument.name, parameterNames)}});
       bound.good = false;
+      misread = true;
     }
   }
   // `--set block.setting.argument=...`
@@ -248,8 +250,11 @@ BoundCall Checker::bindCall(const Signature &signature, const Span &span, const 
       continue;
     }
     if (parameter.required) {
-      report("missing-argument", span, {{"callable", signature.name}, {"name", parameter.name}});
       bound.good = false;
+      if (misread) {
+        continue;
+      }
+      report("missing-argument", span, {{"callable", signature.name}, {"name", parameter.name}});
       continue;
     }
     bound.attributes[parameter.name] = parameter.stepsOrShare

@@ -663,7 +663,7 @@ void Checker::readModel() {
       graph.answers.push_back(std::move(answer));
     }
   }
-  if (graph.answers.empty() && !poisoned && diagnostics.errors() == before) {
+  if (graph.answers.empty() && !poisoned && diagnostics.errors() == before && !dataBlock.columns.empty()) {
     report("no-answer", block->keywordSpan);
   }
   for (const auto &[name, span] : inputUses) {

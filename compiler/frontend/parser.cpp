@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace penstock::frontend {
 
@@ -152,8 +153,8 @@ private:
 
   void expected(const std::string &what, const std::string &rule, const std::string &hint = "") {
     const Token &token = peek();
-    if (token.begin == lastReported) {
-      return; // one report a place
+    if (token.begin == lastReported || reportedDepth) {
+      return; // one report a place; after nesting-too-deep all is skipped
     }
     lastReported = token.begin;
     diagnostics.report("expected", rangeOf(token),
@@ -237,6 +238,9 @@ private:
 
   void endOfEntry(bool inBody) {
     const TokenKind k = kind();
+    if (std::exchange(leftOpen, false)) {
+      return; // the item that begins here has been told of
+    }
     if (k == TokenKind::newline || k == TokenKind::end || (inBody && (k == TokenKind::comma || k == TokenKind::rightBrace))) {
       return;
     }
@@ -266,7 +270,7 @@ private:
       endOfEntry(false);
       return;
     }
-    diagnostics.report("missing-edition", file.range(0, 0));
+    diagnostics.report("missing-edition", rangeOf(peek()));
     close();
   }
 
@@ -478,7 +482,10 @@ private:
         break;
       }
       if (kind() == TokenKind::end || atItemStart()) {
-        diagnostics.report("unclosed", rangeOf(opening), {{"open", "{"}, {"close", "}"}}, {{rangeOf(peek()), "still open here"}});
+        if (!reportedDepth) {
+          diagnostics.report("unclosed", rangeOf(opening), {{"open", "{"}, {"close", "}"}}, {{rangeOf(peek()), "still open here"}});
+        }
+        leftOpen = true;
         break;
       }
       entry();
@@ -728,7 +735,7 @@ private:
       bump();
       if (unit) {
         const std::string_view name = peekText();
-        if (std::find(unitNames.begin(), unitNames.end(), name) == unitNames.end()) {
+        if (!isUnit(name)) {
           diagnostics.report("unknown-unit", rangeOf(peek()),
                              {{"unit", std::string(name.substr(0, 40))},
                               {"nearest", diagnostics::nearest(std::string(name), {unitNames.begin(), unitNames.end()})}});
@@ -820,7 +827,7 @@ private:
     }
     if (kind() == TokenKind::end || newlineBefore() || kind() == TokenKind::rightBrace) {
       const Token &token = peek();
-      if (token.begin != lastReported) {
+      if (token.begin != lastReported && !reportedDepth) {
         lastReported = token.begin;
         diagnostics.report("unclosed", rangeOf(opening), {{"open", openText}, {"close", closeText}},
                            {{rangeOf(token), "still open here"}});
@@ -860,11 +867,13 @@ private:
   std::vector<std::uint32_t> stack;
   std::size_t at = 0;
   int brackets = 0, depth = 0;
-  bool reportedDepth = false;
+  bool reportedDepth = false, leftOpen = false;
   std::uint32_t lastReported = 0xFFFFFFFF;
 };
 
 } // namespace
+
+bool isUnit(std::string_view name) { return std::find(unitNames.begin(), unitNames.end(), name) != unitNames.end(); }
 
 SyntaxTree parseFile(const SourceFile &file, DiagnosticList &diagnostics) { return Parser(file, diagnostics).parseWholeFile(); }
 
