@@ -17,7 +17,7 @@ Result<Buffer> Buffer::allocate(std::size_t size, const char *what) {
                             " MiB, more than any machine has");
   }
   const std::size_t rounded = (size + unit - 1) / unit * unit + (size == 0 ? unit : 0);
-  void *memory = ::mmap(nullptr, rounded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void *memory = ::mmap(nullptr, rounded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) {
     return environmentError("not enough memory for " + std::string(what) + ": " + std::to_string(rounded >> 20) +
                             " MiB wanted (" + std::strerror(errno) + ")");

@@ -31,6 +31,8 @@ private:
   unsigned before;
 };
 
+Checked roundUp16(std::int64_t count) { return Checked(count / 16 + (count % 16 != 0 ? 1 : 0)) * Checked(16); }
+
 class LoadedProgram final : public Program {
 public:
   LoadedProgram(std::unique_ptr<void, CloseLibrary> library, const PenstockProgram &program, ThreadPool &pool)
@@ -91,6 +93,13 @@ public:
   float *flat(TensorClass which) override { return buffers[static_cast<int>(which)].floats(); }
   std::size_t flatElements(TensorClass which) const override { return elements[static_cast<int>(which)]; }
 
+  Status reserve(int entry, std::int64_t records, std::int64_t rows) override {
+    PENSTOCK_ASSIGN(const std::size_t bytes, arenaBytes(program.entries[entry], records, [rows](int) { return rows; }));
+    if (bytes > arena.size()) {
+      PENSTOCK_ASSIGN(arena, Buffer::allocate(bytes, "the working memory of a step"));
+    }
+    return {};
+  }
   Status run(int entry, const Step &step) override;
   Status pack() override {
     const int index = entry("pack");
@@ -108,6 +117,15 @@ public:
 private:
   Status checkTables(const std::string &path);
   Status growArena(const PenstockEntry &entry, const PenstockBatch *batch);
+  template <typename Rows>
+  Result<std::size_t> arenaBytes(const PenstockEntry &entry, std::int64_t records, const Rows &rows) const {
+    Checked need = Checked(entry.arena.constant) + Checked(pool.workers()) * Checked(entry.arena.per_worker) +
+                   roundUp16(records) * Checked(entry.arena.per_record);
+    for (int i = 0; records > 0 && i < program.axis_count; ++i) {
+      need += roundUp16(rows(i)) * Checked(entry.arena.per_row[i]);
+    }
+    return need.size("the working memory of a step");
+  }
 
   std::unique_ptr<void, CloseLibrary> library;
   const PenstockProgram &program;
@@ -185,17 +203,9 @@ Status LoadedProgram::prepare(const std::string &path) {
   return {};
 }
 
-static Checked roundUp16(std::int64_t count) { return Checked(count / 16 + (count % 16 != 0 ? 1 : 0)) * Checked(16); }
-
 Status LoadedProgram::growArena(const PenstockEntry &entry, const PenstockBatch *batch) {
-  Checked need = Checked(entry.arena.constant) + Checked(pool.workers()) * Checked(entry.arena.per_worker);
-  if (batch != nullptr) {
-    need += roundUp16(batch->records) * Checked(entry.arena.per_record);
-    for (int i = 0; i < program.axis_count; ++i) {
-      need += roundUp16(batch->axes[i].rows) * Checked(entry.arena.per_row[i]);
-    }
-  }
-  PENSTOCK_ASSIGN(const std::size_t bytes, need.size("the working memory of a step"));
+  PENSTOCK_ASSIGN(const std::size_t bytes,
+                  arenaBytes(entry, batch == nullptr ? 0 : batch->records, [batch](int i) { return batch->axes[i].rows; }));
   if (bytes > arena.size()) {
     // A quarter more, so that a run of slowly growing batches does not map memory at every one.
     arena = Buffer();

@@ -51,6 +51,9 @@ public:
     std::uint64_t number = 0;
     float learningRate = 0;
   };
+  /// Grows the arena for batches up to this many records, and rows of each axis; memory that is never used costs address
+  /// space alone. A failure leaves the arena as it was.
+  virtual Status reserve(int entry, std::int64_t records, std::int64_t rows) = 0;
   /// Grows the arena where this batch needs more than any before, then runs.
   virtual Status run(int entry, const Step &step) = 0;
   /// Runs "pack": call after the parameters changed outside of train_step, before evaluate and predict.

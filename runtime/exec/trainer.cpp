@@ -1,5 +1,6 @@
 #include "runtime/exec/trainer.h"
 
+#include "runtime/base/checked.h"
 #include "runtime/exec/checkpoint.h"
 #include "runtime/exec/files.h"
 #include "runtime/exec/interrupt.h"
@@ -34,6 +35,7 @@ using StepProbe = void (*)(std::int64_t step, int begin);
 struct DataFacts {
   std::string hash;
   std::set<std::string> splits; // with records
+  std::int64_t longest = 0;     // rows of the longest record of any axis
 };
 
 Result<DataFacts> readFacts(const std::string &text) {
@@ -45,6 +47,9 @@ Result<DataFacts> readFacts(const std::string &text) {
       if (entry.is_object() && entry.value("records", std::int64_t{0}) > 0) {
         facts.splits.insert(split);
       }
+    }
+    for (const auto &[axis, vocabulary] : json.value("vocabularies", nlohmann::json::object()).items()) {
+      facts.longest = std::max(facts.longest, vocabulary.value("max", std::int64_t{0}));
     }
   } catch (const nlohmann::json::exception &error) {
     return internalError(std::string("the facts of the data are not sound: ") + error.what());
@@ -351,6 +356,11 @@ Status Trainer::loop() {
   }
   OutputBuffers outputs;
   outputs.prepare(table, config.train.batch);
+  // The largest batch that may come, so that no step has to map memory. Where that much cannot be had, steps grow the arena.
+  const Result<std::int64_t> rows = (Checked(facts.longest) * Checked(config.train.batch)).get("the rows of a batch");
+  if (rows.ok()) {
+    (void)program->reserve(entry, std::min(config.train.batch, train->records()), *rows);
+  }
   BatchStream::Plan plan;
   plan.batch = config.train.batch;
   plan.shuffle = true;

@@ -8,14 +8,15 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 void *__libc_malloc(size_t);
 void *__libc_calloc(size_t, size_t);
 void *__libc_realloc(void *, size_t);
 void *__libc_memalign(size_t, size_t);
 
-enum { allocations, locks, primitives, kinds };
-static const char *const names[kinds] = {"allocations", "locks", "primitives"};
+enum { allocations, mappings, locks, primitives, kinds };
+static const char *const names[kinds] = {"allocations", "mappings", "locks", "primitives"};
 static atomic_long counts[kinds][2];
 static atomic_int counting;
 static _Thread_local int trains __attribute__((tls_model("initial-exec")));
@@ -58,6 +59,15 @@ int posix_memalign(void **out, size_t alignment, size_t size) {
   count(allocations);
   *out = __libc_memalign(alignment, size);
   return *out == NULL ? 12 : 0;
+}
+
+void *mmap(void *address, size_t size, int protection, int flags, int file, off_t offset) {
+  static void *(*next)(void *, size_t, int, int, int, off_t);
+  if (next == NULL) {
+    next = (void *(*)(void *, size_t, int, int, int, off_t))dlsym(RTLD_NEXT, "mmap");
+  }
+  count(mappings);
+  return next(address, size, protection, flags, file, offset);
 }
 
 #define FORWARD(kind, name, parameters, arguments)                                                                     \

@@ -22,7 +22,7 @@ Data &data() {
 
 std::string facts() {
   const Data &now = data();
-  return fmt::format(R"({{"version": 1, "hash": "data-{0}-{1}", "splits": {{"train": {{"records": {0}}}, "dev": {{"records": {1}}}, "test": {{"records": {2}}}}}}})",
+  return fmt::format(R"({{"version": 1, "hash": "data-{0}-{1}", "splits": {{"train": {{"records": {0}}}, "dev": {{"records": {1}}}, "test": {{"records": {2}}}}}, "vocabularies": {{"tokens": {{"size": 101, "max": 17}}}}}})",
                      now.trainRecords, now.devRecords, now.testRecords);
 }
 

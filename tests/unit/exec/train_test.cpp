@@ -463,7 +463,7 @@ TEST_F(Training, AllocatesAndLocksNothingInAStep) {
       EXPECT_EQ(others, 0) << name;
     }
   }
-  EXPECT_EQ(lines, 4);
+  EXPECT_EQ(lines, 5);
 }
 
 } // namespace
