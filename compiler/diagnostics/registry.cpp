@@ -163,7 +163,7 @@ const std::vector<DiagnosticInfo> entries = {
     {"missing-cell", error, "F10", "{where}: `{name}` is empty", "a missing value is an error unless the column says otherwise", "write `missing: [\"\"], fill: median`, or correct the data", ""},
     {"bad-number", error, "F11", "{where}: `{value}` is not a number", "`{name}` is a number column", "correct the data, or list the text in `missing:`", ""},
     {"data-unreadable", error, "F12", "the data cannot be checked: {detail}", "the checks that need data were left out; all others were made", "", "correct what the message names"},
-    {"one-class", error, "F13", "`{name}` has {count} classes in train", "a classifier needs at least two classes", "", "correct the data"},
+    {"one-class", error, "F13", "`{name}` has one class in train", "a classifier needs at least two classes", "", "correct the data"},
 
     // ---- X: the machinery
     {"internal-mistake", error, "X1", "a mistake of Penstock: {detail}", "this is not your file's fault", "report it with the file", ""},

@@ -114,9 +114,8 @@ void Checker::checkFacts() {
   for (const auto &[name, span] : targetUses) {
     const Column *column = dataBlock.find(name);
     const auto classes = facts->classes.find(name);
-    if (column != nullptr && column->type == "class" && !column->declared && classes != facts->classes.end() && classes->second.size() < 2 &&
-        facts->records.count("train") > 0 && facts->records.at("train") > 0) {
-      report("one-class", column->span, {{"name", name}, {"count", std::to_string(classes->second.size())}});
+    if (column != nullptr && column->type == "class" && !column->declared && classes != facts->classes.end() && classes->second.size() == 1) {
+      report("one-class", column->span, {{"name", name}});
     }
   }
 }

@@ -280,8 +280,12 @@ void Checker::readFeatures() {
           const auto found = step.origins.find(name);
           return found == step.origins.end() ? Origin::standard : found->second;
         };
+        const Callable tokenizer = findCallable(step.plugin, top);
+        const Signature signature = step.op == "clean" || tokenizer.manifest == nullptr ? cleanSignature() : signatureOf(*tokenizer.manifest);
         for (const auto &[name, attribute] : step.attributes) {
-          resolve(key + "." + name, formatAttribute(attribute), origin(name));
+          const auto spec = std::find_if(signature.parameters.begin(), signature.parameters.end(),
+                                         [&, wanted = name](const ParameterSpec &one) { return one.name == wanted; });
+          resolve(key + "." + name, formatAttribute(attribute, spec == signature.parameters.end() ? nullptr : &*spec), origin(name));
         }
         if (step.op != "clean") {
           resolve(key + ".max_length", std::to_string(step.maxLength), origin("max_length"));

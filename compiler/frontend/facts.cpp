@@ -47,11 +47,15 @@ std::string textOf(const Json &value) {
     return value.get<std::string>();
   }
   if (value.is_array()) {
-    std::vector<std::string> names;
+    std::string list;
+    std::size_t shown = 0;
     for (const Json &item : value) {
-      names.push_back(textOf(item));
+      if (++shown > 12) {
+        return list + ", ...";
+      }
+      list += (list.empty() ? "`" : ", `") + textOf(item) + "`";
     }
-    return diagnostics::quotedList(names);
+    return list;
   }
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
