@@ -45,6 +45,7 @@ Status writeRunRecord(const std::string &folder, const RunRecord &record) {
   json["seed"] = config.train.seed;
   json["machine"] = {{"level", record.level}, {"cores", record.cores}, {"threads", record.threads}};
   json["program"] = {{"file", "program.so"}, {"hash", record.programHash}};
+  json["weights"] = {{"file", "model.safetensors"}, {"hash", record.weightsHash}};
   json["started"] = record.started;
   json["ended"] = record.ended;
   json["finished"] = record.finished;
@@ -97,6 +98,7 @@ Result<RunRecord> readRunRecord(const std::string &folder) {
     json.at("penstock").get_to(record.version);
     json.at("data_hash").get_to(record.dataHash);
     json.at("program").at("hash").get_to(record.programHash);
+    json.at("weights").at("hash").get_to(record.weightsHash);
     json.at("machine").at("level").get_to(record.level);
     json.at("machine").at("cores").get_to(record.cores);
     json.at("machine").at("threads").get_to(record.threads);

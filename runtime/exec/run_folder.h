@@ -24,6 +24,7 @@ struct RunRecord {
   RunConfig config;
   std::string version;               // of penstock
   std::string dataHash, programHash; // XXH64 of facts' content and of program.so
+  std::string weightsHash;           // of model.safetensors; "" before the end
   std::string level;
   int cores = 0, threads = 0;
   std::string started, ended;        // ISO 8601, UTC

@@ -15,7 +15,7 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder,
   run->folder = folder;
   PENSTOCK_ASSIGN(run->held, readRunRecord(folder));
   const std::string weights = folder + "/model.safetensors", code = folder + "/program.so";
-  if (!fileExists(weights)) {
+  if (!run->held.finished || !fileExists(weights)) {
     return environmentError("the run in `" + folder + "` has not ended, so it has no `model.safetensors`; continue it with "
                             "`penstock train " + run->held.config.file + " --out " + folder + " --resume`");
   }
@@ -28,7 +28,7 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder,
   PENSTOCK_ASSIGN(run->plugins, PluginHost::create(folders));
   PENSTOCK_ASSIGN(run->pool, ThreadPool::create(threads));
   PENSTOCK_ASSIGN(run->compiled, Program::open(code, *run->pool));
-  PENSTOCK_ASSIGN(const auto file, SafetensorsFile::open(weights));
+  PENSTOCK_ASSIGN(const auto file, SafetensorsFile::open(weights, run->held.weightsHash));
   PENSTOCK_TRY(run->compiled->load(TensorClass::parameter, *file));
   PENSTOCK_TRY(run->compiled->load(TensorClass::fitted, *file));
   PENSTOCK_TRY(run->compiled->pack());

@@ -452,9 +452,7 @@ Status Trainer::finish() {
   for (TensorView &view : program->tensors(TensorClass::fitted)) {
     kept.push_back(std::move(view));
   }
-  PENSTOCK_ASSIGN(const std::string hash,
-                  writeSafetensors(folder->file("model.safetensors"), kept,
-                                   {{"format", "penstock"}, {"pipeline", config.hash()}}));
+  PENSTOCK_ASSIGN(record.weightsHash, writeSafetensors(folder->file("model.safetensors"), kept, {{"format", "penstock"}}));
   record.results.clear();
   for (const auto &[split, dataset] : splits) {
     if (split == "dev" && lastDev && state.lastValidated == state.step) {

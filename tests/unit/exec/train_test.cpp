@@ -109,6 +109,7 @@ TEST_F(Training, GivesTheSameBitsAtAnyNumberOfThreads) {
   for (const int threads : {2, 5}) {
     TrainRequest request = this->request("many" + std::to_string(threads));
     request.config.threads = threads;
+    request.config.resolvedText += "target.threads = " + std::to_string(threads) + "\n";
     ASSERT_TRUE(train(request).ok());
     EXPECT_EQ(modelOf(request.out), modelOf(scratch / "one"));
   }

@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+"""What the command promises about runs, on compiled programs of the examples.
+
+  runtime_test.py BUILD SOURCE [unittest arguments]
+"""
+
+import json
+import os
+import pathlib
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+BUILD, SOURCE = (pathlib.Path(name).resolve() for name in sys.argv[1:3])
+PENSTOCK = BUILD / "bin/penstock"
+TASKS = ["maintenance_words", "sentiment_cnn", "maintenance_transformer"]
+
+
+class Case(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = tempfile.TemporaryDirectory()
+        cls.folder = pathlib.Path(cls.temporary.name)
+        shutil.copytree(SOURCE / "dsl_examples", cls.folder / "dsl_examples")
+        cls.tasks = cls.folder / "dsl_examples/tasks"
+        cls.environment = {**os.environ, "PENSTOCK_CACHE": str(cls.folder / "cache")}
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.temporary.cleanup()
+
+    def start(self, *arguments, environment=None, prepare=None):
+        return subprocess.Popen([str(PENSTOCK), *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                cwd=self.folder, env={**self.environment, **(environment or {})}, stdin=subprocess.DEVNULL,
+                                preexec_fn=prepare)
+
+    def penstock(self, *arguments, expect=0, **more):
+        process = self.start(*arguments, **more)
+        out, errors = process.communicate(timeout=500)
+        self.assertEqual(process.returncode, expect, f"penstock {' '.join(map(str, arguments))}\n{out[-2000:]}\n{errors[-2000:]}")
+        return out, errors
+
+    def train(self, name, out, *more, expect=0, **process):
+        return self.penstock("train", self.tasks / f"{name}.pipe", "--out", self.folder / out, *more, expect=expect, **process)
+
+    def weights(self, out):
+        return (self.folder / out / "model.safetensors").read_bytes()
+
+    def steps(self, out):
+        lines = [json.loads(line) for line in (self.folder / out / "metrics.jsonl").read_text().splitlines()]
+        return [line["step"] for line in lines if "split" not in line]
+
+
+class Step(Case):
+    def testNothingIsAllocatedLockedOrMade(self):
+        counter = BUILD / "tests/exec_count_calls.so"
+        self.assertTrue(counter.exists())
+        for name in TASKS:
+            with self.subTest(task=name):
+                counts = self.folder / f"counts-{name}"
+                self.train(name, f"count-{name}", "--quiet", "--threads", 2, "--set", "train.steps=60",
+                           environment={"LD_PRELOAD": str(counter), "PENSTOCK_COUNT_CALLS": str(counts), "PENSTOCK_COUNT_FROM": "20"})
+                found = {line.split()[0]: tuple(map(int, line.split()[1:])) for line in counts.read_text().splitlines()}
+                self.assertEqual(found.pop("steps")[0], 40)
+                self.assertEqual(set(found), {"allocations", "mappings", "locks", "primitives"})
+                self.assertEqual({kind: count for kind, count in found.items() if count != (0, 0)}, {})
+
+
+class Resume(Case):
+    def testKillsAtRandomMoments(self):
+        more = ["--quiet", "--checkpoint-every", "0.05", "--set", "train.steps=120", "--set", "train.keep=best(dev.f1_macro)"]
+        self.train("maintenance_transformer", "warm", *more)  # compiles
+        begun = time.time()
+        self.train("maintenance_transformer", "whole", *more)
+        seconds = time.time() - begun
+        chance, kills = random.Random(7), 0
+        for run in range(3):
+            out, resume = f"killed{run}", []
+            for _ in range(4):
+                process = self.start("train", self.tasks / "maintenance_transformer.pipe", "--out", self.folder / out, *more, *resume)
+                try:
+                    process.wait(chance.uniform(0.02, seconds * 0.8))
+                    self.assertEqual(process.returncode, 0, process.communicate())
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    kills += 1
+                process.communicate()
+                if (self.folder / out).exists():
+                    resume = ["--resume"]
+            self.train("maintenance_transformer", out, *more, *resume)
+            self.assertEqual(self.weights(out), self.weights("whole"))
+            self.assertEqual(self.steps(out), list(range(1, 121)))
+        self.assertGreater(kills, 0)
+
+    def testCtrlCSavesAndTheCommandItPrintsContinues(self):
+        settings = ["--quiet", "--set", "train.steps=3000"]
+        process = self.start("train", self.tasks / "maintenance_words.pipe", "--out", self.folder / "cut", *settings)
+        while not (self.folder / "cut/metrics.jsonl").exists():
+            self.assertIsNone(process.poll())
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+        out, errors = process.communicate(timeout=60)
+        if process.returncode == 0:
+            self.skipTest("the run ended before the signal came")
+        self.assertEqual(process.returncode, 130, errors)
+        command = errors.strip().splitlines()[-1].strip()
+        self.assertIn("--resume", command)
+        subprocess.run(command.replace("penstock", str(PENSTOCK), 1) + " --quiet", shell=True, check=True, cwd=self.folder,
+                       env=self.environment)
+        self.train("maintenance_words", "uncut", *settings)
+        self.assertEqual(self.weights("cut"), self.weights("uncut"))
+        self.assertEqual(self.steps("cut"), list(range(1, 3001)))
+
+    def testFileLimit(self):
+        more = ["--quiet", "--set", "train.steps=3000", "--checkpoint-every", "0.02"]
+        self.train("maintenance_words", "limit-warm", "--quiet", "--set", "train.steps=1")
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, 150_000))
+        _, errors = self.train("maintenance_words", "limited", *more, expect=4, prepare=limit)
+        self.assertIn("metrics.jsonl", errors)
+        self.assertIn("is good", errors)
+        self.train("maintenance_words", "limited", *more, "--resume")
+        self.train("maintenance_words", "unlimited", *more)
+        self.assertEqual(self.weights("limited"), self.weights("unlimited"))
+
+    def testFinishedRun(self):
+        self.train("maintenance_words", "finished", "--quiet")
+        before = self.weights("finished")
+        self.train("maintenance_words", "finished", "--quiet", "--resume")
+        self.assertEqual(self.weights("finished"), before)
+
+
+class Refusal(Case):
+    def testAnotherPipeline(self):
+        self.train("maintenance_words", "run", "--quiet", "--set", "train.steps=30")
+        _, errors = self.train("maintenance_words", "run", "--quiet", "--resume", "--set", "train.steps=30", "--set",
+                               "train.optimizer.lr=0.125", expect=4)
+        self.assertIn("train.optimizer.lr", errors)
+        self.assertIn("0.125", errors)
+        self.train("maintenance_words", "run", "--quiet", "--resume", "--set", "train.steps=30", "--threads", 1)
+
+    def testFoldersThatCannotBeUsed(self):
+        (self.folder / "file").write_text("x")
+        for out in ["file", "file/below", "/proc/no-such-folder/run"]:
+            with self.subTest(out=out):
+                self.train("maintenance_words", out, "--quiet", expect=4)
+
+    def testLossThatIsNotFinite(self):
+        _, errors = self.train("maintenance_words", "wild", "--quiet", "--set", "train.optimizer.lr=1e38", "--set", "train.steps=50", expect=1)
+        self.assertIn("loss of step", errors)
+        self.penstock("predict", self.folder / "wild", expect=4)
+
+    def testDamagedRuns(self):
+        self.train("maintenance_words", "good", "--quiet", "--set", "train.steps=5")
+        for file in ["program.so", "model.safetensors", "run.json"]:
+            with self.subTest(file=file):
+                shutil.copytree(self.folder / "good", self.folder / f"bad-{file}")
+                path = self.folder / f"bad-{file}" / file
+                content = bytearray(path.read_bytes())
+                content[len(content) // 2] ^= 0x10
+                path.write_bytes(content[: len(content) * 3 // 4] if file == "run.json" else content)
+                for command in ["predict", "evaluate"]:
+                    self.penstock(command, self.folder / f"bad-{file}", expect=4)
+
+    def testOutput(self):
+        out, errors = self.train("maintenance_words", "said", "--quiet", "--set", "train.steps=5")
+        self.assertEqual((out, errors), ("", ""))
+        out, errors = self.train("maintenance_words", "json", "--json", "--set", "train.steps=5")
+        self.assertIn("f1_macro", json.loads(out)["metrics"]["test"])
+        self.assertNotIn("\x1b", errors)  # lines, not a terminal's codes
+
+
+class Mapping(Case):
+    def testOnlyCompilingMapsMlir(self):
+        settings = ["--quiet", "--set", "train.steps=5"]
+        watch = {"LD_DEBUG": "files"}
+        _, errors = self.train("maintenance_words", "first", *settings, environment=watch)
+        self.assertIn("libMLIR", errors)
+        for arguments in [("train", self.tasks / "maintenance_words.pipe", "--out", self.folder / "second", *settings),
+                          ("evaluate", self.folder / "first", "--no-expect"), ("predict", self.folder / "first"), ("doctor",)]:
+            with self.subTest(command=arguments[0]):
+                _, errors = self.penstock(*arguments, environment=watch)
+                self.assertIn("calling init", errors)
+                for library in ["libMLIR", "libLLVM", "libpenstock_compiler"]:
+                    self.assertNotIn(library, errors)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=1)
