@@ -8,6 +8,8 @@
 // neighbours, or the number of threads; sums over rows run in row order within fixed chunks. See docs/design/determinism.md.
 #pragma once
 
+#include "runtime/abi/kernel_limits.h"
+
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -37,8 +39,6 @@ void penstock_weight_gradient(void *handle, void *pool, const float *x, int64_t 
 // qkv: rows x (3 * heads * width), a row is q | k | v, each heads x width. scale = 1 / sqrt(width). Softmax over the keys of
 // the record. Dropout (0: none) on the probabilities, recomputed from counters keyed by (seed, step, key, record number).
 // scratch: PENSTOCK_SCRATCH_FLOATS of the worker. No [T, T] tensor is stored.
-
-#define PENSTOCK_SCRATCH_FLOATS 65536
 
 /// Block over records [begin, end). out: rows x (heads * width); lse: rows x heads, log of the softmax's denominator.
 void penstock_attention_forward(const float *qkv, float *out, float *lse, const int32_t *offsets,

@@ -2,8 +2,8 @@
 
 #include "compiler/conversion/KernelToLinalg/EntryEmitter.h"
 #include "compiler/transforms/FormRegions.h"
+#include "runtime/abi/kernel_limits.h"
 #include "runtime/abi/program_abi.h"
-#include "runtime/kernels/kernels.h"
 
 #include <algorithm>
 
