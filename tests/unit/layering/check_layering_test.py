@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The layering check finds what it is there to find, and nothing else."""
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -11,6 +12,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import check_layering  # noqa: E402
 
+COMPILER = os.environ.get("CC", "clang-22")
 FORBIDDEN = [
     ("runtime/exec/a.cpp", "<mlir/IR/Builders.h>"),
     ("runtime/exec/a.cpp", '"llvm/ADT/SmallVector.h"'),
@@ -63,6 +65,17 @@ class Layering(unittest.TestCase):
         for path, header in ALLOWED:
             with self.subTest(path=path, header=header):
                 self.assertEqual(self.findingsOf(path, f"#include {header}\n"), [])
+
+    def testHeadersOfTheAbi(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name) / "runtime/abi"
+            folder.mkdir(parents=True)
+            (folder / "limits.h").write_text("#define PENSTOCK_LIMIT 3\n")
+            (folder / "good.h").write_text("#include <stdint.h>\ntypedef struct Good { int64_t size; } Good;\n")
+            (folder / "bad.h").write_text("struct Bad { int64_t size; };\nnamespace a {}\n")
+            found = list(check_layering.checkHeadersAreC(pathlib.Path(name), COMPILER))
+            self.assertTrue(found)
+            self.assertTrue(all(line.startswith("runtime/abi/bad.h: ") for line in found), found)
 
     def testLongFile(self):
         self.assertEqual(self.findingsOf("runtime/a.cpp", "\n" * 800), [])
