@@ -13,7 +13,7 @@ namespace penstock {
 
 namespace {
 
-constexpr std::size_t chunk = std::size_t{256} << 10;
+constexpr std::size_t chunk = std::size_t{128} << 10;
 
 class FileSource : public ByteSource {
 public:
@@ -113,7 +113,7 @@ Status ByteWindow::fill() {
   const std::size_t wanted = end < 4096 ? 0 : end / 2;
   std::size_t got = 0;
   while (!ended) {
-    if (buffer.size() - end < chunk) {
+    if (buffer.size() - end < chunk / 4) {
       try {
         buffer.resize(std::max(end + chunk, std::min(end * 2, limit + chunk)));
       } catch (const std::bad_alloc &) {

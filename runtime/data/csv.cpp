@@ -171,8 +171,13 @@ public:
     row.number = number;
     row.line = line;
     row.cells.resize(selected.size());
+    std::size_t unescaped = 0;
+    for (const std::ptrdiff_t index : selected) {
+      const Field *field = index < 0 ? nullptr : &fields[static_cast<std::size_t>(index)];
+      unescaped += field != nullptr && field->doubled ? field->end - field->begin : 0;
+    }
     scratch.clear();
-    scratch.reserve(pending);
+    scratch.reserve(unescaped);
     for (std::size_t i = 0; i < selected.size(); ++i) {
       row.cells[i] = selected[i] < 0
                          ? Cell{}

@@ -179,6 +179,20 @@ TEST(Csv, SelectsCellsByName) {
   EXPECT_EQ(row.cells[3].text, "x\"y");
 }
 
+TEST(Csv, OneQuotedFieldSelectedManyTimes) {
+  const std::string cell(101, 'x');
+  const auto source = makeCsvRows(
+      std::make_unique<Pieces>("a\n\"" + cell + "\"\"\"\n", 1000), {});
+  ASSERT_TRUE(source->begin().ok());
+  source->select({"a", "a", "a", "a", "a"});
+  Row row;
+  RowError error;
+  ASSERT_EQ(source->next(row, error).value(), RowStep::row);
+  for (const Cell &each : row.cells) {
+    EXPECT_EQ(each.text, cell + "\"");
+  }
+}
+
 TEST(Csv, IsTheSameHoweverTheBytesArrive) {
   std::mt19937 random(5);
   const std::string alphabet = "ab,\"\"\n\r\xC3\xA9\xE4";
