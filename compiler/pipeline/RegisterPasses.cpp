@@ -10,8 +10,10 @@
 #include "compiler/pipeline/pipeline.h"
 #include "compiler/transforms/Autodiff.h"
 #include "compiler/transforms/DeriveEntries.h"
+#include "compiler/transforms/FastMath.h"
 #include "compiler/transforms/FormRegions.h"
 #include "compiler/transforms/FuseSegments.h"
+#include "compiler/transforms/MathPolynomials.h"
 
 #include "mlir/InitAllDialects.h"
 
@@ -55,6 +57,8 @@ void penstock::registerPenstockPasses() {
   mlir::registerPass(createAutodiffPass);
   mlir::registerPass(createNnToKernelPass);
   mlir::registerPass(createFormRegionsPass);
+  mlir::registerPass(createMathPolynomialsPass);
+  mlir::registerPass(createFastMathPass);
   PassRegistration<KernelToLinalgPass>();
   PassRegistration<KernelToLLVMPass>();
 }
