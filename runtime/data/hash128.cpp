@@ -3,7 +3,6 @@
 #include "runtime/data/bytes.h"
 
 #include <fmt/format.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -14,27 +13,20 @@ namespace penstock {
 std::string Hash128::hex() const { return fmt::format("{:016x}{:016x}", high, low); }
 
 Hash128 hash128(const void *bytes, std::size_t size) {
-  const XXH128_hash_t hash = XXH3_128bits(bytes, size);
-  return {hash.high64, hash.low64};
+  Hasher128 hasher;
+  hasher.add(bytes, size);
+  return hasher.value();
 }
-
-struct Hasher128::State {
-  XXH3_state_t *xxh = XXH3_createState();
-  ~State() { XXH3_freeState(xxh); }
-};
-
-Hasher128::Hasher128() : state(std::make_unique<State>()) {
-  if (state->xxh == nullptr) {
-    throw std::bad_alloc();
-  }
-  XXH3_128bits_reset(state->xxh);
-}
-
-Hasher128::~Hasher128() = default;
 
 void Hasher128::add(const void *bytes, std::size_t size) {
-  if (size > 0) {
-    XXH3_128bits_update(state->xxh, bytes, size);
+  // In pieces that the second hash finds in the first-level cache.
+  constexpr std::size_t piece = 16384;
+  for (const char *at = static_cast<const char *>(bytes); size > 0;) {
+    const std::size_t count = std::min(size, piece);
+    high.add(at, count);
+    low.add(at, count);
+    at += count;
+    size -= count;
   }
 }
 
@@ -42,11 +34,6 @@ void Hasher128::addPart(std::string_view part) {
   const std::uint64_t size = part.size();
   add(&size, sizeof(size));
   add(part.data(), part.size());
-}
-
-Hash128 Hasher128::value() const {
-  const XXH128_hash_t hash = XXH3_128bits_digest(state->xxh);
-  return {hash.high64, hash.low64};
 }
 
 namespace {

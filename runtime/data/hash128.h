@@ -2,10 +2,10 @@
 // entries, equality of records.
 #pragma once
 
+#include "runtime/base/hash.h"
 #include "runtime/base/status.h"
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -24,18 +24,13 @@ inline Hash128 hash128(std::string_view text) { return hash128(text.data(), text
 
 class Hasher128 {
 public:
-  Hasher128();
-  ~Hasher128();
-  Hasher128(const Hasher128 &) = delete;
-  Hasher128 &operator=(const Hasher128 &) = delete;
   void add(const void *bytes, std::size_t size);
   /// Adds the length, then the bytes, so that parts cannot run into each other.
   void addPart(std::string_view part);
-  Hash128 value() const;
+  Hash128 value() const { return {high.value(), low.value()}; }
 
 private:
-  struct State;
-  std::unique_ptr<State> state;
+  Hash64 high{0x9E3779B97F4A7C15}, low{0};
 };
 
 /// Hash of a file's bytes, or of a folder's files by relative path.
