@@ -1,11 +1,11 @@
 // dw = x^T . dy: both operands packed once, then one chain of multiply-adds a weight over the rows
 // in order.
 
-constexpr int64_t chunkRows =
-    256; // of x^T and dy at a time; a unit of caching only, the order of sums is the same
-constexpr int64_t blockInputs =
-    56; // rows of dw in a parallel item: whole tiles of either level are near
-constexpr int64_t blockPanels = 4; // panels of dw in a parallel item
+// Rows of x^T and dy at a time: a unit of caching only, the order of sums is the same.
+constexpr int64_t chunkRows = 256;
+// Rows and panels of dw in a parallel item; the rows are whole tiles.
+constexpr int64_t blockInputs = PENSTOCK_LANES == 16 ? 56 : 48;
+constexpr int64_t blockPanels = 4;
 
 /// x^T lies in chunks of rows: chunk c is [k x rows of c] at k * chunkRows * c. dy lies in panels
 /// over all rows.
