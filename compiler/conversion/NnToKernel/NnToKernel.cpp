@@ -145,7 +145,7 @@ private:
       auto handle = dispatch(op->getLoc(), "conv1d", shapeOf(grad.getResult()), "gradient");
       replace(op, "conv1d_weight_grad", handle, {grad.getInput(), grad.getCotangent()});
     } else if (auto grad = dyn_cast<nn::Conv1dMaxInputGradOp>(op)) {
-      auto handle = dispatch(op->getLoc(), "conv1d", shapeOf(grad.getWeight()), "gradient");
+      auto handle = packed(function, op, "conv1d", shapeOf(grad.getWeight()), grad.getWeight());
       replace(op, "conv1d_max_input_grad", handle, {grad.getWeight(), grad.getCotangent(), grad.getArgmax()});
     } else if (auto grad = dyn_cast<nn::Conv1dMaxWeightGradOp>(op)) {
       auto handle = dispatch(op->getLoc(), "conv1d", shapeOf(grad.getResult()), "gradient");
