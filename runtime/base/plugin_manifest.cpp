@@ -58,6 +58,7 @@ public:
     const toml::node *node = get(key);
     if (node == nullptr) {
       if (required) {
+        missing = failure.ok();
         fail(nullptr, fmt::format("`{}` is missing", key));
       }
       return {};
@@ -114,7 +115,11 @@ public:
   Status finish() {
     for (const auto &[key, node] : table) {
       if (!known.count(std::string(key.str()))) {
+        if (missing) {
+          failure = {}; // a slip in a name is why another key is missing
+        }
         fail(&node, fmt::format("unknown key `{}`", key.str()));
+        break;
       }
     }
     return failure;
@@ -126,6 +131,7 @@ private:
   std::string path, what;
   std::set<std::string> known;
   Status failure;
+  bool missing = false; // the failure is a key that is not there
 };
 
 std::vector<std::string> stringsOf(TableReader &reader, const toml::node *node,

@@ -366,8 +366,8 @@ Result<LoadedPlugin> loadPlugin(const PluginManifest &manifest) {
                                            manifest.abiMajor, manifest.abiMinor,
                                            PENSTOCK_PLUGIN_ABI_MAJOR, PENSTOCK_PLUGIN_ABI_MINOR));
   }
+  LoadedPlugin loaded; // outlives the handlers: an exception's type may be the library's own
   try {
-    LoadedPlugin loaded;
     boost::dll::fs::error_code error;
     loaded.library = std::make_unique<boost::dll::shared_library>();
     loaded.library->load(manifest.library, error, boost::dll::load_mode::rtld_now);

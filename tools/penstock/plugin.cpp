@@ -1,6 +1,7 @@
-// `penstock plugin list|info|run`: what plugins there are, what they take, and one of them tried alone.
+// `penstock plugin list|info|run|test`: what plugins there are, what they take, and one of them tried alone.
 #include "tools/penstock/commands.h"
 
+#include "plugins/sdk/conformance/conformance.h"
 #include "runtime/plugin/plugin_host.h"
 
 #include <CLI/CLI.hpp>
@@ -530,6 +531,43 @@ Status runPlugin(PluginHost &host, const PluginOptions &options) {
   return done;
 }
 
+/// Runs the conformance kit of the SDK on one plugin.
+Status testPlugin(PluginHost &host, const PluginOptions &options) {
+  PENSTOCK_ASSIGN(const PluginManifest *manifest, findByName(host, options.name, options.kind));
+  PENSTOCK_ASSIGN(const std::string parameters, parametersJson(*manifest, options.sets));
+  const auto arguments = host.arguments(*manifest, parameters);
+  if (!arguments.ok()) {
+    return usageError(arguments.status().message());
+  }
+  PENSTOCK_ASSIGN(const PenstockPlugin *plugin, host.load(manifest->name, manifest->kind));
+  conformance::Case test;
+  test.plugin = plugin;
+  test.parameters = (*arguments)->view();
+  test.fits = manifest->fits;
+  test.vectorInput = manifest->input == "vector";
+  test.classes = manifest->target == "class";
+  test.isJson = [](const std::string &text) { return Json::accept(text); };
+  for (const MetricResult &result : manifest->resultsFor((*arguments)->values())) {
+    test.results.push_back(result.name);
+  }
+  const std::vector<std::string> failures = conformance::check(test);
+  if (options.json) {
+    fmt::print("{}\n", dump({{"name", manifest->name}, {"failures", failures}}));
+  } else {
+    for (const std::string &failure : failures) {
+      fmt::print("{}\n", failure);
+    }
+  }
+  if (!failures.empty()) {
+    return invalidInput(fmt::format("plugin `{}` breaks its contract in {} ways", manifest->name,
+                                    failures.size()));
+  }
+  if (!options.json) {
+    fmt::print("plugin `{}` keeps its contract\n", manifest->name);
+  }
+  return {};
+}
+
 } // namespace
 
 void addPluginCommand(CLI::App &app, CommandContext &context) {
@@ -576,6 +614,16 @@ void addPluginCommand(CLI::App &app, CommandContext &context) {
       ->type_name("FILE");
   run->add_flag("--json", options->json, "the output is JSON Lines with and without it");
   run->callback(command(runPlugin));
+
+  CLI::App *test = plugin->add_subcommand(
+      "test", "try the promises of the plugin ABI on one plugin; for authors of plugins");
+  test->add_option("name", options->name, "name of the plugin")->required();
+  test->add_option("--kind", options->kind, "tokenizer, head or metric, where the name is not enough");
+  test->add_option("--set", options->sets, "a parameter of the plugin (may be repeated)")
+      ->type_name("PARAMETER=VALUE")
+      ->allow_extra_args(false);
+  test->add_flag("--json", options->json, "print JSON");
+  test->callback(command(testPlugin));
 }
 
 } // namespace penstock

@@ -1,0 +1,565 @@
+// The promises of plugin_abi.h, tried on one plugin through the C boundary only. What does not hold comes back as sentences; an
+// empty list is a plugin that keeps its contract as far as can be seen from outside. Run it under ASan and UBSan too: it hands in
+// hard texts, damaged states, sinks that stop and builders that refuse.
+#pragma once
+
+#include <penstock/plugin_abi.h>
+
+#include <cmath>
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <random>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+namespace penstock::conformance {
+
+/// The plugin and what its manifest says about it.
+struct Case {
+  const PenstockPlugin *plugin = nullptr;
+  const PenstockParameters *parameters = nullptr;
+  bool fits = false;                // tokenizer
+  bool vectorInput = true;          // head
+  bool classes = true;              // head, metric: the target is a class, not a number
+  std::vector<std::string> results; // metric: the declared names for these parameters
+  std::function<bool(const std::string &)> isJson = [](const std::string &) { return true; };
+};
+
+namespace detail {
+
+struct TextTokens {
+  std::vector<std::int32_t> ids;
+  std::vector<std::uint32_t> starts, ends;
+  bool operator==(const TextTokens &) const = default;
+};
+
+inline PenstockString view(std::string_view text) { return {text.data(), text.size()}; }
+
+inline bool startsCharacter(std::string_view text, std::size_t at) {
+  return at >= text.size() || (static_cast<unsigned char>(text[at]) & 0xC0) != 0x80;
+}
+
+inline bool validUtf8(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const auto b = static_cast<unsigned char>(text[at]);
+    const std::size_t size = b < 0x80 ? 1 : b >= 0xC2 && b < 0xE0 ? 2 : (b & 0xF0) == 0xE0 ? 3 : b >= 0xF0 && b < 0xF5 ? 4 : 0;
+    if (size == 0 || at + size > text.size()) {
+      return false;
+    }
+    for (std::size_t k = 1; k < size; ++k) {
+      if ((static_cast<unsigned char>(text[at + k]) & 0xC0) != 0x80) {
+        return false;
+      }
+    }
+    at += size;
+  }
+  return true;
+}
+
+inline void appendUtf8(std::string &text, char32_t c) {
+  if (c < 0x80) {
+    text += static_cast<char>(c);
+    return;
+  }
+  const int more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
+  const int first[] = {0, 0xC0, 0xE0, 0xF0};
+  text += static_cast<char>(first[more] | static_cast<int>(c >> (6 * more)));
+  for (int k = more - 1; k >= 0; --k) {
+    text += static_cast<char>(0x80 | (c >> (6 * k) & 63));
+  }
+}
+
+/// Hard texts: empty, blank, control, combining, every plane, long words, mixtures.
+inline std::vector<std::string> hardTexts() {
+  std::vector<std::string> texts = {"", " ", "\n", "a", "plain words, and a second sentence.", std::string("\0", 1),
+                                    "\t\r\n\x0b\x0c\x1c\x7f", "\u00e9\u0301\u0345\u0323x", "\u0301", "\u200d\ufeff\u00ad",
+                                    "\u4e2d\u6587\u3002\u3042\uac00\U0001f468\u200d\U0001f469", "[CLS] ##ing <unk> [UNK]",
+                                    std::string(100003, 'a'), std::string(70001, ' ') + "end", "\u0130\u1e9e\ufb01\u2126\u212a"};
+  std::mt19937 random(11);
+  for (int i = 0; i < 97; ++i) {
+    std::string text;
+    for (int k = static_cast<int>(random() % 61); k > 0; --k) {
+      char32_t c = random() % 3 == 0 ? random() % 0x110000 : random() % 2 == 0 ? random() % 0x3100 : random() % 0x80;
+      if (c >= 0xD800 && c <= 0xDFFF) {
+        c = ' ';
+      }
+      appendUtf8(text, c);
+    }
+    texts.push_back(text);
+  }
+  return texts;
+}
+
+class Checker {
+public:
+  explicit Checker(const Case &given) : given(given) {
+    host.struct_size = sizeof host;
+    host.allocate = [](void *, std::size_t bytes) -> void * { return std::aligned_alloc(64, (bytes + 64) / 64 * 64); };
+    host.release = [](void *, void *memory) { std::free(memory); };
+    host.log = [](void *, PenstockString) {};
+  }
+
+  std::vector<std::string> run() {
+    switch (given.plugin->kind) {
+    case PENSTOCK_TOKENIZER:
+      tokenizer();
+      break;
+    case PENSTOCK_HEAD:
+      head();
+      break;
+    case PENSTOCK_METRIC:
+      metric();
+      break;
+    default:
+      expect(false, "the kind is none of the ABI");
+    }
+    return failures;
+  }
+
+private:
+  void expect(bool holds, const std::string &promise) {
+    if (!holds && failures.size() < 50) {
+      failures.push_back(promise);
+    }
+  }
+  /// A failed call must say why.
+  void expectReason(const PenstockError &error, const std::string &call) {
+    expect(std::string_view(error.text, sizeof error.text).find('\0') != std::string_view::npos && error.text[0] != '\0',
+           call + " failed without a reason");
+  }
+
+  // ---- tokenizer
+
+  bool fitState(const PenstockTokenizer &f, const std::vector<std::string> &texts, std::size_t batch, std::string &state) {
+    PenstockError error{};
+    void *fit = nullptr;
+    if (f.fit_begin(&host, given.parameters, &fit, &error) != 0) {
+      expect(false, std::string("fit_begin failed: ") + error.text);
+      return false;
+    }
+    for (std::size_t at = 0; at < texts.size(); at += batch) {
+      std::vector<PenstockString> views;
+      for (std::size_t i = at; i < texts.size() && i < at + batch; ++i) {
+        views.push_back(view(texts[i]));
+      }
+      if (f.fit_add(fit, views.data(), static_cast<std::int64_t>(views.size()), &error) != 0) {
+        expect(false, std::string("fit_add failed: ") + error.text);
+        f.fit_abandon(fit);
+        return false;
+      }
+    }
+    state.clear();
+    const PenstockByteSink sink = {sizeof sink, &state, [](void *context, const void *bytes, std::size_t size) -> std::int32_t {
+                                     static_cast<std::string *>(context)->append(static_cast<const char *>(bytes), size);
+                                     return 0;
+                                   }};
+    if (f.fit_end(fit, &sink, &error) != 0) {
+      expect(false, std::string("fit_end failed: ") + error.text);
+      return false;
+    }
+    return true;
+  }
+
+  static std::int32_t collect(void *context, std::int64_t, const std::int32_t *ids, const std::uint32_t *starts,
+                              const std::uint32_t *ends, std::int64_t count) {
+    static_cast<std::vector<TextTokens> *>(context)->push_back({{ids, ids + count}, {starts, starts + count}, {ends, ends + count}});
+    return 0;
+  }
+
+  std::vector<TextTokens> encode(const PenstockTokenizer &f, const void *self, const std::vector<std::string> &texts,
+                                 std::int64_t most, std::string *reason = nullptr) const {
+    std::vector<PenstockString> views;
+    for (const std::string &text : texts) {
+      views.push_back(view(text));
+    }
+    std::vector<TextTokens> found;
+    const PenstockTokenSink sink = {sizeof sink, &found, collect};
+    PenstockError error{};
+    if (f.encode(self, views.data(), static_cast<std::int64_t>(views.size()), most, &sink, &error) != 0) {
+      found.clear();
+      if (reason != nullptr) {
+        *reason = error.text[0] != '\0' ? error.text : "no reason";
+      }
+    }
+    return found;
+  }
+
+  void tokenizer() {
+    const auto &f = *static_cast<const PenstockTokenizer *>(given.plugin->functions);
+    const std::vector<std::string> texts = hardTexts();
+    std::string state;
+    if (given.fits) {
+      std::string again;
+      if (!fitState(f, texts, texts.size(), state) || !fitState(f, texts, 7, again)) {
+        return;
+      }
+      expect(state == again, "the fitted state depends on how the texts are batched");
+      PenstockError error{};
+      void *fit = nullptr;
+      if (f.fit_begin(&host, given.parameters, &fit, &error) == 0) {
+        f.fit_abandon(fit);
+        fit = nullptr;
+      }
+      if (f.fit_begin(&host, given.parameters, &fit, &error) == 0) {
+        const PenstockByteSink stop = {sizeof stop, nullptr, [](void *, const void *, std::size_t) -> std::int32_t { return 1; }};
+        expect(f.fit_end(fit, &stop, &error) != 0, "fit_end goes on after the sink has stopped it");
+      }
+    }
+    PenstockError error{};
+    void *self = nullptr;
+    if (f.create(&host, given.parameters, view(state), &self, &error) != 0) {
+      expect(false, std::string("create failed: ") + error.text);
+      return;
+    }
+    vocabulary(f, self);
+    encoding(f, self, texts);
+    f.destroy(self);
+    damagedStates(f, state);
+  }
+
+  void vocabulary(const PenstockTokenizer &f, const void *self) {
+    const std::int64_t size = f.vocabulary_size(self);
+    expect(size >= 1, "the vocabulary is empty");
+    expect(f.unknown_id(self) >= 0 && f.unknown_id(self) < size, "the unknown id is not in the vocabulary");
+    for (std::int64_t id = 0; id < size; ++id) {
+      PenstockError error{};
+      PenstockString text{};
+      if (f.token(self, static_cast<std::int32_t>(id), &text, &error) != 0) {
+        expect(false, "token " + std::to_string(id) + " has no text");
+        return;
+      }
+      expect(validUtf8(std::string_view(text.data, text.size)), "the text of token " + std::to_string(id) + " is not UTF-8");
+    }
+    for (const std::int64_t id : {std::int64_t{-1}, size, std::int64_t{INT32_MAX}, std::int64_t{INT32_MIN}}) {
+      PenstockError error{};
+      PenstockString text{};
+      expect(f.token(self, static_cast<std::int32_t>(id), &text, &error) != 0, "token " + std::to_string(id) + ", which there is not, has a text");
+      expectReason(error, "token");
+    }
+  }
+
+  void encoding(const PenstockTokenizer &f, const void *self, const std::vector<std::string> &texts) {
+    std::string reason;
+    const std::vector<TextTokens> all = encode(f, self, texts, -1, &reason);
+    if (all.size() != texts.size()) {
+      expect(false, "encode failed: " + reason);
+      return;
+    }
+    const std::int64_t size = f.vocabulary_size(self);
+    for (std::size_t t = 0; t < texts.size(); ++t) {
+      const TextTokens &tokens = all[t];
+      for (std::size_t i = 0; i < tokens.ids.size(); ++i) {
+        expect(tokens.ids[i] >= 0 && tokens.ids[i] < size, "an id is not in the vocabulary");
+        expect(tokens.starts[i] <= tokens.ends[i] && tokens.ends[i] <= texts[t].size(), "offsets lie outside of the text");
+        expect(startsCharacter(texts[t], tokens.starts[i]) && startsCharacter(texts[t], tokens.ends[i]),
+               "an offset lies inside of a character");
+        expect(i == 0 || tokens.starts[i] >= tokens.starts[i - 1], "tokens are not in the order of the text");
+      }
+      const std::vector<TextTokens> alone = encode(f, self, {texts[t]}, -1);
+      expect(alone.size() == 1 && alone[0] == tokens, "a text's tokens depend on the other texts of the batch");
+      for (const std::int64_t most : {0, 1, 5}) {
+        TextTokens cut = tokens;
+        const std::size_t count = std::min(cut.ids.size(), static_cast<std::size_t>(most));
+        cut.ids.resize(count);
+        cut.starts.resize(count);
+        cut.ends.resize(count);
+        const std::vector<TextTokens> limited = encode(f, self, {texts[t]}, most);
+        expect(limited.size() == 1 && limited[0] == cut, "a limit of tokens does not give the first of them");
+      }
+    }
+    expect(encode(f, self, {}, -1).empty(), "no texts give tokens");
+    std::vector<std::vector<TextTokens>> found(3);
+    std::vector<std::thread> threads;
+    for (auto &mine : found) {
+      threads.emplace_back([&] { mine = encode(f, self, texts, -1); });
+    }
+    for (std::thread &thread : threads) {
+      thread.join();
+    }
+    for (const auto &mine : found) {
+      expect(mine == all, "threads that encode at once get other tokens");
+    }
+    const PenstockTokenSink stop = {sizeof stop, nullptr,
+                                    [](void *, std::int64_t, const std::int32_t *, const std::uint32_t *, const std::uint32_t *,
+                                       std::int64_t) -> std::int32_t { return 1; }};
+    const PenstockString one = view(texts[4]);
+    PenstockError error{};
+    expect(f.encode(self, &one, 1, -1, &stop, &error) != 0, "encode goes on after the sink has stopped it");
+  }
+
+  /// They may be refused or used, but not crash.
+  void damagedStates(const PenstockTokenizer &f, const std::string &state) {
+    std::mt19937 random(5);
+    for (int i = 0; i < 60 && !state.empty(); ++i) {
+      std::string damaged = state;
+      if (i % 3 == 0) {
+        damaged.resize(random() % damaged.size());
+      } else {
+        for (int k = 0; k < 1 + i % 5; ++k) {
+          damaged[random() % damaged.size()] = static_cast<char>(random());
+        }
+      }
+      PenstockError error{};
+      void *self = nullptr;
+      if (f.create(&host, given.parameters, view(damaged), &self, &error) != 0) {
+        expectReason(error, "create from a damaged state");
+      } else {
+        encode(f, self, {"a word of it, \u4e2d"}, -1);
+        f.destroy(self);
+      }
+    }
+  }
+
+  // ---- head
+
+  struct Recorder {
+    std::map<std::string, int> parameters;
+    PenstockNode next = 10;
+    int calls = 0, refuseAt = -1;
+    bool sequence = false, badNodes = false;
+    PenstockGraphBuilder builder{};
+    Recorder() {
+      builder.struct_size = sizeof builder;
+      builder.context = this;
+      builder.op = [](void *context, PenstockString, const PenstockNode *operands, std::int32_t count, const PenstockAttribute *,
+                      std::int32_t) {
+        auto &self = *static_cast<Recorder *>(context);
+        for (std::int32_t i = 0; i < count; ++i) {
+          self.badNodes = self.badNodes || operands[i] == 0 || operands[i] >= self.next;
+        }
+        return self.make();
+      };
+      builder.parameter = [](void *context, PenstockString name, const std::int64_t *shape, std::int32_t rank, std::int32_t, double,
+                             std::int32_t) {
+        auto &self = *static_cast<Recorder *>(context);
+        ++self.parameters[std::string(name.data, name.size)];
+        for (std::int32_t i = 0; i < rank; ++i) {
+          self.badNodes = self.badNodes || shape[i] < 1;
+        }
+        return self.make();
+      };
+      builder.width = [](void *, PenstockNode) -> std::int64_t { return 13; };
+      builder.is_sequence = [](void *context, PenstockNode) -> std::int32_t { return static_cast<Recorder *>(context)->sequence; };
+      builder.fail = [](void *, PenstockString) {};
+    }
+    PenstockNode make() { return calls++ == refuseAt ? 0 : next++; }
+  };
+
+  bool build(Recorder &recorder, PenstockNode target, PenstockHeadGraph &graph, PenstockError &error) {
+    const auto &f = *static_cast<const PenstockHead *>(given.plugin->functions);
+    graph = {sizeof graph, 0, 0};
+    error = {};
+    return f.build(&host, given.parameters, &recorder.builder, 1, target, given.classes ? 3 : 0, &graph, &error) == 0;
+  }
+
+  void head() {
+    const auto &f = *static_cast<const PenstockHead *>(given.plugin->functions);
+    PenstockHeadGraph graph{};
+    PenstockError error{};
+    Recorder trained;
+    trained.sequence = !given.vectorInput;
+    expect(build(trained, 2, graph, error), std::string("build failed: ") + error.text);
+    expect(graph.answer != 0 && graph.loss != 0, "build gives no answer or no loss");
+    expect(!trained.badNodes, "build uses nodes or shapes that there are not");
+    for (const auto &[name, count] : trained.parameters) {
+      expect(count == 1 && !name.empty(), "the parameter name `" + name + "` is not unique");
+    }
+    Recorder answering;
+    answering.sequence = !given.vectorInput;
+    expect(build(answering, 0, graph, error) && graph.answer != 0 && graph.loss == 0, "without a target build gives no answer, or a loss");
+    if (given.vectorInput) {
+      Recorder sequence;
+      sequence.sequence = true;
+      expect(!build(sequence, 2, graph, error), "build takes a sequence, the manifest says vector");
+      expectReason(error, "build with a sequence");
+    }
+    for (int at = 0; at < trained.calls; ++at) {
+      Recorder refusing;
+      refusing.sequence = !given.vectorInput;
+      refusing.refuseAt = at;
+      expect(!build(refusing, 2, graph, error), "build goes on after the builder has refused a call");
+    }
+    const std::vector<std::string> names = {"a \"quoted\"\nclass", "\u4e2d\u6587", ""};
+    std::vector<PenstockString> classes;
+    for (const std::string &name : names) {
+      classes.push_back(view(name));
+    }
+    const std::int64_t width = given.classes ? 3 : 1, count = given.classes ? 3 : 0;
+    const float answers[] = {0.5F, 0.25F, 0.25F, 0, 1, 0};
+    std::vector<std::string> texts;
+    const PenstockAnswerSink sink = {sizeof sink, &texts, [](void *context, std::int64_t, PenstockString json) -> std::int32_t {
+                                       static_cast<std::vector<std::string> *>(context)->emplace_back(json.data, json.size);
+                                       return 0;
+                                     }};
+    expect(f.decode(&host, given.parameters, classes.data(), count, answers, 2, width, &sink, &error) == 0 && texts.size() == 2,
+           "decode does not answer every record");
+    for (const std::string &text : texts) {
+      expect(given.isJson(text), "an answer is not JSON: " + text);
+    }
+    texts.clear();
+    expect(f.decode(&host, given.parameters, classes.data(), count, answers, 0, width, &sink, &error) == 0 && texts.empty(),
+           "decode of no records fails or answers");
+    const float bad[] = {NAN, INFINITY, 0};
+    texts.clear();
+    if (f.decode(&host, given.parameters, classes.data(), count, bad, 1, width, &sink, &error) == 0) {
+      for (const std::string &text : texts) {
+        expect(given.isJson(text), "an answer of numbers that are not finite is not JSON: " + text);
+      }
+    }
+  }
+
+  // ---- metric
+
+  struct Judged {
+    std::vector<std::int32_t> gold, predicted;
+    std::vector<double> goldNumbers, predictedNumbers, weights;
+    std::vector<float> scores;
+  };
+
+  Judged sample(std::size_t records) const {
+    std::mt19937 random(3);
+    Judged made;
+    for (std::size_t i = 0; i < records; ++i) {
+      made.gold.push_back(static_cast<std::int32_t>(random() % 5));
+      made.predicted.push_back(random() % 3 == 0 ? static_cast<std::int32_t>(random() % 5) : made.gold.back());
+      made.goldNumbers.push_back(static_cast<double>(random() % 1000) / 7 - 50);
+      made.predictedNumbers.push_back(made.goldNumbers.back() + static_cast<double>(random() % 100) / 31);
+      made.weights.push_back(static_cast<double>(1 + random() % 3));
+      for (int c = 0; c < 5; ++c) {
+        made.scores.push_back(c == made.predicted.back() ? 0.6F : 0.1F);
+      }
+    }
+    return made;
+  }
+
+  std::int32_t add(const PenstockMetric &f, void *self, const Judged &judged, std::size_t first, std::size_t last, bool weighted,
+                   PenstockError &error) const {
+    PenstockPredictions batch{};
+    batch.struct_size = sizeof batch;
+    batch.records = static_cast<std::int64_t>(last - first);
+    batch.width = 1;
+    if (given.classes) {
+      batch.gold = judged.gold.data() + first;
+      batch.predicted = judged.predicted.data() + first;
+      batch.scores = judged.scores.data() + first * 5;
+      batch.width = 5;
+    } else {
+      batch.gold_numbers = judged.goldNumbers.data() + first;
+      batch.predicted_numbers = judged.predictedNumbers.data() + first;
+    }
+    batch.weights = weighted ? judged.weights.data() + first : nullptr;
+    return f.add(self, &batch, &error);
+  }
+
+  using Values = std::map<std::string, double>;
+
+  static const PenstockMetricSink sinkFor(Values &values) {
+    return {sizeof(PenstockMetricSink), &values,
+            [](void *context, PenstockString name, double value) -> std::int32_t {
+              (*static_cast<Values *>(context))[std::string(name.data, name.size)] = value;
+              return 0;
+            },
+            [](void *, PenstockString) -> std::int32_t { return 0; }};
+  }
+
+  void *makeMetric(const PenstockMetric &f) {
+    static const std::string names[] = {"a", "b", "c", "\u4e2d", "e e"};
+    std::vector<PenstockString> classes;
+    for (const std::string &name : names) {
+      classes.push_back(view(name));
+    }
+    void *self = nullptr;
+    PenstockError error{};
+    if (f.create(&host, given.parameters, classes.data(), given.classes ? 5 : 0, &self, &error) != 0) {
+      expect(false, std::string("create failed: ") + error.text);
+      return nullptr;
+    }
+    return self;
+  }
+
+  Values valuesOf(const PenstockMetric &f, const void *self) {
+    Values values;
+    const PenstockMetricSink sink = sinkFor(values);
+    PenstockError error{};
+    expect(f.result(self, &sink, &error) == 0, std::string("result failed: ") + error.text);
+    return values;
+  }
+
+  void expectClose(const Values &a, const Values &b, const std::string &promise) {
+    bool close = a.size() == b.size();
+    for (const auto &[name, value] : a) {
+      const auto other = b.find(name);
+      close = close && other != b.end() && std::fabs(other->second - value) <= 1e-9 * (1 + std::fabs(value));
+    }
+    expect(close, promise);
+  }
+
+  void metric() {
+    const auto &f = *static_cast<const PenstockMetric *>(given.plugin->functions);
+    const std::size_t records = 211;
+    const Judged judged = sample(records);
+    Judged repeated;
+    for (std::size_t i = 0; i < records; ++i) {
+      for (int k = 0; k < static_cast<int>(judged.weights[i]); ++k) {
+        repeated.gold.push_back(judged.gold[i]);
+        repeated.predicted.push_back(judged.predicted[i]);
+        repeated.goldNumbers.push_back(judged.goldNumbers[i]);
+        repeated.predictedNumbers.push_back(judged.predictedNumbers[i]);
+        repeated.scores.insert(repeated.scores.end(), judged.scores.begin() + static_cast<std::ptrdiff_t>(i) * 5,
+                               judged.scores.begin() + static_cast<std::ptrdiff_t>(i) * 5 + 5);
+      }
+    }
+    void *whole = makeMetric(f), *batched = makeMetric(f), *left = makeMetric(f), *right = makeMetric(f), *weighted = makeMetric(f),
+         *copies = makeMetric(f), *empty = makeMetric(f);
+    if (whole != nullptr && batched != nullptr && left != nullptr && right != nullptr && weighted != nullptr && copies != nullptr &&
+        empty != nullptr) {
+      PenstockError error{};
+      bool added = add(f, whole, judged, 0, records, false, error) == 0;
+      for (std::size_t at = 0; at < records; at += 13) {
+        added = added && add(f, batched, judged, at, std::min(records, at + 13), false, error) == 0;
+      }
+      added = added && add(f, batched, judged, 5, 5, false, error) == 0 && add(f, left, judged, 0, 83, false, error) == 0 &&
+              add(f, right, judged, 83, records, false, error) == 0 && add(f, weighted, judged, 0, records, true, error) == 0 &&
+              add(f, copies, repeated, 0, repeated.gold.size(), false, error) == 0;
+      expect(added, std::string("add failed: ") + error.text);
+      expect(f.merge(left, right, &error) == 0 && f.merge(left, empty, &error) == 0, std::string("merge failed: ") + error.text);
+      const Values all = valuesOf(f, whole);
+      for (const std::string &name : given.results) {
+        expect(all.count(name) == 1 && std::isfinite(all.at(name)), "the declared result `" + name + "` is missing or not finite");
+      }
+      expectClose(all, valuesOf(f, whole), "a second call of result gives another");
+      expectClose(all, valuesOf(f, batched), "the result depends on the batches");
+      expectClose(all, valuesOf(f, left), "merging gives another result than adding");
+      expectClose(valuesOf(f, weighted), valuesOf(f, copies), "a weight is not the same as repeated records");
+      Values none;
+      const PenstockMetricSink sink = sinkFor(none);
+      error = {};
+      if (f.result(empty, &sink, &error) != 0) {
+        expectReason(error, "result of no records");
+      }
+      const PenstockMetricSink stop = {sizeof stop, nullptr, [](void *, PenstockString, double) -> std::int32_t { return 1; },
+                                       [](void *, PenstockString) -> std::int32_t { return 1; }};
+      expect(f.result(whole, &stop, &error) != 0, "result goes on after the sink has stopped it");
+    }
+    for (void *made : {whole, batched, left, right, weighted, copies, empty}) {
+      if (made != nullptr) {
+        f.destroy(made);
+      }
+    }
+  }
+
+  const Case &given;
+  PenstockHost host{};
+  std::vector<std::string> failures;
+};
+
+} // namespace detail
+
+/// The promises that do not hold.
+inline std::vector<std::string> check(const Case &given) { return detail::Checker(given).run(); }
+
+} // namespace penstock::conformance

@@ -1,0 +1,96 @@
+// The conformance kit over every plugin of the tree, and over plugins that break a promise each.
+#include "plugin_fixture.h"
+
+#include "plugins/sdk/conformance/conformance.h"
+
+#include <penstock/sdk/metric.h>
+#include <penstock/sdk/tokenizer.h>
+
+#include <nlohmann/json.hpp>
+#include <map>
+#include <unistd.h>
+
+namespace penstock {
+namespace {
+
+class ConformanceTest : public PluginTest {};
+
+TEST_F(ConformanceTest, EveryPluginOfTheTree) {
+  const std::filesystem::path vocab = std::filesystem::temp_directory_path() / ("penstock_conformance_" + std::to_string(getpid()));
+  std::ofstream(vocab) << "[UNK]\na\n##a\nword\n##s\n,\n\u4e2d\ne\n";
+  const std::map<std::string, std::string> parameters = {{"wordpiece", R"({"vocab": ")" + vocab.string() + "\"}"}};
+  int checked = 0;
+  for (const PluginManifest &manifest : host->manifests()) {
+    const auto given = parameters.find(manifest.name);
+    const auto arguments = host->arguments(manifest, given == parameters.end() ? "" : given->second);
+    ASSERT_TRUE(arguments.ok()) << arguments.status().message();
+    const auto plugin = host->load(manifest.name, manifest.kind);
+    ASSERT_TRUE(plugin.ok()) << plugin.status().message();
+    conformance::Case test;
+    test.plugin = *plugin;
+    test.parameters = (*arguments)->view();
+    test.fits = manifest.fits;
+    test.vectorInput = manifest.input == "vector";
+    test.classes = manifest.target == "class";
+    test.isJson = [](const std::string &text) { return nlohmann::json::accept(text); };
+    for (const MetricResult &result : manifest.resultsFor((*arguments)->values())) {
+      test.results.push_back(result.name);
+    }
+    for (const std::string &failure : conformance::check(test)) {
+      ADD_FAILURE() << manifest.name << ": " << failure;
+    }
+    ++checked;
+  }
+  std::filesystem::remove(vocab);
+  EXPECT_GE(checked, 14);
+}
+
+/// Counts records, but forgets to merge.
+struct Forgetful {
+  Forgetful(const sdk::Parameters &, const std::vector<std::string> &) {}
+  void add(const sdk::Predictions &batch) { records += static_cast<double>(batch.records); }
+  void merge(const Forgetful &) {}
+  void result(sdk::Results &results) const { results.value("records", records); }
+  double records = 0;
+};
+
+/// One token of the whole text, with an end that lies behind it.
+struct Overshooting {
+  Overshooting(const sdk::Parameters &, std::string_view) {}
+  std::int64_t vocabularySize() const { return 1; }
+  std::int32_t unknownId() const { return 0; }
+  std::string_view token(std::int32_t) const { return "all"; }
+  void encode(std::string_view text, sdk::Tokens &tokens) const { tokens.add(0, 0, text.size() + 1); }
+};
+
+TEST(Conformance, FindsBrokenPromises) {
+  const PenstockParameters none = {sizeof none, 0, nullptr};
+  const PenstockPlugin metric = {sizeof metric, 1, 0, PENSTOCK_METRIC, "forgetful", "1", sdk::MetricFunctions<Forgetful>::table()};
+  conformance::Case test;
+  test.plugin = &metric;
+  test.parameters = &none;
+  test.results = {"records", "other"};
+  const std::vector<std::string> found = conformance::check(test);
+  const auto has = [](const std::vector<std::string> &all, const std::string &part) {
+    for (const std::string &one : all) {
+      if (one.find(part) != std::string::npos) {
+        return true;
+      }
+    }
+    return false;
+  };
+  EXPECT_TRUE(has(found, "merging gives another result"));
+  EXPECT_TRUE(has(found, "a weight is not the same"));
+  EXPECT_TRUE(has(found, "`other` is missing"));
+  EXPECT_FALSE(has(found, "depends on the batches"));
+
+  const PenstockPlugin tokenizer = {sizeof tokenizer, 1, 0, PENSTOCK_TOKENIZER, "overshooting", "1",
+                                    sdk::TokenizerFunctions<Overshooting>::table()};
+  test = {};
+  test.plugin = &tokenizer;
+  test.parameters = &none;
+  EXPECT_TRUE(has(conformance::check(test), "offsets lie outside of the text"));
+}
+
+} // namespace
+} // namespace penstock

@@ -1,0 +1,160 @@
+// What heads add to a model, seen by a builder that only writes it down, and what they make of answers.
+#include "plugin_fixture.h"
+
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+
+namespace penstock {
+namespace {
+
+/// Node 1 is the input, node 2 the target; each new node is one more.
+struct Recorder {
+  std::int64_t width = 7;
+  bool sequence = false;
+  int failAt = -1;
+  std::vector<std::string> lines;
+  PenstockNode next = 3;
+  PenstockGraphBuilder builder{};
+
+  Recorder() {
+    builder.struct_size = sizeof builder;
+    builder.context = this;
+    builder.op = [](void *context, PenstockString name, const PenstockNode *operands, std::int32_t operandCount,
+                    const PenstockAttribute *attributes, std::int32_t attributeCount) {
+      std::string line(name.data, name.size);
+      for (std::int32_t i = 0; i < operandCount; ++i) {
+        line += " %" + std::to_string(operands[i]);
+      }
+      for (std::int32_t i = 0; i < attributeCount; ++i) {
+        const PenstockAttribute &a = attributes[i];
+        line += " " + std::string(a.name.data, a.name.size) + "=";
+        if (a.kind == PENSTOCK_VALUE_NUMBERS) {
+          for (std::int64_t k = 0; k < a.count; ++k) {
+            line += (k ? "," : "") + std::to_string(a.numbers[k]);
+          }
+        } else {
+          line += std::to_string(a.kind == PENSTOCK_VALUE_FLOAT ? a.number : static_cast<double>(a.integer));
+        }
+      }
+      return static_cast<Recorder *>(context)->add(line);
+    };
+    builder.parameter = [](void *context, PenstockString name, const std::int64_t *shape, std::int32_t rank,
+                           std::int32_t initializer, double scale, std::int32_t decays) {
+      std::string line = "parameter " + std::string(name.data, name.size) + " [";
+      for (std::int32_t i = 0; i < rank; ++i) {
+        line += (i ? "," : "") + std::to_string(shape[i]);
+      }
+      return static_cast<Recorder *>(context)->add(line + "] init=" + std::to_string(initializer) + " scale=" +
+                                                   std::to_string(scale) + " decays=" + std::to_string(decays));
+    };
+    builder.width = [](void *context, PenstockNode) { return static_cast<Recorder *>(context)->width; };
+    builder.is_sequence = [](void *context, PenstockNode) -> std::int32_t {
+      return static_cast<Recorder *>(context)->sequence ? 1 : 0;
+    };
+    builder.fail = [](void *, PenstockString) {};
+  }
+  PenstockNode add(std::string line) {
+    if (failAt == static_cast<int>(lines.size())) {
+      return 0;
+    }
+    lines.push_back(std::move(line));
+    return next++;
+  }
+};
+
+class HeadsTest : public PluginTest {
+protected:
+  bool build(const std::string &plugin, const std::string &parameters, Recorder &recorder, PenstockNode target,
+             std::int64_t classes) {
+    const auto manifest = host->manifest(plugin, PluginKind::head);
+    EXPECT_TRUE(manifest.ok());
+    const auto arguments = host->arguments(**manifest, parameters);
+    EXPECT_TRUE(arguments.ok()) << arguments.status().message();
+    const auto loaded = host->load(plugin, PluginKind::head);
+    EXPECT_TRUE(loaded.ok()) << loaded.status().message();
+    const auto *head = static_cast<const PenstockHead *>((*loaded)->functions);
+    PenstockError error{};
+    graph = {sizeof(PenstockHeadGraph), 0, 0};
+    const bool ok = head->build(host->services(), (*arguments)->view(), &recorder.builder, 1, target, classes, &graph, &error) == 0;
+    message = error.text;
+    return ok;
+  }
+  PenstockHeadGraph graph{};
+  std::string message;
+};
+
+TEST_F(HeadsTest, ClassifyBuilds) {
+  Recorder recorder;
+  ASSERT_TRUE(build("classify", "", recorder, 2, 3)) << message;
+  const std::string scale = std::to_string(1 / std::sqrt(7.0));
+  EXPECT_EQ(recorder.lines,
+            (std::vector<std::string>{"parameter weight [7,3] init=2 scale=" + scale + " decays=1",
+                                      "parameter bias [3] init=2 scale=" + scale + " decays=0", "linear %1 %3 %4",
+                                      "softmax %5", "cross_entropy %5 %2 label_smoothing=0.000000 class_weights="}));
+  EXPECT_EQ(graph.answer, 6u);
+  EXPECT_EQ(graph.loss, 7u);
+
+  Recorder other;
+  ASSERT_TRUE(build("classify", R"({"bias": false, "label_smoothing": 0.25, "class_weights": [1, 2, 0.5]})", other, 2, 3));
+  EXPECT_EQ(other.lines[1], "linear %1 %3");
+  EXPECT_EQ(other.lines[3], "cross_entropy %4 %2 label_smoothing=0.250000 class_weights=1.000000,2.000000,0.500000");
+}
+
+TEST_F(HeadsTest, WithoutTargetThereIsNoLoss) {
+  for (const auto &[plugin, classes] : {std::pair("classify", 2), std::pair("regress", 0)}) {
+    Recorder recorder;
+    ASSERT_TRUE(build(plugin, "", recorder, 0, classes)) << message;
+    EXPECT_NE(graph.answer, 0u);
+    EXPECT_EQ(graph.loss, 0u);
+  }
+}
+
+TEST_F(HeadsTest, RegressBuilds) {
+  Recorder recorder;
+  ASSERT_TRUE(build("regress", "", recorder, 2, 0)) << message;
+  EXPECT_EQ(recorder.lines.back(), "mse %5 %2");
+  EXPECT_EQ(graph.answer, 5u);
+  EXPECT_EQ(graph.loss, 6u);
+}
+
+TEST_F(HeadsTest, Refuse) {
+  Recorder sequence;
+  sequence.sequence = true;
+  EXPECT_FALSE(build("classify", "", sequence, 2, 3));
+  EXPECT_NE(message.find("write the pooling"), std::string::npos) << message;
+  EXPECT_FALSE(build("regress", "", sequence, 2, 0));
+  Recorder recorder;
+  EXPECT_FALSE(build("classify", "", recorder, 2, 0));
+  EXPECT_NE(message.find("`regress`"), std::string::npos) << message;
+  EXPECT_FALSE(build("regress", "", recorder, 2, 3));
+  EXPECT_FALSE(build("classify", R"({"class_weights": [1]})", recorder, 2, 3));
+  EXPECT_NE(message.find("1 numbers, the target has 3 classes"), std::string::npos) << message;
+  for (int step = 0; step < 5; ++step) { // the compiler refuses at any step
+    Recorder failing;
+    failing.failAt = step;
+    EXPECT_FALSE(build("classify", "", failing, 2, 3)) << step;
+  }
+}
+
+TEST_F(HeadsTest, Decode) {
+  const float answer[] = {0.25F, 0.75F, 0.5F, 0.5F, 1, 0};
+  const auto texts = decodeAnswers(*host, "classify", "", {"no \"quote\"", "y\u00e9s\n"}, answer, 3, 2);
+  ASSERT_TRUE(texts.ok()) << texts.status().message();
+  ASSERT_EQ(texts->size(), 3u);
+  const auto first = nlohmann::json::parse((*texts)[0]);
+  EXPECT_EQ(first["label"], "y\u00e9s\n");
+  EXPECT_EQ(first["confidence"], 0.75);
+  EXPECT_EQ(first["probabilities"]["no \"quote\""], 0.25);
+  EXPECT_EQ(nlohmann::json::parse((*texts)[1])["label"], "no \"quote\""); // the first of equals
+  const auto number = decodeAnswers(*host, "regress", "", {}, answer, 6, 1);
+  ASSERT_TRUE(number.ok());
+  EXPECT_EQ((*number)[1], R"({"value": 0.75})");
+  EXPECT_TRUE(decodeAnswers(*host, "regress", "", {}, answer, 0, 1)->empty());
+  EXPECT_FALSE(decodeAnswers(*host, "classify", "", {"a", "b", "c"}, answer, 1, 2).ok());
+  const float bad[] = {NAN, 1};
+  EXPECT_FALSE(decodeAnswers(*host, "classify", "", {"a", "b"}, bad, 1, 2).ok());
+}
+
+} // namespace
+} // namespace penstock

@@ -1,0 +1,158 @@
+#include "runtime/plugin/plugin_check.h"
+#include "runtime/plugin/plugin_host.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sys/stat.h>
+#include <thread>
+
+namespace penstock {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED true
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED false
+#endif
+
+class PluginHostTest : public ::testing::Test {
+protected:
+  void SetUp() override {
+    std::string pattern = (fs::temp_directory_path() / "penstock_host_XXXXXX").string();
+    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+    cache = pattern;
+    setenv("PENSTOCK_CACHE", cache.c_str(), 1);
+  }
+  void TearDown() override {
+    unsetenv("PENSTOCK_CACHE");
+    fs::remove_all(cache);
+  }
+  PluginManifest broken(const std::string &fault) {
+    auto manifest = readPluginManifest(std::string(BROKEN_PLUGINS) + "/broken_" + fault + "/plugin.toml");
+    EXPECT_TRUE(manifest.ok()) << manifest.status().message();
+    return manifest.value();
+  }
+  std::string cache;
+};
+
+TEST_F(PluginHostTest, NamesWhatABrokenLibraryDid) {
+  const std::pair<const char *, const char *> faults[] = {
+      {"crash", "crashed while it was loaded (signal 11"},
+      {"exit", "ended its process while it was loaded"},
+      {"throw", "out of the entry"},
+      {"silent", "returned nothing"},
+      {"older", "was built for plugin ABI 0."},
+      {"name", "calls itself `somebody_else`"},
+      {"table", "has no function `merge`"},
+      {"missing", "exports no `penstock_plugin`"},
+  };
+  for (const auto &[fault, says] : faults) {
+    if (SANITIZED && std::string(fault) == "crash") {
+      continue; // the sanitizer's handler turns the signal into an exit code
+    }
+    const Status verdict = scanPlugin(broken(fault), cache, milliseconds(10000));
+    ASSERT_FALSE(verdict.ok()) << fault;
+    EXPECT_NE(verdict.message().find(says), std::string::npos) << verdict.message();
+    EXPECT_NE(verdict.message().find("`broken_" + std::string(fault) + "`"), std::string::npos) << verdict.message();
+  }
+}
+
+TEST_F(PluginHostTest, RemembersAVerdictUntilTheLibraryChanges) {
+  const fs::path copy = fs::path(cache) / "copy";
+  fs::create_directory(copy);
+  PluginManifest manifest = broken("hang");
+  fs::copy_file(manifest.library, copy / "libbroken_hang.so");
+  manifest.library = (copy / "libbroken_hang.so").string();
+  const auto timed = [&](milliseconds timeout) {
+    const auto begin = std::chrono::steady_clock::now();
+    const Status verdict = scanPlugin(manifest, cache, timeout);
+    EXPECT_NE(verdict.message().find("hung while it was loaded"), std::string::npos) << verdict.message();
+    return std::chrono::steady_clock::now() - begin;
+  };
+  EXPECT_GE(timed(milliseconds(300)), milliseconds(300));
+  EXPECT_LT(timed(milliseconds(60000)), milliseconds(30000)); // remembered: it would hang for a minute
+  struct stat info {};
+  ASSERT_EQ(stat((cache + "/plugins").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0700u);
+
+  // A damaged memory is no memory.
+  for (const auto &entry : fs::directory_iterator(cache + "/plugins")) {
+    std::ofstream(entry.path()) << "penstock-plugin-scan 1\nnonsense\n+\n";
+  }
+  EXPECT_GE(timed(milliseconds(300)), milliseconds(300));
+
+  // Another library in its place is scanned anew.
+  PluginManifest silent = broken("silent");
+  fs::copy_file(silent.library, copy / "new.so");
+  fs::rename(copy / "new.so", copy / "libbroken_hang.so");
+  EXPECT_NE(scanPlugin(manifest, cache, milliseconds(10000)).message().find("returned nothing"), std::string::npos);
+}
+
+TEST_F(PluginHostTest, LivesWithoutACacheFolder) {
+  EXPECT_FALSE(scanPlugin(broken("silent"), "", milliseconds(10000)).ok());
+  EXPECT_FALSE(scanPlugin(broken("silent"), "/proc/nowhere", milliseconds(10000)).ok());
+}
+
+TEST_F(PluginHostTest, LoadsOnceAndNamesTheNearest) {
+  const auto host = PluginHost::create({BROKEN_PLUGINS});
+  ASSERT_TRUE(host.ok()) << host.status().message();
+  const auto first = (*host)->load("accuracy", PluginKind::metric);
+  ASSERT_TRUE(first.ok()) << first.status().message();
+  EXPECT_EQ(*first, *(*host)->load("accuracy", PluginKind::metric));
+  const auto wrong = (*host)->load("acuracy", PluginKind::metric);
+  ASSERT_FALSE(wrong.ok());
+  EXPECT_NE(wrong.status().message().find("did you mean `accuracy`?"), std::string::npos);
+  EXPECT_FALSE((*host)->load("accuracy", PluginKind::head).ok());
+  EXPECT_FALSE((*host)->load("broken_table", PluginKind::metric).ok());
+  EXPECT_TRUE((*host)->load("f1", PluginKind::metric).ok()); // the host lives on
+}
+
+TEST_F(PluginHostTest, IsThreadSafe) {
+  const auto host = PluginHost::create();
+  ASSERT_TRUE(host.ok());
+  std::vector<std::thread> threads;
+  std::vector<const PenstockPlugin *> loaded(7);
+  for (std::size_t i = 0; i < loaded.size(); ++i) {
+    threads.emplace_back([&, i] {
+      const auto plugin = (*host)->load(i % 2 == 0 ? "words" : "characters", PluginKind::tokenizer);
+      loaded[i] = plugin.ok() ? *plugin : nullptr;
+    });
+  }
+  for (std::thread &thread : threads) {
+    thread.join();
+  }
+  for (std::size_t i = 0; i < loaded.size(); ++i) {
+    EXPECT_NE(loaded[i], nullptr);
+    EXPECT_EQ(loaded[i], loaded[i % 2]);
+  }
+}
+
+TEST_F(PluginHostTest, ChecksWhatTheMetricIsGiven) {
+  const auto host = PluginHost::create();
+  ASSERT_TRUE(host.ok());
+  EXPECT_FALSE(makeMetric(**host, "accuracy", "", {}).ok());
+  auto metric = makeMetric(**host, "accuracy", "", {"a", "b"});
+  ASSERT_TRUE(metric.ok()) << metric.status().message();
+  const std::int32_t gold[] = {0, 2}, predicted[] = {0, 1};
+  PenstockPredictions batch{};
+  batch.struct_size = sizeof batch;
+  batch.records = 2;
+  EXPECT_FALSE((*metric)->add(batch).ok()); // no classes at all
+  batch.gold = gold;
+  batch.predicted = predicted;
+  EXPECT_FALSE((*metric)->add(batch).ok()); // class 2 of two
+  EXPECT_FALSE((*metric)->result().ok());   // nothing was judged
+}
+
+} // namespace
+} // namespace penstock

@@ -1,0 +1,284 @@
+// Ids and offsets of Hugging Face's `tokenizers`: small cases here, all of them in the golden fixtures.
+#include "plugin_fixture.h"
+
+#include <nlohmann/json.hpp>
+
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <unistd.h>
+
+namespace penstock {
+namespace {
+
+namespace fs = std::filesystem;
+using Strings = std::vector<std::string>;
+
+class WordPieceTest : public PluginTest {
+protected:
+  void TearDown() override {
+    for (const fs::path &path : made) {
+      fs::remove(path);
+    }
+  }
+  std::string vocabulary(const std::string &text) {
+    made.push_back(fs::temp_directory_path() / ("penstock_vocab_" + std::to_string(getpid()) + "_" + std::to_string(made.size())));
+    std::ofstream(made.back(), std::ios::binary) << text;
+    return made.back().string();
+  }
+  std::shared_ptr<const Tokenizer> tokenizer(const std::string &vocab, const std::string &more = "") {
+    auto result = makeTokenizer(*host, "wordpiece", R"({"vocab": ")" + vocab + "\"" + more + "}", "");
+    EXPECT_TRUE(result.ok()) << result.status().message();
+    return result.ok() ? *result : nullptr;
+  }
+  Strings words(const Tokenizer &tokenizer, const std::string &text) {
+    Strings found;
+    for (const std::int32_t id : encodeOne(tokenizer, text).ids) {
+      found.push_back(tokenizer.token(id).value());
+    }
+    return found;
+  }
+  std::vector<fs::path> made;
+};
+
+constexpr const char *small = "[PAD]\n[UNK]\nun\n##aff\n##able\n##ab\naffable\n,\na\nab\n##c\n##cde\nabcd\n##x\n\u4e2d\ne\n##e\nun\n";
+
+TEST_F(WordPieceTest, TakesTheLongestPieces) {
+  const auto made = tokenizer(vocabulary(small));
+  ASSERT_NE(made, nullptr);
+  EXPECT_EQ(made->vocabularySize(), 18);
+  EXPECT_EQ(made->unknownId(), 1);
+  EXPECT_EQ(words(*made, "unaffable, Affable"), (Strings{"un", "##aff", "##able", ",", "affable"}));
+  EXPECT_EQ(words(*made, "abcde"), (Strings{"abcd", "##e"}));
+  EXPECT_EQ(words(*made, "abcx abccdex"), (Strings{"ab", "##c", "##x", "ab", "##c", "##cde", "##x"}));
+  EXPECT_EQ(words(*made, "abd unaffablez"), (Strings{"[UNK]", "[UNK]"}));
+  EXPECT_EQ(encodeOne(*made, "un").ids, (std::vector<std::int32_t>{17})); // of equal tokens the last
+}
+
+TEST_F(WordPieceTest, KeepsOffsetsOfTheOriginal) {
+  const auto made = tokenizer(vocabulary(small));
+  ASSERT_NE(made, nullptr);
+  const std::string text = "\u00c9e\u0301\u200bE \u4e2d\u6587a";
+  const Tokenizer::Tokens tokens = encodeOne(*made, text);
+  EXPECT_EQ(pieces(text, tokens), (Strings{"\u00c9", "e", "E", "\u4e2d", "\u6587", "a"}));
+  const auto cased = tokenizer(vocabulary(small), R"(, "lowercase": false)");
+  ASSERT_NE(cased, nullptr);
+  EXPECT_EQ(words(*cased, "Un un \u00e9"), (Strings{"[UNK]", "un", "[UNK]"}));
+}
+
+TEST_F(WordPieceTest, CountsCharactersOfLongWords) {
+  std::string text = "[UNK]\na\n##a\n";
+  const auto made = tokenizer(vocabulary(text));
+  ASSERT_NE(made, nullptr);
+  EXPECT_EQ(encodeOne(*made, std::string(100, 'a')).ids.size(), 100u);
+  EXPECT_EQ(encodeOne(*made, std::string(101, 'a')).ids, (std::vector<std::int32_t>{0}));
+  std::string accents;
+  for (int i = 0; i < 100; ++i) {
+    accents += "\u00e1";
+  }
+  EXPECT_EQ(encodeOne(*made, accents).ids.size(), 100u);
+  EXPECT_EQ(encodeOne(*made, accents + "a").ids.size(), 1u);
+  EXPECT_EQ(encodeOne(*made, accents + "a b").ends.front(), 201u);
+  EXPECT_EQ(encodeOne(*made, std::string(100, 'a'), 7).ids.size(), 7u);
+}
+
+TEST_F(WordPieceTest, ReadsLinesOfBothKinds) {
+  const auto made = tokenizer(vocabulary("[UNK]\r\nab\r\n##c"));
+  ASSERT_NE(made, nullptr);
+  EXPECT_EQ(made->vocabularySize(), 3);
+  EXPECT_EQ(words(*made, "abc"), (Strings{"ab", "##c"}));
+}
+
+TEST_F(WordPieceTest, RefusesWhatIsNoVocabulary) {
+  const auto says = [&](const std::string &parameters, const std::string &state = "") {
+    const auto result = makeTokenizer(*host, "wordpiece", parameters, state);
+    return result.ok() ? std::string("ok") : result.status().message();
+  };
+  EXPECT_NE(says("").find("needs its parameter `vocab`"), std::string::npos);
+  EXPECT_NE(says(R"({"vocab": "/nowhere/vocab.txt"})").find("/nowhere/vocab.txt cannot be read"), std::string::npos);
+  EXPECT_NE(says(R"({"vocab": "/"})").find("cannot be read"), std::string::npos);
+  EXPECT_NE(says(R"({"vocab": ")" + vocabulary("") + "\"}").find("no tokens"), std::string::npos);
+  EXPECT_NE(says(R"({"vocab": ")" + vocabulary("a\nb\n") + "\"}").find("no token `[UNK]`"), std::string::npos);
+  EXPECT_NE(says(R"({"vocab": ")" + vocabulary("[UNK]\n\xc3\x28\n") + "\"}").find("line 2 of the vocabulary"), std::string::npos);
+  EXPECT_NE(says(R"({"vocab": "/x"})", "nonsense").find("not one of `wordpiece`"), std::string::npos);
+}
+
+TEST_F(WordPieceTest, CarriesItsVocabularyInTheState) {
+  const std::string path = vocabulary(small);
+  auto fit = fitTokenizer(*host, "wordpiece", R"({"vocab": ")" + path + "\"}");
+  ASSERT_TRUE(fit.ok()) << fit.status().message();
+  ASSERT_TRUE((*fit)->add({"any text"}).ok());
+  const auto state = (*fit)->end();
+  ASSERT_TRUE(state.ok());
+  fs::remove(path);
+  const auto made = makeTokenizer(*host, "wordpiece", R"({"vocab": ")" + path + "\"}", *state);
+  ASSERT_TRUE(made.ok()) << made.status().message();
+  EXPECT_EQ(words(**made, "unaffable"), (Strings{"un", "##aff", "##able"}));
+}
+
+/// SHA-256 (FIPS 180-4) in hexadecimal.
+std::string sha256(std::string text) {
+  std::array<std::uint32_t, 64> k;
+  std::array<std::uint32_t, 8> h;
+  const auto fraction = [](long double root) {
+    return static_cast<std::uint32_t>((root - static_cast<std::uint32_t>(root)) * 4294967296.0L);
+  };
+  for (int n = 2, found = 0; found < 64; ++n) {
+    bool prime = true;
+    for (int d = 2; d * d <= n; ++d) {
+      prime = prime && n % d != 0;
+    }
+    if (prime) {
+      k[static_cast<std::size_t>(found)] = fraction(std::cbrt(static_cast<long double>(n)));
+      if (found < 8) {
+        h[static_cast<std::size_t>(found)] = fraction(std::sqrt(static_cast<long double>(n)));
+      }
+      ++found;
+    }
+  }
+  const std::uint64_t bits = text.size() * 8;
+  text += '\x80';
+  text.resize((text.size() + 8 + 63) / 64 * 64 - 8, '\0');
+  for (int i = 7; i >= 0; --i) {
+    text += static_cast<char>(bits >> (8 * i));
+  }
+  const auto rotate = [](std::uint32_t x, int n) { return x >> n | x << (32 - n); };
+  for (std::size_t block = 0; block < text.size(); block += 64) {
+    std::array<std::uint32_t, 64> w;
+    for (std::size_t i = 0; i < 16; ++i) {
+      w[i] = 0;
+      for (std::size_t b = 0; b < 4; ++b) {
+        w[i] = w[i] << 8 | static_cast<unsigned char>(text[block + 4 * i + b]);
+      }
+    }
+    for (std::size_t i = 16; i < 64; ++i) {
+      w[i] = w[i - 16] + (rotate(w[i - 15], 7) ^ rotate(w[i - 15], 18) ^ w[i - 15] >> 3) + w[i - 7] +
+             (rotate(w[i - 2], 17) ^ rotate(w[i - 2], 19) ^ w[i - 2] >> 10);
+    }
+    auto v = h;
+    for (std::size_t i = 0; i < 64; ++i) {
+      const std::uint32_t t1 = v[7] + (rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25)) +
+                               ((v[4] & v[5]) ^ (~v[4] & v[6])) + k[i] + w[i];
+      const std::uint32_t t2 = (rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22)) +
+                               ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
+      v = {t1 + t2, v[0], v[1], v[2], v[3] + t1, v[4], v[5], v[6]};
+    }
+    for (std::size_t i = 0; i < 8; ++i) {
+      h[i] += v[i];
+    }
+  }
+  std::string hex;
+  for (const std::uint32_t word : h) {
+    char buffer[9];
+    std::snprintf(buffer, sizeof buffer, "%08x", word);
+    hex += buffer;
+  }
+  return hex;
+}
+
+TEST(Sha256, KnownValues) {
+  EXPECT_EQ(sha256(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+std::string utf8(char32_t c) {
+  std::string text;
+  if (c < 0x80) {
+    text = {static_cast<char>(c)};
+  } else if (c < 0x800) {
+    text = {static_cast<char>(0xC0 | c >> 6), static_cast<char>(0x80 | (c & 63))};
+  } else if (c < 0x10000) {
+    text = {static_cast<char>(0xE0 | c >> 12), static_cast<char>(0x80 | (c >> 6 & 63)), static_cast<char>(0x80 | (c & 63))};
+  } else {
+    text = {static_cast<char>(0xF0 | c >> 18), static_cast<char>(0x80 | (c >> 12 & 63)),
+            static_cast<char>(0x80 | (c >> 6 & 63)), static_cast<char>(0x80 | (c & 63))};
+  }
+  return text;
+}
+
+struct Golden {
+  const char *name, *lowercase;
+};
+class WordPieceGolden : public WordPieceTest, public ::testing::WithParamInterface<Golden> {
+protected:
+  /// Null, with a message, where the fixtures are not on this machine.
+  std::shared_ptr<const Tokenizer> golden() {
+    folder = goldenFolder();
+    const fs::path vocab = fs::path(folder).parent_path() / "data/tokenizers/bert-base-uncased/vocab.txt";
+    if (folder.empty() || !fs::exists(vocab)) {
+      return nullptr;
+    }
+    return tokenizer(vocab.string(), std::string(R"(, "lowercase": )") + GetParam().lowercase);
+  }
+  std::string folder;
+};
+
+TEST_P(WordPieceGolden, EveryUnicodeScalar) {
+  const auto made = golden();
+  if (made == nullptr) {
+    GTEST_SKIP() << "the golden fixtures are not here; set PENSTOCK_GOLDEN";
+  }
+  const auto blocks = nlohmann::json::parse(readWhole(folder + "/wordpiece_" + GetParam().name + "_scalars.json"));
+  ASSERT_EQ(blocks.size(), 4344u);
+  for (const auto &[key, hash] : blocks.items()) {
+    const char32_t first = static_cast<char32_t>(std::stoul(key, nullptr, 16));
+    std::string lines;
+    for (char32_t c = first; c < first + 256; ++c) {
+      if (c >= 0xD800 && c <= 0xDFFF) {
+        continue;
+      }
+      char name[16];
+      std::snprintf(name, sizeof name, "U+%04X", static_cast<unsigned>(c));
+      lines += name;
+      for (const std::int32_t id : encodeOne(*made, "a" + utf8(c) + "b").ids) {
+        lines += " " + std::to_string(id);
+      }
+      lines += " | ";
+      std::string alone;
+      for (const std::int32_t id : encodeOne(*made, utf8(c)).ids) {
+        alone += (alone.empty() ? "" : " ") + std::to_string(id);
+      }
+      lines += alone + "\n";
+    }
+    EXPECT_EQ(sha256(lines), hash.get<std::string>()) << "block " << key;
+  }
+}
+
+TEST_P(WordPieceGolden, TextsWithOffsets) {
+  const auto made = golden();
+  if (made == nullptr) {
+    GTEST_SKIP() << "the golden fixtures are not here; set PENSTOCK_GOLDEN";
+  }
+  const std::string command = "gzip -dc '" + folder + "/wordpiece_" + GetParam().name + ".jsonl.gz'";
+  const std::unique_ptr<std::FILE, int (*)(std::FILE *)> pipe(popen(command.c_str(), "r"), pclose);
+  ASSERT_NE(pipe, nullptr);
+  std::string all;
+  std::array<char, 65536> buffer;
+  for (std::size_t size = 0; (size = std::fread(buffer.data(), 1, buffer.size(), pipe.get())) > 0;) {
+    all.append(buffer.data(), size);
+  }
+  std::istringstream lines(all);
+  std::string line;
+  int texts = 0;
+  while (std::getline(lines, line)) {
+    const auto row = nlohmann::json::parse(line);
+    const std::string text = row["text"];
+    const Tokenizer::Tokens tokens = encodeOne(*made, text);
+    ASSERT_EQ(tokens.ids, row["ids"].get<std::vector<std::int32_t>>()) << text;
+    std::vector<std::array<std::uint32_t, 2>> offsets;
+    for (std::size_t i = 0; i < tokens.ids.size(); ++i) {
+      offsets.push_back({tokens.starts[i], tokens.ends[i]});
+    }
+    const auto expected = row["offsets"].get<std::vector<std::array<std::uint32_t, 2>>>();
+    ASSERT_EQ(offsets, expected) << text;
+    ++texts;
+  }
+  EXPECT_GT(texts, 500);
+}
+
+INSTANTIATE_TEST_SUITE_P(Rules, WordPieceGolden,
+                         ::testing::Values(Golden{"uncased", "true"}, Golden{"cased_rules", "false"}),
+                         [](const auto &info) { return std::string(info.param.name); });
+
+} // namespace
+} // namespace penstock
