@@ -1,6 +1,7 @@
 // Writes the pages of docs/generated that are made from definitions, or says which of them are stale.
 #include "compiler/diagnostics/registry.h"
 #include "compiler/frontend/signatures.h"
+#include "tools/penstock-docs/plugins_page.h"
 
 #include <cstdio>
 #include <fstream>
@@ -14,8 +15,10 @@ struct Page {
   std::string name, text;
 };
 
-std::vector<Page> pages() {
-  return {{"diagnostics.md", penstock::diagnostics::diagnosticsPage()}, {"operations.md", penstock::frontend::operationsPage()}};
+std::vector<Page> pages(const std::string &folder) {
+  return {{"diagnostics.md", penstock::diagnostics::diagnosticsPage()},
+          {"operations.md", penstock::frontend::operationsPage()},
+          {"plugins.md", penstock::pluginsPage(folder + "/../../plugins")}};
 }
 
 } // namespace
@@ -28,7 +31,10 @@ int main(int argc, char **argv) {
   }
   const std::string folder = argv[argc - 1];
   int stale = 0;
-  for (const Page &page : pages()) {
+  for (const Page &page : pages(folder)) {
+    if (page.text.empty()) { // its maker has said why
+      return 1;
+    }
     const std::string path = folder + "/" + page.name;
     std::ifstream in(path, std::ios::binary);
     std::ostringstream held;

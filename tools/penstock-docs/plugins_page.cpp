@@ -1,0 +1,114 @@
+#include "tools/penstock-docs/plugins_page.h"
+
+#include "runtime/base/plugin_manifest.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+namespace penstock {
+namespace {
+
+namespace fs = std::filesystem;
+using Type = PluginParameter::Type;
+
+std::string typeText(const PluginParameter &parameter) {
+  switch (parameter.type) {
+  case Type::boolean:
+    return "bool";
+  case Type::integer:
+    return "int";
+  case Type::number:
+    return "float";
+  case Type::string:
+    return "string";
+  case Type::path:
+    return "path";
+  case Type::enumeration:
+    return fmt::format("{}", fmt::join(parameter.members, ", "));
+  case Type::strings:
+    return "list of strings";
+  case Type::numbers:
+    return "list of numbers";
+  }
+  return "";
+}
+
+std::string rangeText(const PluginParameter &parameter) {
+  if (parameter.hasMinimum && parameter.hasMaximum) {
+    return fmt::format(", {:g} to {:g}", parameter.minimum, parameter.maximum);
+  }
+  if (parameter.hasMinimum) {
+    return fmt::format(", at least {:g}", parameter.minimum);
+  }
+  return parameter.hasMaximum ? fmt::format(", at most {:g}", parameter.maximum) : "";
+}
+
+struct ValueText {
+  std::string operator()(bool value) const { return value ? "true" : "false"; }
+  std::string operator()(std::int64_t value) const { return fmt::format("{}", value); }
+  std::string operator()(double value) const { return fmt::format("{}", value); }
+  std::string operator()(const std::string &value) const { return value.empty() ? "\"\"" : value; }
+  std::string operator()(const std::vector<std::string> &value) const { return fmt::format("[{}]", fmt::join(value, ", ")); }
+  std::string operator()(const std::vector<double> &value) const { return fmt::format("[{}]", fmt::join(value, ", ")); }
+};
+
+void describe(std::string &page, const PluginManifest &manifest) {
+  page += fmt::format("\n### {}\n\n{}. Version {}, ABI {}.{}.", manifest.name, manifest.summary, manifest.version,
+                      manifest.abiMajor, manifest.abiMinor);
+  if (manifest.fits) {
+    page += " Carries fitted state.";
+  }
+  if (manifest.kind == PluginKind::head) {
+    page += fmt::format(" Takes a {}, predicts a {}.", manifest.input, manifest.target);
+  } else if (manifest.kind == PluginKind::metric) {
+    page += fmt::format(" Judges a {}.", manifest.target);
+  }
+  if (!manifest.results.empty()) {
+    page += " Gives";
+    for (std::size_t i = 0; i < manifest.results.size(); ++i) {
+      page += fmt::format("{} `{}`{}", i == 0 ? "" : ",", manifest.results[i].name,
+                          manifest.results[i].higherIsBetter ? "" : " (lower is better)");
+    }
+    page += ".";
+  }
+  page += "\n";
+  if (manifest.parameters.empty()) {
+    return;
+  }
+  page += "\n| parameter | type | default | meaning |\n|---|---|---|---|\n";
+  for (const PluginParameter &parameter : manifest.parameters) {
+    page += fmt::format("| `{}` | {}{} | {} | {} |\n", parameter.name, typeText(parameter), rangeText(parameter),
+                        parameter.required ? "required" : std::visit(ValueText(), parameter.defaultValue), parameter.help);
+  }
+}
+
+} // namespace
+
+std::string pluginsPage(const std::string &folder) {
+  std::string page = "# Plugins of the tree\n\nMade by `penstock-docs` from each plugin's plugin.toml; do not edit. How to use and write them: "
+                     "[guides/plugins.md](../guides/plugins.md).\n";
+  const std::pair<const char *, const char *> kinds[] = {{"tokenizers", "Tokenizers"}, {"heads", "Heads"}, {"metrics", "Metrics"}};
+  for (const auto &[below, title] : kinds) {
+    std::error_code error;
+    std::vector<fs::path> folders;
+    for (fs::directory_iterator it(fs::path(folder) / below, error), end; !error && it != end; it.increment(error)) {
+      folders.push_back(it->path());
+    }
+    std::sort(folders.begin(), folders.end());
+    page += fmt::format("\n## {}\n", title);
+    for (const fs::path &path : folders) {
+      const Result<PluginManifest> manifest = readPluginManifest((path / "plugin.toml").string());
+      if (!manifest.ok()) {
+        std::fprintf(stderr, "%s\n", manifest.status().message().c_str());
+        return "";
+      }
+      describe(page, *manifest);
+    }
+  }
+  return page;
+}
+
+} // namespace penstock
