@@ -217,7 +217,7 @@ class Run(Case):
         self.assertNotEqual(weights[0], (out / "model.safetensors").read_bytes())
 
     def testExpectations(self):
-        text = self.task(TASKS[0]).read_text().replace("expect test.f1_macro >= 0.85", "expect test.f1_macro >= 0.9999")
+        text = self.task(TASKS[0]).read_text().replace("expect test.f1_macro >= 0.8", "expect test.f1_macro >= 0.9999")
         self.assertIn("0.9999", text)
         file = self.tasks / "proud.pipe"
         file.write_text(text)
