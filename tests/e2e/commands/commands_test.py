@@ -159,7 +159,8 @@ class Run(Case):
 
     def testPredict(self):
         out = self.run_(TASKS[0])
-        rows = list(csv.DictReader(open(self.data / "maintenance/test.csv", newline="", encoding="utf-8")))[:23]
+        with open(self.data / "maintenance/test.csv", newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))[:23]
         lines = "".join(f"{row['text']}\n" for row in rows)
         fromLines = self.jsonLines(self.penstock("predict", out, text=lines).stdout)
         self.assertEqual(len(fromLines), len(rows))
