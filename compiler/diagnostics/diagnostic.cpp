@@ -14,6 +14,11 @@ void DiagnosticList::report(const std::string &id, const SourceRange &range, con
     used = {{"detail", "the diagnostic `" + id + "` is not registered"}};
     info = findDiagnostic("internal-mistake");
   }
+  if (droppedCount > limit) { // counted, not compared: a file of nonsense stays cheap
+    (info->severity == Severity::error ? errorCount : warningCount) += 1;
+    ++droppedCount;
+    return;
+  }
   Diagnostic made;
   made.id = info->id;
   made.severity = info->severity;
@@ -85,9 +90,11 @@ std::string nearest(const std::string &name, const std::vector<std::string> &can
   if (name.empty() || name.size() > 64) {
     return {};
   }
+  constexpr std::size_t mostCandidates = 2000;
   std::string best;
   std::size_t bestDistance = std::max<std::size_t>(1, name.size() / 3) + 1;
-  for (const std::string &candidate : candidates) {
+  for (std::size_t i = 0; i < std::min(candidates.size(), mostCandidates); ++i) {
+    const std::string &candidate = candidates[i];
     if (candidate == name || candidate.size() > 64) {
       continue;
     }

@@ -45,6 +45,8 @@ public:
               std::vector<Label> labels = {});
   void add(Diagnostic diagnostic);
 
+  /// Nothing that is reported now would be shown: a check may stop.
+  bool full() const { return list.size() >= limit && errorCount > 0; }
   bool hasErrors() const { return errorCount > 0; }
   std::size_t errors() const { return errorCount; }
   std::size_t warnings() const { return warningCount; }

@@ -9,6 +9,19 @@ namespace penstock::frontend {
 
 namespace {
 
+/// Valid UTF-8 without control characters.
+bool isText(std::string_view token) {
+  for (std::size_t i = 0; i < token.size();) {
+    const std::size_t length = utf8Length(token, i);
+    const auto first = static_cast<unsigned char>(token[i]);
+    if (length == 0 || (first < 0x20 && first != '\t' && first != '\r')) {
+      return false;
+    }
+    i += length;
+  }
+  return true;
+}
+
 class Reader {
 public:
   Reader(const SourceFile &source, const SyntaxTree &syntax, diagnostics::DiagnosticList &list)
@@ -380,8 +393,9 @@ private:
       }
       break;
     case SyntaxKind::string:
-      out.kind = Expression::Kind::string;
       out.text = unescape(tokenSpan(tokens[0]).text());
+      // What the lexer has refused does not reach paths and data.
+      out.kind = isText(tokenSpan(tokens[0]).text()) ? Expression::Kind::string : Expression::Kind::error;
       break;
     case SyntaxKind::name:
       out.kind = Expression::Kind::name;

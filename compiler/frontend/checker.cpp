@@ -70,7 +70,14 @@ void Checker::checkShape() {
 }
 
 void Checker::checkUses() {
+  const Scope nothing;
   for (const auto &unit : program.units) {
+    for (const auto &[name, named] : unit->definitions) {
+      const Callable::Kind kind = findCallable(name, nothing).kind;
+      if (kind != Callable::Kind::none && kind != Callable::Kind::metric) {
+        report("duplicate-name", named.declared, {{"name", name}});
+      }
+    }
     for (const Use &use : unit->ast.uses) {
       const PluginKind kind = use.kind == "head" ? PluginKind::head : use.kind == "metric" ? PluginKind::metric : PluginKind::tokenizer;
       if (use.kind != "head" && use.kind != "metric" && use.kind != "tokenizer") {

@@ -150,6 +150,7 @@ struct DataBlock {
   std::string splitBy;
   double shares[3] = {0.8, 0.1, 0.1};
   std::vector<Column> columns;
+  std::map<std::string, std::size_t> byName; // index into columns
   Span sourceSpan;
   const Column *find(const std::string &name) const;
 };
@@ -232,7 +233,9 @@ private:
                      const Span &flowSpan, Scope &scope, Place &place, const std::string &key);
   Value evaluateCall(const Expression &call, std::optional<Value> flow, const Span &flowSpan, Scope &scope, Place &place);
   Value applyTextStep(const Callable &callable, BoundCall bound, const Span &span);
-  Signature definitionSignature(const Definition &definition);
+  const Signature &definitionSignature(const Definition &definition);
+  static std::string flowText(const FeatureDraft &draft);
+  void addFeature(Feature feature);
   Value dimension(const Callable &callable, const Expression &call, Scope &scope, Place &place);
   Value makeRepeat(const Expression &call, std::optional<Value> flow, const Span &flowSpan, Scope &scope, Place &place);
   static std::string nextPath(Place &place, const std::string &name);
@@ -298,6 +301,9 @@ private:
   Scope top; // params, columns, features, bindings of the model
   DataBlock dataBlock;
   std::vector<Feature> featureList;
+  std::map<std::string, std::size_t> featureByName;  // index into featureList
+  std::map<std::string, std::string> featureByFlow;  // name, by the text of its steps
+  std::map<std::string, int> inlineFeatures;         // how many the model has made of a base name
   bool modelGood = false;
   ModelGraph graph;
   std::map<std::string, int> inputs;        // by name: node
@@ -305,6 +311,8 @@ private:
   std::map<std::string, Span> targetUses;
   std::vector<const Definition *> expanding;
   std::set<const Definition *> expanded;
+  std::map<const Definition *, Signature> signatures;
+  std::map<std::string, bool> weighted; // whether there are weights below a binding
   std::set<std::string> headPaths; // of plugin heads: they own weights that only the plugin names
   int depth = 0;
   std::int64_t spent = 0;

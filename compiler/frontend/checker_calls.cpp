@@ -65,6 +65,9 @@ Callable Checker::findCallable(const std::string &name, const Scope &scope) cons
 
 std::vector<std::string> Checker::callableNames(const Scope &scope) const {
   std::vector<std::string> names = {"repeat", "width", "count", "l2", "clean"};
+  if (diagnostics.full()) {
+    return names;
+  }
   for (const auto &[name, instance] : scope.instances) {
     names.push_back(name);
   }
@@ -281,8 +284,12 @@ BoundCall Checker::bindCall(const Signature &signature, const Span &span, const 
   return bound;
 }
 
-Signature Checker::definitionSignature(const Definition &definition) {
-  Signature signature;
+const Signature &Checker::definitionSignature(const Definition &definition) {
+  const auto [known, fresh] = signatures.try_emplace(&definition);
+  Signature &signature = known->second;
+  if (!fresh) {
+    return signature;
+  }
   signature.name = definition.name;
   for (const Parameter &parameter : definition.parameters) {
     const auto operand = [&](Accepts accepts) { signature.operands.push_back({parameter.name, accepts}); };
@@ -564,7 +571,7 @@ Value Checker::applyTextStep(const Callable &callable, BoundCall bound, const Sp
     report("feature-not-text", bound.operandSpans[0].file != nullptr ? bound.operandSpans[0] : span, {{"found", describe(input)}});
     return {};
   }
-  if (!bound.good) {
+  if (!bound.good || !spend(span)) {
     return {};
   }
   FeatureDraft::Step step;

@@ -10,8 +10,8 @@ using diagnostics::nearest;
 using diagnostics::quotedList;
 
 const Column *DataBlock::find(const std::string &name) const {
-  const auto found = std::find_if(columns.begin(), columns.end(), [&](const Column &column) { return column.name == name; });
-  return found == columns.end() ? nullptr : &*found;
+  const auto found = byName.find(name);
+  return found == byName.end() ? nullptr : &columns[found->second];
 }
 
 void Checker::readData() {
@@ -208,43 +208,48 @@ void Checker::readColumn(const Entry &entry) {
   value.kind = Value::Kind::column;
   value.text = entry.name;
   if (declareValue(top, entry.name, entry.nameSpan, std::move(value))) {
+    dataBlock.byName.emplace(column.name, dataBlock.columns.size());
     dataBlock.columns.push_back(std::move(column));
   }
 }
 
+std::string Checker::flowText(const FeatureDraft &draft) {
+  std::string text = draft.column;
+  for (const FeatureDraft::Step &step : draft.steps) {
+    text += " |> " + step.op + " " + step.plugin + " " + std::to_string(step.maxLength);
+    for (const auto &[name, attribute] : step.attributes) {
+      text += " " + name + ": " + formatAttribute(attribute);
+    }
+  }
+  return text;
+}
+
+void Checker::addFeature(Feature feature) {
+  featureByName.emplace(feature.name, featureList.size());
+  featureByFlow.emplace(flowText(feature.draft), feature.name);
+  featureList.push_back(std::move(feature));
+}
+
 Value Checker::featureOf(const Value &draft, const Span &span) {
   // A feature written within the model: equal ones are one.
-  const auto same = [](const FeatureDraft &a, const FeatureDraft &b) {
-    if (a.column != b.column || a.steps.size() != b.steps.size()) {
-      return false;
-    }
-    for (std::size_t i = 0; i < a.steps.size(); ++i) {
-      if (a.steps[i].op != b.steps[i].op || a.steps[i].plugin != b.steps[i].plugin || a.steps[i].maxLength != b.steps[i].maxLength ||
-          a.steps[i].attributes != b.steps[i].attributes) {
-        return false;
-      }
-    }
-    return true;
-  };
   Value value;
   value.kind = Value::Kind::feature;
-  for (const Feature &feature : featureList) {
-    if (same(feature.draft, *draft.draft)) {
-      value.text = feature.name;
-      return value;
-    }
+  if (const auto known = featureByFlow.find(flowText(*draft.draft)); known != featureByFlow.end()) {
+    value.text = known->second;
+    return value;
   }
   const std::string base = draft.draft->column + "_" + draft.draft->steps.back().plugin;
-  std::string name = base;
-  for (int i = 2; top.values.count(name) > 0 || std::any_of(featureList.begin(), featureList.end(), [&](const Feature &one) { return one.name == name; }); ++i) {
-    name = base + "_" + std::to_string(i);
-  }
+  std::string name;
+  do {
+    const int ordinal = ++inlineFeatures[base];
+    name = ordinal == 1 ? base : base + "_" + std::to_string(ordinal);
+  } while (top.values.count(name) > 0 || top.bindings.count(name) > 0 || featureByName.count(name) > 0);
   Feature feature;
   feature.name = name;
   feature.draft = *draft.draft;
   feature.span = feature.nameSpan = span;
   feature.used = true;
-  featureList.push_back(std::move(feature));
+  addFeature(std::move(feature));
   value.text = name;
   return value;
 }
@@ -273,7 +278,9 @@ void Checker::readFeatures() {
       feature.nameSpan = entry.nameSpan;
       bound.kind = Value::Kind::feature;
       bound.text = entry.name;
-      featureList.push_back(std::move(feature));
+      if (top.values.count(entry.name) == 0) {
+        addFeature(std::move(feature));
+      }
       for (const FeatureDraft::Step &step : value.draft->steps) {
         const std::string key = "features." + entry.name + "." + (step.op == "clean" ? "clean" : step.plugin);
         const auto origin = [&](const std::string &name) {
@@ -296,9 +303,7 @@ void Checker::readFeatures() {
     } else if (value.kind != Value::Kind::error && value.kind != Value::Kind::unknown) {
       report("feature-not-text", entry.value.span, {{"found", describe(value)}});
     }
-    if (!declareValue(top, entry.name, entry.nameSpan, bound) && bound.kind == Value::Kind::feature) {
-      featureList.pop_back();
-    }
+    declareValue(top, entry.name, entry.nameSpan, bound);
   }
 }
 

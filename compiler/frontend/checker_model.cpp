@@ -68,8 +68,8 @@ int Checker::inputNode(const std::string &name, bool target, const Span &span) {
                                         : ValueType{ValueType::Kind::number, "", 1};
   } else {
     node.type = {ValueType::Kind::ids, name, vocabularySize(name)};
-    for (Feature &feature : featureList) {
-      feature.used = feature.used || feature.name == name;
+    if (const auto feature = featureByName.find(name); feature != featureByName.end()) {
+      featureList[feature->second].used = true;
     }
   }
   const int index = emit(std::move(node));
@@ -202,10 +202,8 @@ void Checker::checkOperation(const BuiltinOp &op, const std::vector<ValueType> &
     }
   } else if (name == "positions") {
     const std::int64_t places = integer("max");
-    for (const Feature &feature : featureList) {
-      if (feature.name != types[0].axis || places == unknownSize) {
-        continue;
-      }
+    if (const auto found = featureByName.find(types[0].axis); found != featureByName.end() && places != unknownSize) {
+      const Feature &feature = featureList[found->second];
       const std::int64_t limit = feature.draft.steps.back().maxLength;
       if (limit == 0 || limit > places) {
         report("positions-too-few", span,
@@ -366,7 +364,8 @@ Value Checker::applyDefinition(const Instance &instance, std::vector<Value> oper
     report("nesting-too-deep", span, {{"limit", std::to_string(deepestLayers)}});
     return {};
   }
-  const Signature signature = definitionSignature(definition);
+  const Signature &signature = definitionSignature(definition);
+  spent += static_cast<std::int64_t>(definition.parameters.size() / 16);
   Scope scope;
   scope.unit = instance.callable.unit;
   std::size_t operand = 0;
@@ -569,11 +568,15 @@ Value Checker::applyL2(const Expression &call, Scope &scope, Place &place) {
     }
     prefix = argument.text;
     const auto below = [&](const std::string &path) { return path == prefix || path.compare(0, prefix.size() + 1, prefix + ".") == 0; };
-    const bool found = std::any_of(headPaths.begin(), headPaths.end(), below) ||
+    const auto [held, fresh] = weighted.try_emplace(prefix, false);
+    if (fresh) {
+      held->second = std::any_of(headPaths.begin(), headPaths.end(), below) ||
                        std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const GraphNode &one) {
                          const BuiltinOp *op = one.kind == GraphNode::Kind::builtin ? findBuiltin(one.op) : nullptr;
                          return op != nullptr && op->weights != nullptr && one.op != "layer_norm" && below(one.path);
                        });
+    }
+    const bool found = held->second;
     if (!found && modelGood) {
       report("prefix-without-weights", argument.span, {{"name", prefix}});
       return {};
@@ -682,20 +685,20 @@ void Checker::checkUnusedDefinitions() {
   const std::int64_t savedSpent = spent;
   const bool savedTooLarge = tooLarge;
   scratch = true;
+  spent = 0;
+  tooLarge = false;
   for (const auto &unit : program.units) {
     for (const Definition &definition : unit->ast.definitions) {
-      if (expanded.count(&definition) > 0) {
+      if (expanded.count(&definition) > 0 || diagnostics.full()) {
         continue;
       }
-      spent = 0;
-      tooLarge = false;
       Instance instance;
       instance.callable.kind = Callable::Kind::definition;
       instance.callable.name = definition.name;
       instance.callable.definition = &definition;
       instance.callable.unit = unit.get();
       instance.span = definition.nameSpan;
-      const Signature signature = definitionSignature(definition);
+      const Signature &signature = definitionSignature(definition);
       std::vector<Value> operands(signature.operands.size());
       std::vector<Span> spans(signature.operands.size());
       for (Value &operand : operands) {

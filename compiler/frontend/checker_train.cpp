@@ -322,8 +322,13 @@ void Checker::readMetrics(const std::string &split, const Setting &setting) {
     answers.push_back(answer.name);
   }
   std::string shown = "[";
+  std::map<std::string, SourceRange> seen;
+  std::map<std::string, const Answer *> byName;
+  for (const Answer &answer : graph.answers) {
+    byName.emplace(answer.name, &answer);
+  }
   for (const Expression &item : list.children) {
-    if (item.kind == Expression::Kind::error) {
+    if (item.kind == Expression::Kind::error || diagnostics.full()) {
       continue;
     }
     shown += (shown.size() > 1 ? ", " : "") + std::string(item.span.text());
@@ -368,9 +373,8 @@ void Checker::readMetrics(const std::string &split, const Setting &setting) {
     const Answer *judged = nullptr;
     if (named != nullptr) {
       const std::string name = named->value.kind == Expression::Kind::name ? named->value.text : std::string(named->value.span.text().substr(0, 40));
-      for (const Answer &answer : graph.answers) {
-        judged = answer.name == name ? &answer : judged;
-      }
+      const auto known = byName.find(name);
+      judged = known == byName.end() ? nullptr : known->second;
       if (judged == nullptr && modelGood) {
         report("unknown-name", named->value.span, {{"name", name}, {"nearest", nearest(name, answers)}});
         continue;
@@ -416,11 +420,12 @@ void Checker::readMetrics(const std::string &split, const Setting &setting) {
                                                              found->second));
     }
     one.results = manifest->resultsFor(values);
-    for (const Measured &before : measured) {
-      if (before.use.split == split && before.use.plugin == one.use.plugin && before.use.answer == one.use.answer &&
-          before.use.parameters == one.use.parameters) {
-        report("duplicate-metric", item.span, {{"name", manifest->name}, {"split", split}}, {{before.use.range, "measured here"}});
-      }
+    std::string key = manifest->name + " " + one.use.answer;
+    for (const auto &[name, attribute] : one.use.parameters) {
+      key += " " + name + ": " + formatAttribute(attribute);
+    }
+    if (const auto [before, fresh] = seen.emplace(key, one.use.range); !fresh) {
+      report("duplicate-metric", item.span, {{"name", manifest->name}, {"split", split}}, {{before->second, "measured here"}});
     }
     measured.push_back(std::move(one));
   }
@@ -437,17 +442,19 @@ void Checker::nameResults() {
         names[taken && graph.answers.size() > 1 ? one.use.answer + "." + result.name : result.name] = result.higherIsBetter;
       }
     };
-    for (const Answer &answer : graph.answers) {
-      for (const Measured &one : measured) {
-        if (one.use.split == split && one.use.answer == answer.name) {
-          add(one);
-        }
+    std::map<std::string, std::vector<const Measured *>> byAnswer;
+    for (const Measured &one : measured) {
+      if (one.use.split == split) {
+        byAnswer[one.use.answer].push_back(&one);
       }
     }
-    for (const Measured &one : measured) {
-      if (one.use.split == split && one.use.answer.empty()) {
-        add(one);
+    for (const Answer &answer : graph.answers) {
+      for (const Measured *one : byAnswer[answer.name]) {
+        add(*one);
       }
+    }
+    for (const Measured *one : byAnswer[""]) {
+      add(*one);
     }
   }
   for (const Measured &one : measured) {

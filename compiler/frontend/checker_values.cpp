@@ -81,6 +81,9 @@ bool Checker::declareValue(Scope &scope, const std::string &name, const Span &sp
 
 std::vector<std::string> Checker::valueNames(const Scope &scope) const {
   std::vector<std::string> names;
+  if (diagnostics.full()) {
+    return names;
+  }
   for (const auto &[name, declared] : scope.values) {
     names.push_back(name);
   }
@@ -150,6 +153,9 @@ Value Checker::evaluateName(const Expression &expression, Scope &scope) {
 }
 
 Value Checker::evaluate(const Expression &expression, Scope &scope, Place &place) {
+  if (diagnostics.full()) {
+    return {};
+  }
   const Deeper deeper(depth);
   if (depth > deepest) {
     report("nesting-too-deep", expression.span, {{"limit", std::to_string(deepest)}});

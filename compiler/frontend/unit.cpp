@@ -95,19 +95,18 @@ private:
       return;
     }
     for (const auto &[name, span] : import.names) {
-      const auto own = std::find_if(target->ast.definitions.begin(), target->ast.definitions.end(),
-                                    [&, wanted = name](const Definition &definition) { return definition.name == wanted; });
-      if (own == target->ast.definitions.end()) {
+      const auto own = target->definitions.find(name);
+      if (own == target->definitions.end() || own->second.unit != target) {
         std::vector<std::string> names;
-        for (const Definition &definition : target->ast.definitions) {
-          names.push_back(definition.name);
+        for (std::size_t i = 0; i < target->ast.definitions.size() && !diagnostics.full(); ++i) {
+          names.push_back(target->ast.definitions[i].name);
         }
         diagnostics.report("import-unknown", span.range(),
                            {{"path", import.path}, {"name", name}, {"nearest", diagnostics::nearest(name, names)}});
         declare(unit, name, {nullptr, nullptr, span}, span);
         continue;
       }
-      declare(unit, name, {&*own, target, span}, span);
+      declare(unit, name, {own->second.definition, target, span}, span);
     }
   }
 

@@ -1,6 +1,7 @@
 #include "compiler/transforms/Autodiff.h"
 
 #include "compiler/dialect/Nn/Nn.h"
+#include "compiler/transforms/Simplify.h"
 
 using namespace mlir;
 using namespace penstock;
@@ -168,6 +169,9 @@ struct AutodiffPass : PassWrapper<AutodiffPass, OperationPass<ModuleOp>> {
 
   void runOnOperation() final {
     ModuleOp module = getOperation();
+    RewritePatternSet patterns(&getContext());
+    populateSimplifyPatterns(patterns);
+    FrozenRewritePatternSet simplify(std::move(patterns));
     for (auto function : module.getOps<func::FuncOp>()) {
       if (!function->hasAttr(differentiate)) {
         continue;
@@ -180,6 +184,9 @@ struct AutodiffPass : PassWrapper<AutodiffPass, OperationPass<ModuleOp>> {
         return signalPassFailure();
       }
       function->removeAttr(differentiate);
+      if (failed(applyPatternsGreedily(function, simplify))) {
+        return signalPassFailure();
+      }
     }
   }
 };

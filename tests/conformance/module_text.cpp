@@ -61,14 +61,48 @@ std::vector<Operand> withCotangent(const Record &record) {
   return all;
 }
 
+/// The batch inputs that a record's module reads, in the order of the batch.
+std::vector<std::string> inputsOf(const Record &record) {
+  std::vector<std::string> names;
+  auto need = [&](const char *name, Kind kind) {
+    for (const Operand &o : withCotangent(record)) {
+      if (o.kind == kind) {
+        names.push_back(name);
+        return;
+      }
+    }
+  };
+  need("row", Kind::rows);
+  need("record", Kind::records);
+  need("words", Kind::ids);
+  need("label", Kind::classes);
+  return names;
+}
+
+std::string inputType(const std::string &name) {
+  return name == "row" || name == "words" ? "!nn.ragged<@tokens, i32>" : "tensor<?xi32>";
+}
+
 } // namespace
 
 std::string moduleText(const Record &record, const Lengths &lengths) {
-  std::string globals, body;
+  std::string globals, body, layout;
+  std::vector<std::string> inputs = inputsOf(record);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    bool ragged = inputs[i] == "row" || inputs[i] == "words";
+    std::string value = inputs[i];
+    for (const Operand &o : record.operands) {
+      if (inputs[i] == (o.kind == Kind::ids ? "words" : o.kind == Kind::classes ? "label" : "")) {
+        value = o.name;
+      }
+    }
+    body += "    %" + value + " = nn.input \"" + inputs[i] + "\" {index = " + std::to_string(i) +
+            " : i64} : " + inputType(inputs[i]) + "\n";
+    layout += std::string(i == 0 ? "" : ", ") + "{" + (ragged ? "axis = \"tokens\", kind = \"ids\"" : "kind = \"class\"") +
+              ", name = \"" + inputs[i] + "\", target = true}";
+  }
   for (const Operand &o : withCotangent(record)) {
     if (!isFloat(o)) {
-      body += "    %" + o.name + " = nn.input \"" + (o.kind == Kind::ids ? "words" : "label") +
-              "\" {index = " + (o.kind == Kind::ids ? "2" : "3") + " : i64} : " + typeOf(o) + "\n";
       continue;
     }
     std::string stored = "tensor<" + dims(parameterShape(o, lengths)) + "f32>";
@@ -86,16 +120,8 @@ std::string moduleText(const Record &record, const Lengths &lengths) {
     }
   }
   std::string type = typeOf(record.result);
-  std::string layout =
-      "nn.axes = [\"tokens\"], nn.inputs = [{axis = \"tokens\", kind = \"ids\", name = \"row\", target = false}, "
-      "{kind = \"class\", name = \"record\", target = false}, "
-      "{axis = \"tokens\", kind = \"ids\", name = \"words\", target = false}, "
-      "{kind = \"class\", name = \"label\", target = false}]";
-  return "module attributes {" + layout + ", nn.optimizer = {kind = \"sgd\"}} {\n" + globals +
-         "  func.func @model() {\n"
-         "    %row = nn.input \"row\" {index = 0 : i64} : !nn.ragged<@tokens, i32>\n"
-         "    %record = nn.input \"record\" {index = 1 : i64} : tensor<?xi32>\n" +
-         body + "    " + record.body + "\n" +
+  return "module attributes {nn.axes = [\"tokens\"], nn.inputs = [" + layout +
+         "], nn.optimizer = {kind = \"sgd\"}} {\n" + globals + "  func.func @model() {\n" + body + "    " + record.body + "\n" +
          "    %weighted = nn.mul %y, %cotangent : " + type + ", " + type + " -> " + type + "\n" +
          "    %loss = nn.total %weighted : " + type + " -> tensor<f32>\n" +
          "    nn.output \"loss\", %loss {index = 0 : i64} : tensor<f32>\n    return\n  }\n}\n";
@@ -155,10 +181,13 @@ Batch makeBatch(const Record &record, const Lengths &lengths) {
   for (std::int64_t r = 0; r < batch.records; ++r) {
     batch.recordNumbers.push_back(static_cast<std::uint64_t>(1000003 * r + 17));
   }
-  batch.inputs[0] = ints(offsets.back());
-  batch.inputs[1] = ints(batch.records);
-  batch.inputs[2] = std::move(words);
-  batch.inputs[3] = std::move(label);
+  std::vector<std::string> inputs = inputsOf(record);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    Tensor &input = batch.inputs[static_cast<std::int64_t>(i)];
+    input = inputs[i] == "row" ? ints(offsets.back()) : inputs[i] == "record" ? ints(batch.records)
+            : inputs[i] == "words"                                          ? words
+                                                                            : label;
+  }
   batch.offsets["tokens"] = std::move(offsets);
   return batch;
 }

@@ -83,10 +83,12 @@ std::vector<Record> make() {
                  {scalar("x"), perRecord("l", 3)},
                  "%y = nn.spread %x like %l : tensor<f32>, tensor<?x3xf32> -> tensor<?x3xf32>",
                  perRecord("y", 3)});
+  all.back().local = false;
   all.push_back({"total", "sum of all elements",
                  {rows("x", 5)},
                  "%y = nn.total %x : !nn.ragged<@tokens, 5xf32> -> tensor<f32>",
                  scalar("y")});
+  all.back().local = false;
   all.push_back({"concat", "rows side by side",
                  {rows("a", 3), rows("b", 5), rows("c", 2)},
                  "%y = nn.concat %a, %b, %c : !nn.ragged<@tokens, 3xf32>, !nn.ragged<@tokens, 5xf32>, "
@@ -108,11 +110,13 @@ std::vector<Record> make() {
                  "tensor<?x1xf32>\n    %s = nn.total %w : tensor<?x1xf32> -> tensor<f32>\n"
                  "    %y = nn.div %x, %s : tensor<?x3xf32>, tensor<f32> -> tensor<?x3xf32>",
                  perRecord("y", 3)});
+  all.back().local = false;
   all.push_back({"record_count", "mean over the records",
                  {perRecord("x", 3)},
                  "%n = nn.record_count : tensor<f32>\n"
                  "    %y = nn.div %x, %n : tensor<?x3xf32>, tensor<f32> -> tensor<?x3xf32>",
                  perRecord("y", 3)});
+  all.back().local = false;
 
   all.push_back({"matmul", "rows times a matrix",
                  {rows("x", 7), fixed("w", {7, 11})},

@@ -30,6 +30,7 @@ struct Record {
   std::string body;              // Nn text that makes %y
   Operand result;                // of %y: its kind and shape
   double tolerance = 1e-5;       // compiled code against float64, relative to the largest value
+  bool local = true;             // a record's values and gradients depend on that record alone
 };
 
 const std::vector<Record> &records();

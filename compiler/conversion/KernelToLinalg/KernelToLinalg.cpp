@@ -502,7 +502,17 @@ LogicalResult EntryEmitter::emitRegion(kernel::RowsOp region) {
   nn::RowsOf rows = iterationRows(&first);
   LogicalResult result = success();
   if (rows.kind == nn::RowsOf::Kind::fixed && rows.rows <= regionPlan.block) {
+    // Not in a body of its own: what this region reads once must still be read after the regions before it wrote it.
+    auto savedGets = scopeGets;
+    auto savedOffsets = scopeOffsets, savedConstants = scopeConstants, savedNumbers = scopeNumbers;
+    Operation *savedPrologue = prologueEnd;
+    prologueEnd = arith::ConstantIndexOp::create(b, loc, 0);
     result = emitBlock(region, regionPlan, constant(0), constant(rows.rows), constant(0));
+    scopeGets = savedGets;
+    scopeOffsets = savedOffsets;
+    scopeConstants = savedConstants;
+    scopeNumbers = savedNumbers;
+    prologueEnd = savedPrologue;
   } else {
     Value blocks = arith::CeilDivUIOp::create(b, loc, rowsOfBuffer(rows), constant(regionPlan.block));
     parallel(blocks, 1, [&](Value begin, Value end) {

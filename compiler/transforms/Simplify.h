@@ -1,0 +1,15 @@
+// Exact simplifications of Nn that derivatives leave room for; the differentiation applies them to what it made.
+//
+//   x op spread(s)          -> x op s               op: add, sub, mul, div; the spread value is not made
+//   spread(s) * y           -> y * s
+//   x * 1, x / 1            -> x
+//   constant op constant    -> constant              scalars, in float32 as the step would compute it
+#pragma once
+
+namespace mlir {
+class RewritePatternSet;
+}
+
+namespace penstock {
+void populateSimplifyPatterns(mlir::RewritePatternSet &patterns);
+}

@@ -1,0 +1,122 @@
+#include "tests/conformance/compiled.h"
+
+#include "compiler/dialect/Kernel/Kernel.h"
+#include "compiler/emit/emit.h"
+#include "compiler/pipeline/pipeline.h"
+
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Parser/Parser.h"
+
+using namespace mlir;
+
+namespace penstock::conformance {
+
+Result<std::string> compileRecord(const Record &record, const Lengths &lengths, const std::string &level,
+                                  const std::string &folder) {
+  DialectRegistry registry;
+  registry.insert<nn::NnDialect, kernel::KernelDialect, func::FuncDialect>();
+  registerEmitDialects(registry);
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  context.loadAllAvailableDialects();
+  std::string message;
+  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
+    message += diagnostic.getSeverity() == DiagnosticSeverity::Error ? diagnostic.str() + "\n" : "";
+    return success();
+  });
+  auto module = parseSourceString<ModuleOp>(moduleText(record, lengths), &context);
+  ProgramTable table;
+  if (!module || failed(lowerNnToLoops(*module, table))) {
+    return internalError(message);
+  }
+  table.level = level;
+  EmitOptions options;
+  options.level = level;
+  options.output = folder + "/conformance_" + record.name + "_" + level + "_" + std::to_string(lengths.size()) + ".so";
+  PENSTOCK_TRY(emitSharedLibrary(*module, table, options));
+  return options.output;
+}
+
+namespace {
+
+/// A batch in the form of the program's interface.
+struct AbiBatch {
+  std::vector<std::int32_t> rowRecord, rowPosition;
+  PenstockAxisBatch axis{};
+  std::vector<const void *> inputs;
+  PenstockBatch batch{};
+
+  explicit AbiBatch(const Batch &from) {
+    const std::vector<std::int32_t> &offsets = from.offsets.at("tokens");
+    for (std::int64_t r = 0; r < from.records; ++r) {
+      for (std::int32_t row = offsets[static_cast<std::size_t>(r)]; row < offsets[static_cast<std::size_t>(r) + 1]; ++row) {
+        rowRecord.push_back(static_cast<std::int32_t>(r));
+        rowPosition.push_back(row - offsets[static_cast<std::size_t>(r)]);
+      }
+    }
+    axis = {offsets.back(), offsets.data(), rowRecord.data(), rowPosition.data()};
+    for (const auto &[index, tensor] : from.inputs) {
+      inputs.push_back(tensor.i.data());
+    }
+    batch = {from.records, from.recordNumbers.data(), &axis, inputs.data()};
+  }
+};
+
+} // namespace
+
+Result<Values> runStep(const std::string &library, const Globals &globals, const Batch &batch, int threads, float rate) {
+  PENSTOCK_ASSIGN(std::unique_ptr<ThreadPool> pool, ThreadPool::create(threads));
+  PENSTOCK_ASSIGN(std::unique_ptr<Program> program, Program::open(library, *pool));
+  const PenstockProgram &table = program->table();
+  if (table.input_count != static_cast<int>(batch.inputs.size())) {
+    return internalError("the program has " + std::to_string(table.input_count) + " inputs, its module " +
+                         std::to_string(batch.inputs.size()));
+  }
+  float *parameters = program->flat(TensorClass::parameter);
+  for (int t = 0; t < table.tensor_count; ++t) {
+    const PenstockTensorInfo &info = table.tensors[t];
+    if (info.tensor_class == PENSTOCK_PARAMETER) {
+      const std::vector<double> &values = globals.at(info.name).f;
+      for (std::size_t k = 0; k < values.size(); ++k) {
+        parameters[static_cast<std::size_t>(info.offset) + k] = static_cast<float>(values[k]);
+      }
+    }
+  }
+  AbiBatch abi(batch);
+  float loss = 0;
+  void *outputs[] = {&loss};
+  Program::Step step;
+  step.batch = &abi.batch;
+  step.outputs = outputs;
+  step.seed = 1;
+  step.number = 0;
+  step.learningRate = rate;
+  PENSTOCK_TRY(program->run(program->entry("train_step"), step));
+  Values after;
+  for (int t = 0; t < table.tensor_count; ++t) {
+    const PenstockTensorInfo &info = table.tensors[t];
+    if (info.tensor_class == PENSTOCK_PARAMETER) {
+      after[info.name].assign(parameters + info.offset, parameters + info.offset + info.elements);
+    }
+  }
+  after["loss"] = {loss};
+  return after;
+}
+
+Batch single(const Batch &batch, std::int64_t index) {
+  Batch one;
+  one.records = 1;
+  one.recordNumbers = {batch.recordNumbers[static_cast<std::size_t>(index)]};
+  const std::vector<std::int32_t> &offsets = batch.offsets.at("tokens");
+  std::int32_t begin = offsets[static_cast<std::size_t>(index)], end = offsets[static_cast<std::size_t>(index) + 1];
+  one.offsets["tokens"] = {0, end - begin};
+  for (const auto &[place, tensor] : batch.inputs) {
+    // Rows of the axis are told from records by their number; no test batch has as many rows as records.
+    bool ragged = static_cast<std::int64_t>(tensor.i.size()) == offsets.back();
+    Tensor &part = one.inputs[place];
+    part.i.assign(tensor.i.begin() + (ragged ? begin : index), tensor.i.begin() + (ragged ? end : index + 1));
+    part.rows = static_cast<std::int64_t>(part.i.size());
+  }
+  return one;
+}
+
+} // namespace penstock::conformance

@@ -1,0 +1,28 @@
+// A record's training step as compiled code, run through the runtime's own door.
+#pragma once
+
+#include "tests/conformance/records.h"
+
+#include "runtime/base/status.h"
+#include "runtime/exec/program.h"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace penstock::conformance {
+
+using Values = std::map<std::string, std::vector<float>>;
+
+/// Compiles the module of a record for a level and gives the path of the library.
+Result<std::string> compileRecord(const Record &record, const Lengths &lengths, const std::string &level,
+                                  const std::string &folder);
+
+/// Runs one step with a learning rate of `rate` from the given parameters and gives the parameters after it.
+Result<Values> runStep(const std::string &library, const Globals &globals, const Batch &batch, int threads, float rate);
+
+/// The batch of record `index` alone, with the same row numbers, ids and record number.
+Batch single(const Batch &batch, std::int64_t index);
+
+} // namespace penstock::conformance
