@@ -1,6 +1,8 @@
 #include "runtime/base/plugin_manifest.h"
 
 #define TOML_EXCEPTIONS 0
+// Its assertions are reachable from input; what they guard is an ordinary parse error.
+#define TOML_ASSERT(condition) static_cast<void>(0)
 #include <toml++/toml.h>
 
 #include <fmt/format.h>

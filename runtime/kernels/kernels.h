@@ -85,7 +85,7 @@ void penstock_segment_max_gradient(const float *g, const int32_t *argmax, const 
 void penstock_bag_sum(const float *table, const int32_t *ids, const int32_t *offsets, int64_t begin, int64_t end,
                       int64_t width, float *y);
 
-/// Whole: dtable[vocabulary x width] = 0, then += dy row (source[i], or i where source is NULL) for i in row order at
+/// Whole: dtable[vocabulary x width] = 0, then += dy row (source[i], or i where source is NULL) for i in row order at the lesser of vocabulary - 1 and
 /// ids[i]. scratch: rows + vocabulary + 4096 int32 (as floats).
 void penstock_embedding_gradient(void *pool, const int32_t *ids, const int32_t *source, const float *dy, int64_t rows,
                                  int64_t width, int64_t vocabulary, float *dtable, float *scratch);

@@ -129,7 +129,8 @@ void embeddingItems(void *context, int64_t begin, int64_t end, int32_t) {
                      (size_t)((last - first) * width) * sizeof(float));
     const uint64_t span = (uint64_t)(last - first);
     for (int64_t i = 0; i < job.rows; ++i) {
-      const int64_t id = job.ids[i];
+      // Positions beyond the table read its last row, so their gradients go there.
+      const int64_t id = minimum((int64_t)job.ids[i], job.vocabulary - 1);
       if ((uint64_t)(id - first) >= span) {
         continue;
       }
