@@ -16,6 +16,7 @@ static int initializerOf(StringRef name) {
       .Case("ones", PENSTOCK_INIT_ONES)
       .Case("uniform", PENSTOCK_INIT_UNIFORM)
       .Case("normal", PENSTOCK_INIT_NORMAL)
+      .Case("constant", PENSTOCK_INIT_CONSTANT)
       .Default(PENSTOCK_INIT_ZEROS);
 }
 
