@@ -244,7 +244,8 @@ Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level le
                    "`; handles exist for `matmul`, `weight_gradient` and `conv1d`");
   if (name == "matmul") {
     PENSTOCK_TRY(checkSizes(dispatch, 3));
-    // oneDNN has no matmul of nothing; its own choice is never the default, see docs/design/kernels.md.
+    // oneDNN has no matmul of nothing; its own choice is never the default, see
+    // docs/design/kernels.md.
     const bool oneDnn = force == "onednn" && sizes[0] > 0 && sizes[1] > 0;
     made = reference ? makeReferenceMatmul(sizes[0], sizes[1], sizes[2] != 0)
            : oneDnn  ? makeOneDnnMatmul(sizes[0], sizes[1], sizes[2] != 0)

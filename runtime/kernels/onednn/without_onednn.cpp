@@ -4,8 +4,9 @@
 namespace penstock {
 
 MadeObject<KernelObject> makeOneDnnMatmul(std::int64_t, std::int64_t, bool) {
-  return environmentError("kernels of `onednn` were asked for, and this build has no oneDNN; "
-                          "install its development package and build again, or leave PENSTOCK_KERNELS unset");
+  return environmentError(
+      "kernels of `onednn` were asked for, and this build has no oneDNN; "
+      "install its development package and build again, or leave PENSTOCK_KERNELS unset");
 }
 
 KernelCounters oneDnnCounters() { return {}; }

@@ -219,6 +219,9 @@ int64_t packedFloats(int64_t k, int64_t n) { return k * roundUp(n, lanes); }
 
 void matmul(const float *packed, int64_t k, int64_t n, const float *x, int64_t ldx, float *y,
             int64_t ldy, int64_t rows, const float *bias, int32_t accumulate) {
+  if (rows <= 0) {
+    return; // the operands may be null
+  }
   const int64_t panels = divideUp(n, panelColumns);
   const int64_t depth = depthOf(k);
   const int64_t blocks = maximum(1, divideUp(k, depth));
