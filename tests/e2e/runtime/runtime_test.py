@@ -72,6 +72,17 @@ class Step(Case):
                 self.assertEqual({kind: count for kind, count in found.items() if count != (0, 0)}, {})
 
 
+    def testNothingIsReadThatWasNotWritten(self):
+        for name in TASKS:
+            with self.subTest(task=name):
+                weights = []
+                for byte in ["0", "63"]:  # floats of 0.75
+                    self.train(name, f"poison-{name}-{byte}", "--quiet", "--set", "train.steps=4",
+                               environment={"LD_PRELOAD": str(BUILD / "tests/exec_count_calls.so"), "PENSTOCK_POISON": byte})
+                    weights.append(self.weights(f"poison-{name}-{byte}"))
+                self.assertEqual(*weights)
+
+
 class Resume(Case):
     def testKillsAtRandomMoments(self):
         more = ["--quiet", "--checkpoint-every", "0.05", "--set", "train.steps=120", "--set", "train.keep=best(dev.f1_macro)"]

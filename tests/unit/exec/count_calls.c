@@ -1,5 +1,6 @@
 /* Preloaded by tests: counts what a training step may not do. The trainer tells the steps' begins and ends through
  * penstock_step_probe; counted are the steps from PENSTOCK_COUNT_FROM on, apart for the training thread and all others.
+ * PENSTOCK_POISON fills the runtime's memory (buffer.cpp) with a byte, for programs that read what nobody wrote.
  * At exit the counts go to the file PENSTOCK_COUNT_CALLS, one "name training others" a line. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -20,7 +21,7 @@ static const char *const names[kinds] = {"allocations", "mappings", "locks", "pr
 static atomic_long counts[kinds][2];
 static atomic_int counting;
 static _Thread_local int trains __attribute__((tls_model("initial-exec")));
-static long from, steps;
+static long from, steps, poison;
 
 static void count(int kind) {
   if (atomic_load_explicit(&counting, memory_order_relaxed)) {
@@ -67,7 +68,14 @@ void *mmap(void *address, size_t size, int protection, int flags, int file, off_
     next = (void *(*)(void *, size_t, int, int, int, off_t))dlsym(RTLD_NEXT, "mmap");
   }
   count(mappings);
-  return next(address, size, protection, flags, file, offset);
+  char *memory = next(address, size, protection, flags, file, offset);
+  if (poison != 0 && memory != MAP_FAILED && (flags & MAP_NORESERVE) != 0 && (flags & MAP_ANONYMOUS) != 0) {
+    const size_t part = (size_t)64 << 20;
+    for (size_t i = 0; i < (size < part ? size : part); ++i) {
+      memory[i] = (char)poison;
+    }
+  }
+  return memory;
 }
 
 #define FORWARD(kind, name, parameters, arguments)                                                                     \
@@ -87,6 +95,8 @@ FORWARD(primitives, dnnl_primitive_create, (void *primitive, void *description),
 __attribute__((constructor)) static void begin(void) {
   const char *text = getenv("PENSTOCK_COUNT_FROM");
   from = text == NULL ? 0 : atol(text);
+  text = getenv("PENSTOCK_POISON");
+  poison = text == NULL ? 0 : atol(text);
 }
 
 __attribute__((destructor)) static void end(void) {
