@@ -9,7 +9,7 @@
 namespace penstock::frontend {
 
 using diagnostics::nearest;
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::json; // sorted: the ordered one finds a key by looking at all
 
 Checker::Checker(const Program &files, const std::vector<PluginManifest> &known, std::vector<Override> sets,
                  const std::string &folder, const Facts *known_facts, diagnostics::DiagnosticList &list)

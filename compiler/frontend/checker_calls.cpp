@@ -388,6 +388,9 @@ Value Checker::dimension(const Callable &callable, const Expression &call, Scope
 }
 
 Value Checker::evaluateCall(const Expression &call, std::optional<Value> flow, const Span &flowSpan, Scope &scope, Place &place) {
+  if (tooLarge) {
+    return {}; // reported; what follows would only take time
+  }
   const Expression &callee = call.kind == Expression::Kind::call ? call.children[0] : call;
   if (callee.kind == Expression::Kind::name && callee.text == "search" && !flow.has_value() && call.kind == Expression::Kind::call) {
     return evaluateSearch(call, nullptr, scope, place);
