@@ -157,42 +157,55 @@ private:
     }
   }
 
-  /// Gives every node a place in the array, so that its child by `byte` lies at base + byte.
+  /// Gives every node a place in the array, so that its child by `byte` lies at base + byte. Nodes of many children choose
+  /// first; of equally many, each looks on from where the one before found its place. Nodes of one child fill the holes. The
+  /// first 256 places stay free of children, so that any hole suits any byte.
   void place(const std::vector<Node> &nodes, std::int32_t insideNode) {
-    std::vector<State> placed(nodes.size(), -1);
-    units.resize(512);
-    std::vector<bool> baseTaken(512);
-    units[0].check = -2; // the root is nobody's child
-    placed[0] = root;
-    std::size_t firstFree = 1;
-    for (std::size_t i = 0; i < nodes.size(); ++i) { // parents come first
-      const auto state = static_cast<std::size_t>(placed[i]);
-      const auto &children = nodes[i].children;
-      if (children.empty()) {
-        units[state].base = 0; // checks there name other states
-        continue;
+    std::vector<std::uint32_t> order;
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      if (!nodes[i].children.empty()) {
+        order.push_back(static_cast<std::uint32_t>(i));
       }
-      while (firstFree < units.size() && units[firstFree].check != -1) {
-        ++firstFree;
+    }
+    std::sort(order.begin(), order.end(), [&](std::uint32_t x, std::uint32_t y) {
+      return std::pair(nodes[y].children.size(), x) < std::pair(nodes[x].children.size(), y);
+    });
+    std::vector<std::size_t> bases(nodes.size());
+    std::vector<bool> taken(nodes.size() + 1024);
+    std::fill(taken.begin(), taken.begin() + 256, true);
+    std::size_t children = 0, slot = 256;
+    for (const std::uint32_t index : order) {
+      const auto &wanted = nodes[index].children;
+      if (wanted.size() != children) {
+        children = wanted.size();
+        slot = 256;
       }
-      const std::size_t least = children.begin()->first;
-      std::size_t base = firstFree > least ? firstFree - least : 0;
-      for (;; ++base) {
-        if (base + 512 > units.size()) {
-          units.resize(std::max(units.size() * 3 / 2, base + 512));
-          baseTaken.resize(units.size());
+      const std::size_t first = wanted.begin()->first;
+      for (;; ++slot) {
+        if (slot + 256 > taken.size()) {
+          taken.resize(taken.size() * 3 / 2);
         }
-        if (!baseTaken[base] && std::all_of(children.begin(), children.end(), [&](const auto &child) {
-              return units[base + child.first].check == -1;
+        if (!taken[slot] && std::all_of(wanted.begin(), wanted.end(), [&](const auto &child) {
+              return !taken[slot - first + child.first];
             })) {
           break;
         }
       }
-      baseTaken[base] = true;
-      units[state].base = static_cast<std::int32_t>(base);
-      for (const auto &[byte, child] : children) {
-        units[base + byte].check = static_cast<State>(state);
-        placed[static_cast<std::size_t>(child)] = static_cast<State>(base + byte);
+      bases[index] = slot - first;
+      for (const auto &child : wanted) {
+        taken[slot - first + child.first] = true;
+      }
+    }
+
+    units.resize(taken.size() + 256);
+    units[root].check = -2; // nobody's child
+    std::vector<State> placed(nodes.size(), root);
+    for (std::size_t i = 0; i < nodes.size(); ++i) { // parents come first
+      units[static_cast<std::size_t>(placed[i])].base = static_cast<std::int32_t>(bases[i]);
+      for (const auto &[byte, child] : nodes[i].children) {
+        const std::size_t at = bases[i] + byte;
+        units[at].check = placed[i];
+        placed[static_cast<std::size_t>(child)] = static_cast<State>(at);
       }
     }
     links.resize(units.size());
