@@ -103,6 +103,7 @@ Status compile(const BackendRequest &request, std::string &text) {
   }
   lap("import");
 
+  module->setAttr("penstock.level", StringAttr::get(module.getContext(), request.level));
   ProgramTable table;
   bool printed = false;
   const StageObserver observe = [&](StringRef stage, ModuleOp current) {

@@ -71,6 +71,8 @@ private:
   void emitCopy(mlir::Value value, const Buffer &to);
   void emitFillGaps();
   void emitApply(nn::ApplyOp apply, const Buffer &partials);
+  /// Rows of a block of a region over `rows`, at most `most`.
+  mlir::Value blockSize(const nn::RowsOf &rows, std::int64_t most);
   void finishPartial(mlir::Operation *sum, const Buffer &partial, std::int64_t block);
   void call(llvm::StringRef symbol, mlir::ValueRange operands);
   /// Runs `body(begin, end)` over [0, count) in pieces of `grain` on the pool.

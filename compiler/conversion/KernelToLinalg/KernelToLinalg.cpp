@@ -177,7 +177,8 @@ void EntryEmitter::planRegion(kernel::RowsOp region, RegionPlan &regionPlan, Sma
     }
   }
   nn::RowsOf rows = iterationRows(waiting.front());
-  regionPlan.block = blockRows(rows, widest);
+  auto level = source->getParentOfType<ModuleOp>()->getAttrOfType<StringAttr>("penstock.level");
+  regionPlan.block = blockRows(rows, widest, level ? level.getValue() : "");
 
   // Alternate: all row-wise ops that can run, then all kernels that can run.
   llvm::DenseMap<Operation *, int> stageOf;
@@ -248,7 +249,7 @@ void EntryEmitter::planRegion(kernel::RowsOp region, RegionPlan &regionPlan, Sma
         extent.constant = (rows.rows / regionPlan.block + 1) * width * 4;
       } else {
         extent.constant = width * 4;
-        extent.coefficient = (width * 4 + regionPlan.block - 1) / regionPlan.block;
+        extent.coefficient = (width * 4 + leastBlockRows - 1) / leastBlockRows;
       }
       partial.slot = plan.allocate(extent);
       freed.push_back(partial.slot);
@@ -310,6 +311,18 @@ Value EntryEmitter::rowsOfBuffer(const nn::RowsOf &rows) {
     return constant(rows.rows);
   }
   return {};
+}
+
+// A function of the number of rows alone: sums over rows have one partial result a block.
+Value EntryEmitter::blockSize(const nn::RowsOf &rows, int64_t most) {
+  if (rows.kind == nn::RowsOf::Kind::fixed) {
+    return constant(most);
+  }
+  Value total = rowsOfBuffer(rows);
+  Value rounds = arith::CeilDivUIOp::create(b, loc, total, constant(most * blockPieces));
+  Value pieces = arith::MaxUIOp::create(b, loc, arith::MulIOp::create(b, loc, rounds, constant(blockPieces)), constant(1));
+  Value even = arith::CeilDivUIOp::create(b, loc, total, pieces);
+  return arith::MaxUIOp::create(b, loc, even, constant(leastBlockRows));
 }
 
 Value EntryEmitter::base(const Buffer &buffer) {
@@ -514,9 +527,9 @@ LogicalResult EntryEmitter::emitRegion(kernel::RowsOp region) {
     scopeNumbers = savedNumbers;
     prologueEnd = savedPrologue;
   } else {
-    Value blocks = arith::CeilDivUIOp::create(b, loc, rowsOfBuffer(rows), constant(regionPlan.block));
+    Value blocks = arith::CeilDivUIOp::create(b, loc, rowsOfBuffer(rows), blockSize(rows, regionPlan.block));
     parallel(blocks, 1, [&](Value begin, Value end) {
-      Value size = constant(regionPlan.block), total = rowsOfBuffer(rows);
+      Value size = blockSize(rows, regionPlan.block), total = rowsOfBuffer(rows);
       forRange(begin, end, [&](Value block) {
         Value firstRow = arith::MulIOp::create(b, loc, block, size);
         Value last = arith::AddIOp::create(b, loc, firstRow, size);
@@ -696,7 +709,7 @@ LogicalResult EntryEmitter::emitInvoke(kernel::InvokeOp invoke) {
 void EntryEmitter::finishPartial(Operation *sum, const Buffer &partial, int64_t block) {
   const Buffer &to = buffers[sum->getResult(0)];
   nn::RowsOf rows = iterationRows(sum);
-  Value blocks = arith::CeilDivUIOp::create(b, loc, rowsOfBuffer(rows), constant(block));
+  Value blocks = arith::CeilDivUIOp::create(b, loc, rowsOfBuffer(rows), blockSize(rows, block));
   Value target = rowView(to, {}, partial.width);
   linalg::FillOp::create(b, loc, constantF32(0), target);
   forRange(constant(0), blocks, [&](Value i) {

@@ -85,11 +85,11 @@ ProgramLayout::ProgramLayout(ModuleOp module) {
   }
 }
 
-std::int64_t blockRows(const nn::RowsOf &rows, std::int64_t widest) {
+std::int64_t blockRows(const nn::RowsOf &rows, std::int64_t widest, StringRef level) {
   if (rows.kind == nn::RowsOf::Kind::fixed) {
     return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(widest, 1));
   }
-  return 96;
+  return level.empty() || level == "avx2" ? 48 : 96;
 }
 
 int MemoryPlan::axisOf(const nn::RowsOf &rows) const {

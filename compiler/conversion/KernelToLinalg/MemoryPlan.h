@@ -29,8 +29,11 @@ struct ProgramLayout {
   const Parameter &parameter(llvm::StringRef name) const { return parameters[parameterIndex.lookup(name)]; }
 };
 
-/// Rows of block that a row region computes at once: its intermediate values stay in the second-level cache.
-std::int64_t blockRows(const nn::RowsOf &rows, std::int64_t widest);
+/// The most rows that a row region computes at once: its intermediate values stay in the second-level cache of `level`.
+std::int64_t blockRows(const nn::RowsOf &rows, std::int64_t widest, llvm::StringRef level);
+/// Fewer rows than this are not worth reading the weights for, where the number of rows is known at run time only. A region takes
+/// a number of blocks that is divisible by four where it can (`blockPieces`), of about equal size, so that few rows keep all threads busy.
+inline constexpr std::int64_t leastBlockRows = 12, blockPieces = 4;
 
 /// constant + coefficient * (rows of an axis, or records, rounded up to 16); bytes.
 struct Extent {

@@ -3,9 +3,10 @@
 
 // Rows of x^T and dy at a time: a unit of caching only, the order of sums is the same.
 constexpr int64_t chunkRows = 256;
-// Rows and panels of dw in a parallel item; the rows are whole tiles.
-constexpr int64_t blockInputs = PENSTOCK_LANES == 16 ? 56 : 48;
-constexpr int64_t blockPanels = 4;
+// Rows and panels of dw in a parallel item; the rows are whole tiles. Large weights take items of four times the area, which read
+// each operand half as often.
+constexpr int64_t blockInputs = PENSTOCK_LANES == 16 ? 56 : 48, blockPanels = 4;
+constexpr int64_t largeWeight = 131072;
 
 /// x^T lies in chunks of rows: chunk c is [k x rows of c] at k * chunkRows * c. dy lies in panels
 /// over all rows.
@@ -13,7 +14,7 @@ struct WeightGradientJob {
   const float *x, *dy;
   int64_t ldx, lddy, rows, k, n;
   float *transposed, *panels, *dw;
-  int64_t inputBlocks, panelBlocks;
+  int64_t inputsAtOnce, panelsAtOnce, inputBlocks, panelBlocks;
 };
 
 void packForWeightGradient(void *context, int64_t begin, int64_t end, int32_t) {
@@ -30,8 +31,8 @@ void packForWeightGradient(void *context, int64_t begin, int64_t end, int32_t) {
                 count);
       continue;
     }
-    const int64_t firstPanel = (part - inputs) * blockPanels;
-    const int64_t lastPanel = minimum(divideUp(job.n, panelColumns), firstPanel + blockPanels);
+    const int64_t firstPanel = (part - inputs) * job.panelsAtOnce;
+    const int64_t lastPanel = minimum(divideUp(job.n, panelColumns), firstPanel + job.panelsAtOnce);
     for (int64_t p = firstPanel; p < lastPanel; ++p) {
       const int64_t stored = storedColumns(p, job.n);
       copyColumns(job.panels + p * panelColumns * job.rows + first * stored, stored,
@@ -44,10 +45,10 @@ void packForWeightGradient(void *context, int64_t begin, int64_t end, int32_t) {
 void multiplyForWeightGradient(void *context, int64_t begin, int64_t end, int32_t) {
   const WeightGradientJob &job = *static_cast<const WeightGradientJob *>(context);
   for (int64_t item = begin; item < end; ++item) {
-    const int64_t firstInput = item / job.panelBlocks * blockInputs;
-    const int64_t inputs = minimum(blockInputs, job.k - firstInput);
-    const int64_t firstPanel = item % job.panelBlocks * blockPanels;
-    const int64_t lastPanel = minimum(divideUp(job.n, panelColumns), firstPanel + blockPanels);
+    const int64_t firstInput = item / job.panelBlocks * job.inputsAtOnce;
+    const int64_t inputs = minimum(job.inputsAtOnce, job.k - firstInput);
+    const int64_t firstPanel = item % job.panelBlocks * job.panelsAtOnce;
+    const int64_t lastPanel = minimum(divideUp(job.n, panelColumns), firstPanel + job.panelsAtOnce);
     for (int64_t first = 0; first < job.rows || first == 0; first += chunkRows) {
       const int64_t count = minimum(chunkRows, job.rows - first);
       for (int64_t p = firstPanel; p < lastPanel; ++p) {
@@ -56,7 +57,8 @@ void multiplyForWeightGradient(void *context, int64_t begin, int64_t end, int32_
                              job.transposed + first * job.k + firstInput * count, count,
                              job.panels + p * panelColumns * job.rows + first * stored, stored,
                              job.dw + firstInput * job.n + p * panelColumns, job.n,
-                             first == 0 ? From::zero : From::old, nullptr);
+                             first == 0 ? From::zero : From::old, nullptr,
+                             job.panels + (p + 1) * panelColumns * job.rows + first * stored);
       }
     }
   }
@@ -67,6 +69,8 @@ void weightGradient(void *pool, int64_t k, int64_t n, const float *x, int64_t ld
   if (k == 0 || n == 0) {
     return;
   }
+  const int64_t times = k * n >= largeWeight ? 2 : 1;
+  const int64_t inputsAtOnce = times * blockInputs, panelsAtOnce = times * blockPanels;
   WeightGradientJob job = {x,
                            dy,
                            ldx,
@@ -77,8 +81,10 @@ void weightGradient(void *pool, int64_t k, int64_t n, const float *x, int64_t ld
                            scratch,
                            scratch + roundUp(rows * k, 16),
                            dw,
-                           divideUp(k, blockInputs),
-                           divideUp(divideUp(n, panelColumns), blockPanels)};
+                           inputsAtOnce,
+                           panelsAtOnce,
+                           divideUp(k, inputsAtOnce),
+                           divideUp(divideUp(n, panelColumns), panelsAtOnce)};
   const int64_t packItems = divideUp(rows, chunkRows) * (divideUp(k, 64) + job.panelBlocks);
   const int64_t items = job.inputBlocks * job.panelBlocks;
   // Waking the other threads costs about a microsecond; below this much work it does not pay.

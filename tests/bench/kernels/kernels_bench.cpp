@@ -1,7 +1,7 @@
 // Tables of the kernels' speed: best of many repetitions, on a machine that may be busy with other
 // things.
 //
-//   kernels_bench [matmul|blocks|gradient|conv|attention|embedding|dropout|pool|pack]...
+//   kernels_bench [matmul|bert|blocks|gradient|conv|attention|embedding|dropout|pool|pack]...
 #include "runtime/device/thread_pool.h"
 #include "runtime/kernels/handles.h"
 #include "runtime/kernels/kernels.h"
@@ -179,6 +179,49 @@ void benchBlocks() {
   }
 }
 
+/// The shapes of BERT: a step's matmuls with plain and with transposed weights, and its weight
+/// gradients, in GFLOP/s of one thread; one step of short texts (140 rows) and one of long ones.
+void benchBert() {
+  const auto one = poolOf(1);
+  const std::int64_t bert[][2] = {{384, 1152}, {384, 384},  {384, 1536}, {1536, 384},
+                                  {768, 2304}, {768, 3072}, {3072, 768}};
+  std::printf("BERT's shapes, GFLOP/s, one thread, rows in blocks of 48\n%6s %6s %6s %9s %9s %9s %9s %9s\n",
+              "rows", "k", "n", "forward", "blocks 96", "d input", "d weight", "pack us");
+  for (const auto &shape : bert) {
+    const std::int64_t k = shape[0], n = shape[1];
+    const auto w = numbers(k * n);
+    for (const std::int64_t rows : {140, 1136}) {
+      const auto x = numbers(rows * k), dy = numbers(rows * n);
+      std::vector<float> y(dy.size()), dx(x.size()), dw(w.size()),
+          scratch(static_cast<std::size_t>(rows * (k + n + 64) + 4096));
+      const double work = 2e-9 * static_cast<double>(rows * k * n);
+      const KernelHandle plain = handleOf("matmul", {k, n, 0});
+      const KernelHandle flipped = handleOf("matmul", {n, k, 1});
+      const KernelHandle gradient = handleOf("weight_gradient", {k, n});
+      penstock_matmul_pack(plain.get(), w.data(), one.get());
+      penstock_matmul_pack(flipped.get(), w.data(), one.get());
+      MatmulRun forward = {plain.get(), x.data(), y.data(), k, n};
+      MatmulRun backward = {flipped.get(), dy.data(), dx.data(), n, k};
+      const auto inBlocks = [&](MatmulRun &run, std::int64_t block) {
+        return work / bestOfPieces((rows + block - 1) / block, [&](std::int64_t i) {
+                 matmulBody(&run, i * block, std::min(rows, (i + 1) * block), 0);
+               });
+      };
+      std::printf("%6ld %6ld %6ld %9.1f %9.1f %9.1f", rows, k, n, inBlocks(forward, 48),
+                  inBlocks(forward, 96), inBlocks(backward, 48));
+      std::printf(" %9.1f", work / best([&] {
+                              penstock_weight_gradient(gradient.get(), one.get(), x.data(), k,
+                                                       dy.data(), n, rows, dw.data(),
+                                                       scratch.data());
+                            }));
+      std::printf(" %9.1f\n", 1e6 * best([&] {
+                                penstock_matmul_pack(plain.get(), w.data(), one.get());
+                                penstock_matmul_pack(flipped.get(), w.data(), one.get());
+                              }));
+    }
+  }
+}
+
 void benchGradient() {
   const auto one = poolOf(1), two = poolOf(2);
   std::printf("weight gradient, GFLOP/s, packing counted\n%6s %6s %6s %9s %9s\n", "rows", "k", "n",
@@ -296,7 +339,7 @@ void benchAttention() {
               "%6s %6s %6s %6s %26s %26s\n",
               "length", "heads", "width", "drop", "forward", "backward");
   const std::int64_t configurations[][2] = {{4, 32}, {12, 32}, {12, 64}};
-  for (const int length : {65, 6, 128, 512}) {
+  for (const int length : {9, 71, 128, 512}) {
     for (const auto &configuration : configurations) {
       for (const float dropout : {0.0f, 0.1f}) {
         const std::int64_t records = length > 200 ? 4 : 32, heads = configuration[0],
@@ -443,7 +486,7 @@ int main(int argumentCount, char **arguments) {
     const char *name;
     void (*run)();
   } all[] = {
-      {"matmul", benchMatmul},   {"blocks", benchBlocks},       {"gradient", benchGradient},
+      {"matmul", benchMatmul},   {"bert", benchBert}, {"blocks", benchBlocks},       {"gradient", benchGradient},
       {"conv", benchConv},       {"attention", benchAttention}, {"embedding", benchEmbedding},
       {"dropout", benchDropout}, {"pool", benchPool},           {"pack", benchPack}};
   std::printf("AVX2 peak of a core now: %.1f GFLOP/s\n", peak());
