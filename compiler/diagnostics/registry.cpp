@@ -130,6 +130,15 @@ const std::vector<DiagnosticInfo> entries = {
     {"shadowed-result", error, "M14", "an expression stands before the end of the layer `{name}`", "only the last entry of a layer is an expression; it is the result", "bind it to a name", ""},
     {"prefix-without-weights", error, "M15", "`{name}` has no weights to decay", "`l2` sums the squares of the weights below a name", "name a binding that has weights", ""},
 
+    // ---- P: pretrained encoders
+    {"encoder-sizes", error, "P1", "the encoder has a folder and `{name}`", "the folder's `config.json` gives every size", "remove `{name}`, or the folder", ""},
+    {"model-unusable", error, "P2", "the model in `{folder}` cannot be used: {detail}", "a pretrained model is a folder with `config.json` and `model.safetensors`, as Hugging Face's libraries write it",
+     "give the folder of such a model", ""},
+    {"model-incomplete", error, "P3", "the model in `{folder}` {detail}", "every weight of the encoder is in the files, with the shape that `config.json` says", "get the folder again, or give another one", ""},
+    {"vocabulary-mismatch", error, "P4", "`{axis}` has {tokens} tokens and the encoder {rows} rows for them", "the encoder has a row for each token of its own vocabulary",
+     "give the tokenizer the vocabulary of the encoder's folder", ""},
+    {"pooler-absent", warning, "P5", "the model in `{folder}` has no pooler", "`bert_pooler` takes the pooler's weights from the encoder's folder", "its weights begin at random", ""},
+
     // ---- T: training, settings and target
     {"unknown-setting", error, "T1", "`{block}` has no setting `{name}`", "`{block}` has {settings}", "did you mean `{nearest}`?", "remove it"},
     {"duplicate-setting", error, "T2", "`{name}` is set twice", "a setting has one value", "remove one of them", ""},

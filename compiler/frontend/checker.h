@@ -5,6 +5,7 @@
 // follow the same rules, and what the first reported the second reports again, word for word.
 #pragma once
 
+#include "compiler/frontend/encoders.h"
 #include "compiler/frontend/facts.h"
 #include "compiler/frontend/frontend.h"
 #include "compiler/frontend/signatures.h"
@@ -182,6 +183,8 @@ public:
 
   /// docs/design/record_program.md; "" where the data block cannot be described.
   std::string recordProgram() const;
+  /// Folders of pretrained models that the model names, in order.
+  const std::vector<std::string> &modelFolders() const { return folders; }
   TypedPipeline take();
 
 private:
@@ -272,6 +275,17 @@ private:
   void checkOperation(const BuiltinOp &op, const std::vector<ValueType> &types, const Attributes &attributes, const Span &span);
   void bindEntry(const Entry &entry, Scope &scope, const std::string &path);
 
+  // encoders: checker_encoder.cpp
+  Value applyEncoder(const Instance &instance, std::vector<Value> operands, const std::vector<Span> &spans, const std::string &path,
+                     const Span &span);
+  Value applyPooler(const Instance &instance, std::vector<Value> operands, const std::vector<Span> &spans, const std::string &path,
+                    const Span &span);
+  std::optional<EncoderShape> encoderShape(const Instance &instance, const Span &span, const Facts::Model **model);
+  /// Adds a built-in operation; `tensors` are those of its weights in a pretrained folder, weight by weight.
+  int emitOperation(const char *name, std::vector<int> operands, Attributes attributes, const std::string &path, const Span &span);
+  void takePretrained(int node, const std::vector<std::vector<std::string>> &tensors, const std::string &folder, const Facts::Model &model,
+                      std::int64_t skippedRows, const Span &span);
+
   // train, evaluate, target: checker_train.cpp
   void readTrain();
   void readOptimizer(const Setting *setting);
@@ -313,6 +327,12 @@ private:
   std::set<const Definition *> expanded;
   std::map<const Definition *, Signature> signatures;
   std::map<std::string, bool> weighted; // whether there are weights below a binding
+  std::vector<std::string> folders;
+  struct Encoded { // what `bert_pooler` knows of the encoder that made its input
+    EncoderShape::Family family;
+    std::string folder;
+  };
+  std::map<int, Encoded> encoded; // by the last node of an encoder
   std::set<std::string> headPaths; // of plugin heads: they own weights that only the plugin names
   int depth = 0;
   std::int64_t spent = 0;

@@ -249,7 +249,7 @@ BoundCall Checker::bindCall(const Signature &signature, const Span &span, const 
     }
   }
   for (const ParameterSpec &parameter : signature.parameters) {
-    if (given.count(parameter.name) > 0) {
+    if (given.count(parameter.name) > 0 || parameter.absent) {
       continue;
     }
     if (parameter.required) {

@@ -182,6 +182,12 @@ Value Checker::apply(const Instance &instance, std::vector<Value> operands, cons
   }
   switch (instance.callable.kind) {
   case Callable::Kind::builtin:
+    if (isEncoder(instance.callable.name)) {
+      return applyEncoder(instance, std::move(operands), spans, path, span);
+    }
+    if (instance.callable.name == "bert_pooler") {
+      return applyPooler(instance, std::move(operands), spans, path, span);
+    }
     return applyBuiltin(instance, std::move(operands), spans, path, span);
   case Callable::Kind::definition:
     return applyDefinition(instance, std::move(operands), spans, path, span);

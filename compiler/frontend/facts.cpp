@@ -34,6 +34,15 @@ Result<Facts> readFacts(const std::string &text) {
         facts.records[name] = one["records"].get<std::int64_t>();
       }
     }
+    const Json models = json.value("models", nothing);
+    for (const auto &[folder, one] : models.items()) {
+      Facts::Model &model = facts.models[folder];
+      model.error = one.value("error", "");
+      model.config = one.value("config", "");
+      if (one.contains("tensors")) {
+        model.tensors = one["tensors"].get<std::map<std::string, std::vector<std::int64_t>>>();
+      }
+    }
     return facts;
   } catch (const std::exception &error) {
     return invalidInput(std::string("the facts are not of the known form: ") + error.what());

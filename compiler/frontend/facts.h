@@ -19,6 +19,13 @@ struct Facts {
   std::map<std::string, std::vector<std::string>> classes; // by column
   std::map<std::string, Vocabulary> vocabularies;          // by feature
   std::map<std::string, std::int64_t> records;             // by split
+  /// A folder of a pretrained model (runtime/exec/pretrained.h).
+  struct Model {
+    std::string error;  // why it cannot be used, "" where it can
+    std::string config; // text of config.json
+    std::map<std::string, std::vector<std::int64_t>> tensors; // shapes by name
+  };
+  std::map<std::string, Model> models; // by folder
 };
 
 /// Reads the JSON text; an error where it is not of that form.

@@ -141,6 +141,7 @@ Result<Analysis> analyze(const std::string &path, std::string text, const Analyz
   checker.run();
   analysis.isLibrary = checker.isLibrary();
   analysis.recordProgram = checker.recordProgram();
+  analysis.modelFolders = checker.modelFolders();
   analysis.diagnostics.sort();
   return analysis;
 }

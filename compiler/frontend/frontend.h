@@ -33,6 +33,7 @@ struct Analysis {
   diagnostics::DiagnosticList diagnostics;
   std::string recordProgram;              // "" where the data block cannot be described
   std::vector<std::string> pluginFolders; // of `use`, absolute
+  std::vector<std::string> modelFolders;  // of pretrained models, absolute: `complete` wants facts about each
   bool isLibrary = false;                 // a file of layers and heads: nothing more to check
   std::shared_ptr<AnalysisState> state;   // for complete and textOf
 

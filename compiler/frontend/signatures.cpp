@@ -148,6 +148,28 @@ std::vector<Weight> attentionWeights(const std::vector<ValueType> &operands, con
 
 BuiltinOp elementwise(const char *name, const char *help) { return {{name, {{"x", Accepts::rows}}, {}}, help, same}; }
 
+/// A whole encoder. It is expanded into other operations (checker_encoder.cpp), which own the weights.
+BuiltinOp encoder(const char *family) {
+  const auto given = [](ParameterSpec spec) {
+    spec.required = false;
+    spec.absent = true;
+    return spec;
+  };
+  const bool distil = std::string(family) == "distilbert";
+  return {{family,
+           {{"ids", Accepts::ids}},
+           {given(path("folder", "a Hugging Face folder: config.json and model.safetensors; without one the weights are random")),
+            given(size("hidden", "elements of each row")), given(size("layers", "layers")), given(size("heads", "heads; they divide the width")),
+            given(size("inner", "width inside the feed-forward part; 4 times `hidden` where it is not given")),
+            given(size("positions", "places; the tokenizer must cut to at most as many; 512 where it is not given")),
+            given(share("dropout", 0, false, "share of elements that become zero in training; the folder's, or 10%, where it is not given")),
+            given(share("attention_dropout", 0, false, "the same for the weights of attention")),
+            given(choice("activation", {"gelu", "gelu_new", "relu"}, "", "activation of the feed-forward part; the folder's, or gelu"))}},
+          distil ? "the encoder of DistilBERT" : std::string(family) == "bert" ? "the encoder of BERT" : "the encoder of RoBERTa",
+          [](const auto &operands, const Attributes &) { return ValueType{ValueType::Kind::sequence, operands[0].axis, unknownSize}; },
+          [](const auto &, const Attributes &) { return std::vector<Weight>{}; }};
+}
+
 std::vector<BuiltinOp> makeOps() {
   std::vector<BuiltinOp> ops;
   ops.push_back({{"embedding", {{"ids", Accepts::ids}}, {size("width", "elements of each row")}},
@@ -181,6 +203,7 @@ std::vector<BuiltinOp> makeOps() {
                  linearWeights});
   ops.push_back(elementwise("relu", "max(x, 0)"));
   ops.push_back(elementwise("gelu", "x * (1 + erf(x / sqrt(2))) / 2"));
+  ops.push_back(elementwise("gelu_new", "x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) / 2, an approximation of gelu"));
   ops.push_back(elementwise("tanh", "hyperbolic tangent"));
   ops.push_back(elementwise("sigmoid", "1 / (1 + exp(-x))"));
   ops.push_back(elementwise("softmax", "exp(x) / sum(exp(x)) of each row"));
@@ -223,6 +246,22 @@ std::vector<BuiltinOp> makeOps() {
   ops.push_back({{"counts", {{"ids", Accepts::ids}}, {}},
                  "how often each id occurs in the record",
                  [](const auto &operands, const Attributes &) { return ValueType{ValueType::Kind::vector, "", operands[0].width}; }});
+  ops.push_back({{"segments", {{"x", Accepts::sequence}}, {size("count", 2, "texts that a record can have")}},
+                 "adds a row for the text of a pair that each token is of: the first or the second",
+                 same,
+                 [](const auto &operands, const Attributes &attributes) {
+                   return std::vector<Weight>{{"weight", {integerOf(attributes, "count"), operands[0].width}, Initializer::normal, 0.02, true}};
+                 }});
+  for (const char *family : {"bert", "roberta", "distilbert"}) {
+    ops.push_back(encoder(family));
+  }
+  ops.push_back({{"bert_pooler", {{"x", Accepts::sequence}}, {}},
+                 "tanh(x * weight + bias) of the first token; after an encoder with the weights of its folder",
+                 [](const auto &operands, const Attributes &) { return ValueType{ValueType::Kind::vector, "", operands[0].width}; },
+                 [](const auto &operands, const Attributes &) {
+                   const std::int64_t d = operands[0].width;
+                   return std::vector<Weight>{{"weight", {d, d}, Initializer::normal, 0.02, true}, {"bias", {d}, Initializer::zeros, 0, false}};
+                 }});
   ParameterSpec classWeights;
   classWeights.name = "class_weights";
   classWeights.type = Type::numbers;
@@ -509,8 +548,8 @@ std::string operationsPage() {
           type += (type.empty() ? "`" : ", `") + member + "`";
         }
       }
-      std::string value = "required";
-      if (!parameter.required) {
+      std::string value = parameter.absent ? "optional" : "required";
+      if (!parameter.required && !parameter.absent) {
         value = "default " + std::visit([&](const auto &held) { return formatAttribute(Attribute(held), &parameter); }, parameter.defaultValue);
       }
       out += "| `" + parameter.name + "`: " + cell(type) + " | " + value + " | " + cell(parameter.help) + " |\n";

@@ -17,6 +17,7 @@ inline constexpr std::int64_t unknownSize = std::numeric_limits<std::int64_t>::m
 /// One parameter of a call. Plugins describe theirs alike, so built-ins and plugins look the same at the call.
 struct ParameterSpec : PluginParameter {
   bool openMinimum = false, openMaximum = false; // the bound itself is out
+  bool absent = false;       // has no value unless it is given
   bool stepsOrShare = false; // `10%` of all steps or `100 steps`; the attribute is {share, steps}, the other one -1
 };
 

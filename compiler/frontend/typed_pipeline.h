@@ -42,6 +42,14 @@ using Attribute = std::variant<bool, std::int64_t, double, std::string, std::vec
                                std::vector<double>, std::vector<std::string>>;
 using Attributes = std::map<std::string, Attribute>;
 
+/// Where the first values of a weight come from: tensors of a folder of a pretrained model.
+struct Pretrained {
+  std::string folder;               // absolute; "" for none
+  std::vector<std::string> tensors; // as the folder's files name them, side by side in the weight's columns
+  bool transposed = false;          // the files have [outputs x inputs], the weight [inputs x outputs]
+  std::int64_t skippedRows = 0;     // of the tensor, before the weight's first
+};
+
 /// A trainable tensor that a node owns. Its full name is `<path of the node>.<name>`; two nodes with one path share it.
 struct Weight {
   std::string name; // "weight", "bias", "in_weight"
@@ -49,6 +57,13 @@ struct Weight {
   enum class Initializer { zeros, ones, uniform, normal } initializer = Initializer::zeros;
   double scale = 0;    // uniform: half width; normal: standard deviation
   bool decays = true;  // false for biases and norms
+  Pretrained pretrained = {};
+};
+
+/// An encoder of the model that a folder of a pretrained model describes.
+struct EncoderUse {
+  std::string path, family, folder; // binding path, "bert", absolute
+  std::string config;               // text of its config.json
 };
 
 /// One operation of the expanded model.
@@ -145,6 +160,7 @@ struct TypedPipeline {
   std::string recordProgram; // JSON text, docs/design/record_program.md
   std::vector<std::string> pluginFolders; // of `use`, absolute: PluginHost::create wants them
   ModelGraph model;
+  std::vector<EncoderUse> encoders;
   bool trains = false;
   TrainConfig train;
   TargetConfig target;

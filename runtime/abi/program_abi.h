@@ -20,17 +20,19 @@
 extern "C" {
 #endif
 
-#define PENSTOCK_PROGRAM_ABI_MAJOR 1
+#define PENSTOCK_PROGRAM_ABI_MAJOR 2
 #define PENSTOCK_PROGRAM_ABI_MINOR 0
 
 /* One ragged axis of a batch. `offsets` has records + 1 entries, offsets[0] == 0; record r owns rows
- * [offsets[r], offsets[r + 1]). `row_record[i]` is the record of row i and `row_position[i]` its place in that record.
+ * [offsets[r], offsets[r + 1]). `row_record[i]` is the record of row i, `row_position[i]` its place in that record, and
+ * `row_segment[i]` which text of a pair it is of: 0 or 1, always 0 for single texts.
  * Every record has at least one row (an empty text is one unknown token; see docs/spec/language.md). */
 typedef struct PenstockAxisBatch {
   int64_t rows;
   const int32_t *offsets;
   const int32_t *row_record;
   const int32_t *row_position;
+  const int32_t *row_segment;
 } PenstockAxisBatch;
 
 /* What a tensor lives for. */

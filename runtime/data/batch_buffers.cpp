@@ -51,6 +51,7 @@ void BatchBuffers::setRows(std::size_t axis, std::int64_t rows) {
   room(axes[axis].ids, rows);
   room(axes[axis].rowRecord, rows);
   room(axes[axis].rowPosition, rows);
+  room(axes[axis].rowSegment, rows); // zeros: every text is a single one
 }
 
 void BatchBuffers::addRows(std::size_t index, const std::int32_t *ids, std::int64_t size) {
@@ -67,7 +68,7 @@ void BatchBuffers::addRows(std::size_t index, const std::int32_t *ids, std::int6
 void BatchBuffers::finish(bool withTargets) {
   for (std::size_t i = 0; i < axes.size(); ++i) {
     axisViews[i] = {axes[i].rows, axes[i].offsets.data(), axes[i].rowRecord.data(),
-                    axes[i].rowPosition.data()};
+                    axes[i].rowPosition.data(), axes[i].rowSegment.data()};
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const InputSpec &input = program.inputs[i];

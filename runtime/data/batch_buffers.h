@@ -29,7 +29,7 @@ public:
 
 private:
   struct Axis {
-    std::vector<std::int32_t> ids, offsets, rowRecord, rowPosition;
+    std::vector<std::int32_t> ids, offsets, rowRecord, rowPosition, rowSegment;
     std::int64_t rows = 0, record = 0;
   };
   struct Input {

@@ -27,7 +27,11 @@ void philox(const std::uint32_t counter[4], const std::uint32_t key[2], std::uin
 }
 
 void initializeTensor(const PenstockTensorInfo &tensor, std::uint64_t seed, float *out) {
-  const std::int64_t count = tensor.elements;
+  initializeTensor(tensor, seed, 0, tensor.elements, out);
+}
+
+void initializeTensor(const PenstockTensorInfo &tensor, std::uint64_t seed, std::int64_t begin, std::int64_t end, float *out) {
+  const std::int64_t count = end - begin;
   switch (tensor.initializer) {
   case PENSTOCK_INIT_ONES:
     std::fill_n(out, count, 1.0f);
@@ -47,7 +51,7 @@ void initializeTensor(const PenstockTensorInfo &tensor, std::uint64_t seed, floa
   // The last word of the counter keeps these numbers apart from those of a step.
   std::uint32_t counter[4] = {0, 0, 0, 0x494e4954}, bits[4];
   const auto unit = [](std::uint32_t word) { return static_cast<double>(word >> 8) * 0x1p-24; };
-  for (std::int64_t at = 0; at < count; at += 4) {
+  for (std::int64_t at = begin; at < end; at += 4) {
     const std::uint64_t block = static_cast<std::uint64_t>(at) / 4;
     counter[0] = static_cast<std::uint32_t>(block);
     counter[1] = static_cast<std::uint32_t>(block >> 32);
@@ -65,7 +69,7 @@ void initializeTensor(const PenstockTensorInfo &tensor, std::uint64_t seed, floa
         values[i + 1] = static_cast<float>(radius * std::sin(angle) * static_cast<double>(tensor.init_scale));
       }
     }
-    std::copy_n(values, std::min<std::int64_t>(4, count - at), out + at);
+    std::copy_n(values, std::min<std::int64_t>(4, end - at), out + (at - begin));
   }
 }
 

@@ -51,11 +51,32 @@ public:
     return -1;
   }
 
-  void initialize(std::uint64_t seed) override {
+  void initialize(std::uint64_t seed, const std::set<std::string> &except) override {
+    // Pieces of a tensor, so that one large table does not keep the others waiting.
+    struct Piece {
+      const PenstockTensorInfo *tensor;
+      std::int64_t begin, end;
+    };
+    constexpr std::int64_t size = 1 << 18;
+    std::vector<Piece> pieces;
     for (int i = 0; i < program.tensor_count; ++i) {
       const PenstockTensorInfo &tensor = program.tensors[i];
-      initializeTensor(tensor, seed, flat(static_cast<TensorClass>(tensor.tensor_class)) + tensor.offset);
+      if (except.contains(tensor.name)) {
+        continue;
+      }
+      for (std::int64_t at = 0; at < tensor.elements; at += size) {
+        pieces.push_back({&tensor, at, std::min(tensor.elements, at + size)});
+      }
     }
+    auto fill = [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        const Piece &piece = pieces[static_cast<std::size_t>(i)];
+        initializeTensor(*piece.tensor, seed, piece.begin, piece.end,
+                         flat(static_cast<TensorClass>(piece.tensor->tensor_class)) + piece.tensor->offset + piece.begin);
+      }
+    };
+    pool.parallelFor([](void *context, std::int64_t begin, std::int64_t end, std::int32_t) { (*static_cast<decltype(fill) *>(context))(begin, end); },
+                     &fill, static_cast<std::int64_t>(pieces.size()), 1);
   }
 
   std::vector<TensorView> tensors(TensorClass which) const override {

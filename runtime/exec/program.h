@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,8 @@ public:
 
   /// Fills parameters, states and fitted tensors by their initializers: Philox keyed by the seed and the tensor's name, so
   /// that a tensor's bits depend on no other tensor.
-  virtual void initialize(std::uint64_t seed) = 0;
+  /// Tensors named in `except` keep what they hold. The pool shares the work.
+  virtual void initialize(std::uint64_t seed, const std::set<std::string> &except = {}) = 0;
 
   /// Views of all tensors of a class, in declaration order.
   virtual std::vector<TensorView> tensors(TensorClass which) const = 0;

@@ -74,6 +74,19 @@ std::string RunConfig::toJson() const {
                                {"parameters", answer.parameters},
                                {"classes", answer.classes}});
   }
+  json["pretrained"] = Json::array();
+  for (const PretrainedSpec &weight : pretrained) {
+    json["pretrained"].push_back({{"parameter", weight.parameter},
+                                  {"folder", weight.folder},
+                                  {"tensors", weight.tensors},
+                                  {"transposed", weight.transposed},
+                                  {"skipped_rows", weight.skippedRows}});
+  }
+  json["encoders"] = Json::array();
+  for (const EncoderSpec &encoder : encoders) {
+    json["encoders"].push_back(
+        {{"path", encoder.path}, {"family", encoder.family}, {"folder", encoder.folder}, {"config", encoder.config}});
+  }
   json["metrics"] = Json::array();
   for (const MetricSpec &metric : metrics) {
     json["metrics"].push_back({{"split", metric.split},
@@ -128,6 +141,13 @@ Result<RunConfig> RunConfig::fromJson(const std::string &text) {
       config.answers.push_back({answer.at("name"), answer.at("target"), answer.at("target_is_class"),
                                 answer.at("decoder"), answer.at("parameters"),
                                 answer.at("classes").get<std::vector<std::string>>()});
+    }
+    for (const Json &weight : json.at("pretrained")) {
+      config.pretrained.push_back({weight.at("parameter"), weight.at("folder"), weight.at("tensors").get<std::vector<std::string>>(),
+                                   weight.at("transposed"), weight.at("skipped_rows")});
+    }
+    for (const Json &encoder : json.at("encoders")) {
+      config.encoders.push_back({encoder.at("path"), encoder.at("family"), encoder.at("folder"), encoder.at("config")});
     }
     for (const Json &metric : json.at("metrics")) {
       config.metrics.push_back({metric.at("split"), metric.at("plugin"), metric.at("parameters"), metric.at("answer")});

@@ -59,6 +59,20 @@ struct ExpectationSpec {
   std::string place;         // "file.pipe:12:3", for messages
 };
 
+/// Where the first values of a parameter come from: tensors of a folder of a pretrained model, side by side in its columns.
+struct PretrainedSpec {
+  std::string parameter, folder;    // folder: absolute
+  std::vector<std::string> tensors; // as the folder's files name them
+  bool transposed = false;          // the files have [outputs x inputs], the parameter [inputs x outputs]
+  std::int64_t skippedRows = 0;     // of the tensor, before the parameter's first
+};
+
+/// An encoder that a folder of a pretrained model describes.
+struct EncoderSpec {
+  std::string path, family, folder; // binding path, "bert", absolute
+  std::string config;               // text of its config.json
+};
+
 struct ResolvedSpec {
   std::string key, value, origin;
 };
@@ -73,6 +87,8 @@ struct RunConfig {
   std::int64_t threads = 0; // 0: one a core
   std::vector<std::string> pluginFolders; // of `use`, absolute
   std::vector<AnswerSpec> answers;
+  std::vector<PretrainedSpec> pretrained;
+  std::vector<EncoderSpec> encoders;
   std::vector<MetricSpec> metrics;
   std::vector<ExpectationSpec> expectations;
 

@@ -56,7 +56,7 @@ Result<std::string> writeSafetensors(const std::string &path, const std::vector<
   return hash.hex();
 }
 
-Result<std::shared_ptr<const SafetensorsFile>> SafetensorsFile::open(const std::string &path, const std::string &hash) {
+Result<std::shared_ptr<SafetensorsFile>> SafetensorsFile::map(const std::string &path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) {
     return systemError("read", path, errno);
@@ -79,6 +79,17 @@ Result<std::shared_ptr<const SafetensorsFile>> SafetensorsFile::open(const std::
     return systemError("read", path, error);
   }
   file->mapped = static_cast<const unsigned char *>(memory);
+  return file;
+}
+
+Result<std::shared_ptr<const SafetensorsFile>> SafetensorsFile::openAny(const std::string &path) {
+  PENSTOCK_ASSIGN(std::shared_ptr<SafetensorsFile> file, map(path));
+  PENSTOCK_TRY(file->parse(path, true));
+  return std::shared_ptr<const SafetensorsFile>(std::move(file));
+}
+
+Result<std::shared_ptr<const SafetensorsFile>> SafetensorsFile::open(const std::string &path, const std::string &hash) {
+  PENSTOCK_ASSIGN(std::shared_ptr<SafetensorsFile> file, map(path));
   if (!hash.empty()) {
     Hash64 found;
     found.add(file->mapped, file->size);
@@ -86,7 +97,7 @@ Result<std::shared_ptr<const SafetensorsFile>> SafetensorsFile::open(const std::
       return environmentError("`" + path + "` is damaged: its hash is " + found.hex() + ", not " + hash);
     }
   }
-  PENSTOCK_TRY(file->parse(path));
+  PENSTOCK_TRY(file->parse(path, false));
   return std::shared_ptr<const SafetensorsFile>(std::move(file));
 }
 
@@ -96,7 +107,15 @@ SafetensorsFile::~SafetensorsFile() {
   }
 }
 
-Status SafetensorsFile::parse(const std::string &path) {
+static int bytesOfType(const std::string &type) {
+  static const std::map<std::string, int> sizes = {{"F64", 8},  {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4},
+                                                   {"I16", 2},  {"I8", 1},  {"U64", 8}, {"U32", 4},  {"U16", 2}, {"U8", 1},
+                                                   {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
+  const auto found = sizes.find(type);
+  return found == sizes.end() ? 0 : found->second;
+}
+
+Status SafetensorsFile::parse(const std::string &path, bool anyType) {
   const auto damaged = [&](const std::string &why) {
     return environmentError("`" + path + "` is damaged: " + why);
   };
@@ -140,9 +159,15 @@ Status SafetensorsFile::parse(const std::string &path) {
         !entry["data_offsets"].is_array() || entry["data_offsets"].size() != 2) {
       return damaged("the entry of `" + name + "` is incomplete");
     }
-    if (entry["dtype"].get_ref<const std::string &>() != "F32") {
+    const std::string &type = entry["dtype"].get_ref<const std::string &>();
+    const bool isFloat = type == "F32";
+    if (!isFloat && !anyType) {
       return environmentError("`" + path + "` holds `" + name + "` as " + entry["dtype"].get<std::string>() +
                               "; only F32 can be read");
+    }
+    const int bytesEach = bytesOfType(type);
+    if (bytesEach == 0) {
+      return damaged("`" + name + "` has the unknown type " + type.substr(0, 20));
     }
     TensorView view;
     view.name = name;
@@ -162,16 +187,21 @@ Status SafetensorsFile::parse(const std::string &path) {
       return damaged("the place of `" + name + "` is not one of whole numbers");
     }
     const std::uint64_t from = begin.get<std::uint64_t>(), to = end.get<std::uint64_t>();
-    const Result<std::int64_t> bytes = (elements * Checked(4)).get("a tensor");
+    const Result<std::int64_t> bytes = (elements * Checked(bytesEach)).get("a tensor");
     if (!bytes.ok() || from > to || to > room || to - from != static_cast<std::uint64_t>(*bytes)) {
       return damaged("the place of `" + name + "` does not agree with its shape or the file's size");
     }
-    if ((sizeof(length) + length + from) % alignof(float) != 0) {
+    const bool aligned = (sizeof(length) + length + from) % alignof(float) == 0;
+    if (!aligned && !anyType) {
       return damaged("`" + name + "` is not aligned");
     }
-    view.elements = *bytes / 4;
-    view.data = reinterpret_cast<const float *>(data + from);
+    view.elements = *bytes / bytesEach;
     ranges.emplace_back(from, to);
+    all.push_back({name, type, view.shape, data + from, view.elements});
+    if (!isFloat || !aligned) {
+      continue;
+    }
+    view.data = reinterpret_cast<const float *>(data + from);
     if (!byName.emplace(name, views.size()).second) {
       return damaged("`" + name + "` stands there twice");
     }

@@ -1,5 +1,5 @@
 // Reads and writes safetensors files (https://github.com/huggingface/safetensors, format of 2023): 8 bytes little-endian
-// length, a JSON header, then the tensors' bytes without gaps. Float32 only.
+// length, a JSON header, then the tensors' bytes without gaps. Ours are float32; those of others may hold any type.
 #pragma once
 
 #include "runtime/base/status.h"
@@ -20,6 +20,14 @@ struct TensorView {
   std::int64_t elements = 0;
 };
 
+/// A tensor of any type as it lies in a file: `data` need not be aligned.
+struct StoredTensor {
+  std::string name, type; // "F32", "F16", "BF16", "I64", ...
+  std::vector<std::int64_t> shape;
+  const unsigned char *data = nullptr;
+  std::int64_t elements = 0;
+};
+
 /// Writes the tensors atomically (AtomicFile) in the order given; returns the file's XXH64 as hexadecimal digits.
 Result<std::string> writeSafetensors(const std::string &path, const std::vector<TensorView> &tensors,
                                      const std::map<std::string, std::string> &metadata, bool durableName = true);
@@ -30,21 +38,26 @@ public:
   /// Maps the file and checks everything a reader relies on: lengths, types, that shapes and byte ranges agree, that ranges
   /// neither overlap nor leave the file; and the XXH64 of the whole file where `hash` is not empty.
   static Result<std::shared_ptr<const SafetensorsFile>> open(const std::string &path, const std::string &hash = "");
+  /// The same for a file that may hold other types than float32; `tensors` then lists only the float32 ones that are aligned.
+  static Result<std::shared_ptr<const SafetensorsFile>> openAny(const std::string &path);
   ~SafetensorsFile();
   SafetensorsFile(const SafetensorsFile &) = delete;
   SafetensorsFile &operator=(const SafetensorsFile &) = delete;
 
   const std::vector<TensorView> &tensors() const { return views; }
+  const std::vector<StoredTensor> &stored() const { return all; }
   const TensorView *find(const std::string &name) const;
   const std::map<std::string, std::string> &metadata() const { return meta; }
 
 private:
   SafetensorsFile() = default;
-  Status parse(const std::string &path);
+  static Result<std::shared_ptr<SafetensorsFile>> map(const std::string &path);
+  Status parse(const std::string &path, bool anyType);
 
   const unsigned char *mapped = nullptr;
   std::size_t size = 0;
   std::vector<TensorView> views;
+  std::vector<StoredTensor> all;
   std::map<std::string, std::size_t> byName;
   std::map<std::string, std::string> meta;
 };

@@ -5,6 +5,7 @@
 #include "runtime/exec/files.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/metrics_log.h"
+#include "runtime/exec/pretrained.h"
 #include "runtime/exec/program.h"
 #include "runtime/exec/report.h"
 #include "runtime/kernels/kernel_table.h"
@@ -244,7 +245,11 @@ Status Trainer::openData() {
 }
 
 Status Trainer::restore() {
-  program->initialize(config.train.seed);
+  std::set<std::string> given;
+  for (const PretrainedSpec &weight : config.pretrained) {
+    given.insert(weight.parameter);
+  }
+  program->initialize(config.train.seed, given);
   state.seed = config.train.seed;
   state.pipelineHash = config.hash();
   state.dataHash = facts.hash;
@@ -259,6 +264,7 @@ Status Trainer::restore() {
     outcome.resumedAt = state.step;
     savedStep = state.step;
   } else {
+    PENSTOCK_TRY(loadPretrained(*program, config.pretrained));
     PENSTOCK_TRY(writeRunRecord(folder->path(), outcome.record));
   }
   secondsBefore = state.seconds;

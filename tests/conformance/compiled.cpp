@@ -40,7 +40,7 @@ namespace {
 
 /// A batch in the form of the program's interface.
 struct AbiBatch {
-  std::vector<std::int32_t> rowRecord, rowPosition;
+  std::vector<std::int32_t> rowRecord, rowPosition, rowSegment;
   PenstockAxisBatch axis{};
   std::vector<const void *> inputs;
   PenstockBatch batch{};
@@ -51,9 +51,10 @@ struct AbiBatch {
       for (std::int32_t row = offsets[static_cast<std::size_t>(r)]; row < offsets[static_cast<std::size_t>(r) + 1]; ++row) {
         rowRecord.push_back(static_cast<std::int32_t>(r));
         rowPosition.push_back(row - offsets[static_cast<std::size_t>(r)]);
+        rowSegment.push_back(segmentOf(rowPosition.back()));
       }
     }
-    axis = {offsets.back(), offsets.data(), rowRecord.data(), rowPosition.data()};
+    axis = {offsets.back(), offsets.data(), rowRecord.data(), rowPosition.data(), rowSegment.data()};
     for (const auto &[index, tensor] : from.inputs) {
       inputs.push_back(tensor.i.data());
     }

@@ -148,7 +148,7 @@ bool Evaluation::run() {
     eachRecord(o.getType(), [&](int64_t, int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
         for (int64_t c = 0; c < y.width; ++c) {
-          y.at(row, c) = operand(0).at(std::min(row - begin, operand(0).rows - 1), c);
+          y.at(row, c) = operand(0).at(std::min(o.getOf() == "segment" ? segmentOf(row - begin) : row - begin, operand(0).rows - 1), c);
         }
       }
     });
@@ -158,7 +158,7 @@ bool Evaluation::run() {
     eachRecord(o.getCotangent().getType(), [&](int64_t, int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
         for (int64_t c = 0; c < y.width; ++c) {
-          y.at(std::min(row - begin, y.rows - 1), c) += operand(0).at(row, c);
+          y.at(std::min(o.getOf() == "segment" ? segmentOf(row - begin) : row - begin, y.rows - 1), c) += operand(0).at(row, c);
         }
       }
     });

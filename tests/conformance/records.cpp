@@ -134,6 +134,10 @@ std::vector<Record> make() {
                  {fixed("t", {5, 3})},
                  "%y = nn.position_rows %t : tensor<5x3xf32> -> !nn.ragged<@tokens, 3xf32>",
                  rows("y", 3)});
+  all.push_back({"segment_rows", "table rows by which text of a pair the row is of",
+                 {fixed("t", {2, 3})},
+                 "%y = nn.position_rows %t {of = \"segment\"} : tensor<2x3xf32> -> !nn.ragged<@tokens, 3xf32>",
+                 rows("y", 3)});
   all.push_back({"counts", "occurrences of each id in the record",
                  {ids("w", 13), perRecord("x", 13)},
                  "%c = nn.counts %w : !nn.ragged<@tokens, i32> -> tensor<?x13xf32>\n"

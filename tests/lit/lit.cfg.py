@@ -4,8 +4,10 @@
 #   %examples  dsl_examples of this checkout
 #   %inputs    the folder Inputs beside the test
 #   %shared    the folder of fixtures (feature `shared`: it is there)
+#   %python    the interpreter that runs lit
 # Features: `compiler` (pipe-opt was built), `avx512`, `shared`.
 import os
+import sys
 
 import lit.formats
 
@@ -32,6 +34,7 @@ for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "PENSTOCK_PLUGIN_PATH", "PENSTOCK_
 config.substitutions.append(("%examples", os.path.join(source, "dsl_examples")))
 config.substitutions.append(("%inputs", "%S/Inputs"))
 config.substitutions.append(("%shared", shared))
+config.substitutions.append(("%python", sys.executable))
 config.recursiveExpansionLimit = 2
 
 if os.path.exists(os.path.join(build, "bin", "pipe-opt")):

@@ -3,6 +3,7 @@
 #include "compiler/diagnostics/render.h"
 #ifdef PENSTOCK_HAS_DATA
 #include "runtime/data/dataset.h"
+#include "runtime/exec/pretrained.h"
 #include "runtime/plugin/plugin_host.h"
 #endif
 
@@ -70,7 +71,8 @@ Result<std::string> factsOf(const LoadOptions &options, const frontend::Analysis
   PENSTOCK_ASSIGN(std::shared_ptr<PluginHost> host, PluginHost::create(folders));
   // Without a cache folder the facts are gathered anew each time, which is slower and no mistake.
   const auto cache = cacheFolder();
-  return gatherFacts(analysis.recordProgram, *host, cache.ok() ? *cache : std::string());
+  PENSTOCK_ASSIGN(const std::string facts, gatherFacts(analysis.recordProgram, *host, cache.ok() ? *cache : std::string()));
+  return addModelFacts(facts, analysis.modelFolders);
 #else
   (void)analysis;
   (void)context;

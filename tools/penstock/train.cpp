@@ -66,6 +66,19 @@ RunConfig toRunConfig(const frontend::TypedPipeline &pipeline) {
     config.answers.push_back({answer.name, answer.target, isClass(pipeline.model, answer.target), answer.decoder,
                               attributesJson(answer.decoderAttributes), {}});
   }
+  for (const frontend::GraphNode &node : pipeline.model.nodes) {
+    for (const frontend::Weight &weight : node.weights) {
+      const frontend::Pretrained &from = weight.pretrained;
+      const std::string name = node.path + "." + weight.name;
+      const bool seen = std::any_of(config.pretrained.begin(), config.pretrained.end(), [&](const auto &one) { return one.parameter == name; });
+      if (!from.folder.empty() && !seen) { // a shared instance stands in the graph once for each use
+        config.pretrained.push_back({name, from.folder, from.tensors, from.transposed, from.skippedRows});
+      }
+    }
+  }
+  for (const frontend::EncoderUse &encoder : pipeline.encoders) {
+    config.encoders.push_back({encoder.path, encoder.family, encoder.folder, encoder.config});
+  }
   for (const frontend::MetricUse &metric : pipeline.metrics) {
     config.metrics.push_back({metric.split, metric.plugin, attributesJson(metric.parameters), metric.answer});
   }

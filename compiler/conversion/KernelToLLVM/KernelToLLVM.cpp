@@ -176,6 +176,8 @@ private:
       value = axis(offsetof(PenstockAxisBatch, row_record), pointer);
     } else if (what == "row_position") {
       value = axis(offsetof(PenstockAxisBatch, row_position), pointer);
+    } else if (what == "row_segment") {
+      value = axis(offsetof(PenstockAxisBatch, row_segment), pointer);
     } else if (what == "record_numbers") {
       value = load(loc, batch(), offsetof(PenstockBatch, record_numbers), pointer);
     } else if (what == "input") {

@@ -639,7 +639,8 @@ LogicalResult EntryEmitter::emitInvoke(kernel::InvokeOp invoke) {
       auto shape = cast<RankedTensorType>(invoke.getResult(0).getType());
       bool positions = kernel == "position_rows_grad";
       nn::RowsOf idRows = nn::rowsOf(invoke.getOperands()[0].getType());
-      Value ids = positions ? get("row_position", bytes, axis()) : operand(0);
+      auto of = invoke->getAttrOfType<StringAttr>("of"); // position or segment
+      Value ids = positions ? get(("row_" + (of ? of.getValue() : "position")).str(), bytes, axis()) : operand(0);
       Value dy = positions ? operand(0) : operand(1);
       Value from = kernel == "bag_sum_grad" ? get("row_record", bytes, axis())
                                             : LLVM::ZeroOp::create(b, loc, pointer).getResult();

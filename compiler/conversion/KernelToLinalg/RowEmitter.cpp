@@ -444,7 +444,7 @@ LogicalResult EntryEmitter::emitRowOp(RegionPlan &regionPlan, Operation *op, Val
   }
   if (auto positions = dyn_cast<nn::PositionRowsOp>(op)) {
     int64_t last = cast<RankedTensorType>(positions.getTable().getType()).getDimSize(0) - 1;
-    Value position = toIndex(axisArray("row_position", rowsHere, row, i32));
+    Value position = toIndex(axisArray(("row_" + positions.getOf()).str(), rowsHere, row, i32));
     position = arith::MinUIOp::create(b, loc, position, constant(last));
     if (auto table = positions.getTable().getDefiningOp<nn::ConstantOp>()) {
       setMemory(result, globalRow(table, position));

@@ -163,7 +163,7 @@ private:
     } else if (isa<nn::EmbeddingGradOp>(op)) {
       replace(op, "embedding_grad", {}, op->getOperands());
     } else if (isa<nn::PositionRowsGradOp>(op)) {
-      replace(op, "position_rows_grad", {}, op->getOperands());
+      replace(op, "position_rows_grad", {}, op->getOperands(), op->getAttrs());
     } else if (isa<nn::BagSumGradOp>(op)) {
       replace(op, "bag_sum_grad", {}, op->getOperands());
     }

@@ -225,7 +225,34 @@ struct ModelBuilder::Call {
       return failure();
     }
     Value table = kind == "learned" ? operands[1] : sinusoids(places, width(x));
-    return Value(nn::AddOp::create(b, loc, x, nn::PositionRowsOp::create(b, loc, x.getType(), table)));
+    return Value(nn::AddOp::create(b, loc, x, nn::PositionRowsOp::create(b, loc, x.getType(), table, b.getStringAttr("position"))));
+  }
+
+  /// The table row of each token's text in a pair.
+  FailureOr<Value> segments() {
+    if (!operandCount(2, 2)) {
+      return failure();
+    }
+    Value x = operands[0], table = operands[1];
+    if (!isSequence(x) || !isFloat(x) || !hasRank(table, 2) || width(table) != width(x)) {
+      fail() << "wants a sequence and a table as wide, not " << x.getType() << " and " << table.getType();
+      return failure();
+    }
+    return Value(nn::AddOp::create(b, loc, x, nn::PositionRowsOp::create(b, loc, x.getType(), table, b.getStringAttr("segment"))));
+  }
+
+  /// The approximation of arXiv 1606.08415, 2: x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
+  FailureOr<Value> geluNew() {
+    if (!operandCount(1, 1) || !rows(operands[0])) {
+      return failure();
+    }
+    Value x = operands[0];
+    auto times = [&](Value left, Value right) -> Value { return nn::MulOp::create(b, loc, left, right); };
+    auto plus = [&](Value left, Value right) -> Value { return nn::AddOp::create(b, loc, left, right); };
+    Value cube = times(times(x, x), x);
+    Value inner = times(plus(x, times(cube, scalar(0.044715))), scalar(std::sqrt(2 / M_PI)));
+    Value gate = plus(nn::TanhOp::create(b, loc, x.getType(), inner), scalar(1));
+    return times(times(x, scalar(0.5)), gate);
   }
 
   FailureOr<Value> layerNorm() {
@@ -456,9 +483,11 @@ FailureOr<Value> ModelBuilder::op(StringRef name, ArrayRef<Value> operands, cons
   static const llvm::StringMap<Member> table = {
       {"embedding", &Call::embedding},
       {"positions", &Call::positions},
+      {"segments", &Call::segments},
       {"linear", &Call::linear},
       {"relu", &Call::unary<nn::ReluOp>},
       {"gelu", &Call::unary<nn::GeluOp>},
+      {"gelu_new", &Call::geluNew},
       {"tanh", &Call::unary<nn::TanhOp>},
       {"sigmoid", &Call::unary<nn::SigmoidOp>},
       {"softmax", &Call::unary<nn::SoftmaxOp>},

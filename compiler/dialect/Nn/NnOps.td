@@ -271,13 +271,14 @@ def Nn_EmbeddingGradOp : Nn_Pure<"embedding_grad"> {
 }
 def Nn_PositionRowsOp : Nn_Pure<"position_rows", [Nn_Vjp]> {
   let summary = "table row of every row's place in its record (the last row beyond the table)";
-  let arguments = (ins Nn_F32Tensor:$table);
+  let description = "`of`: `position`, the place in the record, or `segment`, which text of a pair the row is of.";
+  let arguments = (ins Nn_F32Tensor:$table, DefaultValuedAttr<StrAttr, "\"position\"">:$of);
   let results = (outs Nn_RaggedF32:$result);
   let assemblyFormat = "$table attr-dict `:` type($table) `->` type($result)";
 }
 def Nn_PositionRowsGradOp : Nn_Pure<"position_rows_grad"> {
-  let summary = "sums cotangent rows by their place in the record";
-  let arguments = (ins Nn_RaggedF32:$cotangent);
+  let summary = "sums cotangent rows by their place in the record, or their segment";
+  let arguments = (ins Nn_RaggedF32:$cotangent, DefaultValuedAttr<StrAttr, "\"position\"">:$of);
   let results = (outs Nn_F32Tensor:$result);
   let assemblyFormat = "$cotangent attr-dict `:` type($cotangent) `->` type($result)";
 }

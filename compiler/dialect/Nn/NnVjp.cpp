@@ -194,7 +194,7 @@ LogicalResult EmbeddingOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out)
 }
 
 LogicalResult PositionRowsOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
-  out.push_back(PositionRowsGradOp::create(b, getLoc(), getTable().getType(), g[0]));
+  out.push_back(PositionRowsGradOp::create(b, getLoc(), getTable().getType(), g[0], getOfAttr()));
   return success();
 }
 

@@ -18,6 +18,7 @@ const llvm::StringMap<Arity> &builtins() {
   constexpr unsigned any = ~0U;
   static const llvm::StringMap<Arity> table = {
       {"embedding", {1, 1, 1, 1}}, {"positions", {1, 1, 0, 1}},  {"linear", {1, 1, 1, 2}},
+      {"segments", {1, 1, 1, 1}},  {"gelu_new", {1, 1, 0, 0}},
       {"relu", {1, 1, 0, 0}},      {"gelu", {1, 1, 0, 0}},       {"tanh", {1, 1, 0, 0}},
       {"sigmoid", {1, 1, 0, 0}},   {"softmax", {1, 1, 0, 0}},    {"layer_norm", {1, 1, 2, 2}},
       {"dropout", {1, 1, 0, 0}},   {"add", {2, 2, 0, 0}},        {"sub", {2, 2, 0, 0}},
