@@ -48,4 +48,4 @@ with open(os.path.join(folder, "vocab.txt"), "w") as file:
     file.write("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "b", "c", "d", "##e"]) + "\n")
 for split in ("train", "dev", "test"):
     with open(os.path.join(folder, split + ".csv"), "w") as file:
-        file.write("text,label\n" + "".join(f"a b {split[0]} {i},x{i % 2}\n" for i in range(6)))
+        file.write("text,label\n" + "".join(f"a b {split} {i},x{i % 2}\n" for i in range(6)))
