@@ -33,7 +33,7 @@ std::optional<EncoderShape> Checker::encoderShape(const Instance &instance, cons
   if (const auto folder = given.find("folder"); folder != given.end()) {
     for (const char *size : {"hidden", "layers", "heads", "inner", "positions", "activation"}) {
       if (given.count(size) > 0) {
-        report("encoder-sizes", span, {{"name", size}});
+        report("encoder-sizes", instance.span, {{"name", size}});
         return std::nullopt;
       }
     }
@@ -60,7 +60,7 @@ std::optional<EncoderShape> Checker::encoderShape(const Instance &instance, cons
     shape.family = encoderFamily(family);
     for (const char *size : {"hidden", "layers", "heads"}) {
       if (!integer(size)) {
-        report("missing-argument", span, {{"callable", family}, {"name", size}});
+        report("missing-argument", instance.span, {{"callable", family}, {"name", size}});
         return std::nullopt;
       }
     }

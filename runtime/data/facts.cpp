@@ -232,7 +232,9 @@ Status Gatherer::beginFits() {
     prepares.push_back(infos[i].fits || !seen[column]);
     seen[column] = true;
     fits.emplace_back();
-    if (infos[i].fits && wanted(trainSplit)) {
+    PENSTOCK_ASSIGN(const auto paths, pathsIn(feature.parameters, infos[i]));
+    const bool whole = std::none_of(paths.begin(), paths.end(), [](const auto &named) { return fileIsMissing(named.second); });
+    if (infos[i].fits && wanted(trainSplit) && whole) { // a missing file is a problem of its own: finishFits
       PENSTOCK_ASSIGN(fits.back(), factory.fit(feature.plugin, feature.parameters));
     }
   }
