@@ -3,9 +3,9 @@
 
 #include "runtime/base/hash.h"
 #include "runtime/data/dataset.h"
+#include "runtime/exec/files.h"
 #include "runtime/kernels/kernel_table.h"
 #include "runtime/plugin/plugin_host.h"
-#include "tools/penstock/load_pipeline.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -64,7 +64,7 @@ Result<CompileOptions> compileOptionsFor(const frontend::TypedPipeline &pipeline
     if (node.kind == frontend::GraphNode::Kind::head && heads.insert(node.op).second) {
       PENSTOCK_ASSIGN(const PluginManifest *const manifest,
                       host.manifest(node.op, PluginKind::head));
-      PENSTOCK_ASSIGN(const std::string library, readSourceFile(manifest->library));
+      PENSTOCK_ASSIGN(const std::string library, readWholeFile(manifest->library));
       options.plugins.push_back(
           fmt::format("{} {} {:016x}", manifest->name, manifest->version, hash64(library)));
     }
