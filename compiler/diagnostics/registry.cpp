@@ -173,6 +173,7 @@ const std::vector<DiagnosticInfo> entries = {
     {"bad-number", error, "F11", "{where}: `{value}` is not a number", "`{name}` is a number column", "correct the data, or list the text in `missing:`", ""},
     {"data-unreadable", error, "F12", "the data cannot be checked: {detail}", "the checks that need data were left out; all others were made", "", "correct what the message names"},
     {"one-class", error, "F13", "`{name}` has one class in train", "a classifier needs at least two classes", "", "correct the data"},
+    {"no-room-for-text", error, "F14", "`max_length` is {max_length}, and the tokenizer puts {special} special tokens around each text", "special tokens count", "raise `max_length`", ""},
 
     // ---- X: the machinery
     {"internal-mistake", error, "X1", "a mistake of Penstock: {detail}", "this is not your file's fault", "report it with the file", ""},

@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 #define PENSTOCK_PLUGIN_ABI_MAJOR 1
-#define PENSTOCK_PLUGIN_ABI_MINOR 0
+#define PENSTOCK_PLUGIN_ABI_MINOR 1
 
 /* UTF-8 bytes, not terminated. */
 typedef struct PenstockString {
@@ -83,7 +83,20 @@ typedef struct PenstockTokenSink {
   void *context;
   int32_t (*text)(void *context, int64_t index, const int32_t *ids, const uint32_t *starts, const uint32_t *ends,
                   int64_t count);
+  int32_t ids_only; /* since 1.1. 1: nobody reads the offsets, `starts` and `ends` may be NULL */
 } PenstockTokenSink;
+
+/* Since 1.1. Ids that the host puts around the tokens of a record: prefix A suffix, or of two texts prefix A separator B
+ * suffix. Valid as long as the tokenizer. */
+typedef struct PenstockSpecialTokens {
+  uint32_t struct_size;
+  const int32_t *prefix;
+  int32_t prefix_count;
+  const int32_t *separator;
+  int32_t separator_count;
+  const int32_t *suffix;
+  int32_t suffix_count;
+} PenstockSpecialTokens;
 
 typedef struct PenstockTokenizer {
   uint32_t struct_size;
@@ -103,6 +116,8 @@ typedef struct PenstockTokenizer {
   /* Encodes texts (valid UTF-8) without special tokens; `max_tokens` < 0: no limit. */
   int32_t (*encode)(const void *self, const PenstockString *texts, int64_t count, int64_t max_tokens,
                     const PenstockTokenSink *, PenstockError *);
+  /* Since 1.1. Fills the counts and ids; NULL where there are no special tokens. */
+  int32_t (*special_tokens)(const void *self, PenstockSpecialTokens *, PenstockError *);
 } PenstockTokenizer;
 
 /* ---- head -------------------------------------------------------------------------------------------------------- */

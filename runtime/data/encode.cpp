@@ -90,40 +90,50 @@ void PreparedTexts::finish() {
   }
 }
 
+std::int64_t specialTokensAround(const Tokenizer &tokenizer) {
+  const Tokenizer::SpecialTokens &special = tokenizer.specialTokens();
+  return static_cast<std::int64_t>(special.prefix.size() + special.suffix.size());
+}
+
 Status encodeTexts(const FeatureSpec &feature, const Tokenizer &tokenizer,
                    const PreparedTexts &prepared, EncodedTexts &out) {
   out.ids.clear();
   out.lengths.clear();
   out.cut = 0;
-  // One more than the limit, so that it shows whether a text was longer.
+  const Tokenizer::SpecialTokens &special = tokenizer.specialTokens();
+  const std::int64_t around = specialTokensAround(tokenizer);
   const bool limited =
       feature.maxLength >= 0 && feature.maxLength < std::numeric_limits<std::int32_t>::max();
-  PENSTOCK_ASSIGN(const std::vector<Tokenizer::Tokens> encoded,
-                  tokenizer.encode(prepared.texts, limited ? feature.maxLength + 1 : -1));
-  if (encoded.size() != prepared.texts.size()) {
-    return environmentError(fmt::format("the tokenizer `{}` answered {} of {} texts",
-                                        feature.plugin, encoded.size(), prepared.texts.size()));
+  if (limited && feature.maxLength < around) {
+    return invalidInput(fmt::format("feature `{}` has `max_length` {}, and the tokenizer `{}` puts {} special "
+                                    "tokens around each text; give it room for them",
+                                    feature.name, feature.maxLength, feature.plugin, around));
+  }
+  const std::int64_t room = limited ? feature.maxLength - around : std::numeric_limits<std::int64_t>::max();
+  // One more than there is room for, so that it shows whether a text was longer.
+  PENSTOCK_TRY(tokenizer.encode(prepared.texts, limited ? room + 1 : -1, false, out.tokens));
+  if (out.tokens.offsets.size() != prepared.texts.size() + 1) {
+    return environmentError(fmt::format("the tokenizer `{}` answered {} of {} texts", feature.plugin,
+                                        out.tokens.offsets.size() - 1, prepared.texts.size()));
   }
   const std::int64_t vocabulary = tokenizer.vocabularySize();
-  for (const Tokenizer::Tokens &tokens : encoded) {
-    std::size_t count = tokens.ids.size();
-    if (limited && count > static_cast<std::size_t>(feature.maxLength)) {
-      count = static_cast<std::size_t>(feature.maxLength);
-      ++out.cut;
-    }
-    if (count > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
+  for (std::size_t t = 0; t < prepared.texts.size(); ++t) {
+    const std::int32_t *ids = out.tokens.ids.data() + out.tokens.offsets[t];
+    const std::int64_t given = out.tokens.offsets[t + 1] - out.tokens.offsets[t];
+    const std::int64_t count = std::min(given, room);
+    out.cut += given > room ? 1 : 0;
+    if (count + around > std::numeric_limits<std::int32_t>::max()) {
       return invalidInput(fmt::format("a text of feature `{}` has {} tokens, more than can be "
                                       "numbered; set `max_length`",
                                       feature.name, count));
     }
-    if (count == 0) {
+    out.ids.insert(out.ids.end(), special.prefix.begin(), special.prefix.end());
+    out.ids.insert(out.ids.end(), ids, ids + count);
+    out.ids.insert(out.ids.end(), special.suffix.begin(), special.suffix.end());
+    if (count + around == 0) {
       out.ids.push_back(tokenizer.unknownId());
-      count = 1;
-    } else {
-      out.ids.insert(out.ids.end(), tokens.ids.begin(),
-                     tokens.ids.begin() + static_cast<std::ptrdiff_t>(count));
     }
-    out.lengths.push_back(static_cast<std::int32_t>(count));
+    out.lengths.push_back(static_cast<std::int32_t>(std::max<std::int64_t>(count + around, 1)));
   }
   std::int32_t low = 0, high = 0;
   for (const std::int32_t id : out.ids) {

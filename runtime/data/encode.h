@@ -57,13 +57,18 @@ private:
 };
 
 struct EncodedTexts {
+  Tokenizer::Tokens tokens; // as the tokenizer gave them
   std::vector<std::int32_t> ids;
   std::vector<std::int32_t> lengths;
   std::int64_t cut = 0;
 };
 
-/// Encodes prepared texts: cut at max_length, one unknown id for a text without ids. Every id is
-/// checked against the vocabulary, because embeddings index by it.
+/// How many ids of a record are special tokens.
+std::int64_t specialTokensAround(const Tokenizer &tokenizer);
+
+/// Encodes prepared texts: the tokenizer's special tokens around each, cut so that the whole has at
+/// most max_length ids; one unknown id for a record without any. Every id is checked against the
+/// vocabulary, because embeddings index by it.
 Status encodeTexts(const FeatureSpec &feature, const Tokenizer &tokenizer,
                    const PreparedTexts &prepared, EncodedTexts &out);
 

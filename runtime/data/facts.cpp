@@ -686,6 +686,19 @@ Status Gatherer::countTokens() {
     }
   }
   const std::size_t features = program.features.size();
+  bool fits = true;
+  for (std::size_t i = 0; i < features; ++i) {
+    const FeatureSpec &feature = program.features[i];
+    const std::int64_t around = specialTokensAround(*fitted.features[i].tokenizer);
+    if (feature.maxLength >= 0 && feature.maxLength < around) {
+      fits = false;
+      problems.add("no-room-for-text", "features." + feature.name + ".max_length", {},
+                   {{"feature", feature.name}, {"max_length", feature.maxLength}, {"special", around}});
+    }
+  }
+  if (!fits) {
+    return Status::success();
+  }
   std::vector<std::int64_t> cut(features), longest(features), counted(features);
   std::vector<Json> shares(features, Json::object());
   for (int split = 0; split < 3; ++split) {

@@ -42,6 +42,12 @@ Hash128 Fitted::idsKey(const RecordProgram &program, int split, const Hash128 &c
   for (const FittedFeature &feature : features) {
     hasher.addPart(feature.identity);
     hasher.addPart(feature.state);
+    if (feature.tokenizer != nullptr) {
+      const Tokenizer::SpecialTokens &special = feature.tokenizer->specialTokens();
+      for (const auto *ids : {&special.prefix, &special.separator, &special.suffix}) {
+        hasher.addPart(std::string_view(reinterpret_cast<const char *>(ids->data()), ids->size() * sizeof((*ids)[0])));
+      }
+    }
   }
   for (std::size_t i = 0; i < program.columns.size(); ++i) {
     for (const std::string &name : classes[i]) {

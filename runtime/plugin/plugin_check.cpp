@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -35,12 +36,14 @@ Status disagrees(const PluginManifest &manifest, const std::string &reason) {
                                   reason, manifest.library));
 }
 
+/// `size`: of the table in minor version 0.
 template <typename Functions>
-const Functions *functionsOf(const PenstockPlugin &plugin, std::string &reason) {
+const Functions *functionsOf(const PenstockPlugin &plugin, std::string &reason,
+                             std::size_t size = sizeof(Functions)) {
   const auto *functions = static_cast<const Functions *>(plugin.functions);
-  if (functions->struct_size < sizeof(Functions)) {
+  if (functions->struct_size < size) {
     reason = fmt::format("its table of functions has {} bytes, this version needs {}",
-                         functions->struct_size, sizeof(Functions));
+                         functions->struct_size, size);
     return nullptr;
   }
   return functions;
@@ -55,7 +58,7 @@ std::string missingFunction(const PluginManifest &manifest, const PenstockPlugin
   };
   switch (manifest.kind) {
   case PluginKind::tokenizer:
-    if (const auto *f = functionsOf<PenstockTokenizer>(plugin, reason)) {
+    if (const auto *f = functionsOf<PenstockTokenizer>(plugin, reason, offsetof(PenstockTokenizer, special_tokens))) {
       if (manifest.fits) {
         need(f->fit_begin, "fit_begin");
         need(f->fit_add, "fit_add");

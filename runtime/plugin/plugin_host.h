@@ -6,6 +6,7 @@
 #include "runtime/base/status.h"
 
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -50,12 +51,29 @@ public:
   virtual std::int64_t vocabularySize() const = 0;
   virtual std::int32_t unknownId() const = 0;
   virtual Result<std::string> token(std::int32_t id) const = 0;
+  /// Ids that stand around the tokens of a record: prefix A suffix, or of two texts prefix A separator B suffix.
+  struct SpecialTokens {
+    std::vector<std::int32_t> prefix, separator, suffix;
+  };
+  virtual const SpecialTokens &specialTokens() const {
+    static const SpecialTokens none;
+    return none;
+  }
+  /// The tokens of many texts, one after another.
   struct Tokens {
     std::vector<std::int32_t> ids;
-    std::vector<std::uint32_t> starts, ends; // bytes of the text
+    std::vector<std::uint32_t> starts, ends; // bytes of the text; empty where they were not wanted
+    std::vector<std::int64_t> offsets;       // texts + 1: text t has tokens [offsets[t], offsets[t + 1])
+    void clear() {
+      ids.clear();
+      starts.clear();
+      ends.clear();
+      offsets.assign(1, 0);
+    }
   };
-  /// Encodes valid UTF-8 texts; `maxTokens` < 0: no limit.
-  virtual Result<std::vector<Tokens>> encode(const std::vector<std::string_view> &texts, std::int64_t maxTokens) const = 0;
+  /// Encodes valid UTF-8 texts without special tokens into `tokens`, whose memory is used again; `maxTokens`, of one text,
+  /// < 0: no limit.
+  virtual Status encode(std::span<const std::string_view> texts, std::int64_t maxTokens, bool withPlaces, Tokens &tokens) const = 0;
 };
 
 /// What a plugin gave is checked: ids below the vocabulary's size, offsets inside the text and in order, every text answered.

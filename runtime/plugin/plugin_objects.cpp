@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <climits>
 #include <cmath>
+#include <cstddef>
 #include <optional>
 
 namespace penstock {
@@ -11,7 +13,7 @@ namespace {
 
 PenstockString stringView(std::string_view text) { return {text.data(), text.size()}; }
 
-std::vector<PenstockString> stringViews(const std::vector<std::string_view> &texts) {
+std::vector<PenstockString> stringViews(std::span<const std::string_view> texts) {
   std::vector<PenstockString> views;
   views.reserve(texts.size());
   for (const std::string_view text : texts) {
@@ -21,7 +23,8 @@ std::vector<PenstockString> stringViews(const std::vector<std::string_view> &tex
 }
 
 std::vector<PenstockString> stringViews(const std::vector<std::string> &texts) {
-  return stringViews(std::vector<std::string_view>(texts.begin(), texts.end()));
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  return stringViews(std::span<const std::string_view>(views));
 }
 
 /// What a plugin said when it failed.
@@ -57,39 +60,49 @@ Result<Bound> bind(PluginHost &host, const std::string &plugin, PluginKind kind,
 
 /// Collects what `encode` gives and checks it.
 struct TokenCollector {
-  const std::vector<std::string_view> *texts = nullptr;
-  std::vector<Tokenizer::Tokens> tokens;
+  std::span<const std::string_view> texts;
+  Tokenizer::Tokens &tokens;
   std::int64_t vocabularySize = 0, maxTokens = -1;
+  bool withPlaces = false;
   std::size_t next = 0;
   std::string fault;
 
   bool accept(std::int64_t index, const std::int32_t *ids, const std::uint32_t *starts,
               const std::uint32_t *ends, std::int64_t count) {
-    if (index != static_cast<std::int64_t>(next) || next >= texts->size()) {
+    if (index != static_cast<std::int64_t>(next) || next >= texts.size()) {
       fault = "texts were answered out of order";
       return false;
     }
-    const std::size_t size = (*texts)[next].size();
-    if (count < 0 || (count > 0 && (ids == nullptr || starts == nullptr || ends == nullptr)) ||
+    if (count < 0 || (count > 0 && (ids == nullptr || (withPlaces && (starts == nullptr || ends == nullptr)))) ||
         (maxTokens >= 0 && count > maxTokens)) {
       fault = "the number of tokens is wrong";
       return false;
     }
+    std::int32_t low = 0, high = 0;
     for (std::int64_t i = 0; i < count; ++i) {
-      if (ids[i] < 0 || ids[i] >= vocabularySize) {
-        fault = fmt::format("id {} is outside its vocabulary of {}", ids[i], vocabularySize);
-        return false;
-      }
+      low = std::min(low, ids[i]);
+      high = std::max(high, ids[i]);
+    }
+    if (low < 0 || (count > 0 && high >= vocabularySize)) {
+      fault = fmt::format("id {} is outside its vocabulary of {}", low < 0 ? low : high, vocabularySize);
+      return false;
+    }
+    tokens.ids.insert(tokens.ids.end(), ids, ids + count);
+    tokens.offsets.push_back(static_cast<std::int64_t>(tokens.ids.size()));
+    const std::size_t size = texts[next++].size();
+    return !withPlaces || acceptPlaces(starts, ends, count, size);
+  }
+
+  bool acceptPlaces(const std::uint32_t *starts, const std::uint32_t *ends, std::int64_t count, std::size_t size) {
+    for (std::int64_t i = 0; i < count; ++i) {
       if (starts[i] > ends[i] || ends[i] > size) {
         fault = fmt::format("the offsets [{}, {}) do not lie in a text of {} bytes", starts[i],
                             ends[i], size);
         return false;
       }
     }
-    Tokenizer::Tokens &made = tokens[next++];
-    made.ids.assign(ids, ids + count);
-    made.starts.assign(starts, starts + count);
-    made.ends.assign(ends, ends + count);
+    tokens.starts.insert(tokens.starts.end(), starts, starts + count);
+    tokens.ends.insert(tokens.ends.end(), ends, ends + count);
     return true;
   }
 };
@@ -117,18 +130,15 @@ public:
     return std::string(text.data, text.size);
   }
 
-  Result<std::vector<Tokens>> encode(const std::vector<std::string_view> &texts,
-                                     std::int64_t maxTokens) const override {
-    TokenCollector collector;
+  Status encode(std::span<const std::string_view> texts, std::int64_t maxTokens, bool withPlaces,
+                Tokens &tokens) const override {
     for (const std::string_view text : texts) {
       if (text.size() > UINT32_MAX) {
         return invalidInput("a text has more than 4 GiB; split it into records");
       }
     }
-    collector.texts = &texts;
-    collector.tokens.resize(texts.size());
-    collector.vocabularySize = vocabularySize();
-    collector.maxTokens = maxTokens;
+    tokens.clear();
+    TokenCollector collector{texts, tokens, vocabularySize(), maxTokens, withPlaces};
     PenstockTokenSink sink{};
     sink.struct_size = sizeof sink;
     sink.context = &collector;
@@ -137,6 +147,7 @@ public:
                    std::int64_t count) -> std::int32_t {
       return static_cast<TokenCollector *>(context)->accept(index, ids, starts, ends, count) ? 0 : 1;
     };
+    sink.ids_only = withPlaces ? 0 : 1;
     const std::vector<PenstockString> views = stringViews(texts);
     PenstockError error{};
     const std::int32_t failed =
@@ -152,7 +163,37 @@ public:
       return wrongAnswer(name(), fmt::format("{} of {} texts were answered", collector.next,
                                              texts.size()));
     }
-    return std::move(collector.tokens);
+    return Status::success();
+  }
+
+  const SpecialTokens &specialTokens() const override { return special; }
+
+  /// Asks for the special tokens, once.
+  Status readSpecialTokens() {
+    if (functions->struct_size < offsetof(PenstockTokenizer, special_tokens) + sizeof functions->special_tokens ||
+        functions->special_tokens == nullptr) {
+      return Status::success();
+    }
+    PenstockSpecialTokens given{};
+    given.struct_size = sizeof given;
+    PenstockError error{};
+    if (functions->special_tokens(self, &given, &error) != 0) {
+      return saidBy(name(), error);
+    }
+    const auto take = [&](const std::int32_t *ids, std::int32_t count, std::vector<std::int32_t> &into) {
+      if (count < 0 || (count > 0 && ids == nullptr)) {
+        return false;
+      }
+      into.assign(ids, ids + count);
+      return std::all_of(into.begin(), into.end(),
+                         [&](std::int32_t id) { return id >= 0 && id < vocabularySize(); });
+    };
+    if (!take(given.prefix, given.prefix_count, special.prefix) ||
+        !take(given.separator, given.separator_count, special.separator) ||
+        !take(given.suffix, given.suffix_count, special.suffix)) {
+      return wrongAnswer(name(), "a special token is not in its vocabulary");
+    }
+    return Status::success();
   }
 
   const std::string &name() const { return bound.manifest->name; }
@@ -161,6 +202,7 @@ private:
   Bound bound;
   const PenstockTokenizer *functions;
   void *self;
+  SpecialTokens special;
 };
 
 class PluginTokenizerFit final : public TokenizerFit {
@@ -309,6 +351,7 @@ Result<std::shared_ptr<const Tokenizer>> makeTokenizer(PluginHost &host, const s
     return wrongAnswer(plugin, fmt::format("its unknown id {} does not lie in its vocabulary of {}",
                                            made->unknownId(), made->vocabularySize()));
   }
+  PENSTOCK_TRY(made->readSpecialTokens());
   return std::shared_ptr<const Tokenizer>(std::move(made));
 }
 

@@ -328,15 +328,17 @@ Status writeLine(const std::string &line) {
 
 Status encodeBatch(const Tokenizer &tokenizer, const std::vector<std::string> &texts) {
   const std::vector<std::string_view> views(texts.begin(), texts.end());
-  PENSTOCK_ASSIGN(const std::vector<Tokenizer::Tokens> encoded, tokenizer.encode(views, -1));
-  for (const Tokenizer::Tokens &tokens : encoded) {
-    Json names = Json::array(), offsets = Json::array();
-    for (std::size_t i = 0; i < tokens.ids.size(); ++i) {
+  Tokenizer::Tokens tokens;
+  PENSTOCK_TRY(tokenizer.encode(views, -1, true, tokens));
+  for (std::size_t t = 0; t < texts.size(); ++t) {
+    Json ids = Json::array(), names = Json::array(), offsets = Json::array();
+    for (auto i = static_cast<std::size_t>(tokens.offsets[t]); i < static_cast<std::size_t>(tokens.offsets[t + 1]); ++i) {
       PENSTOCK_ASSIGN(std::string token, tokenizer.token(tokens.ids[i]));
+      ids.push_back(tokens.ids[i]);
       names.push_back(std::move(token));
       offsets.push_back({tokens.starts[i], tokens.ends[i]});
     }
-    PENSTOCK_TRY(writeLine(dump({{"ids", tokens.ids}, {"tokens", names}, {"offsets", offsets}})));
+    PENSTOCK_TRY(writeLine(dump({{"ids", ids}, {"tokens", names}, {"offsets", offsets}})));
   }
   return {};
 }

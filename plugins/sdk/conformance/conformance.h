@@ -6,6 +6,7 @@
 #include <penstock/plugin_abi.h>
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
@@ -177,7 +178,7 @@ private:
       views.push_back(view(text));
     }
     std::vector<TextTokens> found;
-    const PenstockTokenSink sink = {sizeof sink, &found, collect};
+    const PenstockTokenSink sink = {sizeof sink, &found, collect, 0};
     PenstockError error{};
     if (f.encode(self, views.data(), static_cast<std::int64_t>(views.size()), most, &sink, &error) != 0) {
       found.clear();
@@ -216,6 +217,7 @@ private:
       return;
     }
     vocabulary(f, self);
+    specialTokens(f, self);
     encoding(f, self, texts);
     f.destroy(self);
     damagedStates(f, state);
@@ -240,6 +242,29 @@ private:
       expect(f.token(self, static_cast<std::int32_t>(id), &text, &error) != 0, "token " + std::to_string(id) + ", which there is not, has a text");
       expectReason(error, "token");
     }
+  }
+
+  void specialTokens(const PenstockTokenizer &f, const void *self) {
+    if (f.struct_size < offsetof(PenstockTokenizer, special_tokens) + sizeof f.special_tokens || f.special_tokens == nullptr) {
+      return;
+    }
+    PenstockSpecialTokens given{};
+    given.struct_size = sizeof given;
+    PenstockError error{};
+    if (f.special_tokens(self, &given, &error) != 0) {
+      expectReason(error, "special_tokens");
+      expect(false, "the special tokens are not given");
+      return;
+    }
+    const auto check = [&](const std::int32_t *ids, std::int32_t count) {
+      expect(count >= 0 && (count == 0 || ids != nullptr), "a number of special tokens is wrong");
+      for (std::int32_t i = 0; ids != nullptr && i < count; ++i) {
+        expect(ids[i] >= 0 && ids[i] < f.vocabulary_size(self), "a special token is not in the vocabulary");
+      }
+    };
+    check(given.prefix, given.prefix_count);
+    check(given.separator, given.separator_count);
+    check(given.suffix, given.suffix_count);
   }
 
   void encoding(const PenstockTokenizer &f, const void *self, const std::vector<std::string> &texts) {
@@ -271,6 +296,24 @@ private:
         expect(limited.size() == 1 && limited[0] == cut, "a limit of tokens does not give the first of them");
       }
     }
+    std::vector<PenstockString> views;
+    for (const std::string &text : texts) {
+      views.push_back(view(text));
+    }
+    std::vector<std::vector<std::int32_t>> ids;
+    const PenstockTokenSink idsOnly = {sizeof idsOnly, &ids,
+                                       [](void *context, std::int64_t, const std::int32_t *items, const std::uint32_t *,
+                                          const std::uint32_t *, std::int64_t count) -> std::int32_t {
+                                         static_cast<std::vector<std::vector<std::int32_t>> *>(context)->emplace_back(items, items + count);
+                                         return 0;
+                                       },
+                                       1};
+    PenstockError refused{};
+    expect(f.encode(self, views.data(), static_cast<std::int64_t>(views.size()), -1, &idsOnly, &refused) == 0 && ids.size() == all.size(),
+           "encode without offsets failed");
+    for (std::size_t t = 0; t < ids.size() && t < all.size(); ++t) {
+      expect(ids[t] == all[t].ids, "without offsets there are other ids");
+    }
     expect(encode(f, self, {}, -1).empty(), "no texts give tokens");
     std::vector<std::vector<TextTokens>> found(3);
     std::vector<std::thread> threads;
@@ -285,7 +328,8 @@ private:
     }
     const PenstockTokenSink stop = {sizeof stop, nullptr,
                                     [](void *, std::int64_t, const std::int32_t *, const std::uint32_t *, const std::uint32_t *,
-                                       std::int64_t) -> std::int32_t { return 1; }};
+                                       std::int64_t) -> std::int32_t { return 1; },
+                                    0};
     const PenstockString one = view(texts[4]);
     PenstockError error{};
     expect(f.encode(self, &one, 1, -1, &stop, &error) != 0, "encode goes on after the sink has stopped it");

@@ -1,10 +1,12 @@
 // BERT's tokenizer: cleaning, spaces around Chinese characters, lower case without accents, splitting at spaces and punctuation,
 // then the longest pieces. Ids and offsets are those of Hugging Face's `tokenizers`. Offsets are bytes of the original text.
 //
-// Words of ASCII go from the text straight into the trie. A word that has another character is started again on the general
-// path, which writes the normalized word and, for each of its bytes, the range of the text that it comes from.
+// Words of ASCII that are one token are found in a table, other words of ASCII go from the text straight into the trie, and
+// characters that are words by themselves have a table. A word that has another character is started again on the general path,
+// which writes the normalized word and, for each of its bytes, the range of the text that it comes from.
 #include "bert_characters.h"
 #include "piece_trie.h"
+#include "whole_words.h"
 
 #include <penstock/sdk/tokenizer.h>
 #include <penstock/sdk/unicode.h>
@@ -22,6 +24,7 @@ using namespace penstock;
 
 constexpr std::string_view header = "penstock-wordpiece 1\n";
 constexpr char32_t firstSyllable = 0xAC00, lastSyllable = 0xD7A3;
+constexpr char32_t firstAlone = 0x2000;
 constexpr std::size_t largestVocabulary = std::size_t{1} << 28;
 
 std::string readFile(const std::string &path) {
@@ -114,16 +117,17 @@ public:
       : lowercase(parameters.flag("lowercase")),
         mostCharacters(static_cast<std::size_t>(parameters.integer("max_word_characters"))),
         rules(BertCharacters::rules(lowercase)), vocabulary(vocabularyOf(parameters, state)),
-        tokens(linesOf(vocabulary)), trie(usable(tokens, mostCharacters)) {
+        tokens(linesOf(vocabulary)), trie(usable(tokens, mostCharacters)), wholeWords(tokens, lowercase, mostCharacters) {
     if (tokens.empty() || tokens.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
       throw sdk::Failure("the vocabulary has no tokens");
     }
-    const auto found = std::find(tokens.rbegin(), tokens.rend(), parameters.text("unknown"));
-    if (found == tokens.rend()) {
-      throw sdk::Failure("the vocabulary has no token `" + std::string(parameters.text("unknown")) +
-                         "` for unknown words");
+    unknown = idOf(parameters.text("unknown"), "` for unknown words");
+    if (parameters.flag("special")) {
+      const char *const rule = "`, which `special: true` puts around each text; give `special: false` for a model that wants none";
+      special.prefix = {idOf("[CLS]", rule)};
+      special.separator = special.suffix = {idOf("[SEP]", rule)};
     }
-    unknown = static_cast<std::int32_t>(tokens.rend() - found - 1);
+    findCharactersAlone();
     for (unsigned c = 0; c < 256; ++c) {
       lower[c] = static_cast<unsigned char>(lowercase && c >= 'A' && c <= 'Z' ? c + 32 : c);
     }
@@ -133,30 +137,44 @@ public:
   std::int32_t unknownId() const { return unknown; }
   std::string_view token(std::int32_t id) const { return tokens[static_cast<std::size_t>(id)]; }
 
+  const sdk::SpecialTokens &specialTokens() const { return special; }
+
   void encode(std::string_view text, sdk::Tokens &out) const {
-    General general;
+    // The last bytes once more, so that a whole window can be read from any place.
+    std::array<char, 2 * WholeWords::window> padded = {};
+    const std::size_t tail = text.size() - std::min<std::size_t>(text.size(), WholeWords::window - 1);
+    text.copy(padded.data(), text.size() - tail, tail);
     std::size_t at = 0;
     while (at < text.size() && !out.full()) {
-      switch (classes[static_cast<unsigned char>(text[at])]) {
+      const auto byte = static_cast<unsigned char>(text[at]);
+      switch (classes[byte]) {
+      case letter: {
+        const LoadedWord word = WholeWords::load(at < tail ? text.data() + at : padded.data() + (at - tail), lowercase);
+        const std::size_t end = at + word.size;
+        if (word.size < WholeWords::window && endsWord(text, end)) {
+          if (const std::int32_t id = wholeWords.find(word); id >= 0) {
+            out.add(id, at, end);
+            at = end + (end < text.size() && text[end] == ' ' ? 1 : 0);
+            continue;
+          }
+        }
+        at = asciiWord(text, at, out);
+        break;
+      }
+      case mark:
+        out.add(marks[byte], at, at + 1);
+        ++at;
+        break;
       case blank:
         ++at;
         break;
-      case mark:
-        addAscii(text, at, at + 1, out);
-        ++at;
-        break;
-      case letter: {
-        const std::size_t start = at;
-        const std::size_t first = out.size();
-        at = asciiWord(text, at, out);
-        if (at < text.size() && classes[static_cast<unsigned char>(text[at])] == slow) {
-          out.cut(first);
-          at = generalWords(text, start, general, out);
-        }
-        break;
-      }
       case slow:
-        at = generalWords(text, at, general, out);
+        if (const std::int32_t id = aloneAt(text, at); id >= 0) {
+          out.add(id, at, at + 3);
+          at += 3;
+        } else {
+          at = generalWords(text, at, out);
+        }
         break;
       }
     }
@@ -184,6 +202,15 @@ private:
     return std::string(state.substr(header.size()));
   }
 
+  /// Of equal tokens the last one counts.
+  std::int32_t idOf(std::string_view token, const char *rule) const {
+    const auto found = std::find(tokens.rbegin(), tokens.rend(), token);
+    if (found == tokens.rend()) {
+      throw sdk::Failure("the vocabulary has no token `" + std::string(token) + rule);
+    }
+    return static_cast<std::int32_t>(tokens.rend() - found - 1);
+  }
+
   /// Tokens that no word can hold are left out of the trie.
   static std::vector<std::string_view> usable(std::vector<std::string_view> all, std::size_t mostCharacters) {
     for (std::string_view &token : all) {
@@ -194,27 +221,55 @@ private:
     return all;
   }
 
-  /// One word of ASCII characters in [start, end), already known to be one.
-  void addAscii(std::string_view text, std::size_t start, std::size_t end, sdk::Tokens &out) const {
-    const std::size_t first = out.size();
-    std::size_t from = start;
-    const auto give = [&](const Piece &piece) {
-      out.add(piece.id, from, from + piece.size);
-      from += piece.size;
-    };
-    PieceTrie::State state = PieceTrie::root;
-    bool known = true;
-    for (std::size_t at = start; at < end && known; ++at) {
-      known = trie.step(state, lower[static_cast<unsigned char>(text[at])], give);
+  /// The token of a character of three bytes that is a word by itself whatever stands beside it (Chinese, punctuation); -1 for
+  /// others.
+  std::int32_t aloneAt(std::string_view text, std::size_t at) const {
+    if (static_cast<unsigned char>(text[at]) < 0xE2 || at + 3 > text.size()) {
+      return -1;
     }
-    if (!known || !trie.finish(state, give)) {
-      out.cut(first);
-      out.add(unknown, start, end);
+    const auto b = [&](std::size_t i) { return static_cast<unsigned char>(text[at + i]); };
+    const std::size_t place = ((b(0) & 15u) << 12 | (b(1) & 63u) << 6 | (b(2) & 63u)) - firstAlone;
+    return place < alone.size() && b(0) < 0xF0 ? alone[place] : -1;
+  }
+
+  /// Whether a word of ASCII that reaches to `at` ends there.
+  bool endsWord(std::string_view text, std::size_t at) const {
+    return at == text.size() || classes[static_cast<unsigned char>(text[at])] != slow || aloneAt(text, at) >= 0;
+  }
+
+  /// The pieces of a normalized word, by `give`; false where there are none.
+  template <typename Give> bool piecesOf(std::string_view word, Give &&give) const {
+    PieceTrie::State state = PieceTrie::root;
+    for (const char c : word) {
+      if (!trie.step(state, static_cast<unsigned char>(c), give)) {
+        return false;
+      }
+    }
+    return trie.finish(state, give);
+  }
+
+  /// The token of a word of one character.
+  std::int32_t tokenOf(char32_t c) const {
+    Word word;
+    append(word, c, 0, 0);
+    std::int32_t found = unknown;
+    return piecesOf(word.bytes, [&](const Piece &piece) { found = piece.id; }) ? found : unknown;
+  }
+
+  void findCharactersAlone() {
+    for (char32_t c = 0; c < 128; ++c) {
+      marks[c] = classes[c] == mark ? tokenOf(c) : unknown;
+    }
+    alone.assign(0x10000 - firstAlone, -1);
+    for (char32_t c = firstAlone; c < 0x10000; ++c) {
+      const std::uint16_t action = rules[c];
+      if (action == BertCharacters::punctuation || (action == BertCharacters::keep && BertCharacters::isChinese(c))) {
+        alone[c - firstAlone] = tokenOf(c);
+      }
     }
   }
 
-  /// Adds the word that begins at `start` and returns where it ends. At a character of the slow class what was added is not
-  /// complete.
+  /// Adds the word that begins at `start`, or the words of the general path where it is not all ASCII; returns where they end.
   std::size_t asciiWord(std::string_view text, std::size_t start, sdk::Tokens &out) const {
     const std::size_t first = out.size();
     std::size_t from = start, at = start;
@@ -233,6 +288,10 @@ private:
       known = false; // longer than words are
       ++at;
     }
+    if (!endsWord(text, at)) {
+      out.cut(first);
+      return generalWords(text, start, out);
+    }
     if (!known || !trie.finish(state, give)) {
       out.cut(first);
       out.add(unknown, start, at);
@@ -240,8 +299,10 @@ private:
     return at;
   }
 
-  /// Words from `at` on until one ends before an ASCII space or punctuation mark; returns that place.
-  std::size_t generalWords(std::string_view text, std::size_t at, General &general, sdk::Tokens &out) const {
+  /// Words from `at` on until one ends before an ASCII space or punctuation mark, or a character that stands alone; returns
+  /// that place.
+  std::size_t generalWords(std::string_view text, std::size_t at, sdk::Tokens &out) const {
+    General general;
     while (at < text.size() && !out.full()) {
       const auto byte = static_cast<unsigned char>(text[at]);
       if (byte < 128) {
@@ -254,6 +315,9 @@ private:
         }
         ++at;
         continue;
+      }
+      if (aloneAt(text, at) >= 0) {
+        break;
       }
       const sdk::Decoded decoded = sdk::decodeUtf8(text, at);
       character(decoded.scalar, at, at + decoded.size, general, out);
@@ -413,12 +477,7 @@ private:
       out.add(piece.id, word.starts[from], word.ends[from + piece.size - 1]);
       from += piece.size;
     };
-    PieceTrie::State state = PieceTrie::root;
-    bool known = word.characters <= mostCharacters;
-    for (std::size_t i = 0; i < word.bytes.size() && known; ++i) {
-      known = trie.step(state, static_cast<unsigned char>(word.bytes[i]), give);
-    }
-    if (!known || !trie.finish(state, give)) {
+    if (word.characters > mostCharacters || !piecesOf(word.bytes, give)) {
       out.cut(first);
       out.add(unknown, word.starts.front(), word.end);
     }
@@ -431,7 +490,11 @@ private:
   std::string vocabulary;
   std::vector<std::string_view> tokens;
   PieceTrie trie;
+  WholeWords wholeWords;
   std::int32_t unknown = 0;
+  std::array<std::int32_t, 128> marks = {}; // of ASCII punctuation
+  std::vector<std::int32_t> alone;          // of the characters from firstAlone on
+  sdk::SpecialTokens special;
   std::array<unsigned char, 256> lower;
 };
 
@@ -448,4 +511,4 @@ private:
 
 } // namespace
 
-PENSTOCK_FITTED_TOKENIZER(WordPiece, WordPieceFit, "wordpiece", "1.0.0")
+PENSTOCK_FITTED_TOKENIZER(WordPiece, WordPieceFit, "wordpiece", "1.1.0")

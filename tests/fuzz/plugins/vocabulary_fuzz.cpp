@@ -25,7 +25,9 @@ void use(const std::string &vocabulary, const std::string &text, bool lowercase)
   items[2].string = view(unknown);
   items[3].kind = PENSTOCK_VALUE_INT;
   items[3].integer = 100;
-  const PenstockParameters parameters = {sizeof parameters, 4, items};
+  items[4].kind = PENSTOCK_VALUE_BOOL;
+  items[4].integer = vocabulary.find("\n[CLS]\n") != std::string::npos && vocabulary.find("\n[SEP]\n") != std::string::npos;
+  const PenstockParameters parameters = {sizeof parameters, 5, items};
   const PenstockHost host = {sizeof host, nullptr, nullptr, nullptr, nullptr};
   const std::string state = "penstock-wordpiece 1\n" + vocabulary;
   PenstockError error{};

@@ -73,6 +73,24 @@ TEST_F(DatasetTest, TrainHasIdsClassesAndNumbers) {
   EXPECT_TRUE(train.numbersOf("label").empty());
 }
 
+TEST_F(DatasetTest, SpecialTokensStandAroundTheCutText) {
+  factory.special = {{11}, {}, {1, 2}};
+  fit();
+  const auto train = open("train").value();
+  EXPECT_EQ(idsOf(*train), (Ids{{11, 1, 2, 1, 2}, {11, 4, 5, 1, 2}, {11, 6, 7, 1, 2}, {11, 1, 2}, {11, 12, 13, 1, 2}}));
+  EXPECT_EQ(train->ids.features[0].cut, 2);
+  EXPECT_EQ(train->ids.features[0].longest, 5);
+  program["features"][0]["steps"][1]["max_length"] = 3;
+  fit();
+  EXPECT_EQ(idsOf(*open("train").value()), Ids(5, {11, 1, 2}));
+  factory.special.suffix = {2}; // the same parameters and state: the id cache must not answer
+  EXPECT_EQ(idsOf(*open("train").value())[1], (std::vector<std::int32_t>{11, 4, 2}));
+  factory.special.suffix = {1, 2, 3};
+  const auto refused = open("train");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.status().message().find("4 special tokens around"), std::string::npos) << refused.status().message();
+}
+
 TEST_F(DatasetTest, OtherSplitsUseWhatTrainFitted) {
   fit();
   const auto dev = open("dev");

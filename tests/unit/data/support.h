@@ -56,22 +56,22 @@ public:
   }
   std::int32_t unknownId() const override { return 0; }
   Result<std::string> token(std::int32_t) const override { return std::string(); }
-  Result<std::vector<Tokens>> encode(const std::vector<std::string_view> &texts,
-                                     std::int64_t maxTokens) const override {
-    std::vector<Tokens> all;
+  Status encode(std::span<const std::string_view> texts, std::int64_t maxTokens, bool,
+                Tokens &tokens) const override {
+    tokens.clear();
     for (const std::string_view text : texts) {
-      Tokens tokens;
+      std::int64_t count = 0;
       std::istringstream split{std::string(text)};
-      for (std::string word;
-           (maxTokens < 0 || static_cast<std::int64_t>(tokens.ids.size()) < maxTokens) &&
-           split >> word;) {
+      for (std::string word; (maxTokens < 0 || count < maxTokens) && split >> word; ++count) {
         const auto found = words.find(word);
         tokens.ids.push_back(found == words.end() ? 0 : found->second);
       }
-      all.push_back(std::move(tokens));
+      tokens.offsets.push_back(static_cast<std::int64_t>(tokens.ids.size()));
     }
-    return all;
+    return Status::success();
   }
+  const SpecialTokens &specialTokens() const override { return special; }
+  SpecialTokens special;
 
 private:
   std::map<std::string, std::int32_t> words;
@@ -102,6 +102,7 @@ class FakeFactory : public TokenizerFactory {
 public:
   std::string version = "1.2.3";
   std::atomic<int> made{0}, fitted{0};
+  Tokenizer::SpecialTokens special; // of the tokenizers made from now on
 
   Result<TokenizerInfo> info(const std::string &plugin) override {
     if (plugin != "fake" && plugin != "fixed") {
@@ -118,7 +119,9 @@ public:
     if (plugin == "fixed") {
       words = slurp(Json::parse(parameters).at("vocabulary").get<std::string>());
     }
-    return std::shared_ptr<const Tokenizer>(std::make_shared<FakeTokenizer>(words));
+    auto tokenizer = std::make_shared<FakeTokenizer>(words);
+    tokenizer->special = special;
+    return std::shared_ptr<const Tokenizer>(std::move(tokenizer));
   }
   Result<std::unique_ptr<TokenizerFit>> fit(const std::string &, const std::string &) override {
     ++fitted;

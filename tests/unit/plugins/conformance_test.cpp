@@ -17,7 +17,7 @@ class ConformanceTest : public PluginTest {};
 
 TEST_F(ConformanceTest, EveryPluginOfTheTree) {
   const std::filesystem::path vocab = std::filesystem::temp_directory_path() / ("penstock_conformance_" + std::to_string(getpid()));
-  std::ofstream(vocab) << "[UNK]\na\n##a\nword\n##s\n,\n\u4e2d\ne\n";
+  std::ofstream(vocab) << "[UNK]\n[CLS]\n[SEP]\na\n##a\nword\n##s\n,\n\u4e2d\ne\n";
   const std::map<std::string, std::string> parameters = {{"wordpiece", R"({"vocab": ")" + vocab.string() + "\"}"}};
   int checked = 0;
   for (const PluginManifest &manifest : host->manifests()) {

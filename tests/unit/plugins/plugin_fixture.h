@@ -39,9 +39,10 @@ protected:
   }
 
   static Tokenizer::Tokens encodeOne(const Tokenizer &tokenizer, std::string_view text, std::int64_t most = -1) {
-    auto encoded = tokenizer.encode({text}, most);
-    EXPECT_TRUE(encoded.ok()) << encoded.status().message();
-    return encoded.ok() ? encoded->front() : Tokenizer::Tokens();
+    Tokenizer::Tokens tokens;
+    const Status encoded = tokenizer.encode({&text, 1}, most, true, tokens);
+    EXPECT_TRUE(encoded.ok()) << encoded.message();
+    return tokens;
   }
 
   /// The pieces of the text that the offsets name.

@@ -27,7 +27,7 @@ protected:
     return made.back().string();
   }
   std::shared_ptr<const Tokenizer> tokenizer(const std::string &vocab, const std::string &more = "") {
-    auto result = makeTokenizer(*host, "wordpiece", R"({"vocab": ")" + vocab + "\"" + more + "}", "");
+    auto result = makeTokenizer(*host, "wordpiece", R"({"special": false, "vocab": ")" + vocab + "\"" + more + "}", "");
     EXPECT_TRUE(result.ok()) << result.status().message();
     return result.ok() ? *result : nullptr;
   }
@@ -98,6 +98,7 @@ TEST_F(WordPieceTest, RefusesWhatIsNoVocabulary) {
   EXPECT_NE(says(R"({"vocab": "/nowhere/vocab.txt"})").find("/nowhere/vocab.txt cannot be read"), std::string::npos);
   EXPECT_NE(says(R"({"vocab": "/"})").find("cannot be read"), std::string::npos);
   EXPECT_NE(says(R"({"vocab": ")" + vocabulary("") + "\"}").find("no tokens"), std::string::npos);
+  EXPECT_NE(says(R"({"vocab": ")" + vocabulary("[UNK]\n[CLS]\nb\n") + "\"}").find("no token `[SEP]`, which `special: true`"), std::string::npos);
   EXPECT_NE(says(R"({"vocab": ")" + vocabulary("a\nb\n") + "\"}").find("no token `[UNK]`"), std::string::npos);
   EXPECT_NE(says(R"({"vocab": ")" + vocabulary("[UNK]\n\xc3\x28\n") + "\"}").find("line 2 of the vocabulary"), std::string::npos);
   EXPECT_NE(says(R"({"vocab": "/x"})", "nonsense").find("not one of `wordpiece`"), std::string::npos);
@@ -105,15 +106,27 @@ TEST_F(WordPieceTest, RefusesWhatIsNoVocabulary) {
 
 TEST_F(WordPieceTest, CarriesItsVocabularyInTheState) {
   const std::string path = vocabulary(small);
-  auto fit = fitTokenizer(*host, "wordpiece", R"({"vocab": ")" + path + "\"}");
+  const std::string parameters = R"({"special": false, "vocab": ")" + path + "\"}";
+  auto fit = fitTokenizer(*host, "wordpiece", parameters);
   ASSERT_TRUE(fit.ok()) << fit.status().message();
   ASSERT_TRUE((*fit)->add({"any text"}).ok());
   const auto state = (*fit)->end();
   ASSERT_TRUE(state.ok());
   fs::remove(path);
-  const auto made = makeTokenizer(*host, "wordpiece", R"({"vocab": ")" + path + "\"}", *state);
+  const auto made = makeTokenizer(*host, "wordpiece", parameters, *state);
   ASSERT_TRUE(made.ok()) << made.status().message();
   EXPECT_EQ(words(**made, "unaffable"), (Strings{"un", "##aff", "##able"}));
+}
+
+TEST_F(WordPieceTest, NamesItsSpecialTokens) {
+  const std::string path = vocabulary("[PAD]\n[UNK]\n[CLS]\na\n[SEP]\n");
+  const auto made = makeTokenizer(*host, "wordpiece", R"({"vocab": ")" + path + "\"}", "");
+  ASSERT_TRUE(made.ok()) << made.status().message();
+  EXPECT_EQ((*made)->specialTokens().prefix, (std::vector<std::int32_t>{2}));
+  EXPECT_EQ((*made)->specialTokens().separator, (std::vector<std::int32_t>{4}));
+  EXPECT_EQ((*made)->specialTokens().suffix, (std::vector<std::int32_t>{4}));
+  EXPECT_EQ(encodeOne(**made, "a").ids, (std::vector<std::int32_t>{3})) << "encode itself adds none";
+  EXPECT_TRUE(tokenizer(path)->specialTokens().prefix.empty());
 }
 
 /// SHA-256 (FIPS 180-4) in hexadecimal.

@@ -7,6 +7,7 @@
 //       std::int32_t unknownId() const;
 //       std::string_view token(std::int32_t id) const;              // valid as long as the object; 0 <= id < size
 //       void encode(std::string_view text, sdk::Tokens &tokens) const;  // until tokens.full()
+//       const sdk::SpecialTokens &specialTokens() const;            // may be left out: none
 //     };
 //
 // and `PENSTOCK_TOKENIZER(Mine, "mine", "1.0.0")`. A tokenizer that is fitted on train has a second class
@@ -23,25 +24,30 @@
 
 #include <penstock/sdk/common.h>
 
+#include <cstddef>
 #include <limits>
 #include <memory>
 #include <type_traits>
 
 namespace penstock::sdk {
 
+/// Ids that the host puts around the tokens of a record: prefix A suffix, or of two texts prefix A separator B suffix.
+struct SpecialTokens {
+  std::vector<std::int32_t> prefix, separator, suffix;
+};
+
 /// The tokens of one text, in order.
 class Tokens {
 public:
   void add(std::int32_t id, std::size_t start, std::size_t end) {
-    if (count == ids.size()) {
-      const std::size_t larger = count < 64 ? 128 : count * 2;
-      ids.resize(larger);
-      starts.resize(larger);
-      ends.resize(larger);
+    if (count == room) {
+      grow();
     }
     ids[count] = id;
-    starts[count] = static_cast<std::uint32_t>(start);
-    ends[count] = static_cast<std::uint32_t>(end);
+    if (places) {
+      starts[count] = static_cast<std::uint32_t>(start);
+      ends[count] = static_cast<std::uint32_t>(end);
+    }
     ++count;
   }
   /// Whether as many tokens are there as the caller wants; more may be added and are cut off.
@@ -50,20 +56,32 @@ public:
   /// Takes back all tokens from number `first` on.
   void cut(std::size_t first) { count = first; }
 
+  /// `withPlaces`: whether somebody reads where the tokens stand.
+  explicit Tokens(bool withPlaces) : places(withPlaces) {}
   void begin(std::int64_t maxTokens) {
     count = 0;
     limit = maxTokens < 0 ? std::numeric_limits<std::size_t>::max()
                           : static_cast<std::size_t>(maxTokens);
   }
   std::int32_t give(const PenstockTokenSink &sink, std::int64_t index) const {
-    return sink.text(sink.context, index, ids.data(), starts.data(), ends.data(),
+    return sink.text(sink.context, index, ids.data(), places ? starts.data() : nullptr, places ? ends.data() : nullptr,
                      static_cast<std::int64_t>(count < limit ? count : limit));
   }
 
 private:
+  void grow() {
+    room = room < 64 ? 128 : room * 2;
+    ids.resize(room);
+    if (places) {
+      starts.resize(room);
+      ends.resize(room);
+    }
+  }
+
   std::vector<std::int32_t> ids;
   std::vector<std::uint32_t> starts, ends;
-  std::size_t count = 0, limit = 0;
+  std::size_t count = 0, room = 0, limit = 0;
+  bool places;
 };
 
 /// Stands for the fit of a tokenizer that has none.
@@ -120,7 +138,9 @@ template <typename T, typename Fit = NoFit> struct TokenizerFunctions {
                              std::int64_t maxTokens, const PenstockTokenSink *sink,
                              PenstockError *error) {
     return guarded(error, [&] {
-      Tokens tokens;
+      const bool idsOnly =
+          sink->struct_size >= offsetof(PenstockTokenSink, ids_only) + sizeof sink->ids_only && sink->ids_only != 0;
+      Tokens tokens(!idsOnly);
       for (std::int64_t i = 0; i < count; ++i) {
         tokens.begin(maxTokens);
         static_cast<const T *>(self)->encode(view(texts[i]), tokens);
@@ -128,6 +148,18 @@ template <typename T, typename Fit = NoFit> struct TokenizerFunctions {
           throw Failure("the host stopped the plugin");
         }
       }
+    });
+  }
+
+  static std::int32_t specialTokens(const void *self, PenstockSpecialTokens *special, PenstockError *error) {
+    return guarded(error, [&] {
+      const SpecialTokens &mine = static_cast<const T *>(self)->specialTokens();
+      special->prefix = mine.prefix.data();
+      special->prefix_count = static_cast<std::int32_t>(mine.prefix.size());
+      special->separator = mine.separator.data();
+      special->separator_count = static_cast<std::int32_t>(mine.separator.size());
+      special->suffix = mine.suffix.data();
+      special->suffix_count = static_cast<std::int32_t>(mine.suffix.size());
     });
   }
 
@@ -147,6 +179,9 @@ template <typename T, typename Fit = NoFit> struct TokenizerFunctions {
       f.unknown_id = unknownId;
       f.token = token;
       f.encode = encode;
+      if constexpr (requires(const T &tokenizer) { tokenizer.specialTokens(); }) {
+        f.special_tokens = specialTokens;
+      }
       return f;
     }();
     return &functions;
