@@ -22,8 +22,8 @@ texts = ["pump leak", "the left valve is broken .", "noise", "", "replaceed bear
          "hose unknownword right", "a a a"]
 
 tiny = dict(vocab_size=len(vocabulary) + 2, hidden_size=12, num_hidden_layers=2, num_attention_heads=3, intermediate_size=20,
-            max_position_embeddings=26, hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1, initializer_range=0.4)
-distil = dict(vocab_size=len(vocabulary) + 2, dim=12, n_layers=2, n_heads=3, hidden_dim=20, max_position_embeddings=26, dropout=0.1,
+            max_position_embeddings=130, hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1, initializer_range=0.4)
+distil = dict(vocab_size=len(vocabulary) + 2, dim=12, n_layers=2, n_heads=3, hidden_dim=20, max_position_embeddings=130, dropout=0.1,
               attention_dropout=0.1, initializer_range=0.4)
 BertConfig, RobertaConfig, DistilBertConfig = transformers.BertConfig, transformers.RobertaConfig, transformers.DistilBertConfig
 # name: configuration, and what is done to the files afterwards
@@ -51,7 +51,7 @@ for number, (name, (config, change)) in enumerate(variants.items()):
         tensors = {key: value.to(torch.float16) for key, value in tensors.items()}
     if change == "old":
         rename = lambda key: "bert." + key.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
-        tensors = {rename(key): value for key, value in tensors.items()} | {"bert.embeddings.position_ids": torch.arange(26)[None]}
+        tensors = {rename(key): value for key, value in tensors.items()} | {"bert.embeddings.position_ids": torch.arange(130)[None]}
     if change == "shards":
         tensors = {key: value.to(torch.bfloat16) for key, value in tensors.items() if "pooler" not in key}
         keys = sorted(tensors)
