@@ -207,6 +207,20 @@ Value Checker::applyEncoder(const Instance &instance, std::vector<Value> operand
     value.node = emit(std::move(node));
     return value;
   }
+  // What the call gives, and what its folder or the family gives instead.
+  const BuiltinOp &op = *instance.callable.op;
+  const Attributes taken = {{"hidden", shape->hidden},           {"layers", shape->layers},
+                            {"heads", shape->heads},             {"inner", shape->inner},
+                            {"positions", shape->positions},     {"dropout", shape->dropout},
+                            {"attention_dropout", shape->attentionDropout}, {"activation", shape->activation}};
+  for (const ParameterSpec &parameter : op.signature.parameters) {
+    const auto given = instance.attributes.find(parameter.name);
+    const bool isGiven = given != instance.attributes.end();
+    if (isGiven || taken.count(parameter.name) > 0) {
+      resolve("model." + path + "." + parameter.name, formatAttribute(isGiven ? given->second : taken.at(parameter.name), &parameter),
+              isGiven ? Origin::file : Origin::standard, isGiven ? instance.span : Span{});
+    }
+  }
   const std::string folder = model == nullptr ? "" : std::get<std::string>(instance.attributes.at("folder"));
   const std::int64_t vocabulary = shape->vocabulary > 0 ? shape->vocabulary : tokens.width;
   if (tokens.width != unknownSize && tokens.width > vocabulary) {
