@@ -5,16 +5,13 @@
 // characters that are words by themselves have a table. A word that has another character is started again on the general path,
 // which writes the normalized word and, for each of its bytes, the range of the text that it comes from.
 #include "bert_characters.h"
+#include "model.h"
 #include "piece_trie.h"
-#include "whole_words.h"
+#include "short_pieces.h"
 
-#include <penstock/sdk/tokenizer.h>
 #include <penstock/sdk/unicode.h>
 
 #include <array>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <tuple>
 #include <utility>
 
@@ -22,52 +19,8 @@ namespace {
 
 using namespace penstock;
 
-constexpr std::string_view header = "penstock-wordpiece 1\n";
 constexpr char32_t firstSyllable = 0xAC00, lastSyllable = 0xD7A3;
 constexpr char32_t firstAlone = 0x2000;
-constexpr std::size_t largestVocabulary = std::size_t{1} << 28;
-
-std::string readFile(const std::string &path) {
-  const auto fail = [&](const std::string &reason) {
-    return sdk::Failure("the vocabulary " + path + " cannot be read: " + reason);
-  };
-  const std::unique_ptr<std::FILE, int (*)(std::FILE *)> file(std::fopen(path.c_str(), "rb"), std::fclose);
-  if (!file) {
-    throw fail(std::strerror(errno));
-  }
-  std::string text;
-  std::array<char, 65536> buffer;
-  std::size_t size = 0;
-  while ((size = std::fread(buffer.data(), 1, buffer.size(), file.get())) > 0) {
-    text.append(buffer.data(), size);
-    if (text.size() > largestVocabulary) {
-      throw fail("it has more than 256 MiB");
-    }
-  }
-  if (std::ferror(file.get()) != 0) {
-    throw fail(std::strerror(errno));
-  }
-  return text;
-}
-
-/// A token a line; the line number is the id.
-std::vector<std::string_view> linesOf(std::string_view text) {
-  std::vector<std::string_view> lines;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    if (!line.empty() && line.back() == '\r') {
-      line.remove_suffix(1);
-    }
-    if (!sdk::isUtf8(line)) {
-      throw sdk::Failure("line " + std::to_string(lines.size() + 1) +
-                         " of the vocabulary is not valid UTF-8");
-    }
-    lines.push_back(line);
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return lines;
-}
 
 enum AsciiClass : std::uint8_t { letter, mark, blank, slow };
 
@@ -114,19 +67,9 @@ struct Waiting {
 class WordPiece {
 public:
   WordPiece(const sdk::Parameters &parameters, std::string_view state)
-      : lowercase(parameters.flag("lowercase")),
-        mostCharacters(static_cast<std::size_t>(parameters.integer("max_word_characters"))),
-        rules(BertCharacters::rules(lowercase)), vocabulary(vocabularyOf(parameters, state)),
-        tokens(linesOf(vocabulary)), trie(usable(tokens, mostCharacters)), wholeWords(tokens, lowercase, mostCharacters) {
-    if (tokens.empty() || tokens.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
-      throw sdk::Failure("the vocabulary has no tokens");
-    }
-    unknown = idOf(parameters.text("unknown"), "` for unknown words");
-    if (parameters.flag("special")) {
-      const char *const rule = "`, which `special: true` puts around each text; give `special: false` for a model that wants none";
-      special.prefix = {idOf("[CLS]", rule)};
-      special.separator = special.suffix = {idOf("[SEP]", rule)};
-    }
+      : model(WordPieceModel::restore(state.empty() ? WordPieceModel::stateOf(parameters) : std::string(state), parameters)), lowercase(model.lowercase),
+        mostCharacters(model.mostCharacters), rules(BertCharacters::rules(lowercase)), tokens(model.tokens.begin(), model.tokens.end()),
+        trie(usable(tokens, mostCharacters)), pieces(shortPieces(tokens, lowercase)), unknown(model.unknown) {
     findCharactersAlone();
     for (unsigned c = 0; c < 256; ++c) {
       lower[c] = static_cast<unsigned char>(lowercase && c >= 'A' && c <= 'Z' ? c + 32 : c);
@@ -137,52 +80,10 @@ public:
   std::int32_t unknownId() const { return unknown; }
   std::string_view token(std::int32_t id) const { return tokens[static_cast<std::size_t>(id)]; }
 
-  const sdk::SpecialTokens &specialTokens() const { return special; }
+  const sdk::SpecialTokens &specialTokens() const { return model.special; }
 
   void encode(std::string_view text, sdk::Tokens &out) const {
-    // The last bytes once more, so that a whole window can be read from any place.
-    std::array<char, 2 * WholeWords::window> padded = {};
-    const std::size_t tail = text.size() - std::min<std::size_t>(text.size(), WholeWords::window - 1);
-    text.copy(padded.data(), text.size() - tail, tail);
-    std::size_t at = 0;
-    while (at < text.size() && !out.full()) {
-      const auto byte = static_cast<unsigned char>(text[at]);
-      switch (classes[byte]) {
-      case letter: {
-        const LoadedWord word = WholeWords::load(at < tail ? text.data() + at : padded.data() + (at - tail), lowercase);
-        const std::size_t end = at + word.size;
-        if (word.size < WholeWords::window && endsWord(text, end)) {
-          if (const std::int32_t id = wholeWords.find(word); id >= 0) {
-            out.add(id, at, end);
-            at = end + (end < text.size() && text[end] == ' ' ? 1 : 0);
-            continue;
-          }
-        }
-        at = asciiWord(text, at, out);
-        break;
-      }
-      case mark:
-        out.add(marks[byte], at, at + 1);
-        ++at;
-        break;
-      case blank:
-        ++at;
-        break;
-      case slow:
-        if (const std::int32_t id = aloneAt(text, at); id >= 0) {
-          out.add(id, at, at + 3);
-          at += 3;
-        } else {
-          at = generalWords(text, at, out);
-        }
-        break;
-      }
-    }
-  }
-
-  /// The text that a fit leaves and the constructor reads.
-  static std::string stateOf(std::string_view vocabularyText) {
-    return std::string(header) + std::string(vocabularyText);
+    out.wantsPlaces() ? encodeAs<true>(text, out) : encodeAs<false>(text, out);
   }
 
 private:
@@ -192,23 +93,121 @@ private:
     std::vector<std::pair<std::uint32_t, std::uint32_t>> places;
   };
 
-  static std::string vocabularyOf(const sdk::Parameters &parameters, std::string_view state) {
-    if (state.empty()) {
-      return readFile(std::string(parameters.text("vocab")));
+  /// Blocks of 64 bytes; words and marks that may go on behind a block, or stand beside something else than ASCII, begin the
+  /// next one or are done one by one. The places of a block's words in the table are all fetched before the first is looked at.
+  template <bool places> void encodeAs(std::string_view text, sdk::Tokens &out) const {
+    constexpr std::size_t block = AsciiBlock::bytes, whole = block + sdk::ShortKey::mostBytes;
+    const std::size_t mostBytes = pieces.isComplete() ? std::min(mostCharacters, sdk::ShortKey::mostBytes) : 0;
+    struct Found {
+      sdk::ShortKey key;
+      std::uint32_t slot;
+      std::uint8_t start, size;
+    };
+    std::array<Found, block> found;
+    std::array<char, whole> padded;
+    for (std::size_t at = 0; at < text.size() && !out.full();) {
+      if (const auto first = static_cast<unsigned char>(text[at]); first != ' ' && (classes[first] == slow || classes[first] == blank)) {
+        at = one(text, at, out);
+        continue;
+      }
+      const char *bytes = text.data() + at;
+      if (text.size() - at < whole) {
+        padded.fill(' ');
+        text.copy(padded.data(), whole, at);
+        bytes = padded.data();
+      }
+      const AsciiBlock bits = AsciiBlock::of(bytes);
+      const std::uint64_t inside = bits.letters & bits.letters << 1; // letters behind letters
+      const auto stop = static_cast<std::size_t>(std::countr_zero(bits.others));
+      const std::uint64_t before = stop < block ? (std::uint64_t{1} << stop) - 1 : ~std::uint64_t{0};
+      std::size_t next = stop, words = 0;
+      bool alone = false;
+      for (std::uint64_t starts = (bits.letters | bits.marks) & ~inside & before; starts != 0; starts &= starts - 1) {
+        const auto start = static_cast<std::size_t>(std::countr_zero(starts));
+        const std::size_t size = 1 + static_cast<std::size_t>(std::countr_one(inside >> start >> 1));
+        if (start + size == stop) {
+          next = start;
+          alone = stop < block || start == 0;
+          break;
+        }
+        Found &word = found[words++];
+        word.key = sdk::ShortKey::of(bytes + start, std::min(size, sdk::ShortKey::mostBytes), lowercase);
+        word.slot = pieces.slotOf(word.key);
+        pieces.prefetch(word.slot);
+        word.start = static_cast<std::uint8_t>(start);
+        word.size = static_cast<std::uint8_t>(size);
+      }
+      sdk::Tokens::Slots slots = out.slots(block); // a token has a byte at least
+      std::size_t count = 0;
+      const auto give = [&](std::int32_t id, std::size_t start, std::size_t size) {
+        slots.ids[count] = id;
+        if (places) {
+          slots.starts[count] = static_cast<std::uint32_t>(at + start);
+          slots.ends[count] = static_cast<std::uint32_t>(at + start + size);
+        }
+        ++count;
+      };
+      for (std::size_t i = 0; i < words; ++i) {
+        const Found &word = found[i];
+        if (word.size > mostBytes) {
+          out.grew(count);
+          addAscii(text, at + word.start, at + word.start + word.size, out);
+          slots = out.slots(block);
+          count = 0;
+          continue;
+        }
+        if (const std::int32_t id = pieces.find(word.key, word.slot); id >= 0) {
+          give(id, word.start, word.size);
+          continue;
+        }
+        const std::size_t first = count;
+        for (std::size_t from = 0, left = word.size; left > 0;) {
+          std::size_t size = left - (from == 0 ? 1 : 0); // the whole word is none
+          std::int32_t id = -1;
+          for (; size > 0; --size) {
+            const sdk::ShortKey key = sdk::ShortKey::of(bytes + word.start + from, size, lowercase);
+            id = pieces.find(from == 0 ? key : asContinuation(key));
+            if (id >= 0) {
+              break;
+            }
+          }
+          if (id < 0) {
+            count = first;
+            give(unknown, word.start, word.size);
+            break;
+          }
+          give(id, word.start + from, size);
+          from += size;
+          left -= size;
+        }
+      }
+      out.grew(count);
+      at += next;
+      if (alone) {
+        at = one(text, at, out);
+      }
     }
-    if (state.substr(0, header.size()) != header) {
-      throw sdk::Failure("the saved vocabulary is not one of `wordpiece`; fit it again");
-    }
-    return std::string(state.substr(header.size()));
   }
 
-  /// Of equal tokens the last one counts.
-  std::int32_t idOf(std::string_view token, const char *rule) const {
-    const auto found = std::find(tokens.rbegin(), tokens.rend(), token);
-    if (found == tokens.rend()) {
-      throw sdk::Failure("the vocabulary has no token `" + std::string(token) + rule);
+  /// What stands at `at`: a space, a mark, a word, or the words that are not all ASCII. Returns where it ends.
+  std::size_t one(std::string_view text, std::size_t at, sdk::Tokens &out) const {
+    switch (classes[static_cast<unsigned char>(text[at])]) {
+    case blank:
+      break;
+    case mark:
+      addAscii(text, at, at + 1, out);
+      break;
+    case letter:
+      return asciiWord(text, at, out);
+    case slow:
+      const std::int32_t id = aloneAt(text, at);
+      if (id < 0) {
+        return generalWords(text, at, out);
+      }
+      out.add(id, at, at + 3);
+      return at + 3;
     }
-    return static_cast<std::int32_t>(tokens.rend() - found - 1);
+    return at + 1;
   }
 
   /// Tokens that no word can hold are left out of the trie.
@@ -232,11 +231,6 @@ private:
     return place < alone.size() && b(0) < 0xF0 ? alone[place] : -1;
   }
 
-  /// Whether a word of ASCII that reaches to `at` ends there.
-  bool endsWord(std::string_view text, std::size_t at) const {
-    return at == text.size() || classes[static_cast<unsigned char>(text[at])] != slow || aloneAt(text, at) >= 0;
-  }
-
   /// The pieces of a normalized word, by `give`; false where there are none.
   template <typename Give> bool piecesOf(std::string_view word, Give &&give) const {
     PieceTrie::State state = PieceTrie::root;
@@ -257,9 +251,6 @@ private:
   }
 
   void findCharactersAlone() {
-    for (char32_t c = 0; c < 128; ++c) {
-      marks[c] = classes[c] == mark ? tokenOf(c) : unknown;
-    }
     alone.assign(0x10000 - firstAlone, -1);
     for (char32_t c = firstAlone; c < 0x10000; ++c) {
       const std::uint16_t action = rules[c];
@@ -269,34 +260,36 @@ private:
     }
   }
 
-  /// Adds the word that begins at `start`, or the words of the general path where it is not all ASCII; returns where they end.
-  std::size_t asciiWord(std::string_view text, std::size_t start, sdk::Tokens &out) const {
+  /// One word of ASCII letters in [start, end), or one mark.
+  void addAscii(std::string_view text, std::size_t start, std::size_t end, sdk::Tokens &out) const {
     const std::size_t first = out.size();
-    std::size_t from = start, at = start;
+    std::size_t from = start;
     const auto give = [&](const Piece &piece) {
       out.add(piece.id, from, from + piece.size);
       from += piece.size;
     };
     PieceTrie::State state = PieceTrie::root;
-    bool known = true;
-    do {
+    bool known = end - start <= mostCharacters;
+    for (std::size_t at = start; at < end && known; ++at) {
       known = trie.step(state, lower[static_cast<unsigned char>(text[at])], give);
-      ++at;
-    } while (known && at < text.size() && classes[static_cast<unsigned char>(text[at])] == letter &&
-             at - start < mostCharacters);
-    while (at < text.size() && classes[static_cast<unsigned char>(text[at])] == letter) {
-      known = false; // longer than words are
-      ++at;
-    }
-    if (!endsWord(text, at)) {
-      out.cut(first);
-      return generalWords(text, start, out);
     }
     if (!known || !trie.finish(state, give)) {
       out.cut(first);
-      out.add(unknown, start, at);
+      out.add(unknown, start, end);
     }
-    return at;
+  }
+
+  /// Adds the word that begins at `start`, or the words of the general path where it is not all ASCII; returns where they end.
+  std::size_t asciiWord(std::string_view text, std::size_t start, sdk::Tokens &out) const {
+    std::size_t end = start;
+    while (end < text.size() && classes[static_cast<unsigned char>(text[end])] == letter) {
+      ++end;
+    }
+    if (end < text.size() && classes[static_cast<unsigned char>(text[end])] == slow && aloneAt(text, end) < 0) {
+      return generalWords(text, start, out);
+    }
+    addAscii(text, start, end, out);
+    return end;
   }
 
   /// Words from `at` on until one ends before an ASCII space or punctuation mark, or a character that stands alone; returns
@@ -484,29 +477,26 @@ private:
     word.clear();
   }
 
+  WordPieceModel model;
   bool lowercase;
   std::size_t mostCharacters;
   const BertCharacters &rules;
-  std::string vocabulary;
-  std::vector<std::string_view> tokens;
+  std::vector<std::string_view> tokens; // of model
   PieceTrie trie;
-  WholeWords wholeWords;
+  sdk::ShortKeyTable pieces;
   std::int32_t unknown = 0;
-  std::array<std::int32_t, 128> marks = {}; // of ASCII punctuation
-  std::vector<std::int32_t> alone;          // of the characters from firstAlone on
-  sdk::SpecialTokens special;
+  std::vector<std::int32_t> alone; // of the characters from firstAlone on
   std::array<unsigned char, 256> lower;
 };
 
 class WordPieceFit {
 public:
-  explicit WordPieceFit(const sdk::Parameters &parameters)
-      : vocabulary(readFile(std::string(parameters.text("vocab")))) {}
+  explicit WordPieceFit(const sdk::Parameters &parameters) : state(WordPieceModel::stateOf(parameters)) {}
   void add(std::string_view) {}
-  std::string end() { return WordPiece::stateOf(vocabulary); }
+  std::string end() { return std::move(state); }
 
 private:
-  std::string vocabulary;
+  std::string state;
 };
 
 } // namespace

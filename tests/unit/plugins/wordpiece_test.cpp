@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <functional>
 #include <unistd.h>
 
 namespace penstock {
@@ -127,6 +128,43 @@ TEST_F(WordPieceTest, NamesItsSpecialTokens) {
   EXPECT_EQ((*made)->specialTokens().suffix, (std::vector<std::int32_t>{4}));
   EXPECT_EQ(encodeOne(**made, "a").ids, (std::vector<std::int32_t>{3})) << "encode itself adds none";
   EXPECT_TRUE(tokenizer(path)->specialTokens().prefix.empty());
+}
+
+TEST_F(WordPieceTest, ReadsTokenizerJson) {
+  const auto file = [&](const std::function<void(nlohmann::json &)> &change) {
+    nlohmann::json json = {
+        {"normalizer", {{"type", "BertNormalizer"}, {"clean_text", true}, {"handle_chinese_chars", true}, {"strip_accents", nullptr}, {"lowercase", false}}},
+        {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
+        {"model", {{"type", "WordPiece"}, {"unk_token", "<u>"}, {"continuing_subword_prefix", "##"}, {"max_input_chars_per_word", 5},
+                   {"vocab", {{"<u>", 3}, {"Un", 0}, {"##un", 1}, {"[S]", 2}, {"[C]", 4}}}}},
+        {"post_processor", {{"type", "TemplateProcessing"}}}};
+    const auto special = [](const char *name) { return nlohmann::json{{"SpecialToken", {{"id", name}, {"type_id", 0}}}}; };
+    const auto text = [](const char *name) { return nlohmann::json{{"Sequence", {{"id", name}, {"type_id", 0}}}}; };
+    json["post_processor"]["single"] = nlohmann::json::array({special("[C]"), text("A"), special("[S]")});
+    json["post_processor"]["pair"] = nlohmann::json::array({special("[C]"), text("A"), special("[S]"), special("[C]"), text("B"), special("[S]")});
+    change(json);
+    const std::string path = vocabulary(json.dump()) + ".json";
+    std::ofstream(path) << json.dump();
+    made.emplace_back(path);
+    return path;
+  };
+  const auto says = [&](const std::function<void(nlohmann::json &)> &change, const std::string &more = "") {
+    const auto result = makeTokenizer(*host, "wordpiece", R"({"vocab": ")" + file(change) + "\"" + more + "}", "");
+    return result.ok() ? std::string("ok") : result.status().message();
+  };
+  const auto made = makeTokenizer(*host, "wordpiece", R"({"vocab": ")" + file([](auto &) {}) + "\"}", "");
+  ASSERT_TRUE(made.ok()) << made.status().message();
+  EXPECT_EQ(words(**made, "Unun un Ununun"), (Strings{"Un", "##un", "<u>", "<u>"})) << "cased, at most five characters";
+  EXPECT_EQ((*made)->specialTokens().separator, (std::vector<std::int32_t>{2, 4}));
+  EXPECT_NE(says([](auto &j) { j["normalizer"]["strip_accents"] = true; }).find("`normalizer.strip_accents` to true"), std::string::npos);
+  EXPECT_NE(says([](auto &j) { j["normalizer"]["clean_text"] = false; }).find("`normalizer.clean_text`"), std::string::npos);
+  EXPECT_NE(says([](auto &j) { j["normalizer"]["lowercase"] = true; }, R"(, "lowercase": false)").find("`lowercase` is false"), std::string::npos);
+  EXPECT_NE(says([](auto &j) { j["normalizer"]["type"] = "Lowercase"; }).find("normalizer is `Lowercase`"), std::string::npos);
+  EXPECT_NE(says([](auto &j) { j["pre_tokenizer"]["type"] = "Whitespace"; }).find("pre-tokenizer is `Whitespace`"), std::string::npos);
+  EXPECT_NE(says([](auto &j) { j["model"]["type"] = "BPE"; }).find("its model is `BPE`"), std::string::npos);
+  EXPECT_NE(says([](auto &j) { j["model"]["unk_token"] = "?"; }).find("no token `?`"), std::string::npos);
+  EXPECT_NE(says([](auto &j) { j["post_processor"]["pair"].erase(0); }).find("around two texts than around one"), std::string::npos);
+  EXPECT_EQ(says([](auto &j) { j["normalizer"]["lowercase"] = true; }), "ok");
 }
 
 /// SHA-256 (FIPS 180-4) in hexadecimal.

@@ -50,6 +50,20 @@ public:
     }
     ++count;
   }
+  /// For tokenizers that write many tokens at once: memory for `more` of them behind those that are there, and how many of these
+  /// were written. Places are NULL where nobody reads them.
+  struct Slots {
+    std::int32_t *ids;
+    std::uint32_t *starts, *ends;
+  };
+  Slots slots(std::size_t more) {
+    while (room - count < more) {
+      grow();
+    }
+    return {ids.data() + count, places ? starts.data() + count : nullptr, places ? ends.data() + count : nullptr};
+  }
+  void grew(std::size_t more) { count += more; }
+  bool wantsPlaces() const { return places; }
   /// Whether as many tokens are there as the caller wants; more may be added and are cut off.
   bool full() const { return count >= limit; }
   std::size_t size() const { return count; }
