@@ -1,4 +1,5 @@
 // The conformance kit over every plugin of the tree, and over plugins that break a promise each.
+#include "byte_level_vocabulary.h"
 #include "plugin_fixture.h"
 
 #include "plugins/sdk/conformance/conformance.h"
@@ -18,7 +19,13 @@ class ConformanceTest : public PluginTest {};
 TEST_F(ConformanceTest, EveryPluginOfTheTree) {
   const std::filesystem::path vocab = std::filesystem::temp_directory_path() / ("penstock_conformance_" + std::to_string(getpid()));
   std::ofstream(vocab) << "[UNK]\n[CLS]\n[SEP]\na\n##a\nword\n##s\n,\n\u4e2d\ne\n";
-  const std::map<std::string, std::string> parameters = {{"wordpiece", R"({"vocab": ")" + vocab.string() + "\"}"}};
+  const std::string pairs = vocab.string() + ".json", merges = vocab.string() + ".merges";
+  const SmallByteLevel small;
+  std::ofstream(pairs) << small.vocabulary.dump();
+  std::ofstream(merges) << small.merges;
+  const std::map<std::string, std::string> parameters = {
+      {"wordpiece", R"({"vocab": ")" + vocab.string() + "\"}"},
+      {"bpe", nlohmann::json{{"vocab", pairs}, {"merges", merges}, {"prefix_space", true}}.dump()}};
   int checked = 0;
   for (const PluginManifest &manifest : host->manifests()) {
     const auto given = parameters.find(manifest.name);
@@ -41,8 +48,10 @@ TEST_F(ConformanceTest, EveryPluginOfTheTree) {
     }
     ++checked;
   }
-  std::filesystem::remove(vocab);
-  EXPECT_GE(checked, 14);
+  for (const std::string &path : {vocab.string(), pairs, merges}) {
+    std::filesystem::remove(path);
+  }
+  EXPECT_GE(checked, 15);
 }
 
 /// Counts records, but forgets to merge.
