@@ -119,6 +119,45 @@ TEST_F(WordPieceTest, CarriesItsVocabularyInTheState) {
   EXPECT_EQ(words(**made, "unaffable"), (Strings{"un", "##aff", "##able"}));
 }
 
+/// A character that is dropped sends a word over the general path and the trie, without changing its pieces.
+TEST_F(WordPieceTest, TableAndTrieAgree) {
+  std::uint32_t state = 17;
+  const auto random = [&](std::uint32_t below) {
+    state = state * 1664525 + 1013904223;
+    return (state >> 8) % below;
+  };
+  const std::string letters = "abcABC12";
+  std::string vocabularyText = "[UNK]\n,\n.\n##!\n";
+  for (int i = 0; i < 211; ++i) {
+    std::string token = random(2) == 0 ? "##" : "";
+    for (std::uint32_t k = 1 + random(i % 7 == 0 ? 19 : 5); k > 0; --k) {
+      token += letters[random(8)];
+    }
+    vocabularyText += token + "\n";
+  }
+  const std::string path = vocabulary(vocabularyText);
+  for (const char *more : {"", R"(, "lowercase": false)", R"(, "max_word_characters": 7)"}) {
+    const auto made = tokenizer(path, more);
+    ASSERT_NE(made, nullptr);
+    for (int round = 0; round < 307; ++round) {
+      std::string text, slow;
+      for (std::uint32_t k = random(150); k > 0; --k) {
+        const std::uint32_t kind = random(40);
+        const char c = kind == 0 ? ',' : kind == 1 ? '!' : kind == 2 ? '\n' : kind < 6 ? ' ' : letters[random(8)];
+        text += c;
+        slow += c;
+        slow += "\u200b";
+      }
+      const Tokenizer::Tokens fast = encodeOne(*made, text);
+      ASSERT_EQ(fast.ids, encodeOne(*made, slow).ids) << text;
+      for (std::size_t i = 0; i < fast.ids.size(); ++i) {
+        ASSERT_LT(fast.starts[i], fast.ends[i]);
+        ASSERT_EQ(text.substr(fast.starts[i], fast.ends[i] - fast.starts[i]).find_first_of(" \n"), std::string::npos) << text;
+      }
+    }
+  }
+}
+
 TEST_F(WordPieceTest, NamesItsSpecialTokens) {
   const std::string path = vocabulary("[PAD]\n[UNK]\n[CLS]\na\n[SEP]\n");
   const auto made = makeTokenizer(*host, "wordpiece", R"({"vocab": ")" + path + "\"}", "");
