@@ -240,6 +240,29 @@ class Run(Case):
         self.penstock("predict", damaged, expect=4, text="oil leak\n")
 
 
+class Basics(Case):
+    """One feature a file: each is in its layout, has no mistake, trains, is judged and answers."""
+
+    def testEach(self):
+        files = sorted((self.folder / "dsl_examples/basics").glob("*.pipe"))
+        self.assertGreater(len(files), 10)
+        for file in files:
+            with self.subTest(file=file.name):
+                self.penstock("fmt", "--check", file)
+                self.penstock("check", file)
+                out = self.folder / f"basics-{file.stem}"
+                self.penstock("train", file, "--quiet", "--out", out)
+                self.assertTrue(json.loads((out / "run.json").read_text())["finished"])
+                measured = json.loads(self.penstock("evaluate", out, "--json", "--no-expect").stdout)
+                self.assertGreater(measured["records"], 0)
+                for value in measured["metrics"].values():
+                    self.assertIsNotNone(value)
+                source = json.loads(json.loads((out / "run.json").read_text())["config"]["record_program"])["source"]
+                given = pathlib.Path(source["path"].replace("{split}", "test"))
+                answers = self.jsonLines(self.penstock("predict", out, "--input", given).stdout)
+                self.assertGreaterEqual(len(answers), measured["records"])
+
+
 class Compile(Case):
     def testStages(self):
         for stage in ["pipe", "nn", "kernel", "linalg", "llvm", "asm"]:

@@ -186,6 +186,35 @@ class Refusal(Case):
         self.assertNotIn("\x1b", errors)  # lines, not a terminal's codes
 
 
+class Kernels(Case):
+    def testOneDnnTrainsTheSameModel(self):
+        """PENSTOCK_KERNELS=onednn: another order of sums, the same training, and the same bits at any number of threads."""
+        def losses(out):
+            lines = [json.loads(line) for line in (self.folder / out / "metrics.jsonl").read_text().splitlines()]
+            return [line["loss"] for line in lines if "learning_rate" in line]
+
+        weights = {}
+        for kernels in ["packed", "onednn"]:
+            for threads in [1, 2]:
+                out = f"{kernels}-{threads}"
+                self.train("maintenance_transformer", out, "--quiet", "--threads", threads, "--set", "train.epochs=2",
+                           environment={"PENSTOCK_KERNELS": kernels})
+                weights[kernels, threads] = self.weights(out)
+            self.assertEqual(weights[kernels, 1], weights[kernels, 2])
+        self.assertNotEqual(weights["packed", 1], weights["onednn", 1])  # it did take the other kernels
+        for ours, other in zip(losses("packed-1")[:10], losses("onednn-1")[:10]):
+            self.assertAlmostEqual(ours, other, delta=1e-4)
+        scores = []
+        for out in ["packed-1", "onednn-1"]:
+            answer, _ = self.penstock("evaluate", self.folder / out, "--json", "--no-expect")
+            scores.append(json.loads(answer)["metrics"]["f1_macro"])
+        self.assertAlmostEqual(*scores, delta=0.02)
+
+    def testUnknownKernels(self):
+        _, errors = self.train("maintenance_transformer", "unknown", "--quiet", expect=1, environment={"PENSTOCK_KERNELS": "mkl"})
+        self.assertIn("`mkl`", errors)
+
+
 class Mapping(Case):
     def testOnlyCompilingMapsMlir(self):
         settings = ["--quiet", "--set", "train.steps=5"]
