@@ -79,13 +79,16 @@ void Checker::checkUses() {
       }
     }
     for (const Use &use : unit->ast.uses) {
-      const PluginKind kind = use.kind == "head" ? PluginKind::head : use.kind == "metric" ? PluginKind::metric : PluginKind::tokenizer;
-      if (use.kind != "head" && use.kind != "metric" && use.kind != "tokenizer") {
+      static const std::map<std::string, PluginKind> kinds = {
+          {"tokenizer", PluginKind::tokenizer}, {"head", PluginKind::head}, {"metric", PluginKind::metric}, {"learner", PluginKind::learner}};
+      const auto kindOf = kinds.find(use.kind);
+      if (kindOf == kinds.end()) {
         report("unknown-choice", use.kindSpan,
-               {{"value", use.kind}, {"what", "a kind of plugin"}, {"choices", "`tokenizer`, `head` or `metric`"},
-                {"nearest", nearest(use.kind, {"tokenizer", "head", "metric"})}});
+               {{"value", use.kind}, {"what", "a kind of plugin"}, {"choices", "`tokenizer`, `head`, `metric` or `learner`"},
+                {"nearest", nearest(use.kind, {"tokenizer", "head", "metric", "learner"})}});
         continue;
       }
+      const PluginKind kind = kindOf->second;
       const std::string folder = joinPath(unit->folder, use.folder);
       const PluginManifest *found = nullptr;
       std::vector<std::string> names;
@@ -171,7 +174,10 @@ std::string Checker::recordProgram() const {
       continue;
     }
     Json one = {{"name", column.name}, {"type", column.type}, {"from", column.from}};
-    if (column.type == "class") {
+    if (column.type == "set") {
+      one["separator"] = column.separator;
+    }
+    if (column.type == "class" || column.type == "set") {
       one["classes"] = column.declared ? Json(column.classes) : Json(nullptr);
     }
     if (column.type == "number" && column.fill != "none") {
@@ -220,7 +226,7 @@ std::string Checker::recordProgram() const {
       }
     } else {
       out["inputs"].push_back({{"name", node.op},
-                               {"kind", node.type.kind == ValueType::Kind::classId ? "class" : "number"},
+                               {"kind", node.type.kind == ValueType::Kind::classId ? "class" : node.type.kind == ValueType::Kind::set ? "set" : "number"},
                                {"column", node.op},
                                {"target", targetUses.count(node.op) > 0}});
     }
@@ -260,6 +266,15 @@ TypedPipeline Checker::take() {
       text += " " + name + "=" + formatAttribute(attribute);
     }
     text += " width=" + std::to_string(node.type.width) + "\n";
+  }
+  for (const Answer &answer : graph.answers) {
+    if (answer.learner) { // which is no node
+      text += "learner " + answer.name + " " + answer.decoder + " %" + std::to_string(answer.value);
+      for (const auto &[name, attribute] : answer.decoderAttributes) {
+        text += " " + name + "=" + formatAttribute(attribute);
+      }
+      text += "\n";
+    }
   }
   pipeline.resolvedText = std::move(text);
   pipeline.model = std::move(graph);

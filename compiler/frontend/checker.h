@@ -69,6 +69,7 @@ struct Value {
   std::string target;                  // head: column that it predicts
   std::string decoder;
   Attributes decoderAttributes;
+  bool learner = false;                // head: the decoder is a learner
   std::shared_ptr<FeatureDraft> draft;
   std::shared_ptr<Instance> instance;
 
@@ -141,7 +142,7 @@ struct Column {
   bool declared = false;
   std::vector<std::string> classes;
   std::vector<std::string> missing;
-  std::string fill;
+  std::string fill, separator;
   Span span;
 };
 
@@ -262,6 +263,7 @@ private:
                         const Span &span);
   Value applyHead(const Instance &instance, std::vector<Value> operands, const std::vector<Span> &spans, const std::string &path,
                   const Span &span);
+  Value applyLearner(const Instance &instance, const Value &operand, const Span &at, const Span &span);
   Value applyRepeat(const Instance &instance, std::vector<Value> operands, const std::vector<Span> &spans, const Span &span,
                     Place &place, Scope &scope);
   Value applyL2(const Expression &call, Scope &scope, Place &place);
@@ -289,6 +291,7 @@ private:
   // train, evaluate, target: checker_train.cpp
   void readTrain();
   void readOptimizer(const Setting *setting);
+  void readConfidence(const Setting &setting);
   void readSchedule(const Setting *setting);
   void readValidate(const Setting *setting);
   void readKeep(const Setting *setting);

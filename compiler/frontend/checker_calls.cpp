@@ -48,7 +48,7 @@ Callable Checker::findCallable(const std::string &name, const Scope &scope) cons
   }
   for (const PluginManifest &manifest : manifests) {
     if (manifest.name == name && manifest.kind != PluginKind::metric) {
-      callable.kind = manifest.kind == PluginKind::head ? Kind::head : Kind::tokenizer;
+      callable.kind = manifest.kind == PluginKind::tokenizer ? Kind::tokenizer : Kind::head;
       callable.manifest = &manifest;
       return callable;
     }
@@ -301,8 +301,8 @@ const Signature &Checker::definitionSignature(const Definition &definition) {
     const std::string name = type.kind == Expression::Kind::name ? type.text : "";
     static const std::map<std::string, Type> types = {
         {"int", Type::integer}, {"float", Type::number}, {"bool", Type::boolean}, {"string", Type::string}};
-    if (definition.isHead && (name == "class" || name == "number")) {
-      operand(name == "class" ? Accepts::classTarget : Accepts::numberTarget);
+    if (definition.isHead && (name == "class" || name == "number" || name == "set")) {
+      operand(name == "class" ? Accepts::classTarget : name == "number" ? Accepts::numberTarget : Accepts::setTarget);
       continue;
     }
     ParameterSpec spec;
@@ -371,8 +371,8 @@ Value Checker::dimension(const Callable &callable, const Expression &call, Scope
   }
   if (!isWidth) {
     const Column *column = of.kind == Value::Kind::column ? dataBlock.find(of.text) : nullptr;
-    if (column == nullptr || column->type != "class") {
-      report("type-mismatch", argument.span, {{"op", "count"}, {"expected", "a class column"}, {"found", describe(of)}});
+    if (column == nullptr || (column->type != "class" && column->type != "set")) {
+      report("type-mismatch", argument.span, {{"op", "count"}, {"expected", "a class or set column"}, {"found", describe(of)}});
       return {};
     }
     value.integer = classCount(of.text);

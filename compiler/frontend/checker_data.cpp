@@ -146,8 +146,9 @@ void Checker::readColumn(const Entry &entry) {
   }
   if (list != nullptr) {
     const Expression &base = list->children[0];
-    if (base.kind != Expression::Kind::name || base.text != "class") {
-      report("misplaced-entry", list->span, {{"entry", "a list of classes"}, {"block", "this type"}, {"rule", "`class[...]` lists classes, no other type does"}});
+    if (base.kind != Expression::Kind::name || (base.text != "class" && base.text != "set")) {
+      report("misplaced-entry", list->span,
+             {{"entry", "a list of classes"}, {"block", "this type"}, {"rule", "`class[...]` lists classes and `set[...]` labels, no other type does"}});
     } else {
       column.declared = true;
       std::string problem;
@@ -181,7 +182,7 @@ void Checker::readColumn(const Entry &entry) {
     }
     type = &without;
   }
-  static const std::vector<std::string> later = {"tags", "words", "image", "series", "set", "time", "vector"};
+  static const std::vector<std::string> later = {"tags", "words", "image", "series", "time", "vector"};
   const Expression &callee = type->kind == Expression::Kind::call ? type->children[0] : *type;
   if (callee.kind == Expression::Kind::name && std::find(later.begin(), later.end(), callee.text) != later.end()) {
     report("not-in-edition", callee.span, {{"what", "the column type `" + callee.text + "`"}});
@@ -192,6 +193,12 @@ void Checker::readColumn(const Entry &entry) {
       column.type = choice.name;
       const std::string from = std::get<std::string>(choice.attributes.at("from"));
       column.from = from.empty() ? entry.name : from;
+      if (choice.name == "set") {
+        column.separator = std::get<std::string>(choice.attributes.at("separator"));
+        if (column.separator.empty()) {
+          report("out-of-range", type->span, {{"name", "separator"}, {"value", "\"\""}, {"rule", "at least one character"}});
+        }
+      }
       if (choice.name == "number") {
         column.missing = std::get<std::vector<std::string>>(choice.attributes.at("missing"));
         column.fill = std::get<std::string>(choice.attributes.at("fill"));

@@ -65,6 +65,7 @@ int Checker::inputNode(const std::string &name, bool target, const Span &span) {
   node.range = span.range();
   if (const Column *column = dataBlock.find(name)) {
     node.type = column->type == "class" ? ValueType{ValueType::Kind::classId, "", classCount(name)}
+                : column->type == "set" ? ValueType{ValueType::Kind::set, "", classCount(name)}
                                         : ValueType{ValueType::Kind::number, "", 1};
   } else {
     node.type = {ValueType::Kind::ids, name, vocabularySize(name)};
@@ -86,7 +87,8 @@ int Checker::operandNode(const Value &given, Accepts accepts, const std::string 
     return -1;
   }
   Value value = given;
-  const bool isTarget = accepts == Accepts::classTarget || accepts == Accepts::numberTarget || accepts == Accepts::anyTarget;
+  const bool isTarget = accepts == Accepts::classTarget || accepts == Accepts::numberTarget || accepts == Accepts::setTarget ||
+                        accepts == Accepts::anyTarget;
   const auto mismatch = [&](const std::string &rule = "each operation says what may flow into it", const std::string &hint = "") {
     report("type-mismatch", span, {{"op", op}, {"expected", describeAccepts(accepts)}, {"found", describe(value)}, {"rule", rule}, {"hint", hint}});
     return -1;
@@ -99,14 +101,17 @@ int Checker::operandNode(const Value &given, Accepts accepts, const std::string 
     if (column == nullptr) {
       return mismatch("a target is a column of the data", "write the name of a column");
     }
-    const std::string wanted = accepts == Accepts::classTarget ? "class" : accepts == Accepts::numberTarget ? "number" : column->type;
+    const std::string wanted = accepts == Accepts::classTarget    ? "class"
+                               : accepts == Accepts::numberTarget ? "number"
+                               : accepts == Accepts::setTarget    ? "set"
+                                                                  : column->type;
     if (column->type.empty()) {
       *unknown = true;
       return -1;
     }
-    if (column->type != wanted || (column->type != "class" && column->type != "number")) {
+    if (column->type != wanted || (column->type != "class" && column->type != "number" && column->type != "set")) {
       report("wrong-target", span,
-             {{"op", op}, {"expected", accepts == Accepts::numberTarget ? "a number" : accepts == Accepts::classTarget ? "a class" : "a class or a number"},
+             {{"op", op}, {"expected", accepts == Accepts::anyTarget ? "a class, a number or a set" : "a " + wanted},
               {"name", value.text}, {"found", "a " + column->type + " column"}},
              {{column->span.range(), "declared here"}});
       return -1;
@@ -227,6 +232,16 @@ void Checker::checkOperation(const BuiltinOp &op, const std::vector<ValueType> &
       report("shape-mismatch", span,
              {{"op", name}, {"left", describeType(types[0])}, {"right", std::to_string(classes) + " classes"}, {"rule", "there is one logit a class"}});
     }
+  } else if (name == "sigmoid_cross_entropy") {
+    const auto &weights = std::get<std::vector<double>>(attributes.at("positive_weights"));
+    const std::int64_t labels = types[1].width;
+    if (!weights.empty() && labels != unknownSize && static_cast<std::int64_t>(weights.size()) != labels) {
+      report("class-weights-count", span, {{"given", std::to_string(weights.size())}, {"classes", std::to_string(labels)}});
+    }
+    if (types[0].width != unknownSize && labels != unknownSize && types[0].width != labels) {
+      report("shape-mismatch", span,
+             {{"op", name}, {"left", describeType(types[0])}, {"right", std::to_string(labels) + " labels"}, {"rule", "there is one logit a label"}});
+    }
   } else if (name == "mse" && types[0].width != unknownSize && types[0].width != 1) {
     report("shape-mismatch", span, {{"op", name}, {"left", describeType(types[0])}, {"right", "one number a record"}, {"rule", "one number is predicted for each record"}});
   } else if (name == "concat") {
@@ -305,6 +320,9 @@ Value Checker::applyBuiltin(const Instance &instance, std::vector<Value> operand
 Value Checker::applyHead(const Instance &instance, std::vector<Value> operands, const std::vector<Span> &spans, const std::string &path,
                          const Span &span) {
   const PluginManifest &manifest = *instance.callable.manifest;
+  if (manifest.kind == PluginKind::learner) {
+    return applyLearner(instance, operands[0], spans[0].file != nullptr ? spans[0] : span, span);
+  }
   const Signature signature = signatureOf(manifest);
   int nodes[2] = {-1, -1};
   bool unknown = false, good = true;
@@ -322,10 +340,11 @@ Value Checker::applyHead(const Instance &instance, std::vector<Value> operands, 
     value.kind = Value::Kind::unknown;
     return value;
   }
-  if (const auto weights = instance.attributes.find("class_weights"); weights != instance.attributes.end()) {
-    const auto *list = std::get_if<std::vector<double>>(&weights->second);
+  for (const char *name : {"class_weights", "positive_weights"}) {
+    const auto weights = instance.attributes.find(name);
+    const auto *list = weights == instance.attributes.end() ? nullptr : std::get_if<std::vector<double>>(&weights->second);
     const ValueType &target = graph.nodes[static_cast<std::size_t>(nodes[1])].type;
-    if (list != nullptr && !list->empty() && target.kind == ValueType::Kind::classId && target.width != unknownSize &&
+    if (list != nullptr && !list->empty() && target.kind != ValueType::Kind::number && target.width != unknownSize &&
         static_cast<std::int64_t>(list->size()) != target.width) {
       report("class-weights-count", span, {{"given", std::to_string(list->size())}, {"classes", std::to_string(target.width)}});
     }
@@ -346,7 +365,7 @@ Value Checker::applyHead(const Instance &instance, std::vector<Value> operands, 
   part.path = path;
   part.range = node.range;
   part.op = "answer_of";
-  part.type = {ValueType::Kind::vector, "", target.kind == ValueType::Kind::classId ? target.width : 1};
+  part.type = {ValueType::Kind::vector, "", target.kind == ValueType::Kind::number ? 1 : target.width};
   value.node = emit(part);
   part.op = "loss_of";
   part.type = {ValueType::Kind::scalar, "", 1};
@@ -356,6 +375,23 @@ Value Checker::applyHead(const Instance &instance, std::vector<Value> operands, 
   value.target = operands[1].text;
   value.decoder = manifest.name;
   value.decoderAttributes = instance.attributes;
+  return value;
+}
+
+Value Checker::applyLearner(const Instance &instance, const Value &operand, const Span &at, const Span &span) {
+  const PluginManifest &manifest = *instance.callable.manifest;
+  bool unknown = false;
+  Value value;
+  const int node = operandNode(operand, signatureOf(manifest).operands[0].accepts, manifest.name, at.file != nullptr ? at : span, &unknown);
+  if (unknown) {
+    value.kind = Value::Kind::unknown;
+  } else if (node >= 0) {
+    value.kind = Value::Kind::head;
+    value.node = node;
+    value.learner = true;
+    value.decoder = manifest.name;
+    value.decoderAttributes = instance.attributes;
+  }
   return value;
 }
 
@@ -376,7 +412,7 @@ Value Checker::applyDefinition(const Instance &instance, std::vector<Value> oper
   scope.unit = instance.callable.unit;
   std::size_t operand = 0;
   std::string target;
-  bool targetIsClass = true;
+  std::string decoder = "classify";
   for (const Parameter &parameter : definition.parameters) {
     Value value;
     const auto isOperand = std::find_if(signature.operands.begin(), signature.operands.end(),
@@ -388,13 +424,13 @@ Value Checker::applyDefinition(const Instance &instance, std::vector<Value> oper
       value = operands[operand];
       const Span &at = spans[operand].file != nullptr ? spans[operand] : span;
       ++operand;
-      if (isOperand->accepts == Accepts::classTarget || isOperand->accepts == Accepts::numberTarget) {
+      if (isOperand->accepts == Accepts::classTarget || isOperand->accepts == Accepts::numberTarget || isOperand->accepts == Accepts::setTarget) {
         bool unknown = false;
         if (operandNode(value, isOperand->accepts, definition.name, at, &unknown) < 0 && !unknown) {
           return {};
         }
         target = value.kind == Value::Kind::column ? value.text : "";
-        targetIsClass = isOperand->accepts == Accepts::classTarget;
+        decoder = isOperand->accepts == Accepts::classTarget ? "classify" : isOperand->accepts == Accepts::numberTarget ? "regress" : "multi_label";
       } else if (value.kind == Value::Kind::draft && value.draft->tokenized) {
         value = featureOf(value, at);
       }
@@ -507,7 +543,7 @@ Value Checker::applyDefinition(const Instance &instance, std::vector<Value> oper
   }
   value.kind = Value::Kind::head;
   value.target = target;
-  value.decoder = targetIsClass ? "classify" : "regress";
+  value.decoder = decoder;
   return value;
 }
 
@@ -669,6 +705,7 @@ void Checker::readModel() {
       answer.loss = value.loss;
       answer.decoder = value.decoder;
       answer.decoderAttributes = value.decoderAttributes;
+      answer.learner = value.learner;
       graph.answers.push_back(std::move(answer));
     }
   }

@@ -286,6 +286,9 @@ void Checker::readEvaluate() {
     }
   }
   nameResults();
+  if (const Setting *setting = find(given, "confidence")) {
+    readConfidence(*setting);
+  }
   if (block == nullptr) {
     return;
   }
@@ -299,6 +302,16 @@ void Checker::readEvaluate() {
               {"hint", entry.kind == Entry::Kind::binding ? "write `" + entry.name + ": [...]`" : ""}});
     }
   }
+}
+
+void Checker::readConfidence(const Setting &setting) {
+  const Choice choice = chooseCall(*setting.value, confidences(), "a kind of confidence interval", "evaluate.confidence", top, setting.origin);
+  if (!choice.good) {
+    return;
+  }
+  pipeline.confidence.level = doubleOf(choice.attributes, "level", 0.95);
+  pipeline.confidence.samples = std::get<std::int64_t>(choice.attributes.at("samples"));
+  pipeline.confidence.seed = static_cast<std::uint64_t>(std::get<std::int64_t>(choice.attributes.at("seed")));
 }
 
 void Checker::readMetrics(const std::string &split, const Setting &setting) {
@@ -388,10 +401,13 @@ void Checker::readMetrics(const std::string &split, const Setting &setting) {
     if (judged != nullptr) {
       const Column *column = dataBlock.find(judged->target);
       const std::string type = column == nullptr ? "" : column->type;
-      if (!type.empty() && !manifest->target.empty() && (manifest->target == "class" || manifest->target == "number") && type != manifest->target) {
+      if (!type.empty() && !manifest->takes(type)) {
+        std::string expected;
+        for (const std::string &target : manifest->targets) {
+          expected += (expected.empty() ? "" : " or ") + (target == "class" ? "classes" : target + "s");
+        }
         report("metric-not-for-answer", item.span,
-               {{"metric", manifest->name}, {"expected", manifest->target == "class" ? "classes" : "numbers"}, {"answer", judged->name},
-                {"found", type == "class" ? "a class" : "a number"}});
+               {{"metric", manifest->name}, {"expected", expected}, {"answer", judged->name}, {"found", "a " + type}});
         continue;
       }
     }
@@ -420,9 +436,13 @@ void Checker::readMetrics(const std::string &split, const Setting &setting) {
                                                              found->second));
     }
     one.results = manifest->resultsFor(values);
+    // Two uses are one where their results have one name; where a metric has no results, where its parameters agree.
     std::string key = manifest->name + " " + one.use.answer;
+    for (const MetricResult &result : one.results) {
+      key += " " + result.name;
+    }
     for (const auto &[name, attribute] : one.use.parameters) {
-      key += " " + name + ": " + formatAttribute(attribute);
+      key += one.results.empty() ? " " + name + ": " + formatAttribute(attribute) : "";
     }
     if (const auto [before, fresh] = seen.emplace(key, one.use.range); !fresh) {
       report("duplicate-metric", item.span, {{"name", manifest->name}, {"split", split}}, {{before->second, "measured here"}});

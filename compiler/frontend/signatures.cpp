@@ -214,6 +214,9 @@ std::vector<BuiltinOp> makeOps() {
                    return std::vector<Weight>{{"weight", {operands[0].width}, Initializer::ones, 0, false},
                                               {"bias", {operands[0].width}, Initializer::zeros, 0, false}};
                  }});
+  ops.push_back({{"normalize", {{"x", Accepts::rows}}, {real("epsilon", 1e-12, 0, unbounded, "the least length that is divided by", true)}},
+                 "x / max(length, epsilon) of each row, where the length is the root of the sum of squares",
+                 same});
   ops.push_back({{"dropout", {{"x", Accepts::rows}}, {share("p", 0, true, "share of the elements that become zero in training")}},
                  "in training, zeroes elements at random and scales the others by 1 / (1 - p)",
                  same});
@@ -276,6 +279,12 @@ std::vector<BuiltinOp> makeOps() {
   ops.push_back({{"mse", {{"prediction", Accepts::vector}, {"target", Accepts::numberTarget}}, {}},
                  "mean over the records of (prediction - target)^2",
                  scalarType});
+  ParameterSpec labelWeights = classWeights;
+  labelWeights.name = "positive_weights";
+  labelWeights.help = "one a label, in their order: weight of the records that have it; empty: all 1";
+  ops.push_back({{"sigmoid_cross_entropy", {{"logits", Accepts::vector}, {"target", Accepts::setTarget}}, {labelWeights}},
+                 "mean over the records and labels of -log sigmoid(logit) where the record has the label, else of -log(1 - sigmoid(logit))",
+                 scalarType});
   return ops;
 }
 
@@ -326,6 +335,16 @@ const std::vector<Signature> &schedules() {
   return list;
 }
 
+const std::vector<Signature> &confidences() {
+  static const std::vector<Signature> list = [] {
+    ParameterSpec samples = size("samples", std::int64_t{1000}, "how often records are drawn"), seed = size("seed", std::int64_t{42}, "of the draws");
+    seed.minimum = 0;
+    seed.maximum = 9.2e18;
+    return std::vector<Signature>{{"bootstrap", {}, {real("level", 0.95, 0, 1, "share of the samples that lie in the interval", true, true), samples, seed}}};
+  }();
+  return list;
+}
+
 const std::vector<Signature> &sources() {
   static const std::vector<Signature> list = {
       {"csv", {}, {path("path", "the file; `{split}` stands for the split"), text("delimiter", ",", "the sign between cells")}},
@@ -344,6 +363,7 @@ const std::vector<Signature> &columnTypes() {
     const ParameterSpec from = text("from", "", "name of the column in the data; by default the name here");
     return std::vector<Signature>{{"text", {}, {from}},
                                   {"class", {}, {from}},
+                                  {"set", {}, {from, text("separator", "|", "the sign between the labels of a cell")}},
                                   {"number", {}, {from, missing, choice("fill", {"none", "mean", "median"}, "none", "what stands for a missing cell, from train")}},
                                   {"id", {}, {from}}};
   }();
@@ -373,7 +393,7 @@ const std::vector<std::string> &settingsOf(const std::string &block) {
                                                  "clip_norm", "log_every", "validate", "keep",      "minimize"};
   static const std::vector<std::string> target = {"device", "level", "precision", "threads"};
   static const std::vector<std::string> data = {"source"};
-  static const std::vector<std::string> evaluate = {"train", "dev", "test"};
+  static const std::vector<std::string> evaluate = {"train", "dev", "test", "confidence"};
   static const std::vector<std::string> none;
   return block == "train" ? train : block == "target" ? target : block == "data" ? data : block == "evaluate" ? evaluate : none;
 }
@@ -397,8 +417,12 @@ Signature signatureOf(const PluginManifest &manifest) {
     signature.parameters.push_back(limit);
   } else if (manifest.kind == PluginKind::head) {
     signature.operands.push_back({"x", manifest.input == "sequence" ? Accepts::sequence : Accepts::vector});
-    signature.operands.push_back(
-        {"target", manifest.target == "class" ? Accepts::classTarget : manifest.target == "number" ? Accepts::numberTarget : Accepts::anyTarget});
+    signature.operands.push_back({"target", manifest.takes("class")    ? Accepts::classTarget
+                                            : manifest.takes("number") ? Accepts::numberTarget
+                                            : manifest.takes("set")    ? Accepts::setTarget
+                                                                       : Accepts::anyTarget});
+  } else if (manifest.kind == PluginKind::learner) {
+    signature.operands.push_back({"x", manifest.input == "sequence" ? Accepts::sequence : Accepts::vector});
   } else {
     ParameterSpec answer = text("answer", "", "the answer that is judged, where the model has several");
     signature.parameters.push_back(answer);
@@ -419,6 +443,8 @@ std::string describeType(const ValueType &type) {
     return wide("a vector");
   case ValueType::Kind::classId:
     return "a class";
+  case ValueType::Kind::set:
+    return "a set of labels";
   case ValueType::Kind::number:
     return "a number of each record";
   case ValueType::Kind::scalar:
@@ -444,8 +470,10 @@ std::string describeAccepts(Accepts accepts) {
     return "a class column";
   case Accepts::numberTarget:
     return "a number column";
+  case Accepts::setTarget:
+    return "a set column";
   case Accepts::anyTarget:
-    return "a class or number column";
+    return "a class, number or set column";
   case Accepts::any:
     return "a value of the model";
   }

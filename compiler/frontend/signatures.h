@@ -29,6 +29,7 @@ enum class Accepts {
   ids,
   classTarget,
   numberTarget,
+  setTarget,
   anyTarget,
   variadic, // one or more `rows` of one axis
   any       // a layer's input
@@ -60,6 +61,7 @@ const BuiltinOp *findBuiltin(std::string_view name);
 
 /// Calls that settings take: `optimizer: adam(...)`.
 const std::vector<Signature> &optimizers();
+const std::vector<Signature> &confidences();
 const std::vector<Signature> &schedules();
 const std::vector<Signature> &sources();
 const std::vector<Signature> &columnTypes();

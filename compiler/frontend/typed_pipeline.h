@@ -30,6 +30,7 @@ struct ValueType {
     vector,   // float32, one a record, `width` wide
     classId,  // int32, one a record; `width` is the number of classes
     number,   // float32, one a record
+    set,      // float32, records x labels, 1 for the labels of a record; `width` is the number of labels
     scalar,   // one float32 for the batch: a loss
     head      // result of a head call: read it with `answer_of` and `loss_of`
   };
@@ -79,7 +80,8 @@ struct GraphNode {
   SourceRange range;
 };
 
-/// One named answer of the model: a head call (`head` >= 0: the plugin decodes), or a `head` of the language.
+/// One named answer of the model: a head call (`head` >= 0: the plugin decodes), a `head` of the language, or a learner, which
+/// fits on the rows of `value` over train and answers by itself.
 struct Answer {
   std::string name;             // the binding: "answer"
   std::string target;           // column it predicts, "" when none
@@ -88,6 +90,7 @@ struct Answer {
   int loss = -1;                // node of its loss, -1 when it has none
   std::string decoder;          // plugin that decodes it: "classify", "regress"; a language head over a class uses "classify"
   Attributes decoderAttributes;
+  bool learner = false;         // `decoder` is a learner
 };
 
 struct ModelGraph {
@@ -132,6 +135,13 @@ struct MetricUse {
   SourceRange range;
 };
 
+/// Intervals around results, by the bootstrap.
+struct ConfidenceConfig {
+  std::int64_t samples = 0; // 0: none
+  double level = 0.95;
+  std::uint64_t seed = 42;
+};
+
 struct Expectation {
   std::string split, metric; // "test", "f1_macro"
   std::string comparison;    // ">=", ">", "<=", "<"
@@ -165,6 +175,7 @@ struct TypedPipeline {
   TrainConfig train;
   TargetConfig target;
   std::vector<MetricUse> metrics;
+  ConfidenceConfig confidence;
   std::vector<Expectation> expectations;
   std::vector<ResolvedValue> resolved;
   std::string resolvedText;  // canonical text of `resolved`; its hash keys run folder and caches

@@ -172,6 +172,36 @@ typedef struct PenstockHead {
                     const float *answer, int64_t records, int64_t width, const PenstockAnswerSink *, PenstockError *);
 } PenstockHead;
 
+/* ---- learner (minor 1) -------------------------------------------------------------------------------------------- */
+
+/* Records of train to learn from. */
+typedef struct PenstockFitRecords {
+  uint32_t struct_size;
+  int64_t records;
+  int64_t width;
+  const float *values;         /* records x width: what flows into the learner */
+  const int64_t *rows;         /* number of each record's row in the file of train, from 1 */
+  const PenstockString *texts; /* the text of each record; empty where the model reads none */
+} PenstockFitRecords;
+
+/* Ends a flow, and fits by itself: after the weights are final it is shown what flows into it for every record of train, in
+ * their order, and leaves a state, which the run carries. */
+typedef struct PenstockLearner {
+  uint32_t struct_size;
+  /* Fitting, for learners whose manifest says `fits = true`, as that of a tokenizer. */
+  int32_t (*fit_begin)(const PenstockHost *, const PenstockParameters *, int64_t width, void **fit, PenstockError *);
+  int32_t (*fit_add)(void *fit, const PenstockFitRecords *, PenstockError *);
+  int32_t (*fit_end)(void *fit, const PenstockByteSink *state, PenstockError *); /* frees fit */
+  void (*fit_abandon)(void *fit);
+  /* Makes a learner from parameters and the fitted state (empty for one that needs no fit). It is immutable and shared
+   * between threads. */
+  int32_t (*create)(const PenstockHost *, const PenstockParameters *, PenstockString state, void **self, PenstockError *);
+  void (*destroy)(void *self);
+  /* Answers records (records x width): a JSON object each. A record's answer does not depend on the others. */
+  int32_t (*answer)(const void *self, const float *values, int64_t records, int64_t width, const PenstockAnswerSink *,
+                    PenstockError *);
+} PenstockLearner;
+
 /* ---- metric ------------------------------------------------------------------------------------------------------ */
 
 /* One batch of records to judge. Members that do not apply are NULL. A class of -1 is one that is not among `classes`: a
@@ -181,11 +211,18 @@ typedef struct PenstockPredictions {
   int64_t records;
   const int32_t *gold;       /* class of each record */
   const int32_t *predicted;
-  const float *scores;       /* records x width: probabilities, or the predicted number (width 1) */
+  const float *scores;       /* records x width: probabilities, or the predicted number (width 1). A width of 1 for two
+                              * classes is the probability of the second */
   int64_t width;
   const double *gold_numbers;      /* regression */
   const double *predicted_numbers;
   const double *weights;     /* NULL: 1 each */
+  /* Minor 1. The same scores where the host has them in double precision, else NULL. */
+  const double *exact_scores;
+  /* Minor 1. Sets of labels: records x number of classes, 1 for the labels of a record, else 0. `gold` and `predicted` are NULL
+   * then. */
+  const uint8_t *gold_sets;
+  const uint8_t *predicted_sets;
 } PenstockPredictions;
 
 typedef struct PenstockMetricSink {
@@ -208,7 +245,7 @@ typedef struct PenstockMetric {
 
 /* ---- the plugin -------------------------------------------------------------------------------------------------- */
 
-enum PenstockPluginKind { PENSTOCK_TOKENIZER = 1, PENSTOCK_HEAD = 2, PENSTOCK_METRIC = 3 };
+enum PenstockPluginKind { PENSTOCK_TOKENIZER = 1, PENSTOCK_HEAD = 2, PENSTOCK_METRIC = 3, PENSTOCK_LEARNER = 4 };
 
 typedef struct PenstockPlugin {
   uint32_t struct_size;
@@ -217,7 +254,7 @@ typedef struct PenstockPlugin {
   int32_t kind;
   const char *name;
   const char *version;
-  const void *functions; /* PenstockTokenizer, PenstockHead or PenstockMetric, by kind */
+  const void *functions; /* PenstockTokenizer, PenstockHead, PenstockMetric or PenstockLearner, by kind */
 } PenstockPlugin;
 
 typedef const PenstockPlugin *(*PenstockPluginFunction)(void);

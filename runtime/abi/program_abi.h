@@ -68,7 +68,8 @@ typedef struct PenstockTensorInfo {
 enum PenstockInputKind {
   PENSTOCK_INPUT_IDS = 0,    /* int32 rows of axis `axis` */
   PENSTOCK_INPUT_CLASS = 1,  /* int32 a record: index of the class */
-  PENSTOCK_INPUT_NUMBER = 2  /* float32 a record */
+  PENSTOCK_INPUT_NUMBER = 2, /* float32 a record */
+  PENSTOCK_INPUT_SET = 3     /* float32, records x number of labels: 1 for the labels of a record, else 0 */
 };
 typedef struct PenstockInputInfo {
   const char *name; /* name of the feature or column */

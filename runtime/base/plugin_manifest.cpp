@@ -327,6 +327,24 @@ std::string oneOf(TableReader &reader, const char *key, std::initializer_list<co
   return value;
 }
 
+/// One target, or, for a metric that judges several kinds, a list of them.
+void readTargets(TableReader &reader, PluginManifest &manifest) {
+  static const std::set<std::string> known = {"class", "number", "set"};
+  const toml::node *node = reader.get("target");
+  if (node != nullptr && node->is_array() && manifest.kind == PluginKind::metric) {
+    manifest.targets = stringsOf(reader, node, "target");
+  } else {
+    manifest.targets = {reader.text("target", true)};
+  }
+  const bool good = !manifest.targets.empty() && std::all_of(manifest.targets.begin(), manifest.targets.end(), [](const auto &target) {
+    return known.count(target) != 0;
+  });
+  if (!good) {
+    reader.fail(node, manifest.kind == PluginKind::metric ? "`target` must be `class`, `number` or `set`, or a list of them"
+                                                          : "`target` must be `class`, `number` or `set`");
+  }
+}
+
 Status readAbi(TableReader &reader, PluginManifest &manifest) {
   const std::string abi = reader.text("abi", true);
   const std::size_t dot = abi.find('.');
@@ -351,19 +369,23 @@ Result<PluginManifest> manifestOf(const toml::table &table, const std::string &p
   if (reader.ok() && !isName(manifest.name)) {
     reader.fail(reader.get("name"), "a name is made of lower-case letters, digits and `_`");
   }
-  const std::string kind = oneOf(reader, "kind", {"tokenizer", "head", "metric"});
+  const std::string kind = oneOf(reader, "kind", {"tokenizer", "head", "metric", "learner"});
   manifest.kind = kind == "head"     ? PluginKind::head
-                  : kind == "metric" ? PluginKind::metric
+                  : kind == "metric"  ? PluginKind::metric
+                  : kind == "learner" ? PluginKind::learner
                                      : PluginKind::tokenizer;
   manifest.version = reader.text("version", true);
   PENSTOCK_TRY(readAbi(reader, manifest));
   manifest.summary = reader.text("summary", true);
-  manifest.fits = manifest.kind == PluginKind::tokenizer && reader.flag("fits", false);
-  if (manifest.kind == PluginKind::head) {
+  manifest.fits = (manifest.kind == PluginKind::tokenizer || manifest.kind == PluginKind::learner) && reader.flag("fits", false);
+  if (manifest.kind == PluginKind::head || manifest.kind == PluginKind::learner) {
     manifest.input = oneOf(reader, "input", {"vector", "sequence"});
   }
-  if (manifest.kind != PluginKind::tokenizer) {
-    manifest.target = oneOf(reader, "target", {"class", "number"});
+  if (manifest.kind == PluginKind::head || manifest.kind == PluginKind::metric) {
+    readTargets(reader, manifest);
+  }
+  if (manifest.kind == PluginKind::metric && reader.get("state") != nullptr) {
+    manifest.linearState = oneOf(reader, "state", {"constant", "linear"}) == "linear";
   }
   std::string library = reader.text("library", false);
   if (library.empty()) {
@@ -441,6 +463,10 @@ const PluginParameter *PluginManifest::find(std::string_view parameter) const {
     }
   }
   return nullptr;
+}
+
+bool PluginManifest::takes(std::string_view target) const {
+  return std::find(targets.begin(), targets.end(), target) != targets.end();
 }
 
 std::vector<MetricResult> PluginManifest::resultsFor(const std::vector<PluginValue> &values) const {

@@ -12,7 +12,7 @@
 
 namespace penstock {
 
-enum class PluginKind { tokenizer, head, metric };
+enum class PluginKind { tokenizer, head, metric, learner };
 
 /// A value of a plugin parameter. Paths are strings, made absolute before they reach a plugin.
 using PluginValue = std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>, std::vector<double>>;
@@ -39,12 +39,16 @@ struct PluginManifest {
   PluginKind kind = PluginKind::tokenizer;
   int abiMajor = 0, abiMinor = 0;
   std::vector<PluginParameter> parameters; // the first may be given without its name
-  bool fits = false;                       // tokenizer: needs a fit on train
-  std::string input, target;               // head: "vector" or "sequence"; "class" or "number". metric: target likewise
+  bool fits = false;                       // tokenizer, learner: needs a fit on train
+  std::string input;                       // head, learner: "vector" or "sequence"
+  std::vector<std::string> targets;        // head: what it predicts; metric: what it judges: "class", "number", "set"
+  bool linearState = false;                // metric: its state grows with the records
   std::vector<MetricResult> results;       // metric
   std::string folder, library;             // absolute
 
   const PluginParameter *find(std::string_view parameter) const;
+  /// Whether `target` is one of the targets.
+  bool takes(std::string_view target) const;
   /// The names of the metric's results for these parameter values, braces filled in.
   std::vector<MetricResult> resultsFor(const std::vector<PluginValue> &values) const;
 };

@@ -17,8 +17,8 @@ template <typename T> void room(std::vector<T> &items, std::int64_t count) {
 
 } // namespace
 
-BatchBuffers::BatchBuffers(const RecordProgram &program)
-    : program(program), axes(program.axes.size()), inputs(program.inputs.size()),
+BatchBuffers::BatchBuffers(const RecordProgram &program, std::vector<std::size_t> labels)
+    : program(program), labels(std::move(labels)), axes(program.axes.size()), inputs(program.inputs.size()),
       axisViews(program.axes.size()), inputViews(program.inputs.size()) {}
 
 void BatchBuffers::reserve(std::int64_t recordCount, std::int64_t rowsEach) {
@@ -38,6 +38,9 @@ void BatchBuffers::begin(std::int64_t recordCount) {
       room(inputs[i].classes, count);
     } else if (program.inputs[i].kind == InputSpec::Kind::number) {
       room(inputs[i].numbers, count);
+    } else if (program.inputs[i].kind == InputSpec::Kind::set) {
+      const std::size_t each = labels[static_cast<std::size_t>(program.inputs[i].column)];
+      room(inputs[i].numbers, count * static_cast<std::int64_t>(each));
     }
   }
   for (Axis &axis : axes) {

@@ -11,7 +11,8 @@ namespace penstock {
 
 class BatchBuffers : public Batch {
 public:
-  explicit BatchBuffers(const RecordProgram &program);
+  /// `labels`: one a column, the number of a set's labels.
+  BatchBuffers(const RecordProgram &program, std::vector<std::size_t> labels);
 
   /// Makes room ahead, so that batches up to this size allocate nothing.
   void reserve(std::int64_t recordCount, std::int64_t rowsEach);
@@ -22,6 +23,7 @@ public:
   /// Appends a record's ids to an axis.
   void addRows(std::size_t axis, const std::int32_t *ids, std::int64_t count);
   std::int32_t *classesOf(std::size_t input) { return inputs[input].classes.data(); }
+  /// Of a number, or of a set: labels of each record.
   float *numbersOf(std::size_t input) { return inputs[input].numbers.data(); }
   std::uint64_t *recordNumbers() { return numbers.data(); }
   /// Points the view at the memory. `withTargets` false: target inputs are NULL.
@@ -37,6 +39,7 @@ private:
     std::vector<float> numbers;
   };
   const RecordProgram &program;
+  std::vector<std::size_t> labels;
   std::int64_t count = 0;
   std::vector<Axis> axes;
   std::vector<Input> inputs;

@@ -37,7 +37,7 @@ public:
          std::int64_t lastStep, std::size_t slots)
       : dataset(std::move(dataset)), plan(plan), firstStep(firstStep), lastStep(lastStep) {
     for (std::size_t i = 0; i < slots; ++i) {
-      ring.push_back(std::make_unique<BatchBuffers>(this->dataset->program));
+      ring.push_back(std::make_unique<BatchBuffers>(this->dataset->program, this->dataset->fitted.classCounts()));
     }
   }
 
@@ -195,6 +195,9 @@ private:
         const std::int64_t record = batch.records[static_cast<std::size_t>(r)];
         if (input.kind == InputSpec::Kind::classId) {
           batch.classesOf(i)[r] = ids.classes[column][record];
+        } else if (input.kind == InputSpec::Kind::set) {
+          const auto labels = static_cast<std::int64_t>(dataset->fitted.classes[column].size());
+          std::copy_n(ids.sets[column] + record * labels, labels, batch.numbersOf(i) + r * labels);
         } else {
           batch.numbersOf(i)[r] = static_cast<float>(ids.numbers[column][record]);
         }

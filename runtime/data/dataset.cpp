@@ -4,13 +4,17 @@ namespace penstock {
 
 SplitDataset::SplitDataset(RecordProgram recordProgram, Fitted fittedOnTrain, SplitIds splitIds)
     : program(std::move(recordProgram)), fitted(std::move(fittedOnTrain)), ids(std::move(splitIds)),
-      classes(program.columns.size()), numbers(program.columns.size()) {
+      classes(program.columns.size()), numbers(program.columns.size()),
+      sets(program.columns.size()) {
   for (std::size_t i = 0; i < program.columns.size(); ++i) {
     if (ids.classes[i] != nullptr) {
       classes[i].assign(ids.classes[i], ids.classes[i] + ids.records);
     }
     if (ids.numbers[i] != nullptr) {
       numbers[i].assign(ids.numbers[i], ids.numbers[i] + ids.records);
+    }
+    if (ids.sets[i] != nullptr) {
+      sets[i].assign(ids.sets[i], ids.sets[i] + ids.records * static_cast<std::int64_t>(fitted.classes[i].size()));
     }
   }
 }
@@ -67,6 +71,16 @@ const std::vector<double> &SplitDataset::numbersOf(const std::string &column) co
   for (std::size_t i = 0; i < program.columns.size(); ++i) {
     if (program.columns[i].name == column) {
       return numbers[i];
+    }
+  }
+  return none;
+}
+
+const std::vector<std::uint8_t> &SplitDataset::setsOf(const std::string &column) const {
+  static const std::vector<std::uint8_t> none;
+  for (std::size_t i = 0; i < program.columns.size(); ++i) {
+    if (program.columns[i].name == column) {
+      return sets[i];
     }
   }
   return none;

@@ -40,7 +40,20 @@ public:
   /// Gold values of a target column: class indices (-1: not a class of train), or numbers.
   virtual const std::vector<std::int32_t> &classesOf(const std::string &column) const = 0;
   virtual const std::vector<double> &numbersOf(const std::string &column) const = 0;
+  /// Of a set column: records x labels, 1 for the labels of a record.
+  virtual const std::vector<std::uint8_t> &setsOf(const std::string &column) const = 0;
+  /// Names of the classes, or of the labels of a set.
   virtual std::vector<std::string> classNames(const std::string &column) const = 0;
+};
+
+/// The texts of a split's records, in the order of its Dataset: the cells of the first text column that the model reads, as they
+/// stand in the file; empty ones where it reads none.
+class TextReader {
+public:
+  static Result<std::unique_ptr<TextReader>> open(const std::string &recordProgram, const std::string &split);
+  virtual ~TextReader() = default;
+  /// The next record; `row` is the number of its data row in the file, from 1. False at the end.
+  virtual Result<bool> next(std::string &text, std::int64_t &row) = 0;
 };
 
 /// One batch; `view` points into it.

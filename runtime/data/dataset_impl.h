@@ -22,6 +22,7 @@ public:
   std::int64_t tokens() const override;
   const std::vector<std::int32_t> &classesOf(const std::string &column) const override;
   const std::vector<double> &numbersOf(const std::string &column) const override;
+  const std::vector<std::uint8_t> &setsOf(const std::string &column) const override;
   std::vector<std::string> classNames(const std::string &column) const override;
 
   RecordProgram program;
@@ -31,6 +32,7 @@ public:
 private:
   std::vector<std::vector<std::int32_t>> classes; // one a column
   std::vector<std::vector<double>> numbers;       // likewise
+  std::vector<std::vector<std::uint8_t>> sets;    // likewise
 };
 
 } // namespace penstock

@@ -172,11 +172,30 @@ CellState judgeCell(const ColumnSpec &column, const Cell &cell) {
       return CellState::value;
     }
     break;
+  case ColumnSpec::Type::set: // an empty cell is a set without labels
+    return cell.present && !isListed(column, cell.text) ? CellState::value : CellState::missing;
   case ColumnSpec::Type::id:
     break;
   }
   return cell.present && !cell.text.empty() && !isListed(column, cell.text) ? CellState::value
                                                                             : CellState::missing;
+}
+
+void labelsOf(const ColumnSpec &column, std::string_view cell, std::vector<std::string_view> &labels) {
+  labels.clear();
+  for (std::size_t at = 0; at <= cell.size();) {
+    const std::size_t end = std::min(cell.find(column.separator, at), cell.size());
+    std::string_view label = cell.substr(at, end - at);
+    at = end + column.separator.size();
+    const std::size_t first = label.find_first_not_of(" \t");
+    if (first == std::string_view::npos) {
+      continue;
+    }
+    label = label.substr(first, label.find_last_not_of(" \t") - first + 1);
+    if (std::find(labels.begin(), labels.end(), label) == labels.end()) {
+      labels.push_back(label);
+    }
+  }
 }
 
 CellState readNumber(const ColumnSpec &column, const Cell &cell, double &number) {

@@ -77,6 +77,9 @@ enum class CellState { value, filled, missing, bad };
 CellState judgeCell(const ColumnSpec &column, const Cell &cell);
 /// Likewise, and reads the number (`value` only).
 CellState readNumber(const ColumnSpec &column, const Cell &cell, double &number);
+/// The labels of a set's cell, each once, in their order: what stands between separators, without spaces and tabs around it;
+/// nothing is no label.
+void labelsOf(const ColumnSpec &column, std::string_view cell, std::vector<std::string_view> &labels);
 /// The text of a text cell: empty where it is missing by rule.
 std::string_view textOf(const ColumnSpec &column, const Cell &cell);
 

@@ -126,6 +126,8 @@ private:
   Status work(Item &item) const;
   Status consume(const Item &item, FileFacts &file);
   Status addCells(const RowBlock &block, std::size_t row, const FileFacts &file);
+  Status countClass(std::size_t index, std::string_view name, int split, const Place &place);
+  std::vector<std::string_view> labels; // of one cell
   void rowProblem(const FileFacts &file, const RowError &error);
   void missingColumns(const FileFacts &file, const std::vector<std::string> &names);
 
@@ -306,6 +308,23 @@ void Gatherer::rowProblem(const FileFacts &file, const RowError &error) {
   problems.add("malformed-row", "source", place, std::move(arguments));
 }
 
+/// A class of a record, or one of its labels.
+Status Gatherer::countClass(std::size_t index, std::string_view name, int split, const Place &place) {
+  auto &values = columns[index].values;
+  const auto [found, isNew] = values.try_emplace(std::string(name));
+  ++found->second.counts[static_cast<std::size_t>(split)];
+  if (isNew) {
+    found->second.first = place;
+    found->second.firstSplit = split;
+    if (values.size() > classLimit) {
+      return invalidInput(fmt::format(
+          "{}: column `{}` has more than {} different values; a class or set column must have few",
+          place.file, program.columns[index].from, classLimit));
+    }
+  }
+  return Status::success();
+}
+
 Status Gatherer::addCells(const RowBlock &block, std::size_t row, const FileFacts &file) {
   const int split = block.splits[row];
   for (std::size_t i = 0; i < columns.size(); ++i) {
@@ -333,16 +352,11 @@ Status Gatherer::addCells(const RowBlock &block, std::size_t row, const FileFact
         columns[i].train.push_back(number);
       }
     } else if (state == CellState::value && column.type == ColumnSpec::Type::classId) {
-      const auto [found, isNew] = columns[i].values.try_emplace(std::string(cell.text));
-      ++found->second.counts[static_cast<std::size_t>(split)];
-      if (isNew) {
-        found->second.first = place;
-        found->second.firstSplit = split;
-        if (columns[i].values.size() > classLimit) {
-          return invalidInput(fmt::format(
-              "{}: column `{}` has more than {} different values; a class column must have few",
-              file.path, column.from, classLimit));
-        }
+      PENSTOCK_TRY(countClass(i, cell.text, split, place));
+    } else if (state == CellState::value && column.type == ColumnSpec::Type::set) {
+      labelsOf(column, cell.text, labels);
+      for (const std::string_view label : labels) {
+        PENSTOCK_TRY(countClass(i, label, split, place));
       }
     }
   }
@@ -441,7 +455,7 @@ void Gatherer::judgeColumns() {
                     {"header", header},
                     {"files", columns[i].absentFrom}});
     }
-    if (column.type == ColumnSpec::Type::classId) {
+    if (column.type == ColumnSpec::Type::classId || column.type == ColumnSpec::Type::set) {
       judgeClasses(i);
     } else if (column.type == ColumnSpec::Type::number) {
       judgeNumbers(i);

@@ -33,6 +33,14 @@ double Fitted::fillOf(const RecordProgram &program, std::size_t column) const {
   return 0;
 }
 
+std::vector<std::size_t> Fitted::classCounts() const {
+  std::vector<std::size_t> counts;
+  for (const std::vector<std::string> &names : classes) {
+    counts.push_back(names.size());
+  }
+  return counts;
+}
+
 Hash128 Fitted::idsKey(const RecordProgram &program, int split, const Hash128 &content) const {
   Hasher128 hasher;
   hasher.addPart("ids 1");
@@ -224,7 +232,7 @@ Status writeInto(const RecordProgram &program, const Json &facts, const std::str
   }
   Json classes = Json::object(), numbers = Json::object();
   for (const ColumnSpec &column : program.columns) {
-    if (column.type == ColumnSpec::Type::classId) {
+    if (column.type == ColumnSpec::Type::classId || column.type == ColumnSpec::Type::set) {
       classes[column.name] = facts.at("classes").at(column.name).at("names");
     } else if (column.type == ColumnSpec::Type::number) {
       const Json &fact = facts.at("numbers").at(column.name);
@@ -284,7 +292,7 @@ Result<Fitted> readFrom(const RecordProgram &program, const std::string &folder,
   fitted.numbers.resize(program.columns.size());
   for (std::size_t i = 0; i < program.columns.size(); ++i) {
     const ColumnSpec &column = program.columns[i];
-    if (column.type == ColumnSpec::Type::classId) {
+    if (column.type == ColumnSpec::Type::classId || column.type == ColumnSpec::Type::set) {
       fitted.classes[i] = parts[1].at(column.name).get<std::vector<std::string>>();
     } else if (column.type == ColumnSpec::Type::number) {
       const Json &entry = parts[2].at(column.name);

@@ -31,9 +31,11 @@ struct FittedNumber {
 
 struct Fitted {
   std::vector<FittedFeature> features;           // one a feature of the record program
-  std::vector<std::vector<std::string>> classes; // one a column; empty for other columns
+  std::vector<std::vector<std::string>> classes; // or labels of a set; one a column; empty for other columns
   std::vector<FittedNumber> numbers;             // one a column
 
+  /// The number of classes or labels of each column; 0 for other columns.
+  std::vector<std::size_t> classCounts() const;
   double fillOf(const RecordProgram &program, std::size_t column) const;
   /// Key of the ids of a file's records, of one split.
   Hash128 idsKey(const RecordProgram &program, int split, const Hash128 &content) const;

@@ -46,6 +46,12 @@ ColumnSpec readColumn(const Json &json) {
     column.type = ColumnSpec::Type::number;
   } else if (type == "id") {
     column.type = ColumnSpec::Type::id;
+  } else if (type == "set") {
+    column.type = ColumnSpec::Type::set;
+    column.separator = json.at("separator").get<std::string>();
+    if (column.separator.empty()) {
+      throw Wrong{"has a set `" + column.name + "` without a separator"};
+    }
   } else {
     throw Wrong{"has a column of type `" + type + "`"};
   }
@@ -140,6 +146,8 @@ InputSpec readInput(const Json &json, RecordProgram &program) {
     input.kind = InputSpec::Kind::classId;
   } else if (kind == "number" && type == ColumnSpec::Type::number) {
     input.kind = InputSpec::Kind::number;
+  } else if (kind == "set" && type == ColumnSpec::Type::set) {
+    input.kind = InputSpec::Kind::set;
   } else {
     throw Wrong{"has an input `" + input.name + "` of kind `" + kind + "` that its column is not"};
   }

@@ -21,12 +21,13 @@ inline constexpr int trainSplit = 0;
 int splitIndex(std::string_view name);
 
 struct ColumnSpec {
-  enum class Type { text, classId, number, id };
+  enum class Type { text, classId, number, id, set };
   enum class Fill { none, mean, median, value };
   std::string name, from;
   Type type = Type::text;
   bool declaresClasses = false;
-  std::vector<std::string> classes;
+  std::vector<std::string> classes; // or labels of a set
+  std::string separator;            // between the labels of a cell
   std::vector<std::string> missing; // cells that count as missing
   Fill fill = Fill::none;
   double fillValue = 0;
@@ -41,7 +42,7 @@ struct FeatureSpec {
 };
 
 struct InputSpec {
-  enum class Kind { ids, classId, number };
+  enum class Kind { ids, classId, number, set };
   std::string name;
   Kind kind = Kind::ids;
   int feature = -1, column = -1, axis = -1; // axis: index into RecordProgram::axes

@@ -19,7 +19,7 @@ public:
   Reader(RecordProgram recordProgram, Fitted fittedOnTrain, std::unique_ptr<RowSource> source,
          std::string inputName)
       : program(std::move(recordProgram)), fitted(std::move(fittedOnTrain)),
-        rows(std::move(source)), inputName(std::move(inputName)), batch(program),
+        rows(std::move(source)), inputName(std::move(inputName)), batch(program, fitted.classCounts()),
         prepared(program.features.size()), encoded(program.features.size()) {}
 
   /// Finds out which columns inputs need, and that the source has them.

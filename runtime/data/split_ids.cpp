@@ -87,6 +87,8 @@ private:
   std::vector<std::unordered_map<std::string, std::int32_t>> classIndex;
   std::vector<std::vector<std::int32_t>> classes;
   std::vector<std::vector<double>> numbers;
+  std::vector<std::vector<std::uint8_t>> sets;
+  std::vector<std::string_view> labels; // of one cell
   std::int64_t records = 0;
 };
 
@@ -117,6 +119,7 @@ Status Builder::open() {
   classIndex.resize(columns);
   classes.resize(columns);
   numbers.resize(columns);
+  sets.resize(columns);
   for (std::size_t i = 0; i < columns; ++i) {
     for (std::size_t k = 0; k < fitted.classes[i].size(); ++k) {
       classIndex[i].emplace(fitted.classes[i][k], static_cast<std::int32_t>(k));
@@ -148,6 +151,15 @@ Status Builder::addCells(const RowBlock &block, std::size_t row) {
       const auto found = state == CellState::value ? classIndex[i].find(std::string(cell.text))
                                                    : classIndex[i].end();
       classes[i].push_back(found == classIndex[i].end() ? -1 : found->second);
+    } else if (column.type == ColumnSpec::Type::set) {
+      const std::size_t begin = sets[i].size();
+      sets[i].resize(begin + classIndex[i].size());
+      labelsOf(column, state == CellState::value ? cell.text : std::string_view(), labels);
+      for (const std::string_view label : labels) {
+        if (const auto found = classIndex[i].find(std::string(label)); found != classIndex[i].end()) {
+          sets[i][begin + static_cast<std::size_t>(found->second)] = 1;
+        }
+      }
     }
   }
   return Status::success();
@@ -177,7 +189,8 @@ Status Builder::consume(const Item &item) {
 
 /// Makes the columns of an entry from its directory. Damage is found by the hash; this guards
 /// against an entry that another build wrote in another way.
-Result<SplitIds> readEntry(const RecordProgram &program, std::shared_ptr<MappedFile> file) {
+Result<SplitIds> readEntry(const RecordProgram &program, const Fitted &fitted, std::shared_ptr<MappedFile> file) {
+  const std::vector<std::size_t> labelCounts = fitted.classCounts();
   const Status wrong = internalError("an entry of the id cache has another shape");
   try {
     std::uint64_t length = 0;
@@ -230,6 +243,16 @@ Result<SplitIds> readEntry(const RecordProgram &program, std::shared_ptr<MappedF
       ids.numbers.push_back(kind == "number" ? reinterpret_cast<const double *>(section(
                                                    entry.at("at"), sizeof(double), ids.records))
                                              : nullptr);
+      ids.sets.push_back(nullptr);
+      if (kind == "set") {
+        const auto labels = entry.at("labels").get<std::uint64_t>();
+        if (labels != labelCounts[ids.sets.size() - 1]) {
+          return wrong;
+        }
+        // A record takes `labels` bytes; with none there is nothing to read.
+        const char *at = section(entry.at("at"), static_cast<std::size_t>(std::max<std::uint64_t>(labels, 1)), labels > 0 ? ids.records : 0);
+        ids.sets.back() = reinterpret_cast<const std::uint8_t *>(at);
+      }
     }
     ids.file = std::move(file);
     return ids;
@@ -285,10 +308,15 @@ Result<SplitIds> Builder::run(const Hash128 &key) {
     const ColumnSpec::Type type = program.columns[i].type;
     const char *kind = type == ColumnSpec::Type::classId  ? "class"
                        : type == ColumnSpec::Type::number ? "number"
+                       : type == ColumnSpec::Type::set    ? "set"
                                                           : "";
     PENSTOCK_TRY(writer->append(classes[i].data(), classes[i].size() * sizeof(std::int32_t)));
     PENSTOCK_TRY(writer->append(numbers[i].data(), numbers[i].size() * sizeof(double)));
+    PENSTOCK_TRY(writer->append(sets[i].data(), sets[i].size()));
     directory["columns"].push_back({{"name", program.columns[i].name}, {"kind", kind}, {"at", at}});
+    if (type == ColumnSpec::Type::set) {
+      directory["columns"].back()["labels"] = classIndex[i].size();
+    }
   }
   PENSTOCK_TRY(writer->align().status());
   const std::string text = directory.dump();
@@ -300,7 +328,7 @@ Result<SplitIds> Builder::run(const Hash128 &key) {
     // Without room for the entry the ids still serve this run.
     (void)cache.adopt("ids", formatVersion, key, writer->hash(), *file);
   }
-  return readEntry(program, std::move(mapped));
+  return readEntry(program, fitted, std::move(mapped));
 }
 
 } // namespace
@@ -313,7 +341,7 @@ Status rowErrorStatus(const std::string &file, const RowError &error) {
 Result<SplitIds> openSplit(const SplitRequest &request, const Cache &cache) {
   const Hash128 key = request.fitted->idsKey(*request.program, request.split, request.content);
   if (std::shared_ptr<MappedFile> entry = cache.find("ids", formatVersion, key)) {
-    Result<SplitIds> ids = readEntry(*request.program, std::move(entry));
+    Result<SplitIds> ids = readEntry(*request.program, *request.fitted, std::move(entry));
     if (ids.ok()) {
       return ids;
     }

@@ -24,6 +24,7 @@ struct SplitIds {
   std::vector<Axis> features;                // one a feature of the record program
   std::vector<const std::int32_t *> classes; // one a column; NULL for other columns
   std::vector<const double *> numbers;       // likewise
+  std::vector<const std::uint8_t *> sets;    // likewise: records x labels
 };
 
 struct SplitRequest {

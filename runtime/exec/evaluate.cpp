@@ -1,8 +1,10 @@
 #include "runtime/exec/evaluate.h"
 
+#include "runtime/exec/bootstrap.h"
 #include "runtime/exec/interrupt.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -45,7 +47,12 @@ std::vector<MetricSpec> metricsFor(const RunConfig &config, const std::string &s
     if (answer.target.empty()) {
       continue;
     }
-    if (answer.targetIsClass) {
+    if (answer.targetType == "set") {
+      for (const char *average : {R"({"average": "micro"})", R"({"average": "macro"})"}) {
+        uses.push_back({split, "f1", average, answer.name});
+      }
+      uses.push_back({split, "classification_report", "{}", answer.name});
+    } else if (answer.targetType == "class") {
       uses.push_back({split, "accuracy", "{}", answer.name});
       uses.push_back({split, "f1", R"({"average": "macro"})", answer.name});
       uses.push_back({split, "classification_report", "{}", answer.name});
@@ -65,12 +72,26 @@ struct Judged {
   const AnswerSpec *answer = nullptr;
   int evaluateOutput = -1, predictOutput = -1;
   std::int64_t width = 0;
+  float threshold = 0.5f; // of sets: the least probability of a label that is predicted
   const std::vector<std::int32_t> *classes = nullptr;
   const std::vector<double> *numbers = nullptr;
-  std::vector<std::unique_ptr<Metric>> metrics;
+  const std::vector<std::uint8_t> *sets = nullptr; // records x width
+  std::vector<std::string> classNames;
+  std::vector<MetricSpec> uses;
+  std::vector<std::unique_ptr<Metric>> metrics; // one a use
+  bool record = false;                          // keep what is judged, for intervals
+  RecordedPredictions recorded;
   std::vector<std::int32_t> gold, predicted;
   std::vector<double> goldNumbers, predictedNumbers;
+  std::vector<std::uint8_t> goldSets, predictedSets;
 };
+
+// The head's own parameter; 0.5 for heads that have none.
+float thresholdOf(const AnswerSpec &answer) {
+  const nlohmann::json parameters = nlohmann::json::parse(answer.parameters, nullptr, false);
+  const auto found = parameters.is_object() ? parameters.find("threshold") : parameters.end();
+  return parameters.is_object() && found != parameters.end() && found->is_number() ? found->get<float>() : 0.5f;
+}
 
 std::int32_t chosenClass(const float *scores, std::int64_t width) {
   if (width == 1) { // one probability: of the second of two classes
@@ -96,6 +117,18 @@ Status judge(Judged &judged, const Batch &batch, const float *scores) {
     }
     predictions.gold = judged.gold.data();
     predictions.predicted = judged.predicted.data();
+  } else if (judged.sets != nullptr) {
+    const auto labels = static_cast<std::size_t>(judged.width);
+    judged.goldSets.resize(count * labels);
+    judged.predictedSets.resize(count * labels);
+    for (std::size_t i = 0; i < count; ++i) {
+      std::copy_n(judged.sets->begin() + batch.records[i] * judged.width, labels, judged.goldSets.begin() + static_cast<std::ptrdiff_t>(i * labels));
+      for (std::size_t c = 0; c < labels; ++c) {
+        judged.predictedSets[i * labels + c] = scores[i * labels + c] >= judged.threshold ? 1 : 0;
+      }
+    }
+    predictions.gold_sets = judged.goldSets.data();
+    predictions.predicted_sets = judged.predictedSets.data();
   } else {
     judged.goldNumbers.resize(count);
     judged.predictedNumbers.resize(count);
@@ -109,6 +142,9 @@ Status judge(Judged &judged, const Batch &batch, const float *scores) {
   for (const std::unique_ptr<Metric> &metric : judged.metrics) {
     PENSTOCK_TRY(metric->add(predictions));
   }
+  if (judged.record) {
+    judged.recorded.add(predictions, judged.classNames.size());
+  }
   return {};
 }
 
@@ -116,7 +152,7 @@ Status judge(Judged &judged, const Batch &batch, const float *scores) {
 
 Result<SplitResult> evaluateSplit(Program &program, const std::shared_ptr<const Dataset> &dataset,
                                   const RunConfig &config, PluginHost &host, const std::string &split,
-                                  std::int64_t batch) {
+                                  const ConfidenceSpec &confidence, std::int64_t batch) {
   const int evaluate = program.entry("evaluate"), predict = program.entry("predict");
   if (evaluate < 0 && predict < 0) {
     return internalError("the compiled program has neither `evaluate` nor `predict`; please report this");
@@ -140,17 +176,25 @@ Result<SplitResult> evaluateSplit(Program &program, const std::shared_ptr<const 
       return internalError("the compiled program has no output for the answer `" + answer.name + "`; please report this");
     }
     judged.width = entry->outputs[output].width;
-    std::vector<std::string> classes;
-    if (answer.targetIsClass) {
+    judged.record = confidence.samples > 0;
+    if (answer.targetType == "set") {
+      judged.sets = &dataset->setsOf(answer.target);
+      judged.classNames = dataset->classNames(answer.target);
+      if (judged.classNames.size() != static_cast<std::size_t>(judged.width)) {
+        return internalError("the answer `" + answer.name + "` has another width than its labels; please report this");
+      }
+      judged.threshold = thresholdOf(answer);
+    } else if (answer.targetType == "class") {
       judged.classes = &dataset->classesOf(answer.target);
-      classes = dataset->classNames(answer.target);
+      judged.classNames = dataset->classNames(answer.target);
     } else {
       judged.numbers = &dataset->numbersOf(answer.target);
     }
     for (const MetricSpec &use : uses) {
       if (use.answer == answer.name || (use.answer.empty() && config.answers.size() == 1)) {
-        PENSTOCK_ASSIGN(std::unique_ptr<Metric> metric, makeMetric(host, use.plugin, use.parameters, classes));
+        PENSTOCK_ASSIGN(std::unique_ptr<Metric> metric, makeMetric(host, use.plugin, use.parameters, judged.classNames));
         judged.metrics.push_back(std::move(metric));
+        judged.uses.push_back(use);
       }
     }
     answers.push_back(std::move(judged));
@@ -208,20 +252,27 @@ Result<SplitResult> evaluateSplit(Program &program, const std::shared_ptr<const 
   }
   result.hasLoss = lossRecords > 0;
   result.loss /= static_cast<double>(std::max<std::int64_t>(lossRecords, 1));
+  std::vector<IntervalUse> intervals;
   for (const Judged &judged : answers) {
-    for (const std::unique_ptr<Metric> &metric : judged.metrics) {
-      PENSTOCK_ASSIGN(Metric::Values values, metric->result());
+    for (std::size_t i = 0; i < judged.metrics.size(); ++i) {
+      PENSTOCK_ASSIGN(Metric::Values values, judged.metrics[i]->result());
+      IntervalUse use = {judged.uses[i].plugin, judged.uses[i].parameters, judged.classNames, &judged.recorded, {}};
       for (auto &[name, value] : values.values) {
         const bool taken = result.find(name) != nullptr;
         if (taken && answers.size() == 1) {
           continue; // two metrics that give the same number, such as accuracy
         }
         result.values.emplace_back(taken ? judged.answer->name + "." + name : name, value);
+        use.names.emplace_back(name, result.values.back().first);
       }
+      intervals.push_back(std::move(use));
       if (!values.text.empty()) {
         result.texts.push_back(std::move(values.text));
       }
     }
+  }
+  if (confidence.samples > 0 && result.records > 0) {
+    PENSTOCK_ASSIGN(result.intervals, bootstrapIntervals(host, intervals, confidence));
   }
   return result;
 }

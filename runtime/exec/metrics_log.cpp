@@ -26,6 +26,21 @@ const double *SplitResult::find(const std::string &metric) const {
   return nullptr;
 }
 
+const Interval *SplitResult::intervalOf(const std::string &name) const {
+  for (const Interval &interval : intervals) {
+    if (interval.name == name) {
+      return &interval;
+    }
+  }
+  return nullptr;
+}
+
+std::string SplitResult::shown(const std::string &name, double value) const {
+  const Interval *interval = intervalOf(name);
+  return interval == nullptr ? fmt::format("{:.4f}", value)
+                             : fmt::format("{:.4f} [{:.4f}, {:.4f}]", value, interval->low, interval->high);
+}
+
 static std::string quoted(const std::string &text) {
   std::string out = "\"";
   for (const char c : text) {

@@ -16,6 +16,12 @@
 
 namespace penstock {
 
+/// Where a result lies with the level of confidence that was asked for.
+struct Interval {
+  std::string name;
+  double low = 0, high = 0;
+};
+
 /// What an evaluation of one split gave.
 struct SplitResult {
   std::string split;
@@ -24,7 +30,11 @@ struct SplitResult {
   bool hasLoss = false;
   std::vector<std::pair<std::string, double>> values;
   std::vector<std::string> texts; // reports for people
+  std::vector<Interval> intervals; // of those values that have one; empty where none were asked for
 
+  const Interval *intervalOf(const std::string &name) const;
+  /// "0.9612", or "0.9612 [0.9401, 0.9789]" where the value has an interval.
+  std::string shown(const std::string &name, double value) const;
   const double *find(const std::string &metric) const;
 };
 

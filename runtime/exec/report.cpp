@@ -150,10 +150,14 @@ Status writeReport(const std::string &folder, const RunRecord &record) {
       html += fmt::format("<tr><td>{}</td><td>loss</td><td class=\"n\">{:.4f}</td></tr>\n", escaped(result.split), result.loss);
     }
     for (const auto &[name, value] : result.values) {
-      html += fmt::format("<tr><td>{}</td><td>{}</td><td class=\"n\">{:.4f}</td></tr>\n", escaped(result.split), escaped(name), value);
+      html += fmt::format("<tr><td>{}</td><td>{}</td><td class=\"n\">{}</td></tr>\n", escaped(result.split), escaped(name),
+                          result.shown(name, value));
     }
   }
   html += "</table>\n";
+  if (config.confidence.samples > 0) {
+    html += "<p class=\"dim\">" + config.confidence.text() + "</p>\n";
+  }
   for (const ExpectationResult &checked : checkExpectations(config, record.results)) {
     html += fmt::format("<p{}>{}</p>\n", checked.holds ? "" : " class=\"bad\"", escaped(checked.text()));
   }

@@ -2,6 +2,7 @@
 
 #include "runtime/base/hash.h"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -29,6 +30,10 @@ float learningRate(const ScheduleSpec &schedule, double rate, std::int64_t step,
     return static_cast<float>(rate * (1 + std::cos(std::numbers::pi * at / length)) / 2);
   }
   return static_cast<float>(rate);
+}
+
+std::string ConfidenceSpec::text() const {
+  return fmt::format("[low, high]: {:.10g} % bootstrap intervals, {} samples, seed {}", level * 100, samples, seed);
 }
 
 std::string RunConfig::hash() const {
@@ -69,9 +74,10 @@ std::string RunConfig::toJson() const {
   for (const AnswerSpec &answer : answers) {
     json["answers"].push_back({{"name", answer.name},
                                {"target", answer.target},
-                               {"target_is_class", answer.targetIsClass},
+                               {"target_type", answer.targetType},
                                {"decoder", answer.decoder},
                                {"parameters", answer.parameters},
+                               {"learner", answer.learner},
                                {"classes", answer.classes}});
   }
   json["pretrained"] = Json::array();
@@ -94,6 +100,7 @@ std::string RunConfig::toJson() const {
                                {"parameters", metric.parameters},
                                {"answer", metric.answer}});
   }
+  json["confidence"] = {{"samples", confidence.samples}, {"level", confidence.level}, {"seed", confidence.seed}};
   json["expectations"] = Json::array();
   for (const ExpectationSpec &expectation : expectations) {
     json["expectations"].push_back({{"split", expectation.split},
@@ -138,8 +145,8 @@ Result<RunConfig> RunConfig::fromJson(const std::string &text) {
     json.at("threads").get_to(config.threads);
     json.at("plugin_folders").get_to(config.pluginFolders);
     for (const Json &answer : json.at("answers")) {
-      config.answers.push_back({answer.at("name"), answer.at("target"), answer.at("target_is_class"),
-                                answer.at("decoder"), answer.at("parameters"),
+      config.answers.push_back({answer.at("name"), answer.at("target"), answer.at("target_type"),
+                                answer.at("decoder"), answer.at("parameters"), answer.at("learner"),
                                 answer.at("classes").get<std::vector<std::string>>()});
     }
     for (const Json &weight : json.at("pretrained")) {
@@ -151,6 +158,11 @@ Result<RunConfig> RunConfig::fromJson(const std::string &text) {
     }
     for (const Json &metric : json.at("metrics")) {
       config.metrics.push_back({metric.at("split"), metric.at("plugin"), metric.at("parameters"), metric.at("answer")});
+    }
+    if (json.contains("confidence")) { // a run of an earlier release has none
+      json["confidence"].at("samples").get_to(config.confidence.samples);
+      json["confidence"].at("level").get_to(config.confidence.level);
+      json["confidence"].at("seed").get_to(config.confidence.seed);
     }
     for (const Json &expectation : json.at("expectations")) {
       config.expectations.push_back({expectation.at("split"), expectation.at("metric"), expectation.at("comparison"),

@@ -39,10 +39,11 @@ struct TrainSpec {
 struct AnswerSpec {
   std::string name;              // "answer": its output in the program is `name`, or begins with `name.`
   std::string target;            // column that it predicts; "" when none
-  bool targetIsClass = true;     // else a number
+  std::string targetType = "class"; // or "number", "set"; "" when it has no target
   std::string decoder;           // "classify"
   std::string parameters = "{}"; // JSON text
-  std::vector<std::string> classes = {}; // names of the target's classes; set when a run begins
+  bool learner = false;          // the decoder is a learner; its state is RUN/fitted/<name>.learner
+  std::vector<std::string> classes = {}; // names of the target's classes or labels; set when a run begins
 };
 
 struct MetricSpec {
@@ -51,6 +52,16 @@ struct MetricSpec {
   std::string parameters = "{}"; // JSON text
   std::string answer;
 };
+
+/// Intervals around results, by the bootstrap (bootstrap.h).
+struct ConfidenceSpec {
+  std::int64_t samples = 0; // 0: none
+  double level = 0.95;
+  std::uint64_t seed = 42;
+  /// "[low, high]: 95 % bootstrap intervals, 1000 samples, seed 42"
+  std::string text() const;
+};
+inline constexpr std::int64_t bootstrapSamples = 1000; // where nothing else is said
 
 struct ExpectationSpec {
   std::string split, metric; // "test", "f1_macro"
@@ -90,6 +101,7 @@ struct RunConfig {
   std::vector<PretrainedSpec> pretrained;
   std::vector<EncoderSpec> encoders;
   std::vector<MetricSpec> metrics;
+  ConfidenceSpec confidence;
   std::vector<ExpectationSpec> expectations;
 
   /// XXH64 of the resolved text, 16 hexadecimal digits.

@@ -67,6 +67,12 @@ Status writeRunRecord(const std::string &folder, const RunRecord &record) {
                        {"loss", result.hasLoss ? Json(result.loss) : Json()},
                        {"metrics", values},
                        {"texts", result.texts}});
+    if (!result.intervals.empty()) {
+      Json &intervals = results.back()["intervals"];
+      for (const Interval &interval : result.intervals) {
+        intervals[interval.name] = {interval.low, interval.high};
+      }
+    }
   }
   json["metrics"] = std::move(metrics);
   json["results"] = std::move(results);
@@ -123,6 +129,11 @@ Result<RunRecord> readRunRecord(const std::string &folder) {
         }
       }
       result.at("texts").get_to(split.texts);
+      if (result.contains("intervals")) {
+        for (const auto &[name, ends] : result.at("intervals").items()) {
+          split.intervals.push_back({name, ends.at(0).get<double>(), ends.at(1).get<double>()});
+        }
+      }
       record.results.push_back(std::move(split));
     }
   } catch (const nlohmann::json::exception &error) {

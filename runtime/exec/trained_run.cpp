@@ -2,6 +2,7 @@
 
 #include "runtime/exec/files.h"
 #include "runtime/exec/interrupt.h"
+#include "runtime/exec/learners.h"
 
 #include <nlohmann/json.hpp>
 
@@ -35,7 +36,7 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder,
   return run;
 }
 
-Result<SplitResult> TrainedRun::evaluate(const std::string &split, const std::string &cache) {
+Result<SplitResult> TrainedRun::evaluate(const std::string &split, const std::string &cache, const ConfidenceSpec &confidence) {
   Dataset::Options options;
   options.fitted = fitted();
   options.cache = cache;
@@ -45,7 +46,7 @@ Result<SplitResult> TrainedRun::evaluate(const std::string &split, const std::st
   if (dataset->records() == 0) {
     return invalidInput("the split `" + split + "` has no records");
   }
-  return evaluateSplit(*compiled, dataset, held.config, *plugins, split);
+  return evaluateSplit(*compiled, dataset, held.config, *plugins, split, confidence);
 }
 
 Status TrainedRun::predict(std::istream &input, const std::string &inputName, const std::string &format,
@@ -64,6 +65,7 @@ Status TrainedRun::predict(std::istream &input, const std::string &inputName, co
   struct Head {
     const AnswerSpec *answer;
     int output;
+    std::unique_ptr<const Learner> learner; // or NULL: the plugin of the head decodes
   };
   std::vector<Head> heads;
   for (const AnswerSpec &answer : held.config.answers) {
@@ -71,7 +73,10 @@ Status TrainedRun::predict(std::istream &input, const std::string &inputName, co
     if (output < 0) {
       return internalError("the compiled program has no output for the answer `" + answer.name + "`; please report this");
     }
-    heads.push_back({&answer, output});
+    heads.push_back({&answer, output, nullptr});
+    if (answer.learner) {
+      PENSTOCK_ASSIGN(heads.back().learner, openLearner(answer, *plugins, fitted()));
+    }
   }
   if (heads.empty()) {
     return invalidInput("this pipeline has no answer to predict");
@@ -95,9 +100,12 @@ Status TrainedRun::predict(std::istream &input, const std::string &inputName, co
     PENSTOCK_TRY(compiled->run(entry, step));
     std::vector<std::vector<std::string>> answers;
     for (const Head &head : heads) {
+      const float *values = outputs.values(head.output);
+      const std::int64_t width = table.outputs[head.output].width;
       PENSTOCK_ASSIGN(std::vector<std::string> texts,
-                      decodeAnswers(*plugins, head.answer->decoder, head.answer->parameters, head.answer->classes,
-                                    outputs.values(head.output), current->view.records, table.outputs[head.output].width));
+                      head.learner != nullptr ? head.learner->answer(values, current->view.records, width)
+                                              : decodeAnswers(*plugins, head.answer->decoder, head.answer->parameters,
+                                                              head.answer->classes, values, current->view.records, width));
       if (texts.size() != static_cast<std::size_t>(current->view.records)) {
         return internalError("the plugin `" + head.answer->decoder + "` answered " + std::to_string(texts.size()) +
                              " of " + std::to_string(current->view.records) + " records");

@@ -29,7 +29,7 @@ public:
   int threads() const { return pool->workers(); }
 
   /// Measures a split; the ids come from the cache folder where it has them.
-  Result<SplitResult> evaluate(const std::string &split, const std::string &cache);
+  Result<SplitResult> evaluate(const std::string &split, const std::string &cache, const ConfidenceSpec &confidence);
 
   /// Records of the input become JSON objects, one a record and in order, handed to `line` as they are ready: the answer of
   /// the pipeline's head, or, of several heads, an object of answers by name. `format`: "lines", "csv", "jsonl"; `batch`

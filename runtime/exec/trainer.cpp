@@ -4,6 +4,7 @@
 #include "runtime/exec/checkpoint.h"
 #include "runtime/exec/files.h"
 #include "runtime/exec/interrupt.h"
+#include "runtime/exec/learners.h"
 #include "runtime/exec/metrics_log.h"
 #include "runtime/exec/pretrained.h"
 #include "runtime/exec/program.h"
@@ -49,7 +50,8 @@ Result<DataFacts> readFacts(const std::string &text) {
         facts.splits.insert(split);
       }
     }
-    for (const auto &[axis, vocabulary] : json.value("vocabularies", nlohmann::json::object()).items()) {
+    const nlohmann::json vocabularies = json.value("vocabularies", nlohmann::json::object()); // `items` only refers to it
+    for (const auto &[axis, vocabulary] : vocabularies.items()) {
       facts.longest = std::max(facts.longest, vocabulary.value("max", std::int64_t{0}));
     }
   } catch (const nlohmann::json::exception &error) {
@@ -98,7 +100,7 @@ private:
   Status validate();
   Status saveCheckpoint(std::int64_t now);
   Status stopForInterrupt();
-  Result<SplitResult> measure(const std::string &split);
+  Result<SplitResult> measure(const std::string &split, const ConfidenceSpec &confidence = {});
   bool dueAt(std::int64_t step) const {
     return validationInterval > 0 && (step % validationInterval == 0 || step == total);
   }
@@ -198,7 +200,7 @@ Status Trainer::openData() {
     return invalidInput("the split `train` has no records; training needs some");
   }
   for (AnswerSpec &answer : outcome.record.config.answers) {
-    if (answer.targetIsClass && !answer.target.empty()) {
+    if (answer.targetType == "class" || answer.targetType == "set") {
       answer.classes = train->classNames(answer.target);
     }
   }
@@ -209,7 +211,7 @@ Status Trainer::openData() {
   for (const ExpectationSpec &expectation : config.expectations) {
     wanted.insert(expectation.split);
   }
-  if (config.train.validateSteps > 0 || config.train.validateEpochs > 0) {
+  if (config.trains && (config.train.validateSteps > 0 || config.train.validateEpochs > 0)) {
     wanted.insert("dev");
   }
   for (const std::string &split : wanted) {
@@ -279,8 +281,8 @@ Status Trainer::restore() {
   return {};
 }
 
-Result<SplitResult> Trainer::measure(const std::string &split) {
-  return evaluateSplit(*program, splits.at(split), config, host, split);
+Result<SplitResult> Trainer::measure(const std::string &split, const ConfidenceSpec &confidence) {
+  return evaluateSplit(*program, splits.at(split), config, host, split, confidence);
 }
 
 Status Trainer::validate() {
@@ -459,13 +461,18 @@ Status Trainer::finish() {
     kept.push_back(std::move(view));
   }
   PENSTOCK_ASSIGN(record.weightsHash, writeSafetensors(folder->file("model.safetensors"), kept, {{"format", "penstock"}}));
+  if (const Status fitted = fitLearners(*program, train, config, host, folder->file("fitted")); !fitted.ok()) {
+    return fitted.code() == ErrorCode::interrupted
+               ? Status(ErrorCode::interrupted, "interrupted while fitting the learners; continue with\n  " + request.resumeCommand)
+               : fitted;
+  }
   record.results.clear();
   for (const auto &[split, dataset] : splits) {
-    if (split == "dev" && lastDev && state.lastValidated == state.step) {
+    if (split == "dev" && lastDev && state.lastValidated == state.step && config.confidence.samples == 0) {
       record.results.push_back(std::move(*lastDev));
       continue;
     }
-    Result<SplitResult> result = measure(split);
+    Result<SplitResult> result = measure(split, config.confidence);
     if (result.status().code() == ErrorCode::interrupted) {
       return {ErrorCode::interrupted, "interrupted while measuring the trained model; continue with\n  " + request.resumeCommand};
     }

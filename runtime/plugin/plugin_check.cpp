@@ -88,6 +88,19 @@ std::string missingFunction(const PluginManifest &manifest, const PenstockPlugin
       need(f->result, "result");
     }
     break;
+  case PluginKind::learner:
+    if (const auto *f = functionsOf<PenstockLearner>(plugin, reason)) {
+      if (manifest.fits) {
+        need(f->fit_begin, "fit_begin");
+        need(f->fit_add, "fit_add");
+        need(f->fit_end, "fit_end");
+        need(f->fit_abandon, "fit_abandon");
+      }
+      need(f->create, "create");
+      need(f->destroy, "destroy");
+      need(f->answer, "answer");
+    }
+    break;
   }
   return reason;
 }
@@ -347,6 +360,8 @@ const char *kindName(PluginKind kind) {
     return "head";
   case PluginKind::metric:
     return "metric";
+  case PluginKind::learner:
+    return "learner";
   }
   return "plugin";
 }
@@ -359,6 +374,8 @@ PenstockPluginKind kindCode(PluginKind kind) {
     return PENSTOCK_HEAD;
   case PluginKind::metric:
     return PENSTOCK_METRIC;
+  case PluginKind::learner:
+    return PENSTOCK_LEARNER;
   }
   return PENSTOCK_TOKENIZER;
 }

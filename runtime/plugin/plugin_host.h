@@ -91,6 +91,27 @@ public:
 Result<std::unique_ptr<TokenizerFit>> fitTokenizer(PluginHost &host, const std::string &plugin,
                                                    const std::string &parametersJson);
 
+/// A learner in use: immutable, shared between threads.
+class Learner {
+public:
+  virtual ~Learner() = default;
+  /// A JSON text for each record.
+  virtual Result<std::vector<std::string>> answer(const float *values, std::int64_t records, std::int64_t width) const = 0;
+};
+Result<std::unique_ptr<const Learner>> makeLearner(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
+                                                   const std::string &state);
+
+/// Fits a learner: show it all records of train in their order, then take the state.
+class LearnerFit {
+public:
+  virtual ~LearnerFit() = default;
+  virtual Status add(const PenstockFitRecords &records) = 0;
+  virtual Result<std::string> end() = 0;
+};
+/// NULL for a learner that needs no fit.
+Result<std::unique_ptr<LearnerFit>> fitLearner(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
+                                               std::int64_t width);
+
 /// A metric in use. `classes` are empty for a regression.
 class Metric {
 public:

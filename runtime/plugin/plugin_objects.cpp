@@ -39,6 +39,15 @@ Status wrongAnswer(const std::string &plugin, const std::string &reason) {
                                   reason));
 }
 
+/// What a metric judges, in words.
+std::vector<std::string> judgedBy(const PluginManifest &manifest) {
+  std::vector<std::string> words;
+  for (const std::string &target : manifest.targets) {
+    words.push_back(target == "class" ? "classes" : target + "s");
+  }
+  return words;
+}
+
 /// What everything made by a plugin keeps: the host, so that the library stays, and the parameters.
 struct Bound {
   std::shared_ptr<const PluginArguments> arguments;
@@ -56,6 +65,14 @@ Result<Bound> bind(PluginHost &host, const std::string &plugin, PluginKind kind,
   PENSTOCK_ASSIGN(const PenstockPlugin *library, host.load(plugin, kind));
   bound.functions = library->functions;
   return bound;
+}
+
+/// Appends what a plugin writes.
+PenstockByteSink byteSink(std::string &bytes) {
+  return {sizeof(PenstockByteSink), &bytes, [](void *context, const void *more, std::size_t size) -> std::int32_t {
+            static_cast<std::string *>(context)->append(static_cast<const char *>(more), size);
+            return 0;
+          }};
 }
 
 /// Collects what `encode` gives and checks it.
@@ -233,13 +250,7 @@ public:
       return internalError("a fit was ended twice");
     }
     std::string state;
-    PenstockByteSink sink{};
-    sink.struct_size = sizeof sink;
-    sink.context = &state;
-    sink.write = [](void *context, const void *bytes, std::size_t size) -> std::int32_t {
-      static_cast<std::string *>(context)->append(static_cast<const char *>(bytes), size);
-      return 0;
-    };
+    const PenstockByteSink sink = byteSink(state);
     PenstockError error{};
     if (functions->fit_end(std::exchange(fit, nullptr), &sink, &error) != 0) {
       return saidBy(bound.manifest->name, error);
@@ -250,6 +261,101 @@ public:
 private:
   Bound bound;
   const PenstockTokenizer *functions;
+  void *fit;
+};
+
+/// Takes the answers of records, in any order, and misses none.
+struct AnswerCollector {
+  explicit AnswerCollector(std::int64_t records) : answers(static_cast<std::size_t>(records)) {
+    sink.struct_size = sizeof sink;
+    sink.context = this;
+    sink.answer = [](void *context, std::int64_t record, PenstockString json) -> std::int32_t {
+      auto &held = static_cast<AnswerCollector *>(context)->answers;
+      if (record < 0 || record >= static_cast<std::int64_t>(held.size())) {
+        return 1;
+      }
+      held[static_cast<std::size_t>(record)].emplace(json.data, json.size);
+      return 0;
+    };
+  }
+  AnswerCollector(const AnswerCollector &) = delete;
+  AnswerCollector &operator=(const AnswerCollector &) = delete;
+
+  Result<std::vector<std::string>> take(const std::string &plugin) {
+    std::vector<std::string> texts;
+    for (std::optional<std::string> &text : answers) {
+      if (!text) {
+        return wrongAnswer(plugin, fmt::format("it gave no answer for record {}", texts.size()));
+      }
+      texts.push_back(std::move(*text));
+    }
+    return texts;
+  }
+
+  PenstockAnswerSink sink{};
+
+private:
+  std::vector<std::optional<std::string>> answers;
+};
+
+class PluginLearner final : public Learner {
+public:
+  PluginLearner(Bound bound, void *self)
+      : bound(std::move(bound)), functions(static_cast<const PenstockLearner *>(this->bound.functions)), self(self) {}
+  ~PluginLearner() override { functions->destroy(self); }
+
+  Result<std::vector<std::string>> answer(const float *values, std::int64_t records, std::int64_t width) const override {
+    if (records < 0 || width < 1) {
+      return internalError("values of no shape");
+    }
+    AnswerCollector collector(records);
+    PenstockError error{};
+    if (functions->answer(self, values, records, width, &collector.sink, &error) != 0) {
+      return saidBy(bound.manifest->name, error);
+    }
+    return collector.take(bound.manifest->name);
+  }
+
+private:
+  Bound bound;
+  const PenstockLearner *functions;
+  void *self;
+};
+
+class PluginLearnerFit final : public LearnerFit {
+public:
+  PluginLearnerFit(Bound bound, void *fit)
+      : bound(std::move(bound)), functions(static_cast<const PenstockLearner *>(this->bound.functions)), fit(fit) {}
+  ~PluginLearnerFit() override {
+    if (fit != nullptr) {
+      functions->fit_abandon(fit);
+    }
+  }
+
+  Status add(const PenstockFitRecords &records) override {
+    if (fit == nullptr) {
+      return internalError("records were added to a fit that has ended");
+    }
+    PenstockError error{};
+    return functions->fit_add(fit, &records, &error) == 0 ? Status::success() : saidBy(bound.manifest->name, error);
+  }
+
+  Result<std::string> end() override {
+    if (fit == nullptr) {
+      return internalError("a fit was ended twice");
+    }
+    std::string state;
+    const PenstockByteSink sink = byteSink(state);
+    PenstockError error{};
+    if (functions->fit_end(std::exchange(fit, nullptr), &sink, &error) != 0) {
+      return saidBy(bound.manifest->name, error);
+    }
+    return state;
+  }
+
+private:
+  Bound bound;
+  const PenstockLearner *functions;
   void *fit;
 };
 
@@ -313,15 +419,14 @@ private:
         }
       }
     }
-    if (bound.manifest->target == "class" &&
-        (predictions.gold == nullptr || predictions.predicted == nullptr)) {
-      return invalidInput(fmt::format("metric `{}` judges classes, these predictions have none",
-                                      bound.manifest->name));
-    }
-    if (bound.manifest->target == "number" &&
-        (predictions.gold_numbers == nullptr || predictions.predicted_numbers == nullptr)) {
-      return invalidInput(fmt::format("metric `{}` judges numbers, these predictions have none",
-                                      bound.manifest->name));
+    const PluginManifest &manifest = *bound.manifest;
+    const bool judged =
+        (manifest.takes("class") && predictions.gold != nullptr && predictions.predicted != nullptr) ||
+        (manifest.takes("set") && predictions.gold_sets != nullptr && predictions.predicted_sets != nullptr) ||
+        (manifest.takes("number") && predictions.gold_numbers != nullptr && predictions.predicted_numbers != nullptr);
+    if (!judged && predictions.records > 0) {
+      return invalidInput(fmt::format("metric `{}` judges {}, these predictions have none", manifest.name,
+                                      fmt::join(judgedBy(manifest), " or ")));
     }
     return {};
   }
@@ -374,8 +479,9 @@ Result<std::unique_ptr<Metric>> makeMetric(PluginHost &host, const std::string &
                                            const std::string &parametersJson,
                                            const std::vector<std::string> &classes) {
   PENSTOCK_ASSIGN(Bound bound, bind(host, plugin, PluginKind::metric, parametersJson));
-  if (bound.manifest->target == "class" && classes.empty()) {
-    return invalidInput(fmt::format("metric `{}` judges classes, the target has none", plugin));
+  if (!bound.manifest->takes("number") && classes.empty()) {
+    return invalidInput(fmt::format("metric `{}` judges {}, the target has none", plugin,
+                                    fmt::join(judgedBy(*bound.manifest), " or ")));
   }
   const auto *functions = static_cast<const PenstockMetric *>(bound.functions);
   const std::vector<PenstockString> views = stringViews(classes);
@@ -389,6 +495,33 @@ Result<std::unique_ptr<Metric>> makeMetric(PluginHost &host, const std::string &
       std::move(bound), self, static_cast<std::int64_t>(classes.size())));
 }
 
+Result<std::unique_ptr<const Learner>> makeLearner(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
+                                                   const std::string &state) {
+  PENSTOCK_ASSIGN(Bound bound, bind(host, plugin, PluginKind::learner, parametersJson));
+  const auto *functions = static_cast<const PenstockLearner *>(bound.functions);
+  void *self = nullptr;
+  PenstockError error{};
+  if (functions->create(host.services(), bound.arguments->view(), stringView(state), &self, &error) != 0) {
+    return saidBy(plugin, error);
+  }
+  return std::unique_ptr<const Learner>(std::make_unique<PluginLearner>(std::move(bound), self));
+}
+
+Result<std::unique_ptr<LearnerFit>> fitLearner(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
+                                               std::int64_t width) {
+  PENSTOCK_ASSIGN(Bound bound, bind(host, plugin, PluginKind::learner, parametersJson));
+  if (!bound.manifest->fits) {
+    return std::unique_ptr<LearnerFit>();
+  }
+  const auto *functions = static_cast<const PenstockLearner *>(bound.functions);
+  void *fit = nullptr;
+  PenstockError error{};
+  if (functions->fit_begin(host.services(), bound.arguments->view(), width, &fit, &error) != 0) {
+    return saidBy(plugin, error);
+  }
+  return std::unique_ptr<LearnerFit>(std::make_unique<PluginLearnerFit>(std::move(bound), fit));
+}
+
 Result<std::vector<std::string>> decodeAnswers(PluginHost &host, const std::string &plugin,
                                                const std::string &parametersJson,
                                                const std::vector<std::string> &classes,
@@ -398,37 +531,16 @@ Result<std::vector<std::string>> decodeAnswers(PluginHost &host, const std::stri
   if (records < 0 || width < 1) {
     return internalError("answers of no shape");
   }
-  struct Collector {
-    std::vector<std::optional<std::string>> answers;
-  } collector;
-  collector.answers.resize(static_cast<std::size_t>(records));
-  PenstockAnswerSink sink{};
-  sink.struct_size = sizeof sink;
-  sink.context = &collector;
-  sink.answer = [](void *context, std::int64_t record, PenstockString json) -> std::int32_t {
-    auto &answers = static_cast<Collector *>(context)->answers;
-    if (record < 0 || record >= static_cast<std::int64_t>(answers.size())) {
-      return 1;
-    }
-    answers[static_cast<std::size_t>(record)].emplace(json.data, json.size);
-    return 0;
-  };
+  AnswerCollector collector(records);
   const auto *functions = static_cast<const PenstockHead *>(bound.functions);
   const std::vector<PenstockString> views = stringViews(classes);
   PenstockError error{};
   if (functions->decode(host.services(), bound.arguments->view(), views.data(),
-                        static_cast<std::int64_t>(views.size()), answer, records, width, &sink,
+                        static_cast<std::int64_t>(views.size()), answer, records, width, &collector.sink,
                         &error) != 0) {
     return saidBy(plugin, error);
   }
-  std::vector<std::string> texts;
-  for (std::optional<std::string> &text : collector.answers) {
-    if (!text) {
-      return wrongAnswer(plugin, fmt::format("it gave no answer for record {}", texts.size()));
-    }
-    texts.push_back(std::move(*text));
-  }
-  return texts;
+  return collector.take(plugin);
 }
 
 } // namespace penstock

@@ -35,6 +35,10 @@ bool Evaluation::run() {
     map([](double x) { return std::exp(x); });
   } else if (isa<nn::LogOp>(op)) {
     map([](double x) { return std::log(x); });
+  } else if (isa<nn::SqrtOp>(op)) {
+    map([](double x) { return std::sqrt(x); });
+  } else if (isa<nn::SoftplusOp>(op)) {
+    map([](double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); });
   } else if (isa<nn::NegOp>(op)) {
     map([](double x) { return -x; });
   } else if (isa<nn::ReluGradOp>(op)) {

@@ -51,6 +51,9 @@ std::vector<Record> make() {
   all.push_back(unary("neg", "-x"));
   all.push_back(unary("log", "natural logarithm of positive numbers"));
   all.back().operands[0].positive = true;
+  all.push_back(unary("sqrt", "square root of positive numbers"));
+  all.back().operands[0].positive = true;
+  all.push_back(unary("softplus", "log(1 + exp(x))"));
   all.push_back(unary("softmax", "exp(x) over its sum in the row"));
   binaries(all, "add", "a + b", false);
   binaries(all, "sub", "a - b", false);

@@ -34,7 +34,7 @@ Result<std::vector<PluginManifest>> manifests(const std::vector<std::string> &) 
   list[1].name = "classify";
   list[1].kind = PluginKind::head;
   list[1].input = "vector";
-  list[1].target = "class";
+  list[1].targets = {"class"};
   PluginParameter weights;
   weights.name = "class_weights";
   weights.type = PluginParameter::Type::numbers;
@@ -42,11 +42,11 @@ Result<std::vector<PluginManifest>> manifests(const std::vector<std::string> &) 
   list[1].parameters = {weights};
   list[2].name = "accuracy";
   list[2].kind = PluginKind::metric;
-  list[2].target = "class";
+  list[2].targets = {"class"};
   list[2].results = {{"accuracy", true}};
   list[3].name = "f1";
   list[3].kind = PluginKind::metric;
-  list[3].target = "class";
+  list[3].targets = {"class"};
   PluginParameter average;
   average.name = "average";
   average.type = PluginParameter::Type::enumeration;

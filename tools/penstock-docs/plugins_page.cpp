@@ -62,9 +62,12 @@ void describe(std::string &page, const PluginManifest &manifest) {
     page += " Carries fitted state.";
   }
   if (manifest.kind == PluginKind::head) {
-    page += fmt::format(" Takes a {}, predicts a {}.", manifest.input, manifest.target);
+    page += fmt::format(" Takes a {}, predicts a {}.", manifest.input, manifest.targets[0]);
+  } else if (manifest.kind == PluginKind::learner) {
+    page += fmt::format(" Takes a {}.", manifest.input);
   } else if (manifest.kind == PluginKind::metric) {
-    page += fmt::format(" Judges a {}.", manifest.target);
+    page += fmt::format(" Judges a {}.{}", fmt::join(manifest.targets, " or a "),
+                        manifest.linearState ? " Its state grows with the records." : "");
   }
   if (!manifest.results.empty()) {
     page += " Gives";
@@ -90,7 +93,7 @@ void describe(std::string &page, const PluginManifest &manifest) {
 std::string pluginsPage(const std::string &folder) {
   std::string page = "# Plugins of the tree\n\nMade by `penstock-docs` from each plugin's plugin.toml; do not edit. How to use and write them: "
                      "[guides/plugins.md](../guides/plugins.md).\n";
-  const std::pair<const char *, const char *> kinds[] = {{"tokenizers", "Tokenizers"}, {"heads", "Heads"}, {"metrics", "Metrics"}};
+  const std::pair<const char *, const char *> kinds[] = {{"tokenizers", "Tokenizers"}, {"heads", "Heads"}, {"metrics", "Metrics"}, {"learners", "Learners"}};
   for (const auto &[below, title] : kinds) {
     std::error_code error;
     std::vector<fs::path> folders;

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <memory>
 
@@ -18,11 +19,25 @@ namespace {
 
 struct EvaluateOptions {
   std::string run, split = "test";
+  std::string confidence;
   bool json = false, noExpect = false;
   int threads = 0;
 };
 
-void printText(const SplitResult &result, const std::vector<ExpectationResult> &expectations) {
+/// "95%" or "0.95".
+Result<double> parseLevel(const std::string &text) {
+  const bool percent = text.ends_with('%');
+  double level = 0;
+  const char *end = text.data() + text.size() - (percent ? 1 : 0);
+  const auto read = std::from_chars(text.data(), end, level);
+  level /= percent ? 100 : 1;
+  if (read.ec != std::errc() || read.ptr != end || !(level > 0 && level < 1)) {
+    return usageError("`--confidence " + text + "` is not a level between 0 and 1; write `--confidence 95%`");
+  }
+  return level;
+}
+
+void printText(const SplitResult &result, const std::vector<ExpectationResult> &expectations, const ConfidenceSpec &confidence) {
   fmt::print("{}: {} records", result.split, result.records);
   if (result.hasLoss) {
     fmt::print(", loss {:.4f}", result.loss);
@@ -37,7 +52,10 @@ void printText(const SplitResult &result, const std::vector<ExpectationResult> &
     if (!shown(name)) {
       continue;
     }
-    fmt::print("  {:<{}}  {:.4f}\n", name, width, value);
+    fmt::print("  {:<{}}  {}\n", name, width, result.shown(name, value));
+  }
+  if (confidence.samples > 0) {
+    fmt::print("  {}\n", confidence.text());
   }
   for (const std::string &text : result.texts) {
     fmt::print("\n{}{}", text, text.ends_with('\n') ? "" : "\n");
@@ -47,7 +65,7 @@ void printText(const SplitResult &result, const std::vector<ExpectationResult> &
   }
 }
 
-void printJson(const SplitResult &result, const std::vector<ExpectationResult> &expectations) {
+void printJson(const SplitResult &result, const std::vector<ExpectationResult> &expectations, const ConfidenceSpec &confidence) {
   nlohmann::ordered_json json;
   json["split"] = result.split;
   json["records"] = result.records;
@@ -55,6 +73,13 @@ void printJson(const SplitResult &result, const std::vector<ExpectationResult> &
   json["metrics"] = nlohmann::ordered_json::object();
   for (const auto &[name, value] : result.values) {
     json["metrics"][name] = std::isfinite(value) ? nlohmann::ordered_json(value) : nullptr;
+  }
+  if (confidence.samples > 0) {
+    json["confidence"] = {{"level", confidence.level}, {"samples", confidence.samples}, {"seed", confidence.seed}};
+    json["intervals"] = nlohmann::ordered_json::object();
+    for (const Interval &interval : result.intervals) {
+      json["intervals"][interval.name] = {interval.low, interval.high};
+    }
   }
   json["texts"] = result.texts;
   json["expectations"] = nlohmann::ordered_json::array();
@@ -69,9 +94,14 @@ Status evaluate(const EvaluateOptions &options, const CommandContext &context) {
   PENSTOCK_ASSIGN(const std::unique_ptr<TrainedRun> run,
                   TrainedRun::open(options.run, context.pluginFolders, options.threads));
   PENSTOCK_ASSIGN(const std::string cache, cacheFolder());
-  PENSTOCK_ASSIGN(const SplitResult result, run->evaluate(options.split, cache));
+  ConfidenceSpec confidence = run->record().config.confidence;
+  if (!options.confidence.empty()) {
+    PENSTOCK_ASSIGN(confidence.level, parseLevel(options.confidence));
+    confidence.samples = confidence.samples > 0 ? confidence.samples : bootstrapSamples;
+  }
+  PENSTOCK_ASSIGN(const SplitResult result, run->evaluate(options.split, cache, confidence));
   const std::vector<ExpectationResult> expectations = checkExpectations(run->record().config, {result});
-  (options.json ? printJson : printText)(result, expectations);
+  (options.json ? printJson : printText)(result, expectations, confidence);
   std::string failed;
   for (const ExpectationResult &checked : expectations) {
     if (!checked.holds) {
@@ -94,6 +124,8 @@ void addEvaluateCommand(CLI::App &app, CommandContext &context) {
       ->check(CLI::IsMember({"train", "dev", "test"}))
       ->capture_default_str()
       ->type_name("NAME");
+  command->add_option("--confidence", options->confidence, "give each value a bootstrap interval of this level, such as 95%")
+      ->type_name("LEVEL");
   command->add_flag("--json", options->json, "print one JSON object");
   command->add_flag("--no-expect", options->noExpect, "do not fail where an `expect` of the file does not hold");
   command->add_option("--threads", options->threads, "threads to use; 0: one a core")->check(CLI::Range(0, 1024));

@@ -40,6 +40,8 @@ const char *kindText(PluginKind kind) {
     return "head";
   case PluginKind::metric:
     return "metric";
+  case PluginKind::learner:
+    return "learner";
   }
   return "plugin";
 }
@@ -91,14 +93,18 @@ Json manifestJson(const PluginManifest &manifest) {
                     {"abi", fmt::format("{}.{}", manifest.abiMajor, manifest.abiMinor)},
                     {"summary", manifest.summary},
                     {"library", manifest.library}};
-  if (manifest.kind == PluginKind::tokenizer) {
+  if (manifest.kind == PluginKind::tokenizer || manifest.kind == PluginKind::learner) {
     described["fits"] = manifest.fits;
   }
-  if (manifest.kind == PluginKind::head) {
+  if (manifest.kind == PluginKind::head || manifest.kind == PluginKind::learner) {
     described["input"] = manifest.input;
   }
-  if (manifest.kind != PluginKind::tokenizer) {
-    described["target"] = manifest.target;
+  if (!manifest.targets.empty()) {
+    if (manifest.targets.size() == 1) {
+      described["target"] = manifest.targets[0];
+    } else {
+      described["target"] = manifest.targets;
+    }
   }
   described["parameters"] = Json::array();
   for (const PluginParameter &parameter : manifest.parameters) {
@@ -137,9 +143,11 @@ void printManifest(const PluginManifest &manifest) {
     fmt::print("  fitted on train\n");
   }
   if (manifest.kind == PluginKind::head) {
-    fmt::print("  takes a {}, predicts a {}\n", manifest.input, manifest.target);
+    fmt::print("  takes a {}, predicts a {}\n", manifest.input, manifest.targets[0]);
+  } else if (manifest.kind == PluginKind::learner) {
+    fmt::print("  takes a {}\n", manifest.input);
   } else if (manifest.kind == PluginKind::metric) {
-    fmt::print("  judges a {}\n", manifest.target);
+    fmt::print("  judges a {}\n", fmt::join(manifest.targets, " or a "));
     for (const MetricResult &result : manifest.results) {
       fmt::print("  gives `{}` ({} is better)\n", result.name,
                  result.higherIsBetter ? "higher" : "lower");
@@ -414,69 +422,146 @@ Result<std::vector<double>> numbersOf(const JsonLines &lines, const Json &list, 
 struct Judged {
   std::vector<std::string> classes;
   std::vector<std::int32_t> gold, predicted;
-  std::vector<double> goldNumbers, predictedNumbers, weights;
+  std::vector<std::uint8_t> goldSets, predictedSets;
+  std::vector<double> goldNumbers, predictedNumbers, scores, weights;
+  std::vector<float> floatScores;
   PenstockPredictions view{};
 };
 
-Result<std::unique_ptr<Judged>> readJudged(const JsonLines &lines, const Json &line,
-                                           const PluginManifest &manifest) {
-  auto judged = std::make_unique<Judged>();
-  PENSTOCK_ASSIGN(const Json *gold, listOf(lines, line, "gold"));
-  const bool numbers = manifest.target == "number";
-  const char *key = numbers && !line.contains("predicted") ? "score" : "predicted";
-  PENSTOCK_ASSIGN(const Json *predicted, listOf(lines, line, key));
-  if (gold->size() != predicted->size()) {
-    return lines.mistake(fmt::format("`gold` has {} entries, `{}` has {}", gold->size(), key,
-                                     predicted->size()));
-  }
-  PenstockPredictions &view = judged->view;
-  view.struct_size = sizeof view;
-  view.records = static_cast<std::int64_t>(gold->size());
-  if (line.contains("weights")) {
-    PENSTOCK_ASSIGN(const Json *weights, listOf(lines, line, "weights"));
-    PENSTOCK_ASSIGN(judged->weights, numbersOf(lines, *weights, "weights"));
-    if (weights->size() != gold->size()) {
-      return lines.mistake(
-          fmt::format("`gold` has {} entries, `weights` has {}", gold->size(), weights->size()));
+/// `"score"` of classes or sets: a list of as many numbers for each record, or one number for each.
+Status readScores(const JsonLines &lines, const Json &line, Judged &judged) {
+  PENSTOCK_ASSIGN(const Json *rows, listOf(lines, line, "score"));
+  std::size_t width = 1;
+  for (std::size_t i = 0; i < rows->size(); ++i) {
+    const Json &row = (*rows)[i];
+    PENSTOCK_ASSIGN(const std::vector<double> numbers, numbersOf(lines, row.is_array() ? row : Json::array({row}), "score"));
+    width = i == 0 ? numbers.size() : width;
+    if (numbers.size() != width || width == 0) {
+      return lines.mistake(fmt::format("`score` must have as many numbers for each record; record {} has {}, the first has {}", i,
+                                       numbers.size(), width));
     }
-    view.weights = judged->weights.data();
+    judged.scores.insert(judged.scores.end(), numbers.begin(), numbers.end());
   }
-  if (numbers) {
-    PENSTOCK_ASSIGN(judged->goldNumbers, numbersOf(lines, *gold, "gold"));
-    PENSTOCK_ASSIGN(judged->predictedNumbers, numbersOf(lines, *predicted, key));
-    view.gold_numbers = judged->goldNumbers.data();
-    view.predicted_numbers = judged->predictedNumbers.data();
-    return judged;
-  }
-  std::map<std::string, std::int32_t> numberOf;
+  judged.floatScores.assign(judged.scores.begin(), judged.scores.end());
+  judged.view.width = static_cast<std::int64_t>(width);
+  judged.view.scores = judged.floatScores.data();
+  judged.view.exact_scores = judged.scores.data();
+  return {};
+}
+
+Status readClasses(const JsonLines &lines, const Json &line, const std::vector<const Json *> &lists, Judged &judged,
+                   std::map<std::string, std::int32_t> &numberOf) {
   if (line.contains("labels")) {
     PENSTOCK_ASSIGN(const Json *labels, listOf(lines, line, "labels"));
     for (const Json &label : *labels) {
       if (!numberOf.emplace(className(label), static_cast<std::int32_t>(numberOf.size())).second) {
         return lines.mistake(fmt::format("`labels` has `{}` twice", className(label)));
       }
-      judged->classes.push_back(className(label));
+      judged.classes.push_back(className(label));
     }
-  } else {
-    std::set<std::string> seen;
-    for (const Json *list : {gold, predicted}) {
-      for (const Json &item : *list) {
-        seen.insert(className(item));
+    return {};
+  }
+  std::set<std::string> seen;
+  for (const Json *list : lists) {
+    for (const Json &item : *list) {
+      for (const Json &one : item.is_array() ? item : Json::array({item})) {
+        seen.insert(className(one));
       }
     }
-    for (const std::string &name : seen) {
-      numberOf.emplace(name, static_cast<std::int32_t>(numberOf.size()));
-      judged->classes.push_back(name);
+  }
+  for (const std::string &name : seen) {
+    numberOf.emplace(name, static_cast<std::int32_t>(numberOf.size()));
+    judged.classes.push_back(name);
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Judged>> readJudged(const JsonLines &lines, const Json &line,
+                                           const PluginManifest &manifest) {
+  auto judged = std::make_unique<Judged>();
+  PenstockPredictions &view = judged->view;
+  view.struct_size = sizeof view;
+  PENSTOCK_ASSIGN(const Json *gold, listOf(lines, line, "gold"));
+  view.records = static_cast<std::int64_t>(gold->size());
+  const bool numbers = manifest.takes("number");
+  const bool scored = line.contains("score"), predicts = line.contains("predicted") || !scored;
+  const Json *predicted = nullptr;
+  for (const char *key : {"predicted", "score", "weights"}) {
+    if (!(key[0] == 'p' ? predicts : line.contains(key))) {
+      continue;
+    }
+    PENSTOCK_ASSIGN(const Json *list, listOf(lines, line, key));
+    if (list->size() != gold->size()) {
+      return lines.mistake(fmt::format("`gold` has {} entries, `{}` has {}", gold->size(), key, list->size()));
+    }
+    predicted = key[0] == 'p' || (key[0] == 's' && numbers && predicted == nullptr) ? list : predicted;
+    if (key[0] == 'w') {
+      PENSTOCK_ASSIGN(judged->weights, numbersOf(lines, *list, key));
+      view.weights = judged->weights.data();
     }
   }
-  const auto classesOf = [&](const Json &list, std::vector<std::int32_t> &classes) {
-    for (const Json &item : list) {
-      const auto found = numberOf.find(className(item));
-      classes.push_back(found == numberOf.end() ? -1 : found->second);
-    }
+  if (numbers) {
+    PENSTOCK_ASSIGN(judged->goldNumbers, numbersOf(lines, *gold, "gold"));
+    PENSTOCK_ASSIGN(judged->predictedNumbers, numbersOf(lines, *predicted, predicts ? "predicted" : "score"));
+    view.gold_numbers = judged->goldNumbers.data();
+    view.predicted_numbers = judged->predictedNumbers.data();
+    return judged;
+  }
+  if (scored) {
+    PENSTOCK_TRY(readScores(lines, line, *judged));
+  }
+  std::map<std::string, std::int32_t> numberOf;
+  std::vector<const Json *> lists = {gold};
+  if (predicted != nullptr) {
+    lists.push_back(predicted);
+  }
+  PENSTOCK_TRY(readClasses(lines, line, lists, *judged, numberOf));
+  const auto numberFor = [&](const Json &item) {
+    const auto found = numberOf.find(className(item));
+    return found == numberOf.end() ? -1 : found->second;
   };
-  classesOf(*gold, judged->gold);
-  classesOf(*predicted, judged->predicted);
+  const auto width = static_cast<std::size_t>(view.width), classCount = judged->classes.size();
+  if (predicted == nullptr && width != classCount && !(width == 1 && classCount == 2)) {
+    return lines.mistake(fmt::format("`score` has {} numbers a record for {} labels; give one a label, or the probability of the second of two",
+                                     width, classCount));
+  }
+  const bool sets = manifest.takes("set") && !gold->empty() && (*gold)[0].is_array();
+  if (sets) {
+    const auto setsOf = [&](const Json &list, std::vector<std::uint8_t> &bits) -> Status {
+      bits.resize(list.size() * classCount);
+      for (std::size_t i = 0; i < list.size(); ++i) {
+        for (const Json &item : list[i].is_array() ? list[i] : Json::array({list[i]})) {
+          if (numberFor(item) < 0) {
+            return lines.mistake(fmt::format("`{}` is not one of the `labels`", className(item)));
+          }
+          bits[i * classCount + static_cast<std::size_t>(numberFor(item))] = 1;
+        }
+      }
+      return {};
+    };
+    PENSTOCK_TRY(setsOf(*gold, judged->goldSets));
+    if (predicted != nullptr) {
+      PENSTOCK_TRY(setsOf(*predicted, judged->predictedSets));
+    } else {
+      for (const double score : judged->scores) {
+        judged->predictedSets.push_back(score >= 0.5 ? 1 : 0);
+      }
+    }
+    view.gold_sets = judged->goldSets.data();
+    view.predicted_sets = judged->predictedSets.data();
+    return judged;
+  }
+  for (const Json &item : *gold) {
+    judged->gold.push_back(numberFor(item));
+  }
+  for (std::size_t i = 0; i < gold->size(); ++i) {
+    if (predicted != nullptr) {
+      judged->predicted.push_back(numberFor((*predicted)[i]));
+      continue;
+    }
+    const double *row = judged->scores.data() + i * width;
+    judged->predicted.push_back(width == 1 && classCount == 2 ? (row[0] >= 0.5 ? 1 : 0) : static_cast<std::int32_t>(std::max_element(row, row + width) - row));
+  }
   view.gold = judged->gold.data();
   view.predicted = judged->predicted.data();
   return judged;
@@ -514,6 +599,11 @@ Status runMetric(PluginHost &host, const PluginManifest &manifest, const std::st
 Status runPlugin(PluginHost &host, const PluginOptions &options) {
   PENSTOCK_ASSIGN(const PluginManifest *manifest, findByName(host, options.name, options.kind));
   PENSTOCK_ASSIGN(const std::string parameters, parametersJson(*manifest, options.sets));
+  if (manifest->kind == PluginKind::learner) {
+    printManifest(*manifest);
+    return usageError(fmt::format("the learner `{}` cannot be run alone: it ends the flow of a model; use it in a .pipe file as `|> {}(...)`",
+                                  manifest->name, manifest->name));
+  }
   if (manifest->kind == PluginKind::head) {
     printManifest(*manifest);
     return usageError(fmt::format("the head `{}` cannot be run alone: it is a part of a model and has "
@@ -547,7 +637,8 @@ Status testPlugin(PluginHost &host, const PluginOptions &options) {
   test.parameters = (*arguments)->view();
   test.fits = manifest->fits;
   test.vectorInput = manifest->input == "vector";
-  test.classes = manifest->target == "class";
+  test.classes = manifest->takes("class") || (manifest->kind == PluginKind::head && manifest->takes("set"));
+  test.sets = manifest->takes("set");
   test.isJson = [](const std::string &text) { return Json::accept(text); };
   for (const MetricResult &result : manifest->resultsFor((*arguments)->values())) {
     test.results.push_back(result.name);
@@ -592,7 +683,7 @@ void addPluginCommand(CLI::App &app, CommandContext &context) {
 
   CLI::App *info = plugin->add_subcommand("info", "one plugin: its parameters, defaults and help");
   info->add_option("name", options->name, "name of the plugin")->required();
-  info->add_option("--kind", options->kind, "tokenizer, head or metric, where the name is not enough");
+  info->add_option("--kind", options->kind, "tokenizer, head, metric or learner, where the name is not enough");
   info->add_flag("--json", options->json, "print JSON");
   info->callback(command([](PluginHost &host, const PluginOptions &given) -> Status {
     PENSTOCK_ASSIGN(const PluginManifest *manifest, findByName(host, given.name, given.kind));
@@ -606,7 +697,7 @@ void addPluginCommand(CLI::App &app, CommandContext &context) {
 
   CLI::App *run = plugin->add_subcommand(
       "run", "run one plugin on JSON Lines: a tokenizer on {\"text\"}, a metric on {\"labels\", "
-             "\"gold\", \"predicted\"}");
+             "\"gold\", \"predicted\" or \"score\"}");
   run->add_option("name", options->name, "name of the plugin")->required();
   run->add_option("--kind", options->kind, "tokenizer or metric, where the name is not enough");
   run->add_option("--set", options->sets, "a parameter of the plugin (may be repeated)")
@@ -620,7 +711,7 @@ void addPluginCommand(CLI::App &app, CommandContext &context) {
   CLI::App *test = plugin->add_subcommand(
       "test", "try the promises of the plugin ABI on one plugin; for authors of plugins");
   test->add_option("name", options->name, "name of the plugin")->required();
-  test->add_option("--kind", options->kind, "tokenizer, head or metric, where the name is not enough");
+  test->add_option("--kind", options->kind, "tokenizer, head, metric or learner, where the name is not enough");
   test->add_option("--set", options->sets, "a parameter of the plugin (may be repeated)")
       ->type_name("PARAMETER=VALUE")
       ->allow_extra_args(false);

@@ -30,11 +30,17 @@ struct TrainOptions {
   double checkpointSeconds = 30;
 };
 
-bool isClass(const frontend::ModelGraph &model, const std::string &column) {
+/// What an answer predicts: "class", "number", "set", or "" where it has no target.
+std::string targetType(const frontend::ModelGraph &model, const std::string &column) {
+  if (column.empty()) {
+    return "";
+  }
   const auto node = std::find_if(model.nodes.begin(), model.nodes.end(), [&](const frontend::GraphNode &node) {
     return node.kind == frontend::GraphNode::Kind::input && node.op == column;
   });
-  return node == model.nodes.end() || node->type.kind == frontend::ValueType::Kind::classId;
+  using Kind = frontend::ValueType::Kind;
+  const Kind kind = node == model.nodes.end() ? Kind::classId : node->type.kind;
+  return kind == Kind::classId ? "class" : kind == Kind::set ? "set" : "number";
 }
 
 RunConfig toRunConfig(const frontend::TypedPipeline &pipeline) {
@@ -63,8 +69,8 @@ RunConfig toRunConfig(const frontend::TypedPipeline &pipeline) {
   config.threads = pipeline.target.threads;
   config.pluginFolders = pipeline.pluginFolders;
   for (const frontend::Answer &answer : pipeline.model.answers) {
-    config.answers.push_back({answer.name, answer.target, isClass(pipeline.model, answer.target), answer.decoder,
-                              attributesJson(answer.decoderAttributes), {}});
+    config.answers.push_back({answer.name, answer.target, targetType(pipeline.model, answer.target), answer.decoder,
+                              attributesJson(answer.decoderAttributes), answer.learner, {}});
   }
   for (const frontend::GraphNode &node : pipeline.model.nodes) {
     for (const frontend::Weight &weight : node.weights) {
@@ -82,6 +88,7 @@ RunConfig toRunConfig(const frontend::TypedPipeline &pipeline) {
   for (const frontend::MetricUse &metric : pipeline.metrics) {
     config.metrics.push_back({metric.split, metric.plugin, attributesJson(metric.parameters), metric.answer});
   }
+  config.confidence = {pipeline.confidence.samples, pipeline.confidence.level, pipeline.confidence.seed};
   for (const frontend::Expectation &expectation : pipeline.expectations) {
     config.expectations.push_back({expectation.split, expectation.metric, expectation.comparison, expectation.bound,
                                    fmt::format("{}:{}:{}", expectation.range.file, expectation.range.line,
@@ -123,6 +130,9 @@ void printJson(const std::string &out, const TrainOutcome &outcome) {
       values[name] = std::isfinite(value) ? Json(value) : Json();
     }
     json["metrics"][result.split] = std::move(values);
+    for (const Interval &interval : result.intervals) {
+      json["intervals"][result.split][interval.name] = {interval.low, interval.high};
+    }
   }
   json["expectations"] = Json::array();
   for (const ExpectationResult &checked : outcome.expectations) {
@@ -141,13 +151,16 @@ void printText(const std::string &out, const TrainOutcome &outcome) {
     }
     for (const auto &[name, value] : result.values) {
       if (name.find('[') == std::string::npos) { // of one class: in the report
-        fmt::print("  {} {:.4f}", name, value);
+        fmt::print("  {} {}", name, result.shown(name, value));
       }
     }
     fmt::print("\n");
     for (const std::string &text : result.texts) {
       fmt::print("\n{}{}\n", text, text.ends_with('\n') ? "" : "\n");
     }
+  }
+  if (record.config.confidence.samples > 0) {
+    fmt::print("{}\n", record.config.confidence.text());
   }
   for (const ExpectationResult &checked : outcome.expectations) {
     fmt::print("{}\n", checked.text());

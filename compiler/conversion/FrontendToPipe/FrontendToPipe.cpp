@@ -197,6 +197,7 @@ private:
     case Kind::sequence:
       return pipe::SequenceType::get(&context, axis, type.width);
     case Kind::vector:
+    case Kind::set:
       return pipe::VectorType::get(&context, type.width);
     case Kind::classId:
       return pipe::ClassType::get(&context, type.width);

@@ -74,7 +74,9 @@ ProgramLayout::ProgramLayout(ModuleOp module) {
       in.axis = static_cast<int>(it->second);
       in.kind = PENSTOCK_INPUT_IDS;
     } else {
-      in.kind = nn::elementTypeOf(type).isInteger(32) ? PENSTOCK_INPUT_CLASS : PENSTOCK_INPUT_NUMBER;
+      in.kind = nn::elementTypeOf(type).isInteger(32) ? PENSTOCK_INPUT_CLASS
+                : nn::widthOf(type) == 1              ? PENSTOCK_INPUT_NUMBER
+                                                      : PENSTOCK_INPUT_SET;
     }
     in.target = !readByPredict.lookup(in.name);
     table.inputs.push_back(std::move(in));

@@ -12,8 +12,8 @@ namespace penstock {
 // everything pending of one width goes into one linalg.generic.
 
 static bool isElementwise(Operation *op) {
-  return isa<nn::ReluOp, nn::GeluOp, nn::TanhOp, nn::SigmoidOp, nn::ExpOp, nn::LogOp, nn::NegOp, nn::ReluGradOp,
-             nn::GeluGradOp, nn::AddOp, nn::SubOp, nn::MulOp, nn::DivOp, nn::SpreadOp>(op);
+  return isa<nn::ReluOp, nn::GeluOp, nn::TanhOp, nn::SigmoidOp, nn::ExpOp, nn::LogOp, nn::SqrtOp,
+             nn::SoftplusOp, nn::NegOp, nn::ReluGradOp, nn::GeluGradOp, nn::AddOp, nn::SubOp, nn::MulOp, nn::DivOp, nn::SpreadOp>(op);
 }
 
 LogicalResult EntryEmitter::emitRowStage(RegionPlan &regionPlan, const Stage &stage, Value firstRow, Value endRow,

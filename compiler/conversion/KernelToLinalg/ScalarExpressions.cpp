@@ -37,6 +37,16 @@ Value emitUnary(OpBuilder &b, Location loc, Operation *op, Value x) {
   if (isa<nn::LogOp>(op)) {
     return math::LogOp::create(b, loc, x);
   }
+  if (isa<nn::SqrtOp>(op)) {
+    return math::SqrtOp::create(b, loc, x);
+  }
+  if (isa<nn::SoftplusOp>(op)) { // the exponential is at most 1, so nothing overflows
+    Value zero = f32Constant(b, loc, 0), negative = arith::NegFOp::create(b, loc, x);
+    Value below = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OLT, x, zero);
+    Value e = math::ExpOp::create(b, loc, arith::SelectOp::create(b, loc, below, x, negative));
+    Value rest = math::LogOp::create(b, loc, arith::AddFOp::create(b, loc, e, f32Constant(b, loc, 1)));
+    return arith::AddFOp::create(b, loc, arith::SelectOp::create(b, loc, below, zero, x), rest);
+  }
   return arith::NegFOp::create(b, loc, x);
 }
 

@@ -424,6 +424,50 @@ struct ModelBuilder::Call {
     return Value(nn::DivOp::create(b, loc, total(losses), divisor));
   }
 
+  /// Element by element softplus(-z) where the target is 1, softplus(z) where it is 0: no difference of large numbers.
+  FailureOr<Value> sigmoidCrossEntropy() {
+    if (!operandCount(2, 2)) {
+      return failure();
+    }
+    Value logits = operands[0], target = operands[1];
+    if (!isFloat(logits) || !isFloat(target) || !isRecords(logits) || logits.getType() != target.getType()) {
+      fail() << "wants a vector and a set with a label for each of its numbers, not " << logits.getType() << " and " << target.getType();
+      return failure();
+    }
+    SmallVector<double> weights = numbers("positive_weights");
+    int64_t labels = width(logits);
+    if (!weights.empty() && static_cast<int64_t>(weights.size()) != labels) {
+      fail() << "has " << weights.size() << " weights for " << labels << " labels";
+      return failure();
+    }
+    Type type = logits.getType();
+    Value absent = nn::SoftplusOp::create(b, loc, type, logits);
+    Value present = nn::SoftplusOp::create(b, loc, type, nn::NegOp::create(b, loc, type, logits));
+    if (!weights.empty()) {
+      SmallVector<float> values(weights.begin(), weights.end());
+      auto row = RankedTensorType::get({labels}, b.getF32Type());
+      present = nn::MulOp::create(b, loc, present, nn::ConstantOp::create(b, loc, row, DenseElementsAttr::get(row, ArrayRef<float>(values))));
+    }
+    Value without = nn::AddOp::create(b, loc, nn::NegOp::create(b, loc, type, target), scalar(1));
+    Value losses = nn::AddOp::create(b, loc, nn::MulOp::create(b, loc, present, target), nn::MulOp::create(b, loc, absent, without));
+    Value mean = nn::DivOp::create(b, loc, total(losses), recordCount());
+    return Value(nn::DivOp::create(b, loc, mean, scalar(static_cast<double>(labels))));
+  }
+
+  /// x / sqrt(max(sum of squares, epsilon^2)).
+  FailureOr<Value> normalize() {
+    if (!operandCount(1, 1) || !rows(operands[0])) {
+      return failure();
+    }
+    Value x = operands[0];
+    double epsilon = number("epsilon", 1e-12);
+    Value least = scalar(epsilon * epsilon);
+    Value squares = nn::RowSumOp::create(b, loc, nn::withWidth(x.getType(), 1), nn::MulOp::create(b, loc, x, x));
+    Value above = nn::ReluOp::create(b, loc, squares.getType(), nn::SubOp::create(b, loc, squares, least));
+    Value length = nn::SqrtOp::create(b, loc, squares.getType(), nn::AddOp::create(b, loc, above, least));
+    return Value(nn::DivOp::create(b, loc, x, length));
+  }
+
   FailureOr<Value> mse() {
     if (!operandCount(2, 2)) {
       return failure();
@@ -493,8 +537,11 @@ FailureOr<Value> ModelBuilder::op(StringRef name, ArrayRef<Value> operands, cons
       {"softmax", &Call::unary<nn::SoftmaxOp>},
       {"exp", &Call::unary<nn::ExpOp>},
       {"log", &Call::unary<nn::LogOp>},
+      {"sqrt", &Call::unary<nn::SqrtOp>},
+      {"softplus", &Call::unary<nn::SoftplusOp>},
       {"neg", &Call::unary<nn::NegOp>},
       {"layer_norm", &Call::layerNorm},
+      {"normalize", &Call::normalize},
       {"dropout", &Call::dropout},
       {"add", &Call::binary},
       {"sub", &Call::binary},
@@ -507,6 +554,7 @@ FailureOr<Value> ModelBuilder::op(StringRef name, ArrayRef<Value> operands, cons
       {"self_attention", &Call::selfAttention},
       {"counts", &Call::counts},
       {"cross_entropy", &Call::crossEntropy},
+      {"sigmoid_cross_entropy", &Call::sigmoidCrossEntropy},
       {"mse", &Call::mse},
       {"l2", &Call::l2},
       {"matmul", &Call::matmulOnly},

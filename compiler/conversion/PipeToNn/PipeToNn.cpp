@@ -54,6 +54,9 @@ private:
     if (isa<pipe::NumberType>(type)) {
       return records({ShapedType::kDynamic, 1}, b.getF32Type());
     }
+    if (auto labels = dyn_cast<pipe::VectorType>(type)) { // a set
+      return records({ShapedType::kDynamic, labels.getWidth()}, b.getF32Type());
+    }
     emitError(loc, "the model cannot read a value of type ") << type;
     return failure();
   }
@@ -79,8 +82,10 @@ private:
       layout.push_back(b.getNamedAttr("kind", b.getStringAttr("ids")));
       layout.push_back(b.getNamedAttr("axis", ids.getAxis()));
     } else {
-      bool isClass = isa<pipe::ClassType>(value.getType());
-      layout.push_back(b.getNamedAttr("kind", b.getStringAttr(isClass ? "class" : "number")));
+      StringRef kind = isa<pipe::ClassType>(value.getType())    ? "class"
+                       : isa<pipe::NumberType>(value.getType()) ? "number"
+                                                                : "set";
+      layout.push_back(b.getNamedAttr("kind", b.getStringAttr(kind)));
     }
     inputs[static_cast<int64_t>(*index)] = b.getDictionaryAttr(layout);
     values[value] = model.input(name, static_cast<int64_t>(*index), *type, op->getLoc());
@@ -171,6 +176,8 @@ private:
     if (op.getInputs().size() == 2) {
       if (auto type = dyn_cast<pipe::ClassType>(op.getInputs()[1].getType())) {
         classes = type.getClasses();
+      } else if (auto labels = dyn_cast<pipe::VectorType>(op.getInputs()[1].getType())) {
+        classes = labels.getWidth();
       }
     }
     FailureOr<HeadValues> built =

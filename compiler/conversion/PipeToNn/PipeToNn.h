@@ -5,7 +5,7 @@
 //   func @model   reads inputs and parameters, writes `nn.output "loss"` (index 0, where the pipeline has an objective) and one
 //                 `nn.output "<answer>"` an answer
 // and these attributes of the module:
-//   nn.inputs     the batch layout: for each place {name, kind = "ids" | "class" | "number", axis (of ids), target}
+//   nn.inputs     the batch layout: for each place {name, kind = "ids" | "class" | "number" | "set", axis (of ids), target}
 //   nn.axes       names of the ragged axes, in the order of the inputs
 //   nn.optimizer  attributes of the nn.apply of a training step, where the pipeline trains
 //
@@ -27,7 +27,7 @@ class Pass;
 namespace penstock {
 
 /// Calls the `build` of a head plugin with the builder: the host's part, which knows how plugins are loaded. `parameters` are
-/// those of the call, by name. `target` is 0 where the head has none; `classes` is 0 where the target is a number.
+/// those of the call, by name. `target` is 0 where the head has none; `classes` is the number of classes or labels of the target, 0 where it is a number.
 using BuildHead = std::function<Status(const std::string &plugin, const frontend::Attributes &parameters,
                                        const PenstockGraphBuilder *builder, PenstockNode input, PenstockNode target,
                                        std::int64_t classes, PenstockHeadGraph *graph)>;

@@ -100,6 +100,8 @@ def Nn_TanhOp : Nn_Unary<"tanh", "hyperbolic tangent">;
 def Nn_SigmoidOp : Nn_Unary<"sigmoid", "1 / (1 + exp(-x))">;
 def Nn_ExpOp : Nn_Unary<"exp", "e to the x">;
 def Nn_LogOp : Nn_Unary<"log", "natural logarithm">;
+def Nn_SqrtOp : Nn_Unary<"sqrt", "square root">;
+def Nn_SoftplusOp : Nn_Unary<"softplus", "log(1 + exp(x)), computed as max(x, 0) + log(1 + exp(-|x|))">;
 def Nn_NegOp : Nn_Unary<"neg", "-x">;
 
 class Nn_UnaryGrad<string mnemonic, string what> : Nn_Pure<mnemonic, [SameOperandsAndResultType]> {

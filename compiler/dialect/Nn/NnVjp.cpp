@@ -88,6 +88,18 @@ LogicalResult LogOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
   return success();
 }
 
+// 1 / (2 sqrt x).
+LogicalResult SqrtOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
+  Value half = mul(b, getLoc(), g[0], scalar(b, getLoc(), 0.5F));
+  out.push_back(div(b, getLoc(), half, getResult()));
+  return success();
+}
+
+LogicalResult SoftplusOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
+  out.push_back(mul(b, getLoc(), g[0], SigmoidOp::create(b, getLoc(), getType(), getInput())));
+  return success();
+}
+
 LogicalResult NegOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
   out.push_back(neg(b, getLoc(), g[0]));
   return success();

@@ -69,11 +69,11 @@ def Pipe_ColumnOp : Pipe_Op<"column", [Pipe_InPipeline, Pure]> {
   let summary = "one column of the source with its type";
   let description = [{
     `from` is the name in the file. `input` is the column's place in the batch layout where the model reads it; `target`: only
-    the loss does. Example: `%label = pipe.column "label" from "failure" {input = 1 : i64, target = true} : !pipe.class<2>`
+    the loss does. A set of labels is a vector with a 1 for each of them. Example: `%label = pipe.column "label" from "failure" {input = 1 : i64, target = true} : !pipe.class<2>`
   }];
   let arguments = (ins StrAttr:$name, StrAttr:$from, OptionalAttr<DictionaryAttr>:$options,
                        OptionalAttr<I64Attr>:$input, DefaultValuedAttr<BoolAttr, "false">:$target);
-  let results = (outs AnyTypeOf<[Pipe_Text, Pipe_Class, Pipe_Number]>:$result);
+  let results = (outs AnyTypeOf<[Pipe_Text, Pipe_Class, Pipe_Number, Pipe_Vector]>:$result);
   let assemblyFormat = "$name `from` $from (`options` $options^)? attr-dict `:` type($result)";
 }
 

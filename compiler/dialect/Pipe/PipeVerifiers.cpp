@@ -26,6 +26,7 @@ const llvm::StringMap<Arity> &builtins() {
       {"concat", {1, any, 0, 0}},  {"conv1d", {1, 1, 1, 2}},     {"pool", {1, 1, 0, 0}},
       {"self_attention", {1, 1, 4, 4}},
       {"counts", {1, 1, 0, 0}},    {"cross_entropy", {2, 2, 0, 0}}, {"mse", {2, 2, 0, 0}},
+      {"normalize", {1, 1, 0, 0}}, {"sigmoid_cross_entropy", {2, 2, 0, 0}},
       {"l2", {0, 0, 0, 0}},        {"answer_of", {1, 1, 0, 0}},  {"loss_of", {1, 1, 0, 0}},
   };
   return table;
@@ -76,8 +77,8 @@ LogicalResult HeadOp::verify() {
   if (getInputs().empty() || getInputs().size() > 2) {
     return emitOpError("a head has an input and at most one target");
   }
-  if (getInputs().size() == 2 && !isa<ClassType, NumberType>(getInputs()[1].getType())) {
-    return emitOpError("the target of a head is a class or a number, not ") << getInputs()[1].getType();
+  if (getInputs().size() == 2 && !isa<ClassType, NumberType, VectorType>(getInputs()[1].getType())) {
+    return emitOpError("the target of a head is a class, a number or a set, not ") << getInputs()[1].getType();
   }
   return success();
 }

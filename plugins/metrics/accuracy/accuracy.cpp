@@ -18,4 +18,4 @@ private:
 
 } // namespace
 
-PENSTOCK_METRIC(Accuracy, "accuracy", "1.0.0")
+PENSTOCK_METRIC(Accuracy, "accuracy", "1.1.0")

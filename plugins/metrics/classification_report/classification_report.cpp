@@ -59,12 +59,13 @@ private:
       text += row(classes[i], counts.of(i), counts.supportOf(i));
     }
     text += "\n";
-    if (counts.knowsAll()) {
+    if (counts.knowsAll() && !counts.ofSets()) {
       text += line("accuracy", {"", "", sdk::fixed(counts.micro().f1, digits), sdk::plain(all)});
     } else {
       text += row("micro avg", counts.micro(), all);
     }
-    return text + row("macro avg", macro, all) + row("weighted avg", weighted, all);
+    text += row("macro avg", macro, all) + row("weighted avg", weighted, all);
+    return counts.ofSets() ? text + row("samples avg", counts.samples(), all) : text;
   }
 
   int digits;
@@ -74,4 +75,4 @@ private:
 
 } // namespace
 
-PENSTOCK_METRIC(ClassificationReport, "classification_report", "1.0.0")
+PENSTOCK_METRIC(ClassificationReport, "classification_report", "1.1.0")

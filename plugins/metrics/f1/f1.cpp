@@ -21,4 +21,4 @@ private:
 
 } // namespace
 
-PENSTOCK_METRIC(F1, "f1", "1.0.0")
+PENSTOCK_METRIC(F1, "f1", "1.1.0")

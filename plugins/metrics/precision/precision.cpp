@@ -21,4 +21,4 @@ private:
 
 } // namespace
 
-PENSTOCK_METRIC(Precision, "precision", "1.0.0")
+PENSTOCK_METRIC(Precision, "precision", "1.1.0")

@@ -21,4 +21,4 @@ private:
 
 } // namespace
 
-PENSTOCK_METRIC(Recall, "recall", "1.0.0")
+PENSTOCK_METRIC(Recall, "recall", "1.1.0")

@@ -23,9 +23,10 @@ namespace penstock::conformance {
 struct Case {
   const PenstockPlugin *plugin = nullptr;
   const PenstockParameters *parameters = nullptr;
-  bool fits = false;                // tokenizer
+  bool fits = false;                // tokenizer, learner
   bool vectorInput = true;          // head
-  bool classes = true;              // head, metric: the target is a class, not a number
+  bool classes = true;              // head: the target is a class or a set, metric: it is a class, not a number
+  bool sets = false;                // metric: sets of labels are judged too
   std::vector<std::string> results; // metric: the declared names for these parameters
   std::function<bool(const std::string &)> isJson = [](const std::string &) { return true; };
 };
@@ -113,7 +114,16 @@ public:
       head();
       break;
     case PENSTOCK_METRIC:
-      metric();
+      if (given.classes || !given.sets) {
+        metric();
+      }
+      if (given.sets) {
+        judgeSets = true;
+        metric();
+      }
+      break;
+    case PENSTOCK_LEARNER:
+      learner();
       break;
     default:
       expect(false, "the kind is none of the ABI");
@@ -462,6 +472,7 @@ private:
     std::vector<std::int32_t> gold, predicted;
     std::vector<double> goldNumbers, predictedNumbers, weights;
     std::vector<float> scores;
+    std::vector<std::uint8_t> goldSets, predictedSets;
   };
 
   Judged sample(std::size_t records) const {
@@ -475,6 +486,8 @@ private:
       made.weights.push_back(static_cast<double>(1 + random() % 3));
       for (int c = 0; c < 5; ++c) {
         made.scores.push_back(c == made.predicted.back() ? 0.6F : 0.1F);
+        made.goldSets.push_back(c == made.gold.back() || random() % 4 == 0 ? 1 : 0);
+        made.predictedSets.push_back(random() % 5 == 0 ? 1 - made.goldSets.back() : made.goldSets.back());
       }
     }
     return made;
@@ -486,7 +499,12 @@ private:
     batch.struct_size = sizeof batch;
     batch.records = static_cast<std::int64_t>(last - first);
     batch.width = 1;
-    if (given.classes) {
+    if (judgeSets) {
+      batch.gold_sets = judged.goldSets.data() + first * 5;
+      batch.predicted_sets = judged.predictedSets.data() + first * 5;
+      batch.scores = judged.scores.data() + first * 5;
+      batch.width = 5;
+    } else if (given.classes) {
       batch.gold = judged.gold.data() + first;
       batch.predicted = judged.predicted.data() + first;
       batch.scores = judged.scores.data() + first * 5;
@@ -518,7 +536,7 @@ private:
     }
     void *self = nullptr;
     PenstockError error{};
-    if (f.create(&host, given.parameters, classes.data(), given.classes ? 5 : 0, &self, &error) != 0) {
+    if (f.create(&host, given.parameters, classes.data(), given.classes || judgeSets ? 5 : 0, &self, &error) != 0) {
       expect(false, std::string("create failed: ") + error.text);
       return nullptr;
     }
@@ -555,6 +573,10 @@ private:
         repeated.predictedNumbers.push_back(judged.predictedNumbers[i]);
         repeated.scores.insert(repeated.scores.end(), judged.scores.begin() + static_cast<std::ptrdiff_t>(i) * 5,
                                judged.scores.begin() + static_cast<std::ptrdiff_t>(i) * 5 + 5);
+        for (std::size_t c = 0; c < 5; ++c) {
+          repeated.goldSets.push_back(judged.goldSets[i * 5 + c]);
+          repeated.predictedSets.push_back(judged.predictedSets[i * 5 + c]);
+        }
       }
     }
     void *whole = makeMetric(f), *batched = makeMetric(f), *left = makeMetric(f), *right = makeMetric(f), *weighted = makeMetric(f),
@@ -596,7 +618,162 @@ private:
     }
   }
 
+  // ---- learner
+
+  static constexpr std::int64_t learnerWidth = 11;
+
+  struct Learnt {
+    std::vector<float> values;
+    std::vector<std::int64_t> rows;
+    std::vector<std::string> texts;
+  };
+
+  static Learnt learntSample() {
+    std::mt19937 random(8);
+    Learnt made;
+    const std::vector<std::string> hard = hardTexts();
+    for (std::int64_t i = 0; i < 43; ++i) {
+      for (std::int64_t c = 0; c < learnerWidth; ++c) {
+        made.values.push_back(static_cast<float>(static_cast<int>(random() % 201) - 100) / 64.0F);
+      }
+      made.rows.push_back(i * 2 + 1);
+      made.texts.push_back(hard[static_cast<std::size_t>(i) % 12]);
+    }
+    return made;
+  }
+
+  bool fitLearner(const PenstockLearner &f, const Learnt &sample, std::size_t batch, std::string &state) {
+    PenstockError error{};
+    void *fit = nullptr;
+    if (f.fit_begin(&host, given.parameters, learnerWidth, &fit, &error) != 0) {
+      expect(false, std::string("fit_begin failed: ") + error.text);
+      return false;
+    }
+    for (std::size_t at = 0; at < sample.rows.size(); at += batch) {
+      const std::size_t end = at + batch < sample.rows.size() ? at + batch : sample.rows.size();
+      std::vector<PenstockString> views;
+      for (std::size_t i = at; i < end; ++i) {
+        views.push_back(view(sample.texts[i]));
+      }
+      const PenstockFitRecords records = {sizeof records, static_cast<std::int64_t>(end - at), learnerWidth,
+                                          sample.values.data() + at * learnerWidth, sample.rows.data() + at, views.data()};
+      if (f.fit_add(fit, &records, &error) != 0) {
+        expect(false, std::string("fit_add failed: ") + error.text);
+        f.fit_abandon(fit);
+        return false;
+      }
+    }
+    state.clear();
+    const PenstockByteSink sink = {sizeof sink, &state, [](void *context, const void *bytes, std::size_t size) -> std::int32_t {
+                                     static_cast<std::string *>(context)->append(static_cast<const char *>(bytes), size);
+                                     return 0;
+                                   }};
+    if (f.fit_end(fit, &sink, &error) != 0) {
+      expect(false, std::string("fit_end failed: ") + error.text);
+      return false;
+    }
+    return true;
+  }
+
+  std::vector<std::string> answers(const PenstockLearner &f, const void *self, const float *values, std::int64_t records,
+                                   std::int64_t width, std::string *reason = nullptr) const {
+    std::vector<std::string> found(static_cast<std::size_t>(records));
+    const PenstockAnswerSink sink = {sizeof sink, &found, [](void *context, std::int64_t record, PenstockString json) -> std::int32_t {
+                                       auto &all = *static_cast<std::vector<std::string> *>(context);
+                                       all[static_cast<std::size_t>(record)].assign(json.data, json.size);
+                                       return 0;
+                                     }};
+    PenstockError error{};
+    if (f.answer(self, values, records, width, &sink, &error) != 0) {
+      found.clear();
+      if (reason != nullptr) {
+        *reason = error.text;
+      }
+    }
+    return found;
+  }
+
+  void learner() {
+    const auto &f = *static_cast<const PenstockLearner *>(given.plugin->functions);
+    const Learnt sample = learntSample();
+    const auto records = static_cast<std::int64_t>(sample.rows.size());
+    std::string state;
+    PenstockError error{};
+    if (given.fits) {
+      std::string again;
+      if (!fitLearner(f, sample, sample.rows.size(), state) || !fitLearner(f, sample, 7, again)) {
+        return;
+      }
+      expect(state == again, "the fitted state depends on how the records are batched");
+      void *fit = nullptr;
+      if (f.fit_begin(&host, given.parameters, learnerWidth, &fit, &error) == 0) {
+        f.fit_abandon(fit);
+        fit = nullptr;
+      }
+      if (f.fit_begin(&host, given.parameters, learnerWidth, &fit, &error) == 0) {
+        const PenstockByteSink stop = {sizeof stop, nullptr, [](void *, const void *, std::size_t) -> std::int32_t { return 1; }};
+        expect(f.fit_end(fit, &stop, &error) != 0, "fit_end goes on after the sink has stopped it");
+      }
+    }
+    void *self = nullptr;
+    if (f.create(&host, given.parameters, view(state), &self, &error) != 0) {
+      expect(false, std::string("create failed: ") + error.text);
+      return;
+    }
+    std::string reason;
+    const std::vector<std::string> all = answers(f, self, sample.values.data(), records, learnerWidth, &reason);
+    if (all.size() != sample.rows.size()) {
+      expect(false, "answer failed: " + reason);
+      f.destroy(self);
+      return;
+    }
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      expect(given.isJson(all[i]), "an answer is not JSON: " + all[i]);
+      const std::vector<std::string> alone = answers(f, self, sample.values.data() + i * learnerWidth, 1, learnerWidth);
+      expect(alone.size() == 1 && alone[0] == all[i], "a record's answer depends on the other records");
+    }
+    expect(answers(f, self, sample.values.data(), 0, learnerWidth).empty(), "no records are answered");
+    std::vector<std::vector<std::string>> found(3);
+    std::vector<std::thread> threads;
+    for (auto &mine : found) {
+      threads.emplace_back([&] { mine = answers(f, self, sample.values.data(), records, learnerWidth); });
+    }
+    for (std::thread &thread : threads) {
+      thread.join();
+    }
+    for (const auto &mine : found) {
+      expect(mine == all, "threads that ask at once get other answers");
+    }
+    const PenstockAnswerSink stop = {sizeof stop, nullptr, [](void *, std::int64_t, PenstockString) -> std::int32_t { return 1; }};
+    expect(f.answer(self, sample.values.data(), 1, learnerWidth, &stop, &error) != 0, "answer goes on after the sink has stopped it");
+    std::vector<float> bad(learnerWidth, NAN);
+    reason.clear();
+    const std::vector<std::string> odd = answers(f, self, bad.data(), 1, learnerWidth, &reason);
+    expect(odd.empty() ? !reason.empty() : given.isJson(odd[0]), "numbers that are not finite give neither JSON nor a reason");
+    f.destroy(self);
+    std::mt19937 random(5);
+    for (int i = 0; i < 60 && !state.empty(); ++i) { // they may be refused or used, but not crash
+      std::string damaged = state;
+      if (i % 3 == 0) {
+        damaged.resize(random() % damaged.size());
+      } else {
+        for (int k = 0; k < 1 + i % 5; ++k) {
+          damaged[i % 2 == 0 ? random() % 24 : random() % damaged.size()] = static_cast<char>(random());
+        }
+      }
+      error = {};
+      self = nullptr;
+      if (f.create(&host, given.parameters, view(damaged), &self, &error) != 0) {
+        expectReason(error, "create from a damaged state");
+      } else {
+        answers(f, self, sample.values.data(), 1, learnerWidth);
+        f.destroy(self);
+      }
+    }
+  }
+
   const Case &given;
+  bool judgeSets = false;
   PenstockHost host{};
   std::vector<std::string> failures;
 };

@@ -10,16 +10,54 @@ import json
 import os
 import pathlib
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
 import unittest
 
 BUILD, SOURCE = (pathlib.Path(name).resolve() for name in sys.argv[1:3])
+sys.path.insert(0, str(SOURCE / "tests/e2e"))
+import minilm  # noqa: E402
 PENSTOCK = BUILD / "bin/penstock"
 TASKS = ["maintenance_words", "sentiment_cnn", "maintenance_transformer"]
 # What a model that has learnt its task reaches on the examples' own data, whose labels are 3.5 % noise; a guess reaches 0.5.
 FLOORS = {"maintenance_words": 0.88, "sentiment_cnn": 0.80, "maintenance_transformer": 0.85}
+
+
+def philox(counter, key):
+    c, k = list(counter), list(key)
+    for _ in range(10):
+        p, q = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
+        c = [(q >> 32) ^ c[1] ^ k[0], q & 0xFFFFFFFF, (p >> 32) ^ c[3] ^ k[1], p & 0xFFFFFFFF]
+        k = [(k[0] + 0x9E3779B9) & 0xFFFFFFFF, (k[1] + 0xBB67AE85) & 0xFFFFFFFF]
+    return c
+
+
+def bootstrap_weights(seed, sample, records):
+    """As runtime/exec/bootstrap.h states."""
+    weights = [0] * records
+    for draw in range(records):
+        words = philox([draw // 2, sample & 0xFFFFFFFF, sample >> 32, 0x424F4F54], [seed & 0xFFFFFFFF, seed >> 32])
+        low, high = words[2 * (draw % 2):2 * (draw % 2) + 2]
+        weights[records * (high << 32 | low) >> 64] += 1
+    return weights
+
+
+def f1_macro(gold, predicted, weights):
+    scores = []
+    for name in sorted(set(gold)):
+        both = sum(w for g, p, w in zip(gold, predicted, weights) if g == p == name)
+        either = sum(w * ((g == name) + (p == name)) for g, p, w in zip(gold, predicted, weights))
+        scores.append(2 * both / either if either else 0.0)
+    return sum(scores) / len(scores)
+
+
+def quantile(values, share):
+    values = sorted(values)
+    at = share * (len(values) - 1)
+    below = int(at)
+    return values[below] + (values[min(below + 1, len(values) - 1)] - values[below]) * (at - below)
 
 
 class Case(unittest.TestCase):
@@ -128,6 +166,106 @@ class Run(Case):
                 answer = json.loads(self.penstock("evaluate", out, "--split", "test", "--json").stdout)
                 self.assertEqual(answer["split"], "test")
                 self.assertGreaterEqual(answer["metrics"]["f1_macro"], FLOORS[name])
+
+    def testConfidence(self):
+        out = self.folder / "run-confidence"
+        self.penstock("train", self.folder / "dsl_examples/basics/confidence.pipe", "--quiet", "--out", out)
+        answer = json.loads(self.penstock("evaluate", out, "--json").stdout)
+        self.assertEqual(answer["confidence"], {"level": 0.9, "samples": 200, "seed": 7})
+        for name in ["f1_macro", "mcc", "roc_auc", "average_precision", "log_loss", "calibration_error"]:
+            low, high = answer["intervals"][name]
+            self.assertLess(low, high)
+            self.assertLess(low, answer["metrics"][name] + 0.02)
+            self.assertGreater(high, answer["metrics"][name] - 0.02)
+        with open(self.data / "maintenance/test.csv", newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        predictions = self.jsonLines(self.penstock("predict", out, "--input", self.data / "maintenance/test.csv").stdout)
+        gold, predicted = [row["label"] for row in rows], [one["label"] for one in predictions]
+        self.assertAlmostEqual(f1_macro(gold, predicted, [1] * len(rows)), answer["metrics"]["f1_macro"], places=12)
+        values = [f1_macro(gold, predicted, bootstrap_weights(7, sample, len(rows))) for sample in range(200)]
+        for end, share in zip(answer["intervals"]["f1_macro"], [0.05, 0.95]):
+            self.assertAlmostEqual(end, quantile(values, share), places=12)
+        # What the run itself says is the same; another level needs no other run.
+        record = json.loads((out / "run.json").read_text())
+        self.assertEqual(next(one for one in record["results"] if one["split"] == "test")["intervals"], answer["intervals"])
+        low, high = json.loads(self.penstock("evaluate", out, "--json", "--confidence", "50%").stdout)["intervals"]["f1_macro"]
+        self.assertAlmostEqual(low, quantile(values, 0.25), places=12)
+        text = self.penstock("evaluate", out, "--threads", "1").stdout
+        self.assertIn("f1_macro           {:.4f} [{:.4f}, {:.4f}]".format(answer["metrics"]["f1_macro"], *answer["intervals"]["f1_macro"]), text)
+        self.assertIn("90 % bootstrap intervals, 200 samples, seed 7", text)
+        self.penstock("evaluate", out, "--confidence", "120%", expect=2)
+
+    def testMultiLabel(self):
+        out = self.folder / "run-topics"
+        self.penstock("train", self.folder / "dsl_examples/basics/multi_label.pipe", "--quiet", "--out", out)
+        answer = json.loads(self.penstock("evaluate", out, "--json").stdout)
+        for name in ["f1_micro", "f1_macro", "roc_auc", "average_precision"]:
+            self.assertGreater(answer["metrics"][name], 0.9, name)
+        self.assertIn("samples avg", answer["texts"][-1])
+        first, none = self.jsonLines(self.penstock("predict", out, text="mixer: loud knock, oil on floor\nfiller: weekly check done\n").stdout)
+        self.assertEqual(first["labels"], ["leak", "noise"])
+        self.assertEqual(list(first["probabilities"]), ["electrical", "leak", "noise", "safety"])
+        self.assertEqual(none["labels"], [])
+        # The loss is the mean over records and labels, as PyTorch's BCEWithLogitsLoss; before the first step logits are small.
+        start = self.jsonLines((out / "metrics.jsonl").read_text())[0]
+        self.assertAlmostEqual(start["loss"], 0.6931, delta=0.1)
+
+    def testNearest(self):
+        out = self.folder / "run-similar"
+        basics = self.folder / "dsl_examples/basics"
+        nearest, embed = basics / "nearest.pipe", basics / "embed.pipe"
+        self.penstock("train", nearest, "--quiet", "--out", out, "--set", "k=3")
+        with open(self.data / "maintenance/train.csv", newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        asked = [rows[0]["text"], "pump seal leaking", rows[777]["text"]]
+        table = io.StringIO()
+        writer = csv.DictWriter(table, ["text"])
+        writer.writeheader()
+        writer.writerows({"text": text} for text in asked)
+        answers = self.jsonLines(self.penstock("predict", out, "--format", "csv", text=table.getvalue()).stdout)
+        for answer, row in zip([answers[0], answers[2]], [1, 778]):
+            self.assertEqual(answer["nearest"][0]["row"], row)
+            self.assertAlmostEqual(answer["nearest"][0]["similarity"], 1, places=5)
+        for answer in answers:
+            self.assertEqual(len(answer["nearest"]), 3)
+            similarities = [one["similarity"] for one in answer["nearest"]]
+            self.assertEqual(similarities, sorted(similarities, reverse=True))
+            for one in answer["nearest"]:
+                self.assertEqual(one["text"], rows[one["row"] - 1]["text"])
+        alone = self.jsonLines(self.penstock("predict", out, text="pump seal leaking\n").stdout)[0]
+        self.assertEqual(alone, answers[1])
+        # One and three threads learn the same, to the bit; the vectors have length 1 and are those that `embed` gives.
+        states = []
+        for threads in [1, 3]:
+            other = self.folder / f"run-similar-{threads}"
+            self.penstock("train", nearest, "--quiet", "--out", other, "--set", f"target.threads={threads}")
+            states.append((other / "fitted/answer.learner").read_bytes())
+        self.assertEqual(*states)
+        embed.write_text(nearest.read_text().replace("nearest(k: k)", "embed"))
+        self.penstock("train", embed, "--quiet", "--out", self.folder / "run-embed")
+        vectors = [one["embedding"] for one in self.jsonLines(self.penstock("predict", self.folder / "run-embed", "--format", "csv", text=table.getvalue()).stdout)]
+        self.assertEqual([len(vector) for vector in vectors], [128] * 3)
+        self.assertEqual(struct.pack("<128f", *vectors[0]), states[0][24:24 + 512])
+        self.assertAlmostEqual(sum(value * value for value in vectors[1]), 1, places=5)
+        cosine = sum(a * b for a, b in zip(vectors[1], vectors[2]))
+        near = {one["row"]: one["similarity"] for one in self.jsonLines(self.penstock("predict", out, text="pump seal leaking\n").stdout)[0]["nearest"]}
+        self.assertLessEqual(cosine, min(near.values()) + 1e-5)
+
+    def testSimilarWorkOrders(self):
+        encoder = minilm.folder()
+        if encoder is None:
+            self.skipTest(minilm.HINT)
+        out = self.folder / "run-similar-work-orders"
+        self.penstock("train", self.task("similar_work_orders"), "--quiet", "--out", out, "--set", f"encoder={encoder}")
+        with open(self.data / "maintenance/train.csv", newline="", encoding="utf-8") as file:
+            rows = [row["text"] for row in csv.DictReader(file)]
+        pump, again = self.jsonLines(self.penstock("predict", out, text="seal of the pump is dripping\n" + rows[17] + "\n").stdout)
+        self.assertEqual(len(pump["nearest"]), 5)
+        for one in pump["nearest"]:
+            self.assertEqual(one["text"], rows[one["row"] - 1])
+            self.assertRegex(one["text"].lower(), "seal|pump|leak|lkg")
+        self.assertEqual(again["nearest"][0]["row"], 18)
+        self.assertAlmostEqual(again["nearest"][0]["similarity"], 1, places=5)
 
     def testRunFolder(self):
         out = self.run_(TASKS[0])

@@ -80,6 +80,7 @@ std::shared_ptr<const SplitDataset> makeDataset(const std::vector<std::int64_t> 
   split.numbers = {nullptr, nullptr, reinterpret_cast<const double *>(at)};
   at += count * 8;
   split.classes = {nullptr, reinterpret_cast<const std::int32_t *>(at), nullptr};
+  split.sets.resize(3);
   return std::make_shared<SplitDataset>(std::move(program), std::move(fitted), std::move(split));
 }
 

@@ -53,11 +53,13 @@ public:
   std::int64_t tokens() const override { return static_cast<std::int64_t>(ids.size()); }
   const std::vector<std::int32_t> &classesOf(const std::string &) const override { return labels; }
   const std::vector<double> &numbersOf(const std::string &) const override { return numbers; }
+  const std::vector<std::uint8_t> &setsOf(const std::string &) const override { return sets; }
   std::vector<std::string> classNames(const std::string &) const override { return {"bad", "fair", "good"}; }
 
   std::vector<std::int32_t> ids, labels;
   std::vector<std::int64_t> offsets;
   std::vector<double> numbers;
+  std::vector<std::uint8_t> sets;
 };
 
 class FakeStream final : public BatchStream {
@@ -188,6 +190,18 @@ Result<std::vector<std::string>> decodeAnswers(PluginHost &, const std::string &
   return invalidInput("there are no plugins here");
 }
 
+Result<std::unique_ptr<const Learner>> makeLearner(PluginHost &, const std::string &, const std::string &, const std::string &) {
+  return invalidInput("there are no plugins here");
+}
+
+Result<std::unique_ptr<LearnerFit>> fitLearner(PluginHost &, const std::string &, const std::string &, std::int64_t) {
+  return invalidInput("there are no plugins here");
+}
+
+Result<std::unique_ptr<TextReader>> TextReader::open(const std::string &, const std::string &) {
+  return invalidInput("there is no input here");
+}
+
 Result<std::shared_ptr<PluginHost>> PluginHost::create(const std::vector<std::string> &) {
   return std::shared_ptr<PluginHost>(std::make_shared<FakeHost>());
 }
@@ -231,7 +245,7 @@ RunConfig config() {
   config.threads = 1;
   config.resolved = {{"train.optimizer.lr", "0.01", "file"}, {"train.batch", "13", "file"}, {"target.threads", "1", "default"}};
   config.resolvedText = "train.optimizer.lr = 0.01\ntrain.batch = 13\n";
-  config.answers = {{"answer", "label", true, "classify", "{}"}};
+  config.answers = {{"answer", "label", "class", "classify", "{}"}};
   config.metrics = {{"dev", "accuracy", "{}", "answer"}, {"test", "accuracy", "{}", "answer"}};
   config.expectations = {{"test", "accuracy", ">=", 0.5, "fixture.pipe:9:3"}};
   return config;

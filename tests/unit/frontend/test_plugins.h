@@ -22,10 +22,10 @@ inline std::vector<PluginManifest> manifests() {
   classify.name = "classify";
   classify.kind = regress.kind = PluginKind::head;
   classify.input = regress.input = "vector";
-  classify.target = accuracy.target = f1.target = "class";
+  classify.targets = accuracy.targets = f1.targets = {"class"};
   classify.parameters = {parameter("label_smoothing", Type::number, 0.0), parameter("class_weights", Type::numbers, std::vector<double>{})};
   regress.name = "regress";
-  regress.target = mse.target = "number";
+  regress.targets = mse.targets = {"number"};
   accuracy.name = "accuracy";
   accuracy.kind = f1.kind = mse.kind = PluginKind::metric;
   accuracy.results = {{"accuracy", true}};

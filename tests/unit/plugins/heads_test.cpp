@@ -101,8 +101,30 @@ TEST_F(HeadsTest, ClassifyBuilds) {
   EXPECT_EQ(other.lines[3], "cross_entropy %4 %2 label_smoothing=0.250000 class_weights=1.000000,2.000000,0.500000");
 }
 
+TEST_F(HeadsTest, MultiLabelBuilds) {
+  Recorder recorder;
+  ASSERT_TRUE(build("multi_label", R"({"positive_weights": [1, 4, 2]})", recorder, 2, 3)) << message;
+  const std::string scale = std::to_string(1 / std::sqrt(7.0));
+  EXPECT_EQ(recorder.lines, (std::vector<std::string>{"parameter weight [7,3] init=2 scale=" + scale + " decays=1",
+                                                      "parameter bias [3] init=2 scale=" + scale + " decays=0", "linear %1 %3 %4",
+                                                      "sigmoid %5",
+                                                      "sigmoid_cross_entropy %5 %2 positive_weights=1.000000,4.000000,2.000000"}));
+  EXPECT_FALSE(build("multi_label", R"({"positive_weights": [1, 4]})", recorder, 2, 3));
+  EXPECT_NE(message.find("3 labels"), std::string::npos) << message;
+}
+
+TEST_F(HeadsTest, MultiLabelAnswers) {
+  const std::vector<float> rows = {0.5F, 0.25F, 0.75F, 0.125F, 0.25F, 0.375F};
+  const auto answers = decodeAnswers(*host, "multi_label", "", {"a", "b b", "c"}, rows.data(), 2, 3);
+  ASSERT_TRUE(answers.ok()) << answers.status().message();
+  EXPECT_EQ(answers->at(0), R"({"labels": ["a", "c"], "probabilities": {"a": 0.5, "b b": 0.25, "c": 0.75}})");
+  EXPECT_EQ(answers->at(1), R"({"labels": [], "probabilities": {"a": 0.125, "b b": 0.25, "c": 0.375}})");
+  const auto lower = decodeAnswers(*host, "multi_label", R"({"threshold": 0.25})", {"a", "b b", "c"}, rows.data() + 3, 1, 3);
+  EXPECT_EQ(nlohmann::json::parse(lower->at(0))["labels"], nlohmann::json({"b b", "c"}));
+}
+
 TEST_F(HeadsTest, WithoutTargetThereIsNoLoss) {
-  for (const auto &[plugin, classes] : {std::pair("classify", 2), std::pair("regress", 0)}) {
+  for (const auto &[plugin, classes] : {std::pair("classify", 2), std::pair("multi_label", 2), std::pair("regress", 0)}) {
     Recorder recorder;
     ASSERT_TRUE(build(plugin, "", recorder, 0, classes)) << message;
     EXPECT_NE(graph.answer, 0u);

@@ -50,7 +50,7 @@ struct Scores {
   }
 };
 
-/// Sums of weights by class. Averages are over all classes of the target, those that did not occur included, as scikit-learn
+/// Sums of weights by class, or by label where records have sets of labels. Averages are over all classes of the target, those that did not occur included, as scikit-learn
 /// with `labels` given.
 class ClassCounts {
 public:
@@ -58,6 +58,10 @@ public:
       : correct(classes), predicted(classes), support(classes) {}
 
   void add(const Predictions &batch) {
+    if (batch.goldSets != nullptr) {
+      addSets(batch);
+      return;
+    }
     for (std::size_t i = 0; i < batch.records; ++i) {
       const double weight = batch.weight(i);
       const std::int32_t gold = batch.gold[i], guess = batch.predicted[i];
@@ -71,6 +75,7 @@ public:
       }
       if (gold >= 0 && gold == guess) {
         correct[static_cast<std::size_t>(gold)] += weight;
+        exact += weight;
       }
       allKnown = allKnown && gold >= 0 && guess >= 0;
     }
@@ -83,6 +88,11 @@ public:
       support[i] += other.support[i];
     }
     total += other.total;
+    exact += other.exact;
+    sets = sets || other.sets;
+    sampled.precision += other.sampled.precision;
+    sampled.recall += other.sampled.recall;
+    sampled.f1 += other.sampled.f1;
     whole = whole && other.whole;
     allKnown = allKnown && other.allKnown;
   }
@@ -97,7 +107,10 @@ public:
   }
   double supportOf(std::size_t index) const { return support[index]; }
   double supportSum() const { return pairwiseSum(support); }
-  double accuracy() const { return pairwiseSum(correct) / records(); }
+  /// The share of the records whose class, or whose whole set, is right.
+  double accuracy() const { return (sets ? exact : pairwiseSum(correct)) / records(); }
+  /// Whether records have sets of labels.
+  bool ofSets() const { return sets; }
   /// False where a record's class, gold or predicted, is not among the classes.
   bool knowsAll() const { return allKnown; }
   /// Whether all weights were whole numbers: supports are then printed without a point.
@@ -126,12 +139,44 @@ public:
       return sum == 0 ? 0.0 : pairwiseSum(values) / sum;
     });
   }
-  /// `name`: micro, macro or weighted.
+  /// The mean over the records of each record's own scores; only of sets.
+  Scores samples() const {
+    if (!sets) {
+      throw Failure("the average `samples` is over records with sets of labels; for classes use `micro`");
+    }
+    const double all = records();
+    return {sampled.precision / all, sampled.recall / all, sampled.f1 / all};
+  }
+  /// `name`: micro, macro, weighted or samples.
   Scores averaged(std::string_view name) const {
-    return name == "micro" ? micro() : name == "weighted" ? weighted() : macro();
+    return name == "micro" ? micro() : name == "weighted" ? weighted() : name == "samples" ? samples() : macro();
   }
 
 private:
+  void addSets(const Predictions &batch) {
+    sets = true;
+    for (std::size_t i = 0; i < batch.records; ++i) {
+      const double weight = batch.weight(i);
+      whole = whole && weight == static_cast<double>(static_cast<std::int64_t>(weight));
+      total += weight;
+      double both = 0, guessed = 0, given = 0;
+      for (std::size_t c = 0; c < classes(); ++c) {
+        const bool gold = batch.goldSets[i * classes() + c] != 0, guess = batch.predictedSets[i * classes() + c] != 0;
+        support[c] += gold ? weight : 0;
+        predicted[c] += guess ? weight : 0;
+        correct[c] += gold && guess ? weight : 0;
+        given += gold;
+        guessed += guess;
+        both += gold && guess;
+      }
+      const Scores own = Scores::of(both, guessed, given);
+      sampled.precision += weight * own.precision;
+      sampled.recall += weight * own.recall;
+      sampled.f1 += weight * own.f1;
+      exact += both == given && both == guessed ? weight : 0;
+    }
+  }
+
   template <typename Average> Scores average(Average &&mean) const {
     std::vector<double> precisions, recalls, f1s;
     for (std::size_t i = 0; i < classes(); ++i) {
@@ -144,8 +189,9 @@ private:
   }
 
   std::vector<double> correct, predicted, support;
-  double total = 0;
-  bool whole = true, allKnown = true;
+  double total = 0, exact = 0;
+  Scores sampled; // sums over the records
+  bool whole = true, allKnown = true, sets = false;
 };
 
 } // namespace penstock::sdk

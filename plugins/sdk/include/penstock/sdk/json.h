@@ -21,6 +21,17 @@ public:
     first = false;
     return *this;
   }
+  JsonWriter &beginArray() {
+    separate();
+    written += '[';
+    first = true;
+    return *this;
+  }
+  JsonWriter &endArray() {
+    written += ']';
+    first = false;
+    return *this;
+  }
   JsonWriter &key(std::string_view name) {
     separate();
     quote(name);
@@ -42,6 +53,12 @@ public:
     char buffer[64];
     const auto end = std::to_chars(buffer, buffer + sizeof buffer, number);
     written.append(buffer, end.ptr);
+    return *this;
+  }
+
+  JsonWriter &value(std::int64_t number) {
+    separate();
+    written += std::to_string(number);
     return *this;
   }
 

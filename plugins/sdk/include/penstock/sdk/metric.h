@@ -25,14 +25,27 @@ struct Predictions {
         predicted(span(given.predicted, records)), scores(span(given.scores, records * width)),
         goldNumbers(span(given.gold_numbers, records)),
         predictedNumbers(span(given.predicted_numbers, records)),
-        weights(span(given.weights, records)) {}
+        weights(span(given.weights, records)) {
+    if (given.struct_size >= sizeof(PenstockPredictions)) { // of a host of minor 1
+      exactScores = span(given.exact_scores, records * width);
+      goldSets = given.gold_sets;
+      predictedSets = given.predicted_sets;
+    }
+  }
 
   std::size_t records, width;
   std::span<const std::int32_t> gold, predicted; // -1: a class that is not among the classes
   std::span<const float> scores;                 // records x width
   std::span<const double> goldNumbers, predictedNumbers;
   std::span<const double> weights;
+  std::span<const double> exactScores; // the scores, where the host has them in double precision
+  const std::uint8_t *goldSets = nullptr, *predictedSets = nullptr; // records x classes, 1 for the labels of a record; or null
 
+  bool hasScores() const { return !scores.empty() || !exactScores.empty(); }
+  double score(std::size_t record, std::size_t column) const {
+    const std::size_t at = record * width + column;
+    return exactScores.empty() ? static_cast<double>(scores[at]) : exactScores[at];
+  }
   double weight(std::size_t record) const { return weights.empty() ? 1.0 : weights[record]; }
 
 private:

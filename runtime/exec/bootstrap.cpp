@@ -1,0 +1,116 @@
+#include "runtime/exec/bootstrap.h"
+
+#include "runtime/exec/initialize.h"
+#include "runtime/exec/interrupt.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+namespace penstock {
+
+void bootstrapWeights(std::uint64_t seed, std::uint64_t sample, std::span<double> weights) {
+  std::fill(weights.begin(), weights.end(), 0.0);
+  const std::uint32_t key[2] = {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)};
+  std::uint32_t counter[4] = {0, static_cast<std::uint32_t>(sample), static_cast<std::uint32_t>(sample >> 32), 0x424f4f54}, words[4];
+  for (std::size_t draw = 0; draw < weights.size(); draw += 2) {
+    counter[0] = static_cast<std::uint32_t>(draw / 2);
+    philox(counter, key, words);
+    for (std::size_t i = 0; i < 2 && draw + i < weights.size(); ++i) {
+      const std::uint64_t bits = static_cast<std::uint64_t>(words[2 * i + 1]) << 32 | words[2 * i];
+      weights[static_cast<std::size_t>(static_cast<unsigned __int128>(bits) * weights.size() >> 64)] += 1;
+    }
+  }
+}
+
+double quantile(std::span<const double> sorted, double share) {
+  const double at = share * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<std::size_t>(std::floor(at));
+  const std::size_t above = std::min(below + 1, sorted.size() - 1);
+  return sorted[below] + (sorted[above] - sorted[below]) * (at - static_cast<double>(below));
+}
+
+namespace {
+
+template <typename T> void append(std::vector<T> &to, const T *from, std::int64_t count) {
+  if (from != nullptr) {
+    to.insert(to.end(), from, from + count);
+  }
+}
+template <typename T> const T *orNull(const std::vector<T> &values) { return values.empty() ? nullptr : values.data(); }
+
+} // namespace
+
+void RecordedPredictions::add(const PenstockPredictions &batch, std::size_t classes) {
+  const std::int64_t records = batch.records, labels = records * static_cast<std::int64_t>(classes);
+  width = batch.width;
+  append(gold, batch.gold, records);
+  append(predicted, batch.predicted, records);
+  append(scores, batch.scores, records * width);
+  append(goldNumbers, batch.gold_numbers, records);
+  append(predictedNumbers, batch.predicted_numbers, records);
+  append(goldSets, batch.gold_sets, labels);
+  append(predictedSets, batch.predicted_sets, labels);
+  recorded += records;
+}
+
+PenstockPredictions RecordedPredictions::view(const std::vector<double> &weights) const {
+  PenstockPredictions made{};
+  made.struct_size = sizeof(made);
+  made.records = recorded;
+  made.width = width;
+  made.gold = orNull(gold);
+  made.predicted = orNull(predicted);
+  made.scores = orNull(scores);
+  made.gold_numbers = orNull(goldNumbers);
+  made.predicted_numbers = orNull(predictedNumbers);
+  made.gold_sets = orNull(goldSets);
+  made.predicted_sets = orNull(predictedSets);
+  made.weights = weights.data();
+  return made;
+}
+
+Result<std::vector<Interval>> bootstrapIntervals(PluginHost &host, const std::vector<IntervalUse> &uses, const ConfidenceSpec &confidence) {
+  std::vector<std::vector<std::vector<double>>> found(uses.size()); // by use, result and sample
+  std::vector<double> weights;
+  for (std::size_t u = 0; u < uses.size(); ++u) {
+    found[u].resize(uses[u].names.size());
+    weights.resize(static_cast<std::size_t>(uses[u].predictions->records()));
+  }
+  for (std::int64_t sample = 0; sample < confidence.samples; ++sample) {
+    if (interrupted()) {
+      return Status(ErrorCode::interrupted, "interrupted");
+    }
+    bootstrapWeights(confidence.seed, static_cast<std::uint64_t>(sample), weights);
+    for (std::size_t u = 0; u < uses.size(); ++u) {
+      const IntervalUse &use = uses[u];
+      PENSTOCK_ASSIGN(const std::unique_ptr<Metric> metric, makeMetric(host, use.plugin, use.parameters, use.classes));
+      PENSTOCK_TRY(metric->add(use.predictions->view(weights)));
+      const Result<Metric::Values> values = metric->result();
+      if (!values.ok()) {
+        continue; // not defined on these records
+      }
+      std::map<std::string, double> byName(values->values.begin(), values->values.end());
+      for (std::size_t r = 0; r < use.names.size(); ++r) {
+        const auto value = byName.find(use.names[r].first);
+        if (value != byName.end() && std::isfinite(value->second)) {
+          found[u][r].push_back(value->second);
+        }
+      }
+    }
+  }
+  std::vector<Interval> intervals;
+  for (std::size_t u = 0; u < uses.size(); ++u) {
+    for (std::size_t r = 0; r < uses[u].names.size(); ++r) {
+      std::vector<double> &values = found[u][r];
+      if (!values.empty()) {
+        std::sort(values.begin(), values.end());
+        const double outside = (1 - confidence.level) / 2;
+        intervals.push_back({uses[u].names[r].second, quantile(values, outside), quantile(values, 1 - outside)});
+      }
+    }
+  }
+  return intervals;
+}
+
+} // namespace penstock

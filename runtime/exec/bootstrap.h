@@ -1,0 +1,54 @@
+// Confidence intervals by the bootstrap (Efron 1979): a sample draws as many records as there are, with repetition; how often a record
+// was drawn is its weight, so metrics need nothing but to honour weights. The interval is that of percentiles.
+#pragma once
+
+#include "runtime/base/status.h"
+#include "runtime/exec/metrics_log.h"
+#include "runtime/exec/run_config.h"
+#include "runtime/plugin/plugin_host.h"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace penstock {
+
+/// How often each record is drawn in sample `sample`: as many draws as records, each uniform (a multinomial). Draw j is the upper
+/// 64 bits of records * u, where u is the two words 2 (j % 2) and 2 (j % 2) + 1 (the first one the lower) of Philox4x32-10 with
+/// counter (j / 2, sample, sample >> 32, "BOOT" = 0x424f4f54) and the seed as its key. A function of its arguments alone.
+void bootstrapWeights(std::uint64_t seed, std::uint64_t sample, std::span<double> weights);
+
+/// The `share` of sorted numbers, between neighbours in a straight line, as NumPy's `quantile`. There is at least one number.
+double quantile(std::span<const double> sorted, double share);
+
+/// Predictions of many batches, kept.
+class RecordedPredictions {
+public:
+  void add(const PenstockPredictions &batch, std::size_t classes);
+  std::int64_t records() const { return recorded; }
+  /// All of them, with these weights; valid as long as this and `weights`.
+  PenstockPredictions view(const std::vector<double> &weights) const;
+
+private:
+  std::int64_t recorded = 0, width = 0;
+  std::vector<std::int32_t> gold, predicted;
+  std::vector<float> scores;
+  std::vector<double> goldNumbers, predictedNumbers;
+  std::vector<std::uint8_t> goldSets, predictedSets;
+};
+
+/// A metric whose results get intervals.
+struct IntervalUse {
+  std::string plugin, parameters;
+  std::vector<std::string> classes;
+  const RecordedPredictions *predictions = nullptr;
+  std::vector<std::pair<std::string, std::string>> names; // of a result, and what it is called in the interval's list
+};
+
+/// The intervals of all results, in the order of the uses. A sample in which a result is not defined does not count for it; one
+/// that no sample defines has no interval. The uses have equally many records, at least one. Stops with `interrupted` on Ctrl-C.
+Result<std::vector<Interval>> bootstrapIntervals(PluginHost &host, const std::vector<IntervalUse> &uses, const ConfidenceSpec &confidence);
+
+} // namespace penstock

@@ -1,0 +1,24 @@
+// Learners of a run: they fit after the weights are final, on what the model gives for every record of train, and are part of what the
+// run has fitted.
+#pragma once
+
+#include "runtime/base/status.h"
+#include "runtime/data/dataset.h"
+#include "runtime/exec/program.h"
+#include "runtime/exec/run_config.h"
+#include "runtime/plugin/plugin_host.h"
+
+#include <memory>
+#include <string>
+
+namespace penstock {
+
+/// Shows train to every learner of the pipeline and writes their states to `fitted`/<answer>.learner. What flows into a learner does
+/// not depend on the batches, so its state does not either. Stops with `interrupted` on Ctrl-C.
+Status fitLearners(Program &program, const std::shared_ptr<const Dataset> &train, const RunConfig &config, PluginHost &host,
+                   const std::string &fitted);
+
+/// The learner of an answer, from its state in `fitted`.
+Result<std::unique_ptr<const Learner>> openLearner(const AnswerSpec &answer, PluginHost &host, const std::string &fitted);
+
+} // namespace penstock

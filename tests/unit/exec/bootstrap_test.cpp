@@ -1,0 +1,69 @@
+#include "runtime/exec/bootstrap.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+
+namespace penstock {
+namespace {
+
+TEST(Bootstrap, DrawsAsManyRecordsAsThereAre) {
+  for (const std::size_t records : {1, 2, 7, 101}) {
+    std::vector<double> weights(records, 5.0);
+    bootstrapWeights(42, 3, weights);
+    EXPECT_EQ(std::accumulate(weights.begin(), weights.end(), 0.0), static_cast<double>(records));
+  }
+  std::vector<double> none;
+  bootstrapWeights(42, 3, none);
+}
+
+TEST(Bootstrap, DrawsAreThoseOfPhilox) {
+  // From tests/e2e/commands/commands_test.py's `bootstrap_weights(42, 3, 11)`.
+  std::vector<double> weights(11);
+  bootstrapWeights(42, 3, weights);
+  EXPECT_EQ(weights, (std::vector<double>{1, 0, 2, 0, 0, 0, 2, 4, 0, 1, 1}));
+}
+
+TEST(Bootstrap, IsAFunctionOfSeedAndSample) {
+  std::vector<double> first(97), again(97), sample(97), seed(97), large(97);
+  bootstrapWeights(42, 0, first);
+  bootstrapWeights(42, 0, again);
+  bootstrapWeights(42, 1, sample);
+  bootstrapWeights(43, 0, seed);
+  bootstrapWeights(42, std::uint64_t{1} << 32, large);
+  EXPECT_EQ(first, again);
+  EXPECT_NE(first, sample);
+  EXPECT_NE(first, seed);
+  EXPECT_NE(first, large);
+}
+
+TEST(Bootstrap, WeightsAreMultinomial) {
+  // Mean 1 and variance 1 - 1/n of each record's weight, over many samples; and all records alike.
+  const std::size_t records = 13, samples = 20000;
+  std::vector<double> weights(records), sums(records);
+  double squares = 0;
+  for (std::size_t s = 0; s < samples; ++s) {
+    bootstrapWeights(7, s, weights);
+    for (std::size_t i = 0; i < records; ++i) {
+      sums[i] += weights[i];
+      squares += (weights[i] - 1) * (weights[i] - 1);
+    }
+  }
+  for (const double sum : sums) {
+    EXPECT_NEAR(sum / samples, 1, 0.03); // 4 standard errors
+  }
+  EXPECT_NEAR(squares / (samples * records), 1 - 1.0 / 13, 0.02);
+}
+
+TEST(Bootstrap, QuantilesAreNumPys) {
+  const std::vector<double> sorted = {1, 2, 4, 8, 16};
+  EXPECT_EQ(quantile(sorted, 0), 1);
+  EXPECT_EQ(quantile(sorted, 1), 16);
+  EXPECT_EQ(quantile(sorted, 0.5), 4);
+  EXPECT_DOUBLE_EQ(quantile(sorted, 0.025), 1.1);
+  EXPECT_DOUBLE_EQ(quantile(sorted, 0.9), 12.8);
+  EXPECT_EQ(quantile(std::vector<double>{3}, 0.3), 3);
+}
+
+} // namespace
+} // namespace penstock
