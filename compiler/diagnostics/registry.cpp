@@ -147,7 +147,7 @@ const std::vector<DiagnosticInfo> entries = {
      "write `minimize: {example}`", ""},
     {"objective-not-scalar", error, "T5", "`minimize` is {found}", "training minimizes one number a batch: a loss or a sum of losses", "", "write the loss of an answer: `answer.loss`"},
     {"nothing-to-train", error, "T6", "the model has no weights", "`train` adjusts weights", "remove `train`, or add an operation with weights", ""},
-    {"answer-without-loss", error, "T7", "the head of `{name}` has no loss", "training minimizes a loss", "add `loss:` to the head, or write `minimize:`", ""},
+    {"answer-without-loss", error, "T7", "the answer `{name}` has no loss", "training minimizes a loss", "add `loss:` to the head, write `minimize:`, or leave out `train` where nothing is to be trained", ""},
     {"missing-evaluation", error, "T8", "`{split}.{name}` is not measured", "`keep` and `expect` use results of the `evaluate` block", "did you mean `{nearest}`?",
      "add the metric to `evaluate { {split}: [...] }`"},
 

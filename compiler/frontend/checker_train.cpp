@@ -401,13 +401,14 @@ void Checker::readMetrics(const std::string &split, const Setting &setting) {
     if (judged != nullptr) {
       const Column *column = dataBlock.find(judged->target);
       const std::string type = column == nullptr ? "" : column->type;
-      if (!type.empty() && !manifest->takes(type)) {
+      if (judged->learner || (!type.empty() && !manifest->takes(type))) {
         std::string expected;
         for (const std::string &target : manifest->targets) {
           expected += (expected.empty() ? "" : " or ") + (target == "class" ? "classes" : target + "s");
         }
         report("metric-not-for-answer", item.span,
-               {{"metric", manifest->name}, {"expected", expected}, {"answer", judged->name}, {"found", "a " + type}});
+               {{"metric", manifest->name}, {"expected", expected}, {"answer", judged->name},
+                {"found", judged->learner ? "of a learner, which has no column to be compared with" : "a " + type}});
         continue;
       }
     }
