@@ -104,6 +104,7 @@ Status compile(const BackendRequest &request, std::string &text) {
   lap("import");
 
   module->setAttr("penstock.level", StringAttr::get(module.getContext(), request.level));
+  module->setAttr("penstock.precision", StringAttr::get(module.getContext(), request.pipeline->target.precision));
   ProgramTable table;
   bool printed = false;
   const StageObserver observe = [&](StringRef stage, ModuleOp current) {

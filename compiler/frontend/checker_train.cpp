@@ -574,7 +574,7 @@ void Checker::readTarget() {
   pipeline.target.device = word("device", {"cpu"}, "cpu");
   const std::string level = word("level", {"auto", "avx2", "avx512", "amx"}, "auto");
   pipeline.target.level = level == "auto" ? "" : level;
-  pipeline.target.precision = word("precision", {"fp32"}, "fp32");
+  pipeline.target.precision = word("precision", {"fp32", "bf16"}, "fp32");
   if (const auto value = simpleSetting(given, "target", integer("threads", 0, 0, 4096))) {
     pipeline.target.threads = std::get<std::int64_t>(*value);
   }

@@ -65,10 +65,12 @@ public:
 template <class T> using MadeObject = Result<std::unique_ptr<T>>;
 
 const PenstockLevelTable &levelTable(Level level);
+/// Contractions that round their operands to bf16, or null where the machine has no instructions for them at `level`.
+const PenstockContractions *bf16Contractions(Level level);
 
-MadeObject<KernelObject> makePackedMatmul(const PenstockLevelTable &table, std::int64_t k,
+MadeObject<KernelObject> makePackedMatmul(const PenstockContractions &by, std::int64_t k,
                                           std::int64_t n, bool transposed);
-MadeObject<KernelObject> makePackedWeightGradient(const PenstockLevelTable &table, std::int64_t k,
+MadeObject<KernelObject> makePackedWeightGradient(const PenstockContractions &by, std::int64_t k,
                                                   std::int64_t n);
 MadeObject<KernelObject> makePackedConv(const PenstockLevelTable &table, std::int64_t width,
                                         std::int64_t k, std::int64_t n);

@@ -55,23 +55,23 @@ const LevelSymbol levelSymbols[] = {
 
 class PackedMatmul final : public MatmulObject {
 public:
-  PackedMatmul(const Table &levelTable, std::int64_t inputs, std::int64_t outputs,
+  PackedMatmul(const PenstockContractions &contractions, std::int64_t inputs, std::int64_t outputs,
                bool isTransposed, Floats room)
-      : table(levelTable), k(inputs), n(outputs), transposed(isTransposed),
+      : by(contractions), k(inputs), n(outputs), transposed(isTransposed),
         packed(std::move(room)) {}
   std::size_t bytes() const override {
-    return static_cast<std::size_t>(table.packedFloats(k, n)) * sizeof(float);
+    return static_cast<std::size_t>(by.packedFloats(k, n)) * sizeof(float);
   }
   void pack(const float *w, void *pool) override {
-    table.pack(pool, w, k, n, transposed ? 1 : 0, packed.get());
+    by.pack(pool, w, k, n, transposed ? 1 : 0, packed.get());
   }
   void run(const float *x, std::int64_t ldx, float *y, std::int64_t ldy, std::int64_t rows,
            const float *bias, bool accumulate) override {
-    table.matmul(packed.get(), k, n, x, ldx, y, ldy, rows, bias, accumulate ? 1 : 0);
+    by.matmul(packed.get(), k, n, x, ldx, y, ldy, rows, bias, accumulate ? 1 : 0);
   }
 
 private:
-  const Table &table;
+  const PenstockContractions &by;
   std::int64_t k, n;
   bool transposed;
   Floats packed;
@@ -79,16 +79,16 @@ private:
 
 class PackedWeightGradient final : public WeightGradientObject {
 public:
-  PackedWeightGradient(const Table &levelTable, std::int64_t inputs, std::int64_t outputs)
-      : table(levelTable), k(inputs), n(outputs) {}
+  PackedWeightGradient(const PenstockContractions &contractions, std::int64_t inputs, std::int64_t outputs)
+      : by(contractions), k(inputs), n(outputs) {}
   std::size_t bytes() const override { return 0; }
   void run(void *pool, const float *x, std::int64_t ldx, const float *dy, std::int64_t lddy,
            std::int64_t rows, float *dw, float *scratch) override {
-    table.weightGradient(pool, k, n, x, ldx, dy, lddy, rows, dw, scratch);
+    by.weightGradient(pool, k, n, x, ldx, dy, lddy, rows, dw, scratch);
   }
 
 private:
-  const Table &table;
+  const PenstockContractions &by;
   std::int64_t k, n;
 };
 
@@ -101,8 +101,8 @@ public:
     conv.packedFlipped = packedFlipped.get();
   }
   std::size_t bytes() const override {
-    return static_cast<std::size_t>(table.packedFloats(conv.width * conv.k, conv.n) +
-                                    table.packedFloats(conv.width * conv.n, conv.k)) *
+    return static_cast<std::size_t>(table.contractions.packedFloats(conv.width * conv.k, conv.n) +
+                                    table.contractions.packedFloats(conv.width * conv.n, conv.k)) *
            sizeof(float);
   }
   void pack(const float *w, void *pool) override { table.convPack(&conv, w, pool); }
@@ -138,11 +138,11 @@ private:
   Floats packed, packedFlipped;
 };
 
-/// The floats that packing needs, checked: sizes may come from a damaged artifact.
-Result<Floats> makePanels(std::int64_t k, std::int64_t n) {
-  PENSTOCK_ASSIGN(const std::int64_t count,
-                  (Checked(k) * (Checked(n) + 31)).get("a packed weight"));
-  return makeFloats(count, "a packed weight");
+/// The floats that packing needs. Sizes may come from a damaged artifact, so they are checked; no layout takes more than k and n
+/// rounded up to 32.
+Result<Floats> makePanels(const PenstockContractions &by, std::int64_t k, std::int64_t n) {
+  const Result<std::int64_t> most = ((Checked(k) + 31) * (Checked(n) + 31)).get("a packed weight");
+  return most.ok() ? makeFloats(by.packedFloats(k, n), "a packed weight") : most.status();
 }
 
 Status checkSizes(const PenstockDispatch &dispatch, std::int32_t expected) {
@@ -177,22 +177,22 @@ Result<Floats> makeFloats(std::int64_t count, const char *what) {
   return Floats(static_cast<float *>(at));
 }
 
-MadeObject<KernelObject> makePackedMatmul(const Table &table, std::int64_t k, std::int64_t n,
-                                          bool transposed) {
-  PENSTOCK_ASSIGN(Floats packed, makePanels(k, n));
+MadeObject<KernelObject> makePackedMatmul(const PenstockContractions &by, std::int64_t k,
+                                          std::int64_t n, bool transposed) {
+  PENSTOCK_ASSIGN(Floats packed, makePanels(by, k, n));
   return std::unique_ptr<KernelObject>(
-      new (std::nothrow) PackedMatmul(table, k, n, transposed, std::move(packed)));
+      new (std::nothrow) PackedMatmul(by, k, n, transposed, std::move(packed)));
 }
 
-MadeObject<KernelObject> makePackedWeightGradient(const Table &table, std::int64_t k,
+MadeObject<KernelObject> makePackedWeightGradient(const PenstockContractions &by, std::int64_t k,
                                                   std::int64_t n) {
-  return std::unique_ptr<KernelObject>(new (std::nothrow) PackedWeightGradient(table, k, n));
+  return std::unique_ptr<KernelObject>(new (std::nothrow) PackedWeightGradient(by, k, n));
 }
 
 MadeObject<KernelObject> makePackedConv(const Table &table, std::int64_t width, std::int64_t k,
                                         std::int64_t n) {
-  PENSTOCK_ASSIGN(Floats packed, makePanels(width * k, n));
-  PENSTOCK_ASSIGN(Floats flipped, makePanels(width * n, k));
+  PENSTOCK_ASSIGN(Floats packed, makePanels(table.contractions, width * k, n));
+  PENSTOCK_ASSIGN(Floats flipped, makePanels(table.contractions, width * n, k));
   return std::unique_ptr<KernelObject>(new (std::nothrow) PackedConv(
       table, {width, k, n, nullptr, nullptr}, std::move(packed), std::move(flipped)));
 }
@@ -230,10 +230,11 @@ Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level le
   if (force.empty() && environment != nullptr) {
     force = environment;
   }
-  if (!force.empty() && force != "reference" && force != "packed" && force != "onednn") {
-    return invalidInput(
-        "`" + std::string(force) +
-        "` is not an implementation of kernels; they are `reference`, `packed` and `onednn`");
+  if (!force.empty() && force != "reference" && force != "packed" && force != "onednn" &&
+      force != "emulated") {
+    return invalidInput("`" + std::string(force) +
+                        "` is not an implementation of kernels; they are `reference`, `packed`, "
+                        "`onednn` and `emulated`");
   }
   const std::string_view name = dispatch.kernel;
   const std::int64_t *sizes = dispatch.attributes;
@@ -242,18 +243,30 @@ Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level le
   MadeObject<KernelObject> made =
       invalidInput("the program asks for a handle of `" + std::string(name) +
                    "`; handles exist for `matmul`, `weight_gradient` and `conv1d`");
+  // The last attribute of a contraction is its precision.
+  const bool contracts = name == "matmul" || name == "weight_gradient";
+  const std::int64_t precision = contracts && dispatch.attribute_count > 0 ? sizes[dispatch.attribute_count - 1] : 0;
+  if (precision != 0 && precision != 1) {
+    return invalidInput("the program asks for `" + std::string(name) + "` of the precision " +
+                        std::to_string(precision) + "; there are 0, float32, and 1, bf16");
+  }
+  const PenstockContractions *rounding = nullptr;
+  if (precision == 1) {
+    rounding = force == "emulated" ? &penstockEmulatedBf16 : bf16Contractions(level);
+  }
+  const PenstockContractions &contractions = rounding != nullptr ? *rounding : table.contractions;
   if (name == "matmul") {
-    PENSTOCK_TRY(checkSizes(dispatch, 3));
+    PENSTOCK_TRY(checkSizes(dispatch, 4));
     // oneDNN has no matmul of nothing; its own choice is never the default, see
     // docs/design/kernels.md.
     const bool oneDnn = force == "onednn" && sizes[0] > 0 && sizes[1] > 0;
     made = reference ? makeReferenceMatmul(sizes[0], sizes[1], sizes[2] != 0)
            : oneDnn  ? makeOneDnnMatmul(sizes[0], sizes[1], sizes[2] != 0)
-                     : makePackedMatmul(table, sizes[0], sizes[1], sizes[2] != 0);
+                     : makePackedMatmul(contractions, sizes[0], sizes[1], sizes[2] != 0);
   } else if (name == "weight_gradient") {
-    PENSTOCK_TRY(checkSizes(dispatch, 2));
+    PENSTOCK_TRY(checkSizes(dispatch, 3));
     made = reference ? makeReferenceWeightGradient(sizes[0], sizes[1])
-                     : makePackedWeightGradient(table, sizes[0], sizes[1]);
+                     : makePackedWeightGradient(contractions, sizes[0], sizes[1]);
   } else if (name == "conv1d") {
     PENSTOCK_TRY(checkSizes(dispatch, 3));
     const std::int64_t widest = sizes[1] > sizes[2] ? sizes[1] : sizes[2];

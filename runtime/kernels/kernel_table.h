@@ -20,6 +20,10 @@ Result<Level> machineLevel();
 Result<Level> parseLevel(std::string_view name);
 std::string_view levelName(Level level);
 
+/// What computes programs of precision bf16 at `level` on this machine: "amx", "avx512_bf16", or "" where they are computed in
+/// float32.
+std::string_view bf16Instructions(Level level);
+
 /// Address of the kernel `name` for `level`; an error names an unknown one.
 Result<void *> kernelSymbol(std::string_view name, Level level);
 
@@ -30,7 +34,8 @@ struct KernelHandleDelete {
 using KernelHandle = std::unique_ptr<void, KernelHandleDelete>;
 
 /// Which implementation of contractions to take: "" chooses by level and shape; "reference", "packed" and "onednn" force one
-/// (for tests and comparisons; also PENSTOCK_KERNELS).
+/// (for tests and comparisons; also PENSTOCK_KERNELS); "emulated" is "" but for dispatches of precision bf16, which get AMX's bits
+/// without its instructions.
 Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level level, std::string_view force = "");
 
 /// Bytes that the handle holds (packed weights, primitives' scratch).

@@ -22,7 +22,9 @@ void penstock_parallel_for(void *pool, void (*body)(void *context, int64_t begin
                            void *context, int64_t count, int64_t grain);
 
 // ---- matmul: y[rows x n] (+)= x[rows x k] . W (+ bias) ------------------------------------------------------------
-// dispatch "matmul", attributes {k, n, transposed}: W is stored k x n, or n x k where transposed is 1 (y = x . W^T).
+// dispatch "matmul", attributes {k, n, transposed, precision}: W is stored k x n, or n x k where transposed is 1 (y = x . W^T).
+// precision 1: both operands are rounded to bf16 and products summed in float32, where the machine has instructions for it
+// (bf16Instructions); 0: float32.
 
 /// Whole: packs W (dense, row-major) into the handle.
 void penstock_matmul_pack(void *handle, const float *w, void *pool);
@@ -31,7 +33,7 @@ void penstock_matmul_run(void *handle, const float *x, int64_t ldx, float *y, in
                          const float *bias, int32_t accumulate);
 
 /// Whole: dw[k x n] = x[rows x k]^T . dy[rows x n], summed over rows in fixed chunks in order.
-/// dispatch "weight_gradient", attributes {k, n}. scratch: rows * (round32(k) + round32(n)) + 4096 floats.
+/// dispatch "weight_gradient", attributes {k, n, precision}. scratch: round16(rows) * (round32(k) + round32(n)) + 4096 floats.
 void penstock_weight_gradient(void *handle, void *pool, const float *x, int64_t ldx, const float *dy, int64_t lddy,
                               int64_t rows, float *dw, float *scratch);
 

@@ -20,9 +20,8 @@ struct PenstockConv {
   float *packed, *packedFlipped;
 };
 
-struct PenstockLevelTable {
-  int32_t lanes, panelColumns, tileRows;
-
+/// Matmuls and weight gradients of one precision: what a packed weight looks like is their own.
+struct PenstockContractions {
   int64_t (*packedFloats)(int64_t k, int64_t n);
   /// w: k x n, or n x k where transposed.
   void (*pack)(void *pool, const float *w, int64_t k, int64_t n, int32_t transposed, float *packed);
@@ -30,6 +29,13 @@ struct PenstockLevelTable {
                  int64_t ldy, int64_t rows, const float *bias, int32_t accumulate);
   void (*weightGradient)(void *pool, int64_t k, int64_t n, const float *x, int64_t ldx,
                          const float *dy, int64_t lddy, int64_t rows, float *dw, float *scratch);
+  /// Multiply-adds of this precision in registers, nothing else; returns how many operations (two each) `rounds` rounds are.
+  int64_t (*peak)(int64_t rounds);
+};
+
+struct PenstockLevelTable {
+  int32_t lanes, panelColumns, tileRows;
+  struct PenstockContractions contractions;
 
   void (*convPack)(const struct PenstockConv *conv, const float *w, void *pool);
   void (*convRun)(const struct PenstockConv *conv, const float *x, float *y, const int32_t *offsets,
@@ -75,6 +81,9 @@ struct PenstockLevelTable {
   void (*dropoutRow)(float *out, int64_t width, int64_t position, uint64_t record_number,
                      uint64_t seed, uint64_t step, uint64_t key, float p);
 
+  /// a = b + 3 * c: what memory can do.
+  void (*stream)(float *a, const float *b, const float *c, int64_t count);
+
   /// y[i] = exp(x[i]) and log(x[i]), the vectorized ones that attention uses; see packed/vector.h
   /// for their bounds.
   void (*exponential)(const float *x, float *y, int64_t count);
@@ -87,6 +96,11 @@ struct PenstockLevelTable {
 
 extern const struct PenstockLevelTable penstockAvx2Table;
 extern const struct PenstockLevelTable penstockAvx512Table;
+
+/// Operands rounded to bf16, sums in float32: by AMX, by AVX512-BF16, and AMX's bits by AVX2 (for tests, slowly).
+extern const struct PenstockContractions penstockAmxBf16;
+extern const struct PenstockContractions penstockAvx512Bf16;
+extern const struct PenstockContractions penstockEmulatedBf16;
 
 #ifdef __cplusplus
 }

@@ -3,6 +3,8 @@
 
 #include <cpuid.h>
 #include <cstdlib>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace penstock {
 namespace {
@@ -64,7 +66,29 @@ Result<Level> detect() {
   return amx ? Level::amx : Level::avx512;
 }
 
+/// AVX512-BF16; CPUID tells it in subleaf 1.
+bool hasAvx512Bf16() { return cpuid(7, 0).a >= 1 && bit(cpuid(7, 1).a, 5); }
+
+/// Linux keeps the tile registers from a process until it asks: arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA), once, for all
+/// threads.
+bool mayUseTiles() {
+  static const bool granted = ::syscall(SYS_arch_prctl, 0x1023, 18) == 0;
+  return granted;
+}
+
 } // namespace
+
+std::string_view bf16Instructions(Level level) {
+  if (level == Level::avx2 || !hasAvx512Bf16()) {
+    return "";
+  }
+  return level == Level::amx && mayUseTiles() ? "amx" : "avx512_bf16";
+}
+
+const PenstockContractions *bf16Contractions(Level level) {
+  const std::string_view by = bf16Instructions(level);
+  return by == "amx" ? &penstockAmxBf16 : by == "avx512_bf16" ? &penstockAvx512Bf16 : nullptr;
+}
 
 Result<Level> parseLevel(std::string_view name) {
   for (const Level level : {Level::avx2, Level::avx512, Level::amx}) {

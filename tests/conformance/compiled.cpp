@@ -12,7 +12,7 @@ using namespace mlir;
 namespace penstock::conformance {
 
 Result<std::string> compileRecord(const Record &record, const Lengths &lengths, const std::string &level,
-                                  const std::string &folder) {
+                                  const std::string &folder, const std::string &precision) {
   DialectRegistry registry;
   registry.insert<nn::NnDialect, kernel::KernelDialect, func::FuncDialect>();
   registerEmitDialects(registry);
@@ -25,13 +25,18 @@ Result<std::string> compileRecord(const Record &record, const Lengths &lengths, 
   });
   auto module = parseSourceString<ModuleOp>(moduleText(record, lengths), &context);
   ProgramTable table;
-  if (!module || failed(lowerNnToLoops(*module, table))) {
+  if (!module) {
+    return internalError(message);
+  }
+  (*module)->setAttr("penstock.level", StringAttr::get(&context, level));
+  (*module)->setAttr("penstock.precision", StringAttr::get(&context, precision));
+  if (failed(lowerNnToLoops(*module, table))) {
     return internalError(message);
   }
   table.level = level;
   EmitOptions options;
   options.level = level;
-  options.output = folder + "/conformance_" + record.name + "_" + level + "_" + std::to_string(lengths.size()) + ".so";
+  options.output = folder + "/conformance_" + record.name + "_" + level + "_" + precision + "_" + std::to_string(lengths.size()) + ".so";
   PENSTOCK_TRY(emitSharedLibrary(*module, table, options));
   return options.output;
 }

@@ -17,7 +17,7 @@ using Values = std::map<std::string, std::vector<float>>;
 
 /// Compiles the module of a record for a level and gives the path of the library.
 Result<std::string> compileRecord(const Record &record, const Lengths &lengths, const std::string &level,
-                                  const std::string &folder);
+                                  const std::string &folder, const std::string &precision = "fp32");
 
 /// Runs one step with a learning rate of `rate` from the given parameters and gives the parameters after it.
 Result<Values> runStep(const std::string &library, const Globals &globals, const Batch &batch, int threads, float rate);

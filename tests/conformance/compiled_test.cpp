@@ -137,6 +137,59 @@ TEST_P(Compiled, EqualsTheOracleAloneAndAtAnyNumberOfThreads) {
   }
 }
 
+/// Sets a variable of the environment while it lives.
+class Environment {
+public:
+  Environment(const char *variable, const char *value) : name(variable) { ::setenv(variable, value, 1); }
+  ~Environment() { ::unsetenv(name); }
+
+private:
+  const char *name;
+};
+
+/// Precision bf16: float32's bits where the machine has no instructions for it; with them, here AMX's emulated ones, what rounding
+/// operands to 8 bits allows, and the same bits at any number of threads and for any neighbours.
+TEST(Precision, Bf16IsFloat32WithoutInstructionsAndRoundsOperandsWithThem) {
+  for (const Record &record : records()) {
+    if (record.name != "matmul" && record.name != "matmul_transposed" && record.name != "residual_block") {
+      continue;
+    }
+    SCOPED_TRACE(record.name);
+    const Batch batch = makeBatch(record, lengths());
+    const Globals globals = makeGlobals(record, lengths());
+    auto single32 = compileRecord(record, lengths(), "avx2", testing::TempDir());
+    auto library = compileRecord(record, lengths(), "avx2", testing::TempDir(), "bf16");
+    ASSERT_TRUE(single32.ok() && library.ok());
+    auto expected = runStep(*single32, globals, batch, 2, rate), fallen = runStep(*library, globals, batch, 2, rate);
+    ASSERT_TRUE(expected.ok() && fallen.ok());
+    EXPECT_EQ(*fallen, *expected); // at level avx2 no machine has them
+
+    const Environment emulated("PENSTOCK_KERNELS", "emulated");
+    auto after = runStep(*library, globals, batch, 1, rate), again = runStep(*library, globals, batch, 5, rate);
+    ASSERT_TRUE(after.ok() && again.ok());
+    EXPECT_EQ(*again, *after);
+    EXPECT_NE(*after, *expected);
+    for (const auto &[name, before] : globals) {
+      double largest = 1e-2;
+      for (std::size_t k = 0; k < before.f.size(); ++k) {
+        largest = std::max(largest, std::abs(before.f[k] - static_cast<double>((*expected)[name][k])));
+      }
+      for (std::size_t k = 0; k < before.f.size(); ++k) {
+        ASSERT_NEAR((*after)[name][k], (*expected)[name][k], largest / 32) << name << "[" << k << "]";
+      }
+    }
+    const std::vector<std::int32_t> &offsets = batch.offsets.at("tokens");
+    auto alone = runStep(*library, globals, single(batch, 3), 1, rate);
+    ASSERT_TRUE(alone.ok());
+    const bool rows = record.operands[0].kind == Operand::Kind::rows;
+    const std::int64_t width = record.operands[0].shape[0];
+    for (std::int64_t k = (rows ? offsets[3] : 3) * width; k < (rows ? offsets[4] : 4) * width; ++k) {
+      const std::size_t at = static_cast<std::size_t>(k);
+      ASSERT_TRUE(sameBits((*after)[record.operands[0].name][at], (*alone)[record.operands[0].name][at]));
+    }
+  }
+}
+
 std::vector<Case> cases() {
   std::vector<Case> all;
   for (std::size_t r = 0; r < records().size(); ++r) {

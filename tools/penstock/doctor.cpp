@@ -2,7 +2,7 @@
 #include "tools/penstock/commands.h"
 
 #include "runtime/data/dataset.h"
-#include "runtime/kernels/kernel_table.h"
+#include "runtime/kernels/machine_speed.h"
 #include "runtime/plugin/plugin_host.h"
 
 #include <CLI/CLI.hpp>
@@ -81,13 +81,34 @@ Finding compiler() {
                   "(install `libmlir-22`)", false};
 }
 
+/// What all cores together do at best.
+Finding speed(Level level) {
+  const Result<std::unique_ptr<ThreadPool>> pool = ThreadPool::create(usableCores());
+  if (!pool.ok()) {
+    return {"speed", pool.status().message(), false};
+  }
+  const Result<MachineSpeed> measured = measureMachine(level, **pool);
+  if (!measured.ok()) {
+    return {"speed", measured.status().message(), false};
+  }
+  const std::string bf16 = measured->bf16 > 0 ? fmt::format("{:.0f} GFLOP/s bf16, ", measured->bf16 * 1e-9) : "";
+  return {"speed", fmt::format("{:.0f} GFLOP/s fp32, {}{:.1f} GB/s of memory", measured->fp32 * 1e-9, bf16, measured->stream * 1e-9)};
+}
+
 std::vector<Finding> examine(const CommandContext &context) {
   std::vector<Finding> findings;
   findings.push_back({"penstock", context.version});
   findings.push_back({"processor", processor()});
   const Result<Level> level = machineLevel();
   findings.push_back({"level", level.ok() ? std::string(levelName(*level)) : level.status().message(), level.ok()});
+  if (level.ok()) {
+    const std::string_view by = bf16Instructions(*level);
+    findings.push_back({"bf16", by.empty() ? "no instructions for it; `precision: bf16` is computed in float32" : std::string(by)});
+  }
   findings.push_back({"cores", fmt::format("{} usable", usableCores())});
+  if (level.ok()) {
+    findings.push_back(speed(*level));
+  }
   findings.push_back({"memory", memory()});
   findings.push_back(oneDnn());
   findings.push_back(compiler());

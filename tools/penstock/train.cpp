@@ -7,6 +7,7 @@
 #include "runtime/data/dataset.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/trainer.h"
+#include "runtime/kernels/kernel_table.h"
 #include "runtime/plugin/plugin_host.h"
 
 #include <CLI/CLI.hpp>
@@ -199,6 +200,13 @@ Status train(TrainOptions &options, CommandContext &context) {
   std::vector<std::string> folders = context.pluginFolders;
   folders.insert(folders.end(), loaded.pipeline.pluginFolders.begin(), loaded.pipeline.pluginFolders.end());
   PENSTOCK_ASSIGN(const std::shared_ptr<PluginHost> host, PluginHost::create(folders));
+  if (loaded.pipeline.target.precision == "bf16" && !options.load.quiet) {
+    PENSTOCK_ASSIGN(const Level level, loaded.pipeline.target.level.empty() ? machineLevel() : parseLevel(loaded.pipeline.target.level));
+    if (bf16Instructions(level).empty()) {
+      fmt::print(stderr, "note: this machine has no bf16 instructions at level `{}`; `precision: bf16` is computed in float32\n",
+                 levelName(level));
+    }
+  }
   request.program = [&] { return compilePipeline(loaded.pipeline, *host); };
   PENSTOCK_ASSIGN(const TrainOutcome outcome, trainRun(request, *host));
   if (options.json) {

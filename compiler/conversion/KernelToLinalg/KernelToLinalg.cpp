@@ -136,7 +136,7 @@ LogicalResult EntryEmitter::planOp(Operation &op, SmallVector<int> &freed) {
     }
     if (scratch) {
       if (scratch->axis < 0) {
-        scratch->constant += nn::rowsOf(op.getOperand(0).getType()).rows * scratch->coefficient;
+        scratch->constant += (nn::rowsOf(op.getOperand(0).getType()).rows + 15) / 16 * 16 * scratch->coefficient;
         scratch->coefficient = 0;
       }
       Buffer buffer;

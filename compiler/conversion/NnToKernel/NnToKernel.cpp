@@ -13,7 +13,10 @@ namespace {
 
 class NnToKernel {
 public:
-  explicit NnToKernel(ModuleOp module) : module(module) {}
+  explicit NnToKernel(ModuleOp module) : module(module) {
+    auto asked = module->getAttrOfType<StringAttr>("penstock.precision");
+    precision = asked && asked.getValue() == "bf16" ? 1 : 0;
+  }
 
   LogicalResult run() {
     SmallVector<func::FuncOp> functions(module.getOps<func::FuncOp>());
@@ -120,12 +123,12 @@ private:
     if (auto matmul = dyn_cast<nn::MatmulOp>(op)) {
       auto w = cast<RankedTensorType>(matmul.getWeight().getType());
       bool t = matmul.getTransposed();
-      auto handle = packed(function, op, "matmul", {w.getDimSize(t ? 1 : 0), w.getDimSize(t ? 0 : 1), t},
+      auto handle = packed(function, op, "matmul", {w.getDimSize(t ? 1 : 0), w.getDimSize(t ? 0 : 1), t, precision},
                            matmul.getWeight());
       absorbBias(replace(op, "matmul", handle, {matmul.getInput()}));
     } else if (auto grad = dyn_cast<nn::WeightGradOp>(op)) {
       auto handle = dispatch(op->getLoc(), "weight_gradient",
-                             {nn::widthOf(grad.getInput().getType()), nn::widthOf(grad.getCotangent().getType())}, "");
+                             {nn::widthOf(grad.getInput().getType()), nn::widthOf(grad.getCotangent().getType()), precision}, "");
       replace(op, "weight_gradient", handle, {grad.getInput(), grad.getCotangent()});
     } else if (auto attention = dyn_cast<nn::AttentionOp>(op)) {
       replace(op, "attention", {}, {attention.getQkv()}, op->getAttrs());
@@ -190,6 +193,7 @@ private:
   llvm::DenseMap<StringRef, bool> packedHere;
   Operation *lastDispatch = nullptr;
   int computedWeights = 0;
+  int64_t precision = 0; // the last number of a contraction's dispatch, see runtime/kernels/kernels.h
 };
 
 struct NnToKernelPass : PassWrapper<NnToKernelPass, OperationPass<ModuleOp>> {

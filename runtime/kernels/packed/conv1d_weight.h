@@ -47,8 +47,8 @@ void shiftedTile(const int32_t *offsets, int64_t firstRecord, int64_t lastRecord
     const int64_t first = offsets[record] + maximum(0, -shift) - base;
     const int64_t last = offsets[record + 1] - maximum(0, shift) - base;
     if (first < last) {
-      multiply<rows, vectors, false>(acc, last - first, a + first + shift, lda, b + first * ldb,
-                                     ldb, b);
+      multiply<rows, vectors, false, false>(acc, last - first, a + first + shift, lda, b + first * ldb,
+                                     ldb, nullptr);
     }
   }
   finish<rows, vectors>(acc, c, ldc);

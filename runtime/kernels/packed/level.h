@@ -19,6 +19,7 @@ namespace {
 #include "runtime/kernels/packed/conv1d.h"
 #include "runtime/kernels/packed/conv1d_weight.h"
 #include "runtime/kernels/packed/segments.h"
+#include "runtime/kernels/packed/peak.h"
 // clang-format on
 } // namespace
 } // namespace penstock
@@ -27,10 +28,7 @@ extern "C" const PenstockLevelTable PENSTOCK_TABLE = {
     (int32_t)penstock::lanes,
     (int32_t)penstock::panelColumns,
     (int32_t)penstock::tileRows,
-    penstock::packedFloats,
-    penstock::pack,
-    penstock::matmul,
-    penstock::weightGradient,
+    {penstock::packedFloats, penstock::pack, penstock::matmul, penstock::weightGradient, penstock::peak},
     penstock::convPack,
     penstock::convRun,
     penstock::convGradientInput,
@@ -47,6 +45,7 @@ extern "C" const PenstockLevelTable PENSTOCK_TABLE = {
     penstock::embeddingGradient,
     penstock::counts,
     penstock::dropoutRow,
+    penstock::stream,
     penstock::exponentialOfMany,
     penstock::logarithmOfMany,
     penstock::attentionMask,

@@ -41,8 +41,8 @@ PENSTOCK_INLINE void multiplyStep(Accumulators<rows, vectors> &acc, const float 
 }
 
 /// acc += a[rows x depth] . b[depth x vectors * lanes]. Element (i, d) of a is a[i * lda + d], or a[i + d * lda] where
-/// `columnsFirst`. Fetches a line at `ahead` for each four steps: what the tiles after this one read.
-template <int rows, int vectors, bool columnsFirst>
+/// `columnsFirst`. Where `fetches`, a line at `ahead` is fetched for each four steps: what the tiles after this one read.
+template <int rows, int vectors, bool columnsFirst, bool fetches>
 PENSTOCK_INLINE void multiply(Accumulators<rows, vectors> &acc, int64_t depth, const float *a, int64_t lda,
                               const float *b, int64_t ldb, const float *ahead) {
   constexpr int bases = columnsFirst ? 1 : (rows + 2) / 3;
@@ -53,7 +53,9 @@ PENSTOCK_INLINE void multiply(Accumulators<rows, vectors> &acc, int64_t depth, c
   }
   int64_t d = 0;
   for (; d + 4 <= depth; d += 4) {
-    __builtin_prefetch(ahead + 4 * d, 0, 2);
+    if constexpr (fetches) {
+      __builtin_prefetch(ahead + 4 * d, 0, 2);
+    }
 #pragma clang loop unroll(full)
     for (int step = 0; step < 4; ++step) {
       multiplyStep<rows, vectors, columnsFirst>(acc, left, lda, step, b);
@@ -109,46 +111,46 @@ PENSTOCK_INLINE void finish(const Accumulators<rows, vectors> &acc, float *c, in
 }
 
 /// One tile; the columns are whole vectors.
-template <int rows, int vectors, bool columnsFirst>
+template <int rows, int vectors, bool columnsFirst, bool fetches>
 void tile(int64_t depth, const float *a, int64_t lda, const float *b, int64_t ldb, float *c,
           int64_t ldc, From from, const float *bias, const float *ahead) {
   Accumulators<rows, vectors> acc;
   begin<rows, vectors>(acc, from, bias, c, ldc);
-  multiply<rows, vectors, columnsFirst>(acc, depth, a, lda, b, ldb, ahead);
+  multiply<rows, vectors, columnsFirst, fetches>(acc, depth, a, lda, b, ldb, ahead);
   finish<rows, vectors>(acc, c, ldc);
 }
 
 using Tile = void (*)(int64_t depth, const float *a, int64_t lda, const float *b, int64_t ldb,
                       float *c, int64_t ldc, From from, const float *bias, const float *ahead);
 
-template <int vectors, bool columnsFirst> struct Tiles {
+template <int vectors, bool columnsFirst, bool fetches> struct Tiles {
 #if PENSTOCK_LANES == 16
   static constexpr Tile of[tileRows + 1] = {
       nullptr,
-      tile<1, vectors, columnsFirst>,
-      tile<2, vectors, columnsFirst>,
-      tile<3, vectors, columnsFirst>,
-      tile<4, vectors, columnsFirst>,
-      tile<5, vectors, columnsFirst>,
-      tile<6, vectors, columnsFirst>,
-      tile<7, vectors, columnsFirst>,
-      tile<8, vectors, columnsFirst>,
-      tile<9, vectors, columnsFirst>,
-      tile<10, vectors, columnsFirst>,
-      tile<11, vectors, columnsFirst>,
-      tile<12, vectors, columnsFirst>,
-      tile<13, vectors, columnsFirst>,
-      tile<14, vectors, columnsFirst>,
+      tile<1, vectors, columnsFirst, fetches>,
+      tile<2, vectors, columnsFirst, fetches>,
+      tile<3, vectors, columnsFirst, fetches>,
+      tile<4, vectors, columnsFirst, fetches>,
+      tile<5, vectors, columnsFirst, fetches>,
+      tile<6, vectors, columnsFirst, fetches>,
+      tile<7, vectors, columnsFirst, fetches>,
+      tile<8, vectors, columnsFirst, fetches>,
+      tile<9, vectors, columnsFirst, fetches>,
+      tile<10, vectors, columnsFirst, fetches>,
+      tile<11, vectors, columnsFirst, fetches>,
+      tile<12, vectors, columnsFirst, fetches>,
+      tile<13, vectors, columnsFirst, fetches>,
+      tile<14, vectors, columnsFirst, fetches>,
   };
 #else
   static constexpr Tile of[tileRows + 1] = {
       nullptr,
-      tile<1, vectors, columnsFirst>,
-      tile<2, vectors, columnsFirst>,
-      tile<3, vectors, columnsFirst>,
-      tile<4, vectors, columnsFirst>,
-      tile<5, vectors, columnsFirst>,
-      tile<6, vectors, columnsFirst>,
+      tile<1, vectors, columnsFirst, fetches>,
+      tile<2, vectors, columnsFirst, fetches>,
+      tile<3, vectors, columnsFirst, fetches>,
+      tile<4, vectors, columnsFirst, fetches>,
+      tile<5, vectors, columnsFirst, fetches>,
+      tile<6, vectors, columnsFirst, fetches>,
   };
 #endif
 };
@@ -171,21 +173,20 @@ PENSTOCK_INLINE int64_t storedColumns(int64_t p, int64_t n) {
 }
 
 /// c[rows x columns] = or += a . b for one panel: b holds `columns` rounded up to whole vectors, c
-/// only `columns`. `bias` holds `columns`. `ahead`, where given, is the block of b that comes next: it is fetched into the second-level
+/// only `columns`. `bias` holds `columns`. `ahead`, where `fetches`, is the block of b that comes next: it is fetched into the second-level
 /// cache meanwhile, as a weight of 768 x 3072 streams from beyond it (without: 80 GFLOP/s, with: 92).
-template <bool columnsFirst>
+template <bool columnsFirst, bool fetches = false>
 void multiplyPanel(int64_t rows, int64_t depth, int64_t columns, const float *a, int64_t lda,
                    const float *b, int64_t ldb, float *c, int64_t ldc, From from,
                    const float *bias, const float *ahead = nullptr) {
   const int64_t stepA = columnsFirst ? 1 : lda;
-  const int64_t aheadStep = ahead != nullptr ? depth * 4 : 0;
-  ahead = ahead != nullptr ? ahead : b;
-  const Tile *tiles = columns > lanes ? Tiles<2, columnsFirst>::of : Tiles<1, columnsFirst>::of;
+  const Tile *tiles = columns > lanes ? Tiles<2, columnsFirst, fetches>::of
+                                     : Tiles<1, columnsFirst, fetches>::of;
   if (columns % lanes == 0) {
     for (int64_t i = 0; i < rows;) {
       const int64_t height = nextTile(rows - i);
       tiles[height](depth, a + i * stepA, lda, b, ldb, c + i * ldc, ldc, from, bias, ahead);
-      ahead += aheadStep;
+      ahead += fetches ? depth * 4 : 0;
       i += height;
     }
     return;
@@ -205,7 +206,7 @@ void multiplyPanel(int64_t rows, int64_t depth, int64_t columns, const float *a,
     }
     tiles[height](depth, a + i * stepA, lda, b, ldb, held, width, from,
                   bias != nullptr ? heldBias : nullptr, ahead);
-    ahead += aheadStep;
+    ahead += fetches ? depth * 4 : 0;
     for (int64_t r = 0; r < height; ++r) {
       for (int64_t j = 0; j < columns; ++j) {
         c[(i + r) * ldc + j] = held[r * width + j];
@@ -241,7 +242,7 @@ void matmul(const float *packed, int64_t k, int64_t n, const float *x, int64_t l
       const int64_t p = depthOutside ? i : o;
       const int64_t d = (depthOutside ? o : i) * depth;
       const int64_t stored = storedColumns(p, n);
-      multiplyPanel<false>(rows, minimum(depth, k - d), realColumns(p, n), x + d, ldx,
+      multiplyPanel<false, true>(rows, minimum(depth, k - d), realColumns(p, n), x + d, ldx,
                            packed + p * panelColumns * k + d * stored, stored, y + p * panelColumns,
                            ldy, d > 0 || accumulate != 0 ? From::old : From::zero,
                            d == 0 && bias != nullptr ? bias + p * panelColumns : nullptr,

@@ -8,30 +8,53 @@ constexpr int64_t chunkRows = 256;
 constexpr int64_t blockInputs = PENSTOCK_LANES == 16 ? 56 : 48, blockPanels = 4;
 constexpr int64_t largeWeight = 131072;
 
-/// x^T lies in chunks of rows: chunk c is [k x rows of c] at k * chunkRows * c. dy lies in panels
-/// over all rows.
+/// x lies in strips of tileRows columns (the last one of the rest), dy in panels; each strip and panel goes over all rows.
 struct WeightGradientJob {
   const float *x, *dy;
   int64_t ldx, lddy, rows, k, n;
-  float *transposed, *panels, *dw;
+  float *strips, *panels, *dw;
   int64_t inputsAtOnce, panelsAtOnce, inputBlocks, panelBlocks;
 };
 
+// Strips in a parallel item of packing: read from x together, as a line of it holds several.
+constexpr int64_t packStrips = 60 / tileRows;
+
+/// to[rows x tileRows] = a strip of whole width.
+PENSTOCK_INLINE void copyStripRow(float *to, const float *from) {
+  constexpr int64_t width = tileRows > 8 ? 8 : 4; // two overlapping copies
+  static_assert(tileRows >= width && tileRows <= 2 * width);
+  __builtin_memcpy(to, from, width * sizeof(float));
+  __builtin_memcpy(to + tileRows - width, from + tileRows - width, width * sizeof(float));
+}
+
 void packForWeightGradient(void *context, int64_t begin, int64_t end, int32_t) {
   const WeightGradientJob &job = *static_cast<const WeightGradientJob *>(context);
-  const int64_t inputs = divideUp(job.k, 64);
-  const int64_t perChunk = inputs + job.panelBlocks;
+  const int64_t strips = divideUp(job.k, tileRows), stripItems = divideUp(strips, packStrips);
+  const int64_t perChunk = stripItems + job.panelBlocks;
   for (int64_t item = begin; item < end; ++item) {
     const int64_t first = item / perChunk * chunkRows;
     const int64_t count = minimum(chunkRows, job.rows - first);
     const int64_t part = item % perChunk;
-    if (part < inputs) {
-      transpose(job.transposed + first * job.k + part * 64 * count, count,
-                job.x + first * job.ldx + part * 64, job.ldx, minimum(64, job.k - part * 64),
-                count);
+    if (part < stripItems) {
+      const int64_t firstStrip = part * packStrips, lastStrip = minimum(strips, firstStrip + packStrips);
+      const int64_t lastWhole = minimum(job.k / tileRows, lastStrip);
+      for (int64_t i = first; i < first + count; ++i) {
+        const float *from = job.x + i * job.ldx;
+        for (int64_t s = firstStrip; s < lastWhole; ++s) {
+          copyStripRow(job.strips + (s * job.rows + i) * tileRows, from + s * tileRows);
+        }
+      }
+      if (lastWhole < lastStrip) {
+        const int64_t width = job.k - lastWhole * tileRows;
+        for (int64_t i = first; i < first + count; ++i) {
+          for (int64_t j = 0; j < width; ++j) {
+            job.strips[lastWhole * job.rows * tileRows + i * width + j] = job.x[i * job.ldx + lastWhole * tileRows + j];
+          }
+        }
+      }
       continue;
     }
-    const int64_t firstPanel = (part - inputs) * job.panelsAtOnce;
+    const int64_t firstPanel = (part - stripItems) * job.panelsAtOnce;
     const int64_t lastPanel = minimum(divideUp(job.n, panelColumns), firstPanel + job.panelsAtOnce);
     for (int64_t p = firstPanel; p < lastPanel; ++p) {
       const int64_t stored = storedColumns(p, job.n);
@@ -46,19 +69,20 @@ void multiplyForWeightGradient(void *context, int64_t begin, int64_t end, int32_
   const WeightGradientJob &job = *static_cast<const WeightGradientJob *>(context);
   for (int64_t item = begin; item < end; ++item) {
     const int64_t firstInput = item / job.panelBlocks * job.inputsAtOnce;
-    const int64_t inputs = minimum(job.inputsAtOnce, job.k - firstInput);
+    const int64_t lastInput = minimum(job.k, firstInput + job.inputsAtOnce);
     const int64_t firstPanel = item % job.panelBlocks * job.panelsAtOnce;
     const int64_t lastPanel = minimum(divideUp(job.n, panelColumns), firstPanel + job.panelsAtOnce);
     for (int64_t first = 0; first < job.rows || first == 0; first += chunkRows) {
       const int64_t count = minimum(chunkRows, job.rows - first);
       for (int64_t p = firstPanel; p < lastPanel; ++p) {
         const int64_t stored = storedColumns(p, job.n);
-        multiplyPanel<false>(inputs, count, realColumns(p, job.n),
-                             job.transposed + first * job.k + firstInput * count, count,
-                             job.panels + p * panelColumns * job.rows + first * stored, stored,
-                             job.dw + firstInput * job.n + p * panelColumns, job.n,
-                             first == 0 ? From::zero : From::old, nullptr,
-                             job.panels + (p + 1) * panelColumns * job.rows + first * stored);
+        const float *panel = job.panels + p * panelColumns * job.rows + first * stored;
+        for (int64_t i = firstInput; i < lastInput; i += tileRows) {
+          const int64_t width = minimum(tileRows, lastInput - i);
+          multiplyPanel<true, true>(width, count, realColumns(p, job.n), job.strips + i * job.rows + first * width, width, panel,
+                                    stored, job.dw + i * job.n + p * panelColumns, job.n, first == 0 ? From::zero : From::old,
+                                    nullptr, panel + panelColumns * job.rows + (i - firstInput) / tileRows * count * 4);
+        }
       }
     }
   }
@@ -85,7 +109,8 @@ void weightGradient(void *pool, int64_t k, int64_t n, const float *x, int64_t ld
                            panelsAtOnce,
                            divideUp(k, inputsAtOnce),
                            divideUp(divideUp(n, panelColumns), panelsAtOnce)};
-  const int64_t packItems = divideUp(rows, chunkRows) * (divideUp(k, 64) + job.panelBlocks);
+  const int64_t packItems = divideUp(rows, chunkRows) *
+                            (divideUp(divideUp(k, tileRows), packStrips) + job.panelBlocks);
   const int64_t items = job.inputBlocks * job.panelBlocks;
   // Waking the other threads costs about a microsecond; below this much work it does not pay.
   const bool small = rows * k * n < 65536;

@@ -1,9 +1,9 @@
 // RUN: pipe-opt %s --penstock-nn-to-kernel | FileCheck %s
 
 // One handle for each packed weight and direction; a bias goes into the kernel.
-// CHECK-DAG: kernel.dispatch @[[FORWARD:matmul_[0-9]+]] "matmul" [5, 3, 0]
-// CHECK-DAG: kernel.dispatch @[[BACKWARD:matmul_[0-9]+]] "matmul" [3, 5, 1]
-// CHECK-DAG: kernel.dispatch @[[GRADIENT:weight_gradient_[0-9]+]] "weight_gradient" [5, 3]
+// CHECK-DAG: kernel.dispatch @[[FORWARD:matmul_[0-9]+]] "matmul" [5, 3, 0, 0]
+// CHECK-DAG: kernel.dispatch @[[BACKWARD:matmul_[0-9]+]] "matmul" [3, 5, 1, 0]
+// CHECK-DAG: kernel.dispatch @[[GRADIENT:weight_gradient_[0-9]+]] "weight_gradient" [5, 3, 0]
 nn.global @w : tensor<5x3xf32> {tensor_class = "parameter"}
 nn.global @b : tensor<3xf32> {tensor_class = "parameter"}
 

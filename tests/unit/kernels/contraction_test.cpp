@@ -30,7 +30,7 @@ TEST(Matmul, agreesWithReference) {
         Numbers numbers(++seed);
         const auto w = numbers.floats(shape.k * shape.n);
         const auto bias = numbers.floats(shape.n);
-        auto made = makePackedMatmul(*level.table, shape.k, shape.n, transposed);
+        auto made = makePackedMatmul(level.table->contractions, shape.k, shape.n, transposed);
         ASSERT_TRUE(made.ok());
         auto &matmul = static_cast<MatmulObject &>(**made);
         matmul.pack(w.data(), pool.get());
@@ -63,7 +63,7 @@ TEST(Matmul, takesStridedOperandsAndTouchesNothingBetween) {
     Numbers numbers(5);
     const auto w = numbers.floats(k * n);
     const auto x = numbers.floats(rows * ldx);
-    auto made = makePackedMatmul(*level.table, k, n, false);
+    auto made = makePackedMatmul(level.table->contractions, k, n, false);
     ASSERT_TRUE(made.ok());
     auto &matmul = static_cast<MatmulObject &>(**made);
     matmul.pack(w.data(), pool.get());
@@ -91,7 +91,7 @@ TEST(Matmul, rowAloneHasTheBitsOfTheRowInABatch) {
       const auto w = numbers.floats(shape.k * shape.n);
       const auto bias = numbers.floats(shape.n);
       const auto x = numbers.floats(rows * shape.k);
-      auto made = makePackedMatmul(*level.table, shape.k, shape.n, false);
+      auto made = makePackedMatmul(level.table->contractions, shape.k, shape.n, false);
       ASSERT_TRUE(made.ok());
       auto &matmul = static_cast<MatmulObject &>(**made);
       matmul.pack(w.data(), pool.get());
@@ -116,7 +116,7 @@ TEST(Matmul, levelsAgreeBitwise) {
   const auto x = numbers.floats(rows * k);
   std::vector<float> first;
   for (const NamedTable &level : tables()) {
-    auto made = makePackedMatmul(*level.table, k, n, false);
+    auto made = makePackedMatmul(level.table->contractions, k, n, false);
     ASSERT_TRUE(made.ok());
     auto &matmul = static_cast<MatmulObject &>(**made);
     matmul.pack(w.data(), pool.get());
@@ -133,7 +133,7 @@ std::vector<float> runWeightGradient(const PenstockLevelTable &table, int thread
                                      const std::vector<float> &x, std::int64_t ldx,
                                      const std::vector<float> &dy, std::int64_t lddy) {
   const auto pool = makePool(threads);
-  auto made = makePackedWeightGradient(table, shape.k, shape.n);
+  auto made = makePackedWeightGradient(table.contractions, shape.k, shape.n);
   EXPECT_TRUE(made.ok());
   std::vector<float> dw(static_cast<std::size_t>(shape.k * shape.n), NAN);
   const std::int64_t room = rows * ((shape.k + 31) / 32 * 32 + (shape.n + 31) / 32 * 32) + 4096;

@@ -46,14 +46,14 @@ TEST(Guards, contractionsStayInside) {
     const PenstockLevelTable &t = *level.table;
     for (const std::int64_t n : {1, 5, 17, 31, 33, 48}) {
       const std::int64_t k = 13, rows = 11;
-      GuardedFloats w(k * n), packed(t.packedFloats(k, n)), x(rows * k), y(rows * n), bias(n),
+      GuardedFloats w(k * n), packed(t.contractions.packedFloats(k, n)), x(rows * k), y(rows * n), bias(n),
           dw(k * n);
       for (const int transposed : {0, 1}) {
-        t.pack(pool.get(), w, k, n, transposed, packed);
-        t.matmul(packed, k, n, x, k, y, n, rows, bias, transposed);
+        t.contractions.pack(pool.get(), w, k, n, transposed, packed);
+        t.contractions.matmul(packed, k, n, x, k, y, n, rows, bias, transposed);
       }
       GuardedFloats room(rows * ((k + 31) / 32 * 32 + (n + 31) / 32 * 32) + 4096);
-      t.weightGradient(pool.get(), k, n, x, k, y, n, rows, dw, room);
+      t.contractions.weightGradient(pool.get(), k, n, x, k, y, n, rows, dw, room);
     }
   }
 }
@@ -67,8 +67,8 @@ TEST(Guards, convolutionsStayInside) {
       Ints offsets(records + 1), at(records * n);
       const std::int32_t ends[] = {0, 1, 4, 14};
       std::memcpy(offsets, ends, sizeof(ends));
-      GuardedFloats w(width * k * n), packed(t.packedFloats(width * k, n)),
-          flipped(t.packedFloats(width * n, k));
+      GuardedFloats w(width * k * n), packed(t.contractions.packedFloats(width * k, n)),
+          flipped(t.contractions.packedFloats(width * n, k));
       const PenstockConv conv = {width, k, n, packed, flipped};
       GuardedFloats x(rows * k), y(rows * n), bias(n), dx(rows * k), dw(width * k * n),
           top(records * n), room(rows * ((k + 31) / 32 * 32 + (n + 31) / 32 * 32) + 4096),

@@ -1,5 +1,7 @@
 #include "tests/unit/kernels/kernel_testing.h"
 
+#include "runtime/kernels/machine_speed.h"
+
 #include <cstdlib>
 
 namespace penstock {
@@ -48,10 +50,10 @@ TEST(KernelTable, findsEveryKernelOfTheHeader) {
 
 TEST(KernelTable, refusesWhatItCannotMake) {
   for (const auto &refused :
-       {make("song", {1}), make("matmul", {3, 4}), make("matmul", {3, -4, 0}),
-        make("matmul", {1ll << 40, 4, 0}), make("matmul", {2147483647, 2147483647, 0}),
+       {make("song", {1}), make("matmul", {3, 4, 0}), make("matmul", {3, -4, 0, 0}),
+        make("matmul", {1ll << 40, 4, 0, 0}), make("matmul", {2147483647, 2147483647, 0, 0}),
         make("conv1d", {0, 3, 4}), make("conv1d", {400, 300, 4}), make("weight_gradient", {1}),
-        make("matmul", {3, 4, 0}, "magic")}) {
+        make("matmul", {3, 4, 0, 2}), make("matmul", {3, 4, 0, 0}, "magic")}) {
     ASSERT_FALSE(refused.ok());
     EXPECT_FALSE(refused.status().message().empty());
   }
@@ -66,7 +68,7 @@ TEST(KernelTable, everyImplementationGivesTheSameMatmul) {
   reference::matmul(w.data(), k, n, true, x.data(), k, expected.data(), n, rows, bias.data(),
                     false);
   for (const char *force : {"", "reference", "packed", "onednn"}) {
-    auto handle = make("matmul", {k, n, 1}, force);
+    auto handle = make("matmul", {k, n, 1, 0}, force);
     ASSERT_TRUE(handle.ok()) << force;
     EXPECT_GE(kernelHandleBytes(handle->get()), static_cast<std::size_t>(k * n * 4));
     penstock_matmul_pack(handle->get(), w.data(), pool.get());
@@ -84,7 +86,7 @@ TEST(KernelTable, referenceHandlesServeConvolutionsAndWeightGradients) {
   std::vector<std::vector<float>> results;
   for (const char *force : {"reference", "packed"}) {
     auto conv = make("conv1d", {3, 5, 7}, force);
-    auto gradient = make("weight_gradient", {5, 7}, force);
+    auto gradient = make("weight_gradient", {5, 7, 0}, force);
     ASSERT_TRUE(conv.ok() && gradient.ok());
     auto held = scratch();
     std::vector<float> all(11 * 7 + 11 * 5 + 3 * 5 * 7 + 5 * 7 + 3 * 7, NAN);
@@ -127,6 +129,18 @@ TEST(Levels, namesGoBothWaysAndTheEnvironmentOnlyLowers) {
   setenv("PENSTOCK_LEVEL", "mmx", 1);
   EXPECT_FALSE(machineLevel().ok());
   unsetenv("PENSTOCK_LEVEL");
+}
+
+TEST(MachineSpeed, isMeasuredForWhatTheMachineHas) {
+  const auto pool = makePool(2);
+  const auto level = machineLevel();
+  ASSERT_TRUE(level.ok());
+  const auto speed = measureMachine(*level, *pool);
+  ASSERT_TRUE(speed.ok());
+  EXPECT_GT(speed->fp32, 1e9); // any core that has AVX2
+  EXPECT_LT(speed->fp32, 1e13);
+  EXPECT_GT(speed->stream, 1e8);
+  EXPECT_EQ(speed->bf16 > 0, !bf16Instructions(*level).empty());
 }
 
 } // namespace
