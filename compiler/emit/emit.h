@@ -39,10 +39,10 @@ void registerEmitDialects(mlir::DialectRegistry &registry);
 /// exports only `penstock_program`.
 ///
 /// `module` holds func, scf, cf, affine, memref, arith, math, index, llvm and linalg (on memrefs).
-/// For each entry of the table it defines `func.func @penstock_entry_<name>(!llvm.ptr) -> i32`,
-/// whose operand is a PenstockCall; all other functions are internal to it. It may call no function
-/// that it does not define: host functions are called through PenstockCall::symbols. The output is
-/// written to a temporary file beside it and renamed.
+/// For each step of the table it defines the function `(!llvm.ptr, !llvm.ptr)` that the step names,
+/// whose operands are a PenstockCall and the step's numbers; all functions are internal to it. It
+/// may call no function that it does not define: host functions are called through
+/// PenstockCall::symbols. The output is written to a temporary file beside it and renamed.
 ///
 /// Errors are internal (a mistake of the lowering), or environment for an unwritable folder or a
 /// missing linker. The module is unusable afterwards either way.

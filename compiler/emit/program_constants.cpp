@@ -42,6 +42,12 @@ public:
     std::vector<std::uint64_t> bits(values.begin(), values.end());
     return values.empty() ? null() : global(llvm::ConstantDataArray::get(context, bits));
   }
+  /// The address of one number of such an array.
+  Constant *element(Constant *numbers, std::int64_t place) {
+    llvm::Type *number = llvm::Type::getInt64Ty(context);
+    return numbers->isNullValue() ? numbers
+                                  : llvm::ConstantExpr::getInBoundsGetElementPtr(number, numbers, i64(place));
+  }
   /// The address of an array of these equally typed constants; null for none.
   Constant *array(const std::vector<Constant *> &items) {
     if (items.empty()) {
@@ -162,11 +168,27 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
          t.numbers(dispatch.attributes)}));
   }
   for (const ProgramTable::Entry &entry : table.entries) {
-    llvm::Function *run = module.getFunction("penstock_entry_" + entry.name);
-    if (!run || run->isDeclaration() || run->arg_size() != 1 ||
-        !run->getReturnType()->isIntegerTy(32) || !run->getArg(0)->getType()->isPointerTy()) {
-      return internalError(
-          fmt::format("entry `{}` of the compiled program has no function of its own", entry.name));
+    // The numbers of all steps stand in one array.
+    std::vector<std::int64_t> numbers;
+    for (const ProgramTable::Step &step : entry.steps) {
+      numbers.insert(numbers.end(), step.numbers.begin(), step.numbers.end());
+    }
+    Constant *allNumbers = t.numbers(numbers);
+    std::vector<Constant *> steps;
+    std::int64_t place = 0;
+    for (const ProgramTable::Step &step : entry.steps) {
+      llvm::Function *run = module.getFunction(step.function);
+      if (!run || run->isDeclaration() || run->arg_size() != 2 ||
+          !run->getReturnType()->isVoidTy() || !run->getArg(0)->getType()->isPointerTy() ||
+          !run->getArg(1)->getType()->isPointerTy()) {
+        return internalError(fmt::format("a step of entry `{}` of the compiled program names `{}`, "
+                                         "which is no function of a step",
+                                         entry.name, step.function));
+      }
+      using S = PenstockStep;
+      steps.push_back(t.record("PenstockStep", sizeof(S), {offsetof(S, run), offsetof(S, numbers)},
+                               {run, t.element(allNumbers, place)}));
+      place += static_cast<std::int64_t>(step.numbers.size());
     }
     std::vector<Constant *> outputs;
     for (const ProgramTable::Output &output : entry.outputs) {
@@ -185,9 +207,10 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
     using S = PenstockEntry;
     entries.push_back(
         t.record("PenstockEntry", sizeof(S),
-                 {offsetof(S, name), offsetof(S, run), offsetof(S, arena),
-                  offsetof(S, output_count), offsetof(S, outputs)},
-                 {t.text(entry.name), run, arena, t.i32(static_cast<std::int64_t>(outputs.size())),
+                 {offsetof(S, name), offsetof(S, step_count), offsetof(S, steps),
+                  offsetof(S, arena), offsetof(S, output_count), offsetof(S, outputs)},
+                 {t.text(entry.name), t.i32(static_cast<std::int64_t>(steps.size())),
+                  t.array(steps), arena, t.i32(static_cast<std::int64_t>(outputs.size())),
                   t.array(outputs)}));
   }
 

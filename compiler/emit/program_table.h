@@ -32,11 +32,15 @@ struct ProgramTable {
     std::int64_t constant = 0, perRecord = 0, perWorker = 0;
     std::vector<std::int64_t> perRow;
   };
-  /// `name`'s code is the function `penstock_entry_<name>(const PenstockCall *) -> i32` of the
-  /// module.
+  /// `function` is one of the module: (const PenstockCall *, const int64_t *numbers).
+  struct Step {
+    std::string function;
+    std::vector<std::int64_t> numbers;
+  };
   struct Entry {
     std::string name;
     Arena arena;
+    std::vector<Step> steps;
     std::vector<Output> outputs;
   };
   struct Dispatch {

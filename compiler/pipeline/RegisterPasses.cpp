@@ -14,6 +14,7 @@
 #include "compiler/transforms/FormRegions.h"
 #include "compiler/transforms/FuseSegments.h"
 #include "compiler/transforms/MathPolynomials.h"
+#include "compiler/transforms/RestrictRows.h"
 
 #include "mlir/InitAllDialects.h"
 
@@ -41,8 +42,8 @@ struct KernelToLLVMPass : PassWrapper<KernelToLLVMPass, OperationPass<ModuleOp>>
   StringRef getDescription() const override { return "outline parallel bodies and call kernels through the tables"; }
   void getDependentDialects(DialectRegistry &registry) const override { penstock::registerLoweringDialects(registry); }
   void runOnOperation() override {
-    std::vector<std::string> symbols;
-    if (failed(penstock::lowerKernelToLLVM(getOperation(), symbols))) {
+    penstock::ProgramTable table;
+    if (failed(penstock::lowerKernelToLLVM(getOperation(), table))) {
       signalPassFailure();
     }
   }
@@ -54,6 +55,7 @@ void penstock::registerPenstockPasses() {
   mlir::registerPass([] { return createPipeToNnPass(); });
   mlir::registerPass(createFuseSegmentsPass);
   mlir::registerPass(createDeriveEntriesPass);
+  mlir::registerPass(createRestrictRowsPass);
   mlir::registerPass(createAutodiffPass);
   mlir::registerPass(createNnToKernelPass);
   mlir::registerPass(createFormRegionsPass);

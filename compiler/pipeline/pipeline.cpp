@@ -9,6 +9,7 @@
 #include "compiler/transforms/DeriveEntries.h"
 #include "compiler/transforms/FormRegions.h"
 #include "compiler/transforms/FuseSegments.h"
+#include "compiler/transforms/RestrictRows.h"
 
 using namespace mlir;
 
@@ -31,6 +32,8 @@ LogicalResult lowerNnToLoops(ModuleOp module, ProgramTable &table, const StageOb
   toNn.addPass(createFuseSegmentsPass());
   // One model becomes train_step, evaluate and predict.
   toNn.addPass(createDeriveEntriesPass());
+  // An entry computes only the rows that its outputs read.
+  toNn.addNestedPass<func::FuncOp>(createRestrictRowsPass());
   toNn.addPass(createAutodiffPass());
   toNn.addPass(createCanonicalizerPass());
   toNn.addPass(createCSEPass());
@@ -52,7 +55,7 @@ LogicalResult lowerNnToLoops(ModuleOp module, ProgramTable &table, const StageOb
   }
   stage("linalg");
 
-  return lowerKernelToLLVM(module, table.symbols);
+  return lowerKernelToLLVM(module, table);
 }
 
 } // namespace penstock

@@ -6,6 +6,9 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
 
+#include <list>
+#include <set>
+
 using namespace mlir;
 
 namespace penstock {
@@ -30,104 +33,89 @@ bool runsOverRows(Operation *op) {
   return isa<nn::NnDialect>(op->getDialect()) && op->getNumResults() > 0;
 }
 
+/// List scheduling: what is ready stands in sets ordered by the place in the program, so that the time grows with the number
+/// of operations and the logarithm of what is ready at once.
 class Scheduler {
 public:
   explicit Scheduler(func::FuncOp function) : block(function.getBody().front()) {}
 
   void run() {
-    SmallVector<Operation *> leaves, rest;
     for (Operation &op : block.without_terminator()) {
-      (isLeaf(&op) ? leaves : rest).push_back(&op);
-    }
-    llvm::DenseMap<Operation *, unsigned> waiting; // operands that are not computed yet
-    for (Operation *op : rest) {
-      unsigned n = 0;
-      for (Value v : op->getOperands()) {
-        n += v.getDefiningOp() && !isLeaf(v.getDefiningOp());
+      if (!isLeaf(&op)) {
+        place[&op] = static_cast<unsigned>(ops.size());
+        ops.push_back(&op);
       }
-      waiting[op] = n;
+    }
+    waiting.assign(ops.size(), 0);
+    after.resize(ops.size());
+    for (auto [i, op] : llvm::enumerate(ops)) {
+      for (Value v : op->getOperands()) {
+        waiting[i] += v.getDefiningOp() && !isLeaf(v.getDefiningOp());
+      }
     }
     // A pack must come before the ops that use its handle, and an optimizer after all gradients: program order among
     // ops without results.
-    llvm::DenseMap<Attribute, Operation *> packOf;
-    for (Operation *op : rest) {
+    llvm::DenseMap<Attribute, unsigned> packOf;
+    for (auto [i, op] : llvm::enumerate(ops)) {
       if (auto pack = dyn_cast<kernel::PackOp>(op)) {
-        packOf[pack.getHandleAttr()] = op;
+        packOf[pack.getHandleAttr()] = static_cast<unsigned>(i);
       }
     }
-    llvm::DenseMap<Operation *, SmallVector<Operation *>> after;
-    for (Operation *op : rest) {
+    for (auto [i, op] : llvm::enumerate(ops)) {
       if (auto invoke = dyn_cast<kernel::InvokeOp>(op)) {
         if (auto it = packOf.find(invoke.getHandleAttr()); invoke.getHandleAttr() && it != packOf.end()) {
-          after[it->second].push_back(op);
-          ++waiting[op];
+          after[it->second].push_back(static_cast<unsigned>(i));
+          ++waiting[i];
         }
       } else if (isa<nn::ApplyOp>(op)) {
         // The optimizer overwrites parameters: everything else reads them first.
-        for (Operation *other : rest) {
-          if (other != op) {
-            after[other].push_back(op);
-            ++waiting[op];
+        for (unsigned other = 0; other < ops.size(); ++other) {
+          if (other != i) {
+            after[other].push_back(static_cast<unsigned>(i));
+            ++waiting[i];
           }
         }
       }
     }
-
-    llvm::DenseMap<Operation *, bool> done;
-    auto settle = [&](Operation *op) {
-      done[op] = true;
-      for (OpResult result : op->getResults()) {
-        for (OpOperand &use : result.getUses()) {
-          --waiting[use.getOwner()];
-        }
+    for (unsigned i = 0; i < ops.size(); ++i) {
+      if (waiting[i] == 0) {
+        makeReady(i);
       }
-      for (Operation *user : after[op]) {
-        --waiting[user];
-      }
-    };
+    }
 
     SmallVector<std::pair<bool, SmallVector<Operation *>>> groups; // (region?, ops)
-    size_t left = rest.size();
-    while (left > 0) {
-      Operation *single = nullptr, *row = nullptr;
-      for (Operation *op : rest) {
-        if (done.lookup(op) || waiting[op] != 0) {
-          continue;
-        }
-        if (!runsOverRows(op)) {
-          single = op;
-          break;
-        }
-        row = row ? row : op;
-      }
-      if (single) {
-        groups.push_back({false, {single}});
-        settle(single);
+    for (size_t left = ops.size(); left > 0;) {
+      if (!single.empty()) {
+        unsigned i = takeFirst(single);
+        groups.push_back({false, {ops[i]}});
+        settle(i);
         --left;
         continue;
       }
-      nn::RowsOf rows = iterationRows(row);
-      SmallVector<Operation *> members;
-      SmallVector<Operation *> sums; // settled after the region
-      for (bool grew = true; grew;) {
-        grew = false;
-        for (Operation *op : rest) {
-          if (done.lookup(op) || waiting[op] != 0 || !runsOverRows(op) || !(iterationRows(op) == rows)) {
-            continue;
-          }
-          members.push_back(op);
-          --left;
-          grew = true;
-          if (isRowReduction(op)) {
-            done[op] = true;
-            sums.push_back(op);
-          } else {
-            settle(op);
-          }
+      // The rows of the first op that is ready; its region takes all that is, or becomes, ready on the same rows.
+      std::set<unsigned> *rows = nullptr;
+      for (auto &[kind, ready] : overRows) {
+        if (!ready.empty() && (!rows || *ready.begin() < *rows->begin())) {
+          rows = &ready;
         }
       }
-      for (Operation *op : sums) {
-        settle(op);
+      if (!rows) {
+        break; // a cycle: impossible in SSA form
+      }
+      SmallVector<Operation *> members;
+      SmallVector<unsigned> sums; // settled after the region
+      while (!rows->empty()) {
+        unsigned i = takeFirst(*rows);
+        members.push_back(ops[i]);
+        --left;
+        if (isRowReduction(ops[i])) {
+          sums.push_back(i);
+        } else {
+          settle(i);
+        }
+      }
+      for (unsigned i : sums) {
+        settle(i);
       }
       groups.push_back({true, members});
     }
@@ -143,6 +131,45 @@ public:
   }
 
 private:
+  static unsigned takeFirst(std::set<unsigned> &from) {
+    unsigned first = *from.begin();
+    from.erase(from.begin());
+    return first;
+  }
+
+  void makeReady(unsigned i) {
+    if (!runsOverRows(ops[i])) {
+      single.insert(i);
+      return;
+    }
+    nn::RowsOf rows = iterationRows(ops[i]);
+    for (auto &[kind, ready] : overRows) {
+      if (kind == rows) {
+        ready.insert(i);
+        return;
+      }
+    }
+    overRows.emplace_back(rows, std::set<unsigned>{i});
+  }
+
+  void settle(unsigned i) {
+    auto release = [&](unsigned user) {
+      if (--waiting[user] == 0) {
+        makeReady(user);
+      }
+    };
+    for (OpResult result : ops[i]->getResults()) {
+      for (OpOperand &use : result.getUses()) {
+        if (auto it = place.find(use.getOwner()); it != place.end()) {
+          release(it->second);
+        }
+      }
+    }
+    for (unsigned user : after[i]) {
+      release(user);
+    }
+  }
+
   void makeRegion(ArrayRef<Operation *> ops, Operation *before) {
     llvm::SmallPtrSet<Operation *, 16> inside(ops.begin(), ops.end());
     SmallVector<Value> escaping;
@@ -175,6 +202,12 @@ private:
   }
 
   Block &block;
+  SmallVector<Operation *> ops; // in program order, without leaves
+  llvm::DenseMap<Operation *, unsigned> place;
+  SmallVector<unsigned> waiting; // operands that are not computed yet
+  SmallVector<SmallVector<unsigned>> after;
+  std::set<unsigned> single;
+  std::list<std::pair<nn::RowsOf, std::set<unsigned>>> overRows; // a list: elements stay where they are
 };
 
 struct FormRegionsPass : PassWrapper<FormRegionsPass, OperationPass<func::FuncOp>> {

@@ -119,8 +119,13 @@ typedef struct PenstockCall {
   float learning_rate;    /* of this step, from the schedule */
 } PenstockCall;
 
-/* Runs one entry to its end on the calling thread and the pool. Returns 0. */
-typedef int32_t (*PenstockEntryFunction)(const PenstockCall *call);
+/* One step of an entry: code that several steps may share, and the numbers in which they differ (places in memory, handles,
+ * keys of random numbers). Runs on the calling thread and the pool. */
+typedef void (*PenstockStepFunction)(const PenstockCall *call, const int64_t *numbers);
+typedef struct PenstockStep {
+  PenstockStepFunction run;
+  const int64_t *numbers;
+} PenstockStep;
 
 /* A kernel to make once at load (`kernel.dispatch`): its name and numbers. The host answers with a handle of its own that
  * holds what the implementation wants to keep: the chosen code, primitives, packed weights. */
@@ -135,7 +140,8 @@ typedef struct PenstockDispatch {
  * "predict" (answers; target inputs are NULL). */
 typedef struct PenstockEntry {
   const char *name;
-  PenstockEntryFunction run;
+  int32_t step_count;
+  const PenstockStep *steps; /* an entry is its steps, one after another */
   PenstockArena arena;
   int32_t output_count;
   const PenstockOutputInfo *outputs;
@@ -162,6 +168,12 @@ typedef struct PenstockProgram {
 } PenstockProgram;
 
 typedef const PenstockProgram *(*PenstockProgramFunction)(void);
+
+static inline void penstock_run_entry(const PenstockEntry *entry, const PenstockCall *call) {
+  for (int32_t i = 0; i < entry->step_count; ++i) {
+    entry->steps[i].run(call, entry->steps[i].numbers);
+  }
+}
 
 #ifdef __cplusplus
 }

@@ -254,11 +254,7 @@ Status LoadedProgram::run(int index, const Step &step) {
   call.step = step.number;
   call.learning_rate = step.learningRate;
   const FlushDenormals flush;
-  const int failed = entry.run(&call);
-  if (failed != 0) {
-    return internalError("the compiled entry `" + std::string(entry.name) + "` failed with code " +
-                         std::to_string(failed) + "; please report this");
-  }
+  penstock_run_entry(&entry, &call);
   return {};
 }
 

@@ -2,6 +2,7 @@
 #include "compiler/transforms/Autodiff.h"
 #include "compiler/transforms/DeriveEntries.h"
 #include "compiler/transforms/FuseSegments.h"
+#include "compiler/transforms/RestrictRows.h"
 #include "tests/conformance/records.h"
 
 #include "mlir/IR/MLIRContext.h"
@@ -42,6 +43,9 @@ OwningOpRef<ModuleOp> compile(const Record &record, bool fuse) {
     passes.addPass(createFuseSegmentsPass());
   }
   passes.addPass(createDeriveEntriesPass());
+  if (fuse) {
+    passes.addNestedPass<func::FuncOp>(createRestrictRowsPass());
+  }
   passes.addPass(createAutodiffPass());
   passes.addPass(createCSEPass());
   passes.addPass(createCanonicalizerPass());

@@ -222,6 +222,25 @@ std::vector<Record> make() {
                  "%c = nn.counts %w : !nn.ragged<@tokens, i32> -> tensor<?x13xf32>\n"
                  "    %y = nn.matmul %c, %t : tensor<?x13xf32>, tensor<13x3xf32> -> tensor<?x3xf32>",
                  perRecord("y", 3)});
+  all.push_back({"last_layer", "what only the first row of a record is read of, after rows met",
+                 {rows("x", 5), fixed("w", {5, 5}), fixed("b", {5}), fixed("u", {5, 7})},
+                 "%m = nn.matmul %x, %w : !nn.ragged<@tokens, 5xf32>, tensor<5x5xf32> -> !nn.ragged<@tokens, 5xf32>\n"
+                 "    %a = nn.add %m, %b : !nn.ragged<@tokens, 5xf32>, tensor<5xf32> -> !nn.ragged<@tokens, 5xf32>\n"
+                 "    %d = nn.dropout %a {p = 0.3 : f64, key = 17 : i64} : !nn.ragged<@tokens, 5xf32>\n"
+                 "    %s = nn.add %x, %d : !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 5xf32> -> !nn.ragged<@tokens, 5xf32>\n"
+                 "    %n, %rstd = nn.normalize %s {epsilon = 1.0e-5 : f64} : !nn.ragged<@tokens, 5xf32> -> !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 1xf32>\n"
+                 "    %f = nn.matmul %n, %u : !nn.ragged<@tokens, 5xf32>, tensor<5x7xf32> -> !nn.ragged<@tokens, 7xf32>\n"
+                 "    %g = nn.gelu %f : !nn.ragged<@tokens, 7xf32>\n"
+                 "    %h = nn.matmul %g, %u transposed : !nn.ragged<@tokens, 7xf32>, tensor<5x7xf32> -> !nn.ragged<@tokens, 5xf32>\n"
+                 "    %p = nn.softmax %h : !nn.ragged<@tokens, 5xf32>\n"
+                 "    %c = nn.row_sum %s : !nn.ragged<@tokens, 5xf32> -> !nn.ragged<@tokens, 1xf32>\n"
+                 "    %e = nn.mul %p, %c : !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 1xf32> -> !nn.ragged<@tokens, 5xf32>\n"
+                 "    %k = nn.segment_sum %x : !nn.ragged<@tokens, 5xf32> -> tensor<?x5xf32>\n"
+                 "    %r = nn.broadcast_records %k : tensor<?x5xf32> -> !nn.ragged<@tokens, 5xf32>\n"
+                 "    %t = nn.add %e, %r : !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 5xf32> -> !nn.ragged<@tokens, 5xf32>\n"
+                 "    %o = nn.concat %t, %g : !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 7xf32> -> !nn.ragged<@tokens, 12xf32>\n"
+                 "    %y = nn.segment_first %o : !nn.ragged<@tokens, 12xf32> -> tensor<?x12xf32>",
+                 perRecord("y", 12)});
   return all;
 }
 

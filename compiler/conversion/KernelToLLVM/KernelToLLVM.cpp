@@ -14,12 +14,17 @@ namespace {
 
 class Lowering {
 public:
-  Lowering(ModuleOp module, std::vector<std::string> &symbols)
-      : module(module), symbols(symbols), b(module.getContext()), pointer(LLVM::LLVMPointerType::get(b.getContext())) {}
+  Lowering(ModuleOp module, ProgramTable &table)
+      : module(module), table(table), symbols(table.symbols), b(module.getContext()), pointer(LLVM::LLVMPointerType::get(b.getContext())) {}
 
   LogicalResult run() {
     if (failed(lowerLinalg())) {
       return failure();
+    }
+    for (auto function : module.getOps<func::FuncOp>()) {
+      if (!function.isDeclaration() && function.getNumArguments() == 2) {
+        surroundings[function] = {function.getArgument(0), function.getArgument(1)};
+      }
     }
     SmallVector<kernel::ParallelOp> parallels;
     module.walk([&](kernel::ParallelOp op) { parallels.push_back(op); });
@@ -28,8 +33,10 @@ public:
     }
     SmallVector<kernel::CallOp> calls;
     SmallVector<kernel::GetOp> gets;
+    SmallVector<kernel::NumberOp> numbers;
     module.walk([&](kernel::CallOp op) { calls.push_back(op); });
     module.walk([&](kernel::GetOp op) { gets.push_back(op); });
+    module.walk([&](kernel::NumberOp op) { numbers.push_back(op); });
     for (kernel::CallOp op : calls) {
       lowerCall(op);
     }
@@ -38,10 +45,19 @@ public:
         return failure();
       }
     }
+    for (kernel::NumberOp op : numbers) {
+      lowerNumber(op);
+    }
+    takeEntries();
     return success();
   }
 
 private:
+  /// What every function of the program has at hand.
+  struct Surroundings {
+    Value call, numbers;
+  };
+
   LogicalResult lowerLinalg() {
     SmallVector<linalg::LinalgOp> ops;
     module.walk([&](linalg::LinalgOp op) { ops.push_back(op); });
@@ -63,7 +79,7 @@ private:
     return success();
   }
 
-  Value call(Operation *op) { return op->getParentOfType<func::FuncOp>().getArgument(0); }
+  Value call(Operation *op) { return surroundings.lookup(op->getParentOfType<func::FuncOp>()).call; }
 
   Value load(Location loc, Value base, size_t offset, Type type) {
     Value at = LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), base, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(offset)});
@@ -84,7 +100,7 @@ private:
     return element(loc, table, static_cast<int64_t>(it->second));
   }
 
-  // Nothing is captured: a body reads everything again from the call, which is its context.
+  // Nothing is captured: a body reads everything again from the call and the numbers of the step, which are its context.
   void outline(kernel::ParallelOp op) {
     auto parent = op->getParentOfType<func::FuncOp>();
     Location loc = op.getLoc();
@@ -96,6 +112,8 @@ private:
     Block *entry = body.addEntryBlock();
     b.setInsertionPointToStart(entry);
     Type index = b.getIndexType();
+    Value context = entry->getArgument(0);
+    surroundings[body] = {element(loc, context, 0), element(loc, context, 1)};
     SmallVector<Value> arguments;
     for (unsigned i = 1; i < 4; ++i) {
       arguments.push_back(arith::IndexCastOp::create(b, loc, index, entry->getArgument(i)));
@@ -108,14 +126,21 @@ private:
     b.setInsertionPointToEnd(entry);
     func::ReturnOp::create(b, loc);
 
+    Surroundings here = surroundings.lookup(parent);
+    Value callPointer = here.call;
+    b.setInsertionPointToStart(&parent.getBody().front());
+    Value two = LLVM::ConstantOp::create(b, loc, i64, b.getI64IntegerAttr(2));
+    Value captured = LLVM::AllocaOp::create(b, loc, pointer, pointer, two);
     b.setInsertionPoint(op);
-    Value callPointer = call(op);
+    Value second = LLVM::GEPOp::create(b, loc, pointer, pointer, captured, ArrayRef<LLVM::GEPArg>{1});
+    LLVM::StoreOp::create(b, loc, here.call, captured);
+    LLVM::StoreOp::create(b, loc, here.numbers, second);
     Value function = func::ConstantOp::create(b, loc, body.getFunctionType(), body.getSymName());
     Value address = UnrealizedConversionCastOp::create(b, loc, pointer, function).getResult(0);
     Value pool = load(loc, callPointer, offsetof(PenstockCall, pool), pointer);
     Value count = arith::IndexCastOp::create(b, loc, i64, op.getCount());
     Value grain = arith::ConstantIntOp::create(b, loc, i64, static_cast<int64_t>(op.getGrain()));
-    invoke(loc, callPointer, "penstock_parallel_for", {pool, address, callPointer, count, grain});
+    invoke(loc, callPointer, "penstock_parallel_for", {pool, address, captured, count, grain});
     op.erase();
   }
 
@@ -145,6 +170,32 @@ private:
     }
     invoke(loc, call(op), op.getSymbol(), arguments);
     op.erase();
+  }
+
+  void lowerNumber(kernel::NumberOp op) {
+    b.setInsertionPoint(op);
+    Location loc = op.getLoc();
+    Value numbers = surroundings.lookup(op->getParentOfType<func::FuncOp>()).numbers;
+    Value value = load(loc, numbers, static_cast<size_t>(op.getIndex()) * 8, b.getI64Type());
+    if (op.getType().isIndex()) {
+      value = arith::IndexCastOp::create(b, loc, op.getType(), value);
+    }
+    op.replaceAllUsesWith(value);
+    op.erase();
+  }
+
+  /// The entries stand in the program's tables, not in its code.
+  void takeEntries() {
+    for (auto entry : llvm::make_early_inc_range(module.getOps<kernel::EntryOp>())) {
+      auto found = llvm::find_if(table.entries, [&](const ProgramTable::Entry &e) { return e.name == entry.getSymName(); });
+      if (found == table.entries.end()) {
+        found = table.entries.insert(found, {entry.getSymName().str(), {}, {}, {}});
+      }
+      for (auto step : entry.getBody().getOps<kernel::StepOp>()) {
+        found->steps.push_back({step.getCode().str(), step.getNumbers().vec()});
+      }
+      entry.erase();
+    }
   }
 
   LogicalResult lowerGet(kernel::GetOp op) {
@@ -185,7 +236,13 @@ private:
     } else if (what == "output") {
       value = element(loc, load(loc, c, offsetof(PenstockCall, outputs), pointer), index);
     } else if (what == "handle") {
-      value = element(loc, load(loc, c, offsetof(PenstockCall, handles), pointer), index);
+      Value handles = load(loc, c, offsetof(PenstockCall, handles), pointer);
+      if (op.getPlace()) {
+        Value at = LLVM::GEPOp::create(b, loc, pointer, pointer, handles, ArrayRef<LLVM::GEPArg>{op.getPlace()});
+        value = LLVM::LoadOp::create(b, loc, pointer, at);
+      } else {
+        value = element(loc, handles, index);
+      }
     } else if (what == "pool") {
       value = load(loc, c, offsetof(PenstockCall, pool), pointer);
     } else if (what == "parameters") {
@@ -233,17 +290,19 @@ private:
   }
 
   ModuleOp module;
+  ProgramTable &table;
   std::vector<std::string> &symbols;
   OpBuilder b;
   Type pointer;
   llvm::StringMap<size_t> symbolIndex;
+  llvm::DenseMap<Operation *, Surroundings> surroundings;
   int bodies = 0;
 };
 
 } // namespace
 
-LogicalResult lowerKernelToLLVM(ModuleOp module, std::vector<std::string> &symbols) {
-  return Lowering(module, symbols).run();
+LogicalResult lowerKernelToLLVM(ModuleOp module, ProgramTable &table) {
+  return Lowering(module, table).run();
 }
 
 } // namespace penstock

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "compiler/conversion/KernelToLinalg/MemoryPlan.h"
+#include "compiler/conversion/KernelToLinalg/StepShape.h"
 #include "compiler/dialect/Kernel/Kernel.h"
 #include "compiler/dialect/Kernel/KernelTable.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -24,15 +25,22 @@ struct RowValue {
   mlir::Value value;
 };
 
+/// The code of all steps so far, by the shape that it was made for; shared by the entries.
+struct StepCode {
+  std::string function;
+  std::int64_t rowScratch = 0; // bytes that it needs for a row
+};
+using StepCodes = llvm::StringMap<StepCode>;
+
 class EntryEmitter {
 public:
-  EntryEmitter(const ProgramLayout &layout, mlir::func::FuncOp source)
-      : layout(layout), source(source), plan(layout), b(source.getContext()) {}
+  EntryEmitter(const ProgramLayout &layout, mlir::func::FuncOp source, StepCodes &codes)
+      : layout(layout), source(source), codes(codes), plan(layout), b(source.getContext()) {}
 
   mlir::LogicalResult run(ProgramTable::Entry &entry);
 
 private:
-  // --- planning (KernelToLinalg.cpp)
+  // --- planning (EntryPlan.cpp)
   struct Stage {
     bool rows = false; // row-wise ops, or one kernel
     mlir::SmallVector<mlir::Operation *> ops;
@@ -49,8 +57,20 @@ private:
   Buffer placeResult(mlir::Value value);
   Buffer leafBuffer(mlir::Value value);
 
+  // --- steps
+  /// A step of this shape: its code is `emit`'s unless there is some for the shape already.
+  mlir::LogicalResult step(StepShape shape, llvm::function_ref<mlir::LogicalResult()> emit);
+  StepShape shapeOf(mlir::Operation *op);
+  mlir::LogicalResult emitCopyStep(mlir::Operation *op, mlir::Value value, const Buffer &to);
+  mlir::LogicalResult emitFillGaps();
+
   // --- views
   void beginScope(mlir::Location loc);
+  /// A number of the step, and the offset that stands in its numbers from `place` on.
+  mlir::Value number(unsigned place, mlir::Type type);
+  mlir::Value offsetAt(unsigned place);
+  unsigned placeOf(StepShape::Kind kind, std::int64_t value);
+  mlir::Value handle(mlir::FlatSymbolRefAttr symbol);
   mlir::Value get(llvm::StringRef what, mlir::Type type, std::int64_t index = 0);
   mlir::Value constant(std::int64_t value);
   mlir::Value constantF32(double value);
@@ -69,7 +89,6 @@ private:
   mlir::LogicalResult emitRowsKernel(kernel::InvokeOp invoke, mlir::Value firstRow, mlir::Value rows);
   mlir::LogicalResult emitInvoke(kernel::InvokeOp invoke);
   void emitCopy(mlir::Value value, const Buffer &to);
-  void emitFillGaps();
   void emitApply(nn::ApplyOp apply, const Buffer &partials);
   /// Rows of a block of a region over `rows`, at most `most`.
   mlir::Value blockSize(const nn::RowsOf &rows, std::int64_t most);
@@ -111,6 +130,8 @@ private:
 
   const ProgramLayout &layout;
   mlir::func::FuncOp source;
+  StepCodes &codes;
+  mlir::SymbolTable module{source->getParentOfType<mlir::ModuleOp>()};
   MemoryPlan plan;
   mlir::OpBuilder b;
   mlir::Location loc = mlir::UnknownLoc::get(b.getContext());
@@ -120,11 +141,22 @@ private:
   llvm::DenseMap<mlir::Operation *, Buffer> scratches;     // of whole kernels and of apply
   llvm::DenseMap<mlir::Operation *, RegionPlan> regions;
   std::int64_t regionScratchEnd = 0;                        // bytes of a worker for values of a block, or a kernel's own
-  mlir::SmallVector<mlir::Operation *> perWorkerConstants;  // patched when perWorker is known
+
+  struct EmittedStep {
+    std::string function;
+    StepShape shape;
+    mlir::Location loc;
+  };
+  std::vector<EmittedStep> steps;
+  const StepShape *shape = nullptr;                         // of the step whose code is being emitted
+  std::int64_t rowScratchEnd = 0;                           // bytes of a worker for values of a row, of all steps
+  bool unnamedNumber = false;                               // the code asked for a number that its shape does not name
 
   mlir::Operation *prologueEnd = nullptr;                   // values that a scope needs once go before it
   llvm::DenseMap<std::pair<mlir::Attribute, std::int64_t>, mlir::Value> scopeGets;
-  llvm::DenseMap<std::int64_t, mlir::Value> scopeOffsets, scopeConstants;
+  llvm::DenseMap<std::int64_t, mlir::Value> scopeConstants;
+  llvm::DenseMap<std::pair<mlir::Type, unsigned>, mlir::Value> scopePlaces; // numbers of the step
+  llvm::DenseMap<unsigned, mlir::Value> scopeOffsets;
   llvm::DenseMap<std::int64_t, mlir::Value> scopeNumbers;   // float32 constants by their bits
   mlir::Value worker;
 
@@ -135,7 +167,7 @@ private:
   llvm::DenseSet<mlir::Value> stored;                        // values that are in their own buffer
   llvm::DenseMap<mlir::Operation *, mlir::Value> sideLeaf;   // memory that a pending op reads beside its operands
   llvm::DenseMap<mlir::Operation *, mlir::SmallVector<mlir::Value>> sideScalars;
-  std::int64_t rowScratchOffset = 0, rowScratchBegin = 0, rowScratchPeak = 0;
+  std::int64_t rowScratchOffset = 0, rowScratchPeak = 0;
   int constantGlobals = 0;
 };
 

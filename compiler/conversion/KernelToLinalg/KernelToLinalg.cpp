@@ -2,7 +2,6 @@
 
 #include "compiler/conversion/KernelToLinalg/EntryEmitter.h"
 #include "compiler/transforms/FormRegions.h"
-#include "runtime/abi/kernel_limits.h"
 #include "runtime/abi/program_abi.h"
 
 #include <algorithm>
@@ -11,259 +10,12 @@ using namespace mlir;
 
 namespace penstock {
 
-//===--- planning ---------------------------------------------------------------------------------------------------===//
-
-Buffer EntryEmitter::leafBuffer(Value value) {
-  Operation *op = value.getDefiningOp();
-  Buffer buffer;
-  buffer.rows = nn::rowsOf(value.getType());
-  buffer.width = nn::widthOf(value.getType());
-  buffer.element = nn::elementTypeOf(value.getType());
-  if (auto parameter = dyn_cast<nn::ParameterOp>(op)) {
-    buffer.kind = Buffer::Kind::parameter;
-    buffer.offset = layout.parameter(parameter.getName()).offset * 4;
-  } else if (auto input = dyn_cast<nn::InputOp>(op)) {
-    buffer.kind = Buffer::Kind::input;
-    buffer.index = static_cast<int>(input.getIndex());
-  }
-  return buffer;
-}
-
-Buffer EntryEmitter::arenaBuffer(Type type) {
-  Buffer buffer;
-  buffer.rows = nn::rowsOf(type);
-  buffer.width = nn::widthOf(type);
-  buffer.element = nn::elementTypeOf(type);
-  buffer.slot = plan.allocate(plan.extentOf(buffer.rows, buffer.width));
-  return buffer;
-}
-
-// A value that is a gradient or an output is computed in place.
-Buffer EntryEmitter::placeResult(Value value) {
-  for (Operation *user : value.getUsers()) {
-    if (auto gradient = dyn_cast<nn::GradientOp>(user)) {
-      Buffer buffer;
-      buffer.rows = nn::rowsOf(value.getType());
-      buffer.width = nn::widthOf(value.getType());
-      buffer.element = nn::elementTypeOf(value.getType());
-      buffer.slot = -1;
-      buffer.offset = layout.parameter(gradient.getName()).offset * 4;
-      return buffer;
-    }
-  }
-  for (Operation *user : value.getUsers()) {
-    if (auto output = dyn_cast<nn::OutputOp>(user)) {
-      Buffer buffer;
-      buffer.kind = Buffer::Kind::output;
-      buffer.rows = nn::rowsOf(value.getType());
-      buffer.width = nn::widthOf(value.getType());
-      buffer.element = nn::elementTypeOf(value.getType());
-      buffer.index = static_cast<int>(output.getIndex());
-      return buffer;
-    }
-  }
-  return arenaBuffer(value.getType());
-}
-
-static int64_t round32(int64_t n) { return (n + 31) / 32 * 32; }
-
-LogicalResult EntryEmitter::planMemory() {
-  Block &block = source.getBody().front();
-  llvm::DenseMap<Operation *, unsigned> place;
-  unsigned n = 0;
-  for (Operation &op : block) {
-    op.walk([&](Operation *inner) { place[inner] = n; });
-    ++n;
-  }
-  std::vector<SmallVector<int>> freedAfter(n);
-  for (Operation &op : block) {
-    if (isa<nn::ParameterOp, nn::InputOp>(op)) {
-      buffers[op.getResult(0)] = leafBuffer(op.getResult(0));
-      continue;
-    }
-    if (isa<nn::ConstantOp, nn::RecordCountOp>(op)) {
-      continue;
-    }
-    SmallVector<int> freed;
-    if (failed(planOp(op, freed))) {
-      return failure();
-    }
-    for (OpResult result : op.getResults()) {
-      Buffer &buffer = buffers[result];
-      if (buffer.kind != Buffer::Kind::arena || buffer.slot < 0) {
-        continue;
-      }
-      unsigned last = place[&op];
-      for (Operation *user : result.getUsers()) {
-        last = std::max(last, place[user]);
-      }
-      freedAfter[last].push_back(buffer.slot);
-    }
-    for (int slot : freed) {
-      plan.release(slot);
-    }
-    for (int slot : freedAfter[place[&op]]) {
-      plan.release(slot);
-    }
-  }
-  return success();
-}
-
-LogicalResult EntryEmitter::planOp(Operation &op, SmallVector<int> &freed) {
-  if (auto region = dyn_cast<kernel::RowsOp>(op)) {
-    RegionPlan &regionPlan = regions[&op];
-    auto yield = cast<kernel::YieldOp>(region.getBody().front().back());
-    for (auto [inner, result] : llvm::zip(yield.getOperands(), region.getResults())) {
-      buffers[result] = placeResult(result);
-      buffers[inner] = buffers[result];
-    }
-    planRegion(region, regionPlan, freed);
-    return success();
-  }
-  if (auto invoke = dyn_cast<kernel::InvokeOp>(op)) {
-    for (OpResult result : op.getResults()) {
-      buffers[result] = placeResult(result);
-    }
-    StringRef kernel = invoke.getKernel();
-    std::optional<Extent> scratch;
-    if (kernel == "weight_gradient" || kernel == "conv1d_weight_grad") {
-      int64_t k = nn::widthOf(op.getOperand(0).getType()), width = nn::widthOf(op.getOperand(1).getType());
-      scratch = Extent{4096 * 4, (round32(k) + round32(width)) * 4, plan.axisOf(nn::rowsOf(op.getOperand(0).getType()))};
-    } else if (kernel == "embedding_grad" || kernel == "bag_sum_grad" || kernel == "position_rows_grad") {
-      int64_t vocabulary = cast<RankedTensorType>(op.getResult(0).getType()).getDimSize(0);
-      Value rows = op.getOperand(0);
-      scratch = Extent{(vocabulary + 4096) * 4, 4, plan.axisOf(nn::rowsOf(rows.getType()))};
-    }
-    if (scratch) {
-      if (scratch->axis < 0) {
-        scratch->constant += (nn::rowsOf(op.getOperand(0).getType()).rows + 15) / 16 * 16 * scratch->coefficient;
-        scratch->coefficient = 0;
-      }
-      Buffer buffer;
-      buffer.slot = plan.allocate(*scratch);
-      buffer.element = Float32Type::get(op.getContext());
-      scratches[&op] = buffer;
-      freed.push_back(buffer.slot);
-    }
-    if (kernel::findKernel(kernel)->scope == kernel::Scope::segments) {
-      regionScratchEnd = std::max<int64_t>(regionScratchEnd, PENSTOCK_SCRATCH_FLOATS * 4);
-    }
-    return success();
-  }
-  if (auto apply = dyn_cast<nn::ApplyOp>(op)) {
-    if (apply.getClipNorm().convertToDouble() > 0) {
-      Buffer buffer;
-      buffer.slot = plan.allocate({(layout.parameterElements / 4096 + 2) * 4, 0, -1});
-      buffer.element = Float32Type::get(op.getContext());
-      scratches[&op] = buffer;
-      freed.push_back(buffer.slot);
-    }
-    return success();
-  }
-  if (isa<kernel::PackOp, nn::GradientOp, nn::OutputOp, func::ReturnOp>(op)) {
-    return success();
-  }
-  return op.emitError("no lowering for this operation outside a row region");
-}
-
-void EntryEmitter::planRegion(kernel::RowsOp region, RegionPlan &regionPlan, SmallVector<int> &freed) {
-  Block &body = region.getBody().front();
-  SmallVector<Operation *> waiting;
-  int64_t widest = 1;
-  for (Operation &op : body.without_terminator()) {
-    waiting.push_back(&op);
-    for (Value v : op.getResults()) {
-      widest = std::max(widest, nn::widthOf(v.getType()));
-    }
-  }
-  nn::RowsOf rows = iterationRows(waiting.front());
-  auto level = source->getParentOfType<ModuleOp>()->getAttrOfType<StringAttr>("penstock.level");
-  regionPlan.block = blockRows(rows, widest, level ? level.getValue() : "");
-
-  // Alternate: all row-wise ops that can run, then all kernels that can run.
-  llvm::DenseMap<Operation *, int> stageOf;
-  auto ready = [&](Operation *op) {
-    return llvm::all_of(op->getOperands(), [&](Value v) {
-      Operation *def = v.getDefiningOp();
-      return !def || def->getBlock() != &body || stageOf.count(def);
-    });
-  };
-  while (!waiting.empty()) {
-    for (bool kernels : {false, true}) {
-      Stage stage{!kernels, {}};
-      SmallVector<Operation *> rest;
-      for (Operation *op : waiting) {
-        if (isa<kernel::InvokeOp>(op) == kernels && ready(op)) {
-          stage.ops.push_back(op);
-          if (!kernels) {
-            stageOf[op] = static_cast<int>(regionPlan.stages.size());
-          }
-        } else {
-          rest.push_back(op);
-        }
-      }
-      if (stage.ops.empty()) {
-        continue;
-      }
-      for (Operation *op : stage.ops) {
-        stageOf[op] = static_cast<int>(regionPlan.stages.size());
-      }
-      waiting = std::move(rest);
-      regionPlan.stages.push_back(std::move(stage));
-    }
-  }
-
-  // What must be in memory and has no place yet lives in the worker's scratch for one block. Regions do not overlap in
-  // time, so all use the same bytes.
-  int64_t offset = 0;
-  for (Operation &op : body.without_terminator()) {
-    for (Value v : op.getResults()) {
-      if (buffers.count(v) || isRowReduction(&op)) {
-        continue;
-      }
-      bool needed = isa<kernel::InvokeOp>(op) || llvm::any_of(v.getUsers(), [&](Operation *user) {
-        return isa<kernel::InvokeOp>(user) || (stageOf.count(user) && stageOf[user] != stageOf[&op]);
-      });
-      if (!needed) {
-        continue;
-      }
-      Buffer buffer;
-      buffer.kind = Buffer::Kind::worker;
-      buffer.offset = offset;
-      buffer.rows = rows;
-      buffer.width = nn::widthOf(v.getType());
-      buffer.element = nn::elementTypeOf(v.getType());
-      int64_t count = rows.kind == nn::RowsOf::Kind::fixed ? std::min(regionPlan.block, rows.rows) : regionPlan.block;
-      offset += (buffer.width * count * 4 + 63) / 64 * 64;
-      buffers[v] = buffer;
-    }
-    if (isRowReduction(&op)) {
-      // One partial result a block: at most rows / block + 1 of them.
-      int64_t width = isa<nn::TotalOp>(op) ? 1 : nn::widthOf(op.getResult(0).getType());
-      Buffer partial;
-      partial.width = width;
-      partial.element = Float32Type::get(op.getContext());
-      Extent extent;
-      extent.axis = plan.axisOf(rows);
-      if (extent.axis < 0) {
-        extent.constant = (rows.rows / regionPlan.block + 1) * width * 4;
-      } else {
-        extent.constant = width * 4;
-        extent.coefficient = (width * 4 + leastBlockRows - 1) / leastBlockRows;
-      }
-      partial.slot = plan.allocate(extent);
-      freed.push_back(partial.slot);
-      regionPlan.partials[&op] = partial;
-    }
-  }
-  regionScratchEnd = std::max(regionScratchEnd, offset);
-}
-
 //===--- views ------------------------------------------------------------------------------------------------------===//
 
 void EntryEmitter::beginScope(Location location) {
   prologueEnd = arith::ConstantIndexOp::create(b, location, 0);
   scopeGets.clear();
+  scopePlaces.clear();
   scopeOffsets.clear();
   scopeConstants.clear();
   scopeNumbers.clear();
@@ -276,9 +28,57 @@ Value EntryEmitter::get(StringRef what, Type type, int64_t index) {
   if (!value) {
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPoint(prologueEnd);
-    value = kernel::GetOp::create(b, loc, type, what, index);
+    value = kernel::GetOp::create(b, loc, type, what, index, Value());
   }
   return value;
+}
+
+Value EntryEmitter::number(unsigned place, Type type) {
+  Value &value = scopePlaces[{type, place}];
+  if (!value) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(prologueEnd);
+    value = kernel::NumberOp::create(b, loc, type, place);
+  }
+  return value;
+}
+
+unsigned EntryEmitter::placeOf(StepShape::Kind kind, int64_t value) {
+  std::optional<unsigned> place = shape->placeOf(kind, value);
+  unnamedNumber |= !place;
+  return place.value_or(0);
+}
+
+Value EntryEmitter::handle(FlatSymbolRefAttr symbol) {
+  unsigned place = placeOf(StepShape::Kind::handle, layout.handleIndex.lookup(symbol.getValue()));
+  auto key = std::make_pair(Attribute(b.getStringAttr("handle")), static_cast<int64_t>(place));
+  if (Value known = scopeGets.lookup(key)) {
+    return known;
+  }
+  Value index = number(place, b.getI64Type());
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(prologueEnd);
+  return scopeGets[key] = kernel::GetOp::create(b, loc, LLVM::LLVMPointerType::get(b.getContext()), "handle", 0, index);
+}
+
+Value EntryEmitter::offsetAt(unsigned place) {
+  if (Value known = scopeOffsets.lookup(place)) {
+    return known;
+  }
+  Type index = b.getIndexType();
+  SmallVector<Value> rows, scales;
+  unsigned axes = static_cast<unsigned>(layout.table.axes.size());
+  Value sum = number(place, index);
+  for (unsigned axis = 0; axis <= axes; ++axis) {
+    rows.push_back(axis == axes ? get("records16", index) : get("rows16", index, axis));
+    scales.push_back(number(place + 1 + axis, index));
+  }
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(prologueEnd);
+  for (auto [row, scale] : llvm::zip(rows, scales)) {
+    sum = arith::AddIOp::create(b, loc, sum, arith::MulIOp::create(b, loc, row, scale));
+  }
+  return scopeOffsets[place] = sum;
 }
 
 Value EntryEmitter::constant(int64_t value) {
@@ -338,54 +138,40 @@ Value EntryEmitter::base(const Buffer &buffer) {
     return get("output", bytes, buffer.index);
   case Buffer::Kind::arena:
   case Buffer::Kind::worker:
+  case Buffer::Kind::row:
     return get("arena", bytes);
   }
   return {};
 }
 
 Value EntryEmitter::byteOffset(const Buffer &buffer) {
-  int64_t key;
   switch (buffer.kind) {
   case Buffer::Kind::parameter:
   case Buffer::Kind::fitted:
-    return constant(buffer.offset);
+    return number(placeOf(StepShape::Kind::offset, buffer.offset), b.getIndexType());
   case Buffer::Kind::input:
   case Buffer::Kind::output:
     return constant(0);
   case Buffer::Kind::arena:
-    if (buffer.slot < 0) {
-      return constant(buffer.offset);
-    }
-    key = buffer.slot;
-    break;
+    return buffer.slot < 0 ? number(placeOf(StepShape::Kind::offset, buffer.offset), b.getIndexType())
+                           : offsetAt(placeOf(StepShape::Kind::slot, buffer.slot));
   case Buffer::Kind::worker:
-    key = -1 - buffer.offset;
+  case Buffer::Kind::row:
     break;
   }
-  Value &value = scopeOffsets[key];
-  if (value) {
-    return value;
-  }
+  // Outside of a parallel body the calling thread has the first worker's scratch.
+  Value begin = offsetAt(StepShape::scratchBegin), size = number(StepShape::scratchSize, b.getIndexType());
+  Value forRow = buffer.kind == Buffer::Kind::row ? number(StepShape::rowScratchBegin, b.getIndexType()) : Value();
+  Value offset = constant(buffer.offset);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPoint(prologueEnd);
-  MemoryPlan::Offset offset = buffer.kind == Buffer::Kind::worker ? plan.end() : plan.offsetOf(buffer.slot);
-  Value sum = arith::ConstantIndexOp::create(
-      b, loc, offset.constant + (buffer.kind == Buffer::Kind::worker ? buffer.offset : 0));
-  for (auto [axis, coefficient] : llvm::enumerate(offset.perAxis)) {
-    if (coefficient == 0) {
-      continue;
-    }
-    bool records = axis + 1 == offset.perAxis.size();
-    Value rows = records ? get("records16", b.getIndexType()) : get("rows16", b.getIndexType(), static_cast<int64_t>(axis));
-    Value scale = arith::ConstantIndexOp::create(b, loc, coefficient);
-    sum = arith::AddIOp::create(b, loc, sum, arith::MulIOp::create(b, loc, rows, scale));
+  if (worker) {
+    begin = arith::AddIOp::create(b, loc, begin, arith::MulIOp::create(b, loc, worker, size));
   }
-  if (buffer.kind == Buffer::Kind::worker && worker) {
-    auto size = arith::ConstantIndexOp::create(b, loc, 0);
-    perWorkerConstants.push_back(size);
-    sum = arith::AddIOp::create(b, loc, sum, arith::MulIOp::create(b, loc, worker, size));
+  if (forRow) {
+    begin = arith::AddIOp::create(b, loc, begin, forRow);
   }
-  return scopeOffsets[key] = sum;
+  return arith::AddIOp::create(b, loc, begin, offset);
 }
 
 Value EntryEmitter::rowView(const Buffer &buffer, Value at, int64_t width, int64_t extra) {
@@ -427,7 +213,9 @@ void EntryEmitter::parallel(Value count, int64_t grain, llvm::function_ref<void(
   block.addArguments({index, index, index}, {loc, loc, loc});
   OpBuilder::InsertionGuard guard(b);
   auto savedGets = scopeGets;
-  auto savedOffsets = scopeOffsets, savedConstants = scopeConstants, savedNumbers = scopeNumbers;
+  auto savedPlaces = scopePlaces;
+  auto savedOffsets = scopeOffsets;
+  auto savedConstants = scopeConstants, savedNumbers = scopeNumbers;
   Operation *savedPrologue = prologueEnd;
   Value savedWorker = worker;
   b.setInsertionPointToStart(&block);
@@ -435,6 +223,7 @@ void EntryEmitter::parallel(Value count, int64_t grain, llvm::function_ref<void(
   worker = block.getArgument(2);
   body(block.getArgument(0), block.getArgument(1));
   scopeGets = savedGets;
+  scopePlaces = savedPlaces;
   scopeOffsets = savedOffsets;
   scopeConstants = savedConstants;
   scopeNumbers = savedNumbers;
@@ -456,57 +245,125 @@ void EntryEmitter::emitCopy(Value value, const Buffer &to) {
   flush({{value, rowView(to, row, to.width)}});
 }
 
+// Everything that the code of an op reads: what this leaves out must not decide anything in its emission.
+StepShape EntryEmitter::shapeOf(Operation *op) {
+  StepShape result(layout);
+  auto bufferOf = [&](Value v) -> const Buffer * {
+    auto it = buffers.find(v);
+    return it == buffers.end() ? nullptr : &it->second;
+  };
+  if (auto region = dyn_cast<kernel::RowsOp>(op)) {
+    RegionPlan &regionPlan = regions[op];
+    result.add(region.getAxisAttr().getAsOpaquePointer());
+    result.add(regionPlan.block);
+    for (Operation &inner : region.getBody().front().without_terminator()) {
+      result.addOp(&inner, bufferOf);
+      if (auto it = regionPlan.partials.find(&inner); it != regionPlan.partials.end()) {
+        result.addBuffer(it->second);
+      }
+    }
+    return result;
+  }
+  result.addOp(op, bufferOf);
+  if (auto it = scratches.find(op); it != scratches.end()) {
+    result.addBuffer(it->second);
+  }
+  return result;
+}
+
+LogicalResult EntryEmitter::step(StepShape stepShape, llvm::function_ref<LogicalResult()> emit) {
+  auto [it, isNew] = codes.try_emplace(stepShape.text());
+  StepCode &code = it->second;
+  if (isNew) {
+    code.function = "penstock_step_" + std::to_string(codes.size() - 1);
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(source);
+    Type pointer = LLVM::LLVMPointerType::get(b.getContext());
+    auto function = func::FuncOp::create(b, loc, code.function, b.getFunctionType({pointer, pointer}, {}));
+    function.setPrivate();
+    b.setInsertionPointToStart(function.addEntryBlock());
+    beginScope(loc);
+    shape = &stepShape;
+    rowScratchPeak = 0;
+    if (failed(emit())) {
+      return failure();
+    }
+    func::ReturnOp::create(b, loc);
+    if (unnamedNumber) {
+      return function.emitError("the code of a step reads a number that its shape does not name");
+    }
+    code.rowScratch = rowScratchPeak;
+  }
+  rowScratchEnd = std::max(rowScratchEnd, code.rowScratch);
+  steps.push_back({code.function, std::move(stepShape), loc});
+  return success();
+}
+
+LogicalResult EntryEmitter::emitCopyStep(Operation *op, Value value, const Buffer &to) {
+  auto it = buffers.find(value);
+  if (it != buffers.end() && it->second.kind == to.kind && it->second.slot == to.slot && it->second.offset == to.offset &&
+      it->second.index == to.index) {
+    return success(); // computed in place
+  }
+  StepShape result(layout);
+  result.add(op->getName().getAsOpaquePointer());
+  result.addValue(value, it == buffers.end() ? nullptr : &it->second);
+  result.addBuffer(to);
+  return step(std::move(result), [&] {
+    emitCopy(value, to);
+    return success();
+  });
+}
+
 LogicalResult EntryEmitter::emitOp(Operation &op) {
   loc = op.getLoc();
-  if (isa<nn::ParameterOp, nn::InputOp, nn::ConstantOp, nn::RecordCountOp>(op)) {
+  if (isa<nn::ParameterOp, nn::InputOp, nn::ConstantOp, nn::RecordCountOp, func::ReturnOp>(op)) {
     return success();
   }
   if (auto region = dyn_cast<kernel::RowsOp>(op)) {
-    return emitRegion(region);
+    return step(shapeOf(&op), [&] { return emitRegion(region); });
   }
   if (auto invoke = dyn_cast<kernel::InvokeOp>(op)) {
-    return emitInvoke(invoke);
+    return step(shapeOf(&op), [&] { return emitInvoke(invoke); });
   }
-  Type pointer = LLVM::LLVMPointerType::get(op.getContext());
   if (auto pack = dyn_cast<kernel::PackOp>(op)) {
-    auto dispatch = SymbolTable::lookupNearestSymbolFrom<kernel::DispatchOp>(&op, pack.getHandleAttr());
-    Value handle = get("handle", pointer, layout.handleIndex.lookup(pack.getHandle()));
-    call(("penstock_" + dispatch.getKernel() + "_pack").str(),
-         {handle, rowView(buffers[pack.getWeight()], {}, 1), get("pool", pointer)});
-    return success();
+    auto dispatch = module.lookup<kernel::DispatchOp>(pack.getHandle());
+    StepShape packShape = shapeOf(&op);
+    packShape.add(dispatch.getKernelAttr().getAsOpaquePointer());
+    return step(std::move(packShape), [&] {
+      call(("penstock_" + dispatch.getKernel() + "_pack").str(),
+           {handle(pack.getHandleAttr()), rowView(buffers[pack.getWeight()], {}, 1),
+            get("pool", LLVM::LLVMPointerType::get(op.getContext()))});
+      return success();
+    });
   }
+  Buffer to;
+  to.element = b.getF32Type();
   if (auto gradient = dyn_cast<nn::GradientOp>(op)) {
-    Buffer to;
     to.rows = nn::rowsOf(gradient.getGradient().getType());
     to.width = nn::widthOf(gradient.getGradient().getType());
-    to.element = b.getF32Type();
     to.offset = layout.parameter(gradient.getName()).offset * 4;
-    const Buffer &from = buffers[gradient.getGradient()];
-    if (!buffers.count(gradient.getGradient()) || from.kind != Buffer::Kind::arena || from.slot >= 0 ||
-        from.offset != to.offset) {
-      emitCopy(gradient.getGradient(), to);
-    }
-    return success();
+    return emitCopyStep(&op, gradient.getGradient(), to);
   }
   if (auto output = dyn_cast<nn::OutputOp>(op)) {
-    Buffer to;
     to.kind = Buffer::Kind::output;
     to.index = static_cast<int>(output.getIndex());
     to.rows = nn::rowsOf(output.getValue().getType());
     to.width = nn::widthOf(output.getValue().getType());
-    to.element = b.getF32Type();
-    const Buffer &from = buffers[output.getValue()];
-    if (!buffers.count(output.getValue()) || from.kind != Buffer::Kind::output || from.index != to.index) {
-      emitCopy(output.getValue(), to);
-    }
-    return success();
+    return emitCopyStep(&op, output.getValue(), to);
   }
   if (auto apply = dyn_cast<nn::ApplyOp>(op)) {
-    emitFillGaps();
-    emitApply(apply, scratches.lookup(&op));
-    return success();
+    if (failed(emitFillGaps())) {
+      return failure();
+    }
+    StepShape applyShape = shapeOf(&op);
+    applyShape.add(static_cast<const void *>(apply.getOperation())); // its code holds the layout of the parameters
+    return step(std::move(applyShape), [&] {
+      emitApply(apply, scratches.lookup(&op));
+      return success();
+    });
   }
-  return success();
+  return op.emitError("no code for this operation");
 }
 
 LogicalResult EntryEmitter::emitRegion(kernel::RowsOp region) {
@@ -515,17 +372,7 @@ LogicalResult EntryEmitter::emitRegion(kernel::RowsOp region) {
   nn::RowsOf rows = iterationRows(&first);
   LogicalResult result = success();
   if (rows.kind == nn::RowsOf::Kind::fixed && rows.rows <= regionPlan.block) {
-    // Not in a body of its own: what this region reads once must still be read after the regions before it wrote it.
-    auto savedGets = scopeGets;
-    auto savedOffsets = scopeOffsets, savedConstants = scopeConstants, savedNumbers = scopeNumbers;
-    Operation *savedPrologue = prologueEnd;
-    prologueEnd = arith::ConstantIndexOp::create(b, loc, 0);
     result = emitBlock(region, regionPlan, constant(0), constant(rows.rows), constant(0));
-    scopeGets = savedGets;
-    scopeOffsets = savedOffsets;
-    scopeConstants = savedConstants;
-    scopeNumbers = savedNumbers;
-    prologueEnd = savedPrologue;
   } else {
     Value blocks = arith::CeilDivUIOp::create(b, loc, rowsOfBuffer(rows), blockSize(rows, regionPlan.block));
     parallel(blocks, 1, [&](Value begin, Value end) {
@@ -590,9 +437,8 @@ LogicalResult EntryEmitter::emitRowsKernel(kernel::InvokeOp invoke, Value firstR
   Value x = invoke.getOperands()[0], y = invoke.getResult(0);
   Value bias = invoke.getOperands().size() > 1 ? rowView(buffers[invoke.getOperands()[1]], {}, 1)
                                                : LLVM::ZeroOp::create(b, loc, pointer).getResult();
-  Value handle = get("handle", pointer, layout.handleIndex.lookup(*invoke.getHandle()));
   call(kernel::findKernel(invoke.getKernel())->symbol,
-       {handle, block(x), i64(nn::widthOf(x.getType())), block(y), i64(nn::widthOf(y.getType())), asI64(b, loc, rows), bias,
+       {handle(invoke.getHandleAttr()), block(x), i64(nn::widthOf(x.getType())), block(y), i64(nn::widthOf(y.getType())), asI64(b, loc, rows), bias,
         arith::ConstantIntOp::create(b, loc, b.getI32Type(), 0)});
   return success();
 }
@@ -610,7 +456,7 @@ LogicalResult EntryEmitter::emitInvoke(kernel::InvokeOp invoke) {
   auto bias = [&](unsigned i) -> Value {
     return invoke.getOperands().size() > i ? operand(i) : LLVM::ZeroOp::create(b, loc, pointer).getResult();
   };
-  auto handle = [&] { return get("handle", pointer, layout.handleIndex.lookup(*invoke.getHandle())); };
+  auto handleOf = [&] { return handle(invoke.getHandleAttr()); };
   // The ragged axis that the kernel works along.
   nn::RowsOf rows;
   for (Value v : llvm::concat<Value>(invoke.getOperands(), invoke.getResults())) {
@@ -627,13 +473,13 @@ LogicalResult EntryEmitter::emitInvoke(kernel::InvokeOp invoke) {
     if (kernel == "weight_gradient") {
       Value x = invoke.getOperands()[0], dy = invoke.getOperands()[1];
       Value count = asI64(b, loc, rowsOfBuffer(nn::rowsOf(x.getType())));
-      call(table->symbol, {handle(), pool, at(x), i64(nn::widthOf(x.getType())), at(dy), i64(nn::widthOf(dy.getType())),
+      call(table->symbol, {handleOf(), pool, at(x), i64(nn::widthOf(x.getType())), at(dy), i64(nn::widthOf(dy.getType())),
                            count, result(0), rowView(scratches[invoke], {}, 1)});
     } else if (kernel == "conv1d_weight_grad") {
-      call(table->symbol, {handle(), pool, operand(0), operand(1), offsets(), asI64(b, loc, get("records", b.getIndexType())),
+      call(table->symbol, {handleOf(), pool, operand(0), operand(1), offsets(), asI64(b, loc, get("records", b.getIndexType())),
                            result(0), rowView(scratches[invoke], {}, 1)});
     } else if (kernel == "conv1d_max_weight_grad") {
-      call(table->symbol, {handle(), pool, operand(0), operand(1), operand(2), offsets(),
+      call(table->symbol, {handleOf(), pool, operand(0), operand(1), operand(2), offsets(),
                            asI64(b, loc, get("records", b.getIndexType())), result(0)});
     } else {
       auto shape = cast<RankedTensorType>(invoke.getResult(0).getType());
@@ -667,7 +513,6 @@ LogicalResult EntryEmitter::emitInvoke(kernel::InvokeOp invoke) {
       int64_t heads = invoke->getAttrOfType<IntegerAttr>("heads").getInt();
       auto dropoutAttr = invoke->getAttrOfType<FloatAttr>("dropout");
       auto keyAttr = invoke->getAttrOfType<IntegerAttr>("key");
-      bool drops = training && dropoutAttr;
       SmallVector<Value> arguments;
       if (kernel == "attention") {
         arguments = {operand(0), result(0), result(1)};
@@ -676,17 +521,17 @@ LogicalResult EntryEmitter::emitInvoke(kernel::InvokeOp invoke) {
       }
       int64_t width = nn::widthOf(invoke.getOperands()[0].getType()) / 3 / heads;
       arguments.append({offsets(), get("record_numbers", bytes), begin, end, i64(heads), i64(width),
-                        constantF32(drops ? dropoutAttr.getValueAsDouble() : 0), get("seed", b.getI64Type()),
-                        get("step", b.getI64Type()), i64(keyAttr ? keyAttr.getInt() : 0), scratch()});
+                        constantF32(dropoutAttr ? dropoutAttr.getValueAsDouble() : 0), get("seed", b.getI64Type()),
+                        get("step", b.getI64Type()), keyAttr ? number(placeOf(StepShape::Kind::randomKey, keyAttr.getInt()), b.getI64Type()) : i64(0), scratch()});
       call(table->symbol, arguments);
     } else if (kernel == "conv1d") {
-      call(table->symbol, {handle(), operand(0), result(0), offsets(), begin, end, bias(1), scratch()});
+      call(table->symbol, {handleOf(), operand(0), result(0), offsets(), begin, end, bias(1), scratch()});
     } else if (kernel == "conv1d_max") {
-      call(table->symbol, {handle(), operand(0), offsets(), begin, end, bias(1), result(0), result(1), scratch()});
+      call(table->symbol, {handleOf(), operand(0), offsets(), begin, end, bias(1), result(0), result(1), scratch()});
     } else if (kernel == "conv1d_input_grad") {
-      call(table->symbol, {handle(), operand(0), result(0), offsets(), begin, end, i32(0), scratch()});
+      call(table->symbol, {handleOf(), operand(0), result(0), offsets(), begin, end, i32(0), scratch()});
     } else if (kernel == "conv1d_max_input_grad") {
-      call(table->symbol, {handle(), operand(0), operand(1), operand(2), result(0), offsets(), begin, end, i32(0)});
+      call(table->symbol, {handleOf(), operand(0), operand(1), operand(2), result(0), offsets(), begin, end, i32(0)});
     } else if (kernel == "segment_sum") {
       call(table->symbol, {operand(0), offsets(), begin, end, i64(nn::widthOf(invoke.getResult(0).getType())), result(0)});
     } else if (kernel == "segment_max") {
@@ -726,18 +571,33 @@ void EntryEmitter::finishPartial(Operation *sum, const Buffer &partial, int64_t 
 }
 
 // Gradients of parameters do not fill their places in the flat buffer: the rest must not hold what an earlier entry left.
-void EntryEmitter::emitFillGaps() {
+LogicalResult EntryEmitter::emitFillGaps() {
   for (size_t i = 0; i < layout.parameters.size(); ++i) {
     const auto &p = layout.parameters[i];
     int64_t end = i + 1 < layout.parameters.size() ? layout.parameters[i + 1].offset : layout.parameterElements;
     int64_t gap = end - p.offset - p.elements;
-    if (gap > 0) {
-      Buffer buffer;
-      buffer.offset = (p.offset + p.elements) * 4;
-      buffer.element = b.getF32Type();
-      linalg::FillOp::create(b, loc, constantF32(0), rowView(buffer, {}, gap));
+    if (gap == 0) {
+      continue;
+    }
+    Buffer buffer;
+    buffer.offset = (p.offset + p.elements) * 4;
+    buffer.element = b.getF32Type();
+    StepShape fill(layout);
+    fill.add(StringAttr::get(b.getContext(), "fill").getAsOpaquePointer());
+    fill.addBuffer(buffer);
+    fill.addNumber(StepShape::Kind::count, gap);
+    LogicalResult done = step(std::move(fill), [&] {
+      Value size = number(placeOf(StepShape::Kind::count, gap), b.getIndexType());
+      Value view = memref::ViewOp::create(b, loc, MemRefType::get({ShapedType::kDynamic}, buffer.element), base(buffer),
+                                          byteOffset(buffer), ValueRange{size});
+      linalg::FillOp::create(b, loc, constantF32(0), view);
+      return success();
+    });
+    if (failed(done)) {
+      return failure();
     }
   }
+  return success();
 }
 
 LogicalResult EntryEmitter::run(ProgramTable::Entry &entry) {
@@ -750,17 +610,8 @@ LogicalResult EntryEmitter::run(ProgramTable::Entry &entry) {
   if (failed(planMemory())) {
     return failure();
   }
-  // The worker's scratch: values of a block or a kernel's own, then values of a row.
-  rowScratchBegin = regionScratchEnd;
-
-  b.setInsertionPoint(source);
-  Type pointer = LLVM::LLVMPointerType::get(b.getContext());
-  auto function = func::FuncOp::create(b, source.getLoc(), ("penstock_entry_" + name).str(),
-                                       b.getFunctionType({pointer}, {b.getI32Type()}));
-  b.setInsertionPointToStart(function.addEntryBlock());
   loc = source.getLoc();
-  beginScope(loc);
-  for (Operation &op : source.getBody().front().without_terminator()) {
+  for (Operation &op : source.getBody().front()) {
     if (auto output = dyn_cast<nn::OutputOp>(op)) {
       size_t index = output.getIndex();
       if (entry.outputs.size() <= index) {
@@ -774,12 +625,16 @@ LogicalResult EntryEmitter::run(ProgramTable::Entry &entry) {
       return failure();
     }
   }
-  func::ReturnOp::create(b, source.getLoc(), ValueRange{arith::ConstantIntOp::create(b, loc, b.getI32Type(), 0)});
-  int64_t total = (rowScratchBegin + rowScratchPeak + 63) / 64 * 64;
-  for (Operation *op : perWorkerConstants) {
-    cast<arith::ConstantIndexOp>(op).setValueAttr(b.getIndexAttr(total));
+  // The worker's scratch: values of a block or a kernel's own, then values of a row.
+  int64_t scratch = (regionScratchEnd + rowScratchEnd + 63) / 64 * 64;
+  b.setInsertionPoint(source);
+  auto entryOp = kernel::EntryOp::create(b, source.getLoc(), name);
+  b.setInsertionPointToStart(&entryOp.getBody().emplaceBlock());
+  std::vector<MemoryPlan::Offset> offsets = plan.offsets();
+  for (const EmittedStep &s : steps) {
+    kernel::StepOp::create(b, s.loc, s.function, s.shape.numbers(offsets, scratch, regionScratchEnd));
   }
-  entry.arena = plan.arena(total);
+  entry.arena = plan.arena(scratch);
   return success();
 }
 
@@ -814,15 +669,16 @@ LogicalResult lowerKernelToLinalg(ModuleOp module, ProgramTable &table) {
   layout.table.stateElements = static_cast<int64_t>(moments.size()) * layout.parameterElements;
 
   std::vector<ProgramTable::Entry> entries;
+  StepCodes codes;
   for (func::FuncOp function : functions) {
     ProgramTable::Entry entry;
-    if (failed(EntryEmitter(layout, function).run(entry))) {
+    if (failed(EntryEmitter(layout, function, codes).run(entry))) {
       return failure();
     }
     entries.push_back(std::move(entry));
   }
   for (auto function : llvm::make_early_inc_range(module.getOps<func::FuncOp>())) {
-    if (!function.getName().starts_with("penstock_entry_")) {
+    if (!function.getName().starts_with("penstock_step_")) {
       function.erase();
     }
   }

@@ -150,23 +150,24 @@ int MemoryPlan::allocate(const Extent &wanted) {
 
 void MemoryPlan::release(int slot) { slots[slot].used = false; }
 
-MemoryPlan::Offset MemoryPlan::offsetOf(int slot) const {
+std::vector<MemoryPlan::Offset> MemoryPlan::offsets() const {
   size_t axes = layout.table.axes.size();
   Offset offset;
   offset.constant = reserved;
   offset.perAxis.assign(axes + 1, 0);
-  for (int i = 0; i < slot; ++i) {
-    const Extent &e = slots[i].extent;
-    offset.constant += e.constant;
-    if (e.axis >= 0) {
-      offset.perAxis[e.axis == recordsAxis ? axes : static_cast<size_t>(e.axis)] += e.coefficient;
+  std::vector<Offset> all{offset};
+  for (const Slot &slot : slots) {
+    offset.constant += slot.extent.constant;
+    if (slot.extent.axis >= 0) {
+      offset.perAxis[slot.extent.axis == recordsAxis ? axes : static_cast<size_t>(slot.extent.axis)] += slot.extent.coefficient;
     }
+    all.push_back(offset);
   }
-  return offset;
+  return all;
 }
 
 ProgramTable::Arena MemoryPlan::arena(std::int64_t perWorker) const {
-  Offset total = end();
+  Offset total = offsets().back();
   ProgramTable::Arena arena;
   arena.constant = total.constant;
   arena.perRow.assign(total.perAxis.begin(), total.perAxis.end() - 1);

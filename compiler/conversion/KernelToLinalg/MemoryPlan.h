@@ -44,8 +44,8 @@ inline constexpr int recordsAxis = 1 << 20;
 
 /// A place for a value.
 struct Buffer {
-  enum class Kind { arena, parameter, fitted, input, output, worker } kind = Kind::arena;
-  std::int64_t offset = 0; // bytes: in parameters, in the worker's scratch
+  enum class Kind { arena, parameter, fitted, input, output, worker, row } kind = Kind::arena;
+  std::int64_t offset = 0; // bytes: in parameters, in the worker's scratch, in the part of it for a row
   int slot = -1;           // of Kind::arena
   int index = 0;           // of input, output
   nn::RowsOf rows;
@@ -65,14 +65,13 @@ public:
   Extent extentOf(const nn::RowsOf &rows, std::int64_t width) const;
   int axisOf(const nn::RowsOf &rows) const;
 
-  /// The offset of a slot: constant bytes and a coefficient for each axis (records last).
+  /// Constant bytes and a coefficient for each axis (records last).
   struct Offset {
     std::int64_t constant = 0;
     std::vector<std::int64_t> perAxis; // one an axis, then records
   };
-  Offset offsetOf(int slot) const;
-  /// Where the workers' scratch begins.
-  Offset end() const { return offsetOf(static_cast<int>(slots.size())); }
+  /// Of every slot, and behind them where the workers' scratch begins.
+  std::vector<Offset> offsets() const;
   ProgramTable::Arena arena(std::int64_t perWorker) const;
 
 private:

@@ -134,8 +134,8 @@ Value EntryEmitter::scalarOf(Value value) {
 
 Value EntryEmitter::rowScratch(int64_t width) {
   Buffer buffer;
-  buffer.kind = Buffer::Kind::worker;
-  buffer.offset = rowScratchBegin + rowScratchOffset;
+  buffer.kind = Buffer::Kind::row;
+  buffer.offset = rowScratchOffset;
   buffer.width = width;
   buffer.element = b.getF32Type();
   rowScratchOffset += (width * 4 + 63) / 64 * 64;
@@ -422,7 +422,7 @@ LogicalResult EntryEmitter::emitRowOp(RegionPlan &regionPlan, Operation *op, Val
     call("penstock_dropout_row",
          {mask, arith::ConstantIntOp::create(b, loc, b.getI64Type(), width), position, number,
           get("seed", b.getI64Type()), get("step", b.getI64Type()),
-          arith::ConstantIntOp::create(b, loc, b.getI64Type(), static_cast<int64_t>(dropout.getKey())),
+          this->number(placeOf(StepShape::Kind::randomKey, static_cast<int64_t>(dropout.getKey())), b.getI64Type()),
           constantF32(dropout.getP().convertToDouble())});
     if (width == 1) {
       sideScalars[op] = {loadScalar(mask)};

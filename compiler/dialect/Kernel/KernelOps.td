@@ -70,16 +70,41 @@ def Kernel_YieldOp : Kernel_Op<"yield", [Terminator, ReturnLike, Pure]> {
 
 //===--- over memory ------------------------------------------------------------------------------------------------===//
 
+def Kernel_EntryOp : Kernel_Op<"entry", [Symbol, SingleBlock, NoTerminator]> {
+  let summary = "an entry of the program: its steps in order";
+  let arguments = (ins SymbolNameAttr:$sym_name);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
+}
+
+def Kernel_StepOp : Kernel_Op<"step", [HasParent<"EntryOp">]> {
+  let summary = "runs the code of a step with the numbers of this one";
+  let description = [{
+    `code` is a function of the call and the numbers; steps that are equal but for byte offsets, handles and keys of random
+    numbers share it. Example: `kernel.step @penstock_step_0 [65536, 0, 1536, 3]`
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$code, DenseI64ArrayAttr:$numbers);
+  let assemblyFormat = "$code $numbers attr-dict";
+}
+
+def Kernel_NumberOp : Kernel_Op<"number", [Pure]> {
+  let summary = "a number of the step that is running";
+  let description = "The `index`-th of its `kernel.step`. Only places, handles and keys are such numbers, never the bound of a loop.";
+  let arguments = (ins I64Attr:$index);
+  let results = (outs AnyTypeOf<[I64, Index]>:$result);
+  let assemblyFormat = "$index attr-dict `:` type($result)";
+}
+
 def Kernel_GetOp : Kernel_Op<"get", [Pure]> {
   let summary = "something of PenstockCall";
   let description = [{
     `what`: records, rows, rows16, records16, workers, learning_rate, seed, step, parameters, states, fitted, arena, pool,
-    input, output, offsets, row_record, row_position, record_numbers, handle. `index` chooses among several. Buffers are
-    `memref<?xi8>`; pool and handles `!llvm.ptr`.
+    input, output, offsets, row_record, row_position, record_numbers, handle. `index` chooses among several, or `place` where
+    it is a number of the step. Buffers are `memref<?xi8>`; pool and handles `!llvm.ptr`.
   }];
-  let arguments = (ins StrAttr:$what, DefaultValuedAttr<I64Attr, "0">:$index);
+  let arguments = (ins StrAttr:$what, DefaultValuedAttr<I64Attr, "0">:$index, Optional<I64>:$place);
   let results = (outs AnyType:$result);
-  let assemblyFormat = "$what attr-dict `:` type($result)";
+  let assemblyFormat = "$what (`[` $place^ `]`)? attr-dict `:` type($result)";
 }
 
 def Kernel_ParallelOp : Kernel_Op<"parallel", [SingleBlock, NoTerminator, RecursiveMemoryEffects]> {

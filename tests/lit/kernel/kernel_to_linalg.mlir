@@ -2,7 +2,7 @@
 // RUN: pipe-opt %s --penstock-form-regions --penstock-kernel-to-linalg --penstock-kernel-to-llvm | FileCheck %s --check-prefix=LLVM
 
 // Three element-wise ops on a row become one linalg.generic that reads its inputs once and writes the output in place.
-// CHECK-LABEL: func.func @penstock_entry_predict(%{{.*}}: !llvm.ptr) -> i32
+// CHECK-LABEL: func.func private @penstock_step_0(%{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr)
 // CHECK: kernel.parallel
 // CHECK: scf.for
 // CHECK: scf.for
@@ -16,8 +16,12 @@
 // Nothing is allocated: values live in the arena or in the output.
 // CHECK-NOT: memref.alloc
 
-// The body is a function of its own, run through the pool by the program's table of symbols.
-// LLVM-LABEL: func.func @penstock_entry_predict
+// CHECK: kernel.entry @predict
+// CHECK-NEXT: kernel.step @penstock_step_0 [{{.*}}]
+// CHECK-NEXT: }
+
+// The body is a function of its own, run through the pool by the program's table of symbols; it gets the call and the numbers.
+// LLVM-LABEL: func.func private @penstock_step_0
 // LLVM: constant @penstock_body_0
 // LLVM: llvm.call
 // LLVM-LABEL: func.func private @penstock_body_0

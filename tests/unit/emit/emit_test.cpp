@@ -79,6 +79,7 @@ TEST(Emit, EveryFieldOfTheTables) {
   table.dispatches = {{"matmul", {3, 5, -1}}, {"nothing", {}}};
   table.symbols = {"penstock_parallel_for", "penstock_matmul_run"};
   table.entries[0].arena = {1024, 12, 4096, {8, std::int64_t(1) << 40}};
+  table.entries[0].steps = {{"penstock_step_map", {7, -3}}, {"penstock_step_map", {}}, {"penstock_step_map", {std::int64_t(1) << 41}}};
   table.entries[0].outputs = {{"loss", 1, false}, {"answer.probabilities", 3, true}};
   auto emitted = emit(mapModule(sum), table, "avx2");
   ASSERT_TRUE(emitted.ok()) << emitted.status().message();
@@ -126,6 +127,11 @@ TEST(Emit, EveryFieldOfTheTables) {
   ASSERT_EQ(p.entry_count, 1);
   const PenstockEntry &entry = p.entries[0];
   EXPECT_STREQ(entry.name, "map");
+  ASSERT_EQ(entry.step_count, 3);
+  EXPECT_EQ(entry.steps[0].run, entry.steps[2].run); // steps may share code
+  EXPECT_EQ(entry.steps[0].numbers[0], 7);
+  EXPECT_EQ(entry.steps[0].numbers[1], -3);
+  EXPECT_EQ(entry.steps[2].numbers[0], std::int64_t(1) << 41);
   EXPECT_EQ(entry.arena.constant, 1024);
   EXPECT_EQ(entry.arena.per_record, 12);
   EXPECT_EQ(entry.arena.per_worker, 4096);
@@ -148,7 +154,7 @@ TEST(Emit, ATableThatContradictsItselfIsRefused) {
   table.axes = {"tokens"};
   EXPECT_EQ(emit(mapModule(sum), table, "avx2").status().code(), ErrorCode::internal);
   table = mapTable("avx2");
-  table.entries[0].name = "absent";
+  table.entries[0].steps[0].function = "absent";
   const Status status = emit(mapModule(sum), table, "avx2").status();
   EXPECT_NE(status.message().find("absent"), std::string::npos) << status.message();
 }
@@ -156,7 +162,7 @@ TEST(Emit, ATableThatContradictsItselfIsRefused) {
 TEST(Emit, TheLibraryNeedsNothingAndExportsOneFunction) {
   // 4 kB copied and 2 kB cleared: code generation wants memcpy and memset for these.
   const std::string module = mapModule(sum) + R"(
-func.func @penstock_entry_copy(%call: !llvm.ptr) -> i32 {
+func.func @penstock_step_copy(%call: !llvm.ptr, %numbers: !llvm.ptr) {
   %to.at = llvm.getelementptr inbounds %call[32] : (!llvm.ptr) -> !llvm.ptr, i8
   %from.at = llvm.getelementptr inbounds %call[40] : (!llvm.ptr) -> !llvm.ptr, i8
   %n.at = llvm.getelementptr inbounds %call[88] : (!llvm.ptr) -> !llvm.ptr, i8
@@ -169,12 +175,12 @@ func.func @penstock_entry_copy(%call: !llvm.ptr) -> i32 {
   "llvm.intr.memset"(%rest, %c7, %n) <{isVolatile = false}> : (!llvm.ptr, i8, i64) -> ()
   %one = llvm.getelementptr %to[3] : (!llvm.ptr) -> !llvm.ptr, i8
   "llvm.intr.memmove"(%one, %to, %n) <{isVolatile = false}> : (!llvm.ptr, !llvm.ptr, i64) -> ()
-  %zero = arith.constant 0 : i32
-  return %zero : i32
+  return
 })";
   ProgramTable table = mapTable("avx2");
   ProgramTable::Entry copy;
   copy.name = "copy";
+  copy.steps = {{"penstock_step_copy", {}}};
   table.entries.push_back(copy);
   auto emitted = emit(module, table, "avx2");
   ASSERT_TRUE(emitted.ok()) << emitted.status().message();
@@ -198,7 +204,7 @@ func.func @penstock_entry_copy(%call: !llvm.ptr) -> i32 {
     call.parameters = reinterpret_cast<float *>(to.data());
     call.states = reinterpret_cast<float *>(from.data());
     call.step = bytes;
-    (*emitted)->entry("copy")->run(&call);
+    penstock_run_entry((*emitted)->entry("copy"), &call);
     EXPECT_EQ(to, expected) << bytes;
   }
 }
@@ -251,7 +257,7 @@ TEST(Emit, VectorBodyAndTailAgreeBitForBit) {
 
 TEST(Emit, ReductionsAreVectorized) {
   const std::string module = R"(
-func.func @penstock_entry_dot(%call: !llvm.ptr) -> i32 {
+func.func @penstock_step_dot(%call: !llvm.ptr, %numbers: !llvm.ptr) {
     %a.at = llvm.getelementptr inbounds %call[32] : (!llvm.ptr) -> !llvm.ptr, i8
     %b.at = llvm.getelementptr inbounds %call[40] : (!llvm.ptr) -> !llvm.ptr, i8
     %o.at = llvm.getelementptr inbounds %call[72] : (!llvm.ptr) -> !llvm.ptr, i8
@@ -279,12 +285,12 @@ func.func @penstock_entry_dot(%call: !llvm.ptr) -> i32 {
     }
     memref.store %s, %mo[%c0] : memref<?xf32>
     memref.store %m, %mo[%c1] : memref<?xf32>
-    %ok = arith.constant 0 : i32
-    return %ok : i32
+    return
 })";
   for (const std::string &level : runnableLevels()) {
     ProgramTable table = mapTable(level);
     table.entries[0].name = "dot";
+    table.entries[0].steps = {{"penstock_step_dot", {}}};
     auto emitted = emit(module, table, level);
     ASSERT_TRUE(emitted.ok()) << emitted.status().message();
     const std::string &text = (*emitted)->assembly;
@@ -303,11 +309,11 @@ func.func @penstock_entry_dot(%call: !llvm.ptr) -> i32 {
       call.states = b.data();
       call.outputs = outputs;
       call.step = count;
-      (*emitted)->entry("dot")->run(&call);
+      penstock_run_entry((*emitted)->entry("dot"), &call);
       EXPECT_NEAR(out[0], expected, 1e-5 * 9 * std::sqrt(double(count)) + 1e-5);
       EXPECT_EQ(out[1], *std::max_element(a.begin(), a.end()));
       a[count / 2] = NAN;
-      (*emitted)->entry("dot")->run(&call);
+      penstock_run_entry((*emitted)->entry("dot"), &call);
       EXPECT_TRUE(std::isnan(out[0]) && std::isnan(out[1])) << "a NaN was lost";
     }
   }

@@ -87,9 +87,9 @@ float lossOf(const PenstockCall *call, const float *probabilities) {
   return sum / static_cast<float>(call->batch->records);
 }
 
-std::int32_t pack(const PenstockCall *) { return 0; }
+void pack(const PenstockCall *, const std::int64_t *) {}
 
-std::int32_t trainStep(const PenstockCall *call) {
+void trainStep(const PenstockCall *call, const std::int64_t *) {
   auto *gradient = reinterpret_cast<float *>(call->arena);
   auto *probabilities = reinterpret_cast<float *>(call->arena + gradientBytes);
   const PenstockBatch &batch = *call->batch;
@@ -117,19 +117,16 @@ std::int32_t trainStep(const PenstockCall *call) {
     v[i] = 0.999f * v[i] + 0.001f * gradient[i] * gradient[i];
     call->parameters[i] -= call->learning_rate * (m[i] / correction1) / (std::sqrt(v[i] / correction2) + 1e-8f);
   }
-  return 0;
 }
 
-std::int32_t evaluate(const PenstockCall *call) {
+void evaluate(const PenstockCall *call, const std::int64_t *) {
   auto *probabilities = static_cast<float *>(call->outputs[1]);
   forward(call, probabilities, false);
   *static_cast<float *>(call->outputs[0]) = lossOf(call, probabilities);
-  return 0;
 }
 
-std::int32_t predict(const PenstockCall *call) {
+void predict(const PenstockCall *call, const std::int64_t *) {
   forward(call, static_cast<float *>(call->outputs[0]), false);
-  return 0;
 }
 
 const char *const axes[] = {"tokens"};
@@ -148,11 +145,13 @@ const PenstockOutputInfo trainOutputs[] = {{"loss", 1, 0}};
 const PenstockOutputInfo evaluateOutputs[] = {{"loss", 1, 0}, {"answer.probabilities", classes, 1}};
 const PenstockOutputInfo predictOutputs[] = {{"answer.probabilities", classes, 1}};
 const std::int64_t noRows[] = {0};
+const PenstockStep packSteps[] = {{pack, nullptr}}, trainSteps[] = {{trainStep, nullptr}},
+                   evaluateSteps[] = {{evaluate, nullptr}}, predictSteps[] = {{predict, nullptr}};
 const PenstockEntry entries[] = {
-    {"pack", pack, {0, 0, noRows, 0}, 0, nullptr},
-    {"train_step", trainStep, {gradientBytes, classes * 4, noRows, 0}, 1, trainOutputs},
-    {"evaluate", evaluate, {0, 0, noRows, 0}, 2, evaluateOutputs},
-    {"predict", predict, {0, 0, noRows, 0}, 1, predictOutputs},
+    {"pack", 1, packSteps, {0, 0, noRows, 0}, 0, nullptr},
+    {"train_step", 1, trainSteps, {gradientBytes, classes * 4, noRows, 0}, 1, trainOutputs},
+    {"evaluate", 1, evaluateSteps, {0, 0, noRows, 0}, 2, evaluateOutputs},
+    {"predict", 1, predictSteps, {0, 0, noRows, 0}, 1, predictOutputs},
 };
 const PenstockProgram program = {sizeof(PenstockProgram), FIXTURE_ABI, PENSTOCK_PROGRAM_ABI_MINOR, FIXTURE_LEVEL,
                                  1, axes, 2, inputs, 6, tensors, flatElements, 2 * flatElements, 0,

@@ -1,0 +1,258 @@
+// Places for the values of an entry, and the stages of its row regions.
+#include "compiler/conversion/KernelToLinalg/EntryEmitter.h"
+#include "compiler/transforms/FormRegions.h"
+#include "runtime/abi/kernel_limits.h"
+
+#include <algorithm>
+
+using namespace mlir;
+
+namespace penstock {
+
+Buffer EntryEmitter::leafBuffer(Value value) {
+  Operation *op = value.getDefiningOp();
+  Buffer buffer;
+  buffer.rows = nn::rowsOf(value.getType());
+  buffer.width = nn::widthOf(value.getType());
+  buffer.element = nn::elementTypeOf(value.getType());
+  if (auto parameter = dyn_cast<nn::ParameterOp>(op)) {
+    buffer.kind = Buffer::Kind::parameter;
+    buffer.offset = layout.parameter(parameter.getName()).offset * 4;
+  } else if (auto input = dyn_cast<nn::InputOp>(op)) {
+    buffer.kind = Buffer::Kind::input;
+    buffer.index = static_cast<int>(input.getIndex());
+  }
+  return buffer;
+}
+
+Buffer EntryEmitter::arenaBuffer(Type type) {
+  Buffer buffer;
+  buffer.rows = nn::rowsOf(type);
+  buffer.width = nn::widthOf(type);
+  buffer.element = nn::elementTypeOf(type);
+  buffer.slot = plan.allocate(plan.extentOf(buffer.rows, buffer.width));
+  return buffer;
+}
+
+// A value that is a gradient or an output is computed in place.
+Buffer EntryEmitter::placeResult(Value value) {
+  for (Operation *user : value.getUsers()) {
+    if (auto gradient = dyn_cast<nn::GradientOp>(user)) {
+      Buffer buffer;
+      buffer.rows = nn::rowsOf(value.getType());
+      buffer.width = nn::widthOf(value.getType());
+      buffer.element = nn::elementTypeOf(value.getType());
+      buffer.slot = -1;
+      buffer.offset = layout.parameter(gradient.getName()).offset * 4;
+      return buffer;
+    }
+  }
+  for (Operation *user : value.getUsers()) {
+    if (auto output = dyn_cast<nn::OutputOp>(user)) {
+      Buffer buffer;
+      buffer.kind = Buffer::Kind::output;
+      buffer.rows = nn::rowsOf(value.getType());
+      buffer.width = nn::widthOf(value.getType());
+      buffer.element = nn::elementTypeOf(value.getType());
+      buffer.index = static_cast<int>(output.getIndex());
+      return buffer;
+    }
+  }
+  return arenaBuffer(value.getType());
+}
+
+static int64_t round32(int64_t n) { return (n + 31) / 32 * 32; }
+
+LogicalResult EntryEmitter::planMemory() {
+  Block &block = source.getBody().front();
+  llvm::DenseMap<Operation *, unsigned> place;
+  unsigned n = 0;
+  for (Operation &op : block) {
+    op.walk([&](Operation *inner) { place[inner] = n; });
+    ++n;
+  }
+  std::vector<SmallVector<int>> freedAfter(n);
+  for (Operation &op : block) {
+    if (isa<nn::ParameterOp, nn::InputOp>(op)) {
+      buffers[op.getResult(0)] = leafBuffer(op.getResult(0));
+      continue;
+    }
+    if (isa<nn::ConstantOp, nn::RecordCountOp>(op)) {
+      continue;
+    }
+    SmallVector<int> freed;
+    if (failed(planOp(op, freed))) {
+      return failure();
+    }
+    for (OpResult result : op.getResults()) {
+      Buffer &buffer = buffers[result];
+      if (buffer.kind != Buffer::Kind::arena || buffer.slot < 0) {
+        continue;
+      }
+      unsigned last = place[&op];
+      for (Operation *user : result.getUsers()) {
+        last = std::max(last, place[user]);
+      }
+      freedAfter[last].push_back(buffer.slot);
+    }
+    for (int slot : freed) {
+      plan.release(slot);
+    }
+    for (int slot : freedAfter[place[&op]]) {
+      plan.release(slot);
+    }
+  }
+  return success();
+}
+
+LogicalResult EntryEmitter::planOp(Operation &op, SmallVector<int> &freed) {
+  if (auto region = dyn_cast<kernel::RowsOp>(op)) {
+    RegionPlan &regionPlan = regions[&op];
+    auto yield = cast<kernel::YieldOp>(region.getBody().front().back());
+    for (auto [inner, result] : llvm::zip(yield.getOperands(), region.getResults())) {
+      buffers[result] = placeResult(result);
+      buffers[inner] = buffers[result];
+    }
+    planRegion(region, regionPlan, freed);
+    return success();
+  }
+  if (auto invoke = dyn_cast<kernel::InvokeOp>(op)) {
+    for (OpResult result : op.getResults()) {
+      buffers[result] = placeResult(result);
+    }
+    StringRef kernel = invoke.getKernel();
+    std::optional<Extent> scratch;
+    if (kernel == "weight_gradient" || kernel == "conv1d_weight_grad") {
+      int64_t k = nn::widthOf(op.getOperand(0).getType()), width = nn::widthOf(op.getOperand(1).getType());
+      scratch = Extent{4096 * 4, (round32(k) + round32(width)) * 4, plan.axisOf(nn::rowsOf(op.getOperand(0).getType()))};
+    } else if (kernel == "embedding_grad" || kernel == "bag_sum_grad" || kernel == "position_rows_grad") {
+      int64_t vocabulary = cast<RankedTensorType>(op.getResult(0).getType()).getDimSize(0);
+      Value rows = op.getOperand(0);
+      scratch = Extent{(vocabulary + 4096) * 4, 4, plan.axisOf(nn::rowsOf(rows.getType()))};
+    }
+    if (scratch) {
+      if (scratch->axis < 0) {
+        scratch->constant += (nn::rowsOf(op.getOperand(0).getType()).rows + 15) / 16 * 16 * scratch->coefficient;
+        scratch->coefficient = 0;
+      }
+      Buffer buffer;
+      buffer.slot = plan.allocate(*scratch);
+      buffer.element = Float32Type::get(op.getContext());
+      scratches[&op] = buffer;
+      freed.push_back(buffer.slot);
+    }
+    if (kernel::findKernel(kernel)->scope == kernel::Scope::segments) {
+      regionScratchEnd = std::max<int64_t>(regionScratchEnd, PENSTOCK_SCRATCH_FLOATS * 4);
+    }
+    return success();
+  }
+  if (auto apply = dyn_cast<nn::ApplyOp>(op)) {
+    if (apply.getClipNorm().convertToDouble() > 0) {
+      Buffer buffer;
+      buffer.slot = plan.allocate({(layout.parameterElements / 4096 + 2) * 4, 0, -1});
+      buffer.element = Float32Type::get(op.getContext());
+      scratches[&op] = buffer;
+      freed.push_back(buffer.slot);
+    }
+    return success();
+  }
+  if (isa<kernel::PackOp, nn::GradientOp, nn::OutputOp, func::ReturnOp>(op)) {
+    return success();
+  }
+  return op.emitError("no lowering for this operation outside a row region");
+}
+
+void EntryEmitter::planRegion(kernel::RowsOp region, RegionPlan &regionPlan, SmallVector<int> &freed) {
+  Block &body = region.getBody().front();
+  SmallVector<Operation *> waiting;
+  int64_t widest = 1;
+  for (Operation &op : body.without_terminator()) {
+    waiting.push_back(&op);
+    for (Value v : op.getResults()) {
+      widest = std::max(widest, nn::widthOf(v.getType()));
+    }
+  }
+  nn::RowsOf rows = iterationRows(waiting.front());
+  auto level = source->getParentOfType<ModuleOp>()->getAttrOfType<StringAttr>("penstock.level");
+  regionPlan.block = blockRows(rows, widest, level ? level.getValue() : "");
+
+  // Alternate: all row-wise ops that can run, then all kernels that can run.
+  llvm::DenseMap<Operation *, int> stageOf;
+  auto ready = [&](Operation *op) {
+    return llvm::all_of(op->getOperands(), [&](Value v) {
+      Operation *def = v.getDefiningOp();
+      return !def || def->getBlock() != &body || stageOf.count(def);
+    });
+  };
+  while (!waiting.empty()) {
+    for (bool kernels : {false, true}) {
+      Stage stage{!kernels, {}};
+      SmallVector<Operation *> rest;
+      for (Operation *op : waiting) {
+        if (isa<kernel::InvokeOp>(op) == kernels && ready(op)) {
+          stage.ops.push_back(op);
+          if (!kernels) {
+            stageOf[op] = static_cast<int>(regionPlan.stages.size());
+          }
+        } else {
+          rest.push_back(op);
+        }
+      }
+      if (stage.ops.empty()) {
+        continue;
+      }
+      for (Operation *op : stage.ops) {
+        stageOf[op] = static_cast<int>(regionPlan.stages.size());
+      }
+      waiting = std::move(rest);
+      regionPlan.stages.push_back(std::move(stage));
+    }
+  }
+
+  // What must be in memory and has no place yet lives in the worker's scratch for one block. Regions do not overlap in
+  // time, so all use the same bytes.
+  int64_t offset = 0;
+  for (Operation &op : body.without_terminator()) {
+    for (Value v : op.getResults()) {
+      if (buffers.count(v) || isRowReduction(&op)) {
+        continue;
+      }
+      bool needed = isa<kernel::InvokeOp>(op) || llvm::any_of(v.getUsers(), [&](Operation *user) {
+        return isa<kernel::InvokeOp>(user) || (stageOf.count(user) && stageOf[user] != stageOf[&op]);
+      });
+      if (!needed) {
+        continue;
+      }
+      Buffer buffer;
+      buffer.kind = Buffer::Kind::worker;
+      buffer.offset = offset;
+      buffer.rows = rows;
+      buffer.width = nn::widthOf(v.getType());
+      buffer.element = nn::elementTypeOf(v.getType());
+      int64_t count = rows.kind == nn::RowsOf::Kind::fixed ? std::min(regionPlan.block, rows.rows) : regionPlan.block;
+      offset += (buffer.width * count * 4 + 63) / 64 * 64;
+      buffers[v] = buffer;
+    }
+    if (isRowReduction(&op)) {
+      // One partial result a block: at most rows / block + 1 of them.
+      int64_t width = isa<nn::TotalOp>(op) ? 1 : nn::widthOf(op.getResult(0).getType());
+      Buffer partial;
+      partial.width = width;
+      partial.element = Float32Type::get(op.getContext());
+      Extent extent;
+      extent.axis = plan.axisOf(rows);
+      if (extent.axis < 0) {
+        extent.constant = (rows.rows / regionPlan.block + 1) * width * 4;
+      } else {
+        extent.constant = width * 4;
+        extent.coefficient = (width * 4 + leastBlockRows - 1) / leastBlockRows;
+      }
+      partial.slot = plan.allocate(extent);
+      freed.push_back(partial.slot);
+      regionPlan.partials[&op] = partial;
+    }
+  }
+  regionScratchEnd = std::max(regionScratchEnd, offset);
+}
+
+} // namespace penstock

@@ -1,0 +1,113 @@
+#include "compiler/conversion/KernelToLinalg/StepShape.h"
+
+using namespace mlir;
+
+namespace penstock {
+
+void StepShape::add(std::int64_t value) { key.append(reinterpret_cast<const char *>(&value), sizeof value); }
+
+// Types, attributes and names of ops are unique in their context, so their address stands for them.
+void StepShape::add(const void *unique) { key.append(reinterpret_cast<const char *>(&unique), sizeof unique); }
+
+void StepShape::addNumber(Kind kind, std::int64_t value) {
+  if (next == 0) {
+    next = scratchBegin + perSlot();
+  }
+  auto [it, isNew] = places.try_emplace({static_cast<int>(kind), value}, next);
+  if (isNew) {
+    list.push_back({kind, value});
+    next += kind == Kind::slot ? perSlot() : 1;
+  }
+  add(static_cast<std::int64_t>(it->second));
+}
+
+std::optional<unsigned> StepShape::placeOf(Kind kind, std::int64_t value) const {
+  auto it = places.find({static_cast<int>(kind), value});
+  return it == places.end() ? std::nullopt : std::optional(it->second);
+}
+
+void StepShape::addBuffer(const Buffer &buffer) {
+  add(static_cast<std::int64_t>(buffer.kind));
+  add(static_cast<std::int64_t>(buffer.rows.kind));
+  add(buffer.rows.axis.getAsOpaquePointer());
+  add(buffer.rows.rows);
+  add(buffer.width);
+  add(buffer.element.getAsOpaquePointer());
+  switch (buffer.kind) {
+  case Buffer::Kind::arena:
+    add(static_cast<std::int64_t>(buffer.slot >= 0));
+    addNumber(buffer.slot >= 0 ? Kind::slot : Kind::offset, buffer.slot >= 0 ? buffer.slot : buffer.offset);
+    break;
+  case Buffer::Kind::parameter:
+  case Buffer::Kind::fitted:
+    addNumber(Kind::offset, buffer.offset);
+    break;
+  case Buffer::Kind::input:
+  case Buffer::Kind::output:
+    add(static_cast<std::int64_t>(buffer.index));
+    break;
+  case Buffer::Kind::worker:
+    add(buffer.offset);
+    break;
+  }
+}
+
+void StepShape::addValue(Value value, const Buffer *buffer) {
+  auto [it, isNew] = names.try_emplace(value, static_cast<std::int64_t>(names.size()));
+  add(it->second);
+  if (!isNew) {
+    return;
+  }
+  add(value.getType().getAsOpaquePointer());
+  Operation *op = value.getDefiningOp();
+  if (isa_and_nonnull<nn::ConstantOp, nn::RecordCountOp>(op)) {
+    add(op->getName().getAsOpaquePointer());
+    add(op->getAttrDictionary().getAsOpaquePointer());
+  }
+  add(static_cast<std::int64_t>(buffer != nullptr));
+  if (buffer) {
+    addBuffer(*buffer);
+  }
+}
+
+void StepShape::addOp(Operation *op, llvm::function_ref<const Buffer *(Value)> bufferOf) {
+  add(op->getName().getAsOpaquePointer());
+  for (NamedAttribute attribute : op->getAttrDictionary()) {
+    add(attribute.getName().getAsOpaquePointer());
+    if (auto handle = dyn_cast<FlatSymbolRefAttr>(attribute.getValue()); handle && attribute.getName() == "handle") {
+      addNumber(Kind::handle, layout.handleIndex.lookup(handle.getValue()));
+    } else if (auto number = dyn_cast<IntegerAttr>(attribute.getValue()); number && attribute.getName() == "key") {
+      addNumber(Kind::randomKey, number.getInt());
+    } else {
+      add(attribute.getValue().getAsOpaquePointer());
+    }
+  }
+  add(static_cast<std::int64_t>(op->getNumOperands()));
+  for (Value operand : op->getOperands()) {
+    addValue(operand, bufferOf(operand));
+  }
+  add(static_cast<std::int64_t>(op->getNumResults()));
+  for (Value result : op->getResults()) {
+    addValue(result, bufferOf(result));
+  }
+}
+
+std::vector<std::int64_t> StepShape::numbers(ArrayRef<MemoryPlan::Offset> offsets, std::int64_t scratch,
+                                             std::int64_t rowScratch) const {
+  std::vector<std::int64_t> table{scratch, rowScratch};
+  auto addOffset = [&](const MemoryPlan::Offset &offset) {
+    table.push_back(offset.constant);
+    table.insert(table.end(), offset.perAxis.begin(), offset.perAxis.end());
+  };
+  addOffset(offsets.back());
+  for (const Number &number : list) {
+    if (number.kind == Kind::slot) {
+      addOffset(offsets[static_cast<size_t>(number.value)]);
+    } else {
+      table.push_back(number.value);
+    }
+  }
+  return table;
+}
+
+} // namespace penstock

@@ -1,0 +1,63 @@
+// What a step of an entry is, apart from the numbers in which equal steps may differ.
+#pragma once
+
+#include "compiler/conversion/KernelToLinalg/MemoryPlan.h"
+#include "compiler/dialect/Kernel/Kernel.h"
+
+#include <string>
+#include <vector>
+
+namespace penstock {
+
+/// Built by naming, in one fixed order, everything that the code of the step is made from. What may differ between two steps of
+/// one code (a place in memory, the handle of a kernel, the key of random numbers) becomes a number: the key holds only which
+/// of the step's numbers it is, so equal keys also mean that the same numbers are equal among themselves. Everything else (ops, types, attributes, widths,
+/// blocks, kinds of memory) stands in the key itself.
+class StepShape {
+public:
+  enum class Kind { slot, offset, handle, randomKey, count };
+
+  explicit StepShape(const ProgramLayout &layout) : layout(layout) {}
+
+  /// Adds to the key; two different sequences of these give different keys.
+  void add(std::int64_t value);
+  void add(const void *unique);
+  /// A number of the step.
+  void addNumber(Kind kind, std::int64_t value);
+  void addBuffer(const Buffer &buffer);
+  /// An op with its attributes, results and operands; `bufferOf` gives the place of a value, or null.
+  void addOp(mlir::Operation *op, llvm::function_ref<const Buffer *(mlir::Value)> bufferOf);
+
+  const std::string &text() const { return key; }
+
+  /// Where the number stands in the table; a slot is the constant, then one number an axis, then one for the records. Nothing
+  /// where the number is not one of the step.
+  std::optional<unsigned> placeOf(Kind kind, std::int64_t value) const;
+
+  /// The table, once the plan of the entry is complete: the offsets of all slots, and `scratch` bytes of a worker, of which those
+  /// of rows begin at `rowScratch`.
+  std::vector<std::int64_t> numbers(llvm::ArrayRef<MemoryPlan::Offset> offsets, std::int64_t scratch,
+                                    std::int64_t rowScratch) const;
+
+  /// The first numbers of every table: bytes of a worker's scratch, where those for rows begin in it, where the first
+  /// worker's begins (as a slot).
+  static constexpr unsigned scratchSize = 0, rowScratchBegin = 1, scratchBegin = 2;
+  unsigned perSlot() const { return static_cast<unsigned>(layout.table.axes.size()) + 2; }
+
+  /// A value and the place where it lies, null for one that has none.
+  void addValue(mlir::Value value, const Buffer *buffer);
+
+private:
+  struct Number {
+    Kind kind;
+    std::int64_t value;
+  };
+  const ProgramLayout &layout;
+  std::string key;
+  std::vector<Number> list;
+  llvm::DenseMap<std::pair<int, std::int64_t>, unsigned> places;
+  llvm::DenseMap<mlir::Value, std::int64_t> names;
+  unsigned next = 0;
+};
+
+} // namespace penstock
