@@ -72,7 +72,7 @@ int64_t peak(int64_t rounds) {
 #pragma clang loop unroll(full)
     for (int i = 0; i < chains; ++i) {
       sums[i] = dotPairs(sums[i], factor, factor);
-      __asm__ volatile("" : "+v"(sums[i]));
+      fence(sums[i]);
     }
   }
   return rounds * steps * chains * lanes * 4;

@@ -10,7 +10,7 @@ int64_t peak(int64_t rounds) {
 #pragma clang loop unroll(full)
       for (int v = 0; v < 2; ++v) {
         acc.of[i][v] = fma(a, b, acc.of[i][v]);
-        __asm__ volatile("" : "+v"(acc.of[i][v]));
+        fence(acc.of[i][v]);
       }
     }
   }

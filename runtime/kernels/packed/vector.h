@@ -35,6 +35,15 @@ PENSTOCK_INLINE IVec laneNumbers() {
   return v;
 }
 
+/// Keeps the compiler from computing with `v` across this place. Lanes of AVX-512 compiled for AVX2, as a test does, fit no register.
+PENSTOCK_INLINE void fence(Vec &v) {
+#if PENSTOCK_LANES == 16 && !defined(__AVX512F__)
+  __asm__ volatile("" : "+m"(v));
+#else
+  __asm__ volatile("" : "+v"(v));
+#endif
+}
+
 PENSTOCK_INLINE int64_t minimum(int64_t a, int64_t b) { return a < b ? a : b; }
 PENSTOCK_INLINE int64_t maximum(int64_t a, int64_t b) { return a > b ? a : b; }
 PENSTOCK_INLINE int64_t divideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }

@@ -1,4 +1,5 @@
 // Any bytes as the state of `nearest`: refused, or it answers a record of the width that the state tells.
+#include <cstdint>
 #include <penstock/plugin_abi.h>
 
 #include <cstdlib>
