@@ -25,7 +25,7 @@ public:
     bool positive;
   };
   explicit Ranking(std::vector<Record> records) {
-    std::stable_sort(records.begin(), records.end(), [](const Record &a, const Record &b) { return a.score > b.score; });
+    std::sort(records.begin(), records.end(), [](const Record &a, const Record &b) { return a.score > b.score; });
     Threshold sum;
     for (std::size_t i = 0; i < records.size(); ++i) {
       (records[i].positive ? sum.truePositives : sum.falsePositives) += records[i].weight;
