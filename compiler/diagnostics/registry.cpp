@@ -111,6 +111,8 @@ const std::vector<DiagnosticInfo> entries = {
      "end the flow with a tokenizer, such as `words`", ""},
     {"feature-not-text", error, "D9", "the flow begins with {found}", "a feature begins with a text column", "", "begin with a column declared `text(...)`"},
     {"no-columns", error, "D10", "the `data` block declares no column", "the model reads and predicts columns", "write `column text = text()`", ""},
+    {"bad-line-columns", error, "D11", "`columns` {problem}", "`columns` lists the names of the columns of a line, each once", "write `columns: [\"word\", \"tag\"]`", ""},
+    {"column-not-list", error, "D12", "`{name}` is a {type} column of a `conll` source", "a record of CoNLL is a list of lines, so its columns are lists: `words` or `tags`", "declare it `words()` or `tags()`", ""},
 
     // ---- M: the model
     {"type-mismatch", error, "M1", "`{op}` takes {expected}, not {found}", "{rule}", "{hint}", "give it {expected}"},
@@ -129,6 +131,9 @@ const std::vector<DiagnosticInfo> entries = {
      "write `max_length: {positions}` at the tokenizer, or a larger `max`", ""},
     {"shadowed-result", error, "M14", "an expression stands before the end of the layer `{name}`", "only the last entry of a layer is an expression; it is the result", "bind it to a name", ""},
     {"prefix-without-weights", error, "M15", "`{name}` has no weights to decay", "`l2` sums the squares of the weights below a name", "name a binding that has weights", ""},
+
+    {"tags-without-words", error, "M16", "`{op}` cannot tag with `{name}`: {problem}", "a tag belongs to a word: what is tagged is a sequence made of a words column, and a tags column belongs to one such sequence",
+     "tokenize a column declared `words()`", ""},
 
     // ---- P: pretrained encoders
     {"encoder-sizes", error, "P1", "the encoder has a folder and `{name}`", "the folder's `config.json` gives every size", "remove `{name}`, or the folder", ""},
@@ -164,7 +169,7 @@ const std::vector<DiagnosticInfo> entries = {
     {"missing-column", error, "F2", "the data have no column `{name}`", "the header of `{file}` has {columns}", "did you mean `{nearest}`?", "correct `from:`"},
     {"undeclared-class", error, "F3", "`{value}` is not a declared class of `{name}`", "{where}: the classes are {classes}", "did you mean `{nearest}`?", "add it to the list, or correct the data"},
     {"empty-split", error, "F4", "the split `{split}` has no records", "training and evaluation need records", "", "correct the files or the shares"},
-    {"malformed-row", error, "F5", "{where}: {detail}", "records are as RFC 4180 (CSV) or JSON Lines say", "correct the file", ""},
+    {"malformed-row", error, "F5", "{where}: {detail}", "records are as RFC 4180 (CSV) or JSON Lines say, or have the columns that `conll` lists", "correct the file", ""},
     {"not-utf8", error, "F6", "{where}: byte {byte} is not UTF-8", "data files are UTF-8", "convert the file, for example with `iconv`", ""},
     {"leakage", warning, "F7", "{records} records of `{b}` are also in `{a}` ({share})", "a record in both makes the measure look better than it is; for example: {example}", "remove them from one of the two", ""},
     {"class-absent-from-train", warning, "F8", "the class `{value}` of `{name}` is not in train", "a model cannot learn a class without an example", "add examples, or remove the class", ""},
@@ -174,6 +179,9 @@ const std::vector<DiagnosticInfo> entries = {
     {"data-unreadable", error, "F12", "the data cannot be checked: {detail}", "the checks that need data were left out; all others were made", "", "correct what the message names"},
     {"one-class", error, "F13", "`{name}` has one class in train", "a classifier needs at least two classes", "", "correct the data"},
     {"no-room-for-text", error, "F14", "`max_length` is {max_length}, and the tokenizer puts {special} special tokens around each text", "special tokens count", "raise `max_length`", ""},
+    {"bad-tag", error, "F15", "{where}: `{value}` is not a tag of the scheme of `{name}`", "a tag is `O`, or a letter of the scheme, `-` and a type", "", "correct the data, or the `scheme:`"},
+    {"tag-sequence", warning, "F16", "{where}: `{value}` cannot follow `{before}` in the scheme of `{name}`", "such a tag is read as conlleval reads it: it goes on with a chunk of its type, or begins one", "correct the data, or the `scheme:`", ""},
+    {"unequal-lists", error, "F17", "{where}: `{name}` has {found} items, the columns before it {expected}", "the words and the tags of a record are lists of one length", "correct the data", ""},
 
     // ---- X: the machinery
     {"internal-mistake", error, "X1", "a mistake of Penstock: {detail}", "this is not your file's fault", "report it with the file", ""},

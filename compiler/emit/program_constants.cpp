@@ -195,8 +195,8 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
       using S = PenstockOutputInfo;
       outputs.push_back(
           t.record("PenstockOutputInfo", sizeof(S),
-                   {offsetof(S, name), offsetof(S, width), offsetof(S, per_record)},
-                   {t.text(output.name), t.i64(output.width), t.i32(output.perRecord)}));
+                   {offsetof(S, name), offsetof(S, width), offsetof(S, rows), offsetof(S, axis)},
+                   {t.text(output.name), t.i64(output.width), t.i32(output.rows), t.i32(output.axis)}));
     }
     using A = PenstockArena;
     Constant *arena = t.record("PenstockArena", sizeof(A),

@@ -26,7 +26,8 @@ struct ProgramTable {
   struct Output {
     std::string name;
     std::int64_t width = 1;
-    bool perRecord = false;
+    int rows = 0; // PenstockOutputRows
+    int axis = -1;
   };
   struct Arena {
     std::int64_t constant = 0, perRecord = 0, perWorker = 0;

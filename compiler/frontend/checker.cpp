@@ -124,7 +124,7 @@ void Checker::checkFacts() {
   for (const auto &[name, span] : targetUses) {
     const Column *column = dataBlock.find(name);
     const auto classes = facts->classes.find(name);
-    if (column != nullptr && column->type == "class" && !column->declared && classes != facts->classes.end() && classes->second.size() == 1) {
+    if (column != nullptr && column->hasClasses() && !column->declared && classes != facts->classes.end() && classes->second.size() == 1) {
       report("one-class", column->span, {{"name", name}});
     }
   }
@@ -151,6 +151,12 @@ std::string Checker::recordProgram() const {
   Json out;
   out["version"] = 1;
   out["source"] = {{"kind", dataBlock.source}, {"path", dataBlock.path}, {"options", Json::object()}};
+  if (dataBlock.source == "conll") {
+    out["source"]["options"]["columns"] = dataBlock.lineColumns;
+    if (!dataBlock.comment.empty()) {
+      out["source"]["options"]["comment"] = dataBlock.comment;
+    }
+  }
   if (!dataBlock.delimiter.empty() && dataBlock.delimiter != ",") {
     out["source"]["options"]["delimiter"] = dataBlock.delimiter;
   }
@@ -177,7 +183,10 @@ std::string Checker::recordProgram() const {
     if (column.type == "set") {
       one["separator"] = column.separator;
     }
-    if (column.type == "class" || column.type == "set") {
+    if (column.type == "tags") {
+      one["scheme"] = column.scheme;
+    }
+    if (column.hasClasses()) {
       one["classes"] = column.declared ? Json(column.classes) : Json(nullptr);
     }
     if (column.type == "number" && column.fill != "none") {
@@ -191,7 +200,7 @@ std::string Checker::recordProgram() const {
   std::set<std::string> made;
   for (const Feature &feature : featureList) {
     const Column *column = dataBlock.find(feature.draft.column);
-    if ((modelGood && !feature.used) || column == nullptr || column->type != "text") {
+    if ((modelGood && !feature.used) || column == nullptr || (column->type != "text" && column->type != "words")) {
       continue;
     }
     Json steps = Json::array();
@@ -223,6 +232,10 @@ std::string Checker::recordProgram() const {
     if (node.type.kind == ValueType::Kind::ids) {
       if (made.count(node.op) > 0) {
         out["inputs"].push_back({{"name", node.op}, {"kind", "ids"}, {"axis", node.op}, {"feature", node.op}, {"target", false}});
+      }
+    } else if (node.type.kind == ValueType::Kind::tags) {
+      if (made.count(node.type.axis) > 0) {
+        out["inputs"].push_back({{"name", node.op}, {"kind", "tags"}, {"axis", node.type.axis}, {"feature", node.type.axis}, {"column", node.op}, {"target", true}});
       }
     } else {
       out["inputs"].push_back({{"name", node.op},

@@ -143,12 +143,15 @@ struct Column {
   std::vector<std::string> classes;
   std::vector<std::string> missing;
   std::string fill, separator;
+  std::string scheme; // of tags
   Span span;
+  bool hasClasses() const { return type == "class" || type == "set" || type == "tags"; }
 };
 
 struct DataBlock {
   bool good = false; // a source was read
-  std::string source, path, delimiter;
+  std::string source, path, delimiter, comment;
+  std::vector<std::string> lineColumns; // of conll
   std::string splitBy;
   double shares[3] = {0.8, 0.1, 0.1};
   std::vector<Column> columns;
@@ -267,9 +270,12 @@ private:
   Value applyRepeat(const Instance &instance, std::vector<Value> operands, const std::vector<Span> &spans, const Span &span,
                     Place &place, Scope &scope);
   Value applyL2(const Expression &call, Scope &scope, Place &place);
-  /// The node of an operand that an operation accepts, or -1 after a report. `*unknown` is set for what cannot be judged.
-  int operandNode(const Value &value, Accepts accepts, const std::string &op, const Span &span, bool *unknown);
-  int inputNode(const std::string &name, bool target, const Span &span);
+  /// The node of an operand that an operation accepts, or -1 after a report. `*unknown` is set for what cannot be judged, such
+  /// as tags without the type of the rows that they belong to, `beside`.
+  int operandNode(const Value &value, Accepts accepts, const std::string &op, const Span &span, bool *unknown,
+                  const ValueType *beside = nullptr);
+  int targetNode(const Value &value, Accepts accepts, const std::string &op, const Span &span, bool *unknown, const ValueType *beside);
+  int inputNode(const std::string &name, bool target, const Span &span, const std::string &axis = "");
   int emit(GraphNode node);
   bool spend(const Span &span);
   std::int64_t classCount(const std::string &column) const;

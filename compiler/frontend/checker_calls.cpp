@@ -301,8 +301,11 @@ const Signature &Checker::definitionSignature(const Definition &definition) {
     const std::string name = type.kind == Expression::Kind::name ? type.text : "";
     static const std::map<std::string, Type> types = {
         {"int", Type::integer}, {"float", Type::number}, {"bool", Type::boolean}, {"string", Type::string}};
-    if (definition.isHead && (name == "class" || name == "number" || name == "set")) {
-      operand(name == "class" ? Accepts::classTarget : name == "number" ? Accepts::numberTarget : Accepts::setTarget);
+    if (definition.isHead && (name == "class" || name == "number" || name == "set" || name == "tags")) {
+      operand(name == "class"    ? Accepts::classTarget
+              : name == "number" ? Accepts::numberTarget
+              : name == "set"    ? Accepts::setTarget
+                                 : Accepts::tagsTarget);
       continue;
     }
     ParameterSpec spec;
@@ -313,8 +316,8 @@ const Signature &Checker::definitionSignature(const Definition &definition) {
       if (type.kind != Expression::Kind::error) {
         report("unknown-type", type.span,
                {{"name", name.empty() ? std::string(type.span.text().substr(0, 40)) : name},
-                {"rule", "a parameter is `int`, `float`, `bool` or `string`, an input has no type, and the target of a head is `class` or `number`"},
-                {"nearest", nearest(name, {"int", "float", "bool", "string", "class", "number"})}});
+                {"rule", "a parameter is `int`, `float`, `bool` or `string`, an input has no type, and the target of a head is `class`, `number` or `tags`"},
+                {"nearest", nearest(name, {"int", "float", "bool", "string", "class", "number", "tags"})}});
       }
       operand(Accepts::any); // as good a guess as any other: what follows is judged all the same
       continue;
@@ -371,8 +374,8 @@ Value Checker::dimension(const Callable &callable, const Expression &call, Scope
   }
   if (!isWidth) {
     const Column *column = of.kind == Value::Kind::column ? dataBlock.find(of.text) : nullptr;
-    if (column == nullptr || (column->type != "class" && column->type != "set")) {
-      report("type-mismatch", argument.span, {{"op", "count"}, {"expected", "a class or set column"}, {"found", describe(of)}});
+    if (column == nullptr || !column->hasClasses()) {
+      report("type-mismatch", argument.span, {{"op", "count"}, {"expected", "a class, set or tags column"}, {"found", describe(of)}});
       return {};
     }
     value.integer = classCount(of.text);
@@ -566,7 +569,7 @@ Value Checker::applyTextStep(const Callable &callable, BoundCall bound, const Sp
   }
   FeatureDraft draft;
   const Column *column = input.kind == Value::Kind::column ? dataBlock.find(input.text) : nullptr;
-  if (column != nullptr && (column->type == "text" || column->type.empty())) {
+  if (column != nullptr && (column->type == "text" || column->type == "words" || column->type.empty())) {
     draft.column = input.text;
   } else if (input.kind == Value::Kind::draft && !input.draft->tokenized) {
     draft = *input.draft;

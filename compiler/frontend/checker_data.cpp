@@ -117,6 +117,26 @@ void Checker::readSource(const Expression &expression, Origin origin) {
       return;
     }
   }
+  if (choice.name == "conll") {
+    dataBlock.lineColumns = std::get<std::vector<std::string>>(choice.attributes.at("columns"));
+    dataBlock.comment = std::get<std::string>(choice.attributes.at("comment"));
+    std::string problem = dataBlock.lineColumns.empty() ? "is empty" : "";
+    for (std::size_t i = 0; i < dataBlock.lineColumns.size(); ++i) {
+      const auto begin = dataBlock.lineColumns.begin();
+      if (std::find(begin, begin + static_cast<std::ptrdiff_t>(i), dataBlock.lineColumns[i]) != begin + static_cast<std::ptrdiff_t>(i)) {
+        problem = "names " + quote(dataBlock.lineColumns[i]) + " twice";
+      }
+    }
+    if (!problem.empty()) {
+      report("bad-line-columns", call->span, {{"problem", problem}});
+      return;
+    }
+    for (const Column &column : dataBlock.columns) {
+      if (!column.type.empty() && column.type != "words" && column.type != "tags") {
+        report("column-not-list", column.span, {{"name", column.name}, {"type", column.type}});
+      }
+    }
+  }
   const bool byFile = dataBlock.path.find("{split}") != std::string::npos;
   if (!byFile && split == nullptr) {
     report("missing-split", call->span);
@@ -146,9 +166,10 @@ void Checker::readColumn(const Entry &entry) {
   }
   if (list != nullptr) {
     const Expression &base = list->children[0];
-    if (base.kind != Expression::Kind::name || (base.text != "class" && base.text != "set")) {
+    if (base.kind != Expression::Kind::name || (base.text != "class" && base.text != "set" && base.text != "tags")) {
       report("misplaced-entry", list->span,
-             {{"entry", "a list of classes"}, {"block", "this type"}, {"rule", "`class[...]` lists classes and `set[...]` labels, no other type does"}});
+             {{"entry", "a list of classes"}, {"block", "this type"},
+              {"rule", "`class[...]` lists classes, `set[...]` labels and `tags[...]` tags, no other type does"}});
     } else {
       column.declared = true;
       std::string problem;
@@ -182,7 +203,7 @@ void Checker::readColumn(const Entry &entry) {
     }
     type = &without;
   }
-  static const std::vector<std::string> later = {"tags", "words", "image", "series", "time", "vector"};
+  static const std::vector<std::string> later = {"image", "series", "time", "vector"};
   const Expression &callee = type->kind == Expression::Kind::call ? type->children[0] : *type;
   if (callee.kind == Expression::Kind::name && std::find(later.begin(), later.end(), callee.text) != later.end()) {
     report("not-in-edition", callee.span, {{"what", "the column type `" + callee.text + "`"}});
@@ -198,6 +219,9 @@ void Checker::readColumn(const Entry &entry) {
         if (column.separator.empty()) {
           report("out-of-range", type->span, {{"name", "separator"}, {"value", "\"\""}, {"rule", "at least one character"}});
         }
+      }
+      if (choice.name == "tags") {
+        column.scheme = std::get<std::string>(choice.attributes.at("scheme"));
       }
       if (choice.name == "number") {
         column.missing = std::get<std::vector<std::string>>(choice.attributes.at("missing"));

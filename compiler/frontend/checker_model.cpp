@@ -53,7 +53,7 @@ int Checker::emit(GraphNode node) {
   return static_cast<int>(graph.nodes.size()) - 1;
 }
 
-int Checker::inputNode(const std::string &name, bool target, const Span &span) {
+int Checker::inputNode(const std::string &name, bool target, const Span &span, const std::string &axis) {
   (target ? targetUses : inputUses).emplace(name, span);
   if (const auto known = inputs.find(name); known != inputs.end()) {
     return known->second;
@@ -64,9 +64,10 @@ int Checker::inputNode(const std::string &name, bool target, const Span &span) {
   node.path = name;
   node.range = span.range();
   if (const Column *column = dataBlock.find(name)) {
-    node.type = column->type == "class" ? ValueType{ValueType::Kind::classId, "", classCount(name)}
-                : column->type == "set" ? ValueType{ValueType::Kind::set, "", classCount(name)}
-                                        : ValueType{ValueType::Kind::number, "", 1};
+    node.type = column->type == "class"  ? ValueType{ValueType::Kind::classId, "", classCount(name)}
+                : column->type == "set"  ? ValueType{ValueType::Kind::set, "", classCount(name)}
+                : column->type == "tags" ? ValueType{ValueType::Kind::tags, axis, classCount(name)}
+                                         : ValueType{ValueType::Kind::number, "", 1};
   } else {
     node.type = {ValueType::Kind::ids, name, vocabularySize(name)};
     if (const auto feature = featureByName.find(name); feature != featureByName.end()) {
@@ -78,7 +79,65 @@ int Checker::inputNode(const std::string &name, bool target, const Span &span) {
   return index;
 }
 
-int Checker::operandNode(const Value &given, Accepts accepts, const std::string &op, const Span &span, bool *unknown) {
+int Checker::targetNode(const Value &value, Accepts accepts, const std::string &op, const Span &span, bool *unknown, const ValueType *beside) {
+  const Column *column = value.kind == Value::Kind::column ? dataBlock.find(value.text) : nullptr;
+  if (column == nullptr) {
+    report("type-mismatch", span,
+           {{"op", op}, {"expected", describeAccepts(accepts)}, {"found", describe(value)}, {"rule", "a target is a column of the data"}, {"hint", "write the name of a column"}});
+    return -1;
+  }
+  if (column->type.empty()) {
+    *unknown = true;
+    return -1;
+  }
+  const std::string &type = column->type;
+  const bool fits = accepts == Accepts::classTarget    ? type == "class"
+                    : accepts == Accepts::numberTarget ? type == "number"
+                    : accepts == Accepts::setTarget    ? type == "set"
+                    : accepts == Accepts::tagsTarget   ? type == "tags"
+                    : accepts == Accepts::labelTarget  ? type == "class" || type == "tags"
+                                                       : type == "class" || type == "number" || type == "set";
+  if (!fits) {
+    const char *expected = accepts == Accepts::numberTarget  ? "a number"
+                           : accepts == Accepts::classTarget ? "a class"
+                           : accepts == Accepts::setTarget   ? "a set"
+                           : accepts == Accepts::tagsTarget  ? "tags"
+                           : accepts == Accepts::labelTarget ? "a class or tags"
+                                                             : "a class, a number or a set";
+    report("wrong-target", span, {{"op", op}, {"expected", expected}, {"name", value.text}, {"found", "a " + type + " column"}},
+           {{column->span.range(), "declared here"}});
+    return -1;
+  }
+  if (type != "tags") {
+    if (accepts == Accepts::labelTarget && beside != nullptr && beside->kind == ValueType::Kind::sequence) {
+      report("needs-pooling", span, {{"op", op}});
+      return -1;
+    }
+    return inputNode(value.text, true, span);
+  }
+  if (beside == nullptr) {
+    *unknown = true;
+    return -1;
+  }
+  const auto feature = featureByName.find(beside->axis);
+  const Column *words = feature == featureByName.end() ? nullptr : dataBlock.find(featureList[feature->second].draft.column);
+  const auto known = inputs.find(value.text);
+  std::string problem;
+  if (beside->kind != ValueType::Kind::sequence) {
+    problem = "what is tagged is " + describeType(*beside);
+  } else if (words == nullptr || words->type != "words") {
+    problem = "`" + beside->axis + "` is not made of words";
+  } else if (known != inputs.end() && graph.nodes[static_cast<std::size_t>(known->second)].type.axis != beside->axis) {
+    problem = "`" + graph.nodes[static_cast<std::size_t>(known->second)].type.axis + "` has these tags already, and `" + beside->axis + "` gets them too";
+  }
+  if (!problem.empty()) {
+    report("tags-without-words", span, {{"op", op}, {"name", value.text}, {"problem", problem}}, {{column->span.range(), "declared here"}});
+    return -1;
+  }
+  return inputNode(value.text, true, span, beside->axis);
+}
+
+int Checker::operandNode(const Value &given, Accepts accepts, const std::string &op, const Span &span, bool *unknown, const ValueType *beside) {
   if (given.kind == Value::Kind::error) {
     return -1;
   }
@@ -87,8 +146,6 @@ int Checker::operandNode(const Value &given, Accepts accepts, const std::string 
     return -1;
   }
   Value value = given;
-  const bool isTarget = accepts == Accepts::classTarget || accepts == Accepts::numberTarget || accepts == Accepts::setTarget ||
-                        accepts == Accepts::anyTarget;
   const auto mismatch = [&](const std::string &rule = "each operation says what may flow into it", const std::string &hint = "") {
     report("type-mismatch", span, {{"op", op}, {"expected", describeAccepts(accepts)}, {"found", describe(value)}, {"rule", rule}, {"hint", hint}});
     return -1;
@@ -96,27 +153,9 @@ int Checker::operandNode(const Value &given, Accepts accepts, const std::string 
   if (value.kind == Value::Kind::draft && value.draft->tokenized) {
     value = featureOf(value, span);
   }
-  if (isTarget) {
-    const Column *column = value.kind == Value::Kind::column ? dataBlock.find(value.text) : nullptr;
-    if (column == nullptr) {
-      return mismatch("a target is a column of the data", "write the name of a column");
-    }
-    const std::string wanted = accepts == Accepts::classTarget    ? "class"
-                               : accepts == Accepts::numberTarget ? "number"
-                               : accepts == Accepts::setTarget    ? "set"
-                                                                  : column->type;
-    if (column->type.empty()) {
-      *unknown = true;
-      return -1;
-    }
-    if (column->type != wanted || (column->type != "class" && column->type != "number" && column->type != "set")) {
-      report("wrong-target", span,
-             {{"op", op}, {"expected", accepts == Accepts::anyTarget ? "a class, a number or a set" : "a " + wanted},
-              {"name", value.text}, {"found", "a " + column->type + " column"}},
-             {{column->span.range(), "declared here"}});
-      return -1;
-    }
-    return inputNode(value.text, true, span);
+  if (accepts == Accepts::classTarget || accepts == Accepts::numberTarget || accepts == Accepts::setTarget || accepts == Accepts::tagsTarget ||
+      accepts == Accepts::labelTarget || accepts == Accepts::anyTarget) {
+    return targetNode(value, accepts, op, span, unknown, beside);
   }
   if (value.kind == Value::Kind::column) {
     const Column *column = dataBlock.find(value.text);
@@ -124,7 +163,7 @@ int Checker::operandNode(const Value &given, Accepts accepts, const std::string 
       *unknown = true;
       return -1;
     }
-    if (column->type == "text") {
+    if (column->type == "text" || column->type == "words") {
       report("needs-tokenizer", span, {{"op", op}, {"name", value.text}});
       return -1;
     }
@@ -159,6 +198,7 @@ int Checker::operandNode(const Value &given, Accepts accepts, const std::string 
   switch (accepts) {
   case Accepts::rows:
   case Accepts::variadic:
+  case Accepts::logits:
     good = type.kind == Kind::sequence || type.kind == Kind::vector || type.kind == Kind::number;
     break;
   case Accepts::sequence:
@@ -269,7 +309,8 @@ Value Checker::applyBuiltin(const Instance &instance, std::vector<Value> operand
   for (std::size_t i = 0; i < operands.size(); ++i) {
     const Accepts accepts = op.signature.operands[std::min(i, op.signature.operands.size() - 1)].accepts;
     bool operandUnknown = false;
-    const int operand = operandNode(operands[i], accepts, op.signature.name, spans[i].file != nullptr ? spans[i] : span, &operandUnknown);
+    const ValueType *beside = i > 0 && node.operands[0] >= 0 ? &types[0] : nullptr;
+    const int operand = operandNode(operands[i], accepts, op.signature.name, spans[i].file != nullptr ? spans[i] : span, &operandUnknown, beside);
     good = good && (operand >= 0 || operandUnknown);
     unknown = unknown || operandUnknown;
     node.operands.push_back(operand);
@@ -328,7 +369,9 @@ Value Checker::applyHead(const Instance &instance, std::vector<Value> operands, 
   bool unknown = false, good = true;
   for (std::size_t i = 0; i < 2 && i < operands.size(); ++i) {
     bool operandUnknown = false;
-    nodes[i] = operandNode(operands[i], signature.operands[i].accepts, manifest.name, spans[i].file != nullptr ? spans[i] : span, &operandUnknown);
+    const ValueType rows = i > 0 && nodes[0] >= 0 ? graph.nodes[static_cast<std::size_t>(nodes[0])].type : ValueType{};
+    nodes[i] = operandNode(operands[i], signature.operands[i].accepts, manifest.name, spans[i].file != nullptr ? spans[i] : span, &operandUnknown,
+                           i > 0 && nodes[0] >= 0 ? &rows : nullptr);
     good = good && (nodes[i] >= 0 || operandUnknown);
     unknown = unknown || operandUnknown;
   }
@@ -366,6 +409,9 @@ Value Checker::applyHead(const Instance &instance, std::vector<Value> operands, 
   part.range = node.range;
   part.op = "answer_of";
   part.type = {ValueType::Kind::vector, "", target.kind == ValueType::Kind::number ? 1 : target.width};
+  if (target.kind == ValueType::Kind::tags) {
+    part.type = {ValueType::Kind::sequence, target.axis, target.width};
+  }
   value.node = emit(part);
   part.op = "loss_of";
   part.type = {ValueType::Kind::scalar, "", 1};
@@ -412,7 +458,7 @@ Value Checker::applyDefinition(const Instance &instance, std::vector<Value> oper
   scope.unit = instance.callable.unit;
   std::size_t operand = 0;
   std::string target;
-  std::string decoder = "classify";
+  Accepts targetType = Accepts::classTarget;
   for (const Parameter &parameter : definition.parameters) {
     Value value;
     const auto isOperand = std::find_if(signature.operands.begin(), signature.operands.end(),
@@ -424,13 +470,14 @@ Value Checker::applyDefinition(const Instance &instance, std::vector<Value> oper
       value = operands[operand];
       const Span &at = spans[operand].file != nullptr ? spans[operand] : span;
       ++operand;
-      if (isOperand->accepts == Accepts::classTarget || isOperand->accepts == Accepts::numberTarget || isOperand->accepts == Accepts::setTarget) {
+      if (isOperand->accepts == Accepts::classTarget || isOperand->accepts == Accepts::numberTarget || isOperand->accepts == Accepts::setTarget ||
+          isOperand->accepts == Accepts::tagsTarget) {
         bool unknown = false;
         if (operandNode(value, isOperand->accepts, definition.name, at, &unknown) < 0 && !unknown) {
           return {};
         }
         target = value.kind == Value::Kind::column ? value.text : "";
-        decoder = isOperand->accepts == Accepts::classTarget ? "classify" : isOperand->accepts == Accepts::numberTarget ? "regress" : "multi_label";
+        targetType = isOperand->accepts;
       } else if (value.kind == Value::Kind::draft && value.draft->tokenized) {
         value = featureOf(value, at);
       }
@@ -523,7 +570,7 @@ Value Checker::applyDefinition(const Instance &instance, std::vector<Value> oper
   if (answer.kind == Value::Kind::error || (hasLoss && loss.kind == Value::Kind::error)) {
     return value;
   }
-  value.node = operandNode(answer, Accepts::vector, "answer", answerEntry->value.span, &unknown);
+  value.node = operandNode(answer, targetType == Accepts::tagsTarget ? Accepts::sequence : Accepts::vector, "answer", answerEntry->value.span, &unknown);
   if (value.node < 0 && !unknown) {
     return {};
   }
@@ -543,7 +590,10 @@ Value Checker::applyDefinition(const Instance &instance, std::vector<Value> oper
   }
   value.kind = Value::Kind::head;
   value.target = target;
-  value.decoder = decoder;
+  value.decoder = targetType == Accepts::classTarget    ? "classify"
+                  : targetType == Accepts::numberTarget ? "regress"
+                  : targetType == Accepts::setTarget    ? "multi_label"
+                                                        : "tag";
   return value;
 }
 

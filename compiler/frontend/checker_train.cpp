@@ -401,14 +401,15 @@ void Checker::readMetrics(const std::string &split, const Setting &setting) {
     if (judged != nullptr) {
       const Column *column = dataBlock.find(judged->target);
       const std::string type = column == nullptr ? "" : column->type;
-      if (judged->learner || (!type.empty() && !manifest->takes(type))) {
+      // Metrics of classes judge tags word by word.
+      if (judged->learner || (!type.empty() && !manifest->takes(type) && !(type == "tags" && manifest->takes("class")))) {
         std::string expected;
         for (const std::string &target : manifest->targets) {
-          expected += (expected.empty() ? "" : " or ") + (target == "class" ? "classes" : target + "s");
+          expected += (expected.empty() ? "" : " or ") + (target == "class" ? "classes" : target == "tags" ? "tags" : target + "s");
         }
         report("metric-not-for-answer", item.span,
                {{"metric", manifest->name}, {"expected", expected}, {"answer", judged->name},
-                {"found", judged->learner ? "of a learner, which has no column to be compared with" : "a " + type}});
+                {"found", judged->learner ? "of a learner, which has no column to be compared with" : type == "tags" ? "tags" : "a " + type}});
         continue;
       }
     }

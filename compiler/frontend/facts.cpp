@@ -104,6 +104,7 @@ void reportProblems(const std::string &factsJson, const std::string &recordProgr
     const Json facts = Json::parse(factsJson);
     const Json record = recordProgram.empty() ? Json::object() : Json::parse(recordProgram);
     const Json places = record.value("places", Json::object());
+    const bool conll = record.value("source", Json::object()).value("kind", "") == "conll";
     for (const Json &problem : facts.value("problems", Json::array())) {
       const std::string id = problem.value("id", "");
       diagnostics::Arguments arguments;
@@ -117,7 +118,17 @@ void reportProblems(const std::string &factsJson, const std::string &recordProgr
       }
       std::string &where = arguments["where"];
       where = arguments["file"];
+      // A record of CoNLL has many lines: the line says where, as compilers write it.
+      const std::int64_t line = problem.value("line", std::int64_t{0});
+      if (conll && line > 0) {
+        where += ":" + std::to_string(line);
+        const std::int64_t column = problem.value("column", std::int64_t{0});
+        where += column > 0 ? ":" + std::to_string(column) : "";
+      }
       for (const char *place : {"row", "column"}) {
+        if (conll) {
+          break;
+        }
         if (problem.contains(place) && problem[place].is_number_integer() && problem[place].get<std::int64_t>() > 0) {
           where += std::string(", ") + place + " " + arguments[place];
         }

@@ -91,6 +91,14 @@ ParameterSpec text(const char *name, std::string value, const char *help) {
   spec.help = help;
   return spec;
 }
+ParameterSpec strings(const char *name, const char *help) {
+  ParameterSpec spec;
+  spec.name = name;
+  spec.type = Type::strings;
+  spec.required = true;
+  spec.help = help;
+  return spec;
+}
 ParameterSpec path(const char *name, const char *help) {
   ParameterSpec spec;
   spec.name = name;
@@ -272,9 +280,9 @@ std::vector<BuiltinOp> makeOps() {
   classWeights.hasMinimum = true;
   classWeights.help = "one a class, in their order; empty: all 1";
   ops.push_back({{"cross_entropy",
-                  {{"logits", Accepts::vector}, {"target", Accepts::classTarget}},
+                  {{"logits", Accepts::logits}, {"target", Accepts::labelTarget}},
                   {share("label_smoothing", 0, false, "share of the target that is spread over all classes"), classWeights}},
-                 "mean over the records of -log softmax(logits)[target], weighted by class",
+                 "mean over the records, or over the tagged words, of -log softmax(logits)[target], weighted by class",
                  scalarType});
   ops.push_back({{"mse", {{"prediction", Accepts::vector}, {"target", Accepts::numberTarget}}, {}},
                  "mean over the records of (prediction - target)^2",
@@ -349,6 +357,10 @@ const std::vector<Signature> &sources() {
   static const std::vector<Signature> list = {
       {"csv", {}, {path("path", "the file; `{split}` stands for the split"), text("delimiter", ",", "the sign between cells")}},
       {"jsonl", {}, {path("path", "the file; `{split}` stands for the split")}},
+      {"conll",
+       {},
+       {path("path", "the file; `{split}` stands for the split"), strings("columns", "the names of the columns of a line, in their order"),
+        text("comment", "", "lines before a record that begin so are skipped; empty: none is")}},
   };
   return list;
 }
@@ -362,6 +374,8 @@ const std::vector<Signature> &columnTypes() {
     missing.help = "cells that count as missing";
     const ParameterSpec from = text("from", "", "name of the column in the data; by default the name here");
     return std::vector<Signature>{{"text", {}, {from}},
+                                  {"words", {}, {from}},
+                                  {"tags", {}, {from, choice("scheme", {"none", "iob1", "iob2", "iobes"}, "none", "how tags say where a chunk begins and ends")}},
                                   {"class", {}, {from}},
                                   {"set", {}, {from, text("separator", "|", "the sign between the labels of a cell")}},
                                   {"number", {}, {from, missing, choice("fill", {"none", "mean", "median"}, "none", "what stands for a missing cell, from train")}},
@@ -420,6 +434,7 @@ Signature signatureOf(const PluginManifest &manifest) {
     signature.operands.push_back({"target", manifest.takes("class")    ? Accepts::classTarget
                                             : manifest.takes("number") ? Accepts::numberTarget
                                             : manifest.takes("set")    ? Accepts::setTarget
+                                            : manifest.takes("tags")   ? Accepts::tagsTarget
                                                                        : Accepts::anyTarget});
   } else if (manifest.kind == PluginKind::learner) {
     signature.operands.push_back({"x", manifest.input == "sequence" ? Accepts::sequence : Accepts::vector});
@@ -445,6 +460,8 @@ std::string describeType(const ValueType &type) {
     return "a class";
   case ValueType::Kind::set:
     return "a set of labels";
+  case ValueType::Kind::tags:
+    return "the tags of `" + type.axis + "`";
   case ValueType::Kind::number:
     return "a number of each record";
   case ValueType::Kind::scalar:
@@ -466,6 +483,12 @@ std::string describeAccepts(Accepts accepts) {
     return "a vector";
   case Accepts::ids:
     return "the ids of a tokenizer";
+  case Accepts::logits:
+    return "a vector, or a sequence where the target is tags";
+  case Accepts::tagsTarget:
+    return "a tags column";
+  case Accepts::labelTarget:
+    return "a class or tags column";
   case Accepts::classTarget:
     return "a class column";
   case Accepts::numberTarget:

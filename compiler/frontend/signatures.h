@@ -27,9 +27,12 @@ enum class Accepts {
   sequence,
   vector,   // or a number
   ids,
+  logits,       // a vector; a sequence where the target is tags
   classTarget,
   numberTarget,
   setTarget,
+  tagsTarget,
+  labelTarget,  // classes or tags
   anyTarget,
   variadic, // one or more `rows` of one axis
   any       // a layer's input

@@ -29,6 +29,7 @@ struct ValueType {
     sequence, // float32 rows of axis `axis`, `width` wide
     vector,   // float32, one a record, `width` wide
     classId,  // int32, one a record; `width` is the number of classes
+    tags,     // int32 rows of axis `axis`: a tag where a word begins, -1 elsewhere; `width` is the number of tags
     number,   // float32, one a record
     set,      // float32, records x labels, 1 for the labels of a record; `width` is the number of labels
     scalar,   // one float32 for the batch: a loss
@@ -88,7 +89,7 @@ struct Answer {
   int head = -1;                // node of kind head
   int value = -1;               // node of the answer's tensor (for a plugin head: its `answer_of` node)
   int loss = -1;                // node of its loss, -1 when it has none
-  std::string decoder;          // plugin that decodes it: "classify", "regress"; a language head over a class uses "classify"
+  std::string decoder;          // plugin that decodes it: "classify", "regress", "tag"; a language head uses that of its target's type
   Attributes decoderAttributes;
   bool learner = false;         // `decoder` is a learner
 };

@@ -151,7 +151,7 @@ typedef struct PenstockGraphBuilder {
 
 typedef struct PenstockHeadGraph {
   uint32_t struct_size;
-  PenstockNode answer; /* records x answer width */
+  PenstockNode answer; /* records x answer width; of a head that predicts tags: rows of its input's axis x answer width */
   PenstockNode loss;   /* scalar; 0 when target is 0 */
 } PenstockHeadGraph;
 
@@ -162,6 +162,18 @@ typedef struct PenstockAnswerSink {
   int32_t (*answer)(void *context, int64_t record, PenstockString json);
 } PenstockAnswerSink;
 
+/* The records whose words were tagged: what an answer with a row a token (a sub-word) lies on. */
+typedef struct PenstockTaggedRecords {
+  uint32_t struct_size;
+  int64_t records;
+  const int32_t *row_offsets;    /* records + 1: rows of the answer of each record */
+  const int32_t *row_word;       /* a row: the word of its record that begins there, or -1; see PenstockAxisBatch */
+  const int64_t *word_offsets;   /* records + 1: words of each record */
+  const PenstockString *words;   /* as they were given, not cleaned */
+  const PenstockString *texts;   /* a record: the text that its words were cut from; empty where they came as a list */
+  const int64_t *word_starts;    /* a word: its first byte in the record's text, or -1 */
+} PenstockTaggedRecords;
+
 typedef struct PenstockHead {
   uint32_t struct_size;
   /* `classes`: number of classes of the target, 0 for a number. `target` is 0 when only the answer is wanted. */
@@ -170,6 +182,11 @@ typedef struct PenstockHead {
   /* Turns the answer tensor (records x width) into typed answers: JSON objects. */
   int32_t (*decode)(const PenstockHost *, const PenstockParameters *, const PenstockString *classes, int64_t class_count,
                     const float *answer, int64_t records, int64_t width, const PenstockAnswerSink *, PenstockError *);
+  /* Minor 1. Of a head that predicts tags, in place of `decode`, which is NULL then; NULL for others. `answer`: rows x width;
+   * `classes`: the tags. */
+  int32_t (*decode_tags)(const PenstockHost *, const PenstockParameters *, const PenstockString *classes,
+                         int64_t class_count, const float *answer, int64_t width, const PenstockTaggedRecords *,
+                         const PenstockAnswerSink *, PenstockError *);
 } PenstockHead;
 
 /* ---- learner (minor 1) -------------------------------------------------------------------------------------------- */
@@ -223,6 +240,10 @@ typedef struct PenstockPredictions {
    * then. */
   const uint8_t *gold_sets;
   const uint8_t *predicted_sets;
+  /* Minor 1. Of tags: `records` counts words, gold and predicted have one a word, and sequence s is the words
+   * [offsets[s], offsets[s + 1]). A word that the model did not see has a prediction of -1. */
+  int64_t sequences;
+  const int64_t *offsets;    /* sequences + 1 */
 } PenstockPredictions;
 
 typedef struct PenstockMetricSink {

@@ -26,13 +26,16 @@ extern "C" {
 /* One ragged axis of a batch. `offsets` has records + 1 entries, offsets[0] == 0; record r owns rows
  * [offsets[r], offsets[r + 1]). `row_record[i]` is the record of row i, `row_position[i]` its place in that record, and
  * `row_segment[i]` which text of a pair it is of: 0 or 1, always 0 for single texts.
- * Every record has at least one row (an empty text is one unknown token; see docs/spec/language.md). */
+ * Every record has at least one row (an empty text is one unknown token; see docs/spec/language.md).
+ * `row_word`: row i is the first sub-word of word row_word[i] of its record, else -1; NULL where the axis is not cut from
+ * words. Of the rows of a record the words only grow; a word that gave no sub-word, or lies behind the cut, has no row. */
 typedef struct PenstockAxisBatch {
   int64_t rows;
   const int32_t *offsets;
   const int32_t *row_record;
   const int32_t *row_position;
   const int32_t *row_segment;
+  const int32_t *row_word;
 } PenstockAxisBatch;
 
 /* What a tensor lives for. */
@@ -69,7 +72,9 @@ enum PenstockInputKind {
   PENSTOCK_INPUT_IDS = 0,    /* int32 rows of axis `axis` */
   PENSTOCK_INPUT_CLASS = 1,  /* int32 a record: index of the class */
   PENSTOCK_INPUT_NUMBER = 2, /* float32 a record */
-  PENSTOCK_INPUT_SET = 3     /* float32, records x number of labels: 1 for the labels of a record, else 0 */
+  PENSTOCK_INPUT_SET = 3,    /* float32, records x number of labels: 1 for the labels of a record, else 0 */
+  PENSTOCK_INPUT_TAGS = 4    /* int32 rows of axis `axis`: index of the tag at the first sub-word of a word, -1 elsewhere and
+                                where train does not have the tag */
 };
 typedef struct PenstockInputInfo {
   const char *name; /* name of the feature or column */
@@ -78,11 +83,17 @@ typedef struct PenstockInputInfo {
   int32_t target; /* 1 when only the loss reads it: absent (NULL) at predict */
 } PenstockInputInfo;
 
-/* One output of an entry: `width` float32 a record (records x width), or one float32 for `per_record` 0. */
+/* One output of an entry: `width` float32 for each of its rows. */
+enum PenstockOutputRows {
+  PENSTOCK_OUTPUT_ONE = 0,     /* one row a batch */
+  PENSTOCK_OUTPUT_RECORDS = 1, /* a row a record */
+  PENSTOCK_OUTPUT_AXIS = 2     /* a row a row of axis `axis` */
+};
 typedef struct PenstockOutputInfo {
   const char *name; /* "loss", "answer.probabilities", ... */
   int64_t width;
-  int32_t per_record;
+  int32_t rows; /* PenstockOutputRows */
+  int32_t axis; /* index into axes, or -1 */
 } PenstockOutputInfo;
 
 /* bytes = constant + records * per_record + sum over axes of rows * per_row[axis] + workers * per_worker, with records and

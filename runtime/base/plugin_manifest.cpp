@@ -308,6 +308,18 @@ Result<MetricResult> readResult(const toml::table &table, const std::string &pat
                   fmt::format("`{{{}}}` names no parameter of type enum, int or bool", name));
     }
   }
+  const std::string when = reader.text("when", false);
+  if (!when.empty()) {
+    const std::size_t equals = when.find('=');
+    result.parameter = when.substr(0, equals);
+    result.value = equals == std::string::npos ? "" : when.substr(equals + 1);
+    const PluginParameter *parameter = manifest.find(result.parameter);
+    if (parameter == nullptr || parameter->type != Type::enumeration ||
+        std::find(parameter->members.begin(), parameter->members.end(), result.value) ==
+            parameter->members.end()) {
+      reader.fail(table.get("when"), "`when` is \"parameter=member\" of a parameter of type enum");
+    }
+  }
   PENSTOCK_TRY(reader.finish());
   return result;
 }
@@ -329,7 +341,7 @@ std::string oneOf(TableReader &reader, const char *key, std::initializer_list<co
 
 /// One target, or, for a metric that judges several kinds, a list of them.
 void readTargets(TableReader &reader, PluginManifest &manifest) {
-  static const std::set<std::string> known = {"class", "number", "set"};
+  static const std::set<std::string> known = {"class", "number", "set", "tags"};
   const toml::node *node = reader.get("target");
   if (node != nullptr && node->is_array() && manifest.kind == PluginKind::metric) {
     manifest.targets = stringsOf(reader, node, "target");
@@ -340,8 +352,8 @@ void readTargets(TableReader &reader, PluginManifest &manifest) {
     return known.count(target) != 0;
   });
   if (!good) {
-    reader.fail(node, manifest.kind == PluginKind::metric ? "`target` must be `class`, `number` or `set`, or a list of them"
-                                                          : "`target` must be `class`, `number` or `set`");
+    reader.fail(node, manifest.kind == PluginKind::metric ? "`target` must be `class`, `number`, `set` or `tags`, or a list of them"
+                                                          : "`target` must be `class`, `number`, `set` or `tags`");
   }
 }
 
@@ -470,7 +482,17 @@ bool PluginManifest::takes(std::string_view target) const {
 }
 
 std::vector<MetricResult> PluginManifest::resultsFor(const std::vector<PluginValue> &values) const {
-  std::vector<MetricResult> filled = results;
+  std::vector<MetricResult> filled;
+  for (const MetricResult &result : results) {
+    bool given = true;
+    for (std::size_t i = 0; i < parameters.size() && i < values.size(); ++i) {
+      const auto *text = std::get_if<std::string>(&values[i]);
+      given = given && (parameters[i].name != result.parameter || (text != nullptr && *text == result.value));
+    }
+    if (given) {
+      filled.push_back(result);
+    }
+  }
   for (MetricResult &result : filled) {
     for (std::size_t i = 0; i < parameters.size() && i < values.size(); ++i) {
       const std::string brace = "{" + parameters[i].name + "}";

@@ -32,6 +32,7 @@ struct PluginParameter {
 struct MetricResult {
   std::string name;
   bool higherIsBetter = true;
+  std::string parameter, value; // given only where this enumeration parameter has this value; "": always
 };
 
 struct PluginManifest {
@@ -41,7 +42,7 @@ struct PluginManifest {
   std::vector<PluginParameter> parameters; // the first may be given without its name
   bool fits = false;                       // tokenizer, learner: needs a fit on train
   std::string input;                       // head, learner: "vector" or "sequence"
-  std::vector<std::string> targets;        // head: what it predicts; metric: what it judges: "class", "number", "set"
+  std::vector<std::string> targets;        // head: what it predicts; metric: what it judges: "class", "number", "set", "tags"
   bool linearState = false;                // metric: its state grows with the records
   std::vector<MetricResult> results;       // metric
   std::string folder, library;             // absolute

@@ -19,7 +19,11 @@ template <typename T> void room(std::vector<T> &items, std::int64_t count) {
 
 BatchBuffers::BatchBuffers(const RecordProgram &program, std::vector<std::size_t> labels)
     : program(program), labels(std::move(labels)), axes(program.axes.size()), inputs(program.inputs.size()),
-      axisViews(program.axes.size()), inputViews(program.inputs.size()) {}
+      axisViews(program.axes.size()), inputViews(program.inputs.size()) {
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    axes[i].cutFromWords = program.features[static_cast<std::size_t>(program.axes[i])].cutFromWords;
+  }
+}
 
 void BatchBuffers::reserve(std::int64_t recordCount, std::int64_t rowsEach) {
   begin(recordCount);
@@ -55,10 +59,24 @@ void BatchBuffers::setRows(std::size_t axis, std::int64_t rows) {
   room(axes[axis].rowRecord, rows);
   room(axes[axis].rowPosition, rows);
   room(axes[axis].rowSegment, rows); // zeros: every text is a single one
+  if (axes[axis].cutFromWords) {
+    room(axes[axis].rowWord, rows);
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (program.inputs[i].kind == InputSpec::Kind::tags &&
+        program.inputs[i].axis == static_cast<int>(axis)) {
+      room(inputs[i].classes, rows);
+    }
+  }
 }
 
-void BatchBuffers::addRows(std::size_t index, const std::int32_t *ids, std::int64_t size) {
+void BatchBuffers::addRows(std::size_t index, const std::int32_t *ids, std::int64_t size,
+                           const std::int32_t *rowWord) {
   Axis &axis = axes[index];
+  if (rowWord != nullptr) {
+    std::memcpy(axis.rowWord.data() + axis.rows, rowWord,
+                static_cast<std::size_t>(size) * sizeof(std::int32_t));
+  }
   std::memcpy(axis.ids.data() + axis.rows, ids,
               static_cast<std::size_t>(size) * sizeof(std::int32_t));
   std::fill_n(axis.rowRecord.data() + axis.rows, size, static_cast<std::int32_t>(axis.record));
@@ -68,10 +86,23 @@ void BatchBuffers::addRows(std::size_t index, const std::int32_t *ids, std::int6
   axis.offsets[static_cast<std::size_t>(++axis.record)] = static_cast<std::int32_t>(axis.rows);
 }
 
+void BatchBuffers::setTags(std::size_t index, const std::vector<const std::int32_t *> &tags,
+                           std::int32_t known) {
+  const Axis &axis = axes[static_cast<std::size_t>(program.inputs[index].axis)];
+  std::int32_t *out = inputs[index].classes.data();
+  for (std::int64_t row = 0; row < axis.rows; ++row) {
+    const std::int32_t word = axis.rowWord[static_cast<std::size_t>(row)];
+    const auto record = static_cast<std::size_t>(axis.rowRecord[static_cast<std::size_t>(row)]);
+    const std::int32_t tag = word < 0 ? -1 : tags[record][word];
+    out[row] = tag < known ? tag : -1;
+  }
+}
+
 void BatchBuffers::finish(bool withTargets) {
   for (std::size_t i = 0; i < axes.size(); ++i) {
     axisViews[i] = {axes[i].rows, axes[i].offsets.data(), axes[i].rowRecord.data(),
-                    axes[i].rowPosition.data(), axes[i].rowSegment.data()};
+                    axes[i].rowPosition.data(), axes[i].rowSegment.data(),
+                    axes[i].cutFromWords ? axes[i].rowWord.data() : nullptr};
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const InputSpec &input = program.inputs[i];
@@ -79,7 +110,7 @@ void BatchBuffers::finish(bool withTargets) {
       inputViews[i] = nullptr;
     } else if (input.kind == InputSpec::Kind::ids) {
       inputViews[i] = axes[static_cast<std::size_t>(input.axis)].ids.data();
-    } else if (input.kind == InputSpec::Kind::classId) {
+    } else if (input.kind == InputSpec::Kind::classId || input.kind == InputSpec::Kind::tags) {
       inputViews[i] = inputs[i].classes.data();
     } else {
       inputViews[i] = inputs[i].numbers.data();

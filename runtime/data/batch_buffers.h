@@ -20,8 +20,13 @@ public:
   void begin(std::int64_t recordCount);
   /// Room for the rows of one axis: ids and positions are to be filled by `addRows`.
   void setRows(std::size_t axis, std::int64_t rows);
-  /// Appends a record's ids to an axis.
-  void addRows(std::size_t axis, const std::int32_t *ids, std::int64_t count);
+  /// Appends a record's ids to an axis; `rowWord` of an axis that is cut from words.
+  void addRows(std::size_t axis, const std::int32_t *ids, std::int64_t count,
+               const std::int32_t *rowWord = nullptr);
+  /// Fills an input of tags from the tags of the batch's words, record after record: `tags[r]` are
+  /// those of record r. A tag from `classes` on is none of train's. Call when the axis is filled.
+  void setTags(std::size_t input, const std::vector<const std::int32_t *> &tags,
+               std::int32_t classes);
   std::int32_t *classesOf(std::size_t input) { return inputs[input].classes.data(); }
   /// Of a number, or of a set: labels of each record.
   float *numbersOf(std::size_t input) { return inputs[input].numbers.data(); }
@@ -31,7 +36,8 @@ public:
 
 private:
   struct Axis {
-    std::vector<std::int32_t> ids, offsets, rowRecord, rowPosition, rowSegment;
+    std::vector<std::int32_t> ids, offsets, rowRecord, rowPosition, rowSegment, rowWord;
+    bool cutFromWords = false;
     std::int64_t rows = 0, record = 0;
   };
   struct Input {

@@ -184,13 +184,23 @@ private:
       }
       batch.setRows(a, rows);
       for (const std::int64_t record : batch.records) {
-        batch.addRows(a, axis.ids + axis.offsets[record],
-                      axis.offsets[record + 1] - axis.offsets[record]);
+        const std::int64_t first = axis.offsets[record];
+        batch.addRows(a, axis.ids + first, axis.offsets[record + 1] - first,
+                      axis.rowWord == nullptr ? nullptr : axis.rowWord + first);
       }
     }
     for (std::size_t i = 0; i < program.inputs.size(); ++i) {
       const InputSpec &input = program.inputs[i];
       const auto column = static_cast<std::size_t>(input.column);
+      if (input.kind == InputSpec::Kind::tags) {
+        const SplitIds::Tags &all = ids.tags[column];
+        tags.clear();
+        for (const std::int64_t record : batch.records) {
+          tags.push_back(all.tags + all.offsets[record]);
+        }
+        batch.setTags(i, tags, static_cast<std::int32_t>(dataset->fitted.classes[column].size()));
+        continue;
+      }
       for (std::int64_t r = 0; r < count && input.kind != InputSpec::Kind::ids; ++r) {
         const std::int64_t record = batch.records[static_cast<std::size_t>(r)];
         if (input.kind == InputSpec::Kind::classId) {
@@ -210,6 +220,7 @@ private:
   const Plan plan;
   const std::int64_t firstStep, lastStep;
   std::vector<std::unique_ptr<BatchBuffers>> ring;
+  std::vector<const std::int32_t *> tags; // of the producer: those of the records of a batch
   std::thread producer;
   // Of the consumer:
   std::int64_t consumed = 0;

@@ -136,7 +136,7 @@ public:
 
   const std::vector<std::string> &names() const override { return header; }
 
-  void select(const std::vector<std::string> &columns) override {
+  void select(const std::vector<std::string> &columns, const std::vector<bool> &) override {
     selected.clear();
     for (const std::string &column : columns) {
       const auto found = std::find(header.begin(), header.end(), column);

@@ -95,4 +95,22 @@ std::vector<std::string> SplitDataset::classNames(const std::string &column) con
   return {};
 }
 
+Dataset::Tags SplitDataset::tagsOf(const std::string &column) const {
+  for (std::size_t i = 0; i < program.columns.size(); ++i) {
+    if (program.columns[i].name == column) {
+      return {ids.tags[i].tags, ids.tags[i].offsets};
+    }
+  }
+  return {};
+}
+
+std::vector<std::string> SplitDataset::otherTags(const std::string &column) const {
+  for (std::size_t i = 0; i < program.columns.size(); ++i) {
+    if (program.columns[i].name == column) {
+      return ids.tags[i].others;
+    }
+  }
+  return {};
+}
+
 } // namespace penstock

@@ -44,6 +44,21 @@ public:
   virtual const std::vector<std::uint8_t> &setsOf(const std::string &column) const = 0;
   /// Names of the classes, or of the labels of a set.
   virtual std::vector<std::string> classNames(const std::string &column) const = 0;
+  /// Gold tags of the words of a target column: those of record r stand at [offsets[r], offsets[r + 1]). Tags from the number
+  /// of `classNames` on are those of `otherTags`, which train does not have. NULL where the column has no tags.
+  struct Tags {
+    const std::int32_t *tags = nullptr;
+    const std::int64_t *offsets = nullptr;
+  };
+  virtual Tags tagsOf(const std::string &) const { return {}; }
+  virtual std::vector<std::string> otherTags(const std::string &) const { return {}; }
+};
+
+/// The words of a batch's records, for an axis that is cut from words. Views hold until the next batch.
+struct BatchWords {
+  std::vector<std::int64_t> offsets;        // records + 1, into `words`
+  std::vector<std::string_view> words;
+  std::vector<std::string_view> texts;      // of each record, where the words were cut from a text; the words view into it
 };
 
 /// The texts of a split's records, in the order of its Dataset: the cells of the first text column that the model reads, as they
@@ -62,6 +77,7 @@ struct Batch {
   std::int64_t epoch = 0, step = 0; // of the plan, from 0
   std::int64_t tokens = 0;          // real tokens
   std::vector<std::int64_t> records; // indices into the dataset
+  std::vector<BatchWords> words;     // of records to predict, one an axis; empty where it is not cut from words
   virtual ~Batch() = default;
 };
 

@@ -21,7 +21,7 @@ void RowBlock::clear(std::size_t columns) {
 
 void RowBlock::add(const Row &row, int split) {
   for (const Cell &cell : row.cells) {
-    places.push_back({bytes.size(), cell.text.size(), cell.present});
+    places.push_back({bytes.size(), cell.text.size(), cell.present, cell.list});
     bytes.append(cell.text);
   }
   numbers.push_back(row.number);
@@ -31,7 +31,7 @@ void RowBlock::add(const Row &row, int split) {
 
 Cell RowBlock::cell(std::size_t row, std::size_t column) const {
   const Place &place = places[row * width + column];
-  return {std::string_view(bytes).substr(place.offset, place.size), place.present};
+  return {std::string_view(bytes).substr(place.offset, place.size), place.present, place.list};
 }
 
 Result<bool> readBlock(const RecordProgram &program, RowSource &rows, int fileSplit, int split,
@@ -67,9 +67,23 @@ void PreparedTexts::begin(const FeatureSpec &spec) {
   arena.clear();
   copied.clear();
   texts.clear();
+  wordCounts.clear();
 }
 
-void PreparedTexts::add(std::string_view raw) {
+void PreparedTexts::add(const ColumnSpec &column, const Cell &cell) {
+  const Cell given = judgeCell(column, cell) == CellState::value ? cell : Cell{};
+  if (!feature->cutFromWords) {
+    addText(given.text);
+    return;
+  }
+  itemsOf(given, items);
+  for (const std::string_view word : items) {
+    addText(word);
+  }
+  wordCounts.push_back(static_cast<std::int32_t>(items.size()));
+}
+
+void PreparedTexts::addText(std::string_view raw) {
   std::string_view text = raw;
   for (std::size_t i = 0; i < scratch.size(); ++i) {
     text = cleanText(text, feature->cleans[i], scratch[i]);
@@ -99,6 +113,7 @@ Status encodeTexts(const FeatureSpec &feature, const Tokenizer &tokenizer,
                    const PreparedTexts &prepared, EncodedTexts &out) {
   out.ids.clear();
   out.lengths.clear();
+  out.rowWord.clear();
   out.cut = 0;
   const Tokenizer::SpecialTokens &special = tokenizer.specialTokens();
   const std::int64_t around = specialTokensAround(tokenizer);
@@ -117,23 +132,43 @@ Status encodeTexts(const FeatureSpec &feature, const Tokenizer &tokenizer,
                                         out.tokens.offsets.size() - 1, prepared.texts.size()));
   }
   const std::int64_t vocabulary = tokenizer.vocabularySize();
-  for (std::size_t t = 0; t < prepared.texts.size(); ++t) {
-    const std::int32_t *ids = out.tokens.ids.data() + out.tokens.offsets[t];
-    const std::int64_t given = out.tokens.offsets[t + 1] - out.tokens.offsets[t];
-    const std::int64_t count = std::min(given, room);
-    out.cut += given > room ? 1 : 0;
-    if (count + around > std::numeric_limits<std::int32_t>::max()) {
+  std::size_t text = 0;
+  for (std::size_t record = 0; record < prepared.records(); ++record) {
+    const std::size_t begin = out.ids.size();
+    const auto texts = feature.cutFromWords ? static_cast<std::size_t>(prepared.wordCounts[record]) : std::size_t{1};
+    out.ids.insert(out.ids.end(), special.prefix.begin(), special.prefix.end());
+    std::int64_t left = room;
+    bool whole = true;
+    for (std::size_t word = 0; word < texts; ++word, ++text) {
+      const std::int32_t *ids = out.tokens.ids.data() + out.tokens.offsets[text];
+      const std::int64_t given = out.tokens.offsets[text + 1] - out.tokens.offsets[text];
+      const std::int64_t taken = std::min(given, left);
+      if (feature.cutFromWords && taken > 0) {
+        out.rowWord.resize(out.ids.size(), -1);
+        out.rowWord.push_back(static_cast<std::int32_t>(word));
+      }
+      out.ids.insert(out.ids.end(), ids, ids + taken);
+      left -= taken;
+      whole = whole && taken == given;
+    }
+    out.cut += whole ? 0 : 1;
+    out.ids.insert(out.ids.end(), special.suffix.begin(), special.suffix.end());
+    if (out.ids.size() == begin) {
+      out.ids.push_back(tokenizer.unknownId());
+      if (feature.cutFromWords) {
+        out.rowWord.push_back(texts > 0 ? 0 : -1);
+      }
+    }
+    if (feature.cutFromWords) {
+      out.rowWord.resize(out.ids.size(), -1);
+    }
+    const std::size_t length = out.ids.size() - begin;
+    if (length > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
       return invalidInput(fmt::format("a text of feature `{}` has {} tokens, more than can be "
                                       "numbered; set `max_length`",
-                                      feature.name, count));
+                                      feature.name, length));
     }
-    out.ids.insert(out.ids.end(), special.prefix.begin(), special.prefix.end());
-    out.ids.insert(out.ids.end(), ids, ids + count);
-    out.ids.insert(out.ids.end(), special.suffix.begin(), special.suffix.end());
-    if (count + around == 0) {
-      out.ids.push_back(tokenizer.unknownId());
-    }
-    out.lengths.push_back(static_cast<std::int32_t>(std::max<std::int64_t>(count + around, 1)));
+    out.lengths.push_back(static_cast<std::int32_t>(length));
   }
   std::int32_t low = 0, high = 0;
   for (const std::int32_t id : out.ids) {
@@ -174,6 +209,9 @@ CellState judgeCell(const ColumnSpec &column, const Cell &cell) {
     break;
   case ColumnSpec::Type::set: // an empty cell is a set without labels
     return cell.present && !isListed(column, cell.text) ? CellState::value : CellState::missing;
+  case ColumnSpec::Type::words:
+  case ColumnSpec::Type::tags:
+    return cell.present ? CellState::value : CellState::missing;
   case ColumnSpec::Type::id:
     break;
   }
@@ -224,8 +262,33 @@ CellState readNumber(const ColumnSpec &column, const Cell &cell, double &number)
   return good ? CellState::value : CellState::bad;
 }
 
-std::string_view textOf(const ColumnSpec &column, const Cell &cell) {
-  return judgeCell(column, cell) == CellState::value ? cell.text : std::string_view{};
+std::string textOf(const ColumnSpec &column, const Cell &cell) {
+  std::string text(judgeCell(column, cell) == CellState::value ? cell.text : std::string_view());
+  if (cell.list && !text.empty()) {
+    text.pop_back();
+    std::replace(text.begin(), text.end(), listEnd, ' ');
+  }
+  return text;
+}
+
+int unequalList(const RecordProgram &program, const RowBlock &block, std::size_t row,
+                std::vector<std::string_view> &scratch, std::size_t counts[2]) {
+  bool first = true;
+  for (std::size_t i = 0; i < program.columns.size(); ++i) {
+    const Cell cell = block.cell(row, i);
+    if (!program.columns[i].isList() || !cell.present) {
+      continue;
+    }
+    itemsOf(cell, scratch);
+    if (first) {
+      counts[0] = scratch.size();
+      first = false;
+    } else if (scratch.size() != counts[0]) {
+      counts[1] = scratch.size();
+      return static_cast<int>(i);
+    }
+  }
+  return -1;
 }
 
 } // namespace penstock

@@ -27,7 +27,7 @@ public:
 private:
   struct Place {
     std::size_t offset, size;
-    bool present;
+    bool present, list;
   };
   std::size_t width = 0;
   std::string bytes;
@@ -39,19 +39,26 @@ private:
 Result<bool> readBlock(const RecordProgram &program, RowSource &rows, int fileSplit, int split,
                        RowBlock &block, std::vector<RowError> &errors);
 
-/// Cleaned texts of one feature; each views the block or memory of this object.
+/// Cleaned texts of one feature; each views the block or memory of this object. A feature that is
+/// cut from words has a text a word, `wordCounts` of them for each record.
 class PreparedTexts {
 public:
   void begin(const FeatureSpec &feature);
-  void add(std::string_view raw);
+  /// The cell of one record.
+  void add(const ColumnSpec &column, const Cell &cell);
   /// Makes `texts` valid; call after the last add().
   void finish();
+  std::size_t records() const { return feature->cutFromWords ? wordCounts.size() : texts.size(); }
   std::vector<std::string_view> texts;
+  std::vector<std::int32_t> wordCounts;
 
 private:
+  void addText(std::string_view raw);
+
   const FeatureSpec *feature = nullptr;
   std::vector<CleanScratch> scratch;
   std::string arena;
+  std::vector<std::string_view> items;
   std::vector<std::pair<std::size_t, std::size_t>>
       copied; // index of a text, its offset in the arena
 };
@@ -59,16 +66,18 @@ private:
 struct EncodedTexts {
   Tokenizer::Tokens tokens; // as the tokenizer gave them
   std::vector<std::int32_t> ids;
-  std::vector<std::int32_t> lengths;
-  std::int64_t cut = 0;
+  std::vector<std::int32_t> lengths; // one a record
+  std::vector<std::int32_t> rowWord; // of features cut from words: see PenstockAxisBatch::row_word
+  std::int64_t cut = 0;              // records
 };
 
 /// How many ids of a record are special tokens.
 std::int64_t specialTokensAround(const Tokenizer &tokenizer);
 
-/// Encodes prepared texts: the tokenizer's special tokens around each, cut so that the whole has at
-/// most max_length ids; one unknown id for a record without any. Every id is checked against the
-/// vocabulary, because embeddings index by it.
+/// Encodes prepared texts: the tokenizer's special tokens around each record, cut so that the whole
+/// has at most max_length ids; one unknown id for a record without any. The words of a record are
+/// encoded one by one, as Hugging Face's `is_split_into_words`; one that gives no ids, or lies behind
+/// the cut, has no row. Every id is checked against the vocabulary, because embeddings index by it.
 Status encodeTexts(const FeatureSpec &feature, const Tokenizer &tokenizer,
                    const PreparedTexts &prepared, EncodedTexts &out);
 
@@ -80,7 +89,12 @@ CellState readNumber(const ColumnSpec &column, const Cell &cell, double &number)
 /// The labels of a set's cell, each once, in their order: what stands between separators, without spaces and tabs around it;
 /// nothing is no label.
 void labelsOf(const ColumnSpec &column, std::string_view cell, std::vector<std::string_view> &labels);
-/// The text of a text cell: empty where it is missing by rule.
-std::string_view textOf(const ColumnSpec &column, const Cell &cell);
+/// The text of a cell: the words of a list with a space between them; empty where it is missing by rule.
+std::string textOf(const ColumnSpec &column, const Cell &cell);
+
+/// Checks that all lists of a record are as long as its first one. Index into
+/// RecordProgram::columns of one that is not, or -1.
+int unequalList(const RecordProgram &program, const RowBlock &block, std::size_t row,
+                std::vector<std::string_view> &scratch, std::size_t counts[2]);
 
 } // namespace penstock

@@ -128,6 +128,7 @@ private:
   Status addCells(const RowBlock &block, std::size_t row, const FileFacts &file);
   Status countClass(std::size_t index, std::string_view name, int split, const Place &place);
   std::vector<std::string_view> labels; // of one cell
+  Status addTags(std::size_t column, const Cell &cell, int split, Place place);
   void rowProblem(const FileFacts &file, const RowError &error);
   void missingColumns(const FileFacts &file, const std::vector<std::string> &names);
 
@@ -158,6 +159,7 @@ private:
   std::vector<std::unique_ptr<TokenizerFit>> fits;
   std::array<std::int64_t, 3> records = {};
   std::vector<std::string> header;
+  std::vector<std::string_view> items;
   Fitted fitted;
   Problems problems;
   Json facts;
@@ -255,16 +257,16 @@ Status Gatherer::work(Item &item) const {
       continue;
     }
     for (std::size_t row = 0; row < item.block.rows(); ++row) {
-      item.prepared[i].add(textOf(program.columns[column], item.block.cell(row, column)));
+      item.prepared[i].add(program.columns[column], item.block.cell(row, column));
     }
     item.prepared[i].finish();
     textOfColumn[column] = static_cast<int>(i); // the first feature of the column wins
   }
 
-  bool hasText = false;
-  for (const ColumnSpec &column : program.columns) {
-    hasText = hasText || column.type == ColumnSpec::Type::text;
-  }
+  const auto isText = [](const ColumnSpec &column) {
+    return column.type == ColumnSpec::Type::text || column.type == ColumnSpec::Type::words;
+  };
+  const bool hasText = std::any_of(program.columns.begin(), program.columns.end(), isText);
   std::vector<bool> isTarget(program.columns.size());
   for (const InputSpec &input : program.inputs) {
     if (input.target && input.column >= 0) {
@@ -272,22 +274,36 @@ Status Gatherer::work(Item &item) const {
     }
   }
   std::string whole;
+  const auto append = [&whole](std::string_view text) {
+    const std::uint64_t size = text.size();
+    whole.append(reinterpret_cast<const char *>(&size), sizeof(size));
+    whole.append(text);
+  };
+  std::vector<std::size_t> nextWord(features);
   item.hashes.clear();
   for (std::size_t row = 0; row < item.block.rows(); ++row) {
     whole.clear();
     for (std::size_t i = 0; i < program.columns.size(); ++i) {
       const ColumnSpec::Type type = program.columns[i].type;
-      const bool counts = type == ColumnSpec::Type::text || isTarget[i] ||
-                          (!hasText && type != ColumnSpec::Type::id);
+      const bool counts =
+          isText(program.columns[i]) || isTarget[i] || (!hasText && type != ColumnSpec::Type::id);
       if (!counts) {
         continue;
       }
-      const std::string_view text =
-          textOfColumn[i] >= 0 ? item.prepared[static_cast<std::size_t>(textOfColumn[i])].texts[row]
-                               : item.block.cell(row, i).text;
-      const std::uint64_t size = text.size();
-      whole.append(reinterpret_cast<const char *>(&size), sizeof(size));
-      whole.append(text);
+      if (textOfColumn[i] < 0) {
+        append(item.block.cell(row, i).text);
+        continue;
+      }
+      const auto feature = static_cast<std::size_t>(textOfColumn[i]);
+      const PreparedTexts &prepared = item.prepared[feature];
+      if (!program.features[feature].cutFromWords) {
+        append(prepared.texts[row]);
+        continue;
+      }
+      append(std::to_string(prepared.wordCounts[row]));
+      for (std::int32_t word = 0; word < prepared.wordCounts[row]; ++word) {
+        append(prepared.texts[nextWord[feature]++]);
+      }
     }
     item.hashes.push_back(hash128(whole));
   }
@@ -358,7 +374,43 @@ Status Gatherer::addCells(const RowBlock &block, std::size_t row, const FileFact
       for (const std::string_view label : labels) {
         PENSTOCK_TRY(countClass(i, label, split, place));
       }
+    } else if (state == CellState::value && column.type == ColumnSpec::Type::tags) {
+      PENSTOCK_TRY(addTags(i, cell, split, place));
     }
+  }
+  std::size_t counts[2];
+  if (const int other = unequalList(program, block, row, items, counts); other >= 0) {
+    const ColumnSpec &column = program.columns[static_cast<std::size_t>(other)];
+    problems.add("unequal-lists", "columns." + column.name,
+                 {file.path, block.numbers[row], block.lines[row], 0},
+                 {{"name", column.from}, {"found", counts[1]}, {"expected", counts[0]}});
+  }
+  return Status::success();
+}
+
+Status Gatherer::addTags(std::size_t index, const Cell &cell, int split, Place place) {
+  const ColumnSpec &column = program.columns[index];
+  const std::int64_t firstLine = place.line;
+  std::vector<TagProblem> wrong;
+  itemsOf(cell, items);
+  const std::vector<std::string> tags = toIob2(column.scheme, items, wrong);
+  // Only where a word has a line of its own can its place be told.
+  const auto lineOf = [&](std::size_t word) {
+    return program.source == RecordProgram::Source::conll ? firstLine + static_cast<std::int64_t>(word)
+                                                          : firstLine;
+  };
+  for (const TagProblem &problem : wrong) {
+    place.line = lineOf(std::min(problem.word, tags.size() - 1));
+    problems.add(problem.malformed ? "bad-tag" : "tag-sequence", "columns." + column.name, place,
+                 {{"name", column.from},
+                  {"column", column.name},
+                  {"value", shown(problem.tag)},
+                  {"before", shown(problem.before)},
+                  {"word", problem.word + 1}});
+  }
+  for (std::size_t word = 0; word < tags.size(); ++word) {
+    place.line = lineOf(word);
+    PENSTOCK_TRY(countClass(index, tags[word], split, place));
   }
   return Status::success();
 }
@@ -390,9 +442,19 @@ Status Gatherer::consume(const Item &item, FileFacts &file) {
       PENSTOCK_TRY(fits[i]->add(item.prepared[i].texts));
       continue;
     }
+    const PreparedTexts &prepared = item.prepared[i];
     std::vector<std::string_view> texts;
-    for (const std::size_t row : trainRows) {
-      texts.push_back(item.prepared[i].texts[row]);
+    std::size_t first = 0; // text of `row`
+    for (std::size_t row = 0, next = 0; row < item.block.rows(); ++row) {
+      const std::size_t count = program.features[i].cutFromWords
+                                    ? static_cast<std::size_t>(prepared.wordCounts[row])
+                                    : 1;
+      if (next < trainRows.size() && trainRows[next] == row) {
+        ++next;
+        texts.insert(texts.end(), prepared.texts.begin() + static_cast<std::ptrdiff_t>(first),
+                     prepared.texts.begin() + static_cast<std::ptrdiff_t>(first + count));
+      }
+      first += count;
     }
     PENSTOCK_TRY(fits[i]->add(texts));
   }
@@ -421,8 +483,8 @@ Status Gatherer::scan(FileFacts &file) {
     return Status::success();
   }
   PENSTOCK_ASSIGN(const std::unique_ptr<RowSource> rows, program.openRows(file.path));
-  const bool csv = program.source == RecordProgram::Source::csv;
-  if (csv && !rows->names().empty()) {
+  const bool hasHeader = program.source != RecordProgram::Source::jsonl;
+  if (hasHeader && !rows->names().empty()) {
     missingColumns(file, rows->names());
   }
   const auto produce = [&](Item &item) -> Result<bool> {
@@ -435,7 +497,7 @@ Status Gatherer::scan(FileFacts &file) {
   PENSTOCK_TRY(runOrdered<Item>(
       threads, produce, [&](Item &item) { return work(item); },
       [&](Item &item) { return consume(item, file); }));
-  if (!csv && !rows->names().empty()) {
+  if (!hasHeader && !rows->names().empty()) {
     missingColumns(file, rows->names());
   }
   if (header.empty()) {
@@ -455,7 +517,7 @@ void Gatherer::judgeColumns() {
                     {"header", header},
                     {"files", columns[i].absentFrom}});
     }
-    if (column.type == ColumnSpec::Type::classId || column.type == ColumnSpec::Type::set) {
+    if (column.hasClasses()) {
       judgeClasses(i);
     } else if (column.type == ColumnSpec::Type::number) {
       judgeNumbers(i);
@@ -605,12 +667,17 @@ Result<std::string> Gatherer::exampleOf(int split, std::int64_t wantedRow) const
       break;
     }
   }
-  for (std::size_t i = 0; i < program.columns.size(); ++i) {
-    if (program.columns[i].type == ColumnSpec::Type::text) {
-      return shown(row.cells[i].text);
-    }
+  std::size_t index = 0;
+  for (std::size_t i = program.columns.size(); i-- > 0;) {
+    const ColumnSpec::Type type = program.columns[i].type;
+    index = type == ColumnSpec::Type::text || type == ColumnSpec::Type::words ? i : index;
   }
-  return shown(row.cells.empty() ? std::string_view{} : row.cells.front().text);
+  std::string text(row.cells.empty() ? std::string_view{} : row.cells[index].text);
+  if (!row.cells.empty() && row.cells[index].list) {
+    std::replace(text.begin(), text.end(), listEnd, ' ');
+    text.resize(text.empty() ? 0 : text.size() - 1);
+  }
+  return shown(text);
 }
 
 Status Gatherer::judgeOverlap() {
@@ -730,7 +797,8 @@ Status Gatherer::countTokens() {
     request.strict =
         problems.list.empty() ||
         std::all_of(problems.list.begin(), problems.list.end(), [](const Json &problem) {
-          return problem["id"] == "leakage" || problem["id"] == "class-absent-from-train";
+          return problem["id"] == "leakage" || problem["id"] == "class-absent-from-train" ||
+                 problem["id"] == "tag-sequence";
         });
     PENSTOCK_ASSIGN(const SplitIds ids, openSplit(request, cache));
     const char *name = splitNames[static_cast<std::size_t>(split)];

@@ -232,7 +232,7 @@ Status writeInto(const RecordProgram &program, const Json &facts, const std::str
   }
   Json classes = Json::object(), numbers = Json::object();
   for (const ColumnSpec &column : program.columns) {
-    if (column.type == ColumnSpec::Type::classId || column.type == ColumnSpec::Type::set) {
+    if (column.hasClasses()) {
       classes[column.name] = facts.at("classes").at(column.name).at("names");
     } else if (column.type == ColumnSpec::Type::number) {
       const Json &fact = facts.at("numbers").at(column.name);
@@ -292,7 +292,7 @@ Result<Fitted> readFrom(const RecordProgram &program, const std::string &folder,
   fitted.numbers.resize(program.columns.size());
   for (std::size_t i = 0; i < program.columns.size(); ++i) {
     const ColumnSpec &column = program.columns[i];
-    if (column.type == ColumnSpec::Type::classId || column.type == ColumnSpec::Type::set) {
+    if (column.hasClasses()) {
       fitted.classes[i] = parts[1].at(column.name).get<std::vector<std::string>>();
     } else if (column.type == ColumnSpec::Type::number) {
       const Json &entry = parts[2].at(column.name);

@@ -1,5 +1,5 @@
 // JSON Lines: one object a line; blank lines are skipped. Strings give their text, numbers and
-// booleans the text JSON writes for them, null nothing.
+// booleans the text JSON writes for them, null nothing, arrays of strings lists.
 #include "runtime/data/rows.h"
 #include "runtime/text/utf8.h"
 
@@ -18,27 +18,34 @@ using Json = nlohmann::json;
 class ObjectReader : public nlohmann::json_sax<Json> {
 public:
   std::vector<std::string> values;
-  std::vector<bool> given;
+  std::vector<bool> given, lists, isList; // lists: where a list may stand; isList: where one does
   std::unordered_map<std::string, std::size_t> wanted;
   std::vector<std::string> names;
   std::unordered_map<std::string, bool> known;
-  bool isObject = false, nested = false, failed = false;
+  bool isObject = false, nested = false, notWords = false, failed = false;
   std::string nestedKey, message;
   std::size_t position = 0;
 
   void reset() {
     std::fill(given.begin(), given.end(), false);
-    isObject = nested = failed = false;
+    isObject = nested = notWords = failed = inList = false;
     depth = 0;
     slot = none;
   }
 
-  bool null() override { return leave(); }
-  bool boolean(bool value) override { return take(value ? "true" : "false"); }
-  bool number_integer(number_integer_t value) override { return take(std::to_string(value)); }
-  bool number_unsigned(number_unsigned_t value) override { return take(std::to_string(value)); }
-  bool number_float(number_float_t, const string_t &text) override { return take(text); }
-  bool string(string_t &value) override { return take(value); }
+  bool null() override { return inList ? wrongItem() : leave(); }
+  bool boolean(bool value) override { return inList ? wrongItem() : take(value ? "true" : "false"); }
+  bool number_integer(number_integer_t value) override { return inList ? wrongItem() : take(std::to_string(value)); }
+  bool number_unsigned(number_unsigned_t value) override { return inList ? wrongItem() : take(std::to_string(value)); }
+  bool number_float(number_float_t, const string_t &text) override { return inList ? wrongItem() : take(text); }
+  bool string(string_t &value) override {
+    if (inList && depth == 2) {
+      values[slot] += value;
+      values[slot] += listEnd;
+      return true;
+    }
+    return inList ? true : take(value);
+  }
   bool binary(binary_t &) override { return leave(); }
   bool start_object(std::size_t) override { return open(true); }
   bool start_array(std::size_t) override { return open(false); }
@@ -54,7 +61,7 @@ public:
     const auto found = wanted.find(value);
     slot = found == wanted.end() ? none : found->second;
     if (slot != none) {
-      given[slot] = false;
+      given[slot] = isList[slot] = false;
     }
     return true;
   }
@@ -90,23 +97,41 @@ private:
   bool open(bool object) {
     if (depth == 0) {
       isObject = object;
+    } else if (depth == 1 && slot != none && !object && lists[slot]) {
+      values[slot].clear();
+      given[slot] = isList[slot] = inList = true;
     } else if (depth == 1 && slot != none && !nested) {
       nested = true;
-      for (const auto &[name, index] : wanted) {
-        if (index == slot) {
-          nestedKey = name;
-        }
-      }
+      nestedKey = nameOfSlot();
+    } else if (inList) {
+      wrongItem();
     }
     ++depth;
     return true;
   }
   bool close() {
     --depth;
+    inList = inList && depth > 1;
     return leave();
+  }
+  bool wrongItem() {
+    if (!notWords) {
+      notWords = true;
+      nestedKey = nameOfSlot();
+    }
+    return true;
+  }
+  std::string nameOfSlot() const {
+    for (const auto &[name, index] : wanted) {
+      if (index == slot) {
+        return name;
+      }
+    }
+    return {};
   }
 
   std::size_t depth = 0, slot = none;
+  bool inList = false;
 };
 
 class JsonLines : public RowSource {
@@ -118,7 +143,7 @@ public:
   Status begin() override { return Status::success(); }
   const std::vector<std::string> &names() const override { return reader.names; }
 
-  void select(const std::vector<std::string> &columns) override {
+  void select(const std::vector<std::string> &columns, const std::vector<bool> &lists) override {
     reader.wanted.clear();
     slots.clear();
     for (const std::string &column : columns) {
@@ -126,6 +151,11 @@ public:
     }
     reader.values.assign(reader.wanted.size(), {});
     reader.given.assign(reader.wanted.size(), false);
+    reader.isList.assign(reader.wanted.size(), false);
+    reader.lists.assign(reader.wanted.size(), false);
+    for (std::size_t i = 0; i < lists.size(); ++i) {
+      reader.lists[slots[i]] = reader.lists[slots[i]] || lists[i];
+    }
   }
 
   Result<RowStep> next(Row &row, RowError &error) override {
@@ -160,8 +190,8 @@ public:
         error.kind = RowError::Kind::notAnObject;
         return RowStep::error;
       }
-      if (reader.nested) {
-        error.kind = RowError::Kind::nestedValue;
+      if (reader.nested || reader.notWords) {
+        error.kind = reader.nested ? RowError::Kind::nestedValue : RowError::Kind::notWords;
         error.detail = reader.nestedKey;
         return RowStep::error;
       }
@@ -169,7 +199,9 @@ public:
       row.line = whole.line;
       row.cells.resize(slots.size());
       for (std::size_t i = 0; i < slots.size(); ++i) {
-        row.cells[i] = reader.given[slots[i]] ? Cell{reader.values[slots[i]], true} : Cell{};
+        row.cells[i] = reader.given[slots[i]]
+                           ? Cell{reader.values[slots[i]], true, reader.isList[slots[i]]}
+                           : Cell{};
       }
       return RowStep::row;
     }

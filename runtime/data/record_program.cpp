@@ -52,6 +52,16 @@ ColumnSpec readColumn(const Json &json) {
     if (column.separator.empty()) {
       throw Wrong{"has a set `" + column.name + "` without a separator"};
     }
+  } else if (type == "words") {
+    column.type = ColumnSpec::Type::words;
+  } else if (type == "tags") {
+    column.type = ColumnSpec::Type::tags;
+    const std::string scheme = json.value("scheme", "none");
+    const std::optional<TagScheme> known = tagScheme(scheme);
+    if (!known) {
+      throw Wrong{"has tags of a scheme `" + scheme + "`"};
+    }
+    column.scheme = *known;
   } else {
     throw Wrong{"has a column of type `" + type + "`"};
   }
@@ -83,7 +93,9 @@ FeatureSpec readFeature(const Json &json, const std::vector<ColumnSpec> &columns
   feature.name = json.at("name").get<std::string>();
   feature.axis = json.value("axis", feature.name);
   feature.column = indexOf(columns, json.at("column").get<std::string>());
-  if (columns[static_cast<std::size_t>(feature.column)].type != ColumnSpec::Type::text) {
+  const ColumnSpec::Type type = columns[static_cast<std::size_t>(feature.column)].type;
+  feature.cutFromWords = type == ColumnSpec::Type::words;
+  if (type != ColumnSpec::Type::text && !feature.cutFromWords) {
     throw Wrong{"makes feature `" + feature.name + "` of a column that is no text"};
   }
   for (const Json &step : json.at("steps")) {
@@ -129,7 +141,7 @@ InputSpec readInput(const Json &json, RecordProgram &program) {
   input.name = json.at("name").get<std::string>();
   input.target = json.value("target", false);
   const std::string kind = json.at("kind").get<std::string>();
-  if (kind == "ids") {
+  if (kind == "ids" || kind == "tags") {
     input.feature = indexOf(program.features, json.at("feature").get<std::string>());
     for (std::size_t i = 0; i < program.axes.size(); ++i) {
       input.axis = program.axes[i] == input.feature ? static_cast<int>(i) : input.axis;
@@ -138,6 +150,8 @@ InputSpec readInput(const Json &json, RecordProgram &program) {
       input.axis = static_cast<int>(program.axes.size());
       program.axes.push_back(input.feature);
     }
+  }
+  if (kind == "ids") {
     return input;
   }
   input.column = indexOf(program.columns, json.at("column").get<std::string>());
@@ -148,6 +162,9 @@ InputSpec readInput(const Json &json, RecordProgram &program) {
     input.kind = InputSpec::Kind::number;
   } else if (kind == "set" && type == ColumnSpec::Type::set) {
     input.kind = InputSpec::Kind::set;
+  } else if (kind == "tags" && type == ColumnSpec::Type::tags && input.target &&
+             program.features[static_cast<std::size_t>(input.feature)].cutFromWords) {
+    input.kind = InputSpec::Kind::tags;
   } else {
     throw Wrong{"has an input `" + input.name + "` of kind `" + kind + "` that its column is not"};
   }
@@ -197,15 +214,25 @@ RecordProgram read(const Json &json) {
   }
   const Json &source = json.at("source");
   const std::string kind = source.at("kind").get<std::string>();
-  if (kind != "csv" && kind != "jsonl") {
+  if (kind != "csv" && kind != "jsonl" && kind != "conll") {
     throw Wrong{"has a source `" + kind + "`"};
   }
-  program.source = kind == "csv" ? RecordProgram::Source::csv : RecordProgram::Source::jsonl;
+  program.source = kind == "csv"     ? RecordProgram::Source::csv
+                   : kind == "jsonl" ? RecordProgram::Source::jsonl
+                                     : RecordProgram::Source::conll;
   program.path = source.at("path").get<std::string>();
   const Json options = source.contains("options") && source["options"].is_object()
                            ? source["options"]
                            : Json::object();
   for (const auto &[name, value] : options.items()) {
+    if (kind == "conll" && name == "columns") {
+      program.conll.columns = value.get<std::vector<std::string>>();
+      continue;
+    }
+    if (kind == "conll" && name == "comment") {
+      program.conll.comment = value.get<std::string>();
+      continue;
+    }
     if (name != "delimiter" || kind != "csv") {
       throw Wrong{"has an option `" + name + "` of its source"};
     }
@@ -220,6 +247,12 @@ RecordProgram read(const Json &json) {
   }
   for (const Json &column : json.at("columns")) {
     program.columns.push_back(readColumn(column));
+    if (kind == "conll" && !program.columns.back().isList()) {
+      throw Wrong{"has a column `" + program.columns.back().name + "` that is no list, of a source whose columns are"};
+    }
+  }
+  if (kind == "conll" && program.conll.columns.empty()) {
+    throw Wrong{"has a source `conll` without columns"};
   }
   readSplit(json.contains("split") && !json["split"].is_null() ? json["split"] : Json::object(),
             program);
@@ -309,12 +342,24 @@ std::vector<std::string> RecordProgram::fileColumns() const {
   return names;
 }
 
+std::vector<bool> RecordProgram::listColumns() const {
+  std::vector<bool> lists;
+  for (const ColumnSpec &column : columns) {
+    lists.push_back(column.isList());
+  }
+  if (splitByHash) {
+    lists.push_back(false);
+  }
+  return lists;
+}
+
 Result<std::unique_ptr<RowSource>> RecordProgram::openRows(const std::string &file) const {
   PENSTOCK_ASSIGN(std::unique_ptr<ByteSource> bytes, openFileSource(file));
-  std::unique_ptr<RowSource> rows =
-      source == Source::csv ? makeCsvRows(std::move(bytes), csv) : makeJsonLines(std::move(bytes));
+  std::unique_ptr<RowSource> rows = source == Source::csv     ? makeCsvRows(std::move(bytes), csv)
+                                    : source == Source::jsonl ? makeJsonLines(std::move(bytes))
+                                                              : makeConllRows(std::move(bytes), conll);
   PENSTOCK_TRY(rows->begin());
-  rows->select(fileColumns());
+  rows->select(fileColumns(), listColumns());
   return rows;
 }
 

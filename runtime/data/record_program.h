@@ -3,6 +3,7 @@
 
 #include "runtime/base/status.h"
 #include "runtime/data/rows.h"
+#include "runtime/data/tags.h"
 #include "runtime/text/clean.h"
 
 #include <array>
@@ -21,7 +22,7 @@ inline constexpr int trainSplit = 0;
 int splitIndex(std::string_view name);
 
 struct ColumnSpec {
-  enum class Type { text, classId, number, id, set };
+  enum class Type { text, classId, number, id, set, words, tags };
   enum class Fill { none, mean, median, value };
   std::string name, from;
   Type type = Type::text;
@@ -31,29 +32,38 @@ struct ColumnSpec {
   std::vector<std::string> missing; // cells that count as missing
   Fill fill = Fill::none;
   double fillValue = 0;
+  TagScheme scheme = TagScheme::none; // tags: of the file; in memory they are IOB2 but for `none`
+
+  /// Its cells are lists; all lists of a record have the same length.
+  bool isList() const { return type == Type::words || type == Type::tags; }
+  /// It has names: `classes`, or those of train.
+  bool hasClasses() const { return type == Type::classId || type == Type::set || type == Type::tags; }
 };
 
 struct FeatureSpec {
   std::string name, axis;
-  int column = 0;
+  int column = 0;         // of type text or words
+  bool cutFromWords = false;
   std::vector<CleanOptions> cleans;
   std::string plugin, parameters; // parameters: JSON text
   std::int64_t maxLength = -1;    // -1: no limit
 };
 
 struct InputSpec {
-  enum class Kind { ids, classId, number, set };
+  enum class Kind { ids, classId, number, set, tags };
   std::string name;
   Kind kind = Kind::ids;
-  int feature = -1, column = -1, axis = -1; // axis: index into RecordProgram::axes
+  int feature = -1, column = -1; // ids: a feature; tags: both; else a column
+  int axis = -1;                 // index into RecordProgram::axes, of ids and tags
   bool target = false;
 };
 
 struct RecordProgram {
-  enum class Source { csv, jsonl };
+  enum class Source { csv, jsonl, conll };
   Source source = Source::csv;
   std::string path;
   CsvOptions csv;
+  ConllOptions conll;
   bool splitByHash = false;
   std::string splitFrom;             // name in the file of the column whose cells are hashed
   std::array<double, 3> shares = {}; // in the order of splitNames
@@ -77,6 +87,8 @@ struct RecordProgram {
   /// Names in the file of all columns, one a column, then that of the split column when records are
   /// split by hash.
   std::vector<std::string> fileColumns() const;
+  /// Which of them may hold lists.
+  std::vector<bool> listColumns() const;
   Result<std::unique_ptr<RowSource>> openRows(const std::string &path) const;
 };
 

@@ -35,14 +35,17 @@ public:
       }
     }
     std::vector<std::string> names;
+    std::vector<bool> lists;
     for (std::size_t i = 0; i < needed.size(); ++i) {
       if (needed[i]) {
         columns.push_back(i);
         names.push_back(program.columns[i].from);
+        lists.push_back(program.columns[i].isList());
       }
     }
     if (format == Format::lines &&
-        (columns.size() != 1 || program.columns[columns[0]].type != ColumnSpec::Type::text)) {
+        (columns.size() != 1 || (program.columns[columns[0]].type != ColumnSpec::Type::text &&
+                                 program.columns[columns[0]].type != ColumnSpec::Type::words))) {
       return usageError(
           fmt::format("plain lines give one text, and this pipeline reads {} columns; "
                       "give CSV or JSON Lines (`--format csv`, `--format jsonl`)",
@@ -55,7 +58,7 @@ public:
         return invalidInput(fmt::format("{}:1: the header has no column `{}`", inputName, name));
       }
     }
-    rows->select(names);
+    rows->select(names, lists);
     return Status::success();
   }
 
@@ -88,6 +91,7 @@ private:
       return static_cast<const Batch *>(nullptr);
     }
     batch.begin(count);
+    batch.words.resize(program.axes.size());
     for (std::int64_t i = 0; i < count; ++i) {
       batch.records[static_cast<std::size_t>(i)] = done + i;
       batch.recordNumbers()[i] = static_cast<std::uint64_t>(done + i);
@@ -138,9 +142,12 @@ private:
     const auto index = static_cast<std::size_t>(program.axes[axis]);
     const FeatureSpec &feature = program.features[index];
     prepared[index].begin(feature);
+    const ColumnSpec &column = program.columns[static_cast<std::size_t>(feature.column)];
     for (std::size_t row = 0; row < block.rows(); ++row) {
-      prepared[index].add(textOf(program.columns[static_cast<std::size_t>(feature.column)],
-                                 cellOf(row, feature.column)));
+      prepared[index].add(column, cellOf(row, feature.column));
+    }
+    if (feature.cutFromWords) {
+      fillWords(feature, batch.words[axis]);
     }
     prepared[index].finish();
     EncodedTexts &texts = encoded[index];
@@ -149,12 +156,28 @@ private:
       return invalidInput(inputName + ": the records of one batch have too many tokens");
     }
     batch.setRows(axis, static_cast<std::int64_t>(texts.ids.size()));
-    const std::int32_t *at = texts.ids.data();
+    std::size_t at = 0;
     for (const std::int32_t length : texts.lengths) {
-      batch.addRows(axis, at, length);
-      at += length;
+      batch.addRows(axis, texts.ids.data() + at, length,
+                    feature.cutFromWords ? texts.rowWord.data() + at : nullptr);
+      at += static_cast<std::size_t>(length);
     }
     return Status::success();
+  }
+
+  void fillWords(const FeatureSpec &feature, BatchWords &out) {
+    out.offsets.assign(1, 0);
+    out.words.clear();
+    out.texts.clear();
+    std::vector<std::string_view> items;
+    for (std::size_t row = 0; row < block.rows(); ++row) {
+      const Cell cell = cellOf(row, feature.column);
+      itemsOf(cell, items);
+      out.words.insert(out.words.end(), items.begin(), items.end());
+      out.offsets.push_back(static_cast<std::int64_t>(out.words.size()));
+      // An empty view marks a list: an empty text has no words to place.
+      out.texts.push_back(cell.list ? std::string_view{} : cell.text);
+    }
   }
 
   Status fillInput(std::size_t index) {

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace penstock {
@@ -26,6 +27,8 @@ const char *RowError::reason() const {
     return "not-an-object";
   case Kind::nestedValue:
     return "nested-value";
+  case Kind::notWords:
+    return "not-words";
   case Kind::duplicateColumn:
     return "duplicate-column";
   }
@@ -35,8 +38,10 @@ const char *RowError::reason() const {
 std::string RowError::sentence() const {
   switch (kind) {
   case Kind::fieldCount:
-    return fmt::format("the row has {} field{} where the header has {}", found,
-                       found == 1 ? "" : "s", expected);
+    return hasHeader ? fmt::format("the row has {} field{} where the header has {}", found,
+                                   found == 1 ? "" : "s", expected)
+                     : fmt::format("the line has {} column{} where `columns` lists {}", found,
+                                   found == 1 ? "" : "s", expected);
   case Kind::strayQuote:
     return "a quote stands inside a field; a field with quotes must be quoted as a whole, with "
            "each quote in it doubled";
@@ -52,10 +57,38 @@ std::string RowError::sentence() const {
     return "the line is not a JSON object";
   case Kind::nestedValue:
     return fmt::format("`{}` holds an array or an object where a value is wanted", detail);
+  case Kind::notWords:
+    return fmt::format("the list `{}` holds something else than strings", detail);
   case Kind::duplicateColumn:
     return fmt::format("the header names `{}` twice", detail);
   }
   return "the row is malformed";
+}
+
+void itemsOf(const Cell &cell, std::vector<std::string_view> &items) {
+  items.clear();
+  const std::string_view text = cell.text;
+  if (cell.list) {
+    for (std::size_t begin = 0, end = 0; begin < text.size(); begin = end + 1) {
+      end = std::min(text.find(listEnd, begin), text.size());
+      items.push_back(text.substr(begin, end - begin));
+    }
+    return;
+  }
+  std::size_t begin = std::string_view::npos; // of the word that has begun
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t here = at;
+    const bool space = isWhiteSpace(decodeUtf8(text, at));
+    if (space && begin != std::string_view::npos) {
+      items.push_back(text.substr(begin, here - begin));
+      begin = std::string_view::npos;
+    } else if (!space && begin == std::string_view::npos) {
+      begin = here;
+    }
+  }
+  if (begin != std::string_view::npos) {
+    items.push_back(text.substr(begin));
+  }
 }
 
 namespace {
@@ -66,7 +99,9 @@ public:
 
   Status begin() override { return Status::success(); }
   const std::vector<std::string> &names() const override { return none; }
-  void select(const std::vector<std::string> &columns) override { width = columns.size(); }
+  void select(const std::vector<std::string> &columns, const std::vector<bool> &) override {
+    width = columns.size();
+  }
 
   Result<RowStep> next(Row &row, RowError &error) override {
     window.consume(pending);

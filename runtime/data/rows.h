@@ -1,4 +1,4 @@
-// Rows of CSV (RFC 4180) and JSON Lines, and plain lines, streamed.
+// Rows of CSV (RFC 4180), JSON Lines and CoNLL files, and plain lines, streamed.
 #pragma once
 
 #include "runtime/base/status.h"
@@ -15,7 +15,14 @@ namespace penstock {
 struct Cell {
   std::string_view text;
   bool present = false; // false: the record has no such cell (JSON: no key, or null)
+  bool list = false;    // `text` is a list: behind each item stands `listEnd`
 };
+
+/// A byte that no UTF-8 has, so that items may hold anything.
+inline constexpr char listEnd = '\xFF';
+
+/// The items of a list, or the words of a text (between White_Space), each a view into the cell.
+void itemsOf(const Cell &cell, std::vector<std::string_view> &items);
 
 /// One record: the selected cells, valid until the next call.
 struct Row {
@@ -35,6 +42,7 @@ struct RowError {
     notJson,           // `detail` says why
     notAnObject,       // a JSON line that is no object
     nestedValue,       // a selected key holds an array or object; `detail` is the key
+    notWords,          // a selected list holds something else than strings; `detail` is the key
     duplicateColumn    // the header names `detail` twice
   };
   Kind kind = Kind::fieldCount;
@@ -42,6 +50,7 @@ struct RowError {
   std::int64_t byte = -1;
   int value = 0;
   std::int64_t expected = 0, found = 0;
+  bool hasHeader = true; // fieldCount: whether `expected` is that of a header
   std::string detail;
 
   /// A word for machines: "fields", "stray-quote", ...
@@ -61,8 +70,9 @@ public:
   /// CSV: the header. JSON Lines: all keys so far, in the order of their first appearance.
   virtual const std::vector<std::string> &names() const = 0;
   /// Chooses the cells that rows give. Call after begin(). A name that the source lacks gives
-  /// absent cells.
-  virtual void select(const std::vector<std::string> &columns) = 0;
+  /// absent cells. `lists` (empty, or one a column) says which columns may hold lists.
+  virtual void select(const std::vector<std::string> &columns,
+                      const std::vector<bool> &lists = {}) = 0;
   /// The next row, or an error of one row (reading can go on), or the end. Status: reading itself
   /// failed.
   virtual Result<RowStep> next(Row &row, RowError &error) = 0;
@@ -72,8 +82,20 @@ struct CsvOptions {
   char delimiter = ',';
 };
 
+struct ConllOptions {
+  std::vector<std::string> columns; // names of the columns of a line, in their order
+  std::string comment; // a line that begins so before the first word of a record is skipped; empty:
+                       // none does
+};
+
 std::unique_ptr<RowSource> makeCsvRows(std::unique_ptr<ByteSource> bytes,
                                        const CsvOptions &options);
+/// A word a line, its columns between runs of spaces and tabs; a line of nothing else ends the
+/// record. Every cell is a list of one item a line; word k of a record stands on line `Row::line` +
+/// k. Records whose first column is -DOCSTART- are no records. A record with malformed lines is
+/// left out: each of them is an error.
+std::unique_ptr<RowSource> makeConllRows(std::unique_ptr<ByteSource> bytes,
+                                         const ConllOptions &options);
 std::unique_ptr<RowSource> makeJsonLines(std::unique_ptr<ByteSource> bytes);
 /// Every line is a record of one cell, whatever its selected name; an empty line too.
 std::unique_ptr<RowSource> makePlainLines(std::unique_ptr<ByteSource> bytes);

@@ -17,7 +17,7 @@ using Json = nlohmann::json;
 
 namespace {
 
-constexpr std::uint32_t formatVersion = 1;
+constexpr std::uint32_t formatVersion = 2;
 constexpr std::uint64_t alignment = 64;
 
 /// The entry's payload: sections, each aligned in the file, then a directory in JSON and its length
@@ -64,6 +64,7 @@ private:
   Status open();
   Status consume(const Item &item);
   Status addCells(const RowBlock &block, std::size_t row);
+  Status addTags(std::size_t column, const Cell &cell, const RowBlock &block, std::size_t row);
   Result<std::unique_ptr<ScratchFile>> scratch() const {
     return ScratchFile::create(cache.enabled() ? cache.root() : "");
   }
@@ -83,12 +84,20 @@ private:
   std::vector<std::unique_ptr<ScratchFile>>
       spools; // ids of all features but the first, which goes straight to `file`
   std::vector<std::vector<std::int64_t>> offsets;
+  std::vector<std::vector<std::int32_t>> rowWord; // of features cut from words
   std::vector<std::int64_t> cut, longest;
   std::vector<std::unordered_map<std::string, std::int32_t>> classIndex;
   std::vector<std::vector<std::int32_t>> classes;
   std::vector<std::vector<double>> numbers;
   std::vector<std::vector<std::uint8_t>> sets;
   std::vector<std::string_view> labels; // of one cell
+  struct Tags {
+    std::vector<std::int32_t> tags;
+    std::vector<std::int64_t> offsets = {0};
+    std::vector<std::string> others;
+  };
+  std::vector<Tags> tags;
+  std::vector<std::string_view> items;
   std::int64_t records = 0;
 };
 
@@ -99,9 +108,12 @@ Status Builder::open() {
   PENSTOCK_ASSIGN(rows, program.openRows(path));
   const std::vector<std::string> &names = rows->names();
   for (const ColumnSpec &column : program.columns) {
-    if (request.strict && program.source == RecordProgram::Source::csv && !names.empty() &&
+    if (request.strict && program.source != RecordProgram::Source::jsonl && !names.empty() &&
         std::find(names.begin(), names.end(), column.from) == names.end()) {
-      return invalidInput(fmt::format("{}:1: the header has no column `{}`", path, column.from));
+      return invalidInput(fmt::format("{}:1: {} no column `{}`", path,
+                                      program.source == RecordProgram::Source::csv ? "the header has"
+                                                                                   : "`columns` lists",
+                                      column.from));
     }
   }
   PENSTOCK_ASSIGN(file, scratch());
@@ -113,6 +125,7 @@ Status Builder::open() {
     spools.push_back(std::move(spool));
   }
   offsets.assign(features, {0});
+  rowWord.resize(features);
   cut.assign(features, 0);
   longest.assign(features, 0);
   const std::size_t columns = program.columns.size();
@@ -120,6 +133,7 @@ Status Builder::open() {
   classes.resize(columns);
   numbers.resize(columns);
   sets.resize(columns);
+  tags.resize(columns);
   for (std::size_t i = 0; i < columns; ++i) {
     for (std::size_t k = 0; k < fitted.classes[i].size(); ++k) {
       classIndex[i].emplace(fitted.classes[i][k], static_cast<std::int32_t>(k));
@@ -160,8 +174,43 @@ Status Builder::addCells(const RowBlock &block, std::size_t row) {
           sets[i][begin + static_cast<std::size_t>(found->second)] = 1;
         }
       }
+    } else if (column.type == ColumnSpec::Type::tags) {
+      PENSTOCK_TRY(addTags(i, cell, block, row));
     }
   }
+  std::size_t counts[2];
+  const int other = request.strict ? unequalList(program, block, row, items, counts) : -1;
+  if (other >= 0) {
+    return cellError(block, row,
+                     fmt::format("column `{}` has {} items, the columns before it {}",
+                                 program.columns[static_cast<std::size_t>(other)].from, counts[1],
+                                 counts[0]));
+  }
+  return Status::success();
+}
+
+Status Builder::addTags(std::size_t index, const Cell &cell, const RowBlock &block,
+                        std::size_t row) {
+  std::vector<TagProblem> problems;
+  itemsOf(cell, items);
+  const std::vector<std::string> converted =
+      toIob2(program.columns[index].scheme, items, problems);
+  for (const TagProblem &problem : problems) {
+    if (request.strict && problem.malformed) {
+      return cellError(block, row, fmt::format("`{}` in column `{}` is no tag of its scheme",
+                                               problem.tag, program.columns[index].from));
+    }
+  }
+  Tags &out = tags[index];
+  for (const std::string &tag : converted) {
+    const auto next = static_cast<std::int32_t>(classIndex[index].size());
+    const auto [found, isNew] = classIndex[index].try_emplace(tag, next);
+    if (isNew) {
+      out.others.push_back(tag);
+    }
+    out.tags.push_back(found->second);
+  }
+  out.offsets.push_back(static_cast<std::int64_t>(out.tags.size()));
   return Status::success();
 }
 
@@ -182,6 +231,7 @@ Status Builder::consume(const Item &item) {
       offsets[i].push_back(offsets[i].back() + length);
       longest[i] = std::max<std::int64_t>(longest[i], length);
     }
+    rowWord[i].insert(rowWord[i].end(), encoded.rowWord.begin(), encoded.rowWord.end());
     cut[i] += encoded.cut;
   }
   return Status::success();
@@ -232,6 +282,10 @@ Result<SplitIds> readEntry(const RecordProgram &program, const Fitted &fitted, s
       if (axis.offsets[0] != 0 || axis.offsets[ids.records] != axis.tokens) {
         return wrong;
       }
+      if (program.features[ids.features.size()].cutFromWords) {
+        axis.rowWord = reinterpret_cast<const std::int32_t *>(
+            section(entry.at("row_word"), sizeof(std::int32_t), axis.tokens));
+      }
       ids.features.push_back(axis);
     }
     for (const Json &entry : directory["columns"]) {
@@ -253,6 +307,19 @@ Result<SplitIds> readEntry(const RecordProgram &program, const Fitted &fitted, s
         const char *at = section(entry.at("at"), static_cast<std::size_t>(std::max<std::uint64_t>(labels, 1)), labels > 0 ? ids.records : 0);
         ids.sets.back() = reinterpret_cast<const std::uint8_t *>(at);
       }
+      SplitIds::Tags tags;
+      if (kind == "tags") {
+        const auto count = entry.at("count").get<std::int64_t>();
+        tags.tags = reinterpret_cast<const std::int32_t *>(
+            section(entry.at("at"), sizeof(std::int32_t), count));
+        tags.offsets = reinterpret_cast<const std::int64_t *>(
+            section(entry.at("offsets"), sizeof(std::int64_t), ids.records + 1));
+        tags.others = entry.at("others").get<std::vector<std::string>>();
+        if (tags.offsets[0] != 0 || tags.offsets[ids.records] != count) {
+          return wrong;
+        }
+      }
+      ids.tags.push_back(std::move(tags));
     }
     ids.file = std::move(file);
     return ids;
@@ -275,7 +342,7 @@ Result<SplitIds> Builder::run(const Hash128 &key) {
       const auto column = static_cast<std::size_t>(program.features[i].column);
       item.prepared[i].begin(program.features[i]);
       for (std::size_t row = 0; row < item.block.rows(); ++row) {
-        item.prepared[i].add(textOf(program.columns[column], item.block.cell(row, column)));
+        item.prepared[i].add(program.columns[column], item.block.cell(row, column));
       }
       item.prepared[i].finish();
       PENSTOCK_TRY(encodeTexts(program.features[i], *fitted.features[i].tokenizer, item.prepared[i],
@@ -296,12 +363,14 @@ Result<SplitIds> Builder::run(const Hash128 &key) {
     }
     PENSTOCK_ASSIGN(const std::uint64_t offsetsAt, writer->align());
     PENSTOCK_TRY(writer->append(offsets[i].data(), offsets[i].size() * sizeof(std::int64_t)));
-    directory["features"].push_back({{"name", program.features[i].name},
-                                     {"ids", idsAt},
-                                     {"offsets", offsetsAt},
-                                     {"tokens", offsets[i].back()},
-                                     {"cut", cut[i]},
-                                     {"longest", longest[i]}});
+    Json entry = {{"name", program.features[i].name}, {"ids", idsAt},   {"offsets", offsetsAt},
+                  {"tokens", offsets[i].back()},      {"cut", cut[i]}, {"longest", longest[i]}};
+    if (program.features[i].cutFromWords) {
+      PENSTOCK_ASSIGN(const std::uint64_t wordsAt, writer->align());
+      PENSTOCK_TRY(writer->append(rowWord[i].data(), rowWord[i].size() * sizeof(std::int32_t)));
+      entry["row_word"] = wordsAt;
+    }
+    directory["features"].push_back(std::move(entry));
   }
   for (std::size_t i = 0; i < program.columns.size(); ++i) {
     PENSTOCK_ASSIGN(const std::uint64_t at, writer->align());
@@ -309,14 +378,23 @@ Result<SplitIds> Builder::run(const Hash128 &key) {
     const char *kind = type == ColumnSpec::Type::classId  ? "class"
                        : type == ColumnSpec::Type::number ? "number"
                        : type == ColumnSpec::Type::set    ? "set"
+                       : type == ColumnSpec::Type::tags   ? "tags"
                                                           : "";
     PENSTOCK_TRY(writer->append(classes[i].data(), classes[i].size() * sizeof(std::int32_t)));
     PENSTOCK_TRY(writer->append(numbers[i].data(), numbers[i].size() * sizeof(double)));
     PENSTOCK_TRY(writer->append(sets[i].data(), sets[i].size()));
-    directory["columns"].push_back({{"name", program.columns[i].name}, {"kind", kind}, {"at", at}});
-    if (type == ColumnSpec::Type::set) {
-      directory["columns"].back()["labels"] = classIndex[i].size();
+    Json entry = {{"name", program.columns[i].name}, {"kind", kind}, {"at", at}};
+    if (type == ColumnSpec::Type::tags) {
+      PENSTOCK_TRY(writer->append(tags[i].tags.data(), tags[i].tags.size() * sizeof(std::int32_t)));
+      PENSTOCK_ASSIGN(const std::uint64_t tagOffsets, writer->align());
+      PENSTOCK_TRY(
+          writer->append(tags[i].offsets.data(), tags[i].offsets.size() * sizeof(std::int64_t)));
+      entry.update({{"offsets", tagOffsets}, {"count", tags[i].tags.size()}, {"others", tags[i].others}});
     }
+    if (type == ColumnSpec::Type::set) {
+      entry["labels"] = classIndex[i].size();
+    }
+    directory["columns"].push_back(std::move(entry));
   }
   PENSTOCK_TRY(writer->align().status());
   const std::string text = directory.dump();

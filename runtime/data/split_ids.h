@@ -17,7 +17,13 @@ struct SplitIds {
   struct Axis {
     const std::int32_t *ids = nullptr;
     const std::int64_t *offsets = nullptr; // records + 1
+    const std::int32_t *rowWord = nullptr; // of features cut from words, one a token
     std::int64_t tokens = 0, cut = 0, longest = 0;
+  };
+  struct Tags {
+    const std::int32_t *tags = nullptr;    // one a word; from the number of classes on: one of `others`
+    const std::int64_t *offsets = nullptr; // records + 1
+    std::vector<std::string> others;       // tags of this split that are none of the column's classes
   };
   std::shared_ptr<MappedFile> file;
   std::int64_t records = 0;
@@ -25,6 +31,7 @@ struct SplitIds {
   std::vector<const std::int32_t *> classes; // one a column; NULL for other columns
   std::vector<const double *> numbers;       // likewise
   std::vector<const std::uint8_t *> sets;    // likewise: records x labels
+  std::vector<Tags> tags;                    // likewise
 };
 
 struct SplitRequest {

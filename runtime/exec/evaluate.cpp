@@ -11,21 +11,37 @@
 
 namespace penstock {
 
+void OutputBuffers::room(std::size_t output, std::int64_t count) {
+  if (memory[output].size() < static_cast<std::size_t>(count)) {
+    memory[output].resize(static_cast<std::size_t>(count));
+  }
+  pointers[output] = memory[output].data();
+}
+
 void OutputBuffers::prepare(const PenstockEntry &entry, std::int64_t records) {
   memory.resize(static_cast<std::size_t>(entry.output_count));
   pointers.resize(memory.size());
   for (std::size_t i = 0; i < memory.size(); ++i) {
     const PenstockOutputInfo &output = entry.outputs[i];
-    const std::int64_t count = output.per_record != 0 ? records * output.width : std::max<std::int64_t>(output.width, 1);
-    memory[i].resize(static_cast<std::size_t>(std::max<std::int64_t>(count, 1)));
-    pointers[i] = memory[i].data();
+    const std::int64_t rows = output.rows == PENSTOCK_OUTPUT_RECORDS ? records : 1;
+    room(i, std::max<std::int64_t>(rows * output.width, 1));
+  }
+}
+
+void OutputBuffers::prepare(const PenstockEntry &entry, const PenstockBatch &batch) {
+  prepare(entry, batch.records);
+  for (std::size_t i = 0; i < memory.size(); ++i) {
+    const PenstockOutputInfo &output = entry.outputs[i];
+    if (output.rows == PENSTOCK_OUTPUT_AXIS) {
+      room(i, std::max<std::int64_t>(batch.axes[output.axis].rows * output.width, 1));
+    }
   }
 }
 
 int answerOutput(const PenstockEntry &entry, const std::string &answer) {
   for (int i = 0; i < entry.output_count; ++i) {
     const std::string_view name = entry.outputs[i].name;
-    if (entry.outputs[i].per_record != 0 &&
+    if (entry.outputs[i].rows != PENSTOCK_OUTPUT_ONE &&
         (name == answer || (name.starts_with(answer) && name.substr(answer.size()).starts_with(".")))) {
       return i;
     }
@@ -52,7 +68,7 @@ std::vector<MetricSpec> metricsFor(const RunConfig &config, const std::string &s
         uses.push_back({split, "f1", average, answer.name});
       }
       uses.push_back({split, "classification_report", "{}", answer.name});
-    } else if (answer.targetType == "class") {
+    } else if (answer.targetType == "class" || answer.targetType == "tags") {
       uses.push_back({split, "accuracy", "{}", answer.name});
       uses.push_back({split, "f1", R"({"average": "macro"})", answer.name});
       uses.push_back({split, "classification_report", "{}", answer.name});
@@ -75,6 +91,8 @@ struct Judged {
   float threshold = 0.5f; // of sets: the least probability of a label that is predicted
   const std::vector<std::int32_t> *classes = nullptr;
   const std::vector<double> *numbers = nullptr;
+  Dataset::Tags tags;
+  int evaluateAxis = -1, predictAxis = -1; // of tags
   const std::vector<std::uint8_t> *sets = nullptr; // records x width
   std::vector<std::string> classNames;
   std::vector<MetricSpec> uses;
@@ -82,9 +100,26 @@ struct Judged {
   bool record = false;                          // keep what is judged, for intervals
   RecordedPredictions recorded;
   std::vector<std::int32_t> gold, predicted;
+  std::vector<std::int64_t> offsets; // of tags: the words of each record
   std::vector<double> goldNumbers, predictedNumbers;
   std::vector<std::uint8_t> goldSets, predictedSets;
 };
+
+/// Of how many things the loss of a batch is the mean, so that the loss of a split does not depend on its batches: the tagged words
+/// where that is all there is, or records.
+std::int64_t lossWeight(const PenstockProgram &program, const std::vector<Judged> &answers, const PenstockBatch &batch) {
+  if (answers.size() != 1 || answers[0].answer->targetType != "tags") {
+    return batch.records;
+  }
+  std::int64_t tagged = 0;
+  for (int i = 0; i < program.input_count; ++i) {
+    if (program.inputs[i].kind == PENSTOCK_INPUT_TAGS) {
+      const auto *tags = static_cast<const std::int32_t *>(batch.inputs[i]);
+      tagged += std::count_if(tags, tags + batch.axes[program.inputs[i].axis].rows, [](std::int32_t tag) { return tag >= 0; });
+    }
+  }
+  return tagged;
+}
 
 // The head's own parameter; 0.5 for heads that have none.
 float thresholdOf(const AnswerSpec &answer) {
@@ -100,7 +135,43 @@ std::int32_t chosenClass(const float *scores, std::int64_t width) {
   return static_cast<std::int32_t>(std::max_element(scores, scores + width) - scores);
 }
 
-Status judge(Judged &judged, const Batch &batch, const float *scores) {
+/// Every word counts: one without a row, because it was cut off or gave no sub-word, has no tag (-1).
+Status judgeTags(Judged &judged, const Batch &batch, const float *scores, int axisIndex) {
+  const PenstockAxisBatch &axis = batch.view.axes[axisIndex];
+  judged.gold.clear();
+  judged.predicted.clear();
+  judged.offsets.assign(1, 0);
+  for (std::size_t r = 0; r < batch.records.size(); ++r) {
+    const std::int64_t record = batch.records[r];
+    const std::int64_t begin = judged.tags.offsets[record], end = judged.tags.offsets[record + 1];
+    judged.gold.insert(judged.gold.end(), judged.tags.tags + begin, judged.tags.tags + end);
+    judged.predicted.resize(judged.gold.size(), -1);
+    for (std::int64_t row = axis.offsets[r]; row < axis.offsets[r + 1]; ++row) {
+      if (axis.row_word[row] >= 0) {
+        judged.predicted[static_cast<std::size_t>(judged.offsets.back() + axis.row_word[row])] =
+            static_cast<std::int32_t>(std::max_element(scores + row * judged.width, scores + (row + 1) * judged.width) -
+                                      (scores + row * judged.width));
+      }
+    }
+    judged.offsets.push_back(static_cast<std::int64_t>(judged.gold.size()));
+  }
+  PenstockPredictions predictions{};
+  predictions.struct_size = sizeof(predictions);
+  predictions.records = judged.offsets.back();
+  predictions.gold = judged.gold.data();
+  predictions.predicted = judged.predicted.data();
+  predictions.sequences = static_cast<std::int64_t>(batch.records.size());
+  predictions.offsets = judged.offsets.data();
+  for (const std::unique_ptr<Metric> &metric : judged.metrics) {
+    PENSTOCK_TRY(metric->add(predictions));
+  }
+  return {};
+}
+
+Status judge(Judged &judged, const Batch &batch, const float *scores, int axis) {
+  if (judged.answer->targetType == "tags") {
+    return judgeTags(judged, batch, scores, axis);
+  }
   const std::int64_t records = batch.view.records;
   PenstockPredictions predictions{};
   predictions.struct_size = sizeof(predictions);
@@ -184,6 +255,18 @@ Result<SplitResult> evaluateSplit(Program &program, const std::shared_ptr<const 
         return internalError("the answer `" + answer.name + "` has another width than its labels; please report this");
       }
       judged.threshold = thresholdOf(answer);
+    } else if (answer.targetType == "tags") {
+      judged.tags = dataset->tagsOf(answer.target);
+      judged.evaluateAxis = judged.evaluateOutput < 0 ? -1 : evaluateEntry->outputs[judged.evaluateOutput].axis;
+      judged.predictAxis = judged.predictOutput < 0 ? -1 : predictEntry->outputs[judged.predictOutput].axis;
+      const int axis = judged.evaluateAxis >= 0 ? judged.evaluateAxis : judged.predictAxis;
+      if (judged.tags.offsets == nullptr || axis < 0) {
+        return internalError("the answer `" + answer.name + "` does not lie on an axis with tags; please report this");
+      }
+      judged.classNames = dataset->classNames(answer.target);
+      for (std::string &other : dataset->otherTags(answer.target)) {
+        judged.classNames.push_back(std::move(other));
+      }
     } else if (answer.targetType == "class") {
       judged.classes = &dataset->classesOf(answer.target);
       judged.classNames = dataset->classNames(answer.target);
@@ -205,17 +288,11 @@ Result<SplitResult> evaluateSplit(Program &program, const std::shared_ptr<const 
   plan.batch = batch;
   PENSTOCK_ASSIGN(const std::unique_ptr<BatchStream> stream, BatchStream::start(dataset, plan));
   OutputBuffers evaluateOutputs, predictOutputs;
-  if (evaluateEntry != nullptr) {
-    evaluateOutputs.prepare(*evaluateEntry, batch);
-  }
-  if (predictEntry != nullptr) {
-    predictOutputs.prepare(*predictEntry, batch);
-  }
   const int lossOutput = evaluateEntry == nullptr ? -1 : Program::output(*evaluateEntry, "loss");
 
   SplitResult result;
   result.split = split;
-  std::int64_t lossRecords = 0;
+  std::int64_t lossWeights = 0;
   for (;;) {
     if (interrupted()) {
       return Status(ErrorCode::interrupted, "interrupted");
@@ -234,24 +311,32 @@ Result<SplitResult> evaluateSplit(Program &program, const std::shared_ptr<const 
     if (!known && predictEntry == nullptr) {
       return invalidInput("the split `" + split + "` holds a class that train does not have; remove those records or declare the class");
     }
+    if (evaluateEntry != nullptr) {
+      evaluateOutputs.prepare(*evaluateEntry, current->view);
+    }
+    if (predictEntry != nullptr) {
+      predictOutputs.prepare(*predictEntry, current->view);
+    }
     Program::Step step;
     step.batch = &current->view;
     step.outputs = known ? evaluateOutputs.addresses() : predictOutputs.addresses();
     step.seed = config.train.seed;
     PENSTOCK_TRY(program.run(known ? evaluate : predict, step));
     if (known && lossOutput >= 0) {
-      result.loss += static_cast<double>(evaluateOutputs.values(lossOutput)[0]) * static_cast<double>(current->view.records);
-      lossRecords += current->view.records;
+      const std::int64_t weight = lossWeight(program.table(), answers, current->view);
+      result.loss += static_cast<double>(evaluateOutputs.values(lossOutput)[0]) * static_cast<double>(weight);
+      lossWeights += weight;
     }
     for (Judged &judged : answers) {
       const bool fromEvaluate = known && judged.evaluateOutput >= 0;
       PENSTOCK_TRY(judge(judged, *current, fromEvaluate ? evaluateOutputs.values(judged.evaluateOutput)
-                                                        : predictOutputs.values(judged.predictOutput)));
+                                                        : predictOutputs.values(judged.predictOutput),
+                         fromEvaluate ? judged.evaluateAxis : judged.predictAxis));
     }
     result.records += current->view.records;
   }
-  result.hasLoss = lossRecords > 0;
-  result.loss /= static_cast<double>(std::max<std::int64_t>(lossRecords, 1));
+  result.hasLoss = lossWeights > 0;
+  result.loss /= static_cast<double>(std::max<std::int64_t>(lossWeights, 1));
   std::vector<IntervalUse> intervals;
   for (const Judged &judged : answers) {
     for (std::size_t i = 0; i < judged.metrics.size(); ++i) {
@@ -265,7 +350,9 @@ Result<SplitResult> evaluateSplit(Program &program, const std::shared_ptr<const 
         result.values.emplace_back(taken ? judged.answer->name + "." + name : name, value);
         use.names.emplace_back(name, result.values.back().first);
       }
-      intervals.push_back(std::move(use));
+      if (judged.answer->targetType != "tags") { // records of words are not recorded
+        intervals.push_back(std::move(use));
+      }
       if (!values.text.empty()) {
         result.texts.push_back(std::move(values.text));
       }

@@ -14,14 +14,18 @@
 
 namespace penstock {
 
-/// Memory for the outputs of one entry, for batches up to a number of records.
+/// Memory for the outputs of one entry.
 class OutputBuffers {
 public:
+  /// Room for batches of up to `records`, without the outputs that have a row a token.
   void prepare(const PenstockEntry &entry, std::int64_t records);
+  /// Room for this batch. Addresses hold until the next call.
+  void prepare(const PenstockEntry &entry, const PenstockBatch &batch);
   void *const *addresses() const { return pointers.data(); }
   const float *values(int output) const { return static_cast<const float *>(pointers[static_cast<std::size_t>(output)]); }
 
 private:
+  void room(std::size_t output, std::int64_t count);
   std::vector<std::vector<float>> memory;
   std::vector<void *> pointers;
 };
@@ -30,7 +34,7 @@ private:
 int answerOutput(const PenstockEntry &entry, const std::string &answer);
 
 /// The metrics that the pipeline names for the split, or, where it names none, for every answer with a target: accuracy,
-/// f1 (macro) and classification_report for classes; mse, mae and r2 for numbers.
+/// f1 (macro) and classification_report for classes and tags; mse, mae and r2 for numbers.
 std::vector<MetricSpec> metricsFor(const RunConfig &config, const std::string &split);
 
 /// Runs "evaluate" over the whole split in order, in batches of `batch` records (results do not depend on it). Where names of

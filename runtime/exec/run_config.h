@@ -39,11 +39,11 @@ struct TrainSpec {
 struct AnswerSpec {
   std::string name;              // "answer": its output in the program is `name`, or begins with `name.`
   std::string target;            // column that it predicts; "" when none
-  std::string targetType = "class"; // or "number", "set"; "" when it has no target
+  std::string targetType = "class"; // or "number", "set", "tags"; "" when it has no target
   std::string decoder;           // "classify"
   std::string parameters = "{}"; // JSON text
   bool learner = false;          // the decoder is a learner; its state is RUN/fitted/<name>.learner
-  std::vector<std::string> classes = {}; // names of the target's classes or labels; set when a run begins
+  std::vector<std::string> classes = {}; // names of the target's classes, labels or tags; set when a run begins
 };
 
 struct MetricSpec {

@@ -49,6 +49,46 @@ Result<SplitResult> TrainedRun::evaluate(const std::string &split, const std::st
   return evaluateSplit(*compiled, dataset, held.config, *plugins, split, confidence);
 }
 
+namespace {
+
+/// The words of a batch as a head's `decode_tags` wants them.
+struct TaggedRecords {
+  PenstockTaggedRecords view{};
+  std::vector<PenstockString> words, texts;
+  std::vector<std::int64_t> starts;
+};
+
+Result<TaggedRecords> taggedRecords(const Batch &batch, int axisIndex) {
+  const PenstockAxisBatch &axis = batch.view.axes[axisIndex];
+  if (axis.row_word == nullptr || static_cast<std::size_t>(axisIndex) >= batch.words.size()) {
+    return internalError("an answer with a row a token lies on an axis that is not cut from words; please report this");
+  }
+  const BatchWords &given = batch.words[static_cast<std::size_t>(axisIndex)];
+  TaggedRecords made;
+  for (const std::string_view text : given.texts) {
+    made.texts.push_back({text.data(), text.size()});
+  }
+  for (std::size_t record = 0; record + 1 < given.offsets.size(); ++record) {
+    const std::string_view text = given.texts[record];
+    for (std::int64_t i = given.offsets[record]; i < given.offsets[record + 1]; ++i) {
+      const std::string_view word = given.words[static_cast<std::size_t>(i)];
+      made.words.push_back({word.data(), word.size()});
+      made.starts.push_back(text.empty() ? -1 : word.data() - text.data());
+    }
+  }
+  made.view.struct_size = sizeof(made.view);
+  made.view.records = batch.view.records;
+  made.view.row_offsets = axis.offsets;
+  made.view.row_word = axis.row_word;
+  made.view.word_offsets = given.offsets.data();
+  made.view.words = made.words.data();
+  made.view.texts = made.texts.data();
+  made.view.word_starts = made.starts.data();
+  return made;
+}
+
+} // namespace
+
 Status TrainedRun::predict(std::istream &input, const std::string &inputName, const std::string &format,
                            std::int64_t batch, const std::function<bool(const std::string &)> &line) {
   RecordReader::Format kind = RecordReader::Format::lines;
@@ -84,7 +124,6 @@ Status TrainedRun::predict(std::istream &input, const std::string &inputName, co
   PENSTOCK_ASSIGN(const std::unique_ptr<RecordReader> reader,
                   RecordReader::open(held.config.recordProgram, fitted(), *plugins, kind, input, inputName));
   OutputBuffers outputs;
-  outputs.prepare(table, batch);
   for (;;) {
     if (interrupted()) {
       return {ErrorCode::interrupted, "interrupted"};
@@ -93,6 +132,7 @@ Status TrainedRun::predict(std::istream &input, const std::string &inputName, co
     if (current == nullptr) {
       return {};
     }
+    outputs.prepare(table, current->view);
     Program::Step step;
     step.batch = &current->view;
     step.outputs = outputs.addresses();
@@ -100,12 +140,17 @@ Status TrainedRun::predict(std::istream &input, const std::string &inputName, co
     PENSTOCK_TRY(compiled->run(entry, step));
     std::vector<std::vector<std::string>> answers;
     for (const Head &head : heads) {
+      const PenstockOutputInfo &output = table.outputs[head.output];
       const float *values = outputs.values(head.output);
-      const std::int64_t width = table.outputs[head.output].width;
+      TaggedRecords tagged;
+      if (output.rows == PENSTOCK_OUTPUT_AXIS) {
+        PENSTOCK_ASSIGN(tagged, taggedRecords(*current, output.axis));
+      }
       PENSTOCK_ASSIGN(std::vector<std::string> texts,
-                      head.learner != nullptr ? head.learner->answer(values, current->view.records, width)
+                      head.learner != nullptr ? head.learner->answer(values, current->view.records, output.width)
                                               : decodeAnswers(*plugins, head.answer->decoder, head.answer->parameters,
-                                                              head.answer->classes, values, current->view.records, width));
+                                                              head.answer->classes, values, current->view.records, output.width,
+                                                              output.rows == PENSTOCK_OUTPUT_AXIS ? &tagged.view : nullptr));
       if (texts.size() != static_cast<std::size_t>(current->view.records)) {
         return internalError("the plugin `" + head.answer->decoder + "` answered " + std::to_string(texts.size()) +
                              " of " + std::to_string(current->view.records) + " records");

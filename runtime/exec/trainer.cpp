@@ -200,7 +200,7 @@ Status Trainer::openData() {
     return invalidInput("the split `train` has no records; training needs some");
   }
   for (AnswerSpec &answer : outcome.record.config.answers) {
-    if (answer.targetType == "class" || answer.targetType == "set") {
+    if (answer.targetType == "class" || answer.targetType == "set" || answer.targetType == "tags") {
       answer.classes = train->classNames(answer.target);
     }
   }

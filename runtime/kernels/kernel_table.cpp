@@ -38,6 +38,9 @@ const Symbol symbols[] = {
     {"penstock_conv1d_max", address(penstock_conv1d_max)},
     {"penstock_conv1d_max_gradient_input", address(penstock_conv1d_max_gradient_input)},
     {"penstock_conv1d_max_gradient_weight", address(penstock_conv1d_max_gradient_weight)},
+    {"penstock_crf_loss", address(penstock_crf_loss)},
+    {"penstock_crf_loss_gradient", address(penstock_crf_loss_gradient)},
+    {"penstock_crf_decode", address(penstock_crf_decode)},
 };
 
 using Table = PenstockLevelTable;

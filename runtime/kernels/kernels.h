@@ -95,6 +95,23 @@ void penstock_embedding_gradient(void *pool, const int32_t *ids, const int32_t *
 void penstock_counts(const int32_t *ids, const int32_t *offsets, int64_t begin, int64_t end, int64_t vocabulary,
                      float *y);
 
+// ---- linear-chain conditional random fields: a record's chain is its rows with target >= 0, or with row_word >= 0 (NULL: all) ----
+// transitions: tags x tags from the one to the next, then the scores of tags that begin a chain, then of those that end one.
+// Block over records. scratch: 8 * tags floats, 8-byte aligned. A record without a chain has loss 0.
+
+/// loss[r] = -log p(targets); alpha: rows x tags, for the gradient.
+void penstock_crf_loss(const float *logits, const int32_t *target, const float *transitions, const int32_t *offsets,
+                       int64_t begin, int64_t end, int64_t tags, float *loss, float *alpha, float *scratch);
+/// dlogits: rows x tags; dtransitions: records x ((tags + 2) * tags), to be summed over the records.
+void penstock_crf_loss_gradient(const float *logits, const int32_t *target, const float *transitions, const float *alpha,
+                                const float *cotangent, const int32_t *offsets, int64_t begin, int64_t end, int64_t tags,
+                                float *dlogits, float *dtransitions, float *scratch);
+/// result: rows x tags, 0 but at the tag of the most likely chain (Viterbi; the first of equals), where it is that tag's
+/// probability. alpha and back: rows x tags, of its own use.
+void penstock_crf_decode(const float *logits, const float *transitions, const int32_t *offsets, const int32_t *row_word,
+                         int64_t begin, int64_t end, int64_t tags, float *result, float *alpha, int32_t *back,
+                         float *scratch);
+
 // ---- random numbers ------------------------------------------------------------------------------------------------
 
 /// Fills out[width] with 0 (probability p) or 1 / (1 - p): Philox4x32-10, key (seed, step mixed with `key`), counter

@@ -36,7 +36,7 @@ Status disagrees(const PluginManifest &manifest, const std::string &reason) {
                                   reason, manifest.library));
 }
 
-/// `size`: of the table in minor version 0.
+/// `size`: of the table as ABI 1.0 had it; what later minor versions added may be absent.
 template <typename Functions>
 const Functions *functionsOf(const PenstockPlugin &plugin, std::string &reason,
                              std::size_t size = sizeof(Functions)) {
@@ -74,9 +74,14 @@ std::string missingFunction(const PluginManifest &manifest, const PenstockPlugin
     }
     break;
   case PluginKind::head:
-    if (const auto *f = functionsOf<PenstockHead>(plugin, reason)) {
+    if (const auto *f =
+            functionsOf<PenstockHead>(plugin, reason, offsetof(PenstockHead, decode_tags))) {
       need(f->build, "build");
-      need(f->decode, "decode");
+      if (manifest.takes("tags")) {
+        need(f->struct_size >= sizeof(PenstockHead) && f->decode_tags != nullptr, "decode_tags");
+      } else {
+        need(f->decode, "decode");
+      }
     }
     break;
   case PluginKind::metric:

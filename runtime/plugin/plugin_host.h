@@ -126,10 +126,12 @@ public:
 Result<std::unique_ptr<Metric>> makeMetric(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
                                            const std::vector<std::string> &classes);
 
-/// The JSON texts that a head makes of the answer tensor (records x width). `classes` are empty for a number.
+/// The JSON texts that a head makes of the answer tensor (records x width, or rows x width where `tagged` says what the rows
+/// are). `classes` are empty for a number.
 Result<std::vector<std::string>> decodeAnswers(PluginHost &host, const std::string &plugin,
                                                const std::string &parametersJson,
                                                const std::vector<std::string> &classes, const float *answer,
-                                               std::int64_t records, std::int64_t width);
+                                               std::int64_t records, std::int64_t width,
+                                               const PenstockTaggedRecords *tagged = nullptr);
 
 } // namespace penstock

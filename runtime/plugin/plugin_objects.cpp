@@ -43,7 +43,7 @@ Status wrongAnswer(const std::string &plugin, const std::string &reason) {
 std::vector<std::string> judgedBy(const PluginManifest &manifest) {
   std::vector<std::string> words;
   for (const std::string &target : manifest.targets) {
-    words.push_back(target == "class" ? "classes" : target + "s");
+    words.push_back(target == "class" ? "classes" : target == "tags" ? target : target + "s");
   }
   return words;
 }
@@ -422,6 +422,7 @@ private:
     const PluginManifest &manifest = *bound.manifest;
     const bool judged =
         (manifest.takes("class") && predictions.gold != nullptr && predictions.predicted != nullptr) ||
+        (manifest.takes("tags") && predictions.gold != nullptr && predictions.predicted != nullptr && predictions.offsets != nullptr) ||
         (manifest.takes("set") && predictions.gold_sets != nullptr && predictions.predicted_sets != nullptr) ||
         (manifest.takes("number") && predictions.gold_numbers != nullptr && predictions.predicted_numbers != nullptr);
     if (!judged && predictions.records > 0) {
@@ -526,7 +527,8 @@ Result<std::vector<std::string>> decodeAnswers(PluginHost &host, const std::stri
                                                const std::string &parametersJson,
                                                const std::vector<std::string> &classes,
                                                const float *answer, std::int64_t records,
-                                               std::int64_t width) {
+                                               std::int64_t width,
+                                               const PenstockTaggedRecords *tagged) {
   PENSTOCK_ASSIGN(Bound bound, bind(host, plugin, PluginKind::head, parametersJson));
   if (records < 0 || width < 1) {
     return internalError("answers of no shape");
@@ -534,10 +536,20 @@ Result<std::vector<std::string>> decodeAnswers(PluginHost &host, const std::stri
   AnswerCollector collector(records);
   const auto *functions = static_cast<const PenstockHead *>(bound.functions);
   const std::vector<PenstockString> views = stringViews(classes);
+  const bool decodesTags = functions->struct_size >= sizeof(PenstockHead) && functions->decode_tags != nullptr;
+  if (decodesTags != (tagged != nullptr)) {
+    return invalidInput(fmt::format("head `{}` {}", plugin,
+                                    decodesTags ? "decodes tags, and this answer has one row a record"
+                                                : "decodes one row a record, and this answer has tags"));
+  }
   PenstockError error{};
-  if (functions->decode(host.services(), bound.arguments->view(), views.data(),
-                        static_cast<std::int64_t>(views.size()), answer, records, width, &collector.sink,
-                        &error) != 0) {
+  const auto count = static_cast<std::int64_t>(views.size());
+  const std::int32_t failed =
+      decodesTags ? functions->decode_tags(host.services(), bound.arguments->view(), views.data(), count,
+                                           answer, width, tagged, &collector.sink, &error)
+                  : functions->decode(host.services(), bound.arguments->view(), views.data(), count, answer,
+                                      records, width, &collector.sink, &error);
+  if (failed != 0) {
     return saidBy(plugin, error);
   }
   return collector.take(plugin);

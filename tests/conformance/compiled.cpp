@@ -59,7 +59,7 @@ struct AbiBatch {
         rowSegment.push_back(segmentOf(rowPosition.back()));
       }
     }
-    axis = {offsets.back(), offsets.data(), rowRecord.data(), rowPosition.data(), rowSegment.data()};
+    axis = {offsets.back(), offsets.data(), rowRecord.data(), rowPosition.data(), rowSegment.data(), from.rowWord.data()};
     for (const auto &[index, tensor] : from.inputs) {
       inputs.push_back(tensor.i.data());
     }
@@ -115,6 +115,7 @@ Batch single(const Batch &batch, std::int64_t index) {
   const std::vector<std::int32_t> &offsets = batch.offsets.at("tokens");
   std::int32_t begin = offsets[static_cast<std::size_t>(index)], end = offsets[static_cast<std::size_t>(index) + 1];
   one.offsets["tokens"] = {0, end - begin};
+  one.rowWord.assign(batch.rowWord.begin() + begin, batch.rowWord.begin() + end);
   for (const auto &[place, tensor] : batch.inputs) {
     // Rows of the axis are told from records by their number; no test batch has as many rows as records.
     bool ragged = static_cast<std::int64_t>(tensor.i.size()) == offsets.back();

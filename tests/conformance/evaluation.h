@@ -108,6 +108,153 @@ struct Evaluation {
     return x.f[static_cast<size_t>(column)];
   }
 
+  //===--- conditional random fields: from the definition of their distribution, by sums over all chains in log space ---===//
+
+  struct Chain {
+    const Tensor &logits, &transitions;
+    std::vector<int64_t> rows; // of the chain
+
+    int64_t tags() const { return logits.width; }
+    double between(int64_t i, int64_t j) const { return transitions.f[static_cast<size_t>(i * tags() + j)]; }
+    double start(int64_t j) const { return transitions.f[static_cast<size_t>(tags() * tags() + j)]; }
+    double finish(int64_t j) const { return transitions.f[static_cast<size_t>(tags() * tags() + tags() + j)]; }
+    static double logAdd(double a, double b) {
+      double most = std::max(a, b);
+      return most == -INFINITY ? most : most + std::log(std::exp(a - most) + std::exp(b - most));
+    }
+    /// [place][tag]: log of the sums over the chains up to there, and over what may follow.
+    std::vector<std::vector<double>> before() const {
+      std::vector<std::vector<double>> sums(rows.size(), std::vector<double>(static_cast<size_t>(tags()), -INFINITY));
+      for (size_t t = 0; t < rows.size(); ++t) {
+        for (int64_t j = 0; j < tags(); ++j) {
+          double &sum = sums[t][static_cast<size_t>(j)];
+          sum = t == 0 ? start(j) : sum;
+          for (int64_t i = 0; t > 0 && i < tags(); ++i) {
+            sum = logAdd(sum, sums[t - 1][static_cast<size_t>(i)] + between(i, j));
+          }
+          sum += logits.at(rows[t], j);
+        }
+      }
+      return sums;
+    }
+    std::vector<std::vector<double>> behind() const {
+      std::vector<std::vector<double>> sums(rows.size(), std::vector<double>(static_cast<size_t>(tags()), -INFINITY));
+      for (size_t t = rows.size(); t-- > 0;) {
+        for (int64_t i = 0; i < tags(); ++i) {
+          double &sum = sums[t][static_cast<size_t>(i)];
+          sum = t + 1 == rows.size() ? finish(i) : sum;
+          for (int64_t j = 0; t + 1 < rows.size() && j < tags(); ++j) {
+            sum = logAdd(sum, between(i, j) + logits.at(rows[t + 1], j) + sums[t + 1][static_cast<size_t>(j)]);
+          }
+        }
+      }
+      return sums;
+    }
+    double total() const {
+      double sum = -INFINITY;
+      std::vector<double> last = before().back();
+      for (int64_t j = 0; j < tags(); ++j) {
+        sum = logAdd(sum, last[static_cast<size_t>(j)] + finish(j));
+      }
+      return sum;
+    }
+  };
+
+  template <typename In> Chain chain(int64_t begin, int64_t end, unsigned transitions, In in) const {
+    Chain made{operand(0), operand(transitions), {}};
+    for (int64_t row = begin; row < end; ++row) {
+      if (in(static_cast<size_t>(row))) {
+        made.rows.push_back(row);
+      }
+    }
+    return made;
+  }
+
+  void crfLoss(nn::CrfLossOp o) {
+    Tensor y = zeros(0);
+    const std::vector<int32_t> &tags = operand(1).i;
+    eachRecord(o.getLogits().getType(), [&](int64_t record, int64_t begin, int64_t end) {
+      Chain c = chain(begin, end, 2, [&](size_t row) { return tags[row] >= 0; });
+      if (c.rows.empty()) {
+        return;
+      }
+      double score = 0;
+      for (size_t t = 0; t < c.rows.size(); ++t) {
+        int64_t tag = tags[static_cast<size_t>(c.rows[t])];
+        score += c.logits.at(c.rows[t], tag) + (t == 0 ? c.start(tag) : c.between(tags[static_cast<size_t>(c.rows[t - 1])], tag));
+      }
+      y.at(record, 0) = c.total() - score - c.finish(tags[static_cast<size_t>(c.rows.back())]);
+    });
+    set(0, std::move(y));
+    set(1, zeros(1)); // the lowering's own
+  }
+
+  void crfLossGrad(nn::CrfLossGradOp o) {
+    Tensor x = zeros(0), w = zeros(1);
+    const std::vector<int32_t> &tags = operand(1).i;
+    eachRecord(o.getLogits().getType(), [&](int64_t record, int64_t begin, int64_t end) {
+      Chain c = chain(begin, end, 2, [&](size_t row) { return tags[row] >= 0; });
+      if (c.rows.empty()) {
+        return;
+      }
+      auto before = c.before(), behind = c.behind();
+      double all = c.total(), g = operand(4).at(record, 0);
+      int64_t k = c.tags();
+      for (size_t t = 0; t < c.rows.size(); ++t) {
+        int64_t gold = tags[static_cast<size_t>(c.rows[t])];
+        for (int64_t j = 0; j < k; ++j) {
+          double surplus = std::exp(before[t][static_cast<size_t>(j)] + behind[t][static_cast<size_t>(j)] - all) - (j == gold ? 1 : 0);
+          x.at(c.rows[t], j) += g * surplus;
+          w.at(record, k * k + j) += t == 0 ? g * surplus : 0;
+          w.at(record, k * k + k + j) += t + 1 == c.rows.size() ? g * surplus : 0;
+          for (int64_t i = 0; t > 0 && i < k; ++i) {
+            double pair = std::exp(before[t - 1][static_cast<size_t>(i)] + c.between(i, j) + c.logits.at(c.rows[t], j) +
+                                   behind[t][static_cast<size_t>(j)] - all);
+            bool both = j == gold && i == tags[static_cast<size_t>(c.rows[t - 1])];
+            w.at(record, i * k + j) += g * (pair - (both ? 1 : 0));
+          }
+        }
+      }
+    });
+    set(0, std::move(x));
+    set(1, std::move(w));
+  }
+
+  void crfDecode(nn::CrfDecodeOp o) {
+    Tensor y = zeros(0);
+    eachRecord(o.getLogits().getType(), [&](int64_t, int64_t begin, int64_t end) {
+      Chain c = chain(begin, end, 1, [&](size_t row) { return in.batch.rowWord[row] >= 0; });
+      if (c.rows.empty()) {
+        return;
+      }
+      auto before = c.before(), behind = c.behind();
+      double all = c.total();
+      auto k = static_cast<size_t>(c.tags());
+      std::vector<std::vector<double>> best(c.rows.size(), std::vector<double>(k));
+      std::vector<std::vector<size_t>> from(c.rows.size(), std::vector<size_t>(k));
+      for (size_t t = 0; t < c.rows.size(); ++t) {
+        for (size_t j = 0; j < k; ++j) {
+          auto reach = [&](size_t i) { return best[t - 1][i] + c.between(static_cast<int64_t>(i), static_cast<int64_t>(j)); };
+          for (size_t i = 1; t > 0 && i < k; ++i) {
+            from[t][j] = reach(i) > reach(from[t][j]) ? i : from[t][j];
+          }
+          best[t][j] = c.logits.at(c.rows[t], static_cast<int64_t>(j)) + (t == 0 ? c.start(static_cast<int64_t>(j)) : reach(from[t][j]));
+        }
+      }
+      size_t tag = 0;
+      for (size_t j = 1; j < k; ++j) {
+        auto ends = [&](size_t i) { return best.back()[i] + c.finish(static_cast<int64_t>(i)); };
+        tag = ends(j) > ends(tag) ? j : tag;
+      }
+      for (size_t t = c.rows.size(); t-- > 0; tag = from[t][tag]) {
+        y.at(c.rows[t], static_cast<int64_t>(tag)) = std::exp(before[t][tag] + behind[t][tag] - all);
+      }
+    });
+    set(0, std::move(y));
+    set(1, zeros(1));
+    set(2, zeros(2));
+  }
+
   void binary(const std::function<double(double, double)> &f) {
     Tensor y = operand(0);
     for (int64_t r = 0; r < y.rows; ++r) {

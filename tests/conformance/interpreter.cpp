@@ -262,6 +262,12 @@ bool Evaluation::run() {
       }
     });
     set(0, std::move(y));
+  } else if (auto o = dyn_cast<nn::CrfLossOp>(op)) {
+    crfLoss(o);
+  } else if (auto o = dyn_cast<nn::CrfLossGradOp>(op)) {
+    crfLossGrad(o);
+  } else if (auto o = dyn_cast<nn::CrfDecodeOp>(op)) {
+    crfDecode(o);
   } else if (auto o = dyn_cast<nn::AttentionOp>(op)) {
     attention(o);
   } else if (auto o = dyn_cast<nn::AttentionGradOp>(op)) {

@@ -30,6 +30,7 @@ std::string typeOf(const Operand &o) {
   case Kind::scalar:
     return "tensor<f32>";
   case Kind::ids:
+  case Kind::tags:
     return "!nn.ragged<@tokens, i32>";
   case Kind::classes:
     return "tensor<?xi32>";
@@ -37,7 +38,7 @@ std::string typeOf(const Operand &o) {
   return {};
 }
 
-bool isFloat(const Operand &o) { return o.kind != Kind::ids && o.kind != Kind::classes; }
+bool isFloat(const Operand &o) { return o.kind != Kind::ids && o.kind != Kind::classes && o.kind != Kind::tags; }
 
 /// The shape of the parameter that holds an operand.
 std::vector<std::int64_t> parameterShape(const Operand &o, const Lengths &lengths) {
@@ -76,11 +77,12 @@ std::vector<std::string> inputsOf(const Record &record) {
   need("record", Kind::records);
   need("words", Kind::ids);
   need("label", Kind::classes);
+  need("tags", Kind::tags);
   return names;
 }
 
 std::string inputType(const std::string &name) {
-  return name == "row" || name == "words" ? "!nn.ragged<@tokens, i32>" : "tensor<?xi32>";
+  return name == "row" || name == "words" || name == "tags" ? "!nn.ragged<@tokens, i32>" : "tensor<?xi32>";
 }
 
 } // namespace
@@ -89,10 +91,10 @@ std::string moduleText(const Record &record, const Lengths &lengths) {
   std::string globals, body, layout;
   std::vector<std::string> inputs = inputsOf(record);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    bool ragged = inputs[i] == "row" || inputs[i] == "words";
+    bool ragged = inputs[i] == "row" || inputs[i] == "words" || inputs[i] == "tags";
     std::string value = inputs[i];
     for (const Operand &o : record.operands) {
-      if (inputs[i] == (o.kind == Kind::ids ? "words" : o.kind == Kind::classes ? "label" : "")) {
+      if (inputs[i] == (o.kind == Kind::ids ? "words" : o.kind == Kind::classes ? "label" : o.kind == Kind::tags ? "tags" : "")) {
         value = o.name;
       }
     }
@@ -164,7 +166,7 @@ Batch makeBatch(const Record &record, const Lengths &lengths) {
     std::iota(t.i.begin(), t.i.end(), 0);
     return t;
   };
-  Tensor words = ints(offsets.back()), label = ints(batch.records);
+  Tensor words = ints(offsets.back()), label = ints(batch.records), tags = ints(offsets.back());
   std::mt19937_64 random(20240608);
   for (const Operand &o : record.operands) {
     if (o.kind == Kind::ids) {
@@ -176,6 +178,11 @@ Batch makeBatch(const Record &record, const Lengths &lengths) {
         id = static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(o.shape[0]));
       }
       label.i.back() = -1;
+    } else if (o.kind == Kind::tags) {
+      for (std::size_t row = 0; row < tags.i.size(); ++row) {
+        const auto tag = static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(o.shape[0]));
+        tags.i[row] = row % 4 == 3 || static_cast<std::int32_t>(row) >= offsets[offsets.size() - 2] ? -1 : tag;
+      }
     }
   }
   for (std::int64_t r = 0; r < batch.records; ++r) {
@@ -186,7 +193,15 @@ Batch makeBatch(const Record &record, const Lengths &lengths) {
     Tensor &input = batch.inputs[static_cast<std::int64_t>(i)];
     input = inputs[i] == "row" ? ints(offsets.back()) : inputs[i] == "record" ? ints(batch.records)
             : inputs[i] == "words"                                          ? words
+            : inputs[i] == "tags"                                           ? tags
                                                                             : label;
+  }
+  // A word begins at every row of a record but its second, fifth, eighth and so on.
+  for (std::size_t r = 0; r + 1 < offsets.size(); ++r) {
+    std::int32_t words = 0;
+    for (std::int32_t place = 0; place < offsets[r + 1] - offsets[r]; ++place) {
+      batch.rowWord.push_back(place % 3 == 1 ? -1 : words++);
+    }
   }
   batch.offsets["tokens"] = std::move(offsets);
   return batch;

@@ -12,6 +12,7 @@ Operand fixed(const char *name, std::vector<std::int64_t> shape) {
 Operand scalar(const char *name) { return {name, Operand::Kind::scalar, {}, false}; }
 Operand ids(const char *name, std::int64_t vocabulary) { return {name, Operand::Kind::ids, {vocabulary}, false}; }
 Operand classes(const char *name, std::int64_t count) { return {name, Operand::Kind::classes, {count}, false}; }
+Operand tags(const char *name, std::int64_t count) { return {name, Operand::Kind::tags, {count}, false}; }
 Operand positive(Operand o) {
   o.positive = true;
   return o;
@@ -114,6 +115,39 @@ std::vector<Record> make() {
                  "    %y = nn.div %x, %s : tensor<?x3xf32>, tensor<f32> -> tensor<?x3xf32>",
                  perRecord("y", 3)});
   all.back().local = false;
+  all.push_back({"cross_entropy_tags", "-log softmax(x)[tag] of the tagged rows",
+                 {rows("x", 5), tags("t", 5)},
+                 "%y = nn.cross_entropy_rows %x, %t : !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, i32> -> "
+                 "!nn.ragged<@tokens, 1xf32>",
+                 rows("y", 1)});
+  all.push_back({"class_weight_tags", "mean over the tagged rows",
+                 {rows("x", 3), tags("t", 3)},
+                 "%w = nn.class_weight %t {class_weights = array<f64>} : !nn.ragged<@tokens, i32> -> !nn.ragged<@tokens, 1xf32>\n"
+                 "    %s = nn.total %w : !nn.ragged<@tokens, 1xf32> -> tensor<f32>\n"
+                 "    %y = nn.div %x, %s : !nn.ragged<@tokens, 3xf32>, tensor<f32> -> !nn.ragged<@tokens, 3xf32>",
+                 rows("y", 3)});
+  all.back().local = false;
+  all.push_back({"crf_loss", "-log p of a linear-chain conditional random field (arXiv 1508.01991)",
+                 {rows("x", 5), tags("t", 5), fixed("w", {35})},
+                 "%y, %alpha = nn.crf_loss %x, %t, %w : !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, i32>, tensor<35xf32> -> "
+                 "tensor<?x1xf32>, !nn.ragged<@tokens, 5xf32>",
+                 perRecord("y", 1)});
+  // Logits that no parameter reaches, because the most likely chain has no derivative.
+  all.push_back({"crf_decode", "the most likely chain (Viterbi) with the probabilities of its tags",
+                 {rows("x", 3), ids("w", 3)},
+                 "%places = nn.constant dense<[[0.3, -1.1, 0.7], [-0.4, 0.9, 0.2], [1.3, -0.6, -0.1], [0.1, 0.8, -0.9], "
+                 "[-0.2, 0.05, 0.6]]> : tensor<5x3xf32>\n"
+                 "    %between = nn.constant dense<[0.2, -0.7, 0.4, 1.1, -0.3, 0.05, -0.9, 0.6, 0.35, 0.15, -0.25, 0.45, -0.5, "
+                 "0.75, 0.1]> : tensor<15xf32>\n"
+                 "    %c = nn.counts %w : !nn.ragged<@tokens, i32> -> tensor<?x3xf32>\n"
+                 "    %b = nn.broadcast_records %c : tensor<?x3xf32> -> !nn.ragged<@tokens, 3xf32>\n"
+                 "    %h = nn.tanh %b : !nn.ragged<@tokens, 3xf32>\n"
+                 "    %p = nn.position_rows %places : tensor<5x3xf32> -> !nn.ragged<@tokens, 3xf32>\n"
+                 "    %l = nn.add %h, %p : !nn.ragged<@tokens, 3xf32>, !nn.ragged<@tokens, 3xf32> -> !nn.ragged<@tokens, 3xf32>\n"
+                 "    %d, %alpha, %back = nn.crf_decode %l, %between : !nn.ragged<@tokens, 3xf32>, tensor<15xf32> -> "
+                 "!nn.ragged<@tokens, 3xf32>, !nn.ragged<@tokens, 3xf32>, !nn.ragged<@tokens, 3xi32>\n"
+                 "    %y = nn.mul %x, %d : !nn.ragged<@tokens, 3xf32>, !nn.ragged<@tokens, 3xf32> -> !nn.ragged<@tokens, 3xf32>",
+                 rows("y", 3)});
   all.push_back({"record_count", "mean over the records",
                  {perRecord("x", 3)},
                  "%n = nn.record_count : tensor<f32>\n"

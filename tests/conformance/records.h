@@ -15,7 +15,8 @@ struct Operand {
     fixed,   // a tensor of the shape
     scalar,
     ids,     // i32 rows of @tokens below shape[0]
-    classes  // i32 a record, below shape[0]; one of them is -1
+    classes, // i32 a record, below shape[0]; one of them is -1
+    tags     // i32 rows of @tokens below shape[0]; every fourth row, and all of the last record's, are -1
   };
   std::string name;
   Kind kind = Kind::rows;

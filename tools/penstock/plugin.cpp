@@ -425,6 +425,7 @@ struct Judged {
   std::vector<std::uint8_t> goldSets, predictedSets;
   std::vector<double> goldNumbers, predictedNumbers, scores, weights;
   std::vector<float> floatScores;
+  std::vector<std::int64_t> offsets; // of sequences of tags
   PenstockPredictions view{};
 };
 
@@ -476,11 +477,43 @@ Status readClasses(const JsonLines &lines, const Json &line, const std::vector<c
   return {};
 }
 
-Result<std::unique_ptr<Judged>> readJudged(const JsonLines &lines, const Json &line,
-                                           const PluginManifest &manifest) {
+/// Makes lists of tags, `[["O", "B-part"], ["O"]]`, one list of words each; `offsets` says where each sequence begins.
+Status flatten(const JsonLines &lines, Json &line, std::vector<std::int64_t> &offsets) {
+  for (const char *key : {"gold", "predicted"}) {
+    PENSTOCK_ASSIGN(const Json *sequences, listOf(lines, line, key));
+    Json flat = Json::array();
+    std::vector<std::int64_t> ends = {0};
+    for (const Json &sequence : *sequences) {
+      if (!sequence.is_array()) {
+        return lines.mistake(fmt::format("`{}` must be a list with a list of tags for each text", key));
+      }
+      flat.insert(flat.end(), sequence.begin(), sequence.end());
+      ends.push_back(static_cast<std::int64_t>(flat.size()));
+    }
+    if (!offsets.empty() && offsets != ends) {
+      return lines.mistake("the lists of `gold` and `predicted` do not have the same lengths");
+    }
+    offsets = std::move(ends);
+    line[key] = std::move(flat);
+  }
+  return {};
+}
+
+/// Lists of lists are sequences of tags for a metric of tags, for one that takes no sets, and where `level` is set.
+Result<std::unique_ptr<Judged>> readJudged(const JsonLines &lines, Json &line, const PluginManifest &manifest,
+                                           const std::string &parameters) {
   auto judged = std::make_unique<Judged>();
   PenstockPredictions &view = judged->view;
   view.struct_size = sizeof view;
+  const auto given = line.find("gold");
+  const bool nested = given != line.end() && given->is_array() && !given->empty() && given->front().is_array();
+  const Json set = Json::parse(parameters, nullptr, false);
+  const bool tags = manifest.takes("tags") || (nested && (!manifest.takes("set") || (set.is_object() && set.contains("level"))));
+  if (tags) {
+    PENSTOCK_TRY(flatten(lines, line, judged->offsets));
+    view.sequences = static_cast<std::int64_t>(judged->offsets.size()) - 1;
+    view.offsets = judged->offsets.data();
+  }
   PENSTOCK_ASSIGN(const Json *gold, listOf(lines, line, "gold"));
   view.records = static_cast<std::int64_t>(gold->size());
   const bool numbers = manifest.takes("number");
@@ -525,7 +558,7 @@ Result<std::unique_ptr<Judged>> readJudged(const JsonLines &lines, const Json &l
     return lines.mistake(fmt::format("`score` has {} numbers a record for {} labels; give one a label, or the probability of the second of two",
                                      width, classCount));
   }
-  const bool sets = manifest.takes("set") && !gold->empty() && (*gold)[0].is_array();
+  const bool sets = !tags && manifest.takes("set") && !gold->empty() && (*gold)[0].is_array();
   if (sets) {
     const auto setsOf = [&](const Json &list, std::vector<std::uint8_t> &bits) -> Status {
       bits.resize(list.size() * classCount);
@@ -575,7 +608,7 @@ Status runMetric(PluginHost &host, const PluginManifest &manifest, const std::st
     if (!more) {
       return {};
     }
-    PENSTOCK_ASSIGN(const std::unique_ptr<Judged> judged, readJudged(lines, line, manifest));
+    PENSTOCK_ASSIGN(const std::unique_ptr<Judged> judged, readJudged(lines, line, manifest, parameters));
     PENSTOCK_ASSIGN(const std::unique_ptr<Metric> metric,
                     makeMetric(host, manifest.name, parameters, judged->classes));
     const auto atLine = [&](const Status &status) {
@@ -637,8 +670,9 @@ Status testPlugin(PluginHost &host, const PluginOptions &options) {
   test.parameters = (*arguments)->view();
   test.fits = manifest->fits;
   test.vectorInput = manifest->input == "vector";
-  test.classes = manifest->takes("class") || (manifest->kind == PluginKind::head && manifest->takes("set"));
+  test.classes = manifest->takes("class") || manifest->takes("tags") || (manifest->kind == PluginKind::head && manifest->takes("set"));
   test.sets = manifest->takes("set");
+  test.tags = manifest->takes("tags");
   test.isJson = [](const std::string &text) { return Json::accept(text); };
   for (const MetricResult &result : manifest->resultsFor((*arguments)->values())) {
     test.results.push_back(result.name);

@@ -31,7 +31,7 @@ struct TrainOptions {
   double checkpointSeconds = 30;
 };
 
-/// What an answer predicts: "class", "number", "set", or "" where it has no target.
+/// What an answer predicts: "class", "number", "set", "tags", or "" where it has no target.
 std::string targetType(const frontend::ModelGraph &model, const std::string &column) {
   if (column.empty()) {
     return "";
@@ -41,7 +41,7 @@ std::string targetType(const frontend::ModelGraph &model, const std::string &col
   });
   using Kind = frontend::ValueType::Kind;
   const Kind kind = node == model.nodes.end() ? Kind::classId : node->type.kind;
-  return kind == Kind::classId ? "class" : kind == Kind::set ? "set" : "number";
+  return kind == Kind::classId ? "class" : kind == Kind::set ? "set" : kind == Kind::tags ? "tags" : "number";
 }
 
 RunConfig toRunConfig(const frontend::TypedPipeline &pipeline) {

@@ -134,7 +134,8 @@ private:
         if (!input) {
           return emitError(top, "an input of the record program is no object");
         }
-        StringRef name = input->getString("feature").value_or(input->getString("column").value_or(""));
+        // Tags name the feature whose words they belong to beside their column.
+        StringRef name = input->getString("column").value_or(input->getString("feature").value_or(""));
         places[name.str()] = {static_cast<int64_t>(i), input->getBoolean("target").value_or(false)};
       }
     }
@@ -153,6 +154,7 @@ private:
         Type result = modelType(name);
         if (!result) {
           result = type == "class"    ? Type(pipe::ClassType::get(&context, 0))
+                   : type == "tags"   ? Type(pipe::TagsType::get(&context, builder.getStringAttr(""), 0))
                    : type == "number" ? Type(pipe::NumberType::get(&context))
                                       : Type(pipe::TextType::get(&context));
         }
@@ -201,6 +203,8 @@ private:
       return pipe::VectorType::get(&context, type.width);
     case Kind::classId:
       return pipe::ClassType::get(&context, type.width);
+    case Kind::tags:
+      return pipe::TagsType::get(&context, axis, type.width);
     case Kind::number:
       return pipe::NumberType::get(&context);
     case Kind::scalar:

@@ -225,6 +225,8 @@ private:
       value = axis(offsetof(PenstockAxisBatch, offsets), pointer);
     } else if (what == "row_record") {
       value = axis(offsetof(PenstockAxisBatch, row_record), pointer);
+    } else if (what == "row_word") {
+      value = axis(offsetof(PenstockAxisBatch, row_word), pointer);
     } else if (what == "row_position") {
       value = axis(offsetof(PenstockAxisBatch, row_position), pointer);
     } else if (what == "row_segment") {

@@ -499,7 +499,7 @@ LogicalResult EntryEmitter::emitInvoke(kernel::InvokeOp invoke) {
     return invoke.emitError("a row kernel stands outside a row region");
   }
 
-  bool heavy = kernel.starts_with("attention") || kernel.starts_with("conv1d");
+  bool heavy = kernel.starts_with("attention") || kernel.starts_with("conv1d") || kernel.starts_with("crf_");
   parallel(get("records", b.getIndexType()), heavy ? 1 : 16, [&](Value beginIndex, Value endIndex) {
     Value begin = asI64(b, loc, beginIndex), end = asI64(b, loc, endIndex);
     auto scratch = [&] {
@@ -532,6 +532,22 @@ LogicalResult EntryEmitter::emitInvoke(kernel::InvokeOp invoke) {
       call(table->symbol, {handleOf(), operand(0), result(0), offsets(), begin, end, i32(0), scratch()});
     } else if (kernel == "conv1d_max_input_grad") {
       call(table->symbol, {handleOf(), operand(0), operand(1), operand(2), result(0), offsets(), begin, end, i32(0)});
+    } else if (kernel.starts_with("crf_")) {
+      // Operands, where the records' rows and words are, and results, in the order of the C functions.
+      SmallVector<Value> arguments;
+      for (Value v : invoke.getOperands()) {
+        arguments.push_back(at(v));
+      }
+      arguments.push_back(offsets());
+      if (kernel == "crf_decode") {
+        arguments.push_back(get("row_word", bytes, axis()));
+      }
+      arguments.append({begin, end, i64(nn::widthOf(invoke.getOperands()[0].getType()))});
+      for (Value v : invoke.getResults()) {
+        arguments.push_back(at(v));
+      }
+      arguments.push_back(scratch());
+      call(table->symbol, arguments);
     } else if (kernel == "segment_sum") {
       call(table->symbol, {operand(0), offsets(), begin, end, i64(nn::widthOf(invoke.getResult(0).getType())), result(0)});
     } else if (kernel == "segment_max") {
@@ -618,8 +634,13 @@ LogicalResult EntryEmitter::run(ProgramTable::Entry &entry) {
         entry.outputs.resize(index + 1);
       }
       Type type = output.getValue().getType();
-      bool perRecord = nn::rowsOf(type).kind == nn::RowsOf::Kind::records;
-      entry.outputs[index] = {output.getName().str(), nn::widthOf(type), perRecord};
+      nn::RowsOf rows = nn::rowsOf(type);
+      bool onAxis = rows.kind == nn::RowsOf::Kind::axis;
+      entry.outputs[index] = {output.getName().str(), nn::widthOf(type),
+                              onAxis                                        ? PENSTOCK_OUTPUT_AXIS
+                              : rows.kind == nn::RowsOf::Kind::records ? PENSTOCK_OUTPUT_RECORDS
+                                                                            : PENSTOCK_OUTPUT_ONE,
+                              onAxis ? plan.axisOf(rows) : -1};
     }
     if (failed(emitOp(op))) {
       return failure();

@@ -59,6 +59,15 @@ ProgramLayout::ProgramLayout(ModuleOp module) {
   if (auto predict = module.lookupSymbol<func::FuncOp>("predict")) {
     predict.walk([&](nn::InputOp input) { readByPredict[input.getName()] = true; });
   }
+  auto described = module->getAttrOfType<ArrayAttr>("nn.inputs");
+  auto isTags = [&](std::int64_t index) {
+    if (!described || index < 0 || index >= static_cast<std::int64_t>(described.size())) {
+      return false;
+    }
+    auto one = dyn_cast<DictionaryAttr>(described[static_cast<size_t>(index)]);
+    auto kind = one ? one.getAs<StringAttr>("kind") : StringAttr();
+    return kind && kind.getValue() == "tags";
+  };
   for (auto &[index, input] : inputs) {
     if (index < static_cast<std::int64_t>(table.inputs.size())) {
       continue;
@@ -72,7 +81,7 @@ ProgramLayout::ProgramLayout(ModuleOp module) {
         table.axes.push_back(ragged.getAxis().str());
       }
       in.axis = static_cast<int>(it->second);
-      in.kind = PENSTOCK_INPUT_IDS;
+      in.kind = isTags(index) ? PENSTOCK_INPUT_TAGS : PENSTOCK_INPUT_IDS;
     } else {
       in.kind = nn::elementTypeOf(type).isInteger(32) ? PENSTOCK_INPUT_CLASS
                 : nn::widthOf(type) == 1              ? PENSTOCK_INPUT_NUMBER

@@ -159,6 +159,12 @@ private:
       replace(op, "segment_max", {}, op->getOperands());
     } else if (isa<nn::SegmentMaxGradOp>(op)) {
       replace(op, "segment_max_grad", {}, op->getOperands());
+    } else if (isa<nn::CrfLossOp>(op)) {
+      replace(op, "crf_loss", {}, op->getOperands());
+    } else if (isa<nn::CrfLossGradOp>(op)) {
+      replace(op, "crf_loss_grad", {}, op->getOperands());
+    } else if (isa<nn::CrfDecodeOp>(op)) {
+      replace(op, "crf_decode", {}, op->getOperands());
     } else if (isa<nn::BagSumOp>(op)) {
       replace(op, "bag_sum", {}, op->getOperands());
     } else if (isa<nn::CountsOp>(op)) {

@@ -147,11 +147,11 @@ FailureOr<HeadValues> buildHead(ModelBuilder &model, const BuildHead &build, con
   if (!values.answer) {
     return failure();
   }
-  auto isRecords = [](Value v) {
-    return nn::rowsOf(v.getType()).kind == nn::RowsOf::Kind::records && nn::elementTypeOf(v.getType()).isF32();
-  };
-  if (!isRecords(values.answer)) {
-    building.fail("gives an answer that is not one row a record");
+  nn::RowsOf rows = nn::rowsOf(values.answer.getType());
+  bool tags = target && isa<nn::RaggedType>(target.getType());
+  bool fits = tags ? rows == nn::rowsOf(target.getType()) : rows.kind == nn::RowsOf::Kind::records;
+  if (!fits || !nn::elementTypeOf(values.answer.getType()).isF32()) {
+    building.fail(tags ? "gives an answer that is not one row a token" : "gives an answer that is not one row a record");
     return failure();
   }
   if (target) {

@@ -4,6 +4,7 @@
 #include "llvm/ADT/StringMap.h"
 
 #include <cmath>
+#include <limits>
 
 using namespace mlir;
 
@@ -400,13 +401,23 @@ struct ModelBuilder::Call {
     return Value(nn::CountsOp::create(b, loc, recordType(vocabulary), operands[0]));
   }
 
+  /// The number (or the sum of the weights) of the rows with a known tag. Where there is none it is the least number, so that
+  /// their mean is 0 and not 0 / 0.
+  Value taggedCount(Value logits, Value target, DenseF64ArrayAttr weights) {
+    Value count = total(nn::ClassWeightOp::create(b, loc, nn::withWidth(logits.getType(), 1), target, weights));
+    Value missing = nn::SubOp::create(b, loc, scalar(std::numeric_limits<float>::min()), count);
+    return nn::AddOp::create(b, loc, count, Value(nn::ReluOp::create(b, loc, scalarType(), missing)));
+  }
+
   FailureOr<Value> crossEntropy() {
     if (!operandCount(2, 2)) {
       return failure();
     }
     Value logits = operands[0], target = operands[1];
-    if (!isRecords(logits) || !isFloat(logits) || isFloat(target) || isSequence(target)) {
-      fail() << "wants a vector and a class, not " << logits.getType() << " and " << target.getType();
+    bool tags = isSequence(logits);
+    if (!isFloat(logits) || isFloat(target) || !(nn::rowsOf(logits.getType()) == nn::rowsOf(target.getType())) ||
+        nn::rowsOf(logits.getType()).kind == nn::RowsOf::Kind::fixed) {
+      fail() << "wants a vector and a class, or a sequence and its tags, not " << logits.getType() << " and " << target.getType();
       return failure();
     }
     SmallVector<double> weights = numbers("class_weights");
@@ -418,9 +429,9 @@ struct ModelBuilder::Call {
     auto weightsAttr = b.getDenseF64ArrayAttr(weights);
     Value losses = nn::CrossEntropyOp::create(b, loc, column, logits, target,
                                               b.getF64FloatAttr(number("label_smoothing", 0)), weightsAttr);
-    Value divisor = weights.empty()
-                        ? recordCount()
-                        : total(nn::ClassWeightOp::create(b, loc, column, target, weightsAttr));
+    Value divisor = tags              ? taggedCount(logits, target, weightsAttr)
+                    : weights.empty() ? recordCount()
+                                      : total(nn::ClassWeightOp::create(b, loc, column, target, weightsAttr));
     return Value(nn::DivOp::create(b, loc, total(losses), divisor));
   }
 
@@ -466,6 +477,28 @@ struct ModelBuilder::Call {
     Value above = nn::ReluOp::create(b, loc, squares.getType(), nn::SubOp::create(b, loc, squares, least));
     Value length = nn::SqrtOp::create(b, loc, squares.getType(), nn::AddOp::create(b, loc, above, least));
     return Value(nn::DivOp::create(b, loc, x, length));
+  }
+
+  /// -log p of the tags, the mean over the tagged words; or the most likely tags.
+  FailureOr<Value> crf() {
+    bool decodes = name == "crf_decode";
+    if (!operandCount(decodes ? 2 : 3, decodes ? 2 : 3)) {
+      return failure();
+    }
+    Value logits = operands[0], target = operands[1], transitions = operands[decodes ? 1 : 2];
+    bool fits = isSequence(logits) && isFloat(logits) && hasRank(transitions, 1) &&
+                width(transitions) == (width(logits) + 2) * width(logits);
+    fits = fits && (decodes || (isSequence(target) && !isFloat(target) && nn::rowsOf(logits.getType()) == nn::rowsOf(target.getType())));
+    if (!fits) {
+      fail() << "wants a sequence of K numbers, " << (decodes ? "" : "its tags, ") << "and (K + 2) * K transitions";
+      return failure();
+    }
+    if (decodes) {
+      Type back = nn::RaggedType::get(b.getContext(), cast<nn::RaggedType>(logits.getType()).getAxis(), {width(logits)}, b.getI32Type());
+      return Value(nn::CrfDecodeOp::create(b, loc, logits.getType(), logits.getType(), back, logits, transitions).getResult());
+    }
+    auto loss = nn::CrfLossOp::create(b, loc, recordType(1), logits.getType(), logits, target, transitions);
+    return Value(nn::DivOp::create(b, loc, total(loss.getResult()), taggedCount(logits, target, b.getDenseF64ArrayAttr({}))));
   }
 
   FailureOr<Value> mse() {
@@ -555,6 +588,8 @@ FailureOr<Value> ModelBuilder::op(StringRef name, ArrayRef<Value> operands, cons
       {"counts", &Call::counts},
       {"cross_entropy", &Call::crossEntropy},
       {"sigmoid_cross_entropy", &Call::sigmoidCrossEntropy},
+      {"crf_loss", &Call::crf},
+      {"crf_decode", &Call::crf},
       {"mse", &Call::mse},
       {"l2", &Call::l2},
       {"matmul", &Call::matmulOnly},

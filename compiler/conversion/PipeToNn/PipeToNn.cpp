@@ -48,6 +48,9 @@ private:
     if (auto ids = dyn_cast<pipe::IdsType>(type)) {
       return Type(nn::RaggedType::get(pipeline.getContext(), ids.getAxis(), {}, b.getI32Type()));
     }
+    if (auto tags = dyn_cast<pipe::TagsType>(type)) {
+      return Type(nn::RaggedType::get(pipeline.getContext(), tags.getAxis(), {}, b.getI32Type()));
+    }
     if (isa<pipe::ClassType>(type)) {
       return records({ShapedType::kDynamic}, b.getI32Type());
     }
@@ -81,6 +84,9 @@ private:
     if (auto ids = dyn_cast<pipe::IdsType>(value.getType())) {
       layout.push_back(b.getNamedAttr("kind", b.getStringAttr("ids")));
       layout.push_back(b.getNamedAttr("axis", ids.getAxis()));
+    } else if (auto tags = dyn_cast<pipe::TagsType>(value.getType())) {
+      layout.push_back(b.getNamedAttr("kind", b.getStringAttr("tags")));
+      layout.push_back(b.getNamedAttr("axis", tags.getAxis()));
     } else {
       StringRef kind = isa<pipe::ClassType>(value.getType())    ? "class"
                        : isa<pipe::NumberType>(value.getType()) ? "number"
@@ -178,6 +184,8 @@ private:
         classes = type.getClasses();
       } else if (auto labels = dyn_cast<pipe::VectorType>(op.getInputs()[1].getType())) {
         classes = labels.getWidth();
+      } else if (auto type = dyn_cast<pipe::TagsType>(op.getInputs()[1].getType())) {
+        classes = type.getClasses();
       }
     }
     FailureOr<HeadValues> built =

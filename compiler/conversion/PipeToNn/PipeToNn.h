@@ -5,7 +5,8 @@
 //   func @model   reads inputs and parameters, writes `nn.output "loss"` (index 0, where the pipeline has an objective) and one
 //                 `nn.output "<answer>"` an answer
 // and these attributes of the module:
-//   nn.inputs     the batch layout: for each place {name, kind = "ids" | "class" | "number" | "set", axis (of ids), target}
+//   nn.inputs     the batch layout: for each place {name, kind = "ids" | "class" | "number" | "set" | "tags", axis (of ids and tags),
+//                 target}
 //   nn.axes       names of the ragged axes, in the order of the inputs
 //   nn.optimizer  attributes of the nn.apply of a training step, where the pipeline trains
 //

@@ -80,7 +80,7 @@ def Nn_ApplyOp : Nn_Op<"apply"> {
 def Nn_OutputOp : Nn_Op<"output"> {
   let summary = "writes an output of the entry";
   let description = "Example: `nn.output \"loss\", %l {index = 0 : i64} : tensor<f32>`";
-  let arguments = (ins StrAttr:$name, I64Attr:$index, Nn_F32Tensor:$value);
+  let arguments = (ins StrAttr:$name, I64Attr:$index, Nn_Rows:$value);
   let assemblyFormat = "$name `,` $value attr-dict `:` type($value)";
 }
 
@@ -234,6 +234,39 @@ def Nn_CrossEntropyGradOp : Nn_Pure<"cross_entropy_rows_grad"> {
   let results = (outs Nn_Rows:$result);
   let assemblyFormat = [{$logits `,` $target `,` $cotangent attr-dict `:` type($logits) `,` type($target) `,`
                          type($cotangent) `->` type($result)}];
+}
+def Nn_CrfLossOp : Nn_Pure<"crf_loss", [Nn_Vjp]> {
+  let summary = "-log p(targets) of a linear-chain conditional random field over each record's rows, a column";
+  let description = [{
+    The chain of a record are its rows with a target >= 0 (arXiv 1508.01991); a record without one has loss 0. `transitions` has
+    (K + 2) * K numbers for K tags: from tag i to tag j at i * K + j, then those of tags that begin a chain, then of those that
+    end one. `alpha`, the logarithms of the forward sums, is for the derivative.
+  }];
+  let arguments = (ins Nn_RaggedF32:$logits, Nn_RaggedI32:$target, Nn_F32Tensor:$transitions);
+  let results = (outs Nn_F32Tensor:$result, Nn_RaggedF32:$alpha);
+  let assemblyFormat = [{$logits `,` $target `,` $transitions attr-dict `:` type($logits) `,` type($target) `,`
+                         type($transitions) `->` type($result) `,` type($alpha)}];
+  let hasVerifier = 1;
+}
+def Nn_CrfLossGradOp : Nn_Pure<"crf_loss_grad"> {
+  let summary = "derivative of crf_loss by the logits, and, a row a record, by the transitions, times a column of cotangents";
+  let arguments = (ins Nn_RaggedF32:$logits, Nn_RaggedI32:$target, Nn_F32Tensor:$transitions, Nn_RaggedF32:$alpha,
+                       Nn_F32Tensor:$cotangent);
+  let results = (outs Nn_RaggedF32:$result, Nn_F32Tensor:$by_record);
+  let assemblyFormat = [{$logits `,` $target `,` $transitions `,` $alpha `,` $cotangent attr-dict `:` type($logits) `,`
+                         type($target) `,` type($transitions) `,` type($alpha) `,` type($cotangent) `->` type($result) `,` type($by_record)}];
+}
+def Nn_CrfDecodeOp : Nn_Pure<"crf_decode"> {
+  let summary = "the most likely tags of each record's words (Viterbi), at each its probability, zeros elsewhere";
+  let description = [{
+    `logits` and `transitions` as of crf_loss; the chain of a record are the rows at which words begin, all rows where the axis is
+    not cut from words. `alpha` and `back` are the kernel's own memory.
+  }];
+  let arguments = (ins Nn_RaggedF32:$logits, Nn_F32Tensor:$transitions);
+  let results = (outs Nn_RaggedF32:$result, Nn_RaggedF32:$alpha, Nn_RaggedI32:$back);
+  let assemblyFormat = [{$logits `,` $transitions attr-dict `:` type($logits) `,` type($transitions) `->` type($result) `,`
+                         type($alpha) `,` type($back)}];
+  let hasVerifier = 1;
 }
 def Nn_ClassWeightOp : Nn_Pure<"class_weight"> {
   let summary = "the weight of every record's class, a column";

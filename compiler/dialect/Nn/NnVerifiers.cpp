@@ -1,5 +1,7 @@
 #include "compiler/dialect/Nn/Nn.h"
 
+#include "runtime/abi/kernel_limits.h"
+
 using namespace mlir;
 using namespace penstock::nn;
 
@@ -85,6 +87,31 @@ LogicalResult SliceOp::verify() {
     return emitOpError("input and result have the same rows");
   }
   return success();
+}
+
+/// Transitions of a chain over the tags of `logits`, few enough for a kernel's scratch.
+static LogicalResult verifyChain(Operation *op, Type logits, Type transitions, Type result) {
+  int64_t tags = widthOf(logits);
+  auto numbers = cast<RankedTensorType>(transitions);
+  if (tags > PENSTOCK_SCRATCH_FLOATS / 8) {
+    return op->emitOpError("a chain has at most ") << PENSTOCK_SCRATCH_FLOATS / 8 << " tags, not " << tags;
+  }
+  if (numbers.getRank() != 1 || numbers.getDimSize(0) != (tags + 2) * tags) {
+    return op->emitOpError("transitions of ") << tags << " tags are a vector of " << (tags + 2) * tags << " numbers, not " << numbers;
+  }
+  if (!(rowsOf(logits) == rowsOf(result)) || widthOf(result) != tags) {
+    return op->emitOpError("what lies on the rows of the logits is as wide as they are");
+  }
+  return success();
+}
+LogicalResult CrfLossOp::verify() {
+  if (!(rowsOf(getLogits().getType()) == rowsOf(getTarget().getType()))) {
+    return emitOpError("logits and targets lie on one axis");
+  }
+  return verifyChain(*this, getLogits().getType(), getTransitions().getType(), getAlpha().getType());
+}
+LogicalResult CrfDecodeOp::verify() {
+  return verifyChain(*this, getLogits().getType(), getTransitions().getType(), getResult().getType());
 }
 
 LogicalResult MatmulOp::verify() {

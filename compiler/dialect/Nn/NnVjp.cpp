@@ -189,6 +189,21 @@ LogicalResult CrossEntropyOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &o
   return success();
 }
 
+LogicalResult CrfLossOp::buildVjp(OpBuilder &b, ValueRange cotangents, Cotangents &out) {
+  FailureOr<Value> g = firstOnly(*this, cotangents);
+  if (failed(g)) {
+    return failure();
+  }
+  int64_t size = widthOf(getTransitions().getType());
+  auto byRecord = RankedTensorType::get({ShapedType::kDynamic, size}, b.getF32Type());
+  auto grad = CrfLossGradOp::create(b, getLoc(), getLogits().getType(), byRecord, getLogits(), getTarget(), getTransitions(),
+                                    getAlpha(), *g);
+  out.push_back(grad.getResult());
+  out.push_back({});
+  out.push_back(ColumnSumOp::create(b, getLoc(), getTransitions().getType(), grad.getByRecord()));
+  return success();
+}
+
 //===--- contractions ----------------------------------------------------------------------------------------------===//
 
 LogicalResult MatmulOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {

@@ -40,6 +40,10 @@ def Pipe_Class : Pipe_Type<"Class", "class", "one class a record; 0 classes: not
   let parameters = (ins "int64_t":$classes);
   let assemblyFormat = "`<` $classes `>`";
 }
+def Pipe_Tags : Pipe_Type<"Tags", "tags", "tags of the words that an axis is cut from; 0 tags: not known, and not used by the model"> {
+  let parameters = (ins "::mlir::StringAttr":$axis, "int64_t":$classes);
+  let assemblyFormat = "`<` $axis `,` $classes `>`";
+}
 def Pipe_Number : Pipe_Type<"Number", "number", "one float32 a record">;
 def Pipe_Scalar : Pipe_Type<"Scalar", "scalar", "one float32 for the batch">;
 def Pipe_HeadType : Pipe_Type<"Head", "head", "what a head gives: an answer and a loss">;
@@ -73,7 +77,7 @@ def Pipe_ColumnOp : Pipe_Op<"column", [Pipe_InPipeline, Pure]> {
   }];
   let arguments = (ins StrAttr:$name, StrAttr:$from, OptionalAttr<DictionaryAttr>:$options,
                        OptionalAttr<I64Attr>:$input, DefaultValuedAttr<BoolAttr, "false">:$target);
-  let results = (outs AnyTypeOf<[Pipe_Text, Pipe_Class, Pipe_Number, Pipe_Vector]>:$result);
+  let results = (outs AnyTypeOf<[Pipe_Text, Pipe_Class, Pipe_Tags, Pipe_Number, Pipe_Vector]>:$result);
   let assemblyFormat = "$name `from` $from (`options` $options^)? attr-dict `:` type($result)";
 }
 
@@ -87,7 +91,7 @@ def Pipe_FeatureOp : Pipe_Op<"feature", [Pipe_InPipeline, Pure]> {
 
 //===--- model ------------------------------------------------------------------------------------------------------===//
 
-def Pipe_Value : AnyTypeOf<[Pipe_Ids, Pipe_Sequence, Pipe_Vector, Pipe_Class, Pipe_Number, Pipe_Scalar, Pipe_HeadType],
+def Pipe_Value : AnyTypeOf<[Pipe_Ids, Pipe_Sequence, Pipe_Vector, Pipe_Class, Pipe_Tags, Pipe_Number, Pipe_Scalar, Pipe_HeadType],
                            "a value of the model">;
 
 def Pipe_CallOp : Pipe_Op<"call", [Pipe_InPipeline, Pure]> {
@@ -120,7 +124,7 @@ def Pipe_HeadOp : Pipe_Op<"head", [Pipe_InPipeline, Pure]> {
 def Pipe_AnswerOp : Pipe_Op<"answer", [Pipe_InPipeline]> {
   let summary = "a named answer of the model, and the plugin that decodes it";
   let description = "Example: `pipe.answer \"answer\" %p target \"label\" decoder \"classify\" : !pipe.vector<2>`";
-  let arguments = (ins StrAttr:$name, AnyTypeOf<[Pipe_Vector, Pipe_Number]>:$value, StrAttr:$target, StrAttr:$decoder,
+  let arguments = (ins StrAttr:$name, AnyTypeOf<[Pipe_Sequence, Pipe_Vector, Pipe_Number]>:$value, StrAttr:$target, StrAttr:$decoder,
                        OptionalAttr<DictionaryAttr>:$arguments);
   let assemblyFormat = "$name $value `target` $target `decoder` $decoder (`with` $arguments^)? attr-dict `:` type($value)";
 }

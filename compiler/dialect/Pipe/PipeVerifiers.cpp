@@ -77,8 +77,8 @@ LogicalResult HeadOp::verify() {
   if (getInputs().empty() || getInputs().size() > 2) {
     return emitOpError("a head has an input and at most one target");
   }
-  if (getInputs().size() == 2 && !isa<ClassType, NumberType, VectorType>(getInputs()[1].getType())) {
-    return emitOpError("the target of a head is a class, a number or a set, not ") << getInputs()[1].getType();
+  if (getInputs().size() == 2 && !isa<ClassType, TagsType, NumberType, VectorType>(getInputs()[1].getType())) {
+    return emitOpError("the target of a head is a class, tags, a number or a set, not ") << getInputs()[1].getType();
   }
   return success();
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes repairs.csv and repairs.jsonl beside itself: synthetic repair orders with numbers, the same bytes each time (seed 5)."""
+"""Writes beside itself, the same bytes each time (seeds 5 and 6): repairs.csv and repairs.jsonl, synthetic repair orders with numbers;
+parts.{train,dev,test}.conll, notes of a workshop with tags (IOB2) for parts and states."""
 import csv, json, pathlib, random
 
 r = random.Random(5)
@@ -19,3 +20,29 @@ with open(here / "repairs.csv", "w", newline="", encoding="utf-8") as f:
     w = csv.DictWriter(f, rows[0].keys(), lineterminator="\n"); w.writeheader(); w.writerows(rows)
 with open(here / "repairs.jsonl", "w", encoding="utf-8") as f:
     f.writelines(json.dumps(row) + "\n" for row in rows)
+
+# Parts and states share words ("hot", "oil") and have one to three words, so that a tagger must look at the neighbours.
+r = random.Random(6)
+names = ["pump", "hose", "hydraulic hose", "oil filter", "hot water valve", "final drive", "bucket", "bucket tooth", "seat belt", "left rear light"]
+states = ["leaking", "broken", "worn", "running hot", "low on oil", "not working", "loose"]
+openings = ["", "please check", "operator reports", "found", "again"]
+links = ["is", "was", "seems", "on unit 7 is", ":"]
+closings = ["", "since monday", "when cold", "replace", "and needs oil", "too hot to touch"]
+def tagged(phrase, kind):
+    return [(word, ("B-" if i == 0 else "I-") + kind) for i, word in enumerate(phrase.split())]
+def outside(phrase):
+    return [(word, "O") for word in phrase.split()]
+seen = set()
+for split, count in (("train", 160), ("dev", 30), ("test", 40)):
+    with open(here / f"parts.{split}.conll", "w", encoding="utf-8") as f:
+        while count > 0:
+            note = outside(r.choice(openings)) + tagged(r.choice(names), "part")
+            if r.random() < 0.2:
+                note += outside("and") + tagged(r.choice(names), "part")
+            note += outside(r.choice(links)) + tagged(r.choice(states), "state") + outside(r.choice(closings))
+            if str(note) in seen:
+                continue
+            seen.add(str(note))
+            count -= 1
+            f.writelines(f"{word}\t{tag}\n" for word, tag in note)
+            f.write("\n")

@@ -1,5 +1,6 @@
-// The text is that of scikit-learn's `classification_report(gold, predicted, labels=classes, zero_division=0)`, to the byte.
-#include <penstock/sdk/class_counts.h>
+// The text is that of scikit-learn's `classification_report(gold, predicted, labels=classes, zero_division=0)`, or of seqeval's
+// `classification_report(gold, predicted, zero_division=0)`, to the byte.
+#include <penstock/sdk/entities.h>
 #include <penstock/sdk/table_text.h>
 
 #include <array>
@@ -11,13 +12,27 @@ using namespace penstock;
 class ClassificationReport {
 public:
   ClassificationReport(const sdk::Parameters &parameters, std::vector<std::string> names)
-      : digits(static_cast<int>(parameters.integer("digits"))), classes(std::move(names)),
-        counts(classes.size()) {}
+      : digits(static_cast<int>(parameters.integer("digits"))),
+        ofEntities(parameters.text("level") == "entity"), classes(std::move(names)),
+        counts(classes.size()), entities(classes, parameters.text("mode"), parameters.text("scheme")) {}
 
-  void add(const sdk::Predictions &batch) { counts.add(batch); }
-  void merge(const ClassificationReport &other) { counts.merge(other.counts); }
+  void add(const sdk::Predictions &batch) {
+    if (ofEntities) {
+      entities.add(batch);
+    } else {
+      counts.add(batch);
+    }
+  }
+  void merge(const ClassificationReport &other) {
+    counts.merge(other.counts);
+    entities.merge(other.entities);
+  }
 
   void result(sdk::Results &results) const {
+    if (ofEntities) {
+      entityResult(results);
+      return;
+    }
     const sdk::Scores macro = counts.macro(), weighted = counts.weighted();
     results.value("accuracy", counts.accuracy());
     results.value("precision_macro", macro.precision);
@@ -37,40 +52,70 @@ public:
   }
 
 private:
-  std::string report(const sdk::Scores &macro, const sdk::Scores &weighted) const {
+  void entityResult(sdk::Results &results) const {
+    const std::vector<std::string> types = entities.names();
+    const std::size_t width = widthFor(types);
+    std::string text = line("", width, {"precision", "recall", "f1-score", "support"}) + "\n";
+    for (const std::string &type : types) {
+      const sdk::Scores scores = entities.of(type);
+      results.value("entity_precision[" + type + "]", scores.precision);
+      results.value("entity_recall[" + type + "]", scores.recall);
+      results.value("entity_f1[" + type + "]", scores.f1);
+      results.value("entity_support[" + type + "]", entities.support(type));
+      text += row(type, width, scores, entities.support(type));
+    }
+    text += "\n";
+    for (const std::string average : {"micro", "macro", "weighted"}) {
+      const sdk::Scores scores = entities.averaged(average);
+      results.value("entity_precision_" + average, scores.precision);
+      results.value("entity_recall_" + average, scores.recall);
+      results.value("entity_f1_" + average, scores.f1);
+      text += row(average + " avg", width, scores, entities.supportSum());
+    }
+    results.text(text);
+  }
+
+  std::size_t widthFor(const std::vector<std::string> &names) const {
     std::size_t width = std::max<std::size_t>(12, static_cast<std::size_t>(digits)); // "weighted avg"
-    for (const std::string &name : classes) {
+    for (const std::string &name : names) {
       width = std::max(width, sdk::characters(name));
     }
+    return width;
+  }
+  static std::string line(std::string_view name, std::size_t width, const std::array<std::string, 4> &cells) {
+    std::string text = sdk::alignRight(name, width) + " ";
+    for (const std::string &cell : cells) {
+      text += " " + sdk::alignRight(cell, 9);
+    }
+    return text + "\n";
+  }
+  std::string row(std::string_view name, std::size_t width, const sdk::Scores &scores, double support) const {
+    return line(name, width, {sdk::fixed(scores.precision, digits), sdk::fixed(scores.recall, digits),
+                              sdk::fixed(scores.f1, digits), sdk::plain(support)});
+  }
+
+  std::string report(const sdk::Scores &macro, const sdk::Scores &weighted) const {
+    const std::size_t width = widthFor(classes);
     const double all = counts.supportSum();
-    const auto line = [&](std::string_view name, const std::array<std::string, 4> &cells) {
-      std::string text = sdk::alignRight(name, width) + " ";
-      for (const std::string &cell : cells) {
-        text += " " + sdk::alignRight(cell, 9);
-      }
-      return text + "\n";
-    };
-    const auto row = [&](std::string_view name, const sdk::Scores &scores, double support) {
-      return line(name, {sdk::fixed(scores.precision, digits), sdk::fixed(scores.recall, digits),
-                         sdk::fixed(scores.f1, digits), sdk::plain(support)});
-    };
-    std::string text = line("", {"precision", "recall", "f1-score", "support"}) + "\n";
+    std::string text = line("", width, {"precision", "recall", "f1-score", "support"}) + "\n";
     for (std::size_t i = 0; i < classes.size(); ++i) {
-      text += row(classes[i], counts.of(i), counts.supportOf(i));
+      text += row(classes[i], width, counts.of(i), counts.supportOf(i));
     }
     text += "\n";
     if (counts.knowsAll() && !counts.ofSets()) {
-      text += line("accuracy", {"", "", sdk::fixed(counts.micro().f1, digits), sdk::plain(all)});
+      text += line("accuracy", width, {"", "", sdk::fixed(counts.micro().f1, digits), sdk::plain(all)});
     } else {
-      text += row("micro avg", counts.micro(), all);
+      text += row("micro avg", width, counts.micro(), all);
     }
-    text += row("macro avg", macro, all) + row("weighted avg", weighted, all);
-    return counts.ofSets() ? text + row("samples avg", counts.samples(), all) : text;
+    text += row("macro avg", width, macro, all) + row("weighted avg", width, weighted, all);
+    return counts.ofSets() ? text + row("samples avg", width, counts.samples(), all) : text;
   }
 
   int digits;
+  bool ofEntities;
   std::vector<std::string> classes;
   sdk::ClassCounts counts;
+  sdk::EntityCounts entities;
 };
 
 } // namespace

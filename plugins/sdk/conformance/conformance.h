@@ -25,8 +25,9 @@ struct Case {
   const PenstockParameters *parameters = nullptr;
   bool fits = false;                // tokenizer, learner
   bool vectorInput = true;          // head
-  bool classes = true;              // head: the target is a class or a set, metric: it is a class, not a number
+  bool classes = true;              // head: the target is a class, a set or tags, metric: it is a class or tags, not a number
   bool sets = false;                // metric: sets of labels are judged too
+  bool tags = false;                // head, metric: the target is tags
   std::vector<std::string> results; // metric: the declared names for these parameters
   std::function<bool(const std::string &)> isJson = [](const std::string &) { return true; };
 };
@@ -437,6 +438,10 @@ private:
       refusing.refuseAt = at;
       expect(!build(refusing, 2, graph, error), "build goes on after the builder has refused a call");
     }
+    if (given.tags) {
+      decodeTags();
+      return;
+    }
     const std::vector<std::string> names = {"a \"quoted\"\nclass", "\u4e2d\u6587", ""};
     std::vector<PenstockString> classes;
     for (const std::string &name : names) {
@@ -464,6 +469,39 @@ private:
         expect(given.isJson(text), "an answer of numbers that are not finite is not JSON: " + text);
       }
     }
+  }
+
+  /// Two records of words, one from a text and with a word that has no row, one without words.
+  void decodeTags() {
+    const auto &f = *static_cast<const PenstockHead *>(given.plugin->functions);
+    expect(f.struct_size >= sizeof(PenstockHead) && f.decode_tags != nullptr, "there is no decode_tags");
+    if (f.struct_size < sizeof(PenstockHead) || f.decode_tags == nullptr) {
+      return;
+    }
+    const std::vector<PenstockString> tags = {view("B-\"a\""), view("I-\"a\""), view("O")};
+    const std::string text = "\u4e2d \"b c";
+    const std::vector<PenstockString> words = {view(std::string_view(text).substr(0, 3)), view(std::string_view(text).substr(4, 2)),
+                                               view(std::string_view(text).substr(7, 1))};
+    const std::vector<PenstockString> texts = {view(text), view("")};
+    const std::int32_t rowOffsets[] = {0, 3, 4}, rowWord[] = {0, -1, 1, -1};
+    const std::int64_t wordOffsets[] = {0, 3, 3}, starts[] = {0, 4, 7};
+    const float answers[] = {0.5F, 0.25F, 0.25F, 0, 1, 0, 0.1F, 0.8F, 0.1F, 0, 0, 1};
+    PenstockTaggedRecords records = {sizeof records, 2, rowOffsets, rowWord, wordOffsets, words.data(), texts.data(), starts};
+    std::vector<std::string> answered;
+    const PenstockAnswerSink sink = {sizeof sink, &answered, [](void *context, std::int64_t, PenstockString json) -> std::int32_t {
+                                       static_cast<std::vector<std::string> *>(context)->emplace_back(json.data, json.size);
+                                       return 0;
+                                     }};
+    PenstockError error{};
+    expect(f.decode_tags(&host, given.parameters, tags.data(), 3, answers, 3, &records, &sink, &error) == 0 && answered.size() == 2,
+           std::string("decode_tags does not answer every record: ") + error.text);
+    for (const std::string &json : answered) {
+      expect(given.isJson(json), "an answer is not JSON: " + json);
+    }
+    answered.clear();
+    records.records = 0;
+    expect(f.decode_tags(&host, given.parameters, tags.data(), 3, answers, 3, &records, &sink, &error) == 0 && answered.empty(),
+           "decode_tags of no records fails or answers");
   }
 
   // ---- metric
@@ -514,6 +552,13 @@ private:
       batch.predicted_numbers = judged.predictedNumbers.data() + first;
     }
     batch.weights = weighted ? judged.weights.data() + first : nullptr;
+    // Every word is a sequence, so that batches may be cut anywhere.
+    std::vector<std::int64_t> offsets;
+    for (std::int64_t i = 0; i <= batch.records; ++i) {
+      offsets.push_back(i);
+    }
+    batch.sequences = batch.records;
+    batch.offsets = given.tags ? offsets.data() : nullptr;
     return f.add(self, &batch, &error);
   }
 
@@ -529,9 +574,9 @@ private:
   }
 
   void *makeMetric(const PenstockMetric &f) {
-    static const std::string names[] = {"a", "b", "c", "\u4e2d", "e e"};
+    static const std::string names[] = {"a", "b", "c", "\u4e2d", "e e"}, tags[] = {"B-a", "B-\u4e2d", "I-a", "I-\u4e2d", "O"};
     std::vector<PenstockString> classes;
-    for (const std::string &name : names) {
+    for (const std::string &name : given.tags ? tags : names) {
       classes.push_back(view(name));
     }
     void *self = nullptr;
@@ -600,7 +645,9 @@ private:
       expectClose(all, valuesOf(f, whole), "a second call of result gives another");
       expectClose(all, valuesOf(f, batched), "the result depends on the batches");
       expectClose(all, valuesOf(f, left), "merging gives another result than adding");
-      expectClose(valuesOf(f, weighted), valuesOf(f, copies), "a weight is not the same as repeated records");
+      if (!given.tags) { // sequences have no weights
+        expectClose(valuesOf(f, weighted), valuesOf(f, copies), "a weight is not the same as repeated records");
+      }
       Values none;
       const PenstockMetricSink sink = sinkFor(none);
       error = {};

@@ -65,6 +65,20 @@ class Tasks(Case):
                     self.assertAlmostEqual(sum(answer["probabilities"].values()), 1, places=5)
 
 
+    def test_tagger(self):
+        # Words of several pieces, `[CLS]` before and `[SEP]` behind them: the answer has a tag a word all the same.
+        parts = SOURCE / "dsl_examples/basics/data"
+        data = self.folder / "conll"
+        data.mkdir()
+        for split in ("train", "dev", "test"):
+            (data / f"{split}.conll").write_bytes((parts / f"parts.{split}.conll").read_bytes())
+        metrics, run = self.run_task("ner_bert", f"encoder={ENCODER}", f"data={data}")
+        self.assertIn("entity_f1", metrics)
+        answers = [json.loads(line) for line in self.penstock("predict", run, text="oil filter  leaking\n\nunbelievable\n").splitlines()]
+        self.assertEqual([len(answer["tags"]) for answer in answers], [3, 0, 1])
+        self.assertNotIn(None, answers[0]["tags"] + answers[2]["tags"])
+
+
 class Bits(Case):
     settings = [f"encoder={ENCODER}", "train.steps=25", "train.optimizer.lr=1e-3"]
 

@@ -417,6 +417,98 @@ class Basics(Case):
                 self.assertGreaterEqual(len(answers), measured["records"])
 
 
+class Tags(Case):
+    """Words and tags: from the file to entities with their places in the text."""
+
+    # The same model with the head written in the language.
+    LANGUAGE_HEAD = """
+head my_tag(x, target: tags) {
+  logits = x |> linear(count(target))
+  answer: softmax(logits)
+  loss:   cross_entropy(logits, target)
+}
+"""
+
+    def train(self, name, *more, text=None):
+        out = self.folder / f"run-{name}"
+        if not out.exists():
+            file = self.folder / "dsl_examples/basics" / f"{name}.pipe"
+            source = self.folder / "dsl_examples/basics/tagging.pipe"
+            if text is not None:
+                file.write_text(text(source.read_text()))
+            self.penstock("train", file if text is not None else source, "--quiet", "--out", out, *more)
+        return out
+
+    def metrics(self, out):
+        return json.loads(self.penstock("evaluate", out, "--split", "test", "--json").stdout)["metrics"]
+
+    def testLearns(self):
+        for name, more in [("plain", []), ("crf", ["--set", "crf=true"])]:
+            with self.subTest(name=name):
+                metrics = self.metrics(self.train(name, *more))
+                self.assertGreaterEqual(metrics["entity_f1"], 0.9)
+                self.assertGreaterEqual(metrics["accuracy"], 0.93)
+                self.assertIn("entity_f1_macro", metrics)
+
+    def testReport(self):
+        text = self.penstock("evaluate", self.train("plain"), "--split", "test").stdout
+        for word in ["part", "state", "micro avg", "weighted avg"]:
+            self.assertIn(word, text)
+
+    def testHeadOfTheLanguageIsTheSame(self):
+        def change(text):
+            return text.replace("param crf: bool = false  # whether the tags of a note are judged together\n",
+                                self.LANGUAGE_HEAD).replace("tag(tag, crf: crf)", "my_tag(tag)")
+        mine, plugin = self.metrics(self.train("language", text=change)), self.metrics(self.train("plain"))
+        self.assertGreaterEqual(mine["entity_f1"], 0.9)
+        self.assertEqual(set(mine), set(plugin))
+        answers = self.jsonLines(self.penstock("predict", self.train("language"), text="oil filter leaking\n").stdout)
+        self.assertEqual(len(answers[0]["tags"]), 3)
+
+    def testPredict(self):
+        notes = ["found oil filter was  leaking", "Hydraulic hose : low on oil"]
+        for name, more in [("plain", []), ("crf", ["--set", "crf=true"])]:
+            out = self.train(name, *more)
+            lines = self.jsonLines(self.penstock("predict", out, text="\n".join(notes) + "\n").stdout)
+            self.assertEqual(lines[0]["tags"], ["O", "B-part", "I-part", "O", "B-state"], name)
+            first, second = lines[0]["entities"]
+            self.assertEqual((first["type"], first["start"], first["end"], first["text"]), ("part", 1, 3, "oil filter"))
+            self.assertEqual(first["bytes"], [6, 16])
+            self.assertEqual(second["text"], "leaking")
+            for entity in lines[0]["entities"] + lines[1]["entities"]:
+                self.assertGreater(entity["confidence"], 0)
+                self.assertLessEqual(entity["confidence"], 1)
+            self.assertEqual([notes[1][e["characters"][0]:e["characters"][1]] for e in lines[1]["entities"]], ["Hydraulic hose", "low on oil"])
+            words = "".join(json.dumps({"word": note.split()}) + "\n" for note in notes)
+            lists = self.jsonLines(self.penstock("predict", out, "--format", "jsonl", text=words).stdout)
+            self.assertEqual([answer["tags"] for answer in lists], [answer["tags"] for answer in lines])
+            self.assertNotIn("bytes", lists[0]["entities"][0])
+            alone = self.jsonLines(self.penstock("predict", out, text=notes[1] + "\n").stdout)
+            self.assertEqual(alone[0], lines[1])
+
+    def testWordsBehindTheCutHaveNoTag(self):
+        answers = self.jsonLines(self.penstock("predict", self.train("plain"), text="pump " * 40 + "\n\n").stdout)
+        self.assertEqual(answers[0]["tags"][32:], [None] * 8)
+        self.assertNotIn(None, answers[0]["tags"][:32])
+        self.assertEqual(answers[1], {"tags": [], "entities": []})
+
+    def testSameBitsAtAnyNumberOfThreads(self):
+        for crf in ["false", "true"]:
+            weights = [(self.train(f"threads-{crf}-{threads}", "--set", f"crf={crf}", "--set", f"target.threads={threads}", "--set", "train.steps=9")
+                        / "model.safetensors").read_bytes() for threads in [1, 3]]
+            self.assertEqual(weights[0], weights[1])
+
+    def testMalformedLinesAreNamed(self):
+        data = self.folder / "dsl_examples/basics/data"
+        kept = (data / "parts.dev.conll").read_text()
+        try:
+            (data / "parts.dev.conll").write_text(kept + "hose B-part\nworn\n")
+            done = self.penstock("check", self.folder / "dsl_examples/basics/tagging.pipe", expect=1)
+            self.assertIn(f"parts.dev.conll:{kept.count(chr(10)) + 2}:1", done.stdout + done.stderr)
+        finally:
+            (data / "parts.dev.conll").write_text(kept)
+
+
 class Compile(Case):
     def testStages(self):
         for stage in ["pipe", "nn", "kernel", "linalg", "llvm", "asm"]:

@@ -1,7 +1,8 @@
-// libFuzzer target of the CSV, JSON Lines and plain-line readers. The first byte of the input chooses the reader and how the
+// libFuzzer target of the CSV, JSON Lines, CoNLL and plain-line readers, and of what makes tags of one scheme. The first byte of the input chooses the reader and how the
 // bytes arrive. What must hold beside not crashing: reading ends, rows and lines only grow, cells are UTF-8 and as many as were
 // asked for, and it does not matter in which pieces the bytes come.
 #include "runtime/data/rows.h"
+#include "runtime/data/tags.h"
 #include "runtime/text/clean.h"
 #include "runtime/text/utf8.h"
 
@@ -51,6 +52,9 @@ std::string readAll(std::string_view text, int kind, std::size_t piece) {
   case 2:
     rows = makeJsonLines(std::move(bytes));
     break;
+  case 3:
+    rows = makeConllRows(std::move(bytes), {{"text", "tag"}, "#"});
+    break;
   default:
     rows = makePlainLines(std::move(bytes));
   }
@@ -58,7 +62,7 @@ std::string readAll(std::string_view text, int kind, std::size_t piece) {
   std::vector<std::string> columns = rows->names();
   columns.resize(std::min<std::size_t>(columns.size(), 100));
   columns.push_back("text");
-  rows->select(columns);
+  rows->select(columns, std::vector<bool>(columns.size(), kind == 2 || kind == 3));
   std::string all;
   Row row;
   RowError error;
@@ -86,9 +90,22 @@ std::string readAll(std::string_view text, int kind, std::size_t piece) {
     line = row.line;
     require(row.cells.size() == columns.size(), "another number of cells");
     for (const Cell &cell : row.cells) {
-      require(findInvalidUtf8(cell.text) == std::string_view::npos, "a cell is not UTF-8");
-      const std::string_view cleaned = cleanText(cell.text, clean, scratch);
-      require(findInvalidUtf8(cleaned) == std::string_view::npos, "a cleaned cell is not UTF-8");
+      std::vector<std::string_view> items;
+      itemsOf(cell, items);
+      items.push_back(cell.list ? std::string_view() : cell.text);
+      for (const std::string_view item : items) {
+        require(findInvalidUtf8(item) == std::string_view::npos, "a cell is not UTF-8");
+        const std::string_view cleaned = cleanText(item, clean, scratch);
+        require(findInvalidUtf8(cleaned) == std::string_view::npos, "a cleaned cell is not UTF-8");
+      }
+      for (const TagScheme scheme : {TagScheme::iob1, TagScheme::iob2, TagScheme::iobes}) {
+        std::vector<TagProblem> problems;
+        const std::vector<std::string> tags = toIob2(scheme, items, problems);
+        std::vector<TagProblem> again;
+        require(tags.size() == items.size() &&
+                    toIob2(TagScheme::iob2, {tags.begin(), tags.end()}, again) == tags && again.empty(),
+                "the tags are not IOB2");
+      }
       all += cell.present ? "[" : "-";
       all += cell.text;
       all += "]";
@@ -104,8 +121,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     return 0;
   }
   const std::string_view text(reinterpret_cast<const char *>(data) + 1, size - 1);
-  const int kind = data[0] & 3;
-  const std::size_t piece = 1U + (data[0] >> 2);
+  const int kind = data[0] & 7;
+  const std::size_t piece = 1U + (data[0] >> 3);
   require(readAll(text, kind, size) == readAll(text, kind, piece), "the pieces matter");
   return 0;
 }

@@ -141,7 +141,8 @@ TEST(Emit, EveryFieldOfTheTables) {
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(entry.outputs[i].name, table.entries[0].outputs[i].name);
     EXPECT_EQ(entry.outputs[i].width, table.entries[0].outputs[i].width);
-    EXPECT_EQ(entry.outputs[i].per_record, table.entries[0].outputs[i].perRecord);
+    EXPECT_EQ(entry.outputs[i].rows, table.entries[0].outputs[i].rows);
+    EXPECT_EQ(entry.outputs[i].axis, table.entries[0].outputs[i].axis);
   }
 }
 

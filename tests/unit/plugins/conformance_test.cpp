@@ -38,8 +38,9 @@ TEST_F(ConformanceTest, EveryPluginOfTheTree) {
     test.parameters = (*arguments)->view();
     test.fits = manifest.fits;
     test.vectorInput = manifest.input == "vector";
-    test.classes = manifest.takes("class") || (manifest.kind == PluginKind::head && manifest.takes("set"));
+    test.classes = manifest.takes("class") || manifest.takes("tags") || (manifest.kind == PluginKind::head && manifest.takes("set"));
     test.sets = manifest.takes("set");
+    test.tags = manifest.takes("tags");
     test.isJson = [](const std::string &text) { return nlohmann::json::accept(text); };
     for (const MetricResult &result : manifest.resultsFor((*arguments)->values())) {
       test.results.push_back(result.name);

@@ -140,6 +140,53 @@ TEST_F(HeadsTest, RegressBuilds) {
   EXPECT_EQ(graph.loss, 6u);
 }
 
+TEST_F(HeadsTest, TagBuilds) {
+  Recorder recorder;
+  recorder.sequence = true;
+  ASSERT_TRUE(build("tag", "", recorder, 2, 5)) << message;
+  const std::string scale = std::to_string(1 / std::sqrt(7.0));
+  EXPECT_EQ(recorder.lines,
+            (std::vector<std::string>{"parameter weight [7,5] init=2 scale=" + scale + " decays=1",
+                                      "parameter bias [5] init=2 scale=" + scale + " decays=0", "linear %1 %3 %4",
+                                      "softmax %5", "cross_entropy %5 %2"}));
+  Recorder field;
+  field.sequence = true;
+  ASSERT_TRUE(build("tag", R"({"crf": true, "bias": false})", field, 2, 5)) << message;
+  EXPECT_EQ(field.lines[2], "parameter transitions [35] init=2 scale=0.100000 decays=0");
+  EXPECT_EQ(field.lines[3], "crf_decode %4 %5");
+  EXPECT_EQ(field.lines[4], "crf_loss %4 %2 %5");
+  Recorder pooled;
+  EXPECT_FALSE(build("tag", "", pooled, 2, 5));
+  EXPECT_NE(message.find("leave out the pooling"), std::string::npos) << message;
+}
+
+TEST_F(HeadsTest, TagDecodesWordsAndPlaces) {
+  // Two records: words of a text, the last of which the model did not see, and a list. Five rows, one of them inside a word.
+  const std::string text = "h\u00f6he \u6cf5 x ende";
+  const auto at = [&](std::size_t begin, std::size_t size) { return PenstockString{text.data() + begin, size}; };
+  const std::vector<PenstockString> words = {at(0, 5), at(6, 3), at(10, 1), at(12, 4), {"a b", 3}, {"c", 1}};
+  const std::vector<PenstockString> texts = {{text.data(), text.size()}, {nullptr, 0}};
+  const std::int32_t rowOffsets[] = {0, 4, 6}, rowWord[] = {0, -1, 1, 2, 0, 1};
+  const std::int64_t wordOffsets[] = {0, 4, 6}, starts[] = {0, 6, 10, 12, -1, -1};
+  const std::vector<std::string> tags = {"B-x", "I-x", "I-y", "O"};
+  const float answer[] = {0.9F, 0.1F, 0, 0, 0, 0, 0, 1, 0.2F, 0.8F, 0, 0, 0, 0, 0, 1, 0, 0, 0.7F, 0.3F, 0, 0, 0.6F, 0.4F};
+  PenstockTaggedRecords records{sizeof(PenstockTaggedRecords), 2, rowOffsets, rowWord, wordOffsets, words.data(), texts.data(), starts};
+  const auto decoded = decodeAnswers(*host, "tag", "", tags, answer, 2, 4, &records);
+  ASSERT_TRUE(decoded.ok()) << decoded.status().message();
+  const auto first = nlohmann::json::parse((*decoded)[0]), second = nlohmann::json::parse((*decoded)[1]);
+  EXPECT_EQ(first["tags"], nlohmann::json({"B-x", "I-x", "O", nullptr}));
+  EXPECT_EQ(first["entities"], nlohmann::json::parse(R"([{"type": "x", "start": 0, "end": 2, "text": "h\u00f6he \u6cf5", "bytes": [0, 9],
+                                                         "characters": [0, 6], "confidence": 0.8}])"));
+  EXPECT_EQ(second["tags"], nlohmann::json({"I-y", "I-y"}));
+  EXPECT_EQ(second["entities"], nlohmann::json::parse(R"([{"type": "y", "start": 0, "end": 2, "text": "a b c", "confidence": 0.6}])"));
+  // Tags that are no chunks have no entities.
+  const auto labels = decodeAnswers(*host, "tag", "", {"NN", "VB", "X", "O"}, answer, 2, 4, &records);
+  EXPECT_FALSE(nlohmann::json::parse((*labels)[0]).contains("entities"));
+  EXPECT_FALSE(decodeAnswers(*host, "tag", "", {"O"}, answer, 2, 4, &records).ok());
+  EXPECT_FALSE(decodeAnswers(*host, "tag", "", tags, answer, 2, 4).ok());
+  EXPECT_FALSE(decodeAnswers(*host, "classify", "", tags, answer, 2, 4, &records).ok());
+}
+
 TEST_F(HeadsTest, Refuse) {
   Recorder sequence;
   sequence.sequence = true;

@@ -49,6 +49,20 @@ std::string changed(const std::string &from, const std::string &to) {
   return text.replace(at, from.size(), to);
 }
 
+TEST(PluginManifest, ResultsMayDependOnAParameter) {
+  const auto manifest = parsePluginManifest(good + "\n[[results]]\nname = \"only_micro\"\nwhen = \"average=micro\"\n", "/a/plugin.toml");
+  ASSERT_TRUE(manifest.ok()) << manifest.status().message();
+  EXPECT_EQ(manifest->resultsFor({std::string("macro"), std::int64_t{3}, std::vector<double>{}}).size(), 1U);
+  const auto both = manifest->resultsFor({std::string("micro"), std::int64_t{3}, std::vector<double>{}});
+  ASSERT_EQ(both.size(), 2U);
+  EXPECT_EQ(both[1].name, "only_micro");
+  for (const char *when : {"average", "average=mean", "other=micro", "top=3"}) {
+    const auto wrong = parsePluginManifest(good + "\n[[results]]\nname = \"x\"\nwhen = \"" + when + "\"\n", "/a/plugin.toml");
+    ASSERT_FALSE(wrong.ok()) << when;
+    EXPECT_NE(wrong.status().message().find("plugin.toml:35:"), std::string::npos) << wrong.status().message();
+  }
+}
+
 TEST(PluginManifest, ReadsEverything) {
   const Result<PluginManifest> manifest = parsePluginManifest(good, "/a/b/plugin.toml");
   ASSERT_TRUE(manifest.ok()) << manifest.status().message();

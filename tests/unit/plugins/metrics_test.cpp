@@ -5,6 +5,8 @@
 #include <cmath>
 #include <map>
 #include <random>
+#include <set>
+#include <sstream>
 
 namespace penstock {
 namespace {
@@ -12,6 +14,7 @@ namespace {
 struct Batch {
   std::vector<std::int32_t> gold, predicted;
   std::vector<double> goldNumbers, predictedNumbers, weights;
+  std::vector<std::int64_t> offsets = {};
   PenstockPredictions view() const {
     PenstockPredictions made{};
     made.struct_size = sizeof made;
@@ -21,6 +24,8 @@ struct Batch {
     made.gold_numbers = goldNumbers.empty() ? nullptr : goldNumbers.data();
     made.predicted_numbers = predictedNumbers.empty() ? nullptr : predictedNumbers.data();
     made.weights = weights.empty() ? nullptr : weights.data();
+    made.sequences = static_cast<std::int64_t>(offsets.size()) - 1;
+    made.offsets = offsets.empty() ? nullptr : offsets.data();
     return made;
   }
 };
@@ -100,6 +105,97 @@ TEST_F(MetricsTest, ConfusionMatrix) {
   EXPECT_DOUBLE_EQ(number("confusion_matrix", R"({"normalize": "predicted"})", abc, example, "confusion[a][a]"), 0.5);
   EXPECT_DOUBLE_EQ(number("confusion_matrix", R"({"normalize": "all"})", abc, example, "confusion[b][b]"), 1.0 / 6);
   EXPECT_DOUBLE_EQ(number("confusion_matrix", R"({"normalize": "predicted"})", abc, example, "confusion[a][c]"), 0.0);
+}
+
+const std::vector<std::string> tags = {"B-a", "B-b", "E-a", "I-a", "I-b", "O", "S-a"};
+
+/// One sequence for each pair of texts, such as "O B-a I-a".
+Batch tagged(const std::vector<std::pair<std::string, std::string>> &sequences, const std::vector<std::string> &names = tags) {
+  Batch made;
+  made.offsets = {0};
+  const auto read = [&](const std::string &text, std::vector<std::int32_t> &into) {
+    std::istringstream words(text);
+    for (std::string tag; words >> tag;) {
+      const auto found = std::find(names.begin(), names.end(), tag);
+      into.push_back(found == names.end() ? -1 : static_cast<std::int32_t>(found - names.begin()));
+    }
+  };
+  for (const auto &[gold, predicted] : sequences) {
+    read(gold, made.gold);
+    read(predicted, made.predicted);
+    made.offsets.push_back(static_cast<std::int64_t>(made.gold.size()));
+  }
+  return made;
+}
+
+TEST_F(MetricsTest, EntitiesByHand) {
+  // Entities of gold: a[1,3) b[3,4) | a[0,1); of the prediction: a[1,3) a[3,4) | a[0,1) (an I- that begins), b[2,3).
+  const Batch batch = tagged({{"O B-a I-a B-b", "O B-a I-a B-a"}, {"B-a O O", "I-a O B-b"}});
+  EXPECT_DOUBLE_EQ(number("entity_f1", "", tags, batch, "entity_precision"), 2.0 / 4);
+  EXPECT_DOUBLE_EQ(number("entity_f1", "", tags, batch, "entity_recall"), 2.0 / 3);
+  EXPECT_DOUBLE_EQ(number("entity_f1", "", tags, batch, "entity_f1"), 2 * 0.5 * (2.0 / 3) / (0.5 + 2.0 / 3));
+  // The I- at the beginning is no entity where IOB2 is meant strictly.
+  EXPECT_DOUBLE_EQ(number("entity_f1", R"({"mode": "strict"})", tags, batch, "entity_recall"), 1.0 / 3);
+  // Macro over a (2 of 3, 2 of 2) and b (0 of 1, 0 of 1).
+  EXPECT_DOUBLE_EQ(number("entity_f1", R"({"average": "macro"})", tags, batch, "entity_precision"), (2.0 / 3 + 0) / 2);
+  EXPECT_DOUBLE_EQ(number("entity_f1", R"({"average": "weighted"})", tags, batch, "entity_recall"), 2.0 / 3);
+}
+
+TEST_F(MetricsTest, EntitiesDoNotCrossSequencesAndUnseenWordsAreOutside) {
+  const Batch apart = tagged({{"B-a", "B-a"}, {"I-a", "I-a"}});
+  EXPECT_DOUBLE_EQ(number("entity_f1", "", tags, apart, "entity_precision"), 1.0);
+  EXPECT_DOUBLE_EQ(number("classification_report", R"({"level": "entity"})", tags, apart, "entity_support[a]"), 2.0);
+  const Batch unseen = tagged({{"B-a I-a O", "B-a ? ?"}});
+  EXPECT_DOUBLE_EQ(number("entity_f1", "", tags, unseen, "entity_f1"), 0.0);
+  EXPECT_DOUBLE_EQ(number("accuracy", "", tags, unseen, "accuracy"), 1.0 / 3);
+  const Batch none = tagged({{"O O", "O O"}, {"O", "O"}});
+  for (const char *average : {"micro", "macro", "weighted"}) {
+    EXPECT_DOUBLE_EQ(number("entity_f1", std::string(R"({"average": ")") + average + "\"}", tags, none, "entity_f1"), 0.0);
+  }
+}
+
+TEST_F(MetricsTest, StrictEntitiesOfIobesAreWhole) {
+  const std::string iobes = R"({"mode": "strict", "scheme": "iobes"})";
+  const Batch batch = tagged({{"B-a I-a E-a S-a O", "B-a I-a I-a S-a O"}});
+  EXPECT_DOUBLE_EQ(number("entity_f1", iobes, tags, batch, "entity_precision"), 1.0);
+  EXPECT_DOUBLE_EQ(number("entity_f1", iobes, tags, batch, "entity_recall"), 0.5);
+  auto metric = makeMetric(*host, "entity_f1", R"({"mode": "strict"})", tags);
+  ASSERT_TRUE(metric.ok());
+  EXPECT_NE((*metric)->add(batch.view()).message().find("`E-a` is not a tag of the scheme `iob2`"), std::string::npos);
+  EXPECT_FALSE((*metric)->add(example.view()).ok()); // no sequences
+}
+
+TEST_F(MetricsTest, ReportsOfSeqeval) {
+  const std::string folder = goldenFolder();
+  if (folder.empty()) {
+    GTEST_SKIP() << "the golden fixtures are not here; set PENSTOCK_GOLDEN";
+  }
+  int judged = 0;
+  for (const auto &one : nlohmann::json::parse(readWhole(folder + "/reports.json"))) {
+    if (one["kind"] != "tags") {
+      continue;
+    }
+    std::set<std::string> seen;
+    std::vector<std::pair<std::string, std::string>> sequences;
+    for (std::size_t i = 0; i < one["gold"].size(); ++i) {
+      sequences.emplace_back();
+      for (std::size_t k = 0; k < one["gold"][i].size(); ++k) {
+        const std::string gold = one["gold"][i][k], predicted = one["predicted"][i][k];
+        seen.insert({gold, predicted});
+        sequences.back().first += gold + " ";
+        sequences.back().second += predicted + " ";
+      }
+    }
+    const std::vector<std::string> names(seen.begin(), seen.end());
+    const Batch batch = tagged(sequences, names);
+    EXPECT_EQ(judge("classification_report", R"({"level": "entity"})", names, {batch}).text, one["text"].get<std::string>());
+    EXPECT_EQ(judge("classification_report", "", names, {batch}).text, one["token_text"].get<std::string>());
+    EXPECT_EQ(number("entity_f1", "", names, batch, "entity_f1"), one["f1"].get<double>());
+    EXPECT_EQ(number("entity_f1", "", names, batch, "entity_precision"), one["precision"].get<double>());
+    EXPECT_EQ(number("entity_f1", "", names, batch, "entity_recall"), one["recall"].get<double>());
+    ++judged;
+  }
+  EXPECT_EQ(judged, 3);
 }
 
 TEST_F(MetricsTest, ReportsOfScikitLearn) {

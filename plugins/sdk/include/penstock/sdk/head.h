@@ -9,7 +9,11 @@
 //                          sdk::JsonWriter &json);
 //     };
 //
-// and `PENSTOCK_HEAD(Mine, "mine", "1.0.0")`. Throw sdk::Failure to refuse.
+// and `PENSTOCK_HEAD(Mine, "mine", "1.0.0")`. Throw sdk::Failure to refuse. A head whose target is tags has, in place of `decode`,
+//
+//       // One record's words, each with its row of the answer, to a JSON value.
+//       static void decodeTags(const sdk::Parameters &, std::span<const std::string> tags,
+//                              std::span<const sdk::TaggedWord> words, sdk::JsonWriter &json);
 #pragma once
 
 #include <penstock/sdk/common.h>
@@ -25,8 +29,16 @@ struct Node {
   explicit operator bool() const { return id != 0; }
 };
 
+/// One word of a record to decode.
+struct TaggedWord {
+  std::string_view text;
+  std::span<const float> row;  // of the answer; empty where the model did not see the word
+  std::string_view record;     // the text that the record's words were cut from; empty where they came as a list
+  std::int64_t start = -1;     // first byte of the word in `record`, or -1
+};
+
 struct HeadGraph {
-  Node answer; // records x width
+  Node answer; // records x width; of tags: rows of the input's axis x width
   Node loss;   // scalar, or empty
 };
 
@@ -95,6 +107,12 @@ public:
   std::int64_t width(Node node) const { return builder->width(builder->context, node.id); }
   bool isSequence(Node node) const { return builder->is_sequence(builder->context, node.id) != 0; }
 
+  /// Fails where `input` has a row a record instead of a row a token.
+  void needSequence(Node input, std::string_view head) const {
+    if (!isSequence(input)) {
+      throw Failure("`" + std::string(head) + "` tags every token of a sequence, and gets one row a record; leave out the pooling");
+    }
+  }
   /// Fails with the advice to pool where `input` has a row a token instead of a row a record.
   void needVector(Node input, std::string_view head) const {
     if (isSequence(input)) {
@@ -145,8 +163,47 @@ template <typename T> struct HeadFunctions {
       }
     });
   }
+  static std::int32_t decodeTags(const PenstockHost *, const PenstockParameters *parameters,
+                                 const PenstockString *classes, std::int64_t classCount,
+                                 const float *answer, std::int64_t width,
+                                 const PenstockTaggedRecords *given, const PenstockAnswerSink *sink,
+                                 PenstockError *error) {
+    return guarded(error, [&] {
+      const std::vector<std::string> names = strings(classes, classCount);
+      std::vector<TaggedWord> words;
+      JsonWriter json;
+      for (std::int64_t record = 0; record < given->records; ++record) {
+        const std::int64_t first = given->word_offsets[record], last = given->word_offsets[record + 1];
+        words.assign(static_cast<std::size_t>(last - first), {});
+        for (std::int64_t i = first; i < last; ++i) {
+          TaggedWord &word = words[static_cast<std::size_t>(i - first)];
+          word.text = view(given->words[i]);
+          word.record = view(given->texts[record]);
+          word.start = given->word_starts[i];
+        }
+        for (std::int32_t row = given->row_offsets[record]; row < given->row_offsets[record + 1]; ++row) {
+          if (given->row_word[row] >= 0 && given->row_word[row] < last - first) {
+            words[static_cast<std::size_t>(given->row_word[row])].row =
+                std::span<const float>(answer + row * width, static_cast<std::size_t>(width));
+          }
+        }
+        json.clear();
+        T::decodeTags(Parameters(parameters), names, words, json);
+        if (sink->answer(sink->context, record, string(json.text())) != 0) {
+          throw Failure("the host stopped the plugin");
+        }
+      }
+    });
+  }
+  static PenstockHead make() {
+    if constexpr (requires { &T::decodeTags; }) {
+      return {sizeof(PenstockHead), build, nullptr, decodeTags};
+    } else {
+      return {sizeof(PenstockHead), build, decode, nullptr};
+    }
+  }
   static const PenstockHead *table() {
-    static const PenstockHead functions = {sizeof(PenstockHead), build, decode};
+    static const PenstockHead functions = make();
     return &functions;
   }
 };

@@ -61,6 +61,11 @@ public:
     written += std::to_string(number);
     return *this;
   }
+  JsonWriter &null() {
+    separate();
+    written += "null";
+    return *this;
+  }
 
   const std::string &text() const { return written; }
   void clear() {

@@ -30,6 +30,9 @@ struct Predictions {
       exactScores = span(given.exact_scores, records * width);
       goldSets = given.gold_sets;
       predictedSets = given.predicted_sets;
+      if (given.offsets != nullptr) {
+        offsets = std::span<const std::int64_t>(given.offsets, static_cast<std::size_t>(given.sequences) + 1);
+      }
     }
   }
 
@@ -40,6 +43,7 @@ struct Predictions {
   std::span<const double> weights;
   std::span<const double> exactScores; // the scores, where the host has them in double precision
   const std::uint8_t *goldSets = nullptr, *predictedSets = nullptr; // records x classes, 1 for the labels of a record; or null
+  std::span<const std::int64_t> offsets; // of tags: sequence s is the records (words) [offsets[s], offsets[s + 1])
 
   bool hasScores() const { return !scores.empty() || !exactScores.empty(); }
   double score(std::size_t record, std::size_t column) const {
