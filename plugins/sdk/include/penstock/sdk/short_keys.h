@@ -25,7 +25,7 @@ inline __m128i between(__m128i bytes, char first, char last) {
 /// The bytes of a piece, filled up with zeros.
 struct ShortKey {
   static constexpr std::size_t mostBytes = 16;
-  std::uint64_t low = 0, high = 0;
+  std::uint64_t low, high; // not set by default: tokenizers keep many on the stack
 
   bool operator==(const ShortKey &other) const { return ((low ^ other.low) | (high ^ other.high)) == 0; }
 
@@ -94,7 +94,7 @@ public:
 
 private:
   struct Entry {
-    ShortKey key;
+    ShortKey key = {0, 0};
     std::int32_t value = -1; // -1: nothing is here
   };
 
