@@ -5,6 +5,7 @@
 #include "compiler/dialect/Kernel/Kernel.h"
 #include "compiler/dialect/Nn/Nn.h"
 #include "compiler/dialect/Pipe/Pipe.h"
+#include "compiler/driver/fatal_errors.h"
 #include "compiler/emit/emit.h"
 #include "compiler/pipeline/pipeline.h"
 
@@ -154,5 +155,6 @@ Status compile(const BackendRequest &request, std::string &text) {
 
 extern "C" void penstock_backend_compile(const penstock::BackendRequest *request,
                                          penstock::BackendResult *result) {
+  penstock::handleFatalErrors();
   result->status = penstock::compile(*request, result->text);
 }

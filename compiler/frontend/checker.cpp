@@ -12,8 +12,8 @@ using diagnostics::nearest;
 using Json = nlohmann::json; // sorted: the ordered one finds a key by looking at all
 
 Checker::Checker(const Program &files, const std::vector<PluginManifest> &known, std::vector<Override> sets,
-                 const std::string &folder, const Facts *known_facts, diagnostics::DiagnosticList &list)
-    : program(files), manifests(known), overrides(std::move(sets)), workingFolder(folder), facts(known_facts), diagnostics(list) {
+                 const Facts *known_facts, diagnostics::DiagnosticList &list)
+    : program(files), manifests(known), overrides(std::move(sets)), facts(known_facts), diagnostics(list) {
   top.unit = &program.main();
 }
 

@@ -128,6 +128,7 @@ struct Setting {
 /// One `--set`.
 struct Override {
   std::string name, text; // before and after `=`
+  std::string folder;     // what a path in it is relative to
   std::vector<std::string> parts;
   std::shared_ptr<SourceFile> nameFile, file; // what its ranges point into
   Expression value;
@@ -178,8 +179,8 @@ struct BoundCall {
 
 class Checker {
 public:
-  Checker(const Program &program, const std::vector<PluginManifest> &manifests, std::vector<Override> overrides,
-          const std::string &workingFolder, const Facts *facts, diagnostics::DiagnosticList &diagnostics);
+  Checker(const Program &program, const std::vector<PluginManifest> &manifests, std::vector<Override> overrides, const Facts *facts,
+          diagnostics::DiagnosticList &diagnostics);
 
   void run();
   /// A file of layers and heads only.
@@ -216,6 +217,8 @@ private:
   Value paramValue(const Parameter &param, const ParameterSpec &spec);
   std::map<std::string, Setting> settings(const std::string &name, const Block *block);
   Override *findOverride(const std::string &name);
+  /// What a path written there is relative to.
+  const std::string &folderOf(Span span) const;
   void reportUnusedOverrides();
   std::optional<Attribute> simpleSetting(const std::map<std::string, Setting> &settings, const std::string &block,
                                          const ParameterSpec &spec, bool *given = nullptr);
@@ -317,7 +320,6 @@ private:
   const Program &program;
   const std::vector<PluginManifest> &manifests;
   std::vector<Override> overrides;
-  std::string workingFolder;
   const Facts *facts;
   diagnostics::DiagnosticList &diagnostics;
 

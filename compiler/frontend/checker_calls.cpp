@@ -235,7 +235,7 @@ BoundCall Checker::bindCall(const Signature &signature, const Span &span, const 
       one.used = true;
       const bool isText = parameter->type == Type::string || parameter->type == Type::path;
       if (isText && !(one.problems.empty() && one.value.kind == Expression::Kind::string)) {
-        bound.attributes[name] = parameter->type == Type::path ? joinPath(workingFolder, one.text) : one.text;
+        bound.attributes[name] = parameter->type == Type::path ? joinPath(one.folder, one.text) : one.text;
         bound.origins[name] = Origin::commandLine;
         bound.spans[name] = one.valueSpan();
         given.insert(name);

@@ -35,6 +35,15 @@ void Checker::resolve(const std::string &key, const std::string &value, Origin o
   }
 }
 
+const std::string &Checker::folderOf(Span span) const {
+  for (const Override &one : overrides) {
+    if (one.file.get() == span.file) {
+      return one.folder;
+    }
+  }
+  return program.main().folder;
+}
+
 Override *Checker::findOverride(const std::string &name) {
   Override *found = nullptr;
   for (Override &one : overrides) {
@@ -120,7 +129,7 @@ Value Checker::paramValue(const Parameter &param, const ParameterSpec &spec) {
         text = set->value.text;
       }
       if (spec.type == Type::path) {
-        text = joinPath(workingFolder, text);
+        text = joinPath(set->folder, text);
       }
       attribute = text;
     } else if (set->problems.empty()) {

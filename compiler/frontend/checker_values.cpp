@@ -493,8 +493,7 @@ std::optional<Attribute> Checker::convert(const Value &value, const ParameterSpe
     if (value.kind != Value::Kind::path && value.kind != Value::Kind::string) {
       return wrong();
     }
-    return value.kind == Value::Kind::path ? joinPath("/", value.text)
-                                           : joinPath(span.file == program.main().file.get() ? program.main().folder : workingFolder, value.text);
+    return joinPath(value.kind == Value::Kind::path ? "/" : folderOf(span), value.text);
   case Type::enumeration:
     if (value.kind != Value::Kind::word) {
       return wrong("write one of " + quotedList(spec.members));

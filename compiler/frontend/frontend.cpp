@@ -13,7 +13,6 @@ struct AnalysisState {
   Program program;
   std::vector<PluginManifest> manifests;
   std::vector<Override> overrides;
-  std::string workingFolder;
   diagnostics::DiagnosticList loading; // of files, plugins and `--set`, before any check
 };
 
@@ -33,7 +32,7 @@ Result<std::string> readText(const std::string &path) {
   return std::move(text).str();
 }
 
-Result<Override> readOverride(const std::string &setting) {
+Result<Override> readOverride(const std::string &setting, const std::string &folder) {
   const std::size_t equals = setting.find('=');
   const std::string name = equals == std::string::npos ? setting : setting.substr(0, equals);
   const bool named = !name.empty() && name.front() != '.' && name.back() != '.' && name.find("..") == std::string::npos &&
@@ -46,6 +45,7 @@ Result<Override> readOverride(const std::string &setting) {
   Override made;
   made.name = name;
   made.text = setting.substr(equals + 1);
+  made.folder = folder;
   std::size_t from = 0;
   while (from <= name.size()) {
     const std::size_t dot = std::min(name.find('.', from), name.size());
@@ -71,7 +71,7 @@ Completion check(const Analysis &analysis, const Facts *facts, const std::string
   Completion completion;
   const AnalysisState &state = *analysis.state;
   completion.diagnostics = state.loading;
-  Checker checker(state.program, state.manifests, state.overrides, state.workingFolder, facts, completion.diagnostics);
+  Checker checker(state.program, state.manifests, state.overrides, facts, completion.diagnostics);
   checker.run();
   if (factsJson != nullptr) {
     reportProblems(*factsJson, analysis.recordProgram, completion.diagnostics);
@@ -103,14 +103,27 @@ std::string_view Analysis::textOf(const std::string &file) const {
   return {};
 }
 
+std::vector<ProgramFile> Analysis::files() const {
+  std::vector<ProgramFile> files;
+  for (const auto &unit : state->program.units) {
+    const std::filesystem::path name = std::filesystem::path(unit->file->path()).filename();
+    files.push_back({joinPath(unit->folder, name.string()), std::string(unit->file->text())});
+  }
+  return files;
+}
+
 Result<Analysis> analyze(const std::string &path, std::string text, const AnalyzeOptions &options) {
   Analysis analysis;
   analysis.state = std::make_shared<AnalysisState>();
   AnalysisState &state = *analysis.state;
   std::error_code error;
-  state.workingFolder = options.workingFolder.empty() ? std::filesystem::current_path(error).string() : options.workingFolder;
+  for (const std::string &setting : options.earlierSettings) {
+    PENSTOCK_ASSIGN(Override one, readOverride(setting, options.earlierFolder));
+    state.overrides.push_back(std::move(one));
+  }
+  const std::string folder = options.workingFolder.empty() ? std::filesystem::current_path(error).string() : options.workingFolder;
   for (const std::string &setting : options.settings) {
-    PENSTOCK_ASSIGN(Override one, readOverride(setting));
+    PENSTOCK_ASSIGN(Override one, readOverride(setting, folder));
     state.overrides.push_back(std::move(one));
   }
   state.program = loadProgram(path, std::move(text), options.loadText ? options.loadText : readText, state.loading);
@@ -137,7 +150,7 @@ Result<Analysis> analyze(const std::string &path, std::string text, const Analyz
   }
   state.manifests = std::move(manifests).value();
   analysis.diagnostics = state.loading;
-  Checker checker(state.program, state.manifests, state.overrides, state.workingFolder, nullptr, analysis.diagnostics);
+  Checker checker(state.program, state.manifests, state.overrides, nullptr, analysis.diagnostics);
   checker.run();
   analysis.isLibrary = checker.isLibrary();
   analysis.recordProgram = checker.recordProgram();

@@ -21,6 +21,8 @@ namespace penstock::frontend {
 struct AnalyzeOptions {
   std::vector<std::string> settings; // of `--set`: "train.steps=40", "data=folder"
   std::string workingFolder;         // what paths in `settings` are relative to; "": the current one
+  std::vector<std::string> earlierSettings; // of a run that goes on or is measured: they stand before `settings`
+  std::string earlierFolder;                // what paths in them are relative to
   /// Reads an imported file. By default from the file system.
   std::function<Result<std::string>(const std::string &path)> loadText;
   /// The plugins of the standard places and of `folders` (those of `use`). By default findPlugins.
@@ -28,6 +30,11 @@ struct AnalyzeOptions {
 };
 
 struct AnalysisState;
+
+/// A file of a program, by the absolute path under which `loadText` is asked for it.
+struct ProgramFile {
+  std::string path, text;
+};
 
 struct Analysis {
   diagnostics::DiagnosticList diagnostics;
@@ -39,6 +46,9 @@ struct Analysis {
 
   /// The text of a file of the program, as renderText wants it.
   std::string_view textOf(const std::string &file) const;
+
+  /// Every file that was read, the main one first.
+  std::vector<ProgramFile> files() const;
 };
 
 /// Analyzes the file `path`, whose bytes are `text`. Any bytes are allowed. A malformed entry of `settings` (no `=`) is a

@@ -31,7 +31,7 @@ Result<std::shared_ptr<const SplitDataset>> SplitDataset::openWith(const std::st
   }
   const std::string path = program.fileOf(request.split);
   if (fileIsMissing(path)) {
-    return invalidInput("no file `" + path + "` for the split `" + split + "`");
+    return invalidInput("no file `" + path + "` for the split `" + split + "`; where the data moved, `--set` the param that says where they are");
   }
   PENSTOCK_ASSIGN(Fitted fitted, readFitted(program, options.fitted, factory));
   request.program = &program;

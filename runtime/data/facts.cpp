@@ -25,7 +25,7 @@ using Json = nlohmann::json;
 
 namespace {
 
-constexpr std::uint32_t factsVersion = 1;
+constexpr std::uint32_t factsVersion = 2;
 constexpr std::int64_t problemsEach = 100; // of one id
 constexpr std::int64_t errorsPerFile =
     1000;                                   // rows with mistakes, after which a file is not read on
@@ -687,7 +687,9 @@ Status Gatherer::judgeOverlap() {
     for (int b = a + 1; b < 3; ++b) {
       const OverlapFinder::Pair &pair =
           pairs[static_cast<std::size_t>(a)][static_cast<std::size_t>(b)];
-      if (pair.records == 0) {
+      // Without a column records look alike that are not.
+      const bool whole = std::all_of(columns.begin(), columns.end(), [](const ColumnFacts &column) { return column.absentFrom.empty(); });
+      if (pair.records == 0 || !whole) {
         continue;
       }
       PENSTOCK_ASSIGN(const std::string example, exampleOf(b, pair.example));

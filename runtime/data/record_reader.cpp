@@ -3,6 +3,7 @@
 #include "runtime/data/batch_buffers.h"
 #include "runtime/data/encode.h"
 #include "runtime/data/fitted.h"
+#include "runtime/data/no_such_column.h"
 
 #include <fmt/format.h>
 
@@ -55,7 +56,7 @@ public:
     for (const std::string &name : names) {
       if (format == Format::csv && !header.empty() &&
           std::find(header.begin(), header.end(), name) == header.end()) {
-        return invalidInput(fmt::format("{}:1: the header has no column `{}`", inputName, name));
+        return noSuchColumn(inputName, name, header);
       }
     }
     rows->select(names, lists);

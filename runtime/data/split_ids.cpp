@@ -1,6 +1,7 @@
 #include "runtime/data/split_ids.h"
 
 #include "runtime/data/encode.h"
+#include "runtime/data/no_such_column.h"
 #include "runtime/data/ordered.h"
 
 #include <fmt/format.h>
@@ -110,10 +111,10 @@ Status Builder::open() {
   for (const ColumnSpec &column : program.columns) {
     if (request.strict && program.source != RecordProgram::Source::jsonl && !names.empty() &&
         std::find(names.begin(), names.end(), column.from) == names.end()) {
-      return invalidInput(fmt::format("{}:1: {} no column `{}`", path,
-                                      program.source == RecordProgram::Source::csv ? "the header has"
-                                                                                   : "`columns` lists",
-                                      column.from));
+      if (program.source == RecordProgram::Source::conll) {
+        return invalidInput(fmt::format("{}:1: `columns` lists no column `{}`", path, column.from));
+      }
+      return noSuchColumn(path, column.from, names);
     }
   }
   PENSTOCK_ASSIGN(file, scratch());

@@ -123,7 +123,7 @@ std::string drawCurves(const Curves &curves, std::int64_t totalSteps) {
 constexpr const char *style = R"(body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:800px;padding:0 1rem;color:#222;background:#fff}
 h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}
 table{border-collapse:collapse;width:100%}td,th{padding:.2rem .6rem;border-bottom:1px solid #ddd;text-align:left;vertical-align:top}
-td.n{text-align:right;font-variant-numeric:tabular-nums}pre{background:#f5f5f5;padding:.8rem;overflow:auto;line-height:1.3}
+td{overflow-wrap:anywhere}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}pre{background:#f5f5f5;padding:.8rem;overflow:auto;line-height:1.3}
 svg{width:100%}svg text{font-size:11px;fill:#666}.grid{stroke:#ddd}polyline{fill:none;stroke-width:1.5}
 polyline.train{stroke:#1f77b4}polyline.dev{stroke:#d62728}circle.dev{fill:#d62728}b.train{color:#1f77b4}b.dev{color:#d62728}.key,.dim{color:#666}
 .bad{color:#d62728})";
@@ -144,12 +144,15 @@ Status writeReport(const std::string &folder, const RunRecord &record) {
                       record.records, record.totalSteps, config.train.batch, record.seconds, record.keptStep,
                       config.train.seed, escaped(record.level), record.threads, escaped(record.started),
                       escaped(record.ended), escaped(record.version), config.hash());
-  html += "<h2>Metrics</h2>\n<table><tr><th>split</th><th>metric</th><th>value</th></tr>\n";
+  html += "<h2>Metrics</h2>\n<table><tr><th>split</th><th>metric</th><th class=\"n\">value</th></tr>\n";
   for (const SplitResult &result : record.results) {
     if (result.hasLoss) {
       html += fmt::format("<tr><td>{}</td><td>loss</td><td class=\"n\">{:.4f}</td></tr>\n", escaped(result.split), result.loss);
     }
     for (const auto &[name, value] : result.values) {
+      if (name.find('[') != std::string::npos) { // of one class: in the report below
+        continue;
+      }
       html += fmt::format("<tr><td>{}</td><td>{}</td><td class=\"n\">{}</td></tr>\n", escaped(result.split), escaped(name),
                           result.shown(name, value));
     }

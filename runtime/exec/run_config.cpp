@@ -47,6 +47,10 @@ std::string RunConfig::toJson() const {
   json["name"] = name;
   json["title"] = title;
   json["file"] = file;
+  json["source"] = {{"files", Json::array()}, {"settings", source.settings}, {"folder", source.folder}};
+  for (const auto &[path, text] : source.files) {
+    json["source"]["files"].push_back({{"path", path}, {"text", text}});
+  }
   json["record_program"] = recordProgram;
   json["resolved_text"] = resolvedText;
   json["resolved"] = Json::array();
@@ -122,6 +126,11 @@ Result<RunConfig> RunConfig::fromJson(const std::string &text) {
     json.at("name").get_to(config.name);
     json.at("title").get_to(config.title);
     json.at("file").get_to(config.file);
+    for (const Json &file : json.at("source").at("files")) {
+      config.source.files.emplace_back(file.at("path"), file.at("text"));
+    }
+    json.at("source").at("settings").get_to(config.source.settings);
+    json.at("source").at("folder").get_to(config.source.folder);
     json.at("record_program").get_to(config.recordProgram);
     json.at("resolved_text").get_to(config.resolvedText);
     for (const Json &value : json.at("resolved")) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace penstock {
@@ -88,8 +89,16 @@ struct ResolvedSpec {
   std::string key, value, origin;
 };
 
+/// The `.pipe` files and the command line that a run was made from: `evaluate --set` and `predict --set` read them again.
+struct RunSource {
+  std::vector<std::pair<std::string, std::string>> files; // absolute path and text, the main one first
+  std::vector<std::string> settings;                      // of `--set`
+  std::string folder;                                     // what paths in them are relative to
+};
+
 struct RunConfig {
   std::string name, title, file;
+  RunSource source;
   std::string recordProgram; // JSON text
   std::string resolvedText;
   std::vector<ResolvedSpec> resolved;

@@ -46,6 +46,10 @@ Status writeRunRecord(const std::string &folder, const RunRecord &record) {
   json["machine"] = {{"level", record.level}, {"cores", record.cores}, {"threads", record.threads}};
   json["program"] = {{"file", "program.so"}, {"hash", record.programHash}};
   json["weights"] = {{"file", "model.safetensors"}, {"hash", record.weightsHash}};
+  json["plugins"] = Json::array();
+  for (const RunPlugin &plugin : record.plugins) {
+    json["plugins"].push_back({{"kind", plugin.kind}, {"name", plugin.name}, {"version", plugin.version}, {"hash", plugin.hash}});
+  }
   json["started"] = record.started;
   json["ended"] = record.ended;
   json["finished"] = record.finished;
@@ -105,6 +109,9 @@ Result<RunRecord> readRunRecord(const std::string &folder) {
     json.at("data_hash").get_to(record.dataHash);
     json.at("program").at("hash").get_to(record.programHash);
     json.at("weights").at("hash").get_to(record.weightsHash);
+    for (const Json &plugin : json.at("plugins")) {
+      record.plugins.push_back({plugin.at("kind"), plugin.at("name"), plugin.at("version"), plugin.at("hash")});
+    }
     json.at("machine").at("level").get_to(record.level);
     json.at("machine").at("cores").get_to(record.cores);
     json.at("machine").at("threads").get_to(record.threads);

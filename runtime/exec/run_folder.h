@@ -1,6 +1,6 @@
 // The run folder: what a run leaves, and what evaluate, predict and build need.
 //
-//   run.json           resolved pipeline, hashes, versions, machine, seeds, final metrics, configuration
+//   run.json           resolved pipeline, hashes, versions, plugins, machine, seeds, final metrics, configuration
 //   metrics.jsonl      see metrics_log.h
 //   fitted/            vocabularies, labels, statistics (runtime/data)
 //   checkpoints/       see checkpoint.h
@@ -12,6 +12,7 @@
 #include "runtime/base/status.h"
 #include "runtime/exec/evaluate.h"
 #include "runtime/exec/run_config.h"
+#include "runtime/exec/run_plugins.h"
 
 #include <memory>
 #include <string>
@@ -25,6 +26,7 @@ struct RunRecord {
   std::string version;               // of penstock
   std::string dataHash, programHash; // XXH64 of facts' content and of program.so
   std::string weightsHash;           // of model.safetensors; "" before the end
+  std::vector<RunPlugin> plugins;
   std::string level;
   int cores = 0, threads = 0;
   std::string started, ended;        // ISO 8601, UTC

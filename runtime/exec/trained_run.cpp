@@ -4,17 +4,19 @@
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/learners.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 
 namespace penstock {
 
-Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder,
-                                                     const std::vector<std::string> &pluginFolders, int threads) {
+Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder, RunRecord record,
+                                                     const std::vector<std::string> &pluginFolders) {
   std::unique_ptr<TrainedRun> run(new TrainedRun);
   run->folder = folder;
-  PENSTOCK_ASSIGN(run->held, readRunRecord(folder));
+  run->held = std::move(record);
   const std::string weights = folder + "/model.safetensors", code = folder + "/program.so";
   if (!run->held.finished || !fileExists(weights)) {
     return environmentError("the run in `" + folder + "` has not ended, so it has no `model.safetensors`; continue it with "
@@ -27,7 +29,14 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder,
   std::vector<std::string> folders = pluginFolders;
   folders.insert(folders.end(), run->held.config.pluginFolders.begin(), run->held.config.pluginFolders.end());
   PENSTOCK_ASSIGN(run->plugins, PluginHost::create(folders));
-  PENSTOCK_ASSIGN(run->pool, ThreadPool::create(threads));
+  PENSTOCK_ASSIGN(const std::vector<RunPlugin> now, pluginsOf(run->held.config, *run->plugins));
+  const PluginChanges changes = comparePlugins(run->held.plugins, now);
+  if (!changes.decisive.empty()) {
+    return environmentError(fmt::format("{}; what it gives need not fit the weights, so train again, or name the folder of the old one "
+                                        "with `--plugins`", fmt::join(changes.decisive, "\n")));
+  }
+  run->remarks = changes.all;
+  PENSTOCK_ASSIGN(run->pool, ThreadPool::create(static_cast<int>(run->held.config.threads)));
   PENSTOCK_ASSIGN(run->compiled, Program::open(code, *run->pool));
   PENSTOCK_ASSIGN(const auto file, SafetensorsFile::open(weights, run->held.weightsHash));
   PENSTOCK_TRY(run->compiled->load(TensorClass::parameter, *file));

@@ -17,10 +17,14 @@ namespace penstock {
 
 class TrainedRun {
 public:
-  /// Reads run.json, maps the program (whose hash must be the run's), loads and packs the weights. `threads` as
-  /// ThreadPool::create takes it. A folder that is not a run, or a run that has no weights yet, is an error that says so.
-  static Result<std::unique_ptr<TrainedRun>> open(const std::string &folder,
-                                                  const std::vector<std::string> &pluginFolders, int threads);
+  /// Maps the program (whose hash must be the run's), loads and packs the weights. `record` is that of the folder; whoever changes its
+  /// configuration, `threads` included, gets the run so. A run that has no weights yet, or whose tokenizer or head has another version
+  /// now, is an error that says so.
+  static Result<std::unique_ptr<TrainedRun>> open(const std::string &folder, RunRecord record,
+                                                  const std::vector<std::string> &pluginFolders);
+
+  /// What a person should know about this run: plugins that are not those it was made with.
+  const std::vector<std::string> &warnings() const { return remarks; }
 
   const RunRecord &record() const { return held; }
   PluginHost &host() { return *plugins; }
@@ -41,6 +45,7 @@ private:
   TrainedRun() = default;
   std::string folder;
   RunRecord held;
+  std::vector<std::string> remarks;
   std::shared_ptr<PluginHost> plugins;
   std::unique_ptr<ThreadPool> pool;
   std::unique_ptr<Program> compiled;

@@ -12,6 +12,7 @@
 #include "runtime/kernels/kernel_table.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <dlfcn.h>
@@ -140,6 +141,7 @@ Status Trainer::openFolder() {
   }
   PENSTOCK_ASSIGN(folder, RunFolder::prepare(request.out, request.resume));
   checkpoints = std::make_unique<CheckpointStore>(folder->file("checkpoints"));
+  PENSTOCK_ASSIGN(std::vector<RunPlugin> plugins, pluginsOf(config, host));
   if (folder->hasCheckpoint()) {
     PENSTOCK_ASSIGN(outcome.record, readRunRecord(folder->path()));
     PENSTOCK_TRY(checkSamePipeline(outcome.record.config, config));
@@ -147,9 +149,14 @@ Status Trainer::openFolder() {
       return environmentError("the data changed since this run was begun (its hash was " + outcome.record.dataHash +
                               ", now it is " + facts.hash + "); a resumed run needs the same data, so train into another folder");
     }
+    if (const PluginChanges changes = comparePlugins(outcome.record.plugins, plugins); !changes.all.empty()) {
+      return environmentError(fmt::format("{}; a resumed run needs the same plugins, so train into another folder",
+                                          fmt::join(changes.all, "\n")));
+    }
   } else {
     outcome.record.started = timestamp();
   }
+  outcome.record.plugins = std::move(plugins);
   return {};
 }
 

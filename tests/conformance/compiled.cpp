@@ -11,8 +11,7 @@ using namespace mlir;
 
 namespace penstock::conformance {
 
-Result<std::string> compileRecord(const Record &record, const Lengths &lengths, const std::string &level,
-                                  const std::string &folder, const std::string &precision) {
+Status compileModule(const std::string &text, const std::string &level, const std::string &precision, const std::string &path) {
   DialectRegistry registry;
   registry.insert<nn::NnDialect, kernel::KernelDialect, func::FuncDialect>();
   registerEmitDialects(registry);
@@ -23,7 +22,7 @@ Result<std::string> compileRecord(const Record &record, const Lengths &lengths, 
     message += diagnostic.getSeverity() == DiagnosticSeverity::Error ? diagnostic.str() + "\n" : "";
     return success();
   });
-  auto module = parseSourceString<ModuleOp>(moduleText(record, lengths), &context);
+  auto module = parseSourceString<ModuleOp>(text, &context);
   ProgramTable table;
   if (!module) {
     return internalError(message);
@@ -36,9 +35,16 @@ Result<std::string> compileRecord(const Record &record, const Lengths &lengths, 
   table.level = level;
   EmitOptions options;
   options.level = level;
-  options.output = folder + "/conformance_" + record.name + "_" + level + "_" + precision + "_" + std::to_string(lengths.size()) + ".so";
-  PENSTOCK_TRY(emitSharedLibrary(*module, table, options));
-  return options.output;
+  options.output = path;
+  return emitSharedLibrary(*module, table, options);
+}
+
+Result<std::string> compileRecord(const Record &record, const Lengths &lengths, const std::string &level,
+                                  const std::string &folder, const std::string &precision) {
+  const std::string path =
+      folder + "/conformance_" + record.name + "_" + level + "_" + precision + "_" + std::to_string(lengths.size()) + ".so";
+  PENSTOCK_TRY(compileModule(moduleText(record, lengths), level, precision, path));
+  return path;
 }
 
 namespace {
@@ -69,7 +75,8 @@ struct AbiBatch {
 
 } // namespace
 
-Result<Values> runStep(const std::string &library, const Globals &globals, const Batch &batch, int threads, float rate) {
+Result<Values> runSteps(const std::string &library, const Globals &globals, const Batch &batch, int threads,
+                        const std::vector<float> &rates) {
   PENSTOCK_ASSIGN(std::unique_ptr<ThreadPool> pool, ThreadPool::create(threads));
   PENSTOCK_ASSIGN(std::unique_ptr<Program> program, Program::open(library, *pool));
   const PenstockProgram &table = program->table();
@@ -94,9 +101,11 @@ Result<Values> runStep(const std::string &library, const Globals &globals, const
   step.batch = &abi.batch;
   step.outputs = outputs;
   step.seed = 1;
-  step.number = 0;
-  step.learningRate = rate;
-  PENSTOCK_TRY(program->run(program->entry("train_step"), step));
+  for (std::size_t k = 0; k < rates.size(); ++k) {
+    step.number = k;
+    step.learningRate = rates[k];
+    PENSTOCK_TRY(program->run(program->entry("train_step"), step));
+  }
   Values after;
   for (int t = 0; t < table.tensor_count; ++t) {
     const PenstockTensorInfo &info = table.tensors[t];

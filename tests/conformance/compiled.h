@@ -15,12 +15,16 @@ namespace penstock::conformance {
 
 using Values = std::map<std::string, std::vector<float>>;
 
+/// Compiles a module for a level into `path`, a shared library.
+Status compileModule(const std::string &text, const std::string &level, const std::string &precision, const std::string &path);
+
 /// Compiles the module of a record for a level and gives the path of the library.
 Result<std::string> compileRecord(const Record &record, const Lengths &lengths, const std::string &level,
                                   const std::string &folder, const std::string &precision = "fp32");
 
-/// Runs one step with a learning rate of `rate` from the given parameters and gives the parameters after it.
-Result<Values> runStep(const std::string &library, const Globals &globals, const Batch &batch, int threads, float rate);
+/// Runs a step with each learning rate in turn, from the given parameters and states of zero, and gives the parameters after them.
+Result<Values> runSteps(const std::string &library, const Globals &globals, const Batch &batch, int threads,
+                        const std::vector<float> &rates);
 
 /// The batch of record `index` alone, with the same row numbers, ids and record number.
 Batch single(const Batch &batch, std::int64_t index);

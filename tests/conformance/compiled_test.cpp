@@ -85,7 +85,7 @@ TEST_P(Compiled, EqualsTheOracleAloneAndAtAnyNumberOfThreads) {
 
   double loss = 0;
   auto expected = oracle(record(), batch, globals, loss);
-  auto after = runStep(*library, globals, batch, 1, rate);
+  auto after = runSteps(*library, globals, batch, 1, {rate});
   ASSERT_TRUE(after.ok()) << after.status().message();
   EXPECT_NEAR((*after)["loss"][0], loss, record().tolerance * std::max(1.0, std::abs(loss)) * 10);
   for (const auto &[name, before] : globals) {
@@ -102,7 +102,7 @@ TEST_P(Compiled, EqualsTheOracleAloneAndAtAnyNumberOfThreads) {
   }
 
   for (int threads : {2, 5}) {
-    auto again = runStep(*library, globals, batch, threads, rate);
+    auto again = runSteps(*library, globals, batch, threads, {rate});
     ASSERT_TRUE(again.ok()) << again.status().message();
     for (const auto &[name, values] : *after) {
       for (std::size_t k = 0; k < values.size(); ++k) {
@@ -116,7 +116,7 @@ TEST_P(Compiled, EqualsTheOracleAloneAndAtAnyNumberOfThreads) {
   }
   const std::vector<std::int32_t> &offsets = batch.offsets["tokens"];
   for (std::int64_t r : {std::int64_t(0), std::int64_t(1), std::int64_t(3), batch.records - 1}) {
-    auto alone = runStep(*library, globals, single(batch, r), 1, rate);
+    auto alone = runSteps(*library, globals, single(batch, r), 1, {rate});
     ASSERT_TRUE(alone.ok()) << alone.status().message();
     std::vector<Operand> tables = record().operands;
     tables.push_back(record().result);
@@ -160,12 +160,12 @@ TEST(Precision, Bf16IsFloat32WithoutInstructionsAndRoundsOperandsWithThem) {
     auto single32 = compileRecord(record, lengths(), "avx2", testing::TempDir());
     auto library = compileRecord(record, lengths(), "avx2", testing::TempDir(), "bf16");
     ASSERT_TRUE(single32.ok() && library.ok());
-    auto expected = runStep(*single32, globals, batch, 2, rate), fallen = runStep(*library, globals, batch, 2, rate);
+    auto expected = runSteps(*single32, globals, batch, 2, {rate}), fallen = runSteps(*library, globals, batch, 2, {rate});
     ASSERT_TRUE(expected.ok() && fallen.ok());
     EXPECT_EQ(*fallen, *expected); // at level avx2 no machine has them
 
     const Environment emulated("PENSTOCK_KERNELS", "emulated");
-    auto after = runStep(*library, globals, batch, 1, rate), again = runStep(*library, globals, batch, 5, rate);
+    auto after = runSteps(*library, globals, batch, 1, {rate}), again = runSteps(*library, globals, batch, 5, {rate});
     ASSERT_TRUE(after.ok() && again.ok());
     EXPECT_EQ(*again, *after);
     EXPECT_NE(*after, *expected);
@@ -179,7 +179,7 @@ TEST(Precision, Bf16IsFloat32WithoutInstructionsAndRoundsOperandsWithThem) {
       }
     }
     const std::vector<std::int32_t> &offsets = batch.offsets.at("tokens");
-    auto alone = runStep(*library, globals, single(batch, 3), 1, rate);
+    auto alone = runSteps(*library, globals, single(batch, 3), 1, {rate});
     ASSERT_TRUE(alone.ok());
     const bool rows = record.operands[0].kind == Operand::Kind::rows;
     const std::int64_t width = record.operands[0].shape[0];

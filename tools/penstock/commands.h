@@ -33,6 +33,7 @@ void addCompileCommand(CLI::App &app, CommandContext &context);
 void addTrainCommand(CLI::App &app, CommandContext &context);
 void addEvaluateCommand(CLI::App &app, CommandContext &context);
 void addPredictCommand(CLI::App &app, CommandContext &context);
+void addExportCommand(CLI::App &app, CommandContext &context);
 void addPluginCommand(CLI::App &app, CommandContext &context);
 void addDoctorCommand(CLI::App &app, CommandContext &context);
 

@@ -1,5 +1,6 @@
 // `penstock evaluate RUN`: measures a trained run on a split, and holds it to what its file expects.
 #include "tools/penstock/commands.h"
+#include "tools/penstock/run_settings.h"
 
 #include "runtime/data/dataset.h"
 #include "runtime/exec/interrupt.h"
@@ -21,7 +22,8 @@ struct EvaluateOptions {
   std::string run, split = "test";
   std::string confidence;
   bool json = false, noExpect = false;
-  int threads = 0;
+  int threads = -1;
+  std::vector<std::string> settings;
 };
 
 /// "95%" or "0.95".
@@ -91,8 +93,7 @@ void printJson(const SplitResult &result, const std::vector<ExpectationResult> &
 
 Status evaluate(const EvaluateOptions &options, const CommandContext &context) {
   catchInterrupts();
-  PENSTOCK_ASSIGN(const std::unique_ptr<TrainedRun> run,
-                  TrainedRun::open(options.run, context.pluginFolders, options.threads));
+  PENSTOCK_ASSIGN(const std::unique_ptr<TrainedRun> run, openRun(options.run, options.settings, options.threads, context));
   PENSTOCK_ASSIGN(const std::string cache, cacheFolder());
   ConfidenceSpec confidence = run->record().config.confidence;
   if (!options.confidence.empty()) {
@@ -128,7 +129,8 @@ void addEvaluateCommand(CLI::App &app, CommandContext &context) {
       ->type_name("LEVEL");
   command->add_flag("--json", options->json, "print one JSON object");
   command->add_flag("--no-expect", options->noExpect, "do not fail where an `expect` of the file does not hold");
-  command->add_option("--threads", options->threads, "threads to use; 0: one a core")->check(CLI::Range(0, 1024));
+  addRunSettings(*command, options->settings);
+  command->add_option("--threads", options->threads, "threads to use, as `target.threads`; 0: one a core")->check(CLI::Range(0, 1024));
   command->callback([options, &context] {
     if (const Status status = evaluate(*options, context); !status.ok()) {
       context.fail(status);

@@ -1,6 +1,7 @@
 #include "tools/penstock/load_pipeline.h"
 
 #include "compiler/diagnostics/render.h"
+#include "tools/penstock/transient.h"
 #ifdef PENSTOCK_HAS_DATA
 #include "runtime/data/dataset.h"
 #include "runtime/exec/pretrained.h"
@@ -69,6 +70,7 @@ Result<std::string> factsOf(const LoadOptions &options, const frontend::Analysis
   std::vector<std::string> folders = context.pluginFolders;
   folders.insert(folders.end(), analysis.pluginFolders.begin(), analysis.pluginFolders.end());
   PENSTOCK_ASSIGN(std::shared_ptr<PluginHost> host, PluginHost::create(folders));
+  const Transient shown("reading the data", options.quiet);
   // Without a cache folder the facts are gathered anew each time, which is slower and no mistake.
   const auto cache = cacheFolder();
   PENSTOCK_ASSIGN(const std::string facts, gatherFacts(analysis.recordProgram, *host, cache.ok() ? *cache : std::string()));
@@ -103,6 +105,7 @@ LoadedPipeline loadPipeline(const LoadOptions &options, CommandContext &context)
   }
   const frontend::Analysis &analysis = *analyzed;
   loaded.isLibrary = analysis.isLibrary;
+  loaded.files = analysis.files();
   frontend::Completion completion;
   Status dataFailure;
   if (options.needsData && !analysis.isLibrary && !analysis.recordProgram.empty()) {

@@ -27,6 +27,7 @@ struct LoadedPipeline {
   bool isLibrary = false;  // a file of layers and heads, without a pipeline
   bool hasFacts = false;
   frontend::TypedPipeline pipeline;
+  std::vector<frontend::ProgramFile> files;
   std::string facts; // JSON
   std::size_t errors = 0, warnings = 0;
 };

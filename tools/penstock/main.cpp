@@ -37,8 +37,20 @@ int main(int argc, char **argv) {
 #endif
   addEvaluateCommand(app, context);
   addPredictCommand(app, context);
+#ifdef PENSTOCK_HAS_DRIVER
+  addExportCommand(app, context);
+#endif
   addPluginCommand(app, context);
   addDoctorCommand(app, context);
+
+  app.failure_message([](const CLI::App *command, const CLI::Error &error) {
+    std::string name = command->get_name();
+    while (!command->get_subcommands().empty()) {
+      command = command->get_subcommands().front();
+      name += " " + command->get_name();
+    }
+    return "penstock: " + std::string(error.what()) + "; `" + name + " --help` says what there is\n";
+  });
 
   try {
     app.parse(argc, argv);

@@ -1,5 +1,6 @@
 // `penstock predict RUN`: answers for raw records, one JSON object a line.
 #include "tools/penstock/commands.h"
+#include "tools/penstock/run_settings.h"
 
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/trained_run.h"
@@ -21,7 +22,8 @@ namespace {
 struct PredictOptions {
   std::string run, input = "-", format;
   bool json = false;
-  int threads = 0;
+  int threads = -1;
+  std::vector<std::string> settings;
 };
 
 std::string formatOf(const PredictOptions &options) {
@@ -50,8 +52,7 @@ Status predict(const PredictOptions &options, const CommandContext &context) {
     file.clear();
     file.seekg(0);
   }
-  PENSTOCK_ASSIGN(const std::unique_ptr<TrainedRun> run,
-                  TrainedRun::open(options.run, context.pluginFolders, options.threads));
+  PENSTOCK_ASSIGN(const std::unique_ptr<TrainedRun> run, openRun(options.run, options.settings, options.threads, context));
   // A person who types wants each answer at once.
   const std::int64_t batch = standardInput && ::isatty(STDIN_FILENO) != 0 ? 1 : 64;
   bool wrote = true;
@@ -86,7 +87,8 @@ void addPredictCommand(CLI::App &app, CommandContext &context) {
       ->check(CLI::IsMember({"lines", "csv", "jsonl"}))
       ->type_name("FORMAT");
   command->add_flag("--json", options->json, "print JSON Lines, which happens without it too");
-  command->add_option("--threads", options->threads, "threads to use; 0: one a core")->check(CLI::Range(0, 1024));
+  addRunSettings(*command, options->settings);
+  command->add_option("--threads", options->threads, "threads to use, as `target.threads`; 0: one a core")->check(CLI::Range(0, 1024));
   command->callback([options, &context] {
     if (const Status status = predict(*options, context); !status.ok()) {
       context.fail(status);

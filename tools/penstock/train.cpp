@@ -3,6 +3,8 @@
 #include "tools/penstock/commands.h"
 #include "tools/penstock/compile_pipeline.h"
 #include "tools/penstock/load_pipeline.h"
+#include "tools/penstock/run_settings.h"
+#include "tools/penstock/transient.h"
 
 #include "runtime/data/dataset.h"
 #include "runtime/exec/interrupt.h"
@@ -16,6 +18,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <memory>
 
 namespace penstock {
@@ -43,6 +46,8 @@ std::string targetType(const frontend::ModelGraph &model, const std::string &col
   const Kind kind = node == model.nodes.end() ? Kind::classId : node->type.kind;
   return kind == Kind::classId ? "class" : kind == Kind::set ? "set" : kind == Kind::tags ? "tags" : "number";
 }
+
+} // namespace
 
 RunConfig toRunConfig(const frontend::TypedPipeline &pipeline) {
   RunConfig config;
@@ -96,6 +101,19 @@ RunConfig toRunConfig(const frontend::TypedPipeline &pipeline) {
                                                expectation.range.column)});
   }
   return config;
+}
+
+namespace {
+
+RunSource sourceOf(const LoadedPipeline &loaded, const LoadOptions &options) {
+  RunSource source;
+  for (const frontend::ProgramFile &file : loaded.files) {
+    source.files.emplace_back(file.path, file.text);
+  }
+  source.settings = options.settings;
+  std::error_code error;
+  source.folder = std::filesystem::current_path(error).string();
+  return source;
 }
 
 std::string quoted(const std::string &argument) {
@@ -188,6 +206,7 @@ Status train(TrainOptions &options, CommandContext &context) {
   }
   TrainRequest request;
   request.config = toRunConfig(loaded.pipeline);
+  request.config.source = sourceOf(loaded, options.load);
   request.facts = loaded.facts;
   request.out = options.out;
   request.resume = options.resume;
@@ -207,7 +226,10 @@ Status train(TrainOptions &options, CommandContext &context) {
                  levelName(level));
     }
   }
-  request.program = [&] { return compilePipeline(loaded.pipeline, *host); };
+  request.program = [&] {
+    const Transient shown("compiling", options.load.quiet);
+    return compilePipeline(loaded.pipeline, *host);
+  };
   PENSTOCK_ASSIGN(const TrainOutcome outcome, trainRun(request, *host));
   if (options.json) {
     printJson(options.out, outcome);

@@ -1,6 +1,7 @@
 #include "compiler/conversion/KernelToLinalg/KernelToLinalg.h"
 
 #include "compiler/conversion/KernelToLinalg/EntryEmitter.h"
+#include "compiler/conversion/KernelToLinalg/ProgramInputs.h"
 #include "compiler/transforms/FormRegions.h"
 #include "runtime/abi/program_abi.h"
 
@@ -661,6 +662,9 @@ LogicalResult EntryEmitter::run(ProgramTable::Entry &entry) {
 
 LogicalResult lowerKernelToLinalg(ModuleOp module, ProgramTable &table) {
   ProgramLayout layout(module);
+  if (failed(addInputs(module, layout))) {
+    return failure();
+  }
   SmallVector<func::FuncOp> functions;
   for (auto function : module.getOps<func::FuncOp>()) {
     if (!function.isDeclaration() && function.getName() != "model") {

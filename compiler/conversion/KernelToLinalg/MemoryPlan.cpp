@@ -51,45 +51,6 @@ ProgramLayout::ProgramLayout(ModuleOp module) {
   }
   table.parameterElements = parameterElements;
 
-  // Inputs by their place in the batch; a function that does not read one still has it.
-  std::vector<std::pair<std::int64_t, nn::InputOp>> inputs;
-  module.walk([&](nn::InputOp input) { inputs.push_back({static_cast<std::int64_t>(input.getIndex()), input}); });
-  std::stable_sort(inputs.begin(), inputs.end(), [](auto &a, auto &b) { return a.first < b.first; });
-  llvm::StringMap<bool> readByPredict;
-  if (auto predict = module.lookupSymbol<func::FuncOp>("predict")) {
-    predict.walk([&](nn::InputOp input) { readByPredict[input.getName()] = true; });
-  }
-  auto described = module->getAttrOfType<ArrayAttr>("nn.inputs");
-  auto isTags = [&](std::int64_t index) {
-    if (!described || index < 0 || index >= static_cast<std::int64_t>(described.size())) {
-      return false;
-    }
-    auto one = dyn_cast<DictionaryAttr>(described[static_cast<size_t>(index)]);
-    auto kind = one ? one.getAs<StringAttr>("kind") : StringAttr();
-    return kind && kind.getValue() == "tags";
-  };
-  for (auto &[index, input] : inputs) {
-    if (index < static_cast<std::int64_t>(table.inputs.size())) {
-      continue;
-    }
-    ProgramTable::Input in;
-    in.name = input.getName().str();
-    Type type = input.getType();
-    if (auto ragged = dyn_cast<nn::RaggedType>(type)) {
-      auto [it, isNew] = axisIndex.try_emplace(ragged.getAxis().getValue(), table.axes.size());
-      if (isNew) {
-        table.axes.push_back(ragged.getAxis().str());
-      }
-      in.axis = static_cast<int>(it->second);
-      in.kind = isTags(index) ? PENSTOCK_INPUT_TAGS : PENSTOCK_INPUT_IDS;
-    } else {
-      in.kind = nn::elementTypeOf(type).isInteger(32) ? PENSTOCK_INPUT_CLASS
-                : nn::widthOf(type) == 1              ? PENSTOCK_INPUT_NUMBER
-                                                      : PENSTOCK_INPUT_SET;
-    }
-    in.target = !readByPredict.lookup(in.name);
-    table.inputs.push_back(std::move(in));
-  }
   for (auto dispatch : module.getOps<kernel::DispatchOp>()) {
     handleIndex[dispatch.getSymName()] = table.dispatches.size();
     table.dispatches.push_back({dispatch.getKernel().str(), dispatch.getNumbers().vec()});

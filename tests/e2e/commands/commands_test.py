@@ -97,7 +97,7 @@ class Usage(Case):
     def testMistakesOnTheCommandLine(self):
         self.penstock("frobnicate", expect=2)
         self.penstock("check", expect=2)
-        self.penstock("check", self.task(TASKS[0]), "--no-such-option", expect=2)
+        self.assertIn("`penstock check --help`", self.penstock("check", self.task(TASKS[0]), "--no-such-option", expect=2).stderr)
         self.penstock("check", self.folder / "none.pipe", expect=4)
 
     def testDoctor(self):
@@ -381,10 +381,98 @@ class Run(Case):
         self.penstock("evaluate", out, "--split", "test", expect=3)
         self.penstock("evaluate", out, "--split", "test", "--no-expect")
 
+    def testInputsThatNoEntryReads(self):
+        """A feature and a target that the model declares and nothing uses keep their places in the batch."""
+        text = self.task(TASKS[0]).read_text()
+        head, rest = text.split("model {")
+        model, train = rest.split("train {")
+        head = head.replace('column label = class(from: label_column)', 'column label = class(from: label_column)\n  column again = class(from: label_column)')
+        head = head.replace("features {", "features {\n  spare = text |> characters(max_length: 7)")
+        # `spare` and `again` come before what is used.
+        other = "model {\n  unused = spare |> counts |> classify(again)\n" + model
+        files = {"used": text, "spare": head + other + "train {" + train.replace("minimize:  answer.loss", "minimize:  answer.loss", 1)}
+        files["spare"] = files["spare"].replace("accuracy, f1(average: macro)", "accuracy(answer: answer), f1(average: macro, answer: answer)")
+        files["spare"] = files["spare"].replace("classification_report]", "classification_report(answer: answer)]")
+        weights = {}
+        for name, content in files.items():
+            (self.tasks / f"{name}.pipe").write_text(content)
+            out = self.folder / f"inputs-{name}"
+            self.penstock("train", self.tasks / f"{name}.pipe", "--quiet", "--out", out, "--set", "train.steps=23")
+            weights[name] = self.tensors(out / "model.safetensors")
+        for name, tensor in weights["used"].items():
+            self.assertEqual(weights["spare"][name], tensor, name)
+
+    def tensors(self, path):
+        """name -> bytes of the tensors of a safetensors file."""
+        content = path.read_bytes()
+        size = int.from_bytes(content[:8], "little")
+        header = json.loads(content[8:8 + size])
+        return {name: content[8 + size + entry["data_offsets"][0]:8 + size + entry["data_offsets"][1]]
+                for name, entry in header.items() if name != "__metadata__"}
+
     def testNotARunFolder(self):
         for command in ["evaluate", "predict"]:
             with self.subTest(command=command):
                 self.penstock(command, self.folder / "no-such-run", expect=4, text="")
+
+    def testSetOnARun(self):
+        out = self.run_(TASKS[0])
+        evaluated = lambda *more: json.loads(self.penstock("evaluate", out, "--json", *more).stdout)
+        usual = evaluated()
+        # Other data: a file with other headers, and half of the records.
+        moved = self.folder / "elsewhere"
+        moved.mkdir()
+        with open(self.data / "maintenance/test.csv", newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        with open(moved / "test.csv", "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["remark", "kind"])
+            writer.writerows([row["text"], row["label"]] for row in rows[::2])
+        names = ["--set", "text_column=remark", "--set", "label_column=kind"]
+        half = evaluated("--set", "data=elsewhere", *names)  # relative to the working folder
+        self.assertEqual(half["records"], len(rows[::2]))
+        self.assertNotEqual(half["loss"], usual["loss"])
+        # Other metrics, and as many threads as wanted.
+        metrics = evaluated("--set", "evaluate.test=[precision(average: macro)]", "--set", "target.threads=1")["metrics"]
+        self.assertIn("precision_macro", metrics)
+        self.assertNotIn("f1_macro", metrics)
+        # Headers of what is predicted.
+        table = "remark\n" + "".join(f"{row['text']}\n" for row in rows[:5] if "," not in row["text"])
+        answers = self.penstock("predict", out, "--format", "csv", "--set", "text_column=remark", text=table).stdout
+        self.assertEqual(answers, self.penstock("predict", out, text=table.split("\n", 1)[1]).stdout)
+        self.assertIn("text", self.penstock("predict", out, "--format", "csv", text=table, expect=1).stderr)
+        # What decided the weights stays as it is.
+        for setting, key in [("train.optimizer.lr=0.5", "train.optimizer.lr"), ("train.epochs=3", "train.epochs"), ("target.level=avx512", "target.level")]:
+            with self.subTest(setting=setting):
+                message = self.penstock("evaluate", out, "--set", setting, expect=2).stderr
+                self.assertIn(f"`{key}`", message)
+                self.assertIn("train again", message)
+        for setting in ["no_such_param=1", "train.nothing=1", "=", "evaluate.test=[f9]"]:
+            with self.subTest(setting=setting):
+                self.penstock("predict", out, "--set", setting, expect=2, text="oil leak\n")
+        self.assertEqual(usual, evaluated())
+
+    def testPluginsOfARun(self):
+        """A run knows the plugins that it was made with: another build is said, another version of a tokenizer is refused."""
+        plugins = self.folder / "plugins"
+        shutil.copytree(BUILD / "plugins", plugins)
+        out = self.run_(TASKS[0])
+        recorded = {(plugin["kind"], plugin["name"]): plugin for plugin in json.loads((out / "run.json").read_text())["plugins"]}
+        for key in [("tokenizer", "words"), ("head", "classify"), ("metric", "f1"), ("metric", "classification_report")]:
+            self.assertIn(key, recorded)
+        evaluate = lambda expect: self.penstock("--plugins", plugins, "evaluate", out, expect=expect).stderr
+        self.assertNotIn("warning", evaluate(0))
+        folder = next(path.parent for path in plugins.rglob("plugin.toml") if 'name = "words"' in path.read_text())
+        library = next(folder.rglob("*.so"))
+        library.write_bytes(library.read_bytes() + b"\0")  # the loader does not look at what follows the sections
+        self.assertIn("the tokenizer `words`", evaluate(0))
+        manifest = (folder / "plugin.toml").read_text()
+        version = recorded["tokenizer", "words"]["version"]
+        self.assertIn(f'"{version}"', manifest)
+        (folder / "plugin.toml").write_text(manifest.replace(f'"{version}"', '"1.77.0"', 1))
+        message = evaluate(4)
+        self.assertIn("1.77.0", message)
+        self.assertIn(version, message)
 
     def testDamagedWeights(self):
         damaged = self.folder / "damaged"

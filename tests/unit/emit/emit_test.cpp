@@ -1,5 +1,9 @@
 #include "tests/unit/emit/fixture.h"
 
+#include "compiler/driver/fatal_errors.h"
+
+#include "llvm/Support/ErrorHandling.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -318,6 +322,19 @@ func.func @penstock_step_dot(%call: !llvm.ptr, %numbers: !llvm.ptr) {
       EXPECT_TRUE(std::isnan(out[0]) && std::isnan(out[1])) << "a NaN was lost";
     }
   }
+}
+
+// Death tests run in a child process, so the handlers stay out of this one.
+TEST(FatalErrors, EndWithASentenceAndAnExitCode) {
+  const auto fail = [](bool memory) {
+    handleFatalErrors();
+    if (memory) {
+      llvm::report_bad_alloc_error("Allocation failed");
+    }
+    llvm::report_fatal_error("cannot select this");
+  };
+  EXPECT_EXIT(fail(false), testing::ExitedWithCode(4), "^penstock: the compiler failed inside LLVM: cannot select this; .*report it");
+  EXPECT_EXIT(fail(true), testing::ExitedWithCode(4), "^penstock: there is not enough memory to compile this pipeline: Allocation failed");
 }
 
 } // namespace

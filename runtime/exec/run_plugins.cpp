@@ -1,0 +1,87 @@
+#include "runtime/exec/run_plugins.h"
+
+#include "runtime/exec/evaluate.h"
+#include "runtime/exec/run_folder.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+
+namespace penstock {
+
+namespace {
+
+const char *nameOf(PluginKind kind) {
+  switch (kind) {
+  case PluginKind::tokenizer:
+    return "tokenizer";
+  case PluginKind::head:
+    return "head";
+  case PluginKind::metric:
+    return "metric";
+  }
+  return "plugin";
+}
+
+} // namespace
+
+Result<std::vector<RunPlugin>> pluginsOf(const RunConfig &config, const PluginHost &host) {
+  std::vector<RunPlugin> plugins;
+  const auto add = [&](PluginKind kind, const std::string &name) -> Status {
+    const bool known = std::any_of(plugins.begin(), plugins.end(),
+                                   [&](const RunPlugin &one) { return one.kind == nameOf(kind) && one.name == name; });
+    const Result<const PluginManifest *> manifest = host.manifest(name, kind);
+    if (known || !manifest.ok()) {
+      return {};
+    }
+    PENSTOCK_ASSIGN(std::string hash, hashOfFile((*manifest)->library));
+    plugins.push_back({nameOf(kind), name, (*manifest)->version, std::move(hash)});
+    return {};
+  };
+  const nlohmann::json program = nlohmann::json::parse(config.recordProgram, nullptr, false);
+  if (program.is_object()) {
+    for (const auto &feature : program.value("features", nlohmann::json::array())) {
+      for (const auto &step : feature.value("steps", nlohmann::json::array())) {
+        if (step.value("op", "") == "tokenize") {
+          PENSTOCK_TRY(add(PluginKind::tokenizer, step.value("plugin", "")));
+        }
+      }
+    }
+  }
+  for (const AnswerSpec &answer : config.answers) {
+    if (!answer.decoder.empty()) {
+      PENSTOCK_TRY(add(PluginKind::head, answer.decoder));
+    }
+  }
+  for (const char *split : {"train", "dev", "test"}) {
+    for (const MetricSpec &use : metricsFor(config, split)) {
+      PENSTOCK_TRY(add(PluginKind::metric, use.plugin));
+    }
+  }
+  return plugins;
+}
+
+PluginChanges comparePlugins(const std::vector<RunPlugin> &before, const std::vector<RunPlugin> &now) {
+  PluginChanges changes;
+  for (const RunPlugin &old : before) {
+    const auto found = std::find_if(now.begin(), now.end(),
+                                    [&](const RunPlugin &one) { return one.kind == old.kind && one.name == old.name; });
+    if (found == now.end() || found->hash == old.hash) {
+      continue;
+    }
+    if (found->version != old.version) {
+      changes.all.push_back(fmt::format("the {} `{}` is version {}, the run was made with {}", old.kind, old.name, found->version,
+                                        old.version));
+      if (old.kind != "metric") {
+        changes.decisive.push_back(changes.all.back());
+      }
+    } else {
+      changes.all.push_back(fmt::format("the {} `{}` {} is another build than the one that the run was made with", old.kind, old.name,
+                                        old.version));
+    }
+  }
+  return changes;
+}
+
+} // namespace penstock

@@ -1,0 +1,162 @@
+// `penstock export RUN --format hf --out DIR`: a trained run in the form of another library.
+#ifdef PENSTOCK_HAS_DRIVER
+#include "tools/penstock/commands.h"
+#include "tools/penstock/run_settings.h"
+
+#include "runtime/exec/export_hf.h"
+#include "runtime/exec/safetensors.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <memory>
+#include <vector>
+
+namespace penstock {
+namespace {
+
+using frontend::GraphNode;
+
+struct ExportOptions {
+  std::string run, format, out;
+};
+
+struct Family {
+  const char *name, *model; // "bert", "Bert"
+  const char *pooler;       // tensor of the dense layer between encoder and classifier
+  const char *classifier;
+};
+
+const Family families[] = {
+    {"bert", "Bert", "bert.pooler.dense", "classifier"},
+    {"roberta", "Roberta", "classifier.dense", "classifier.out_proj"},
+    {"distilbert", "DistilBert", "pre_classifier", "classifier"},
+};
+
+/// Goes from the head back to the encoder, along what the classes of Transformers compute.
+class Walk {
+public:
+  Walk(const frontend::ModelGraph &model, int head) : model(model), at(&model.nodes[static_cast<std::size_t>(head)]) {}
+
+  bool back() {
+    if (at->operands.empty()) {
+      return false;
+    }
+    at = &model.nodes[static_cast<std::size_t>(at->operands.front())];
+    return true;
+  }
+  void backOverDropout() {
+    while (back() && at->op == "dropout") {
+    }
+  }
+  const GraphNode &node() const { return *at; }
+
+private:
+  const frontend::ModelGraph &model;
+  const GraphNode *at;
+};
+
+Result<HfModel> describe(const RunRecord &record, const frontend::TypedPipeline &pipeline) {
+  const RunConfig &config = record.config;
+  const auto refuse = [&](const std::string &why) {
+    return invalidInput("this run has no form in Transformers: " + why);
+  };
+  if (config.encoders.size() != 1) {
+    return refuse(config.encoders.empty() ? "it has no encoder from a folder of a pretrained model" : "it has several encoders");
+  }
+  if (pipeline.model.answers.size() != 1 || pipeline.model.answers[0].head < 0) {
+    return refuse("it has not exactly one answer of a head such as `classify`");
+  }
+  const EncoderSpec &encoder = config.encoders[0];
+  const auto family = std::find_if(std::begin(families), std::end(families), [&](const Family &one) { return encoder.family == one.name; });
+  if (family == std::end(families)) {
+    return refuse("there is no `" + encoder.family + "` there");
+  }
+  HfModel made;
+  made.config = encoder.config;
+  made.classes = config.answers.at(0).classes;
+  for (const PretrainedSpec &weight : config.pretrained) {
+    HfWeight one{weight.parameter, {}, weight.transposed, weight.skippedRows};
+    for (const std::string &name : weight.tensors) {
+      one.tensors.push_back(hfTensorName(family->name, name));
+    }
+    made.weights.push_back(std::move(one));
+  }
+  const auto dense = [&](const std::string &path, const std::string &tensor) {
+    std::erase_if(made.weights, [&](const HfWeight &one) { return one.parameter.starts_with(path + "."); });
+    made.weights.push_back({path + ".weight", {tensor + ".weight"}, true, 0});
+    made.weights.push_back({path + ".bias", {tensor + ".bias"}, false, 0});
+  };
+
+  Walk walk(pipeline.model, pipeline.model.answers[0].head);
+  const std::string head = walk.node().op;
+  made.regression = head == "regress";
+  if (head != "classify" && head != "regress" && head != "tag") {
+    return refuse("the head `" + head + "` is none of `classify`, `regress` and `tag`");
+  }
+  made.architecture = fmt::format("{}For{}Classification", family->model, head == "tag" ? "Token" : "Sequence");
+  dense(walk.node().path, head == "tag" ? "classifier" : family->classifier);
+  walk.backOverDropout();
+  if (head != "tag") {
+    const std::string wanted = encoder.family == "distilbert" ? "`pool(first) |> linear(width) |> relu`" : "`bert_pooler`";
+    const auto mismatch = [&] {
+      return refuse(fmt::format("a {} has {} between the encoder and the head, and here stands `{}`", made.architecture, wanted,
+                                walk.node().op));
+    };
+    if (encoder.family == "distilbert") {
+      if (walk.node().op != "relu" || !walk.back() || walk.node().op != "linear") {
+        return mismatch();
+      }
+      dense(walk.node().path, family->pooler);
+      if (!walk.back() || walk.node().op != "pool" || walk.node().attributes.at("kind") != frontend::Attribute(std::string("first"))) {
+        return mismatch();
+      }
+    } else {
+      if (walk.node().op != "bert_pooler") {
+        return mismatch();
+      }
+      dense(walk.node().path, family->pooler);
+    }
+    walk.back();
+  }
+  if (walk.node().op != encoder.family || !walk.back() || walk.node().kind != GraphNode::Kind::input) {
+    return refuse(fmt::format("the encoder's own answer must go to the head, and here stands `{}`", walk.node().op));
+  }
+  made.axis = walk.node().op;
+  return made;
+}
+
+Status exportRun(const ExportOptions &options, const CommandContext &context) {
+  PENSTOCK_ASSIGN(const RunRecord record, readRunRecord(options.run));
+  if (!record.finished) {
+    return environmentError("the run in `" + options.run + "` has not ended; continue it with `penstock train ... --resume`");
+  }
+  PENSTOCK_ASSIGN(const frontend::TypedPipeline pipeline, pipelineOf(record.config, context));
+  PENSTOCK_ASSIGN(const HfModel model, describe(record, pipeline));
+  PENSTOCK_TRY(exportHf(options.run, record, model, options.out));
+  fmt::print("wrote `{}`: a {} for Transformers\n", options.out, model.architecture);
+  return {};
+}
+
+} // namespace
+
+void addExportCommand(CLI::App &app, CommandContext &context) {
+  auto options = std::make_shared<ExportOptions>();
+  CLI::App *command = app.add_subcommand("export", "write a trained run in the form of another library");
+  command->add_option("run", options->run, "folder that `penstock train` wrote")->required()->type_name("RUN");
+  command->add_option("--format", options->format, "hf: a folder that Hugging Face's Transformers loads")
+      ->check(CLI::IsMember({"hf"}))
+      ->required()
+      ->type_name("FORMAT");
+  command->add_option("--out", options->out, "folder to write; must be new or empty")->required()->type_name("DIR");
+  command->callback([options, &context] {
+    if (const Status status = exportRun(*options, context); !status.ok()) {
+      context.fail(status);
+    }
+  });
+}
+
+} // namespace penstock
+#endif
