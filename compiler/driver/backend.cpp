@@ -115,7 +115,7 @@ Status compile(const BackendRequest &request, std::string &text) {
       printed = true;
     }
   };
-  if (failed(lowerNnToLoops(module, table, observe))) {
+  if (failed(lowerNnToLoops(module, table, observe, request.profile))) {
     return diagnostics.failure("lowering");
   }
   lap("loops");

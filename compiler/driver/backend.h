@@ -14,6 +14,7 @@ struct BackendRequest {
   std::string output; // path of the library to write; "" when only a stage is wanted
   std::string stage;  // stage whose text is wanted; "" when only the library is
   const BuildHead *buildHead = nullptr;
+  bool profile = false; // say in the program's table what every step does
   bool timed = false; // put a line about every step into `text`
 };
 

@@ -84,6 +84,7 @@ Result<std::string> callBackend(BackendRequest request, const frontend::TypedPip
   request.pipeline = &pipeline;
   request.level = options.level;
   request.buildHead = &options.buildHead;
+  request.profile = options.profile;
   request.timed = std::getenv("PENSTOCK_COMPILE_TIMES") != nullptr;
   BackendResult result;
   compile(&request, &result);
@@ -138,6 +139,9 @@ Result<std::string> compileProgram(const frontend::TypedPipeline &pipeline,
                       PENSTOCK_PROGRAM_ABI_MINOR, options.level, buildIdentity(library));
       for (const std::string &plugin : options.plugins) {
         identity += fmt::format("plugin {}:{}\n", plugin.size(), plugin);
+      }
+      if (options.profile) {
+        identity += "profile\n" + placesOf(pipeline);
       }
       const std::string key = keyOf(identity + canonicalProgram(pipeline));
       if (std::string found = cache->find(key); !found.empty()) {

@@ -27,6 +27,7 @@ struct CompileOptions {
   std::uint64_t cacheLimit = std::uint64_t(256) << 20; // bytes of all programs together
   BuildHead buildHead;              // needed only when the program is not in the cache
   std::vector<std::string> plugins; // name, version and hash of each head plugin in use
+  bool profile = false; // the program says what its steps do and where they stand in the file
   std::string compilerLibrary;      // "": libpenstock_compiler.so beside the command or in ../lib
 };
 

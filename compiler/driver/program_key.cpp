@@ -109,6 +109,15 @@ std::string canonicalProgram(const frontend::TypedPipeline &pipeline) {
   return out;
 }
 
+std::string placesOf(const frontend::TypedPipeline &pipeline) {
+  std::string out;
+  for (const GraphNode &node : pipeline.model.nodes) {
+    put(out, node.range.file);
+    put(out, static_cast<std::int64_t>(node.range.line));
+  }
+  return out;
+}
+
 std::string keyOf(const std::string &text) {
   return fmt::format("{:016x}{:016x}", hash64(text), hash64(text, 0x9E3779B97F4A7C15));
 }

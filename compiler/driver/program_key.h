@@ -12,6 +12,9 @@ namespace penstock {
 /// seed, metrics and learning rate are left out.
 std::string canonicalProgram(const frontend::TypedPipeline &pipeline);
 
+/// The places of the model's nodes, which a program for a profile names.
+std::string placesOf(const frontend::TypedPipeline &pipeline);
+
 /// 32 hexadecimal digits of `text`.
 std::string keyOf(const std::string &text);
 

@@ -93,6 +93,28 @@ private:
   std::map<std::string, Constant *> texts;
 };
 
+Constant *amountOf(Tables &t, const ProgramTable::Amount &amount) {
+  using S = PenstockAmount;
+  return t.record("PenstockAmount", sizeof(S),
+                  {offsetof(S, constant), offsetof(S, per_record), offsetof(S, per_row),
+                   offsetof(S, per_pair)},
+                  {t.i64(amount.constant), t.i64(amount.perRecord), t.numbers(amount.perRow),
+                   t.numbers(amount.perPair)});
+}
+
+Constant *workOf(Tables &t, const ProgramTable::Step &step) {
+  if (!step.work) {
+    return t.null();
+  }
+  using S = PenstockStepWork;
+  return t.global(t.record("PenstockStepWork", sizeof(S),
+                           {offsetof(S, kind), offsetof(S, what), offsetof(S, where),
+                            offsetof(S, flops), offsetof(S, bytes)},
+                           {t.text(step.work->kind), t.text(step.work->what),
+                            t.text(step.work->where), amountOf(t, step.work->flops),
+                            amountOf(t, step.work->bytes)}));
+}
+
 Status checkTable(const ProgramTable &table) {
   const auto contradiction = [](std::string what) {
     return internalError("the table of the compiled program contradicts itself: " +
@@ -186,8 +208,9 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
                                          entry.name, step.function));
       }
       using S = PenstockStep;
-      steps.push_back(t.record("PenstockStep", sizeof(S), {offsetof(S, run), offsetof(S, numbers)},
-                               {run, t.element(allNumbers, place)}));
+      steps.push_back(t.record("PenstockStep", sizeof(S),
+                               {offsetof(S, run), offsetof(S, numbers), offsetof(S, work)},
+                               {run, t.element(allNumbers, place), workOf(t, step)}));
       place += static_cast<std::int64_t>(step.numbers.size());
     }
     std::vector<Constant *> outputs;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,10 +34,21 @@ struct ProgramTable {
     std::int64_t constant = 0, perRecord = 0, perWorker = 0;
     std::vector<std::int64_t> perRow;
   };
+  /// See PenstockAmount; `perRow` and `perPair` have one number an axis.
+  struct Amount {
+    std::int64_t constant = 0, perRecord = 0;
+    std::vector<std::int64_t> perRow, perPair;
+  };
+  /// What a step does, for a profile.
+  struct Work {
+    std::string kind, what, where;
+    Amount flops, bytes;
+  };
   /// `function` is one of the module: (const PenstockCall *, const int64_t *numbers).
   struct Step {
     std::string function;
     std::vector<std::int64_t> numbers;
+    std::optional<Work> work;
   };
   struct Entry {
     std::string name;

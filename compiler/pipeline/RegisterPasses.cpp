@@ -42,8 +42,8 @@ struct KernelToLLVMPass : PassWrapper<KernelToLLVMPass, OperationPass<ModuleOp>>
   StringRef getDescription() const override { return "outline parallel bodies and call kernels through the tables"; }
   void getDependentDialects(DialectRegistry &registry) const override { penstock::registerLoweringDialects(registry); }
   void runOnOperation() override {
-    penstock::ProgramTable table;
-    if (failed(penstock::lowerKernelToLLVM(getOperation(), table))) {
+    std::vector<std::string> symbols;
+    if (failed(penstock::lowerKernelToLLVM(getOperation(), symbols))) {
       signalPassFailure();
     }
   }

@@ -20,7 +20,7 @@ void registerLoweringDialects(DialectRegistry &registry) {
                   LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect, nn::NnDialect, scf::SCFDialect>();
 }
 
-LogicalResult lowerNnToLoops(ModuleOp module, ProgramTable &table, const StageObserver &observe) {
+LogicalResult lowerNnToLoops(ModuleOp module, ProgramTable &table, const StageObserver &observe, bool profile) {
   auto stage = [&](StringRef name) {
     if (observe) {
       observe(name, module);
@@ -50,12 +50,12 @@ LogicalResult lowerNnToLoops(ModuleOp module, ProgramTable &table, const StageOb
   }
   stage("kernel");
 
-  if (failed(lowerKernelToLinalg(module, table))) {
+  if (failed(lowerKernelToLinalg(module, table, profile))) {
     return failure();
   }
   stage("linalg");
 
-  return lowerKernelToLLVM(module, table);
+  return lowerKernelToLLVM(module, table.symbols);
 }
 
 } // namespace penstock

@@ -22,6 +22,8 @@ using StageObserver = std::function<void(llvm::StringRef stage, mlir::ModuleOp m
 ///   linalg   values placed in one arena; linalg on rows inside kernel.parallel loops over blocks
 ///
 /// and then loops, bodies as functions, calls through the program's tables. Fails with a diagnostic.
-mlir::LogicalResult lowerNnToLoops(mlir::ModuleOp module, ProgramTable &table, const StageObserver &observe = {});
+/// With `profile` the table says what every step does.
+mlir::LogicalResult lowerNnToLoops(mlir::ModuleOp module, ProgramTable &table, const StageObserver &observe = {},
+                                   bool profile = false);
 
 } // namespace penstock

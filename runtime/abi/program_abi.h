@@ -133,9 +133,29 @@ typedef struct PenstockCall {
 /* One step of an entry: code that several steps may share, and the numbers in which they differ (places in memory, handles,
  * keys of random numbers). Runs on the calling thread and the pool. */
 typedef void (*PenstockStepFunction)(const PenstockCall *call, const int64_t *numbers);
+
+/* constant + records * per_record + sum over axes of rows * per_row[axis] + sum over axes of per_pair[axis] * sum of the
+ * squared rows of the records. */
+typedef struct PenstockAmount {
+  int64_t constant;
+  int64_t per_record;
+  const int64_t *per_row;  /* one an axis */
+  const int64_t *per_pair; /* one an axis */
+} PenstockAmount;
+
+/* What a step does, for a profile. */
+typedef struct PenstockStepWork {
+  const char *kind;  /* "rows", "attention", "weight gradient", "embedding", "optimizer", ... */
+  const char *what;  /* its operations, e.g. "matmul 384x1536, gelu" */
+  const char *where; /* their places in the .pipe file, e.g. "task.pipe:23, 24" */
+  PenstockAmount flops;
+  PenstockAmount bytes; /* read and written outside of the workers' scratch */
+} PenstockStepWork;
+
 typedef struct PenstockStep {
   PenstockStepFunction run;
   const int64_t *numbers;
+  const PenstockStepWork *work; /* NULL where the program was not compiled for a profile */
 } PenstockStep;
 
 /* A kernel to make once at load (`kernel.dispatch`): its name and numbers. The host answers with a handle of its own that

@@ -4,6 +4,7 @@
 #include "runtime/exec/buffer.h"
 #include "runtime/exec/files.h"
 #include "runtime/exec/initialize.h"
+#include "runtime/exec/progress.h"
 #include "runtime/kernels/kernel_table.h"
 
 #include <dlfcn.h>
@@ -127,6 +128,8 @@ public:
     return index < 0 ? Status{} : run(index, {});
   }
 
+  void observe(StepObserver *wanted) override { observer = wanted; }
+
   std::size_t memory() const override {
     std::size_t sum = arena.size();
     for (const Buffer &buffer : buffers) {
@@ -157,6 +160,7 @@ private:
   Buffer buffers[3];
   std::size_t elements[3] = {};
   Buffer arena;
+  StepObserver *observer = nullptr;
 };
 
 Status LoadedProgram::checkTables(const std::string &path) {
@@ -254,7 +258,17 @@ Status LoadedProgram::run(int index, const Step &step) {
   call.step = step.number;
   call.learning_rate = step.learningRate;
   const FlushDenormals flush;
-  penstock_run_entry(&entry, &call);
+  if (observer == nullptr) {
+    penstock_run_entry(&entry, &call);
+    return {};
+  }
+  std::int64_t begin = monotonicNow();
+  for (int i = 0; i < entry.step_count; ++i) {
+    entry.steps[i].run(&call, entry.steps[i].numbers);
+    const std::int64_t end = monotonicNow();
+    observer->ran(entry, i, step.batch, begin, end);
+    begin = monotonicNow();
+  }
   return {};
 }
 

@@ -17,6 +17,15 @@ namespace penstock {
 /// Which of the long-lived tensors a function means; the numbers are those of PenstockTensorClass.
 enum class TensorClass { parameter = 0, state = 1, fitted = 2 };
 
+/// Sees every step of an entry that a program runs.
+class StepObserver {
+public:
+  virtual ~StepObserver() = default;
+  /// Step `index` of the entry ran on this batch from `begin` to `end`, nanoseconds of the monotonic clock.
+  virtual void ran(const PenstockEntry &entry, int index, const PenstockBatch *batch, std::int64_t begin,
+                   std::int64_t end) = 0;
+};
+
 /// One mapped program with memory of its own. Used by one thread at a time; steps allocate nothing once the arena has seen
 /// the largest batch, and take no lock.
 class Program {
@@ -58,6 +67,8 @@ public:
   virtual Status reserve(int entry, std::int64_t records, std::int64_t rows) = 0;
   /// Grows the arena where this batch needs more than any before, then runs.
   virtual Status run(int entry, const Step &step) = 0;
+  /// From now on tells `observer`, which outlives the program or is taken away again by NULL, of every step.
+  virtual void observe(StepObserver *observer) = 0;
   /// Runs "pack": call after the parameters changed outside of train_step, before evaluate and predict.
   virtual Status pack() = 0;
 

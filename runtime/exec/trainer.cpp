@@ -7,6 +7,7 @@
 #include "runtime/exec/learners.h"
 #include "runtime/exec/metrics_log.h"
 #include "runtime/exec/pretrained.h"
+#include "runtime/exec/profile.h"
 #include "runtime/exec/program.h"
 #include "runtime/exec/report.h"
 #include "runtime/kernels/kernel_table.h"
@@ -87,7 +88,7 @@ private:
     PENSTOCK_TRY(openData());
     PENSTOCK_TRY(restore());
     if (config.trains) {
-      PENSTOCK_TRY(loop());
+      PENSTOCK_TRY(request.profile ? profiledLoop() : loop());
     }
     return finish();
   }
@@ -97,6 +98,7 @@ private:
   Status openData();
   Status restore();
   Status loop();
+  Status profiledLoop();
   Status finish();
   Status validate();
   Status saveCheckpoint(std::int64_t now);
@@ -449,6 +451,16 @@ Status Trainer::loop() {
   }
   outcome.record.seconds = secondsBefore + static_cast<double>(monotonicNow() - began) * 1e-9;
   return {};
+}
+
+Status Trainer::profiledLoop() {
+  Profile profile(*program, measurePeak(*pool), pool->workers());
+  program->observe(&profile);
+  const Status status = loop();
+  program->observe(nullptr);
+  outcome.profile = profile.text();
+  PENSTOCK_TRY(writeFileAtomically(folder->file("profile.json"), profile.trace()));
+  return status;
 }
 
 Status Trainer::finish() {

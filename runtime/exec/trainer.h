@@ -23,6 +23,7 @@ struct TrainRequest {
   std::string resumeCommand;                     // shown after Ctrl-C
   Progress::Mode progress = Progress::Mode::quiet;
   double checkpointSeconds = 30;
+  bool profile = false;                          // measure every step of the program; writes profile.json
 };
 
 struct TrainOutcome {
@@ -30,6 +31,7 @@ struct TrainOutcome {
   std::vector<ExpectationResult> expectations;
   std::int64_t resumedAt = -1;        // step, where the run was continued
   std::vector<std::string> warnings;
+  std::string profile;                // text, where it was asked for and a step was trained
 };
 
 /// Runs to the end, or returns: `interrupted` after Ctrl-C (a checkpoint was written; the message says how to continue);

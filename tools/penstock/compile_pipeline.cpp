@@ -78,8 +78,9 @@ Result<CompileOptions> compileOptionsFor(const frontend::TypedPipeline &pipeline
 }
 
 Result<std::string> compilePipeline(const frontend::TypedPipeline &pipeline, PluginHost &host,
-                                    CompileReport *report) {
-  PENSTOCK_ASSIGN(const CompileOptions options, compileOptionsFor(pipeline, host));
+                                    CompileReport *report, bool profile) {
+  PENSTOCK_ASSIGN(CompileOptions options, compileOptionsFor(pipeline, host));
+  options.profile = profile;
   return compileProgram(pipeline, options, report);
 }
 

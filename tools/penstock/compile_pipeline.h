@@ -15,9 +15,10 @@ class PluginHost;
 /// level that does not exist, a machine without AVX2, a head plugin that is not there.
 Result<CompileOptions> compileOptionsFor(const frontend::TypedPipeline &pipeline, PluginHost &host);
 
-/// Path of the pipeline's program, from the cache where it is there.
+/// Path of the pipeline's program, from the cache where it is there. With `profile` it says what its
+/// steps do.
 Result<std::string> compilePipeline(const frontend::TypedPipeline &pipeline, PluginHost &host,
-                                    CompileReport *report = nullptr);
+                                    CompileReport *report = nullptr, bool profile = false);
 
 /// Parameters of a call as the JSON text that the plugin host takes.
 std::string attributesJson(const frontend::Attributes &attributes);

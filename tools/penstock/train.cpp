@@ -29,7 +29,7 @@ using Json = nlohmann::ordered_json;
 struct TrainOptions {
   LoadOptions load;
   std::string out, level;
-  bool resume = false, json = false;
+  bool resume = false, json = false, profile = false;
   int threads = -1;
   double checkpointSeconds = 30;
 };
@@ -216,6 +216,7 @@ Status train(TrainOptions &options, CommandContext &context) {
   request.resumeCommand = resumeCommand(options);
   request.progress = Progress::detect(options.load.quiet);
   request.checkpointSeconds = options.checkpointSeconds;
+  request.profile = options.profile;
   std::vector<std::string> folders = context.pluginFolders;
   folders.insert(folders.end(), loaded.pipeline.pluginFolders.begin(), loaded.pipeline.pluginFolders.end());
   PENSTOCK_ASSIGN(const std::shared_ptr<PluginHost> host, PluginHost::create(folders));
@@ -228,13 +229,16 @@ Status train(TrainOptions &options, CommandContext &context) {
   }
   request.program = [&] {
     const Transient shown("compiling", options.load.quiet);
-    return compilePipeline(loaded.pipeline, *host);
+    return compilePipeline(loaded.pipeline, *host, nullptr, options.profile);
   };
   PENSTOCK_ASSIGN(const TrainOutcome outcome, trainRun(request, *host));
   if (options.json) {
     printJson(options.out, outcome);
   } else if (!options.load.quiet) {
     printText(options.out, outcome);
+  }
+  if (!outcome.profile.empty()) {
+    fmt::print(options.json ? stderr : stdout, "\n{}", outcome.profile); // asked for, so --quiet does not silence it
   }
   return {};
 }
@@ -251,6 +255,8 @@ void addTrainCommand(CLI::App &app, CommandContext &context) {
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
   command->add_flag("--quiet", options->load.quiet, "print errors only");
+  command->add_flag("--profile", options->profile,
+                    "print where the time of the steps went, and write DIR/profile.json, a Chrome trace");
   command->add_flag("--json", options->json, "print the results as one JSON object");
   command->add_option("--level", options->level, "instruction set: avx2, avx512 or amx; by default the machine's best")
       ->check(CLI::IsMember({"avx2", "avx512", "amx"}))

@@ -14,8 +14,8 @@ namespace {
 
 class Lowering {
 public:
-  Lowering(ModuleOp module, ProgramTable &table)
-      : module(module), table(table), symbols(table.symbols), b(module.getContext()), pointer(LLVM::LLVMPointerType::get(b.getContext())) {}
+  Lowering(ModuleOp module, std::vector<std::string> &symbols)
+      : module(module), symbols(symbols), b(module.getContext()), pointer(LLVM::LLVMPointerType::get(b.getContext())) {}
 
   LogicalResult run() {
     if (failed(lowerLinalg())) {
@@ -48,7 +48,10 @@ public:
     for (kernel::NumberOp op : numbers) {
       lowerNumber(op);
     }
-    takeEntries();
+    // Entries stand in the program's tables, not in its code.
+    for (auto entry : llvm::make_early_inc_range(module.getOps<kernel::EntryOp>())) {
+      entry.erase();
+    }
     return success();
   }
 
@@ -184,20 +187,6 @@ private:
     op.erase();
   }
 
-  /// The entries stand in the program's tables, not in its code.
-  void takeEntries() {
-    for (auto entry : llvm::make_early_inc_range(module.getOps<kernel::EntryOp>())) {
-      auto found = llvm::find_if(table.entries, [&](const ProgramTable::Entry &e) { return e.name == entry.getSymName(); });
-      if (found == table.entries.end()) {
-        found = table.entries.insert(found, {entry.getSymName().str(), {}, {}, {}});
-      }
-      for (auto step : entry.getBody().getOps<kernel::StepOp>()) {
-        found->steps.push_back({step.getCode().str(), step.getNumbers().vec()});
-      }
-      entry.erase();
-    }
-  }
-
   LogicalResult lowerGet(kernel::GetOp op) {
     b.setInsertionPoint(op);
     Location loc = op.getLoc();
@@ -292,7 +281,6 @@ private:
   }
 
   ModuleOp module;
-  ProgramTable &table;
   std::vector<std::string> &symbols;
   OpBuilder b;
   Type pointer;
@@ -303,8 +291,8 @@ private:
 
 } // namespace
 
-LogicalResult lowerKernelToLLVM(ModuleOp module, ProgramTable &table) {
-  return Lowering(module, table).run();
+LogicalResult lowerKernelToLLVM(ModuleOp module, std::vector<std::string> &symbols) {
+  return Lowering(module, symbols).run();
 }
 
 } // namespace penstock

@@ -34,8 +34,8 @@ using StepCodes = llvm::StringMap<StepCode>;
 
 class EntryEmitter {
 public:
-  EntryEmitter(const ProgramLayout &layout, mlir::func::FuncOp source, StepCodes &codes)
-      : layout(layout), source(source), codes(codes), plan(layout), b(source.getContext()) {}
+  EntryEmitter(const ProgramLayout &layout, mlir::func::FuncOp source, StepCodes &codes, bool profile)
+      : layout(layout), source(source), codes(codes), profile(profile), plan(layout), b(source.getContext()) {}
 
   mlir::LogicalResult run(ProgramTable::Entry &entry);
 
@@ -58,11 +58,11 @@ private:
   Buffer leafBuffer(mlir::Value value);
 
   // --- steps
-  /// A step of this shape: its code is `emit`'s unless there is some for the shape already.
-  mlir::LogicalResult step(StepShape shape, llvm::function_ref<mlir::LogicalResult()> emit);
+  /// A step of this shape, for `op`: its code is `emit`'s unless there is some for the shape already.
+  mlir::LogicalResult step(mlir::Operation *op, StepShape shape, llvm::function_ref<mlir::LogicalResult()> emit);
   StepShape shapeOf(mlir::Operation *op);
   mlir::LogicalResult emitCopyStep(mlir::Operation *op, mlir::Value value, const Buffer &to);
-  mlir::LogicalResult emitFillGaps();
+  mlir::LogicalResult emitFillGaps(mlir::Operation *apply);
 
   // --- views
   void beginScope(mlir::Location loc);
@@ -131,6 +131,7 @@ private:
   const ProgramLayout &layout;
   mlir::func::FuncOp source;
   StepCodes &codes;
+  bool profile; // steps say what they do
   mlir::SymbolTable module{source->getParentOfType<mlir::ModuleOp>()};
   MemoryPlan plan;
   mlir::OpBuilder b;
@@ -145,7 +146,7 @@ private:
   struct EmittedStep {
     std::string function;
     StepShape shape;
-    mlir::Location loc;
+    mlir::Operation *op;
   };
   std::vector<EmittedStep> steps;
   const StepShape *shape = nullptr;                         // of the step whose code is being emitted

@@ -2,6 +2,7 @@
 
 #include "compiler/conversion/KernelToLinalg/EntryEmitter.h"
 #include "compiler/conversion/KernelToLinalg/ProgramInputs.h"
+#include "compiler/conversion/KernelToLinalg/StepWork.h"
 #include "compiler/transforms/FormRegions.h"
 #include "runtime/abi/program_abi.h"
 
@@ -272,7 +273,7 @@ StepShape EntryEmitter::shapeOf(Operation *op) {
   return result;
 }
 
-LogicalResult EntryEmitter::step(StepShape stepShape, llvm::function_ref<LogicalResult()> emit) {
+LogicalResult EntryEmitter::step(Operation *op, StepShape stepShape, llvm::function_ref<LogicalResult()> emit) {
   auto [it, isNew] = codes.try_emplace(stepShape.text());
   StepCode &code = it->second;
   if (isNew) {
@@ -296,7 +297,7 @@ LogicalResult EntryEmitter::step(StepShape stepShape, llvm::function_ref<Logical
     code.rowScratch = rowScratchPeak;
   }
   rowScratchEnd = std::max(rowScratchEnd, code.rowScratch);
-  steps.push_back({code.function, std::move(stepShape), loc});
+  steps.push_back({code.function, std::move(stepShape), op});
   return success();
 }
 
@@ -310,7 +311,7 @@ LogicalResult EntryEmitter::emitCopyStep(Operation *op, Value value, const Buffe
   result.add(op->getName().getAsOpaquePointer());
   result.addValue(value, it == buffers.end() ? nullptr : &it->second);
   result.addBuffer(to);
-  return step(std::move(result), [&] {
+  return step(op, std::move(result), [&] {
     emitCopy(value, to);
     return success();
   });
@@ -322,16 +323,16 @@ LogicalResult EntryEmitter::emitOp(Operation &op) {
     return success();
   }
   if (auto region = dyn_cast<kernel::RowsOp>(op)) {
-    return step(shapeOf(&op), [&] { return emitRegion(region); });
+    return step(&op, shapeOf(&op), [&] { return emitRegion(region); });
   }
   if (auto invoke = dyn_cast<kernel::InvokeOp>(op)) {
-    return step(shapeOf(&op), [&] { return emitInvoke(invoke); });
+    return step(&op, shapeOf(&op), [&] { return emitInvoke(invoke); });
   }
   if (auto pack = dyn_cast<kernel::PackOp>(op)) {
     auto dispatch = module.lookup<kernel::DispatchOp>(pack.getHandle());
     StepShape packShape = shapeOf(&op);
     packShape.add(dispatch.getKernelAttr().getAsOpaquePointer());
-    return step(std::move(packShape), [&] {
+    return step(&op, std::move(packShape), [&] {
       call(("penstock_" + dispatch.getKernel() + "_pack").str(),
            {handle(pack.getHandleAttr()), rowView(buffers[pack.getWeight()], {}, 1),
             get("pool", LLVM::LLVMPointerType::get(op.getContext()))});
@@ -354,12 +355,12 @@ LogicalResult EntryEmitter::emitOp(Operation &op) {
     return emitCopyStep(&op, output.getValue(), to);
   }
   if (auto apply = dyn_cast<nn::ApplyOp>(op)) {
-    if (failed(emitFillGaps())) {
+    if (failed(emitFillGaps(&op))) {
       return failure();
     }
     StepShape applyShape = shapeOf(&op);
     applyShape.add(static_cast<const void *>(apply.getOperation())); // its code holds the layout of the parameters
-    return step(std::move(applyShape), [&] {
+    return step(&op, std::move(applyShape), [&] {
       emitApply(apply, scratches.lookup(&op));
       return success();
     });
@@ -588,7 +589,7 @@ void EntryEmitter::finishPartial(Operation *sum, const Buffer &partial, int64_t 
 }
 
 // Gradients of parameters do not fill their places in the flat buffer: the rest must not hold what an earlier entry left.
-LogicalResult EntryEmitter::emitFillGaps() {
+LogicalResult EntryEmitter::emitFillGaps(Operation *apply) {
   for (size_t i = 0; i < layout.parameters.size(); ++i) {
     const auto &p = layout.parameters[i];
     int64_t end = i + 1 < layout.parameters.size() ? layout.parameters[i + 1].offset : layout.parameterElements;
@@ -603,7 +604,7 @@ LogicalResult EntryEmitter::emitFillGaps() {
     fill.add(StringAttr::get(b.getContext(), "fill").getAsOpaquePointer());
     fill.addBuffer(buffer);
     fill.addNumber(StepShape::Kind::count, gap);
-    LogicalResult done = step(std::move(fill), [&] {
+    LogicalResult done = step(apply, std::move(fill), [&] {
       Value size = number(placeOf(StepShape::Kind::count, gap), b.getIndexType());
       Value view = memref::ViewOp::create(b, loc, MemRefType::get({ShapedType::kDynamic}, buffer.element), base(buffer),
                                           byteOffset(buffer), ValueRange{size});
@@ -654,13 +655,15 @@ LogicalResult EntryEmitter::run(ProgramTable::Entry &entry) {
   b.setInsertionPointToStart(&entryOp.getBody().emplaceBlock());
   std::vector<MemoryPlan::Offset> offsets = plan.offsets();
   for (const EmittedStep &s : steps) {
-    kernel::StepOp::create(b, s.loc, s.function, s.shape.numbers(offsets, scratch, regionScratchEnd));
+    std::vector<int64_t> numbers = s.shape.numbers(offsets, scratch, regionScratchEnd);
+    kernel::StepOp::create(b, s.op->getLoc(), s.function, numbers);
+    entry.steps.push_back({s.function, std::move(numbers), profile ? std::optional(workOf(s.op, layout)) : std::nullopt});
   }
   entry.arena = plan.arena(scratch);
   return success();
 }
 
-LogicalResult lowerKernelToLinalg(ModuleOp module, ProgramTable &table) {
+LogicalResult lowerKernelToLinalg(ModuleOp module, ProgramTable &table, bool profile) {
   ProgramLayout layout(module);
   if (failed(addInputs(module, layout))) {
     return failure();
@@ -697,7 +700,7 @@ LogicalResult lowerKernelToLinalg(ModuleOp module, ProgramTable &table) {
   StepCodes codes;
   for (func::FuncOp function : functions) {
     ProgramTable::Entry entry;
-    if (failed(EntryEmitter(layout, function, codes).run(entry))) {
+    if (failed(EntryEmitter(layout, function, codes, profile).run(entry))) {
       return failure();
     }
     entries.push_back(std::move(entry));

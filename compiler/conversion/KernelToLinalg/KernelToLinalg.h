@@ -10,6 +10,7 @@ namespace penstock {
 
 /// Lowers all functions of `module` (after --penstock-form-regions) to `penstock_entry_<name>` and fills `table` but for
 /// level and symbols. Fails with a diagnostic at the op that has no lowering.
-mlir::LogicalResult lowerKernelToLinalg(mlir::ModuleOp module, ProgramTable &table);
+/// With `profile` the table's steps say what they do.
+mlir::LogicalResult lowerKernelToLinalg(mlir::ModuleOp module, ProgramTable &table, bool profile = false);
 
 } // namespace penstock

@@ -371,6 +371,22 @@ class Run(Case):
         self.penstock("train", self.task("maintenance_transformer"), "--quiet", "--out", out, "--set", "train.steps=7", "--set", "train.seed=5")
         self.assertNotEqual(weights[0], (out / "model.safetensors").read_bytes())
 
+    def testProfile(self):
+        out = self.folder / "profiled"
+        settings = ["--set", "train.steps=5"]
+        text = self.penstock("train", self.task("maintenance_transformer"), "--quiet", "--out", out, "--profile", *settings).stdout
+        self.assertIn("profile of 5 training steps", text)
+        lines = self.task("maintenance_transformer").read_text().splitlines()
+        attention = 1 + next(i for i, line in enumerate(lines) if "self_attention" in line)
+        self.assertRegex(text, rf"maintenance_transformer\.pipe:{attention}  attention\n")
+        self.assertRegex(text, r" 2  maintenance_transformer\.pipe:.*matmul 128x512, gelu")  # two layers, one code
+        for kind in ["optimizer", "attention", "weight gradient", "packing", "matmul and rows", "embedding"]:
+            self.assertRegex(text, rf"  {kind}\n")
+        events = json.loads((out / "profile.json").read_text())["traceEvents"]
+        self.assertIn("adam", {event["name"] for event in events})
+        self.penstock("train", self.task("maintenance_transformer"), "--quiet", "--out", self.folder / "plain", *settings)
+        self.assertEqual((out / "model.safetensors").read_bytes(), (self.folder / "plain" / "model.safetensors").read_bytes())
+
     def testExpectations(self):
         text = self.task(TASKS[0]).read_text().replace("expect test.f1_macro >= 0.8", "expect test.f1_macro >= 0.9999")
         self.assertIn("0.9999", text)

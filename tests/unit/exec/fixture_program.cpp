@@ -145,8 +145,10 @@ const PenstockOutputInfo trainOutputs[] = {{"loss", 1, 0}};
 const PenstockOutputInfo evaluateOutputs[] = {{"loss", 1, 0}, {"answer.probabilities", classes, 1}};
 const PenstockOutputInfo predictOutputs[] = {{"answer.probabilities", classes, 1}};
 const std::int64_t noRows[] = {0};
-const PenstockStep packSteps[] = {{pack, nullptr}}, trainSteps[] = {{trainStep, nullptr}},
-                   evaluateSteps[] = {{evaluate, nullptr}}, predictSteps[] = {{predict, nullptr}};
+const std::int64_t rowFlops[] = {2 * classes}, noPairs[] = {0}, pairBytes[] = {1};
+const PenstockStepWork trainWork = {"rows", "bag of words", "words.pipe:7", {0, 5, rowFlops, noPairs}, {gradientBytes, 0, noPairs, pairBytes}};
+const PenstockStep packSteps[] = {{pack, nullptr, nullptr}}, trainSteps[] = {{trainStep, nullptr, &trainWork}},
+                   evaluateSteps[] = {{evaluate, nullptr, nullptr}}, predictSteps[] = {{predict, nullptr, nullptr}};
 const PenstockEntry entries[] = {
     {"pack", 1, packSteps, {0, 0, noRows, 0}, 0, nullptr},
     {"train_step", 1, trainSteps, {gradientBytes, classes * 4, noRows, 0}, 1, trainOutputs},

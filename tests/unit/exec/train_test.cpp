@@ -7,12 +7,14 @@
 #include "tests/unit/exec/scratch.h"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <fstream>
 #include <random>
@@ -102,6 +104,36 @@ TEST_F(Training, LeavesACompleteRunFolder) {
   ASSERT_TRUE(model.ok());
   EXPECT_EQ((*model)->tensors().size(), 2u);
   EXPECT_NE((*model)->find("answer.linear_0.weight"), nullptr);
+}
+
+// Measuring changes no bit; what a step did is counted from its batch.
+TEST_F(Training, ProfileSaysWhereTheTimeWent) {
+  ASSERT_TRUE(train(request("plain")).ok());
+  TrainRequest request = this->request("profiled");
+  request.profile = true;
+  const Result<TrainOutcome> outcome = train(request);
+  ASSERT_TRUE(outcome.ok()) << outcome.status().message();
+  EXPECT_EQ(modelOf(request.out), modelOf(scratch / "plain"));
+  EXPECT_NE(outcome->profile.find("profile of 60 training steps"), std::string::npos) << outcome->profile;
+  EXPECT_NE(outcome->profile.find("words.pipe:7  bag of words"), std::string::npos) << outcome->profile;
+  const auto trace = nlohmann::json::parse(contentOf(request.out + "/profile.json"), nullptr, false);
+  ASSERT_TRUE(trace.is_object());
+  std::int64_t steps = 0;
+  double last = -1;
+  for (const auto &event : trace["traceEvents"]) {
+    EXPECT_GE(event["ts"].get<double>(), last); // one after another
+    last = event["ts"].get<double>();
+    if (event["args"]["entry"] == "train_step") {
+      ++steps;
+      EXPECT_EQ(event["name"], "bag of words");
+      // 13 records a batch (3 in the last of an epoch), 5 a record and 6 a row.
+      const auto flops = event["args"]["flops"].get<double>();
+      const double records = steps % 17 == 0 ? 3 : 13;
+      EXPECT_GE(flops, records * (5 + 6));
+      EXPECT_EQ(std::fmod(flops - 5 * records, 6), 0);
+    }
+  }
+  EXPECT_EQ(steps, 60);
 }
 
 TEST_F(Training, GivesTheSameBitsAtAnyNumberOfThreads) {

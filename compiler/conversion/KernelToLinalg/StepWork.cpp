@@ -1,0 +1,202 @@
+#include "compiler/conversion/KernelToLinalg/StepWork.h"
+
+#include "compiler/dialect/Kernel/Kernel.h"
+#include "compiler/dialect/Kernel/KernelTable.h"
+
+#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/Path.h"
+
+#include <map>
+#include <set>
+
+using namespace mlir;
+
+namespace penstock {
+namespace {
+
+class Description {
+public:
+  explicit Description(const ProgramLayout &layout) : layout(layout) {
+    for (ProgramTable::Amount *amount : {&work.flops, &work.bytes}) {
+      amount->perRow.assign(layout.table.axes.size(), 0);
+      amount->perPair.assign(layout.table.axes.size(), 0);
+    }
+  }
+
+  ProgramTable::Work describe(Operation *step) {
+    if (auto region = dyn_cast<kernel::RowsOp>(step)) {
+      Block &body = region.getBody().front();
+      work.kind = "rows";
+      for (Operation &op : body.without_terminator()) {
+        if (isa<kernel::InvokeOp>(op)) {
+          work.kind = "matmul and rows";
+        }
+        addOp(&op, &body);
+      }
+      for (Value escaping : body.back().getOperands()) {
+        addTraffic(escaping);
+      }
+    } else {
+      work.kind = kindOf(step);
+      addOp(step, nullptr);
+      for (Value result : step->getResults()) {
+        addTraffic(result);
+      }
+    }
+    return std::move(work).finish(names, places);
+  }
+
+private:
+  struct Unfinished : ProgramTable::Work {
+    ProgramTable::Work finish(const llvm::SetVector<StringRef> &names, const std::map<std::string, std::set<unsigned>> &places) && {
+      size_t shown = 0;
+      for (StringRef name : names) {
+        if (++shown > 10) {
+          what += ", ...";
+          break;
+        }
+        what += (what.empty() ? "" : ", ") + name.str();
+      }
+      for (const auto &[file, lines] : places) {
+        where += (where.empty() ? "" : "; ") + file + ":";
+        bool first = true;
+        for (unsigned line : lines) {
+          where += (first ? "" : ", ") + std::to_string(line);
+          first = false;
+        }
+      }
+      return std::move(static_cast<ProgramTable::Work &>(*this));
+    }
+  };
+
+  static std::string kindOf(Operation *op) {
+    if (auto invoke = dyn_cast<kernel::InvokeOp>(op)) {
+      StringRef kernel = invoke.getKernel();
+      return kernel.starts_with("attention")                                      ? "attention"
+             : kernel == "weight_gradient"                                        ? "weight gradient"
+             : kernel.starts_with("conv1d")                                       ? "convolution"
+             : kernel.starts_with("embedding") || kernel.starts_with("bag_sum") ||
+                     kernel.starts_with("position_rows")                          ? "embedding"
+                                                                                  : "pooling";
+    }
+    return isa<kernel::PackOp>(op) ? "packing" : isa<nn::ApplyOp>(op) ? "optimizer" : "copy";
+  }
+
+  void add(ProgramTable::Amount &amount, const nn::RowsOf &rows, int64_t perRow) {
+    switch (rows.kind) {
+    case nn::RowsOf::Kind::axis:
+      amount.perRow[layout.axisIndex.lookup(rows.axis.getValue())] += perRow;
+      break;
+    case nn::RowsOf::Kind::records:
+      amount.perRecord += perRow;
+      break;
+    case nn::RowsOf::Kind::fixed:
+      amount.constant += rows.rows * perRow;
+      break;
+    }
+  }
+
+  /// A whole value is read or written.
+  void addTraffic(Value value) { add(work.bytes, nn::rowsOf(value.getType()), nn::widthOf(value.getType()) * 4); }
+
+  ArrayRef<int64_t> numbersOf(FlatSymbolRefAttr handle) {
+    return layout.table.dispatches[layout.handleIndex.lookup(handle.getValue())].attributes;
+  }
+
+  void addOp(Operation *op, Block *body) {
+    notePlace(op->getLoc());
+    std::string name = op->getName().stripDialect().str();
+    nn::RowsOf rows;
+    if (op->getNumResults() > 0) {
+      rows = nn::rowsOf(op->getResult(0).getType());
+    }
+    if (auto invoke = dyn_cast<kernel::InvokeOp>(op)) {
+      name = invoke.getKernel().str();
+      addKernel(invoke, name);
+    } else if (auto pack = dyn_cast<kernel::PackOp>(op)) {
+      addTraffic(pack.getWeight()); // and once more, packed
+    } else if (auto apply = dyn_cast<nn::ApplyOp>(op)) {
+      name = apply.getKind().str();
+      // Gradient and parameter are read, the parameter is written, moments are read and written; clipping reads the gradient once more.
+      int64_t passes = 3 + (apply.getKind() != "sgd" ? 4 : apply.getMomentum().convertToDouble() != 0 ? 2 : 0) +
+                       (apply.getClipNorm().convertToDouble() > 0);
+      work.bytes.constant += passes * 4 * layout.parameterElements;
+      work.flops.constant += (apply.getKind() != "sgd" ? 14 : 4) * layout.parameterElements;
+    } else if (op->getNumResults() > 0) {
+      int64_t width = nn::widthOf(op->getResult(0).getType());
+      for (Value operand : op->getOperands()) {
+        width = std::max(width, nn::rowsOf(operand.getType()) == rows ? nn::widthOf(operand.getType()) : 0);
+      }
+      nn::RowsOf over = isa<nn::ColumnSumOp, nn::TotalOp>(op) ? nn::rowsOf(op->getOperand(0).getType()) : rows;
+      add(work.flops, over, isa<nn::ColumnSumOp, nn::TotalOp>(op) ? nn::widthOf(op->getOperand(0).getType()) : width);
+    }
+    names.insert(saved.insert(name).first->getKey());
+    for (Value operand : op->getOperands()) {
+      Operation *from = operand.getDefiningOp();
+      if (!from || (body && from->getBlock() == body) || isa<nn::ConstantOp, nn::RecordCountOp>(from)) {
+        continue;
+      }
+      // Of a table one row is read for each row that is made; of a value of the axis the records' first ones.
+      bool gathered = isa<nn::EmbeddingOp, nn::PositionRowsOp, nn::SegmentFirstOp>(op) && !nn::elementTypeOf(operand.getType()).isInteger(32);
+      if (gathered) {
+        add(work.bytes, rows, nn::widthOf(op->getResult(0).getType()) * 4);
+      } else if (read.insert(operand)) {
+        addTraffic(operand);
+      }
+    }
+  }
+
+  void addKernel(kernel::InvokeOp invoke, std::string &name) {
+    StringRef kernel = invoke.getKernel();
+    nn::RowsOf rows = nn::rowsOf(invoke.getOperands()[0].getType());
+    auto shape = [&](ArrayRef<int64_t> numbers) {
+      name += " " + std::to_string(numbers[0]) + "x" + std::to_string(numbers[1]);
+    };
+    if (kernel == "matmul") {
+      ArrayRef<int64_t> numbers = numbersOf(invoke.getHandleAttr());
+      shape(numbers);
+      add(work.flops, rows, 2 * numbers[0] * numbers[1]);
+      work.bytes.constant += numbers[0] * numbers[1] * 4;
+    } else if (kernel == "weight_gradient") {
+      ArrayRef<int64_t> numbers = numbersOf(invoke.getHandleAttr());
+      shape(numbers);
+      add(work.flops, rows, 2 * numbers[0] * numbers[1]);
+    } else if (kernel.starts_with("conv1d")) {
+      ArrayRef<int64_t> numbers = numbersOf(invoke.getHandleAttr());
+      for (Value v : llvm::concat<Value>(invoke.getOperands(), invoke.getResults())) {
+        if (isa<nn::RaggedType>(v.getType())) {
+          rows = nn::rowsOf(v.getType());
+        }
+      }
+      add(work.flops, rows, 2 * numbers[0] * numbers[1] * numbers[2]);
+    } else if (kernel.starts_with("attention")) {
+      int64_t width = nn::widthOf(invoke.getOperands()[0].getType()) / 3;
+      work.flops.perPair[layout.axisIndex.lookup(rows.axis.getValue())] += (kernel == "attention" ? 4 : 10) * width;
+    } else {
+      add(work.flops, rows, nn::widthOf(invoke.getOperands().back().getType()));
+    }
+  }
+
+  void notePlace(Location location) {
+    location->walk([&](Location inner) {
+      if (auto place = dyn_cast<FileLineColLoc>(inner)) {
+        places[llvm::sys::path::filename(place.getFilename().getValue()).str()].insert(place.getLine());
+      }
+      return WalkResult::advance();
+    });
+  }
+
+  const ProgramLayout &layout;
+  Unfinished work;
+  llvm::StringSet<> saved;
+  llvm::SetVector<StringRef> names;
+  llvm::SetVector<Value> read;
+  std::map<std::string, std::set<unsigned>> places;
+};
+
+} // namespace
+
+ProgramTable::Work workOf(Operation *step, const ProgramLayout &layout) { return Description(layout).describe(step); }
+
+} // namespace penstock

@@ -1,0 +1,164 @@
+#include "runtime/exec/profile.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+namespace penstock {
+namespace {
+
+constexpr std::size_t tracedSteps = std::size_t{1} << 15; // 1.5 MiB of events
+constexpr std::size_t shownRows = 30;
+
+const char *textOr(const char *text, const char *otherwise) { return text != nullptr && *text != '\0' ? text : otherwise; }
+
+} // namespace
+
+void Profile::Sum::add(const Sum &other) {
+  calls += other.calls;
+  nanoseconds += other.nanoseconds;
+  flops += other.flops;
+  bytes += other.bytes;
+}
+
+Profile::Profile(const Program &program, const MachinePeak &peak, int workers)
+    : program(program.table()), peak(peak), workers(workers) {
+  for (int i = 0; i < this->program.entry_count; ++i) {
+    sums.emplace_back(static_cast<std::size_t>(this->program.entries[i].step_count));
+  }
+  events.reserve(tracedSteps);
+}
+
+double Profile::amount(const PenstockAmount &amount, const PenstockBatch *batch) const {
+  auto sum = static_cast<double>(amount.constant);
+  if (batch == nullptr) {
+    return sum;
+  }
+  sum += static_cast<double>(amount.per_record) * static_cast<double>(batch->records);
+  for (int axis = 0; axis < program.axis_count; ++axis) {
+    const PenstockAxisBatch &rows = batch->axes[axis];
+    sum += static_cast<double>(amount.per_row[axis]) * static_cast<double>(rows.rows);
+    if (amount.per_pair[axis] != 0) {
+      double pairs = 0;
+      for (std::int64_t r = 0; r < batch->records; ++r) {
+        const double length = rows.offsets[r + 1] - rows.offsets[r];
+        pairs += length * length;
+      }
+      sum += static_cast<double>(amount.per_pair[axis]) * pairs;
+    }
+  }
+  return sum;
+}
+
+void Profile::ran(const PenstockEntry &entry, int index, const PenstockBatch *batch, std::int64_t begin, std::int64_t end) {
+  Sum &sum = sums[static_cast<std::size_t>(&entry - program.entries)][static_cast<std::size_t>(index)];
+  const PenstockStepWork *work = entry.steps[index].work;
+  const double flops = work == nullptr ? 0 : amount(work->flops, batch), bytes = work == nullptr ? 0 : amount(work->bytes, batch);
+  sum.add({1, end - begin, flops, bytes});
+  if (events.size() < events.capacity()) {
+    begun = events.empty() ? begin : begun;
+    events.push_back({&entry, index, begin, end, flops, bytes});
+  }
+}
+
+std::string Profile::rates(const Sum &sum) const {
+  const double seconds = static_cast<double>(std::max<std::int64_t>(sum.nanoseconds, 1)) * 1e-9;
+  return fmt::format("{:9.1f} {:6.1f}% {:8.1f} {:6.1f}%", sum.flops / seconds * 1e-9, 100 * sum.flops / seconds / peak.flops,
+                     sum.bytes / seconds * 1e-9, 100 * sum.bytes / seconds / peak.bytes);
+}
+
+std::string Profile::text() const {
+  for (int e = 0; e < program.entry_count; ++e) {
+    const PenstockEntry &entry = program.entries[e];
+    if (std::string_view(entry.name) != "train_step" || entry.step_count == 0) {
+      continue;
+    }
+    struct Row {
+      Sum sum;
+      int steps = 0;
+      const char *kind, *what, *where;
+    };
+    // Steps that share code and stand at the same place are the layers of a model.
+    std::map<std::tuple<PenstockStepFunction, std::string>, Row> rows;
+    std::map<std::string, Sum> kinds;
+    Sum all;
+    for (int i = 0; i < entry.step_count; ++i) {
+      const PenstockStep &step = entry.steps[i];
+      const Sum &sum = sums[static_cast<std::size_t>(e)][static_cast<std::size_t>(i)];
+      const char *kind = step.work ? textOr(step.work->kind, "") : "", *what = step.work ? textOr(step.work->what, "") : "";
+      const char *where = step.work ? textOr(step.work->where, "-") : "-";
+      Row &row = rows.try_emplace({step.run, where}, Row{{}, 0, kind, what, where}).first->second;
+      row.sum.add(sum);
+      ++row.steps;
+      kinds[kind].add(sum);
+      all.add(sum);
+    }
+    const auto runs = std::max<std::int64_t>(sums[static_cast<std::size_t>(e)][0].calls, 1);
+    const double total = static_cast<double>(std::max<std::int64_t>(all.nanoseconds, 1));
+    const auto perRun = [&](const Sum &sum) { return static_cast<double>(sum.nanoseconds) / static_cast<double>(runs) * 1e-6; };
+    std::string text = fmt::format(
+        "profile of {} training steps: {:.3f} ms a step, {:.1f} GFLOP/s, {:.1f} GB/s; {} worker{}; measured peak {:.1f} GFLOP/s "
+        "(float32 multiply-adds) and {:.1f} GB/s (stream)\n\n",
+        runs, perRun(all), all.flops / total, all.bytes / total, workers, workers == 1 ? "" : "s", peak.flops * 1e-9, peak.bytes * 1e-9);
+    const char *heading = "   time  ms a step   GFLOP/s of peak     GB/s of stream";
+    std::vector<const Row *> sorted;
+    for (const auto &[key, row] : rows) {
+      sorted.push_back(&row);
+    }
+    std::stable_sort(sorted.begin(), sorted.end(),
+                     [](const Row *a, const Row *b) { return a->sum.nanoseconds > b->sum.nanoseconds; });
+    text += fmt::format("{}  steps  place and operations\n", heading);
+    Sum rest;
+    for (std::size_t i = 0; i < sorted.size(); ++i) {
+      const Row &row = *sorted[i];
+      if (i >= shownRows) {
+        rest.add(row.sum);
+        continue;
+      }
+      text += fmt::format("{:6.1f}% {:9.3f} {} {:6}  {}  {}\n", 100 * static_cast<double>(row.sum.nanoseconds) / total, perRun(row.sum),
+                          rates(row.sum), row.steps, row.where, row.what);
+    }
+    if (rest.calls > 0) {
+      text += fmt::format("{:6.1f}% {:9.3f} {}         everything else\n", 100 * static_cast<double>(rest.nanoseconds) / total,
+                          perRun(rest), rates(rest));
+    }
+    text += fmt::format("\n{}  MB a step  kind\n", heading);
+    std::vector<std::pair<std::string, Sum>> byKind(kinds.begin(), kinds.end());
+    std::stable_sort(byKind.begin(), byKind.end(),
+                     [](const auto &a, const auto &b) { return a.second.nanoseconds > b.second.nanoseconds; });
+    for (const auto &[kind, sum] : byKind) {
+      text += fmt::format("{:6.1f}% {:9.3f} {} {:10.2f}  {}\n", 100 * static_cast<double>(sum.nanoseconds) / total, perRun(sum), rates(sum),
+                          sum.bytes / static_cast<double>(runs) * 1e-6, kind);
+    }
+    return text;
+  }
+  return "";
+}
+
+std::string Profile::trace() const {
+  using Json = nlohmann::ordered_json;
+  Json list = Json::array();
+  for (const Event &event : events) {
+    const PenstockStepWork *work = event.entry->steps[event.index].work;
+    Json one;
+    one["name"] = work ? textOr(work->what, "step") : "step";
+    one["cat"] = work ? textOr(work->kind, "step") : "step";
+    one["ph"] = "X";
+    one["ts"] = static_cast<double>(event.begin - begun) * 1e-3;
+    one["dur"] = static_cast<double>(event.end - event.begin) * 1e-3;
+    one["pid"] = 1;
+    one["tid"] = 1;
+    one["args"] = {{"entry", event.entry->name}, {"step", event.index}, {"where", work ? textOr(work->where, "") : ""},
+                   {"flops", event.flops}, {"bytes", event.bytes}};
+    list.push_back(std::move(one));
+  }
+  Json json;
+  json["displayTimeUnit"] = "ms";
+  json["traceEvents"] = std::move(list);
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+} // namespace penstock

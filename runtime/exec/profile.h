@@ -1,0 +1,48 @@
+// Where the time of training went: by step of the compiled program, with what the program says of each.
+#pragma once
+
+#include "runtime/exec/machine_peak.h"
+#include "runtime/exec/program.h"
+
+#include <string>
+#include <vector>
+
+namespace penstock {
+
+/// Observes a program that was compiled for a profile. All memory is taken when it is made: observing a step allocates nothing.
+class Profile final : public StepObserver {
+public:
+  /// The program must outlive the profile.
+  Profile(const Program &program, const MachinePeak &peak, int workers);
+
+  void ran(const PenstockEntry &entry, int index, const PenstockBatch *batch, std::int64_t begin, std::int64_t end) override;
+
+  /// The table that `penstock train --profile` prints: of the entry `train_step`, steps of one code and place together, the longest first.
+  std::string text() const;
+  /// The first runs as a Chrome trace (https://ui.perfetto.dev opens it): one event a step.
+  std::string trace() const;
+
+private:
+  struct Sum {
+    std::int64_t calls = 0, nanoseconds = 0;
+    double flops = 0, bytes = 0;
+    void add(const Sum &other);
+  };
+  struct Event {
+    const PenstockEntry *entry;
+    int index;
+    std::int64_t begin, end;
+    double flops, bytes;
+  };
+  double amount(const PenstockAmount &amount, const PenstockBatch *batch) const;
+  std::string rates(const Sum &sum) const;
+
+  const PenstockProgram &program;
+  MachinePeak peak;
+  int workers;
+  std::vector<std::vector<Sum>> sums; // of each entry, of each step
+  std::vector<Event> events;          // until its capacity is used up
+  std::int64_t begun = 0;
+};
+
+} // namespace penstock
