@@ -24,8 +24,8 @@ void Profile::Sum::add(const Sum &other) {
   bytes += other.bytes;
 }
 
-Profile::Profile(const Program &program, const MachinePeak &peak, int workers)
-    : program(program.table()), peak(peak), workers(workers) {
+Profile::Profile(const Program &program, const MachineSpeed &machine, int workers)
+    : program(program.table()), machine(machine), workers(workers) {
   for (int i = 0; i < this->program.entry_count; ++i) {
     sums.emplace_back(static_cast<std::size_t>(this->program.entries[i].step_count));
   }
@@ -66,8 +66,8 @@ void Profile::ran(const PenstockEntry &entry, int index, const PenstockBatch *ba
 
 std::string Profile::rates(const Sum &sum) const {
   const double seconds = static_cast<double>(std::max<std::int64_t>(sum.nanoseconds, 1)) * 1e-9;
-  return fmt::format("{:9.1f} {:6.1f}% {:8.1f} {:6.1f}%", sum.flops / seconds * 1e-9, 100 * sum.flops / seconds / peak.flops,
-                     sum.bytes / seconds * 1e-9, 100 * sum.bytes / seconds / peak.bytes);
+  return fmt::format("{:9.1f} {:6.1f}% {:8.1f} {:6.1f}%", sum.flops / seconds * 1e-9, 100 * sum.flops / seconds / machine.fp32,
+                     sum.bytes / seconds * 1e-9, 100 * sum.bytes / seconds / machine.stream);
 }
 
 std::string Profile::text() const {
@@ -102,7 +102,7 @@ std::string Profile::text() const {
     std::string text = fmt::format(
         "profile of {} training steps: {:.3f} ms a step, {:.1f} GFLOP/s, {:.1f} GB/s; {} worker{}; measured peak {:.1f} GFLOP/s "
         "(float32 multiply-adds) and {:.1f} GB/s (stream)\n\n",
-        runs, perRun(all), all.flops / total, all.bytes / total, workers, workers == 1 ? "" : "s", peak.flops * 1e-9, peak.bytes * 1e-9);
+        runs, perRun(all), all.flops / total, all.bytes / total, workers, workers == 1 ? "" : "s", machine.fp32 * 1e-9, machine.stream * 1e-9);
     const char *heading = "   time  ms a step   GFLOP/s of peak     GB/s of stream";
     std::vector<const Row *> sorted;
     for (const auto &[key, row] : rows) {

@@ -1,8 +1,8 @@
 // Where the time of training went: by step of the compiled program, with what the program says of each.
 #pragma once
 
-#include "runtime/exec/machine_peak.h"
 #include "runtime/exec/program.h"
+#include "runtime/kernels/machine_speed.h"
 
 #include <string>
 #include <vector>
@@ -13,7 +13,7 @@ namespace penstock {
 class Profile final : public StepObserver {
 public:
   /// The program must outlive the profile.
-  Profile(const Program &program, const MachinePeak &peak, int workers);
+  Profile(const Program &program, const MachineSpeed &machine, int workers);
 
   void ran(const PenstockEntry &entry, int index, const PenstockBatch *batch, std::int64_t begin, std::int64_t end) override;
 
@@ -38,7 +38,7 @@ private:
   std::string rates(const Sum &sum) const;
 
   const PenstockProgram &program;
-  MachinePeak peak;
+  MachineSpeed machine;
   int workers;
   std::vector<std::vector<Sum>> sums; // of each entry, of each step
   std::vector<Event> events;          // until its capacity is used up

@@ -454,7 +454,9 @@ Status Trainer::loop() {
 }
 
 Status Trainer::profiledLoop() {
-  Profile profile(*program, measurePeak(*pool), pool->workers());
+  PENSTOCK_ASSIGN(const Level level, parseLevel(program->table().level));
+  PENSTOCK_ASSIGN(const MachineSpeed machine, measureMachine(level, *pool));
+  Profile profile(*program, machine, pool->workers());
   program->observe(&profile);
   const Status status = loop();
   program->observe(nullptr);

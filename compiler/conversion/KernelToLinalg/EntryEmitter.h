@@ -58,11 +58,11 @@ private:
   Buffer leafBuffer(mlir::Value value);
 
   // --- steps
-  /// A step of this shape, for `op`: its code is `emit`'s unless there is some for the shape already.
+  /// A step of this shape, for `op` (null: for the gaps between gradients): its code is `emit`'s unless there is some for the shape already.
   mlir::LogicalResult step(mlir::Operation *op, StepShape shape, llvm::function_ref<mlir::LogicalResult()> emit);
   StepShape shapeOf(mlir::Operation *op);
   mlir::LogicalResult emitCopyStep(mlir::Operation *op, mlir::Value value, const Buffer &to);
-  mlir::LogicalResult emitFillGaps(mlir::Operation *apply);
+  mlir::LogicalResult emitFillGaps();
 
   // --- views
   void beginScope(mlir::Location loc);

@@ -355,7 +355,7 @@ LogicalResult EntryEmitter::emitOp(Operation &op) {
     return emitCopyStep(&op, output.getValue(), to);
   }
   if (auto apply = dyn_cast<nn::ApplyOp>(op)) {
-    if (failed(emitFillGaps(&op))) {
+    if (failed(emitFillGaps())) {
       return failure();
     }
     StepShape applyShape = shapeOf(&op);
@@ -589,7 +589,7 @@ void EntryEmitter::finishPartial(Operation *sum, const Buffer &partial, int64_t 
 }
 
 // Gradients of parameters do not fill their places in the flat buffer: the rest must not hold what an earlier entry left.
-LogicalResult EntryEmitter::emitFillGaps(Operation *apply) {
+LogicalResult EntryEmitter::emitFillGaps() {
   for (size_t i = 0; i < layout.parameters.size(); ++i) {
     const auto &p = layout.parameters[i];
     int64_t end = i + 1 < layout.parameters.size() ? layout.parameters[i + 1].offset : layout.parameterElements;
@@ -604,7 +604,7 @@ LogicalResult EntryEmitter::emitFillGaps(Operation *apply) {
     fill.add(StringAttr::get(b.getContext(), "fill").getAsOpaquePointer());
     fill.addBuffer(buffer);
     fill.addNumber(StepShape::Kind::count, gap);
-    LogicalResult done = step(apply, std::move(fill), [&] {
+    LogicalResult done = step(nullptr, std::move(fill), [&] {
       Value size = number(placeOf(StepShape::Kind::count, gap), b.getIndexType());
       Value view = memref::ViewOp::create(b, loc, MemRefType::get({ShapedType::kDynamic}, buffer.element), base(buffer),
                                           byteOffset(buffer), ValueRange{size});
@@ -656,7 +656,7 @@ LogicalResult EntryEmitter::run(ProgramTable::Entry &entry) {
   std::vector<MemoryPlan::Offset> offsets = plan.offsets();
   for (const EmittedStep &s : steps) {
     std::vector<int64_t> numbers = s.shape.numbers(offsets, scratch, regionScratchEnd);
-    kernel::StepOp::create(b, s.op->getLoc(), s.function, numbers);
+    kernel::StepOp::create(b, s.op ? s.op->getLoc() : source.getLoc(), s.function, numbers);
     entry.steps.push_back({s.function, std::move(numbers), profile ? std::optional(workOf(s.op, layout)) : std::nullopt});
   }
   entry.arena = plan.arena(scratch);

@@ -25,7 +25,10 @@ public:
   }
 
   ProgramTable::Work describe(Operation *step) {
-    if (auto region = dyn_cast<kernel::RowsOp>(step)) {
+    if (!step) {
+      work.kind = "copy";
+      names.insert("zeros between gradients");
+    } else if (auto region = dyn_cast<kernel::RowsOp>(step)) {
       Block &body = region.getBody().front();
       work.kind = "rows";
       for (Operation &op : body.without_terminator()) {

@@ -5,7 +5,7 @@
 
 namespace penstock {
 
-/// The operations of a step (a row region or an operation by itself), where they stand in the `.pipe` file, and what they cost.
+/// The operations of a step (a row region, an operation by itself, or null: the zeros between gradients), where they stand in the `.pipe` file, and what they cost.
 /// Arithmetic of contractions and attention is counted exactly; every other operation on a row counts one for an element that it
 /// reads, whatever its function costs. Bytes are those of values outside of the workers' scratch, each read and written once, weights included.
 ProgramTable::Work workOf(mlir::Operation *step, const ProgramLayout &layout);
