@@ -110,6 +110,8 @@ const std::vector<DiagnosticInfo> entries = {
     {"feature-without-tokenizer", error, "D8", "the feature `{name}` does not end with a tokenizer", "a feature is `column |> clean(...) |> tokenizer(...)`",
      "end the flow with a tokenizer, such as `words`", ""},
     {"feature-not-text", error, "D9", "the flow begins with {found}", "a feature begins with a text column", "", "begin with a column declared `text(...)`"},
+    {"not-a-pair", error, "D13", "a list of {count} texts", "a feature is made of one text column, or of a pair of them", "write `[question, answer] |> ...`", ""},
+    {"truncate-without-pair", error, "D14", "`truncate` for a single text", "it says which text of a pair gives way; a single text is cut at its end", "leave it out", ""},
     {"no-columns", error, "D10", "the `data` block declares no column", "the model reads and predicts columns", "write `column text = text()`", ""},
     {"bad-line-columns", error, "D11", "`columns` {problem}", "`columns` lists the names of the columns of a line, each once", "write `columns: [\"word\", \"tag\"]`", ""},
     {"column-not-list", error, "D12", "`{name}` is a {type} column of a `conll` source", "a record of CoNLL is a list of lines, so its columns are lists: `words` or `tags`", "declare it `words()` or `tags()`", ""},

@@ -199,11 +199,20 @@ std::string Checker::recordProgram() const {
   out["features"] = Json::array();
   std::set<std::string> made;
   for (const Feature &feature : featureList) {
-    const Column *column = dataBlock.find(feature.draft.column);
-    if ((modelGood && !feature.used) || column == nullptr || (column->type != "text" && column->type != "words")) {
+    const auto typeOf = [&](const std::string &name) {
+      const Column *column = dataBlock.find(name);
+      return column == nullptr ? std::string() : column->type;
+    };
+    const bool isPair = !feature.draft.second.empty();
+    const bool isText = typeOf(feature.draft.column) == "text" && (!isPair || typeOf(feature.draft.second) == "text");
+    const bool isWords = typeOf(feature.draft.column) == "words" && !isPair;
+    if ((modelGood && !feature.used) || (!isText && !isWords)) {
       continue;
     }
     Json steps = Json::array();
+    if (isPair) {
+      steps.push_back({{"op", "pair"}, {"column", feature.draft.second}});
+    }
     for (const FeatureDraft::Step &step : feature.draft.steps) {
       Json one = {{"op", step.op}};
       Json attributes = Json::object();
@@ -216,6 +225,9 @@ std::string Checker::recordProgram() const {
         one["plugin"] = step.plugin;
         one["parameters"] = std::move(attributes);
         one["max_length"] = step.maxLength > 0 ? Json(step.maxLength) : Json(nullptr);
+        if (isPair) {
+          one["truncate"] = step.truncate;
+        }
       }
       steps.push_back(std::move(one));
     }

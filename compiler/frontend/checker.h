@@ -24,14 +24,15 @@ const char *originName(Origin origin);
 
 struct Instance;
 
-/// A feature on its way: a text column, its cleaning, and at the end its tokenizer.
+/// A feature on its way: a text column or a pair of them, its cleaning, and at the end its tokenizer.
 struct FeatureDraft {
-  std::string column;
+  std::string column, second; // second: "" where there is one
   struct Step {
     std::string op, plugin; // clean; or tokenize, with a plugin
     Attributes attributes;
     std::map<std::string, Origin> origins;
     std::int64_t maxLength = 0;
+    std::string truncate; // of a pair
   };
   std::vector<Step> steps;
   bool tokenized = false;

@@ -568,9 +568,22 @@ Value Checker::applyTextStep(const Callable &callable, BoundCall bound, const Sp
     return input;
   }
   FeatureDraft draft;
-  const Column *column = input.kind == Value::Kind::column ? dataBlock.find(input.text) : nullptr;
-  if (column != nullptr && (column->type == "text" || column->type == "words" || column->type.empty())) {
+  const auto isColumn = [&](const Value &value, std::string_view type) {
+    const Column *column = value.kind == Value::Kind::column ? dataBlock.find(value.text) : nullptr;
+    return column != nullptr && (column->type == type || column->type.empty());
+  };
+  const bool isList = input.kind == Value::Kind::list && std::all_of(input.items.begin(), input.items.end(), [&](const Value &value) {
+                        return isColumn(value, "text");
+                      });
+  if (isList && input.items.size() != 2) {
+    report("not-a-pair", bound.operandSpans[0].file != nullptr ? bound.operandSpans[0] : span, {{"count", std::to_string(input.items.size())}});
+    return {};
+  }
+  if (isColumn(input, "text") || isColumn(input, "words")) {
     draft.column = input.text;
+  } else if (isList) {
+    draft.column = input.items[0].text;
+    draft.second = input.items[1].text;
   } else if (input.kind == Value::Kind::draft && !input.draft->tokenized) {
     draft = *input.draft;
   } else {
@@ -590,6 +603,12 @@ Value Checker::applyTextStep(const Callable &callable, BoundCall bound, const Sp
     step.attributes.erase("max_length");
     if (const auto at = bound.spans.find("max_length"); at != bound.spans.end()) {
       draft.maxLengthSpan = at->second;
+    }
+    step.truncate = std::get<std::string>(step.attributes["truncate"]);
+    step.attributes.erase("truncate");
+    if (const auto at = bound.spans.find("truncate"); at != bound.spans.end() && draft.second.empty()) {
+      report("truncate-without-pair", at->second);
+      return {};
     }
     draft.tokenized = true;
   }

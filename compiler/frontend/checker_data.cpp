@@ -245,9 +245,9 @@ void Checker::readColumn(const Entry &entry) {
 }
 
 std::string Checker::flowText(const FeatureDraft &draft) {
-  std::string text = draft.column;
+  std::string text = draft.column + " " + draft.second;
   for (const FeatureDraft::Step &step : draft.steps) {
-    text += " |> " + step.op + " " + step.plugin + " " + std::to_string(step.maxLength);
+    text += " |> " + step.op + " " + step.plugin + " " + std::to_string(step.maxLength) + " " + step.truncate;
     for (const auto &[name, attribute] : step.attributes) {
       text += " " + name + ": " + formatAttribute(attribute);
     }
@@ -269,7 +269,8 @@ Value Checker::featureOf(const Value &draft, const Span &span) {
     value.text = known->second;
     return value;
   }
-  const std::string base = draft.draft->column + "_" + draft.draft->steps.back().plugin;
+  const std::string base =
+      draft.draft->column + "_" + (draft.draft->second.empty() ? "" : draft.draft->second + "_") + draft.draft->steps.back().plugin;
   std::string name;
   do {
     const int ordinal = ++inlineFeatures[base];
@@ -327,6 +328,9 @@ void Checker::readFeatures() {
         }
         if (step.op != "clean") {
           resolve(key + ".max_length", std::to_string(step.maxLength), origin("max_length"));
+          if (!value.draft->second.empty()) {
+            resolve(key + ".truncate", step.truncate, origin("truncate"));
+          }
         }
       }
     } else if (value.kind == Value::Kind::draft || value.kind == Value::Kind::column) {

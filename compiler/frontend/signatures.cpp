@@ -429,6 +429,8 @@ Signature signatureOf(const PluginManifest &manifest) {
     ParameterSpec limit = size("max_length", std::int64_t{0}, "the most tokens of a record; 0: no limit");
     limit.minimum = 0;
     signature.parameters.push_back(limit);
+    signature.parameters.push_back(
+        choice("truncate", {"longest_first", "first", "second"}, "longest_first", "which text of a pair `max_length` cuts"));
   } else if (manifest.kind == PluginKind::head) {
     signature.operands.push_back({"x", manifest.input == "sequence" ? Accepts::sequence : Accepts::vector});
     signature.operands.push_back({"target", manifest.takes("class")    ? Accepts::classTarget

@@ -58,7 +58,7 @@ void BatchBuffers::setRows(std::size_t axis, std::int64_t rows) {
   room(axes[axis].ids, rows);
   room(axes[axis].rowRecord, rows);
   room(axes[axis].rowPosition, rows);
-  room(axes[axis].rowSegment, rows); // zeros: every text is a single one
+  room(axes[axis].rowSegment, rows); // zeros, which only pairs change
   if (axes[axis].cutFromWords) {
     room(axes[axis].rowWord, rows);
   }
@@ -71,7 +71,7 @@ void BatchBuffers::setRows(std::size_t axis, std::int64_t rows) {
 }
 
 void BatchBuffers::addRows(std::size_t index, const std::int32_t *ids, std::int64_t size,
-                           const std::int32_t *rowWord) {
+                           const std::int32_t *rowWord, std::int64_t first) {
   Axis &axis = axes[index];
   if (rowWord != nullptr) {
     std::memcpy(axis.rowWord.data() + axis.rows, rowWord,
@@ -81,6 +81,11 @@ void BatchBuffers::addRows(std::size_t index, const std::int32_t *ids, std::int6
               static_cast<std::size_t>(size) * sizeof(std::int32_t));
   std::fill_n(axis.rowRecord.data() + axis.rows, size, static_cast<std::int32_t>(axis.record));
   std::iota(axis.rowPosition.data() + axis.rows, axis.rowPosition.data() + axis.rows + size, 0);
+  if (first >= 0) {
+    std::int32_t *const segments = axis.rowSegment.data() + axis.rows;
+    std::fill_n(segments, first, 0);
+    std::fill_n(segments + first, size - first, 1);
+  }
   axis.rows += size;
   tokens += size;
   axis.offsets[static_cast<std::size_t>(++axis.record)] = static_cast<std::int32_t>(axis.rows);

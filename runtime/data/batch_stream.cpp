@@ -186,7 +186,8 @@ private:
       for (const std::int64_t record : batch.records) {
         const std::int64_t first = axis.offsets[record];
         batch.addRows(a, axis.ids + first, axis.offsets[record + 1] - first,
-                      axis.rowWord == nullptr ? nullptr : axis.rowWord + first);
+                      axis.rowWord == nullptr ? nullptr : axis.rowWord + first,
+                      axis.firsts == nullptr ? -1 : axis.firsts[record]);
       }
     }
     for (std::size_t i = 0; i < program.inputs.size(); ++i) {

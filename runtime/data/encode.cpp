@@ -104,9 +104,18 @@ void PreparedTexts::finish() {
   }
 }
 
-std::int64_t specialTokensAround(const Tokenizer &tokenizer) {
+std::int64_t specialTokensOf(const FeatureSpec &feature, const Tokenizer &tokenizer) {
   const Tokenizer::SpecialTokens &special = tokenizer.specialTokens();
-  return static_cast<std::int64_t>(special.prefix.size() + special.suffix.size());
+  return static_cast<std::int64_t>(special.prefix.size() + special.suffix.size() +
+                                   (feature.isPair() ? special.separator.size() : 0));
+}
+
+std::string stuckSentence(const FeatureSpec &feature) {
+  const bool first = feature.truncation == Truncation::first;
+  return fmt::format("the {} text of `{}` alone fills `max_length` {}, and `truncate: {}` cuts the {} one only; write "
+                     "`truncate: longest_first`, or a larger `max_length`",
+                     first ? "second" : "first", feature.name, feature.maxLength, first ? "first" : "second",
+                     first ? "first" : "second");
 }
 
 Status encodeTexts(const FeatureSpec &feature, const Tokenizer &tokenizer,
@@ -114,54 +123,82 @@ Status encodeTexts(const FeatureSpec &feature, const Tokenizer &tokenizer,
   out.ids.clear();
   out.lengths.clear();
   out.rowWord.clear();
+  out.firsts.clear();
   out.cut = 0;
+  out.stuck = -1;
   const Tokenizer::SpecialTokens &special = tokenizer.specialTokens();
-  const std::int64_t around = specialTokensAround(tokenizer);
+  const std::int64_t specials = specialTokensOf(feature, tokenizer);
   const bool limited =
       feature.maxLength >= 0 && feature.maxLength < std::numeric_limits<std::int32_t>::max();
-  if (limited && feature.maxLength < around) {
+  if (limited && feature.maxLength < specials) {
     return invalidInput(fmt::format("feature `{}` has `max_length` {}, and the tokenizer `{}` puts {} special "
-                                    "tokens around each text; give it room for them",
-                                    feature.name, feature.maxLength, feature.plugin, around));
+                                    "tokens into each record; give it room for them",
+                                    feature.name, feature.maxLength, feature.plugin, specials));
   }
-  const std::int64_t room = limited ? feature.maxLength - around : std::numeric_limits<std::int64_t>::max();
-  // One more than there is room for, so that it shows whether a text was longer.
-  PENSTOCK_TRY(tokenizer.encode(prepared.texts, limited ? room + 1 : -1, false, out.tokens));
+  const std::int64_t room = limited ? feature.maxLength - specials : std::numeric_limits<std::int64_t>::max();
+  // One more than there is room for shows whether a text was longer; where two are cut depends on the whole of both.
+  const std::int64_t most = limited && !feature.isPair() ? room + 1 : -1;
+  PENSTOCK_TRY(tokenizer.encode(prepared.texts, most, false, out.tokens));
   if (out.tokens.offsets.size() != prepared.texts.size() + 1) {
     return environmentError(fmt::format("the tokenizer `{}` answered {} of {} texts", feature.plugin,
                                         out.tokens.offsets.size() - 1, prepared.texts.size()));
   }
   const std::int64_t vocabulary = tokenizer.vocabularySize();
+  const auto put = [&](const std::vector<std::int32_t> &ids) { out.ids.insert(out.ids.end(), ids.begin(), ids.end()); };
+  const auto putText = [&](std::size_t text, std::int64_t count) {
+    const std::int32_t *ids = out.tokens.ids.data() + out.tokens.offsets[text];
+    out.ids.insert(out.ids.end(), ids, ids + count);
+  };
+  const auto sizeOf = [&](std::size_t text) { return out.tokens.offsets[text + 1] - out.tokens.offsets[text]; };
   std::size_t text = 0;
   for (std::size_t record = 0; record < prepared.records(); ++record) {
     const std::size_t begin = out.ids.size();
-    const auto texts = feature.cutFromWords ? static_cast<std::size_t>(prepared.wordCounts[record]) : std::size_t{1};
-    out.ids.insert(out.ids.end(), special.prefix.begin(), special.prefix.end());
-    std::int64_t left = room;
-    bool whole = true;
-    for (std::size_t word = 0; word < texts; ++word, ++text) {
-      const std::int32_t *ids = out.tokens.ids.data() + out.tokens.offsets[text];
-      const std::int64_t given = out.tokens.offsets[text + 1] - out.tokens.offsets[text];
-      const std::int64_t taken = std::min(given, left);
-      if (feature.cutFromWords && taken > 0) {
-        out.rowWord.resize(out.ids.size(), -1);
-        out.rowWord.push_back(static_cast<std::int32_t>(word));
+    put(special.prefix);
+    std::size_t texts = 1;
+    if (feature.isPair()) {
+      texts = 2;
+      const std::int64_t first = sizeOf(text), second = sizeOf(text + 1);
+      const auto kept = cutPair(feature.truncation, first, second, room);
+      if (!kept) {
+        out.ids.resize(begin);
+        out.stuck = static_cast<std::int64_t>(record);
+        break;
       }
-      out.ids.insert(out.ids.end(), ids, ids + taken);
-      left -= taken;
-      whole = whole && taken == given;
+      out.cut += kept->first < first || kept->second < second ? 1 : 0;
+      putText(text, kept->first);
+      put(special.separator);
+      out.firsts.push_back(static_cast<std::int32_t>(out.ids.size() - begin));
+      putText(text + 1, kept->second);
+    } else {
+      texts = feature.cutFromWords ? static_cast<std::size_t>(prepared.wordCounts[record]) : 1;
+      std::int64_t left = room;
+      bool whole = true;
+      for (std::size_t word = 0; word < texts; ++word) {
+        const std::int64_t given = sizeOf(text + word), taken = std::min(given, left);
+        if (feature.cutFromWords && taken > 0) {
+          out.rowWord.resize(out.ids.size(), -1);
+          out.rowWord.push_back(static_cast<std::int32_t>(word));
+        }
+        putText(text + word, taken);
+        left -= taken;
+        whole = whole && taken == given;
+      }
+      out.cut += whole ? 0 : 1;
     }
-    out.cut += whole ? 0 : 1;
-    out.ids.insert(out.ids.end(), special.suffix.begin(), special.suffix.end());
+    put(special.suffix);
     if (out.ids.size() == begin) {
       out.ids.push_back(tokenizer.unknownId());
       if (feature.cutFromWords) {
         out.rowWord.push_back(texts > 0 ? 0 : -1);
       }
+      if (feature.isPair()) {
+        out.firsts.back() = 1;
+      }
     }
     if (feature.cutFromWords) {
       out.rowWord.resize(out.ids.size(), -1);
     }
+    text += texts;
     const std::size_t length = out.ids.size() - begin;
     if (length > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
       return invalidInput(fmt::format("a text of feature `{}` has {} tokens, more than can be "

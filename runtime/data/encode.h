@@ -39,8 +39,8 @@ private:
 Result<bool> readBlock(const RecordProgram &program, RowSource &rows, int fileSplit, int split,
                        RowBlock &block, std::vector<RowError> &errors);
 
-/// Cleaned texts of one feature; each views the block or memory of this object. A feature that is
-/// cut from words has a text a word, `wordCounts` of them for each record.
+/// Cleaned texts of one feature; each views the block or memory of this object. A record has one text, the
+/// two of a pair one after the other, or a text a word, `wordCounts` of them.
 class PreparedTexts {
 public:
   void begin(const FeatureSpec &feature);
@@ -48,7 +48,7 @@ public:
   void add(const ColumnSpec &column, const Cell &cell);
   /// Makes `texts` valid; call after the last add().
   void finish();
-  std::size_t records() const { return feature->cutFromWords ? wordCounts.size() : texts.size(); }
+  std::size_t records() const { return feature->cutFromWords ? wordCounts.size() : texts.size() / feature->textsEach(); }
   std::vector<std::string_view> texts;
   std::vector<std::int32_t> wordCounts;
 
@@ -68,16 +68,21 @@ struct EncodedTexts {
   std::vector<std::int32_t> ids;
   std::vector<std::int32_t> lengths; // one a record
   std::vector<std::int32_t> rowWord; // of features cut from words: see PenstockAxisBatch::row_word
+  std::vector<std::int32_t> firsts;  // of pairs: how many of a record's ids belong to its first text
   std::int64_t cut = 0;              // records
+  std::int64_t stuck = -1;           // the first record that `truncate` cannot make short enough
 };
 
 /// How many ids of a record are special tokens.
-std::int64_t specialTokensAround(const Tokenizer &tokenizer);
+std::int64_t specialTokensOf(const FeatureSpec &feature, const Tokenizer &tokenizer);
+/// "`first` ...": why a record is stuck, for people.
+std::string stuckSentence(const FeatureSpec &feature);
 
-/// Encodes prepared texts: the tokenizer's special tokens around each record, cut so that the whole
-/// has at most max_length ids; one unknown id for a record without any. The words of a record are
-/// encoded one by one, as Hugging Face's `is_split_into_words`; one that gives no ids, or lies behind
-/// the cut, has no row. Every id is checked against the vocabulary, because embeddings index by it.
+/// The ids of records: the tokenizer's special tokens around the text, or around and between the two of
+/// a pair, cut so that the whole has at most max_length ids; one unknown id for a record without any. The
+/// words of a record are encoded one by one, as Hugging Face's `is_split_into_words`; one that gives no
+/// ids, or lies behind the cut, has no row. Every id is checked against the vocabulary, because embeddings
+/// index by it. Where a record is `stuck` the ids end there.
 Status encodeTexts(const FeatureSpec &feature, const Tokenizer &tokenizer,
                    const PreparedTexts &prepared, EncodedTexts &out);
 

@@ -232,9 +232,12 @@ Status Gatherer::beginFits() {
   std::vector<bool> seen(program.columns.size());
   for (std::size_t i = 0; i < program.features.size(); ++i) {
     const FeatureSpec &feature = program.features[i];
-    const auto column = static_cast<std::size_t>(feature.column);
-    prepares.push_back(infos[i].fits || !seen[column]);
-    seen[column] = true;
+    bool isFirst = false; // of one of its columns
+    for (std::size_t text = 0; text < feature.textsEach(); ++text) {
+      isFirst = isFirst || !seen[feature.columnOf(text)];
+      seen[feature.columnOf(text)] = true;
+    }
+    prepares.push_back(infos[i].fits || isFirst);
     fits.emplace_back();
     PENSTOCK_ASSIGN(const auto paths, pathsIn(feature.parameters, infos[i]));
     const bool whole = std::none_of(paths.begin(), paths.end(), [](const auto &named) { return fileIsMissing(named.second); });
@@ -248,19 +251,27 @@ Status Gatherer::beginFits() {
 Status Gatherer::work(Item &item) const {
   const std::size_t features = program.features.size();
   item.prepared.resize(features);
-  std::vector<int> textOfColumn(program.columns.size(), -1);
+  struct Source {
+    int feature = -1;
+    std::size_t text = 0; // of the feature's
+  };
+  std::vector<Source> textOfColumn(program.columns.size());
   for (std::size_t i = features; i-- > 0;) {
     const FeatureSpec &feature = program.features[i];
-    const auto column = static_cast<std::size_t>(feature.column);
     item.prepared[i].begin(feature);
     if (!prepares[i]) {
       continue;
     }
     for (std::size_t row = 0; row < item.block.rows(); ++row) {
-      item.prepared[i].add(program.columns[column], item.block.cell(row, column));
+      for (std::size_t text = 0; text < feature.textsEach(); ++text) {
+        const std::size_t column = feature.columnOf(text);
+        item.prepared[i].add(program.columns[column], item.block.cell(row, column));
+      }
     }
     item.prepared[i].finish();
-    textOfColumn[column] = static_cast<int>(i); // the first feature of the column wins
+    for (std::size_t text = feature.textsEach(); text-- > 0;) {
+      textOfColumn[feature.columnOf(text)] = {static_cast<int>(i), text}; // the first feature of the column wins
+    }
   }
 
   const auto isText = [](const ColumnSpec &column) {
@@ -290,14 +301,15 @@ Status Gatherer::work(Item &item) const {
       if (!counts) {
         continue;
       }
-      if (textOfColumn[i] < 0) {
+      const Source &source = textOfColumn[i];
+      if (source.feature < 0) {
         append(item.block.cell(row, i).text);
         continue;
       }
-      const auto feature = static_cast<std::size_t>(textOfColumn[i]);
+      const auto feature = static_cast<std::size_t>(source.feature);
       const PreparedTexts &prepared = item.prepared[feature];
       if (!program.features[feature].cutFromWords) {
-        append(prepared.texts[row]);
+        append(prepared.texts[row * program.features[feature].textsEach() + source.text]);
         continue;
       }
       append(std::to_string(prepared.wordCounts[row]));
@@ -448,7 +460,7 @@ Status Gatherer::consume(const Item &item, FileFacts &file) {
     for (std::size_t row = 0, next = 0; row < item.block.rows(); ++row) {
       const std::size_t count = program.features[i].cutFromWords
                                     ? static_cast<std::size_t>(prepared.wordCounts[row])
-                                    : 1;
+                                    : program.features[i].textsEach();
       if (next < trainRows.size() && trainRows[next] == row) {
         ++next;
         texts.insert(texts.end(), prepared.texts.begin() + static_cast<std::ptrdiff_t>(first),
@@ -772,7 +784,7 @@ Status Gatherer::countTokens() {
   bool fits = true;
   for (std::size_t i = 0; i < features; ++i) {
     const FeatureSpec &feature = program.features[i];
-    const std::int64_t around = specialTokensAround(*fitted.features[i].tokenizer);
+    const std::int64_t around = specialTokensOf(feature, *fitted.features[i].tokenizer);
     if (feature.maxLength >= 0 && feature.maxLength < around) {
       fits = false;
       problems.add("no-room-for-text", "features." + feature.name + ".max_length", {},

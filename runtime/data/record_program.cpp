@@ -103,7 +103,15 @@ FeatureSpec readFeature(const Json &json, const std::vector<ColumnSpec> &columns
     if (!feature.plugin.empty()) {
       throw Wrong{"has a step `" + op + "` behind the tokenizer of `" + feature.name + "`"};
     }
-    if (op == "clean") {
+    if (op == "pair") {
+      if (feature.isPair() || !feature.cleans.empty()) {
+        throw Wrong{"has a step `pair` of `" + feature.name + "` that is not its first"};
+      }
+      feature.second = indexOf(columns, step.at("column").get<std::string>());
+      if (feature.cutFromWords || columns[static_cast<std::size_t>(feature.second)].type != ColumnSpec::Type::text) {
+        throw Wrong{"makes feature `" + feature.name + "` of a pair that is not two texts"};
+      }
+    } else if (op == "clean") {
       CleanOptions clean;
       const std::string unicode = step.value("unicode", "nfc");
       if (unicode != "nfc" && unicode != "nfkc" && unicode != "none") {
@@ -125,6 +133,14 @@ FeatureSpec readFeature(const Json &json, const std::vector<ColumnSpec> &columns
           throw Wrong{"cuts feature `" + feature.name + "` to nothing"};
         }
         feature.maxLength = std::max<std::int64_t>(feature.maxLength, -1);
+      }
+      if (step.contains("truncate") && !step["truncate"].is_null()) {
+        const std::string name = step["truncate"].get<std::string>();
+        const std::optional<Truncation> truncation = truncationOf(name);
+        if (!truncation) {
+          throw Wrong{"truncates `" + name + "`"};
+        }
+        feature.truncation = *truncation;
       }
     } else {
       throw Wrong{"has a step `" + op + "`"};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/base/status.h"
+#include "runtime/data/pairs.h"
 #include "runtime/data/rows.h"
 #include "runtime/data/tags.h"
 #include "runtime/text/clean.h"
@@ -42,11 +43,17 @@ struct ColumnSpec {
 
 struct FeatureSpec {
   std::string name, axis;
-  int column = 0;         // of type text or words
+  int column = 0;            // of type text or words
   bool cutFromWords = false;
+  int second = -1;           // of a pair of texts: the column of the second one
+  Truncation truncation = Truncation::longestFirst; // of a pair
   std::vector<CleanOptions> cleans;
   std::string plugin, parameters; // parameters: JSON text
   std::int64_t maxLength = -1;    // -1: no limit
+
+  bool isPair() const { return second >= 0; }
+  std::size_t textsEach() const { return isPair() ? 2 : 1; } // of a record
+  std::size_t columnOf(std::size_t text) const { return static_cast<std::size_t>(text == 0 ? column : second); }
 };
 
 struct InputSpec {

@@ -28,11 +28,13 @@ public:
     PENSTOCK_TRY(rows->begin());
     std::vector<bool> needed(program.columns.size());
     for (const InputSpec &input : program.inputs) {
-      if (!input.target) {
-        const int column = input.feature >= 0
-                               ? program.features[static_cast<std::size_t>(input.feature)].column
-                               : input.column;
-        needed[static_cast<std::size_t>(column)] = true;
+      if (!input.target && input.feature >= 0) {
+        const FeatureSpec &feature = program.features[static_cast<std::size_t>(input.feature)];
+        for (std::size_t text = 0; text < feature.textsEach(); ++text) {
+          needed[feature.columnOf(text)] = true;
+        }
+      } else if (!input.target) {
+        needed[static_cast<std::size_t>(input.column)] = true;
       }
     }
     std::vector<std::string> names;
@@ -145,7 +147,10 @@ private:
     prepared[index].begin(feature);
     const ColumnSpec &column = program.columns[static_cast<std::size_t>(feature.column)];
     for (std::size_t row = 0; row < block.rows(); ++row) {
-      prepared[index].add(column, cellOf(row, feature.column));
+      for (std::size_t text = 0; text < feature.textsEach(); ++text) {
+        const std::size_t which = feature.columnOf(text);
+        prepared[index].add(program.columns[which], cellOf(row, static_cast<int>(which)));
+      }
     }
     if (feature.cutFromWords) {
       fillWords(feature, batch.words[axis]);
@@ -153,15 +158,20 @@ private:
     prepared[index].finish();
     EncodedTexts &texts = encoded[index];
     PENSTOCK_TRY(encodeTexts(feature, *fitted.features[index].tokenizer, prepared[index], texts));
+    if (texts.stuck >= 0) {
+      return invalidInput(fmt::format("{}:{}: {}", inputName, block.lines[static_cast<std::size_t>(texts.stuck)],
+                                      stuckSentence(feature)));
+    }
     if (texts.ids.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
       return invalidInput(inputName + ": the records of one batch have too many tokens");
     }
     batch.setRows(axis, static_cast<std::int64_t>(texts.ids.size()));
     std::size_t at = 0;
-    for (const std::int32_t length : texts.lengths) {
-      batch.addRows(axis, texts.ids.data() + at, length,
-                    feature.cutFromWords ? texts.rowWord.data() + at : nullptr);
-      at += static_cast<std::size_t>(length);
+    for (std::size_t record = 0; record < texts.lengths.size(); ++record) {
+      batch.addRows(axis, texts.ids.data() + at, texts.lengths[record],
+                    feature.cutFromWords ? texts.rowWord.data() + at : nullptr,
+                    feature.isPair() ? texts.firsts[record] : -1);
+      at += static_cast<std::size_t>(texts.lengths[record]);
     }
     return Status::success();
   }

@@ -86,6 +86,7 @@ private:
       spools; // ids of all features but the first, which goes straight to `file`
   std::vector<std::vector<std::int64_t>> offsets;
   std::vector<std::vector<std::int32_t>> rowWord; // of features cut from words
+  std::vector<std::vector<std::int32_t>> firsts;  // of pairs
   std::vector<std::int64_t> cut, longest;
   std::vector<std::unordered_map<std::string, std::int32_t>> classIndex;
   std::vector<std::vector<std::int32_t>> classes;
@@ -127,6 +128,7 @@ Status Builder::open() {
   }
   offsets.assign(features, {0});
   rowWord.resize(features);
+  firsts.resize(features);
   cut.assign(features, 0);
   longest.assign(features, 0);
   const std::size_t columns = program.columns.size();
@@ -228,6 +230,10 @@ Status Builder::consume(const Item &item) {
     const std::size_t size = encoded.ids.size() * sizeof(std::int32_t);
     PENSTOCK_TRY(i == 0 ? writer->append(encoded.ids.data(), size)
                         : spools[i - 1]->append(encoded.ids.data(), size));
+    if (encoded.stuck >= 0) {
+      return cellError(item.block, static_cast<std::size_t>(encoded.stuck), stuckSentence(program.features[i]));
+    }
+    firsts[i].insert(firsts[i].end(), encoded.firsts.begin(), encoded.firsts.end());
     for (const std::int32_t length : encoded.lengths) {
       offsets[i].push_back(offsets[i].back() + length);
       longest[i] = std::max<std::int64_t>(longest[i], length);
@@ -280,6 +286,10 @@ Result<SplitIds> readEntry(const RecordProgram &program, const Fitted &fitted, s
           section(entry.at("ids"), sizeof(std::int32_t), axis.tokens));
       axis.offsets = reinterpret_cast<const std::int64_t *>(
           section(entry.at("offsets"), sizeof(std::int64_t), ids.records + 1));
+      if (program.features[ids.features.size()].isPair()) {
+        axis.firsts = reinterpret_cast<const std::int32_t *>(
+            section(entry.at("firsts"), sizeof(std::int32_t), ids.records));
+      }
       if (axis.offsets[0] != 0 || axis.offsets[ids.records] != axis.tokens) {
         return wrong;
       }
@@ -340,10 +350,13 @@ Result<SplitIds> Builder::run(const Hash128 &key) {
     item.prepared.resize(features);
     item.encoded.resize(features);
     for (std::size_t i = 0; i < features; ++i) {
-      const auto column = static_cast<std::size_t>(program.features[i].column);
-      item.prepared[i].begin(program.features[i]);
+      const FeatureSpec &feature = program.features[i];
+      item.prepared[i].begin(feature);
       for (std::size_t row = 0; row < item.block.rows(); ++row) {
-        item.prepared[i].add(program.columns[column], item.block.cell(row, column));
+        for (std::size_t text = 0; text < feature.textsEach(); ++text) {
+          const std::size_t column = feature.columnOf(text);
+          item.prepared[i].add(program.columns[column], item.block.cell(row, column));
+        }
       }
       item.prepared[i].finish();
       PENSTOCK_TRY(encodeTexts(program.features[i], *fitted.features[i].tokenizer, item.prepared[i],
@@ -370,6 +383,11 @@ Result<SplitIds> Builder::run(const Hash128 &key) {
       PENSTOCK_ASSIGN(const std::uint64_t wordsAt, writer->align());
       PENSTOCK_TRY(writer->append(rowWord[i].data(), rowWord[i].size() * sizeof(std::int32_t)));
       entry["row_word"] = wordsAt;
+    }
+    if (program.features[i].isPair()) {
+      PENSTOCK_ASSIGN(const std::uint64_t firstsAt, writer->align());
+      PENSTOCK_TRY(writer->append(firsts[i].data(), firsts[i].size() * sizeof(std::int32_t)));
+      entry["firsts"] = firstsAt;
     }
     directory["features"].push_back(std::move(entry));
   }

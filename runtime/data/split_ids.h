@@ -18,6 +18,7 @@ struct SplitIds {
     const std::int32_t *ids = nullptr;
     const std::int64_t *offsets = nullptr; // records + 1
     const std::int32_t *rowWord = nullptr; // of features cut from words, one a token
+    const std::int32_t *firsts = nullptr;  // of pairs: how many of a record's ids belong to its first text
     std::int64_t tokens = 0, cut = 0, longest = 0;
   };
   struct Tags {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes beside itself, the same bytes each time (seeds 5 and 6): repairs.csv and repairs.jsonl, synthetic repair orders with numbers;
-parts.{train,dev,test}.conll, notes of a workshop with tags (IOB2) for parts and states."""
+"""Writes beside itself, the same bytes each time (seeds 5, 6 and 7): repairs.csv and repairs.jsonl, synthetic repair orders with numbers;
+parts.{train,dev,test}.conll, notes of a workshop with tags (IOB2) for parts and states; notes.csv, orders with notes that fit them or not."""
 import csv, json, pathlib, random
 
 r = random.Random(5)
@@ -46,3 +46,14 @@ for split, count in (("train", 160), ("dev", 30), ("test", 40)):
             count -= 1
             f.writelines(f"{word}\t{tag}\n" for word, tag in note)
             f.write("\n")
+
+r = random.Random(7)
+notes = {"pump": "seal and bearing", "hose": "clamp and fitting", "filter": "gasket and housing", "bucket tooth": "pin and adapter", "final drive": "oil and sprocket"}
+with open(here / "notes.csv", "w", newline="", encoding="utf-8") as f:
+    w = csv.writer(f, lineterminator="\n")
+    w.writerow(["order", "text", "note", "fits"])
+    for row in rows:
+        fits = r.random() < 0.5
+        other = [note for part, note in notes.items() if not row["text"].startswith(part)]
+        note = next(note for part, note in notes.items() if row["text"].startswith(part)) if fits else r.choice(other)
+        w.writerow([row["order"], row["text"], f"{note} looked at", "yes" if fits else "no"])

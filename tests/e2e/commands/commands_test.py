@@ -613,6 +613,26 @@ head my_tag(x, target: tags) {
             (data / "parts.dev.conll").write_text(kept)
 
 
+class Pairs(Case):
+    """Two texts of a record as one feature, from the file to the answer."""
+
+    def testTrainAndPredict(self):
+        out = self.folder / "pairs"
+        self.penstock("train", self.folder / "dsl_examples/basics/pairs.pipe", "--quiet", "--out", out)
+        self.assertIn("accuracy", json.loads(self.penstock("evaluate", out, "--split", "test", "--json").stdout)["metrics"])
+        rows = [("pump replaced on unit 2", "seal and bearing looked at"), ("seal and bearing looked at", "pump replaced on unit 2"),
+                ("hose checked", ""), ("", "")]
+
+        def answers(pairs):
+            text = "note,text\n" + "".join(f'"{note}","{first}"\n' for first, note in pairs)
+            return [answer["probabilities"] for answer in self.jsonLines(self.penstock("predict", out, "--format", "csv", text=text).stdout)]
+
+        together = answers(rows)
+        self.assertEqual(together, [answers([row])[0] for row in rows])
+        self.assertNotEqual(together[0], together[1], "which text is the first counts")
+        self.penstock("predict", out, text="pump replaced\n", expect=2)
+
+
 class Compile(Case):
     def testStages(self):
         for stage in ["pipe", "nn", "kernel", "linalg", "llvm", "asm"]:

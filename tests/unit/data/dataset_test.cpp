@@ -88,7 +88,7 @@ TEST_F(DatasetTest, SpecialTokensStandAroundTheCutText) {
   factory.special.suffix = {1, 2, 3};
   const auto refused = open("train");
   ASSERT_FALSE(refused.ok());
-  EXPECT_NE(refused.status().message().find("4 special tokens around"), std::string::npos) << refused.status().message();
+  EXPECT_NE(refused.status().message().find("4 special tokens into each record"), std::string::npos) << refused.status().message();
 }
 
 TEST_F(DatasetTest, OtherSplitsUseWhatTrainFitted) {
