@@ -6,6 +6,7 @@
 #include "runtime/data/nearest.h"
 #include "runtime/data/ordered.h"
 #include "runtime/data/overlap.h"
+#include "runtime/data/problems.h"
 #include "runtime/data/split_ids.h"
 
 #include <fmt/format.h>
@@ -26,57 +27,9 @@ using Json = nlohmann::json;
 namespace {
 
 constexpr std::uint32_t factsVersion = 2;
-constexpr std::int64_t problemsEach = 100; // of one id
 constexpr std::int64_t errorsPerFile =
     1000;                                   // rows with mistakes, after which a file is not read on
 constexpr std::size_t classLimit = 1000000; // distinct values of a class column
-
-/// A cell or name as an argument of a message: cut to what a line can show.
-std::string shown(std::string_view text) {
-  constexpr std::size_t most = 200;
-  if (text.size() <= most) {
-    return std::string(text);
-  }
-  std::size_t end = most;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80) {
-    --end;
-  }
-  return std::string(text.substr(0, end)) + "…";
-}
-
-struct Place {
-  std::string file;
-  std::int64_t row = 0, line = 0, column = 0;
-};
-
-class Problems {
-public:
-  void add(const char *id, const std::string &place, const Place &at, Json arguments) {
-    if (++counts[id] > problemsEach) {
-      return;
-    }
-    list.push_back({{"id", id},
-                    {"place", place},
-                    {"file", at.file},
-                    {"row", at.row},
-                    {"line", at.line},
-                    {"column", at.column},
-                    {"arguments", std::move(arguments)}});
-  }
-  Json list = Json::array();
-  Json omitted() const {
-    Json more = Json::object();
-    for (const auto &[id, count] : counts) {
-      if (count > problemsEach) {
-        more[id] = count - problemsEach;
-      }
-    }
-    return more;
-  }
-
-private:
-  std::map<std::string, std::int64_t> counts;
-};
 
 struct ClassValue {
   std::array<std::int64_t, 3> counts = {};

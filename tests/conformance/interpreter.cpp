@@ -124,7 +124,7 @@ bool Evaluation::run() {
     Tensor y = zeros(0);
     for (int64_t r = 0; r < y.rows; ++r) {
       int32_t target = operand(0).i[static_cast<size_t>(r)];
-      y.at(r, 0) = target < 0 ? 0.0 : o.getClassWeights()[static_cast<size_t>(target)];
+      y.at(r, 0) = target < 0 ? 0.0 : o.getClassWeights().empty() ? 1.0 : o.getClassWeights()[static_cast<size_t>(target)];
     }
     set(0, std::move(y));
   } else if (auto o = dyn_cast<nn::MatmulOp>(op)) {

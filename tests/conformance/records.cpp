@@ -136,9 +136,14 @@ std::vector<Record> make() {
   all.push_back({"crf_decode", "the most likely chain (Viterbi) with the probabilities of its tags",
                  {rows("x", 3), ids("w", 3)},
                  "%places = nn.constant dense<[[0.3, -1.1, 0.7], [-0.4, 0.9, 0.2], [1.3, -0.6, -0.1], [0.1, 0.8, -0.9], "
-                 "[-0.2, 0.05, 0.6]]> : tensor<5x3xf32>\n"
-                 "    %between = nn.constant dense<[0.2, -0.7, 0.4, 1.1, -0.3, 0.05, -0.9, 0.6, 0.35, 0.15, -0.25, 0.45, -0.5, "
-                 "0.75, 0.1]> : tensor<15xf32>\n"
+                 "[-0.2, 0.05, 0.6]]> : tensor<5x3xf32> : tensor<5x3xf32>\n"
+                 "    %table = nn.constant dense<[[0.2, -0.7, 0.4, 1.1, -0.3, 0.05, -0.9, 0.6, 0.35, 0.15, -0.25, 0.45, -0.5, "
+                 "0.75, 0.1]]> : tensor<1x15xf32> : tensor<1x15xf32>\n"
+                 "    %rows = nn.position_rows %table : tensor<1x15xf32> -> !nn.ragged<@tokens, 15xf32>\n"
+                 "    %first = nn.segment_first %rows : !nn.ragged<@tokens, 15xf32> -> tensor<?x15xf32>\n"
+                 "    %sum = nn.column_sum %first : tensor<?x15xf32> -> tensor<15xf32>\n"
+                 "    %n = nn.record_count : tensor<f32>\n"
+                 "    %between = nn.div %sum, %n : tensor<15xf32>, tensor<f32> -> tensor<15xf32>\n"
                  "    %c = nn.counts %w : !nn.ragged<@tokens, i32> -> tensor<?x3xf32>\n"
                  "    %b = nn.broadcast_records %c : tensor<?x3xf32> -> !nn.ragged<@tokens, 3xf32>\n"
                  "    %h = nn.tanh %b : !nn.ragged<@tokens, 3xf32>\n"
@@ -148,6 +153,7 @@ std::vector<Record> make() {
                  "!nn.ragged<@tokens, 3xf32>, !nn.ragged<@tokens, 3xf32>, !nn.ragged<@tokens, 3xi32>\n"
                  "    %y = nn.mul %x, %d : !nn.ragged<@tokens, 3xf32>, !nn.ragged<@tokens, 3xf32> -> !nn.ragged<@tokens, 3xf32>",
                  rows("y", 3)});
+  all.back().local = false; // the mean over the records that makes a matrix of the table
   all.push_back({"record_count", "mean over the records",
                  {perRecord("x", 3)},
                  "%n = nn.record_count : tensor<f32>\n"
