@@ -158,6 +158,12 @@ const std::vector<DiagnosticInfo> entries = {
     {"missing-evaluation", error, "T8", "`{split}.{name}` is not measured", "`keep` and `expect` use results of the `evaluate` block", "did you mean `{nearest}`?",
      "add the metric to `evaluate { {split}: [...] }`"},
 
+    {"unknown-weights", error, "T9", "`{name}` names no weights of the model", "`freeze` and `rates` name bindings and instances by their paths", "did you mean `{nearest}`?",
+     "see the paths that `penstock explain --resolved` prints"},
+    {"not-layers", error, "T10", "`{name}` is not a row of layers", "`decay` counts the layers that follow a weight, so it names layers without their numbers", "",
+     "write the name that they share: `encoder.layers`, or `h.block` for `h.block_0`, `h.block_1`, ..."},
+    {"all-frozen", error, "T11", "every weight of the model is frozen", "`train` adjusts the weights that are not", "freeze less, or remove `train`", ""},
+
     // ---- E: evaluation
     {"unknown-split", error, "E1", "`{name}` is not a split", "the splits are `train`, `dev` and `test`", "did you mean `{nearest}`?", "write one of them"},
     {"wrong-plugin-kind", error, "E2", "`{name}` is a {kind}, not a {wanted}", "{rule}", "", "write a {wanted}"},

@@ -71,6 +71,8 @@ std::string canonicalProgram(const frontend::TypedPipeline &pipeline) {
     put(out, node.attributes);
     put(out, node.type);
     put(out, node.path);
+    put(out, node.rate);
+    put(out, node.frozen);
     for (const frontend::Weight &weight : node.weights) {
       out += "weight ";
       put(out, weight.name);
@@ -78,6 +80,8 @@ std::string canonicalProgram(const frontend::TypedPipeline &pipeline) {
       put(out, static_cast<int>(weight.initializer));
       put(out, weight.scale);
       put(out, weight.decays);
+      put(out, weight.rate);
+      put(out, weight.frozen);
     }
   }
   for (const frontend::Answer &answer : pipeline.model.answers) {
@@ -103,6 +107,7 @@ std::string canonicalProgram(const frontend::TypedPipeline &pipeline) {
     put(out, optimizer.weightDecay);
     put(out, optimizer.nesterov);
     put(out, pipeline.train.clipNorm);
+    put(out, pipeline.train.accumulate > 1);
   }
   put(out, pipeline.target.device);
   put(out, pipeline.target.precision);

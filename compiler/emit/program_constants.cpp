@@ -248,13 +248,15 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
        offsetof(S, tensor_count), offsetof(S, tensors), offsetof(S, parameter_elements),
        offsetof(S, state_elements), offsetof(S, fitted_elements), offsetof(S, dispatch_count),
        offsetof(S, dispatches), offsetof(S, symbol_count), offsetof(S, symbols),
-       offsetof(S, entry_count), offsetof(S, entries)},
+       offsetof(S, entry_count), offsetof(S, entries), offsetof(S, deferred_bytes),
+       offsetof(S, deferred_steps), offsetof(S, gradient_elements)},
       {t.i32(sizeof(S)), t.i32(PENSTOCK_PROGRAM_ABI_MAJOR), t.i32(PENSTOCK_PROGRAM_ABI_MINOR),
        t.text(table.level), count(table.axes), t.textArray(table.axes), count(inputs),
        t.array(inputs), count(tensors), t.array(tensors), t.i64(table.parameterElements),
        t.i64(table.stateElements), t.i64(table.fittedElements), count(dispatches),
        t.array(dispatches), count(table.symbols), t.textArray(table.symbols), count(entries),
-       t.array(entries)});
+       t.array(entries), t.i64(table.deferredBytes), t.i64(table.deferredSteps),
+       t.i64(table.accumulatedElements)});
   if (!t.problem.empty()) {
     return internalError(t.problem);
   }

@@ -68,6 +68,7 @@ struct ProgramTable {
   std::vector<Dispatch> dispatches;
   std::vector<std::string> symbols;
   std::vector<Entry> entries;
+  std::int64_t deferredBytes = 0, deferredSteps = 0, accumulatedElements = 0;
 };
 
 } // namespace penstock

@@ -150,6 +150,9 @@ std::string Checker::recordProgram() const {
   }
   Json out;
   out["version"] = 1;
+  if (!pipeline.train.from.empty()) {
+    out["fitted"] = pipeline.train.from + "/fitted";
+  }
   out["source"] = {{"kind", dataBlock.source}, {"path", dataBlock.path}, {"options", Json::object()}};
   if (dataBlock.source == "conll") {
     out["source"]["options"]["columns"] = dataBlock.lineColumns;

@@ -11,6 +11,7 @@
 #include "compiler/frontend/signatures.h"
 #include "compiler/frontend/unit.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -283,6 +284,7 @@ private:
   int emit(GraphNode node);
   bool spend(const Span &span);
   std::int64_t classCount(const std::string &column) const;
+  void balanceClasses(Attributes &attributes, const std::string &column) const;
   std::int64_t vocabularySize(const std::string &feature) const;
   void checkOperation(const BuiltinOp &op, const std::vector<ValueType> &types, const Attributes &attributes, const Span &span);
   void bindEntry(const Entry &entry, Scope &scope, const std::string &path);
@@ -305,7 +307,17 @@ private:
   void readSchedule(const Setting *setting);
   void readValidate(const Setting *setting);
   void readKeep(const Setting *setting);
+  void readFrom(const Setting *setting);
   void readObjective(const Setting *setting);
+
+  // which weights learn, and how fast: checker_groups.cpp
+  struct Selection;
+  std::optional<Selection> readSelection(const Expression &expression, const std::string &setting);
+  void changeWeights(const Selection &selection, const std::function<void(double &rate, bool &frozen)> &change);
+  void decayByDepth(const Selection &layers, double factor);
+  void readFreeze(const Setting *setting);
+  void readRates(const Setting *setting);
+
   void readEvaluate();
   void readMetrics(const std::string &split, const Setting &setting);
   void readExpect(const Entry &entry);

@@ -27,6 +27,29 @@ std::int64_t Checker::classCount(const std::string &column) const {
   return unknownSize;
 }
 
+/// As scikit-learn's `balanced`: a class weighs records / (classes * its records), of train. A class without any has no records to
+/// weigh.
+void Checker::balanceClasses(Attributes &attributes, const std::string &column) const {
+  const auto found = attributes.find("class_weights");
+  if (found == attributes.end() || !std::holds_alternative<std::string>(found->second)) {
+    return;
+  }
+  std::vector<double> weights;
+  if (facts != nullptr) {
+    if (const auto counts = facts->trainCounts.find(column); counts != facts->trainCounts.end()) {
+      std::int64_t records = 0;
+      for (const std::int64_t count : counts->second) {
+        records += count;
+      }
+      for (const std::int64_t count : counts->second) {
+        const double share = static_cast<double>(counts->second.size()) * static_cast<double>(count);
+        weights.push_back(count > 0 ? static_cast<double>(records) / share : 0);
+      }
+    }
+  }
+  found->second = std::move(weights);
+}
+
 std::int64_t Checker::vocabularySize(const std::string &feature) const {
   if (facts != nullptr) {
     if (const auto found = facts->vocabularies.find(feature); found != facts->vocabularies.end() && found->second.size > 0) {
@@ -324,6 +347,9 @@ Value Checker::applyBuiltin(const Instance &instance, std::vector<Value> operand
     value.kind = Value::Kind::unknown;
     return value;
   }
+  if (!operands.empty()) {
+    balanceClasses(node.attributes, operands.back().text);
+  }
   checkOperation(op, types, node.attributes, span);
   if (node.op == "concat" && types.size() > 1) {
     for (const ValueType &type : types) {
@@ -383,9 +409,11 @@ Value Checker::applyHead(const Instance &instance, std::vector<Value> operands, 
     value.kind = Value::Kind::unknown;
     return value;
   }
+  Attributes attributes = instance.attributes;
+  balanceClasses(attributes, operands[1].text);
   for (const char *name : {"class_weights", "positive_weights"}) {
-    const auto weights = instance.attributes.find(name);
-    const auto *list = weights == instance.attributes.end() ? nullptr : std::get_if<std::vector<double>>(&weights->second);
+    const auto weights = attributes.find(name);
+    const auto *list = weights == attributes.end() ? nullptr : std::get_if<std::vector<double>>(&weights->second);
     const ValueType &target = graph.nodes[static_cast<std::size_t>(nodes[1])].type;
     if (list != nullptr && !list->empty() && target.kind != ValueType::Kind::number && target.width != unknownSize &&
         static_cast<std::int64_t>(list->size()) != target.width) {
@@ -397,7 +425,7 @@ Value Checker::applyHead(const Instance &instance, std::vector<Value> operands, 
   node.kind = GraphNode::Kind::head;
   node.op = manifest.name;
   node.operands = {nodes[0], nodes[1]};
-  node.attributes = instance.attributes;
+  node.attributes = attributes;
   node.type = {ValueType::Kind::head, "", target.width};
   node.path = path;
   node.range = span.range();
@@ -420,7 +448,7 @@ Value Checker::applyHead(const Instance &instance, std::vector<Value> operands, 
   value.head = head;
   value.target = operands[1].text;
   value.decoder = manifest.name;
-  value.decoderAttributes = instance.attributes;
+  value.decoderAttributes = std::move(attributes);
   return value;
 }
 

@@ -88,6 +88,9 @@ void Checker::readTrain() {
   if (const auto value = simpleSetting(given, "train", integer("batch", 32, 1, 1 << 20))) {
     train.batch = std::get<std::int64_t>(*value);
   }
+  if (const auto value = simpleSetting(given, "train", integer("accumulate", 1, 1, 1 << 20))) {
+    train.accumulate = std::get<std::int64_t>(*value);
+  }
   if (const auto value = simpleSetting(given, "train", integer("seed", 42, 0, 9.2e18))) {
     train.seed = static_cast<std::uint64_t>(std::get<std::int64_t>(*value));
   }
@@ -99,6 +102,9 @@ void Checker::readTrain() {
   }
   readValidate(find(given, "validate"));
   readObjective(find(given, "minimize"));
+  readFrom(find(given, "from"));
+  readFreeze(find(given, "freeze"));
+  readRates(find(given, "rates"));
 }
 
 void Checker::readOptimizer(const Setting *setting) {
@@ -186,7 +192,11 @@ void Checker::readValidate(const Setting *setting) {
 }
 
 void Checker::readKeep(const Setting *setting) {
+  Override *patience = findOverride("train.keep.patience");
   if (setting == nullptr) {
+    if (patience != nullptr) {
+      patience->used = false; // reported as an argument of what is no call
+    }
     resolve("train.keep", "last", Origin::standard);
     return;
   }
@@ -195,29 +205,81 @@ void Checker::readKeep(const Setting *setting) {
     return;
   }
   if (value.kind == Expression::Kind::name && value.text == "last") {
+    if (patience != nullptr) {
+      patience->used = false;
+    }
     resolve("train.keep", "last", setting->origin, value.span);
     return;
   }
-  if (value.kind == Expression::Kind::call && value.children[0].kind == Expression::Kind::name && value.children[0].text == "best" &&
+  const bool best = value.kind == Expression::Kind::call && value.children[0].kind == Expression::Kind::name && value.children[0].text == "best" &&
+                    !value.arguments.empty() && value.arguments.size() <= 2 && value.arguments[0].name.empty() &&
+                    (value.arguments.size() == 1 || value.arguments[1].name == "patience");
+  if (!best) {
+    report("wrong-type", value.span,
+           {{"name", "keep"}, {"expected", "`best(dev.RESULT)`, `best(dev.RESULT, patience: 3)` or `last`"}, {"found", "`" + std::string(value.span.text().substr(0, 60)) + "`"}});
+    return;
+  }
+  const Expression &result = value.arguments[0].value;
+  std::string split;
+  bool higher = true;
+  const auto name = resultName(result, &split, &higher);
+  if (!name) {
+    return;
+  }
+  if (split != "dev") {
+    report("out-of-range", result.span, {{"name", "keep"}, {"value", split + "." + *name}, {"rule", "a result on `dev`, the split that training validates on"}});
+    return;
+  }
+  pipeline.train.keepMetric = split + "." + *name;
+  pipeline.train.keepHigher = higher;
+  resolve("train.keep", "best(" + pipeline.train.keepMetric + ")", setting->origin, value.span);
+  ParameterSpec spec = integer("patience", 0, 0, 1e9);
+  if (patience == nullptr && value.arguments.size() < 2) {
+    resolve("train.keep.patience", "0", Origin::standard);
+    return;
+  }
+  if (patience != nullptr) {
+    for (const diagnostics::Diagnostic &problem : patience->problems) {
+      diagnostics.add(problem);
+    }
+  }
+  const Expression &given = patience != nullptr ? patience->value : value.arguments[1].value;
+  Place place;
+  Origin origin = patience != nullptr ? Origin::commandLine : setting->origin;
+  if (const auto count = evaluateParameter(given, spec, "best", top, place, &origin)) {
+    pipeline.train.patience = std::get<std::int64_t>(*count);
+    resolve("train.keep.patience", std::to_string(pipeline.train.patience), origin, given.span);
+  }
+}
+
+void Checker::readFrom(const Setting *setting) {
+  if (setting == nullptr) {
+    resolve("train.from", "none", Origin::standard);
+    return;
+  }
+  const Expression &value = *setting->value;
+  if (value.kind == Expression::Kind::error) {
+    return;
+  }
+  if (value.kind == Expression::Kind::name && value.text == "none") {
+    resolve("train.from", "none", setting->origin, value.span);
+    return;
+  }
+  if (value.kind == Expression::Kind::call && value.children[0].kind == Expression::Kind::name && value.children[0].text == "run" &&
       value.arguments.size() == 1 && value.arguments[0].name.empty()) {
-    const Expression &result = value.arguments[0].value;
-    std::string split;
-    bool higher = true;
-    const auto name = resultName(result, &split, &higher);
-    if (!name) {
-      return;
+    ParameterSpec spec;
+    spec.name = "run";
+    spec.type = Type::path;
+    Place place;
+    Origin origin = setting->origin;
+    if (const auto path = evaluateParameter(value.arguments[0].value, spec, "run", top, place, &origin)) {
+      pipeline.train.from = std::get<std::string>(*path);
+      resolve("train.from", "run(" + quote(pipeline.train.from) + ")", origin, value.span);
     }
-    if (split != "dev") {
-      report("out-of-range", result.span, {{"name", "keep"}, {"value", split + "." + *name}, {"rule", "a result on `dev`, the split that training validates on"}});
-      return;
-    }
-    pipeline.train.keepMetric = split + "." + *name;
-    pipeline.train.keepHigher = higher;
-    resolve("train.keep", "best(" + pipeline.train.keepMetric + ")", setting->origin, value.span);
     return;
   }
   report("wrong-type", value.span,
-         {{"name", "keep"}, {"expected", "`best(dev.RESULT)` or `last`"}, {"found", "`" + std::string(value.span.text().substr(0, 60)) + "`"}});
+         {{"name", "from"}, {"expected", "`run(FOLDER)` or `none`"}, {"found", "`" + std::string(value.span.text().substr(0, 60)) + "`"}});
 }
 
 void Checker::readObjective(const Setting *setting) {

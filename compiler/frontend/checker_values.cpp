@@ -542,7 +542,7 @@ std::optional<Attribute> Checker::evaluateParameter(const Expression &expression
   if (expression.kind == Expression::Kind::error) {
     return std::nullopt;
   }
-  if (spec.type == Type::enumeration && expression.kind == Expression::Kind::name) {
+  if (!spec.members.empty() && expression.kind == Expression::Kind::name) {
     if (std::find(spec.members.begin(), spec.members.end(), expression.text) != spec.members.end()) {
       return expression.text;
     }

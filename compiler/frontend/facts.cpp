@@ -23,6 +23,9 @@ Result<Facts> readFacts(const std::string &text) {
     const Json classes = json.value("classes", nothing);
     for (const auto &[name, one] : classes.items()) {
       facts.classes[name] = one.at("names").get<std::vector<std::string>>();
+      if (const auto counts = one.find("counts"); counts != one.end() && counts->contains("train")) {
+        facts.trainCounts[name] = counts->at("train").get<std::vector<std::int64_t>>();
+      }
     }
     const Json vocabularies = json.value("vocabularies", nothing);
     for (const auto &[name, one] : vocabularies.items()) {

@@ -17,6 +17,7 @@ struct Facts {
     std::int64_t longest = 0; // tokens of the longest record
   };
   std::map<std::string, std::vector<std::string>> classes; // by column
+  std::map<std::string, std::vector<std::int64_t>> trainCounts; // of the classes, by column
   std::map<std::string, Vocabulary> vocabularies;          // by feature
   std::map<std::string, std::int64_t> records;             // by split
   /// A folder of a pretrained model (runtime/exec/pretrained.h).

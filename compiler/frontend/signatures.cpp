@@ -278,7 +278,8 @@ std::vector<BuiltinOp> makeOps() {
   classWeights.type = Type::numbers;
   classWeights.defaultValue = std::vector<double>{};
   classWeights.hasMinimum = true;
-  classWeights.help = "one a class, in their order; empty: all 1";
+  classWeights.members = {"balanced"};
+  classWeights.help = "one a class, in their order; empty: all 1; `balanced`: records / (classes * records of the class), of train";
   ops.push_back({{"cross_entropy",
                   {{"logits", Accepts::logits}, {"target", Accepts::labelTarget}},
                   {share("label_smoothing", 0, false, "share of the target that is spread over all classes"), classWeights}},
@@ -404,7 +405,8 @@ const Signature &cleanSignature() {
 
 const std::vector<std::string> &settingsOf(const std::string &block) {
   static const std::vector<std::string> train = {"optimizer", "schedule", "epochs",    "steps",    "batch", "seed",
-                                                 "clip_norm", "log_every", "validate", "keep",      "minimize"};
+                                                 "clip_norm", "log_every", "validate", "keep",      "minimize", "freeze", "rates",
+                                                 "accumulate", "from"};
   static const std::vector<std::string> target = {"device", "level", "precision", "threads"};
   static const std::vector<std::string> data = {"source"};
   static const std::vector<std::string> evaluate = {"train", "dev", "test", "confidence"};
@@ -525,7 +527,7 @@ std::string describeParameterType(const ParameterSpec &spec) {
   case Type::strings:
     return "a list of strings";
   case Type::numbers:
-    return "a list of numbers";
+    return spec.members.empty() ? "a list of numbers" : "a list of numbers, or `" + spec.members[0] + "`";
   }
   return "a value";
 }
@@ -565,7 +567,7 @@ std::string formatAttribute(const Attribute &attribute, const ParameterSpec *spe
     return formatNumber(*number);
   }
   if (const auto *string = std::get_if<std::string>(&attribute)) {
-    return spec != nullptr && spec->type == Type::enumeration ? *string : quote(*string);
+    return spec != nullptr && !spec->members.empty() ? *string : quote(*string);
   }
   if (const auto *integers = std::get_if<std::vector<std::int64_t>>(&attribute)) {
     return list(*integers, [](std::int64_t value) { return std::to_string(value); });

@@ -60,6 +60,8 @@ struct Weight {
   double scale = 0;    // uniform: half width; normal: standard deviation
   bool decays = true;  // false for biases and norms
   Pretrained pretrained = {};
+  double rate = 1;     // its learning rate is that of the step times this
+  bool frozen = false; // never changed: no gradient, no state of the optimizer
 };
 
 /// An encoder of the model that a folder of a pretrained model describes.
@@ -76,6 +78,8 @@ struct GraphNode {
   std::vector<int> operands;    // indices into ModelGraph::nodes
   Attributes attributes;        // every parameter of the call with its resolved value, defaults included
   std::vector<Weight> weights;  // of built-ins; a plugin head names its own
+  double rate = 1;              // of a plugin head: of all its weights
+  bool frozen = false;
   ValueType type;
   std::string path;             // instance path: "answer.linear_0"; keys weights and random numbers
   SourceRange range;
@@ -117,7 +121,8 @@ struct TrainConfig {
   ScheduleConfig schedule;
   double epochs = 1;       // ignored when steps >= 0
   std::int64_t steps = -1;
-  std::int64_t batch = 32; // records a step
+  std::int64_t batch = 32; // records a part of a step
+  std::int64_t accumulate = 1; // parts a step
   std::uint64_t seed = 42;
   double clipNorm = 0;     // 0: no clipping by global norm
   std::int64_t logEvery = 1;
@@ -125,6 +130,8 @@ struct TrainConfig {
   std::int64_t validateSteps = -1; // or every so many steps, when > 0
   std::string keepMetric;          // "dev.f1_macro" for keep: best(dev.f1_macro); "" for keep: last
   bool keepHigher = true;
+  std::int64_t patience = 0;       // stop after so many evaluations without a better one; 0: never
+  std::string from;                // folder of a run whose weights this one begins with; ""
 };
 
 /// One metric of an `evaluate` block: a plugin with its parameters, for one answer.

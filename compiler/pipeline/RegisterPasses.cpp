@@ -9,6 +9,7 @@
 #include "compiler/dialect/Pipe/Pipe.h"
 #include "compiler/pipeline/pipeline.h"
 #include "compiler/transforms/Autodiff.h"
+#include "compiler/transforms/DeferRows.h"
 #include "compiler/transforms/DeriveEntries.h"
 #include "compiler/transforms/FastMath.h"
 #include "compiler/transforms/FormRegions.h"
@@ -57,6 +58,7 @@ void penstock::registerPenstockPasses() {
   mlir::registerPass(createDeriveEntriesPass);
   mlir::registerPass(createRestrictRowsPass);
   mlir::registerPass(createAutodiffPass);
+  mlir::registerPass(createDeferRowsPass);
   mlir::registerPass(createNnToKernelPass);
   mlir::registerPass(createFormRegionsPass);
   mlir::registerPass(createMathPolynomialsPass);

@@ -6,6 +6,7 @@
 #include "compiler/dialect/Kernel/Kernel.h"
 #include "compiler/dialect/Nn/Nn.h"
 #include "compiler/transforms/Autodiff.h"
+#include "compiler/transforms/DeferRows.h"
 #include "compiler/transforms/DeriveEntries.h"
 #include "compiler/transforms/FormRegions.h"
 #include "compiler/transforms/FuseSegments.h"
@@ -37,6 +38,7 @@ LogicalResult lowerNnToLoops(ModuleOp module, ProgramTable &table, const StageOb
   toNn.addPass(createAutodiffPass());
   toNn.addPass(createCanonicalizerPass());
   toNn.addPass(createCSEPass());
+  toNn.addPass(createDeferRowsPass());
   if (failed(toNn.run(module))) {
     return failure();
   }

@@ -22,9 +22,11 @@ public:
     }
     markActive();
     Operation *end = function.front().getTerminator();
-    for (auto apply : function.getOps<nn::ApplyOp>()) {
-      end = apply;
-      break;
+    for (Operation &op : function.front()) {
+      if (isa<nn::ApplyOp, nn::AccumulateOp>(op)) {
+        end = &op;
+        break;
+      }
     }
     SmallVector<Operation *> program;
     for (Operation &op : function.front()) {
@@ -63,7 +65,10 @@ private:
 
   bool isTrained(nn::ParameterOp parameter) {
     auto global = module.lookupSymbol<nn::GlobalOp>(parameter.getName());
-    return global && global.getTensorClass() == "parameter";
+    return global && isTrained(global);
+  }
+  static bool isTrained(nn::GlobalOp global) {
+    return global.getTensorClass() == "parameter" && !global.getFrozen();
   }
 
   /// A value is active if a trained parameter reaches it; only active values have cotangents.
@@ -133,14 +138,14 @@ private:
     llvm::StringMap<Value> sums;
     for (Operation *op : program) {
       auto parameter = dyn_cast<nn::ParameterOp>(op);
-      Value cotangent = parameter ? cotangents.lookup(parameter.getResult()) : Value();
+      Value cotangent = parameter ? cotangents.lookup(parameter.getResult()) : Value(); // of a frozen one there is none
       if (cotangent) {
         Value &sum = sums[parameter.getName()];
         sum = sum ? Value(nn::AddOp::create(builder, op->getLoc(), sum, cotangent)) : cotangent;
       }
     }
     for (auto global : module.getOps<nn::GlobalOp>()) {
-      if (global.getTensorClass() != "parameter") {
+      if (!isTrained(global)) {
         continue;
       }
       Value gradient = sums.lookup(global.getSymName());

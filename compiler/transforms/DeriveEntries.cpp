@@ -64,9 +64,17 @@ struct DeriveEntriesPass : PassWrapper<DeriveEntriesPass, OperationPass<ModuleOp
     auto isLoss = [](nn::OutputOp output) { return output.getName() == "loss"; };
     bool hasLoss = llvm::any_of(model.getOps<nn::OutputOp>(), isLoss);
     if (auto optimizer = module->getAttrOfType<DictionaryAttr>("nn.optimizer"); optimizer && hasLoss) {
-      func::FuncOp step = derive(model, "train_step", isLoss);
+      bool inParts = module->hasAttr("nn.accumulate");
+      func::FuncOp step = derive(model, inParts ? "gradient" : "train_step", isLoss);
       step->setAttr("nn.differentiate", UnitAttr::get(&getContext()));
       OpBuilder builder(step.front().getTerminator());
+      if (inParts) {
+        nn::AccumulateOp::create(builder, step.getLoc());
+        builder.setInsertionPoint(model);
+        auto apply = func::FuncOp::create(builder, step.getLoc(), "apply", builder.getFunctionType({}, {}));
+        builder.setInsertionPointToStart(apply.addEntryBlock());
+        builder.setInsertionPoint(func::ReturnOp::create(builder, step.getLoc()));
+      }
       OperationState state(step.getLoc(), nn::ApplyOp::getOperationName());
       state.addAttributes(optimizer.getValue());
       Operation *apply = builder.create(state);

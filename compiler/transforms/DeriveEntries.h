@@ -4,6 +4,8 @@
 // `nn.output` an answer. The pass replaces it by
 //   @train_step  the loss, marked `nn.differentiate`, and one `nn.apply` as the module's `nn.optimizer` says; left out where
 //                the module has no `nn.optimizer` or the model no loss
+//                With the module's `nn.accumulate` there are in its place @gradient, which ends with an `nn.accumulate`,
+//                and @apply
 //   @evaluate    the loss and the answers, without dropout
 //   @predict     the answers alone: inputs that only the loss reads are gone
 // In each, outputs are numbered from 0 in the order of the model.

@@ -67,7 +67,7 @@ public:
           after[it->second].push_back(static_cast<unsigned>(i));
           ++waiting[i];
         }
-      } else if (isa<nn::ApplyOp>(op)) {
+      } else if (isa<nn::ApplyOp, nn::AccumulateOp>(op)) {
         // The optimizer overwrites parameters: everything else reads them first.
         for (unsigned other = 0; other < ops.size(); ++other) {
           if (other != i) {

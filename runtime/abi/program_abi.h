@@ -128,6 +128,11 @@ typedef struct PenstockCall {
   uint64_t seed;
   uint64_t step;          /* number of this step, from 0 */
   float learning_rate;    /* of this step, from the schedule */
+  char *deferred;         /* PenstockProgram.deferred_bytes, 64-byte aligned; zero at first */
+  uint64_t deferred_first; /* number of the step that was the first since it was zero; step - this < deferred_steps */
+  float *gradients;       /* PenstockProgram.gradient_elements: sums over the parts of a step */
+  int32_t part;           /* of "gradient": 0 begins the sums anew */
+  float share;            /* of "gradient": what the sums take of this part's gradient */
 } PenstockCall;
 
 /* One step of an entry: code that several steps may share, and the numbers in which they differ (places in memory, handles,
@@ -167,8 +172,9 @@ typedef struct PenstockDispatch {
 } PenstockDispatch;
 
 /* Entries: "pack" (packs weights into the handles; run after loading or changing parameters, before evaluate and predict;
- * train_step packs for itself), "train_step" (gradient and apply, one batch), "evaluate" (loss and answers),
- * "predict" (answers; target inputs are NULL). */
+ * train_step packs for itself), "train_step" (gradient and apply, one batch) or in its place "gradient" and "apply", "evaluate" (loss and answers),
+ * "predict" (answers; target inputs are NULL), "settle" (after steps, before anything else reads parameters or states: brings
+ * deferred rows up to date; `step` is the number of the next step). */
 typedef struct PenstockEntry {
   const char *name;
   int32_t step_count;
@@ -196,6 +202,11 @@ typedef struct PenstockProgram {
   const char *const *symbols; /* names the host must resolve, e.g. "penstock_parallel_for" */
   int32_t entry_count;
   const PenstockEntry *entries;
+  /* Rows of tables that steps pass by are updated when they are read next. `deferred` holds what is owed to them; it is no state
+   * of the optimizer: "settle" pays and leaves it zero. 0 bytes: nothing is deferred, and there is no "settle". */
+  int64_t deferred_bytes;
+  int64_t deferred_steps; /* after so many steps "settle" must run */
+  int64_t gradient_elements; /* 0: a step is one "train_step"; else some "gradient", one a part, and an "apply" */
 } PenstockProgram;
 
 typedef const PenstockProgram *(*PenstockProgramFunction)(void);

@@ -222,8 +222,9 @@ Result<PluginParameter> readParameter(const toml::table &table, const std::strin
   }
   if (const toml::node *members = reader.get("members")) {
     parameter.members = stringsOf(reader, members, "members");
-    if (parameter.type != Type::enumeration) {
-      reader.fail(members, "only a parameter of type enum has `members`");
+    const bool balanced = parameter.type == Type::numbers && parameter.members == std::vector<std::string>{"balanced"};
+    if (parameter.type != Type::enumeration && !balanced) {
+      reader.fail(members, "only a parameter of type enum has `members`, and one of type numbers the word `balanced`");
     }
     for (const std::string &member : parameter.members) {
       if (!isName(member)) {

@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <numeric>
 #include <thread>
@@ -74,6 +75,7 @@ public:
 private:
   Result<Hash128> key();
   std::string cached(const Hash128 &key) const;
+  Status readEarlier();
   Status beginFits();
   Status scan(FileFacts &file);
   Status work(Item &item) const;
@@ -113,7 +115,8 @@ private:
   std::array<std::int64_t, 3> records = {};
   std::vector<std::string> header;
   std::vector<std::string_view> items;
-  Fitted fitted;
+  Fitted fitted, earlier; // earlier: of program.fitted
+  bool hasEarlier = false;
   Problems problems;
   Json facts;
 };
@@ -133,6 +136,11 @@ Result<Hash128> Gatherer::key() {
     }
     infos.push_back(info);
     identities.push_back(identity);
+  }
+  if (!program.fitted.empty()) {
+    const Result<Hash128> earlier = hashPath(program.fitted);
+    hasher.addPart(program.fitted);
+    hasher.addPart(earlier.ok() ? earlier.value().hex() : "missing");
   }
   const auto add = [&](const std::string &path, int split) -> Status {
     FileFacts file;
@@ -181,6 +189,20 @@ std::string Gatherer::cached(const Hash128 &key) const {
   }
 }
 
+/// What an earlier run fitted stands in for what train would give: its ids and classes keep their meaning.
+Status Gatherer::readEarlier() {
+  if (program.fitted.empty()) {
+    return Status::success();
+  }
+  if (fileIsMissing(program.fitted + "/tokenizers.json")) {
+    return invalidInput(fmt::format("there is no run in `{}` to begin from",
+                                    std::filesystem::path(program.fitted).parent_path().string()));
+  }
+  PENSTOCK_ASSIGN(earlier, readFitted(program, program.fitted, factory));
+  hasEarlier = true;
+  return Status::success();
+}
+
 Status Gatherer::beginFits() {
   std::vector<bool> seen(program.columns.size());
   for (std::size_t i = 0; i < program.features.size(); ++i) {
@@ -194,7 +216,7 @@ Status Gatherer::beginFits() {
     fits.emplace_back();
     PENSTOCK_ASSIGN(const auto paths, pathsIn(feature.parameters, infos[i]));
     const bool whole = std::none_of(paths.begin(), paths.end(), [](const auto &named) { return fileIsMissing(named.second); });
-    if (infos[i].fits && wanted(trainSplit) && whole) { // a missing file is a problem of its own: finishFits
+    if (infos[i].fits && wanted(trainSplit) && whole && !hasEarlier) { // a missing file is a problem of its own: finishFits
       PENSTOCK_ASSIGN(fits.back(), factory.fit(feature.plugin, feature.parameters));
     }
   }
@@ -511,7 +533,11 @@ void Gatherer::judgeClasses(std::size_t index) {
   const ColumnSpec &column = program.columns[index];
   const auto &values = columns[index].values;
   std::vector<std::string> names = column.classes;
-  if (!column.declaresClasses) {
+  bool declared = column.declaresClasses;
+  if (!declared && hasEarlier) {
+    names = earlier.classes[index];
+    declared = true;
+  } else if (!declared) {
     for (const auto &[value, about] : values) {
       if (about.counts[trainSplit] > 0) {
         names.push_back(value);
@@ -556,7 +582,7 @@ void Gatherer::judgeClasses(std::size_t index) {
         {"split", splitNames[static_cast<std::size_t>(about.firstSplit)]},
         {"records", about.counts[0] + about.counts[1] + about.counts[2]},
         {"candidates", fewNames ? nearest(entry->first, names) : std::vector<std::string>()}};
-    if (column.declaresClasses) {
+    if (declared) {
       arguments["declared"] = names;
       problems.add("undeclared-class", "columns." + column.name, about.first, std::move(arguments));
     } else if (hasTrain) {
@@ -564,7 +590,7 @@ void Gatherer::judgeClasses(std::size_t index) {
                    std::move(arguments));
     }
   }
-  if (!column.declaresClasses || !hasTrain) {
+  if (!declared || !hasTrain) {
     return;
   }
   for (const std::string &name : names) {
@@ -605,6 +631,9 @@ void Gatherer::judgeNumbers(std::size_t index) {
     if (values.size() % 2 == 0) {
       about.median = std::midpoint(*std::max_element(values.begin(), middle), *middle);
     }
+  }
+  if (hasEarlier) {
+    about = earlier.numbers[index];
   }
   Json missing = Json::object();
   for (std::size_t split = 0; split < 3; ++split) {
@@ -681,7 +710,8 @@ Status Gatherer::finishFits() {
   facts["vocabularies"] = Json::object();
   for (std::size_t i = 0; i < program.features.size(); ++i) {
     const FeatureSpec &feature = program.features[i];
-    PENSTOCK_ASSIGN(const auto paths, pathsIn(feature.parameters, infos[i]));
+    const std::string &parameters = hasEarlier ? earlier.features[i].parameters : feature.parameters;
+    PENSTOCK_ASSIGN(const auto paths, pathsIn(parameters, infos[i]));
     Json &entry = facts["tokenizers"][feature.name];
     entry = {{"version", infos[i].version}, {"fits", infos[i].fits}, {"paths", Json::object()}};
     bool lacksFile = false;
@@ -695,15 +725,19 @@ Status Gatherer::finishFits() {
     }
     FittedFeature fit;
     fit.version = infos[i].version;
-    fit.parameters = feature.parameters;
-    fit.identity = identities[i];
+    fit.parameters = parameters;
+    fit.identity = hasEarlier ? earlier.features[i].identity : identities[i];
     if (infos[i].fits) {
-      if (fits[i] == nullptr || records[trainSplit] == 0) {
+      if (!hasEarlier && (fits[i] == nullptr || records[trainSplit] == 0)) {
         fitted.features.push_back(std::move(fit));
         continue;
       }
-      PENSTOCK_ASSIGN(fit.state, fits[i]->end());
-      fits[i].reset();
+      if (hasEarlier) {
+        fit.state = earlier.features[i].state;
+      } else {
+        PENSTOCK_ASSIGN(fit.state, fits[i]->end());
+        fits[i].reset();
+      }
       const Hash128 key = hash128(fit.state);
       if (cache.enabled() && cache.store("state", stateVersion, key, fit.state).ok()) {
         facts["fitted"][feature.name] = cache.pathOf("state", key);
@@ -809,6 +843,7 @@ Result<std::string> Gatherer::run() {
            {"numbers", Json::object()}};
   fitted.classes.resize(columns.size());
   fitted.numbers.resize(columns.size());
+  PENSTOCK_TRY(readEarlier());
   PENSTOCK_TRY(beginFits());
   for (FileFacts &file : files) {
     PENSTOCK_TRY(scan(file));

@@ -261,6 +261,7 @@ RecordProgram read(const Json &json) {
     }
     program.csv.delimiter = delimiter[0];
   }
+  program.fitted = json.value("fitted", "");
   for (const Json &column : json.at("columns")) {
     program.columns.push_back(readColumn(column));
     if (kind == "conll" && !program.columns.back().isList()) {

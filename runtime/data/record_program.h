@@ -78,6 +78,7 @@ struct RecordProgram {
   std::vector<ColumnSpec> columns;
   std::vector<FeatureSpec> features;
   std::vector<InputSpec> inputs;
+  std::string fitted; // folder of an earlier fit, to be used instead of fitting on train; ""
   std::vector<int>
       axes; // features that are axes of a batch, in the order in which `inputs` names them first
   /// Everything that decides what a file's records become, but no paths, no places and no

@@ -58,6 +58,7 @@ static Result<TrainState> readState(const std::string &path, std::string &weight
     json.at("data_hash").get_to(state.dataHash);
     json.at("best_step").get_to(state.bestStep);
     json.at("best_value").get_to(state.bestValue);
+    json.at("waited").get_to(state.waited);
     json.at("best_file").get_to(state.bestFile);
     json.at("best_hash").get_to(state.bestHash);
     json.at("weights_hash").get_to(weightsHash);
@@ -93,6 +94,7 @@ Status CheckpointStore::save(const Program &program, const TrainState &state) {
     json["data_hash"] = state.dataHash;
     json["best_step"] = state.bestStep;
     json["best_value"] = state.bestValue;
+    json["waited"] = state.waited;
     json["best_file"] = state.bestFile;
     json["best_hash"] = state.bestHash;
     json["weights_hash"] = weightsHash;

@@ -25,6 +25,7 @@ struct TrainState {
   // The best weights so far, in checkpoints/<bestFile>; "" when there are none.
   std::int64_t bestStep = -1;
   double bestValue = 0;
+  std::int64_t waited = 0; // evaluations since the best one
   std::string bestFile, bestHash;
 };
 

@@ -53,6 +53,7 @@ public:
   }
 
   void initialize(std::uint64_t seed, const std::set<std::string> &except) override {
+    forgetDeferred();
     // Pieces of a tensor, so that one large table does not keep the others waiting.
     struct Piece {
       const PenstockTensorInfo *tensor;
@@ -93,6 +94,7 @@ public:
   }
 
   Status load(TensorClass which, const SafetensorsFile &file) override {
+    PENSTOCK_TRY(settle()); // of what is not replaced
     for (const TensorView &mine : tensors(which)) {
       const TensorView *found = file.find(mine.name);
       if (found == nullptr) {
@@ -123,6 +125,7 @@ public:
     return {};
   }
   Status run(int entry, const Step &step) override;
+  Status settle() override;
   Status pack() override {
     const int index = entry("pack");
     return index < 0 ? Status{} : run(index, {});
@@ -131,7 +134,7 @@ public:
   void observe(StepObserver *wanted) override { observer = wanted; }
 
   std::size_t memory() const override {
-    std::size_t sum = arena.size();
+    std::size_t sum = arena.size() + deferred.size() + gradients.size();
     for (const Buffer &buffer : buffers) {
       sum += buffer.size();
     }
@@ -140,6 +143,13 @@ public:
 
 private:
   Status checkTables(const std::string &path);
+  Status runEntry(int index, const Step &step);
+  void forgetDeferred() {
+    if (owes) {
+      std::memset(deferred.data(), 0, static_cast<std::size_t>(program.deferred_bytes));
+      owes = false;
+    }
+  }
   Status growArena(const PenstockEntry &entry, const PenstockBatch *batch);
   template <typename Rows>
   Result<std::size_t> arenaBytes(const PenstockEntry &entry, std::int64_t records, const Rows &rows) const {
@@ -159,7 +169,12 @@ private:
   std::vector<void *> handles;
   Buffer buffers[3];
   std::size_t elements[3] = {};
-  Buffer arena;
+  Buffer arena, gradients;
+  // What steps owe to the rows that they passed by, and the first and next step of that time.
+  Buffer deferred;
+  int trainStep = -1, settleEntry = -1;
+  bool owes = false;
+  std::uint64_t deferredFirst = 0, nextStep = 0;
   StepObserver *observer = nullptr;
 };
 
@@ -177,6 +192,13 @@ Status LoadedProgram::checkTables(const std::string &path) {
       return unsound("its tensors have no sound sizes");
     }
     elements[i] = static_cast<std::size_t>(sizes[i]);
+  }
+  if (program.deferred_bytes < 0 || program.deferred_bytes > (std::int64_t{1} << 42) ||
+      (program.deferred_bytes > 0 && (program.deferred_steps <= 0 || entry("settle") < 0))) {
+    return unsound("it defers updates and cannot settle them");
+  }
+  if (program.gradient_elements < 0 || program.gradient_elements > program.parameter_elements) {
+    return unsound("its gradients have no sound size");
   }
   for (int i = 0; i < program.tensor_count; ++i) {
     const PenstockTensorInfo &tensor = program.tensors[i];
@@ -225,6 +247,16 @@ Status LoadedProgram::prepare(const std::string &path) {
   for (int i = 0; i < 3; ++i) {
     PENSTOCK_ASSIGN(buffers[i], Buffer::allocate(elements[i] * sizeof(float), names[i]));
   }
+  if (program.gradient_elements > 0) {
+    PENSTOCK_ASSIGN(gradients, Buffer::allocate(static_cast<std::size_t>(program.gradient_elements) * sizeof(float),
+                                                "the sums of gradients"));
+  }
+  if (program.deferred_bytes > 0) {
+    trainStep = entry("train_step");
+    settleEntry = entry("settle");
+    PENSTOCK_ASSIGN(deferred, Buffer::allocate(static_cast<std::size_t>(program.deferred_bytes), "updates of rows that are due later"));
+    std::memset(deferred.data(), 0, static_cast<std::size_t>(program.deferred_bytes));
+  }
   return {};
 }
 
@@ -240,6 +272,34 @@ Status LoadedProgram::growArena(const PenstockEntry &entry, const PenstockBatch 
 }
 
 Status LoadedProgram::run(int index, const Step &step) {
+  if (program.deferred_bytes == 0) {
+    return runEntry(index, step);
+  }
+  if (index != trainStep || (owes && (step.number != nextStep || step.number - deferredFirst >= static_cast<std::uint64_t>(program.deferred_steps)))) {
+    PENSTOCK_TRY(settle());
+  }
+  if (index != trainStep) {
+    return runEntry(index, step);
+  }
+  if (!owes) {
+    deferredFirst = step.number;
+    owes = true;
+  }
+  nextStep = step.number + 1;
+  return runEntry(index, step);
+}
+
+Status LoadedProgram::settle() {
+  if (!owes) {
+    return {};
+  }
+  owes = false;
+  Step step;
+  step.number = nextStep;
+  return runEntry(settleEntry, step);
+}
+
+Status LoadedProgram::runEntry(int index, const Step &step) {
   const PenstockEntry &entry = program.entries[index];
   PENSTOCK_TRY(growArena(entry, step.batch));
   PenstockCall call{};
@@ -257,6 +317,11 @@ Status LoadedProgram::run(int index, const Step &step) {
   call.seed = step.seed;
   call.step = step.number;
   call.learning_rate = step.learningRate;
+  call.deferred = static_cast<char *>(deferred.data());
+  call.deferred_first = deferredFirst;
+  call.gradients = gradients.floats();
+  call.part = step.part;
+  call.share = step.share;
   const FlushDenormals flush;
   if (observer == nullptr) {
     penstock_run_entry(&entry, &call);

@@ -61,16 +61,21 @@ public:
     std::uint64_t seed = 0;
     std::uint64_t number = 0;
     float learningRate = 0;
+    std::int32_t part = 0; // of "gradient"
+    float share = 1;
   };
   /// Grows the arena for batches up to this many records, and rows of each axis; memory that is never used costs address
   /// space alone. A failure leaves the arena as it was.
   virtual Status reserve(int entry, std::int64_t records, std::int64_t rows) = 0;
-  /// Grows the arena where this batch needs more than any before, then runs.
+  /// Grows the arena where this batch needs more than any before, then runs. Any entry but train_step settles first.
   virtual Status run(int entry, const Step &step) = 0;
   /// From now on tells `observer`, which outlives the program or is taken away again by NULL, of every step.
   virtual void observe(StepObserver *observer) = 0;
   /// Runs "pack": call after the parameters changed outside of train_step, before evaluate and predict.
   virtual Status pack() = 0;
+
+  /// Brings deferred rows up to date: call before parameters or states are read in another way than by an entry.
+  virtual Status settle() = 0;
 
   /// Bytes of arena and long-lived tensors.
   virtual std::size_t memory() const = 0;

@@ -71,7 +71,10 @@ std::string RunConfig::toJson() const {
                    {"validate_epochs", train.validateEpochs},
                    {"validate_steps", train.validateSteps},
                    {"keep_metric", train.keepMetric},
-                   {"keep_higher", train.keepHigher}};
+                   {"keep_higher", train.keepHigher},
+                   {"accumulate", train.accumulate},
+                   {"patience", train.patience},
+                   {"from", train.from}};
   json["threads"] = threads;
   json["plugin_folders"] = pluginFolders;
   json["answers"] = Json::array();
@@ -151,6 +154,9 @@ Result<RunConfig> RunConfig::fromJson(const std::string &text) {
     train.at("validate_steps").get_to(config.train.validateSteps);
     train.at("keep_metric").get_to(config.train.keepMetric);
     train.at("keep_higher").get_to(config.train.keepHigher);
+    train.at("accumulate").get_to(config.train.accumulate);
+    train.at("patience").get_to(config.train.patience);
+    train.at("from").get_to(config.train.from);
     json.at("threads").get_to(config.threads);
     json.at("plugin_folders").get_to(config.pluginFolders);
     for (const Json &answer : json.at("answers")) {
@@ -180,8 +186,8 @@ Result<RunConfig> RunConfig::fromJson(const std::string &text) {
   } catch (const nlohmann::json::exception &error) {
     return environmentError(std::string("the run's configuration is incomplete: ") + error.what());
   }
-  if (config.train.batch < 1 || config.train.logEvery < 1) {
-    return environmentError("the run's configuration holds a batch or a `log_every` below 1");
+  if (config.train.batch < 1 || config.train.logEvery < 1 || config.train.accumulate < 1) {
+    return environmentError("the run's configuration holds a `batch`, `accumulate` or `log_every` below 1");
   }
   return config;
 }

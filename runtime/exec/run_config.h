@@ -27,13 +27,16 @@ struct TrainSpec {
   double learningRate = 1e-3;
   double epochs = 1;       // ignored when steps >= 0
   std::int64_t steps = -1;
-  std::int64_t batch = 32; // records a step
+  std::int64_t batch = 32;     // records a part of a step
+  std::int64_t accumulate = 1; // parts a step, but for the last step of an epoch
   std::uint64_t seed = 42;
   std::int64_t logEvery = 1;
   double validateEpochs = 1;       // evaluate dev every so many epochs; 0: never
   std::int64_t validateSteps = -1; // or every so many steps, when > 0
   std::string keepMetric;          // "dev.f1_macro" for keep: best(dev.f1_macro); "" for keep: last
   bool keepHigher = true;
+  std::int64_t patience = 0;       // stop after so many evaluations without a better one; 0: never
+  std::string from;                // folder of the run whose weights this one begins with; ""
 };
 
 /// An answer of the model and the plugin that decodes it.

@@ -103,9 +103,17 @@ private:
   Status validate();
   Status saveCheckpoint(std::int64_t now);
   Status stopForInterrupt();
+  Status takeWeights();
+  Result<float> runParts(BatchStream &stream, Program::Step step, OutputBuffers &outputs, int lossOutput, std::int64_t &tokens);
   Result<SplitResult> measure(const std::string &split, const ConfidenceSpec &confidence = {});
   bool dueAt(std::int64_t step) const {
     return validationInterval > 0 && (step % validationInterval == 0 || step == total);
+  }
+  /// No evaluation was better for as long as the run may wait for one.
+  bool stopped() const { return config.train.patience > 0 && state.waited >= config.train.patience; }
+  /// The number, in the stream of batches, of the first part of a step. An epoch ends with a step of fewer parts.
+  std::int64_t firstPartOf(std::int64_t step) const {
+    return step / stepsPerEpoch * partsPerEpoch + step % stepsPerEpoch * config.train.accumulate;
   }
   double epochOf(std::int64_t step) const {
     return stepsPerEpoch > 0 ? static_cast<double>(step) / static_cast<double>(stepsPerEpoch) : 0;
@@ -125,7 +133,7 @@ private:
   std::unique_ptr<MetricsLog> log;
   std::unique_ptr<Progress> progress;
 
-  std::int64_t stepsPerEpoch = 0, total = 0, validationInterval = 0;
+  std::int64_t partsPerEpoch = 0, stepsPerEpoch = 0, total = 0, validationInterval = 0;
   TrainState state;
   std::vector<float> best;         // parameters of the best step, where they are not yet in a file
   std::int64_t savedStep = -1;     // step of the newest checkpoint
@@ -231,7 +239,8 @@ Status Trainer::openData() {
     }
   }
 
-  stepsPerEpoch = (train->records() + config.train.batch - 1) / config.train.batch;
+  partsPerEpoch = (train->records() + config.train.batch - 1) / config.train.batch;
+  stepsPerEpoch = (partsPerEpoch + config.train.accumulate - 1) / config.train.accumulate;
   total = config.train.steps;
   if (total < 0) {
     const double steps = config.train.epochs * static_cast<double>(stepsPerEpoch);
@@ -276,17 +285,55 @@ Status Trainer::restore() {
     savedStep = state.step;
   } else {
     PENSTOCK_TRY(loadPretrained(*program, config.pretrained));
+    if (!config.train.from.empty()) {
+      PENSTOCK_TRY(takeWeights());
+    }
     PENSTOCK_TRY(writeRunRecord(folder->path(), outcome.record));
   }
   secondsBefore = state.seconds;
   PENSTOCK_ASSIGN(log, MetricsLog::open(folder->file("metrics.jsonl"), state.step));
   progress = std::make_unique<Progress>(request.progress, total, stepsPerEpoch, state.step);
+  for (const std::string &note : outcome.notes) {
+    progress->note(note);
+  }
   for (const std::string &warning : outcome.warnings) {
     progress->note("a checkpoint was not used: " + warning);
   }
   if (outcome.resumedAt >= 0) {
     progress->note(fmt::format("continuing at step {} of {}", state.step, total));
   }
+  return {};
+}
+
+// The weights of an earlier run, by name. What it lacks begins as in any run; what has another shape is a mistake.
+Status Trainer::takeWeights() {
+  const std::string &from = config.train.from;
+  PENSTOCK_ASSIGN(const RunRecord earlier, readRunRecord(from));
+  if (!earlier.finished) {
+    return environmentError("the run in `" + from + "` has not ended, so it has no weights to begin from; continue it with `--resume`");
+  }
+  PENSTOCK_ASSIGN(const auto file, SafetensorsFile::open(from + "/model.safetensors", earlier.weightsHash));
+  float *const flat = program->flat(TensorClass::parameter);
+  std::string fresh;
+  std::int64_t taken = 0;
+  for (const TensorView &mine : program->tensors(TensorClass::parameter)) {
+    const TensorView *found = file->find(mine.name);
+    if (found == nullptr) {
+      fresh += (fresh.empty() ? "`" : ", `") + mine.name + "`";
+      continue;
+    }
+    if (found->shape != mine.shape) {
+      return invalidInput(fmt::format("`{}` is {} in the run `{}` and {} in this model; weights of one name have one shape, so make "
+                                      "the model as it was there, or bind what differs to another name",
+                                      mine.name, fmt::join(found->shape, " x "), from, fmt::join(mine.shape, " x ")));
+    }
+    std::memcpy(flat + (mine.data - flat), found->data, static_cast<std::size_t>(mine.elements) * sizeof(float));
+    ++taken;
+  }
+  if (taken == 0) {
+    return invalidInput("no weight of the run `" + from + "` has the name of one of this model, so there is nothing to begin from");
+  }
+  outcome.notes.push_back(fmt::format("began with {} weights of `{}`{}{}", taken, from, fresh.empty() ? "" : "; new: ", fresh));
   return {};
 }
 
@@ -319,7 +366,9 @@ Status Trainer::validate() {
                           "add the metric to `evaluate { dev: [...] }`");
     }
     const bool better = state.bestStep < 0 || (config.train.keepHigher ? *value > state.bestValue : *value < state.bestValue);
+    ++state.waited;
     if (std::isfinite(*value) && better) {
+      state.waited = 0;
       state.bestStep = state.step;
       state.bestValue = *value;
       state.bestFile.clear();
@@ -337,6 +386,7 @@ Status Trainer::saveCheckpoint(std::int64_t now) {
   if (savedStep == state.step) {
     return {};
   }
+  PENSTOCK_TRY(program->settle());
   state.seconds = secondsBefore + static_cast<double>(now - began) * 1e-9;
   PENSTOCK_TRY(log->sync());
   if (state.bestStep >= 0 && state.bestFile.empty()) {
@@ -361,15 +411,46 @@ Status Trainer::stopForInterrupt() {
                                               total, request.resumeCommand)};
 }
 
+// The gradient of a step, part by part, weighed by their records: that of one batch of all of them. Dropout's masks are keyed
+// by step and record, so they are those of the one batch, too.
+Result<float> Trainer::runParts(BatchStream &stream, Program::Step step, OutputBuffers &outputs, int lossOutput, std::int64_t &tokens) {
+  const std::int64_t inEpoch = state.step % stepsPerEpoch, batch = config.train.batch;
+  const std::int64_t parts = std::min(config.train.accumulate, partsPerEpoch - inEpoch * config.train.accumulate);
+  const std::int64_t records = std::min(parts * batch, train->records() - inEpoch * config.train.accumulate * batch);
+  double loss = 0;
+  for (std::int64_t part = 0; part < parts; ++part) {
+    PENSTOCK_ASSIGN(const Batch *const now, stream.next());
+    if (now == nullptr) {
+      return internalError(fmt::format("the batches ended at step {} of {}; please report this", state.step, total));
+    }
+    const double share = static_cast<double>(now->view.records) / static_cast<double>(records);
+    step.batch = &now->view;
+    step.outputs = outputs.addresses();
+    step.part = static_cast<std::int32_t>(part);
+    step.share = static_cast<float>(share);
+    PENSTOCK_TRY(program->run(program->entry(config.train.accumulate > 1 ? "gradient" : "train_step"), step));
+    loss += share * static_cast<double>(outputs.values(lossOutput)[0]);
+    state.records += now->view.records;
+    tokens += now->tokens;
+  }
+  if (config.train.accumulate > 1) {
+    step.batch = nullptr;
+    step.outputs = nullptr;
+    PENSTOCK_TRY(program->run(program->entry("apply"), step));
+  }
+  return static_cast<float>(loss);
+}
+
 Status Trainer::loop() {
-  const int entry = program->entry("train_step");
-  if (entry < 0) {
-    return internalError("the compiled program has no `train_step`; please report this");
+  const char *const name = config.train.accumulate > 1 ? "gradient" : "train_step";
+  const int entry = program->entry(name);
+  if (entry < 0 || (config.train.accumulate > 1 && program->entry("apply") < 0)) {
+    return internalError(fmt::format("the compiled program has no `{}`; please report this", name));
   }
   const PenstockEntry &table = program->table().entries[entry];
   const int lossOutput = Program::output(table, "loss");
   if (lossOutput < 0) {
-    return internalError("the compiled `train_step` has no output `loss`; please report this");
+    return internalError(fmt::format("the compiled `{}` has no output `loss`; please report this", name));
   }
   OutputBuffers outputs;
   outputs.prepare(table, config.train.batch);
@@ -382,8 +463,8 @@ Status Trainer::loop() {
   plan.batch = config.train.batch;
   plan.shuffle = true;
   plan.seed = config.train.seed;
-  plan.firstStep = state.step;
-  plan.lastStep = total;
+  plan.firstStep = firstPartOf(state.step);
+  plan.lastStep = firstPartOf(total);
   PENSTOCK_ASSIGN(const std::unique_ptr<BatchStream> stream, BatchStream::start(train, plan));
 
   began = savedAt = monotonicNow();
@@ -394,26 +475,19 @@ Status Trainer::loop() {
     lineTime = monotonicNow();
   }
   const auto probe = reinterpret_cast<StepProbe>(::dlsym(RTLD_DEFAULT, "penstock_step_probe"));
-  while (state.step < total) {
+  while (state.step < total && !stopped()) {
     if (probe != nullptr) {
       probe(state.step, 1);
     }
-    PENSTOCK_ASSIGN(const Batch *const batch, stream->next());
-    if (batch == nullptr) {
-      return internalError(fmt::format("the batches ended at step {} of {}; please report this", state.step, total));
-    }
     Program::Step step;
-    step.batch = &batch->view;
-    step.outputs = outputs.addresses();
     step.seed = config.train.seed;
     step.number = static_cast<std::uint64_t>(state.step);
     step.learningRate = learningRate(config.train.schedule, config.train.learningRate, state.step, total);
-    PENSTOCK_TRY(program->run(entry, step));
-    const float loss = outputs.values(lossOutput)[0];
+    std::int64_t tokens = 0;
+    PENSTOCK_ASSIGN(const float loss, runParts(*stream, step, outputs, lossOutput, tokens));
     ++state.step;
-    state.records += batch->view.records;
-    state.tokens += batch->tokens;
-    lineTokens += batch->tokens;
+    state.tokens += tokens;
+    lineTokens += tokens;
     if (!std::isfinite(loss)) {
       progress->finish();
       return invalidInput(fmt::format("the loss of step {} is not finite ({}), so training stopped; lower the learning rate "
@@ -426,7 +500,7 @@ Status Trainer::loop() {
       lineTime = now;
       lineTokens = 0;
     }
-    progress->step(state.step, loss, batch->tokens, now);
+    progress->step(state.step, loss, tokens, now);
     if (probe != nullptr) {
       probe(state.step, 0);
     }
@@ -444,10 +518,15 @@ Status Trainer::loop() {
     }
     const bool atEnd = validated || state.step % stepsPerEpoch == 0;
     const double since = static_cast<double>(now - savedAt);
-    if (now - savedAt >= checkpointInterval || state.step == total ||
+    if (now - savedAt >= checkpointInterval || state.step == total || stopped() ||
         (atEnd && since * checkpointShare >= static_cast<double>(saveCost))) {
       PENSTOCK_TRY(saveCheckpoint(now));
     }
+  }
+  if (stopped() && state.step < total) {
+    progress->note(fmt::format("stopped at step {} of {}: {} evaluations without a better {}", state.step, total, state.waited,
+                               config.train.keepMetric));
+    outcome.record.totalSteps = state.step;
   }
   outcome.record.seconds = secondsBefore + static_cast<double>(monotonicNow() - began) * 1e-9;
   return {};
@@ -470,6 +549,7 @@ Status Trainer::finish() {
   if (record.seconds == 0) {
     record.seconds = secondsBefore;
   }
+  PENSTOCK_TRY(program->settle());
   const bool keepBest = !config.train.keepMetric.empty() && state.bestStep >= 0;
   if (keepBest && state.bestStep != state.step) {
     PENSTOCK_ASSIGN(const auto file, SafetensorsFile::open(checkpoints->bestPath(state), state.bestHash));

@@ -30,6 +30,7 @@ struct TrainOutcome {
   RunRecord record;
   std::vector<ExpectationResult> expectations;
   std::int64_t resumedAt = -1;        // step, where the run was continued
+  std::vector<std::string> notes;     // such as where the weights come from
   std::vector<std::string> warnings;
   std::string profile;                // text, where it was asked for and a step was trained
 };

@@ -52,6 +52,8 @@ const LevelSymbol levelSymbols[] = {
     {"penstock_segment_max_gradient", [](const Table &t) { return address(t.segmentMaxGradient); }},
     {"penstock_bag_sum", [](const Table &t) { return address(t.bagSum); }},
     {"penstock_embedding_gradient", [](const Table &t) { return address(t.embeddingGradient); }},
+    {"penstock_group_rows", [](const Table &t) { return address(t.groupById); }},
+    {"penstock_grouped_gradient", [](const Table &t) { return address(t.groupedGradient); }},
     {"penstock_counts", [](const Table &t) { return address(t.counts); }},
     {"penstock_dropout_row", [](const Table &t) { return address(t.dropoutRow); }},
 };

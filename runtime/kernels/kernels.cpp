@@ -115,6 +115,13 @@ void penstock_embedding_gradient(void *pool, const int32_t *ids, const int32_t *
                                  float *dtable, float *scratch) {
   best().embeddingGradient(pool, ids, source, dy, rows, width, vocabulary, dtable, scratch);
 }
+void penstock_group_rows(const int32_t *ids, int64_t rows, int64_t vocabulary, int32_t *groups) {
+  best().groupById(ids, rows, vocabulary, groups);
+}
+void penstock_grouped_gradient(void *pool, const int32_t *groups, const int32_t *source,
+                               const float *dy, int64_t rows, int64_t width, float *gradient) {
+  best().groupedGradient(pool, groups, source, dy, rows, width, gradient);
+}
 void penstock_counts(const int32_t *ids, const int32_t *offsets, int64_t begin, int64_t end,
                      int64_t vocabulary, float *y) {
   best().counts(ids, offsets, begin, end, vocabulary, y);

@@ -91,6 +91,14 @@ void penstock_bag_sum(const float *table, const int32_t *ids, const int32_t *off
 /// ids[i]. scratch: rows + vocabulary + 4096 int32 (as floats).
 void penstock_embedding_gradient(void *pool, const int32_t *ids, const int32_t *source, const float *dy, int64_t rows,
                                  int64_t width, int64_t vocabulary, float *dtable, float *scratch);
+/// The rows by their ids, on the calling thread. `groups` (at least 3 * rows + 32 int32): groups[0] is the number of different ids,
+/// each the lesser of vocabulary - 1 and what `ids` says; from groups[16] on these ids in order; from groups[16 + rows] on, one
+/// more than ids, where the rows of each begin; from groups[17 + 2 * rows] on the rows, in order within an id.
+void penstock_group_rows(const int32_t *ids, int64_t rows, int64_t vocabulary, int32_t *groups);
+/// Whole: for the k-th of the different ids, gradient row k = 0, then += dy row (source[i], or i where source is NULL) for its
+/// rows i in order: the rows of penstock_embedding_gradient that are not zero, bit for bit.
+void penstock_grouped_gradient(void *pool, const int32_t *groups, const int32_t *source, const float *dy, int64_t rows,
+                               int64_t width, float *gradient);
 /// Block over records: word counts as a dense row: y[r, id] = occurrences. y: records x vocabulary.
 void penstock_counts(const int32_t *ids, const int32_t *offsets, int64_t begin, int64_t end, int64_t vocabulary,
                      float *y);

@@ -76,6 +76,9 @@ struct PenstockLevelTable {
   void (*embeddingGradient)(void *pool, const int32_t *ids, const int32_t *source, const float *dy,
                             int64_t rows, int64_t width, int64_t vocabulary, float *dtable,
                             float *scratch);
+  void (*groupById)(const int32_t *ids, int64_t rows, int64_t vocabulary, int32_t *groups);
+  void (*groupedGradient)(void *pool, const int32_t *groups, const int32_t *source, const float *dy,
+                          int64_t rows, int64_t width, float *gradient);
   void (*counts)(const int32_t *ids, const int32_t *offsets, int64_t begin, int64_t end,
                  int64_t vocabulary, float *y);
   void (*dropoutRow)(float *out, int64_t width, int64_t position, uint64_t record_number,

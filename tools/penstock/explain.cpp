@@ -18,6 +18,11 @@ using Json = nlohmann::ordered_json;
 struct WeightLine {
   std::string name;
   std::vector<std::int64_t> shape;
+  double rate = 1;
+  bool frozen = false;
+
+  /// "", "frozen", "rate x 0.5".
+  std::string learning() const { return frozen ? "frozen" : rate != 1 ? "rate x " + Json(rate).dump() : ""; }
 };
 
 /// The trainable tensors, each once: two nodes of one path share theirs.
@@ -26,12 +31,13 @@ std::vector<WeightLine> weightsOf(const frontend::TypedPipeline &pipeline, std::
   std::set<std::string> seen;
   for (const frontend::GraphNode &node : pipeline.model.nodes) {
     if (node.kind == frontend::GraphNode::Kind::head) {
-      heads->push_back(node.path + ".*: named by the head `" + node.op + "`");
+      const std::string learning = WeightLine{"", {}, node.rate, node.frozen}.learning();
+      heads->push_back(node.path + ".*: named by the head `" + node.op + "`" + (learning.empty() ? "" : ", " + learning));
     }
     for (const frontend::Weight &weight : node.weights) {
       const std::string name = node.path + "." + weight.name;
       if (seen.insert(name).second) {
-        lines.push_back({name, weight.shape});
+        lines.push_back({name, weight.shape, weight.rate, weight.frozen});
       }
     }
   }
@@ -57,7 +63,7 @@ void printResolved(const frontend::TypedPipeline &pipeline, bool json) {
     }
     out["parameters"] = Json::array();
     for (const WeightLine &line : weights) {
-      out["parameters"].push_back({{"name", line.name}, {"shape", line.shape}});
+      out["parameters"].push_back({{"name", line.name}, {"shape", line.shape}, {"rate", line.rate}, {"frozen", line.frozen}});
     }
     std::printf("%s\n", out.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
     return;
@@ -81,7 +87,8 @@ void printResolved(const frontend::TypedPipeline &pipeline, bool json) {
     for (const std::int64_t size : line.shape) {
       shape += (shape.empty() ? "" : " x ") + std::to_string(size);
     }
-    std::printf("%-*s  %s\n", static_cast<int>(keys), line.name.c_str(), shape.c_str());
+    const std::string learning = line.learning();
+    std::printf("%-*s  %s%s%s\n", static_cast<int>(keys), line.name.c_str(), shape.c_str(), learning.empty() ? "" : "  ", learning.c_str());
   }
   for (const std::string &head : heads) {
     std::printf("%s\n", head.c_str());

@@ -72,6 +72,9 @@ RunConfig toRunConfig(const frontend::TypedPipeline &pipeline) {
   config.train.validateSteps = train.validateSteps;
   config.train.keepMetric = train.keepMetric;
   config.train.keepHigher = train.keepHigher;
+  config.train.accumulate = train.accumulate;
+  config.train.patience = train.patience;
+  config.train.from = train.from;
   config.threads = pipeline.target.threads;
   config.pluginFolders = pipeline.pluginFolders;
   for (const frontend::Answer &answer : pipeline.model.answers) {

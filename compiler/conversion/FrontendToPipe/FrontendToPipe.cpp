@@ -223,13 +223,20 @@ private:
                               : weight.initializer == Initializer::ones    ? "ones"
                               : weight.initializer == Initializer::uniform ? "uniform"
                                                                            : "normal";
-      items.push_back(builder.getDictionaryAttr({
+      SmallVector<NamedAttribute> members = {
           builder.getNamedAttr("name", builder.getStringAttr(weight.name)),
           builder.getNamedAttr("shape", builder.getDenseI64ArrayAttr(weight.shape)),
           builder.getNamedAttr("initializer", builder.getStringAttr(initializer)),
           builder.getNamedAttr("scale", builder.getF64FloatAttr(weight.scale)),
           builder.getNamedAttr("decays", builder.getBoolAttr(weight.decays)),
-      }));
+      };
+      if (weight.rate != 1) {
+        members.push_back(builder.getNamedAttr("rate", builder.getF64FloatAttr(weight.rate)));
+      }
+      if (weight.frozen) {
+        members.push_back(builder.getNamedAttr("frozen", builder.getBoolAttr(true)));
+      }
+      items.push_back(builder.getDictionaryAttr(members));
     }
     return items.empty() ? ArrayAttr() : builder.getArrayAttr(items);
   }
@@ -254,7 +261,8 @@ private:
     StringAttr path = builder.getStringAttr(node.path), name = builder.getStringAttr(node.op);
     DictionaryAttr attributes = optional(toDictionary(context, node.attributes));
     if (node.kind == frontend::GraphNode::Kind::head) {
-      values.push_back(pipe::HeadOp::create(builder, loc, typeOf(node.type), name, operands, path, attributes));
+      values.push_back(pipe::HeadOp::create(builder, loc, typeOf(node.type), name, operands, path, attributes,
+                                            builder.getF64FloatAttr(node.rate), builder.getBoolAttr(node.frozen)));
     } else {
       values.push_back(
           pipe::CallOp::create(builder, loc, typeOf(node.type), name, operands, path, attributes, weightsOf(node)));
@@ -318,7 +326,8 @@ private:
                             builder.getF64FloatAttr(train.clipNorm), builder.getI64IntegerAttr(train.logEvery),
                             builder.getF64FloatAttr(train.validateEpochs),
                             builder.getI64IntegerAttr(train.validateSteps), builder.getStringAttr(train.keepMetric),
-                            builder.getBoolAttr(train.keepHigher));
+                            builder.getBoolAttr(train.keepHigher), builder.getI64IntegerAttr(train.accumulate),
+                            builder.getI64IntegerAttr(train.patience), builder.getStringAttr(train.from));
     }
     for (const frontend::MetricUse &metric : pipeline.metrics) {
       pipe::MetricOp::create(builder, at(metric.range), builder.getStringAttr(metric.plugin),

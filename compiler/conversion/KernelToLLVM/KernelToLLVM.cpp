@@ -246,6 +246,16 @@ private:
       value = load(loc, c, offsetof(PenstockCall, arena), pointer);
     } else if (what == "learning_rate") {
       value = load(loc, c, offsetof(PenstockCall, learning_rate), b.getF32Type());
+    } else if (what == "deferred") {
+      value = load(loc, c, offsetof(PenstockCall, deferred), pointer);
+    } else if (what == "deferred_first") {
+      value = load(loc, c, offsetof(PenstockCall, deferred_first), i64);
+    } else if (what == "gradients") {
+      value = load(loc, c, offsetof(PenstockCall, gradients), pointer);
+    } else if (what == "part") {
+      value = load(loc, c, offsetof(PenstockCall, part), b.getI32Type());
+    } else if (what == "share") {
+      value = load(loc, c, offsetof(PenstockCall, share), b.getF32Type());
     } else if (what == "seed") {
       value = load(loc, c, offsetof(PenstockCall, seed), i64);
     } else if (what == "step") {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "compiler/conversion/KernelToLinalg/MemoryPlan.h"
+#include "compiler/conversion/KernelToLinalg/Optimizer.h"
 #include "compiler/conversion/KernelToLinalg/StepShape.h"
 #include "compiler/dialect/Kernel/Kernel.h"
 #include "compiler/dialect/Kernel/KernelTable.h"
@@ -61,6 +62,7 @@ private:
   /// A step of this shape, for `op` (null: for the gaps between gradients): its code is `emit`'s unless there is some for the shape already.
   mlir::LogicalResult step(mlir::Operation *op, StepShape shape, llvm::function_ref<mlir::LogicalResult()> emit);
   StepShape shapeOf(mlir::Operation *op);
+  StepShape ownShape(mlir::Operation *op);
   mlir::LogicalResult emitCopyStep(mlir::Operation *op, mlir::Value value, const Buffer &to);
   mlir::LogicalResult emitFillGaps();
 
@@ -89,7 +91,7 @@ private:
   mlir::LogicalResult emitRowsKernel(kernel::InvokeOp invoke, mlir::Value firstRow, mlir::Value rows);
   mlir::LogicalResult emitInvoke(kernel::InvokeOp invoke);
   void emitCopy(mlir::Value value, const Buffer &to);
-  void emitApply(nn::ApplyOp apply, const Buffer &partials);
+
   /// Rows of a block of a region over `rows`, at most `most`.
   mlir::Value blockSize(const nn::RowsOf &rows, std::int64_t most);
   void finishPartial(mlir::Operation *sum, const Buffer &partial, std::int64_t block);
@@ -97,6 +99,49 @@ private:
   /// Runs `body(begin, end)` over [0, count) in pieces of `grain` on the pool.
   void parallel(mlir::Value count, std::int64_t grain, llvm::function_ref<void(mlir::Value, mlir::Value)> body);
   void forRange(mlir::Value from, mlir::Value to, llvm::function_ref<void(mlir::Value)> body);
+
+  // --- the optimizer (ApplyOptimizer.cpp)
+  void planApply(nn::ApplyOp apply, mlir::SmallVector<int> &freed);
+  void emitApply(nn::ApplyOp apply);
+  void emitAccumulate();
+  /// A range of a flat buffer from `offset + first` on, in elements.
+  mlir::Value chunk(llvm::StringRef what, std::int64_t offset, mlir::Value first, mlir::Value size);
+  void overChunks(std::int64_t from, std::int64_t to, llvm::function_ref<void()> prepare,
+                  llvm::function_ref<void(mlir::Value first, mlir::Value size, mlir::Value number)> body);
+  std::int64_t partialsOf(nn::ApplyOp apply) const;
+  std::int64_t firstPartial() const;
+  mlir::Value viewAt(llvm::StringRef what, mlir::Value offset, mlir::Type elements);
+  mlir::Value scaled(mlir::Value index, std::int64_t factor, std::int64_t plus = 0);
+  mlir::Value sumOfSquares(mlir::Value memory, mlir::Value size);
+  mlir::Value sumOfPartials(mlir::Value sum, const Buffer &scratch, mlir::Value first, mlir::Value count);
+  void storeScalars(const OptimizerRule::Scalars &scalars, mlir::Value memory);
+  OptimizerRule::Scalars loadScalars(const OptimizerRule &rule, mlir::Value memory);
+  /// Updates parameter and moments (`places`) element by element; a null gradient is zero.
+  void emitUpdate(const OptimizerRule &rule, const OptimizerRule::Scalars &scalars, double decay, mlir::Value gradient,
+                  mlir::ValueRange places);
+
+  // --- tables that are updated by the rows that are read (DeferredRows.cpp)
+  struct RowsRead {
+    mlir::Value ids;
+    Buffer groups, gradient, partials;
+  };
+  void planRefresh(nn::RefreshOp refresh);
+  void emitRefresh(nn::RefreshOp refresh);
+  void emitRowGradient(nn::RowGradientOp gradient);
+  void emitSettle(nn::SettleOp settle);
+  mlir::Value loadIndex(llvm::StringRef what, mlir::Value offset);
+  mlir::Value countOfRead(const RowsRead &read);
+  mlir::Value idOfRead(const RowsRead &read, mlir::Value number);
+  mlir::Value stepsDeferred();
+  mlir::Value stepNumbers(const ProgramLayout::Deferred &d, mlir::Value step);
+  void rememberStep(const OptimizerRule::Scalars &scalars, const ProgramLayout::Deferred &d);
+  void storeStep(const ProgramLayout::Deferred &d, mlir::Value id, mlir::Value step);
+  mlir::SmallVector<mlir::Value> placesOfRow(const OptimizerRule &rule, const ProgramLayout::Parameter &p, mlir::Value id);
+  void emitMissedSteps(const OptimizerRule &rule, const ProgramLayout::Deferred &d, mlir::Value from, mlir::Value to,
+                       mlir::ArrayRef<mlir::Value> places);
+  mlir::Value sumDeferredSquares(mlir::Value sum, const ProgramLayout::Deferred &d);
+  void emitDeferredUpdate(const OptimizerRule &rule, const ProgramLayout::Deferred &d,
+                          llvm::function_ref<OptimizerRule::Scalars()> load);
 
   // --- one row (RowEmitter.cpp)
   mlir::LogicalResult emitRowStage(RegionPlan &regionPlan, const Stage &stage, mlir::Value firstRow, mlir::Value endRow,
@@ -141,6 +186,7 @@ private:
   llvm::DenseMap<mlir::Value, Buffer> buffers;
   llvm::DenseMap<mlir::Operation *, Buffer> scratches;     // of whole kernels and of apply
   llvm::DenseMap<mlir::Operation *, RegionPlan> regions;
+  llvm::StringMap<RowsRead> rowsRead;                       // by table
   std::int64_t regionScratchEnd = 0;                        // bytes of a worker for values of a block, or a kernel's own
 
   struct EmittedStep {

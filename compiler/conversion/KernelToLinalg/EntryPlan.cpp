@@ -147,16 +147,14 @@ LogicalResult EntryEmitter::planOp(Operation &op, SmallVector<int> &freed) {
     return success();
   }
   if (auto apply = dyn_cast<nn::ApplyOp>(op)) {
-    if (apply.getClipNorm().convertToDouble() > 0) {
-      Buffer buffer;
-      buffer.slot = plan.allocate({(layout.parameterElements / 4096 + 2) * 4, 0, -1});
-      buffer.element = Float32Type::get(op.getContext());
-      scratches[&op] = buffer;
-      freed.push_back(buffer.slot);
-    }
+    planApply(apply, freed);
     return success();
   }
-  if (isa<kernel::PackOp, nn::GradientOp, nn::OutputOp, func::ReturnOp>(op)) {
+  if (auto refresh = dyn_cast<nn::RefreshOp>(op)) {
+    planRefresh(refresh);
+    return success();
+  }
+  if (isa<kernel::PackOp, nn::GradientOp, nn::RowGradientOp, nn::SettleOp, nn::AccumulateOp, nn::OutputOp, func::ReturnOp>(op)) {
     return success();
   }
   return op.emitError("no lowering for this operation outside a row region");

@@ -273,6 +273,20 @@ StepShape EntryEmitter::shapeOf(Operation *op) {
   return result;
 }
 
+// The shape of a step that is like no other: its code holds the layout of the parameters, and it may read what is known of the rows
+// of a deferred table.
+StepShape EntryEmitter::ownShape(Operation *op) {
+  StepShape result = shapeOf(op);
+  result.add(static_cast<const void *>(op));
+  for (auto &entry : rowsRead) {
+    const RowsRead &read = entry.second;
+    for (const Buffer &buffer : {read.groups, read.gradient, read.partials, buffers[read.ids]}) {
+      result.addBuffer(buffer);
+    }
+  }
+  return result;
+}
+
 LogicalResult EntryEmitter::step(Operation *op, StepShape stepShape, llvm::function_ref<LogicalResult()> emit) {
   auto [it, isNew] = codes.try_emplace(stepShape.text());
   StepCode &code = it->second;
@@ -355,13 +369,38 @@ LogicalResult EntryEmitter::emitOp(Operation &op) {
     return emitCopyStep(&op, output.getValue(), to);
   }
   if (auto apply = dyn_cast<nn::ApplyOp>(op)) {
+    if (training && failed(emitFillGaps())) {
+      return failure();
+    }
+    return step(&op, ownShape(&op), [&] {
+      emitApply(apply);
+      return success();
+    });
+  }
+  if (isa<nn::AccumulateOp>(op)) {
     if (failed(emitFillGaps())) {
       return failure();
     }
-    StepShape applyShape = shapeOf(&op);
-    applyShape.add(static_cast<const void *>(apply.getOperation())); // its code holds the layout of the parameters
-    return step(&op, std::move(applyShape), [&] {
-      emitApply(apply, scratches.lookup(&op));
+    return step(&op, ownShape(&op), [&] {
+      emitAccumulate();
+      return success();
+    });
+  }
+  if (auto refresh = dyn_cast<nn::RefreshOp>(op)) {
+    return step(&op, ownShape(&op), [&] {
+      emitRefresh(refresh);
+      return success();
+    });
+  }
+  if (auto gradient = dyn_cast<nn::RowGradientOp>(op)) {
+    return step(&op, ownShape(&op), [&] {
+      emitRowGradient(gradient);
+      return success();
+    });
+  }
+  if (auto settle = dyn_cast<nn::SettleOp>(op)) {
+    return step(&op, ownShape(&op), [&] {
+      emitSettle(settle);
       return success();
     });
   }
@@ -590,7 +629,7 @@ void EntryEmitter::finishPartial(Operation *sum, const Buffer &partial, int64_t 
 
 // Gradients of parameters do not fill their places in the flat buffer: the rest must not hold what an earlier entry left.
 LogicalResult EntryEmitter::emitFillGaps() {
-  for (size_t i = 0; i < layout.parameters.size(); ++i) {
+  for (size_t i = 0; i < layout.parameters.size() && layout.parameters[i].offset < layout.gradientElements; ++i) {
     const auto &p = layout.parameters[i];
     int64_t end = i + 1 < layout.parameters.size() ? layout.parameters[i + 1].offset : layout.parameterElements;
     int64_t gap = end - p.offset - p.elements;
@@ -621,9 +660,9 @@ LogicalResult EntryEmitter::emitFillGaps() {
 LogicalResult EntryEmitter::run(ProgramTable::Entry &entry) {
   StringRef name = source.getName();
   entry.name = name.str();
-  training = name == "train_step";
+  training = name == "train_step" || name == "gradient";
   if (training) {
-    plan.reserve(layout.parameterElements * 4);
+    plan.reserve(layout.gradientElements * 4);
   }
   if (failed(planMemory())) {
     return failure();
@@ -677,24 +716,23 @@ LogicalResult lowerKernelToLinalg(ModuleOp module, ProgramTable &table, bool pro
   // Adam keeps two moments and the optimizer's state mirrors the parameters, one flat buffer after the other.
   std::vector<std::string> moments;
   module.walk([&](nn::ApplyOp apply) {
-    if (apply.getKind() != "sgd") {
-      moments = {"adam.m/", "adam.v/"};
-    } else if (apply.getMomentum().convertToDouble() != 0) {
-      moments = {"sgd.momentum/"};
-    }
+    moments = OptimizerRule(apply).moments();
   });
   for (size_t m = 0; m < moments.size(); ++m) {
     for (const auto &p : layout.parameters) {
+      if (p.frozen) {
+        continue;
+      }
       ProgramTable::Tensor t;
       t.name = moments[m] + p.name;
       t.tensorClass = PENSTOCK_STATE;
       t.shape.assign(p.type.getShape().begin(), p.type.getShape().end());
-      t.offset = static_cast<int64_t>(m) * layout.parameterElements + p.offset;
+      t.offset = static_cast<int64_t>(m) * layout.trainedElements + p.offset;
       t.elements = p.elements;
       layout.table.tensors.push_back(std::move(t));
     }
   }
-  layout.table.stateElements = static_cast<int64_t>(moments.size()) * layout.parameterElements;
+  layout.table.stateElements = static_cast<int64_t>(moments.size()) * layout.trainedElements;
 
   std::vector<ProgramTable::Entry> entries;
   StepCodes codes;
@@ -714,6 +752,9 @@ LogicalResult lowerKernelToLinalg(ModuleOp module, ProgramTable &table, bool pro
     if (isa<nn::GlobalOp, kernel::DispatchOp>(op)) {
       op.erase();
     }
+  }
+  if (module->hasAttr("nn.accumulate")) {
+    layout.table.accumulatedElements = layout.gradientElements;
   }
   table = std::move(layout.table);
   table.entries = std::move(entries);

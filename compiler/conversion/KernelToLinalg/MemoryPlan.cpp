@@ -4,10 +4,14 @@
 #include "runtime/abi/program_abi.h"
 
 #include <algorithm>
+#include <tuple>
 
 using namespace mlir;
 
 namespace penstock {
+
+// Steps that may pass before all rows are brought up to date: what is kept of each is small, but not nothing.
+static constexpr std::int64_t deferredSteps = 1 << 14;
 
 static std::int64_t roundUp(std::int64_t value, std::int64_t to) { return (value + to - 1) / to * to; }
 
@@ -20,6 +24,17 @@ static int initializerOf(StringRef name) {
       .Default(PENSTOCK_INIT_ZEROS);
 }
 
+static ProgramLayout::Update updateOf(nn::GlobalOp global) {
+  return llvm::StringSwitch<ProgramLayout::Update>(global.getUpdate())
+      .Case("rows", ProgramLayout::Update::rows)
+      .Case("deferred", ProgramLayout::Update::deferred)
+      .Default(ProgramLayout::Update::whole);
+}
+
+const ProgramLayout::Deferred &ProgramLayout::deferredTable(StringRef name) const {
+  return *llvm::find_if(deferred, [&](const Deferred &d) { return parameters[d.parameter].name == name; });
+}
+
 ProgramLayout::ProgramLayout(ModuleOp module) {
   SmallVector<nn::GlobalOp> globals;
   for (auto global : module.getOps<nn::GlobalOp>()) {
@@ -27,15 +42,29 @@ ProgramLayout::ProgramLayout(ModuleOp module) {
       globals.push_back(global);
     }
   }
-  std::stable_sort(globals.begin(), globals.end(),
-                   [](nn::GlobalOp a, nn::GlobalOp b) { return a.getDecays() > b.getDecays(); });
+  auto place = [](nn::GlobalOp g) {
+    return std::make_tuple(g.getFrozen(), updateOf(g), !g.getDecays(), -g.getRate().convertToDouble());
+  };
+  std::stable_sort(globals.begin(), globals.end(), [&](nn::GlobalOp a, nn::GlobalOp b) { return place(a) < place(b); });
   for (nn::GlobalOp global : globals) {
     auto type = cast<RankedTensorType>(global.getType());
-    Parameter p{global.getSymName().str(), type, parameterElements, type.getNumElements(), global.getDecays()};
+    Parameter p{global.getSymName().str(), type,   parameterElements, type.getNumElements(), global.getDecays(),
+                global.getFrozen(),        global.getRate().convertToDouble(), updateOf(global)};
     parameterIndex[p.name] = parameters.size();
     parameterElements += roundUp(p.elements, 64);
-    if (p.decays) {
-      decayingElements = parameterElements;
+    if (!p.frozen) {
+      trainedElements = parameterElements;
+    }
+    if (!p.frozen && p.update == Update::deferred) {
+      deferred.push_back({static_cast<unsigned>(parameters.size()), table.deferredBytes});
+      table.deferredBytes += roundUp(p.rows() * 4, 64);
+    } else if (!p.frozen) {
+      gradientElements = parameterElements;
+      wholeElements = p.update == Update::whole ? parameterElements : wholeElements;
+      if (groups.empty() || groups.back().decays != p.decays || groups.back().rate != p.rate) {
+        groups.push_back({p.offset, p.offset, p.decays, p.rate});
+      }
+      groups.back().to = parameterElements;
     }
     ProgramTable::Tensor t;
     t.name = p.name;
@@ -50,6 +79,11 @@ ProgramLayout::ProgramLayout(ModuleOp module) {
     parameters.push_back(std::move(p));
   }
   table.parameterElements = parameterElements;
+  if (!deferred.empty()) {
+    historyOffset = table.deferredBytes;
+    table.deferredSteps = deferredSteps;
+    table.deferredBytes += deferredSteps * static_cast<std::int64_t>(deferred.size()) * 16;
+  }
 
   for (auto dispatch : module.getOps<kernel::DispatchOp>()) {
     handleIndex[dispatch.getSymName()] = table.dispatches.size();

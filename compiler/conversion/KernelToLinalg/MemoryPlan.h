@@ -15,18 +15,42 @@ namespace penstock {
 struct ProgramLayout {
   explicit ProgramLayout(mlir::ModuleOp module);
 
+  /// How a step treats a parameter: `update` of nn.global.
+  enum class Update { whole, rows, deferred };
   struct Parameter {
     std::string name;
     mlir::RankedTensorType type;
     std::int64_t offset = 0, elements = 0; // in float32
-    bool decays = false;
+    bool decays = false, frozen = false;
+    double rate = 1;
+    Update update = Update::whole;
+    std::int64_t rows() const { return type.getDimSize(0); }   // of a table
+    std::int64_t width() const { return elements / rows(); }
   };
-  std::vector<Parameter> parameters; // decaying ones first; offsets are multiples of 64
-  std::int64_t parameterElements = 0, decayingElements = 0;
+  /// A range of the flat buffers, in float32, that the optimizer treats alike.
+  struct Group {
+    std::int64_t from = 0, to = 0;
+    bool decays = false;
+    double rate = 1;
+  };
+  /// A table with Update::deferred: `offset`, in bytes of PenstockCall.deferred, of one int32 a row.
+  struct Deferred {
+    unsigned parameter = 0;
+    std::int64_t offset = 0;
+  };
+  std::vector<Parameter> parameters; // by update and group, frozen ones last; offsets are multiples of 64
+  std::vector<Group> groups;         // of whole and rows
+  std::vector<Deferred> deferred;
+  std::int64_t historyOffset = 0;    // in PenstockCall.deferred: numbers of each step, of each table
+  std::int64_t parameterElements = 0;
+  std::int64_t trainedElements = 0;  // of moments: those of the parameters that are not frozen
+  std::int64_t gradientElements = 0; // of whole and rows
+  std::int64_t wholeElements = 0;
   llvm::StringMap<unsigned> parameterIndex, axisIndex, handleIndex;
   ProgramTable table; // axes, inputs, tensors, dispatches filled in
 
   const Parameter &parameter(llvm::StringRef name) const { return parameters[parameterIndex.lookup(name)]; }
+  const Deferred &deferredTable(llvm::StringRef name) const;
 };
 
 /// The most rows that a row region computes at once: its intermediate values stay in the second-level cache of `level`.

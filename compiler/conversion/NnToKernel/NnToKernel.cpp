@@ -70,7 +70,7 @@ private:
       owner = "value" + std::to_string(computedWeights++);
     }
     FlatSymbolRefAttr handle = dispatch(user->getLoc(), kernel, attributes, owner);
-    bool training = function.getName() == "train_step";
+    bool training = function.getName() == "train_step" || function.getName() == "gradient";
     if (parameter && !training) {
       forPackEntry.try_emplace(handle.getValue(), std::make_pair(handle, parameter));
     } else if (packedHere.insert({handle.getValue(), true}).second) {

@@ -12,6 +12,7 @@ namespace {
 struct Building {
   ModelBuilder &model;
   std::string plugin, path;
+  Learning learning;
   Location loc;
   std::vector<Value> values;
   bool failed = false;
@@ -98,7 +99,8 @@ PenstockNode addParameter(void *context, PenstockString name, const int64_t *sha
   }
   FailureOr<Value> value = building.model.parameter({building.path + "." + text(name),
                                                      std::vector<int64_t>(shape, shape + rank),
-                                                     initializers[initializer], scale, decays != 0},
+                                                     initializers[initializer], scale, decays != 0,
+                                                     building.learning.rate, building.learning.frozen},
                                                     building.loc);
   if (failed(value)) {
     building.failed = true;
@@ -123,12 +125,12 @@ void failBuild(void *context, PenstockString message) { of(context).fail("says: 
 
 FailureOr<HeadValues> buildHead(ModelBuilder &model, const BuildHead &build, const std::string &plugin,
                                 const frontend::Attributes &parameters, Value input, Value target, int64_t classes,
-                                const std::string &path, Location loc) {
+                                const std::string &path, Learning learning, Location loc) {
   if (!build) {
     emitError(loc, "head plugin `") << plugin << "` cannot be built here: no plugin host is given";
     return failure();
   }
-  Building building{model, plugin, path, loc, {}};
+  Building building{model, plugin, path, learning, loc, {}};
   PenstockNode inputNode = building.add(input);
   PenstockNode targetNode = target ? building.add(target) : 0;
   PenstockGraphBuilder functions{sizeof(PenstockGraphBuilder), &building,      addOp,    addParameter,

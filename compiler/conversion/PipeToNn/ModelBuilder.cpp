@@ -94,7 +94,8 @@ LogicalResult ModelBuilder::finish() {
         nn::GlobalOp::create(builder, parameter.loc, builder.getStringAttr(spec.name),
                              TypeAttr::get(parameter.value.getType()), builder.getStringAttr("parameter"),
                              builder.getStringAttr(spec.initializer), builder.getF64FloatAttr(spec.scale),
-                             builder.getBoolAttr(spec.decays));
+                             builder.getBoolAttr(spec.decays), builder.getF64FloatAttr(spec.rate),
+                             builder.getBoolAttr(spec.frozen), builder.getStringAttr("whole"));
       }
     }
   }

@@ -25,6 +25,8 @@ public:
     std::string initializer; // zeros, ones, uniform, normal, constant
     double scale = 0;
     bool decays = true;
+    double rate = 1;
+    bool frozen = false;
   };
   /// The value of a parameter. A second call with one name gives the same parameter and must have the same shape.
   mlir::FailureOr<mlir::Value> parameter(const ParameterSpec &spec, mlir::Location loc);

@@ -132,10 +132,12 @@ private:
       for (Attribute item : weights) {
         auto weight = cast<DictionaryAttr>(item);
         auto shape = weight.getAs<DenseI64ArrayAttr>("shape");
+        auto rate = weight.getAs<FloatAttr>("rate");
         FailureOr<Value> value = model.parameter(
             {(op.getPath() + "." + weight.getAs<StringAttr>("name").getValue()).str(),
              std::vector<int64_t>(shape.asArrayRef()), weight.getAs<StringAttr>("initializer").getValue().str(),
-             weight.getAs<FloatAttr>("scale").getValueAsDouble(), weight.getAs<BoolAttr>("decays").getValue()},
+             weight.getAs<FloatAttr>("scale").getValueAsDouble(), weight.getAs<BoolAttr>("decays").getValue(),
+             rate ? rate.getValueAsDouble() : 1, weight.contains("frozen")},
             op.getLoc());
         if (failed(value)) {
           return failure();
@@ -190,7 +192,8 @@ private:
     }
     FailureOr<HeadValues> built =
         buildHead(model, options.buildHead, op.getPlugin().str(), fromDictionary(op.getArgumentsAttr()), (*operands)[0],
-                  operands->size() == 2 ? (*operands)[1] : Value(), classes, op.getPath().str(), op.getLoc());
+                  operands->size() == 2 ? (*operands)[1] : Value(), classes, op.getPath().str(),
+                  {op.getRate().convertToDouble(), op.getFrozen()}, op.getLoc());
     if (failed(built)) {
       return failure();
     }
@@ -238,6 +241,9 @@ private:
       }
       optimizer.push_back(b.getNamedAttr("clip_norm", train.getClipNormAttr()));
       module->setAttr("nn.optimizer", b.getDictionaryAttr(optimizer));
+      if (train.getAccumulate() > 1) {
+        module->setAttr("nn.accumulate", b.getUnitAttr());
+      }
     }
   }
 

@@ -17,12 +17,17 @@ def Nn_GlobalOp : Nn_Op<"global", [Symbol]> {
   let description = [{
     `class` is `parameter` (has a gradient), `state` (written by the step) or `fitted` (a constant of a fit). `initializer` is
     one of zeros, ones, uniform, normal with `scale` (half width or standard deviation). `decays`: weight decay applies.
+    `rate`: its learning rate is that of the step times this. `frozen`: never changed, so it has no gradient and no state.
+    `update`: `whole`; or `rows`, a table whose squares are summed row by row for the norm of the gradient; or `deferred`,
+    a table of which a step touches only the rows that it reads (--penstock-defer-rows).
 
     Example: `nn.global @"answer.weight" : tensor<128x2xf32> {tensor_class = "parameter", initializer = "uniform", scale = 0.08 : f64, decays = true}`
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttrOf<Nn_F32Tensor>:$type, StrAttr:$tensor_class,
                        DefaultValuedAttr<StrAttr, "\"zeros\"">:$initializer, DefaultValuedAttr<F64Attr, "0.0">:$scale,
-                       DefaultValuedAttr<BoolAttr, "false">:$decays);
+                       DefaultValuedAttr<BoolAttr, "false">:$decays, DefaultValuedAttr<F64Attr, "1.0">:$rate,
+                       DefaultValuedAttr<BoolAttr, "false">:$frozen,
+                       DefaultValuedAttr<StrAttr, "\"whole\"">:$update);
   let assemblyFormat = "$sym_name `:` $type attr-dict";
   let hasVerifier = 1;
 }
@@ -55,16 +60,39 @@ def Nn_ConstantOp : Nn_Pure<"constant"> {
 
 def Nn_GradientOp : Nn_Op<"gradient"> {
   let summary = "hands the gradient of a parameter to the optimizer";
-  let description = "Exactly one for every parameter of a training step. Example: `nn.gradient @\"answer.weight\", %g : tensor<128x2xf32>`";
+  let description = "Exactly one, or one `nn.row_gradient`, for every parameter of a training step that is not frozen. Example: `nn.gradient @\"answer.weight\", %g : tensor<128x2xf32>`";
   let arguments = (ins FlatSymbolRefAttr:$name, Nn_F32Tensor:$gradient);
   let assemblyFormat = "$name `,` $gradient `:` type($gradient) attr-dict";
+}
+
+def Nn_RowGradientOp : Nn_Op<"row_gradient"> {
+  let summary = "hands the gradient of a deferred table to the optimizer: sums of cotangent rows by id, of the ids that occur";
+  let description = [{
+    A cotangent a row of the ids, or a record. Example:
+    `nn.row_gradient @"h.embedding_0.weight", %ids, %g : !nn.ragged<@tokens, i32>, !nn.ragged<@tokens, 8xf32>`
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$name, Nn_Ids:$ids, Nn_Rows:$cotangent);
+  let assemblyFormat = "$name `,` $ids `,` $cotangent attr-dict `:` type($ids) `,` type($cotangent)";
+}
+
+def Nn_RefreshOp : Nn_Op<"refresh"> {
+  let summary = "brings the rows of a deferred table that are read up to date: every step that passed them by is made up for";
+  let description = "Example: `nn.refresh @\"h.embedding_0.weight\", %ids : !nn.ragged<@tokens, i32>`";
+  let arguments = (ins FlatSymbolRefAttr:$name, Nn_Ids:$ids);
+  let assemblyFormat = "$name `,` $ids attr-dict `:` type($ids)";
+}
+
+def Nn_AccumulateOp : Nn_Op<"accumulate"> {
+  let summary = "adds the gradients of a part of a step, times its share, to the sums that nn.apply of another entry reads";
+  let description = "The first part of a step begins the sums anew. Example: `nn.accumulate`";
+  let assemblyFormat = "attr-dict";
 }
 
 def Nn_ApplyOp : Nn_Op<"apply"> {
   let summary = "clips the gradients and updates parameters and states";
   let description = [{
-    One pass over the flat buffers. `kind`: sgd, adam, adamw; decay applies to decaying parameters; `clip_norm` 0 means no
-    clipping by global norm. The learning rate comes with the call.
+    One pass over the flat buffers, range by range of equal decay and rate. `kind`: sgd, adam, adamw; decay applies to
+    decaying parameters; `clip_norm` 0 means no clipping by global norm. The learning rate comes with the call.
     SGD as PyTorch's (momentum buffer starts with the first gradient: v = momentum * v + g, with v = 0 at first); Adam
     (arXiv 1412.6980) with bias correction by the step; AdamW (arXiv 1711.05101); `weight_decay` of sgd and adam is added to
     the gradient.
@@ -75,6 +103,13 @@ def Nn_ApplyOp : Nn_Op<"apply"> {
                        DefaultValuedAttr<F64Attr, "0.0">:$weight_decay, DefaultValuedAttr<F64Attr, "0.0">:$clip_norm);
   let assemblyFormat = "$kind attr-dict";
   let hasVerifier = 1;
+}
+
+def Nn_SettleOp : Nn_Op<"settle"> {
+  let summary = "brings all rows of all deferred tables up to date";
+  let description = "`optimizer`: the attributes of the `nn.apply` that deferred them. Example: `nn.settle {kind = \"sgd\"}`";
+  let arguments = (ins DictionaryAttr:$optimizer);
+  let assemblyFormat = "$optimizer attr-dict";
 }
 
 def Nn_OutputOp : Nn_Op<"output"> {

@@ -19,6 +19,12 @@ LogicalResult GlobalOp::verify() {
   if (!cast<RankedTensorType>(getType()).hasStaticShape()) {
     return emitOpError("a global has a static shape");
   }
+  if (getUpdate() != "whole" && getUpdate() != "rows" && getUpdate() != "deferred") {
+    return emitOpError("update is whole, rows or deferred, not '") << getUpdate() << "'";
+  }
+  if (getUpdate() != "whole" && cast<RankedTensorType>(getType()).getRank() != 2) {
+    return emitOpError("only a table is updated by rows");
+  }
   return success();
 }
 

@@ -98,7 +98,8 @@ def Pipe_CallOp : Pipe_Op<"call", [Pipe_InPipeline, Pure]> {
   let summary = "a built-in operation of the model";
   let description = [{
     `name`, operands, attributes and weights are those of docs/design/builtins.md. `at` is the instance path: calls of one path
-    share their weights. A weight is a dictionary of name, shape, initializer, scale and decays.
+    share their weights. A weight is a dictionary of name, shape, initializer, scale and decays, and where they are not 1 and
+    false, of rate (its learning rate is that of the step times this) and frozen.
 
     Example: `%y = pipe.call "linear"(%x) at "answer.linear_0" with {bias = true, width = 2 : i64}
       weights [{name = "weight", shape = array<i64: 3, 2>, ...} ] : (!pipe.vector<3>) -> !pipe.vector<2>`
@@ -113,8 +114,9 @@ def Pipe_CallOp : Pipe_Op<"call", [Pipe_InPipeline, Pure]> {
 
 def Pipe_HeadOp : Pipe_Op<"head", [Pipe_InPipeline, Pure]> {
   let summary = "a head plugin: it builds its own part of the model";
-  let description = "Operands: the input and, where there is one, the target. Example: `%h = pipe.head \"classify\"(%x, %label) at \"answer\" with {bias = true} : (!pipe.vector<3>, !pipe.class<2>) -> !pipe.head`";
-  let arguments = (ins StrAttr:$plugin, Variadic<Pipe_Value>:$inputs, StrAttr:$path, OptionalAttr<DictionaryAttr>:$arguments);
+  let description = "Operands: the input and, where there is one, the target. `rate` and `frozen` are those of all its weights. Example: `%h = pipe.head \"classify\"(%x, %label) at \"answer\" with {bias = true} : (!pipe.vector<3>, !pipe.class<2>) -> !pipe.head`";
+  let arguments = (ins StrAttr:$plugin, Variadic<Pipe_Value>:$inputs, StrAttr:$path, OptionalAttr<DictionaryAttr>:$arguments,
+                       DefaultValuedAttr<F64Attr, "1.0">:$rate, DefaultValuedAttr<BoolAttr, "false">:$frozen);
   let results = (outs Pipe_HeadType:$result);
   let assemblyFormat = [{$plugin `(` $inputs `)` `at` $path (`with` $arguments^)? attr-dict `:`
                          functional-type($inputs, $result)}];
@@ -142,11 +144,13 @@ def Pipe_TrainOp : Pipe_Op<"train", [Pipe_InPipeline]> {
   let summary = "how the model is trained";
   let description = [{
     `optimizer` and `schedule` are dictionaries of their resolved arguments. `steps` of -1: as `epochs` says. `keep` is empty for
-    the last weights, or the name of a metric.
+    the last weights, or the name of a metric. A step is `accumulate` parts of `batch` records.
   }];
   let arguments = (ins DictionaryAttr:$optimizer, DictionaryAttr:$schedule, F64Attr:$epochs, I64Attr:$steps, I64Attr:$batch,
                        I64Attr:$seed, F64Attr:$clip_norm, I64Attr:$log_every, F64Attr:$validate_epochs,
-                       I64Attr:$validate_steps, StrAttr:$keep, BoolAttr:$keep_higher);
+                       I64Attr:$validate_steps, StrAttr:$keep, BoolAttr:$keep_higher,
+                       DefaultValuedAttr<I64Attr, "1">:$accumulate, DefaultValuedAttr<I64Attr, "0">:$patience,
+                       DefaultValuedAttr<StrAttr, "\"\"">:$from);
   let assemblyFormat = "`optimizer` $optimizer `schedule` $schedule attr-dict";
   let hasVerifier = 1;
 }

@@ -20,6 +20,7 @@ namespace {
 #include "runtime/kernels/packed/conv1d_weight.h"
 #include "runtime/kernels/packed/segments.h"
 #include "runtime/kernels/packed/peak.h"
+#include "runtime/kernels/packed/row_groups.h"
 // clang-format on
 } // namespace
 } // namespace penstock
@@ -43,6 +44,8 @@ extern "C" const PenstockLevelTable PENSTOCK_TABLE = {
     penstock::segmentMaxGradient,
     penstock::bagSum,
     penstock::embeddingGradient,
+    penstock::groupById,
+    penstock::groupedGradient,
     penstock::counts,
     penstock::dropoutRow,
     penstock::stream,

@@ -215,6 +215,123 @@ class Kernels(Case):
         self.assertIn("`mkl`", errors)
 
 
+def tensors(path):
+    """The tensors of a safetensors file, as bytes by name."""
+    content = path.read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:8 + size])
+    header.pop("__metadata__", None)
+    return {name: content[8 + size + about["data_offsets"][0]:8 + size + about["data_offsets"][1]] for name, about in header.items()}
+
+
+class Learning(Case):
+    """Which weights learn, how fast, from where and how long."""
+
+    task = "maintenance_transformer"
+
+    def set(self, *settings):
+        return ["--quiet", *(part for setting in settings for part in ("--set", setting))]
+
+    def model(self, out):
+        return tensors(self.folder / out / "model.safetensors")
+
+    def losses(self, out):
+        lines = [json.loads(line) for line in (self.folder / out / "metrics.jsonl").read_text().splitlines()]
+        return [line["loss"] for line in lines if "split" not in line]
+
+    def testFrozenWeightsStayAndHaveNoState(self):
+        freeze = "train.freeze=[h.embedding_0, h.encoder_block[0..0], answer.classify_0]"
+        self.train(self.task, "slow", *self.set(freeze, "train.steps=12", "train.optimizer.lr=1e-4"))
+        self.train(self.task, "fast", *self.set(freeze, "train.steps=12", "train.optimizer.lr=1e-2"))
+        slow, fast = self.model("slow"), self.model("fast")
+        frozen = {name for name in slow if name.startswith(("h.embedding_0.", "h.encoder_block_0.", "answer."))}
+        self.assertTrue(frozen and frozen < set(slow))
+        self.assertEqual({name for name in slow if slow[name] == fast[name]}, frozen)
+        newest = sorted((self.folder / "slow/checkpoints").glob("step-*"))[-1]
+        states = {name.split("/", 1)[1] for name in tensors(newest / "weights.safetensors") if name.startswith("adam.m/")}
+        self.assertEqual(states, set(slow) - frozen)
+
+    def testRatesMultiply(self):
+        self.train(self.task, "whole", *self.set("train.steps=9", "train.optimizer.lr=2e-3"))
+        self.train(self.task, "halves", *self.set("train.steps=9", "train.optimizer.lr=1e-3", "train.rates=[times(h, 2), times(answer, 2)]"))
+        self.assertEqual(self.model("whole"), self.model("halves"))
+        # Everything stands before the last block but the last block and the answer, so this slows them alone.
+        self.train(self.task, "deep", *self.set("train.steps=1", "train.rates=[decay(h.encoder_block, 1e-6)]"))
+        self.train(self.task, "flat", *self.set("train.steps=1"))
+        deep, flat = self.model("deep"), self.model("flat")
+        same = {name for name in deep if deep[name] == flat[name]}
+        self.assertEqual(same, {name for name in deep if name.startswith(("h.encoder_block_1.", "answer."))})
+
+    def testPartsMakeAStep(self):
+        still = ["train.steps=20", "train.log_every=1", "train.clip_norm=1"]
+        self.train(self.task, "one", *self.set("train.batch=32", *still))
+        self.train(self.task, "parts", *self.set("train.batch=8", "train.accumulate=4", *still))
+        one, parts = self.losses("one"), self.losses("parts")
+        self.assertEqual(len(one), 20)
+        self.assertEqual(len(parts), 20)
+        for a, b in zip(one, parts):
+            self.assertAlmostEqual(a, b, delta=1e-4)
+        # Over the end of an epoch, where a step has fewer parts, and with another number of threads.
+        settings = ["train.batch=7", "train.accumulate=3", "train.epochs=2"]
+        self.train(self.task, "threads", *self.set(*settings), "--threads", 7)
+        self.train(self.task, "thread", *self.set(*settings), "--threads", 1)
+        self.assertEqual(self.weights("threads"), self.weights("thread"))
+        about = json.loads((self.folder / "thread/run.json").read_text())["train"]
+        self.assertEqual(about["steps_per_epoch"], -(-about["records"] // 21))
+
+    def testPatience(self):
+        # With a rate of nearly nothing no evaluation is better than the first.
+        settings = self.set("train.optimizer.lr=1e-30", "train.epochs=9", "train.validate=every(5 steps)", "train.keep=best(dev.f1_macro, patience: 3)")
+        out, errors = self.train(self.task, "patient", *settings[1:])
+        self.assertIn("without a better", out + errors)
+        run = json.loads((self.folder / "patient/run.json").read_text())["train"]
+        self.assertEqual((run["steps"], run["kept_step"]), (20, 5))
+        self.train(self.task, "patient", *settings, "--resume")
+        self.assertEqual(self.steps("patient"), list(range(1, 21)))
+        self.train(self.task, "impatient", *settings, "--set", "train.keep.patience=1")
+        self.assertEqual(self.steps("impatient"), list(range(1, 11)))
+
+    def testBeginningFromARun(self):
+        self.train(self.task, "first", *self.set("train.steps=30"))
+        data = self.folder / "more"
+        data.mkdir()
+        for split in ["train", "dev", "test"]:
+            lines = (self.folder / f"dsl_examples/data/maintenance/{split}.csv").read_text().splitlines()
+            (data / f"{split}.csv").write_text("\n".join([lines[0], *lines[1:60:2], *lines[2:60:2]]) + "\n")
+        begin = ["train.from=run(\"first\")", "train.steps=1", f"data={data}"]
+        self.train(self.task, "second", *self.set(*begin, "train.optimizer.lr=1e-30"))
+        self.assertEqual(self.model("second"), self.model("first"))
+        for file in (self.folder / "first/fitted").iterdir():  # ids and classes mean the same
+            if file.name != "numbers.json":
+                self.assertEqual((self.folder / "second/fitted" / file.name).read_bytes(), file.read_bytes(), file.name)
+        # What the run lacks begins anew, and is named; another shape is an error that names it.
+        text = (self.tasks / f"{self.task}.pipe").read_text()
+        (self.tasks / "other_head.pipe").write_text(text.replace("answer = h", "verdict = h"))
+        out, errors = self.train("other_head", "third", *self.set(*begin)[1:])
+        self.assertIn("verdict.", out + errors)
+        (self.tasks / "other_shape.pipe").write_text(text.replace("hidden: 512", "hidden: 256"))
+        _, errors = self.train("other_shape", "fourth", *self.set(*begin), expect=1)
+        self.assertIn("h.encoder_block_0.", errors)
+        self.assertIn("512", errors)
+        _, errors = self.train(self.task, "fifth", *self.set("train.from=run(\"nowhere\")"), expect=1)
+        self.assertIn("nowhere", errors)
+
+    def testBalancedClasses(self):
+        text = (self.tasks / f"{self.task}.pipe").read_text()
+        (self.tasks / "balanced.pipe").write_text(text.replace("classify(label)", "classify(label, class_weights: balanced)"))
+        self.train("balanced", "balanced", *self.set("train.steps=3"))
+        counts = {}
+        for line in (self.folder / "dsl_examples/data/maintenance/train.csv").read_text().splitlines()[1:]:
+            label = line.rsplit(",", 1)[1]
+            counts[label] = counts.get(label, 0) + 1
+        weights = [sum(counts.values()) / (len(counts) * counts[label]) for label in sorted(counts)]
+        (self.tasks / "weighed.pipe").write_text(text.replace("classify(label)", f"classify(label, class_weights: {weights})"))
+        self.train("weighed", "weighed", *self.set("train.steps=3"))
+        self.train(self.task, "unweighed", *self.set("train.steps=3"))
+        self.assertEqual(self.weights("balanced"), self.weights("weighed"))
+        self.assertNotEqual(self.weights("balanced"), self.weights("unweighed"))
+
+
 class Mapping(Case):
     def testOnlyCompilingMapsMlir(self):
         settings = ["--quiet", "--set", "train.steps=5"]

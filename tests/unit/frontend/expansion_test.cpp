@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 using namespace penstock::frontend;
 using namespace penstock::frontend::testing;
 
@@ -63,6 +65,49 @@ TEST(Expansion, GivesEveryOperationItsShapeAndWeights) {
   EXPECT_EQ(made.pipeline.model.nodes[static_cast<std::size_t>(head.operands[0])].type.width, 13);
   EXPECT_FALSE(made.pipeline.trains);
   EXPECT_EQ(made.pipeline.model.objective, -1);
+}
+
+TEST(Expansion, GivesEveryWeightItsRate) {
+  const std::string model = "  e = tokens |> embedding(8)\n  h = e |> positions(learned) |> repeat(3, block())\n"
+                            "  answer = h |> layer_norm |> pool(mean) |> classify(label)";
+  const std::string layers = "layer block(x) {\n  inner = x |> linear(8) |> relu |> linear(8)\n  x + inner\n}\n";
+  const auto learning = [&](const std::string &train) {
+    const Completion made = build(pipelineWith(model, layers + "train {\n" + train + "\n}\n"));
+    std::map<std::string, std::string> all;
+    for (const GraphNode &node : made.pipeline.model.nodes) {
+      for (const Weight &weight : node.weights) {
+        all[node.path + "." + weight.name] = weight.frozen ? "frozen" : std::to_string(weight.rate);
+      }
+      if (node.kind == GraphNode::Kind::head) {
+        all[node.path] = node.frozen ? "frozen" : std::to_string(node.rate);
+      }
+    }
+    return all;
+  };
+  // What follows a weight decides: all three blocks follow the tables, none follows the last block.
+  auto rates = learning("  rates: [decay(h.block, 0.5), times(answer, 10), times(h.block[1..2].inner.linear_1.bias, 3)]");
+  EXPECT_EQ(rates.at("e.embedding_0.weight"), "0.125000");
+  EXPECT_EQ(rates.at("h.positions_0.weight"), "0.125000");
+  EXPECT_EQ(rates.at("h.block_0.inner.linear_0.weight"), "0.250000");
+  EXPECT_EQ(rates.at("h.block_0.inner.linear_1.bias"), "0.250000");
+  EXPECT_EQ(rates.at("h.block_1.inner.linear_0.weight"), "0.500000");
+  EXPECT_EQ(rates.at("h.block_1.inner.linear_1.bias"), "1.500000");
+  EXPECT_EQ(rates.at("h.block_2.inner.linear_0.weight"), "1.000000");
+  EXPECT_EQ(rates.at("h.block_2.inner.linear_1.bias"), "3.000000");
+  EXPECT_EQ(rates.at("answer.layer_norm_0.weight"), "10.000000");
+  EXPECT_EQ(rates.at("answer.classify_0"), "10.000000");
+
+  auto frozen = learning("  freeze: [e, h.block[1..2], h.block_0.inner.linear_1.bias, answer.classify]");
+  std::set<std::string> names;
+  for (const auto &[name, how] : frozen) {
+    if (how == "frozen") {
+      names.insert(name);
+    }
+  }
+  EXPECT_EQ(names, (std::set<std::string>{"e.embedding_0.weight", "h.block_1.inner.linear_0.weight", "h.block_1.inner.linear_0.bias",
+                                          "h.block_1.inner.linear_1.weight", "h.block_1.inner.linear_1.bias", "h.block_2.inner.linear_0.weight",
+                                          "h.block_2.inner.linear_0.bias", "h.block_2.inner.linear_1.weight", "h.block_2.inner.linear_1.bias",
+                                          "h.block_0.inner.linear_1.bias", "answer.classify_0"}));
 }
 
 TEST(Expansion, StandsInTopologicalOrder) {

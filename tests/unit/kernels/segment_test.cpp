@@ -1,5 +1,7 @@
 #include "tests/unit/kernels/kernel_testing.h"
 
+#include <set>
+
 namespace penstock {
 namespace {
 
@@ -88,6 +90,20 @@ TEST(EmbeddingGradient, agreesWithReferenceAtAnyNumberOfThreads) {
                 first = actual;
               }
               ASSERT_TRUE(sameBits(actual, first));
+
+              // By the ids that occur: the same rows, and all others are zero.
+              std::vector<std::int32_t> groups(static_cast<std::size_t>(3 * rows + 32), -1);
+              level.table->groupById(ids.data(), rows, vocabulary, groups.data());
+              const std::int32_t count = groups[0];
+              const std::set<std::int32_t> different(ids.begin(), ids.end());
+              ASSERT_EQ(std::vector<std::int32_t>(groups.begin() + 16, groups.begin() + 16 + count),
+                        std::vector<std::int32_t>(different.begin(), different.end()));
+              std::vector<float> byId(static_cast<std::size_t>(count * width), NAN), whole(actual.size());
+              level.table->groupedGradient(pool.get(), groups.data(), from, dy.data(), rows, width, byId.data());
+              for (std::int32_t k = 0; k < count; ++k) {
+                std::copy_n(byId.begin() + k * width, width, whole.begin() + groups[static_cast<std::size_t>(16 + k)] * width);
+              }
+              ASSERT_TRUE(sameBits(whole, first)) << level.name << " width " << width << " vocabulary " << vocabulary;
             }
             ASSERT_TRUE(near(first, expected, 1e-4)) << level.name << " width " << width;
           }

@@ -36,6 +36,8 @@ TEST(KernelTable, findsEveryKernelOfTheHeader) {
                            "penstock_bag_sum",
                            "penstock_embedding_gradient",
                            "penstock_counts",
+                           "penstock_group_rows",
+                           "penstock_grouped_gradient",
                            "penstock_dropout_row"}) {
     for (const Level level : {Level::avx2, Level::avx512, Level::amx}) {
       const auto symbol = kernelSymbol(name, level);

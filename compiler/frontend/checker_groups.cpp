@@ -1,0 +1,330 @@
+// `freeze` and `rates` of `train`: which weights learn, and how fast.
+#include "compiler/frontend/checker.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace penstock::frontend {
+
+using diagnostics::nearest;
+using Type = PluginParameter::Type;
+
+namespace {
+
+/// One name of a selection, with the ordinals that it takes.
+struct Segment {
+  std::string name;
+  bool indexed = false;
+  std::int64_t first = 0, last = 0; // inclusive
+};
+
+bool isOrdinal(std::string_view text) {
+  return !text.empty() && text.size() < 10 && (text == "0" || text[0] != '0') &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// How a segment of a path stands to one of a selection: no match, the very name, or an instance with its ordinal.
+struct Match {
+  bool good = false, family = false;
+  std::int64_t ordinal = -1;
+};
+
+Match matchSegment(const Segment &wanted, std::string_view found) {
+  Match match;
+  if (found == wanted.name) {
+    match.good = !wanted.indexed;
+    return match;
+  }
+  if (found.size() <= wanted.name.size() || found.substr(0, wanted.name.size()) != wanted.name) {
+    return match;
+  }
+  // `layers[3]`, or `block_3`: the fourth instance of `block`.
+  std::string_view rest = found.substr(wanted.name.size());
+  if (rest.front() == '[' && rest.back() == ']') {
+    rest = rest.substr(1, rest.size() - 2);
+  } else if (rest.front() == '_') {
+    rest.remove_prefix(1);
+  } else {
+    return match;
+  }
+  if (!isOrdinal(rest)) {
+    return match;
+  }
+  match.ordinal = std::stoll(std::string(rest));
+  match.good = !wanted.indexed || (match.ordinal >= wanted.first && match.ordinal <= wanted.last);
+  match.family = !wanted.indexed;
+  return match;
+}
+
+} // namespace
+
+/// Weights by the path of their instance, or of one of them.
+struct Checker::Selection {
+  std::vector<Segment> segments;
+  std::string text; // as the resolved form writes it
+  Span span;
+  bool byFamily = false; // a name without its ordinal stands for all instances of it
+
+  /// Whether `path` is the selected instance or below it; `ordinal` is that of the last name.
+  bool covers(std::string_view path, bool families, std::int64_t *ordinal = nullptr) const {
+    std::int64_t last = -1;
+    for (std::size_t i = 0; i < segments.size(); ++i) {
+      if (path.empty()) {
+        return false;
+      }
+      const std::size_t dot = std::min(path.find('.'), path.size());
+      const Match match = matchSegment(segments[i], path.substr(0, dot));
+      if (!match.good || (match.family && !families)) {
+        return false;
+      }
+      last = match.ordinal;
+      path.remove_prefix(std::min(dot + 1, path.size()));
+    }
+    if (ordinal != nullptr) {
+      *ordinal = last;
+    }
+    return true;
+  }
+  bool covers(std::string_view path) const { return covers(path, byFamily); }
+};
+
+namespace {
+
+bool hasWeights(const GraphNode &node) {
+  if (node.kind == GraphNode::Kind::head || !node.weights.empty()) {
+    return true;
+  }
+  // Before the sizes are known, an operation has no list of its weights yet.
+  const BuiltinOp *op = node.kind == GraphNode::Kind::builtin ? findBuiltin(node.op) : nullptr;
+  const auto kind = node.attributes.find("kind");
+  const bool sinusoidal = kind != node.attributes.end() && kind->second == Attribute(std::string("sinusoidal"));
+  return op != nullptr && op->weights != nullptr && !sinusoidal;
+}
+
+} // namespace
+
+std::optional<Checker::Selection> Checker::readSelection(const Expression &expression, const std::string &setting) {
+  Selection selection;
+  selection.span = expression.span;
+  const auto wrong = [&](const Span &span) {
+    report("wrong-type", span,
+           {{"name", setting}, {"expected", "the path of a binding or an instance"}, {"found", "`" + std::string(span.text().substr(0, 60)) + "`"},
+            {"hint", "write it as `explain` prints it, such as `encoder.layers[0..3]`"}});
+  };
+  const Expression *at = &expression;
+  for (;;) {
+    Segment segment;
+    if (at->kind == Expression::Kind::error) {
+      return std::nullopt;
+    }
+    if (at->kind == Expression::Kind::index) {
+      if (at->arguments.size() != 1 || !at->arguments[0].name.empty()) {
+        wrong(at->span);
+        return std::nullopt;
+      }
+      Place place;
+      const Expression &index = at->arguments[0].value;
+      const Value value = evaluate(index, top, place);
+      const bool range = value.kind == Value::Kind::range && value.items.size() == 2 && value.items[0].kind == Value::Kind::integer &&
+                         value.items[1].kind == Value::Kind::integer;
+      if (value.kind == Value::Kind::error) {
+        return std::nullopt;
+      }
+      if (!range && value.kind != Value::Kind::integer) {
+        wrong(index.span);
+        return std::nullopt;
+      }
+      segment.indexed = true;
+      segment.first = range ? value.items[0].integer : value.integer;
+      segment.last = range ? value.items[1].integer : value.integer;
+      at = &at->children[0];
+    }
+    if (at->kind == Expression::Kind::member || at->kind == Expression::Kind::name) {
+      segment.name = at->text;
+      selection.segments.insert(selection.segments.begin(), segment);
+      if (at->kind == Expression::Kind::name) {
+        break;
+      }
+      at = &at->children[0];
+    } else if (at->kind != Expression::Kind::error) {
+      wrong(at->span);
+      return std::nullopt;
+    }
+  }
+  for (const Segment &segment : selection.segments) {
+    selection.text += (selection.text.empty() ? "" : ".") + segment.name;
+    if (segment.indexed) {
+      selection.text += "[" + std::to_string(segment.first) + (segment.last == segment.first ? "" : ".." + std::to_string(segment.last)) + "]";
+    }
+  }
+  const auto find = [&](bool families) {
+    for (const GraphNode &node : graph.nodes) {
+      if (!hasWeights(node)) {
+        continue;
+      }
+      if (selection.covers(node.path, families)) {
+        return true;
+      }
+      for (const Weight &weight : node.weights) {
+        if (selection.covers(node.path + "." + weight.name, families)) {
+          return true;
+        }
+      }
+    }
+    return false;
+  };
+  // A binding goes before a family of instances of that name.
+  selection.byFamily = !find(false);
+  if (selection.byFamily && !find(true)) {
+    if (modelGood) {
+      std::set<std::string> paths;
+      for (const GraphNode &node : graph.nodes) {
+        for (std::size_t dot = node.path.find('.'); hasWeights(node) && paths.size() < 10000; dot = node.path.find('.', dot + 1)) {
+          paths.insert(node.path.substr(0, dot));
+          if (dot == std::string::npos) {
+            break;
+          }
+        }
+      }
+      report("unknown-weights", expression.span, {{"name", selection.text}, {"nearest", nearest(selection.text, {paths.begin(), paths.end()})}});
+    }
+    return std::nullopt;
+  }
+  return selection;
+}
+
+void Checker::changeWeights(const Selection &selection, const std::function<void(double &rate, bool &frozen)> &change) {
+  for (GraphNode &node : graph.nodes) {
+    if (!hasWeights(node)) {
+      continue;
+    }
+    const bool whole = selection.covers(node.path);
+    if (whole) {
+      change(node.rate, node.frozen);
+    }
+    for (Weight &weight : node.weights) {
+      if (whole || selection.covers(node.path + "." + weight.name)) {
+        change(weight.rate, weight.frozen);
+      }
+    }
+  }
+}
+
+void Checker::decayByDepth(const Selection &layers, double factor) {
+  // The most layers on a way from a node's result to the end of the model. Weights that several nodes share lie as deep as
+  // the deepest of them.
+  const std::size_t count = graph.nodes.size();
+  std::vector<std::int64_t> layer(count, -1), after(count, 0);
+  for (std::size_t i = 0; i < count; ++i) {
+    layers.covers(graph.nodes[i].path, true, &layer[i]);
+  }
+  for (std::size_t i = count; i-- > 0;) {
+    for (const int operand : graph.nodes[i].operands) {
+      if (operand >= 0) {
+        const auto below = static_cast<std::size_t>(operand);
+        const bool enters = layer[i] >= 0 && layer[below] != layer[i];
+        after[below] = std::max(after[below], after[i] + (enters ? 1 : 0));
+      }
+    }
+  }
+  std::map<std::string, std::int64_t> depth;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::int64_t &deepest = depth[graph.nodes[i].path];
+    deepest = std::max(deepest, after[i]);
+  }
+  for (GraphNode &node : graph.nodes) {
+    const double rate = std::pow(factor, static_cast<double>(depth[node.path]));
+    node.rate *= rate;
+    for (Weight &weight : node.weights) {
+      weight.rate *= rate;
+    }
+  }
+}
+
+void Checker::readFreeze(const Setting *setting) {
+  if (setting == nullptr) {
+    resolve("train.freeze", "[]", Origin::standard);
+    return;
+  }
+  const Expression &value = *setting->value;
+  std::string shown;
+  const auto freeze = [&](const Expression &expression) {
+    if (const auto selection = readSelection(expression, "freeze")) {
+      changeWeights(*selection, [](double &, bool &frozen) { frozen = true; });
+      shown += (shown.empty() ? "" : ", ") + selection->text;
+    }
+  };
+  if (value.kind == Expression::Kind::list) {
+    for (const Expression &item : value.children) {
+      freeze(item);
+    }
+  } else {
+    freeze(value);
+  }
+  resolve("train.freeze", "[" + shown + "]", setting->origin, value.span);
+  const auto learns = [](const GraphNode &node) {
+    return hasWeights(node) && !node.frozen &&
+           (node.weights.empty() || std::any_of(node.weights.begin(), node.weights.end(), [](const Weight &weight) { return !weight.frozen; }));
+  };
+  if (modelGood && std::any_of(graph.nodes.begin(), graph.nodes.end(), hasWeights) && std::none_of(graph.nodes.begin(), graph.nodes.end(), learns)) {
+    report("all-frozen", value.span);
+  }
+}
+
+void Checker::readRates(const Setting *setting) {
+  if (setting == nullptr) {
+    resolve("train.rates", "[]", Origin::standard);
+    return;
+  }
+  const Expression &value = *setting->value;
+  const auto wrong = [&](const Span &span) {
+    report("wrong-type", span,
+           {{"name", "rates"}, {"expected", "a list of `times(WEIGHTS, FACTOR)` and `decay(LAYERS, FACTOR)`"}, {"found", "`" + std::string(span.text().substr(0, 60)) + "`"}});
+  };
+  if (value.kind != Expression::Kind::list) {
+    if (value.kind != Expression::Kind::error) {
+      wrong(value.span);
+    }
+    return;
+  }
+  ParameterSpec factorSpec;
+  factorSpec.name = "factor";
+  factorSpec.type = Type::number;
+  factorSpec.hasMinimum = factorSpec.hasMaximum = true;
+  factorSpec.minimum = 0;
+  factorSpec.openMinimum = true;
+  factorSpec.maximum = 1e6;
+  std::string shown;
+  for (const Expression &item : value.children) {
+    if (item.kind == Expression::Kind::error) {
+      continue;
+    }
+    const bool call = item.kind == Expression::Kind::call && item.children[0].kind == Expression::Kind::name && item.arguments.size() == 2 &&
+                      item.arguments[0].name.empty() && item.arguments[1].name.empty();
+    const std::string name = call ? item.children[0].text : "";
+    if (name != "times" && name != "decay") {
+      wrong(item.span);
+      continue;
+    }
+    const auto selection = readSelection(item.arguments[0].value, "rates");
+    Place place;
+    Origin origin = setting->origin;
+    const auto factor = evaluateParameter(item.arguments[1].value, factorSpec, "rates", top, place, &origin);
+    if (!selection || !factor) {
+      continue;
+    }
+    const double number = std::get<double>(*factor);
+    if (name == "times") {
+      changeWeights(*selection, [&](double &rate, bool &) { rate *= number; });
+    } else if (selection->segments.back().indexed || !selection->byFamily) {
+      report("not-layers", item.arguments[0].value.span, {{"name", selection->text}});
+      continue;
+    } else {
+      decayByDepth(*selection, number);
+    }
+    shown += (shown.empty() ? "" : ", ") + name + "(" + selection->text + ", " + formatNumber(number) + ")";
+  }
+  resolve("train.rates", "[" + shown + "]", setting->origin, value.span);
+}
+
+} // namespace penstock::frontend

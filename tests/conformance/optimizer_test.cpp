@@ -1,0 +1,333 @@
+// Steps of the optimizer as compiled code: tables that are updated by the rows that are read against the same tables updated whole,
+// bit for bit, and steps in parts against steps of one batch.
+#include "compiler/dialect/Kernel/Kernel.h"
+#include "compiler/dialect/Nn/Nn.h"
+#include "compiler/emit/emit.h"
+#include "compiler/pipeline/pipeline.h"
+#include "runtime/exec/program.h"
+#include "runtime/kernels/kernel_table.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/Parser/Parser.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <random>
+
+using namespace penstock;
+
+namespace {
+
+// 1,031 x 67 and 1,777 x 41 numbers are enough to be worth it; primes, so that no row ends with a vector.
+std::string moduleText(const std::string &optimizer, const std::string &attributes) {
+  return "module attributes {nn.axes = [\"tokens\"], nn.inputs = [{axis = \"tokens\", kind = \"ids\", name = \"tokens\", target = false}, "
+         "{kind = \"class\", name = \"label\", target = true}], nn.optimizer = {" + optimizer + "}" + attributes + R"(} {
+  nn.global @words : tensor<1031x67xf32> {tensor_class = "parameter", initializer = "normal", scale = 1.0 : f64, decays = true, rate = 0.5 : f64}
+  nn.global @bags : tensor<1777x41xf32> {tensor_class = "parameter", initializer = "normal", scale = 0.1 : f64}
+  nn.global @weight : tensor<108x3xf32> {tensor_class = "parameter", initializer = "uniform", scale = 0.3 : f64, decays = true}
+  nn.global @bias : tensor<3xf32> {tensor_class = "parameter", rate = 3.0 : f64}
+  nn.global @fixed : tensor<41xf32> {tensor_class = "parameter", initializer = "normal", scale = 0.1 : f64, frozen = true}
+  func.func @model() {
+    %ids = nn.input "tokens" {index = 0 : i64} : !nn.ragged<@tokens, i32>
+    %label = nn.input "label" {index = 1 : i64} : tensor<?xi32>
+    %words = nn.parameter @words : tensor<1031x67xf32>
+    %bags = nn.parameter @bags : tensor<1777x41xf32>
+    %weight = nn.parameter @weight : tensor<108x3xf32>
+    %bias = nn.parameter @bias : tensor<3xf32>
+    %fixed = nn.parameter @fixed : tensor<41xf32>
+    %e = nn.embedding %ids, %words : !nn.ragged<@tokens, i32>, tensor<1031x67xf32> -> !nn.ragged<@tokens, 67xf32>
+    %t = nn.tanh %e : !nn.ragged<@tokens, 67xf32>
+    %s = nn.segment_sum %t : !nn.ragged<@tokens, 67xf32> -> tensor<?x67xf32>
+    %b = nn.bag_sum %ids, %bags : !nn.ragged<@tokens, i32>, tensor<1777x41xf32> -> tensor<?x41xf32>
+    %f = nn.add %b, %fixed : tensor<?x41xf32>, tensor<41xf32> -> tensor<?x41xf32>
+    %x = nn.concat %s, %f : tensor<?x67xf32>, tensor<?x41xf32> -> tensor<?x108xf32>
+    %d = nn.dropout %x {p = 0.25 : f64, key = 7 : i64} : tensor<?x108xf32>
+    %z = nn.matmul %d, %weight : tensor<?x108xf32>, tensor<108x3xf32> -> tensor<?x3xf32>
+    %y = nn.add %z, %bias : tensor<?x3xf32>, tensor<3xf32> -> tensor<?x3xf32>
+    %rows = nn.cross_entropy_rows %y, %label : tensor<?x3xf32>, tensor<?xi32> -> tensor<?x1xf32>
+    %sum = nn.total %rows : tensor<?x1xf32> -> tensor<f32>
+    %n = nn.record_count : tensor<f32>
+    %loss = nn.div %sum, %n : tensor<f32>, tensor<f32> -> tensor<f32>
+    nn.output "loss", %loss {index = 0 : i64} : tensor<f32>
+    nn.output "answer", %y {index = 1 : i64} : tensor<?x3xf32>
+    return
+  }
+}
+)";
+}
+
+Result<std::string> compileModule(const std::string &text, const std::string &name) {
+  mlir::DialectRegistry registry;
+  registry.insert<nn::NnDialect, kernel::KernelDialect, mlir::func::FuncDialect>();
+  registerEmitDialects(registry);
+  mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
+  context.loadAllAvailableDialects();
+  std::string message;
+  mlir::ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) {
+    message += diagnostic.getSeverity() == mlir::DiagnosticSeverity::Error ? diagnostic.str() + "\n" : "";
+    return mlir::success();
+  });
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+  ProgramTable table;
+  if (!module || mlir::failed(lowerNnToLoops(*module, table))) {
+    return internalError(message);
+  }
+  PENSTOCK_ASSIGN(const Level level, machineLevel());
+  table.level = levelName(level);
+  EmitOptions options;
+  options.level = table.level;
+  options.output = testing::TempDir() + "optimizer_" + name + ".so";
+  PENSTOCK_TRY(emitSharedLibrary(*module, table, options));
+  return options.output;
+}
+
+/// A batch of records of 1 to 9 ids. Some ids come often, most of them rarely or never; the last one is beyond a table.
+struct Records {
+  std::vector<std::int32_t> ids, labels, offsets = {0}, rowRecord, rowPosition;
+  std::vector<std::uint64_t> numbers;
+  PenstockAxisBatch axis{};
+  const void *inputs[2] = {};
+  PenstockBatch batch{};
+
+  Records(std::int64_t step, std::int64_t first, std::int64_t last) {
+    for (std::int64_t r = first; r < last; ++r) {
+      std::mt19937 random(static_cast<unsigned>(step * 1000 + r));
+      const std::int32_t length = 1 + static_cast<std::int32_t>(random() % 9);
+      for (std::int32_t i = 0; i < length; ++i) {
+        const unsigned kind = random() % 4;
+        ids.push_back(static_cast<std::int32_t>(kind == 0 ? random() % 3 : kind < 3 ? 3 + random() % 40 : random() % 1031));
+        rowRecord.push_back(static_cast<std::int32_t>(r - first));
+        rowPosition.push_back(i);
+      }
+      offsets.push_back(static_cast<std::int32_t>(ids.size()));
+      labels.push_back(static_cast<std::int32_t>(random() % 3));
+      numbers.push_back(static_cast<std::uint64_t>(step * 1000 + r));
+    }
+    axis = {};
+    axis.rows = static_cast<std::int64_t>(ids.size());
+    axis.offsets = offsets.data();
+    axis.row_record = rowRecord.data();
+    axis.row_position = rowPosition.data();
+    inputs[0] = ids.data();
+    inputs[1] = labels.data();
+    batch = {last - first, numbers.data(), &axis, inputs};
+  }
+  Records(const Records &) = delete;
+};
+
+float rateOf(std::int64_t step, std::int64_t steps) { // warm-up, then linear to 0
+  return 0.05f * (step < 7 ? static_cast<float>(step + 1) / 7 : static_cast<float>(steps - step) / static_cast<float>(steps - 7));
+}
+
+using Bits = std::vector<float>;
+
+struct Plan {
+  std::string library;
+  int threads = 1;
+  std::int64_t steps = 60;
+  std::int64_t resumeAt = -1;   // another program goes on from the tensors of the first
+  std::int64_t evaluateEach = 0;
+  std::int64_t partSize = 0;    // records a part, of steps of 11; 0: the program's step is one batch
+};
+
+Result<std::unique_ptr<Program>> openProgram(const std::string &library, ThreadPool &pool) {
+  PENSTOCK_ASSIGN(std::unique_ptr<Program> program, Program::open(library, pool));
+  program->initialize(5, {});
+  return program;
+}
+
+/// Parameters, states and losses after the steps.
+Result<Bits> train(const Plan &plan) {
+  PENSTOCK_ASSIGN(std::unique_ptr<ThreadPool> pool, ThreadPool::create(plan.threads));
+  PENSTOCK_ASSIGN(std::unique_ptr<Program> program, openProgram(plan.library, *pool));
+  Bits losses;
+  for (std::int64_t number = 0; number < plan.steps; ++number) {
+    if (number == plan.resumeAt) {
+      PENSTOCK_ASSIGN(std::unique_ptr<Program> next, openProgram(plan.library, *pool));
+      PENSTOCK_TRY(program->settle());
+      for (TensorClass which : {TensorClass::parameter, TensorClass::state}) {
+        std::memcpy(next->flat(which), program->flat(which), program->flatElements(which) * sizeof(float));
+      }
+      program = std::move(next);
+    }
+    Program::Step step;
+    step.seed = 3;
+    step.number = static_cast<std::uint64_t>(number);
+    step.learningRate = rateOf(number, plan.steps);
+    constexpr std::int64_t records = 11;
+    double loss = 0;
+    const std::int64_t size = plan.partSize > 0 ? plan.partSize : records;
+    for (std::int64_t first = 0; first < records; first += size) {
+      const Records part(number, first, std::min(first + size, records));
+      float partLoss = 0;
+      void *outputs[] = {&partLoss};
+      step.batch = &part.batch;
+      step.outputs = outputs;
+      step.part = static_cast<std::int32_t>(first / size);
+      step.share = static_cast<float>(part.batch.records) / records;
+      PENSTOCK_TRY(program->run(program->entry(plan.partSize > 0 ? "gradient" : "train_step"), step));
+      loss += static_cast<double>(partLoss) * static_cast<double>(step.share);
+    }
+    if (plan.partSize > 0) {
+      step.batch = nullptr;
+      step.outputs = nullptr;
+      PENSTOCK_TRY(program->run(program->entry("apply"), step));
+    }
+    losses.push_back(static_cast<float>(loss));
+    if (plan.evaluateEach > 0 && number % plan.evaluateEach == 0) {
+      const Records all(777, 0, 64);
+      std::vector<float> answers(64 * 3);
+      float evaluated = 0;
+      void *outputs[] = {&evaluated, answers.data()};
+      Program::Step look;
+      look.batch = &all.batch;
+      look.outputs = outputs;
+      PENSTOCK_TRY(program->pack());
+      PENSTOCK_TRY(program->run(program->entry("evaluate"), look));
+    }
+  }
+  PENSTOCK_TRY(program->settle());
+  Bits all = losses;
+  for (TensorClass which : {TensorClass::parameter, TensorClass::state}) {
+    all.insert(all.end(), program->flat(which), program->flat(which) + program->flatElements(which));
+  }
+  return all;
+}
+
+std::int64_t differing(const Bits &a, const Bits &b) {
+  EXPECT_EQ(a.size(), b.size());
+  std::int64_t count = 0;
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) {
+    count += std::memcmp(&a[i], &b[i], sizeof(float)) != 0;
+  }
+  return count;
+}
+
+struct Rule {
+  const char *name, *text;
+};
+
+class Deferred : public testing::TestWithParam<Rule> {};
+
+TEST_P(Deferred, EqualsUpdatesOfTheWholeTableBitForBit) {
+  const auto [name, text] = GetParam();
+  const Result<std::string> whole = compileModule(moduleText(text, ", nn.eager"), std::string(name) + "_whole");
+  const Result<std::string> deferred = compileModule(moduleText(text, ""), std::string(name) + "_deferred");
+  ASSERT_TRUE(whole.ok()) << whole.status().message();
+  ASSERT_TRUE(deferred.ok()) << deferred.status().message();
+  {
+    auto pool = ThreadPool::create(1);
+    auto one = Program::open(*whole, **pool), other = Program::open(*deferred, **pool);
+    ASSERT_TRUE(one.ok() && other.ok());
+    EXPECT_EQ((*one)->table().deferred_bytes, 0);
+    EXPECT_GT((*other)->table().deferred_bytes, 0);
+    // No gradient of the size of a table.
+    const auto arena = [](const Program &program) { return program.table().entries[program.entry("train_step")].arena.constant; };
+    EXPECT_GT(arena(**one), (1031 * 67 + 1777 * 41) * 4);
+    EXPECT_LT(arena(**other), 1031 * 67 * 4);
+  }
+  const Result<Bits> expected = train({*whole});
+  ASSERT_TRUE(expected.ok()) << expected.status().message();
+  const Result<Bits> start = train({*whole, 1, 0});
+  EXPECT_GT(differing(*start, Bits(expected->begin() + 60, expected->end())), 1000);
+  for (const Plan &plan : {Plan{*deferred}, Plan{*deferred, 2}, Plan{*deferred, 7}, Plan{*deferred, 2, 60, 23}, Plan{*deferred, 1, 60, -1, 5},
+                           Plan{*deferred, 7, 60, 41, 13}, Plan{*whole, 7, 60, 23, 5}}) {
+    const Result<Bits> found = train(plan);
+    ASSERT_TRUE(found.ok()) << found.status().message();
+    EXPECT_EQ(differing(*found, *expected), 0) << plan.threads << " threads, resumed at " << plan.resumeAt << ", evaluated each " << plan.evaluateEach;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Rules, Deferred,
+                         testing::Values(Rule{"adamw", "kind = \"adamw\", weight_decay = 0.01 : f64"},
+                                         Rule{"adamw_clip", "kind = \"adamw\", weight_decay = 0.01 : f64, clip_norm = 0.5 : f64"},
+                                         Rule{"adamw_plain", "kind = \"adamw\", weight_decay = 0.0 : f64, beta1 = 0.8 : f64, clip_norm = 0.3 : f64"},
+                                         Rule{"adam_decay", "kind = \"adam\", weight_decay = 0.01 : f64, clip_norm = 0.5 : f64"},
+                                         Rule{"sgd", "kind = \"sgd\""},
+                                         Rule{"sgd_momentum", "kind = \"sgd\", momentum = 0.9 : f64, nesterov = true, weight_decay = 0.01 : f64"}),
+                         [](const auto &info) { return std::string(info.param.name); });
+
+// What is kept of the steps since the last settling is bounded: the program settles when it is full.
+TEST(DeferredRows, SettleWhenTheirHistoryIsFull) {
+  const char *text = "kind = \"sgd\", weight_decay = 0.001 : f64";
+  const Result<std::string> whole = compileModule(moduleText(text, ", nn.eager"), "full_whole");
+  const Result<std::string> deferred = compileModule(moduleText(text, ""), "full_deferred");
+  ASSERT_TRUE(whole.ok() && deferred.ok());
+  auto pool = ThreadPool::create(1);
+  auto program = Program::open(*deferred, **pool);
+  ASSERT_TRUE(program.ok());
+  const std::int64_t steps = (*program)->table().deferred_steps + 3;
+  const Result<Bits> expected = train({*whole, 2, steps}), found = train({*deferred, 2, steps});
+  ASSERT_TRUE(expected.ok() && found.ok());
+  EXPECT_EQ(differing(*found, *expected), 0);
+}
+
+// A frozen parameter is never changed and has no state; the rate of a group multiplies that of the step.
+TEST(Groups, FrozenStayAndRatesMultiply) {
+  const Result<std::string> library = compileModule(moduleText("kind = \"sgd\"", ""), "groups");
+  ASSERT_TRUE(library.ok()) << library.status().message();
+  auto pool = ThreadPool::create(2);
+  auto program = openProgram(*library, **pool);
+  ASSERT_TRUE(program.ok());
+  std::map<std::string, Bits> before, after;
+  for (const TensorView &view : (*program)->tensors(TensorClass::parameter)) {
+    before[view.name].assign(view.data, view.data + view.elements);
+  }
+  const Records records(0, 0, 11);
+  float loss = 0;
+  void *outputs[] = {&loss};
+  const auto run = [&](float rate) {
+    Program::Step step;
+    step.batch = &records.batch;
+    step.outputs = outputs;
+    step.seed = 3;
+    step.learningRate = rate;
+    (*program)->initialize(5, {});
+    ASSERT_TRUE((*program)->run((*program)->entry("train_step"), step).ok());
+    ASSERT_TRUE((*program)->settle().ok());
+    for (const TensorView &view : (*program)->tensors(TensorClass::parameter)) {
+      after[view.name].assign(view.data, view.data + view.elements);
+    }
+  };
+  run(1);
+  EXPECT_EQ(after["fixed"], before["fixed"]);
+  const Bits weight = after["weight"], bias = after["bias"];
+  run(3);
+  // The bias, at three times the rate, went at rate 1 where it would have gone at rate 3: its values begin at 0, so exactly.
+  for (std::size_t i = 0; i < bias.size(); ++i) {
+    EXPECT_NE(bias[i], 0);
+    EXPECT_NEAR(after["bias"][i], 3 * bias[i], std::fabs(bias[i]) * 1e-6);
+  }
+  double change = 0, changeAtThree = 0;
+  for (std::size_t i = 0; i < weight.size(); ++i) {
+    change += std::fabs(weight[i] - before["weight"][i]);
+    changeAtThree += std::fabs(after["weight"][i] - before["weight"][i]);
+  }
+  EXPECT_NEAR(changeAtThree, 3 * change, change * 1e-4);
+}
+
+// The gradient of a step in parts is that of one batch but for the order of sums; masks of dropout are the same.
+TEST(Parts, EqualOneBatch) {
+  const char *text = "kind = \"adamw\", weight_decay = 0.01 : f64, clip_norm = 0.5 : f64";
+  const Result<std::string> one = compileModule(moduleText(text, ", nn.eager"), "parts_one");
+  const Result<std::string> parts = compileModule(moduleText(text, ", nn.accumulate"), "parts");
+  ASSERT_TRUE(one.ok() && parts.ok()) << parts.status().message();
+  const std::int64_t steps = 20;
+  const Result<Bits> expected = train({*one, 1, steps});
+  for (const std::int64_t size : {1, 4, 11}) {
+    const Result<Bits> found = train({*parts, 1, steps, -1, 7, size});
+    ASSERT_TRUE(expected.ok() && found.ok()) << found.status().message();
+    for (std::int64_t i = 0; i < steps; ++i) {
+      EXPECT_NEAR((*found)[static_cast<std::size_t>(i)], (*expected)[static_cast<std::size_t>(i)], 1e-5) << "step " << i << ", parts of " << size;
+    }
+    const Result<Bits> threads = train({*parts, 7, steps, 9, 7, size});
+    ASSERT_TRUE(threads.ok());
+    EXPECT_EQ(differing(*threads, *found), 0);
+  }
+}
+
+} // namespace

@@ -1,0 +1,22 @@
+// RUN: pipe-opt %s --penstock-derive-entries --penstock-autodiff | FileCheck %s
+
+// A step in parts is two entries: the gradient, and the update.
+// CHECK-LABEL: func.func @gradient()
+// CHECK: nn.gradient @w
+// CHECK-NEXT: nn.accumulate
+// CHECK-NEXT: return
+// CHECK-LABEL: func.func @apply()
+// CHECK-NEXT: nn.apply "adamw"
+// CHECK-NEXT: return
+// CHECK-NOT: @train_step
+module attributes {nn.accumulate, nn.optimizer = {kind = "adamw"}} {
+  nn.global @w : tensor<4x3xf32> {tensor_class = "parameter"}
+  func.func @model() {
+    %x = nn.input "x" {index = 0 : i64} : tensor<?x4xf32>
+    %w = nn.parameter @w : tensor<4x3xf32>
+    %z = nn.matmul %x, %w : tensor<?x4xf32>, tensor<4x3xf32> -> tensor<?x3xf32>
+    %loss = nn.total %z : tensor<?x3xf32> -> tensor<f32>
+    nn.output "loss", %loss {index = 0 : i64} : tensor<f32>
+    return
+  }
+}
