@@ -170,6 +170,7 @@ private:
   Buffer buffers[3];
   std::size_t elements[3] = {};
   Buffer arena, gradients;
+  std::vector<PenstockAxisBatch> noRows;
   // What steps owe to the rows that they passed by, and the first and next step of that time.
   Buffer deferred;
   int trainStep = -1, settleEntry = -1;
@@ -262,7 +263,7 @@ Status LoadedProgram::prepare(const std::string &path) {
 
 Status LoadedProgram::growArena(const PenstockEntry &entry, const PenstockBatch *batch) {
   PENSTOCK_ASSIGN(const std::size_t bytes,
-                  arenaBytes(entry, batch == nullptr ? 0 : batch->records, [batch](int i) { return batch->axes[i].rows; }));
+                  arenaBytes(entry, batch->records, [batch](int i) { return batch->axes[i].rows; }));
   if (bytes > arena.size()) {
     // A quarter more, so that a run of slowly growing batches does not map memory at every one.
     arena = Buffer();
@@ -301,7 +302,11 @@ Status LoadedProgram::settle() {
 
 Status LoadedProgram::runEntry(int index, const Step &step) {
   const PenstockEntry &entry = program.entries[index];
-  PENSTOCK_TRY(growArena(entry, step.batch));
+  // What reads no batch still computes places from its rows: there are none.
+  noRows.resize(static_cast<std::size_t>(program.axis_count));
+  const PenstockBatch none = {0, nullptr, noRows.data(), nullptr};
+  const PenstockBatch *const batch = step.batch == nullptr ? &none : step.batch;
+  PENSTOCK_TRY(growArena(entry, batch));
   PenstockCall call{};
   call.struct_size = sizeof(call);
   call.workers = pool.workers();
@@ -312,7 +317,7 @@ Status LoadedProgram::runEntry(int index, const Step &step) {
   call.states = buffers[1].floats();
   call.fitted = buffers[2].floats();
   call.arena = static_cast<char *>(arena.data());
-  call.batch = step.batch;
+  call.batch = batch;
   call.outputs = step.outputs;
   call.seed = step.seed;
   call.step = step.number;
@@ -331,7 +336,7 @@ Status LoadedProgram::runEntry(int index, const Step &step) {
   for (int i = 0; i < entry.step_count; ++i) {
     entry.steps[i].run(&call, entry.steps[i].numbers);
     const std::int64_t end = monotonicNow();
-    observer->ran(entry, i, step.batch, begin, end);
+    observer->ran(entry, i, batch, begin, end);
     begin = monotonicNow();
   }
   return {};
