@@ -30,9 +30,16 @@ TEST(Transformers, SameIdsAndTypes) {
     PreparedTexts texts;
     texts.begin(feature);
     const std::string first = row["first"], second = row["second"].is_null() ? "" : row["second"].get<std::string>();
-    texts.add(first);
+    const ColumnSpec column; // of texts
+    const auto add = [&](const std::string &text) {
+      Cell cell;
+      cell.text = text;
+      cell.present = true;
+      texts.add(column, cell);
+    };
+    add(first);
     if (feature.isPair()) {
-      texts.add(second);
+      add(second);
     }
     texts.finish();
     EncodedTexts made;
