@@ -100,24 +100,18 @@ Result<HfModel> describe(const RunRecord &record, const frontend::TypedPipeline 
   dense(walk.node().path, head == "tag" ? "classifier" : family->classifier);
   walk.backOverDropout();
   if (head != "tag") {
-    const std::string wanted = encoder.family == "distilbert" ? "`pool(first) |> linear(width) |> relu`" : "`bert_pooler`";
+    // `bert_pooler` is written out by the front end: the first token, a dense layer, tanh.
+    const bool distil = encoder.family == "distilbert";
     const auto mismatch = [&] {
-      return refuse(fmt::format("a {} has {} between the encoder and the head, and here stands `{}`", made.architecture, wanted,
-                                walk.node().op));
+      return refuse(fmt::format("a {} has `{}` between the encoder and the head, and here stands `{}`", made.architecture,
+                                distil ? "pool(first) |> linear(width) |> relu" : "bert_pooler", walk.node().op));
     };
-    if (encoder.family == "distilbert") {
-      if (walk.node().op != "relu" || !walk.back() || walk.node().op != "linear") {
-        return mismatch();
-      }
-      dense(walk.node().path, family->pooler);
-      if (!walk.back() || walk.node().op != "pool" || walk.node().attributes.at("kind") != frontend::Attribute(std::string("first"))) {
-        return mismatch();
-      }
-    } else {
-      if (walk.node().op != "bert_pooler") {
-        return mismatch();
-      }
-      dense(walk.node().path, family->pooler);
+    if (walk.node().op != (distil ? "relu" : "tanh") || !walk.back() || walk.node().op != "linear") {
+      return mismatch();
+    }
+    dense(walk.node().path, family->pooler);
+    if (!walk.back() || walk.node().op != "pool" || walk.node().attributes.at("kind") != frontend::Attribute(std::string("first"))) {
+      return mismatch();
     }
     walk.back();
   }
