@@ -22,31 +22,10 @@
 // LOOPS: kernel.parallel
 // LOOPS: kernel.call "penstock_grouped_gradient"
 // LOOPS: kernel.entry @train_step
-// LOOPS: func.func private @[[SETTLE:.*]](
+// LOOPS: func.func private @[[STEP:.*]](
 // LOOPS: kernel.parallel
 // LOOPS: kernel.entry @settle
-// LOOPS-NEXT: kernel.step @[[SETTLE]]
-nn.global @large : {{.*}} update = "deferred"
-// CHECK-NOT: update
-// CHECK-LABEL: func.func @train_step
-// CHECK: %[[IDS:.*]] = nn.input "tokens"
-// CHECK-NEXT: nn.refresh @large, %[[IDS]]
-// CHECK: nn.embedding
-// CHECK-NOT: nn.gradient @large
-// CHECK: nn.row_gradient @large, %[[IDS]], %{{.*}} : !nn.ragged<@tokens, i32>, !nn.ragged<@tokens, 65xf32>
-// CHECK: nn.gradient @small
-// CHECK: nn.gradient @read_twice
-
-// SETTLE-LABEL: func.func @settle
-// SETTLE: nn.settle {{.*}}kind = "adamw"
-
-// The rows of the batch are grouped, made up for, given a gradient and updated, each in one parallel loop.
-// LOOPS-LABEL: func.func @penstock_entry_train_step
-// LOOPS: kernel.call "penstock_group_rows"
-// LOOPS: kernel.parallel
-// LOOPS: kernel.call "penstock_grouped_gradient"
-// LOOPS-LABEL: func.func @penstock_entry_settle
-// LOOPS: kernel.parallel
+// LOOPS-NEXT: kernel.step @[[STEP]]
 nn.global @large : tensor<1009x65xf32> {tensor_class = "parameter", decays = true}
 nn.global @small : tensor<7x65xf32> {tensor_class = "parameter"}
 nn.global @read_twice : tensor<1009x65xf32> {tensor_class = "parameter"}
