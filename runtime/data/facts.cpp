@@ -3,6 +3,7 @@
 #include "runtime/data/cache.h"
 #include "runtime/data/encode.h"
 #include "runtime/data/fitted.h"
+#include "runtime/data/gathered.h"
 #include "runtime/data/nearest.h"
 #include "runtime/data/ordered.h"
 #include "runtime/data/overlap.h"
@@ -31,35 +32,6 @@ constexpr std::uint32_t factsVersion = 2;
 constexpr std::int64_t errorsPerFile =
     1000;                                   // rows with mistakes, after which a file is not read on
 constexpr std::size_t classLimit = 1000000; // distinct values of a class column
-
-struct ClassValue {
-  std::array<std::int64_t, 3> counts = {};
-  Place first;
-  int firstSplit = 0;
-};
-
-struct ColumnFacts {
-  std::unordered_map<std::string, ClassValue> values; // class columns
-  std::vector<double> train;                          // number columns: the values that are there
-  std::array<std::int64_t, 3> missing = {};
-  std::vector<std::string> absentFrom; // files that lack the column
-};
-
-struct FileFacts {
-  std::string path;
-  int split = -1; // -1: by hash
-  bool missing = false, stopped = false;
-  std::int64_t errors = 0;
-  FileStamp stamp;
-  Hash128 content;
-};
-
-struct Item {
-  RowBlock block;
-  std::vector<RowError> errors;
-  std::vector<PreparedTexts> prepared;
-  std::vector<Hash128> hashes;
-};
 
 class Gatherer {
 public:
@@ -92,7 +64,6 @@ private:
   void judgeClasses(std::size_t column);
   void judgeNumbers(std::size_t column);
   Status judgeOverlap();
-  Result<std::string> exampleOf(int split, std::int64_t row) const;
   Status finishFits();
   Status countTokens();
   const FileFacts &fileOf(int split) const {
@@ -648,32 +619,6 @@ void Gatherer::judgeNumbers(std::size_t index) {
   std::vector<double>().swap(values);
 }
 
-Result<std::string> Gatherer::exampleOf(int split, std::int64_t wantedRow) const {
-  PENSTOCK_ASSIGN(const std::unique_ptr<RowSource> rows, program.openRows(fileOf(split).path));
-  Row row;
-  RowError error;
-  for (;;) {
-    PENSTOCK_ASSIGN(const RowStep step, rows->next(row, error));
-    if (step == RowStep::end) {
-      return std::string();
-    }
-    if (step == RowStep::row && row.number == wantedRow) {
-      break;
-    }
-  }
-  std::size_t index = 0;
-  for (std::size_t i = program.columns.size(); i-- > 0;) {
-    const ColumnSpec::Type type = program.columns[i].type;
-    index = type == ColumnSpec::Type::text || type == ColumnSpec::Type::words ? i : index;
-  }
-  std::string text(row.cells.empty() ? std::string_view{} : row.cells[index].text);
-  if (!row.cells.empty() && row.cells[index].list) {
-    std::replace(text.begin(), text.end(), listEnd, ' ');
-    text.resize(text.empty() ? 0 : text.size() - 1);
-  }
-  return shown(text);
-}
-
 Status Gatherer::judgeOverlap() {
   facts["overlap"] = Json::array();
   PENSTOCK_ASSIGN(const OverlapFinder::Pairs pairs, overlap.finish());
@@ -686,7 +631,7 @@ Status Gatherer::judgeOverlap() {
       if (pair.records == 0 || !whole) {
         continue;
       }
-      PENSTOCK_ASSIGN(const std::string example, exampleOf(b, pair.example));
+      PENSTOCK_ASSIGN(const std::string example, exampleOf(program, fileOf(b).path, pair.example));
       const char *first = splitNames[static_cast<std::size_t>(a)];
       const char *second = splitNames[static_cast<std::size_t>(b)];
       const double share = static_cast<double>(pair.records) /

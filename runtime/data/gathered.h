@@ -1,0 +1,73 @@
+// What one pass over the files counts, before it is judged (facts.cpp).
+#pragma once
+
+#include "runtime/data/cache.h"
+#include "runtime/data/encode.h"
+#include "runtime/data/problems.h"
+#include "runtime/data/split_ids.h"
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace penstock {
+
+struct ClassValue {
+  std::array<std::int64_t, 3> counts = {};
+  Place first;
+  int firstSplit = 0;
+};
+
+struct ColumnFacts {
+  std::unordered_map<std::string, ClassValue> values; // class columns
+  std::vector<double> train;                          // number columns: the values that are there
+  std::array<std::int64_t, 3> missing = {};
+  std::vector<std::string> absentFrom; // files that lack the column
+};
+
+struct FileFacts {
+  std::string path;
+  int split = -1; // -1: by hash
+  bool missing = false, stopped = false;
+  std::int64_t errors = 0;
+  FileStamp stamp;
+  Hash128 content;
+};
+
+struct Item {
+  RowBlock block;
+  std::vector<RowError> errors;
+  std::vector<PreparedTexts> prepared;
+  std::vector<Hash128> hashes;
+};
+
+/// The text of one record, as a message shows it.
+inline Result<std::string> exampleOf(const RecordProgram &program, const std::string &file, std::int64_t wantedRow) {
+  PENSTOCK_ASSIGN(const std::unique_ptr<RowSource> rows, program.openRows(file));
+  Row row;
+  RowError error;
+  for (;;) {
+    PENSTOCK_ASSIGN(const RowStep step, rows->next(row, error));
+    if (step == RowStep::end) {
+      return std::string();
+    }
+    if (step == RowStep::row && row.number == wantedRow) {
+      break;
+    }
+  }
+  std::size_t index = 0;
+  for (std::size_t i = program.columns.size(); i-- > 0;) {
+    const ColumnSpec::Type type = program.columns[i].type;
+    index = type == ColumnSpec::Type::text || type == ColumnSpec::Type::words ? i : index;
+  }
+  std::string text(row.cells.empty() ? std::string_view{} : row.cells[index].text);
+  if (!row.cells.empty() && row.cells[index].list) {
+    std::replace(text.begin(), text.end(), listEnd, ' ');
+    text.resize(text.empty() ? 0 : text.size() - 1);
+  }
+  return shown(text);
+}
+
+} // namespace penstock
