@@ -110,8 +110,10 @@ LogicalResult EntryEmitter::planOp(Operation &op, SmallVector<int> &freed) {
     RegionPlan &regionPlan = regions[&op];
     auto yield = cast<kernel::YieldOp>(region.getBody().front().back());
     for (auto [inner, result] : llvm::zip(yield.getOperands(), region.getResults())) {
-      buffers[result] = placeResult(result);
-      buffers[inner] = buffers[result];
+      // A copy: the second insertion may move what the first one put in.
+      const Buffer place = placeResult(result);
+      buffers[result] = place;
+      buffers[inner] = place;
     }
     planRegion(region, regionPlan, freed);
     return success();
