@@ -32,6 +32,11 @@ public:
       for (Operation *op : ops) {
         convert(function, op);
       }
+      // Only now: it erases additions, which stand in `ops`.
+      for (Operation *invoke : mayHaveBias) {
+        absorbBias(invoke);
+      }
+      mayHaveBias.clear();
     }
     makePackFunction();
     return success();
@@ -125,7 +130,7 @@ private:
       bool t = matmul.getTransposed();
       auto handle = packed(function, op, "matmul", {w.getDimSize(t ? 1 : 0), w.getDimSize(t ? 0 : 1), t, precision},
                            matmul.getWeight());
-      absorbBias(replace(op, "matmul", handle, {matmul.getInput()}));
+      mayHaveBias.push_back(replace(op, "matmul", handle, {matmul.getInput()}));
     } else if (auto grad = dyn_cast<nn::WeightGradOp>(op)) {
       auto handle = dispatch(op->getLoc(), "weight_gradient",
                              {nn::widthOf(grad.getInput().getType()), nn::widthOf(grad.getCotangent().getType()), precision}, "");
@@ -137,10 +142,10 @@ private:
               op->getAttrs());
     } else if (auto conv = dyn_cast<nn::Conv1dOp>(op)) {
       auto handle = packed(function, op, "conv1d", shapeOf(conv.getWeight()), conv.getWeight());
-      absorbBias(replace(op, "conv1d", handle, {conv.getInput()}));
+      mayHaveBias.push_back(replace(op, "conv1d", handle, {conv.getInput()}));
     } else if (auto conv = dyn_cast<nn::Conv1dMaxOp>(op)) {
       auto handle = packed(function, op, "conv1d", shapeOf(conv.getWeight()), conv.getWeight());
-      absorbBias(replace(op, "conv1d_max", handle, {conv.getInput()}));
+      mayHaveBias.push_back(replace(op, "conv1d_max", handle, {conv.getInput()}));
     } else if (auto grad = dyn_cast<nn::Conv1dInputGradOp>(op)) {
       auto handle = packed(function, op, "conv1d", shapeOf(grad.getWeight()), grad.getWeight());
       replace(op, "conv1d_input_grad", handle, {grad.getCotangent()});
@@ -197,6 +202,7 @@ private:
   llvm::StringMap<FlatSymbolRefAttr> dispatches;
   llvm::MapVector<StringRef, std::pair<FlatSymbolRefAttr, nn::ParameterOp>> forPackEntry;
   llvm::DenseMap<StringRef, bool> packedHere;
+  SmallVector<Operation *> mayHaveBias; // invokes of the function at hand
   Operation *lastDispatch = nullptr;
   int computedWeights = 0;
   int64_t precision = 0; // the last number of a contraction's dispatch, see runtime/kernels/kernels.h
