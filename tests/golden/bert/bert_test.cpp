@@ -87,25 +87,26 @@ protected:
     if (!std::filesystem::exists(goldenFolder() + "/classify.safetensors")) {
       GTEST_SKIP() << "there are no fixtures in " << goldenFolder();
     }
-    auto file = SafetensorsFile::openAny(goldenFolder() + "/classify.safetensors");
+    ASSERT_NO_FATAL_FAILURE(read("classify.safetensors"));
+  }
+
+  /// Makes the tensors of a file of fixtures the ones that `values` finds.
+  void read(const std::string &name) {
+    auto file = SafetensorsFile::openAny(goldenFolder() + "/" + name);
     ASSERT_TRUE(file.ok()) << file.status().message();
     golden = *file;
+    stored.clear();
     for (const StoredTensor &tensor : golden->stored()) {
       stored[tensor.name] = &tensor;
     }
   }
 
-  /// Compiles a classifier on the encoder without dropout, and gives it the pretrained weights and the fixture's head.
-  void open(const std::string &train, int threads) {
-    const std::string text = "pipe 1\npipeline golden\nparam encoder: path\n"
-                             "param data: path\n"
-                             "data { source: csv(data / \"{split}.csv\"), column text = text(), column label = class(from: \"failure\") }\n"
-                             "features { tokens = text |> wordpiece(encoder / \"vocab.txt\", max_length: 128) }\n"
-                             "model { body = bert(encoder, dropout: 0%, attention_dropout: 0%)\n"
-                             "  answer = tokens |> body |> bert_pooler |> classify(label) }\n"
-                             "train { " + train + " }\n";
+  /// Compiles `features`, `model` and `train` on the encoder of the folder, and gives it the pretrained weights.
+  void compile(const std::string &data, const std::string &folder, const std::string &rest, int threads) {
+    const std::string text = "pipe 1\npipeline golden\nparam encoder: path\nparam data: path\n" + data +
+                             "\n" + rest + "\n";
     frontend::AnalyzeOptions options;
-    options.settings = {"encoder=" + modelFolder(), "data=" + dataFolder()};
+    options.settings = {"encoder=" + modelFolder(), "data=" + folder};
     auto analysis = frontend::analyze("golden.pipe", text, options);
     ASSERT_TRUE(analysis.ok()) << analysis.status().message();
     auto plugins = PluginHost::create({environment("PENSTOCK_BUILD", ".") + "/plugins"});
@@ -129,20 +130,30 @@ protected:
     auto opened = Program::open(*library, *pool);
     ASSERT_TRUE(opened.ok()) << opened.status().message();
     program = std::move(*opened);
-    std::vector<PretrainedSpec> weights;
+    sources.clear();
     for (const frontend::GraphNode &node : completion.pipeline.model.nodes) {
       for (const frontend::Weight &weight : node.weights) {
         const frontend::Pretrained &from = weight.pretrained;
-        ASSERT_FALSE(from.folder.empty()) << node.path;
-        weights.push_back({node.path + "." + weight.name, from.folder, from.tensors, from.transposed, from.skippedRows});
+        if (!from.folder.empty()) {
+          sources.push_back({node.path + "." + weight.name, from.folder, from.tensors, from.transposed, from.skippedRows});
+        }
       }
     }
     program->initialize(1);
-    const Status loaded = loadPretrained(*program, weights);
+    const Status loaded = loadPretrained(*program, sources);
     ASSERT_TRUE(loaded.ok()) << loaded.message();
-    weights.push_back({"answer.classify_0.weight", "", {"classifier.weight"}, true, 0});
-    weights.push_back({"answer.classify_0.bias", "", {"classifier.bias"}, false, 0});
-    sources = weights;
+  }
+
+  /// A classifier on the encoder without dropout, with the pretrained weights and the fixture's head.
+  void open(const std::string &train, int threads) {
+    ASSERT_NO_FATAL_FAILURE(compile(
+        "data { source: csv(data / \"{split}.csv\"), column text = text(), column label = class(from: \"failure\") }", dataFolder(),
+        "features { tokens = text |> wordpiece(encoder / \"vocab.txt\", max_length: 128) }\n"
+        "model { body = bert(encoder, dropout: 0%, attention_dropout: 0%)\n"
+        "  answer = tokens |> body |> bert_pooler |> classify(label) }\n"
+        "train { " + train + " }", threads));
+    sources.push_back({"answer.classify_0.weight", "", {"classifier.weight"}, true, 0});
+    sources.push_back({"answer.classify_0.bias", "", {"classifier.bias"}, false, 0});
     for (const TensorView &view : program->tensors(TensorClass::parameter)) {
       shapes[view.name] = view.shape;
       places[view.name] = view.data - program->flat(TensorClass::parameter);
@@ -269,6 +280,68 @@ double distance(const std::vector<double> &a, const std::vector<double> &b) {
     difference.push_back(a[i] - b[i]);
   }
   return norm(difference);
+}
+
+// Every number of the last hidden state of each text, all texts in one batch: within 1e-5 of float64. Each text alone gives the same bits.
+TEST_F(GoldenBert, LastHiddenStatesAreThoseOfFloat64) {
+  ASSERT_NO_FATAL_FAILURE(read("forward.safetensors"));
+  // A head of rows shows the encoder's last layer as it is; the tags that its loss needs come from a file of two words.
+  const std::string folder = testing::TempDir() + "/golden_bert_tags";
+  std::filesystem::create_directories(folder);
+  for (const char *split : {"train", "dev", "test"}) {
+    std::ofstream(folder + "/" + split + ".conll") << "pump B-item\nleaks O\n\n" << split << " O\n\n";
+  }
+  ASSERT_NO_FATAL_FAILURE(compile(
+      "data { source: conll(data / \"{split}.conll\", columns: [\"word\", \"tag\"]), column word = words(), column tag = tags(scheme: iob2) }", folder,
+      "features { tokens = word |> wordpiece(encoder / \"vocab.txt\", max_length: 128) }\n"
+      "head rows(x, target: tags) {\n"
+      "  logits = x |> linear(count(target))\n"
+      "  answer: x\n"
+      "  loss: cross_entropy(logits, target)\n"
+      "}\n"
+      "model { body = bert(encoder, dropout: 0%, attention_dropout: 0%)\n"
+      "  answer = tokens |> body |> rows(tag) }\n"
+      "train { optimizer: adamw(lr: 1e-4) }", 2));
+  const int predict = program->entry("predict");
+  ASSERT_GE(predict, 0);
+  const PenstockEntry &entry = program->table().entries[predict];
+  ASSERT_EQ(entry.output_count, 1);
+  ASSERT_EQ(entry.outputs[0].rows, PENSTOCK_OUTPUT_AXIS);
+  const auto width = static_cast<std::size_t>(entry.outputs[0].width);
+  ASSERT_TRUE(program->pack().ok());
+  const auto hiddenOf = [&](const std::vector<Ids> &texts) {
+    TestBatch batch(texts, {});
+    std::vector<float> rows(batch.ids.size() * width);
+    void *outputs[] = {rows.data()};
+    Program::Step call;
+    call.batch = &batch.batch;
+    call.outputs = outputs;
+    const Status ran = program->run(predict, call);
+    EXPECT_TRUE(ran.ok()) << ran.message();
+    return rows;
+  };
+  std::vector<Ids> texts;
+  std::vector<double> theirs;
+  for (int k = 0; stored.count("ids_" + std::to_string(k)) > 0; ++k) {
+    const std::vector<double> ids = values("ids_" + std::to_string(k)), hidden = values("hidden_" + std::to_string(k));
+    texts.emplace_back(ids.begin(), ids.end());
+    theirs.insert(theirs.end(), hidden.begin(), hidden.end());
+  }
+  ASSERT_GE(texts.size(), 2U);
+  const std::vector<float> ours = hiddenOf(texts);
+  ASSERT_EQ(ours.size(), theirs.size());
+  double worst = 0;
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    worst = std::max(worst, std::abs(static_cast<double>(ours[i]) - theirs[i]));
+  }
+  EXPECT_LE(worst, 1e-5);
+  std::printf("largest difference of a hidden state: %.2g, %zu texts\n", worst, texts.size());
+  auto at = ours.begin();
+  for (const Ids &text : texts) {
+    const std::vector<float> alone = hiddenOf({text});
+    EXPECT_TRUE(std::equal(alone.begin(), alone.end(), at)) << "a text of " << text.size() << " ids";
+    at += static_cast<std::ptrdiff_t>(alone.size());
+  }
 }
 
 // |g - g*| <= 1e-5 max(|g*|, 1e-3 |all g*|) for the gradient g of each parameter. SGD's momentum holds the gradient exactly after
