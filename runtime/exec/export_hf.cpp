@@ -75,7 +75,8 @@ Status writeTensors(const std::string &run, const RunRecord &record, const HfMod
   if (const auto lost = std::find_if(model.weights.begin(), model.weights.end(),
                                      [&](const HfWeight &one) { return file->find(one.parameter) == nullptr; });
       lost != model.weights.end()) {
-    return environmentError("the run's weights hold no `" + lost->parameter + "`");
+    return invalidInput("a " + model.architecture + " has `" + lost->tensors[0] + "`, and the run has no `" + lost->parameter +
+                        "`, so it cannot be exported as one");
   }
   return writeSafetensors(path, tensors, {{"format", "pt"}}).status();
 }
@@ -95,11 +96,15 @@ Status writeConfig(const HfModel &model, const std::string &path) {
     config["id2label"][std::to_string(i)] = model.classes[i];
     config["label2id"][model.classes[i]] = i;
   }
-  if (model.regression) {
+  if (model.classes.empty()) {
     config["id2label"]["0"] = "LABEL_0";
     config["label2id"]["LABEL_0"] = 0;
   }
-  config["problem_type"] = model.regression ? "regression" : "single_label_classification";
+  if (model.problem.empty()) {
+    config.erase("problem_type");
+  } else {
+    config["problem_type"] = model.problem;
+  }
   return writeFileAtomically(path, config.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 

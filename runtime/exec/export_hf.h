@@ -22,8 +22,8 @@ struct HfWeight {
 struct HfModel {
   std::string architecture;         // "BertForSequenceClassification"
   std::string config;               // text of the config.json that the encoder came with
-  bool regression = false;
-  std::vector<std::string> classes; // in the order of the logits
+  std::string problem;              // `problem_type` of config.json; empty: it has none
+  std::vector<std::string> classes; // in the order of the logits; none of a number
   std::string axis;                 // the feature whose tokenizer goes along
   std::vector<HfWeight> weights;
 };

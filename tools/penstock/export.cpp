@@ -35,6 +35,18 @@ const Family families[] = {
     {"distilbert", "DistilBert", "pre_classifier", "classifier"},
 };
 
+/// What Transformers calls the loss of a head; a tagger has only one.
+struct Problem {
+  const char *head, *type;
+};
+
+const Problem problems[] = {
+    {"classify", "single_label_classification"},
+    {"multi_label", "multi_label_classification"},
+    {"regress", "regression"},
+    {"tag", ""},
+};
+
 /// Goes from the head back to the encoder, along what the classes of Transformers compute.
 class Walk {
 public:
@@ -92,10 +104,11 @@ Result<HfModel> describe(const RunRecord &record, const frontend::TypedPipeline 
 
   Walk walk(pipeline.model, pipeline.model.answers[0].head);
   const std::string head = walk.node().op;
-  made.regression = head == "regress";
-  if (head != "classify" && head != "regress" && head != "tag") {
-    return refuse("the head `" + head + "` is none of `classify`, `regress` and `tag`");
+  const auto problem = std::find_if(std::begin(problems), std::end(problems), [&](const Problem &one) { return head == one.head; });
+  if (problem == std::end(problems)) {
+    return refuse("the head `" + head + "` is none of `classify`, `multi_label`, `regress` and `tag`");
   }
+  made.problem = problem->type;
   made.architecture = fmt::format("{}For{}Classification", family->model, head == "tag" ? "Token" : "Sequence");
   dense(walk.node().path, head == "tag" ? "classifier" : family->classifier);
   walk.backOverDropout();
