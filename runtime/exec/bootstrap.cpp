@@ -44,6 +44,13 @@ template <typename T> const T *orNull(const std::vector<T> &values) { return val
 void RecordedPredictions::add(const PenstockPredictions &batch, std::size_t classes) {
   const std::int64_t records = batch.records, labels = records * static_cast<std::int64_t>(classes);
   width = batch.width;
+  if (batch.offsets != nullptr) {
+    offsets.resize(std::max<std::size_t>(offsets.size(), 1));
+    const std::int64_t words = offsets.back();
+    for (std::int64_t s = 0; s < batch.sequences; ++s) {
+      offsets.push_back(words + batch.offsets[s + 1]);
+    }
+  }
   append(gold, batch.gold, records);
   append(predicted, batch.predicted, records);
   append(scores, batch.scores, records * width);
@@ -51,12 +58,31 @@ void RecordedPredictions::add(const PenstockPredictions &batch, std::size_t clas
   append(predictedNumbers, batch.predicted_numbers, records);
   append(goldSets, batch.gold_sets, labels);
   append(predictedSets, batch.predicted_sets, labels);
-  recorded += records;
+  recorded += batch.offsets != nullptr ? batch.sequences : records;
 }
 
-PenstockPredictions RecordedPredictions::view(const std::vector<double> &weights) const {
+PenstockPredictions RecordedPredictions::view(const std::vector<double> &weights, DrawnTags &drawn) const {
   PenstockPredictions made{};
   made.struct_size = sizeof(made);
+  if (!offsets.empty()) {
+    drawn.gold.clear();
+    drawn.predicted.clear();
+    drawn.offsets.assign(1, 0);
+    for (std::size_t record = 0; record < weights.size(); ++record) {
+      const std::int64_t words = offsets[record + 1] - offsets[record];
+      for (double times = weights[record]; times >= 1; --times) {
+        append(drawn.gold, gold.data() + offsets[record], words);
+        append(drawn.predicted, predicted.data() + offsets[record], words);
+        drawn.offsets.push_back(drawn.offsets.back() + words);
+      }
+    }
+    made.records = drawn.offsets.back();
+    made.gold = drawn.gold.data();
+    made.predicted = drawn.predicted.data();
+    made.sequences = static_cast<std::int64_t>(drawn.offsets.size()) - 1;
+    made.offsets = drawn.offsets.data();
+    return made;
+  }
   made.records = recorded;
   made.width = width;
   made.gold = orNull(gold);
@@ -73,6 +99,7 @@ PenstockPredictions RecordedPredictions::view(const std::vector<double> &weights
 Result<std::vector<Interval>> bootstrapIntervals(PluginHost &host, const std::vector<IntervalUse> &uses, const ConfidenceSpec &confidence) {
   std::vector<std::vector<std::vector<double>>> found(uses.size()); // by use, result and sample
   std::vector<double> weights;
+  DrawnTags drawn;
   for (std::size_t u = 0; u < uses.size(); ++u) {
     found[u].resize(uses[u].names.size());
     weights.resize(static_cast<std::size_t>(uses[u].predictions->records()));
@@ -85,7 +112,7 @@ Result<std::vector<Interval>> bootstrapIntervals(PluginHost &host, const std::ve
     for (std::size_t u = 0; u < uses.size(); ++u) {
       const IntervalUse &use = uses[u];
       PENSTOCK_ASSIGN(const std::unique_ptr<Metric> metric, makeMetric(host, use.plugin, use.parameters, use.classes));
-      PENSTOCK_TRY(metric->add(use.predictions->view(weights)));
+      PENSTOCK_TRY(metric->add(use.predictions->view(weights, drawn)));
       const Result<Metric::Values> values = metric->result();
       if (!values.ok()) {
         continue; // not defined on these records

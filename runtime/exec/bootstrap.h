@@ -1,5 +1,6 @@
 // Confidence intervals by the bootstrap (Efron 1979): a sample draws as many records as there are, with repetition; how often a record
-// was drawn is its weight, so metrics need nothing but to honour weights. The interval is that of percentiles.
+// was drawn is its weight, so metrics need nothing but to honour weights; a record of tags, which is many words, is repeated
+// instead. The interval is that of percentiles.
 #pragma once
 
 #include "runtime/base/status.h"
@@ -23,16 +24,24 @@ void bootstrapWeights(std::uint64_t seed, std::uint64_t sample, std::span<double
 /// The `share` of sorted numbers, between neighbours in a straight line, as NumPy's `quantile`. There is at least one number.
 double quantile(std::span<const double> sorted, double share);
 
+/// Sequences of tags as a sample drew them, one after another.
+struct DrawnTags {
+  std::vector<std::int32_t> gold, predicted;
+  std::vector<std::int64_t> offsets;
+};
+
 /// Predictions of many batches, kept.
 class RecordedPredictions {
 public:
   void add(const PenstockPredictions &batch, std::size_t classes);
+  /// Records of the data: of tags, sequences.
   std::int64_t records() const { return recorded; }
-  /// All of them, with these weights; valid as long as this and `weights`.
-  PenstockPredictions view(const std::vector<double> &weights) const;
+  /// All of them, with a whole number as the weight of each; valid as long as this, `weights` and `drawn`.
+  PenstockPredictions view(const std::vector<double> &weights, DrawnTags &drawn) const;
 
 private:
   std::int64_t recorded = 0, width = 0;
+  std::vector<std::int64_t> offsets; // of tags: the words of each record
   std::vector<std::int32_t> gold, predicted;
   std::vector<float> scores;
   std::vector<double> goldNumbers, predictedNumbers;

@@ -165,6 +165,9 @@ Status judgeTags(Judged &judged, const Batch &batch, const float *scores, int ax
   for (const std::unique_ptr<Metric> &metric : judged.metrics) {
     PENSTOCK_TRY(metric->add(predictions));
   }
+  if (judged.record) {
+    judged.recorded.add(predictions, judged.classNames.size());
+  }
   return {};
 }
 
@@ -350,9 +353,7 @@ Result<SplitResult> evaluateSplit(Program &program, const std::shared_ptr<const 
         result.values.emplace_back(taken ? judged.answer->name + "." + name : name, value);
         use.names.emplace_back(name, result.values.back().first);
       }
-      if (judged.answer->targetType != "tags") { // records of words are not recorded
-        intervals.push_back(std::move(use));
-      }
+      intervals.push_back(std::move(use));
       if (!values.text.empty()) {
         result.texts.push_back(std::move(values.text));
       }

@@ -569,6 +569,41 @@ head my_tag(x, target: tags) {
         answers = self.jsonLines(self.penstock("predict", self.train("language"), text="oil filter leaking\n").stdout)
         self.assertEqual(len(answers[0]["tags"]), 3)
 
+    def testIntervals(self):
+        """A sample draws records, not words: entities of a note stay together."""
+        out = self.train("intervals", "--set", "train.steps=4")
+        answer = json.loads(self.penstock("evaluate", out, "--split", "test", "--json", "--no-expect", "--confidence", "90%").stdout)
+        test = self.folder / "dsl_examples/basics/data/parts.test.conll"
+        notes = [[line.split() for line in note.splitlines()] for note in test.read_text().split("\n\n") if note.strip()]
+        lists = "".join(json.dumps({"word": [word for word, _ in note]}) + "\n" for note in notes)
+        predictions = self.jsonLines(self.penstock("predict", out, "--format", "jsonl", text=lists).stdout)
+
+        def entities(tags):
+            found, begin = set(), None
+            for i, tag in enumerate(tags + ["O"]):
+                if begin is not None and not (tag.startswith("I-") and tag[2:] == tags[begin][2:]):
+                    found.add((tags[begin][2:], begin, i))
+                    begin = None
+                if tag != "O" and begin is None:
+                    begin = i
+            return found
+
+        counts = []
+        for note, prediction in zip(notes, predictions):
+            gold, given = entities([tag for _, tag in note]), entities([tag or "O" for tag in prediction["tags"]])
+            counts.append((len(gold & given), len(gold), len(given)))
+
+        def f1(weights):
+            both, gold, given = (sum(w * count[i] for w, count in zip(weights, counts)) for i in range(3))
+            return 2 * both / (gold + given) if gold + given else 0.0
+
+        self.assertAlmostEqual(answer["metrics"]["entity_f1"], f1([1] * len(notes)), places=12)
+        self.assertTrue(0 < answer["metrics"]["entity_f1"] < 1)
+        values = [f1(bootstrap_weights(42, sample, len(notes))) for sample in range(answer["confidence"]["samples"])]
+        for end, share in zip(answer["intervals"]["entity_f1"], [0.05, 0.95]):
+            self.assertAlmostEqual(end, quantile(values, share), places=12)
+        self.assertEqual(set(answer["intervals"]), set(answer["metrics"]))
+
     def testPredict(self):
         notes = ["found oil filter was  leaking", "Hydraulic hose : low on oil"]
         for name, more in [("plain", []), ("crf", ["--set", "crf=true"])]:

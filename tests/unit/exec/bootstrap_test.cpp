@@ -65,5 +65,37 @@ TEST(Bootstrap, QuantilesAreNumPys) {
   EXPECT_EQ(quantile(std::vector<double>{3}, 0.3), 3);
 }
 
+TEST(Bootstrap, RecordsOfTagsAreRepeated) {
+  // Two batches: sequences of 2, 0 and 3 words, then one of 1.
+  const std::vector<std::int32_t> gold = {5, 6, 7, 8, 9}, predicted = {5, 0, -1, 8, 9}, last = {3};
+  const std::vector<std::int64_t> offsets = {0, 2, 2, 5}, one = {0, 1};
+  PenstockPredictions batch{};
+  batch.struct_size = sizeof(batch);
+  batch.records = 5;
+  batch.gold = gold.data();
+  batch.predicted = predicted.data();
+  batch.sequences = 3;
+  batch.offsets = offsets.data();
+  RecordedPredictions recorded;
+  recorded.add(batch, 10);
+  batch.records = 1;
+  batch.gold = batch.predicted = last.data();
+  batch.sequences = 1;
+  batch.offsets = one.data();
+  recorded.add(batch, 10);
+  ASSERT_EQ(recorded.records(), 4);
+  DrawnTags drawn;
+  for (int again = 0; again < 2; ++again) { // what an earlier sample left does not count
+    const std::vector<double> weights = {0, 1, 2, 1};
+    const PenstockPredictions view = recorded.view(weights, drawn);
+    EXPECT_EQ(view.records, 7);
+    EXPECT_EQ(view.sequences, 4);
+    EXPECT_EQ(view.weights, nullptr);
+    EXPECT_EQ(std::vector<std::int32_t>(view.gold, view.gold + 7), (std::vector<std::int32_t>{7, 8, 9, 7, 8, 9, 3}));
+    EXPECT_EQ(std::vector<std::int32_t>(view.predicted, view.predicted + 7), (std::vector<std::int32_t>{-1, 8, 9, -1, 8, 9, 3}));
+    EXPECT_EQ(std::vector<std::int64_t>(view.offsets, view.offsets + 5), (std::vector<std::int64_t>{0, 0, 3, 6, 7}));
+  }
+}
+
 } // namespace
 } // namespace penstock
