@@ -188,7 +188,7 @@ const std::vector<DiagnosticInfo> entries = {
     {"one-class", error, "F13", "`{name}` has one class in train", "a classifier needs at least two classes", "", "correct the data"},
     {"no-room-for-text", error, "F14", "`max_length` has no room for the {special} special tokens around each text", "special tokens count", "raise `max_length`", ""},
     {"bad-tag", error, "F15", "{where}: `{value}` is not a tag of the scheme of `{name}`", "a tag is `O`, or a letter of the scheme, `-` and a type", "", "correct the data, or the `scheme:`"},
-    {"tag-sequence", warning, "F16", "{where}: `{value}` cannot follow `{before}` in the scheme of `{name}`", "such a tag is read as conlleval reads it: it goes on with a chunk of its type, or begins one", "correct the data, or the `scheme:`", ""},
+    {"tag-sequence", warning, "F16", "{where}: {value} cannot follow {before} in the scheme of `{name}`", "such a tag is read as conlleval reads it: it goes on with a chunk of its type, or begins one", "correct the data, or the `scheme:`", ""},
     {"unequal-lists", error, "F17", "{where}: `{name}` has {found} items, the columns before it {expected}", "the words and the tags of a record are lists of one length", "correct the data", ""},
 
     // ---- X: the machinery

@@ -149,6 +149,12 @@ void reportProblems(const std::string &factsJson, const std::string &recordProgr
       rename("text", "detail");
       rename("header", "columns");
       rename("declared", "classes");
+      if (id == "tag-sequence") { // an absent tag is an end of the record
+        for (const auto &[tag, end] : {std::pair("value", "the end"), std::pair("before", "the beginning")}) {
+          std::string &text = arguments[tag];
+          text = text.empty() ? std::string(end) + " of the record" : "`" + text + "`";
+        }
+      }
       const Json candidates = given.value("candidates", Json::array());
       if (candidates.is_array() && !candidates.empty()) {
         arguments["nearest"] = textOf(candidates[0]);
