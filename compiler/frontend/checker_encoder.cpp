@@ -146,6 +146,12 @@ void Checker::takePretrained(int node, const std::vector<std::vector<std::string
         weight.pretrained = {};
         return;
       }
+      if (const auto other = model.unreadable.find(name); other != model.unreadable.end()) {
+        report("model-incomplete", span,
+               {{"folder", folder}, {"detail", "holds `" + name + "` as " + other->second + ", and F32, F16, BF16 and F64 can be read"}});
+        weight.pretrained = {};
+        return;
+      }
       const std::vector<std::int64_t> &shape = model.tensors.at(name);
       std::vector<std::int64_t> fits = weight.shape;
       if (fits.size() == 2 && !table) {

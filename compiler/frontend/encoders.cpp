@@ -117,7 +117,7 @@ Result<EncoderShape> readEncoderConfig(Family family, const std::string &text) {
   shape.heads = read.size(distil ? "n_heads" : "num_attention_heads", -1);
   shape.inner = read.size(distil ? "hidden_dim" : "intermediate_size", -1);
   shape.positions = read.size("max_position_embeddings", 512);
-  shape.segments = distil ? 0 : read.size("type_vocab_size", 2, 0);
+  shape.segments = distil ? 0 : read.size("type_vocab_size", 2);
   shape.epsilon = distil ? 1e-12 : read.number("layer_norm_eps", 1e-12);
   shape.dropout = read.share(distil ? "dropout" : "hidden_dropout_prob", 0.1);
   shape.attentionDropout = read.share(distil ? "attention_dropout" : "attention_probs_dropout_prob", 0.1);
@@ -201,7 +201,7 @@ std::string findTensor(const Facts::Model &model, const std::string &name) {
   old("bias", "beta");
   for (const char *prefix : {"", "bert.", "roberta.", "distilbert.", "model."}) {
     for (const std::string &spelling : spellings) {
-      if (model.tensors.count(prefix + spelling) > 0) {
+      if (model.tensors.count(prefix + spelling) > 0 || model.unreadable.count(prefix + spelling) > 0) {
         return prefix + spelling;
       }
     }

@@ -45,6 +45,9 @@ Result<Facts> readFacts(const std::string &text) {
       if (one.contains("tensors")) {
         model.tensors = one["tensors"].get<std::map<std::string, std::vector<std::int64_t>>>();
       }
+      if (one.contains("unreadable")) {
+        model.unreadable = one["unreadable"].get<std::map<std::string, std::string>>();
+      }
     }
     return facts;
   } catch (const std::exception &error) {

@@ -25,6 +25,7 @@ struct Facts {
     std::string error;  // why it cannot be used, "" where it can
     std::string config; // text of config.json
     std::map<std::string, std::vector<std::int64_t>> tensors; // shapes by name
+    std::map<std::string, std::string> unreadable;            // types by name, of the tensors of other types than float
   };
   std::map<std::string, Model> models; // by folder
 };

@@ -137,6 +137,8 @@ Result<std::string> addModelFacts(const std::string &facts, const std::vector<st
     for (const auto &[name, tensor] : model->tensors()) {
       if (tensor.type == "F32" || tensor.type == "F16" || tensor.type == "BF16" || tensor.type == "F64") {
         entry["tensors"][name] = tensor.shape;
+      } else {
+        entry["unreadable"][name] = tensor.type;
       }
     }
   }

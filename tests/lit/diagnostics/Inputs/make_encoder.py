@@ -1,15 +1,17 @@
-"""Writes the folder of a tiny BERT: make_encoder.py FOLDER [key=value of config.json]... [--without NAME] [--vocabulary N]."""
+"""Writes the folder of a tiny BERT: make_encoder.py FOLDER [key=value of config.json]... [--without NAME] [--integers NAME]."""
 import json
 import os
 import struct
 import sys
 
-folder, config, without = sys.argv[1], {}, set()
+folder, config, without, integers = sys.argv[1], {}, set(), set()
 arguments = sys.argv[2:]
 while arguments:
     word = arguments.pop(0)
     if word == "--without":
         without.add(arguments.pop(0))
+    elif word == "--integers":
+        integers.add(arguments.pop(0))
     else:
         key, value = word.split("=", 1)
         config[key] = json.loads(value)
@@ -35,7 +37,7 @@ for name, shape in shapes.items():
     for extent in shape:
         size *= extent
     values = struct.pack(f"<{size}f", *(((count + i) * 37 % 101 - 50) / 500 for i in range(size)))
-    header["bert." + name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + len(values)]}
+    header["bert." + name] = {"dtype": "I32" if name in integers else "F32", "shape": shape, "data_offsets": [len(data), len(data) + len(values)]}
     data, count = data + values, count + size
 text = json.dumps(header).encode()
 text += b" " * (-len(text) % 8)
