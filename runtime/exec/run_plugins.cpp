@@ -2,6 +2,7 @@
 
 #include "runtime/exec/evaluate.h"
 #include "runtime/exec/run_folder.h"
+#include "runtime/plugin/plugin_check.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -10,33 +11,17 @@
 
 namespace penstock {
 
-namespace {
-
-const char *nameOf(PluginKind kind) {
-  switch (kind) {
-  case PluginKind::tokenizer:
-    return "tokenizer";
-  case PluginKind::head:
-    return "head";
-  case PluginKind::metric:
-    return "metric";
-  }
-  return "plugin";
-}
-
-} // namespace
-
 Result<std::vector<RunPlugin>> pluginsOf(const RunConfig &config, const PluginHost &host) {
   std::vector<RunPlugin> plugins;
   const auto add = [&](PluginKind kind, const std::string &name) -> Status {
     const bool known = std::any_of(plugins.begin(), plugins.end(),
-                                   [&](const RunPlugin &one) { return one.kind == nameOf(kind) && one.name == name; });
+                                   [&](const RunPlugin &one) { return one.kind == kindName(kind) && one.name == name; });
     const Result<const PluginManifest *> manifest = host.manifest(name, kind);
     if (known || !manifest.ok()) {
       return {};
     }
     PENSTOCK_ASSIGN(std::string hash, hashOfFile((*manifest)->library));
-    plugins.push_back({nameOf(kind), name, (*manifest)->version, std::move(hash)});
+    plugins.push_back({kindName(kind), name, (*manifest)->version, std::move(hash)});
     return {};
   };
   const nlohmann::json program = nlohmann::json::parse(config.recordProgram, nullptr, false);
@@ -51,7 +36,7 @@ Result<std::vector<RunPlugin>> pluginsOf(const RunConfig &config, const PluginHo
   }
   for (const AnswerSpec &answer : config.answers) {
     if (!answer.decoder.empty()) {
-      PENSTOCK_TRY(add(PluginKind::head, answer.decoder));
+      PENSTOCK_TRY(add(answer.learner ? PluginKind::learner : PluginKind::head, answer.decoder));
     }
   }
   for (const char *split : {"train", "dev", "test"}) {

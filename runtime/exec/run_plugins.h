@@ -15,7 +15,7 @@ struct RunPlugin {
   std::string hash; // XXH64 of the library
 };
 
-/// The tokenizers, decoding heads and metrics that the configuration names, each once, as this host has them. One that it does not have
+/// The tokenizers, heads, learners and metrics that the configuration names, each once, as this host has them. One that it does not have
 /// is left out: whoever needs it says so.
 Result<std::vector<RunPlugin>> pluginsOf(const RunConfig &config, const PluginHost &host);
 

@@ -2,6 +2,7 @@
 #include "tools/penstock/commands.h"
 
 #include "plugins/sdk/conformance/conformance.h"
+#include "runtime/plugin/plugin_check.h"
 #include "runtime/plugin/plugin_host.h"
 
 #include <CLI/CLI.hpp>
@@ -31,20 +32,6 @@ struct PluginOptions {
   std::string name, kind, input = "-";
   std::vector<std::string> sets;
 };
-
-const char *kindText(PluginKind kind) {
-  switch (kind) {
-  case PluginKind::tokenizer:
-    return "tokenizer";
-  case PluginKind::head:
-    return "head";
-  case PluginKind::metric:
-    return "metric";
-  case PluginKind::learner:
-    return "learner";
-  }
-  return "plugin";
-}
 
 std::string dump(const Json &value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -88,7 +75,7 @@ std::string rangeText(const PluginParameter &parameter) {
 
 Json manifestJson(const PluginManifest &manifest) {
   Json described = {{"name", manifest.name},
-                    {"kind", kindText(manifest.kind)},
+                    {"kind", kindName(manifest.kind)},
                     {"version", manifest.version},
                     {"abi", fmt::format("{}.{}", manifest.abiMajor, manifest.abiMinor)},
                     {"summary", manifest.summary},
@@ -137,7 +124,7 @@ Json manifestJson(const PluginManifest &manifest) {
 }
 
 void printManifest(const PluginManifest &manifest) {
-  fmt::print("{} {} {}\n  {}\n", kindText(manifest.kind), manifest.name, manifest.version,
+  fmt::print("{} {} {}\n  {}\n", kindName(manifest.kind), manifest.name, manifest.version,
              manifest.summary);
   if (manifest.fits) {
     fmt::print("  fitted on train\n");
@@ -169,7 +156,7 @@ Result<const PluginManifest *> findByName(const PluginHost &host, const std::str
                                           const std::string &kind) {
   std::vector<const PluginManifest *> found;
   for (const PluginManifest &manifest : host.manifests()) {
-    if (manifest.name == name && (kind.empty() || kind == kindText(manifest.kind))) {
+    if (manifest.name == name && (kind.empty() || kind == kindName(manifest.kind))) {
       found.push_back(&manifest);
     }
   }
@@ -200,7 +187,7 @@ Status listPlugins(PluginHost &host, const PluginOptions &options) {
       }
       all.push_back(std::move(entry));
     } else {
-      fmt::print("{:<10} {:<22} {:<8} {}\n", kindText(manifest.kind), manifest.name,
+      fmt::print("{:<10} {:<22} {:<8} {}\n", kindName(manifest.kind), manifest.name,
                  manifest.version, loaded.ok() ? manifest.summary : "(cannot be used)");
       if (!loaded.ok()) {
         fmt::print(stderr, "penstock: {}\n", loaded.status().message());

@@ -231,6 +231,8 @@ class Run(Case):
         basics = self.folder / "dsl_examples/basics"
         nearest, embed = basics / "nearest.pipe", basics / "embed.pipe"
         self.penstock("train", nearest, "--quiet", "--out", out, "--set", "k=3")
+        plugins = json.loads((out / "run.json").read_text())["plugins"]
+        self.assertIn(("learner", "nearest"), [(plugin["kind"], plugin["name"]) for plugin in plugins])
         with open(self.data / "maintenance/train.csv", newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         asked = [rows[0]["text"], "pump seal leaking", rows[777]["text"]]
