@@ -6,7 +6,6 @@
 #include <penstock/sdk/head.h>
 
 #include <algorithm>
-#include <cmath>
 
 namespace {
 
@@ -25,21 +24,7 @@ struct Classify {
                          " numbers, the target has " + std::to_string(classes) +
                          " classes; give one a class");
     }
-    const std::int64_t width = graph.width(input);
-    if (width < 1) {
-      throw sdk::Failure("`classify` got an input without elements");
-    }
-    const double scale = 1.0 / std::sqrt(static_cast<double>(width));
-    const sdk::Node weight =
-        graph.parameter("weight", {width, classes}, sdk::Initializer::uniform, scale, true);
-    sdk::Node logits;
-    if (parameters.flag("bias")) {
-      const sdk::Node bias =
-          graph.parameter("bias", {classes}, sdk::Initializer::uniform, scale, false);
-      logits = graph.op("linear", {input, weight, bias});
-    } else {
-      logits = graph.op("linear", {input, weight});
-    }
+    const sdk::Node logits = graph.linear(input, classes, parameters.flag("bias"), "classify");
     sdk::HeadGraph made;
     made.answer = graph.op("softmax", {logits});
     if (target) {

@@ -6,8 +6,6 @@
 //     loss:   sigmoid_cross_entropy(logits, target)
 #include <penstock/sdk/head.h>
 
-#include <cmath>
-
 namespace {
 
 using namespace penstock;
@@ -24,19 +22,7 @@ struct MultiLabel {
       throw sdk::Failure("`positive_weights` of `multi_label` has " + std::to_string(weights.size()) + " numbers, the target has " +
                          std::to_string(labels) + " labels; give one a label");
     }
-    const std::int64_t width = graph.width(input);
-    if (width < 1) {
-      throw sdk::Failure("`multi_label` got an input without elements");
-    }
-    const double scale = 1.0 / std::sqrt(static_cast<double>(width));
-    const sdk::Node weight = graph.parameter("weight", {width, labels}, sdk::Initializer::uniform, scale, true);
-    sdk::Node logits;
-    if (parameters.flag("bias")) {
-      const sdk::Node bias = graph.parameter("bias", {labels}, sdk::Initializer::uniform, scale, false);
-      logits = graph.op("linear", {input, weight, bias});
-    } else {
-      logits = graph.op("linear", {input, weight});
-    }
+    const sdk::Node logits = graph.linear(input, labels, parameters.flag("bias"), "multi_label");
     sdk::HeadGraph made;
     made.answer = graph.op("sigmoid", {logits});
     if (target) {

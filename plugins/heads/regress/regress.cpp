@@ -1,8 +1,6 @@
 // The answer is linear(x) of width 1, the loss mse(answer, target).
 #include <penstock/sdk/head.h>
 
-#include <cmath>
-
 namespace {
 
 using namespace penstock;
@@ -14,20 +12,8 @@ struct Regress {
     if (classes != 0) {
       throw sdk::Failure("`regress` needs a target of type number; for classes use `classify`");
     }
-    const std::int64_t width = graph.width(input);
-    if (width < 1) {
-      throw sdk::Failure("`regress` got an input without elements");
-    }
-    const double scale = 1.0 / std::sqrt(static_cast<double>(width));
-    const sdk::Node weight =
-        graph.parameter("weight", {width, 1}, sdk::Initializer::uniform, scale, true);
     sdk::HeadGraph made;
-    if (parameters.flag("bias")) {
-      const sdk::Node bias = graph.parameter("bias", {1}, sdk::Initializer::uniform, scale, false);
-      made.answer = graph.op("linear", {input, weight, bias});
-    } else {
-      made.answer = graph.op("linear", {input, weight});
-    }
+    made.answer = graph.linear(input, 1, parameters.flag("bias"), "regress");
     if (target) {
       made.loss = graph.op("mse", {made.answer, target});
     }

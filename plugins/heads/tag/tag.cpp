@@ -12,7 +12,6 @@
 #include <penstock/sdk/table_text.h>
 
 #include <algorithm>
-#include <cmath>
 
 namespace {
 
@@ -51,21 +50,7 @@ struct Tag {
     if (classes < 1) {
       throw sdk::Failure("`tag` needs a target of type tags; for one class a record use `classify`");
     }
-    const std::int64_t width = graph.width(input);
-    if (width < 1) {
-      throw sdk::Failure("`tag` got an input without elements");
-    }
-    const double scale = 1.0 / std::sqrt(static_cast<double>(width));
-    const sdk::Node weight =
-        graph.parameter("weight", {width, classes}, sdk::Initializer::uniform, scale, true);
-    sdk::Node logits;
-    if (parameters.flag("bias")) {
-      const sdk::Node bias =
-          graph.parameter("bias", {classes}, sdk::Initializer::uniform, scale, false);
-      logits = graph.op("linear", {input, weight, bias});
-    } else {
-      logits = graph.op("linear", {input, weight});
-    }
+    const sdk::Node logits = graph.linear(input, classes, parameters.flag("bias"), "tag");
     sdk::HeadGraph made;
     if (parameters.flag("crf")) {
       const sdk::Node transitions = graph.parameter("transitions", {(classes + 2) * classes},

@@ -3,13 +3,16 @@
 
 #include <penstock/plugin_abi.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace penstock::sdk {
@@ -91,6 +94,38 @@ template <typename Work> std::int32_t guarded(PenstockError *error, Work &&work)
     return say("an exception of unknown type");
   }
 }
+
+/// Stands for the fit of a plugin that has none.
+struct NoFit {};
+
+/// What the tables of tokenizers and learners have in common: how their fits begin (`sizes`: what the constructor takes after the
+/// parameters), end and are given up.
+template <typename Fit, typename... Sizes> struct FitFunctions {
+  static std::int32_t begin(const PenstockHost *, const PenstockParameters *parameters, Sizes... sizes, void **fit,
+                            PenstockError *error) {
+    return guarded(error, [&] { *fit = std::make_unique<Fit>(Parameters(parameters), static_cast<std::size_t>(sizes)...).release(); });
+  }
+  static std::int32_t end(void *fit, const PenstockByteSink *state, PenstockError *error) {
+    return guarded(error, [&] {
+      const std::unique_ptr<Fit> owned(static_cast<Fit *>(fit));
+      const std::string bytes = owned->end();
+      if (state->write(state->context, bytes.data(), bytes.size()) != 0) {
+        throw Failure("the host stopped the plugin");
+      }
+    });
+  }
+  static void abandon(void *fit) { delete static_cast<Fit *>(fit); }
+
+  /// Fills the entries of a table, with `fitAdd` of `Functions`; none where there is no fit.
+  template <typename Functions, typename Table> static void fill(Table &table) {
+    if constexpr (!std::is_same_v<Fit, NoFit>) {
+      table.fit_begin = begin;
+      table.fit_add = Functions::fitAdd;
+      table.fit_end = end;
+      table.fit_abandon = abandon;
+    }
+  }
+};
 
 } // namespace penstock::sdk
 

@@ -19,6 +19,7 @@
 #include <penstock/sdk/common.h>
 #include <penstock/sdk/json.h>
 
+#include <cmath>
 #include <initializer_list>
 
 namespace penstock::sdk {
@@ -103,6 +104,19 @@ public:
                                    static_cast<std::int32_t>(shape.size()),
                                    static_cast<std::int32_t>(initializer), scale, decays ? 1 : 0),
                 name);
+  }
+  /// The layer that the language writes `input |> linear(outputs, bias: bias)`: the parameters `weight`, which decays, and `bias`.
+  Node linear(Node input, std::int64_t outputs, bool bias, std::string_view head) {
+    const std::int64_t inputs = width(input);
+    if (inputs < 1) {
+      throw Failure("`" + std::string(head) + "` got an input without elements");
+    }
+    const double scale = 1.0 / std::sqrt(static_cast<double>(inputs));
+    const Node weight = parameter("weight", {inputs, outputs}, Initializer::uniform, scale, true);
+    if (!bias) {
+      return op("linear", {input, weight});
+    }
+    return op("linear", {input, weight, parameter("bias", {outputs}, Initializer::uniform, scale, false)});
   }
   std::int64_t width(Node node) const { return builder->width(builder->context, node.id); }
   bool isSequence(Node node) const { return builder->is_sequence(builder->context, node.id) != 0; }

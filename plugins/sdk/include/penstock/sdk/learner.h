@@ -21,18 +21,10 @@
 #include <penstock/sdk/json.h>
 
 #include <memory>
-#include <type_traits>
 
 namespace penstock::sdk {
 
-/// Stands for the fit of a learner that has none.
-struct NothingToFit {};
-
-template <typename T, typename Fit = NothingToFit> struct LearnerFunctions {
-  static std::int32_t fitBegin(const PenstockHost *, const PenstockParameters *parameters, std::int64_t width, void **fit,
-                               PenstockError *error) {
-    return guarded(error, [&] { *fit = std::make_unique<Fit>(Parameters(parameters), static_cast<std::size_t>(width)).release(); });
-  }
+template <typename T, typename Fit = NoFit> struct LearnerFunctions {
   static std::int32_t fitAdd(void *fit, const PenstockFitRecords *records, PenstockError *error) {
     return guarded(error, [&] {
       for (std::int64_t i = 0; i < records->records; ++i) {
@@ -40,16 +32,6 @@ template <typename T, typename Fit = NothingToFit> struct LearnerFunctions {
       }
     });
   }
-  static std::int32_t fitEnd(void *fit, const PenstockByteSink *state, PenstockError *error) {
-    return guarded(error, [&] {
-      const std::unique_ptr<Fit> owned(static_cast<Fit *>(fit));
-      const std::string bytes = owned->end();
-      if (state->write(state->context, bytes.data(), bytes.size()) != 0) {
-        throw Failure("the host stopped the plugin");
-      }
-    });
-  }
-  static void fitAbandon(void *fit) { delete static_cast<Fit *>(fit); }
 
   static std::int32_t create(const PenstockHost *, const PenstockParameters *parameters, PenstockString state, void **self,
                              PenstockError *error) {
@@ -74,12 +56,7 @@ template <typename T, typename Fit = NothingToFit> struct LearnerFunctions {
     static const PenstockLearner functions = [] {
       PenstockLearner f{};
       f.struct_size = sizeof f;
-      if constexpr (!std::is_same_v<Fit, NothingToFit>) {
-        f.fit_begin = fitBegin;
-        f.fit_add = fitAdd;
-        f.fit_end = fitEnd;
-        f.fit_abandon = fitAbandon;
-      }
+      FitFunctions<Fit, std::int64_t>::template fill<LearnerFunctions>(f);
       f.create = create;
       f.destroy = destroy;
       f.answer = answer;

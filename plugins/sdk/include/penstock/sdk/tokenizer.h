@@ -27,7 +27,6 @@
 #include <cstddef>
 #include <limits>
 #include <memory>
-#include <type_traits>
 
 namespace penstock::sdk {
 
@@ -98,14 +97,7 @@ private:
   bool places;
 };
 
-/// Stands for the fit of a tokenizer that has none.
-struct NoFit {};
-
 template <typename T, typename Fit = NoFit> struct TokenizerFunctions {
-  static std::int32_t fitBegin(const PenstockHost *, const PenstockParameters *parameters, void **fit,
-                               PenstockError *error) {
-    return guarded(error, [&] { *fit = std::make_unique<Fit>(Parameters(parameters)).release(); });
-  }
   static std::int32_t fitAdd(void *fit, const PenstockString *texts, std::int64_t count,
                              PenstockError *error) {
     return guarded(error, [&] {
@@ -114,16 +106,6 @@ template <typename T, typename Fit = NoFit> struct TokenizerFunctions {
       }
     });
   }
-  static std::int32_t fitEnd(void *fit, const PenstockByteSink *state, PenstockError *error) {
-    return guarded(error, [&] {
-      const std::unique_ptr<Fit> owned(static_cast<Fit *>(fit));
-      const std::string bytes = owned->end();
-      if (state->write(state->context, bytes.data(), bytes.size()) != 0) {
-        throw Failure("the host stopped the plugin");
-      }
-    });
-  }
-  static void fitAbandon(void *fit) { delete static_cast<Fit *>(fit); }
 
   static std::int32_t create(const PenstockHost *, const PenstockParameters *parameters,
                              PenstockString state, void **self, PenstockError *error) {
@@ -181,12 +163,7 @@ template <typename T, typename Fit = NoFit> struct TokenizerFunctions {
     static const PenstockTokenizer functions = [] {
       PenstockTokenizer f{};
       f.struct_size = sizeof f;
-      if constexpr (!std::is_same_v<Fit, NoFit>) {
-        f.fit_begin = fitBegin;
-        f.fit_add = fitAdd;
-        f.fit_end = fitEnd;
-        f.fit_abandon = fitAbandon;
-      }
+      FitFunctions<Fit>::template fill<TokenizerFunctions>(f);
       f.create = create;
       f.destroy = destroy;
       f.vocabulary_size = vocabularySize;
