@@ -56,15 +56,18 @@ std::string missingFunction(const PluginManifest &manifest, const PenstockPlugin
       reason = fmt::format("it has no function `{}`", name);
     }
   };
+  const auto needFit = [&](const auto &functions) {
+    if (manifest.fits) {
+      need(functions.fit_begin, "fit_begin");
+      need(functions.fit_add, "fit_add");
+      need(functions.fit_end, "fit_end");
+      need(functions.fit_abandon, "fit_abandon");
+    }
+  };
   switch (manifest.kind) {
   case PluginKind::tokenizer:
     if (const auto *f = functionsOf<PenstockTokenizer>(plugin, reason, offsetof(PenstockTokenizer, special_tokens))) {
-      if (manifest.fits) {
-        need(f->fit_begin, "fit_begin");
-        need(f->fit_add, "fit_add");
-        need(f->fit_end, "fit_end");
-        need(f->fit_abandon, "fit_abandon");
-      }
+      needFit(*f);
       need(f->create, "create");
       need(f->destroy, "destroy");
       need(f->vocabulary_size, "vocabulary_size");
@@ -95,12 +98,7 @@ std::string missingFunction(const PluginManifest &manifest, const PenstockPlugin
     break;
   case PluginKind::learner:
     if (const auto *f = functionsOf<PenstockLearner>(plugin, reason)) {
-      if (manifest.fits) {
-        need(f->fit_begin, "fit_begin");
-        need(f->fit_add, "fit_add");
-        need(f->fit_end, "fit_end");
-        need(f->fit_abandon, "fit_abandon");
-      }
+      needFit(*f);
       need(f->create, "create");
       need(f->destroy, "destroy");
       need(f->answer, "answer");

@@ -222,27 +222,15 @@ private:
   SpecialTokens special;
 };
 
-class PluginTokenizerFit final : public TokenizerFit {
+/// A fit under way: of `Functions` of the ABI for the host's `Interface`.
+template <typename Interface, typename Functions> class PluginFit : public Interface {
 public:
-  PluginTokenizerFit(Bound bound, void *fit)
-      : bound(std::move(bound)),
-        functions(static_cast<const PenstockTokenizer *>(this->bound.functions)), fit(fit) {}
-  ~PluginTokenizerFit() override {
+  PluginFit(Bound bound, void *fit)
+      : bound(std::move(bound)), functions(static_cast<const Functions *>(this->bound.functions)), fit(fit) {}
+  ~PluginFit() override {
     if (fit != nullptr) {
       functions->fit_abandon(fit);
     }
-  }
-
-  Status add(const std::vector<std::string_view> &texts) override {
-    if (fit == nullptr) {
-      return internalError("texts were added to a fit that has ended");
-    }
-    const std::vector<PenstockString> views = stringViews(texts);
-    PenstockError error{};
-    if (functions->fit_add(fit, views.data(), static_cast<std::int64_t>(views.size()), &error) != 0) {
-      return saidBy(bound.manifest->name, error);
-    }
-    return {};
   }
 
   Result<std::string> end() override {
@@ -258,10 +246,34 @@ public:
     return state;
   }
 
+protected:
+  template <typename... Given> Status give(Given... given) {
+    if (fit == nullptr) {
+      return internalError("more was added to a fit that has ended");
+    }
+    PenstockError error{};
+    return functions->fit_add(fit, given..., &error) == 0 ? Status::success() : saidBy(bound.manifest->name, error);
+  }
+
 private:
   Bound bound;
-  const PenstockTokenizer *functions;
+  const Functions *functions;
   void *fit;
+};
+
+class PluginTokenizerFit final : public PluginFit<TokenizerFit, PenstockTokenizer> {
+public:
+  using PluginFit::PluginFit;
+  Status add(const std::vector<std::string_view> &texts) override {
+    const std::vector<PenstockString> views = stringViews(texts);
+    return give(views.data(), static_cast<std::int64_t>(views.size()));
+  }
+};
+
+class PluginLearnerFit final : public PluginFit<LearnerFit, PenstockLearner> {
+public:
+  using PluginFit::PluginFit;
+  Status add(const PenstockFitRecords &records) override { return give(&records); }
 };
 
 /// Takes the answers of records, in any order, and misses none.
@@ -320,43 +332,6 @@ private:
   Bound bound;
   const PenstockLearner *functions;
   void *self;
-};
-
-class PluginLearnerFit final : public LearnerFit {
-public:
-  PluginLearnerFit(Bound bound, void *fit)
-      : bound(std::move(bound)), functions(static_cast<const PenstockLearner *>(this->bound.functions)), fit(fit) {}
-  ~PluginLearnerFit() override {
-    if (fit != nullptr) {
-      functions->fit_abandon(fit);
-    }
-  }
-
-  Status add(const PenstockFitRecords &records) override {
-    if (fit == nullptr) {
-      return internalError("records were added to a fit that has ended");
-    }
-    PenstockError error{};
-    return functions->fit_add(fit, &records, &error) == 0 ? Status::success() : saidBy(bound.manifest->name, error);
-  }
-
-  Result<std::string> end() override {
-    if (fit == nullptr) {
-      return internalError("a fit was ended twice");
-    }
-    std::string state;
-    const PenstockByteSink sink = byteSink(state);
-    PenstockError error{};
-    if (functions->fit_end(std::exchange(fit, nullptr), &sink, &error) != 0) {
-      return saidBy(bound.manifest->name, error);
-    }
-    return state;
-  }
-
-private:
-  Bound bound;
-  const PenstockLearner *functions;
-  void *fit;
 };
 
 class PluginMetric final : public Metric {

@@ -144,6 +144,34 @@ private:
            call + " failed without a reason");
   }
 
+  // ---- fits, of tokenizers and learners
+
+  template <typename Functions> bool endFit(const Functions &f, void *fit, std::string &state) {
+    state.clear();
+    const PenstockByteSink sink = {sizeof sink, &state, [](void *context, const void *bytes, std::size_t size) -> std::int32_t {
+                                     static_cast<std::string *>(context)->append(static_cast<const char *>(bytes), size);
+                                     return 0;
+                                   }};
+    PenstockError error{};
+    const bool ended = f.fit_end(fit, &sink, &error) == 0;
+    expect(ended, std::string("fit_end failed: ") + error.text);
+    return ended;
+  }
+
+  /// Fits to which nothing is added: one is given up, one ends in a sink that stops. `sizes`: what fit_begin takes after the parameters.
+  template <typename Functions, typename... Sizes> void emptyFits(const Functions &f, Sizes... sizes) {
+    PenstockError error{};
+    void *fit = nullptr;
+    if (f.fit_begin(&host, given.parameters, sizes..., &fit, &error) == 0) {
+      f.fit_abandon(fit);
+      fit = nullptr;
+    }
+    if (f.fit_begin(&host, given.parameters, sizes..., &fit, &error) == 0) {
+      const PenstockByteSink stop = {sizeof stop, nullptr, [](void *, const void *, std::size_t) -> std::int32_t { return 1; }};
+      expect(f.fit_end(fit, &stop, &error) != 0, "fit_end goes on after the sink has stopped it");
+    }
+  }
+
   // ---- tokenizer
 
   bool fitState(const PenstockTokenizer &f, const std::vector<std::string> &texts, std::size_t batch, std::string &state) {
@@ -164,16 +192,7 @@ private:
         return false;
       }
     }
-    state.clear();
-    const PenstockByteSink sink = {sizeof sink, &state, [](void *context, const void *bytes, std::size_t size) -> std::int32_t {
-                                     static_cast<std::string *>(context)->append(static_cast<const char *>(bytes), size);
-                                     return 0;
-                                   }};
-    if (f.fit_end(fit, &sink, &error) != 0) {
-      expect(false, std::string("fit_end failed: ") + error.text);
-      return false;
-    }
-    return true;
+    return endFit(f, fit, state);
   }
 
   static std::int32_t collect(void *context, std::int64_t, const std::int32_t *ids, const std::uint32_t *starts,
@@ -210,16 +229,7 @@ private:
         return;
       }
       expect(state == again, "the fitted state depends on how the texts are batched");
-      PenstockError error{};
-      void *fit = nullptr;
-      if (f.fit_begin(&host, given.parameters, &fit, &error) == 0) {
-        f.fit_abandon(fit);
-        fit = nullptr;
-      }
-      if (f.fit_begin(&host, given.parameters, &fit, &error) == 0) {
-        const PenstockByteSink stop = {sizeof stop, nullptr, [](void *, const void *, std::size_t) -> std::int32_t { return 1; }};
-        expect(f.fit_end(fit, &stop, &error) != 0, "fit_end goes on after the sink has stopped it");
-      }
+      emptyFits(f);
     }
     PenstockError error{};
     void *self = nullptr;
@@ -710,16 +720,7 @@ private:
         return false;
       }
     }
-    state.clear();
-    const PenstockByteSink sink = {sizeof sink, &state, [](void *context, const void *bytes, std::size_t size) -> std::int32_t {
-                                     static_cast<std::string *>(context)->append(static_cast<const char *>(bytes), size);
-                                     return 0;
-                                   }};
-    if (f.fit_end(fit, &sink, &error) != 0) {
-      expect(false, std::string("fit_end failed: ") + error.text);
-      return false;
-    }
-    return true;
+    return endFit(f, fit, state);
   }
 
   std::vector<std::string> answers(const PenstockLearner &f, const void *self, const float *values, std::int64_t records,
@@ -752,15 +753,7 @@ private:
         return;
       }
       expect(state == again, "the fitted state depends on how the records are batched");
-      void *fit = nullptr;
-      if (f.fit_begin(&host, given.parameters, learnerWidth, &fit, &error) == 0) {
-        f.fit_abandon(fit);
-        fit = nullptr;
-      }
-      if (f.fit_begin(&host, given.parameters, learnerWidth, &fit, &error) == 0) {
-        const PenstockByteSink stop = {sizeof stop, nullptr, [](void *, const void *, std::size_t) -> std::int32_t { return 1; }};
-        expect(f.fit_end(fit, &stop, &error) != 0, "fit_end goes on after the sink has stopped it");
-      }
+      emptyFits(f, learnerWidth);
     }
     void *self = nullptr;
     if (f.create(&host, given.parameters, view(state), &self, &error) != 0) {
