@@ -132,6 +132,9 @@ class Check(Case):
         self.assertLessEqual(wrong, lines, found)
 
     def testFormat(self):
+        for file in sorted((SOURCE / "dsl_examples/tasks").glob("*.pipe")):
+            with self.subTest(shipped=file.name):
+                self.penstock("fmt", "--check", file)
         for name in TASKS:
             with self.subTest(task=name):
                 file = self.tasks / "formatted.pipe"
