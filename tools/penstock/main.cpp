@@ -1,9 +1,16 @@
+#include "compiler/diagnostics/diagnostic.h"
 #include "tools/penstock/commands.h"
 
 #include <CLI/CLI.hpp>
 
+#include <cctype>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
+#include <string>
+#include <system_error>
+#include <vector>
 
 namespace penstock {
 
@@ -13,6 +20,39 @@ void CommandContext::fail(const Status &status) {
   exitCode = exitCodeOf(status.code());
 }
 
+namespace {
+
+/// What is wrong with the command line, in our words where the library's would mislead.
+std::string usageMistake(const CLI::App &app, const CLI::Error &error) {
+  std::string text = error.what();
+  if (app.get_subcommands().empty() && !app.remaining().empty()) {
+    const std::string given = app.remaining().front();
+    std::vector<std::string> names;
+    for (const CLI::App *command : app.get_subcommands([](const CLI::App *) { return true; })) {
+      names.push_back(command->get_name());
+    }
+    const std::string meant = diagnostics::nearest(given, names);
+    text = "there is no " + std::string(given.starts_with("-") ? "option" : "command") + " `" + given + "`";
+    return meant.empty() ? text : text + "; did you mean `" + meant + "`?";
+  }
+  if (text.size() > 1 && std::islower(static_cast<unsigned char>(text[1])) != 0) {
+    text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+  }
+  return text;
+}
+
+/// Small results leave with the buffer, so a full disk shows here. A closed reader (`| head`) has read what it wanted.
+void finishOutput(CommandContext &context, int error) {
+  if (std::fflush(stdout) != 0) {
+    error = errno;
+  }
+  if (context.exitCode != exitCodeOf(ErrorCode::environment) && std::ferror(stdout) != 0 && error != EPIPE) {
+    context.fail(environmentError(std::string("could not write to standard output") +
+                                  (error == 0 ? "" : std::string(": ") + std::strerror(error))));
+  }
+}
+
+} // namespace
 } // namespace penstock
 
 int main(int argc, char **argv) {
@@ -43,23 +83,30 @@ int main(int argc, char **argv) {
   addPluginCommand(app, context);
   addDoctorCommand(app, context);
 
-  app.failure_message([](const CLI::App *command, const CLI::Error &error) {
+  app.failure_message([&app](const CLI::App *command, const CLI::Error &error) {
     std::string name = command->get_name();
     while (!command->get_subcommands().empty()) {
       command = command->get_subcommands().front();
       name += " " + command->get_name();
     }
-    return "penstock: " + std::string(error.what()) + "; `" + name + " --help` says what there is\n";
+    return "penstock: " + usageMistake(app, error) + "; `" + name + " --help` says what there is\n";
   });
 
+  int outputError = 0;
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError &error) {
     const int code = app.exit(error);
     return code == 0 ? 0 : exitCodeOf(ErrorCode::usage);
   } catch (const std::exception &error) {
-    context.fail(internalError(std::string("an unexpected failure: ") + error.what() +
-                               "; please report it with the file that caused it"));
+    const auto *system = dynamic_cast<const std::system_error *>(&error);
+    if (system != nullptr && std::ferror(stdout) != 0) { // fmt throws where a write fails
+      outputError = system->code().value();
+    } else {
+      context.fail(internalError(std::string("an unexpected failure: ") + error.what() +
+                                 "; please report it with the file that caused it"));
+    }
   }
+  finishOutput(context, outputError);
   return context.exitCode;
 }

@@ -207,6 +207,13 @@ Status train(TrainOptions &options, CommandContext &context) {
   if (loaded.isLibrary) {
     return invalidInput("`" + options.load.file + "` holds layers and heads but no pipeline, so there is nothing to train");
   }
+  // Compiling for a better machine is fine, training there is not: said before the folder is touched.
+  PENSTOCK_ASSIGN(const Level machine, machineLevel());
+  PENSTOCK_ASSIGN(const Level level, loaded.pipeline.target.level.empty() ? machine : parseLevel(loaded.pipeline.target.level));
+  if (level > machine) {
+    return environmentError("`target.level` asks for `" + std::string(levelName(level)) + "`, this machine is `" + std::string(levelName(machine)) +
+                            "`; leave it out, or train where it can run (`penstock compile` compiles for any level)");
+  }
   TrainRequest request;
   request.config = toRunConfig(loaded.pipeline);
   request.config.source = sourceOf(loaded, options.load);
@@ -224,7 +231,6 @@ Status train(TrainOptions &options, CommandContext &context) {
   folders.insert(folders.end(), loaded.pipeline.pluginFolders.begin(), loaded.pipeline.pluginFolders.end());
   PENSTOCK_ASSIGN(const std::shared_ptr<PluginHost> host, PluginHost::create(folders));
   if (loaded.pipeline.target.precision == "bf16" && !options.load.quiet) {
-    PENSTOCK_ASSIGN(const Level level, loaded.pipeline.target.level.empty() ? machineLevel() : parseLevel(loaded.pipeline.target.level));
     if (bf16Instructions(level).empty()) {
       fmt::print(stderr, "note: this machine has no bf16 instructions at level `{}`; `precision: bf16` is computed in float32\n",
                  levelName(level));

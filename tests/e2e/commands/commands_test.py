@@ -95,13 +95,34 @@ class Usage(Case):
                 self.assertIn(command, self.penstock(command, "--help").stdout)
 
     def testMistakesOnTheCommandLine(self):
-        self.penstock("frobnicate", expect=2)
+        self.assertIn("there is no command `frobnicate`", self.penstock("frobnicate", expect=2).stderr)
+        self.assertIn("did you mean `evaluate`?", self.penstock("evalute", "run", expect=2).stderr)
+        self.assertIn("there is no option `--verison`", self.penstock("--verison", expect=2).stderr)
         self.penstock("check", expect=2)
         self.assertIn("`penstock check --help`", self.penstock("check", self.task(TASKS[0]), "--no-such-option", expect=2).stderr)
         self.penstock("check", self.folder / "none.pipe", expect=4)
 
     def testDoctor(self):
         self.penstock("doctor")
+
+    def testOutputThatCannotBeWritten(self):
+        file = self.task(TASKS[0])
+        commands = [["check", file], ["check", file, "--set", f"data={self.folder / 'nowhere'}", "--json"], ["explain", file, "--resolved"],
+                    ["compile", file, "--emit=linalg"], ["compile", file], ["plugin", "list"], ["plugin", "info", "f1", "--json"], ["doctor"]]
+        for command in commands:
+            with self.subTest(command=command), open("/dev/full", "w", encoding="utf-8") as full:
+                done = subprocess.run([str(PENSTOCK), *map(str, command)], stdout=full, stderr=subprocess.PIPE, text=True, timeout=300,
+                                      cwd=self.folder, env=self.environment)
+                self.assertEqual(done.returncode, 4, done.stderr)
+                self.assertIn("could not write to standard output", done.stderr)
+
+    def testReaderThatStopsEarly(self):
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = subprocess.run([str(PENSTOCK), "explain", str(self.task(TASKS[0])), "--resolved"], stdout=writer, stderr=subprocess.PIPE,
+                              text=True, timeout=300, cwd=self.folder, env=self.environment)
+        os.close(writer)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
 
 class Check(Case):
