@@ -14,6 +14,20 @@ namespace penstock {
 
 enum class PluginKind { tokenizer, head, metric, learner };
 
+constexpr const char *kindName(PluginKind kind) {
+  switch (kind) {
+  case PluginKind::tokenizer:
+    return "tokenizer";
+  case PluginKind::head:
+    return "head";
+  case PluginKind::metric:
+    return "metric";
+  case PluginKind::learner:
+    return "learner";
+  }
+  return "plugin";
+}
+
 /// A value of a plugin parameter. Paths are strings, made absolute before they reach a plugin.
 using PluginValue = std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>, std::vector<double>>;
 

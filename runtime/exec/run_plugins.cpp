@@ -2,7 +2,6 @@
 
 #include "runtime/exec/evaluate.h"
 #include "runtime/exec/run_folder.h"
-#include "runtime/plugin/plugin_check.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

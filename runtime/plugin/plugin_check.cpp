@@ -355,20 +355,6 @@ void memorize(const std::string &folder, const std::string &path, const std::str
 
 } // namespace
 
-const char *kindName(PluginKind kind) {
-  switch (kind) {
-  case PluginKind::tokenizer:
-    return "tokenizer";
-  case PluginKind::head:
-    return "head";
-  case PluginKind::metric:
-    return "metric";
-  case PluginKind::learner:
-    return "learner";
-  }
-  return "plugin";
-}
-
 PenstockPluginKind kindCode(PluginKind kind) {
   switch (kind) {
   case PluginKind::tokenizer:

@@ -20,7 +20,6 @@ struct LoadedPlugin {
   const PenstockPlugin *plugin = nullptr;
 };
 
-const char *kindName(PluginKind kind); // "tokenizer", "head", "metric", "learner"
 PenstockPluginKind kindCode(PluginKind kind);
 
 /// Maps the library here, asks for its plugin and compares the answer with the manifest: sizes, ABI version, kind, name,

@@ -2,7 +2,6 @@
 #include "tools/penstock/commands.h"
 
 #include "plugins/sdk/conformance/conformance.h"
-#include "runtime/plugin/plugin_check.h"
 #include "runtime/plugin/plugin_host.h"
 
 #include <CLI/CLI.hpp>
