@@ -116,6 +116,15 @@ class Usage(Case):
                 self.assertEqual(done.returncode, 4, done.stderr)
                 self.assertIn("could not write to standard output", done.stderr)
 
+    def testLevelOfABetterMachineLeavesTheFolderAlone(self):
+        machine = json.loads(self.penstock("doctor", "--json").stdout)["level"]["value"]
+        if machine == "amx":
+            self.skipTest("no machine is better than this one")
+        out = self.folder / "better"
+        done = self.penstock("train", self.task(TASKS[0]), "--level", "amx", "--out", out, expect=4)
+        self.assertIn(f"`target.level` asks for `amx`, this machine is `{machine}`", done.stderr)
+        self.assertFalse(out.exists())
+
     def testReaderThatStopsEarly(self):
         reader, writer = os.pipe()
         os.close(reader)
