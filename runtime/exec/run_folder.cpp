@@ -38,12 +38,12 @@ Result<std::string> hashOfFile(const std::string &path) {
 Status writeRunRecord(const std::string &folder, const RunRecord &record) {
   const RunConfig &config = record.config;
   Json json;
-  json["version"] = 1;
+  json["format"] = runFormat;
   json["penstock"] = record.version;
   json["pipeline"] = {{"name", config.name}, {"title", config.title}, {"file", config.file}, {"hash", config.hash()}};
   json["data_hash"] = record.dataHash;
   json["seed"] = config.train.seed;
-  json["machine"] = {{"level", record.level}, {"cores", record.cores}, {"threads", record.threads}};
+  json["machine"] = {{"level", record.level}, {"kernels", record.kernels}, {"cores", record.cores}, {"threads", record.threads}};
   json["program"] = {{"file", "program.so"}, {"hash", record.programHash}};
   json["weights"] = {{"file", "model.safetensors"}, {"hash", record.weightsHash}};
   json["plugins"] = Json::array();
@@ -101,8 +101,11 @@ Result<RunRecord> readRunRecord(const std::string &folder) {
   }
   RunRecord record;
   try {
-    if (json.at("version").get<int>() != 1) {
-      return environmentError("`" + path + "` was written by another release of penstock");
+    if (const Json format = json.value("format", Json()); format != runFormat) {
+      const Json writer = json.value("penstock", Json());
+      return environmentError("`" + path + "` was written by " + (writer.is_string() ? "penstock " + writer.get<std::string>() : "another program") +
+                              (format.is_number_integer() ? " in format " + format.dump() : " without a format") + ", and this release reads format " +
+                              std::to_string(runFormat) + " alone; use the release that wrote it, or train again into another folder");
     }
     PENSTOCK_ASSIGN(record.config, RunConfig::fromJson(json.at("config").dump()));
     json.at("penstock").get_to(record.version);
@@ -113,6 +116,7 @@ Result<RunRecord> readRunRecord(const std::string &folder) {
       record.plugins.push_back({plugin.at("kind"), plugin.at("name"), plugin.at("version"), plugin.at("hash")});
     }
     json.at("machine").at("level").get_to(record.level);
+    json.at("machine").at("kernels").get_to(record.kernels);
     json.at("machine").at("cores").get_to(record.cores);
     json.at("machine").at("threads").get_to(record.threads);
     json.at("started").get_to(record.started);

@@ -20,6 +20,9 @@
 
 namespace penstock {
 
+/// What run.json is written as. A change that this reader would not understand takes the next number.
+inline constexpr int runFormat = 2;
+
 /// The content of run.json.
 struct RunRecord {
   RunConfig config;
@@ -28,6 +31,7 @@ struct RunRecord {
   std::string weightsHash;           // of model.safetensors; "" before the end
   std::vector<RunPlugin> plugins;
   std::string level;
+  std::string kernels;               // whose contractions computed: "packed", or what PENSTOCK_KERNELS asked for
   int cores = 0, threads = 0;
   std::string started, ended;        // ISO 8601, UTC
   bool finished = false;
@@ -38,7 +42,7 @@ struct RunRecord {
 };
 
 Status writeRunRecord(const std::string &folder, const RunRecord &record);
-/// An error says that the folder is not a run, or which part of run.json is missing.
+/// An error says that the folder is not a run, that another release wrote it in another format, or which part of run.json is missing.
 Result<RunRecord> readRunRecord(const std::string &folder);
 
 /// The time now as "2026-11-23T17:33:54Z".

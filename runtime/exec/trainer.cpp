@@ -155,6 +155,11 @@ Status Trainer::openFolder() {
   if (folder->hasCheckpoint()) {
     PENSTOCK_ASSIGN(outcome.record, readRunRecord(folder->path()));
     PENSTOCK_TRY(checkSamePipeline(outcome.record.config, config));
+    if (outcome.record.kernels != chosenKernels()) {
+      return environmentError(fmt::format("this run was begun with the kernels `{0}`, now they are `{1}`, and others add in another order; set "
+                                          "`PENSTOCK_KERNELS={0}`, or train into another folder",
+                                          outcome.record.kernels, chosenKernels()));
+    }
     if (outcome.record.dataHash != facts.hash) {
       return environmentError("the data changed since this run was begun (its hash was " + outcome.record.dataHash +
                               ", now it is " + facts.hash + "); a resumed run needs the same data, so train into another folder");
@@ -198,6 +203,7 @@ Status Trainer::openProgram() {
   record.version = request.version;
   record.dataHash = facts.hash;
   record.level = program->table().level;
+  record.kernels = chosenKernels();
   record.cores = static_cast<int>(std::thread::hardware_concurrency());
   record.threads = pool->workers();
   return {};

@@ -227,15 +227,20 @@ std::size_t kernelHandleBytes(const void *handle) {
   return static_cast<const KernelObject *>(handle)->bytes();
 }
 
+std::string chosenKernels() {
+  const char *environment = std::getenv("PENSTOCK_KERNELS");
+  return environment != nullptr && *environment != '\0' ? environment : "packed";
+}
+
 KernelCounters kernelCounters() { return oneDnnCounters(); }
 
 Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level level,
                                       std::string_view force) {
-  const char *environment = std::getenv("PENSTOCK_KERNELS");
-  if (force.empty() && environment != nullptr) {
-    force = environment;
+  const std::string chosen = chosenKernels();
+  if (force.empty()) {
+    force = chosen;
   }
-  if (!force.empty() && force != "reference" && force != "packed" && force != "onednn" &&
+  if (force != "reference" && force != "packed" && force != "onednn" &&
       force != "emulated") {
     return invalidInput("`" + std::string(force) +
                         "` is not an implementation of kernels; they are `reference`, `packed`, "
@@ -256,6 +261,10 @@ Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level le
                         std::to_string(precision) + "; there are 0, float32, and 1, bf16");
   }
   const PenstockContractions *rounding = nullptr;
+  if (precision == 1 && force == "onednn") {
+    return invalidInput("`precision: bf16` is computed by our own kernels, and `PENSTOCK_KERNELS=onednn` asks for oneDNN's, which are "
+                        "float32; unset it, or write `precision: fp32`");
+  }
   if (precision == 1) {
     rounding = force == "emulated" ? &penstockEmulatedBf16 : bf16Contractions(level);
   }

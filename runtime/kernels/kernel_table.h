@@ -38,6 +38,9 @@ using KernelHandle = std::unique_ptr<void, KernelHandleDelete>;
 /// without its instructions.
 Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level level, std::string_view force = "");
 
+/// What `makeKernelHandle` takes where nothing is forced: PENSTOCK_KERNELS, or "packed", which is the same as unset.
+std::string chosenKernels();
+
 /// Bytes that the handle holds (packed weights, primitives' scratch).
 std::size_t kernelHandleBytes(const void *handle);
 
