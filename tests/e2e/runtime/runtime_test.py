@@ -61,16 +61,15 @@ class Step(Case):
     def testNothingIsAllocatedLockedOrMade(self):
         counter = BUILD / "tests/exec_count_calls.so"
         self.assertTrue(counter.exists())
-        for name in TASKS:
-            with self.subTest(task=name):
-                counts = self.folder / f"counts-{name}"
-                self.train(name, f"count-{name}", "--quiet", "--threads", 2, "--set", "train.steps=60",
+        for name, profile in [*((task, []) for task in TASKS), (TASKS[-1], ["--profile"])]:
+            with self.subTest(task=name, profile=profile):
+                counts = self.folder / f"counts-{name}{len(profile)}"
+                self.train(name, f"count-{name}{len(profile)}", "--quiet", "--threads", 2, "--set", "train.steps=60", *profile,
                            environment={"LD_PRELOAD": str(counter), "PENSTOCK_COUNT_CALLS": str(counts), "PENSTOCK_COUNT_FROM": "20"})
                 found = {line.split()[0]: tuple(map(int, line.split()[1:])) for line in counts.read_text().splitlines()}
                 self.assertEqual(found.pop("steps")[0], 40)
                 self.assertEqual(set(found), {"allocations", "mappings", "locks", "primitives"})
                 self.assertEqual({kind: count for kind, count in found.items() if count != (0, 0)}, {})
-
 
     def testNothingIsReadThatWasNotWritten(self):
         for name in TASKS:
@@ -178,6 +177,21 @@ class Refusal(Case):
                 for command in ["predict", "evaluate"]:
                     self.penstock(command, self.folder / f"bad-{file}", expect=4)
 
+    def testRunsOfOtherFormats(self):
+        self.train("maintenance_words", "format", "--quiet", "--set", "train.steps=5")
+        record = json.loads((self.folder / "format/run.json").read_text())
+        for change, said in [({"format": 1}, "in format 1"), ({"format": 99}, "in format 99"), ({"format": None}, "without a format"),
+                             ({"format": "2"}, "without a format"), ({"format": 1, "penstock": None}, "another program")]:
+            with self.subTest(change=change):
+                changed = {key: value for key, value in {**record, **change, "config": {}}.items() if value is not None}
+                (self.folder / "format/run.json").write_text(json.dumps(changed))
+                for command in ["predict", "evaluate"]:
+                    _, errors = self.penstock(command, self.folder / "format", expect=4)
+                    self.assertIn(said, errors)
+                    self.assertIn("train again", errors)
+                    if "penstock" not in change:
+                        self.assertIn(f"penstock {record['penstock']}", errors)
+
     def testOutput(self):
         out, errors = self.train("maintenance_words", "said", "--quiet", "--set", "train.steps=5")
         self.assertEqual((out, errors), ("", ""))
@@ -209,6 +223,23 @@ class Kernels(Case):
             answer, _ = self.penstock("evaluate", self.folder / out, "--json", "--no-expect")
             scores.append(json.loads(answer)["metrics"]["f1_macro"])
         self.assertAlmostEqual(*scores, delta=0.02)
+
+    def testARunKeepsItsKernels(self):
+        more = ["maintenance_words", "kept", "--quiet", "--set", "train.steps=30"]
+        other = {"PENSTOCK_KERNELS": "reference"}
+        self.train(*more)
+        self.assertEqual(json.loads((self.folder / "kept/run.json").read_text())["machine"]["kernels"], "packed")
+        _, errors = self.train(*more, "--resume", expect=4, environment=other)
+        self.assertIn("`packed`", errors)
+        self.assertIn("`reference`", errors)
+        for same in ["", "packed"]:
+            self.train(*more, "--resume", environment={"PENSTOCK_KERNELS": same})
+
+    def testNoBf16OfOneDnn(self):
+        settings = ["--quiet", "--set", "train.steps=2", "--set", "target.precision=bf16"]
+        _, errors = self.train("maintenance_transformer", "bf16", *settings, expect=1, environment={"PENSTOCK_KERNELS": "onednn"})
+        self.assertIn("`precision: bf16`", errors)
+        self.train("maintenance_transformer", "bf16-own", *settings)
 
     def testUnknownKernels(self):
         _, errors = self.train("maintenance_transformer", "unknown", "--quiet", expect=1, environment={"PENSTOCK_KERNELS": "mkl"})
