@@ -163,6 +163,8 @@ const std::vector<DiagnosticInfo> entries = {
     {"not-layers", error, "T10", "`{name}` is not a row of layers", "`decay` counts the layers that follow a weight, so it names layers without their numbers", "",
      "write the name that they share: `encoder.layers`, or `h.block` for `h.block_0`, `h.block_1`, ..."},
     {"all-frozen", error, "T11", "every weight of the model is frozen", "`train` adjusts the weights that are not", "freeze less, or remove `train`", ""},
+    {"keep-without-validation", error, "T12", "`keep: best({result})` with `validate: never`", "the best weights are those of the best evaluation on dev during training", "",
+     "write `validate: every(1 epoch)`, or `keep: last`"},
 
     // ---- E: evaluation
     {"unknown-split", error, "E1", "`{name}` is not a split", "the splits are `train`, `dev` and `test`", "did you mean `{nearest}`?", "write one of them"},

@@ -230,6 +230,10 @@ void Checker::readKeep(const Setting *setting) {
     report("out-of-range", result.span, {{"name", "keep"}, {"value", split + "." + *name}, {"rule", "a result on `dev`, the split that training validates on"}});
     return;
   }
+  if (pipeline.train.validateEpochs <= 0 && pipeline.train.validateSteps <= 0) {
+    report("keep-without-validation", value.span, {{"result", split + "." + *name}});
+    return;
+  }
   pipeline.train.keepMetric = split + "." + *name;
   pipeline.train.keepHigher = higher;
   resolve("train.keep", "best(" + pipeline.train.keepMetric + ")", setting->origin, value.span);
