@@ -1,5 +1,6 @@
 #include "compiler/conversion/KernelToLinalg/StepWork.h"
 
+#include "compiler/conversion/KernelToLinalg/Optimizer.h"
 #include "compiler/dialect/Kernel/Kernel.h"
 #include "compiler/dialect/Kernel/KernelTable.h"
 
@@ -83,7 +84,30 @@ private:
                      kernel.starts_with("position_rows")                          ? "embedding"
                                                                                   : "pooling";
     }
-    return isa<kernel::PackOp>(op) ? "packing" : isa<nn::ApplyOp>(op) ? "optimizer" : "copy";
+    return isa<kernel::PackOp>(op)                                              ? "packing"
+           : isa<nn::ApplyOp, nn::AccumulateOp, nn::RefreshOp, nn::SettleOp>(op) ? "optimizer"
+           : isa<nn::RowGradientOp>(op)                                         ? "embedding"
+                                                                                : "copy";
+  }
+
+  /// `passes` over the elements of the rows that `ids` name, as if no two were equal.
+  void addRows(Value ids, StringRef table, int64_t passes, int64_t arithmetic) {
+    nn::RowsOf rows = nn::rowsOf(ids.getType());
+    int64_t width = layout.parameter(table).width();
+    add(work.bytes, rows, passes * 4 * width);
+    add(work.flops, rows, arithmetic * width);
+  }
+
+  /// An update of elements with gradients; of deferred tables only those rows that the step reads.
+  void addUpdate(nn::ApplyOp apply) {
+    OptimizerRule rule(apply);
+    // Gradient and parameter are read, the parameter is written, moments are read and written; clipping reads the gradient once more.
+    int64_t passes = 3 + 2 * static_cast<int64_t>(rule.moments().size()) + (rule.clip > 0);
+    int64_t arithmetic = apply.getKind() != "sgd" ? 14 : 4;
+    work.bytes.constant += passes * 4 * layout.gradientElements;
+    work.flops.constant += arithmetic * layout.gradientElements;
+    apply->getParentOfType<func::FuncOp>().walk(
+        [&](nn::RowGradientOp gradient) { addRows(gradient.getIds(), gradient.getName(), passes, arithmetic); });
   }
 
   void add(ProgramTable::Amount &amount, const nn::RowsOf &rows, int64_t perRow) {
@@ -121,11 +145,21 @@ private:
       addTraffic(pack.getWeight()); // and once more, packed
     } else if (auto apply = dyn_cast<nn::ApplyOp>(op)) {
       name = apply.getKind().str();
-      // Gradient and parameter are read, the parameter is written, moments are read and written; clipping reads the gradient once more.
-      int64_t passes = 3 + (apply.getKind() != "sgd" ? 4 : apply.getMomentum().convertToDouble() != 0 ? 2 : 0) +
-                       (apply.getClipNorm().convertToDouble() > 0);
-      work.bytes.constant += passes * 4 * layout.parameterElements;
-      work.flops.constant += (apply.getKind() != "sgd" ? 14 : 4) * layout.parameterElements;
+      addUpdate(apply);
+    } else if (isa<nn::AccumulateOp>(op)) {
+      work.bytes.constant += 3 * 4 * layout.gradientElements;
+      work.flops.constant += 2 * layout.gradientElements;
+    } else if (auto refresh = dyn_cast<nn::RefreshOp>(op)) {
+      // How many steps passed a row by is not known here: its numbers are read, and written once.
+      OptimizerRule rule(*op->getParentOfType<func::FuncOp>().getOps<nn::ApplyOp>().begin());
+      addRows(refresh.getIds(), refresh.getName(), 2 + 2 * static_cast<int64_t>(rule.moments().size()), 0);
+    } else if (auto gradient = dyn_cast<nn::RowGradientOp>(op)) {
+      addRows(gradient.getIds(), gradient.getName(), 1, 1);
+    } else if (auto settle = dyn_cast<nn::SettleOp>(op)) {
+      for (const ProgramLayout::Deferred &d : layout.deferred) {
+        work.bytes.constant += (2 + 2 * static_cast<int64_t>(OptimizerRule(settle.getOptimizer()).moments().size())) * 4 *
+                               layout.parameters[d.parameter].elements;
+      }
     } else if (op->getNumResults() > 0) {
       int64_t width = nn::widthOf(op->getResult(0).getType());
       for (Value operand : op->getOperands()) {

@@ -422,6 +422,29 @@ class Run(Case):
         self.penstock("train", self.task("maintenance_transformer"), "--quiet", "--out", self.folder / "plain", *settings)
         self.assertEqual((out / "model.safetensors").read_bytes(), (self.folder / "plain" / "model.safetensors").read_bytes())
 
+    def testProfileOfATableThatIsUpdatedByRows(self):
+        out, file = self.folder / "profiled-rows", self.tasks / "wide.pipe"
+        text = self.task("maintenance_transformer").read_text()
+        self.assertIn("width: 128", text)
+        file.write_text(text.replace("width: 128", "width: 256"))
+        self.penstock("train", file, "--quiet", "--out", out, "--profile", "--set", "train.steps=5")
+        events = json.loads((out / "profile.json").read_text())["traceEvents"]
+        kinds = {event["name"]: event["cat"] for event in events if event["args"]["entry"] == "train_step"}
+        self.assertEqual([kinds[name] for name in ["adam", "refresh", "row_gradient"]], ["optimizer", "optimizer", "embedding"])
+        content = (out / "model.safetensors").read_bytes()
+        header = json.loads(content[8:8 + int.from_bytes(content[:8], "little")])
+        sizes = {name: math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__"}
+        table = max((name for name in sizes if "embedding" in name), key=sizes.get)
+        width = header[table]["shape"][1]
+        dense = sum(sizes.values()) - sizes[table]
+        found = {name: [event["args"]["bytes"] for event in events if event["name"] == name] for name in ["adam", "refresh"]}
+        rows = [bytes / 4 / (6 * width + 1) for bytes in found["refresh"]]  # parameter and two moments twice, and the id
+        self.assertEqual(rows, [round(count) for count in rows])
+        self.assertGreater(len(set(rows)), 1)
+        whole = {bytes / 28 - count * width for bytes, count in zip(found["adam"], rows)}
+        self.assertEqual(len(whole), 1, "one number for all that is updated whole")
+        self.assertTrue(dense <= whole.pop() <= dense + 64 * len(sizes))
+
     def testExpectations(self):
         text = self.task(TASKS[0]).read_text().replace("expect test.f1_macro >= 0.8", "expect test.f1_macro >= 0.9999")
         self.assertIn("0.9999", text)
