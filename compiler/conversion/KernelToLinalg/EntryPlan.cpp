@@ -105,7 +105,29 @@ LogicalResult EntryEmitter::planMemory() {
   return success();
 }
 
+/// A kernel reads its operands from memory; a constant is written into the code of rows and has no place there.
+static LogicalResult checkKernelOperands(Operation &op) {
+  WalkResult found = op.walk([](Operation *inner) {
+    if (!isa<kernel::InvokeOp, kernel::PackOp>(inner)) {
+      return WalkResult::advance();
+    }
+    for (Value operand : inner->getOperands()) {
+      if (isa_and_nonnull<nn::ConstantOp, nn::RecordCountOp>(operand.getDefiningOp())) {
+        inner->emitOpError("reads a constant, which has no place in memory; kernels take inputs, parameters and computed values")
+                .attachNote(operand.getLoc())
+            << "the constant";
+        return WalkResult::interrupt();
+      }
+    }
+    return WalkResult::advance();
+  });
+  return failure(found.wasInterrupted());
+}
+
 LogicalResult EntryEmitter::planOp(Operation &op, SmallVector<int> &freed) {
+  if (failed(checkKernelOperands(op))) {
+    return failure();
+  }
   if (auto region = dyn_cast<kernel::RowsOp>(op)) {
     RegionPlan &regionPlan = regions[&op];
     auto yield = cast<kernel::YieldOp>(region.getBody().front().back());

@@ -52,7 +52,7 @@ def Nn_InputOp : Nn_Pure<"input"> {
 
 def Nn_ConstantOp : Nn_Pure<"constant"> {
   let summary = "a scalar, or a static tensor";
-  let description = "Example: `%c = nn.constant dense<0.5> : tensor<f32>`";
+  let description = "Example: `%c = nn.constant dense<0.5> : tensor<f32> : tensor<f32>`";
   let arguments = (ins ElementsAttr:$value);
   let results = (outs Nn_F32Tensor:$result);
   let assemblyFormat = "$value attr-dict `:` type($result)";

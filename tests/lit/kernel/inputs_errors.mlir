@@ -29,3 +29,34 @@ module attributes {nn.inputs = [{name = "y", kind = "ids", target = false}]} {
     return
   }
 }
+
+// -----
+
+// Kernels read memory, and a constant has no place there: neither as a weight that is packed,
+kernel.dispatch @matmul_0 "matmul" [5, 3, 0, 0]
+func.func @predict() {
+  %x = nn.input "x" {index = 0 : i64} : tensor<?x5xf32>
+  // expected-note @+1 {{the constant}}
+  %w = nn.constant dense<0.5> : tensor<5x3xf32> : tensor<5x3xf32>
+  // expected-error @+1 {{reads a constant, which has no place in memory}}
+  kernel.pack @matmul_0, %w : tensor<5x3xf32>
+  %y = kernel.invoke "matmul" @matmul_0(%x) : (tensor<?x5xf32>) -> tensor<?x3xf32>
+  nn.output "answer", %y {index = 0 : i64} : tensor<?x3xf32>
+  return
+}
+
+// -----
+
+// nor as what is multiplied, within a region of rows.
+kernel.dispatch @matmul_0 "matmul" [5, 3, 0, 0]
+func.func @predict() {
+  // expected-note @+1 {{the constant}}
+  %x = nn.constant dense<0.5> : tensor<7x5xf32> : tensor<7x5xf32>
+  %rows = kernel.rows "fixed" -> tensor<7x3xf32> {
+    // expected-error @+1 {{reads a constant, which has no place in memory}}
+    %y = kernel.invoke "matmul" @matmul_0(%x) : (tensor<7x5xf32>) -> tensor<7x3xf32>
+    kernel.yield %y : tensor<7x3xf32>
+  }
+  nn.output "answer", %rows {index = 0 : i64} : tensor<7x3xf32>
+  return
+}
