@@ -34,6 +34,7 @@ struct FeatureDraft {
     std::map<std::string, Origin> origins;
     std::int64_t maxLength = 0;
     std::string truncate; // of a pair
+    Span span;            // of the call
   };
   std::vector<Step> steps;
   bool tokenized = false;

@@ -324,12 +324,12 @@ void Checker::readFeatures() {
         for (const auto &[name, attribute] : step.attributes) {
           const auto spec = std::find_if(signature.parameters.begin(), signature.parameters.end(),
                                          [&, wanted = name](const ParameterSpec &one) { return one.name == wanted; });
-          resolve(key + "." + name, formatAttribute(attribute, spec == signature.parameters.end() ? nullptr : &*spec), origin(name));
+          resolve(key + "." + name, formatAttribute(attribute, spec == signature.parameters.end() ? nullptr : &*spec), origin(name), step.span);
         }
         if (step.op != "clean") {
-          resolve(key + ".max_length", std::to_string(step.maxLength), origin("max_length"));
+          resolve(key + ".max_length", std::to_string(step.maxLength), origin("max_length"), step.span);
           if (!value.draft->second.empty()) {
-            resolve(key + ".truncate", step.truncate, origin("truncate"));
+            resolve(key + ".truncate", step.truncate, origin("truncate"), step.span);
           }
         }
       }

@@ -70,8 +70,8 @@ void printResolved(const frontend::TypedPipeline &pipeline, bool json) {
   }
   std::size_t keys = 0, values = 0;
   for (const frontend::ResolvedValue &value : pipeline.resolved) {
-    keys = std::max(keys, std::min<std::size_t>(value.key.size(), 44));
-    values = std::max(values, std::min<std::size_t>(value.value.size(), 44));
+    keys = std::max(keys, std::min<std::size_t>(value.key.size(), 64));
+    values = std::max(values, std::min<std::size_t>(value.value.size(), 64));
   }
   std::printf("pipeline %s, edition %d\n\n", pipeline.name.c_str(), pipeline.edition);
   for (const frontend::ResolvedValue &value : pipeline.resolved) {

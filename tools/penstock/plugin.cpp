@@ -274,7 +274,7 @@ public:
       lines->file.peek();
       if (!lines->file.is_open() || lines->file.bad() ||
           (lines->file.fail() && !lines->file.eof())) {
-        return environmentError(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
+        return invalidInput(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
       }
       lines->file.clear();
     }
