@@ -98,11 +98,14 @@ private:
     add(work.flops, rows, arithmetic * width);
   }
 
+  /// How often parameter and moments are read and written where they are brought up to date without a gradient.
+  static int64_t passesWithoutGradient(const OptimizerRule &rule) { return 2 + 2 * static_cast<int64_t>(rule.moments().size()); }
+
   /// An update of elements with gradients; of deferred tables only those rows that the step reads.
   void addUpdate(nn::ApplyOp apply) {
     OptimizerRule rule(apply);
-    // Gradient and parameter are read, the parameter is written, moments are read and written; clipping reads the gradient once more.
-    int64_t passes = 3 + 2 * static_cast<int64_t>(rule.moments().size()) + (rule.clip > 0);
+    // The gradient is read too; clipping reads it once more.
+    int64_t passes = passesWithoutGradient(rule) + 1 + (rule.clip > 0);
     int64_t arithmetic = apply.getKind() != "sgd" ? 14 : 4;
     work.bytes.constant += passes * 4 * layout.gradientElements;
     work.flops.constant += arithmetic * layout.gradientElements;
@@ -152,13 +155,13 @@ private:
     } else if (auto refresh = dyn_cast<nn::RefreshOp>(op)) {
       // How many steps passed a row by is not known here: its numbers are read, and written once.
       OptimizerRule rule(*op->getParentOfType<func::FuncOp>().getOps<nn::ApplyOp>().begin());
-      addRows(refresh.getIds(), refresh.getName(), 2 + 2 * static_cast<int64_t>(rule.moments().size()), 0);
+      addRows(refresh.getIds(), refresh.getName(), passesWithoutGradient(rule), 0);
     } else if (auto gradient = dyn_cast<nn::RowGradientOp>(op)) {
       addRows(gradient.getIds(), gradient.getName(), 1, 1);
     } else if (auto settle = dyn_cast<nn::SettleOp>(op)) {
+      int64_t passes = passesWithoutGradient(OptimizerRule(settle.getOptimizer()));
       for (const ProgramLayout::Deferred &d : layout.deferred) {
-        work.bytes.constant += (2 + 2 * static_cast<int64_t>(OptimizerRule(settle.getOptimizer()).moments().size())) * 4 *
-                               layout.parameters[d.parameter].elements;
+        work.bytes.constant += passes * 4 * layout.parameters[d.parameter].elements;
       }
     } else if (op->getNumResults() > 0) {
       int64_t width = nn::widthOf(op->getResult(0).getType());
