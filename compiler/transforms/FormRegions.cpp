@@ -23,7 +23,8 @@ namespace {
 
 /// Read where they are used; never scheduled.
 bool isLeaf(Operation *op) {
-  return isa<nn::ParameterOp, nn::InputOp, nn::ConstantOp, nn::RecordCountOp>(op);
+  return isa<nn::ParameterOp, nn::InputOp, nn::ConstantOp, nn::RecordCountOp>(op) ||
+         (isa<nn::SliceOp>(op) && nn::parameterOf(op->getResult(0)));
 }
 
 bool runsOverRows(Operation *op) {

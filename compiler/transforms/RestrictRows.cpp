@@ -17,7 +17,7 @@ enum class Demand { nothing, first, all };
 bool isRowByRow(Operation *op) {
   return isa<nn::ReluOp, nn::GeluOp, nn::TanhOp, nn::SigmoidOp, nn::ExpOp, nn::LogOp, nn::NegOp, nn::AddOp, nn::SubOp,
              nn::MulOp, nn::DivOp, nn::DropoutOp, nn::SoftmaxOp, nn::NormalizeOp, nn::RowSumOp, nn::SpreadOp, nn::ConcatOp,
-             nn::SliceOp, nn::MatmulOp>(op) &&
+             nn::SliceOp, nn::PadOp, nn::MatmulOp>(op) &&
          llvm::all_of(op->getResults(), [](Value v) { return isa<nn::RaggedType>(v.getType()); });
 }
 
@@ -79,6 +79,10 @@ private:
       firsts[broadcast.getResult()] = broadcast.getInput();
       return;
     }
+    if (auto attention = dyn_cast<nn::AttentionOp>(op)) {
+      restrictQueries(builder, attention);
+      return;
+    }
     if (!isRowByRow(op)) {
       return;
     }
@@ -93,6 +97,47 @@ private:
       record.setType(recordsType(result.getType()));
       firsts[result] = record;
     }
+  }
+
+  /// Whether columns of `value` cost their share of it: a matmul's result, biases added, that nothing else reads.
+  static bool isMadeByColumns(Value value) {
+    if (!value.hasOneUse()) {
+      return false;
+    }
+    if (auto add = value.getDefiningOp<nn::AddOp>()) {
+      auto bias = dyn_cast<RankedTensorType>(add.getRhs().getType());
+      return bias && bias.getRank() == 1 && bias.hasStaticShape() && isMadeByColumns(add.getLhs());
+    }
+    auto matmul = value.getDefiningOp<nn::MatmulOp>();
+    return matmul && !matmul.getTransposed();
+  }
+
+  /// `width` columns of what is made by columns, for all rows of the axis or the first ones.
+  Value columns(OpBuilder &builder, Value value, int64_t offset, int64_t width, Demand rows) {
+    Location loc = value.getLoc();
+    if (auto add = value.getDefiningOp<nn::AddOp>()) {
+      Value left = columns(builder, add.getLhs(), offset, width, rows);
+      Type bias = RankedTensorType::get({width}, builder.getF32Type());
+      return nn::AddOp::create(builder, loc, left, nn::SliceOp::create(builder, loc, bias, add.getRhs(), offset));
+    }
+    auto matmul = value.getDefiningOp<nn::MatmulOp>();
+    Value input = rows == Demand::first ? firstOf(builder, loc, matmul.getInput()) : matmul.getInput();
+    Type narrow = nn::withWidth(matmul.getWeight().getType(), width);
+    Value weight = nn::SliceOp::create(builder, loc, narrow, matmul.getWeight(), offset);
+    return nn::MatmulOp::create(builder, loc, nn::withWidth(input.getType(), width), input, weight, false);
+  }
+
+  void restrictQueries(OpBuilder &builder, nn::AttentionOp attention) {
+    if (!isMadeByColumns(attention.getQkv())) {
+      return;
+    }
+    int64_t width = nn::widthOf(attention.getResult().getType());
+    Value query = columns(builder, attention.getQkv(), 0, width, Demand::first);
+    Value keysValues = columns(builder, attention.getQkv(), width, 2 * width, Demand::all);
+    auto first = nn::AttentionFirstOp::create(builder, attention.getLoc(), recordsType(attention.getResult().getType()),
+                                              recordsType(attention.getLse().getType()), query, keysValues,
+                                              attention.getHeadsAttr(), attention.getDropoutAttr(), attention.getKeyAttr());
+    firsts[attention.getResult()] = first.getResult();
   }
 
   Value firstOf(OpBuilder &builder, Location loc, Value value) {

@@ -58,9 +58,29 @@ template <typename Op> struct SimplifyBinary : OpRewritePattern<Op> {
   }
 };
 
+/// Columns side by side: what the gradients of the slices of one value add up to.
+struct JoinPads : OpRewritePattern<nn::AddOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(nn::AddOp op, PatternRewriter &rewriter) const final {
+    auto left = op.getLhs().getDefiningOp<nn::PadOp>(), right = op.getRhs().getDefiningOp<nn::PadOp>();
+    if (!left || !right || left.getType() != right.getType()) {
+      return failure();
+    }
+    if (left.getOffset() > right.getOffset()) {
+      std::swap(left, right);
+    }
+    int64_t leftWidth = nn::widthOf(left.getInput().getType()), rightWidth = nn::widthOf(right.getInput().getType());
+    if (left.getOffset() != 0 || static_cast<int64_t>(right.getOffset()) != leftWidth || leftWidth + rightWidth != nn::widthOf(op.getType())) {
+      return failure();
+    }
+    rewriter.replaceOpWithNewOp<nn::ConcatOp>(op, op.getType(), ValueRange{left.getInput(), right.getInput()});
+    return success();
+  }
+};
+
 } // namespace
 
 void penstock::populateSimplifyPatterns(RewritePatternSet &patterns) {
   patterns.add<SimplifyBinary<nn::AddOp>, SimplifyBinary<nn::SubOp>, SimplifyBinary<nn::MulOp>,
-               SimplifyBinary<nn::DivOp>>(patterns.getContext());
+               SimplifyBinary<nn::DivOp>, JoinPads>(patterns.getContext());
 }

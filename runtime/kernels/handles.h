@@ -27,6 +27,17 @@ public:
   virtual std::size_t bytes() const = 0;
 };
 
+/// A weight as its matmul reads it: k x n, or n x k where transposed, its rows `stride` apart.
+struct WeightShape {
+  std::int64_t k, n;
+  bool transposed;
+  std::int64_t stride;
+
+  static WeightShape dense(std::int64_t k, std::int64_t n, bool transposed) {
+    return {k, n, transposed, transposed ? k : n};
+  }
+};
+
 class MatmulObject : public KernelObject {
 public:
   virtual void pack(const float *w, void *pool) = 0;
@@ -68,13 +79,12 @@ const PenstockLevelTable &levelTable(Level level);
 /// Contractions that round their operands to bf16, or null where the machine has no instructions for them at `level`.
 const PenstockContractions *bf16Contractions(Level level);
 
-MadeObject<KernelObject> makePackedMatmul(const PenstockContractions &by, std::int64_t k,
-                                          std::int64_t n, bool transposed);
+MadeObject<KernelObject> makePackedMatmul(const PenstockContractions &by, const WeightShape &shape);
 MadeObject<KernelObject> makePackedWeightGradient(const PenstockContractions &by, std::int64_t k,
                                                   std::int64_t n);
 MadeObject<KernelObject> makePackedConv(const PenstockLevelTable &table, std::int64_t width,
                                         std::int64_t k, std::int64_t n);
-MadeObject<KernelObject> makeReferenceMatmul(std::int64_t k, std::int64_t n, bool transposed);
+MadeObject<KernelObject> makeReferenceMatmul(const WeightShape &shape);
 MadeObject<KernelObject> makeReferenceWeightGradient(std::int64_t k, std::int64_t n);
 MadeObject<KernelObject> makeReferenceConv(std::int64_t width, std::int64_t k, std::int64_t n);
 

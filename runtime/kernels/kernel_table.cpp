@@ -47,6 +47,8 @@ using Table = PenstockLevelTable;
 const LevelSymbol levelSymbols[] = {
     {"penstock_attention_forward", [](const Table &t) { return address(t.attentionForward); }},
     {"penstock_attention_backward", [](const Table &t) { return address(t.attentionBackward); }},
+    {"penstock_attention_first_forward", [](const Table &t) { return address(t.attentionFirstForward); }},
+    {"penstock_attention_first_backward", [](const Table &t) { return address(t.attentionFirstBackward); }},
     {"penstock_segment_sum", [](const Table &t) { return address(t.segmentSum); }},
     {"penstock_segment_max", [](const Table &t) { return address(t.segmentMax); }},
     {"penstock_segment_max_gradient", [](const Table &t) { return address(t.segmentMaxGradient); }},
@@ -60,25 +62,22 @@ const LevelSymbol levelSymbols[] = {
 
 class PackedMatmul final : public MatmulObject {
 public:
-  PackedMatmul(const PenstockContractions &contractions, std::int64_t inputs, std::int64_t outputs,
-               bool isTransposed, Floats room)
-      : by(contractions), k(inputs), n(outputs), transposed(isTransposed),
-        packed(std::move(room)) {}
+  PackedMatmul(const PenstockContractions &contractions, const WeightShape &weight, Floats room)
+      : by(contractions), shape(weight), packed(std::move(room)) {}
   std::size_t bytes() const override {
-    return static_cast<std::size_t>(by.packedFloats(k, n)) * sizeof(float);
+    return static_cast<std::size_t>(by.packedFloats(shape.k, shape.n)) * sizeof(float);
   }
   void pack(const float *w, void *pool) override {
-    by.pack(pool, w, k, n, transposed ? 1 : 0, packed.get());
+    by.pack(pool, w, shape.stride, shape.k, shape.n, shape.transposed ? 1 : 0, packed.get());
   }
   void run(const float *x, std::int64_t ldx, float *y, std::int64_t ldy, std::int64_t rows,
            const float *bias, bool accumulate) override {
-    by.matmul(packed.get(), k, n, x, ldx, y, ldy, rows, bias, accumulate ? 1 : 0);
+    by.matmul(packed.get(), shape.k, shape.n, x, ldx, y, ldy, rows, bias, accumulate ? 1 : 0);
   }
 
 private:
   const PenstockContractions &by;
-  std::int64_t k, n;
-  bool transposed;
+  WeightShape shape;
   Floats packed;
 };
 
@@ -182,11 +181,10 @@ Result<Floats> makeFloats(std::int64_t count, const char *what) {
   return Floats(static_cast<float *>(at));
 }
 
-MadeObject<KernelObject> makePackedMatmul(const PenstockContractions &by, std::int64_t k,
-                                          std::int64_t n, bool transposed) {
-  PENSTOCK_ASSIGN(Floats packed, makePanels(by, k, n));
+MadeObject<KernelObject> makePackedMatmul(const PenstockContractions &by, const WeightShape &shape) {
+  PENSTOCK_ASSIGN(Floats packed, makePanels(by, shape.k, shape.n));
   return std::unique_ptr<KernelObject>(
-      new (std::nothrow) PackedMatmul(by, k, n, transposed, std::move(packed)));
+      new (std::nothrow) PackedMatmul(by, shape, std::move(packed)));
 }
 
 MadeObject<KernelObject> makePackedWeightGradient(const PenstockContractions &by, std::int64_t k,
@@ -270,13 +268,19 @@ Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level le
   }
   const PenstockContractions &contractions = rounding != nullptr ? *rounding : table.contractions;
   if (name == "matmul") {
-    PENSTOCK_TRY(checkSizes(dispatch, 4));
+    PENSTOCK_TRY(checkSizes(dispatch, 5));
+    const WeightShape shape{sizes[0], sizes[1], sizes[2] != 0, sizes[3]};
+    if (shape.stride < (shape.transposed ? shape.k : shape.n)) {
+      return invalidInput("the program asks for a `matmul` by " + std::to_string(shape.k) + " x " + std::to_string(shape.n) +
+                          " numbers in rows " + std::to_string(shape.stride) +
+                          " apart, which overlap; compile the pipeline again");
+    }
     // oneDNN has no matmul of nothing; its own choice is never the default, see
     // docs/design/kernels.md.
     const bool oneDnn = force == "onednn" && sizes[0] > 0 && sizes[1] > 0;
-    made = reference ? makeReferenceMatmul(sizes[0], sizes[1], sizes[2] != 0)
-           : oneDnn  ? makeOneDnnMatmul(sizes[0], sizes[1], sizes[2] != 0)
-                     : makePackedMatmul(contractions, sizes[0], sizes[1], sizes[2] != 0);
+    made = reference ? makeReferenceMatmul(shape)
+           : oneDnn  ? makeOneDnnMatmul(shape)
+                     : makePackedMatmul(contractions, shape);
   } else if (name == "weight_gradient") {
     PENSTOCK_TRY(checkSizes(dispatch, 3));
     made = reference ? makeReferenceWeightGradient(sizes[0], sizes[1])

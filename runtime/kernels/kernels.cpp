@@ -94,6 +94,19 @@ void penstock_attention_backward(const float *qkv, const float *out, const float
                            width, dropout, seed, step, key, scratch);
 }
 
+void penstock_attention_first_forward(const float *q, const float *kv, float *out, float *lse, const int32_t *offsets,
+                                      const uint64_t *record_numbers, int64_t begin, int64_t end, int64_t heads, int64_t width,
+                                      float dropout, uint64_t seed, uint64_t step, uint64_t key, float *scratch) {
+  best().attentionFirstForward(q, kv, out, lse, offsets, record_numbers, begin, end, heads, width, dropout, seed, step, key, scratch);
+}
+void penstock_attention_first_backward(const float *q, const float *kv, const float *out, const float *lse, const float *dout,
+                                       float *dq, float *dkv, const int32_t *offsets, const uint64_t *record_numbers,
+                                       int64_t begin, int64_t end, int64_t heads, int64_t width, float dropout, uint64_t seed,
+                                       uint64_t step, uint64_t key, float *scratch) {
+  best().attentionFirstBackward(q, kv, out, lse, dout, dq, dkv, offsets, record_numbers, begin, end, heads, width, dropout, seed,
+                                step, key, scratch);
+}
+
 void penstock_segment_sum(const float *x, const int32_t *offsets, int64_t begin, int64_t end,
                           int64_t width, float *y) {
   best().segmentSum(x, offsets, begin, end, width, y);

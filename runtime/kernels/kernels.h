@@ -22,11 +22,12 @@ void penstock_parallel_for(void *pool, void (*body)(void *context, int64_t begin
                            void *context, int64_t count, int64_t grain);
 
 // ---- matmul: y[rows x n] (+)= x[rows x k] . W (+ bias) ------------------------------------------------------------
-// dispatch "matmul", attributes {k, n, transposed, precision}: W is stored k x n, or n x k where transposed is 1 (y = x . W^T).
+// dispatch "matmul", attributes {k, n, transposed, stride, precision}: W is stored k x n, or n x k where transposed is 1 (y = x . W^T),
+// each row `stride` after the one before (n or k where W is not a part of a wider matrix).
 // precision 1: both operands are rounded to bf16 and products summed in float32, where the machine has instructions for it
 // (bf16Instructions); 0: float32.
 
-/// Whole: packs W (dense, row-major) into the handle.
+/// Whole: packs W (row-major) into the handle.
 void penstock_matmul_pack(void *handle, const float *w, void *pool);
 /// Block: `bias` (n) may be NULL; accumulate 1 adds to y. Any number of rows >= 0.
 void penstock_matmul_run(void *handle, const float *x, int64_t ldx, float *y, int64_t ldy, int64_t rows,
@@ -52,6 +53,17 @@ void penstock_attention_backward(const float *qkv, const float *out, const float
                                  const int32_t *offsets, const uint64_t *record_numbers, int64_t begin, int64_t end,
                                  int64_t heads, int64_t width, float dropout, uint64_t seed, uint64_t step,
                                  uint64_t key, float *scratch);
+
+// The same of each record's first row alone, which asks all rows: q, out, lse, dout and dq have one row a record (q: heads * width), kv and dkv
+// one for each row of the axis (k | v, each heads x width). Bit for bit what the first rows are above. Zeros for a record without rows.
+
+void penstock_attention_first_forward(const float *q, const float *kv, float *out, float *lse, const int32_t *offsets,
+                                      const uint64_t *record_numbers, int64_t begin, int64_t end, int64_t heads, int64_t width,
+                                      float dropout, uint64_t seed, uint64_t step, uint64_t key, float *scratch);
+void penstock_attention_first_backward(const float *q, const float *kv, const float *out, const float *lse, const float *dout,
+                                       float *dq, float *dkv, const int32_t *offsets, const uint64_t *record_numbers,
+                                       int64_t begin, int64_t end, int64_t heads, int64_t width, float dropout, uint64_t seed,
+                                       uint64_t step, uint64_t key, float *scratch);
 
 // ---- conv1d over ragged sequences, "same" length: y[t] = sum_j x[t + j - left] . W[j], left = (width - 1) / 2, zeros outside
 // the record. W: width x k x n. dispatch "conv1d", attributes {width, k, n}.

@@ -23,8 +23,8 @@ struct PenstockConv {
 /// Matmuls and weight gradients of one precision: what a packed weight looks like is their own.
 struct PenstockContractions {
   int64_t (*packedFloats)(int64_t k, int64_t n);
-  /// w: k x n, or n x k where transposed.
-  void (*pack)(void *pool, const float *w, int64_t k, int64_t n, int32_t transposed, float *packed);
+  /// w: k x n, or n x k where transposed, its rows ldw apart.
+  void (*pack)(void *pool, const float *w, int64_t ldw, int64_t k, int64_t n, int32_t transposed, float *packed);
   void (*matmul)(const float *packed, int64_t k, int64_t n, const float *x, int64_t ldx, float *y,
                  int64_t ldy, int64_t rows, const float *bias, int32_t accumulate);
   void (*weightGradient)(void *pool, int64_t k, int64_t n, const float *x, int64_t ldx,
@@ -64,6 +64,13 @@ struct PenstockLevelTable {
                             float *dqkv, const int32_t *offsets, const uint64_t *record_numbers,
                             int64_t begin, int64_t end, int64_t heads, int64_t width, float dropout,
                             uint64_t seed, uint64_t step, uint64_t key, float *scratch);
+  void (*attentionFirstForward)(const float *q, const float *kv, float *out, float *lse, const int32_t *offsets,
+                                const uint64_t *record_numbers, int64_t begin, int64_t end, int64_t heads, int64_t width,
+                                float dropout, uint64_t seed, uint64_t step, uint64_t key, float *scratch);
+  void (*attentionFirstBackward)(const float *q, const float *kv, const float *out, const float *lse, const float *dout,
+                                 float *dq, float *dkv, const int32_t *offsets, const uint64_t *record_numbers, int64_t begin,
+                                 int64_t end, int64_t heads, int64_t width, float dropout, uint64_t seed, uint64_t step,
+                                 uint64_t key, float *scratch);
 
   void (*segmentSum)(const float *x, const int32_t *offsets, int64_t begin, int64_t end,
                      int64_t width, float *y);

@@ -14,13 +14,15 @@ namespace penstock::conformance {
 using namespace mlir;
 
 
-inline Tensor like(const Tensor &x) {
+/// Zeros.
+inline Tensor ofRows(int64_t rows, int64_t width) {
   Tensor y;
-  y.rows = x.rows;
-  y.width = x.width;
-  y.f.assign(x.f.size(), 0.0);
+  y.rows = rows;
+  y.width = width;
+  y.f.assign(static_cast<size_t>(rows * width), 0.0);
   return y;
 }
+inline Tensor like(const Tensor &x) { return ofRows(x.rows, x.width); }
 
 inline double gelu(double x) { return 0.5 * x * (1.0 + std::erf(x / std::sqrt(2.0))); }
 inline double geluSlope(double x) {
@@ -494,10 +496,7 @@ struct Evaluation {
 
   /// The cotangent of a maximum as rows of the axis.
   Tensor scatterMaximum(const Tensor &g, const Tensor &at, Type ragged) const {
-    Tensor y;
-    y.rows = rowsOfType(ragged);
-    y.width = g.width;
-    y.f.assign(static_cast<size_t>(y.rows * y.width), 0.0);
+    Tensor y = ofRows(rowsOfType(ragged), g.width);
     eachRecord(ragged, [&](int64_t record, int64_t begin, int64_t) {
       for (int64_t c = 0; c < g.width; ++c) {
         y.at(begin + at.i[static_cast<size_t>(record * g.width + c)], c) = g.at(record, c);
@@ -539,12 +538,12 @@ struct Evaluation {
                            (head * length + query) * length + other);
   }
 
-  void attention(nn::AttentionOp attention) {
-    const Tensor &qkv = operand(0);
-    Tensor y = zeros(0), lse = zeros(1);
-    int64_t heads = attention.getHeads(), width = y.width / heads;
+  /// The result for all rows, and the logs of the denominators.
+  template <class Op> std::pair<Tensor, Tensor> attentionOf(Op attention, const Tensor &qkv, Type axis) const {
+    int64_t heads = attention.getHeads(), width = qkv.width / 3 / heads;
     double dropout = attention.getDropout().convertToDouble();
-    eachRecord(attention.getQkv().getType(), [&](int64_t record, int64_t begin, int64_t end) {
+    Tensor y = ofRows(qkv.rows, heads * width), lse = ofRows(qkv.rows, heads);
+    eachRecord(axis, [&](int64_t record, int64_t begin, int64_t end) {
       for (int64_t head = 0; head < heads; ++head) {
         for (int64_t query = begin; query < end; ++query) {
           auto [p, log] = attend(qkv, query, begin, end, head, heads, width);
@@ -559,16 +558,15 @@ struct Evaluation {
         }
       }
     });
-    set(0, std::move(y));
-    set(1, std::move(lse));
+    return {std::move(y), std::move(lse)};
   }
 
-  void attentionGrad(nn::AttentionGradOp attention) {
-    const Tensor &qkv = operand(0), &g = operand(3);
-    Tensor d = like(qkv);
+  /// The derivative by qkv, where `g` are cotangents of the result for all rows.
+  template <class Op> Tensor attentionGradOf(Op attention, const Tensor &qkv, const Tensor &g, Type axis) const {
+    Tensor d = ofRows(qkv.rows, qkv.width);
     int64_t heads = attention.getHeads(), width = g.width / heads;
     double scale = 1.0 / std::sqrt(static_cast<double>(width)), dropout = attention.getDropout().convertToDouble();
-    eachRecord(attention.getQkv().getType(), [&](int64_t record, int64_t begin, int64_t end) {
+    eachRecord(axis, [&](int64_t record, int64_t begin, int64_t end) {
       for (int64_t head = 0; head < heads; ++head) {
         for (int64_t query = begin; query < end; ++query) {
           std::vector<double> p = attend(qkv, query, begin, end, head, heads, width).first, dp(p.size(), 0.0);
@@ -594,7 +592,65 @@ struct Evaluation {
         }
       }
     });
-    set(0, std::move(d));
+    return d;
+  }
+
+  void attention(nn::AttentionOp attention) {
+    auto [y, lse] = attentionOf(attention, operand(0), attention.getQkv().getType());
+    set(0, std::move(y));
+    set(1, std::move(lse));
+  }
+
+  void attentionGrad(nn::AttentionGradOp attention) {
+    set(0, attentionGradOf(attention, operand(0), operand(3), attention.getQkv().getType()));
+  }
+
+  /// Rows of the axis: the record's row at its first row beside the columns of `rest`, zeros at the others.
+  Tensor atFirstRows(const Tensor &first, const Tensor *rest, Type axis) const {
+    Tensor y = ofRows(rowsOfType(axis), first.width + (rest ? rest->width : 0));
+    eachRecord(axis, [&](int64_t record, int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        for (int64_t c = 0; c < first.width && row == begin; ++c) {
+          y.at(row, c) = first.at(record, c);
+        }
+        for (int64_t c = 0; rest && c < rest->width; ++c) {
+          y.at(row, first.width + c) = rest->at(row, c);
+        }
+      }
+    });
+    return y;
+  }
+
+  /// The first `width` columns of the records' first rows.
+  Tensor firstRows(const Tensor &x, int64_t width, Type axis) const {
+    Tensor y = ofRows(in.batch.records, width);
+    eachRecord(axis, [&](int64_t record, int64_t begin, int64_t end) {
+      for (int64_t c = 0; c < width && begin < end; ++c) {
+        y.at(record, c) = x.at(begin, c);
+      }
+    });
+    return y;
+  }
+
+  void attentionFirst(nn::AttentionFirstOp attention) {
+    Type axis = attention.getKeysValues().getType();
+    auto [y, lse] = attentionOf(attention, atFirstRows(operand(0), &operand(1), axis), axis);
+    set(0, firstRows(y, y.width, axis));
+    set(1, firstRows(lse, lse.width, axis));
+  }
+
+  void attentionFirstGrad(nn::AttentionFirstGradOp attention) {
+    Type axis = attention.getKeysValues().getType();
+    int64_t width = operand(0).width;
+    Tensor d = attentionGradOf(attention, atFirstRows(operand(0), &operand(1), axis), atFirstRows(operand(4), nullptr, axis), axis);
+    Tensor byKeysValues = ofRows(d.rows, 2 * width);
+    for (int64_t row = 0; row < d.rows; ++row) {
+      for (int64_t c = 0; c < 2 * width; ++c) {
+        byKeysValues.at(row, c) = d.at(row, width + c);
+      }
+    }
+    set(0, firstRows(d, width, axis));
+    set(1, std::move(byKeysValues));
   }
 
   bool run();

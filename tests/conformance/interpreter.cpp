@@ -116,6 +116,14 @@ bool Evaluation::run() {
       }
     }
     set(0, std::move(y));
+  } else if (auto o = dyn_cast<nn::PadOp>(op)) {
+    Tensor y = zeros(0);
+    for (int64_t r = 0; r < y.rows; ++r) {
+      for (int64_t c = 0; c < operand(0).width; ++c) {
+        y.at(r, static_cast<int64_t>(o.getOffset()) + c) = operand(0).at(r, c);
+      }
+    }
+    set(0, std::move(y));
   } else if (auto o = dyn_cast<nn::CrossEntropyOp>(op)) {
     crossEntropy(o.getLabelSmoothing().convertToDouble(), o.getClassWeights(), false);
   } else if (auto o = dyn_cast<nn::CrossEntropyGradOp>(op)) {
@@ -270,6 +278,10 @@ bool Evaluation::run() {
     crfDecode(o);
   } else if (auto o = dyn_cast<nn::AttentionOp>(op)) {
     attention(o);
+  } else if (auto o = dyn_cast<nn::AttentionFirstOp>(op)) {
+    attentionFirst(o);
+  } else if (auto o = dyn_cast<nn::AttentionFirstGradOp>(op)) {
+    attentionFirstGrad(o);
   } else if (auto o = dyn_cast<nn::AttentionGradOp>(op)) {
     attentionGrad(o);
   } else {

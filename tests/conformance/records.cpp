@@ -98,6 +98,26 @@ std::vector<Record> make() {
                  "%y = nn.concat %a, %b, %c : !nn.ragged<@tokens, 3xf32>, !nn.ragged<@tokens, 5xf32>, "
                  "!nn.ragged<@tokens, 2xf32> -> !nn.ragged<@tokens, 10xf32>",
                  rows("y", 10)});
+  all.push_back({"slice", "columns of rows",
+                 {rows("x", 7)},
+                 "%y = nn.slice %x {offset = 2 : i64} : !nn.ragged<@tokens, 7xf32> -> !nn.ragged<@tokens, 3xf32>",
+                 rows("y", 3)});
+  all.push_back({"slice_parameter", "columns of a matrix and of a vector, multiplied, added and read as they are; they meet and leave a gap",
+                 {rows("x", 5), fixed("w", {5, 7}), fixed("b", {7}), fixed("u", {3, 11})},
+                 "%v = nn.slice %w {offset = 0 : i64} : tensor<5x7xf32> -> tensor<5x3xf32>\n"
+                 "    %t = nn.slice %w {offset = 3 : i64} : tensor<5x7xf32> -> tensor<5x4xf32>\n"
+                 "    %c = nn.slice %b {offset = 4 : i64} : tensor<7xf32> -> tensor<3xf32>\n"
+                 "    %o = nn.slice %u {offset = 5 : i64} : tensor<3x11xf32> -> tensor<3x3xf32>\n"
+                 "    %m = nn.matmul %x, %v : !nn.ragged<@tokens, 5xf32>, tensor<5x3xf32> -> !nn.ragged<@tokens, 3xf32>\n"
+                 "    %a = nn.add %m, %c : !nn.ragged<@tokens, 3xf32>, tensor<3xf32> -> !nn.ragged<@tokens, 3xf32>\n"
+                 "    %n = nn.matmul %x, %t : !nn.ragged<@tokens, 5xf32>, tensor<5x4xf32> -> !nn.ragged<@tokens, 4xf32>\n"
+                 "    %k = nn.matmul %n, %t transposed : !nn.ragged<@tokens, 4xf32>, tensor<5x4xf32> -> !nn.ragged<@tokens, 5xf32>\n"
+                 "    %l = nn.matmul %k, %v : !nn.ragged<@tokens, 5xf32>, tensor<5x3xf32> -> !nn.ragged<@tokens, 3xf32>\n"
+                 "    %s = nn.add %a, %l : !nn.ragged<@tokens, 3xf32>, !nn.ragged<@tokens, 3xf32> -> !nn.ragged<@tokens, 3xf32>\n"
+                 "    %q = nn.mul %o, %o : tensor<3x3xf32>, tensor<3x3xf32> -> tensor<3x3xf32>\n"
+                 "    %p = nn.matmul %s, %q : !nn.ragged<@tokens, 3xf32>, tensor<3x3xf32> -> !nn.ragged<@tokens, 3xf32>\n"
+                 "    %y = nn.mul %p, %c : !nn.ragged<@tokens, 3xf32>, tensor<3xf32> -> !nn.ragged<@tokens, 3xf32>",
+                 rows("y", 3)});
 
   all.push_back({"cross_entropy_rows", "-log softmax(x)[target]",
                  {perRecord("x", 5), classes("t", 5)},
@@ -235,6 +255,13 @@ std::vector<Record> make() {
                  "%y, %lse = nn.attention %x {heads = 2 : i64, dropout = 0.3 : f64, key = 41 : i64} : "
                  "!nn.ragged<@tokens, 18xf32> -> !nn.ragged<@tokens, 6xf32>, !nn.ragged<@tokens, 2xf32>",
                  rows("y", 6)});
+  for (bool dropout : {false, true}) {
+    all.push_back({dropout ? "attention_first_dropout" : "attention_first", "attention of the first rows over all rows",
+                   {perRecord("q", 6), rows("x", 12)},
+                   std::string("%y, %lse = nn.attention_first %q, %x {heads = 2 : i64") + (dropout ? ", dropout = 0.3 : f64, key = 41 : i64" : "") +
+                       "} : tensor<?x6xf32>, !nn.ragged<@tokens, 12xf32> -> tensor<?x6xf32>, tensor<?x2xf32>",
+                   perRecord("y", 6)});
+  }
 
   // Compositions: values with two readers, weights with two uses, and what the fusions look for.
   all.push_back({"residual_block", "x + f(norm(x)), weights used twice",
@@ -281,6 +308,16 @@ std::vector<Record> make() {
                  "    %o = nn.concat %t, %g : !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 7xf32> -> !nn.ragged<@tokens, 12xf32>\n"
                  "    %y = nn.segment_first %o : !nn.ragged<@tokens, 12xf32> -> tensor<?x12xf32>",
                  perRecord("y", 12)});
+  all.push_back({"last_attention", "attention of which only the first rows are read, its queries, keys and values made by one matmul",
+                 {rows("x", 6), fixed("w", {6, 18}), fixed("b", {18}), fixed("u", {6, 6})},
+                 "%m = nn.matmul %x, %w : !nn.ragged<@tokens, 6xf32>, tensor<6x18xf32> -> !nn.ragged<@tokens, 18xf32>\n"
+                 "    %a = nn.add %m, %b : !nn.ragged<@tokens, 18xf32>, tensor<18xf32> -> !nn.ragged<@tokens, 18xf32>\n"
+                 "    %o, %lse = nn.attention %a {heads = 3 : i64, dropout = 0.2 : f64, key = 23 : i64} : "
+                 "!nn.ragged<@tokens, 18xf32> -> !nn.ragged<@tokens, 6xf32>, !nn.ragged<@tokens, 3xf32>\n"
+                 "    %p = nn.matmul %o, %u : !nn.ragged<@tokens, 6xf32>, tensor<6x6xf32> -> !nn.ragged<@tokens, 6xf32>\n"
+                 "    %s = nn.add %x, %p : !nn.ragged<@tokens, 6xf32>, !nn.ragged<@tokens, 6xf32> -> !nn.ragged<@tokens, 6xf32>\n"
+                 "    %y = nn.segment_first %s : !nn.ragged<@tokens, 6xf32> -> tensor<?x6xf32>",
+                 perRecord("y", 6)});
   return all;
 }
 

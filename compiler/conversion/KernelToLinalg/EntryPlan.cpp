@@ -15,9 +15,13 @@ Buffer EntryEmitter::leafBuffer(Value value) {
   buffer.rows = nn::rowsOf(value.getType());
   buffer.width = nn::widthOf(value.getType());
   buffer.element = nn::elementTypeOf(value.getType());
-  if (auto parameter = dyn_cast<nn::ParameterOp>(op)) {
+  if (nn::ParameterOp parameter = nn::parameterOf(value)) {
     buffer.kind = Buffer::Kind::parameter;
     buffer.offset = layout.parameter(parameter.getName()).offset * 4;
+    if (auto slice = dyn_cast<nn::SliceOp>(op)) {
+      buffer.offset += static_cast<int64_t>(slice.getOffset()) * 4;
+      buffer.stride = nn::widthOf(parameter.getType());
+    }
   } else if (auto input = dyn_cast<nn::InputOp>(op)) {
     buffer.kind = Buffer::Kind::input;
     buffer.index = static_cast<int>(input.getIndex());
@@ -73,7 +77,7 @@ LogicalResult EntryEmitter::planMemory() {
   }
   std::vector<SmallVector<int>> freedAfter(n);
   for (Operation &op : block) {
-    if (isa<nn::ParameterOp, nn::InputOp>(op)) {
+    if (isa<nn::InputOp>(op) || (op.getNumResults() == 1 && nn::parameterOf(op.getResult(0)))) {
       buffers[op.getResult(0)] = leafBuffer(op.getResult(0));
       continue;
     }

@@ -179,7 +179,7 @@ Value EntryEmitter::byteOffset(const Buffer &buffer) {
 Value EntryEmitter::rowView(const Buffer &buffer, Value at, int64_t width, int64_t extra) {
   Value offset = byteOffset(buffer);
   if (at) {
-    Value scaled = arith::MulIOp::create(b, loc, at, constant(buffer.width * 4));
+    Value scaled = arith::MulIOp::create(b, loc, at, constant(std::max(buffer.width, buffer.stride) * 4));
     offset = arith::AddIOp::create(b, loc, offset, scaled);
   }
   if (extra != 0) {
@@ -333,8 +333,8 @@ LogicalResult EntryEmitter::emitCopyStep(Operation *op, Value value, const Buffe
 
 LogicalResult EntryEmitter::emitOp(Operation &op) {
   loc = op.getLoc();
-  if (isa<nn::ParameterOp, nn::InputOp, nn::ConstantOp, nn::RecordCountOp, func::ReturnOp>(op)) {
-    return success();
+  if (isa<nn::ParameterOp, nn::InputOp, nn::ConstantOp, nn::RecordCountOp, nn::SliceOp, func::ReturnOp>(op)) {
+    return success(); // a slice outside of a region is one of a parameter
   }
   if (auto region = dyn_cast<kernel::RowsOp>(op)) {
     return step(&op, shapeOf(&op), [&] { return emitRegion(region); });
@@ -554,13 +554,14 @@ LogicalResult EntryEmitter::emitInvoke(kernel::InvokeOp invoke) {
       int64_t heads = invoke->getAttrOfType<IntegerAttr>("heads").getInt();
       auto dropoutAttr = invoke->getAttrOfType<FloatAttr>("dropout");
       auto keyAttr = invoke->getAttrOfType<IntegerAttr>("key");
-      SmallVector<Value> arguments;
-      if (kernel == "attention") {
-        arguments = {operand(0), result(0), result(1)};
-      } else {
-        arguments = {operand(0), operand(1), operand(2), operand(3), result(0)};
+      SmallVector<Value> arguments; // operands and results, in the order of the C functions
+      for (Value v : llvm::concat<Value>(invoke.getOperands(), invoke.getResults())) {
+        arguments.push_back(at(v));
       }
-      int64_t width = nn::widthOf(invoke.getOperands()[0].getType()) / 3 / heads;
+      int64_t width = nn::widthOf(invoke.getOperands()[0].getType()) / heads;
+      if (!kernel.starts_with("attention_first")) {
+        width /= 3; // of q | k | v
+      }
       arguments.append({offsets(), get("record_numbers", bytes), begin, end, i64(heads), i64(width),
                         constantF32(dropoutAttr ? dropoutAttr.getValueAsDouble() : 0), get("seed", b.getI64Type()),
                         get("step", b.getI64Type()), keyAttr ? number(placeOf(StepShape::Kind::randomKey, keyAttr.getInt()), b.getI64Type()) : i64(0), scratch()});

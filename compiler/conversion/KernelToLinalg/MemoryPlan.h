@@ -74,6 +74,7 @@ struct Buffer {
   int index = 0;           // of input, output
   nn::RowsOf rows;
   std::int64_t width = 1;  // elements a row
+  std::int64_t stride = 0; // elements from a row to the next where they are more than `width`: columns of a parameter
   mlir::Type element;
 };
 

@@ -490,11 +490,15 @@ LogicalResult EntryEmitter::emitRowOp(RegionPlan &regionPlan, Operation *op, Val
     setMemory(result, view);
     return success();
   }
-  if (auto concat = dyn_cast<nn::ConcatOp>(op)) {
+  if (isa<nn::ConcatOp, nn::PadOp>(op)) {
     bool own = buffers.count(result);
     Value to = own ? ownMemory(result) : rowScratch(width);
     int64_t offset = 0;
-    for (Value part : concat.getInputs()) {
+    if (auto pad = dyn_cast<nn::PadOp>(op)) {
+      linalg::FillOp::create(b, loc, constantF32(0), to);
+      offset = static_cast<int64_t>(pad.getOffset());
+    }
+    for (Value part : op->getOperands()) {
       int64_t partWidth = nn::widthOf(part.getType());
       auto view = memref::SubViewOp::create(b, loc, to, ArrayRef<OpFoldResult>{b.getIndexAttr(offset)},
                                             ArrayRef<OpFoldResult>{b.getIndexAttr(partWidth)},

@@ -32,6 +32,7 @@ void StepShape::addBuffer(const Buffer &buffer) {
   add(buffer.rows.axis.getAsOpaquePointer());
   add(buffer.rows.rows);
   add(buffer.width);
+  add(buffer.stride);
   add(buffer.element.getAsOpaquePointer());
   switch (buffer.kind) {
   case Buffer::Kind::arena:

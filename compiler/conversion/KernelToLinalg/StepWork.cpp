@@ -211,8 +211,15 @@ private:
       }
       add(work.flops, rows, 2 * numbers[0] * numbers[1] * numbers[2]);
     } else if (kernel.starts_with("attention")) {
-      int64_t width = nn::widthOf(invoke.getOperands()[0].getType()) / 3;
-      work.flops.perPair[layout.axisIndex.lookup(rows.axis.getValue())] += (kernel == "attention" ? 4 : 10) * width;
+      // Two contractions forward and five backward, the first of which is the scores again.
+      int64_t operations = kernel.ends_with("_grad") ? 10 : 4;
+      if (kernel.starts_with("attention_first")) {
+        Type keysValues = invoke.getOperands()[1].getType();
+        add(work.flops, nn::rowsOf(keysValues), operations * nn::widthOf(keysValues) / 2);
+      } else {
+        int64_t width = nn::widthOf(invoke.getOperands()[0].getType()) / 3;
+        work.flops.perPair[layout.axisIndex.lookup(rows.axis.getValue())] += operations * width;
+      }
     } else {
       add(work.flops, rows, nn::widthOf(invoke.getOperands().back().getType()));
     }

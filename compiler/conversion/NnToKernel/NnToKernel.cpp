@@ -67,17 +67,20 @@ private:
   /// A handle that holds `weight` packed, and its packing where this function must do it.
   FlatSymbolRefAttr packed(func::FuncOp function, Operation *user, StringRef kernel, ArrayRef<int64_t> attributes,
                            Value weight) {
-    auto parameter = weight.getDefiningOp<nn::ParameterOp>();
+    nn::ParameterOp parameter = nn::parameterOf(weight);
     std::string owner;
     if (parameter) {
       owner = parameter.getName().str();
+      if (auto slice = weight.getDefiningOp<nn::SliceOp>()) {
+        owner += "@" + std::to_string(slice.getOffset());
+      }
     } else {
       owner = "value" + std::to_string(computedWeights++);
     }
     FlatSymbolRefAttr handle = dispatch(user->getLoc(), kernel, attributes, owner);
     bool training = function.getName() == "train_step" || function.getName() == "gradient";
     if (parameter && !training) {
-      forPackEntry.try_emplace(handle.getValue(), std::make_pair(handle, parameter));
+      forPackEntry.try_emplace(handle.getValue(), std::make_pair(handle, weight));
     } else if (packedHere.insert({handle.getValue(), true}).second) {
       OpBuilder builder(user);
       builder.setInsertionPointAfter(weight.getDefiningOp());
@@ -106,15 +109,20 @@ private:
       return;
     }
     auto add = dyn_cast<nn::AddOp>(*result.user_begin());
-    if (!add || add.getLhs() != result || !isa_and_nonnull<nn::ParameterOp>(add.getRhs().getDefiningOp())) {
+    nn::ParameterOp parameter = add ? nn::parameterOf(add.getRhs()) : nn::ParameterOp();
+    if (!parameter || add.getLhs() != result) {
       return;
     }
     auto vector = dyn_cast<RankedTensorType>(add.getRhs().getType());
     if (!vector || vector.getRank() != 1 || vector.isDynamicDim(0)) {
       return;
     }
-    // Parameters are read at the top of the function, so the bias dominates the kernel.
-    add.getRhs().getDefiningOp()->moveBefore(invoke);
+    // Reading a parameter, or columns of it, needs nothing else, so it may stand before the kernel.
+    for (Operation *read : {parameter.getOperation(), add.getRhs().getDefiningOp()}) {
+      if (invoke->isBeforeInBlock(read)) {
+        read->moveBefore(invoke);
+      }
+    }
     invoke->insertOperands(invoke->getNumOperands(), add.getRhs());
     add.getResult().replaceAllUsesWith(result);
     add.erase();
@@ -128,7 +136,10 @@ private:
     if (auto matmul = dyn_cast<nn::MatmulOp>(op)) {
       auto w = cast<RankedTensorType>(matmul.getWeight().getType());
       bool t = matmul.getTransposed();
-      auto handle = packed(function, op, "matmul", {w.getDimSize(t ? 1 : 0), w.getDimSize(t ? 0 : 1), t, precision},
+      // Columns of a parameter are read where they are: their rows are as far apart as the parameter's.
+      nn::ParameterOp parameter = nn::parameterOf(matmul.getWeight());
+      int64_t stride = nn::widthOf(parameter ? parameter.getType() : Type(w));
+      auto handle = packed(function, op, "matmul", {w.getDimSize(t ? 1 : 0), w.getDimSize(t ? 0 : 1), t, stride, precision},
                            matmul.getWeight());
       mayHaveBias.push_back(replace(op, "matmul", handle, {matmul.getInput()}));
     } else if (auto grad = dyn_cast<nn::WeightGradOp>(op)) {
@@ -140,6 +151,10 @@ private:
     } else if (auto grad = dyn_cast<nn::AttentionGradOp>(op)) {
       replace(op, "attention_grad", {}, {grad.getQkv(), grad.getOut(), grad.getLse(), grad.getCotangent()},
               op->getAttrs());
+    } else if (isa<nn::AttentionFirstOp>(op)) {
+      replace(op, "attention_first", {}, op->getOperands(), op->getAttrs());
+    } else if (isa<nn::AttentionFirstGradOp>(op)) {
+      replace(op, "attention_first_grad", {}, op->getOperands(), op->getAttrs());
     } else if (auto conv = dyn_cast<nn::Conv1dOp>(op)) {
       auto handle = packed(function, op, "conv1d", shapeOf(conv.getWeight()), conv.getWeight());
       mayHaveBias.push_back(replace(op, "conv1d", handle, {conv.getInput()}));
@@ -192,15 +207,20 @@ private:
     auto function = func::FuncOp::create(builder, module.getLoc(), "pack", builder.getFunctionType({}, {}));
     builder.setInsertionPointToStart(function.addEntryBlock());
     for (auto &[name, use] : forPackEntry) {
-      auto weight = nn::ParameterOp::create(builder, use.second.getLoc(), use.second.getType(), use.second.getNameAttr());
-      kernel::PackOp::create(builder, use.second.getLoc(), use.first, weight);
+      IRMapping mapping;
+      builder.clone(*nn::parameterOf(use.second), mapping);
+      Value weight = mapping.lookupOrNull(use.second);
+      if (!weight) {
+        weight = builder.clone(*use.second.getDefiningOp(), mapping)->getResult(0);
+      }
+      kernel::PackOp::create(builder, weight.getLoc(), use.first, weight);
     }
     func::ReturnOp::create(builder, module.getLoc());
   }
 
   ModuleOp module;
   llvm::StringMap<FlatSymbolRefAttr> dispatches;
-  llvm::MapVector<StringRef, std::pair<FlatSymbolRefAttr, nn::ParameterOp>> forPackEntry;
+  llvm::MapVector<StringRef, std::pair<FlatSymbolRefAttr, Value>> forPackEntry;
   llvm::DenseMap<StringRef, bool> packedHere;
   SmallVector<Operation *> mayHaveBias; // invokes of the function at hand
   Operation *lastDispatch = nullptr;

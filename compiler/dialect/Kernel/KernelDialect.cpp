@@ -36,6 +36,8 @@ const KernelRow *findKernel(llvm::StringRef name) {
       {"weight_gradient", "penstock_weight_gradient", Scope::whole, true},
       {"attention", "penstock_attention_forward", Scope::segments, false},
       {"attention_grad", "penstock_attention_backward", Scope::segments, false},
+      {"attention_first", "penstock_attention_first_forward", Scope::segments, false},
+      {"attention_first_grad", "penstock_attention_first_backward", Scope::segments, false},
       {"conv1d", "penstock_conv1d_run", Scope::segments, true},
       {"conv1d_input_grad", "penstock_conv1d_gradient_input", Scope::segments, true},
       {"conv1d_weight_grad", "penstock_conv1d_gradient_weight", Scope::whole, true},

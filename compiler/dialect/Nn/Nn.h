@@ -42,6 +42,8 @@ mlir::Type elementTypeOf(mlir::Type type);
 /// The type of `like`'s rows with another width: `width` elements of `element` a row.
 mlir::Type withWidth(mlir::Type like, std::int64_t width, mlir::Type element = {});
 bool isScalar(mlir::Type type);
+/// The parameter that `value` is, or columns of which it is; null for what is computed.
+ParameterOp parameterOf(mlir::Value value);
 /// Whether `rhs` may be the right side of a binary op on `lhs`: of its type, a vector of its width, a column of its rows or a
 /// scalar.
 bool broadcasts(mlir::Type rhs, mlir::Type lhs);

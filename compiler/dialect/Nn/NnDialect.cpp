@@ -95,6 +95,13 @@ bool isScalar(Type type) {
   return tensor && tensor.getRank() == 0;
 }
 
+ParameterOp parameterOf(Value value) {
+  if (auto slice = value.getDefiningOp<SliceOp>()) {
+    value = slice.getInput();
+  }
+  return value.getDefiningOp<ParameterOp>();
+}
+
 bool broadcasts(Type rhs, Type lhs) {
   if (lhs == rhs || isScalar(rhs) || (rowsOf(lhs) == rowsOf(rhs) && widthOf(rhs) == 1)) {
     return true;

@@ -240,8 +240,16 @@ def Nn_ConcatOp : Nn_Pure<"concat", [Nn_Vjp]> {
   let assemblyFormat = "$inputs attr-dict `:` type($inputs) `->` type($result)";
   let hasVerifier = 1;
 }
-def Nn_SliceOp : Nn_Pure<"slice"> {
+def Nn_SliceOp : Nn_Pure<"slice", [Nn_Vjp]> {
   let summary = "columns [offset, offset + width) of every row";
+  let arguments = (ins Nn_Rows:$input, I64Attr:$offset);
+  let results = (outs Nn_Rows:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Nn_PadOp : Nn_Pure<"pad"> {
+  let summary = "the input's columns from `offset` on, zero in the others: the transpose of slice";
   let arguments = (ins Nn_Rows:$input, I64Attr:$offset);
   let results = (outs Nn_Rows:$result);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
@@ -477,6 +485,29 @@ def Nn_AttentionGradOp : Nn_Pure<"attention_grad", [AllTypesMatch<["out", "cotan
                        I64Attr:$heads, DefaultValuedAttr<F64Attr, "0.0">:$dropout, DefaultValuedAttr<I64Attr, "0">:$key);
   let results = (outs Nn_RaggedF32:$result);
   let assemblyFormat = [{$qkv `,` $out `,` $lse `,` $cotangent attr-dict `:` type($qkv) `,` type($out) `,` type($lse)}];
+}
+def Nn_AttentionFirstOp : Nn_Pure<"attention_first", [Nn_Vjp]> {
+  let summary = "multi-head attention of every record's first row over all of the record's rows";
+  let description = [{
+    What attention gives for the first rows, bit for bit: `query` has their q, `keys_values` k | v of all rows, which lie on the axis. A
+    record without rows gives zeros.
+  }];
+  let arguments = (ins Nn_F32Tensor:$query, Nn_RaggedF32:$keys_values, I64Attr:$heads,
+                       DefaultValuedAttr<F64Attr, "0.0">:$dropout, DefaultValuedAttr<I64Attr, "0">:$key);
+  let results = (outs Nn_F32Tensor:$result, Nn_F32Tensor:$lse);
+  let assemblyFormat = [{$query `,` $keys_values attr-dict `:` type($query) `,` type($keys_values) `->` type($result) `,`
+                         type($lse)}];
+  let hasVerifier = 1;
+}
+def Nn_AttentionFirstGradOp : Nn_Pure<"attention_first_grad", [AllTypesMatch<["query", "out", "cotangent", "by_query"]>,
+                                                               AllTypesMatch<["keys_values", "by_keys_values"]>]> {
+  let summary = "derivative of attention_first by query and by keys_values";
+  let arguments = (ins Nn_F32Tensor:$query, Nn_RaggedF32:$keys_values, Nn_F32Tensor:$out, Nn_F32Tensor:$lse,
+                       Nn_F32Tensor:$cotangent, I64Attr:$heads, DefaultValuedAttr<F64Attr, "0.0">:$dropout,
+                       DefaultValuedAttr<I64Attr, "0">:$key);
+  let results = (outs Nn_F32Tensor:$by_query, Nn_RaggedF32:$by_keys_values);
+  let assemblyFormat = [{$query `,` $keys_values `,` $out `,` $lse `,` $cotangent attr-dict `:` type($query) `,` type($keys_values) `,`
+                         type($lse)}];
 }
 
 #endif

@@ -84,16 +84,18 @@ LogicalResult ConcatOp::verify() {
   return success();
 }
 
-LogicalResult SliceOp::verify() {
-  int64_t offset = getOffset();
-  if (offset < 0 || offset + widthOf(getResult().getType()) > widthOf(getInput().getType())) {
-    return emitOpError("the columns lie inside the input");
+/// `narrow` are columns of `wide` from `offset` on.
+static LogicalResult verifyColumns(Operation *op, Type narrow, Type wide, int64_t offset) {
+  if (offset < 0 || offset + widthOf(narrow) > widthOf(wide)) {
+    return op->emitOpError("the columns [") << offset << ", " << offset + widthOf(narrow) << ") lie inside of " << widthOf(wide);
   }
-  if (!(rowsOf(getInput().getType()) == rowsOf(getResult().getType()))) {
-    return emitOpError("input and result have the same rows");
+  if (!(rowsOf(narrow) == rowsOf(wide))) {
+    return op->emitOpError("input and result have the same rows");
   }
   return success();
 }
+LogicalResult SliceOp::verify() { return verifyColumns(*this, getType(), getInput().getType(), getOffset()); }
+LogicalResult PadOp::verify() { return verifyColumns(*this, getInput().getType(), getType(), getOffset()); }
 
 /// Transitions of a chain over the tags of `logits`, few enough for a kernel's scratch.
 static LogicalResult verifyChain(Operation *op, Type logits, Type transitions, Type result) {
@@ -167,6 +169,20 @@ LogicalResult AttentionOp::verify() {
   RowsOf rows = rowsOf(getResult().getType());
   if (!(rowsOf(getQkv().getType()) == rows) || !(rowsOf(getLse().getType()) == rows)) {
     return emitOpError("qkv, result and lse lie on one axis");
+  }
+  return success();
+}
+
+LogicalResult AttentionFirstOp::verify() {
+  int64_t width = widthOf(getResult().getType()), heads = getHeads();
+  if (heads <= 0 || width % heads != 0 || widthOf(getQuery().getType()) != width || widthOf(getKeysValues().getType()) != 2 * width ||
+      widthOf(getLse().getType()) != heads) {
+    return emitOpError("query is as wide as the result, a multiple of heads, keys_values twice as wide; lse is heads wide");
+  }
+  for (Type type : {getQuery().getType(), getResult().getType(), getLse().getType()}) {
+    if (rowsOf(type).kind != RowsOf::Kind::records) {
+      return emitOpError("query, result and lse have a row for each record");
+    }
   }
   return success();
 }

@@ -180,6 +180,11 @@ LogicalResult ConcatOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
   return success();
 }
 
+LogicalResult SliceOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
+  out.push_back(PadOp::create(b, getLoc(), getInput().getType(), g[0], getOffset()));
+  return success();
+}
+
 //===--- losses ----------------------------------------------------------------------------------------------------===//
 
 LogicalResult CrossEntropyOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
@@ -280,5 +285,16 @@ LogicalResult AttentionOp::buildVjp(OpBuilder &b, ValueRange cotangents, Cotange
   }
   out.push_back(AttentionGradOp::create(b, getLoc(), getQkv().getType(), getQkv(), getResult(), getLse(), *g,
                                         getHeadsAttr(), getDropoutAttr(), getKeyAttr()));
+  return success();
+}
+
+LogicalResult AttentionFirstOp::buildVjp(OpBuilder &b, ValueRange cotangents, Cotangents &out) {
+  FailureOr<Value> g = firstOnly(*this, cotangents);
+  if (failed(g)) {
+    return failure();
+  }
+  auto grad = AttentionFirstGradOp::create(b, getLoc(), getQuery().getType(), getKeysValues().getType(), getQuery(), getKeysValues(),
+                                           getResult(), getLse(), *g, getHeadsAttr(), getDropoutAttr(), getKeyAttr());
+  out.append(grad->result_begin(), grad->result_end());
   return success();
 }

@@ -153,14 +153,14 @@ struct Slot {
 
 class OneDnnMatmul final : public MatmulObject {
 public:
-  OneDnnMatmul(int64_t inputs, int64_t outputs, bool isTransposed)
-      : k(inputs), n(outputs), transposed(isTransposed) {}
+  explicit OneDnnMatmul(const WeightShape &shape)
+      : k(shape.k), n(shape.n), stride(shape.stride), transposed(shape.transposed) {}
 
   Status make() {
     keepToThisThread();
     PENSTOCK_ASSIGN(dnnl_engine_t engine, sharedEngine());
     Descriptor plain, packedDescriptor, any, bias;
-    PENSTOCK_TRY(describe(plain, k, n, transposed ? 1 : n, transposed ? k : 1));
+    PENSTOCK_TRY(describe(plain, k, n, transposed ? 1 : stride, transposed ? stride : 1));
     PENSTOCK_TRY(describeAny(any, k, n));
     PENSTOCK_TRY(describe(bias, 1, n, n, 1));
     Owned<dnnl_primitive_attr> attributes;
@@ -314,7 +314,7 @@ private:
     executes.fetch_add(1, std::memory_order_relaxed);
   }
 
-  int64_t k, n;
+  int64_t k, n, stride;
   bool transposed;
   std::array<Owned<dnnl_primitive>, blockRows.size()> primitives;
   Owned<dnnl_primitive> reorder;
@@ -327,8 +327,8 @@ private:
 
 } // namespace
 
-MadeObject<KernelObject> makeOneDnnMatmul(int64_t k, int64_t n, bool transposed) {
-  std::unique_ptr<OneDnnMatmul> made(new (std::nothrow) OneDnnMatmul(k, n, transposed));
+MadeObject<KernelObject> makeOneDnnMatmul(const WeightShape &shape) {
+  std::unique_ptr<OneDnnMatmul> made(new (std::nothrow) OneDnnMatmul(shape));
   if (made != nullptr) {
     PENSTOCK_TRY(made->make());
   }

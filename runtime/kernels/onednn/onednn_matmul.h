@@ -8,7 +8,7 @@ namespace penstock {
 
 /// A handle whose rows run in fixed blocks (96, then 16, the rest padded to 16): two primitives, made here. An error names
 /// what oneDNN refused. Without oneDNN in the build, an error that says so.
-MadeObject<KernelObject> makeOneDnnMatmul(std::int64_t k, std::int64_t n, bool transposed);
+MadeObject<KernelObject> makeOneDnnMatmul(const WeightShape &shape);
 
 /// Primitives made and executed by this process.
 KernelCounters oneDnnCounters();

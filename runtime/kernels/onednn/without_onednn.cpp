@@ -3,7 +3,7 @@
 
 namespace penstock {
 
-MadeObject<KernelObject> makeOneDnnMatmul(std::int64_t, std::int64_t, bool) {
+MadeObject<KernelObject> makeOneDnnMatmul(const WeightShape &) {
   return environmentError(
       "kernels of `onednn` were asked for, and this build has no oneDNN; "
       "install its development package and build again, or leave PENSTOCK_KERNELS unset");

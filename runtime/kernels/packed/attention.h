@@ -94,9 +94,10 @@ PENSTOCK_INLINE void scores(float *s, int64_t ldS, const float *a, int64_t lda, 
   }
 }
 
-/// One head of one record.
+/// One head of one record: its first `queries` rows ask all of its rows.
 struct Head {
-  int64_t length, width, ld; // ld: of q, k, v and their gradients
+  int64_t length, queries, width;
+  int64_t ldQuery, ld; // of q, of k and v, and of their gradients
   const float *q, *k, *v;
   int64_t ldOut;
   float scale;
@@ -165,8 +166,8 @@ void forwardHead(const Head &head, float *out, float *lse, int64_t ldLse, float 
   float *before = sums + queryBlock;
   const float *multipliers[groupRows];
 
-  for (int64_t block = 0; block < head.length; block += queryBlock) {
-    const int64_t queries = minimum(queryBlock, head.length - block);
+  for (int64_t block = 0; block < head.queries; block += queryBlock) {
+    const int64_t queries = minimum(queryBlock, head.queries - block);
     for (int64_t key = 0; key < head.length; key += keyBlock) {
       const int64_t keys = minimum(keyBlock, head.length - key);
       const int64_t ldS = roundUp(keys, lanes);
@@ -179,7 +180,7 @@ void forwardHead(const Head &head, float *out, float *lse, int64_t ldLse, float 
         const int64_t rows = minimum(groupRows, queries - group);
         const int64_t query = block + group;
         float *o = out + query * head.ldOut;
-        scores(s, ldS, head.q + query * head.ld, head.ld, keysPacked, rows, keys, head.width);
+        scores(s, ldS, head.q + query * head.ldQuery, head.ldQuery, keysPacked, rows, keys, head.width);
         maskOf(head, maskBuffer, query, rows, key, keys, multipliers);
         // Two loops, so that the rows' reductions overlap.
         float *top = tops + group, *sum = sums + group;
@@ -255,11 +256,11 @@ void backwardHead(const Head &head, const float *out, const float *lse, int64_t 
     packTransposed(keysTransposed, head.k + key * head.ld, head.ld, keys, head.width);
     packTransposed(valuesTransposed, head.v + key * head.ld, head.ld, keys, head.width);
     packRows(keysPacked, head.k + key * head.ld, head.ld, keys, head.width);
-    for (int64_t query = 0; query < head.length; query += groupRows) {
-      const int64_t rows = minimum(groupRows, head.length - query);
-      const float *q = head.q + query * head.ld;
+    for (int64_t query = 0; query < head.queries; query += groupRows) {
+      const int64_t rows = minimum(groupRows, head.queries - query);
+      const float *q = head.q + query * head.ldQuery;
       const float *d = dout + query * head.ldOut;
-      scores(s, ldS, q, head.ld, keysTransposed, rows, keys, head.width);
+      scores(s, ldS, q, head.ldQuery, keysTransposed, rows, keys, head.width);
       scores(dp, ldS, d, head.ldOut, valuesTransposed, rows, keys, head.width);
       maskOf(head, maskBuffer, query, rows, key, keys, multipliers);
       for (int64_t r = 0; r < rows; ++r) {
@@ -271,14 +272,14 @@ void backwardHead(const Head &head, const float *out, const float *lse, int64_t 
         const int64_t columns = realColumns(p, head.width), stored = storedColumns(p, head.width);
         const int64_t at = p * panelColumns;
         multiplyPanel<false>(rows, keys, columns, dp, ldS, keysPacked + at * keys, stored,
-                             dq + query * head.ld + at, head.ld, key == 0 ? From::zero : From::old,
+                             dq + query * head.ldQuery + at, head.ldQuery, key == 0 ? From::zero : From::old,
                              nullptr);
         const From from = query == 0 ? From::zero : From::old;
         if (!whole) {
-          copyColumns(panel, stored, q + at, head.ld, rows, columns);
+          copyColumns(panel, stored, q + at, head.ldQuery, rows, columns);
         }
         multiplyPanel<true>(keys, rows, columns, dp, ldS, whole ? q + at : panel,
-                            whole ? head.ld : stored, dk + key * head.ld + at, head.ld, from,
+                            whole ? head.ldQuery : stored, dk + key * head.ld + at, head.ld, from,
                             nullptr);
         if (!whole) {
           copyColumns(panel, stored, d + at, head.ldOut, rows, columns);
@@ -299,8 +300,8 @@ PENSTOCK_INLINE float multiplierOf(const Head &head, int64_t query, int64_t key,
 }
 
 void forwardWideHead(const Head &head, float *out, float *lse, int64_t ldLse, float *scratch) {
-  for (int64_t query = 0; query < head.length; ++query) {
-    const float *q = head.q + query * head.ld;
+  for (int64_t query = 0; query < head.queries; ++query) {
+    const float *q = head.q + query * head.ldQuery;
     float *o = out + query * head.ldOut;
     float top = -__builtin_inff();
     for (int64_t key = 0; key < head.length; ++key) {
@@ -322,13 +323,15 @@ void forwardWideHead(const Head &head, float *out, float *lse, int64_t ldLse, fl
 
 void backwardWideHead(const Head &head, const float *out, const float *lse, int64_t ldLse,
                       const float *dout, float *dq, float *dk, float *dv, float *scratch) {
+  for (int64_t i = 0; i < head.queries; ++i) {
+    __builtin_memset(dq + i * head.ldQuery, 0, (size_t)head.width * sizeof(float));
+  }
   for (int64_t i = 0; i < head.length; ++i) {
-    __builtin_memset(dq + i * head.ld, 0, (size_t)head.width * sizeof(float));
     __builtin_memset(dk + i * head.ld, 0, (size_t)head.width * sizeof(float));
     __builtin_memset(dv + i * head.ld, 0, (size_t)head.width * sizeof(float));
   }
-  for (int64_t query = 0; query < head.length; ++query) {
-    const float *q = head.q + query * head.ld;
+  for (int64_t query = 0; query < head.queries; ++query) {
+    const float *q = head.q + query * head.ldQuery;
     const float *d = dout + query * head.ldOut;
     const float delta = dot(d, out + query * head.ldOut, head.width);
     for (int64_t key = 0; key < head.length; ++key) {
@@ -336,40 +339,51 @@ void backwardWideHead(const Head &head, const float *out, const float *lse, int6
       const float p = exponentialOf(dot(q, k, head.width) * head.scale - lse[query * ldLse]);
       const float m = multiplierOf(head, query, key, scratch);
       const float ds = p * (dot(d, head.v + key * head.ld, head.width) * m - delta) * head.scale;
-      addScaled(dq + query * head.ld, ds, k, head.width);
+      addScaled(dq + query * head.ldQuery, ds, k, head.width);
       addScaled(dk + key * head.ld, ds, q, head.width);
       addScaled(dv + key * head.ld, p * m, d, head.width);
     }
   }
 }
 
-PENSTOCK_INLINE Head headOf(const float *qkv, int64_t row, int64_t length, int64_t heads,
-                            int64_t width, int64_t head, const Mask &mask) {
-  const int64_t ld = 3 * heads * width;
-  const float *q = qkv + row * ld + head * width;
+/// Head `h` of a record of `length` rows: q, k and v begin at its first row.
+PENSTOCK_INLINE Head headOf(const float *q, int64_t ldQuery, int64_t queries, const float *k, const float *v, int64_t ld,
+                            int64_t length, int64_t heads, int64_t width, int64_t h, const Mask &mask) {
   return {length,
+          queries,
           width,
+          ldQuery,
           ld,
-          q,
-          q + heads * width,
-          q + 2 * heads * width,
+          q + h * width,
+          k + h * width,
+          v + h * width,
           heads * width,
           1.0f / __builtin_sqrtf((float)width),
           mask,
-          head * length * length};
+          h * length * length};
+}
+
+PENSTOCK_INLINE void forward(const Head &head, float *out, float *lse, int64_t heads, float *scratch) {
+  (head.width > maximumHead ? forwardWideHead : forwardHead)(head, out, lse, heads, scratch);
+}
+
+PENSTOCK_INLINE void backward(const Head &head, const float *out, const float *lse, int64_t heads, const float *dout, float *dq,
+                              float *dk, float *dv, float *scratch) {
+  (head.width > maximumHead ? backwardWideHead : backwardHead)(head, out, lse, heads, dout, dq, dk, dv, scratch);
 }
 
 void attentionForward(const float *qkv, float *out, float *lse, const int32_t *offsets,
                       const uint64_t *record_numbers, int64_t begin, int64_t end, int64_t heads,
                       int64_t width, float dropout, uint64_t seed, uint64_t step, uint64_t key,
                       float *scratch) {
+  const int64_t columns = heads * width, ld = 3 * columns;
   for (int64_t record = begin; record < end; ++record) {
     const int64_t row = offsets[record], length = offsets[record + 1] - row;
     const Mask mask = makeMask(dropout, dropout > 0 ? record_numbers[record] : 0, seed, step, key);
+    const float *q = qkv + row * ld;
     for (int64_t h = 0; h < heads; ++h) {
-      const Head head = headOf(qkv, row, length, heads, width, h, mask);
-      (width > maximumHead ? forwardWideHead : forwardHead)(
-          head, out + row * heads * width + h * width, lse + row * heads + h, heads, scratch);
+      const Head head = headOf(q, ld, length, q + columns, q + 2 * columns, ld, length, heads, width, h, mask);
+      forward(head, out + row * columns + h * width, lse + row * heads + h, heads, scratch);
     }
   }
 }
@@ -378,16 +392,58 @@ void attentionBackward(const float *qkv, const float *out, const float *lse, con
                        float *dqkv, const int32_t *offsets, const uint64_t *record_numbers,
                        int64_t begin, int64_t end, int64_t heads, int64_t width, float dropout,
                        uint64_t seed, uint64_t step, uint64_t key, float *scratch) {
+  const int64_t columns = heads * width, ld = 3 * columns;
   for (int64_t record = begin; record < end; ++record) {
     const int64_t row = offsets[record], length = offsets[record + 1] - row;
     const Mask mask = makeMask(dropout, dropout > 0 ? record_numbers[record] : 0, seed, step, key);
+    const float *q = qkv + row * ld;
     for (int64_t h = 0; h < heads; ++h) {
-      const Head head = headOf(qkv, row, length, heads, width, h, mask);
-      const int64_t at = row * heads * width + h * width;
-      float *dq = dqkv + row * head.ld + h * width;
-      (width > maximumHead ? backwardWideHead
-                           : backwardHead)(head, out + at, lse + row * heads + h, heads, dout + at,
-                                           dq, dq + heads * width, dq + 2 * heads * width, scratch);
+      const Head head = headOf(q, ld, length, q + columns, q + 2 * columns, ld, length, heads, width, h, mask);
+      const int64_t at = row * columns + h * width;
+      float *dq = dqkv + row * ld + h * width;
+      backward(head, out + at, lse + row * heads + h, heads, dout + at, dq, dq + columns, dq + 2 * columns, scratch);
+    }
+  }
+}
+
+void attentionFirstForward(const float *q, const float *kv, float *out, float *lse, const int32_t *offsets,
+                           const uint64_t *record_numbers, int64_t begin, int64_t end, int64_t heads, int64_t width, float dropout,
+                           uint64_t seed, uint64_t step, uint64_t key, float *scratch) {
+  const int64_t columns = heads * width, ld = 2 * columns;
+  for (int64_t record = begin; record < end; ++record) {
+    const int64_t row = offsets[record], length = offsets[record + 1] - row;
+    if (length == 0) {
+      __builtin_memset(out + record * columns, 0, (size_t)columns * sizeof(float));
+      __builtin_memset(lse + record * heads, 0, (size_t)heads * sizeof(float));
+      continue;
+    }
+    const Mask mask = makeMask(dropout, dropout > 0 ? record_numbers[record] : 0, seed, step, key);
+    const float *k = kv + row * ld;
+    for (int64_t h = 0; h < heads; ++h) {
+      const Head head = headOf(q + record * columns, columns, 1, k, k + columns, ld, length, heads, width, h, mask);
+      forward(head, out + record * columns + h * width, lse + record * heads + h, heads, scratch);
+    }
+  }
+}
+
+void attentionFirstBackward(const float *q, const float *kv, const float *out, const float *lse, const float *dout, float *dq,
+                            float *dkv, const int32_t *offsets, const uint64_t *record_numbers, int64_t begin, int64_t end,
+                            int64_t heads, int64_t width, float dropout, uint64_t seed, uint64_t step, uint64_t key,
+                            float *scratch) {
+  const int64_t columns = heads * width, ld = 2 * columns;
+  for (int64_t record = begin; record < end; ++record) {
+    const int64_t row = offsets[record], length = offsets[record + 1] - row;
+    if (length == 0) {
+      __builtin_memset(dq + record * columns, 0, (size_t)columns * sizeof(float));
+      continue;
+    }
+    const Mask mask = makeMask(dropout, dropout > 0 ? record_numbers[record] : 0, seed, step, key);
+    const float *k = kv + row * ld;
+    for (int64_t h = 0; h < heads; ++h) {
+      const Head head = headOf(q + record * columns, columns, 1, k, k + columns, ld, length, heads, width, h, mask);
+      const int64_t at = record * columns + h * width;
+      float *dk = dkv + row * ld + h * width;
+      backward(head, out + at, lse + record * heads + h, heads, dout + at, dq + at, dk, dk + columns, scratch);
     }
   }
 }

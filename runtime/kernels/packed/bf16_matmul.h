@@ -56,7 +56,7 @@ PENSTOCK_INLINE void leftTile(uint32_t *to, const float *from, int64_t ld, int64
 
 struct PackJob {
   const float *w;
-  int64_t k, n;
+  int64_t ldw, k, n;
   int32_t transposed;
   uint32_t *packed;
 };
@@ -74,10 +74,10 @@ void packPanels(void *context, int64_t begin, int64_t end, int32_t) {
         if (columns == 0) {
           __builtin_memset(to, 0, tileWords * 4);
         } else if (job.transposed == 0) {
-          rightTile(to, job.w + d * tileDepth * job.n + column, job.n, depth, columns);
+          rightTile(to, job.w + d * tileDepth * job.ldw + column, job.ldw, depth, columns);
         } else {
           alignas(64) uint32_t tile[tileWords];
-          leftTile(tile, job.w + column * job.k + d * tileDepth, job.k, columns, depth);
+          leftTile(tile, job.w + column * job.ldw + d * tileDepth, job.ldw, columns, depth);
           transposeTile(to, tile);
         }
       }
@@ -85,8 +85,8 @@ void packPanels(void *context, int64_t begin, int64_t end, int32_t) {
   }
 }
 
-void pack(void *pool, const float *w, int64_t k, int64_t n, int32_t transposed, float *packed) {
-  PackJob job = {w, k, n, transposed, (uint32_t *)packed};
+void pack(void *pool, const float *w, int64_t ldw, int64_t k, int64_t n, int32_t transposed, float *packed) {
+  PackJob job = {w, ldw, k, n, transposed, (uint32_t *)packed};
   penstock_parallel_for(pool, packPanels, &job, divideUp(n, panelColumns), maximum(1, 16384 / maximum(1, k * panelColumns)));
 }
 

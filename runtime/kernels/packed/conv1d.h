@@ -69,7 +69,7 @@ void packFlippedPanels(void *context, int64_t begin, int64_t end, int32_t) {
 }
 
 void convPack(const PenstockConv *conv, const float *w, void *pool) {
-  pack(pool, w, conv->width * conv->k, conv->n, 0, conv->packed);
+  pack(pool, w, conv->n, conv->width * conv->k, conv->n, 0, conv->packed);
   ConvPackJob job = {conv, w};
   penstock_parallel_for(pool, packFlippedPanels, &job,
                         divideUp(conv->k, panelColumns) * conv->width,

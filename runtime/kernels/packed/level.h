@@ -39,6 +39,8 @@ extern "C" const PenstockLevelTable PENSTOCK_TABLE = {
     penstock::convMaxGradientWeight,
     penstock::attentionForward,
     penstock::attentionBackward,
+    penstock::attentionFirstForward,
+    penstock::attentionFirstBackward,
     penstock::segmentSum,
     penstock::segmentMax,
     penstock::segmentMaxGradient,

@@ -253,7 +253,7 @@ void matmul(const float *packed, int64_t k, int64_t n, const float *x, int64_t l
 
 struct PackJob {
   const float *w;
-  int64_t k, n;
+  int64_t ldw, k, n;
   int32_t transposed;
   float *packed;
 };
@@ -266,16 +266,16 @@ void packPanels(void *context, int64_t begin, int64_t end, int32_t) {
     float *to = job.packed + p * panelColumns * job.k;
     if (job.transposed == 0) {
       const float *from = job.w + p * panelColumns;
-      copyColumns(to, stored, from, job.n, job.k, columns);
+      copyColumns(to, stored, from, job.ldw, job.k, columns);
     } else {
-      const float *from = job.w + p * panelColumns * job.k;
-      transposeBlock(to, stored, from, job.k, job.k, columns);
+      const float *from = job.w + p * panelColumns * job.ldw;
+      transposeBlock(to, stored, from, job.ldw, job.k, columns);
     }
   }
 }
 
-void pack(void *pool, const float *w, int64_t k, int64_t n, int32_t transposed, float *packed) {
-  PackJob job = {w, k, n, transposed, packed};
+void pack(void *pool, const float *w, int64_t ldw, int64_t k, int64_t n, int32_t transposed, float *packed) {
+  PackJob job = {w, ldw, k, n, transposed, packed};
   penstock_parallel_for(pool, packPanels, &job, divideUp(n, panelColumns),
                         maximum(1, 16384 / maximum(1, k * panelColumns)));
 }

@@ -14,17 +14,22 @@ using std::int64_t;
 
 class ReferenceMatmul final : public MatmulObject {
 public:
-  ReferenceMatmul(int64_t inputs, int64_t outputs, bool isTransposed, Floats room)
-      : k(inputs), n(outputs), transposed(isTransposed), weight(std::move(room)) {}
+  ReferenceMatmul(const WeightShape &shape, Floats room)
+      : k(shape.k), n(shape.n), stride(shape.stride), transposed(shape.transposed), weight(std::move(room)) {}
   std::size_t bytes() const override { return static_cast<std::size_t>(k * n) * sizeof(float); }
-  void pack(const float *w, void *) override { std::copy(w, w + k * n, weight.get()); }
+  void pack(const float *w, void *) override {
+    const int64_t rows = transposed ? n : k, columns = transposed ? k : n;
+    for (int64_t i = 0; i < rows; ++i) {
+      std::copy(w + i * stride, w + i * stride + columns, weight.get() + i * columns);
+    }
+  }
   void run(const float *x, int64_t ldx, float *y, int64_t ldy, int64_t rows, const float *bias,
            bool accumulate) override {
     reference::matmul(weight.get(), k, n, transposed, x, ldx, y, ldy, rows, bias, accumulate);
   }
 
 private:
-  int64_t k, n;
+  int64_t k, n, stride;
   bool transposed;
   Floats weight;
 };
@@ -91,10 +96,9 @@ private:
 
 } // namespace
 
-MadeObject<KernelObject> makeReferenceMatmul(int64_t k, int64_t n, bool transposed) {
-  PENSTOCK_ASSIGN(Floats weight, makeFloats(k * n, "a weight"));
-  return std::unique_ptr<KernelObject>(new (std::nothrow)
-                                           ReferenceMatmul(k, n, transposed, std::move(weight)));
+MadeObject<KernelObject> makeReferenceMatmul(const WeightShape &shape) {
+  PENSTOCK_ASSIGN(Floats weight, makeFloats(shape.k * shape.n, "a weight"));
+  return std::unique_ptr<KernelObject>(new (std::nothrow) ReferenceMatmul(shape, std::move(weight)));
 }
 
 MadeObject<KernelObject> makeReferenceWeightGradient(int64_t k, int64_t n) {

@@ -176,8 +176,8 @@ int main() {
         value = some(engine);
       }
     }
-    const std::int64_t sizes[] = {k, n, 0, 0};
-    auto handle = makeKernelHandle({"matmul", 4, sizes}, Level::avx2, "packed");
+    const std::int64_t sizes[] = {k, n, 0, n, 0};
+    auto handle = makeKernelHandle({"matmul", 5, sizes}, Level::avx2, "packed");
     if (!handle.ok() || !pool.ok()) {
       return 1;
     }

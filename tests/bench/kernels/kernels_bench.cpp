@@ -134,7 +134,7 @@ void benchMatmul() {
       const double work = 2e-9 * static_cast<double>(rows * k * n);
       std::printf("%6ld %6ld %6ld", rows, k, n);
       for (const char *force : {"packed", "onednn"}) {
-        const KernelHandle handle = handleOf("matmul", {k, n, 0, 0}, force);
+        const KernelHandle handle = handleOf("matmul", {k, n, 0, n, 0}, force);
         penstock_matmul_pack(handle.get(), w.data(), one.get());
         MatmulRun run = {handle.get(), x.data(), y.data(), k, n};
         std::printf(" %9.1f", work / bestOfPieces((rows + 95) / 96, [&](std::int64_t i) {
@@ -165,7 +165,7 @@ void benchBlocks() {
     const std::int64_t k = shape[0], n = shape[1], rows = 2304;
     const auto w = numbers(k * n), x = numbers(rows * k);
     std::vector<float> y(static_cast<std::size_t>(rows * n));
-    const KernelHandle handle = handleOf("matmul", {k, n, 0, 0});
+    const KernelHandle handle = handleOf("matmul", {k, n, 0, n, 0});
     penstock_matmul_pack(handle.get(), w.data(), one.get());
     MatmulRun run = {handle.get(), x.data(), y.data(), k, n};
     std::printf("%6ld %6ld", k, n);
@@ -195,8 +195,8 @@ void benchBert() {
       std::vector<float> y(dy.size()), dx(x.size()), dw(w.size()),
           scratch(static_cast<std::size_t>(rows * (k + n + 64) + 4096));
       const double work = 2e-9 * static_cast<double>(rows * k * n);
-      const KernelHandle plain = handleOf("matmul", {k, n, 0, 0});
-      const KernelHandle flipped = handleOf("matmul", {n, k, 1, 0});
+      const KernelHandle plain = handleOf("matmul", {k, n, 0, n, 0});
+      const KernelHandle flipped = handleOf("matmul", {n, k, 1, n, 0});
       const KernelHandle gradient = handleOf("weight_gradient", {k, n, 0});
       penstock_matmul_pack(plain.get(), w.data(), one.get());
       penstock_matmul_pack(flipped.get(), w.data(), one.get());
@@ -448,7 +448,7 @@ void benchPack() {
     const auto w = numbers(shape[0] * shape[1]);
     std::printf("%6ld %6ld", shape[0], shape[1]);
     for (const std::int64_t transposed : {0, 1}) {
-      const KernelHandle handle = handleOf("matmul", {shape[0], shape[1], transposed, 0});
+      const KernelHandle handle = handleOf("matmul", {shape[0], shape[1], transposed, transposed != 0 ? shape[0] : shape[1], 0});
       for (ThreadPool *pool : {one.get(), two.get()}) {
         std::printf(" %8.1f",
                     1e6 * best([&] { penstock_matmul_pack(handle.get(), w.data(), pool); }));

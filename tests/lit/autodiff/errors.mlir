@@ -6,9 +6,9 @@ func.func @missing() attributes {nn.differentiate} {
   %w = nn.parameter @w : tensor<5xf32>
   %x = nn.input "x" {index = 0 : i64} : tensor<?x5xf32>
   %y = nn.mul %x, %w : tensor<?x5xf32>, tensor<5xf32> -> tensor<?x5xf32>
-  // expected-error @+1 {{no derivative: `nn.slice` stands between a parameter and the objective}}
-  %s = nn.slice %y {offset = 1 : i64} : tensor<?x5xf32> -> tensor<?x2xf32>
-  %loss = nn.total %s : tensor<?x2xf32> -> tensor<f32>
+  // expected-error @+1 {{no derivative: `nn.pad` stands between a parameter and the objective}}
+  %s = nn.pad %y {offset = 1 : i64} : tensor<?x5xf32> -> tensor<?x7xf32>
+  %loss = nn.total %s : tensor<?x7xf32> -> tensor<f32>
   nn.output "loss", %loss {index = 0 : i64} : tensor<f32>
   return
 }

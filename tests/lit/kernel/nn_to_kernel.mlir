@@ -1,9 +1,10 @@
 // RUN: pipe-opt %s --penstock-nn-to-kernel | FileCheck %s
 
 // One handle for each packed weight and direction; a bias goes into the kernel.
-// CHECK-DAG: kernel.dispatch @[[FORWARD:matmul_[0-9]+]] "matmul" [5, 3, 0, 0]
-// CHECK-DAG: kernel.dispatch @[[BACKWARD:matmul_[0-9]+]] "matmul" [3, 5, 1, 0]
+// CHECK-DAG: kernel.dispatch @[[FORWARD:matmul_[0-9]+]] "matmul" [5, 3, 0, 3, 0]
+// CHECK-DAG: kernel.dispatch @[[BACKWARD:matmul_[0-9]+]] "matmul" [3, 5, 1, 3, 0]
 // CHECK-DAG: kernel.dispatch @[[GRADIENT:weight_gradient_[0-9]+]] "weight_gradient" [5, 3, 0]
+// CHECK-DAG: kernel.dispatch @[[COLUMNS:matmul_[0-9]+]] "matmul" [5, 2, 0, 3, 0]
 nn.global @w : tensor<5x3xf32> {tensor_class = "parameter"}
 nn.global @b : tensor<3xf32> {tensor_class = "parameter"}
 
@@ -29,16 +30,22 @@ func.func @train_step() {
   return
 }
 
-// Evaluation takes what the entry @pack has packed.
+// Evaluation takes what the entry @pack has packed, columns of a weight too.
 // CHECK-LABEL: func.func @evaluate
 // CHECK-NOT: kernel.pack
 // CHECK: kernel.invoke "matmul" @[[FORWARD]]
 // CHECK-LABEL: func.func @pack
 // CHECK: kernel.pack @[[FORWARD]]
+// CHECK: %[[W:.*]] = nn.parameter @w
+// CHECK: %[[S:.*]] = nn.slice %[[W]] {offset = 1 : i64}
+// CHECK: kernel.pack @[[COLUMNS]], %[[S]] : tensor<5x2xf32>
 func.func @evaluate() {
   %x = nn.input "x" {index = 0 : i64} : tensor<?x5xf32>
   %w = nn.parameter @w : tensor<5x3xf32>
   %y = nn.matmul %x, %w : tensor<?x5xf32>, tensor<5x3xf32> -> tensor<?x3xf32>
+  %s = nn.slice %w {offset = 1 : i64} : tensor<5x3xf32> -> tensor<5x2xf32>
+  %z = nn.matmul %x, %s : tensor<?x5xf32>, tensor<5x2xf32> -> tensor<?x2xf32>
   nn.output "answer", %y {index = 0 : i64} : tensor<?x3xf32>
+  nn.output "columns", %z {index = 1 : i64} : tensor<?x2xf32>
   return
 }

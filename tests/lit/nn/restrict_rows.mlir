@@ -1,13 +1,21 @@
 // RUN: pipe-opt %s --penstock-restrict-rows | FileCheck %s
 
-// The end of a layer: only what the attention and the sum over rows read is computed for the axis; everything else for the
-// records, however often it is read on the way.
+// The end of a layer: only the keys and values that attention reads and what the sum over rows reads is computed for the axis; everything
+// else, the queries too, for the records, however often it is read on the way.
 // CHECK-LABEL: func.func @last
-// CHECK: %[[A:.*]], %{{.*}} = nn.attention %{{.*}}
-// CHECK: %[[F:.*]] = nn.segment_first %[[A]] : !nn.ragged<@tokens, 5xf32> -> tensor<?x5xf32>
+// CHECK: %[[Q:.*]] = nn.parameter @q
+// CHECK: %[[X:.*]] = nn.segment_first %{{.*}} : !nn.ragged<@tokens, 5xf32> -> tensor<?x5xf32>
+// CHECK: %[[QW:.*]] = nn.slice %[[Q]] {offset = 0 : i64} : tensor<5x15xf32> -> tensor<5x5xf32>
+// CHECK: %[[QM:.*]] = nn.matmul %[[X]], %[[QW]]
+// CHECK: %[[QB:.*]] = nn.slice %{{.*}} {offset = 0 : i64} : tensor<15xf32> -> tensor<5xf32>
+// CHECK: %[[QUERY:.*]] = nn.add %[[QM]], %[[QB]]
+// CHECK: %[[KW:.*]] = nn.slice %[[Q]] {offset = 5 : i64} : tensor<5x15xf32> -> tensor<5x10xf32>
+// CHECK: %[[KM:.*]] = nn.matmul %{{.*}}, %[[KW]] : !nn.ragged<@tokens, 5xf32>
+// CHECK: %[[KB:.*]] = nn.slice %{{.*}} {offset = 5 : i64} : tensor<15xf32> -> tensor<10xf32>
+// CHECK: %[[KEYS:.*]] = nn.add %[[KM]], %[[KB]]
+// CHECK: %[[F:.*]], %{{.*}} = nn.attention_first %[[QUERY]], %[[KEYS]] {heads = 1 : i64}
 // CHECK: %[[M:.*]] = nn.matmul %[[F]], %{{.*}} : tensor<?x5xf32>, tensor<5x5xf32> -> tensor<?x5xf32>
 // CHECK: %[[D:.*]] = nn.dropout %[[M]] {{.*}} : tensor<?x5xf32>
-// CHECK: %[[X:.*]] = nn.segment_first %{{.*}} : !nn.ragged<@tokens, 5xf32> -> tensor<?x5xf32>
 // CHECK: %[[S:.*]] = nn.add %[[X]], %[[D]] : tensor<?x5xf32>, tensor<?x5xf32> -> tensor<?x5xf32>
 // CHECK: %[[N:.*]], %{{.*}} = nn.normalize %[[S]] {{.*}} : tensor<?x5xf32> -> tensor<?x5xf32>, tensor<?x1xf32>
 // CHECK: %[[T:.*]] = nn.add %[[N]], %[[S]] : tensor<?x5xf32>, tensor<?x5xf32> -> tensor<?x5xf32>
@@ -17,7 +25,9 @@ func.func @last() {
   %x = nn.input "x" {index = 0 : i64} : !nn.ragged<@tokens, 5xf32>
   %q = nn.parameter @q : tensor<5x15xf32>
   %w = nn.parameter @w : tensor<5x5xf32>
-  %qkv = nn.matmul %x, %q : !nn.ragged<@tokens, 5xf32>, tensor<5x15xf32> -> !nn.ragged<@tokens, 15xf32>
+  %b = nn.parameter @b : tensor<15xf32>
+  %product = nn.matmul %x, %q : !nn.ragged<@tokens, 5xf32>, tensor<5x15xf32> -> !nn.ragged<@tokens, 15xf32>
+  %qkv = nn.add %product, %b : !nn.ragged<@tokens, 15xf32>, tensor<15xf32> -> !nn.ragged<@tokens, 15xf32>
   %a, %lse = nn.attention %qkv {heads = 1 : i64} : !nn.ragged<@tokens, 15xf32> -> !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 1xf32>
   %m = nn.matmul %a, %w : !nn.ragged<@tokens, 5xf32>, tensor<5x5xf32> -> !nn.ragged<@tokens, 5xf32>
   %d = nn.dropout %m {p = 0.1 : f64, key = 3 : i64} : !nn.ragged<@tokens, 5xf32>
@@ -26,6 +36,28 @@ func.func @last() {
   %t = nn.add %n, %s : !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 5xf32> -> !nn.ragged<@tokens, 5xf32>
   %y = nn.segment_first %t : !nn.ragged<@tokens, 5xf32> -> tensor<?x5xf32>
   nn.output "y", %y {index = 0 : i64} : tensor<?x5xf32>
+  return
+}
+
+// Queries that are not made column by column, or are read by others too, are there anyway.
+// CHECK-LABEL: func.func @given
+// CHECK-NOT: nn.attention_first
+// CHECK: nn.attention %{{.*}} {heads = 1 : i64}
+// CHECK: nn.attention %{{.*}} {heads = 5 : i64}
+// CHECK: return
+func.func @given() {
+  %x = nn.input "x" {index = 0 : i64} : !nn.ragged<@tokens, 15xf32>
+  %q = nn.parameter @q : tensor<5x15xf32>
+  %a, %lse = nn.attention %x {heads = 1 : i64} : !nn.ragged<@tokens, 15xf32> -> !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 1xf32>
+  %qkv = nn.matmul %a, %q : !nn.ragged<@tokens, 5xf32>, tensor<5x15xf32> -> !nn.ragged<@tokens, 15xf32>
+  %c, %lse_0 = nn.attention %qkv {heads = 5 : i64} : !nn.ragged<@tokens, 15xf32> -> !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 5xf32>
+  %y = nn.segment_first %c : !nn.ragged<@tokens, 5xf32> -> tensor<?x5xf32>
+  %z = nn.segment_sum %qkv : !nn.ragged<@tokens, 15xf32> -> tensor<?x15xf32>
+  %d, %lse_1 = nn.attention %x {heads = 1 : i64} : !nn.ragged<@tokens, 15xf32> -> !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 1xf32>
+  %w = nn.segment_first %d : !nn.ragged<@tokens, 5xf32> -> tensor<?x5xf32>
+  nn.output "y", %y {index = 0 : i64} : tensor<?x5xf32>
+  nn.output "z", %z {index = 1 : i64} : tensor<?x15xf32>
+  nn.output "w", %w {index = 2 : i64} : tensor<?x5xf32>
   return
 }
 
@@ -45,3 +77,4 @@ func.func @both() {
 }
 nn.global @q : tensor<5x15xf32> {tensor_class = "parameter"}
 nn.global @w : tensor<5x5xf32> {tensor_class = "parameter"}
+nn.global @b : tensor<15xf32> {tensor_class = "parameter"}

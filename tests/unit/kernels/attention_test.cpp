@@ -150,6 +150,72 @@ TEST_F(AttentionTest, recordAloneHasTheBitsOfTheRecordInABatch) {
   }
 }
 
+/// What attention computes for the first rows where no gradient reaches the others.
+TEST_F(AttentionTest, firstRowsAloneAreThoseOfAllRows) {
+  for (const NamedTable &level : tables()) {
+    for (const Case &shape : cases) {
+      for (const float dropout : {0.0f, 0.3f}) {
+        prepare(shape, 11);
+        const std::int64_t columns = heads * width;
+        std::vector<float> q, firstDout, kv;
+        std::fill(dout.begin(), dout.end(), 0.0f);
+        for (std::int64_t r = 0, row = 0; row < rows; ++row) {
+          const auto at = qkv.begin() + row * 3 * columns;
+          kv.insert(kv.end(), at + columns, at + 3 * columns);
+          if (row == offsets[static_cast<std::size_t>(r)]) {
+            q.insert(q.end(), at, at + columns);
+            for (std::int64_t c = 0; c < columns; ++c) {
+              dout[static_cast<std::size_t>(row * columns + c)] = static_cast<float>((row + 7 * c) % 13 - 6) / 5;
+            }
+            firstDout.insert(firstDout.end(), dout.begin() + row * columns, dout.begin() + (row + 1) * columns);
+            ++r;
+          }
+        }
+        run(*level.table, dropout);
+        std::vector<float> o(q.size(), NAN), l(static_cast<std::size_t>(records * heads), NAN), dq(q.size(), NAN), dkv(kv.size(), NAN);
+        level.table->attentionFirstForward(q.data(), kv.data(), o.data(), l.data(), offsets.data(), numbers.data(), 0, records, heads,
+                                           width, dropout, 3, 4, 5, held.data());
+        level.table->attentionFirstBackward(q.data(), kv.data(), o.data(), l.data(), firstDout.data(), dq.data(), dkv.data(),
+                                            offsets.data(), numbers.data(), 0, records, heads, width, dropout, 3, 4, 5, held.data());
+        for (std::int64_t r = 0; r < records; ++r) {
+          const std::int64_t row = offsets[static_cast<std::size_t>(r)];
+          for (std::int64_t c = 0; c < columns; ++c) {
+            ASSERT_EQ(o[static_cast<std::size_t>(r * columns + c)], out[static_cast<std::size_t>(row * columns + c)]) << level.name << width;
+            ASSERT_EQ(dq[static_cast<std::size_t>(r * columns + c)], dqkv[static_cast<std::size_t>(row * 3 * columns + c)]) << level.name << width;
+          }
+          for (std::int64_t h = 0; h < heads; ++h) {
+            ASSERT_EQ(l[static_cast<std::size_t>(r * heads + h)], lse[static_cast<std::size_t>(row * heads + h)]) << level.name << width;
+          }
+        }
+        for (std::int64_t row = 0; row < rows; ++row) {
+          for (std::int64_t c = 0; c < 2 * columns; ++c) {
+            ASSERT_EQ(dkv[static_cast<std::size_t>(row * 2 * columns + c)], dqkv[static_cast<std::size_t>((row * 3 + 1) * columns + c)])
+                << level.name << width << " row " << row;
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_F(AttentionTest, aRecordWithoutRowsAsksNothing) {
+  for (const NamedTable &level : tables()) {
+    prepare({2, 3, {0, 2, 0}}, 8);
+    std::vector<float> q(3 * 6, 1), kv(2 * 12, 1), o(3 * 6, NAN), l(3 * 2, NAN), dq(3 * 6, NAN), dkv(2 * 12, NAN), g(3 * 6, 1);
+    level.table->attentionFirstForward(q.data(), kv.data(), o.data(), l.data(), offsets.data(), numbers.data(), 0, 3, 2, 3, 0, 3, 4, 5,
+                                       held.data());
+    level.table->attentionFirstBackward(q.data(), kv.data(), o.data(), l.data(), g.data(), dq.data(), dkv.data(), offsets.data(),
+                                        numbers.data(), 0, 3, 2, 3, 0, 3, 4, 5, held.data());
+    for (std::size_t c = 0; c < 18; ++c) {
+      EXPECT_EQ(o[c], c / 6 == 1 ? 1.0f : 0.0f) << level.name;
+      EXPECT_EQ(dq[c], 0.0f) << level.name; // of equal keys
+    }
+    for (const float e : dkv) {
+      EXPECT_TRUE(std::isfinite(e)) << level.name;
+    }
+  }
+}
+
 TEST_F(AttentionTest, largeScoresDoNotOverflow) {
   for (const NamedTable &level : tables()) {
     prepare({1, 32, {9, 290}}, 6);

@@ -70,7 +70,7 @@ const Shape shapes[] = {{1, 1},   {3, 2},    {31, 17},  {32, 32},   {33, 15},   
 
 std::unique_ptr<MatmulObject> packedMatmul(const PenstockContractions &by, const Shape &shape, bool transposed,
                                            const std::vector<float> &w, ThreadPool *pool) {
-  auto made = makePackedMatmul(by, shape.k, shape.n, transposed);
+  auto made = makePackedMatmul(by, WeightShape::dense(shape.k, shape.n, transposed));
   EXPECT_TRUE(made.ok());
   std::unique_ptr<MatmulObject> matmul(static_cast<MatmulObject *>(std::move(made).value().release()));
   matmul->pack(w.data(), pool);
@@ -99,7 +99,7 @@ TEST(Bf16, roundsToNearestEvenAndKeepsNan) {
       for (std::size_t first = 0; first < patterns.size(); first += 32) {
         std::vector<float> w(32), packed(static_cast<std::size_t>(each.by->packedFloats(32, 1)));
         std::memcpy(w.data(), &patterns[first], 32 * 4);
-        each.by->pack(pool.get(), w.data(), 32, 1, transposed, packed.data());
+        each.by->pack(pool.get(), w.data(), transposed ? 32 : 1, 32, 1, transposed, packed.data());
         for (std::size_t i = 0; i < 32; ++i) {
           std::uint32_t word;
           std::memcpy(&word, &packed[i / 2 * 16], 4);
@@ -267,8 +267,8 @@ TEST(Bf16, handlesFollowTheMachineAndFallBackToFloat32) {
   Numbers numbers(9);
   const auto w = numbers.floats(k * n), x = numbers.floats(rows * k);
   const auto by = [&](std::int64_t precision, Level level, const char *force) {
-    const std::int64_t sizes[] = {k, n, 0, precision};
-    const PenstockDispatch dispatch = {"matmul", 4, sizes};
+    const std::int64_t sizes[] = {k, n, 0, n, precision};
+    const PenstockDispatch dispatch = {"matmul", 5, sizes};
     auto handle = makeKernelHandle(dispatch, level, force);
     EXPECT_TRUE(handle.ok());
     std::vector<float> y(static_cast<std::size_t>(rows * n), NAN);

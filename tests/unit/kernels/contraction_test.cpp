@@ -30,7 +30,7 @@ TEST(Matmul, agreesWithReference) {
         Numbers numbers(++seed);
         const auto w = numbers.floats(shape.k * shape.n);
         const auto bias = numbers.floats(shape.n);
-        auto made = makePackedMatmul(level.table->contractions, shape.k, shape.n, transposed);
+        auto made = makePackedMatmul(level.table->contractions, WeightShape::dense(shape.k, shape.n, transposed));
         ASSERT_TRUE(made.ok());
         auto &matmul = static_cast<MatmulObject &>(**made);
         matmul.pack(w.data(), pool.get());
@@ -63,7 +63,7 @@ TEST(Matmul, takesStridedOperandsAndTouchesNothingBetween) {
     Numbers numbers(5);
     const auto w = numbers.floats(k * n);
     const auto x = numbers.floats(rows * ldx);
-    auto made = makePackedMatmul(level.table->contractions, k, n, false);
+    auto made = makePackedMatmul(level.table->contractions, WeightShape::dense(k, n, false));
     ASSERT_TRUE(made.ok());
     auto &matmul = static_cast<MatmulObject &>(**made);
     matmul.pack(w.data(), pool.get());
@@ -91,7 +91,7 @@ TEST(Matmul, rowAloneHasTheBitsOfTheRowInABatch) {
       const auto w = numbers.floats(shape.k * shape.n);
       const auto bias = numbers.floats(shape.n);
       const auto x = numbers.floats(rows * shape.k);
-      auto made = makePackedMatmul(level.table->contractions, shape.k, shape.n, false);
+      auto made = makePackedMatmul(level.table->contractions, WeightShape::dense(shape.k, shape.n, false));
       ASSERT_TRUE(made.ok());
       auto &matmul = static_cast<MatmulObject &>(**made);
       matmul.pack(w.data(), pool.get());
@@ -116,7 +116,7 @@ TEST(Matmul, levelsAgreeBitwise) {
   const auto x = numbers.floats(rows * k);
   std::vector<float> first;
   for (const NamedTable &level : tables()) {
-    auto made = makePackedMatmul(level.table->contractions, k, n, false);
+    auto made = makePackedMatmul(level.table->contractions, WeightShape::dense(k, n, false));
     ASSERT_TRUE(made.ok());
     auto &matmul = static_cast<MatmulObject &>(**made);
     matmul.pack(w.data(), pool.get());

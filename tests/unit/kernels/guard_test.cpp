@@ -49,7 +49,7 @@ TEST(Guards, contractionsStayInside) {
       GuardedFloats w(k * n), packed(t.contractions.packedFloats(k, n)), x(rows * k), y(rows * n), bias(n),
           dw(k * n);
       for (const int transposed : {0, 1}) {
-        t.contractions.pack(pool.get(), w, k, n, transposed, packed);
+        t.contractions.pack(pool.get(), w, transposed ? k : n, k, n, transposed, packed);
         t.contractions.matmul(packed, k, n, x, k, y, n, rows, bias, transposed);
       }
       GuardedFloats room(rows * ((k + 31) / 32 * 32 + (n + 31) / 32 * 32) + 4096);
@@ -99,6 +99,11 @@ TEST(Guards, attentionStaysInside) {
                          held);
       t.attentionBackward(qkv, out, lse, dout, dqkv, offsets, numbers, 0, records, heads, width,
                           0.1f, 1, 2, 3, held);
+      GuardedFloats q(records * heads * width), kv(rows * 2 * heads * width), firstOut(records * heads * width),
+          firstLse(records * heads), dfirst(records * heads * width), dq(records * heads * width), dkv(rows * 2 * heads * width);
+      t.attentionFirstForward(q, kv, firstOut, firstLse, offsets, numbers, 0, records, heads, width, 0.1f, 1, 2, 3, held);
+      t.attentionFirstBackward(q, kv, firstOut, firstLse, dfirst, dq, dkv, offsets, numbers, 0, records, heads, width, 0.1f, 1, 2, 3,
+                               held);
     }
   }
 }

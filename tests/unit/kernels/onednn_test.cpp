@@ -7,8 +7,8 @@ namespace {
 using namespace penstock::testing;
 
 Result<KernelHandle> makeForced(std::int64_t k, std::int64_t n, bool transposed) {
-  const std::int64_t attributes[] = {k, n, transposed ? 1 : 0, 0};
-  const PenstockDispatch dispatch = {"matmul", 4, attributes};
+  const std::int64_t attributes[] = {k, n, transposed ? 1 : 0, transposed ? k : n, 0};
+  const PenstockDispatch dispatch = {"matmul", 5, attributes};
   const auto level = machineLevel();
   return makeKernelHandle(dispatch, level.ok() ? *level : Level::avx2, "onednn");
 }

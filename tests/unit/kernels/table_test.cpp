@@ -52,31 +52,42 @@ TEST(KernelTable, findsEveryKernelOfTheHeader) {
 
 TEST(KernelTable, refusesWhatItCannotMake) {
   for (const auto &refused :
-       {make("song", {1}), make("matmul", {3, 4, 0}), make("matmul", {3, -4, 0, 0}),
-        make("matmul", {1ll << 40, 4, 0, 0}), make("matmul", {2147483647, 2147483647, 0, 0}),
+       {make("song", {1}), make("matmul", {3, 4, 0, 0}), make("matmul", {3, -4, 0, 4, 0}),
+        make("matmul", {1ll << 40, 4, 0, 4, 0}), make("matmul", {2147483647, 2147483647, 0, 2147483647, 0}),
+        make("matmul", {3, 4, 0, 3, 0}), make("matmul", {3, 4, 1, 2, 0}),
         make("conv1d", {0, 3, 4}), make("conv1d", {400, 300, 4}), make("weight_gradient", {1}),
-        make("matmul", {3, 4, 0, 2}), make("matmul", {3, 4, 0, 0}, "magic")}) {
+        make("matmul", {3, 4, 0, 4, 2}), make("matmul", {3, 4, 0, 4, 0}, "magic")}) {
     ASSERT_FALSE(refused.ok());
     EXPECT_FALSE(refused.status().message().empty());
   }
 }
 
+// By a whole matrix and by columns of a wider one.
 TEST(KernelTable, everyImplementationGivesTheSameMatmul) {
   const auto pool = makePool(2);
   Numbers numbers(3);
   const std::int64_t k = 67, n = 41, rows = 131;
-  const auto w = numbers.floats(k * n), x = numbers.floats(rows * k), bias = numbers.floats(n);
-  std::vector<float> expected(static_cast<std::size_t>(rows * n));
-  reference::matmul(w.data(), k, n, true, x.data(), k, expected.data(), n, rows, bias.data(),
-                    false);
-  for (const char *force : {"", "reference", "packed", "onednn"}) {
-    auto handle = make("matmul", {k, n, 1, 0}, force);
-    ASSERT_TRUE(handle.ok()) << force;
-    EXPECT_GE(kernelHandleBytes(handle->get()), static_cast<std::size_t>(k * n * 4));
-    penstock_matmul_pack(handle->get(), w.data(), pool.get());
-    std::vector<float> y(expected.size(), NAN);
-    penstock_matmul_run(handle->get(), x.data(), k, y.data(), n, rows, bias.data(), 0);
-    EXPECT_TRUE(near(y, expected, 1e-5)) << force;
+  const auto x = numbers.floats(rows * k), bias = numbers.floats(n);
+  for (const std::int64_t transposed : {0, 1}) {
+    const std::int64_t height = transposed != 0 ? n : k, width = transposed != 0 ? k : n;
+    for (const std::int64_t stride : {width, width + 29}) {
+      const auto wide = numbers.floats(height * stride);
+      std::vector<float> w;
+      for (std::int64_t i = 0; i < height; ++i) {
+        w.insert(w.end(), wide.begin() + i * stride, wide.begin() + i * stride + width);
+      }
+      std::vector<float> expected(static_cast<std::size_t>(rows * n));
+      reference::matmul(w.data(), k, n, transposed != 0, x.data(), k, expected.data(), n, rows, bias.data(), false);
+      for (const char *force : {"", "reference", "packed", "onednn"}) {
+        auto handle = make("matmul", {k, n, transposed, stride, 0}, force);
+        ASSERT_TRUE(handle.ok()) << force;
+        EXPECT_GE(kernelHandleBytes(handle->get()), static_cast<std::size_t>(k * n * 4));
+        penstock_matmul_pack(handle->get(), wide.data(), pool.get());
+        std::vector<float> y(expected.size(), NAN);
+        penstock_matmul_run(handle->get(), x.data(), k, y.data(), n, rows, bias.data(), 0);
+        EXPECT_TRUE(near(y, expected, 1e-5)) << force << " transposed " << transposed << " stride " << stride;
+      }
+    }
   }
 }
 
