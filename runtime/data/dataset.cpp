@@ -36,6 +36,7 @@ Result<std::shared_ptr<const SplitDataset>> SplitDataset::openWith(const std::st
   PENSTOCK_ASSIGN(Fitted fitted, readFitted(program, options.fitted, factory));
   request.program = &program;
   request.fitted = &fitted;
+  request.factory = &factory;
   request.stamp = stampOf(path);
   request.threads = options.threads;
   PENSTOCK_ASSIGN(request.content, hashPath(path));

@@ -736,6 +736,7 @@ Status Gatherer::countTokens() {
     SplitRequest request;
     request.program = &program;
     request.fitted = &fitted;
+    request.factory = &factory;
     request.split = split;
     request.content = fileOf(split).content;
     request.stamp = fileOf(split).stamp;

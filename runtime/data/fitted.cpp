@@ -43,19 +43,13 @@ std::vector<std::size_t> Fitted::classCounts() const {
 
 Hash128 Fitted::idsKey(const RecordProgram &program, int split, const Hash128 &content) const {
   Hasher128 hasher;
-  hasher.addPart("ids 1");
+  hasher.addPart("ids 2");
   hasher.addPart(program.identity);
   hasher.add(&content, sizeof(content));
   hasher.addPart(program.splitByHash ? splitNames[static_cast<std::size_t>(split)] : "");
   for (const FittedFeature &feature : features) {
     hasher.addPart(feature.identity);
     hasher.addPart(feature.state);
-    if (feature.tokenizer != nullptr) {
-      const Tokenizer::SpecialTokens &special = feature.tokenizer->specialTokens();
-      for (const auto *ids : {&special.prefix, &special.separator, &special.suffix}) {
-        hasher.addPart(std::string_view(reinterpret_cast<const char *>(ids->data()), ids->size() * sizeof((*ids)[0])));
-      }
-    }
   }
   for (std::size_t i = 0; i < program.columns.size(); ++i) {
     for (const std::string &name : classes[i]) {
@@ -91,7 +85,7 @@ Result<std::string> tokenizerIdentity(const FeatureSpec &feature, const std::str
     const Result<Hash128> content = hashPath(path);
     json[name] = content.ok() ? content.value().hex() : "unreadable " + path;
   }
-  return feature.plugin + " " + info.version + " " + json.dump();
+  return feature.plugin + " " + info.version + " " + info.build + " " + json.dump();
 }
 
 std::string fileNameOf(const std::string &name) {
@@ -266,7 +260,6 @@ Result<FittedFeature> readFeature(const FeatureSpec &feature, const Json &entry,
     PENSTOCK_ASSIGN(fitted.state, readWholeFile(folder + "/" + entry["state"].get<std::string>()));
   }
   PENSTOCK_ASSIGN(fitted.identity, tokenizerIdentity(feature, fitted.parameters, info));
-  PENSTOCK_ASSIGN(fitted.tokenizer, factory.make(plugin, fitted.parameters, fitted.state));
   return fitted;
 }
 
@@ -315,6 +308,16 @@ Result<Fitted> readFitted(const RecordProgram &program, const std::string &folde
     return environmentError(
         fmt::format("`{}` holds nothing usable of an earlier fit: {}", folder, failed.what()));
   }
+}
+
+Status makeTokenizers(const RecordProgram &program, Fitted &fitted, TokenizerFactory &factory) {
+  for (std::size_t i = 0; i < fitted.features.size(); ++i) {
+    FittedFeature &feature = fitted.features[i];
+    if (feature.tokenizer == nullptr) {
+      PENSTOCK_ASSIGN(feature.tokenizer, factory.make(program.features[i].plugin, feature.parameters, feature.state));
+    }
+  }
+  return {};
 }
 
 Status writeFitted(const std::string &recordProgram, const std::string &facts,

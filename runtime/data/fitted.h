@@ -19,9 +19,9 @@ struct FittedFeature {
   std::string version;    // of the plugin
   std::string parameters; // JSON text; paths absolute
   std::string state;
-  std::string identity; // parameters, with the hash of what lies at each path, version and state;
-                        // keys the id cache
-  std::shared_ptr<const Tokenizer> tokenizer;
+  std::string identity; // plugin, version, build, and the parameters with the hash of what lies at each
+                        // path; with the state the key of the id cache
+  std::shared_ptr<const Tokenizer> tokenizer; // see makeTokenizers
 };
 
 struct FittedNumber {
@@ -41,7 +41,7 @@ struct Fitted {
   Hash128 idsKey(const RecordProgram &program, int split, const Hash128 &content) const;
 };
 
-/// Parameters, version and what lies at their paths, as text to be hashed. A path at which nothing
+/// Plugin, version, build, parameters and what lies at their paths, as text to be hashed. A path at which nothing
 /// can be read counts as itself: making the tokenizer will tell.
 Result<std::string> tokenizerIdentity(const FeatureSpec &feature, const std::string &parameters,
                                       const TokenizerInfo &info);
@@ -49,9 +49,11 @@ Result<std::string> tokenizerIdentity(const FeatureSpec &feature, const std::str
 Result<std::vector<std::pair<std::string, std::string>>> pathsIn(const std::string &parameters,
                                                                  const TokenizerInfo &info);
 
-/// See writeFitted in dataset.h; reads what it wrote, and makes the tokenizers.
+/// See writeFitted in dataset.h; reads what it wrote.
 Result<Fitted> readFitted(const RecordProgram &program, const std::string &folder,
                           TokenizerFactory &factory);
+/// Makes the tokenizers that are not made yet. Ids out of the cache need none, and one of 30,000 words takes 50 ms.
+Status makeTokenizers(const RecordProgram &program, Fitted &fitted, TokenizerFactory &factory);
 
 /// A name as part of a file name: bytes other than letters, digits, `_` and `-` become %XX.
 std::string fileNameOf(const std::string &name);

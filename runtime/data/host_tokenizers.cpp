@@ -2,6 +2,7 @@
 #include "runtime/data/dataset.h"
 #include "runtime/data/dataset_impl.h"
 #include "runtime/data/facts.h"
+#include "runtime/data/hash128.h"
 #include "runtime/data/record_reader.h"
 
 namespace penstock {
@@ -17,6 +18,9 @@ public:
     TokenizerInfo info;
     info.version = manifest->version;
     info.fits = manifest->fits;
+    if (const Result<Hash128> library = hashPath(manifest->library); library.ok()) {
+      info.build = library->hex(); // one that cannot be read will not load either
+    }
     for (const PluginParameter &parameter : manifest->parameters) {
       if (parameter.type == PluginParameter::Type::path) {
         info.pathParameters.push_back(parameter.name);

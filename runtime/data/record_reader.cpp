@@ -235,6 +235,7 @@ openRecordsWith(const std::string &recordProgram, const std::string &fittedFolde
                 const std::string &inputName) {
   PENSTOCK_ASSIGN(RecordProgram program, RecordProgram::parse(recordProgram));
   PENSTOCK_ASSIGN(Fitted fitted, readFitted(program, fittedFolder, factory));
+  PENSTOCK_TRY(makeTokenizers(program, fitted, factory));
   std::unique_ptr<ByteSource> bytes = makeStreamSource(input);
   std::unique_ptr<RowSource> rows;
   switch (format) {

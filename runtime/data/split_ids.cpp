@@ -443,6 +443,7 @@ Result<SplitIds> openSplit(const SplitRequest &request, const Cache &cache) {
       return ids;
     }
   }
+  PENSTOCK_TRY(makeTokenizers(*request.program, *request.fitted, *request.factory));
   try {
     return Builder(request, cache).run(key);
   } catch (const std::bad_alloc &) {

@@ -37,7 +37,8 @@ struct SplitIds {
 
 struct SplitRequest {
   const RecordProgram *program = nullptr;
-  const Fitted *fitted = nullptr;
+  Fitted *fitted = nullptr;
+  TokenizerFactory *factory = nullptr; // makes the tokenizers of `fitted` where the ids are not in the cache
   int split = 0;
   Hash128 content; // of the split's file
   FileStamp stamp; // taken before it was hashed; a file that changed since is read, and not cached

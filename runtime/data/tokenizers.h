@@ -13,6 +13,7 @@ struct TokenizerInfo {
   std::string version;
   bool fits = false;
   std::vector<std::string> pathParameters; // names of the parameters of type `path`
+  std::string build; // hash of the library: what it gave before it was built again is not its own
 };
 
 class TokenizerFactory {

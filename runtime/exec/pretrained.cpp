@@ -27,44 +27,60 @@ float halfToFloat(std::uint16_t half) {
   return sign != 0 ? -small : small;
 }
 
-float elementOf(const StoredTensor &tensor, std::int64_t index) {
-  const unsigned char *at = tensor.data;
+/// Calls `body` with a function that reads the element of an index.
+template <class Body> void withElements(const StoredTensor &tensor, Body body) {
+  const unsigned char *data = tensor.data;
+  const auto load = [data]<class Number>(std::int64_t index, Number number) {
+    std::memcpy(&number, data + index * static_cast<std::int64_t>(sizeof(number)), sizeof(number));
+    return number;
+  };
   if (tensor.type == "F32") {
-    float value;
-    std::memcpy(&value, at + index * 4, sizeof(value));
-    return value;
+    body([&](std::int64_t index) { return load(index, 0.0f); });
+  } else if (tensor.type == "F64") {
+    body([&](std::int64_t index) { return static_cast<float>(load(index, 0.0)); });
+  } else if (tensor.type == "F16") {
+    body([&](std::int64_t index) { return halfToFloat(load(index, std::uint16_t{0})); });
+  } else {
+    body([&](std::int64_t index) { return std::bit_cast<float>(static_cast<std::uint32_t>(load(index, std::uint16_t{0})) << 16); });
   }
-  if (tensor.type == "F64") {
-    double value;
-    std::memcpy(&value, at + index * 8, sizeof(value));
-    return static_cast<float>(value);
-  }
-  std::uint16_t bits;
-  std::memcpy(&bits, at + index * 2, sizeof(bits));
-  return tensor.type == "F16" ? halfToFloat(bits) : std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
 }
 
-/// A block of 32 x 32 at a time, so that both sides stay in the cache.
-void copyTransposed(const StoredTensor &from, std::int64_t outputs, std::int64_t inputs, float *to, std::int64_t columns) {
-  constexpr std::int64_t tile = 32;
-  for (std::int64_t o = 0; o < outputs; o += tile) {
-    for (std::int64_t i = 0; i < inputs; i += tile) {
-      for (std::int64_t x = i; x < std::min(inputs, i + tile); ++x) {
-        for (std::int64_t y = o; y < std::min(outputs, o + tile); ++y) {
-          to[x * columns + y] = elementOf(from, y * inputs + x);
+/// Elements of a stored tensor and where they go.
+struct Copy {
+  const StoredTensor *from;
+  std::int64_t first, count; // elements; where transposed, rows of the stored matrix
+  float *to;                 // of element (or row) `first`
+  std::int64_t columns;      // where transposed: what a row of the parameter has; 0: as they stand
+};
+
+void copyTransposed(const Copy &copy) {
+  constexpr std::int64_t tile = 32; // so that both sides of a block of 32 x 32 stay in the cache
+  const std::int64_t inputs = copy.from->shape[1];
+  withElements(*copy.from, [&](auto element) {
+    for (std::int64_t o = 0; o < copy.count; o += tile) {
+      for (std::int64_t i = 0; i < inputs; i += tile) {
+        for (std::int64_t x = i; x < std::min(inputs, i + tile); ++x) {
+          for (std::int64_t y = o; y < std::min(copy.count, o + tile); ++y) {
+            copy.to[x * copy.columns + y] = element((copy.first + y) * inputs + x);
+          }
         }
       }
     }
-  }
+  });
 }
 
-void copyPlain(const StoredTensor &from, std::int64_t first, std::int64_t count, float *to) {
-  if (from.type == "F32") {
-    std::memcpy(to, from.data + first * 4, static_cast<std::size_t>(count) * sizeof(float));
-    return;
-  }
-  for (std::int64_t i = 0; i < count; ++i) {
-    to[i] = elementOf(from, first + i);
+void copyPlain(const Copy &copy) {
+  withElements(*copy.from, [&](auto element) {
+    for (std::int64_t i = 0; i < copy.count; ++i) {
+      copy.to[i] = element(copy.first + i);
+    }
+  });
+}
+
+/// Cuts a copy into pieces for the pool.
+void addPieces(std::vector<Copy> &pieces, const Copy &copy, std::int64_t most) {
+  for (std::int64_t done = 0; done < copy.count; done += most) {
+    pieces.push_back({copy.from, copy.first + done, std::min(most, copy.count - done), copy.to + done, copy.columns});
   }
 }
 
@@ -145,7 +161,7 @@ Result<std::string> addModelFacts(const std::string &facts, const std::vector<st
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Status loadPretrained(Program &program, const std::vector<PretrainedSpec> &weights) {
+Status loadPretrained(Program &program, ThreadPool &pool, const std::vector<PretrainedSpec> &weights) {
   std::map<std::string, PretrainedFolder> folders;
   std::map<std::string, TensorView> mine;
   for (TensorView &view : program.tensors(TensorClass::parameter)) {
@@ -153,6 +169,7 @@ Status loadPretrained(Program &program, const std::vector<PretrainedSpec> &weigh
     mine.emplace(std::move(name), std::move(view));
   }
   float *flat = program.flat(TensorClass::parameter);
+  std::vector<Copy> pieces;
   for (const PretrainedSpec &weight : weights) {
     const auto found = mine.find(weight.parameter);
     if (found == mine.end()) {
@@ -181,7 +198,7 @@ Status loadPretrained(Program &program, const std::vector<PretrainedSpec> &weigh
         if (stored.shape.size() != 2 || view.shape.size() != 2 || stored.shape[1] != view.shape[0] || column + rows > columns) {
           return environmentError("the model in `" + weight.folder + "` changed since the file was checked: `" + name + "` has another shape");
         }
-        copyTransposed(stored, rows, stored.shape[1], to + column, columns);
+        addPieces(pieces, {&stored, 0, rows, to + column, columns}, 64);
         column += rows;
       } else {
         const std::int64_t skipped = stored.shape.size() == 2 ? weight.skippedRows * stored.shape[1] : 0;
@@ -189,7 +206,7 @@ Status loadPretrained(Program &program, const std::vector<PretrainedSpec> &weigh
         if (count < 0 || column + count > view.elements) {
           return environmentError("the model in `" + weight.folder + "` changed since the file was checked: `" + name + "` has another shape");
         }
-        copyPlain(stored, skipped, count, to + column);
+        addPieces(pieces, {&stored, skipped, count, to + column, 0}, std::int64_t{1} << 18);
         column += count;
       }
     }
@@ -197,6 +214,14 @@ Status loadPretrained(Program &program, const std::vector<PretrainedSpec> &weigh
       return environmentError("the model in `" + weight.folder + "` changed since the file was checked: `" + weight.parameter + "` is not filled");
     }
   }
+  pool.parallelFor(
+      [](void *context, std::int64_t begin, std::int64_t end, std::int32_t) {
+        for (std::int64_t i = begin; i < end; ++i) {
+          const Copy &piece = (*static_cast<std::vector<Copy> *>(context))[static_cast<std::size_t>(i)];
+          (piece.columns > 0 ? copyTransposed : copyPlain)(piece);
+        }
+      },
+      &pieces, static_cast<std::int64_t>(pieces.size()), 1);
   return {};
 }
 

@@ -63,7 +63,7 @@ public:
     std::vector<Piece> pieces;
     for (int i = 0; i < program.tensor_count; ++i) {
       const PenstockTensorInfo &tensor = program.tensors[i];
-      if (except.contains(tensor.name)) {
+      if (except.contains(tensor.name) || (untouched && tensor.initializer == PENSTOCK_INIT_ZEROS)) {
         continue;
       }
       for (std::int64_t at = 0; at < tensor.elements; at += size) {
@@ -74,9 +74,10 @@ public:
       for (std::int64_t i = begin; i < end; ++i) {
         const Piece &piece = pieces[static_cast<std::size_t>(i)];
         initializeTensor(*piece.tensor, seed, piece.begin, piece.end,
-                         flat(static_cast<TensorClass>(piece.tensor->tensor_class)) + piece.tensor->offset + piece.begin);
+                         buffers[piece.tensor->tensor_class].floats() + piece.tensor->offset + piece.begin);
       }
     };
+    untouched = false;
     pool.parallelFor([](void *context, std::int64_t begin, std::int64_t end, std::int32_t) { (*static_cast<decltype(fill) *>(context))(begin, end); },
                      &fill, static_cast<std::int64_t>(pieces.size()), 1);
   }
@@ -114,7 +115,10 @@ public:
     return {};
   }
 
-  float *flat(TensorClass which) override { return buffers[static_cast<int>(which)].floats(); }
+  float *flat(TensorClass which) override {
+    untouched = false;
+    return buffers[static_cast<int>(which)].floats();
+  }
   std::size_t flatElements(TensorClass which) const override { return elements[static_cast<int>(which)]; }
 
   Status reserve(int entry, std::int64_t records, std::int64_t rows) override {
@@ -169,6 +173,7 @@ private:
   std::vector<void *> handles;
   Buffer buffers[3];
   std::size_t elements[3] = {};
+  bool untouched = true; // the buffers are all zeros, pages that nobody has
   Buffer arena, gradients;
   std::vector<PenstockAxisBatch> noRows;
   // What steps owe to the rows that they passed by, and the first and next step of that time.
@@ -246,7 +251,7 @@ Status LoadedProgram::prepare(const std::string &path) {
   }
   static constexpr const char *names[3] = {"the parameters", "the state of the optimizer", "the fitted values"};
   for (int i = 0; i < 3; ++i) {
-    PENSTOCK_ASSIGN(buffers[i], Buffer::allocate(elements[i] * sizeof(float), names[i]));
+    PENSTOCK_ASSIGN(buffers[i], Buffer::zeros(elements[i] * sizeof(float), names[i]));
   }
   if (program.gradient_elements > 0) {
     PENSTOCK_ASSIGN(gradients, Buffer::allocate(static_cast<std::size_t>(program.gradient_elements) * sizeof(float),
@@ -255,8 +260,7 @@ Status LoadedProgram::prepare(const std::string &path) {
   if (program.deferred_bytes > 0) {
     trainStep = entry("train_step");
     settleEntry = entry("settle");
-    PENSTOCK_ASSIGN(deferred, Buffer::allocate(static_cast<std::size_t>(program.deferred_bytes), "updates of rows that are due later"));
-    std::memset(deferred.data(), 0, static_cast<std::size_t>(program.deferred_bytes));
+    PENSTOCK_ASSIGN(deferred, Buffer::zeros(static_cast<std::size_t>(program.deferred_bytes), "updates of rows that are due later"));
   }
   return {};
 }
@@ -301,6 +305,7 @@ Status LoadedProgram::settle() {
 }
 
 Status LoadedProgram::runEntry(int index, const Step &step) {
+  untouched = false;
   const PenstockEntry &entry = program.entries[index];
   // What reads no batch still computes places from its rows: there are none.
   noRows.resize(static_cast<std::size_t>(program.axis_count));

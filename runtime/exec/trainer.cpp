@@ -290,7 +290,7 @@ Status Trainer::restore() {
     outcome.resumedAt = state.step;
     savedStep = state.step;
   } else {
-    PENSTOCK_TRY(loadPretrained(*program, config.pretrained));
+    PENSTOCK_TRY(loadPretrained(*program, *pool, config.pretrained));
     if (!config.train.from.empty()) {
       PENSTOCK_TRY(takeWeights());
     }

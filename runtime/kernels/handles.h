@@ -15,9 +15,10 @@
 namespace penstock {
 
 struct FreeFloats {
-  void operator()(float *at) const { std::free(at); }
+  void *memory = nullptr; // what the floats lie in
+  void operator()(float *) const { std::free(memory); }
 };
-/// 64-byte aligned, zeroed.
+/// 64-byte aligned, zeros; a large one takes no pages before something is written.
 using Floats = std::unique_ptr<float[], FreeFloats>;
 Result<Floats> makeFloats(std::int64_t count, const char *what);
 

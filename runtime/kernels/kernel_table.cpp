@@ -170,15 +170,15 @@ Status checkSizes(const PenstockDispatch &dispatch, std::int32_t expected) {
 
 Result<Floats> makeFloats(std::int64_t count, const char *what) {
   PENSTOCK_ASSIGN(const std::size_t bytes, ((Checked(count) * 4 + 127)).size(what));
-  const std::size_t rounded = bytes / 64 * 64;
-  void *at = std::aligned_alloc(64, rounded);
-  if (at == nullptr) {
+  std::size_t left = bytes;
+  void *memory = std::calloc(bytes, 1), *at = memory;
+  if (memory == nullptr) {
     return environmentError(
-        std::string(what) + " of " + std::to_string(rounded) +
+        std::string(what) + " of " + std::to_string(bytes) +
         " bytes does not fit into memory; take a smaller model or a larger machine");
   }
-  std::memset(at, 0, rounded);
-  return Floats(static_cast<float *>(at));
+  std::align(64, bytes - 63, at, left);
+  return Floats(static_cast<float *>(at), FreeFloats{memory});
 }
 
 MadeObject<KernelObject> makePackedMatmul(const PenstockContractions &by, const WeightShape &shape) {

@@ -140,7 +140,7 @@ protected:
       }
     }
     program->initialize(1);
-    const Status loaded = loadPretrained(*program, sources);
+    const Status loaded = loadPretrained(*program, *pool, sources);
     ASSERT_TRUE(loaded.ok()) << loaded.message();
   }
 

@@ -83,9 +83,11 @@ TEST_F(DatasetTest, SpecialTokensStandAroundTheCutText) {
   program["features"][0]["steps"][1]["max_length"] = 3;
   fit();
   EXPECT_EQ(idsOf(*open("train").value()), Ids(5, {11, 1, 2}));
-  factory.special.suffix = {2}; // the same parameters and state: the id cache must not answer
+  factory.special.suffix = {2};
+  factory.build = "again"; // the same parameters and state: the id cache must not answer
   EXPECT_EQ(idsOf(*open("train").value())[1], (std::vector<std::int32_t>{11, 4, 2}));
   factory.special.suffix = {1, 2, 3};
+  factory.build = "and again";
   const auto refused = open("train");
   ASSERT_FALSE(refused.ok());
   EXPECT_NE(refused.status().message().find("4 special tokens into each record"), std::string::npos) << refused.status().message();
@@ -118,6 +120,16 @@ TEST_F(DatasetTest, WithAndWithoutCacheAndAfterDamageTheSame) {
   EXPECT_EQ(idsOf(*open("train").value()), expected);
   cache.clear();
   EXPECT_EQ(idsOf(*open("train", 3).value()), expected);
+}
+
+TEST_F(DatasetTest, IdsOutOfTheCacheNeedNoTokenizer) {
+  fit();
+  factory.made = 0;
+  EXPECT_EQ(idsOf(*open("dev").value()), (Ids{{3, 0}, {12, 1}}));
+  EXPECT_EQ(factory.made, 0);
+  std::filesystem::remove_all(cache);
+  EXPECT_EQ(idsOf(*open("dev").value()), (Ids{{3, 0}, {12, 1}}));
+  EXPECT_EQ(factory.made, 1);
 }
 
 TEST_F(DatasetTest, FittedWithoutACacheGoesThroughTheFacts) {

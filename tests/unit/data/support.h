@@ -100,7 +100,7 @@ private:
 /// Plugins `fake` (fits) and `fixed` (reads its words from the file at its parameter `vocabulary`).
 class FakeFactory : public TokenizerFactory {
 public:
-  std::string version = "1.2.3";
+  std::string version = "1.2.3", build;
   std::atomic<int> made{0}, fitted{0};
   Tokenizer::SpecialTokens special; // of the tokenizers made from now on
 
@@ -108,8 +108,8 @@ public:
     if (plugin != "fake" && plugin != "fixed") {
       return invalidInput("no tokenizer `" + plugin + "`");
     }
-    return plugin == "fake" ? TokenizerInfo{version, true, {}}
-                            : TokenizerInfo{version, false, {"vocabulary"}};
+    return plugin == "fake" ? TokenizerInfo{version, true, {}, build}
+                            : TokenizerInfo{version, false, {"vocabulary"}, build};
   }
   Result<std::shared_ptr<const Tokenizer>> make(const std::string &plugin,
                                                 const std::string &parameters,

@@ -1,6 +1,6 @@
 /* Preloaded by tests: counts what a training step may not do. The trainer tells the steps' begins and ends through
  * penstock_step_probe; counted are the steps from PENSTOCK_COUNT_FROM on, apart for the training thread and all others.
- * PENSTOCK_POISON fills the runtime's memory (buffer.cpp) with a byte, for programs that read what nobody wrote.
+ * PENSTOCK_POISON fills the runtime's memory that is not to be zeros (buffer.cpp) with a byte, for programs that read what nobody wrote.
  * At exit the counts go to the file PENSTOCK_COUNT_CALLS, one "name training others" a line. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
