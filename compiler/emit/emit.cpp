@@ -3,6 +3,7 @@
 #include "compiler/emit/codegen.h"
 #include "compiler/emit/independent_loops.h"
 #include "compiler/emit/link.h"
+#include "compiler/emit/parts.h"
 #include "compiler/emit/program_constants.h"
 #include "compiler/transforms/FastMath.h"
 #include "compiler/transforms/MathPolynomials.h"
@@ -141,33 +142,45 @@ Status emitSharedLibrary(ModuleOp module, const ProgramTable &table, const EmitO
   markIndependentLoops(*code);
   PENSTOCK_TRY(prepareModule(*code, *machine, options.level));
   laps.lap(times.translate);
-  PENSTOCK_TRY(optimizeModule(*code, *machine));
-  laps.lap(times.optimize);
-  if (options.llvmText) {
-    code->print(*options.llvmText, nullptr);
-  }
-  if (options.assembly) {
+  if (options.llvmText || options.assembly) {
     const std::unique_ptr<llvm::Module> copy = llvm::CloneModule(*code);
-    llvm::SmallVector<char, 0> text;
-    llvm::raw_svector_ostream stream(text);
-    PENSTOCK_TRY(generateCode(*copy, *machine, /*assembly=*/true, stream));
-    *options.assembly << llvm::StringRef(text.data(), text.size());
+    PENSTOCK_TRY(optimizeModule(*copy, *machine));
+    if (options.llvmText) {
+      copy->print(*options.llvmText, nullptr);
+    }
+    if (options.assembly) {
+      llvm::SmallVector<char, 0> text;
+      llvm::raw_svector_ostream stream(text);
+      PENSTOCK_TRY(generateCode(*copy, *machine, /*assembly=*/true, stream));
+      *options.assembly << llvm::StringRef(text.data(), text.size());
+    }
   }
   if (options.output.empty()) {
     return Status::success();
   }
   laps.lap(unused.lower);
-  llvm::SmallVector<char, 0> object;
-  llvm::raw_svector_ostream stream(object);
-  PENSTOCK_TRY(generateCode(*code, *machine, /*assembly=*/false, stream));
+  std::vector<ObjectFile> objects;
+  PENSTOCK_TRY(generateObjects(*code, options.level, objects));
   laps.lap(times.generate);
 
   const std::string mark = fmt::format("{}.{}.tmp", options.output, ::getpid());
-  const std::string objectPath = mark + ".o", library = mark + ".so";
-  ::unlink(objectPath.c_str()); // of a dead process with our number
-  PENSTOCK_TRY(writeObject(object, objectPath));
-  const Status linked = linkSharedLibrary(objectPath, library);
-  ::unlink(objectPath.c_str());
+  const std::string library = mark + ".so";
+  std::vector<std::string> paths;
+  Status linked;
+  for (const ObjectFile &object : objects) {
+    paths.push_back(fmt::format("{}.{}.o", mark, paths.size()));
+    ::unlink(paths.back().c_str()); // of a dead process with our number
+    linked = writeObject(object, paths.back());
+    if (!linked.ok()) {
+      break;
+    }
+  }
+  if (linked.ok()) {
+    linked = linkSharedLibrary(paths, library);
+  }
+  for (const std::string &path : paths) {
+    ::unlink(path.c_str());
+  }
   PENSTOCK_TRY(linked);
   if (std::rename(library.c_str(), options.output.c_str()) != 0) {
     const int reason = errno;

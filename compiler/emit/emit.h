@@ -19,7 +19,7 @@ namespace penstock {
 
 /// Where the time of an emission went, in seconds.
 struct EmitTimes {
-  double lower = 0, translate = 0, optimize = 0, generate = 0, link = 0;
+  double lower = 0, translate = 0, generate = 0, link = 0;
 };
 
 struct EmitOptions {

@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <fstream>
 #include <sstream>
 
@@ -18,17 +17,19 @@ extern char **environ;
 
 namespace penstock {
 
-Status linkSharedLibrary(const std::string &object, const std::string &output) {
+Status linkSharedLibrary(const std::vector<std::string> &objects, const std::string &output) {
   const std::string log = output + ".log";
   const std::string linker = ::access(PENSTOCK_LLD, X_OK) == 0 ? PENSTOCK_LLD : "ld.lld";
-  std::array<std::string, 12> words = {
+  std::vector<std::string> words = {
       linker, "-shared",     "-nostdlib",        "--no-undefined",  "-z",
       "now",  "--threads=1", "--hash-style=gnu", "--build-id=none", "-o",
-      output, object};
-  std::array<char *, 13> arguments{};
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    arguments[i] = words[i].data();
+      output};
+  words.insert(words.end(), objects.begin(), objects.end());
+  std::vector<char *> arguments;
+  for (std::string &word : words) {
+    arguments.push_back(word.data());
   }
+  arguments.push_back(nullptr);
 
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);

@@ -288,6 +288,27 @@ TEST_F(Compile, AHitDoesNotMapMLIR) {
   EXPECT_FALSE(mapped("libMLIR"));
 }
 
+// Parts of a program are made side by side; which one is ready first shows nowhere.
+TEST_F(Compile, GivesTheSameBytesEachTime) {
+  EXPECT_TRUE(inChild([&] {
+    std::string first;
+    for (int i = 0; i < 5; ++i) {
+      const auto path = compileProgram(smallPipeline(), options);
+      if (!path.ok()) {
+        return false;
+      }
+      std::stringstream bytes;
+      bytes << std::ifstream(*path, std::ios::binary).rdbuf();
+      fs::remove(*path);
+      if (bytes.str().empty() || (i > 0 && bytes.str() != first)) {
+        return false;
+      }
+      first = bytes.str();
+    }
+    return true;
+  }));
+}
+
 TEST_F(Compile, ADamagedEntryIsCompiledAgain) {
   std::string first, second;
   EXPECT_TRUE(inChild([&] {

@@ -74,8 +74,7 @@ Result<std::unique_ptr<Emitted>> emit(const std::string &module, const ProgramTa
   options.assembly = &assembly;
   options.times = &times;
   PENSTOCK_TRY(emitSharedLibrary(*parsed, table, options));
-  const double seconds[] = {times.lower, times.translate, times.optimize, times.generate,
-                            times.link};
+  const double seconds[] = {times.lower, times.translate, times.generate, times.link};
   std::copy(std::begin(seconds), std::end(seconds), emitted->seconds);
   const std::vector<std::string> runnable = runnableLevels();
   if (std::find(runnable.begin(), runnable.end(), level) == runnable.end()) {

@@ -15,7 +15,7 @@ struct Emitted {
   std::string path;
   const PenstockProgram *program = nullptr;
   std::string llvmText, assembly;
-  double seconds[5] = {}; // lower, translate, optimize, generate, link
+  double seconds[4] = {}; // lower, translate, generate, link
 
   ~Emitted();
   void *mapped = nullptr;
