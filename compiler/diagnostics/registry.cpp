@@ -175,7 +175,7 @@ const std::vector<DiagnosticInfo> entries = {
     {"bad-expect", error, "E6", "the bound of an `expect` is {found}", "an `expect` compares a result with a number", "write `expect test.f1_macro >= 0.8`", ""},
 
     // ---- F: the data itself
-    {"missing-file", error, "F1", "`{path}` cannot be read: {detail}", "the source names it", "", "correct the path, or set the param that gives it"},
+    {"missing-file", error, "F1", "`{path}` cannot be read: {detail}", "it is named here", "", "correct the path, or set the param that gives it"},
     {"missing-column", error, "F2", "the data have no column `{name}`", "the header of `{file}` has {columns}", "did you mean `{nearest}`?", "correct `from:`"},
     {"undeclared-class", error, "F3", "`{value}` is not a declared class of `{name}`", "{where}: the classes are {classes}", "did you mean `{nearest}`?", "add it to the list, or correct the data"},
     {"empty-split", error, "F4", "the split `{split}` has no records", "training and evaluation need records", "", "correct the files or the shares"},

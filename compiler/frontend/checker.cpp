@@ -177,6 +177,9 @@ std::string Checker::recordProgram() const {
   }
   Json places = Json::object();
   places["source"] = placeOf(dataBlock.sourceSpan);
+  if (!pipeline.train.from.empty()) {
+    places["train.from"] = placeOf(fromSpan);
+  }
   out["columns"] = Json::array();
   for (const Column &column : dataBlock.columns) {
     if (column.type.empty()) {

@@ -352,6 +352,7 @@ private:
   std::set<const Definition *> expanded;
   std::map<const Definition *, Signature> signatures;
   std::map<std::string, bool> weighted; // whether there are weights below a binding
+  Span fromSpan; // of `train.from`
   std::vector<std::string> folders;
   struct Encoded { // what `bert_pooler` knows of the encoder that made its input
     EncoderShape::Family family;

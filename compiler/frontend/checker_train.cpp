@@ -278,6 +278,7 @@ void Checker::readFrom(const Setting *setting) {
     Origin origin = setting->origin;
     if (const auto path = evaluateParameter(value.arguments[0].value, spec, "run", top, place, &origin)) {
       pipeline.train.from = std::get<std::string>(*path);
+      fromSpan = value.span;
       resolve("train.from", "run(" + quote(pipeline.train.from) + ")", origin, value.span);
     }
     return;

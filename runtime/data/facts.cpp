@@ -166,8 +166,9 @@ Status Gatherer::readEarlier() {
     return Status::success();
   }
   if (fileIsMissing(program.fitted + "/tokenizers.json")) {
-    return invalidInput(fmt::format("there is no run in `{}` to begin from",
-                                    std::filesystem::path(program.fitted).parent_path().string()));
+    const std::string run = std::filesystem::path(program.fitted).parent_path().string();
+    problems.add("missing-file", "train.from", {run}, {{"path", run}, {"detail", "there is no run in it to begin from"}});
+    return Status::success(); // train is fitted anew, for the other checks
   }
   PENSTOCK_ASSIGN(earlier, readFitted(program, program.fitted, factory));
   hasEarlier = true;

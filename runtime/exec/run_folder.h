@@ -31,7 +31,7 @@ struct RunRecord {
   std::string weightsHash;           // of model.safetensors; "" before the end
   std::vector<RunPlugin> plugins;
   std::string level;
-  std::string kernels;               // whose contractions computed: "packed", or what PENSTOCK_KERNELS asked for
+  std::string kernels;               // whose contractions computed, see kernelsOf in kernel_table.h
   int cores = 0, threads = 0;
   std::string started, ended;        // ISO 8601, UTC
   bool finished = false;

@@ -155,11 +155,6 @@ Status Trainer::openFolder() {
   if (folder->hasCheckpoint()) {
     PENSTOCK_ASSIGN(outcome.record, readRunRecord(folder->path()));
     PENSTOCK_TRY(checkSamePipeline(outcome.record.config, config));
-    if (outcome.record.kernels != chosenKernels()) {
-      return environmentError(fmt::format("this run was begun with the kernels `{0}`, now they are `{1}`, and others add in another order; set "
-                                          "`PENSTOCK_KERNELS={0}`, or train into another folder",
-                                          outcome.record.kernels, chosenKernels()));
-    }
     if (outcome.record.dataHash != facts.hash) {
       return environmentError("the data changed since this run was begun (its hash was " + outcome.record.dataHash +
                               ", now it is " + facts.hash + "); a resumed run needs the same data, so train into another folder");
@@ -199,11 +194,18 @@ Status Trainer::openProgram() {
     PENSTOCK_TRY(copyFileAtomically(compiled, own));
   }
   PENSTOCK_ASSIGN(program, Program::open(own, *pool));
+  PENSTOCK_ASSIGN(const Level level, parseLevel(program->table().level));
+  const std::string kernels = kernelsOf(program->table(), level);
+  if (folder->hasCheckpoint() && record.kernels != kernels) {
+    return environmentError(fmt::format("this run was begun with the kernels `{}`, now they are `{}`, and others add in another order; continue it with the "
+                                        "same ones (PENSTOCK_KERNELS, and for bf16 the machine, choose them), or train into another folder",
+                                        record.kernels, kernels));
+  }
   record.config = config;
   record.version = request.version;
   record.dataHash = facts.hash;
   record.level = program->table().level;
-  record.kernels = chosenKernels();
+  record.kernels = kernels;
   record.cores = static_cast<int>(std::thread::hardware_concurrency());
   record.threads = pool->workers();
   return {};

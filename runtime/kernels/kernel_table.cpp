@@ -149,6 +149,13 @@ Result<Floats> makePanels(const PenstockContractions &by, std::int64_t k, std::i
   return most.ok() ? makeFloats(by.packedFloats(k, n), "a packed weight") : most.status();
 }
 
+/// The last attribute of a contraction is its precision.
+std::int64_t precisionOf(const PenstockDispatch &dispatch) {
+  const std::string_view name = dispatch.kernel;
+  const bool contracts = name == "matmul" || name == "weight_gradient";
+  return contracts && dispatch.attribute_count > 0 ? dispatch.attributes[dispatch.attribute_count - 1] : 0;
+}
+
 Status checkSizes(const PenstockDispatch &dispatch, std::int32_t expected) {
   const std::string name = dispatch.kernel;
   if (dispatch.attribute_count != expected) {
@@ -230,6 +237,17 @@ std::string chosenKernels() {
   return environment != nullptr && *environment != '\0' ? environment : "packed";
 }
 
+std::string kernelsOf(const PenstockProgram &program, Level level) {
+  const std::string chosen = chosenKernels();
+  for (std::int32_t i = 0; i < program.dispatch_count; ++i) {
+    if (precisionOf(program.dispatches[i]) == 1 && chosen != "emulated") {
+      const std::string_view by = bf16Instructions(level);
+      return chosen + (by.empty() ? ", bf16 in float32" : ", bf16 by " + std::string(by));
+    }
+  }
+  return chosen;
+}
+
 KernelCounters kernelCounters() { return oneDnnCounters(); }
 
 Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level level,
@@ -251,9 +269,7 @@ Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level le
   MadeObject<KernelObject> made =
       invalidInput("the program asks for a handle of `" + std::string(name) +
                    "`; handles exist for `matmul`, `weight_gradient` and `conv1d`");
-  // The last attribute of a contraction is its precision.
-  const bool contracts = name == "matmul" || name == "weight_gradient";
-  const std::int64_t precision = contracts && dispatch.attribute_count > 0 ? sizes[dispatch.attribute_count - 1] : 0;
+  const std::int64_t precision = precisionOf(dispatch);
   if (precision != 0 && precision != 1) {
     return invalidInput("the program asks for `" + std::string(name) + "` of the precision " +
                         std::to_string(precision) + "; there are 0, float32, and 1, bf16");

@@ -240,6 +240,8 @@ class Kernels(Case):
         _, errors = self.train("maintenance_transformer", "bf16", *settings, expect=1, environment={"PENSTOCK_KERNELS": "onednn"})
         self.assertIn("`precision: bf16`", errors)
         self.train("maintenance_transformer", "bf16-own", *settings)
+        kernels = json.loads((self.folder / "bf16-own/run.json").read_text())["machine"]["kernels"]
+        self.assertRegex(kernels, "^packed, bf16 (by amx|by avx512_bf16|in float32)$")
 
     def testUnknownKernels(self):
         _, errors = self.train("maintenance_transformer", "unknown", "--quiet", expect=1, environment={"PENSTOCK_KERNELS": "mkl"})
