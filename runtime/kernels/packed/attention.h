@@ -134,6 +134,7 @@ PENSTOCK_INLINE void maskOf(const Head &head, float *buffer, int64_t query, int6
 PENSTOCK_INLINE float largestOf(float *s, int64_t keys, int64_t ldS) {
   const IVec real = laneNumbers() < (IVec)((int32_t)(keys - (ldS - lanes)));
   Vec largest = select(real, load(s + ldS - lanes), broadcast(-__builtin_inff()));
+  fence(largest); // or the compiler stores only the lanes that change, which takes AMD's processors long
   store(s + ldS - lanes, largest);
   for (int64_t j = 0; j < ldS - lanes; j += lanes) {
     largest = larger(largest, load(s + j));
