@@ -286,8 +286,12 @@ void backwardHead(const Head &head, const float *out, const float *lse, int64_t 
     packRows(keysPacked, head.k + key * head.ld, head.ld, keys, head.width);
     for (int64_t group = 0; group < head.length; group += queryGroup) {
       const int64_t queries = minimum(queryGroup, head.length - group);
-      packRows(queriesPacked, head.q + group * head.ld, head.ld, queries, head.width);
-      packRows(doutPacked, dout + group * head.ldOut, head.ldOut, queries, head.width);
+      // Few rows are read where they are; many would share few sets of the first-level cache.
+      const bool packs = queries > groupRows || head.width % lanes != 0;
+      if (packs) {
+        packRows(queriesPacked, head.q + group * head.ld, head.ld, queries, head.width);
+        packRows(doutPacked, dout + group * head.ldOut, head.ldOut, queries, head.width);
+      }
       for (int64_t first = 0; first < queries; first += groupRows) {
         const int64_t rows = minimum(groupRows, queries - first), query = group + first;
         const float *d = dout + query * head.ldOut;
@@ -314,10 +318,12 @@ void backwardHead(const Head &head, const float *out, const float *lse, int64_t 
       for (int64_t p = 0; p * panelColumns < head.width; ++p) {
         const int64_t columns = realColumns(p, head.width), stored = storedColumns(p, head.width);
         const int64_t at = p * panelColumns, to = key * head.ld + at;
-        multiplyPanel<true>(keys, queries, columns, dscores, ldS, queriesPacked + at * queries, stored,
-                            dk + to, head.ld, from, nullptr);
-        multiplyPanel<true>(keys, queries, columns, probabilities, ldS, doutPacked + at * queries, stored,
-                            dv + to, head.ld, from, nullptr);
+        multiplyPanel<true>(keys, queries, columns, dscores, ldS,
+                            packs ? queriesPacked + at * queries : head.q + group * head.ld + at,
+                            packs ? stored : head.ld, dk + to, head.ld, from, nullptr);
+        multiplyPanel<true>(keys, queries, columns, probabilities, ldS,
+                            packs ? doutPacked + at * queries : dout + group * head.ldOut + at,
+                            packs ? stored : head.ldOut, dv + to, head.ld, from, nullptr);
       }
     }
   }
