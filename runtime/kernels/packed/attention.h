@@ -15,10 +15,13 @@ constexpr int64_t maskStride =
     maximumKeys + 2 * maskBlock; // what a row of multipliers takes, but for the last one's end
 constexpr int64_t maskFloats = groupRows * maskStride + maskBlock;
 constexpr int64_t rowFloats = 32; // one number for each query of a group
-static_assert(groupRows <= rowFloats && rowFloats % lanes == 0);
+constexpr int rowsAtOnce = 4; // of a softmax; the rows of a group are rounded up to it, and the last ones hold anything
+static_assert(groupRows <= rowFloats && rowFloats % lanes == 0 && groupRows % rowsAtOnce == 0);
 static_assert(2 * forwardKeyFloats + scoreFloats + maskFloats + 2 * queryBlock + rowFloats <=
               PENSTOCK_SCRATCH_FLOATS);
-static_assert(3 * backwardKeyFloats + 2 * scoreFloats + maskFloats + groupRows * panelColumns <=
+// Backward of a head of any width has room for some tiles of queries.
+static_assert(maskFloats + 3 * backwardKeyFloats + 2 * rowsAtOnce * maximumKeys +
+                  tileRows * 2 * (backwardKeyFloats / 16 + maximumKeys) <=
               PENSTOCK_SCRATCH_FLOATS);
 
 /// Keys in a block: all where they fit.
@@ -112,6 +115,9 @@ PENSTOCK_INLINE void maskOf(const Head &head, float *buffer, int64_t query, int6
   if (head.mask.threshold == 0) {
     return;
   }
+  for (int64_t r = rows; r % rowsAtOnce != 0; ++r) {
+    at[r] = buffer;
+  }
   const int64_t first = head.firstElement + query * head.length + key;
   if (keys == head.length) {
     const float *from = makeMultipliers(head.mask, buffer, first, rows * keys);
@@ -129,29 +135,42 @@ PENSTOCK_INLINE void maskOf(const Head &head, float *buffer, int64_t query, int6
 PENSTOCK_INLINE float largestOf(float *s, int64_t keys, int64_t ldS) {
   const IVec real = laneNumbers() < (IVec)((int32_t)(keys - (ldS - lanes)));
   Vec largest = select(real, load(s + ldS - lanes), broadcast(-__builtin_inff()));
+  fence(largest); // or the compiler stores only the lanes that change, which takes AMD's processors long
   store(s + ldS - lanes, largest);
   for (int64_t j = 0; j < ldS - lanes; j += lanes) {
-    largest = __builtin_elementwise_max(largest, load(s + j));
+    largest = larger(largest, load(s + j));
   }
   return maxLanes(largest);
 }
 
-/// Turns a row of scores into exponentials relative to `top`; returns their sum.
-PENSTOCK_INLINE float exponentials(float *s, int64_t ldS, float scale, float top) {
-  const Vec factor = broadcast(scale), shift = broadcast(-top * scale);
-  Vec sum = broadcast(0.0f);
-  for (int64_t j = 0; j < ldS; j += lanes) {
-    const Vec e = exponential(fma(load(s + j), factor, shift));
-    store(s + j, e);
-    sum += e;
+/// Turns rowsAtOnce rows of scores into exponentials relative to `tops`, times the mask where there is one; `sums` of the
+/// exponentials. Whole vectors: the multipliers' buffer is longer than a row.
+template <bool masked>
+PENSTOCK_INLINE void softmaxRows(float *s, int64_t ldS, float scale, const float *tops, float *sums,
+                                 const float *const *multipliers) {
+  const Vec factor = broadcast(scale);
+  Vec sum[rowsAtOnce], shift[rowsAtOnce];
+#pragma clang loop unroll(full)
+  for (int r = 0; r < rowsAtOnce; ++r) {
+    sum[r] = broadcast(0.0f);
+    shift[r] = broadcast(-tops[r] * scale);
   }
-  return sumLanes(sum);
-}
-
-/// Whole vectors: the multipliers' buffer is longer than the row.
-PENSTOCK_INLINE void multiplyRow(float *s, const float *by, int64_t ldS) {
   for (int64_t j = 0; j < ldS; j += lanes) {
-    store(s + j, load(s + j) * load(by + j));
+    Vec e[rowsAtOnce];
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rowsAtOnce; ++r) {
+      e[r] = fma(load(s + r * ldS + j), factor, shift[r]);
+    }
+    exponentials(e);
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rowsAtOnce; ++r) {
+      sum[r] += e[r];
+      store(s + r * ldS + j, masked ? e[r] * load(multipliers[r] + j) : e[r]);
+    }
+  }
+#pragma clang loop unroll(full)
+  for (int r = 0; r < rowsAtOnce; ++r) {
+    sums[r] = sumLanes(sum[r]);
   }
 }
 
@@ -164,7 +183,7 @@ void forwardHead(const Head &head, float *out, float *lse, int64_t ldLse, float 
   float *tops = maskBuffer + maskFloats;
   float *sums = tops + queryBlock;
   float *before = sums + queryBlock;
-  const float *multipliers[groupRows];
+  const float *multipliers[groupRows] = {};
 
   for (int64_t block = 0; block < head.queries; block += queryBlock) {
     const int64_t queries = minimum(queryBlock, head.queries - block);
@@ -182,22 +201,21 @@ void forwardHead(const Head &head, float *out, float *lse, int64_t ldLse, float 
         float *o = out + query * head.ldOut;
         scores(s, ldS, head.q + query * head.ldQuery, head.ldQuery, keysPacked, rows, keys, head.width);
         maskOf(head, maskBuffer, query, rows, key, keys, multipliers);
-        // Two loops, so that the rows' reductions overlap.
         float *top = tops + group, *sum = sums + group;
         for (int64_t r = 0; r < rows; ++r) {
           const float here = largestOf(s + r * ldS, keys, ldS);
           before[r] = top[r];
           top[r] = first || here > before[r] ? here : before[r];
         }
+        float here[groupRows];
+        for (int64_t r = 0; r < rows; r += rowsAtOnce) {
+          (head.mask.threshold != 0 ? softmaxRows<true> : softmaxRows<false>)(s + r * ldS, ldS, head.scale, top + r, here + r, multipliers + r);
+        }
         for (int64_t r = 0; r < rows; ++r) {
-          const float here = exponentials(s + r * ldS, ldS, head.scale, top[r]);
           const float decay = first ? 0.0f : exponentialOf((before[r] - top[r]) * head.scale);
-          sum[r] = first ? here : sum[r] * decay + here;
+          sum[r] = first ? here[r] : sum[r] * decay + here[r];
           if (!first) {
             scaleRow(o + r * head.ldOut, decay, head.width);
-          }
-          if (head.mask.threshold != 0) {
-            multiplyRow(s + r * ldS, multipliers[r], ldS);
           }
         }
         for (int64_t p = 0; p * panelColumns < head.width; ++p) {
@@ -220,35 +238,46 @@ void forwardHead(const Head &head, float *out, float *lse, int64_t ldLse, float 
   }
 }
 
-/// dscores and masked probabilities of one row, in place of the scores and of d(probabilities).
-PENSTOCK_INLINE void backwardRow(float *s, float *dp, const float *mask, int64_t count, float scale,
-                                 float lse, float delta) {
-  const Vec factor = broadcast(scale), shift = broadcast(-lse), less = broadcast(delta);
-  for (int64_t j = 0; j < count; j += lanes) {
-    const Vec p = exponential(fma(load(s + j), factor, shift));
-    Vec d = load(dp + j), kept = p;
-    if (mask != nullptr) {
-      const Vec m = load(mask + j);
-      d *= m;
-      kept *= m;
+/// Masked probabilities and d(scores) of rowsAtOnce rows, in place of the scores and of d(probabilities).
+template <bool masked>
+PENSTOCK_INLINE void softmaxGradientRows(float *s, float *dp, int64_t ldS, float scale, const float *lse, const float *delta,
+                                         const float *const *multipliers) {
+  const Vec factor = broadcast(scale);
+  for (int64_t j = 0; j < ldS; j += lanes) {
+    Vec p[rowsAtOnce];
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rowsAtOnce; ++r) {
+      p[r] = fma(load(s + r * ldS + j), factor, broadcast(-lse[r]));
     }
-    store(s + j, kept);
-    store(dp + j, p * (d - less) * factor);
+    exponentials(p);
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rowsAtOnce; ++r) {
+      const Vec multiplier = masked ? load(multipliers[r] + j) : broadcast(1.0f);
+      store(s + r * ldS + j, p[r] * multiplier);
+      store(dp + r * ldS + j, p[r] * (load(dp + r * ldS + j) * multiplier - broadcast(delta[r])) * factor);
+    }
   }
 }
 
 void backwardHead(const Head &head, const float *out, const float *lse, int64_t ldLse,
                   const float *dout, float *dq, float *dk, float *dv, float *scratch) {
   const int64_t keyBlock = keyBlockOf(head.length, head.width, backwardKeyFloats);
-  float *keysTransposed = scratch;
-  float *valuesTransposed = keysTransposed + backwardKeyFloats;
-  float *keysPacked = valuesTransposed + backwardKeyFloats;
-  float *s = keysPacked + backwardKeyFloats;
-  float *dp = s + scoreFloats;
-  float *maskBuffer = dp + scoreFloats;
-  float *panel = maskBuffer + maskFloats;
+  const int64_t stride = roundUp(keyBlock, lanes), width = roundUp(head.width, lanes);
+  // As many queries at a time as there is room for, all of a record of some 120 rows: d(keys) and d(values) are sums over them, which
+  // are begun and stored once a tile. Those sums read the scores from the second-level cache.
+  const int64_t fit = (PENSTOCK_SCRATCH_FLOATS - maskFloats - 3 * stride * width - 2 * rowsAtOnce * stride) /
+                      (2 * (stride + width)) / tileRows * tileRows;
+  const int64_t queryGroup = roundUp(divideUp(head.queries, divideUp(head.queries, fit)), tileRows);
+  float *maskBuffer = scratch;
+  float *keysTransposed = maskBuffer + maskFloats;
+  float *valuesTransposed = keysTransposed + stride * width;
+  float *keysPacked = valuesTransposed + stride * width;
+  float *queriesPacked = keysPacked + stride * width;
+  float *doutPacked = queriesPacked + queryGroup * width;
+  float *probabilities = doutPacked + queryGroup * width;
+  float *dscores = probabilities + (queryGroup + rowsAtOnce) * stride;
   const float *multipliers[groupRows] = {};
-  const bool whole = head.width % lanes == 0;
+  float lses[groupRows] = {}, deltas[groupRows] = {};
 
   for (int64_t key = 0; key < head.length; key += keyBlock) {
     const int64_t keys = minimum(keyBlock, head.length - key);
@@ -256,37 +285,46 @@ void backwardHead(const Head &head, const float *out, const float *lse, int64_t 
     packTransposed(keysTransposed, head.k + key * head.ld, head.ld, keys, head.width);
     packTransposed(valuesTransposed, head.v + key * head.ld, head.ld, keys, head.width);
     packRows(keysPacked, head.k + key * head.ld, head.ld, keys, head.width);
-    for (int64_t query = 0; query < head.queries; query += groupRows) {
-      const int64_t rows = minimum(groupRows, head.queries - query);
-      const float *q = head.q + query * head.ldQuery;
-      const float *d = dout + query * head.ldOut;
-      scores(s, ldS, q, head.ldQuery, keysTransposed, rows, keys, head.width);
-      scores(dp, ldS, d, head.ldOut, valuesTransposed, rows, keys, head.width);
-      maskOf(head, maskBuffer, query, rows, key, keys, multipliers);
-      for (int64_t r = 0; r < rows; ++r) {
-        const float delta = dot(d + r * head.ldOut, out + (query + r) * head.ldOut, head.width);
-        backwardRow(s + r * ldS, dp + r * ldS, multipliers[r], ldS, head.scale,
-                    lse[(query + r) * ldLse], delta);
+    for (int64_t group = 0; group < head.queries; group += queryGroup) {
+      const int64_t queries = minimum(queryGroup, head.queries - group);
+      // Few rows are read where they are; many would share few sets of the first-level cache.
+      const bool packs = queries > groupRows || head.width % lanes != 0;
+      if (packs) {
+        packRows(queriesPacked, head.q + group * head.ldQuery, head.ldQuery, queries, head.width);
+        packRows(doutPacked, dout + group * head.ldOut, head.ldOut, queries, head.width);
       }
+      for (int64_t first = 0; first < queries; first += groupRows) {
+        const int64_t rows = minimum(groupRows, queries - first), query = group + first;
+        const float *d = dout + query * head.ldOut;
+        float *s = probabilities + first * ldS, *dp = dscores + first * ldS;
+        scores(s, ldS, head.q + query * head.ldQuery, head.ldQuery, keysTransposed, rows, keys, head.width);
+        scores(dp, ldS, d, head.ldOut, valuesTransposed, rows, keys, head.width);
+        maskOf(head, maskBuffer, query, rows, key, keys, multipliers);
+        for (int64_t r = 0; r < rows; ++r) {
+          lses[r] = lse[(query + r) * ldLse];
+          deltas[r] = dot(d + r * head.ldOut, out + (query + r) * head.ldOut, head.width);
+        }
+        for (int64_t r = 0; r < rows; r += rowsAtOnce) {
+          (head.mask.threshold != 0 ? softmaxGradientRows<true> : softmaxGradientRows<false>)(
+              s + r * ldS, dp + r * ldS, ldS, head.scale, lses + r, deltas + r, multipliers + r);
+        }
+        for (int64_t p = 0; p * panelColumns < head.width; ++p) {
+          multiplyPanel<false>(rows, keys, realColumns(p, head.width), dp, ldS,
+                               keysPacked + p * panelColumns * keys, storedColumns(p, head.width),
+                               dq + query * head.ldQuery + p * panelColumns, head.ldQuery,
+                               key == 0 ? From::zero : From::old, nullptr);
+        }
+      }
+      const From from = group == 0 ? From::zero : From::old;
       for (int64_t p = 0; p * panelColumns < head.width; ++p) {
         const int64_t columns = realColumns(p, head.width), stored = storedColumns(p, head.width);
-        const int64_t at = p * panelColumns;
-        multiplyPanel<false>(rows, keys, columns, dp, ldS, keysPacked + at * keys, stored,
-                             dq + query * head.ldQuery + at, head.ldQuery, key == 0 ? From::zero : From::old,
-                             nullptr);
-        const From from = query == 0 ? From::zero : From::old;
-        if (!whole) {
-          copyColumns(panel, stored, q + at, head.ldQuery, rows, columns);
-        }
-        multiplyPanel<true>(keys, rows, columns, dp, ldS, whole ? q + at : panel,
-                            whole ? head.ldQuery : stored, dk + key * head.ld + at, head.ld, from,
-                            nullptr);
-        if (!whole) {
-          copyColumns(panel, stored, d + at, head.ldOut, rows, columns);
-        }
-        multiplyPanel<true>(keys, rows, columns, s, ldS, whole ? d + at : panel,
-                            whole ? head.ldOut : stored, dv + key * head.ld + at, head.ld, from,
-                            nullptr);
+        const int64_t at = p * panelColumns, to = key * head.ld + at;
+        multiplyPanel<true>(keys, queries, columns, dscores, ldS,
+                            packs ? queriesPacked + at * queries : head.q + group * head.ldQuery + at,
+                            packs ? stored : head.ldQuery, dk + to, head.ld, from, nullptr);
+        multiplyPanel<true>(keys, queries, columns, probabilities, ldS,
+                            packs ? doutPacked + at * queries : dout + group * head.ldOut + at,
+                            packs ? stored : head.ldOut, dv + to, head.ld, from, nullptr);
       }
     }
   }

@@ -81,28 +81,49 @@ PENSTOCK_INLINE float sumLanes(Vec v) {
   const Quarter e = q + __builtin_shufflevector(q, q, 2, 3, 2, 3);
   return e[0] + e[1];
 }
-PENSTOCK_INLINE float maxLanes(Vec v) { return __builtin_reduce_max(v); }
+/// b where one of the two is NaN: one instruction, unlike __builtin_elementwise_max.
+template <class V> PENSTOCK_INLINE V larger(V a, V b) { return a > b ? a : b; }
+PENSTOCK_INLINE float maxLanes(Vec v) {
+#if PENSTOCK_LANES == 16
+  const Half h = larger(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7),
+                        __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15));
+#else
+  const Half h = v;
+#endif
+  const Quarter q =
+      larger(__builtin_shufflevector(h, h, 0, 1, 2, 3), __builtin_shufflevector(h, h, 4, 5, 6, 7));
+  const Quarter e = larger(q, __builtin_shufflevector(q, q, 2, 3, 2, 3));
+  return e[0] > e[1] ? e[0] : e[1];
+}
 
-/// e^x within 1.02 ULP (tested over all floats) for -87.33 <= x <= 88; below: as at -87.33, 1.2e-38,
+/// e^x of each, within 1.02 ULP (tested over all floats) for -87.33 <= x <= 88; below: as at -87.33, 1.2e-38,
 /// which is nothing beside a softmax's sum; above: not to be used; NaN stays NaN. Cody and Waite's
-/// reduction by n ln 2, then a polynomial of degree 6 on [-ln 2 / 2, ln 2 / 2].
-PENSTOCK_INLINE Vec exponential(Vec x) {
+/// reduction by n ln 2, then a polynomial of degree 6 on [-ln 2 / 2, ln 2 / 2]. One vector's chain of 60 cycles
+/// is longer than what the processor's schedulers hold: several vectors step by step fill it.
+template <int count> PENSTOCK_INLINE void exponentials(Vec (&x)[count]) {
   const Vec magic =
       broadcast(12582912.0f); // 1.5 * 2^23: adding it rounds to an integer, left in the low bits
-  const Vec y = x < broadcast(-87.33f) ? broadcast(-87.33f) : x;
-  const Vec shifted = fma(y, broadcast(1.44269504088896341f), magic);
-  const Vec n = shifted - magic;
-  Vec r = fma(n, broadcast(-0.693145751953125f), y);
-  r = fma(n, broadcast(-1.42860682030941723e-6f), r);
-  Vec p = broadcast(1.381454e-3f);
-  p = fma(p, r, broadcast(8.368745e-3f));
-  p = fma(p, r, broadcast(4.166839e-2f));
-  p = fma(p, r, broadcast(1.6666521e-1f));
-  p = fma(p, r, broadcast(4.9999994e-1f));
-  p = fma(p * r, r, r);
-  p = p + broadcast(1.0f);
-  return p *
-         fromBits((bits(shifted) << 23) + (IVec)(0x3F800000)); // times 2^n, so that NaN survives
+  Vec n[count], p[count];
+#define PENSTOCK_EACH(to, ...) _Pragma("clang loop unroll(full)") for (int i = 0; i < count; ++i) { to = __VA_ARGS__; fence(to); }
+  PENSTOCK_EACH(x[i], larger(broadcast(-87.33f), x[i]))
+  PENSTOCK_EACH(n[i], fma(x[i], broadcast(1.44269504088896341f), magic))
+  PENSTOCK_EACH(p[i], n[i] - magic)
+  PENSTOCK_EACH(x[i], fma(p[i], broadcast(-0.693145751953125f), x[i]))
+  PENSTOCK_EACH(x[i], fma(p[i], broadcast(-1.42860682030941723e-6f), x[i]))
+  PENSTOCK_EACH(p[i], fma(broadcast(1.381454e-3f), x[i], broadcast(8.368745e-3f)))
+  PENSTOCK_EACH(p[i], fma(p[i], x[i], broadcast(4.166839e-2f)))
+  PENSTOCK_EACH(p[i], fma(p[i], x[i], broadcast(1.6666521e-1f)))
+  PENSTOCK_EACH(p[i], fma(p[i], x[i], broadcast(4.9999994e-1f)))
+  PENSTOCK_EACH(p[i], p[i] * x[i])
+  PENSTOCK_EACH(p[i], fma(p[i], x[i], x[i]))
+  PENSTOCK_EACH(n[i], fromBits((bits(n[i]) << 23) + (IVec)(0x3F800000)))
+  PENSTOCK_EACH(x[i], (p[i] + broadcast(1.0f)) * n[i]) // times 2^n, so that NaN survives
+#undef PENSTOCK_EACH
+}
+PENSTOCK_INLINE Vec exponential(Vec x) {
+  Vec all[1] = {x};
+  exponentials(all);
+  return all[0];
 }
 
 /// Natural logarithm within 2 ULP (tested) of normal positive numbers; what attention takes of its

@@ -339,7 +339,7 @@ void benchAttention() {
               "%6s %6s %6s %6s %26s %26s\n",
               "length", "heads", "width", "drop", "forward", "backward");
   const std::int64_t configurations[][2] = {{4, 32}, {12, 32}, {12, 64}};
-  for (const int length : {9, 71, 128, 512}) {
+  for (const int length : {9, 71, 100, 128, 512}) {
     for (const auto &configuration : configurations) {
       for (const float dropout : {0.0f, 0.1f}) {
         const std::int64_t records = length > 200 ? 4 : 32, heads = configuration[0],
