@@ -346,8 +346,9 @@ class Learning(Case):
         _, errors = self.train("other_shape", "fourth", *self.set(*begin), expect=1)
         self.assertIn("h.encoder_block_0.", errors)
         self.assertIn("512", errors)
-        _, errors = self.train(self.task, "fifth", *self.set("train.from=run(\"nowhere\")"), expect=1)
-        self.assertIn("nowhere", errors)
+        _, errors = self.train(self.task, "fifth", *self.set("train.from=run(\"nowhere\")"), expect=2)
+        self.assertIn("--set train.from:1:1: error: ", errors)
+        self.assertIn("nowhere` cannot be read: there is no run in it to begin from", errors)
 
     def testBalancedClasses(self):
         text = (self.tasks / f"{self.task}.pipe").read_text()
