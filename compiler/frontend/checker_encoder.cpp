@@ -85,6 +85,7 @@ std::optional<EncoderShape> Checker::encoderShape(const Instance &instance, cons
     shape.positions = integer("positions").value_or(512);
     shape.segments = shape.family == EncoderShape::Family::distilbert ? 0 : shape.family == EncoderShape::Family::roberta ? 1 : 2;
     shape.epsilon = shape.family == EncoderShape::Family::roberta ? 1e-5 : 1e-12;
+    shape.skipped = shape.family == EncoderShape::Family::roberta ? 2 : 0; // of its table in a folder, if it is exported
     if (const auto activation = given.find("activation"); activation != given.end()) {
       shape.activation = std::get<std::string>(activation->second);
     }
@@ -129,6 +130,16 @@ int Checker::emitOperation(const char *name, std::vector<int> operands, Attribut
   }
   spend(span);
   return emit(std::move(node));
+}
+
+/// Random values; the names are for an export.
+void Checker::nameTensors(int node, const std::vector<std::vector<std::string>> &tensors, std::int64_t skippedRows) {
+  GraphNode &owner = graph.nodes[static_cast<std::size_t>(node)];
+  const bool table = owner.op == "embedding" || owner.op == "positions" || owner.op == "segments";
+  for (std::size_t i = 0; i < owner.weights.size(); ++i) {
+    Weight &weight = owner.weights[i];
+    weight.pretrained = {"", tensors[i], weight.shape.size() == 2 && !table, skippedRows};
+  }
 }
 
 void Checker::takePretrained(int node, const std::vector<std::vector<std::string>> &tensors, const std::string &folder,
@@ -243,6 +254,8 @@ Value Checker::applyEncoder(const Instance &instance, std::vector<Value> operand
   const auto take = [&](int node, const char *part, std::int64_t layer = -1, std::int64_t skipped = 0) {
     if (model != nullptr) {
       takePretrained(node, encoderTensors(shape->family, part, layer), folder, *model, skipped, instance.span);
+    } else {
+      nameTensors(node, encoderTensors(shape->family, part, layer), skipped);
     }
     return node;
   };
@@ -278,11 +291,8 @@ Value Checker::applyEncoder(const Instance &instance, std::vector<Value> operand
     x = take(norm(emitOperation("add", {h, f}, {}, here + ".add", span), here + ".norm"), "norm", layer);
   }
   encoded[x] = {shape->family, folder};
-  if (model != nullptr) {
-    const bool known = std::any_of(pipeline.encoders.begin(), pipeline.encoders.end(), [&](const EncoderUse &one) { return one.path == path; });
-    if (!known) {
-      pipeline.encoders.push_back({path, family, folder, model->config});
-    }
+  if (std::none_of(pipeline.encoders.begin(), pipeline.encoders.end(), [&](const EncoderUse &one) { return one.path == path; })) {
+    pipeline.encoders.push_back({path, family, folder, model != nullptr ? model->config : encoderConfig(*shape, vocabulary)});
   }
   value.node = x;
   return value;

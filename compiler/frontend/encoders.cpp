@@ -17,6 +17,10 @@ Family encoderFamily(const std::string &name) {
 
 namespace {
 
+std::string nameOf(Family family) {
+  return family == Family::bert ? "bert" : family == Family::roberta ? "roberta" : "distilbert";
+}
+
 class ConfigReader {
 public:
   explicit ConfigReader(const Json &config) : config(config) {}
@@ -103,8 +107,7 @@ Result<EncoderShape> readEncoderConfig(Family family, const std::string &text) {
   ConfigReader read(config);
   EncoderShape shape;
   shape.family = family;
-  const char *type = family == Family::bert ? "bert" : family == Family::roberta ? "roberta" : "distilbert";
-  const std::string found = read.text("model_type", type);
+  const std::string type = nameOf(family), found = read.text("model_type", type.c_str());
   if (found != type) {
     const bool known = isEncoder(found);
     return invalidInput("its `config.json` says `model_type`: `" + found + "`, not `" + type + "`" +
@@ -153,6 +156,28 @@ Result<EncoderShape> readEncoderConfig(Family family, const std::string &text) {
     return invalidInput("its `config.json` " + read.problem);
   }
   return shape;
+}
+
+std::string encoderConfig(const EncoderShape &shape, std::int64_t vocabulary) {
+  const bool distil = shape.family == Family::distilbert;
+  Json config = {{"model_type", nameOf(shape.family)},
+                 {"vocab_size", vocabulary},
+                 {distil ? "dim" : "hidden_size", shape.hidden},
+                 {distil ? "n_layers" : "num_hidden_layers", shape.layers},
+                 {distil ? "n_heads" : "num_attention_heads", shape.heads},
+                 {distil ? "hidden_dim" : "intermediate_size", shape.inner},
+                 {"max_position_embeddings", shape.positions + shape.skipped},
+                 {distil ? "dropout" : "hidden_dropout_prob", shape.dropout},
+                 {distil ? "attention_dropout" : "attention_probs_dropout_prob", shape.attentionDropout},
+                 {distil ? "activation" : "hidden_act", shape.activation}};
+  if (!distil) {
+    config["type_vocab_size"] = shape.segments;
+    config["layer_norm_eps"] = shape.epsilon;
+  }
+  if (shape.family == Family::roberta) {
+    config["pad_token_id"] = shape.skipped - 1;
+  }
+  return config.dump(2);
 }
 
 std::vector<std::vector<std::string>> encoderTensors(Family family, const std::string &part, std::int64_t layer) {

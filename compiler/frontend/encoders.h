@@ -32,6 +32,9 @@ EncoderShape::Family encoderFamily(const std::string &name);
 /// the encoder's numbers is judged.
 Result<EncoderShape> readEncoderConfig(EncoderShape::Family family, const std::string &config);
 
+/// The text of a config.json that says the same; `vocabulary`: rows of the table of tokens.
+std::string encoderConfig(const EncoderShape &shape, std::int64_t vocabulary);
+
 /// The names, in the folder's file and without a prefix, of the tensors of one part: "word", "position", "segment", "norm"
 /// (weight, bias), "pooler" (weight, bias), and of layer `i`: "attention" (query, key, value and output, weight and bias of
 /// each), "attention_norm", "inner", "outer", "norm". In the order of the weights of the operation that holds them; a

@@ -44,10 +44,10 @@ using Attribute = std::variant<bool, std::int64_t, double, std::string, std::vec
                                std::vector<double>, std::vector<std::string>>;
 using Attributes = std::map<std::string, Attribute>;
 
-/// Where the first values of a weight come from: tensors of a folder of a pretrained model.
+/// What a weight is in a folder of a pretrained model, and where its first values come from.
 struct Pretrained {
-  std::string folder;               // absolute; "" for none
-  std::vector<std::string> tensors; // as the folder's files name them, side by side in the weight's columns
+  std::string folder;               // absolute; "" for random values
+  std::vector<std::string> tensors; // as the folder's files (or Transformers' own) name them, side by side in the weight's columns
   bool transposed = false;          // the files have [outputs x inputs], the weight [inputs x outputs]
   std::int64_t skippedRows = 0;     // of the tensor, before the weight's first
 };
@@ -66,8 +66,8 @@ struct Weight {
 
 /// An encoder of the model that a folder of a pretrained model describes.
 struct EncoderUse {
-  std::string path, family, folder; // binding path, "bert", absolute
-  std::string config;               // text of its config.json
+  std::string path, family, folder; // binding path, "bert", absolute or ""
+  std::string config;               // text of its config.json; one that says the same where it has no folder
 };
 
 /// One operation of the expanded model.

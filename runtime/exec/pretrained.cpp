@@ -172,8 +172,8 @@ Status loadPretrained(Program &program, ThreadPool &pool, const std::vector<Pret
   std::vector<Copy> pieces;
   for (const PretrainedSpec &weight : weights) {
     const auto found = mine.find(weight.parameter);
-    if (found == mine.end()) {
-      continue; // not trained: it has no place among the parameters
+    if (found == mine.end() || weight.folder.empty()) {
+      continue; // not trained: it has no place among the parameters; or with random values
     }
     const TensorView &view = found->second;
     float *to = flat + (view.data - flat);

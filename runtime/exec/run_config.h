@@ -74,18 +74,18 @@ struct ExpectationSpec {
   std::string place;         // "file.pipe:12:3", for messages
 };
 
-/// Where the first values of a parameter come from: tensors of a folder of a pretrained model, side by side in its columns.
+/// What a parameter is in a folder of a pretrained model, where its first values come from: tensors side by side in its columns.
 struct PretrainedSpec {
-  std::string parameter, folder;    // folder: absolute
+  std::string parameter, folder;    // folder: absolute; "" where the values are random
   std::vector<std::string> tensors; // as the folder's files name them
   bool transposed = false;          // the files have [outputs x inputs], the parameter [inputs x outputs]
   std::int64_t skippedRows = 0;     // of the tensor, before the parameter's first
 };
 
-/// An encoder that a folder of a pretrained model describes.
+/// An encoder that a folder of a pretrained model describes, or one with random weights.
 struct EncoderSpec {
-  std::string path, family, folder; // binding path, "bert", absolute
-  std::string config;               // text of its config.json
+  std::string path, family, folder; // binding path, "bert", absolute or ""
+  std::string config;               // text of its config.json, or of one that says the same
 };
 
 struct ResolvedSpec {

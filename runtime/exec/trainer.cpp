@@ -275,7 +275,9 @@ Status Trainer::openData() {
 Status Trainer::restore() {
   std::set<std::string> given;
   for (const PretrainedSpec &weight : config.pretrained) {
-    given.insert(weight.parameter);
+    if (!weight.folder.empty()) {
+      given.insert(weight.parameter);
+    }
   }
   program->initialize(config.train.seed, given);
   state.seed = config.train.seed;

@@ -70,13 +70,29 @@ private:
   const GraphNode *at;
 };
 
+/// Whether an operation is the last one of an encoder with random weights, which the front end writes out.
+bool isLastOf(const EncoderSpec &encoder, const GraphNode &node) {
+  return node.path.starts_with(encoder.path + ".layers[") && node.path.ends_with("].norm");
+}
+
+/// The feature that such an encoder reads; "" where it reads something else.
+std::string axisOf(const EncoderSpec &encoder, const frontend::ModelGraph &model) {
+  for (const GraphNode &node : model.nodes) {
+    if (node.path == encoder.path + ".embeddings.word" && !node.operands.empty()) {
+      const GraphNode &input = model.nodes[static_cast<std::size_t>(node.operands[0])];
+      return input.kind == GraphNode::Kind::input ? input.op : "";
+    }
+  }
+  return "";
+}
+
 Result<HfModel> describe(const RunRecord &record, const frontend::TypedPipeline &pipeline) {
   const RunConfig &config = record.config;
   const auto refuse = [&](const std::string &why) {
     return invalidInput("this run has no form in Transformers: " + why);
   };
   if (config.encoders.size() != 1) {
-    return refuse(config.encoders.empty() ? "it has no encoder from a folder of a pretrained model" : "it has several encoders");
+    return refuse(config.encoders.empty() ? "it has no encoder such as `bert`" : "it has several encoders");
   }
   if (pipeline.model.answers.size() != 1 || pipeline.model.answers[0].head < 0) {
     return refuse("it has not exactly one answer of a head such as `classify`");
@@ -128,11 +144,16 @@ Result<HfModel> describe(const RunRecord &record, const frontend::TypedPipeline 
     }
     walk.back();
   }
-  if (walk.node().op != encoder.family || !walk.back() || walk.node().kind != GraphNode::Kind::input) {
+  const bool isRandom = encoder.folder.empty();
+  if (isRandom ? !isLastOf(encoder, walk.node()) : walk.node().op != encoder.family) {
     return refuse(fmt::format("the encoder's own answer must go to the head, and here stands `{}`", walk.node().op));
   }
-  made.axis = walk.node().op;
-  return made;
+  if (isRandom) {
+    made.axis = axisOf(encoder, pipeline.model);
+  } else if (walk.back() && walk.node().kind == GraphNode::Kind::input) {
+    made.axis = walk.node().op;
+  }
+  return made.axis.empty() ? refuse("the encoder reads something else than the tokens of a feature") : Result<HfModel>(std::move(made));
 }
 
 Status exportRun(const ExportOptions &options, const CommandContext &context) {

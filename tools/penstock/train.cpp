@@ -86,7 +86,7 @@ RunConfig toRunConfig(const frontend::TypedPipeline &pipeline) {
       const frontend::Pretrained &from = weight.pretrained;
       const std::string name = node.path + "." + weight.name;
       const bool seen = std::any_of(config.pretrained.begin(), config.pretrained.end(), [&](const auto &one) { return one.parameter == name; });
-      if (!from.folder.empty() && !seen) { // a shared instance stands in the graph once for each use
+      if (!from.tensors.empty() && !seen) { // a shared instance stands in the graph once for each use
         config.pretrained.push_back({name, from.folder, from.tensors, from.transposed, from.skippedRows});
       }
     }

@@ -95,10 +95,10 @@ data {{
 }}
 features {{ tokens = {input} |> {tokenizer} }}
 model {{
-  body   = {family}(encoder)
+  body   = {family}({encoder})
   answer = tokens |> body |> {middle}{head}
 }}
-train {{ optimizer: adamw(lr: 1e-3), steps: 7, batch: 5 }}
+train {{ optimizer: adamw(lr: {rate}), steps: 7, batch: 5 }}
 """
 
 HEADS = {
@@ -145,7 +145,7 @@ class Families(unittest.TestCase):
         self.assertEqual(done.returncode, expect, f"penstock {' '.join(map(str, arguments))}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
         return done
 
-    def train(self, family, head, out, middle=None, call=None):
+    def train(self, family, head, out, middle=None, call=None, encoder="encoder", rate=1e-3):
         columns, written = HEADS[head]
         tag = head == "tag"
         if middle is None:
@@ -157,7 +157,7 @@ class Families(unittest.TestCase):
         source = 'conll(data / "{split}.conll", columns: ["word", "tag"])' if tag else 'csv(data / "{split}.csv")'
         file = self.folder / f"{out}.pipe"
         file.write_text(PIPE.format(source=source, columns=columns, input="word" if tag else "text", tokenizer=tokenizer, family=family,
-                                    middle=middle, head=call or written))
+                                    middle=middle, head=call or written, encoder=encoder, rate=rate))
         self.penstock("train", file, "--quiet", "--out", out, "--set", f"data={self.folder}", "--set", f"encoder={self.folder / family}")
 
     def theirs(self, jobs):
@@ -214,6 +214,19 @@ class Families(unittest.TestCase):
 
     def testDistilBert(self):
         self.check("distilbert")
+
+    def testRandomWeights(self):
+        jobs = []
+        for family, more in (("bert", ""), ("roberta", ', activation: relu'), ("distilbert", ", inner: 37")):
+            head = "tag" if family == "roberta" else "classify"
+            run = f"random-{family}"
+            # At this rate no two weights stay alike, so a tensor under another's name would show.
+            self.train(family, head, run, encoder=f"hidden: 21, layers: 2, heads: 3, positions: 47{more}", rate=0.05)
+            self.penstock("export", run, "--format", "hf", "--out", f"{run}-hf")
+            jobs.append((str(self.folder / f"{run}-hf"), head, self.texts))
+        for (folder, head, texts), theirs in zip(jobs, self.theirs(jobs)):
+            with self.subTest(folder=folder):
+                self.compare(head, texts, self.ours(folder[:-3], head, texts), theirs)
 
     def testWhatHasNoFormThere(self):
         for number, (head, middle, call, words) in enumerate((
