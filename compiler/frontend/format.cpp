@@ -175,6 +175,11 @@ private:
       }
       if (token.kind == TokenKind::flow) {
         flowLine(line, index);
+        for (std::size_t i = lines.size() - 1; i-- > 0 && lines[i].comment;) { // what stands above a step stands where it does
+          lines[i].from = line.from;
+          lines[i].column = line.column;
+          lines[i].extra = line.extra;
+        }
       }
       entryLine(line, index);
     } else if (previous >= 0) {

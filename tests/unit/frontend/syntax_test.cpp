@@ -85,6 +85,12 @@ TEST(Format, KeepsEveryComment) {
   }
 }
 
+TEST(Format, PutsACommentAboveAStepWhereTheStepStands) {
+  const std::string steps = "pipe 1\nmodel {\n  a = x\n    # why\n    # indeed\n    |> f\n  # b is next\n  b = y |> g\n        # why not\n        |> h\n}\n";
+  EXPECT_EQ(format("a.pipe", "pipe 1\nmodel {\n  a = x\n # why\n      # indeed\n  |> f\n # b is next\n  b = y |> g\n  # why not\n  |> h\n}\n").text, steps);
+  EXPECT_EQ(format("a.pipe", steps).text, steps);
+}
+
 TEST(Format, BreaksABodyWholeOrNotAtAll) {
   EXPECT_EQ(formatted("pipe 1\ntrain { epochs: 1, batch: 2 }\n"), "pipe 1\ntrain { epochs: 1, batch: 2 }\n");
   EXPECT_EQ(formatted("pipe 1\ntrain { epochs: 1, batch: 2\n seed: 3 }\n"), "pipe 1\ntrain {\n  epochs: 1, batch: 2\n  seed: 3\n}\n");
