@@ -298,8 +298,7 @@ private:
   std::optional<EncoderShape> encoderShape(const Instance &instance, const Span &span, const Facts::Model **model);
   /// Adds a built-in operation; `tensors` are those of its weights in a pretrained folder, weight by weight.
   int emitOperation(const char *name, std::vector<int> operands, Attributes attributes, const std::string &path, const Span &span);
-  void nameTensors(int node, const std::vector<std::vector<std::string>> &tensors, std::int64_t skippedRows);
-  void takePretrained(int node, const std::vector<std::vector<std::string>> &tensors, const std::string &folder, const Facts::Model &model,
+  void takePretrained(int node, const std::vector<std::vector<std::string>> &tensors, const std::string &folder, const Facts::Model *model,
                       std::int64_t skippedRows, const Span &span);
 
   // train, evaluate, target: checker_train.cpp

@@ -132,38 +132,32 @@ int Checker::emitOperation(const char *name, std::vector<int> operands, Attribut
   return emit(std::move(node));
 }
 
-/// Random values; the names are for an export.
-void Checker::nameTensors(int node, const std::vector<std::vector<std::string>> &tensors, std::int64_t skippedRows) {
-  GraphNode &owner = graph.nodes[static_cast<std::size_t>(node)];
-  const bool table = owner.op == "embedding" || owner.op == "positions" || owner.op == "segments";
-  for (std::size_t i = 0; i < owner.weights.size(); ++i) {
-    Weight &weight = owner.weights[i];
-    weight.pretrained = {"", tensors[i], weight.shape.size() == 2 && !table, skippedRows};
-  }
-}
-
 void Checker::takePretrained(int node, const std::vector<std::vector<std::string>> &tensors, const std::string &folder,
-                             const Facts::Model &model, std::int64_t skippedRows, const Span &span) {
+                             const Facts::Model *model, std::int64_t skippedRows, const Span &span) {
   GraphNode &owner = graph.nodes[static_cast<std::size_t>(node)];
   const bool table = owner.op == "embedding" || owner.op == "positions" || owner.op == "segments";
   for (std::size_t i = 0; i < owner.weights.size(); ++i) {
     Weight &weight = owner.weights[i];
     weight.pretrained = {folder, {}, weight.shape.size() == 2 && !table, skippedRows};
+    if (model == nullptr) { // random values: the names are for an export
+      weight.pretrained.tensors = tensors[i];
+      continue;
+    }
     std::int64_t columns = 0;
     for (const std::string &wanted : tensors[i]) {
-      const std::string name = findTensor(model, wanted);
+      const std::string name = findTensor(*model, wanted);
       if (name.empty()) {
         report("model-incomplete", span, {{"folder", folder}, {"detail", "has no tensor `" + wanted + "`"}});
         weight.pretrained = {};
         return;
       }
-      if (const auto other = model.unreadable.find(name); other != model.unreadable.end()) {
+      if (const auto other = model->unreadable.find(name); other != model->unreadable.end()) {
         report("model-incomplete", span,
                {{"folder", folder}, {"detail", "holds `" + name + "` as " + other->second + ", and F32, F16, BF16 and F64 can be read"}});
         weight.pretrained = {};
         return;
       }
-      const std::vector<std::int64_t> &shape = model.tensors.at(name);
+      const std::vector<std::int64_t> &shape = model->tensors.at(name);
       std::vector<std::int64_t> fits = weight.shape;
       if (fits.size() == 2 && !table) {
         fits = {shape.empty() ? 0 : shape[0], weight.shape[0]};
@@ -252,11 +246,7 @@ Value Checker::applyEncoder(const Instance &instance, std::vector<Value> operand
   }
 
   const auto take = [&](int node, const char *part, std::int64_t layer = -1, std::int64_t skipped = 0) {
-    if (model != nullptr) {
-      takePretrained(node, encoderTensors(shape->family, part, layer), folder, *model, skipped, instance.span);
-    } else {
-      nameTensors(node, encoderTensors(shape->family, part, layer), skipped);
-    }
+    takePretrained(node, encoderTensors(shape->family, part, layer), folder, model, skipped, instance.span);
     return node;
   };
   const auto drop = [&](int x, const std::string &where) {
@@ -316,7 +306,7 @@ Value Checker::applyPooler(const Instance &instance, std::vector<Value> operands
     if (findTensor(model, tensors[0][0]).empty()) {
       report("pooler-absent", instance.span, {{"folder", from->second.folder}});
     } else {
-      takePretrained(dense, tensors, from->second.folder, model, 0, instance.span);
+      takePretrained(dense, tensors, from->second.folder, &model, 0, instance.span);
     }
   }
   value.kind = Value::Kind::node;

@@ -384,104 +384,94 @@ void backwardWideHead(const Head &head, const float *out, const float *lse, int6
   }
 }
 
-/// Head `h` of a record of `length` rows: q, k and v begin at its first row.
-PENSTOCK_INLINE Head headOf(const float *q, int64_t ldQuery, int64_t queries, const float *k, const float *v, int64_t ld,
-                            int64_t length, int64_t heads, int64_t width, int64_t h, const Mask &mask) {
-  return {length,
-          queries,
-          width,
-          ldQuery,
-          ld,
-          q + h * width,
-          k + h * width,
-          v + h * width,
-          heads * width,
-          1.0f / __builtin_sqrtf((float)width),
-          mask,
-          h * length * length};
+/// The operands of a call. Rows of q, and of what is computed for them, are those of the axis, or one a record where `first`.
+struct Operands {
+  const float *q, *k, *v;
+  int64_t ldQuery, ld, heads, width;
+  bool first;
+  const int32_t *offsets;
+  const uint64_t *recordNumbers;
+  float dropout;
+  uint64_t seed, step, key;
+};
+
+/// body(head, h, query, row) for every head of the records [begin, end): q begins at row `query`, keys and values at row `row`.
+template <class Body>
+PENSTOCK_INLINE void forEachHead(const Operands &of, int64_t begin, int64_t end, const Body &body) {
+  for (int64_t record = begin; record < end; ++record) {
+    const int64_t row = of.offsets[record], length = of.offsets[record + 1] - row;
+    const int64_t query = of.first ? record : row;
+    const Mask mask = makeMask(of.dropout, of.dropout > 0 ? of.recordNumbers[record] : 0, of.seed, of.step, of.key);
+    for (int64_t h = 0; h < of.heads; ++h) {
+      const int64_t at = h * of.width;
+      body(Head{length, of.first ? 1 : length, of.width, of.ldQuery, of.ld, of.q + query * of.ldQuery + at,
+                of.k + row * of.ld + at, of.v + row * of.ld + at, of.heads * of.width, 1.0f / __builtin_sqrtf((float)of.width), mask,
+                h * length * length},
+           h, query, row);
+    }
+  }
 }
 
-PENSTOCK_INLINE void forward(const Head &head, float *out, float *lse, int64_t heads, float *scratch) {
-  (head.width > maximumHead ? forwardWideHead : forwardHead)(head, out, lse, heads, scratch);
+void forwardRecords(const Operands &of, float *out, float *lse, int64_t begin, int64_t end, float *scratch) {
+  forEachHead(of, begin, end, [&](const Head &head, int64_t h, int64_t query, int64_t) PENSTOCK_LAMBDA_INLINE {
+    float *o = out + query * head.ldOut + h * head.width, *l = lse + query * of.heads + h;
+    if (head.length == 0 && of.first) { // nothing to ask
+      __builtin_memset(o, 0, (size_t)head.width * sizeof(float));
+      *l = 0;
+      return;
+    }
+    (head.width > maximumHead ? forwardWideHead : forwardHead)(head, o, l, of.heads, scratch);
+  });
 }
 
-PENSTOCK_INLINE void backward(const Head &head, const float *out, const float *lse, int64_t heads, const float *dout, float *dq,
-                              float *dk, float *dv, float *scratch) {
-  (head.width > maximumHead ? backwardWideHead : backwardHead)(head, out, lse, heads, dout, dq, dk, dv, scratch);
+/// dq, dk and dv lie as q, k and v do.
+void backwardRecords(const Operands &of, const float *out, const float *lse, const float *dout, float *dq, float *dk, float *dv,
+                     int64_t begin, int64_t end, float *scratch) {
+  forEachHead(of, begin, end, [&](const Head &head, int64_t h, int64_t query, int64_t row) PENSTOCK_LAMBDA_INLINE {
+    const int64_t at = query * head.ldOut + h * head.width;
+    const int64_t toQuery = query * head.ldQuery + h * head.width, toKey = row * head.ld + h * head.width;
+    if (head.length == 0 && of.first) {
+      __builtin_memset(dq + toQuery, 0, (size_t)head.width * sizeof(float));
+      return;
+    }
+    (head.width > maximumHead ? backwardWideHead : backwardHead)(head, out + at, lse + query * of.heads + h, of.heads, dout + at,
+                                                                dq + toQuery, dk + toKey, dv + toKey, scratch);
+  });
 }
 
 void attentionForward(const float *qkv, float *out, float *lse, const int32_t *offsets,
                       const uint64_t *record_numbers, int64_t begin, int64_t end, int64_t heads,
                       int64_t width, float dropout, uint64_t seed, uint64_t step, uint64_t key,
                       float *scratch) {
-  const int64_t columns = heads * width, ld = 3 * columns;
-  for (int64_t record = begin; record < end; ++record) {
-    const int64_t row = offsets[record], length = offsets[record + 1] - row;
-    const Mask mask = makeMask(dropout, dropout > 0 ? record_numbers[record] : 0, seed, step, key);
-    const float *q = qkv + row * ld;
-    for (int64_t h = 0; h < heads; ++h) {
-      const Head head = headOf(q, ld, length, q + columns, q + 2 * columns, ld, length, heads, width, h, mask);
-      forward(head, out + row * columns + h * width, lse + row * heads + h, heads, scratch);
-    }
-  }
+  const int64_t columns = heads * width;
+  forwardRecords({qkv, qkv + columns, qkv + 2 * columns, 3 * columns, 3 * columns, heads, width, false, offsets, record_numbers,
+                  dropout, seed, step, key},
+                 out, lse, begin, end, scratch);
 }
 
 void attentionBackward(const float *qkv, const float *out, const float *lse, const float *dout,
                        float *dqkv, const int32_t *offsets, const uint64_t *record_numbers,
                        int64_t begin, int64_t end, int64_t heads, int64_t width, float dropout,
                        uint64_t seed, uint64_t step, uint64_t key, float *scratch) {
-  const int64_t columns = heads * width, ld = 3 * columns;
-  for (int64_t record = begin; record < end; ++record) {
-    const int64_t row = offsets[record], length = offsets[record + 1] - row;
-    const Mask mask = makeMask(dropout, dropout > 0 ? record_numbers[record] : 0, seed, step, key);
-    const float *q = qkv + row * ld;
-    for (int64_t h = 0; h < heads; ++h) {
-      const Head head = headOf(q, ld, length, q + columns, q + 2 * columns, ld, length, heads, width, h, mask);
-      const int64_t at = row * columns + h * width;
-      float *dq = dqkv + row * ld + h * width;
-      backward(head, out + at, lse + row * heads + h, heads, dout + at, dq, dq + columns, dq + 2 * columns, scratch);
-    }
-  }
+  const int64_t columns = heads * width;
+  backwardRecords({qkv, qkv + columns, qkv + 2 * columns, 3 * columns, 3 * columns, heads, width, false, offsets, record_numbers,
+                   dropout, seed, step, key},
+                  out, lse, dout, dqkv, dqkv + columns, dqkv + 2 * columns, begin, end, scratch);
 }
 
 void attentionFirstForward(const float *q, const float *kv, float *out, float *lse, const int32_t *offsets,
                            const uint64_t *record_numbers, int64_t begin, int64_t end, int64_t heads, int64_t width, float dropout,
                            uint64_t seed, uint64_t step, uint64_t key, float *scratch) {
-  const int64_t columns = heads * width, ld = 2 * columns;
-  for (int64_t record = begin; record < end; ++record) {
-    const int64_t row = offsets[record], length = offsets[record + 1] - row;
-    if (length == 0) {
-      __builtin_memset(out + record * columns, 0, (size_t)columns * sizeof(float));
-      __builtin_memset(lse + record * heads, 0, (size_t)heads * sizeof(float));
-      continue;
-    }
-    const Mask mask = makeMask(dropout, dropout > 0 ? record_numbers[record] : 0, seed, step, key);
-    const float *k = kv + row * ld;
-    for (int64_t h = 0; h < heads; ++h) {
-      const Head head = headOf(q + record * columns, columns, 1, k, k + columns, ld, length, heads, width, h, mask);
-      forward(head, out + record * columns + h * width, lse + record * heads + h, heads, scratch);
-    }
-  }
+  const int64_t columns = heads * width;
+  forwardRecords({q, kv, kv + columns, columns, 2 * columns, heads, width, true, offsets, record_numbers, dropout, seed, step, key},
+                 out, lse, begin, end, scratch);
 }
 
 void attentionFirstBackward(const float *q, const float *kv, const float *out, const float *lse, const float *dout, float *dq,
                             float *dkv, const int32_t *offsets, const uint64_t *record_numbers, int64_t begin, int64_t end,
                             int64_t heads, int64_t width, float dropout, uint64_t seed, uint64_t step, uint64_t key,
                             float *scratch) {
-  const int64_t columns = heads * width, ld = 2 * columns;
-  for (int64_t record = begin; record < end; ++record) {
-    const int64_t row = offsets[record], length = offsets[record + 1] - row;
-    if (length == 0) {
-      __builtin_memset(dq + record * columns, 0, (size_t)columns * sizeof(float));
-      continue;
-    }
-    const Mask mask = makeMask(dropout, dropout > 0 ? record_numbers[record] : 0, seed, step, key);
-    const float *k = kv + row * ld;
-    for (int64_t h = 0; h < heads; ++h) {
-      const Head head = headOf(q + record * columns, columns, 1, k, k + columns, ld, length, heads, width, h, mask);
-      const int64_t at = record * columns + h * width;
-      float *dk = dkv + row * ld + h * width;
-      backward(head, out + at, lse + record * heads + h, heads, dout + at, dq + at, dk, dk + columns, scratch);
-    }
-  }
+  const int64_t columns = heads * width;
+  backwardRecords({q, kv, kv + columns, columns, 2 * columns, heads, width, true, offsets, record_numbers, dropout, seed, step, key},
+                  out, lse, dout, dq, dkv, dkv + columns, begin, end, scratch);
 }
