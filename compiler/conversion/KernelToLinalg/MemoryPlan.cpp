@@ -95,7 +95,7 @@ std::int64_t blockRows(const nn::RowsOf &rows, std::int64_t widest, StringRef le
   if (rows.kind == nn::RowsOf::Kind::fixed) {
     return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(widest, 1));
   }
-  return level.empty() || level == "avx2" ? 48 : 96;
+  return level.empty() || level == "avx2" ? 64 : 96;
 }
 
 int MemoryPlan::axisOf(const nn::RowsOf &rows) const {

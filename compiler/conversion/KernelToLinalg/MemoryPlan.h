@@ -53,7 +53,8 @@ struct ProgramLayout {
   const Deferred &deferredTable(llvm::StringRef name) const;
 };
 
-/// The most rows that a row region computes at once: its intermediate values stay in the second-level cache of `level`.
+/// The most rows that a row region computes at once. Fewer keep its values in the second-level cache of `level`, more read the weights less often;
+/// measured in docs/design/kernels.md.
 std::int64_t blockRows(const nn::RowsOf &rows, std::int64_t widest, llvm::StringRef level);
 /// Fewer rows than this are not worth reading the weights for, where the number of rows is known at run time only. A region takes
 /// a number of blocks that is divisible by four where it can (`blockPieces`), of about equal size, so that few rows keep all threads busy.
