@@ -43,8 +43,8 @@ bool Evaluation::run() {
     map([](double x) { return -x; });
   } else if (isa<nn::ReluGradOp>(op)) {
     mapGrad([](double x) { return x > 0 ? 1.0 : 0.0; });
-  } else if (isa<nn::GeluGradOp>(op)) {
-    mapGrad(geluSlope);
+  } else if (isa<nn::GeluSlopeOp>(op)) {
+    map(geluSlope);
   } else if (isa<nn::AddOp>(op)) {
     binary([](double x, double y) { return x + y; });
   } else if (isa<nn::SubOp>(op)) {

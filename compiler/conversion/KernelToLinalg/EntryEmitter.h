@@ -221,7 +221,6 @@ private:
 /// The arithmetic of one element (ScalarExpressions.cpp).
 mlir::Value emitUnary(mlir::OpBuilder &b, mlir::Location loc, mlir::Operation *op, mlir::Value x);
 mlir::Value emitReluGrad(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x, mlir::Value g);
-mlir::Value emitGeluGrad(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x, mlir::Value g);
 mlir::Value emitBinary(mlir::OpBuilder &b, mlir::Location loc, mlir::Operation *op, mlir::Value x, mlir::Value y);
 mlir::Value f32Constant(mlir::OpBuilder &b, mlir::Location loc, double value);
 

@@ -13,7 +13,7 @@ namespace penstock {
 
 static bool isElementwise(Operation *op) {
   return isa<nn::ReluOp, nn::GeluOp, nn::TanhOp, nn::SigmoidOp, nn::ExpOp, nn::LogOp, nn::SqrtOp,
-             nn::SoftplusOp, nn::NegOp, nn::ReluGradOp, nn::GeluGradOp, nn::AddOp, nn::SubOp, nn::MulOp, nn::DivOp, nn::SpreadOp>(op);
+             nn::SoftplusOp, nn::NegOp, nn::GeluSlopeOp, nn::ReluGradOp, nn::AddOp, nn::SubOp, nn::MulOp, nn::DivOp, nn::SpreadOp>(op);
 }
 
 LogicalResult EntryEmitter::emitRowStage(RegionPlan &regionPlan, const Stage &stage, Value firstRow, Value endRow,
@@ -247,9 +247,6 @@ Value EntryEmitter::element(OpBuilder &builder, Value value, llvm::DenseMap<Valu
   } else if (isa<nn::ReluGradOp>(op)) {
     Value x = operand(0), g = operand(1);
     result = emitReluGrad(builder, loc, x, g);
-  } else if (isa<nn::GeluGradOp>(op)) {
-    Value x = operand(0), g = operand(1);
-    result = emitGeluGrad(builder, loc, x, g);
   } else if (isa<nn::SpreadOp>(op)) {
     result = operand(0);
   } else if (isa<nn::DropoutOp>(op)) {

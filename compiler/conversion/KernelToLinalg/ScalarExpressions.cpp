@@ -23,6 +23,16 @@ Value emitUnary(OpBuilder &b, Location loc, Operation *op, Value x) {
     Value half = arith::MulFOp::create(b, loc, x, f32Constant(b, loc, 0.5));
     return arith::AddFOp::create(b, loc, half, arith::MulFOp::create(b, loc, half, e));
   }
+  if (isa<nn::GeluSlopeOp>(op)) { // begins as gelu does, so that where both are computed erf is shared
+    Value e = math::ErfOp::create(b, loc, arith::MulFOp::create(b, loc, x, f32Constant(b, loc, M_SQRT1_2)));
+    Value half = f32Constant(b, loc, 0.5);
+    Value cdf = arith::AddFOp::create(b, loc, half, arith::MulFOp::create(b, loc, half, e));
+    Value square = arith::MulFOp::create(b, loc, x, x);
+    Value density = math::ExpOp::create(b, loc, arith::MulFOp::create(b, loc, square, f32Constant(b, loc, -0.5)));
+    Value slope = arith::MulFOp::create(
+        b, loc, arith::MulFOp::create(b, loc, x, f32Constant(b, loc, M_2_SQRTPI * M_SQRT1_2 / 2)), density);
+    return arith::AddFOp::create(b, loc, cdf, slope);
+  }
   if (isa<nn::TanhOp>(op)) {
     return math::TanhOp::create(b, loc, x);
   }
@@ -54,18 +64,6 @@ Value emitReluGrad(OpBuilder &b, Location loc, Value x, Value g) {
   Value zero = f32Constant(b, loc, 0);
   Value positive = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, x, zero);
   return arith::SelectOp::create(b, loc, positive, g, zero);
-}
-
-// gelu'(x) = (1 + erf(x / sqrt 2)) / 2 + x exp(-x^2 / 2) / sqrt(2 pi)
-Value emitGeluGrad(OpBuilder &b, Location loc, Value x, Value g) {
-  Value e = math::ErfOp::create(b, loc, arith::MulFOp::create(b, loc, x, f32Constant(b, loc, M_SQRT1_2)));
-  Value half = f32Constant(b, loc, 0.5);
-  Value cdf = arith::AddFOp::create(b, loc, half, arith::MulFOp::create(b, loc, half, e));
-  Value square = arith::MulFOp::create(b, loc, x, x);
-  Value density = math::ExpOp::create(b, loc, arith::MulFOp::create(b, loc, square, f32Constant(b, loc, -0.5)));
-  Value slope = arith::MulFOp::create(
-      b, loc, arith::MulFOp::create(b, loc, x, f32Constant(b, loc, M_2_SQRTPI * M_SQRT1_2 / 2)), density);
-  return arith::MulFOp::create(b, loc, g, arith::AddFOp::create(b, loc, cdf, slope));
 }
 
 Value emitBinary(OpBuilder &b, Location loc, Operation *op, Value x, Value y) {

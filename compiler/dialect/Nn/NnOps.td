@@ -138,15 +138,14 @@ def Nn_LogOp : Nn_Unary<"log", "natural logarithm">;
 def Nn_SqrtOp : Nn_Unary<"sqrt", "square root">;
 def Nn_SoftplusOp : Nn_Unary<"softplus", "log(1 + exp(x)), computed as max(x, 0) + log(1 + exp(-|x|))">;
 def Nn_NegOp : Nn_Unary<"neg", "-x">;
+def Nn_GeluSlopeOp : Nn_Unary<"gelu_slope", "gelu'(x) = (1 + erf(x / sqrt 2)) / 2 + x exp(-x^2 / 2) / sqrt(2 pi)", []>;
 
-class Nn_UnaryGrad<string mnemonic, string what> : Nn_Pure<mnemonic, [SameOperandsAndResultType]> {
-  let summary = what;
+def Nn_ReluGradOp : Nn_Pure<"relu_grad", [SameOperandsAndResultType]> {
+  let summary = "cotangent where input > 0, else 0";
   let arguments = (ins Nn_Rows:$input, Nn_Rows:$cotangent);
   let results = (outs Nn_Rows:$result);
   let assemblyFormat = "$input `,` $cotangent attr-dict `:` type($result)";
 }
-def Nn_ReluGradOp : Nn_UnaryGrad<"relu_grad", "cotangent where input > 0, else 0">;
-def Nn_GeluGradOp : Nn_UnaryGrad<"gelu_grad", "cotangent * gelu'(input)">;
 
 class Nn_Binary<string mnemonic, string what> : Nn_Pure<mnemonic, [Nn_Vjp]> {
   let summary = what;

@@ -62,7 +62,9 @@ LogicalResult ReluOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
 }
 
 LogicalResult GeluOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
-  out.push_back(GeluGradOp::create(b, getLoc(), getType(), getInput(), g[0]));
+  // The slope needs nothing of the backward pass: it is computed beside gelu, from the same erf, and kept in place of the input.
+  Value slope = GeluSlopeOp::create(b, getLoc(), getType(), getInput());
+  out.push_back(mul(b, getLoc(), g[0], slope));
   return success();
 }
 
