@@ -54,6 +54,9 @@ private:
   mlir::LogicalResult planMemory();
   mlir::LogicalResult planOp(mlir::Operation &op, mlir::SmallVector<int> &freed);
   void planRegion(kernel::RowsOp region, RegionPlan &regionPlan, mlir::SmallVector<int> &freed);
+  std::optional<Buffer> placeOfReader(mlir::Operation &op, mlir::Value v, const RegionPlan &regionPlan,
+                                      const llvm::DenseMap<mlir::Operation *, int> &stageOf,
+                                      llvm::DenseSet<mlir::Operation *> &shared) const;
   Buffer arenaBuffer(mlir::Type type);
   Buffer placeResult(mlir::Value value);
   Buffer leafBuffer(mlir::Value value);
@@ -218,6 +221,8 @@ private:
   int constantGlobals = 0;
 };
 
+/// Whether an element of the result is made of the same element of the operands (RowEmitter.cpp).
+bool isElementwise(mlir::Operation *op);
 /// The arithmetic of one element (ScalarExpressions.cpp).
 mlir::Value emitUnary(mlir::OpBuilder &b, mlir::Location loc, mlir::Operation *op, mlir::Value x);
 mlir::Value emitReluGrad(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x, mlir::Value g);

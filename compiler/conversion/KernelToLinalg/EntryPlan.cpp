@@ -188,6 +188,35 @@ LogicalResult EntryEmitter::planOp(Operation &op, SmallVector<int> &freed) {
   return op.emitError("no lowering for this operation outside a row region");
 }
 
+// A kernel's result that row-wise ops replace element by element lies where one of them puts its own, so that a block has fewer bytes to
+// keep in the second-level cache (a feed-forward layer: a third). Its one reader overwrites an element after reading it; several readers do
+// so where their stage is one loop (storeStage): all of it element by element, of one width.
+std::optional<Buffer> EntryEmitter::placeOfReader(Operation &op, Value v, const RegionPlan &regionPlan,
+                                                  const llvm::DenseMap<Operation *, int> &stageOf,
+                                                  llvm::DenseSet<Operation *> &shared) const {
+  auto replaces = [&](Operation *reader) {
+    return isElementwise(reader) && reader->getResult(0).getType() == v.getType();
+  };
+  SmallVector<Operation *> readers(v.getUsers());
+  if (!isa<kernel::InvokeOp>(op) || readers.empty() || !llvm::all_of(readers, replaces)) {
+    return std::nullopt;
+  }
+  int first = stageOf.lookup(readers.front());
+  bool oneLoop = llvm::all_of(readers, [&](Operation *reader) { return stageOf.lookup(reader) == first; }) &&
+                 llvm::all_of(regionPlan.stages[first].ops, replaces);
+  if (!oneLoop && !llvm::all_equal(readers)) {
+    return std::nullopt;
+  }
+  for (Operation *reader : readers) {
+    auto place = buffers.find(reader->getResult(0));
+    if (place != buffers.end() && (place->second.kind == Buffer::Kind::arena || place->second.kind == Buffer::Kind::worker) &&
+        shared.insert(reader).second) {
+      return place->second;
+    }
+  }
+  return std::nullopt;
+}
+
 void EntryEmitter::planRegion(kernel::RowsOp region, RegionPlan &regionPlan, SmallVector<int> &freed) {
   Block &body = region.getBody().front();
   SmallVector<Operation *> waiting;
@@ -238,9 +267,14 @@ void EntryEmitter::planRegion(kernel::RowsOp region, RegionPlan &regionPlan, Sma
   // What must be in memory and has no place yet lives in the worker's scratch for one block. Regions do not overlap in
   // time, so all use the same bytes.
   int64_t offset = 0;
-  for (Operation &op : body.without_terminator()) {
+  llvm::DenseSet<Operation *> shared; // ops whose result's place holds an operand before
+  for (Operation &op : llvm::reverse(body.without_terminator())) { // users first, so that their places are known
     for (Value v : op.getResults()) {
       if (buffers.count(v) || isRowReduction(&op)) {
+        continue;
+      }
+      if (std::optional<Buffer> place = placeOfReader(op, v, regionPlan, stageOf, shared)) {
+        buffers[v] = *place;
         continue;
       }
       bool needed = isa<kernel::InvokeOp>(op) || llvm::any_of(v.getUsers(), [&](Operation *user) {

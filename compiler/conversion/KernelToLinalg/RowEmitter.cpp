@@ -11,7 +11,7 @@ namespace penstock {
 // Row-wise ops are not emitted one by one: a value stays *pending* until memory needs it (its buffer, a sum over the row), and
 // everything pending of one width goes into one linalg.generic.
 
-static bool isElementwise(Operation *op) {
+bool isElementwise(Operation *op) {
   return isa<nn::ReluOp, nn::GeluOp, nn::TanhOp, nn::SigmoidOp, nn::ExpOp, nn::LogOp, nn::SqrtOp,
              nn::SoftplusOp, nn::NegOp, nn::GeluSlopeOp, nn::ReluGradOp, nn::AddOp, nn::SubOp, nn::MulOp, nn::DivOp, nn::SpreadOp>(op);
 }
