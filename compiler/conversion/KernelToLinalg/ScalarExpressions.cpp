@@ -11,6 +11,11 @@ Value f32Constant(OpBuilder &b, Location loc, double value) {
   return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(static_cast<float>(value)));
 }
 
+// The same operations for gelu and for its slope, so that a loop which computes both does them once.
+static Value erfOfGelu(OpBuilder &b, Location loc, Value x) {
+  return math::ErfOp::create(b, loc, arith::MulFOp::create(b, loc, x, f32Constant(b, loc, M_SQRT1_2)));
+}
+
 // Comparisons are ordered so that NaN passes through: a step that diverges must be seen in the loss.
 Value emitUnary(OpBuilder &b, Location loc, Operation *op, Value x) {
   if (isa<nn::ReluOp>(op)) {
@@ -19,12 +24,12 @@ Value emitUnary(OpBuilder &b, Location loc, Operation *op, Value x) {
     return arith::SelectOp::create(b, loc, below, zero, x);
   }
   if (isa<nn::GeluOp>(op)) {
-    Value e = math::ErfOp::create(b, loc, arith::MulFOp::create(b, loc, x, f32Constant(b, loc, M_SQRT1_2)));
+    Value e = erfOfGelu(b, loc, x);
     Value half = arith::MulFOp::create(b, loc, x, f32Constant(b, loc, 0.5));
     return arith::AddFOp::create(b, loc, half, arith::MulFOp::create(b, loc, half, e));
   }
-  if (isa<nn::GeluSlopeOp>(op)) { // begins as gelu does, so that where both are computed erf is shared
-    Value e = math::ErfOp::create(b, loc, arith::MulFOp::create(b, loc, x, f32Constant(b, loc, M_SQRT1_2)));
+  if (isa<nn::GeluSlopeOp>(op)) {
+    Value e = erfOfGelu(b, loc, x);
     Value half = f32Constant(b, loc, 0.5);
     Value cdf = arith::AddFOp::create(b, loc, half, arith::MulFOp::create(b, loc, half, e));
     Value square = arith::MulFOp::create(b, loc, x, x);
