@@ -228,8 +228,7 @@ void EntryEmitter::planRegion(kernel::RowsOp region, RegionPlan &regionPlan, Sma
     }
   }
   nn::RowsOf rows = iterationRows(waiting.front());
-  auto level = source->getParentOfType<ModuleOp>()->getAttrOfType<StringAttr>("penstock.level");
-  regionPlan.block = blockRows(rows, widest, level ? level.getValue() : "");
+  regionPlan.block = blockRows(rows, widest, source->getParentOfType<ModuleOp>());
 
   // Alternate: all row-wise ops that can run, then all kernels that can run.
   llvm::DenseMap<Operation *, int> stageOf;

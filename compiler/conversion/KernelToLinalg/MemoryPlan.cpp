@@ -91,11 +91,18 @@ ProgramLayout::ProgramLayout(ModuleOp module) {
   }
 }
 
-std::int64_t blockRows(const nn::RowsOf &rows, std::int64_t widest, StringRef level) {
+std::int64_t blockRows(const nn::RowsOf &rows, std::int64_t widest, ModuleOp module) {
   if (rows.kind == nn::RowsOf::Kind::fixed) {
     return std::max<std::int64_t>(1, 16384 / std::max<std::int64_t>(widest, 1));
   }
-  return level.empty() || level == "avx2" ? 64 : 96;
+  auto is = [&](StringRef attribute, StringRef value) {
+    auto given = module->getAttrOfType<StringAttr>(attribute);
+    return given && given.getValue() == value;
+  };
+  if (is("penstock.level", "amx") && is("penstock.precision", "bf16")) {
+    return 192;
+  }
+  return is("penstock.level", "avx512") || is("penstock.level", "amx") ? 96 : 64;
 }
 
 int MemoryPlan::axisOf(const nn::RowsOf &rows) const {

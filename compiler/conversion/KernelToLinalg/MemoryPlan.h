@@ -53,9 +53,9 @@ struct ProgramLayout {
   const Deferred &deferredTable(llvm::StringRef name) const;
 };
 
-/// The most rows that a row region computes at once. Fewer keep its values in the second-level cache of `level`, more read the weights less often;
-/// measured in docs/design/kernels.md.
-std::int64_t blockRows(const nn::RowsOf &rows, std::int64_t widest, llvm::StringRef level);
+/// The most rows that a row region computes at once, by the module's level and precision. Fewer keep its values in the second-level cache, more
+/// read the weights less often; docs/design/kernels.md has what was measured.
+std::int64_t blockRows(const nn::RowsOf &rows, std::int64_t widest, mlir::ModuleOp module);
 /// Fewer rows than this are not worth reading the weights for, where the number of rows is known at run time only. A region takes
 /// a number of blocks that is divisible by four where it can (`blockPieces`), of about equal size, so that few rows keep all threads busy.
 inline constexpr std::int64_t leastBlockRows = 12, blockPieces = 4;

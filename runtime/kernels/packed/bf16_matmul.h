@@ -121,8 +121,8 @@ PENSTOCK_INLINE void multiplyBlock(Tiles &tiles, int64_t rows, int64_t columns, 
   }
 }
 
-/// Tiles of x that a call holds rounded, in the second-level cache: 512 KB of the stack.
-constexpr int64_t heldTiles = 512;
+/// Tiles of x that a call holds rounded, in the second-level cache: 1.1 MB of the stack, 192 rows of 3,072 numbers.
+constexpr int64_t heldTiles = 1152, mostRows = 192;
 constexpr int64_t widestSegment = 128; // steps of depth held at once; a wider x comes in several
 
 void matmul(const float *packedFloatsOfWeight, int64_t k, int64_t n, const float *x, int64_t ldx, float *y, int64_t ldy, int64_t rows,
@@ -142,7 +142,7 @@ void matmul(const float *packedFloatsOfWeight, int64_t k, int64_t n, const float
     bias = nullptr;
   }
   const int64_t depth = depthTiles(k), segment = minimum(maximum(depth, 1), widestSegment);
-  const int64_t rowsAtOnce = minimum(128, heldTiles / segment / 2 * 2 * tileRows);
+  const int64_t rowsAtOnce = minimum(mostRows, heldTiles / segment / 2 * 2 * tileRows);
   const int64_t blocks = maximum(1, divideUp(segment, depthBlock)), block = divideUp(segment, blocks);
   for (int64_t row = 0; row < rows; row += rowsAtOnce) {
     const int64_t count = minimum(rowsAtOnce, rows - row);
