@@ -17,11 +17,9 @@ namespace {
 
 class Reader : public RecordReader {
 public:
-  Reader(RecordProgram recordProgram, Fitted fittedOnTrain, std::unique_ptr<RowSource> source,
-         std::string inputName)
-      : program(std::move(recordProgram)), fitted(std::move(fittedOnTrain)),
-        rows(std::move(source)), inputName(std::move(inputName)), batch(program, fitted.classCounts()),
-        prepared(program.features.size()), encoded(program.features.size()) {}
+  Reader(RecordProgram recordProgram, Fitted fittedOnTrain, std::unique_ptr<RowSource> source, std::string inputName)
+      : program(std::move(recordProgram)), fitted(std::move(fittedOnTrain)), rows(std::move(source)), inputName(std::move(inputName)),
+        batch(program, fitted.classCounts()), prepared(program.features.size()), encoded(program.features.size()) {}
 
   /// Finds out which columns inputs need, and that the source has them.
   Status begin(Format format) {
@@ -46,18 +44,15 @@ public:
         lists.push_back(program.columns[i].isList());
       }
     }
-    if (format == Format::lines &&
-        (columns.size() != 1 || (program.columns[columns[0]].type != ColumnSpec::Type::text &&
-                                 program.columns[columns[0]].type != ColumnSpec::Type::words))) {
-      return usageError(
-          fmt::format("plain lines give one text, and this pipeline reads {} columns; "
-                      "give CSV or JSON Lines (`--format csv`, `--format jsonl`)",
-                      columns.size()));
+    if (format == Format::lines && (columns.size() != 1 || (program.columns[columns[0]].type != ColumnSpec::Type::text &&
+                                                            program.columns[columns[0]].type != ColumnSpec::Type::words))) {
+      return usageError(fmt::format("plain lines give one text, and this pipeline reads {} columns; "
+                                    "give CSV or JSON Lines (`--format csv`, `--format jsonl`)",
+                                    columns.size()));
     }
     const std::vector<std::string> &header = rows->names();
     for (const std::string &name : names) {
-      if (format == Format::csv && !header.empty() &&
-          std::find(header.begin(), header.end(), name) == header.end()) {
+      if (format == Format::csv && !header.empty() && std::find(header.begin(), header.end(), name) == header.end()) {
         return noSuchColumn(inputName, name, header);
       }
     }
@@ -84,8 +79,7 @@ private:
         break;
       }
       if (step == RowStep::error) {
-        return invalidInput(
-            fmt::format("{}:{}:{}: {}", inputName, error.line, error.column, error.sentence()));
+        return invalidInput(fmt::format("{}:{}:{}: {}", inputName, error.line, error.column, error.sentence()));
       }
       block.add(row, 0);
     }
@@ -119,8 +113,7 @@ private:
   }
 
   Status cellError(std::size_t row, const ColumnSpec &column, const std::string &what) const {
-    return invalidInput(
-        fmt::format("{}:{}: column `{}` {}", inputName, block.lines[row], column.from, what));
+    return invalidInput(fmt::format("{}:{}: column `{}` {}", inputName, block.lines[row], column.from, what));
   }
 
   Status checkCells() const {
@@ -133,8 +126,7 @@ private:
           return cellError(row, column, "has no value");
         }
         if (state == CellState::bad) {
-          return cellError(row, column,
-                           fmt::format("holds `{}`, which is not a number", cell.text));
+          return cellError(row, column, fmt::format("holds `{}`, which is not a number", cell.text));
         }
       }
     }
@@ -145,7 +137,6 @@ private:
     const auto index = static_cast<std::size_t>(program.axes[axis]);
     const FeatureSpec &feature = program.features[index];
     prepared[index].begin(feature);
-    const ColumnSpec &column = program.columns[static_cast<std::size_t>(feature.column)];
     for (std::size_t row = 0; row < block.rows(); ++row) {
       for (std::size_t text = 0; text < feature.textsEach(); ++text) {
         const std::size_t which = feature.columnOf(text);
@@ -159,8 +150,7 @@ private:
     EncodedTexts &texts = encoded[index];
     PENSTOCK_TRY(encodeTexts(feature, *fitted.features[index].tokenizer, prepared[index], texts));
     if (texts.stuck >= 0) {
-      return invalidInput(fmt::format("{}:{}: {}", inputName, block.lines[static_cast<std::size_t>(texts.stuck)],
-                                      stuckSentence(feature)));
+      return invalidInput(fmt::format("{}:{}: {}", inputName, block.lines[static_cast<std::size_t>(texts.stuck)], stuckSentence(feature)));
     }
     if (texts.ids.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
       return invalidInput(inputName + ": the records of one batch have too many tokens");
@@ -168,8 +158,7 @@ private:
     batch.setRows(axis, static_cast<std::int64_t>(texts.ids.size()));
     std::size_t at = 0;
     for (std::size_t record = 0; record < texts.lengths.size(); ++record) {
-      batch.addRows(axis, texts.ids.data() + at, texts.lengths[record],
-                    feature.cutFromWords ? texts.rowWord.data() + at : nullptr,
+      batch.addRows(axis, texts.ids.data() + at, texts.lengths[record], feature.cutFromWords ? texts.rowWord.data() + at : nullptr,
                     feature.isPair() ? texts.firsts[record] : -1);
       at += static_cast<std::size_t>(texts.lengths[record]);
     }
@@ -200,15 +189,13 @@ private:
       if (input.kind == InputSpec::Kind::number) {
         double number = 0;
         const bool given = readNumber(column, cell, number) == CellState::value;
-        batch.numbersOf(index)[row] =
-            static_cast<float>(given ? number : fitted.fillOf(program, which));
+        batch.numbersOf(index)[row] = static_cast<float>(given ? number : fitted.fillOf(program, which));
         continue;
       }
       const std::vector<std::string> &names = fitted.classes[which];
       const auto found = std::find(names.begin(), names.end(), cell.text);
       if (found == names.end()) {
-        return cellError(row, column,
-                         fmt::format("holds `{}`, which is no class of train", cell.text));
+        return cellError(row, column, fmt::format("holds `{}`, which is no class of train", cell.text));
       }
       batch.classesOf(index)[row] = static_cast<std::int32_t>(found - names.begin());
     }
@@ -229,10 +216,9 @@ private:
 
 } // namespace
 
-Result<std::unique_ptr<RecordReader>>
-openRecordsWith(const std::string &recordProgram, const std::string &fittedFolder,
-                TokenizerFactory &factory, RecordReader::Format format, std::istream &input,
-                const std::string &inputName) {
+Result<std::unique_ptr<RecordReader>> openRecordsWith(const std::string &recordProgram, const std::string &fittedFolder,
+                                                      TokenizerFactory &factory, RecordReader::Format format, std::istream &input,
+                                                      const std::string &inputName) {
   PENSTOCK_ASSIGN(RecordProgram program, RecordProgram::parse(recordProgram));
   PENSTOCK_ASSIGN(Fitted fitted, readFitted(program, fittedFolder, factory));
   PENSTOCK_TRY(makeTokenizers(program, fitted, factory));
@@ -249,8 +235,7 @@ openRecordsWith(const std::string &recordProgram, const std::string &fittedFolde
     rows = makeJsonLines(std::move(bytes));
     break;
   }
-  auto reader =
-      std::make_unique<Reader>(std::move(program), std::move(fitted), std::move(rows), inputName);
+  auto reader = std::make_unique<Reader>(std::move(program), std::move(fitted), std::move(rows), inputName);
   PENSTOCK_TRY(reader->begin(format));
   return std::unique_ptr<RecordReader>(std::move(reader));
 }

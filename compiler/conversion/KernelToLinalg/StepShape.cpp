@@ -48,6 +48,7 @@ void StepShape::addBuffer(const Buffer &buffer) {
     add(static_cast<std::int64_t>(buffer.index));
     break;
   case Buffer::Kind::worker:
+  case Buffer::Kind::row:
     add(buffer.offset);
     break;
   }
@@ -93,8 +94,7 @@ void StepShape::addOp(Operation *op, llvm::function_ref<const Buffer *(Value)> b
   }
 }
 
-std::vector<std::int64_t> StepShape::numbers(ArrayRef<MemoryPlan::Offset> offsets, std::int64_t scratch,
-                                             std::int64_t rowScratch) const {
+std::vector<std::int64_t> StepShape::numbers(ArrayRef<MemoryPlan::Offset> offsets, std::int64_t scratch, std::int64_t rowScratch) const {
   std::vector<std::int64_t> table{scratch, rowScratch};
   auto addOffset = [&](const MemoryPlan::Offset &offset) {
     table.push_back(offset.constant);
