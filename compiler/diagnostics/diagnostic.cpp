@@ -6,8 +6,7 @@
 
 namespace penstock::diagnostics {
 
-void DiagnosticList::report(const std::string &id, const SourceRange &range, const Arguments &arguments,
-                            std::vector<Label> labels) {
+void DiagnosticList::report(const std::string &id, const SourceRange &range, const Arguments &arguments, std::vector<Label> labels) {
   const DiagnosticInfo *info = findDiagnostic(id);
   Arguments used = arguments;
   if (info == nullptr) {

@@ -41,8 +41,7 @@ public:
   static constexpr std::size_t limit = 100;
 
   /// Adds the registered diagnostic `id`. An unregistered id is reported as `internal-mistake`, never dropped.
-  void report(const std::string &id, const SourceRange &range, const Arguments &arguments = {},
-              std::vector<Label> labels = {});
+  void report(const std::string &id, const SourceRange &range, const Arguments &arguments = {}, std::vector<Label> labels = {});
   void add(Diagnostic diagnostic);
 
   /// Nothing that is reported now would be shown: a check may stop.

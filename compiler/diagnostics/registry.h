@@ -12,8 +12,8 @@ namespace penstock::diagnostics {
 struct DiagnosticInfo {
   std::string_view id;
   Severity severity;
-  std::string_view clause;    // of docs/spec/language.md: "N1"
-  std::string_view message;   // with placeholders {name}
+  std::string_view clause;  // of docs/spec/language.md: "N1"
+  std::string_view message; // with placeholders {name}
   std::string_view reason;
   std::string_view fix;       // used when every placeholder in it has a value,
   std::string_view otherwise; // else this

@@ -8,9 +8,7 @@ namespace penstock::diagnostics {
 
 namespace {
 
-std::string place(const SourceRange &range) {
-  return range.file + ":" + std::to_string(range.line) + ":" + std::to_string(range.column);
-}
+std::string place(const SourceRange &range) { return range.file + ":" + std::to_string(range.line) + ":" + std::to_string(range.column); }
 
 /// Text that a terminal shows as it is: bytes that are not UTF-8 and control characters become U+FFFD, so that no file
 /// can steer the terminal.

@@ -31,8 +31,7 @@ public:
           if (diagnostic.getSeverity() == DiagnosticSeverity::Error && first.empty()) {
             first = diagnostic.str();
             if (const auto place = diagnostic.getLocation()->findInstanceOf<FileLineColLoc>()) {
-              where = fmt::format("{}:{}:{}", place.getFilename().str(), place.getLine(),
-                                  place.getColumn());
+              where = fmt::format("{}:{}:{}", place.getFilename().str(), place.getLine(), place.getColumn());
             }
           }
           return success();
@@ -40,10 +39,9 @@ public:
 
   /// A mistake of the compiler's own.
   Status failure(const char *stage) const {
-    return internalError(fmt::format(
-        "the compiler failed{}{} in the stage `{}`: {}; this is a mistake in penstock: please "
-        "report it with the file",
-        where.empty() ? "" : " at ", where, stage, first.empty() ? "no reason given" : first));
+    return internalError(fmt::format("the compiler failed{}{} in the stage `{}`: {}; this is a mistake in penstock: please "
+                                     "report it with the file",
+                                     where.empty() ? "" : " at ", where, stage, first.empty() ? "no reason given" : first));
   }
   /// What the model or a head plugin did wrong, in the words of the lowering; a verifier's words
   /// are our mistake.
@@ -71,8 +69,7 @@ Status compile(const BackendRequest &request, std::string &text) {
   const auto lap = [&](const std::string &what) {
     const auto now = Clock::now();
     if (request.timed && request.stage.empty()) {
-      text += fmt::format("{:<10} {:8.1f} ms\n", what,
-                          std::chrono::duration<double, std::milli>(now - last).count());
+      text += fmt::format("{:<10} {:8.1f} ms\n", what, std::chrono::duration<double, std::milli>(now - last).count());
     }
     last = now;
   };
@@ -135,14 +132,12 @@ Status compile(const BackendRequest &request, std::string &text) {
   } else if (request.stage == "asm") {
     options.assembly = &stream;
   } else if (!request.stage.empty()) {
-    return usageError(
-        fmt::format("there is no stage `{}`; the stages are pipe, nn, kernel, linalg, llvm and asm",
-                    request.stage));
+    return usageError(fmt::format("there is no stage `{}`; the stages are pipe, nn, kernel, linalg, llvm and asm", request.stage));
   }
   PENSTOCK_TRY(emitSharedLibrary(module, table, options));
   if (request.timed && request.stage.empty()) {
-    text += fmt::format("to llvm    {:8.1f} ms\ntranslate  {:8.1f} ms\ngenerate   {:8.1f} ms\nlink       {:8.1f} ms\n",
-                        times.lower * 1e3, times.translate * 1e3, times.generate * 1e3, times.link * 1e3);
+    text += fmt::format("to llvm    {:8.1f} ms\ntranslate  {:8.1f} ms\ngenerate   {:8.1f} ms\nlink       {:8.1f} ms\n", times.lower * 1e3,
+                        times.translate * 1e3, times.generate * 1e3, times.link * 1e3);
   }
   return Status::success();
 }
@@ -150,8 +145,7 @@ Status compile(const BackendRequest &request, std::string &text) {
 } // namespace
 } // namespace penstock
 
-extern "C" void penstock_backend_compile(const penstock::BackendRequest *request,
-                                         penstock::BackendResult *result) {
+extern "C" void penstock_backend_compile(const penstock::BackendRequest *request, penstock::BackendResult *result) {
   penstock::handleFatalErrors();
   result->status = penstock::compile(*request, result->text);
 }

@@ -15,7 +15,7 @@ struct BackendRequest {
   std::string stage;  // stage whose text is wanted; "" when only the library is
   const BuildHead *buildHead = nullptr;
   bool profile = false; // say in the program's table what every step does
-  bool timed = false; // put a line about every step into `text`
+  bool timed = false;   // put a line about every step into `text`
 };
 
 struct BackendResult {

@@ -60,10 +60,9 @@ Result<BackendFunction *> loadBackend(const std::string &library) {
     return function;
   }
   if (library.empty()) {
-    return environmentError(
-        fmt::format("the compiler `{}` is not installed beside this command; a program that was "
-                    "never compiled here needs it",
-                    libraryName));
+    return environmentError(fmt::format("the compiler `{}` is not installed beside this command; a program that was "
+                                        "never compiled here needs it",
+                                        libraryName));
   }
   void *handle = ::dlopen(library.c_str(), RTLD_LAZY | RTLD_LOCAL);
   if (!handle) {
@@ -78,8 +77,8 @@ Result<BackendFunction *> loadBackend(const std::string &library) {
   return found;
 }
 
-Result<std::string> callBackend(BackendRequest request, const frontend::TypedPipeline &pipeline,
-                                const CompileOptions &options, const std::string &library) {
+Result<std::string> callBackend(BackendRequest request, const frontend::TypedPipeline &pipeline, const CompileOptions &options,
+                                const std::string &library) {
   PENSTOCK_ASSIGN(BackendFunction *const compile, loadBackend(library));
   request.pipeline = &pipeline;
   request.level = options.level;
@@ -96,13 +95,11 @@ Result<std::string> callBackend(BackendRequest request, const frontend::TypedPip
 }
 
 /// Compiles without a cache: the library lives in a nameless file of this process.
-Result<std::string> compileUncached(const frontend::TypedPipeline &pipeline,
-                                    const CompileOptions &options, const std::string &library) {
+Result<std::string> compileUncached(const frontend::TypedPipeline &pipeline, const CompileOptions &options, const std::string &library) {
   std::error_code error;
   std::string folder = (fs::temp_directory_path(error) / "penstock-XXXXXX").string();
   if (error || !::mkdtemp(folder.data())) {
-    return environmentError(
-        fmt::format("cannot make a temporary folder: {}", std::strerror(errno)));
+    return environmentError(fmt::format("cannot make a temporary folder: {}", std::strerror(errno)));
   }
   const std::string path = folder + "/program.so";
   BackendRequest request;
@@ -120,8 +117,7 @@ Result<std::string> compileUncached(const frontend::TypedPipeline &pipeline,
 
 } // namespace
 
-Result<std::string> compileProgram(const frontend::TypedPipeline &pipeline,
-                                   const CompileOptions &options, CompileReport *report) {
+Result<std::string> compileProgram(const frontend::TypedPipeline &pipeline, const CompileOptions &options, CompileReport *report) {
   const auto start = std::chrono::steady_clock::now();
   const auto finish = [&](std::string path, bool cached) {
     if (report) {
@@ -134,9 +130,8 @@ Result<std::string> compileProgram(const frontend::TypedPipeline &pipeline,
   if (!options.cacheFolder.empty()) {
     const Result<ProgramCache> cache = ProgramCache::open(options.cacheFolder, options.cacheLimit);
     if (cache.ok()) {
-      std::string identity =
-          fmt::format("penstock program {}.{} level {} compiler {}\n", PENSTOCK_PROGRAM_ABI_MAJOR,
-                      PENSTOCK_PROGRAM_ABI_MINOR, options.level, buildIdentity(library));
+      std::string identity = fmt::format("penstock program {}.{} level {} compiler {}\n", PENSTOCK_PROGRAM_ABI_MAJOR,
+                                         PENSTOCK_PROGRAM_ABI_MINOR, options.level, buildIdentity(library));
       for (const std::string &plugin : options.plugins) {
         identity += fmt::format("plugin {}:{}\n", plugin.size(), plugin);
       }
@@ -165,8 +160,7 @@ Result<std::string> compileProgram(const frontend::TypedPipeline &pipeline,
   return finish(std::move(path), false);
 }
 
-Result<std::string> compileStage(const frontend::TypedPipeline &pipeline, const std::string &stage,
-                                 const CompileOptions &options) {
+Result<std::string> compileStage(const frontend::TypedPipeline &pipeline, const std::string &stage, const CompileOptions &options) {
   BackendRequest request;
   request.stage = stage;
   return callBackend(request, pipeline, options, compilerLibrary(options));

@@ -17,18 +17,17 @@ namespace penstock {
 /// Calls the `build` of a head plugin with the builder (the host's part). See
 /// conversion/PipeToNn/PipeToNn.h.
 using BuildHead =
-    std::function<Status(const std::string &plugin, const frontend::Attributes &parameters,
-                         const PenstockGraphBuilder *builder, PenstockNode input,
-                         PenstockNode target, std::int64_t classes, PenstockHeadGraph *graph)>;
+    std::function<Status(const std::string &plugin, const frontend::Attributes &parameters, const PenstockGraphBuilder *builder,
+                         PenstockNode input, PenstockNode target, std::int64_t classes, PenstockHeadGraph *graph)>;
 
 struct CompileOptions {
-  std::string level;       // "avx2", "avx512" or "amx"
-  std::string cacheFolder; // the user's cache folder, 0700 and theirs; "" keeps nothing
+  std::string level;                                   // "avx2", "avx512" or "amx"
+  std::string cacheFolder;                             // the user's cache folder, 0700 and theirs; "" keeps nothing
   std::uint64_t cacheLimit = std::uint64_t(256) << 20; // bytes of all programs together
-  BuildHead buildHead;              // needed only when the program is not in the cache
-  std::vector<std::string> plugins; // name, version and hash of each head plugin in use
-  bool profile = false; // the program says what its steps do and where they stand in the file
-  std::string compilerLibrary;      // "": libpenstock_compiler.so beside the command or in ../lib
+  BuildHead buildHead;                                 // needed only when the program is not in the cache
+  std::vector<std::string> plugins;                    // name, version and hash of each head plugin in use
+  bool profile = false;                                // the program says what its steps do and where they stand in the file
+  std::string compilerLibrary;                         // "": libpenstock_compiler.so beside the command or in ../lib
 };
 
 struct CompileReport {
@@ -43,11 +42,9 @@ struct CompileReport {
 /// the model, internal for a mistake of the compiler, environment where the compiler cannot be
 /// loaded. Returns the path of the shared library: map it soon, for a full cache gives up what has
 /// not been used for long.
-Result<std::string> compileProgram(const frontend::TypedPipeline &pipeline,
-                                   const CompileOptions &options, CompileReport *report = nullptr);
+Result<std::string> compileProgram(const frontend::TypedPipeline &pipeline, const CompileOptions &options, CompileReport *report = nullptr);
 
 /// The text of a stage: "pipe", "nn", "kernel", "linalg", "llvm" or "asm". Reads no cache.
-Result<std::string> compileStage(const frontend::TypedPipeline &pipeline, const std::string &stage,
-                                 const CompileOptions &options);
+Result<std::string> compileStage(const frontend::TypedPipeline &pipeline, const std::string &stage, const CompileOptions &options);
 
 } // namespace penstock

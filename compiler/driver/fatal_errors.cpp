@@ -20,8 +20,7 @@ namespace {
 }
 
 void fatalError(void *, const char *reason, bool) {
-  end("the compiler failed inside LLVM: ", reason, "; this is a mistake in penstock: please report it with the file",
-      ErrorCode::internal);
+  end("the compiler failed inside LLVM: ", reason, "; this is a mistake in penstock: please report it with the file", ErrorCode::internal);
 }
 
 void outOfMemory(void *, const char *reason, bool) {

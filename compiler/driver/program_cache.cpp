@@ -83,10 +83,9 @@ Result<ProgramCache> ProgramCache::open(const std::string &cacheFolder, std::uin
     return problem("use the folder", folder, ENOTDIR);
   }
   if (info.st_uid != ::geteuid() || (info.st_mode & 022) != 0) {
-    return environmentError(fmt::format(
-        "the cache `{}` can be written by others; code is loaded only from a folder that "
-        "is the user's own",
-        folder));
+    return environmentError(fmt::format("the cache `{}` can be written by others; code is loaded only from a folder that "
+                                        "is the user's own",
+                                        folder));
   }
   return ProgramCache(folder, limit);
 }
@@ -99,8 +98,7 @@ std::string ProgramCache::find(const std::string &key) const {
     return "";
   }
   const auto size = static_cast<std::uint64_t>(info.st_size);
-  bool whole = S_ISREG(info.st_mode) && info.st_uid == ::geteuid() && size > sizeof(Trailer) &&
-               size < largest;
+  bool whole = S_ISREG(info.st_mode) && info.st_uid == ::geteuid() && size > sizeof(Trailer) && size < largest;
   if (whole) {
     std::string bytes(size, '\0');
     whole = readAll(file, bytes);
@@ -109,8 +107,8 @@ std::string ProgramCache::find(const std::string &key) const {
       const Trailer expected;
       std::memcpy(&trailer, bytes.data() + size - sizeof trailer, sizeof trailer);
       bytes.resize(size - sizeof trailer);
-      whole = std::memcmp(trailer.magic, expected.magic, sizeof trailer.magic) == 0 &&
-              trailer.size == bytes.size() && trailer.hash == hashOf(bytes, key);
+      whole = std::memcmp(trailer.magic, expected.magic, sizeof trailer.magic) == 0 && trailer.size == bytes.size() &&
+              trailer.hash == hashOf(bytes, key);
     }
   }
   if (!whole) {
@@ -181,8 +179,7 @@ void ProgramCache::evict(const std::string &keep) const {
     total += entry.size;
     entries.push_back(entry);
   }
-  std::sort(entries.begin(), entries.end(),
-            [](const Entry &a, const Entry &b) { return a.used < b.used; });
+  std::sort(entries.begin(), entries.end(), [](const Entry &a, const Entry &b) { return a.used < b.used; });
   for (const Entry &entry : entries) {
     if (total <= limit) {
       return;

@@ -13,9 +13,7 @@ using frontend::Attributes;
 using frontend::GraphNode;
 
 // Every text is preceded by its length, so that no two models have one canonical text.
-void put(std::string &out, const std::string &text) {
-  out += fmt::format("{}:{} ", text.size(), text);
-}
+void put(std::string &out, const std::string &text) { out += fmt::format("{}:{} ", text.size(), text); }
 void put(std::string &out, std::int64_t number) { out += fmt::format("{} ", number); }
 void put(std::string &out, int number) { out += fmt::format("{} ", number); }
 void put(std::string &out, bool flag) { out += flag ? "true " : "false "; }
@@ -123,8 +121,6 @@ std::string placesOf(const frontend::TypedPipeline &pipeline) {
   return out;
 }
 
-std::string keyOf(const std::string &text) {
-  return fmt::format("{:016x}{:016x}", hash64(text), hash64(text, 0x9E3779B97F4A7C15));
-}
+std::string keyOf(const std::string &text) { return fmt::format("{:016x}{:016x}", hash64(text), hash64(text, 0x9E3779B97F4A7C15)); }
 
 } // namespace penstock

@@ -33,9 +33,7 @@ Result<LevelTarget> targetOf(const std::string &level) {
     return LevelTarget{"x86-64-v4", "generic", "-prefer-256-bit", "512"};
   }
   if (level == "amx") {
-    return LevelTarget{"x86-64-v4", "sapphirerapids",
-                       "-prefer-256-bit,+avx512vnni,+avx512bf16,+amx-tile,+amx-bf16,+amx-int8",
-                       "512"};
+    return LevelTarget{"x86-64-v4", "sapphirerapids", "-prefer-256-bit,+avx512vnni,+avx512bf16,+amx-tile,+amx-bf16,+amx-int8", "512"};
   }
   return internalError(fmt::format("code for the unknown level `{}` was asked for", level));
 }
@@ -56,11 +54,10 @@ void initializeTarget() {
   });
 }
 
-constexpr const char *pipeline =
-    "function(sroa,early-cse<memssa>,simplifycfg,instcombine<no-verify-fixpoint>,"
-    "loop-mssa(loop-instsimplify,loop-rotate,licm<allowspeculation>),loop(indvars),"
-    "loop-vectorize<no-interleave-forced-only;no-vectorize-forced-only>,"
-    "early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg),globaldce";
+constexpr const char *pipeline = "function(sroa,early-cse<memssa>,simplifycfg,instcombine<no-verify-fixpoint>,"
+                                 "loop-mssa(loop-instsimplify,loop-rotate,licm<allowspeculation>),loop(indvars),"
+                                 "loop-vectorize<no-interleave-forced-only;no-vectorize-forced-only>,"
+                                 "early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg),globaldce";
 
 /// What the code generator calls where it finds a large copy or fill. Blocks of 32 bytes, then
 /// single bytes; `no-builtins` keeps a pass from turning the loops into calls of themselves.
@@ -161,9 +158,8 @@ Result<std::unique_ptr<llvm::TargetMachine>> makeTargetMachine(const std::string
     return internalError("the code generator for x86-64 is missing: " + error);
   }
   llvm::TargetOptions options;
-  std::unique_ptr<llvm::TargetMachine> machine(
-      found->createTargetMachine(triple, target.cpu, target.features, options, llvm::Reloc::PIC_,
-                                 llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
+  std::unique_ptr<llvm::TargetMachine> machine(found->createTargetMachine(triple, target.cpu, target.features, options, llvm::Reloc::PIC_,
+                                                                          llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
   if (!machine) {
     return internalError("the code generator for x86-64 could not be made");
   }
@@ -173,8 +169,7 @@ Result<std::unique_ptr<llvm::TargetMachine>> makeTargetMachine(const std::string
 Status prepareModule(llvm::Module &module, llvm::TargetMachine &machine, const std::string &level) {
   PENSTOCK_ASSIGN(const LevelTarget target, targetOf(level));
   llvm::SMDiagnostic diagnostic;
-  std::unique_ptr<llvm::Module> memory =
-      llvm::parseAssemblyString(memoryFunctions, diagnostic, module.getContext());
+  std::unique_ptr<llvm::Module> memory = llvm::parseAssemblyString(memoryFunctions, diagnostic, module.getContext());
   if (!memory) {
     return internalError("the memory functions do not parse: " + diagnostic.getMessage().str());
   }
@@ -189,8 +184,7 @@ Status prepareModule(llvm::Module &module, llvm::TargetMachine &machine, const s
   for (llvm::Function &function : module) {
     if (function.isDeclaration()) {
       if (!function.isIntrinsic() && !function.use_empty()) {
-        return internalError(fmt::format(
-            "the compiled program calls `{}`, which it does not define", function.getName().str()));
+        return internalError(fmt::format("the compiled program calls `{}`, which it does not define", function.getName().str()));
       }
       continue;
     }
@@ -235,12 +229,10 @@ Status optimizeModule(llvm::Module &module, llvm::TargetMachine &machine) {
   return Status::success();
 }
 
-Status generateCode(llvm::Module &module, llvm::TargetMachine &machine, bool assembly,
-                    llvm::raw_pwrite_stream &out) {
+Status generateCode(llvm::Module &module, llvm::TargetMachine &machine, bool assembly, llvm::raw_pwrite_stream &out) {
   llvm::legacy::PassManager passes;
   if (machine.addPassesToEmitFile(passes, out, nullptr,
-                                  assembly ? llvm::CodeGenFileType::AssemblyFile
-                                           : llvm::CodeGenFileType::ObjectFile)) {
+                                  assembly ? llvm::CodeGenFileType::AssemblyFile : llvm::CodeGenFileType::ObjectFile)) {
     return internalError("the code generator for x86-64 cannot write an object file");
   }
   passes.run(module);

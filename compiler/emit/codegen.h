@@ -29,7 +29,6 @@ Status prepareModule(llvm::Module &module, llvm::TargetMachine &machine, const s
 Status optimizeModule(llvm::Module &module, llvm::TargetMachine &machine);
 
 /// Writes an object file, or assembly. Consumes the module: it may not be used again.
-Status generateCode(llvm::Module &module, llvm::TargetMachine &machine, bool assembly,
-                    llvm::raw_pwrite_stream &out);
+Status generateCode(llvm::Module &module, llvm::TargetMachine &machine, bool assembly, llvm::raw_pwrite_stream &out);
 
 } // namespace penstock

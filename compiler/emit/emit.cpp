@@ -107,9 +107,8 @@ Status writeObject(const llvm::SmallVectorImpl<char> &bytes, const std::string &
 } // namespace
 
 void registerEmitDialects(DialectRegistry &registry) {
-  registry.insert<affine::AffineDialect, arith::ArithDialect, cf::ControlFlowDialect,
-                  func::FuncDialect, index::IndexDialect, linalg::LinalgDialect, LLVM::LLVMDialect,
-                  math::MathDialect, memref::MemRefDialect, scf::SCFDialect, ub::UBDialect>();
+  registry.insert<affine::AffineDialect, arith::ArithDialect, cf::ControlFlowDialect, func::FuncDialect, index::IndexDialect,
+                  linalg::LinalgDialect, LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect, ub::UBDialect>();
   registerConvertToLLVMDependentDialectLoading(registry);
   arith::registerConvertArithToLLVMInterface(registry);
   cf::registerConvertControlFlowToLLVMInterface(registry);
@@ -126,8 +125,7 @@ Status emitSharedLibrary(ModuleOp module, const ProgramTable &table, const EmitO
   EmitTimes unused;
   EmitTimes &times = options.times ? *options.times : unused;
   Laps laps;
-  PENSTOCK_ASSIGN(const std::unique_ptr<llvm::TargetMachine> machine,
-                  makeTargetMachine(options.level));
+  PENSTOCK_ASSIGN(const std::unique_ptr<llvm::TargetMachine> machine, makeTargetMachine(options.level));
   PENSTOCK_TRY(lowerToLLVMDialect(module));
   laps.lap(times.lower);
 
@@ -185,8 +183,7 @@ Status emitSharedLibrary(ModuleOp module, const ProgramTable &table, const EmitO
   if (std::rename(library.c_str(), options.output.c_str()) != 0) {
     const int reason = errno;
     ::unlink(library.c_str());
-    return environmentError(
-        fmt::format("`{}` cannot be written: {}", options.output, std::strerror(reason)));
+    return environmentError(fmt::format("`{}` cannot be written: {}", options.output, std::strerror(reason)));
   }
   laps.lap(times.link);
   return Status::success();

@@ -46,7 +46,6 @@ void registerEmitDialects(mlir::DialectRegistry &registry);
 ///
 /// Errors are internal (a mistake of the lowering), or environment for an unwritable folder or a
 /// missing linker. The module is unusable afterwards either way.
-Status emitSharedLibrary(mlir::ModuleOp module, const ProgramTable &table,
-                         const EmitOptions &options);
+Status emitSharedLibrary(mlir::ModuleOp module, const ProgramTable &table, const EmitOptions &options);
 
 } // namespace penstock

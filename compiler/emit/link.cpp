@@ -21,9 +21,7 @@ Status linkSharedLibrary(const std::vector<std::string> &objects, const std::str
   const std::string log = output + ".log";
   const std::string linker = ::access(PENSTOCK_LLD, X_OK) == 0 ? PENSTOCK_LLD : "ld.lld";
   std::vector<std::string> words = {
-      linker, "-shared",     "-nostdlib",        "--no-undefined",  "-z",
-      "now",  "--threads=1", "--hash-style=gnu", "--build-id=none", "-o",
-      output};
+      linker, "-shared", "-nostdlib", "--no-undefined", "-z", "now", "--threads=1", "--hash-style=gnu", "--build-id=none", "-o", output};
   words.insert(words.end(), objects.begin(), objects.end());
   std::vector<char *> arguments;
   for (std::string &word : words) {
@@ -34,18 +32,15 @@ Status linkSharedLibrary(const std::vector<std::string> &objects, const std::str
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log.c_str(),
-                                   O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   pid_t child = 0;
-  const int failed =
-      ::posix_spawnp(&child, linker.c_str(), &actions, nullptr, arguments.data(), environ);
+  const int failed = ::posix_spawnp(&child, linker.c_str(), &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) {
     ::unlink(log.c_str());
-    return environmentError(
-        fmt::format("the linker `{}` could not be started: {}; install the package that "
-                    "has `ld.lld`",
-                    linker, std::strerror(failed)));
+    return environmentError(fmt::format("the linker `{}` could not be started: {}; install the package that "
+                                        "has `ld.lld`",
+                                        linker, std::strerror(failed)));
   }
   int state = 0;
   while (::waitpid(child, &state, 0) < 0) {

@@ -20,15 +20,9 @@ class Tables {
 public:
   explicit Tables(llvm::Module &module) : module(module), context(module.getContext()) {}
 
-  Constant *i32(std::int64_t value) {
-    return llvm::ConstantInt::getSigned(llvm::Type::getInt32Ty(context), value);
-  }
-  Constant *i64(std::int64_t value) {
-    return llvm::ConstantInt::getSigned(llvm::Type::getInt64Ty(context), value);
-  }
-  Constant *f32(float value) {
-    return llvm::ConstantFP::get(llvm::Type::getFloatTy(context), llvm::APFloat(value));
-  }
+  Constant *i32(std::int64_t value) { return llvm::ConstantInt::getSigned(llvm::Type::getInt32Ty(context), value); }
+  Constant *i64(std::int64_t value) { return llvm::ConstantInt::getSigned(llvm::Type::getInt64Ty(context), value); }
+  Constant *f32(float value) { return llvm::ConstantFP::get(llvm::Type::getFloatTy(context), llvm::APFloat(value)); }
   Constant *null() { return llvm::ConstantPointerNull::get(llvm::PointerType::get(context, 0)); }
 
   Constant *text(const std::string &value) {
@@ -45,8 +39,7 @@ public:
   /// The address of one number of such an array.
   Constant *element(Constant *numbers, std::int64_t place) {
     llvm::Type *number = llvm::Type::getInt64Ty(context);
-    return numbers->isNullValue() ? numbers
-                                  : llvm::ConstantExpr::getInBoundsGetElementPtr(number, numbers, i64(place));
+    return numbers->isNullValue() ? numbers : llvm::ConstantExpr::getInBoundsGetElementPtr(number, numbers, i64(place));
   }
   /// The address of an array of these equally typed constants; null for none.
   Constant *array(const std::vector<Constant *> &items) {
@@ -64,17 +57,14 @@ public:
     return array(items);
   }
   Constant *global(Constant *value) {
-    auto *variable = new llvm::GlobalVariable(module, value->getType(), /*isConstant=*/true,
-                                              llvm::GlobalValue::PrivateLinkage, value);
+    auto *variable = new llvm::GlobalVariable(module, value->getType(), /*isConstant=*/true, llvm::GlobalValue::PrivateLinkage, value);
     return variable;
   }
 
   /// A struct of these members, which must lie where the C compiler puts them.
-  Constant *record(const char *name, std::size_t size, const std::vector<std::size_t> &offsets,
-                   const std::vector<Constant *> &members) {
+  Constant *record(const char *name, std::size_t size, const std::vector<std::size_t> &offsets, const std::vector<Constant *> &members) {
     Constant *value = llvm::ConstantStruct::getAnon(context, members);
-    const llvm::StructLayout *layout =
-        module.getDataLayout().getStructLayout(llvm::cast<llvm::StructType>(value->getType()));
+    const llvm::StructLayout *layout = module.getDataLayout().getStructLayout(llvm::cast<llvm::StructType>(value->getType()));
     bool same = layout->getSizeInBytes() == size && offsets.size() == members.size();
     for (std::size_t i = 0; same && i < offsets.size(); ++i) {
       same = layout->getElementOffset(static_cast<unsigned>(i)) == offsets[i];
@@ -96,10 +86,8 @@ private:
 Constant *amountOf(Tables &t, const ProgramTable::Amount &amount) {
   using S = PenstockAmount;
   return t.record("PenstockAmount", sizeof(S),
-                  {offsetof(S, constant), offsetof(S, per_record), offsetof(S, per_row),
-                   offsetof(S, per_pair)},
-                  {t.i64(amount.constant), t.i64(amount.perRecord), t.numbers(amount.perRow),
-                   t.numbers(amount.perPair)});
+                  {offsetof(S, constant), offsetof(S, per_record), offsetof(S, per_row), offsetof(S, per_pair)},
+                  {t.i64(amount.constant), t.i64(amount.perRecord), t.numbers(amount.perRow), t.numbers(amount.perPair)});
 }
 
 Constant *workOf(Tables &t, const ProgramTable::Step &step) {
@@ -108,25 +96,20 @@ Constant *workOf(Tables &t, const ProgramTable::Step &step) {
   }
   using S = PenstockStepWork;
   return t.global(t.record("PenstockStepWork", sizeof(S),
-                           {offsetof(S, kind), offsetof(S, what), offsetof(S, where),
-                            offsetof(S, flops), offsetof(S, bytes)},
-                           {t.text(step.work->kind), t.text(step.work->what),
-                            t.text(step.work->where), amountOf(t, step.work->flops),
+                           {offsetof(S, kind), offsetof(S, what), offsetof(S, where), offsetof(S, flops), offsetof(S, bytes)},
+                           {t.text(step.work->kind), t.text(step.work->what), t.text(step.work->where), amountOf(t, step.work->flops),
                             amountOf(t, step.work->bytes)}));
 }
 
 Status checkTable(const ProgramTable &table) {
   const auto contradiction = [](std::string what) {
-    return internalError("the table of the compiled program contradicts itself: " +
-                         std::move(what));
+    return internalError("the table of the compiled program contradicts itself: " + std::move(what));
   };
   int lastClass = PENSTOCK_PARAMETER;
   for (const ProgramTable::Tensor &tensor : table.tensors) {
-    const std::int64_t total[] = {table.parameterElements, table.stateElements,
-                                  table.fittedElements};
+    const std::int64_t total[] = {table.parameterElements, table.stateElements, table.fittedElements};
     if (tensor.tensorClass < lastClass || tensor.tensorClass > PENSTOCK_FITTED) {
-      return contradiction(
-          fmt::format("tensor `{}` stands among those of another class", tensor.name));
+      return contradiction(fmt::format("tensor `{}` stands among those of another class", tensor.name));
     }
     lastClass = tensor.tensorClass;
     std::int64_t elements = 1;
@@ -148,8 +131,7 @@ Status checkTable(const ProgramTable &table) {
   }
   for (const ProgramTable::Entry &entry : table.entries) {
     if (entry.arena.perRow.size() != table.axes.size()) {
-      return contradiction(
-          fmt::format("the arena of entry `{}` does not count every axis", entry.name));
+      return contradiction(fmt::format("the arena of entry `{}` does not count every axis", entry.name));
     }
   }
   return Status::success();
@@ -164,30 +146,24 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
   std::vector<Constant *> inputs, tensors, dispatches, entries;
   for (const ProgramTable::Input &input : table.inputs) {
     using S = PenstockInputInfo;
-    inputs.push_back(
-        t.record("PenstockInputInfo", sizeof(S),
-                 {offsetof(S, name), offsetof(S, kind), offsetof(S, axis), offsetof(S, target)},
-                 {t.text(input.name), t.i32(input.kind), t.i32(input.axis), t.i32(input.target)}));
+    inputs.push_back(t.record("PenstockInputInfo", sizeof(S),
+                              {offsetof(S, name), offsetof(S, kind), offsetof(S, axis), offsetof(S, target)},
+                              {t.text(input.name), t.i32(input.kind), t.i32(input.axis), t.i32(input.target)}));
   }
   for (const ProgramTable::Tensor &tensor : table.tensors) {
     using S = PenstockTensorInfo;
-    tensors.push_back(
-        t.record("PenstockTensorInfo", sizeof(S),
-                 {offsetof(S, name), offsetof(S, tensor_class), offsetof(S, rank),
-                  offsetof(S, shape), offsetof(S, offset), offsetof(S, elements),
-                  offsetof(S, initializer), offsetof(S, init_scale), offsetof(S, decays)},
-                 {t.text(tensor.name), t.i32(tensor.tensorClass),
-                  t.i32(static_cast<std::int64_t>(tensor.shape.size())), t.numbers(tensor.shape),
-                  t.i64(tensor.offset), t.i64(tensor.elements), t.i32(tensor.initializer),
-                  t.f32(tensor.scale), t.i32(tensor.decays)}));
+    tensors.push_back(t.record("PenstockTensorInfo", sizeof(S),
+                               {offsetof(S, name), offsetof(S, tensor_class), offsetof(S, rank), offsetof(S, shape), offsetof(S, offset),
+                                offsetof(S, elements), offsetof(S, initializer), offsetof(S, init_scale), offsetof(S, decays)},
+                               {t.text(tensor.name), t.i32(tensor.tensorClass), t.i32(static_cast<std::int64_t>(tensor.shape.size())),
+                                t.numbers(tensor.shape), t.i64(tensor.offset), t.i64(tensor.elements), t.i32(tensor.initializer),
+                                t.f32(tensor.scale), t.i32(tensor.decays)}));
   }
   for (const ProgramTable::Dispatch &dispatch : table.dispatches) {
     using S = PenstockDispatch;
-    dispatches.push_back(t.record(
-        "PenstockDispatch", sizeof(S),
-        {offsetof(S, kernel), offsetof(S, attribute_count), offsetof(S, attributes)},
-        {t.text(dispatch.kernel), t.i32(static_cast<std::int64_t>(dispatch.attributes.size())),
-         t.numbers(dispatch.attributes)}));
+    dispatches.push_back(
+        t.record("PenstockDispatch", sizeof(S), {offsetof(S, kernel), offsetof(S, attribute_count), offsetof(S, attributes)},
+                 {t.text(dispatch.kernel), t.i32(static_cast<std::int64_t>(dispatch.attributes.size())), t.numbers(dispatch.attributes)}));
   }
   for (const ProgramTable::Entry &entry : table.entries) {
     // The numbers of all steps stand in one array.
@@ -200,71 +176,90 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
     std::int64_t place = 0;
     for (const ProgramTable::Step &step : entry.steps) {
       llvm::Function *run = module.getFunction(step.function);
-      if (!run || run->isDeclaration() || run->arg_size() != 2 ||
-          !run->getReturnType()->isVoidTy() || !run->getArg(0)->getType()->isPointerTy() ||
-          !run->getArg(1)->getType()->isPointerTy()) {
+      if (!run || run->isDeclaration() || run->arg_size() != 2 || !run->getReturnType()->isVoidTy() ||
+          !run->getArg(0)->getType()->isPointerTy() || !run->getArg(1)->getType()->isPointerTy()) {
         return internalError(fmt::format("a step of entry `{}` of the compiled program names `{}`, "
                                          "which is no function of a step",
                                          entry.name, step.function));
       }
       using S = PenstockStep;
-      steps.push_back(t.record("PenstockStep", sizeof(S),
-                               {offsetof(S, run), offsetof(S, numbers), offsetof(S, work)},
+      steps.push_back(t.record("PenstockStep", sizeof(S), {offsetof(S, run), offsetof(S, numbers), offsetof(S, work)},
                                {run, t.element(allNumbers, place), workOf(t, step)}));
       place += static_cast<std::int64_t>(step.numbers.size());
     }
     std::vector<Constant *> outputs;
     for (const ProgramTable::Output &output : entry.outputs) {
       using S = PenstockOutputInfo;
-      outputs.push_back(
-          t.record("PenstockOutputInfo", sizeof(S),
-                   {offsetof(S, name), offsetof(S, width), offsetof(S, rows), offsetof(S, axis)},
-                   {t.text(output.name), t.i64(output.width), t.i32(output.rows), t.i32(output.axis)}));
+      outputs.push_back(t.record("PenstockOutputInfo", sizeof(S),
+                                 {offsetof(S, name), offsetof(S, width), offsetof(S, rows), offsetof(S, axis)},
+                                 {t.text(output.name), t.i64(output.width), t.i32(output.rows), t.i32(output.axis)}));
     }
     using A = PenstockArena;
-    Constant *arena = t.record("PenstockArena", sizeof(A),
-                               {offsetof(A, constant), offsetof(A, per_record),
-                                offsetof(A, per_row), offsetof(A, per_worker)},
-                               {t.i64(entry.arena.constant), t.i64(entry.arena.perRecord),
-                                t.numbers(entry.arena.perRow), t.i64(entry.arena.perWorker)});
+    Constant *arena = t.record(
+        "PenstockArena", sizeof(A), {offsetof(A, constant), offsetof(A, per_record), offsetof(A, per_row), offsetof(A, per_worker)},
+        {t.i64(entry.arena.constant), t.i64(entry.arena.perRecord), t.numbers(entry.arena.perRow), t.i64(entry.arena.perWorker)});
     using S = PenstockEntry;
-    entries.push_back(
-        t.record("PenstockEntry", sizeof(S),
-                 {offsetof(S, name), offsetof(S, step_count), offsetof(S, steps),
-                  offsetof(S, arena), offsetof(S, output_count), offsetof(S, outputs)},
-                 {t.text(entry.name), t.i32(static_cast<std::int64_t>(steps.size())),
-                  t.array(steps), arena, t.i32(static_cast<std::int64_t>(outputs.size())),
-                  t.array(outputs)}));
+    entries.push_back(t.record("PenstockEntry", sizeof(S),
+                               {offsetof(S, name), offsetof(S, step_count), offsetof(S, steps), offsetof(S, arena),
+                                offsetof(S, output_count), offsetof(S, outputs)},
+                               {t.text(entry.name), t.i32(static_cast<std::int64_t>(steps.size())), t.array(steps), arena,
+                                t.i32(static_cast<std::int64_t>(outputs.size())), t.array(outputs)}));
   }
 
-  const auto count = [&](const auto &items) {
-    return t.i32(static_cast<std::int64_t>(items.size()));
-  };
+  const auto count = [&](const auto &items) { return t.i32(static_cast<std::int64_t>(items.size())); };
   using S = PenstockProgram;
-  Constant *program = t.record(
-      "PenstockProgram", sizeof(S),
-      {offsetof(S, struct_size), offsetof(S, abi_major), offsetof(S, abi_minor), offsetof(S, level),
-       offsetof(S, axis_count), offsetof(S, axes), offsetof(S, input_count), offsetof(S, inputs),
-       offsetof(S, tensor_count), offsetof(S, tensors), offsetof(S, parameter_elements),
-       offsetof(S, state_elements), offsetof(S, fitted_elements), offsetof(S, dispatch_count),
-       offsetof(S, dispatches), offsetof(S, symbol_count), offsetof(S, symbols),
-       offsetof(S, entry_count), offsetof(S, entries), offsetof(S, deferred_bytes),
-       offsetof(S, deferred_steps), offsetof(S, gradient_elements)},
-      {t.i32(sizeof(S)), t.i32(PENSTOCK_PROGRAM_ABI_MAJOR), t.i32(PENSTOCK_PROGRAM_ABI_MINOR),
-       t.text(table.level), count(table.axes), t.textArray(table.axes), count(inputs),
-       t.array(inputs), count(tensors), t.array(tensors), t.i64(table.parameterElements),
-       t.i64(table.stateElements), t.i64(table.fittedElements), count(dispatches),
-       t.array(dispatches), count(table.symbols), t.textArray(table.symbols), count(entries),
-       t.array(entries), t.i64(table.deferredBytes), t.i64(table.deferredSteps),
-       t.i64(table.accumulatedElements)});
+  Constant *program = t.record("PenstockProgram", sizeof(S),
+                               {offsetof(S, struct_size),
+                                offsetof(S, abi_major),
+                                offsetof(S, abi_minor),
+                                offsetof(S, level),
+                                offsetof(S, axis_count),
+                                offsetof(S, axes),
+                                offsetof(S, input_count),
+                                offsetof(S, inputs),
+                                offsetof(S, tensor_count),
+                                offsetof(S, tensors),
+                                offsetof(S, parameter_elements),
+                                offsetof(S, state_elements),
+                                offsetof(S, fitted_elements),
+                                offsetof(S, dispatch_count),
+                                offsetof(S, dispatches),
+                                offsetof(S, symbol_count),
+                                offsetof(S, symbols),
+                                offsetof(S, entry_count),
+                                offsetof(S, entries),
+                                offsetof(S, deferred_bytes),
+                                offsetof(S, deferred_steps),
+                                offsetof(S, gradient_elements)},
+                               {t.i32(sizeof(S)),
+                                t.i32(PENSTOCK_PROGRAM_ABI_MAJOR),
+                                t.i32(PENSTOCK_PROGRAM_ABI_MINOR),
+                                t.text(table.level),
+                                count(table.axes),
+                                t.textArray(table.axes),
+                                count(inputs),
+                                t.array(inputs),
+                                count(tensors),
+                                t.array(tensors),
+                                t.i64(table.parameterElements),
+                                t.i64(table.stateElements),
+                                t.i64(table.fittedElements),
+                                count(dispatches),
+                                t.array(dispatches),
+                                count(table.symbols),
+                                t.textArray(table.symbols),
+                                count(entries),
+                                t.array(entries),
+                                t.i64(table.deferredBytes),
+                                t.i64(table.deferredSteps),
+                                t.i64(table.accumulatedElements)});
   if (!t.problem.empty()) {
     return internalError(t.problem);
   }
 
   llvm::LLVMContext &context = module.getContext();
-  auto *getter =
-      llvm::Function::Create(llvm::FunctionType::get(llvm::PointerType::get(context, 0), false),
-                             llvm::GlobalValue::ExternalLinkage, "penstock_program", module);
+  auto *getter = llvm::Function::Create(llvm::FunctionType::get(llvm::PointerType::get(context, 0), false),
+                                        llvm::GlobalValue::ExternalLinkage, "penstock_program", module);
   llvm::IRBuilder<> builder(llvm::BasicBlock::Create(context, "", getter));
   builder.CreateRet(t.global(program));
   return Status::success();

@@ -130,8 +130,8 @@ private:
           ast.imports.push_back(std::move(import));
           break;
         }
-        if (kind == TokenKind::identifier && !(tokenText(tokens[i]) == "from" && i > 1 &&
-                                               tree.tokens[tokens[i - 1]].kind == TokenKind::identifier)) {
+        if (kind == TokenKind::identifier &&
+            !(tokenText(tokens[i]) == "from" && i > 1 && tree.tokens[tokens[i - 1]].kind == TokenKind::identifier)) {
           import.names.emplace_back(tokenText(tokens[i]), tokenSpan(tokens[i]));
         }
       }

@@ -26,8 +26,8 @@ struct Expression {
     sum,     // children with a sign each in text: "++-"; the first is '+'
     product, // "*" or "/" each; the first is '*'
     negate,
-    flow, // children: the value, then a name, call or member each
-    call, // children: callee
+    flow,  // children: the value, then a name, call or member each
+    call,  // children: callee
     index, // children: base
     member // children: base; text: the name
   };

@@ -11,8 +11,8 @@ namespace penstock::frontend {
 using diagnostics::nearest;
 using Json = nlohmann::json; // sorted: the ordered one finds a key by looking at all
 
-Checker::Checker(const Program &files, const std::vector<PluginManifest> &known, std::vector<Override> sets,
-                 const Facts *known_facts, diagnostics::DiagnosticList &list)
+Checker::Checker(const Program &files, const std::vector<PluginManifest> &known, std::vector<Override> sets, const Facts *known_facts,
+                 diagnostics::DiagnosticList &list)
     : program(files), manifests(known), overrides(std::move(sets)), facts(known_facts), diagnostics(list) {
   top.unit = &program.main();
 }
@@ -79,12 +79,16 @@ void Checker::checkUses() {
       }
     }
     for (const Use &use : unit->ast.uses) {
-      static const std::map<std::string, PluginKind> kinds = {
-          {"tokenizer", PluginKind::tokenizer}, {"head", PluginKind::head}, {"metric", PluginKind::metric}, {"learner", PluginKind::learner}};
+      static const std::map<std::string, PluginKind> kinds = {{"tokenizer", PluginKind::tokenizer},
+                                                              {"head", PluginKind::head},
+                                                              {"metric", PluginKind::metric},
+                                                              {"learner", PluginKind::learner}};
       const auto kindOf = kinds.find(use.kind);
       if (kindOf == kinds.end()) {
         report("unknown-choice", use.kindSpan,
-               {{"value", use.kind}, {"what", "a kind of plugin"}, {"choices", "`tokenizer`, `head`, `metric` or `learner`"},
+               {{"value", use.kind},
+                {"what", "a kind of plugin"},
+                {"choices", "`tokenizer`, `head`, `metric` or `learner`"},
                 {"nearest", nearest(use.kind, {"tokenizer", "head", "metric", "learner"})}});
         continue;
       }
@@ -104,14 +108,16 @@ void Checker::checkUses() {
         if (std::any_of(diagnostics.all().begin(), diagnostics.all().end(), [](const auto &one) { return one.id == "bad-manifest"; })) {
           continue;
         }
-        report("plugin-not-found", use.nameSpan, {{"kind", use.kind}, {"name", use.name}, {"folder", use.folder}, {"nearest", nearest(use.name, names)}});
+        report("plugin-not-found", use.nameSpan,
+               {{"kind", use.kind}, {"name", use.name}, {"folder", use.folder}, {"nearest", nearest(use.name, names)}});
         continue;
       }
       std::int64_t major = -1;
       std::from_chars(found->version.data(), found->version.data() + found->version.size(), major);
       if (major != use.version) {
-        report("plugin-version", use.versionSpan,
-               {{"name", use.name}, {"version", found->version}, {"wanted", std::to_string(use.version)}, {"major", std::to_string(major)}});
+        report(
+            "plugin-version", use.versionSpan,
+            {{"name", use.name}, {"version", found->version}, {"wanted", std::to_string(use.version)}, {"major", std::to_string(major)}});
       }
     }
   }
@@ -134,8 +140,9 @@ namespace {
 
 Json placeOf(const Span &span) {
   const SourceRange range = span.range();
-  return Json{{"file", range.file}, {"line", range.line}, {"column", range.column}, {"end_line", range.endLine}, {"end_column", range.endColumn},
-              {"begin", range.begin}, {"end", range.end}};
+  return Json{
+      {"file", range.file},   {"line", range.line}, {"column", range.column}, {"end_line", range.endLine}, {"end_column", range.endColumn},
+      {"begin", range.begin}, {"end", range.end}};
 }
 
 Json jsonOf(const Attribute &attribute) {
@@ -237,10 +244,12 @@ std::string Checker::recordProgram() const {
       }
       steps.push_back(std::move(one));
     }
-    out["features"].push_back({{"name", feature.name}, {"column", feature.draft.column}, {"axis", feature.name}, {"steps", std::move(steps)}});
+    out["features"].push_back(
+        {{"name", feature.name}, {"column", feature.draft.column}, {"axis", feature.name}, {"steps", std::move(steps)}});
     made.insert(feature.name);
     places["features." + feature.name] = placeOf(feature.span);
-    places["features." + feature.name + ".max_length"] = placeOf(feature.draft.maxLengthSpan.file != nullptr ? feature.draft.maxLengthSpan : feature.span);
+    places["features." + feature.name + ".max_length"] =
+        placeOf(feature.draft.maxLengthSpan.file != nullptr ? feature.draft.maxLengthSpan : feature.span);
   }
   out["inputs"] = Json::array();
   for (const GraphNode &node : graph.nodes) {
@@ -253,11 +262,18 @@ std::string Checker::recordProgram() const {
       }
     } else if (node.type.kind == ValueType::Kind::tags) {
       if (made.count(node.type.axis) > 0) {
-        out["inputs"].push_back({{"name", node.op}, {"kind", "tags"}, {"axis", node.type.axis}, {"feature", node.type.axis}, {"column", node.op}, {"target", true}});
+        out["inputs"].push_back({{"name", node.op},
+                                 {"kind", "tags"},
+                                 {"axis", node.type.axis},
+                                 {"feature", node.type.axis},
+                                 {"column", node.op},
+                                 {"target", true}});
       }
     } else {
       out["inputs"].push_back({{"name", node.op},
-                               {"kind", node.type.kind == ValueType::Kind::classId ? "class" : node.type.kind == ValueType::Kind::set ? "set" : "number"},
+                               {"kind", node.type.kind == ValueType::Kind::classId ? "class"
+                                        : node.type.kind == ValueType::Kind::set   ? "set"
+                                                                                   : "number"},
                                {"column", node.op},
                                {"target", targetUses.count(node.op) > 0}});
     }

@@ -43,8 +43,8 @@ struct FeatureDraft {
 
 struct Value {
   enum class Kind {
-    error,    // reported already
-    unknown,  // a layer's input while the layer alone is checked: everything may be done with it
+    error,   // reported already
+    unknown, // a layer's input while the layer alone is checked: everything may be done with it
     boolean,
     integer,  // unknownSize where not known
     floating, // NaN where not known
@@ -72,7 +72,7 @@ struct Value {
   std::string target;                  // head: column that it predicts
   std::string decoder;
   Attributes decoderAttributes;
-  bool learner = false;                // head: the decoder is a learner
+  bool learner = false; // head: the decoder is a learner
   std::shared_ptr<FeatureDraft> draft;
   std::shared_ptr<Instance> instance;
 
@@ -97,9 +97,9 @@ struct Callable {
 struct Instance {
   Callable callable;
   Attributes attributes;
-  std::string path;                    // "" while it only serves as the argument of `repeat`
-  std::int64_t times = 0;              // of repeat
-  std::shared_ptr<Instance> inner;     // of repeat
+  std::string path;                // "" while it only serves as the argument of `repeat`
+  std::int64_t times = 0;          // of repeat
+  std::shared_ptr<Instance> inner; // of repeat
   Span span;
 };
 
@@ -197,8 +197,7 @@ public:
 
 private:
   // names and values: checker_values.cpp
-  void report(const char *id, const Span &span, const diagnostics::Arguments &arguments = {},
-              std::vector<diagnostics::Label> labels = {});
+  void report(const char *id, const Span &span, const diagnostics::Arguments &arguments = {}, std::vector<diagnostics::Label> labels = {});
   bool declareValue(Scope &scope, const std::string &name, const Span &span, Value value);
   Value evaluate(const Expression &expression, Scope &scope, Place &place);
   Value evaluateName(const Expression &expression, Scope &scope);
@@ -273,8 +272,8 @@ private:
   Value applyHead(const Instance &instance, std::vector<Value> operands, const std::vector<Span> &spans, const std::string &path,
                   const Span &span);
   Value applyLearner(const Instance &instance, const Value &operand, const Span &at, const Span &span);
-  Value applyRepeat(const Instance &instance, std::vector<Value> operands, const std::vector<Span> &spans, const Span &span,
-                    Place &place, Scope &scope);
+  Value applyRepeat(const Instance &instance, std::vector<Value> operands, const std::vector<Span> &spans, const Span &span, Place &place,
+                    Scope &scope);
   Value applyL2(const Expression &call, Scope &scope, Place &place);
   /// The node of an operand that an operation accepts, or -1 after a report. `*unknown` is set for what cannot be judged, such
   /// as tags without the type of the rows that they belong to, `beside`.
@@ -340,25 +339,25 @@ private:
   Scope top; // params, columns, features, bindings of the model
   DataBlock dataBlock;
   std::vector<Feature> featureList;
-  std::map<std::string, std::size_t> featureByName;  // index into featureList
-  std::map<std::string, std::string> featureByFlow;  // name, by the text of its steps
-  std::map<std::string, int> inlineFeatures;         // how many the model has made of a base name
+  std::map<std::string, std::size_t> featureByName; // index into featureList
+  std::map<std::string, std::string> featureByFlow; // name, by the text of its steps
+  std::map<std::string, int> inlineFeatures;        // how many the model has made of a base name
   bool modelGood = false;
   ModelGraph graph;
-  std::map<std::string, int> inputs;        // by name: node
-  std::map<std::string, Span> inputUses;    // non-targets
+  std::map<std::string, int> inputs;     // by name: node
+  std::map<std::string, Span> inputUses; // non-targets
   std::map<std::string, Span> targetUses;
   std::vector<const Definition *> expanding;
   std::set<const Definition *> expanded;
   std::map<const Definition *, Signature> signatures;
   std::map<std::string, bool> weighted; // whether there are weights below a binding
-  Span fromSpan; // of `train.from`
+  Span fromSpan;                        // of `train.from`
   std::vector<std::string> folders;
   struct Encoded { // what `bert_pooler` knows of the encoder that made its input
     EncoderShape::Family family;
     std::string folder;
   };
-  std::map<int, Encoded> encoded; // by the last node of an encoder
+  std::map<int, Encoded> encoded;  // by the last node of an encoder
   std::set<std::string> headPaths; // of plugin heads: they own weights that only the plugin names
   int depth = 0;
   std::int64_t spent = 0;

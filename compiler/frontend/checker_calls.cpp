@@ -1,4 +1,4 @@
-// Callables: what a name means at a call, and how arguments meet inputs and parameters.
+// Callables: what a name means at a call, how arguments meet inputs and parameters, and what the operations ask of theirs.
 #include "compiler/frontend/checker.h"
 
 #include <algorithm>
@@ -111,8 +111,8 @@ Callable Checker::resolveCallable(const Expression &callee, const Scope &scope) 
   return callable;
 }
 
-BoundCall Checker::bindCall(const Signature &signature, const Span &span, const std::vector<Argument> &arguments,
-                            std::optional<Value> flow, const Span &flowSpan, Scope &scope, Place &place, const std::string &key) {
+BoundCall Checker::bindCall(const Signature &signature, const Span &span, const std::vector<Argument> &arguments, std::optional<Value> flow,
+                            const Span &flowSpan, Scope &scope, Place &place, const std::string &key) {
   BoundCall bound;
   const std::size_t operandCount = signature.operands.size();
   const bool variadic = operandCount > 0 && signature.operands[0].accepts == Accepts::variadic;
@@ -214,8 +214,10 @@ BoundCall Checker::bindCall(const Signature &signature, const Span &span, const 
       setParameter(*parameter, argument.value, Origin::file);
     } else {
       report("unknown-argument", argument.nameSpan,
-             {{"callable", signature.name}, {"name", argument.name},
-              {"parameters", parameterNames.empty() ? "no parameters" : quotedList(parameterNames)}, {"nearest", nearest(argument.name, parameterNames)}});
+             {{"callable", signature.name},
+              {"name", argument.name},
+              {"parameters", parameterNames.empty() ? "no parameters" : quotedList(parameterNames)},
+              {"nearest", nearest(argument.name, parameterNames)}});
       bound.good = false;
       misread = true;
     }
@@ -316,7 +318,8 @@ const Signature &Checker::definitionSignature(const Definition &definition) {
       if (type.kind != Expression::Kind::error) {
         report("unknown-type", type.span,
                {{"name", name.empty() ? std::string(type.span.text().substr(0, 40)) : name},
-                {"rule", "a parameter is `int`, `float`, `bool` or `string`, an input has no type, and the target of a head is `class`, `number` or `tags`"},
+                {"rule", "a parameter is `int`, `float`, `bool` or `string`, an input has no type, and the target of a head is `class`, "
+                         "`number` or `tags`"},
                 {"nearest", nearest(name, {"int", "float", "bool", "string", "class", "number", "tags"})}});
       }
       operand(Accepts::any); // as good a guess as any other: what follows is judged all the same
@@ -440,7 +443,8 @@ Value Checker::evaluateCall(const Expression &call, std::optional<Value> flow, c
     for (const Argument &argument : arguments) {
       const bool operand = std::any_of(signature.operands.begin(), signature.operands.end(),
                                        [&](const OperandSpec &one) { return one.name == argument.name; });
-      if (!operand && !(argument.name.empty() && looksLikeModelValue(argument.value, scope)) && argument.value.kind != Expression::Kind::error) {
+      if (!operand && !(argument.name.empty() && looksLikeModelValue(argument.value, scope)) &&
+          argument.value.kind != Expression::Kind::error) {
         report("arguments-of-instance", argument.value.span, {{"name", callable.name}});
         return {};
       }
@@ -470,7 +474,8 @@ Value Checker::evaluateCall(const Expression &call, std::optional<Value> flow, c
     }
     return applyTextStep(callable, std::move(bound), call.span);
   }
-  const bool poisoned = std::any_of(bound.operands.begin(), bound.operands.end(), [](const Value &operand) { return operand.kind == Value::Kind::error; });
+  const bool poisoned =
+      std::any_of(bound.operands.begin(), bound.operands.end(), [](const Value &operand) { return operand.kind == Value::Kind::error; });
   if (!bound.good || poisoned) {
     return {};
   }
@@ -528,7 +533,8 @@ Value Checker::makeRepeat(const Expression &call, std::optional<Value> flow, con
     if (callable.kind == Callable::Kind::instance && what.kind == Expression::Kind::name) {
       inner.kind = Value::Kind::instance;
       inner.instance = callable.instance;
-    } else if (callable.kind == Callable::Kind::builtin || callable.kind == Callable::Kind::definition || callable.kind == Callable::Kind::repeat) {
+    } else if (callable.kind == Callable::Kind::builtin || callable.kind == Callable::Kind::definition ||
+               callable.kind == Callable::Kind::repeat) {
       Place nowhere;
       inner = evaluateCall(what, std::nullopt, {}, scope, nowhere);
     }
@@ -536,7 +542,8 @@ Value Checker::makeRepeat(const Expression &call, std::optional<Value> flow, con
       return {};
     }
   }
-  if (inner.kind != Value::Kind::instance || (inner.instance->callable.kind == Callable::Kind::definition && inner.instance->callable.definition->isHead)) {
+  if (inner.kind != Value::Kind::instance ||
+      (inner.instance->callable.kind == Callable::Kind::definition && inner.instance->callable.definition->isHead)) {
     if (what.kind != Expression::Kind::error) {
       report("bad-repeat", what.span);
     }
@@ -572,11 +579,11 @@ Value Checker::applyTextStep(const Callable &callable, BoundCall bound, const Sp
     const Column *column = value.kind == Value::Kind::column ? dataBlock.find(value.text) : nullptr;
     return column != nullptr && (column->type == type || column->type.empty());
   };
-  const bool isList = input.kind == Value::Kind::list && std::all_of(input.items.begin(), input.items.end(), [&](const Value &value) {
-                        return isColumn(value, "text");
-                      });
+  const bool isList = input.kind == Value::Kind::list &&
+                      std::all_of(input.items.begin(), input.items.end(), [&](const Value &value) { return isColumn(value, "text"); });
   if (isList && input.items.size() != 2) {
-    report("not-a-pair", bound.operandSpans[0].file != nullptr ? bound.operandSpans[0] : span, {{"count", std::to_string(input.items.size())}});
+    report("not-a-pair", bound.operandSpans[0].file != nullptr ? bound.operandSpans[0] : span,
+           {{"count", std::to_string(input.items.size())}});
     return {};
   }
   if (isColumn(input, "text") || isColumn(input, "words")) {
@@ -619,6 +626,75 @@ Value Checker::applyTextStep(const Callable &callable, BoundCall bound, const Sp
   value.kind = Value::Kind::draft;
   value.draft = std::make_shared<FeatureDraft>(std::move(draft));
   return value;
+}
+
+void Checker::checkOperation(const BuiltinOp &op, const std::vector<ValueType> &types, const Attributes &attributes, const Span &span) {
+  const std::string &name = op.signature.name;
+  const auto integer = [&](const char *attribute) { return std::get<std::int64_t>(attributes.at(attribute)); };
+  if (name == "self_attention") {
+    const std::int64_t heads = integer("heads"), width = types[0].width;
+    if (heads != unknownSize && width != unknownSize && width % heads != 0) {
+      report("heads-do-not-divide", span, {{"heads", std::to_string(heads)}, {"width", std::to_string(width)}});
+    }
+  } else if (name == "positions") {
+    const std::int64_t places = integer("max");
+    if (const auto found = featureByName.find(types[0].axis); found != featureByName.end() && places != unknownSize) {
+      const Feature &feature = featureList[found->second];
+      const std::int64_t limit = feature.draft.steps.back().maxLength;
+      if (limit == 0 || limit > places) {
+        report("positions-too-few", span,
+               {{"positions", std::to_string(places)},
+                {"axis", feature.name},
+                {"length", limit == 0 ? "any number of tokens" : std::to_string(limit) + " tokens"}},
+               {{(feature.draft.maxLengthSpan.file != nullptr ? feature.draft.maxLengthSpan : feature.nameSpan).range(),
+                 "the tokens are made here"}});
+      }
+    }
+  } else if (name == "cross_entropy") {
+    const auto &weights = std::get<std::vector<double>>(attributes.at("class_weights"));
+    const std::int64_t classes = types[1].width;
+    if (!weights.empty() && classes != unknownSize && static_cast<std::int64_t>(weights.size()) != classes) {
+      report("class-weights-count", span, {{"given", std::to_string(weights.size())}, {"classes", std::to_string(classes)}});
+    }
+    if (types[0].width != unknownSize && classes != unknownSize && types[0].width != classes) {
+      report("shape-mismatch", span,
+             {{"op", name},
+              {"left", describeType(types[0])},
+              {"right", std::to_string(classes) + " classes"},
+              {"rule", "there is one logit a class"}});
+    }
+  } else if (name == "sigmoid_cross_entropy") {
+    const auto &weights = std::get<std::vector<double>>(attributes.at("positive_weights"));
+    const std::int64_t labels = types[1].width;
+    if (!weights.empty() && labels != unknownSize && static_cast<std::int64_t>(weights.size()) != labels) {
+      report("class-weights-count", span, {{"given", std::to_string(weights.size())}, {"classes", std::to_string(labels)}});
+    }
+    if (types[0].width != unknownSize && labels != unknownSize && types[0].width != labels) {
+      report("shape-mismatch", span,
+             {{"op", name},
+              {"left", describeType(types[0])},
+              {"right", std::to_string(labels) + " labels"},
+              {"rule", "there is one logit a label"}});
+    }
+  } else if (name == "mse" && types[0].width != unknownSize && types[0].width != 1) {
+    report("shape-mismatch", span,
+           {{"op", name},
+            {"left", describeType(types[0])},
+            {"right", "one number a record"},
+            {"rule", "one number is predicted for each record"}});
+  } else if (name == "concat") {
+    for (std::size_t i = 1; i < types.size(); ++i) {
+      const bool vectors = types[0].kind != ValueType::Kind::sequence && types[i].kind != ValueType::Kind::sequence;
+      if (!vectors && (types[i].kind != types[0].kind || types[i].axis != types[0].axis)) {
+        report("shape-mismatch", span,
+               {{"op", name},
+                {"left", describeType(types[0])},
+                {"right", describeType(types[i])},
+                {"rule", "`concat` joins vectors, or sequences of one axis"}});
+        break;
+      }
+    }
+  }
 }
 
 } // namespace penstock::frontend

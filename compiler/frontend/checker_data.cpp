@@ -29,8 +29,11 @@ void Checker::readData() {
         break;
       default:
         report("misplaced-entry", entry.span,
-               {{"entry", entry.kind == Entry::Kind::binding ? "a binding" : entry.kind == Entry::Kind::expect ? "`expect`" : "this entry"},
-                {"block", "`data`"}, {"rule", "`data` has a `source` and columns"},
+               {{"entry", entry.kind == Entry::Kind::binding  ? "a binding"
+                          : entry.kind == Entry::Kind::expect ? "`expect`"
+                                                              : "this entry"},
+                {"block", "`data`"},
+                {"rule", "`data` has a `source` and columns"},
                 {"hint", entry.kind == Entry::Kind::binding ? "write `column " + entry.name + " = ...`" : ""}});
       }
     }
@@ -113,7 +116,9 @@ void Checker::readSource(const Expression &expression, Origin origin) {
     dataBlock.delimiter = std::get<std::string>(delimiter->second);
     const std::string &sign = dataBlock.delimiter;
     if (sign.size() != 1 || static_cast<unsigned char>(sign[0]) >= 0x80 || sign == "\"" || sign == "\n" || sign == "\r") {
-      report("out-of-range", call->span, {{"name", "delimiter"}, {"value", quote(sign.substr(0, 20))}, {"rule", "one ASCII character, neither a quote nor a line end"}});
+      report(
+          "out-of-range", call->span,
+          {{"name", "delimiter"}, {"value", quote(sign.substr(0, 20))}, {"rule", "one ASCII character, neither a quote nor a line end"}});
       return;
     }
   }
@@ -168,7 +173,8 @@ void Checker::readColumn(const Entry &entry) {
     const Expression &base = list->children[0];
     if (base.kind != Expression::Kind::name || (base.text != "class" && base.text != "set" && base.text != "tags")) {
       report("misplaced-entry", list->span,
-             {{"entry", "a list of classes"}, {"block", "this type"},
+             {{"entry", "a list of classes"},
+              {"block", "this type"},
               {"rule", "`class[...]` lists classes, `set[...]` labels and `tags[...]` tags, no other type does"}});
     } else {
       column.declared = true;
@@ -294,7 +300,9 @@ void Checker::readFeatures() {
   for (const Entry &entry : block->entries) {
     if (entry.kind != Entry::Kind::binding) {
       report("misplaced-entry", entry.span,
-             {{"entry", entry.kind == Entry::Kind::setting ? "a setting" : "this entry"}, {"block", "`features`"}, {"rule", "`features` has bindings"},
+             {{"entry", entry.kind == Entry::Kind::setting ? "a setting" : "this entry"},
+              {"block", "`features`"},
+              {"rule", "`features` has bindings"},
               {"hint", entry.kind == Entry::Kind::setting ? "write `" + entry.name + " = ...`" : ""}});
       continue;
     }
@@ -320,11 +328,13 @@ void Checker::readFeatures() {
           return found == step.origins.end() ? Origin::standard : found->second;
         };
         const Callable tokenizer = findCallable(step.plugin, top);
-        const Signature signature = step.op == "clean" || tokenizer.manifest == nullptr ? cleanSignature() : signatureOf(*tokenizer.manifest);
+        const Signature signature =
+            step.op == "clean" || tokenizer.manifest == nullptr ? cleanSignature() : signatureOf(*tokenizer.manifest);
         for (const auto &[name, attribute] : step.attributes) {
           const auto spec = std::find_if(signature.parameters.begin(), signature.parameters.end(),
                                          [&, wanted = name](const ParameterSpec &one) { return one.name == wanted; });
-          resolve(key + "." + name, formatAttribute(attribute, spec == signature.parameters.end() ? nullptr : &*spec), origin(name), step.span);
+          resolve(key + "." + name, formatAttribute(attribute, spec == signature.parameters.end() ? nullptr : &*spec), origin(name),
+                  step.span);
         }
         if (step.op != "clean") {
           resolve(key + ".max_length", std::to_string(step.maxLength), origin("max_length"), step.span);

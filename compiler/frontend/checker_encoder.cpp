@@ -67,14 +67,17 @@ std::optional<EncoderShape> Checker::encoderShape(const Instance &instance, cons
     shape.hidden = *integer("hidden");
     shape.layers = *integer("layers");
     shape.heads = *integer("heads");
-    for (const std::int64_t size : {shape.hidden, shape.layers, shape.heads, integer("inner").value_or(1), integer("positions").value_or(1)}) {
+    for (const std::int64_t size :
+         {shape.hidden, shape.layers, shape.heads, integer("inner").value_or(1), integer("positions").value_or(1)}) {
       if (size == unknownSize) {
         return std::nullopt;
       }
     }
     if (shape.hidden > (1 << 16) || shape.layers > 1000) {
-      report("out-of-range", span, {{"name", family}, {"value", std::to_string(shape.layers) + " layers of width " + std::to_string(shape.hidden)},
-                                    {"rule", "at most 1,000 layers of width 65,536"}});
+      report("out-of-range", span,
+             {{"name", family},
+              {"value", std::to_string(shape.layers) + " layers of width " + std::to_string(shape.hidden)},
+              {"rule", "at most 1,000 layers of width 65,536"}});
       return std::nullopt;
     }
     if (shape.hidden % shape.heads != 0) {
@@ -116,7 +119,8 @@ int Checker::emitOperation(const char *name, std::vector<int> operands, Attribut
       }
     }
     node.type = op->result(types, node.attributes);
-    if (op->weights != nullptr && std::all_of(types.begin(), types.end(), [](const ValueType &type) { return type.width != unknownSize; })) {
+    if (op->weights != nullptr &&
+        std::all_of(types.begin(), types.end(), [](const ValueType &type) { return type.width != unknownSize; })) {
       node.weights = op->weights(types, node.attributes);
       for (Weight &weight : node.weights) {
         if (weight.shape.size() == 2) { // BERT's initializer_range
@@ -220,10 +224,14 @@ Value Checker::applyEncoder(const Instance &instance, std::vector<Value> operand
   }
   // What the call gives, and what its folder or the family gives instead.
   const BuiltinOp &op = *instance.callable.op;
-  const Attributes taken = {{"hidden", shape->hidden},           {"layers", shape->layers},
-                            {"heads", shape->heads},             {"inner", shape->inner},
-                            {"positions", shape->positions},     {"dropout", shape->dropout},
-                            {"attention_dropout", shape->attentionDropout}, {"activation", shape->activation}};
+  const Attributes taken = {{"hidden", shape->hidden},
+                            {"layers", shape->layers},
+                            {"heads", shape->heads},
+                            {"inner", shape->inner},
+                            {"positions", shape->positions},
+                            {"dropout", shape->dropout},
+                            {"attention_dropout", shape->attentionDropout},
+                            {"activation", shape->activation}};
   for (const ParameterSpec &parameter : op.signature.parameters) {
     const auto given = instance.attributes.find(parameter.name);
     const bool isGiven = given != instance.attributes.end();
@@ -252,7 +260,9 @@ Value Checker::applyEncoder(const Instance &instance, std::vector<Value> operand
   const auto drop = [&](int x, const std::string &where) {
     return shape->dropout > 0 ? emitOperation("dropout", {x}, {{"p", shape->dropout}}, where, span) : x;
   };
-  const auto norm = [&](int x, const std::string &where) { return emitOperation("layer_norm", {x}, {{"epsilon", shape->epsilon}}, where, span); };
+  const auto norm = [&](int x, const std::string &where) {
+    return emitOperation("layer_norm", {x}, {{"epsilon", shape->epsilon}}, where, span);
+  };
   const std::string bottom = path + ".embeddings";
   int x = emitOperation("embedding", {ids}, {{"width", shape->hidden}}, bottom + ".word", span);
   for (Weight &weight : graph.nodes[static_cast<std::size_t>(x)].weights) {
@@ -268,12 +278,14 @@ Value Checker::applyEncoder(const Instance &instance, std::vector<Value> operand
   x = drop(take(norm(x, bottom + ".norm"), "norm"), bottom + ".dropout");
   for (std::int64_t layer = 0; layer < shape->layers && !tooLarge; ++layer) {
     const std::string here = path + ".layers[" + std::to_string(layer) + "]";
-    int a = take(emitOperation("self_attention", {x}, {{"heads", shape->heads}, {"dropout", shape->attentionDropout}}, here + ".attention", span),
-                 "attention", layer);
+    int a = take(
+        emitOperation("self_attention", {x}, {{"heads", shape->heads}, {"dropout", shape->attentionDropout}}, here + ".attention", span),
+        "attention", layer);
     if (shape->family != EncoderShape::Family::distilbert) {
       a = drop(a, here + ".attention_dropout");
     }
-    const int h = take(norm(emitOperation("add", {x, a}, {}, here + ".attention_add", span), here + ".attention_norm"), "attention_norm", layer);
+    const int h =
+        take(norm(emitOperation("add", {x, a}, {}, here + ".attention_add", span), here + ".attention_norm"), "attention_norm", layer);
     int f = take(emitOperation("linear", {h}, {{"width", shape->inner}}, here + ".inner", span), "inner", layer);
     f = emitOperation(shape->activation.c_str(), {f}, {}, here + ".activation", span);
     f = take(emitOperation("linear", {f}, {{"width", shape->hidden}}, here + ".outer", span), "outer", layer);

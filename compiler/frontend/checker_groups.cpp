@@ -108,7 +108,9 @@ std::optional<Checker::Selection> Checker::readSelection(const Expression &expre
   selection.span = expression.span;
   const auto wrong = [&](const Span &span) {
     report("wrong-type", span,
-           {{"name", setting}, {"expected", "the path of a binding or an instance"}, {"found", "`" + std::string(span.text().substr(0, 60)) + "`"},
+           {{"name", setting},
+            {"expected", "the path of a binding or an instance"},
+            {"found", "`" + std::string(span.text().substr(0, 60)) + "`"},
             {"hint", "write it as `explain` prints it, such as `encoder.layers[0..3]`"}});
   };
   const Expression *at = &expression;
@@ -154,7 +156,8 @@ std::optional<Checker::Selection> Checker::readSelection(const Expression &expre
   for (const Segment &segment : selection.segments) {
     selection.text += (selection.text.empty() ? "" : ".") + segment.name;
     if (segment.indexed) {
-      selection.text += "[" + std::to_string(segment.first) + (segment.last == segment.first ? "" : ".." + std::to_string(segment.last)) + "]";
+      selection.text +=
+          "[" + std::to_string(segment.first) + (segment.last == segment.first ? "" : ".." + std::to_string(segment.last)) + "]";
     }
   }
   const auto find = [&](bool families) {
@@ -186,7 +189,8 @@ std::optional<Checker::Selection> Checker::readSelection(const Expression &expre
           }
         }
       }
-      report("unknown-weights", expression.span, {{"name", selection.text}, {"nearest", nearest(selection.text, {paths.begin(), paths.end()})}});
+      report("unknown-weights", expression.span,
+             {{"name", selection.text}, {"nearest", nearest(selection.text, {paths.begin(), paths.end()})}});
     }
     return std::nullopt;
   }
@@ -264,9 +268,11 @@ void Checker::readFreeze(const Setting *setting) {
   resolve("train.freeze", "[" + shown + "]", setting->origin, value.span);
   const auto learns = [](const GraphNode &node) {
     return hasWeights(node) && !node.frozen &&
-           (node.weights.empty() || std::any_of(node.weights.begin(), node.weights.end(), [](const Weight &weight) { return !weight.frozen; }));
+           (node.weights.empty() ||
+            std::any_of(node.weights.begin(), node.weights.end(), [](const Weight &weight) { return !weight.frozen; }));
   };
-  if (modelGood && std::any_of(graph.nodes.begin(), graph.nodes.end(), hasWeights) && std::none_of(graph.nodes.begin(), graph.nodes.end(), learns)) {
+  if (modelGood && std::any_of(graph.nodes.begin(), graph.nodes.end(), hasWeights) &&
+      std::none_of(graph.nodes.begin(), graph.nodes.end(), learns)) {
     report("all-frozen", value.span);
   }
 }
@@ -279,7 +285,9 @@ void Checker::readRates(const Setting *setting) {
   const Expression &value = *setting->value;
   const auto wrong = [&](const Span &span) {
     report("wrong-type", span,
-           {{"name", "rates"}, {"expected", "a list of `times(WEIGHTS, FACTOR)` and `decay(LAYERS, FACTOR)`"}, {"found", "`" + std::string(span.text().substr(0, 60)) + "`"}});
+           {{"name", "rates"},
+            {"expected", "a list of `times(WEIGHTS, FACTOR)` and `decay(LAYERS, FACTOR)`"},
+            {"found", "`" + std::string(span.text().substr(0, 60)) + "`"}});
   };
   if (value.kind != Expression::Kind::list) {
     if (value.kind != Expression::Kind::error) {
@@ -299,8 +307,8 @@ void Checker::readRates(const Setting *setting) {
     if (item.kind == Expression::Kind::error) {
       continue;
     }
-    const bool call = item.kind == Expression::Kind::call && item.children[0].kind == Expression::Kind::name && item.arguments.size() == 2 &&
-                      item.arguments[0].name.empty() && item.arguments[1].name.empty();
+    const bool call = item.kind == Expression::Kind::call && item.children[0].kind == Expression::Kind::name &&
+                      item.arguments.size() == 2 && item.arguments[0].name.empty() && item.arguments[1].name.empty();
     const std::string name = call ? item.children[0].text : "";
     if (name != "times" && name != "decay") {
       wrong(item.span);

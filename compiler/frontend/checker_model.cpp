@@ -102,11 +102,16 @@ int Checker::inputNode(const std::string &name, bool target, const Span &span, c
   return index;
 }
 
-int Checker::targetNode(const Value &value, Accepts accepts, const std::string &op, const Span &span, bool *unknown, const ValueType *beside) {
+int Checker::targetNode(const Value &value, Accepts accepts, const std::string &op, const Span &span, bool *unknown,
+                        const ValueType *beside) {
   const Column *column = value.kind == Value::Kind::column ? dataBlock.find(value.text) : nullptr;
   if (column == nullptr) {
     report("type-mismatch", span,
-           {{"op", op}, {"expected", describeAccepts(accepts)}, {"found", describe(value)}, {"rule", "a target is a column of the data"}, {"hint", "write the name of a column"}});
+           {{"op", op},
+            {"expected", describeAccepts(accepts)},
+            {"found", describe(value)},
+            {"rule", "a target is a column of the data"},
+            {"hint", "write the name of a column"}});
     return -1;
   }
   if (column->type.empty()) {
@@ -151,7 +156,8 @@ int Checker::targetNode(const Value &value, Accepts accepts, const std::string &
   } else if (words == nullptr || words->type != "words") {
     problem = "`" + beside->axis + "` is not made of words";
   } else if (known != inputs.end() && graph.nodes[static_cast<std::size_t>(known->second)].type.axis != beside->axis) {
-    problem = "`" + graph.nodes[static_cast<std::size_t>(known->second)].type.axis + "` has these tags already, and `" + beside->axis + "` gets them too";
+    problem = "`" + graph.nodes[static_cast<std::size_t>(known->second)].type.axis + "` has these tags already, and `" + beside->axis +
+              "` gets them too";
   }
   if (!problem.empty()) {
     report("tags-without-words", span, {{"op", op}, {"name", value.text}, {"problem", problem}}, {{column->span.range(), "declared here"}});
@@ -160,7 +166,8 @@ int Checker::targetNode(const Value &value, Accepts accepts, const std::string &
   return inputNode(value.text, true, span, beside->axis);
 }
 
-int Checker::operandNode(const Value &given, Accepts accepts, const std::string &op, const Span &span, bool *unknown, const ValueType *beside) {
+int Checker::operandNode(const Value &given, Accepts accepts, const std::string &op, const Span &span, bool *unknown,
+                         const ValueType *beside) {
   if (given.kind == Value::Kind::error) {
     return -1;
   }
@@ -170,14 +177,15 @@ int Checker::operandNode(const Value &given, Accepts accepts, const std::string 
   }
   Value value = given;
   const auto mismatch = [&](const std::string &rule = "each operation says what may flow into it", const std::string &hint = "") {
-    report("type-mismatch", span, {{"op", op}, {"expected", describeAccepts(accepts)}, {"found", describe(value)}, {"rule", rule}, {"hint", hint}});
+    report("type-mismatch", span,
+           {{"op", op}, {"expected", describeAccepts(accepts)}, {"found", describe(value)}, {"rule", rule}, {"hint", hint}});
     return -1;
   };
   if (value.kind == Value::Kind::draft && value.draft->tokenized) {
     value = featureOf(value, span);
   }
-  if (accepts == Accepts::classTarget || accepts == Accepts::numberTarget || accepts == Accepts::setTarget || accepts == Accepts::tagsTarget ||
-      accepts == Accepts::labelTarget || accepts == Accepts::anyTarget) {
+  if (accepts == Accepts::classTarget || accepts == Accepts::numberTarget || accepts == Accepts::setTarget ||
+      accepts == Accepts::tagsTarget || accepts == Accepts::labelTarget || accepts == Accepts::anyTarget) {
     return targetNode(value, accepts, op, span, unknown, beside);
   }
   if (value.kind == Value::Kind::column) {
@@ -266,59 +274,6 @@ Value Checker::apply(const Instance &instance, std::vector<Value> operands, cons
   }
 }
 
-void Checker::checkOperation(const BuiltinOp &op, const std::vector<ValueType> &types, const Attributes &attributes, const Span &span) {
-  const std::string &name = op.signature.name;
-  const auto integer = [&](const char *attribute) { return std::get<std::int64_t>(attributes.at(attribute)); };
-  if (name == "self_attention") {
-    const std::int64_t heads = integer("heads"), width = types[0].width;
-    if (heads != unknownSize && width != unknownSize && width % heads != 0) {
-      report("heads-do-not-divide", span, {{"heads", std::to_string(heads)}, {"width", std::to_string(width)}});
-    }
-  } else if (name == "positions") {
-    const std::int64_t places = integer("max");
-    if (const auto found = featureByName.find(types[0].axis); found != featureByName.end() && places != unknownSize) {
-      const Feature &feature = featureList[found->second];
-      const std::int64_t limit = feature.draft.steps.back().maxLength;
-      if (limit == 0 || limit > places) {
-        report("positions-too-few", span,
-               {{"positions", std::to_string(places)}, {"axis", feature.name}, {"length", limit == 0 ? "any number of tokens" : std::to_string(limit) + " tokens"}},
-               {{(feature.draft.maxLengthSpan.file != nullptr ? feature.draft.maxLengthSpan : feature.nameSpan).range(), "the tokens are made here"}});
-      }
-    }
-  } else if (name == "cross_entropy") {
-    const auto &weights = std::get<std::vector<double>>(attributes.at("class_weights"));
-    const std::int64_t classes = types[1].width;
-    if (!weights.empty() && classes != unknownSize && static_cast<std::int64_t>(weights.size()) != classes) {
-      report("class-weights-count", span, {{"given", std::to_string(weights.size())}, {"classes", std::to_string(classes)}});
-    }
-    if (types[0].width != unknownSize && classes != unknownSize && types[0].width != classes) {
-      report("shape-mismatch", span,
-             {{"op", name}, {"left", describeType(types[0])}, {"right", std::to_string(classes) + " classes"}, {"rule", "there is one logit a class"}});
-    }
-  } else if (name == "sigmoid_cross_entropy") {
-    const auto &weights = std::get<std::vector<double>>(attributes.at("positive_weights"));
-    const std::int64_t labels = types[1].width;
-    if (!weights.empty() && labels != unknownSize && static_cast<std::int64_t>(weights.size()) != labels) {
-      report("class-weights-count", span, {{"given", std::to_string(weights.size())}, {"classes", std::to_string(labels)}});
-    }
-    if (types[0].width != unknownSize && labels != unknownSize && types[0].width != labels) {
-      report("shape-mismatch", span,
-             {{"op", name}, {"left", describeType(types[0])}, {"right", std::to_string(labels) + " labels"}, {"rule", "there is one logit a label"}});
-    }
-  } else if (name == "mse" && types[0].width != unknownSize && types[0].width != 1) {
-    report("shape-mismatch", span, {{"op", name}, {"left", describeType(types[0])}, {"right", "one number a record"}, {"rule", "one number is predicted for each record"}});
-  } else if (name == "concat") {
-    for (std::size_t i = 1; i < types.size(); ++i) {
-      const bool vectors = types[0].kind != ValueType::Kind::sequence && types[i].kind != ValueType::Kind::sequence;
-      if (!vectors && (types[i].kind != types[0].kind || types[i].axis != types[0].axis)) {
-        report("shape-mismatch", span,
-               {{"op", name}, {"left", describeType(types[0])}, {"right", describeType(types[i])}, {"rule", "`concat` joins vectors, or sequences of one axis"}});
-        break;
-      }
-    }
-  }
-}
-
 Value Checker::applyBuiltin(const Instance &instance, std::vector<Value> operands, const std::vector<Span> &spans, const std::string &path,
                             const Span &span) {
   const BuiltinOp &op = *instance.callable.op;
@@ -333,7 +288,8 @@ Value Checker::applyBuiltin(const Instance &instance, std::vector<Value> operand
     const Accepts accepts = op.signature.operands[std::min(i, op.signature.operands.size() - 1)].accepts;
     bool operandUnknown = false;
     const ValueType *beside = i > 0 && node.operands[0] >= 0 ? &types[0] : nullptr;
-    const int operand = operandNode(operands[i], accepts, op.signature.name, spans[i].file != nullptr ? spans[i] : span, &operandUnknown, beside);
+    const int operand =
+        operandNode(operands[i], accepts, op.signature.name, spans[i].file != nullptr ? spans[i] : span, &operandUnknown, beside);
     good = good && (operand >= 0 || operandUnknown);
     unknown = unknown || operandUnknown;
     node.operands.push_back(operand);
@@ -374,7 +330,9 @@ Value Checker::applyBuiltin(const Instance &instance, std::vector<Value> operand
       }
       if (elements > 4e9) {
         report("out-of-range", span,
-               {{"name", op.signature.name}, {"value", "a weight of " + formatNumber(elements) + " numbers"}, {"rule", "small enough that a weight has at most 4,000,000,000 numbers"}});
+               {{"name", op.signature.name},
+                {"value", "a weight of " + formatNumber(elements) + " numbers"},
+                {"rule", "small enough that a weight has at most 4,000,000,000 numbers"}});
         return value;
       }
     }
@@ -396,8 +354,8 @@ Value Checker::applyHead(const Instance &instance, std::vector<Value> operands, 
   for (std::size_t i = 0; i < 2 && i < operands.size(); ++i) {
     bool operandUnknown = false;
     const ValueType rows = i > 0 && nodes[0] >= 0 ? graph.nodes[static_cast<std::size_t>(nodes[0])].type : ValueType{};
-    nodes[i] = operandNode(operands[i], signature.operands[i].accepts, manifest.name, spans[i].file != nullptr ? spans[i] : span, &operandUnknown,
-                           i > 0 && nodes[0] >= 0 ? &rows : nullptr);
+    nodes[i] = operandNode(operands[i], signature.operands[i].accepts, manifest.name, spans[i].file != nullptr ? spans[i] : span,
+                           &operandUnknown, i > 0 && nodes[0] >= 0 ? &rows : nullptr);
     good = good && (nodes[i] >= 0 || operandUnknown);
     unknown = unknown || operandUnknown;
   }
@@ -498,8 +456,8 @@ Value Checker::applyDefinition(const Instance &instance, std::vector<Value> oper
       value = operands[operand];
       const Span &at = spans[operand].file != nullptr ? spans[operand] : span;
       ++operand;
-      if (isOperand->accepts == Accepts::classTarget || isOperand->accepts == Accepts::numberTarget || isOperand->accepts == Accepts::setTarget ||
-          isOperand->accepts == Accepts::tagsTarget) {
+      if (isOperand->accepts == Accepts::classTarget || isOperand->accepts == Accepts::numberTarget ||
+          isOperand->accepts == Accepts::setTarget || isOperand->accepts == Accepts::tagsTarget) {
         bool unknown = false;
         if (operandNode(value, isOperand->accepts, definition.name, at, &unknown) < 0 && !unknown) {
           return {};
@@ -564,12 +522,16 @@ Value Checker::applyDefinition(const Instance &instance, std::vector<Value> oper
       (entry.name == "answer" ? answer : loss) = evaluate(entry.value, scope, inside);
     } else if (entry.kind == Entry::Kind::setting && definition.isHead) {
       report("unknown-setting", entry.nameSpan,
-             {{"block", "head"}, {"name", entry.name}, {"settings", "`answer` or `loss`"}, {"nearest", nearest(entry.name, {"answer", "loss"})}});
+             {{"block", "head"},
+              {"name", entry.name},
+              {"settings", "`answer` or `loss`"},
+              {"nearest", nearest(entry.name, {"answer", "loss"})}});
     } else {
       report("misplaced-entry", entry.span,
              {{"entry", entry.kind == Entry::Kind::setting ? "a setting" : "this entry"},
               {"block", definition.isHead ? "a head" : "a layer"},
-              {"rule", definition.isHead ? "a head has bindings, `answer:` and `loss:`" : "a layer has bindings and, at its end, an expression"}});
+              {"rule",
+               definition.isHead ? "a head has bindings, `answer:` and `loss:`" : "a layer has bindings and, at its end, an expression"}});
     }
   }
   expanding.pop_back();
@@ -583,7 +545,8 @@ Value Checker::applyDefinition(const Instance &instance, std::vector<Value> oper
       report("instance-as-value", entries.back().span, {{"name", definition.name}});
       return {};
     } else if (result.kind != Value::Kind::error && !result.isModel()) {
-      report("type-mismatch", entries.back().span, {{"op", definition.name}, {"expected", "a value of the model as its result"}, {"found", describe(result)}});
+      report("type-mismatch", entries.back().span,
+             {{"op", definition.name}, {"expected", "a value of the model as its result"}, {"found", describe(result)}});
       return {};
     }
     return result;
@@ -598,13 +561,15 @@ Value Checker::applyDefinition(const Instance &instance, std::vector<Value> oper
   if (answer.kind == Value::Kind::error || (hasLoss && loss.kind == Value::Kind::error)) {
     return value;
   }
-  value.node = operandNode(answer, targetType == Accepts::tagsTarget ? Accepts::sequence : Accepts::vector, "answer", answerEntry->value.span, &unknown);
+  value.node = operandNode(answer, targetType == Accepts::tagsTarget ? Accepts::sequence : Accepts::vector, "answer",
+                           answerEntry->value.span, &unknown);
   if (value.node < 0 && !unknown) {
     return {};
   }
   if (hasLoss && loss.kind != Value::Kind::unknown) {
     const auto lossEntry = std::find_if(entries.begin(), entries.end(), [](const Entry &entry) { return entry.name == "loss"; });
-    const bool scalar = loss.kind == Value::Kind::node && graph.nodes[static_cast<std::size_t>(loss.node)].type.kind == ValueType::Kind::scalar;
+    const bool scalar =
+        loss.kind == Value::Kind::node && graph.nodes[static_cast<std::size_t>(loss.node)].type.kind == ValueType::Kind::scalar;
     if (!scalar) {
       report("objective-not-scalar", lossEntry->value.span, {{"found", describe(loss)}});
       return {};
@@ -682,7 +647,9 @@ Value Checker::applyL2(const Expression &call, Scope &scope, Place &place) {
         reportUnknownName(argument, scope);
       } else if (argument.kind != Expression::Kind::error) {
         report("type-mismatch", argument.span,
-               {{"op", "l2"}, {"expected", "the name of a binding of `model`"}, {"found", "`" + std::string(argument.span.text().substr(0, 60)) + "`"}});
+               {{"op", "l2"},
+                {"expected", "the name of a binding of `model`"},
+                {"found", "`" + std::string(argument.span.text().substr(0, 60)) + "`"}});
       }
       return {};
     }
@@ -691,10 +658,10 @@ Value Checker::applyL2(const Expression &call, Scope &scope, Place &place) {
     const auto [held, fresh] = weighted.try_emplace(prefix, false);
     if (fresh) {
       held->second = std::any_of(headPaths.begin(), headPaths.end(), below) ||
-                       std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const GraphNode &one) {
-                         const BuiltinOp *op = one.kind == GraphNode::Kind::builtin ? findBuiltin(one.op) : nullptr;
-                         return op != nullptr && op->weights != nullptr && one.op != "layer_norm" && below(one.path);
-                       });
+                     std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const GraphNode &one) {
+                       const BuiltinOp *op = one.kind == GraphNode::Kind::builtin ? findBuiltin(one.op) : nullptr;
+                       return op != nullptr && op->weights != nullptr && one.op != "layer_norm" && below(one.path);
+                     });
     }
     const bool found = held->second;
     if (!found && modelGood) {
@@ -759,7 +726,9 @@ void Checker::readModel() {
   for (const Entry &entry : block->entries) {
     if (entry.kind != Entry::Kind::binding) {
       report("misplaced-entry", entry.span,
-             {{"entry", entry.kind == Entry::Kind::setting ? "a setting" : "this entry"}, {"block", "`model`"}, {"rule", "`model` has bindings"},
+             {{"entry", entry.kind == Entry::Kind::setting ? "a setting" : "this entry"},
+              {"block", "`model`"},
+              {"rule", "`model` has bindings"},
               {"hint", entry.kind == Entry::Kind::setting ? "write `" + entry.name + " = ...`" : "bind it to a name"}});
       continue;
     }

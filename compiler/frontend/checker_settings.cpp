@@ -62,12 +62,12 @@ std::optional<ParameterSpec> readType(const Parameter &param, bool allowEnumerat
   ParameterSpec spec;
   spec.name = param.name;
   const Expression &type = *param.type;
-  const std::string name = type.kind == Expression::Kind::name ? type.text
+  const std::string name = type.kind == Expression::Kind::name                                                      ? type.text
                            : type.kind == Expression::Kind::call && type.children[0].kind == Expression::Kind::name ? type.children[0].text
-                                                                                                                     : "";
+                                                                                                                    : "";
   if (type.kind == Expression::Kind::name) {
-    static const std::map<std::string, Type> types = {{"path", Type::path},   {"string", Type::string}, {"int", Type::integer},
-                                                      {"float", Type::number}, {"bool", Type::boolean}};
+    static const std::map<std::string, Type> types = {
+        {"path", Type::path}, {"string", Type::string}, {"int", Type::integer}, {"float", Type::number}, {"bool", Type::boolean}};
     if (const auto found = types.find(name); found != types.end()) {
       spec.type = found->second;
       return spec;
@@ -101,7 +101,8 @@ void Checker::readParams() {
     const auto spec = readType(param, true, &unknown);
     if (!spec) {
       report("unknown-type", param.type->span,
-             {{"name", unknown}, {"rule", "a param is `path`, `string`, `int`, `float`, `bool` or `one_of(a, b)`"},
+             {{"name", unknown},
+              {"rule", "a param is `path`, `string`, `int`, `float`, `bool` or `one_of(a, b)`"},
               {"nearest", nearest(unknown, {"path", "string", "int", "float", "bool", "one_of"})}});
       findOverride(param.name);
     } else {
@@ -135,7 +136,8 @@ Value Checker::paramValue(const Parameter &param, const ParameterSpec &spec) {
     } else if (set->problems.empty()) {
       attribute = evaluateParameter(set->value, spec, "", empty, place, &origin);
     } else {
-      report("wrong-type", span, {{"name", param.name}, {"expected", describeParameterType(spec)}, {"found", "`" + set->text.substr(0, 40) + "`"}});
+      report("wrong-type", span,
+             {{"name", param.name}, {"expected", describeParameterType(spec)}, {"found", "`" + set->text.substr(0, 40) + "`"}});
     }
   } else if (param.defaultValue.has_value()) {
     span = param.defaultValue->span;
@@ -296,7 +298,8 @@ Checker::Choice Checker::chooseCall(const Expression &expression, const std::vec
   }
   if (choice.signature == nullptr) {
     const std::string shown = callee->kind == Expression::Kind::name ? callee->text : std::string(callee->span.text().substr(0, 40));
-    report("unknown-choice", callee->span, {{"value", shown}, {"what", what}, {"choices", quotedList(names)}, {"nearest", nearest(shown, names)}});
+    report("unknown-choice", callee->span,
+           {{"value", shown}, {"what", what}, {"choices", quotedList(names)}, {"nearest", nearest(shown, names)}});
     return choice;
   }
   choice.name = choice.signature->name;

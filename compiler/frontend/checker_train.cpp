@@ -49,8 +49,9 @@ const Setting *find(const std::map<std::string, Setting> &settings, const char *
 
 void Checker::readTrain() {
   const Block *block = blockOf("train");
-  const bool fromCommandLine =
-      std::any_of(overrides.begin(), overrides.end(), [](const Override &one) { return !one.parts.empty() && one.parts.size() > 1 && one.parts[0] == "train"; });
+  const bool fromCommandLine = std::any_of(overrides.begin(), overrides.end(), [](const Override &one) {
+    return !one.parts.empty() && one.parts.size() > 1 && one.parts[0] == "train";
+  });
   if (block == nullptr && !fromCommandLine) {
     return;
   }
@@ -60,7 +61,9 @@ void Checker::readTrain() {
         report("not-in-edition", entry.nameSpan, {{"what", "`" + entry.name + " { ... }` in `train`"}});
       } else if (entry.kind != Entry::Kind::setting) {
         report("misplaced-entry", entry.span,
-               {{"entry", entry.kind == Entry::Kind::binding ? "a binding" : "this entry"}, {"block", "`train`"}, {"rule", "`train` has settings"},
+               {{"entry", entry.kind == Entry::Kind::binding ? "a binding" : "this entry"},
+                {"block", "`train`"},
+                {"rule", "`train` has settings"},
                 {"hint", entry.kind == Entry::Kind::binding ? "write `" + entry.name + ": ...`" : ""}});
       }
     }
@@ -82,7 +85,8 @@ void Checker::readTrain() {
   } else if (const auto value = simpleSetting(given, "train", number("epochs", 1, 0, true))) {
     train.epochs = std::get<double>(*value);
     if (!(train.epochs <= 1e9)) {
-      report("out-of-range", epochs->value->span, {{"name", "epochs"}, {"value", formatNumber(train.epochs)}, {"rule", "at most 1,000,000,000"}});
+      report("out-of-range", epochs->value->span,
+             {{"name", "epochs"}, {"value", formatNumber(train.epochs)}, {"rule", "at most 1,000,000,000"}});
     }
   }
   if (const auto value = simpleSetting(given, "train", integer("batch", 32, 1, 1 << 20))) {
@@ -116,7 +120,8 @@ void Checker::readOptimizer(const Setting *setting) {
     return name;
   }();
   const Origin origin = setting == nullptr ? Origin::standard : setting->origin;
-  const Choice choice = chooseCall(setting == nullptr ? standard : *setting->value, optimizers(), "an optimizer", "train.optimizer", top, origin);
+  const Choice choice =
+      chooseCall(setting == nullptr ? standard : *setting->value, optimizers(), "an optimizer", "train.optimizer", top, origin);
   if (!choice.good) {
     return;
   }
@@ -140,7 +145,8 @@ void Checker::readSchedule(const Setting *setting) {
     return name;
   }();
   const Origin origin = setting == nullptr ? Origin::standard : setting->origin;
-  const Choice choice = chooseCall(setting == nullptr ? standard : *setting->value, schedules(), "a schedule", "train.schedule", top, origin);
+  const Choice choice =
+      chooseCall(setting == nullptr ? standard : *setting->value, schedules(), "a schedule", "train.schedule", top, origin);
   if (!choice.good) {
     return;
   }
@@ -159,15 +165,17 @@ void Checker::readValidate(const Setting *setting) {
   const Expression &value = *setting->value;
   const auto wrong = [&](const Span &span) {
     report("wrong-type", span,
-           {{"name", "validate"}, {"expected", "`every(1 epoch)`, `every(100 steps)` or `never`"}, {"found", "`" + std::string(span.text().substr(0, 60)) + "`"}});
+           {{"name", "validate"},
+            {"expected", "`every(1 epoch)`, `every(100 steps)` or `never`"},
+            {"found", "`" + std::string(span.text().substr(0, 60)) + "`"}});
   };
   if (value.kind == Expression::Kind::error) {
     return;
   }
   if (value.kind == Expression::Kind::name && value.text == "never") {
     train.validateEpochs = 0;
-  } else if (value.kind == Expression::Kind::call && value.children[0].kind == Expression::Kind::name && value.children[0].text == "every" &&
-             value.arguments.size() == 1 && value.arguments[0].name.empty()) {
+  } else if (value.kind == Expression::Kind::call && value.children[0].kind == Expression::Kind::name &&
+             value.children[0].text == "every" && value.arguments.size() == 1 && value.arguments[0].name.empty()) {
     const Expression &period = value.arguments[0].value;
     const bool epochs = period.kind == Expression::Kind::quantity && (period.text == "epoch" || period.text == "epochs");
     const bool steps = period.kind == Expression::Kind::quantity && (period.text == "step" || period.text == "steps");
@@ -179,7 +187,8 @@ void Checker::readValidate(const Setting *setting) {
       return;
     }
     if (!(period.number > 0) || period.number > 1e15 || (steps && period.number != std::floor(period.number))) {
-      report("out-of-range", period.span, {{"name", "every"}, {"value", formatNumber(period.number)}, {"rule", "greater than 0, and whole for steps"}});
+      report("out-of-range", period.span,
+             {{"name", "every"}, {"value", formatNumber(period.number)}, {"rule", "greater than 0, and whole for steps"}});
       return;
     }
     train.validateEpochs = epochs ? period.number : 0;
@@ -211,12 +220,14 @@ void Checker::readKeep(const Setting *setting) {
     resolve("train.keep", "last", setting->origin, value.span);
     return;
   }
-  const bool best = value.kind == Expression::Kind::call && value.children[0].kind == Expression::Kind::name && value.children[0].text == "best" &&
-                    !value.arguments.empty() && value.arguments.size() <= 2 && value.arguments[0].name.empty() &&
-                    (value.arguments.size() == 1 || value.arguments[1].name == "patience");
+  const bool best = value.kind == Expression::Kind::call && value.children[0].kind == Expression::Kind::name &&
+                    value.children[0].text == "best" && !value.arguments.empty() && value.arguments.size() <= 2 &&
+                    value.arguments[0].name.empty() && (value.arguments.size() == 1 || value.arguments[1].name == "patience");
   if (!best) {
     report("wrong-type", value.span,
-           {{"name", "keep"}, {"expected", "`best(dev.RESULT)`, `best(dev.RESULT, patience: 3)` or `last`"}, {"found", "`" + std::string(value.span.text().substr(0, 60)) + "`"}});
+           {{"name", "keep"},
+            {"expected", "`best(dev.RESULT)`, `best(dev.RESULT, patience: 3)` or `last`"},
+            {"found", "`" + std::string(value.span.text().substr(0, 60)) + "`"}});
     return;
   }
   const Expression &result = value.arguments[0].value;
@@ -227,7 +238,8 @@ void Checker::readKeep(const Setting *setting) {
     return;
   }
   if (split != "dev") {
-    report("out-of-range", result.span, {{"name", "keep"}, {"value", split + "." + *name}, {"rule", "a result on `dev`, the split that training validates on"}});
+    report("out-of-range", result.span,
+           {{"name", "keep"}, {"value", split + "." + *name}, {"rule", "a result on `dev`, the split that training validates on"}});
     return;
   }
   if (pipeline.train.validateEpochs <= 0 && pipeline.train.validateSteps <= 0) {
@@ -295,7 +307,8 @@ void Checker::readObjective(const Setting *setting) {
     if (value.kind == Value::Kind::error || value.kind == Value::Kind::unknown) {
       return;
     }
-    const bool scalar = value.kind == Value::Kind::node && graph.nodes[static_cast<std::size_t>(value.node)].type.kind == ValueType::Kind::scalar;
+    const bool scalar =
+        value.kind == Value::Kind::node && graph.nodes[static_cast<std::size_t>(value.node)].type.kind == ValueType::Kind::scalar;
     if (!scalar) {
       report("objective-not-scalar", setting->value->span, {{"found", describe(value)}});
       return;
@@ -364,7 +377,8 @@ void Checker::readEvaluate() {
       readExpect(entry);
     } else if (entry.kind != Entry::Kind::setting) {
       report("misplaced-entry", entry.span,
-             {{"entry", entry.kind == Entry::Kind::binding ? "a binding" : "this entry"}, {"block", "`evaluate`"},
+             {{"entry", entry.kind == Entry::Kind::binding ? "a binding" : "this entry"},
+              {"block", "`evaluate`"},
               {"rule", "`evaluate` has lists of metrics and `expect`s"},
               {"hint", entry.kind == Entry::Kind::binding ? "write `" + entry.name + ": [...]`" : ""}});
     }
@@ -372,7 +386,8 @@ void Checker::readEvaluate() {
 }
 
 void Checker::readConfidence(const Setting &setting) {
-  const Choice choice = chooseCall(*setting.value, confidences(), "a kind of confidence interval", "evaluate.confidence", top, setting.origin);
+  const Choice choice =
+      chooseCall(*setting.value, confidences(), "a kind of confidence interval", "evaluate.confidence", top, setting.origin);
   if (!choice.good) {
     return;
   }
@@ -388,7 +403,10 @@ void Checker::readMetrics(const std::string &split, const Setting &setting) {
   }
   if (list.kind != Expression::Kind::list) {
     report("wrong-type", list.span,
-           {{"name", split}, {"expected", "a list of metrics"}, {"found", "`" + std::string(list.span.text().substr(0, 60)) + "`"}, {"hint", "write `[accuracy]`"}});
+           {{"name", split},
+            {"expected", "a list of metrics"},
+            {"found", "`" + std::string(list.span.text().substr(0, 60)) + "`"},
+            {"hint", "write `[accuracy]`"}});
     return;
   }
   std::vector<std::string> metricNames;
@@ -429,7 +447,11 @@ void Checker::readMetrics(const std::string &split, const Setting &setting) {
       const bool operation = findBuiltin(name) != nullptr || (program.main().definitions.count(name) > 0);
       if (other != nullptr || operation) {
         report("wrong-plugin-kind", callee.span,
-               {{"name", name}, {"kind", other == nullptr ? "operation" : other->kind == PluginKind::head ? "head" : "tokenizer"}, {"wanted", "metric"},
+               {{"name", name},
+                {"kind", other == nullptr                  ? "operation"
+                         : other->kind == PluginKind::head ? "head"
+                                                           : "tokenizer"},
+                {"wanted", "metric"},
                 {"rule", "the list of a split has metrics"}});
       } else {
         report("unknown-callable", callee.span, {{"name", name}, {"nearest", nearest(name, metricNames)}});
@@ -452,7 +474,8 @@ void Checker::readMetrics(const std::string &split, const Setting &setting) {
     bound.attributes.erase("answer");
     const Answer *judged = nullptr;
     if (named != nullptr) {
-      const std::string name = named->value.kind == Expression::Kind::name ? named->value.text : std::string(named->value.span.text().substr(0, 40));
+      const std::string name =
+          named->value.kind == Expression::Kind::name ? named->value.text : std::string(named->value.span.text().substr(0, 40));
       const auto known = byName.find(name);
       judged = known == byName.end() ? nullptr : known->second;
       if (judged == nullptr && modelGood) {
@@ -475,8 +498,12 @@ void Checker::readMetrics(const std::string &split, const Setting &setting) {
           expected += (expected.empty() ? "" : " or ") + (target == "class" ? "classes" : target == "tags" ? "tags" : target + "s");
         }
         report("metric-not-for-answer", item.span,
-               {{"metric", manifest->name}, {"expected", expected}, {"answer", judged->name},
-                {"found", judged->learner ? "of a learner, which has no column to be compared with" : type == "tags" ? "tags" : "a " + type}});
+               {{"metric", manifest->name},
+                {"expected", expected},
+                {"answer", judged->name},
+                {"found", judged->learner  ? "of a learner, which has no column to be compared with"
+                          : type == "tags" ? "tags"
+                                           : "a " + type}});
         continue;
       }
     }
@@ -566,7 +593,9 @@ std::optional<std::string> Checker::resultName(const Expression &expression, std
   }
   if (at->kind != Expression::Kind::name || parts.size() < 2) {
     report("wrong-type", expression.span,
-           {{"name", "a result"}, {"expected", "a split and the name of a result"}, {"found", "`" + std::string(expression.span.text().substr(0, 60)) + "`"},
+           {{"name", "a result"},
+            {"expected", "a split and the name of a result"},
+            {"found", "`" + std::string(expression.span.text().substr(0, 60)) + "`"},
             {"hint", "write `test.f1_macro`"}});
     return std::nullopt;
   }
@@ -614,8 +643,8 @@ void Checker::readExpect(const Entry &entry) {
   }
   if (good) {
     expectation.metric = *name;
-    resolve("expect." + expectation.split + "." + expectation.metric + " " + expectation.comparison, formatNumber(expectation.bound), Origin::file,
-            entry.span);
+    resolve("expect." + expectation.split + "." + expectation.metric + " " + expectation.comparison, formatNumber(expectation.bound),
+            Origin::file, entry.span);
     pipeline.expectations.push_back(std::move(expectation));
   }
 }

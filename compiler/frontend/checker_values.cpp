@@ -403,7 +403,10 @@ Value Checker::arithmetic(char sign, Value left, Value right, const Span &span, 
     const bool widths = x.width == y.width || x.width == unknownSize || y.width == unknownSize;
     if (x.kind != y.kind || x.axis != y.axis || !widths) {
       report("shape-mismatch", span,
-             {{"op", std::string(1, sign)}, {"left", describeType(a)}, {"right", describeType(b)}, {"rule", "both sides of an operator have one type"}});
+             {{"op", std::string(1, sign)},
+              {"left", describeType(a)},
+              {"right", describeType(b)},
+              {"rule", "both sides of an operator have one type"}});
       return {};
     }
     result.width = x.width == unknownSize ? y.width : x.width;
@@ -424,7 +427,8 @@ Value Checker::arithmetic(char sign, Value left, Value right, const Span &span, 
 
 std::optional<Attribute> Checker::convert(const Value &value, const ParameterSpec &spec, const Span &span) {
   const auto wrong = [&](const std::string &hint = "") -> std::optional<Attribute> {
-    report("wrong-type", span, {{"name", spec.name}, {"expected", describeParameterType(spec)}, {"found", describe(value)}, {"hint", hint}});
+    report("wrong-type", span,
+           {{"name", spec.name}, {"expected", describeParameterType(spec)}, {"found", describe(value)}, {"hint", hint}});
     return std::nullopt;
   };
   const auto within = [&](double number) {
@@ -452,7 +456,8 @@ std::optional<Attribute> Checker::convert(const Value &value, const ParameterSpe
   if (spec.stepsOrShare) {
     if (value.kind == Value::Kind::quantity && (value.text == "steps" || value.text == "step")) {
       if (value.number < 0 || value.number > 1e15 || value.number != std::floor(value.number)) {
-        report("out-of-range", span, {{"name", spec.name}, {"value", formatNumber(value.number) + " steps"}, {"rule", "a whole number of steps, not below 0"}});
+        report("out-of-range", span,
+               {{"name", spec.name}, {"value", formatNumber(value.number) + " steps"}, {"rule", "a whole number of steps, not below 0"}});
         return std::nullopt;
       }
       return std::vector<double>{-1, value.number};
@@ -466,7 +471,8 @@ std::optional<Attribute> Checker::convert(const Value &value, const ParameterSpe
     share.maximum = 1;
     const double number = numberOf(value);
     if (number < 0 || number > 1) {
-      report("out-of-range", span, {{"name", spec.name}, {"value", formatNumber(number)}, {"rule", "between 0% and 100%, or a number of `steps`"}});
+      report("out-of-range", span,
+             {{"name", spec.name}, {"value", formatNumber(number)}, {"rule", "between 0% and 100%, or a number of `steps`"}});
       return std::nullopt;
     }
     return std::vector<double>{number, -1};
@@ -500,7 +506,10 @@ std::optional<Attribute> Checker::convert(const Value &value, const ParameterSpe
     }
     if (std::find(spec.members.begin(), spec.members.end(), value.text) == spec.members.end()) {
       report("not-a-member", span,
-             {{"value", value.text}, {"name", spec.name}, {"members", quotedList(spec.members)}, {"nearest", nearest(value.text, spec.members)}});
+             {{"value", value.text},
+              {"name", spec.name},
+              {"members", quotedList(spec.members)},
+              {"nearest", nearest(value.text, spec.members)}});
       return std::nullopt;
     }
     return value.text;
@@ -548,7 +557,10 @@ std::optional<Attribute> Checker::evaluateParameter(const Expression &expression
     }
     if (scope.values.find(expression.text) == scope.values.end()) {
       report("not-a-member", expression.span,
-             {{"value", expression.text}, {"name", spec.name}, {"members", quotedList(spec.members)}, {"nearest", nearest(expression.text, spec.members)}});
+             {{"value", expression.text},
+              {"name", spec.name},
+              {"members", quotedList(spec.members)},
+              {"nearest", nearest(expression.text, spec.members)}});
       return std::nullopt;
     }
   }
@@ -570,13 +582,16 @@ Value Checker::evaluateSearch(const Expression &expression, const ParameterSpec 
   const Expression *space = nullptr, *fallback = nullptr, *scale = nullptr;
   bool good = true;
   for (const Argument &argument : expression.arguments) {
-    const Expression **slot = argument.name.empty()         ? &space
+    const Expression **slot = argument.name.empty()        ? &space
                               : argument.name == "default" ? &fallback
                               : argument.name == "scale"   ? &scale
                                                            : nullptr;
     if (slot == nullptr) {
       report("unknown-argument", argument.nameSpan,
-             {{"callable", "search"}, {"name", argument.name}, {"parameters", "a range or a list, `scale` and `default`"}, {"nearest", nearest(argument.name, {"default", "scale"})}});
+             {{"callable", "search"},
+              {"name", argument.name},
+              {"parameters", "a range or a list, `scale` and `default`"},
+              {"nearest", nearest(argument.name, {"default", "scale"})}});
       good = false;
     } else if (*slot != nullptr) {
       report(argument.name.empty() ? "too-many-arguments" : "duplicate-argument", argument.value.span,
@@ -596,7 +611,9 @@ Value Checker::evaluateSearch(const Expression &expression, const ParameterSpec 
       log = scale->text == "log";
     } else if (scale->kind != Expression::Kind::error) {
       report("not-a-member", scale->span,
-             {{"value", std::string(scale->span.text().substr(0, 40))}, {"name", "scale"}, {"members", "`linear` or `log`"},
+             {{"value", std::string(scale->span.text().substr(0, 40))},
+              {"name", "scale"},
+              {"members", "`linear` or `log`"},
               {"nearest", nearest(scale->text, {"linear", "log"})}});
       good = false;
     }
@@ -606,7 +623,8 @@ Value Checker::evaluateSearch(const Expression &expression, const ParameterSpec 
   const bool isRange = space->kind == Expression::Kind::range;
   if (!isRange && space->kind != Expression::Kind::list) {
     if (space->kind != Expression::Kind::error) {
-      report("wrong-type", space->span, {{"name", "search"}, {"expected", "a range or a list"}, {"found", "`" + std::string(space->span.text().substr(0, 40)) + "`"}});
+      report("wrong-type", space->span,
+             {{"name", "search"}, {"expected", "a range or a list"}, {"found", "`" + std::string(space->span.text().substr(0, 40)) + "`"}});
     }
     return {};
   }

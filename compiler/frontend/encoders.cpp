@@ -17,9 +17,7 @@ Family encoderFamily(const std::string &name) {
 
 namespace {
 
-std::string nameOf(Family family) {
-  return family == Family::bert ? "bert" : family == Family::roberta ? "roberta" : "distilbert";
-}
+std::string nameOf(Family family) { return family == Family::bert ? "bert" : family == Family::roberta ? "roberta" : "distilbert"; }
 
 class ConfigReader {
 public:
@@ -181,9 +179,7 @@ std::string encoderConfig(const EncoderShape &shape, std::int64_t vocabulary) {
 }
 
 std::vector<std::vector<std::string>> encoderTensors(Family family, const std::string &part, std::int64_t layer) {
-  const auto both = [](const std::string &name) {
-    return std::vector<std::vector<std::string>>{{name + ".weight"}, {name + ".bias"}};
-  };
+  const auto both = [](const std::string &name) { return std::vector<std::vector<std::string>>{{name + ".weight"}, {name + ".bias"}}; };
   if (layer < 0) {
     if (part == "word" || part == "position" || part == "segment") {
       const std::string table = part == "segment" ? "token_type" : part;

@@ -16,14 +16,14 @@ struct Facts {
     std::int64_t size = 0;
     std::int64_t longest = 0; // tokens of the longest record
   };
-  std::map<std::string, std::vector<std::string>> classes; // by column
+  std::map<std::string, std::vector<std::string>> classes;      // by column
   std::map<std::string, std::vector<std::int64_t>> trainCounts; // of the classes, by column
-  std::map<std::string, Vocabulary> vocabularies;          // by feature
-  std::map<std::string, std::int64_t> records;             // by split
+  std::map<std::string, Vocabulary> vocabularies;               // by feature
+  std::map<std::string, std::int64_t> records;                  // by split
   /// A folder of a pretrained model (runtime/exec/pretrained.h).
   struct Model {
-    std::string error;  // why it cannot be used, "" where it can
-    std::string config; // text of config.json
+    std::string error;                                        // why it cannot be used, "" where it can
+    std::string config;                                       // text of config.json
     std::map<std::string, std::vector<std::int64_t>> tensors; // shapes by name
     std::map<std::string, std::string> unreadable;            // types by name, of the tensors of other types than float
   };

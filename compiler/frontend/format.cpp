@@ -238,8 +238,8 @@ private:
       return 0;
     }
     for (const SyntaxElement element : tree.nodes[node].children) {
-      if (element.isToken && tree.tokens[element.index].kind != TokenKind::whitespace && tree.tokens[element.index].kind != TokenKind::newline &&
-          tree.tokens[element.index].kind != TokenKind::comment) {
+      if (element.isToken && tree.tokens[element.index].kind != TokenKind::whitespace &&
+          tree.tokens[element.index].kind != TokenKind::newline && tree.tokens[element.index].kind != TokenKind::comment) {
         return element.index == index ? node : 0;
       }
     }
@@ -261,11 +261,12 @@ private:
     if (left == TokenKind::leftBrace && right == TokenKind::rightBrace) {
       return false;
     }
-    if (left == TokenKind::leftParen || left == TokenKind::leftBracket || right == TokenKind::rightParen || right == TokenKind::rightBracket) {
+    if (left == TokenKind::leftParen || left == TokenKind::leftBracket || right == TokenKind::rightParen ||
+        right == TokenKind::rightBracket) {
       return false;
     }
-    if (right == TokenKind::comma || right == TokenKind::colon || right == TokenKind::dot || left == TokenKind::dot || left == TokenKind::range ||
-        right == TokenKind::range) {
+    if (right == TokenKind::comma || right == TokenKind::colon || right == TokenKind::dot || left == TokenKind::dot ||
+        left == TokenKind::range || right == TokenKind::range) {
       return false;
     }
     if (left == TokenKind::minus && parentKind(before) == SyntaxKind::negate) {
@@ -348,7 +349,7 @@ private:
   const SourceFile &file;
   const SyntaxTree &tree;
   std::vector<std::uint32_t> parents, grandparents, order;
-  std::map<std::uint32_t, bool> severalLines; // by brace: whether its body is broken into lines
+  std::map<std::uint32_t, bool> severalLines;         // by brace: whether its body is broken into lines
   std::map<std::uint32_t, std::pair<int, int>> flows; // by flow: line and column of its first `|>`, -1 at a line's beginning
   std::vector<Line> lines;
   std::vector<int> brackets; // line where each open bracket began

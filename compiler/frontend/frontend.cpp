@@ -135,8 +135,8 @@ Result<Analysis> analyze(const std::string &path, std::string text, const Analyz
       }
     }
   }
-  const auto load = options.loadManifests ? options.loadManifests
-                                          : [](const std::vector<std::string> &folders) { return findPlugins(folders); };
+  const auto load =
+      options.loadManifests ? options.loadManifests : [](const std::vector<std::string> &folders) { return findPlugins(folders); };
   auto manifests = load(analysis.pluginFolders);
   if (!manifests.ok() && !analysis.pluginFolders.empty()) {
     // A folder of `use` that cannot be read is a mistake of the file; the standard places still serve the other checks.

@@ -19,8 +19,8 @@
 namespace penstock::frontend {
 
 struct AnalyzeOptions {
-  std::vector<std::string> settings; // of `--set`: "train.steps=40", "data=folder"
-  std::string workingFolder;         // what paths in `settings` are relative to; "": the current one
+  std::vector<std::string> settings;        // of `--set`: "train.steps=40", "data=folder"
+  std::string workingFolder;                // what paths in `settings` are relative to; "": the current one
   std::vector<std::string> earlierSettings; // of a run that goes on or is measured: they stand before `settings`
   std::string earlierFolder;                // what paths in them are relative to
   /// Reads an imported file. By default from the file system.

@@ -252,9 +252,7 @@ private:
 
 } // namespace
 
-std::vector<Token> tokenize(const SourceFile &file, diagnostics::DiagnosticList &diagnostics) {
-  return Lexer(file, diagnostics).run();
-}
+std::vector<Token> tokenize(const SourceFile &file, diagnostics::DiagnosticList &diagnostics) { return Lexer(file, diagnostics).run(); }
 
 std::string describeToken(const SourceFile &file, const Token &token) {
   switch (token.kind) {

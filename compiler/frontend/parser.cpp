@@ -98,8 +98,8 @@ private:
     } else if (word == "layer" || word == "head") {
       layerItem(word == "layer" ? SyntaxKind::layerItem : SyntaxKind::headItem);
     } else {
-      static const std::vector<std::string> words = {"data",     "features", "model",  "train", "evaluate", "target", "pipeline",
-                                                     "param", "import",   "use",      "layer",  "head"};
+      static const std::vector<std::string> words = {"data",     "features", "model",  "train", "evaluate", "target",
+                                                     "pipeline", "param",    "import", "use",   "layer",    "head"};
       diagnostics.report("unknown-item", rangeOf(peek()),
                          {{"name", std::string(word.substr(0, 40))}, {"nearest", diagnostics::nearest(std::string(word), words)}});
       skipEntry(false);
@@ -493,9 +493,7 @@ private:
     if (!primary()) {
       return;
     }
-    const auto suffix = [&] {
-      return kind() == TokenKind::dot || kind() == TokenKind::leftParen || kind() == TokenKind::leftBracket;
-    };
+    const auto suffix = [&] { return kind() == TokenKind::dot || kind() == TokenKind::leftParen || kind() == TokenKind::leftBracket; };
     if (!suffix() || (brackets > 0 && newlineBefore() && kind() != TokenKind::dot)) {
       return;
     }
@@ -520,8 +518,7 @@ private:
     case TokenKind::integer:
     case TokenKind::floating: {
       const std::size_t number = peekIndex();
-      const bool unit = tree.tokens[number + 1].kind == TokenKind::whitespace &&
-                        tree.tokens[number + 2].kind == TokenKind::identifier;
+      const bool unit = tree.tokens[number + 1].kind == TokenKind::whitespace && tree.tokens[number + 2].kind == TokenKind::identifier;
       open(unit ? SyntaxKind::quantity : SyntaxKind::number);
       bump();
       if (unit) {
@@ -620,8 +617,7 @@ private:
       const Token &token = peek();
       if (token.begin != lastReported && !reportedDepth) {
         lastReported = token.begin;
-        diagnostics.report("unclosed", rangeOf(opening), {{"open", openText}, {"close", closeText}},
-                           {{rangeOf(token), "still open here"}});
+        diagnostics.report("unclosed", rangeOf(opening), {{"open", openText}, {"close", closeText}}, {{rangeOf(token), "still open here"}});
       }
       --brackets;
       return;
@@ -651,7 +647,6 @@ private:
     bump();
     --brackets;
   }
-
 };
 
 } // namespace
@@ -660,8 +655,6 @@ bool isUnit(std::string_view name) { return std::find(unitNames.begin(), unitNam
 
 SyntaxTree parseFile(const SourceFile &file, DiagnosticList &diagnostics) { return Parser(file, diagnostics).parseWholeFile(); }
 
-SyntaxTree parseExpression(const SourceFile &file, DiagnosticList &diagnostics) {
-  return Parser(file, diagnostics).parseOneExpression();
-}
+SyntaxTree parseExpression(const SourceFile &file, DiagnosticList &diagnostics) { return Parser(file, diagnostics).parseOneExpression(); }
 
 } // namespace penstock::frontend

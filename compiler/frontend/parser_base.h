@@ -12,7 +12,8 @@ namespace penstock::frontend {
 
 inline constexpr int deepest = 128; // a bracket counts twice: itself and the expression in it
 
-inline constexpr std::array<std::string_view, 8> blockNames = {"data", "features", "model", "train", "evaluate", "target", "deploy", "tune"};
+inline constexpr std::array<std::string_view, 8> blockNames = {"data",     "features", "model",  "train",
+                                                               "evaluate", "target",   "deploy", "tune"};
 
 inline constexpr std::array<std::string_view, 11> unitNames = {"ms", "s", "min", "h", "KB", "MB", "GB", "epoch", "epochs", "step", "steps"};
 
@@ -29,8 +30,8 @@ protected:
     std::size_t i = at;
     while (true) {
       const TokenKind k = tree.tokens[i].kind;
-      const bool blank = k == TokenKind::whitespace || k == TokenKind::comment || k == TokenKind::invalid ||
-                         (k == TokenKind::newline && brackets > 0);
+      const bool blank =
+          k == TokenKind::whitespace || k == TokenKind::comment || k == TokenKind::invalid || (k == TokenKind::newline && brackets > 0);
       if (!blank) {
         if (ahead == 0 || k == TokenKind::end) {
           return i;

@@ -164,18 +164,22 @@ BuiltinOp encoder(const char *family) {
     return spec;
   };
   const bool distil = std::string(family) == "distilbert";
-  return {{family,
-           {{"ids", Accepts::ids}},
-           {given(path("folder", "a Hugging Face folder: config.json and model.safetensors; without one the weights are random")),
-            given(size("hidden", "elements of each row")), given(size("layers", "layers")), given(size("heads", "heads; they divide the width")),
-            given(size("inner", "width inside the feed-forward part; 4 times `hidden` where it is not given")),
-            given(size("positions", "places; the tokenizer must cut to at most as many; 512 where it is not given")),
-            given(share("dropout", 0, false, "share of elements that become zero in training; the folder's, or 10%, where it is not given")),
-            given(share("attention_dropout", 0, false, "the same for the weights of attention")),
-            given(choice("activation", {"gelu", "gelu_new", "relu"}, "", "activation of the feed-forward part; the folder's, or gelu"))}},
-          distil ? "the encoder of DistilBERT" : std::string(family) == "bert" ? "the encoder of BERT" : "the encoder of RoBERTa",
-          [](const auto &operands, const Attributes &) { return ValueType{ValueType::Kind::sequence, operands[0].axis, unknownSize}; },
-          [](const auto &, const Attributes &) { return std::vector<Weight>{}; }};
+  return {
+      {family,
+       {{"ids", Accepts::ids}},
+       {given(path("folder", "a Hugging Face folder: config.json and model.safetensors; without one the weights are random")),
+        given(size("hidden", "elements of each row")), given(size("layers", "layers")),
+        given(size("heads", "heads; they divide the width")),
+        given(size("inner", "width inside the feed-forward part; 4 times `hidden` where it is not given")),
+        given(size("positions", "places; the tokenizer must cut to at most as many; 512 where it is not given")),
+        given(share("dropout", 0, false, "share of elements that become zero in training; the folder's, or 10%, where it is not given")),
+        given(share("attention_dropout", 0, false, "the same for the weights of attention")),
+        given(choice("activation", {"gelu", "gelu_new", "relu"}, "", "activation of the feed-forward part; the folder's, or gelu"))}},
+      distil                          ? "the encoder of DistilBERT"
+      : std::string(family) == "bert" ? "the encoder of BERT"
+                                      : "the encoder of RoBERTa",
+      [](const auto &operands, const Attributes &) { return ValueType{ValueType::Kind::sequence, operands[0].axis, unknownSize}; },
+      [](const auto &, const Attributes &) { return std::vector<Weight>{}; }};
 }
 
 std::vector<BuiltinOp> makeOps() {
@@ -198,8 +202,7 @@ std::vector<BuiltinOp> makeOps() {
                  [](const auto &operands, const Attributes &attributes) {
                    std::vector<Weight> weights;
                    if (textOf(attributes, "kind") == "learned") {
-                     weights.push_back(
-                         {"weight", {integerOf(attributes, "max"), operands[0].width}, Initializer::normal, 0.02, true});
+                     weights.push_back({"weight", {integerOf(attributes, "max"), operands[0].width}, Initializer::normal, 0.02, true});
                    }
                    return weights;
                  }});
@@ -228,16 +231,15 @@ std::vector<BuiltinOp> makeOps() {
   ops.push_back({{"dropout", {{"x", Accepts::rows}}, {share("p", 0, true, "share of the elements that become zero in training")}},
                  "in training, zeroes elements at random and scales the others by 1 / (1 - p)",
                  same});
-  ops.push_back({{"concat", {{"x", Accepts::variadic}}, {}},
-                 "the rows of all operands side by side",
-                 [](const auto &operands, const Attributes &) {
-                   ValueType type = same(operands, {});
-                   type.width = 0;
-                   for (const ValueType &operand : operands) {
-                     type.width = operand.width == unknownSize || type.width == unknownSize ? unknownSize : type.width + operand.width;
-                   }
-                   return type;
-                 }});
+  ops.push_back(
+      {{"concat", {{"x", Accepts::variadic}}, {}}, "the rows of all operands side by side", [](const auto &operands, const Attributes &) {
+         ValueType type = same(operands, {});
+         type.width = 0;
+         for (const ValueType &operand : operands) {
+           type.width = operand.width == unknownSize || type.width == unknownSize ? unknownSize : type.width + operand.width;
+         }
+         return type;
+       }});
   ops.push_back({{"conv1d",
                   {{"x", Accepts::sequence}},
                   {size("width", "rows that each result sees"), size("maps", "elements of each row of the result"),
@@ -261,7 +263,8 @@ std::vector<BuiltinOp> makeOps() {
                  "adds a row for the text of a pair that each token is of: the first or the second",
                  same,
                  [](const auto &operands, const Attributes &attributes) {
-                   return std::vector<Weight>{{"weight", {integerOf(attributes, "count"), operands[0].width}, Initializer::normal, 0.02, true}};
+                   return std::vector<Weight>{
+                       {"weight", {integerOf(attributes, "count"), operands[0].width}, Initializer::normal, 0.02, true}};
                  }});
   for (const char *family : {"bert", "roberta", "distilbert"}) {
     ops.push_back(encoder(family));
@@ -271,7 +274,8 @@ std::vector<BuiltinOp> makeOps() {
                  [](const auto &operands, const Attributes &) { return ValueType{ValueType::Kind::vector, "", operands[0].width}; },
                  [](const auto &operands, const Attributes &) {
                    const std::int64_t d = operands[0].width;
-                   return std::vector<Weight>{{"weight", {d, d}, Initializer::normal, 0.02, true}, {"bias", {d}, Initializer::zeros, 0, false}};
+                   return std::vector<Weight>{{"weight", {d, d}, Initializer::normal, 0.02, true},
+                                              {"bias", {d}, Initializer::zeros, 0, false}};
                  }});
   ParameterSpec classWeights;
   classWeights.name = "class_weights";
@@ -327,14 +331,20 @@ const BuiltinOp *findBuiltin(std::string_view name) {
 
 const std::vector<Signature> &optimizers() {
   static const std::vector<Signature> list = {
-      {"sgd", {}, {rate(1e-2), real("momentum", 0, 0, 1, "share of the last step that is kept", false, true),
-                   flag("nesterov", false, "Nesterov's form of momentum"), decay(0)}},
-      {"adam", {}, {rate(1e-3), real("beta1", 0.9, 0, 1, "decay of the mean", false, true),
-                    real("beta2", 0.999, 0, 1, "decay of the mean square", false, true),
-                    real("epsilon", 1e-8, 0, unbounded, "added to the root", true), decay(0)}},
-      {"adamw", {}, {rate(1e-3), real("beta1", 0.9, 0, 1, "decay of the mean", false, true),
-                     real("beta2", 0.999, 0, 1, "decay of the mean square", false, true),
-                     real("epsilon", 1e-8, 0, unbounded, "added to the root", true), decay(1e-2)}},
+      {"sgd",
+       {},
+       {rate(1e-2), real("momentum", 0, 0, 1, "share of the last step that is kept", false, true),
+        flag("nesterov", false, "Nesterov's form of momentum"), decay(0)}},
+      {"adam",
+       {},
+       {rate(1e-3), real("beta1", 0.9, 0, 1, "decay of the mean", false, true),
+        real("beta2", 0.999, 0, 1, "decay of the mean square", false, true), real("epsilon", 1e-8, 0, unbounded, "added to the root", true),
+        decay(0)}},
+      {"adamw",
+       {},
+       {rate(1e-3), real("beta1", 0.9, 0, 1, "decay of the mean", false, true),
+        real("beta2", 0.999, 0, 1, "decay of the mean square", false, true), real("epsilon", 1e-8, 0, unbounded, "added to the root", true),
+        decay(1e-2)}},
   };
   return list;
 }
@@ -346,10 +356,12 @@ const std::vector<Signature> &schedules() {
 
 const std::vector<Signature> &confidences() {
   static const std::vector<Signature> list = [] {
-    ParameterSpec samples = size("samples", std::int64_t{1000}, "how often records are drawn"), seed = size("seed", std::int64_t{42}, "of the draws");
+    ParameterSpec samples = size("samples", std::int64_t{1000}, "how often records are drawn"),
+                  seed = size("seed", std::int64_t{42}, "of the draws");
     seed.minimum = 0;
     seed.maximum = 9.2e18;
-    return std::vector<Signature>{{"bootstrap", {}, {real("level", 0.95, 0, 1, "share of the samples that lie in the interval", true, true), samples, seed}}};
+    return std::vector<Signature>{
+        {"bootstrap", {}, {real("level", 0.95, 0, 1, "share of the samples that lie in the interval", true, true), samples, seed}}};
   }();
   return list;
 }
@@ -374,13 +386,14 @@ const std::vector<Signature> &columnTypes() {
     missing.defaultValue = std::vector<std::string>{};
     missing.help = "cells that count as missing";
     const ParameterSpec from = text("from", "", "name of the column in the data; by default the name here");
-    return std::vector<Signature>{{"text", {}, {from}},
-                                  {"words", {}, {from}},
-                                  {"tags", {}, {from, choice("scheme", {"none", "iob1", "iob2", "iobes"}, "none", "how tags say where a chunk begins and ends")}},
-                                  {"class", {}, {from}},
-                                  {"set", {}, {from, text("separator", "|", "the sign between the labels of a cell")}},
-                                  {"number", {}, {from, missing, choice("fill", {"none", "mean", "median"}, "none", "what stands for a missing cell, from train")}},
-                                  {"id", {}, {from}}};
+    return std::vector<Signature>{
+        {"text", {}, {from}},
+        {"words", {}, {from}},
+        {"tags", {}, {from, choice("scheme", {"none", "iob1", "iob2", "iobes"}, "none", "how tags say where a chunk begins and ends")}},
+        {"class", {}, {from}},
+        {"set", {}, {from, text("separator", "|", "the sign between the labels of a cell")}},
+        {"number", {}, {from, missing, choice("fill", {"none", "mean", "median"}, "none", "what stands for a missing cell, from train")}},
+        {"id", {}, {from}}};
   }();
   return list;
 }
@@ -389,24 +402,27 @@ const Signature &splitSignature() {
   static const Signature signature = [] {
     ParameterSpec by = text("by", "", "the column whose cells decide");
     by.required = true;
-    return Signature{"split", {}, {by, real("train", 0.8, 0, 1, "share of train"), real("dev", 0.1, 0, 1, "share of dev"), real("test", 0.1, 0, 1, "share of test")}};
+    return Signature{
+        "split",
+        {},
+        {by, real("train", 0.8, 0, 1, "share of train"), real("dev", 0.1, 0, 1, "share of dev"), real("test", 0.1, 0, 1, "share of test")}};
   }();
   return signature;
 }
 
 const Signature &cleanSignature() {
-  static const Signature signature = {"clean", {{"text", Accepts::any}},
-                                      {flag("lowercase", false, "lower case"),
-                                       choice("unicode", {"none", "nfc", "nfkc"}, "nfc", "Unicode normal form"),
-                                       flag("strip", true, "no blanks at the ends"),
-                                       flag("collapse", false, "one space for each run of blanks")}};
+  static const Signature signature = {
+      "clean",
+      {{"text", Accepts::any}},
+      {flag("lowercase", false, "lower case"), choice("unicode", {"none", "nfc", "nfkc"}, "nfc", "Unicode normal form"),
+       flag("strip", true, "no blanks at the ends"), flag("collapse", false, "one space for each run of blanks")}};
   return signature;
 }
 
 const std::vector<std::string> &settingsOf(const std::string &block) {
-  static const std::vector<std::string> train = {"optimizer", "schedule", "epochs",    "steps",    "batch", "seed",
-                                                 "clip_norm", "log_every", "validate", "keep",      "minimize", "freeze", "rates",
-                                                 "accumulate", "from"};
+  static const std::vector<std::string> train = {"optimizer", "schedule",  "epochs",    "steps",      "batch",
+                                                 "seed",      "clip_norm", "log_every", "validate",   "keep",
+                                                 "minimize",  "freeze",    "rates",     "accumulate", "from"};
   static const std::vector<std::string> target = {"device", "level", "precision", "threads"};
   static const std::vector<std::string> data = {"source"};
   static const std::vector<std::string> evaluate = {"train", "dev", "test", "confidence"};
@@ -450,9 +466,7 @@ Signature signatureOf(const PluginManifest &manifest) {
 }
 
 std::string describeType(const ValueType &type) {
-  const auto wide = [&](const std::string &what) {
-    return type.width > 0 ? what + ", " + std::to_string(type.width) + " wide" : what;
-  };
+  const auto wide = [&](const std::string &what) { return type.width > 0 ? what + ", " + std::to_string(type.width) + " wide" : what; };
   switch (type.kind) {
   case ValueType::Kind::ids:
     return "the ids of `" + type.axis + "`";
@@ -582,8 +596,9 @@ std::string formatAttribute(const Attribute &attribute, const ParameterSpec *spe
 }
 
 std::string operationsPage() {
-  std::string out = "# Operations of the language\n\nMade from the table of built-in operations by `penstock-docs`; do not edit. An operand is "
-                    "what flows in, or the first argument; parameters follow in this order.\n";
+  std::string out =
+      "# Operations of the language\n\nMade from the table of built-in operations by `penstock-docs`; do not edit. An operand is "
+      "what flows in, or the first argument; parameters follow in this order.\n";
   const auto cell = [](std::string text) {
     for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2) {
       text.replace(at, 1, "\\|");
@@ -605,7 +620,8 @@ std::string operationsPage() {
       }
       std::string value = parameter.absent ? "optional" : "required";
       if (!parameter.required && !parameter.absent) {
-        value = "default " + std::visit([&](const auto &held) { return formatAttribute(Attribute(held), &parameter); }, parameter.defaultValue);
+        value =
+            "default " + std::visit([&](const auto &held) { return formatAttribute(Attribute(held), &parameter); }, parameter.defaultValue);
       }
       out += "| `" + parameter.name + "`: " + cell(type) + " | " + value + " | " + cell(parameter.help) + " |\n";
     }

@@ -17,22 +17,22 @@ inline constexpr std::int64_t unknownSize = std::numeric_limits<std::int64_t>::m
 /// One parameter of a call. Plugins describe theirs alike, so built-ins and plugins look the same at the call.
 struct ParameterSpec : PluginParameter {
   bool openMinimum = false, openMaximum = false; // the bound itself is out
-  bool absent = false;       // has no value unless it is given
-  bool stepsOrShare = false; // `10%` of all steps or `100 steps`; the attribute is {share, steps}, the other one -1
+  bool absent = false;                           // has no value unless it is given
+  bool stepsOrShare = false;                     // `10%` of all steps or `100 steps`; the attribute is {share, steps}, the other one -1
 };
 
 /// What an operand may be.
 enum class Accepts {
-  rows,     // a sequence, a vector, or a number as a vector of width 1
+  rows, // a sequence, a vector, or a number as a vector of width 1
   sequence,
-  vector,   // or a number
+  vector, // or a number
   ids,
-  logits,       // a vector; a sequence where the target is tags
+  logits, // a vector; a sequence where the target is tags
   classTarget,
   numberTarget,
   setTarget,
   tagsTarget,
-  labelTarget,  // classes or tags
+  labelTarget, // classes or tags
   anyTarget,
   variadic, // one or more `rows` of one axis
   any       // a layer's input

@@ -38,9 +38,7 @@ struct Span {
   std::uint32_t begin = 0, end = 0;
 
   SourceRange range() const { return file != nullptr ? file->range(begin, end) : SourceRange{}; }
-  std::string_view text() const {
-    return file != nullptr ? file->text().substr(begin, end - begin) : std::string_view{};
-  }
+  std::string_view text() const { return file != nullptr ? file->text().substr(begin, end - begin) : std::string_view{}; }
 };
 
 /// Length of the valid UTF-8 sequence at `offset`, or 0.

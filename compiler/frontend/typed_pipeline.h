@@ -40,8 +40,8 @@ struct ValueType {
   std::int64_t width = 0;
 };
 
-using Attribute = std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>,
-                               std::vector<double>, std::vector<std::string>>;
+using Attribute =
+    std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>, std::vector<double>, std::vector<std::string>>;
 using Attributes = std::map<std::string, Attribute>;
 
 /// What a weight is in a folder of a pretrained model, and where its first values come from.
@@ -57,8 +57,8 @@ struct Weight {
   std::string name; // "weight", "bias", "in_weight"
   std::vector<std::int64_t> shape;
   enum class Initializer { zeros, ones, uniform, normal } initializer = Initializer::zeros;
-  double scale = 0;    // uniform: half width; normal: standard deviation
-  bool decays = true;  // false for biases and norms
+  double scale = 0;   // uniform: half width; normal: standard deviation
+  bool decays = true; // false for biases and norms
   Pretrained pretrained = {};
   double rate = 1;     // its learning rate is that of the step times this
   bool frozen = false; // never changed: no gradient, no state of the optimizer
@@ -74,28 +74,28 @@ struct EncoderUse {
 struct GraphNode {
   enum class Kind { input, builtin, head };
   Kind kind = Kind::builtin;
-  std::string op;               // input: name of the feature or column; builtin: its name; head: name of the plugin
-  std::vector<int> operands;    // indices into ModelGraph::nodes
-  Attributes attributes;        // every parameter of the call with its resolved value, defaults included
-  std::vector<Weight> weights;  // of built-ins; a plugin head names its own
-  double rate = 1;              // of a plugin head: of all its weights
+  std::string op;              // input: name of the feature or column; builtin: its name; head: name of the plugin
+  std::vector<int> operands;   // indices into ModelGraph::nodes
+  Attributes attributes;       // every parameter of the call with its resolved value, defaults included
+  std::vector<Weight> weights; // of built-ins; a plugin head names its own
+  double rate = 1;             // of a plugin head: of all its weights
   bool frozen = false;
   ValueType type;
-  std::string path;             // instance path: "answer.linear_0"; keys weights and random numbers
+  std::string path; // instance path: "answer.linear_0"; keys weights and random numbers
   SourceRange range;
 };
 
 /// One named answer of the model: a head call (`head` >= 0: the plugin decodes), a `head` of the language, or a learner, which
 /// fits on the rows of `value` over train and answers by itself.
 struct Answer {
-  std::string name;             // the binding: "answer"
-  std::string target;           // column it predicts, "" when none
-  int head = -1;                // node of kind head
-  int value = -1;               // node of the answer's tensor (for a plugin head: its `answer_of` node)
-  int loss = -1;                // node of its loss, -1 when it has none
-  std::string decoder;          // plugin that decodes it: "classify", "regress", "tag"; a language head uses that of its target's type
+  std::string name;    // the binding: "answer"
+  std::string target;  // column it predicts, "" when none
+  int head = -1;       // node of kind head
+  int value = -1;      // node of the answer's tensor (for a plugin head: its `answer_of` node)
+  int loss = -1;       // node of its loss, -1 when it has none
+  std::string decoder; // plugin that decodes it: "classify", "regress", "tag"; a language head uses that of its target's type
   Attributes decoderAttributes;
-  bool learner = false;         // `decoder` is a learner
+  bool learner = false; // `decoder` is a learner
 };
 
 struct ModelGraph {
@@ -119,27 +119,27 @@ struct ScheduleConfig {
 struct TrainConfig {
   OptimizerConfig optimizer;
   ScheduleConfig schedule;
-  double epochs = 1;       // ignored when steps >= 0
+  double epochs = 1; // ignored when steps >= 0
   std::int64_t steps = -1;
-  std::int64_t batch = 32; // records a part of a step
+  std::int64_t batch = 32;     // records a part of a step
   std::int64_t accumulate = 1; // parts a step
   std::uint64_t seed = 42;
-  double clipNorm = 0;     // 0: no clipping by global norm
+  double clipNorm = 0; // 0: no clipping by global norm
   std::int64_t logEvery = 1;
   double validateEpochs = 1;       // evaluate dev every so many epochs; 0: never
   std::int64_t validateSteps = -1; // or every so many steps, when > 0
   std::string keepMetric;          // "dev.f1_macro" for keep: best(dev.f1_macro); "" for keep: last
   bool keepHigher = true;
-  std::int64_t patience = 0;       // stop after so many evaluations without a better one; 0: never
-  std::string from;                // folder of a run whose weights this one begins with; ""
+  std::int64_t patience = 0; // stop after so many evaluations without a better one; 0: never
+  std::string from;          // folder of a run whose weights this one begins with; ""
 };
 
 /// One metric of an `evaluate` block: a plugin with its parameters, for one answer.
 struct MetricUse {
-  std::string split;   // "dev"
-  std::string plugin;  // "f1"
+  std::string split;  // "dev"
+  std::string plugin; // "f1"
   Attributes parameters;
-  std::string answer;  // name of the answer it judges
+  std::string answer; // name of the answer it judges
   SourceRange range;
 };
 
@@ -159,9 +159,9 @@ struct Expectation {
 
 struct TargetConfig {
   std::string device = "cpu";
-  std::string level;              // "": chosen from the machine
+  std::string level; // "": chosen from the machine
   std::string precision = "fp32";
-  std::int64_t threads = 0;       // 0: one a core
+  std::int64_t threads = 0; // 0: one a core
 };
 
 /// A value of the resolved form and where it came from.
@@ -175,7 +175,7 @@ struct ResolvedValue {
 struct TypedPipeline {
   std::string name, title, file;
   int edition = 1;
-  std::string recordProgram; // JSON text, docs/design/record_program.md
+  std::string recordProgram;              // JSON text, docs/design/record_program.md
   std::vector<std::string> pluginFolders; // of `use`, absolute: PluginHost::create wants them
   ModelGraph model;
   std::vector<EncoderUse> encoders;
@@ -186,7 +186,7 @@ struct TypedPipeline {
   ConfidenceConfig confidence;
   std::vector<Expectation> expectations;
   std::vector<ResolvedValue> resolved;
-  std::string resolvedText;  // canonical text of `resolved`; its hash keys run folder and caches
+  std::string resolvedText; // canonical text of `resolved`; its hash keys run folder and caches
 };
 
 } // namespace penstock::frontend

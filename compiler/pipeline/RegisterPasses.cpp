@@ -1,9 +1,9 @@
 #include "compiler/pipeline/RegisterPasses.h"
 
-#include "compiler/conversion/PipeToNn/PipeToNn.h"
 #include "compiler/conversion/KernelToLLVM/KernelToLLVM.h"
 #include "compiler/conversion/KernelToLinalg/KernelToLinalg.h"
 #include "compiler/conversion/NnToKernel/NnToKernel.h"
+#include "compiler/conversion/PipeToNn/PipeToNn.h"
 #include "compiler/dialect/Kernel/Kernel.h"
 #include "compiler/dialect/Nn/Nn.h"
 #include "compiler/dialect/Pipe/Pipe.h"

@@ -17,8 +17,8 @@ using namespace mlir;
 namespace penstock {
 
 void registerLoweringDialects(DialectRegistry &registry) {
-  registry.insert<arith::ArithDialect, func::FuncDialect, kernel::KernelDialect, linalg::LinalgDialect,
-                  LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect, nn::NnDialect, scf::SCFDialect>();
+  registry.insert<arith::ArithDialect, func::FuncDialect, kernel::KernelDialect, linalg::LinalgDialect, LLVM::LLVMDialect,
+                  math::MathDialect, memref::MemRefDialect, nn::NnDialect, scf::SCFDialect>();
 }
 
 LogicalResult lowerNnToLoops(ModuleOp module, ProgramTable &table, const StageObserver &observe, bool profile) {

@@ -23,7 +23,6 @@ using StageObserver = std::function<void(llvm::StringRef stage, mlir::ModuleOp m
 ///
 /// and then loops, bodies as functions, calls through the program's tables. Fails with a diagnostic.
 /// With `profile` the table says what every step does.
-mlir::LogicalResult lowerNnToLoops(mlir::ModuleOp module, ProgramTable &table, const StageObserver &observe = {},
-                                   bool profile = false);
+mlir::LogicalResult lowerNnToLoops(mlir::ModuleOp module, ProgramTable &table, const StageObserver &observe = {}, bool profile = false);
 
 } // namespace penstock

@@ -35,8 +35,7 @@ public:
     builder.setInsertionPoint(end);
     Value loss = objective.getValue();
     cotangents[loss] =
-        nn::ConstantOp::create(builder, objective.getLoc(), loss.getType(),
-                               DenseElementsAttr::get(cast<ShapedType>(loss.getType()), 1.0F));
+        nn::ConstantOp::create(builder, objective.getLoc(), loss.getType(), DenseElementsAttr::get(cast<ShapedType>(loss.getType()), 1.0F));
     for (Operation *op : llvm::reverse(program)) {
       if (failed(visit(op))) {
         return failure();
@@ -67,16 +66,13 @@ private:
     auto global = module.lookupSymbol<nn::GlobalOp>(parameter.getName());
     return global && isTrained(global);
   }
-  static bool isTrained(nn::GlobalOp global) {
-    return global.getTensorClass() == "parameter" && !global.getFrozen();
-  }
+  static bool isTrained(nn::GlobalOp global) { return global.getTensorClass() == "parameter" && !global.getFrozen(); }
 
   /// A value is active if a trained parameter reaches it; only active values have cotangents.
   void markActive() {
     for (Operation &op : function.front()) {
       auto parameter = dyn_cast<nn::ParameterOp>(op);
-      bool on = parameter ? isTrained(parameter)
-                          : llvm::any_of(op.getOperands(), [&](Value v) { return active.contains(v); });
+      bool on = parameter ? isTrained(parameter) : llvm::any_of(op.getOperands(), [&](Value v) { return active.contains(v); });
       if (!on) {
         continue;
       }
@@ -110,7 +106,7 @@ private:
     }
     if (operands.size() != op->getNumOperands()) {
       return op->emitError("no derivative: `") << op->getName() << "` gave " << operands.size() << " cotangents for "
-                                                << op->getNumOperands() << " operands";
+                                               << op->getNumOperands() << " operands";
     }
     for (auto [i, operand] : llvm::enumerate(op->getOperands())) {
       if (!active.contains(operand)) {
@@ -150,8 +146,7 @@ private:
       }
       Value gradient = sums.lookup(global.getSymName());
       if (!gradient) {
-        global.emitWarning("the objective does not depend on parameter `")
-            << global.getSymName() << "`; its gradient is zero";
+        global.emitWarning("the objective does not depend on parameter `") << global.getSymName() << "`; its gradient is zero";
         auto type = cast<RankedTensorType>(global.getType());
         gradient = nn::ConstantOp::create(builder, global.getLoc(), type, DenseElementsAttr::get(type, 0.0F));
       }

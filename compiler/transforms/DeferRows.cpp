@@ -19,9 +19,7 @@ struct DeferRowsPass : PassWrapper<DeferRowsPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(DeferRowsPass)
   StringRef getArgument() const final { return "penstock-defer-rows"; }
   StringRef getDescription() const final { return "update only those rows of embedding tables that a step reads"; }
-  void getDependentDialects(DialectRegistry &registry) const final {
-    registry.insert<nn::NnDialect, func::FuncDialect>();
-  }
+  void getDependentDialects(DialectRegistry &registry) const final { registry.insert<nn::NnDialect, func::FuncDialect>(); }
 
   void runOnOperation() final {
     ModuleOp module = getOperation();
@@ -48,9 +46,8 @@ struct DeferRowsPass : PassWrapper<DeferRowsPass, OperationPass<ModuleOp>> {
       auto type = cast<RankedTensorType>(global.getType());
       ArrayRef<nn::ParameterOp> readers = reads[gradient.getName()];
       Operation *sum = gradient.getGradient().getDefiningOp();
-      if (type.getRank() != 2 || type.getNumElements() < leastElements || readers.size() != 1 ||
-          !readers.front()->hasOneUse() || !isa_and_nonnull<nn::EmbeddingGradOp, nn::BagSumGradOp>(sum) ||
-          !sum->hasOneUse()) {
+      if (type.getRank() != 2 || type.getNumElements() < leastElements || readers.size() != 1 || !readers.front()->hasOneUse() ||
+          !isa_and_nonnull<nn::EmbeddingGradOp, nn::BagSumGradOp>(sum) || !sum->hasOneUse()) {
         continue;
       }
       Operation *reader = *readers.front()->user_begin();

@@ -29,8 +29,7 @@ Value carriedOperand(Operation *op) {
   if (auto store = dyn_cast<memref::StoreOp>(use.getOwner())) {
     for (const Value operand : op->getOperands()) {
       auto load = operand.getDefiningOp<memref::LoadOp>();
-      if (load && load.getMemRef() == store.getMemRef() &&
-          load.getIndices() == store.getIndices()) {
+      if (load && load.getMemRef() == store.getMemRef() && load.getIndices() == store.getIndices()) {
         return operand;
       }
     }
@@ -41,22 +40,15 @@ Value carriedOperand(Operation *op) {
 struct FastMath : PassWrapper<FastMath, OperationPass<>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FastMath)
   StringRef getArgument() const override { return "penstock-fast-math"; }
-  StringRef getDescription() const override {
-    return "fuse products into sums and let reductions be reordered";
-  }
-  void getDependentDialects(DialectRegistry &registry) const override {
-    registry.insert<math::MathDialect>();
-  }
+  StringRef getDescription() const override { return "fuse products into sums and let reductions be reordered"; }
+  void getDependentDialects(DialectRegistry &registry) const override { registry.insert<math::MathDialect>(); }
 
   void runOnOperation() override {
     using Flags = arith::FastMathFlags;
-    const auto allow = [&](Operation *op, Flags flags) {
-      op->setAttr("fastmath", arith::FastMathFlagsAttr::get(&getContext(), flags));
-    };
+    const auto allow = [&](Operation *op, Flags flags) { op->setAttr("fastmath", arith::FastMathFlagsAttr::get(&getContext(), flags)); };
     SmallVector<Operation *> sums;
     getOperation()->walk([&](Operation *op) {
-      if (!isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::MaximumFOp, arith::MinimumFOp,
-               arith::MaxNumFOp, arith::MinNumFOp>(op)) {
+      if (!isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp, arith::MinNumFOp>(op)) {
         return;
       }
       const Value carried = isa<arith::SubFOp>(op) ? Value() : carriedOperand(op);

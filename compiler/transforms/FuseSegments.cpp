@@ -36,8 +36,7 @@ struct MaxBeforeMonotone : OpRewritePattern<nn::SegmentMaxOp> {
     } else if (!isa<nn::ReluOp, nn::TanhOp, nn::SigmoidOp, nn::ExpOp>(producer)) {
       return failure();
     }
-    auto max = nn::SegmentMaxOp::create(rewriter, op.getLoc(), op.getResult().getType(), op.getArgmax().getType(),
-                                        producer->getOperand(0));
+    auto max = nn::SegmentMaxOp::create(rewriter, op.getLoc(), op.getResult().getType(), op.getArgmax().getType(), producer->getOperand(0));
     IRMapping mapping;
     mapping.map(producer->getOperand(0), max.getResult());
     Operation *moved = rewriter.clone(*producer, mapping);
@@ -54,8 +53,8 @@ struct ConvolutionMax : OpRewritePattern<nn::SegmentMaxOp> {
     if (!conv || !conv->hasOneUse()) {
       return failure();
     }
-    auto fused = nn::Conv1dMaxOp::create(rewriter, conv.getLoc(), op.getResult().getType(), op.getArgmax().getType(),
-                                         conv.getInput(), conv.getWeight());
+    auto fused = nn::Conv1dMaxOp::create(rewriter, conv.getLoc(), op.getResult().getType(), op.getArgmax().getType(), conv.getInput(),
+                                         conv.getWeight());
     rewriter.replaceOp(op, fused.getResults());
     return success();
   }

@@ -15,9 +15,9 @@ enum class Demand { nothing, first, all };
 
 /// Whether every row of the results is computed from the same row of the ragged operands.
 bool isRowByRow(Operation *op) {
-  return isa<nn::ReluOp, nn::GeluOp, nn::TanhOp, nn::SigmoidOp, nn::ExpOp, nn::LogOp, nn::NegOp, nn::AddOp, nn::SubOp,
-             nn::MulOp, nn::DivOp, nn::DropoutOp, nn::SoftmaxOp, nn::NormalizeOp, nn::RowSumOp, nn::SpreadOp, nn::ConcatOp,
-             nn::SliceOp, nn::PadOp, nn::MatmulOp>(op) &&
+  return isa<nn::ReluOp, nn::GeluOp, nn::TanhOp, nn::SigmoidOp, nn::ExpOp, nn::LogOp, nn::NegOp, nn::AddOp, nn::SubOp, nn::MulOp, nn::DivOp,
+             nn::DropoutOp, nn::SoftmaxOp, nn::NormalizeOp, nn::RowSumOp, nn::SpreadOp, nn::ConcatOp, nn::SliceOp, nn::PadOp, nn::MatmulOp>(
+             op) &&
          llvm::all_of(op->getResults(), [](Value v) { return isa<nn::RaggedType>(v.getType()); });
 }
 
@@ -135,8 +135,8 @@ private:
     Value query = columns(builder, attention.getQkv(), 0, width, Demand::first);
     Value keysValues = columns(builder, attention.getQkv(), width, 2 * width, Demand::all);
     auto first = nn::AttentionFirstOp::create(builder, attention.getLoc(), recordsType(attention.getResult().getType()),
-                                              recordsType(attention.getLse().getType()), query, keysValues,
-                                              attention.getHeadsAttr(), attention.getDropoutAttr(), attention.getKeyAttr());
+                                              recordsType(attention.getLse().getType()), query, keysValues, attention.getHeadsAttr(),
+                                              attention.getDropoutAttr(), attention.getKeyAttr());
     firsts[attention.getResult()] = first.getResult();
   }
 

@@ -8,7 +8,8 @@
 // itself; everything else asks for all rows. Where no more than first rows are asked of such an operation it is computed for the
 // records instead of the axis, whatever stands between it and the pooling and however often its value is read. With `pool(first)` the last
 // layer of an encoder thus ends, after its attention, in one row a record; runs before differentiation, so its derivative
-// does too, and of its attention only the queries of those rows are computed. Exact: a row's result depends on that row alone, and dropout of a record's row is that of its row 0.
+// does too, and of its attention only the queries of those rows are computed. Exact: a row's result depends on that row alone, and dropout
+// of a record's row is that of its row 0.
 #pragma once
 
 #include <memory>

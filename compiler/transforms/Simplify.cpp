@@ -48,8 +48,7 @@ template <typename Op> struct SimplifyBinary : OpRewritePattern<Op> {
     }
     if constexpr (isMul) {
       auto spread = op.getLhs().template getDefiningOp<nn::SpreadOp>();
-      if (spread && op.getRhs().getType() == op.getType() &&
-          nn::broadcasts(spread.getInput().getType(), op.getType())) {
+      if (spread && op.getRhs().getType() == op.getType() && nn::broadcasts(spread.getInput().getType(), op.getType())) {
         rewriter.replaceOpWithNewOp<nn::MulOp>(op, op.getRhs(), spread.getInput());
         return success();
       }
@@ -70,7 +69,8 @@ struct JoinPads : OpRewritePattern<nn::AddOp> {
       std::swap(left, right);
     }
     int64_t leftWidth = nn::widthOf(left.getInput().getType()), rightWidth = nn::widthOf(right.getInput().getType());
-    if (left.getOffset() != 0 || static_cast<int64_t>(right.getOffset()) != leftWidth || leftWidth + rightWidth != nn::widthOf(op.getType())) {
+    if (left.getOffset() != 0 || static_cast<int64_t>(right.getOffset()) != leftWidth ||
+        leftWidth + rightWidth != nn::widthOf(op.getType())) {
       return failure();
     }
     rewriter.replaceOpWithNewOp<nn::ConcatOp>(op, op.getType(), ValueRange{left.getInput(), right.getInput()});
@@ -81,6 +81,6 @@ struct JoinPads : OpRewritePattern<nn::AddOp> {
 } // namespace
 
 void penstock::populateSimplifyPatterns(RewritePatternSet &patterns) {
-  patterns.add<SimplifyBinary<nn::AddOp>, SimplifyBinary<nn::SubOp>, SimplifyBinary<nn::MulOp>,
-               SimplifyBinary<nn::DivOp>, JoinPads>(patterns.getContext());
+  patterns.add<SimplifyBinary<nn::AddOp>, SimplifyBinary<nn::SubOp>, SimplifyBinary<nn::MulOp>, SimplifyBinary<nn::DivOp>, JoinPads>(
+      patterns.getContext());
 }

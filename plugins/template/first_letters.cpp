@@ -12,8 +12,7 @@ bool isLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 class FirstLetters {
 public:
   // Parameters are checked against plugin.toml before; throw sdk::Failure for what it cannot express.
-  FirstLetters(const sdk::Parameters &parameters, std::string_view)
-      : letters(static_cast<std::size_t>(parameters.integer("letters"))) {
+  FirstLetters(const sdk::Parameters &parameters, std::string_view) : letters(static_cast<std::size_t>(parameters.integer("letters"))) {
     for (std::int64_t i = 0; i < parameters.integer("buckets"); ++i) {
       names.push_back("bucket " + std::to_string(i));
     }

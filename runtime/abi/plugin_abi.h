@@ -44,12 +44,12 @@ typedef struct PenstockHost {
 
 /* A value of a parameter, of a type that plugin.toml declares. */
 enum PenstockValueKind {
-  PENSTOCK_VALUE_BOOL = 0,   /* integer 0 or 1 */
-  PENSTOCK_VALUE_INT = 1,    /* integer */
-  PENSTOCK_VALUE_FLOAT = 2,  /* number */
-  PENSTOCK_VALUE_STRING = 3, /* string; enumerations too; a `path` is absolute */
+  PENSTOCK_VALUE_BOOL = 0,    /* integer 0 or 1 */
+  PENSTOCK_VALUE_INT = 1,     /* integer */
+  PENSTOCK_VALUE_FLOAT = 2,   /* number */
+  PENSTOCK_VALUE_STRING = 3,  /* string; enumerations too; a `path` is absolute */
   PENSTOCK_VALUE_STRINGS = 4, /* strings, count */
-  PENSTOCK_VALUE_NUMBERS = 5 /* numbers, count */
+  PENSTOCK_VALUE_NUMBERS = 5  /* numbers, count */
 };
 typedef struct PenstockParameter {
   PenstockString name;
@@ -81,8 +81,7 @@ typedef struct PenstockByteSink {
 typedef struct PenstockTokenSink {
   uint32_t struct_size;
   void *context;
-  int32_t (*text)(void *context, int64_t index, const int32_t *ids, const uint32_t *starts, const uint32_t *ends,
-                  int64_t count);
+  int32_t (*text)(void *context, int64_t index, const int32_t *ids, const uint32_t *starts, const uint32_t *ends, int64_t count);
   int32_t ids_only; /* since 1.1. 1: nobody reads the offsets, `starts` and `ends` may be NULL */
 } PenstockTokenSink;
 
@@ -114,8 +113,8 @@ typedef struct PenstockTokenizer {
   /* The text of one id, valid as long as self. */
   int32_t (*token)(const void *self, int32_t id, PenstockString *text, PenstockError *);
   /* Encodes texts (valid UTF-8) without special tokens; `max_tokens` < 0: no limit. */
-  int32_t (*encode)(const void *self, const PenstockString *texts, int64_t count, int64_t max_tokens,
-                    const PenstockTokenSink *, PenstockError *);
+  int32_t (*encode)(const void *self, const PenstockString *texts, int64_t count, int64_t max_tokens, const PenstockTokenSink *,
+                    PenstockError *);
   /* Since 1.1. Fills the counts and ids; NULL where there are no special tokens. */
   int32_t (*special_tokens)(const void *self, PenstockSpecialTokens *, PenstockError *);
 } PenstockTokenizer;
@@ -142,8 +141,8 @@ typedef struct PenstockGraphBuilder {
   PenstockNode (*op)(void *context, PenstockString name, const PenstockNode *operands, int32_t operand_count,
                      const PenstockAttribute *attributes, int32_t attribute_count);
   /* A trainable tensor named <path of the head>.<name>. initializer: PenstockInitializer of program_abi.h. */
-  PenstockNode (*parameter)(void *context, PenstockString name, const int64_t *shape, int32_t rank, int32_t initializer,
-                            double scale, int32_t decays);
+  PenstockNode (*parameter)(void *context, PenstockString name, const int64_t *shape, int32_t rank, int32_t initializer, double scale,
+                            int32_t decays);
   int64_t (*width)(void *context, PenstockNode node);       /* elements a row */
   int32_t (*is_sequence)(void *context, PenstockNode node); /* 1 where rows are tokens, 0 where rows are records */
   void (*fail)(void *context, PenstockString message);
@@ -166,27 +165,26 @@ typedef struct PenstockAnswerSink {
 typedef struct PenstockTaggedRecords {
   uint32_t struct_size;
   int64_t records;
-  const int32_t *row_offsets;    /* records + 1: rows of the answer of each record */
-  const int32_t *row_word;       /* a row: the word of its record that begins there, or -1; see PenstockAxisBatch */
-  const int64_t *word_offsets;   /* records + 1: words of each record */
-  const PenstockString *words;   /* as they were given, not cleaned */
-  const PenstockString *texts;   /* a record: the text that its words were cut from; empty where they came as a list */
-  const int64_t *word_starts;    /* a word: its first byte in the record's text, or -1 */
+  const int32_t *row_offsets;  /* records + 1: rows of the answer of each record */
+  const int32_t *row_word;     /* a row: the word of its record that begins there, or -1; see PenstockAxisBatch */
+  const int64_t *word_offsets; /* records + 1: words of each record */
+  const PenstockString *words; /* as they were given, not cleaned */
+  const PenstockString *texts; /* a record: the text that its words were cut from; empty where they came as a list */
+  const int64_t *word_starts;  /* a word: its first byte in the record's text, or -1 */
 } PenstockTaggedRecords;
 
 typedef struct PenstockHead {
   uint32_t struct_size;
   /* `classes`: number of classes of the target, 0 for a number. `target` is 0 when only the answer is wanted. */
-  int32_t (*build)(const PenstockHost *, const PenstockParameters *, const PenstockGraphBuilder *, PenstockNode input,
-                   PenstockNode target, int64_t classes, PenstockHeadGraph *, PenstockError *);
+  int32_t (*build)(const PenstockHost *, const PenstockParameters *, const PenstockGraphBuilder *, PenstockNode input, PenstockNode target,
+                   int64_t classes, PenstockHeadGraph *, PenstockError *);
   /* Turns the answer tensor (records x width) into typed answers: JSON objects. */
   int32_t (*decode)(const PenstockHost *, const PenstockParameters *, const PenstockString *classes, int64_t class_count,
                     const float *answer, int64_t records, int64_t width, const PenstockAnswerSink *, PenstockError *);
   /* Minor 1. Of a head that predicts tags, in place of `decode`, which is NULL then; NULL for others. `answer`: rows x width;
    * `classes`: the tags. */
-  int32_t (*decode_tags)(const PenstockHost *, const PenstockParameters *, const PenstockString *classes,
-                         int64_t class_count, const float *answer, int64_t width, const PenstockTaggedRecords *,
-                         const PenstockAnswerSink *, PenstockError *);
+  int32_t (*decode_tags)(const PenstockHost *, const PenstockParameters *, const PenstockString *classes, int64_t class_count,
+                         const float *answer, int64_t width, const PenstockTaggedRecords *, const PenstockAnswerSink *, PenstockError *);
 } PenstockHead;
 
 /* ---- learner (minor 1) -------------------------------------------------------------------------------------------- */
@@ -215,8 +213,7 @@ typedef struct PenstockLearner {
   int32_t (*create)(const PenstockHost *, const PenstockParameters *, PenstockString state, void **self, PenstockError *);
   void (*destroy)(void *self);
   /* Answers records (records x width): a JSON object each. A record's answer does not depend on the others. */
-  int32_t (*answer)(const void *self, const float *values, int64_t records, int64_t width, const PenstockAnswerSink *,
-                    PenstockError *);
+  int32_t (*answer)(const void *self, const float *values, int64_t records, int64_t width, const PenstockAnswerSink *, PenstockError *);
 } PenstockLearner;
 
 /* ---- metric ------------------------------------------------------------------------------------------------------ */
@@ -226,14 +223,14 @@ typedef struct PenstockLearner {
 typedef struct PenstockPredictions {
   uint32_t struct_size;
   int64_t records;
-  const int32_t *gold;       /* class of each record */
+  const int32_t *gold; /* class of each record */
   const int32_t *predicted;
-  const float *scores;       /* records x width: probabilities, or the predicted number (width 1). A width of 1 for two
-                              * classes is the probability of the second */
+  const float *scores; /* records x width: probabilities, or the predicted number (width 1). A width of 1 for two
+                        * classes is the probability of the second */
   int64_t width;
-  const double *gold_numbers;      /* regression */
+  const double *gold_numbers; /* regression */
   const double *predicted_numbers;
-  const double *weights;     /* NULL: 1 each */
+  const double *weights; /* NULL: 1 each */
   /* Minor 1. The same scores where the host has them in double precision, else NULL. */
   const double *exact_scores;
   /* Minor 1. Sets of labels: records x number of classes, 1 for the labels of a record, else 0. `gold` and `predicted` are NULL
@@ -243,7 +240,7 @@ typedef struct PenstockPredictions {
   /* Minor 1. Of tags: `records` counts words, gold and predicted have one a word, and sequence s is the words
    * [offsets[s], offsets[s + 1]). A word that the model did not see has a prediction of -1. */
   int64_t sequences;
-  const int64_t *offsets;    /* sequences + 1 */
+  const int64_t *offsets; /* sequences + 1 */
 } PenstockPredictions;
 
 typedef struct PenstockMetricSink {
@@ -256,8 +253,8 @@ typedef struct PenstockMetricSink {
 typedef struct PenstockMetric {
   uint32_t struct_size;
   /* A metric object is used by one thread at a time. */
-  int32_t (*create)(const PenstockHost *, const PenstockParameters *, const PenstockString *classes, int64_t class_count,
-                    void **self, PenstockError *);
+  int32_t (*create)(const PenstockHost *, const PenstockParameters *, const PenstockString *classes, int64_t class_count, void **self,
+                    PenstockError *);
   void (*destroy)(void *self);
   int32_t (*add)(void *self, const PenstockPredictions *, PenstockError *);
   int32_t (*merge)(void *self, const void *other, PenstockError *);

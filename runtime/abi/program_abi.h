@@ -48,9 +48,9 @@ enum PenstockTensorClass {
 enum PenstockInitializer {
   PENSTOCK_INIT_ZEROS = 0,
   PENSTOCK_INIT_ONES = 1,
-  PENSTOCK_INIT_UNIFORM = 2,   /* in [-a, a), a = init_scale */
-  PENSTOCK_INIT_NORMAL = 3,    /* mean 0, standard deviation init_scale */
-  PENSTOCK_INIT_CONSTANT = 4   /* init_scale everywhere */
+  PENSTOCK_INIT_UNIFORM = 2, /* in [-a, a), a = init_scale */
+  PENSTOCK_INIT_NORMAL = 3,  /* mean 0, standard deviation init_scale */
+  PENSTOCK_INIT_CONSTANT = 4 /* init_scale everywhere */
 };
 
 /* One entry of the table of long-lived tensors. All parameters lie in one flat buffer, all states in another, all fitted
@@ -107,32 +107,32 @@ typedef struct PenstockArena {
 
 typedef struct PenstockBatch {
   int64_t records;
-  const uint64_t *record_numbers;  /* global number of each record: keys its random numbers */
-  const PenstockAxisBatch *axes;   /* in the order of PenstockProgram.axes */
-  const void *const *inputs;       /* in the order of PenstockProgram.inputs */
+  const uint64_t *record_numbers; /* global number of each record: keys its random numbers */
+  const PenstockAxisBatch *axes;  /* in the order of PenstockProgram.axes */
+  const void *const *inputs;      /* in the order of PenstockProgram.inputs */
 } PenstockBatch;
 
 /* Everything an entry may touch. */
 typedef struct PenstockCall {
   uint32_t struct_size;
-  int32_t workers;        /* number of workers of the pool, >= 1 */
-  void *const *symbols;   /* addresses, in the order of PenstockProgram.symbols */
-  void *const *handles;   /* kernels made at load, in the order of PenstockProgram.dispatches */
-  void *pool;             /* passed to the symbol penstock_parallel_for */
+  int32_t workers;      /* number of workers of the pool, >= 1 */
+  void *const *symbols; /* addresses, in the order of PenstockProgram.symbols */
+  void *const *handles; /* kernels made at load, in the order of PenstockProgram.dispatches */
+  void *pool;           /* passed to the symbol penstock_parallel_for */
   float *parameters;
   float *states;
   const float *fitted;
-  char *arena;            /* 64-byte aligned, at least the entry's arena size */
+  char *arena; /* 64-byte aligned, at least the entry's arena size */
   const PenstockBatch *batch;
-  void *const *outputs;   /* in the order of the entry's outputs; caller-owned */
+  void *const *outputs; /* in the order of the entry's outputs; caller-owned */
   uint64_t seed;
-  uint64_t step;          /* number of this step, from 0 */
-  float learning_rate;    /* of this step, from the schedule */
-  char *deferred;         /* PenstockProgram.deferred_bytes, 64-byte aligned; zero at first */
+  uint64_t step;           /* number of this step, from 0 */
+  float learning_rate;     /* of this step, from the schedule */
+  char *deferred;          /* PenstockProgram.deferred_bytes, 64-byte aligned; zero at first */
   uint64_t deferred_first; /* number of the step that was the first since it was zero; step - this < deferred_steps */
-  float *gradients;       /* PenstockProgram.gradient_elements: sums over the parts of a step */
-  int32_t part;           /* of "gradient": 0 begins the sums anew */
-  float share;            /* of "gradient": what the sums take of this part's gradient */
+  float *gradients;        /* PenstockProgram.gradient_elements: sums over the parts of a step */
+  int32_t part;            /* of "gradient": 0 begins the sums anew */
+  float share;             /* of "gradient": what the sums take of this part's gradient */
 } PenstockCall;
 
 /* One step of an entry: code that several steps may share, and the numbers in which they differ (places in memory, handles,
@@ -172,8 +172,8 @@ typedef struct PenstockDispatch {
 } PenstockDispatch;
 
 /* Entries: "pack" (packs weights into the handles; run after loading or changing parameters, before evaluate and predict;
- * train_step packs for itself), "train_step" (gradient and apply, one batch) or in its place "gradient" and "apply", "evaluate" (loss and answers),
- * "predict" (answers; target inputs are NULL), "settle" (after steps, before anything else reads parameters or states: brings
+ * train_step packs for itself), "train_step" (gradient and apply, one batch) or in its place "gradient" and "apply", "evaluate" (loss and
+ * answers), "predict" (answers; target inputs are NULL), "settle" (after steps, before anything else reads parameters or states: brings
  * deferred rows up to date; `step` is the number of the next step). */
 typedef struct PenstockEntry {
   const char *name;
@@ -194,7 +194,7 @@ typedef struct PenstockProgram {
   int32_t input_count;
   const PenstockInputInfo *inputs;
   int32_t tensor_count;
-  const PenstockTensorInfo *tensors; /* parameters, then states, then fitted; declaration order in each */
+  const PenstockTensorInfo *tensors;                           /* parameters, then states, then fitted; declaration order in each */
   int64_t parameter_elements, state_elements, fitted_elements; /* sizes of the three flat buffers */
   int32_t dispatch_count;
   const PenstockDispatch *dispatches;
@@ -205,7 +205,7 @@ typedef struct PenstockProgram {
   /* Rows of tables that steps pass by are updated when they are read next. `deferred` holds what is owed to them; it is no state
    * of the optimizer: "settle" pays and leaves it zero. 0 bytes: nothing is deferred, and there is no "settle". */
   int64_t deferred_bytes;
-  int64_t deferred_steps; /* after so many steps "settle" must run */
+  int64_t deferred_steps;    /* after so many steps "settle" must run */
   int64_t gradient_elements; /* 0: a step is one "train_step"; else some "gradient", one a part, and an "apply" */
 } PenstockProgram;
 

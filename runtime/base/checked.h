@@ -26,20 +26,17 @@ public:
 
   friend constexpr Checked operator+(Checked a, Checked b) {
     Checked r;
-    r.overflowed = __builtin_add_overflow(a.number, b.number, &r.number) || a.overflowed ||
-                   b.overflowed;
+    r.overflowed = __builtin_add_overflow(a.number, b.number, &r.number) || a.overflowed || b.overflowed;
     return r;
   }
   friend constexpr Checked operator-(Checked a, Checked b) {
     Checked r;
-    r.overflowed = __builtin_sub_overflow(a.number, b.number, &r.number) || a.overflowed ||
-                   b.overflowed;
+    r.overflowed = __builtin_sub_overflow(a.number, b.number, &r.number) || a.overflowed || b.overflowed;
     return r;
   }
   friend constexpr Checked operator*(Checked a, Checked b) {
     Checked r;
-    r.overflowed = __builtin_mul_overflow(a.number, b.number, &r.number) || a.overflowed ||
-                   b.overflowed;
+    r.overflowed = __builtin_mul_overflow(a.number, b.number, &r.number) || a.overflowed || b.overflowed;
     return r;
   }
   Checked &operator+=(Checked other) { return *this = *this + other; }

@@ -10,8 +10,7 @@ namespace penstock {
 
 class Hash64 {
 public:
-  explicit Hash64(std::uint64_t seed = 0)
-      : lanes{seed + prime1 + prime2, seed + prime2, seed, seed - prime1}, seed(seed) {}
+  explicit Hash64(std::uint64_t seed = 0) : lanes{seed + prime1 + prime2, seed + prime2, seed, seed - prime1}, seed(seed) {}
 
   void add(const void *bytes, std::size_t size) {
     const auto *at = static_cast<const unsigned char *>(bytes);
@@ -83,13 +82,10 @@ public:
   }
 
 private:
-  static constexpr std::uint64_t prime1 = 0x9E3779B185EBCA87, prime2 = 0xC2B2AE3D27D4EB4F,
-                                 prime3 = 0x165667B19E3779F9, prime4 = 0x85EBCA77C2B2AE63,
-                                 prime5 = 0x27D4EB2F165667C5;
+  static constexpr std::uint64_t prime1 = 0x9E3779B185EBCA87, prime2 = 0xC2B2AE3D27D4EB4F, prime3 = 0x165667B19E3779F9,
+                                 prime4 = 0x85EBCA77C2B2AE63, prime5 = 0x27D4EB2F165667C5;
   static std::uint64_t rotate(std::uint64_t x, int by) { return (x << by) | (x >> (64 - by)); }
-  static std::uint64_t round(std::uint64_t lane, std::uint64_t input) {
-    return rotate(lane + input * prime2, 31) * prime1;
-  }
+  static std::uint64_t round(std::uint64_t lane, std::uint64_t input) { return rotate(lane + input * prime2, 31) * prime1; }
   static std::uint64_t read64(const unsigned char *at) {
     std::uint64_t word;
     std::memcpy(&word, at, 8);

@@ -24,25 +24,21 @@ using Type = PluginParameter::Type;
 constexpr std::size_t maximumManifestBytes = 1 << 20;
 
 constexpr std::pair<std::string_view, Type> typeNames[] = {
-    {"bool", Type::boolean},      {"int", Type::integer},      {"float", Type::number},
-    {"string", Type::string},     {"path", Type::path},        {"enum", Type::enumeration},
-    {"strings", Type::strings},   {"numbers", Type::numbers},
+    {"bool", Type::boolean}, {"int", Type::integer},      {"float", Type::number},    {"string", Type::string},
+    {"path", Type::path},    {"enum", Type::enumeration}, {"strings", Type::strings}, {"numbers", Type::numbers},
 };
 
 bool isName(std::string_view text) {
   if (text.empty() || text.size() > 64 || (text[0] >= '0' && text[0] <= '9')) {
     return false;
   }
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-  });
+  return std::all_of(text.begin(), text.end(), [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
 }
 
 /// Reads one table; remembers the first mistake, so that readers need no checks between steps.
 class TableReader {
 public:
-  TableReader(const toml::table &table, std::string path, std::string what)
-      : table(table), path(std::move(path)), what(std::move(what)) {}
+  TableReader(const toml::table &table, std::string path, std::string what) : table(table), path(std::move(path)), what(std::move(what)) {}
 
   void fail(const toml::node *node, const std::string &reason) {
     if (failure.ok()) {
@@ -136,8 +132,7 @@ private:
   bool missing = false; // the failure is a key that is not there
 };
 
-std::vector<std::string> stringsOf(TableReader &reader, const toml::node *node,
-                                   std::string_view key) {
+std::vector<std::string> stringsOf(TableReader &reader, const toml::node *node, std::string_view key) {
   std::vector<std::string> values;
   if (!node->is_array()) {
     reader.fail(node, fmt::format("`{}` must be a list of strings", key));
@@ -173,8 +168,7 @@ PluginValue valueOf(TableReader &reader, const toml::node *node, const PluginPar
       return wrong("one of `members`");
     }
     const std::string member = node->as_string()->get();
-    if (std::find(parameter.members.begin(), parameter.members.end(), member) ==
-        parameter.members.end()) {
+    if (std::find(parameter.members.begin(), parameter.members.end(), member) == parameter.members.end()) {
       return wrong("one of `members`");
     }
     return member;
@@ -200,25 +194,21 @@ PluginValue valueOf(TableReader &reader, const toml::node *node, const PluginPar
 
 Result<PluginParameter> readParameter(const toml::table &table, const std::string &path) {
   const toml::node *nameNode = table.get("name");
-  const std::string called =
-      nameNode != nullptr && nameNode->is_string() ? nameNode->as_string()->get() : "";
-  TableReader reader(table, path,
-                     called.empty() ? "a parameter" : fmt::format("parameter `{}`", called));
+  const std::string called = nameNode != nullptr && nameNode->is_string() ? nameNode->as_string()->get() : "";
+  TableReader reader(table, path, called.empty() ? "a parameter" : fmt::format("parameter `{}`", called));
   PluginParameter parameter;
   parameter.name = reader.text("name", true);
   if (reader.ok() && !isName(parameter.name)) {
     reader.fail(nameNode, "a name is made of lower-case letters, digits and `_`");
   }
   const std::string type = reader.text("type", true);
-  const auto *found = std::find_if(std::begin(typeNames), std::end(typeNames),
-                                   [&](const auto &entry) { return entry.first == type; });
+  const auto *found = std::find_if(std::begin(typeNames), std::end(typeNames), [&](const auto &entry) { return entry.first == type; });
   if (found != std::end(typeNames)) {
     parameter.type = found->second;
   } else {
-    reader.fail(table.get("type"),
-                fmt::format("unknown type `{}`; types are bool, int, float, string, path, enum, "
-                            "strings, numbers",
-                            type));
+    reader.fail(table.get("type"), fmt::format("unknown type `{}`; types are bool, int, float, string, path, enum, "
+                                               "strings, numbers",
+                                               type));
   }
   if (const toml::node *members = reader.get("members")) {
     parameter.members = stringsOf(reader, members, "members");
@@ -237,13 +227,11 @@ Result<PluginParameter> readParameter(const toml::table &table, const std::strin
   }
   parameter.hasMinimum = reader.number("minimum", parameter.minimum);
   parameter.hasMaximum = reader.number("maximum", parameter.maximum);
-  const bool numeric = parameter.type == Type::integer || parameter.type == Type::number ||
-                       parameter.type == Type::numbers;
+  const bool numeric = parameter.type == Type::integer || parameter.type == Type::number || parameter.type == Type::numbers;
   if ((parameter.hasMinimum || parameter.hasMaximum) && !numeric) {
     reader.fail(nullptr, "only numbers have `minimum` and `maximum`");
   }
-  if (parameter.hasMinimum && parameter.hasMaximum &&
-      !(parameter.minimum <= parameter.maximum)) {
+  if (parameter.hasMinimum && parameter.hasMaximum && !(parameter.minimum <= parameter.maximum)) {
     reader.fail(nullptr, "`minimum` is above `maximum`");
   }
   parameter.required = reader.flag("required", false);
@@ -287,26 +275,23 @@ bool bracesOf(const std::string &name, std::vector<std::string> &names) {
   return true;
 }
 
-Result<MetricResult> readResult(const toml::table &table, const std::string &path,
-                                const PluginManifest &manifest) {
+Result<MetricResult> readResult(const toml::table &table, const std::string &path, const PluginManifest &manifest) {
   TableReader reader(table, path, "a result");
   MetricResult result;
   result.name = reader.text("name", true);
   result.higherIsBetter = reader.flag("higher_is_better", true);
   std::vector<std::string> names;
   std::string plain = result.name;
-  plain.erase(std::remove_if(plain.begin(), plain.end(), [](char c) { return c == '{' || c == '}'; }),
-              plain.end());
+  plain.erase(std::remove_if(plain.begin(), plain.end(), [](char c) { return c == '{' || c == '}'; }), plain.end());
   if (reader.ok() && (!isName(plain) || !bracesOf(result.name, names))) {
     reader.fail(table.get("name"), "a name is made of lower-case letters, digits, `_` and parameters "
                                    "in braces");
   }
   for (const std::string &name : names) {
     const PluginParameter *parameter = manifest.find(name);
-    if (parameter == nullptr || (parameter->type != Type::enumeration &&
-                                 parameter->type != Type::integer && parameter->type != Type::boolean)) {
-      reader.fail(table.get("name"),
-                  fmt::format("`{{{}}}` names no parameter of type enum, int or bool", name));
+    if (parameter == nullptr ||
+        (parameter->type != Type::enumeration && parameter->type != Type::integer && parameter->type != Type::boolean)) {
+      reader.fail(table.get("name"), fmt::format("`{{{}}}` names no parameter of type enum, int or bool", name));
     }
   }
   const std::string when = reader.text("when", false);
@@ -316,8 +301,7 @@ Result<MetricResult> readResult(const toml::table &table, const std::string &pat
     result.value = equals == std::string::npos ? "" : when.substr(equals + 1);
     const PluginParameter *parameter = manifest.find(result.parameter);
     if (parameter == nullptr || parameter->type != Type::enumeration ||
-        std::find(parameter->members.begin(), parameter->members.end(), result.value) ==
-            parameter->members.end()) {
+        std::find(parameter->members.begin(), parameter->members.end(), result.value) == parameter->members.end()) {
       reader.fail(table.get("when"), "`when` is \"parameter=member\" of a parameter of type enum");
     }
   }
@@ -349,9 +333,8 @@ void readTargets(TableReader &reader, PluginManifest &manifest) {
   } else {
     manifest.targets = {reader.text("target", true)};
   }
-  const bool good = !manifest.targets.empty() && std::all_of(manifest.targets.begin(), manifest.targets.end(), [](const auto &target) {
-    return known.count(target) != 0;
-  });
+  const bool good = !manifest.targets.empty() && std::all_of(manifest.targets.begin(), manifest.targets.end(),
+                                                             [](const auto &target) { return known.count(target) != 0; });
   if (!good) {
     reader.fail(node, manifest.kind == PluginKind::metric ? "`target` must be `class`, `number`, `set` or `tags`, or a list of them"
                                                           : "`target` must be `class`, `number`, `set` or `tags`");
@@ -362,9 +345,7 @@ Status readAbi(TableReader &reader, PluginManifest &manifest) {
   const std::string abi = reader.text("abi", true);
   const std::size_t dot = abi.find('.');
   const auto digits = [](std::string_view text) {
-    return !text.empty() && text.size() <= 4 && std::all_of(text.begin(), text.end(), [](char c) {
-      return c >= '0' && c <= '9';
-    });
+    return !text.empty() && text.size() <= 4 && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
   };
   if (dot == std::string::npos || !digits(abi.substr(0, dot)) || !digits(abi.substr(dot + 1))) {
     reader.fail(reader.get("abi"), "`abi` must be written as \"major.minor\"");
@@ -383,10 +364,10 @@ Result<PluginManifest> manifestOf(const toml::table &table, const std::string &p
     reader.fail(reader.get("name"), "a name is made of lower-case letters, digits and `_`");
   }
   const std::string kind = oneOf(reader, "kind", {"tokenizer", "head", "metric", "learner"});
-  manifest.kind = kind == "head"     ? PluginKind::head
+  manifest.kind = kind == "head"      ? PluginKind::head
                   : kind == "metric"  ? PluginKind::metric
                   : kind == "learner" ? PluginKind::learner
-                                     : PluginKind::tokenizer;
+                                      : PluginKind::tokenizer;
   manifest.version = reader.text("version", true);
   PENSTOCK_TRY(readAbi(reader, manifest));
   manifest.summary = reader.text("summary", true);
@@ -408,14 +389,12 @@ Result<PluginManifest> manifestOf(const toml::table &table, const std::string &p
   }
   const std::vector<const toml::table *> parameters = reader.tables("parameters");
   const std::vector<const toml::table *> results =
-      manifest.kind == PluginKind::metric ? reader.tables("results")
-                                          : std::vector<const toml::table *>();
+      manifest.kind == PluginKind::metric ? reader.tables("results") : std::vector<const toml::table *>();
   PENSTOCK_TRY(reader.finish());
   for (const toml::table *entry : parameters) {
     PENSTOCK_ASSIGN(PluginParameter parameter, readParameter(*entry, path));
     if (manifest.find(parameter.name) != nullptr) {
-      return invalidInput(fmt::format("{}:{}: parameter `{}` is declared twice", path,
-                                      entry->source().begin.line, parameter.name));
+      return invalidInput(fmt::format("{}:{}: parameter `{}` is declared twice", path, entry->source().begin.line, parameter.name));
     }
     manifest.parameters.push_back(std::move(parameter));
   }
@@ -478,9 +457,7 @@ const PluginParameter *PluginManifest::find(std::string_view parameter) const {
   return nullptr;
 }
 
-bool PluginManifest::takes(std::string_view target) const {
-  return std::find(targets.begin(), targets.end(), target) != targets.end();
-}
+bool PluginManifest::takes(std::string_view target) const { return std::find(targets.begin(), targets.end(), target) != targets.end(); }
 
 std::vector<MetricResult> PluginManifest::resultsFor(const std::vector<PluginValue> &values) const {
   std::vector<MetricResult> filled;
@@ -519,8 +496,7 @@ std::vector<MetricResult> PluginManifest::resultsFor(const std::vector<PluginVal
 Result<PluginManifest> parsePluginManifest(std::string_view text, const std::string &path) {
   toml::parse_result parsed = toml::parse(text, path);
   if (!parsed) {
-    return invalidInput(fmt::format("{}:{}: {}", path, parsed.error().source().begin.line,
-                                    parsed.error().description()));
+    return invalidInput(fmt::format("{}:{}: {}", path, parsed.error().source().begin.line, parsed.error().description()));
   }
   return manifestOf(parsed.table(), path);
 }
@@ -547,8 +523,7 @@ Result<PluginManifest> readPluginManifest(const std::string &path) {
   return parsePluginManifest(text, absolute.string());
 }
 
-Result<std::vector<PluginManifest>> findPlugins(const std::vector<std::string> &extra,
-                                                std::vector<Status> *problems) {
+Result<std::vector<PluginManifest>> findPlugins(const std::vector<std::string> &extra, std::vector<Status> *problems) {
   std::vector<std::string> folders;
   if (const char *listed = std::getenv("PENSTOCK_PLUGINS")) {
     folders = splitColons(listed);
@@ -557,10 +532,9 @@ Result<std::vector<PluginManifest>> findPlugins(const std::vector<std::string> &
   std::error_code error;
   for (const std::string &folder : folders) {
     if (!fs::is_directory(folder, error)) {
-      Status missing = invalidInput(
-          fmt::format("the plugin folder `{}` does not exist; it was named by `--plugins`, `use` "
-                      "or PENSTOCK_PLUGINS",
-                      folder));
+      Status missing = invalidInput(fmt::format("the plugin folder `{}` does not exist; it was named by `--plugins`, `use` "
+                                                "or PENSTOCK_PLUGINS",
+                                                folder));
       if (problems == nullptr) {
         return missing;
       }
@@ -587,18 +561,16 @@ Result<std::vector<PluginManifest>> findPlugins(const std::vector<std::string> &
         problems->push_back(manifest.status());
         continue;
       }
-      const bool shadowed =
-          std::any_of(manifests.begin(), manifests.end(), [&](const PluginManifest &other) {
-            return other.name == manifest->name && other.kind == manifest->kind;
-          });
+      const bool shadowed = std::any_of(manifests.begin(), manifests.end(), [&](const PluginManifest &other) {
+        return other.name == manifest->name && other.kind == manifest->kind;
+      });
       if (!shadowed) {
         manifests.push_back(std::move(manifest).value());
       }
     }
   }
-  std::sort(manifests.begin(), manifests.end(), [](const auto &a, const auto &b) {
-    return a.kind != b.kind ? a.kind < b.kind : a.name < b.name;
-  });
+  std::sort(manifests.begin(), manifests.end(),
+            [](const auto &a, const auto &b) { return a.kind != b.kind ? a.kind < b.kind : a.name < b.name; });
   return manifests;
 }
 

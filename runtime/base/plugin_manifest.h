@@ -35,9 +35,9 @@ struct PluginParameter {
   std::string name;
   enum class Type { boolean, integer, number, string, path, enumeration, strings, numbers } type = Type::integer;
   bool required = false;
-  PluginValue defaultValue;                // where not required
-  std::vector<std::string> members;        // of an enumeration
-  double minimum = 0, maximum = 0;         // where hasMinimum / hasMaximum
+  PluginValue defaultValue;         // where not required
+  std::vector<std::string> members; // of an enumeration
+  double minimum = 0, maximum = 0;  // where hasMinimum / hasMaximum
   bool hasMinimum = false, hasMaximum = false;
   std::string help;
 };
@@ -79,7 +79,6 @@ Result<PluginManifest> parsePluginManifest(std::string_view text, const std::str
 /// plugin folder holds plugin.toml itself or has it one or two folders below. Of two plugins of one kind and name the one
 /// found first counts. A manifest that cannot be read, or a folder that does not exist, is an error; where `problems` is
 /// given it is left out and listed there.
-Result<std::vector<PluginManifest>> findPlugins(const std::vector<std::string> &extra,
-                                                std::vector<Status> *problems = nullptr);
+Result<std::vector<PluginManifest>> findPlugins(const std::vector<std::string> &extra, std::vector<Status> *problems = nullptr);
 
 } // namespace penstock

@@ -14,12 +14,12 @@ namespace penstock {
 
 enum class ErrorCode {
   ok = 0,
-  invalidInput,  // a mistake in the `.pipe` file or in the data: exit 1
-  usage,         // a mistake on the command line: exit 2
-  expectFailed,  // an `expect` of the file does not hold: exit 3
-  environment,   // I/O, permissions, a full disk, an unsuitable machine: exit 4
-  interrupted,   // Ctrl-C: exit 130
-  internal,      // a mistake of ours: exit 4, with the advice to report it
+  invalidInput, // a mistake in the `.pipe` file or in the data: exit 1
+  usage,        // a mistake on the command line: exit 2
+  expectFailed, // an `expect` of the file does not hold: exit 3
+  environment,  // I/O, permissions, a full disk, an unsuitable machine: exit 4
+  interrupted,  // Ctrl-C: exit 130
+  internal,     // a mistake of ours: exit 4, with the advice to report it
 };
 
 /// The exit code of the command for `code`.
@@ -59,16 +59,10 @@ private:
   std::string text;
 };
 
-inline Status invalidInput(std::string message) {
-  return {ErrorCode::invalidInput, std::move(message)};
-}
+inline Status invalidInput(std::string message) { return {ErrorCode::invalidInput, std::move(message)}; }
 inline Status usageError(std::string message) { return {ErrorCode::usage, std::move(message)}; }
-inline Status environmentError(std::string message) {
-  return {ErrorCode::environment, std::move(message)};
-}
-inline Status internalError(std::string message) {
-  return {ErrorCode::internal, std::move(message)};
-}
+inline Status environmentError(std::string message) { return {ErrorCode::environment, std::move(message)}; }
+inline Status internalError(std::string message) { return {ErrorCode::internal, std::move(message)}; }
 
 /// Either a value or the Status that says why there is none. `value()` on a failure aborts: test
 /// `ok()` first or use PENSTOCK_ASSIGN.
@@ -118,20 +112,19 @@ private:
 #define PENSTOCK_CONCAT(a, b) PENSTOCK_CONCAT_INNER(a, b)
 
 /// Returns from the enclosing function when `expression` (a Status) is a failure.
-#define PENSTOCK_TRY(expression)                                                                   \
-  do {                                                                                             \
-    ::penstock::Status penstockStatus = (expression);                                              \
-    if (!penstockStatus.ok()) {                                                                    \
-      return penstockStatus;                                                                       \
-    }                                                                                              \
+#define PENSTOCK_TRY(expression)                                                                                                           \
+  do {                                                                                                                                     \
+    ::penstock::Status penstockStatus = (expression);                                                                                      \
+    if (!penstockStatus.ok()) {                                                                                                            \
+      return penstockStatus;                                                                                                               \
+    }                                                                                                                                      \
   } while (false)
 
 /// Declares `target` from `expression` (a Result<T>), or returns its Status.
-#define PENSTOCK_ASSIGN(target, expression)                                                        \
-  PENSTOCK_ASSIGN_INNER(PENSTOCK_CONCAT(penstockResult, __LINE__), target, expression)
-#define PENSTOCK_ASSIGN_INNER(holder, target, expression)                                          \
-  auto holder = (expression);                                                                      \
-  if (!holder.ok()) {                                                                              \
-    return holder.status();                                                                        \
-  }                                                                                                \
+#define PENSTOCK_ASSIGN(target, expression) PENSTOCK_ASSIGN_INNER(PENSTOCK_CONCAT(penstockResult, __LINE__), target, expression)
+#define PENSTOCK_ASSIGN_INNER(holder, target, expression)                                                                                  \
+  auto holder = (expression);                                                                                                              \
+  if (!holder.ok()) {                                                                                                                      \
+    return holder.status();                                                                                                                \
+  }                                                                                                                                        \
   target = std::move(holder).value()

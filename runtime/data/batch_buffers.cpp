@@ -18,8 +18,8 @@ template <typename T> void room(std::vector<T> &items, std::int64_t count) {
 } // namespace
 
 BatchBuffers::BatchBuffers(const RecordProgram &program, std::vector<std::size_t> labels)
-    : program(program), labels(std::move(labels)), axes(program.axes.size()), inputs(program.inputs.size()),
-      axisViews(program.axes.size()), inputViews(program.inputs.size()) {
+    : program(program), labels(std::move(labels)), axes(program.axes.size()), inputs(program.inputs.size()), axisViews(program.axes.size()),
+      inputViews(program.inputs.size()) {
   for (std::size_t i = 0; i < axes.size(); ++i) {
     axes[i].cutFromWords = program.features[static_cast<std::size_t>(program.axes[i])].cutFromWords;
   }
@@ -63,22 +63,18 @@ void BatchBuffers::setRows(std::size_t axis, std::int64_t rows) {
     room(axes[axis].rowWord, rows);
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (program.inputs[i].kind == InputSpec::Kind::tags &&
-        program.inputs[i].axis == static_cast<int>(axis)) {
+    if (program.inputs[i].kind == InputSpec::Kind::tags && program.inputs[i].axis == static_cast<int>(axis)) {
       room(inputs[i].classes, rows);
     }
   }
 }
 
-void BatchBuffers::addRows(std::size_t index, const std::int32_t *ids, std::int64_t size,
-                           const std::int32_t *rowWord, std::int64_t first) {
+void BatchBuffers::addRows(std::size_t index, const std::int32_t *ids, std::int64_t size, const std::int32_t *rowWord, std::int64_t first) {
   Axis &axis = axes[index];
   if (rowWord != nullptr) {
-    std::memcpy(axis.rowWord.data() + axis.rows, rowWord,
-                static_cast<std::size_t>(size) * sizeof(std::int32_t));
+    std::memcpy(axis.rowWord.data() + axis.rows, rowWord, static_cast<std::size_t>(size) * sizeof(std::int32_t));
   }
-  std::memcpy(axis.ids.data() + axis.rows, ids,
-              static_cast<std::size_t>(size) * sizeof(std::int32_t));
+  std::memcpy(axis.ids.data() + axis.rows, ids, static_cast<std::size_t>(size) * sizeof(std::int32_t));
   std::fill_n(axis.rowRecord.data() + axis.rows, size, static_cast<std::int32_t>(axis.record));
   std::iota(axis.rowPosition.data() + axis.rows, axis.rowPosition.data() + axis.rows + size, 0);
   if (first >= 0) {
@@ -91,8 +87,7 @@ void BatchBuffers::addRows(std::size_t index, const std::int32_t *ids, std::int6
   axis.offsets[static_cast<std::size_t>(++axis.record)] = static_cast<std::int32_t>(axis.rows);
 }
 
-void BatchBuffers::setTags(std::size_t index, const std::vector<const std::int32_t *> &tags,
-                           std::int32_t known) {
+void BatchBuffers::setTags(std::size_t index, const std::vector<const std::int32_t *> &tags, std::int32_t known) {
   const Axis &axis = axes[static_cast<std::size_t>(program.inputs[index].axis)];
   std::int32_t *out = inputs[index].classes.data();
   for (std::int64_t row = 0; row < axis.rows; ++row) {
@@ -105,8 +100,11 @@ void BatchBuffers::setTags(std::size_t index, const std::vector<const std::int32
 
 void BatchBuffers::finish(bool withTargets) {
   for (std::size_t i = 0; i < axes.size(); ++i) {
-    axisViews[i] = {axes[i].rows, axes[i].offsets.data(), axes[i].rowRecord.data(),
-                    axes[i].rowPosition.data(), axes[i].rowSegment.data(),
+    axisViews[i] = {axes[i].rows,
+                    axes[i].offsets.data(),
+                    axes[i].rowRecord.data(),
+                    axes[i].rowPosition.data(),
+                    axes[i].rowSegment.data(),
                     axes[i].cutFromWords ? axes[i].rowWord.data() : nullptr};
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {

@@ -22,12 +22,11 @@ public:
   void setRows(std::size_t axis, std::int64_t rows);
   /// Appends a record's ids to an axis; `rowWord` of an axis that is cut from words. From number `first`
   /// on they are of the second text of a pair (-1: there is one text).
-  void addRows(std::size_t axis, const std::int32_t *ids, std::int64_t count,
-               const std::int32_t *rowWord = nullptr, std::int64_t first = -1);
+  void addRows(std::size_t axis, const std::int32_t *ids, std::int64_t count, const std::int32_t *rowWord = nullptr,
+               std::int64_t first = -1);
   /// Fills an input of tags from the tags of the batch's words, record after record: `tags[r]` are
   /// those of record r. A tag from `classes` on is none of train's. Call when the axis is filled.
-  void setTags(std::size_t input, const std::vector<const std::int32_t *> &tags,
-               std::int32_t classes);
+  void setTags(std::size_t input, const std::vector<const std::int32_t *> &tags, std::int32_t classes);
   std::int32_t *classesOf(std::size_t input) { return inputs[input].classes.data(); }
   /// Of a number, or of a set: labels of each record.
   float *numbersOf(std::size_t input) { return inputs[input].numbers.data(); }

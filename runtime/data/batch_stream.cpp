@@ -25,16 +25,14 @@ inline void relax() {
 #endif
 }
 
-constexpr int spins = 400; // about ten microseconds
-constexpr std::int64_t ringBytes = std::int64_t{1}
-                                   << 20; // small batches: as many as fit here stand ahead
+constexpr int spins = 400;                                // about ten microseconds
+constexpr std::int64_t ringBytes = std::int64_t{1} << 20; // small batches: as many as fit here stand ahead
 constexpr std::int64_t mostAhead = 64;
 constexpr std::int64_t reservedBytes = std::int64_t{64} << 20;
 
 class Stream : public BatchStream {
 public:
-  Stream(std::shared_ptr<const SplitDataset> dataset, const Plan &plan, std::int64_t firstStep,
-         std::int64_t lastStep, std::size_t slots)
+  Stream(std::shared_ptr<const SplitDataset> dataset, const Plan &plan, std::int64_t firstStep, std::int64_t lastStep, std::size_t slots)
       : dataset(std::move(dataset)), plan(plan), firstStep(firstStep), lastStep(lastStep) {
     for (std::size_t i = 0; i < slots; ++i) {
       ring.push_back(std::make_unique<BatchBuffers>(this->dataset->program, this->dataset->fitted.classCounts()));
@@ -62,11 +60,9 @@ public:
       }
       producer = std::thread([this] { produce(); });
     } catch (const std::bad_alloc &) {
-      return environmentError("not enough memory for batches of " + std::to_string(plan.batch) +
-                              " records");
+      return environmentError("not enough memory for batches of " + std::to_string(plan.batch) + " records");
     } catch (const std::system_error &error) {
-      return environmentError(std::string("cannot start the thread that makes batches: ") +
-                              error.what());
+      return environmentError(std::string("cannot start the thread that makes batches: ") + error.what());
     }
     return Status::success();
   }
@@ -109,8 +105,7 @@ private:
     const auto given = static_cast<int>(consumed);
     released.store(given, std::memory_order_release);
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (producerSleeps.load(std::memory_order_acquire) &&
-        between(filled.load(std::memory_order_relaxed), given) <= ring.size() / 2) {
+    if (producerSleeps.load(std::memory_order_acquire) && between(filled.load(std::memory_order_relaxed), given) <= ring.size() / 2) {
       released.notify_one();
     }
   }
@@ -164,15 +159,12 @@ private:
     const std::int64_t epoch = step / perEpoch;
     const std::int64_t begin = step % perEpoch * plan.batch;
     const std::int64_t count = std::min(plan.batch, ids.records - begin);
-    const Permutation order(static_cast<std::uint64_t>(ids.records), plan.seed,
-                            static_cast<std::uint64_t>(epoch));
+    const Permutation order(static_cast<std::uint64_t>(ids.records), plan.seed, static_cast<std::uint64_t>(epoch));
     batch.begin(count);
     batch.epoch = epoch;
     batch.step = step;
     for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t record =
-          plan.shuffle ? static_cast<std::int64_t>(order(static_cast<std::uint64_t>(begin + i)))
-                       : begin + i;
+      const std::int64_t record = plan.shuffle ? static_cast<std::int64_t>(order(static_cast<std::uint64_t>(begin + i))) : begin + i;
       batch.records[static_cast<std::size_t>(i)] = record;
       batch.recordNumbers()[i] = static_cast<std::uint64_t>(record);
     }
@@ -185,8 +177,7 @@ private:
       batch.setRows(a, rows);
       for (const std::int64_t record : batch.records) {
         const std::int64_t first = axis.offsets[record];
-        batch.addRows(a, axis.ids + first, axis.offsets[record + 1] - first,
-                      axis.rowWord == nullptr ? nullptr : axis.rowWord + first,
+        batch.addRows(a, axis.ids + first, axis.offsets[record + 1] - first, axis.rowWord == nullptr ? nullptr : axis.rowWord + first,
                       axis.firsts == nullptr ? -1 : axis.firsts[record]);
       }
     }
@@ -255,8 +246,7 @@ Result<std::int64_t> mostRows(const SplitDataset &dataset, std::int64_t batch) {
 
 } // namespace
 
-Result<std::unique_ptr<BatchStream>> BatchStream::start(std::shared_ptr<const Dataset> dataset,
-                                                        const Plan &plan) {
+Result<std::unique_ptr<BatchStream>> BatchStream::start(std::shared_ptr<const Dataset> dataset, const Plan &plan) {
   auto split = std::dynamic_pointer_cast<const SplitDataset>(dataset);
   if (split == nullptr) {
     return internalError("a batch stream was asked for a data set of another kind");
@@ -275,15 +265,12 @@ Result<std::unique_ptr<BatchStream>> BatchStream::start(std::shared_ptr<const Da
     last = (plan.firstStep / perEpoch + 1) * perEpoch;
   }
   PENSTOCK_ASSIGN(const std::int64_t rows, mostRows(*split, own.batch));
-  const double mean =
-      records == 0 ? 0 : static_cast<double>(split->tokens()) / static_cast<double>(records);
+  const double mean = records == 0 ? 0 : static_cast<double>(split->tokens()) / static_cast<double>(records);
   const double bytes = static_cast<double>(own.batch) * (mean * 12 + 32) + 1;
   const auto fits = static_cast<std::int64_t>(static_cast<double>(ringBytes) / bytes);
-  const std::int64_t ahead = std::max<std::int64_t>(
-      {1, std::min<std::int64_t>(plan.ahead, 1024), std::min(fits, mostAhead)});
+  const std::int64_t ahead = std::max<std::int64_t>({1, std::min<std::int64_t>(plan.ahead, 1024), std::min(fits, mostAhead)});
   try {
-    auto stream = std::make_unique<Stream>(std::move(split), own, plan.firstStep, last,
-                                           static_cast<std::size_t>(ahead + 1));
+    auto stream = std::make_unique<Stream>(std::move(split), own, plan.firstStep, last, static_cast<std::size_t>(ahead + 1));
     PENSTOCK_TRY(stream->begin(rows));
     return std::unique_ptr<BatchStream>(std::move(stream));
   } catch (const std::bad_alloc &) {

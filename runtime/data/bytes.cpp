@@ -78,9 +78,7 @@ Result<std::unique_ptr<ByteSource>> openFileSource(const std::string &path) {
   return std::unique_ptr<ByteSource>(std::make_unique<FileSource>(descriptor, path));
 }
 
-std::unique_ptr<ByteSource> makeStreamSource(std::istream &input) {
-  return std::make_unique<StreamSource>(input);
-}
+std::unique_ptr<ByteSource> makeStreamSource(std::istream &input) { return std::make_unique<StreamSource>(input); }
 
 bool fileIsMissing(const std::string &path) {
   struct stat info = {};
@@ -92,8 +90,7 @@ FileStamp stampOf(const std::string &path) {
   if (::stat(path.c_str(), &info) != 0) {
     return {};
   }
-  return {static_cast<std::int64_t>(info.st_size),
-          static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1000000000 + info.st_mtim.tv_nsec,
+  return {static_cast<std::int64_t>(info.st_size), static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1000000000 + info.st_mtim.tv_nsec,
           static_cast<std::int64_t>(info.st_ino)};
 }
 

@@ -57,8 +57,8 @@ std::string homeFolder() {
   std::vector<char> buffer(16384);
   passwd entry = {};
   passwd *found = nullptr;
-  if (::getpwuid_r(::getuid(), &entry, buffer.data(), buffer.size(), &found) == 0 &&
-      found != nullptr && found->pw_dir != nullptr && found->pw_dir[0] == '/') {
+  if (::getpwuid_r(::getuid(), &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr && found->pw_dir != nullptr &&
+      found->pw_dir[0] == '/') {
     return found->pw_dir;
   }
   return {};
@@ -90,8 +90,7 @@ Result<std::string> cacheFolder() {
     return environmentError("the cache `" + path + "` is not a folder; set `PENSTOCK_CACHE`");
   }
   if (info.st_uid != ::geteuid()) {
-    return environmentError("the cache folder `" + path +
-                            "` belongs to another user; set `PENSTOCK_CACHE` to one of yours");
+    return environmentError("the cache folder `" + path + "` belongs to another user; set `PENSTOCK_CACHE` to one of yours");
   }
   if ((info.st_mode & 0777) != 0700 && ::chmod(path.c_str(), 0700) != 0) {
     return failure("restrict the folder", path);
@@ -136,8 +135,7 @@ Result<std::unique_ptr<ScratchFile>> ScratchFile::create(const std::string &fold
   std::string name;
   if (folder.empty()) {
     const char *temporary = std::getenv("TMPDIR");
-    name = std::string(temporary != nullptr && temporary[0] == '/' ? temporary : "/tmp") +
-           "/penstock-XXXXXX";
+    name = std::string(temporary != nullptr && temporary[0] == '/' ? temporary : "/tmp") + "/penstock-XXXXXX";
   } else {
     PENSTOCK_TRY(makeFolder(folder + "/tmp"));
     name = folder + "/tmp/XXXXXX";
@@ -230,8 +228,7 @@ std::string Cache::pathOf(std::string_view kind, const Hash128 &key) const {
   return fmt::format("{}/{}/{}.{}", folder, kind, key.hex(), kind);
 }
 
-std::shared_ptr<MappedFile> Cache::open(const std::string &path, std::string_view kind,
-                                        std::uint32_t version) {
+std::shared_ptr<MappedFile> Cache::open(const std::string &path, std::string_view kind, std::uint32_t version) {
   auto mapped = MappedFile::map(path);
   if (!mapped.ok() || mapped.value()->size() < sizeof(CacheHeader)) {
     return nullptr;
@@ -241,17 +238,15 @@ std::shared_ptr<MappedFile> Cache::open(const std::string &path, std::string_vie
   std::memcpy(&header, entry.data(), sizeof(header));
   char name[8] = {};
   std::memcpy(name, kind.data(), std::min(kind.size(), sizeof(name)));
-  if (std::memcmp(header.magic, "PENSTOCK", 8) != 0 || std::memcmp(header.kind, name, 8) != 0 ||
-      header.version != version || header.payload != entry.size() - sizeof(header) ||
-      hash128(payloadOf(entry)) != header.hash) {
+  if (std::memcmp(header.magic, "PENSTOCK", 8) != 0 || std::memcmp(header.kind, name, 8) != 0 || header.version != version ||
+      header.payload != entry.size() - sizeof(header) || hash128(payloadOf(entry)) != header.hash) {
     return nullptr;
   }
   ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0);
   return mapped.value();
 }
 
-std::shared_ptr<MappedFile> Cache::find(std::string_view kind, std::uint32_t version,
-                                        const Hash128 &key) const {
+std::shared_ptr<MappedFile> Cache::find(std::string_view kind, std::uint32_t version, const Hash128 &key) const {
   if (!enabled()) {
     return nullptr;
   }
@@ -267,8 +262,7 @@ std::string_view Cache::payloadOf(const MappedFile &entry) {
   return {entry.data() + sizeof(CacheHeader), entry.size() - sizeof(CacheHeader)};
 }
 
-Status Cache::store(std::string_view kind, std::uint32_t version, const Hash128 &key,
-                    std::string_view payload) const {
+Status Cache::store(std::string_view kind, std::uint32_t version, const Hash128 &key, std::string_view payload) const {
   PENSTOCK_ASSIGN(const std::unique_ptr<ScratchFile> file, ScratchFile::create(folder));
   const CacheHeader blank = {};
   PENSTOCK_TRY(file->append(&blank, sizeof(blank)));
@@ -276,8 +270,7 @@ Status Cache::store(std::string_view kind, std::uint32_t version, const Hash128 
   return adopt(kind, version, key, hash128(payload), *file);
 }
 
-Status Cache::adopt(std::string_view kind, std::uint32_t version, const Hash128 &key,
-                    const Hash128 &hash, ScratchFile &file) const {
+Status Cache::adopt(std::string_view kind, std::uint32_t version, const Hash128 &key, const Hash128 &hash, ScratchFile &file) const {
   CacheHeader header = {};
   std::memcpy(header.magic, "PENSTOCK", 8);
   std::memcpy(header.kind, kind.data(), std::min(kind.size(), sizeof(header.kind)));
@@ -306,8 +299,7 @@ void Cache::evict(const std::string &keep) const {
   const std::int64_t now = std::time(nullptr);
   for (const char *kind : {"facts", "ids", "state", "tmp"}) {
     std::error_code error;
-    for (fs::directory_iterator it(folder + "/" + kind, error), end; !error && it != end;
-         it.increment(error)) {
+    for (fs::directory_iterator it(folder + "/" + kind, error), end; !error && it != end; it.increment(error)) {
       struct stat info = {};
       const std::string path = it->path().string();
       if (::lstat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) {
@@ -327,8 +319,7 @@ void Cache::evict(const std::string &keep) const {
       entries.push_back({path, static_cast<std::uint64_t>(info.st_size), used});
     }
   }
-  std::sort(entries.begin(), entries.end(),
-            [](const Entry &a, const Entry &b) { return a.used < b.used; });
+  std::sort(entries.begin(), entries.end(), [](const Entry &a, const Entry &b) { return a.used < b.used; });
   for (std::size_t i = 0; i < entries.size() && total > limit; ++i) {
     if (::unlink(entries[i].path.c_str()) == 0) {
       total -= entries[i].size;

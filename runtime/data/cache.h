@@ -82,20 +82,16 @@ public:
   std::string pathOf(std::string_view kind, const Hash128 &key) const;
   /// The entry, its payload's hash checked; NULL when there is none that is whole. Marks it as
   /// used.
-  std::shared_ptr<MappedFile> find(std::string_view kind, std::uint32_t version,
-                                   const Hash128 &key) const;
+  std::shared_ptr<MappedFile> find(std::string_view kind, std::uint32_t version, const Hash128 &key) const;
   /// The entry at `path` if it is whole and of this kind, whatever its key. Marks it as used.
-  static std::shared_ptr<MappedFile> open(const std::string &path, std::string_view kind,
-                                          std::uint32_t version);
+  static std::shared_ptr<MappedFile> open(const std::string &path, std::string_view kind, std::uint32_t version);
   static std::string_view payloadOf(const MappedFile &entry);
 
   /// Writes an entry from memory. A failure is for the caller to ignore or to tell.
-  Status store(std::string_view kind, std::uint32_t version, const Hash128 &key,
-               std::string_view payload) const;
+  Status store(std::string_view kind, std::uint32_t version, const Hash128 &key, std::string_view payload) const;
   /// Puts a file in place whose payload was appended behind sizeof(CacheHeader) bytes, hashed as
   /// `hash`.
-  Status adopt(std::string_view kind, std::uint32_t version, const Hash128 &key,
-               const Hash128 &hash, ScratchFile &file) const;
+  Status adopt(std::string_view kind, std::uint32_t version, const Hash128 &key, const Hash128 &hash, ScratchFile &file) const;
   /// Removes the entries used longest ago, but for the one at `keep`, until the rest fits; and scratch files older than a day.
   void evict(const std::string &keep) const;
 

@@ -15,8 +15,7 @@ constexpr std::size_t errorLimit = 1000; // of one record; what stands behind be
 
 class ConllRows : public RowSource {
 public:
-  ConllRows(std::unique_ptr<ByteSource> bytes, ConllOptions given)
-      : lines(makePlainLines(std::move(bytes))), options(std::move(given)) {
+  ConllRows(std::unique_ptr<ByteSource> bytes, ConllOptions given) : lines(makePlainLines(std::move(bytes))), options(std::move(given)) {
     lines->select({""});
   }
 
@@ -105,9 +104,7 @@ private:
         error.line = line.line;
         const std::size_t extra = options.columns.size();
         error.column =
-            fields.size() > extra
-                ? countScalars(text.substr(0, static_cast<std::size_t>(fields[extra].data() - text.data()))) + 1
-                : 1;
+            fields.size() > extra ? countScalars(text.substr(0, static_cast<std::size_t>(fields[extra].data() - text.data()))) + 1 : 1;
         error.expected = static_cast<std::int64_t>(options.columns.size());
         error.found = static_cast<std::int64_t>(fields.size());
         error.hasHeader = false;
@@ -165,8 +162,7 @@ private:
 
 } // namespace
 
-std::unique_ptr<RowSource> makeConllRows(std::unique_ptr<ByteSource> bytes,
-                                         const ConllOptions &options) {
+std::unique_ptr<RowSource> makeConllRows(std::unique_ptr<ByteSource> bytes, const ConllOptions &options) {
   return std::make_unique<ConllRows>(std::move(bytes), options);
 }
 

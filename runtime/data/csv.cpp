@@ -25,14 +25,11 @@ struct Scan {
 };
 
 /// Scans one row at `text`. `final`: the source has nothing after it.
-Scan scanRow(std::string_view text, bool final, const bool *stops, char delimiter,
-             std::vector<Field> &fields) {
+Scan scanRow(std::string_view text, bool final, const bool *stops, char delimiter, std::vector<Field> &fields) {
   const char *p = text.data();
   const std::size_t n = text.size();
   const Scan needMore;
-  const auto fail = [](RowError::Kind kind, std::size_t at) {
-    return Scan{Scan::Outcome::error, 0, at, kind};
-  };
+  const auto fail = [](RowError::Kind kind, std::size_t at) { return Scan{Scan::Outcome::error, 0, at, kind}; };
   const auto done = [](std::size_t consumed) { return Scan{Scan::Outcome::row, consumed}; };
   fields.clear();
   std::size_t i = 0;
@@ -100,8 +97,7 @@ Scan scanRow(std::string_view text, bool final, const bool *stops, char delimite
 
 class CsvRows : public RowSource {
 public:
-  CsvRows(std::unique_ptr<ByteSource> bytes, const CsvOptions &options)
-      : window(std::move(bytes)), delimiter(options.delimiter) {
+  CsvRows(std::unique_ptr<ByteSource> bytes, const CsvOptions &options) : window(std::move(bytes)), delimiter(options.delimiter) {
     stops[static_cast<unsigned char>(delimiter)] = stops['"'] = stops['\n'] = true;
   }
 
@@ -179,9 +175,7 @@ public:
     scratch.clear();
     scratch.reserve(unescaped);
     for (std::size_t i = 0; i < selected.size(); ++i) {
-      row.cells[i] = selected[i] < 0
-                         ? Cell{}
-                         : Cell{text(fields[static_cast<std::size_t>(selected[i])]), true};
+      row.cells[i] = selected[i] < 0 ? Cell{} : Cell{text(fields[static_cast<std::size_t>(selected[i])]), true};
     }
     return RowStep::row;
   }
@@ -204,8 +198,7 @@ private:
       }
       const bool tooLong =
           found.outcome == Scan::Outcome::needMore || found.consumed > ByteWindow::limit ||
-          (found.outcome == Scan::Outcome::error && window.size() > ByteWindow::limit &&
-           found.kind == RowError::Kind::unterminatedQuote);
+          (found.outcome == Scan::Outcome::error && window.size() > ByteWindow::limit && found.kind == RowError::Kind::unterminatedQuote);
       if (found.outcome == Scan::Outcome::row && !tooLong) {
         pending = found.consumed;
         if (fields.size() == 1 && !fields[0].quoted && fields[0].begin == fields[0].end) {
@@ -239,8 +232,7 @@ private:
   Result<std::size_t> recover(std::size_t at) {
     PENSTOCK_ASSIGN(const std::size_t first, behindLine(0));
     for (;;) {
-      const Scan there = scanRow({window.data() + first, window.size() - first}, window.atEnd(),
-                                 stops, delimiter, fields);
+      const Scan there = scanRow({window.data() + first, window.size() - first}, window.atEnd(), stops, delimiter, fields);
       if (there.outcome == Scan::Outcome::needMore && window.size() <= ByteWindow::limit) {
         PENSTOCK_TRY(window.fill());
         continue;
@@ -255,9 +247,7 @@ private:
   /// Where the line behind the one that holds `from` begins, or the end.
   Result<std::size_t> behindLine(std::size_t from) {
     for (;;) {
-      const void *end = from < window.size()
-                            ? std::memchr(window.data() + from, '\n', window.size() - from)
-                            : nullptr;
+      const void *end = from < window.size() ? std::memchr(window.data() + from, '\n', window.size() - from) : nullptr;
       if (end != nullptr) {
         return static_cast<std::size_t>(static_cast<const char *>(end) - window.data()) + 1;
       }
@@ -280,8 +270,7 @@ private:
         lineStart = p + 1;
       }
     }
-    error.column =
-        countScalars({lineStart, static_cast<std::size_t>(window.data() + at - lineStart)}) + 1;
+    error.column = countScalars({lineStart, static_cast<std::size_t>(window.data() + at - lineStart)}) + 1;
     return error;
   }
 
@@ -317,8 +306,7 @@ private:
 
 } // namespace
 
-std::unique_ptr<RowSource> makeCsvRows(std::unique_ptr<ByteSource> bytes,
-                                       const CsvOptions &options) {
+std::unique_ptr<RowSource> makeCsvRows(std::unique_ptr<ByteSource> bytes, const CsvOptions &options) {
   return std::make_unique<CsvRows>(std::move(bytes), options);
 }
 

@@ -3,9 +3,8 @@
 namespace penstock {
 
 SplitDataset::SplitDataset(RecordProgram recordProgram, Fitted fittedOnTrain, SplitIds splitIds)
-    : program(std::move(recordProgram)), fitted(std::move(fittedOnTrain)), ids(std::move(splitIds)),
-      classes(program.columns.size()), numbers(program.columns.size()),
-      sets(program.columns.size()) {
+    : program(std::move(recordProgram)), fitted(std::move(fittedOnTrain)), ids(std::move(splitIds)), classes(program.columns.size()),
+      numbers(program.columns.size()), sets(program.columns.size()) {
   for (std::size_t i = 0; i < program.columns.size(); ++i) {
     if (ids.classes[i] != nullptr) {
       classes[i].assign(ids.classes[i], ids.classes[i] + ids.records);
@@ -19,10 +18,8 @@ SplitDataset::SplitDataset(RecordProgram recordProgram, Fitted fittedOnTrain, Sp
   }
 }
 
-Result<std::shared_ptr<const SplitDataset>> SplitDataset::openWith(const std::string &recordProgram,
-                                                                   const std::string &split,
-                                                                   TokenizerFactory &factory,
-                                                                   const Options &options) {
+Result<std::shared_ptr<const SplitDataset>> SplitDataset::openWith(const std::string &recordProgram, const std::string &split,
+                                                                   TokenizerFactory &factory, const Options &options) {
   PENSTOCK_ASSIGN(RecordProgram program, RecordProgram::parse(recordProgram));
   SplitRequest request;
   request.split = splitIndex(split);
@@ -31,7 +28,8 @@ Result<std::shared_ptr<const SplitDataset>> SplitDataset::openWith(const std::st
   }
   const std::string path = program.fileOf(request.split);
   if (fileIsMissing(path)) {
-    return invalidInput("no file `" + path + "` for the split `" + split + "`; where the data moved, `--set` the param that says where they are");
+    return invalidInput("no file `" + path + "` for the split `" + split +
+                        "`; where the data moved, `--set` the param that says where they are");
   }
   PENSTOCK_ASSIGN(Fitted fitted, readFitted(program, options.fitted, factory));
   request.program = &program;
@@ -42,8 +40,7 @@ Result<std::shared_ptr<const SplitDataset>> SplitDataset::openWith(const std::st
   PENSTOCK_ASSIGN(request.content, hashPath(path));
   PENSTOCK_ASSIGN(SplitIds ids, openSplit(request, Cache(options.cache)));
   try {
-    return std::shared_ptr<const SplitDataset>(
-        std::make_shared<SplitDataset>(std::move(program), std::move(fitted), std::move(ids)));
+    return std::shared_ptr<const SplitDataset>(std::make_shared<SplitDataset>(std::move(program), std::move(fitted), std::move(ids)));
   } catch (const std::bad_alloc &) {
     return environmentError("not enough memory for the columns of the data");
   }

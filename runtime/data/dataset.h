@@ -28,12 +28,12 @@ Status writeFitted(const std::string &recordProgram, const std::string &facts, c
 class Dataset {
 public:
   struct Options {
-    std::string fitted;      // folder with what writeFitted wrote
-    std::string cache;       // id cache, "" = none
+    std::string fitted; // folder with what writeFitted wrote
+    std::string cache;  // id cache, "" = none
     int threads = 1;
   };
-  static Result<std::shared_ptr<const Dataset>> open(const std::string &recordProgram, const std::string &split,
-                                                     PluginHost &host, const Options &options);
+  static Result<std::shared_ptr<const Dataset>> open(const std::string &recordProgram, const std::string &split, PluginHost &host,
+                                                     const Options &options);
   virtual ~Dataset() = default;
   virtual std::int64_t records() const = 0;
   virtual std::int64_t tokens() const = 0; // real tokens of all axes
@@ -56,9 +56,9 @@ public:
 
 /// The words of a batch's records, for an axis that is cut from words. Views hold until the next batch.
 struct BatchWords {
-  std::vector<std::int64_t> offsets;        // records + 1, into `words`
+  std::vector<std::int64_t> offsets; // records + 1, into `words`
   std::vector<std::string_view> words;
-  std::vector<std::string_view> texts;      // of each record, where the words were cut from a text; the words view into it
+  std::vector<std::string_view> texts; // of each record, where the words were cut from a text; the words view into it
 };
 
 /// The texts of a split's records, in the order of its Dataset: the cells of the first text column that the model reads, as they
@@ -74,8 +74,8 @@ public:
 /// One batch; `view` points into it.
 struct Batch {
   PenstockBatch view{};
-  std::int64_t epoch = 0, step = 0; // of the plan, from 0
-  std::int64_t tokens = 0;          // real tokens
+  std::int64_t epoch = 0, step = 0;  // of the plan, from 0
+  std::int64_t tokens = 0;           // real tokens
   std::vector<std::int64_t> records; // indices into the dataset
   std::vector<BatchWords> words;     // of records to predict, one an axis; empty where it is not cut from words
   virtual ~Batch() = default;
@@ -87,7 +87,7 @@ class BatchStream {
 public:
   struct Plan {
     std::int64_t batch = 32;
-    bool shuffle = false;      // a new permutation each epoch, a function of (seed, epoch) alone
+    bool shuffle = false; // a new permutation each epoch, a function of (seed, epoch) alone
     std::uint64_t seed = 0;
     std::int64_t firstStep = 0; // resume: continue as if the steps before had run
     std::int64_t lastStep = -1; // one past the last; -1: the end of one epoch
@@ -103,9 +103,8 @@ public:
 class RecordReader {
 public:
   enum class Format { lines, csv, jsonl };
-  static Result<std::unique_ptr<RecordReader>> open(const std::string &recordProgram, const std::string &fitted,
-                                                    PluginHost &host, Format format, std::istream &input,
-                                                    const std::string &inputName);
+  static Result<std::unique_ptr<RecordReader>> open(const std::string &recordProgram, const std::string &fitted, PluginHost &host,
+                                                    Format format, std::istream &input, const std::string &inputName);
   virtual ~RecordReader() = default;
   /// Up to `limit` records as one batch (targets NULL), or NULL at the end; errors name the input, row and column.
   virtual Result<const Batch *> next(std::int64_t limit) = 0;

@@ -13,10 +13,8 @@ namespace penstock {
 class SplitDataset : public Dataset {
 public:
   SplitDataset(RecordProgram program, Fitted fitted, SplitIds ids);
-  static Result<std::shared_ptr<const SplitDataset>> openWith(const std::string &recordProgram,
-                                                              const std::string &split,
-                                                              TokenizerFactory &factory,
-                                                              const Options &options);
+  static Result<std::shared_ptr<const SplitDataset>> openWith(const std::string &recordProgram, const std::string &split,
+                                                              TokenizerFactory &factory, const Options &options);
 
   std::int64_t records() const override { return ids.records; }
   std::int64_t tokens() const override;

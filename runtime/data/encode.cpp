@@ -34,8 +34,8 @@ Cell RowBlock::cell(std::size_t row, std::size_t column) const {
   return {std::string_view(bytes).substr(place.offset, place.size), place.present, place.list};
 }
 
-Result<bool> readBlock(const RecordProgram &program, RowSource &rows, int fileSplit, int split,
-                       RowBlock &block, std::vector<RowError> &errors) {
+Result<bool> readBlock(const RecordProgram &program, RowSource &rows, int fileSplit, int split, RowBlock &block,
+                       std::vector<RowError> &errors) {
   constexpr std::size_t rowLimit = 1024, byteLimit = std::size_t{256} << 10;
   block.clear(program.columns.size() + (program.splitByHash ? 1 : 0));
   Row row;
@@ -89,8 +89,7 @@ void PreparedTexts::addText(std::string_view raw) {
     text = cleanText(text, feature->cleans[i], scratch[i]);
   }
   const std::less<const char *> before;
-  const bool inside =
-      !before(text.data(), raw.data()) && !before(raw.data() + raw.size(), text.data());
+  const bool inside = !before(text.data(), raw.data()) && !before(raw.data() + raw.size(), text.data());
   if (!inside) {
     copied.emplace_back(texts.size(), arena.size());
     arena.append(text);
@@ -106,20 +105,17 @@ void PreparedTexts::finish() {
 
 std::int64_t specialTokensOf(const FeatureSpec &feature, const Tokenizer &tokenizer) {
   const Tokenizer::SpecialTokens &special = tokenizer.specialTokens();
-  return static_cast<std::int64_t>(special.prefix.size() + special.suffix.size() +
-                                   (feature.isPair() ? special.separator.size() : 0));
+  return static_cast<std::int64_t>(special.prefix.size() + special.suffix.size() + (feature.isPair() ? special.separator.size() : 0));
 }
 
 std::string stuckSentence(const FeatureSpec &feature) {
   const bool first = feature.truncation == Truncation::first;
   return fmt::format("the {} text of `{}` alone fills `max_length` {}, and `truncate: {}` cuts the {} one only; write "
                      "`truncate: longest_first`, or a larger `max_length`",
-                     first ? "second" : "first", feature.name, feature.maxLength, first ? "first" : "second",
-                     first ? "first" : "second");
+                     first ? "second" : "first", feature.name, feature.maxLength, first ? "first" : "second", first ? "first" : "second");
 }
 
-Status encodeTexts(const FeatureSpec &feature, const Tokenizer &tokenizer,
-                   const PreparedTexts &prepared, EncodedTexts &out) {
+Status encodeTexts(const FeatureSpec &feature, const Tokenizer &tokenizer, const PreparedTexts &prepared, EncodedTexts &out) {
   out.ids.clear();
   out.lengths.clear();
   out.rowWord.clear();
@@ -128,8 +124,7 @@ Status encodeTexts(const FeatureSpec &feature, const Tokenizer &tokenizer,
   out.stuck = -1;
   const Tokenizer::SpecialTokens &special = tokenizer.specialTokens();
   const std::int64_t specials = specialTokensOf(feature, tokenizer);
-  const bool limited =
-      feature.maxLength >= 0 && feature.maxLength < std::numeric_limits<std::int32_t>::max();
+  const bool limited = feature.maxLength >= 0 && feature.maxLength < std::numeric_limits<std::int32_t>::max();
   if (limited && feature.maxLength < specials) {
     return invalidInput(fmt::format("feature `{}` has `max_length` {}, and the tokenizer `{}` puts {} special "
                                     "tokens into each record; give it room for them",
@@ -140,8 +135,8 @@ Status encodeTexts(const FeatureSpec &feature, const Tokenizer &tokenizer,
   const std::int64_t most = limited && !feature.isPair() ? room + 1 : -1;
   PENSTOCK_TRY(tokenizer.encode(prepared.texts, most, false, out.tokens));
   if (out.tokens.offsets.size() != prepared.texts.size() + 1) {
-    return environmentError(fmt::format("the tokenizer `{}` answered {} of {} texts", feature.plugin,
-                                        out.tokens.offsets.size() - 1, prepared.texts.size()));
+    return environmentError(
+        fmt::format("the tokenizer `{}` answered {} of {} texts", feature.plugin, out.tokens.offsets.size() - 1, prepared.texts.size()));
   }
   const std::int64_t vocabulary = tokenizer.vocabularySize();
   const auto put = [&](const std::vector<std::int32_t> &ids) { out.ids.insert(out.ids.end(), ids.begin(), ids.end()); };
@@ -252,8 +247,7 @@ CellState judgeCell(const ColumnSpec &column, const Cell &cell) {
   case ColumnSpec::Type::id:
     break;
   }
-  return cell.present && !cell.text.empty() && !isListed(column, cell.text) ? CellState::value
-                                                                            : CellState::missing;
+  return cell.present && !cell.text.empty() && !isListed(column, cell.text) ? CellState::value : CellState::missing;
 }
 
 void labelsOf(const ColumnSpec &column, std::string_view cell, std::vector<std::string_view> &labels) {
@@ -274,8 +268,7 @@ void labelsOf(const ColumnSpec &column, std::string_view cell, std::vector<std::
 }
 
 CellState readNumber(const ColumnSpec &column, const Cell &cell, double &number) {
-  const CellState gap =
-      column.fill == ColumnSpec::Fill::none ? CellState::missing : CellState::filled;
+  const CellState gap = column.fill == ColumnSpec::Fill::none ? CellState::missing : CellState::filled;
   if (!cell.present || isListed(column, cell.text)) {
     return gap;
   }
@@ -294,8 +287,8 @@ CellState readNumber(const ColumnSpec &column, const Cell &cell, double &number)
   }
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
   // A float32 holds it in a batch, so what overflows there is no number here.
-  const bool good = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() &&
-                    std::abs(number) <= std::numeric_limits<float>::max();
+  const bool good =
+      parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && std::abs(number) <= std::numeric_limits<float>::max();
   return good ? CellState::value : CellState::bad;
 }
 
@@ -308,8 +301,8 @@ std::string textOf(const ColumnSpec &column, const Cell &cell) {
   return text;
 }
 
-int unequalList(const RecordProgram &program, const RowBlock &block, std::size_t row,
-                std::vector<std::string_view> &scratch, std::size_t counts[2]) {
+int unequalList(const RecordProgram &program, const RowBlock &block, std::size_t row, std::vector<std::string_view> &scratch,
+                std::size_t counts[2]) {
   bool first = true;
   for (std::size_t i = 0; i < program.columns.size(); ++i) {
     const Cell cell = block.cell(row, i);

@@ -36,8 +36,8 @@ private:
 
 /// Fills `block` with the next rows; those of another split than `split` (-1: any) are left out.
 /// Errors of rows are appended to `errors`. False at the end, when nothing was read.
-Result<bool> readBlock(const RecordProgram &program, RowSource &rows, int fileSplit, int split,
-                       RowBlock &block, std::vector<RowError> &errors);
+Result<bool> readBlock(const RecordProgram &program, RowSource &rows, int fileSplit, int split, RowBlock &block,
+                       std::vector<RowError> &errors);
 
 /// Cleaned texts of one feature; each views the block or memory of this object. A record has one text, the
 /// two of a pair one after the other, or a text a word, `wordCounts` of them.
@@ -59,8 +59,7 @@ private:
   std::vector<CleanScratch> scratch;
   std::string arena;
   std::vector<std::string_view> items;
-  std::vector<std::pair<std::size_t, std::size_t>>
-      copied; // index of a text, its offset in the arena
+  std::vector<std::pair<std::size_t, std::size_t>> copied; // index of a text, its offset in the arena
 };
 
 struct EncodedTexts {
@@ -83,8 +82,7 @@ std::string stuckSentence(const FeatureSpec &feature);
 /// words of a record are encoded one by one, as Hugging Face's `is_split_into_words`; one that gives no
 /// ids, or lies behind the cut, has no row. Every id is checked against the vocabulary, because embeddings
 /// index by it. Where a record is `stuck` the ids end there.
-Status encodeTexts(const FeatureSpec &feature, const Tokenizer &tokenizer,
-                   const PreparedTexts &prepared, EncodedTexts &out);
+Status encodeTexts(const FeatureSpec &feature, const Tokenizer &tokenizer, const PreparedTexts &prepared, EncodedTexts &out);
 
 enum class CellState { value, filled, missing, bad };
 /// What a cell is for its column. `filled`: missing, and the column says what stands for it.
@@ -99,7 +97,7 @@ std::string textOf(const ColumnSpec &column, const Cell &cell);
 
 /// Checks that all lists of a record are as long as its first one. Index into
 /// RecordProgram::columns of one that is not, or -1.
-int unequalList(const RecordProgram &program, const RowBlock &block, std::size_t row,
-                std::vector<std::string_view> &scratch, std::size_t counts[2]);
+int unequalList(const RecordProgram &program, const RowBlock &block, std::size_t row, std::vector<std::string_view> &scratch,
+                std::size_t counts[2]);
 
 } // namespace penstock

@@ -29,17 +29,14 @@ using Json = nlohmann::json;
 namespace {
 
 constexpr std::uint32_t factsVersion = 2;
-constexpr std::int64_t errorsPerFile =
-    1000;                                   // rows with mistakes, after which a file is not read on
-constexpr std::size_t classLimit = 1000000; // distinct values of a class column
+constexpr std::int64_t errorsPerFile = 1000; // rows with mistakes, after which a file is not read on
+constexpr std::size_t classLimit = 1000000;  // distinct values of a class column
 
 class Gatherer {
 public:
   Gatherer(const RecordProgram &program, TokenizerFactory &factory, const FactsOptions &options)
       : program(program), factory(factory), cache(options.cache),
-        threads(options.threads > 0
-                    ? options.threads
-                    : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))),
+        threads(options.threads > 0 ? options.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))),
         overlap(options.cache, options.overlapEntries), columns(program.columns.size()) {}
 
   Result<std::string> run();
@@ -66,9 +63,7 @@ private:
   Status judgeOverlap();
   Status finishFits();
   Status countTokens();
-  const FileFacts &fileOf(int split) const {
-    return files[program.splitByHash ? 0 : fileIndex[static_cast<std::size_t>(split)]];
-  }
+  const FileFacts &fileOf(int split) const { return files[program.splitByHash ? 0 : fileIndex[static_cast<std::size_t>(split)]]; }
   bool wanted(int split) const { return program.wanted[static_cast<std::size_t>(split)]; }
 
   const RecordProgram &program;
@@ -98,8 +93,7 @@ Result<Hash128> Gatherer::key() {
   hasher.addPart(program.identity);
   for (std::size_t i = 0; i < program.features.size(); ++i) {
     PENSTOCK_ASSIGN(const TokenizerInfo info, factory.info(program.features[i].plugin));
-    PENSTOCK_ASSIGN(const std::string identity,
-                    tokenizerIdentity(program.features[i], program.features[i].parameters, info));
+    PENSTOCK_ASSIGN(const std::string identity, tokenizerIdentity(program.features[i], program.features[i].parameters, info));
     hasher.addPart(identity);
     PENSTOCK_ASSIGN(const auto paths, pathsIn(program.features[i].parameters, info));
     for (const auto &[name, path] : paths) {
@@ -243,8 +237,7 @@ Status Gatherer::work(Item &item) const {
     whole.clear();
     for (std::size_t i = 0; i < program.columns.size(); ++i) {
       const ColumnSpec::Type type = program.columns[i].type;
-      const bool counts =
-          isText(program.columns[i]) || isTarget[i] || (!hasText && type != ColumnSpec::Type::id);
+      const bool counts = isText(program.columns[i]) || isTarget[i] || (!hasText && type != ColumnSpec::Type::id);
       if (!counts) {
         continue;
       }
@@ -292,9 +285,8 @@ Status Gatherer::countClass(std::size_t index, std::string_view name, int split,
     found->second.first = place;
     found->second.firstSplit = split;
     if (values.size() > classLimit) {
-      return invalidInput(fmt::format(
-          "{}: column `{}` has more than {} different values; a class or set column must have few",
-          place.file, program.columns[index].from, classLimit));
+      return invalidInput(fmt::format("{}: column `{}` has more than {} different values; a class or set column must have few", place.file,
+                                      program.columns[index].from, classLimit));
     }
   }
   return Status::success();
@@ -310,15 +302,12 @@ Status Gatherer::addCells(const RowBlock &block, std::size_t row, const FileFact
     }
     const Place place = {file.path, block.numbers[row], block.lines[row], 0};
     double number = 0;
-    const CellState state = column.type == ColumnSpec::Type::number
-                                ? readNumber(column, cell, number)
-                                : judgeCell(column, cell);
+    const CellState state = column.type == ColumnSpec::Type::number ? readNumber(column, cell, number) : judgeCell(column, cell);
     if (state == CellState::missing || state == CellState::filled) {
       ++columns[i].missing[static_cast<std::size_t>(split)];
     }
     if (state == CellState::missing) {
-      problems.add("missing-cell", "columns." + column.name, place,
-                   {{"name", column.from}, {"column", column.name}});
+      problems.add("missing-cell", "columns." + column.name, place, {{"name", column.from}, {"column", column.name}});
     } else if (state == CellState::bad) {
       problems.add("bad-number", "columns." + column.name, place,
                    {{"name", column.from}, {"column", column.name}, {"value", shown(cell.text)}});
@@ -340,8 +329,7 @@ Status Gatherer::addCells(const RowBlock &block, std::size_t row, const FileFact
   std::size_t counts[2];
   if (const int other = unequalList(program, block, row, items, counts); other >= 0) {
     const ColumnSpec &column = program.columns[static_cast<std::size_t>(other)];
-    problems.add("unequal-lists", "columns." + column.name,
-                 {file.path, block.numbers[row], block.lines[row], 0},
+    problems.add("unequal-lists", "columns." + column.name, {file.path, block.numbers[row], block.lines[row], 0},
                  {{"name", column.from}, {"found", counts[1]}, {"expected", counts[0]}});
   }
   return Status::success();
@@ -355,8 +343,7 @@ Status Gatherer::addTags(std::size_t index, const Cell &cell, int split, Place p
   const std::vector<std::string> tags = toIob2(column.scheme, items, wrong);
   // Only where a word has a line of its own can its place be told.
   const auto lineOf = [&](std::size_t word) {
-    return program.source == RecordProgram::Source::conll ? firstLine + static_cast<std::int64_t>(word)
-                                                          : firstLine;
+    return program.source == RecordProgram::Source::conll ? firstLine + static_cast<std::int64_t>(word) : firstLine;
   };
   for (const TagProblem &problem : wrong) {
     place.line = lineOf(std::min(problem.word, tags.size() - 1));
@@ -405,9 +392,8 @@ Status Gatherer::consume(const Item &item, FileFacts &file) {
     std::vector<std::string_view> texts;
     std::size_t first = 0; // text of `row`
     for (std::size_t row = 0, next = 0; row < item.block.rows(); ++row) {
-      const std::size_t count = program.features[i].cutFromWords
-                                    ? static_cast<std::size_t>(prepared.wordCounts[row])
-                                    : program.features[i].textsEach();
+      const std::size_t count =
+          program.features[i].cutFromWords ? static_cast<std::size_t>(prepared.wordCounts[row]) : program.features[i].textsEach();
       if (next < trainRows.size() && trainRows[next] == row) {
         ++next;
         texts.insert(texts.end(), prepared.texts.begin() + static_cast<std::ptrdiff_t>(first),
@@ -428,17 +414,14 @@ void Gatherer::missingColumns(const FileFacts &file, const std::vector<std::stri
   }
   const std::string &by = program.splitFrom;
   if (program.splitByHash && std::find(names.begin(), names.end(), by) == names.end()) {
-    problems.add("missing-column", "source", {file.path},
-                 {{"name", by}, {"candidates", nearest(by, names)}, {"header", names}});
+    problems.add("missing-column", "source", {file.path}, {{"name", by}, {"candidates", nearest(by, names)}, {"header", names}});
   }
 }
 
 Status Gatherer::scan(FileFacts &file) {
   if (file.missing) {
-    problems.add(
-        "missing-file", "source", {file.path},
-        {{"path", file.path},
-         {"split", file.split < 0 ? "" : splitNames[static_cast<std::size_t>(file.split)]}});
+    problems.add("missing-file", "source", {file.path},
+                 {{"path", file.path}, {"split", file.split < 0 ? "" : splitNames[static_cast<std::size_t>(file.split)]}});
     return Status::success();
   }
   PENSTOCK_ASSIGN(const std::unique_ptr<RowSource> rows, program.openRows(file.path));
@@ -453,9 +436,7 @@ Status Gatherer::scan(FileFacts &file) {
     }
     return readBlock(program, *rows, file.split, -1, item.block, item.errors);
   };
-  PENSTOCK_TRY(runOrdered<Item>(
-      threads, produce, [&](Item &item) { return work(item); },
-      [&](Item &item) { return consume(item, file); }));
+  PENSTOCK_TRY(runOrdered<Item>(threads, produce, [&](Item &item) { return work(item); }, [&](Item &item) { return consume(item, file); }));
   if (!hasHeader && !rows->names().empty()) {
     missingColumns(file, rows->names());
   }
@@ -541,25 +522,21 @@ void Gatherer::judgeClasses(std::size_t index) {
   }
   std::sort(foreign.begin(), foreign.end(), [](auto *a, auto *b) { return a->first < b->first; });
   const std::vector<std::string> &lacking = columns[index].absentFrom;
-  const bool hasTrain =
-      records[trainSplit] > 0 &&
-      std::find(lacking.begin(), lacking.end(), fileOf(trainSplit).path) == lacking.end();
+  const bool hasTrain = records[trainSplit] > 0 && std::find(lacking.begin(), lacking.end(), fileOf(trainSplit).path) == lacking.end();
   const bool fewNames = names.size() <= 1000;
   for (const auto *entry : foreign) {
     const ClassValue &about = entry->second;
-    Json arguments = {
-        {"column", column.name},
-        {"name", column.from},
-        {"value", shown(entry->first)},
-        {"split", splitNames[static_cast<std::size_t>(about.firstSplit)]},
-        {"records", about.counts[0] + about.counts[1] + about.counts[2]},
-        {"candidates", fewNames ? nearest(entry->first, names) : std::vector<std::string>()}};
+    Json arguments = {{"column", column.name},
+                      {"name", column.from},
+                      {"value", shown(entry->first)},
+                      {"split", splitNames[static_cast<std::size_t>(about.firstSplit)]},
+                      {"records", about.counts[0] + about.counts[1] + about.counts[2]},
+                      {"candidates", fewNames ? nearest(entry->first, names) : std::vector<std::string>()}};
     if (declared) {
       arguments["declared"] = names;
       problems.add("undeclared-class", "columns." + column.name, about.first, std::move(arguments));
     } else if (hasTrain) {
-      problems.add("class-absent-from-train", "columns." + column.name, about.first,
-                   std::move(arguments));
+      problems.add("class-absent-from-train", "columns." + column.name, about.first, std::move(arguments));
     }
   }
   if (!declared || !hasTrain) {
@@ -569,16 +546,13 @@ void Gatherer::judgeClasses(std::size_t index) {
     const auto found = values.find(name);
     if (found == values.end() || found->second.counts[trainSplit] == 0) {
       const bool elsewhere = found != values.end();
-      problems.add(
-          "class-absent-from-train", "columns." + column.name,
-          elsewhere ? found->second.first : Place{fileOf(trainSplit).path},
-          {{"column", column.name},
-           {"name", column.from},
-           {"value", shown(name)},
-           {"split",
-            elsewhere ? splitNames[static_cast<std::size_t>(found->second.firstSplit)] : ""},
-           {"records", elsewhere ? found->second.counts[1] + found->second.counts[2] : 0},
-           {"candidates", Json::array()}});
+      problems.add("class-absent-from-train", "columns." + column.name, elsewhere ? found->second.first : Place{fileOf(trainSplit).path},
+                   {{"column", column.name},
+                    {"name", column.from},
+                    {"value", shown(name)},
+                    {"split", elsewhere ? splitNames[static_cast<std::size_t>(found->second.firstSplit)] : ""},
+                    {"records", elsewhere ? found->second.counts[1] + found->second.counts[2] : 0},
+                    {"candidates", Json::array()}});
     }
   }
 }
@@ -613,10 +587,8 @@ void Gatherer::judgeNumbers(std::size_t index) {
       missing[splitNames[split]] = columns[index].missing[split];
     }
   }
-  facts["numbers"][program.columns[index].name] = {{"mean", about.mean},
-                                                   {"std", about.standardDeviation},
-                                                   {"median", about.median},
-                                                   {"missing", missing}};
+  facts["numbers"][program.columns[index].name] = {
+      {"mean", about.mean}, {"std", about.standardDeviation}, {"median", about.median}, {"missing", missing}};
   std::vector<double>().swap(values);
 }
 
@@ -625,8 +597,7 @@ Status Gatherer::judgeOverlap() {
   PENSTOCK_ASSIGN(const OverlapFinder::Pairs pairs, overlap.finish());
   for (int a = 0; a < 3; ++a) {
     for (int b = a + 1; b < 3; ++b) {
-      const OverlapFinder::Pair &pair =
-          pairs[static_cast<std::size_t>(a)][static_cast<std::size_t>(b)];
+      const OverlapFinder::Pair &pair = pairs[static_cast<std::size_t>(a)][static_cast<std::size_t>(b)];
       // Without a column records look alike that are not.
       const bool whole = std::all_of(columns.begin(), columns.end(), [](const ColumnFacts &column) { return column.absentFrom.empty(); });
       if (pair.records == 0 || !whole) {
@@ -635,16 +606,10 @@ Status Gatherer::judgeOverlap() {
       PENSTOCK_ASSIGN(const std::string example, exampleOf(program, fileOf(b).path, pair.example));
       const char *first = splitNames[static_cast<std::size_t>(a)];
       const char *second = splitNames[static_cast<std::size_t>(b)];
-      const double share = static_cast<double>(pair.records) /
-                           static_cast<double>(records[static_cast<std::size_t>(b)]);
-      facts["overlap"].push_back(
-          {{"a", first}, {"b", second}, {"records", pair.records}, {"example", example}});
+      const double share = static_cast<double>(pair.records) / static_cast<double>(records[static_cast<std::size_t>(b)]);
+      facts["overlap"].push_back({{"a", first}, {"b", second}, {"records", pair.records}, {"example", example}});
       problems.add("leakage", "source", {fileOf(b).path, pair.example},
-                   {{"a", first},
-                    {"b", second},
-                    {"records", pair.records},
-                    {"share", share},
-                    {"example", example}});
+                   {{"a", first}, {"b", second}, {"records", pair.records}, {"share", share}, {"example", example}});
     }
   }
   return Status::success();
@@ -665,8 +630,7 @@ Status Gatherer::finishFits() {
       entry["paths"][name] = path;
       if (fileIsMissing(path)) {
         lacksFile = true;
-        problems.add("missing-file", "features." + feature.name, {path},
-                     {{"path", path}, {"split", ""}, {"parameter", name}});
+        problems.add("missing-file", "features." + feature.name, {path}, {{"path", path}, {"split", ""}, {"parameter", name}});
       }
     }
     FittedFeature fit;
@@ -697,10 +661,8 @@ Status Gatherer::finishFits() {
     }
     if (!lacksFile) {
       PENSTOCK_ASSIGN(fit.tokenizer, factory.make(feature.plugin, fit.parameters, fit.state));
-      facts["vocabularies"][feature.name] = {{"size", fit.tokenizer->vocabularySize()},
-                                             {"tokens", Json::object()},
-                                             {"max", 0},
-                                             {"cut", Json::object()}};
+      facts["vocabularies"][feature.name] = {
+          {"size", fit.tokenizer->vocabularySize()}, {"tokens", Json::object()}, {"max", 0}, {"cut", Json::object()}};
     }
     fitted.features.push_back(std::move(fit));
   }
@@ -742,19 +704,15 @@ Status Gatherer::countTokens() {
     request.content = fileOf(split).content;
     request.stamp = fileOf(split).stamp;
     request.threads = threads;
-    request.strict =
-        problems.list.empty() ||
-        std::all_of(problems.list.begin(), problems.list.end(), [](const Json &problem) {
-          return problem["id"] == "leakage" || problem["id"] == "class-absent-from-train" ||
-                 problem["id"] == "tag-sequence";
-        });
+    request.strict = problems.list.empty() || std::all_of(problems.list.begin(), problems.list.end(), [](const Json &problem) {
+                       return problem["id"] == "leakage" || problem["id"] == "class-absent-from-train" || problem["id"] == "tag-sequence";
+                     });
     PENSTOCK_ASSIGN(const SplitIds ids, openSplit(request, cache));
     const char *name = splitNames[static_cast<std::size_t>(split)];
     for (std::size_t i = 0; i < features; ++i) {
       const SplitIds::Axis &axis = ids.features[i];
       Json &vocabulary = facts["vocabularies"][program.features[i].name];
-      const double share =
-          ids.records == 0 ? 0 : static_cast<double>(axis.cut) / static_cast<double>(ids.records);
+      const double share = ids.records == 0 ? 0 : static_cast<double>(axis.cut) / static_cast<double>(ids.records);
       vocabulary["tokens"][name] = axis.tokens;
       vocabulary["cut"][name] = share;
       longest[i] = std::max(longest[i], axis.longest);
@@ -784,10 +742,7 @@ Result<std::string> Gatherer::run() {
   if (std::string text = cached(hash); !text.empty()) {
     return text;
   }
-  facts = {{"version", 1},
-           {"hash", hash.hex()},
-           {"classes", Json::object()},
-           {"numbers", Json::object()}};
+  facts = {{"version", 1}, {"hash", hash.hex()}, {"classes", Json::object()}, {"numbers", Json::object()}};
   fitted.classes.resize(columns.size());
   fitted.numbers.resize(columns.size());
   PENSTOCK_TRY(readEarlier());
@@ -804,9 +759,8 @@ Result<std::string> Gatherer::run() {
   facts["problems"] = problems.list;
   facts["omitted"] = problems.omitted();
   std::string text = facts.dump(-1, ' ', false, Json::error_handler_t::replace);
-  const bool unchanged = std::all_of(files.begin(), files.end(), [](const FileFacts &file) {
-    return file.missing || stampOf(file.path) == file.stamp;
-  });
+  const bool unchanged =
+      std::all_of(files.begin(), files.end(), [](const FileFacts &file) { return file.missing || stampOf(file.path) == file.stamp; });
   if (cache.enabled() && unchanged) {
     // Facts that cannot be kept are gathered again next time.
     (void)cache.store("facts", factsVersion, hash, text);
@@ -816,16 +770,14 @@ Result<std::string> Gatherer::run() {
 
 } // namespace
 
-Result<std::string> gatherFactsWith(const std::string &recordProgram, TokenizerFactory &factory,
-                                    const FactsOptions &options) {
+Result<std::string> gatherFactsWith(const std::string &recordProgram, TokenizerFactory &factory, const FactsOptions &options) {
   PENSTOCK_ASSIGN(const RecordProgram program, RecordProgram::parse(recordProgram));
   try {
     return Gatherer(program, factory, options).run();
   } catch (const std::bad_alloc &) {
     return environmentError("not enough memory to gather the facts about the data");
   } catch (const std::exception &error) {
-    return internalError(std::string("the facts about the data could not be gathered: ") +
-                         error.what());
+    return internalError(std::string("the facts about the data could not be gathered: ") + error.what());
   }
 }
 

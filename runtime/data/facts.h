@@ -14,7 +14,6 @@ struct FactsOptions {
   std::size_t overlapEntries = std::size_t{2} << 20; // held in memory before spilling
 };
 
-Result<std::string> gatherFactsWith(const std::string &recordProgram, TokenizerFactory &factory,
-                                    const FactsOptions &options);
+Result<std::string> gatherFactsWith(const std::string &recordProgram, TokenizerFactory &factory, const FactsOptions &options);
 
 } // namespace penstock

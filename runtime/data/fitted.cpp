@@ -61,8 +61,7 @@ Hash128 Fitted::idsKey(const RecordProgram &program, int split, const Hash128 &c
   return hasher.value();
 }
 
-Result<std::vector<std::pair<std::string, std::string>>> pathsIn(const std::string &parameters,
-                                                                 const TokenizerInfo &info) {
+Result<std::vector<std::pair<std::string, std::string>>> pathsIn(const std::string &parameters, const TokenizerInfo &info) {
   try {
     const Json json = Json::parse(parameters);
     std::vector<std::pair<std::string, std::string>> paths;
@@ -77,8 +76,7 @@ Result<std::vector<std::pair<std::string, std::string>>> pathsIn(const std::stri
   }
 }
 
-Result<std::string> tokenizerIdentity(const FeatureSpec &feature, const std::string &parameters,
-                                      const TokenizerInfo &info) {
+Result<std::string> tokenizerIdentity(const FeatureSpec &feature, const std::string &parameters, const TokenizerInfo &info) {
   PENSTOCK_ASSIGN(const auto paths, pathsIn(parameters, info));
   Json json = Json::parse(parameters);
   for (const auto &[name, path] : paths) {
@@ -92,8 +90,8 @@ std::string fileNameOf(const std::string &name) {
   std::string text;
   for (const char byte : name) {
     const auto code = static_cast<unsigned char>(byte);
-    const bool plain = (code >= 'a' && code <= 'z') || (code >= 'A' && code <= 'Z') ||
-                       (code >= '0' && code <= '9') || code == '_' || code == '-';
+    const bool plain =
+        (code >= 'a' && code <= 'z') || (code >= 'A' && code <= 'Z') || (code >= '0' && code <= '9') || code == '_' || code == '-';
     text += plain ? std::string(1, byte) : fmt::format("%{:02X}", code);
   }
   return text;
@@ -194,8 +192,7 @@ Status copyPath(const std::string &from, const std::string &to) {
   return fs::is_directory(to, error) ? Status::success() : syncPath(to);
 }
 
-Status writeFeature(const FeatureSpec &feature, const Json &facts, const std::string &folder,
-                    Json &index) {
+Status writeFeature(const FeatureSpec &feature, const Json &facts, const std::string &folder, Json &index) {
   const Json &described = facts.at("tokenizers").at(feature.name);
   Json entry = {{"plugin", feature.plugin},
                 {"plugin_version", described.at("version")},
@@ -204,8 +201,7 @@ Status writeFeature(const FeatureSpec &feature, const Json &facts, const std::st
                 {"state", nullptr}};
   for (const auto &[name, path] : described.at("paths").items()) {
     const std::string from = path.get<std::string>();
-    const std::string file = fmt::format("{}.{}.{}", fileNameOf(feature.name), fileNameOf(name),
-                                         fs::path(from).filename().string());
+    const std::string file = fmt::format("{}.{}.{}", fileNameOf(feature.name), fileNameOf(name), fs::path(from).filename().string());
     PENSTOCK_TRY(copyPath(from, folder + "/" + file));
     entry["paths"][name] = file;
   }
@@ -230,8 +226,7 @@ Status writeInto(const RecordProgram &program, const Json &facts, const std::str
       classes[column.name] = facts.at("classes").at(column.name).at("names");
     } else if (column.type == ColumnSpec::Type::number) {
       const Json &fact = facts.at("numbers").at(column.name);
-      numbers[column.name] = {
-          {"mean", fact.at("mean")}, {"std", fact.at("std")}, {"median", fact.at("median")}};
+      numbers[column.name] = {{"mean", fact.at("mean")}, {"std", fact.at("std")}, {"median", fact.at("median")}};
     }
   }
   PENSTOCK_TRY(writeFile(folder + "/tokenizers.json", index.dump(2) + "\n"));
@@ -240,8 +235,7 @@ Status writeInto(const RecordProgram &program, const Json &facts, const std::str
   return syncPath(folder);
 }
 
-Result<FittedFeature> readFeature(const FeatureSpec &feature, const Json &entry,
-                                  const std::string &folder, TokenizerFactory &factory) {
+Result<FittedFeature> readFeature(const FeatureSpec &feature, const Json &entry, const std::string &folder, TokenizerFactory &factory) {
   const std::string plugin = entry.at("plugin").get<std::string>();
   if (plugin != feature.plugin) {
     return invalidInput(fmt::format("`{}` was fitted with the tokenizer `{}`, and the pipeline "
@@ -263,8 +257,7 @@ Result<FittedFeature> readFeature(const FeatureSpec &feature, const Json &entry,
   return fitted;
 }
 
-Result<Fitted> readFrom(const RecordProgram &program, const std::string &folder,
-                        TokenizerFactory &factory) {
+Result<Fitted> readFrom(const RecordProgram &program, const std::string &folder, TokenizerFactory &factory) {
   std::array<Json, 3> parts;
   const std::array<const char *, 3> names = {"tokenizers.json", "classes.json", "numbers.json"};
   for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -276,9 +269,7 @@ Result<Fitted> readFrom(const RecordProgram &program, const std::string &folder,
   }
   Fitted fitted;
   for (const FeatureSpec &feature : program.features) {
-    PENSTOCK_ASSIGN(
-        FittedFeature read,
-        readFeature(feature, parts[0].at("features").at(feature.name), folder, factory));
+    PENSTOCK_ASSIGN(FittedFeature read, readFeature(feature, parts[0].at("features").at(feature.name), folder, factory));
     fitted.features.push_back(std::move(read));
   }
   fitted.classes.resize(program.columns.size());
@@ -289,8 +280,7 @@ Result<Fitted> readFrom(const RecordProgram &program, const std::string &folder,
       fitted.classes[i] = parts[1].at(column.name).get<std::vector<std::string>>();
     } else if (column.type == ColumnSpec::Type::number) {
       const Json &entry = parts[2].at(column.name);
-      fitted.numbers[i] = {entry.at("mean").get<double>(), entry.at("std").get<double>(),
-                           entry.at("median").get<double>()};
+      fitted.numbers[i] = {entry.at("mean").get<double>(), entry.at("std").get<double>(), entry.at("median").get<double>()};
     }
   }
   return fitted;
@@ -298,15 +288,13 @@ Result<Fitted> readFrom(const RecordProgram &program, const std::string &folder,
 
 } // namespace
 
-Result<Fitted> readFitted(const RecordProgram &program, const std::string &folder,
-                          TokenizerFactory &factory) {
+Result<Fitted> readFitted(const RecordProgram &program, const std::string &folder, TokenizerFactory &factory) {
   std::error_code error;
   const std::string absolute = fs::absolute(folder, error).lexically_normal().string();
   try {
     return readFrom(program, error ? folder : absolute, factory);
   } catch (const std::exception &failed) {
-    return environmentError(
-        fmt::format("`{}` holds nothing usable of an earlier fit: {}", folder, failed.what()));
+    return environmentError(fmt::format("`{}` holds nothing usable of an earlier fit: {}", folder, failed.what()));
   }
 }
 
@@ -320,8 +308,7 @@ Status makeTokenizers(const RecordProgram &program, Fitted &fitted, TokenizerFac
   return {};
 }
 
-Status writeFitted(const std::string &recordProgram, const std::string &facts,
-                   const std::string &folder) {
+Status writeFitted(const std::string &recordProgram, const std::string &facts, const std::string &folder) {
   PENSTOCK_ASSIGN(const RecordProgram program, RecordProgram::parse(recordProgram));
   std::string target = folder;
   while (target.size() > 1 && target.back() == '/') {
@@ -332,8 +319,7 @@ Status writeFitted(const std::string &recordProgram, const std::string &facts,
   if (!parent.empty()) {
     fs::create_directories(parent, error);
     if (error) {
-      return environmentError(
-          fmt::format("cannot make the folder `{}`: {}", parent.string(), error.message()));
+      return environmentError(fmt::format("cannot make the folder `{}`: {}", parent.string(), error.message()));
     }
   }
   std::string temporary = target + ".XXXXXX";

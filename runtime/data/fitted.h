@@ -19,8 +19,8 @@ struct FittedFeature {
   std::string version;    // of the plugin
   std::string parameters; // JSON text; paths absolute
   std::string state;
-  std::string identity; // plugin, version, build, and the parameters with the hash of what lies at each
-                        // path; with the state the key of the id cache
+  std::string identity;                       // plugin, version, build, and the parameters with the hash of what lies at each
+                                              // path; with the state the key of the id cache
   std::shared_ptr<const Tokenizer> tokenizer; // see makeTokenizers
 };
 
@@ -43,15 +43,12 @@ struct Fitted {
 
 /// Plugin, version, build, parameters and what lies at their paths, as text to be hashed. A path at which nothing
 /// can be read counts as itself: making the tokenizer will tell.
-Result<std::string> tokenizerIdentity(const FeatureSpec &feature, const std::string &parameters,
-                                      const TokenizerInfo &info);
+Result<std::string> tokenizerIdentity(const FeatureSpec &feature, const std::string &parameters, const TokenizerInfo &info);
 /// The path parameters that are given, by name. `parameters`: JSON text.
-Result<std::vector<std::pair<std::string, std::string>>> pathsIn(const std::string &parameters,
-                                                                 const TokenizerInfo &info);
+Result<std::vector<std::pair<std::string, std::string>>> pathsIn(const std::string &parameters, const TokenizerInfo &info);
 
 /// See writeFitted in dataset.h; reads what it wrote.
-Result<Fitted> readFitted(const RecordProgram &program, const std::string &folder,
-                          TokenizerFactory &factory);
+Result<Fitted> readFitted(const RecordProgram &program, const std::string &folder, TokenizerFactory &factory);
 /// Makes the tokenizers that are not made yet. Ids out of the cache need none, and one of 30,000 words takes 50 ms.
 Status makeTokenizers(const RecordProgram &program, Fitted &fitted, TokenizerFactory &factory);
 

@@ -61,8 +61,7 @@ Result<Hash128> hashPath(const std::string &path) {
     return hasher.value();
   }
   std::vector<std::string> files;
-  for (fs::recursive_directory_iterator it(path, error), end; !error && it != end;
-       it.increment(error)) {
+  for (fs::recursive_directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
     if (it->is_regular_file(error)) {
       files.push_back(it->path().string());
     }

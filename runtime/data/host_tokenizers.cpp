@@ -29,14 +29,12 @@ public:
     return info;
   }
 
-  Result<std::shared_ptr<const Tokenizer>> make(const std::string &plugin,
-                                                const std::string &parameters,
+  Result<std::shared_ptr<const Tokenizer>> make(const std::string &plugin, const std::string &parameters,
                                                 const std::string &state) override {
     return makeTokenizer(host, plugin, parameters, state);
   }
 
-  Result<std::unique_ptr<TokenizerFit>> fit(const std::string &plugin,
-                                            const std::string &parameters) override {
+  Result<std::unique_ptr<TokenizerFit>> fit(const std::string &plugin, const std::string &parameters) override {
     return fitTokenizer(host, plugin, parameters);
   }
 
@@ -46,26 +44,22 @@ private:
 
 } // namespace
 
-Result<std::string> gatherFacts(const std::string &recordProgram, PluginHost &host,
-                                const std::string &cacheFolder) {
+Result<std::string> gatherFacts(const std::string &recordProgram, PluginHost &host, const std::string &cacheFolder) {
   HostTokenizers tokenizers(host);
   FactsOptions options;
   options.cache = cacheFolder;
   return gatherFactsWith(recordProgram, tokenizers, options);
 }
 
-Result<std::shared_ptr<const Dataset>> Dataset::open(const std::string &recordProgram,
-                                                     const std::string &split, PluginHost &host,
+Result<std::shared_ptr<const Dataset>> Dataset::open(const std::string &recordProgram, const std::string &split, PluginHost &host,
                                                      const Options &options) {
   HostTokenizers tokenizers(host);
-  PENSTOCK_ASSIGN(std::shared_ptr<const SplitDataset> dataset,
-                  SplitDataset::openWith(recordProgram, split, tokenizers, options));
+  PENSTOCK_ASSIGN(std::shared_ptr<const SplitDataset> dataset, SplitDataset::openWith(recordProgram, split, tokenizers, options));
   return std::shared_ptr<const Dataset>(std::move(dataset));
 }
 
-Result<std::unique_ptr<RecordReader>>
-RecordReader::open(const std::string &recordProgram, const std::string &fitted, PluginHost &host,
-                   Format format, std::istream &input, const std::string &inputName) {
+Result<std::unique_ptr<RecordReader>> RecordReader::open(const std::string &recordProgram, const std::string &fitted, PluginHost &host,
+                                                         Format format, std::istream &input, const std::string &inputName) {
   HostTokenizers tokenizers(host);
   return openRecordsWith(recordProgram, fitted, tokenizers, format, input, inputName);
 }

@@ -65,8 +65,7 @@ public:
     }
     return true;
   }
-  bool parse_error(std::size_t at, const std::string &,
-                   const nlohmann::detail::exception &error) override {
+  bool parse_error(std::size_t at, const std::string &, const nlohmann::detail::exception &error) override {
     failed = true;
     position = at;
     message = error.what();
@@ -136,9 +135,7 @@ private:
 
 class JsonLines : public RowSource {
 public:
-  explicit JsonLines(std::unique_ptr<ByteSource> bytes) : lines(makePlainLines(std::move(bytes))) {
-    lines->select({""});
-  }
+  explicit JsonLines(std::unique_ptr<ByteSource> bytes) : lines(makePlainLines(std::move(bytes))) { lines->select({""}); }
 
   Status begin() override { return Status::success(); }
   const std::vector<std::string> &names() const override { return reader.names; }
@@ -199,9 +196,7 @@ public:
       row.line = whole.line;
       row.cells.resize(slots.size());
       for (std::size_t i = 0; i < slots.size(); ++i) {
-        row.cells[i] = reader.given[slots[i]]
-                           ? Cell{reader.values[slots[i]], true, reader.isList[slots[i]]}
-                           : Cell{};
+        row.cells[i] = reader.given[slots[i]] ? Cell{reader.values[slots[i]], true, reader.isList[slots[i]]} : Cell{};
       }
       return RowStep::row;
     }
@@ -217,8 +212,6 @@ private:
 
 } // namespace
 
-std::unique_ptr<RowSource> makeJsonLines(std::unique_ptr<ByteSource> bytes) {
-  return std::make_unique<JsonLines>(std::move(bytes));
-}
+std::unique_ptr<RowSource> makeJsonLines(std::unique_ptr<ByteSource> bytes) { return std::make_unique<JsonLines>(std::move(bytes)); }
 
 } // namespace penstock

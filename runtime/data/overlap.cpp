@@ -5,8 +5,7 @@
 
 namespace penstock {
 
-OverlapFinder::OverlapFinder(std::string folder, std::size_t limit)
-    : folder(std::move(folder)), limit(limit) {}
+OverlapFinder::OverlapFinder(std::string folder, std::size_t limit) : folder(std::move(folder)), limit(limit) {}
 
 Status OverlapFinder::add(const Hash128 &hash, int split, std::int64_t record) {
   entries.push_back({hash, split, record});

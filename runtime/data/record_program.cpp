@@ -237,9 +237,7 @@ RecordProgram read(const Json &json) {
                    : kind == "jsonl" ? RecordProgram::Source::jsonl
                                      : RecordProgram::Source::conll;
   program.path = source.at("path").get<std::string>();
-  const Json options = source.contains("options") && source["options"].is_object()
-                           ? source["options"]
-                           : Json::object();
+  const Json options = source.contains("options") && source["options"].is_object() ? source["options"] : Json::object();
   for (const auto &[name, value] : options.items()) {
     if (kind == "conll" && name == "columns") {
       program.conll.columns = value.get<std::vector<std::string>>();
@@ -253,8 +251,8 @@ RecordProgram read(const Json &json) {
       throw Wrong{"has an option `" + name + "` of its source"};
     }
     const std::string delimiter = value.get<std::string>();
-    if (delimiter.size() != 1 || static_cast<unsigned char>(delimiter[0]) >= 0x80 ||
-        delimiter == "\"" || delimiter == "\n" || delimiter == "\r") {
+    if (delimiter.size() != 1 || static_cast<unsigned char>(delimiter[0]) >= 0x80 || delimiter == "\"" || delimiter == "\n" ||
+        delimiter == "\r") {
       throw Wrong{"has the delimiter " + value.dump() +
                   "; it must be one ASCII character, neither "
                   "quote nor line end"};
@@ -271,8 +269,7 @@ RecordProgram read(const Json &json) {
   if (kind == "conll" && program.conll.columns.empty()) {
     throw Wrong{"has a source `conll` without columns"};
   }
-  readSplit(json.contains("split") && !json["split"].is_null() ? json["split"] : Json::object(),
-            program);
+  readSplit(json.contains("split") && !json["split"].is_null() ? json["split"] : Json::object(), program);
   for (const Json &feature : json.value("features", Json::array())) {
     program.features.push_back(readFeature(feature, program.columns));
   }
@@ -326,8 +323,7 @@ std::string RecordProgram::fileOf(int split) const {
   std::string file = path;
   const std::string_view mark = "{split}";
   const std::string name = splitNames[static_cast<std::size_t>(split)];
-  for (std::size_t at = file.find(mark); at != std::string::npos;
-       at = file.find(mark, at + name.size())) {
+  for (std::size_t at = file.find(mark); at != std::string::npos; at = file.find(mark, at + name.size())) {
     file.replace(at, mark.size(), name);
   }
   return file;

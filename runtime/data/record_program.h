@@ -43,9 +43,9 @@ struct ColumnSpec {
 
 struct FeatureSpec {
   std::string name, axis;
-  int column = 0;            // of type text or words
+  int column = 0; // of type text or words
   bool cutFromWords = false;
-  int second = -1;           // of a pair of texts: the column of the second one
+  int second = -1;                                  // of a pair of texts: the column of the second one
   Truncation truncation = Truncation::longestFirst; // of a pair
   std::vector<CleanOptions> cleans;
   std::string plugin, parameters; // parameters: JSON text
@@ -78,9 +78,8 @@ struct RecordProgram {
   std::vector<ColumnSpec> columns;
   std::vector<FeatureSpec> features;
   std::vector<InputSpec> inputs;
-  std::string fitted; // folder of an earlier fit, to be used instead of fitting on train; ""
-  std::vector<int>
-      axes; // features that are axes of a batch, in the order in which `inputs` names them first
+  std::string fitted;    // folder of an earlier fit, to be used instead of fitting on train; ""
+  std::vector<int> axes; // features that are axes of a batch, in the order in which `inputs` names them first
   /// Everything that decides what a file's records become, but no paths, no places and no
   /// parameters of tokenizers, as canonical JSON text.
   std::string identity;

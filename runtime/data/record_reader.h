@@ -6,9 +6,8 @@
 
 namespace penstock {
 
-Result<std::unique_ptr<RecordReader>>
-openRecordsWith(const std::string &recordProgram, const std::string &fitted,
-                TokenizerFactory &factory, RecordReader::Format format, std::istream &input,
-                const std::string &inputName);
+Result<std::unique_ptr<RecordReader>> openRecordsWith(const std::string &recordProgram, const std::string &fitted,
+                                                      TokenizerFactory &factory, RecordReader::Format format, std::istream &input,
+                                                      const std::string &inputName);
 
 } // namespace penstock

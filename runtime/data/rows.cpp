@@ -38,10 +38,8 @@ const char *RowError::reason() const {
 std::string RowError::sentence() const {
   switch (kind) {
   case Kind::fieldCount:
-    return hasHeader ? fmt::format("the row has {} field{} where the header has {}", found,
-                                   found == 1 ? "" : "s", expected)
-                     : fmt::format("the line has {} column{} where `columns` lists {}", found,
-                                   found == 1 ? "" : "s", expected);
+    return hasHeader ? fmt::format("the row has {} field{} where the header has {}", found, found == 1 ? "" : "s", expected)
+                     : fmt::format("the line has {} column{} where `columns` lists {}", found, found == 1 ? "" : "s", expected);
   case Kind::strayQuote:
     return "a quote stands inside a field; a field with quotes must be quoted as a whole, with "
            "each quote in it doubled";
@@ -99,26 +97,20 @@ public:
 
   Status begin() override { return Status::success(); }
   const std::vector<std::string> &names() const override { return none; }
-  void select(const std::vector<std::string> &columns, const std::vector<bool> &) override {
-    width = columns.size();
-  }
+  void select(const std::vector<std::string> &columns, const std::vector<bool> &) override { width = columns.size(); }
 
   Result<RowStep> next(Row &row, RowError &error) override {
     window.consume(pending);
     pending = 0;
     const char *lineEnd = nullptr;
     for (;;) {
-      lineEnd = window.size() == 0
-                    ? nullptr
-                    : static_cast<const char *>(std::memchr(window.data(), '\n', window.size()));
+      lineEnd = window.size() == 0 ? nullptr : static_cast<const char *>(std::memchr(window.data(), '\n', window.size()));
       if (lineEnd != nullptr || window.atEnd() || window.size() > ByteWindow::limit) {
         break;
       }
       PENSTOCK_TRY(window.fill());
     }
-    std::string_view text(window.data(), lineEnd != nullptr
-                                             ? static_cast<std::size_t>(lineEnd - window.data())
-                                             : window.size());
+    std::string_view text(window.data(), lineEnd != nullptr ? static_cast<std::size_t>(lineEnd - window.data()) : window.size());
     if (lineEnd == nullptr && text.empty()) {
       return RowStep::end;
     }
@@ -160,8 +152,6 @@ private:
 
 } // namespace
 
-std::unique_ptr<RowSource> makePlainLines(std::unique_ptr<ByteSource> bytes) {
-  return std::make_unique<PlainLines>(std::move(bytes));
-}
+std::unique_ptr<RowSource> makePlainLines(std::unique_ptr<ByteSource> bytes) { return std::make_unique<PlainLines>(std::move(bytes)); }
 
 } // namespace penstock

@@ -71,8 +71,7 @@ public:
   virtual const std::vector<std::string> &names() const = 0;
   /// Chooses the cells that rows give. Call after begin(). A name that the source lacks gives
   /// absent cells. `lists` (empty, or one a column) says which columns may hold lists.
-  virtual void select(const std::vector<std::string> &columns,
-                      const std::vector<bool> &lists = {}) = 0;
+  virtual void select(const std::vector<std::string> &columns, const std::vector<bool> &lists = {}) = 0;
   /// The next row, or an error of one row (reading can go on), or the end. Status: reading itself
   /// failed.
   virtual Result<RowStep> next(Row &row, RowError &error) = 0;
@@ -84,18 +83,16 @@ struct CsvOptions {
 
 struct ConllOptions {
   std::vector<std::string> columns; // names of the columns of a line, in their order
-  std::string comment; // a line that begins so before the first word of a record is skipped; empty:
-                       // none does
+  std::string comment;              // a line that begins so before the first word of a record is skipped; empty:
+                                    // none does
 };
 
-std::unique_ptr<RowSource> makeCsvRows(std::unique_ptr<ByteSource> bytes,
-                                       const CsvOptions &options);
+std::unique_ptr<RowSource> makeCsvRows(std::unique_ptr<ByteSource> bytes, const CsvOptions &options);
 /// A word a line, its columns between runs of spaces and tabs; a line of nothing else ends the
 /// record. Every cell is a list of one item a line; word k of a record stands on line `Row::line` +
 /// k. Records whose first column is -DOCSTART- are no records. A record with malformed lines is
 /// left out: each of them is an error.
-std::unique_ptr<RowSource> makeConllRows(std::unique_ptr<ByteSource> bytes,
-                                         const ConllOptions &options);
+std::unique_ptr<RowSource> makeConllRows(std::unique_ptr<ByteSource> bytes, const ConllOptions &options);
 std::unique_ptr<RowSource> makeJsonLines(std::unique_ptr<ByteSource> bytes);
 /// Every line is a record of one cell, whatever its selected name; an empty line too.
 std::unique_ptr<RowSource> makePlainLines(std::unique_ptr<ByteSource> bytes);

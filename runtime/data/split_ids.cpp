@@ -56,8 +56,7 @@ struct Item {
 class Builder {
 public:
   Builder(const SplitRequest &request, const Cache &cache)
-      : request(request), program(*request.program), fitted(*request.fitted), cache(cache),
-        path(program.fileOf(request.split)) {}
+      : request(request), program(*request.program), fitted(*request.fitted), cache(cache), path(program.fileOf(request.split)) {}
 
   Result<SplitIds> run(const Hash128 &key);
 
@@ -66,9 +65,7 @@ private:
   Status consume(const Item &item);
   Status addCells(const RowBlock &block, std::size_t row);
   Status addTags(std::size_t column, const Cell &cell, const RowBlock &block, std::size_t row);
-  Result<std::unique_ptr<ScratchFile>> scratch() const {
-    return ScratchFile::create(cache.enabled() ? cache.root() : "");
-  }
+  Result<std::unique_ptr<ScratchFile>> scratch() const { return ScratchFile::create(cache.enabled() ? cache.root() : ""); }
   Status cellError(const RowBlock &block, std::size_t row, const std::string &what) const {
     return invalidInput(fmt::format("{}:{}: {}", path, block.lines[row], what));
   }
@@ -82,8 +79,7 @@ private:
   std::unique_ptr<RowSource> rows;
   std::unique_ptr<ScratchFile> file;
   std::unique_ptr<PayloadWriter> writer;
-  std::vector<std::unique_ptr<ScratchFile>>
-      spools; // ids of all features but the first, which goes straight to `file`
+  std::vector<std::unique_ptr<ScratchFile>> spools; // ids of all features but the first, which goes straight to `file`
   std::vector<std::vector<std::int64_t>> offsets;
   std::vector<std::vector<std::int32_t>> rowWord; // of features cut from words
   std::vector<std::vector<std::int32_t>> firsts;  // of pairs
@@ -150,23 +146,19 @@ Status Builder::addCells(const RowBlock &block, std::size_t row) {
     const ColumnSpec &column = program.columns[i];
     const Cell cell = block.cell(row, i);
     double number = std::numeric_limits<double>::quiet_NaN();
-    const CellState state = column.type == ColumnSpec::Type::number
-                                ? readNumber(column, cell, number)
-                                : judgeCell(column, cell);
+    const CellState state = column.type == ColumnSpec::Type::number ? readNumber(column, cell, number) : judgeCell(column, cell);
     if (request.strict && state == CellState::missing) {
       return cellError(block, row, fmt::format("column `{}` has no value", column.from));
     }
     if (request.strict && state == CellState::bad) {
-      return cellError(block, row,
-                       fmt::format("`{}` in column `{}` is not a number", cell.text, column.from));
+      return cellError(block, row, fmt::format("`{}` in column `{}` is not a number", cell.text, column.from));
     }
     if (column.type == ColumnSpec::Type::number) {
       numbers[i].push_back(state == CellState::value    ? number
                            : state == CellState::filled ? fitted.fillOf(program, i)
                                                         : std::numeric_limits<double>::quiet_NaN());
     } else if (column.type == ColumnSpec::Type::classId) {
-      const auto found = state == CellState::value ? classIndex[i].find(std::string(cell.text))
-                                                   : classIndex[i].end();
+      const auto found = state == CellState::value ? classIndex[i].find(std::string(cell.text)) : classIndex[i].end();
       classes[i].push_back(found == classIndex[i].end() ? -1 : found->second);
     } else if (column.type == ColumnSpec::Type::set) {
       const std::size_t begin = sets[i].size();
@@ -186,22 +178,18 @@ Status Builder::addCells(const RowBlock &block, std::size_t row) {
   if (other >= 0) {
     return cellError(block, row,
                      fmt::format("column `{}` has {} items, the columns before it {}",
-                                 program.columns[static_cast<std::size_t>(other)].from, counts[1],
-                                 counts[0]));
+                                 program.columns[static_cast<std::size_t>(other)].from, counts[1], counts[0]));
   }
   return Status::success();
 }
 
-Status Builder::addTags(std::size_t index, const Cell &cell, const RowBlock &block,
-                        std::size_t row) {
+Status Builder::addTags(std::size_t index, const Cell &cell, const RowBlock &block, std::size_t row) {
   std::vector<TagProblem> problems;
   itemsOf(cell, items);
-  const std::vector<std::string> converted =
-      toIob2(program.columns[index].scheme, items, problems);
+  const std::vector<std::string> converted = toIob2(program.columns[index].scheme, items, problems);
   for (const TagProblem &problem : problems) {
     if (request.strict && problem.malformed) {
-      return cellError(block, row, fmt::format("`{}` in column `{}` is no tag of its scheme",
-                                               problem.tag, program.columns[index].from));
+      return cellError(block, row, fmt::format("`{}` in column `{}` is no tag of its scheme", problem.tag, program.columns[index].from));
     }
   }
   Tags &out = tags[index];
@@ -228,8 +216,7 @@ Status Builder::consume(const Item &item) {
   for (std::size_t i = 0; i < program.features.size(); ++i) {
     const EncodedTexts &encoded = item.encoded[i];
     const std::size_t size = encoded.ids.size() * sizeof(std::int32_t);
-    PENSTOCK_TRY(i == 0 ? writer->append(encoded.ids.data(), size)
-                        : spools[i - 1]->append(encoded.ids.data(), size));
+    PENSTOCK_TRY(i == 0 ? writer->append(encoded.ids.data(), size) : spools[i - 1]->append(encoded.ids.data(), size));
     if (encoded.stuck >= 0) {
       return cellError(item.block, static_cast<std::size_t>(encoded.stuck), stuckSentence(program.features[i]));
     }
@@ -263,12 +250,10 @@ Result<SplitIds> readEntry(const RecordProgram &program, const Fitted &fitted, s
     const Json directory = Json::parse(file->data() + begin, file->data() + end);
     SplitIds ids;
     ids.records = directory.at("records").get<std::int64_t>();
-    const auto section = [&](const Json &json, std::size_t width,
-                             std::int64_t count) -> const char * {
+    const auto section = [&](const Json &json, std::size_t width, std::int64_t count) -> const char * {
       const auto offset = json.get<std::uint64_t>();
       const std::uint64_t space = begin;
-      if (count < 0 || offset % alignment != 0 || offset > space ||
-          static_cast<std::uint64_t>(count) > (space - offset) / width) {
+      if (count < 0 || offset % alignment != 0 || offset > space || static_cast<std::uint64_t>(count) > (space - offset) / width) {
         throw std::runtime_error("out of bounds");
       }
       return file->data() + offset;
@@ -282,31 +267,24 @@ Result<SplitIds> readEntry(const RecordProgram &program, const Fitted &fitted, s
       axis.tokens = entry.at("tokens").get<std::int64_t>();
       axis.cut = entry.at("cut").get<std::int64_t>();
       axis.longest = entry.at("longest").get<std::int64_t>();
-      axis.ids = reinterpret_cast<const std::int32_t *>(
-          section(entry.at("ids"), sizeof(std::int32_t), axis.tokens));
-      axis.offsets = reinterpret_cast<const std::int64_t *>(
-          section(entry.at("offsets"), sizeof(std::int64_t), ids.records + 1));
+      axis.ids = reinterpret_cast<const std::int32_t *>(section(entry.at("ids"), sizeof(std::int32_t), axis.tokens));
+      axis.offsets = reinterpret_cast<const std::int64_t *>(section(entry.at("offsets"), sizeof(std::int64_t), ids.records + 1));
       if (program.features[ids.features.size()].isPair()) {
-        axis.firsts = reinterpret_cast<const std::int32_t *>(
-            section(entry.at("firsts"), sizeof(std::int32_t), ids.records));
+        axis.firsts = reinterpret_cast<const std::int32_t *>(section(entry.at("firsts"), sizeof(std::int32_t), ids.records));
       }
       if (axis.offsets[0] != 0 || axis.offsets[ids.records] != axis.tokens) {
         return wrong;
       }
       if (program.features[ids.features.size()].cutFromWords) {
-        axis.rowWord = reinterpret_cast<const std::int32_t *>(
-            section(entry.at("row_word"), sizeof(std::int32_t), axis.tokens));
+        axis.rowWord = reinterpret_cast<const std::int32_t *>(section(entry.at("row_word"), sizeof(std::int32_t), axis.tokens));
       }
       ids.features.push_back(axis);
     }
     for (const Json &entry : directory["columns"]) {
       const std::string kind = entry.at("kind").get<std::string>();
-      ids.classes.push_back(kind == "class"
-                                ? reinterpret_cast<const std::int32_t *>(
-                                      section(entry.at("at"), sizeof(std::int32_t), ids.records))
-                                : nullptr);
-      ids.numbers.push_back(kind == "number" ? reinterpret_cast<const double *>(section(
-                                                   entry.at("at"), sizeof(double), ids.records))
+      ids.classes.push_back(
+          kind == "class" ? reinterpret_cast<const std::int32_t *>(section(entry.at("at"), sizeof(std::int32_t), ids.records)) : nullptr);
+      ids.numbers.push_back(kind == "number" ? reinterpret_cast<const double *>(section(entry.at("at"), sizeof(double), ids.records))
                                              : nullptr);
       ids.sets.push_back(nullptr);
       if (kind == "set") {
@@ -315,16 +293,15 @@ Result<SplitIds> readEntry(const RecordProgram &program, const Fitted &fitted, s
           return wrong;
         }
         // A record takes `labels` bytes; with none there is nothing to read.
-        const char *at = section(entry.at("at"), static_cast<std::size_t>(std::max<std::uint64_t>(labels, 1)), labels > 0 ? ids.records : 0);
+        const char *at =
+            section(entry.at("at"), static_cast<std::size_t>(std::max<std::uint64_t>(labels, 1)), labels > 0 ? ids.records : 0);
         ids.sets.back() = reinterpret_cast<const std::uint8_t *>(at);
       }
       SplitIds::Tags tags;
       if (kind == "tags") {
         const auto count = entry.at("count").get<std::int64_t>();
-        tags.tags = reinterpret_cast<const std::int32_t *>(
-            section(entry.at("at"), sizeof(std::int32_t), count));
-        tags.offsets = reinterpret_cast<const std::int64_t *>(
-            section(entry.at("offsets"), sizeof(std::int64_t), ids.records + 1));
+        tags.tags = reinterpret_cast<const std::int32_t *>(section(entry.at("at"), sizeof(std::int32_t), count));
+        tags.offsets = reinterpret_cast<const std::int64_t *>(section(entry.at("offsets"), sizeof(std::int64_t), ids.records + 1));
         tags.others = entry.at("others").get<std::vector<std::string>>();
         if (tags.offsets[0] != 0 || tags.offsets[ids.records] != count) {
           return wrong;
@@ -359,13 +336,11 @@ Result<SplitIds> Builder::run(const Hash128 &key) {
         }
       }
       item.prepared[i].finish();
-      PENSTOCK_TRY(encodeTexts(program.features[i], *fitted.features[i].tokenizer, item.prepared[i],
-                               item.encoded[i]));
+      PENSTOCK_TRY(encodeTexts(program.features[i], *fitted.features[i].tokenizer, item.prepared[i], item.encoded[i]));
     }
     return Status::success();
   };
-  PENSTOCK_TRY(
-      runOrdered<Item>(request.threads, produce, work, [&](Item &item) { return consume(item); }));
+  PENSTOCK_TRY(runOrdered<Item>(request.threads, produce, work, [&](Item &item) { return consume(item); }));
 
   Json directory = {{"records", records}, {"features", Json::array()}, {"columns", Json::array()}};
   std::uint64_t idsAt = sizeof(CacheHeader);
@@ -377,7 +352,7 @@ Result<SplitIds> Builder::run(const Hash128 &key) {
     }
     PENSTOCK_ASSIGN(const std::uint64_t offsetsAt, writer->align());
     PENSTOCK_TRY(writer->append(offsets[i].data(), offsets[i].size() * sizeof(std::int64_t)));
-    Json entry = {{"name", program.features[i].name}, {"ids", idsAt},   {"offsets", offsetsAt},
+    Json entry = {{"name", program.features[i].name}, {"ids", idsAt},  {"offsets", offsetsAt},
                   {"tokens", offsets[i].back()},      {"cut", cut[i]}, {"longest", longest[i]}};
     if (program.features[i].cutFromWords) {
       PENSTOCK_ASSIGN(const std::uint64_t wordsAt, writer->align());
@@ -406,8 +381,7 @@ Result<SplitIds> Builder::run(const Hash128 &key) {
     if (type == ColumnSpec::Type::tags) {
       PENSTOCK_TRY(writer->append(tags[i].tags.data(), tags[i].tags.size() * sizeof(std::int32_t)));
       PENSTOCK_ASSIGN(const std::uint64_t tagOffsets, writer->align());
-      PENSTOCK_TRY(
-          writer->append(tags[i].offsets.data(), tags[i].offsets.size() * sizeof(std::int64_t)));
+      PENSTOCK_TRY(writer->append(tags[i].offsets.data(), tags[i].offsets.size() * sizeof(std::int64_t)));
       entry.update({{"offsets", tagOffsets}, {"count", tags[i].tags.size()}, {"others", tags[i].others}});
     }
     if (type == ColumnSpec::Type::set) {
@@ -431,8 +405,7 @@ Result<SplitIds> Builder::run(const Hash128 &key) {
 } // namespace
 
 Status rowErrorStatus(const std::string &file, const RowError &error) {
-  return invalidInput(
-      fmt::format("{}:{}:{}: {}", file, error.line, error.column, error.sentence()));
+  return invalidInput(fmt::format("{}:{}:{}: {}", file, error.line, error.column, error.sentence()));
 }
 
 Result<SplitIds> openSplit(const SplitRequest &request, const Cache &cache) {

@@ -62,8 +62,7 @@ bool follows(TagScheme scheme, const Tag &before, const Tag &now) {
 
 } // namespace
 
-std::vector<std::string> toIob2(TagScheme scheme, const std::vector<std::string_view> &tags,
-                                std::vector<TagProblem> &problems) {
+std::vector<std::string> toIob2(TagScheme scheme, const std::vector<std::string_view> &tags, std::vector<TagProblem> &problems) {
   std::vector<std::string> made;
   made.reserve(tags.size());
   if (scheme == TagScheme::none) {
@@ -83,8 +82,8 @@ std::vector<std::string> toIob2(TagScheme scheme, const std::vector<std::string_
     if (i == tags.size()) {
       break;
     }
-    const bool begins = now.prefix == 'B' || now.prefix == 'S' || before.prefix == 'O' ||
-                        before.prefix == 'E' || before.prefix == 'S' || before.type != now.type;
+    const bool begins = now.prefix == 'B' || now.prefix == 'S' || before.prefix == 'O' || before.prefix == 'E' || before.prefix == 'S' ||
+                        before.type != now.type;
     made.push_back(now.prefix == 'O' ? "O" : (begins ? "B-" : "I-") + std::string(now.type));
     before = now;
     beforeText = text;

@@ -1,6 +1,6 @@
 // The texts of a split's records, read again from its file.
-#include "runtime/data/encode.h"
 #include "runtime/data/dataset.h"
+#include "runtime/data/encode.h"
 #include "runtime/data/split_ids.h"
 
 namespace penstock {

@@ -13,17 +13,16 @@ struct TokenizerInfo {
   std::string version;
   bool fits = false;
   std::vector<std::string> pathParameters; // names of the parameters of type `path`
-  std::string build; // hash of the library: what it gave before it was built again is not its own
+  std::string build;                       // hash of the library: what it gave before it was built again is not its own
 };
 
 class TokenizerFactory {
 public:
   virtual ~TokenizerFactory() = default;
   virtual Result<TokenizerInfo> info(const std::string &plugin) = 0;
-  virtual Result<std::shared_ptr<const Tokenizer>>
-  make(const std::string &plugin, const std::string &parameters, const std::string &state) = 0;
-  virtual Result<std::unique_ptr<TokenizerFit>> fit(const std::string &plugin,
-                                                    const std::string &parameters) = 0;
+  virtual Result<std::shared_ptr<const Tokenizer>> make(const std::string &plugin, const std::string &parameters,
+                                                        const std::string &state) = 0;
+  virtual Result<std::unique_ptr<TokenizerFit>> fit(const std::string &plugin, const std::string &parameters) = 0;
 };
 
 } // namespace penstock

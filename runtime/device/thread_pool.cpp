@@ -42,10 +42,8 @@ public:
         threads.emplace_back([this, i] { work(i); });
       }
     } catch (const std::system_error &failure) {
-      return environmentError("thread " + std::to_string(threads.size() + 1) + " of " +
-                              std::to_string(count) + " cannot be started (" +
-                              failure.code().message() +
-                              "); every worker needs a thread; ask for fewer `threads`");
+      return environmentError("thread " + std::to_string(threads.size() + 1) + " of " + std::to_string(count) + " cannot be started (" +
+                              failure.code().message() + "); every worker needs a thread; ask for fewer `threads`");
     } catch (const std::bad_alloc &) {
       return environmentError("memory ran out while threads were started; ask for fewer `threads`");
     }
@@ -80,8 +78,7 @@ public:
   }
 
 private:
-  void publish(Body newBody, void *newContext, std::int64_t newCount, std::int64_t newGrain,
-               std::uint32_t newPieces) {
+  void publish(Body newBody, void *newContext, std::int64_t newCount, std::int64_t newGrain, std::uint32_t newPieces) {
     body = newBody;
     context = newContext;
     count = newCount;
@@ -89,8 +86,7 @@ private:
     pieces = newPieces;
     done.store(0, std::memory_order_relaxed);
     ++jobNumber;
-    ticket.store(static_cast<std::uint64_t>(jobNumber) << 32 | newPieces,
-                 std::memory_order_release);
+    ticket.store(static_cast<std::uint64_t>(jobNumber) << 32 | newPieces, std::memory_order_release);
     signal.store(jobNumber); // sequentially consistent, as is `sleepers`: either we see the sleeper
                              // or it sees the signal
     if (sleepers.load() != 0) {
@@ -102,13 +98,11 @@ private:
     currentWorker = worker;
     std::uint64_t seen = ticket.load(std::memory_order_acquire);
     while (static_cast<std::uint32_t>(seen >> 32) == job && static_cast<std::uint32_t>(seen) != 0) {
-      if (!ticket.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel,
-                                        std::memory_order_acquire)) {
+      if (!ticket.compare_exchange_weak(seen, seen - 1, std::memory_order_acq_rel, std::memory_order_acquire)) {
         continue;
       }
       const std::uint32_t all = pieces;
-      const std::int64_t begin =
-          static_cast<std::int64_t>(all - static_cast<std::uint32_t>(seen)) * grain;
+      const std::int64_t begin = static_cast<std::int64_t>(all - static_cast<std::uint32_t>(seen)) * grain;
       body(context, begin, count - begin < grain ? count : begin + grain, worker);
       if (done.fetch_add(1) + 1 == all && callerParked.load()) {
         done.notify_one();
@@ -174,14 +168,13 @@ private:
 
 Result<std::unique_ptr<ThreadPool>> ThreadPool::create(int threads) {
   if (threads < 0 || threads > maximumThreads) {
-    return invalidInput("`threads` is " + std::to_string(threads) + "; it must be between 1 and " +
-                        std::to_string(maximumThreads) + ", or 0 for one a core");
+    return invalidInput("`threads` is " + std::to_string(threads) + "; it must be between 1 and " + std::to_string(maximumThreads) +
+                        ", or 0 for one a core");
   }
   if (threads == 0) {
     cpu_set_t allowed;
-    threads = sched_getaffinity(0, sizeof(allowed), &allowed) == 0
-                  ? CPU_COUNT(&allowed)
-                  : static_cast<int>(std::thread::hardware_concurrency());
+    threads =
+        sched_getaffinity(0, sizeof(allowed), &allowed) == 0 ? CPU_COUNT(&allowed) : static_cast<int>(std::thread::hardware_concurrency());
     threads = threads < 1 ? 1 : threads > maximumThreads ? maximumThreads : threads;
   }
   auto pool = std::make_unique<SpinningPool>();

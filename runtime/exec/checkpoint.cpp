@@ -148,8 +148,7 @@ Result<std::optional<CheckpointStore::Loaded>> CheckpointStore::load(Program &pr
   const auto tryOne = [&](const std::string &place) -> Status {
     std::string hash;
     PENSTOCK_ASSIGN(loaded.state, readState(place + "/state.json", hash));
-    PENSTOCK_ASSIGN(const std::shared_ptr<const SafetensorsFile> weights,
-                    SafetensorsFile::open(place + "/weights.safetensors", hash));
+    PENSTOCK_ASSIGN(const std::shared_ptr<const SafetensorsFile> weights, SafetensorsFile::open(place + "/weights.safetensors", hash));
     PENSTOCK_TRY(program.load(TensorClass::parameter, *weights));
     PENSTOCK_TRY(program.load(TensorClass::state, *weights));
     if (!loaded.state.bestFile.empty()) {

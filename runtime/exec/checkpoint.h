@@ -16,7 +16,7 @@ namespace penstock {
 
 /// Everything of a run that is not a tensor: with the tensors it determines all that follows.
 struct TrainState {
-  std::int64_t step = 0;           // steps done
+  std::int64_t step = 0; // steps done
   std::int64_t records = 0, tokens = 0;
   std::int64_t lastValidated = -1; // step of the last evaluation on dev
   double seconds = 0;              // wall time of training so far

@@ -92,7 +92,7 @@ struct Judged {
   const std::vector<std::int32_t> *classes = nullptr;
   const std::vector<double> *numbers = nullptr;
   Dataset::Tags tags;
-  int evaluateAxis = -1, predictAxis = -1; // of tags
+  int evaluateAxis = -1, predictAxis = -1;         // of tags
   const std::vector<std::uint8_t> *sets = nullptr; // records x width
   std::vector<std::string> classNames;
   std::vector<MetricSpec> uses;
@@ -148,9 +148,8 @@ Status judgeTags(Judged &judged, const Batch &batch, const float *scores, int ax
     judged.predicted.resize(judged.gold.size(), -1);
     for (std::int64_t row = axis.offsets[r]; row < axis.offsets[r + 1]; ++row) {
       if (axis.row_word[row] >= 0) {
-        judged.predicted[static_cast<std::size_t>(judged.offsets.back() + axis.row_word[row])] =
-            static_cast<std::int32_t>(std::max_element(scores + row * judged.width, scores + (row + 1) * judged.width) -
-                                      (scores + row * judged.width));
+        judged.predicted[static_cast<std::size_t>(judged.offsets.back() + axis.row_word[row])] = static_cast<std::int32_t>(
+            std::max_element(scores + row * judged.width, scores + (row + 1) * judged.width) - (scores + row * judged.width));
       }
     }
     judged.offsets.push_back(static_cast<std::int64_t>(judged.gold.size()));
@@ -196,7 +195,8 @@ Status judge(Judged &judged, const Batch &batch, const float *scores, int axis) 
     judged.goldSets.resize(count * labels);
     judged.predictedSets.resize(count * labels);
     for (std::size_t i = 0; i < count; ++i) {
-      std::copy_n(judged.sets->begin() + batch.records[i] * judged.width, labels, judged.goldSets.begin() + static_cast<std::ptrdiff_t>(i * labels));
+      std::copy_n(judged.sets->begin() + batch.records[i] * judged.width, labels,
+                  judged.goldSets.begin() + static_cast<std::ptrdiff_t>(i * labels));
       for (std::size_t c = 0; c < labels; ++c) {
         judged.predictedSets[i * labels + c] = scores[i * labels + c] >= judged.threshold ? 1 : 0;
       }
@@ -224,9 +224,8 @@ Status judge(Judged &judged, const Batch &batch, const float *scores, int axis) 
 
 } // namespace
 
-Result<SplitResult> evaluateSplit(Program &program, const std::shared_ptr<const Dataset> &dataset,
-                                  const RunConfig &config, PluginHost &host, const std::string &split,
-                                  const ConfidenceSpec &confidence, std::int64_t batch) {
+Result<SplitResult> evaluateSplit(Program &program, const std::shared_ptr<const Dataset> &dataset, const RunConfig &config,
+                                  PluginHost &host, const std::string &split, const ConfidenceSpec &confidence, std::int64_t batch) {
   const int evaluate = program.entry("evaluate"), predict = program.entry("predict");
   if (evaluate < 0 && predict < 0) {
     return internalError("the compiled program has neither `evaluate` nor `predict`; please report this");
@@ -332,8 +331,8 @@ Result<SplitResult> evaluateSplit(Program &program, const std::shared_ptr<const 
     }
     for (Judged &judged : answers) {
       const bool fromEvaluate = known && judged.evaluateOutput >= 0;
-      PENSTOCK_TRY(judge(judged, *current, fromEvaluate ? evaluateOutputs.values(judged.evaluateOutput)
-                                                        : predictOutputs.values(judged.predictOutput),
+      PENSTOCK_TRY(judge(judged, *current,
+                         fromEvaluate ? evaluateOutputs.values(judged.evaluateOutput) : predictOutputs.values(judged.predictOutput),
                          fromEvaluate ? judged.evaluateAxis : judged.predictAxis));
     }
     result.records += current->view.records;
@@ -366,23 +365,23 @@ Result<SplitResult> evaluateSplit(Program &program, const std::shared_ptr<const 
 }
 
 std::string ExpectationResult::text() const {
-  const std::string head = fmt::format("expect {}.{} {} {}", expectation.split, expectation.metric,
-                                       expectation.comparison, expectation.bound);
+  const std::string head =
+      fmt::format("expect {}.{} {} {}", expectation.split, expectation.metric, expectation.comparison, expectation.bound);
   if (!known) {
     return head + ": was not measured";
   }
   if (holds) {
     return fmt::format("{}: {:.4f}, holds", head, value);
   }
-  return fmt::format("{}: {:.4f}, {} by {:.4f}", head, value,
-                     expectation.comparison.starts_with(">") ? "missed" : "exceeded", std::abs(value - expectation.bound));
+  return fmt::format("{}: {:.4f}, {} by {:.4f}", head, value, expectation.comparison.starts_with(">") ? "missed" : "exceeded",
+                     std::abs(value - expectation.bound));
 }
 
 std::vector<ExpectationResult> checkExpectations(const RunConfig &config, const std::vector<SplitResult> &results) {
   std::vector<ExpectationResult> checked;
   for (const ExpectationSpec &expectation : config.expectations) {
-    const auto split = std::find_if(results.begin(), results.end(),
-                                    [&](const SplitResult &result) { return result.split == expectation.split; });
+    const auto split =
+        std::find_if(results.begin(), results.end(), [&](const SplitResult &result) { return result.split == expectation.split; });
     if (split == results.end()) {
       continue;
     }

@@ -65,10 +65,11 @@ Status writeTensors(const std::string &run, const RunRecord &record, const HfMod
   std::vector<std::vector<float>> memory;
   std::vector<TensorView> tensors;
   for (const TensorView &view : file->tensors()) {
-    const auto weight = std::find_if(model.weights.begin(), model.weights.end(),
-                                     [&](const HfWeight &one) { return one.parameter == view.name; });
+    const auto weight =
+        std::find_if(model.weights.begin(), model.weights.end(), [&](const HfWeight &one) { return one.parameter == view.name; });
     if (weight == model.weights.end()) {
-      return invalidInput("the parameter `" + view.name + "` has no place in a " + model.architecture + ", so the run cannot be exported as one");
+      return invalidInput("the parameter `" + view.name + "` has no place in a " + model.architecture +
+                          ", so the run cannot be exported as one");
     }
     PENSTOCK_TRY(convert(*weight, view, memory, tensors));
   }
@@ -153,25 +154,38 @@ Status writeTokenizer(const std::string &run, const RunRecord &record, const HfM
       return writeFileAtomically(out + "/" + (whole ? "tokenizer.json" : name), text);
     };
     if (!parameters.value("special", true)) {
-      return invalidInput("the tokenizer `" + plugin + "` puts no special tokens around a text, and those of Transformers do, so the run cannot be exported");
+      return invalidInput("the tokenizer `" + plugin +
+                          "` puts no special tokens around a text, and those of Transformers do, so the run cannot be exported");
     }
     if (plugin == "wordpiece") {
       PENSTOCK_TRY(copy("vocab", "vocab.txt"));
       const bool lowercase = parameters.value("lowercase", true);
-      config = {{"tokenizer_class", "BertTokenizer"}, {"do_lower_case", lowercase}, {"strip_accents", lowercase},
-                {"tokenize_chinese_chars", true},     {"unk_token", parameters.value("unknown", "[UNK]")},
-                {"cls_token", "[CLS]"},               {"sep_token", "[SEP]"},
-                {"pad_token", "[PAD]"},               {"mask_token", "[MASK]"}};
+      config = {{"tokenizer_class", "BertTokenizer"},
+                {"do_lower_case", lowercase},
+                {"strip_accents", lowercase},
+                {"tokenize_chinese_chars", true},
+                {"unk_token", parameters.value("unknown", "[UNK]")},
+                {"cls_token", "[CLS]"},
+                {"sep_token", "[SEP]"},
+                {"pad_token", "[PAD]"},
+                {"mask_token", "[MASK]"}};
     } else if (plugin == "bpe") {
       PENSTOCK_TRY(copy("vocab", "vocab.json"));
       if (tokenizer.at("paths").contains("merges")) {
         PENSTOCK_TRY(copy("merges", "merges.txt"));
       }
-      config = {{"tokenizer_class", "RobertaTokenizer"}, {"add_prefix_space", parameters.value("prefix_space", false)},
-                {"unk_token", parameters.value("unknown", "<unk>")}, {"cls_token", "<s>"}, {"bos_token", "<s>"},
-                {"sep_token", "</s>"}, {"eos_token", "</s>"}, {"pad_token", "<pad>"}, {"mask_token", "<mask>"}};
+      config = {{"tokenizer_class", "RobertaTokenizer"},
+                {"add_prefix_space", parameters.value("prefix_space", false)},
+                {"unk_token", parameters.value("unknown", "<unk>")},
+                {"cls_token", "<s>"},
+                {"bos_token", "<s>"},
+                {"sep_token", "</s>"},
+                {"eos_token", "</s>"},
+                {"pad_token", "<pad>"},
+                {"mask_token", "<mask>"}};
     } else {
-      return invalidInput("the tokenizer `" + plugin + "` has no counterpart in Transformers, so the run cannot be exported; `wordpiece` and `bpe` have one");
+      return invalidInput("the tokenizer `" + plugin +
+                          "` has no counterpart in Transformers, so the run cannot be exported; `wordpiece` and `bpe` have one");
     }
     if (const std::int64_t longest = longestOf(record, model.axis, cleans); longest > 0) {
       config["model_max_length"] = longest;
@@ -180,7 +194,8 @@ Status writeTokenizer(const std::string &run, const RunRecord &record, const HfM
     return environmentError("`" + fitted + "tokenizers.json` is damaged: " + error.what());
   }
   if (cleans) {
-    return invalidInput("the texts of `" + model.axis + "` are cleaned before they are tokenized, which a tokenizer of Transformers does not do; a run "
+    return invalidInput("the texts of `" + model.axis +
+                        "` are cleaned before they are tokenized, which a tokenizer of Transformers does not do; a run "
                         "without `clean(...)` can be exported");
   }
   return writeFileAtomically(out + "/tokenizer_config.json", config.dump(2) + "\n");

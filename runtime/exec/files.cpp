@@ -30,8 +30,7 @@ static std::string folderOf(const std::string &path) {
   return folder.empty() ? "." : folder;
 }
 
-AtomicFile::AtomicFile(std::string path)
-    : path(std::move(path)), temporary(this->path + ".tmp" + std::to_string(::getpid())) {}
+AtomicFile::AtomicFile(std::string path) : path(std::move(path)), temporary(this->path + ".tmp" + std::to_string(::getpid())) {}
 
 AtomicFile::~AtomicFile() {
   if (descriptor >= 0) {

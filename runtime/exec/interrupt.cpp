@@ -13,7 +13,7 @@ static void onInterrupt(int) { flag.store(true, std::memory_order_relaxed); }
 }
 
 void catchInterrupts() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = onInterrupt;
   action.sa_flags = SA_RESETHAND | SA_RESTART;
   sigemptyset(&action.sa_mask);

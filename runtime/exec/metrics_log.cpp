@@ -37,8 +37,7 @@ const Interval *SplitResult::intervalOf(const std::string &name) const {
 
 std::string SplitResult::shown(const std::string &name, double value) const {
   const Interval *interval = intervalOf(name);
-  return interval == nullptr ? fmt::format("{:.4f}", value)
-                             : fmt::format("{:.4f} [{:.4f}, {:.4f}]", value, interval->low, interval->high);
+  return interval == nullptr ? fmt::format("{:.4f}", value) : fmt::format("{:.4f} [{:.4f}, {:.4f}]", value, interval->low, interval->high);
 }
 
 static std::string quoted(const std::string &text) {
@@ -78,16 +77,14 @@ Result<std::unique_ptr<MetricsLog>> MetricsLog::open(const std::string &path, st
       const std::string_view line(text.data() + keep, (end == std::string::npos ? text.size() : end) - keep);
       std::int64_t step = 0;
       if (end == std::string::npos || !line.starts_with(start) || line.find("\"final\":true") != line.npos ||
-          std::from_chars(line.data() + start.size(), line.data() + line.size(), step).ec != std::errc() ||
-          step > keepSteps) {
+          std::from_chars(line.data() + start.size(), line.data() + line.size(), step).ec != std::errc() || step > keepSteps) {
         break;
       }
       keep = end + 1;
     }
   }
   log->descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-  if (log->descriptor < 0 || ::ftruncate(log->descriptor, static_cast<off_t>(keep)) != 0 ||
-      ::lseek(log->descriptor, 0, SEEK_END) < 0) {
+  if (log->descriptor < 0 || ::ftruncate(log->descriptor, static_cast<off_t>(keep)) != 0 || ::lseek(log->descriptor, 0, SEEK_END) < 0) {
     return systemError("write", path, errno);
   }
   log->held.reserve(bufferSize);
@@ -101,11 +98,9 @@ MetricsLog::~MetricsLog() {
   }
 }
 
-Status MetricsLog::step(std::int64_t step, double epoch, float loss, float learningRate, double tokensPerSecond,
-                        std::int64_t now) {
-  fmt::format_to(std::back_inserter(held),
-                 "{{\"step\":{},\"epoch\":{:.6g},\"loss\":{},\"learning_rate\":{},\"tokens_per_second\":{}}}\n", step,
-                 epoch, loss, learningRate, static_cast<std::int64_t>(tokensPerSecond));
+Status MetricsLog::step(std::int64_t step, double epoch, float loss, float learningRate, double tokensPerSecond, std::int64_t now) {
+  fmt::format_to(std::back_inserter(held), "{{\"step\":{},\"epoch\":{:.6g},\"loss\":{},\"learning_rate\":{},\"tokens_per_second\":{}}}\n",
+                 step, epoch, loss, learningRate, static_cast<std::int64_t>(tokensPerSecond));
   if (now - lastFlush > flushInterval || held.size() + longestLine > bufferSize) {
     lastFlush = now;
     return flush();

@@ -29,7 +29,7 @@ struct SplitResult {
   double loss = 0;
   bool hasLoss = false;
   std::vector<std::pair<std::string, double>> values;
-  std::vector<std::string> texts; // reports for people
+  std::vector<std::string> texts;  // reports for people
   std::vector<Interval> intervals; // of those values that have one; empty where none were asked for
 
   const Interval *intervalOf(const std::string &name) const;

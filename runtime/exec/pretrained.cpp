@@ -112,8 +112,9 @@ Result<PretrainedFolder> PretrainedFolder::open(const std::string &folder) {
       names.insert(file.get<std::string>());
     }
   } else if (fileExists(folder + "/pytorch_model.bin") || fileExists(folder + "/pytorch_model.bin.index.json")) {
-    return invalidInput("its weights are a pickle, `pytorch_model.bin`, which runs code when it is read; convert it once with Transformers: "
-                        "`AutoModel.from_pretrained(folder).save_pretrained(folder, safe_serialization=True)`");
+    return invalidInput(
+        "its weights are a pickle, `pytorch_model.bin`, which runs code when it is read; convert it once with Transformers: "
+        "`AutoModel.from_pretrained(folder).save_pretrained(folder, safe_serialization=True)`");
   } else {
     return invalidInput("it has no `model.safetensors`");
   }
@@ -196,7 +197,8 @@ Status loadPretrained(Program &program, ThreadPool &pool, const std::vector<Pret
       const std::int64_t columns = view.shape.back();
       if (weight.transposed) {
         if (stored.shape.size() != 2 || view.shape.size() != 2 || stored.shape[1] != view.shape[0] || column + rows > columns) {
-          return environmentError("the model in `" + weight.folder + "` changed since the file was checked: `" + name + "` has another shape");
+          return environmentError("the model in `" + weight.folder + "` changed since the file was checked: `" + name +
+                                  "` has another shape");
         }
         addPieces(pieces, {&stored, 0, rows, to + column, columns}, 64);
         column += rows;
@@ -204,14 +206,16 @@ Status loadPretrained(Program &program, ThreadPool &pool, const std::vector<Pret
         const std::int64_t skipped = stored.shape.size() == 2 ? weight.skippedRows * stored.shape[1] : 0;
         const std::int64_t count = stored.elements - skipped;
         if (count < 0 || column + count > view.elements) {
-          return environmentError("the model in `" + weight.folder + "` changed since the file was checked: `" + name + "` has another shape");
+          return environmentError("the model in `" + weight.folder + "` changed since the file was checked: `" + name +
+                                  "` has another shape");
         }
         addPieces(pieces, {&stored, skipped, count, to + column, 0}, std::int64_t{1} << 18);
         column += count;
       }
     }
     if (column != (weight.transposed ? view.shape.back() : view.elements)) {
-      return environmentError("the model in `" + weight.folder + "` changed since the file was checked: `" + weight.parameter + "` is not filled");
+      return environmentError("the model in `" + weight.folder + "` changed since the file was checked: `" + weight.parameter +
+                              "` is not filled");
     }
   }
   pool.parallelFor(

@@ -102,14 +102,14 @@ std::string Profile::text() const {
     std::string text = fmt::format(
         "profile of {} training steps: {:.3f} ms a step, {:.1f} GFLOP/s, {:.1f} GB/s; {} worker{}; measured peak {:.1f} GFLOP/s "
         "(float32 multiply-adds) and {:.1f} GB/s (stream)\n\n",
-        runs, perRun(all), all.flops / total, all.bytes / total, workers, workers == 1 ? "" : "s", machine.fp32 * 1e-9, machine.stream * 1e-9);
+        runs, perRun(all), all.flops / total, all.bytes / total, workers, workers == 1 ? "" : "s", machine.fp32 * 1e-9,
+        machine.stream * 1e-9);
     const char *heading = "   time  ms a step   GFLOP/s of peak     GB/s of stream";
     std::vector<const Row *> sorted;
     for (const auto &[key, row] : rows) {
       sorted.push_back(&row);
     }
-    std::stable_sort(sorted.begin(), sorted.end(),
-                     [](const Row *a, const Row *b) { return a->sum.nanoseconds > b->sum.nanoseconds; });
+    std::stable_sort(sorted.begin(), sorted.end(), [](const Row *a, const Row *b) { return a->sum.nanoseconds > b->sum.nanoseconds; });
     text += fmt::format("{}  steps  place and operations\n", heading);
     Sum rest;
     for (std::size_t i = 0; i < sorted.size(); ++i) {
@@ -151,8 +151,11 @@ std::string Profile::trace() const {
     one["dur"] = static_cast<double>(event.end - event.begin) * 1e-3;
     one["pid"] = 1;
     one["tid"] = 1;
-    one["args"] = {{"entry", event.entry->name}, {"step", event.index}, {"where", work ? textOr(work->where, "") : ""},
-                   {"flops", event.flops}, {"bytes", event.bytes}};
+    one["args"] = {{"entry", event.entry->name},
+                   {"step", event.index},
+                   {"where", work ? textOr(work->where, "") : ""},
+                   {"flops", event.flops},
+                   {"bytes", event.bytes}};
     list.push_back(std::move(one));
   }
   Json json;

@@ -78,8 +78,9 @@ public:
       }
     };
     untouched = false;
-    pool.parallelFor([](void *context, std::int64_t begin, std::int64_t end, std::int32_t) { (*static_cast<decltype(fill) *>(context))(begin, end); },
-                     &fill, static_cast<std::int64_t>(pieces.size()), 1);
+    pool.parallelFor(
+        [](void *context, std::int64_t begin, std::int64_t end, std::int32_t) { (*static_cast<decltype(fill) *>(context))(begin, end); },
+        &fill, static_cast<std::int64_t>(pieces.size()), 1);
   }
 
   std::vector<TensorView> tensors(TensorClass which) const override {
@@ -87,8 +88,10 @@ public:
     for (int i = 0; i < program.tensor_count; ++i) {
       const PenstockTensorInfo &tensor = program.tensors[i];
       if (tensor.tensor_class == static_cast<int>(which)) {
-        views.push_back({tensor.name, {tensor.shape, tensor.shape + tensor.rank},
-                         buffers[tensor.tensor_class].floats() + tensor.offset, tensor.elements});
+        views.push_back({tensor.name,
+                         {tensor.shape, tensor.shape + tensor.rank},
+                         buffers[tensor.tensor_class].floats() + tensor.offset,
+                         tensor.elements});
       }
     }
     return views;
@@ -108,8 +111,7 @@ public:
     for (int i = 0; i < program.tensor_count; ++i) {
       const PenstockTensorInfo &tensor = program.tensors[i];
       if (tensor.tensor_class == static_cast<int>(which)) {
-        std::memcpy(flat(which) + tensor.offset, file.find(tensor.name)->data,
-                    static_cast<std::size_t>(tensor.elements) * sizeof(float));
+        std::memcpy(flat(which) + tensor.offset, file.find(tensor.name)->data, static_cast<std::size_t>(tensor.elements) * sizeof(float));
       }
     }
     return {};
@@ -155,8 +157,7 @@ private:
     }
   }
   Status growArena(const PenstockEntry &entry, const PenstockBatch *batch);
-  template <typename Rows>
-  Result<std::size_t> arenaBytes(const PenstockEntry &entry, std::int64_t records, const Rows &rows) const {
+  template <typename Rows> Result<std::size_t> arenaBytes(const PenstockEntry &entry, std::int64_t records, const Rows &rows) const {
     Checked need = Checked(entry.arena.constant) + Checked(pool.workers()) * Checked(entry.arena.per_worker) +
                    roundUp16(records) * Checked(entry.arena.per_record);
     for (int i = 0; records > 0 && i < program.axis_count; ++i) {
@@ -212,9 +213,9 @@ Status LoadedProgram::checkTables(const std::string &path) {
     for (int axis = 0; axis < tensor.rank; ++axis) {
       count *= Checked(tensor.shape[axis]);
     }
-    if (tensor.tensor_class < 0 || tensor.tensor_class > 2 || tensor.offset < 0 || tensor.elements < 0 ||
-        tensor.offset % 64 != 0 || !count.ok() || *count.get("a tensor") != tensor.elements ||
-        tensor.offset > sizes[tensor.tensor_class] || tensor.elements > sizes[tensor.tensor_class] - tensor.offset) {
+    if (tensor.tensor_class < 0 || tensor.tensor_class > 2 || tensor.offset < 0 || tensor.elements < 0 || tensor.offset % 64 != 0 ||
+        !count.ok() || *count.get("a tensor") != tensor.elements || tensor.offset > sizes[tensor.tensor_class] ||
+        tensor.elements > sizes[tensor.tensor_class] - tensor.offset) {
       return unsound("the tensor `" + std::string(tensor.name) + "` has no sound place");
     }
   }
@@ -228,16 +229,15 @@ Status LoadedProgram::checkTables(const std::string &path) {
 
 Status LoadedProgram::prepare(const std::string &path) {
   if (program.struct_size < sizeof(PenstockProgram) || program.abi_major != PENSTOCK_PROGRAM_ABI_MAJOR) {
-    return environmentError("the compiled program `" + path + "` was made for version " +
-                            std::to_string(program.abi_major) + " of the program interface, this is version " +
-                            std::to_string(PENSTOCK_PROGRAM_ABI_MAJOR) + "; train it again or use the matching release");
+    return environmentError("the compiled program `" + path + "` was made for version " + std::to_string(program.abi_major) +
+                            " of the program interface, this is version " + std::to_string(PENSTOCK_PROGRAM_ABI_MAJOR) +
+                            "; train it again or use the matching release");
   }
   PENSTOCK_ASSIGN(const Level level, parseLevel(program.level));
   PENSTOCK_ASSIGN(const Level machine, machineLevel());
   if (level > machine) {
-    return environmentError("the compiled program `" + path + "` needs a machine of level `" + program.level +
-                            "`, this one is `" + std::string(levelName(machine)) +
-                            "`; compile for it with `target.level` or on this machine");
+    return environmentError("the compiled program `" + path + "` needs a machine of level `" + program.level + "`, this one is `" +
+                            std::string(levelName(machine)) + "`; compile for it with `target.level` or on this machine");
   }
   PENSTOCK_TRY(checkTables(path));
   for (int i = 0; i < program.symbol_count; ++i) {
@@ -254,8 +254,8 @@ Status LoadedProgram::prepare(const std::string &path) {
     PENSTOCK_ASSIGN(buffers[i], Buffer::zeros(elements[i] * sizeof(float), names[i]));
   }
   if (program.gradient_elements > 0) {
-    PENSTOCK_ASSIGN(gradients, Buffer::allocate(static_cast<std::size_t>(program.gradient_elements) * sizeof(float),
-                                                "the sums of gradients"));
+    PENSTOCK_ASSIGN(gradients,
+                    Buffer::allocate(static_cast<std::size_t>(program.gradient_elements) * sizeof(float), "the sums of gradients"));
   }
   if (program.deferred_bytes > 0) {
     trainStep = entry("train_step");
@@ -266,8 +266,7 @@ Status LoadedProgram::prepare(const std::string &path) {
 }
 
 Status LoadedProgram::growArena(const PenstockEntry &entry, const PenstockBatch *batch) {
-  PENSTOCK_ASSIGN(const std::size_t bytes,
-                  arenaBytes(entry, batch->records, [batch](int i) { return batch->axes[i].rows; }));
+  PENSTOCK_ASSIGN(const std::size_t bytes, arenaBytes(entry, batch->records, [batch](int i) { return batch->axes[i].rows; }));
   if (bytes > arena.size()) {
     // A quarter more, so that a run of slowly growing batches does not map memory at every one.
     arena = Buffer();
@@ -280,7 +279,8 @@ Status LoadedProgram::run(int index, const Step &step) {
   if (program.deferred_bytes == 0) {
     return runEntry(index, step);
   }
-  if (index != trainStep || (owes && (step.number != nextStep || step.number - deferredFirst >= static_cast<std::uint64_t>(program.deferred_steps)))) {
+  if (index != trainStep ||
+      (owes && (step.number != nextStep || step.number - deferredFirst >= static_cast<std::uint64_t>(program.deferred_steps)))) {
     PENSTOCK_TRY(settle());
   }
   if (index != trainStep) {

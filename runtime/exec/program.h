@@ -22,8 +22,7 @@ class StepObserver {
 public:
   virtual ~StepObserver() = default;
   /// Step `index` of the entry ran on this batch from `begin` to `end`, nanoseconds of the monotonic clock.
-  virtual void ran(const PenstockEntry &entry, int index, const PenstockBatch *batch, std::int64_t begin,
-                   std::int64_t end) = 0;
+  virtual void ran(const PenstockEntry &entry, int index, const PenstockBatch *batch, std::int64_t begin, std::int64_t end) = 0;
 };
 
 /// One mapped program with memory of its own. Used by one thread at a time; steps allocate nothing once the arena has seen

@@ -60,8 +60,8 @@ Progress::Mode Progress::detect(bool quiet) {
 }
 
 Progress::Progress(Mode mode, std::int64_t totalSteps, std::int64_t stepsPerEpoch, std::int64_t firstStep)
-    : mode(mode), total(totalSteps), perEpoch(std::max<std::int64_t>(stepsPerEpoch, 1)), first(firstStep),
-      start(monotonicNow()), last(start) {
+    : mode(mode), total(totalSteps), perEpoch(std::max<std::int64_t>(stepsPerEpoch, 1)), first(firstStep), start(monotonicNow()),
+      last(start) {
   const char *noColor = std::getenv("NO_COLOR");
   color = mode == Mode::terminal && (noColor == nullptr || *noColor == '\0');
   due = mode == Mode::quiet ? INT64_MAX : start + (mode == Mode::terminal ? second / 5 : 2 * second);

@@ -93,18 +93,17 @@ std::string drawCurves(const Curves &curves, std::int64_t totalSteps) {
   const double margin = std::max((top - low) * 0.05, 1e-9);
   low = low >= 0 && low < (top - low) ? 0 : low - margin;
   top += margin;
-  const auto x = [&](double step) {
-    return left + (width - left) * step / std::max<double>(1, static_cast<double>(totalSteps));
-  };
+  const auto x = [&](double step) { return left + (width - left) * step / std::max<double>(1, static_cast<double>(totalSteps)); };
   const auto y = [&](double value) { return (height - bottom) * (top - value) / (top - low); };
   std::string svg = fmt::format("<svg viewBox=\"0 -8 {0} {1}\" role=\"img\" aria-label=\"loss over steps\">", width, height + 8);
   for (int i = 0; i <= 4; ++i) {
     const double value = low + (top - low) * i / 4;
     svg += fmt::format("<line x1=\"{0}\" x2=\"{1}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\" class=\"grid\"/><text x=\"{3}\" y=\"{4:.1f}\" "
-                       "text-anchor=\"end\">{5:.3g}</text>", left, width, y(value), left - 6, y(value) + 4, value);
+                       "text-anchor=\"end\">{5:.3g}</text>",
+                       left, width, y(value), left - 6, y(value) + 4, value);
   }
-  svg += fmt::format("<text x=\"{}\" y=\"{}\">step 0</text><text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>", left,
-                     height - 6, width, height - 6, totalSteps);
+  svg += fmt::format("<text x=\"{}\" y=\"{}\">step 0</text><text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>", left, height - 6, width,
+                     height - 6, totalSteps);
   const auto line = [&](const std::vector<Point> &points, const char *kind) {
     svg += fmt::format("<polyline class=\"{}\" points=\"", kind);
     for (const Point &point : points) {
@@ -120,7 +119,8 @@ std::string drawCurves(const Curves &curves, std::int64_t totalSteps) {
   return svg + "</svg><p class=\"key\"><b class=\"train\">&#9632;</b> train loss <b class=\"dev\">&#9632;</b> dev loss</p>";
 }
 
-constexpr const char *style = R"(body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:800px;padding:0 1rem;color:#222;background:#fff}
+constexpr const char *style =
+    R"(body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:800px;padding:0 1rem;color:#222;background:#fff}
 h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}
 table{border-collapse:collapse;width:100%}td,th{padding:.2rem .6rem;border-bottom:1px solid #ddd;text-align:left;vertical-align:top}
 td{overflow-wrap:anywhere}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}pre{background:#f5f5f5;padding:.8rem;overflow:auto;line-height:1.3}
@@ -141,9 +141,9 @@ Status writeReport(const std::string &folder, const RunRecord &record) {
   }
   html += fmt::format("<p class=\"dim\">{} records, {} steps of {} in {:.1f} s, kept: step {}; seed {}; level {}, {} threads; "
                       "{} &ndash; {}; penstock {}, pipeline {}</p>\n",
-                      record.records, record.totalSteps, config.train.batch, record.seconds, record.keptStep,
-                      config.train.seed, escaped(record.level), record.threads, escaped(record.started),
-                      escaped(record.ended), escaped(record.version), config.hash());
+                      record.records, record.totalSteps, config.train.batch, record.seconds, record.keptStep, config.train.seed,
+                      escaped(record.level), record.threads, escaped(record.started), escaped(record.ended), escaped(record.version),
+                      config.hash());
   html += "<h2>Metrics</h2>\n<table><tr><th>split</th><th>metric</th><th class=\"n\">value</th></tr>\n";
   for (const SplitResult &result : record.results) {
     if (result.hasLoss) {

@@ -58,23 +58,22 @@ std::string RunConfig::toJson() const {
     json["resolved"].push_back({{"key", value.key}, {"value", value.value}, {"origin", value.origin}});
   }
   json["trains"] = trains;
-  json["train"] = {{"schedule",
-                    {{"kind", train.schedule.kind},
-                     {"warmup_fraction", train.schedule.warmupFraction},
-                     {"warmup_steps", train.schedule.warmupSteps}}},
-                   {"learning_rate", train.learningRate},
-                   {"epochs", train.epochs},
-                   {"steps", train.steps},
-                   {"batch", train.batch},
-                   {"seed", train.seed},
-                   {"log_every", train.logEvery},
-                   {"validate_epochs", train.validateEpochs},
-                   {"validate_steps", train.validateSteps},
-                   {"keep_metric", train.keepMetric},
-                   {"keep_higher", train.keepHigher},
-                   {"accumulate", train.accumulate},
-                   {"patience", train.patience},
-                   {"from", train.from}};
+  json["train"] = {
+      {"schedule",
+       {{"kind", train.schedule.kind}, {"warmup_fraction", train.schedule.warmupFraction}, {"warmup_steps", train.schedule.warmupSteps}}},
+      {"learning_rate", train.learningRate},
+      {"epochs", train.epochs},
+      {"steps", train.steps},
+      {"batch", train.batch},
+      {"seed", train.seed},
+      {"log_every", train.logEvery},
+      {"validate_epochs", train.validateEpochs},
+      {"validate_steps", train.validateSteps},
+      {"keep_metric", train.keepMetric},
+      {"keep_higher", train.keepHigher},
+      {"accumulate", train.accumulate},
+      {"patience", train.patience},
+      {"from", train.from}};
   json["threads"] = threads;
   json["plugin_folders"] = pluginFolders;
   json["answers"] = Json::array();
@@ -102,10 +101,8 @@ std::string RunConfig::toJson() const {
   }
   json["metrics"] = Json::array();
   for (const MetricSpec &metric : metrics) {
-    json["metrics"].push_back({{"split", metric.split},
-                               {"plugin", metric.plugin},
-                               {"parameters", metric.parameters},
-                               {"answer", metric.answer}});
+    json["metrics"].push_back(
+        {{"split", metric.split}, {"plugin", metric.plugin}, {"parameters", metric.parameters}, {"answer", metric.answer}});
   }
   json["confidence"] = {{"samples", confidence.samples}, {"level", confidence.level}, {"seed", confidence.seed}};
   json["expectations"] = Json::array();
@@ -160,9 +157,8 @@ Result<RunConfig> RunConfig::fromJson(const std::string &text) {
     json.at("threads").get_to(config.threads);
     json.at("plugin_folders").get_to(config.pluginFolders);
     for (const Json &answer : json.at("answers")) {
-      config.answers.push_back({answer.at("name"), answer.at("target"), answer.at("target_type"),
-                                answer.at("decoder"), answer.at("parameters"), answer.at("learner"),
-                                answer.at("classes").get<std::vector<std::string>>()});
+      config.answers.push_back({answer.at("name"), answer.at("target"), answer.at("target_type"), answer.at("decoder"),
+                                answer.at("parameters"), answer.at("learner"), answer.at("classes").get<std::vector<std::string>>()});
     }
     for (const Json &weight : json.at("pretrained")) {
       config.pretrained.push_back({weight.at("parameter"), weight.at("folder"), weight.at("tensors").get<std::vector<std::string>>(),

@@ -25,7 +25,7 @@ float learningRate(const ScheduleSpec &schedule, double rate, std::int64_t step,
 struct TrainSpec {
   ScheduleSpec schedule;
   double learningRate = 1e-3;
-  double epochs = 1;       // ignored when steps >= 0
+  double epochs = 1; // ignored when steps >= 0
   std::int64_t steps = -1;
   std::int64_t batch = 32;     // records a part of a step
   std::int64_t accumulate = 1; // parts a step, but for the last step of an epoch
@@ -35,18 +35,18 @@ struct TrainSpec {
   std::int64_t validateSteps = -1; // or every so many steps, when > 0
   std::string keepMetric;          // "dev.f1_macro" for keep: best(dev.f1_macro); "" for keep: last
   bool keepHigher = true;
-  std::int64_t patience = 0;       // stop after so many evaluations without a better one; 0: never
-  std::string from;                // folder of the run whose weights this one begins with; ""
+  std::int64_t patience = 0; // stop after so many evaluations without a better one; 0: never
+  std::string from;          // folder of the run whose weights this one begins with; ""
 };
 
 /// An answer of the model and the plugin that decodes it.
 struct AnswerSpec {
-  std::string name;              // "answer": its output in the program is `name`, or begins with `name.`
-  std::string target;            // column that it predicts; "" when none
-  std::string targetType = "class"; // or "number", "set", "tags"; "" when it has no target
-  std::string decoder;           // "classify"
-  std::string parameters = "{}"; // JSON text
-  bool learner = false;          // the decoder is a learner; its state is RUN/fitted/<name>.learner
+  std::string name;                      // "answer": its output in the program is `name`, or begins with `name.`
+  std::string target;                    // column that it predicts; "" when none
+  std::string targetType = "class";      // or "number", "set", "tags"; "" when it has no target
+  std::string decoder;                   // "classify"
+  std::string parameters = "{}";         // JSON text
+  bool learner = false;                  // the decoder is a learner; its state is RUN/fitted/<name>.learner
   std::vector<std::string> classes = {}; // names of the target's classes, labels or tags; set when a run begins
 };
 
@@ -71,7 +71,7 @@ struct ExpectationSpec {
   std::string split, metric; // "test", "f1_macro"
   std::string comparison;    // ">=", ">", "<=", "<"
   double bound = 0;
-  std::string place;         // "file.pipe:12:3", for messages
+  std::string place; // "file.pipe:12:3", for messages
 };
 
 /// What a parameter is in a folder of a pretrained model, where its first values come from: tensors side by side in its columns.
@@ -105,9 +105,9 @@ struct RunConfig {
   std::string recordProgram; // JSON text
   std::string resolvedText;
   std::vector<ResolvedSpec> resolved;
-  bool trains = true;    // false: nothing to minimize, a run only fits and measures
+  bool trains = true; // false: nothing to minimize, a run only fits and measures
   TrainSpec train;
-  std::int64_t threads = 0; // 0: one a core
+  std::int64_t threads = 0;               // 0: one a core
   std::vector<std::string> pluginFolders; // of `use`, absolute
   std::vector<AnswerSpec> answers;
   std::vector<PretrainedSpec> pretrained;

@@ -103,9 +103,10 @@ Result<RunRecord> readRunRecord(const std::string &folder) {
   try {
     if (const Json format = json.value("format", Json()); format != runFormat) {
       const Json writer = json.value("penstock", Json());
-      return environmentError("`" + path + "` was written by " + (writer.is_string() ? "penstock " + writer.get<std::string>() : "another program") +
-                              (format.is_number_integer() ? " in format " + format.dump() : " without a format") + ", and this release reads format " +
-                              std::to_string(runFormat) + " alone; use the release that wrote it, or train again into another folder");
+      return environmentError(
+          "`" + path + "` was written by " + (writer.is_string() ? "penstock " + writer.get<std::string>() : "another program") +
+          (format.is_number_integer() ? " in format " + format.dump() : " without a format") + ", and this release reads format " +
+          std::to_string(runFormat) + " alone; use the release that wrote it, or train again into another folder");
     }
     PENSTOCK_ASSIGN(record.config, RunConfig::fromJson(json.at("config").dump()));
     json.at("penstock").get_to(record.version);
@@ -169,7 +170,8 @@ Status checkRunFolder(const std::string &path, bool resume) {
   }
   const std::vector<std::string> names = listFolder(path);
   if (!names.empty() && !resume) {
-    return environmentError("the folder `" + path + "` is not empty, and a run starts in an empty one; name another folder, "
+    return environmentError("the folder `" + path +
+                            "` is not empty, and a run starts in an empty one; name another folder, "
                             "or continue the run there with `--resume`");
   }
   if (CheckpointStore(path + "/checkpoints").any()) {

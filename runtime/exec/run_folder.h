@@ -31,14 +31,14 @@ struct RunRecord {
   std::string weightsHash;           // of model.safetensors; "" before the end
   std::vector<RunPlugin> plugins;
   std::string level;
-  std::string kernels;               // whose contractions computed, see kernelsOf in kernel_table.h
+  std::string kernels; // whose contractions computed, see kernelsOf in kernel_table.h
   int cores = 0, threads = 0;
-  std::string started, ended;        // ISO 8601, UTC
+  std::string started, ended; // ISO 8601, UTC
   bool finished = false;
   std::int64_t records = 0, stepsPerEpoch = 0, totalSteps = 0;
-  double seconds = 0;                // of training
-  std::int64_t keptStep = -1;        // step whose weights model.safetensors holds
-  std::vector<SplitResult> results;  // on the kept weights
+  double seconds = 0;               // of training
+  std::int64_t keptStep = -1;       // step whose weights model.safetensors holds
+  std::vector<SplitResult> results; // on the kept weights
 };
 
 Status writeRunRecord(const std::string &folder, const RunRecord &record);

@@ -13,8 +13,8 @@ namespace penstock {
 Result<std::vector<RunPlugin>> pluginsOf(const RunConfig &config, const PluginHost &host) {
   std::vector<RunPlugin> plugins;
   const auto add = [&](PluginKind kind, const std::string &name) -> Status {
-    const bool known = std::any_of(plugins.begin(), plugins.end(),
-                                   [&](const RunPlugin &one) { return one.kind == kindName(kind) && one.name == name; });
+    const bool known =
+        std::any_of(plugins.begin(), plugins.end(), [&](const RunPlugin &one) { return one.kind == kindName(kind) && one.name == name; });
     const Result<const PluginManifest *> manifest = host.manifest(name, kind);
     if (known || !manifest.ok()) {
       return {};
@@ -49,20 +49,20 @@ Result<std::vector<RunPlugin>> pluginsOf(const RunConfig &config, const PluginHo
 PluginChanges comparePlugins(const std::vector<RunPlugin> &before, const std::vector<RunPlugin> &now) {
   PluginChanges changes;
   for (const RunPlugin &old : before) {
-    const auto found = std::find_if(now.begin(), now.end(),
-                                    [&](const RunPlugin &one) { return one.kind == old.kind && one.name == old.name; });
+    const auto found =
+        std::find_if(now.begin(), now.end(), [&](const RunPlugin &one) { return one.kind == old.kind && one.name == old.name; });
     if (found == now.end() || found->hash == old.hash) {
       continue;
     }
     if (found->version != old.version) {
-      changes.all.push_back(fmt::format("the {} `{}` is version {}, the run was made with {}", old.kind, old.name, found->version,
-                                        old.version));
+      changes.all.push_back(
+          fmt::format("the {} `{}` is version {}, the run was made with {}", old.kind, old.name, found->version, old.version));
       if (old.kind != "metric") {
         changes.decisive.push_back(changes.all.back());
       }
     } else {
-      changes.all.push_back(fmt::format("the {} `{}` {} is another build than the one that the run was made with", old.kind, old.name,
-                                        old.version));
+      changes.all.push_back(
+          fmt::format("the {} `{}` {} is another build than the one that the run was made with", old.kind, old.name, old.version));
     }
   }
   return changes;

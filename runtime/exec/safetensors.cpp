@@ -61,7 +61,7 @@ Result<std::shared_ptr<SafetensorsFile>> SafetensorsFile::map(const std::string 
   if (descriptor < 0) {
     return systemError("read", path, errno);
   }
-  struct stat info {};
+  struct stat info{};
   if (::fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode)) {
     ::close(descriptor);
     return environmentError("`" + path + "` is not a file");
@@ -108,17 +108,15 @@ SafetensorsFile::~SafetensorsFile() {
 }
 
 static int bytesOfType(const std::string &type) {
-  static const std::map<std::string, int> sizes = {{"F64", 8},  {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8}, {"I32", 4},
-                                                   {"I16", 2},  {"I8", 1},  {"U64", 8}, {"U32", 4},  {"U16", 2}, {"U8", 1},
-                                                   {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
+  static const std::map<std::string, int> sizes = {{"F64", 8}, {"F32", 4}, {"F16", 2},  {"BF16", 2},    {"I64", 8},
+                                                   {"I32", 4}, {"I16", 2}, {"I8", 1},   {"U64", 8},     {"U32", 4},
+                                                   {"U16", 2}, {"U8", 1},  {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
   const auto found = sizes.find(type);
   return found == sizes.end() ? 0 : found->second;
 }
 
 Status SafetensorsFile::parse(const std::string &path, bool anyType) {
-  const auto damaged = [&](const std::string &why) {
-    return environmentError("`" + path + "` is damaged: " + why);
-  };
+  const auto damaged = [&](const std::string &why) { return environmentError("`" + path + "` is damaged: " + why); };
   std::uint64_t length = 0;
   std::memcpy(&length, mapped, sizeof(length));
   if (length > maximumHeader || length > size - sizeof(length)) {
@@ -154,16 +152,15 @@ Status SafetensorsFile::parse(const std::string &path, bool anyType) {
       }
       continue;
     }
-    if (!entry.is_object() || !entry.contains("dtype") || !entry.contains("shape") ||
-        !entry.contains("data_offsets") || !entry["dtype"].is_string() || !entry["shape"].is_array() ||
-        !entry["data_offsets"].is_array() || entry["data_offsets"].size() != 2) {
+    if (!entry.is_object() || !entry.contains("dtype") || !entry.contains("shape") || !entry.contains("data_offsets") ||
+        !entry["dtype"].is_string() || !entry["shape"].is_array() || !entry["data_offsets"].is_array() ||
+        entry["data_offsets"].size() != 2) {
       return damaged("the entry of `" + name + "` is incomplete");
     }
     const std::string &type = entry["dtype"].get_ref<const std::string &>();
     const bool isFloat = type == "F32";
     if (!isFloat && !anyType) {
-      return environmentError("`" + path + "` holds `" + name + "` as " + entry["dtype"].get<std::string>() +
-                              "; only F32 can be read");
+      return environmentError("`" + path + "` holds `" + name + "` as " + entry["dtype"].get<std::string>() + "; only F32 can be read");
     }
     const int bytesEach = bytesOfType(type);
     if (bytesEach == 0) {

@@ -19,8 +19,10 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder, 
   run->held = std::move(record);
   const std::string weights = folder + "/model.safetensors", code = folder + "/program.so";
   if (!run->held.finished || !fileExists(weights)) {
-    return environmentError("the run in `" + folder + "` has not ended, so it has no `model.safetensors`; continue it with "
-                            "`penstock train " + run->held.config.file + " --out " + folder + " --resume`");
+    return environmentError("the run in `" + folder +
+                            "` has not ended, so it has no `model.safetensors`; continue it with "
+                            "`penstock train " +
+                            run->held.config.file + " --out " + folder + " --resume`");
   }
   PENSTOCK_ASSIGN(const std::string hash, hashOfFile(code));
   if (hash != run->held.programHash) {
@@ -33,7 +35,8 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder, 
   const PluginChanges changes = comparePlugins(run->held.plugins, now);
   if (!changes.decisive.empty()) {
     return environmentError(fmt::format("{}; what it gives need not fit the weights, so train again, or name the folder of the old one "
-                                        "with `--plugins`", fmt::join(changes.decisive, "\n")));
+                                        "with `--plugins`",
+                                        fmt::join(changes.decisive, "\n")));
   }
   run->remarks = changes.all;
   PENSTOCK_ASSIGN(run->pool, ThreadPool::create(static_cast<int>(run->held.config.threads)));
@@ -50,8 +53,7 @@ Result<SplitResult> TrainedRun::evaluate(const std::string &split, const std::st
   options.fitted = fitted();
   options.cache = cache;
   options.threads = threads();
-  PENSTOCK_ASSIGN(const std::shared_ptr<const Dataset> dataset,
-                  Dataset::open(held.config.recordProgram, split, *plugins, options));
+  PENSTOCK_ASSIGN(const std::shared_ptr<const Dataset> dataset, Dataset::open(held.config.recordProgram, split, *plugins, options));
   if (dataset->records() == 0) {
     return invalidInput("the split `" + split + "` has no records");
   }
@@ -98,8 +100,8 @@ Result<TaggedRecords> taggedRecords(const Batch &batch, int axisIndex) {
 
 } // namespace
 
-Status TrainedRun::predict(std::istream &input, const std::string &inputName, const std::string &format,
-                           std::int64_t batch, const std::function<bool(const std::string &)> &line) {
+Status TrainedRun::predict(std::istream &input, const std::string &inputName, const std::string &format, std::int64_t batch,
+                           const std::function<bool(const std::string &)> &line) {
   RecordReader::Format kind = RecordReader::Format::lines;
   if (format == "csv") {
     kind = RecordReader::Format::csv;
@@ -155,14 +157,14 @@ Status TrainedRun::predict(std::istream &input, const std::string &inputName, co
       if (output.rows == PENSTOCK_OUTPUT_AXIS) {
         PENSTOCK_ASSIGN(tagged, taggedRecords(*current, output.axis));
       }
-      PENSTOCK_ASSIGN(std::vector<std::string> texts,
-                      head.learner != nullptr ? head.learner->answer(values, current->view.records, output.width)
-                                              : decodeAnswers(*plugins, head.answer->decoder, head.answer->parameters,
-                                                              head.answer->classes, values, current->view.records, output.width,
-                                                              output.rows == PENSTOCK_OUTPUT_AXIS ? &tagged.view : nullptr));
+      PENSTOCK_ASSIGN(std::vector<std::string> texts, head.learner != nullptr
+                                                          ? head.learner->answer(values, current->view.records, output.width)
+                                                          : decodeAnswers(*plugins, head.answer->decoder, head.answer->parameters,
+                                                                          head.answer->classes, values, current->view.records, output.width,
+                                                                          output.rows == PENSTOCK_OUTPUT_AXIS ? &tagged.view : nullptr));
       if (texts.size() != static_cast<std::size_t>(current->view.records)) {
-        return internalError("the plugin `" + head.answer->decoder + "` answered " + std::to_string(texts.size()) +
-                             " of " + std::to_string(current->view.records) + " records");
+        return internalError("the plugin `" + head.answer->decoder + "` answered " + std::to_string(texts.size()) + " of " +
+                             std::to_string(current->view.records) + " records");
       }
       answers.push_back(std::move(texts));
     }

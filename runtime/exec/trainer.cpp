@@ -73,8 +73,7 @@ public:
         (void)log->flush();
       }
       if (savedStep >= 0 && status.code() != ErrorCode::interrupted) {
-        return Status(status.code(), status.message() + fmt::format("\nthe checkpoint of step {} in `{}` is good", savedStep,
-                                                                    request.out));
+        return Status(status.code(), status.message() + fmt::format("\nthe checkpoint of step {} in `{}` is good", savedStep, request.out));
       }
       return status;
     }
@@ -106,18 +105,14 @@ private:
   Status takeWeights();
   Result<float> runParts(BatchStream &stream, Program::Step step, OutputBuffers &outputs, int lossOutput, std::int64_t &tokens);
   Result<SplitResult> measure(const std::string &split, const ConfidenceSpec &confidence = {});
-  bool dueAt(std::int64_t step) const {
-    return validationInterval > 0 && (step % validationInterval == 0 || step == total);
-  }
+  bool dueAt(std::int64_t step) const { return validationInterval > 0 && (step % validationInterval == 0 || step == total); }
   /// No evaluation was better for as long as the run may wait for one.
   bool stopped() const { return config.train.patience > 0 && state.waited >= config.train.patience; }
   /// The number, in the stream of batches, of the first part of a step. An epoch ends with a step of fewer parts.
   std::int64_t firstPartOf(std::int64_t step) const {
     return step / stepsPerEpoch * partsPerEpoch + step % stepsPerEpoch * config.train.accumulate;
   }
-  double epochOf(std::int64_t step) const {
-    return stepsPerEpoch > 0 ? static_cast<double>(step) / static_cast<double>(stepsPerEpoch) : 0;
-  }
+  double epochOf(std::int64_t step) const { return stepsPerEpoch > 0 ? static_cast<double>(step) / static_cast<double>(stepsPerEpoch) : 0; }
 
   const TrainRequest &request;
   PluginHost &host;
@@ -135,12 +130,12 @@ private:
 
   std::int64_t partsPerEpoch = 0, stepsPerEpoch = 0, total = 0, validationInterval = 0;
   TrainState state;
-  std::vector<float> best;         // parameters of the best step, where they are not yet in a file
-  std::int64_t savedStep = -1;     // step of the newest checkpoint
-  std::int64_t savedAt = 0;        // time of it
-  std::int64_t saveCost = 0;       // nanoseconds it took
-  std::int64_t began = 0;          // time at which this process began to train
-  double secondsBefore = 0;        // of the processes before
+  std::vector<float> best;     // parameters of the best step, where they are not yet in a file
+  std::int64_t savedStep = -1; // step of the newest checkpoint
+  std::int64_t savedAt = 0;    // time of it
+  std::int64_t saveCost = 0;   // nanoseconds it took
+  std::int64_t began = 0;      // time at which this process began to train
+  double secondsBefore = 0;    // of the processes before
   std::optional<SplitResult> lastDev;
 };
 
@@ -156,12 +151,12 @@ Status Trainer::openFolder() {
     PENSTOCK_ASSIGN(outcome.record, readRunRecord(folder->path()));
     PENSTOCK_TRY(checkSamePipeline(outcome.record.config, config));
     if (outcome.record.dataHash != facts.hash) {
-      return environmentError("the data changed since this run was begun (its hash was " + outcome.record.dataHash +
-                              ", now it is " + facts.hash + "); a resumed run needs the same data, so train into another folder");
+      return environmentError("the data changed since this run was begun (its hash was " + outcome.record.dataHash + ", now it is " +
+                              facts.hash + "); a resumed run needs the same data, so train into another folder");
     }
     if (const PluginChanges changes = comparePlugins(outcome.record.plugins, plugins); !changes.all.empty()) {
-      return environmentError(fmt::format("{}; a resumed run needs the same plugins, so train into another folder",
-                                          fmt::join(changes.all, "\n")));
+      return environmentError(
+          fmt::format("{}; a resumed run needs the same plugins, so train into another folder", fmt::join(changes.all, "\n")));
     }
   } else {
     outcome.record.started = timestamp();
@@ -197,9 +192,10 @@ Status Trainer::openProgram() {
   PENSTOCK_ASSIGN(const Level level, parseLevel(program->table().level));
   const std::string kernels = kernelsOf(program->table(), level);
   if (folder->hasCheckpoint() && record.kernels != kernels) {
-    return environmentError(fmt::format("this run was begun with the kernels `{}`, now they are `{}`, and others add in another order; continue it with the "
-                                        "same ones (PENSTOCK_KERNELS, and for bf16 the machine, choose them), or train into another folder",
-                                        record.kernels, kernels));
+    return environmentError(
+        fmt::format("this run was begun with the kernels `{}`, now they are `{}`, and others add in another order; continue it with the "
+                    "same ones (PENSTOCK_KERNELS, and for bf16 the machine, choose them), or train into another folder",
+                    record.kernels, kernels));
   }
   record.config = config;
   record.version = request.version;
@@ -288,8 +284,8 @@ Status Trainer::restore() {
     outcome.warnings = std::move(loaded->skipped);
     state = std::move(loaded->state);
     if (state.step > total) {
-      return environmentError(fmt::format("the checkpoint in `{}` is of step {}, but this run has {} steps", request.out,
-                                          state.step, total));
+      return environmentError(
+          fmt::format("the checkpoint in `{}` is of step {}, but this run has {} steps", request.out, state.step, total));
     }
     outcome.resumedAt = state.step;
     savedStep = state.step;
@@ -372,7 +368,8 @@ Status Trainer::validate() {
       value = &result.loss;
     }
     if (value == nullptr) {
-      return invalidInput("`train.keep` asks for the best `" + keep + "`, but the evaluation on dev gives no such value; "
+      return invalidInput("`train.keep` asks for the best `" + keep +
+                          "`, but the evaluation on dev gives no such value; "
                           "add the metric to `evaluate { dev: [...] }`");
     }
     const bool better = state.bestStep < 0 || (config.train.keepHigher ? *value > state.bestValue : *value < state.bestValue);
@@ -417,8 +414,8 @@ Status Trainer::saveCheckpoint(std::int64_t now) {
 Status Trainer::stopForInterrupt() {
   PENSTOCK_TRY(saveCheckpoint(monotonicNow()));
   progress->finish();
-  return {ErrorCode::interrupted, fmt::format("interrupted at step {} of {}, which is saved; continue with\n  {}", state.step,
-                                              total, request.resumeCommand)};
+  return {ErrorCode::interrupted,
+          fmt::format("interrupted at step {} of {}, which is saved; continue with\n  {}", state.step, total, request.resumeCommand)};
 }
 
 // The gradient of a step, part by part, weighed by their records: that of one batch of all of them. Dropout's masks are keyed
@@ -501,7 +498,8 @@ Status Trainer::loop() {
     if (!std::isfinite(loss)) {
       progress->finish();
       return invalidInput(fmt::format("the loss of step {} is not finite ({}), so training stopped; lower the learning rate "
-                                      "(`--set train.optimizer.lr=...`), warm it up, or clip the gradient", state.step, loss));
+                                      "(`--set train.optimizer.lr=...`), warm it up, or clip the gradient",
+                                      state.step, loss));
     }
     std::int64_t now = monotonicNow();
     if (state.step % config.train.logEvery == 0 || state.step == total) {

@@ -14,25 +14,25 @@ namespace penstock {
 
 struct TrainRequest {
   RunConfig config;
-  std::string facts;                             // JSON, of gatherFacts
-  std::function<Result<std::string>()> program;  // path of the compiled program; not called where the run has its own
+  std::string facts;                            // JSON, of gatherFacts
+  std::function<Result<std::string>()> program; // path of the compiled program; not called where the run has its own
   std::string out;
   bool resume = false;
-  std::string version;                           // of penstock, for run.json
-  std::string cache;                             // id cache, "" = none
-  std::string resumeCommand;                     // shown after Ctrl-C
+  std::string version;       // of penstock, for run.json
+  std::string cache;         // id cache, "" = none
+  std::string resumeCommand; // shown after Ctrl-C
   Progress::Mode progress = Progress::Mode::quiet;
   double checkpointSeconds = 30;
-  bool profile = false;                          // measure every step of the program; writes profile.json
+  bool profile = false; // measure every step of the program; writes profile.json
 };
 
 struct TrainOutcome {
   RunRecord record;
   std::vector<ExpectationResult> expectations;
-  std::int64_t resumedAt = -1;        // step, where the run was continued
-  std::vector<std::string> notes;     // such as where the weights come from
+  std::int64_t resumedAt = -1;    // step, where the run was continued
+  std::vector<std::string> notes; // such as where the weights come from
   std::vector<std::string> warnings;
-  std::string profile;                // text, where it was asked for and a step was trained
+  std::string profile; // text, where it was asked for and a step was trained
 };
 
 /// Runs to the end, or returns: `interrupted` after Ctrl-C (a checkpoint was written; the message says how to continue);

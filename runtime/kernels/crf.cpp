@@ -38,8 +38,8 @@ double logSum(const double *values, std::int64_t count) {
 /// The logarithm of the sums over all beginnings of the chain, of each row less their sum, into `alpha`; rows outside of the
 /// chain become 0. Returns the logarithm of the sum over all chains. `scratch`: 2 * tags.
 template <typename InChain>
-double forwardPass(const Scores &scores, const float *logits, std::int32_t first, std::int32_t last, InChain inChain,
-                   float *alpha, double *scratch) {
+double forwardPass(const Scores &scores, const float *logits, std::int32_t first, std::int32_t last, InChain inChain, float *alpha,
+                   double *scratch) {
   const std::int64_t tags = scores.tags;
   double *now = scratch, *paths = scratch + tags;
   double total = 0;
@@ -81,8 +81,8 @@ double forwardPass(const Scores &scores, const float *logits, std::int32_t first
 /// Walks the chain from its end: calls `tag(row, probabilities)` for each of its rows, and `pair(row, i, j, probability)` for
 /// each transition into a row from the one before. `scratch`: 4 * tags.
 template <typename InChain, typename OnTag, typename OnPair>
-void backwardPass(const Scores &scores, const float *logits, const float *alpha, std::int32_t first, std::int32_t last,
-                  InChain inChain, double *scratch, OnTag tag, OnPair pair) {
+void backwardPass(const Scores &scores, const float *logits, const float *alpha, std::int32_t first, std::int32_t last, InChain inChain,
+                  double *scratch, OnTag tag, OnPair pair) {
   const std::int64_t tags = scores.tags;
   double *beta = scratch, *next = scratch + tags, *probability = scratch + 2 * tags, *paths = scratch + 3 * tags;
   bool begun = false;
@@ -122,8 +122,7 @@ void backwardPass(const Scores &scores, const float *logits, const float *alpha,
       const double pairs = logSum(paths, tags);
       for (std::int64_t i = 0; i < tags; ++i) {
         for (std::int64_t j = 0; j < tags; ++j) {
-          pair(row, i, j,
-               std::exp(alpha[before * tags + i] + scores.from(i, j) + logits[row * tags + j] + beta[j] - pairs));
+          pair(row, i, j, std::exp(alpha[before * tags + i] + scores.from(i, j) + logits[row * tags + j] + beta[j] - pairs));
         }
       }
       const double most = largest(next, tags);
@@ -139,13 +138,13 @@ void backwardPass(const Scores &scores, const float *logits, const float *alpha,
 
 extern "C" {
 
-void penstock_crf_loss(const float *logits, const int32_t *target, const float *transitions, const int32_t *offsets,
-                       int64_t begin, int64_t end, int64_t tags, float *loss, float *alpha, float *scratch) {
+void penstock_crf_loss(const float *logits, const int32_t *target, const float *transitions, const int32_t *offsets, int64_t begin,
+                       int64_t end, int64_t tags, float *loss, float *alpha, float *scratch) {
   const Scores scores(transitions, tags);
   for (std::int64_t record = begin; record < end; ++record) {
     const auto inChain = [&](std::int32_t row) { return target[row] >= 0; };
-    const double all = forwardPass(scores, logits, offsets[record], offsets[record + 1], inChain, alpha,
-                                   reinterpret_cast<double *>(scratch));
+    const double all =
+        forwardPass(scores, logits, offsets[record], offsets[record + 1], inChain, alpha, reinterpret_cast<double *>(scratch));
     double one = 0;
     std::int32_t before = -1;
     for (std::int32_t row = offsets[record]; row < offsets[record + 1]; ++row) {
@@ -160,8 +159,8 @@ void penstock_crf_loss(const float *logits, const int32_t *target, const float *
 }
 
 void penstock_crf_loss_gradient(const float *logits, const int32_t *target, const float *transitions, const float *alpha,
-                                const float *cotangent, const int32_t *offsets, int64_t begin, int64_t end, int64_t tags,
-                                float *dlogits, float *dtransitions, float *scratch) {
+                                const float *cotangent, const int32_t *offsets, int64_t begin, int64_t end, int64_t tags, float *dlogits,
+                                float *dtransitions, float *scratch) {
   const Scores scores(transitions, tags);
   const std::int64_t size = (tags + 2) * tags;
   for (std::int64_t record = begin; record < end; ++record) {
@@ -203,9 +202,8 @@ void penstock_crf_loss_gradient(const float *logits, const int32_t *target, cons
   }
 }
 
-void penstock_crf_decode(const float *logits, const float *transitions, const int32_t *offsets, const int32_t *row_word,
-                         int64_t begin, int64_t end, int64_t tags, float *result, float *alpha, int32_t *back,
-                         float *scratch) {
+void penstock_crf_decode(const float *logits, const float *transitions, const int32_t *offsets, const int32_t *row_word, int64_t begin,
+                         int64_t end, int64_t tags, float *result, float *alpha, int32_t *back, float *scratch) {
   const Scores scores(transitions, tags);
   double *best = reinterpret_cast<double *>(scratch), *now = best + tags;
   for (std::int64_t record = begin; record < end; ++record) {

@@ -34,43 +34,35 @@ struct WeightShape {
   bool transposed;
   std::int64_t stride;
 
-  static WeightShape dense(std::int64_t k, std::int64_t n, bool transposed) {
-    return {k, n, transposed, transposed ? k : n};
-  }
+  static WeightShape dense(std::int64_t k, std::int64_t n, bool transposed) { return {k, n, transposed, transposed ? k : n}; }
 };
 
 class MatmulObject : public KernelObject {
 public:
   virtual void pack(const float *w, void *pool) = 0;
-  virtual void run(const float *x, std::int64_t ldx, float *y, std::int64_t ldy, std::int64_t rows,
-                   const float *bias, bool accumulate) = 0;
+  virtual void run(const float *x, std::int64_t ldx, float *y, std::int64_t ldy, std::int64_t rows, const float *bias, bool accumulate) = 0;
 };
 
 class WeightGradientObject : public KernelObject {
 public:
-  virtual void run(void *pool, const float *x, std::int64_t ldx, const float *dy, std::int64_t lddy,
-                   std::int64_t rows, float *dw, float *scratch) = 0;
+  virtual void run(void *pool, const float *x, std::int64_t ldx, const float *dy, std::int64_t lddy, std::int64_t rows, float *dw,
+                   float *scratch) = 0;
 };
 
 class ConvObject : public KernelObject {
 public:
   virtual void pack(const float *w, void *pool) = 0;
-  virtual void run(const float *x, float *y, const std::int32_t *offsets, std::int64_t begin,
-                   std::int64_t end, const float *bias, float *scratch) = 0;
-  virtual void gradientInput(const float *dy, float *dx, const std::int32_t *offsets,
-                             std::int64_t begin, std::int64_t end, bool accumulate,
-                             float *scratch) = 0;
-  virtual void gradientWeight(void *pool, const float *x, const float *dy,
-                              const std::int32_t *offsets, std::int64_t records, float *dw,
-                              float *scratch) = 0;
-  virtual void max(const float *x, const std::int32_t *offsets, std::int64_t begin,
-                   std::int64_t end, const float *bias, float *out, std::int32_t *argmax,
+  virtual void run(const float *x, float *y, const std::int32_t *offsets, std::int64_t begin, std::int64_t end, const float *bias,
                    float *scratch) = 0;
-  virtual void maxGradientInput(const float *w, const float *g, const std::int32_t *argmax,
-                                float *dx, const std::int32_t *offsets, std::int64_t begin,
-                                std::int64_t end, bool accumulate) = 0;
-  virtual void maxGradientWeight(void *pool, const float *x, const float *g,
-                                 const std::int32_t *argmax, const std::int32_t *offsets,
+  virtual void gradientInput(const float *dy, float *dx, const std::int32_t *offsets, std::int64_t begin, std::int64_t end, bool accumulate,
+                             float *scratch) = 0;
+  virtual void gradientWeight(void *pool, const float *x, const float *dy, const std::int32_t *offsets, std::int64_t records, float *dw,
+                              float *scratch) = 0;
+  virtual void max(const float *x, const std::int32_t *offsets, std::int64_t begin, std::int64_t end, const float *bias, float *out,
+                   std::int32_t *argmax, float *scratch) = 0;
+  virtual void maxGradientInput(const float *w, const float *g, const std::int32_t *argmax, float *dx, const std::int32_t *offsets,
+                                std::int64_t begin, std::int64_t end, bool accumulate) = 0;
+  virtual void maxGradientWeight(void *pool, const float *x, const float *g, const std::int32_t *argmax, const std::int32_t *offsets,
                                  std::int64_t records, float *dw) = 0;
 };
 
@@ -81,10 +73,8 @@ const PenstockLevelTable &levelTable(Level level);
 const PenstockContractions *bf16Contractions(Level level);
 
 MadeObject<KernelObject> makePackedMatmul(const PenstockContractions &by, const WeightShape &shape);
-MadeObject<KernelObject> makePackedWeightGradient(const PenstockContractions &by, std::int64_t k,
-                                                  std::int64_t n);
-MadeObject<KernelObject> makePackedConv(const PenstockLevelTable &table, std::int64_t width,
-                                        std::int64_t k, std::int64_t n);
+MadeObject<KernelObject> makePackedWeightGradient(const PenstockContractions &by, std::int64_t k, std::int64_t n);
+MadeObject<KernelObject> makePackedConv(const PenstockLevelTable &table, std::int64_t width, std::int64_t k, std::int64_t n);
 MadeObject<KernelObject> makeReferenceMatmul(const WeightShape &shape);
 MadeObject<KernelObject> makeReferenceWeightGradient(std::int64_t k, std::int64_t n);
 MadeObject<KernelObject> makeReferenceConv(std::int64_t width, std::int64_t k, std::int64_t n);

@@ -40,8 +40,8 @@ Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level le
 
 /// What `makeKernelHandle` takes where nothing is forced: PENSTOCK_KERNELS, or "packed", which is the same as unset.
 std::string chosenKernels();
-/// The same for a program: with what computes its contractions of precision bf16 on this machine, where it has some, since other instructions
-/// add in another order: "packed", "packed, bf16 by amx", "packed, bf16 in float32".
+/// The same for a program: with what computes its contractions of precision bf16 on this machine, where it has some, since other
+/// instructions add in another order: "packed", "packed, bf16 by amx", "packed, bf16 in float32".
 std::string kernelsOf(const PenstockProgram &program, Level level);
 
 /// Bytes that the handle holds (packed weights, primitives' scratch).

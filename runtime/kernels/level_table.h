@@ -25,10 +25,10 @@ struct PenstockContractions {
   int64_t (*packedFloats)(int64_t k, int64_t n);
   /// w: k x n, or n x k where transposed, its rows ldw apart.
   void (*pack)(void *pool, const float *w, int64_t ldw, int64_t k, int64_t n, int32_t transposed, float *packed);
-  void (*matmul)(const float *packed, int64_t k, int64_t n, const float *x, int64_t ldx, float *y,
-                 int64_t ldy, int64_t rows, const float *bias, int32_t accumulate);
-  void (*weightGradient)(void *pool, int64_t k, int64_t n, const float *x, int64_t ldx,
-                         const float *dy, int64_t lddy, int64_t rows, float *dw, float *scratch);
+  void (*matmul)(const float *packed, int64_t k, int64_t n, const float *x, int64_t ldx, float *y, int64_t ldy, int64_t rows,
+                 const float *bias, int32_t accumulate);
+  void (*weightGradient)(void *pool, int64_t k, int64_t n, const float *x, int64_t ldx, const float *dy, int64_t lddy, int64_t rows,
+                         float *dw, float *scratch);
   /// Multiply-adds of this precision in registers, nothing else; returns how many operations (two each) `rounds` rounds are.
   int64_t (*peak)(int64_t rounds);
 };
@@ -38,58 +38,45 @@ struct PenstockLevelTable {
   struct PenstockContractions contractions;
 
   void (*convPack)(const struct PenstockConv *conv, const float *w, void *pool);
-  void (*convRun)(const struct PenstockConv *conv, const float *x, float *y, const int32_t *offsets,
-                  int64_t begin, int64_t end, const float *bias, float *scratch);
-  void (*convGradientInput)(const struct PenstockConv *conv, const float *dy, float *dx,
-                            const int32_t *offsets, int64_t begin, int64_t end, int32_t accumulate,
-                            float *scratch);
-  void (*convGradientWeight)(const struct PenstockConv *conv, void *pool, const float *x,
-                             const float *dy, const int32_t *offsets, int64_t records, float *dw,
-                             float *scratch);
-  void (*convMax)(const struct PenstockConv *conv, const float *x, const int32_t *offsets,
-                  int64_t begin, int64_t end, const float *bias, float *out, int32_t *argmax,
-                  float *scratch);
-  void (*convMaxGradientInput)(const struct PenstockConv *conv, const float *w, const float *g,
-                               const int32_t *argmax, float *dx, const int32_t *offsets,
-                               int64_t begin, int64_t end, int32_t accumulate);
-  void (*convMaxGradientWeight)(const struct PenstockConv *conv, void *pool, const float *x,
-                                const float *g, const int32_t *argmax, const int32_t *offsets,
-                                int64_t records, float *dw);
+  void (*convRun)(const struct PenstockConv *conv, const float *x, float *y, const int32_t *offsets, int64_t begin, int64_t end,
+                  const float *bias, float *scratch);
+  void (*convGradientInput)(const struct PenstockConv *conv, const float *dy, float *dx, const int32_t *offsets, int64_t begin, int64_t end,
+                            int32_t accumulate, float *scratch);
+  void (*convGradientWeight)(const struct PenstockConv *conv, void *pool, const float *x, const float *dy, const int32_t *offsets,
+                             int64_t records, float *dw, float *scratch);
+  void (*convMax)(const struct PenstockConv *conv, const float *x, const int32_t *offsets, int64_t begin, int64_t end, const float *bias,
+                  float *out, int32_t *argmax, float *scratch);
+  void (*convMaxGradientInput)(const struct PenstockConv *conv, const float *w, const float *g, const int32_t *argmax, float *dx,
+                               const int32_t *offsets, int64_t begin, int64_t end, int32_t accumulate);
+  void (*convMaxGradientWeight)(const struct PenstockConv *conv, void *pool, const float *x, const float *g, const int32_t *argmax,
+                                const int32_t *offsets, int64_t records, float *dw);
 
-  void (*attentionForward)(const float *qkv, float *out, float *lse, const int32_t *offsets,
-                           const uint64_t *record_numbers, int64_t begin, int64_t end,
-                           int64_t heads, int64_t width, float dropout, uint64_t seed,
-                           uint64_t step, uint64_t key, float *scratch);
-  void (*attentionBackward)(const float *qkv, const float *out, const float *lse, const float *dout,
-                            float *dqkv, const int32_t *offsets, const uint64_t *record_numbers,
-                            int64_t begin, int64_t end, int64_t heads, int64_t width, float dropout,
+  void (*attentionForward)(const float *qkv, float *out, float *lse, const int32_t *offsets, const uint64_t *record_numbers, int64_t begin,
+                           int64_t end, int64_t heads, int64_t width, float dropout, uint64_t seed, uint64_t step, uint64_t key,
+                           float *scratch);
+  void (*attentionBackward)(const float *qkv, const float *out, const float *lse, const float *dout, float *dqkv, const int32_t *offsets,
+                            const uint64_t *record_numbers, int64_t begin, int64_t end, int64_t heads, int64_t width, float dropout,
                             uint64_t seed, uint64_t step, uint64_t key, float *scratch);
   void (*attentionFirstForward)(const float *q, const float *kv, float *out, float *lse, const int32_t *offsets,
-                                const uint64_t *record_numbers, int64_t begin, int64_t end, int64_t heads, int64_t width,
-                                float dropout, uint64_t seed, uint64_t step, uint64_t key, float *scratch);
-  void (*attentionFirstBackward)(const float *q, const float *kv, const float *out, const float *lse, const float *dout,
-                                 float *dq, float *dkv, const int32_t *offsets, const uint64_t *record_numbers, int64_t begin,
-                                 int64_t end, int64_t heads, int64_t width, float dropout, uint64_t seed, uint64_t step,
-                                 uint64_t key, float *scratch);
+                                const uint64_t *record_numbers, int64_t begin, int64_t end, int64_t heads, int64_t width, float dropout,
+                                uint64_t seed, uint64_t step, uint64_t key, float *scratch);
+  void (*attentionFirstBackward)(const float *q, const float *kv, const float *out, const float *lse, const float *dout, float *dq,
+                                 float *dkv, const int32_t *offsets, const uint64_t *record_numbers, int64_t begin, int64_t end,
+                                 int64_t heads, int64_t width, float dropout, uint64_t seed, uint64_t step, uint64_t key, float *scratch);
 
-  void (*segmentSum)(const float *x, const int32_t *offsets, int64_t begin, int64_t end,
-                     int64_t width, float *y);
-  void (*segmentMax)(const float *x, const int32_t *offsets, int64_t begin, int64_t end,
-                     int64_t width, float *y, int32_t *argmax);
-  void (*segmentMaxGradient)(const float *g, const int32_t *argmax, const int32_t *offsets,
-                             int64_t begin, int64_t end, int64_t width, float *dx);
-  void (*bagSum)(const float *table, const int32_t *ids, const int32_t *offsets, int64_t begin,
-                 int64_t end, int64_t width, float *y);
-  void (*embeddingGradient)(void *pool, const int32_t *ids, const int32_t *source, const float *dy,
-                            int64_t rows, int64_t width, int64_t vocabulary, float *dtable,
-                            float *scratch);
+  void (*segmentSum)(const float *x, const int32_t *offsets, int64_t begin, int64_t end, int64_t width, float *y);
+  void (*segmentMax)(const float *x, const int32_t *offsets, int64_t begin, int64_t end, int64_t width, float *y, int32_t *argmax);
+  void (*segmentMaxGradient)(const float *g, const int32_t *argmax, const int32_t *offsets, int64_t begin, int64_t end, int64_t width,
+                             float *dx);
+  void (*bagSum)(const float *table, const int32_t *ids, const int32_t *offsets, int64_t begin, int64_t end, int64_t width, float *y);
+  void (*embeddingGradient)(void *pool, const int32_t *ids, const int32_t *source, const float *dy, int64_t rows, int64_t width,
+                            int64_t vocabulary, float *dtable, float *scratch);
   void (*groupById)(const int32_t *ids, int64_t rows, int64_t vocabulary, int32_t *groups);
-  void (*groupedGradient)(void *pool, const int32_t *groups, const int32_t *source, const float *dy,
-                          int64_t rows, int64_t width, float *gradient);
-  void (*counts)(const int32_t *ids, const int32_t *offsets, int64_t begin, int64_t end,
-                 int64_t vocabulary, float *y);
-  void (*dropoutRow)(float *out, int64_t width, int64_t position, uint64_t record_number,
-                     uint64_t seed, uint64_t step, uint64_t key, float p);
+  void (*groupedGradient)(void *pool, const int32_t *groups, const int32_t *source, const float *dy, int64_t rows, int64_t width,
+                          float *gradient);
+  void (*counts)(const int32_t *ids, const int32_t *offsets, int64_t begin, int64_t end, int64_t vocabulary, float *y);
+  void (*dropoutRow)(float *out, int64_t width, int64_t position, uint64_t record_number, uint64_t seed, uint64_t step, uint64_t key,
+                     float p);
 
   /// a = b + 3 * c: what memory can do.
   void (*stream)(float *a, const float *b, const float *c, int64_t count);
@@ -100,8 +87,8 @@ struct PenstockLevelTable {
   void (*logarithm)(const float *x, float *y, int64_t count);
   /// Fills `out[count]` with the multipliers of attention's dropout from element `first` on; see
   /// packed/random.h.
-  void (*attentionMask)(float *out, int64_t first, int64_t count, float dropout,
-                        uint64_t record_number, uint64_t seed, uint64_t step, uint64_t key);
+  void (*attentionMask)(float *out, int64_t first, int64_t count, float dropout, uint64_t record_number, uint64_t seed, uint64_t step,
+                        uint64_t key);
 };
 
 extern const struct PenstockLevelTable penstockAvx2Table;

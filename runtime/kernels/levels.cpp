@@ -51,18 +51,16 @@ Result<Level> detect() {
     }
   }
   if (!missing.empty()) {
-    return environmentError(
-        "this machine lacks " + missing +
-        "; compiled pipelines need AVX2 and FMA (x86-64-v3: Intel since 2013, AMD since 2015); "
-        "in a virtual machine, pass the host's processor through");
+    return environmentError("this machine lacks " + missing +
+                            "; compiled pipelines need AVX2 and FMA (x86-64-v3: Intel since 2013, AMD since 2015); "
+                            "in a virtual machine, pass the host's processor through");
   }
-  const bool avx512 = (saved & 0xE0) == 0xE0 && bit(seven.b, 16) && bit(seven.b, 17) &&
-                      bit(seven.b, 30) && bit(seven.b, 31); // F, DQ, BW, VL
+  const bool avx512 =
+      (saved & 0xE0) == 0xE0 && bit(seven.b, 16) && bit(seven.b, 17) && bit(seven.b, 30) && bit(seven.b, 31); // F, DQ, BW, VL
   if (!avx512) {
     return Level::avx2;
   }
-  const bool amx =
-      (saved & 0x60000) == 0x60000 && bit(seven.d, 22) && bit(seven.d, 24) && bit(seven.d, 25);
+  const bool amx = (saved & 0x60000) == 0x60000 && bit(seven.d, 22) && bit(seven.d, 24) && bit(seven.d, 25);
   return amx ? Level::amx : Level::avx512;
 }
 
@@ -96,8 +94,7 @@ Result<Level> parseLevel(std::string_view name) {
       return level;
     }
   }
-  return invalidInput("`" + std::string(name) +
-                      "` is not a level; levels are `avx2`, `avx512` and `amx`");
+  return invalidInput("`" + std::string(name) + "` is not a level; levels are `avx2`, `avx512` and `amx`");
 }
 
 std::string_view levelName(Level level) {
@@ -125,8 +122,6 @@ Result<Level> machineLevel() {
   return level < *machine ? level : *machine;
 }
 
-const PenstockLevelTable &levelTable(Level level) {
-  return level == Level::avx2 ? penstockAvx2Table : penstockAvx512Table;
-}
+const PenstockLevelTable &levelTable(Level level) { return level == Level::avx2 ? penstockAvx2Table : penstockAvx512Table; }
 
 } // namespace penstock

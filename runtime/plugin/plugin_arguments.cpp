@@ -38,8 +38,7 @@ std::int32_t kindOf(Type type) {
 
 class Arguments final : public PluginArguments {
 public:
-  Arguments(const PluginManifest &manifest, std::vector<PluginValue> given)
-      : held(std::move(given)) {
+  Arguments(const PluginManifest &manifest, std::vector<PluginValue> given) : held(std::move(given)) {
     names.reserve(held.size());
     lists.resize(held.size());
     items.resize(held.size());
@@ -83,8 +82,7 @@ private:
   PenstockParameters parameters{};
 };
 
-Status mistake(const PluginManifest &manifest, const PluginParameter &parameter,
-               const std::string &reason) {
+Status mistake(const PluginManifest &manifest, const PluginParameter &parameter, const std::string &reason) {
   return invalidInput(fmt::format("parameter `{}` of `{}`: {}", parameter.name, manifest.name, reason));
 }
 
@@ -93,18 +91,15 @@ Status checkRange(const PluginManifest &manifest, const PluginParameter &paramet
     return mistake(manifest, parameter, "the number is not finite");
   }
   if (parameter.hasMinimum && value < parameter.minimum) {
-    return mistake(manifest, parameter, fmt::format("{:g} is below the least value {:g}", value,
-                                                    parameter.minimum));
+    return mistake(manifest, parameter, fmt::format("{:g} is below the least value {:g}", value, parameter.minimum));
   }
   if (parameter.hasMaximum && value > parameter.maximum) {
-    return mistake(manifest, parameter, fmt::format("{:g} is above the largest value {:g}", value,
-                                                    parameter.maximum));
+    return mistake(manifest, parameter, fmt::format("{:g} is above the largest value {:g}", value, parameter.maximum));
   }
   return {};
 }
 
-Result<PluginValue> absolutePath(const PluginManifest &manifest, const PluginParameter &parameter,
-                                 const std::string &path) {
+Result<PluginValue> absolutePath(const PluginManifest &manifest, const PluginParameter &parameter, const std::string &path) {
   if (path.find('\0') != std::string::npos) {
     return mistake(manifest, parameter, "a path has no zero byte");
   }
@@ -119,8 +114,7 @@ Result<PluginValue> absolutePath(const PluginManifest &manifest, const PluginPar
   return PluginValue(absolute.lexically_normal().string());
 }
 
-Result<PluginValue> convert(const PluginManifest &manifest, const PluginParameter &parameter,
-                            const Json &value) {
+Result<PluginValue> convert(const PluginManifest &manifest, const PluginParameter &parameter, const Json &value) {
   const auto wanted = [&](const char *what) {
     return mistake(manifest, parameter, fmt::format("{} is needed, this is {}", what, value.type_name()));
   };
@@ -134,8 +128,7 @@ Result<PluginValue> convert(const PluginManifest &manifest, const PluginParamete
     if (!value.is_number_integer()) {
       return wanted("a whole number");
     }
-    if (value.is_number_unsigned() &&
-        value.get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX)) {
+    if (value.is_number_unsigned() && value.get<std::uint64_t>() > static_cast<std::uint64_t>(INT64_MAX)) {
       return mistake(manifest, parameter, "the number is too large");
     }
     const std::int64_t number = value.get<std::int64_t>();
@@ -161,8 +154,7 @@ Result<PluginValue> convert(const PluginManifest &manifest, const PluginParamete
       return absolutePath(manifest, parameter, text);
     }
     if (parameter.type == Type::enumeration &&
-        std::find(parameter.members.begin(), parameter.members.end(), text) ==
-            parameter.members.end()) {
+        std::find(parameter.members.begin(), parameter.members.end(), text) == parameter.members.end()) {
       const std::string guess = nearest(text, parameter.members);
       return mistake(manifest, parameter,
                      fmt::format("`{}` is not one of {}{}", text, fmt::join(parameter.members, ", "),
@@ -222,8 +214,7 @@ std::string nearest(const std::string &text, const std::vector<std::string> &can
       row[0] = i;
       for (std::size_t j = 1; j <= candidate.size(); ++j) {
         const std::size_t above = row[j];
-        row[j] = std::min({row[j] + 1, row[j - 1] + 1,
-                           diagonal + (text[i - 1] == candidate[j - 1] ? 0 : 1)});
+        row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (text[i - 1] == candidate[j - 1] ? 0 : 1)});
         diagonal = above;
       }
     }
@@ -235,22 +226,19 @@ std::string nearest(const std::string &text, const std::vector<std::string> &can
   return found;
 }
 
-Result<std::unique_ptr<PluginArguments>> makeArguments(const PluginManifest &manifest,
-                                                       const std::string &json) {
+Result<std::unique_ptr<PluginArguments>> makeArguments(const PluginManifest &manifest, const std::string &json) {
   const Json given = json.empty() ? Json::object() : Json::parse(json, nullptr, false);
   if (!given.is_object()) {
-    return invalidInput(
-        fmt::format("the parameters of `{}` are not a JSON object", manifest.name));
+    return invalidInput(fmt::format("the parameters of `{}` are not a JSON object", manifest.name));
   }
   for (const auto &[name, value] : given.items()) {
     if (manifest.find(name) == nullptr) {
       const std::string guess = nearest(name, parameterNames(manifest));
-      return invalidInput(fmt::format(
-          "`{}` has no parameter `{}`{}", manifest.name, name,
-          !guess.empty()                ? fmt::format("; did you mean `{}`?", guess)
-          : manifest.parameters.empty() ? "; it takes none"
-                                        : fmt::format("; it takes {}",
-                                                      fmt::join(parameterNames(manifest), ", "))));
+      return invalidInput(fmt::format("`{}` has no parameter `{}`{}", manifest.name, name,
+                                      !guess.empty() ? fmt::format("; did you mean `{}`?", guess)
+                                      : manifest.parameters.empty()
+                                          ? "; it takes none"
+                                          : fmt::format("; it takes {}", fmt::join(parameterNames(manifest), ", "))));
     }
   }
   std::vector<PluginValue> values;
@@ -260,19 +248,15 @@ Result<std::unique_ptr<PluginArguments>> makeArguments(const PluginManifest &man
       PENSTOCK_ASSIGN(PluginValue value, convert(manifest, parameter, *it));
       values.push_back(std::move(value));
     } else if (parameter.required) {
-      return invalidInput(fmt::format("`{}` needs its parameter `{}`: {}", manifest.name,
-                                      parameter.name, parameter.help));
+      return invalidInput(fmt::format("`{}` needs its parameter `{}`: {}", manifest.name, parameter.name, parameter.help));
     } else if (parameter.type == Type::path) {
-      PENSTOCK_ASSIGN(PluginValue value,
-                      absolutePath(manifest, parameter,
-                                   std::get<std::string>(parameter.defaultValue)));
+      PENSTOCK_ASSIGN(PluginValue value, absolutePath(manifest, parameter, std::get<std::string>(parameter.defaultValue)));
       values.push_back(std::move(value));
     } else {
       values.push_back(parameter.defaultValue);
     }
   }
-  return std::unique_ptr<PluginArguments>(
-      std::make_unique<Arguments>(manifest, std::move(values)));
+  return std::unique_ptr<PluginArguments>(std::make_unique<Arguments>(manifest, std::move(values)));
 }
 
 } // namespace penstock

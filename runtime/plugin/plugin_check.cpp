@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstddef>
 #include <csignal>
+#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -32,18 +32,15 @@ constexpr std::size_t maximumVerdictBytes = 4096;
 constexpr std::size_t maximumRemembered = 1024;
 
 Status disagrees(const PluginManifest &manifest, const std::string &reason) {
-  return invalidInput(fmt::format("plugin `{}` cannot be used: {}; its library is {}", manifest.name,
-                                  reason, manifest.library));
+  return invalidInput(fmt::format("plugin `{}` cannot be used: {}; its library is {}", manifest.name, reason, manifest.library));
 }
 
 /// `size`: of the table as ABI 1.0 had it; what later minor versions added may be absent.
 template <typename Functions>
-const Functions *functionsOf(const PenstockPlugin &plugin, std::string &reason,
-                             std::size_t size = sizeof(Functions)) {
+const Functions *functionsOf(const PenstockPlugin &plugin, std::string &reason, std::size_t size = sizeof(Functions)) {
   const auto *functions = static_cast<const Functions *>(plugin.functions);
   if (functions->struct_size < size) {
-    reason = fmt::format("its table of functions has {} bytes, this version needs {}",
-                         functions->struct_size, size);
+    reason = fmt::format("its table of functions has {} bytes, this version needs {}", functions->struct_size, size);
     return nullptr;
   }
   return functions;
@@ -77,8 +74,7 @@ std::string missingFunction(const PluginManifest &manifest, const PenstockPlugin
     }
     break;
   case PluginKind::head:
-    if (const auto *f =
-            functionsOf<PenstockHead>(plugin, reason, offsetof(PenstockHead, decode_tags))) {
+    if (const auto *f = functionsOf<PenstockHead>(plugin, reason, offsetof(PenstockHead, decode_tags))) {
       need(f->build, "build");
       if (manifest.takes("tags")) {
         need(f->struct_size >= sizeof(PenstockHead) && f->decode_tags != nullptr, "decode_tags");
@@ -113,26 +109,22 @@ Status compare(const PluginManifest &manifest, const PenstockPlugin *plugin) {
     return disagrees(manifest, fmt::format("`{}` returned nothing", entryName));
   }
   if (plugin->struct_size < sizeof(PenstockPlugin)) {
-    return disagrees(manifest, fmt::format("its description has {} bytes, this version needs {}",
-                                           plugin->struct_size, sizeof(PenstockPlugin)));
+    return disagrees(manifest,
+                     fmt::format("its description has {} bytes, this version needs {}", plugin->struct_size, sizeof(PenstockPlugin)));
   }
   if (plugin->abi_major != PENSTOCK_PLUGIN_ABI_MAJOR) {
-    return disagrees(manifest, fmt::format("it was built for plugin ABI {}.{}, this version has {}.{}",
-                                           plugin->abi_major, plugin->abi_minor,
-                                           PENSTOCK_PLUGIN_ABI_MAJOR, PENSTOCK_PLUGIN_ABI_MINOR));
+    return disagrees(manifest, fmt::format("it was built for plugin ABI {}.{}, this version has {}.{}", plugin->abi_major,
+                                           plugin->abi_minor, PENSTOCK_PLUGIN_ABI_MAJOR, PENSTOCK_PLUGIN_ABI_MINOR));
   }
   if (plugin->kind != kindCode(manifest.kind)) {
-    return disagrees(manifest, fmt::format("its manifest says that it is a {}, its library does not",
-                                           kindName(manifest.kind)));
+    return disagrees(manifest, fmt::format("its manifest says that it is a {}, its library does not", kindName(manifest.kind)));
   }
   if (plugin->name == nullptr || plugin->name != manifest.name) {
-    return disagrees(manifest, fmt::format("its library calls itself `{}`",
-                                           plugin->name == nullptr ? "" : plugin->name));
+    return disagrees(manifest, fmt::format("its library calls itself `{}`", plugin->name == nullptr ? "" : plugin->name));
   }
   if (plugin->version == nullptr || plugin->version != manifest.version) {
-    return disagrees(manifest,
-                     fmt::format("its manifest says version {}, its library {}", manifest.version,
-                                 plugin->version == nullptr ? "nothing" : plugin->version));
+    return disagrees(manifest, fmt::format("its manifest says version {}, its library {}", manifest.version,
+                                           plugin->version == nullptr ? "nothing" : plugin->version));
   }
   if (plugin->functions == nullptr) {
     return disagrees(manifest, "it gives no functions");
@@ -163,8 +155,7 @@ Status compare(const PluginManifest &manifest, const PenstockPlugin *plugin) {
 
 class Child {
 public:
-  Child(pid_t pid, int answer, Clock::time_point deadline)
-      : pid(pid), answer(answer), deadline(deadline) {}
+  Child(pid_t pid, int answer, Clock::time_point deadline) : pid(pid), answer(answer), deadline(deadline) {}
   ~Child() {
     close(answer);
     if (!reaped) {
@@ -224,8 +215,7 @@ public:
 
 private:
   int millisecondsLeft() const {
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
     return static_cast<int>(std::clamp<long long>(left, 0, 3600 * 1000));
   }
   pid_t pid;
@@ -239,16 +229,14 @@ Status scanNow(const PluginManifest &manifest, std::chrono::milliseconds timeout
   remember = false;
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) {
-    return environmentError(fmt::format("plugin `{}` cannot be scanned: {}", manifest.name,
-                                        std::strerror(errno)));
+    return environmentError(fmt::format("plugin `{}` cannot be scanned: {}", manifest.name, std::strerror(errno)));
   }
   const pid_t pid = fork();
   if (pid < 0) {
     const int reason = errno;
     close(ends[0]);
     close(ends[1]);
-    return environmentError(fmt::format("plugin `{}` cannot be scanned: {}", manifest.name,
-                                        std::strerror(reason)));
+    return environmentError(fmt::format("plugin `{}` cannot be scanned: {}", manifest.name, std::strerror(reason)));
   }
   if (pid == 0) {
     close(ends[0]);
@@ -259,28 +247,24 @@ Status scanNow(const PluginManifest &manifest, std::chrono::milliseconds timeout
   std::string verdict;
   remember = true;
   if (!child.read(verdict) || !child.wait()) {
-    return disagrees(manifest, fmt::format("it hung while it was loaded (no answer in {:.3g} s)",
-                                           static_cast<double>(timeout.count()) / 1000));
+    return disagrees(manifest,
+                     fmt::format("it hung while it was loaded (no answer in {:.3g} s)", static_cast<double>(timeout.count()) / 1000));
   }
   if (WIFSIGNALED(child.state)) {
     const int signal = WTERMSIG(child.state);
     remember = signal != SIGKILL && signal != SIGTERM && signal != SIGINT;
-    return disagrees(manifest, fmt::format("it crashed while it was loaded (signal {}: {})", signal,
-                                           strsignal(signal)));
+    return disagrees(manifest, fmt::format("it crashed while it was loaded (signal {}: {})", signal, strsignal(signal)));
   }
   if (verdict.empty() || (verdict[0] != '+' && verdict[0] != '-')) {
-    return disagrees(manifest, fmt::format("it ended its process while it was loaded (exit code {})",
-                                           WEXITSTATUS(child.state)));
+    return disagrees(manifest, fmt::format("it ended its process while it was loaded (exit code {})", WEXITSTATUS(child.state)));
   }
   return verdict[0] == '+' ? Status::success() : invalidInput(verdict.substr(1));
 }
 
 std::string keyOf(const PluginManifest &manifest, const struct stat &info) {
-  return fmt::format("{} {} {} {} {} {}.{} {} {} {} {}", manifest.library, info.st_dev, info.st_ino,
-                     info.st_size,
-                     static_cast<long long>(info.st_mtim.tv_sec) * 1000000000 + info.st_mtim.tv_nsec,
-                     PENSTOCK_PLUGIN_ABI_MAJOR, PENSTOCK_PLUGIN_ABI_MINOR, kindName(manifest.kind),
-                     manifest.name, manifest.version, manifest.fits);
+  return fmt::format("{} {} {} {} {} {}.{} {} {} {} {}", manifest.library, info.st_dev, info.st_ino, info.st_size,
+                     static_cast<long long>(info.st_mtim.tv_sec) * 1000000000 + info.st_mtim.tv_nsec, PENSTOCK_PLUGIN_ABI_MAJOR,
+                     PENSTOCK_PLUGIN_ABI_MINOR, kindName(manifest.kind), manifest.name, manifest.version, manifest.fits);
 }
 
 std::string fileOf(const std::string &folder, const std::string &key) {
@@ -299,8 +283,7 @@ bool recall(const std::string &path, const std::string &key, Status &verdict) {
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(file.gcount()));
   const std::string begin = std::string(rememberedHeader) + key + "\n";
-  if (text.compare(0, begin.size(), begin) != 0 || text.size() < begin.size() + 2 ||
-      text.back() != '\n') {
+  if (text.compare(0, begin.size(), begin) != 0 || text.size() < begin.size() + 2 || text.back() != '\n') {
     return false;
   }
   const std::string said = text.substr(begin.size(), text.size() - begin.size() - 1);
@@ -316,8 +299,7 @@ bool recall(const std::string &path, const std::string &key, Status &verdict) {
 }
 
 /// Best effort: a cache that cannot be written only means another scan.
-void memorize(const std::string &folder, const std::string &path, const std::string &key,
-              const Status &verdict) {
+void memorize(const std::string &folder, const std::string &path, const std::string &key, const Status &verdict) {
   std::error_code error;
   fs::create_directories(fs::path(folder).parent_path(), error);
   const std::string below = folder + "/plugins";
@@ -340,8 +322,7 @@ void memorize(const std::string &folder, const std::string &path, const std::str
   const std::string temporary = fmt::format("{}.{}", path, getpid());
   {
     std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
-    file << rememberedHeader << key << '\n'
-         << (verdict.ok() ? "+" : "-" + verdict.message()) << '\n';
+    file << rememberedHeader << key << '\n' << (verdict.ok() ? "+" : "-" + verdict.message()) << '\n';
     file.flush();
     if (!file) {
       fs::remove(temporary, error);
@@ -371,9 +352,8 @@ PenstockPluginKind kindCode(PluginKind kind) {
 
 Result<LoadedPlugin> loadPlugin(const PluginManifest &manifest) {
   if (manifest.abiMajor != PENSTOCK_PLUGIN_ABI_MAJOR) {
-    return disagrees(manifest, fmt::format("its manifest asks for plugin ABI {}.{}, this version has {}.{}",
-                                           manifest.abiMajor, manifest.abiMinor,
-                                           PENSTOCK_PLUGIN_ABI_MAJOR, PENSTOCK_PLUGIN_ABI_MINOR));
+    return disagrees(manifest, fmt::format("its manifest asks for plugin ABI {}.{}, this version has {}.{}", manifest.abiMajor,
+                                           manifest.abiMinor, PENSTOCK_PLUGIN_ABI_MAJOR, PENSTOCK_PLUGIN_ABI_MINOR));
   }
   LoadedPlugin loaded; // outlives the handlers: an exception's type may be the library's own
   try {
@@ -386,8 +366,7 @@ Result<LoadedPlugin> loadPlugin(const PluginManifest &manifest) {
     if (!loaded.library->has(entryName)) {
       return disagrees(manifest, fmt::format("its library exports no `{}`", entryName));
     }
-    const auto entry =
-        loaded.library->get<const PenstockPlugin *(void)>(entryName);
+    const auto entry = loaded.library->get<const PenstockPlugin *(void)>(entryName);
     loaded.plugin = entry();
     PENSTOCK_TRY(compare(manifest, loaded.plugin));
     return loaded;
@@ -398,12 +377,10 @@ Result<LoadedPlugin> loadPlugin(const PluginManifest &manifest) {
   }
 }
 
-Status scanPlugin(const PluginManifest &manifest, const std::string &cacheFolder,
-                  std::chrono::milliseconds timeout) {
-  struct stat info {};
+Status scanPlugin(const PluginManifest &manifest, const std::string &cacheFolder, std::chrono::milliseconds timeout) {
+  struct stat info{};
   if (stat(manifest.library.c_str(), &info) != 0) {
-    return environmentError(fmt::format("plugin `{}` has no library: {}: {}", manifest.name,
-                                        manifest.library, std::strerror(errno)));
+    return environmentError(fmt::format("plugin `{}` has no library: {}: {}", manifest.name, manifest.library, std::strerror(errno)));
   }
   const std::string key = keyOf(manifest, info);
   const std::string path = cacheFolder.empty() ? "" : fileOf(cacheFolder, key);

@@ -29,8 +29,7 @@ Result<LoadedPlugin> loadPlugin(const PluginManifest &manifest);
 /// The same in a child process, so that a library that crashes, hangs or ends the process does so there. The verdict is
 /// remembered in `cacheFolder` (none where empty) by path, size, time and inode of the library; a rebuilt one is scanned
 /// again. The error names the plugin, what it did and the library.
-Status scanPlugin(const PluginManifest &manifest, const std::string &cacheFolder,
-                  std::chrono::milliseconds timeout);
+Status scanPlugin(const PluginManifest &manifest, const std::string &cacheFolder, std::chrono::milliseconds timeout);
 
 /// PENSTOCK_CACHE, else $XDG_CACHE_HOME/penstock, else $HOME/.cache/penstock; empty where none is known.
 std::string pluginCacheFolder();

@@ -28,14 +28,12 @@ void *allocate(void *, std::size_t bytes) {
 void release(void *, void *memory) { std::free(memory); }
 
 void log(void *, PenstockString message) {
-  std::fprintf(stderr, "penstock: %.*s\n", static_cast<int>(std::min<std::size_t>(message.size, 4096)),
-               message.data);
+  std::fprintf(stderr, "penstock: %.*s\n", static_cast<int>(std::min<std::size_t>(message.size, 4096)), message.data);
 }
 
 class Host final : public PluginHost {
 public:
-  Host(std::vector<PluginManifest> found, std::vector<Status> broken)
-      : known(std::move(found)), broken(std::move(broken)) {
+  Host(std::vector<PluginManifest> found, std::vector<Status> broken) : known(std::move(found)), broken(std::move(broken)) {
     lent.struct_size = sizeof lent;
     lent.allocate = allocate;
     lent.release = release;
@@ -56,11 +54,10 @@ public:
       }
     }
     const std::string guess = nearest(name, names);
-    return invalidInput(fmt::format(
-        "there is no {} `{}`{}", kindName(kind), name,
-        !guess.empty()  ? fmt::format("; did you mean `{}`?", guess)
-        : names.empty() ? fmt::format("; no {} was found in the plugin folders", kindName(kind))
-                        : fmt::format("; there are {}", fmt::join(names, ", "))));
+    return invalidInput(fmt::format("there is no {} `{}`{}", kindName(kind), name,
+                                    !guess.empty()  ? fmt::format("; did you mean `{}`?", guess)
+                                    : names.empty() ? fmt::format("; no {} was found in the plugin folders", kindName(kind))
+                                                    : fmt::format("; there are {}", fmt::join(names, ", "))));
   }
 
   Result<const PenstockPlugin *> load(const std::string &name, PluginKind kind) override {
@@ -77,8 +74,7 @@ public:
 
   const PenstockHost *services() const override { return &lent; }
 
-  Result<std::unique_ptr<PluginArguments>> arguments(const PluginManifest &manifest,
-                                                     const std::string &json) const override {
+  Result<std::unique_ptr<PluginArguments>> arguments(const PluginManifest &manifest, const std::string &json) const override {
     return makeArguments(manifest, json);
   }
 
@@ -92,12 +88,10 @@ private:
 
 } // namespace
 
-Result<std::shared_ptr<PluginHost>>
-PluginHost::create(const std::vector<std::string> &extraFolders) {
+Result<std::shared_ptr<PluginHost>> PluginHost::create(const std::vector<std::string> &extraFolders) {
   std::vector<Status> problems;
   PENSTOCK_ASSIGN(std::vector<PluginManifest> found, findPlugins(extraFolders, &problems));
-  return std::shared_ptr<PluginHost>(
-      std::make_shared<Host>(std::move(found), std::move(problems)));
+  return std::shared_ptr<PluginHost>(std::make_shared<Host>(std::move(found), std::move(problems)));
 }
 
 } // namespace penstock

@@ -78,8 +78,8 @@ public:
 
 /// What a plugin gave is checked: ids below the vocabulary's size, offsets inside the text and in order, every text answered.
 /// Makes a tokenizer. `state` is empty for one that needs no fit.
-Result<std::shared_ptr<const Tokenizer>> makeTokenizer(PluginHost &host, const std::string &plugin,
-                                                       const std::string &parametersJson, const std::string &state);
+Result<std::shared_ptr<const Tokenizer>> makeTokenizer(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
+                                                       const std::string &state);
 
 /// Fits a tokenizer: add texts in record order, then take the state.
 class TokenizerFit {
@@ -88,8 +88,7 @@ public:
   virtual Status add(const std::vector<std::string_view> &texts) = 0;
   virtual Result<std::string> end() = 0;
 };
-Result<std::unique_ptr<TokenizerFit>> fitTokenizer(PluginHost &host, const std::string &plugin,
-                                                   const std::string &parametersJson);
+Result<std::unique_ptr<TokenizerFit>> fitTokenizer(PluginHost &host, const std::string &plugin, const std::string &parametersJson);
 
 /// A learner in use: immutable, shared between threads.
 class Learner {
@@ -128,10 +127,8 @@ Result<std::unique_ptr<Metric>> makeMetric(PluginHost &host, const std::string &
 
 /// The JSON texts that a head makes of the answer tensor (records x width, or rows x width where `tagged` says what the rows
 /// are). `classes` are empty for a number.
-Result<std::vector<std::string>> decodeAnswers(PluginHost &host, const std::string &plugin,
-                                               const std::string &parametersJson,
-                                               const std::vector<std::string> &classes, const float *answer,
-                                               std::int64_t records, std::int64_t width,
-                                               const PenstockTaggedRecords *tagged = nullptr);
+Result<std::vector<std::string>> decodeAnswers(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
+                                               const std::vector<std::string> &classes, const float *answer, std::int64_t records,
+                                               std::int64_t width, const PenstockTaggedRecords *tagged = nullptr);
 
 } // namespace penstock

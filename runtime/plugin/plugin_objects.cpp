@@ -30,13 +30,11 @@ std::vector<PenstockString> stringViews(const std::vector<std::string> &texts) {
 /// What a plugin said when it failed.
 Status saidBy(const std::string &plugin, PenstockError &error) {
   error.text[sizeof error.text - 1] = '\0';
-  return invalidInput(fmt::format("`{}`: {}", plugin,
-                                  error.text[0] != '\0' ? error.text : "it failed without a reason"));
+  return invalidInput(fmt::format("`{}`: {}", plugin, error.text[0] != '\0' ? error.text : "it failed without a reason"));
 }
 
 Status wrongAnswer(const std::string &plugin, const std::string &reason) {
-  return invalidInput(fmt::format("plugin `{}` broke its contract: {}; please tell its author", plugin,
-                                  reason));
+  return invalidInput(fmt::format("plugin `{}` broke its contract: {}; please tell its author", plugin, reason));
 }
 
 /// What a metric judges, in words.
@@ -55,12 +53,10 @@ struct Bound {
   const void *functions = nullptr;
 };
 
-Result<Bound> bind(PluginHost &host, const std::string &plugin, PluginKind kind,
-                   const std::string &parametersJson) {
+Result<Bound> bind(PluginHost &host, const std::string &plugin, PluginKind kind, const std::string &parametersJson) {
   Bound bound;
   PENSTOCK_ASSIGN(bound.manifest, host.manifest(plugin, kind));
-  PENSTOCK_ASSIGN(std::unique_ptr<PluginArguments> arguments,
-                  host.arguments(*bound.manifest, parametersJson));
+  PENSTOCK_ASSIGN(std::unique_ptr<PluginArguments> arguments, host.arguments(*bound.manifest, parametersJson));
   bound.arguments = std::move(arguments);
   PENSTOCK_ASSIGN(const PenstockPlugin *library, host.load(plugin, kind));
   bound.functions = library->functions;
@@ -84,8 +80,7 @@ struct TokenCollector {
   std::size_t next = 0;
   std::string fault;
 
-  bool accept(std::int64_t index, const std::int32_t *ids, const std::uint32_t *starts,
-              const std::uint32_t *ends, std::int64_t count) {
+  bool accept(std::int64_t index, const std::int32_t *ids, const std::uint32_t *starts, const std::uint32_t *ends, std::int64_t count) {
     if (index != static_cast<std::int64_t>(next) || next >= texts.size()) {
       fault = "texts were answered out of order";
       return false;
@@ -113,8 +108,7 @@ struct TokenCollector {
   bool acceptPlaces(const std::uint32_t *starts, const std::uint32_t *ends, std::int64_t count, std::size_t size) {
     for (std::int64_t i = 0; i < count; ++i) {
       if (starts[i] > ends[i] || ends[i] > size) {
-        fault = fmt::format("the offsets [{}, {}) do not lie in a text of {} bytes", starts[i],
-                            ends[i], size);
+        fault = fmt::format("the offsets [{}, {}) do not lie in a text of {} bytes", starts[i], ends[i], size);
         return false;
       }
     }
@@ -127,8 +121,7 @@ struct TokenCollector {
 class PluginTokenizer final : public Tokenizer {
 public:
   PluginTokenizer(Bound bound, void *self)
-      : bound(std::move(bound)),
-        functions(static_cast<const PenstockTokenizer *>(this->bound.functions)), self(self) {}
+      : bound(std::move(bound)), functions(static_cast<const PenstockTokenizer *>(this->bound.functions)), self(self) {}
   ~PluginTokenizer() override { functions->destroy(self); }
 
   std::int64_t vocabularySize() const override { return functions->vocabulary_size(self); }
@@ -138,8 +131,7 @@ public:
     PenstockError error{};
     PenstockString text{};
     if (id < 0 || id >= vocabularySize()) {
-      return invalidInput(fmt::format("`{}` has no token {}: its vocabulary has {}", name(), id,
-                                      vocabularySize()));
+      return invalidInput(fmt::format("`{}` has no token {}: its vocabulary has {}", name(), id, vocabularySize()));
     }
     if (functions->token(self, id, &text, &error) != 0) {
       return saidBy(name(), error);
@@ -147,8 +139,7 @@ public:
     return std::string(text.data, text.size);
   }
 
-  Status encode(std::span<const std::string_view> texts, std::int64_t maxTokens, bool withPlaces,
-                Tokens &tokens) const override {
+  Status encode(std::span<const std::string_view> texts, std::int64_t maxTokens, bool withPlaces, Tokens &tokens) const override {
     for (const std::string_view text : texts) {
       if (text.size() > UINT32_MAX) {
         return invalidInput("a text has more than 4 GiB; split it into records");
@@ -159,17 +150,14 @@ public:
     PenstockTokenSink sink{};
     sink.struct_size = sizeof sink;
     sink.context = &collector;
-    sink.text = [](void *context, std::int64_t index, const std::int32_t *ids,
-                   const std::uint32_t *starts, const std::uint32_t *ends,
+    sink.text = [](void *context, std::int64_t index, const std::int32_t *ids, const std::uint32_t *starts, const std::uint32_t *ends,
                    std::int64_t count) -> std::int32_t {
       return static_cast<TokenCollector *>(context)->accept(index, ids, starts, ends, count) ? 0 : 1;
     };
     sink.ids_only = withPlaces ? 0 : 1;
     const std::vector<PenstockString> views = stringViews(texts);
     PenstockError error{};
-    const std::int32_t failed =
-        functions->encode(self, views.data(), static_cast<std::int64_t>(views.size()), maxTokens,
-                          &sink, &error);
+    const std::int32_t failed = functions->encode(self, views.data(), static_cast<std::int64_t>(views.size()), maxTokens, &sink, &error);
     if (!collector.fault.empty()) {
       return wrongAnswer(name(), collector.fault);
     }
@@ -177,8 +165,7 @@ public:
       return saidBy(name(), error);
     }
     if (collector.next != texts.size()) {
-      return wrongAnswer(name(), fmt::format("{} of {} texts were answered", collector.next,
-                                             texts.size()));
+      return wrongAnswer(name(), fmt::format("{} of {} texts were answered", collector.next, texts.size()));
     }
     return Status::success();
   }
@@ -202,11 +189,9 @@ public:
         return false;
       }
       into.assign(ids, ids + count);
-      return std::all_of(into.begin(), into.end(),
-                         [&](std::int32_t id) { return id >= 0 && id < vocabularySize(); });
+      return std::all_of(into.begin(), into.end(), [&](std::int32_t id) { return id >= 0 && id < vocabularySize(); });
     };
-    if (!take(given.prefix, given.prefix_count, special.prefix) ||
-        !take(given.separator, given.separator_count, special.separator) ||
+    if (!take(given.prefix, given.prefix_count, special.prefix) || !take(given.separator, given.separator_count, special.separator) ||
         !take(given.suffix, given.suffix_count, special.suffix)) {
       return wrongAnswer(name(), "a special token is not in its vocabulary");
     }
@@ -225,8 +210,7 @@ private:
 /// A fit under way: of `Functions` of the ABI for the host's `Interface`.
 template <typename Interface, typename Functions> class PluginFit : public Interface {
 public:
-  PluginFit(Bound bound, void *fit)
-      : bound(std::move(bound)), functions(static_cast<const Functions *>(this->bound.functions)), fit(fit) {}
+  PluginFit(Bound bound, void *fit) : bound(std::move(bound)), functions(static_cast<const Functions *>(this->bound.functions)), fit(fit) {}
   ~PluginFit() override {
     if (fit != nullptr) {
       functions->fit_abandon(fit);
@@ -337,9 +321,8 @@ private:
 class PluginMetric final : public Metric {
 public:
   PluginMetric(Bound bound, void *self, std::int64_t classCount)
-      : bound(std::move(bound)),
-        functions(static_cast<const PenstockMetric *>(this->bound.functions)), self(self),
-        classCount(classCount) {}
+      : bound(std::move(bound)), functions(static_cast<const PenstockMetric *>(this->bound.functions)), self(self), classCount(classCount) {
+  }
   ~PluginMetric() override { functions->destroy(self); }
 
   Status add(const PenstockPredictions &predictions) override {
@@ -374,8 +357,7 @@ public:
         found = found || name == declared.name;
       }
       if (!found) {
-        return wrongAnswer(bound.manifest->name,
-                           fmt::format("it gave no `{}`, which its manifest declares", declared.name));
+        return wrongAnswer(bound.manifest->name, fmt::format("it gave no `{}`, which its manifest declares", declared.name));
       }
     }
     return values;
@@ -389,8 +371,7 @@ private:
     for (const std::int32_t *classes : {predictions.gold, predictions.predicted}) {
       for (std::int64_t i = 0; classes != nullptr && i < predictions.records; ++i) {
         if (classes[i] < -1 || classes[i] >= classCount) {
-          return invalidInput(fmt::format("class {} of record {} is not one of the {} classes",
-                                          classes[i], i, classCount));
+          return invalidInput(fmt::format("class {} of record {} is not one of the {} classes", classes[i], i, classCount));
         }
       }
     }
@@ -401,8 +382,8 @@ private:
         (manifest.takes("set") && predictions.gold_sets != nullptr && predictions.predicted_sets != nullptr) ||
         (manifest.takes("number") && predictions.gold_numbers != nullptr && predictions.predicted_numbers != nullptr);
     if (!judged && predictions.records > 0) {
-      return invalidInput(fmt::format("metric `{}` judges {}, these predictions have none", manifest.name,
-                                      fmt::join(judgedBy(manifest), " or ")));
+      return invalidInput(
+          fmt::format("metric `{}` judges {}, these predictions have none", manifest.name, fmt::join(judgedBy(manifest), " or ")));
     }
     return {};
   }
@@ -415,29 +396,26 @@ private:
 
 } // namespace
 
-Result<std::shared_ptr<const Tokenizer>> makeTokenizer(PluginHost &host, const std::string &plugin,
-                                                       const std::string &parametersJson,
+Result<std::shared_ptr<const Tokenizer>> makeTokenizer(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
                                                        const std::string &state) {
   PENSTOCK_ASSIGN(Bound bound, bind(host, plugin, PluginKind::tokenizer, parametersJson));
   const auto *functions = static_cast<const PenstockTokenizer *>(bound.functions);
   void *self = nullptr;
   PenstockError error{};
-  if (functions->create(host.services(), bound.arguments->view(), stringView(state), &self, &error) !=
-      0) {
+  if (functions->create(host.services(), bound.arguments->view(), stringView(state), &self, &error) != 0) {
     return saidBy(plugin, error);
   }
   auto made = std::make_shared<PluginTokenizer>(std::move(bound), self);
   if (made->vocabularySize() < 1 || made->vocabularySize() > INT32_MAX || made->unknownId() < 0 ||
       made->unknownId() >= made->vocabularySize()) {
-    return wrongAnswer(plugin, fmt::format("its unknown id {} does not lie in its vocabulary of {}",
-                                           made->unknownId(), made->vocabularySize()));
+    return wrongAnswer(plugin,
+                       fmt::format("its unknown id {} does not lie in its vocabulary of {}", made->unknownId(), made->vocabularySize()));
   }
   PENSTOCK_TRY(made->readSpecialTokens());
   return std::shared_ptr<const Tokenizer>(std::move(made));
 }
 
-Result<std::unique_ptr<TokenizerFit>> fitTokenizer(PluginHost &host, const std::string &plugin,
-                                                   const std::string &parametersJson) {
+Result<std::unique_ptr<TokenizerFit>> fitTokenizer(PluginHost &host, const std::string &plugin, const std::string &parametersJson) {
   PENSTOCK_ASSIGN(Bound bound, bind(host, plugin, PluginKind::tokenizer, parametersJson));
   if (!bound.manifest->fits) {
     return invalidInput(fmt::format("tokenizer `{}` has nothing to fit", plugin));
@@ -451,24 +429,21 @@ Result<std::unique_ptr<TokenizerFit>> fitTokenizer(PluginHost &host, const std::
   return std::unique_ptr<TokenizerFit>(std::make_unique<PluginTokenizerFit>(std::move(bound), fit));
 }
 
-Result<std::unique_ptr<Metric>> makeMetric(PluginHost &host, const std::string &plugin,
-                                           const std::string &parametersJson,
+Result<std::unique_ptr<Metric>> makeMetric(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
                                            const std::vector<std::string> &classes) {
   PENSTOCK_ASSIGN(Bound bound, bind(host, plugin, PluginKind::metric, parametersJson));
   if (!bound.manifest->takes("number") && classes.empty()) {
-    return invalidInput(fmt::format("metric `{}` judges {}, the target has none", plugin,
-                                    fmt::join(judgedBy(*bound.manifest), " or ")));
+    return invalidInput(fmt::format("metric `{}` judges {}, the target has none", plugin, fmt::join(judgedBy(*bound.manifest), " or ")));
   }
   const auto *functions = static_cast<const PenstockMetric *>(bound.functions);
   const std::vector<PenstockString> views = stringViews(classes);
   void *self = nullptr;
   PenstockError error{};
-  if (functions->create(host.services(), bound.arguments->view(), views.data(),
-                        static_cast<std::int64_t>(views.size()), &self, &error) != 0) {
+  if (functions->create(host.services(), bound.arguments->view(), views.data(), static_cast<std::int64_t>(views.size()), &self, &error) !=
+      0) {
     return saidBy(plugin, error);
   }
-  return std::unique_ptr<Metric>(std::make_unique<PluginMetric>(
-      std::move(bound), self, static_cast<std::int64_t>(classes.size())));
+  return std::unique_ptr<Metric>(std::make_unique<PluginMetric>(std::move(bound), self, static_cast<std::int64_t>(classes.size())));
 }
 
 Result<std::unique_ptr<const Learner>> makeLearner(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
@@ -498,12 +473,9 @@ Result<std::unique_ptr<LearnerFit>> fitLearner(PluginHost &host, const std::stri
   return std::unique_ptr<LearnerFit>(std::make_unique<PluginLearnerFit>(std::move(bound), fit));
 }
 
-Result<std::vector<std::string>> decodeAnswers(PluginHost &host, const std::string &plugin,
-                                               const std::string &parametersJson,
-                                               const std::vector<std::string> &classes,
-                                               const float *answer, std::int64_t records,
-                                               std::int64_t width,
-                                               const PenstockTaggedRecords *tagged) {
+Result<std::vector<std::string>> decodeAnswers(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
+                                               const std::vector<std::string> &classes, const float *answer, std::int64_t records,
+                                               std::int64_t width, const PenstockTaggedRecords *tagged) {
   PENSTOCK_ASSIGN(Bound bound, bind(host, plugin, PluginKind::head, parametersJson));
   if (records < 0 || width < 1) {
     return internalError("answers of no shape");
@@ -519,11 +491,10 @@ Result<std::vector<std::string>> decodeAnswers(PluginHost &host, const std::stri
   }
   PenstockError error{};
   const auto count = static_cast<std::int64_t>(views.size());
-  const std::int32_t failed =
-      decodesTags ? functions->decode_tags(host.services(), bound.arguments->view(), views.data(), count,
-                                           answer, width, tagged, &collector.sink, &error)
-                  : functions->decode(host.services(), bound.arguments->view(), views.data(), count, answer,
-                                      records, width, &collector.sink, &error);
+  const std::int32_t failed = decodesTags ? functions->decode_tags(host.services(), bound.arguments->view(), views.data(), count, answer,
+                                                                   width, tagged, &collector.sink, &error)
+                                          : functions->decode(host.services(), bound.arguments->view(), views.data(), count, answer,
+                                                              records, width, &collector.sink, &error);
   if (failed != 0) {
     return saidBy(plugin, error);
   }

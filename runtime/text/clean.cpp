@@ -17,16 +17,14 @@ bool isInert(char32_t scalar, CleanOptions::Unicode form) {
   if (scalar < 0x80) {
     return true;
   }
-  if ((scalar >= 0x4E00 && scalar <= 0x9FFF) || (scalar >= 0x3400 && scalar <= 0x4DBF) ||
-      (scalar >= 0x3001 && scalar <= 0x3029) || (scalar >= 0x3041 && scalar <= 0x3096) ||
-      (scalar >= 0x30A1 && scalar <= 0x30FA) || (scalar >= 0xAC00 && scalar <= 0xD7A3)) {
+  if ((scalar >= 0x4E00 && scalar <= 0x9FFF) || (scalar >= 0x3400 && scalar <= 0x4DBF) || (scalar >= 0x3001 && scalar <= 0x3029) ||
+      (scalar >= 0x3041 && scalar <= 0x3096) || (scalar >= 0x30A1 && scalar <= 0x30FA) || (scalar >= 0xAC00 && scalar <= 0xD7A3)) {
     return true;
   }
   if (form != CleanOptions::Unicode::nfc) {
     return false;
   }
-  return scalar < 0x300 || (scalar >= 0x2002 && scalar <= 0x20CF) ||
-         (scalar >= 0xFF01 && scalar <= 0xFF60);
+  return scalar < 0x300 || (scalar >= 0x2002 && scalar <= 0x20CF) || (scalar >= 0xFF01 && scalar <= 0xFF60);
 }
 
 bool isNormalized(std::string_view text, CleanOptions::Unicode form) {
@@ -38,23 +36,19 @@ bool isNormalized(std::string_view text, CleanOptions::Unicode form) {
   return true;
 }
 
-std::string_view normalize(std::string_view text, CleanOptions::Unicode form,
-                           CleanScratch &scratch) {
-  if (text.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()) ||
-      isNormalized(text, form)) {
+std::string_view normalize(std::string_view text, CleanOptions::Unicode form, CleanScratch &scratch) {
+  if (text.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()) || isNormalized(text, form)) {
     return text;
   }
   const auto options =
-      static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE |
-                                     (form == CleanOptions::Unicode::nfkc ? UTF8PROC_COMPAT : 0));
+      static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | (form == CleanOptions::Unicode::nfkc ? UTF8PROC_COMPAT : 0));
   std::vector<int> &scalars = scratch.scalars;
   if (scalars.size() < text.size() + 16) {
     scalars.resize(text.size() + 16);
   }
   const auto *bytes = reinterpret_cast<const utf8proc_uint8_t *>(text.data());
   const auto size = static_cast<utf8proc_ssize_t>(text.size());
-  utf8proc_ssize_t count = utf8proc_decompose(
-      bytes, size, scalars.data(), static_cast<utf8proc_ssize_t>(scalars.size()), options);
+  utf8proc_ssize_t count = utf8proc_decompose(bytes, size, scalars.data(), static_cast<utf8proc_ssize_t>(scalars.size()), options);
   if (count > static_cast<utf8proc_ssize_t>(scalars.size())) {
     scalars.resize(static_cast<std::size_t>(count));
     count = utf8proc_decompose(bytes, size, scalars.data(), count, options);
@@ -127,8 +121,7 @@ void lowerAndCollapse(std::string_view text, const CleanOptions &options, std::s
 
 } // namespace
 
-std::string_view cleanText(std::string_view text, const CleanOptions &options,
-                           CleanScratch &scratch) {
+std::string_view cleanText(std::string_view text, const CleanOptions &options, CleanScratch &scratch) {
   if (options.unicode != CleanOptions::Unicode::none) {
     text = normalize(text, options.unicode, scratch);
   }

@@ -26,7 +26,6 @@ struct CleanScratch {
 
 /// Cleans well-formed UTF-8. What comes back views `text` or the scratch, until the next call. NUL
 /// bytes are ordinary. Never fails: where utf8proc refuses, the text stays as it was.
-std::string_view cleanText(std::string_view text, const CleanOptions &options,
-                           CleanScratch &scratch);
+std::string_view cleanText(std::string_view text, const CleanOptions &options, CleanScratch &scratch);
 
 } // namespace penstock

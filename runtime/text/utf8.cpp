@@ -74,9 +74,7 @@ std::int64_t countScalars(std::string_view text) {
 }
 
 char32_t decodeUtf8(std::string_view text, std::size_t &at) {
-  const auto byte = [&](std::size_t k) -> char32_t {
-    return at + k < text.size() ? static_cast<unsigned char>(text[at + k]) : 0U;
-  };
+  const auto byte = [&](std::size_t k) -> char32_t { return at + k < text.size() ? static_cast<unsigned char>(text[at + k]) : 0U; };
   const char32_t lead = byte(0);
   if (lead < 0x80) {
     at += 1;
@@ -92,8 +90,7 @@ char32_t decodeUtf8(std::string_view text, std::size_t &at) {
     at += 3;
     return scalar;
   }
-  const char32_t scalar =
-      (lead & 0x07U) << 18 | (byte(1) & 0x3FU) << 12 | (byte(2) & 0x3FU) << 6 | (byte(3) & 0x3FU);
+  const char32_t scalar = (lead & 0x07U) << 18 | (byte(1) & 0x3FU) << 12 | (byte(2) & 0x3FU) << 6 | (byte(3) & 0x3FU);
   at += 4;
   return scalar;
 }
@@ -120,9 +117,8 @@ bool isWhiteSpace(char32_t scalar) {
   if (scalar < 0x80) {
     return scalar == ' ' || (scalar >= 9 && scalar <= 13);
   }
-  return scalar == 0x85 || scalar == 0xA0 || scalar == 0x1680 ||
-         (scalar >= 0x2000 && scalar <= 0x200A) || scalar == 0x2028 || scalar == 0x2029 ||
-         scalar == 0x202F || scalar == 0x205F || scalar == 0x3000;
+  return scalar == 0x85 || scalar == 0xA0 || scalar == 0x1680 || (scalar >= 0x2000 && scalar <= 0x200A) || scalar == 0x2028 ||
+         scalar == 0x2029 || scalar == 0x202F || scalar == 0x205F || scalar == 0x3000;
 }
 
 } // namespace penstock

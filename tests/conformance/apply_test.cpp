@@ -152,7 +152,8 @@ TEST_P(Apply, EqualTheFormulas) {
     auto again = runSteps(library, before, batch, threads, rates);
     ASSERT_TRUE(again.ok()) << again.status().message();
     for (const auto &[name, values] : *after) {
-      ASSERT_EQ(std::memcmp(values.data(), (*again)[name].data(), values.size() * sizeof(float)), 0) << name << ", " << threads << " threads";
+      ASSERT_EQ(std::memcmp(values.data(), (*again)[name].data(), values.size() * sizeof(float)), 0)
+          << name << ", " << threads << " threads";
     }
   }
 }

@@ -42,8 +42,8 @@ Status compileModule(const std::string &text, const std::string &level, const st
   return emitSharedLibrary(*module, table, options);
 }
 
-Result<std::string> compileRecord(const Record &record, const Lengths &lengths, const std::string &level,
-                                  const std::string &folder, const std::string &precision) {
+Result<std::string> compileRecord(const Record &record, const Lengths &lengths, const std::string &level, const std::string &folder,
+                                  const std::string &precision) {
   const char *kept = std::getenv("PENSTOCK_CONFORMANCE_LIBRARIES");
   const std::string path = (kept != nullptr ? kept : folder) + "/conformance_" + record.name + "_" + level + "_" + precision + "_" +
                            std::to_string(lengths.size()) + ".so";

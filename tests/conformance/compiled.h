@@ -18,10 +18,10 @@ using Values = std::map<std::string, std::vector<float>>;
 /// Compiles a module for a level into `path`, a shared library.
 Status compileModule(const std::string &text, const std::string &level, const std::string &precision, const std::string &path);
 
-/// Compiles the module of a record for a level and gives the path of the library. Where PENSTOCK_CONFORMANCE_LIBRARIES names a folder, libraries
-/// are kept there and found again: what one machine compiled, another runs (tests/emulator).
-Result<std::string> compileRecord(const Record &record, const Lengths &lengths, const std::string &level,
-                                  const std::string &folder, const std::string &precision = "fp32");
+/// Compiles the module of a record for a level and gives the path of the library. Where PENSTOCK_CONFORMANCE_LIBRARIES names a folder,
+/// libraries are kept there and found again: what one machine compiled, another runs (tests/emulator).
+Result<std::string> compileRecord(const Record &record, const Lengths &lengths, const std::string &level, const std::string &folder,
+                                  const std::string &precision = "fp32");
 
 /// Runs a step with each learning rate in turn, from the given parameters and states of zero, and gives the parameters after them.
 Result<Values> runSteps(const std::string &library, const Globals &globals, const Batch &batch, int threads,

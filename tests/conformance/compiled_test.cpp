@@ -204,8 +204,7 @@ std::vector<Case> cases() {
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Records, Compiled, testing::ValuesIn(cases()), [](const auto &info) {
-  return records()[info.param.record].name + "_" + info.param.level;
-});
+INSTANTIATE_TEST_SUITE_P(Records, Compiled, testing::ValuesIn(cases()),
+                         [](const auto &info) { return records()[info.param.record].name + "_" + info.param.level; });
 
 } // namespace

@@ -13,7 +13,6 @@ namespace penstock::conformance {
 
 using namespace mlir;
 
-
 /// Zeros.
 inline Tensor ofRows(int64_t rows, int64_t width) {
   Tensor y;
@@ -66,9 +65,7 @@ struct Evaluation {
   void set(unsigned result, Tensor t) { in.values[op->getResult(result).getAsOpaquePointer()] = std::move(t); }
 
   /// Offsets of the axis of a ragged type.
-  const std::vector<int32_t> &offsets(Type type) const {
-    return in.batch.offsets.at(cast<nn::RaggedType>(type).getAxis().str());
-  }
+  const std::vector<int32_t> &offsets(Type type) const { return in.batch.offsets.at(cast<nn::RaggedType>(type).getAxis().str()); }
 
   /// Calls f(record, first row, one past the last).
   template <typename F> void eachRecord(Type ragged, F f) const {
@@ -352,8 +349,7 @@ struct Evaluation {
     }
     for (int64_t c = 0; c < classes; ++c) {
       double weight = weights.empty() ? 1.0 : weights[static_cast<size_t>(c)];
-      q[static_cast<size_t>(c)] =
-          weight * ((c == target ? 1.0 - smoothing : 0.0) + smoothing / static_cast<double>(classes));
+      q[static_cast<size_t>(c)] = weight * ((c == target ? 1.0 - smoothing : 0.0) + smoothing / static_cast<double>(classes));
     }
     return q;
   }
@@ -506,8 +502,8 @@ struct Evaluation {
   }
 
   /// Probabilities of one query, before dropout, and the log of their denominator.
-  std::pair<std::vector<double>, double> attend(const Tensor &qkv, int64_t query, int64_t begin, int64_t end,
-                                                int64_t head, int64_t heads, int64_t width) const {
+  std::pair<std::vector<double>, double> attend(const Tensor &qkv, int64_t query, int64_t begin, int64_t end, int64_t head, int64_t heads,
+                                                int64_t width) const {
     std::vector<double> p;
     double most = -HUGE_VAL, sum = 0;
     for (int64_t key = begin; key < end; ++key) {
@@ -528,13 +524,11 @@ struct Evaluation {
     return {p, most + std::log(sum)};
   }
 
-  double keep(double dropout, int64_t key, int64_t record, int64_t head, int64_t query, int64_t other,
-              int64_t length) const {
+  double keep(double dropout, int64_t key, int64_t record, int64_t head, int64_t query, int64_t other, int64_t length) const {
     if (dropout == 0) {
       return 1.0;
     }
-    return attentionFactor(dropout, in.seed, in.step, static_cast<uint64_t>(key),
-                           in.batch.recordNumbers[static_cast<size_t>(record)],
+    return attentionFactor(dropout, in.seed, in.step, static_cast<uint64_t>(key), in.batch.recordNumbers[static_cast<size_t>(record)],
                            (head * length + query) * length + other);
   }
 

@@ -4,7 +4,6 @@
 
 namespace penstock::conformance {
 
-
 bool Evaluation::run() {
   if (isa<func::ReturnOp, nn::ApplyOp>(op)) {
     return true;
@@ -204,18 +203,14 @@ bool Evaluation::run() {
     });
     set(0, std::move(y));
   } else if (auto o = dyn_cast<nn::Conv1dOp>(op)) {
-    set(0, convolve(operand(0), operand(1), o.getInput().getType(),
-                    cast<RankedTensorType>(o.getWeight().getType()).getShape()));
+    set(0, convolve(operand(0), operand(1), o.getInput().getType(), cast<RankedTensorType>(o.getWeight().getType()).getShape()));
   } else if (auto o = dyn_cast<nn::Conv1dInputGradOp>(op)) {
-    set(0, convolveInput(operand(0), operand(1), o.getType(),
-                         cast<RankedTensorType>(o.getWeight().getType()).getShape()));
+    set(0, convolveInput(operand(0), operand(1), o.getType(), cast<RankedTensorType>(o.getWeight().getType()).getShape()));
   } else if (auto o = dyn_cast<nn::Conv1dWeightGradOp>(op)) {
-    set(0, convolveWeight(operand(0), operand(1), o.getInput().getType(),
-                          cast<RankedTensorType>(o.getType()).getShape()));
+    set(0, convolveWeight(operand(0), operand(1), o.getInput().getType(), cast<RankedTensorType>(o.getType()).getShape()));
   } else if (auto o = dyn_cast<nn::Conv1dMaxOp>(op)) {
     Type ragged = o.getInput().getType();
-    segmentMaximum(
-        convolve(operand(0), operand(1), ragged, cast<RankedTensorType>(o.getWeight().getType()).getShape()), ragged);
+    segmentMaximum(convolve(operand(0), operand(1), ragged, cast<RankedTensorType>(o.getWeight().getType()).getShape()), ragged);
   } else if (auto o = dyn_cast<nn::Conv1dMaxInputGradOp>(op)) {
     Tensor g = scatterMaximum(operand(0), operand(1), o.getType());
     set(0, convolveInput(g, operand(2), o.getType(), cast<RankedTensorType>(o.getWeight().getType()).getShape()));

@@ -20,9 +20,7 @@ struct Tensor {
   std::vector<double> f;
   std::vector<std::int32_t> i;
 
-  double at(std::int64_t row, std::int64_t column) const {
-    return f[static_cast<std::size_t>(row * width + column)];
-  }
+  double at(std::int64_t row, std::int64_t column) const { return f[static_cast<std::size_t>(row * width + column)]; }
   double &at(std::int64_t row, std::int64_t column) { return f[static_cast<std::size_t>(row * width + column)]; }
 };
 
@@ -64,10 +62,9 @@ private:
 };
 
 /// 1 / (1 - p) where an element is kept and 0 where it is dropped; see runtime/kernels/kernels.h.
-double dropoutFactor(double p, std::uint64_t seed, std::uint64_t step, std::uint64_t key, std::uint64_t record,
-                     std::int64_t position, std::int64_t element);
+double dropoutFactor(double p, std::uint64_t seed, std::uint64_t step, std::uint64_t key, std::uint64_t record, std::int64_t position,
+                     std::int64_t element);
 /// The same for attention's probabilities: element (head * length + query) * length + key of a record.
-double attentionFactor(double p, std::uint64_t seed, std::uint64_t step, std::uint64_t key, std::uint64_t record,
-                       std::int64_t element);
+double attentionFactor(double p, std::uint64_t seed, std::uint64_t step, std::uint64_t key, std::uint64_t record, std::int64_t element);
 
 } // namespace penstock::conformance

@@ -98,10 +98,10 @@ std::string moduleText(const Record &record, const Lengths &lengths) {
         value = o.name;
       }
     }
-    body += "    %" + value + " = nn.input \"" + inputs[i] + "\" {index = " + std::to_string(i) +
-            " : i64} : " + inputType(inputs[i]) + "\n";
-    layout += std::string(i == 0 ? "" : ", ") + "{" + (ragged ? "axis = \"tokens\", kind = \"ids\"" : "kind = \"class\"") +
-              ", name = \"" + inputs[i] + "\", target = true}";
+    body +=
+        "    %" + value + " = nn.input \"" + inputs[i] + "\" {index = " + std::to_string(i) + " : i64} : " + inputType(inputs[i]) + "\n";
+    layout += std::string(i == 0 ? "" : ", ") + "{" + (ragged ? "axis = \"tokens\", kind = \"ids\"" : "kind = \"class\"") + ", name = \"" +
+              inputs[i] + "\", target = true}";
   }
   for (const Operand &o : withCotangent(record)) {
     if (!isFloat(o)) {
@@ -112,20 +112,17 @@ std::string moduleText(const Record &record, const Lengths &lengths) {
     std::string read = o.kind == Kind::fixed ? o.name : o.name + "_p";
     body += "    %" + read + " = nn.parameter @" + o.name + " : " + stored + "\n";
     if (o.kind == Kind::rows) {
-      body += "    %" + o.name + " = nn.embedding %row, %" + read + " : !nn.ragged<@tokens, i32>, " + stored + " -> " +
-              typeOf(o) + "\n";
+      body += "    %" + o.name + " = nn.embedding %row, %" + read + " : !nn.ragged<@tokens, i32>, " + stored + " -> " + typeOf(o) + "\n";
     } else if (o.kind == Kind::records) {
-      body += "    %" + o.name + " = nn.embedding %record, %" + read + " : tensor<?xi32>, " + stored + " -> " +
-              typeOf(o) + "\n";
+      body += "    %" + o.name + " = nn.embedding %record, %" + read + " : tensor<?xi32>, " + stored + " -> " + typeOf(o) + "\n";
     } else if (o.kind == Kind::scalar) {
       body += "    %" + o.name + " = nn.total %" + read + " : " + stored + " -> tensor<f32>\n";
     }
   }
   std::string type = typeOf(record.result);
-  return "module attributes {nn.axes = [\"tokens\"], nn.inputs = [" + layout +
-         "], nn.optimizer = {kind = \"sgd\"}} {\n" + globals + "  func.func @model() {\n" + body + "    " + record.body + "\n" +
-         "    %weighted = nn.mul %y, %cotangent : " + type + ", " + type + " -> " + type + "\n" +
-         "    %loss = nn.total %weighted : " + type + " -> tensor<f32>\n" +
+  return "module attributes {nn.axes = [\"tokens\"], nn.inputs = [" + layout + "], nn.optimizer = {kind = \"sgd\"}} {\n" + globals +
+         "  func.func @model() {\n" + body + "    " + record.body + "\n" + "    %weighted = nn.mul %y, %cotangent : " + type + ", " + type +
+         " -> " + type + "\n" + "    %loss = nn.total %weighted : " + type + " -> tensor<f32>\n" +
          "    nn.output \"loss\", %loss {index = 0 : i64} : tensor<f32>\n    return\n  }\n}\n";
 }
 
@@ -141,8 +138,7 @@ Globals makeGlobals(const Record &record, const Lengths &lengths) {
     std::vector<std::int64_t> shape = parameterShape(o, lengths);
     Tensor t;
     t.rows = shape.size() < 2 ? 1 : shape[0];
-    t.width = std::accumulate(shape.begin() + (shape.size() < 2 ? 0 : 1), shape.end(), std::int64_t(1),
-                              std::multiplies<>());
+    t.width = std::accumulate(shape.begin() + (shape.size() < 2 ? 0 : 1), shape.end(), std::int64_t(1), std::multiplies<>());
     for (std::int64_t k = 0; k < t.rows * t.width; ++k) {
       // Values that float32 has, so that compiled code and oracle begin with the same numbers.
       t.f.push_back(static_cast<float>(o.positive ? positive(random) : normal(random)));
@@ -191,10 +187,11 @@ Batch makeBatch(const Record &record, const Lengths &lengths) {
   std::vector<std::string> inputs = inputsOf(record);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     Tensor &input = batch.inputs[static_cast<std::int64_t>(i)];
-    input = inputs[i] == "row" ? ints(offsets.back()) : inputs[i] == "record" ? ints(batch.records)
-            : inputs[i] == "words"                                          ? words
-            : inputs[i] == "tags"                                           ? tags
-                                                                            : label;
+    input = inputs[i] == "row"      ? ints(offsets.back())
+            : inputs[i] == "record" ? ints(batch.records)
+            : inputs[i] == "words"  ? words
+            : inputs[i] == "tags"   ? tags
+                                    : label;
   }
   // A word begins at every row of a record but its second, fifth, eighth and so on.
   for (std::size_t r = 0; r + 1 < offsets.size(); ++r) {

@@ -25,7 +25,8 @@ namespace {
 // 1,031 x 67 and 1,777 x 41 numbers are enough to be worth it; primes, so that no row ends with a vector.
 std::string moduleText(const std::string &optimizer, const std::string &attributes) {
   return "module attributes {nn.axes = [\"tokens\"], nn.inputs = [{axis = \"tokens\", kind = \"ids\", name = \"tokens\", target = false}, "
-         "{kind = \"class\", name = \"label\", target = true}], nn.optimizer = {" + optimizer + "}" + attributes + R"(} {
+         "{kind = \"class\", name = \"label\", target = true}], nn.optimizer = {" +
+         optimizer + "}" + attributes + R"(} {
   nn.global @words : tensor<1031x67xf32> {tensor_class = "parameter", initializer = "normal", scale = 1.0 : f64, decays = true, rate = 0.5 : f64}
   nn.global @bags : tensor<1777x41xf32> {tensor_class = "parameter", initializer = "normal", scale = 0.1 : f64}
   nn.global @weight : tensor<108x3xf32> {tensor_class = "parameter", initializer = "uniform", scale = 0.3 : f64, decays = true}
@@ -129,9 +130,9 @@ struct Plan {
   std::string library;
   int threads = 1;
   std::int64_t steps = 60;
-  std::int64_t resumeAt = -1;   // another program goes on from the tensors of the first
+  std::int64_t resumeAt = -1; // another program goes on from the tensors of the first
   std::int64_t evaluateEach = 0;
-  std::int64_t partSize = 0;    // records a part, of steps of 11; 0: the program's step is one batch
+  std::int64_t partSize = 0; // records a part, of steps of 11; 0: the program's step is one batch
 };
 
 Result<std::unique_ptr<Program>> openProgram(const std::string &library, ThreadPool &pool) {
@@ -234,22 +235,23 @@ TEST_P(Deferred, EqualsUpdatesOfTheWholeTableBitForBit) {
   ASSERT_TRUE(expected.ok()) << expected.status().message();
   const Result<Bits> start = train({*whole, 1, 0});
   EXPECT_GT(differing(*start, Bits(expected->begin() + 60, expected->end())), 1000);
-  for (const Plan &plan : {Plan{*deferred}, Plan{*deferred, 2}, Plan{*deferred, 7}, Plan{*deferred, 2, 60, 23}, Plan{*deferred, 1, 60, -1, 5},
-                           Plan{*deferred, 7, 60, 41, 13}, Plan{*whole, 7, 60, 23, 5}}) {
+  for (const Plan &plan : {Plan{*deferred}, Plan{*deferred, 2}, Plan{*deferred, 7}, Plan{*deferred, 2, 60, 23},
+                           Plan{*deferred, 1, 60, -1, 5}, Plan{*deferred, 7, 60, 41, 13}, Plan{*whole, 7, 60, 23, 5}}) {
     const Result<Bits> found = train(plan);
     ASSERT_TRUE(found.ok()) << found.status().message();
-    EXPECT_EQ(differing(*found, *expected), 0) << plan.threads << " threads, resumed at " << plan.resumeAt << ", evaluated each " << plan.evaluateEach;
+    EXPECT_EQ(differing(*found, *expected), 0) << plan.threads << " threads, resumed at " << plan.resumeAt << ", evaluated each "
+                                               << plan.evaluateEach;
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Rules, Deferred,
-                         testing::Values(Rule{"adamw", "kind = \"adamw\", weight_decay = 0.01 : f64"},
-                                         Rule{"adamw_clip", "kind = \"adamw\", weight_decay = 0.01 : f64, clip_norm = 0.5 : f64"},
-                                         Rule{"adamw_plain", "kind = \"adamw\", weight_decay = 0.0 : f64, beta1 = 0.8 : f64, clip_norm = 0.3 : f64"},
-                                         Rule{"adam_decay", "kind = \"adam\", weight_decay = 0.01 : f64, clip_norm = 0.5 : f64"},
-                                         Rule{"sgd", "kind = \"sgd\""},
-                                         Rule{"sgd_momentum", "kind = \"sgd\", momentum = 0.9 : f64, nesterov = true, weight_decay = 0.01 : f64"}),
-                         [](const auto &info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(
+    Rules, Deferred,
+    testing::Values(Rule{"adamw", "kind = \"adamw\", weight_decay = 0.01 : f64"},
+                    Rule{"adamw_clip", "kind = \"adamw\", weight_decay = 0.01 : f64, clip_norm = 0.5 : f64"},
+                    Rule{"adamw_plain", "kind = \"adamw\", weight_decay = 0.0 : f64, beta1 = 0.8 : f64, clip_norm = 0.3 : f64"},
+                    Rule{"adam_decay", "kind = \"adam\", weight_decay = 0.01 : f64, clip_norm = 0.5 : f64"}, Rule{"sgd", "kind = \"sgd\""},
+                    Rule{"sgd_momentum", "kind = \"sgd\", momentum = 0.9 : f64, nesterov = true, weight_decay = 0.01 : f64"}),
+    [](const auto &info) { return std::string(info.param.name); });
 
 // What is kept of the steps since the last settling is bounded: the program settles when it is full.
 TEST(DeferredRows, SettleWhenTheirHistoryIsFull) {
@@ -322,7 +324,8 @@ TEST(Parts, EqualOneBatch) {
     const Result<Bits> found = train({*parts, 1, steps, -1, 7, size});
     ASSERT_TRUE(expected.ok() && found.ok()) << found.status().message();
     for (std::int64_t i = 0; i < steps; ++i) {
-      EXPECT_NEAR((*found)[static_cast<std::size_t>(i)], (*expected)[static_cast<std::size_t>(i)], 1e-5) << "step " << i << ", parts of " << size;
+      EXPECT_NEAR((*found)[static_cast<std::size_t>(i)], (*expected)[static_cast<std::size_t>(i)], 1e-5)
+          << "step " << i << ", parts of " << size;
     }
     const Result<Bits> threads = train({*parts, 7, steps, 9, 7, size});
     ASSERT_TRUE(threads.ok());

@@ -14,8 +14,7 @@ std::uint64_t splitMix(std::uint64_t z) {
   return z ^ (z >> 31);
 }
 
-std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::uint64_t seed, std::uint64_t step,
-                                    std::uint64_t key) {
+std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::uint64_t seed, std::uint64_t step, std::uint64_t key) {
   std::uint64_t mixed = splitMix(splitMix(splitMix(seed) ^ step) ^ key);
   std::uint32_t k0 = static_cast<std::uint32_t>(mixed), k1 = static_cast<std::uint32_t>(mixed >> 32);
   for (int round = 0; round < 10; ++round) {
@@ -30,10 +29,10 @@ std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::u
 
 } // namespace
 
-double dropoutFactor(double p, std::uint64_t seed, std::uint64_t step, std::uint64_t key, std::uint64_t record,
-                     std::int64_t position, std::int64_t element) {
-  auto words = philox({static_cast<std::uint32_t>(element / 4), static_cast<std::uint32_t>(position),
-                       static_cast<std::uint32_t>(record), static_cast<std::uint32_t>(record >> 32)},
+double dropoutFactor(double p, std::uint64_t seed, std::uint64_t step, std::uint64_t key, std::uint64_t record, std::int64_t position,
+                     std::int64_t element) {
+  auto words = philox({static_cast<std::uint32_t>(element / 4), static_cast<std::uint32_t>(position), static_cast<std::uint32_t>(record),
+                       static_cast<std::uint32_t>(record >> 32)},
                       seed, step, key);
   // The compiled step has p as float32.
   float p32 = static_cast<float>(p);
@@ -41,12 +40,11 @@ double dropoutFactor(double p, std::uint64_t seed, std::uint64_t step, std::uint
   return words[static_cast<std::size_t>(element % 4)] >= threshold ? 1.0 / (1.0 - static_cast<double>(p32)) : 0.0;
 }
 
-double attentionFactor(double p, std::uint64_t seed, std::uint64_t step, std::uint64_t key, std::uint64_t record,
-                       std::int64_t element) {
+double attentionFactor(double p, std::uint64_t seed, std::uint64_t step, std::uint64_t key, std::uint64_t record, std::int64_t element) {
   std::int64_t within = element % 128;
   std::uint64_t counter = static_cast<std::uint64_t>(element / 128) * 16 + static_cast<std::uint64_t>(within % 16);
-  auto words = philox({static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32),
-                       static_cast<std::uint32_t>(record), static_cast<std::uint32_t>(record >> 32)},
+  auto words = philox({static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32), static_cast<std::uint32_t>(record),
+                       static_cast<std::uint32_t>(record >> 32)},
                       seed, step, key);
   std::uint32_t word = words[static_cast<std::size_t>(within / 32)];
   std::uint32_t half = within / 16 % 2 == 0 ? word & 0xFFFFU : word >> 16;

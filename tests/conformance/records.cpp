@@ -6,9 +6,7 @@ namespace {
 
 Operand rows(const char *name, std::int64_t width) { return {name, Operand::Kind::rows, {width}, false}; }
 Operand perRecord(const char *name, std::int64_t width) { return {name, Operand::Kind::records, {width}, false}; }
-Operand fixed(const char *name, std::vector<std::int64_t> shape) {
-  return {name, Operand::Kind::fixed, std::move(shape), false};
-}
+Operand fixed(const char *name, std::vector<std::int64_t> shape) { return {name, Operand::Kind::fixed, std::move(shape), false}; }
 Operand scalar(const char *name) { return {name, Operand::Kind::scalar, {}, false}; }
 Operand ids(const char *name, std::int64_t vocabulary) { return {name, Operand::Kind::ids, {vocabulary}, false}; }
 Operand classes(const char *name, std::int64_t count) { return {name, Operand::Kind::classes, {count}, false}; }
@@ -34,10 +32,10 @@ void binaries(std::vector<Record> &all, const char *name, const char *spec, bool
                         {"_column", rows("b", 1), "!nn.ragged<@tokens, 1xf32>"},
                         {"_scalar", scalar("b"), "tensor<f32>"}};
   for (const Side &side : sides) {
-    std::string text = "%y = nn." + std::string(name) + " %a, %b : !nn.ragged<@tokens, 5xf32>, " + side.type +
-                       " -> !nn.ragged<@tokens, 5xf32>";
-    all.push_back({name + std::string(side.suffix), spec,
-                   {rows("a", 5), divides ? positive(side.operand) : side.operand}, text, rows("y", 5)});
+    std::string text =
+        "%y = nn." + std::string(name) + " %a, %b : !nn.ragged<@tokens, 5xf32>, " + side.type + " -> !nn.ragged<@tokens, 5xf32>";
+    all.push_back(
+        {name + std::string(side.suffix), spec, {rows("a", 5), divides ? positive(side.operand) : side.operand}, text, rows("y", 5)});
   }
 }
 
@@ -60,49 +58,56 @@ std::vector<Record> make() {
   binaries(all, "sub", "a - b", false);
   binaries(all, "mul", "a * b", false);
   binaries(all, "div", "a / b", true);
-  all.push_back({"dropout", "inverted dropout (JMLR 15, 2014), the mask from counters",
+  all.push_back({"dropout",
+                 "inverted dropout (JMLR 15, 2014), the mask from counters",
                  {rows("x", 7)},
                  "%y = nn.dropout %x {p = 0.4 : f64, key = 99 : i64} : !nn.ragged<@tokens, 7xf32>",
                  rows("y", 7)});
-  all.push_back({"dropout_records", "dropout of one row a record",
+  all.push_back({"dropout_records",
+                 "dropout of one row a record",
                  {perRecord("x", 11)},
                  "%y = nn.dropout %x {p = 0.3 : f64, key = -5 : i64} : tensor<?x11xf32>",
                  perRecord("y", 11)});
 
-  all.push_back({"normalize", "layer norm without its affine part (arXiv 1607.06450)",
+  all.push_back({"normalize",
+                 "layer norm without its affine part (arXiv 1607.06450)",
                  {rows("x", 13)},
                  "%y, %rstd = nn.normalize %x {epsilon = 1.0e-5 : f64} : !nn.ragged<@tokens, 13xf32> -> "
                  "!nn.ragged<@tokens, 13xf32>, !nn.ragged<@tokens, 1xf32>",
                  rows("y", 13)});
-  all.push_back({"row_sum", "sum of a row",
+  all.push_back({"row_sum",
+                 "sum of a row",
                  {rows("x", 5)},
                  "%y = nn.row_sum %x : !nn.ragged<@tokens, 5xf32> -> !nn.ragged<@tokens, 1xf32>",
                  rows("y", 1)});
-  all.push_back({"spread", "a column repeated",
+  all.push_back({"spread",
+                 "a column repeated",
                  {rows("x", 1), rows("l", 5)},
                  "%y = nn.spread %x like %l : !nn.ragged<@tokens, 1xf32>, !nn.ragged<@tokens, 5xf32> -> "
                  "!nn.ragged<@tokens, 5xf32>",
                  rows("y", 5)});
-  all.push_back({"spread_scalar", "a scalar in every element",
+  all.push_back({"spread_scalar",
+                 "a scalar in every element",
                  {scalar("x"), perRecord("l", 3)},
                  "%y = nn.spread %x like %l : tensor<f32>, tensor<?x3xf32> -> tensor<?x3xf32>",
                  perRecord("y", 3)});
   all.back().local = false;
-  all.push_back({"total", "sum of all elements",
-                 {rows("x", 5)},
-                 "%y = nn.total %x : !nn.ragged<@tokens, 5xf32> -> tensor<f32>",
-                 scalar("y")});
+  all.push_back(
+      {"total", "sum of all elements", {rows("x", 5)}, "%y = nn.total %x : !nn.ragged<@tokens, 5xf32> -> tensor<f32>", scalar("y")});
   all.back().local = false;
-  all.push_back({"concat", "rows side by side",
+  all.push_back({"concat",
+                 "rows side by side",
                  {rows("a", 3), rows("b", 5), rows("c", 2)},
                  "%y = nn.concat %a, %b, %c : !nn.ragged<@tokens, 3xf32>, !nn.ragged<@tokens, 5xf32>, "
                  "!nn.ragged<@tokens, 2xf32> -> !nn.ragged<@tokens, 10xf32>",
                  rows("y", 10)});
-  all.push_back({"slice", "columns of rows",
+  all.push_back({"slice",
+                 "columns of rows",
                  {rows("x", 7)},
                  "%y = nn.slice %x {offset = 2 : i64} : !nn.ragged<@tokens, 7xf32> -> !nn.ragged<@tokens, 3xf32>",
                  rows("y", 3)});
-  all.push_back({"slice_parameter", "columns of a matrix and of a vector, multiplied, added and read as they are; they meet and leave a gap",
+  all.push_back({"slice_parameter",
+                 "columns of a matrix and of a vector, multiplied, added and read as they are; they meet and leave a gap",
                  {rows("x", 5), fixed("w", {5, 7}), fixed("b", {7}), fixed("u", {3, 11})},
                  "%v = nn.slice %w {offset = 0 : i64} : tensor<5x7xf32> -> tensor<5x3xf32>\n"
                  "    %t = nn.slice %w {offset = 3 : i64} : tensor<5x7xf32> -> tensor<5x4xf32>\n"
@@ -119,41 +124,48 @@ std::vector<Record> make() {
                  "    %y = nn.mul %p, %c : !nn.ragged<@tokens, 3xf32>, tensor<3xf32> -> !nn.ragged<@tokens, 3xf32>",
                  rows("y", 3)});
 
-  all.push_back({"cross_entropy_rows", "-log softmax(x)[target]",
+  all.push_back({"cross_entropy_rows",
+                 "-log softmax(x)[target]",
                  {perRecord("x", 5), classes("t", 5)},
                  "%y = nn.cross_entropy_rows %x, %t : tensor<?x5xf32>, tensor<?xi32> -> tensor<?x1xf32>",
                  perRecord("y", 1)});
-  all.push_back({"cross_entropy_rows_weighted", "with label smoothing (arXiv 1512.00567) and class weights, as PyTorch's",
+  all.push_back({"cross_entropy_rows_weighted",
+                 "with label smoothing (arXiv 1512.00567) and class weights, as PyTorch's",
                  {perRecord("x", 3), classes("t", 3)},
                  "%y = nn.cross_entropy_rows %x, %t {label_smoothing = 0.1 : f64, class_weights = array<f64: 0.5, 2.0, "
                  "1.25>} : tensor<?x3xf32>, tensor<?xi32> -> tensor<?x1xf32>",
                  perRecord("y", 1)});
-  all.push_back({"class_weight", "weighted mean: total of losses over total of class weights",
+  all.push_back({"class_weight",
+                 "weighted mean: total of losses over total of class weights",
                  {perRecord("x", 3), classes("t", 3)},
                  "%w = nn.class_weight %t {class_weights = array<f64: 0.5, 2.0, 1.25>} : tensor<?xi32> -> "
                  "tensor<?x1xf32>\n    %s = nn.total %w : tensor<?x1xf32> -> tensor<f32>\n"
                  "    %y = nn.div %x, %s : tensor<?x3xf32>, tensor<f32> -> tensor<?x3xf32>",
                  perRecord("y", 3)});
   all.back().local = false;
-  all.push_back({"cross_entropy_tags", "-log softmax(x)[tag] of the tagged rows",
+  all.push_back({"cross_entropy_tags",
+                 "-log softmax(x)[tag] of the tagged rows",
                  {rows("x", 5), tags("t", 5)},
                  "%y = nn.cross_entropy_rows %x, %t : !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, i32> -> "
                  "!nn.ragged<@tokens, 1xf32>",
                  rows("y", 1)});
-  all.push_back({"class_weight_tags", "mean over the tagged rows",
+  all.push_back({"class_weight_tags",
+                 "mean over the tagged rows",
                  {rows("x", 3), tags("t", 3)},
                  "%w = nn.class_weight %t {class_weights = array<f64>} : !nn.ragged<@tokens, i32> -> !nn.ragged<@tokens, 1xf32>\n"
                  "    %s = nn.total %w : !nn.ragged<@tokens, 1xf32> -> tensor<f32>\n"
                  "    %y = nn.div %x, %s : !nn.ragged<@tokens, 3xf32>, tensor<f32> -> !nn.ragged<@tokens, 3xf32>",
                  rows("y", 3)});
   all.back().local = false;
-  all.push_back({"crf_loss", "-log p of a linear-chain conditional random field (arXiv 1508.01991)",
+  all.push_back({"crf_loss",
+                 "-log p of a linear-chain conditional random field (arXiv 1508.01991)",
                  {rows("x", 5), tags("t", 5), fixed("w", {35})},
                  "%y, %alpha = nn.crf_loss %x, %t, %w : !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, i32>, tensor<35xf32> -> "
                  "tensor<?x1xf32>, !nn.ragged<@tokens, 5xf32>",
                  perRecord("y", 1)});
   // Logits that no parameter reaches, because the most likely chain has no derivative.
-  all.push_back({"crf_decode", "the most likely chain (Viterbi) with the probabilities of its tags",
+  all.push_back({"crf_decode",
+                 "the most likely chain (Viterbi) with the probabilities of its tags",
                  {rows("x", 3), ids("w", 3)},
                  "%places = nn.constant dense<[[0.3, -1.1, 0.7], [-0.4, 0.9, 0.2], [1.3, -0.6, -0.1], [0.1, 0.8, -0.9], "
                  "[-0.2, 0.05, 0.6]]> : tensor<5x3xf32> : tensor<5x3xf32>\n"
@@ -174,97 +186,116 @@ std::vector<Record> make() {
                  "    %y = nn.mul %x, %d : !nn.ragged<@tokens, 3xf32>, !nn.ragged<@tokens, 3xf32> -> !nn.ragged<@tokens, 3xf32>",
                  rows("y", 3)});
   all.back().local = false; // the mean over the records that makes a matrix of the table
-  all.push_back({"record_count", "mean over the records",
+  all.push_back({"record_count",
+                 "mean over the records",
                  {perRecord("x", 3)},
                  "%n = nn.record_count : tensor<f32>\n"
                  "    %y = nn.div %x, %n : tensor<?x3xf32>, tensor<f32> -> tensor<?x3xf32>",
                  perRecord("y", 3)});
   all.back().local = false;
 
-  all.push_back({"matmul", "rows times a matrix",
+  all.push_back({"matmul",
+                 "rows times a matrix",
                  {rows("x", 7), fixed("w", {7, 11})},
                  "%y = nn.matmul %x, %w : !nn.ragged<@tokens, 7xf32>, tensor<7x11xf32> -> !nn.ragged<@tokens, 11xf32>",
                  rows("y", 11)});
-  all.push_back({"matmul_transposed", "rows times the transpose of a matrix",
+  all.push_back({"matmul_transposed",
+                 "rows times the transpose of a matrix",
                  {perRecord("x", 7), fixed("w", {11, 7})},
                  "%y = nn.matmul %x, %w transposed : tensor<?x7xf32>, tensor<11x7xf32> -> tensor<?x11xf32>",
                  perRecord("y", 11)});
-  all.push_back({"embedding", "table rows by id",
+  all.push_back({"embedding",
+                 "table rows by id",
                  {ids("w", 13), fixed("t", {13, 5})},
                  "%y = nn.embedding %w, %t : !nn.ragged<@tokens, i32>, tensor<13x5xf32> -> !nn.ragged<@tokens, 5xf32>",
                  rows("y", 5)});
-  all.push_back({"position_rows", "table rows by place; the last one beyond the table",
+  all.push_back({"position_rows",
+                 "table rows by place; the last one beyond the table",
                  {fixed("t", {5, 3})},
                  "%y = nn.position_rows %t : tensor<5x3xf32> -> !nn.ragged<@tokens, 3xf32>",
                  rows("y", 3)});
-  all.push_back({"segment_rows", "table rows by which text of a pair the row is of",
+  all.push_back({"segment_rows",
+                 "table rows by which text of a pair the row is of",
                  {fixed("t", {2, 3})},
                  "%y = nn.position_rows %t {of = \"segment\"} : tensor<2x3xf32> -> !nn.ragged<@tokens, 3xf32>",
                  rows("y", 3)});
-  all.push_back({"counts", "occurrences of each id in the record",
+  all.push_back({"counts",
+                 "occurrences of each id in the record",
                  {ids("w", 13), perRecord("x", 13)},
                  "%c = nn.counts %w : !nn.ragged<@tokens, i32> -> tensor<?x13xf32>\n"
                  "    %y = nn.mul %x, %c : tensor<?x13xf32>, tensor<?x13xf32> -> tensor<?x13xf32>",
                  perRecord("y", 13)});
-  all.push_back({"bag_sum", "sum of the table rows of a record's ids",
+  all.push_back({"bag_sum",
+                 "sum of the table rows of a record's ids",
                  {ids("w", 13), fixed("t", {13, 5})},
                  "%y = nn.bag_sum %w, %t : !nn.ragged<@tokens, i32>, tensor<13x5xf32> -> tensor<?x5xf32>",
                  perRecord("y", 5)});
   for (std::int64_t width : {2, 3, 5}) {
     std::string weight = "tensor<" + std::to_string(width) + "x7x11xf32>";
-    all.push_back({"conv1d_" + std::to_string(width), "convolution of the same length, zeros outside the record",
+    all.push_back({"conv1d_" + std::to_string(width),
+                   "convolution of the same length, zeros outside the record",
                    {rows("x", 7), fixed("w", {width, 7, 11})},
                    "%y = nn.conv1d %x, %w : !nn.ragged<@tokens, 7xf32>, " + weight + " -> !nn.ragged<@tokens, 11xf32>",
                    rows("y", 11)});
-    all.push_back({"conv1d_max_" + std::to_string(width), "convolution and the maximum over the record's rows",
+    all.push_back({"conv1d_max_" + std::to_string(width),
+                   "convolution and the maximum over the record's rows",
                    {rows("x", 7), fixed("w", {width, 7, 11})},
-                   "%y, %at = nn.conv1d_max %x, %w : !nn.ragged<@tokens, 7xf32>, " + weight +
-                       " -> tensor<?x11xf32>, tensor<?x11xi32>",
+                   "%y, %at = nn.conv1d_max %x, %w : !nn.ragged<@tokens, 7xf32>, " + weight + " -> tensor<?x11xf32>, tensor<?x11xi32>",
                    perRecord("y", 11)});
   }
 
-  all.push_back({"segment_sum", "sum of a record's rows",
+  all.push_back({"segment_sum",
+                 "sum of a record's rows",
                  {rows("x", 5)},
                  "%y = nn.segment_sum %x : !nn.ragged<@tokens, 5xf32> -> tensor<?x5xf32>",
                  perRecord("y", 5)});
-  all.push_back({"segment_length", "mean of a record's rows",
+  all.push_back({"segment_length",
+                 "mean of a record's rows",
                  {rows("x", 5)},
                  "%s = nn.segment_sum %x : !nn.ragged<@tokens, 5xf32> -> tensor<?x5xf32>\n"
                  "    %n = nn.segment_length @tokens : tensor<?x1xf32>\n"
                  "    %y = nn.div %s, %n : tensor<?x5xf32>, tensor<?x1xf32> -> tensor<?x5xf32>",
                  perRecord("y", 5)});
-  all.push_back({"broadcast_records", "the record's row for each of its rows",
+  all.push_back({"broadcast_records",
+                 "the record's row for each of its rows",
                  {perRecord("x", 5)},
                  "%y = nn.broadcast_records %x : tensor<?x5xf32> -> !nn.ragged<@tokens, 5xf32>",
                  rows("y", 5)});
-  all.push_back({"segment_max", "maximum of a record's rows",
+  all.push_back({"segment_max",
+                 "maximum of a record's rows",
                  {rows("x", 5)},
                  "%y, %at = nn.segment_max %x : !nn.ragged<@tokens, 5xf32> -> tensor<?x5xf32>, tensor<?x5xi32>",
                  perRecord("y", 5)});
-  all.push_back({"segment_first", "first row of a record",
+  all.push_back({"segment_first",
+                 "first row of a record",
                  {rows("x", 5)},
                  "%y = nn.segment_first %x : !nn.ragged<@tokens, 5xf32> -> tensor<?x5xf32>",
                  perRecord("y", 5)});
-  all.push_back({"attention", "softmax(q k^T / sqrt(width)) v in every head (arXiv 1706.03762)",
+  all.push_back({"attention",
+                 "softmax(q k^T / sqrt(width)) v in every head (arXiv 1706.03762)",
                  {rows("x", 18)},
                  "%y, %lse = nn.attention %x {heads = 2 : i64} : !nn.ragged<@tokens, 18xf32> -> "
                  "!nn.ragged<@tokens, 6xf32>, !nn.ragged<@tokens, 2xf32>",
                  rows("y", 6)});
-  all.push_back({"attention_dropout", "attention with dropout on the probabilities",
+  all.push_back({"attention_dropout",
+                 "attention with dropout on the probabilities",
                  {rows("x", 18)},
                  "%y, %lse = nn.attention %x {heads = 2 : i64, dropout = 0.3 : f64, key = 41 : i64} : "
                  "!nn.ragged<@tokens, 18xf32> -> !nn.ragged<@tokens, 6xf32>, !nn.ragged<@tokens, 2xf32>",
                  rows("y", 6)});
   for (bool dropout : {false, true}) {
-    all.push_back({dropout ? "attention_first_dropout" : "attention_first", "attention of the first rows over all rows",
+    all.push_back({dropout ? "attention_first_dropout" : "attention_first",
+                   "attention of the first rows over all rows",
                    {perRecord("q", 6), rows("x", 12)},
-                   std::string("%y, %lse = nn.attention_first %q, %x {heads = 2 : i64") + (dropout ? ", dropout = 0.3 : f64, key = 41 : i64" : "") +
+                   std::string("%y, %lse = nn.attention_first %q, %x {heads = 2 : i64") +
+                       (dropout ? ", dropout = 0.3 : f64, key = 41 : i64" : "") +
                        "} : tensor<?x6xf32>, !nn.ragged<@tokens, 12xf32> -> tensor<?x6xf32>, tensor<?x2xf32>",
                    perRecord("y", 6)});
   }
 
   // Compositions: values with two readers, weights with two uses, and what the fusions look for.
-  all.push_back({"residual_block", "x + f(norm(x)), weights used twice",
+  all.push_back({"residual_block",
+                 "x + f(norm(x)), weights used twice",
                  {rows("x", 5), fixed("w", {5, 5}), fixed("g", {5}), fixed("b", {5})},
                  "%n, %rstd = nn.normalize %x {epsilon = 1.0e-5 : f64} : !nn.ragged<@tokens, 5xf32> -> "
                  "!nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 1xf32>\n"
@@ -277,25 +308,29 @@ std::vector<Record> make() {
                  "    %y = nn.add %x, %k : !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 5xf32> -> "
                  "!nn.ragged<@tokens, 5xf32>",
                  rows("y", 5)});
-  all.push_back({"cnn", "max over relu(conv1d + bias)",
+  all.push_back({"cnn",
+                 "max over relu(conv1d + bias)",
                  {rows("x", 7), fixed("w", {3, 7, 5}), fixed("b", {5})},
                  "%c = nn.conv1d %x, %w : !nn.ragged<@tokens, 7xf32>, tensor<3x7x5xf32> -> !nn.ragged<@tokens, 5xf32>\n"
                  "    %a = nn.add %c, %b : !nn.ragged<@tokens, 5xf32>, tensor<5xf32> -> !nn.ragged<@tokens, 5xf32>\n"
                  "    %r = nn.relu %a : !nn.ragged<@tokens, 5xf32>\n"
                  "    %y, %at = nn.segment_max %r : !nn.ragged<@tokens, 5xf32> -> tensor<?x5xf32>, tensor<?x5xi32>",
                  perRecord("y", 5)});
-  all.push_back({"words", "counts times a matrix",
+  all.push_back({"words",
+                 "counts times a matrix",
                  {ids("w", 13), fixed("t", {13, 3})},
                  "%c = nn.counts %w : !nn.ragged<@tokens, i32> -> tensor<?x13xf32>\n"
                  "    %y = nn.matmul %c, %t : tensor<?x13xf32>, tensor<13x3xf32> -> tensor<?x3xf32>",
                  perRecord("y", 3)});
-  all.push_back({"last_layer", "what only the first row of a record is read of, after rows met",
+  all.push_back({"last_layer",
+                 "what only the first row of a record is read of, after rows met",
                  {rows("x", 5), fixed("w", {5, 5}), fixed("b", {5}), fixed("u", {5, 7})},
                  "%m = nn.matmul %x, %w : !nn.ragged<@tokens, 5xf32>, tensor<5x5xf32> -> !nn.ragged<@tokens, 5xf32>\n"
                  "    %a = nn.add %m, %b : !nn.ragged<@tokens, 5xf32>, tensor<5xf32> -> !nn.ragged<@tokens, 5xf32>\n"
                  "    %d = nn.dropout %a {p = 0.3 : f64, key = 17 : i64} : !nn.ragged<@tokens, 5xf32>\n"
                  "    %s = nn.add %x, %d : !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 5xf32> -> !nn.ragged<@tokens, 5xf32>\n"
-                 "    %n, %rstd = nn.normalize %s {epsilon = 1.0e-5 : f64} : !nn.ragged<@tokens, 5xf32> -> !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 1xf32>\n"
+                 "    %n, %rstd = nn.normalize %s {epsilon = 1.0e-5 : f64} : !nn.ragged<@tokens, 5xf32> -> !nn.ragged<@tokens, 5xf32>, "
+                 "!nn.ragged<@tokens, 1xf32>\n"
                  "    %f = nn.matmul %n, %u : !nn.ragged<@tokens, 5xf32>, tensor<5x7xf32> -> !nn.ragged<@tokens, 7xf32>\n"
                  "    %g = nn.gelu %f : !nn.ragged<@tokens, 7xf32>\n"
                  "    %h = nn.matmul %g, %u transposed : !nn.ragged<@tokens, 7xf32>, tensor<5x7xf32> -> !nn.ragged<@tokens, 5xf32>\n"
@@ -308,7 +343,8 @@ std::vector<Record> make() {
                  "    %o = nn.concat %t, %g : !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 7xf32> -> !nn.ragged<@tokens, 12xf32>\n"
                  "    %y = nn.segment_first %o : !nn.ragged<@tokens, 12xf32> -> tensor<?x12xf32>",
                  perRecord("y", 12)});
-  all.push_back({"last_attention", "attention of which only the first rows are read, its queries, keys and values made by one matmul",
+  all.push_back({"last_attention",
+                 "attention of which only the first rows are read, its queries, keys and values made by one matmul",
                  {rows("x", 6), fixed("w", {6, 18}), fixed("b", {18}), fixed("u", {6, 6})},
                  "%m = nn.matmul %x, %w : !nn.ragged<@tokens, 6xf32>, tensor<6x18xf32> -> !nn.ragged<@tokens, 18xf32>\n"
                  "    %a = nn.add %m, %b : !nn.ragged<@tokens, 18xf32>, tensor<18xf32> -> !nn.ragged<@tokens, 18xf32>\n"

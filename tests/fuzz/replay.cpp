@@ -17,9 +17,37 @@ namespace {
 void run(const std::string &text) { LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t *>(text.data()), text.size()); }
 
 std::string edit(std::string text, std::mt19937_64 &random) {
-  static const std::vector<std::string> pieces = {"{", "}", "|>", "=", ":", "\"", "..", "search(", "-1", "99999999999999999999", "1e400", "\xff",
-                                                  std::string(1, '\0'), "param ", "model {", "repeat(1000000, ", "\n", "#", "%", "import \"a.pipe\"",
-                                                  "(", ")", "[", "]", ",", "layer x(y) {", "l2(", "answer", "|> classify(label)", " + ", " / 0 "};
+  static const std::vector<std::string> pieces = {"{",
+                                                  "}",
+                                                  "|>",
+                                                  "=",
+                                                  ":",
+                                                  "\"",
+                                                  "..",
+                                                  "search(",
+                                                  "-1",
+                                                  "99999999999999999999",
+                                                  "1e400",
+                                                  "\xff",
+                                                  std::string(1, '\0'),
+                                                  "param ",
+                                                  "model {",
+                                                  "repeat(1000000, ",
+                                                  "\n",
+                                                  "#",
+                                                  "%",
+                                                  "import \"a.pipe\"",
+                                                  "(",
+                                                  ")",
+                                                  "[",
+                                                  "]",
+                                                  ",",
+                                                  "layer x(y) {",
+                                                  "l2(",
+                                                  "answer",
+                                                  "|> classify(label)",
+                                                  " + ",
+                                                  " / 0 "};
   static const int counts[] = {1, 1, 1, 2, 5, 20};
   for (int edits = counts[random() % 6]; edits > 0; --edits) {
     const std::size_t at = random() % (text.size() + 1);

@@ -56,8 +56,8 @@ struct ValueText {
 };
 
 void describe(std::string &page, const PluginManifest &manifest) {
-  page += fmt::format("\n### {}\n\n{}. Version {}, ABI {}.{}.", manifest.name, manifest.summary, manifest.version,
-                      manifest.abiMajor, manifest.abiMinor);
+  page += fmt::format("\n### {}\n\n{}. Version {}, ABI {}.{}.", manifest.name, manifest.summary, manifest.version, manifest.abiMajor,
+                      manifest.abiMinor);
   if (manifest.fits) {
     page += " Carries fitted state.";
   }
@@ -91,9 +91,11 @@ void describe(std::string &page, const PluginManifest &manifest) {
 } // namespace
 
 std::string pluginsPage(const std::string &folder) {
-  std::string page = "# Plugins of the tree\n\nMade by `penstock-docs` from each plugin's plugin.toml; do not edit. How to use and write them: "
-                     "[guides/plugins.md](../guides/plugins.md).\n";
-  const std::pair<const char *, const char *> kinds[] = {{"tokenizers", "Tokenizers"}, {"heads", "Heads"}, {"metrics", "Metrics"}, {"learners", "Learners"}};
+  std::string page =
+      "# Plugins of the tree\n\nMade by `penstock-docs` from each plugin's plugin.toml; do not edit. How to use and write them: "
+      "[guides/plugins.md](../guides/plugins.md).\n";
+  const std::pair<const char *, const char *> kinds[] = {
+      {"tokenizers", "Tokenizers"}, {"heads", "Heads"}, {"metrics", "Metrics"}, {"learners", "Learners"}};
   for (const auto &[below, title] : kinds) {
     std::error_code error;
     std::vector<fs::path> folders;

@@ -28,14 +28,16 @@ void addCheckCommand(CLI::App &app, CommandContext &context) {
     if (state->load.json || (!loaded.ok && loaded.errors == 0)) {
       return;
     }
-    const auto count = [](std::size_t number, const char *what) {
-      return std::to_string(number) + " " + what + (number == 1 ? "" : "s");
-    };
+    const auto count = [](std::size_t number, const char *what) { return std::to_string(number) + " " + what + (number == 1 ? "" : "s"); };
     if (loaded.ok) {
-      const char *checked = loaded.isLibrary ? "layers and heads are good" : loaded.hasFacts ? "the pipeline and its data are good" : "the pipeline is good";
-      std::printf("%s: %s%s\n", state->load.file.c_str(), checked, loaded.warnings > 0 ? (", " + count(loaded.warnings, "warning")).c_str() : "");
+      const char *checked = loaded.isLibrary  ? "layers and heads are good"
+                            : loaded.hasFacts ? "the pipeline and its data are good"
+                                              : "the pipeline is good";
+      std::printf("%s: %s%s\n", state->load.file.c_str(), checked,
+                  loaded.warnings > 0 ? (", " + count(loaded.warnings, "warning")).c_str() : "");
     } else {
-      std::fprintf(stderr, "%s: %s, %s\n", state->load.file.c_str(), count(loaded.errors, "error").c_str(), count(loaded.warnings, "warning").c_str());
+      std::fprintf(stderr, "%s: %s, %s\n", state->load.file.c_str(), count(loaded.errors, "error").c_str(),
+                   count(loaded.warnings, "warning").c_str());
     }
   });
 }

@@ -28,8 +28,7 @@ Status copyTo(const std::string &program, const std::string &output) {
   std::FILE *file = std::fopen(output.c_str(), "wb");
   bool written = file && std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
   written = file && std::fclose(file) == 0 && written;
-  return written ? Status::success()
-                 : environmentError("cannot write `" + output + "`: " + std::strerror(errno));
+  return written ? Status::success() : environmentError("cannot write `" + output + "`: " + std::strerror(errno));
 }
 
 Status compile(State &state, CommandContext &context) {
@@ -41,12 +40,10 @@ Status compile(State &state, CommandContext &context) {
     return {}; // said already
   }
   if (loaded.isLibrary) {
-    return invalidInput("`" + state.load.file +
-                        "` holds layers and heads but no pipeline, so there is nothing to compile");
+    return invalidInput("`" + state.load.file + "` holds layers and heads but no pipeline, so there is nothing to compile");
   }
   std::vector<std::string> folders = context.pluginFolders;
-  folders.insert(folders.end(), loaded.pipeline.pluginFolders.begin(),
-                 loaded.pipeline.pluginFolders.end());
+  folders.insert(folders.end(), loaded.pipeline.pluginFolders.begin(), loaded.pipeline.pluginFolders.end());
   PENSTOCK_ASSIGN(const std::shared_ptr<PluginHost> host, PluginHost::create(folders));
   PENSTOCK_ASSIGN(const CompileOptions options, compileOptionsFor(loaded.pipeline, *host));
   if (!state.stage.empty()) {
@@ -61,15 +58,12 @@ Status compile(State &state, CommandContext &context) {
   }
   const std::string &path = state.output.empty() ? program : state.output;
   if (state.json) {
-    const nlohmann::ordered_json json = {{"program", path},
-                                         {"level", options.level},
-                                         {"cached", report.cached},
-                                         {"seconds", report.seconds}};
-    std::printf("%s\n",
-                json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
+    const nlohmann::ordered_json json = {
+        {"program", path}, {"level", options.level}, {"cached", report.cached}, {"seconds", report.seconds}};
+    std::printf("%s\n", json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
   } else if (!state.load.quiet) {
-    std::printf("%s for `%s` in %.0f ms: %s\n", report.cached ? "found in the cache" : "compiled",
-                options.level.c_str(), report.seconds * 1e3, path.c_str());
+    std::printf("%s for `%s` in %.0f ms: %s\n", report.cached ? "found in the cache" : "compiled", options.level.c_str(),
+                report.seconds * 1e3, path.c_str());
   }
   return {};
 }
@@ -78,32 +72,19 @@ Status compile(State &state, CommandContext &context) {
 
 void addCompileCommand(CLI::App &app, CommandContext &context) {
   auto state = std::make_shared<State>();
-  CLI::App *command =
-      app.add_subcommand("compile", "compile a pipeline into the cache, or print a stage of it");
+  CLI::App *command = app.add_subcommand("compile", "compile a pipeline into the cache, or print a stage of it");
   command->add_option("FILE", state->load.file, "the .pipe file")->required();
-  CLI::Option *emit =
-      command
-          ->add_option("--emit", state->stage,
-                       "print this stage instead: pipe, nn, kernel, linalg, llvm or asm")
-          ->check(CLI::IsMember({"pipe", "nn", "kernel", "linalg", "llvm", "asm"}))
-          ->type_name("STAGE");
-  command->add_option("--output,-o", state->output, "also write the shared library here")
-      ->type_name("FILE")
-      ->excludes(emit);
-  command
-      ->add_option("--level", state->level,
-                   "instruction set: avx2, avx512 or amx; by default the machine's best")
+  CLI::Option *emit = command->add_option("--emit", state->stage, "print this stage instead: pipe, nn, kernel, linalg, llvm or asm")
+                          ->check(CLI::IsMember({"pipe", "nn", "kernel", "linalg", "llvm", "asm"}))
+                          ->type_name("STAGE");
+  command->add_option("--output,-o", state->output, "also write the shared library here")->type_name("FILE")->excludes(emit);
+  command->add_option("--level", state->level, "instruction set: avx2, avx512 or amx; by default the machine's best")
       ->check(CLI::IsMember({"avx2", "avx512", "amx"}))
       ->type_name("LEVEL");
-  command
-      ->add_option("--set", state->load.settings,
-                   "name=value: a param, or a setting as block.setting (may be repeated)")
+  command->add_option("--set", state->load.settings, "name=value: a param, or a setting as block.setting (may be repeated)")
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
-  command
-      ->add_option("--facts", state->load.factsFile,
-                   "read facts about the data from this file, not from the data")
-      ->type_name("FILE");
+  command->add_option("--facts", state->load.factsFile, "read facts about the data from this file, not from the data")->type_name("FILE");
   command->add_flag("--json", state->json, "print the result as one JSON object");
   command->add_flag("--quiet", state->load.quiet, "print errors only");
   command->callback([state, &context] {

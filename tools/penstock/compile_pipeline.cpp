@@ -15,21 +15,16 @@
 namespace penstock {
 namespace {
 
-Status buildHead(PluginHost &host, const std::string &plugin,
-                 const frontend::Attributes &parameters, const PenstockGraphBuilder *builder,
-                 PenstockNode input, PenstockNode target, std::int64_t classes,
-                 PenstockHeadGraph *graph) {
+Status buildHead(PluginHost &host, const std::string &plugin, const frontend::Attributes &parameters, const PenstockGraphBuilder *builder,
+                 PenstockNode input, PenstockNode target, std::int64_t classes, PenstockHeadGraph *graph) {
   PENSTOCK_ASSIGN(const PluginManifest *const manifest, host.manifest(plugin, PluginKind::head));
-  PENSTOCK_ASSIGN(const std::unique_ptr<PluginArguments> arguments,
-                  host.arguments(*manifest, attributesJson(parameters)));
+  PENSTOCK_ASSIGN(const std::unique_ptr<PluginArguments> arguments, host.arguments(*manifest, attributesJson(parameters)));
   PENSTOCK_ASSIGN(const PenstockPlugin *const loaded, host.load(plugin, PluginKind::head));
   const auto *head = static_cast<const PenstockHead *>(loaded->functions);
   PenstockError error{};
-  if (head->build(host.services(), arguments->view(), builder, input, target, classes, graph,
-                  &error) != 0) {
+  if (head->build(host.services(), arguments->view(), builder, input, target, classes, graph, &error) != 0) {
     error.text[sizeof error.text - 1] = '\0';
-    return invalidInput(
-        fmt::format("`{}`: {}", plugin, error.text[0] ? error.text : "it failed without a reason"));
+    return invalidInput(fmt::format("`{}`: {}", plugin, error.text[0] ? error.text : "it failed without a reason"));
   }
   return Status::success();
 }
@@ -45,8 +40,7 @@ std::string attributesJson(const frontend::Attributes &attributes) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Result<CompileOptions> compileOptionsFor(const frontend::TypedPipeline &pipeline,
-                                         PluginHost &host) {
+Result<CompileOptions> compileOptionsFor(const frontend::TypedPipeline &pipeline, PluginHost &host) {
   CompileOptions options;
   if (pipeline.target.level.empty()) {
     PENSTOCK_ASSIGN(const Level level, machineLevel());
@@ -62,23 +56,19 @@ Result<CompileOptions> compileOptionsFor(const frontend::TypedPipeline &pipeline
   std::set<std::string> heads;
   for (const frontend::GraphNode &node : pipeline.model.nodes) {
     if (node.kind == frontend::GraphNode::Kind::head && heads.insert(node.op).second) {
-      PENSTOCK_ASSIGN(const PluginManifest *const manifest,
-                      host.manifest(node.op, PluginKind::head));
+      PENSTOCK_ASSIGN(const PluginManifest *const manifest, host.manifest(node.op, PluginKind::head));
       PENSTOCK_ASSIGN(const std::string library, readWholeFile(manifest->library));
-      options.plugins.push_back(
-          fmt::format("{} {} {:016x}", manifest->name, manifest->version, hash64(library)));
+      options.plugins.push_back(fmt::format("{} {} {:016x}", manifest->name, manifest->version, hash64(library)));
     }
   }
-  options.buildHead = [&host](const std::string &plugin, const frontend::Attributes &parameters,
-                              const PenstockGraphBuilder *builder, PenstockNode input,
-                              PenstockNode target, std::int64_t classes, PenstockHeadGraph *graph) {
+  options.buildHead = [&host](const std::string &plugin, const frontend::Attributes &parameters, const PenstockGraphBuilder *builder,
+                              PenstockNode input, PenstockNode target, std::int64_t classes, PenstockHeadGraph *graph) {
     return buildHead(host, plugin, parameters, builder, input, target, classes, graph);
   };
   return options;
 }
 
-Result<std::string> compilePipeline(const frontend::TypedPipeline &pipeline, PluginHost &host,
-                                    CompileReport *report, bool profile) {
+Result<std::string> compilePipeline(const frontend::TypedPipeline &pipeline, PluginHost &host, CompileReport *report, bool profile) {
   PENSTOCK_ASSIGN(CompileOptions options, compileOptionsFor(pipeline, host));
   options.profile = profile;
   return compileProgram(pipeline, options, report);

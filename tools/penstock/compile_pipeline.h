@@ -17,8 +17,8 @@ Result<CompileOptions> compileOptionsFor(const frontend::TypedPipeline &pipeline
 
 /// Path of the pipeline's program, from the cache where it is there. With `profile` it says what its
 /// steps do.
-Result<std::string> compilePipeline(const frontend::TypedPipeline &pipeline, PluginHost &host,
-                                    CompileReport *report = nullptr, bool profile = false);
+Result<std::string> compilePipeline(const frontend::TypedPipeline &pipeline, PluginHost &host, CompileReport *report = nullptr,
+                                    bool profile = false);
 
 /// Parameters of a call as the JSON text that the plugin host takes.
 std::string attributesJson(const frontend::Attributes &attributes);

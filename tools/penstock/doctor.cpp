@@ -66,9 +66,9 @@ Finding oneDnn() {
 Finding compiler() {
   std::error_code error;
   const std::filesystem::path own = std::filesystem::canonical("/proc/self/exe", error).parent_path();
-  for (const std::filesystem::path &folder : {std::filesystem::path("/usr/lib/llvm-22/lib"), own / "../lib",
-                                             std::filesystem::path("/usr/lib/x86_64-linux-gnu"),
-                                             std::filesystem::path("/usr/local/lib")}) {
+  for (const std::filesystem::path &folder :
+       {std::filesystem::path("/usr/lib/llvm-22/lib"), own / "../lib", std::filesystem::path("/usr/lib/x86_64-linux-gnu"),
+        std::filesystem::path("/usr/local/lib")}) {
     std::filesystem::directory_iterator entry(folder, error), end;
     for (; !error && entry != end; entry.increment(error)) {
       const std::string name = entry->path().filename().string();
@@ -77,8 +77,10 @@ Finding compiler() {
       }
     }
   }
-  return {"MLIR", "libMLIR.so.22 is in no usual place; cached programs run, new ones cannot be compiled "
-                  "(install `libmlir-22`)", false};
+  return {"MLIR",
+          "libMLIR.so.22 is in no usual place; cached programs run, new ones cannot be compiled "
+          "(install `libmlir-22`)",
+          false};
 }
 
 /// What all cores together do at best.

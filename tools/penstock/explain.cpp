@@ -79,7 +79,8 @@ void printResolved(const frontend::TypedPipeline &pipeline, bool json) {
     if (value.origin == "file" && !value.range.file.empty()) {
       origin = value.range.file + ":" + std::to_string(value.range.line);
     }
-    std::printf("%-*s  %-*s  %s\n", static_cast<int>(keys), value.key.c_str(), static_cast<int>(values), value.value.c_str(), origin.c_str());
+    std::printf("%-*s  %-*s  %s\n", static_cast<int>(keys), value.key.c_str(), static_cast<int>(values), value.value.c_str(),
+                origin.c_str());
   }
   std::printf("\nparameters\n");
   for (const WeightLine &line : weights) {
@@ -105,7 +106,8 @@ void addExplainCommand(CLI::App &app, CommandContext &context) {
   auto state = std::make_shared<State>();
   CLI::App *command = app.add_subcommand("explain", "say what a .pipe file means: every value and where it came from");
   command->add_option("FILE", state->load.file, "the .pipe file")->required();
-  command->add_flag("--resolved", state->resolved, "print every value with its origin, and the names and shapes of the parameters")->required();
+  command->add_flag("--resolved", state->resolved, "print every value with its origin, and the names and shapes of the parameters")
+      ->required();
   command->add_option("--set", state->load.settings, "name=value: a param, or a setting as block.setting (may be repeated)")
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);

@@ -88,9 +88,7 @@ std::string axisOf(const EncoderSpec &encoder, const frontend::ModelGraph &model
 
 Result<HfModel> describe(const RunRecord &record, const frontend::TypedPipeline &pipeline) {
   const RunConfig &config = record.config;
-  const auto refuse = [&](const std::string &why) {
-    return invalidInput("this run has no form in Transformers: " + why);
-  };
+  const auto refuse = [&](const std::string &why) { return invalidInput("this run has no form in Transformers: " + why); };
   if (config.encoders.size() != 1) {
     return refuse(config.encoders.empty() ? "it has no encoder such as `bert`" : "it has several encoders");
   }

@@ -21,7 +21,9 @@ namespace {
 
 /// Replaces the file by `text` at once: a reader sees the old one or the new one, and the old one stays where this fails.
 Status replaceFile(const std::string &path, const std::string &text) {
-  const auto failed = [&](const char *what) { return environmentError("`" + path + "` cannot be written: " + what + ": " + std::strerror(errno)); };
+  const auto failed = [&](const char *what) {
+    return environmentError("`" + path + "` cannot be written: " + what + ": " + std::strerror(errno));
+  };
   // A link stays a link: its target is replaced.
   char *resolved = ::realpath(path.c_str(), nullptr);
   if (resolved == nullptr) {
@@ -29,7 +31,7 @@ Status replaceFile(const std::string &path, const std::string &text) {
   }
   const std::string target = resolved;
   std::free(resolved);
-  struct stat before {};
+  struct stat before{};
   if (::stat(target.c_str(), &before) != 0) {
     return failed("its mode is not known");
   }

@@ -17,7 +17,7 @@ namespace penstock {
 
 Result<std::string> readSourceFile(const std::string &path) {
   const auto failed = [&](const char *why) { return environmentError("`" + path + "` cannot be read: " + why); };
-  struct stat info {};
+  struct stat info{};
   if (stat(path.c_str(), &info) != 0) {
     return failed(std::strerror(errno));
   }

@@ -23,8 +23,8 @@ struct LoadOptions {
 };
 
 struct LoadedPipeline {
-  bool ok = false;         // no error; what was wrong has been printed and the exit code set
-  bool isLibrary = false;  // a file of layers and heads, without a pipeline
+  bool ok = false;        // no error; what was wrong has been printed and the exit code set
+  bool isLibrary = false; // a file of layers and heads, without a pipeline
   bool hasFacts = false;
   frontend::TypedPipeline pipeline;
   std::vector<frontend::ProgramFile> files;

@@ -47,8 +47,8 @@ void finishOutput(CommandContext &context, int error) {
     error = errno;
   }
   if (context.exitCode != exitCodeOf(ErrorCode::environment) && std::ferror(stdout) != 0 && error != EPIPE) {
-    context.fail(environmentError(std::string("could not write to standard output") +
-                                  (error == 0 ? "" : std::string(": ") + std::strerror(error))));
+    context.fail(
+        environmentError(std::string("could not write to standard output") + (error == 0 ? "" : std::string(": ") + std::strerror(error))));
   }
 }
 
@@ -63,8 +63,7 @@ int main(int argc, char **argv) {
   context.version = PENSTOCK_VERSION;
   app.name("penstock");
   app.set_version_flag("--version", "penstock " + context.version);
-  app.add_option("--plugins", context.pluginFolders, "folder with more plugins (may be repeated)")
-      ->type_name("FOLDER");
+  app.add_option("--plugins", context.pluginFolders, "folder with more plugins (may be repeated)")->type_name("FOLDER");
   app.require_subcommand(1);
 
   // Each command is one file of this folder and one line here.
@@ -103,8 +102,8 @@ int main(int argc, char **argv) {
     if (system != nullptr && std::ferror(stdout) != 0) { // fmt throws where a write fails
       outputError = system->code().value();
     } else {
-      context.fail(internalError(std::string("an unexpected failure: ") + error.what() +
-                                 "; please report it with the file that caused it"));
+      context.fail(
+          internalError(std::string("an unexpected failure: ") + error.what() + "; please report it with the file that caused it"));
     }
   }
   finishOutput(context, outputError);

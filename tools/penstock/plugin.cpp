@@ -32,9 +32,7 @@ struct PluginOptions {
   std::vector<std::string> sets;
 };
 
-std::string dump(const Json &value) {
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
+std::string dump(const Json &value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 Json valueJson(const PluginValue &value) {
   return std::visit([](const auto &held) { return Json(held); }, value);
@@ -73,12 +71,9 @@ std::string rangeText(const PluginParameter &parameter) {
 }
 
 Json manifestJson(const PluginManifest &manifest) {
-  Json described = {{"name", manifest.name},
-                    {"kind", kindName(manifest.kind)},
-                    {"version", manifest.version},
-                    {"abi", fmt::format("{}.{}", manifest.abiMajor, manifest.abiMinor)},
-                    {"summary", manifest.summary},
-                    {"library", manifest.library}};
+  Json described = {{"name", manifest.name},       {"kind", kindName(manifest.kind)},
+                    {"version", manifest.version}, {"abi", fmt::format("{}.{}", manifest.abiMajor, manifest.abiMinor)},
+                    {"summary", manifest.summary}, {"library", manifest.library}};
   if (manifest.kind == PluginKind::tokenizer || manifest.kind == PluginKind::learner) {
     described["fits"] = manifest.fits;
   }
@@ -115,16 +110,14 @@ Json manifestJson(const PluginManifest &manifest) {
   if (manifest.kind == PluginKind::metric) {
     described["results"] = Json::array();
     for (const MetricResult &result : manifest.results) {
-      described["results"].push_back(
-          {{"name", result.name}, {"higher_is_better", result.higherIsBetter}});
+      described["results"].push_back({{"name", result.name}, {"higher_is_better", result.higherIsBetter}});
     }
   }
   return described;
 }
 
 void printManifest(const PluginManifest &manifest) {
-  fmt::print("{} {} {}\n  {}\n", kindName(manifest.kind), manifest.name, manifest.version,
-             manifest.summary);
+  fmt::print("{} {} {}\n  {}\n", kindName(manifest.kind), manifest.name, manifest.version, manifest.summary);
   if (manifest.fits) {
     fmt::print("  fitted on train\n");
   }
@@ -135,8 +128,7 @@ void printManifest(const PluginManifest &manifest) {
   } else if (manifest.kind == PluginKind::metric) {
     fmt::print("  judges a {}\n", fmt::join(manifest.targets, " or a "));
     for (const MetricResult &result : manifest.results) {
-      fmt::print("  gives `{}` ({} is better)\n", result.name,
-                 result.higherIsBetter ? "higher" : "lower");
+      fmt::print("  gives `{}` ({} is better)\n", result.name, result.higherIsBetter ? "higher" : "lower");
     }
   }
   fmt::print("  library: {}\n", manifest.library);
@@ -144,15 +136,12 @@ void printManifest(const PluginManifest &manifest) {
     fmt::print("\nparameters:\n");
   }
   for (const PluginParameter &parameter : manifest.parameters) {
-    const std::string given = parameter.required ? std::string("required")
-                                                 : "default " + dump(valueJson(parameter.defaultValue));
-    fmt::print("  {}: {}{}, {}\n      {}\n", parameter.name, typeText(parameter),
-               rangeText(parameter), given, parameter.help);
+    const std::string given = parameter.required ? std::string("required") : "default " + dump(valueJson(parameter.defaultValue));
+    fmt::print("  {}: {}{}, {}\n      {}\n", parameter.name, typeText(parameter), rangeText(parameter), given, parameter.help);
   }
 }
 
-Result<const PluginManifest *> findByName(const PluginHost &host, const std::string &name,
-                                          const std::string &kind) {
+Result<const PluginManifest *> findByName(const PluginHost &host, const std::string &name, const std::string &kind) {
   std::vector<const PluginManifest *> found;
   for (const PluginManifest &manifest : host.manifests()) {
     if (manifest.name == name && (kind.empty() || kind == kindName(manifest.kind))) {
@@ -169,8 +158,8 @@ Result<const PluginManifest *> findByName(const PluginHost &host, const std::str
   for (const PluginManifest &manifest : host.manifests()) {
     names.push_back(manifest.name);
   }
-  return usageError(fmt::format("there is no plugin `{}`; `penstock plugin list` shows all{}", name,
-                                names.empty() ? " (none was found)" : ""));
+  return usageError(
+      fmt::format("there is no plugin `{}`; `penstock plugin list` shows all{}", name, names.empty() ? " (none was found)" : ""));
 }
 
 Status listPlugins(PluginHost &host, const PluginOptions &options) {
@@ -186,8 +175,8 @@ Status listPlugins(PluginHost &host, const PluginOptions &options) {
       }
       all.push_back(std::move(entry));
     } else {
-      fmt::print("{:<10} {:<22} {:<8} {}\n", kindName(manifest.kind), manifest.name,
-                 manifest.version, loaded.ok() ? manifest.summary : "(cannot be used)");
+      fmt::print("{:<10} {:<22} {:<8} {}\n", kindName(manifest.kind), manifest.name, manifest.version,
+                 loaded.ok() ? manifest.summary : "(cannot be used)");
       if (!loaded.ok()) {
         fmt::print(stderr, "penstock: {}\n", loaded.status().message());
       }
@@ -249,8 +238,7 @@ Json valueOf(const PluginParameter *parameter, const std::string &text) {
   return text;
 }
 
-Result<std::string> parametersJson(const PluginManifest &manifest,
-                                   const std::vector<std::string> &sets) {
+Result<std::string> parametersJson(const PluginManifest &manifest, const std::vector<std::string> &sets) {
   Json given = Json::object();
   for (const std::string &set : sets) {
     const std::size_t equals = set.find('=');
@@ -272,8 +260,7 @@ public:
     if (path != "-") {
       lines->file.open(path, std::ios::binary);
       lines->file.peek();
-      if (!lines->file.is_open() || lines->file.bad() ||
-          (lines->file.fail() && !lines->file.eof())) {
+      if (!lines->file.is_open() || lines->file.bad() || (lines->file.fail() && !lines->file.eof())) {
         return invalidInput(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
       }
       lines->file.clear();
@@ -302,9 +289,7 @@ public:
     return false;
   }
 
-  Status mistake(const std::string &reason) const {
-    return invalidInput(fmt::format("{}:{}: {}", name, number, reason));
-  }
+  Status mistake(const std::string &reason) const { return invalidInput(fmt::format("{}:{}: {}", name, number, reason)); }
 
 private:
   std::string name;
@@ -313,8 +298,7 @@ private:
 };
 
 Status writeLine(const std::string &line) {
-  if (std::fwrite(line.data(), 1, line.size(), stdout) != line.size() ||
-      std::fputc('\n', stdout) == EOF) {
+  if (std::fwrite(line.data(), 1, line.size(), stdout) != line.size() || std::fputc('\n', stdout) == EOF) {
     return environmentError(fmt::format("standard output: {}", std::strerror(errno)));
   }
   return {};
@@ -352,8 +336,7 @@ Result<bool> nextText(JsonLines &lines, std::vector<std::string> &texts) {
   return true;
 }
 
-Status runTokenizer(PluginHost &host, const PluginManifest &manifest, const std::string &parameters,
-                    JsonLines &lines) {
+Status runTokenizer(PluginHost &host, const PluginManifest &manifest, const std::string &parameters, JsonLines &lines) {
   std::vector<std::string> texts;
   std::string state;
   bool more = true;
@@ -365,8 +348,7 @@ Status runTokenizer(PluginHost &host, const PluginManifest &manifest, const std:
     PENSTOCK_TRY(fit->add(std::vector<std::string_view>(texts.begin(), texts.end())));
     PENSTOCK_ASSIGN(state, fit->end());
   }
-  PENSTOCK_ASSIGN(const std::shared_ptr<const Tokenizer> tokenizer,
-                  makeTokenizer(host, manifest.name, parameters, state));
+  PENSTOCK_ASSIGN(const std::shared_ptr<const Tokenizer> tokenizer, makeTokenizer(host, manifest.name, parameters, state));
   if (manifest.fits) {
     return encodeBatch(*tokenizer, texts);
   }
@@ -381,9 +363,7 @@ Status runTokenizer(PluginHost &host, const PluginManifest &manifest, const std:
 }
 
 /// A class may be written as a string or a number; it is known by its text.
-std::string className(const Json &value) {
-  return value.is_string() ? value.get<std::string>() : dump(value);
-}
+std::string className(const Json &value) { return value.is_string() ? value.get<std::string>() : dump(value); }
 
 Result<const Json *> listOf(const JsonLines &lines, const Json &line, const char *key) {
   const auto found = line.find(key);
@@ -424,8 +404,8 @@ Status readScores(const JsonLines &lines, const Json &line, Judged &judged) {
     PENSTOCK_ASSIGN(const std::vector<double> numbers, numbersOf(lines, row.is_array() ? row : Json::array({row}), "score"));
     width = i == 0 ? numbers.size() : width;
     if (numbers.size() != width || width == 0) {
-      return lines.mistake(fmt::format("`score` must have as many numbers for each record; record {} has {}, the first has {}", i,
-                                       numbers.size(), width));
+      return lines.mistake(
+          fmt::format("`score` must have as many numbers for each record; record {} has {}, the first has {}", i, numbers.size(), width));
     }
     judged.scores.insert(judged.scores.end(), numbers.begin(), numbers.end());
   }
@@ -541,8 +521,8 @@ Result<std::unique_ptr<Judged>> readJudged(const JsonLines &lines, Json &line, c
   };
   const auto width = static_cast<std::size_t>(view.width), classCount = judged->classes.size();
   if (predicted == nullptr && width != classCount && !(width == 1 && classCount == 2)) {
-    return lines.mistake(fmt::format("`score` has {} numbers a record for {} labels; give one a label, or the probability of the second of two",
-                                     width, classCount));
+    return lines.mistake(fmt::format(
+        "`score` has {} numbers a record for {} labels; give one a label, or the probability of the second of two", width, classCount));
   }
   const bool sets = !tags && manifest.takes("set") && !gold->empty() && (*gold)[0].is_array();
   if (sets) {
@@ -579,15 +559,15 @@ Result<std::unique_ptr<Judged>> readJudged(const JsonLines &lines, Json &line, c
       continue;
     }
     const double *row = judged->scores.data() + i * width;
-    judged->predicted.push_back(width == 1 && classCount == 2 ? (row[0] >= 0.5 ? 1 : 0) : static_cast<std::int32_t>(std::max_element(row, row + width) - row));
+    judged->predicted.push_back(width == 1 && classCount == 2 ? (row[0] >= 0.5 ? 1 : 0)
+                                                              : static_cast<std::int32_t>(std::max_element(row, row + width) - row));
   }
   view.gold = judged->gold.data();
   view.predicted = judged->predicted.data();
   return judged;
 }
 
-Status runMetric(PluginHost &host, const PluginManifest &manifest, const std::string &parameters,
-                 JsonLines &lines) {
+Status runMetric(PluginHost &host, const PluginManifest &manifest, const std::string &parameters, JsonLines &lines) {
   while (true) {
     Json line;
     PENSTOCK_ASSIGN(const bool more, lines.next(line));
@@ -595,11 +575,8 @@ Status runMetric(PluginHost &host, const PluginManifest &manifest, const std::st
       return {};
     }
     PENSTOCK_ASSIGN(const std::unique_ptr<Judged> judged, readJudged(lines, line, manifest, parameters));
-    PENSTOCK_ASSIGN(const std::unique_ptr<Metric> metric,
-                    makeMetric(host, manifest.name, parameters, judged->classes));
-    const auto atLine = [&](const Status &status) {
-      return Status(status.code(), lines.mistake(status.message()).message());
-    };
+    PENSTOCK_ASSIGN(const std::unique_ptr<Metric> metric, makeMetric(host, manifest.name, parameters, judged->classes));
+    const auto atLine = [&](const Status &status) { return Status(status.code(), lines.mistake(status.message()).message()); };
     if (const Status added = metric->add(judged->view); !added.ok()) {
       return atLine(added);
     }
@@ -620,8 +597,9 @@ Status runPlugin(PluginHost &host, const PluginOptions &options) {
   PENSTOCK_ASSIGN(const std::string parameters, parametersJson(*manifest, options.sets));
   if (manifest->kind == PluginKind::learner) {
     printManifest(*manifest);
-    return usageError(fmt::format("the learner `{}` cannot be run alone: it ends the flow of a model; use it in a .pipe file as `|> {}(...)`",
-                                  manifest->name, manifest->name));
+    return usageError(
+        fmt::format("the learner `{}` cannot be run alone: it ends the flow of a model; use it in a .pipe file as `|> {}(...)`",
+                    manifest->name, manifest->name));
   }
   if (manifest->kind == PluginKind::head) {
     printManifest(*manifest);
@@ -633,9 +611,8 @@ Status runPlugin(PluginHost &host, const PluginOptions &options) {
     return usageError(checked.status().message());
   }
   PENSTOCK_ASSIGN(const std::unique_ptr<JsonLines> lines, JsonLines::open(options.input));
-  const Status done = manifest->kind == PluginKind::tokenizer
-                          ? runTokenizer(host, *manifest, parameters, *lines)
-                          : runMetric(host, *manifest, parameters, *lines);
+  const Status done = manifest->kind == PluginKind::tokenizer ? runTokenizer(host, *manifest, parameters, *lines)
+                                                              : runMetric(host, *manifest, parameters, *lines);
   if (std::fflush(stdout) != 0 && done.ok()) {
     return environmentError(fmt::format("standard output: {}", std::strerror(errno)));
   }
@@ -672,8 +649,7 @@ Status testPlugin(PluginHost &host, const PluginOptions &options) {
     }
   }
   if (!failures.empty()) {
-    return invalidInput(fmt::format("plugin `{}` breaks its contract in {} ways", manifest->name,
-                                    failures.size()));
+    return invalidInput(fmt::format("plugin `{}` breaks its contract in {} ways", manifest->name, failures.size()));
   }
   if (!options.json) {
     fmt::print("plugin `{}` keeps its contract\n", manifest->name);
@@ -715,21 +691,18 @@ void addPluginCommand(CLI::App &app, CommandContext &context) {
     return {};
   }));
 
-  CLI::App *run = plugin->add_subcommand(
-      "run", "run one plugin on JSON Lines: a tokenizer on {\"text\"}, a metric on {\"labels\", "
-             "\"gold\", \"predicted\" or \"score\"}");
+  CLI::App *run = plugin->add_subcommand("run", "run one plugin on JSON Lines: a tokenizer on {\"text\"}, a metric on {\"labels\", "
+                                                "\"gold\", \"predicted\" or \"score\"}");
   run->add_option("name", options->name, "name of the plugin")->required();
   run->add_option("--kind", options->kind, "tokenizer or metric, where the name is not enough");
   run->add_option("--set", options->sets, "a parameter of the plugin (may be repeated)")
       ->type_name("PARAMETER=VALUE")
       ->allow_extra_args(false);
-  run->add_option("--input", options->input, "file of JSON Lines; `-` is standard input")
-      ->type_name("FILE");
+  run->add_option("--input", options->input, "file of JSON Lines; `-` is standard input")->type_name("FILE");
   run->add_flag("--json", options->json, "the output is JSON Lines with and without it");
   run->callback(command(runPlugin));
 
-  CLI::App *test = plugin->add_subcommand(
-      "test", "try the promises of the plugin ABI on one plugin; for authors of plugins");
+  CLI::App *test = plugin->add_subcommand("test", "try the promises of the plugin ABI on one plugin; for authors of plugins");
   test->add_option("name", options->name, "name of the plugin")->required();
   test->add_option("--kind", options->kind, "tokenizer, head, metric or learner, where the name is not enough");
   test->add_option("--set", options->sets, "a parameter of the plugin (may be repeated)")

@@ -57,10 +57,10 @@ Status predict(const PredictOptions &options, const CommandContext &context) {
   const std::int64_t batch = standardInput && ::isatty(STDIN_FILENO) != 0 ? 1 : 64;
   bool wrote = true;
   int error = 0;
-  PENSTOCK_TRY(run->predict(standardInput ? std::cin : file, standardInput ? "standard input" : options.input,
-                            formatOf(options), batch, [&](const std::string &line) {
-                              wrote = std::fwrite(line.data(), 1, line.size(), stdout) == line.size() &&
-                                      std::fputc('\n', stdout) != EOF && (batch > 1 || std::fflush(stdout) == 0);
+  PENSTOCK_TRY(run->predict(standardInput ? std::cin : file, standardInput ? "standard input" : options.input, formatOf(options), batch,
+                            [&](const std::string &line) {
+                              wrote = std::fwrite(line.data(), 1, line.size(), stdout) == line.size() && std::fputc('\n', stdout) != EOF &&
+                                      (batch > 1 || std::fflush(stdout) == 0);
                               error = wrote ? 0 : errno;
                               return wrote;
                             }));

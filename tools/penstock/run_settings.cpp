@@ -21,8 +21,8 @@ namespace {
 /// Whether a resolved value only says what is measured, on which data and how fast. A param itself decides nothing: where it leads does.
 bool isFree(const std::string &key) {
   const bool isParam = key.find('.') == std::string::npos;
-  return isParam || key == "target.threads" || key.starts_with("evaluate.") || key.starts_with("expect.") || key == "data.source" || key.starts_with("data.source.") ||
-         (key.starts_with("data.") && key.ends_with(".from"));
+  return isParam || key == "target.threads" || key.starts_with("evaluate.") || key.starts_with("expect.") || key == "data.source" ||
+         key.starts_with("data.source.") || (key.starts_with("data.") && key.ends_with(".from"));
 }
 
 Result<frontend::Completion> readAgain(const RunSource &source, const std::vector<std::string> &settings, const CommandContext &context,
@@ -94,8 +94,9 @@ Status checkSameWeights(const frontend::TypedPipeline &before, const frontend::T
     }
   }
   if (!text.empty()) {
-    return usageError("the run is trained, and `--set` cannot change what its weights or its compiled program were made from:" + text +
-                      "\ntrain again with this setting; a run takes those of `evaluate`, of the data's source and headers, and `target.threads`");
+    return usageError(
+        "the run is trained, and `--set` cannot change what its weights or its compiled program were made from:" + text +
+        "\ntrain again with this setting; a run takes those of `evaluate`, of the data's source and headers, and `target.threads`");
   }
   return {};
 }
@@ -143,7 +144,9 @@ Result<RunConfig> withSettings(const RunConfig &trained, const std::vector<std::
 #endif
 
 void addRunSettings(CLI::App &command, std::vector<std::string> &settings) {
-  command.add_option("--set", settings, "name=value: a param or setting that only says which data are read and what is measured (may be repeated)")
+  command
+      .add_option("--set", settings,
+                  "name=value: a param or setting that only says which data are read and what is measured (may be repeated)")
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
 }

@@ -78,14 +78,20 @@ RunConfig toRunConfig(const frontend::TypedPipeline &pipeline) {
   config.threads = pipeline.target.threads;
   config.pluginFolders = pipeline.pluginFolders;
   for (const frontend::Answer &answer : pipeline.model.answers) {
-    config.answers.push_back({answer.name, answer.target, targetType(pipeline.model, answer.target), answer.decoder,
-                              attributesJson(answer.decoderAttributes), answer.learner, {}});
+    config.answers.push_back({answer.name,
+                              answer.target,
+                              targetType(pipeline.model, answer.target),
+                              answer.decoder,
+                              attributesJson(answer.decoderAttributes),
+                              answer.learner,
+                              {}});
   }
   for (const frontend::GraphNode &node : pipeline.model.nodes) {
     for (const frontend::Weight &weight : node.weights) {
       const frontend::Pretrained &from = weight.pretrained;
       const std::string name = node.path + "." + weight.name;
-      const bool seen = std::any_of(config.pretrained.begin(), config.pretrained.end(), [&](const auto &one) { return one.parameter == name; });
+      const bool seen =
+          std::any_of(config.pretrained.begin(), config.pretrained.end(), [&](const auto &one) { return one.parameter == name; });
       if (!from.tensors.empty() && !seen) { // a shared instance stands in the graph once for each use
         config.pretrained.push_back({name, from.folder, from.tensors, from.transposed, from.skippedRows});
       }
@@ -100,8 +106,7 @@ RunConfig toRunConfig(const frontend::TypedPipeline &pipeline) {
   config.confidence = {pipeline.confidence.samples, pipeline.confidence.level, pipeline.confidence.seed};
   for (const frontend::Expectation &expectation : pipeline.expectations) {
     config.expectations.push_back({expectation.split, expectation.metric, expectation.comparison, expectation.bound,
-                                   fmt::format("{}:{}:{}", expectation.range.file, expectation.range.line,
-                                               expectation.range.column)});
+                                   fmt::format("{}:{}:{}", expectation.range.file, expectation.range.line, expectation.range.column)});
   }
   return config;
 }
@@ -211,7 +216,8 @@ Status train(TrainOptions &options, CommandContext &context) {
   PENSTOCK_ASSIGN(const Level machine, machineLevel());
   PENSTOCK_ASSIGN(const Level level, loaded.pipeline.target.level.empty() ? machine : parseLevel(loaded.pipeline.target.level));
   if (level > machine) {
-    return environmentError("`target.level` asks for `" + std::string(levelName(level)) + "`, this machine is `" + std::string(levelName(machine)) +
+    return environmentError("`target.level` asks for `" + std::string(levelName(level)) + "`, this machine is `" +
+                            std::string(levelName(machine)) +
                             "`; leave it out, or train where it can run (`penstock compile` compiles for any level)");
   }
   TrainRequest request;
@@ -264,8 +270,7 @@ void addTrainCommand(CLI::App &app, CommandContext &context) {
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
   command->add_flag("--quiet", options->load.quiet, "print errors only");
-  command->add_flag("--profile", options->profile,
-                    "print where the time of the steps went, and write DIR/profile.json, a Chrome trace");
+  command->add_flag("--profile", options->profile, "print where the time of the steps went, and write DIR/profile.json, a Chrome trace");
   command->add_flag("--json", options->json, "print the results as one JSON object");
   command->add_option("--level", options->level, "instruction set: avx2, avx512 or amx; by default the machine's best")
       ->check(CLI::IsMember({"avx2", "avx512", "amx"}))

@@ -15,8 +15,7 @@ using Kind = frontend::ValueType::Kind;
 
 class Importer {
 public:
-  Importer(MLIRContext &context, const frontend::TypedPipeline &pipeline)
-      : context(context), pipeline(pipeline), builder(&context) {
+  Importer(MLIRContext &context, const frontend::TypedPipeline &pipeline) : context(context), pipeline(pipeline), builder(&context) {
     context.loadDialect<pipe::PipeDialect>();
   }
 
@@ -119,8 +118,7 @@ private:
       const llvm::json::Object *split = program->getObject("split");
       const llvm::json::Object *options = source->getObject("options");
       pipe::SourceOp::create(builder, place(*program, "source", top), source->getString("kind").value_or(""),
-                             source->getString("path").value_or(""),
-                             split ? fromJson(*split, {}) : builder.getDictionaryAttr({}),
+                             source->getString("path").value_or(""), split ? fromJson(*split, {}) : builder.getDictionaryAttr({}),
                              options ? optional(fromJson(*options, {})) : DictionaryAttr());
     }
     struct Place {
@@ -158,11 +156,10 @@ private:
                    : type == "number" ? Type(pipe::NumberType::get(&context))
                                       : Type(pipe::TextType::get(&context));
         }
-        auto op = pipe::ColumnOp::create(
-            builder, place(*program, "columns." + name, top), result, builder.getStringAttr(name),
-            builder.getStringAttr(column->getString("from").value_or(name)),
-            optional(fromJson(*column, {"name", "type", "from"})), index(name),
-            builder.getBoolAttr(places.count(name) != 0 && places[name].target));
+        auto op = pipe::ColumnOp::create(builder, place(*program, "columns." + name, top), result, builder.getStringAttr(name),
+                                         builder.getStringAttr(column->getString("from").value_or(name)),
+                                         optional(fromJson(*column, {"name", "type", "from"})), index(name),
+                                         builder.getBoolAttr(places.count(name) != 0 && places[name].target));
         named[name] = op.getResult();
       }
     }
@@ -183,8 +180,7 @@ private:
         if (!result) {
           result = pipe::IdsType::get(&context, builder.getStringAttr(feature->getString("axis").value_or(name)), 0);
         }
-        auto op = pipe::FeatureOp::create(builder, loc, result, builder.getStringAttr(name), named[column],
-                                          fromJson(*steps), index(name));
+        auto op = pipe::FeatureOp::create(builder, loc, result, builder.getStringAttr(name), named[column], fromJson(*steps), index(name));
         named[name] = op.getResult();
       }
     }
@@ -264,8 +260,7 @@ private:
       values.push_back(pipe::HeadOp::create(builder, loc, typeOf(node.type), name, operands, path, attributes,
                                             builder.getF64FloatAttr(node.rate), builder.getBoolAttr(node.frozen)));
     } else {
-      values.push_back(
-          pipe::CallOp::create(builder, loc, typeOf(node.type), name, operands, path, attributes, weightsOf(node)));
+      values.push_back(pipe::CallOp::create(builder, loc, typeOf(node.type), name, operands, path, attributes, weightsOf(node)));
     }
     return success();
   }
@@ -289,9 +284,8 @@ private:
       if (failed(value)) {
         return failure();
       }
-      pipe::AnswerOp::create(builder, value->getLoc(), builder.getStringAttr(answer.name), *value,
-                             builder.getStringAttr(answer.target), builder.getStringAttr(answer.decoder),
-                             optional(toDictionary(context, answer.decoderAttributes)));
+      pipe::AnswerOp::create(builder, value->getLoc(), builder.getStringAttr(answer.name), *value, builder.getStringAttr(answer.target),
+                             builder.getStringAttr(answer.decoder), optional(toDictionary(context, answer.decoderAttributes)));
     }
     if (pipeline.model.objective >= 0) {
       FailureOr<Value> value = node(pipeline.model.objective, "objective");
@@ -307,41 +301,34 @@ private:
     if (pipeline.trains) {
       const frontend::TrainConfig &train = pipeline.train;
       const frontend::OptimizerConfig &optimizer = train.optimizer;
-      auto number = [&](const char *name, double value) {
-        return builder.getNamedAttr(name, builder.getF64FloatAttr(value));
-      };
-      auto optimizerAttr = builder.getDictionaryAttr(
-          {builder.getNamedAttr("kind", builder.getStringAttr(optimizer.kind)), number("lr", optimizer.lr),
-           number("momentum", optimizer.momentum), number("beta1", optimizer.beta1), number("beta2", optimizer.beta2),
-           number("epsilon", optimizer.epsilon), number("weight_decay", optimizer.weightDecay),
-           builder.getNamedAttr("nesterov", builder.getBoolAttr(optimizer.nesterov))});
-      auto scheduleAttr = builder.getDictionaryAttr(
-          {builder.getNamedAttr("kind", builder.getStringAttr(train.schedule.kind)),
-           number("warmup_fraction", train.schedule.warmupFraction),
-           builder.getNamedAttr("warmup_steps", builder.getI64IntegerAttr(train.schedule.warmupSteps))});
-      pipe::TrainOp::create(builder, rangeOf("train.", top), optimizerAttr, scheduleAttr,
-                            builder.getF64FloatAttr(train.epochs), builder.getI64IntegerAttr(train.steps),
-                            builder.getI64IntegerAttr(train.batch),
-                            builder.getI64IntegerAttr(static_cast<int64_t>(train.seed)),
-                            builder.getF64FloatAttr(train.clipNorm), builder.getI64IntegerAttr(train.logEvery),
-                            builder.getF64FloatAttr(train.validateEpochs),
+      auto number = [&](const char *name, double value) { return builder.getNamedAttr(name, builder.getF64FloatAttr(value)); };
+      auto optimizerAttr = builder.getDictionaryAttr({builder.getNamedAttr("kind", builder.getStringAttr(optimizer.kind)),
+                                                      number("lr", optimizer.lr), number("momentum", optimizer.momentum),
+                                                      number("beta1", optimizer.beta1), number("beta2", optimizer.beta2),
+                                                      number("epsilon", optimizer.epsilon), number("weight_decay", optimizer.weightDecay),
+                                                      builder.getNamedAttr("nesterov", builder.getBoolAttr(optimizer.nesterov))});
+      auto scheduleAttr =
+          builder.getDictionaryAttr({builder.getNamedAttr("kind", builder.getStringAttr(train.schedule.kind)),
+                                     number("warmup_fraction", train.schedule.warmupFraction),
+                                     builder.getNamedAttr("warmup_steps", builder.getI64IntegerAttr(train.schedule.warmupSteps))});
+      pipe::TrainOp::create(builder, rangeOf("train.", top), optimizerAttr, scheduleAttr, builder.getF64FloatAttr(train.epochs),
+                            builder.getI64IntegerAttr(train.steps), builder.getI64IntegerAttr(train.batch),
+                            builder.getI64IntegerAttr(static_cast<int64_t>(train.seed)), builder.getF64FloatAttr(train.clipNorm),
+                            builder.getI64IntegerAttr(train.logEvery), builder.getF64FloatAttr(train.validateEpochs),
                             builder.getI64IntegerAttr(train.validateSteps), builder.getStringAttr(train.keepMetric),
                             builder.getBoolAttr(train.keepHigher), builder.getI64IntegerAttr(train.accumulate),
                             builder.getI64IntegerAttr(train.patience), builder.getStringAttr(train.from));
     }
     for (const frontend::MetricUse &metric : pipeline.metrics) {
-      pipe::MetricOp::create(builder, at(metric.range), builder.getStringAttr(metric.plugin),
-                             builder.getStringAttr(metric.split), builder.getStringAttr(metric.answer),
-                             optional(toDictionary(context, metric.parameters)));
+      pipe::MetricOp::create(builder, at(metric.range), builder.getStringAttr(metric.plugin), builder.getStringAttr(metric.split),
+                             builder.getStringAttr(metric.answer), optional(toDictionary(context, metric.parameters)));
     }
     for (const frontend::Expectation &expect : pipeline.expectations) {
-      pipe::ExpectOp::create(builder, at(expect.range), builder.getStringAttr(expect.split),
-                             builder.getStringAttr(expect.metric), builder.getStringAttr(expect.comparison),
-                             builder.getF64FloatAttr(expect.bound));
+      pipe::ExpectOp::create(builder, at(expect.range), builder.getStringAttr(expect.split), builder.getStringAttr(expect.metric),
+                             builder.getStringAttr(expect.comparison), builder.getF64FloatAttr(expect.bound));
     }
     pipe::TargetOp::create(builder, rangeOf("target.", top), builder.getStringAttr(pipeline.target.device),
-                           builder.getStringAttr(pipeline.target.level),
-                           builder.getStringAttr(pipeline.target.precision),
+                           builder.getStringAttr(pipeline.target.level), builder.getStringAttr(pipeline.target.precision),
                            builder.getI64IntegerAttr(pipeline.target.threads));
   }
 

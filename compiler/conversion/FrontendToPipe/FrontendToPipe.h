@@ -11,8 +11,7 @@ namespace penstock {
 
 /// Makes a module with one `pipe.pipeline`, verified; every op stands at its place in the `.pipe` file. A pipeline that breaks
 /// a rule of the front end's contract (typed_pipeline.h) is reported through the context's diagnostics.
-mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>> importPipeline(mlir::MLIRContext &context,
-                                                                  const frontend::TypedPipeline &pipeline);
+mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>> importPipeline(mlir::MLIRContext &context, const frontend::TypedPipeline &pipeline);
 
 /// Attributes of calls, both ways. Lists of numbers are arrays; a list of strings is an ArrayAttr of strings.
 mlir::DictionaryAttr toDictionary(mlir::MLIRContext &context, const frontend::Attributes &attributes);

@@ -1,8 +1,8 @@
 #include "compiler/conversion/KernelToLLVM/KernelToLLVM.h"
 
 #include "compiler/dialect/Kernel/Kernel.h"
-#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "runtime/abi/program_abi.h"
 
 #include <cstddef>
@@ -109,8 +109,7 @@ private:
     Location loc = op.getLoc();
     Type i64 = b.getI64Type(), i32 = b.getI32Type();
     b.setInsertionPointAfter(parent);
-    auto body = func::FuncOp::create(b, loc, "penstock_body_" + std::to_string(bodies++),
-                                     b.getFunctionType({pointer, i64, i64, i32}, {}));
+    auto body = func::FuncOp::create(b, loc, "penstock_body_" + std::to_string(bodies++), b.getFunctionType({pointer, i64, i64, i32}, {}));
     body.setPrivate();
     Block *entry = body.addEntryBlock();
     b.setInsertionPointToStart(entry);
@@ -301,8 +300,6 @@ private:
 
 } // namespace
 
-LogicalResult lowerKernelToLLVM(ModuleOp module, std::vector<std::string> &symbols) {
-  return Lowering(module, symbols).run();
-}
+LogicalResult lowerKernelToLLVM(ModuleOp module, std::vector<std::string> &symbols) { return Lowering(module, symbols).run(); }
 
 } // namespace penstock

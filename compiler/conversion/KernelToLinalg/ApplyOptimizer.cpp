@@ -20,9 +20,7 @@ int64_t EntryEmitter::partialsOf(nn::ApplyOp apply) const {
   return apply.getClipNorm().convertToDouble() > 0 ? cells : 0;
 }
 
-int64_t EntryEmitter::firstPartial() const {
-  return static_cast<int64_t>(layout.groups.size() + layout.deferred.size()) * scalarsWidth;
-}
+int64_t EntryEmitter::firstPartial() const { return static_cast<int64_t>(layout.groups.size() + layout.deferred.size()) * scalarsWidth; }
 
 void EntryEmitter::planApply(nn::ApplyOp apply, SmallVector<int> &freed) {
   Buffer buffer;
@@ -91,13 +89,11 @@ void EntryEmitter::emitUpdate(const OptimizerRule &rule, const OptimizerRule::Sc
                               ValueRange places) {
   auto body = [&](OpBuilder &n, Location, ValueRange args) {
     Value g = gradient ? args[0] : f32Constant(n, loc, 0);
-    linalg::YieldOp::create(n, loc, rule.update(n, loc, scalars, decay, g, args[gradient ? 1 : 0],
-                                                args.drop_front(gradient ? 2 : 1)));
+    linalg::YieldOp::create(n, loc, rule.update(n, loc, scalars, decay, g, args[gradient ? 1 : 0], args.drop_front(gradient ? 2 : 1)));
   };
   SmallVector<Value> inputs(gradient ? 1 : 0, gradient);
   SmallVector<AffineMap> maps(inputs.size() + places.size(), b.getMultiDimIdentityMap(1));
-  linalg::GenericOp::create(b, loc, inputs, places, maps,
-                            ArrayRef<utils::IteratorType>{utils::IteratorType::parallel}, body);
+  linalg::GenericOp::create(b, loc, inputs, places, maps, ArrayRef<utils::IteratorType>{utils::IteratorType::parallel}, body);
 }
 
 Value EntryEmitter::chunk(StringRef what, int64_t offset, Value first, Value size) {
@@ -126,24 +122,25 @@ void EntryEmitter::emitAccumulate() {
   auto generic = [&](Value from, Value to, bool adds) {
     Value share = get("share", b.getF32Type());
     SmallVector<AffineMap> maps(2, b.getMultiDimIdentityMap(1));
-    linalg::GenericOp::create(b, loc, ValueRange{from}, ValueRange{to}, maps,
-                              ArrayRef<utils::IteratorType>{utils::IteratorType::parallel},
+    linalg::GenericOp::create(b, loc, ValueRange{from}, ValueRange{to}, maps, ArrayRef<utils::IteratorType>{utils::IteratorType::parallel},
                               [&](OpBuilder &n, Location, ValueRange args) {
                                 Value part = arith::MulFOp::create(n, loc, args[0], share);
                                 linalg::YieldOp::create(n, loc, adds ? arith::AddFOp::create(n, loc, args[1], part) : part);
                               });
   };
-  overChunks(0, layout.gradientElements, [] {}, [&](Value first, Value size, Value) {
-    Value from = chunk("arena", 0, first, size), to = chunk("gradients", 0, first, size);
-    Value begins = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, get("part", b.getI32Type()),
-                                         arith::ConstantIntOp::create(b, loc, b.getI32Type(), 0));
-    auto branch = scf::IfOp::create(b, loc, begins, /*withElseRegion=*/true);
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    generic(from, to, false);
-    b.setInsertionPointToStart(branch.elseBlock());
-    generic(from, to, true);
-  });
+  overChunks(
+      0, layout.gradientElements, [] {},
+      [&](Value first, Value size, Value) {
+        Value from = chunk("arena", 0, first, size), to = chunk("gradients", 0, first, size);
+        Value begins = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, get("part", b.getI32Type()),
+                                             arith::ConstantIntOp::create(b, loc, b.getI32Type(), 0));
+        auto branch = scf::IfOp::create(b, loc, begins, /*withElseRegion=*/true);
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPointToStart(branch.thenBlock());
+        generic(from, to, false);
+        b.setInsertionPointToStart(branch.elseBlock());
+        generic(from, to, true);
+      });
 }
 
 void EntryEmitter::emitApply(nn::ApplyOp apply) {
@@ -158,9 +155,9 @@ void EntryEmitter::emitApply(nn::ApplyOp apply) {
     auto store = [&](Value value, Value number) {
       memref::StoreOp::create(b, loc, value, rowView(scratch, scaled(number, 1, cell), 1), ValueRange{constant(0)});
     };
-    overChunks(0, layout.wholeElements, [] {}, [&](Value first, Value size, Value i) {
-      store(sumOfSquares(chunk(gradients, 0, first, size), size), i);
-    });
+    overChunks(
+        0, layout.wholeElements, [] {},
+        [&](Value first, Value size, Value i) { store(sumOfSquares(chunk(gradients, 0, first, size), size), i); });
     cell += (layout.wholeElements + chunkElements - 1) / chunkElements;
     for (const auto &p : layout.parameters) {
       if (p.update == ProgramLayout::Update::rows) {
@@ -185,12 +182,9 @@ void EntryEmitter::emitApply(nn::ApplyOp apply) {
     scale = arith::TruncFOp::create(b, loc, b.getF32Type(), arith::SelectOp::create(b, loc, above, f64(1), ratio));
   }
 
-  auto scalarsPlace = [&](size_t index) {
-    return rowView(scratch, constant(static_cast<int64_t>(index) * scalarsWidth), scalarsWidth);
-  };
+  auto scalarsPlace = [&](size_t index) { return rowView(scratch, constant(static_cast<int64_t>(index) * scalarsWidth), scalarsWidth); };
   auto computeScalars = [&](double multiplier) {
-    OptimizerRule::Scalars scalars =
-        rule.scalars(b, loc, get("learning_rate", b.getF32Type()), multiplier, get("step", b.getI64Type()));
+    OptimizerRule::Scalars scalars = rule.scalars(b, loc, get("learning_rate", b.getF32Type()), multiplier, get("step", b.getI64Type()));
     scalars.scale = scale;
     return scalars;
   };
@@ -206,14 +200,15 @@ void EntryEmitter::emitApply(nn::ApplyOp apply) {
   size_t moments = rule.moments().size();
   for (auto [i, group] : llvm::enumerate(layout.groups)) {
     OptimizerRule::Scalars scalars;
-    overChunks(group.from, group.to, [&] { scalars = loadScalars(rule, scalarsPlace(i)); },
-               [&](Value first, Value size, Value) {
-                 SmallVector<Value> places{chunk("parameters", 0, first, size)};
-                 for (size_t m = 0; m < moments; ++m) {
-                   places.push_back(chunk("states", static_cast<int64_t>(m) * layout.trainedElements, first, size));
-                 }
-                 emitUpdate(rule, scalars, group.decays ? rule.decay : 0, chunk(gradients, 0, first, size), places);
-               });
+    overChunks(
+        group.from, group.to, [&] { scalars = loadScalars(rule, scalarsPlace(i)); },
+        [&](Value first, Value size, Value) {
+          SmallVector<Value> places{chunk("parameters", 0, first, size)};
+          for (size_t m = 0; m < moments; ++m) {
+            places.push_back(chunk("states", static_cast<int64_t>(m) * layout.trainedElements, first, size));
+          }
+          emitUpdate(rule, scalars, group.decays ? rule.decay : 0, chunk(gradients, 0, first, size), places);
+        });
   }
   for (auto [i, d] : llvm::enumerate(layout.deferred)) {
     emitDeferredUpdate(rule, d, [&, i = i] { return loadScalars(rule, scalarsPlace(layout.groups.size() + i)); });

@@ -97,8 +97,8 @@ void EntryEmitter::emitRefresh(nn::RefreshOp refresh) {
   const RowsRead &read = rowsRead[refresh.getName()];
   OptimizerRule rule(*source.getOps<nn::ApplyOp>().begin());
   auto i64 = [&](int64_t v) -> Value { return arith::ConstantIntOp::create(b, loc, b.getI64Type(), v); };
-  call("penstock_group_rows", {rowView(buffers[read.ids], {}, 1), rowsOfBuffer(nn::rowsOf(read.ids.getType())), i64(p.rows()),
-                               rowView(read.groups, {}, 1)});
+  call("penstock_group_rows",
+       {rowView(buffers[read.ids], {}, 1), rowsOfBuffer(nn::rowsOf(read.ids.getType())), i64(p.rows()), rowView(read.groups, {}, 1)});
   parallel(countOfRead(read), grain, [&](Value begin, Value end) {
     Value now = stepsDeferred();
     forRange(begin, end, [&](Value number) {
@@ -117,9 +117,8 @@ void EntryEmitter::emitRowGradient(nn::RowGradientOp gradient) {
   bool perRecord = !(nn::rowsOf(gradient.getCotangent().getType()) == rows);
   Value from = perRecord ? get("row_record", bytes, plan.axisOf(rows)) : LLVM::ZeroOp::create(b, loc, pointer).getResult();
   call("penstock_grouped_gradient",
-       {get("pool", pointer), rowView(read.groups, {}, 1), from, rowView(buffers[gradient.getCotangent()], {}, 1),
-        rowsOfBuffer(rows), arith::ConstantIntOp::create(b, loc, b.getI64Type(), read.gradient.width),
-        rowView(read.gradient, {}, 1)});
+       {get("pool", pointer), rowView(read.groups, {}, 1), from, rowView(buffers[gradient.getCotangent()], {}, 1), rowsOfBuffer(rows),
+        arith::ConstantIntOp::create(b, loc, b.getI64Type(), read.gradient.width), rowView(read.gradient, {}, 1)});
 }
 
 Value EntryEmitter::sumDeferredSquares(Value sum, const ProgramLayout::Deferred &d) {

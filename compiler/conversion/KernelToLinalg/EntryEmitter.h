@@ -7,10 +7,10 @@
 #include "compiler/dialect/Kernel/Kernel.h"
 #include "compiler/dialect/Kernel/KernelTable.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/Builders.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -62,7 +62,8 @@ private:
   Buffer leafBuffer(mlir::Value value);
 
   // --- steps
-  /// A step of this shape, for `op` (null: for the gaps between gradients): its code is `emit`'s unless there is some for the shape already.
+  /// A step of this shape, for `op` (null: for the gaps between gradients): its code is `emit`'s unless there is some for the shape
+  /// already.
   mlir::LogicalResult step(mlir::Operation *op, StepShape shape, llvm::function_ref<mlir::LogicalResult()> emit);
   StepShape shapeOf(mlir::Operation *op);
   StepShape ownShape(mlir::Operation *op);
@@ -89,8 +90,7 @@ private:
   // --- emission
   mlir::LogicalResult emitOp(mlir::Operation &op);
   mlir::LogicalResult emitRegion(kernel::RowsOp region);
-  mlir::LogicalResult emitBlock(kernel::RowsOp region, RegionPlan &regionPlan, mlir::Value firstRow, mlir::Value endRow,
-                                mlir::Value block);
+  mlir::LogicalResult emitBlock(kernel::RowsOp region, RegionPlan &regionPlan, mlir::Value firstRow, mlir::Value endRow, mlir::Value block);
   mlir::LogicalResult emitRowsKernel(kernel::InvokeOp invoke, mlir::Value firstRow, mlir::Value rows);
   mlir::LogicalResult emitInvoke(kernel::InvokeOp invoke);
   void emitCopy(mlir::Value value, const Buffer &to);
@@ -143,12 +143,10 @@ private:
   void emitMissedSteps(const OptimizerRule &rule, const ProgramLayout::Deferred &d, mlir::Value from, mlir::Value to,
                        mlir::ArrayRef<mlir::Value> places);
   mlir::Value sumDeferredSquares(mlir::Value sum, const ProgramLayout::Deferred &d);
-  void emitDeferredUpdate(const OptimizerRule &rule, const ProgramLayout::Deferred &d,
-                          llvm::function_ref<OptimizerRule::Scalars()> load);
+  void emitDeferredUpdate(const OptimizerRule &rule, const ProgramLayout::Deferred &d, llvm::function_ref<OptimizerRule::Scalars()> load);
 
   // --- one row (RowEmitter.cpp)
-  mlir::LogicalResult emitRowStage(RegionPlan &regionPlan, const Stage &stage, mlir::Value firstRow, mlir::Value endRow,
-                                   mlir::Value block);
+  mlir::LogicalResult emitRowStage(RegionPlan &regionPlan, const Stage &stage, mlir::Value firstRow, mlir::Value endRow, mlir::Value block);
   mlir::LogicalResult emitRowOp(RegionPlan &regionPlan, mlir::Operation *op, mlir::Value block);
   mlir::LogicalResult emitLossOp(mlir::Operation *op);
   void storeStage(const Stage &stage);
@@ -187,10 +185,10 @@ private:
 
   bool training = false;
   llvm::DenseMap<mlir::Value, Buffer> buffers;
-  llvm::DenseMap<mlir::Operation *, Buffer> scratches;     // of whole kernels and of apply
+  llvm::DenseMap<mlir::Operation *, Buffer> scratches; // of whole kernels and of apply
   llvm::DenseMap<mlir::Operation *, RegionPlan> regions;
-  llvm::StringMap<RowsRead> rowsRead;                       // by table
-  std::int64_t regionScratchEnd = 0;                        // bytes of a worker for values of a block, or a kernel's own
+  llvm::StringMap<RowsRead> rowsRead; // by table
+  std::int64_t regionScratchEnd = 0;  // bytes of a worker for values of a block, or a kernel's own
 
   struct EmittedStep {
     std::string function;
@@ -198,24 +196,24 @@ private:
     mlir::Operation *op;
   };
   std::vector<EmittedStep> steps;
-  const StepShape *shape = nullptr;                         // of the step whose code is being emitted
-  std::int64_t rowScratchEnd = 0;                           // bytes of a worker for values of a row, of all steps
-  bool unnamedNumber = false;                               // the code asked for a number that its shape does not name
+  const StepShape *shape = nullptr; // of the step whose code is being emitted
+  std::int64_t rowScratchEnd = 0;   // bytes of a worker for values of a row, of all steps
+  bool unnamedNumber = false;       // the code asked for a number that its shape does not name
 
-  mlir::Operation *prologueEnd = nullptr;                   // values that a scope needs once go before it
+  mlir::Operation *prologueEnd = nullptr; // values that a scope needs once go before it
   llvm::DenseMap<std::pair<mlir::Attribute, std::int64_t>, mlir::Value> scopeGets;
   llvm::DenseMap<std::int64_t, mlir::Value> scopeConstants;
   llvm::DenseMap<std::pair<mlir::Type, unsigned>, mlir::Value> scopePlaces; // numbers of the step
   llvm::DenseMap<unsigned, mlir::Value> scopeOffsets;
-  llvm::DenseMap<std::int64_t, mlir::Value> scopeNumbers;   // float32 constants by their bits
+  llvm::DenseMap<std::int64_t, mlir::Value> scopeNumbers; // float32 constants by their bits
   mlir::Value worker;
 
   // The row that is being emitted.
   mlir::Value row, localRow; // in its axis, and in its block
   nn::RowsOf rowsHere;
   llvm::DenseMap<mlir::Value, RowValue> rowValues;
-  llvm::DenseSet<mlir::Value> stored;                        // values that are in their own buffer
-  llvm::DenseMap<mlir::Operation *, mlir::Value> sideLeaf;   // memory that a pending op reads beside its operands
+  llvm::DenseSet<mlir::Value> stored;                      // values that are in their own buffer
+  llvm::DenseMap<mlir::Operation *, mlir::Value> sideLeaf; // memory that a pending op reads beside its operands
   llvm::DenseMap<mlir::Operation *, mlir::SmallVector<mlir::Value>> sideScalars;
   std::int64_t rowScratchOffset = 0, rowScratchPeak = 0;
   int constantGlobals = 0;

@@ -194,9 +194,7 @@ LogicalResult EntryEmitter::planOp(Operation &op, SmallVector<int> &freed) {
 std::optional<Buffer> EntryEmitter::placeOfReader(Operation &op, Value v, const RegionPlan &regionPlan,
                                                   const llvm::DenseMap<Operation *, int> &stageOf,
                                                   llvm::DenseSet<Operation *> &shared) const {
-  auto replaces = [&](Operation *reader) {
-    return isElementwise(reader) && reader->getResult(0).getType() == v.getType();
-  };
+  auto replaces = [&](Operation *reader) { return isElementwise(reader) && reader->getResult(0).getType() == v.getType(); };
   SmallVector<Operation *> readers(v.getUsers());
   if (!isa<kernel::InvokeOp>(op) || readers.empty() || !llvm::all_of(readers, replaces)) {
     return std::nullopt;
@@ -266,7 +264,7 @@ void EntryEmitter::planRegion(kernel::RowsOp region, RegionPlan &regionPlan, Sma
   // What must be in memory and has no place yet lives in the worker's scratch for one block. Regions do not overlap in
   // time, so all use the same bytes.
   int64_t offset = 0;
-  llvm::DenseSet<Operation *> shared; // ops whose result's place holds an operand before
+  llvm::DenseSet<Operation *> shared;                              // ops whose result's place holds an operand before
   for (Operation &op : llvm::reverse(body.without_terminator())) { // users first, so that their places are known
     for (Value v : op.getResults()) {
       if (buffers.count(v) || isRowReduction(&op)) {
@@ -277,8 +275,8 @@ void EntryEmitter::planRegion(kernel::RowsOp region, RegionPlan &regionPlan, Sma
         continue;
       }
       bool needed = isa<kernel::InvokeOp>(op) || llvm::any_of(v.getUsers(), [&](Operation *user) {
-        return isa<kernel::InvokeOp>(user) || (stageOf.count(user) && stageOf[user] != stageOf[&op]);
-      });
+                      return isa<kernel::InvokeOp>(user) || (stageOf.count(user) && stageOf[user] != stageOf[&op]);
+                    });
       if (!needed) {
         continue;
       }

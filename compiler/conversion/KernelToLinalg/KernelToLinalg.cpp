@@ -347,9 +347,8 @@ LogicalResult EntryEmitter::emitOp(Operation &op) {
     StepShape packShape = shapeOf(&op);
     packShape.add(dispatch.getKernelAttr().getAsOpaquePointer());
     return step(&op, std::move(packShape), [&] {
-      call(("penstock_" + dispatch.getKernel() + "_pack").str(),
-           {handle(pack.getHandleAttr()), rowView(buffers[pack.getWeight()], {}, 1),
-            get("pool", LLVM::LLVMPointerType::get(op.getContext()))});
+      call(("penstock_" + dispatch.getKernel() + "_pack").str(), {handle(pack.getHandleAttr()), rowView(buffers[pack.getWeight()], {}, 1),
+                                                                  get("pool", LLVM::LLVMPointerType::get(op.getContext()))});
       return success();
     });
   }
@@ -437,8 +436,7 @@ LogicalResult EntryEmitter::emitRegion(kernel::RowsOp region) {
   return success();
 }
 
-LogicalResult EntryEmitter::emitBlock(kernel::RowsOp region, RegionPlan &regionPlan, Value firstRow, Value endRow,
-                                      Value block) {
+LogicalResult EntryEmitter::emitBlock(kernel::RowsOp region, RegionPlan &regionPlan, Value firstRow, Value endRow, Value block) {
   for (Operation &op : region.getBody().front().without_terminator()) {
     if (auto it = regionPlan.partials.find(&op); it != regionPlan.partials.end()) {
       Value partial = rowView(it->second, block, it->second.width);
@@ -463,9 +461,7 @@ LogicalResult EntryEmitter::emitBlock(kernel::RowsOp region, RegionPlan &regionP
   return success();
 }
 
-static Value asI64(OpBuilder &b, Location loc, Value index) {
-  return arith::IndexCastOp::create(b, loc, b.getI64Type(), index);
-}
+static Value asI64(OpBuilder &b, Location loc, Value index) { return arith::IndexCastOp::create(b, loc, b.getI64Type(), index); }
 
 LogicalResult EntryEmitter::emitRowsKernel(kernel::InvokeOp invoke, Value firstRow, Value rows) {
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
@@ -479,8 +475,8 @@ LogicalResult EntryEmitter::emitRowsKernel(kernel::InvokeOp invoke, Value firstR
   Value bias = invoke.getOperands().size() > 1 ? rowView(buffers[invoke.getOperands()[1]], {}, 1)
                                                : LLVM::ZeroOp::create(b, loc, pointer).getResult();
   call(kernel::findKernel(invoke.getKernel())->symbol,
-       {handle(invoke.getHandleAttr()), block(x), i64(nn::widthOf(x.getType())), block(y), i64(nn::widthOf(y.getType())), asI64(b, loc, rows), bias,
-        arith::ConstantIntOp::create(b, loc, b.getI32Type(), 0)});
+       {handle(invoke.getHandleAttr()), block(x), i64(nn::widthOf(x.getType())), block(y), i64(nn::widthOf(y.getType())),
+        asI64(b, loc, rows), bias, arith::ConstantIntOp::create(b, loc, b.getI32Type(), 0)});
   return success();
 }
 
@@ -514,14 +510,14 @@ LogicalResult EntryEmitter::emitInvoke(kernel::InvokeOp invoke) {
     if (kernel == "weight_gradient") {
       Value x = invoke.getOperands()[0], dy = invoke.getOperands()[1];
       Value count = asI64(b, loc, rowsOfBuffer(nn::rowsOf(x.getType())));
-      call(table->symbol, {handleOf(), pool, at(x), i64(nn::widthOf(x.getType())), at(dy), i64(nn::widthOf(dy.getType())),
-                           count, result(0), rowView(scratches[invoke], {}, 1)});
+      call(table->symbol, {handleOf(), pool, at(x), i64(nn::widthOf(x.getType())), at(dy), i64(nn::widthOf(dy.getType())), count, result(0),
+                           rowView(scratches[invoke], {}, 1)});
     } else if (kernel == "conv1d_weight_grad") {
-      call(table->symbol, {handleOf(), pool, operand(0), operand(1), offsets(), asI64(b, loc, get("records", b.getIndexType())),
-                           result(0), rowView(scratches[invoke], {}, 1)});
+      call(table->symbol, {handleOf(), pool, operand(0), operand(1), offsets(), asI64(b, loc, get("records", b.getIndexType())), result(0),
+                           rowView(scratches[invoke], {}, 1)});
     } else if (kernel == "conv1d_max_weight_grad") {
-      call(table->symbol, {handleOf(), pool, operand(0), operand(1), operand(2), offsets(),
-                           asI64(b, loc, get("records", b.getIndexType())), result(0)});
+      call(table->symbol,
+           {handleOf(), pool, operand(0), operand(1), operand(2), offsets(), asI64(b, loc, get("records", b.getIndexType())), result(0)});
     } else {
       auto shape = cast<RankedTensorType>(invoke.getResult(0).getType());
       bool positions = kernel == "position_rows_grad";
@@ -529,10 +525,9 @@ LogicalResult EntryEmitter::emitInvoke(kernel::InvokeOp invoke) {
       auto of = invoke->getAttrOfType<StringAttr>("of"); // position or segment
       Value ids = positions ? get(("row_" + (of ? of.getValue() : "position")).str(), bytes, axis()) : operand(0);
       Value dy = positions ? operand(0) : operand(1);
-      Value from = kernel == "bag_sum_grad" ? get("row_record", bytes, axis())
-                                            : LLVM::ZeroOp::create(b, loc, pointer).getResult();
-      call(table->symbol, {pool, ids, from, dy, asI64(b, loc, rowsOfBuffer(idRows)), i64(shape.getDimSize(1)),
-                           i64(shape.getDimSize(0)), result(0), rowView(scratches[invoke], {}, 1)});
+      Value from = kernel == "bag_sum_grad" ? get("row_record", bytes, axis()) : LLVM::ZeroOp::create(b, loc, pointer).getResult();
+      call(table->symbol, {pool, ids, from, dy, asI64(b, loc, rowsOfBuffer(idRows)), i64(shape.getDimSize(1)), i64(shape.getDimSize(0)),
+                           result(0), rowView(scratches[invoke], {}, 1)});
     }
     return success();
   }
@@ -564,7 +559,8 @@ LogicalResult EntryEmitter::emitInvoke(kernel::InvokeOp invoke) {
       }
       arguments.append({offsets(), get("record_numbers", bytes), begin, end, i64(heads), i64(width),
                         constantF32(dropoutAttr ? dropoutAttr.getValueAsDouble() : 0), get("seed", b.getI64Type()),
-                        get("step", b.getI64Type()), keyAttr ? number(placeOf(StepShape::Kind::randomKey, keyAttr.getInt()), b.getI64Type()) : i64(0), scratch()});
+                        get("step", b.getI64Type()),
+                        keyAttr ? number(placeOf(StepShape::Kind::randomKey, keyAttr.getInt()), b.getI64Type()) : i64(0), scratch()});
       call(table->symbol, arguments);
     } else if (kernel == "conv1d") {
       call(table->symbol, {handleOf(), operand(0), result(0), offsets(), begin, end, bias(1), scratch()});
@@ -593,17 +589,13 @@ LogicalResult EntryEmitter::emitInvoke(kernel::InvokeOp invoke) {
     } else if (kernel == "segment_sum") {
       call(table->symbol, {operand(0), offsets(), begin, end, i64(nn::widthOf(invoke.getResult(0).getType())), result(0)});
     } else if (kernel == "segment_max") {
-      call(table->symbol,
-           {operand(0), offsets(), begin, end, i64(nn::widthOf(invoke.getResult(0).getType())), result(0), result(1)});
+      call(table->symbol, {operand(0), offsets(), begin, end, i64(nn::widthOf(invoke.getResult(0).getType())), result(0), result(1)});
     } else if (kernel == "segment_max_grad") {
-      call(table->symbol,
-           {operand(0), operand(1), offsets(), begin, end, i64(nn::widthOf(invoke.getResult(0).getType())), result(0)});
+      call(table->symbol, {operand(0), operand(1), offsets(), begin, end, i64(nn::widthOf(invoke.getResult(0).getType())), result(0)});
     } else if (kernel == "bag_sum") {
-      call(table->symbol,
-           {operand(1), operand(0), offsets(), begin, end, i64(nn::widthOf(invoke.getResult(0).getType())), result(0)});
+      call(table->symbol, {operand(1), operand(0), offsets(), begin, end, i64(nn::widthOf(invoke.getResult(0).getType())), result(0)});
     } else {
-      call(table->symbol,
-           {operand(0), offsets(), begin, end, i64(nn::widthOf(invoke.getResult(0).getType())), result(0)});
+      call(table->symbol, {operand(0), offsets(), begin, end, i64(nn::widthOf(invoke.getResult(0).getType())), result(0)});
     }
   });
   return success();
@@ -646,8 +638,8 @@ LogicalResult EntryEmitter::emitFillGaps() {
     fill.addNumber(StepShape::Kind::count, gap);
     LogicalResult done = step(nullptr, std::move(fill), [&] {
       Value size = number(placeOf(StepShape::Kind::count, gap), b.getIndexType());
-      Value view = memref::ViewOp::create(b, loc, MemRefType::get({ShapedType::kDynamic}, buffer.element), base(buffer),
-                                          byteOffset(buffer), ValueRange{size});
+      Value view = memref::ViewOp::create(b, loc, MemRefType::get({ShapedType::kDynamic}, buffer.element), base(buffer), byteOffset(buffer),
+                                          ValueRange{size});
       linalg::FillOp::create(b, loc, constantF32(0), view);
       return success();
     });
@@ -679,9 +671,9 @@ LogicalResult EntryEmitter::run(ProgramTable::Entry &entry) {
       nn::RowsOf rows = nn::rowsOf(type);
       bool onAxis = rows.kind == nn::RowsOf::Kind::axis;
       entry.outputs[index] = {output.getName().str(), nn::widthOf(type),
-                              onAxis                                        ? PENSTOCK_OUTPUT_AXIS
+                              onAxis                                   ? PENSTOCK_OUTPUT_AXIS
                               : rows.kind == nn::RowsOf::Kind::records ? PENSTOCK_OUTPUT_RECORDS
-                                                                            : PENSTOCK_OUTPUT_ONE,
+                                                                       : PENSTOCK_OUTPUT_ONE,
                               onAxis ? plan.axisOf(rows) : -1};
     }
     if (failed(emitOp(op))) {
@@ -716,9 +708,7 @@ LogicalResult lowerKernelToLinalg(ModuleOp module, ProgramTable &table, bool pro
   }
   // Adam keeps two moments and the optimizer's state mirrors the parameters, one flat buffer after the other.
   std::vector<std::string> moments;
-  module.walk([&](nn::ApplyOp apply) {
-    moments = OptimizerRule(apply).moments();
-  });
+  module.walk([&](nn::ApplyOp apply) { moments = OptimizerRule(apply).moments(); });
   for (size_t m = 0; m < moments.size(); ++m) {
     for (const auto &p : layout.parameters) {
       if (p.frozen) {

@@ -42,14 +42,18 @@ ProgramLayout::ProgramLayout(ModuleOp module) {
       globals.push_back(global);
     }
   }
-  auto place = [](nn::GlobalOp g) {
-    return std::make_tuple(g.getFrozen(), updateOf(g), !g.getDecays(), -g.getRate().convertToDouble());
-  };
+  auto place = [](nn::GlobalOp g) { return std::make_tuple(g.getFrozen(), updateOf(g), !g.getDecays(), -g.getRate().convertToDouble()); };
   std::stable_sort(globals.begin(), globals.end(), [&](nn::GlobalOp a, nn::GlobalOp b) { return place(a) < place(b); });
   for (nn::GlobalOp global : globals) {
     auto type = cast<RankedTensorType>(global.getType());
-    Parameter p{global.getSymName().str(), type,   parameterElements, type.getNumElements(), global.getDecays(),
-                global.getFrozen(),        global.getRate().convertToDouble(), updateOf(global)};
+    Parameter p{global.getSymName().str(),
+                type,
+                parameterElements,
+                type.getNumElements(),
+                global.getDecays(),
+                global.getFrozen(),
+                global.getRate().convertToDouble(),
+                updateOf(global)};
     parameterIndex[p.name] = parameters.size();
     parameterElements += roundUp(p.elements, 64);
     if (!p.frozen) {

@@ -24,7 +24,7 @@ struct ProgramLayout {
     bool decays = false, frozen = false;
     double rate = 1;
     Update update = Update::whole;
-    std::int64_t rows() const { return type.getDimSize(0); }   // of a table
+    std::int64_t rows() const { return type.getDimSize(0); } // of a table
     std::int64_t width() const { return elements / rows(); }
   };
   /// A range of the flat buffers, in float32, that the optimizer treats alike.
@@ -41,7 +41,7 @@ struct ProgramLayout {
   std::vector<Parameter> parameters; // by update and group, frozen ones last; offsets are multiples of 64
   std::vector<Group> groups;         // of whole and rows
   std::vector<Deferred> deferred;
-  std::int64_t historyOffset = 0;    // in PenstockCall.deferred: numbers of each step, of each table
+  std::int64_t historyOffset = 0; // in PenstockCall.deferred: numbers of each step, of each table
   std::int64_t parameterElements = 0;
   std::int64_t trainedElements = 0;  // of moments: those of the parameters that are not frozen
   std::int64_t gradientElements = 0; // of whole and rows
@@ -53,8 +53,8 @@ struct ProgramLayout {
   const Deferred &deferredTable(llvm::StringRef name) const;
 };
 
-/// The most rows that a row region computes at once, by the module's level and precision. Fewer keep its values in the second-level cache, more
-/// read the weights less often; docs/design/kernels.md has what was measured.
+/// The most rows that a row region computes at once, by the module's level and precision. Fewer keep its values in the second-level cache,
+/// more read the weights less often; docs/design/kernels.md has what was measured.
 std::int64_t blockRows(const nn::RowsOf &rows, std::int64_t widest, mlir::ModuleOp module);
 /// Fewer rows than this are not worth reading the weights for, where the number of rows is known at run time only. A region takes
 /// a number of blocks that is divisible by four where it can (`blockPieces`), of about equal size, so that few rows keep all threads busy.

@@ -45,8 +45,7 @@ static Value power(OpBuilder &b, Location loc, double beta, Value exponent) {
   Value result = loop.getRegionIterArg(0), base = loop.getRegionIterArg(1), left = loop.getRegionIterArg(2);
   Value odd = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, arith::AndIOp::create(b, loc, left, i64(1)), i64(0));
   Value next = arith::SelectOp::create(b, loc, odd, arith::MulFOp::create(b, loc, result, base), result);
-  scf::YieldOp::create(b, loc, ValueRange{next, arith::MulFOp::create(b, loc, base, base),
-                                          arith::ShRUIOp::create(b, loc, left, i64(1))});
+  scf::YieldOp::create(b, loc, ValueRange{next, arith::MulFOp::create(b, loc, base, base), arith::ShRUIOp::create(b, loc, left, i64(1))});
   return loop.getResult(0);
 }
 
@@ -73,8 +72,8 @@ Value OptimizerRule::decayed(OpBuilder &b, Location loc, Value weight, Value rat
   return arith::MulFOp::create(b, loc, weight, arith::SubFOp::create(b, loc, f32Constant(b, loc, 1), product));
 }
 
-SmallVector<Value> OptimizerRule::update(OpBuilder &b, Location loc, const Scalars &scalars, double decayHere, Value gradient,
-                                         Value weight, ValueRange moments) const {
+SmallVector<Value> OptimizerRule::update(OpBuilder &b, Location loc, const Scalars &scalars, double decayHere, Value gradient, Value weight,
+                                         ValueRange moments) const {
   auto c = [&](double v) { return f32Constant(b, loc, v); };
   auto mul = [&](Value x, Value y) -> Value { return arith::MulFOp::create(b, loc, x, y); };
   auto add = [&](Value x, Value y) -> Value { return arith::AddFOp::create(b, loc, x, y); };

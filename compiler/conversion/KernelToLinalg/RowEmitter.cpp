@@ -12,12 +12,11 @@ namespace penstock {
 // everything pending of one width goes into one linalg.generic.
 
 bool isElementwise(Operation *op) {
-  return isa<nn::ReluOp, nn::GeluOp, nn::TanhOp, nn::SigmoidOp, nn::ExpOp, nn::LogOp, nn::SqrtOp,
-             nn::SoftplusOp, nn::NegOp, nn::GeluSlopeOp, nn::ReluGradOp, nn::AddOp, nn::SubOp, nn::MulOp, nn::DivOp, nn::SpreadOp>(op);
+  return isa<nn::ReluOp, nn::GeluOp, nn::TanhOp, nn::SigmoidOp, nn::ExpOp, nn::LogOp, nn::SqrtOp, nn::SoftplusOp, nn::NegOp,
+             nn::GeluSlopeOp, nn::ReluGradOp, nn::AddOp, nn::SubOp, nn::MulOp, nn::DivOp, nn::SpreadOp>(op);
 }
 
-LogicalResult EntryEmitter::emitRowStage(RegionPlan &regionPlan, const Stage &stage, Value firstRow, Value endRow,
-                                         Value block) {
+LogicalResult EntryEmitter::emitRowStage(RegionPlan &regionPlan, const Stage &stage, Value firstRow, Value endRow, Value block) {
   rowValues.clear();
   stored.clear();
   sideLeaf.clear();
@@ -226,8 +225,7 @@ void EntryEmitter::collectLeaves(Value value, llvm::SetVector<Value> &leaves, ll
 
 Value EntryEmitter::leafMemory(Value leaf) { return isa<MemRefType>(leaf.getType()) ? leaf : rowValue(leaf).value; }
 
-Value EntryEmitter::element(OpBuilder &builder, Value value, llvm::DenseMap<Value, Value> &known,
-                            llvm::function_ref<Value()> index) {
+Value EntryEmitter::element(OpBuilder &builder, Value value, llvm::DenseMap<Value, Value> &known, llvm::function_ref<Value()> index) {
   if (Value v = known.lookup(value)) {
     return v;
   }
@@ -276,8 +274,8 @@ Value EntryEmitter::element(OpBuilder &builder, Value value, llvm::DenseMap<Valu
       if (!weights.empty()) {
         weight = f32Constant(builder, loc, weights.back());
         for (int64_t c = static_cast<int64_t>(weights.size()) - 2; c >= 0; --c) {
-          Value at = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, index(),
-                                           arith::ConstantIndexOp::create(builder, loc, c));
+          Value at =
+              arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, index(), arith::ConstantIndexOp::create(builder, loc, c));
           weight = arith::SelectOp::create(builder, loc, at, f32Constant(builder, loc, weights[c]), weight);
         }
       }
@@ -305,30 +303,29 @@ void EntryEmitter::flush(ArrayRef<std::pair<Value, Value>> targets, bool accumul
     outs.push_back(memory);
   }
   SmallVector<AffineMap> maps(ins.size() + outs.size(), b.getMultiDimIdentityMap(1));
-  linalg::GenericOp::create(
-      b, loc, ins, outs, maps, ArrayRef<utils::IteratorType>{utils::IteratorType::parallel},
-      [&](OpBuilder &nested, Location l, ValueRange args) {
-        llvm::DenseMap<Value, Value> known;
-        for (auto [leaf, arg] : llvm::zip(leaves, args)) {
-          known[leaf] = arg;
-        }
-        Value place;
-        auto index = [&]() -> Value {
-          if (!place) {
-            place = linalg::IndexOp::create(nested, l, 0);
-          }
-          return place;
-        };
-        SmallVector<Value> results;
-        for (auto [i, target] : llvm::enumerate(targets)) {
-          Value v = element(nested, target.first, known, index);
-          if (accumulate) {
-            v = arith::AddFOp::create(nested, l, args[leaves.size() + i], v);
-          }
-          results.push_back(v);
-        }
-        linalg::YieldOp::create(nested, l, results);
-      });
+  linalg::GenericOp::create(b, loc, ins, outs, maps, ArrayRef<utils::IteratorType>{utils::IteratorType::parallel},
+                            [&](OpBuilder &nested, Location l, ValueRange args) {
+                              llvm::DenseMap<Value, Value> known;
+                              for (auto [leaf, arg] : llvm::zip(leaves, args)) {
+                                known[leaf] = arg;
+                              }
+                              Value place;
+                              auto index = [&]() -> Value {
+                                if (!place) {
+                                  place = linalg::IndexOp::create(nested, l, 0);
+                                }
+                                return place;
+                              };
+                              SmallVector<Value> results;
+                              for (auto [i, target] : llvm::enumerate(targets)) {
+                                Value v = element(nested, target.first, known, index);
+                                if (accumulate) {
+                                  v = arith::AddFOp::create(nested, l, args[leaves.size() + i], v);
+                                }
+                                results.push_back(v);
+                              }
+                              linalg::YieldOp::create(nested, l, results);
+                            });
   if (!accumulate) {
     for (auto &[value, memory] : targets) {
       if (buffers.count(value)) {
@@ -353,8 +350,8 @@ Value EntryEmitter::reduceValue(Value value, double initial, Step step) {
   for (Value leaf : leaves) {
     memories.push_back(leafMemory(leaf));
   }
-  auto loop = scf::ForOp::create(b, loc, constant(0), constant(nn::widthOf(value.getType())), constant(1),
-                                 ValueRange{constantF32(initial)});
+  auto loop =
+      scf::ForOp::create(b, loc, constant(0), constant(nn::widthOf(value.getType())), constant(1), ValueRange{constantF32(initial)});
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   llvm::DenseMap<Value, Value> known;
@@ -367,9 +364,8 @@ Value EntryEmitter::reduceValue(Value value, double initial, Step step) {
 }
 
 Value EntryEmitter::reduceSum(Value value) {
-  return reduceValue(value, 0, [&](OpBuilder &builder, Value sum, Value x) -> Value {
-    return arith::AddFOp::create(builder, loc, sum, x);
-  });
+  return reduceValue(value, 0,
+                     [&](OpBuilder &builder, Value sum, Value x) -> Value { return arith::AddFOp::create(builder, loc, sum, x); });
 }
 
 Value EntryEmitter::rowMaximum(Value value) {
@@ -416,11 +412,10 @@ LogicalResult EntryEmitter::emitRowOp(RegionPlan &regionPlan, Operation *op, Val
     }
     Value number = axisArray("record_numbers", {nn::RowsOf::Kind::records, {}, 0}, record, b.getI64Type());
     Value mask = rowScratch(width);
-    call("penstock_dropout_row",
-         {mask, arith::ConstantIntOp::create(b, loc, b.getI64Type(), width), position, number,
-          get("seed", b.getI64Type()), get("step", b.getI64Type()),
-          this->number(placeOf(StepShape::Kind::randomKey, static_cast<int64_t>(dropout.getKey())), b.getI64Type()),
-          constantF32(dropout.getP().convertToDouble())});
+    call("penstock_dropout_row", {mask, arith::ConstantIntOp::create(b, loc, b.getI64Type(), width), position, number,
+                                  get("seed", b.getI64Type()), get("step", b.getI64Type()),
+                                  this->number(placeOf(StepShape::Kind::randomKey, static_cast<int64_t>(dropout.getKey())), b.getI64Type()),
+                                  constantF32(dropout.getP().convertToDouble())});
     if (width == 1) {
       sideScalars[op] = {loadScalar(mask)};
     } else {
@@ -482,8 +477,7 @@ LogicalResult EntryEmitter::emitRowOp(RegionPlan &regionPlan, Operation *op, Val
   if (auto slice = dyn_cast<nn::SliceOp>(op)) {
     Value from = memoryOf(slice.getInput());
     auto view = memref::SubViewOp::create(b, loc, from, ArrayRef<OpFoldResult>{b.getIndexAttr(slice.getOffset())},
-                                          ArrayRef<OpFoldResult>{b.getIndexAttr(width)},
-                                          ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
+                                          ArrayRef<OpFoldResult>{b.getIndexAttr(width)}, ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
     setMemory(result, view);
     return success();
   }
@@ -498,8 +492,7 @@ LogicalResult EntryEmitter::emitRowOp(RegionPlan &regionPlan, Operation *op, Val
     for (Value part : op->getOperands()) {
       int64_t partWidth = nn::widthOf(part.getType());
       auto view = memref::SubViewOp::create(b, loc, to, ArrayRef<OpFoldResult>{b.getIndexAttr(offset)},
-                                            ArrayRef<OpFoldResult>{b.getIndexAttr(partWidth)},
-                                            ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
+                                            ArrayRef<OpFoldResult>{b.getIndexAttr(partWidth)}, ArrayRef<OpFoldResult>{b.getIndexAttr(1)});
       RowValue v = rowValue(part);
       flush({{part, view}});
       // The part keeps its own place: what was written here is a copy.
@@ -523,8 +516,7 @@ LogicalResult EntryEmitter::emitRowOp(RegionPlan &regionPlan, Operation *op, Val
     Value most = rowMaximum(x);
     Value powers = rowScratch(width);
     Value from = memoryOf(x);
-    linalg::GenericOp::create(b, loc, ValueRange{from}, ValueRange{powers},
-                              SmallVector<AffineMap>(2, b.getMultiDimIdentityMap(1)),
+    linalg::GenericOp::create(b, loc, ValueRange{from}, ValueRange{powers}, SmallVector<AffineMap>(2, b.getMultiDimIdentityMap(1)),
                               ArrayRef<utils::IteratorType>{utils::IteratorType::parallel},
                               [&](OpBuilder &nested, Location l, ValueRange args) {
                                 Value e = math::ExpOp::create(nested, l, arith::SubFOp::create(nested, l, args[0], most));
@@ -556,8 +548,7 @@ LogicalResult EntryEmitter::emitRowOp(RegionPlan &regionPlan, Operation *op, Val
       Value d = arith::SubFOp::create(builder, loc, e, mean);
       return arith::AddFOp::create(builder, loc, sum, arith::MulFOp::create(builder, loc, d, d));
     });
-    Value variance = add(arith::DivFOp::create(b, loc, squares, widthF32),
-                         constantF32(normalize.getEpsilon().convertToDouble()));
+    Value variance = add(arith::DivFOp::create(b, loc, squares, widthF32), constantF32(normalize.getEpsilon().convertToDouble()));
     Value rstd = arith::DivFOp::create(b, loc, constantF32(1), math::SqrtOp::create(b, loc, variance));
     sideScalars[op] = {mean, rstd};
     rowValues[normalize.getRstd()] = {RowValue::Kind::scalar, rstd};
@@ -603,8 +594,7 @@ Value EntryEmitter::classWeight(ArrayRef<double> weights, Value target) {
   if (!weights.empty()) {
     weight = constantF32(weights.back());
     for (int64_t c = static_cast<int64_t>(weights.size()) - 2; c >= 0; --c) {
-      Value at = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, target,
-                                       arith::ConstantIntOp::create(b, loc, b.getI32Type(), c));
+      Value at = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, target, arith::ConstantIntOp::create(b, loc, b.getI32Type(), c));
       weight = arith::SelectOp::create(b, loc, at, constantF32(weights[c]), weight);
     }
   }
@@ -654,8 +644,8 @@ LogicalResult EntryEmitter::emitLossOp(Operation *op) {
   Value weight = classWeight(weights, target);
   Value zero32 = arith::ConstantIntOp::create(b, loc, b.getI32Type(), 0);
   Value safe = arith::IndexCastOp::create(b, loc, b.getIndexType(), arith::MaxSIOp::create(b, loc, target, zero32));
-  Value valid = arith::SelectOp::create(b, loc, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, target, zero32),
-                                        constantF32(1), constantF32(0));
+  Value valid = arith::SelectOp::create(b, loc, arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, target, zero32), constantF32(1),
+                                        constantF32(0));
   if (loss) {
     Value at = memref::LoadOp::create(b, loc, x, ValueRange{safe});
     Value value = mul(mul(weight, constantF32(1 - smoothing)), sub(lse, at));

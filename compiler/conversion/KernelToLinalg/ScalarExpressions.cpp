@@ -34,8 +34,7 @@ Value emitUnary(OpBuilder &b, Location loc, Operation *op, Value x) {
     Value cdf = arith::AddFOp::create(b, loc, half, arith::MulFOp::create(b, loc, half, e));
     Value square = arith::MulFOp::create(b, loc, x, x);
     Value density = math::ExpOp::create(b, loc, arith::MulFOp::create(b, loc, square, f32Constant(b, loc, -0.5)));
-    Value slope = arith::MulFOp::create(
-        b, loc, arith::MulFOp::create(b, loc, x, f32Constant(b, loc, M_2_SQRTPI * M_SQRT1_2 / 2)), density);
+    Value slope = arith::MulFOp::create(b, loc, arith::MulFOp::create(b, loc, x, f32Constant(b, loc, M_2_SQRTPI * M_SQRT1_2 / 2)), density);
     return arith::AddFOp::create(b, loc, cdf, slope);
   }
   if (isa<nn::TanhOp>(op)) {

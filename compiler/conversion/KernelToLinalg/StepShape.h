@@ -11,8 +11,8 @@ namespace penstock {
 
 /// Built by naming, in one fixed order, everything that the code of the step is made from. What may differ between two steps of
 /// one code (a place in memory, the handle of a kernel, the key of random numbers) becomes a number: the key holds only which
-/// of the step's numbers it is, so equal keys also mean that the same numbers are equal among themselves. Everything else (ops, types, attributes, widths,
-/// blocks, kinds of memory) stands in the key itself.
+/// of the step's numbers it is, so equal keys also mean that the same numbers are equal among themselves. Everything else (ops, types,
+/// attributes, widths, blocks, kinds of memory) stands in the key itself.
 class StepShape {
 public:
   enum class Kind { slot, offset, handle, randomKey, count };
@@ -36,8 +36,7 @@ public:
 
   /// The table, once the plan of the entry is complete: the offsets of all slots, and `scratch` bytes of a worker, of which those
   /// of rows begin at `rowScratch`.
-  std::vector<std::int64_t> numbers(llvm::ArrayRef<MemoryPlan::Offset> offsets, std::int64_t scratch,
-                                    std::int64_t rowScratch) const;
+  std::vector<std::int64_t> numbers(llvm::ArrayRef<MemoryPlan::Offset> offsets, std::int64_t scratch, std::int64_t rowScratch) const;
 
   /// The first numbers of every table: bytes of a worker's scratch, where those for rows begin in it, where the first
   /// worker's begins (as a slot).

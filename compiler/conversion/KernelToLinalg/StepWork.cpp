@@ -77,17 +77,16 @@ private:
   static std::string kindOf(Operation *op) {
     if (auto invoke = dyn_cast<kernel::InvokeOp>(op)) {
       StringRef kernel = invoke.getKernel();
-      return kernel.starts_with("attention")                                      ? "attention"
-             : kernel == "weight_gradient"                                        ? "weight gradient"
-             : kernel.starts_with("conv1d")                                       ? "convolution"
-             : kernel.starts_with("embedding") || kernel.starts_with("bag_sum") ||
-                     kernel.starts_with("position_rows")                          ? "embedding"
-                                                                                  : "pooling";
+      return kernel.starts_with("attention")                                                                           ? "attention"
+             : kernel == "weight_gradient"                                                                             ? "weight gradient"
+             : kernel.starts_with("conv1d")                                                                            ? "convolution"
+             : kernel.starts_with("embedding") || kernel.starts_with("bag_sum") || kernel.starts_with("position_rows") ? "embedding"
+                                                                                                                       : "pooling";
     }
-    return isa<kernel::PackOp>(op)                                              ? "packing"
+    return isa<kernel::PackOp>(op)                                               ? "packing"
            : isa<nn::ApplyOp, nn::AccumulateOp, nn::RefreshOp, nn::SettleOp>(op) ? "optimizer"
-           : isa<nn::RowGradientOp>(op)                                         ? "embedding"
-                                                                                : "copy";
+           : isa<nn::RowGradientOp>(op)                                          ? "embedding"
+                                                                                 : "copy";
   }
 
   /// `passes` over the elements of the rows that `ids` name, as if no two were equal.
@@ -178,7 +177,8 @@ private:
         continue;
       }
       // Of a table one row is read for each row that is made; of a value of the axis the records' first ones.
-      bool gathered = isa<nn::EmbeddingOp, nn::PositionRowsOp, nn::SegmentFirstOp>(op) && !nn::elementTypeOf(operand.getType()).isInteger(32);
+      bool gathered =
+          isa<nn::EmbeddingOp, nn::PositionRowsOp, nn::SegmentFirstOp>(op) && !nn::elementTypeOf(operand.getType()).isInteger(32);
       if (gathered) {
         add(work.bytes, rows, nn::widthOf(op->getResult(0).getType()) * 4);
       } else if (read.insert(operand)) {
@@ -190,9 +190,7 @@ private:
   void addKernel(kernel::InvokeOp invoke, std::string &name) {
     StringRef kernel = invoke.getKernel();
     nn::RowsOf rows = nn::rowsOf(invoke.getOperands()[0].getType());
-    auto shape = [&](ArrayRef<int64_t> numbers) {
-      name += " " + std::to_string(numbers[0]) + "x" + std::to_string(numbers[1]);
-    };
+    auto shape = [&](ArrayRef<int64_t> numbers) { name += " " + std::to_string(numbers[0]) + "x" + std::to_string(numbers[1]); };
     if (kernel == "matmul") {
       ArrayRef<int64_t> numbers = numbersOf(invoke.getHandleAttr());
       shape(numbers);

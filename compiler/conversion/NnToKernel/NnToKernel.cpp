@@ -57,16 +57,15 @@ private:
         builder.setInsertionPointAfter(lastDispatch);
       }
       std::string name = (kernel + "_" + std::to_string(dispatches.size() - 1)).str();
-      lastDispatch = kernel::DispatchOp::create(builder, loc, builder.getStringAttr(name),
-                                                builder.getStringAttr(kernel), builder.getDenseI64ArrayAttr(attributes));
+      lastDispatch = kernel::DispatchOp::create(builder, loc, builder.getStringAttr(name), builder.getStringAttr(kernel),
+                                                builder.getDenseI64ArrayAttr(attributes));
       handle = FlatSymbolRefAttr::get(module.getContext(), name);
     }
     return handle;
   }
 
   /// A handle that holds `weight` packed, and its packing where this function must do it.
-  FlatSymbolRefAttr packed(func::FuncOp function, Operation *user, StringRef kernel, ArrayRef<int64_t> attributes,
-                           Value weight) {
+  FlatSymbolRefAttr packed(func::FuncOp function, Operation *user, StringRef kernel, ArrayRef<int64_t> attributes, Value weight) {
     nn::ParameterOp parameter = nn::parameterOf(weight);
     std::string owner;
     if (parameter) {
@@ -92,8 +91,7 @@ private:
   Operation *replace(Operation *op, StringRef kernel, FlatSymbolRefAttr handle, ValueRange operands,
                      ArrayRef<NamedAttribute> attributes = {}) {
     OpBuilder builder(op);
-    auto invoke = kernel::InvokeOp::create(builder, op->getLoc(), op->getResultTypes(), builder.getStringAttr(kernel),
-                                           handle, operands);
+    auto invoke = kernel::InvokeOp::create(builder, op->getLoc(), op->getResultTypes(), builder.getStringAttr(kernel), handle, operands);
     for (NamedAttribute a : attributes) {
       invoke->setAttr(a.getName(), a.getValue());
     }
@@ -130,17 +128,15 @@ private:
 
   void convert(func::FuncOp function, Operation *op) {
     OpBuilder builder(op);
-    auto i64 = [&](StringRef name, int64_t value) {
-      return NamedAttribute(builder.getStringAttr(name), builder.getI64IntegerAttr(value));
-    };
+    auto i64 = [&](StringRef name, int64_t value) { return NamedAttribute(builder.getStringAttr(name), builder.getI64IntegerAttr(value)); };
     if (auto matmul = dyn_cast<nn::MatmulOp>(op)) {
       auto w = cast<RankedTensorType>(matmul.getWeight().getType());
       bool t = matmul.getTransposed();
       // Columns of a parameter are read where they are: their rows are as far apart as the parameter's.
       nn::ParameterOp parameter = nn::parameterOf(matmul.getWeight());
       int64_t stride = nn::widthOf(parameter ? parameter.getType() : Type(w));
-      auto handle = packed(function, op, "matmul", {w.getDimSize(t ? 1 : 0), w.getDimSize(t ? 0 : 1), t, stride, precision},
-                           matmul.getWeight());
+      auto handle =
+          packed(function, op, "matmul", {w.getDimSize(t ? 1 : 0), w.getDimSize(t ? 0 : 1), t, stride, precision}, matmul.getWeight());
       mayHaveBias.push_back(replace(op, "matmul", handle, {matmul.getInput()}));
     } else if (auto grad = dyn_cast<nn::WeightGradOp>(op)) {
       auto handle = dispatch(op->getLoc(), "weight_gradient",
@@ -149,8 +145,7 @@ private:
     } else if (auto attention = dyn_cast<nn::AttentionOp>(op)) {
       replace(op, "attention", {}, {attention.getQkv()}, op->getAttrs());
     } else if (auto grad = dyn_cast<nn::AttentionGradOp>(op)) {
-      replace(op, "attention_grad", {}, {grad.getQkv(), grad.getOut(), grad.getLse(), grad.getCotangent()},
-              op->getAttrs());
+      replace(op, "attention_grad", {}, {grad.getQkv(), grad.getOut(), grad.getLse(), grad.getCotangent()}, op->getAttrs());
     } else if (isa<nn::AttentionFirstOp>(op)) {
       replace(op, "attention_first", {}, op->getOperands(), op->getAttrs());
     } else if (isa<nn::AttentionFirstGradOp>(op)) {
@@ -198,9 +193,7 @@ private:
     }
   }
 
-  static SmallVector<int64_t> shapeOf(Value value) {
-    return SmallVector<int64_t>(cast<RankedTensorType>(value.getType()).getShape());
-  }
+  static SmallVector<int64_t> shapeOf(Value value) { return SmallVector<int64_t>(cast<RankedTensorType>(value.getType()).getShape()); }
 
   void makePackFunction() {
     OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());

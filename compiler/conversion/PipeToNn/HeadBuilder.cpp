@@ -74,8 +74,7 @@ PenstockNode addOp(void *context, PenstockString name, const PenstockNode *opera
       return 0;
     }
   }
-  FailureOr<Value> result = building.model.op(text(name), values, attributesOf(attributes, attributeCount),
-                                              building.path, building.loc);
+  FailureOr<Value> result = building.model.op(text(name), values, attributesOf(attributes, attributeCount), building.path, building.loc);
   if (failed(result)) {
     building.failed = true;
     return 0;
@@ -83,12 +82,12 @@ PenstockNode addOp(void *context, PenstockString name, const PenstockNode *opera
   return building.add(*result);
 }
 
-PenstockNode addParameter(void *context, PenstockString name, const int64_t *shape, int32_t rank, int32_t initializer,
-                          double scale, int32_t decays) {
+PenstockNode addParameter(void *context, PenstockString name, const int64_t *shape, int32_t rank, int32_t initializer, double scale,
+                          int32_t decays) {
   Building &building = of(context);
   const char *initializers[] = {"zeros", "ones", "uniform", "normal", "constant"};
-  static_assert(PENSTOCK_INIT_ZEROS == 0 && PENSTOCK_INIT_ONES == 1 && PENSTOCK_INIT_UNIFORM == 2 &&
-                PENSTOCK_INIT_NORMAL == 3 && PENSTOCK_INIT_CONSTANT == 4);
+  static_assert(PENSTOCK_INIT_ZEROS == 0 && PENSTOCK_INIT_ONES == 1 && PENSTOCK_INIT_UNIFORM == 2 && PENSTOCK_INIT_NORMAL == 3 &&
+                PENSTOCK_INIT_CONSTANT == 4);
   if (initializer < 0 || initializer >= static_cast<int32_t>(std::size(initializers))) {
     building.fail("asks for an initializer that does not exist");
     return 0;
@@ -97,11 +96,10 @@ PenstockNode addParameter(void *context, PenstockString name, const int64_t *sha
     building.fail("asks for a parameter of rank " + Twine(rank));
     return 0;
   }
-  FailureOr<Value> value = building.model.parameter({building.path + "." + text(name),
-                                                     std::vector<int64_t>(shape, shape + rank),
-                                                     initializers[initializer], scale, decays != 0,
-                                                     building.learning.rate, building.learning.frozen},
-                                                    building.loc);
+  FailureOr<Value> value =
+      building.model.parameter({building.path + "." + text(name), std::vector<int64_t>(shape, shape + rank), initializers[initializer],
+                                scale, decays != 0, building.learning.rate, building.learning.frozen},
+                               building.loc);
   if (failed(value)) {
     building.failed = true;
     return 0;
@@ -124,8 +122,8 @@ void failBuild(void *context, PenstockString message) { of(context).fail("says: 
 } // namespace
 
 FailureOr<HeadValues> buildHead(ModelBuilder &model, const BuildHead &build, const std::string &plugin,
-                                const frontend::Attributes &parameters, Value input, Value target, int64_t classes,
-                                const std::string &path, Learning learning, Location loc) {
+                                const frontend::Attributes &parameters, Value input, Value target, int64_t classes, const std::string &path,
+                                Learning learning, Location loc) {
   if (!build) {
     emitError(loc, "head plugin `") << plugin << "` cannot be built here: no plugin host is given";
     return failure();
@@ -133,8 +131,7 @@ FailureOr<HeadValues> buildHead(ModelBuilder &model, const BuildHead &build, con
   Building building{model, plugin, path, learning, loc, {}};
   PenstockNode inputNode = building.add(input);
   PenstockNode targetNode = target ? building.add(target) : 0;
-  PenstockGraphBuilder functions{sizeof(PenstockGraphBuilder), &building,      addOp,    addParameter,
-                                 widthOfNode,                  isSequenceNode, failBuild};
+  PenstockGraphBuilder functions{sizeof(PenstockGraphBuilder), &building, addOp, addParameter, widthOfNode, isSequenceNode, failBuild};
   PenstockHeadGraph graph{sizeof(PenstockHeadGraph), 0, 0};
   Status status = build(plugin, parameters, &functions, inputNode, targetNode, classes, &graph);
   if (building.failed) {

@@ -91,10 +91,9 @@ LogicalResult ModelBuilder::finish() {
     for (const Parameter &parameter : parameters) {
       const ParameterSpec &spec = parameter.spec;
       if (spec.decays == decays) {
-        nn::GlobalOp::create(builder, parameter.loc, builder.getStringAttr(spec.name),
-                             TypeAttr::get(parameter.value.getType()), builder.getStringAttr("parameter"),
-                             builder.getStringAttr(spec.initializer), builder.getF64FloatAttr(spec.scale),
-                             builder.getBoolAttr(spec.decays), builder.getF64FloatAttr(spec.rate),
+        nn::GlobalOp::create(builder, parameter.loc, builder.getStringAttr(spec.name), TypeAttr::get(parameter.value.getType()),
+                             builder.getStringAttr("parameter"), builder.getStringAttr(spec.initializer),
+                             builder.getF64FloatAttr(spec.scale), builder.getBoolAttr(spec.decays), builder.getF64FloatAttr(spec.rate),
                              builder.getBoolAttr(spec.frozen), builder.getStringAttr("whole"));
       }
     }

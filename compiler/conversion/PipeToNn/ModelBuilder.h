@@ -38,8 +38,8 @@ public:
   /// linear(x, weight[, bias]). Beside those of the table there are matmul(x, weight), exp, log, neg, row_sum, total,
   /// record_count, crf_loss(logits, target, transitions) (a scalar, the mean over the tagged words) and
   /// crf_decode(logits, transitions). Missing attributes have the default of the table. An error is reported at `loc`.
-  mlir::FailureOr<mlir::Value> op(llvm::StringRef name, llvm::ArrayRef<mlir::Value> operands,
-                                  const frontend::Attributes &attributes, llvm::StringRef path, mlir::Location loc);
+  mlir::FailureOr<mlir::Value> op(llvm::StringRef name, llvm::ArrayRef<mlir::Value> operands, const frontend::Attributes &attributes,
+                                  llvm::StringRef path, mlir::Location loc);
 
   void output(llvm::StringRef name, std::int64_t index, mlir::Value value, mlir::Location loc);
 

@@ -186,8 +186,7 @@ struct ModelBuilder::Call {
       return failure();
     }
     int64_t n = width(operands[1]);
-    return Value(nn::EmbeddingOp::create(b, loc, nn::withWidth(operands[0].getType(), n, b.getF32Type()), operands[0],
-                                         operands[1]));
+    return Value(nn::EmbeddingOp::create(b, loc, nn::withWidth(operands[0].getType(), n, b.getF32Type()), operands[0], operands[1]));
   }
 
   /// Sinusoids of arXiv 1706.03762, 3.5: sin at even columns, cos at odd ones.
@@ -197,8 +196,7 @@ struct ModelBuilder::Call {
       for (int64_t column = 0; column < w; ++column) {
         double exponent = static_cast<double>(column - column % 2) / static_cast<double>(w);
         double angle = static_cast<double>(place) / std::pow(10000.0, exponent);
-        table[static_cast<size_t>(place * w + column)] =
-            static_cast<float>(column % 2 == 0 ? std::sin(angle) : std::cos(angle));
+        table[static_cast<size_t>(place * w + column)] = static_cast<float>(column % 2 == 0 ? std::sin(angle) : std::cos(angle));
       }
     }
     auto type = RankedTensorType::get({places, w}, b.getF32Type());
@@ -267,8 +265,8 @@ struct ModelBuilder::Call {
         return failure();
       }
     }
-    auto normal = nn::NormalizeOp::create(b, loc, x.getType(), nn::withWidth(x.getType(), 1), x,
-                                          b.getF64FloatAttr(number("epsilon", 1e-5)));
+    auto normal =
+        nn::NormalizeOp::create(b, loc, x.getType(), nn::withWidth(x.getType(), 1), x, b.getF64FloatAttr(number("epsilon", 1e-5)));
     Value scaled = nn::MulOp::create(b, loc, normal.getResult(), operands[1]);
     return Value(nn::AddOp::create(b, loc, scaled, operands[2]));
   }
@@ -323,8 +321,7 @@ struct ModelBuilder::Call {
     }
     Value x = operands[0], weight = operands[1];
     if (!isSequence(x) || !hasRank(weight, 3) || cast<RankedTensorType>(weight.getType()).getDimSize(1) != width(x)) {
-      fail() << "wants a sequence and a weight of width x " << width(x) << " x maps, not " << x.getType() << " and "
-             << weight.getType();
+      fail() << "wants a sequence and a weight of width x " << width(x) << " x maps, not " << x.getType() << " and " << weight.getType();
       return failure();
     }
     int64_t maps = cast<RankedTensorType>(weight.getType()).getDimSize(2);
@@ -383,9 +380,8 @@ struct ModelBuilder::Call {
       return failure();
     }
     int64_t key = p > 0 ? model.randomKey(path) : 0;
-    auto attention = nn::AttentionOp::create(b, loc, x.getType(), nn::withWidth(x.getType(), heads), *qkv,
-                                             b.getI64IntegerAttr(heads), b.getF64FloatAttr(p),
-                                             b.getI64IntegerAttr(key));
+    auto attention = nn::AttentionOp::create(b, loc, x.getType(), nn::withWidth(x.getType(), heads), *qkv, b.getI64IntegerAttr(heads),
+                                             b.getF64FloatAttr(p), b.getI64IntegerAttr(key));
     return plusBias(matmul(attention.getResult(), operands[3]), operands[4]);
   }
 
@@ -427,8 +423,7 @@ struct ModelBuilder::Call {
     }
     Type column = nn::withWidth(logits.getType(), 1);
     auto weightsAttr = b.getDenseF64ArrayAttr(weights);
-    Value losses = nn::CrossEntropyOp::create(b, loc, column, logits, target,
-                                              b.getF64FloatAttr(number("label_smoothing", 0)), weightsAttr);
+    Value losses = nn::CrossEntropyOp::create(b, loc, column, logits, target, b.getF64FloatAttr(number("label_smoothing", 0)), weightsAttr);
     Value divisor = tags              ? taggedCount(logits, target, weightsAttr)
                     : weights.empty() ? recordCount()
                                       : total(nn::ClassWeightOp::create(b, loc, column, target, weightsAttr));
@@ -457,7 +452,8 @@ struct ModelBuilder::Call {
     if (!weights.empty()) {
       SmallVector<float> values(weights.begin(), weights.end());
       auto row = RankedTensorType::get({labels}, b.getF32Type());
-      present = nn::MulOp::create(b, loc, present, nn::ConstantOp::create(b, loc, row, DenseElementsAttr::get(row, ArrayRef<float>(values))));
+      present =
+          nn::MulOp::create(b, loc, present, nn::ConstantOp::create(b, loc, row, DenseElementsAttr::get(row, ArrayRef<float>(values))));
     }
     Value without = nn::AddOp::create(b, loc, nn::NegOp::create(b, loc, type, target), scalar(1));
     Value losses = nn::AddOp::create(b, loc, nn::MulOp::create(b, loc, present, target), nn::MulOp::create(b, loc, absent, without));
@@ -486,8 +482,8 @@ struct ModelBuilder::Call {
       return failure();
     }
     Value logits = operands[0], target = operands[1], transitions = operands[decodes ? 1 : 2];
-    bool fits = isSequence(logits) && isFloat(logits) && hasRank(transitions, 1) &&
-                width(transitions) == (width(logits) + 2) * width(logits);
+    bool fits =
+        isSequence(logits) && isFloat(logits) && hasRank(transitions, 1) && width(transitions) == (width(logits) + 2) * width(logits);
     fits = fits && (decodes || (isSequence(target) && !isFloat(target) && nn::rowsOf(logits.getType()) == nn::rowsOf(target.getType())));
     if (!fits) {
       fail() << "wants a sequence of K numbers, " << (decodes ? "" : "its tags, ") << "and (K + 2) * K transitions";
@@ -554,8 +550,8 @@ struct ModelBuilder::Call {
   }
 };
 
-FailureOr<Value> ModelBuilder::op(StringRef name, ArrayRef<Value> operands, const frontend::Attributes &attributes,
-                                  StringRef path, Location loc) {
+FailureOr<Value> ModelBuilder::op(StringRef name, ArrayRef<Value> operands, const frontend::Attributes &attributes, StringRef path,
+                                  Location loc) {
   using Member = FailureOr<Value> (Call::*)();
   static const llvm::StringMap<Member> table = {
       {"embedding", &Call::embedding},

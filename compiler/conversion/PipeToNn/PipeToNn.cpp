@@ -79,8 +79,7 @@ private:
       return failure();
     }
     Builder b(op->getContext());
-    SmallVector<NamedAttribute> layout = {b.getNamedAttr("name", b.getStringAttr(name)),
-                                          b.getNamedAttr("target", b.getBoolAttr(target))};
+    SmallVector<NamedAttribute> layout = {b.getNamedAttr("name", b.getStringAttr(name)), b.getNamedAttr("target", b.getBoolAttr(target))};
     if (auto ids = dyn_cast<pipe::IdsType>(value.getType())) {
       layout.push_back(b.getNamedAttr("kind", b.getStringAttr("ids")));
       layout.push_back(b.getNamedAttr("axis", ids.getAxis()));
@@ -88,9 +87,7 @@ private:
       layout.push_back(b.getNamedAttr("kind", b.getStringAttr("tags")));
       layout.push_back(b.getNamedAttr("axis", tags.getAxis()));
     } else {
-      StringRef kind = isa<pipe::ClassType>(value.getType())    ? "class"
-                       : isa<pipe::NumberType>(value.getType()) ? "number"
-                                                                : "set";
+      StringRef kind = isa<pipe::ClassType>(value.getType()) ? "class" : isa<pipe::NumberType>(value.getType()) ? "number" : "set";
       layout.push_back(b.getNamedAttr("kind", b.getStringAttr(kind)));
     }
     inputs[static_cast<int64_t>(*index)] = b.getDictionaryAttr(layout);
@@ -114,9 +111,7 @@ private:
   LogicalResult lowerCall(pipe::CallOp op) {
     if (op.getName() == "answer_of" || op.getName() == "loss_of") {
       auto found = heads.find(op.getInputs()[0]);
-      Value value = found == heads.end()            ? Value()
-                    : op.getName() == "answer_of" ? found->second.answer
-                                                  : found->second.loss;
+      Value value = found == heads.end() ? Value() : op.getName() == "answer_of" ? found->second.answer : found->second.loss;
       if (!value) {
         return op.emitError("`") << op.getName() << "` reads what the head does not give";
       }
@@ -134,10 +129,9 @@ private:
         auto shape = weight.getAs<DenseI64ArrayAttr>("shape");
         auto rate = weight.getAs<FloatAttr>("rate");
         FailureOr<Value> value = model.parameter(
-            {(op.getPath() + "." + weight.getAs<StringAttr>("name").getValue()).str(),
-             std::vector<int64_t>(shape.asArrayRef()), weight.getAs<StringAttr>("initializer").getValue().str(),
-             weight.getAs<FloatAttr>("scale").getValueAsDouble(), weight.getAs<BoolAttr>("decays").getValue(),
-             rate ? rate.getValueAsDouble() : 1, weight.contains("frozen")},
+            {(op.getPath() + "." + weight.getAs<StringAttr>("name").getValue()).str(), std::vector<int64_t>(shape.asArrayRef()),
+             weight.getAs<StringAttr>("initializer").getValue().str(), weight.getAs<FloatAttr>("scale").getValueAsDouble(),
+             weight.getAs<BoolAttr>("decays").getValue(), rate ? rate.getValueAsDouble() : 1, weight.contains("frozen")},
             op.getLoc());
         if (failed(value)) {
           return failure();
@@ -169,8 +163,8 @@ private:
       return success();
     }
     if (nn::widthOf(value.getType()) != width) {
-      return op.emitError("`") << op.getName() << "` is declared " << width << " wide and built "
-                               << nn::widthOf(value.getType()) << " wide";
+      return op.emitError("`") << op.getName() << "` is declared " << width << " wide and built " << nn::widthOf(value.getType())
+                               << " wide";
     }
     return success();
   }
@@ -190,10 +184,9 @@ private:
         classes = type.getClasses();
       }
     }
-    FailureOr<HeadValues> built =
-        buildHead(model, options.buildHead, op.getPlugin().str(), fromDictionary(op.getArgumentsAttr()), (*operands)[0],
-                  operands->size() == 2 ? (*operands)[1] : Value(), classes, op.getPath().str(),
-                  {op.getRate().convertToDouble(), op.getFrozen()}, op.getLoc());
+    FailureOr<HeadValues> built = buildHead(model, options.buildHead, op.getPlugin().str(), fromDictionary(op.getArgumentsAttr()),
+                                            (*operands)[0], operands->size() == 2 ? (*operands)[1] : Value(), classes, op.getPath().str(),
+                                            {op.getRate().convertToDouble(), op.getFrozen()}, op.getLoc());
     if (failed(built)) {
       return failure();
     }
@@ -261,9 +254,7 @@ struct PipeToNnPass : PassWrapper<PipeToNnPass, OperationPass<ModuleOp>> {
   PipeToNnPass(const PipeToNnPass &other) : PassWrapper(other), options(other.options) {}
   StringRef getArgument() const final { return "penstock-pipe-to-nn"; }
   StringRef getDescription() const final { return "replace a pipeline by its tensor program"; }
-  void getDependentDialects(DialectRegistry &registry) const final {
-    registry.insert<nn::NnDialect, func::FuncDialect>();
-  }
+  void getDependentDialects(DialectRegistry &registry) const final { registry.insert<nn::NnDialect, func::FuncDialect>(); }
   void runOnOperation() final {
     if (failed(lowerPipeToNn(getOperation(), options))) {
       signalPassFailure();
@@ -292,8 +283,6 @@ LogicalResult lowerPipeToNn(ModuleOp module, const ImportOptions &options) {
   return verify(module);
 }
 
-std::unique_ptr<Pass> createPipeToNnPass(ImportOptions options) {
-  return std::make_unique<PipeToNnPass>(std::move(options));
-}
+std::unique_ptr<Pass> createPipeToNnPass(ImportOptions options) { return std::make_unique<PipeToNnPass>(std::move(options)); }
 
 } // namespace penstock

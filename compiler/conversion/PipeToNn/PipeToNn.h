@@ -28,10 +28,11 @@ class Pass;
 namespace penstock {
 
 /// Calls the `build` of a head plugin with the builder: the host's part, which knows how plugins are loaded. `parameters` are
-/// those of the call, by name. `target` is 0 where the head has none; `classes` is the number of classes or labels of the target, 0 where it is a number.
-using BuildHead = std::function<Status(const std::string &plugin, const frontend::Attributes &parameters,
-                                       const PenstockGraphBuilder *builder, PenstockNode input, PenstockNode target,
-                                       std::int64_t classes, PenstockHeadGraph *graph)>;
+/// those of the call, by name. `target` is 0 where the head has none; `classes` is the number of classes or labels of the target, 0 where
+/// it is a number.
+using BuildHead =
+    std::function<Status(const std::string &plugin, const frontend::Attributes &parameters, const PenstockGraphBuilder *builder,
+                         PenstockNode input, PenstockNode target, std::int64_t classes, PenstockHeadGraph *graph)>;
 
 struct ImportOptions {
   BuildHead buildHead; // without it a head plugin in the pipeline is an error

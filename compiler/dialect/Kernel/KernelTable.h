@@ -15,7 +15,7 @@ struct KernelRow {
   llvm::StringRef name;   // of kernel.invoke
   llvm::StringRef symbol; // in runtime/kernels/kernels.h
   Scope scope;
-  bool handle;            // takes the handle of a kernel.dispatch
+  bool handle; // takes the handle of a kernel.dispatch
 };
 
 /// The row of `name`, or null.

@@ -29,8 +29,7 @@ Type RaggedType::parse(AsmParser &parser) {
   SmallVector<int64_t> shape;
   Type element;
   if (parser.parseLess() || parser.parseSymbolName(axis) || parser.parseComma() ||
-      parser.parseDimensionList(shape, /*allowDynamic=*/false) || parser.parseType(element) ||
-      parser.parseGreater()) {
+      parser.parseDimensionList(shape, /*allowDynamic=*/false) || parser.parseType(element) || parser.parseGreater()) {
     return {};
   }
   return RaggedType::get(parser.getContext(), axis, shape, element);
@@ -65,8 +64,7 @@ int64_t widthOf(Type type) {
   }
   auto tensor = cast<RankedTensorType>(type);
   int64_t n = 1;
-  for (int64_t i = tensor.getRank() < 2 && !(tensor.getRank() == 1 && tensor.isDynamicDim(0)) ? 0 : 1;
-       i < tensor.getRank(); ++i) {
+  for (int64_t i = tensor.getRank() < 2 && !(tensor.getRank() == 1 && tensor.isDynamicDim(0)) ? 0 : 1; i < tensor.getRank(); ++i) {
     n *= tensor.getDimSize(i);
   }
   return n;
@@ -86,8 +84,7 @@ Type withWidth(Type like, int64_t width, Type element) {
   }
   auto tensor = cast<RankedTensorType>(like);
   RowsOf rows = rowsOf(tensor);
-  return RankedTensorType::get(
-      {rows.kind == RowsOf::Kind::records ? ShapedType::kDynamic : rows.rows, width}, e);
+  return RankedTensorType::get({rows.kind == RowsOf::Kind::records ? ShapedType::kDynamic : rows.rows, width}, e);
 }
 
 bool isScalar(Type type) {

@@ -118,9 +118,7 @@ LogicalResult CrfLossOp::verify() {
   }
   return verifyChain(*this, getLogits().getType(), getTransitions().getType(), getAlpha().getType());
 }
-LogicalResult CrfDecodeOp::verify() {
-  return verifyChain(*this, getLogits().getType(), getTransitions().getType(), getResult().getType());
-}
+LogicalResult CrfDecodeOp::verify() { return verifyChain(*this, getLogits().getType(), getTransitions().getType(), getResult().getType()); }
 
 LogicalResult MatmulOp::verify() {
   auto w = cast<RankedTensorType>(getWeight().getType());
@@ -161,10 +159,8 @@ LogicalResult Conv1dOp::verify() {
 
 LogicalResult AttentionOp::verify() {
   int64_t width = widthOf(getResult().getType()), heads = getHeads();
-  if (heads <= 0 || width % heads != 0 || widthOf(getQkv().getType()) != 3 * width ||
-      widthOf(getLse().getType()) != heads) {
-    return emitOpError(
-        "qkv is three times as wide as the result, whose width is a multiple of heads; lse is heads wide");
+  if (heads <= 0 || width % heads != 0 || widthOf(getQkv().getType()) != 3 * width || widthOf(getLse().getType()) != heads) {
+    return emitOpError("qkv is three times as wide as the result, whose width is a multiple of heads; lse is heads wide");
   }
   RowsOf rows = rowsOf(getResult().getType());
   if (!(rowsOf(getQkv().getType()) == rows) || !(rowsOf(getLse().getType()) == rows)) {

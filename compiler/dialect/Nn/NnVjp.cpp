@@ -22,9 +22,7 @@ Value div(OpBuilder &b, Location loc, Value x, Value y) { return DivOp::create(b
 Value neg(OpBuilder &b, Location loc, Value x) { return NegOp::create(b, loc, x.getType(), x); }
 
 /// 1 - x.
-Value oneMinus(OpBuilder &b, Location loc, Value x) {
-  return add(b, loc, neg(b, loc, x), scalar(b, loc, 1.0F));
-}
+Value oneMinus(OpBuilder &b, Location loc, Value x) { return add(b, loc, neg(b, loc, x), scalar(b, loc, 1.0F)); }
 
 /// The transpose of the broadcast of a binary op's rhs: sums `full` to `target`, which is the type of `full`, a scalar, a
 /// column or a vector, told apart in the order of the ops' verifier.
@@ -190,8 +188,8 @@ LogicalResult SliceOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
 //===--- losses ----------------------------------------------------------------------------------------------------===//
 
 LogicalResult CrossEntropyOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
-  out.push_back(CrossEntropyGradOp::create(b, getLoc(), getLogits().getType(), getLogits(), getTarget(), g[0],
-                                           getLabelSmoothingAttr(), getClassWeightsAttr()));
+  out.push_back(CrossEntropyGradOp::create(b, getLoc(), getLogits().getType(), getLogits(), getTarget(), g[0], getLabelSmoothingAttr(),
+                                           getClassWeightsAttr()));
   out.push_back({});
   return success();
 }
@@ -203,8 +201,8 @@ LogicalResult CrfLossOp::buildVjp(OpBuilder &b, ValueRange cotangents, Cotangent
   }
   int64_t size = widthOf(getTransitions().getType());
   auto byRecord = RankedTensorType::get({ShapedType::kDynamic, size}, b.getF32Type());
-  auto grad = CrfLossGradOp::create(b, getLoc(), getLogits().getType(), byRecord, getLogits(), getTarget(), getTransitions(),
-                                    getAlpha(), *g);
+  auto grad =
+      CrfLossGradOp::create(b, getLoc(), getLogits().getType(), byRecord, getLogits(), getTarget(), getTransitions(), getAlpha(), *g);
   out.push_back(grad.getResult());
   out.push_back({});
   out.push_back(ColumnSumOp::create(b, getLoc(), getTransitions().getType(), grad.getByRecord()));
@@ -285,8 +283,8 @@ LogicalResult AttentionOp::buildVjp(OpBuilder &b, ValueRange cotangents, Cotange
   if (failed(g)) {
     return failure();
   }
-  out.push_back(AttentionGradOp::create(b, getLoc(), getQkv().getType(), getQkv(), getResult(), getLse(), *g,
-                                        getHeadsAttr(), getDropoutAttr(), getKeyAttr()));
+  out.push_back(AttentionGradOp::create(b, getLoc(), getQkv().getType(), getQkv(), getResult(), getLse(), *g, getHeadsAttr(),
+                                        getDropoutAttr(), getKeyAttr()));
   return success();
 }
 

@@ -17,17 +17,35 @@ struct Arity {
 const llvm::StringMap<Arity> &builtins() {
   constexpr unsigned any = ~0U;
   static const llvm::StringMap<Arity> table = {
-      {"embedding", {1, 1, 1, 1}}, {"positions", {1, 1, 0, 1}},  {"linear", {1, 1, 1, 2}},
-      {"segments", {1, 1, 1, 1}},  {"gelu_new", {1, 1, 0, 0}},
-      {"relu", {1, 1, 0, 0}},      {"gelu", {1, 1, 0, 0}},       {"tanh", {1, 1, 0, 0}},
-      {"sigmoid", {1, 1, 0, 0}},   {"softmax", {1, 1, 0, 0}},    {"layer_norm", {1, 1, 2, 2}},
-      {"dropout", {1, 1, 0, 0}},   {"add", {2, 2, 0, 0}},        {"sub", {2, 2, 0, 0}},
-      {"mul", {2, 2, 0, 0}},       {"div", {2, 2, 0, 0}},        {"constant", {0, 0, 0, 0}},
-      {"concat", {1, any, 0, 0}},  {"conv1d", {1, 1, 1, 2}},     {"pool", {1, 1, 0, 0}},
+      {"embedding", {1, 1, 1, 1}},
+      {"positions", {1, 1, 0, 1}},
+      {"linear", {1, 1, 1, 2}},
+      {"segments", {1, 1, 1, 1}},
+      {"gelu_new", {1, 1, 0, 0}},
+      {"relu", {1, 1, 0, 0}},
+      {"gelu", {1, 1, 0, 0}},
+      {"tanh", {1, 1, 0, 0}},
+      {"sigmoid", {1, 1, 0, 0}},
+      {"softmax", {1, 1, 0, 0}},
+      {"layer_norm", {1, 1, 2, 2}},
+      {"dropout", {1, 1, 0, 0}},
+      {"add", {2, 2, 0, 0}},
+      {"sub", {2, 2, 0, 0}},
+      {"mul", {2, 2, 0, 0}},
+      {"div", {2, 2, 0, 0}},
+      {"constant", {0, 0, 0, 0}},
+      {"concat", {1, any, 0, 0}},
+      {"conv1d", {1, 1, 1, 2}},
+      {"pool", {1, 1, 0, 0}},
       {"self_attention", {1, 1, 4, 4}},
-      {"counts", {1, 1, 0, 0}},    {"cross_entropy", {2, 2, 0, 0}}, {"mse", {2, 2, 0, 0}},
-      {"normalize", {1, 1, 0, 0}}, {"sigmoid_cross_entropy", {2, 2, 0, 0}},
-      {"l2", {0, 0, 0, 0}},        {"answer_of", {1, 1, 0, 0}},  {"loss_of", {1, 1, 0, 0}},
+      {"counts", {1, 1, 0, 0}},
+      {"cross_entropy", {2, 2, 0, 0}},
+      {"mse", {2, 2, 0, 0}},
+      {"normalize", {1, 1, 0, 0}},
+      {"sigmoid_cross_entropy", {2, 2, 0, 0}},
+      {"l2", {0, 0, 0, 0}},
+      {"answer_of", {1, 1, 0, 0}},
+      {"loss_of", {1, 1, 0, 0}},
   };
   return table;
 }
@@ -35,8 +53,7 @@ const llvm::StringMap<Arity> &builtins() {
 LogicalResult verifyWeight(CallOp op, Attribute attribute) {
   auto weight = dyn_cast<DictionaryAttr>(attribute);
   if (!weight || !weight.getAs<StringAttr>("name") || !weight.getAs<DenseI64ArrayAttr>("shape") ||
-      !weight.getAs<StringAttr>("initializer") || !weight.getAs<FloatAttr>("scale") ||
-      !weight.getAs<BoolAttr>("decays")) {
+      !weight.getAs<StringAttr>("initializer") || !weight.getAs<FloatAttr>("scale") || !weight.getAs<BoolAttr>("decays")) {
     return op.emitOpError("a weight is a dictionary of name, shape, initializer, scale and decays");
   }
   auto shape = weight.getAs<DenseI64ArrayAttr>("shape");

@@ -6,8 +6,8 @@ namespace {
 using namespace penstock;
 
 struct Regress {
-  static sdk::HeadGraph build(const sdk::Parameters &parameters, sdk::Graph &graph, sdk::Node input,
-                              sdk::Node target, std::int64_t classes) {
+  static sdk::HeadGraph build(const sdk::Parameters &parameters, sdk::Graph &graph, sdk::Node input, sdk::Node target,
+                              std::int64_t classes) {
     graph.needVector(input, "regress");
     if (classes != 0) {
       throw sdk::Failure("`regress` needs a target of type number; for classes use `classify`");
@@ -20,8 +20,7 @@ struct Regress {
     return made;
   }
 
-  static void decode(const sdk::Parameters &, std::span<const std::string>,
-                     std::span<const float> row, sdk::JsonWriter &json) {
+  static void decode(const sdk::Parameters &, std::span<const std::string>, std::span<const float> row, sdk::JsonWriter &json) {
     if (row.size() != 1) {
       throw sdk::Failure("the answer has " + std::to_string(row.size()) + " numbers instead of 1");
     }

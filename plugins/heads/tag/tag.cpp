@@ -44,8 +44,8 @@ std::vector<Chunk> chunksOf(const std::vector<std::string_view> &tags) {
 }
 
 struct Tag {
-  static sdk::HeadGraph build(const sdk::Parameters &parameters, sdk::Graph &graph, sdk::Node input,
-                              sdk::Node target, std::int64_t classes) {
+  static sdk::HeadGraph build(const sdk::Parameters &parameters, sdk::Graph &graph, sdk::Node input, sdk::Node target,
+                              std::int64_t classes) {
     graph.needSequence(input, "tag");
     if (classes < 1) {
       throw sdk::Failure("`tag` needs a target of type tags; for one class a record use `classify`");
@@ -53,8 +53,7 @@ struct Tag {
     const sdk::Node logits = graph.linear(input, classes, parameters.flag("bias"), "tag");
     sdk::HeadGraph made;
     if (parameters.flag("crf")) {
-      const sdk::Node transitions = graph.parameter("transitions", {(classes + 2) * classes},
-                                                    sdk::Initializer::uniform, 0.1, false);
+      const sdk::Node transitions = graph.parameter("transitions", {(classes + 2) * classes}, sdk::Initializer::uniform, 0.1, false);
       made.answer = graph.op("crf_decode", {logits, transitions});
       if (target) {
         made.loss = graph.op("crf_loss", {logits, target, transitions});
@@ -69,8 +68,8 @@ struct Tag {
   }
 
   /// A word that the model did not see (it lies behind `max_length`) has the tag null.
-  static void decodeTags(const sdk::Parameters &, std::span<const std::string> tags,
-                         std::span<const sdk::TaggedWord> words, sdk::JsonWriter &json) {
+  static void decodeTags(const sdk::Parameters &, std::span<const std::string> tags, std::span<const sdk::TaggedWord> words,
+                         sdk::JsonWriter &json) {
     std::vector<std::string_view> chosen(words.size());
     std::vector<float> scores(words.size());
     json.beginObject().key("tags").beginArray();
@@ -81,8 +80,7 @@ struct Tag {
         continue;
       }
       if (row.size() != tags.size()) {
-        throw sdk::Failure("the answer has " + std::to_string(row.size()) + " numbers for " +
-                           std::to_string(tags.size()) + " tags");
+        throw sdk::Failure("the answer has " + std::to_string(row.size()) + " numbers for " + std::to_string(tags.size()) + " tags");
       }
       const auto best = static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin());
       chosen[i] = tags[best];
@@ -101,14 +99,12 @@ struct Tag {
   }
 
 private:
-  static bool isIob(const std::string &tag) {
-    return tag == "O" || (tag.size() > 2 && tag[1] == '-' && (tag[0] == 'B' || tag[0] == 'I'));
-  }
+  static bool isIob(const std::string &tag) { return tag == "O" || (tag.size() > 2 && tag[1] == '-' && (tag[0] == 'B' || tag[0] == 'I')); }
 
   /// `start` and `end` are words, `bytes` and `characters` places in the record's text, all half open;
   /// `confidence` is that of the least certain of its tags.
-  static void writeChunk(const Chunk &chunk, std::span<const sdk::TaggedWord> words,
-                         const std::vector<float> &scores, sdk::JsonWriter &json) {
+  static void writeChunk(const Chunk &chunk, std::span<const sdk::TaggedWord> words, const std::vector<float> &scores,
+                         sdk::JsonWriter &json) {
     const auto begin = static_cast<std::ptrdiff_t>(chunk.begin), end = static_cast<std::ptrdiff_t>(chunk.end);
     const sdk::TaggedWord &first = words[chunk.begin], &last = words[chunk.end - 1];
     json.beginObject().key("type").value(chunk.type);

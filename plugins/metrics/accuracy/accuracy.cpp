@@ -6,8 +6,7 @@ using namespace penstock;
 
 class Accuracy {
 public:
-  Accuracy(const sdk::Parameters &, const std::vector<std::string> &classes)
-      : counts(classes.size()) {}
+  Accuracy(const sdk::Parameters &, const std::vector<std::string> &classes) : counts(classes.size()) {}
   void add(const sdk::Predictions &batch) { counts.add(batch); }
   void merge(const Accuracy &other) { counts.merge(other.counts); }
   void result(sdk::Results &results) const { results.value("accuracy", counts.accuracy()); }

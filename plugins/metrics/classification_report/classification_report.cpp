@@ -12,8 +12,7 @@ using namespace penstock;
 class ClassificationReport {
 public:
   ClassificationReport(const sdk::Parameters &parameters, std::vector<std::string> names)
-      : digits(static_cast<int>(parameters.integer("digits"))),
-        ofEntities(parameters.text("level") == "entity"), classes(std::move(names)),
+      : digits(static_cast<int>(parameters.integer("digits"))), ofEntities(parameters.text("level") == "entity"), classes(std::move(names)),
         counts(classes.size()), entities(classes, parameters.text("mode"), parameters.text("scheme")) {}
 
   void add(const sdk::Predictions &batch) {
@@ -90,8 +89,9 @@ private:
     return text + "\n";
   }
   std::string row(std::string_view name, std::size_t width, const sdk::Scores &scores, double support) const {
-    return line(name, width, {sdk::fixed(scores.precision, digits), sdk::fixed(scores.recall, digits),
-                              sdk::fixed(scores.f1, digits), sdk::plain(support)});
+    return line(
+        name, width,
+        {sdk::fixed(scores.precision, digits), sdk::fixed(scores.recall, digits), sdk::fixed(scores.f1, digits), sdk::plain(support)});
   }
 
   std::string report(const sdk::Scores &macro, const sdk::Scores &weighted) const {

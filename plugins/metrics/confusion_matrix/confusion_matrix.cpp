@@ -14,11 +14,10 @@ constexpr std::size_t mostClasses = 4096; // 128 MiB
 class ConfusionMatrix {
 public:
   ConfusionMatrix(const sdk::Parameters &parameters, std::vector<std::string> classes)
-      : normalize(parameters.text("normalize")),
-        digits(static_cast<int>(parameters.integer("digits"))), names(std::move(classes)) {
+      : normalize(parameters.text("normalize")), digits(static_cast<int>(parameters.integer("digits"))), names(std::move(classes)) {
     if (names.size() > mostClasses) {
-      throw sdk::Failure("a confusion matrix of " + std::to_string(names.size()) +
-                         " classes is too large; the most is " + std::to_string(mostClasses));
+      throw sdk::Failure("a confusion matrix of " + std::to_string(names.size()) + " classes is too large; the most is " +
+                         std::to_string(mostClasses));
     }
     names.push_back("(other)");
     cells.resize(names.size() * names.size());
@@ -88,9 +87,7 @@ public:
   }
 
 private:
-  std::size_t index(std::int32_t c) const {
-    return c < 0 ? names.size() - 1 : static_cast<std::size_t>(c);
-  }
+  std::size_t index(std::int32_t c) const { return c < 0 ? names.size() - 1 : static_cast<std::size_t>(c); }
 
   std::string normalize;
   int digits;

@@ -7,8 +7,7 @@ using namespace penstock;
 class EntityF1 {
 public:
   EntityF1(const sdk::Parameters &parameters, std::vector<std::string> tags)
-      : average(parameters.text("average")),
-        counts(std::move(tags), parameters.text("mode"), parameters.text("scheme")) {}
+      : average(parameters.text("average")), counts(std::move(tags), parameters.text("mode"), parameters.text("scheme")) {}
   void add(const sdk::Predictions &batch) { counts.add(batch); }
   void merge(const EntityF1 &other) { counts.merge(other.counts); }
   void result(sdk::Results &results) const {

@@ -10,9 +10,7 @@ public:
       : average(parameters.text("average")), counts(classes.size()) {}
   void add(const sdk::Predictions &batch) { counts.add(batch); }
   void merge(const F1 &other) { counts.merge(other.counts); }
-  void result(sdk::Results &results) const {
-    results.value("f1_" + average, counts.averaged(average).f1);
-  }
+  void result(sdk::Results &results) const { results.value("f1_" + average, counts.averaged(average).f1); }
 
 private:
   std::string average;

@@ -23,8 +23,8 @@ public:
     if (!batch.hasScores() || (!positiveOnly && batch.width != classes)) {
       throw sdk::Failure("`log_loss` needs the probability of each of the " + std::to_string(classes) + " classes, for each record");
     }
-    const double epsilon = batch.exactScores.empty() ? static_cast<double>(std::numeric_limits<float>::epsilon())
-                                                     : std::numeric_limits<double>::epsilon();
+    const double epsilon =
+        batch.exactScores.empty() ? static_cast<double>(std::numeric_limits<float>::epsilon()) : std::numeric_limits<double>::epsilon();
     for (std::size_t i = 0; i < batch.records; ++i) {
       double probability = 0;
       if (positiveOnly && batch.gold[i] >= 0) {

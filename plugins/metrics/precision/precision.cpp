@@ -10,9 +10,7 @@ public:
       : average(parameters.text("average")), counts(classes.size()) {}
   void add(const sdk::Predictions &batch) { counts.add(batch); }
   void merge(const Precision &other) { counts.merge(other.counts); }
-  void result(sdk::Results &results) const {
-    results.value("precision_" + average, counts.averaged(average).precision);
-  }
+  void result(sdk::Results &results) const { results.value("precision_" + average, counts.averaged(average).precision); }
 
 private:
   std::string average;

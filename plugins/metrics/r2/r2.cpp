@@ -28,8 +28,8 @@ public:
     if (records == 0) {
       throw sdk::Failure("there are no records to judge");
     }
-    const double value = records < 2          ? std::numeric_limits<double>::quiet_NaN()
-                         : total.value() != 0 ? 1 - residual.value() / total.value()
+    const double value = records < 2             ? std::numeric_limits<double>::quiet_NaN()
+                         : total.value() != 0    ? 1 - residual.value() / total.value()
                          : residual.value() == 0 ? 1.0
                                                  : 0.0;
     results.value("r2", value);

@@ -10,9 +10,7 @@ public:
       : average(parameters.text("average")), counts(classes.size()) {}
   void add(const sdk::Predictions &batch) { counts.add(batch); }
   void merge(const Recall &other) { counts.merge(other.counts); }
-  void result(sdk::Results &results) const {
-    results.value("recall_" + average, counts.averaged(average).recall);
-  }
+  void result(sdk::Results &results) const { results.value("recall_" + average, counts.averaged(average).recall); }
 
 private:
   std::string average;

@@ -78,10 +78,21 @@ inline void appendUtf8(std::string &text, char32_t c) {
 
 /// Hard texts: empty, blank, control, combining, every plane, long words, mixtures.
 inline std::vector<std::string> hardTexts() {
-  std::vector<std::string> texts = {"", " ", "\n", "a", "plain words, and a second sentence.", std::string("\0", 1),
-                                    "\t\r\n\x0b\x0c\x1c\x7f", "\u00e9\u0301\u0345\u0323x", "\u0301", "\u200d\ufeff\u00ad",
-                                    "\u4e2d\u6587\u3002\u3042\uac00\U0001f468\u200d\U0001f469", "[CLS] ##ing <unk> [UNK]",
-                                    std::string(100003, 'a'), std::string(70001, ' ') + "end", "\u0130\u1e9e\ufb01\u2126\u212a"};
+  std::vector<std::string> texts = {"",
+                                    " ",
+                                    "\n",
+                                    "a",
+                                    "plain words, and a second sentence.",
+                                    std::string("\0", 1),
+                                    "\t\r\n\x0b\x0c\x1c\x7f",
+                                    "\u00e9\u0301\u0345\u0323x",
+                                    "\u0301",
+                                    "\u200d\ufeff\u00ad",
+                                    "\u4e2d\u6587\u3002\u3042\uac00\U0001f468\u200d\U0001f469",
+                                    "[CLS] ##ing <unk> [UNK]",
+                                    std::string(100003, 'a'),
+                                    std::string(70001, ' ') + "end",
+                                    "\u0130\u1e9e\ufb01\u2126\u212a"};
   std::mt19937 random(11);
   for (int i = 0; i < 97; ++i) {
     std::string text;
@@ -195,14 +206,14 @@ private:
     return endFit(f, fit, state);
   }
 
-  static std::int32_t collect(void *context, std::int64_t, const std::int32_t *ids, const std::uint32_t *starts,
-                              const std::uint32_t *ends, std::int64_t count) {
+  static std::int32_t collect(void *context, std::int64_t, const std::int32_t *ids, const std::uint32_t *starts, const std::uint32_t *ends,
+                              std::int64_t count) {
     static_cast<std::vector<TextTokens> *>(context)->push_back({{ids, ids + count}, {starts, starts + count}, {ends, ends + count}});
     return 0;
   }
 
-  std::vector<TextTokens> encode(const PenstockTokenizer &f, const void *self, const std::vector<std::string> &texts,
-                                 std::int64_t most, std::string *reason = nullptr) const {
+  std::vector<TextTokens> encode(const PenstockTokenizer &f, const void *self, const std::vector<std::string> &texts, std::int64_t most,
+                                 std::string *reason = nullptr) const {
     std::vector<PenstockString> views;
     for (const std::string &text : texts) {
       views.push_back(view(text));
@@ -260,7 +271,8 @@ private:
     for (const std::int64_t id : {std::int64_t{-1}, size, std::int64_t{INT32_MAX}, std::int64_t{INT32_MIN}}) {
       PenstockError error{};
       PenstockString text{};
-      expect(f.token(self, static_cast<std::int32_t>(id), &text, &error) != 0, "token " + std::to_string(id) + ", which there is not, has a text");
+      expect(f.token(self, static_cast<std::int32_t>(id), &text, &error) != 0,
+             "token " + std::to_string(id) + ", which there is not, has a text");
       expectReason(error, "token");
     }
   }
@@ -712,8 +724,12 @@ private:
       for (std::size_t i = at; i < end; ++i) {
         views.push_back(view(sample.texts[i]));
       }
-      const PenstockFitRecords records = {sizeof records, static_cast<std::int64_t>(end - at), learnerWidth,
-                                          sample.values.data() + at * learnerWidth, sample.rows.data() + at, views.data()};
+      const PenstockFitRecords records = {sizeof records,
+                                          static_cast<std::int64_t>(end - at),
+                                          learnerWidth,
+                                          sample.values.data() + at * learnerWidth,
+                                          sample.rows.data() + at,
+                                          views.data()};
       if (f.fit_add(fit, &records, &error) != 0) {
         expect(false, std::string("fit_add failed: ") + error.text);
         f.fit_abandon(fit);

@@ -66,9 +66,7 @@ private:
   static std::uint64_t pairOf(std::int32_t left, std::int32_t right) {
     return static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 | static_cast<std::uint32_t>(right);
   }
-  std::size_t slotOf(std::uint64_t pair) const {
-    return static_cast<std::size_t>(((pair ^ pair >> 29) * 0x9E3779B97F4A7C15u) >> shift);
-  }
+  std::size_t slotOf(std::uint64_t pair) const { return static_cast<std::size_t>(((pair ^ pair >> 29) * 0x9E3779B97F4A7C15u) >> shift); }
   const Entry *find(std::int32_t left, std::int32_t right) const {
     if (entries.empty()) {
       return nullptr;

@@ -36,12 +36,8 @@ public:
                               [](char32_t a, const bert_tables::Mark &b) { return a < b.first; }) -
              1);
   }
-  static const char32_t *outputsBegin(std::uint16_t action) {
-    return bert_tables::outputs + bert_tables::maps[action - firstMap].begin;
-  }
-  static const char32_t *outputsEnd(std::uint16_t action) {
-    return bert_tables::outputs + bert_tables::maps[action - firstMap + 1].begin;
-  }
+  static const char32_t *outputsBegin(std::uint16_t action) { return bert_tables::outputs + bert_tables::maps[action - firstMap].begin; }
+  static const char32_t *outputsEnd(std::uint16_t action) { return bert_tables::outputs + bert_tables::maps[action - firstMap + 1].begin; }
 
   static bool isChinese(char32_t c) {
     if (c < 0x3400) {
@@ -64,8 +60,7 @@ private:
         set(each.first, each.last, mark);
       }
       for (std::size_t i = 0; i + 1 < std::size(bert_tables::maps); ++i) {
-        set(bert_tables::maps[i].from, bert_tables::maps[i].from,
-            static_cast<std::uint16_t>(firstMap + i));
+        set(bert_tables::maps[i].from, bert_tables::maps[i].from, static_cast<std::uint16_t>(firstMap + i));
       }
     }
     for (const auto &range : bert_tables::punctuation) {

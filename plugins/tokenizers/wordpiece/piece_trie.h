@@ -29,8 +29,7 @@ public:
     const std::int32_t inside = insert(nodes, continuation);
     for (std::size_t id = 0; id < tokens.size(); ++id) {
       if (!tokens[id].empty()) {
-        nodes[static_cast<std::size_t>(insert(nodes, tokens[id]))].token =
-            static_cast<std::int32_t>(id);
+        nodes[static_cast<std::size_t>(insert(nodes, tokens[id]))].token = static_cast<std::int32_t>(id);
       }
     }
     link(nodes, inside);
@@ -125,9 +124,8 @@ private:
       nodes[i].depth = index == inside ? 0 : at(nodes[i].parent).depth + 1;
       order.push_back(index);
     }
-    std::sort(order.begin(), order.end(), [&](std::int32_t a, std::int32_t b) {
-      return std::pair(at(a).depth, a) < std::pair(at(b).depth, b);
-    });
+    std::sort(order.begin(), order.end(),
+              [&](std::int32_t a, std::int32_t b) { return std::pair(at(a).depth, a) < std::pair(at(b).depth, b); });
     for (const std::int32_t index : order) {
       Node &node = at(index);
       if (index == inside) {
@@ -185,9 +183,8 @@ private:
         if (slot + 256 > taken.size()) {
           taken.resize(taken.size() * 3 / 2);
         }
-        if (!taken[slot] && std::all_of(wanted.begin(), wanted.end(), [&](const auto &child) {
-              return !taken[slot - first + child.first];
-            })) {
+        if (!taken[slot] &&
+            std::all_of(wanted.begin(), wanted.end(), [&](const auto &child) { return !taken[slot - first + child.first]; })) {
           break;
         }
       }

@@ -29,11 +29,11 @@ std::array<AsciiClass, 256> asciiClasses() {
   const BertCharacters &rules = BertCharacters::rules(false);
   for (unsigned c = 0; c < 256; ++c) {
     const std::uint16_t action = c < 128 ? rules[c] : 0;
-    classes[c] = c >= 128                              ? slow
+    classes[c] = c >= 128                                      ? slow
                  : c == ' ' || action == BertCharacters::space ? blank
-                 : action == BertCharacters::drop      ? slow
-                 : action == BertCharacters::punctuation ? mark
-                                                       : letter;
+                 : action == BertCharacters::drop              ? slow
+                 : action == BertCharacters::punctuation       ? mark
+                                                               : letter;
   }
   return classes;
 }
@@ -67,9 +67,10 @@ struct Waiting {
 class WordPiece {
 public:
   WordPiece(const sdk::Parameters &parameters, std::string_view state)
-      : model(WordPieceModel::restore(state.empty() ? WordPieceModel::stateOf(parameters) : std::string(state), parameters)), lowercase(model.lowercase),
-        mostCharacters(model.mostCharacters), rules(BertCharacters::rules(lowercase)), tokens(model.tokens.begin(), model.tokens.end()),
-        trie(usable(tokens, mostCharacters)), pieces(shortPieces(tokens, lowercase)), unknown(model.unknown) {
+      : model(WordPieceModel::restore(state.empty() ? WordPieceModel::stateOf(parameters) : std::string(state), parameters)),
+        lowercase(model.lowercase), mostCharacters(model.mostCharacters), rules(BertCharacters::rules(lowercase)),
+        tokens(model.tokens.begin(), model.tokens.end()), trie(usable(tokens, mostCharacters)), pieces(shortPieces(tokens, lowercase)),
+        unknown(model.unknown) {
     findCharactersAlone();
     for (unsigned c = 0; c < 256; ++c) {
       lower[c] = static_cast<unsigned char>(lowercase && c >= 'A' && c <= 'Z' ? c + 32 : c);
@@ -82,9 +83,7 @@ public:
 
   const sdk::SpecialTokens &specialTokens() const { return model.special; }
 
-  void encode(std::string_view text, sdk::Tokens &out) const {
-    out.wantsPlaces() ? encodeAs<true>(text, out) : encodeAs<false>(text, out);
-  }
+  void encode(std::string_view text, sdk::Tokens &out) const { out.wantsPlaces() ? encodeAs<true>(text, out) : encodeAs<false>(text, out); }
 
 private:
   struct General {
@@ -368,8 +367,7 @@ private:
     }
   }
 
-  void appendOrSplit(char32_t c, std::size_t start, std::size_t end, General &general,
-                     sdk::Tokens &out) const {
+  void appendOrSplit(char32_t c, std::size_t start, std::size_t end, General &general, sdk::Tokens &out) const {
     if (rules[c] == BertCharacters::punctuation) {
       addWord(general.word, out);
       append(general.word, c, start, end);
@@ -381,9 +379,8 @@ private:
 
   static void wait(char32_t c, bool inserted, std::size_t start, std::size_t end, General &general) {
     const bert_tables::Mark &mark = BertCharacters::markOf(c);
-    general.waiting.push_back({c, mark.combiningClass, mark.stripped != 0, inserted,
-                               static_cast<std::uint32_t>(start), static_cast<std::uint32_t>(end),
-                               general.waiting.size()});
+    general.waiting.push_back({c, mark.combiningClass, mark.stripped != 0, inserted, static_cast<std::uint32_t>(start),
+                               static_cast<std::uint32_t>(end), general.waiting.size()});
   }
 
   /// Puts the waiting characters into canonical order and those that stay into the word. As in `tokenizers`, the places of the
@@ -408,8 +405,8 @@ private:
             places.emplace_back(waiting[i].start, waiting[i].end);
           }
         }
-        std::sort(waiting.begin() + static_cast<std::ptrdiff_t>(begin),
-                  waiting.begin() + static_cast<std::ptrdiff_t>(end), [](const Waiting &a, const Waiting &b) {
+        std::sort(waiting.begin() + static_cast<std::ptrdiff_t>(begin), waiting.begin() + static_cast<std::ptrdiff_t>(end),
+                  [](const Waiting &a, const Waiting &b) {
                     return std::tie(a.combiningClass, a.arrival) < std::tie(b.combiningClass, b.arrival);
                   });
         std::size_t next = 0;

@@ -17,10 +17,10 @@ constexpr std::array<Class, 256> makeClasses() {
   std::array<Class, 256> classes{};
   for (int c = 0; c < 256; ++c) {
     const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    classes[c] = c >= 128                                                       ? multibyte
-                 : letter || c == '_'                                           ? word
+    classes[c] = c >= 128                                                           ? multibyte
+                 : letter || c == '_'                                               ? word
                  : c == ' ' || (c >= 0x09 && c <= 0x0D) || (c >= 0x1C && c <= 0x1F) ? space
-                                                                                : other;
+                                                                                    : other;
   }
   return classes;
 }

@@ -35,8 +35,7 @@ Status check(dnnl_status_t status, const char *what) {
   if (status == dnnl_success) {
     return Status::success();
   }
-  return environmentError("oneDNN refused " + std::string(what) + " (status " +
-                          std::to_string(status) +
+  return environmentError("oneDNN refused " + std::string(what) + " (status " + std::to_string(status) +
                           "); unset PENSTOCK_KERNELS to use the kernels of our own");
 }
 
@@ -58,20 +57,17 @@ using Descriptor = std::unique_ptr<dnnl_memory_desc, DescriptorDelete>;
 using DescriptorView = const_dnnl_memory_desc_t;
 DescriptorView view(const Descriptor &d) { return d.get(); }
 
-Status describe(Descriptor &to, int64_t rows, int64_t columns, int64_t rowStride,
-                int64_t columnStride) {
+Status describe(Descriptor &to, int64_t rows, int64_t columns, int64_t rowStride, int64_t columnStride) {
   const dnnl_dims_t dims = {rows, columns}, strides = {rowStride, columnStride};
   dnnl_memory_desc_t raw = nullptr;
-  PENSTOCK_TRY(
-      check(dnnl_memory_desc_create_with_strides(&raw, 2, dims, dnnl_f32, strides), "a matrix"));
+  PENSTOCK_TRY(check(dnnl_memory_desc_create_with_strides(&raw, 2, dims, dnnl_f32, strides), "a matrix"));
   to.reset(raw);
   return Status::success();
 }
 Status describeAny(Descriptor &to, int64_t rows, int64_t columns) {
   const dnnl_dims_t dims = {rows, columns};
   dnnl_memory_desc_t raw = nullptr;
-  PENSTOCK_TRY(check(dnnl_memory_desc_create_with_tag(&raw, 2, dims, dnnl_f32, dnnl_format_tag_any),
-                     "a matrix"));
+  PENSTOCK_TRY(check(dnnl_memory_desc_create_with_tag(&raw, 2, dims, dnnl_f32, dnnl_format_tag_any), "a matrix"));
   to.reset(raw);
   return Status::success();
 }
@@ -81,9 +77,8 @@ Status copy(Descriptor &to, DescriptorView from) {
   to.reset(raw);
   return Status::success();
 }
-dnnl_status_t describeMatmul(dnnl_primitive_desc_t *to, dnnl_engine_t engine, DescriptorView src,
-                             DescriptorView weights, DescriptorView bias, DescriptorView dst,
-                             const_dnnl_primitive_attr_t attributes) {
+dnnl_status_t describeMatmul(dnnl_primitive_desc_t *to, dnnl_engine_t engine, DescriptorView src, DescriptorView weights,
+                             DescriptorView bias, DescriptorView dst, const_dnnl_primitive_attr_t attributes) {
   return dnnl_matmul_primitive_desc_create(to, engine, src, weights, bias, dst, attributes);
 }
 #else
@@ -91,35 +86,29 @@ using Descriptor = dnnl_memory_desc_t;
 using DescriptorView = const dnnl_memory_desc_t *;
 DescriptorView view(const Descriptor &d) { return &d; }
 
-Status describe(Descriptor &to, int64_t rows, int64_t columns, int64_t rowStride,
-                int64_t columnStride) {
+Status describe(Descriptor &to, int64_t rows, int64_t columns, int64_t rowStride, int64_t columnStride) {
   const dnnl_dims_t dims = {rows, columns}, strides = {rowStride, columnStride};
   return check(dnnl_memory_desc_init_by_strides(&to, 2, dims, dnnl_f32, strides), "a matrix");
 }
 Status describeAny(Descriptor &to, int64_t rows, int64_t columns) {
   const dnnl_dims_t dims = {rows, columns};
-  return check(dnnl_memory_desc_init_by_tag(&to, 2, dims, dnnl_f32, dnnl_format_tag_any),
-               "a matrix");
+  return check(dnnl_memory_desc_init_by_tag(&to, 2, dims, dnnl_f32, dnnl_format_tag_any), "a matrix");
 }
 Status copy(Descriptor &to, DescriptorView from) {
   to = *from;
   return Status::success();
 }
-dnnl_status_t describeMatmul(dnnl_primitive_desc_t *to, dnnl_engine_t engine, DescriptorView src,
-                             DescriptorView weights, DescriptorView bias, DescriptorView dst,
-                             const_dnnl_primitive_attr_t attributes) {
+dnnl_status_t describeMatmul(dnnl_primitive_desc_t *to, dnnl_engine_t engine, DescriptorView src, DescriptorView weights,
+                             DescriptorView bias, DescriptorView dst, const_dnnl_primitive_attr_t attributes) {
   dnnl_matmul_desc_t description;
   const dnnl_status_t status = dnnl_matmul_desc_init(&description, src, weights, bias, dst);
-  return status != dnnl_success
-             ? status
-             : dnnl_primitive_desc_create(to, &description, attributes, engine, nullptr);
+  return status != dnnl_success ? status : dnnl_primitive_desc_create(to, &description, attributes, engine, nullptr);
 }
 #endif
 
 Result<dnnl_engine_t> sharedEngine() {
   static Owned<dnnl_engine> engine;
-  static const Status made = take(
-      engine, "an engine", [](dnnl_engine_t *to) { return dnnl_engine_create(to, dnnl_cpu, 0); });
+  static const Status made = take(engine, "an engine", [](dnnl_engine_t *to) { return dnnl_engine_create(to, dnnl_cpu, 0); });
   if (!made.ok()) {
     return made;
   }
@@ -133,8 +122,7 @@ void keepToThisThread() {
     return;
   }
   done = true;
-  static auto *const set =
-      reinterpret_cast<void (*)(int)>(dlsym(RTLD_DEFAULT, "omp_set_num_threads"));
+  static auto *const set = reinterpret_cast<void (*)(int)>(dlsym(RTLD_DEFAULT, "omp_set_num_threads"));
   if (set != nullptr) {
     set(1);
   }
@@ -153,8 +141,7 @@ struct Slot {
 
 class OneDnnMatmul final : public MatmulObject {
 public:
-  explicit OneDnnMatmul(const WeightShape &shape)
-      : k(shape.k), n(shape.n), stride(shape.stride), transposed(shape.transposed) {}
+  explicit OneDnnMatmul(const WeightShape &shape) : k(shape.k), n(shape.n), stride(shape.stride), transposed(shape.transposed) {}
 
   Status make() {
     keepToThisThread();
@@ -164,11 +151,8 @@ public:
     PENSTOCK_TRY(describeAny(any, k, n));
     PENSTOCK_TRY(describe(bias, 1, n, n, 1));
     Owned<dnnl_primitive_attr> attributes;
-    PENSTOCK_TRY(take(attributes, "attributes",
-                      [](dnnl_primitive_attr_t *to) { return dnnl_primitive_attr_create(to); }));
-    PENSTOCK_TRY(
-        check(dnnl_primitive_attr_set_scratchpad_mode(attributes.get(), dnnl_scratchpad_mode_user),
-              "a scratchpad of the caller"));
+    PENSTOCK_TRY(take(attributes, "attributes", [](dnnl_primitive_attr_t *to) { return dnnl_primitive_attr_create(to); }));
+    PENSTOCK_TRY(check(dnnl_primitive_attr_set_scratchpad_mode(attributes.get(), dnnl_scratchpad_mode_user), "a scratchpad of the caller"));
 
     std::array<Owned<dnnl_primitive_desc>, blockRows.size()> descriptions;
     std::array<Descriptor, blockRows.size()> src, dst;
@@ -178,53 +162,41 @@ public:
       // The larger block chooses how weights are packed; the smaller one must take them so.
       const DescriptorView weights = i == 0 ? view(any) : view(packedDescriptor);
       PENSTOCK_TRY(take(descriptions[i], "a matmul", [&](dnnl_primitive_desc_t *to) {
-        return describeMatmul(to, engine, view(src[i]), weights, view(bias), view(dst[i]),
-                              attributes.get());
+        return describeMatmul(to, engine, view(src[i]), weights, view(bias), view(dst[i]), attributes.get());
       }));
-      PENSTOCK_TRY(take(primitives[i], "a matmul", [&](dnnl_primitive_t *to) {
-        return dnnl_primitive_create(to, descriptions[i].get());
-      }));
+      PENSTOCK_TRY(take(primitives[i], "a matmul", [&](dnnl_primitive_t *to) { return dnnl_primitive_create(to, descriptions[i].get()); }));
       primitivesCreated.fetch_add(1, std::memory_order_relaxed);
       if (i == 0) {
-        PENSTOCK_TRY(copy(packedDescriptor, dnnl_primitive_desc_query_md(
-                                                descriptions[0].get(), dnnl_query_weights_md, 0)));
+        PENSTOCK_TRY(copy(packedDescriptor, dnnl_primitive_desc_query_md(descriptions[0].get(), dnnl_query_weights_md, 0)));
       }
     }
 
     packedBytes = dnnl_memory_desc_get_size(view(packedDescriptor));
-    PENSTOCK_ASSIGN(packed, makeFloats(static_cast<int64_t>(packedBytes / sizeof(float)) + 16,
-                                       "a packed weight"));
+    PENSTOCK_ASSIGN(packed, makeFloats(static_cast<int64_t>(packedBytes / sizeof(float)) + 16, "a packed weight"));
     PENSTOCK_ASSIGN(zeroBias, makeFloats(n, "a bias"));
     Owned<dnnl_primitive_desc> reorderDescription;
     PENSTOCK_TRY(take(reorderDescription, "a packing", [&](dnnl_primitive_desc_t *to) {
-      return dnnl_reorder_primitive_desc_create(to, view(plain), engine, view(packedDescriptor),
-                                                engine, nullptr);
+      return dnnl_reorder_primitive_desc_create(to, view(plain), engine, view(packedDescriptor), engine, nullptr);
     }));
-    PENSTOCK_TRY(take(reorder, "a packing", [&](dnnl_primitive_t *to) {
-      return dnnl_primitive_create(to, reorderDescription.get());
-    }));
+    PENSTOCK_TRY(take(reorder, "a packing", [&](dnnl_primitive_t *to) { return dnnl_primitive_create(to, reorderDescription.get()); }));
     primitivesCreated.fetch_add(1, std::memory_order_relaxed);
     PENSTOCK_TRY(makeMemory(plainMemory, view(plain), engine, nullptr));
     PENSTOCK_TRY(makeMemory(packedMemory, view(packedDescriptor), engine, packed.get()));
-    PENSTOCK_TRY(take(packStream, "a stream", [&](dnnl_stream_t *to) {
-      return dnnl_stream_create(to, engine, dnnl_stream_default_flags);
-    }));
+    PENSTOCK_TRY(
+        take(packStream, "a stream", [&](dnnl_stream_t *to) { return dnnl_stream_create(to, engine, dnnl_stream_default_flags); }));
 
     cpu_set_t allowed;
-    const int cores =
-        sched_getaffinity(0, sizeof(allowed), &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
+    const int cores = sched_getaffinity(0, sizeof(allowed), &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
     slots = std::vector<Slot>(static_cast<std::size_t>(std::clamp(cores, 2, 16)));
     for (Slot &slot : slots) {
       PENSTOCK_ASSIGN(slot.padded, makeFloats(blockRows.back() * (k + n), "padded rows"));
       scratchBytes += static_cast<std::size_t>(blockRows.back() * (k + n)) * sizeof(float);
-      PENSTOCK_TRY(take(slot.stream, "a stream", [&](dnnl_stream_t *to) {
-        return dnnl_stream_create(to, engine, dnnl_stream_default_flags);
-      }));
+      PENSTOCK_TRY(
+          take(slot.stream, "a stream", [&](dnnl_stream_t *to) { return dnnl_stream_create(to, engine, dnnl_stream_default_flags); }));
       PENSTOCK_TRY(makeMemory(slot.bias, view(bias), engine, nullptr));
       PENSTOCK_TRY(makeMemory(slot.weights, view(packedDescriptor), engine, packed.get()));
       for (std::size_t i = 0; i < blockRows.size(); ++i) {
-        const DescriptorView scratchpad =
-            dnnl_primitive_desc_query_md(descriptions[i].get(), dnnl_query_scratchpad_md, 0);
+        const DescriptorView scratchpad = dnnl_primitive_desc_query_md(descriptions[i].get(), dnnl_query_scratchpad_md, 0);
         const int64_t bytes = static_cast<int64_t>(dnnl_memory_desc_get_size(scratchpad));
         scratchBytes += static_cast<std::size_t>(bytes);
         PENSTOCK_ASSIGN(slot.scratch[i], makeFloats(bytes / 4 + 16, "a scratchpad"));
@@ -241,19 +213,16 @@ public:
   void pack(const float *w, void *) override {
     keepToThisThread();
     dnnl_memory_set_data_handle(plainMemory.get(), const_cast<float *>(w));
-    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, plainMemory.get()},
-                                         {DNNL_ARG_TO, packedMemory.get()}};
+    const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, plainMemory.get()}, {DNNL_ARG_TO, packedMemory.get()}};
     dnnl_primitive_execute(reorder.get(), packStream.get(), 2, arguments);
     dnnl_stream_wait(packStream.get());
     executes.fetch_add(1, std::memory_order_relaxed);
   }
 
-  void run(const float *x, int64_t ldx, float *y, int64_t ldy, int64_t rows, const float *bias,
-           bool accumulate) override {
+  void run(const float *x, int64_t ldx, float *y, int64_t ldy, int64_t rows, const float *bias, bool accumulate) override {
     keepToThisThread();
     Slot &slot = acquire();
-    dnnl_memory_set_data_handle(slot.bias.get(),
-                                const_cast<float *>(bias != nullptr ? bias : zeroBias.get()));
+    dnnl_memory_set_data_handle(slot.bias.get(), const_cast<float *>(bias != nullptr ? bias : zeroBias.get()));
     const bool direct = ldx == k && ldy == n && !accumulate;
     float *room = slot.padded.get(), *results = room + blockRows.back() * k;
     for (int64_t first = 0; first < rows;) {
@@ -269,8 +238,7 @@ public:
       for (int64_t r = 0; r < here; ++r) {
         std::memcpy(room + r * k, from + r * ldx, static_cast<std::size_t>(k) * sizeof(float));
       }
-      std::memset(room + here * k, 0,
-                  static_cast<std::size_t>((blockRows[i] - here) * k) * sizeof(float));
+      std::memset(room + here * k, 0, static_cast<std::size_t>((blockRows[i] - here) * k) * sizeof(float));
       execute(slot, i, room, results);
       for (int64_t r = 0; r < here; ++r) {
         for (int64_t j = 0; j < n; ++j) {
@@ -282,18 +250,15 @@ public:
   }
 
 private:
-  static Status makeMemory(Owned<dnnl_memory> &to, DescriptorView descriptor, dnnl_engine_t engine,
-                           void *data) {
-    return take(to, "a buffer", [&](dnnl_memory_t *raw) {
-      return dnnl_memory_create(raw, descriptor, engine, data != nullptr ? data : DNNL_MEMORY_NONE);
-    });
+  static Status makeMemory(Owned<dnnl_memory> &to, DescriptorView descriptor, dnnl_engine_t engine, void *data) {
+    return take(to, "a buffer",
+                [&](dnnl_memory_t *raw) { return dnnl_memory_create(raw, descriptor, engine, data != nullptr ? data : DNNL_MEMORY_NONE); });
   }
 
   Slot &acquire() {
     for (;;) {
       for (Slot &slot : slots) {
-        if (!slot.busy.load(std::memory_order_relaxed) &&
-            !slot.busy.exchange(true, std::memory_order_acquire)) {
+        if (!slot.busy.load(std::memory_order_relaxed) && !slot.busy.exchange(true, std::memory_order_acquire)) {
           return slot;
         }
       }
@@ -335,9 +300,6 @@ MadeObject<KernelObject> makeOneDnnMatmul(const WeightShape &shape) {
   return std::unique_ptr<KernelObject>(std::move(made));
 }
 
-KernelCounters oneDnnCounters() {
-  return {primitivesCreated.load(std::memory_order_relaxed),
-          executes.load(std::memory_order_relaxed)};
-}
+KernelCounters oneDnnCounters() { return {primitivesCreated.load(std::memory_order_relaxed), executes.load(std::memory_order_relaxed)}; }
 
 } // namespace penstock

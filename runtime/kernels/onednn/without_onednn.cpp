@@ -4,9 +4,8 @@
 namespace penstock {
 
 MadeObject<KernelObject> makeOneDnnMatmul(const WeightShape &) {
-  return environmentError(
-      "kernels of `onednn` were asked for, and this build has no oneDNN; "
-      "install its development package and build again, or leave PENSTOCK_KERNELS unset");
+  return environmentError("kernels of `onednn` were asked for, and this build has no oneDNN; "
+                          "install its development package and build again, or leave PENSTOCK_KERNELS unset");
 }
 
 KernelCounters oneDnnCounters() { return {}; }

@@ -6,22 +6,18 @@
 constexpr int64_t groupRows = PENSTOCK_LANES == 16 ? 28 : 24; // queries at a time: whole tiles
 constexpr int64_t maximumKeys = 256;
 constexpr int64_t maximumHead = 512;
-constexpr int64_t queryBlock =
-    1024; // queries whose running maximum and sum are kept, where keys take several blocks
+constexpr int64_t queryBlock = 1024; // queries whose running maximum and sum are kept, where keys take several blocks
 constexpr int64_t forwardKeyFloats = 16384, backwardKeyFloats = 8192;
 
 constexpr int64_t scoreFloats = groupRows * maximumKeys;
-constexpr int64_t maskStride =
-    maximumKeys + 2 * maskBlock; // what a row of multipliers takes, but for the last one's end
+constexpr int64_t maskStride = maximumKeys + 2 * maskBlock; // what a row of multipliers takes, but for the last one's end
 constexpr int64_t maskFloats = groupRows * maskStride + maskBlock;
 constexpr int64_t rowFloats = 32; // one number for each query of a group
-constexpr int rowsAtOnce = 4; // of a softmax; the rows of a group are rounded up to it, and the last ones hold anything
+constexpr int rowsAtOnce = 4;     // of a softmax; the rows of a group are rounded up to it, and the last ones hold anything
 static_assert(groupRows <= rowFloats && rowFloats % lanes == 0 && groupRows % rowsAtOnce == 0);
-static_assert(2 * forwardKeyFloats + scoreFloats + maskFloats + 2 * queryBlock + rowFloats <=
-              PENSTOCK_SCRATCH_FLOATS);
+static_assert(2 * forwardKeyFloats + scoreFloats + maskFloats + 2 * queryBlock + rowFloats <= PENSTOCK_SCRATCH_FLOATS);
 // Backward of a head of any width has room for some tiles of queries.
-static_assert(maskFloats + 3 * backwardKeyFloats + 2 * rowsAtOnce * maximumKeys +
-                  tileRows * 2 * (backwardKeyFloats / 16 + maximumKeys) <=
+static_assert(maskFloats + 3 * backwardKeyFloats + 2 * rowsAtOnce * maximumKeys + tileRows * 2 * (backwardKeyFloats / 16 + maximumKeys) <=
               PENSTOCK_SCRATCH_FLOATS);
 
 /// Keys in a block: all where they fit.
@@ -70,30 +66,26 @@ PENSTOCK_INLINE void scaleRow(float *y, float factor, int64_t count) {
 }
 
 /// rows x columns of `from` as panels of `width` columns: to[panel][rows][stored].
-PENSTOCK_INLINE void packRows(float *to, const float *from, int64_t ld, int64_t rows,
-                              int64_t width) {
+PENSTOCK_INLINE void packRows(float *to, const float *from, int64_t ld, int64_t rows, int64_t width) {
   for (int64_t p = 0; p * panelColumns < width; ++p) {
-    copyColumns(to + p * panelColumns * rows, storedColumns(p, width), from + p * panelColumns, ld,
-                rows, realColumns(p, width));
+    copyColumns(to + p * panelColumns * rows, storedColumns(p, width), from + p * panelColumns, ld, rows, realColumns(p, width));
   }
 }
 
 /// The transposed, `rows` becoming columns: to[panel of rows][width][stored].
-PENSTOCK_INLINE void packTransposed(float *to, const float *from, int64_t ld, int64_t rows,
-                                    int64_t width) {
+PENSTOCK_INLINE void packTransposed(float *to, const float *from, int64_t ld, int64_t rows, int64_t width) {
   for (int64_t p = 0; p * panelColumns < rows; ++p) {
-    transposeBlock(to + p * panelColumns * width, storedColumns(p, rows),
-                   from + p * panelColumns * ld, ld, width, realColumns(p, rows));
+    transposeBlock(to + p * panelColumns * width, storedColumns(p, rows), from + p * panelColumns * ld, ld, width, realColumns(p, rows));
   }
 }
 
 /// s[rows x keys rounded up] = a[rows x width] . keys^T, packed by packTransposed.
-PENSTOCK_INLINE void scores(float *s, int64_t ldS, const float *a, int64_t lda, const float *packed,
-                            int64_t rows, int64_t keys, int64_t width) {
+PENSTOCK_INLINE void scores(float *s, int64_t ldS, const float *a, int64_t lda, const float *packed, int64_t rows, int64_t keys,
+                            int64_t width) {
   for (int64_t p = 0; p * panelColumns < keys; ++p) {
     const int64_t stored = storedColumns(p, keys);
-    multiplyPanel<false>(rows, width, stored, a, lda, packed + p * panelColumns * width, stored,
-                         s + p * panelColumns, ldS, From::zero, nullptr);
+    multiplyPanel<false>(rows, width, stored, a, lda, packed + p * panelColumns * width, stored, s + p * panelColumns, ldS, From::zero,
+                         nullptr);
   }
 }
 
@@ -110,8 +102,7 @@ struct Head {
 
 /// The mask's multipliers of queries [query, query + rows) and keys [key, key + keys); row r begins
 /// at `at[r]`.
-PENSTOCK_INLINE void maskOf(const Head &head, float *buffer, int64_t query, int64_t rows,
-                            int64_t key, int64_t keys, const float **at) {
+PENSTOCK_INLINE void maskOf(const Head &head, float *buffer, int64_t query, int64_t rows, int64_t key, int64_t keys, const float **at) {
   if (head.mask.threshold == 0) {
     return;
   }
@@ -146,8 +137,7 @@ PENSTOCK_INLINE float largestOf(float *s, int64_t keys, int64_t ldS) {
 /// Turns rowsAtOnce rows of scores into exponentials relative to `tops`, times the mask where there is one; `sums` of the
 /// exponentials. Whole vectors: the multipliers' buffer is longer than a row.
 template <bool masked>
-PENSTOCK_INLINE void softmaxRows(float *s, int64_t ldS, float scale, const float *tops, float *sums,
-                                 const float *const *multipliers) {
+PENSTOCK_INLINE void softmaxRows(float *s, int64_t ldS, float scale, const float *tops, float *sums, const float *const *multipliers) {
   const Vec factor = broadcast(scale);
   Vec sum[rowsAtOnce], shift[rowsAtOnce];
 #pragma clang loop unroll(full)
@@ -209,7 +199,8 @@ void forwardHead(const Head &head, float *out, float *lse, int64_t ldLse, float 
         }
         float here[groupRows];
         for (int64_t r = 0; r < rows; r += rowsAtOnce) {
-          (head.mask.threshold != 0 ? softmaxRows<true> : softmaxRows<false>)(s + r * ldS, ldS, head.scale, top + r, here + r, multipliers + r);
+          (head.mask.threshold != 0 ? softmaxRows<true> : softmaxRows<false>)(s + r * ldS, ldS, head.scale, top + r, here + r,
+                                                                              multipliers + r);
         }
         for (int64_t r = 0; r < rows; ++r) {
           const float decay = first ? 0.0f : exponentialOf((before[r] - top[r]) * head.scale);
@@ -219,10 +210,8 @@ void forwardHead(const Head &head, float *out, float *lse, int64_t ldLse, float 
           }
         }
         for (int64_t p = 0; p * panelColumns < head.width; ++p) {
-          multiplyPanel<false>(rows, keys, realColumns(p, head.width), s, ldS,
-                               valuesPacked + p * panelColumns * keys, storedColumns(p, head.width),
-                               o + p * panelColumns, head.ldOut, first ? From::zero : From::old,
-                               nullptr);
+          multiplyPanel<false>(rows, keys, realColumns(p, head.width), s, ldS, valuesPacked + p * panelColumns * keys,
+                               storedColumns(p, head.width), o + p * panelColumns, head.ldOut, first ? From::zero : From::old, nullptr);
         }
         if (last) {
           for (int64_t r = 0; r < rows; r += lanes) {
@@ -259,14 +248,14 @@ PENSTOCK_INLINE void softmaxGradientRows(float *s, float *dp, int64_t ldS, float
   }
 }
 
-void backwardHead(const Head &head, const float *out, const float *lse, int64_t ldLse,
-                  const float *dout, float *dq, float *dk, float *dv, float *scratch) {
+void backwardHead(const Head &head, const float *out, const float *lse, int64_t ldLse, const float *dout, float *dq, float *dk, float *dv,
+                  float *scratch) {
   const int64_t keyBlock = keyBlockOf(head.length, head.width, backwardKeyFloats);
   const int64_t stride = roundUp(keyBlock, lanes), width = roundUp(head.width, lanes);
   // As many queries at a time as there is room for, all of a record of some 120 rows: d(keys) and d(values) are sums over them, which
   // are begun and stored once a tile. Those sums read the scores from the second-level cache.
-  const int64_t fit = (PENSTOCK_SCRATCH_FLOATS - maskFloats - 3 * stride * width - 2 * rowsAtOnce * stride) /
-                      (2 * (stride + width)) / tileRows * tileRows;
+  const int64_t fit =
+      (PENSTOCK_SCRATCH_FLOATS - maskFloats - 3 * stride * width - 2 * rowsAtOnce * stride) / (2 * (stride + width)) / tileRows * tileRows;
   const int64_t queryGroup = roundUp(divideUp(head.queries, divideUp(head.queries, fit)), tileRows);
   float *maskBuffer = scratch;
   float *keysTransposed = maskBuffer + maskFloats;
@@ -305,13 +294,12 @@ void backwardHead(const Head &head, const float *out, const float *lse, int64_t 
           deltas[r] = dot(d + r * head.ldOut, out + (query + r) * head.ldOut, head.width);
         }
         for (int64_t r = 0; r < rows; r += rowsAtOnce) {
-          (head.mask.threshold != 0 ? softmaxGradientRows<true> : softmaxGradientRows<false>)(
-              s + r * ldS, dp + r * ldS, ldS, head.scale, lses + r, deltas + r, multipliers + r);
+          (head.mask.threshold != 0 ? softmaxGradientRows<true> : softmaxGradientRows<false>)(s + r * ldS, dp + r * ldS, ldS, head.scale,
+                                                                                              lses + r, deltas + r, multipliers + r);
         }
         for (int64_t p = 0; p * panelColumns < head.width; ++p) {
-          multiplyPanel<false>(rows, keys, realColumns(p, head.width), dp, ldS,
-                               keysPacked + p * panelColumns * keys, storedColumns(p, head.width),
-                               dq + query * head.ldQuery + p * panelColumns, head.ldQuery,
+          multiplyPanel<false>(rows, keys, realColumns(p, head.width), dp, ldS, keysPacked + p * panelColumns * keys,
+                               storedColumns(p, head.width), dq + query * head.ldQuery + p * panelColumns, head.ldQuery,
                                key == 0 ? From::zero : From::old, nullptr);
         }
       }
@@ -319,11 +307,9 @@ void backwardHead(const Head &head, const float *out, const float *lse, int64_t 
       for (int64_t p = 0; p * panelColumns < head.width; ++p) {
         const int64_t columns = realColumns(p, head.width), stored = storedColumns(p, head.width);
         const int64_t at = p * panelColumns, to = key * head.ld + at;
-        multiplyPanel<true>(keys, queries, columns, dscores, ldS,
-                            packs ? queriesPacked + at * queries : head.q + group * head.ldQuery + at,
+        multiplyPanel<true>(keys, queries, columns, dscores, ldS, packs ? queriesPacked + at * queries : head.q + group * head.ldQuery + at,
                             packs ? stored : head.ldQuery, dk + to, head.ld, from, nullptr);
-        multiplyPanel<true>(keys, queries, columns, probabilities, ldS,
-                            packs ? doutPacked + at * queries : dout + group * head.ldOut + at,
+        multiplyPanel<true>(keys, queries, columns, probabilities, ldS, packs ? doutPacked + at * queries : dout + group * head.ldOut + at,
                             packs ? stored : head.ldOut, dv + to, head.ld, from, nullptr);
       }
     }
@@ -331,10 +317,7 @@ void backwardHead(const Head &head, const float *out, const float *lse, int64_t 
 }
 
 PENSTOCK_INLINE float multiplierOf(const Head &head, int64_t query, int64_t key, float *buffer) {
-  return head.mask.threshold == 0
-             ? 1.0f
-             : *makeMultipliers(head.mask, buffer, head.firstElement + query * head.length + key,
-                                1);
+  return head.mask.threshold == 0 ? 1.0f : *makeMultipliers(head.mask, buffer, head.firstElement + query * head.length + key, 1);
 }
 
 void forwardWideHead(const Head &head, float *out, float *lse, int64_t ldLse, float *scratch) {
@@ -349,8 +332,7 @@ void forwardWideHead(const Head &head, float *out, float *lse, int64_t ldLse, fl
     float sum = 0;
     __builtin_memset(o, 0, (size_t)head.width * sizeof(float));
     for (int64_t key = 0; key < head.length; ++key) {
-      const float e =
-          exponentialOf((dot(q, head.k + key * head.ld, head.width) - top) * head.scale);
+      const float e = exponentialOf((dot(q, head.k + key * head.ld, head.width) - top) * head.scale);
       sum += e;
       addScaled(o, e * multiplierOf(head, query, key, scratch), head.v + key * head.ld, head.width);
     }
@@ -359,8 +341,8 @@ void forwardWideHead(const Head &head, float *out, float *lse, int64_t ldLse, fl
   }
 }
 
-void backwardWideHead(const Head &head, const float *out, const float *lse, int64_t ldLse,
-                      const float *dout, float *dq, float *dk, float *dv, float *scratch) {
+void backwardWideHead(const Head &head, const float *out, const float *lse, int64_t ldLse, const float *dout, float *dq, float *dk,
+                      float *dv, float *scratch) {
   for (int64_t i = 0; i < head.queries; ++i) {
     __builtin_memset(dq + i * head.ldQuery, 0, (size_t)head.width * sizeof(float));
   }
@@ -396,17 +378,15 @@ struct Operands {
 };
 
 /// body(head, h, query, row) for every head of the records [begin, end): q begins at row `query`, keys and values at row `row`.
-template <class Body>
-PENSTOCK_INLINE void forEachHead(const Operands &of, int64_t begin, int64_t end, const Body &body) {
+template <class Body> PENSTOCK_INLINE void forEachHead(const Operands &of, int64_t begin, int64_t end, const Body &body) {
   for (int64_t record = begin; record < end; ++record) {
     const int64_t row = of.offsets[record], length = of.offsets[record + 1] - row;
     const int64_t query = of.first ? record : row;
     const Mask mask = makeMask(of.dropout, of.dropout > 0 ? of.recordNumbers[record] : 0, of.seed, of.step, of.key);
     for (int64_t h = 0; h < of.heads; ++h) {
       const int64_t at = h * of.width;
-      body(Head{length, of.first ? 1 : length, of.width, of.ldQuery, of.ld, of.q + query * of.ldQuery + at,
-                of.k + row * of.ld + at, of.v + row * of.ld + at, of.heads * of.width, 1.0f / __builtin_sqrtf((float)of.width), mask,
-                h * length * length},
+      body(Head{length, of.first ? 1 : length, of.width, of.ldQuery, of.ld, of.q + query * of.ldQuery + at, of.k + row * of.ld + at,
+                of.v + row * of.ld + at, of.heads * of.width, 1.0f / __builtin_sqrtf((float)of.width), mask, h * length * length},
            h, query, row);
     }
   }
@@ -435,43 +415,40 @@ void backwardRecords(const Operands &of, const float *out, const float *lse, con
       return;
     }
     (head.width > maximumHead ? backwardWideHead : backwardHead)(head, out + at, lse + query * of.heads + h, of.heads, dout + at,
-                                                                dq + toQuery, dk + toKey, dv + toKey, scratch);
+                                                                 dq + toQuery, dk + toKey, dv + toKey, scratch);
   });
 }
 
-void attentionForward(const float *qkv, float *out, float *lse, const int32_t *offsets,
-                      const uint64_t *record_numbers, int64_t begin, int64_t end, int64_t heads,
-                      int64_t width, float dropout, uint64_t seed, uint64_t step, uint64_t key,
+void attentionForward(const float *qkv, float *out, float *lse, const int32_t *offsets, const uint64_t *record_numbers, int64_t begin,
+                      int64_t end, int64_t heads, int64_t width, float dropout, uint64_t seed, uint64_t step, uint64_t key,
                       float *scratch) {
   const int64_t columns = heads * width;
-  forwardRecords({qkv, qkv + columns, qkv + 2 * columns, 3 * columns, 3 * columns, heads, width, false, offsets, record_numbers,
-                  dropout, seed, step, key},
+  forwardRecords({qkv, qkv + columns, qkv + 2 * columns, 3 * columns, 3 * columns, heads, width, false, offsets, record_numbers, dropout,
+                  seed, step, key},
                  out, lse, begin, end, scratch);
 }
 
-void attentionBackward(const float *qkv, const float *out, const float *lse, const float *dout,
-                       float *dqkv, const int32_t *offsets, const uint64_t *record_numbers,
-                       int64_t begin, int64_t end, int64_t heads, int64_t width, float dropout,
+void attentionBackward(const float *qkv, const float *out, const float *lse, const float *dout, float *dqkv, const int32_t *offsets,
+                       const uint64_t *record_numbers, int64_t begin, int64_t end, int64_t heads, int64_t width, float dropout,
                        uint64_t seed, uint64_t step, uint64_t key, float *scratch) {
   const int64_t columns = heads * width;
-  backwardRecords({qkv, qkv + columns, qkv + 2 * columns, 3 * columns, 3 * columns, heads, width, false, offsets, record_numbers,
-                   dropout, seed, step, key},
+  backwardRecords({qkv, qkv + columns, qkv + 2 * columns, 3 * columns, 3 * columns, heads, width, false, offsets, record_numbers, dropout,
+                   seed, step, key},
                   out, lse, dout, dqkv, dqkv + columns, dqkv + 2 * columns, begin, end, scratch);
 }
 
-void attentionFirstForward(const float *q, const float *kv, float *out, float *lse, const int32_t *offsets,
-                           const uint64_t *record_numbers, int64_t begin, int64_t end, int64_t heads, int64_t width, float dropout,
-                           uint64_t seed, uint64_t step, uint64_t key, float *scratch) {
+void attentionFirstForward(const float *q, const float *kv, float *out, float *lse, const int32_t *offsets, const uint64_t *record_numbers,
+                           int64_t begin, int64_t end, int64_t heads, int64_t width, float dropout, uint64_t seed, uint64_t step,
+                           uint64_t key, float *scratch) {
   const int64_t columns = heads * width;
-  forwardRecords({q, kv, kv + columns, columns, 2 * columns, heads, width, true, offsets, record_numbers, dropout, seed, step, key},
-                 out, lse, begin, end, scratch);
+  forwardRecords({q, kv, kv + columns, columns, 2 * columns, heads, width, true, offsets, record_numbers, dropout, seed, step, key}, out,
+                 lse, begin, end, scratch);
 }
 
-void attentionFirstBackward(const float *q, const float *kv, const float *out, const float *lse, const float *dout, float *dq,
-                            float *dkv, const int32_t *offsets, const uint64_t *record_numbers, int64_t begin, int64_t end,
-                            int64_t heads, int64_t width, float dropout, uint64_t seed, uint64_t step, uint64_t key,
-                            float *scratch) {
+void attentionFirstBackward(const float *q, const float *kv, const float *out, const float *lse, const float *dout, float *dq, float *dkv,
+                            const int32_t *offsets, const uint64_t *record_numbers, int64_t begin, int64_t end, int64_t heads,
+                            int64_t width, float dropout, uint64_t seed, uint64_t step, uint64_t key, float *scratch) {
   const int64_t columns = heads * width;
-  backwardRecords({q, kv, kv + columns, columns, 2 * columns, heads, width, true, offsets, record_numbers, dropout, seed, step, key},
-                  out, lse, dout, dq, dkv, dkv + columns, begin, end, scratch);
+  backwardRecords({q, kv, kv + columns, columns, 2 * columns, heads, width, true, offsets, record_numbers, dropout, seed, step, key}, out,
+                  lse, dout, dq, dkv, dkv + columns, begin, end, scratch);
 }

@@ -18,9 +18,7 @@ struct Tiles {
 
   template <int tile> PENSTOCK_INLINE void zero() { _tile_zero(tile); }
   /// `ld` in words.
-  template <int tile> PENSTOCK_INLINE void load(const void *from, int64_t ld) {
-    _tile_loadd(tile, from, (size_t)ld * 4);
-  }
+  template <int tile> PENSTOCK_INLINE void load(const void *from, int64_t ld) { _tile_loadd(tile, from, (size_t)ld * 4); }
   template <int tile> PENSTOCK_INLINE void store(void *to, int64_t ld) { _tile_stored(tile, to, (size_t)ld * 4); }
   template <int sums, int left, int right> PENSTOCK_INLINE void dot() { _tile_dpbf16ps(sums, left, right); }
 };
@@ -55,7 +53,8 @@ private:
 #pragma clang loop unroll(full)
           for (int i = 0; i < rows; ++i) {
             const uint32_t a = left[(row + i) * 16 + pair];
-            even[i][j] = __builtin_elementwise_fma(__builtin_bit_cast(Half, (HalfWords)(a << 16)), __builtin_bit_cast(Half, b << 16), even[i][j]);
+            even[i][j] =
+                __builtin_elementwise_fma(__builtin_bit_cast(Half, (HalfWords)(a << 16)), __builtin_bit_cast(Half, b << 16), even[i][j]);
             odd[i][j] = __builtin_elementwise_fma(__builtin_bit_cast(Half, (HalfWords)(a & 0xFFFF0000u)),
                                                   __builtin_bit_cast(Half, b & 0xFFFF0000u), odd[i][j]);
           }

@@ -1,5 +1,5 @@
-// The product of up to 2 x 2 tiles by AVX512-BF16: each sum is one chain over the depth, of a pair of numbers first the odd one, then the even
-// one (Intel's Software Developer's Manual, VDPBF16PS).
+// The product of up to 2 x 2 tiles by AVX512-BF16: each sum is one chain over the depth, of a pair of numbers first the odd one, then the
+// even one (Intel's Software Developer's Manual, VDPBF16PS).
 
 /// Nothing to hold: the accumulators are ordinary registers.
 struct Tiles {};

@@ -29,9 +29,5 @@ namespace {
 } // namespace penstock
 
 extern "C" const PenstockContractions PENSTOCK_CONTRACTIONS = {
-    penstock::packedFloats,
-    penstock::pack,
-    penstock::matmul,
-    penstock::weightGradient,
-    penstock::peak,
+    penstock::packedFloats, penstock::pack, penstock::matmul, penstock::weightGradient, penstock::peak,
 };

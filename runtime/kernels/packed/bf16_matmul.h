@@ -1,6 +1,6 @@
 // Matmul and weight gradient with operands rounded to bf16 and sums in float32. Operands lie as contiguous tiles: on Sapphire Rapids the
-// speed is that of reading tiles (docs/design/precision.md). A row's bits depend on that row alone: tiles of sums take no number from another
-// row, and the depth is walked in ascending order in blocks that only say when sums go through memory.
+// speed is that of reading tiles (docs/design/precision.md). A row's bits depend on that row alone: tiles of sums take no number from
+// another row, and the depth is walked in ascending order in blocks that only say when sums go through memory.
 //
 // A packed weight of k x n is a sequence of panels of 32 columns; a panel is its tiles of depth, ascending, two right tiles each. What is
 // beyond k or n is zero.
@@ -243,8 +243,8 @@ void weightGradient(void *pool, int64_t k, int64_t n, const float *x, int64_t ld
   }
   const int64_t steps = divideUp(rows, tileDepth), inputTiles = divideUp(k, tileRows), panels = divideUp(n, panelColumns);
   uint32_t *left = (uint32_t *)scratch;
-  WeightGradientJob job = {x,    dy,   ldx, lddy, rows, k, n, steps, left, left + inputTiles * steps * tileWords,
-                           dw,   divideUp(panels, itemPanels)};
+  WeightGradientJob job = {
+      x, dy, ldx, lddy, rows, k, n, steps, left, left + inputTiles * steps * tileWords, dw, divideUp(panels, itemPanels)};
   const int64_t packItems = divideUp(steps, packSteps) * (divideUp(inputTiles, 4) + divideUp(panels, 4));
   const int64_t items = divideUp(k, itemInputs) * job.panelBlocks;
   const bool small = rows * k * n < 1048576; // waking the other threads does not pay

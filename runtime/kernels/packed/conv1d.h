@@ -2,8 +2,7 @@
 // the width rows that an output row reads lie one after another and every output row is an ordinary
 // row with leading dimension k. The copy is 1 / (width * n) of the work.
 
-constexpr int64_t windowFloats =
-    32768; // of scratch, for the copied rows; the rest holds conv1d_max's tile columns
+constexpr int64_t windowFloats = 32768; // of scratch, for the copied rows; the rest holds conv1d_max's tile columns
 
 /// Output rows at a time: whole tiles where they fit.
 PENSTOCK_INLINE int64_t windowRows(int64_t width, int64_t k) {
@@ -13,20 +12,17 @@ PENSTOCK_INLINE int64_t windowRows(int64_t width, int64_t k) {
 
 /// window[(rows + width - 1) x k]: the record's rows from `first` - left on, zeros where there are
 /// none.
-PENSTOCK_INLINE void fillWindow(float *window, const float *x, int64_t k, int64_t length,
-                                int64_t first, int64_t rows, int64_t width, int64_t left) {
+PENSTOCK_INLINE void fillWindow(float *window, const float *x, int64_t k, int64_t length, int64_t first, int64_t rows, int64_t width,
+                                int64_t left) {
   const int64_t from = first - left, to = first - left + rows + width - 1;
   const int64_t realFrom = maximum(0, from), realTo = maximum(realFrom, minimum(length, to));
   __builtin_memset(window, 0, (size_t)((realFrom - from) * k) * sizeof(float));
-  __builtin_memcpy(window + (realFrom - from) * k, x + realFrom * k,
-                   (size_t)((realTo - realFrom) * k) * sizeof(float));
+  __builtin_memcpy(window + (realFrom - from) * k, x + realFrom * k, (size_t)((realTo - realFrom) * k) * sizeof(float));
   __builtin_memset(window + (realTo - from) * k, 0, (size_t)((to - realTo) * k) * sizeof(float));
 }
 
-PENSTOCK_INLINE void convRows(const float *packed, int64_t width, int64_t k, int64_t n,
-                              int64_t left, const float *x, float *y, const int32_t *offsets,
-                              int64_t begin, int64_t end, const float *bias, int32_t accumulate,
-                              float *scratch) {
+PENSTOCK_INLINE void convRows(const float *packed, int64_t width, int64_t k, int64_t n, int64_t left, const float *x, float *y,
+                              const int32_t *offsets, int64_t begin, int64_t end, const float *bias, int32_t accumulate, float *scratch) {
   const int64_t step = windowRows(width, k);
   for (int64_t record = begin; record < end; ++record) {
     const int64_t row = offsets[record], length = offsets[record + 1] - row;
@@ -38,17 +34,15 @@ PENSTOCK_INLINE void convRows(const float *packed, int64_t width, int64_t k, int
   }
 }
 
-void convRun(const PenstockConv *conv, const float *x, float *y, const int32_t *offsets,
-             int64_t begin, int64_t end, const float *bias, float *scratch) {
-  convRows(conv->packed, conv->width, conv->k, conv->n, (conv->width - 1) / 2, x, y, offsets, begin,
-           end, bias, 0, scratch);
+void convRun(const PenstockConv *conv, const float *x, float *y, const int32_t *offsets, int64_t begin, int64_t end, const float *bias,
+             float *scratch) {
+  convRows(conv->packed, conv->width, conv->k, conv->n, (conv->width - 1) / 2, x, y, offsets, begin, end, bias, 0, scratch);
 }
 
-void convGradientInput(const PenstockConv *conv, const float *dy, float *dx, const int32_t *offsets,
-                       int64_t begin, int64_t end, int32_t accumulate, float *scratch) {
+void convGradientInput(const PenstockConv *conv, const float *dy, float *dx, const int32_t *offsets, int64_t begin, int64_t end,
+                       int32_t accumulate, float *scratch) {
   const int64_t left = conv->width - 1 - (conv->width - 1) / 2;
-  convRows(conv->packedFlipped, conv->width, conv->n, conv->k, left, dy, dx, offsets, begin, end,
-           nullptr, accumulate, scratch);
+  convRows(conv->packedFlipped, conv->width, conv->n, conv->k, left, dy, dx, offsets, begin, end, nullptr, accumulate, scratch);
 }
 
 struct ConvPackJob {
@@ -71,13 +65,12 @@ void packFlippedPanels(void *context, int64_t begin, int64_t end, int32_t) {
 void convPack(const PenstockConv *conv, const float *w, void *pool) {
   pack(pool, w, conv->n, conv->width * conv->k, conv->n, 0, conv->packed);
   ConvPackJob job = {conv, w};
-  penstock_parallel_for(pool, packFlippedPanels, &job,
-                        divideUp(conv->k, panelColumns) * conv->width,
+  penstock_parallel_for(pool, packFlippedPanels, &job, divideUp(conv->k, panelColumns) * conv->width,
                         maximum(1, 16384 / maximum(1, conv->n * panelColumns)));
 }
 
-void convMax(const PenstockConv *conv, const float *x, const int32_t *offsets, int64_t begin,
-             int64_t end, const float *bias, float *out, int32_t *argmax, float *scratch) {
+void convMax(const PenstockConv *conv, const float *x, const int32_t *offsets, int64_t begin, int64_t end, const float *bias, float *out,
+             int32_t *argmax, float *scratch) {
   const int64_t width = conv->width, k = conv->k, n = conv->n, left = (width - 1) / 2;
   const int64_t step = windowRows(width, k), depth = depthOf(width * k);
   float *columns = scratch + windowFloats;
@@ -96,9 +89,8 @@ void convMax(const PenstockConv *conv, const float *x, const int32_t *offsets, i
         }
         for (int64_t d = 0; d < width * k; d += depth) {
           multiplyPanel<false>(rows, minimum(depth, width * k - d), stored, scratch + d, k,
-                               conv->packed + p * panelColumns * width * k + d * stored, stored,
-                               columns, stored, d > 0 ? From::old : From::zero,
-                               d == 0 ? heldBias : nullptr);
+                               conv->packed + p * panelColumns * width * k + d * stored, stored, columns, stored,
+                               d > 0 ? From::old : From::zero, d == 0 ? heldBias : nullptr);
         }
         for (int64_t v = 0; v < real; v += lanes) {
           const int64_t here = minimum(lanes, real - v);
@@ -106,8 +98,7 @@ void convMax(const PenstockConv *conv, const float *x, const int32_t *offsets, i
           IVec where = (IVec)((int32_t)first);
           if (first > 0) {
             const Vec old = loadPart(best + p * panelColumns + v, here);
-            const IVec oldAt =
-                bits(loadPart(reinterpret_cast<const float *>(at + p * panelColumns + v), here));
+            const IVec oldAt = bits(loadPart(reinterpret_cast<const float *>(at + p * panelColumns + v), here));
             const IVec larger = top > old;
             top = select(larger, top, old);
             where = larger ? where : oldAt;
@@ -126,9 +117,8 @@ void convMax(const PenstockConv *conv, const float *x, const int32_t *offsets, i
   }
 }
 
-void convMaxGradientInput(const PenstockConv *conv, const float *, const float *g,
-                          const int32_t *argmax, float *dx, const int32_t *offsets, int64_t begin,
-                          int64_t end, int32_t accumulate) {
+void convMaxGradientInput(const PenstockConv *conv, const float *, const float *g, const int32_t *argmax, float *dx, const int32_t *offsets,
+                          int64_t begin, int64_t end, int32_t accumulate) {
   const int64_t width = conv->width, k = conv->k, n = conv->n, left = (width - 1) / 2;
   for (int64_t record = begin; record < end; ++record) {
     const int64_t row = offsets[record], length = offsets[record + 1] - row;
@@ -145,16 +135,14 @@ void convMaxGradientInput(const PenstockConv *conv, const float *, const float *
         const Vec f = broadcast(factor);
         const int64_t wholePanels = k / panelColumns;
         for (int64_t p = 0; p < wholePanels; ++p) {
-          const float *weight =
-              conv->packedFlipped + p * panelColumns * width * n + at * panelColumns;
+          const float *weight = conv->packedFlipped + p * panelColumns * width * n + at * panelColumns;
           float *panel = to + p * panelColumns;
           store(panel, fma(f, load(weight), load(panel)));
           store(panel + lanes, fma(f, load(weight + lanes), load(panel + lanes)));
         }
         if (wholePanels * panelColumns < k) {
           addScaled(to + wholePanels * panelColumns, factor,
-                    conv->packedFlipped + wholePanels * panelColumns * width * n +
-                        at * storedColumns(wholePanels, k),
+                    conv->packedFlipped + wholePanels * panelColumns * width * n + at * storedColumns(wholePanels, k),
                     k - wholePanels * panelColumns);
         }
       }
@@ -175,8 +163,7 @@ constexpr int64_t sparseChannels = 16, sparseInputs = 128, sparseTaps = 3;
 /// sums[tap][inputs] (a tap's row: sparseInputs apart) over the records, for one channel and up to
 /// three taps. Rows outside the record count with the factor 0.
 template <int taps, int vectors>
-PENSTOCK_INLINE void sparseSums(const ConvMaxWeightJob &job, int64_t channel, int64_t firstTap,
-                                const float *x, float *sums) {
+PENSTOCK_INLINE void sparseSums(const ConvMaxWeightJob &job, int64_t channel, int64_t firstTap, const float *x, float *sums) {
   const int64_t k = job.conv->k, n = job.conv->n, left = (job.conv->width - 1) / 2;
   Accumulators<taps, vectors> acc;
   begin<taps, vectors>(acc, From::zero, nullptr, nullptr, 0);
@@ -202,8 +189,8 @@ PENSTOCK_INLINE void sparseSums(const ConvMaxWeightJob &job, int64_t channel, in
 }
 
 template <int taps>
-PENSTOCK_INLINE void sparseBlock(const ConvMaxWeightJob &job, int64_t channel, int64_t firstTap,
-                                 int64_t firstInput, int64_t inputs, float *sums) {
+PENSTOCK_INLINE void sparseBlock(const ConvMaxWeightJob &job, int64_t channel, int64_t firstTap, int64_t firstInput, int64_t inputs,
+                                 float *sums) {
   int64_t i = 0;
   for (; i + 4 * lanes <= inputs; i += 4 * lanes) {
     sparseSums<taps, 4>(job, channel, firstTap, job.x + firstInput + i, sums + i);
@@ -219,8 +206,7 @@ PENSTOCK_INLINE void sparseBlock(const ConvMaxWeightJob &job, int64_t channel, i
         const int64_t row = job.offsets[record], length = job.offsets[record + 1] - row;
         const int64_t at = job.argmax[record * job.conv->n + channel] - left + firstTap + j;
         if (at >= 0 && at < length) {
-          sum = __builtin_fmaf(job.g[record * job.conv->n + channel],
-                               job.x[(row + at) * job.conv->k + firstInput + i], sum);
+          sum = __builtin_fmaf(job.g[record * job.conv->n + channel], job.x[(row + at) * job.conv->k + firstInput + i], sum);
         }
       }
       sums[j * sparseChannels * sparseInputs + i] = sum;
@@ -236,30 +222,25 @@ void convMaxWeightItems(void *context, int64_t begin, int64_t end, int32_t) {
   const int64_t blocks = divideUp(n, sparseChannels);
   float sums[sparseTaps * sparseChannels * sparseInputs];
   for (int64_t item = begin; item < end; ++item) {
-    const int64_t firstTap = item / blocks * sparseTaps,
-                  firstChannel = item % blocks * sparseChannels;
-    const int64_t taps = minimum(sparseTaps, width - firstTap),
-                  channels = minimum(sparseChannels, n - firstChannel);
+    const int64_t firstTap = item / blocks * sparseTaps, firstChannel = item % blocks * sparseChannels;
+    const int64_t taps = minimum(sparseTaps, width - firstTap), channels = minimum(sparseChannels, n - firstChannel);
     for (int64_t i = 0; i < k; i += sparseInputs) {
       const int64_t inputs = minimum(sparseInputs, k - i);
       for (int64_t c = 0; c < channels; ++c) {
-        (taps == 3 ? sparseBlock<3>
-         : taps == 2
-             ? sparseBlock<2>
-             : sparseBlock<1>)(job, firstChannel + c, firstTap, i, inputs, sums + c * sparseInputs);
+        (taps == 3   ? sparseBlock<3>
+         : taps == 2 ? sparseBlock<2>
+                     : sparseBlock<1>)(job, firstChannel + c, firstTap, i, inputs, sums + c * sparseInputs);
       }
       for (int64_t j = 0; j < taps; ++j) {
-        transpose(job.dw + ((firstTap + j) * k + i) * n + firstChannel, n,
-                  sums + j * sparseChannels * sparseInputs, sparseInputs, inputs, channels);
+        transpose(job.dw + ((firstTap + j) * k + i) * n + firstChannel, n, sums + j * sparseChannels * sparseInputs, sparseInputs, inputs,
+                  channels);
       }
     }
   }
 }
 
-void convMaxGradientWeight(const PenstockConv *conv, void *pool, const float *x, const float *g,
-                           const int32_t *argmax, const int32_t *offsets, int64_t records,
-                           float *dw) {
+void convMaxGradientWeight(const PenstockConv *conv, void *pool, const float *x, const float *g, const int32_t *argmax,
+                           const int32_t *offsets, int64_t records, float *dw) {
   ConvMaxWeightJob job = {conv, x, g, argmax, offsets, records, dw};
-  penstock_parallel_for(pool, convMaxWeightItems, &job,
-                        divideUp(conv->width, sparseTaps) * divideUp(conv->n, sparseChannels), 1);
+  penstock_parallel_for(pool, convMaxWeightItems, &job, divideUp(conv->width, sparseTaps) * divideUp(conv->n, sparseChannels), 1);
 }

@@ -20,16 +20,15 @@ void packForConvWeight(void *context, int64_t begin, int64_t end, int32_t) {
     const int64_t first = job.offsets[job.chunks[chunk]];
     const int64_t count = job.offsets[job.chunks[chunk + 1]] - first;
     if (part < inputs) {
-      transpose(job.transposed + first * k + part * 64 * count, count,
-                job.x + first * k + part * 64, k, minimum(64, k - part * 64), count);
+      transpose(job.transposed + first * k + part * 64 * count, count, job.x + first * k + part * 64, k, minimum(64, k - part * 64), count);
       continue;
     }
     const int64_t firstPanel = (part - inputs) * blockPanels;
     const int64_t lastPanel = minimum(divideUp(n, panelColumns), firstPanel + blockPanels);
     for (int64_t p = firstPanel; p < lastPanel; ++p) {
       const int64_t stored = storedColumns(p, n);
-      copyColumns(job.panels + p * panelColumns * job.rows + first * stored, stored,
-                  job.dy + first * n + p * panelColumns, n, count, realColumns(p, n));
+      copyColumns(job.panels + p * panelColumns * job.rows + first * stored, stored, job.dy + first * n + p * panelColumns, n, count,
+                  realColumns(p, n));
     }
   }
 }
@@ -37,9 +36,8 @@ void packForConvWeight(void *context, int64_t begin, int64_t end, int32_t) {
 /// The tile's sums over the records [firstRecord, lastRecord) of one chunk, shifted by `shift`
 /// rows.
 template <int rows, int vectors>
-void shiftedTile(const int32_t *offsets, int64_t firstRecord, int64_t lastRecord, int64_t shift,
-                 const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc,
-                 From from) {
+void shiftedTile(const int32_t *offsets, int64_t firstRecord, int64_t lastRecord, int64_t shift, const float *a, int64_t lda,
+                 const float *b, int64_t ldb, float *c, int64_t ldc, From from) {
   Accumulators<rows, vectors> acc;
   begin<rows, vectors>(acc, from, nullptr, c, ldc);
   const int64_t base = offsets[firstRecord];
@@ -47,16 +45,14 @@ void shiftedTile(const int32_t *offsets, int64_t firstRecord, int64_t lastRecord
     const int64_t first = offsets[record] + maximum(0, -shift) - base;
     const int64_t last = offsets[record + 1] - maximum(0, shift) - base;
     if (first < last) {
-      multiply<rows, vectors, false, false>(acc, last - first, a + first + shift, lda, b + first * ldb,
-                                     ldb, nullptr);
+      multiply<rows, vectors, false, false>(acc, last - first, a + first + shift, lda, b + first * ldb, ldb, nullptr);
     }
   }
   finish<rows, vectors>(acc, c, ldc);
 }
 
-using ShiftedTile = void (*)(const int32_t *offsets, int64_t firstRecord, int64_t lastRecord,
-                             int64_t shift, const float *a, int64_t lda, const float *b,
-                             int64_t ldb, float *c, int64_t ldc, From from);
+using ShiftedTile = void (*)(const int32_t *offsets, int64_t firstRecord, int64_t lastRecord, int64_t shift, const float *a, int64_t lda,
+                             const float *b, int64_t ldb, float *c, int64_t ldc, From from);
 
 template <int vectors> struct ShiftedTiles {
 #if PENSTOCK_LANES == 16
@@ -121,8 +117,7 @@ void multiplyForConvWeight(void *context, int64_t begin, int64_t end, int32_t) {
               held[r * stored + j] = c[r * n + j];
             }
           }
-          tiles[height](job.offsets, firstRecord, lastRecord, tap - left, a, count, b, stored,
-                        whole ? c : held, whole ? n : stored, from);
+          tiles[height](job.offsets, firstRecord, lastRecord, tap - left, a, count, b, stored, whole ? c : held, whole ? n : stored, from);
           for (int64_t r = 0; !whole && r < height; ++r) {
             for (int64_t j = 0; j < real; ++j) {
               c[r * n + j] = held[r * stored + j];
@@ -135,8 +130,8 @@ void multiplyForConvWeight(void *context, int64_t begin, int64_t end, int32_t) {
   }
 }
 
-void convGradientWeight(const PenstockConv *conv, void *pool, const float *x, const float *dy,
-                        const int32_t *offsets, int64_t records, float *dw, float *scratch) {
+void convGradientWeight(const PenstockConv *conv, void *pool, const float *x, const float *dy, const int32_t *offsets, int64_t records,
+                        float *dw, float *scratch) {
   const int64_t k = conv->k, n = conv->n, rows = records > 0 ? offsets[records] : 0;
   if (rows == 0) {
     __builtin_memset(dw, 0, (size_t)(conv->width * k * n) * sizeof(float));
@@ -167,8 +162,6 @@ void convGradientWeight(const PenstockConv *conv, void *pool, const float *x, co
                        dw,
                        divideUp(k, blockInputs),
                        divideUp(divideUp(n, panelColumns), blockPanels)};
-  penstock_parallel_for(pool, packForConvWeight, &job,
-                        chunkCount * (divideUp(k, 64) + job.panelBlocks), 1);
-  penstock_parallel_for(pool, multiplyForConvWeight, &job,
-                        conv->width * job.inputBlocks * job.panelBlocks, 1);
+  penstock_parallel_for(pool, packForConvWeight, &job, chunkCount * (divideUp(k, 64) + job.panelBlocks), 1);
+  penstock_parallel_for(pool, multiplyForConvWeight, &job, conv->width * job.inputBlocks * job.panelBlocks, 1);
 }

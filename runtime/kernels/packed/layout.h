@@ -2,8 +2,7 @@
 
 /// to[rows x stored] = from[rows x columns] (leading dimension lda), the columns up to `stored`
 /// zero. `stored` is columns rounded up to whole vectors.
-PENSTOCK_INLINE void copyColumns(float *to, int64_t stored, const float *from, int64_t lda,
-                                 int64_t rows, int64_t columns) {
+PENSTOCK_INLINE void copyColumns(float *to, int64_t stored, const float *from, int64_t lda, int64_t rows, int64_t columns) {
   if (columns == 2 * lanes) {
     for (int64_t i = 0; i < rows; ++i) {
       store(to + i * stored, load(from + i * lda));
@@ -26,8 +25,7 @@ PENSTOCK_INLINE void copyColumns(float *to, int64_t stored, const float *from, i
 }
 
 /// to[8 x 8] = from[8 x 8] transposed; of `from` only `real` rows exist, the others count as zero.
-PENSTOCK_INLINE void transpose8(float *to, int64_t ldTo, const float *from, int64_t ldFrom,
-                                int64_t real = 8) {
+PENSTOCK_INLINE void transpose8(float *to, int64_t ldTo, const float *from, int64_t ldFrom, int64_t real = 8) {
   Half a[8], b[8];
 #pragma clang loop unroll(full)
   for (int i = 0; i < 8; ++i) {
@@ -61,8 +59,7 @@ PENSTOCK_INLINE void transpose8(float *to, int64_t ldTo, const float *from, int6
 
 /// to[rows x columns] (leading dimension `ldTo`) = transposed from[columns x rows] (leading
 /// dimension `ldFrom`).
-PENSTOCK_INLINE void transpose(float *to, int64_t ldTo, const float *from, int64_t ldFrom,
-                               int64_t rows, int64_t columns) {
+PENSTOCK_INLINE void transpose(float *to, int64_t ldTo, const float *from, int64_t ldFrom, int64_t rows, int64_t columns) {
   const int64_t wholeRows = rows / 8 * 8, wholeColumns = columns / 8 * 8;
   for (int64_t i = 0; i < wholeRows; i += 8) {
     for (int64_t j = 0; j < wholeColumns; j += 8) {
@@ -78,8 +75,7 @@ PENSTOCK_INLINE void transpose(float *to, int64_t ldTo, const float *from, int64
 
 /// A panel of the transposed: to[rows x stored], columns beyond `columns` zero; stored is a
 /// multiple of 8.
-PENSTOCK_INLINE void transposeBlock(float *to, int64_t stored, const float *from, int64_t ldFrom,
-                                    int64_t rows, int64_t columns) {
+PENSTOCK_INLINE void transposeBlock(float *to, int64_t stored, const float *from, int64_t ldFrom, int64_t rows, int64_t columns) {
   const int64_t wholeRows = rows / 8 * 8, wholeColumns = columns / 8 * 8;
   transpose(to, stored, from, ldFrom, wholeRows, wholeColumns);
   for (int64_t j = wholeColumns; j < stored; j += 8) {

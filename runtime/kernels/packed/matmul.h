@@ -22,8 +22,8 @@ template <int rows, int vectors> struct Accumulators {
 /// One step of the sum: the left factors stand at `left` (row 3 g + r: at left[g] + r * stride), the right ones at `right`.
 /// The barrier keeps the compiler from loading factors of later steps, which would push accumulators out of registers.
 template <int rows, int vectors, bool columnsFirst>
-PENSTOCK_INLINE void multiplyStep(Accumulators<rows, vectors> &acc, const float *const *left, int64_t stride,
-                                  int64_t step, const float *right) {
+PENSTOCK_INLINE void multiplyStep(Accumulators<rows, vectors> &acc, const float *const *left, int64_t stride, int64_t step,
+                                  const float *right) {
   __asm__ volatile("" ::: "memory");
   Vec b[vectors];
 #pragma clang loop unroll(full)
@@ -43,8 +43,8 @@ PENSTOCK_INLINE void multiplyStep(Accumulators<rows, vectors> &acc, const float 
 /// acc += a[rows x depth] . b[depth x vectors * lanes]. Element (i, d) of a is a[i * lda + d], or a[i + d * lda] where
 /// `columnsFirst`. Where `fetches`, a line at `ahead` is fetched for each four steps: what the tiles after this one read.
 template <int rows, int vectors, bool columnsFirst, bool fetches>
-PENSTOCK_INLINE void multiply(Accumulators<rows, vectors> &acc, int64_t depth, const float *a, int64_t lda,
-                              const float *b, int64_t ldb, const float *ahead) {
+PENSTOCK_INLINE void multiply(Accumulators<rows, vectors> &acc, int64_t depth, const float *a, int64_t lda, const float *b, int64_t ldb,
+                              const float *ahead) {
   constexpr int bases = columnsFirst ? 1 : (rows + 2) / 3;
   const float *left[bases];
 #pragma clang loop unroll(full)
@@ -79,8 +79,7 @@ PENSTOCK_INLINE void multiply(Accumulators<rows, vectors> &acc, int64_t depth, c
 }
 
 template <int rows, int vectors>
-PENSTOCK_INLINE void begin(Accumulators<rows, vectors> &acc, From from, const float *bias,
-                           const float *c, int64_t ldc) {
+PENSTOCK_INLINE void begin(Accumulators<rows, vectors> &acc, From from, const float *bias, const float *c, int64_t ldc) {
 #pragma clang loop unroll(full)
   for (int i = 0; i < rows; ++i) {
 #pragma clang loop unroll(full)
@@ -99,8 +98,7 @@ PENSTOCK_INLINE void begin(Accumulators<rows, vectors> &acc, From from, const fl
   }
 }
 
-template <int rows, int vectors>
-PENSTOCK_INLINE void finish(const Accumulators<rows, vectors> &acc, float *c, int64_t ldc) {
+template <int rows, int vectors> PENSTOCK_INLINE void finish(const Accumulators<rows, vectors> &acc, float *c, int64_t ldc) {
 #pragma clang loop unroll(full)
   for (int i = 0; i < rows; ++i) {
 #pragma clang loop unroll(full)
@@ -112,16 +110,16 @@ PENSTOCK_INLINE void finish(const Accumulators<rows, vectors> &acc, float *c, in
 
 /// One tile; the columns are whole vectors.
 template <int rows, int vectors, bool columnsFirst, bool fetches>
-void tile(int64_t depth, const float *a, int64_t lda, const float *b, int64_t ldb, float *c,
-          int64_t ldc, From from, const float *bias, const float *ahead) {
+void tile(int64_t depth, const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc, From from, const float *bias,
+          const float *ahead) {
   Accumulators<rows, vectors> acc;
   begin<rows, vectors>(acc, from, bias, c, ldc);
   multiply<rows, vectors, columnsFirst, fetches>(acc, depth, a, lda, b, ldb, ahead);
   finish<rows, vectors>(acc, c, ldc);
 }
 
-using Tile = void (*)(int64_t depth, const float *a, int64_t lda, const float *b, int64_t ldb,
-                      float *c, int64_t ldc, From from, const float *bias, const float *ahead);
+using Tile = void (*)(int64_t depth, const float *a, int64_t lda, const float *b, int64_t ldb, float *c, int64_t ldc, From from,
+                      const float *bias, const float *ahead);
 
 template <int vectors, bool columnsFirst, bool fetches> struct Tiles {
 #if PENSTOCK_LANES == 16
@@ -165,23 +163,17 @@ PENSTOCK_INLINE int64_t nextTile(int64_t left) {
 }
 
 /// Columns of panel `p` of n columns that are real, and its stored width.
-PENSTOCK_INLINE int64_t realColumns(int64_t p, int64_t n) {
-  return minimum(panelColumns, n - p * panelColumns);
-}
-PENSTOCK_INLINE int64_t storedColumns(int64_t p, int64_t n) {
-  return roundUp(realColumns(p, n), lanes);
-}
+PENSTOCK_INLINE int64_t realColumns(int64_t p, int64_t n) { return minimum(panelColumns, n - p * panelColumns); }
+PENSTOCK_INLINE int64_t storedColumns(int64_t p, int64_t n) { return roundUp(realColumns(p, n), lanes); }
 
 /// c[rows x columns] = or += a . b for one panel: b holds `columns` rounded up to whole vectors, c
 /// only `columns`. `bias` holds `columns`. `ahead`, where `fetches`, is the block of b that comes next: it is fetched into the second-level
 /// cache meanwhile, as a weight of 768 x 3072 streams from beyond it (without: 80 GFLOP/s, with: 92).
 template <bool columnsFirst, bool fetches = false>
-void multiplyPanel(int64_t rows, int64_t depth, int64_t columns, const float *a, int64_t lda,
-                   const float *b, int64_t ldb, float *c, int64_t ldc, From from,
-                   const float *bias, const float *ahead = nullptr) {
+void multiplyPanel(int64_t rows, int64_t depth, int64_t columns, const float *a, int64_t lda, const float *b, int64_t ldb, float *c,
+                   int64_t ldc, From from, const float *bias, const float *ahead = nullptr) {
   const int64_t stepA = columnsFirst ? 1 : lda;
-  const Tile *tiles = columns > lanes ? Tiles<2, columnsFirst, fetches>::of
-                                     : Tiles<1, columnsFirst, fetches>::of;
+  const Tile *tiles = columns > lanes ? Tiles<2, columnsFirst, fetches>::of : Tiles<1, columnsFirst, fetches>::of;
   if (columns % lanes == 0) {
     for (int64_t i = 0; i < rows;) {
       const int64_t height = nextTile(rows - i);
@@ -204,8 +196,7 @@ void multiplyPanel(int64_t rows, int64_t depth, int64_t columns, const float *a,
         held[r * width + j] = c[(i + r) * ldc + j];
       }
     }
-    tiles[height](depth, a + i * stepA, lda, b, ldb, held, width, from,
-                  bias != nullptr ? heldBias : nullptr, ahead);
+    tiles[height](depth, a + i * stepA, lda, b, ldb, held, width, from, bias != nullptr ? heldBias : nullptr, ahead);
     ahead += fetches ? depth * 4 : 0;
     for (int64_t r = 0; r < height; ++r) {
       for (int64_t j = 0; j < columns; ++j) {
@@ -224,8 +215,8 @@ PENSTOCK_INLINE int64_t depthOf(int64_t k) {
 
 int64_t packedFloats(int64_t k, int64_t n) { return k * roundUp(n, lanes); }
 
-void matmul(const float *packed, int64_t k, int64_t n, const float *x, int64_t ldx, float *y,
-            int64_t ldy, int64_t rows, const float *bias, int32_t accumulate) {
+void matmul(const float *packed, int64_t k, int64_t n, const float *x, int64_t ldx, float *y, int64_t ldy, int64_t rows, const float *bias,
+            int32_t accumulate) {
   if (rows <= 0) {
     return; // the operands may be null
   }
@@ -242,11 +233,10 @@ void matmul(const float *packed, int64_t k, int64_t n, const float *x, int64_t l
       const int64_t p = depthOutside ? i : o;
       const int64_t d = (depthOutside ? o : i) * depth;
       const int64_t stored = storedColumns(p, n);
-      multiplyPanel<false, true>(rows, minimum(depth, k - d), realColumns(p, n), x + d, ldx,
-                           packed + p * panelColumns * k + d * stored, stored, y + p * panelColumns,
-                           ldy, d > 0 || accumulate != 0 ? From::old : From::zero,
-                           d == 0 && bias != nullptr ? bias + p * panelColumns : nullptr,
-                           packed + p * panelColumns * k + d * stored + (depthOutside ? panelColumns * k : depth * stored));
+      multiplyPanel<false, true>(rows, minimum(depth, k - d), realColumns(p, n), x + d, ldx, packed + p * panelColumns * k + d * stored,
+                                 stored, y + p * panelColumns, ldy, d > 0 || accumulate != 0 ? From::old : From::zero,
+                                 d == 0 && bias != nullptr ? bias + p * panelColumns : nullptr,
+                                 packed + p * panelColumns * k + d * stored + (depthOutside ? panelColumns * k : depth * stored));
     }
   }
 }
@@ -276,6 +266,5 @@ void packPanels(void *context, int64_t begin, int64_t end, int32_t) {
 
 void pack(void *pool, const float *w, int64_t ldw, int64_t k, int64_t n, int32_t transposed, float *packed) {
   PackJob job = {w, ldw, k, n, transposed, packed};
-  penstock_parallel_for(pool, packPanels, &job, divideUp(n, panelColumns),
-                        maximum(1, 16384 / maximum(1, k * panelColumns)));
+  penstock_parallel_for(pool, packPanels, &job, divideUp(n, panelColumns), maximum(1, 16384 / maximum(1, k * panelColumns)));
 }

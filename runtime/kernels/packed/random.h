@@ -9,9 +9,7 @@ PENSTOCK_INLINE uint64_t mix(uint64_t z) { // SplitMix64's finalizer
 }
 
 /// Philox's key of one use of random numbers in one step.
-PENSTOCK_INLINE uint64_t philoxKey(uint64_t seed, uint64_t step, uint64_t key) {
-  return mix(mix(mix(seed) ^ step) ^ key);
-}
+PENSTOCK_INLINE uint64_t philoxKey(uint64_t seed, uint64_t step, uint64_t key) { return mix(mix(mix(seed) ^ step) ^ key); }
 
 PENSTOCK_INLINE void wideMultiply(UVec a, uint32_t by, UVec &high, UVec &low) {
   const WideVec all = __builtin_bit_cast(WideVec, a);
@@ -60,26 +58,20 @@ PENSTOCK_INLINE void storeMultipliers(float *to, const UVec c[4], uint32_t thres
     __builtin_memcpy(&b, &words[1][i], sizeof(b));
     __builtin_memcpy(&d, &words[2][i], sizeof(d));
     __builtin_memcpy(&e, &words[3][i], sizeof(e));
-    const Quarter ab0 = __builtin_shufflevector(a, b, 0, 4, 1, 5),
-                  ab1 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
-    const Quarter de0 = __builtin_shufflevector(d, e, 0, 4, 1, 5),
-                  de1 = __builtin_shufflevector(d, e, 2, 6, 3, 7);
-    const Quarter rows[4] = {__builtin_shufflevector(ab0, de0, 0, 1, 4, 5),
-                             __builtin_shufflevector(ab0, de0, 2, 3, 6, 7),
-                             __builtin_shufflevector(ab1, de1, 0, 1, 4, 5),
-                             __builtin_shufflevector(ab1, de1, 2, 3, 6, 7)};
+    const Quarter ab0 = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab1 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const Quarter de0 = __builtin_shufflevector(d, e, 0, 4, 1, 5), de1 = __builtin_shufflevector(d, e, 2, 6, 3, 7);
+    const Quarter rows[4] = {__builtin_shufflevector(ab0, de0, 0, 1, 4, 5), __builtin_shufflevector(ab0, de0, 2, 3, 6, 7),
+                             __builtin_shufflevector(ab1, de1, 0, 1, 4, 5), __builtin_shufflevector(ab1, de1, 2, 3, 6, 7)};
     __builtin_memcpy(to + 4 * i, rows, sizeof(rows));
   }
 }
 
-void dropoutRow(float *out, int64_t width, int64_t position, uint64_t record_number, uint64_t seed,
-                uint64_t step, uint64_t key, float p) {
+void dropoutRow(float *out, int64_t width, int64_t position, uint64_t record_number, uint64_t seed, uint64_t step, uint64_t key, float p) {
   const bool none = !(p < 1.0f);
   const uint32_t threshold = p > 0 && !none ? (uint32_t)((double)p * 4294967296.0) : 0;
   const Vec scale = broadcast(none ? 0.0f : 1.0f / (1.0f - (p > 0 ? p : 0.0f)));
   const uint64_t philoxed = philoxKey(seed, step, key);
-  const UVec place = (UVec)((uint32_t)position), low = (UVec)((uint32_t)record_number),
-             high = (UVec)((uint32_t)(record_number >> 32));
+  const UVec place = (UVec)((uint32_t)position), low = (UVec)((uint32_t)record_number), high = (UVec)((uint32_t)(record_number >> 32));
   float tail[8 * PENSTOCK_LANES];
   for (int64_t first = 0; first < width; first += 8 * lanes) {
     UVec a[4] = {counting((uint32_t)(first / 4)), place, low, high};
@@ -104,12 +96,9 @@ struct Mask {
   float scale;
 };
 
-PENSTOCK_INLINE Mask makeMask(float dropout, uint64_t record, uint64_t seed, uint64_t step,
-                              uint64_t key) {
-  const uint32_t threshold =
-      dropout > 0 ? (dropout < 1.0f ? (uint32_t)((double)dropout * 65536.0 + 0.5) : 65536u) : 0u;
-  return {philoxKey(seed, step, key), record, threshold,
-          threshold < 65536 ? (float)(65536.0 / (65536.0 - (double)threshold)) : 0.0f};
+PENSTOCK_INLINE Mask makeMask(float dropout, uint64_t record, uint64_t seed, uint64_t step, uint64_t key) {
+  const uint32_t threshold = dropout > 0 ? (dropout < 1.0f ? (uint32_t)((double)dropout * 65536.0 + 0.5) : 65536u) : 0u;
+  return {philoxKey(seed, step, key), record, threshold, threshold < 65536 ? (float)(65536.0 / (65536.0 - (double)threshold)) : 0.0f};
 }
 
 constexpr int64_t maskBlock = 128;
@@ -127,16 +116,14 @@ PENSTOCK_INLINE void storeHalves(float *to, const UVec c[4], const Mask &mask) {
 
 /// Writes the multipliers of whole blocks that cover [first, first + count) and returns where
 /// `first`'s stands. `buffer` has room for count + 3 * maskBlock.
-PENSTOCK_INLINE const float *makeMultipliers(const Mask &mask, float *buffer, int64_t first,
-                                             int64_t count) {
+PENSTOCK_INLINE const float *makeMultipliers(const Mask &mask, float *buffer, int64_t first, int64_t count) {
   const int64_t firstBlock = first / maskBlock;
   const int64_t lastBlock = (first + count - 1) / maskBlock;
   // Lanes times two counters at once: one block of AVX2, two of AVX-512 (the buffer has room for
   // one more).
   for (int64_t block = firstBlock; block <= lastBlock; block += lanes / 8) {
     const uint64_t counter = (uint64_t)block * 16;
-    const UVec top = (UVec)((uint32_t)(counter >> 32)), low = (UVec)((uint32_t)mask.record),
-               high = (UVec)((uint32_t)(mask.record >> 32));
+    const UVec top = (UVec)((uint32_t)(counter >> 32)), low = (UVec)((uint32_t)mask.record), high = (UVec)((uint32_t)(mask.record >> 32));
     UVec a[4] = {counting((uint32_t)counter), top, low, high};
     UVec b[4] = {counting((uint32_t)counter + (uint32_t)lanes), top, low, high};
     philox(a, b, mask.key);
@@ -147,13 +134,12 @@ PENSTOCK_INLINE const float *makeMultipliers(const Mask &mask, float *buffer, in
   return buffer + first % maskBlock;
 }
 
-void attentionMask(float *out, int64_t first, int64_t count, float dropout, uint64_t record_number,
-                   uint64_t seed, uint64_t step, uint64_t key) {
+void attentionMask(float *out, int64_t first, int64_t count, float dropout, uint64_t record_number, uint64_t seed, uint64_t step,
+                   uint64_t key) {
   const Mask mask = makeMask(dropout, record_number, seed, step, key);
   float buffer[4 * maskBlock];
   for (int64_t i = 0; i < count; i += maskBlock) {
     const int64_t part = minimum(maskBlock, count - i);
-    __builtin_memcpy(out + i, makeMultipliers(mask, buffer, first + i, part),
-                     (size_t)part * sizeof(float));
+    __builtin_memcpy(out + i, makeMultipliers(mask, buffer, first + i, part), (size_t)part * sizeof(float));
   }
 }

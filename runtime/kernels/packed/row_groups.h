@@ -7,9 +7,7 @@ void groupById(const int32_t *ids, int64_t rows, int64_t vocabulary, int32_t *gr
   constexpr int bitsADigit = 11, digits = 1 << bitsADigit;
   int32_t *unique = groups + groupsHeader, *begins = unique + rows;
   int32_t *order = begins + rows + 1, *other = unique; // the ids' place is free until the end
-  const auto idOf = [=](int32_t row) PENSTOCK_LAMBDA_INLINE {
-    return minimum((int64_t)ids[row], vocabulary - 1);
-  };
+  const auto idOf = [=](int32_t row) PENSTOCK_LAMBDA_INLINE { return minimum((int64_t)ids[row], vocabulary - 1); };
   int passes = 0;
   while (passes * bitsADigit < 62 && (vocabulary - 1) >> (passes * bitsADigit) > 0) {
     ++passes;
@@ -78,8 +76,8 @@ void groupedItems(void *context, int64_t begin, int64_t end, int32_t) {
   }
 }
 
-void groupedGradient(void *pool, const int32_t *groups, const int32_t *source, const float *dy,
-                     int64_t rows, int64_t width, float *gradient) {
+void groupedGradient(void *pool, const int32_t *groups, const int32_t *source, const float *dy, int64_t rows, int64_t width,
+                     float *gradient) {
   const int32_t *begins = groups + groupsHeader + rows;
   GroupedJob job = {begins, begins + rows + 1, source, dy, width, gradient};
   penstock_parallel_for(pool, groupedItems, &job, groups[0], 4);

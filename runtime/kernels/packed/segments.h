@@ -1,8 +1,7 @@
 // Sums and maxima over the rows of records, embeddings, word counts.
 
 /// One block of up to 4 vectors of columns, summed over rows(i), i in [first, last), in order.
-template <int vectors, class Row>
-PENSTOCK_INLINE void sumColumns(int64_t first, int64_t last, float *y, Row row) {
+template <int vectors, class Row> PENSTOCK_INLINE void sumColumns(int64_t first, int64_t last, float *y, Row row) {
   Vec sum[vectors];
 #pragma clang loop unroll(full)
   for (int v = 0; v < vectors; ++v) {
@@ -22,9 +21,7 @@ PENSTOCK_INLINE void sumColumns(int64_t first, int64_t last, float *y, Row row) 
 }
 
 /// y[width] = sum of the rows base + row(i) * width.
-template <class Index>
-PENSTOCK_INLINE void sumRows(const float *base, int64_t width, int64_t first, int64_t last,
-                             float *y, Index index) {
+template <class Index> PENSTOCK_INLINE void sumRows(const float *base, int64_t width, int64_t first, int64_t last, float *y, Index index) {
   if (width == 2) {
     typedef float Pair __attribute__((ext_vector_type(2)));
     Pair sum = {0, 0};
@@ -38,12 +35,10 @@ PENSTOCK_INLINE void sumRows(const float *base, int64_t width, int64_t first, in
   }
   int64_t j = 0;
   for (; j + 4 * lanes <= width; j += 4 * lanes) {
-    sumColumns<4>(first, last, y + j,
-                  [=](int64_t i) PENSTOCK_LAMBDA_INLINE { return base + index(i) * width + j; });
+    sumColumns<4>(first, last, y + j, [=](int64_t i) PENSTOCK_LAMBDA_INLINE { return base + index(i) * width + j; });
   }
   for (; j + lanes <= width; j += lanes) {
-    sumColumns<1>(first, last, y + j,
-                  [=](int64_t i) PENSTOCK_LAMBDA_INLINE { return base + index(i) * width + j; });
+    sumColumns<1>(first, last, y + j, [=](int64_t i) PENSTOCK_LAMBDA_INLINE { return base + index(i) * width + j; });
   }
   for (; j < width; ++j) {
     float sum = 0;
@@ -54,24 +49,20 @@ PENSTOCK_INLINE void sumRows(const float *base, int64_t width, int64_t first, in
   }
 }
 
-void segmentSum(const float *x, const int32_t *offsets, int64_t begin, int64_t end, int64_t width,
-                float *y) {
+void segmentSum(const float *x, const int32_t *offsets, int64_t begin, int64_t end, int64_t width, float *y) {
   for (int64_t record = begin; record < end; ++record) {
-    sumRows(x, width, offsets[record], offsets[record + 1], y + record * width,
-            [](int64_t i) PENSTOCK_LAMBDA_INLINE { return i; });
+    sumRows(x, width, offsets[record], offsets[record + 1], y + record * width, [](int64_t i) PENSTOCK_LAMBDA_INLINE { return i; });
   }
 }
 
-void bagSum(const float *table, const int32_t *ids, const int32_t *offsets, int64_t begin,
-            int64_t end, int64_t width, float *y) {
+void bagSum(const float *table, const int32_t *ids, const int32_t *offsets, int64_t begin, int64_t end, int64_t width, float *y) {
   for (int64_t record = begin; record < end; ++record) {
     sumRows(table, width, offsets[record], offsets[record + 1], y + record * width,
             [=](int64_t i) PENSTOCK_LAMBDA_INLINE { return (int64_t)ids[i]; });
   }
 }
 
-void segmentMax(const float *x, const int32_t *offsets, int64_t begin, int64_t end, int64_t width,
-                float *y, int32_t *argmax) {
+void segmentMax(const float *x, const int32_t *offsets, int64_t begin, int64_t end, int64_t width, float *y, int32_t *argmax) {
   for (int64_t record = begin; record < end; ++record) {
     const int64_t first = offsets[record], rows = offsets[record + 1] - first;
     const float *from = x + first * width;
@@ -97,8 +88,8 @@ void segmentMax(const float *x, const int32_t *offsets, int64_t begin, int64_t e
   }
 }
 
-void segmentMaxGradient(const float *g, const int32_t *argmax, const int32_t *offsets,
-                        int64_t begin, int64_t end, int64_t width, float *dx) {
+void segmentMaxGradient(const float *g, const int32_t *argmax, const int32_t *offsets, int64_t begin, int64_t end, int64_t width,
+                        float *dx) {
   for (int64_t record = begin; record < end; ++record) {
     const int64_t first = offsets[record], rows = offsets[record + 1] - first;
     if (rows == 0) {
@@ -125,8 +116,7 @@ void embeddingItems(void *context, int64_t begin, int64_t end, int32_t) {
   const int64_t width = job.width;
   for (int64_t item = begin; item < end; ++item) {
     const int64_t first = item * job.perPiece, last = minimum(job.vocabulary, first + job.perPiece);
-    __builtin_memset(job.dtable + first * width, 0,
-                     (size_t)((last - first) * width) * sizeof(float));
+    __builtin_memset(job.dtable + first * width, 0, (size_t)((last - first) * width) * sizeof(float));
     const uint64_t span = (uint64_t)(last - first);
     for (int64_t i = 0; i < job.rows; ++i) {
       // Positions beyond the table read its last row, so their gradients go there.
@@ -147,18 +137,16 @@ void embeddingItems(void *context, int64_t begin, int64_t end, int32_t) {
   }
 }
 
-void embeddingGradient(void *pool, const int32_t *ids, const int32_t *source, const float *dy,
-                       int64_t rows, int64_t width, int64_t vocabulary, float *dtable, float *) {
+void embeddingGradient(void *pool, const int32_t *ids, const int32_t *source, const float *dy, int64_t rows, int64_t width,
+                       int64_t vocabulary, float *dtable, float *) {
   // Every piece looks at all ids, so few pieces; the result is the same for any number of them.
   const int64_t work = vocabulary * width / 8 + rows * width;
   const int64_t pieces = maximum(1, minimum(16, work / 16384));
-  EmbeddingJob job = {
-      ids, source, dy, rows, width, vocabulary, maximum(1, divideUp(vocabulary, pieces)), dtable};
+  EmbeddingJob job = {ids, source, dy, rows, width, vocabulary, maximum(1, divideUp(vocabulary, pieces)), dtable};
   penstock_parallel_for(pool, embeddingItems, &job, divideUp(vocabulary, job.perPiece), 1);
 }
 
-void counts(const int32_t *ids, const int32_t *offsets, int64_t begin, int64_t end,
-            int64_t vocabulary, float *y) {
+void counts(const int32_t *ids, const int32_t *offsets, int64_t begin, int64_t end, int64_t vocabulary, float *y) {
   for (int64_t record = begin; record < end; ++record) {
     float *to = y + record * vocabulary;
     __builtin_memset(to, 0, (size_t)vocabulary * sizeof(float));

@@ -71,13 +71,11 @@ typedef float Quarter __attribute__((ext_vector_type(4)));
 /// Sum of the lanes by halves.
 PENSTOCK_INLINE float sumLanes(Vec v) {
 #if PENSTOCK_LANES == 16
-  const Half h = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
-                 __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+  const Half h = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) + __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
 #else
   const Half h = v;
 #endif
-  const Quarter q =
-      __builtin_shufflevector(h, h, 0, 1, 2, 3) + __builtin_shufflevector(h, h, 4, 5, 6, 7);
+  const Quarter q = __builtin_shufflevector(h, h, 0, 1, 2, 3) + __builtin_shufflevector(h, h, 4, 5, 6, 7);
   const Quarter e = q + __builtin_shufflevector(q, q, 2, 3, 2, 3);
   return e[0] + e[1];
 }
@@ -85,13 +83,11 @@ PENSTOCK_INLINE float sumLanes(Vec v) {
 template <class V> PENSTOCK_INLINE V larger(V a, V b) { return a > b ? a : b; }
 PENSTOCK_INLINE float maxLanes(Vec v) {
 #if PENSTOCK_LANES == 16
-  const Half h = larger(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7),
-                        __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15));
+  const Half h = larger(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7), __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15));
 #else
   const Half h = v;
 #endif
-  const Quarter q =
-      larger(__builtin_shufflevector(h, h, 0, 1, 2, 3), __builtin_shufflevector(h, h, 4, 5, 6, 7));
+  const Quarter q = larger(__builtin_shufflevector(h, h, 0, 1, 2, 3), __builtin_shufflevector(h, h, 4, 5, 6, 7));
   const Quarter e = larger(q, __builtin_shufflevector(q, q, 2, 3, 2, 3));
   return e[0] > e[1] ? e[0] : e[1];
 }
@@ -101,10 +97,13 @@ PENSTOCK_INLINE float maxLanes(Vec v) {
 /// reduction by n ln 2, then a polynomial of degree 6 on [-ln 2 / 2, ln 2 / 2]. One vector's chain of 60 cycles
 /// is longer than what the processor's schedulers hold: several vectors step by step fill it.
 template <int count> PENSTOCK_INLINE void exponentials(Vec (&x)[count]) {
-  const Vec magic =
-      broadcast(12582912.0f); // 1.5 * 2^23: adding it rounds to an integer, left in the low bits
+  const Vec magic = broadcast(12582912.0f); // 1.5 * 2^23: adding it rounds to an integer, left in the low bits
   Vec n[count], p[count];
-#define PENSTOCK_EACH(to, ...) _Pragma("clang loop unroll(full)") for (int i = 0; i < count; ++i) { to = __VA_ARGS__; fence(to); }
+#define PENSTOCK_EACH(to, ...)                                                                                                             \
+  _Pragma("clang loop unroll(full)") for (int i = 0; i < count; ++i) {                                                                     \
+    to = __VA_ARGS__;                                                                                                                      \
+    fence(to);                                                                                                                             \
+  }
   PENSTOCK_EACH(x[i], larger(broadcast(-87.33f), x[i]))
   PENSTOCK_EACH(n[i], fma(x[i], broadcast(1.44269504088896341f), magic))
   PENSTOCK_EACH(p[i], n[i] - magic)

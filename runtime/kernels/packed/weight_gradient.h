@@ -66,9 +66,8 @@ void packForWeightGradient(void *context, int64_t begin, int64_t end, int32_t) {
     const int64_t lastPanel = minimum(divideUp(job.n, panelColumns), firstPanel + job.panelsAtOnce);
     for (int64_t p = firstPanel; p < lastPanel; ++p) {
       const int64_t stored = storedColumns(p, job.n);
-      copyColumns(job.panels + p * panelColumns * job.rows + first * stored, stored,
-                  job.dy + first * job.lddy + p * panelColumns, job.lddy, count,
-                  realColumns(p, job.n));
+      copyColumns(job.panels + p * panelColumns * job.rows + first * stored, stored, job.dy + first * job.lddy + p * panelColumns, job.lddy,
+                  count, realColumns(p, job.n));
     }
   }
 }
@@ -87,24 +86,23 @@ void multiplyForWeightGradient(void *context, int64_t begin, int64_t end, int32_
         const float *panel = job.panels + p * panelColumns * job.rows + first * stored;
         for (int64_t i = firstInput; i < lastInput; i += tileRows) {
           const int64_t width = minimum(tileRows, lastInput - i);
-          multiplyPanel<true, true>(width, count, realColumns(p, job.n), job.strips + i * job.rows + first * width, width, panel,
-                                    stored, job.dw + i * job.n + p * panelColumns, job.n, first == 0 ? job.from : From::old,
-                                    nullptr, panel + panelColumns * job.rows + (i - firstInput) / tileRows * count * 4);
+          multiplyPanel<true, true>(width, count, realColumns(p, job.n), job.strips + i * job.rows + first * width, width, panel, stored,
+                                    job.dw + i * job.n + p * panelColumns, job.n, first == 0 ? job.from : From::old, nullptr,
+                                    panel + panelColumns * job.rows + (i - firstInput) / tileRows * count * 4);
         }
       }
     }
   }
 }
 
-void weightGradient(void *pool, int64_t k, int64_t n, const float *x, int64_t ldx, const float *dy,
-                    int64_t lddy, int64_t rows, float *dw, float *scratch) {
+void weightGradient(void *pool, int64_t k, int64_t n, const float *x, int64_t ldx, const float *dy, int64_t lddy, int64_t rows, float *dw,
+                    float *scratch) {
   if (k == 0 || n == 0) {
     return;
   }
   const int64_t times = k * n >= largeWeight ? 2 : 1;
   const int64_t inputsAtOnce = times * blockInputs, panelsAtOnce = times * blockPanels;
-  const int64_t inputBlocks = divideUp(k, inputsAtOnce),
-                panelBlocks = divideUp(divideUp(n, panelColumns), panelsAtOnce);
+  const int64_t inputBlocks = divideUp(k, inputsAtOnce), panelBlocks = divideUp(divideUp(n, panelColumns), panelsAtOnce);
   // Passes of even size: strips whose distance is a multiple of a page would share few sets of the first-level cache.
   const int64_t passes = maximum(1, divideUp(rows, maximum(1, packedFloatsAtOnce / (k + n) / chunkRows) * chunkRows));
   const int64_t rowsAtOnce = maximum(1, divideUp(rows, passes));
@@ -112,8 +110,21 @@ void weightGradient(void *pool, int64_t k, int64_t n, const float *x, int64_t ld
   const bool small = rows * k * n < 65536;
   for (int64_t first = 0; first < rows || first == 0; first += rowsAtOnce) {
     const int64_t count = minimum(rowsAtOnce, rows - first);
-    WeightGradientJob job = {x + first * ldx, dy + first * lddy, ldx, lddy, count, k, n, scratch, scratch + roundUp(count * k, 16),
-                             dw, inputsAtOnce, panelsAtOnce, inputBlocks, panelBlocks, first == 0 ? From::zero : From::old};
+    WeightGradientJob job = {x + first * ldx,
+                             dy + first * lddy,
+                             ldx,
+                             lddy,
+                             count,
+                             k,
+                             n,
+                             scratch,
+                             scratch + roundUp(count * k, 16),
+                             dw,
+                             inputsAtOnce,
+                             panelsAtOnce,
+                             inputBlocks,
+                             panelBlocks,
+                             first == 0 ? From::zero : From::old};
     const int64_t packItems = divideUp(count, chunkRows) * (divideUp(divideUp(k, tileRows), packStrips) + panelBlocks);
     const int64_t items = inputBlocks * panelBlocks;
     penstock_parallel_for(pool, packForWeightGradient, &job, packItems, small ? maximum(1, packItems) : 1);

@@ -27,17 +27,15 @@ inline std::uint64_t mix(std::uint64_t z) {
   return z ^ (z >> 31);
 }
 
-inline std::uint64_t philoxKey(std::uint64_t seed, std::uint64_t step, std::uint64_t key) {
-  return mix(mix(mix(seed) ^ step) ^ key);
-}
+inline std::uint64_t philoxKey(std::uint64_t seed, std::uint64_t step, std::uint64_t key) { return mix(mix(mix(seed) ^ step) ^ key); }
 
 /// Philox4x32-10 of Random123.
 inline std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> c, std::uint64_t key) {
   std::uint32_t k0 = static_cast<std::uint32_t>(key), k1 = static_cast<std::uint32_t>(key >> 32);
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t a = 0xD2511F53ull * c[0], b = 0xCD9E8D57ull * c[2];
-    c = {static_cast<std::uint32_t>(b >> 32) ^ c[1] ^ k0, static_cast<std::uint32_t>(b),
-         static_cast<std::uint32_t>(a >> 32) ^ c[3] ^ k1, static_cast<std::uint32_t>(a)};
+    c = {static_cast<std::uint32_t>(b >> 32) ^ c[1] ^ k0, static_cast<std::uint32_t>(b), static_cast<std::uint32_t>(a >> 32) ^ c[3] ^ k1,
+         static_cast<std::uint32_t>(a)};
     k0 += 0x9E3779B9u;
     k1 += 0xBB67AE85u;
   }
@@ -45,38 +43,31 @@ inline std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> c, std::
 }
 
 /// Multiplier of one element of a row under dropout (penstock_dropout_row).
-inline float dropoutMultiplier(Index element, Index position, std::uint64_t record,
-                               std::uint64_t seed, std::uint64_t step, std::uint64_t key, float p) {
+inline float dropoutMultiplier(Index element, Index position, std::uint64_t record, std::uint64_t seed, std::uint64_t step,
+                               std::uint64_t key, float p) {
   if (!(p < 1)) {
     return 0;
   }
-  const auto words =
-      philox({static_cast<std::uint32_t>(element / 4), static_cast<std::uint32_t>(position),
-              static_cast<std::uint32_t>(record), static_cast<std::uint32_t>(record >> 32)},
-             philoxKey(seed, step, key));
+  const auto words = philox({static_cast<std::uint32_t>(element / 4), static_cast<std::uint32_t>(position),
+                             static_cast<std::uint32_t>(record), static_cast<std::uint32_t>(record >> 32)},
+                            philoxKey(seed, step, key));
   const double threshold = p > 0 ? static_cast<double>(p) * 4294967296.0 : 0;
-  return words[static_cast<std::size_t>(element % 4)] >= static_cast<std::uint32_t>(threshold)
-             ? 1.0f / (1.0f - (p > 0 ? p : 0.0f))
-             : 0.0f;
+  return words[static_cast<std::size_t>(element % 4)] >= static_cast<std::uint32_t>(threshold) ? 1.0f / (1.0f - (p > 0 ? p : 0.0f)) : 0.0f;
 }
 
 /// Multiplier of a probability under attention's dropout: 16 bits an element, see
 /// docs/design/kernels.md.
-inline float attentionMultiplier(std::uint64_t record, Index head, Index query, Index keyRow,
-                                 Index length, std::uint64_t seed, std::uint64_t step,
-                                 std::uint64_t key, float p) {
+inline float attentionMultiplier(std::uint64_t record, Index head, Index query, Index keyRow, Index length, std::uint64_t seed,
+                                 std::uint64_t step, std::uint64_t key, float p) {
   if (!(p > 0)) {
     return 1;
   }
-  const std::uint32_t threshold =
-      p < 1 ? static_cast<std::uint32_t>(static_cast<double>(p) * 65536.0 + 0.5) : 65536;
-  const std::uint64_t element =
-      static_cast<std::uint64_t>((head * length + query) * length + keyRow);
+  const std::uint32_t threshold = p < 1 ? static_cast<std::uint32_t>(static_cast<double>(p) * 65536.0 + 0.5) : 65536;
+  const std::uint64_t element = static_cast<std::uint64_t>((head * length + query) * length + keyRow);
   const std::uint64_t within = element % 128, counter = element / 128 * 16 + within % 16;
-  const auto words =
-      philox({static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32),
-              static_cast<std::uint32_t>(record), static_cast<std::uint32_t>(record >> 32)},
-             philoxKey(seed, step, key));
+  const auto words = philox({static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32),
+                             static_cast<std::uint32_t>(record), static_cast<std::uint32_t>(record >> 32)},
+                            philoxKey(seed, step, key));
   const std::uint32_t half = words[within / 32] >> (within / 16 % 2 * 16) & 0xFFFF;
   return half >= threshold ? static_cast<float>(65536.0 / (65536.0 - threshold)) : 0.0f;
 }
@@ -85,30 +76,25 @@ inline float attentionMultiplier(std::uint64_t record, Index head, Index query, 
 // ----------------------------------------------------------------------------------------------------
 
 template <class T>
-void matmul(const T *w, Index k, Index n, bool transposed, const T *x, Index ldx, T *y, Index ldy,
-            Index rows, const T *bias, bool accumulate) {
+void matmul(const T *w, Index k, Index n, bool transposed, const T *x, Index ldx, T *y, Index ldy, Index rows, const T *bias,
+            bool accumulate) {
   for (Index i = 0; i < rows; ++i) {
     for (Index j = 0; j < n; ++j) {
-      double sum = (accumulate ? static_cast<double>(y[i * ldy + j]) : 0.0) +
-                   (bias ? static_cast<double>(bias[j]) : 0);
+      double sum = (accumulate ? static_cast<double>(y[i * ldy + j]) : 0.0) + (bias ? static_cast<double>(bias[j]) : 0);
       for (Index d = 0; d < k; ++d) {
-        sum += static_cast<double>(x[i * ldx + d]) *
-               static_cast<double>(transposed ? w[j * k + d] : w[d * n + j]);
+        sum += static_cast<double>(x[i * ldx + d]) * static_cast<double>(transposed ? w[j * k + d] : w[d * n + j]);
       }
       y[i * ldy + j] = static_cast<T>(sum);
     }
   }
 }
 
-template <class T>
-void weightGradient(Index k, Index n, const T *x, Index ldx, const T *dy, Index lddy, Index rows,
-                    T *dw) {
+template <class T> void weightGradient(Index k, Index n, const T *x, Index ldx, const T *dy, Index lddy, Index rows, T *dw) {
   std::vector<double> sums(static_cast<std::size_t>(k * n), 0.0);
   for (Index t = 0; t < rows; ++t) {
     for (Index i = 0; i < k; ++i) {
       for (Index j = 0; j < n; ++j) {
-        sums[static_cast<std::size_t>(i * n + j)] +=
-            static_cast<double>(x[t * ldx + i]) * static_cast<double>(dy[t * lddy + j]);
+        sums[static_cast<std::size_t>(i * n + j)] += static_cast<double>(x[t * ldx + i]) * static_cast<double>(dy[t * lddy + j]);
       }
     }
   }
@@ -121,8 +107,7 @@ void weightGradient(Index k, Index n, const T *x, Index ldx, const T *dy, Index 
 // ------------------------------------------------------------------------------------------------------------
 
 template <class T>
-void conv1d(const T *w, Index width, Index k, Index n, const T *x, T *y, Offsets offsets,
-            Index begin, Index end, const T *bias) {
+void conv1d(const T *w, Index width, Index k, Index n, const T *x, T *y, Offsets offsets, Index begin, Index end, const T *bias) {
   const Index left = (width - 1) / 2;
   for (Index r = begin; r < end; ++r) {
     for (Index t = offsets[r]; t < offsets[r + 1]; ++t) {
@@ -144,8 +129,8 @@ void conv1d(const T *w, Index width, Index k, Index n, const T *x, T *y, Offsets
 }
 
 template <class T>
-void conv1dGradientInput(const T *w, Index width, Index k, Index n, const T *dy, T *dx,
-                         Offsets offsets, Index begin, Index end, bool accumulate) {
+void conv1dGradientInput(const T *w, Index width, Index k, Index n, const T *dy, T *dx, Offsets offsets, Index begin, Index end,
+                         bool accumulate) {
   const Index left = (width - 1) / 2;
   for (Index r = begin; r < end; ++r) {
     for (Index s = offsets[r]; s < offsets[r + 1]; ++s) {
@@ -167,8 +152,7 @@ void conv1dGradientInput(const T *w, Index width, Index k, Index n, const T *dy,
 }
 
 template <class T>
-void conv1dGradientWeight(Index width, Index k, Index n, const T *x, const T *dy, Offsets offsets,
-                          Index records, T *dw) {
+void conv1dGradientWeight(Index width, Index k, Index n, const T *x, const T *dy, Offsets offsets, Index records, T *dw) {
   const Index left = (width - 1) / 2;
   for (Index j = 0; j < width; ++j) {
     for (Index i = 0; i < k; ++i) {
@@ -191,8 +175,7 @@ void conv1dGradientWeight(Index width, Index k, Index n, const T *x, const T *dy
 // ---- segments
 // ----------------------------------------------------------------------------------------------------------
 
-template <class T>
-void segmentSum(const T *x, Offsets offsets, Index begin, Index end, Index width, T *y) {
+template <class T> void segmentSum(const T *x, Offsets offsets, Index begin, Index end, Index width, T *y) {
   for (Index r = begin; r < end; ++r) {
     for (Index c = 0; c < width; ++c) {
       double sum = 0;
@@ -205,9 +188,7 @@ void segmentSum(const T *x, Offsets offsets, Index begin, Index end, Index width
 }
 
 /// First of equal maxima. A record without rows gives 0.
-template <class T>
-void segmentMax(const T *x, Offsets offsets, Index begin, Index end, Index width, T *y,
-                std::int32_t *argmax) {
+template <class T> void segmentMax(const T *x, Offsets offsets, Index begin, Index end, Index width, T *y, std::int32_t *argmax) {
   for (Index r = begin; r < end; ++r) {
     for (Index c = 0; c < width; ++c) {
       T top = 0;
@@ -226,8 +207,7 @@ void segmentMax(const T *x, Offsets offsets, Index begin, Index end, Index width
 
 /// dx = 0 but g at row argmax of its record.
 template <class T>
-void segmentMaxGradient(const T *g, const std::int32_t *argmax, Offsets offsets, Index begin,
-                        Index end, Index width, T *dx) {
+void segmentMaxGradient(const T *g, const std::int32_t *argmax, Offsets offsets, Index begin, Index end, Index width, T *dx) {
   for (Index r = begin; r < end; ++r) {
     for (Index t = offsets[r]; t < offsets[r + 1]; ++t) {
       for (Index c = 0; c < width; ++c) {
@@ -237,9 +217,7 @@ void segmentMaxGradient(const T *g, const std::int32_t *argmax, Offsets offsets,
   }
 }
 
-template <class T>
-void bagSum(const T *table, const std::int32_t *ids, Offsets offsets, Index begin, Index end,
-            Index width, T *y) {
+template <class T> void bagSum(const T *table, const std::int32_t *ids, Offsets offsets, Index begin, Index end, Index width, T *y) {
   for (Index r = begin; r < end; ++r) {
     for (Index c = 0; c < width; ++c) {
       double sum = 0;
@@ -252,13 +230,12 @@ void bagSum(const T *table, const std::int32_t *ids, Offsets offsets, Index begi
 }
 
 template <class T>
-void embeddingGradient(const std::int32_t *ids, const std::int32_t *source, const T *dy, Index rows,
-                       Index width, Index vocabulary, T *dtable) {
+void embeddingGradient(const std::int32_t *ids, const std::int32_t *source, const T *dy, Index rows, Index width, Index vocabulary,
+                       T *dtable) {
   std::vector<double> sums(static_cast<std::size_t>(vocabulary * width), 0.0);
   for (Index t = 0; t < rows; ++t) {
     for (Index c = 0; c < width; ++c) {
-      sums[static_cast<std::size_t>(ids[t] * width + c)] +=
-          static_cast<double>(dy[(source ? source[t] : t) * width + c]);
+      sums[static_cast<std::size_t>(ids[t] * width + c)] += static_cast<double>(dy[(source ? source[t] : t) * width + c]);
     }
   }
   for (Index i = 0; i < vocabulary * width; ++i) {
@@ -270,8 +247,8 @@ void embeddingGradient(const std::int32_t *ids, const std::int32_t *source, cons
 // ---------------------------------------------------------------------------------------------------------
 
 template <class T, class Multiplier>
-void attentionForward(const T *qkv, T *out, T *lse, Offsets offsets, const std::uint64_t *numbers,
-                      Index begin, Index end, Index heads, Index width, Multiplier multiplier) {
+void attentionForward(const T *qkv, T *out, T *lse, Offsets offsets, const std::uint64_t *numbers, Index begin, Index end, Index heads,
+                      Index width, Multiplier multiplier) {
   const Index ld = 3 * heads * width, ldOut = heads * width;
   const double scale = 1.0 / std::sqrt(static_cast<double>(width));
   for (Index r = begin; r < end; ++r) {
@@ -297,8 +274,7 @@ void attentionForward(const T *qkv, T *out, T *lse, Offsets offsets, const std::
         for (Index c = 0; c < width; ++c) {
           double o = 0;
           for (Index j = 0; j < length; ++j) {
-            o += p[static_cast<std::size_t>(j)] / sum *
-                 static_cast<double>(multiplier(numbers[r], h, i, j, length)) *
+            o += p[static_cast<std::size_t>(j)] / sum * static_cast<double>(multiplier(numbers[r], h, i, j, length)) *
                  static_cast<double>(qkv[(first + j) * ld + 2 * ldOut + h * width + c]);
           }
           out[(first + i) * ldOut + h * width + c] = static_cast<T>(o);
@@ -309,9 +285,8 @@ void attentionForward(const T *qkv, T *out, T *lse, Offsets offsets, const std::
 }
 
 template <class T, class Multiplier>
-void attentionBackward(const T *qkv, const T *dout, T *dqkv, Offsets offsets,
-                       const std::uint64_t *numbers, Index begin, Index end, Index heads,
-                       Index width, Multiplier multiplier) {
+void attentionBackward(const T *qkv, const T *dout, T *dqkv, Offsets offsets, const std::uint64_t *numbers, Index begin, Index end,
+                       Index heads, Index width, Multiplier multiplier) {
   const Index ld = 3 * heads * width, ldOut = heads * width;
   const double scale = 1.0 / std::sqrt(static_cast<double>(width));
   for (Index r = begin; r < end; ++r) {
@@ -334,8 +309,7 @@ void attentionBackward(const T *qkv, const T *dout, T *dqkv, Offsets offsets,
             d += static_cast<double>(dout[(first + i) * ldOut + h * width + c]) * at(j, 2, c);
           }
           p[static_cast<std::size_t>(j)] = s * scale;
-          dp[static_cast<std::size_t>(j)] =
-              d * static_cast<double>(multiplier(numbers[r], h, i, j, length));
+          dp[static_cast<std::size_t>(j)] = d * static_cast<double>(multiplier(numbers[r], h, i, j, length));
           top = std::fmax(top, s * scale);
         }
         for (double &e : p) {

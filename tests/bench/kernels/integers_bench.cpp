@@ -36,7 +36,8 @@ double best(const std::function<void()> &run) {
 }
 
 /// Numbers of a word: 2 of int16, 4 of int8. Activations are rounded by the row, int16 to 13 bits (sums of 3072 such products of random
-/// numbers fit an int32; to be sure of it for all, sums must become float every 128 products, which is left out here) and int8 to 7 bits without a sign (so that pairs do not saturate), shifted by 64.
+/// numbers fit an int32; to be sure of it for all, sums must become float every 128 products, which is left out here) and int8 to 7 bits
+/// without a sign (so that pairs do not saturate), shifted by 64.
 template <int perWord> struct Format;
 template <> struct Format<2> {
   static constexpr float largest = 4095;
@@ -68,9 +69,8 @@ template <int perWord> PENSTOCK_AVX2 float roundRow(const float *x, std::int64_t
   }
   const __m256 by = _mm256_set1_ps(Format<perWord>::largest / largest);
   const __m256i shift = _mm256_set1_epi32(Format<perWord>::shift);
-  const auto eight = [&](std::int64_t i) PENSTOCK_AVX2 {
-    return _mm256_add_epi32(_mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + i), by)), shift);
-  };
+  const auto eight = [&](std::int64_t i)
+                         PENSTOCK_AVX2 { return _mm256_add_epi32(_mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + i), by)), shift); };
   for (std::int64_t i = 0; i < k; i += 8 * perWord) {
     __m256i packed = _mm256_packs_epi32(eight(i), eight(i + 8));
     if constexpr (perWord == 2) {
@@ -108,8 +108,7 @@ PENSTOCK_AVX2 void tile(std::int64_t words, const std::int32_t *x, std::int64_t 
   for (int i = 0; i < 6; ++i) {
 #pragma clang loop unroll(full)
     for (int v = 0; v < 2; ++v) {
-      const __m256i sum =
-          _mm256_sub_epi32(sums[i][v], _mm256_loadu_si256(reinterpret_cast<const __m256i *>(shiftSum + 8 * v)));
+      const __m256i sum = _mm256_sub_epi32(sums[i][v], _mm256_loadu_si256(reinterpret_cast<const __m256i *>(shiftSum + 8 * v)));
       _mm256_storeu_ps(y + i * ldy + 8 * v, _mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_set1_ps(scales[i])),
                                                           _mm256_loadu_ps(columnScales + 8 * v)));
     }
@@ -166,11 +165,13 @@ int main() {
   std::mt19937 engine(7);
   std::normal_distribution<float> some;
   auto pool = ThreadPool::create(1);
-  std::printf("48 rows; GFLOP/s as float32 counts them; error: rms of the difference from float32 over rms of the result\n%6s %6s %9s %18s %18s\n",
-              "k", "n", "float32", "int16, error", "int8, error");
+  std::printf(
+      "48 rows; GFLOP/s as float32 counts them; error: rms of the difference from float32 over rms of the result\n%6s %6s %9s %18s %18s\n",
+      "k", "n", "float32", "int16, error", "int8, error");
   for (const auto &shape : {std::pair{384, 1536}, std::pair{1536, 384}, std::pair{768, 3072}}) {
     const std::int64_t k = shape.first, n = shape.second, rows = 48;
-    std::vector<float> w(static_cast<std::size_t>(k * n)), x(static_cast<std::size_t>(rows * k)), y(static_cast<std::size_t>(rows * n)), z(y.size());
+    std::vector<float> w(static_cast<std::size_t>(k * n)), x(static_cast<std::size_t>(rows * k)), y(static_cast<std::size_t>(rows * n)),
+        z(y.size());
     for (std::vector<float> *all : {&w, &x}) {
       for (float &value : *all) {
         value = some(engine);

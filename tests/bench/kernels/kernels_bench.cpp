@@ -32,8 +32,7 @@ double secondsOf(clockid_t clock) {
 
 /// PENSTOCK_BENCH_CPU=1 times by the calling thread's processor time: right for one thread on a
 /// machine that is shared, meaningless for two.
-const clockid_t benchClock =
-    std::getenv("PENSTOCK_BENCH_CPU") != nullptr ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
+const clockid_t benchClock = std::getenv("PENSTOCK_BENCH_CPU") != nullptr ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
 
 /// Seconds of the fastest run, over about `budget` seconds.
 double best(const std::function<void()> &run, double budget = 0.15) {
@@ -57,8 +56,7 @@ double best(const std::function<void()> &run, double budget = 0.15) {
 
 /// Seconds of `pieces` calls of run(piece) one after another: the fastest of each piece, so that an
 /// interruption spoils one piece of one round only.
-double bestOfPieces(std::int64_t pieces, const std::function<void(std::int64_t)> &run,
-                    double budget = 0.25) {
+double bestOfPieces(std::int64_t pieces, const std::function<void(std::int64_t)> &run, double budget = 0.25) {
   std::vector<double> fastest(static_cast<std::size_t>(pieces), 1e9);
   double spent = 0;
   for (int round = 0; round < 4 || spent < budget; ++round) {
@@ -92,11 +90,9 @@ std::unique_ptr<ThreadPool> poolOf(int threads) {
   return made.ok() ? std::move(made).value() : nullptr;
 }
 
-KernelHandle handleOf(const char *kernel, std::vector<std::int64_t> attributes,
-                      const char *force = "packed") {
+KernelHandle handleOf(const char *kernel, std::vector<std::int64_t> attributes, const char *force = "packed") {
   const auto level = machineLevel();
-  const PenstockDispatch dispatch = {kernel, static_cast<std::int32_t>(attributes.size()),
-                                     attributes.data()};
+  const PenstockDispatch dispatch = {kernel, static_cast<std::int32_t>(attributes.size()), attributes.data()};
   auto made = makeKernelHandle(dispatch, level.ok() ? *level : Level::avx2, force);
   if (!made.ok()) {
     std::fprintf(stderr, "%s\n", made.status().message().c_str());
@@ -113,12 +109,10 @@ struct MatmulRun {
 };
 void matmulBody(void *context, std::int64_t begin, std::int64_t end, std::int32_t) {
   const auto &run = *static_cast<const MatmulRun *>(context);
-  penstock_matmul_run(run.handle, run.x + begin * run.k, run.k, run.y + begin * run.n, run.n,
-                      end - begin, nullptr, 0);
+  penstock_matmul_run(run.handle, run.x + begin * run.k, run.k, run.y + begin * run.n, run.n, end - begin, nullptr, 0);
 }
 
-const std::int64_t shapes[][2] = {{128, 128},  {128, 384},  {128, 512}, {512, 128},
-                                  {384, 1536}, {768, 3072}, {3072, 768}};
+const std::int64_t shapes[][2] = {{128, 128}, {128, 384}, {128, 512}, {512, 128}, {384, 1536}, {768, 3072}, {3072, 768}};
 
 void benchMatmul() {
   const auto one = poolOf(1), two = poolOf(2);
@@ -137,16 +131,12 @@ void benchMatmul() {
         const KernelHandle handle = handleOf("matmul", {k, n, 0, n, 0}, force);
         penstock_matmul_pack(handle.get(), w.data(), one.get());
         MatmulRun run = {handle.get(), x.data(), y.data(), k, n};
-        std::printf(" %9.1f", work / bestOfPieces((rows + 95) / 96, [&](std::int64_t i) {
-                                matmulBody(&run, i * 96, std::min(rows, (i + 1) * 96), 0);
-                              }));
+        std::printf(" %9.1f", work / bestOfPieces((rows + 95) / 96,
+                                                  [&](std::int64_t i) { matmulBody(&run, i * 96, std::min(rows, (i + 1) * 96), 0); }));
         std::printf(" %9.1f", work / best([&] { two->parallelFor(matmulBody, &run, rows, 96); }));
       }
 #ifdef PENSTOCK_BENCH_ONEDNN
-      std::printf(" %9.1f", work / best([&] {
-                              dnnl_sgemm('N', 'N', rows, n, k, 1.0f, x.data(), k, w.data(), n, 0.0f,
-                                         y.data(), n);
-                            }));
+      std::printf(" %9.1f", work / best([&] { dnnl_sgemm('N', 'N', rows, n, k, 1.0f, x.data(), k, w.data(), n, 0.0f, y.data(), n); }));
 #endif
       std::printf("\n");
     }
@@ -171,9 +161,7 @@ void benchBlocks() {
     std::printf("%6ld %6ld", k, n);
     for (const std::int64_t block : blocks) {
       std::printf(" %6.1f", 2e-9 * static_cast<double>(rows * k * n) /
-                                bestOfPieces(rows / block, [&](std::int64_t i) {
-                                  matmulBody(&run, i * block, (i + 1) * block, 0);
-                                }));
+                                bestOfPieces(rows / block, [&](std::int64_t i) { matmulBody(&run, i * block, (i + 1) * block, 0); }));
     }
     std::printf("\n");
   }
@@ -183,17 +171,15 @@ void benchBlocks() {
 /// gradients, in GFLOP/s of one thread; one step of short texts (140 rows) and one of long ones.
 void benchBert() {
   const auto one = poolOf(1);
-  const std::int64_t bert[][2] = {{384, 1152}, {384, 384},  {384, 1536}, {1536, 384},
-                                  {768, 2304}, {768, 3072}, {3072, 768}};
-  std::printf("BERT's shapes, GFLOP/s, one thread, rows in blocks of 48\n%6s %6s %6s %9s %9s %9s %9s %9s\n",
-              "rows", "k", "n", "forward", "blocks 96", "d input", "d weight", "pack us");
+  const std::int64_t bert[][2] = {{384, 1152}, {384, 384}, {384, 1536}, {1536, 384}, {768, 2304}, {768, 3072}, {3072, 768}};
+  std::printf("BERT's shapes, GFLOP/s, one thread, rows in blocks of 48\n%6s %6s %6s %9s %9s %9s %9s %9s\n", "rows", "k", "n", "forward",
+              "blocks 96", "d input", "d weight", "pack us");
   for (const auto &shape : bert) {
     const std::int64_t k = shape[0], n = shape[1];
     const auto w = numbers(k * n);
     for (const std::int64_t rows : {140, 1136}) {
       const auto x = numbers(rows * k), dy = numbers(rows * n);
-      std::vector<float> y(dy.size()), dx(x.size()), dw(w.size()),
-          scratch(static_cast<std::size_t>(rows * (k + n + 64) + 4096));
+      std::vector<float> y(dy.size()), dx(x.size()), dw(w.size()), scratch(static_cast<std::size_t>(rows * (k + n + 64) + 4096));
       const double work = 2e-9 * static_cast<double>(rows * k * n);
       const KernelHandle plain = handleOf("matmul", {k, n, 0, n, 0});
       const KernelHandle flipped = handleOf("matmul", {n, k, 1, n, 0});
@@ -203,15 +189,12 @@ void benchBert() {
       MatmulRun forward = {plain.get(), x.data(), y.data(), k, n};
       MatmulRun backward = {flipped.get(), dy.data(), dx.data(), n, k};
       const auto inBlocks = [&](MatmulRun &run, std::int64_t block) {
-        return work / bestOfPieces((rows + block - 1) / block, [&](std::int64_t i) {
-                 matmulBody(&run, i * block, std::min(rows, (i + 1) * block), 0);
-               });
+        return work / bestOfPieces((rows + block - 1) / block,
+                                   [&](std::int64_t i) { matmulBody(&run, i * block, std::min(rows, (i + 1) * block), 0); });
       };
-      std::printf("%6ld %6ld %6ld %9.1f %9.1f %9.1f", rows, k, n, inBlocks(forward, 48),
-                  inBlocks(forward, 96), inBlocks(backward, 48));
+      std::printf("%6ld %6ld %6ld %9.1f %9.1f %9.1f", rows, k, n, inBlocks(forward, 48), inBlocks(forward, 96), inBlocks(backward, 48));
       std::printf(" %9.1f", work / best([&] {
-                              penstock_weight_gradient(gradient.get(), one.get(), x.data(), k,
-                                                       dy.data(), n, rows, dw.data(),
+                              penstock_weight_gradient(gradient.get(), one.get(), x.data(), k, dy.data(), n, rows, dw.data(),
                                                        scratch.data());
                             }));
       std::printf(" %9.1f\n", 1e6 * best([&] {
@@ -224,20 +207,17 @@ void benchBert() {
 
 void benchGradient() {
   const auto one = poolOf(1), two = poolOf(2);
-  std::printf("weight gradient, GFLOP/s, packing counted\n%6s %6s %6s %9s %9s\n", "rows", "k", "n",
-              "ours 1", "ours 2");
+  std::printf("weight gradient, GFLOP/s, packing counted\n%6s %6s %6s %9s %9s\n", "rows", "k", "n", "ours 1", "ours 2");
   for (const auto &shape : shapes) {
     const std::int64_t k = shape[0], n = shape[1];
     for (const std::int64_t rows : {64, 256, 2100}) {
       const auto x = numbers(rows * k), dy = numbers(rows * n);
-      std::vector<float> dw(static_cast<std::size_t>(k * n)),
-          scratch(static_cast<std::size_t>(rows * (k + n + 64) + 4096));
+      std::vector<float> dw(static_cast<std::size_t>(k * n)), scratch(static_cast<std::size_t>(rows * (k + n + 64) + 4096));
       const KernelHandle handle = handleOf("weight_gradient", {k, n, 0});
       std::printf("%6ld %6ld %6ld", rows, k, n);
       for (ThreadPool *pool : {one.get(), two.get()}) {
         std::printf(" %9.1f", 2e-9 * static_cast<double>(rows * k * n) / best([&] {
-                                penstock_weight_gradient(handle.get(), pool, x.data(), k, dy.data(),
-                                                         n, rows, dw.data(), scratch.data());
+                                penstock_weight_gradient(handle.get(), pool, x.data(), k, dy.data(), n, rows, dw.data(), scratch.data());
                               }));
       }
       std::printf("\n");
@@ -257,37 +237,30 @@ std::vector<std::int32_t> offsetsOf(std::int64_t records, int around) {
 
 struct Records {
   std::function<void(std::int64_t, std::int64_t, float *)> run;
-  std::vector<std::vector<float>> scratch =
-      std::vector<std::vector<float>>(2, std::vector<float>(PENSTOCK_SCRATCH_FLOATS));
+  std::vector<std::vector<float>> scratch = std::vector<std::vector<float>>(2, std::vector<float>(PENSTOCK_SCRATCH_FLOATS));
 };
 void recordsBody(void *context, std::int64_t begin, std::int64_t end, std::int32_t worker) {
   auto &records = *static_cast<Records *>(context);
   records.run(begin, end, records.scratch[static_cast<std::size_t>(worker)].data());
 }
 
-void printRecords(ThreadPool *two, std::int64_t count, double work,
-                  const std::function<void(std::int64_t, std::int64_t, float *)> &run) {
+void printRecords(ThreadPool *two, std::int64_t count, double work, const std::function<void(std::int64_t, std::int64_t, float *)> &run) {
   Records records{run};
-  std::printf(" %8.1f", work / bestOfPieces(count, [&](std::int64_t r) {
-                          recordsBody(&records, r, r + 1, 0);
-                        }));
+  std::printf(" %8.1f", work / bestOfPieces(count, [&](std::int64_t r) { recordsBody(&records, r, r + 1, 0); }));
   std::printf(" %8.1f", work / best([&] { two->parallelFor(recordsBody, &records, count, 1); }));
 }
 
 void benchConv() {
   const auto one = poolOf(1), two = poolOf(2);
-  std::printf(
-      "conv1d 128 -> 100, 32 records, GFLOP/s (dense count; max gradients: us), 1 and 2 threads\n"
-      "%6s %6s %17s %17s %17s %17s %17s %17s\n",
-      "length", "width", "forward", "with max", "d input", "d weight", "max d input us",
-      "max d weight us");
+  std::printf("conv1d 128 -> 100, 32 records, GFLOP/s (dense count; max gradients: us), 1 and 2 threads\n"
+              "%6s %6s %17s %17s %17s %17s %17s %17s\n",
+              "length", "width", "forward", "with max", "d input", "d weight", "max d input us", "max d weight us");
   for (const int length : {65, 6}) {
     for (const std::int64_t width : {3, 4, 5}) {
       const std::int64_t records = 32, k = 128, n = 100;
       const auto offsets = offsetsOf(records, length);
       const std::int64_t rows = offsets.back();
-      const auto w = numbers(width * k * n), x = numbers(rows * k), dy = numbers(rows * n),
-                 g = numbers(records * n);
+      const auto w = numbers(width * k * n), x = numbers(rows * k), dy = numbers(rows * n), g = numbers(records * n);
       std::vector<float> y(dy.size()), dx(x.size()), dw(w.size()), top(g.size()),
           room(static_cast<std::size_t>(rows * (k + n + 64) + 4096));
       std::vector<std::int32_t> at(g.size());
@@ -299,33 +272,27 @@ void benchConv() {
         penstock_conv1d_run(handle.get(), x.data(), y.data(), offsets.data(), b, e, nullptr, s);
       });
       printRecords(two.get(), records, work, [&](std::int64_t b, std::int64_t e, float *s) {
-        penstock_conv1d_max(handle.get(), x.data(), offsets.data(), b, e, nullptr, top.data(),
-                            at.data(), s);
+        penstock_conv1d_max(handle.get(), x.data(), offsets.data(), b, e, nullptr, top.data(), at.data(), s);
       });
       printRecords(two.get(), records, work, [&](std::int64_t b, std::int64_t e, float *s) {
-        penstock_conv1d_gradient_input(handle.get(), dy.data(), dx.data(), offsets.data(), b, e, 0,
-                                       s);
+        penstock_conv1d_gradient_input(handle.get(), dy.data(), dx.data(), offsets.data(), b, e, 0, s);
       });
       for (ThreadPool *pool : {one.get(), two.get()}) {
         std::printf(" %8.1f", work / best([&] {
-                                penstock_conv1d_gradient_weight(handle.get(), pool, x.data(),
-                                                                dy.data(), offsets.data(), records,
-                                                                dw.data(), room.data());
+                                penstock_conv1d_gradient_weight(handle.get(), pool, x.data(), dy.data(), offsets.data(), records, dw.data(),
+                                                                room.data());
                               }));
       }
       Records sparse{[&](std::int64_t b, std::int64_t e, float *) {
-        penstock_conv1d_max_gradient_input(handle.get(), w.data(), g.data(), at.data(), dx.data(),
-                                           offsets.data(), b, e, 0);
+        penstock_conv1d_max_gradient_input(handle.get(), w.data(), g.data(), at.data(), dx.data(), offsets.data(), b, e, 0);
       }};
       for (ThreadPool *pool : {one.get(), two.get()}) {
-        std::printf(" %8.1f",
-                    1e6 * best([&] { pool->parallelFor(recordsBody, &sparse, records, 1); }));
+        std::printf(" %8.1f", 1e6 * best([&] { pool->parallelFor(recordsBody, &sparse, records, 1); }));
       }
       for (ThreadPool *pool : {one.get(), two.get()}) {
         std::printf(" %8.1f", 1e6 * best([&] {
-                                penstock_conv1d_max_gradient_weight(
-                                    handle.get(), pool, x.data(), g.data(), at.data(),
-                                    offsets.data(), records, dw.data());
+                                penstock_conv1d_max_gradient_weight(handle.get(), pool, x.data(), g.data(), at.data(), offsets.data(),
+                                                                    records, dw.data());
                               }));
       }
       std::printf("\n");
@@ -342,33 +309,28 @@ void benchAttention() {
   for (const int length : {9, 71, 100, 128, 512}) {
     for (const auto &configuration : configurations) {
       for (const float dropout : {0.0f, 0.1f}) {
-        const std::int64_t records = length > 200 ? 4 : 32, heads = configuration[0],
-                           width = configuration[1];
+        const std::int64_t records = length > 200 ? 4 : 32, heads = configuration[0], width = configuration[1];
         const auto offsets = offsetsOf(records, length);
         const std::int64_t rows = offsets.back();
         const auto qkv = numbers(rows * 3 * heads * width), dout = numbers(rows * heads * width);
-        std::vector<float> out(dout.size()), lse(static_cast<std::size_t>(rows * heads)),
-            dqkv(qkv.size());
+        std::vector<float> out(dout.size()), lse(static_cast<std::size_t>(rows * heads)), dqkv(qkv.size());
         std::vector<std::uint64_t> names(static_cast<std::size_t>(records), 77);
         double pairs = 0;
         for (std::int64_t r = 0; r < records; ++r) {
-          const double l =
-              offsets[static_cast<std::size_t>(r + 1)] - offsets[static_cast<std::size_t>(r)];
+          const double l = offsets[static_cast<std::size_t>(r + 1)] - offsets[static_cast<std::size_t>(r)];
           pairs += l * l * static_cast<double>(heads);
         }
         std::printf("%6d %6ld %6ld %6.1f", length, heads, width, static_cast<double>(dropout));
         Records forward{[&](std::int64_t b, std::int64_t e, float *s) {
-          penstock_attention_forward(qkv.data(), out.data(), lse.data(), offsets.data(),
-                                     names.data(), b, e, heads, width, dropout, 1, 2, 3, s);
+          penstock_attention_forward(qkv.data(), out.data(), lse.data(), offsets.data(), names.data(), b, e, heads, width, dropout, 1, 2, 3,
+                                     s);
         }};
         Records backward{[&](std::int64_t b, std::int64_t e, float *s) {
-          penstock_attention_backward(qkv.data(), out.data(), lse.data(), dout.data(), dqkv.data(),
-                                      offsets.data(), names.data(), b, e, heads, width, dropout, 1,
-                                      2, 3, s);
+          penstock_attention_backward(qkv.data(), out.data(), lse.data(), dout.data(), dqkv.data(), offsets.data(), names.data(), b, e,
+                                      heads, width, dropout, 1, 2, 3, s);
         }};
         for (Records *direction : {&forward, &backward}) {
-          const double single =
-              bestOfPieces(records, [&](std::int64_t r) { recordsBody(direction, r, r + 1, 0); });
+          const double single = bestOfPieces(records, [&](std::int64_t r) { recordsBody(direction, r, r + 1, 0); });
           const double both = best([&] { two->parallelFor(recordsBody, direction, records, 1); });
           std::printf(" %9.1f %8.1f %7.2f", single * 1e6, both * 1e6, single * 1e9 / pairs);
         }
@@ -380,8 +342,8 @@ void benchAttention() {
 
 void benchEmbedding() {
   const auto one = poolOf(1), two = poolOf(2);
-  std::printf("embedding gradient and bag sum, us, 1 and 2 threads\n%6s %10s %6s %17s %17s\n",
-              "rows", "vocabulary", "width", "gradient", "bag sum");
+  std::printf("embedding gradient and bag sum, us, 1 and 2 threads\n%6s %10s %6s %17s %17s\n", "rows", "vocabulary", "width", "gradient",
+              "bag sum");
   const std::int64_t sizes[][3] = {{2000, 8000, 2},   {2000, 20000, 2},   {200, 5000, 128},
                                    {2100, 8000, 128}, {2100, 30522, 384}, {1136, 30522, 768}};
   for (const auto &size : sizes) {
@@ -392,20 +354,17 @@ void benchEmbedding() {
     std::exponential_distribution<double> zipf(12.0);
     std::vector<std::int32_t> ids, source;
     for (std::int64_t i = 0; i < rows; ++i) {
-      ids.push_back(static_cast<std::int32_t>(std::min(zipf(engine), 0.999) *
-                                              static_cast<double>(vocabulary)));
+      ids.push_back(static_cast<std::int32_t>(std::min(zipf(engine), 0.999) * static_cast<double>(vocabulary)));
       source.push_back(static_cast<std::int32_t>(i * records / rows));
     }
     const auto dy = numbers(rows * width), table = numbers(vocabulary * width);
-    std::vector<float> dtable(table.size()),
-        scratch(static_cast<std::size_t>(rows + vocabulary + 4096)),
+    std::vector<float> dtable(table.size()), scratch(static_cast<std::size_t>(rows + vocabulary + 4096)),
         y(static_cast<std::size_t>(records * width));
     std::printf("%6ld %10ld %6ld", rows, vocabulary, width);
     for (ThreadPool *pool : {one.get(), two.get()}) {
       std::printf(" %8.1f", 1e6 * best([&] {
-                              penstock_embedding_gradient(
-                                  pool, ids.data(), width == 2 ? source.data() : nullptr, dy.data(),
-                                  rows, width, vocabulary, dtable.data(), scratch.data());
+                              penstock_embedding_gradient(pool, ids.data(), width == 2 ? source.data() : nullptr, dy.data(), rows, width,
+                                                          vocabulary, dtable.data(), scratch.data());
                             }));
     }
     Records bag{[&](std::int64_t b, std::int64_t e, float *) {
@@ -423,8 +382,7 @@ void benchDropout() {
   for (const std::int64_t width : {64, 100, 128, 384, 1536}) {
     std::vector<float> row(static_cast<std::size_t>(width));
     std::printf("%6ld %9.3f\n", width,
-                1e9 / static_cast<double>(width) *
-                    best([&] { penstock_dropout_row(row.data(), width, 3, 4, 5, 6, 7, 0.1f); }));
+                1e9 / static_cast<double>(width) * best([&] { penstock_dropout_row(row.data(), width, 3, 4, 5, 6, 7, 0.1f); }));
   }
 }
 
@@ -433,25 +391,20 @@ void benchPool() {
   for (const int threads : {1, 2}) {
     const auto pool = poolOf(threads);
     std::printf("%7d %9.3f\n", threads,
-                1e6 * best([&] {
-                  pool->parallelFor([](void *, std::int64_t, std::int64_t, std::int32_t) {},
-                                    nullptr, 8, 1);
-                }));
+                1e6 * best([&] { pool->parallelFor([](void *, std::int64_t, std::int64_t, std::int32_t) {}, nullptr, 8, 1); }));
   }
 }
 
 void benchPack() {
   const auto one = poolOf(1), two = poolOf(2);
-  std::printf("packing a weight, us, 1 and 2 threads\n%6s %6s %17s %17s\n", "k", "n", "plain",
-              "transposed");
+  std::printf("packing a weight, us, 1 and 2 threads\n%6s %6s %17s %17s\n", "k", "n", "plain", "transposed");
   for (const auto &shape : shapes) {
     const auto w = numbers(shape[0] * shape[1]);
     std::printf("%6ld %6ld", shape[0], shape[1]);
     for (const std::int64_t transposed : {0, 1}) {
       const KernelHandle handle = handleOf("matmul", {shape[0], shape[1], transposed, transposed != 0 ? shape[0] : shape[1], 0});
       for (ThreadPool *pool : {one.get(), two.get()}) {
-        std::printf(" %8.1f",
-                    1e6 * best([&] { penstock_matmul_pack(handle.get(), w.data(), pool); }));
+        std::printf(" %8.1f", 1e6 * best([&] { penstock_matmul_pack(handle.get(), w.data(), pool); }));
       }
     }
     std::printf("\n");
@@ -485,10 +438,11 @@ int main(int argumentCount, char **arguments) {
   const struct {
     const char *name;
     void (*run)();
-  } all[] = {
-      {"matmul", benchMatmul},   {"bert", benchBert}, {"blocks", benchBlocks},       {"gradient", benchGradient},
-      {"conv", benchConv},       {"attention", benchAttention}, {"embedding", benchEmbedding},
-      {"dropout", benchDropout}, {"pool", benchPool},           {"pack", benchPack}};
+  } all[] = {{"matmul", benchMatmul},       {"bert", benchBert},
+             {"blocks", benchBlocks},       {"gradient", benchGradient},
+             {"conv", benchConv},           {"attention", benchAttention},
+             {"embedding", benchEmbedding}, {"dropout", benchDropout},
+             {"pool", benchPool},           {"pack", benchPack}};
   std::printf("AVX2 peak of a core now: %.1f GFLOP/s\n", peak());
   for (const auto &bench : all) {
     bool wanted = argumentCount == 1;

@@ -84,15 +84,19 @@ Status measure(const std::string &plugin, const std::string &parameters, const s
       {"source", {{"kind", "csv"}, {"path", std::filesystem::absolute(path).string()}}},
       {"split", {{"by", "hash"}, {"column", column}, {"shares", {{"train", 1.0}}}}},
       {"columns", {{{"name", column}, {"type", "text"}}}},
-      {"features", {{{"name", "tokens"}, {"column", column},
-                     {"steps", {{{"op", "tokenize"}, {"plugin", plugin}, {"parameters", nlohmann::json::parse(parameters)}}}}}}},
+      {"features",
+       {{{"name", "tokens"},
+         {"column", column},
+         {"steps", {{{"op", "tokenize"}, {"plugin", plugin}, {"parameters", nlohmann::json::parse(parameters)}}}}}}},
       {"inputs", {{{"name", "tokens"}, {"kind", "ids"}, {"feature", "tokens"}}}}};
   const auto start = std::chrono::steady_clock::now();
   PENSTOCK_TRY(gatherFacts(program.dump(), *host, "").status());
   const double first = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  fmt::print("{} {}: {} texts, {:.2f} MB, {} tokens; made in {:.1f} ms; ids {:.1f} MB/s ({:.1f} ns a token), with offsets {:.1f} MB/s; first run {:.0f} ms\n",
+  fmt::print("{} {}: {} texts, {:.2f} MB, {} tokens; made in {:.1f} ms; ids {:.1f} MB/s ({:.1f} ns a token), with offsets {:.1f} MB/s; "
+             "first run {:.0f} ms\n",
              plugin, std::filesystem::path(path).parent_path().filename().string(), texts.size(), bytes * 1e-6, tokens.ids.size(),
-             making * 1e3, bytes * 1e-6 / idsOnly, idsOnly * 1e9 / static_cast<double>(tokens.ids.size()), bytes * 1e-6 / withPlaces, first * 1e3);
+             making * 1e3, bytes * 1e-6 / idsOnly, idsOnly * 1e9 / static_cast<double>(tokens.ids.size()), bytes * 1e-6 / withPlaces,
+             first * 1e3);
   return Status::success();
 }
 

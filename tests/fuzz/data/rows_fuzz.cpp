@@ -1,6 +1,6 @@
-// libFuzzer target of the CSV, JSON Lines, CoNLL and plain-line readers, and of what makes tags of one scheme. The first byte of the input chooses the reader and how the
-// bytes arrive. What must hold beside not crashing: reading ends, rows and lines only grow, cells are UTF-8 and as many as were
-// asked for, and it does not matter in which pieces the bytes come.
+// libFuzzer target of the CSV, JSON Lines, CoNLL and plain-line readers, and of what makes tags of one scheme. The first byte of the input
+// chooses the reader and how the bytes arrive. What must hold beside not crashing: reading ends, rows and lines only grow, cells are UTF-8
+// and as many as were asked for, and it does not matter in which pieces the bytes come.
 #include "runtime/data/rows.h"
 #include "runtime/data/tags.h"
 #include "runtime/text/clean.h"
@@ -102,8 +102,7 @@ std::string readAll(std::string_view text, int kind, std::size_t piece) {
         std::vector<TagProblem> problems;
         const std::vector<std::string> tags = toIob2(scheme, items, problems);
         std::vector<TagProblem> again;
-        require(tags.size() == items.size() &&
-                    toIob2(TagScheme::iob2, {tags.begin(), tags.end()}, again) == tags && again.empty(),
+        require(tags.size() == items.size() && toIob2(TagScheme::iob2, {tags.begin(), tags.end()}, again) == tags && again.empty(),
                 "the tags are not IOB2");
       }
       all += cell.present ? "[" : "-";

@@ -35,9 +35,7 @@ std::string modelFolder() {
   return environment("PENSTOCK_MINILM", cache + "/models/minilm");
 }
 
-std::string goldenFolder() {
-  return environment("PENSTOCK_GOLDEN", environment("PENSTOCK_SOURCE", ".") + "/../shared/golden") + "/minilm";
-}
+std::string goldenFolder() { return environment("PENSTOCK_GOLDEN", environment("PENSTOCK_SOURCE", ".") + "/../shared/golden") + "/minilm"; }
 
 /// The data set that the fixtures were made from.
 std::string dataFolder() {
@@ -103,8 +101,7 @@ protected:
 
   /// Compiles `features`, `model` and `train` on the encoder of the folder, and gives it the pretrained weights.
   void compile(const std::string &data, const std::string &folder, const std::string &rest, int threads) {
-    const std::string text = "pipe 1\npipeline golden\nparam encoder: path\nparam data: path\n" + data +
-                             "\n" + rest + "\n";
+    const std::string text = "pipe 1\npipeline golden\nparam encoder: path\nparam data: path\n" + data + "\n" + rest + "\n";
     frontend::AnalyzeOptions options;
     options.settings = {"encoder=" + modelFolder(), "data=" + folder};
     auto analysis = frontend::analyze("golden.pipe", text, options);
@@ -146,12 +143,14 @@ protected:
 
   /// A classifier on the encoder without dropout, with the pretrained weights and the fixture's head.
   void open(const std::string &train, int threads) {
-    ASSERT_NO_FATAL_FAILURE(compile(
-        "data { source: csv(data / \"{split}.csv\"), column text = text(), column label = class(from: \"failure\") }", dataFolder(),
-        "features { tokens = text |> wordpiece(encoder / \"vocab.txt\", max_length: 128) }\n"
-        "model { body = bert(encoder, dropout: 0%, attention_dropout: 0%)\n"
-        "  answer = tokens |> body |> bert_pooler |> classify(label) }\n"
-        "train { " + train + " }", threads));
+    ASSERT_NO_FATAL_FAILURE(
+        compile("data { source: csv(data / \"{split}.csv\"), column text = text(), column label = class(from: \"failure\") }", dataFolder(),
+                "features { tokens = text |> wordpiece(encoder / \"vocab.txt\", max_length: 128) }\n"
+                "model { body = bert(encoder, dropout: 0%, attention_dropout: 0%)\n"
+                "  answer = tokens |> body |> bert_pooler |> classify(label) }\n"
+                "train { " +
+                    train + " }",
+                threads));
     sources.push_back({"answer.classify_0.weight", "", {"classifier.weight"}, true, 0});
     sources.push_back({"answer.classify_0.bias", "", {"classifier.bias"}, false, 0});
     for (const TensorView &view : program->tensors(TensorClass::parameter)) {
@@ -291,17 +290,19 @@ TEST_F(GoldenBert, LastHiddenStatesAreThoseOfFloat64) {
   for (const char *split : {"train", "dev", "test"}) {
     std::ofstream(folder + "/" + split + ".conll") << "pump B-item\nleaks O\n\n" << split << " O\n\n";
   }
-  ASSERT_NO_FATAL_FAILURE(compile(
-      "data { source: conll(data / \"{split}.conll\", columns: [\"word\", \"tag\"]), column word = words(), column tag = tags(scheme: iob2) }", folder,
-      "features { tokens = word |> wordpiece(encoder / \"vocab.txt\", max_length: 128) }\n"
-      "head rows(x, target: tags) {\n"
-      "  logits = x |> linear(count(target))\n"
-      "  answer: x\n"
-      "  loss: cross_entropy(logits, target)\n"
-      "}\n"
-      "model { body = bert(encoder, dropout: 0%, attention_dropout: 0%)\n"
-      "  answer = tokens |> body |> rows(tag) }\n"
-      "train { optimizer: adamw(lr: 1e-4) }", 2));
+  ASSERT_NO_FATAL_FAILURE(compile("data { source: conll(data / \"{split}.conll\", columns: [\"word\", \"tag\"]), column word = words(), "
+                                  "column tag = tags(scheme: iob2) }",
+                                  folder,
+                                  "features { tokens = word |> wordpiece(encoder / \"vocab.txt\", max_length: 128) }\n"
+                                  "head rows(x, target: tags) {\n"
+                                  "  logits = x |> linear(count(target))\n"
+                                  "  answer: x\n"
+                                  "  loss: cross_entropy(logits, target)\n"
+                                  "}\n"
+                                  "model { body = bert(encoder, dropout: 0%, attention_dropout: 0%)\n"
+                                  "  answer = tokens |> body |> rows(tag) }\n"
+                                  "train { optimizer: adamw(lr: 1e-4) }",
+                                  2));
   const int predict = program->entry("predict");
   ASSERT_GE(predict, 0);
   const PenstockEntry &entry = program->table().entries[predict];
@@ -374,8 +375,8 @@ TEST_F(GoldenBert, GradientsAreThoseOfFloat64) {
   for (const PretrainedSpec &weight : sources) {
     for (std::size_t i = 0; i < weight.tensors.size(); ++i) {
       std::string name = weight.tensors[i].rfind("classifier", 0) == 0 ? "grad." + weight.tensors[i]
-                         : weight.tensors[i].rfind("bert.", 0) == 0   ? "grad." + weight.tensors[i]
-                                                                      : "grad.bert." + weight.tensors[i];
+                         : weight.tensors[i].rfind("bert.", 0) == 0    ? "grad." + weight.tensors[i]
+                                                                       : "grad.bert." + weight.tensors[i];
       const std::vector<double> mine = inFolderLayout(weight, i, gradients);
       if (name.find("word_embeddings") != std::string::npos) {
         const std::vector<double> rows = values("grad.word_embeddings.rows");
@@ -431,7 +432,8 @@ TEST_F(GoldenBert, TrainingFollowsFloat64) {
   std::vector<Ids> ids;
   std::vector<std::int32_t> labels;
   ASSERT_NO_FATAL_FAILURE(readTrain(trajectory["rows"].get<std::int64_t>(), ids, labels));
-  const auto losses = trajectory["loss_float64"].get<std::vector<double>>(), rates = trajectory["learning_rates"].get<std::vector<double>>();
+  const auto losses = trajectory["loss_float64"].get<std::vector<double>>(),
+             rates = trajectory["learning_rates"].get<std::vector<double>>();
   double worstEarly = 0, worst = 0;
   for (std::size_t s = 0; s < losses.size(); ++s) {
     std::vector<Ids> batch;

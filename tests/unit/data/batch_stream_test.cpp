@@ -39,8 +39,7 @@ std::shared_ptr<const SplitDataset> makeDataset(const std::vector<std::int64_t> 
   const Folder folder;
   Json json = textProgram(folder);
   json["columns"].push_back({{"name", "price"}, {"type", "number"}, {"from", "price"}});
-  json["inputs"].push_back(
-      {{"name", "price"}, {"kind", "number"}, {"column", "price"}, {"target", false}});
+  json["inputs"].push_back({{"name", "price"}, {"kind", "number"}, {"column", "price"}, {"target", false}});
   RecordProgram program = RecordProgram::parse(json.dump()).value();
   Fitted fitted;
   fitted.features.resize(1);
@@ -123,9 +122,8 @@ void checkBatch(const Batch &batch, const std::vector<std::int64_t> &lengths) {
   ASSERT_EQ(batch.tokens, axis.rows);
 }
 
-std::vector<Seen> readAll(const std::shared_ptr<const SplitDataset> &dataset,
-                          const BatchStream::Plan &plan, const std::vector<std::int64_t> &lengths,
-                          int sleepEvery = 0) {
+std::vector<Seen> readAll(const std::shared_ptr<const SplitDataset> &dataset, const BatchStream::Plan &plan,
+                          const std::vector<std::int64_t> &lengths, int sleepEvery = 0) {
   std::vector<Seen> seen;
   const auto stream = BatchStream::start(dataset, plan);
   EXPECT_TRUE(stream.ok()) << stream.status().message();

@@ -36,8 +36,7 @@ std::string joined(const Cell &cell) {
 }
 
 /// Records as "line number: words / tags", errors as "! line:column reason".
-std::vector<std::string> readConll(const std::string &text, const std::string &comment = "",
-                                   std::size_t piece = 1U << 20) {
+std::vector<std::string> readConll(const std::string &text, const std::string &comment = "", std::size_t piece = 1U << 20) {
   const auto rows = makeConllRows(std::make_unique<Pieces>(text, piece), {{"word", "pos", "tag"}, comment});
   EXPECT_TRUE(rows->begin().ok());
   rows->select({"word", "tag", "none"}, {true, true, true});
@@ -56,8 +55,7 @@ std::vector<std::string> readConll(const std::string &text, const std::string &c
     }
     EXPECT_FALSE(row.cells[2].present);
     EXPECT_TRUE(row.cells[0].list);
-    all.push_back(std::to_string(row.line) + " " + std::to_string(row.number) + ": " + joined(row.cells[0]) + " / " +
-                  joined(row.cells[1]));
+    all.push_back(std::to_string(row.line) + " " + std::to_string(row.number) + ": " + joined(row.cells[0]) + " / " + joined(row.cells[1]));
   }
 }
 
@@ -66,7 +64,8 @@ using Lines = std::vector<std::string>;
 TEST(Conll, RecordsEndAtBlankLines) {
   EXPECT_EQ(readConll(""), Lines());
   EXPECT_EQ(readConll("\n \t\n\n"), Lines());
-  const std::string text = "\xEF\xBB\xBF" "EU NNP B-ORG\nrejects  VBZ\tO\r\n\r\n\n # \tX O\nend NN O";
+  const std::string text = "\xEF\xBB\xBF"
+                           "EU NNP B-ORG\nrejects  VBZ\tO\r\n\r\n\n # \tX O\nend NN O";
   const Lines expected = {"1 1: EU|rejects / B-ORG|O", "5 2: #|end / O|O"};
   EXPECT_EQ(readConll(text), expected);
   EXPECT_EQ(readConll(text, "", 1), expected);
@@ -163,24 +162,23 @@ class WordsTest : public testing::Test {
 protected:
   Folder folder;
   FakeFactory factory;
-  Json program = {
-      {"version", 1},
-      {"source", {{"kind", "conll"}, {"path", folder / "{split}.conll"}, {"options", {{"columns", {"word", "tag"}}}}}},
-      {"split", {{"by", "file"}}},
-      {"columns",
-       {{{"name", "word"}, {"type", "words"}, {"from", "word"}},
-        {{"name", "tag"}, {"type", "tags"}, {"from", "tag"}, {"scheme", "iob2"}, {"classes", nullptr}}}},
-      {"features",
-       {{{"name", "tokens"},
-         {"column", "word"},
-         {"axis", "tokens"},
-         {"steps",
-          {{{"op", "clean"}, {"lowercase", true}, {"unicode", "none"}, {"strip", true}},
-           {{"op", "tokenize"}, {"plugin", "fake"}, {"parameters", Json::object()}, {"max_length", 4}}}}}}},
-      {"inputs",
-       {{{"name", "tokens"}, {"kind", "ids"}, {"axis", "tokens"}, {"feature", "tokens"}, {"target", false}},
-        {{"name", "tag"}, {"kind", "tags"}, {"column", "tag"}, {"axis", "tokens"}, {"feature", "tokens"}, {"target", true}}}},
-      {"places", Json::object()}};
+  Json program = {{"version", 1},
+                  {"source", {{"kind", "conll"}, {"path", folder / "{split}.conll"}, {"options", {{"columns", {"word", "tag"}}}}}},
+                  {"split", {{"by", "file"}}},
+                  {"columns",
+                   {{{"name", "word"}, {"type", "words"}, {"from", "word"}},
+                    {{"name", "tag"}, {"type", "tags"}, {"from", "tag"}, {"scheme", "iob2"}, {"classes", nullptr}}}},
+                  {"features",
+                   {{{"name", "tokens"},
+                     {"column", "word"},
+                     {"axis", "tokens"},
+                     {"steps",
+                      {{{"op", "clean"}, {"lowercase", true}, {"unicode", "none"}, {"strip", true}},
+                       {{"op", "tokenize"}, {"plugin", "fake"}, {"parameters", Json::object()}, {"max_length", 4}}}}}}},
+                  {"inputs",
+                   {{{"name", "tokens"}, {"kind", "ids"}, {"axis", "tokens"}, {"feature", "tokens"}, {"target", false}},
+                    {{"name", "tag"}, {"kind", "tags"}, {"column", "tag"}, {"axis", "tokens"}, {"feature", "tokens"}, {"target", true}}}},
+                  {"places", Json::object()}};
 
   void SetUp() override {
     folder.write("train.conll", "Oil B-part\nleaks O\n\nworn B-state\npump B-part\nrod I-part\noil O\nleaks O\n\n");
@@ -254,8 +252,9 @@ TEST_F(WordsTest, WordsOfSeveralTokens) {
   // Texts split at white space, tokens at spaces: a word of JSON may hold several, or none.
   program["source"] = {{"kind", "jsonl"}, {"path", folder / "{split}.jsonl"}};
   program["features"][0]["steps"][1]["max_length"] = 5;
-  folder.write("train.jsonl", "{\"word\": [\"a b\", \" \", \"c\", \"d e f\"], \"tag\": [\"B-x\", \"O\", \"I-x\", \"O\"]}\n"
-                              "{\"word\": \"a  b\", \"tag\": \"O O\"}\n{\"word\": [], \"tag\": []}\n{\"word\": [\"\"], \"tag\": [\"O\"]}\n");
+  folder.write("train.jsonl",
+               "{\"word\": [\"a b\", \" \", \"c\", \"d e f\"], \"tag\": [\"B-x\", \"O\", \"I-x\", \"O\"]}\n"
+               "{\"word\": \"a  b\", \"tag\": \"O O\"}\n{\"word\": [], \"tag\": []}\n{\"word\": [\"\"], \"tag\": [\"O\"]}\n");
   folder.write("dev.jsonl", "{\"word\": [\"a\"], \"tag\": [\"O\"]}\n");
   folder.write("test.jsonl", "{\"word\": [\"a\"], \"tag\": [\"O\"]}\n");
   const Json known = facts();
@@ -269,7 +268,8 @@ TEST_F(WordsTest, WordsOfSeveralTokens) {
   EXPECT_EQ(std::vector<std::int32_t>(axis.row_word, axis.row_word + 9), (std::vector<std::int32_t>{0, -1, 2, 3, -1, 0, 1, -1, 0}));
   const auto *tags = static_cast<const std::int32_t *>(batch->view.inputs[1]);
   EXPECT_EQ(std::vector<std::int32_t>(tags, tags + 9), (std::vector<std::int32_t>{0, -1, 0, 1, -1, 1, 1, -1, 1})); // I-x became B-x
-  folder.write("dev.jsonl", "{\"word\": [\"a\", \"b\"], \"tag\": [\"O\"]}\n{\"word\": [\"a\", 1], \"tag\": \"O O\"}\n{\"word\": {}, \"tag\": \"O\"}\n");
+  folder.write("dev.jsonl",
+               "{\"word\": [\"a\", \"b\"], \"tag\": [\"O\"]}\n{\"word\": [\"a\", 1], \"tag\": \"O O\"}\n{\"word\": {}, \"tag\": \"O\"}\n");
   const Json wrong = facts();
   ASSERT_EQ(problemsOf(wrong, "unequal-lists").size(), 1U);
   EXPECT_EQ(problemsOf(wrong, "unequal-lists")[0]["arguments"]["found"], 1);

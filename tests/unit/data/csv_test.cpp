@@ -72,12 +72,7 @@ TEST(Csv, ReadsWhatTheRfcAllows) {
                             ",\r\n"
                             "last,d");
   EXPECT_EQ(read.header, (std::vector<std::string>{"text", "label"}));
-  EXPECT_EQ(read.rows, (Rows{{"plain", "a"},
-                             {"with, comma", "b"},
-                             {"two\r\nlines", "c"},
-                             {"say \"hi\"", ""},
-                             {"", ""},
-                             {"last", "d"}}));
+  EXPECT_EQ(read.rows, (Rows{{"plain", "a"}, {"with, comma", "b"}, {"two\r\nlines", "c"}, {"say \"hi\"", ""}, {"", ""}, {"last", "d"}}));
   EXPECT_EQ(read.numbers, (std::vector<std::int64_t>{1, 2, 3, 4, 5, 6}));
   EXPECT_EQ(read.lines, (std::vector<std::int64_t>{2, 3, 4, 6, 7, 8}));
   EXPECT_TRUE(read.errors.empty());
@@ -162,9 +157,7 @@ TEST(Csv, MistakesOfTheHeader) {
   EXPECT_EQ(readCsv("a\xFF,b\n1,2\n").errors.at(0).kind, RowError::Kind::notUtf8);
 }
 
-TEST(Csv, AnotherDelimiter) {
-  EXPECT_EQ(readCsv("a;b\n1,5;\"x;y\"\n", 3, {';'}).rows, (Rows{{"1,5", "x;y"}}));
-}
+TEST(Csv, AnotherDelimiter) { EXPECT_EQ(readCsv("a;b\n1,5;\"x;y\"\n", 3, {';'}).rows, (Rows{{"1,5", "x;y"}})); }
 
 TEST(Csv, SelectsCellsByName) {
   const auto source = makeCsvRows(std::make_unique<Pieces>("a,b,c\n1,\"x\"\"y\",3\n", 2), {});
@@ -181,8 +174,7 @@ TEST(Csv, SelectsCellsByName) {
 
 TEST(Csv, OneQuotedFieldSelectedManyTimes) {
   const std::string cell(101, 'x');
-  const auto source = makeCsvRows(
-      std::make_unique<Pieces>("a\n\"" + cell + "\"\"\"\n", 1000), {});
+  const auto source = makeCsvRows(std::make_unique<Pieces>("a\n\"" + cell + "\"\"\"\n", 1000), {});
   ASSERT_TRUE(source->begin().ok());
   source->select({"a", "a", "a", "a", "a"});
   Row row;

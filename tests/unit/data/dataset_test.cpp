@@ -16,10 +16,8 @@ protected:
     folder.write("dev.csv", "text,label,cost\npump fine,no,?\nbolt leak,maybe,4\n");
     folder.write("test.csv", "label,text,cost\nyes,unseen words here,5\n");
     program = textProgram(folder);
-    program["columns"].push_back(
-        {{"name", "price"}, {"type", "number"}, {"from", "cost"}, {"missing", {"?"}}, {"fill", "median"}});
-    program["inputs"].push_back(
-        {{"name", "price"}, {"kind", "number"}, {"column", "price"}, {"target", true}});
+    program["columns"].push_back({{"name", "price"}, {"type", "number"}, {"from", "cost"}, {"missing", {"?"}}, {"fill", "median"}});
+    program["inputs"].push_back({{"name", "price"}, {"kind", "number"}, {"column", "price"}, {"target", true}});
     cache = folder / "cache";
     fitted = folder / "run/fitted";
   }
@@ -147,8 +145,7 @@ TEST_F(DatasetTest, FittedFolderIsReadableAndReplacedWhole) {
   folder.write("run/fitted/leftover", "x");
   fit();
   EXPECT_FALSE(std::filesystem::exists(fitted + "/leftover"));
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / "run"), {}), 1)
-      << "nothing is left beside it";
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / "run"), {}), 1) << "nothing is left beside it";
 }
 
 TEST_F(DatasetTest, VocabularyFilesTravelWithTheRun) {
@@ -161,16 +158,14 @@ TEST_F(DatasetTest, VocabularyFilesTravelWithTheRun) {
   const auto dev = open("dev");
   ASSERT_TRUE(dev.ok()) << dev.status().message();
   EXPECT_EQ(idsOf(*dev.value()), (Ids{{1, 0}, {2, 0}}));
-  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(cache + "/ids"), {}), made)
-      << "the copy has the key of the original";
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(cache + "/ids"), {}), made) << "the copy has the key of the original";
 }
 
 TEST_F(DatasetTest, ErrorsNameTheirPlace) {
   fit();
   folder.write("dev.csv", "text,label,cost\na,no,1\nb,no\n");
   EXPECT_EQ(open("dev").status().code(), ErrorCode::invalidInput);
-  EXPECT_NE(open("dev").status().message().find("dev.csv:3:1: the row has 2 fields"), std::string::npos)
-      << open("dev").status().message();
+  EXPECT_NE(open("dev").status().message().find("dev.csv:3:1: the row has 2 fields"), std::string::npos) << open("dev").status().message();
   folder.write("dev.csv", "text,label,cost\na,no,one\n");
   EXPECT_NE(open("dev").status().message().find("`one`"), std::string::npos);
   folder.write("dev.csv", "text,label,cost\na,,1\n");
@@ -189,8 +184,7 @@ TEST_F(DatasetTest, AnUnwritablePlaceForFittedIsAnError) {
   FactsOptions options;
   const auto facts = gatherFactsWith(program.dump(), factory, options);
   folder.write("file", "");
-  EXPECT_EQ(writeFitted(program.dump(), facts.value(), folder / "file/fitted").code(),
-            ErrorCode::environment);
+  EXPECT_EQ(writeFitted(program.dump(), facts.value(), folder / "file/fitted").code(), ErrorCode::environment);
   EXPECT_FALSE(writeFitted(program.dump(), "{}", folder / "f").ok());
   EXPECT_FALSE(std::filesystem::exists(folder / "f"));
 }
@@ -218,8 +212,7 @@ TEST_F(DatasetTest, TwoFeaturesOfOneColumn) {
   second["name"] = second["axis"] = "short";
   second["steps"] = {{{"op", "tokenize"}, {"plugin", "fake"}, {"max_length", 2}}};
   program["features"].push_back(second);
-  program["inputs"].push_back(
-      {{"name", "short"}, {"kind", "ids"}, {"axis", "short"}, {"feature", "short"}, {"target", false}});
+  program["inputs"].push_back({{"name", "short"}, {"kind", "ids"}, {"axis", "short"}, {"feature", "short"}, {"target", false}});
   fit();
   const auto train = open("train", 2);
   ASSERT_TRUE(train.ok()) << train.status().message();

@@ -12,8 +12,7 @@ namespace {
 
 Json gather(const Json &program, const FactsOptions &options = {}, FakeFactory *factory = nullptr) {
   FakeFactory own;
-  const Result<std::string> facts =
-      gatherFactsWith(program.dump(), factory != nullptr ? *factory : own, options);
+  const Result<std::string> facts = gatherFactsWith(program.dump(), factory != nullptr ? *factory : own, options);
   EXPECT_TRUE(facts.ok()) << facts.status().message();
   return facts.ok() ? Json::parse(facts.value()) : Json();
 }
@@ -374,9 +373,7 @@ TEST(RecordProgramTest, RefusesWhatItDoesNotKnow) {
   EXPECT_TRUE(fails([](Json &p) { p["inputs"][1]["kind"] = "number"; }));
   EXPECT_TRUE(fails([](Json &p) { p["source"]["path"] = "/no/split.csv"; }));
   EXPECT_TRUE(fails([](Json &p) { p["source"]["options"]["delimiter"] = "\""; }));
-  EXPECT_TRUE(fails([](Json &p) {
-    p["split"] = {{"by", "hash"}, {"column", "text"}, {"shares", {{"train", 0.8}, {"test", 0.3}}}};
-  }));
+  EXPECT_TRUE(fails([](Json &p) { p["split"] = {{"by", "hash"}, {"column", "text"}, {"shares", {{"train", 0.8}, {"test", 0.3}}}}; }));
 }
 
 } // namespace

@@ -21,8 +21,7 @@ double milliseconds(const std::function<void()> &work) {
 
 std::shared_ptr<PluginHost> host() {
   const char *build = std::getenv("PENSTOCK_BUILD");
-  auto made = PluginHost::create(build != nullptr ? std::vector<std::string>{std::string(build) + "/plugins"}
-                                                  : std::vector<std::string>{});
+  auto made = PluginHost::create(build != nullptr ? std::vector<std::string>{std::string(build) + "/plugins"} : std::vector<std::string>{});
   EXPECT_TRUE(made.ok()) << made.status().message();
   return made.ok() ? made.value() : nullptr;
 }
@@ -66,8 +65,8 @@ void runAll(const Json &program, const std::string &name) {
     ASSERT_TRUE(facts.ok()) << facts.status().message();
     const double writing = milliseconds([&] { ASSERT_TRUE(writeFitted(program.dump(), facts.value(), fitted).ok()); });
     const double opening = milliseconds(openTrain);
-    std::printf("%s %s: facts %.1f ms, fitted %.1f ms, open %.1f ms; %.1f ms of processor time\n",
-                name.c_str(), state, gathering, writing, opening, cpuMilliseconds() - before);
+    std::printf("%s %s: facts %.1f ms, fitted %.1f ms, open %.1f ms; %.1f ms of processor time\n", name.c_str(), state, gathering, writing,
+                opening, cpuMilliseconds() - before);
   }
   const Json json = Json::parse(facts.value());
   std::printf("%s\n", json["vocabularies"].dump().c_str());
@@ -94,10 +93,9 @@ void runAll(const Json &program, const std::string &name) {
               (cpuMilliseconds() - cpuBefore) / static_cast<double>(plan.lastStep) * 1e3);
 
   // What predict makes of the file is what training made of it.
-  std::ifstream input(program["source"]["path"].get<std::string>().replace(
-      program["source"]["path"].get<std::string>().find("{split}"), 7, "train"));
-  const auto reader =
-      RecordReader::open(program.dump(), fitted, *plugins, RecordReader::Format::csv, input, "train").value();
+  std::ifstream input(
+      program["source"]["path"].get<std::string>().replace(program["source"]["path"].get<std::string>().find("{split}"), 7, "train"));
+  const auto reader = RecordReader::open(program.dump(), fitted, *plugins, RecordReader::Format::csv, input, "train").value();
   plan.shuffle = false;
   plan.batch = 64;
   plan.lastStep = -1;

@@ -68,8 +68,7 @@ TEST(JsonLines, NamesEachMistake) {
 }
 
 TEST(JsonLines, DeepNestingDoesNotOverflowTheStack) {
-  Source source("{\"other\": " + std::string(300000, '[') + std::string(300000, ']') +
-                    ", \"text\": \"t\"}\n" + std::string(300000, '['),
+  Source source("{\"other\": " + std::string(300000, '[') + std::string(300000, ']') + ", \"text\": \"t\"}\n" + std::string(300000, '['),
                 {"text"});
   ASSERT_EQ(source.next(), RowStep::row);
   EXPECT_EQ(source.row.cells[0].text, "t");

@@ -59,8 +59,8 @@ TEST(Permutation, DependsOnSeedAndEpochAndStaysAsItIs) {
     }
     return all;
   };
-  std::set<std::vector<std::uint64_t>> different = {first(1009, 1, 0), first(1009, 1, 1), first(1009, 2, 0),
-                                                    first(1009, 0, 1), first(1009, 0, 2)};
+  std::set<std::vector<std::uint64_t>> different = {first(1009, 1, 0), first(1009, 1, 1), first(1009, 2, 0), first(1009, 0, 1),
+                                                    first(1009, 0, 2)};
   EXPECT_EQ(different.size(), 5U);
   // Computed once and written down: another order would change every training run.
   EXPECT_EQ(first(1009, 42, 3), (std::vector<std::uint64_t>{452, 574, 710, 716, 327, 124, 813, 326}));

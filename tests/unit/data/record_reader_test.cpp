@@ -27,8 +27,7 @@ protected:
     return openRecordsWith(program.dump(), fitted, factory, format, input, "in");
   }
   /// All ids of all records in batches of `limit`, or the error.
-  Result<std::vector<std::vector<std::int32_t>>> ids(const std::string &text, RecordReader::Format format,
-                                                     std::int64_t limit = 2) {
+  Result<std::vector<std::vector<std::int32_t>>> ids(const std::string &text, RecordReader::Format format, std::int64_t limit = 2) {
     PENSTOCK_ASSIGN(const auto reader, open(text, format));
     std::vector<std::vector<std::int32_t>> all;
     for (;;) {
@@ -62,9 +61,7 @@ TEST_F(RecordReaderTest, LinesCsvAndJsonGiveWhatTrainingSaw) {
   const Ids expected = {{1, 2, 3}, {0}, {6, 7, 8, 9, 10}};
   EXPECT_EQ(ids(" LEAK in pump\r\n\none two three four five six\n", Format::lines).value(), expected);
   EXPECT_EQ(ids("id,text\n1, LEAK in pump\n2,\n3,one two three four five six\n", Format::csv).value(), expected);
-  EXPECT_EQ(ids("{\"text\": \"leak in pump\"}\n{\"text\": \"\"}\n{\"text\": \"one two three four five six\"}",
-                Format::jsonl, 100)
-                .value(),
+  EXPECT_EQ(ids("{\"text\": \"leak in pump\"}\n{\"text\": \"\"}\n{\"text\": \"one two three four five six\"}", Format::jsonl, 100).value(),
             expected);
   EXPECT_TRUE(ids("", Format::lines).value().empty());
   EXPECT_TRUE(ids("", Format::csv).value().empty());
@@ -75,15 +72,13 @@ TEST_F(RecordReaderTest, ErrorsNameInputRowAndColumn) {
   EXPECT_NE(ids("ok\nbad \xFF\n", Format::lines, 10).status().message().find("in:2:5: byte 0xFF"), std::string::npos);
   EXPECT_NE(ids("txt\na\n", Format::csv).status().message().find("no column `text`"), std::string::npos);
   EXPECT_NE(ids("text\n\"a\n", Format::csv).status().message().find("in:2:1: a quoted field"), std::string::npos);
-  EXPECT_NE(ids("{\"label\": \"x\"}\n", Format::jsonl).status().message().find("in:1: column `text` has no value"),
-            std::string::npos);
+  EXPECT_NE(ids("{\"label\": \"x\"}\n", Format::jsonl).status().message().find("in:1: column `text` has no value"), std::string::npos);
   EXPECT_EQ(ids("{", Format::jsonl).status().code(), ErrorCode::invalidInput);
 }
 
 TEST_F(RecordReaderTest, NumbersAreFilledAsInTraining) {
   folder.write("train.csv", "text,label,cost\na,yes,1\nb,no,?\nc,no,3\nd,no,8\n");
-  program["columns"].push_back(
-      {{"name", "cost"}, {"type", "number"}, {"from", "cost"}, {"missing", {"?"}}, {"fill", "mean"}});
+  program["columns"].push_back({{"name", "cost"}, {"type", "number"}, {"from", "cost"}, {"missing", {"?"}}, {"fill", "mean"}});
   program["inputs"].push_back({{"name", "cost"}, {"kind", "number"}, {"column", "cost"}, {"target", false}});
   fit();
   const auto reader = open("cost,text\n?,a\n2.5,b\n", Format::csv);

@@ -51,13 +51,10 @@ public:
       words.emplace(word, static_cast<std::int32_t>(words.size() + 1));
     }
   }
-  std::int64_t vocabularySize() const override {
-    return static_cast<std::int64_t>(words.size()) + 1;
-  }
+  std::int64_t vocabularySize() const override { return static_cast<std::int64_t>(words.size()) + 1; }
   std::int32_t unknownId() const override { return 0; }
   Result<std::string> token(std::int32_t) const override { return std::string(); }
-  Status encode(std::span<const std::string_view> texts, std::int64_t maxTokens, bool,
-                Tokens &tokens) const override {
+  Status encode(std::span<const std::string_view> texts, std::int64_t maxTokens, bool, Tokens &tokens) const override {
     tokens.clear();
     for (const std::string_view text : texts) {
       std::int64_t count = 0;
@@ -108,11 +105,9 @@ public:
     if (plugin != "fake" && plugin != "fixed") {
       return invalidInput("no tokenizer `" + plugin + "`");
     }
-    return plugin == "fake" ? TokenizerInfo{version, true, {}, build}
-                            : TokenizerInfo{version, false, {"vocabulary"}, build};
+    return plugin == "fake" ? TokenizerInfo{version, true, {}, build} : TokenizerInfo{version, false, {"vocabulary"}, build};
   }
-  Result<std::shared_ptr<const Tokenizer>> make(const std::string &plugin,
-                                                const std::string &parameters,
+  Result<std::shared_ptr<const Tokenizer>> make(const std::string &plugin, const std::string &parameters,
                                                 const std::string &state) override {
     ++made;
     std::string words = state;
@@ -131,24 +126,23 @@ public:
 
 /// CSV files FOLDER/{split}.csv with columns text and label, words as ids.
 inline Json textProgram(const Folder &folder) {
-  return {
-      {"version", 1},
-      {"source", {{"kind", "csv"}, {"path", folder / "{split}.csv"}, {"options", Json::object()}}},
-      {"split", {{"by", "file"}}},
-      {"columns",
-       {{{"name", "text"}, {"type", "text"}, {"from", "text"}},
-        {{"name", "label"}, {"type", "class"}, {"from", "label"}, {"classes", nullptr}}}},
-      {"features",
-       {{{"name", "tokens"},
-         {"column", "text"},
-         {"axis", "tokens"},
-         {"steps",
-          {{{"op", "clean"}, {"lowercase", true}, {"unicode", "nfc"}, {"strip", true}},
-           {{"op", "tokenize"}, {"plugin", "fake"}, {"parameters", Json::object()}, {"max_length", 5}}}}}}},
-      {"inputs",
-       {{{"name", "tokens"}, {"kind", "ids"}, {"axis", "tokens"}, {"feature", "tokens"}, {"target", false}},
-        {{"name", "label"}, {"kind", "class"}, {"column", "label"}, {"target", true}}}},
-      {"places", Json::object()}};
+  return {{"version", 1},
+          {"source", {{"kind", "csv"}, {"path", folder / "{split}.csv"}, {"options", Json::object()}}},
+          {"split", {{"by", "file"}}},
+          {"columns",
+           {{{"name", "text"}, {"type", "text"}, {"from", "text"}},
+            {{"name", "label"}, {"type", "class"}, {"from", "label"}, {"classes", nullptr}}}},
+          {"features",
+           {{{"name", "tokens"},
+             {"column", "text"},
+             {"axis", "tokens"},
+             {"steps",
+              {{{"op", "clean"}, {"lowercase", true}, {"unicode", "nfc"}, {"strip", true}},
+               {{"op", "tokenize"}, {"plugin", "fake"}, {"parameters", Json::object()}, {"max_length", 5}}}}}}},
+          {"inputs",
+           {{{"name", "tokens"}, {"kind", "ids"}, {"axis", "tokens"}, {"feature", "tokens"}, {"target", false}},
+            {{"name", "label"}, {"kind", "class"}, {"column", "label"}, {"target", true}}}},
+          {"places", Json::object()}};
 }
 
 inline std::vector<Json> problemsOf(const Json &facts, const std::string &id) {

@@ -9,11 +9,13 @@ namespace {
 TEST(Transformers, SameIdsAndTypes) {
   const char *source = std::getenv("PENSTOCK_SOURCE"), *shared = std::getenv("PENSTOCK_SHARED"), *build = std::getenv("PENSTOCK_BUILD");
   const std::string root = source == nullptr ? "." : source;
-  const std::string vocab = (shared == nullptr ? root + "/../shared" : shared) + std::string("/data/tokenizers/bert-base-uncased/vocab.txt");
+  const std::string vocab =
+      (shared == nullptr ? root + "/../shared" : shared) + std::string("/data/tokenizers/bert-base-uncased/vocab.txt");
   if (!std::filesystem::exists(vocab)) {
     GTEST_SKIP() << "no vocabulary at " << vocab << "; set PENSTOCK_SHARED";
   }
-  const auto host = PluginHost::create(build == nullptr ? std::vector<std::string>{} : std::vector<std::string>{std::string(build) + "/plugins"});
+  const auto host =
+      PluginHost::create(build == nullptr ? std::vector<std::string>{} : std::vector<std::string>{std::string(build) + "/plugins"});
   ASSERT_TRUE(host.ok()) << host.status().message();
   const auto tokenizer = makeTokenizer(**host, "wordpiece", Json{{"vocab", vocab}}.dump(), "");
   ASSERT_TRUE(tokenizer.ok()) << tokenizer.status().message();

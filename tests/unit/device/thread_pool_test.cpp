@@ -38,8 +38,7 @@ struct Coverage {
 
 void cover(void *context, std::int64_t begin, std::int64_t end, std::int32_t worker) {
   auto &coverage = *static_cast<Coverage *>(context);
-  if (begin % coverage.grain != 0 || end - begin > coverage.grain || begin >= end || worker < 0 ||
-      worker >= coverage.workers) {
+  if (begin % coverage.grain != 0 || end - begin > coverage.grain || begin >= end || worker < 0 || worker >= coverage.workers) {
     coverage.wrong = true;
   }
   for (std::int64_t i = begin; i < end; ++i) {
@@ -55,8 +54,7 @@ TEST(ThreadPool, runsEveryPieceOnce) {
     EXPECT_EQ(pool.workers(), threads);
     for (const std::int64_t count : {0, 1, 2, 5, 97, 1009}) {
       for (const std::int64_t grain : {1, 3, 64, 5000}) {
-        Coverage coverage{std::vector<std::atomic<int>>(static_cast<std::size_t>(count)), grain,
-                          threads};
+        Coverage coverage{std::vector<std::atomic<int>>(static_cast<std::size_t>(count)), grain, threads};
         pool.parallelFor(cover, &coverage, count, grain);
         EXPECT_FALSE(coverage.wrong);
         for (const auto &times : coverage.seen) {
@@ -137,8 +135,7 @@ TEST(ThreadPool, runsANestedCallInPlace) {
         inner.nest->pool->parallelFor(
             [](void *c, std::int64_t begin, std::int64_t end, std::int32_t worker) {
               auto &in = *static_cast<Inner *>(c);
-              in.nest->inner.fetch_add(worker == in.worker ? static_cast<int>(end - begin)
-                                                           : 1000000);
+              in.nest->inner.fetch_add(worker == in.worker ? static_cast<int>(end - begin) : 1000000);
             },
             &inner, 10, 3);
       },

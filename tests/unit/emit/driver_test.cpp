@@ -37,8 +37,7 @@ frontend::TypedPipeline smallPipeline() {
     "columns": [{"name": "text", "type": "text"}, {"name": "label", "type": "class"}],
     "features": [{"name": "tokens", "column": "text", "axis": "tokens", "steps": []}],
     "inputs": [{"feature": "tokens", "kind": "ids", "axis": "tokens"}, {"column": "label", "kind": "class", "target": true}]})";
-  const auto node = [&](GraphNode::Kind kind, std::string op, std::vector<int> operands,
-                        ValueType type, std::string path) {
+  const auto node = [&](GraphNode::Kind kind, std::string op, std::vector<int> operands, ValueType type, std::string path) {
     GraphNode n;
     n.kind = kind;
     n.op = std::move(op);
@@ -49,28 +48,19 @@ frontend::TypedPipeline smallPipeline() {
     p.model.nodes.push_back(n);
     return static_cast<int>(p.model.nodes.size() - 1);
   };
-  const int tokens =
-      node(GraphNode::Kind::input, "tokens", {}, {ValueType::Kind::ids, "tokens", 101}, "");
-  const int label =
-      node(GraphNode::Kind::input, "label", {}, {ValueType::Kind::classId, "", 3}, "");
-  const int embedded = node(GraphNode::Kind::builtin, "embedding", {tokens},
-                            {ValueType::Kind::sequence, "tokens", 5}, "h.embedding_0");
+  const int tokens = node(GraphNode::Kind::input, "tokens", {}, {ValueType::Kind::ids, "tokens", 101}, "");
+  const int label = node(GraphNode::Kind::input, "label", {}, {ValueType::Kind::classId, "", 3}, "");
+  const int embedded = node(GraphNode::Kind::builtin, "embedding", {tokens}, {ValueType::Kind::sequence, "tokens", 5}, "h.embedding_0");
   p.model.nodes[embedded].attributes = {{"width", std::int64_t(5)}};
-  p.model.nodes[embedded].weights = {
-      {"weight", {101, 5}, frontend::Weight::Initializer::normal, 1.0, true}};
-  const int pooled = node(GraphNode::Kind::builtin, "pool", {embedded},
-                          {ValueType::Kind::vector, "", 5}, "h.pool_0");
+  p.model.nodes[embedded].weights = {{"weight", {101, 5}, frontend::Weight::Initializer::normal, 1.0, true}};
+  const int pooled = node(GraphNode::Kind::builtin, "pool", {embedded}, {ValueType::Kind::vector, "", 5}, "h.pool_0");
   p.model.nodes[pooled].attributes = {{"kind", std::string("mean")}};
-  const int logits = node(GraphNode::Kind::builtin, "linear", {pooled},
-                          {ValueType::Kind::vector, "", 3}, "h.linear_0");
+  const int logits = node(GraphNode::Kind::builtin, "linear", {pooled}, {ValueType::Kind::vector, "", 3}, "h.linear_0");
   p.model.nodes[logits].attributes = {{"width", std::int64_t(3)}, {"bias", true}};
-  p.model.nodes[logits].weights = {
-      {"weight", {5, 3}, frontend::Weight::Initializer::uniform, 0.4, true},
-      {"bias", {3}, frontend::Weight::Initializer::zeros, 0, false}};
-  const int loss = node(GraphNode::Kind::builtin, "cross_entropy", {logits, label},
-                        {ValueType::Kind::scalar, "", 0}, "h.loss");
-  const int answer = node(GraphNode::Kind::builtin, "softmax", {logits},
-                          {ValueType::Kind::vector, "", 3}, "h.softmax_0");
+  p.model.nodes[logits].weights = {{"weight", {5, 3}, frontend::Weight::Initializer::uniform, 0.4, true},
+                                   {"bias", {3}, frontend::Weight::Initializer::zeros, 0, false}};
+  const int loss = node(GraphNode::Kind::builtin, "cross_entropy", {logits, label}, {ValueType::Kind::scalar, "", 0}, "h.loss");
+  const int answer = node(GraphNode::Kind::builtin, "softmax", {logits}, {ValueType::Kind::vector, "", 3}, "h.softmax_0");
   frontend::Answer a;
   a.name = "answer";
   a.target = "label";
@@ -107,9 +97,7 @@ TEST(ProgramKey, ChangesWithWhatIsCompiledInAndWithNothingElse) {
       [](P &p) { p.train.optimizer.beta2 = 0.99; },
       [](P &p) { p.train.optimizer.weightDecay = 0.1; },
       [](P &p) { p.train.clipNorm = 1; },
-      [](P &p) {
-        p.recordProgram.replace(p.recordProgram.find("\"target\": true"), 14, "\"target\": null");
-      },
+      [](P &p) { p.recordProgram.replace(p.recordProgram.find("\"target\": true"), 14, "\"target\": null"); },
   };
   for (std::size_t i = 0; i < matters.size(); ++i) {
     EXPECT_NE(with(matters[i]), base) << i;
@@ -149,9 +137,7 @@ protected:
     EXPECT_TRUE(path.ok()) << path.status().message();
     return path.ok() ? *path : "";
   }
-  void age(const std::string &path, int hours) {
-    fs::last_write_time(path, fs::file_time_type::clock::now() - std::chrono::hours(hours));
-  }
+  void age(const std::string &path, int hours) { fs::last_write_time(path, fs::file_time_type::clock::now() - std::chrono::hours(hours)); }
 
   fs::path folder;
 };
@@ -279,11 +265,8 @@ TEST_F(Compile, AHitDoesNotMapMLIR) {
       return false;
     }
     void *library = dlopen(path->c_str(), RTLD_NOW);
-    const auto get =
-        library ? reinterpret_cast<PenstockProgramFunction>(dlsym(library, "penstock_program"))
-                : nullptr;
-    return get && std::string(get()->level) == "avx2" && get()->entry_count >= 3 &&
-           get()->parameter_elements > 0;
+    const auto get = library ? reinterpret_cast<PenstockProgramFunction>(dlsym(library, "penstock_program")) : nullptr;
+    return get && std::string(get()->level) == "avx2" && get()->entry_count >= 3 && get()->parameter_elements > 0;
   }));
   EXPECT_FALSE(mapped("libMLIR"));
 }
@@ -335,17 +318,15 @@ TEST_F(Compile, ACacheThatCannotBeWrittenIsDoneWithout) {
 TEST_F(Compile, StagesAndMistakes) {
   EXPECT_TRUE(inChild([&] {
     bool good = true;
-    for (const auto &[stage, text] :
-         std::vector<std::pair<std::string, std::string>>{{"pipe", "pipe.pipeline"},
-                                                          {"nn", "nn.embedding"},
-                                                          {"kernel", "kernel."},
-                                                          {"linalg", "linalg."},
-                                                          {"llvm", "define "},
-                                                          {"asm", ".text"}}) {
+    for (const auto &[stage, text] : std::vector<std::pair<std::string, std::string>>{{"pipe", "pipe.pipeline"},
+                                                                                      {"nn", "nn.embedding"},
+                                                                                      {"kernel", "kernel."},
+                                                                                      {"linalg", "linalg."},
+                                                                                      {"llvm", "define "},
+                                                                                      {"asm", ".text"}}) {
       const auto printed = compileStage(smallPipeline(), stage, options);
       if (!printed.ok() || printed->find(text) == std::string::npos) {
-        std::printf("%s: %s\n", stage.c_str(),
-                    printed.ok() ? "lacks its ops" : printed.status().message().c_str());
+        std::printf("%s: %s\n", stage.c_str(), printed.ok() ? "lacks its ops" : printed.status().message().c_str());
         good = false;
       }
     }
@@ -353,12 +334,10 @@ TEST_F(Compile, StagesAndMistakes) {
     frontend::TypedPipeline broken = smallPipeline();
     broken.model.nodes[4].operands = {17};
     const Status status = compileProgram(broken, options).status();
-    good = good && status.code() == ErrorCode::internal &&
-           status.message().find("report") != std::string::npos;
+    good = good && status.code() == ErrorCode::internal && status.message().find("report") != std::string::npos;
     CompileOptions absent = options;
     absent.compilerLibrary = (folder / "absent.so").string();
-    return good &&
-           compileProgram(smallPipeline(), absent).status().code() == ErrorCode::environment;
+    return good && compileProgram(smallPipeline(), absent).status().code() == ErrorCode::environment;
   }));
 }
 

@@ -71,12 +71,10 @@ TEST(Emit, CodeIsMadeForTheLevelAsked) {
 TEST(Emit, EveryFieldOfTheTables) {
   ProgramTable table = mapTable("avx2");
   table.axes = {"tokens", "words"};
-  table.inputs = {{"text", PENSTOCK_INPUT_IDS, 1, false},
-                  {"label", PENSTOCK_INPUT_CLASS, -1, true}};
-  table.tensors = {
-      {"answer.weight", PENSTOCK_PARAMETER, {3, 5}, 64, 15, PENSTOCK_INIT_UNIFORM, 0.125f, true},
-      {"adam.m/answer.weight", PENSTOCK_STATE, {3, 5}, 0, 15, PENSTOCK_INIT_ZEROS, 0, false},
-      {"mean", PENSTOCK_FITTED, {}, 128, 1, PENSTOCK_INIT_CONSTANT, -2.5f, false}};
+  table.inputs = {{"text", PENSTOCK_INPUT_IDS, 1, false}, {"label", PENSTOCK_INPUT_CLASS, -1, true}};
+  table.tensors = {{"answer.weight", PENSTOCK_PARAMETER, {3, 5}, 64, 15, PENSTOCK_INIT_UNIFORM, 0.125f, true},
+                   {"adam.m/answer.weight", PENSTOCK_STATE, {3, 5}, 0, 15, PENSTOCK_INIT_ZEROS, 0, false},
+                   {"mean", PENSTOCK_FITTED, {}, 128, 1, PENSTOCK_INIT_CONSTANT, -2.5f, false}};
   table.parameterElements = 79;
   table.stateElements = 17;
   table.fittedElements = 129;
@@ -107,8 +105,7 @@ TEST(Emit, EveryFieldOfTheTables) {
     const ProgramTable::Tensor &expected = table.tensors[i];
     EXPECT_EQ(p.tensors[i].name, expected.name);
     EXPECT_EQ(p.tensors[i].tensor_class, expected.tensorClass);
-    EXPECT_EQ(std::vector(p.tensors[i].shape, p.tensors[i].shape + p.tensors[i].rank),
-              expected.shape);
+    EXPECT_EQ(std::vector(p.tensors[i].shape, p.tensors[i].shape + p.tensors[i].rank), expected.shape);
     EXPECT_EQ(p.tensors[i].offset, expected.offset);
     EXPECT_EQ(p.tensors[i].elements, expected.elements);
     EXPECT_EQ(p.tensors[i].initializer, expected.initializer);
@@ -121,8 +118,7 @@ TEST(Emit, EveryFieldOfTheTables) {
   ASSERT_EQ(p.dispatch_count, 2);
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(p.dispatches[i].kernel, table.dispatches[i].kernel);
-    EXPECT_EQ(std::vector(p.dispatches[i].attributes,
-                          p.dispatches[i].attributes + p.dispatches[i].attribute_count),
+    EXPECT_EQ(std::vector(p.dispatches[i].attributes, p.dispatches[i].attributes + p.dispatches[i].attribute_count),
               table.dispatches[i].attributes);
   }
   ASSERT_EQ(p.symbol_count, 2);
@@ -215,14 +211,12 @@ func.func @penstock_step_copy(%call: !llvm.ptr, %numbers: !llvm.ptr) {
 }
 
 TEST(Emit, CallingAnUndefinedFunctionIsAnInternalErrorThatNamesIt) {
-  const std::string module =
-      mapModule("%r = func.call @sinf(%a) : (f32) -> f32") + "func.func private @sinf(f32) -> f32";
+  const std::string module = mapModule("%r = func.call @sinf(%a) : (f32) -> f32") + "func.func private @sinf(f32) -> f32";
   const Status status = emit(module, mapTable("avx2"), "avx2").status();
   EXPECT_EQ(status.code(), ErrorCode::internal);
   EXPECT_NE(status.message().find("sinf"), std::string::npos) << status.message();
   // One that only code generation introduces.
-  const Status late =
-      emit(mapModule("%r = math.powf %a, %b : f32"), mapTable("avx2"), "avx2").status();
+  const Status late = emit(mapModule("%r = math.powf %a, %b : f32"), mapTable("avx2"), "avx2").status();
   EXPECT_EQ(late.code(), ErrorCode::internal);
   EXPECT_NE(late.message().find("powf"), std::string::npos) << late.message();
 }
@@ -272,8 +266,7 @@ func.func @penstock_step_dot(%call: !llvm.ptr, %numbers: !llvm.ptr) {
     %o.p = llvm.load %o.at : !llvm.ptr -> !llvm.ptr
     %o.q = llvm.load %o.p : !llvm.ptr -> !llvm.ptr
     %n = llvm.load %n.at : !llvm.ptr -> i64)" +
-                             memrefFromPointer("ma", "a.p", "n") +
-                             memrefFromPointer("mb", "b.p", "n") +
+                             memrefFromPointer("ma", "a.p", "n") + memrefFromPointer("mb", "b.p", "n") +
                              memrefFromPointer("mo", "o.q", "n") + R"(
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index

@@ -42,29 +42,24 @@ std::vector<std::string> runnableLevels() {
   if (__builtin_cpu_supports("x86-64-v4")) {
     levels.push_back("avx512");
   }
-  if (__builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16") &&
-      __builtin_cpu_supports("amx-bf16")) {
+  if (__builtin_cpu_supports("x86-64-v4") && __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("amx-bf16")) {
     levels.push_back("amx");
   }
   return levels;
 }
 
-Result<std::unique_ptr<Emitted>> emit(const std::string &module, const ProgramTable &table,
-                                      const std::string &level) {
+Result<std::unique_ptr<Emitted>> emit(const std::string &module, const ProgramTable &table, const std::string &level) {
   mlir::DialectRegistry registry;
   registerEmitDialects(registry);
   mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
   context.loadAllAvailableDialects();
-  mlir::OwningOpRef<mlir::ModuleOp> parsed =
-      mlir::parseSourceString<mlir::ModuleOp>(module, &context);
+  mlir::OwningOpRef<mlir::ModuleOp> parsed = mlir::parseSourceString<mlir::ModuleOp>(module, &context);
   if (!parsed) {
     return internalError("the test's module does not parse");
   }
   auto emitted = std::make_unique<Emitted>();
   static int number = 0;
-  emitted->path = (std::filesystem::temp_directory_path() /
-                   fmt::format("penstock-emit-{}-{}.so", ::getpid(), number++))
-                      .string();
+  emitted->path = (std::filesystem::temp_directory_path() / fmt::format("penstock-emit-{}-{}.so", ::getpid(), number++)).string();
   llvm::raw_string_ostream ir(emitted->llvmText), assembly(emitted->assembly);
   EmitTimes times;
   EmitOptions options;
@@ -84,8 +79,7 @@ Result<std::unique_ptr<Emitted>> emit(const std::string &module, const ProgramTa
   if (!emitted->mapped) {
     return internalError(std::string("dlopen: ") + dlerror());
   }
-  const auto getter =
-      reinterpret_cast<PenstockProgramFunction>(dlsym(emitted->mapped, "penstock_program"));
+  const auto getter = reinterpret_cast<PenstockProgramFunction>(dlsym(emitted->mapped, "penstock_program"));
   if (!getter) {
     return internalError("penstock_program is not exported");
   }
@@ -93,8 +87,7 @@ Result<std::unique_ptr<Emitted>> emit(const std::string &module, const ProgramTa
   return emitted;
 }
 
-std::string memrefFromPointer(const std::string &name, const std::string &pointer,
-                              const std::string &size) {
+std::string memrefFromPointer(const std::string &name, const std::string &pointer, const std::string &size) {
   return fmt::format(R"(
     %{0}0 = llvm.mlir.poison : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
     %{0}1 = llvm.insertvalue %{1}, %{0}0[0] : !llvm.struct<(ptr, ptr, i64, array<1 x i64>, array<1 x i64>)>
@@ -111,12 +104,9 @@ std::string memrefFromPointer(const std::string &name, const std::string &pointe
 
 std::string mapModule(const std::string &body) {
   const auto field = [](const char *name, std::size_t offset) {
-    return fmt::format(
-        "    %{0}.at = llvm.getelementptr inbounds %call[{1}] : (!llvm.ptr) -> !llvm.ptr, i8\n",
-        name, offset);
+    return fmt::format("    %{0}.at = llvm.getelementptr inbounds %call[{1}] : (!llvm.ptr) -> !llvm.ptr, i8\n", name, offset);
   };
-  return "func.func @penstock_step_map(%call: !llvm.ptr, %numbers: !llvm.ptr) {\n" +
-         field("a", offsetof(PenstockCall, parameters)) +
+  return "func.func @penstock_step_map(%call: !llvm.ptr, %numbers: !llvm.ptr) {\n" + field("a", offsetof(PenstockCall, parameters)) +
          field("b", offsetof(PenstockCall, states)) + field("o", offsetof(PenstockCall, outputs)) +
          field("n", offsetof(PenstockCall, step)) + R"(
     %a.p = llvm.load %a.at : !llvm.ptr -> !llvm.ptr

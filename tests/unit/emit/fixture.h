@@ -24,15 +24,13 @@ struct Emitted {
 };
 
 /// Emits for `level`; maps the result only where this machine can run that level.
-Result<std::unique_ptr<Emitted>> emit(const std::string &module, const ProgramTable &table,
-                                      const std::string &level);
+Result<std::unique_ptr<Emitted>> emit(const std::string &module, const ProgramTable &table, const std::string &level);
 
 /// The levels that this machine can run, lowest first.
 std::vector<std::string> runnableLevels();
 
 /// Text that makes, inside a function, the memref %<name> of %<size> (an i64) floats at %<pointer>.
-std::string memrefFromPointer(const std::string &name, const std::string &pointer,
-                              const std::string &size);
+std::string memrefFromPointer(const std::string &name, const std::string &pointer, const std::string &size);
 
 /// A module with the entry "map": outputs[0][i] = body(parameters[i], states[i]) for i < step.
 /// `body` defines %r from %a, %b.

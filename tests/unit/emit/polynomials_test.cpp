@@ -30,12 +30,11 @@ double ulpError(float got, double exact) {
   const float nearest = static_cast<float>(exact);
   if (std::isinf(nearest) || std::isinf(got)) {
     // Where the largest float and infinity meet, one for the other is one unit.
-    const bool neighbours = std::signbit(nearest) == std::signbit(got) &&
-                            std::fabs(got) >= FLT_MAX && std::fabs(nearest) >= FLT_MAX;
+    const bool neighbours = std::signbit(nearest) == std::signbit(got) && std::fabs(got) >= FLT_MAX && std::fabs(nearest) >= FLT_MAX;
     return got == nearest ? 0 : neighbours ? 1 : double(inf);
   }
-  const double unit = std::max(std::ldexp(1.0, std::ilogb(nearest == 0 ? FLT_MIN : nearest) - 23),
-                               double(std::numeric_limits<float>::denorm_min()));
+  const double unit =
+      std::max(std::ldexp(1.0, std::ilogb(nearest == 0 ? FLT_MIN : nearest) - 23), double(std::numeric_limits<float>::denorm_min()));
   return std::fabs(double(got) - exact) / unit;
 }
 
@@ -47,8 +46,7 @@ TEST_P(Polynomials, StaysWithinItsBound) {
   const std::uint64_t stride = std::max(1, wanted ? std::atoi(wanted) : 997); // prime
   std::vector<std::string> levels = runnableLevels();
   for (const std::string &level : levels) {
-    auto emitted =
-        emit(mapModule(std::string("%r = math.") + bound.op + " %a : f32"), mapTable(level), level);
+    auto emitted = emit(mapModule(std::string("%r = math.") + bound.op + " %a : f32"), mapTable(level), level);
     ASSERT_TRUE(emitted.ok()) << emitted.status().message();
     const std::size_t block = 1 << 16;
     std::vector<float> x(block), y(block);
@@ -75,8 +73,7 @@ TEST_P(Polynomials, StaysWithinItsBound) {
         worstAbsolute = std::fmax(worstAbsolute, std::isinf(exact) ? 0 : std::fabs(y[i] - exact));
       }
     }
-    std::printf("%s %s: %.3f ULP at %.9g, absolute %.3g\n", bound.op, level.c_str(), worst, at,
-                worstAbsolute);
+    std::printf("%s %s: %.3f ULP at %.9g, absolute %.3g\n", bound.op, level.c_str(), worst, at, worstAbsolute);
     EXPECT_LE(worst, bound.ulps) << level << " at " << at;
     if (bound.absolute > 0) {
       EXPECT_LE(worstAbsolute, bound.absolute) << level;
@@ -85,19 +82,16 @@ TEST_P(Polynomials, StaysWithinItsBound) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Polynomials,
-                         testing::Values(Bound{"exp", std::exp, 1, 0}, Bound{"log", std::log, 1, 0},
-                                         Bound{"tanh", std::tanh, 6, 3.6e-7},
+                         testing::Values(Bound{"exp", std::exp, 1, 0}, Bound{"log", std::log, 1, 0}, Bound{"tanh", std::tanh, 6, 3.6e-7},
                                          Bound{"erf", std::erf, 7, 4.2e-7}),
                          [](const auto &info) { return std::string(info.param.op); });
 
 TEST(PolynomialValues, Special) {
-  const std::vector<float> x = {0.0f,     -0.0f,   inf,     -inf,    NAN,
-                                88.7228f, 88.73f,  1000.0f, -103.0f, -1000.0f,
-                                1e-40f,   -1e-40f, 1.0f,    FLT_MAX, -FLT_MAX};
+  const std::vector<float> x = {0.0f,    -0.0f,    inf,    -inf,    NAN,  88.7228f, 88.73f,  1000.0f,
+                                -103.0f, -1000.0f, 1e-40f, -1e-40f, 1.0f, FLT_MAX,  -FLT_MAX};
   for (const std::string &level : runnableLevels()) {
     for (const char *op : {"exp", "log", "tanh", "erf"}) {
-      auto emitted =
-          emit(mapModule(std::string("%r = math.") + op + " %a : f32"), mapTable(level), level);
+      auto emitted = emit(mapModule(std::string("%r = math.") + op + " %a : f32"), mapTable(level), level);
       ASSERT_TRUE(emitted.ok()) << emitted.status().message();
       std::vector<float> y(x.size());
       runMap(**emitted, x.data(), x.data(), y.data(), x.size());

@@ -78,14 +78,14 @@ void *mmap(void *address, size_t size, int protection, int flags, int file, off_
   return memory;
 }
 
-#define FORWARD(kind, name, parameters, arguments)                                                                     \
-  int name parameters {                                                                                               \
-    static int(*next) parameters;                                                                                     \
-    if (next == NULL) {                                                                                               \
-      next = (int(*) parameters)dlsym(RTLD_NEXT, #name);                                                              \
-    }                                                                                                                 \
-    count(kind);                                                                                                      \
-    return next arguments;                                                                                            \
+#define FORWARD(kind, name, parameters, arguments)                                                                                         \
+  int name parameters {                                                                                                                    \
+    static int(*next) parameters;                                                                                                          \
+    if (next == NULL) {                                                                                                                    \
+      next = (int(*) parameters)dlsym(RTLD_NEXT, #name);                                                                                   \
+    }                                                                                                                                      \
+    count(kind);                                                                                                                           \
+    return next arguments;                                                                                                                 \
   }
 
 FORWARD(locks, pthread_mutex_lock, (pthread_mutex_t * mutex), (mutex))

@@ -22,8 +22,9 @@ Data &data() {
 
 std::string facts() {
   const Data &now = data();
-  return fmt::format(R"({{"version": 1, "hash": "data-{0}-{1}", "splits": {{"train": {{"records": {0}}}, "dev": {{"records": {1}}}, "test": {{"records": {2}}}}}, "vocabularies": {{"tokens": {{"size": 101, "max": 17}}}}}})",
-                     now.trainRecords, now.devRecords, now.testRecords);
+  return fmt::format(
+      R"({{"version": 1, "hash": "data-{0}-{1}", "splits": {{"train": {{"records": {0}}}, "dev": {{"records": {1}}}, "test": {{"records": {2}}}}}, "vocabularies": {{"tokens": {{"size": 101, "max": 17}}}}}})",
+      now.trainRecords, now.devRecords, now.testRecords);
 }
 
 } // namespace fake
@@ -109,7 +110,8 @@ public:
     const std::int64_t from = step % perEpoch * plan.batch, to = std::min(from + plan.batch, dataset->records());
     for (std::int64_t at = from; at < to; ++at) {
       const std::int64_t record = order[static_cast<std::size_t>(at)];
-      for (std::int64_t i = dataset->offsets[static_cast<std::size_t>(record)]; i < dataset->offsets[static_cast<std::size_t>(record) + 1]; ++i) {
+      for (std::int64_t i = dataset->offsets[static_cast<std::size_t>(record)]; i < dataset->offsets[static_cast<std::size_t>(record) + 1];
+           ++i) {
         ids.push_back(dataset->ids[static_cast<std::size_t>(i)]);
         rowRecords.push_back(static_cast<std::int32_t>(at - from));
         positions.push_back(static_cast<std::int32_t>(i - dataset->offsets[static_cast<std::size_t>(record)]));
@@ -165,9 +167,7 @@ public:
   Result<const PluginManifest *> manifest(const std::string &, PluginKind) const override { return unknown(); }
   Result<const PenstockPlugin *> load(const std::string &, PluginKind) override { return unknown(); }
   const PenstockHost *services() const override { return nullptr; }
-  Result<std::unique_ptr<PluginArguments>> arguments(const PluginManifest &, const std::string &) const override {
-    return unknown();
-  }
+  Result<std::unique_ptr<PluginArguments>> arguments(const PluginManifest &, const std::string &) const override { return unknown(); }
 
 private:
   static Status unknown() { return invalidInput("there are no plugins here"); }
@@ -185,8 +185,8 @@ Result<std::unique_ptr<Metric>> makeMetric(PluginHost &, const std::string &plug
   return std::unique_ptr<Metric>(std::make_unique<FakeAccuracy>());
 }
 
-Result<std::vector<std::string>> decodeAnswers(PluginHost &, const std::string &, const std::string &,
-                                               const std::vector<std::string> &, const float *, std::int64_t, std::int64_t) {
+Result<std::vector<std::string>> decodeAnswers(PluginHost &, const std::string &, const std::string &, const std::vector<std::string> &,
+                                               const float *, std::int64_t, std::int64_t) {
   return invalidInput("there are no plugins here");
 }
 
@@ -206,8 +206,8 @@ Result<std::shared_ptr<PluginHost>> PluginHost::create(const std::vector<std::st
   return std::shared_ptr<PluginHost>(std::make_shared<FakeHost>());
 }
 
-Result<std::unique_ptr<RecordReader>> RecordReader::open(const std::string &, const std::string &, PluginHost &, Format,
-                                                         std::istream &, const std::string &) {
+Result<std::unique_ptr<RecordReader>> RecordReader::open(const std::string &, const std::string &, PluginHost &, Format, std::istream &,
+                                                         const std::string &) {
   return invalidInput("there is no input here");
 }
 
@@ -215,16 +215,14 @@ Status writeFitted(const std::string &, const std::string &, const std::string &
   return std::filesystem::create_directories(folder) ? Status{} : environmentError("no folder");
 }
 
-Result<std::shared_ptr<const Dataset>> Dataset::open(const std::string &, const std::string &split, PluginHost &,
-                                                     const Options &) {
+Result<std::shared_ptr<const Dataset>> Dataset::open(const std::string &, const std::string &split, PluginHost &, const Options &) {
   const fake::Data &now = fake::data();
   const std::int64_t count = split == "train" ? now.trainRecords : split == "dev" ? now.devRecords : now.testRecords;
   return std::shared_ptr<const Dataset>(std::make_shared<FakeDataset>(count, static_cast<unsigned>(split.size())));
 }
 
 Result<std::unique_ptr<BatchStream>> BatchStream::start(std::shared_ptr<const Dataset> dataset, const Plan &plan) {
-  return std::unique_ptr<BatchStream>(
-      std::make_unique<FakeStream>(std::static_pointer_cast<const FakeDataset>(std::move(dataset)), plan));
+  return std::unique_ptr<BatchStream>(std::make_unique<FakeStream>(std::static_pointer_cast<const FakeDataset>(std::move(dataset)), plan));
 }
 
 namespace fake {

@@ -125,9 +125,7 @@ void evaluate(const PenstockCall *call, const std::int64_t *) {
   *static_cast<float *>(call->outputs[0]) = lossOf(call, probabilities);
 }
 
-void predict(const PenstockCall *call, const std::int64_t *) {
-  forward(call, static_cast<float *>(call->outputs[0]), false);
-}
+void predict(const PenstockCall *call, const std::int64_t *) { forward(call, static_cast<float *>(call->outputs[0]), false); }
 
 const char *const axes[] = {"tokens"};
 const PenstockInputInfo inputs[] = {{"tokens", PENSTOCK_INPUT_IDS, 0, 0}, {"label", PENSTOCK_INPUT_CLASS, -1, 1}};
@@ -146,7 +144,8 @@ const PenstockOutputInfo evaluateOutputs[] = {{"loss", 1, 0}, {"answer.probabili
 const PenstockOutputInfo predictOutputs[] = {{"answer.probabilities", classes, 1}};
 const std::int64_t noRows[] = {0};
 const std::int64_t rowFlops[] = {2 * classes}, noPairs[] = {0}, pairBytes[] = {1};
-const PenstockStepWork trainWork = {"rows", "bag of words", "words.pipe:7", {0, 5, rowFlops, noPairs}, {gradientBytes, 0, noPairs, pairBytes}};
+const PenstockStepWork trainWork = {
+    "rows", "bag of words", "words.pipe:7", {0, 5, rowFlops, noPairs}, {gradientBytes, 0, noPairs, pairBytes}};
 const PenstockStep packSteps[] = {{pack, nullptr, nullptr}}, trainSteps[] = {{trainStep, nullptr, &trainWork}},
                    evaluateSteps[] = {{evaluate, nullptr, nullptr}}, predictSteps[] = {{predict, nullptr, nullptr}};
 const PenstockEntry entries[] = {
@@ -155,9 +154,25 @@ const PenstockEntry entries[] = {
     {"evaluate", 1, evaluateSteps, {0, 0, noRows, 0}, 2, evaluateOutputs},
     {"predict", 1, predictSteps, {0, 0, noRows, 0}, 1, predictOutputs},
 };
-const PenstockProgram program = {sizeof(PenstockProgram), FIXTURE_ABI, PENSTOCK_PROGRAM_ABI_MINOR, FIXTURE_LEVEL,
-                                 1, axes, 2, inputs, 6, tensors, flatElements, 2 * flatElements, 0,
-                                 0, nullptr, 1, symbols, 4, entries};
+const PenstockProgram program = {sizeof(PenstockProgram),
+                                 FIXTURE_ABI,
+                                 PENSTOCK_PROGRAM_ABI_MINOR,
+                                 FIXTURE_LEVEL,
+                                 1,
+                                 axes,
+                                 2,
+                                 inputs,
+                                 6,
+                                 tensors,
+                                 flatElements,
+                                 2 * flatElements,
+                                 0,
+                                 0,
+                                 nullptr,
+                                 1,
+                                 symbols,
+                                 4,
+                                 entries};
 
 } // namespace
 

@@ -184,15 +184,13 @@ TEST(Safetensors, RefusesEveryCutAndSurvivesEveryChange) {
 
 TEST(Safetensors, RefusesHeadersThatLie) {
   const Scratch scratch;
-  for (const char *header : {
-           R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})",
-           R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})",
-           R"({"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}})",
-           R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,0]}})",
-           R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})",
-           R"({"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}})",
-           R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
-           R"({"a":3})", R"([])", R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0.5,4.5]}})", R"({"__metadata__":{"k":1}})"}) {
+  for (const char *header :
+       {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})",
+        R"({"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}})",
+        R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,0]}})", R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})",
+        R"({"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}})",
+        R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", R"({"a":3})",
+        R"([])", R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0.5,4.5]}})", R"({"__metadata__":{"k":1}})"}) {
     std::string file(8, '\0');
     const std::uint64_t length = std::strlen(header);
     std::memcpy(file.data(), &length, 8);

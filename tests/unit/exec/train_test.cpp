@@ -24,9 +24,7 @@
 namespace penstock {
 namespace {
 
-std::string built(const std::string &name) {
-  return std::filesystem::canonical("/proc/self/exe").parent_path().string() + "/" + name;
-}
+std::string built(const std::string &name) { return std::filesystem::canonical("/proc/self/exe").parent_path().string() + "/" + name; }
 std::string fixture() { return built("exec_fixture.so"); }
 
 std::string contentOf(const std::string &path) {
@@ -326,8 +324,10 @@ TEST_F(Training, StopsAtALossThatIsNotFinite) {
 }
 
 TEST_F(Training, RefusesProgramsThatItCannotRun) {
-  for (const auto &[file, part] : {std::pair{"exec_fixture_abi.so", "version 9"}, {"exec_fixture_level.so", "avx9999"},
-                                   {"exec_count_calls.so", "penstock_program"}, {"none.so", "is not there"}}) {
+  for (const auto &[file, part] : {std::pair{"exec_fixture_abi.so", "version 9"},
+                                   {"exec_fixture_level.so", "avx9999"},
+                                   {"exec_count_calls.so", "penstock_program"},
+                                   {"none.so", "is not there"}}) {
     const Result<std::unique_ptr<ThreadPool>> pool = ThreadPool::create(1);
     ASSERT_TRUE(pool.ok());
     const Status status = Program::open(built(file), **pool).status();
@@ -397,11 +397,12 @@ TEST_F(Training, SurvivesKillsAtRandomMoments) {
       ++kills;
       exitOf(child);
     }
-    ASSERT_EQ(exitOf(start(out, [&] {
-                auto last = arguments;
-                last.push_back("resume=1");
-                return last;
-              }())),
+    ASSERT_EQ(exitOf(start(out,
+                           [&] {
+                             auto last = arguments;
+                             last.push_back("resume=1");
+                             return last;
+                           }())),
               0);
     ++finished;
     EXPECT_EQ(modelOf(out), modelOf(scratch / "whole"));

@@ -104,10 +104,11 @@ TEST(Expansion, GivesEveryWeightItsRate) {
       names.insert(name);
     }
   }
-  EXPECT_EQ(names, (std::set<std::string>{"e.embedding_0.weight", "h.block_1.inner.linear_0.weight", "h.block_1.inner.linear_0.bias",
-                                          "h.block_1.inner.linear_1.weight", "h.block_1.inner.linear_1.bias", "h.block_2.inner.linear_0.weight",
-                                          "h.block_2.inner.linear_0.bias", "h.block_2.inner.linear_1.weight", "h.block_2.inner.linear_1.bias",
-                                          "h.block_0.inner.linear_1.bias", "answer.classify_0"}));
+  EXPECT_EQ(names,
+            (std::set<std::string>{"e.embedding_0.weight", "h.block_1.inner.linear_0.weight", "h.block_1.inner.linear_0.bias",
+                                   "h.block_1.inner.linear_1.weight", "h.block_1.inner.linear_1.bias", "h.block_2.inner.linear_0.weight",
+                                   "h.block_2.inner.linear_0.bias", "h.block_2.inner.linear_1.weight", "h.block_2.inner.linear_1.bias",
+                                   "h.block_0.inner.linear_1.bias", "answer.classify_0"}));
 }
 
 TEST(Expansion, StandsInTopologicalOrder) {
@@ -179,9 +180,10 @@ TEST(Expansion, ExpandsAHeadOfTheLanguage) {
 }
 
 TEST(Expansion, TakesSeveralAnswers) {
-  const Completion made = build(pipelineWith("  h = tokens |> embedding(5) |> pool(max)\n  fails = h |> classify(label)\n  price = h |> regress(cost)",
-                                             "train { minimize: fails.loss + 0.1 * price.loss }\n"
-                                             "evaluate { test: [f1(answer: fails), mse(answer: price)], expect test.mse <= 3 }\n"));
+  const Completion made =
+      build(pipelineWith("  h = tokens |> embedding(5) |> pool(max)\n  fails = h |> classify(label)\n  price = h |> regress(cost)",
+                         "train { minimize: fails.loss + 0.1 * price.loss }\n"
+                         "evaluate { test: [f1(answer: fails), mse(answer: price)], expect test.mse <= 3 }\n"));
   ASSERT_EQ(made.pipeline.model.answers.size(), 2u);
   EXPECT_EQ(made.pipeline.model.answers[1].target, "cost");
   ASSERT_EQ(made.pipeline.metrics.size(), 2u);
@@ -191,7 +193,8 @@ TEST(Expansion, TakesSeveralAnswers) {
 }
 
 TEST(Expansion, UnknownSizesAreMinusOneWithoutFacts) {
-  auto analysis = analyze("/folder/example.pipe", pipelineWith("  answer = tokens |> embedding(5) |> pool(max) |> classify(label)"), options());
+  auto analysis =
+      analyze("/folder/example.pipe", pipelineWith("  answer = tokens |> embedding(5) |> pool(max) |> classify(label)"), options());
   ASSERT_TRUE(analysis.ok());
   const Completion made = completeWithoutFacts(*analysis);
   EXPECT_TRUE(made.ok);
@@ -201,9 +204,10 @@ TEST(Expansion, UnknownSizesAreMinusOneWithoutFacts) {
 }
 
 TEST(Settings, ReachParamsSettingsAndArguments) {
-  const Completion made = build(pipelineWith("  answer = tokens |> counts |> classify(label)",
-                                             "train { optimizer: adam(lr: rate), epochs: 3, batch: search([16, 32], default: 16) }\n"),
-                                {"rate=0.5", "train.steps=41", "train.optimizer.beta1=0.25", "train.schedule=linear(warmup: 10%)", "target.threads=3"});
+  const Completion made =
+      build(pipelineWith("  answer = tokens |> counts |> classify(label)",
+                         "train { optimizer: adam(lr: rate), epochs: 3, batch: search([16, 32], default: 16) }\n"),
+            {"rate=0.5", "train.steps=41", "train.optimizer.beta1=0.25", "train.schedule=linear(warmup: 10%)", "target.threads=3"});
   EXPECT_EQ(made.pipeline.train.optimizer.lr, 0.5);
   EXPECT_EQ(made.pipeline.train.optimizer.beta1, 0.25);
   EXPECT_EQ(made.pipeline.train.steps, 41);

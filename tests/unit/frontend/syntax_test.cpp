@@ -67,27 +67,35 @@ TEST(Format, PutsBlanksWhereTheyBelong) {
   EXPECT_EQ(formatted("pipe   1\n\n\n\nlayer l( x,n :int=3 ){x|>f( n:n,[ 1 ,2,] )}"),
             "pipe 1\n\nlayer l(x, n: int = 3) { x |> f(n: n, [1, 2]) }\n");
   EXPECT_EQ(formatted("pipe 1\nparam a:float=- 1+2*( 3-- 4 )/5..6"), "pipe 1\nparam a: float = -1 + 2 * (3 - -4) / 5..6\n");
-  EXPECT_EQ(formatted("pipe 1\nuse metric m@1 from \"f\"\nimport a,b from \"c\""), "pipe 1\nuse metric m @ 1 from \"f\"\nimport a, b from \"c\"\n");
+  EXPECT_EQ(formatted("pipe 1\nuse metric m@1 from \"f\"\nimport a,b from \"c\""),
+            "pipe 1\nuse metric m @ 1 from \"f\"\nimport a, b from \"c\"\n");
 }
 
 TEST(Format, AlignsValuesWithinABlock) {
   EXPECT_EQ(formatted("pipe 1\ntrain {\nepochs: 3,\n  optimizer: adam\n # own line\n seed: 4 # why\n}\n"),
             "pipe 1\ntrain {\n  epochs:    3\n  optimizer: adam\n  # own line\n  seed: 4  # why\n}\n");
-  EXPECT_EQ(formatted("pipe 1\nmodel {\nh = t |> f\n|> g(\n1,\n2\n)\n|> k\nanswer = h\n|> c(l)\n}\n"),
-            "pipe 1\nmodel {\n  h      = t |> f\n             |> g(\n               1,\n               2\n             )\n             |> k\n"
-            "  answer = h\n    |> c(l)\n}\n");
+  EXPECT_EQ(
+      formatted("pipe 1\nmodel {\nh = t |> f\n|> g(\n1,\n2\n)\n|> k\nanswer = h\n|> c(l)\n}\n"),
+      "pipe 1\nmodel {\n  h      = t |> f\n             |> g(\n               1,\n               2\n             )\n             |> k\n"
+      "  answer = h\n    |> c(l)\n}\n");
 }
 
 TEST(Format, KeepsEveryComment) {
-  const std::string text = formatted("# first\npipe 1 # edition\n# alone\nmodel { # open\n# in\na = f( # call\n1, # one\n# before close\n) # end\n} # closed\n# last");
-  for (const char *comment : {"# first", "# edition", "# alone", "# open", "# in", "# call", "# one", "# before close", "# end", "# closed", "# last"}) {
+  const std::string text = formatted(
+      "# first\npipe 1 # edition\n# alone\nmodel { # open\n# in\na = f( # call\n1, # one\n# before close\n) # end\n} # closed\n# last");
+  for (const char *comment :
+       {"# first", "# edition", "# alone", "# open", "# in", "# call", "# one", "# before close", "# end", "# closed", "# last"}) {
     EXPECT_NE(text.find(comment), std::string::npos) << comment << "\n" << text;
   }
 }
 
 TEST(Format, PutsACommentAboveAStepWhereTheStepStands) {
-  const std::string steps = "pipe 1\nmodel {\n  a = x\n    # why\n    # indeed\n    |> f\n  # b is next\n  b = y |> g\n        # why not\n        |> h\n}\n";
-  EXPECT_EQ(format("a.pipe", "pipe 1\nmodel {\n  a = x\n # why\n      # indeed\n  |> f\n # b is next\n  b = y |> g\n  # why not\n  |> h\n}\n").text, steps);
+  const std::string steps =
+      "pipe 1\nmodel {\n  a = x\n    # why\n    # indeed\n    |> f\n  # b is next\n  b = y |> g\n        # why not\n        |> h\n}\n";
+  EXPECT_EQ(
+      format("a.pipe", "pipe 1\nmodel {\n  a = x\n # why\n      # indeed\n  |> f\n # b is next\n  b = y |> g\n  # why not\n  |> h\n}\n")
+          .text,
+      steps);
   EXPECT_EQ(format("a.pipe", steps).text, steps);
 }
 

@@ -33,11 +33,10 @@ protected:
     dqkv.assign(qkv.size(), NAN);
   }
   void run(const PenstockLevelTable &table, float dropout) {
-    table.attentionForward(qkv.data(), out.data(), lse.data(), offsets.data(), numbers.data(), 0,
-                           records, heads, width, dropout, 3, 4, 5, held.data());
-    table.attentionBackward(qkv.data(), out.data(), lse.data(), dout.data(), dqkv.data(),
-                            offsets.data(), numbers.data(), 0, records, heads, width, dropout, 3, 4,
-                            5, held.data());
+    table.attentionForward(qkv.data(), out.data(), lse.data(), offsets.data(), numbers.data(), 0, records, heads, width, dropout, 3, 4, 5,
+                           held.data());
+    table.attentionBackward(qkv.data(), out.data(), lse.data(), dout.data(), dqkv.data(), offsets.data(), numbers.data(), 0, records, heads,
+                            width, dropout, 3, 4, 5, held.data());
   }
 
   std::int64_t heads = 0, width = 0, records = 0, rows = 0;
@@ -68,24 +67,19 @@ TEST_F(AttentionTest, agreesWithReferenceInDouble) {
       for (const float dropout : {0.0f, 0.3f}) {
         prepare(shape, ++seed);
         run(*level.table, dropout);
-        const auto multiplier = [&](std::uint64_t record, std::int64_t head, std::int64_t query,
-                                    std::int64_t key, std::int64_t length) {
+        const auto multiplier = [&](std::uint64_t record, std::int64_t head, std::int64_t query, std::int64_t key, std::int64_t length) {
           return reference::attentionMultiplier(record, head, query, key, length, 3, 4, 5, dropout);
         };
         auto expectedOut = out;
         auto expectedLse = lse;
         auto expectedGradient = dqkv;
-        reference::attentionForward(qkv.data(), expectedOut.data(), expectedLse.data(),
-                                    offsets.data(), numbers.data(), 0, records, heads, width,
-                                    multiplier);
-        reference::attentionBackward(qkv.data(), dout.data(), expectedGradient.data(),
-                                     offsets.data(), numbers.data(), 0, records, heads, width,
-                                     multiplier);
-        ASSERT_TRUE(near(out, expectedOut, 3e-5))
-            << level.name << " width " << width << " dropout " << dropout;
+        reference::attentionForward(qkv.data(), expectedOut.data(), expectedLse.data(), offsets.data(), numbers.data(), 0, records, heads,
+                                    width, multiplier);
+        reference::attentionBackward(qkv.data(), dout.data(), expectedGradient.data(), offsets.data(), numbers.data(), 0, records, heads,
+                                     width, multiplier);
+        ASSERT_TRUE(near(out, expectedOut, 3e-5)) << level.name << " width " << width << " dropout " << dropout;
         ASSERT_TRUE(near(lse, expectedLse, 3e-5)) << level.name << " width " << width;
-        ASSERT_TRUE(near(dqkv, expectedGradient, 3e-4))
-            << level.name << " width " << width << " dropout " << dropout;
+        ASSERT_TRUE(near(dqkv, expectedGradient, 3e-4)) << level.name << " width " << width << " dropout " << dropout;
       }
     }
   }
@@ -95,15 +89,12 @@ TEST_F(AttentionTest, agreesWithReferenceInDouble) {
 TEST_F(AttentionTest, referenceGradientAgreesWithFiniteDifferences) {
   prepare({2, 3, {5, 1}}, 77);
   std::vector<double> x(qkv.begin(), qkv.end()), d(dout.begin(), dout.end());
-  const auto multiplier = [&](std::uint64_t record, std::int64_t head, std::int64_t query,
-                              std::int64_t key, std::int64_t length) {
-    return static_cast<double>(
-        reference::attentionMultiplier(record, head, query, key, length, 3, 4, 5, 0.25f));
+  const auto multiplier = [&](std::uint64_t record, std::int64_t head, std::int64_t query, std::int64_t key, std::int64_t length) {
+    return static_cast<double>(reference::attentionMultiplier(record, head, query, key, length, 3, 4, 5, 0.25f));
   };
   const auto loss = [&](const std::vector<double> &at) {
     std::vector<double> o(d.size()), l(lse.size());
-    reference::attentionForward(at.data(), o.data(), l.data(), offsets.data(), numbers.data(), 0,
-                                records, heads, width, multiplier);
+    reference::attentionForward(at.data(), o.data(), l.data(), offsets.data(), numbers.data(), 0, records, heads, width, multiplier);
     double sum = 0;
     for (std::size_t i = 0; i < o.size(); ++i) {
       sum += o[i] * d[i];
@@ -111,8 +102,7 @@ TEST_F(AttentionTest, referenceGradientAgreesWithFiniteDifferences) {
     return sum;
   };
   std::vector<double> gradient(x.size());
-  reference::attentionBackward(x.data(), d.data(), gradient.data(), offsets.data(), numbers.data(),
-                               0, records, heads, width, multiplier);
+  reference::attentionBackward(x.data(), d.data(), gradient.data(), offsets.data(), numbers.data(), 0, records, heads, width, multiplier);
   for (std::size_t i = 0; i < x.size(); ++i) {
     auto plus = x, minus = x;
     plus[i] += 1e-5;
@@ -131,21 +121,14 @@ TEST_F(AttentionTest, recordAloneHasTheBitsOfTheRecordInABatch) {
       const std::size_t at = static_cast<std::size_t>(r);
       const std::int64_t first = offsets[at], length = offsets[at + 1] - first;
       const std::int32_t alone[] = {0, static_cast<std::int32_t>(length)};
-      std::vector<float> o(static_cast<std::size_t>(length * heads * width)),
-          l(static_cast<std::size_t>(length * heads));
+      std::vector<float> o(static_cast<std::size_t>(length * heads * width)), l(static_cast<std::size_t>(length * heads));
       std::vector<float> d(o.size() * 3);
-      level.table->attentionForward(qkv.data() + first * 3 * heads * width, o.data(), l.data(),
-                                    alone, &numbers[at], 0, 1, heads, width, 0.2f, 3, 4, 5,
-                                    held.data());
-      level.table->attentionBackward(qkv.data() + first * 3 * heads * width, o.data(), l.data(),
-                                     dout.data() + first * heads * width, d.data(), alone,
-                                     &numbers[at], 0, 1, heads, width, 0.2f, 3, 4, 5, held.data());
-      EXPECT_EQ(
-          std::memcmp(o.data(), batchOut.data() + first * heads * width, o.size() * sizeof(float)),
-          0);
-      EXPECT_EQ(std::memcmp(d.data(), batchGradient.data() + first * 3 * heads * width,
-                            d.size() * sizeof(float)),
-                0);
+      level.table->attentionForward(qkv.data() + first * 3 * heads * width, o.data(), l.data(), alone, &numbers[at], 0, 1, heads, width,
+                                    0.2f, 3, 4, 5, held.data());
+      level.table->attentionBackward(qkv.data() + first * 3 * heads * width, o.data(), l.data(), dout.data() + first * heads * width,
+                                     d.data(), alone, &numbers[at], 0, 1, heads, width, 0.2f, 3, 4, 5, held.data());
+      EXPECT_EQ(std::memcmp(o.data(), batchOut.data() + first * heads * width, o.size() * sizeof(float)), 0);
+      EXPECT_EQ(std::memcmp(d.data(), batchGradient.data() + first * 3 * heads * width, d.size() * sizeof(float)), 0);
     }
   }
 }
@@ -180,8 +163,10 @@ TEST_F(AttentionTest, firstRowsAloneAreThoseOfAllRows) {
         for (std::int64_t r = 0; r < records; ++r) {
           const std::int64_t row = offsets[static_cast<std::size_t>(r)];
           for (std::int64_t c = 0; c < columns; ++c) {
-            ASSERT_EQ(o[static_cast<std::size_t>(r * columns + c)], out[static_cast<std::size_t>(row * columns + c)]) << level.name << width;
-            ASSERT_EQ(dq[static_cast<std::size_t>(r * columns + c)], dqkv[static_cast<std::size_t>(row * 3 * columns + c)]) << level.name << width;
+            ASSERT_EQ(o[static_cast<std::size_t>(r * columns + c)], out[static_cast<std::size_t>(row * columns + c)])
+                << level.name << width;
+            ASSERT_EQ(dq[static_cast<std::size_t>(r * columns + c)], dqkv[static_cast<std::size_t>(row * 3 * columns + c)])
+                << level.name << width;
           }
           for (std::int64_t h = 0; h < heads; ++h) {
             ASSERT_EQ(l[static_cast<std::size_t>(r * heads + h)], lse[static_cast<std::size_t>(row * heads + h)]) << level.name << width;

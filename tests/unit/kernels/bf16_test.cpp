@@ -68,8 +68,8 @@ struct Shape {
 const Shape shapes[] = {{1, 1},   {3, 2},    {31, 17},  {32, 32},   {33, 15},   {64, 48},
                         {129, 5}, {384, 96}, {700, 31}, {521, 131}, {1031, 67}, {4133, 37}};
 
-std::unique_ptr<MatmulObject> packedMatmul(const PenstockContractions &by, const Shape &shape, bool transposed,
-                                           const std::vector<float> &w, ThreadPool *pool) {
+std::unique_ptr<MatmulObject> packedMatmul(const PenstockContractions &by, const Shape &shape, bool transposed, const std::vector<float> &w,
+                                           ThreadPool *pool) {
   auto made = makePackedMatmul(by, WeightShape::dense(shape.k, shape.n, transposed));
   EXPECT_TRUE(made.ok());
   std::unique_ptr<MatmulObject> matmul(static_cast<MatmulObject *>(std::move(made).value().release()));
@@ -87,9 +87,9 @@ std::vector<float> run(MatmulObject &matmul, const Shape &shape, const std::vect
 TEST(Bf16, roundsToNearestEvenAndKeepsNan) {
   // A weight of one column and 32 rows is a tile whose word of pair r holds rows 2 r and 2 r + 1.
   const auto pool = makePool(1);
-  std::vector<std::uint32_t> patterns = {0x00000000, 0x80000000, 0x3F800000, 0x3F808000, 0x3F818000, 0x3F808001, 0x3F807FFF, 0x7F7FFFFF,
-                                         0xFF7FFFFF, 0x7F800000, 0xFF800000, 0x7FC00000, 0x7F800001, 0xFFFFFFFF, 0x00000001, 0x807FFFFF,
-                                         0x00800000, 0x007FFFFF, 0x7F7F8000, 0x7F7F7FFF};
+  std::vector<std::uint32_t> patterns = {0x00000000, 0x80000000, 0x3F800000, 0x3F808000, 0x3F818000, 0x3F808001, 0x3F807FFF,
+                                         0x7F7FFFFF, 0xFF7FFFFF, 0x7F800000, 0xFF800000, 0x7FC00000, 0x7F800001, 0xFFFFFFFF,
+                                         0x00000001, 0x807FFFFF, 0x00800000, 0x007FFFFF, 0x7F7F8000, 0x7F7F7FFF};
   std::mt19937 engine(17);
   while (patterns.size() < 32 * 512) {
     patterns.push_back(static_cast<std::uint32_t>(engine()));
@@ -130,7 +130,8 @@ TEST(Bf16, matmulAgreesWithFloat64OfRoundedOperands) {
               reference::matmul<double>(wide.data(), shape.k, shape.n, transposed, wideX.data(), shape.k, expected.data(), shape.n, rows,
                                         biased ? wideBias.data() : nullptr, accumulate);
               const auto actual = run(*matmul, shape, x, rows, biased ? bias.data() : nullptr, accumulate ? &old : nullptr);
-              ASSERT_TRUE(near(actual, std::vector<float>(expected.begin(), expected.end()), 1e-6 * std::sqrt(static_cast<double>(shape.k))))
+              ASSERT_TRUE(
+                  near(actual, std::vector<float>(expected.begin(), expected.end()), 1e-6 * std::sqrt(static_cast<double>(shape.k))))
                   << each.name << " k " << shape.k << " n " << shape.n << " rows " << rows;
             }
           }
@@ -155,7 +156,8 @@ TEST(Bf16, sumsInTheOrderOfTheInstructions) {
     for (std::int64_t i = 0; i < rows; ++i) {
       for (std::int64_t j = 0; j < shape.n; ++j) {
         const auto product = [&](std::int64_t d, float sum) {
-          return d < shape.k ? std::fma(xr[static_cast<std::size_t>(i * shape.k + d)], wr[static_cast<std::size_t>(d * shape.n + j)], sum) : sum;
+          return d < shape.k ? std::fma(xr[static_cast<std::size_t>(i * shape.k + d)], wr[static_cast<std::size_t>(d * shape.n + j)], sum)
+                             : sum;
         };
         float sum = bias[static_cast<std::size_t>(j)];
         for (std::int64_t step = 0; step < shape.k; step += 32) {

@@ -12,11 +12,9 @@ struct Shape {
 const Shape shapes[] = {{1, 1},  {3, 2},    {7, 5},    {13, 17},  {31, 16},   {64, 33},
                         {5, 97}, {128, 48}, {321, 29}, {700, 31}, {640, 100}, {129, 128}};
 
-std::vector<float> runMatmul(MatmulObject &matmul, const std::vector<float> &x, std::int64_t k,
-                             std::int64_t n, std::int64_t rows, const float *bias,
-                             const std::vector<float> *old) {
-  std::vector<float> y =
-      old != nullptr ? *old : std::vector<float>(static_cast<std::size_t>(rows * n), NAN);
+std::vector<float> runMatmul(MatmulObject &matmul, const std::vector<float> &x, std::int64_t k, std::int64_t n, std::int64_t rows,
+                             const float *bias, const std::vector<float> *old) {
+  std::vector<float> y = old != nullptr ? *old : std::vector<float>(static_cast<std::size_t>(rows * n), NAN);
   matmul.run(x.data(), k, y.data(), n, rows, bias, old != nullptr);
   return y;
 }
@@ -40,12 +38,9 @@ TEST(Matmul, agreesWithReference) {
           for (const bool accumulate : {false, true}) {
             for (const bool biased : {false, true}) {
               auto expected = old;
-              reference::matmul(w.data(), shape.k, shape.n, transposed, x.data(), shape.k,
-                                expected.data(), shape.n, rows, biased ? bias.data() : nullptr,
-                                accumulate);
-              const auto actual =
-                  runMatmul(matmul, x, shape.k, shape.n, rows, biased ? bias.data() : nullptr,
-                            accumulate ? &old : nullptr);
+              reference::matmul(w.data(), shape.k, shape.n, transposed, x.data(), shape.k, expected.data(), shape.n, rows,
+                                biased ? bias.data() : nullptr, accumulate);
+              const auto actual = runMatmul(matmul, x, shape.k, shape.n, rows, biased ? bias.data() : nullptr, accumulate ? &old : nullptr);
               ASSERT_TRUE(near(actual, expected, 1e-6 * std::sqrt(static_cast<double>(shape.k))))
                   << level.name << " k " << shape.k << " n " << shape.n << " rows " << rows;
             }
@@ -69,13 +64,11 @@ TEST(Matmul, takesStridedOperandsAndTouchesNothingBetween) {
     matmul.pack(w.data(), pool.get());
     auto y = numbers.floats(rows * ldy);
     auto expected = y;
-    reference::matmul<float>(w.data(), k, n, false, x.data(), ldx, expected.data(), ldy, rows,
-                             nullptr, false);
+    reference::matmul<float>(w.data(), k, n, false, x.data(), ldx, expected.data(), ldy, rows, nullptr, false);
     matmul.run(x.data(), ldx, y.data(), ldy, rows, nullptr, false);
     EXPECT_TRUE(near(y, expected, 1e-5));
     for (std::int64_t i = 0; i < rows; ++i) {
-      EXPECT_EQ(std::memcmp(&y[static_cast<std::size_t>(i * ldy + n)],
-                            &expected[static_cast<std::size_t>(i * ldy + n)],
+      EXPECT_EQ(std::memcmp(&y[static_cast<std::size_t>(i * ldy + n)], &expected[static_cast<std::size_t>(i * ldy + n)],
                             static_cast<std::size_t>(ldy - n) * sizeof(float)),
                 0);
     }
@@ -99,8 +92,8 @@ TEST(Matmul, rowAloneHasTheBitsOfTheRowInABatch) {
       for (const std::int64_t block : {1, 5, 48}) {
         std::vector<float> pieces(all.size(), NAN);
         for (std::int64_t first = 0; first < rows; first += block) {
-          matmul.run(x.data() + first * shape.k, shape.k, pieces.data() + first * shape.n, shape.n,
-                     std::min(block, rows - first), bias.data(), false);
+          matmul.run(x.data() + first * shape.k, shape.k, pieces.data() + first * shape.n, shape.n, std::min(block, rows - first),
+                     bias.data(), false);
         }
         EXPECT_TRUE(sameBits(pieces, all)) << level.name << " block " << block;
       }
@@ -128,10 +121,8 @@ TEST(Matmul, levelsAgreeBitwise) {
   }
 }
 
-std::vector<float> runWeightGradient(const PenstockLevelTable &table, int threads,
-                                     const Shape &shape, std::int64_t rows,
-                                     const std::vector<float> &x, std::int64_t ldx,
-                                     const std::vector<float> &dy, std::int64_t lddy) {
+std::vector<float> runWeightGradient(const PenstockLevelTable &table, int threads, const Shape &shape, std::int64_t rows,
+                                     const std::vector<float> &x, std::int64_t ldx, const std::vector<float> &dy, std::int64_t lddy) {
   const auto pool = makePool(threads);
   auto made = makePackedWeightGradient(table.contractions, shape.k, shape.n);
   EXPECT_TRUE(made.ok());
@@ -139,8 +130,7 @@ std::vector<float> runWeightGradient(const PenstockLevelTable &table, int thread
   const std::int64_t room = rows * ((shape.k + 31) / 32 * 32 + (shape.n + 31) / 32 * 32) + 4096;
   std::vector<float> held(static_cast<std::size_t>(room + 1), NAN);
   held.back() = 1234.5f;
-  static_cast<WeightGradientObject &>(**made).run(pool.get(), x.data(), ldx, dy.data(), lddy, rows,
-                                                  dw.data(), held.data());
+  static_cast<WeightGradientObject &>(**made).run(pool.get(), x.data(), ldx, dy.data(), lddy, rows, dw.data(), held.data());
   EXPECT_EQ(held.back(), 1234.5f);
   return dw;
 }
@@ -155,16 +145,13 @@ TEST(WeightGradient, agreesWithReferenceAtAnyNumberOfThreads) {
         const auto x = numbers.floats(rows * ldx);
         const auto dy = numbers.floats(rows * lddy);
         std::vector<float> expected(static_cast<std::size_t>(shape.k * shape.n));
-        reference::weightGradient(shape.k, shape.n, x.data(), ldx, dy.data(), lddy, rows,
-                                  expected.data());
+        reference::weightGradient(shape.k, shape.n, x.data(), ldx, dy.data(), lddy, rows, expected.data());
         const auto one = runWeightGradient(*level.table, 1, shape, rows, x, ldx, dy, lddy);
         ASSERT_TRUE(near(one, expected, 1e-6 * std::sqrt(static_cast<double>(rows) + 1)))
             << level.name << " k " << shape.k << " n " << shape.n << " rows " << rows;
         if (rows == 61 || rows == 523) {
-          ASSERT_TRUE(
-              sameBits(runWeightGradient(*level.table, 2, shape, rows, x, ldx, dy, lddy), one));
-          ASSERT_TRUE(
-              sameBits(runWeightGradient(*level.table, 7, shape, rows, x, ldx, dy, lddy), one));
+          ASSERT_TRUE(sameBits(runWeightGradient(*level.table, 2, shape, rows, x, ldx, dy, lddy), one));
+          ASSERT_TRUE(sameBits(runWeightGradient(*level.table, 7, shape, rows, x, ldx, dy, lddy), one));
         }
       }
     }

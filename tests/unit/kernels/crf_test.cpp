@@ -74,7 +74,8 @@ TEST(ConditionalRandomField, EqualsTheSumOverAllChains) {
       const auto rows = static_cast<std::size_t>(field.offsets.back());
       const auto records = static_cast<std::size_t>(field.records());
       const auto width = static_cast<std::size_t>(tags), size = (width + 2) * width;
-      std::vector<float> loss(records), alpha(rows * width), dlogits(rows * width, 9), dtransitions(records * size, 9), decoded(rows * width, 9);
+      std::vector<float> loss(records), alpha(rows * width), dlogits(rows * width, 9), dtransitions(records * size, 9),
+          decoded(rows * width, 9);
       std::vector<std::int32_t> back(rows * width);
       alignas(64) static float scratch[64];
       const std::vector<float> cotangent(records, 2.0F);
@@ -83,8 +84,8 @@ TEST(ConditionalRandomField, EqualsTheSumOverAllChains) {
       penstock_crf_loss_gradient(field.logits.data(), field.target.data(), field.transitions.data(), alpha.data(), cotangent.data(),
                                  field.offsets.data(), 0, field.records(), tags, dlogits.data(), dtransitions.data(), scratch);
       // The words are the rows with a target.
-      penstock_crf_decode(field.logits.data(), field.transitions.data(), field.offsets.data(), field.target.data(), 0, field.records(), tags,
-                          decoded.data(), alpha.data(), back.data(), scratch);
+      penstock_crf_decode(field.logits.data(), field.transitions.data(), field.offsets.data(), field.target.data(), 0, field.records(),
+                          tags, decoded.data(), alpha.data(), back.data(), scratch);
       std::vector<double> expectedLogits(rows * width), expectedTransitions(records * size), expectedDecoded(rows * width);
       for (std::int64_t record = 0; record < field.records(); ++record) {
         const std::vector<std::int32_t> chainRows = field.rowsOf(record);
@@ -105,7 +106,8 @@ TEST(ConditionalRandomField, EqualsTheSumOverAllChains) {
             best = chain;
           }
         });
-        EXPECT_NEAR(loss[static_cast<std::size_t>(record)], std::log(all) - field.score(chainRows, gold), 2e-6 * std::max(1.0, std::log(all)));
+        EXPECT_NEAR(loss[static_cast<std::size_t>(record)], std::log(all) - field.score(chainRows, gold),
+                    2e-6 * std::max(1.0, std::log(all)));
         const auto count = [&](const std::vector<std::int64_t> &chain, double weight) {
           double *of = expectedTransitions.data() + static_cast<std::size_t>(record) * size;
           for (std::size_t t = 0; t < chain.size(); ++t) {
@@ -143,10 +145,12 @@ TEST(ConditionalRandomField, StaysFiniteWhereScoresAreFarApart) {
   std::vector<std::int32_t> back(120);
   alignas(64) float scratch[32];
   const float one = 1;
-  penstock_crf_loss(field.logits.data(), field.target.data(), field.transitions.data(), field.offsets.data(), 0, 1, 3, loss.data(), alpha.data(), scratch);
-  penstock_crf_loss_gradient(field.logits.data(), field.target.data(), field.transitions.data(), alpha.data(), &one, field.offsets.data(), 0, 1, 3,
-                             dlogits.data(), dtransitions.data(), scratch);
-  penstock_crf_decode(field.logits.data(), field.transitions.data(), field.offsets.data(), nullptr, 0, 1, 3, decoded.data(), alpha.data(), back.data(), scratch);
+  penstock_crf_loss(field.logits.data(), field.target.data(), field.transitions.data(), field.offsets.data(), 0, 1, 3, loss.data(),
+                    alpha.data(), scratch);
+  penstock_crf_loss_gradient(field.logits.data(), field.target.data(), field.transitions.data(), alpha.data(), &one, field.offsets.data(),
+                             0, 1, 3, dlogits.data(), dtransitions.data(), scratch);
+  penstock_crf_decode(field.logits.data(), field.transitions.data(), field.offsets.data(), nullptr, 0, 1, 3, decoded.data(), alpha.data(),
+                      back.data(), scratch);
   EXPECT_TRUE(std::isfinite(loss[0]));
   for (std::size_t row = 0; row < 40; ++row) {
     double sum = 0;

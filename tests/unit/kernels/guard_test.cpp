@@ -18,8 +18,7 @@ public:
     const std::size_t wanted = static_cast<std::size_t>(count) * sizeof(T);
     const std::size_t whole = (wanted + page - 1) / page * page;
     size = whole + page;
-    base = static_cast<char *>(
-        mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    base = static_cast<char *>(mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     mprotect(base + whole, page, PROT_NONE);
     values = reinterpret_cast<T *>(base + whole - wanted);
     Numbers numbers(seed);
@@ -46,8 +45,7 @@ TEST(Guards, contractionsStayInside) {
     const PenstockLevelTable &t = *level.table;
     for (const std::int64_t n : {1, 5, 17, 31, 33, 48}) {
       const std::int64_t k = 13, rows = 11;
-      GuardedFloats w(k * n), packed(t.contractions.packedFloats(k, n)), x(rows * k), y(rows * n), bias(n),
-          dw(k * n);
+      GuardedFloats w(k * n), packed(t.contractions.packedFloats(k, n)), x(rows * k), y(rows * n), bias(n), dw(k * n);
       for (const int transposed : {0, 1}) {
         t.contractions.pack(pool.get(), w, transposed ? k : n, k, n, transposed, packed);
         t.contractions.matmul(packed, k, n, x, k, y, n, rows, bias, transposed);
@@ -67,12 +65,10 @@ TEST(Guards, convolutionsStayInside) {
       Ints offsets(records + 1), at(records * n);
       const std::int32_t ends[] = {0, 1, 4, 14};
       std::memcpy(offsets, ends, sizeof(ends));
-      GuardedFloats w(width * k * n), packed(t.contractions.packedFloats(width * k, n)),
-          flipped(t.contractions.packedFloats(width * n, k));
+      GuardedFloats w(width * k * n), packed(t.contractions.packedFloats(width * k, n)), flipped(t.contractions.packedFloats(width * n, k));
       const PenstockConv conv = {width, k, n, packed, flipped};
-      GuardedFloats x(rows * k), y(rows * n), bias(n), dx(rows * k), dw(width * k * n),
-          top(records * n), room(rows * ((k + 31) / 32 * 32 + (n + 31) / 32 * 32) + 4096),
-          held(PENSTOCK_SCRATCH_FLOATS);
+      GuardedFloats x(rows * k), y(rows * n), bias(n), dx(rows * k), dw(width * k * n), top(records * n),
+          room(rows * ((k + 31) / 32 * 32 + (n + 31) / 32 * 32) + 4096), held(PENSTOCK_SCRATCH_FLOATS);
       t.convPack(&conv, w, pool.get());
       t.convRun(&conv, x, y, offsets, 0, records, bias, held);
       t.convGradientInput(&conv, y, dx, offsets, 0, records, 0, held);
@@ -93,17 +89,14 @@ TEST(Guards, attentionStaysInside) {
       const std::int32_t ends[] = {0, 1, 14, 301};
       std::memcpy(offsets, ends, sizeof(ends));
       Guarded<std::uint64_t> numbers(records);
-      GuardedFloats qkv(rows * 3 * heads * width), out(rows * heads * width), lse(rows * heads),
-          dout(rows * heads * width), dqkv(rows * 3 * heads * width), held(PENSTOCK_SCRATCH_FLOATS);
-      t.attentionForward(qkv, out, lse, offsets, numbers, 0, records, heads, width, 0.1f, 1, 2, 3,
-                         held);
-      t.attentionBackward(qkv, out, lse, dout, dqkv, offsets, numbers, 0, records, heads, width,
-                          0.1f, 1, 2, 3, held);
-      GuardedFloats q(records * heads * width), kv(rows * 2 * heads * width), firstOut(records * heads * width),
-          firstLse(records * heads), dfirst(records * heads * width), dq(records * heads * width), dkv(rows * 2 * heads * width);
+      GuardedFloats qkv(rows * 3 * heads * width), out(rows * heads * width), lse(rows * heads), dout(rows * heads * width),
+          dqkv(rows * 3 * heads * width), held(PENSTOCK_SCRATCH_FLOATS);
+      t.attentionForward(qkv, out, lse, offsets, numbers, 0, records, heads, width, 0.1f, 1, 2, 3, held);
+      t.attentionBackward(qkv, out, lse, dout, dqkv, offsets, numbers, 0, records, heads, width, 0.1f, 1, 2, 3, held);
+      GuardedFloats q(records * heads * width), kv(rows * 2 * heads * width), firstOut(records * heads * width), firstLse(records * heads),
+          dfirst(records * heads * width), dq(records * heads * width), dkv(rows * 2 * heads * width);
       t.attentionFirstForward(q, kv, firstOut, firstLse, offsets, numbers, 0, records, heads, width, 0.1f, 1, 2, 3, held);
-      t.attentionFirstBackward(q, kv, firstOut, firstLse, dfirst, dq, dkv, offsets, numbers, 0, records, heads, width, 0.1f, 1, 2, 3,
-                               held);
+      t.attentionFirstBackward(q, kv, firstOut, firstLse, dfirst, dq, dkv, offsets, numbers, 0, records, heads, width, 0.1f, 1, 2, 3, held);
     }
   }
 }
@@ -120,8 +113,7 @@ TEST(Guards, segmentsStayInside) {
       for (std::int64_t i = 0; i < rows; ++i) {
         ids[i] = static_cast<std::int32_t>(i % vocabulary);
       }
-      GuardedFloats x(rows * width), y(records * width), table(vocabulary * width),
-          counts(records * vocabulary), row(width);
+      GuardedFloats x(rows * width), y(records * width), table(vocabulary * width), counts(records * vocabulary), row(width);
       t.segmentSum(x, offsets, 0, records, width, y);
       t.segmentMax(x, offsets, 0, records, width, y, at);
       t.segmentMaxGradient(y, at, offsets, 0, records, width, x);

@@ -67,11 +67,9 @@ inline std::unique_ptr<ThreadPool> makePool(int threads) {
 inline std::vector<float> scratch() { return std::vector<float>(PENSTOCK_SCRATCH_FLOATS, NAN); }
 
 /// |a - b| <= tolerance * (1 + |b|), every element; names the first that is not.
-inline ::testing::AssertionResult near(const std::vector<float> &actual,
-                                       const std::vector<float> &expected, double tolerance) {
+inline ::testing::AssertionResult near(const std::vector<float> &actual, const std::vector<float> &expected, double tolerance) {
   if (actual.size() != expected.size()) {
-    return ::testing::AssertionFailure()
-           << actual.size() << " numbers instead of " << expected.size();
+    return ::testing::AssertionFailure() << actual.size() << " numbers instead of " << expected.size();
   }
   for (std::size_t i = 0; i < actual.size(); ++i) {
     const double a = actual[i], b = expected[i];
@@ -82,16 +80,13 @@ inline ::testing::AssertionResult near(const std::vector<float> &actual,
   return ::testing::AssertionSuccess();
 }
 
-inline ::testing::AssertionResult sameBits(const std::vector<float> &a,
-                                           const std::vector<float> &b) {
-  if (a.size() == b.size() &&
-      (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0)) {
+inline ::testing::AssertionResult sameBits(const std::vector<float> &a, const std::vector<float> &b) {
+  if (a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0)) {
     return ::testing::AssertionSuccess();
   }
   for (std::size_t i = 0; i < a.size() && i < b.size(); ++i) {
     if (std::memcmp(&a[i], &b[i], sizeof(float)) != 0) {
-      return ::testing::AssertionFailure()
-             << "element " << i << ": " << a[i] << " against " << b[i];
+      return ::testing::AssertionFailure() << "element " << i << ": " << a[i] << " against " << b[i];
     }
   }
   return ::testing::AssertionFailure() << "sizes differ";

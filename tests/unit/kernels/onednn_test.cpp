@@ -18,9 +18,9 @@ struct Shape {
 };
 const Shape shapes[] = {{1, 1}, {7, 5}, {31, 48}, {128, 100}, {321, 29}, {384, 1536}, {128, 128}};
 
-#define REQUIRE_ONEDNN(handle)                                                                     \
-  if (!(handle).ok()) {                                                                            \
-    GTEST_SKIP() << (handle).status().message();                                                   \
+#define REQUIRE_ONEDNN(handle)                                                                                                             \
+  if (!(handle).ok()) {                                                                                                                    \
+    GTEST_SKIP() << (handle).status().message();                                                                                           \
   }
 
 TEST(OneDnnMatmul, agreesWithReference) {
@@ -40,10 +40,8 @@ TEST(OneDnnMatmul, agreesWithReference) {
             const auto x = numbers.floats(rows * ldx);
             auto y = numbers.floats(rows * ldy), expected = y;
             const float *added = gap == 0 ? bias.data() : nullptr;
-            reference::matmul(w.data(), shape.k, shape.n, transposed, x.data(), ldx,
-                              expected.data(), ldy, rows, added, accumulate);
-            penstock_matmul_run(handle->get(), x.data(), ldx, y.data(), ldy, rows, added,
-                                accumulate ? 1 : 0);
+            reference::matmul(w.data(), shape.k, shape.n, transposed, x.data(), ldx, expected.data(), ldy, rows, added, accumulate);
+            penstock_matmul_run(handle->get(), x.data(), ldx, y.data(), ldy, rows, added, accumulate ? 1 : 0);
             ASSERT_TRUE(near(y, expected, 1e-6 * std::sqrt(static_cast<double>(shape.k))))
                 << "k " << shape.k << " n " << shape.n << " rows " << rows << " gap " << gap;
           }
@@ -67,12 +65,10 @@ TEST(OneDnnMatmul, rowAloneHasTheBitsOfTheRowInABatch) {
     for (const std::int64_t block : {1, 5, 16, 48, 96}) {
       std::vector<float> pieces(all.size(), NAN);
       for (std::int64_t first = 0; first < rows; first += block) {
-        penstock_matmul_run(handle->get(), x.data() + first * shape.k, shape.k,
-                            pieces.data() + first * shape.n, shape.n, std::min(block, rows - first),
-                            nullptr, 0);
+        penstock_matmul_run(handle->get(), x.data() + first * shape.k, shape.k, pieces.data() + first * shape.n, shape.n,
+                            std::min(block, rows - first), nullptr, 0);
       }
-      EXPECT_TRUE(sameBits(pieces, all))
-          << "k " << shape.k << " n " << shape.n << " block " << block;
+      EXPECT_TRUE(sameBits(pieces, all)) << "k " << shape.k << " n " << shape.n << " block " << block;
     }
   }
 }
@@ -94,8 +90,7 @@ TEST(OneDnnMatmul, createsPrimitivesOnlyAtLoad) {
   pool->parallelFor(
       [](void *context, std::int64_t begin, std::int64_t end, std::int32_t) {
         const Run &r = *static_cast<const Run *>(context);
-        penstock_matmul_run(r.handle, r.x + begin * 64, 64, r.y + begin * 48, 48, end - begin,
-                            nullptr, 0);
+        penstock_matmul_run(r.handle, r.x + begin * 64, 64, r.y + begin * 48, 48, end - begin, nullptr, 0);
       },
       &run, 700, 96);
   const KernelCounters after = kernelCounters();
@@ -103,8 +98,7 @@ TEST(OneDnnMatmul, createsPrimitivesOnlyAtLoad) {
   EXPECT_EQ(after.onednnExecutes,
             before.onednnExecutes + 1 + 7 + 2); // packing; 7 whole blocks of 96; 28 rows as 16 + 12
   std::vector<float> expected(y.size());
-  reference::matmul<float>(w.data(), 64, 48, false, x.data(), 64, expected.data(), 48, 700, nullptr,
-                           false);
+  reference::matmul<float>(w.data(), 64, 48, false, x.data(), 64, expected.data(), 48, 700, nullptr, false);
   EXPECT_TRUE(near(y, expected, 1e-5));
 }
 

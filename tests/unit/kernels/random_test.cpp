@@ -9,14 +9,11 @@ using namespace penstock::testing;
 
 TEST(Philox, givesThePublishedNumbers) { // known answers of Random123 1.14
   using Words = std::array<std::uint32_t, 4>;
-  EXPECT_EQ(reference::philox({0, 0, 0, 0}, 0),
-            (Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  EXPECT_EQ(reference::philox({0, 0, 0, 0}, 0), (Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
   const std::uint32_t ones = 0xffffffff;
-  EXPECT_EQ(reference::philox({ones, ones, ones, ones}, ~0ull),
-            (Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
-  EXPECT_EQ(
-      reference::philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, 0x299f31d0a4093822ull),
-      (Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
+  EXPECT_EQ(reference::philox({ones, ones, ones, ones}, ~0ull), (Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+  EXPECT_EQ(reference::philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, 0x299f31d0a4093822ull),
+            (Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
 }
 
 TEST(DropoutRow, agreesWithReference) {
@@ -27,8 +24,7 @@ TEST(DropoutRow, agreesWithReference) {
         std::vector<float> row(static_cast<std::size_t>(width + 1), 99.0f);
         level.table->dropoutRow(row.data(), width, 71, record, 1, 2, 3, p);
         for (std::int64_t i = 0; i < width; ++i) {
-          ASSERT_EQ(row[static_cast<std::size_t>(i)],
-                    reference::dropoutMultiplier(i, 71, record, 1, 2, 3, p))
+          ASSERT_EQ(row[static_cast<std::size_t>(i)], reference::dropoutMultiplier(i, 71, record, 1, 2, 3, p))
               << level.name << " width " << width << " element " << i;
         }
         EXPECT_EQ(row.back(), 99.0f);
@@ -40,11 +36,9 @@ TEST(DropoutRow, agreesWithReference) {
 TEST(DropoutRow, keepsTheRightShareAndDiffersByEveryKey) {
   std::vector<float> row(100000), other(row.size());
   penstock_dropout_row(row.data(), 100000, 1, 2, 3, 4, 5, 0.1f);
-  const double kept =
-      static_cast<double>(std::count_if(row.begin(), row.end(), [](float e) { return e != 0; }));
+  const double kept = static_cast<double>(std::count_if(row.begin(), row.end(), [](float e) { return e != 0; }));
   EXPECT_NEAR(kept / 100000, 0.9, 0.004); // four standard deviations
-  const auto differs = [&](std::int64_t position, std::uint64_t record, std::uint64_t seed,
-                           std::uint64_t step, std::uint64_t key) {
+  const auto differs = [&](std::int64_t position, std::uint64_t record, std::uint64_t seed, std::uint64_t step, std::uint64_t key) {
     penstock_dropout_row(other.data(), 100000, position, record, seed, step, key, 0.1f);
     return row != other;
   };
@@ -61,15 +55,13 @@ TEST(AttentionMask, agreesWithReference) {
   for (const NamedTable &level : tables()) {
     const std::int64_t length = 53;
     for (const float p : {0.1f, 0.75f, 1.0f}) {
-      for (const std::int64_t first :
-           {std::int64_t{0}, std::int64_t{1}, std::int64_t{127}, 7 * length * length + 11}) {
+      for (const std::int64_t first : {std::int64_t{0}, std::int64_t{1}, std::int64_t{127}, 7 * length * length + 11}) {
         std::vector<float> mask(301);
         level.table->attentionMask(mask.data(), first, 301, p, 19, 1, 2, 3);
         for (std::int64_t i = 0; i < 301; ++i) {
           const std::int64_t e = first + i;
           ASSERT_EQ(mask[static_cast<std::size_t>(i)],
-                    reference::attentionMultiplier(19, e / length / length, e / length % length,
-                                                   e % length, length, 1, 2, 3, p))
+                    reference::attentionMultiplier(19, e / length / length, e / length % length, e % length, length, 1, 2, 3, p))
               << level.name << " element " << e;
         }
       }
@@ -79,8 +71,7 @@ TEST(AttentionMask, agreesWithReference) {
 
 double ulpsApart(float actual, double expected) {
   const float rounded = static_cast<float>(expected);
-  const double unit =
-      static_cast<double>(std::nextafter(rounded, INFINITY)) - static_cast<double>(rounded);
+  const double unit = static_cast<double>(std::nextafter(rounded, INFINITY)) - static_cast<double>(rounded);
   return std::fabs(static_cast<double>(actual) - expected) / unit;
 }
 

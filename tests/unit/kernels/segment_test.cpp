@@ -11,14 +11,12 @@ const std::vector<int> ragged = {1, 7, 2, 31, 3, 1, 5, 97, 11, 4};
 
 TEST(Segments, agreeWithReference) {
   const auto offsets = offsetsOf(ragged);
-  const std::int64_t records = static_cast<std::int64_t>(ragged.size()), rows = offsets.back(),
-                     vocabulary = 53;
+  const std::int64_t records = static_cast<std::int64_t>(ragged.size()), rows = offsets.back(), vocabulary = 53;
   for (const NamedTable &level : tables()) {
     for (const std::int64_t width : {1, 2, 3, 8, 13, 32, 67, 131}) {
       Numbers numbers(static_cast<unsigned>(width));
       auto x = numbers.floats(rows * width);
-      x[static_cast<std::size_t>(3 * width)] =
-          x[static_cast<std::size_t>(2 * width)]; // equal maxima: the first counts
+      x[static_cast<std::size_t>(3 * width)] = x[static_cast<std::size_t>(2 * width)]; // equal maxima: the first counts
       const auto table = numbers.floats(vocabulary * width);
       const auto g = numbers.floats(records * width);
       std::vector<std::int32_t> ids;
@@ -31,22 +29,18 @@ TEST(Segments, agreeWithReference) {
       EXPECT_TRUE(near(y, expected, 1e-5)) << level.name << " width " << width;
 
       level.table->bagSum(table.data(), ids.data(), offsets.data(), 0, records, width, y.data());
-      reference::bagSum(table.data(), ids.data(), offsets.data(), 0, records, width,
-                        expected.data());
+      reference::bagSum(table.data(), ids.data(), offsets.data(), 0, records, width, expected.data());
       EXPECT_TRUE(near(y, expected, 1e-5)) << level.name << " width " << width;
 
       std::vector<std::int32_t> at(y.size(), -1), expectedAt(y.size());
       level.table->segmentMax(x.data(), offsets.data(), 0, records, width, y.data(), at.data());
-      reference::segmentMax(x.data(), offsets.data(), 0, records, width, expected.data(),
-                            expectedAt.data());
+      reference::segmentMax(x.data(), offsets.data(), 0, records, width, expected.data(), expectedAt.data());
       EXPECT_TRUE(sameBits(y, expected)) << level.name << " width " << width;
       EXPECT_EQ(at, expectedAt);
 
       std::vector<float> dx(x.size(), NAN), expectedDx(x.size());
-      level.table->segmentMaxGradient(g.data(), at.data(), offsets.data(), 0, records, width,
-                                      dx.data());
-      reference::segmentMaxGradient(g.data(), at.data(), offsets.data(), 0, records, width,
-                                    expectedDx.data());
+      level.table->segmentMaxGradient(g.data(), at.data(), offsets.data(), 0, records, width, dx.data());
+      reference::segmentMaxGradient(g.data(), at.data(), offsets.data(), 0, records, width, expectedDx.data());
       EXPECT_TRUE(sameBits(dx, expectedDx));
 
       std::vector<float> counts(static_cast<std::size_t>(records * vocabulary), NAN);
@@ -55,8 +49,7 @@ TEST(Segments, agreeWithReference) {
         for (std::int64_t v = 0; v < vocabulary; ++v) {
           const std::size_t record = static_cast<std::size_t>(r);
           EXPECT_EQ(counts[static_cast<std::size_t>(r * vocabulary + v)],
-                    static_cast<float>(std::count(ids.begin() + offsets[record],
-                                                  ids.begin() + offsets[record + 1], v)));
+                    static_cast<float>(std::count(ids.begin() + offsets[record], ids.begin() + offsets[record + 1], v)));
         }
       }
     }
@@ -75,17 +68,13 @@ TEST(EmbeddingGradient, agreesWithReferenceAtAnyNumberOfThreads) {
             source.push_back(numbers.below(37));
           }
           const auto dy = numbers.floats(std::max<std::int64_t>(rows, 37) * width);
-          for (const std::int32_t *from : {static_cast<const std::int32_t *>(nullptr),
-                                           static_cast<const std::int32_t *>(source.data())}) {
+          for (const std::int32_t *from : {static_cast<const std::int32_t *>(nullptr), static_cast<const std::int32_t *>(source.data())}) {
             std::vector<float> expected(static_cast<std::size_t>(vocabulary * width)), first;
-            reference::embeddingGradient(ids.data(), from, dy.data(), rows, width, vocabulary,
-                                         expected.data());
+            reference::embeddingGradient(ids.data(), from, dy.data(), rows, width, vocabulary, expected.data());
             for (const int threads : {1, 2, 7}) {
               const auto pool = makePool(threads);
-              std::vector<float> actual(expected.size(), NAN),
-                  held(static_cast<std::size_t>(rows + vocabulary + 4096));
-              level.table->embeddingGradient(pool.get(), ids.data(), from, dy.data(), rows, width,
-                                             vocabulary, actual.data(), held.data());
+              std::vector<float> actual(expected.size(), NAN), held(static_cast<std::size_t>(rows + vocabulary + 4096));
+              level.table->embeddingGradient(pool.get(), ids.data(), from, dy.data(), rows, width, vocabulary, actual.data(), held.data());
               if (first.empty()) {
                 first = actual;
               }

@@ -9,10 +9,8 @@ namespace {
 
 using namespace penstock::testing;
 
-Result<KernelHandle> make(const char *kernel, std::vector<std::int64_t> attributes,
-                          std::string_view force = "") {
-  const PenstockDispatch dispatch = {kernel, static_cast<std::int32_t>(attributes.size()),
-                                     attributes.data()};
+Result<KernelHandle> make(const char *kernel, std::vector<std::int64_t> attributes, std::string_view force = "") {
+  const PenstockDispatch dispatch = {kernel, static_cast<std::int32_t>(attributes.size()), attributes.data()};
   return makeKernelHandle(dispatch, Level::avx2, force);
 }
 
@@ -52,11 +50,10 @@ TEST(KernelTable, findsEveryKernelOfTheHeader) {
 
 TEST(KernelTable, refusesWhatItCannotMake) {
   for (const auto &refused :
-       {make("song", {1}), make("matmul", {3, 4, 0, 0}), make("matmul", {3, -4, 0, 4, 0}),
-        make("matmul", {1ll << 40, 4, 0, 4, 0}), make("matmul", {2147483647, 2147483647, 0, 2147483647, 0}),
-        make("matmul", {3, 4, 0, 3, 0}), make("matmul", {3, 4, 1, 2, 0}),
-        make("conv1d", {0, 3, 4}), make("conv1d", {400, 300, 4}), make("weight_gradient", {1}),
-        make("matmul", {3, 4, 0, 4, 2}), make("matmul", {3, 4, 0, 4, 0}, "magic")}) {
+       {make("song", {1}), make("matmul", {3, 4, 0, 0}), make("matmul", {3, -4, 0, 4, 0}), make("matmul", {1ll << 40, 4, 0, 4, 0}),
+        make("matmul", {2147483647, 2147483647, 0, 2147483647, 0}), make("matmul", {3, 4, 0, 3, 0}), make("matmul", {3, 4, 1, 2, 0}),
+        make("conv1d", {0, 3, 4}), make("conv1d", {400, 300, 4}), make("weight_gradient", {1}), make("matmul", {3, 4, 0, 4, 2}),
+        make("matmul", {3, 4, 0, 4, 0}, "magic")}) {
     ASSERT_FALSE(refused.ok());
     EXPECT_FALSE(refused.status().message().empty());
   }
@@ -108,17 +105,13 @@ TEST(KernelTable, referenceHandlesServeConvolutionsAndWeightGradients) {
     penstock_conv1d_pack(conv->get(), w.data(), pool.get());
     penstock_conv1d_run(conv->get(), x.data(), to, offsets.data(), 0, 3, nullptr, held.data());
     to += 11 * 7;
-    penstock_conv1d_gradient_input(conv->get(), dy.data(), to, offsets.data(), 0, 3, 0,
-                                   held.data());
+    penstock_conv1d_gradient_input(conv->get(), dy.data(), to, offsets.data(), 0, 3, 0, held.data());
     to += 11 * 5;
-    penstock_conv1d_gradient_weight(conv->get(), pool.get(), x.data(), dy.data(), offsets.data(), 3,
-                                    to, held.data());
+    penstock_conv1d_gradient_weight(conv->get(), pool.get(), x.data(), dy.data(), offsets.data(), 3, to, held.data());
     to += 3 * 5 * 7;
-    penstock_weight_gradient(gradient->get(), pool.get(), x.data(), 5, dy.data(), 7, 11, to,
-                             held.data());
+    penstock_weight_gradient(gradient->get(), pool.get(), x.data(), 5, dy.data(), 7, 11, to, held.data());
     to += 5 * 7;
-    penstock_conv1d_max(conv->get(), x.data(), offsets.data(), 0, 3, nullptr, to, at.data(),
-                        held.data());
+    penstock_conv1d_max(conv->get(), x.data(), offsets.data(), 0, 3, nullptr, to, at.data(), held.data());
     results.push_back(all);
   }
   EXPECT_TRUE(near(results[1], results[0], 1e-5));

@@ -25,9 +25,7 @@ protected:
     std::ofstream(folder / name, std::ios::binary) << text;
     return (folder / name).string();
   }
-  Result<std::shared_ptr<const Tokenizer>> make(const Json &parameters) {
-    return makeTokenizer(*host, "bpe", parameters.dump(), "");
-  }
+  Result<std::shared_ptr<const Tokenizer>> make(const Json &parameters) { return makeTokenizer(*host, "bpe", parameters.dump(), ""); }
   std::string refusal(const Json &parameters) {
     const auto made = make(parameters);
     return made.ok() ? "ok" : made.status().message();
@@ -91,7 +89,8 @@ TEST_F(BytePairTest, ShortAndLongMergingAgree) {
 
 TEST_F(BytePairTest, PutsASpaceBeforeTheFirstWord) {
   const SmallByteLevel small;
-  const auto made = make({{"vocab", write("vocab.json", small.vocabulary.dump())}, {"merges", write("merges.txt", small.merges)}, {"prefix_space", true}});
+  const auto made = make(
+      {{"vocab", write("vocab.json", small.vocabulary.dump())}, {"merges", write("merges.txt", small.merges)}, {"prefix_space", true}});
   ASSERT_TRUE(made.ok()) << made.status().message();
   EXPECT_EQ(words(**made, "ab ab"), (Strings{"\u0120ab", "\u0120ab"}));
   EXPECT_EQ(words(**made, " ab"), (Strings{"\u0120ab"}));
@@ -160,8 +159,11 @@ TEST_F(BytePairTest, GoldenTextsOfGpt2) {
   }
   std::map<bool, std::shared_ptr<const Tokenizer>> tokenizers;
   for (const bool space : {false, true}) {
-    const auto made = make({{"vocab", (gpt2 / "vocab.json").string()}, {"merges", (gpt2 / "merges.txt").string()},
-                            {"special", false}, {"prefix_space", space}, {"unknown", "<|endoftext|>"}});
+    const auto made = make({{"vocab", (gpt2 / "vocab.json").string()},
+                            {"merges", (gpt2 / "merges.txt").string()},
+                            {"special", false},
+                            {"prefix_space", space},
+                            {"unknown", "<|endoftext|>"}});
     ASSERT_TRUE(made.ok()) << made.status().message();
     tokenizers[space] = *made;
   }

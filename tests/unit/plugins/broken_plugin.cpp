@@ -16,8 +16,13 @@ struct Metric {
 };
 
 [[maybe_unused]] PenstockPlugin describe(const char *name) {
-  return {sizeof(PenstockPlugin), PENSTOCK_PLUGIN_ABI_MAJOR, PENSTOCK_PLUGIN_ABI_MINOR, PENSTOCK_METRIC, name,
-          "1.0.0", sdk::MetricFunctions<Metric>::table()};
+  return {sizeof(PenstockPlugin),
+          PENSTOCK_PLUGIN_ABI_MAJOR,
+          PENSTOCK_PLUGIN_ABI_MINOR,
+          PENSTOCK_METRIC,
+          name,
+          "1.0.0",
+          sdk::MetricFunctions<Metric>::table()};
 }
 
 #if defined(FAULT_crash)

@@ -7,8 +7,8 @@
 #include <penstock/sdk/metric.h>
 #include <penstock/sdk/tokenizer.h>
 
-#include <nlohmann/json.hpp>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 namespace penstock {
@@ -95,8 +95,8 @@ TEST(Conformance, FindsBrokenPromises) {
   EXPECT_TRUE(has(found, "`other` is missing"));
   EXPECT_FALSE(has(found, "depends on the batches"));
 
-  const PenstockPlugin tokenizer = {sizeof tokenizer, 1, 0, PENSTOCK_TOKENIZER, "overshooting", "1",
-                                    sdk::TokenizerFunctions<Overshooting>::table()};
+  const PenstockPlugin tokenizer = {
+      sizeof tokenizer, 1, 0, PENSTOCK_TOKENIZER, "overshooting", "1", sdk::TokenizerFunctions<Overshooting>::table()};
   test = {};
   test.plugin = &tokenizer;
   test.parameters = &none;

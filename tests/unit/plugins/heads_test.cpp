@@ -39,19 +39,17 @@ struct Recorder {
       }
       return static_cast<Recorder *>(context)->add(line);
     };
-    builder.parameter = [](void *context, PenstockString name, const std::int64_t *shape, std::int32_t rank,
-                           std::int32_t initializer, double scale, std::int32_t decays) {
+    builder.parameter = [](void *context, PenstockString name, const std::int64_t *shape, std::int32_t rank, std::int32_t initializer,
+                           double scale, std::int32_t decays) {
       std::string line = "parameter " + std::string(name.data, name.size) + " [";
       for (std::int32_t i = 0; i < rank; ++i) {
         line += (i ? "," : "") + std::to_string(shape[i]);
       }
-      return static_cast<Recorder *>(context)->add(line + "] init=" + std::to_string(initializer) + " scale=" +
-                                                   std::to_string(scale) + " decays=" + std::to_string(decays));
+      return static_cast<Recorder *>(context)->add(line + "] init=" + std::to_string(initializer) + " scale=" + std::to_string(scale) +
+                                                   " decays=" + std::to_string(decays));
     };
     builder.width = [](void *context, PenstockNode) { return static_cast<Recorder *>(context)->width; };
-    builder.is_sequence = [](void *context, PenstockNode) -> std::int32_t {
-      return static_cast<Recorder *>(context)->sequence ? 1 : 0;
-    };
+    builder.is_sequence = [](void *context, PenstockNode) -> std::int32_t { return static_cast<Recorder *>(context)->sequence ? 1 : 0; };
     builder.fail = [](void *, PenstockString) {};
   }
   PenstockNode add(std::string line) {
@@ -65,8 +63,7 @@ struct Recorder {
 
 class HeadsTest : public PluginTest {
 protected:
-  bool build(const std::string &plugin, const std::string &parameters, Recorder &recorder, PenstockNode target,
-             std::int64_t classes) {
+  bool build(const std::string &plugin, const std::string &parameters, Recorder &recorder, PenstockNode target, std::int64_t classes) {
     const auto manifest = host->manifest(plugin, PluginKind::head);
     EXPECT_TRUE(manifest.ok());
     const auto arguments = host->arguments(**manifest, parameters);
@@ -88,10 +85,9 @@ TEST_F(HeadsTest, ClassifyBuilds) {
   Recorder recorder;
   ASSERT_TRUE(build("classify", "", recorder, 2, 3)) << message;
   const std::string scale = std::to_string(1 / std::sqrt(7.0));
-  EXPECT_EQ(recorder.lines,
-            (std::vector<std::string>{"parameter weight [7,3] init=2 scale=" + scale + " decays=1",
-                                      "parameter bias [3] init=2 scale=" + scale + " decays=0", "linear %1 %3 %4",
-                                      "softmax %5", "cross_entropy %5 %2 label_smoothing=0.000000 class_weights="}));
+  EXPECT_EQ(recorder.lines, (std::vector<std::string>{"parameter weight [7,3] init=2 scale=" + scale + " decays=1",
+                                                      "parameter bias [3] init=2 scale=" + scale + " decays=0", "linear %1 %3 %4",
+                                                      "softmax %5", "cross_entropy %5 %2 label_smoothing=0.000000 class_weights="}));
   EXPECT_EQ(graph.answer, 6u);
   EXPECT_EQ(graph.loss, 7u);
 
@@ -105,10 +101,10 @@ TEST_F(HeadsTest, MultiLabelBuilds) {
   Recorder recorder;
   ASSERT_TRUE(build("multi_label", R"({"positive_weights": [1, 4, 2]})", recorder, 2, 3)) << message;
   const std::string scale = std::to_string(1 / std::sqrt(7.0));
-  EXPECT_EQ(recorder.lines, (std::vector<std::string>{"parameter weight [7,3] init=2 scale=" + scale + " decays=1",
-                                                      "parameter bias [3] init=2 scale=" + scale + " decays=0", "linear %1 %3 %4",
-                                                      "sigmoid %5",
-                                                      "sigmoid_cross_entropy %5 %2 positive_weights=1.000000,4.000000,2.000000"}));
+  EXPECT_EQ(recorder.lines,
+            (std::vector<std::string>{"parameter weight [7,3] init=2 scale=" + scale + " decays=1",
+                                      "parameter bias [3] init=2 scale=" + scale + " decays=0", "linear %1 %3 %4", "sigmoid %5",
+                                      "sigmoid_cross_entropy %5 %2 positive_weights=1.000000,4.000000,2.000000"}));
   EXPECT_FALSE(build("multi_label", R"({"positive_weights": [1, 4]})", recorder, 2, 3));
   EXPECT_NE(message.find("3 labels"), std::string::npos) << message;
 }
@@ -145,10 +141,9 @@ TEST_F(HeadsTest, TagBuilds) {
   recorder.sequence = true;
   ASSERT_TRUE(build("tag", "", recorder, 2, 5)) << message;
   const std::string scale = std::to_string(1 / std::sqrt(7.0));
-  EXPECT_EQ(recorder.lines,
-            (std::vector<std::string>{"parameter weight [7,5] init=2 scale=" + scale + " decays=1",
-                                      "parameter bias [5] init=2 scale=" + scale + " decays=0", "linear %1 %3 %4",
-                                      "softmax %5", "cross_entropy %5 %2"}));
+  EXPECT_EQ(recorder.lines, (std::vector<std::string>{"parameter weight [7,5] init=2 scale=" + scale + " decays=1",
+                                                      "parameter bias [5] init=2 scale=" + scale + " decays=0", "linear %1 %3 %4",
+                                                      "softmax %5", "cross_entropy %5 %2"}));
   Recorder field;
   field.sequence = true;
   ASSERT_TRUE(build("tag", R"({"crf": true, "bias": false})", field, 2, 5)) << message;

@@ -81,7 +81,7 @@ TEST_F(PluginHostTest, RemembersAVerdictUntilTheLibraryChanges) {
   };
   EXPECT_GE(timed(milliseconds(300)), milliseconds(300));
   EXPECT_LT(timed(milliseconds(60000)), milliseconds(30000)); // remembered: it would hang for a minute
-  struct stat info {};
+  struct stat info{};
   ASSERT_EQ(stat((cache + "/plugins").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0700u);
 

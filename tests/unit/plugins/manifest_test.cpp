@@ -87,8 +87,7 @@ TEST(PluginManifest, ReadsEverything) {
 TEST(PluginManifest, FillsTheNamesOfResults) {
   const Result<PluginManifest> manifest = parsePluginManifest(good, "/a/plugin.toml");
   ASSERT_TRUE(manifest.ok());
-  const std::vector<MetricResult> filled =
-      manifest->resultsFor({std::string("micro"), std::int64_t{5}, std::vector<double>{}});
+  const std::vector<MetricResult> filled = manifest->resultsFor({std::string("micro"), std::int64_t{5}, std::vector<double>{}});
   ASSERT_EQ(filled.size(), 1u);
   EXPECT_EQ(filled[0].name, "counted_micro_at_5");
 }
@@ -116,8 +115,7 @@ TEST(PluginManifest, NamesLineAndReasonOfMistakes) {
       {"summary = \"counts\"", "summary = \"counts", ":5:", ""},
   };
   for (const Mistake &mistake : mistakes) {
-    const Result<PluginManifest> manifest =
-        parsePluginManifest(changed(mistake.from, mistake.to), "/a/plugin.toml");
+    const Result<PluginManifest> manifest = parsePluginManifest(changed(mistake.from, mistake.to), "/a/plugin.toml");
     ASSERT_FALSE(manifest.ok()) << mistake.to;
     const std::string &message = manifest.status().message();
     EXPECT_NE(message.find("/a/plugin.toml" + std::string(mistake.line)), std::string::npos) << message;

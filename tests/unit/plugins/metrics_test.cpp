@@ -32,8 +32,8 @@ struct Batch {
 
 class MetricsTest : public PluginTest {
 protected:
-  Metric::Values judge(const std::string &plugin, const std::string &parameters,
-                       const std::vector<std::string> &classes, const std::vector<Batch> &batches) {
+  Metric::Values judge(const std::string &plugin, const std::string &parameters, const std::vector<std::string> &classes,
+                       const std::vector<Batch> &batches) {
     auto metric = makeMetric(*host, plugin, parameters, classes);
     EXPECT_TRUE(metric.ok()) << metric.status().message();
     for (const Batch &batch : batches) {
@@ -44,8 +44,8 @@ protected:
     EXPECT_TRUE(result.ok()) << result.status().message();
     return result.ok() ? *result : Metric::Values();
   }
-  double number(const std::string &plugin, const std::string &parameters, const std::vector<std::string> &classes,
-                const Batch &batch, const std::string &name) {
+  double number(const std::string &plugin, const std::string &parameters, const std::vector<std::string> &classes, const Batch &batch,
+                const std::string &name) {
     for (const auto &[key, value] : judge(plugin, parameters, classes, {batch}).values) {
       if (key == name) {
         return value;

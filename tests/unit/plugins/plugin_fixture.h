@@ -23,8 +23,7 @@ protected:
     }
   }
 
-  std::shared_ptr<const Tokenizer> fitted(const std::string &plugin, const std::string &parameters,
-                                          const std::vector<std::string> &texts) {
+  std::shared_ptr<const Tokenizer> fitted(const std::string &plugin, const std::string &parameters, const std::vector<std::string> &texts) {
     auto fit = fitTokenizer(*host, plugin, parameters);
     if (!fit.ok()) {
       ADD_FAILURE() << fit.status().message();

@@ -74,7 +74,8 @@ struct Case {
 
 class ScoresTest : public PluginTest {
 protected:
-  Metric::Values judge(const std::string &plugin, const std::string &parameters, const Case &one, std::size_t most = 17, bool exact = true) {
+  Metric::Values judge(const std::string &plugin, const std::string &parameters, const Case &one, std::size_t most = 17,
+                       bool exact = true) {
     auto metric = makeMetric(*host, plugin, parameters, one.labels);
     EXPECT_TRUE(metric.ok()) << metric.status().message();
     for (std::size_t at = 0; at < one.records; at += most) {
@@ -97,7 +98,9 @@ protected:
   }
 };
 
-Json goldenCases() { return Json::parse(readWhole(std::filesystem::path(std::getenv("PENSTOCK_SOURCE")) / "tests/golden/metrics/metrics.json"))["cases"]; }
+Json goldenCases() {
+  return Json::parse(readWhole(std::filesystem::path(std::getenv("PENSTOCK_SOURCE")) / "tests/golden/metrics/metrics.json"))["cases"];
+}
 
 TEST_F(ScoresTest, ScikitLearn) {
   int compared = 0;
@@ -196,10 +199,10 @@ TEST_F(ScoresTest, WantsScoresOfEachClass) {
 
 TEST_F(ScoresTest, CalibrationOnTheEdges) {
   // Two bins: (0, 0.5] and (0.5, 1]. Only the last record is in the second.
-  const Case one(Json{{"labels", {"a", "b", "c"}},
-                      {"gold", {"a", "a", "b"}},
-                      {"score", {{0.5, 0.25, 0.25}, {0.25, 0.5, 0.25}, {0.125, 0.75, 0.125}}}});
-  EXPECT_NEAR(value(judge("calibration_error", R"({"bins": 2})", one), "calibration_error"), (std::abs(1 - 1.0) + std::abs(1 - 0.75)) / 3, 1e-15);
+  const Case one(Json{
+      {"labels", {"a", "b", "c"}}, {"gold", {"a", "a", "b"}}, {"score", {{0.5, 0.25, 0.25}, {0.25, 0.5, 0.25}, {0.125, 0.75, 0.125}}}});
+  EXPECT_NEAR(value(judge("calibration_error", R"({"bins": 2})", one), "calibration_error"), (std::abs(1 - 1.0) + std::abs(1 - 0.75)) / 3,
+              1e-15);
 }
 
 TEST_F(ScoresTest, SamplesAreOfSetsOnly) {

@@ -17,7 +17,7 @@ TEST_F(WordsTest, SplitsAsPythonDoes) {
       {"Hello, world_1!", {"Hello", ",", "world_1", "!"}},
       {"", {}},
       {" \t\n\x1c\x1f\u00a0\u3000\u2028", {}},
-      {"a\u0301b", {"a", "\u0301", "b"}},            // a mark is no word character
+      {"a\u0301b", {"a", "\u0301", "b"}},                 // a mark is no word character
       {"x\u00b2\u00bd\u2167y", {"x\u00b2\u00bd\u2167y"}}, // other numbers are
       {"\u4e2d\u6587\uff0c\u3042", {"\u4e2d\u6587", "\uff0c", "\u3042"}},
       {"don't\u2019s", {"don", "'", "t", "\u2019", "s"}},
@@ -67,9 +67,8 @@ TEST_F(WordsTest, CutsAtTheLimit) {
 }
 
 TEST_F(WordsTest, RefusesDamagedVocabularies) {
-  for (const char *state : {"", "penstock-words 1", "penstock-words 2\na\n", "penstock-words 1\na\n\nb\n",
-                            "penstock-words 1\na\na\n", "penstock-words 1\na\nb", "penstock-words 1\n\xff\n",
-                            "penstock-characters 1\na\n"}) {
+  for (const char *state : {"", "penstock-words 1", "penstock-words 2\na\n", "penstock-words 1\na\n\nb\n", "penstock-words 1\na\na\n",
+                            "penstock-words 1\na\nb", "penstock-words 1\n\xff\n", "penstock-characters 1\na\n"}) {
     EXPECT_FALSE(makeTokenizer(*host, "words", "", state).ok()) << state;
   }
   EXPECT_TRUE(makeTokenizer(*host, "words", "", "penstock-words 1\n").ok());
@@ -95,8 +94,8 @@ TEST_F(WordsTest, GivesThreadsTheSameIds) {
   for (std::size_t t = 0; t < equal.size(); ++t) {
     threads.emplace_back([&, t] {
       Tokenizer::Tokens mine;
-      equal[t] = tokenizer->encode(views, -1, true, mine).ok() && mine.ids == expected.ids &&
-                 mine.ends == expected.ends && mine.offsets == expected.offsets;
+      equal[t] = tokenizer->encode(views, -1, true, mine).ok() && mine.ids == expected.ids && mine.ends == expected.ends &&
+                 mine.offsets == expected.offsets;
     });
   }
   for (std::thread &thread : threads) {

@@ -99,7 +99,8 @@ TEST_F(WordPieceTest, RefusesWhatIsNoVocabulary) {
   EXPECT_NE(says(R"({"vocab": "/nowhere/vocab.txt"})").find("/nowhere/vocab.txt cannot be read"), std::string::npos);
   EXPECT_NE(says(R"({"vocab": "/"})").find("cannot be read"), std::string::npos);
   EXPECT_NE(says(R"({"vocab": ")" + vocabulary("") + "\"}").find("no tokens"), std::string::npos);
-  EXPECT_NE(says(R"({"vocab": ")" + vocabulary("[UNK]\n[CLS]\nb\n") + "\"}").find("no token `[SEP]`, which `special: true`"), std::string::npos);
+  EXPECT_NE(says(R"({"vocab": ")" + vocabulary("[UNK]\n[CLS]\nb\n") + "\"}").find("no token `[SEP]`, which `special: true`"),
+            std::string::npos);
   EXPECT_NE(says(R"({"vocab": ")" + vocabulary("a\nb\n") + "\"}").find("no token `[UNK]`"), std::string::npos);
   EXPECT_NE(says(R"({"vocab": ")" + vocabulary("[UNK]\n\xc3\x28\n") + "\"}").find("line 2 of the vocabulary"), std::string::npos);
   EXPECT_NE(says(R"({"vocab": "/x"})", "nonsense").find("not one of `wordpiece`"), std::string::npos);
@@ -171,16 +172,25 @@ TEST_F(WordPieceTest, NamesItsSpecialTokens) {
 
 TEST_F(WordPieceTest, ReadsTokenizerJson) {
   const auto file = [&](const std::function<void(nlohmann::json &)> &change) {
-    nlohmann::json json = {
-        {"normalizer", {{"type", "BertNormalizer"}, {"clean_text", true}, {"handle_chinese_chars", true}, {"strip_accents", nullptr}, {"lowercase", false}}},
-        {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
-        {"model", {{"type", "WordPiece"}, {"unk_token", "<u>"}, {"continuing_subword_prefix", "##"}, {"max_input_chars_per_word", 5},
-                   {"vocab", {{"<u>", 3}, {"Un", 0}, {"##un", 1}, {"[S]", 2}, {"[C]", 4}}}}},
-        {"post_processor", {{"type", "TemplateProcessing"}}}};
+    nlohmann::json json = {{"normalizer",
+                            {{"type", "BertNormalizer"},
+                             {"clean_text", true},
+                             {"handle_chinese_chars", true},
+                             {"strip_accents", nullptr},
+                             {"lowercase", false}}},
+                           {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
+                           {"model",
+                            {{"type", "WordPiece"},
+                             {"unk_token", "<u>"},
+                             {"continuing_subword_prefix", "##"},
+                             {"max_input_chars_per_word", 5},
+                             {"vocab", {{"<u>", 3}, {"Un", 0}, {"##un", 1}, {"[S]", 2}, {"[C]", 4}}}}},
+                           {"post_processor", {{"type", "TemplateProcessing"}}}};
     const auto special = [](const char *name) { return nlohmann::json{{"SpecialToken", {{"id", name}, {"type_id", 0}}}}; };
     const auto text = [](const char *name) { return nlohmann::json{{"Sequence", {{"id", name}, {"type_id", 0}}}}; };
     json["post_processor"]["single"] = nlohmann::json::array({special("[C]"), text("A"), special("[S]")});
-    json["post_processor"]["pair"] = nlohmann::json::array({special("[C]"), text("A"), special("[S]"), special("[C]"), text("B"), special("[S]")});
+    json["post_processor"]["pair"] =
+        nlohmann::json::array({special("[C]"), text("A"), special("[S]"), special("[C]"), text("B"), special("[S]")});
     change(json);
     const std::string path = vocabulary(json.dump()) + ".json";
     std::ofstream(path) << json.dump();
@@ -197,7 +207,8 @@ TEST_F(WordPieceTest, ReadsTokenizerJson) {
   EXPECT_EQ((*made)->specialTokens().separator, (std::vector<std::int32_t>{2, 4}));
   EXPECT_NE(says([](auto &j) { j["normalizer"]["strip_accents"] = true; }).find("`normalizer.strip_accents` to true"), std::string::npos);
   EXPECT_NE(says([](auto &j) { j["normalizer"]["clean_text"] = false; }).find("`normalizer.clean_text`"), std::string::npos);
-  EXPECT_NE(says([](auto &j) { j["normalizer"]["lowercase"] = true; }, R"(, "lowercase": false)").find("`lowercase` is false"), std::string::npos);
+  EXPECT_NE(says([](auto &j) { j["normalizer"]["lowercase"] = true; }, R"(, "lowercase": false)").find("`lowercase` is false"),
+            std::string::npos);
   EXPECT_NE(says([](auto &j) { j["normalizer"]["type"] = "Lowercase"; }).find("normalizer is `Lowercase`"), std::string::npos);
   EXPECT_NE(says([](auto &j) { j["pre_tokenizer"]["type"] = "Whitespace"; }).find("pre-tokenizer is `Whitespace`"), std::string::npos);
   EXPECT_NE(says([](auto &j) { j["model"]["type"] = "BPE"; }).find("its model is `BPE`"), std::string::npos);
@@ -247,10 +258,9 @@ std::string sha256(std::string text) {
     }
     auto v = h;
     for (std::size_t i = 0; i < 64; ++i) {
-      const std::uint32_t t1 = v[7] + (rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25)) +
-                               ((v[4] & v[5]) ^ (~v[4] & v[6])) + k[i] + w[i];
-      const std::uint32_t t2 = (rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22)) +
-                               ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
+      const std::uint32_t t1 =
+          v[7] + (rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25)) + ((v[4] & v[5]) ^ (~v[4] & v[6])) + k[i] + w[i];
+      const std::uint32_t t2 = (rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22)) + ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
       v = {t1 + t2, v[0], v[1], v[2], v[3] + t1, v[4], v[5], v[6]};
     }
     for (std::size_t i = 0; i < 8; ++i) {
@@ -280,8 +290,8 @@ std::string utf8(char32_t c) {
   } else if (c < 0x10000) {
     text = {static_cast<char>(0xE0 | c >> 12), static_cast<char>(0x80 | (c >> 6 & 63)), static_cast<char>(0x80 | (c & 63))};
   } else {
-    text = {static_cast<char>(0xF0 | c >> 18), static_cast<char>(0x80 | (c >> 12 & 63)),
-            static_cast<char>(0x80 | (c >> 6 & 63)), static_cast<char>(0x80 | (c & 63))};
+    text = {static_cast<char>(0xF0 | c >> 18), static_cast<char>(0x80 | (c >> 12 & 63)), static_cast<char>(0x80 | (c >> 6 & 63)),
+            static_cast<char>(0x80 | (c & 63))};
   }
   return text;
 }
@@ -366,8 +376,7 @@ TEST_P(WordPieceGolden, TextsWithOffsets) {
   EXPECT_GT(texts, 500);
 }
 
-INSTANTIATE_TEST_SUITE_P(Rules, WordPieceGolden,
-                         ::testing::Values(Golden{"uncased", "true"}, Golden{"cased_rules", "false"}),
+INSTANTIATE_TEST_SUITE_P(Rules, WordPieceGolden, ::testing::Values(Golden{"uncased", "true"}, Golden{"cased_rules", "false"}),
                          [](const auto &info) { return std::string(info.param.name); });
 
 } // namespace

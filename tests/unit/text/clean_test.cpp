@@ -18,11 +18,9 @@ std::string clean(std::string_view text, const CleanOptions &options) {
 
 std::string reference(const std::string &text, bool compat) {
   utf8proc_uint8_t *out = nullptr;
-  const auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE |
-                                                      (compat ? UTF8PROC_COMPAT : 0));
+  const auto options = static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | (compat ? UTF8PROC_COMPAT : 0));
   const utf8proc_ssize_t size =
-      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t *>(text.data()),
-                   static_cast<utf8proc_ssize_t>(text.size()), &out, options);
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t *>(text.data()), static_cast<utf8proc_ssize_t>(text.size()), &out, options);
   std::string result(reinterpret_cast<char *>(out), static_cast<std::size_t>(size));
   std::free(out);
   return result;
@@ -38,8 +36,7 @@ TEST(Clean, DefaultsAreNfcAndStrip) {
 TEST(Clean, LowersAndCollapses) {
   CleanOptions options;
   options.lowercase = options.collapse = true;
-  EXPECT_EQ(clean("  L/H  \xC3\x89T\xC3\x89\r\n\xCE\xA9 ", options),
-            "l/h \xC3\xA9t\xC3\xA9 \xCF\x89");
+  EXPECT_EQ(clean("  L/H  \xC3\x89T\xC3\x89\r\n\xCE\xA9 ", options), "l/h \xC3\xA9t\xC3\xA9 \xCF\x89");
   options.strip = false;
   EXPECT_EQ(clean("\t A ", options), " a ");
 }
@@ -83,11 +80,9 @@ TEST(Clean, EqualsUtf8procOnEveryScalarAloneAndAfterAnother) {
       }
       std::string text;
       appendUtf8(text, scalar);
-      ASSERT_EQ(cleanText(text, options, scratch), reference(text, compat))
-          << static_cast<unsigned>(scalar);
+      ASSERT_EQ(cleanText(text, options, scratch), reference(text, compat)) << static_cast<unsigned>(scalar);
       appendUtf8(text, scalar > 0x3000 ? 'z' : marks[random() % marks.size()]);
-      ASSERT_EQ(cleanText(text, options, scratch), reference(text, compat))
-          << static_cast<unsigned>(scalar);
+      ASSERT_EQ(cleanText(text, options, scratch), reference(text, compat)) << static_cast<unsigned>(scalar);
     }
   }
 }
@@ -95,9 +90,9 @@ TEST(Clean, EqualsUtf8procOnEveryScalarAloneAndAfterAnother) {
 TEST(Clean, EqualsUtf8procOnRandomTexts) {
   CleanScratch scratch;
   std::mt19937 random(11);
-  const std::vector<std::pair<char32_t, char32_t>> blocks = {
-      {0x20, 0x7E}, {0xA0, 0x24F}, {0x300, 0x36F}, {0x3040, 0x30FF}, {0x1100, 0x11FF},
-      {0xAC00, 0xAD00}, {0x4E00, 0x4F00}, {0xFF00, 0xFFEF}, {0xF900, 0xFA00}};
+  const std::vector<std::pair<char32_t, char32_t>> blocks = {{0x20, 0x7E},     {0xA0, 0x24F},    {0x300, 0x36F},
+                                                             {0x3040, 0x30FF}, {0x1100, 0x11FF}, {0xAC00, 0xAD00},
+                                                             {0x4E00, 0x4F00}, {0xFF00, 0xFFEF}, {0xF900, 0xFA00}};
   for (int trial = 0; trial < 3001; ++trial) {
     std::string text;
     for (std::size_t i = random() % 13; i > 0; --i) {

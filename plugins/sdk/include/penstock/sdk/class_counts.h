@@ -35,9 +35,7 @@ inline double pairwiseSum(const double *values, std::size_t count) {
   const std::size_t half = count / 2 - count / 2 % 8;
   return pairwiseSum(values, half) + pairwiseSum(values + half, count - half);
 }
-inline double pairwiseSum(const std::vector<double> &values) {
-  return pairwiseSum(values.data(), values.size());
-}
+inline double pairwiseSum(const std::vector<double> &values) { return pairwiseSum(values.data(), values.size()); }
 
 /// precision = correct / predicted, recall = correct / support, f1 = 2 correct / (predicted + support); 0 where the
 /// denominator is 0.
@@ -45,17 +43,15 @@ struct Scores {
   double precision = 0, recall = 0, f1 = 0;
   static Scores of(double correct, double predicted, double support) {
     const auto ratio = [](double a, double b) { return b == 0 ? 0.0 : a / b; };
-    return {ratio(correct, predicted), ratio(correct, support),
-            ratio(2 * correct, predicted + support)};
+    return {ratio(correct, predicted), ratio(correct, support), ratio(2 * correct, predicted + support)};
   }
 };
 
-/// Sums of weights by class, or by label where records have sets of labels. Averages are over all classes of the target, those that did not occur included, as scikit-learn
-/// with `labels` given.
+/// Sums of weights by class, or by label where records have sets of labels. Averages are over all classes of the target, those that did not
+/// occur included, as scikit-learn with `labels` given.
 class ClassCounts {
 public:
-  explicit ClassCounts(std::size_t classes)
-      : correct(classes), predicted(classes), support(classes) {}
+  explicit ClassCounts(std::size_t classes) : correct(classes), predicted(classes), support(classes) {}
 
   void add(const Predictions &batch) {
     if (batch.goldSets != nullptr) {
@@ -116,18 +112,14 @@ public:
   /// Whether all weights were whole numbers: supports are then printed without a point.
   bool wholeWeights() const { return whole; }
 
-  Scores of(std::size_t index) const {
-    return Scores::of(correct[index], predicted[index], support[index]);
-  }
+  Scores of(std::size_t index) const { return Scores::of(correct[index], predicted[index], support[index]); }
   Scores micro() const {
     records();
     return Scores::of(pairwiseSum(correct), pairwiseSum(predicted), pairwiseSum(support));
   }
   Scores macro() const {
     records();
-    return average([](const std::vector<double> &values) {
-      return pairwiseSum(values) / static_cast<double>(values.size());
-    });
+    return average([](const std::vector<double> &values) { return pairwiseSum(values) / static_cast<double>(values.size()); });
   }
   Scores weighted() const {
     records();

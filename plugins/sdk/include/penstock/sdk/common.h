@@ -23,9 +23,7 @@ public:
   using std::runtime_error::runtime_error;
 };
 
-inline std::string_view view(PenstockString text) {
-  return text.size == 0 ? std::string_view() : std::string_view(text.data, text.size);
-}
+inline std::string_view view(PenstockString text) { return text.size == 0 ? std::string_view() : std::string_view(text.data, text.size); }
 inline PenstockString string(std::string_view text) { return {text.data(), text.size()}; }
 
 /// The parameters of the call: every parameter of plugin.toml, of its declared type, defaults filled in and ranges checked by
@@ -38,9 +36,7 @@ public:
   std::int64_t integer(std::string_view name) const { return find(name, PENSTOCK_VALUE_INT).integer; }
   double number(std::string_view name) const { return find(name, PENSTOCK_VALUE_FLOAT).number; }
   /// Of a string, an enumeration or a path (absolute).
-  std::string_view text(std::string_view name) const {
-    return view(find(name, PENSTOCK_VALUE_STRING).string);
-  }
+  std::string_view text(std::string_view name) const { return view(find(name, PENSTOCK_VALUE_STRING).string); }
   std::vector<std::string_view> texts(std::string_view name) const {
     const PenstockParameter &item = find(name, PENSTOCK_VALUE_STRINGS);
     std::vector<std::string_view> all;
@@ -61,8 +57,7 @@ private:
         return given->items[i];
       }
     }
-    throw Failure("the plugin asks for a parameter `" + std::string(name) +
-                  "` that its plugin.toml does not declare with this type");
+    throw Failure("the plugin asks for a parameter `" + std::string(name) + "` that its plugin.toml does not declare with this type");
   }
   const PenstockParameters *given;
 };
@@ -101,8 +96,7 @@ struct NoFit {};
 /// What the tables of tokenizers and learners have in common: how their fits begin (`sizes`: what the constructor takes after the
 /// parameters), end and are given up.
 template <typename Fit, typename... Sizes> struct FitFunctions {
-  static std::int32_t begin(const PenstockHost *, const PenstockParameters *parameters, Sizes... sizes, void **fit,
-                            PenstockError *error) {
+  static std::int32_t begin(const PenstockHost *, const PenstockParameters *parameters, Sizes... sizes, void **fit, PenstockError *error) {
     return guarded(error, [&] { *fit = std::make_unique<Fit>(Parameters(parameters), static_cast<std::size_t>(sizes)...).release(); });
   }
   static std::int32_t end(void *fit, const PenstockByteSink *state, PenstockError *error) {
@@ -130,15 +124,10 @@ template <typename Fit, typename... Sizes> struct FitFunctions {
 } // namespace penstock::sdk
 
 /// The entry of the library: KIND of PenstockPluginKind, FUNCTIONS the table for it.
-#define PENSTOCK_PLUGIN_ENTRY(KIND, FUNCTIONS, NAME, VERSION)                                      \
-  extern "C" __attribute__((visibility("default"))) const PenstockPlugin *penstock_plugin(void);   \
-  const PenstockPlugin *penstock_plugin(void) {                                                    \
-    static const PenstockPlugin plugin = {sizeof(PenstockPlugin),                                  \
-                                          PENSTOCK_PLUGIN_ABI_MAJOR,                               \
-                                          PENSTOCK_PLUGIN_ABI_MINOR,                               \
-                                          KIND,                                                    \
-                                          NAME,                                                    \
-                                          VERSION,                                                 \
-                                          FUNCTIONS};                                              \
-    return &plugin;                                                                                \
+#define PENSTOCK_PLUGIN_ENTRY(KIND, FUNCTIONS, NAME, VERSION)                                                                              \
+  extern "C" __attribute__((visibility("default"))) const PenstockPlugin *penstock_plugin(void);                                           \
+  const PenstockPlugin *penstock_plugin(void) {                                                                                            \
+    static const PenstockPlugin plugin = {                                                                                                 \
+        sizeof(PenstockPlugin), PENSTOCK_PLUGIN_ABI_MAJOR, PENSTOCK_PLUGIN_ABI_MINOR, KIND, NAME, VERSION, FUNCTIONS};                     \
+    return &plugin;                                                                                                                        \
   }

@@ -14,9 +14,7 @@ namespace penstock::sdk {
 struct Entity {
   std::string type;
   std::size_t begin = 0, end = 0; // words of the sequence
-  bool operator<(const Entity &other) const {
-    return std::tie(type, begin, end) < std::tie(other.type, other.begin, other.end);
-  }
+  bool operator<(const Entity &other) const { return std::tie(type, begin, end) < std::tie(other.type, other.begin, other.end); }
 };
 
 /// Finds the entities of one sequence.
@@ -26,9 +24,7 @@ public:
   /// are whole in the scheme: iob1, iob2, ioe1, ioe2, iobes or bilou.
   EntityFinder(std::string_view mode, std::string_view scheme) : strict(mode == "strict"), name(scheme), rules(rulesOf(scheme)) {}
 
-  std::vector<Entity> find(const std::vector<std::string_view> &tags) const {
-    return strict ? whole(tags) : chunks(tags);
-  }
+  std::vector<Entity> find(const std::vector<std::string_view> &tags) const { return strict ? whole(tags) : chunks(tags); }
 
 private:
   struct Tag {
@@ -52,25 +48,15 @@ private:
           {{"O", "I", any}, {"I", "I", different}, {"B", "I", any}, {"IB", "B", same}},
           {{"BI", "I", same}},
           {{"I", "I", different}, {"IB", "O", any}, {"I", "B", any}, {"B", "I", different}, {"B", "B", same}}}},
-        {"iob2",
-         {"IOB",
-          {{"IOB", "B", any}},
-          {{"BI", "I", same}},
-          {{"IB", "O", any}, {"IB", "I", different}, {"IB", "B", any}}}},
+        {"iob2", {"IOB", {{"IOB", "B", any}}, {{"BI", "I", same}}, {{"IB", "O", any}, {"IB", "I", different}, {"IB", "B", any}}}},
         {"ioe1",
          {"IOE",
           {{"OE", "I", any}, {"I", "I", different}, {"E", "E", same}},
           {{"I", "IE", same}},
           {{"I", "I", different}, {"I", "O", any}, {"I", "E", different}, {"E", "IE", same}}}},
-        {"ioe2",
-         {"IOE",
-          {{"OE", "IE", any}, {"I", "IE", different}},
-          {{"I", "IE", same}},
-          {{"E", "IOE", any}}}},
-        {"iobes",
-         {"IOBES", {{"IOBES", "BS", any}}, {{"BI", "IE", same}}, {{"SE", "IOBES", any}}}},
-        {"bilou",
-         {"BILOU", {{"BILOU", "BU", any}}, {{"BI", "IL", same}}, {{"UL", "BILOU", any}}}}};
+        {"ioe2", {"IOE", {{"OE", "IE", any}, {"I", "IE", different}}, {{"I", "IE", same}}, {{"E", "IOE", any}}}},
+        {"iobes", {"IOBES", {{"IOBES", "BS", any}}, {{"BI", "IE", same}}, {{"SE", "IOBES", any}}}},
+        {"bilou", {"BILOU", {{"BILOU", "BU", any}}, {{"BI", "IL", same}}, {{"UL", "BILOU", any}}}}};
     const auto found = all.find(scheme);
     if (found == all.end()) {
       throw Failure("`" + std::string(scheme) + "` is no scheme of tags");
@@ -100,10 +86,10 @@ private:
       }
       const std::string &p = before.prefix, &n = now.prefix;
       const bool other = before.type != now.type;
-      const bool ends = p == "E" || p == "S" || ((p == "B" || p == "I") && (n == "B" || n == "S" || n == "O")) ||
-                        (p != "O" && p != "." && other);
-      const bool starts = n == "B" || n == "S" || ((p == "E" || p == "S" || p == "O") && (n == "E" || n == "I")) ||
-                          (n != "O" && n != "." && other);
+      const bool ends =
+          p == "E" || p == "S" || ((p == "B" || p == "I") && (n == "B" || n == "S" || n == "O")) || (p != "O" && p != "." && other);
+      const bool starts =
+          n == "B" || n == "S" || ((p == "E" || p == "S" || p == "O") && (n == "E" || n == "I")) || (n != "O" && n != "." && other);
       if (ends) {
         found.push_back({before.type, begin, i});
       }

@@ -13,9 +13,7 @@ namespace penstock::sdk {
 /// A whole file of at most 256 MiB. `what`: how a person calls it, for the error: "the vocabulary".
 inline std::string readFile(const std::string &path, const char *what) {
   constexpr std::size_t largest = std::size_t{1} << 28;
-  const auto fail = [&](const std::string &reason) {
-    return Failure(std::string(what) + " " + path + " cannot be read: " + reason);
-  };
+  const auto fail = [&](const std::string &reason) { return Failure(std::string(what) + " " + path + " cannot be read: " + reason); };
   const std::unique_ptr<std::FILE, int (*)(std::FILE *)> file(std::fopen(path.c_str(), "rb"), std::fclose);
   if (!file) {
     throw fail(std::strerror(errno));
@@ -101,9 +99,7 @@ public:
     }
     return static_cast<std::int32_t>(value);
   }
-  Failure damaged() const {
-    return Failure("the saved state is not one of `" + std::string(plugin) + "`; fit it again");
-  }
+  Failure damaged() const { return Failure("the saved state is not one of `" + std::string(plugin) + "`; fit it again"); }
 
 private:
   std::string_view take(std::size_t size) {

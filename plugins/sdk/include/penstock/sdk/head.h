@@ -33,9 +33,9 @@ struct Node {
 /// One word of a record to decode.
 struct TaggedWord {
   std::string_view text;
-  std::span<const float> row;  // of the answer; empty where the model did not see the word
-  std::string_view record;     // the text that the record's words were cut from; empty where they came as a list
-  std::int64_t start = -1;     // first byte of the word in `record`, or -1
+  std::span<const float> row; // of the answer; empty where the model did not see the word
+  std::string_view record;    // the text that the record's words were cut from; empty where they came as a list
+  std::int64_t start = -1;    // first byte of the word in `record`, or -1
 };
 
 struct HeadGraph {
@@ -46,21 +46,12 @@ struct HeadGraph {
 /// An attribute of an op.
 class Attribute {
 public:
-  Attribute(std::string_view name, bool value) : Attribute(name, PENSTOCK_VALUE_BOOL) {
-    held.integer = value ? 1 : 0;
-  }
-  Attribute(std::string_view name, std::int64_t value) : Attribute(name, PENSTOCK_VALUE_INT) {
-    held.integer = value;
-  }
-  Attribute(std::string_view name, double value) : Attribute(name, PENSTOCK_VALUE_FLOAT) {
-    held.number = value;
-  }
-  Attribute(std::string_view name, std::string_view value) : Attribute(name, PENSTOCK_VALUE_STRING) {
-    held.string = string(value);
-  }
+  Attribute(std::string_view name, bool value) : Attribute(name, PENSTOCK_VALUE_BOOL) { held.integer = value ? 1 : 0; }
+  Attribute(std::string_view name, std::int64_t value) : Attribute(name, PENSTOCK_VALUE_INT) { held.integer = value; }
+  Attribute(std::string_view name, double value) : Attribute(name, PENSTOCK_VALUE_FLOAT) { held.number = value; }
+  Attribute(std::string_view name, std::string_view value) : Attribute(name, PENSTOCK_VALUE_STRING) { held.string = string(value); }
   /// `values` must live until the op is added.
-  Attribute(std::string_view name, std::span<const double> values)
-      : Attribute(name, PENSTOCK_VALUE_NUMBERS) {
+  Attribute(std::string_view name, std::span<const double> values) : Attribute(name, PENSTOCK_VALUE_NUMBERS) {
     held.numbers = values.data();
     held.count = static_cast<std::int64_t>(values.size());
   }
@@ -82,8 +73,7 @@ public:
   explicit Graph(const PenstockGraphBuilder *builder) : builder(builder) {}
 
   /// Adds an op of docs/generated/ops.md, named without its prefix.
-  Node op(std::string_view name, std::initializer_list<Node> operands,
-          std::initializer_list<Attribute> attributes = {}) {
+  Node op(std::string_view name, std::initializer_list<Node> operands, std::initializer_list<Attribute> attributes = {}) {
     std::vector<PenstockNode> nodes;
     for (const Node node : operands) {
       nodes.push_back(node.id);
@@ -92,16 +82,13 @@ public:
     for (const Attribute &attribute : attributes) {
       given.push_back(attribute.get());
     }
-    return made(builder->op(builder->context, string(name), nodes.data(),
-                            static_cast<std::int32_t>(nodes.size()), given.data(),
+    return made(builder->op(builder->context, string(name), nodes.data(), static_cast<std::int32_t>(nodes.size()), given.data(),
                             static_cast<std::int32_t>(given.size())),
                 name);
   }
   /// A trainable tensor. `decays`: weight decay applies to it.
-  Node parameter(std::string_view name, std::initializer_list<std::int64_t> shape,
-                 Initializer initializer, double scale, bool decays) {
-    return made(builder->parameter(builder->context, string(name), shape.begin(),
-                                   static_cast<std::int32_t>(shape.size()),
+  Node parameter(std::string_view name, std::initializer_list<std::int64_t> shape, Initializer initializer, double scale, bool decays) {
+    return made(builder->parameter(builder->context, string(name), shape.begin(), static_cast<std::int32_t>(shape.size()),
                                    static_cast<std::int32_t>(initializer), scale, decays ? 1 : 0),
                 name);
   }
@@ -147,41 +134,33 @@ private:
 };
 
 template <typename T> struct HeadFunctions {
-  static std::int32_t build(const PenstockHost *, const PenstockParameters *parameters,
-                            const PenstockGraphBuilder *builder, PenstockNode input,
-                            PenstockNode target, std::int64_t classes, PenstockHeadGraph *graph,
-                            PenstockError *error) {
+  static std::int32_t build(const PenstockHost *, const PenstockParameters *parameters, const PenstockGraphBuilder *builder,
+                            PenstockNode input, PenstockNode target, std::int64_t classes, PenstockHeadGraph *graph, PenstockError *error) {
     return guarded(error, [&] {
       Graph wrapped(builder);
-      const HeadGraph made =
-          T::build(Parameters(parameters), wrapped, Node{input}, Node{target}, classes);
+      const HeadGraph made = T::build(Parameters(parameters), wrapped, Node{input}, Node{target}, classes);
       graph->answer = made.answer.id;
       graph->loss = made.loss.id;
     });
   }
-  static std::int32_t decode(const PenstockHost *, const PenstockParameters *parameters,
-                             const PenstockString *classes, std::int64_t classCount,
-                             const float *answer, std::int64_t records, std::int64_t width,
+  static std::int32_t decode(const PenstockHost *, const PenstockParameters *parameters, const PenstockString *classes,
+                             std::int64_t classCount, const float *answer, std::int64_t records, std::int64_t width,
                              const PenstockAnswerSink *sink, PenstockError *error) {
     return guarded(error, [&] {
       const std::vector<std::string> names = strings(classes, classCount);
       JsonWriter json;
       for (std::int64_t record = 0; record < records; ++record) {
         json.clear();
-        T::decode(Parameters(parameters), names,
-                  std::span<const float>(answer + record * width, static_cast<std::size_t>(width)),
-                  json);
+        T::decode(Parameters(parameters), names, std::span<const float>(answer + record * width, static_cast<std::size_t>(width)), json);
         if (sink->answer(sink->context, record, string(json.text())) != 0) {
           throw Failure("the host stopped the plugin");
         }
       }
     });
   }
-  static std::int32_t decodeTags(const PenstockHost *, const PenstockParameters *parameters,
-                                 const PenstockString *classes, std::int64_t classCount,
-                                 const float *answer, std::int64_t width,
-                                 const PenstockTaggedRecords *given, const PenstockAnswerSink *sink,
-                                 PenstockError *error) {
+  static std::int32_t decodeTags(const PenstockHost *, const PenstockParameters *parameters, const PenstockString *classes,
+                                 std::int64_t classCount, const float *answer, std::int64_t width, const PenstockTaggedRecords *given,
+                                 const PenstockAnswerSink *sink, PenstockError *error) {
     return guarded(error, [&] {
       const std::vector<std::string> names = strings(classes, classCount);
       std::vector<TaggedWord> words;
@@ -224,5 +203,5 @@ template <typename T> struct HeadFunctions {
 
 } // namespace penstock::sdk
 
-#define PENSTOCK_HEAD(CLASS, NAME, VERSION)                                                        \
+#define PENSTOCK_HEAD(CLASS, NAME, VERSION)                                                                                                \
   PENSTOCK_PLUGIN_ENTRY(PENSTOCK_HEAD, ::penstock::sdk::HeadFunctions<CLASS>::table(), NAME, VERSION)

@@ -73,7 +73,7 @@ private:
 
 } // namespace penstock::sdk
 
-#define PENSTOCK_LEARNER(CLASS, NAME, VERSION)                                                     \
+#define PENSTOCK_LEARNER(CLASS, NAME, VERSION)                                                                                             \
   PENSTOCK_PLUGIN_ENTRY(PENSTOCK_LEARNER, ::penstock::sdk::LearnerFunctions<CLASS>::table(), NAME, VERSION)
-#define PENSTOCK_FITTED_LEARNER(CLASS, FIT, NAME, VERSION)                                         \
+#define PENSTOCK_FITTED_LEARNER(CLASS, FIT, NAME, VERSION)                                                                                 \
   PENSTOCK_PLUGIN_ENTRY(PENSTOCK_LEARNER, (::penstock::sdk::LearnerFunctions<CLASS, FIT>::table()), NAME, VERSION)

@@ -20,11 +20,9 @@ namespace penstock::sdk {
 /// A batch of records to judge. Spans are empty where a member does not apply.
 struct Predictions {
   explicit Predictions(const PenstockPredictions &given)
-      : records(static_cast<std::size_t>(given.records)),
-        width(static_cast<std::size_t>(given.width)), gold(span(given.gold, records)),
+      : records(static_cast<std::size_t>(given.records)), width(static_cast<std::size_t>(given.width)), gold(span(given.gold, records)),
         predicted(span(given.predicted, records)), scores(span(given.scores, records * width)),
-        goldNumbers(span(given.gold_numbers, records)),
-        predictedNumbers(span(given.predicted_numbers, records)),
+        goldNumbers(span(given.gold_numbers, records)), predictedNumbers(span(given.predicted_numbers, records)),
         weights(span(given.weights, records)) {
     if (given.struct_size >= sizeof(PenstockPredictions)) { // of a host of minor 1
       exactScores = span(given.exact_scores, records * width);
@@ -41,7 +39,7 @@ struct Predictions {
   std::span<const float> scores;                 // records x width
   std::span<const double> goldNumbers, predictedNumbers;
   std::span<const double> weights;
-  std::span<const double> exactScores; // the scores, where the host has them in double precision
+  std::span<const double> exactScores;                              // the scores, where the host has them in double precision
   const std::uint8_t *goldSets = nullptr, *predictedSets = nullptr; // records x classes, 1 for the labels of a record; or null
   std::span<const std::int64_t> offsets; // of tags: sequence s is the records (words) [offsets[s], offsets[s + 1])
 
@@ -61,9 +59,7 @@ private:
 class Results {
 public:
   explicit Results(const PenstockMetricSink *sink) : sink(sink) {}
-  void value(std::string_view name, double number) {
-    check(sink->value(sink->context, string(name), number));
-  }
+  void value(std::string_view name, double number) { check(sink->value(sink->context, string(name), number)); }
   void text(std::string_view report) { check(sink->text(sink->context, string(report))); }
 
 private:
@@ -76,37 +72,30 @@ private:
 };
 
 template <typename T> struct MetricFunctions {
-  static std::int32_t create(const PenstockHost *, const PenstockParameters *parameters,
-                             const PenstockString *classes, std::int64_t classCount, void **self,
-                             PenstockError *error) {
-    return guarded(error, [&] {
-      *self = std::make_unique<T>(Parameters(parameters), strings(classes, classCount)).release();
-    });
+  static std::int32_t create(const PenstockHost *, const PenstockParameters *parameters, const PenstockString *classes,
+                             std::int64_t classCount, void **self, PenstockError *error) {
+    return guarded(error, [&] { *self = std::make_unique<T>(Parameters(parameters), strings(classes, classCount)).release(); });
   }
   static void destroy(void *self) { delete static_cast<T *>(self); }
   static std::int32_t add(void *self, const PenstockPredictions *given, PenstockError *error) {
     return guarded(error, [&] { static_cast<T *>(self)->add(Predictions(*given)); });
   }
   static std::int32_t merge(void *self, const void *other, PenstockError *error) {
-    return guarded(error,
-                   [&] { static_cast<T *>(self)->merge(*static_cast<const T *>(other)); });
+    return guarded(error, [&] { static_cast<T *>(self)->merge(*static_cast<const T *>(other)); });
   }
-  static std::int32_t result(const void *self, const PenstockMetricSink *sink,
-                             PenstockError *error) {
+  static std::int32_t result(const void *self, const PenstockMetricSink *sink, PenstockError *error) {
     return guarded(error, [&] {
       Results results(sink);
       static_cast<const T *>(self)->result(results);
     });
   }
   static const PenstockMetric *table() {
-    static const PenstockMetric functions = {sizeof(PenstockMetric), create, destroy, add, merge,
-                                             result};
+    static const PenstockMetric functions = {sizeof(PenstockMetric), create, destroy, add, merge, result};
     return &functions;
   }
 };
 
 } // namespace penstock::sdk
 
-#define PENSTOCK_METRIC(CLASS, NAME, VERSION)                                                      \
-  PENSTOCK_PLUGIN_ENTRY(PENSTOCK_METRIC, ::penstock::sdk::MetricFunctions<CLASS>::table(), NAME,   \
-                        VERSION)
+#define PENSTOCK_METRIC(CLASS, NAME, VERSION)                                                                                              \
+  PENSTOCK_PLUGIN_ENTRY(PENSTOCK_METRIC, ::penstock::sdk::MetricFunctions<CLASS>::table(), NAME, VERSION)

@@ -69,8 +69,7 @@ public:
   Spread() = default;
 
 private:
-  Spread(double weights, double mean, double squares)
-      : weights(weights), mean(mean), squares(squares) {}
+  Spread(double weights, double mean, double squares) : weights(weights), mean(mean), squares(squares) {}
   double weights = 0, mean = 0, squares = 0;
 };
 

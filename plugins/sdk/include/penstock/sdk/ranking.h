@@ -183,9 +183,9 @@ private:
   std::string metric, average;
   std::vector<std::string> names;
   bool ofSets = false, finite = true;
-  std::vector<double> scores;      // records x columns
-  std::vector<std::int32_t> gold;  // of classes
-  std::vector<bool> labels;        // of sets: records x columns
+  std::vector<double> scores;     // records x columns
+  std::vector<std::int32_t> gold; // of classes
+  std::vector<bool> labels;       // of sets: records x columns
   std::vector<double> weights;
 };
 

@@ -33,8 +33,8 @@ struct ShortKey {
   static ShortKey of(const char *text, std::size_t size, bool lowercase) {
     ShortKey key;
 #if defined(__SSE2__)
-    alignas(32) static constexpr std::array<unsigned char, 2 * mostBytes> keep = {
-        255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
+    alignas(32) static constexpr std::array<unsigned char, 2 * mostBytes> keep = {255, 255, 255, 255, 255, 255, 255, 255,
+                                                                                  255, 255, 255, 255, 255, 255, 255, 255};
     __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i *>(text));
     const __m128i capital = between(bytes, 'A', 'Z');
     bytes = _mm_or_si128(bytes, _mm_and_si128(capital, _mm_set1_epi8(lowercase ? 0x20 : 0)));
@@ -62,8 +62,8 @@ public:
   /// ones.
   explicit ShortKeyTable(const std::vector<std::pair<ShortKey, std::int32_t>> &items) {
     // A table that is never more than half full has room near every place, unless the keys were made against it.
-    for (std::size_t slots = std::bit_ceil(items.size() * 2 + mostProbes);
-         !complete && slots <= 64 * (items.size() + mostProbes); slots *= 2) {
+    for (std::size_t slots = std::bit_ceil(items.size() * 2 + mostProbes); !complete && slots <= 64 * (items.size() + mostProbes);
+         slots *= 2) {
       complete = fill(items, slots);
     }
   }

@@ -73,8 +73,7 @@ public:
   explicit Tokens(bool withPlaces) : places(withPlaces) {}
   void begin(std::int64_t maxTokens) {
     count = 0;
-    limit = maxTokens < 0 ? std::numeric_limits<std::size_t>::max()
-                          : static_cast<std::size_t>(maxTokens);
+    limit = maxTokens < 0 ? std::numeric_limits<std::size_t>::max() : static_cast<std::size_t>(maxTokens);
   }
   std::int32_t give(const PenstockTokenSink &sink, std::int64_t index) const {
     return sink.text(sink.context, index, ids.data(), places ? starts.data() : nullptr, places ? ends.data() : nullptr,
@@ -98,8 +97,7 @@ private:
 };
 
 template <typename T, typename Fit = NoFit> struct TokenizerFunctions {
-  static std::int32_t fitAdd(void *fit, const PenstockString *texts, std::int64_t count,
-                             PenstockError *error) {
+  static std::int32_t fitAdd(void *fit, const PenstockString *texts, std::int64_t count, PenstockError *error) {
     return guarded(error, [&] {
       for (std::int64_t i = 0; i < count; ++i) {
         static_cast<Fit *>(fit)->add(view(texts[i]));
@@ -107,21 +105,14 @@ template <typename T, typename Fit = NoFit> struct TokenizerFunctions {
     });
   }
 
-  static std::int32_t create(const PenstockHost *, const PenstockParameters *parameters,
-                             PenstockString state, void **self, PenstockError *error) {
-    return guarded(error, [&] {
-      *self = std::make_unique<T>(Parameters(parameters), view(state)).release();
-    });
+  static std::int32_t create(const PenstockHost *, const PenstockParameters *parameters, PenstockString state, void **self,
+                             PenstockError *error) {
+    return guarded(error, [&] { *self = std::make_unique<T>(Parameters(parameters), view(state)).release(); });
   }
   static void destroy(void *self) { delete static_cast<T *>(self); }
-  static std::int64_t vocabularySize(const void *self) {
-    return static_cast<const T *>(self)->vocabularySize();
-  }
-  static std::int32_t unknownId(const void *self) {
-    return static_cast<const T *>(self)->unknownId();
-  }
-  static std::int32_t token(const void *self, std::int32_t id, PenstockString *text,
-                            PenstockError *error) {
+  static std::int64_t vocabularySize(const void *self) { return static_cast<const T *>(self)->vocabularySize(); }
+  static std::int32_t unknownId(const void *self) { return static_cast<const T *>(self)->unknownId(); }
+  static std::int32_t token(const void *self, std::int32_t id, PenstockString *text, PenstockError *error) {
     return guarded(error, [&] {
       const T &tokenizer = *static_cast<const T *>(self);
       if (id < 0 || id >= tokenizer.vocabularySize()) {
@@ -130,12 +121,10 @@ template <typename T, typename Fit = NoFit> struct TokenizerFunctions {
       *text = string(tokenizer.token(id));
     });
   }
-  static std::int32_t encode(const void *self, const PenstockString *texts, std::int64_t count,
-                             std::int64_t maxTokens, const PenstockTokenSink *sink,
-                             PenstockError *error) {
+  static std::int32_t encode(const void *self, const PenstockString *texts, std::int64_t count, std::int64_t maxTokens,
+                             const PenstockTokenSink *sink, PenstockError *error) {
     return guarded(error, [&] {
-      const bool idsOnly =
-          sink->struct_size >= offsetof(PenstockTokenSink, ids_only) + sizeof sink->ids_only && sink->ids_only != 0;
+      const bool idsOnly = sink->struct_size >= offsetof(PenstockTokenSink, ids_only) + sizeof sink->ids_only && sink->ids_only != 0;
       Tokens tokens(!idsOnly);
       for (std::int64_t i = 0; i < count; ++i) {
         tokens.begin(maxTokens);
@@ -181,9 +170,7 @@ template <typename T, typename Fit = NoFit> struct TokenizerFunctions {
 
 } // namespace penstock::sdk
 
-#define PENSTOCK_TOKENIZER(CLASS, NAME, VERSION)                                                   \
-  PENSTOCK_PLUGIN_ENTRY(PENSTOCK_TOKENIZER, ::penstock::sdk::TokenizerFunctions<CLASS>::table(),   \
-                        NAME, VERSION)
-#define PENSTOCK_FITTED_TOKENIZER(CLASS, FIT, NAME, VERSION)                                       \
-  PENSTOCK_PLUGIN_ENTRY(PENSTOCK_TOKENIZER,                                                        \
-                        (::penstock::sdk::TokenizerFunctions<CLASS, FIT>::table()), NAME, VERSION)
+#define PENSTOCK_TOKENIZER(CLASS, NAME, VERSION)                                                                                           \
+  PENSTOCK_PLUGIN_ENTRY(PENSTOCK_TOKENIZER, ::penstock::sdk::TokenizerFunctions<CLASS>::table(), NAME, VERSION)
+#define PENSTOCK_FITTED_TOKENIZER(CLASS, FIT, NAME, VERSION)                                                                               \
+  PENSTOCK_PLUGIN_ENTRY(PENSTOCK_TOKENIZER, (::penstock::sdk::TokenizerFunctions<CLASS, FIT>::table()), NAME, VERSION)

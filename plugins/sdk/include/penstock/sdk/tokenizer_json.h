@@ -42,9 +42,7 @@ public:
   }
 
   /// A part of the file: an object, or an empty one where it is null or absent.
-  Json part(const char *name) const {
-    return root.contains(name) && root[name].is_object() ? root[name] : Json::object();
-  }
+  Json part(const char *name) const { return root.contains(name) && root[name].is_object() ? root[name] : Json::object(); }
   static std::string textOf(const Json &json, const char *name) {
     return json.contains(name) && json[name].is_string() ? json[name].get<std::string>() : std::string();
   }
@@ -61,8 +59,7 @@ public:
   void require(const Json &json, const char *where, const char *name, const Json &wanted) const {
     const Json given = json.contains(name) ? json[name] : Json();
     if (!given.is_null() && given != wanted) {
-      throw fail(std::string("it sets `") + where + "." + name + "` to " + given.dump() + "; only " + wanted.dump() +
-                 " is supported");
+      throw fail(std::string("it sets `") + where + "." + name + "` to " + given.dump() + "; only " + wanted.dump() + " is supported");
     }
   }
   Failure fail(const std::string &reason) const { return Failure("the tokenizer " + path + " cannot be used: " + reason); }

@@ -33,8 +33,7 @@ inline Decoded decodeUtf8(std::string_view text, std::size_t at) {
     }
   }
   if (b0 >= 0xF0 && b0 <= 0xF4 && left >= 4 && continues(1) && continues(2) && continues(3)) {
-    const char32_t c = (b0 & 0x07u) << 18 | (byte(1) & 0x3Fu) << 12 | (byte(2) & 0x3Fu) << 6 |
-                       (byte(3) & 0x3Fu);
+    const char32_t c = (b0 & 0x07u) << 18 | (byte(1) & 0x3Fu) << 12 | (byte(2) & 0x3Fu) << 6 | (byte(3) & 0x3Fu);
     if (c >= 0x10000 && c <= 0x10FFFF) {
       return {c, 4};
     }
@@ -56,13 +55,11 @@ inline bool isUtf8(std::string_view text) {
 
 /// Letters, digits, other numbers and `_`: Python's `\w`.
 inline bool isWordCharacter(char32_t c) {
-  return c < 0x110000 &&
-         (tables::wordBits[tables::wordIndex[c >> 8] * 32 + ((c & 255) >> 3)] >> (c & 7) & 1) != 0;
+  return c < 0x110000 && (tables::wordBits[tables::wordIndex[c >> 8] * 32 + ((c & 255) >> 3)] >> (c & 7) & 1) != 0;
 }
 /// Python's `\s`.
 inline bool isSpace(char32_t c) {
-  return c < 0x110000 &&
-         (tables::spaceBits[tables::spaceIndex[c >> 8] * 32 + ((c & 255) >> 3)] >> (c & 7) & 1) != 0;
+  return c < 0x110000 && (tables::spaceBits[tables::spaceIndex[c >> 8] * 32 + ((c & 255) >> 3)] >> (c & 7) & 1) != 0;
 }
 
 } // namespace penstock::sdk

@@ -18,9 +18,7 @@ public:
   static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
 
   std::size_t size() const { return entries.size(); }
-  std::string_view operator[](std::size_t index) const {
-    return {bytes.data() + entries[index].begin, entries[index].size};
-  }
+  std::string_view operator[](std::size_t index) const { return {bytes.data() + entries[index].begin, entries[index].size}; }
 
   /// The number of `text`, or `none`.
   std::uint32_t find(std::string_view text) const {
@@ -32,8 +30,7 @@ public:
       if (slots[slot].index == none) {
         return none;
       }
-      if (slots[slot].tag == static_cast<std::uint32_t>(code >> 32) &&
-          equal((*this)[slots[slot].index], text)) {
+      if (slots[slot].tag == static_cast<std::uint32_t>(code >> 32) && equal((*this)[slots[slot].index], text)) {
         return slots[slot].index;
       }
     }
@@ -47,8 +44,7 @@ public:
     const std::uint64_t code = hash(text);
     std::size_t slot = code & mask;
     for (; slots[slot].index != none; slot = (slot + 1) & mask) {
-      if (slots[slot].tag == static_cast<std::uint32_t>(code >> 32) &&
-          equal((*this)[slots[slot].index], text)) {
+      if (slots[slot].tag == static_cast<std::uint32_t>(code >> 32) && equal((*this)[slots[slot].index], text)) {
         return slots[slot].index;
       }
     }
@@ -98,8 +94,7 @@ private:
       last = load(p, 4) << 32 | load(p + left - 4, 4);
     } else if (left > 0) {
       last = static_cast<std::uint64_t>(static_cast<unsigned char>(p[0])) << 16 |
-             static_cast<std::uint64_t>(static_cast<unsigned char>(p[left / 2])) << 8 |
-             static_cast<unsigned char>(p[left - 1]);
+             static_cast<std::uint64_t>(static_cast<unsigned char>(p[left / 2])) << 8 | static_cast<unsigned char>(p[left - 1]);
     }
     return mix(code ^ last, k1);
   }
@@ -144,9 +139,8 @@ public:
         order.push_back(i);
       }
     }
-    std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-      return counts[a] != counts[b] ? counts[a] > counts[b] : table[a] < table[b];
-    });
+    std::sort(order.begin(), order.end(),
+              [&](std::uint32_t a, std::uint32_t b) { return counts[a] != counts[b] ? counts[a] > counts[b] : table[a] < table[b]; });
     if (largest > 0 && order.size() > static_cast<std::size_t>(largest)) {
       order.resize(static_cast<std::size_t>(largest));
     }
@@ -170,14 +164,12 @@ public:
   static constexpr std::int32_t unknown = 0;
 
   Vocabulary(std::string_view header, std::string_view state) {
-    const auto damaged = [](const std::string &reason) {
-      return Failure("the vocabulary is damaged (" + reason + "); fit it again");
-    };
+    const auto damaged = [](const std::string &reason) { return Failure("the vocabulary is damaged (" + reason + "); fit it again"); };
     if (state.empty()) {
       throw Failure("the tokenizer needs its fitted vocabulary");
     }
-    if (state.substr(0, header.size()) != header || state.size() <= header.size() ||
-        state[header.size()] != '\n' || state.back() != '\n' || !isUtf8(state)) {
+    if (state.substr(0, header.size()) != header || state.size() <= header.size() || state[header.size()] != '\n' || state.back() != '\n' ||
+        !isUtf8(state)) {
       throw damaged("not one of this tokenizer and version");
     }
     state.remove_prefix(header.size() + 1);
