@@ -1,6 +1,6 @@
 #include "tools/penstock-docs/plugins_page.h"
 
-#include "runtime/base/plugin_manifest.h"
+#include "runtime/base/parameter_text.h"
 
 #include <fmt/format.h>
 
@@ -12,39 +12,6 @@ namespace penstock {
 namespace {
 
 namespace fs = std::filesystem;
-using Type = PluginParameter::Type;
-
-std::string typeText(const PluginParameter &parameter) {
-  switch (parameter.type) {
-  case Type::boolean:
-    return "bool";
-  case Type::integer:
-    return "int";
-  case Type::number:
-    return "float";
-  case Type::string:
-    return "string";
-  case Type::path:
-    return "path";
-  case Type::enumeration:
-    return fmt::format("{}", fmt::join(parameter.members, ", "));
-  case Type::strings:
-    return "list of strings";
-  case Type::numbers:
-    return "list of numbers";
-  }
-  return "";
-}
-
-std::string rangeText(const PluginParameter &parameter) {
-  if (parameter.hasMinimum && parameter.hasMaximum) {
-    return fmt::format(", {:g} to {:g}", parameter.minimum, parameter.maximum);
-  }
-  if (parameter.hasMinimum) {
-    return fmt::format(", at least {:g}", parameter.minimum);
-  }
-  return parameter.hasMaximum ? fmt::format(", at most {:g}", parameter.maximum) : "";
-}
 
 struct ValueText {
   std::string operator()(bool value) const { return value ? "true" : "false"; }
@@ -83,7 +50,8 @@ void describe(std::string &page, const PluginManifest &manifest) {
   }
   page += "\n| parameter | type | default | meaning |\n|---|---|---|---|\n";
   for (const PluginParameter &parameter : manifest.parameters) {
-    page += fmt::format("| `{}` | {}{} | {} | {} |\n", parameter.name, typeText(parameter), rangeText(parameter),
+    const std::string range = rangeText(parameter);
+    page += fmt::format("| `{}` | {}{} | {} | {} |\n", parameter.name, typeText(parameter, ", "), range.empty() ? "" : ", " + range,
                         parameter.required ? "required" : std::visit(ValueText(), parameter.defaultValue), parameter.help);
   }
 }

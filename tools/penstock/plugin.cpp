@@ -2,6 +2,7 @@
 #include "tools/penstock/commands.h"
 
 #include "plugins/sdk/conformance/conformance.h"
+#include "runtime/base/parameter_text.h"
 #include "runtime/plugin/plugin_host.h"
 
 #include <CLI/CLI.hpp>
@@ -38,38 +39,6 @@ Json valueJson(const PluginValue &value) {
   return std::visit([](const auto &held) { return Json(held); }, value);
 }
 
-std::string typeText(const PluginParameter &parameter) {
-  switch (parameter.type) {
-  case Type::boolean:
-    return "bool";
-  case Type::integer:
-    return "int";
-  case Type::number:
-    return "float";
-  case Type::string:
-    return "string";
-  case Type::path:
-    return "path";
-  case Type::enumeration:
-    return fmt::format("{}", fmt::join(parameter.members, " | "));
-  case Type::strings:
-    return "list of strings";
-  case Type::numbers:
-    return "list of numbers";
-  }
-  return "";
-}
-
-std::string rangeText(const PluginParameter &parameter) {
-  if (parameter.hasMinimum && parameter.hasMaximum) {
-    return fmt::format(" ({:g} to {:g})", parameter.minimum, parameter.maximum);
-  }
-  if (parameter.hasMinimum) {
-    return fmt::format(" (at least {:g})", parameter.minimum);
-  }
-  return parameter.hasMaximum ? fmt::format(" (at most {:g})", parameter.maximum) : "";
-}
-
 Json manifestJson(const PluginManifest &manifest) {
   Json described = {{"name", manifest.name},       {"kind", kindName(manifest.kind)},
                     {"version", manifest.version}, {"abi", fmt::format("{}.{}", manifest.abiMajor, manifest.abiMinor)},
@@ -89,7 +58,7 @@ Json manifestJson(const PluginManifest &manifest) {
   }
   described["parameters"] = Json::array();
   for (const PluginParameter &parameter : manifest.parameters) {
-    Json entry = {{"name", parameter.name}, {"type", typeText(parameter)}};
+    Json entry = {{"name", parameter.name}, {"type", typeText(parameter, " | ")}};
     if (parameter.type == Type::enumeration) {
       entry["type"] = "enum";
       entry["members"] = parameter.members;
@@ -137,7 +106,9 @@ void printManifest(const PluginManifest &manifest) {
   }
   for (const PluginParameter &parameter : manifest.parameters) {
     const std::string given = parameter.required ? std::string("required") : "default " + dump(valueJson(parameter.defaultValue));
-    fmt::print("  {}: {}{}, {}\n      {}\n", parameter.name, typeText(parameter), rangeText(parameter), given, parameter.help);
+    const std::string range = rangeText(parameter);
+    fmt::print("  {}: {}{}, {}\n      {}\n", parameter.name, typeText(parameter, " | "), range.empty() ? "" : " (" + range + ")", given,
+               parameter.help);
   }
 }
 

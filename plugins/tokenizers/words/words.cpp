@@ -1,6 +1,5 @@
 // Tokens are the matches of Python's `\w+|[^\w\s]` on Unicode text: runs of letters, digits and `_`, and every other visible
 // character by itself. Id 0 is the unknown word; the vocabulary follows, by count in train.
-#include <penstock/sdk/tokenizer.h>
 #include <penstock/sdk/vocabulary.h>
 
 #include <array>
@@ -8,8 +7,6 @@
 namespace {
 
 using namespace penstock;
-
-constexpr std::string_view header = "penstock-words 1";
 
 enum Class : std::uint8_t { space, word, other, multibyte };
 
@@ -37,62 +34,29 @@ Class classOf(std::string_view text, std::size_t at, std::uint32_t &size) {
   return sdk::isWordCharacter(decoded.scalar) ? word : sdk::isSpace(decoded.scalar) ? space : other;
 }
 
-/// Calls `token(start, end)` for each, until it returns false.
-template <typename Token> void split(std::string_view text, Token &&token) {
-  std::size_t at = 0;
-  while (at < text.size()) {
-    std::uint32_t size = 0;
-    const Class first = classOf(text, at, size);
-    const std::size_t start = at;
-    at += size;
-    if (first == word) {
-      while (at < text.size() && classOf(text, at, size) == word) {
-        at += size;
+struct Words {
+  static constexpr std::string_view header = "penstock-words 1";
+
+  /// Calls `token(start, end)` for each, until it returns false.
+  template <typename Token> static void split(std::string_view text, Token &&token) {
+    std::size_t at = 0;
+    while (at < text.size()) {
+      std::uint32_t size = 0;
+      const Class first = classOf(text, at, size);
+      const std::size_t start = at;
+      at += size;
+      if (first == word) {
+        while (at < text.size() && classOf(text, at, size) == word) {
+          at += size;
+        }
+      }
+      if (first != space && !token(start, at)) {
+        return;
       }
     }
-    if (first != space && !token(start, at)) {
-      return;
-    }
   }
-}
-
-class Words {
-public:
-  Words(const sdk::Parameters &, std::string_view state) : vocabulary(header, state) {}
-
-  std::int64_t vocabularySize() const { return vocabulary.size(); }
-  std::int32_t unknownId() const { return sdk::Vocabulary::unknown; }
-  std::string_view token(std::int32_t id) const { return vocabulary.token(id); }
-
-  void encode(std::string_view text, sdk::Tokens &tokens) const {
-    split(text, [&](std::size_t start, std::size_t end) {
-      tokens.add(vocabulary.id(text.substr(start, end - start)), start, end);
-      return !tokens.full();
-    });
-  }
-
-private:
-  sdk::Vocabulary vocabulary;
-};
-
-class WordsFit {
-public:
-  explicit WordsFit(const sdk::Parameters &parameters)
-      : minCount(parameters.integer("min_count")), largest(parameters.integer("vocabulary")) {}
-
-  void add(std::string_view text) {
-    split(text, [&](std::size_t start, std::size_t end) {
-      counts.add(text.substr(start, end - start));
-      return true;
-    });
-  }
-  std::string end() { return counts.state(header, minCount, largest); }
-
-private:
-  std::int64_t minCount, largest;
-  sdk::VocabularyFit counts;
 };
 
 } // namespace
 
-PENSTOCK_FITTED_TOKENIZER(Words, WordsFit, "words", "1.0.0")
+PENSTOCK_FITTED_TOKENIZER(sdk::VocabularyTokenizer<Words>, sdk::VocabularyTokenizerFit<Words>, "words", "1.0.0")

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <penstock/sdk/common.h>
+#include <penstock/sdk/tokenizer.h>
 #include <penstock/sdk/unicode.h>
 
 #include <algorithm>
@@ -197,6 +198,50 @@ public:
 
 private:
   TextTable table;
+};
+
+/// A tokenizer of the pieces of a text that stand in a vocabulary of train. `Pieces` says how a text is cut:
+///
+///     static constexpr std::string_view header; // of the saved vocabulary, with a version
+///     template <typename Piece> static void split(std::string_view text, Piece &&piece); // calls piece(start, end) until it returns false
+///
+/// The parameters of its plugin are `min_count` and `vocabulary` (the most pieces that are kept; 0: all).
+template <typename Pieces> class VocabularyTokenizer {
+public:
+  VocabularyTokenizer(const Parameters &, std::string_view state) : vocabulary(Pieces::header, state) {}
+
+  std::int64_t vocabularySize() const { return vocabulary.size(); }
+  std::int32_t unknownId() const { return Vocabulary::unknown; }
+  std::string_view token(std::int32_t id) const { return vocabulary.token(id); }
+
+  void encode(std::string_view text, Tokens &tokens) const {
+    Pieces::split(text, [&](std::size_t start, std::size_t end) {
+      tokens.add(vocabulary.id(text.substr(start, end - start)), start, end);
+      return !tokens.full();
+    });
+  }
+
+private:
+  Vocabulary vocabulary;
+};
+
+/// Its fit.
+template <typename Pieces> class VocabularyTokenizerFit {
+public:
+  explicit VocabularyTokenizerFit(const Parameters &parameters)
+      : minCount(parameters.integer("min_count")), largest(parameters.integer("vocabulary")) {}
+
+  void add(std::string_view text) {
+    Pieces::split(text, [&](std::size_t start, std::size_t end) {
+      counts.add(text.substr(start, end - start));
+      return true;
+    });
+  }
+  std::string end() { return counts.state(Pieces::header, minCount, largest); }
+
+private:
+  std::int64_t minCount, largest;
+  VocabularyFit counts;
 };
 
 } // namespace penstock::sdk
