@@ -9,22 +9,6 @@
 namespace penstock::test {
 namespace {
 
-/// Gives at most `piece` bytes a read, so that lines straddle reads everywhere.
-class Pieces : public ByteSource {
-public:
-  Pieces(std::string text, std::size_t piece) : text(std::move(text)), piece(piece) {}
-  Result<std::size_t> read(char *into, std::size_t size) override {
-    const std::size_t count = std::min({size, piece, text.size() - at});
-    text.copy(into, count, at);
-    at += count;
-    return count;
-  }
-
-private:
-  std::string text;
-  std::size_t piece, at = 0;
-};
-
 std::string joined(const Cell &cell) {
   std::vector<std::string_view> items;
   itemsOf(cell, items);

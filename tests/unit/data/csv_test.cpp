@@ -1,5 +1,7 @@
 #include "runtime/data/rows.h"
 
+#include "support.h"
+
 #include <gtest/gtest.h>
 
 #include <random>
@@ -8,21 +10,7 @@
 namespace penstock {
 namespace {
 
-/// Gives at most `piece` bytes a read, so that rows straddle reads everywhere.
-class Pieces : public ByteSource {
-public:
-  Pieces(std::string text, std::size_t piece) : text(std::move(text)), piece(piece) {}
-  Result<std::size_t> read(char *into, std::size_t size) override {
-    const std::size_t count = std::min({size, piece, text.size() - at});
-    text.copy(into, count, at);
-    at += count;
-    return count;
-  }
-
-private:
-  std::string text;
-  std::size_t piece, at = 0;
-};
+using test::Pieces;
 
 struct Read {
   std::vector<std::string> header;

@@ -1,11 +1,13 @@
 // Folders, files and record programs for the tests of runtime/data, and a tokenizer of their own.
 #pragma once
 
+#include "runtime/data/bytes.h"
 #include "runtime/data/tokenizers.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
@@ -35,6 +37,22 @@ public:
     return path + "/" + name;
   }
   std::string path;
+};
+
+/// Gives at most `piece` bytes a read, so that rows straddle reads everywhere.
+class Pieces : public ByteSource {
+public:
+  Pieces(std::string text, std::size_t piece) : text(std::move(text)), piece(piece) {}
+  Result<std::size_t> read(char *into, std::size_t size) override {
+    const std::size_t count = std::min({size, piece, text.size() - at});
+    text.copy(into, count, at);
+    at += count;
+    return count;
+  }
+
+private:
+  std::string text;
+  std::size_t piece, at = 0;
 };
 
 inline std::string slurp(const std::string &path) {
