@@ -650,8 +650,9 @@ void Checker::checkOperation(const BuiltinOp &op, const std::vector<ValueType> &
                  "the tokens are made here"}});
       }
     }
-  } else if (name == "cross_entropy") {
-    const auto &weights = std::get<std::vector<double>>(attributes.at("class_weights"));
+  } else if (name == "cross_entropy" || name == "sigmoid_cross_entropy") {
+    const bool sets = name == "sigmoid_cross_entropy";
+    const auto &weights = std::get<std::vector<double>>(attributes.at(sets ? "positive_weights" : "class_weights"));
     const std::int64_t classes = types[1].width;
     if (!weights.empty() && classes != unknownSize && static_cast<std::int64_t>(weights.size()) != classes) {
       report("class-weights-count", span, {{"given", std::to_string(weights.size())}, {"classes", std::to_string(classes)}});
@@ -660,21 +661,8 @@ void Checker::checkOperation(const BuiltinOp &op, const std::vector<ValueType> &
       report("shape-mismatch", span,
              {{"op", name},
               {"left", describeType(types[0])},
-              {"right", std::to_string(classes) + " classes"},
-              {"rule", "there is one logit a class"}});
-    }
-  } else if (name == "sigmoid_cross_entropy") {
-    const auto &weights = std::get<std::vector<double>>(attributes.at("positive_weights"));
-    const std::int64_t labels = types[1].width;
-    if (!weights.empty() && labels != unknownSize && static_cast<std::int64_t>(weights.size()) != labels) {
-      report("class-weights-count", span, {{"given", std::to_string(weights.size())}, {"classes", std::to_string(labels)}});
-    }
-    if (types[0].width != unknownSize && labels != unknownSize && types[0].width != labels) {
-      report("shape-mismatch", span,
-             {{"op", name},
-              {"left", describeType(types[0])},
-              {"right", std::to_string(labels) + " labels"},
-              {"rule", "there is one logit a label"}});
+              {"right", std::to_string(classes) + (sets ? " labels" : " classes")},
+              {"rule", sets ? "there is one logit a label" : "there is one logit a class"}});
     }
   } else if (name == "mse" && types[0].width != unknownSize && types[0].width != 1) {
     report("shape-mismatch", span,
