@@ -1,5 +1,7 @@
 #include "compiler/diagnostics/render.h"
 
+#include "runtime/base/printable.h"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -9,28 +11,6 @@ namespace penstock::diagnostics {
 namespace {
 
 std::string place(const SourceRange &range) { return range.file + ":" + std::to_string(range.line) + ":" + std::to_string(range.column); }
-
-/// Text that a terminal shows as it is: bytes that are not UTF-8 and control characters become U+FFFD, so that no file
-/// can steer the terminal.
-std::string printable(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size();) {
-    const auto first = static_cast<unsigned char>(text[i]);
-    std::size_t length = first < 0x80 ? 1 : first >= 0xF0 && first < 0xF5 ? 4 : first >= 0xE0 ? 3 : first >= 0xC2 ? 2 : 0;
-    bool good = length > 0 && first < 0xF5 && i + length <= text.size();
-    for (std::size_t k = 1; good && k < length; ++k) {
-      good = (static_cast<unsigned char>(text[i + k]) & 0xC0) == 0x80;
-    }
-    if (!good || (length == 1 && (first < 0x20 || first == 0x7F) && first != '\t')) {
-      out += "\xEF\xBF\xBD";
-      ++i;
-      continue;
-    }
-    out.append(text.substr(i, length));
-    i += length;
-  }
-  return out;
-}
 
 std::size_t scalars(std::string_view text) {
   return static_cast<std::size_t>(

@@ -1,11 +1,10 @@
 #include "compiler/frontend/frontend.h"
 
 #include "compiler/frontend/checker.h"
+#include "runtime/base/file.h"
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 namespace penstock::frontend {
 
@@ -19,17 +18,8 @@ struct AnalysisState {
 namespace {
 
 Result<std::string> readText(const std::string &path) {
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) {
-    return environmentError("it is a folder");
-  }
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    return environmentError("no such file, or no permission to read it");
-  }
-  std::ostringstream text;
-  text << file.rdbuf();
-  return std::move(text).str();
+  // One byte more than a file may have, so that the lexer says what is wrong with a larger one.
+  return readWholeFile(path, SourceFile::largest + 1);
 }
 
 Result<Override> readOverride(const std::string &setting, const std::string &folder) {

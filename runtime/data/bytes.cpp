@@ -1,9 +1,10 @@
 #include "runtime/data/bytes.h"
 
+#include "runtime/base/file.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <istream>
 #include <new>
 #include <sys/stat.h>
@@ -66,16 +67,8 @@ private:
 } // namespace
 
 Result<std::unique_ptr<ByteSource>> openFileSource(const std::string &path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) {
-    return environmentError("cannot open `" + path + "`: " + std::strerror(errno));
-  }
-  struct stat info = {};
-  if (::fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode)) {
-    ::close(descriptor);
-    return environmentError("cannot read `" + path + "`: not a regular file");
-  }
-  return std::unique_ptr<ByteSource>(std::make_unique<FileSource>(descriptor, path));
+  PENSTOCK_ASSIGN(Descriptor file, openRegularFile(path));
+  return std::unique_ptr<ByteSource>(std::make_unique<FileSource>(file.release(), path));
 }
 
 std::unique_ptr<ByteSource> makeStreamSource(std::istream &input) { return std::make_unique<StreamSource>(input); }

@@ -1,5 +1,6 @@
 #include "runtime/data/cache.h"
 
+#include "runtime/base/file.h"
 #include "runtime/data/dataset.h"
 
 #include <fmt/format.h>
@@ -99,18 +100,9 @@ Result<std::string> cacheFolder() {
 }
 
 Result<std::shared_ptr<MappedFile>> MappedFile::map(const std::string &path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  struct stat info = {};
-  if (descriptor < 0) {
-    return failure("open", path);
-  }
-  if (::fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode)) {
-    ::close(descriptor);
-    return environmentError("cannot read `" + path + "`: not a regular file");
-  }
-  auto mapped = map(descriptor, static_cast<std::size_t>(info.st_size));
-  ::close(descriptor);
-  return mapped;
+  std::size_t size = 0;
+  PENSTOCK_ASSIGN(const Descriptor file, openRegularFile(path, &size));
+  return map(file.get(), size);
 }
 
 Result<std::shared_ptr<MappedFile>> MappedFile::map(int descriptor, std::size_t size) {

@@ -1,5 +1,6 @@
 #include "runtime/data/fitted.h"
 
+#include "runtime/base/file.h"
 #include "runtime/data/cache.h"
 #include "runtime/data/dataset.h"
 
@@ -95,11 +96,6 @@ std::string fileNameOf(const std::string &name) {
     text += plain ? std::string(1, byte) : fmt::format("%{:02X}", code);
   }
   return text;
-}
-
-Result<std::string> readWholeFile(const std::string &path) {
-  PENSTOCK_ASSIGN(const std::shared_ptr<MappedFile> mapped, MappedFile::map(path));
-  return std::string(mapped->data(), mapped->size());
 }
 
 namespace {
@@ -251,7 +247,7 @@ Result<FittedFeature> readFeature(const FeatureSpec &feature, const Json &entry,
   }
   fitted.parameters = parameters.dump();
   if (!entry.at("state").is_null()) {
-    PENSTOCK_ASSIGN(fitted.state, readWholeFile(folder + "/" + entry["state"].get<std::string>()));
+    PENSTOCK_ASSIGN(fitted.state, readWholeFile(folder + "/" + entry["state"].get<std::string>(), std::size_t{1} << 36));
   }
   PENSTOCK_ASSIGN(fitted.identity, tokenizerIdentity(feature, fitted.parameters, info));
   return fitted;
@@ -261,7 +257,7 @@ Result<Fitted> readFrom(const RecordProgram &program, const std::string &folder,
   std::array<Json, 3> parts;
   const std::array<const char *, 3> names = {"tokenizers.json", "classes.json", "numbers.json"};
   for (std::size_t i = 0; i < parts.size(); ++i) {
-    PENSTOCK_ASSIGN(const std::string text, readWholeFile(folder + "/" + names[i]));
+    PENSTOCK_ASSIGN(const std::string text, readWholeFile(folder + "/" + names[i], std::size_t{1} << 36));
     parts[i] = Json::parse(text);
   }
   if (parts[0].at("version") != 1) {

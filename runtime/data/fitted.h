@@ -55,7 +55,4 @@ Status makeTokenizers(const RecordProgram &program, Fitted &fitted, TokenizerFac
 /// A name as part of a file name: bytes other than letters, digits, `_` and `-` become %XX.
 std::string fileNameOf(const std::string &name);
 
-/// A whole file; the error names the path.
-Result<std::string> readWholeFile(const std::string &path);
-
 } // namespace penstock

@@ -14,17 +14,6 @@ namespace penstock {
 
 namespace fs = std::filesystem;
 
-Status systemError(std::string_view action, const std::string &path, int error) {
-  std::string text = "could not " + std::string(action) + " `" + path + "`: ";
-  text += std::strerror(error);
-  if (error == ENOSPC || error == EDQUOT) {
-    text += "; free some space and continue with `--resume`";
-  } else if (error == EFBIG) {
-    text += "; the limit on file sizes (`ulimit -f`) is too low, raise it and continue with `--resume`";
-  }
-  return environmentError(std::move(text));
-}
-
 static std::string folderOf(const std::string &path) {
   const std::string folder = fs::path(path).parent_path().string();
   return folder.empty() ? "." : folder;
@@ -87,36 +76,6 @@ Status writeFileAtomically(const std::string &path, std::string_view text, bool 
   PENSTOCK_TRY(file.open());
   PENSTOCK_TRY(file.write(text));
   return file.commit(durableName);
-}
-
-Result<std::string> readWholeFile(const std::string &path, std::size_t limit) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) {
-    return systemError("read", path, errno);
-  }
-  std::string text;
-  char piece[1 << 16];
-  for (;;) {
-    const ssize_t got = ::read(descriptor, piece, sizeof(piece));
-    if (got < 0 && errno == EINTR) {
-      continue;
-    }
-    if (got < 0) {
-      const int error = errno;
-      ::close(descriptor);
-      return systemError("read", path, error);
-    }
-    if (got == 0) {
-      break;
-    }
-    if (text.size() + static_cast<std::size_t>(got) > limit) {
-      ::close(descriptor);
-      return environmentError("`" + path + "` is larger than a file of its kind can be");
-    }
-    text.append(piece, static_cast<std::size_t>(got));
-  }
-  ::close(descriptor);
-  return text;
 }
 
 Status copyFileAtomically(const std::string &from, const std::string &to) {

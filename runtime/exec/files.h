@@ -1,7 +1,7 @@
 // Files written so that a crash, a kill or a full disk leaves either the old content or the new one, never half.
 #pragma once
 
-#include "runtime/base/status.h"
+#include "runtime/base/file.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -34,8 +34,6 @@ private:
 
 /// Writes a whole small file atomically.
 Status writeFileAtomically(const std::string &path, std::string_view text, bool durableName = true);
-/// Reads a whole file; refuses one larger than `limit` bytes.
-Result<std::string> readWholeFile(const std::string &path, std::size_t limit = std::size_t{1} << 30);
 /// Copies a file atomically; a copy onto itself does nothing.
 Status copyFileAtomically(const std::string &from, const std::string &to);
 
@@ -51,8 +49,5 @@ Status renameDurably(const std::string &from, const std::string &to);
 std::vector<std::string> listFolder(const std::string &path);
 bool fileExists(const std::string &path);
 bool folderExists(const std::string &path);
-
-/// An environment error: "could not <action> `<path>`: <text of errno>", with a hint for a full disk.
-Status systemError(std::string_view action, const std::string &path, int error);
 
 } // namespace penstock

@@ -4,7 +4,6 @@
 #include "runtime/base/hash.h"
 #include "runtime/exec/files.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -57,26 +56,16 @@ Result<std::string> writeSafetensors(const std::string &path, const std::vector<
 }
 
 Result<std::shared_ptr<SafetensorsFile>> SafetensorsFile::map(const std::string &path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) {
-    return systemError("read", path, errno);
-  }
-  struct stat info{};
-  if (::fstat(descriptor, &info) != 0 || !S_ISREG(info.st_mode)) {
-    ::close(descriptor);
-    return environmentError("`" + path + "` is not a file");
-  }
-  std::shared_ptr<SafetensorsFile> file(new SafetensorsFile);
-  file->size = static_cast<std::size_t>(info.st_size);
-  if (file->size < sizeof(std::uint64_t)) {
-    ::close(descriptor);
+  std::size_t size = 0;
+  PENSTOCK_ASSIGN(const Descriptor descriptor, openRegularFile(path, &size));
+  if (size < sizeof(std::uint64_t)) {
     return environmentError("`" + path + "` is damaged: it is too short for a safetensors file");
   }
-  void *memory = ::mmap(nullptr, file->size, PROT_READ, MAP_PRIVATE, descriptor, 0);
-  const int error = errno;
-  ::close(descriptor);
+  std::shared_ptr<SafetensorsFile> file(new SafetensorsFile);
+  file->size = size;
+  void *memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor.get(), 0);
   if (memory == MAP_FAILED) {
-    return systemError("read", path, error);
+    return systemError("read", path, errno);
   }
   file->mapped = static_cast<const unsigned char *>(memory);
   return file;
