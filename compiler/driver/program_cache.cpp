@@ -1,6 +1,7 @@
 #include "compiler/driver/program_cache.h"
 
-#include "runtime/base/hash.h"
+#include "runtime/base/file.h"
+#include "runtime/base/program_seal.h"
 
 #include <fmt/format.h>
 
@@ -20,55 +21,11 @@ namespace fs = std::filesystem;
 namespace penstock {
 namespace {
 
-/// The loader ignores what stands behind a library's sections.
-struct Trailer {
-  char magic[8] = {'P', 'E', 'N', 'S', 'T', 'O', 'C', 'K'};
-  std::uint64_t size = 0; // of the library before it
-  std::uint64_t hash = 0; // of the library and its key
-};
-
 /// Largest file that is taken for a program.
-constexpr std::uint64_t largest = std::uint64_t(1) << 28;
+constexpr std::size_t largest = std::size_t{1} << 28;
 
 Status problem(const char *what, const std::string &path, int reason) {
   return environmentError(fmt::format("cannot {} `{}`: {}", what, path, std::strerror(reason)));
-}
-
-std::uint64_t hashOf(const std::string &bytes, const std::string &key) {
-  Hash64 hash(hash64(key));
-  hash.add(bytes);
-  return hash.value();
-}
-
-class Descriptor {
-public:
-  explicit Descriptor(int number) : number(number) {}
-  ~Descriptor() {
-    if (number >= 0) {
-      ::close(number);
-    }
-  }
-  Descriptor(const Descriptor &) = delete;
-  Descriptor &operator=(const Descriptor &) = delete;
-  operator int() const { return number; }
-
-private:
-  int number;
-};
-
-bool readAll(int file, std::string &bytes) {
-  std::size_t at = 0;
-  while (at < bytes.size()) {
-    const ssize_t got = ::read(file, bytes.data() + at, bytes.size() - at);
-    if (got < 0 && errno == EINTR) {
-      continue;
-    }
-    if (got <= 0) {
-      return false;
-    }
-    at += static_cast<std::size_t>(got);
-  }
-  return true;
 }
 
 } // namespace
@@ -92,30 +49,22 @@ Result<ProgramCache> ProgramCache::open(const std::string &cacheFolder, std::uin
 
 std::string ProgramCache::find(const std::string &key) const {
   const std::string path = fmt::format("{}/{}.so", folder, key);
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   struct stat info = {};
-  if (file < 0 || ::fstat(file, &info) != 0) {
+  if (!file.ok() || ::fstat(file.get(), &info) != 0) {
     return "";
   }
-  const auto size = static_cast<std::uint64_t>(info.st_size);
-  bool whole = S_ISREG(info.st_mode) && info.st_uid == ::geteuid() && size > sizeof(Trailer) && size < largest;
+  bool whole = S_ISREG(info.st_mode) && info.st_uid == ::geteuid();
   if (whole) {
-    std::string bytes(size, '\0');
-    whole = readAll(file, bytes);
-    if (whole) {
-      Trailer trailer;
-      const Trailer expected;
-      std::memcpy(&trailer, bytes.data() + size - sizeof trailer, sizeof trailer);
-      bytes.resize(size - sizeof trailer);
-      whole = std::memcmp(trailer.magic, expected.magic, sizeof trailer.magic) == 0 && trailer.size == bytes.size() &&
-              trailer.hash == hashOf(bytes, key);
-    }
+    const Result<std::string> bytes = readDescriptor(file.get(), path, largest);
+    std::uint64_t sealed = 0;
+    whole = bytes.ok() && sealedLibrary(*bytes, &sealed) && sealed == hash64(key);
   }
   if (!whole) {
     ::unlink(path.c_str());
     return "";
   }
-  ::futimens(file, nullptr);
+  ::futimens(file.get(), nullptr);
   return path;
 }
 
@@ -131,19 +80,18 @@ Result<std::string> ProgramCache::adopt(const std::string &scratch, const std::s
   };
   {
     const Descriptor file(::open(scratch.c_str(), O_RDWR | O_CLOEXEC));
-    struct stat info = {};
-    if (file < 0 || ::fstat(file, &info) != 0) {
+    if (!file.ok()) {
       return fail("open", errno);
     }
-    std::string bytes(static_cast<std::size_t>(info.st_size), '\0');
-    if (!readAll(file, bytes)) {
+    const Result<std::string> bytes = readDescriptor(file.get(), scratch, largest);
+    const std::optional<std::string_view> library = bytes.ok() ? sealedLibrary(*bytes) : std::nullopt;
+    if (!library) {
       return fail("read", EIO);
     }
-    Trailer trailer;
-    trailer.size = bytes.size();
-    trailer.hash = hashOf(bytes, key);
-    if (::write(file, &trailer, sizeof trailer) != static_cast<ssize_t>(sizeof trailer)) {
-      return fail("write", errno != 0 ? errno : ENOSPC);
+    const ProgramSeal seal = sealOf(*library, hash64(key));
+    errno = ENOSPC; // of a short write
+    if (::pwrite(file.get(), &seal, sizeof seal, static_cast<off_t>(library->size())) != static_cast<ssize_t>(sizeof seal)) {
+      return fail("write", errno);
     }
   }
   const std::string path = fmt::format("{}/{}.so", folder, key);

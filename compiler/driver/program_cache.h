@@ -1,5 +1,5 @@
-// Compiled programs on disk: FOLDER/programs/<key>.so, each a shared library with a trailer that
-// hashes it.
+// Compiled programs on disk: FOLDER/programs/<key>.so, each a sealed shared library
+// (runtime/base/program_seal.h) whose seal names the key.
 #pragma once
 
 #include "runtime/base/status.h"
@@ -23,7 +23,7 @@ public:
   /// A fresh path in the folder, for the caller to write a library to.
   std::string scratchPath() const;
 
-  /// Seals the library at `scratch` and puts it in place; removes the entries used longest ago
+  /// Seals the library at `scratch` for the key and puts it in place; removes the entries used longest ago
   /// where all exceed the limit.
   Result<std::string> adopt(const std::string &scratch, const std::string &key) const;
 

@@ -1,5 +1,8 @@
 #include "compiler/emit/link.h"
 
+#include "runtime/base/file.h"
+#include "runtime/base/program_seal.h"
+
 #include <fmt/format.h>
 
 #include <cerrno>
@@ -16,6 +19,23 @@
 extern char **environ;
 
 namespace penstock {
+
+namespace {
+
+Status seal(const std::string &output) {
+  PENSTOCK_ASSIGN(const std::string library, readWholeFile(output));
+  const Descriptor file(::open(output.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+  const ProgramSeal made = sealOf(library, 0);
+  errno = ENOSPC; // of a short write
+  if (!file.ok() || ::write(file.get(), &made, sizeof made) != static_cast<ssize_t>(sizeof made)) {
+    const int reason = errno;
+    ::unlink(output.c_str());
+    return systemError("write", output, reason);
+  }
+  return Status::success();
+}
+
+} // namespace
 
 Status linkSharedLibrary(const std::vector<std::string> &objects, const std::string &output) {
   const std::string log = output + ".log";
@@ -62,7 +82,7 @@ Status linkSharedLibrary(const std::vector<std::string> &objects, const std::str
     return ours ? internalError("the compiled program could not be linked: " + text)
                 : environmentError("the compiled program could not be linked: " + text);
   }
-  return Status::success();
+  return seal(output);
 }
 
 } // namespace penstock

@@ -1,6 +1,7 @@
 #include "runtime/exec/checkpoint.h"
 
 #include "runtime/base/hash.h"
+#include "runtime/base/last_checkpoint.h"
 #include "runtime/exec/files.h"
 
 #include <fmt/format.h>
@@ -108,6 +109,7 @@ Status CheckpointStore::save(const Program &program, const TrainState &state) {
     (void)removeAll(temporary);
     return written;
   }
+  lastCheckpointStep.store(state.step, std::memory_order_relaxed);
 
   std::vector<std::string> names = checkpointsIn(folder);
   while (names.size() > keptCheckpoints) {
@@ -163,6 +165,7 @@ Result<std::optional<CheckpointStore::Loaded>> CheckpointStore::load(Program &pr
       for (const std::string &worse : bad) {
         PENSTOCK_TRY(removeAll(folder + "/" + worse));
       }
+      lastCheckpointStep.store(loaded.state.step, std::memory_order_relaxed);
       return std::optional<Loaded>(std::move(loaded));
     }
     loaded.skipped.push_back(status.message());

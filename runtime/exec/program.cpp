@@ -1,26 +1,26 @@
 #include "runtime/exec/program.h"
 
 #include "runtime/base/checked.h"
+#include "runtime/base/hash.h"
+#include "runtime/base/program_seal.h"
 #include "runtime/exec/buffer.h"
 #include "runtime/exec/files.h"
 #include "runtime/exec/initialize.h"
+#include "runtime/exec/program_image.h"
+#include "runtime/exec/program_table.h"
 #include "runtime/exec/progress.h"
 #include "runtime/kernels/kernel_table.h"
 
-#include <dlfcn.h>
 #include <immintrin.h>
 
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
+#include <iterator>
+#include <optional>
 
 namespace penstock {
 
 namespace {
-
-struct CloseLibrary {
-  void operator()(void *library) const { ::dlclose(library); }
-};
 
 // Code of the entries outside the pool's bodies runs on the calling thread: it must treat denormals as the pool does.
 class FlushDenormals {
@@ -36,8 +36,8 @@ Checked roundUp16(std::int64_t count) { return Checked(count / 16 + (count % 16 
 
 class LoadedProgram final : public Program {
 public:
-  LoadedProgram(std::unique_ptr<void, CloseLibrary> library, const PenstockProgram &program, ThreadPool &pool)
-      : library(std::move(library)), program(program), pool(pool) {}
+  LoadedProgram(std::unique_ptr<ProgramImage> image, const PenstockProgram &program, ThreadPool &pool)
+      : image(std::move(image)), program(program), pool(pool) {}
 
   Status prepare(const std::string &path);
 
@@ -148,7 +148,6 @@ public:
   }
 
 private:
-  Status checkTables(const std::string &path);
   Status runEntry(int index, const Step &step);
   void forgetDeferred() {
     if (owes) {
@@ -166,7 +165,7 @@ private:
     return need.size("the working memory of a step");
   }
 
-  std::unique_ptr<void, CloseLibrary> library;
+  std::unique_ptr<ProgramImage> image;
   const PenstockProgram &program;
   ThreadPool &pool;
   std::vector<void *> symbols;
@@ -185,61 +184,24 @@ private:
   StepObserver *observer = nullptr;
 };
 
-Status LoadedProgram::checkTables(const std::string &path) {
-  const auto unsound = [&](const std::string &why) {
-    return environmentError("the compiled program `" + path + "` cannot be used: " + why);
-  };
-  const std::int64_t sizes[3] = {program.parameter_elements, program.state_elements, program.fitted_elements};
-  if (program.tensor_count < 0 || program.entry_count <= 0 || program.symbol_count < 0 || program.dispatch_count < 0 ||
-      program.axis_count < 0 || program.input_count < 0) {
-    return unsound("its tables have no sound sizes");
-  }
-  for (int i = 0; i < 3; ++i) {
-    if (sizes[i] < 0 || sizes[i] > (std::int64_t{1} << 42)) {
-      return unsound("its tensors have no sound sizes");
-    }
-    elements[i] = static_cast<std::size_t>(sizes[i]);
-  }
-  if (program.deferred_bytes < 0 || program.deferred_bytes > (std::int64_t{1} << 42) ||
-      (program.deferred_bytes > 0 && (program.deferred_steps <= 0 || entry("settle") < 0))) {
-    return unsound("it defers updates and cannot settle them");
-  }
-  if (program.gradient_elements < 0 || program.gradient_elements > program.parameter_elements) {
-    return unsound("its gradients have no sound size");
-  }
-  for (int i = 0; i < program.tensor_count; ++i) {
-    const PenstockTensorInfo &tensor = program.tensors[i];
-    Checked count = 1;
-    for (int axis = 0; axis < tensor.rank; ++axis) {
-      count *= Checked(tensor.shape[axis]);
-    }
-    if (tensor.tensor_class < 0 || tensor.tensor_class > 2 || tensor.offset < 0 || tensor.elements < 0 || tensor.offset % 64 != 0 ||
-        !count.ok() || *count.get("a tensor") != tensor.elements || tensor.offset > sizes[tensor.tensor_class] ||
-        tensor.elements > sizes[tensor.tensor_class] - tensor.offset) {
-      return unsound("the tensor `" + std::string(tensor.name) + "` has no sound place");
-    }
-  }
-  for (int i = 0; i < program.input_count; ++i) {
-    if (program.inputs[i].axis < -1 || program.inputs[i].axis >= program.axis_count) {
-      return unsound("the input `" + std::string(program.inputs[i].name) + "` names no axis");
-    }
-  }
-  return {};
-}
-
 Status LoadedProgram::prepare(const std::string &path) {
+  if (!image->holds(&program.struct_size, 1) || !image->holds(&program.abi_major, 1)) {
+    return environmentError("the compiled program `" + path + "` is damaged: its table does not lie in it");
+  }
   if (program.struct_size < sizeof(PenstockProgram) || program.abi_major != PENSTOCK_PROGRAM_ABI_MAJOR) {
     return environmentError("the compiled program `" + path + "` was made for version " + std::to_string(program.abi_major) +
                             " of the program interface, this is version " + std::to_string(PENSTOCK_PROGRAM_ABI_MAJOR) +
                             "; train it again or use the matching release");
   }
+  PENSTOCK_TRY(checkProgramTable(program, *image, path));
   PENSTOCK_ASSIGN(const Level level, parseLevel(program.level));
   PENSTOCK_ASSIGN(const Level machine, machineLevel());
   if (level > machine) {
     return environmentError("the compiled program `" + path + "` needs a machine of level `" + program.level + "`, this one is `" +
                             std::string(levelName(machine)) + "`; compile for it with `target.level` or on this machine");
   }
-  PENSTOCK_TRY(checkTables(path));
+  const std::int64_t sizes[3] = {program.parameter_elements, program.state_elements, program.fitted_elements};
+  std::copy(std::begin(sizes), std::end(sizes), std::begin(elements));
   for (int i = 0; i < program.symbol_count; ++i) {
     PENSTOCK_ASSIGN(void *address, kernelSymbol(program.symbols[i], level));
     symbols.push_back(address);
@@ -358,23 +320,42 @@ int Program::output(const PenstockEntry &entry, std::string_view name) {
   return -1;
 }
 
-Result<std::unique_ptr<Program>> Program::open(const std::string &path, ThreadPool &pool) {
+Result<ProgramFile> ProgramFile::read(const std::string &path) {
   if (!fileExists(path)) {
     return environmentError("the compiled program `" + path + "` is not there");
   }
-  // An absolute path keeps the loader from searching its library folders.
-  const std::string absolute = std::filesystem::absolute(path).string();
-  std::unique_ptr<void, CloseLibrary> library(::dlopen(absolute.c_str(), RTLD_NOW | RTLD_LOCAL));
+  ProgramFile file;
+  file.path = path;
+  PENSTOCK_ASSIGN(file.bytes, readWholeFile(path));
+  return file;
+}
+
+std::string ProgramFile::hash() const {
+  Hash64 hash;
+  hash.add(bytes);
+  return hash.hex();
+}
+
+Status ProgramFile::forgetKey() {
+  const std::optional<std::string_view> library = sealedLibrary(bytes);
   if (!library) {
-    return environmentError("the compiled program `" + path + "` cannot be loaded: " + ::dlerror());
+    return environmentError("the compiled program `" + path + "` is damaged: the seal at its end is not that of its bytes");
   }
-  const auto function = reinterpret_cast<PenstockProgramFunction>(::dlsym(library.get(), "penstock_program"));
-  const PenstockProgram *program = function == nullptr ? nullptr : function();
-  if (program == nullptr) {
-    return environmentError("`" + path + "` is not a compiled program: it does not export `penstock_program`");
-  }
-  auto loaded = std::make_unique<LoadedProgram>(std::move(library), *program, pool);
-  PENSTOCK_TRY(loaded->prepare(path));
+  const ProgramSeal seal = sealOf(*library, 0);
+  bytes.replace(library->size(), std::string::npos, bytesOf(seal));
+  return {};
+}
+
+Result<std::unique_ptr<Program>> Program::open(const std::string &path, ThreadPool &pool) {
+  PENSTOCK_ASSIGN(const ProgramFile file, ProgramFile::read(path));
+  return open(file, pool);
+}
+
+Result<std::unique_ptr<Program>> Program::open(const ProgramFile &file, ThreadPool &pool) {
+  PENSTOCK_ASSIGN(std::unique_ptr<ProgramImage> image, ProgramImage::map(file.bytes, file.path));
+  const PenstockProgram *const program = image->function()();
+  auto loaded = std::make_unique<LoadedProgram>(std::move(image), *program, pool);
+  PENSTOCK_TRY(loaded->prepare(file.path));
   return std::unique_ptr<Program>(std::move(loaded));
 }
 

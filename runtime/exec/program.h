@@ -25,12 +25,26 @@ public:
   virtual void ran(const PenstockEntry &entry, int index, const PenstockBatch *batch, std::int64_t begin, std::int64_t end) = 0;
 };
 
+/// The file of a compiled program, read once: what is hashed, judged and mapped are these bytes.
+struct ProgramFile {
+  std::string path; // for messages
+  std::string bytes;
+
+  static Result<ProgramFile> read(const std::string &path);
+  /// XXH64 of the bytes.
+  std::string hash() const;
+  /// Seals the bytes anew without the key that the compile cache put there: equal libraries are then equal files, whatever build of the
+  /// compiler made them. An error where the seal does not fit.
+  Status forgetKey();
+};
+
 /// One mapped program with memory of its own. Used by one thread at a time; steps allocate nothing once the arena has seen
 /// the largest batch, and take no lock.
 class Program {
 public:
-  /// Maps the library, checks its ABI, that this machine can run its level, that its tables are sound, resolves its symbols
-  /// and makes its kernels. The tensors are zero until `initialize` or `load`. The pool must outlive the program.
+  /// Maps a private copy of the library, checks its form and ABI, that this machine can run its level, that its tables are sound, resolves
+  /// its symbols and makes its kernels. The tensors are zero until `initialize` or `load`. The pool must outlive the program.
+  static Result<std::unique_ptr<Program>> open(const ProgramFile &file, ThreadPool &pool);
   static Result<std::unique_ptr<Program>> open(const std::string &path, ThreadPool &pool);
   virtual ~Program() = default;
 

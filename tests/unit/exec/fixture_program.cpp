@@ -1,11 +1,12 @@
 // A program written by hand against runtime/abi/program_abi.h, as the compiler would emit it: bag of words -> softmax, Adam.
 // Tokens are dropped by a hash of (seed, step, record, position), so that a wrong step or record number changes the weights.
-// The runtime's unit tests train it; FIXTURE_ABI and FIXTURE_LEVEL make variants that must be refused.
+// The runtime's unit tests train it; FIXTURE_ABI and FIXTURE_LEVEL make variants that must be refused. Like a compiled program it needs
+// no other library, not even for arithmetic.
 #include "runtime/abi/program_abi.h"
 
-#include <cmath>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #ifndef FIXTURE_ABI
 #define FIXTURE_ABI PENSTOCK_PROGRAM_ABI_MAJOR
@@ -14,7 +15,52 @@
 #define FIXTURE_LEVEL "avx2"
 #endif
 
+extern "C" __attribute__((visibility("hidden"))) void *memcpy(void *to, const void *from, std::size_t size) {
+  for (std::size_t i = 0; i < size; ++i) {
+    static_cast<char *>(to)[i] = static_cast<const char *>(from)[i];
+  }
+  return to;
+}
+
+extern "C" __attribute__((visibility("hidden"))) void *memset(void *to, int byte, std::size_t size) {
+  for (std::size_t i = 0; i < size; ++i) {
+    static_cast<char *>(to)[i] = static_cast<char>(byte);
+  }
+  return to;
+}
+
 namespace {
+
+double exponential(double x) { // e^x = (e^(x / 1024))^1024
+  const double at = (x < -100 ? -100 : x) / 1024;
+  double sum = 1 + at * (1 + at / 2 * (1 + at / 3 * (1 + at / 4)));
+  for (int i = 0; i < 10; ++i) {
+    sum *= sum;
+  }
+  return sum;
+}
+
+double logarithm(double x) { // x = 2^n m, and the series of atanh for m
+  if (!(x < 1e300)) {
+    return x;
+  }
+  const auto bits = std::bit_cast<std::uint64_t>(x);
+  const double exponent = static_cast<double>(static_cast<std::int64_t>(bits >> 52) - 1023);
+  const double m = std::bit_cast<double>((bits & 0xFFFFFFFFFFFFF) | 0x3FF0000000000000), t = (m - 1) / (m + 1), s = t * t;
+  double sum = 0;
+  for (int k = 23; k > 0; k -= 2) {
+    sum = sum * s + 1.0 / k;
+  }
+  return exponent * 0.6931471805599453 + 2 * t * sum;
+}
+
+float power(double x, std::uint64_t n) {
+  double product = 1;
+  for (; n > 0; n /= 2, x *= x) {
+    product *= n % 2 != 0 ? x : 1;
+  }
+  return static_cast<float>(product);
+}
 
 constexpr std::int64_t vocabulary = 101, classes = 3, weightElements = vocabulary * classes;
 constexpr std::int64_t biasOffset = 320; // the next multiple of 64
@@ -47,7 +93,7 @@ void forwardRecords(void *context, std::int64_t begin, std::int64_t end, std::in
   const float *weight = self.call->parameters, *bias = weight + biasOffset;
   for (std::int64_t r = begin; r < end; ++r) {
     float logits[classes];
-    std::memcpy(logits, bias, sizeof(logits));
+    memcpy(logits, bias, sizeof(logits));
     for (std::int32_t i = batch.axes[0].offsets[r]; i < batch.axes[0].offsets[r + 1]; ++i) {
       if (self.drop && dropped(self.call, batch.record_numbers[r], batch.axes[0].row_position[i])) {
         continue;
@@ -62,7 +108,7 @@ void forwardRecords(void *context, std::int64_t begin, std::int64_t end, std::in
     }
     float sum = 0;
     for (float &logit : logits) {
-      logit = std::exp(logit - top);
+      logit = static_cast<float>(exponential(logit - top));
       sum += logit;
     }
     for (std::int64_t c = 0; c < classes; ++c) {
@@ -82,7 +128,7 @@ float lossOf(const PenstockCall *call, const float *probabilities) {
   const auto *gold = static_cast<const std::int32_t *>(call->batch->inputs[1]);
   float sum = 0;
   for (std::int64_t r = 0; r < call->batch->records; ++r) {
-    sum -= std::log(probabilities[r * classes + gold[r]] + 1e-30f);
+    sum -= static_cast<float>(logarithm(probabilities[r * classes + gold[r]] + 1e-30));
   }
   return sum / static_cast<float>(call->batch->records);
 }
@@ -97,7 +143,7 @@ void trainStep(const PenstockCall *call, const std::int64_t *) {
   const auto *gold = static_cast<const std::int32_t *>(batch.inputs[1]);
   forward(call, probabilities, true);
   *static_cast<float *>(call->outputs[0]) = lossOf(call, probabilities);
-  std::memset(gradient, 0, gradientBytes);
+  memset(gradient, 0, gradientBytes);
   for (std::int64_t r = 0; r < batch.records; ++r) {
     for (std::int64_t c = 0; c < classes; ++c) {
       const float g = (probabilities[r * classes + c] - (gold[r] == c ? 1.0f : 0.0f)) / static_cast<float>(batch.records);
@@ -110,12 +156,12 @@ void trainStep(const PenstockCall *call, const std::int64_t *) {
     }
   }
   float *m = call->states, *v = call->states + flatElements;
-  const float t = static_cast<float>(call->step + 1);
-  const float correction1 = 1 - std::pow(0.9f, t), correction2 = 1 - std::pow(0.999f, t);
+  const std::uint64_t t = call->step + 1;
+  const float correction1 = 1 - power(0.9, t), correction2 = 1 - power(0.999, t);
   for (std::int64_t i = 0; i < flatElements; ++i) {
     m[i] = 0.9f * m[i] + 0.1f * gradient[i];
     v[i] = 0.999f * v[i] + 0.001f * gradient[i] * gradient[i];
-    call->parameters[i] -= call->learning_rate * (m[i] / correction1) / (std::sqrt(v[i] / correction2) + 1e-8f);
+    call->parameters[i] -= call->learning_rate * (m[i] / correction1) / (__builtin_sqrtf(v[i] / correction2) + 1e-8f);
   }
 }
 

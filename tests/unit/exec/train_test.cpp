@@ -326,7 +326,7 @@ TEST_F(Training, StopsAtALossThatIsNotFinite) {
 TEST_F(Training, RefusesProgramsThatItCannotRun) {
   for (const auto &[file, part] : {std::pair{"exec_fixture_abi.so", "version 9"},
                                    {"exec_fixture_level.so", "avx9999"},
-                                   {"exec_count_calls.so", "penstock_program"},
+                                   {"exec_count_calls.so", "the seal at its end"},
                                    {"none.so", "is not there"}}) {
     const Result<std::unique_ptr<ThreadPool>> pool = ThreadPool::create(1);
     ASSERT_TRUE(pool.ok());

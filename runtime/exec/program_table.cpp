@@ -1,0 +1,168 @@
+#include "runtime/exec/program_table.h"
+
+#include "runtime/base/checked.h"
+
+#include <cmath>
+#include <string_view>
+
+namespace penstock {
+namespace {
+
+// 16 TiB of floats: more is no model.
+constexpr std::int64_t mostElements = std::int64_t{1} << 42;
+
+class Table {
+public:
+  Table(const PenstockProgram &program, const ProgramImage &image) : program(program), image(image) {}
+
+  /// What is wrong, or "".
+  std::string judge() const {
+    for (const auto part : {&Table::arrays, &Table::sizes, &Table::tensors, &Table::interface, &Table::entries}) {
+      if (std::string wrong = (this->*part)(); !wrong.empty()) {
+        return wrong;
+      }
+    }
+    return "";
+  }
+
+private:
+  bool texts(const char *const *first, std::int64_t count) const {
+    if (!image.holds(first, count)) {
+      return false;
+    }
+    for (std::int64_t i = 0; i < count; ++i) {
+      if (!image.holdsText(first[i])) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  std::string arrays() const {
+    const bool good = image.holdsText(program.level) && texts(program.axes, program.axis_count) &&
+                      image.holds(program.inputs, program.input_count) && image.holds(program.tensors, program.tensor_count) &&
+                      image.holds(program.dispatches, program.dispatch_count) && texts(program.symbols, program.symbol_count) &&
+                      program.entry_count > 0 && image.holds(program.entries, program.entry_count);
+    return good ? "" : "its tables have no sound sizes";
+  }
+
+  std::string sizes() const {
+    for (const std::int64_t one : {program.parameter_elements, program.state_elements, program.fitted_elements}) {
+      if (one < 0 || one > mostElements) {
+        return "its tensors have no sound sizes";
+      }
+    }
+    bool settles = false;
+    for (int i = 0; i < program.entry_count; ++i) {
+      settles |= image.holdsText(program.entries[i].name) && program.entries[i].name == std::string_view("settle");
+    }
+    if (program.deferred_bytes < 0 || program.deferred_bytes > mostElements ||
+        (program.deferred_bytes > 0 && (program.deferred_steps <= 0 || !settles))) {
+      return "it defers updates and cannot settle them";
+    }
+    if (program.gradient_elements < 0 || program.gradient_elements > program.parameter_elements) {
+      return "its gradients have no sound size";
+    }
+    return "";
+  }
+
+  std::string tensors() const {
+    const std::int64_t sizes[3] = {program.parameter_elements, program.state_elements, program.fitted_elements};
+    for (int i = 0; i < program.tensor_count; ++i) {
+      const PenstockTensorInfo &tensor = program.tensors[i];
+      if (!image.holdsText(tensor.name) || !image.holds(tensor.shape, tensor.rank)) {
+        return "a tensor has no sound name or shape";
+      }
+      Checked count = 1;
+      bool negative = false;
+      for (int axis = 0; axis < tensor.rank; ++axis) {
+        count *= Checked(tensor.shape[axis]);
+        negative |= tensor.shape[axis] < 0;
+      }
+      if (negative || tensor.tensor_class < 0 || tensor.tensor_class > 2 || tensor.offset < 0 || tensor.elements < 0 || tensor.offset % 64 != 0 ||
+          tensor.initializer < PENSTOCK_INIT_ZEROS || tensor.initializer > PENSTOCK_INIT_CONSTANT || !std::isfinite(tensor.init_scale) ||
+          !count.ok() || *count.get("a tensor") != tensor.elements || tensor.offset > sizes[tensor.tensor_class] ||
+          tensor.elements > sizes[tensor.tensor_class] - tensor.offset) {
+        return "the tensor `" + std::string(tensor.name) + "` has no sound place";
+      }
+    }
+    return "";
+  }
+
+  std::string interface() const {
+    for (int i = 0; i < program.input_count; ++i) {
+      const PenstockInputInfo &input = program.inputs[i];
+      if (!image.holdsText(input.name)) {
+        return "an input has no sound name";
+      }
+      if (input.axis < -1 || input.axis >= program.axis_count || input.kind < PENSTOCK_INPUT_IDS || input.kind > PENSTOCK_INPUT_TAGS) {
+        return "the input `" + std::string(input.name) + "` names no axis";
+      }
+    }
+    for (int i = 0; i < program.dispatch_count; ++i) {
+      const PenstockDispatch &dispatch = program.dispatches[i];
+      if (!image.holdsText(dispatch.kernel) || !image.holds(dispatch.attributes, dispatch.attribute_count)) {
+        return "a kernel has no sound name or numbers";
+      }
+    }
+    return "";
+  }
+
+  bool sound(const PenstockAmount &amount) const {
+    return image.holds(amount.per_row, program.axis_count) && image.holds(amount.per_pair, program.axis_count);
+  }
+
+  std::string entries() const {
+    for (int i = 0; i < program.entry_count; ++i) {
+      const PenstockEntry &entry = program.entries[i];
+      if (!image.holdsText(entry.name)) {
+        return "an entry has no sound name";
+      }
+      const std::string unsound = "the entry `" + std::string(entry.name) + "` has no sound ";
+      if (!image.holds(entry.steps, entry.step_count)) {
+        return unsound + "steps";
+      }
+      for (int k = 0; k < entry.step_count; ++k) {
+        const PenstockStep &step = entry.steps[k];
+        const PenstockStepWork *const work = step.work;
+        if (!image.holdsCode(step.run) || (step.numbers != nullptr && !image.holds(step.numbers, 1)) ||
+            (work != nullptr && (!image.holds(work, 1) || !image.holdsText(work->kind) || !image.holdsText(work->what) ||
+                                 !image.holdsText(work->where) || !sound(work->flops) || !sound(work->bytes)))) {
+          return unsound + "steps";
+        }
+      }
+      bool memory = entry.arena.constant >= 0 && entry.arena.per_record >= 0 && entry.arena.per_worker >= 0 &&
+                    image.holds(entry.arena.per_row, program.axis_count);
+      for (int axis = 0; memory && axis < program.axis_count; ++axis) {
+        memory = entry.arena.per_row[axis] >= 0;
+      }
+      if (!memory) {
+        return unsound + "size of its working memory";
+      }
+      if (!image.holds(entry.outputs, entry.output_count)) {
+        return unsound + "outputs";
+      }
+      for (int k = 0; k < entry.output_count; ++k) {
+        const PenstockOutputInfo &output = entry.outputs[k];
+        const bool onAxis = output.rows == PENSTOCK_OUTPUT_AXIS;
+        if (!image.holdsText(output.name) || output.width < 0 || output.width > mostElements || output.rows < PENSTOCK_OUTPUT_ONE ||
+            output.rows > PENSTOCK_OUTPUT_AXIS || (onAxis && (output.axis < 0 || output.axis >= program.axis_count))) {
+          return unsound + "outputs";
+        }
+      }
+    }
+    return "";
+  }
+
+  const PenstockProgram &program;
+  const ProgramImage &image;
+};
+
+} // namespace
+
+Status checkProgramTable(const PenstockProgram &program, const ProgramImage &image, const std::string &path) {
+  const std::string wrong = image.holds(&program, 1) ? Table(program, image).judge() : "its table does not lie in it";
+  return wrong.empty() ? Status() : environmentError("the compiled program `" + path + "` is damaged: " + wrong);
+}
+
+} // namespace penstock
