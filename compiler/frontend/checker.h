@@ -248,6 +248,7 @@ private:
   const Signature &definitionSignature(const Definition &definition);
   static std::string flowText(const FeatureDraft &draft);
   void addFeature(Feature feature);
+  void resolveFeature(const Feature &feature);
   Value dimension(const Callable &callable, const Expression &call, Scope &scope, Place &place);
   Value makeRepeat(const Expression &call, std::optional<Value> flow, const Span &flowSpan, Scope &scope, Place &place);
   static std::string nextPath(Place &place, const std::string &name);
@@ -321,6 +322,9 @@ private:
   void readEvaluate();
   void readMetrics(const std::string &split, const Setting &setting);
   void readExpect(const Entry &entry);
+  void resolveExpectations();
+  /// What is minimized, as the language writes it: with the values of params and the names of bindings.
+  std::string formatObjective() const;
   std::optional<std::string> resultName(const Expression &expression, std::string *split, bool *higher);
   void nameResults();
   void readTarget();
@@ -369,6 +373,7 @@ private:
   std::vector<Measured> measured;
   std::map<std::string, std::map<std::string, bool>> resultNames; // split -> result -> higher is better
   TypedPipeline pipeline;
+  std::vector<Span> expectSpans; // of pipeline.expectations
   std::set<std::string> resolvedKeys;
 };
 

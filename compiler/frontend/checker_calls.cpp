@@ -96,8 +96,10 @@ Callable Checker::resolveCallable(const Expression &callee, const Scope &scope) 
   }
   Callable callable = findCallable(callee.text, scope);
   if (callable.kind == Callable::Kind::none) {
-    if (scope.values.count(callee.text) > 0) {
-      report("value-called", callee.span, {{"name", callee.text}});
+    if (const auto value = scope.values.find(callee.text); value != scope.values.end()) {
+      if (value->second.value.kind != Value::Kind::error) { // which may have been meant to be an instance
+        report("value-called", callee.span, {{"name", callee.text}});
+      }
     } else {
       report("unknown-callable", callee.span, {{"name", callee.text}, {"nearest", nearest(callee.text, callableNames(scope))}});
     }
