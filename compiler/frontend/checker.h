@@ -180,6 +180,11 @@ struct BoundCall {
   std::map<std::string, Span> spans;
 };
 
+/// Whether a node owns weights, as far as can be known before the sizes are.
+bool hasWeights(const GraphNode &node);
+/// One node for a whole encoder: only the facts know of what it consists.
+bool isUnexpanded(const GraphNode &node);
+
 class Checker {
 public:
   Checker(const Program &program, const std::vector<PluginManifest> &manifests, std::vector<Override> overrides, const Facts *facts,
@@ -244,6 +249,8 @@ private:
   BoundCall bindCall(const Signature &signature, const Span &span, const std::vector<Argument> &arguments, std::optional<Value> flow,
                      const Span &flowSpan, Scope &scope, Place &place, const std::string &key);
   Value evaluateCall(const Expression &call, std::optional<Value> flow, const Span &flowSpan, Scope &scope, Place &place);
+  /// Whether nothing of a call that says how data are read waits for facts about them; reported where something does.
+  bool checkKnown(const Attributes &attributes, const std::string &callable, const std::map<std::string, Span> &spans, const Span &span);
   Value applyTextStep(const Callable &callable, BoundCall bound, const Span &span);
   const Signature &definitionSignature(const Definition &definition);
   static std::string flowText(const FeatureDraft &draft);
@@ -366,6 +373,7 @@ private:
   int depth = 0;
   std::int64_t spent = 0;
   bool tooLarge = false, scratch = false;
+  bool unknownTimes = false; // some `repeat` waits for facts: how many instances there are is not known
   struct Measured {
     MetricUse use;
     std::vector<MetricResult> results;

@@ -84,7 +84,7 @@ void Checker::readTrain() {
     }
   } else if (const auto value = simpleSetting(given, "train", number("epochs", 1, 0, true))) {
     train.epochs = std::get<double>(*value);
-    if (!(train.epochs <= 1e9)) {
+    if (train.epochs > 1e9) { // NaN: not known yet
       report("out-of-range", epochs->value->span,
              {{"name", "epochs"}, {"value", formatNumber(train.epochs)}, {"rule", "at most 1,000,000,000"}});
     }
@@ -339,17 +339,7 @@ void Checker::readObjective(const Setting *setting) {
     }
   }
   if (graph.objective >= 0 && modelGood) {
-    const bool trainable = !headPaths.empty() || std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const GraphNode &node) {
-      if (node.kind != GraphNode::Kind::builtin) {
-        return false;
-      }
-      const BuiltinOp *op = findBuiltin(node.op);
-      if (op == nullptr || op->weights == nullptr) {
-        return false;
-      }
-      const auto kind = node.attributes.find("kind");
-      return kind == node.attributes.end() || std::get<std::string>(kind->second) != "sinusoidal";
-    });
+    const bool trainable = !headPaths.empty() || std::any_of(graph.nodes.begin(), graph.nodes.end(), hasWeights);
     if (!trainable) {
       const Block *block = blockOf("train");
       report("nothing-to-train", block != nullptr ? block->keywordSpan : Span{});
@@ -654,8 +644,8 @@ void Checker::readExpect(const Entry &entry) {
   Place place;
   const Value bound = evaluate(entry.bound, top, place);
   bool good = name.has_value() && !entry.comparison.empty();
-  if (bound.kind == Value::Kind::integer && bound.integer != unknownSize) {
-    expectation.bound = static_cast<double>(bound.integer);
+  if (bound.kind == Value::Kind::integer) {
+    expectation.bound = bound.integer == unknownSize ? std::nan("") : static_cast<double>(bound.integer);
   } else if (bound.kind == Value::Kind::floating) {
     expectation.bound = bound.number;
   } else {

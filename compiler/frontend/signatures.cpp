@@ -547,12 +547,18 @@ std::string describeParameterType(const ParameterSpec &spec) {
 }
 
 std::string formatNumber(double value) {
+  if (std::isnan(value)) { // known only with the facts
+    return "?";
+  }
   char buffer[64];
   const auto result = std::to_chars(buffer, buffer + sizeof buffer, value);
   return std::string(buffer, result.ptr);
 }
 
 std::string formatShare(double share) {
+  if (!std::isfinite(share)) {
+    return formatNumber(share);
+  }
   // The shortest digits of the number with their point two places on, so that nothing is rounded.
   char digits[64];
   const auto end = std::to_chars(digits, digits + sizeof digits - 1, share, std::chars_format::scientific).ptr;

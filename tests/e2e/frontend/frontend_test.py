@@ -236,5 +236,143 @@ evaluate {
                 self.assertNotEqual([(value["key"], value["value"]) for value in before], [(value["key"], value["value"]) for value in now])
 
 
+class Facts(Case):
+    """A file that trains checks and explains with and without its data, and its run needs neither data nor models' folders."""
+
+    HEAD = """pipe 1
+pipeline facts
+param data: path = "rows"
+param model: path = "model"
+data {
+  source: csv(data / "{split}.csv")
+  column text = text()
+  column label = class()
+}
+"""
+    WORDPIECE = "features {\n  tokens = text |> wordpiece(model / \"vocab.txt\", max_length: 13)\n}\n"
+    WORDS = "features {\n  tokens = text |> words(max_length: 13)\n}\n"
+    PRETRAINED = WORDPIECE + """model {
+  body = bert(model)
+  answer = tokens |> body |> bert_pooler |> dropout(10%) |> classify(label)
+}
+"""
+    EVALUATE = "evaluate {\n  dev: [accuracy]\n  test: [accuracy]\n}\n"
+    # Name: the rest of the file, the fixture that `model` is, whether it has a form in Transformers.
+    FILES = {
+        "freeze": (PRETRAINED + "train {\n  steps: 2\n  freeze: [body.embeddings, body.layers[0..1], body.layers[1].norm.bias]\n}\n", "bert", True),
+        "rates": (PRETRAINED + "train {\n  steps: 2\n  rates: [decay(body.layers, 0.95), times(body.layers[1].attention.in_weight, 0.5), times(body, 0.5)]\n}\n",
+                  "bert_gelu_new_f16", True),
+        "l2": (PRETRAINED + "train {\n  steps: 2\n  minimize: answer.loss + 1e-3 * l2(body)\n  freeze: answer\n}\n", "bert", True),
+        "distilbert": (WORDPIECE + """model {
+  answer = tokens |> distilbert(model) |> pool(first) |> linear(12) |> relu |> classify(label)
+}
+train {
+  steps: 2
+  freeze: [answer.distilbert_0.embeddings.word, answer.distilbert_0.layers]
+  rates: [decay(answer.distilbert_0.layers, 0.5)]
+}
+""", "distilbert", True),
+        "random": (WORDPIECE + """model {
+  body = bert(hidden: 14, layers: 2, heads: 2)
+  answer = tokens |> body |> bert_pooler |> classify(label)
+}
+train {
+  steps: 2
+  freeze: body.embeddings
+  rates: [decay(body.layers, 0.9), times(answer, 2)]
+}
+""", "bert", True),
+        "counted": (WORDS + """layer half(x, n: int) {
+  x |> linear(n) |> tanh
+}
+model {
+  h = tokens |> embedding(2 * count(label)) |> pool(mean) |> repeat(count(label), half(width(tokens |> counts)))
+  answer = h |> classify(label, label_smoothing: 1.0 / (10 * count(label)))
+}
+train {
+  epochs: 1.0 / count(label)
+  batch: 2 * count(label)
+  optimizer: adam(lr: search(1.0 / (1000 * count(label))..1, default: 1e-2))
+  freeze: h.half[1]
+  rates: [decay(h.half, 1.0 / count(label)), times(h.half[0..count(label)], 0.5)]
+}
+evaluate {
+  test: [accuracy]
+  expect test.accuracy >= 0 * count(label)
+}
+""", None, False),
+    }
+
+    def rows(self, folder, count, classes="ab"):
+        words = [word for word in (FIXTURES / "bert/vocab.txt").read_text().split() if word.isalpha()]
+        for number, (split, records) in enumerate([("train", 3 * count), ("dev", count), ("test", count)]):
+            lines = [f"{words[(7 * i + number) % len(words)]} {words[(5 * i + 3) % len(words)]} {i},{classes[i % len(classes)]}" for i in range(records)]
+            self.write(f"{folder}/{split}.csv", "text,label\n" + "\n".join(lines) + "\n")
+
+    def everything(self, name, text, fixture, exports, settings=()):
+        file = self.write(f"{name}.pipe", text)
+        self.rows("rows", 7)
+        self.rows("others", 5)
+        shutil.rmtree(self.folder / "model", ignore_errors=True)
+        if fixture:
+            shutil.copytree(FIXTURES / fixture, self.folder / "model")
+        for without in ([], ["--no-data"]):
+            for command in (["check"], ["explain", "--resolved"]):
+                done = self.penstock(*command, *without, file, *settings)
+                self.assertEqual(done.stderr, "")
+        out = self.folder / f"run-{name}"
+        self.penstock("train", file, "--out", out, "--quiet", *settings)
+        known = self.penstock("predict", out, "--input", "others/test.csv").stdout
+        measured = self.penstock("evaluate", out, "--set", "data=others", "--json").stdout
+        exported = self.folder / f"exported-{name}"
+        if exports:
+            self.penstock("export", out, "--format", "hf", "--out", exported)
+        shutil.rmtree(self.folder / "rows")
+        shutil.rmtree(self.folder / "model", ignore_errors=True)
+        for without in (["check", "--no-data"], ["explain", "--resolved", "--no-data"]):
+            self.penstock(*without, file, *settings)
+        self.assertEqual(self.penstock("predict", out, "--input", "others/test.csv").stdout, known)
+        self.assertEqual(self.penstock("predict", out, "--set", "data=others", "--input", "others/test.csv").stdout, known)
+        self.assertEqual(self.penstock("evaluate", out, "--set", "data=others", "--json").stdout, measured)
+        if exports:
+            again = self.folder / f"again-{name}"
+            self.penstock("export", out, "--format", "hf", "--out", again)
+            for part in exported.iterdir():
+                self.assertEqual(part.read_bytes(), (again / part.name).read_bytes(), part.name)
+        return out
+
+    def testFiles(self):
+        for name, (text, fixture, exports) in self.FILES.items():
+            with self.subTest(file=name):
+                whole = self.HEAD + text
+                self.everything(name, whole + (self.EVALUATE if "evaluate" not in whole else ""), fixture, exports)
+
+    def testFromARun(self):
+        text, fixture, exports = self.FILES["rates"]
+        first = self.everything("first", self.HEAD + text + self.EVALUATE, fixture, exports)
+        text = text.replace("steps: 2", "steps: 2\n  from: run(\"run-first\")")
+        self.everything("second", self.HEAD + text + self.EVALUATE, fixture, exports)
+        self.assertTrue(first.exists())
+
+    def testWhatIsWrongWithoutFactsToo(self):
+        """What no facts can make right is told without them, in the words of the check with data."""
+        file = self.write("wrong.pipe", self.HEAD + self.PRETRAINED + "train {\n  steps: 2\n  freeze: []\n}\n")
+        self.rows("rows", 7)
+        shutil.rmtree(self.folder / "model", ignore_errors=True)
+        shutil.copytree(FIXTURES / "bert", self.folder / "model")
+        for setting in ["freeze=body.layerz", "freeze=body.layers[1..0]", "freeze=body.layers[0].query", "freeze=body.embeddings[1]", "freeze=bady",
+                        "freeze=body.embeddings.word.weight.x", "freeze=body.embeddings.words", "rates=[decay(body.embeddings, 0.5)]",
+                        "rates=[decay(body, 0.5)]", "rates=[decay(body.layers[0..1], 0.5)]", "freeze=answer.classify_1"]:
+            with self.subTest(setting=setting):
+                said = [self.penstock("check", *without, "--json", file, "--set", f"train.{setting}", expect=2).stdout for without in ([], ["--no-data"])]
+                ids = [[json.loads(line)["id"] for line in text.splitlines()] for text in said]
+                self.assertEqual(ids[0], ids[1])
+        # What only the facts can tell is told with them.
+        for setting in ["freeze=body.layers[2]", "freeze=[body, answer]", "rates=[times(body.layers[5..7], 0.5)]"]:
+            with self.subTest(setting=setting):
+                self.penstock("check", file, "--set", f"train.{setting}", expect=2)
+        self.penstock("check", "--no-data", file, "--set", "train.freeze=body.layers[2]")
+
+
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
