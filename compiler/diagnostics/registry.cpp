@@ -104,6 +104,8 @@ const std::vector<DiagnosticInfo> entries = {
      "name a param or a setting of the file"},
     {"set-without-call", error, "V14", "`--set {name}` names an argument, but `{setting}` is not a call",
      "a dotted name below a setting is a named argument of its call", "set `{setting}` itself", ""},
+    {"depends-on-data", error, "V15", "`{name}` of `{callable}` is known only when the data have been read",
+     "what says how data are read does not depend on them", "write a number that does not come from `count` or `width`", ""},
 
     // ---- C: calls
     {"unknown-argument", error, "C1", "`{callable}` has no parameter `{name}`", "`{callable}` takes {parameters}",

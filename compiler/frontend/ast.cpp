@@ -307,17 +307,43 @@ private:
     return value;
   }
 
-  std::optional<double> floating(Span span) {
-    const std::string text = digits(span);
+  /// A percentage is the number with its point two places on, not a quotient that is rounded a second time.
+  static void makeShare(std::string &text) {
+    const std::size_t e = text.find_first_of("eE");
+    std::int64_t exponent = 0;
+    if (e != std::string::npos) {
+      const std::size_t sign = text[e + 1] == '+' ? 2 : 1;
+      if (std::from_chars(text.data() + e + sign, text.data() + text.size(), exponent).ec != std::errc()) {
+        return; // so large or small that two places do not matter
+      }
+      text.resize(e);
+    }
+    text += "e" + std::to_string(exponent - 2);
+  }
+
+  /// Whether a number that no double holds is too large, not too small: where its first digit stands says so.
+  static bool isHuge(const std::string &text) {
+    const std::size_t e = std::min(text.find_first_of("eE"), text.size());
+    const std::size_t point = std::min(text.find('.'), e), digit = text.find_first_of("123456789");
+    if (digit >= e) {
+      return false;
+    }
+    return e == text.size() ? digit < point : text[e + 1] != '-' || (digit < point && point - digit > 300);
+  }
+
+  std::optional<double> floating(Span span, bool share) {
+    std::string text = digits(span);
+    if (share) {
+      makeShare(text);
+    }
     double value = 0;
     const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
     // A number too small for a double is zero to within its precision; only one too large is a mistake.
     if (result.ec == std::errc::result_out_of_range) {
-      const std::size_t exponent = text.find_first_of("eE");
-      if (exponent != std::string::npos && text[exponent + 1] == '-') {
+      if (!isHuge(text)) {
         return 0.0;
       }
-      diagnostics.report("number-out-of-range", span.range(), {{"text", text.substr(0, 40)}, {"kind", "a number"}});
+      diagnostics.report("number-out-of-range", span.range(), {{"text", digits(span).substr(0, 40)}, {"kind", "a number"}});
       return std::nullopt;
     }
     if (result.ec != std::errc() || result.ptr != text.data() + text.size()) {
@@ -335,9 +361,9 @@ private:
         out.integer = *value;
         out.number = static_cast<double>(*value);
       }
-    } else if (const auto value = floating(span)) {
+    } else if (const auto value = floating(span, kind == TokenKind::percent)) {
       out.kind = kind == TokenKind::percent ? Expression::Kind::percent : Expression::Kind::floating;
-      out.number = kind == TokenKind::percent ? *value / 100 : *value;
+      out.number = *value;
     }
   }
 

@@ -297,12 +297,16 @@ TypedPipeline Checker::take() {
     }
   }
   std::string text = "edition = 1\npipeline = " + quote(pipeline.name) + "\n";
+  // By key: in which order a file says things means nothing.
+  std::map<std::string, const ResolvedValue *> byKey;
   for (const ResolvedValue &resolved : pipeline.resolved) {
+    byKey.emplace(resolved.key, &resolved);
+  }
+  for (const auto &[key, resolved] : byKey) {
     // The number of threads changes no result: a run may go on, and a cache may serve, with another.
-    if (resolved.key == "target.threads") {
-      continue;
+    if (key != "target.threads") {
+      text += key + " = " + resolved->value + "\n";
     }
-    text += resolved.key + " = " + resolved.value + "\n";
   }
   for (const GraphNode &node : graph.nodes) {
     text += "node " + node.path + " " + node.op;

@@ -180,6 +180,11 @@ struct BoundCall {
   std::map<std::string, Span> spans;
 };
 
+/// Whether a node owns weights, as far as can be known before the sizes are.
+bool hasWeights(const GraphNode &node);
+/// One node for a whole encoder: only the facts know of what it consists.
+bool isUnexpanded(const GraphNode &node);
+
 class Checker {
 public:
   Checker(const Program &program, const std::vector<PluginManifest> &manifests, std::vector<Override> overrides, const Facts *facts,
@@ -244,10 +249,13 @@ private:
   BoundCall bindCall(const Signature &signature, const Span &span, const std::vector<Argument> &arguments, std::optional<Value> flow,
                      const Span &flowSpan, Scope &scope, Place &place, const std::string &key);
   Value evaluateCall(const Expression &call, std::optional<Value> flow, const Span &flowSpan, Scope &scope, Place &place);
+  /// Whether nothing of a call that says how data are read waits for facts about them; reported where something does.
+  bool checkKnown(const Attributes &attributes, const std::string &callable, const std::map<std::string, Span> &spans, const Span &span);
   Value applyTextStep(const Callable &callable, BoundCall bound, const Span &span);
   const Signature &definitionSignature(const Definition &definition);
   static std::string flowText(const FeatureDraft &draft);
   void addFeature(Feature feature);
+  void resolveFeature(const Feature &feature);
   Value dimension(const Callable &callable, const Expression &call, Scope &scope, Place &place);
   Value makeRepeat(const Expression &call, std::optional<Value> flow, const Span &flowSpan, Scope &scope, Place &place);
   static std::string nextPath(Place &place, const std::string &name);
@@ -321,6 +329,9 @@ private:
   void readEvaluate();
   void readMetrics(const std::string &split, const Setting &setting);
   void readExpect(const Entry &entry);
+  void resolveExpectations();
+  /// What is minimized, as the language writes it: with the values of params and the names of bindings.
+  std::string formatObjective() const;
   std::optional<std::string> resultName(const Expression &expression, std::string *split, bool *higher);
   void nameResults();
   void readTarget();
@@ -362,6 +373,7 @@ private:
   int depth = 0;
   std::int64_t spent = 0;
   bool tooLarge = false, scratch = false;
+  bool unknownTimes = false; // some `repeat` waits for facts: how many instances there are is not known
   struct Measured {
     MetricUse use;
     std::vector<MetricResult> results;
@@ -369,6 +381,7 @@ private:
   std::vector<Measured> measured;
   std::map<std::string, std::map<std::string, bool>> resultNames; // split -> result -> higher is better
   TypedPipeline pipeline;
+  std::vector<Span> expectSpans; // of pipeline.expectations
   std::set<std::string> resolvedKeys;
 };
 

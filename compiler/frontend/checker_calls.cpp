@@ -96,8 +96,10 @@ Callable Checker::resolveCallable(const Expression &callee, const Scope &scope) 
   }
   Callable callable = findCallable(callee.text, scope);
   if (callable.kind == Callable::Kind::none) {
-    if (scope.values.count(callee.text) > 0) {
-      report("value-called", callee.span, {{"name", callee.text}});
+    if (const auto value = scope.values.find(callee.text); value != scope.values.end()) {
+      if (value->second.value.kind != Value::Kind::error) { // which may have been meant to be an instance
+        report("value-called", callee.span, {{"name", callee.text}});
+      }
     } else {
       report("unknown-callable", callee.span, {{"name", callee.text}, {"nearest", nearest(callee.text, callableNames(scope))}});
     }
@@ -569,6 +571,20 @@ Value Checker::makeRepeat(const Expression &call, std::optional<Value> flow, con
   return applyRepeat(*instance, std::move(operands), {flowSpan}, call.span, place, scope);
 }
 
+bool Checker::checkKnown(const Attributes &attributes, const std::string &callable, const std::map<std::string, Span> &spans,
+                         const Span &span) {
+  for (const auto &[name, attribute] : attributes) {
+    const auto *integer = std::get_if<std::int64_t>(&attribute);
+    const auto *number = std::get_if<double>(&attribute);
+    if ((integer != nullptr && *integer == unknownSize) || (number != nullptr && std::isnan(*number))) {
+      const auto at = spans.find(name);
+      report("depends-on-data", at == spans.end() ? span : at->second, {{"name", name}, {"callable", callable}});
+      return false;
+    }
+  }
+  return true;
+}
+
 Value Checker::applyTextStep(const Callable &callable, BoundCall bound, const Span &span) {
   Value &input = bound.operands[0];
   if (input.kind == Value::Kind::error || input.kind == Value::Kind::unknown) {
@@ -597,7 +613,7 @@ Value Checker::applyTextStep(const Callable &callable, BoundCall bound, const Sp
     report("feature-not-text", bound.operandSpans[0].file != nullptr ? bound.operandSpans[0] : span, {{"found", describe(input)}});
     return {};
   }
-  if (!bound.good || !spend(span)) {
+  if (!bound.good || !checkKnown(bound.attributes, callable.name, bound.spans, span) || !spend(span)) {
     return {};
   }
   FeatureDraft::Step step;

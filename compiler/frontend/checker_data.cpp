@@ -261,7 +261,42 @@ std::string Checker::flowText(const FeatureDraft &draft) {
   return text;
 }
 
+void Checker::resolveFeature(const Feature &feature) {
+  const FeatureDraft &draft = feature.draft;
+  const std::string key = "features." + feature.name;
+  std::string flow = draft.second.empty() ? draft.column : "[" + draft.column + ", " + draft.second + "]";
+  for (const FeatureDraft::Step &step : draft.steps) {
+    flow += " |> " + (step.op == "clean" ? step.op : step.plugin);
+  }
+  resolve(key, flow, Origin::file, feature.span);
+  std::map<std::string, int> before; // steps of that name
+  for (const FeatureDraft::Step &step : draft.steps) {
+    const std::string &name = step.op == "clean" ? step.op : step.plugin;
+    const int ordinal = before[name]++;
+    const std::string stepKey = key + "." + name + (ordinal == 0 ? "" : "_" + std::to_string(ordinal));
+    const auto origin = [&](const std::string &parameter) {
+      const auto found = step.origins.find(parameter);
+      return found == step.origins.end() ? Origin::standard : found->second;
+    };
+    const Callable tokenizer = findCallable(step.plugin, top);
+    const Signature signature = step.op == "clean" || tokenizer.manifest == nullptr ? cleanSignature() : signatureOf(*tokenizer.manifest);
+    for (const auto &[parameter, attribute] : step.attributes) {
+      const auto spec = std::find_if(signature.parameters.begin(), signature.parameters.end(),
+                                     [&, wanted = parameter](const ParameterSpec &one) { return one.name == wanted; });
+      resolve(stepKey + "." + parameter, formatAttribute(attribute, spec == signature.parameters.end() ? nullptr : &*spec),
+              origin(parameter), step.span);
+    }
+    if (step.op != "clean") {
+      resolve(stepKey + ".max_length", std::to_string(step.maxLength), origin("max_length"), step.span);
+      if (!draft.second.empty()) {
+        resolve(stepKey + ".truncate", step.truncate, origin("truncate"), step.span);
+      }
+    }
+  }
+}
+
 void Checker::addFeature(Feature feature) {
+  resolveFeature(feature);
   featureByName.emplace(feature.name, featureList.size());
   featureByFlow.emplace(flowText(feature.draft), feature.name);
   featureList.push_back(std::move(feature));
@@ -320,28 +355,6 @@ void Checker::readFeatures() {
       bound.text = entry.name;
       if (top.values.count(entry.name) == 0) {
         addFeature(std::move(feature));
-      }
-      for (const FeatureDraft::Step &step : value.draft->steps) {
-        const std::string key = "features." + entry.name + "." + (step.op == "clean" ? "clean" : step.plugin);
-        const auto origin = [&](const std::string &name) {
-          const auto found = step.origins.find(name);
-          return found == step.origins.end() ? Origin::standard : found->second;
-        };
-        const Callable tokenizer = findCallable(step.plugin, top);
-        const Signature signature =
-            step.op == "clean" || tokenizer.manifest == nullptr ? cleanSignature() : signatureOf(*tokenizer.manifest);
-        for (const auto &[name, attribute] : step.attributes) {
-          const auto spec = std::find_if(signature.parameters.begin(), signature.parameters.end(),
-                                         [&, wanted = name](const ParameterSpec &one) { return one.name == wanted; });
-          resolve(key + "." + name, formatAttribute(attribute, spec == signature.parameters.end() ? nullptr : &*spec), origin(name),
-                  step.span);
-        }
-        if (step.op != "clean") {
-          resolve(key + ".max_length", std::to_string(step.maxLength), origin("max_length"), step.span);
-          if (!value.draft->second.empty()) {
-            resolve(key + ".truncate", step.truncate, origin("truncate"), step.span);
-          }
-        }
       }
     } else if (value.kind == Value::Kind::draft || value.kind == Value::Kind::column) {
       report("feature-without-tokenizer", entry.value.span, {{"name", entry.name}});

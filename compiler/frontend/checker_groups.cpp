@@ -64,6 +64,7 @@ struct Checker::Selection {
   std::string text; // as the resolved form writes it
   Span span;
   bool byFamily = false; // a name without its ordinal stands for all instances of it
+  bool unknown = false;  // it is below an encoder that only the facts expand: it may name weights, and nothing is said of which
 
   /// Whether `path` is the selected instance or below it; `ordinal` is that of the last name.
   bool covers(std::string_view path, bool families, std::int64_t *ordinal = nullptr) const {
@@ -88,10 +89,8 @@ struct Checker::Selection {
   bool covers(std::string_view path) const { return covers(path, byFamily); }
 };
 
-namespace {
-
 bool hasWeights(const GraphNode &node) {
-  if (node.kind == GraphNode::Kind::head || !node.weights.empty()) {
+  if (node.kind == GraphNode::Kind::head || !node.weights.empty() || isUnexpanded(node)) {
     return true;
   }
   // Before the sizes are known, an operation has no list of its weights yet.
@@ -99,6 +98,39 @@ bool hasWeights(const GraphNode &node) {
   const auto kind = node.attributes.find("kind");
   const bool sinusoidal = kind != node.attributes.end() && kind->second == Attribute(std::string("sinusoidal"));
   return op != nullptr && op->weights != nullptr && !sinusoidal;
+}
+
+bool isUnexpanded(const GraphNode &node) { return node.kind == GraphNode::Kind::builtin && isEncoder(node.op); }
+
+namespace {
+
+/// Whether the segments from `from` on can be a path within an encoder of which nobody knows yet how many layers it has.
+bool canBeWithinEncoder(const std::vector<Segment> &segments, std::size_t from, const std::string &family) {
+  const auto part = [&](std::size_t at, std::initializer_list<std::string_view> names) {
+    return segments.size() <= at ||
+           (!segments[at].indexed && std::find(names.begin(), names.end(), segments[at].name) != names.end() && segments.size() <= at + 2);
+  };
+  const Segment &first = segments[from];
+  if (first.name == "embeddings" && !first.indexed) {
+    const bool distil = encoderFamily(family) == EncoderShape::Family::distilbert;
+    return distil ? part(from + 1, {"word", "position", "norm"}) : part(from + 1, {"word", "position", "segment", "norm"});
+  }
+  const bool possible = !first.indexed || first.first == unknownSize || first.last == unknownSize || first.last >= std::max(first.first, std::int64_t{0});
+  return first.name == "layers" && possible && part(from + 1, {"attention", "attention_norm", "inner", "outer", "norm"});
+}
+
+/// How many segments lead to `path`; 0 where they lead elsewhere, or end before it.
+std::size_t segmentsTo(const std::vector<Segment> &segments, std::string_view path) {
+  std::size_t at = 0;
+  while (!path.empty()) {
+    const std::size_t dot = std::min(path.find('.'), path.size());
+    if (at == segments.size() || !matchSegment(segments[at], path.substr(0, dot)).good) {
+      return 0;
+    }
+    ++at;
+    path.remove_prefix(std::min(dot + 1, path.size()));
+  }
+  return at;
 }
 
 } // namespace
@@ -139,6 +171,7 @@ std::optional<Checker::Selection> Checker::readSelection(const Expression &expre
       segment.indexed = true;
       segment.first = range ? value.items[0].integer : value.integer;
       segment.last = range ? value.items[1].integer : value.integer;
+      selection.unknown = selection.unknown || segment.first == unknownSize || segment.last == unknownSize;
       at = &at->children[0];
     }
     if (at->kind == Expression::Kind::member || at->kind == Expression::Kind::name) {
@@ -160,6 +193,10 @@ std::optional<Checker::Selection> Checker::readSelection(const Expression &expre
           "[" + std::to_string(segment.first) + (segment.last == segment.first ? "" : ".." + std::to_string(segment.last)) + "]";
     }
   }
+  if (selection.unknown) { // which of them is decided by a number that only the facts know
+    selection.byFamily = true;
+    return selection;
+  }
   const auto find = [&](bool families) {
     for (const GraphNode &node : graph.nodes) {
       if (!hasWeights(node)) {
@@ -179,6 +216,18 @@ std::optional<Checker::Selection> Checker::readSelection(const Expression &expre
   // A binding goes before a family of instances of that name.
   selection.byFamily = !find(false);
   if (selection.byFamily && !find(true)) {
+    for (const GraphNode &node : graph.nodes) {
+      const std::size_t within = isUnexpanded(node) ? segmentsTo(selection.segments, node.path) : 0;
+      if (within > 0 && within < selection.segments.size() && canBeWithinEncoder(selection.segments, within, node.op)) {
+        selection.unknown = true;
+        selection.byFamily = selection.segments.size() == within + 1 && selection.segments.back().name == "layers";
+        return selection;
+      }
+    }
+    if (unknownTimes) {
+      selection.unknown = selection.byFamily = true;
+      return selection;
+    }
     if (modelGood) {
       std::set<std::string> paths;
       for (const GraphNode &node : graph.nodes) {
@@ -198,6 +247,9 @@ std::optional<Checker::Selection> Checker::readSelection(const Expression &expre
 }
 
 void Checker::changeWeights(const Selection &selection, const std::function<void(double &rate, bool &frozen)> &change) {
+  if (selection.unknown) {
+    return;
+  }
   for (GraphNode &node : graph.nodes) {
     if (!hasWeights(node)) {
       continue;
@@ -252,8 +304,10 @@ void Checker::readFreeze(const Setting *setting) {
   }
   const Expression &value = *setting->value;
   std::string shown;
+  bool anyUnknown = false;
   const auto freeze = [&](const Expression &expression) {
     if (const auto selection = readSelection(expression, "freeze")) {
+      anyUnknown = anyUnknown || selection->unknown;
       changeWeights(*selection, [](double &, bool &frozen) { frozen = true; });
       shown += (shown.empty() ? "" : ", ") + selection->text;
     }
@@ -271,7 +325,7 @@ void Checker::readFreeze(const Setting *setting) {
            (node.weights.empty() ||
             std::any_of(node.weights.begin(), node.weights.end(), [](const Weight &weight) { return !weight.frozen; }));
   };
-  if (modelGood && std::any_of(graph.nodes.begin(), graph.nodes.end(), hasWeights) &&
+  if (modelGood && !anyUnknown && std::any_of(graph.nodes.begin(), graph.nodes.end(), hasWeights) &&
       std::none_of(graph.nodes.begin(), graph.nodes.end(), learns)) {
     report("all-frozen", value.span);
   }
@@ -327,7 +381,7 @@ void Checker::readRates(const Setting *setting) {
     } else if (selection->segments.back().indexed || !selection->byFamily) {
       report("not-layers", item.arguments[0].value.span, {{"name", selection->text}});
       continue;
-    } else {
+    } else if (!selection->unknown) {
       decayByDepth(*selection, number);
     }
     shown += (shown.empty() ? "" : ", ") + name + "(" + selection->text + ", " + formatNumber(number) + ")";

@@ -595,7 +595,11 @@ Value Checker::applyRepeat(const Instance &instance, std::vector<Value> operands
   Value flowing = std::move(operands[0]);
   Span at = spans[0];
   const Instance &inner = *instance.inner;
-  for (std::int64_t i = 0; i < instance.times; ++i) {
+  // How often is known only with the facts: one repetition shows what is wrong with all, and its width where it stays that of the input.
+  const bool open = instance.times == unknownSize;
+  const Value before = open ? flowing : Value{};
+  unknownTimes = unknownTimes || open;
+  for (std::int64_t i = 0; i < (open ? 1 : instance.times); ++i) {
     if (flowing.kind == Value::Kind::error || tooLarge) {
       return {};
     }
@@ -628,6 +632,12 @@ Value Checker::applyRepeat(const Instance &instance, std::vector<Value> operands
     }
     at = span;
   }
+  if (open && flowing.kind == Value::Kind::node && flowing.node >= 0) {
+    ValueType &type = graph.nodes[static_cast<std::size_t>(flowing.node)].type;
+    const bool same = before.kind == Value::Kind::node && before.node >= 0 &&
+                      graph.nodes[static_cast<std::size_t>(before.node)].type.width == type.width;
+    type.width = same ? type.width : unknownSize;
+  }
   return flowing;
 }
 
@@ -659,8 +669,7 @@ Value Checker::applyL2(const Expression &call, Scope &scope, Place &place) {
     if (fresh) {
       held->second = std::any_of(headPaths.begin(), headPaths.end(), below) ||
                      std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const GraphNode &one) {
-                       const BuiltinOp *op = one.kind == GraphNode::Kind::builtin ? findBuiltin(one.op) : nullptr;
-                       return op != nullptr && op->weights != nullptr && one.op != "layer_norm" && below(one.path);
+                       return hasWeights(one) && one.op != "layer_norm" && below(one.path);
                      });
     }
     const bool found = held->second;

@@ -305,7 +305,7 @@ Checker::Choice Checker::chooseCall(const Expression &expression, const std::vec
   choice.name = choice.signature->name;
   Place place;
   const BoundCall bound = bindCall(*choice.signature, expression.span, *arguments, std::nullopt, {}, scope, place, key);
-  choice.good = bound.good;
+  choice.good = bound.good && (key.compare(0, 5, "data.") != 0 || checkKnown(bound.attributes, choice.name, bound.spans, expression.span));
   choice.attributes = bound.attributes;
   resolve(key, choice.name, origin, expression.span);
   for (const ParameterSpec &parameter : choice.signature->parameters) {

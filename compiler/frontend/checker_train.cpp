@@ -84,7 +84,7 @@ void Checker::readTrain() {
     }
   } else if (const auto value = simpleSetting(given, "train", number("epochs", 1, 0, true))) {
     train.epochs = std::get<double>(*value);
-    if (!(train.epochs <= 1e9)) {
+    if (train.epochs > 1e9) { // NaN: not known yet
       report("out-of-range", epochs->value->span,
              {{"name", "epochs"}, {"value", formatNumber(train.epochs)}, {"rule", "at most 1,000,000,000"}});
     }
@@ -197,7 +197,9 @@ void Checker::readValidate(const Setting *setting) {
     wrong(value.span);
     return;
   }
-  resolve("train.validate", std::string(value.span.text()), setting->origin, value.span);
+  const double period = train.validateSteps > 0 ? static_cast<double>(train.validateSteps) : train.validateEpochs;
+  const std::string unit = std::string(train.validateSteps > 0 ? " step" : " epoch") + (period == 1 ? "" : "s");
+  resolve("train.validate", period > 0 ? "every(" + formatNumber(period) + unit + ")" : "never", setting->origin, value.span);
 }
 
 void Checker::readKeep(const Setting *setting) {
@@ -314,7 +316,7 @@ void Checker::readObjective(const Setting *setting) {
       return;
     }
     graph.objective = value.node;
-    resolve("train.minimize", std::string(setting->value->span.text()), setting->origin, setting->value->span);
+    resolve("train.minimize", formatObjective(), setting->origin, setting->value->span);
   } else {
     const Block *block = blockOf("train");
     const Span at = block != nullptr ? block->keywordSpan : overrides.empty() ? Span{} : overrides.front().nameSpan();
@@ -325,7 +327,7 @@ void Checker::readObjective(const Setting *setting) {
         return;
       }
       graph.objective = answer.loss;
-      resolve("train.minimize", answer.name + ".loss", Origin::standard);
+      resolve("train.minimize", formatObjective(), Origin::standard);
     } else if (graph.answers.size() > 1 && modelGood) {
       std::string example;
       for (const Answer &answer : graph.answers) {
@@ -337,17 +339,7 @@ void Checker::readObjective(const Setting *setting) {
     }
   }
   if (graph.objective >= 0 && modelGood) {
-    const bool trainable = !headPaths.empty() || std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const GraphNode &node) {
-      if (node.kind != GraphNode::Kind::builtin) {
-        return false;
-      }
-      const BuiltinOp *op = findBuiltin(node.op);
-      if (op == nullptr || op->weights == nullptr) {
-        return false;
-      }
-      const auto kind = node.attributes.find("kind");
-      return kind == node.attributes.end() || std::get<std::string>(kind->second) != "sinusoidal";
-    });
+    const bool trainable = !headPaths.empty() || std::any_of(graph.nodes.begin(), graph.nodes.end(), hasWeights);
     if (!trainable) {
       const Block *block = blockOf("train");
       report("nothing-to-train", block != nullptr ? block->keywordSpan : Span{});
@@ -382,6 +374,26 @@ void Checker::readEvaluate() {
               {"rule", "`evaluate` has lists of metrics and `expect`s"},
               {"hint", entry.kind == Entry::Kind::binding ? "write `" + entry.name + ": [...]`" : ""}});
     }
+  }
+  resolveExpectations();
+}
+
+/// One value for all expectations of a result, in the order of the file.
+void Checker::resolveExpectations() {
+  std::map<std::string, std::pair<std::string, Span>> values;
+  std::vector<std::string> order;
+  for (std::size_t i = 0; i < pipeline.expectations.size(); ++i) {
+    const Expectation &one = pipeline.expectations[i];
+    const std::string key = "expect." + one.split + "." + one.metric;
+    const auto [held, fresh] = values.try_emplace(key, "", expectSpans[i]);
+    std::string &text = held->second.first;
+    text += (text.empty() ? "" : ", ") + one.comparison + " " + formatNumber(one.bound);
+    if (fresh) {
+      order.push_back(key);
+    }
+  }
+  for (const std::string &key : order) {
+    resolve(key, values[key].first, Origin::file, values[key].second);
   }
 }
 
@@ -429,7 +441,6 @@ void Checker::readMetrics(const std::string &split, const Setting &setting) {
     if (item.kind == Expression::Kind::error || diagnostics.full()) {
       continue;
     }
-    shown += (shown.size() > 1 ? ", " : "") + std::string(item.span.text());
     const Expression &callee = item.kind == Expression::Kind::call ? item.children[0] : item;
     static const std::vector<Argument> none;
     const std::vector<Argument> &arguments = item.kind == Expression::Kind::call ? item.arguments : none;
@@ -543,6 +554,8 @@ void Checker::readMetrics(const std::string &split, const Setting &setting) {
     if (const auto [before, fresh] = seen.emplace(key, one.use.range); !fresh) {
       report("duplicate-metric", item.span, {{"name", manifest->name}, {"split", split}}, {{before->second, "measured here"}});
     }
+    const std::string written = formatCall(*manifest, one.use.parameters, graph.answers.size() > 1 ? one.use.answer : "");
+    shown += (shown.size() > 1 ? ", " : "") + written;
     measured.push_back(std::move(one));
   }
   resolve("evaluate." + split, shown + "]", setting.origin, list.span);
@@ -631,8 +644,8 @@ void Checker::readExpect(const Entry &entry) {
   Place place;
   const Value bound = evaluate(entry.bound, top, place);
   bool good = name.has_value() && !entry.comparison.empty();
-  if (bound.kind == Value::Kind::integer && bound.integer != unknownSize) {
-    expectation.bound = static_cast<double>(bound.integer);
+  if (bound.kind == Value::Kind::integer) {
+    expectation.bound = bound.integer == unknownSize ? std::nan("") : static_cast<double>(bound.integer);
   } else if (bound.kind == Value::Kind::floating) {
     expectation.bound = bound.number;
   } else {
@@ -643,9 +656,8 @@ void Checker::readExpect(const Entry &entry) {
   }
   if (good) {
     expectation.metric = *name;
-    resolve("expect." + expectation.split + "." + expectation.metric + " " + expectation.comparison, formatNumber(expectation.bound),
-            Origin::file, entry.span);
     pipeline.expectations.push_back(std::move(expectation));
+    expectSpans.push_back(entry.span);
   }
 }
 

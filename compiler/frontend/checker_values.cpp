@@ -662,9 +662,12 @@ Value Checker::evaluateSearch(const Expression &expression, const ParameterSpec 
     return {};
   }
   const auto equal = [](const Value &a, const Value &b) {
+    if (isNumber(a) && isNumber(b) && (std::isnan(numberOf(a)) || std::isnan(numberOf(b)))) {
+      return true; // not known yet
+    }
     return isNumber(a) && isNumber(b) ? numberOf(a) == numberOf(b) : a.kind == b.kind && a.text == b.text && a.flag == b.flag;
   };
-  const bool inside = isRange ? numberOf(value) >= numberOf(ends[0]) && numberOf(value) <= numberOf(ends[1])
+  const bool inside = isRange ? !(numberOf(value) < numberOf(ends[0]) || numberOf(value) > numberOf(ends[1]))
                               : std::any_of(ends.begin(), ends.end(), [&](const Value &member) { return equal(member, value); });
   if (!inside) {
     report("search-default-outside", fallback->span, {{"value", std::string(fallback->span.text().substr(0, 40))}});

@@ -64,6 +64,11 @@ Completion check(const Analysis &analysis, const Facts *facts, const std::string
   Checker checker(state.program, state.manifests, state.overrides, facts, completion.diagnostics);
   checker.run();
   if (factsJson != nullptr) {
+    for (const diagnostics::Diagnostic &one : analysis.diagnostics.all()) { // only without facts can be seen what waits for them
+      if (one.id == "depends-on-data") {
+        completion.diagnostics.add(one);
+      }
+    }
     reportProblems(*factsJson, analysis.recordProgram, completion.diagnostics);
   }
   completion.pipeline = checker.take();

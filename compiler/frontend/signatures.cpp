@@ -547,9 +547,41 @@ std::string describeParameterType(const ParameterSpec &spec) {
 }
 
 std::string formatNumber(double value) {
+  if (std::isnan(value)) { // known only with the facts
+    return "?";
+  }
   char buffer[64];
   const auto result = std::to_chars(buffer, buffer + sizeof buffer, value);
   return std::string(buffer, result.ptr);
+}
+
+std::string formatShare(double share) {
+  if (!std::isfinite(share)) {
+    return formatNumber(share);
+  }
+  // The shortest digits of the number with their point two places on, so that nothing is rounded.
+  char digits[64];
+  const auto end = std::to_chars(digits, digits + sizeof digits - 1, share, std::chars_format::scientific).ptr;
+  const std::string text(digits, end);
+  const std::size_t e = text.find('e');
+  double percentage = 0;
+  if (e != std::string::npos) {
+    const std::string moved = text.substr(0, e) + "e" + std::to_string(std::stoi(text.substr(e + 1)) + 2);
+    std::from_chars(moved.data(), moved.data() + moved.size(), percentage);
+  }
+  return formatNumber(percentage) + "%";
+}
+
+std::string formatCall(const PluginManifest &metric, const Attributes &parameters, const std::string &answer) {
+  std::string inside = answer.empty() ? "" : "answer: " + answer;
+  for (const PluginParameter &parameter : metric.parameters) {
+    const auto given = parameters.find(parameter.name);
+    const ParameterSpec spec = parameterOf(parameter);
+    const Attribute value =
+        given != parameters.end() ? given->second : std::visit([](const auto &held) { return Attribute(held); }, parameter.defaultValue);
+    inside += (inside.empty() ? "" : ", ") + parameter.name + ": " + formatAttribute(value, &spec);
+  }
+  return inside.empty() ? metric.name : metric.name + "(" + inside + ")";
 }
 
 std::string quote(const std::string &text) {
@@ -588,7 +620,7 @@ std::string formatAttribute(const Attribute &attribute, const ParameterSpec *spe
   }
   if (const auto *numbers = std::get_if<std::vector<double>>(&attribute)) {
     if (spec != nullptr && spec->stepsOrShare && numbers->size() == 2) {
-      return (*numbers)[1] >= 0 ? formatNumber((*numbers)[1]) + " steps" : formatNumber((*numbers)[0] * 100) + "%";
+      return (*numbers)[1] >= 0 ? formatNumber((*numbers)[1]) + " steps" : formatShare((*numbers)[0]);
     }
     return list(*numbers, formatNumber);
   }

@@ -85,6 +85,10 @@ std::string describeParameterType(const ParameterSpec &spec);
 /// A value as the language writes it.
 std::string formatAttribute(const Attribute &attribute, const ParameterSpec *spec = nullptr);
 std::string formatNumber(double value);
+/// A share as a percentage that is read back as this very number; a plain number where there is none.
+std::string formatShare(double share);
+/// `f1(average: macro)`: a metric with all its parameters; `answer` where it is not "".
+std::string formatCall(const PluginManifest &metric, const Attributes &parameters, const std::string &answer);
 std::string quote(const std::string &text);
 
 /// The section of docs/generated about the operations of the language.

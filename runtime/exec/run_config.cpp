@@ -52,6 +52,7 @@ std::string RunConfig::toJson() const {
     json["source"]["files"].push_back({{"path", path}, {"text", text}});
   }
   json["record_program"] = recordProgram;
+  json["facts"] = facts;
   json["resolved_text"] = resolvedText;
   json["resolved"] = Json::array();
   for (const ResolvedSpec &value : resolved) {
@@ -132,6 +133,7 @@ Result<RunConfig> RunConfig::fromJson(const std::string &text) {
     json.at("source").at("settings").get_to(config.source.settings);
     json.at("source").at("folder").get_to(config.source.folder);
     json.at("record_program").get_to(config.recordProgram);
+    json.at("facts").get_to(config.facts);
     json.at("resolved_text").get_to(config.resolvedText);
     for (const Json &value : json.at("resolved")) {
       config.resolved.push_back({value.at("key"), value.at("value"), value.at("origin")});

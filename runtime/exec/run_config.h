@@ -103,6 +103,7 @@ struct RunConfig {
   std::string name, title, file;
   RunSource source;
   std::string recordProgram; // JSON text
+  std::string facts;         // JSON text: what the data and models' folders decided about shapes (docs/design/record_program.md)
   std::string resolvedText;
   std::vector<ResolvedSpec> resolved;
   bool trains = true; // false: nothing to minimize, a run only fits and measures

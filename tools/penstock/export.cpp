@@ -70,20 +70,19 @@ private:
   const GraphNode *at;
 };
 
-/// Whether an operation is the last one of an encoder with random weights, which the front end writes out.
+/// Whether an operation is the last one of an encoder, which the front end writes out.
 bool isLastOf(const EncoderSpec &encoder, const GraphNode &node) {
   return node.path.starts_with(encoder.path + ".layers[") && node.path.ends_with("].norm");
 }
 
-/// The feature that such an encoder reads; "" where it reads something else.
-std::string axisOf(const EncoderSpec &encoder, const frontend::ModelGraph &model) {
-  for (const GraphNode &node : model.nodes) {
-    if (node.path == encoder.path + ".embeddings.word" && !node.operands.empty()) {
-      const GraphNode &input = model.nodes[static_cast<std::size_t>(node.operands[0])];
-      return input.kind == GraphNode::Kind::input ? input.op : "";
+/// The feature that an encoder reads, from its last operation back; "" where it reads something else.
+std::string axisOf(const EncoderSpec &encoder, Walk &walk) {
+  while (walk.node().path.starts_with(encoder.path + ".")) {
+    if (!walk.back()) {
+      return "";
     }
   }
-  return "";
+  return walk.node().kind == GraphNode::Kind::input ? walk.node().op : "";
 }
 
 Result<HfModel> describe(const RunRecord &record, const frontend::TypedPipeline &pipeline) {
@@ -142,15 +141,10 @@ Result<HfModel> describe(const RunRecord &record, const frontend::TypedPipeline 
     }
     walk.back();
   }
-  const bool isRandom = encoder.folder.empty();
-  if (isRandom ? !isLastOf(encoder, walk.node()) : walk.node().op != encoder.family) {
+  if (!isLastOf(encoder, walk.node())) {
     return refuse(fmt::format("the encoder's own answer must go to the head, and here stands `{}`", walk.node().op));
   }
-  if (isRandom) {
-    made.axis = axisOf(encoder, pipeline.model);
-  } else if (walk.back() && walk.node().kind == GraphNode::Kind::input) {
-    made.axis = walk.node().op;
-  }
+  made.axis = axisOf(encoder, walk);
   return made.axis.empty() ? refuse("the encoder reads something else than the tokens of a feature") : Result<HfModel>(std::move(made));
 }
 

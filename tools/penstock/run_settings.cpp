@@ -25,8 +25,9 @@ bool isFree(const std::string &key) {
          key.starts_with("data.source.") || (key.starts_with("data.") && key.ends_with(".from"));
 }
 
-Result<frontend::Completion> readAgain(const RunSource &source, const std::vector<std::string> &settings, const CommandContext &context,
+Result<frontend::Completion> readAgain(const RunConfig &trained, const std::vector<std::string> &settings, const CommandContext &context,
                                        std::string *problems) {
+  const RunSource &source = trained.source;
   frontend::AnalyzeOptions options;
   options.earlierSettings = source.settings;
   options.earlierFolder = source.folder;
@@ -46,8 +47,9 @@ Result<frontend::Completion> readAgain(const RunSource &source, const std::vecto
   };
   const auto &[path, text] = source.files.front();
   PENSTOCK_ASSIGN(const frontend::Analysis analysis, frontend::analyze(path, text, options));
-  // What only the data know decided the weights, and the run keeps it.
-  frontend::Completion completion = frontend::completeWithoutFacts(analysis);
+  // What only the data and models' folders know decided the weights: the run keeps it, whatever has become of them.
+  frontend::Completion completion =
+      trained.facts.empty() ? frontend::completeWithoutFacts(analysis) : frontend::complete(analysis, trained.facts);
   for (const diagnostics::Diagnostic &one : completion.diagnostics.all()) {
     if (one.severity == diagnostics::Severity::error) {
       *problems += diagnostics::renderText(one, [&](const std::string &file) { return analysis.textOf(file); });
@@ -108,7 +110,7 @@ Result<frontend::TypedPipeline> pipelineOf(const RunConfig &trained, const Comma
     return environmentError("the run keeps no `.pipe` file");
   }
   std::string problems;
-  PENSTOCK_ASSIGN(frontend::Completion completion, readAgain(trained.source, {}, context, &problems));
+  PENSTOCK_ASSIGN(frontend::Completion completion, readAgain(trained, {}, context, &problems));
   if (!problems.empty()) {
     return environmentError("the file of the run can no longer be read:\n" + problems);
   }
@@ -121,7 +123,7 @@ Result<RunConfig> withSettings(const RunConfig &trained, const std::vector<std::
   }
   PENSTOCK_ASSIGN(const frontend::TypedPipeline before, pipelineOf(trained, context));
   std::string problems;
-  PENSTOCK_ASSIGN(const frontend::Completion now, readAgain(trained.source, settings, context, &problems));
+  PENSTOCK_ASSIGN(const frontend::Completion now, readAgain(trained, settings, context, &problems));
   if (!problems.empty()) {
     return usageError("`--set` does not fit the file of the run:\n" + problems);
   }

@@ -23,8 +23,7 @@ RunConfig toRunConfig(const frontend::TypedPipeline &pipeline);
 /// where a setting has no place (usage), or would have given other weights (invalidInput, which names each value).
 Result<RunConfig> withSettings(const RunConfig &trained, const std::vector<std::string> &settings, const CommandContext &context);
 
-/// The pipeline of a trained run, read again from the files that it keeps, without facts: what only the data or a model's folder know is
-/// unknown, and an encoder from a folder is one node.
+/// The pipeline of a trained run, read again from the files and the facts that it keeps: neither its data nor a model's folder is needed.
 Result<frontend::TypedPipeline> pipelineOf(const RunConfig &trained, const CommandContext &context);
 
 /// `--set` of a command that takes a run.

@@ -124,6 +124,19 @@ RunSource sourceOf(const LoadedPipeline &loaded, const LoadOptions &options) {
   return source;
 }
 
+/// What shapes were decided by: the run is read again without its data and models' folders. What was wrong with the data, and where
+/// they lay, is no part of it.
+std::string factsOfRun(const std::string &facts) {
+  Json json = Json::parse(facts, nullptr, false);
+  if (!json.is_object()) {
+    return "";
+  }
+  for (const char *part : {"problems", "overlap", "fitted", "splits", "header"}) {
+    json.erase(part);
+  }
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 std::string quoted(const std::string &argument) {
   const std::string plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%";
   if (!argument.empty() && argument.find_first_not_of(plain) == std::string::npos) {
@@ -223,6 +236,7 @@ Status train(TrainOptions &options, CommandContext &context) {
   TrainRequest request;
   request.config = toRunConfig(loaded.pipeline);
   request.config.source = sourceOf(loaded, options.load);
+  request.config.facts = factsOfRun(loaded.facts);
   request.facts = loaded.facts;
   request.out = options.out;
   request.resume = options.resume;

@@ -1,0 +1,103 @@
+// What is minimized, printed from the graph: two spellings of one pipeline have one resolved form.
+#include "compiler/frontend/checker.h"
+
+#include <cmath>
+
+namespace penstock::frontend {
+
+namespace {
+
+constexpr int deepestPrinted = 100;
+
+/// How tightly an operation of the language binds; 0 for one that is written as a call.
+int precedenceOf(const std::string &op) { return op == "add" || op == "sub" ? 1 : op == "mul" || op == "div" ? 2 : 0; }
+
+const char *signOf(const std::string &op) { return op == "add" ? " + " : op == "sub" ? " - " : op == "mul" ? " * " : " / "; }
+
+class Printer {
+public:
+  Printer(const ModelGraph &model, const std::map<int, std::string> &known) : graph(model), names(known) {}
+
+  std::string print(int index, int precedence, int depth = 0) const {
+    const auto known = names.find(index);
+    const GraphNode &node = graph.nodes[static_cast<std::size_t>(index)];
+    if (known != names.end()) {
+      return known->second;
+    }
+    // What a layer made of its inputs has its place in the model's graph.
+    const bool own = node.path.rfind(prefix, 0) == 0 && node.path.find('.', prefix.size()) == std::string::npos;
+    if (!own || depth > deepestPrinted) {
+      return node.path;
+    }
+    if (node.op == "constant") {
+      const double value = std::get<double>(node.attributes.at("value"));
+      return std::isnan(value) ? "?" : formatNumber(value);
+    }
+    if (node.op == "l2") {
+      return "l2(" + std::get<std::string>(node.attributes.at("prefix")) + ")";
+    }
+    const int mine = precedenceOf(node.op);
+    return mine == 0 ? call(node, depth) : infix(index, mine, precedence, depth);
+  }
+
+private:
+  static constexpr std::string_view prefix = "minimize.";
+
+  /// A chain of one precedence, however long, from its first operand on.
+  std::string infix(int index, int mine, int precedence, int depth) const {
+    std::vector<const GraphNode *> chain;
+    int first = index;
+    for (;;) {
+      const GraphNode &node = graph.nodes[static_cast<std::size_t>(first)];
+      if (names.count(first) > 0 || precedenceOf(node.op) != mine || node.path.rfind(prefix, 0) != 0) {
+        break;
+      }
+      chain.push_back(&node);
+      first = node.operands[0];
+    }
+    std::string text = print(first, mine, depth + 1);
+    for (auto node = chain.rbegin(); node != chain.rend(); ++node) {
+      text += signOf((*node)->op) + print((*node)->operands[1], mine + 1, depth + 1);
+    }
+    return mine < precedence ? "(" + text + ")" : text;
+  }
+
+  std::string call(const GraphNode &node, int depth) const {
+    std::string inside;
+    for (const int operand : node.operands) {
+      inside += (inside.empty() ? "" : ", ") + print(operand, 0, depth + 1);
+    }
+    const BuiltinOp *op = findBuiltin(node.op);
+    for (const auto &[name, value] : node.attributes) {
+      const ParameterSpec *spec = nullptr;
+      for (std::size_t i = 0; op != nullptr && i < op->signature.parameters.size(); ++i) {
+        spec = op->signature.parameters[i].name == name ? &op->signature.parameters[i] : spec;
+      }
+      inside += (inside.empty() ? "" : ", ") + name + ": " + formatAttribute(value, spec);
+    }
+    return node.op + "(" + inside + ")";
+  }
+
+  const ModelGraph &graph;
+  const std::map<int, std::string> &names;
+};
+
+} // namespace
+
+std::string Checker::formatObjective() const {
+  std::map<int, std::string> names;
+  for (const Answer &answer : graph.answers) {
+    names.emplace(answer.loss, answer.name + ".loss");
+  }
+  for (const Answer &answer : graph.answers) {
+    names.emplace(answer.value, answer.name + ".answer");
+  }
+  for (const auto &[name, declared] : top.values) {
+    if (declared.value.kind == Value::Kind::node) {
+      names.emplace(declared.value.node, name);
+    }
+  }
+  return Printer(graph, names).print(graph.objective, 0);
+}
+
+} // namespace penstock::frontend

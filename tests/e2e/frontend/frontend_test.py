@@ -1,0 +1,378 @@
+#!/usr/bin/env python3
+"""What the front end promises of whole kinds: one resolved form of all spellings, files that are read with and without their data,
+files that are no files, time that grows with the text, hints that can be followed.
+
+  frontend_test.py BUILD SOURCE [unittest arguments]
+"""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+BUILD, SOURCE = (pathlib.Path(name).resolve() for name in sys.argv[1:3])
+PENSTOCK = BUILD / "bin/penstock"
+FIXTURES = SOURCE / "tests/golden/encoders/fixtures"
+
+TOKEN = re.compile(r'(?P<blank>[ \t\r]+)|(?P<newline>\n)|(?P<comment>#[^\n]*)|(?P<string>"(?:\\.|[^"\\])*")|'
+                   r'(?P<number>\d[\d_]*(?:\.\d[\d_]*)?(?:[eE][+-]?\d+)?%?)|(?P<name>[A-Za-z_]\w*)|(?P<sign>\|>|\.\.|[<>]=|.)')
+
+
+def tokens(text):
+    """(kind, text, depth of () and [] before it) of every token."""
+    depth = 0
+    for match in TOKEN.finditer(text):
+        if match.group() in (")", "]"):
+            depth -= 1
+        yield match.lastgroup, match.group(), depth
+        if match.group() in ("(", "["):
+            depth += 1
+
+
+def commented(text):
+    """A comment behind every line, and comments and line ends wherever brackets hide them."""
+    out = []
+    for kind, token, depth in tokens(text):
+        if kind == "newline":
+            out.append("  # and so on\n\n" if depth == 0 else "\n")
+        elif kind == "comment":
+            out.append(token)
+        else:
+            out.append(token)
+            if token in ("(", "[", ",") and depth + (token != ",") > 0:
+                out.append(" # here, too\n\t")
+    return "".join(out)
+
+
+def respelled(text):
+    """Other spellings of the same numbers, brackets around values, commas at the end of lists, no blanks that are not needed."""
+    out, before = [], []  # before: the tokens that mean something
+    pieces = list(tokens(text))
+    for i, (kind, token, depth) in enumerate(pieces):
+        after = [other for other in pieces[i + 1:i + 3] if other[0] != "blank"]
+        declaration = before and (before[0] in ("pipe", "pipeline", "import", "use") or before[-1] == "@")
+        quantity = len(pieces) > i + 2 and pieces[i + 1][0] == "blank" and pieces[i + 2][0] == "name"
+        value = not declaration and depth > 0 or (before and before[-1] in (":", "="))
+        if kind == "number" and not declaration:
+            if token.endswith("%"):
+                digits = token[:-1]
+                token = f"{digits}e-2" if "." in digits else f"0.{int(digits):02d}" if int(digits) < 100 else token
+            elif "." in token and "e" not in token.lower() and not quantity:
+                whole, fraction = token.split(".")
+                token = f"{whole}{fraction}e-{len(fraction)}"
+            elif "e" in token.lower():
+                mantissa, exponent = re.split("[eE]", token)
+                token = f"{mantissa}{'0' if '.' in mantissa else '.0'}E{int(exponent):+03d}"
+            elif token.isdigit() and len(token) > 3:
+                token = f"{token[:-3]}_{token[-3:]}"
+            if value and not quantity and before[-1] in (":", ",", "(", "=", "["):
+                token = f"({token})"
+        elif kind == "string" and value and not declaration and before[-1] in (":", "(", "=") and after and after[0][1] != "|>":
+            token = f"({token})"
+        if kind == "newline" and depth == 0:
+            before = []
+        elif kind not in ("blank", "comment", "newline"):
+            before.append(token)
+        if kind == "blank" and not (before and re.match(r"\w", before[-1][-1]) and after and re.match(r"\w", after[0][1][0])):
+            token = "" if before else token
+        out.append(token)
+    return re.sub(r"(?<=[\w\"])\]\n", ",]\n", "".join(out))
+
+
+class Case(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = tempfile.TemporaryDirectory()
+        cls.folder = pathlib.Path(cls.temporary.name)
+        shutil.copytree(SOURCE / "dsl_examples", cls.folder / "dsl_examples")
+        cls.environment = {**os.environ, "XDG_CACHE_HOME": str(cls.folder / "cache")}
+        cls.environment.pop("PENSTOCK_CACHE", None)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.temporary.cleanup()
+
+    def penstock(self, *arguments, expect=0, text=None, timeout=300):
+        done = subprocess.run([str(PENSTOCK), *map(str, arguments)], capture_output=True, text=True, input=text or "", timeout=timeout,
+                              cwd=self.folder, env=self.environment)
+        if expect is not None:
+            said = f"penstock {' '.join(map(str, arguments))}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+            self.assertEqual(done.returncode, expect, said)
+        return done
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+
+class Canonical(Case):
+    """The resolved form is that of the tree: layout, comments and spellings are not in it."""
+
+    SETTINGS = {"encoder": FIXTURES / "bert", "vocab": FIXTURES / "bert/vocab.txt", "data": "data"}
+
+    def resolved(self, file):
+        wanted = [name for name in self.SETTINGS if re.search(rf"^param {name} *: *path *(#.*)?$", file.read_text(), re.M)]
+        settings = [part for name in wanted for part in ("--set", f"{name}={self.SETTINGS[name]}")]
+        known = json.loads(self.penstock("explain", "--resolved", "--json", "--no-data", *settings, file).stdout)
+        for value in known["values"]:
+            value.pop("line", None)
+        known.pop("file")
+        return json.loads(json.dumps(known).replace(f'"file": "{file}"', '"file": ""'))
+
+    def testEveryExampleInEverySpelling(self):
+        for file in sorted((self.folder / "dsl_examples").glob("*/*.pipe")):
+            text = file.read_text()
+            before = self.resolved(file)
+            self.assertTrue(before["values"])
+            spellings = {"comments": commented(text), "spelling": respelled(text)}
+            other = file.with_name("other.pipe")
+            for kind, changed in spellings.items():
+                self.assertNotEqual(changed, text)
+                for formatted in (False, True):
+                    with self.subTest(file=file.name, kind=kind, formatted=formatted):
+                        other.write_text(changed)
+                        if formatted:
+                            self.penstock("fmt", other)
+                        now = self.resolved(other)
+                        self.assertEqual(json.loads(json.dumps(before).replace(str(file), "")), json.loads(json.dumps(now).replace(str(other), "")))
+            other.unlink()
+
+    FILE = """pipe 1
+pipeline spelt
+param half: float = 50%
+data {
+  source: csv("dsl_examples/data/maintenance/{split}.csv")
+  column text = text
+  column label = class["failure", "routine"]
+}
+features {
+  tokens = text |> clean(lowercase: true) |> clean(strip: false) |> words(min_count: 2, max_length: 16)
+}
+model {
+  answer = tokens |> counts |> classify(label)
+}
+train {
+  optimizer: adam(lr: 5e-2)
+  schedule: linear(warmup: 0.7%)
+  steps: 4
+  batch: 32
+  validate: every(2 steps)
+  minimize: answer.loss - (half * l2(answer) - 0.25 * l2()) / 4
+}
+evaluate {
+  dev: [accuracy, f1(average: macro)]
+  test: [f1(average: micro)]
+  expect dev.accuracy >= 0
+  expect dev.accuracy <= 1_000
+}
+"""
+    SPELLINGS = {
+        "lr: 5e-2": ["lr: 0.05", "lr: 5%", "lr: (0.050)", "lr: 1e-2 * 5"],
+        "optimizer: adam(lr: 5e-2)": ["optimizer: adam(5e-2)", "optimizer: adam(beta1: 0.9, lr: 5e-2)", "optimizer: adam(\\n    lr: 5e-2,\\n  )"],
+        "warmup: 0.7%": ["warmup: 0.007", "warmup: 7e-3"],
+        "every(2 steps)": ["every(2 step)", "every( # two\\n 2 steps)", "every(2.0 steps)"],
+        "minimize: answer.loss - (half * l2(answer) - 0.25 * l2()) / 4": [
+            "minimize: (answer.loss) - ((half * l2( answer )) - 25% * l2()) / 4.0",
+            "minimize: answer.loss - (0.5 * l2(answer) - 0.25 * l2()) / (2 + 2)"],
+        "dev: [accuracy, f1(average: macro)]": ["dev: [ # what counts\\n accuracy(),\\n f1(macro),\\n ]", "dev: [accuracy, f1]"],
+        ">= 0": [">= # at least\\n 0".replace(" # at least\\n", ""), ">= 0.0", ">= (0%)"],
+        "<= 1_000": ["<= 1000", "<= 1e3"],
+        "source: csv(": ["source: csv(path: ", "source: csv(delimiter: \",\", path: "],
+        "text |> clean(lowercase: true)": ["clean(text, true)", "(text |> clean(true))"],
+        "min_count: 2, max_length: 16": ["max_length: 16, min_count: 2", "2, max_length: 0x10".replace("0x10", "16")],
+        "  steps: 4\n  batch: 32\n": ["  batch: 32, steps: 4\n", "  steps: (8 / 2)\n"],
+    }
+
+    def testRunGoesOnInAnotherSpelling(self):
+        file = self.write("spelt.pipe", self.FILE)
+        before = self.resolved(file)
+        said = {value["key"]: value["value"] for value in before["values"]}
+        self.assertEqual(said["expect.dev.accuracy"], ">= 0, <= 1000")
+        self.assertEqual(said["train.minimize"], "answer.loss - (0.5 * l2(answer) - 0.25 * l2()) / 4")
+        self.assertEqual(said["train.schedule.warmup"], "0.7%")
+        self.assertEqual(said["features.tokens"], "text |> clean |> clean |> words")
+        self.assertEqual(said["features.tokens.clean_1.strip"], "false")
+        out = self.folder / "spelt"
+        self.penstock("train", file, "--out", out, "--quiet")
+        for spelling, others in self.SPELLINGS.items():
+            for other in others:
+                with self.subTest(spelling=other):
+                    self.assertIn(spelling, self.FILE)
+                    file.write_text(self.FILE.replace(spelling, other.replace("\\n", "\n")))
+                    now = {value["key"]: value["value"] for value in self.resolved(file)["values"]}
+                    self.assertEqual(said, now)
+        # All at once, and then in the one layout.
+        text = self.FILE
+        for spelling, others in self.SPELLINGS.items():
+            if spelling in text:
+                text = text.replace(spelling, others[-1].replace("\\n", "\n"))
+        for formatted in (False, True):
+            file.write_text(text)
+            if formatted:
+                self.penstock("fmt", file)
+            self.penstock("train", file, "--out", out, "--quiet", "--resume")
+        file.write_text(self.FILE.replace("0.25 * l2()", "0.125 * l2()"))
+        done = self.penstock("train", file, "--out", out, "--quiet", "--resume", expect=4)
+        self.assertIn("`train.minimize`", done.stderr)
+
+    def testWhatDiffersIsSeen(self):
+        """Two pipelines that differ have two resolved forms."""
+        file = self.write("spelt.pipe", self.FILE)
+        before = self.resolved(file)["values"]
+        for old, new in [("column text = text", "column text = words"), ("strip: false", "strip: true"), ("<= 1_000", "< 1_000"),
+                         ("<= 1_000", "<= 1_001"), ("- 0.25", "+ 0.25"), ("average: micro", "average: macro"), ("2 steps", "2 epochs"),
+                         ("tokens = text |>", "tokens = other |>"), ("text |> clean(lowercase: true) |> clean(strip: false)", "text |> clean(lowercase: true)")]:
+            with self.subTest(new=new):
+                self.assertIn(old, self.FILE)
+                file.write_text(self.FILE.replace(old, new).replace("  column text", "  column other = text\n  column text"))
+                now = [value for value in self.resolved(file)["values"] if "other" not in value["key"]]
+                self.assertNotEqual([(value["key"], value["value"]) for value in before], [(value["key"], value["value"]) for value in now])
+
+
+class Facts(Case):
+    """A file that trains checks and explains with and without its data, and its run needs neither data nor models' folders."""
+
+    HEAD = """pipe 1
+pipeline facts
+param data: path = "rows"
+param model: path = "model"
+data {
+  source: csv(data / "{split}.csv")
+  column text = text()
+  column label = class()
+}
+"""
+    WORDPIECE = "features {\n  tokens = text |> wordpiece(model / \"vocab.txt\", max_length: 13)\n}\n"
+    WORDS = "features {\n  tokens = text |> words(max_length: 13)\n}\n"
+    PRETRAINED = WORDPIECE + """model {
+  body = bert(model)
+  answer = tokens |> body |> bert_pooler |> dropout(10%) |> classify(label)
+}
+"""
+    EVALUATE = "evaluate {\n  dev: [accuracy]\n  test: [accuracy]\n}\n"
+    # Name: the rest of the file, the fixture that `model` is, whether it has a form in Transformers.
+    FILES = {
+        "freeze": (PRETRAINED + "train {\n  steps: 2\n  freeze: [body.embeddings, body.layers[0..1], body.layers[1].norm.bias]\n}\n", "bert", True),
+        "rates": (PRETRAINED + "train {\n  steps: 2\n  rates: [decay(body.layers, 0.95), times(body.layers[1].attention.in_weight, 0.5), times(body, 0.5)]\n}\n",
+                  "bert_gelu_new_f16", True),
+        "l2": (PRETRAINED + "train {\n  steps: 2\n  minimize: answer.loss + 1e-3 * l2(body)\n  freeze: answer\n}\n", "bert", True),
+        "distilbert": (WORDPIECE + """model {
+  answer = tokens |> distilbert(model) |> pool(first) |> linear(12) |> relu |> classify(label)
+}
+train {
+  steps: 2
+  freeze: [answer.distilbert_0.embeddings.word, answer.distilbert_0.layers]
+  rates: [decay(answer.distilbert_0.layers, 0.5)]
+}
+""", "distilbert", True),
+        "random": (WORDPIECE + """model {
+  body = bert(hidden: 14, layers: 2, heads: 2)
+  answer = tokens |> body |> bert_pooler |> classify(label)
+}
+train {
+  steps: 2
+  freeze: body.embeddings
+  rates: [decay(body.layers, 0.9), times(answer, 2)]
+}
+""", "bert", True),
+        "counted": (WORDS + """layer half(x, n: int) {
+  x |> linear(n) |> tanh
+}
+model {
+  h = tokens |> embedding(2 * count(label)) |> pool(mean) |> repeat(count(label), half(width(tokens |> counts)))
+  answer = h |> classify(label, label_smoothing: 1.0 / (10 * count(label)))
+}
+train {
+  epochs: 1.0 / count(label)
+  batch: 2 * count(label)
+  optimizer: adam(lr: search(1.0 / (1000 * count(label))..1, default: 1e-2))
+  freeze: h.half[1]
+  rates: [decay(h.half, 1.0 / count(label)), times(h.half[0..count(label)], 0.5)]
+}
+evaluate {
+  test: [accuracy]
+  expect test.accuracy >= 0 * count(label)
+}
+""", None, False),
+    }
+
+    def rows(self, folder, count, classes="ab"):
+        words = [word for word in (FIXTURES / "bert/vocab.txt").read_text().split() if word.isalpha()]
+        for number, (split, records) in enumerate([("train", 3 * count), ("dev", count), ("test", count)]):
+            lines = [f"{words[(7 * i + number) % len(words)]} {words[(5 * i + 3) % len(words)]} {i},{classes[i % len(classes)]}" for i in range(records)]
+            self.write(f"{folder}/{split}.csv", "text,label\n" + "\n".join(lines) + "\n")
+
+    def everything(self, name, text, fixture, exports, settings=()):
+        file = self.write(f"{name}.pipe", text)
+        self.rows("rows", 7)
+        self.rows("others", 5)
+        shutil.rmtree(self.folder / "model", ignore_errors=True)
+        if fixture:
+            shutil.copytree(FIXTURES / fixture, self.folder / "model")
+        for without in ([], ["--no-data"]):
+            for command in (["check"], ["explain", "--resolved"]):
+                done = self.penstock(*command, *without, file, *settings)
+                self.assertEqual(done.stderr, "")
+        out = self.folder / f"run-{name}"
+        self.penstock("train", file, "--out", out, "--quiet", *settings)
+        known = self.penstock("predict", out, "--input", "others/test.csv").stdout
+        measured = self.penstock("evaluate", out, "--set", "data=others", "--json").stdout
+        exported = self.folder / f"exported-{name}"
+        if exports:
+            self.penstock("export", out, "--format", "hf", "--out", exported)
+        shutil.rmtree(self.folder / "rows")
+        shutil.rmtree(self.folder / "model", ignore_errors=True)
+        for without in (["check", "--no-data"], ["explain", "--resolved", "--no-data"]):
+            self.penstock(*without, file, *settings)
+        self.assertEqual(self.penstock("predict", out, "--input", "others/test.csv").stdout, known)
+        self.assertEqual(self.penstock("predict", out, "--set", "data=others", "--input", "others/test.csv").stdout, known)
+        self.assertEqual(self.penstock("evaluate", out, "--set", "data=others", "--json").stdout, measured)
+        if exports:
+            again = self.folder / f"again-{name}"
+            self.penstock("export", out, "--format", "hf", "--out", again)
+            for part in exported.iterdir():
+                self.assertEqual(part.read_bytes(), (again / part.name).read_bytes(), part.name)
+        return out
+
+    def testFiles(self):
+        for name, (text, fixture, exports) in self.FILES.items():
+            with self.subTest(file=name):
+                whole = self.HEAD + text
+                self.everything(name, whole + (self.EVALUATE if "evaluate" not in whole else ""), fixture, exports)
+
+    def testFromARun(self):
+        text, fixture, exports = self.FILES["rates"]
+        first = self.everything("first", self.HEAD + text + self.EVALUATE, fixture, exports)
+        text = text.replace("steps: 2", "steps: 2\n  from: run(\"run-first\")")
+        self.everything("second", self.HEAD + text + self.EVALUATE, fixture, exports)
+        self.assertTrue(first.exists())
+
+    def testWhatIsWrongWithoutFactsToo(self):
+        """What no facts can make right is told without them, in the words of the check with data."""
+        file = self.write("wrong.pipe", self.HEAD + self.PRETRAINED + "train {\n  steps: 2\n  freeze: []\n}\n")
+        self.rows("rows", 7)
+        shutil.rmtree(self.folder / "model", ignore_errors=True)
+        shutil.copytree(FIXTURES / "bert", self.folder / "model")
+        for setting in ["freeze=body.layerz", "freeze=body.layers[1..0]", "freeze=body.layers[0].query", "freeze=body.embeddings[1]", "freeze=bady",
+                        "freeze=body.embeddings.word.weight.x", "freeze=body.embeddings.words", "rates=[decay(body.embeddings, 0.5)]",
+                        "rates=[decay(body, 0.5)]", "rates=[decay(body.layers[0..1], 0.5)]", "freeze=answer.classify_1"]:
+            with self.subTest(setting=setting):
+                said = [self.penstock("check", *without, "--json", file, "--set", f"train.{setting}", expect=2).stdout for without in ([], ["--no-data"])]
+                ids = [[json.loads(line)["id"] for line in text.splitlines()] for text in said]
+                self.assertEqual(ids[0], ids[1])
+        # What only the facts can tell is told with them.
+        for setting in ["freeze=body.layers[2]", "freeze=[body, answer]", "rates=[times(body.layers[5..7], 0.5)]"]:
+            with self.subTest(setting=setting):
+                self.penstock("check", file, "--set", f"train.{setting}", expect=2)
+        self.penstock("check", "--no-data", file, "--set", "train.freeze=body.layers[2]")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
