@@ -198,6 +198,9 @@ const std::vector<DiagnosticInfo> entries = {
      "the encoder has a row for each token of its own vocabulary", "give the tokenizer the vocabulary of the encoder's folder", ""},
     {"pooler-absent", warning, "P5", "the model in `{folder}` has no pooler",
      "`bert_pooler` takes the pooler's weights from the encoder's folder", "its weights begin at random", ""},
+    {"model-keys-unread", warning, "P6", "`config.json` of the model in `{folder}` has keys that are not read: {keys}",
+     "an encoder is what its own keys say; Transformers may do something with others",
+     "write in the pipeline what they should do, or remove them from `config.json`", ""},
 
     // ---- T: training, settings and target
     {"unknown-setting", error, "T1", "`{block}` has no setting `{name}`", "`{block}` has {settings}", "did you mean `{nearest}`?",

@@ -16,6 +16,15 @@ std::string shapeText(const std::vector<std::int64_t> &shape) {
   return text;
 }
 
+std::string listText(const std::vector<std::string> &items) {
+  constexpr std::size_t most = 8;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(items.size(), most); ++i) {
+    text += (i > 0 ? ", " : "") + items[i];
+  }
+  return items.size() > most ? text + " and " + std::to_string(items.size() - most) + " more" : text;
+}
+
 } // namespace
 
 std::optional<EncoderShape> Checker::encoderShape(const Instance &instance, const Span &span, const Facts::Model **model) {
@@ -53,6 +62,9 @@ std::optional<EncoderShape> Checker::encoderShape(const Instance &instance, cons
     if (!read.ok()) {
       report("model-unusable", instance.span, {{"folder", path}, {"detail", read.status().message()}});
       return std::nullopt;
+    }
+    if (const auto unread = unreadKeys(encoderFamily(family), found->second.config); !unread.empty()) {
+      report("model-keys-unread", instance.span, {{"folder", path}, {"keys", listText(unread)}});
     }
     shape = *read;
     *model = &found->second;
@@ -247,8 +259,7 @@ Value Checker::applyEncoder(const Instance &instance, std::vector<Value> operand
            {{"axis", tokens.axis}, {"tokens", std::to_string(tokens.width)}, {"rows", std::to_string(vocabulary)}, {"folder", folder}});
     return {};
   }
-  if (static_cast<double>(vocabulary) * static_cast<double>(shape->hidden) > 4e9 ||
-      static_cast<double>(shape->inner) * static_cast<double>(shape->hidden) > 4e9) {
+  if (static_cast<double>(std::max({vocabulary, shape->inner, shape->positions})) * static_cast<double>(shape->hidden) > 4e9) {
     report("out-of-range", span, {{"name", family}, {"value", "a weight of more than 4,000,000,000 numbers"}, {"rule", "smaller"}});
     return {};
   }

@@ -1,8 +1,14 @@
 #include "compiler/frontend/encoders.h"
 
+#include "runtime/base/printable.h"
+
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <iterator>
+#include <utility>
 
 namespace penstock::frontend {
 
@@ -19,69 +25,187 @@ namespace {
 
 std::string nameOf(Family family) { return family == Family::bert ? "bert" : family == Family::roberta ? "roberta" : "distilbert"; }
 
+/// A number of config.json: what it may be, and where it goes.
+struct ConfigNumber {
+  const char *key, *distil; // of BERT and RoBERTa, and of DistilBERT; NULL: not read there
+  bool roberta;             // read for RoBERTa alone
+  std::int64_t EncoderShape::*size;
+  double EncoderShape::*share; // where `size` is NULL
+  double least, most;
+  double standard; // where the key is absent, as in Transformers; below 0: the key is needed
+};
+
+// The ranges are wider than any model that is known, and such that all numbers of the encoder stay finite in float32. Twelve
+// zeros are the usual `layer_norm_eps`; from a hundredth on a norm is none any more.
+constexpr double needed = -1;
+const ConfigNumber numbers[] = {
+    {"vocab_size", "vocab_size", false, &EncoderShape::vocabulary, nullptr, 1, 1e8, needed},
+    {"hidden_size", "dim", false, &EncoderShape::hidden, nullptr, 1, 65536, needed},
+    {"num_hidden_layers", "n_layers", false, &EncoderShape::layers, nullptr, 1, 1000, needed},
+    {"num_attention_heads", "n_heads", false, &EncoderShape::heads, nullptr, 1, 65536, needed},
+    {"intermediate_size", "hidden_dim", false, &EncoderShape::inner, nullptr, 1, 1e8, needed},
+    {"max_position_embeddings", "max_position_embeddings", false, &EncoderShape::positions, nullptr, 1, 1e8, 512},
+    {"type_vocab_size", nullptr, false, &EncoderShape::segments, nullptr, 1, 65536, 2},
+    {"pad_token_id", nullptr, true, &EncoderShape::skipped, nullptr, 0, 1e8, 1},
+    {"layer_norm_eps", nullptr, false, nullptr, &EncoderShape::epsilon, 1e-37, 0.01, 1e-12},
+    {"hidden_dropout_prob", "dropout", false, nullptr, &EncoderShape::dropout, 0, 0.99, 0.1},
+    {"attention_probs_dropout_prob", "attention_dropout", false, nullptr, &EncoderShape::attentionDropout, 0, 0.99, 0.1},
+};
+
+const char *keyOf(const ConfigNumber &number, Family family) {
+  return family == Family::distilbert ? number.distil : number.roberta && family != Family::roberta ? nullptr : number.key;
+}
+
+const char *activationKey(Family family) { return family == Family::distilbert ? "activation" : "hidden_act"; }
+
+// Keys whose other values would change the encoder's numbers, which is refused.
+const std::pair<const char *, std::vector<Json>> fixed[] = {
+    {"position_embedding_type", {"absolute"}},
+    {"is_decoder", {false, nullptr}},
+    {"add_cross_attention", {false, nullptr}},
+    {"pruned_heads", {Json::object(), Json::array(), nullptr}},
+    {"quantization_config", {Json::object(), nullptr}},
+    {"sinusoidal_pos_embds", {false, true, nullptr}}, // the table is in the file all the same
+};
+
+// Keys that Transformers reads and that do not touch an encoder: what wrote the folder, the head that came with it, generation.
+const char *const harmless[] = {"_attn_implementation",
+                                "_attn_implementation_autoset",
+                                "_commit_hash",
+                                "_name_or_path",
+                                "architectures",
+                                "attn_implementation",
+                                "bad_words_ids",
+                                "begin_suppress_tokens",
+                                "bos_token_id",
+                                "chunk_size_feed_forward",
+                                "cls_token_id",
+                                "cross_attention_hidden_size",
+                                "decoder_start_token_id",
+                                "directionality",
+                                "diversity_penalty",
+                                "do_sample",
+                                "dtype",
+                                "early_stopping",
+                                "embedding_size",
+                                "encoder_no_repeat_ngram_size",
+                                "eos_token_id",
+                                "exponential_decay_length_penalty",
+                                "finetuning_task",
+                                "forced_bos_token_id",
+                                "forced_eos_token_id",
+                                "gradient_checkpointing",
+                                "id2label",
+                                "initializer_range",
+                                "is_encoder_decoder",
+                                "label2id",
+                                "language",
+                                "length_penalty",
+                                "mask_token_id",
+                                "max_length",
+                                "min_length",
+                                "model_max_length",
+                                "model_type",
+                                "name_or_path",
+                                "no_repeat_ngram_size",
+                                "num_beam_groups",
+                                "num_beams",
+                                "num_labels",
+                                "num_return_sequences",
+                                "output_attentions",
+                                "output_hidden_states",
+                                "output_past",
+                                "output_scores",
+                                "pad_token_id",
+                                "pooler_fc_size",
+                                "pooler_num_attention_heads",
+                                "pooler_num_fc_layers",
+                                "pooler_size_per_head",
+                                "pooler_type",
+                                "prefix",
+                                "problem_type",
+                                "qa_dropout",
+                                "remove_invalid_values",
+                                "repetition_penalty",
+                                "return_dict",
+                                "return_dict_in_generate",
+                                "sentence_transformers",
+                                "sep_token_id",
+                                "suppress_tokens",
+                                "task_specific_params",
+                                "temperature",
+                                "tf_legacy_loss",
+                                "tie_encoder_decoder",
+                                "tie_weights_",
+                                "tie_word_embeddings",
+                                "tokenizer_class",
+                                "tokenizer_name",
+                                "top_k",
+                                "top_p",
+                                "torch_dtype",
+                                "torchscript",
+                                "transformers_version",
+                                "typical_p",
+                                "unk_token_id",
+                                "use_bfloat16",
+                                "use_cache"};
+
+/// A value as a message shows it; a list or an object may be of any size and depth.
+std::string shown(const Json &value) {
+  if (value.is_structured()) {
+    return value.is_array() ? "[...]" : "{...}";
+  }
+  return printable(value.dump(-1, ' ', false, Json::error_handler_t::replace), 60);
+}
+
+std::string plain(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.10g", value);
+  return text;
+}
+
 class ConfigReader {
 public:
   explicit ConfigReader(const Json &config) : config(config) {}
 
-  std::int64_t size(const char *name, std::int64_t fallback, std::int64_t least = 1) {
-    const auto found = config.find(name);
-    if (found == config.end() || found->is_null()) {
-      if (fallback < 0) {
-        fail(std::string("has no `") + name + "`");
+  void take(const ConfigNumber &number, const char *key, EncoderShape &shape) {
+    double value = number.standard;
+    if (const auto found = config.find(key); found != config.end()) {
+      value = found->is_number() ? found->get<double>() : std::nan("");
+      if (!(value >= number.least && value <= number.most) || (number.size != nullptr && !found->is_number_integer())) {
+        fail("says `" + std::string(key) + "`: " + shown(*found) + "; that must be a " + (number.size != nullptr ? "whole " : "") +
+             "number from " + plain(number.least) + " to " + plain(number.most));
+        return;
       }
-      return fallback;
+    } else if (number.standard < 0) {
+      fail("has no `" + std::string(key) + "`");
+      return;
     }
-    if (!found->is_number_integer() || found->get<std::int64_t>() < least || found->get<std::int64_t>() > (std::int64_t{1} << 31)) {
-      fail(std::string("has `") + name + "`: " + found->dump() + ", which is not a usable size");
-      return fallback;
+    if (number.size != nullptr) {
+      shape.*number.size = static_cast<std::int64_t>(value);
+    } else {
+      shape.*number.share = value;
     }
-    return found->get<std::int64_t>();
-  }
-
-  double share(const char *name, double fallback) {
-    const double value = number(name, fallback);
-    if (!(value >= 0 && value < 1)) {
-      fail(std::string("has `") + name + "`: " + config[name].dump() + ", which is not a share from 0 to 1");
-    }
-    return value;
-  }
-
-  double number(const char *name, double fallback) {
-    const auto found = config.find(name);
-    if (found == config.end() || found->is_null()) {
-      return fallback;
-    }
-    if (!found->is_number() || !std::isfinite(found->get<double>())) {
-      fail(std::string("has `") + name + "`: " + found->dump() + ", which is not a number");
-      return fallback;
-    }
-    return found->get<double>();
   }
 
   std::string text(const char *name, const char *fallback) {
     const auto found = config.find(name);
-    if (found == config.end() || found->is_null()) {
+    if (found == config.end()) {
       return fallback;
     }
     if (!found->is_string()) {
-      fail(std::string("has `") + name + "`: " + found->dump() + ", which is not a string");
+      fail("says `" + std::string(name) + "`: " + shown(*found) + ", which is not a string");
       return fallback;
     }
     return found->get<std::string>();
   }
 
   /// An entry that would change the numbers, unless it is absent or one of the values that say nothing.
-  void refuse(const char *name, const std::vector<Json> &harmless) {
+  void refuse(const char *name, const std::vector<Json> &silent) {
     const auto found = config.find(name);
-    if (found == config.end() || found->is_null()) {
-      return;
+    if (found != config.end() && std::find(silent.begin(), silent.end(), *found) == silent.end()) {
+      fail("has `" + std::string(name) + "`: " + shown(*found) + ", which is not supported");
     }
-    for (const Json &value : harmless) {
-      if (*found == value) {
-        return;
-      }
-    }
-    fail(std::string("has `") + name + "`: " + found->dump().substr(0, 80) + ", which is not supported");
   }
 
   void fail(const std::string &what) {
@@ -108,45 +232,34 @@ Result<EncoderShape> readEncoderConfig(Family family, const std::string &text) {
   const std::string type = nameOf(family), found = read.text("model_type", type.c_str());
   if (found != type) {
     const bool known = isEncoder(found);
-    return invalidInput("its `config.json` says `model_type`: `" + found + "`, not `" + type + "`" +
+    return invalidInput("its `config.json` says `model_type`: `" + printable(found, 60) + "`, not `" + type + "`" +
                         (known ? "; write `" + found + "(...)`" : ""));
   }
-  const bool distil = family == Family::distilbert;
-  shape.vocabulary = read.size("vocab_size", -1);
-  shape.hidden = read.size(distil ? "dim" : "hidden_size", -1);
-  shape.layers = read.size(distil ? "n_layers" : "num_hidden_layers", -1);
-  shape.heads = read.size(distil ? "n_heads" : "num_attention_heads", -1);
-  shape.inner = read.size(distil ? "hidden_dim" : "intermediate_size", -1);
-  shape.positions = read.size("max_position_embeddings", 512);
-  shape.segments = distil ? 0 : read.size("type_vocab_size", 2);
-  shape.epsilon = distil ? 1e-12 : read.number("layer_norm_eps", 1e-12);
-  shape.dropout = read.share(distil ? "dropout" : "hidden_dropout_prob", 0.1);
-  shape.attentionDropout = read.share(distil ? "attention_dropout" : "attention_probs_dropout_prob", 0.1);
-  shape.activation = read.text(distil ? "activation" : "hidden_act", "gelu");
+  shape.segments = 0;
+  for (const ConfigNumber &number : numbers) {
+    if (const char *key = keyOf(number, family); key != nullptr) {
+      read.take(number, key, shape);
+    }
+  }
+  shape.activation = read.text(activationKey(family), "gelu");
   if (shape.activation == "gelu_pytorch_tanh") {
     shape.activation = "gelu_new";
   }
   if (shape.activation != "gelu" && shape.activation != "gelu_new" && shape.activation != "relu") {
-    read.fail("has the activation `" + shape.activation + "`; the encoder can have gelu, gelu_new or relu");
+    read.fail("has the activation `" + printable(shape.activation, 60) + "`; the encoder can have gelu, gelu_new or relu");
   }
   if (family == Family::roberta) {
     // Places begin behind the padding's own.
-    shape.skipped = read.size("pad_token_id", 1, 0) + 1;
+    shape.skipped += 1;
     shape.positions -= shape.skipped;
     if (shape.positions < 1) {
-      read.fail("has too few `max_position_embeddings`");
+      read.fail("has too few `max_position_embeddings`: places begin behind that of `pad_token_id`");
     }
   }
-  read.refuse("position_embedding_type", {"absolute"});
-  read.refuse("is_decoder", {false});
-  read.refuse("add_cross_attention", {false});
-  read.refuse("pruned_heads", {Json::object(), Json::array()});
-  read.refuse("quantization_config", {Json::object()});
-  read.refuse("sinusoidal_pos_embds", {false, true}); // the table is in the file all the same
-  read.refuse("embedding_size", {shape.hidden});
-  if (!(shape.epsilon > 0)) {
-    read.fail("has a `layer_norm_eps` that is not above 0");
+  for (const auto &[key, silent] : fixed) {
+    read.refuse(key, silent);
   }
+  read.refuse("embedding_size", {shape.hidden, nullptr});
   if (read.problem.empty() && shape.hidden % shape.heads != 0) {
     read.fail("has " + std::to_string(shape.heads) + " heads, which do not divide the width " + std::to_string(shape.hidden));
   }
@@ -154,6 +267,40 @@ Result<EncoderShape> readEncoderConfig(Family family, const std::string &text) {
     return invalidInput("its `config.json` " + read.problem);
   }
   return shape;
+}
+
+std::vector<std::string> unreadKeys(Family family, const std::string &text) {
+  const Json config = Json::parse(text, nullptr, false);
+  std::vector<std::string> unread;
+  if (!config.is_object()) {
+    return unread;
+  }
+  const auto reads = [](Family one, const std::string &key) {
+    return key == activationKey(one) || std::any_of(std::begin(numbers), std::end(numbers), [&](const ConfigNumber &number) {
+             return keyOf(number, one) != nullptr && key == keyOf(number, one);
+           });
+  };
+  for (const auto &[key, value] : config.items()) {
+    const bool known = reads(family, key) || std::find(std::begin(harmless), std::end(harmless), key) != std::end(harmless) ||
+                       std::any_of(std::begin(fixed), std::end(fixed), [&key = key](const auto &one) { return key == one.first; });
+    // A DistilBERT that nobody changed says 0.2.
+    if (known || value.is_null() || (key == "seq_classif_dropout" && family == Family::distilbert && value == 0.2)) {
+      continue;
+    }
+    std::string note = "`" + printable(key, 60) + "`: " + shown(value);
+    if (key == "classifier_dropout" || key == "seq_classif_dropout") {
+      note += " (the head's dropout stands in the pipeline)";
+    } else {
+      for (const Family other : {Family::bert, Family::roberta, Family::distilbert}) {
+        if (reads(other, key)) {
+          note += " (a key of " + nameOf(other) + ")";
+          break;
+        }
+      }
+    }
+    unread.push_back(std::move(note));
+  }
+  return unread;
 }
 
 std::string encoderConfig(const EncoderShape &shape, std::int64_t vocabulary) {

@@ -29,8 +29,12 @@ bool isEncoder(const std::string &name);
 EncoderShape::Family encoderFamily(const std::string &name);
 
 /// Reads the text of config.json. The error says which entry is not supported or does not fit; every entry that would change
-/// the encoder's numbers is judged.
+/// the encoder's numbers is judged, and every number has a range. `null` is no number.
 Result<EncoderShape> readEncoderConfig(EncoderShape::Family family, const std::string &config);
+
+/// The keys of config.json that are not read, with their values, as a message shows them; without those that say nothing about an
+/// encoder, and those that are `null`.
+std::vector<std::string> unreadKeys(EncoderShape::Family family, const std::string &config);
 
 /// The text of a config.json that says the same; `vocabulary`: rows of the table of tokens.
 std::string encoderConfig(const EncoderShape &shape, std::int64_t vocabulary);

@@ -6,6 +6,7 @@
 
 #include <bit>
 #include <cstring>
+#include <filesystem>
 #include <set>
 
 namespace penstock {
@@ -13,6 +14,14 @@ namespace penstock {
 using Json = nlohmann::json;
 
 namespace {
+
+// What the libraries write is a few KiB; an index has a line a tensor.
+constexpr std::size_t largestConfig = std::size_t{4} << 20, largestIndex = std::size_t{64} << 20;
+
+bool pathExists(const std::string &path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error);
+}
 
 float halfToFloat(std::uint16_t half) {
   const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000U) << 16;
@@ -91,17 +100,23 @@ Result<PretrainedFolder> PretrainedFolder::open(const std::string &folder) {
   if (!folderExists(folder)) {
     return invalidInput("there is no such folder");
   }
-  auto config = readWholeFile(folder + "/config.json");
+  if (!pathExists(folder + "/config.json")) {
+    return invalidInput("it has no `config.json`");
+  }
+  auto config = readWholeFile(folder + "/config.json", largestConfig);
   if (!config.ok()) {
-    return invalidInput("it has no `config.json` that can be read");
+    return invalidInput(config.status().message());
   }
   model.configText = std::move(config).value();
   std::set<std::string> names;
-  if (fileExists(folder + "/model.safetensors")) {
+  if (pathExists(folder + "/model.safetensors")) { // what is no regular file fails when it is opened, and says so
     names.insert("model.safetensors");
-  } else if (fileExists(folder + "/model.safetensors.index.json")) {
-    auto index = readWholeFile(folder + "/model.safetensors.index.json");
-    const Json json = index.ok() ? Json::parse(*index, nullptr, false) : Json();
+  } else if (pathExists(folder + "/model.safetensors.index.json")) {
+    auto index = readWholeFile(folder + "/model.safetensors.index.json", largestIndex);
+    if (!index.ok()) {
+      return invalidInput(index.status().message());
+    }
+    const Json json = Json::parse(*index, nullptr, false);
     if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object()) {
       return invalidInput("its `model.safetensors.index.json` has no `weight_map`");
     }
@@ -111,7 +126,7 @@ Result<PretrainedFolder> PretrainedFolder::open(const std::string &folder) {
       }
       names.insert(file.get<std::string>());
     }
-  } else if (fileExists(folder + "/pytorch_model.bin") || fileExists(folder + "/pytorch_model.bin.index.json")) {
+  } else if (pathExists(folder + "/pytorch_model.bin") || pathExists(folder + "/pytorch_model.bin.index.json")) {
     return invalidInput(
         "its weights are a pickle, `pytorch_model.bin`, which runs code when it is read; convert it once with Transformers: "
         "`AutoModel.from_pretrained(folder).save_pretrained(folder, safe_serialization=True)`");

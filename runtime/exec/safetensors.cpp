@@ -13,6 +13,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <new>
+#include <set>
+#include <tuple>
 
 namespace penstock {
 
@@ -96,13 +99,56 @@ SafetensorsFile::~SafetensorsFile() {
   }
 }
 
-static int bytesOfType(const std::string &type) {
-  static const std::map<std::string, int> sizes = {{"F64", 8}, {"F32", 4}, {"F16", 2},  {"BF16", 2},    {"I64", 8},
-                                                   {"I32", 4}, {"I16", 2}, {"I8", 1},   {"U64", 8},     {"U32", 4},
-                                                   {"U16", 2}, {"U8", 1},  {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
+/// Of each type that the format has; 0: it has no such type.
+static int bitsOfType(const std::string &type) {
+  static const std::map<std::string, int> sizes = {{"F64", 64},    {"F32", 32},    {"F16", 16},    {"BF16", 16},   {"I64", 64},
+                                                   {"I32", 32},    {"I16", 16},    {"I8", 8},      {"U64", 64},    {"U32", 32},
+                                                   {"U16", 16},    {"U8", 8},      {"BOOL", 8},    {"C64", 64},    {"F8_E4M3", 8},
+                                                   {"F8_E5M2", 8}, {"F8_E8M0", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4}};
   const auto found = sizes.find(type);
   return found == sizes.end() ? 0 : found->second;
 }
+
+namespace {
+
+/// Parses a header and looks for what the library's values cannot show: a key twice in one object, and nesting that no header has.
+class HeaderReader {
+public:
+  nlohmann::json parse(const char *begin, const char *end) {
+    return nlohmann::json::parse(
+        begin, end,
+        [this](int depth, nlohmann::json::parse_event_t event, nlohmann::json &value) {
+          using Event = nlohmann::json::parse_event_t;
+          if (event == Event::object_start) {
+            keys.emplace_back();
+          } else if (event == Event::object_end && !keys.empty()) {
+            keys.pop_back();
+          } else if (event == Event::key && !keys.empty() && !keys.back().insert(value.get_ref<const std::string &>()).second &&
+                     twice.empty()) {
+            twice = value.get_ref<const std::string &>();
+          }
+          tooDeep |= depth > 4; // all that the format has
+          return depth <= 4;
+        },
+        false);
+  }
+
+  bool tooDeep = false;
+  std::string twice;
+
+private:
+  std::vector<std::set<std::string>> keys;
+};
+
+/// What the header says of a tensor: its bytes are [from, to) behind the header.
+struct Entry {
+  std::uint64_t from, to;
+  std::string name, type;
+  std::vector<std::int64_t> shape;
+  std::int64_t elements;
+};
+
+} // namespace
 
 Status SafetensorsFile::parse(const std::string &path, bool anyType) {
   const auto damaged = [&](const std::string &why) { return environmentError("`" + path + "` is damaged: " + why); };
@@ -113,21 +159,23 @@ Status SafetensorsFile::parse(const std::string &path, bool anyType) {
   }
   const char *text = reinterpret_cast<const char *>(mapped) + sizeof(length);
   const std::uint64_t room = size - sizeof(length) - length;
-  const unsigned char *data = mapped + sizeof(length) + length;
-
-  // A depth of 4 is all the format has; deeper input must not recurse in the library.
-  bool tooDeep = false;
-  const Json header = Json::parse(
-      text, text + length,
-      [&](int depth, Json::parse_event_t, Json &) {
-        tooDeep |= depth > 8;
-        return depth <= 8;
-      },
-      false);
-  if (header.is_discarded() || tooDeep || !header.is_object()) {
+  if (length == 0 || text[0] != '{') {
+    return damaged("its header does not begin with `{`");
+  }
+  HeaderReader reader;
+  nlohmann::json header;
+  try {
+    header = reader.parse(text, text + length);
+  } catch (const std::bad_alloc &) {
+    return environmentError("there is not enough memory for the header of `" + path + "`, which has " + std::to_string(length) + " bytes");
+  }
+  if (header.is_discarded() || reader.tooDeep || !header.is_object()) {
     return damaged("its header is not JSON");
   }
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
+  if (!reader.twice.empty()) {
+    return damaged("`" + reader.twice + "` stands twice in its header");
+  }
+  std::vector<Entry> entries;
   for (const auto &[name, entry] : header.items()) {
     if (name == "__metadata__") {
       if (!entry.is_object()) {
@@ -147,18 +195,16 @@ Status SafetensorsFile::parse(const std::string &path, bool anyType) {
       return damaged("the entry of `" + name + "` is incomplete");
     }
     const std::string &type = entry["dtype"].get_ref<const std::string &>();
-    const bool isFloat = type == "F32";
-    if (!isFloat && !anyType) {
-      return environmentError("`" + path + "` holds `" + name + "` as " + entry["dtype"].get<std::string>() + "; only F32 can be read");
-    }
-    const int bytesEach = bytesOfType(type);
-    if (bytesEach == 0) {
+    const int bits = bitsOfType(type);
+    if (bits == 0) {
       return damaged("`" + name + "` has the unknown type " + type.substr(0, 20));
     }
-    TensorView view;
-    view.name = name;
+    if (type != "F32" && !anyType) {
+      return environmentError("`" + path + "` holds `" + name + "` as " + type + "; only F32 can be read");
+    }
+    Entry made = {0, 0, name, type, {}, 0};
     Checked elements = 1;
-    for (const Json &dimension : entry["shape"]) {
+    for (const auto &dimension : entry["shape"]) {
       if (!dimension.is_number_unsigned()) {
         return damaged("the shape of `" + name + "` is not one of whole numbers");
       }
@@ -166,40 +212,45 @@ Status SafetensorsFile::parse(const std::string &path, bool anyType) {
       if (!elements.ok()) {
         return damaged("`" + name + "` is too large");
       }
-      view.shape.push_back(static_cast<std::int64_t>(dimension.get<std::uint64_t>()));
+      made.shape.push_back(static_cast<std::int64_t>(dimension.get<std::uint64_t>()));
     }
-    const Json &begin = entry["data_offsets"][0], &end = entry["data_offsets"][1];
+    const auto &begin = entry["data_offsets"][0], &end = entry["data_offsets"][1];
     if (!begin.is_number_unsigned() || !end.is_number_unsigned()) {
       return damaged("the place of `" + name + "` is not one of whole numbers");
     }
-    const std::uint64_t from = begin.get<std::uint64_t>(), to = end.get<std::uint64_t>();
-    const Result<std::int64_t> bytes = (elements * Checked(bytesEach)).get("a tensor");
-    if (!bytes.ok() || from > to || to > room || to - from != static_cast<std::uint64_t>(*bytes)) {
+    made.from = begin.get<std::uint64_t>();
+    made.to = end.get<std::uint64_t>();
+    const Result<std::int64_t> allBits = (elements * Checked(bits)).get("a tensor");
+    if (!allBits.ok() || *allBits % 8 != 0 || made.from > made.to || made.to > room ||
+        made.to - made.from != static_cast<std::uint64_t>(*allBits / 8)) {
       return damaged("the place of `" + name + "` does not agree with its shape or the file's size");
     }
-    const bool aligned = (sizeof(length) + length + from) % alignof(float) == 0;
+    made.elements = *allBits / bits;
+    entries.push_back(std::move(made));
+  }
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry &a, const Entry &b) { return std::tie(a.from, a.to, a.name) < std::tie(b.from, b.to, b.name); });
+
+  // Tensors lie one behind another, from the header's end to the file's, without holes.
+  const unsigned char *data = mapped + sizeof(length) + length;
+  std::uint64_t at = 0;
+  for (Entry &entry : entries) {
+    if (entry.from != at) {
+      return damaged(entry.from < at ? "tensors overlap: `" + entry.name + "` begins within another one"
+                                     : std::to_string(entry.from - at) + " bytes before `" + entry.name + "` belong to no tensor");
+    }
+    at = entry.to;
+    const bool aligned = (sizeof(length) + length + entry.from) % alignof(float) == 0;
     if (!aligned && !anyType) {
-      return damaged("`" + name + "` is not aligned");
+      return damaged("`" + entry.name + "` is not aligned");
     }
-    view.elements = *bytes / bytesEach;
-    ranges.emplace_back(from, to);
-    all.push_back({name, type, view.shape, data + from, view.elements});
-    if (!isFloat || !aligned) {
-      continue;
+    if (entry.type == "F32" && aligned) {
+      byName.emplace(entry.name, views.size());
+      views.push_back({entry.name, entry.shape, reinterpret_cast<const float *>(data + entry.from), entry.elements});
     }
-    view.data = reinterpret_cast<const float *>(data + from);
-    if (!byName.emplace(name, views.size()).second) {
-      return damaged("`" + name + "` stands there twice");
-    }
-    views.push_back(std::move(view));
+    all.push_back({std::move(entry.name), std::move(entry.type), std::move(entry.shape), data + entry.from, entry.elements});
   }
-  std::sort(ranges.begin(), ranges.end());
-  for (std::size_t i = 1; i < ranges.size(); ++i) {
-    if (ranges[i].first < ranges[i - 1].second) {
-      return damaged("tensors overlap");
-    }
-  }
-  return {};
+  return at == room ? Status::success() : damaged(std::to_string(room - at) + " bytes behind the last tensor belong to none");
 }
 
 const TensorView *SafetensorsFile::find(const std::string &name) const {

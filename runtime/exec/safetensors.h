@@ -35,8 +35,10 @@ Result<std::string> writeSafetensors(const std::string &path, const std::vector<
 /// A file read and checked; the views live as long as it does.
 class SafetensorsFile {
 public:
-  /// Maps the file and checks everything a reader relies on: lengths, types, that shapes and byte ranges agree, that ranges
-  /// neither overlap nor leave the file; and the XXH64 of the whole file where `hash` is not empty.
+  /// Maps the file and checks all that the format demands: a header of at most 100 MB that begins with `{` and has no key twice, known
+  /// types, shapes that agree with the ranges of bytes, and that the ranges follow one another from the header's end to the file's,
+  /// without overlaps or holes; and the XXH64 of the whole file where `hash` is not empty. `tensors` and `stored` stand in the order of
+  /// their bytes.
   static Result<std::shared_ptr<const SafetensorsFile>> open(const std::string &path, const std::string &hash = "");
   /// The same for a file that may hold other types than float32; `tensors` then lists only the float32 ones that are aligned.
   static Result<std::shared_ptr<const SafetensorsFile>> openAny(const std::string &path);

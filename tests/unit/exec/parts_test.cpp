@@ -10,6 +10,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
+
 #include <cmath>
 #include <cstring>
 #include <fstream>
@@ -182,28 +184,92 @@ TEST(Safetensors, RefusesEveryCutAndSurvivesEveryChange) {
   }
 }
 
+/// A safetensors file of a header and `bytes` bytes behind it.
+std::string fileOf(const std::string &header, std::size_t bytes) {
+  std::string file(8, '\0');
+  const std::uint64_t length = header.size();
+  std::memcpy(file.data(), &length, 8);
+  return file + header + std::string(bytes, '\1');
+}
+
 TEST(Safetensors, RefusesHeadersThatLie) {
   const Scratch scratch;
-  for (const char *header :
-       {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})",
-        R"({"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}})",
-        R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,0]}})", R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})",
-        R"({"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}})",
-        R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", R"({"a":3})",
-        R"([])", R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0.5,4.5]}})", R"({"__metadata__":{"k":1}})"}) {
-    std::string file(8, '\0');
-    const std::uint64_t length = std::strlen(header);
-    std::memcpy(file.data(), &length, 8);
-    file += header;
-    file += std::string(8, '\1');
-    put(scratch / "lie", file);
-    EXPECT_FALSE(SafetensorsFile::open(scratch / "lie").ok()) << header;
+  const std::string a = R"("a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]})";
+  const std::string many = "{\"a\":" + std::string(100'000, '[');
+  const struct {
+    std::string header, says;
+  } cases[] = {
+      {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", "does not agree"},
+      {R"({"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}})", "too large"},
+      {R"({"a":{"dtype":"F32","shape":[18446744073709551615],"data_offsets":[0,8]}})", "too large"},
+      {R"({"a":{"dtype":"F32","shape":[4611686018427387903],"data_offsets":[0,8]}})", "does not agree"},
+      {R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,0]}})", "whole numbers"},
+      {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})", "does not agree"},
+      {R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8,8]}})", "incomplete"},
+      {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0.5,4.5]}})", "whole numbers"},
+      {R"({"a":{"dtype":"F99","shape":[2],"data_offsets":[0,8]}})", "unknown type"},
+      {R"({"a":{"dtype":"F4","shape":[3],"data_offsets":[0,2]}})", "does not agree"},
+      {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", "overlap"},
+      {R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", "4 bytes behind the last tensor"},
+      {R"({"b":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", "4 bytes before `b`"},
+      {R"({"b":{"dtype":"U8","shape":[3],"data_offsets":[5,8]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
+       "1 bytes before `b`"},
+      {"{}", "8 bytes behind"},
+      {"{" + a + "," + a + "}", "`a` stands twice"},
+      {R"({"a":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}})", "`dtype` stands twice"},
+      {R"({"__metadata__":{"k":"1","k":"2"},)" + a + "}", "`k` stands twice"},
+      {R"({"a":3})", "incomplete"},
+      {R"({"__metadata__":{"k":1}})", "not a string"},
+      {R"([])", "does not begin with `{`"},
+      {" {" + a + "}", "does not begin with `{`"},
+      {"\xef\xbb\xbf{" + a + "}", "does not begin with `{`"},
+      {"", "does not begin with `{`"},
+      {"{" + a + "} x", "not JSON"},
+      {"{" + a, "not JSON"},
+      {"{\"\xff\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", "not JSON"},
+      {many, "not JSON"},
+      {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"x\":[[[[[1]]]]]}}", "not JSON"},
+  };
+  for (const auto &one : cases) {
+    put(scratch / "lie", fileOf(one.header, 8));
+    const auto file = SafetensorsFile::openAny(scratch / "lie");
+    ASSERT_FALSE(file.ok()) << one.header.substr(0, 200);
+    EXPECT_NE(file.status().message().find(one.says), std::string::npos) << one.header.substr(0, 200) << "\n" << file.status().message();
   }
-  std::string deep = std::string(8, '\0') + std::string(100'000, '[');
-  const std::uint64_t length = 100'000;
-  std::memcpy(deep.data(), &length, 8);
-  put(scratch / "deep", deep);
-  EXPECT_FALSE(SafetensorsFile::open(scratch / "deep").ok());
+  for (const std::uint64_t length : {std::uint64_t{100'000'001}, ~std::uint64_t{0}, ~std::uint64_t{0} - 7}) {
+    std::string file = fileOf("{" + a + "}", 8);
+    std::memcpy(file.data(), &length, 8);
+    put(scratch / "lie", file);
+    EXPECT_FALSE(SafetensorsFile::openAny(scratch / "lie").ok()) << length;
+  }
+}
+
+TEST(Safetensors, TakesWhatTheFormatAllows) {
+  const Scratch scratch;
+  // Tensors in another order than their bytes, empty ones, spaces behind the header, types without a use here.
+  put(scratch / "any",
+      fileOf(R"({"z":{"dtype":"F32","shape":[],"data_offsets":[8,12]},"e":{"dtype":"I64","shape":[3,0],"data_offsets":[8,8]},)"
+             R"("__metadata__":{"format":"pt"},"h":{"dtype":"F4","shape":[2,8],"data_offsets":[0,8]}}   )",
+             12));
+  const auto file = SafetensorsFile::openAny(scratch / "any");
+  ASSERT_TRUE(file.ok()) << file.status().message();
+  ASSERT_EQ((*file)->stored().size(), 3u);
+  EXPECT_EQ((*file)->stored()[0].name, "h");
+  EXPECT_EQ((*file)->stored()[0].elements, 16);
+  EXPECT_EQ((*file)->stored()[1].name, "e");
+  EXPECT_EQ((*file)->stored()[2].name, "z");
+  EXPECT_EQ((*file)->metadata().at("format"), "pt");
+  put(scratch / "none", fileOf("{}", 0));
+  EXPECT_TRUE(SafetensorsFile::openAny(scratch / "none").ok());
+}
+
+TEST(Safetensors, WaitsForNothing) {
+  const Scratch scratch;
+  ASSERT_EQ(::mkfifo((scratch / "fifo").c_str(), 0600), 0);
+  const auto file = SafetensorsFile::openAny(scratch / "fifo");
+  ASSERT_FALSE(file.ok());
+  EXPECT_NE(file.status().message().find("a FIFO"), std::string::npos);
+  EXPECT_FALSE(SafetensorsFile::openAny("/dev/zero").ok());
 }
 
 TEST(AtomicFile, LeavesTheOldContentWithoutACommit) {
