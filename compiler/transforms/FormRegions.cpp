@@ -34,6 +34,18 @@ bool runsOverRows(Operation *op) {
   return isa<nn::NnDialect>(op->getDialect()) && op->getNumResults() > 0;
 }
 
+// The code of a region is one function, and LLVM's time for a function grows faster than its size: a region that is long enough ends where
+// the program begins to repeat it, so that the next one is a step of the same code, and never grows beyond a most. All regions of
+// the layers that are common are shorter (a block of a transformer with its gradients: 34 operations).
+constexpr unsigned longEnough = 48, mostOperations = 96;
+constexpr unsigned repeatedOperations = 8; // that must be alike for a repetition
+
+/// Whether two ops do the same with values of the same types; which values, handles and keys they name is left out.
+bool alike(Operation *a, Operation *b) {
+  return a->getName() == b->getName() && a->getResultTypes() == b->getResultTypes() && a->getOperandTypes() == b->getOperandTypes() &&
+         a->getAttr("kernel") == b->getAttr("kernel");
+}
+
 /// List scheduling: what is ready stands in sets ordered by the place in the program, so that the time grows with the number
 /// of operations and the logarithm of what is ready at once.
 class Scheduler {
@@ -105,7 +117,8 @@ public:
       }
       SmallVector<Operation *> members;
       SmallVector<unsigned> sums; // settled after the region
-      while (!rows->empty()) {
+      const unsigned first = *rows->begin();
+      while (!rows->empty() && !endsBefore(*rows->begin(), first, members.size())) {
         unsigned i = takeFirst(*rows);
         members.push_back(ops[i]);
         --left;
@@ -132,6 +145,22 @@ public:
   }
 
 private:
+  /// Whether a region of `size` operations that began with `first` ends before `next`.
+  bool endsBefore(unsigned next, unsigned first, size_t size) const {
+    if (size < longEnough) {
+      return false;
+    }
+    if (size >= mostOperations) {
+      return true;
+    }
+    for (unsigned i = 0; i < repeatedOperations; ++i) {
+      if (next + i >= ops.size() || !alike(ops[next + i], ops[first + i])) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   static unsigned takeFirst(std::set<unsigned> &from) {
     unsigned first = *from.begin();
     from.erase(from.begin());
