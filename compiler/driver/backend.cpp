@@ -7,6 +7,7 @@
 #include "compiler/dialect/Pipe/Pipe.h"
 #include "compiler/driver/fatal_errors.h"
 #include "compiler/emit/emit.h"
+#include "compiler/emit/reasons.h"
 #include "compiler/pipeline/pipeline.h"
 
 #include "mlir/IR/AsmState.h"
@@ -30,9 +31,7 @@ public:
       : handler(&context, [this](Diagnostic &diagnostic) {
           if (diagnostic.getSeverity() == DiagnosticSeverity::Error && first.empty()) {
             first = diagnostic.str();
-            if (const auto place = diagnostic.getLocation()->findInstanceOf<FileLineColLoc>()) {
-              where = fmt::format("{}:{}:{}", place.getFilename().str(), place.getLine(), place.getColumn());
-            }
+            where = placeOf(diagnostic.getLocation());
           }
           return success();
         }) {}

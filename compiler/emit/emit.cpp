@@ -5,6 +5,7 @@
 #include "compiler/emit/link.h"
 #include "compiler/emit/parts.h"
 #include "compiler/emit/program_constants.h"
+#include "compiler/emit/reasons.h"
 #include "compiler/transforms/FastMath.h"
 #include "compiler/transforms/MathPolynomials.h"
 
@@ -68,11 +69,13 @@ Status lowerToLLVMDialect(ModuleOp module) {
   std::string said;
   ScopedDiagnosticHandler handler(module.getContext(), [&](Diagnostic &diagnostic) {
     if (diagnostic.getSeverity() == DiagnosticSeverity::Error && said.size() < 2000) {
-      said += (said.empty() ? "" : "; ") + diagnostic.str();
+      const std::string place = placeOf(diagnostic.getLocation());
+      said += (said.empty() ? "" : "; ") + diagnostic.str() + (place.empty() ? "" : " (" + place + ")");
     }
     return success();
   });
   PassManager passes(module.getContext(), "builtin.module");
+  nameFailures(passes);
   passes.enableVerifier(false); // verified once, before: by the caller's last stage and below
   OpPassManager &functions = passes.nest<func::FuncOp>();
   functions.addPass(createConvertLinalgToLoopsPass());

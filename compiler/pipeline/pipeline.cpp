@@ -5,6 +5,7 @@
 #include "compiler/conversion/NnToKernel/NnToKernel.h"
 #include "compiler/dialect/Kernel/Kernel.h"
 #include "compiler/dialect/Nn/Nn.h"
+#include "compiler/emit/reasons.h"
 #include "compiler/transforms/Autodiff.h"
 #include "compiler/transforms/DeferRows.h"
 #include "compiler/transforms/DeriveEntries.h"
@@ -29,6 +30,7 @@ LogicalResult lowerNnToLoops(ModuleOp module, ProgramTable &table, const StageOb
   };
 
   PassManager toNn(module.getContext(), "builtin.module");
+  nameFailures(toNn);
   // Exact rewrites that make derivatives sparse: before anything is differentiated.
   toNn.addPass(createFuseSegmentsPass());
   // One model becomes train_step, evaluate and predict.
@@ -45,6 +47,7 @@ LogicalResult lowerNnToLoops(ModuleOp module, ProgramTable &table, const StageOb
   stage("nn");
 
   PassManager toKernel(module.getContext(), "builtin.module");
+  nameFailures(toKernel);
   toKernel.addPass(createNnToKernelPass());
   toKernel.addNestedPass<func::FuncOp>(createFormRegionsPass());
   if (failed(toKernel.run(module))) {

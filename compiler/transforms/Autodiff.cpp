@@ -169,9 +169,6 @@ struct AutodiffPass : PassWrapper<AutodiffPass, OperationPass<ModuleOp>> {
 
   void runOnOperation() final {
     ModuleOp module = getOperation();
-    RewritePatternSet patterns(&getContext());
-    populateSimplifyPatterns(patterns);
-    FrozenRewritePatternSet simplify(std::move(patterns));
     for (auto function : module.getOps<func::FuncOp>()) {
       if (!function->hasAttr(differentiate)) {
         continue;
@@ -184,9 +181,7 @@ struct AutodiffPass : PassWrapper<AutodiffPass, OperationPass<ModuleOp>> {
         return signalPassFailure();
       }
       function->removeAttr(differentiate);
-      if (failed(applyPatternsGreedily(function, simplify))) {
-        return signalPassFailure();
-      }
+      simplify(function.front());
     }
   }
 };

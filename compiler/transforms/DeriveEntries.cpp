@@ -1,6 +1,7 @@
 #include "compiler/transforms/DeriveEntries.h"
 
 #include "compiler/dialect/Nn/Nn.h"
+#include "compiler/transforms/EraseDead.h"
 
 #include "mlir/IR/Verifier.h"
 
@@ -8,15 +9,6 @@ using namespace mlir;
 using namespace penstock;
 
 namespace {
-
-/// Erases what nothing reads, from the end to the beginning.
-void eraseDead(func::FuncOp function) {
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(function.front()))) {
-    if (isOpTriviallyDead(&op)) {
-      op.erase();
-    }
-  }
-}
 
 void removeDropout(func::FuncOp function) {
   for (Operation &op : llvm::make_early_inc_range(function.front())) {
@@ -81,14 +73,14 @@ struct DeriveEntriesPass : PassWrapper<DeriveEntriesPass, OperationPass<ModuleOp
       if (failed(mlir::verify(apply))) {
         return signalPassFailure();
       }
-      eraseDead(step);
+      eraseDead(step.front());
     }
     func::FuncOp evaluate = derive(model, "evaluate", [](nn::OutputOp) { return true; });
     removeDropout(evaluate);
-    eraseDead(evaluate);
+    eraseDead(evaluate.front());
     func::FuncOp predict = derive(model, "predict", [&](nn::OutputOp output) { return !isLoss(output); });
     removeDropout(predict);
-    eraseDead(predict);
+    eraseDead(predict.front());
     model.erase();
   }
 };

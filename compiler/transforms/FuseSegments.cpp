@@ -7,58 +7,74 @@ using namespace penstock;
 
 namespace {
 
-struct CountsToBagSum : OpRewritePattern<nn::MatmulOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(nn::MatmulOp op, PatternRewriter &rewriter) const final {
-    auto counts = op.getInput().getDefiningOp<nn::CountsOp>();
-    if (!counts || op.getTransposed()) {
-      return failure();
-    }
-    rewriter.replaceOpWithNewOp<nn::BagSumOp>(op, op.getType(), counts.getIds(), op.getWeight());
-    return success();
+void fuseCounts(nn::MatmulOp op) {
+  auto counts = op.getInput().getDefiningOp<nn::CountsOp>();
+  if (!counts || op.getTransposed()) {
+    return;
   }
-};
+  OpBuilder builder(op);
+  Value sum = nn::BagSumOp::create(builder, op.getLoc(), op.getType(), counts.getIds(), op.getWeight());
+  op.replaceAllUsesWith(sum);
+  op.erase();
+  if (counts->use_empty()) {
+    counts.erase();
+  }
+}
 
-/// Moves one monotone op from before a maximum to behind it.
-struct MaxBeforeMonotone : OpRewritePattern<nn::SegmentMaxOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(nn::SegmentMaxOp op, PatternRewriter &rewriter) const final {
-    Operation *producer = op.getInput().getDefiningOp();
-    // The place of the maximum is that before the op; where several rows share the maximum it may be another one.
-    if (!producer || !producer->hasOneUse() || !op.getArgmax().use_empty()) {
-      return failure();
+/// Whether the op keeps the order of the numbers of each column of its first operand.
+bool isMonotone(Operation *op) {
+  if (auto add = dyn_cast<nn::AddOp>(op)) {
+    auto addend = dyn_cast<RankedTensorType>(add.getRhs().getType());
+    return addend && addend.getRank() <= 1 && addend.hasStaticShape();
+  }
+  return isa<nn::ReluOp, nn::TanhOp, nn::SigmoidOp, nn::ExpOp>(op);
+}
+
+/// Moves all monotone ops before a maximum behind it at once, and makes the convolution before them and the maximum one op.
+void fuseMaximum(nn::SegmentMaxOp op) {
+  SmallVector<Operation *> rowOps; // from the maximum to the beginning
+  Value input = op.getInput();
+  // The place of the maximum is that before the ops; where several rows share the maximum it may be another one.
+  if (op.getArgmax().use_empty()) {
+    for (Operation *producer = input.getDefiningOp(); producer && producer->hasOneUse() && isMonotone(producer);
+         producer = input.getDefiningOp()) {
+      rowOps.push_back(producer);
+      input = producer->getOperand(0);
     }
-    if (auto add = dyn_cast<nn::AddOp>(producer)) {
-      auto addend = dyn_cast<RankedTensorType>(add.getRhs().getType());
-      if (!addend || addend.getRank() > 1 || !addend.hasStaticShape()) {
-        return failure();
-      }
-    } else if (!isa<nn::ReluOp, nn::TanhOp, nn::SigmoidOp, nn::ExpOp>(producer)) {
-      return failure();
+  }
+  auto conv = input.getDefiningOp<nn::Conv1dOp>();
+  if (conv && conv->hasOneUse()) {
+    rowOps.push_back(conv);
+  } else {
+    conv = {};
+  }
+  if (rowOps.empty()) {
+    return;
+  }
+
+  OpBuilder builder(op);
+  Type records = op.getResult().getType(), places = op.getArgmax().getType();
+  Operation *maximum =
+      conv ? nn::Conv1dMaxOp::create(builder, conv.getLoc(), records, places, conv.getInput(), conv.getWeight()).getOperation()
+           : nn::SegmentMaxOp::create(builder, op.getLoc(), records, places, input).getOperation();
+  Value last = maximum->getResult(0);
+  for (Operation *rowOp : llvm::reverse(rowOps)) {
+    if (rowOp == conv) {
+      continue;
     }
-    auto max = nn::SegmentMaxOp::create(rewriter, op.getLoc(), op.getResult().getType(), op.getArgmax().getType(), producer->getOperand(0));
     IRMapping mapping;
-    mapping.map(producer->getOperand(0), max.getResult());
-    Operation *moved = rewriter.clone(*producer, mapping);
-    rewriter.modifyOpInPlace(moved, [&] { moved->getResult(0).setType(op.getResult().getType()); });
-    rewriter.replaceOp(op, {moved->getResult(0), max.getArgmax()});
-    return success();
+    mapping.map(rowOp->getOperand(0), last);
+    Operation *moved = builder.clone(*rowOp, mapping);
+    moved->getResult(0).setType(records);
+    last = moved->getResult(0);
   }
-};
-
-struct ConvolutionMax : OpRewritePattern<nn::SegmentMaxOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(nn::SegmentMaxOp op, PatternRewriter &rewriter) const final {
-    auto conv = op.getInput().getDefiningOp<nn::Conv1dOp>();
-    if (!conv || !conv->hasOneUse()) {
-      return failure();
-    }
-    auto fused = nn::Conv1dMaxOp::create(rewriter, conv.getLoc(), op.getResult().getType(), op.getArgmax().getType(), conv.getInput(),
-                                         conv.getWeight());
-    rewriter.replaceOp(op, fused.getResults());
-    return success();
+  op.getResult().replaceAllUsesWith(last);
+  op.getArgmax().replaceAllUsesWith(maximum->getResult(1));
+  op.erase();
+  for (Operation *rowOp : rowOps) {
+    rowOp->erase();
   }
-};
+}
 
 struct FuseSegmentsPass : PassWrapper<FuseSegmentsPass, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FuseSegmentsPass)
@@ -66,12 +82,15 @@ struct FuseSegmentsPass : PassWrapper<FuseSegmentsPass, OperationPass<ModuleOp>>
   StringRef getDescription() const final { return "keep counts, convolutions and activations before a maximum small"; }
   void getDependentDialects(DialectRegistry &registry) const final { registry.insert<nn::NnDialect>(); }
 
+  // What a rewriting makes is nothing that another one looks for, so each op is looked at once.
   void runOnOperation() final {
-    RewritePatternSet patterns(&getContext());
-    patterns.add<CountsToBagSum, MaxBeforeMonotone, ConvolutionMax>(&getContext());
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns)))) {
-      signalPassFailure();
-    }
+    getOperation().walk([](Operation *op) {
+      if (auto matmul = dyn_cast<nn::MatmulOp>(op)) {
+        fuseCounts(matmul);
+      } else if (auto maximum = dyn_cast<nn::SegmentMaxOp>(op)) {
+        fuseMaximum(maximum);
+      }
+    });
   }
 };
 

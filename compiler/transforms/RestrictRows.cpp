@@ -1,6 +1,7 @@
 #include "compiler/transforms/RestrictRows.h"
 
 #include "compiler/dialect/Nn/Nn.h"
+#include "compiler/transforms/EraseDead.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
@@ -32,11 +33,7 @@ public:
     for (Operation &op : llvm::make_early_inc_range(block)) {
       restrict(&op);
     }
-    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block))) {
-      if (isOpTriviallyDead(&op)) {
-        op.erase();
-      }
-    }
+    eraseDead(block);
   }
 
 private:

@@ -1,6 +1,7 @@
 #include "compiler/transforms/Simplify.h"
 
 #include "compiler/dialect/Nn/Nn.h"
+#include "compiler/transforms/EraseDead.h"
 
 using namespace mlir;
 using namespace penstock;
@@ -22,65 +23,87 @@ float compute(nn::SubOp, float x, float y) { return x - y; }
 float compute(nn::MulOp, float x, float y) { return x * y; }
 float compute(nn::DivOp, float x, float y) { return x / y; }
 
-template <typename Op> struct SimplifyBinary : OpRewritePattern<Op> {
-  using OpRewritePattern<Op>::OpRewritePattern;
-  LogicalResult matchAndRewrite(Op op, PatternRewriter &rewriter) const final {
-    std::optional<float> left = scalarConstant(op.getLhs()), right = scalarConstant(op.getRhs());
-    constexpr bool isMul = std::is_same_v<Op, nn::MulOp>, isDiv = std::is_same_v<Op, nn::DivOp>;
-    if (left && right) {
-      auto type = cast<RankedTensorType>(op.getType());
-      rewriter.replaceOpWithNewOp<nn::ConstantOp>(op, type, DenseElementsAttr::get(type, compute(op, *left, *right)));
-      return success();
-    }
-    if ((isMul || isDiv) && right && *right == 1.0F) {
-      rewriter.replaceOp(op, op.getLhs());
-      return success();
-    }
-    if (isMul && left && *left == 1.0F && op.getRhs().getType() == op.getType()) {
-      rewriter.replaceOp(op, op.getRhs());
-      return success();
-    }
-    if (auto spread = op.getRhs().template getDefiningOp<nn::SpreadOp>()) {
-      if (nn::broadcasts(spread.getInput().getType(), op.getLhs().getType())) {
-        rewriter.modifyOpInPlace(op, [&] { op.getRhsMutable().assign(spread.getInput()); });
-        return success();
-      }
-    }
-    if constexpr (isMul) {
-      auto spread = op.getLhs().template getDefiningOp<nn::SpreadOp>();
-      if (spread && op.getRhs().getType() == op.getType() && nn::broadcasts(spread.getInput().getType(), op.getType())) {
-        rewriter.replaceOpWithNewOp<nn::MulOp>(op, op.getRhs(), spread.getInput());
-        return success();
-      }
-    }
-    return failure();
+/// Puts `value` in the place of the op's result. Gives the op that makes it where that is a new one.
+Operation *replace(Operation *op, Value value, bool isNew) {
+  op->getResult(0).replaceAllUsesWith(value);
+  op->erase();
+  return isNew ? value.getDefiningOp() : nullptr;
+}
+
+/// One simplification of the op, whose operands are simplified. Gives the op to look at next: itself, what stands for it, or null where
+/// nothing is left to do.
+template <typename Op> Operation *simplifyBinary(Op op) {
+  OpBuilder builder(op);
+  std::optional<float> left = scalarConstant(op.getLhs()), right = scalarConstant(op.getRhs());
+  constexpr bool isMul = std::is_same_v<Op, nn::MulOp>, isDiv = std::is_same_v<Op, nn::DivOp>;
+  if (left && right) {
+    auto type = cast<RankedTensorType>(op.getType());
+    auto value = DenseElementsAttr::get(type, compute(op, *left, *right));
+    return replace(op, nn::ConstantOp::create(builder, op.getLoc(), type, value), true);
   }
-};
+  if ((isMul || isDiv) && right && *right == 1.0F) {
+    return replace(op, op.getLhs(), false);
+  }
+  if (isMul && left && *left == 1.0F && op.getRhs().getType() == op.getType()) {
+    return replace(op, op.getRhs(), false);
+  }
+  if (auto spread = op.getRhs().template getDefiningOp<nn::SpreadOp>()) {
+    if (nn::broadcasts(spread.getInput().getType(), op.getLhs().getType())) {
+      op.getRhsMutable().assign(spread.getInput());
+      return op;
+    }
+  }
+  if constexpr (isMul) {
+    auto spread = op.getLhs().template getDefiningOp<nn::SpreadOp>();
+    if (spread && op.getRhs().getType() == op.getType() && nn::broadcasts(spread.getInput().getType(), op.getType())) {
+      return replace(op, nn::MulOp::create(builder, op.getLoc(), op.getRhs(), spread.getInput()), true);
+    }
+  }
+  return nullptr;
+}
 
 /// Columns side by side: what the gradients of the slices of one value add up to.
-struct JoinPads : OpRewritePattern<nn::AddOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(nn::AddOp op, PatternRewriter &rewriter) const final {
-    auto left = op.getLhs().getDefiningOp<nn::PadOp>(), right = op.getRhs().getDefiningOp<nn::PadOp>();
-    if (!left || !right || left.getType() != right.getType()) {
-      return failure();
-    }
-    if (left.getOffset() > right.getOffset()) {
-      std::swap(left, right);
-    }
-    int64_t leftWidth = nn::widthOf(left.getInput().getType()), rightWidth = nn::widthOf(right.getInput().getType());
-    if (left.getOffset() != 0 || static_cast<int64_t>(right.getOffset()) != leftWidth ||
-        leftWidth + rightWidth != nn::widthOf(op.getType())) {
-      return failure();
-    }
-    rewriter.replaceOpWithNewOp<nn::ConcatOp>(op, op.getType(), ValueRange{left.getInput(), right.getInput()});
-    return success();
+Operation *joinPads(nn::AddOp op) {
+  auto left = op.getLhs().getDefiningOp<nn::PadOp>(), right = op.getRhs().getDefiningOp<nn::PadOp>();
+  if (!left || !right || left.getType() != right.getType()) {
+    return nullptr;
   }
-};
+  if (left.getOffset() > right.getOffset()) {
+    std::swap(left, right);
+  }
+  int64_t leftWidth = nn::widthOf(left.getInput().getType()), rightWidth = nn::widthOf(right.getInput().getType());
+  if (left.getOffset() != 0 || static_cast<int64_t>(right.getOffset()) != leftWidth ||
+      leftWidth + rightWidth != nn::widthOf(op.getType())) {
+    return nullptr;
+  }
+  OpBuilder builder(op);
+  return replace(op, nn::ConcatOp::create(builder, op.getLoc(), op.getType(), ValueRange{left.getInput(), right.getInput()}), true);
+}
+
+Operation *simplifyOnce(Operation *op) {
+  if (auto add = dyn_cast<nn::AddOp>(op)) {
+    Operation *next = simplifyBinary(add);
+    return next ? next : joinPads(add);
+  }
+  if (auto sub = dyn_cast<nn::SubOp>(op)) {
+    return simplifyBinary(sub);
+  }
+  if (auto mul = dyn_cast<nn::MulOp>(op)) {
+    return simplifyBinary(mul);
+  }
+  if (auto div = dyn_cast<nn::DivOp>(op)) {
+    return simplifyBinary(div);
+  }
+  return nullptr;
+}
 
 } // namespace
 
-void penstock::populateSimplifyPatterns(RewritePatternSet &patterns) {
-  patterns.add<SimplifyBinary<nn::AddOp>, SimplifyBinary<nn::SubOp>, SimplifyBinary<nn::MulOp>, SimplifyBinary<nn::DivOp>, JoinPads>(
-      patterns.getContext());
+void penstock::simplify(Block &block) {
+  for (Operation &op : llvm::make_early_inc_range(block)) {
+    for (Operation *next = &op; next;) {
+      next = simplifyOnce(next);
+    }
+  }
+  eraseDead(block);
 }

@@ -7,9 +7,11 @@
 #pragma once
 
 namespace mlir {
-class RewritePatternSet;
+class Block;
 }
 
 namespace penstock {
-void populateSimplifyPatterns(mlir::RewritePatternSet &patterns);
-}
+/// Simplifies the ops of a block in their order, each until nothing is left to do, and erases what is not read any more. An op is decided
+/// by its operands, which stand before it: one walk is all.
+void simplify(mlir::Block &block);
+} // namespace penstock

@@ -45,6 +45,48 @@ func.func @cnn() {
   return
 }
 
+// A chain of any length moves whole: fourteen ops here, and nothing is left on the rows.
+// CHECK-LABEL: func.func @long
+// CHECK: %[[L0:.*]], %{{.*}} = nn.conv1d_max
+// CHECK-NEXT: %[[L1:.*]] = nn.relu %[[L0]] : tensor<?x7xf32>
+// CHECK-NEXT: %[[L2:.*]] = nn.tanh %[[L1]] : tensor<?x7xf32>
+// CHECK-NEXT: %[[L3:.*]] = nn.sigmoid %[[L2]] : tensor<?x7xf32>
+// CHECK-NEXT: %[[L4:.*]] = nn.exp %[[L3]] : tensor<?x7xf32>
+// CHECK-NEXT: %[[L5:.*]] = nn.relu %[[L4]] : tensor<?x7xf32>
+// CHECK-NEXT: %[[L6:.*]] = nn.tanh %[[L5]] : tensor<?x7xf32>
+// CHECK-NEXT: %[[L7:.*]] = nn.sigmoid %[[L6]] : tensor<?x7xf32>
+// CHECK-NEXT: %[[L8:.*]] = nn.exp %[[L7]] : tensor<?x7xf32>
+// CHECK-NEXT: %[[L9:.*]] = nn.relu %[[L8]] : tensor<?x7xf32>
+// CHECK-NEXT: %[[L10:.*]] = nn.tanh %[[L9]] : tensor<?x7xf32>
+// CHECK-NEXT: %[[L11:.*]] = nn.sigmoid %[[L10]] : tensor<?x7xf32>
+// CHECK-NEXT: %[[L12:.*]] = nn.exp %[[L11]] : tensor<?x7xf32>
+// CHECK-NEXT: %[[L13:.*]] = nn.add %[[L12]], %{{.*}} : tensor<?x7xf32>, tensor<f32>
+// CHECK-NEXT: %[[L14:.*]] = nn.relu %[[L13]] : tensor<?x7xf32>
+// CHECK-NEXT: nn.output "y", %[[L14]]
+func.func @long() {
+  %x = nn.input "x" {index = 0 : i64} : !nn.ragged<@tokens, 5xf32>
+  %w = nn.parameter @conv : tensor<3x5x7xf32>
+  %one = nn.constant dense<1.0> : tensor<f32> : tensor<f32>
+  %c0 = nn.conv1d %x, %w : !nn.ragged<@tokens, 5xf32>, tensor<3x5x7xf32> -> !nn.ragged<@tokens, 7xf32>
+  %c1 = nn.relu %c0 : !nn.ragged<@tokens, 7xf32>
+  %c2 = nn.tanh %c1 : !nn.ragged<@tokens, 7xf32>
+  %c3 = nn.sigmoid %c2 : !nn.ragged<@tokens, 7xf32>
+  %c4 = nn.exp %c3 : !nn.ragged<@tokens, 7xf32>
+  %c5 = nn.relu %c4 : !nn.ragged<@tokens, 7xf32>
+  %c6 = nn.tanh %c5 : !nn.ragged<@tokens, 7xf32>
+  %c7 = nn.sigmoid %c6 : !nn.ragged<@tokens, 7xf32>
+  %c8 = nn.exp %c7 : !nn.ragged<@tokens, 7xf32>
+  %c9 = nn.relu %c8 : !nn.ragged<@tokens, 7xf32>
+  %c10 = nn.tanh %c9 : !nn.ragged<@tokens, 7xf32>
+  %c11 = nn.sigmoid %c10 : !nn.ragged<@tokens, 7xf32>
+  %c12 = nn.exp %c11 : !nn.ragged<@tokens, 7xf32>
+  %a = nn.add %c12, %one : !nn.ragged<@tokens, 7xf32>, tensor<f32> -> !nn.ragged<@tokens, 7xf32>
+  %r = nn.relu %a : !nn.ragged<@tokens, 7xf32>
+  %y, %at = nn.segment_max %r : !nn.ragged<@tokens, 7xf32> -> tensor<?x7xf32>, tensor<?x7xi32>
+  nn.output "y", %y {index = 0 : i64} : tensor<?x7xf32>
+  return
+}
+
 // Two readers: the rows are needed, so nothing moves.
 // CHECK-LABEL: func.func @shared
 // CHECK: nn.conv1d %
