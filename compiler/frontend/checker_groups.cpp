@@ -115,7 +115,8 @@ bool canBeWithinEncoder(const std::vector<Segment> &segments, std::size_t from, 
     const bool distil = encoderFamily(family) == EncoderShape::Family::distilbert;
     return distil ? part(from + 1, {"word", "position", "norm"}) : part(from + 1, {"word", "position", "segment", "norm"});
   }
-  const bool possible = !first.indexed || first.first == unknownSize || first.last == unknownSize || first.last >= std::max(first.first, std::int64_t{0});
+  const bool possible =
+      !first.indexed || first.first == unknownSize || first.last == unknownSize || first.last >= std::max(first.first, std::int64_t{0});
   return first.name == "layers" && possible && part(from + 1, {"attention", "attention_norm", "inner", "outer", "norm"});
 }
 

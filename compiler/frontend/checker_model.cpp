@@ -634,8 +634,8 @@ Value Checker::applyRepeat(const Instance &instance, std::vector<Value> operands
   }
   if (open && flowing.kind == Value::Kind::node && flowing.node >= 0) {
     ValueType &type = graph.nodes[static_cast<std::size_t>(flowing.node)].type;
-    const bool same = before.kind == Value::Kind::node && before.node >= 0 &&
-                      graph.nodes[static_cast<std::size_t>(before.node)].type.width == type.width;
+    const bool same =
+        before.kind == Value::Kind::node && before.node >= 0 && graph.nodes[static_cast<std::size_t>(before.node)].type.width == type.width;
     type.width = same ? type.width : unknownSize;
   }
   return flowing;
@@ -668,9 +668,8 @@ Value Checker::applyL2(const Expression &call, Scope &scope, Place &place) {
     const auto [held, fresh] = weighted.try_emplace(prefix, false);
     if (fresh) {
       held->second = std::any_of(headPaths.begin(), headPaths.end(), below) ||
-                     std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const GraphNode &one) {
-                       return hasWeights(one) && one.op != "layer_norm" && below(one.path);
-                     });
+                     std::any_of(graph.nodes.begin(), graph.nodes.end(),
+                                 [&](const GraphNode &one) { return hasWeights(one) && one.op != "layer_norm" && below(one.path); });
     }
     const bool found = held->second;
     if (!found && modelGood) {

@@ -327,7 +327,7 @@ Status ProgramImage::mapSegments(std::string_view library, const std::string &pa
   }
   std::string why;
   for (const int way : ways) {
-    void *const room = ::mmap(nullptr, span, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *const room = ::mmap(nullptr, span, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (room == MAP_FAILED) {
       return systemError("find memory for", path, errno);
     }
