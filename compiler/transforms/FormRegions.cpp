@@ -37,7 +37,7 @@ bool runsOverRows(Operation *op) {
 // The code of a region is one function, and LLVM's time for a function grows faster than its size: a region that is long enough ends where
 // the program begins to repeat it, so that the next one is a step of the same code, and never grows beyond a most. All regions of
 // the layers that are common are shorter (a block of a transformer with its gradients: 34 operations).
-constexpr unsigned longEnough = 48, mostOperations = 96;
+constexpr unsigned longEnough = 36, mostOperations = 64;
 constexpr unsigned repeatedOperations = 8; // that must be alike for a repetition
 
 /// Whether two ops do the same with values of the same types; which values, handles and keys they name is left out.
