@@ -247,6 +247,12 @@ void EntryEmitter::emitCopy(Value value, const Buffer &to) {
   flush({{value, rowView(to, row, to.width)}});
 }
 
+/// Elements of a query of one head of an attention kernel.
+static int64_t headWidth(kernel::InvokeOp attention) {
+  int64_t width = nn::widthOf(attention.getOperands()[0].getType()) / attention->getAttrOfType<IntegerAttr>("heads").getInt();
+  return attention.getKernel().starts_with("attention_first") ? width : width / 3; // of q | k | v
+}
+
 // Everything that the code of an op reads: what this leaves out must not decide anything in its emission.
 StepShape EntryEmitter::shapeOf(Operation *op) {
   StepShape result(layout);
@@ -266,7 +272,15 @@ StepShape EntryEmitter::shapeOf(Operation *op) {
     }
     return result;
   }
-  result.addOp(op, bufferOf);
+  auto invoke = dyn_cast<kernel::InvokeOp>(op);
+  if (invoke || isa<kernel::PackOp>(op)) {
+    result.addKernel(op, bufferOf);
+    if (invoke && invoke.getKernel().starts_with("attention")) {
+      result.addNumber(StepShape::Kind::count, headWidth(invoke));
+    }
+  } else {
+    result.addOp(op, bufferOf);
+  }
   if (auto it = scratches.find(op); it != scratches.end()) {
     result.addBuffer(it->second);
   }
@@ -486,6 +500,13 @@ LogicalResult EntryEmitter::emitInvoke(kernel::InvokeOp invoke) {
   StringRef kernel = invoke.getKernel();
   const kernel::KernelRow *table = kernel::findKernel(kernel);
   auto i64 = [&](int64_t v) -> Value { return arith::ConstantIntOp::create(b, loc, b.getI64Type(), v); };
+  // Sizes are numbers of the step: values of other widths go through the same code.
+  auto size = [&](int64_t v) -> Value { return number(placeOf(StepShape::Kind::count, v), b.getI64Type()); };
+  auto widthOf = [&](Value v) -> Value { return size(nn::widthOf(v.getType())); };
+  auto countOf = [&](Value v) -> Value {
+    nn::RowsOf rows = nn::rowsOf(v.getType());
+    return rows.kind == nn::RowsOf::Kind::fixed ? size(rows.rows) : asI64(b, loc, rowsOfBuffer(rows));
+  };
   auto i32 = [&](int64_t v) -> Value { return arith::ConstantIntOp::create(b, loc, b.getI32Type(), v); };
   auto at = [&](Value v) { return rowView(buffers[v], {}, 1); };
   auto operand = [&](unsigned i) { return at(invoke.getOperands()[i]); };
@@ -509,9 +530,8 @@ LogicalResult EntryEmitter::emitInvoke(kernel::InvokeOp invoke) {
     Value pool = get("pool", pointer);
     if (kernel == "weight_gradient") {
       Value x = invoke.getOperands()[0], dy = invoke.getOperands()[1];
-      Value count = asI64(b, loc, rowsOfBuffer(nn::rowsOf(x.getType())));
-      call(table->symbol, {handleOf(), pool, at(x), i64(nn::widthOf(x.getType())), at(dy), i64(nn::widthOf(dy.getType())), count, result(0),
-                           rowView(scratches[invoke], {}, 1)});
+      call(table->symbol,
+           {handleOf(), pool, at(x), widthOf(x), at(dy), widthOf(dy), countOf(x), result(0), rowView(scratches[invoke], {}, 1)});
     } else if (kernel == "conv1d_weight_grad") {
       call(table->symbol, {handleOf(), pool, operand(0), operand(1), offsets(), asI64(b, loc, get("records", b.getIndexType())), result(0),
                            rowView(scratches[invoke], {}, 1)});
@@ -521,12 +541,11 @@ LogicalResult EntryEmitter::emitInvoke(kernel::InvokeOp invoke) {
     } else {
       auto shape = cast<RankedTensorType>(invoke.getResult(0).getType());
       bool positions = kernel == "position_rows_grad";
-      nn::RowsOf idRows = nn::rowsOf(invoke.getOperands()[0].getType());
       auto of = invoke->getAttrOfType<StringAttr>("of"); // position or segment
       Value ids = positions ? get(("row_" + (of ? of.getValue() : "position")).str(), bytes, axis()) : operand(0);
       Value dy = positions ? operand(0) : operand(1);
       Value from = kernel == "bag_sum_grad" ? get("row_record", bytes, axis()) : LLVM::ZeroOp::create(b, loc, pointer).getResult();
-      call(table->symbol, {pool, ids, from, dy, asI64(b, loc, rowsOfBuffer(idRows)), i64(shape.getDimSize(1)), i64(shape.getDimSize(0)),
+      call(table->symbol, {pool, ids, from, dy, countOf(invoke.getOperands()[0]), size(shape.getDimSize(1)), size(shape.getDimSize(0)),
                            result(0), rowView(scratches[invoke], {}, 1)});
     }
     return success();
@@ -553,11 +572,7 @@ LogicalResult EntryEmitter::emitInvoke(kernel::InvokeOp invoke) {
       for (Value v : llvm::concat<Value>(invoke.getOperands(), invoke.getResults())) {
         arguments.push_back(at(v));
       }
-      int64_t width = nn::widthOf(invoke.getOperands()[0].getType()) / heads;
-      if (!kernel.starts_with("attention_first")) {
-        width /= 3; // of q | k | v
-      }
-      arguments.append({offsets(), get("record_numbers", bytes), begin, end, i64(heads), i64(width),
+      arguments.append({offsets(), get("record_numbers", bytes), begin, end, i64(heads), size(headWidth(invoke)),
                         constantF32(dropoutAttr ? dropoutAttr.getValueAsDouble() : 0), get("seed", b.getI64Type()),
                         get("step", b.getI64Type()),
                         keyAttr ? number(placeOf(StepShape::Kind::randomKey, keyAttr.getInt()), b.getI64Type()) : i64(0), scratch()});
@@ -580,22 +595,22 @@ LogicalResult EntryEmitter::emitInvoke(kernel::InvokeOp invoke) {
       if (kernel == "crf_decode") {
         arguments.push_back(get("row_word", bytes, axis()));
       }
-      arguments.append({begin, end, i64(nn::widthOf(invoke.getOperands()[0].getType()))});
+      arguments.append({begin, end, widthOf(invoke.getOperands()[0])});
       for (Value v : invoke.getResults()) {
         arguments.push_back(at(v));
       }
       arguments.push_back(scratch());
       call(table->symbol, arguments);
     } else if (kernel == "segment_sum") {
-      call(table->symbol, {operand(0), offsets(), begin, end, i64(nn::widthOf(invoke.getResult(0).getType())), result(0)});
+      call(table->symbol, {operand(0), offsets(), begin, end, widthOf(invoke.getResult(0)), result(0)});
     } else if (kernel == "segment_max") {
-      call(table->symbol, {operand(0), offsets(), begin, end, i64(nn::widthOf(invoke.getResult(0).getType())), result(0), result(1)});
+      call(table->symbol, {operand(0), offsets(), begin, end, widthOf(invoke.getResult(0)), result(0), result(1)});
     } else if (kernel == "segment_max_grad") {
-      call(table->symbol, {operand(0), operand(1), offsets(), begin, end, i64(nn::widthOf(invoke.getResult(0).getType())), result(0)});
+      call(table->symbol, {operand(0), operand(1), offsets(), begin, end, widthOf(invoke.getResult(0)), result(0)});
     } else if (kernel == "bag_sum") {
-      call(table->symbol, {operand(1), operand(0), offsets(), begin, end, i64(nn::widthOf(invoke.getResult(0).getType())), result(0)});
+      call(table->symbol, {operand(1), operand(0), offsets(), begin, end, widthOf(invoke.getResult(0)), result(0)});
     } else {
-      call(table->symbol, {operand(0), offsets(), begin, end, i64(nn::widthOf(invoke.getResult(0).getType())), result(0)});
+      call(table->symbol, {operand(0), offsets(), begin, end, widthOf(invoke.getResult(0)), result(0)});
     }
   });
   return success();

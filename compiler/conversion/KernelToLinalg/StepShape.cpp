@@ -26,13 +26,21 @@ std::optional<unsigned> StepShape::placeOf(Kind kind, std::int64_t value) const 
   return it == places.end() ? std::nullopt : std::optional(it->second);
 }
 
+void StepShape::addRows(const nn::RowsOf &rows) {
+  add(static_cast<std::int64_t>(rows.kind));
+  add(rows.axis.getAsOpaquePointer());
+}
+
 void StepShape::addBuffer(const Buffer &buffer) {
-  add(static_cast<std::int64_t>(buffer.kind));
-  add(static_cast<std::int64_t>(buffer.rows.kind));
-  add(buffer.rows.axis.getAsOpaquePointer());
+  addRows(buffer.rows);
   add(buffer.rows.rows);
   add(buffer.width);
   add(buffer.stride);
+  addPlace(buffer);
+}
+
+void StepShape::addPlace(const Buffer &buffer) {
+  add(static_cast<std::int64_t>(buffer.kind));
   add(buffer.element.getAsOpaquePointer());
   switch (buffer.kind) {
   case Buffer::Kind::arena:
@@ -72,7 +80,7 @@ void StepShape::addValue(Value value, const Buffer *buffer) {
   }
 }
 
-void StepShape::addOp(Operation *op, llvm::function_ref<const Buffer *(Value)> bufferOf) {
+void StepShape::addAttributes(Operation *op) {
   add(op->getName().getAsOpaquePointer());
   for (NamedAttribute attribute : op->getAttrDictionary()) {
     add(attribute.getName().getAsOpaquePointer());
@@ -85,12 +93,30 @@ void StepShape::addOp(Operation *op, llvm::function_ref<const Buffer *(Value)> b
     }
   }
   add(static_cast<std::int64_t>(op->getNumOperands()));
-  for (Value operand : op->getOperands()) {
-    addValue(operand, bufferOf(operand));
-  }
   add(static_cast<std::int64_t>(op->getNumResults()));
-  for (Value result : op->getResults()) {
-    addValue(result, bufferOf(result));
+}
+
+void StepShape::addOp(Operation *op, llvm::function_ref<const Buffer *(Value)> bufferOf) {
+  addAttributes(op);
+  for (Value value : llvm::concat<Value>(op->getOperands(), op->getResults())) {
+    addValue(value, bufferOf(value));
+  }
+}
+
+void StepShape::addKernel(Operation *op, llvm::function_ref<const Buffer *(Value)> bufferOf) {
+  addAttributes(op);
+  for (Value value : llvm::concat<Value>(op->getOperands(), op->getResults())) {
+    const nn::RowsOf rows = nn::rowsOf(value.getType());
+    addRows(rows);
+    addNumber(Kind::count, nn::widthOf(value.getType()));
+    if (rows.kind == nn::RowsOf::Kind::fixed) {
+      addNumber(Kind::count, rows.rows);
+    }
+    const Buffer *buffer = bufferOf(value);
+    add(static_cast<std::int64_t>(buffer != nullptr));
+    if (buffer) {
+      addPlace(*buffer);
+    }
   }
 }
 

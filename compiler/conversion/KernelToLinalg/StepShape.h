@@ -27,6 +27,8 @@ public:
   void addBuffer(const Buffer &buffer);
   /// An op with its attributes, results and operands; `bufferOf` gives the place of a value, or null.
   void addOp(mlir::Operation *op, llvm::function_ref<const Buffer *(mlir::Value)> bufferOf);
+  /// An op whose code only hands its values and their sizes to a kernel: widths and static numbers of rows are numbers of the step.
+  void addKernel(mlir::Operation *op, llvm::function_ref<const Buffer *(mlir::Value)> bufferOf);
 
   const std::string &text() const { return key; }
 
@@ -47,6 +49,10 @@ public:
   void addValue(mlir::Value value, const Buffer *buffer);
 
 private:
+  void addAttributes(mlir::Operation *op);
+  void addRows(const nn::RowsOf &rows);
+  void addPlace(const Buffer &buffer);
+
   struct Number {
     Kind kind;
     std::int64_t value;
