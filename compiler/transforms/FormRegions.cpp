@@ -39,6 +39,28 @@ bool runsOverRows(Operation *op) {
 // the layers that are common are shorter (a block of a transformer with its gradients: 34 operations).
 constexpr unsigned longEnough = 36, mostOperations = 64;
 constexpr unsigned repeatedOperations = 8; // that must be alike for a repetition
+constexpr unsigned mostParts = 32;         // of one concatenation: each is a loop
+
+unsigned sizeOf(Operation *op) { return isa<nn::ConcatOp>(op) ? op->getNumOperands() : 1; }
+
+/// Makes a concatenation of many parts one of concatenations, so that no single operation is beyond a region's size.
+void divide(nn::ConcatOp concat) {
+  SmallVector<Value> parts(concat.getInputs());
+  OpBuilder builder(concat);
+  while (parts.size() > mostParts) {
+    SmallVector<Value> joined;
+    for (size_t i = 0; i < parts.size(); i += mostParts) {
+      ArrayRef<Value> some = ArrayRef(parts).slice(i, std::min<size_t>(mostParts, parts.size() - i));
+      int64_t width = 0;
+      for (Value part : some) {
+        width += nn::widthOf(part.getType());
+      }
+      joined.push_back(nn::ConcatOp::create(builder, concat.getLoc(), nn::withWidth(concat.getType(), width), some));
+    }
+    parts = std::move(joined);
+  }
+  concat.getInputsMutable().assign(parts);
+}
 
 /// Whether two ops do the same with values of the same types; which values, handles and keys they name is left out.
 bool alike(Operation *a, Operation *b) {
@@ -53,6 +75,9 @@ public:
   explicit Scheduler(func::FuncOp function) : block(function.getBody().front()) {}
 
   void run() {
+    for (auto concat : llvm::make_early_inc_range(block.getOps<nn::ConcatOp>())) {
+      divide(concat);
+    }
     for (Operation &op : block.without_terminator()) {
       if (!isLeaf(&op)) {
         place[&op] = static_cast<unsigned>(ops.size());
@@ -118,8 +143,10 @@ public:
       SmallVector<Operation *> members;
       SmallVector<unsigned> sums; // settled after the region
       const unsigned first = *rows->begin();
-      while (!rows->empty() && !endsBefore(*rows->begin(), first, members.size())) {
+      unsigned size = 0;
+      while (!rows->empty() && !endsBefore(*rows->begin(), first, size)) {
         unsigned i = takeFirst(*rows);
+        size += sizeOf(ops[i]);
         members.push_back(ops[i]);
         --left;
         if (isRowReduction(ops[i])) {
@@ -146,12 +173,12 @@ public:
 
 private:
   /// Whether a region of `size` operations that began with `first` ends before `next`.
-  bool endsBefore(unsigned next, unsigned first, size_t size) const {
+  bool endsBefore(unsigned next, unsigned first, unsigned size) const {
+    if (size > 0 && size + sizeOf(ops[next]) > mostOperations) {
+      return true;
+    }
     if (size < longEnough) {
       return false;
-    }
-    if (size >= mostOperations) {
-      return true;
     }
     for (unsigned i = 0; i < repeatedOperations; ++i) {
       if (next + i >= ops.size() || !alike(ops[next + i], ops[first + i])) {
