@@ -183,8 +183,9 @@ void EntryEmitter::emitApply(nn::ApplyOp apply) {
   }
 
   auto scalarsPlace = [&](size_t index) { return rowView(scratch, constant(static_cast<int64_t>(index) * scalarsWidth), scalarsWidth); };
+  const OptimizerRule::Corrections corrections = rule.corrections(b, loc, get("step", b.getI64Type()));
   auto computeScalars = [&](double multiplier) {
-    OptimizerRule::Scalars scalars = rule.scalars(b, loc, get("learning_rate", b.getF32Type()), multiplier, get("step", b.getI64Type()));
+    OptimizerRule::Scalars scalars = rule.scalars(b, loc, get("learning_rate", b.getF32Type()), multiplier, corrections);
     scalars.scale = scale;
     return scalars;
   };

@@ -49,7 +49,19 @@ static Value power(OpBuilder &b, Location loc, double beta, Value exponent) {
   return loop.getResult(0);
 }
 
-OptimizerRule::Scalars OptimizerRule::scalars(OpBuilder &b, Location loc, Value rate, double multiplier, Value step) const {
+OptimizerRule::Corrections OptimizerRule::corrections(OpBuilder &b, Location loc, Value step) const {
+  if (kind == "sgd") {
+    return {};
+  }
+  Value one = arith::ConstantOp::create(b, loc, b.getF64FloatAttr(1));
+  Value t = arith::AddIOp::create(b, loc, step, arith::ConstantIntOp::create(b, loc, b.getI64Type(), 1));
+  Value first = arith::SubFOp::create(b, loc, one, power(b, loc, beta1, t));
+  Value second = arith::SubFOp::create(b, loc, one, power(b, loc, beta2, t));
+  return {first, second};
+}
+
+OptimizerRule::Scalars OptimizerRule::scalars(OpBuilder &b, Location loc, Value rate, double multiplier,
+                                              const Corrections &corrections) const {
   auto f64 = [&](double v) -> Value { return arith::ConstantOp::create(b, loc, b.getF64FloatAttr(v)); };
   auto toF32 = [&](Value v) -> Value { return arith::TruncFOp::create(b, loc, b.getF32Type(), v); };
   Scalars result;
@@ -59,11 +71,8 @@ OptimizerRule::Scalars OptimizerRule::scalars(OpBuilder &b, Location loc, Value 
     return result;
   }
   Value wide = widen(result.rate);
-  Value t = arith::AddIOp::create(b, loc, step, arith::ConstantIntOp::create(b, loc, b.getI64Type(), 1));
-  Value first = arith::SubFOp::create(b, loc, f64(1), power(b, loc, beta1, t));
-  Value second = arith::SubFOp::create(b, loc, f64(1), power(b, loc, beta2, t));
-  result.stepSize = toF32(arith::DivFOp::create(b, loc, wide, first));
-  result.rootCorrection = toF32(arith::DivFOp::create(b, loc, f64(1), math::SqrtOp::create(b, loc, second)));
+  result.stepSize = toF32(arith::DivFOp::create(b, loc, wide, corrections.first));
+  result.rootCorrection = toF32(arith::DivFOp::create(b, loc, f64(1), math::SqrtOp::create(b, loc, corrections.second)));
   return result;
 }
 

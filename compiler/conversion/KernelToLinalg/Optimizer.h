@@ -25,8 +25,13 @@ struct OptimizerRule {
   struct Scalars {
     mlir::Value rate, stepSize, rootCorrection, scale;
   };
-  /// From the learning rate of the step (f32) and its number (i64, from 0).
-  Scalars scalars(mlir::OpBuilder &b, mlir::Location loc, mlir::Value rate, double multiplier, mlir::Value step) const;
+  /// 1 - beta1^t and 1 - beta2^t (f64) of Adam's step t, from the number of the step (i64, from 0); null for sgd.
+  struct Corrections {
+    mlir::Value first, second;
+  };
+  Corrections corrections(mlir::OpBuilder &b, mlir::Location loc, mlir::Value step) const;
+  /// From the learning rate of the step (f32).
+  Scalars scalars(mlir::OpBuilder &b, mlir::Location loc, mlir::Value rate, double multiplier, const Corrections &corrections) const;
   /// parameter * (1 - rate * decay) of adamw.
   mlir::Value decayed(mlir::OpBuilder &b, mlir::Location loc, mlir::Value weight, mlir::Value rate, double decayHere) const;
   /// New parameter and moments of one element.
