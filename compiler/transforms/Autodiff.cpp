@@ -13,7 +13,7 @@ constexpr StringLiteral differentiate = "nn.differentiate";
 /// Differentiates one function.
 class Reverse {
 public:
-  Reverse(func::FuncOp function, ModuleOp module) : function(function), module(module), builder(function.getContext()) {}
+  Reverse(func::FuncOp function, ModuleOp module) : function(function), module(module), symbols(module), builder(function.getContext()) {}
 
   LogicalResult run() {
     nn::OutputOp objective = findObjective();
@@ -63,7 +63,7 @@ private:
   }
 
   bool isTrained(nn::ParameterOp parameter) {
-    auto global = module.lookupSymbol<nn::GlobalOp>(parameter.getName());
+    auto global = symbols.lookup<nn::GlobalOp>(parameter.getName());
     return global && isTrained(global);
   }
   static bool isTrained(nn::GlobalOp global) { return global.getTensorClass() == "parameter" && !global.getFrozen(); }
@@ -156,6 +156,7 @@ private:
 
   func::FuncOp function;
   ModuleOp module;
+  SymbolTable symbols;
   OpBuilder builder;
   llvm::DenseSet<Value> active;
   llvm::DenseMap<Value, Value> cotangents;

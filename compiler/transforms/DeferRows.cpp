@@ -40,9 +40,10 @@ struct DeferRowsPass : PassWrapper<DeferRowsPass, OperationPass<ModuleOp>> {
     for (auto parameter : step.getOps<nn::ParameterOp>()) {
       reads[parameter.getName()].push_back(parameter);
     }
+    SymbolTable symbols(module);
     bool eager = module->hasAttr("nn.eager"), any = false;
     for (nn::GradientOp gradient : llvm::make_early_inc_range(step.getOps<nn::GradientOp>())) {
-      auto global = module.lookupSymbol<nn::GlobalOp>(gradient.getName());
+      auto global = symbols.lookup<nn::GlobalOp>(gradient.getName());
       auto type = cast<RankedTensorType>(global.getType());
       ArrayRef<nn::ParameterOp> readers = reads[gradient.getName()];
       Operation *sum = gradient.getGradient().getDefiningOp();

@@ -165,7 +165,6 @@ Value EntryEmitter::memoryOf(Value value) {
 // A constant table becomes bytes of the program, so that it is viewed like every other buffer.
 Value EntryEmitter::globalRow(nn::ConstantOp constantOp, Value at) {
   auto elements = cast<DenseElementsAttr>(constantOp.getValue());
-  ModuleOp module = source->getParentOfType<ModuleOp>();
   SmallVector<char> raw;
   for (APFloat f : elements.getValues<APFloat>()) {
     uint32_t bits = static_cast<uint32_t>(f.bitcastToAPInt().getZExtValue());
@@ -176,11 +175,11 @@ Value EntryEmitter::globalRow(nn::ConstantOp constantOp, Value at) {
   int64_t size = static_cast<int64_t>(raw.size());
   auto type = MemRefType::get({size}, b.getI8Type());
   std::string name = "penstock_constant_" + llvm::utohexstr(llvm::hash_value(StringRef(raw.data(), raw.size())));
-  if (!module.lookupSymbol(name)) {
-    OpBuilder top = OpBuilder::atBlockBegin(module.getBody());
+  if (!module.lookup(name)) {
+    OpBuilder top = OpBuilder::atBlockBegin(cast<ModuleOp>(module.getOp()).getBody());
     auto values = DenseElementsAttr::getFromRawBuffer(RankedTensorType::get({size}, b.getI8Type()), raw);
-    memref::GlobalOp::create(top, loc, top.getStringAttr(name), top.getStringAttr("private"), TypeAttr::get(type), values,
-                             top.getUnitAttr(), top.getI64IntegerAttr(64));
+    module.insert(memref::GlobalOp::create(top, loc, top.getStringAttr(name), top.getStringAttr("private"), TypeAttr::get(type), values,
+                                           top.getUnitAttr(), top.getI64IntegerAttr(64)));
   }
   int64_t width = nn::widthOf(constantOp.getType());
   Value bytes = memref::GetGlobalOp::create(b, loc, type, name);
