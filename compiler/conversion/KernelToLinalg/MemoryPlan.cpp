@@ -135,35 +135,32 @@ int MemoryPlan::allocate(const Extent &wanted) {
   Extent extent = wanted;
   extent.constant = roundUp(extent.constant, 64);
   extent.coefficient = roundUp(extent.coefficient, 4);
+  std::set<int> &free = released[extent.axis];
   int best = -1;
-  for (int i = 0; i < static_cast<int>(slots.size()); ++i) {
-    const Slot &slot = slots[i];
-    if (slot.used || slot.extent.axis != extent.axis) {
-      continue;
-    }
+  for (int i : free) {
     auto fits = [&](const Extent &e) { return e.coefficient >= extent.coefficient && e.constant >= extent.constant; };
     auto size = [](const Extent &e) { return e.coefficient * 1024 + e.constant; };
     if (best < 0) {
       best = i;
     } else {
-      const Extent &b = slots[best].extent;
-      if (fits(slot.extent) ? (!fits(b) || size(slot.extent) < size(b)) : (!fits(b) && size(slot.extent) > size(b))) {
+      const Extent &a = slots[i], &b = slots[best];
+      if (fits(a) ? (!fits(b) || size(a) < size(b)) : (!fits(b) && size(a) > size(b))) {
         best = i;
       }
     }
   }
   if (best < 0) {
-    slots.push_back({extent, true});
+    slots.push_back(extent);
     return static_cast<int>(slots.size()) - 1;
   }
-  Slot &slot = slots[best];
-  slot.used = true;
-  slot.extent.constant = std::max(slot.extent.constant, extent.constant);
-  slot.extent.coefficient = std::max(slot.extent.coefficient, extent.coefficient);
+  free.erase(best);
+  Extent &slot = slots[best];
+  slot.constant = std::max(slot.constant, extent.constant);
+  slot.coefficient = std::max(slot.coefficient, extent.coefficient);
   return best;
 }
 
-void MemoryPlan::release(int slot) { slots[slot].used = false; }
+void MemoryPlan::release(int slot) { released[slots[slot].axis].insert(slot); }
 
 std::vector<MemoryPlan::Offset> MemoryPlan::offsets() const {
   size_t axes = layout.table.axes.size();
@@ -171,10 +168,10 @@ std::vector<MemoryPlan::Offset> MemoryPlan::offsets() const {
   offset.constant = reserved;
   offset.perAxis.assign(axes + 1, 0);
   std::vector<Offset> all{offset};
-  for (const Slot &slot : slots) {
-    offset.constant += slot.extent.constant;
-    if (slot.extent.axis >= 0) {
-      offset.perAxis[slot.extent.axis == recordsAxis ? axes : static_cast<size_t>(slot.extent.axis)] += slot.extent.coefficient;
+  for (const Extent &slot : slots) {
+    offset.constant += slot.constant;
+    if (slot.axis >= 0) {
+      offset.perAxis[slot.axis == recordsAxis ? axes : static_cast<size_t>(slot.axis)] += slot.coefficient;
     }
     all.push_back(offset);
   }

@@ -7,7 +7,9 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/ADT/DenseMap.h"
 
+#include <map>
 #include <optional>
+#include <set>
 
 namespace penstock {
 
@@ -101,12 +103,9 @@ public:
   ProgramTable::Arena arena(std::int64_t perWorker) const;
 
 private:
-  struct Slot {
-    Extent extent;
-    bool used = false;
-  };
   const ProgramLayout &layout;
-  std::vector<Slot> slots;
+  std::vector<Extent> slots;
+  std::map<int, std::set<int>> released; // slots that are free, by axis
   std::int64_t reserved = 0;
 };
 
