@@ -39,6 +39,36 @@ void binaries(std::vector<Record> &all, const char *name, const char *spec, bool
   }
 }
 
+/// Forty layers of four ops, which use the same weights: more than a region takes, forward and backward.
+Record longChain() {
+  std::string body;
+  for (int i = 0; i < 40; ++i) {
+    const std::string x = i == 0 ? "%x" : "%c" + std::to_string(i), n = std::to_string(i);
+    body += "%n" + n + ", %r" + n + " = nn.normalize " + x +
+            " {epsilon = 1.0e-5 : f64} : !nn.ragged<@tokens, 5xf32> -> !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 1xf32>\n    %m" + n +
+            " = nn.mul %n" + n + ", %g : !nn.ragged<@tokens, 5xf32>, tensor<5xf32> -> !nn.ragged<@tokens, 5xf32>\n    %a" + n +
+            " = nn.add %m" + n + ", %b : !nn.ragged<@tokens, 5xf32>, tensor<5xf32> -> !nn.ragged<@tokens, 5xf32>\n    " +
+            (i == 39 ? "%y" : "%c" + std::to_string(i + 1)) + " = nn.add %a" + n + ", " + x +
+            " : !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 5xf32> -> !nn.ragged<@tokens, 5xf32>\n    ";
+  }
+  return {
+      "long_chain", "forty times norm, scale, shift and a residual", {rows("x", 5), fixed("g", {5}), fixed("b", {5})}, body, rows("y", 5)};
+}
+
+/// More parts than one concatenation copies.
+Record manyParts() {
+  std::string parts, types;
+  for (int i = 0; i < 35; ++i) {
+    parts += i == 0 ? "%a, %b" : ", %a, %b";
+    types += std::string(i == 0 ? "" : ", ") + "tensor<?x3xf32>, tensor<?x2xf32>";
+  }
+  return {"many_parts",
+          "seventy values side by side",
+          {perRecord("a", 3), perRecord("b", 2)},
+          "%y = nn.concat " + parts + " : " + types + " -> tensor<?x175xf32>",
+          perRecord("y", 175)};
+}
+
 std::vector<Record> make() {
   std::vector<Record> all;
 
@@ -354,6 +384,8 @@ std::vector<Record> make() {
                  "    %s = nn.add %x, %p : !nn.ragged<@tokens, 6xf32>, !nn.ragged<@tokens, 6xf32> -> !nn.ragged<@tokens, 6xf32>\n"
                  "    %y = nn.segment_first %s : !nn.ragged<@tokens, 6xf32> -> tensor<?x6xf32>",
                  perRecord("y", 6)});
+  all.push_back(longChain());
+  all.push_back(manyParts());
   return all;
 }
 
