@@ -165,6 +165,21 @@ std::vector<Record> make() {
                  "%y = nn.cross_entropy_rows %x, %t {label_smoothing = 0.1 : f64, class_weights = array<f64: 0.5, 2.0, "
                  "1.25>} : tensor<?x3xf32>, tensor<?xi32> -> tensor<?x1xf32>",
                  perRecord("y", 1)});
+  // More weights than are chosen by comparisons.
+  std::string weights = "0.5";
+  for (int c = 1; c < 19; ++c) {
+    weights += ", " + std::to_string(0.25 * (c % 7 + 1));
+  }
+  all.push_back(
+      {"cross_entropy_rows_table",
+       "with label smoothing and the weights of nineteen classes, and their mean",
+       {perRecord("x", 19), classes("t", 19)},
+       "%l = nn.cross_entropy_rows %x, %t {label_smoothing = 0.1 : f64, class_weights = array<f64: " + weights +
+           ">} : tensor<?x19xf32>, tensor<?xi32> -> tensor<?x1xf32>\n    %w = nn.class_weight %t {class_weights = array<f64: " + weights +
+           ">} : tensor<?xi32> -> tensor<?x1xf32>\n    %s = nn.total %w : tensor<?x1xf32> -> tensor<f32>\n    %y = nn.div %l, %s : "
+           "tensor<?x1xf32>, tensor<f32> -> tensor<?x1xf32>",
+       perRecord("y", 1)});
+  all.back().local = false;
   all.push_back({"class_weight",
                  "weighted mean: total of losses over total of class weights",
                  {perRecord("x", 3), classes("t", 3)},

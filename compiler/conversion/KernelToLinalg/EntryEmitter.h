@@ -170,7 +170,10 @@ private:
   /// The element of a value from the elements of its leaves; `index` is the place in the row.
   mlir::Value element(mlir::OpBuilder &builder, mlir::Value value, llvm::DenseMap<mlir::Value, mlir::Value> &known,
                       llvm::function_ref<mlir::Value()> index);
+  /// Bytes of the program that hold these numbers, as memref<?xi8>.
+  mlir::Value globalTable(llvm::ArrayRef<float> numbers);
   mlir::Value globalRow(nn::ConstantOp constant, mlir::Value at);
+  mlir::Value weightsTable(llvm::ArrayRef<double> weights);
   mlir::Value targetIndex(mlir::Value target);
   mlir::Value classWeight(mlir::ArrayRef<double> weights, mlir::Value target);
 

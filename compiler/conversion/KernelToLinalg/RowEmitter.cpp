@@ -163,11 +163,10 @@ Value EntryEmitter::memoryOf(Value value) {
 }
 
 // A constant table becomes bytes of the program, so that it is viewed like every other buffer.
-Value EntryEmitter::globalRow(nn::ConstantOp constantOp, Value at) {
-  auto elements = cast<DenseElementsAttr>(constantOp.getValue());
+Value EntryEmitter::globalTable(ArrayRef<float> numbers) {
   SmallVector<char> raw;
-  for (APFloat f : elements.getValues<APFloat>()) {
-    uint32_t bits = static_cast<uint32_t>(f.bitcastToAPInt().getZExtValue());
+  for (float number : numbers) {
+    uint32_t bits = llvm::bit_cast<uint32_t>(number);
     for (int i = 0; i < 4; ++i) {
       raw.push_back(static_cast<char>(bits >> (8 * i)));
     }
@@ -181,9 +180,17 @@ Value EntryEmitter::globalRow(nn::ConstantOp constantOp, Value at) {
     module.insert(memref::GlobalOp::create(top, loc, top.getStringAttr(name), top.getStringAttr("private"), TypeAttr::get(type), values,
                                            top.getUnitAttr(), top.getI64IntegerAttr(64)));
   }
-  int64_t width = nn::widthOf(constantOp.getType());
   Value bytes = memref::GetGlobalOp::create(b, loc, type, name);
-  bytes = memref::CastOp::create(b, loc, MemRefType::get({ShapedType::kDynamic}, b.getI8Type()), bytes);
+  return memref::CastOp::create(b, loc, MemRefType::get({ShapedType::kDynamic}, b.getI8Type()), bytes);
+}
+
+Value EntryEmitter::globalRow(nn::ConstantOp constantOp, Value at) {
+  SmallVector<float> numbers;
+  for (APFloat f : cast<DenseElementsAttr>(constantOp.getValue()).getValues<APFloat>()) {
+    numbers.push_back(f.convertToFloat());
+  }
+  int64_t width = nn::widthOf(constantOp.getType());
+  Value bytes = globalTable(numbers);
   Value offset = arith::MulIOp::create(b, loc, at, constant(width * 4));
   return memref::ViewOp::create(b, loc, MemRefType::get({width}, b.getF32Type()), bytes, offset, ValueRange());
 }
@@ -223,6 +230,20 @@ void EntryEmitter::collectLeaves(Value value, llvm::SetVector<Value> &leaves, ll
 }
 
 Value EntryEmitter::leafMemory(Value leaf) { return isa<MemRefType>(leaf.getType()) ? leaf : rowValue(leaf).value; }
+
+// A few weights of classes are chosen by comparisons; more of them stand in a table, so that code does not grow with the classes.
+static constexpr size_t comparedWeights = 16;
+
+// The weight of class `index` (of any integer type), by comparisons.
+static Value comparedWeight(OpBuilder &b, Location loc, ArrayRef<double> weights, Value index) {
+  Value weight = f32Constant(b, loc, weights.back());
+  for (int64_t c = static_cast<int64_t>(weights.size()) - 2; c >= 0; --c) {
+    Value number = arith::ConstantOp::create(b, loc, b.getIntegerAttr(index.getType(), c));
+    Value at = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, index, number);
+    weight = arith::SelectOp::create(b, loc, at, f32Constant(b, loc, weights[c]), weight);
+  }
+  return weight;
+}
 
 Value EntryEmitter::element(OpBuilder &builder, Value value, llvm::DenseMap<Value, Value> &known, llvm::function_ref<Value()> index) {
   if (Value v = known.lookup(value)) {
@@ -268,16 +289,9 @@ Value EntryEmitter::element(OpBuilder &builder, Value value, llvm::DenseMap<Valu
     Value one = f32Constant(builder, loc, 1), zero = f32Constant(builder, loc, 0);
     result = mul(side(2), sub(p, arith::SelectOp::create(builder, loc, here, one, zero)));
     if (grad.getLabelSmoothing().convertToDouble() > 0) {
-      Value weight = one;
       ArrayRef<double> weights = grad.getClassWeights();
-      if (!weights.empty()) {
-        weight = f32Constant(builder, loc, weights.back());
-        for (int64_t c = static_cast<int64_t>(weights.size()) - 2; c >= 0; --c) {
-          Value at =
-              arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::eq, index(), arith::ConstantIndexOp::create(builder, loc, c));
-          weight = arith::SelectOp::create(builder, loc, at, f32Constant(builder, loc, weights[c]), weight);
-        }
-      }
+      Value table = sideLeaf.lookup(op);
+      Value weight = table ? known.lookup(table) : weights.empty() ? one : comparedWeight(builder, loc, weights, index());
       Value smooth = mul(side(3), sub(mul(side(4), p), weight));
       result = arith::AddFOp::create(builder, loc, result, smooth);
     }
@@ -585,17 +599,22 @@ LogicalResult EntryEmitter::emitRowOp(RegionPlan &regionPlan, Operation *op, Val
 
 Value EntryEmitter::targetIndex(Value target) { return loadScalar(rowView(buffers[target], row, 1)); }
 
+Value EntryEmitter::weightsTable(ArrayRef<double> weights) {
+  const SmallVector<float> numbers(weights.begin(), weights.end());
+  auto type = MemRefType::get({static_cast<int64_t>(numbers.size())}, b.getF32Type());
+  return memref::ViewOp::create(b, loc, type, globalTable(numbers), constant(0), ValueRange());
+}
+
 // The weight of a class; 0 for a target that is no class.
 Value EntryEmitter::classWeight(ArrayRef<double> weights, Value target) {
   Value zero = arith::ConstantIntOp::create(b, loc, b.getI32Type(), 0);
   Value valid = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, target, zero);
   Value weight = constantF32(1);
-  if (!weights.empty()) {
-    weight = constantF32(weights.back());
-    for (int64_t c = static_cast<int64_t>(weights.size()) - 2; c >= 0; --c) {
-      Value at = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, target, arith::ConstantIntOp::create(b, loc, b.getI32Type(), c));
-      weight = arith::SelectOp::create(b, loc, at, constantF32(weights[c]), weight);
-    }
+  if (weights.size() > comparedWeights) {
+    Value at = arith::IndexCastOp::create(b, loc, b.getIndexType(), arith::MaxSIOp::create(b, loc, target, zero));
+    weight = memref::LoadOp::create(b, loc, weightsTable(weights), ValueRange{at});
+  } else if (!weights.empty()) {
+    weight = comparedWeight(b, loc, weights, target);
   }
   return arith::SelectOp::create(b, loc, valid, weight, constantF32(0));
 }
@@ -649,15 +668,11 @@ LogicalResult EntryEmitter::emitLossOp(Operation *op) {
     Value at = memref::LoadOp::create(b, loc, x, ValueRange{safe});
     Value value = mul(mul(weight, constantF32(1 - smoothing)), sub(lse, at));
     if (smoothing > 0) {
+      Value table = weights.size() > comparedWeights ? weightsTable(weights) : Value();
       Value spread = overRow(0, [&](Value s, Value e, Value i) -> Value {
-        Value w = constantF32(1);
-        if (!weights.empty()) {
-          w = constantF32(weights.back());
-          for (int64_t c = classes - 2; c >= 0; --c) {
-            Value here = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, i, constant(c));
-            w = arith::SelectOp::create(b, loc, here, constantF32(weights[c]), w);
-          }
-        }
+        Value w = table             ? memref::LoadOp::create(b, loc, table, ValueRange{i}).getResult()
+                  : weights.empty() ? constantF32(1)
+                                    : comparedWeight(b, loc, weights, i);
         return add(s, mul(w, sub(lse, e)));
       });
       value = add(value, mul(mul(valid, constantF32(smoothing / static_cast<double>(classes))), spread));
@@ -668,6 +683,9 @@ LogicalResult EntryEmitter::emitLossOp(Operation *op) {
   Value g = scalarOf(grad.getCotangent());
   sideScalars[op] = {lse, safe, mul(g, mul(weight, constantF32(1 - smoothing))),
                      mul(g, mul(valid, constantF32(smoothing / static_cast<double>(classes)))), constantF32(weightSum)};
+  if (smoothing > 0 && weights.size() > comparedWeights) {
+    sideLeaf[op] = weightsTable(weights);
+  }
   setPending(result);
   return success();
 }
