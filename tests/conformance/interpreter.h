@@ -29,7 +29,7 @@ struct Batch {
   std::vector<std::uint64_t> recordNumbers;
   std::map<std::string, std::vector<std::int32_t>> offsets; // of axes, records + 1 entries
   std::map<std::int64_t, Tensor> inputs;                    // by their index
-  std::vector<std::int32_t> rowWord;                        // of @tokens: see PenstockAxisBatch
+  std::vector<std::int32_t> rowWord;                        // of the axis that has tags: see PenstockAxisBatch
 };
 
 /// The segment of a row in these tests, by its place in the record.
