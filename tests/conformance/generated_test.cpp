@@ -97,8 +97,12 @@ public:
 
   ModuleOp operator*() const { return *module; }
 
-  Interpreter run(const std::string &entry, const Batch &batch, const Globals &globals) const {
+  /// With a seed, as rough as float32.
+  Interpreter run(const std::string &entry, const Batch &batch, const Globals &globals, std::uint64_t rough = 0) const {
     Interpreter interpreter(batch, globals);
+    if (rough != 0) {
+      interpreter.roughen(0x1p-23, rough);
+    }
     EXPECT_TRUE(interpreter.run(module->lookupSymbol<func::FuncOp>(entry))) << interpreter.error();
     return interpreter;
   }
@@ -201,17 +205,6 @@ double distance(const std::vector<double> &a, const std::vector<double> &b) {
   return largest;
 }
 
-/// Every weight moved by about a rounding of float32.
-Globals nudged(const Globals &globals, std::mt19937_64 &random, double by) {
-  Globals moved = globals;
-  for (auto &[name, tensor] : moved) {
-    for (double &v : tensor.f) {
-      v += (random() % 2 == 0 ? by : -by) * std::max(std::abs(v), 1e-2);
-    }
-  }
-  return moved;
-}
-
 class Comparison {
 public:
   Comparison(const std::string &moduleText, std::uint64_t seed) : text(moduleText), oracle(text), random(seed) {
@@ -227,9 +220,8 @@ public:
       return "does not compile: " + compiled.message();
     }
     const Interpreter step = oracle.run("train_step", batch, globals);
-    // How much the numbers move where the weights move by a rounding: what float32 can know of them.
-    const Interpreter first = oracle.run("train_step", batch, nudged(globals, random, 0x1p-23)),
-                      second = oracle.run("train_step", batch, nudged(globals, random, 0x1p-23));
+    // How far apart runs of float32's precision are: what it can know of the numbers.
+    const Interpreter first = oracle.run("train_step", batch, globals, 1), second = oracle.run("train_step", batch, globals, 2);
     double largest = 0;
     for (const auto &[name, gradient] : step.gradients) {
       largest = std::max(largest, largestOf(gradient.f));
@@ -268,7 +260,7 @@ public:
       }
     }
     for (const char *entry : {"evaluate", "predict"}) {
-      const Interpreter expected = oracle.run(entry, batch, globals), nudge = oracle.run(entry, batch, nudged(globals, random, 0x1p-23));
+      const Interpreter expected = oracle.run(entry, batch, globals), rough = oracle.run(entry, batch, globals, 3);
       const auto got = runEntry(library, globals, batch, 2, entry);
       if (!got.ok()) {
         return std::string("does not run `") + entry + "`: " + got.status().message();
@@ -276,7 +268,7 @@ public:
       for (const auto &[name, tensor] : expected.outputs) {
         const std::vector<float> &values = got->at(name);
         if (const std::string wrong = compare(std::string(entry) + "'s " + name, {values.begin(), values.end()}, tensor.f,
-                                              distance(nudge.outputs.at(name).f, tensor.f), std::max(1.0, largestOf(tensor.f)));
+                                              distance(rough.outputs.at(name).f, tensor.f), std::max(1.0, largestOf(tensor.f)));
             !wrong.empty()) {
           return wrong;
         }
@@ -288,7 +280,7 @@ public:
   bool conditioned = true; // float32 can know the gradients
 
 private:
-  static constexpr double spread = 32; // roundings on the way of a value
+  static constexpr double spread = 8; // the farthest of many runs, by the distance of two
 
   static double noise(const std::string &name, const std::map<std::string, Tensor> &value, const std::map<std::string, Tensor> &first,
                       const std::map<std::string, Tensor> &second) {
