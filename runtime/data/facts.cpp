@@ -19,7 +19,6 @@
 #include <filesystem>
 #include <map>
 #include <numeric>
-#include <thread>
 #include <unordered_map>
 #include <unordered_set>
 

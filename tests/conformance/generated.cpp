@@ -207,12 +207,38 @@ private:
     to.name = nextName();
     to.used = false;
     std::string flow = from.name;
+    if (!to.axis.empty() && chance(0.15)) {
+      makeChain(to, flow);
+      bind(to, flow);
+      return;
+    }
     const int steps = 1 + pick(chance(0.1) ? 14 : 4);
     for (int i = 0; i < steps; ++i) {
       step(to, flow);
       --left;
     }
     bind(to, flow);
+  }
+
+  /// Operations of single numbers, one after another, and a pooling: what a maximum and a mean may pass by or not.
+  void makeChain(Node &node, std::string &flow) {
+    static const std::array<const char *, 8> names = {" |> relu",     " |> tanh", " |> sigmoid", " |> gelu",
+                                                      " |> gelu_new", " + 1.0",   " - 0.5",      " * 0.75"};
+    if (chance(0.4)) {
+      node.width = width();
+      flow += " |> conv1d(width: " + std::to_string(1 + pick(4)) + ", maps: " + std::to_string(node.width) + ")";
+    }
+    const int steps = pick(chance(0.3) ? 20 : 4);
+    for (int i = 0; i < steps; ++i) {
+      const std::string operation = names[static_cast<std::size_t>(pick(names.size()))];
+      flow = operation[1] == '|' ? flow + operation : "((" + flow + ")" + operation + ")";
+    }
+    static const std::array<const char *, 4> kinds = {"max", "max", "mean", "first"};
+    flow += std::string(" |> pool(") + kinds[static_cast<std::size_t>(pick(4))] + ")";
+    left -= steps + 1;
+    node.axis.clear();
+    node.growth = 1;
+    node.sparse = true;
   }
 
   /// What brings values of any size to a known one.

@@ -34,6 +34,7 @@
 #include <fstream>
 #include <numeric>
 #include <random>
+#include <unistd.h>
 
 using namespace mlir;
 using namespace penstock;
@@ -214,11 +215,19 @@ public:
 
   /// What differs, "" where nothing does.
   std::string run(const std::string &level) {
-    const std::string library = testing::TempDir() + "generated.so";
-    std::filesystem::remove(library);
+    const std::string library = testing::TempDir() + "generated_" + std::to_string(::getpid()) + ".so";
     if (const Status compiled = compileModule(text, level, "fp32", library); !compiled.ok()) {
       return "does not compile: " + compiled.message();
     }
+    const std::string problem = compareRuns(library);
+    std::filesystem::remove(library);
+    return problem;
+  }
+
+  bool conditioned = true; // float32 can know the gradients
+
+private:
+  std::string compareRuns(const std::string &library) {
     const Interpreter step = oracle.run("train_step", batch, globals);
     // How far apart runs of float32's precision are: what it can know of the numbers.
     const Interpreter first = oracle.run("train_step", batch, globals, 1), second = oracle.run("train_step", batch, globals, 2);
@@ -277,9 +286,6 @@ public:
     return differences(step, largest);
   }
 
-  bool conditioned = true; // float32 can know the gradients
-
-private:
   static constexpr double spread = 8; // the farthest of many runs, by the distance of two
 
   static double noise(const std::string &name, const std::map<std::string, Tensor> &value, const std::map<std::string, Tensor> &first,
