@@ -130,7 +130,7 @@ Globals makeGlobals(ModuleOp module, std::mt19937_64 &random) {
   return globals;
 }
 
-/// A batch of the module's inputs. Some records are longer than a block of rows; some labels are unknown.
+/// A batch of the module's inputs. Some records are longer than a block of rows; some labels are unknown, but never all.
 Batch makeBatch(ModuleOp module, std::mt19937_64 &random) {
   const auto below = [&](std::int64_t n) { return static_cast<std::int32_t>(random() % static_cast<std::uint64_t>(n)); };
   Batch batch;
@@ -184,7 +184,7 @@ Batch makeBatch(ModuleOp module, std::mt19937_64 &random) {
       }
     } else {
       for (std::int64_t k = 0; k < t.rows; ++k) {
-        t.i.push_back(kind == "ids" ? below(std::max<std::int64_t>(vocabulary[name.str()], 5)) : below(12) == 0 ? -1 : below(3));
+        t.i.push_back(kind == "ids" ? below(std::max<std::int64_t>(vocabulary[name.str()], 5)) : k > 0 && below(12) == 0 ? -1 : below(3));
       }
     }
   }
