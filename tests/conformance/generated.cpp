@@ -159,10 +159,17 @@ private:
       for (int i = 0; i < times; ++i) {
         Node node{nextName(), axis, vocabulary > 8192 ? 8 : width()};
         std::string flow = axis + " |> embedding(" + std::to_string(node.width) + ")";
-        if (chance(0.3)) {
+        const bool encoded = chance(0.06);
+        if (encoded) {
+          static const std::array<const char *, 3> families = {"bert", "roberta", "distilbert"};
+          node.width = 8;
+          flow = axis + " |> " + families[static_cast<std::size_t>(pick(3))] + "(hidden: 8, layers: " + std::to_string(1 + pick(2)) +
+                 ", heads: 2, inner: " + std::to_string(8 + width()) + ", positions: 90)";
+          left -= 12;
+        } else if (chance(0.3)) {
           flow += chance(0.5) ? " |> positions(learned, max: 80)" : " |> positions(sinusoidal, max: 80)";
         }
-        if (axis == "pair") {
+        if (axis == "pair" && !encoded) {
           flow += " |> segments";
         }
         bind(node, flow);
@@ -500,7 +507,15 @@ private:
     if (chance(0.3)) {
       minimize += " + 1e-2 * l2()";
     }
-    return text + "}\n\ntrain {\n  optimizer: sgd(lr: 1)\n  minimize:  " + minimize + "\n  steps:     1\n}\n";
+    text += "}\n\ntrain {\n  optimizer: sgd(lr: 1)\n  minimize:  " + minimize + "\n";
+    // The first value is made from weights, as are answers.
+    if (chance(0.2)) {
+      text += "  freeze:    h0\n";
+    }
+    if (chance(0.2)) {
+      text += "  rates:     [times(answer0, 2), times(h0, 0.25)]\n";
+    }
+    return text + "  steps:     1\n}\n";
   }
 
   std::mt19937_64 random;

@@ -256,8 +256,15 @@ private:
         }
       }
       std::vector<double> got(values.size());
+      auto global = (*oracle).lookupSymbol<nn::GlobalOp>(name);
       for (std::size_t k = 0; k < values.size(); ++k) {
-        got[k] = (before.f[k] - static_cast<double>(values[k])) / rate;
+        got[k] = (before.f[k] - static_cast<double>(values[k])) / rate / global.getRate().convertToDouble();
+      }
+      if (global.getFrozen()) {
+        if (largestOf(got) != 0) {
+          return name + " is frozen and changed";
+        }
+        continue;
       }
       const Tensor &expected = step.gradients.at(name);
       const double moved = noise(name, step.gradients, first.gradients, second.gradients);
@@ -316,6 +323,9 @@ private:
     double along = 0;
     const double width = 1e-6;
     for (auto &[name, tensor] : direction) {
+      if (step.gradients.count(name) == 0) {
+        continue; // frozen
+      }
       for (std::size_t k = 0; k < tensor.f.size(); ++k) {
         tensor.f[k] = normal(random);
         along += tensor.f[k] * step.gradients.at(name).f[k];
