@@ -1,6 +1,7 @@
 #include "compiler/emit/parts.h"
 
 #include "compiler/emit/codegen.h"
+#include "runtime/base/cores.h"
 
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Bitcode/BitcodeReader.h"
@@ -104,7 +105,7 @@ Status generateObjects(llvm::Module &module, const std::string &level, std::vect
       results[part] = generatePart(text, parts, part, level, objects[part]);
     }
   };
-  const unsigned threads = std::clamp(std::thread::hardware_concurrency(), 1U, partCount);
+  const unsigned threads = std::clamp(static_cast<unsigned>(usableCores()), 1U, partCount);
   std::vector<std::thread> others;
   for (unsigned i = 1; i < threads; ++i) {
     others.emplace_back(work);

@@ -1,5 +1,6 @@
 #include "runtime/data/facts.h"
 
+#include "runtime/base/cores.h"
 #include "runtime/data/cache.h"
 #include "runtime/data/encode.h"
 #include "runtime/data/fitted.h"
@@ -18,7 +19,6 @@
 #include <filesystem>
 #include <map>
 #include <numeric>
-#include <thread>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -35,8 +35,7 @@ constexpr std::size_t classLimit = 1000000;  // distinct values of a class colum
 class Gatherer {
 public:
   Gatherer(const RecordProgram &program, TokenizerFactory &factory, const FactsOptions &options)
-      : program(program), factory(factory), cache(options.cache),
-        threads(options.threads > 0 ? options.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))),
+      : program(program), factory(factory), cache(options.cache), threads(options.threads > 0 ? options.threads : usableCores()),
         overlap(options.cache, options.overlapEntries), columns(program.columns.size()) {}
 
   Result<std::string> run();

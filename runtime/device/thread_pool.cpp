@@ -1,11 +1,17 @@
 #include "runtime/device/thread_pool.h"
 
+#include "runtime/base/cores.h"
+
+#include <algorithm>
 #include <atomic>
+#include <climits>
 #include <immintrin.h>
+#include <linux/futex.h>
 #include <new>
-#include <sched.h>
+#include <sys/syscall.h>
 #include <system_error>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -24,18 +30,24 @@ thread_local std::int32_t currentWorker = -1;
 /// that it saw; and as the caller returns only when every piece is done, the job's fields hold
 /// still from taking a piece until it is counted in `done`. Threads that sleep through a job are
 /// not waited for.
+///
+/// A thread is awake (it runs pieces, or spins for the next job) or asleep. `awake` counts the former and never exceeds `mostAwake`, the
+/// cores beside the caller's: who wants to wake somebody, or goes back to work, first enters there. `permits` are wakings that no thread
+/// has taken yet: any that sleeps may.
 class SpinningPool final : public ThreadPool {
 public:
   ~SpinningPool() override {
     stopping.store(true, std::memory_order_relaxed);
     signal.fetch_add(1);
-    signal.notify_all();
+    permits.fetch_add(static_cast<std::uint32_t>(threads.size()));
+    wake(INT_MAX);
     for (std::thread &thread : threads) {
       thread.join();
     }
   }
 
-  Status start(int count) {
+  Status start(int count, int cores) {
+    mostAwake = std::min(count, cores) - 1;
     try {
       threads.reserve(static_cast<std::size_t>(count - 1));
       for (int i = 1; i < count; ++i) {
@@ -62,7 +74,7 @@ public:
     const unsigned before = _mm_getcsr();
     _mm_setcsr(before | flushDenormals);
     const std::int64_t pieces = count / grain + (count % grain != 0);
-    if (pieces == 1 || threads.empty() || currentWorker >= 0 || pieces > INT32_MAX) {
+    if (pieces == 1 || mostAwake == 0 || currentWorker >= 0 || pieces > INT32_MAX) {
       const std::int32_t worker = currentWorker >= 0 ? currentWorker : 0;
       const std::int32_t outer = std::exchange(currentWorker, worker);
       for (std::int64_t begin = 0; begin < count; begin += grain) {
@@ -87,10 +99,33 @@ private:
     done.store(0, std::memory_order_relaxed);
     ++jobNumber;
     ticket.store(static_cast<std::uint64_t>(jobNumber) << 32 | newPieces, std::memory_order_release);
-    signal.store(jobNumber); // sequentially consistent, as is `sleepers`: either we see the sleeper
-                             // or it sees the signal
-    if (sleepers.load() != 0) {
-      signal.notify_all();
+    signal.store(jobNumber); // sequentially consistent, as is `awake`: either we see that a thread lay down or it sees the signal
+    if (const int entered = enter(static_cast<int>(std::min<std::uint32_t>(newPieces - 1, static_cast<std::uint32_t>(mostAwake))))) {
+      permits.fetch_add(static_cast<std::uint32_t>(entered));
+      wake(entered);
+    }
+  }
+
+  /// Counts as many more threads as awake as are needed for `wanted` of them; gives how many.
+  int enter(int wanted) {
+    int now = awake.load();
+    while (now < wanted && !awake.compare_exchange_weak(now, wanted)) {
+    }
+    return std::max(wanted - now, 0);
+  }
+
+  void wake(int count) { ::syscall(SYS_futex, &permits, FUTEX_WAKE_PRIVATE, count, nullptr, nullptr, 0); }
+
+  /// Sleeps until there is a permit, and takes it.
+  void sleep() {
+    for (;;) {
+      std::uint32_t now = permits.load();
+      while (now != 0) {
+        if (permits.compare_exchange_weak(now, now - 1)) {
+          return;
+        }
+      }
+      ::syscall(SYS_futex, &permits, FUTEX_WAIT_PRIVATE, 0, nullptr, nullptr, 0);
     }
   }
 
@@ -129,24 +164,37 @@ private:
   void work(std::int32_t worker) {
     _mm_setcsr(_mm_getcsr() | flushDenormals);
     std::uint32_t last = 0;
+    sleep();
     for (;;) {
       std::uint32_t now = signal.load(std::memory_order_acquire);
       for (int i = 0; now == last && i < spins; ++i) {
         _mm_pause();
         now = signal.load(std::memory_order_acquire);
       }
-      if (now == last) {
-        sleepers.fetch_add(1);
-        signal.wait(last);
-        sleepers.fetch_sub(1);
-        continue;
-      }
       if (stopping.load(std::memory_order_relaxed)) {
         return;
+      }
+      if (now == last) {
+        awake.fetch_sub(1);
+        // A job that came meanwhile counted on this thread.
+        if (signal.load() == last || !enterAgain()) {
+          sleep();
+        }
+        continue;
       }
       last = now;
       takePieces(now, worker);
     }
+  }
+
+  bool enterAgain() {
+    int now = awake.load();
+    while (now < mostAwake) {
+      if (awake.compare_exchange_weak(now, now + 1)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   // Written by the caller between jobs.
@@ -154,31 +202,28 @@ private:
   void *context = nullptr;
   std::int64_t count = 0, grain = 1;
   std::uint32_t pieces = 0, jobNumber = 0;
+  int mostAwake = 0; // set once
 
   alignas(64) std::atomic<std::uint64_t> ticket{0};
   alignas(64) std::atomic<std::uint32_t> done{0};
   std::atomic<bool> callerParked{false};
   alignas(64) std::atomic<std::uint32_t> signal{0};
-  std::atomic<std::uint32_t> sleepers{0};
+  alignas(64) std::atomic<std::uint32_t> permits{0};
+  std::atomic<int> awake{0};
   std::atomic<bool> stopping{false};
   std::vector<std::thread> threads;
 };
 
 } // namespace
 
-Result<std::unique_ptr<ThreadPool>> ThreadPool::create(int threads) {
+Result<std::unique_ptr<ThreadPool>> ThreadPool::create(int threads, int cores) {
   if (threads < 0 || threads > maximumThreads) {
     return invalidInput("`threads` is " + std::to_string(threads) + "; it must be between 1 and " + std::to_string(maximumThreads) +
                         ", or 0 for one a core");
   }
-  if (threads == 0) {
-    cpu_set_t allowed;
-    threads =
-        sched_getaffinity(0, sizeof(allowed), &allowed) == 0 ? CPU_COUNT(&allowed) : static_cast<int>(std::thread::hardware_concurrency());
-    threads = threads < 1 ? 1 : threads > maximumThreads ? maximumThreads : threads;
-  }
+  cores = cores > 0 ? cores : usableCores();
   auto pool = std::make_unique<SpinningPool>();
-  PENSTOCK_TRY(pool->start(threads));
+  PENSTOCK_TRY(pool->start(threads == 0 ? std::min(cores, maximumThreads) : threads, cores));
   return std::unique_ptr<ThreadPool>(std::move(pool));
 }
 

@@ -12,9 +12,10 @@ class ThreadPool {
 public:
   using Body = void (*)(void *context, std::int64_t begin, std::int64_t end, std::int32_t worker);
 
-  /// `threads` >= 1 counts the calling thread; 0: one a core that this process may use. Every thread flushes denormals
-  /// (FTZ, DAZ), as does the caller of parallelFor while it runs.
-  static Result<std::unique_ptr<ThreadPool>> create(int threads);
+  /// `threads` >= 1 counts the calling thread; 0: one a core. Every thread flushes denormals (FTZ, DAZ), as does the caller of parallelFor
+  /// while it runs. However many threads there are, at most `cores` of them, the caller among them, run or wait for work without sleeping;
+  /// 0: those that this process may use (runtime/base/cores.h).
+  static Result<std::unique_ptr<ThreadPool>> create(int threads, int cores = 0);
   virtual ~ThreadPool() = default;
 
   virtual int workers() const = 0;

@@ -1,6 +1,7 @@
 #include "runtime/exec/trainer.h"
 
 #include "runtime/base/checked.h"
+#include "runtime/base/cores.h"
 #include "runtime/exec/checkpoint.h"
 #include "runtime/exec/files.h"
 #include "runtime/exec/interrupt.h"
@@ -24,7 +25,6 @@
 #include <map>
 #include <optional>
 #include <set>
-#include <thread>
 
 namespace penstock {
 
@@ -202,7 +202,7 @@ Status Trainer::openProgram() {
   record.dataHash = facts.hash;
   record.level = program->table().level;
   record.kernels = kernels;
-  record.cores = static_cast<int>(std::thread::hardware_concurrency());
+  record.cores = usableCores();
   record.threads = pool->workers();
   return {};
 }

@@ -9,6 +9,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <list>
 
 using namespace mlir;
 
@@ -55,42 +56,60 @@ Result<std::string> compileRecord(const Record &record, const Lengths &lengths, 
 
 namespace {
 
-/// A batch in the form of the program's interface.
+/// A batch in the form of a program's interface.
 struct AbiBatch {
-  std::vector<std::int32_t> rowRecord, rowPosition, rowSegment;
-  PenstockAxisBatch axis{};
+  struct Axis {
+    std::vector<std::int32_t> rowRecord, rowPosition, rowSegment, rowWord;
+  };
+  std::vector<Axis> rows;
+  std::vector<PenstockAxisBatch> axes;
   std::vector<const void *> inputs;
   PenstockBatch batch{};
 
-  explicit AbiBatch(const Batch &from) {
-    const std::vector<std::int32_t> &offsets = from.offsets.at("tokens");
-    for (std::int64_t r = 0; r < from.records; ++r) {
-      for (std::int32_t row = offsets[static_cast<std::size_t>(r)]; row < offsets[static_cast<std::size_t>(r) + 1]; ++row) {
-        rowRecord.push_back(static_cast<std::int32_t>(r));
-        rowPosition.push_back(row - offsets[static_cast<std::size_t>(r)]);
-        rowSegment.push_back(segmentOf(rowPosition.back()));
+  AbiBatch(const Batch &from, const PenstockProgram &program) : rows(static_cast<std::size_t>(program.axis_count)) {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const std::vector<std::int32_t> &offsets = from.offsets.at(program.axes[i]);
+      Axis &axis = rows[i];
+      for (std::int64_t r = 0; r < from.records; ++r) {
+        for (std::int32_t row = offsets[static_cast<std::size_t>(r)]; row < offsets[static_cast<std::size_t>(r) + 1]; ++row) {
+          axis.rowRecord.push_back(static_cast<std::int32_t>(r));
+          axis.rowPosition.push_back(row - offsets[static_cast<std::size_t>(r)]);
+          axis.rowSegment.push_back(segmentOf(axis.rowPosition.back()));
+        }
       }
+      axis.rowWord = from.rowWord;
+      axis.rowWord.resize(axis.rowRecord.size(), -1);
+      axes.push_back(
+          {offsets.back(), offsets.data(), axis.rowRecord.data(), axis.rowPosition.data(), axis.rowSegment.data(), axis.rowWord.data()});
     }
-    axis = {offsets.back(), offsets.data(), rowRecord.data(), rowPosition.data(), rowSegment.data(), from.rowWord.data()};
     for (const auto &[index, tensor] : from.inputs) {
-      inputs.push_back(tensor.i.data());
+      inputs.push_back(tensor.i.empty() ? static_cast<const void *>(floats.emplace_back(tensor.f.begin(), tensor.f.end()).data())
+                                        : tensor.i.data());
     }
-    batch = {from.records, from.recordNumbers.data(), &axis, inputs.data()};
+    batch = {from.records, from.recordNumbers.data(), axes.data(), inputs.data()};
   }
+  AbiBatch(const AbiBatch &) = delete;
+
+private:
+  std::list<std::vector<float>> floats;
 };
 
-} // namespace
+/// A program with the given parameters, and what it runs on.
+struct Loaded {
+  std::unique_ptr<ThreadPool> pool;
+  std::unique_ptr<Program> program;
+};
 
-Result<Values> runSteps(const std::string &library, const Globals &globals, const Batch &batch, int threads,
-                        const std::vector<float> &rates) {
-  PENSTOCK_ASSIGN(std::unique_ptr<ThreadPool> pool, ThreadPool::create(threads));
-  PENSTOCK_ASSIGN(std::unique_ptr<Program> program, Program::open(library, *pool));
-  const PenstockProgram &table = program->table();
+Result<Loaded> load(const std::string &library, const Globals &globals, const Batch &batch, int threads) {
+  Loaded loaded;
+  PENSTOCK_ASSIGN(loaded.pool, ThreadPool::create(threads));
+  PENSTOCK_ASSIGN(loaded.program, Program::open(library, *loaded.pool));
+  const PenstockProgram &table = loaded.program->table();
   if (table.input_count != static_cast<int>(batch.inputs.size())) {
     return internalError("the program has " + std::to_string(table.input_count) + " inputs, its module " +
                          std::to_string(batch.inputs.size()));
   }
-  float *parameters = program->flat(TensorClass::parameter);
+  float *parameters = loaded.program->flat(TensorClass::parameter);
   for (int t = 0; t < table.tensor_count; ++t) {
     const PenstockTensorInfo &info = table.tensors[t];
     if (info.tensor_class == PENSTOCK_PARAMETER) {
@@ -100,7 +119,17 @@ Result<Values> runSteps(const std::string &library, const Globals &globals, cons
       }
     }
   }
-  AbiBatch abi(batch);
+  return loaded;
+}
+
+} // namespace
+
+Result<Values> runSteps(const std::string &library, const Globals &globals, const Batch &batch, int threads,
+                        const std::vector<float> &rates) {
+  PENSTOCK_ASSIGN(const Loaded loaded, load(library, globals, batch, threads));
+  Program &program = *loaded.program;
+  const PenstockProgram &table = program.table();
+  AbiBatch abi(batch, table);
   float loss = 0;
   void *outputs[] = {&loss};
   Program::Step step;
@@ -110,9 +139,11 @@ Result<Values> runSteps(const std::string &library, const Globals &globals, cons
   for (std::size_t k = 0; k < rates.size(); ++k) {
     step.number = k;
     step.learningRate = rates[k];
-    PENSTOCK_TRY(program->run(program->entry("train_step"), step));
+    PENSTOCK_TRY(program.run(program.entry("train_step"), step));
   }
+  PENSTOCK_TRY(program.settle());
   Values after;
+  const float *parameters = program.flat(TensorClass::parameter);
   for (int t = 0; t < table.tensor_count; ++t) {
     const PenstockTensorInfo &info = table.tensors[t];
     if (info.tensor_class == PENSTOCK_PARAMETER) {
@@ -121,6 +152,35 @@ Result<Values> runSteps(const std::string &library, const Globals &globals, cons
   }
   after["loss"] = {loss};
   return after;
+}
+
+Result<Values> runEntry(const std::string &library, const Globals &globals, const Batch &batch, int threads, const std::string &entry) {
+  PENSTOCK_ASSIGN(const Loaded loaded, load(library, globals, batch, threads));
+  Program &program = *loaded.program;
+  const PenstockProgram &table = program.table();
+  AbiBatch abi(batch, table);
+  const int index = program.entry(entry);
+  if (index < 0) {
+    return internalError("the program has no entry `" + entry + "`");
+  }
+  PENSTOCK_TRY(program.pack());
+  Values values;
+  std::vector<void *> outputs;
+  for (int o = 0; o < table.entries[index].output_count; ++o) {
+    const PenstockOutputInfo &info = table.entries[index].outputs[o];
+    const std::int64_t rows = info.rows == PENSTOCK_OUTPUT_ONE       ? 1
+                              : info.rows == PENSTOCK_OUTPUT_RECORDS ? batch.records
+                                                                     : abi.axes[static_cast<std::size_t>(info.axis)].rows;
+    std::vector<float> &value = values[info.name];
+    value.resize(static_cast<std::size_t>(rows * info.width));
+    outputs.push_back(value.data());
+  }
+  Program::Step step;
+  step.batch = &abi.batch;
+  step.outputs = outputs.data();
+  step.seed = 1;
+  PENSTOCK_TRY(program.run(index, step));
+  return values;
 }
 
 Batch single(const Batch &batch, std::int64_t index) {

@@ -27,6 +27,9 @@ Result<std::string> compileRecord(const Record &record, const Lengths &lengths, 
 Result<Values> runSteps(const std::string &library, const Globals &globals, const Batch &batch, int threads,
                         const std::vector<float> &rates);
 
+/// The outputs of an entry that is no step of training, by their names.
+Result<Values> runEntry(const std::string &library, const Globals &globals, const Batch &batch, int threads, const std::string &entry);
+
 /// The batch of record `index` alone, with the same row numbers, ids and record number.
 Batch single(const Batch &batch, std::int64_t index);
 

@@ -291,6 +291,14 @@ bool Interpreter::run(func::FuncOp function) {
       message = "the interpreter does not know `" + op.getName().getStringRef().str() + "`";
       return false;
     }
+    for (Value result : op.getResults()) {
+      for (double &v : values.at(result.getAsOpaquePointer()).f) {
+        if (rough != 0) {
+          randomState = randomState * 6364136223846793005U + 1442695040888963407U;
+          v *= 1 + rough * (static_cast<double>(randomState >> 11) * 0x1p-52 - 1);
+        }
+      }
+    }
   }
   return true;
 }

@@ -29,7 +29,7 @@ struct Batch {
   std::vector<std::uint64_t> recordNumbers;
   std::map<std::string, std::vector<std::int32_t>> offsets; // of axes, records + 1 entries
   std::map<std::int64_t, Tensor> inputs;                    // by their index
-  std::vector<std::int32_t> rowWord;                        // of @tokens: see PenstockAxisBatch
+  std::vector<std::int32_t> rowWord;                        // of the axis that has tags: see PenstockAxisBatch
 };
 
 /// The segment of a row in these tests, by its place in the record.
@@ -48,6 +48,13 @@ public:
   const std::string &error() const { return message; }
   const Tensor &value(mlir::Value v) const { return values.at(v.getAsOpaquePointer()); }
 
+  /// Moves each number that an op gives by up to this share of it, at random: what rounding does, so that runs with other seeds differ by
+  /// as much as a precision can know of the results.
+  void roughen(double share, std::uint64_t by) {
+    rough = share;
+    randomState = by;
+  }
+
   std::map<std::string, Tensor> outputs;   // of nn.output
   std::map<std::string, Tensor> gradients; // of nn.gradient
 
@@ -57,6 +64,8 @@ private:
   const Batch &batch;
   const Globals &globals;
   std::uint64_t seed, step;
+  double rough = 0;
+  std::uint64_t randomState = 0;
   std::map<const void *, Tensor> values;
   std::string message;
 };

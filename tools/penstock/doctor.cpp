@@ -1,6 +1,7 @@
 // `penstock doctor`: what this machine offers and what is missing. Loads no compiler.
 #include "tools/penstock/commands.h"
 
+#include "runtime/base/cores.h"
 #include "runtime/data/dataset.h"
 #include "runtime/kernels/machine_speed.h"
 #include "runtime/plugin/plugin_host.h"
@@ -10,7 +11,6 @@
 #include <nlohmann/json.hpp>
 
 #include <dlfcn.h>
-#include <sched.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -27,11 +27,6 @@ struct Finding {
   std::string name, value;
   bool good = true;
 };
-
-int usableCores() {
-  cpu_set_t set;
-  return ::sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
-}
 
 std::string processor() {
   std::ifstream file("/proc/cpuinfo");
@@ -85,7 +80,7 @@ Finding compiler() {
 
 /// What all cores together do at best.
 Finding speed(Level level) {
-  const Result<std::unique_ptr<ThreadPool>> pool = ThreadPool::create(usableCores());
+  const Result<std::unique_ptr<ThreadPool>> pool = ThreadPool::create(0);
   if (!pool.ok()) {
     return {"speed", pool.status().message(), false};
   }

@@ -6,6 +6,7 @@
 #endif
 
 #include "runtime/exec/trained_run.h"
+#include "tools/penstock/threads.h"
 
 #include <CLI/CLI.hpp>
 
@@ -160,6 +161,7 @@ Result<std::unique_ptr<TrainedRun>> openRun(const std::string &folder, const std
   if (threads >= 0) {
     record.config.threads = threads;
   }
+  warnOfIdleThreads(record.config.threads);
   PENSTOCK_ASSIGN(std::unique_ptr<TrainedRun> run, TrainedRun::open(folder, std::move(record), context.pluginFolders));
   for (const std::string &warning : run->warnings()) {
     std::fprintf(stderr, "penstock: warning: %s\n", warning.c_str());

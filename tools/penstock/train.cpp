@@ -4,6 +4,7 @@
 #include "tools/penstock/compile_pipeline.h"
 #include "tools/penstock/load_pipeline.h"
 #include "tools/penstock/run_settings.h"
+#include "tools/penstock/threads.h"
 #include "tools/penstock/transient.h"
 
 #include "runtime/data/dataset.h"
@@ -232,6 +233,9 @@ Status train(TrainOptions &options, CommandContext &context) {
     return environmentError("`target.level` asks for `" + std::string(levelName(level)) + "`, this machine is `" +
                             std::string(levelName(machine)) +
                             "`; leave it out, or train where it can run (`penstock compile` compiles for any level)");
+  }
+  if (!options.load.quiet) {
+    warnOfIdleThreads(loaded.pipeline.target.threads);
   }
   TrainRequest request;
   request.config = toRunConfig(loaded.pipeline);

@@ -1,5 +1,7 @@
 #include "runtime/kernels/onednn/onednn_matmul.h"
 
+#include "runtime/base/cores.h"
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -8,7 +10,6 @@
 #include <dnnl.h>
 #include <immintrin.h>
 #include <new>
-#include <sched.h>
 #include <string>
 #include <vector>
 
@@ -185,9 +186,7 @@ public:
     PENSTOCK_TRY(
         take(packStream, "a stream", [&](dnnl_stream_t *to) { return dnnl_stream_create(to, engine, dnnl_stream_default_flags); }));
 
-    cpu_set_t allowed;
-    const int cores = sched_getaffinity(0, sizeof(allowed), &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
-    slots = std::vector<Slot>(static_cast<std::size_t>(std::clamp(cores, 2, 16)));
+    slots = std::vector<Slot>(static_cast<std::size_t>(std::clamp(usableCores(), 2, 16)));
     for (Slot &slot : slots) {
       PENSTOCK_ASSIGN(slot.padded, makeFloats(blockRows.back() * (k + n), "padded rows"));
       scratchBytes += static_cast<std::size_t>(blockRows.back() * (k + n)) * sizeof(float);

@@ -1,3 +1,4 @@
+#include "runtime/base/cores.h"
 #include "runtime/device/thread_pool.h"
 
 #include <gtest/gtest.h>
@@ -6,6 +7,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <new>
+#include <sys/resource.h>
 #include <thread>
 #include <vector>
 
@@ -48,7 +50,7 @@ void cover(void *context, std::int64_t begin, std::int64_t end, std::int32_t wor
 
 TEST(ThreadPool, runsEveryPieceOnce) {
   for (const int threads : {1, 2, 3, 7}) {
-    auto made = ThreadPool::create(threads);
+    auto made = ThreadPool::create(threads, threads); // all of them at once, whatever the machine has
     ASSERT_TRUE(made.ok());
     ThreadPool &pool = **made;
     EXPECT_EQ(pool.workers(), threads);
@@ -66,24 +68,97 @@ TEST(ThreadPool, runsEveryPieceOnce) {
 }
 
 TEST(ThreadPool, survivesManySmallJobsAndPauses) {
-  auto made = ThreadPool::create(5);
-  ASSERT_TRUE(made.ok());
-  std::atomic<std::int64_t> sum{0};
-  const auto add = [](void *context, std::int64_t begin, std::int64_t end, std::int32_t) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      static_cast<std::atomic<std::int64_t> *>(context)->fetch_add(i);
-    }
-  };
-  std::int64_t expected = 0;
-  for (int job = 0; job < 20000; ++job) {
-    const std::int64_t count = 1 + job % 13;
-    (*made)->parallelFor(add, &sum, count, 1 + job % 3);
-    expected += count * (count - 1) / 2;
-    ASSERT_EQ(sum.load(), expected);
-    if (job % 5000 == 0) { // long enough that the threads park
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  for (const int cores : {5, 4, 2, 1}) {
+    auto made = ThreadPool::create(5, cores);
+    ASSERT_TRUE(made.ok());
+    std::atomic<std::int64_t> sum{0};
+    const auto add = [](void *context, std::int64_t begin, std::int64_t end, std::int32_t) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        static_cast<std::atomic<std::int64_t> *>(context)->fetch_add(i);
+      }
+    };
+    std::int64_t expected = 0;
+    for (int job = 0; job < 12000; ++job) {
+      const std::int64_t count = 1 + job % 13;
+      (*made)->parallelFor(add, &sum, count, 1 + job % 3);
+      expected += count * (count - 1) / 2;
+      ASSERT_EQ(sum.load(), expected) << cores << " cores";
+      if (job % 3000 == 0) { // long enough that the threads park
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      }
     }
   }
+}
+
+TEST(ThreadPool, runsAtMostAsManyThreadsAsCores) {
+  for (const int cores : {1, 2, 3}) {
+    auto made = ThreadPool::create(61, cores);
+    ASSERT_TRUE(made.ok());
+    EXPECT_EQ((*made)->workers(), 61);
+    struct Crowd {
+      std::atomic<int> inside{0}, most{0}, pieces{0};
+      std::atomic<bool> wrong{false};
+    } crowd;
+    for (int job = 0; job < 300; ++job) {
+      (*made)->parallelFor(
+          [](void *context, std::int64_t, std::int64_t, std::int32_t worker) {
+            auto &c = *static_cast<Crowd *>(context);
+            const int now = c.inside.fetch_add(1) + 1;
+            for (int most = c.most.load(); most < now && !c.most.compare_exchange_weak(most, now);) {
+            }
+            c.wrong = c.wrong || worker < 0 || worker >= 61;
+            for (volatile int i = 0; i < 2000; i = i + 1) {
+            }
+            c.inside.fetch_sub(1);
+            c.pieces.fetch_add(1);
+          },
+          &crowd, 97, 1);
+      if (job % 50 == 0) { // long enough that the threads park, so that others wake
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      }
+    }
+    EXPECT_LE(crowd.most.load(), cores);
+    EXPECT_EQ(crowd.pieces.load(), 300 * 97);
+    EXPECT_FALSE(crowd.wrong);
+  }
+}
+
+/// What 2000 small jobs cost: context switches, and processor time in seconds.
+struct Cost {
+  long switches = 0;
+  double seconds = 0;
+};
+
+Cost costOf(int threads) {
+  auto made = ThreadPool::create(threads);
+  EXPECT_TRUE(made.ok());
+  const auto used = [] {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    const auto seconds = [](const timeval &t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); };
+    return Cost{usage.ru_nvcsw + usage.ru_nivcsw, seconds(usage.ru_utime) + seconds(usage.ru_stime)};
+  };
+  std::vector<float> numbers(1 << 14, 1.0f);
+  const Cost before = used();
+  for (int job = 0; job < 2000; ++job) {
+    (*made)->parallelFor(
+        [](void *context, std::int64_t begin, std::int64_t end, std::int32_t) {
+          auto &all = *static_cast<std::vector<float> *>(context);
+          for (std::int64_t i = begin; i < end; ++i) {
+            all[static_cast<std::size_t>(i)] = all[static_cast<std::size_t>(i)] * 0.999f + 0.5f;
+          }
+        },
+        &numbers, 1 << 14, 1 << 8);
+  }
+  const Cost after = used();
+  return {after.switches - before.switches, after.seconds - before.seconds};
+}
+
+TEST(ThreadPool, costsNoMoreWithMoreThreadsThanCores) {
+  const int cores = usableCores();
+  const Cost few = costOf(cores), many = costOf(cores * 32);
+  EXPECT_LT(many.switches, 4 * few.switches + 4000);
+  EXPECT_LT(many.seconds, 3 * few.seconds + 0.2);
 }
 
 TEST(ThreadPool, allocatesNothingInAJob) {
@@ -148,7 +223,7 @@ TEST(ThreadPool, refusesSillyNumbersOfThreads) {
   EXPECT_FALSE(ThreadPool::create(100000).ok());
   auto made = ThreadPool::create(0);
   ASSERT_TRUE(made.ok());
-  EXPECT_GE((*made)->workers(), 1);
+  EXPECT_EQ((*made)->workers(), usableCores());
 }
 
 } // namespace
