@@ -248,6 +248,11 @@ std::string Checker::recordProgram() const {
         {{"name", feature.name}, {"column", feature.draft.column}, {"axis", feature.name}, {"steps", std::move(steps)}});
     made.insert(feature.name);
     places["features." + feature.name] = placeOf(feature.span);
+    for (const auto &[name, attribute] : feature.draft.steps.back().attributes) {
+      const auto written = feature.draft.steps.back().spans.find(name);
+      places["features." + feature.name + "." + name] =
+          placeOf(written == feature.draft.steps.back().spans.end() ? feature.span : written->second);
+    }
     places["features." + feature.name + ".max_length"] =
         placeOf(feature.draft.maxLengthSpan.file != nullptr ? feature.draft.maxLengthSpan : feature.span);
   }

@@ -32,6 +32,7 @@ struct FeatureDraft {
     std::string op, plugin; // clean; or tokenize, with a plugin
     Attributes attributes;
     std::map<std::string, Origin> origins;
+    std::map<std::string, Span> spans; // of the arguments
     std::int64_t maxLength = 0;
     std::string truncate; // of a pair
     Span span;            // of the call

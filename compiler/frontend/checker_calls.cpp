@@ -619,6 +619,7 @@ Value Checker::applyTextStep(const Callable &callable, BoundCall bound, const Sp
   FeatureDraft::Step step;
   step.attributes = std::move(bound.attributes);
   step.origins = std::move(bound.origins);
+  step.spans = bound.spans;
   step.span = span;
   step.op = callable.kind == Callable::Kind::clean ? "clean" : "tokenize";
   if (callable.kind == Callable::Kind::tokenizer) {

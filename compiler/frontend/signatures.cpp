@@ -433,6 +433,7 @@ const std::vector<std::string> &settingsOf(const std::string &block) {
 ParameterSpec parameterOf(const PluginParameter &parameter) {
   ParameterSpec spec;
   static_cast<PluginParameter &>(spec) = parameter;
+  spec.absent = parameter.optional;
   return spec;
 }
 

@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 #define PENSTOCK_PLUGIN_ABI_MAJOR 1
-#define PENSTOCK_PLUGIN_ABI_MINOR 1
+#define PENSTOCK_PLUGIN_ABI_MINOR 2
 
 /* UTF-8 bytes, not terminated. */
 typedef struct PenstockString {
@@ -33,13 +33,16 @@ typedef struct PenstockError {
   char text[1024]; /* terminated; a sentence for a person */
 } PenstockError;
 
-/* What the host lends a plugin: memory (64-byte aligned; freed with `release`) and a log. */
+/* What the host lends a plugin: memory (64-byte aligned; freed with `release`), a log, and, since 1.2, remarks. A remark is for a
+ * person: the call works, and something about it should be known (a file that contradicts a parameter). It becomes a warning at the
+ * parameter, or, where `parameter` is empty, at the call. Only `fit_begin` of a tokenizer is given a `remark`; else it is NULL. */
 typedef struct PenstockHost {
   uint32_t struct_size;
   void *context;
   void *(*allocate)(void *context, size_t bytes); /* NULL when there is none */
   void (*release)(void *context, void *memory);
   void (*log)(void *context, PenstockString message);
+  void (*remark)(void *context, PenstockString parameter, PenstockString message);
 } PenstockHost;
 
 /* A value of a parameter, of a type that plugin.toml declares. */
@@ -61,7 +64,8 @@ typedef struct PenstockParameter {
   const double *numbers;
   int64_t count;
 } PenstockParameter;
-/* All parameters of the manifest, defaults filled in by the host, in the manifest's order. */
+/* All parameters of the manifest, defaults filled in by the host, in the manifest's order; without those that the manifest calls
+ * optional (since 1.2) and the call does not give. */
 typedef struct PenstockParameters {
   uint32_t struct_size;
   int32_t count;

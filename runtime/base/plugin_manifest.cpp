@@ -235,9 +235,10 @@ Result<PluginParameter> readParameter(const toml::table &table, const std::strin
     reader.fail(nullptr, "`minimum` is above `maximum`");
   }
   parameter.required = reader.flag("required", false);
+  parameter.optional = reader.flag("optional", false);
   const toml::node *defaultNode = reader.get("default");
-  if ((defaultNode != nullptr) == parameter.required) {
-    reader.fail(nullptr, "a parameter has either a `default` or `required = true`");
+  if ((defaultNode != nullptr ? 1 : 0) + (parameter.required ? 1 : 0) + (parameter.optional ? 1 : 0) != 1) {
+    reader.fail(nullptr, "a parameter has either a `default`, `required = true` or `optional = true`");
   } else if (defaultNode != nullptr && reader.ok()) {
     parameter.defaultValue = valueOf(reader, defaultNode, parameter);
     const auto outside = [&](double value) {
@@ -254,6 +255,19 @@ Result<PluginParameter> readParameter(const toml::table &table, const std::strin
     }
     if (wrong) {
       reader.fail(defaultNode, "`default` lies outside `minimum` and `maximum`");
+    }
+  }
+  for (const auto &[key, names] : {std::pair("files", &parameter.files), std::pair("beside", &parameter.beside)}) {
+    const toml::node *node = reader.get(key);
+    if (node == nullptr) {
+      continue;
+    }
+    *names = stringsOf(reader, node, key);
+    const bool plain = std::none_of(names->begin(), names->end(), [](const std::string &name) {
+      return name.empty() || name == "." || name == ".." || name.find('/') != std::string::npos;
+    });
+    if (parameter.type != Type::path || !plain) {
+      reader.fail(node, fmt::format("`{}` are names of files in the folder of a parameter of type path", key));
     }
   }
   parameter.help = reader.text("help", true);
@@ -289,7 +303,7 @@ Result<MetricResult> readResult(const toml::table &table, const std::string &pat
   }
   for (const std::string &name : names) {
     const PluginParameter *parameter = manifest.find(name);
-    if (parameter == nullptr ||
+    if (parameter == nullptr || parameter->optional ||
         (parameter->type != Type::enumeration && parameter->type != Type::integer && parameter->type != Type::boolean)) {
       reader.fail(table.get("name"), fmt::format("`{{{}}}` names no parameter of type enum, int or bool", name));
     }

@@ -35,10 +35,14 @@ struct PluginParameter {
   std::string name;
   enum class Type { boolean, integer, number, string, path, enumeration, strings, numbers } type = Type::integer;
   bool required = false;
-  PluginValue defaultValue;         // where not required
+  bool optional = false;            // has no value unless the call gives one
+  PluginValue defaultValue;         // where neither required nor optional
   std::vector<std::string> members; // of an enumeration
   double minimum = 0, maximum = 0;  // where hasMinimum / hasMaximum
   bool hasMinimum = false, hasMaximum = false;
+  /// Of a path that may be a folder: the files of it that the plugin reads. `beside` are read too where the path is a file and they lie
+  /// in its folder. Where both are empty, all that lies at the path counts.
+  std::vector<std::string> files, beside;
   std::string help;
 };
 

@@ -28,7 +28,7 @@ using Json = nlohmann::json;
 
 namespace {
 
-constexpr std::uint32_t factsVersion = 2;
+constexpr std::uint32_t factsVersion = 3;
 constexpr std::int64_t errorsPerFile = 1000; // rows with mistakes, after which a file is not read on
 constexpr std::size_t classLimit = 1000000;  // distinct values of a class column
 
@@ -95,8 +95,8 @@ Result<Hash128> Gatherer::key() {
     PENSTOCK_ASSIGN(const std::string identity, tokenizerIdentity(program.features[i], program.features[i].parameters, info));
     hasher.addPart(identity);
     PENSTOCK_ASSIGN(const auto paths, pathsIn(program.features[i].parameters, info));
-    for (const auto &[name, path] : paths) {
-      hasher.addPart(path);
+    for (const GivenPath &given : paths) {
+      hasher.addPart(given.path);
     }
     infos.push_back(info);
     identities.push_back(identity);
@@ -180,9 +180,13 @@ Status Gatherer::beginFits() {
     prepares.push_back(infos[i].fits || isFirst);
     fits.emplace_back();
     PENSTOCK_ASSIGN(const auto paths, pathsIn(feature.parameters, infos[i]));
-    const bool whole = std::none_of(paths.begin(), paths.end(), [](const auto &named) { return fileIsMissing(named.second); });
+    const bool whole = std::none_of(paths.begin(), paths.end(), [](const GivenPath &given) { return fileIsMissing(given.path); });
     if (infos[i].fits && wanted(trainSplit) && whole && !hasEarlier) { // a missing file is a problem of its own: finishFits
       PENSTOCK_ASSIGN(fits.back(), factory.fit(feature.plugin, feature.parameters));
+      for (const PluginNote &note : fits.back()->notes()) {
+        const std::string place = "features." + feature.name + (note.parameter.empty() ? "" : "." + note.parameter);
+        problems.add("tokenizer-remark", place, {}, {{"plugin", feature.plugin}, {"detail", note.text}});
+      }
     }
   }
   return Status::success();
@@ -625,8 +629,11 @@ Status Gatherer::finishFits() {
     Json &entry = facts["tokenizers"][feature.name];
     entry = {{"version", infos[i].version}, {"fits", infos[i].fits}, {"paths", Json::object()}};
     bool lacksFile = false;
-    for (const auto &[name, path] : paths) {
+    for (const auto &[name, path, folder, files] : paths) {
       entry["paths"][name] = path;
+      if (!files.empty()) {
+        entry["files"][name] = {{"folder", folder}, {"names", files}};
+      }
       if (fileIsMissing(path)) {
         lacksFile = true;
         problems.add("missing-file", "features." + feature.name, {path}, {{"path", path}, {"split", ""}, {"parameter", name}});
@@ -704,7 +711,8 @@ Status Gatherer::countTokens() {
     request.stamp = fileOf(split).stamp;
     request.threads = threads;
     request.strict = problems.list.empty() || std::all_of(problems.list.begin(), problems.list.end(), [](const Json &problem) {
-                       return problem["id"] == "leakage" || problem["id"] == "class-absent-from-train" || problem["id"] == "tag-sequence";
+                       return problem["id"] == "leakage" || problem["id"] == "class-absent-from-train" || problem["id"] == "tag-sequence" ||
+                              problem["id"] == "tokenizer-remark";
                      });
     PENSTOCK_ASSIGN(const SplitIds ids, openSplit(request, cache));
     const char *name = splitNames[static_cast<std::size_t>(split)];

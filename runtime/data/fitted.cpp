@@ -62,27 +62,63 @@ Hash128 Fitted::idsKey(const RecordProgram &program, int split, const Hash128 &c
   return hasher.value();
 }
 
-Result<std::vector<std::pair<std::string, std::string>>> pathsIn(const std::string &parameters, const TokenizerInfo &info) {
-  try {
-    const Json json = Json::parse(parameters);
-    std::vector<std::pair<std::string, std::string>> paths;
-    for (const std::string &name : info.pathParameters) {
-      if (json.contains(name) && json[name].is_string() && json[name] != "") {
-        paths.emplace_back(name, json[name].get<std::string>());
-      }
-    }
-    return paths;
-  } catch (const std::exception &error) {
-    return internalError(std::string("parameters of a tokenizer cannot be read: ") + error.what());
+namespace {
+
+GivenPath givenPath(const PathParameter &parameter, const std::string &path) {
+  GivenPath given = {parameter.name, path, "", {}};
+  if (parameter.files.empty() && parameter.beside.empty()) {
+    return given;
   }
+  std::error_code error;
+  std::vector<std::string> names = parameter.beside;
+  given.folder = path;
+  if (fs::is_directory(path, error)) {
+    names.insert(names.begin(), parameter.files.begin(), parameter.files.end());
+  } else {
+    given.folder = fs::path(path).parent_path().string();
+    given.files.push_back(fs::path(path).filename().string());
+  }
+  for (const std::string &name : names) {
+    if (fs::exists(fs::path(given.folder) / name, error) && std::find(given.files.begin(), given.files.end(), name) == given.files.end()) {
+      given.files.push_back(name);
+    }
+  }
+  return given;
+}
+
+} // namespace
+
+Result<std::vector<GivenPath>> pathsIn(const std::string &parameters, const TokenizerInfo &info) {
+  const Json json = Json::parse(parameters, nullptr, false);
+  if (!json.is_object()) {
+    return internalError("the parameters of a tokenizer are not a JSON object");
+  }
+  std::vector<GivenPath> paths;
+  for (const PathParameter &parameter : info.pathParameters) {
+    const auto found = json.find(parameter.name);
+    if (found != json.end() && found->is_string() && *found != "") {
+      paths.push_back(givenPath(parameter, found->get<std::string>()));
+    }
+  }
+  return paths;
 }
 
 Result<std::string> tokenizerIdentity(const FeatureSpec &feature, const std::string &parameters, const TokenizerInfo &info) {
   PENSTOCK_ASSIGN(const auto paths, pathsIn(parameters, info));
   Json json = Json::parse(parameters);
-  for (const auto &[name, path] : paths) {
+  const auto hashOf = [](const std::string &path) {
     const Result<Hash128> content = hashPath(path);
-    json[name] = content.ok() ? content.value().hex() : "unreadable " + path;
+    return content.ok() ? content.value().hex() : "unreadable " + path;
+  };
+  for (const GivenPath &given : paths) {
+    if (given.files.empty()) {
+      json[given.name] = hashOf(given.path);
+      continue;
+    }
+    json[given.name] = {{"whole", given.folder == given.path}};
+    for (const std::string &file : given.files) {
+      json[given.name]["files"][file] = hashOf(given.folder + "/" + file);
+    }
   }
   return feature.plugin + " " + info.version + " " + info.build + " " + json.dump();
 }
@@ -195,11 +231,27 @@ Status writeFeature(const FeatureSpec &feature, const Json &facts, const std::st
                 {"parameters", Json::parse(feature.parameters)},
                 {"paths", Json::object()},
                 {"state", nullptr}};
+  const Json nothing = Json::object();
+  const Json &read = described.contains("files") ? described["files"] : nothing;
   for (const auto &[name, path] : described.at("paths").items()) {
-    const std::string from = path.get<std::string>();
-    const std::string file = fmt::format("{}.{}.{}", fileNameOf(feature.name), fileNameOf(name), fs::path(from).filename().string());
-    PENSTOCK_TRY(copyPath(from, folder + "/" + file));
-    entry["paths"][name] = file;
+    const std::string from = path.get<std::string>(), prefix = fmt::format("{}.{}", fileNameOf(feature.name), fileNameOf(name));
+    if (!read.contains(name)) {
+      const std::string file = prefix + "." + fs::path(from).filename().string();
+      PENSTOCK_TRY(copyPath(from, folder + "/" + file));
+      entry["paths"][name] = file;
+      continue;
+    }
+    // The files that the plugin reads, in a folder of their own, so that they lie beside each other as they did.
+    const std::string source = read[name].at("folder").get<std::string>();
+    if (::mkdir((folder + "/" + prefix).c_str(), 0755) != 0) {
+      return failure("make the folder", folder + "/" + prefix);
+    }
+    for (const Json &file : read[name].at("names")) {
+      const std::string one = file.get<std::string>();
+      PENSTOCK_TRY(copyPath(source + "/" + one, folder + "/" + prefix + "/" + one));
+    }
+    PENSTOCK_TRY(syncPath(folder + "/" + prefix));
+    entry["paths"][name] = source == from ? prefix : prefix + "/" + fs::path(from).filename().string();
   }
   if (described.at("fits").get<bool>()) {
     PENSTOCK_ASSIGN(const std::string state, stateOf(facts, feature.name));

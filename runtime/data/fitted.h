@@ -44,8 +44,15 @@ struct Fitted {
 /// Plugin, version, build, parameters and what lies at their paths, as text to be hashed. A path at which nothing
 /// can be read counts as itself: making the tokenizer will tell.
 Result<std::string> tokenizerIdentity(const FeatureSpec &feature, const std::string &parameters, const TokenizerInfo &info);
-/// The path parameters that are given, by name. `parameters`: JSON text.
-Result<std::vector<std::pair<std::string, std::string>>> pathsIn(const std::string &parameters, const TokenizerInfo &info);
+/// What a path parameter that is given names.
+struct GivenPath {
+  std::string name, path;
+  /// Where the plugin says which files it reads there: the folder, and their names in it; else no names, and all that is there counts.
+  std::string folder;
+  std::vector<std::string> files;
+};
+/// The path parameters that are given. `parameters`: JSON text.
+Result<std::vector<GivenPath>> pathsIn(const std::string &parameters, const TokenizerInfo &info);
 
 /// See writeFitted in dataset.h; reads what it wrote.
 Result<Fitted> readFitted(const RecordProgram &program, const std::string &folder, TokenizerFactory &factory);

@@ -23,7 +23,7 @@ public:
     }
     for (const PluginParameter &parameter : manifest->parameters) {
       if (parameter.type == PluginParameter::Type::path) {
-        info.pathParameters.push_back(parameter.name);
+        info.pathParameters.push_back({parameter.name, parameter.files, parameter.beside});
       }
     }
     return info;

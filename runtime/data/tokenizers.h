@@ -9,11 +9,17 @@
 
 namespace penstock {
 
+/// A parameter of type `path`, and which files a plugin reads there (PluginParameter).
+struct PathParameter {
+  std::string name;
+  std::vector<std::string> files = {}, beside = {};
+};
+
 struct TokenizerInfo {
   std::string version;
   bool fits = false;
-  std::vector<std::string> pathParameters; // names of the parameters of type `path`
-  std::string build;                       // hash of the library: what it gave before it was built again is not its own
+  std::vector<PathParameter> pathParameters;
+  std::string build; // hash of the library: what it gave before it was built again is not its own
 };
 
 class TokenizerFactory {

@@ -136,69 +136,180 @@ std::int64_t longestOf(const RunRecord &record, const std::string &axis, bool &c
   return longest;
 }
 
-Status writeTokenizer(const std::string &run, const RunRecord &record, const HfModel &model, const std::string &out) {
-  const std::string fitted = run + "/fitted/";
-  PENSTOCK_ASSIGN(const Json described, readObject(fitted + "tokenizers.json"));
-  Json config;
-  bool cleans = false;
-  try {
-    const Json &tokenizer = described.at("features").at(model.axis);
-    const std::string plugin = tokenizer.at("plugin");
-    const Json &parameters = tokenizer.at("parameters");
-    const auto copy = [&](const char *parameter, const char *name) -> Status {
-      const std::string from = fitted + tokenizer.at("paths").at(parameter).get<std::string>();
-      // One file may hold the whole tokenizer.
-      PENSTOCK_ASSIGN(const std::string text, readWholeFile(from));
-      const Json json = std::string_view(name) == "merges.txt" ? Json() : Json::parse(text, nullptr, false);
-      const bool whole = json.is_object() && json.contains("model") && json["model"].is_object();
-      return writeFileAtomically(out + "/" + (whole ? "tokenizer.json" : name), text);
-    };
-    if (!parameters.value("special", true)) {
-      return invalidInput("the tokenizer `" + plugin +
-                          "` puts no special tokens around a text, and those of Transformers do, so the run cannot be exported");
-    }
-    if (plugin == "wordpiece") {
-      PENSTOCK_TRY(copy("vocab", "vocab.txt"));
-      const bool lowercase = parameters.value("lowercase", true);
-      config = {{"tokenizer_class", "BertTokenizer"},
-                {"do_lower_case", lowercase},
-                {"strip_accents", lowercase},
-                {"tokenize_chinese_chars", true},
-                {"unk_token", parameters.value("unknown", "[UNK]")},
-                {"cls_token", "[CLS]"},
-                {"sep_token", "[SEP]"},
-                {"pad_token", "[PAD]"},
-                {"mask_token", "[MASK]"}};
-    } else if (plugin == "bpe") {
-      PENSTOCK_TRY(copy("vocab", "vocab.json"));
-      if (tokenizer.at("paths").contains("merges")) {
-        PENSTOCK_TRY(copy("merges", "merges.txt"));
+/// The tokenizer's files as a run keeps them, and what the call wrote beside them.
+class KeptTokenizer {
+public:
+  using Vocabulary = nlohmann::json; // ordered objects take time with the square of their size
+
+  static Result<KeptTokenizer> open(const std::string &run, const std::string &axis) {
+    const std::string fitted = run + "/fitted/";
+    PENSTOCK_ASSIGN(const Json described, readObject(fitted + "tokenizers.json"));
+    KeptTokenizer kept;
+    try {
+      const Json &entry = described.at("features").at(axis);
+      kept.plugin = entry.at("plugin").get<std::string>();
+      if (kept.plugin != "wordpiece" && kept.plugin != "bpe") {
+        return invalidInput("the tokenizer `" + kept.plugin +
+                            "` has no counterpart in Transformers, so the run cannot be exported; `wordpiece` and `bpe` have one");
       }
-      config = {{"tokenizer_class", "RobertaTokenizer"},
-                {"add_prefix_space", parameters.value("prefix_space", false)},
-                {"unk_token", parameters.value("unknown", "<unk>")},
-                {"cls_token", "<s>"},
-                {"bos_token", "<s>"},
-                {"sep_token", "</s>"},
-                {"eos_token", "</s>"},
-                {"pad_token", "<pad>"},
-                {"mask_token", "<mask>"}};
+      kept.parameters = entry.at("parameters");
+      kept.paths = entry.at("paths");
+      kept.vocab = fitted + kept.paths.at("vocab").get<std::string>();
+      kept.merges = kept.paths.contains("merges") ? fitted + kept.paths["merges"].get<std::string>() : "";
+    } catch (const nlohmann::json::exception &) {
+      return environmentError("`" + fitted + "tokenizers.json` is damaged: it does not say how `" + axis + "` was made");
+    }
+    const std::string names[] = {"tokenizer.json", kept.plugin == "bpe" ? "vocab.json" : "vocab.txt"};
+    if (folderExists(kept.vocab)) {
+      kept.folder = kept.vocab;
+      kept.vocab += "/" + (fileExists(kept.folder + "/" + names[0]) ? names[0] : names[1]);
     } else {
-      return invalidInput("the tokenizer `" + plugin +
-                          "` has no counterpart in Transformers, so the run cannot be exported; `wordpiece` and `bpe` have one");
+      kept.folder = kept.vocab.substr(0, kept.vocab.rfind('/'));
     }
-    if (const std::int64_t longest = longestOf(record, model.axis, cleans); longest > 0) {
-      config["model_max_length"] = longest;
+    if (kept.merges.empty()) {
+      kept.merges = kept.folder + "/merges.txt";
     }
-  } catch (const nlohmann::json::exception &error) {
-    return environmentError("`" + fitted + "tokenizers.json` is damaged: " + error.what());
+    PENSTOCK_ASSIGN(kept.text, readWholeFile(kept.vocab, largest));
+    kept.json = kept.vocab.ends_with(".txt") ? Vocabulary() : Vocabulary::parse(kept.text, nullptr, false);
+    kept.isWhole = kept.json.is_object() && kept.json.contains("model") && kept.json["model"].is_object();
+    for (const auto &[name, settings] :
+         {std::pair("tokenizer_config.json", &kept.config), std::pair("special_tokens_map.json", &kept.tokens)}) {
+      *settings = Json::object();
+      if (fileExists(kept.folder + "/" + name)) {
+        PENSTOCK_ASSIGN(*settings, readObject(kept.folder + "/" + name));
+      }
+    }
+    return kept;
   }
+
+  /// A flag as the tokenizer has it: what is written; else what the settings say; else what a tokenizer.json says; else `standard`.
+  /// (The tokenizers read them in the same order: plugins/sdk/include/penstock/sdk/tokenizer_folder.h.)
+  bool flag(const char *parameter, const char *setting, const Vocabulary &part, const char *inJson, bool standard) const {
+    const auto of = [](const auto &from, const char *name, bool otherwise) {
+      return from.contains(name) && from[name].is_boolean() ? from[name].template get<bool>() : otherwise;
+    };
+    const bool there = of(part, inJson, standard);
+    return of(parameters, parameter, isWhole && isGeneric() ? there : of(config, setting, there));
+  }
+  std::string token(const char *role, const char *standard) const {
+    for (const Json *from : {&config, &tokens}) {
+      if (from->contains(role)) {
+        const Json &value = (*from)[role];
+        const Json &name = value.is_object() && value.contains("content") ? value["content"] : value;
+        if (name.is_string()) {
+          return name.get<std::string>();
+        }
+      }
+    }
+    return standard;
+  }
+  /// The token for what is unknown.
+  std::string unknown(const char *standard) const {
+    if (parameters.contains("unknown") && parameters["unknown"].is_string()) {
+      return parameters["unknown"].get<std::string>();
+    }
+    const bool inModel = isWhole && plugin == "wordpiece" && json["model"].contains("unk_token") && json["model"]["unk_token"].is_string();
+    return inModel ? json["model"]["unk_token"].get<std::string>() : token("unk_token", standard);
+  }
+  /// Whether the tokenizer.json counts as it stands, whatever the class's own rules are.
+  bool isGeneric() const {
+    const std::string name =
+        config.contains("tokenizer_class") && config["tokenizer_class"].is_string() ? config["tokenizer_class"] : Json("");
+    return name == "PreTrainedTokenizerFast" || name == "TokenizersBackend";
+  }
+  bool putsSpecialTokens() const { return !parameters.contains("special") || parameters["special"] != false; }
+
+  static constexpr std::size_t largest = std::size_t{1} << 28; // as the tokenizers read
+
+  std::string plugin, folder, vocab, merges, text;
+  bool isWhole = false; // a tokenizer.json
+  Vocabulary json;
+  Json parameters, paths, config, tokens;
+};
+
+Json wordpieceConfig(KeptTokenizer &kept) {
+  const auto part = kept.isWhole && kept.json.contains("normalizer") ? kept.json["normalizer"] : KeptTokenizer::Vocabulary::object();
+  const bool lowercase = kept.flag("lowercase", "do_lower_case", part, "lowercase", true);
+  const bool strip = kept.flag("strip_accents", "strip_accents", part, "strip_accents", lowercase);
+  const bool chinese = kept.flag("split_chinese", "tokenize_chinese_chars", part, "handle_chinese_chars", true);
+  const std::string unknown = kept.unknown("[UNK]");
+  if (kept.isWhole) {
+    kept.json["normalizer"].update({{"lowercase", lowercase}, {"strip_accents", strip}, {"handle_chinese_chars", chinese}});
+    kept.json["model"]["unk_token"] = unknown;
+    if (kept.parameters.contains("max_word_characters") && kept.parameters["max_word_characters"].is_number_integer()) {
+      kept.json["model"]["max_input_chars_per_word"] = kept.parameters["max_word_characters"].get<std::int64_t>();
+    }
+  }
+  return {{"do_lower_case", lowercase},
+          {"strip_accents", strip},
+          {"tokenize_chinese_chars", chinese},
+          {"unk_token", unknown},
+          {"cls_token", kept.token("cls_token", "[CLS]")},
+          {"sep_token", kept.token("sep_token", "[SEP]")},
+          {"pad_token", kept.token("pad_token", "[PAD]")},
+          {"mask_token", kept.token("mask_token", "[MASK]")}};
+}
+
+Json bpeConfig(KeptTokenizer &kept) {
+  const auto part = kept.isWhole && kept.json.contains("pre_tokenizer") ? kept.json["pre_tokenizer"] : KeptTokenizer::Vocabulary::object();
+  const bool space = kept.flag("prefix_space", "add_prefix_space", part, "add_prefix_space", kept.isWhole); // ByteLevel's own default
+  if (kept.isWhole) {
+    for (const char *where : {"pre_tokenizer", "post_processor"}) {
+      if (kept.json.contains(where) && kept.json[where].is_object() && kept.json[where].contains("add_prefix_space")) {
+        kept.json[where]["add_prefix_space"] = space;
+      }
+    }
+  }
+  const std::string begin = kept.token("cls_token", "<s>"), end = kept.token("sep_token", "</s>");
+  return {{"add_prefix_space", space},
+          {"unk_token", kept.unknown("<unk>")},
+          {"cls_token", begin},
+          {"bos_token", kept.token("bos_token", begin.c_str())},
+          {"sep_token", end},
+          {"eos_token", kept.token("eos_token", end.c_str())},
+          {"pad_token", kept.token("pad_token", "<pad>")},
+          {"mask_token", kept.token("mask_token", "<mask>")}};
+}
+
+Status writeTokenizer(const std::string &run, const RunRecord &record, const HfModel &model, const std::string &out) {
+  PENSTOCK_ASSIGN(KeptTokenizer kept, KeptTokenizer::open(run, model.axis));
+  if (!kept.putsSpecialTokens()) {
+    return invalidInput("the tokenizer `" + kept.plugin +
+                        "` puts no special tokens around a text, and those of Transformers do, so the run cannot be exported");
+  }
+  const bool isPieces = kept.plugin == "wordpiece";
+  if (isPieces && !kept.isWhole && kept.parameters.contains("max_word_characters") && kept.parameters["max_word_characters"] != 100) {
+    return invalidInput(
+        "`max_word_characters` of `wordpiece` has no place beside a vocab.txt, so the run cannot be exported; a folder with "
+        "a tokenizer.json has one");
+  }
+  bool cleans = false;
+  const std::int64_t longest = longestOf(record, model.axis, cleans);
   if (cleans) {
     return invalidInput("the texts of `" + model.axis +
                         "` are cleaned before they are tokenized, which a tokenizer of Transformers does not do; a run "
                         "without `clean(...)` can be exported");
   }
-  return writeFileAtomically(out + "/tokenizer_config.json", config.dump(2) + "\n");
+  const bool distil = model.architecture.starts_with("DistilBert"), segments = model.architecture.starts_with("Bert");
+  const char *const family = !isPieces ? "RobertaTokenizer" : distil ? "DistilBertTokenizer" : "BertTokenizer";
+  Json config = {{"tokenizer_class", kept.isWhole && kept.isGeneric() ? "PreTrainedTokenizerFast" : family}};
+  config.update(isPieces ? wordpieceConfig(kept) : bpeConfig(kept));
+  // Without this the class's own list counts, and BERT's has segments, which DistilBERT refuses.
+  config["model_input_names"] = segments ? Json{"input_ids", "token_type_ids", "attention_mask"} : Json{"input_ids", "attention_mask"};
+  if (longest > 0) {
+    config["model_max_length"] = longest;
+  }
+  const auto textOf = [](const auto &json) { return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"; };
+  if (kept.isWhole) {
+    PENSTOCK_TRY(writeFileAtomically(out + "/tokenizer.json", textOf(kept.json)));
+  } else {
+    PENSTOCK_TRY(writeFileAtomically(out + (isPieces ? "/vocab.txt" : "/vocab.json"), kept.text));
+    if (!isPieces) {
+      PENSTOCK_ASSIGN(const std::string merges, readWholeFile(kept.merges, KeptTokenizer::largest));
+      PENSTOCK_TRY(writeFileAtomically(out + "/merges.txt", merges));
+    }
+  }
+  return writeFileAtomically(out + "/tokenizer_config.json", textOf(config));
 }
 
 } // namespace

@@ -38,13 +38,17 @@ std::int32_t kindOf(Type type) {
 
 class Arguments final : public PluginArguments {
 public:
-  Arguments(const PluginManifest &manifest, std::vector<PluginValue> given) : held(std::move(given)) {
+  /// `absent`: of each parameter, whether it is an optional one that was not given; plugins do not see these.
+  Arguments(const PluginManifest &manifest, std::vector<PluginValue> given, const std::vector<bool> &absent) : held(std::move(given)) {
     names.reserve(held.size());
     lists.resize(held.size());
-    items.resize(held.size());
+    items.reserve(held.size());
     for (std::size_t i = 0; i < held.size(); ++i) {
+      if (absent[i]) {
+        continue;
+      }
       names.push_back(manifest.parameters[i].name);
-      PenstockParameter &item = items[i];
+      PenstockParameter &item = items.emplace_back();
       item.name = stringView(names.back());
       item.kind = kindOf(manifest.parameters[i].type);
       if (const auto *flag = std::get_if<bool>(&held[i])) {
@@ -242,21 +246,23 @@ Result<std::unique_ptr<PluginArguments>> makeArguments(const PluginManifest &man
     }
   }
   std::vector<PluginValue> values;
+  std::vector<bool> absent;
   for (const PluginParameter &parameter : manifest.parameters) {
+    absent.push_back(parameter.optional && !given.contains(parameter.name));
     const auto it = given.find(parameter.name);
     if (it != given.end()) {
       PENSTOCK_ASSIGN(PluginValue value, convert(manifest, parameter, *it));
       values.push_back(std::move(value));
     } else if (parameter.required) {
       return invalidInput(fmt::format("`{}` needs its parameter `{}`: {}", manifest.name, parameter.name, parameter.help));
-    } else if (parameter.type == Type::path) {
+    } else if (parameter.type == Type::path && !parameter.optional) {
       PENSTOCK_ASSIGN(PluginValue value, absolutePath(manifest, parameter, std::get<std::string>(parameter.defaultValue)));
       values.push_back(std::move(value));
     } else {
       values.push_back(parameter.defaultValue);
     }
   }
-  return std::unique_ptr<PluginArguments>(std::make_unique<Arguments>(manifest, std::move(values)));
+  return std::unique_ptr<PluginArguments>(std::make_unique<Arguments>(manifest, std::move(values), absent));
 }
 
 } // namespace penstock

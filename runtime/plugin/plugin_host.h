@@ -81,10 +81,20 @@ public:
 Result<std::shared_ptr<const Tokenizer>> makeTokenizer(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
                                                        const std::string &state);
 
+/// What a plugin remarked while it read what a call names: a warning at the parameter, "" for the call itself.
+struct PluginNote {
+  std::string parameter, text;
+};
+
 /// Fits a tokenizer: add texts in record order, then take the state.
 class TokenizerFit {
 public:
   virtual ~TokenizerFit() = default;
+  /// What was remarked when the fit began.
+  virtual const std::vector<PluginNote> &notes() const {
+    static const std::vector<PluginNote> none;
+    return none;
+  }
   virtual Status add(const std::vector<std::string_view> &texts) = 0;
   virtual Result<std::string> end() = 0;
 };

@@ -1,5 +1,7 @@
 #include "runtime/plugin/plugin_host.h"
 
+#include "runtime/base/printable.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -245,13 +247,45 @@ private:
   void *fit;
 };
 
+/// The host's services with an ear for remarks.
+class Remarks {
+public:
+  explicit Remarks(const PenstockHost &services) : lent(services) {
+    lent.struct_size = sizeof lent;
+    lent.context = this;
+    lent.remark = [](void *self, PenstockString parameter, PenstockString message) {
+      static_cast<Remarks *>(self)->add(parameter, message);
+    };
+  }
+  const PenstockHost *services() const { return &lent; }
+  std::vector<PluginNote> take() { return std::move(notes); }
+
+private:
+  void add(PenstockString parameter, PenstockString message) {
+    static constexpr std::size_t most = 100, longest = 4096;
+    if (notes.size() < most) {
+      const auto text = [](PenstockString given) {
+        return given.data == nullptr ? std::string() : std::string(given.data, std::min(given.size, longest));
+      };
+      notes.push_back({text(parameter), printable(text(message))});
+    }
+  }
+
+  PenstockHost lent;
+  std::vector<PluginNote> notes;
+};
+
 class PluginTokenizerFit final : public PluginFit<TokenizerFit, PenstockTokenizer> {
 public:
-  using PluginFit::PluginFit;
+  PluginTokenizerFit(Bound bound, void *fit, std::vector<PluginNote> notes) : PluginFit(std::move(bound), fit), heard(std::move(notes)) {}
+  const std::vector<PluginNote> &notes() const override { return heard; }
   Status add(const std::vector<std::string_view> &texts) override {
     const std::vector<PenstockString> views = stringViews(texts);
     return give(views.data(), static_cast<std::int64_t>(views.size()));
   }
+
+private:
+  std::vector<PluginNote> heard;
 };
 
 class PluginLearnerFit final : public PluginFit<LearnerFit, PenstockLearner> {
@@ -423,10 +457,11 @@ Result<std::unique_ptr<TokenizerFit>> fitTokenizer(PluginHost &host, const std::
   const auto *functions = static_cast<const PenstockTokenizer *>(bound.functions);
   void *fit = nullptr;
   PenstockError error{};
-  if (functions->fit_begin(host.services(), bound.arguments->view(), &fit, &error) != 0) {
+  Remarks remarks(*host.services());
+  if (functions->fit_begin(remarks.services(), bound.arguments->view(), &fit, &error) != 0) {
     return saidBy(plugin, error);
   }
-  return std::unique_ptr<TokenizerFit>(std::make_unique<PluginTokenizerFit>(std::move(bound), fit));
+  return std::unique_ptr<TokenizerFit>(std::make_unique<PluginTokenizerFit>(std::move(bound), fit, remarks.take()));
 }
 
 Result<std::unique_ptr<Metric>> makeMetric(PluginHost &host, const std::string &plugin, const std::string &parametersJson,

@@ -39,8 +39,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
   if (data[0] == 'c') {
     for (const char *family : {"bert", "roberta", "distilbert"}) {
       const auto shape = frontend::readEncoderConfig(frontend::encoderFamily(family), std::string(text));
-      if (shape.ok() && (shape->hidden < 1 || shape->heads < 1 || shape->hidden % shape->heads != 0 || shape->positions < 1)) {
+      if (shape.ok() && (shape->hidden < 1 || shape->heads < 1 || shape->hidden % shape->heads != 0 || shape->positions < 1 ||
+                         !(shape->epsilon >= 1e-37 && shape->epsilon <= 0.01) || !(shape->dropout >= 0 && shape->dropout < 1) ||
+                         !(shape->attentionDropout >= 0 && shape->attentionDropout < 1) || shape->layers > 1000)) {
         std::abort();
+      }
+      for (const std::string &key : frontend::unreadKeys(frontend::encoderFamily(family), std::string(text))) {
+        if (key.size() > 1000) {
+          std::abort();
+        }
       }
     }
     return 0;

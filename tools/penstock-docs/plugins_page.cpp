@@ -52,7 +52,10 @@ void describe(std::string &page, const PluginManifest &manifest) {
   for (const PluginParameter &parameter : manifest.parameters) {
     const std::string range = rangeText(parameter);
     page += fmt::format("| `{}` | {}{} | {} | {} |\n", parameter.name, typeText(parameter, ", "), range.empty() ? "" : ", " + range,
-                        parameter.required ? "required" : std::visit(ValueText(), parameter.defaultValue), parameter.help);
+                        parameter.required   ? "required"
+                        : parameter.optional ? "optional"
+                                             : std::visit(ValueText(), parameter.defaultValue),
+                        parameter.help);
   }
 }
 

@@ -64,7 +64,9 @@ Json manifestJson(const PluginManifest &manifest) {
       entry["members"] = parameter.members;
     }
     entry["required"] = parameter.required;
-    if (!parameter.required) {
+    if (parameter.optional) {
+      entry["optional"] = true;
+    } else if (!parameter.required) {
       entry["default"] = valueJson(parameter.defaultValue);
     }
     if (parameter.hasMinimum) {
@@ -105,7 +107,9 @@ void printManifest(const PluginManifest &manifest) {
     fmt::print("\nparameters:\n");
   }
   for (const PluginParameter &parameter : manifest.parameters) {
-    const std::string given = parameter.required ? std::string("required") : "default " + dump(valueJson(parameter.defaultValue));
+    const std::string given = parameter.required   ? std::string("required")
+                              : parameter.optional ? std::string("optional")
+                                                   : "default " + dump(valueJson(parameter.defaultValue));
     const std::string range = rangeText(parameter);
     fmt::print("  {}: {}{}, {}\n      {}\n", parameter.name, typeText(parameter, " | "), range.empty() ? "" : " (" + range + ")", given,
                parameter.help);
@@ -313,6 +317,9 @@ Status runTokenizer(PluginHost &host, const PluginManifest &manifest, const std:
   bool more = true;
   if (manifest.fits) {
     PENSTOCK_ASSIGN(std::unique_ptr<TokenizerFit> fit, fitTokenizer(host, manifest.name, parameters));
+    for (const PluginNote &note : fit->notes()) {
+      fmt::print(stderr, "penstock: warning: {}{}\n", note.parameter.empty() ? "" : "`" + note.parameter + "`: ", note.text);
+    }
     while (more) {
       PENSTOCK_ASSIGN(more, nextText(lines, texts));
     }

@@ -6,13 +6,14 @@
 #include "merges.h"
 
 #include <penstock/sdk/short_keys.h>
-#include <penstock/sdk/tokenizer_json.h>
+#include <penstock/sdk/tokenizer_folder.h>
 
 namespace {
 
 using namespace penstock;
 
-constexpr std::string_view header = "penstock-bpe 1\n";
+// 1: the parameters say which token is unknown. Runs have either.
+constexpr std::string_view oldHeader = "penstock-bpe 1\n", header = "penstock-bpe 2\n";
 
 /// What a vocabulary and a list of merges say; the fit reads it from files and leaves it as the state.
 struct Model {
@@ -20,6 +21,7 @@ struct Model {
   std::vector<Merge> merges;
   sdk::SpecialTokens special;
   bool prefixSpace = false;
+  std::string unknown;
 
   std::string save() const {
     sdk::StateWriter state(header);
@@ -37,11 +39,13 @@ struct Model {
     state.numbers(special.separator);
     state.numbers(special.suffix);
     state.number(prefixSpace ? 1 : 0);
+    state.text(unknown);
     return state.end();
   }
 
-  static Model restore(std::string_view bytes) {
-    sdk::StateReader state(bytes, header, "bpe");
+  static Model restore(std::string_view bytes, const sdk::Parameters &parameters) {
+    const bool old = bytes.starts_with(oldHeader);
+    sdk::StateReader state(bytes, old ? oldHeader : header, "bpe");
     Model model;
     model.tokens.resize(state.count(4));
     for (std::string &token : model.tokens) {
@@ -61,16 +65,19 @@ struct Model {
     model.special.separator = state.numbers(size);
     model.special.suffix = state.numbers(size);
     model.prefixSpace = state.number() != 0;
+    model.unknown = !old ? state.text() : parameters.has("unknown") ? parameters.text("unknown") : "<unk>";
     return model;
   }
 };
 
 class ModelReader {
 public:
-  explicit ModelReader(const sdk::Parameters &parameters) : parameters(parameters) {}
+  explicit ModelReader(const sdk::Parameters &parameters)
+      : parameters(parameters), folder(std::string(parameters.text("vocab")), {"tokenizer.json", "vocab.json"}),
+        settled(parameters, folder) {}
 
   Model read() {
-    const std::string path(parameters.text("vocab"));
+    const std::string &path = folder.main();
     const std::string bytes = sdk::readFile(path, "the vocabulary");
     const nlohmann::json json = nlohmann::json::parse(bytes, nullptr, false);
     if (json.is_object() && json.contains("model") && json["model"].is_object()) {
@@ -81,7 +88,7 @@ public:
     } else {
       readPlain(path, json);
     }
-    model.prefixSpace = model.prefixSpace || parameters.flag("prefix_space");
+    model.unknown = settled.text("unknown", folder.token("unk_token"), "the folder says `unk_token`", "<unk>");
     if (!parameters.flag("special")) {
       model.special = {};
     }
@@ -101,9 +108,13 @@ private:
       }
       place(token, id.get<std::size_t>());
     }
-    const std::string merges(parameters.text("merges"));
+    std::string merges(parameters.text("merges"));
     if (merges.empty()) {
-      throw sdk::Failure("the vocabulary " + path + " holds no merges; give `merges: \"merges.txt\"` too, or a tokenizer.json");
+      if (folder.main() == parameters.text("vocab")) {
+        throw sdk::Failure("the vocabulary " + path +
+                           " holds no merges; give `merges: \"merges.txt\"` too, or a tokenizer.json, or the folder");
+      }
+      merges = folder.file("merges.txt");
     }
     const std::string lines = sdk::readFile(merges, "the list of merges");
     std::size_t number = 0;
@@ -124,8 +135,13 @@ private:
       }
       addMerge(std::string(line.substr(0, space)), std::string(line.substr(space + 1)), merges + ":" + std::to_string(number));
     }
-    if (parameters.flag("special")) {
-      const std::int32_t begin = specialId("<s>"), end = specialId("</s>");
+    folder.refuseAdded([&](const std::string &token) { return ids.count(token) > 0; });
+    std::string says;
+    const std::optional<bool> space = sdk::settingOf(parameters, folder, std::nullopt, "", "add_prefix_space", says);
+    model.prefixSpace = settled.flag("prefix_space", space, says, false);
+    if (parameters.flag("special") && !folder.className().starts_with("GPT2")) { // GPT-2 puts nothing around texts
+      const std::int32_t begin = specialId(folder.token("cls_token").value_or("<s>"));
+      const std::int32_t end = specialId(folder.token("sep_token").value_or("</s>"));
       model.special = {{begin}, {end, end}, {end}};
     }
   }
@@ -145,7 +161,10 @@ private:
       throw json.fail("its pre-tokenizer `" + json.textOf(cut, "type") + "` is not supported; byte-level BPE has `ByteLevel`");
     }
     json.require(cut, "pre_tokenizer", "use_regex", true);
-    model.prefixSpace = json.flagOf(cut, "add_prefix_space", true);
+    std::string says;
+    const std::optional<bool> space =
+        sdk::settingOf(parameters, folder, json.flagOf(cut, "add_prefix_space", true), "add_prefix_space", "add_prefix_space", says);
+    model.prefixSpace = settled.flag("prefix_space", space, says, false);
     const auto &part = json.model();
     json.require(part, "model", "dropout", nullptr);
     json.require(part, "model", "continuing_subword_prefix", "");
@@ -157,7 +176,7 @@ private:
     }
     std::size_t number = 0;
     for (const auto &merge : part["merges"]) {
-      const std::string where = "merge " + std::to_string(number++) + " of " + std::string(parameters.text("vocab"));
+      const std::string where = "merge " + std::to_string(number++) + " of " + folder.main();
       if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
         addMerge(merge[0].get<std::string>(), merge[1].get<std::string>(), where);
         continue;
@@ -199,16 +218,18 @@ private:
     model.merges.push_back({idOf(left), idOf(right), idOf(left + right)});
   }
 
-  std::int32_t specialId(const char *token) const {
+  std::int32_t specialId(const std::string &token) const {
     const auto found = ids.find(token);
     if (found == ids.end()) {
-      throw sdk::Failure("the vocabulary has no token `" + std::string(token) +
+      throw sdk::Failure("the vocabulary has no token `" + token +
                          "`, which `special: true` puts around each text; give `special: false` for a model that wants none");
     }
     return found->second;
   }
 
   const sdk::Parameters &parameters;
+  sdk::TokenizerFolder folder;
+  sdk::Settled settled;
   Model model;
   std::unordered_map<std::string, std::int32_t> ids;
 };
@@ -216,7 +237,7 @@ private:
 class BytePairs {
 public:
   BytePairs(const sdk::Parameters &parameters, std::string_view state)
-      : model(state.empty() ? ModelReader(parameters).read() : Model::restore(state)), merges(model.merges) {
+      : model(state.empty() ? ModelReader(parameters).read() : Model::restore(state, parameters)), merges(model.merges) {
     std::unordered_map<std::string_view, std::int32_t> ids;
     for (std::size_t id = 0; id < model.tokens.size(); ++id) {
       if (!model.tokens[id].empty()) {
@@ -230,10 +251,9 @@ public:
       }
       byteIds[byte] = found->second;
     }
-    const auto found = ids.find(parameters.text("unknown"));
+    const auto found = ids.find(model.unknown);
     if (found == ids.end()) {
-      throw sdk::Failure("the vocabulary has no token `" + std::string(parameters.text("unknown")) +
-                         "` for a text without tokens; name one with `unknown`");
+      throw sdk::Failure("the vocabulary has no token `" + model.unknown + "` for a text without tokens; name one with `unknown`");
     }
     unknown = found->second;
     findWholeTokens();
@@ -370,4 +390,4 @@ private:
 
 } // namespace
 
-PENSTOCK_FITTED_TOKENIZER(BytePairs, BytePairsFit, "bpe", "1.0.0")
+PENSTOCK_FITTED_TOKENIZER(BytePairs, BytePairsFit, "bpe", "1.1.0")

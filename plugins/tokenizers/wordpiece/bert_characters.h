@@ -1,6 +1,7 @@
 // What BERT's normalizer and pre-tokenizer do to one character.
 #pragma once
 
+#include "bert_case_tables.h"
 #include "bert_tables.h"
 
 #include <algorithm>
@@ -21,10 +22,10 @@ public:
     firstMap = 8 // map number action - firstMap
   };
 
-  /// For uncased rules with maps and marks, for cased ones without.
-  static const BertCharacters &rules(bool lowercase) {
-    static const BertCharacters uncased(true), cased(false);
-    return lowercase ? uncased : cased;
+  /// Accents are stripped by maps and marks, capitals by maps.
+  static const BertCharacters &rules(bool lowercase, bool stripAccents) {
+    static const BertCharacters uncased(true, true), cased(false, false), lower(true, false), stripped(false, true);
+    return lowercase ? (stripAccents ? uncased : lower) : stripAccents ? stripped : cased;
   }
 
   std::uint16_t operator[](char32_t c) const { // c < 0x110000
@@ -36,8 +37,8 @@ public:
                               [](char32_t a, const bert_tables::Mark &b) { return a < b.first; }) -
              1);
   }
-  static const char32_t *outputsBegin(std::uint16_t action) { return bert_tables::outputs + bert_tables::maps[action - firstMap].begin; }
-  static const char32_t *outputsEnd(std::uint16_t action) { return bert_tables::outputs + bert_tables::maps[action - firstMap + 1].begin; }
+  const char32_t *outputsBegin(std::uint16_t action) const { return outputs + maps[action - firstMap].begin; }
+  const char32_t *outputsEnd(std::uint16_t action) const { return outputs + maps[action - firstMap + 1].begin; }
 
   static bool isChinese(char32_t c) {
     if (c < 0x3400) {
@@ -48,20 +49,24 @@ public:
   }
 
 private:
-  explicit BertCharacters(bool lowercase) : index(0x110000 / 256), values(256) {
+  BertCharacters(bool lowercase, bool stripAccents) : index(0x110000 / 256), values(256) {
     for (const auto &range : bert_tables::dropped) {
       set(range.first, range.last, drop);
     }
     for (const auto &range : bert_tables::spaces) {
       set(range.first, range.last, space);
     }
-    if (lowercase) {
+    if (stripAccents) {
       for (const auto &each : bert_tables::marks) {
         set(each.first, each.last, mark);
       }
-      for (std::size_t i = 0; i + 1 < std::size(bert_tables::maps); ++i) {
-        set(bert_tables::maps[i].from, bert_tables::maps[i].from, static_cast<std::uint16_t>(firstMap + i));
-      }
+    }
+    if (lowercase && stripAccents) {
+      take(bert_tables::maps, bert_tables::outputs);
+    } else if (lowercase) {
+      take(bert_tables::lowerMaps, bert_tables::lowerOutputs);
+    } else if (stripAccents) {
+      take(bert_tables::stripMaps, bert_tables::stripOutputs);
     }
     for (const auto &range : bert_tables::punctuation) {
       for (char32_t c = range.first; c <= range.last; ++c) {
@@ -69,6 +74,15 @@ private:
           set(c, c, punctuation);
         }
       }
+    }
+  }
+
+  /// The last map only ends the one before.
+  template <std::size_t count> void take(const bert_tables::Map (&all)[count], const char32_t *made) {
+    maps = all;
+    outputs = made;
+    for (std::size_t i = 0; i + 1 < count; ++i) {
+      set(all[i].from, all[i].from, static_cast<std::uint16_t>(firstMap + i));
     }
   }
 
@@ -92,6 +106,8 @@ private:
   }
 
   std::vector<std::uint16_t> index, values; // block of every 256 characters; block 0 keeps all
+  const bert_tables::Map *maps = nullptr;
+  const char32_t *outputs = nullptr;
   unsigned lastWhole = 0;
   std::uint16_t wholeBlock = 0;
 };

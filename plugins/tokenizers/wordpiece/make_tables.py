@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes bert_tables.h: what BERT's normalizer and pre-tokenizer do to each Unicode character.
+"""Writes bert_tables.h and bert_case_tables.h: what BERT's normalizer and pre-tokenizer do to each Unicode character.
 
-make_tables.py OUT.h      Needs: tokenizers (PyPI), whose Rust libraries each carry Unicode data of another version: what they do
+make_tables.py FOLDER     Needs: tokenizers (PyPI), whose Rust libraries each carry Unicode data of another version: what they do
                           is asked of them character by character, so that our tables are theirs. Canonical combining classes,
                           which never change, are those of Python's unicodedata where tokenizers reorders the character.
 """
@@ -59,6 +59,17 @@ for c in scalars:
         marks.append((c, combining(c), 0))
         assert lower(chr(c)) == chr(c)
 assert not {p for _, out in maps for p in map(ord, out)} & gone
+
+# Lower case with accents, and accents stripped off letters that keep their case.
+strip = bert(strip_accents=True)
+lowerMaps = [(c, lower(chr(c))) for c in scalars if c not in gone and lower(chr(c)) != chr(c)]
+others = gone | {c for c, _, _ in marks} | set(range(0xAC00, 0xD7A4))
+stripMaps = [(c, strip(chr(c))) for c in scalars if c not in others and strip(chr(c)) != chr(c)]
+for c, _, stripped in marks:
+    assert strip(chr(c)) == ("" if stripped else chr(c)), hex(c)
+for c, out in stripMaps:
+    assert out and combining(ord(nfd(chr(c))[0])) == 0 and combining(ord(out[0])) == 0, hex(c)
+assert not {p for _, out in lowerMaps + stripMaps for p in map(ord, out)} & gone
 chinese = [c for c in scalars if bert(handle_chinese_chars=True)(chr(c)) != chr(c)]
 
 
@@ -93,11 +104,26 @@ for c, ccc, stripped in marks:
         markRows[-1][1] = c
     else:
         markRows.append([c, c, ccc, stripped])
-starts, flat = [], []
-for c, out in maps:
-    starts.append(f"{{{c},{len(flat)}}}")
-    flat += [str(ord(p)) for p in out]
-starts.append(f"{{0,{len(flat)}}}")
+
+
+def mapTables(maps, prefix):
+    """The array of maps, whose last one only ends the one before, and that of what they give."""
+    starts, flat = [], []
+    for c, out in maps:
+        starts.append(f"{{{c},{len(flat)}}}")
+        flat += [str(ord(p)) for p in out]
+    starts.append(f"{{0,{len(flat)}}}")
+    mapsName, outputsName = (prefix + "Maps", prefix + "Outputs") if prefix else ("maps", "outputs")
+    return f"""inline constexpr Map {mapsName}[{len(starts)}] = {{ // the last one only ends the one before
+{wrapped(starts)}
+}};
+
+inline constexpr char32_t {outputsName}[{len(flat)}] = {{
+{wrapped(flat)}
+}};
+"""
+
+
 markText = wrapped(f"{{{a},{b},{ccc},{s}}}" for a, b, ccc, s in markRows)
 
 text = f"""// Made by make_tables.py from tokenizers {tokenizers.__version__} and Unicode {unicodedata.unidata_version}; do not edit.
@@ -122,14 +148,20 @@ inline constexpr Mark marks[{len(markRows)}] = {{
 {markText}
 }};
 
-inline constexpr Map maps[{len(starts)}] = {{ // the last one only ends the one before
-{wrapped(starts)}
-}};
-
-inline constexpr char32_t outputs[{len(flat)}] = {{
-{wrapped(flat)}
-}};
-
+{mapTables(maps, "")}
 }} // namespace bert_tables
 """
-open(sys.argv[1], "w", encoding="utf-8").write(text)
+cases = f"""// Made by make_tables.py from tokenizers {tokenizers.__version__}; do not edit. What one of lower case and stripped accents makes.
+// clang-format off
+#pragma once
+
+#include "bert_tables.h"
+
+namespace bert_tables {{
+
+{mapTables(lowerMaps, "lower")}
+{mapTables(stripMaps, "strip")}
+}} // namespace bert_tables
+"""
+for name, content in (("bert_tables.h", text), ("bert_case_tables.h", cases)):
+    open(f"{sys.argv[1]}/{name}", "w", encoding="utf-8").write(content)

@@ -26,7 +26,7 @@ enum AsciiClass : std::uint8_t { letter, mark, blank, slow };
 
 std::array<AsciiClass, 256> asciiClasses() {
   std::array<AsciiClass, 256> classes;
-  const BertCharacters &rules = BertCharacters::rules(false);
+  const BertCharacters &rules = BertCharacters::rules(false, false);
   for (unsigned c = 0; c < 256; ++c) {
     const std::uint16_t action = c < 128 ? rules[c] : 0;
     classes[c] = c >= 128                                      ? slow
@@ -68,7 +68,7 @@ class WordPiece {
 public:
   WordPiece(const sdk::Parameters &parameters, std::string_view state)
       : model(WordPieceModel::restore(state.empty() ? WordPieceModel::stateOf(parameters) : std::string(state), parameters)),
-        lowercase(model.lowercase), mostCharacters(model.mostCharacters), rules(BertCharacters::rules(lowercase)),
+        lowercase(model.lowercase), mostCharacters(model.mostCharacters), rules(BertCharacters::rules(lowercase, model.stripAccents)),
         tokens(model.tokens.begin(), model.tokens.end()), trie(usable(tokens, mostCharacters)), pieces(shortPieces(tokens, lowercase)),
         unknown(model.unknown) {
     findCharactersAlone();
@@ -253,7 +253,7 @@ private:
     alone.assign(0x10000 - firstAlone, -1);
     for (char32_t c = firstAlone; c < 0x10000; ++c) {
       const std::uint16_t action = rules[c];
-      if (action == BertCharacters::punctuation || (action == BertCharacters::keep && BertCharacters::isChinese(c))) {
+      if (action == BertCharacters::punctuation || (action == BertCharacters::keep && standsAlone(c))) {
         alone[c - firstAlone] = tokenOf(c);
       }
     }
@@ -333,18 +333,18 @@ private:
     default:
       break;
     }
-    const bool alone = BertCharacters::isChinese(c);
+    const bool alone = standsAlone(c);
     settle(general, out);
     if (alone) {
       finishWord(general, out);
     }
-    if (lowercase && c >= firstSyllable && c <= lastSyllable) {
+    if (model.stripAccents && c >= firstSyllable && c <= lastSyllable) {
       appendSyllable(c - firstSyllable, start, end, general.word);
     } else if (action < BertCharacters::firstMap) {
       appendOrSplit(c, start, end, general, out);
     } else {
-      const char32_t *const last = BertCharacters::outputsEnd(action);
-      for (const char32_t *o = BertCharacters::outputsBegin(action); o != last; ++o) {
+      const char32_t *const last = rules.outputsEnd(action);
+      for (const char32_t *o = rules.outputsBegin(action); o != last; ++o) {
         if (rules[*o] == BertCharacters::mark) {
           wait(*o, true, start, end, general);
         } else {
@@ -357,6 +357,8 @@ private:
       finishWord(general, out);
     }
   }
+
+  bool standsAlone(char32_t c) const { return model.splitChinese && BertCharacters::isChinese(c); }
 
   /// The jamo of a Hangul syllable (Unicode 3.12).
   void appendSyllable(char32_t syllable, std::size_t start, std::size_t end, Word &word) const {
@@ -498,4 +500,4 @@ private:
 
 } // namespace
 
-PENSTOCK_FITTED_TOKENIZER(WordPiece, WordPieceFit, "wordpiece", "1.1.0")
+PENSTOCK_FITTED_TOKENIZER(WordPiece, WordPieceFit, "wordpiece", "1.2.0")

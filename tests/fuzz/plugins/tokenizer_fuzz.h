@@ -28,7 +28,7 @@ inline std::pair<std::string, std::string> partsOf(const std::uint8_t *data, std
 /// A file of these bytes with this name, until the next call.
 inline std::string fileOf(const std::string &name, const std::string &bytes) {
   static const std::filesystem::path folder = std::filesystem::temp_directory_path() / ("penstock_fuzz_" + std::to_string(getpid()));
-  std::filesystem::create_directories(folder);
+  std::filesystem::create_directories((folder / name).parent_path());
   std::ofstream(folder / name, std::ios::binary | std::ios::trunc) << bytes;
   return (folder / name).string();
 }
@@ -50,7 +50,7 @@ inline void use(const std::vector<Parameter> &given, const std::string &state, c
     items[i].string = view(given[i].text);
   }
   const PenstockParameters parameters = {sizeof parameters, static_cast<std::int32_t>(items.size()), items.data()};
-  const PenstockHost host = {sizeof host, nullptr, nullptr, nullptr, nullptr};
+  const PenstockHost host = {sizeof host, nullptr, nullptr, nullptr, nullptr, nullptr};
   PenstockError error{};
   void *self = nullptr;
   if (f.create(&host, &parameters, view(state), &self, &error) != 0) {

@@ -18,7 +18,7 @@ pipeline encoders
 param data: path
 param encoder: path
 data {{ source: csv(data / "{{split}}.csv"), column text = text(), column label = class["no", "perhaps", "yes"] }}
-features {{ tokens = text |> wordpiece(encoder / "vocab.txt", max_length: 16) }}
+features {{ tokens = text |> wordpiece(encoder, max_length: 16) }}
 model {{
   body = {family}(encoder)
   answer = tokens |> body |> {pool} |> classify(label)

@@ -123,7 +123,7 @@ public:
     if (plugin != "fake" && plugin != "fixed") {
       return invalidInput("no tokenizer `" + plugin + "`");
     }
-    return plugin == "fake" ? TokenizerInfo{version, true, {}, build} : TokenizerInfo{version, false, {"vocabulary"}, build};
+    return plugin == "fake" ? TokenizerInfo{version, true, {}, build} : TokenizerInfo{version, false, {{"vocabulary"}}, build};
   }
   Result<std::shared_ptr<const Tokenizer>> make(const std::string &plugin, const std::string &parameters,
                                                 const std::string &state) override {

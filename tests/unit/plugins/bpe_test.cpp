@@ -120,6 +120,47 @@ TEST_F(BytePairTest, ReadsTokenizerJson) {
   EXPECT_EQ((*again)->specialTokens().suffix, (Ids{257}));
 }
 
+TEST_F(BytePairTest, ReadsAFolder) {
+  const SmallByteLevel small;
+  write("vocab.json", small.vocabulary.dump());
+  write("merges.txt", small.merges);
+  const auto read = [&](const Json &more) {
+    Json parameters = {{"vocab", folder.string()}};
+    parameters.update(more);
+    auto fit = fitTokenizer(*host, "bpe", parameters.dump());
+    if (!fit.ok()) {
+      return Strings{fit.status().message()};
+    }
+    Strings found;
+    for (const PluginNote &note : (*fit)->notes()) {
+      found.push_back(note.parameter + "!");
+    }
+    const auto state = (*fit)->end();
+    const auto made = makeTokenizer(*host, "bpe", R"({"vocab": "/nowhere"})", state.ok() ? *state : "");
+    EXPECT_TRUE(made.ok()) << made.status().message();
+    for (const std::string &word : made.ok() ? words(**made, "ab ab") : Strings()) {
+      found.push_back(word);
+    }
+    return found;
+  };
+  const Strings plain = {"ab", "\u0120ab"}, spaced = {"\u0120ab", "\u0120ab"};
+  EXPECT_EQ(read(Json::object()), plain);
+  EXPECT_EQ(read({{"prefix_space", true}}), spaced);
+  write("tokenizer_config.json", R"({"add_prefix_space": true})");
+  EXPECT_EQ(read(Json::object()), spaced);
+  EXPECT_EQ(read({{"prefix_space", false}}), (Strings{"prefix_space!", "ab", "\u0120ab"}));
+  EXPECT_EQ(read({{"vocab", (folder / "vocab.json").string()}, {"merges", (folder / "merges.txt").string()}}), spaced);
+  write("tokenizer.json", tokenizerJson().dump());
+  EXPECT_EQ(read(Json::object()), (Strings{"vocab!", "\u0120ab", "\u0120ab"})) << "the two files contradict one another";
+  write("tokenizer_config.json", R"({"tokenizer_class": "TokenizersBackend", "add_prefix_space": true})");
+  EXPECT_EQ(read(Json::object()), plain);
+  fs::remove(folder / "tokenizer.json");
+  fs::remove(folder / "merges.txt");
+  EXPECT_NE(read(Json::object())[0].find("merges.txt cannot be read"), std::string::npos);
+  fs::remove(folder / "vocab.json");
+  EXPECT_NE(read(Json::object())[0].find("has none of tokenizer.json, vocab.json"), std::string::npos);
+}
+
 TEST_F(BytePairTest, NamesWhatItCannotDo) {
   const auto says = [&](const std::function<void(Json &)> &change, const std::string &part) {
     Json json = tokenizerJson();

@@ -84,6 +84,25 @@ TEST(PluginManifest, ReadsEverything) {
   EXPECT_FALSE(manifest->results[0].higherIsBetter);
 }
 
+TEST(PluginManifest, ReadsWhichFilesOfAFolderCount) {
+  const std::string text =
+      "name = \"t\"\nkind = \"tokenizer\"\nversion = \"1.0.0\"\nabi = \"1.2\"\nsummary = \"s\"\n[[parameters]]\nname = \"vocab\"\n"
+      "type = \"path\"\noptional = true\nfiles = [\"a.json\", \"b.txt\"]\nbeside = [@]\nhelp = \"h\"\n";
+  const auto with = [&](const std::string &names) {
+    std::string all = text;
+    return parsePluginManifest(all.replace(all.find('@'), 1, names), "/a/plugin.toml");
+  };
+  const auto manifest = with("\"c.json\"");
+  ASSERT_TRUE(manifest.ok()) << manifest.status().message();
+  EXPECT_TRUE(manifest->parameters[0].optional);
+  EXPECT_FALSE(manifest->parameters[0].required);
+  EXPECT_EQ(manifest->parameters[0].files, (std::vector<std::string>{"a.json", "b.txt"}));
+  EXPECT_EQ(manifest->parameters[0].beside, (std::vector<std::string>{"c.json"}));
+  for (const char *wrong : {"\"../c\"", "\"..\"", "\"\"", "\"/etc/passwd\"", "1"}) {
+    EXPECT_FALSE(with(wrong).ok()) << wrong;
+  }
+}
+
 TEST(PluginManifest, FillsTheNamesOfResults) {
   const Result<PluginManifest> manifest = parsePluginManifest(good, "/a/plugin.toml");
   ASSERT_TRUE(manifest.ok());
@@ -105,7 +124,10 @@ TEST(PluginManifest, NamesLineAndReasonOfMistakes) {
       {"summary", "sumary", ":5:", "sumary"},
       {"default = 3", "default = 3.5", ":18:", "`default` must be a whole number"},
       {"default = 3", "default = 9", ":18:", "outside"},
-      {"default = 3\n", "", ":15:", "either a `default` or `required = true`"},
+      {"default = 3\n", "", ":15:", "either a `default`, `required = true` or `optional = true`"},
+      {"default = 3", "default = 3\noptional = true", ":15:", "either a `default`"},
+      {"default = 3", "default = 3\nfiles = [\"a\"]", ":19:", "`files` are names of files in the folder of a parameter of type path"},
+      {"default = 3", "optional = true", ":30:", "names no parameter"},
       {"default = \"macro\"", "default = \"mcro\"", ":12:", "one of `members`"},
       {"type = \"int\"", "type = \"integer\"", ":17:", "unknown type `integer`"},
       {"name = \"top\"", "name = \"average\"", ":15:", "declared twice"},

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 #include <functional>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace penstock {
@@ -19,7 +20,7 @@ class WordPieceTest : public PluginTest {
 protected:
   void TearDown() override {
     for (const fs::path &path : made) {
-      fs::remove(path);
+      fs::remove_all(path);
     }
   }
   std::string vocabulary(const std::string &text) {
@@ -97,7 +98,7 @@ TEST_F(WordPieceTest, RefusesWhatIsNoVocabulary) {
   };
   EXPECT_NE(says("").find("needs its parameter `vocab`"), std::string::npos);
   EXPECT_NE(says(R"({"vocab": "/nowhere/vocab.txt"})").find("/nowhere/vocab.txt cannot be read"), std::string::npos);
-  EXPECT_NE(says(R"({"vocab": "/"})").find("cannot be read"), std::string::npos);
+  EXPECT_NE(says(R"({"vocab": "/"})").find("has none of tokenizer.json, vocab.txt"), std::string::npos);
   EXPECT_NE(says(R"({"vocab": ")" + vocabulary("") + "\"}").find("no tokens"), std::string::npos);
   EXPECT_NE(says(R"({"vocab": ")" + vocabulary("[UNK]\n[CLS]\nb\n") + "\"}").find("no token `[SEP]`, which `special: true`"),
             std::string::npos);
@@ -170,6 +171,117 @@ TEST_F(WordPieceTest, NamesItsSpecialTokens) {
   EXPECT_TRUE(tokenizer(path)->specialTokens().prefix.empty());
 }
 
+/// A folder of a model.
+class WordPieceFolderTest : public WordPieceTest {
+protected:
+  std::string
+  folder(const std::string &config,
+         const std::string &lines = "[UNK]\n[CLS]\n[SEP]\nPump\npump\nleak\n\u00c9\n\u00e9\ne\nE\n\u4e2d\n##\u4e2d\n\u4e2d\u4e2d\n") {
+    made.push_back(fs::temp_directory_path() / ("penstock_folder_" + std::to_string(getpid()) + "_" + std::to_string(made.size())));
+    fs::remove_all(made.back());
+    fs::create_directories(made.back());
+    put("vocab.txt", lines);
+    if (!config.empty()) {
+      put("tokenizer_config.json", config);
+    }
+    return made.back().string();
+  }
+  void put(const std::string &name, const std::string &text) { std::ofstream(made.back() / name, std::ios::binary) << text; }
+  void putJson(bool lowercase) {
+    nlohmann::json json = {{"normalizer", {{"type", "BertNormalizer"}, {"lowercase", lowercase}}},
+                           {"pre_tokenizer", {{"type", "BertPreTokenizer"}}},
+                           {"model", {{"type", "WordPiece"}, {"unk_token", "[UNK]"}, {"vocab", {{"[UNK]", 0}, {"Pump", 1}, {"pump", 2}}}}}};
+    put("tokenizer.json", json.dump());
+  }
+  /// The words of a text, with what was remarked before them, by parameter.
+  Strings read(const std::string &vocab, const std::string &text, const std::string &more = "") {
+    const std::string parameters = R"({"special": false, "vocab": ")" + vocab + "\"" + more + "}";
+    auto fit = fitTokenizer(*host, "wordpiece", parameters);
+    if (!fit.ok()) {
+      return {fit.status().message()};
+    }
+    Strings found;
+    for (const PluginNote &note : (*fit)->notes()) {
+      found.push_back(note.parameter + "!");
+    }
+    const auto state = (*fit)->end();
+    const auto tokenizer = makeTokenizer(*host, "wordpiece", R"({"vocab": "/nowhere", "special": false})", state.ok() ? *state : "");
+    EXPECT_TRUE(tokenizer.ok()) << tokenizer.status().message();
+    for (const std::string &word : tokenizer.ok() ? words(**tokenizer, text) : Strings()) {
+      found.push_back(word);
+    }
+    return found;
+  }
+};
+
+TEST_F(WordPieceFolderTest, TheSettingsBesideTheVocabularyCount) {
+  const std::string text = "Pump leak \u00c9 \u4e2d\u4e2d";
+  const Strings uncased = {"pump", "leak", "e", "\u4e2d", "\u4e2d"}, cased = {"Pump", "leak", "\u00c9", "\u4e2d", "\u4e2d"};
+  EXPECT_EQ(read(folder(""), text), uncased);
+  EXPECT_EQ(read(folder("{}"), text), uncased);
+  EXPECT_EQ(read(folder(R"({"do_lower_case": true, "strip_accents": null})"), text), uncased);
+  EXPECT_EQ(read(folder(R"({"do_lower_case": false})"), text), cased);
+  EXPECT_EQ(read(folder(R"({"do_lower_case": false})") + "/vocab.txt", text), cased);
+  EXPECT_EQ(read(folder(R"({"do_lower_case": true, "strip_accents": false})"), text),
+            (Strings{"pump", "leak", "\u00e9", "\u4e2d", "\u4e2d"}));
+  EXPECT_EQ(read(folder(R"({"do_lower_case": false, "strip_accents": true})"), text), (Strings{"Pump", "leak", "E", "\u4e2d", "\u4e2d"}));
+  EXPECT_EQ(read(folder(R"({"tokenize_chinese_chars": false})"), text), (Strings{"pump", "leak", "e", "\u4e2d\u4e2d"}));
+}
+
+TEST_F(WordPieceFolderTest, WhatIsWrittenCountsAndAContradictionIsRemarked) {
+  const std::string cased = folder(R"({"do_lower_case": false})");
+  EXPECT_EQ(read(cased, "Pump", R"(, "lowercase": true)"), (Strings{"lowercase!", "pump"}));
+  EXPECT_EQ(read(cased, "Pump", R"(, "lowercase": false)"), (Strings{"Pump"}));
+  EXPECT_EQ(read(cased + "/vocab.txt", "Pump", R"(, "lowercase": true)"), (Strings{"lowercase!", "pump"}));
+  EXPECT_EQ(read(folder(""), "Pump", R"(, "lowercase": false)"), (Strings{"Pump"})) << "nothing contradicts it";
+  EXPECT_EQ(read(folder(R"({"strip_accents": true})"), "\u00c9", R"(, "strip_accents": false)"), (Strings{"strip_accents!", "\u00e9"}));
+  EXPECT_EQ(read(folder(R"({"unk_token": "e"})"), "zzz"), (Strings{"e"}));
+  EXPECT_EQ(read(folder(R"({"unk_token": {"content": "e"}})"), "zzz", R"(, "unknown": "E")"), (Strings{"unknown!", "E"}));
+  const auto fit = fitTokenizer(*host, "wordpiece", R"({"lowercase": true, "vocab": ")" + cased + "\"}");
+  ASSERT_TRUE(fit.ok());
+  EXPECT_EQ((*fit)->notes()[0].text, "`lowercase: true` is written, and `tokenizer_config.json` says `do_lower_case`: false, in " + cased +
+                                         "; what is written counts");
+}
+
+TEST_F(WordPieceFolderTest, TokenizerJsonComesFirst) {
+  std::string path = folder("");
+  putJson(false);
+  EXPECT_EQ(read(path, "Pump"), (Strings{"Pump"}));
+  EXPECT_EQ(read(path, "Pump", R"(, "lowercase": true)"), (Strings{"lowercase!", "pump"}));
+  EXPECT_EQ(read(path + "/vocab.txt", "Pump"), (Strings{"pump"})) << "the file that is named counts";
+  path = folder(R"({"do_lower_case": true, "tokenizer_class": "BertTokenizer"})");
+  putJson(false);
+  EXPECT_EQ(read(path, "Pump"), (Strings{"vocab!", "pump"})) << "as in Transformers";
+  path = folder(R"({"do_lower_case": true, "tokenizer_class": "PreTrainedTokenizerFast"})");
+  putJson(false);
+  EXPECT_EQ(read(path, "Pump"), (Strings{"Pump"})) << "as in Transformers";
+}
+
+TEST_F(WordPieceFolderTest, RefusesWhatItCannotRead) {
+  const auto says = [&](const std::string &vocab, const std::string &words) {
+    const Strings found = read(vocab, "");
+    EXPECT_TRUE(found.size() == 1 && found[0].find(words) != std::string::npos) << (found.empty() ? "" : found[0]);
+  };
+  std::string path = folder("");
+  fs::remove(made.back() / "vocab.txt");
+  says(path, "has none of tokenizer.json, vocab.txt");
+  ASSERT_EQ(::mkfifo((path + "/vocab.txt").c_str(), 0600), 0);
+  says(path, "it is a FIFO");
+  says("/dev/zero", "it is a device");
+  path = folder("");
+  ASSERT_EQ(::mkfifo((path + "/tokenizer_config.json").c_str(), 0600), 0);
+  says(path, "tokenizer_config.json cannot be read: it is a FIFO");
+  says(folder("[]"), "tokenizer_config.json: it is not a JSON object");
+  says(folder("{"), "tokenizer_config.json: it is not a JSON object");
+  says(folder(R"({"do_lower_case": 1})"), "`do_lower_case` is neither true nor false");
+  says(folder(R"({"added_tokens_decoder": {"13": {"content": "new", "special": false}}})"), "its added token `new` is no special token");
+  path = folder("");
+  put("added_tokens.json", R"({"new": 13})");
+  says(path, "its token `new` is no special token");
+  put("special_tokens_map.json", R"({"additional_special_tokens": ["new"]})");
+  EXPECT_EQ(read(path, "Pump"), (Strings{"pump"}));
+}
+
 TEST_F(WordPieceTest, ReadsTokenizerJson) {
   const auto file = [&](const std::function<void(nlohmann::json &)> &change) {
     nlohmann::json json = {{"normalizer",
@@ -205,10 +317,10 @@ TEST_F(WordPieceTest, ReadsTokenizerJson) {
   ASSERT_TRUE(made.ok()) << made.status().message();
   EXPECT_EQ(words(**made, "Unun un Ununun"), (Strings{"Un", "##un", "<u>", "<u>"})) << "cased, at most five characters";
   EXPECT_EQ((*made)->specialTokens().separator, (std::vector<std::int32_t>{2, 4}));
-  EXPECT_NE(says([](auto &j) { j["normalizer"]["strip_accents"] = true; }).find("`normalizer.strip_accents` to true"), std::string::npos);
-  EXPECT_NE(says([](auto &j) { j["normalizer"]["clean_text"] = false; }).find("`normalizer.clean_text`"), std::string::npos);
-  EXPECT_NE(says([](auto &j) { j["normalizer"]["lowercase"] = true; }, R"(, "lowercase": false)").find("`lowercase` is false"),
+  EXPECT_EQ(says([](auto &j) { j["normalizer"]["strip_accents"] = true; }), "ok");
+  EXPECT_NE(says([](auto &j) { j["normalizer"]["strip_accents"] = 1; }).find("its `strip_accents` is neither true nor false"),
             std::string::npos);
+  EXPECT_NE(says([](auto &j) { j["normalizer"]["clean_text"] = false; }).find("`normalizer.clean_text`"), std::string::npos);
   EXPECT_NE(says([](auto &j) { j["normalizer"]["type"] = "Lowercase"; }).find("normalizer is `Lowercase`"), std::string::npos);
   EXPECT_NE(says([](auto &j) { j["pre_tokenizer"]["type"] = "Whitespace"; }).find("pre-tokenizer is `Whitespace`"), std::string::npos);
   EXPECT_NE(says([](auto &j) { j["model"]["type"] = "BPE"; }).find("its model is `BPE`"), std::string::npos);

@@ -27,10 +27,25 @@ inline std::string_view view(PenstockString text) { return text.size == 0 ? std:
 inline PenstockString string(std::string_view text) { return {text.data(), text.size()}; }
 
 /// The parameters of the call: every parameter of plugin.toml, of its declared type, defaults filled in and ranges checked by
-/// the host. Asking for another name or type is a mistake of the plugin and fails.
+/// the host. Asking for another name or type is a mistake of the plugin and fails. Whether an optional one was given says `has`.
 class Parameters {
 public:
-  explicit Parameters(const PenstockParameters *given) : given(given) {}
+  explicit Parameters(const PenstockParameters *given, const PenstockHost *host = nullptr) : given(given), host(host) {}
+
+  bool has(std::string_view name) const {
+    for (std::int32_t i = 0; given != nullptr && i < given->count; ++i) {
+      if (view(given->items[i].name) == name) {
+        return true;
+      }
+    }
+    return false;
+  }
+  /// Warns a person of something about the parameter, or, where the name is empty, about the call. Heard in a tokenizer's fit only.
+  void remark(std::string_view name, std::string_view text) const {
+    if (host != nullptr && host->struct_size >= offsetof(PenstockHost, remark) + sizeof host->remark && host->remark != nullptr) {
+      host->remark(host->context, string(name), string(text));
+    }
+  }
 
   bool flag(std::string_view name) const { return find(name, PENSTOCK_VALUE_BOOL).integer != 0; }
   std::int64_t integer(std::string_view name) const { return find(name, PENSTOCK_VALUE_INT).integer; }
@@ -60,6 +75,7 @@ private:
     throw Failure("the plugin asks for a parameter `" + std::string(name) + "` that its plugin.toml does not declare with this type");
   }
   const PenstockParameters *given;
+  const PenstockHost *host;
 };
 
 inline std::vector<std::string> strings(const PenstockString *texts, std::int64_t count) {
@@ -96,8 +112,10 @@ struct NoFit {};
 /// What the tables of tokenizers and learners have in common: how their fits begin (`sizes`: what the constructor takes after the
 /// parameters), end and are given up.
 template <typename Fit, typename... Sizes> struct FitFunctions {
-  static std::int32_t begin(const PenstockHost *, const PenstockParameters *parameters, Sizes... sizes, void **fit, PenstockError *error) {
-    return guarded(error, [&] { *fit = std::make_unique<Fit>(Parameters(parameters), static_cast<std::size_t>(sizes)...).release(); });
+  static std::int32_t begin(const PenstockHost *host, const PenstockParameters *parameters, Sizes... sizes, void **fit,
+                            PenstockError *error) {
+    return guarded(error,
+                   [&] { *fit = std::make_unique<Fit>(Parameters(parameters, host), static_cast<std::size_t>(sizes)...).release(); });
   }
   static std::int32_t end(void *fit, const PenstockByteSink *state, PenstockError *error) {
     return guarded(error, [&] {

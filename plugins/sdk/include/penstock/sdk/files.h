@@ -6,31 +6,54 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <memory>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace penstock::sdk {
 
-/// A whole file of at most 256 MiB. `what`: how a person calls it, for the error: "the vocabulary".
-inline std::string readFile(const std::string &path, const char *what) {
-  constexpr std::size_t largest = std::size_t{1} << 28;
+/// A whole regular file of at most `largest` bytes. Nothing waits here: a FIFO or a device under that name fails at once. `what`: how a
+/// person calls it, for the error: "the vocabulary".
+inline std::string readFile(const std::string &path, const char *what, std::size_t largest = std::size_t{1} << 28) {
   const auto fail = [&](const std::string &reason) { return Failure(std::string(what) + " " + path + " cannot be read: " + reason); };
-  const std::unique_ptr<std::FILE, int (*)(std::FILE *)> file(std::fopen(path.c_str(), "rb"), std::fclose);
-  if (!file) {
+  struct Descriptor {
+    int number;
+    ~Descriptor() {
+      if (number >= 0) {
+        ::close(number);
+      }
+    }
+  };
+  // O_NONBLOCK: opening a FIFO without a writer would wait. It means nothing for a regular file.
+  const Descriptor file = {::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+  struct stat info = {};
+  if (file.number < 0 || ::fstat(file.number, &info) != 0) {
     throw fail(std::strerror(errno));
+  }
+  if (!S_ISREG(info.st_mode)) {
+    throw fail(S_ISDIR(info.st_mode)    ? "it is a folder; a regular file is needed"
+               : S_ISFIFO(info.st_mode) ? "it is a FIFO; a regular file is needed"
+                                        : "it is a device; a regular file is needed");
   }
   std::string text;
   std::array<char, 65536> buffer;
-  std::size_t size = 0;
-  while ((size = std::fread(buffer.data(), 1, buffer.size(), file.get())) > 0) {
-    text.append(buffer.data(), size);
-    if (text.size() > largest) {
-      throw fail("it has more than 256 MiB");
+  for (;;) {
+    const ssize_t size = ::read(file.number, buffer.data(), buffer.size());
+    if (size < 0 && errno == EINTR) {
+      continue;
     }
+    if (size < 0) {
+      throw fail(std::strerror(errno));
+    }
+    if (size == 0) {
+      return text;
+    }
+    if (static_cast<std::size_t>(size) > largest - text.size()) {
+      throw fail("it has more than " + std::to_string(largest) + " bytes");
+    }
+    text.append(buffer.data(), static_cast<std::size_t>(size));
   }
-  if (std::ferror(file.get()) != 0) {
-    throw fail(std::strerror(errno));
-  }
-  return text;
 }
 
 /// Numbers and texts one after another, as a tokenizer's state: little-endian, texts behind their length.
