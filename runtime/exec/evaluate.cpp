@@ -348,9 +348,9 @@ void Evaluation::warn() {
     }
     for (std::size_t i = 0; i < std::min(most, counts.size()); ++i) {
       result.warnings.push_back(
-          fmt::format("the {} `{}` of `{}` is not in train, and {} {}{} of `{}` {} it: an answer to such a {} counts as wrong", kind,
-                      printable(judged.names.others[i], 80), judged.answer->target, counts[i], unit, counts[i] == 1 ? "" : "s", split,
-                      counts[i] == 1 ? "has" : "have", unit));
+          fmt::format("the {0} `{1}` of `{2}` is not in train, and {3} {4} of `{5}` {6} it; a model cannot learn a {0} without an example",
+                      kind, printable(judged.names.others[i], 80), judged.answer->target, counts[i], unit + (counts[i] == 1 ? "" : "s"),
+                      split, counts[i] == 1 ? "has" : "have"));
     }
     if (counts.size() > most) {
       result.warnings.push_back(

@@ -126,14 +126,10 @@ public:
       head();
       break;
     case PENSTOCK_METRIC:
-      for (const bool some : {false, true}) {
+      for (const auto &[sets, some] : {std::pair(false, false), {false, true}, {true, false}, {true, true}}) {
+        judgeSets = sets;
         lacking = some;
-        judgeSets = false;
-        if (given.classes || !given.sets) {
-          metric();
-        }
-        if (given.sets) {
-          judgeSets = true;
+        if (sets ? given.sets : given.classes || !given.sets) {
           metric();
         }
       }
@@ -562,16 +558,13 @@ private:
     PenstockPredictions batch{};
     batch.struct_size = sizeof batch;
     batch.records = static_cast<std::int64_t>(last - first);
-    batch.width = 1;
     std::vector<float> scores;
     for (std::size_t i = first; i < last && (judgeSets || given.classes); ++i) {
-      scores.insert(scores.end(), judged.scores.begin() + static_cast<std::ptrdiff_t>(i * 5),
-                    judged.scores.begin() + static_cast<std::ptrdiff_t>(i * 5) + static_cast<std::ptrdiff_t>(trained));
+      const auto row = judged.scores.begin() + static_cast<std::ptrdiff_t>(i * 5);
+      scores.insert(scores.end(), row, row + static_cast<std::ptrdiff_t>(trained));
     }
-    if (judgeSets || given.classes) {
-      batch.scores = scores.data();
-      batch.width = trained;
-    }
+    batch.scores = scores.empty() ? nullptr : scores.data();
+    batch.width = scores.empty() ? 1 : trained;
     if (judgeSets) {
       batch.gold_sets = judged.goldSets.data() + first * 5;
       batch.predicted_sets = judged.predictedSets.data() + first * 5;
