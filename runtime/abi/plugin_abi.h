@@ -222,8 +222,8 @@ typedef struct PenstockLearner {
 
 /* ---- metric ------------------------------------------------------------------------------------------------------ */
 
-/* One batch of records to judge. Members that do not apply are NULL. A class of -1 is one that is not among `classes`: a
- * prediction for it is wrong, whatever it is. */
+/* One batch of records to judge. Members that do not apply are NULL. A gold class of -1 is one that is not among `classes`: a
+ * prediction for it is wrong, whatever it is. A prediction of -1 is none, or is not among `classes`. */
 typedef struct PenstockPredictions {
   uint32_t struct_size;
   int64_t records;
@@ -263,6 +263,11 @@ typedef struct PenstockMetric {
   int32_t (*add)(void *self, const PenstockPredictions *, PenstockError *);
   int32_t (*merge)(void *self, const void *other, PenstockError *);
   int32_t (*result)(const void *self, const PenstockMetricSink *, PenstockError *);
+  /* Since 1.2. Called in place of `create` where it is not NULL: `classes` are the `trained` ones of train and behind them those
+   * that only the data to judge have. Batches then have the latter's index in place of -1, and sets a column for each; scores are as
+   * wide as `trained`. `create` alone gets those of train, except of tags, where it gets all of them. */
+  int32_t (*create_for)(const PenstockHost *, const PenstockParameters *, const PenstockString *classes, int64_t class_count,
+                        int64_t trained, void **self, PenstockError *);
 } PenstockMetric;
 
 /* ---- the plugin -------------------------------------------------------------------------------------------------- */

@@ -30,6 +30,10 @@ constexpr std::int64_t ringBytes = std::int64_t{1} << 20; // small batches: as m
 constexpr std::int64_t mostAhead = 64;
 constexpr std::int64_t reservedBytes = std::int64_t{64} << 20;
 
+std::int64_t recordsOf(const BatchStream::Plan &plan, const SplitDataset &dataset) {
+  return plan.only.empty() ? dataset.records() : static_cast<std::int64_t>(plan.only.size());
+}
+
 class Stream : public BatchStream {
 public:
   Stream(std::shared_ptr<const SplitDataset> dataset, const Plan &plan, std::int64_t firstStep, std::int64_t lastStep, std::size_t slots)
@@ -155,16 +159,18 @@ private:
   void collate(std::int64_t step, BatchBuffers &batch) {
     const RecordProgram &program = dataset->program;
     const SplitIds &ids = dataset->ids;
-    const std::int64_t perEpoch = (ids.records + plan.batch - 1) / plan.batch;
+    const std::int64_t records = recordsOf(plan, *dataset);
+    const std::int64_t perEpoch = (records + plan.batch - 1) / plan.batch;
     const std::int64_t epoch = step / perEpoch;
     const std::int64_t begin = step % perEpoch * plan.batch;
-    const std::int64_t count = std::min(plan.batch, ids.records - begin);
-    const Permutation order(static_cast<std::uint64_t>(ids.records), plan.seed, static_cast<std::uint64_t>(epoch));
+    const std::int64_t count = std::min(plan.batch, records - begin);
+    const Permutation order(static_cast<std::uint64_t>(records), plan.seed, static_cast<std::uint64_t>(epoch));
     batch.begin(count);
     batch.epoch = epoch;
     batch.step = step;
     for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t record = plan.shuffle ? static_cast<std::int64_t>(order(static_cast<std::uint64_t>(begin + i))) : begin + i;
+      const std::int64_t place = plan.shuffle ? static_cast<std::int64_t>(order(static_cast<std::uint64_t>(begin + i))) : begin + i;
+      const std::int64_t record = plan.only.empty() ? place : plan.only[static_cast<std::size_t>(place)];
       batch.records[static_cast<std::size_t>(i)] = record;
       batch.recordNumbers()[i] = static_cast<std::uint64_t>(record);
     }
@@ -196,7 +202,8 @@ private:
       for (std::int64_t r = 0; r < count && input.kind != InputSpec::Kind::ids; ++r) {
         const std::int64_t record = batch.records[static_cast<std::size_t>(r)];
         if (input.kind == InputSpec::Kind::classId) {
-          batch.classesOf(i)[r] = ids.classes[column][record];
+          const std::int32_t index = ids.classes[column][record]; // one that train lacks must reach no code as an index
+          batch.classesOf(i)[r] = index < static_cast<std::int32_t>(dataset->fitted.classes[column].size()) ? index : -1;
         } else if (input.kind == InputSpec::Kind::set) {
           const auto labels = static_cast<std::int64_t>(dataset->fitted.classes[column].size());
           std::copy_n(ids.sets[column] + record * labels, labels, batch.numbersOf(i) + r * labels);
@@ -251,11 +258,12 @@ Result<std::unique_ptr<BatchStream>> BatchStream::start(std::shared_ptr<const Da
   if (split == nullptr) {
     return internalError("a batch stream was asked for a data set of another kind");
   }
-  if (plan.batch < 1 || plan.firstStep < 0 || plan.ahead < 0) {
-    return internalError("a batch stream was asked for batches without records or steps below 0");
+  const auto outside = [&](std::int64_t record) { return record < 0 || record >= split->records(); };
+  if (plan.batch < 1 || plan.firstStep < 0 || plan.ahead < 0 || std::any_of(plan.only.begin(), plan.only.end(), outside)) {
+    return internalError("a batch stream was asked for batches without records, steps below 0 or records that are not there");
   }
   Plan own = plan;
-  const std::int64_t records = split->records();
+  const std::int64_t records = recordsOf(plan, *split);
   own.batch = std::clamp<std::int64_t>(plan.batch, 1, std::max<std::int64_t>(records, 1));
   const std::int64_t perEpoch = (records + own.batch - 1) / own.batch;
   std::int64_t last = plan.lastStep;
@@ -265,7 +273,7 @@ Result<std::unique_ptr<BatchStream>> BatchStream::start(std::shared_ptr<const Da
     last = (plan.firstStep / perEpoch + 1) * perEpoch;
   }
   PENSTOCK_ASSIGN(const std::int64_t rows, mostRows(*split, own.batch));
-  const double mean = records == 0 ? 0 : static_cast<double>(split->tokens()) / static_cast<double>(records);
+  const double mean = records == 0 ? 0 : static_cast<double>(split->tokens()) / static_cast<double>(split->records());
   const double bytes = static_cast<double>(own.batch) * (mean * 12 + 32) + 1;
   const auto fits = static_cast<std::int64_t>(static_cast<double>(ringBytes) / bytes);
   const std::int64_t ahead = std::max<std::int64_t>({1, std::min<std::int64_t>(plan.ahead, 1024), std::min(fits, mostAhead)});

@@ -102,10 +102,20 @@ Dataset::Tags SplitDataset::tagsOf(const std::string &column) const {
   return {};
 }
 
-std::vector<std::string> SplitDataset::otherTags(const std::string &column) const {
+std::vector<std::string> SplitDataset::otherClasses(const std::string &column) const {
   for (std::size_t i = 0; i < program.columns.size(); ++i) {
     if (program.columns[i].name == column) {
-      return ids.tags[i].others;
+      return ids.others[i];
+    }
+  }
+  return {};
+}
+
+Dataset::OtherLabels SplitDataset::otherLabelsOf(const std::string &column) const {
+  for (std::size_t i = 0; i < program.columns.size(); ++i) {
+    if (program.columns[i].name == column) {
+      const SplitIds::OtherLabels &found = ids.otherLabels[i];
+      return {found.records, found.labels, found.count};
     }
   }
   return {};

@@ -37,21 +37,28 @@ public:
   virtual ~Dataset() = default;
   virtual std::int64_t records() const = 0;
   virtual std::int64_t tokens() const = 0; // real tokens of all axes
-  /// Gold values of a target column: class indices (-1: not a class of train), or numbers.
+  /// Gold values of a target column: class indices (from the number of `classNames` on: those of `otherClasses`; -1: none), or numbers.
   virtual const std::vector<std::int32_t> &classesOf(const std::string &column) const = 0;
   virtual const std::vector<double> &numbersOf(const std::string &column) const = 0;
   /// Of a set column: records x labels, 1 for the labels of a record.
   virtual const std::vector<std::uint8_t> &setsOf(const std::string &column) const = 0;
-  /// Names of the classes, or of the labels of a set.
+  /// Of a set column: the labels of records that are among `otherClasses`, in the order of the records.
+  struct OtherLabels {
+    const std::int64_t *records = nullptr;
+    const std::int32_t *labels = nullptr; // places in `otherClasses`
+    std::int64_t count = 0;
+  };
+  virtual OtherLabels otherLabelsOf(const std::string &) const { return {}; }
+  /// Names of the classes, tags, or labels of a set, that train has, and of those that only this split has.
   virtual std::vector<std::string> classNames(const std::string &column) const = 0;
-  /// Gold tags of the words of a target column: those of record r stand at [offsets[r], offsets[r + 1]). Tags from the number
-  /// of `classNames` on are those of `otherTags`, which train does not have. NULL where the column has no tags.
+  virtual std::vector<std::string> otherClasses(const std::string &) const { return {}; }
+  /// Gold tags of the words of a target column, indices like those of classes: those of record r stand at [offsets[r],
+  /// offsets[r + 1]). NULL where the column has no tags.
   struct Tags {
     const std::int32_t *tags = nullptr;
     const std::int64_t *offsets = nullptr;
   };
   virtual Tags tagsOf(const std::string &) const { return {}; }
-  virtual std::vector<std::string> otherTags(const std::string &) const { return {}; }
 };
 
 /// The words of a batch's records, for an axis that is cut from words. Views hold until the next batch.
@@ -92,6 +99,7 @@ public:
     std::int64_t firstStep = 0; // resume: continue as if the steps before had run
     std::int64_t lastStep = -1; // one past the last; -1: the end of one epoch
     int ahead = 4;
+    std::vector<std::int64_t> only; // the records of the dataset that there are, in their order; empty: all
   };
   static Result<std::unique_ptr<BatchStream>> start(std::shared_ptr<const Dataset> dataset, const Plan &plan);
   virtual ~BatchStream() = default;

@@ -23,7 +23,8 @@ public:
   const std::vector<std::uint8_t> &setsOf(const std::string &column) const override;
   std::vector<std::string> classNames(const std::string &column) const override;
   Tags tagsOf(const std::string &column) const override;
-  std::vector<std::string> otherTags(const std::string &column) const override;
+  std::vector<std::string> otherClasses(const std::string &column) const override;
+  OtherLabels otherLabelsOf(const std::string &column) const override;
 
   RecordProgram program;
   Fitted fitted;

@@ -18,7 +18,7 @@ using Json = nlohmann::json;
 
 namespace {
 
-constexpr std::uint32_t formatVersion = 2;
+constexpr std::uint32_t formatVersion = 3;
 constexpr std::uint64_t alignment = 64;
 
 /// The entry's payload: sections, each aligned in the file, then a directory in JSON and its length
@@ -65,6 +65,7 @@ private:
   Status consume(const Item &item);
   Status addCells(const RowBlock &block, std::size_t row);
   Status addTags(std::size_t column, const Cell &cell, const RowBlock &block, std::size_t row);
+  std::int32_t indexOf(std::size_t column, std::string_view name);
   Result<std::unique_ptr<ScratchFile>> scratch() const { return ScratchFile::create(cache.enabled() ? cache.root() : ""); }
   Status cellError(const RowBlock &block, std::size_t row, const std::string &what) const {
     return invalidInput(fmt::format("{}:{}: {}", path, block.lines[row], what));
@@ -92,9 +93,14 @@ private:
   struct Tags {
     std::vector<std::int32_t> tags;
     std::vector<std::int64_t> offsets = {0};
-    std::vector<std::string> others;
   };
   std::vector<Tags> tags;
+  std::vector<std::vector<std::string>> others; // see SplitIds
+  struct OtherLabels {
+    std::vector<std::int64_t> records;
+    std::vector<std::int32_t> labels;
+  };
+  std::vector<OtherLabels> otherLabels;
   std::vector<std::string_view> items;
   std::int64_t records = 0;
 };
@@ -133,6 +139,8 @@ Status Builder::open() {
   numbers.resize(columns);
   sets.resize(columns);
   tags.resize(columns);
+  others.resize(columns);
+  otherLabels.resize(columns);
   for (std::size_t i = 0; i < columns; ++i) {
     for (std::size_t k = 0; k < fitted.classes[i].size(); ++k) {
       classIndex[i].emplace(fitted.classes[i][k], static_cast<std::int32_t>(k));
@@ -158,15 +166,18 @@ Status Builder::addCells(const RowBlock &block, std::size_t row) {
                            : state == CellState::filled ? fitted.fillOf(program, i)
                                                         : std::numeric_limits<double>::quiet_NaN());
     } else if (column.type == ColumnSpec::Type::classId) {
-      const auto found = state == CellState::value ? classIndex[i].find(std::string(cell.text)) : classIndex[i].end();
-      classes[i].push_back(found == classIndex[i].end() ? -1 : found->second);
+      classes[i].push_back(state == CellState::value ? indexOf(i, cell.text) : -1);
     } else if (column.type == ColumnSpec::Type::set) {
-      const std::size_t begin = sets[i].size();
-      sets[i].resize(begin + classIndex[i].size());
+      const std::size_t begin = sets[i].size(), known = fitted.classes[i].size();
+      sets[i].resize(begin + known);
       labelsOf(column, state == CellState::value ? cell.text : std::string_view(), labels);
       for (const std::string_view label : labels) {
-        if (const auto found = classIndex[i].find(std::string(label)); found != classIndex[i].end()) {
-          sets[i][begin + static_cast<std::size_t>(found->second)] = 1;
+        const auto index = static_cast<std::size_t>(indexOf(i, label));
+        if (index < known) {
+          sets[i][begin + index] = 1;
+        } else {
+          otherLabels[i].records.push_back(records + static_cast<std::int64_t>(row));
+          otherLabels[i].labels.push_back(static_cast<std::int32_t>(index - known));
         }
       }
     } else if (column.type == ColumnSpec::Type::tags) {
@@ -183,6 +194,16 @@ Status Builder::addCells(const RowBlock &block, std::size_t row) {
   return Status::success();
 }
 
+/// The index of a class, label or tag; one that train lacks gets the next.
+std::int32_t Builder::indexOf(std::size_t column, std::string_view name) {
+  const auto next = static_cast<std::int32_t>(classIndex[column].size());
+  const auto [found, isNew] = classIndex[column].try_emplace(std::string(name), next);
+  if (isNew) {
+    others[column].emplace_back(name);
+  }
+  return found->second;
+}
+
 Status Builder::addTags(std::size_t index, const Cell &cell, const RowBlock &block, std::size_t row) {
   std::vector<TagProblem> problems;
   itemsOf(cell, items);
@@ -194,12 +215,7 @@ Status Builder::addTags(std::size_t index, const Cell &cell, const RowBlock &blo
   }
   Tags &out = tags[index];
   for (const std::string &tag : converted) {
-    const auto next = static_cast<std::int32_t>(classIndex[index].size());
-    const auto [found, isNew] = classIndex[index].try_emplace(tag, next);
-    if (isNew) {
-      out.others.push_back(tag);
-    }
-    out.tags.push_back(found->second);
+    out.tags.push_back(indexOf(index, tag));
   }
   out.offsets.push_back(static_cast<std::int64_t>(out.tags.size()));
   return Status::success();
@@ -287,6 +303,8 @@ Result<SplitIds> readEntry(const RecordProgram &program, const Fitted &fitted, s
       ids.numbers.push_back(kind == "number" ? reinterpret_cast<const double *>(section(entry.at("at"), sizeof(double), ids.records))
                                              : nullptr);
       ids.sets.push_back(nullptr);
+      ids.otherLabels.emplace_back();
+      ids.others.push_back(entry.at("others").get<std::vector<std::string>>());
       if (kind == "set") {
         const auto labels = entry.at("labels").get<std::uint64_t>();
         if (labels != labelCounts[ids.sets.size() - 1]) {
@@ -296,13 +314,16 @@ Result<SplitIds> readEntry(const RecordProgram &program, const Fitted &fitted, s
         const char *at =
             section(entry.at("at"), static_cast<std::size_t>(std::max<std::uint64_t>(labels, 1)), labels > 0 ? ids.records : 0);
         ids.sets.back() = reinterpret_cast<const std::uint8_t *>(at);
+        SplitIds::OtherLabels &more = ids.otherLabels.back();
+        more.count = entry.at("other_count").get<std::int64_t>();
+        more.records = reinterpret_cast<const std::int64_t *>(section(entry.at("other_records"), sizeof(std::int64_t), more.count));
+        more.labels = reinterpret_cast<const std::int32_t *>(section(entry.at("other_labels"), sizeof(std::int32_t), more.count));
       }
       SplitIds::Tags tags;
       if (kind == "tags") {
         const auto count = entry.at("count").get<std::int64_t>();
         tags.tags = reinterpret_cast<const std::int32_t *>(section(entry.at("at"), sizeof(std::int32_t), count));
         tags.offsets = reinterpret_cast<const std::int64_t *>(section(entry.at("offsets"), sizeof(std::int64_t), ids.records + 1));
-        tags.others = entry.at("others").get<std::vector<std::string>>();
         if (tags.offsets[0] != 0 || tags.offsets[ids.records] != count) {
           return wrong;
         }
@@ -377,15 +398,23 @@ Result<SplitIds> Builder::run(const Hash128 &key) {
     PENSTOCK_TRY(writer->append(classes[i].data(), classes[i].size() * sizeof(std::int32_t)));
     PENSTOCK_TRY(writer->append(numbers[i].data(), numbers[i].size() * sizeof(double)));
     PENSTOCK_TRY(writer->append(sets[i].data(), sets[i].size()));
-    Json entry = {{"name", program.columns[i].name}, {"kind", kind}, {"at", at}};
+    Json entry = {{"name", program.columns[i].name}, {"kind", kind}, {"at", at}, {"others", others[i]}};
     if (type == ColumnSpec::Type::tags) {
       PENSTOCK_TRY(writer->append(tags[i].tags.data(), tags[i].tags.size() * sizeof(std::int32_t)));
       PENSTOCK_ASSIGN(const std::uint64_t tagOffsets, writer->align());
       PENSTOCK_TRY(writer->append(tags[i].offsets.data(), tags[i].offsets.size() * sizeof(std::int64_t)));
-      entry.update({{"offsets", tagOffsets}, {"count", tags[i].tags.size()}, {"others", tags[i].others}});
+      entry.update({{"offsets", tagOffsets}, {"count", tags[i].tags.size()}});
     }
     if (type == ColumnSpec::Type::set) {
-      entry["labels"] = classIndex[i].size();
+      const OtherLabels &more = otherLabels[i];
+      PENSTOCK_ASSIGN(const std::uint64_t recordsAt, writer->align());
+      PENSTOCK_TRY(writer->append(more.records.data(), more.records.size() * sizeof(std::int64_t)));
+      PENSTOCK_ASSIGN(const std::uint64_t labelsAt, writer->align());
+      PENSTOCK_TRY(writer->append(more.labels.data(), more.labels.size() * sizeof(std::int32_t)));
+      entry.update({{"labels", fitted.classes[i].size()},
+                    {"other_count", more.labels.size()},
+                    {"other_records", recordsAt},
+                    {"other_labels", labelsAt}});
     }
     directory["columns"].push_back(std::move(entry));
   }

@@ -22,9 +22,14 @@ struct SplitIds {
     std::int64_t tokens = 0, cut = 0, longest = 0;
   };
   struct Tags {
-    const std::int32_t *tags = nullptr;    // one a word; from the number of classes on: one of `others`
+    const std::int32_t *tags = nullptr;    // one a word
     const std::int64_t *offsets = nullptr; // records + 1
-    std::vector<std::string> others;       // tags of this split that are none of the column's classes
+  };
+  /// Of a set column: the labels of records that are among `others`, in the order of the records.
+  struct OtherLabels {
+    const std::int64_t *records = nullptr;
+    const std::int32_t *labels = nullptr; // places in `others`
+    std::int64_t count = 0;
   };
   std::shared_ptr<MappedFile> file;
   std::int64_t records = 0;
@@ -32,7 +37,11 @@ struct SplitIds {
   std::vector<const std::int32_t *> classes; // one a column; NULL for other columns
   std::vector<const double *> numbers;       // likewise
   std::vector<const std::uint8_t *> sets;    // likewise: records x labels
+  std::vector<OtherLabels> otherLabels;      // likewise
   std::vector<Tags> tags;                    // likewise
+  /// Likewise: classes, labels or tags of this split that are none of the column's. Classes and tags from the number of the column's
+  /// on are these; -1 is a class of a cell that has none.
+  std::vector<std::vector<std::string>> others;
 };
 
 struct SplitRequest {

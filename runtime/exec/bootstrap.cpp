@@ -41,9 +41,9 @@ template <typename T> const T *orNull(const std::vector<T> &values) { return val
 
 } // namespace
 
-void RecordedPredictions::add(const PenstockPredictions &batch, std::size_t classes) {
-  const std::int64_t records = batch.records, labels = records * static_cast<std::int64_t>(classes);
+void RecordedPredictions::add(const PenstockPredictions &batch, std::size_t classes, const std::vector<std::int64_t> &records) {
   width = batch.width;
+  labels = static_cast<std::int64_t>(classes);
   if (batch.offsets != nullptr) {
     offsets.resize(std::max<std::size_t>(offsets.size(), 1));
     const std::int64_t words = offsets.back();
@@ -51,55 +51,77 @@ void RecordedPredictions::add(const PenstockPredictions &batch, std::size_t clas
       offsets.push_back(words + batch.offsets[s + 1]);
     }
   }
-  append(gold, batch.gold, records);
-  append(predicted, batch.predicted, records);
-  append(scores, batch.scores, records * width);
-  append(goldNumbers, batch.gold_numbers, records);
-  append(predictedNumbers, batch.predicted_numbers, records);
-  append(goldSets, batch.gold_sets, labels);
-  append(predictedSets, batch.predicted_sets, labels);
-  recorded += batch.offsets != nullptr ? batch.sequences : records;
+  append(gold, batch.gold, batch.records);
+  append(predicted, batch.predicted, batch.records);
+  append(scores, batch.scores, batch.records * width);
+  append(goldNumbers, batch.gold_numbers, batch.records);
+  append(predictedNumbers, batch.predicted_numbers, batch.records);
+  append(goldSets, batch.gold_sets, batch.records * labels);
+  append(predictedSets, batch.predicted_sets, batch.records * labels);
+  places.insert(places.end(), records.begin(), records.end());
 }
 
-PenstockPredictions RecordedPredictions::view(const std::vector<double> &weights, DrawnTags &drawn) const {
+PenstockPredictions RecordedPredictions::viewOfTags(const std::vector<double> &weights, DrawnRecords &drawn) const {
+  drawn.gold.clear();
+  drawn.predicted.clear();
+  drawn.offsets.assign(1, 0);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const std::int64_t words = offsets[i + 1] - offsets[i];
+    for (double times = weights[static_cast<std::size_t>(places[i])]; times >= 1; --times) {
+      append(drawn.gold, gold.data() + offsets[i], words);
+      append(drawn.predicted, predicted.data() + offsets[i], words);
+      drawn.offsets.push_back(drawn.offsets.back() + words);
+    }
+  }
   PenstockPredictions made{};
   made.struct_size = sizeof(made);
+  made.records = drawn.offsets.back();
+  made.gold = drawn.gold.data();
+  made.predicted = drawn.predicted.data();
+  made.sequences = static_cast<std::int64_t>(drawn.offsets.size()) - 1;
+  made.offsets = drawn.offsets.data();
+  return made;
+}
+
+PenstockPredictions RecordedPredictions::view(const std::vector<double> &weights, DrawnRecords &drawn) const {
   if (!offsets.empty()) {
-    drawn.gold.clear();
-    drawn.predicted.clear();
-    drawn.offsets.assign(1, 0);
-    for (std::size_t record = 0; record < weights.size(); ++record) {
-      const std::int64_t words = offsets[record + 1] - offsets[record];
-      for (double times = weights[record]; times >= 1; --times) {
-        append(drawn.gold, gold.data() + offsets[record], words);
-        append(drawn.predicted, predicted.data() + offsets[record], words);
-        drawn.offsets.push_back(drawn.offsets.back() + words);
-      }
-    }
-    made.records = drawn.offsets.back();
-    made.gold = drawn.gold.data();
-    made.predicted = drawn.predicted.data();
-    made.sequences = static_cast<std::int64_t>(drawn.offsets.size()) - 1;
-    made.offsets = drawn.offsets.data();
-    return made;
+    return viewOfTags(weights, drawn);
   }
-  made.records = recorded;
+  std::vector<std::int64_t> chosen;
+  drawn.weights.clear();
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const double weight = weights[static_cast<std::size_t>(places[i])];
+    if (weight > 0) {
+      chosen.push_back(static_cast<std::int64_t>(i));
+      drawn.weights.push_back(weight);
+    }
+  }
+  const auto choose = [&](const auto &from, auto &to, std::int64_t each) {
+    to.clear();
+    for (const std::int64_t i : chosen) {
+      append(to, from.empty() ? nullptr : from.data() + i * each, each);
+    }
+    return orNull(to);
+  };
+  PenstockPredictions made{};
+  made.struct_size = sizeof(made);
+  made.records = static_cast<std::int64_t>(chosen.size());
   made.width = width;
-  made.gold = orNull(gold);
-  made.predicted = orNull(predicted);
-  made.scores = orNull(scores);
-  made.gold_numbers = orNull(goldNumbers);
-  made.predicted_numbers = orNull(predictedNumbers);
-  made.gold_sets = orNull(goldSets);
-  made.predicted_sets = orNull(predictedSets);
-  made.weights = weights.data();
+  made.gold = choose(gold, drawn.gold, 1);
+  made.predicted = choose(predicted, drawn.predicted, 1);
+  made.scores = choose(scores, drawn.scores, width);
+  made.gold_numbers = choose(goldNumbers, drawn.goldNumbers, 1);
+  made.predicted_numbers = choose(predictedNumbers, drawn.predictedNumbers, 1);
+  made.gold_sets = choose(goldSets, drawn.goldSets, labels);
+  made.predicted_sets = choose(predictedSets, drawn.predictedSets, labels);
+  made.weights = drawn.weights.data();
   return made;
 }
 
 Result<std::vector<Interval>> bootstrapIntervals(PluginHost &host, const std::vector<IntervalUse> &uses, const ConfidenceSpec &confidence) {
   std::vector<std::vector<std::vector<double>>> found(uses.size()); // by use, result and sample
   std::vector<double> weights;
-  DrawnTags drawn;
+  DrawnRecords drawn;
   for (std::size_t u = 0; u < uses.size(); ++u) {
     found[u].resize(uses[u].names.size());
     weights.resize(static_cast<std::size_t>(uses[u].predictions->records()));

@@ -24,23 +24,31 @@ void bootstrapWeights(std::uint64_t seed, std::uint64_t sample, std::span<double
 /// The `share` of sorted numbers, between neighbours in a straight line, as NumPy's `quantile`. There is at least one number.
 double quantile(std::span<const double> sorted, double share);
 
-/// Sequences of tags as a sample drew them, one after another.
-struct DrawnTags {
+/// The records that a sample drew: each once with its weight, or, of tags, sequences as often as they were drawn.
+struct DrawnRecords {
   std::vector<std::int32_t> gold, predicted;
   std::vector<std::int64_t> offsets;
+  std::vector<float> scores;
+  std::vector<double> goldNumbers, predictedNumbers, weights;
+  std::vector<std::uint8_t> goldSets, predictedSets;
 };
 
 /// Predictions of many batches, kept.
 class RecordedPredictions {
 public:
-  void add(const PenstockPredictions &batch, std::size_t classes);
+  /// `records`: the place of each record of the batch (of tags, of each sequence) in the data; all together they are 0 to n - 1.
+  void add(const PenstockPredictions &batch, std::size_t classes, const std::vector<std::int64_t> &records);
   /// Records of the data: of tags, sequences.
-  std::int64_t records() const { return recorded; }
-  /// All of them, with a whole number as the weight of each; valid as long as this, `weights` and `drawn`.
-  PenstockPredictions view(const std::vector<double> &weights, DrawnTags &drawn) const;
+  std::int64_t records() const { return static_cast<std::int64_t>(places.size()); }
+  /// Those that were drawn; `weights` are whole numbers, by place in the data. Metrics do not see the others, as if they were not there.
+  /// Valid as long as this and `drawn`.
+  PenstockPredictions view(const std::vector<double> &weights, DrawnRecords &drawn) const;
 
 private:
-  std::int64_t recorded = 0, width = 0;
+  PenstockPredictions viewOfTags(const std::vector<double> &weights, DrawnRecords &drawn) const;
+
+  std::vector<std::int64_t> places;
+  std::int64_t width = 0, labels = 0;
   std::vector<std::int64_t> offsets; // of tags: the words of each record
   std::vector<std::int32_t> gold, predicted;
   std::vector<float> scores;
@@ -51,7 +59,7 @@ private:
 /// A metric whose results get intervals.
 struct IntervalUse {
   std::string plugin, parameters;
-  std::vector<std::string> classes;
+  JudgedClasses classes;
   const RecordedPredictions *predictions = nullptr;
   std::vector<std::pair<std::string, std::string>> names; // of a result, and what it is called in the interval's list
 };

@@ -1,5 +1,6 @@
 #include "runtime/exec/evaluate.h"
 
+#include "runtime/base/printable.h"
 #include "runtime/exec/bootstrap.h"
 #include "runtime/exec/interrupt.h"
 
@@ -94,7 +95,8 @@ struct Judged {
   Dataset::Tags tags;
   int evaluateAxis = -1, predictAxis = -1;         // of tags
   const std::vector<std::uint8_t> *sets = nullptr; // records x width
-  std::vector<std::string> classNames;
+  Dataset::OtherLabels otherLabels;                // of sets
+  JudgedClasses names;
   std::vector<MetricSpec> uses;
   std::vector<std::unique_ptr<Metric>> metrics; // one a use
   bool record = false;                          // keep what is judged, for intervals
@@ -103,6 +105,8 @@ struct Judged {
   std::vector<std::int64_t> offsets; // of tags: the words of each record
   std::vector<double> goldNumbers, predictedNumbers;
   std::vector<std::uint8_t> goldSets, predictedSets;
+
+  bool isOfTrain(std::int32_t index) const { return index >= 0 && static_cast<std::size_t>(index) < names.names.size(); }
 };
 
 /// Of how many things the loss of a batch is the mean, so that the loss of a split does not depend on its batches: the tagged words
@@ -135,6 +139,16 @@ std::int32_t chosenClass(const float *scores, std::int64_t width) {
   return static_cast<std::int32_t>(std::max_element(scores, scores + width) - scores);
 }
 
+Status give(Judged &judged, const PenstockPredictions &predictions, const std::vector<std::int64_t> &records) {
+  for (const std::unique_ptr<Metric> &metric : judged.metrics) {
+    PENSTOCK_TRY(metric->add(predictions));
+  }
+  if (judged.record) {
+    judged.recorded.add(predictions, judged.names.count(), records);
+  }
+  return {};
+}
+
 /// Every word counts: one without a row, because it was cut off or gave no sub-word, has no tag (-1).
 Status judgeTags(Judged &judged, const Batch &batch, const float *scores, int axisIndex) {
   const PenstockAxisBatch &axis = batch.view.axes[axisIndex];
@@ -161,13 +175,27 @@ Status judgeTags(Judged &judged, const Batch &batch, const float *scores, int ax
   predictions.predicted = judged.predicted.data();
   predictions.sequences = static_cast<std::int64_t>(batch.records.size());
   predictions.offsets = judged.offsets.data();
-  for (const std::unique_ptr<Metric> &metric : judged.metrics) {
-    PENSTOCK_TRY(metric->add(predictions));
+  return give(judged, predictions, batch.records);
+}
+
+/// Labels that train lacks have columns behind the others, and no score.
+void judgeSets(Judged &judged, const Batch &batch, const float *scores) {
+  const auto labels = static_cast<std::size_t>(judged.width), all = judged.names.count();
+  judged.goldSets.assign(batch.records.size() * all, 0);
+  judged.predictedSets.assign(batch.records.size() * all, 0);
+  const Dataset::OtherLabels &others = judged.otherLabels;
+  for (std::size_t i = 0; i < batch.records.size(); ++i) {
+    const std::int64_t record = batch.records[i];
+    const auto gold = judged.goldSets.begin() + static_cast<std::ptrdiff_t>(i * all);
+    std::copy_n(judged.sets->begin() + record * judged.width, labels, gold);
+    for (std::size_t c = 0; c < labels; ++c) {
+      judged.predictedSets[i * all + c] = scores[i * labels + c] >= judged.threshold ? 1 : 0;
+    }
+    const auto found = std::equal_range(others.records, others.records + others.count, record);
+    for (const std::int64_t *at = found.first; at != found.second; ++at) {
+      gold[static_cast<std::ptrdiff_t>(labels) + others.labels[at - others.records]] = 1;
+    }
   }
-  if (judged.record) {
-    judged.recorded.add(predictions, judged.classNames.size());
-  }
-  return {};
 }
 
 Status judge(Judged &judged, const Batch &batch, const float *scores, int axis) {
@@ -191,16 +219,7 @@ Status judge(Judged &judged, const Batch &batch, const float *scores, int axis) 
     predictions.gold = judged.gold.data();
     predictions.predicted = judged.predicted.data();
   } else if (judged.sets != nullptr) {
-    const auto labels = static_cast<std::size_t>(judged.width);
-    judged.goldSets.resize(count * labels);
-    judged.predictedSets.resize(count * labels);
-    for (std::size_t i = 0; i < count; ++i) {
-      std::copy_n(judged.sets->begin() + batch.records[i] * judged.width, labels,
-                  judged.goldSets.begin() + static_cast<std::ptrdiff_t>(i * labels));
-      for (std::size_t c = 0; c < labels; ++c) {
-        judged.predictedSets[i * labels + c] = scores[i * labels + c] >= judged.threshold ? 1 : 0;
-      }
-    }
+    judgeSets(judged, batch, scores);
     predictions.gold_sets = judged.goldSets.data();
     predictions.predicted_sets = judged.predictedSets.data();
   } else {
@@ -213,137 +232,176 @@ Status judge(Judged &judged, const Batch &batch, const float *scores, int axis) 
     predictions.gold_numbers = judged.goldNumbers.data();
     predictions.predicted_numbers = judged.predictedNumbers.data();
   }
-  for (const std::unique_ptr<Metric> &metric : judged.metrics) {
-    PENSTOCK_TRY(metric->add(predictions));
+  return give(judged, predictions, batch.records);
+}
+
+/// The answers of the run that have a target, with their metrics.
+class Evaluation {
+public:
+  Evaluation(Program &program, const std::shared_ptr<const Dataset> &dataset, const RunConfig &config, PluginHost &host,
+             const std::string &split, std::int64_t batch)
+      : program(program), dataset(dataset), config(config), host(host), split(split), batch(batch), evaluate(program.entry("evaluate")),
+        predict(program.entry("predict")), evaluateEntry(evaluate < 0 ? nullptr : &program.table().entries[evaluate]),
+        predictEntry(predict < 0 ? nullptr : &program.table().entries[predict]) {
+    result.split = split;
   }
-  if (judged.record) {
-    judged.recorded.add(predictions, judged.classNames.size());
+
+  Result<SplitResult> run(const ConfidenceSpec &confidence);
+
+private:
+  Status open(const AnswerSpec &answer, const std::vector<MetricSpec> &uses, bool record);
+  Status openTarget(Judged &judged);
+  void warn();
+  Status pass(int entry, const std::vector<std::int64_t> &only);
+  Status collect(const ConfidenceSpec &confidence);
+
+  Program &program;
+  const std::shared_ptr<const Dataset> &dataset;
+  const RunConfig &config;
+  PluginHost &host;
+  const std::string &split;
+  const std::int64_t batch;
+  const int evaluate, predict;
+  const PenstockEntry *evaluateEntry, *predictEntry;
+  std::vector<Judged> answers;
+  std::int64_t lossWeights = 0;
+  SplitResult result;
+};
+
+Status Evaluation::openTarget(Judged &judged) {
+  const AnswerSpec &answer = *judged.answer;
+  if (answer.targetType == "number") {
+    judged.numbers = &dataset->numbersOf(answer.target);
+    return {};
+  }
+  judged.names = {dataset->classNames(answer.target), dataset->otherClasses(answer.target), answer.targetType == "tags"};
+  if (answer.targetType == "set") {
+    judged.sets = &dataset->setsOf(answer.target);
+    judged.otherLabels = dataset->otherLabelsOf(answer.target);
+    if (judged.names.names.size() != static_cast<std::size_t>(judged.width)) {
+      return internalError("the answer `" + answer.name + "` has another width than its labels; please report this");
+    }
+    judged.threshold = thresholdOf(answer);
+  } else if (answer.targetType == "tags") {
+    judged.tags = dataset->tagsOf(answer.target);
+    judged.evaluateAxis = judged.evaluateOutput < 0 ? -1 : evaluateEntry->outputs[judged.evaluateOutput].axis;
+    judged.predictAxis = judged.predictOutput < 0 ? -1 : predictEntry->outputs[judged.predictOutput].axis;
+    const int axis = judged.evaluateAxis >= 0 ? judged.evaluateAxis : judged.predictAxis;
+    if (judged.tags.offsets == nullptr || axis < 0) {
+      return internalError("the answer `" + answer.name + "` does not lie on an axis with tags; please report this");
+    }
+  } else {
+    judged.classes = &dataset->classesOf(answer.target);
   }
   return {};
 }
 
-} // namespace
-
-Result<SplitResult> evaluateSplit(Program &program, const std::shared_ptr<const Dataset> &dataset, const RunConfig &config,
-                                  PluginHost &host, const std::string &split, const ConfidenceSpec &confidence, std::int64_t batch) {
-  const int evaluate = program.entry("evaluate"), predict = program.entry("predict");
-  if (evaluate < 0 && predict < 0) {
-    return internalError("the compiled program has neither `evaluate` nor `predict`; please report this");
+Status Evaluation::open(const AnswerSpec &answer, const std::vector<MetricSpec> &uses, bool record) {
+  Judged judged;
+  judged.answer = &answer;
+  judged.evaluateOutput = evaluateEntry == nullptr ? -1 : answerOutput(*evaluateEntry, answer.name);
+  judged.predictOutput = predictEntry == nullptr ? -1 : answerOutput(*predictEntry, answer.name);
+  const PenstockEntry *entry = evaluateEntry != nullptr ? evaluateEntry : predictEntry;
+  const int output = judged.evaluateOutput >= 0 ? judged.evaluateOutput : judged.predictOutput;
+  if ((evaluateEntry != nullptr && judged.evaluateOutput < 0) || (predictEntry != nullptr && judged.predictOutput < 0)) {
+    return internalError("the compiled program has no output for the answer `" + answer.name + "`; please report this");
   }
-  const PenstockEntry *evaluateEntry = evaluate < 0 ? nullptr : &program.table().entries[evaluate];
-  const PenstockEntry *predictEntry = predict < 0 ? nullptr : &program.table().entries[predict];
+  judged.width = entry->outputs[output].width;
+  judged.record = record;
+  PENSTOCK_TRY(openTarget(judged));
+  for (const MetricSpec &use : uses) {
+    if (use.answer == answer.name || (use.answer.empty() && config.answers.size() == 1)) {
+      PENSTOCK_ASSIGN(std::unique_ptr<Metric> metric, makeMetric(host, use.plugin, use.parameters, judged.names));
+      judged.metrics.push_back(std::move(metric));
+      judged.uses.push_back(use);
+    }
+  }
+  answers.push_back(std::move(judged));
+  return {};
+}
 
-  const std::vector<MetricSpec> uses = metricsFor(config, split);
-  std::vector<Judged> answers;
-  for (const AnswerSpec &answer : config.answers) {
-    if (answer.target.empty()) {
+/// Says which classes train lacks.
+void Evaluation::warn() {
+  constexpr std::size_t most = 10;
+  for (const Judged &judged : answers) {
+    const auto trained = static_cast<std::int32_t>(judged.names.names.size());
+    std::vector<std::int64_t> counts(judged.names.others.size());
+    const auto count = [&](const std::int32_t *indices, std::int64_t size, std::int32_t first) {
+      for (std::int64_t i = 0; i < size; ++i) {
+        if (indices[i] >= first) {
+          ++counts[static_cast<std::size_t>(indices[i] - first)];
+        }
+      }
+    };
+    if (counts.empty()) {
       continue;
     }
-    Judged judged;
-    judged.answer = &answer;
-    judged.evaluateOutput = evaluateEntry == nullptr ? -1 : answerOutput(*evaluateEntry, answer.name);
-    judged.predictOutput = predictEntry == nullptr ? -1 : answerOutput(*predictEntry, answer.name);
-    const PenstockEntry *entry = judged.evaluateOutput >= 0 ? evaluateEntry : predictEntry;
-    const int output = judged.evaluateOutput >= 0 ? judged.evaluateOutput : judged.predictOutput;
-    if (output < 0) {
-      return internalError("the compiled program has no output for the answer `" + answer.name + "`; please report this");
-    }
-    judged.width = entry->outputs[output].width;
-    judged.record = confidence.samples > 0;
-    if (answer.targetType == "set") {
-      judged.sets = &dataset->setsOf(answer.target);
-      judged.classNames = dataset->classNames(answer.target);
-      if (judged.classNames.size() != static_cast<std::size_t>(judged.width)) {
-        return internalError("the answer `" + answer.name + "` has another width than its labels; please report this");
-      }
-      judged.threshold = thresholdOf(answer);
-    } else if (answer.targetType == "tags") {
-      judged.tags = dataset->tagsOf(answer.target);
-      judged.evaluateAxis = judged.evaluateOutput < 0 ? -1 : evaluateEntry->outputs[judged.evaluateOutput].axis;
-      judged.predictAxis = judged.predictOutput < 0 ? -1 : predictEntry->outputs[judged.predictOutput].axis;
-      const int axis = judged.evaluateAxis >= 0 ? judged.evaluateAxis : judged.predictAxis;
-      if (judged.tags.offsets == nullptr || axis < 0) {
-        return internalError("the answer `" + answer.name + "` does not lie on an axis with tags; please report this");
-      }
-      judged.classNames = dataset->classNames(answer.target);
-      for (std::string &other : dataset->otherTags(answer.target)) {
-        judged.classNames.push_back(std::move(other));
-      }
-    } else if (answer.targetType == "class") {
-      judged.classes = &dataset->classesOf(answer.target);
-      judged.classNames = dataset->classNames(answer.target);
+    std::string kind = "class", unit = "record";
+    if (judged.classes != nullptr) {
+      count(judged.classes->data(), static_cast<std::int64_t>(judged.classes->size()), trained);
+    } else if (judged.sets != nullptr) {
+      count(judged.otherLabels.labels, judged.otherLabels.count, 0);
+      kind = "label";
     } else {
-      judged.numbers = &dataset->numbersOf(answer.target);
+      count(judged.tags.tags, judged.tags.offsets[dataset->records()], trained);
+      kind = "tag", unit = "word";
     }
-    for (const MetricSpec &use : uses) {
-      if (use.answer == answer.name || (use.answer.empty() && config.answers.size() == 1)) {
-        PENSTOCK_ASSIGN(std::unique_ptr<Metric> metric, makeMetric(host, use.plugin, use.parameters, judged.classNames));
-        judged.metrics.push_back(std::move(metric));
-        judged.uses.push_back(use);
-      }
+    for (std::size_t i = 0; i < std::min(most, counts.size()); ++i) {
+      result.warnings.push_back(
+          fmt::format("the {0} `{1}` of `{2}` is not in train, and {3} {4} of `{5}` {6} it; a model cannot learn a {0} without an example",
+                      kind, printable(judged.names.others[i], 80), judged.answer->target, counts[i], unit + (counts[i] == 1 ? "" : "s"),
+                      split, counts[i] == 1 ? "has" : "have"));
     }
-    answers.push_back(std::move(judged));
+    if (counts.size() > most) {
+      result.warnings.push_back(
+          fmt::format("{} more values of `{}` in `{}` are not in train", counts.size() - most, judged.answer->target, split));
+    }
   }
+}
 
-  PENSTOCK_TRY(program.pack());
+/// Runs one entry over some records (none named: all) and gives what it answers to the metrics.
+Status Evaluation::pass(int entry, const std::vector<std::int64_t> &only) {
   BatchStream::Plan plan;
   plan.batch = batch;
+  plan.only = only;
   PENSTOCK_ASSIGN(const std::unique_ptr<BatchStream> stream, BatchStream::start(dataset, plan));
-  OutputBuffers evaluateOutputs, predictOutputs;
-  const int lossOutput = evaluateEntry == nullptr ? -1 : Program::output(*evaluateEntry, "loss");
-
-  SplitResult result;
-  result.split = split;
-  std::int64_t lossWeights = 0;
+  const bool evaluates = entry == evaluate;
+  const PenstockEntry &table = evaluates ? *evaluateEntry : *predictEntry;
+  const int lossOutput = evaluates ? Program::output(table, "loss") : -1;
+  OutputBuffers outputs;
   for (;;) {
     if (interrupted()) {
-      return Status(ErrorCode::interrupted, "interrupted");
+      return {ErrorCode::interrupted, "interrupted"};
     }
     PENSTOCK_ASSIGN(const Batch *const current, stream->next());
     if (current == nullptr) {
-      break;
+      return {};
     }
-    // A class that train does not have gives no loss, and must not reach the loss's code as an index.
-    bool known = evaluateEntry != nullptr;
-    for (const Judged &judged : answers) {
-      for (std::size_t i = 0; known && judged.classes != nullptr && i < current->records.size(); ++i) {
-        known = (*judged.classes)[static_cast<std::size_t>(current->records[i])] >= 0;
-      }
-    }
-    if (!known && predictEntry == nullptr) {
-      return invalidInput("the split `" + split + "` holds a class that train does not have; remove those records or declare the class");
-    }
-    if (evaluateEntry != nullptr) {
-      evaluateOutputs.prepare(*evaluateEntry, current->view);
-    }
-    if (predictEntry != nullptr) {
-      predictOutputs.prepare(*predictEntry, current->view);
-    }
+    outputs.prepare(table, current->view);
     Program::Step step;
     step.batch = &current->view;
-    step.outputs = known ? evaluateOutputs.addresses() : predictOutputs.addresses();
+    step.outputs = outputs.addresses();
     step.seed = config.train.seed;
-    PENSTOCK_TRY(program.run(known ? evaluate : predict, step));
-    if (known && lossOutput >= 0) {
+    PENSTOCK_TRY(program.run(entry, step));
+    if (lossOutput >= 0) {
       const std::int64_t weight = lossWeight(program.table(), answers, current->view);
-      result.loss += static_cast<double>(evaluateOutputs.values(lossOutput)[0]) * static_cast<double>(weight);
+      result.loss += static_cast<double>(outputs.values(lossOutput)[0]) * static_cast<double>(weight);
       lossWeights += weight;
     }
     for (Judged &judged : answers) {
-      const bool fromEvaluate = known && judged.evaluateOutput >= 0;
-      PENSTOCK_TRY(judge(judged, *current,
-                         fromEvaluate ? evaluateOutputs.values(judged.evaluateOutput) : predictOutputs.values(judged.predictOutput),
-                         fromEvaluate ? judged.evaluateAxis : judged.predictAxis));
+      const int output = evaluates ? judged.evaluateOutput : judged.predictOutput;
+      PENSTOCK_TRY(judge(judged, *current, outputs.values(output), evaluates ? judged.evaluateAxis : judged.predictAxis));
     }
     result.records += current->view.records;
   }
-  result.hasLoss = lossWeights > 0;
-  result.loss /= static_cast<double>(std::max<std::int64_t>(lossWeights, 1));
+}
+
+Status Evaluation::collect(const ConfidenceSpec &confidence) {
   std::vector<IntervalUse> intervals;
   for (const Judged &judged : answers) {
     for (std::size_t i = 0; i < judged.metrics.size(); ++i) {
       PENSTOCK_ASSIGN(Metric::Values values, judged.metrics[i]->result());
-      IntervalUse use = {judged.uses[i].plugin, judged.uses[i].parameters, judged.classNames, &judged.recorded, {}};
+      IntervalUse use = {judged.uses[i].plugin, judged.uses[i].parameters, judged.names, &judged.recorded, {}};
       for (auto &[name, value] : values.values) {
         const bool taken = result.find(name) != nullptr;
         if (taken && answers.size() == 1) {
@@ -361,7 +419,60 @@ Result<SplitResult> evaluateSplit(Program &program, const std::shared_ptr<const 
   if (confidence.samples > 0 && result.records > 0) {
     PENSTOCK_ASSIGN(result.intervals, bootstrapIntervals(host, intervals, confidence));
   }
-  return result;
+  return {};
+}
+
+Result<SplitResult> Evaluation::run(const ConfidenceSpec &confidence) {
+  if (evaluate < 0 && predict < 0) {
+    return internalError("the compiled program has neither `evaluate` nor `predict`; please report this");
+  }
+  const std::vector<MetricSpec> uses = metricsFor(config, split);
+  for (const AnswerSpec &answer : config.answers) {
+    if (!answer.target.empty()) {
+      PENSTOCK_TRY(open(answer, uses, confidence.samples > 0));
+    }
+  }
+  warn();
+  // A record of a class that train lacks has no loss: it is predicted apart, so that the loss is that of all others.
+  std::vector<std::int64_t> known, unknown;
+  const auto isKnown = [&](std::int64_t record) {
+    return std::all_of(answers.begin(), answers.end(), [&](const Judged &judged) {
+      return judged.classes == nullptr || judged.isOfTrain((*judged.classes)[static_cast<std::size_t>(record)]);
+    });
+  };
+  for (std::int64_t record = 0; record < dataset->records(); ++record) {
+    if (!isKnown(record)) {
+      unknown.push_back(record);
+    }
+  }
+  if (!unknown.empty() && predict < 0) {
+    return invalidInput("the split `" + split + "` holds a class that train does not have; remove those records or declare the class");
+  }
+  PENSTOCK_TRY(program.pack());
+  if (evaluate < 0 || unknown.empty()) {
+    PENSTOCK_TRY(pass(evaluate < 0 ? predict : evaluate, {}));
+  } else {
+    for (std::int64_t record = 0; record < dataset->records(); ++record) {
+      if (isKnown(record)) {
+        known.push_back(record);
+      }
+    }
+    if (!known.empty()) {
+      PENSTOCK_TRY(pass(evaluate, known));
+    }
+    PENSTOCK_TRY(pass(predict, unknown));
+  }
+  result.hasLoss = lossWeights > 0;
+  result.loss /= static_cast<double>(std::max<std::int64_t>(lossWeights, 1));
+  PENSTOCK_TRY(collect(confidence));
+  return std::move(result);
+}
+
+} // namespace
+
+Result<SplitResult> evaluateSplit(Program &program, const std::shared_ptr<const Dataset> &dataset, const RunConfig &config,
+                                  PluginHost &host, const std::string &split, const ConfidenceSpec &confidence, std::int64_t batch) {
+  return Evaluation(program, dataset, config, host, split, batch).run(confidence);
 }
 
 std::string ExpectationResult::text() const {

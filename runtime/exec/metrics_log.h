@@ -29,8 +29,9 @@ struct SplitResult {
   double loss = 0;
   bool hasLoss = false;
   std::vector<std::pair<std::string, double>> values;
-  std::vector<std::string> texts;  // reports for people
-  std::vector<Interval> intervals; // of those values that have one; empty where none were asked for
+  std::vector<std::string> texts;    // reports for people
+  std::vector<std::string> warnings; // sentences: the classes of the split that train lacks
+  std::vector<Interval> intervals;   // of those values that have one; empty where none were asked for
 
   const Interval *intervalOf(const std::string &name) const;
   /// "0.9612", or "0.9612 [0.9401, 0.9789]" where the value has an interval.

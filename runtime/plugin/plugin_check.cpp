@@ -84,7 +84,7 @@ std::string missingFunction(const PluginManifest &manifest, const PenstockPlugin
     }
     break;
   case PluginKind::metric:
-    if (const auto *f = functionsOf<PenstockMetric>(plugin, reason)) {
+    if (const auto *f = functionsOf<PenstockMetric>(plugin, reason, offsetof(PenstockMetric, create_for))) {
       need(f->create, "create");
       need(f->destroy, "destroy");
       need(f->add, "add");

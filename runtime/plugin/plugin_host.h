@@ -121,7 +121,7 @@ public:
 Result<std::unique_ptr<LearnerFit>> fitLearner(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
                                                std::int64_t width);
 
-/// A metric in use. `classes` are empty for a regression.
+/// A metric in use.
 class Metric {
 public:
   virtual ~Metric() = default;
@@ -132,8 +132,21 @@ public:
   };
   virtual Result<Values> result() const = 0;
 };
+/// What the classes of predictions mean: `names` are those of train (empty for a regression), `others` those that only the data to
+/// judge have. Predictions count on from the one to the other, their sets have a column for each of both, their scores one for each of
+/// `names`.
+struct JudgedClasses {
+  JudgedClasses() = default;
+  JudgedClasses(std::vector<std::string> names, std::vector<std::string> others = {}, bool ofTags = false)
+      : names(std::move(names)), others(std::move(others)), ofTags(ofTags) {}
+  std::size_t count() const { return names.size() + others.size(); }
+
+  std::vector<std::string> names, others;
+  bool ofTags = false;
+};
+/// A plugin that knows nothing of `others` sees them as -1; of tags it has them as classes.
 Result<std::unique_ptr<Metric>> makeMetric(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
-                                           const std::vector<std::string> &classes);
+                                           const JudgedClasses &classes);
 
 /// The JSON texts that a head makes of the answer tensor (records x width, or rows x width where `tagged` says what the rows
 /// are). `classes` are empty for a number.

@@ -1,3 +1,4 @@
+#include "runtime/plugin/narrowed_predictions.h"
 #include "runtime/plugin/plugin_host.h"
 
 #include "runtime/base/printable.h"
@@ -354,15 +355,20 @@ private:
 
 class PluginMetric final : public Metric {
 public:
-  PluginMetric(Bound bound, void *self, std::int64_t classCount)
+  /// `narrow`: the plugin is shown the first `trained` of the classes only.
+  PluginMetric(Bound bound, void *self, std::int64_t classCount, std::int64_t trained, bool narrow)
       : bound(std::move(bound)), functions(static_cast<const PenstockMetric *>(this->bound.functions)), self(self), classCount(classCount) {
+    if (narrow) {
+      narrowed.emplace(trained, classCount);
+    }
   }
   ~PluginMetric() override { functions->destroy(self); }
 
   Status add(const PenstockPredictions &predictions) override {
     PENSTOCK_TRY(check(predictions));
     PenstockError error{};
-    if (functions->add(self, &predictions, &error) != 0) {
+    const PenstockPredictions &shown = narrowed ? narrowed->of(predictions) : predictions;
+    if (functions->add(self, &shown, &error) != 0) {
       return saidBy(bound.manifest->name, error);
     }
     return {};
@@ -426,6 +432,7 @@ private:
   const PenstockMetric *functions;
   void *self;
   std::int64_t classCount;
+  std::optional<NarrowedPredictions> narrowed;
 };
 
 } // namespace
@@ -465,20 +472,28 @@ Result<std::unique_ptr<TokenizerFit>> fitTokenizer(PluginHost &host, const std::
 }
 
 Result<std::unique_ptr<Metric>> makeMetric(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
-                                           const std::vector<std::string> &classes) {
+                                           const JudgedClasses &classes) {
   PENSTOCK_ASSIGN(Bound bound, bind(host, plugin, PluginKind::metric, parametersJson));
-  if (!bound.manifest->takes("number") && classes.empty()) {
+  if (!bound.manifest->takes("number") && classes.names.empty()) {
     return invalidInput(fmt::format("metric `{}` judges {}, the target has none", plugin, fmt::join(judgedBy(*bound.manifest), " or ")));
   }
   const auto *functions = static_cast<const PenstockMetric *>(bound.functions);
-  const std::vector<PenstockString> views = stringViews(classes);
+  std::vector<PenstockString> views = stringViews(classes.names);
+  const std::vector<PenstockString> others = stringViews(classes.others);
+  views.insert(views.end(), others.begin(), others.end());
+  const auto all = static_cast<std::int64_t>(views.size()), trained = static_cast<std::int64_t>(classes.names.size());
+  const bool toldAll =
+      functions->struct_size >= offsetof(PenstockMetric, create_for) + sizeof(functions->create_for) && functions->create_for != nullptr;
+  const bool narrow = !toldAll && !classes.ofTags && all > trained;
   void *self = nullptr;
   PenstockError error{};
-  if (functions->create(host.services(), bound.arguments->view(), views.data(), static_cast<std::int64_t>(views.size()), &self, &error) !=
-      0) {
+  const std::int32_t failed =
+      toldAll ? functions->create_for(host.services(), bound.arguments->view(), views.data(), all, trained, &self, &error)
+              : functions->create(host.services(), bound.arguments->view(), views.data(), narrow ? trained : all, &self, &error);
+  if (failed != 0) {
     return saidBy(plugin, error);
   }
-  return std::unique_ptr<Metric>(std::make_unique<PluginMetric>(std::move(bound), self, static_cast<std::int64_t>(classes.size())));
+  return std::unique_ptr<Metric>(std::make_unique<PluginMetric>(std::move(bound), self, all, trained, narrow));
 }
 
 Result<std::unique_ptr<const Learner>> makeLearner(PluginHost &host, const std::string &plugin, const std::string &parametersJson,

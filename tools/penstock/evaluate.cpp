@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <memory>
 
 namespace penstock {
@@ -101,6 +102,9 @@ Status evaluate(const EvaluateOptions &options, const CommandContext &context) {
     confidence.samples = confidence.samples > 0 ? confidence.samples : bootstrapSamples;
   }
   PENSTOCK_ASSIGN(const SplitResult result, run->evaluate(options.split, cache, confidence));
+  for (const std::string &warning : result.warnings) {
+    std::fprintf(stderr, "penstock: warning: %s\n", warning.c_str());
+  }
   const std::vector<ExpectationResult> expectations = checkExpectations(run->record().config, {result});
   (options.json ? printJson : printText)(result, expectations, confidence);
   std::string failed;

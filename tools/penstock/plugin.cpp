@@ -364,7 +364,7 @@ Result<std::vector<double>> numbersOf(const JsonLines &lines, const Json &list, 
 
 /// What one line of a metric's input holds, and the view of it that the metric gets.
 struct Judged {
-  std::vector<std::string> classes;
+  JudgedClasses classes;
   std::vector<std::int32_t> gold, predicted;
   std::vector<std::uint8_t> goldSets, predictedSets;
   std::vector<double> goldNumbers, predictedNumbers, scores, weights;
@@ -394,29 +394,38 @@ Status readScores(const JsonLines &lines, const Json &line, Judged &judged) {
   return {};
 }
 
+/// The classes are the line's `labels`, as a model would know them, and behind them what else is named; all that are named where there
+/// are no `labels`.
 Status readClasses(const JsonLines &lines, const Json &line, const std::vector<const Json *> &lists, Judged &judged,
                    std::map<std::string, std::int32_t> &numberOf) {
-  if (line.contains("labels")) {
+  const auto put = [&](const std::string &name, std::vector<std::string> &into) {
+    const bool isNew = numberOf.emplace(name, static_cast<std::int32_t>(numberOf.size())).second;
+    if (isNew) {
+      into.push_back(name);
+    }
+    return isNew;
+  };
+  const bool labelled = line.contains("labels");
+  if (labelled) {
     PENSTOCK_ASSIGN(const Json *labels, listOf(lines, line, "labels"));
     for (const Json &label : *labels) {
-      if (!numberOf.emplace(className(label), static_cast<std::int32_t>(numberOf.size())).second) {
+      if (!put(className(label), judged.classes.names)) {
         return lines.mistake(fmt::format("`labels` has `{}` twice", className(label)));
       }
-      judged.classes.push_back(className(label));
     }
-    return {};
   }
   std::set<std::string> seen;
   for (const Json *list : lists) {
     for (const Json &item : *list) {
       for (const Json &one : item.is_array() ? item : Json::array({item})) {
-        seen.insert(className(one));
+        if (!one.is_null()) { // no answer
+          seen.insert(className(one));
+        }
       }
     }
   }
   for (const std::string &name : seen) {
-    numberOf.emplace(name, static_cast<std::int32_t>(numberOf.size()));
-    judged.classes.push_back(name);
+    put(name, labelled ? judged.classes.others : judged.classes.names);
   }
   return {};
 }
@@ -493,35 +502,32 @@ Result<std::unique_ptr<Judged>> readJudged(const JsonLines &lines, Json &line, c
     lists.push_back(predicted);
   }
   PENSTOCK_TRY(readClasses(lines, line, lists, *judged, numberOf));
-  const auto numberFor = [&](const Json &item) {
-    const auto found = numberOf.find(className(item));
-    return found == numberOf.end() ? -1 : found->second;
-  };
-  const auto width = static_cast<std::size_t>(view.width), classCount = judged->classes.size();
+  const auto numberFor = [&](const Json &item) { return item.is_null() ? -1 : numberOf.at(className(item)); };
+  const auto width = static_cast<std::size_t>(view.width), classCount = judged->classes.names.size(), all = judged->classes.count();
+  judged->classes.ofTags = tags;
   if (predicted == nullptr && width != classCount && !(width == 1 && classCount == 2)) {
     return lines.mistake(fmt::format(
         "`score` has {} numbers a record for {} labels; give one a label, or the probability of the second of two", width, classCount));
   }
   const bool sets = !tags && manifest.takes("set") && !gold->empty() && (*gold)[0].is_array();
   if (sets) {
-    const auto setsOf = [&](const Json &list, std::vector<std::uint8_t> &bits) -> Status {
-      bits.resize(list.size() * classCount);
+    const auto setsOf = [&](const Json &list, std::vector<std::uint8_t> &bits) {
       for (std::size_t i = 0; i < list.size(); ++i) {
         for (const Json &item : list[i].is_array() ? list[i] : Json::array({list[i]})) {
-          if (numberFor(item) < 0) {
-            return lines.mistake(fmt::format("`{}` is not one of the `labels`", className(item)));
+          if (!item.is_null()) {
+            bits[i * all + static_cast<std::size_t>(numberFor(item))] = 1;
           }
-          bits[i * classCount + static_cast<std::size_t>(numberFor(item))] = 1;
         }
       }
-      return {};
     };
-    PENSTOCK_TRY(setsOf(*gold, judged->goldSets));
+    judged->goldSets.resize(gold->size() * all);
+    judged->predictedSets.resize(gold->size() * all);
+    setsOf(*gold, judged->goldSets);
     if (predicted != nullptr) {
-      PENSTOCK_TRY(setsOf(*predicted, judged->predictedSets));
+      setsOf(*predicted, judged->predictedSets);
     } else {
-      for (const double score : judged->scores) {
-        judged->predictedSets.push_back(score >= 0.5 ? 1 : 0);
+      for (std::size_t at = 0; at < judged->scores.size(); ++at) {
+        judged->predictedSets[at / width * all + at % width] = judged->scores[at] >= 0.5 ? 1 : 0;
       }
     }
     view.gold_sets = judged->goldSets.data();

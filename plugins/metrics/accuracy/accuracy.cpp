@@ -6,7 +6,7 @@ using namespace penstock;
 
 class Accuracy {
 public:
-  Accuracy(const sdk::Parameters &, const std::vector<std::string> &classes) : counts(classes.size()) {}
+  Accuracy(const sdk::Parameters &, sdk::Classes classes) : counts(std::move(classes)) {}
   void add(const sdk::Predictions &batch) { counts.add(batch); }
   void merge(const Accuracy &other) { counts.merge(other.counts); }
   void result(sdk::Results &results) const { results.value("accuracy", counts.accuracy()); }
@@ -17,4 +17,4 @@ private:
 
 } // namespace
 
-PENSTOCK_METRIC(Accuracy, "accuracy", "1.1.0")
+PENSTOCK_METRIC(Accuracy, "accuracy", "1.2.0")

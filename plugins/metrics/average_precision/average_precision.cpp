@@ -21,7 +21,7 @@ sdk::RankingValue precision(const sdk::Ranking &ranking) {
 
 class AveragePrecision {
 public:
-  AveragePrecision(const sdk::Parameters &parameters, std::vector<std::string> classes)
+  AveragePrecision(const sdk::Parameters &parameters, sdk::Classes classes)
       : records("average_precision", parameters, std::move(classes)) {}
   void add(const sdk::Predictions &batch) { records.add(batch); }
   void merge(const AveragePrecision &other) { records.merge(other.records); }
@@ -33,4 +33,4 @@ private:
 
 } // namespace
 
-PENSTOCK_METRIC(AveragePrecision, "average_precision", "1.0.0")
+PENSTOCK_METRIC(AveragePrecision, "average_precision", "1.1.0")

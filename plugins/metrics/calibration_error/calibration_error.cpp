@@ -1,6 +1,7 @@
 // The expected calibration error (Guo, Pleiss, Sun and Weinberger 2017). A record's confidence is the probability of its predicted
 // class, the largest one. Bin k of n holds the confidences in (k / n, (k + 1) / n], 0 being in the first; the error is the sum over
-// the bins of |share that is right - mean confidence| times the bin's share of the records.
+// the bins of |share that is right - mean confidence| times the bin's share of the records. A record of a class that train lacks is
+// wrong.
 #include <penstock/sdk/metric.h>
 
 #include <algorithm>
@@ -13,8 +14,8 @@ using namespace penstock;
 
 class CalibrationError {
 public:
-  CalibrationError(const sdk::Parameters &parameters, const std::vector<std::string> &classes)
-      : classes(classes.size()), bins(static_cast<std::size_t>(parameters.integer("bins"))) {}
+  CalibrationError(const sdk::Parameters &parameters, const sdk::Classes &given)
+      : classes(given.trained), bins(static_cast<std::size_t>(parameters.integer("bins"))) {}
 
   void add(const sdk::Predictions &batch) {
     if (batch.records == 0) {
@@ -88,4 +89,4 @@ private:
 
 } // namespace
 
-PENSTOCK_METRIC(CalibrationError, "calibration_error", "1.0.0")
+PENSTOCK_METRIC(CalibrationError, "calibration_error", "1.1.0")

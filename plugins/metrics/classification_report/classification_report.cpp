@@ -1,5 +1,5 @@
-// The text is that of scikit-learn's `classification_report(gold, predicted, labels=classes, zero_division=0)`, or of seqeval's
-// `classification_report(gold, predicted, zero_division=0)`, to the byte.
+// The text is that of scikit-learn's `classification_report(gold, predicted, zero_division=0)`, with the classes as `labels` where not
+// all that occur count, or of seqeval's, to the byte.
 #include <penstock/sdk/entities.h>
 #include <penstock/sdk/table_text.h>
 
@@ -11,9 +11,10 @@ using namespace penstock;
 
 class ClassificationReport {
 public:
-  ClassificationReport(const sdk::Parameters &parameters, std::vector<std::string> names)
-      : digits(static_cast<int>(parameters.integer("digits"))), ofEntities(parameters.text("level") == "entity"), classes(std::move(names)),
-        counts(classes.size()), entities(classes, parameters.text("mode"), parameters.text("scheme")) {}
+  ClassificationReport(const sdk::Parameters &parameters, const sdk::Classes &classes)
+      : digits(static_cast<int>(parameters.integer("digits"))), ofEntities(parameters.text("level") == "entity"),
+        counts(classes, sdk::CountedClasses(parameters), true),
+        entities(classes.names, parameters.text("mode"), parameters.text("scheme")) {}
 
   void add(const sdk::Predictions &batch) {
     if (ofEntities) {
@@ -40,14 +41,15 @@ public:
     results.value("precision_weighted", weighted.precision);
     results.value("recall_weighted", weighted.recall);
     results.value("f1_weighted", weighted.f1);
-    for (std::size_t i = 0; i < classes.size(); ++i) {
-      const sdk::Scores scores = counts.of(i);
-      results.value("precision[" + classes[i] + "]", scores.precision);
-      results.value("recall[" + classes[i] + "]", scores.recall);
-      results.value("f1[" + classes[i] + "]", scores.f1);
-      results.value("support[" + classes[i] + "]", counts.supportOf(i));
+    for (const std::size_t index : counts.counted()) {
+      const sdk::Scores scores = counts.of(index);
+      const std::string of = "[" + std::string(counts.name(index)) + "]";
+      results.value("precision" + of, scores.precision);
+      results.value("recall" + of, scores.recall);
+      results.value("f1" + of, scores.f1);
+      results.value("support" + of, counts.supportOf(index));
     }
-    results.text(report(macro, weighted));
+    results.text(report(macro, weighted) + counts.remarks());
   }
 
 private:
@@ -81,6 +83,11 @@ private:
     }
     return width;
   }
+  /// scikit-learn counts in floating point where no record of classes is right.
+  std::string support(double sum) const {
+    const std::string text = sdk::plain(sum);
+    return counts.noneIsRight() && !ofEntities && text.find('.') == std::string::npos ? text + ".0" : text;
+  }
   static std::string line(std::string_view name, std::size_t width, const std::array<std::string, 4> &cells) {
     std::string text = sdk::alignRight(name, width) + " ";
     for (const std::string &cell : cells) {
@@ -88,22 +95,25 @@ private:
     }
     return text + "\n";
   }
-  std::string row(std::string_view name, std::size_t width, const sdk::Scores &scores, double support) const {
-    return line(
-        name, width,
-        {sdk::fixed(scores.precision, digits), sdk::fixed(scores.recall, digits), sdk::fixed(scores.f1, digits), sdk::plain(support)});
+  std::string row(std::string_view name, std::size_t width, const sdk::Scores &scores, double sum) const {
+    return line(name, width,
+                {sdk::fixed(scores.precision, digits), sdk::fixed(scores.recall, digits), sdk::fixed(scores.f1, digits), support(sum)});
   }
 
   std::string report(const sdk::Scores &macro, const sdk::Scores &weighted) const {
-    const std::size_t width = widthFor(classes);
+    std::vector<std::string> names;
+    for (const std::size_t index : counts.counted()) {
+      names.emplace_back(counts.name(index));
+    }
+    const std::size_t width = widthFor(names);
     const double all = counts.supportSum();
     std::string text = line("", width, {"precision", "recall", "f1-score", "support"}) + "\n";
-    for (std::size_t i = 0; i < classes.size(); ++i) {
-      text += row(classes[i], width, counts.of(i), counts.supportOf(i));
+    for (const std::size_t index : counts.counted()) {
+      text += row(counts.name(index), width, counts.of(index), counts.supportOf(index));
     }
     text += "\n";
-    if (counts.knowsAll() && !counts.ofSets()) {
-      text += line("accuracy", width, {"", "", sdk::fixed(counts.micro().f1, digits), sdk::plain(all)});
+    if (counts.countsAll() && !counts.ofSets()) {
+      text += line("accuracy", width, {"", "", sdk::fixed(counts.micro().f1, digits), support(all)});
     } else {
       text += row("micro avg", width, counts.micro(), all);
     }
@@ -113,11 +123,10 @@ private:
 
   int digits;
   bool ofEntities;
-  std::vector<std::string> classes;
   sdk::ClassCounts counts;
   sdk::EntityCounts entities;
 };
 
 } // namespace
 
-PENSTOCK_METRIC(ClassificationReport, "classification_report", "1.1.0")
+PENSTOCK_METRIC(ClassificationReport, "classification_report", "1.2.0")

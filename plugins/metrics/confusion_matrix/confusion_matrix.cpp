@@ -1,50 +1,59 @@
-// Rows are the gold classes, columns the predicted ones. Records whose gold or predicted class is not among the classes have a
-// row or column `(other)`, which is there only if there are such records.
+// Rows are the gold classes, columns the predicted ones: as scikit-learn, those that occur as either, or all of train. Records whose gold
+// or predicted class is not among them have a row or column `(other)`, which is there only if there are such records.
 #include <penstock/sdk/metric.h>
 #include <penstock/sdk/table_text.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 namespace {
 
 using namespace penstock;
 
-constexpr std::size_t mostClasses = 4096; // 128 MiB
+constexpr std::size_t mostClasses = 2000; // 4 million values
 
 class ConfusionMatrix {
 public:
-  ConfusionMatrix(const sdk::Parameters &parameters, std::vector<std::string> classes)
-      : normalize(parameters.text("normalize")), digits(static_cast<int>(parameters.integer("digits"))), names(std::move(classes)) {
-    if (names.size() > mostClasses) {
-      throw sdk::Failure("a confusion matrix of " + std::to_string(names.size()) + " classes is too large; the most is " +
-                         std::to_string(mostClasses));
-    }
-    names.push_back("(other)");
-    cells.resize(names.size() * names.size());
-  }
+  ConfusionMatrix(const sdk::Parameters &parameters, sdk::Classes given)
+      : normalize(parameters.text("normalize")), digits(static_cast<int>(parameters.integer("digits"))),
+        ofTrain(parameters.text("labels") == "train"), classes(std::move(given)) {}
 
   void add(const sdk::Predictions &batch) {
     for (std::size_t i = 0; i < batch.records; ++i) {
-      cells[index(batch.gold[i]) * names.size() + index(batch.predicted[i])] += batch.weight(i);
+      cells[{batch.gold[i], batch.predicted[i]}] += batch.weight(i);
     }
   }
 
   void merge(const ConfusionMatrix &other) {
-    for (std::size_t i = 0; i < cells.size(); ++i) {
-      cells[i] += other.cells[i];
+    for (const auto &[place, weight] : other.cells) {
+      cells[place] += weight;
     }
   }
 
   void result(sdk::Results &results) const {
+    const std::vector<std::size_t> shown = shownClasses();
+    if (shown.size() > mostClasses) {
+      throw sdk::Failure("a confusion matrix of " + std::to_string(shown.size()) + " classes is too large; the most is " +
+                         std::to_string(mostClasses));
+    }
+    std::vector<std::size_t> placeOf(classes.names.size(), shown.size());
+    std::vector<std::string> names;
+    for (const std::size_t index : shown) {
+      placeOf[index] = names.size();
+      names.push_back(classes.names[index]);
+    }
+    names.emplace_back("(other)");
     const std::size_t n = names.size();
-    std::vector<double> rowSums(n), columnSums(n);
+    const auto at = [&](std::int32_t index) { return index < 0 ? n - 1 : placeOf[static_cast<std::size_t>(index)]; };
+    std::vector<double> sums(n * n), rowSums(n), columnSums(n);
     double all = 0;
-    for (std::size_t row = 0; row < n; ++row) {
-      for (std::size_t column = 0; column < n; ++column) {
-        rowSums[row] += cells[row * n + column];
-        columnSums[column] += cells[row * n + column];
-        all += cells[row * n + column];
-      }
+    for (const auto &[place, weight] : cells) {
+      const std::size_t row = at(place.first), column = at(place.second);
+      sums[row * n + column] += weight;
+      rowSums[row] += weight;
+      columnSums[column] += weight;
+      all += weight;
     }
     if (!(all > 0)) {
       throw sdk::Failure("there are no records to judge");
@@ -54,7 +63,7 @@ public:
                          : normalize == "predicted" ? columnSums[column]
                          : normalize == "all"       ? all
                                                     : 1.0;
-      return sum == 0 ? 0.0 : cells[row * n + column] / sum;
+      return sum == 0 ? 0.0 : sums[row * n + column] / sum;
     };
     const std::size_t rows = rowSums[n - 1] > 0 ? n : n - 1;
     const std::size_t columns = columnSums[n - 1] > 0 ? n : n - 1;
@@ -87,14 +96,24 @@ public:
   }
 
 private:
-  std::size_t index(std::int32_t c) const { return c < 0 ? names.size() - 1 : static_cast<std::size_t>(c); }
+  std::vector<std::size_t> shownClasses() const {
+    std::set<std::int32_t> seen;
+    for (const auto &[place, weight] : cells) {
+      seen.insert({place.first, place.second});
+    }
+    std::vector<std::size_t> shown = classes.order();
+    std::erase_if(
+        shown, [&](std::size_t index) { return ofTrain ? index >= classes.trained : seen.count(static_cast<std::int32_t>(index)) == 0; });
+    return shown;
+  }
 
   std::string normalize;
   int digits;
-  std::vector<std::string> names; // the classes and `(other)`
-  std::vector<double> cells;      // gold x predicted
+  bool ofTrain;
+  sdk::Classes classes;
+  std::map<std::pair<std::int32_t, std::int32_t>, double> cells; // by gold and predicted class
 };
 
 } // namespace
 
-PENSTOCK_METRIC(ConfusionMatrix, "confusion_matrix", "1.0.0")
+PENSTOCK_METRIC(ConfusionMatrix, "confusion_matrix", "1.1.0")

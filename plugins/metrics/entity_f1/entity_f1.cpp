@@ -6,8 +6,8 @@ using namespace penstock;
 
 class EntityF1 {
 public:
-  EntityF1(const sdk::Parameters &parameters, std::vector<std::string> tags)
-      : average(parameters.text("average")), counts(std::move(tags), parameters.text("mode"), parameters.text("scheme")) {}
+  EntityF1(const sdk::Parameters &parameters, sdk::Classes tags)
+      : average(parameters.text("average")), counts(std::move(tags.names), parameters.text("mode"), parameters.text("scheme")) {}
   void add(const sdk::Predictions &batch) { counts.add(batch); }
   void merge(const EntityF1 &other) { counts.merge(other.counts); }
   void result(sdk::Results &results) const {
@@ -24,4 +24,4 @@ private:
 
 } // namespace
 
-PENSTOCK_METRIC(EntityF1, "entity_f1", "1.0.0")
+PENSTOCK_METRIC(EntityF1, "entity_f1", "1.1.0")

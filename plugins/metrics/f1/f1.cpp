@@ -4,19 +4,11 @@ namespace {
 
 using namespace penstock;
 
-class F1 {
+class F1 : public sdk::AveragedMetric {
 public:
-  F1(const sdk::Parameters &parameters, const std::vector<std::string> &classes)
-      : average(parameters.text("average")), counts(classes.size()) {}
-  void add(const sdk::Predictions &batch) { counts.add(batch); }
-  void merge(const F1 &other) { counts.merge(other.counts); }
-  void result(sdk::Results &results) const { results.value("f1_" + average, counts.averaged(average).f1); }
-
-private:
-  std::string average;
-  sdk::ClassCounts counts;
+  F1(const sdk::Parameters &parameters, sdk::Classes classes) : AveragedMetric(parameters, std::move(classes), "f1", &sdk::Scores::f1) {}
 };
 
 } // namespace
 
-PENSTOCK_METRIC(F1, "f1", "1.1.0")
+PENSTOCK_METRIC(F1, "f1", "1.2.0")

@@ -10,14 +10,14 @@ using namespace penstock;
 
 class Mcc {
 public:
-  /// Beside the classes there is one place for what is not among them.
-  Mcc(const sdk::Parameters &, const std::vector<std::string> &classes) : gold(classes.size() + 1), predicted(classes.size() + 1) {}
+  /// Beside the classes there is a place for a gold class without a name, and one for no answer: they are not the same.
+  Mcc(const sdk::Parameters &, const sdk::Classes &classes) : gold(classes.names.size() + 2), predicted(gold.size()) {}
 
   void add(const sdk::Predictions &batch) {
     for (std::size_t i = 0; i < batch.records; ++i) {
       const double weight = batch.weight(i);
-      gold[place(batch.gold[i])] += weight;
-      predicted[place(batch.predicted[i])] += weight;
+      gold[place(batch.gold[i], 2)] += weight;
+      predicted[place(batch.predicted[i], 1)] += weight;
       correct += batch.gold[i] >= 0 && batch.gold[i] == batch.predicted[i] ? weight : 0;
       all += weight;
     }
@@ -41,7 +41,9 @@ public:
   }
 
 private:
-  std::size_t place(std::int32_t index) const { return index < 0 ? gold.size() - 1 : static_cast<std::size_t>(index); }
+  std::size_t place(std::int32_t index, std::size_t fromEnd) const {
+    return index < 0 ? gold.size() - fromEnd : static_cast<std::size_t>(index);
+  }
   static double product(const std::vector<double> &a, const std::vector<double> &b) {
     double sum = 0;
     for (std::size_t i = 0; i < a.size(); ++i) {
@@ -56,4 +58,4 @@ private:
 
 } // namespace
 
-PENSTOCK_METRIC(Mcc, "mcc", "1.0.0")
+PENSTOCK_METRIC(Mcc, "mcc", "1.1.0")

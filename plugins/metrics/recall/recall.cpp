@@ -4,19 +4,12 @@ namespace {
 
 using namespace penstock;
 
-class Recall {
+class Recall : public sdk::AveragedMetric {
 public:
-  Recall(const sdk::Parameters &parameters, const std::vector<std::string> &classes)
-      : average(parameters.text("average")), counts(classes.size()) {}
-  void add(const sdk::Predictions &batch) { counts.add(batch); }
-  void merge(const Recall &other) { counts.merge(other.counts); }
-  void result(sdk::Results &results) const { results.value("recall_" + average, counts.averaged(average).recall); }
-
-private:
-  std::string average;
-  sdk::ClassCounts counts;
+  Recall(const sdk::Parameters &parameters, sdk::Classes classes)
+      : AveragedMetric(parameters, std::move(classes), "recall", &sdk::Scores::recall) {}
 };
 
 } // namespace
 
-PENSTOCK_METRIC(Recall, "recall", "1.1.0")
+PENSTOCK_METRIC(Recall, "recall", "1.2.0")

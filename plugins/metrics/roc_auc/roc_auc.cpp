@@ -1,5 +1,6 @@
 // The area under the curve of true positives over false positives, as the share of pairs (positive, negative) in which the positive
-// one has the higher score, ties counting half. Equal to scikit-learn's `roc_auc_score(multi_class="ovr")`.
+// one has the higher score, ties counting half. Equal to scikit-learn's `roc_auc_score(multi_class="ovr")`, which is not
+// defined where a class has no record; such a class is left out here.
 #include <penstock/sdk/ranking.h>
 
 namespace {
@@ -22,7 +23,7 @@ sdk::RankingValue area(const sdk::Ranking &ranking) {
 
 class RocAuc {
 public:
-  RocAuc(const sdk::Parameters &parameters, std::vector<std::string> classes) : records("roc_auc", parameters, std::move(classes)) {}
+  RocAuc(const sdk::Parameters &parameters, sdk::Classes classes) : records("roc_auc", parameters, std::move(classes)) {}
   void add(const sdk::Predictions &batch) { records.add(batch); }
   void merge(const RocAuc &other) { records.merge(other.records); }
   void result(sdk::Results &results) const { records.result(results, area); }
@@ -33,4 +34,4 @@ private:
 
 } // namespace
 
-PENSTOCK_METRIC(RocAuc, "roc_auc", "1.0.0")
+PENSTOCK_METRIC(RocAuc, "roc_auc", "1.1.0")

@@ -10,6 +10,8 @@ import json
 import math
 import os
 import pathlib
+import random
+import re
 import shutil
 import struct
 import subprocess
@@ -47,7 +49,7 @@ def bootstrap_weights(seed, sample, records):
 
 def f1_macro(gold, predicted, weights):
     scores = []
-    for name in sorted(set(gold)):
+    for name in sorted(set(gold) | set(predicted)):
         both = sum(w for g, p, w in zip(gold, predicted, weights) if g == p == name)
         either = sum(w * ((g == name) + (p == name)) for g, p, w in zip(gold, predicted, weights))
         scores.append(2 * both / either if either else 0.0)
@@ -228,6 +230,84 @@ class Run(Case):
         self.assertIn("f1_macro           {:.4f} [{:.4f}, {:.4f}]".format(answer["metrics"]["f1_macro"], *answer["intervals"]["f1_macro"]), text)
         self.assertIn("90 % bootstrap intervals, 200 samples, seed 7", text)
         self.penstock("evaluate", out, "--confidence", "120%", expect=2)
+
+    ABSENT = """pipe 1
+
+pipeline absent "classes that train lacks"
+
+param data: path = "a"
+
+data {
+  source: csv(data / "{split}.csv")
+  column text  = text()
+  column label = class()
+  column parts = set(separator: "|")
+}
+
+model {
+  h     = text |> words(min_count: 1) |> embedding(8) |> pool(mean)
+  kind  = h |> classify(label)
+  found = h |> multi_label(parts)
+}
+
+train {
+  minimize:  kind.loss + found.loss
+  optimizer: adam(lr: 5e-2)
+  epochs:    2
+}
+
+evaluate {
+  test: [accuracy(answer: kind), f1(answer: kind), recall(average: weighted, answer: kind), roc_auc(answer: kind),
+         classification_report(answer: found, without: ["belt"])]
+}
+"""
+
+    def testClassesThatTrainLacks(self):
+        generator, words = random.Random(3), {"failure": ["leak", "broken"], "routine": ["check", "weekly"], "spare": ["order", "stock"],
+                                            "strange": ["ghost", "odd"], "weird": ["moon"]}
+        folder = self.folder / "absent"
+        for split, count, classes in [("train", 150, list(words)[:3]), ("dev", 30, list(words)[:2]), ("test", 61, list(words)[:2] + list(words)[3:])]:
+            rows = []
+            for _ in range(count):
+                label = generator.choice(classes)
+                text = [generator.choice(words[label] if generator.random() < 0.6 else ["pump", "valve", "belt", "leak", "check"]) for _ in range(5)]
+                rows.append([" ".join(text), label, "|".join(sorted(set(text) & {"pump", "valve", "belt"})) + ("|new" if label == "weird" else "")])
+            for name, kept in [("a", rows), ("b", [row for row in rows if row[1] in list(words)[:3]])]:
+                (folder / name).mkdir(parents=True, exist_ok=True)
+                with open(folder / name / f"{split}.csv", "w", newline="", encoding="utf-8") as file:
+                    csv.writer(file).writerows([["text", "label", "parts"], *kept])
+        (folder / "absent.pipe").write_text(self.ABSENT)
+        out = folder / "run"
+        self.penstock("train", folder / "absent.pipe", "--quiet", "--out", out)
+        done = self.penstock("evaluate", out, "--json", "--confidence", "90%")
+        answer, gold = json.loads(done.stdout), [row[1] for row in rows]
+        for said in ["the class `strange` of `label` is not in train, and {} records of `test` have it".format(gold.count("strange")),
+                     "the class `weird` of `label`", "the label `new` of `parts` is not in train"]:
+            self.assertIn(said, done.stderr)
+        self.assertEqual(done.stderr.count("warning"), 3)
+        lines = self.penstock("predict", out, "--input", folder / "a/test.csv").stdout
+        predicted = [one["kind"]["label"] for one in self.jsonLines(lines)]
+        metrics, report = answer["metrics"], answer["texts"][-1]
+        self.assertAlmostEqual(metrics["accuracy"], sum(g == p for g, p in zip(gold, predicted)) / len(gold), places=12)
+        self.assertAlmostEqual(metrics["recall_weighted"], metrics["accuracy"], places=12)
+
+        def drawn_f1(weights):  # a record that was not drawn is not there
+            some = [(g, p, w) for g, p, w in zip(gold, predicted, weights) if w > 0]
+            return f1_macro(*zip(*some))
+
+        self.assertAlmostEqual(metrics["f1_macro"], drawn_f1([1] * len(gold)), places=12)
+        values = [drawn_f1(bootstrap_weights(42, sample, len(gold))) for sample in range(1000)]
+        for end, share in zip(answer["intervals"]["f1_macro"], [0.05, 0.95]):
+            self.assertAlmostEqual(end, quantile(values, share), places=12)
+        self.assertIn("`roc_auc` leaves out 1 class that no record has: `spare`", answer["texts"][0])
+        self.assertIn("`roc_auc` leaves out 2 classes that train lacks: `strange`, `weird`", answer["texts"][0])
+        for row in ["         new     0.0000    0.0000    0.0000        {:2}".format(gold.count("weird")), "   micro avg", " samples avg"]:
+            self.assertIn(row, report)
+        self.assertNotIn("belt", report)
+        # The loss is that of the records whose class train has, whatever stands beside them in a batch.
+        known = json.loads(self.penstock("evaluate", out, "--json", "--set", f"data={folder / 'b'}").stdout)
+        self.assertAlmostEqual(known["loss"], answer["loss"], places=6)
+        self.assertLess(known["records"], answer["records"])
 
     def testMultiLabel(self):
         out = self.folder / "run-topics"
@@ -421,6 +501,32 @@ class Run(Case):
         self.assertIn("adam", {event["name"] for event in events})
         self.penstock("train", self.task("maintenance_transformer"), "--quiet", "--out", self.folder / "plain", *settings)
         self.assertEqual((out / "model.safetensors").read_bytes(), (self.folder / "plain" / "model.safetensors").read_bytes())
+
+    def testProfileCountsWhatIsComputed(self):
+        """Products of a convolution by hand from its shape; and no step of a task is faster than the machine."""
+        for name in TASKS:
+            out = self.folder / f"counted-{name}"
+            text = self.penstock("train", self.task(name), "--quiet", "--out", out, "--profile", "--set", "train.steps=5").stdout
+            for line in text.splitlines():
+                found = re.match(r" *[0-9.]+% +[0-9.]+ +[0-9.]+ +([0-9.]+)% ", line)
+                if found:  # the peak is measured too, perhaps while the machine was busy
+                    self.assertLess(float(found[1]), 200, line)
+        out = self.folder / "counted-sentiment_cnn"
+        content = (out / "model.safetensors").read_bytes()
+        header = json.loads(content[8:8 + int.from_bytes(content[:8], "little")])
+        products = sorted(2 * math.prod(one["shape"]) for key, one in header.items() if len(one.get("shape", [])) == 3)
+        self.assertEqual(len(products), 3)
+        events = [e for e in json.loads((out / "profile.json").read_text())["traceEvents"] if e["args"]["entry"] == "train_step"]
+        counted = {}
+        for event in events:
+            counted.setdefault(event["name"], []).append(event["args"]["flops"])
+        for name in ["conv1d_max_input_grad", "conv1d_max_weight_grad"]:  # one row of each channel and record has a gradient
+            self.assertEqual(sorted(set(counted[name])), [32 * one for one in products])
+            self.assertEqual(len(counted[name]), 5 * 3)
+        tokens = [count / one for step in range(5) for count, one in zip(sorted(counted["conv1d_max"][3 * step:3 * step + 3]), products)]
+        self.assertEqual(tokens[::3], tokens[1::3])
+        self.assertEqual(tokens, [round(one) for one in tokens])
+        self.assertGreater(min(tokens), 32)
 
     def testProfileOfATableThatIsUpdatedByRows(self):
         out, file = self.folder / "profiled-rows", self.tasks / "wide.pipe"

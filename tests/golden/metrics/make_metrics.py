@@ -2,7 +2,7 @@
 """What scikit-learn makes of seeded scores: make_metrics.py OUT.json [--seed N]
 
 Each case has labels, gold (a name a record, or a list of names), score (the probability of the second label, or a row for each record) and
-maybe weights; then `values`: {"METRIC" or "METRIC PARAMETER=VALUE": number, or null where scikit-learn gives nan with a warning}. Scores are
+maybe weights; then `values`: {"METRIC" or "METRIC PARAMETER=VALUE": number, or null where scikit-learn gives nan with a warning}; `roc_auc` is the mean over the columns that are defined. Scores are
 rounded, so that there are ties. scikit-learn has no expected calibration error: it is computed here, straight from its definition.
 """
 import argparse
@@ -33,6 +33,14 @@ def number(value):
     return None if np.isnan(value) else float(value)
 
 
+def area(truth, score, average, weights):
+    """Without the columns that no record, or every record, has, of which there is none."""
+    if truth.ndim == 2 and average != "micro":
+        defined = (truth.sum(axis=0) > 0) & (truth.sum(axis=0) < len(truth))
+        truth, score = truth[:, defined], score[:, defined]
+    return roc_auc_score(truth, score, average=average, sample_weight=weights)
+
+
 def classes(random, labels, n, digits, present, weighted, positive_only):
     gold = np.concatenate([present, random.choice(present, n - len(present))])
     rows = random.dirichlet(np.ones(len(labels)), n)
@@ -53,7 +61,7 @@ def classes(random, labels, n, digits, present, weighted, positive_only):
               "calibration_error bins=4": calibration_error(gold, predicted, rows, weights, 4)}
     for average in ["macro", "weighted", "micro"]:
         truth, score = (one_hot[:, 1], rows[:, 1]) if two else (one_hot, rows)
-        values[f"roc_auc average={average}"] = roc_auc_score(truth, score, average=average, sample_weight=given)
+        values[f"roc_auc average={average}"] = area(truth, score, average, given)
         values[f"average_precision average={average}"] = average_precision_score(truth, score, average=average, sample_weight=given)
     if not two and len(present) == len(labels):
         assert np.isclose(values["roc_auc average=macro"], roc_auc_score(gold, rows, multi_class="ovr", sample_weight=given))
@@ -72,7 +80,7 @@ def sets(random, labels, n, absent, weighted):
     weights = np.round(random.exponential(size=n), 2) if weighted else None
     values = {}
     for average in ["macro", "weighted", "micro"]:
-        values[f"roc_auc average={average}"] = roc_auc_score(gold, score, average=average, sample_weight=weights)
+        values[f"roc_auc average={average}"] = area(gold, score, average, weights)
         values[f"average_precision average={average}"] = average_precision_score(gold, score, average=average, sample_weight=weights)
     for average in ["macro", "weighted", "micro", "samples"]:
         for name, of in [("f1", f1_score), ("precision", precision_score), ("recall", recall_score)]:

@@ -245,6 +245,24 @@ TEST(BatchStream, EmptyAndOneRecord) {
   EXPECT_EQ(one[0].records, (std::vector<std::int64_t>{0}));
 }
 
+TEST(BatchStream, SomeRecordsOnly) {
+  const std::vector<std::int64_t> lengths = raggedLengths(23, 7, 4);
+  const auto dataset = makeDataset(lengths);
+  BatchStream::Plan plan;
+  plan.batch = 3;
+  plan.only = {2, 3, 5, 7, 11, 13, 22};
+  const auto stream = BatchStream::start(dataset, plan);
+  ASSERT_TRUE(stream.ok());
+  std::vector<std::int64_t> seen;
+  for (auto batch = stream.value()->next(); batch.ok() && *batch != nullptr; batch = stream.value()->next()) {
+    checkBatch(**batch, lengths);
+    seen.insert(seen.end(), (*batch)->records.begin(), (*batch)->records.end());
+  }
+  EXPECT_EQ(seen, plan.only);
+  plan.only = {23};
+  EXPECT_FALSE(BatchStream::start(dataset, plan).ok());
+}
+
 TEST(BatchStream, AHugeBatchIsTheWholeSet) {
   const std::vector<std::int64_t> lengths = {2, 3, 5};
   BatchStream::Plan plan;

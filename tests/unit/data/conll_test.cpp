@@ -224,7 +224,7 @@ TEST_F(WordsTest, TheFirstTokenOfAWordCarriesItsTag) {
     EXPECT_EQ(std::vector<std::int64_t>(gold.offsets, gold.offsets + 3), (std::vector<std::int64_t>{0, 2, 7}));
   }
   const auto dev = open("dev", known);
-  EXPECT_EQ(dev->otherTags("tag"), std::vector<std::string>{"B-tool"});
+  EXPECT_EQ(dev->otherClasses("tag"), std::vector<std::string>{"B-tool"});
   EXPECT_EQ(dev->tagsOf("tag").tags[0], 4);
   BatchStream::Plan plan;
   const auto stream = BatchStream::start(dev, plan).value();

@@ -96,7 +96,14 @@ TEST_F(DatasetTest, OtherSplitsUseWhatTrainFitted) {
   const auto dev = open("dev");
   ASSERT_TRUE(dev.ok());
   EXPECT_EQ(idsOf(*dev.value()), (Ids{{3, 0}, {12, 1}}));
-  EXPECT_EQ(dev.value()->classesOf("label"), (std::vector<std::int32_t>{0, -1}));
+  EXPECT_EQ(dev.value()->classesOf("label"), (std::vector<std::int32_t>{0, 2})); // behind those of train
+  ASSERT_EQ(dev.value()->otherClasses("label").size(), 1u);
+  const auto batches = BatchStream::start(dev.value(), {});
+  ASSERT_TRUE(batches.ok());
+  const auto batch = batches.value()->next();
+  ASSERT_TRUE(batch.ok());
+  const auto *labels = static_cast<const std::int32_t *>(batch.value()->view.inputs[1]);
+  EXPECT_EQ(std::vector<std::int32_t>(labels, labels + 2), (std::vector<std::int32_t>{0, -1}));
   EXPECT_EQ(dev.value()->numbersOf("price"), (std::vector<double>{2.75, 4}));
   const auto test = open("test");
   ASSERT_TRUE(test.ok());

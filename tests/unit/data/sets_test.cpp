@@ -100,7 +100,16 @@ TEST_F(SetsTest, BatchesHoldAMatrix) {
     }
     EXPECT_EQ(seen, train);
   }
-  EXPECT_EQ(open("dev")->setsOf("topics"), (std::vector<std::uint8_t>{1, 0, 0, 0, 0, 0}));
+  for (int again = 0; again < 2; ++again) {
+    const auto dev = open("dev");
+    EXPECT_EQ(dev->setsOf("topics"), (std::vector<std::uint8_t>{1, 0, 0, 0, 0, 0}));
+    EXPECT_EQ(dev->otherClasses("topics"), std::vector<std::string>{"zebra"});
+    const Dataset::OtherLabels others = dev->otherLabelsOf("topics");
+    ASSERT_EQ(others.count, 1);
+    EXPECT_EQ(others.records[0], 0);
+    EXPECT_EQ(others.labels[0], 0);
+  }
+  EXPECT_EQ(open("test")->otherLabelsOf("topics").count, 0);
 }
 
 TEST_F(SetsTest, TextsAreReadAgain) {

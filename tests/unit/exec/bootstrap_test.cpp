@@ -77,14 +77,14 @@ TEST(Bootstrap, RecordsOfTagsAreRepeated) {
   batch.sequences = 3;
   batch.offsets = offsets.data();
   RecordedPredictions recorded;
-  recorded.add(batch, 10);
+  recorded.add(batch, 10, {0, 1, 2});
   batch.records = 1;
   batch.gold = batch.predicted = last.data();
   batch.sequences = 1;
   batch.offsets = one.data();
-  recorded.add(batch, 10);
+  recorded.add(batch, 10, {3});
   ASSERT_EQ(recorded.records(), 4);
-  DrawnTags drawn;
+  DrawnRecords drawn;
   for (int again = 0; again < 2; ++again) { // what an earlier sample left does not count
     const std::vector<double> weights = {0, 1, 2, 1};
     const PenstockPredictions view = recorded.view(weights, drawn);
@@ -94,6 +94,37 @@ TEST(Bootstrap, RecordsOfTagsAreRepeated) {
     EXPECT_EQ(std::vector<std::int32_t>(view.gold, view.gold + 7), (std::vector<std::int32_t>{7, 8, 9, 7, 8, 9, 3}));
     EXPECT_EQ(std::vector<std::int32_t>(view.predicted, view.predicted + 7), (std::vector<std::int32_t>{-1, 8, 9, -1, 8, 9, 3}));
     EXPECT_EQ(std::vector<std::int64_t>(view.offsets, view.offsets + 5), (std::vector<std::int64_t>{0, 0, 3, 6, 7}));
+  }
+}
+
+TEST(Bootstrap, RecordsThatAreNotDrawnAreNotThere) {
+  // Two batches of two labels and one score each, the second of records that stand before in the data.
+  const std::vector<float> scores = {0.25F, 0.5F, 0.75F};
+  const std::vector<std::uint8_t> sets = {1, 0, 0, 1, 1, 1}, guesses = {0, 0, 0, 1, 1, 0};
+  PenstockPredictions batch{};
+  batch.struct_size = sizeof(batch);
+  batch.width = 1;
+  batch.records = 2;
+  batch.scores = scores.data();
+  batch.gold_sets = sets.data();
+  batch.predicted_sets = guesses.data();
+  RecordedPredictions recorded;
+  recorded.add(batch, 2, {1, 2});
+  batch.records = 1;
+  batch.scores = scores.data() + 2;
+  batch.gold_sets = sets.data() + 4;
+  batch.predicted_sets = guesses.data() + 4;
+  recorded.add(batch, 2, {0});
+  ASSERT_EQ(recorded.records(), 3);
+  DrawnRecords drawn;
+  for (int again = 0; again < 2; ++again) {
+    const PenstockPredictions view = recorded.view({2, 0, 1}, drawn);
+    ASSERT_EQ(view.records, 2);
+    EXPECT_EQ(view.gold, nullptr);
+    EXPECT_EQ(std::vector<double>(view.weights, view.weights + 2), (std::vector<double>{1, 2}));
+    EXPECT_EQ(std::vector<float>(view.scores, view.scores + 2), (std::vector<float>{0.5F, 0.75F}));
+    EXPECT_EQ(std::vector<std::uint8_t>(view.gold_sets, view.gold_sets + 4), (std::vector<std::uint8_t>{0, 1, 1, 1}));
+    EXPECT_EQ(std::vector<std::uint8_t>(view.predicted_sets, view.predicted_sets + 4), (std::vector<std::uint8_t>{0, 1, 1, 0}));
   }
 }
 

@@ -177,9 +177,8 @@ private:
 
 } // namespace
 
-Result<std::unique_ptr<Metric>> makeMetric(PluginHost &, const std::string &plugin, const std::string &,
-                                           const std::vector<std::string> &classes) {
-  if (plugin != "accuracy" || classes.size() != classCount) {
+Result<std::unique_ptr<Metric>> makeMetric(PluginHost &, const std::string &plugin, const std::string &, const JudgedClasses &classes) {
+  if (plugin != "accuracy" || classes.names.size() != classCount) {
     return invalidInput("no metric `" + plugin + "` here");
   }
   return std::unique_ptr<Metric>(std::make_unique<FakeAccuracy>());

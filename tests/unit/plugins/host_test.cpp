@@ -141,7 +141,7 @@ TEST_F(PluginHostTest, ChecksWhatTheMetricIsGiven) {
   const auto host = PluginHost::create();
   ASSERT_TRUE(host.ok());
   EXPECT_FALSE(makeMetric(**host, "accuracy", "", {}).ok());
-  auto metric = makeMetric(**host, "accuracy", "", {"a", "b"});
+  auto metric = makeMetric(**host, "accuracy", "", std::vector<std::string>{"a", "b"});
   ASSERT_TRUE(metric.ok()) << metric.status().message();
   const std::int32_t gold[] = {0, 2}, predicted[] = {0, 1};
   PenstockPredictions batch{};
@@ -152,6 +152,31 @@ TEST_F(PluginHostTest, ChecksWhatTheMetricIsGiven) {
   batch.predicted = predicted;
   EXPECT_FALSE((*metric)->add(batch).ok()); // class 2 of two
   EXPECT_FALSE((*metric)->result().ok());   // nothing was judged
+}
+
+TEST_F(PluginHostTest, AnOlderMetricSeesTheClassesOfTrainOnly) {
+  const auto host = PluginHost::create({OLD_PLUGINS});
+  ASSERT_TRUE(host.ok());
+  const std::int32_t gold[] = {0, 3, 1, 2, -1}, predicted[] = {0, 1, 1, 1, 1};
+  const std::uint8_t sets[] = {1, 0, 1, 1, 0, 1, 0, 0};
+  PenstockPredictions batch{}, labels{};
+  batch.struct_size = labels.struct_size = sizeof batch;
+  batch.records = 5;
+  batch.gold = gold;
+  batch.predicted = predicted;
+  labels.records = 2;
+  labels.gold_sets = labels.predicted_sets = sets;
+  const auto given = [&](const JudgedClasses &classes, const PenstockPredictions &predictions) {
+    auto metric = makeMetric(**host, "old_metric", "", classes);
+    EXPECT_TRUE(metric.ok()) << metric.status().message();
+    EXPECT_TRUE((*metric)->add(predictions).ok());
+    return (*metric)->result()->values;
+  };
+  using Values = std::vector<std::pair<std::string, double>>;
+  const std::vector<std::string> train = {"a", "b"}, others = {"c", "d"};
+  EXPECT_EQ(given({train, others}, batch), (Values{{"classes", 2}, {"unknown", 3}, {"known", 2}, {"labels", 0}}));
+  EXPECT_EQ(given({train, others}, labels), (Values{{"classes", 2}, {"unknown", 0}, {"known", 0}, {"labels", 2}}));
+  EXPECT_EQ(given({train, others, true}, batch), (Values{{"classes", 4}, {"unknown", 1}, {"known", 4}, {"labels", 0}})); // of tags
 }
 
 } // namespace

@@ -87,15 +87,20 @@ TEST_F(MetricsTest, WeightsCountAsRepeatedRecords) {
   }
 }
 
-TEST_F(MetricsTest, UnknownClassesAreWrong) {
+TEST_F(MetricsTest, ClassesWithoutANameAreWrong) {
   const Batch batch = {{0, -1, 1, 1}, {0, 0, 1, -1}, {}, {}, {}};
   EXPECT_DOUBLE_EQ(number("accuracy", "", {"a", "b"}, batch, "accuracy"), 0.5);
-  EXPECT_DOUBLE_EQ(number("precision", "", {"a", "b"}, batch, "precision_macro"), (0.5 + 1) / 2);
-  const Metric::Values report = judge("classification_report", "", {"a", "b"}, {batch});
+  EXPECT_DOUBLE_EQ(number("precision", "", {"a", "b"}, batch, "precision_macro"), (0.5 + 1 + 0) / 3);
+  EXPECT_DOUBLE_EQ(number("recall", R"({"average": "weighted"})", {"a", "b"}, batch, "recall_weighted"), 0.5);
+  EXPECT_DOUBLE_EQ(number("precision", R"({"labels": "train"})", {"a", "b"}, batch, "precision_macro"), (0.5 + 1) / 2);
+  const Metric::Values report = judge("classification_report", R"({"labels": "train"})", {"a", "b"}, {batch});
   EXPECT_EQ(report.text.find("accuracy"), std::string::npos);
   EXPECT_NE(report.text.find("   micro avg     0.6667    0.6667    0.6667         3"), std::string::npos) << report.text;
   const Metric::Values matrix = judge("confusion_matrix", "", {"a", "b"}, {batch});
   EXPECT_NE(matrix.text.find("(other)  1  0        0"), std::string::npos) << matrix.text;
+  // A gold class without a name and a word without an answer are not one class.
+  EXPECT_DOUBLE_EQ(number("mcc", "", {"a", "b"}, {{0, -1, 1}, {0, -1, 1}, {}, {}, {}}, "mcc"),
+                   (2.0 * 3 - 2) / std::sqrt((9.0 - 3) * (9 - 3)));
 }
 
 TEST_F(MetricsTest, ConfusionMatrix) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <sstream>
 
 namespace penstock {
 namespace {
@@ -14,7 +15,7 @@ using Json = nlohmann::json;
 
 /// A case of the fixtures, as batches of at most `most` records.
 struct Case {
-  std::vector<std::string> labels;
+  std::vector<std::string> labels, names; // of train, and of train and the data
   std::vector<std::int32_t> gold, predicted;
   std::vector<std::uint8_t> goldSets, predictedSets;
   std::vector<double> scores, weights;
@@ -22,11 +23,20 @@ struct Case {
   std::size_t records = 0, width = 1;
   bool sets = false;
 
-  explicit Case(const Json &json) : labels(json["labels"]), records(json["gold"].size()) {
+  explicit Case(const Json &json) : labels(json["labels"]), names(labels), records(json["gold"].size()) {
     const auto index = [&](const Json &name) {
-      return static_cast<std::size_t>(std::find(labels.begin(), labels.end(), name.get<std::string>()) - labels.begin());
+      const auto found = std::find(names.begin(), names.end(), name.get<std::string>());
+      if (found == names.end()) { // one that train lacks
+        names.push_back(name);
+        return names.size() - 1;
+      }
+      return static_cast<std::size_t>(found - names.begin());
     };
     sets = json["gold"][0].is_array();
+    if (json.contains("predicted")) {
+      read(json, index);
+      return;
+    }
     width = json["score"][0].is_array() ? json["score"][0].size() : 1;
     for (std::size_t i = 0; i < records; ++i) {
       const Json &score = json["score"][i], &truth = json["gold"][i];
@@ -53,17 +63,57 @@ struct Case {
     floats.assign(scores.begin(), scores.end());
   }
 
+  /// A case of absent.json.
+  template <typename Index> void read(const Json &json, Index &&index) {
+    for (const char *list : {"gold", "predicted"}) { // all names first: sets are as wide
+      for (const Json &one : json[list]) {
+        for (const Json &name : one.is_array() ? one : Json::array({one})) {
+          index(name);
+        }
+      }
+    }
+    goldSets.resize(sets ? records * names.size() : 0);
+    predictedSets.resize(goldSets.size());
+    for (std::size_t i = 0; i < records; ++i) {
+      if (!sets) {
+        gold.push_back(static_cast<std::int32_t>(index(json["gold"][i])));
+        predicted.push_back(static_cast<std::int32_t>(index(json["predicted"][i])));
+        continue;
+      }
+      for (const Json &name : json["gold"][i]) {
+        goldSets[i * names.size() + index(name)] = 1;
+      }
+      for (const Json &name : json["predicted"][i]) {
+        predictedSets[i * names.size() + index(name)] = 1;
+      }
+    }
+    width = labels.size();
+    if (json.contains("score")) {
+      for (const Json &row : json["score"]) {
+        scores.insert(scores.end(), row.begin(), row.end());
+      }
+      floats.assign(scores.begin(), scores.end());
+    }
+    if (json.contains("weights")) {
+      weights = json["weights"].get<std::vector<double>>();
+    }
+  }
+
+  JudgedClasses classes() const {
+    return {labels, std::vector<std::string>(names.begin() + static_cast<std::ptrdiff_t>(labels.size()), names.end())};
+  }
+
   PenstockPredictions view(std::size_t first, std::size_t count, bool exact) const {
     PenstockPredictions made{};
     made.struct_size = sizeof made;
     made.records = static_cast<std::int64_t>(count);
     made.width = static_cast<std::int64_t>(width);
-    made.scores = floats.data() + first * width;
-    made.exact_scores = exact ? scores.data() + first * width : nullptr;
+    made.scores = floats.empty() ? nullptr : floats.data() + first * width;
+    made.exact_scores = exact && !scores.empty() ? scores.data() + first * width : nullptr;
     made.weights = weights.empty() ? nullptr : weights.data() + first;
     if (sets) {
-      made.gold_sets = goldSets.data() + first * labels.size();
-      made.predicted_sets = predictedSets.data() + first * labels.size();
+      made.gold_sets = goldSets.data() + first * names.size();
+      made.predicted_sets = predictedSets.data() + first * names.size();
     } else {
       made.gold = gold.data() + first;
       made.predicted = predicted.data() + first;
@@ -76,7 +126,7 @@ class ScoresTest : public PluginTest {
 protected:
   Metric::Values judge(const std::string &plugin, const std::string &parameters, const Case &one, std::size_t most = 17,
                        bool exact = true) {
-    auto metric = makeMetric(*host, plugin, parameters, one.labels);
+    auto metric = makeMetric(*host, plugin, parameters, one.classes());
     EXPECT_TRUE(metric.ok()) << metric.status().message();
     for (std::size_t at = 0; at < one.records; at += most) {
       const PenstockPredictions view = one.view(at, std::min(most, one.records - at), exact);
@@ -119,7 +169,7 @@ TEST_F(ScoresTest, ScikitLearn) {
       const double found = value(values, name);
       if (expected.is_null()) {
         EXPECT_TRUE(std::isnan(found)) << key << ": " << found;
-        EXPECT_NE(values.text.find("is not defined for"), std::string::npos) << key << ": " << values.text;
+        EXPECT_NE(values.text.find("is not defined"), std::string::npos) << key << ": " << values.text;
       } else {
         EXPECT_NEAR(found, expected.get<double>(), 1e-12) << key << " of " << one.records << " records";
       }
@@ -130,6 +180,110 @@ TEST_F(ScoresTest, ScikitLearn) {
     }
   }
   EXPECT_GE(compared, 100);
+}
+
+std::uint64_t fnv(const std::string &text) {
+  std::uint64_t value = 0xcbf29ce484222325U;
+  for (const char c : text) {
+    value = (value ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
+  }
+  return value;
+}
+
+/// "f1 average=macro without=b" as a plugin, its parameters and the name of its result.
+struct Use {
+  std::string plugin, parameters, result;
+  explicit Use(const std::string &text) {
+    std::istringstream words(text);
+    words >> plugin;
+    result = plugin;
+    Json given = Json::object();
+    for (std::string word; words >> word;) {
+      const std::string name = word.substr(0, word.find('=')), value = word.substr(word.find('=') + 1);
+      given[name] = name == "without" ? Json::array({value}) : Json(value);
+      result += name == "average" && plugin != "roc_auc" && plugin != "average_precision" ? "_" + value : "";
+    }
+    parameters = given.dump();
+  }
+};
+
+TEST_F(ScoresTest, ClassesThatAreAbsentAreScikitLearns) {
+  const Json file = Json::parse(readWhole(std::filesystem::path(std::getenv("PENSTOCK_SOURCE")) / "tests/golden/metrics/absent.json"));
+  std::size_t values = 0, reports = 0;
+  int number = 0; // line of the fixture's cases, from 1
+  for (const Json &json : file["cases"]) {
+    const Case one(json);
+    ++number;
+    for (std::size_t i = 0; i < file["names"].size(); ++i) {
+      const Json &expected = json["values"][i];
+      if (expected.is_string()) { // does not apply
+        continue;
+      }
+      const Use use(file["names"][i]);
+      const double found = value(judge(use.plugin, use.parameters, one), use.result);
+      ++values;
+      if (expected.is_null() ? !std::isnan(found) : !(std::abs(found - expected.get<double>()) <= 1e-9)) {
+        ADD_FAILURE() << file["names"][i] << ": " << found << ", not " << expected << ": case " << number;
+      }
+    }
+    for (std::size_t i = 0; i < file["reports"].size(); ++i) {
+      if (!json["texts"][i].is_null()) {
+        const Use use(file["reports"][i]);
+        const std::string text = judge(use.plugin, use.parameters, one).text;
+        ++reports;
+        EXPECT_EQ(std::to_string(fnv(text)), json["texts"][i].get<std::string>()) << file["reports"][i] << " of case " << number << ":\n"
+                                                                                  << text;
+      }
+    }
+  }
+  EXPECT_EQ(file["cases"].size(), 300U);
+  EXPECT_GT(values, 9000U);
+  EXPECT_GT(reports, 600U);
+}
+
+TEST_F(ScoresTest, AClassThatTrainLacksCounts) {
+  const Case one(Json{{"labels", {"failure", "routine"}}, {"gold", {"failure", "strange"}}, {"predicted", {"failure", "routine"}}});
+  for (const char *plugin : {"f1", "precision", "recall"}) {
+    EXPECT_EQ(value(judge(plugin, R"({"average": "weighted"})", one), std::string(plugin) + "_weighted"), 0.5) << plugin;
+    EXPECT_NEAR(value(judge(plugin, "", one), std::string(plugin) + "_macro"), 1.0 / 3, 1e-15) << plugin;
+  }
+  EXPECT_EQ(value(judge("accuracy", "", one), "accuracy"), 0.5);
+  EXPECT_EQ(judge("confusion_matrix", "", one).text,
+            "         predicted\ngold     failure  routine  strange\nfailure        1        0        0\n"
+            "routine        0        0        0\nstrange        0        1        0\n");
+  EXPECT_EQ(
+      judge("confusion_matrix", R"({"labels": "train"})", one).text,
+      "         predicted\ngold     failure  routine\nfailure        1        0\nroutine        0        0\n(other)        0        1\n");
+}
+
+TEST_F(ScoresTest, SaysWhatIsLeftOut) {
+  Case one(Json{{"labels", {"a", "b", "c", "d"}},
+                {"gold", {"a", "b", "x", "a"}},
+                {"predicted", {"a", "b", "a", "c"}},
+                {"score", {{0.5, 0.3, 0.1, 0.1}, {0.1, 0.4, 0.3, 0.2}, {0.6, 0.2, 0.1, 0.1}, {0.7, 0.1, 0.1, 0.1}}}});
+  const Metric::Values area = judge("roc_auc", "", one);
+  EXPECT_EQ(area.text, "`roc_auc` leaves out 2 classes that no record has: `c`, `d`\n`roc_auc` leaves out 1 class that train lacks: `x`\n");
+  EXPECT_EQ(value(area, "roc_auc"), (0.75 + 1) / 2);
+  EXPECT_TRUE(std::isnan(value(area, "roc_auc[c]")));
+  EXPECT_TRUE(std::isnan(value(judge("roc_auc", R"({"labels": "train"})", one), "roc_auc")));
+  const double all = value(judge("average_precision", "", one), "average_precision");
+  EXPECT_NEAR(value(judge("average_precision", R"({"labels": "present"})", one), "average_precision"), 2 * all, 1e-15);
+  EXPECT_NEAR(value(judge("log_loss", "", one), "log_loss"),
+              -(std::log(0.5) + std::log(0.4) + std::log(0.7) + std::log(std::ldexp(1.0, -52))) / 4, 1e-12);
+  EXPECT_NE(judge("log_loss", "", one).text.find("records of classes that train lacks (1)"), std::string::npos);
+  one.gold = {4, 4, 4, 4};
+  const Metric::Values none = judge("roc_auc", "", one);
+  EXPECT_TRUE(std::isnan(value(none, "roc_auc")));
+  EXPECT_NE(none.text.find("is not defined for 4 classes that no record has"), std::string::npos) << none.text;
+}
+
+TEST_F(ScoresTest, WithoutEveryClassNothingIsDefined) {
+  const Case one(Json{{"labels", {"a", "b"}}, {"gold", {"a", "a"}}, {"predicted", {"a", "a"}}});
+  for (const char *average : {"macro", "micro", "weighted"}) {
+    const Metric::Values values = judge("f1", Json{{"average", average}, {"without", {"a"}}}.dump(), one);
+    EXPECT_TRUE(std::isnan(value(values, std::string("f1_") + average)));
+    EXPECT_NE(values.text.find("is not defined"), std::string::npos);
+  }
 }
 
 TEST_F(ScoresTest, SharedFixtures) {

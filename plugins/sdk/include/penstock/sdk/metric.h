@@ -8,14 +8,34 @@
 //       void result(sdk::Results &) const;                                // every name that plugin.toml declares
 //     };
 //
-// and `PENSTOCK_METRIC(Mine, "mine", "1.0.0")`. Throw sdk::Failure to refuse.
+// and `PENSTOCK_METRIC(Mine, "mine", "1.0.0")`. Throw sdk::Failure to refuse. A constructor with `sdk::Classes` in place of the names
+// is told the classes of the judged data that train lacks; with the names alone those are -1.
 #pragma once
 
 #include <penstock/sdk/common.h>
 
+#include <algorithm>
 #include <memory>
+#include <numeric>
 
 namespace penstock::sdk {
+
+/// The classes, labels or tags that a batch's indices mean: first those that train has, then those that only the judged data have.
+struct Classes {
+  std::vector<std::string> names;
+  std::size_t trained = 0; // scores have a column for each of these
+
+  /// All indices as reports list them: by name where those of train are in that order, as scikit-learn has them; else in train's
+  /// order, the others by name behind.
+  std::vector<std::size_t> order() const {
+    std::vector<std::size_t> indices(names.size());
+    std::iota(indices.begin(), indices.end(), std::size_t{0});
+    const auto mid = names.begin() + static_cast<std::ptrdiff_t>(trained);
+    const auto first = indices.begin() + (std::is_sorted(names.begin(), mid) ? 0 : static_cast<std::ptrdiff_t>(trained));
+    std::sort(first, indices.end(), [&](std::size_t a, std::size_t b) { return names[a] < names[b]; });
+    return indices;
+  }
+};
 
 /// A batch of records to judge. Spans are empty where a member does not apply.
 struct Predictions {
@@ -35,7 +55,7 @@ struct Predictions {
   }
 
   std::size_t records, width;
-  std::span<const std::int32_t> gold, predicted; // -1: a class that is not among the classes
+  std::span<const std::int32_t> gold, predicted; // -1: a class without a name here, or, predicted, none at all
   std::span<const float> scores;                 // records x width
   std::span<const double> goldNumbers, predictedNumbers;
   std::span<const double> weights;
@@ -72,9 +92,21 @@ private:
 };
 
 template <typename T> struct MetricFunctions {
+  static constexpr bool namesAll = std::is_constructible_v<T, Parameters, Classes>;
   static std::int32_t create(const PenstockHost *, const PenstockParameters *parameters, const PenstockString *classes,
                              std::int64_t classCount, void **self, PenstockError *error) {
-    return guarded(error, [&] { *self = std::make_unique<T>(Parameters(parameters), strings(classes, classCount)).release(); });
+    return createFor(nullptr, parameters, classes, classCount, classCount, self, error);
+  }
+  static std::int32_t createFor(const PenstockHost *, const PenstockParameters *parameters, const PenstockString *classes,
+                                std::int64_t classCount, std::int64_t trained, void **self, PenstockError *error) {
+    return guarded(error, [&] {
+      if constexpr (namesAll) {
+        *self =
+            std::make_unique<T>(Parameters(parameters), Classes{strings(classes, classCount), static_cast<std::size_t>(trained)}).release();
+      } else {
+        *self = std::make_unique<T>(Parameters(parameters), strings(classes, trained)).release();
+      }
+    });
   }
   static void destroy(void *self) { delete static_cast<T *>(self); }
   static std::int32_t add(void *self, const PenstockPredictions *given, PenstockError *error) {
@@ -90,7 +122,7 @@ template <typename T> struct MetricFunctions {
     });
   }
   static const PenstockMetric *table() {
-    static const PenstockMetric functions = {sizeof(PenstockMetric), create, destroy, add, merge, result};
+    static const PenstockMetric functions = {sizeof(PenstockMetric), create, destroy, add, merge, result, namesAll ? createFor : nullptr};
     return &functions;
   }
 };

@@ -40,7 +40,7 @@ public:
   std::vector<Threshold> thresholds;
 };
 
-/// What a metric of one ranking gives, and why it is not defined where it is not.
+/// What a metric of one ranking gives. Not `defined`: no record has the class, or, where the value is not a number, every one does.
 struct RankingValue {
   double value = 0;
   bool defined = true;
@@ -48,11 +48,13 @@ struct RankingValue {
 
 /// The state of a metric of rankings. It keeps every record: 8 bytes a class or label, and 12 more.
 ///
-/// The columns are those of the classes or labels; a target of two classes has one, that of the second class.
+/// The columns are those of the classes or labels of train; a target of two classes has one, that of the second class. A record of
+/// another class counts against all of them. `labels: present` averages over the columns whose value is defined, `labels: train` over all.
 class ScoredRecords {
 public:
-  ScoredRecords(std::string metric, const Parameters &parameters, std::vector<std::string> classes)
-      : metric(std::move(metric)), average(parameters.text("average")), names(std::move(classes)) {}
+  ScoredRecords(std::string metric, const Parameters &parameters, Classes classes)
+      : metric(std::move(metric)), average(parameters.text("average")), ofTrain(parameters.text("labels") == "train"),
+        names(std::move(classes.names)), trained(classes.trained), occurs(names.size()) {}
 
   void add(const Predictions &batch) {
     if (batch.records == 0) {
@@ -66,9 +68,9 @@ public:
       throw Failure("`" + metric + "` got classes and sets of labels");
     }
     ofSets = sets;
-    const bool positiveOnly = !sets && names.size() == 2 && batch.width == 1;
-    if (!positiveOnly && batch.width != names.size()) {
-      throw Failure("`" + metric + "` needs a score for each of the " + std::to_string(names.size()) + " classes, there are " +
+    const bool positiveOnly = !sets && trained == 2 && batch.width == 1;
+    if (!positiveOnly && batch.width != trained) {
+      throw Failure("`" + metric + "` needs a score for each of the " + std::to_string(trained) + " classes, there are " +
                     std::to_string(batch.width));
     }
     const std::size_t first = positiveOnly ? 0 : firstColumn();
@@ -81,8 +83,14 @@ public:
           labels.push_back(batch.goldSets[i * names.size() + c] != 0);
         }
       }
+      for (std::size_t c = trained; sets && c < names.size(); ++c) {
+        occurs[c] = occurs[c] || batch.goldSets[i * names.size() + c] != 0;
+      }
       if (!sets) {
         gold.push_back(batch.gold[i]);
+        if (batch.gold[i] >= 0) {
+          occurs[static_cast<std::size_t>(batch.gold[i])] = true;
+        }
       }
       weights.push_back(batch.weight(i));
     }
@@ -101,10 +109,13 @@ public:
     gold.insert(gold.end(), other.gold.begin(), other.gold.end());
     labels.insert(labels.end(), other.labels.begin(), other.labels.end());
     weights.insert(weights.end(), other.weights.begin(), other.weights.end());
+    for (std::size_t c = 0; c < names.size(); ++c) {
+      occurs[c] = occurs[c] || other.occurs[c];
+    }
   }
 
   /// Gives `metric`, and `metric[name]` of each class where there are several columns. `of` takes a Ranking and gives a
-  /// RankingValue. The text says why a value is not defined.
+  /// RankingValue. The text says what is left out, and why a value is not defined.
   template <typename Of> void result(Results &results, Of &&of) const {
     if (std::none_of(weights.begin(), weights.end(), [](double weight) { return weight > 0; })) {
       throw Failure("there are no records to judge");
@@ -114,33 +125,30 @@ public:
       results.text("`" + metric + "` is not defined: a score is not a finite number\n");
       return;
     }
-    std::string reasons;
-    std::vector<double> values(columns()), supports(columns());
+    std::vector<Column> judged;
     for (std::size_t c = 0; c < columns(); ++c) {
       const Ranking ranking(column(c));
-      const RankingValue found = of(ranking);
-      values[c] = found.value;
-      supports[c] = ranking.positives();
-      if (!found.defined) {
-        const std::string &name = names[firstColumn() + c];
-        reasons += "`" + metric + "` " + (std::isnan(found.value) ? "is not defined" : "counts as " + plain(found.value)) + " for " +
-                   (ofSets ? "label" : "class") + " `" + name + "`: " + (ranking.positives() > 0 ? "every" : "no") + " record has it\n";
-      }
+      judged.push_back({of(ranking), ranking.positives()});
     }
-    results.value(metric, averaged(values, supports, of));
+    const double value = averaged(judged, of);
+    results.value(metric, value);
     if (columns() > 1) {
       for (std::size_t c = 0; c < columns(); ++c) {
-        results.value(metric + "[" + names[c] + "]", values[c]);
+        results.value(metric + "[" + names[c] + "]", judged[c].found.value);
       }
     }
-    if (!reasons.empty()) {
-      results.text(reasons);
+    if (const std::string text = remarks(judged, value); !text.empty()) {
+      results.text(text);
     }
   }
 
 private:
-  std::size_t columns() const { return !ofSets && names.size() == 2 ? 1 : names.size(); }
-  std::size_t firstColumn() const { return !ofSets && names.size() == 2 ? 1 : 0; }
+  struct Column {
+    RankingValue found;
+    double positives = 0;
+  };
+  std::size_t columns() const { return !ofSets && trained == 2 ? 1 : trained; }
+  std::size_t firstColumn() const { return !ofSets && trained == 2 ? 1 : 0; }
 
   void append(std::vector<Ranking::Record> &records, std::size_t c) const {
     const auto wanted = static_cast<std::int32_t>(firstColumn() + c);
@@ -158,9 +166,9 @@ private:
     return records;
   }
 
-  template <typename Of> double averaged(const std::vector<double> &values, const std::vector<double> &supports, Of &&of) const {
+  template <typename Of> double averaged(const std::vector<Column> &judged, Of &&of) const {
     if (columns() == 1) {
-      return values[0];
+      return judged[0].found.value;
     }
     if (average == "micro") {
       std::vector<Ranking::Record> records;
@@ -169,19 +177,65 @@ private:
       }
       return of(Ranking(std::move(records))).value;
     }
-    if (average == "macro") {
-      return pairwiseSum(values) / static_cast<double>(values.size());
+    std::vector<double> values, shares;
+    for (const Column &one : judged) {
+      if (!ofTrain && !one.found.defined) {
+        continue;
+      }
+      shares.push_back(average == "macro" ? 1 : one.positives);
+      values.push_back(shares.back() > 0 ? one.found.value * shares.back() : 0); // of no weight even where it is not defined
     }
-    std::vector<double> weighted; // a class without records counts with weight 0, even where its value is not defined
-    for (std::size_t c = 0; c < columns(); ++c) {
-      weighted.push_back(supports[c] > 0 ? values[c] * supports[c] : 0);
+    if (values.empty()) {
+      return std::numeric_limits<double>::quiet_NaN();
     }
-    const double sum = pairwiseSum(supports);
-    return sum > 0 ? pairwiseSum(weighted) / sum : 0.0;
+    const double sum = pairwiseSum(shares);
+    return sum > 0 ? pairwiseSum(values) / sum : 0.0;
+  }
+
+  /// "`roc_auc` leaves out 2 labels that no record has: `a`, `b`".
+  std::string remark(const std::string &does, const char *why, const std::vector<std::size_t> &indices) const {
+    constexpr std::size_t most = 10;
+    if (indices.empty()) {
+      return "";
+    }
+    const std::string one = ofSets ? "label" : "class", many = ofSets ? "labels" : "classes";
+    std::string text = "`" + metric + "` " + does + " " + std::to_string(indices.size()) + " " + (indices.size() == 1 ? one : many) +
+                       " that " + why + ": ";
+    for (std::size_t i = 0; i < std::min(most, indices.size()); ++i) {
+      text += (i == 0 ? "`" : ", `") + names[indices[i]] + "`";
+    }
+    return text + (indices.size() > most ? " and others\n" : "\n");
+  }
+
+  std::string remarks(const std::vector<Column> &judged, double value) const {
+    std::vector<std::size_t> none, every, lacking;
+    for (std::size_t c = 0; c < judged.size(); ++c) {
+      if (!judged[c].found.defined) {
+        (judged[c].positives > 0 ? every : none).push_back(firstColumn() + c);
+      }
+    }
+    for (std::size_t c = trained; c < names.size(); ++c) {
+      if (occurs[c]) {
+        lacking.push_back(c);
+      }
+    }
+    const bool all = none.size() + every.size() == judged.size() && average != "micro";
+    const bool leavesOut = columns() > 1 && !ofTrain && !all && average != "micro";
+    const double counts = none.empty() ? 0 : judged[none[0] - firstColumn()].found.value;
+    const std::string does = leavesOut ? "leaves out" : std::isnan(counts) ? "is not defined for" : "counts as " + plain(counts) + " for";
+    std::string text = remark(does, "no record has", none) + remark(leavesOut ? does : "is not defined for", "every record has", every) +
+                       remark("leaves out", "train lacks", lacking);
+    if (std::isnan(value) && text.empty()) {
+      text = "`" + metric + "` is not defined: every pair, or none, is of a record and its " + (ofSets ? "label\n" : "class\n");
+    }
+    return text;
   }
 
   std::string metric, average;
+  bool ofTrain;
   std::vector<std::string> names;
+  std::size_t trained;
+  std::vector<bool> occurs; // one a name: in gold
   bool ofSets = false, finite = true;
   std::vector<double> scores;     // records x columns
   std::vector<std::int32_t> gold; // of classes
