@@ -23,7 +23,7 @@ const std::vector<DiagnosticInfo> entries = {
      "integers have 64 bits, other numbers are finite and of double precision", "write a smaller number", ""},
     {"malformed-number", error, "L6", "`{text}` is not a number",
      "digits may be followed by a fraction, an exponent or `%`, by nothing else", "", "separate the number from what follows it"},
-    {"file-too-large", error, "L7", "the file has {size} bytes", "a `.pipe` file has at most 4 MiB", "move data out of the file", ""},
+    {"file-too-large", error, "L7", "the file is larger than 4 MiB", "a `.pipe` file has at most 4 MiB", "move data out of the file", ""},
 
     // ---- G: syntax
     {"missing-edition", error, "G1", "the file does not begin with its edition",
@@ -62,7 +62,7 @@ const std::vector<DiagnosticInfo> entries = {
     {"callable-as-value", error, "N5", "`{name}` is called, it is not a value", "a callable stands in a flow, or with `(...)`",
      "write `{name}(...)`, or let a value flow into it", ""},
     {"import-not-found", error, "N6", "`{path}` cannot be read: {detail}", "the path of an `import` is relative to the file that has it",
-     "", "correct the path"},
+     "", "correct the path; an import is a regular file"},
     {"import-cycle", error, "N7", "`{path}` imports itself, directly or through others", "imports have no cycles",
      "move what both need into a third file", ""},
     {"import-unknown", error, "N8", "`{path}` has no layer or head named `{name}`", "`import` takes layers and heads by name",

@@ -12,6 +12,12 @@ namespace penstock::frontend {
 
 using Json = nlohmann::json;
 
+namespace {
+
+constexpr const char *unknownForm = "the facts are not JSON of the form that docs/design/record_program.md gives";
+
+} // namespace
+
 Result<Facts> readFacts(const std::string &text) {
   try {
     const Json json = Json::parse(text);
@@ -50,8 +56,8 @@ Result<Facts> readFacts(const std::string &text) {
       }
     }
     return facts;
-  } catch (const std::exception &error) {
-    return invalidInput(std::string("the facts are not of the known form: ") + error.what());
+  } catch (const std::exception &) {
+    return invalidInput(unknownForm);
   }
 }
 
@@ -172,8 +178,8 @@ void reportProblems(const std::string &factsJson, const std::string &recordProgr
       }
       list.report(id, placeOf(places, problem.value("place", "source")), arguments);
     }
-  } catch (const std::exception &error) {
-    list.report("data-unreadable", {}, {{"detail", std::string("the facts are not of the known form: ") + error.what()}});
+  } catch (const std::exception &) {
+    list.report("data-unreadable", {}, {{"detail", unknownForm}});
   }
 }
 

@@ -17,11 +17,6 @@ struct AnalysisState {
 
 namespace {
 
-Result<std::string> readText(const std::string &path) {
-  // One byte more than a file may have, so that the lexer says what is wrong with a larger one.
-  return readWholeFile(path, SourceFile::largest + 1);
-}
-
 Result<Override> readOverride(const std::string &setting, const std::string &folder) {
   const std::size_t equals = setting.find('=');
   const std::string name = equals == std::string::npos ? setting : setting.substr(0, equals);
@@ -82,6 +77,11 @@ Completion check(const Analysis &analysis, const Facts *facts, const std::string
 
 } // namespace
 
+Result<std::string> readProgramText(const std::string &path) {
+  PENSTOCK_ASSIGN(const Descriptor file, openRegularFile(path));
+  return readBeginning(file.get(), path, SourceFile::largest + 1);
+}
+
 std::string_view Analysis::textOf(const std::string &file) const {
   if (state != nullptr) {
     for (const auto &unit : state->program.units) {
@@ -121,7 +121,7 @@ Result<Analysis> analyze(const std::string &path, std::string text, const Analyz
     PENSTOCK_ASSIGN(Override one, readOverride(setting, folder));
     state.overrides.push_back(std::move(one));
   }
-  state.program = loadProgram(path, std::move(text), options.loadText ? options.loadText : readText, state.loading);
+  state.program = loadProgram(path, std::move(text), options.loadText ? options.loadText : readProgramText, state.loading);
   for (const auto &unit : state.program.units) {
     for (const Use &use : unit->ast.uses) {
       const std::string folder = joinPath(unit->folder, use.folder);

@@ -374,5 +374,92 @@ evaluate {
         self.penstock("check", "--no-data", file, "--set", "train.freeze=body.layers[2]")
 
 
+class Files(Case):
+    """What is named as a file and is none, or never ends, is an error at once."""
+
+    TEXT = """pipe 1
+pipeline files
+data {
+  source: csv("dsl_examples/data/maintenance/{split}.csv")
+  column text = text()
+  column label = class()
+}
+model {
+  answer = text |> words() |> counts |> classify(label)
+}
+"""
+    LAYER = "pipe 1\nlayer thin(x) {\n  x |> linear(3)\n}\n"
+
+    def said(self, *arguments, expect, words, seconds=20):
+        done = self.penstock(*arguments, expect=expect, timeout=seconds)
+        for word in words:
+            self.assertIn(word, done.stdout + done.stderr)
+
+    def notFiles(self):
+        (self.folder / "folder").mkdir(exist_ok=True)
+        if not (self.folder / "fifo").exists():
+            os.mkfifo(self.folder / "fifo")
+        return [("fifo", "it is a FIFO"), ("folder", "it is a folder"), ("/dev/zero", "it is a device"), ("/dev/tty0", "could not read"), ("nothing", "No such file")]
+
+    def testThePipeFile(self):
+        for name, why in self.notFiles():
+            for command in (["check"], ["fmt"], ["explain", "--resolved"], ["train", "--out", "never"]):
+                with self.subTest(name=name, command=command[0]):
+                    self.said(*command, name, expect=4, words=[name, why if name != "/dev/tty0" else "could not read"])
+        self.assertFalse((self.folder / "never").exists())
+
+    def testImports(self):
+        for name, why in self.notFiles():
+            with self.subTest(name=name):
+                file = self.write("imports.pipe", f'pipe 1\nimport thin from "{name}"\n')
+                self.said("check", file, expect=1, words=[f"`{name}` cannot be read", "" if name == "/dev/tty0" else why, "import-not-found"])
+        self.write("good.pipe", self.LAYER)
+        self.penstock("check", self.write("imports.pipe", 'pipe 1\nimport thin from "good.pipe"\n'))
+
+    def testTooLarge(self):
+        large = self.LAYER + "#" * (4 << 20)
+        self.write("large.pipe", large)
+        with open(self.folder / "endless.pipe", "wb") as file:
+            file.truncate(1 << 40) # sparse: read whole, it would fill the memory
+        for name in ("large.pipe", "endless.pipe"):
+            for command in ("check", "fmt"):
+                self.said(command, name, expect=1, words=["larger than 4 MiB", "file-too-large"])
+            file = self.write("imports.pipe", f'pipe 1\nimport thin from "{name}"\n')
+            self.said("check", file, expect=1, words=["larger than 4 MiB", "file-too-large"])
+        fits = self.LAYER + "#" * ((4 << 20) - len(self.LAYER))
+        self.penstock("check", self.write("fits.pipe", fits))
+
+    def testStreamsOfTheShell(self):
+        done = self.penstock("check", "/dev/stdin", text=self.LAYER)
+        self.assertIn("layers and heads are good", done.stdout)
+        script = f"{PENSTOCK} check <(printf '%s' \"$TEXT\")"
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, env={**self.environment, "TEXT": self.LAYER})
+        self.assertIn("layers and heads are good", done.stdout)
+        with open("/dev/zero", "rb") as zeros:
+            done = subprocess.run([str(PENSTOCK), "check", "/dev/stdin"], stdin=zeros, capture_output=True, text=True, timeout=60)
+        self.assertIn("larger than 4 MiB", done.stderr)
+
+    def testFactsAndPlugins(self):
+        file = self.write("files.pipe", self.TEXT)
+        for name, why in self.notFiles():
+            with self.subTest(name=name):
+                self.said("check", file, "--facts", name, expect=4, words=[name, "" if name == "/dev/tty0" else why])
+        for text in ("", "[]", "{", '{"version": 2}', '{"version": 1, "classes": 3}', '{"version": 1, "classes": {"label": {"names": [1]}}}', "\x00"):
+            with self.subTest(facts=text):
+                self.write("facts.json", text)
+                done = self.penstock("check", file, "--facts", "facts.json", expect=1)
+                self.assertIn("the facts", done.stderr)
+                self.assertNotRegex(done.stderr, r"json\.exception|\[json|std::")
+        shutil.rmtree(self.folder / "more", ignore_errors=True)
+        (self.folder / "more/one").mkdir(parents=True)
+        os.mkfifo(self.folder / "more/one/plugin.toml")
+        self.said("--plugins", "more", "check", file, expect=4, words=["plugin.toml", "it is a FIFO"])
+        using = self.write("using.pipe", self.TEXT.replace("data {", 'use tokenizer odd @ 1 from "more"\ndata {'))
+        self.said("check", using, expect=1, words=["plugin.toml", "it is a FIFO", "bad-manifest"])
+        (self.folder / "more/one/plugin.toml").unlink()
+        (self.folder / "more/one/plugin.toml").write_text("# " + "x" * (1 << 20))
+        self.said("check", using, expect=1, words=["a manifest is at most 1 MiB"])
+
+
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
