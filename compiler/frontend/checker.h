@@ -320,6 +320,8 @@ private:
 
   // which weights learn, and how fast: checker_groups.cpp
   struct Selection;
+  struct WeightTree;
+  const WeightTree &weightTree();
   std::optional<Selection> readSelection(const Expression &expression, const std::string &setting);
   void changeWeights(const Selection &selection, const std::function<void(double &rate, bool &frozen)> &change);
   void decayByDepth(const Selection &layers, double factor);
@@ -361,15 +363,16 @@ private:
   std::vector<const Definition *> expanding;
   std::set<const Definition *> expanded;
   std::map<const Definition *, Signature> signatures;
-  std::map<std::string, bool> weighted; // whether there are weights below a binding
-  Span fromSpan;                        // of `train.from`
+  std::shared_ptr<const WeightTree> knownWeights;
+  std::set<std::string> weighted; // bindings with decaying weights,
+  std::size_t weightedUpTo = 0;   // of so many nodes
+  Span fromSpan;                  // of `train.from`
   std::vector<std::string> folders;
   struct Encoded { // what `bert_pooler` knows of the encoder that made its input
     EncoderShape::Family family;
     std::string folder;
   };
-  std::map<int, Encoded> encoded;  // by the last node of an encoder
-  std::set<std::string> headPaths; // of plugin heads: they own weights that only the plugin names
+  std::map<int, Encoded> encoded; // by the last node of an encoder
   int depth = 0;
   std::int64_t spent = 0;
   bool tooLarge = false, scratch = false;

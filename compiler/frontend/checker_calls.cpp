@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_map>
 
 namespace penstock::frontend {
 
@@ -131,12 +132,15 @@ BoundCall Checker::bindCall(const Signature &signature, const Span &span, const 
       operandSpans[0] = flowSpan;
     }
   }
-  std::vector<std::string> parameterNames;
-  for (const OperandSpec &operand : signature.operands) {
-    parameterNames.push_back(operand.name);
-  }
-  for (const ParameterSpec &parameter : signature.parameters) {
-    parameterNames.push_back(parameter.name);
+  // A signature of thousands of parameters is searched as often.
+  std::unordered_map<std::string_view, std::size_t> operandByName, parameterByName;
+  if (std::any_of(arguments.begin(), arguments.end(), [](const Argument &argument) { return !argument.name.empty(); })) {
+    for (std::size_t i = 0; i < operandCount; ++i) {
+      operandByName.emplace(signature.operands[i].name, i);
+    }
+    for (std::size_t i = 0; i < signature.parameters.size(); ++i) {
+      parameterByName.emplace(signature.parameters[i].name, i);
+    }
   }
   std::set<std::string> given;
   const auto setParameter = [&](const ParameterSpec &parameter, const Expression &value, Origin origin) {
@@ -194,12 +198,10 @@ BoundCall Checker::bindCall(const Signature &signature, const Span &span, const 
       continue;
     }
     named = true;
-    const auto operand = std::find_if(signature.operands.begin(), signature.operands.end(),
-                                      [&](const OperandSpec &one) { return one.name == argument.name; });
-    const auto parameter = std::find_if(signature.parameters.begin(), signature.parameters.end(),
-                                        [&](const ParameterSpec &one) { return one.name == argument.name; });
-    if (operand != signature.operands.end()) {
-      const auto index = static_cast<std::size_t>(operand - signature.operands.begin());
+    const auto operand = operandByName.find(argument.name);
+    const auto parameter = parameterByName.find(argument.name);
+    if (operand != operandByName.end()) {
+      const std::size_t index = operand->second;
       if (operands[index].has_value()) {
         report("duplicate-argument", argument.nameSpan, {{"name", argument.name}});
         bound.good = false;
@@ -207,14 +209,21 @@ BoundCall Checker::bindCall(const Signature &signature, const Span &span, const 
       }
       operandSpans[index] = argument.value.span;
       operands[index] = evaluate(argument.value, scope, place);
-    } else if (parameter != signature.parameters.end()) {
+    } else if (parameter != parameterByName.end()) {
       if (given.count(argument.name) > 0) {
         report("duplicate-argument", argument.nameSpan, {{"name", argument.name}});
         bound.good = false;
         continue;
       }
-      setParameter(*parameter, argument.value, Origin::file);
+      setParameter(signature.parameters[parameter->second], argument.value, Origin::file);
     } else {
+      std::vector<std::string> parameterNames;
+      for (const OperandSpec &one : signature.operands) {
+        parameterNames.push_back(one.name);
+      }
+      for (const ParameterSpec &one : signature.parameters) {
+        parameterNames.push_back(one.name);
+      }
       report("unknown-argument", argument.nameSpan,
              {{"callable", signature.name},
               {"name", argument.name},

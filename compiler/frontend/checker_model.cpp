@@ -387,7 +387,6 @@ Value Checker::applyHead(const Instance &instance, std::vector<Value> operands, 
   node.type = {ValueType::Kind::head, "", target.width};
   node.path = path;
   node.range = span.range();
-  headPaths.insert(path);
   const int head = emit(node);
   GraphNode part;
   part.operands = {head};
@@ -664,14 +663,13 @@ Value Checker::applyL2(const Expression &call, Scope &scope, Place &place) {
       return {};
     }
     prefix = argument.text;
-    const auto below = [&](const std::string &path) { return path == prefix || path.compare(0, prefix.size() + 1, prefix + ".") == 0; };
-    const auto [held, fresh] = weighted.try_emplace(prefix, false);
-    if (fresh) {
-      held->second = std::any_of(headPaths.begin(), headPaths.end(), below) ||
-                     std::any_of(graph.nodes.begin(), graph.nodes.end(),
-                                 [&](const GraphNode &one) { return hasWeights(one) && one.op != "layer_norm" && below(one.path); });
+    for (; weightedUpTo < graph.nodes.size(); ++weightedUpTo) {
+      const GraphNode &one = graph.nodes[weightedUpTo];
+      if (hasWeights(one) && one.op != "layer_norm") {
+        weighted.insert(one.path.substr(0, one.path.find('.')));
+      }
     }
-    const bool found = held->second;
+    const bool found = weighted.count(prefix) > 0;
     if (!found && modelGood) {
       report("prefix-without-weights", argument.span, {{"name", prefix}});
       return {};
@@ -779,7 +777,6 @@ void Checker::checkUnusedDefinitions() {
   // A layer that nothing uses is checked with inputs that may be anything.
   const ModelGraph savedGraph = graph;
   const auto savedInputs = inputs;
-  const auto savedHeads = headPaths;
   const std::int64_t savedSpent = spent;
   const bool savedTooLarge = tooLarge;
   scratch = true;
@@ -815,7 +812,6 @@ void Checker::checkUnusedDefinitions() {
   scratch = false;
   graph = savedGraph;
   inputs = savedInputs;
-  headPaths = savedHeads;
   spent = savedSpent;
   tooLarge = savedTooLarge;
 }

@@ -289,14 +289,16 @@ Checker::Choice Checker::chooseCall(const Expression &expression, const std::vec
   if (expression.kind == Expression::Kind::error) {
     return choice;
   }
-  std::vector<std::string> names;
   for (const Signature &signature : choices) {
-    names.push_back(signature.name);
     if (callee->kind == Expression::Kind::name && callee->text == signature.name) {
       choice.signature = &signature;
     }
   }
   if (choice.signature == nullptr) {
+    std::vector<std::string> names;
+    for (const Signature &signature : choices) {
+      names.push_back(signature.name);
+    }
     const std::string shown = callee->kind == Expression::Kind::name ? callee->text : std::string(callee->span.text().substr(0, 40));
     report("unknown-choice", callee->span,
            {{"value", shown}, {"what", what}, {"choices", quotedList(names)}, {"nearest", nearest(shown, names)}});

@@ -339,7 +339,7 @@ void Checker::readObjective(const Setting *setting) {
     }
   }
   if (graph.objective >= 0 && modelGood) {
-    const bool trainable = !headPaths.empty() || std::any_of(graph.nodes.begin(), graph.nodes.end(), hasWeights);
+    const bool trainable = std::any_of(graph.nodes.begin(), graph.nodes.end(), hasWeights);
     if (!trainable) {
       const Block *block = blockOf("train");
       report("nothing-to-train", block != nullptr ? block->keywordSpan : Span{});

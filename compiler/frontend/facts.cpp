@@ -55,6 +55,9 @@ Result<Facts> readFacts(const std::string &text) {
         model.unreadable = one["unreadable"].get<std::map<std::string, std::string>>();
       }
     }
+    if (const auto problems = json.find("problems"); problems != json.end() && !problems->empty()) {
+      facts.problems = problems->dump(-1, ' ', false, Json::error_handler_t::replace);
+    }
     return facts;
   } catch (const std::exception &) {
     return invalidInput(unknownForm);
@@ -111,13 +114,16 @@ diagnostics::SourceRange placeOf(const Json &places, const std::string &key) {
 
 } // namespace
 
-void reportProblems(const std::string &factsJson, const std::string &recordProgram, diagnostics::DiagnosticList &list) {
+void reportProblems(const std::string &problemList, const std::string &recordProgram, diagnostics::DiagnosticList &list) {
+  if (problemList.empty()) {
+    return;
+  }
   try {
-    const Json facts = Json::parse(factsJson);
+    const Json problems = Json::parse(problemList);
     const Json record = recordProgram.empty() ? Json::object() : Json::parse(recordProgram);
     const Json places = record.value("places", Json::object());
     const bool conll = record.value("source", Json::object()).value("kind", "") == "conll";
-    for (const Json &problem : facts.value("problems", Json::array())) {
+    for (const Json &problem : problems) {
       const std::string id = problem.value("id", "");
       diagnostics::Arguments arguments;
       if (problem.contains("file")) {

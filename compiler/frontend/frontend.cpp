@@ -52,19 +52,19 @@ Result<Override> readOverride(const std::string &setting, const std::string &fol
   return made;
 }
 
-Completion check(const Analysis &analysis, const Facts *facts, const std::string *factsJson) {
+Completion check(const Analysis &analysis, const Facts *facts) {
   Completion completion;
   const AnalysisState &state = *analysis.state;
   completion.diagnostics = state.loading;
   Checker checker(state.program, state.manifests, state.overrides, facts, completion.diagnostics);
   checker.run();
-  if (factsJson != nullptr) {
+  if (facts != nullptr) {
     for (const diagnostics::Diagnostic &one : analysis.diagnostics.all()) { // only without facts can be seen what waits for them
       if (one.id == "depends-on-data") {
         completion.diagnostics.add(one);
       }
     }
-    reportProblems(*factsJson, analysis.recordProgram, completion.diagnostics);
+    reportProblems(facts->problems, analysis.recordProgram, completion.diagnostics);
   }
   completion.pipeline = checker.take();
   completion.diagnostics.sort();
@@ -157,15 +157,15 @@ Result<Analysis> analyze(const std::string &path, std::string text, const Analyz
 Completion complete(const Analysis &analysis, const std::string &factsJson) {
   auto facts = readFacts(factsJson);
   if (!facts.ok()) {
-    Completion completion = check(analysis, nullptr, nullptr);
+    Completion completion = check(analysis, nullptr);
     completion.diagnostics.report("data-unreadable", {}, {{"detail", facts.status().message()}});
     completion.ok = false;
     return completion;
   }
-  return check(analysis, &*facts, &factsJson);
+  return check(analysis, &*facts);
 }
 
-Completion completeWithoutFacts(const Analysis &analysis) { return check(analysis, nullptr, nullptr); }
+Completion completeWithoutFacts(const Analysis &analysis) { return check(analysis, nullptr); }
 
 bool onlyCommandLineMistakes(const diagnostics::DiagnosticList &diagnostics) {
   bool any = false;

@@ -461,5 +461,103 @@ model {
         self.said("check", using, expect=1, words=["a manifest is at most 1 MiB"])
 
 
+def growing(kind, n):
+    """A file with n of one kind of entry."""
+    some = range(n)
+    base = '  source: csv("d/{split}.csv")\n  column text = text()\n'
+    labels = '  column label = class["a", "b"]\n'
+    pooled = "tokens |> embedding(4) |> pool(mean)"
+    linears = f"  x0 = {pooled}\n" + "".join(f"  x{i + 1} = x{i} |> linear(4)\n" for i in some) + f"  answer = x{n} |> classify(label)\n"
+    layers = "".join(f"layer ly{i}(x) {{\n  x |> linear(4)\n}}\n" for i in some)
+    names = lambda form, between=", ": between.join(form.format(i, i + 1) for i in some)
+    before, data, features, model, train, evaluate = "", base + labels, "  tokens = text |> words()\n", "  answer = tokens |> counts |> classify(label)\n", "", ""
+    if kind == "classes":
+        data = base + '  column label = class[' + names('"c{0}"') + "]\n"
+    elif kind == "missing cells":
+        data += '  column q = number(fill: mean, missing: [' + names('"{0}"') + "])\n"
+    elif kind == "columns":
+        data += names("  column n{0} = number()\n", "")
+    elif kind == "inputs":
+        data += names("  column n{0} = number()\n", "")
+        model = f"  answer = concat(tokens |> counts, {names('n{0}')}) |> classify(label)\n"
+    elif kind == "params":
+        before = names("param p{0}: int = {0}\n", "")
+    elif kind == "features":
+        features += names("  t{0} = text |> words(min_count: {1})\n", "")
+        model = f"  answer = concat(tokens |> counts, {names('t{0} |> counts')}) |> classify(label)\n"
+    elif kind == "features of the model":
+        model = f"  answer = concat(tokens |> counts, {names('text |> words(min_count: {1}) |> counts')}) |> classify(label)\n"
+    elif kind == "bindings":
+        model = f"  x0 = {pooled}\n" + names("  x{1} = x{0} + 1\n", "") + f"  answer = x{n} |> classify(label)\n"
+    elif kind == "instances":
+        model = f"  x0 = {pooled}\n" + names("  c{0} = linear(4)\n  x{1} = x{0} |> c{0}\n", "") + f"  answer = x{n} |> classify(label)\n"
+    elif kind == "steps of a flow":
+        model = f"  answer = {pooled}" + " |> relu" * n + " |> classify(label)\n"
+    elif kind == "layers":
+        before, model = layers, f"  answer = {pooled}" + names(" |> ly{0}", "") + " |> classify(label)\n"
+    elif kind == "layers that nothing uses":
+        before = layers
+    elif kind == "repetitions":
+        before, model = "layer ly(x) {\n  x |> linear(4)\n}\n", f"  answer = {pooled} |> repeat({n}, ly()) |> classify(label)\n"
+    elif kind == "parameters of a layer":
+        before = f"layer ly(x, {names('p{0}: int = {0}')}) {{\n  x |> linear(4)\n}}\n"
+        model = f"  answer = {pooled} |> ly({names('p{0}: 3')}) |> classify(label)\n"
+    elif kind == "frozen weights":
+        model, train = linears, f"  freeze: [{names('x{1}')}]\n"
+    elif kind == "rates":
+        model, train = linears, f"  rates: [{names('times(x{1}, 0.5)')}]\n"
+    elif kind == "terms":
+        model, train = linears, f"  minimize: answer.loss + {names('l2(x{1})', ' + ')}\n"
+    elif kind == "answers":
+        model = names("  a{0} = tokens |> counts |> classify(label)\n", "")
+        train, evaluate = f"  minimize: {names('a{0}.loss', ' + ')}\n", f"  dev: [{names('accuracy(answer: a{0})')}]\n"
+    elif kind == "expectations":
+        evaluate = "  dev: [accuracy]\n" + names("  expect dev.accuracy >= 0.{0}\n", "")
+    elif kind == "names that do not exist":
+        model = f"  answer = concat(tokens |> counts, {names('m{0}')}) |> classify(label)\n"
+    elif kind == "imports":
+        before = "import " + names("ly{0}") + ' from "layers.pipe"\n'
+    elif kind == "comments":
+        before = names("# {0}\n", "")
+    blocks = {"data": data, "features": features, "model": model, "train": train, "evaluate": evaluate}
+    return "pipe 1\npipeline grows\n" + before + "".join(f"{name} {{\n{text}}}\n" for name, text in blocks.items() if text), "pipe 1\n" + layers
+
+
+KINDS = ["classes", "missing cells", "columns", "inputs", "params", "features", "features of the model", "bindings", "instances", "steps of a flow", "layers",
+         "layers that nothing uses", "repetitions", "parameters of a layer", "frozen weights", "rates", "terms", "answers", "expectations",
+         "names that do not exist", "imports", "comments"]
+
+
+class Growth(Case):
+    """The processor time of a check grows as its file does."""
+
+    def seconds(self, file, expect):
+        """User time of a check without its start, the least of three."""
+        def once(path, code):
+            process = subprocess.Popen([str(PENSTOCK), "check", "--no-data", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                       cwd=self.folder, env=self.environment)
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            self.assertEqual(process.returncode, code, path)
+            return usage.ru_utime
+        return min(once(file, expect) for _ in range(3)) - min(once(self.empty, 0) for _ in range(3))
+
+    def testEveryKindOfEntry(self):
+        self.empty = self.write("empty.pipe", "pipe 1\nlayer thin(x) {\n  x |> linear(3)\n}\n")
+        for kind in KINDS:
+            with self.subTest(kind=kind):
+                times = []
+                for n in (3000, 12000):
+                    text, layers = growing(kind, n)
+                    self.write("layers.pipe", layers)
+                    times.append(self.seconds(self.write("grows.pipe", text), 1 if "not exist" in kind else 0))
+                # Four times the entries; a quadratic step takes sixteen times as long. What takes less than 50 ms is not measured.
+                self.assertLess(times[1], 8 * max(times[0], 0.006), f"{times}")
+
+    def testManyNames(self):
+        self.empty = self.write("empty.pipe", "pipe 1\nlayer thin(x) {\n  x |> linear(3)\n}\n")
+        self.assertLess(self.seconds(self.write("many.pipe", growing("classes", 300000)[0]), 0), 10)
+
+
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
