@@ -214,10 +214,15 @@ private:
                                              Scope &scope, Place &place, Origin *origin);
   std::optional<Attribute> convert(const Value &value, const ParameterSpec &spec, const Span &span);
   bool looksLikeModelValue(const Expression &expression, const Scope &scope) const;
-  std::vector<std::string> valueNames(const Scope &scope) const;
+  std::vector<std::string> valueNames(const Scope &scope);
   static std::string describe(const Value &value, const ModelGraph &graph);
   std::string describe(const Value &value) const { return describe(value, graph); }
   void reportUnknownName(const Expression &expression, const Scope &scope);
+  /// Whether a value could stand where one is looked for: what a hint suggests must be accepted there.
+  bool isWanted(const Value &value);
+  /// Whether a column of that type can be the target.
+  static bool fitsTarget(Accepts accepts, const std::string &type);
+  static bool isTarget(Accepts accepts);
 
   // params, settings, overrides: checker_settings.cpp
   void readParams();
@@ -244,8 +249,12 @@ private:
 
   // calls: checker_calls.cpp
   Callable findCallable(const std::string &name, const Scope &scope) const;
-  Callable resolveCallable(const Expression &callee, const Scope &scope);
-  std::vector<std::string> callableNames(const Scope &scope) const;
+  /// `flow`: what flows into the call, nullptr for nothing.
+  Callable resolveCallable(const Expression &callee, const Scope &scope, const Value *flow = nullptr);
+  std::vector<std::string> callableNames(const Scope &scope, const Value *flow) const;
+  /// An input was meant: whatever stands there is not one, and evaluating it says why.
+  void reportNoInput(const Signature &signature, std::size_t index, const Expression &given, Scope &scope, Place &place);
+  void reportMissingInput(const Signature &signature, std::size_t index, const Span &span);
   BoundCall bindCall(const Signature &signature, const Span &span, const std::vector<Argument> &arguments, std::optional<Value> flow,
                      const Span &flowSpan, Scope &scope, Place &place, const std::string &key);
   Value evaluateCall(const Expression &call, std::optional<Value> flow, const Span &flowSpan, Scope &scope, Place &place);
@@ -334,7 +343,11 @@ private:
   void resolveExpectations();
   /// What is minimized, as the language writes it: with the values of params and the names of bindings.
   std::string formatObjective() const;
-  std::optional<std::string> resultName(const Expression &expression, std::string *split, bool *higher);
+  /// The name of a result that is measured, on one of `splits`, the first of which a hint takes; of another split it may not be.
+  std::optional<std::string> resultName(const Expression &expression, const std::vector<std::string> &splits, std::string *split,
+                                        bool *higher);
+  /// Whether a metric judges answers of that kind.
+  bool judges(const PluginManifest &metric, const Answer &answer) const;
   void nameResults();
   void readTarget();
 
@@ -375,6 +388,14 @@ private:
   std::map<int, Encoded> encoded; // by the last node of an encoder
   int depth = 0;
   std::int64_t spent = 0;
+  struct Wanted { // where a name is looked for
+    const ParameterSpec *parameter = nullptr;
+    std::optional<Accepts> operand;
+  };
+  Wanted wanted;
+  bool muted = false; // reports are counted as mistakes of a trial, and not made
+  bool mutedMistake = false;
+  std::set<std::string> settable; // arguments of settings, as `--set` names them
   bool tooLarge = false, scratch = false;
   bool unknownTimes = false; // some `repeat` waits for facts: how many instances there are is not known
   struct Measured {

@@ -34,7 +34,9 @@ void Checker::readData() {
                                                               : "this entry"},
                 {"block", "`data`"},
                 {"rule", "`data` has a `source` and columns"},
-                {"hint", entry.kind == Entry::Kind::binding ? "write `column " + entry.name + " = ...`" : ""}});
+                {"hint", entry.kind != Entry::Kind::binding ? ""
+                         : entry.name == "source"           ? "write `source: ...`"
+                                                            : "write `column " + entry.name + " = ...`"}});
       }
     }
   }

@@ -102,6 +102,20 @@ int Checker::inputNode(const std::string &name, bool target, const Span &span, c
   return index;
 }
 
+bool Checker::isTarget(Accepts accepts) {
+  return accepts == Accepts::classTarget || accepts == Accepts::numberTarget || accepts == Accepts::setTarget ||
+         accepts == Accepts::tagsTarget || accepts == Accepts::labelTarget || accepts == Accepts::anyTarget;
+}
+
+bool Checker::fitsTarget(Accepts accepts, const std::string &type) {
+  return accepts == Accepts::classTarget    ? type == "class"
+         : accepts == Accepts::numberTarget ? type == "number"
+         : accepts == Accepts::setTarget    ? type == "set"
+         : accepts == Accepts::tagsTarget   ? type == "tags"
+         : accepts == Accepts::labelTarget  ? type == "class" || type == "tags"
+                                            : type == "class" || type == "number" || type == "set";
+}
+
 int Checker::targetNode(const Value &value, Accepts accepts, const std::string &op, const Span &span, bool *unknown,
                         const ValueType *beside) {
   const Column *column = value.kind == Value::Kind::column ? dataBlock.find(value.text) : nullptr;
@@ -119,13 +133,7 @@ int Checker::targetNode(const Value &value, Accepts accepts, const std::string &
     return -1;
   }
   const std::string &type = column->type;
-  const bool fits = accepts == Accepts::classTarget    ? type == "class"
-                    : accepts == Accepts::numberTarget ? type == "number"
-                    : accepts == Accepts::setTarget    ? type == "set"
-                    : accepts == Accepts::tagsTarget   ? type == "tags"
-                    : accepts == Accepts::labelTarget  ? type == "class" || type == "tags"
-                                                       : type == "class" || type == "number" || type == "set";
-  if (!fits) {
+  if (!fitsTarget(accepts, type)) {
     const char *expected = accepts == Accepts::numberTarget  ? "a number"
                            : accepts == Accepts::classTarget ? "a class"
                            : accepts == Accepts::setTarget   ? "a set"
@@ -184,8 +192,7 @@ int Checker::operandNode(const Value &given, Accepts accepts, const std::string 
   if (value.kind == Value::Kind::draft && value.draft->tokenized) {
     value = featureOf(value, span);
   }
-  if (accepts == Accepts::classTarget || accepts == Accepts::numberTarget || accepts == Accepts::setTarget ||
-      accepts == Accepts::tagsTarget || accepts == Accepts::labelTarget || accepts == Accepts::anyTarget) {
+  if (isTarget(accepts)) {
     return targetNode(value, accepts, op, span, unknown, beside);
   }
   if (value.kind == Value::Kind::column) {
@@ -763,7 +770,18 @@ void Checker::readModel() {
     }
   }
   if (graph.answers.empty() && !poisoned && diagnostics.errors() == before && !dataBlock.columns.empty()) {
-    report("no-answer", block->keywordSpan);
+    std::string example;
+    for (const Column &column : dataBlock.columns) {
+      const char *const head = column.type == "class"    ? "classify"
+                               : column.type == "number" ? "regress"
+                               : column.type == "set"    ? "multi_label"
+                               : column.type == "tags"   ? "tag"
+                                                         : nullptr;
+      if (example.empty() && head != nullptr) {
+        example = std::string(head) + "(" + column.name + ")";
+      }
+    }
+    report("no-answer", block->keywordSpan, {{"example", example}});
   }
   for (const auto &[name, span] : inputUses) {
     if (const auto target = targetUses.find(name); target != targetUses.end()) {

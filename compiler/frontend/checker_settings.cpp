@@ -103,7 +103,8 @@ void Checker::readParams() {
       report("unknown-type", param.type->span,
              {{"name", unknown},
               {"rule", "a param is `path`, `string`, `int`, `float`, `bool` or `one_of(a, b)`"},
-              {"nearest", nearest(unknown, {"path", "string", "int", "float", "bool", "one_of"})}});
+              {"nearest", param.type->kind == Expression::Kind::call ? nearest(unknown, {"one_of"})
+                                                                     : nearest(unknown, {"path", "string", "int", "float", "bool"})}});
       findOverride(param.name);
     } else {
       value = paramValue(param, *spec);
@@ -174,17 +175,29 @@ Value Checker::paramValue(const Parameter &param, const ParameterSpec &spec) {
 std::map<std::string, Setting> Checker::settings(const std::string &name, const Block *block) {
   std::map<std::string, Setting> found;
   const std::vector<std::string> &known = settingsOf(name);
+  std::set<std::string> given;
+  for (std::size_t i = 0; block != nullptr && i < block->entries.size(); ++i) {
+    if (block->entries[i].kind == Entry::Kind::setting) {
+      given.insert(block->entries[i].name);
+    }
+  }
   if (block != nullptr) {
     for (const Entry &entry : block->entries) {
       if (entry.kind != Entry::Kind::setting) {
         continue;
       }
       if (std::find(known.begin(), known.end(), entry.name) == known.end()) {
+        std::vector<std::string> free; // what the block does not set yet
+        std::copy_if(known.begin(), known.end(), std::back_inserter(free), [&](const std::string &one) { return given.count(one) == 0; });
+        if (given.count("steps") > 0 || given.count("epochs") > 0) {
+          free.erase(std::remove_if(free.begin(), free.end(), [](const std::string &one) { return one == "steps" || one == "epochs"; }),
+                     free.end());
+        }
         if (name == "evaluate") {
-          report("unknown-split", entry.nameSpan, {{"name", entry.name}, {"nearest", nearest(entry.name, known)}});
+          report("unknown-split", entry.nameSpan, {{"name", entry.name}, {"nearest", nearest(entry.name, free)}});
         } else {
           report("unknown-setting", entry.nameSpan,
-                 {{"block", name}, {"name", entry.name}, {"settings", quotedList(known)}, {"nearest", nearest(entry.name, known)}});
+                 {{"block", name}, {"name", entry.name}, {"settings", quotedList(known)}, {"nearest", nearest(entry.name, free)}});
         }
         continue;
       }
@@ -228,9 +241,7 @@ void Checker::reportUnusedOverrides() {
       names.push_back(std::string(block) + "." + setting);
     }
   }
-  for (const ResolvedValue &resolved : pipeline.resolved) {
-    names.push_back(resolved.key);
-  }
+  names.insert(names.end(), settable.begin(), settable.end());
   for (const Override &one : overrides) {
     if (one.used) {
       continue;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace penstock::frontend {
 
@@ -62,6 +63,10 @@ const char *originName(Origin origin) {
 }
 
 void Checker::report(const char *id, const Span &span, const diagnostics::Arguments &arguments, std::vector<diagnostics::Label> labels) {
+  if (muted) {
+    mutedMistake = true;
+    return;
+  }
   diagnostics.report(id, span.range(), arguments, std::move(labels));
 }
 
@@ -79,13 +84,33 @@ bool Checker::declareValue(Scope &scope, const std::string &name, const Span &sp
   return true;
 }
 
-std::vector<std::string> Checker::valueNames(const Scope &scope) const {
+bool Checker::isWanted(const Value &value) {
+  if (value.kind == Value::Kind::error || value.kind == Value::Kind::unknown) {
+    return true;
+  }
+  if (wanted.operand) {
+    const Column *column = value.kind == Value::Kind::column ? dataBlock.find(value.text) : nullptr;
+    return isTarget(*wanted.operand) ? column != nullptr && fitsTarget(*wanted.operand, column->type) : value.isModel();
+  }
+  if (wanted.parameter == nullptr) {
+    return true;
+  }
+  muted = true;
+  mutedMistake = false;
+  const bool good = convert(value, *wanted.parameter, {}).has_value() && !mutedMistake;
+  muted = false;
+  return good;
+}
+
+std::vector<std::string> Checker::valueNames(const Scope &scope) {
   std::vector<std::string> names;
   if (diagnostics.full()) {
     return names;
   }
   for (const auto &[name, declared] : scope.values) {
-    names.push_back(name);
+    if (isWanted(declared.value)) {
+      names.push_back(name);
+    }
   }
   return names;
 }
@@ -183,6 +208,7 @@ Value Checker::evaluate(const Expression &expression, Scope &scope, Place &place
     return evaluateName(expression, scope);
   case Expression::Kind::list:
     value.kind = Value::Kind::list;
+    wanted = {}; // of the items nothing is known
     for (const Expression &child : expression.children) {
       value.items.push_back(evaluate(child, scope, place));
       value.origin = stronger(value.origin, value.items.back().origin);
@@ -229,7 +255,9 @@ Value Checker::evaluate(const Expression &expression, Scope &scope, Place &place
     return {};
   }
   case Expression::Kind::flow: {
+    const Wanted around = std::exchange(wanted, {nullptr, Accepts::any});
     Value flowing = evaluate(expression.children[0], scope, place);
+    wanted = around;
     Span span = expression.children[0].span;
     for (std::size_t i = 1; i < expression.children.size(); ++i) {
       const Expression &step = expression.children[i];
@@ -260,7 +288,9 @@ Value Checker::evaluate(const Expression &expression, Scope &scope, Place &place
     }
     report("unknown-name", expression.nameSpan.file != nullptr ? expression.nameSpan : expression.span,
            {{"name", std::string(expression.span.text().substr(0, 80))},
-            {"nearest", base.kind == Value::Kind::head ? nearest(expression.text, {"loss", "answer"}) : ""}});
+            {"nearest", base.kind != Value::Kind::head ? ""
+                        : base.loss < 0                ? nearest(expression.text, {"answer"})
+                                                       : nearest(expression.text, {"loss", "answer"})}});
     return {};
   }
   case Expression::Kind::index:
@@ -569,7 +599,9 @@ std::optional<Attribute> Checker::evaluateParameter(const Expression &expression
       expression.children[0].text == "search") {
     value = evaluateSearch(expression, &spec, scope, place);
   } else {
+    const Wanted around = std::exchange(wanted, {&spec, std::nullopt});
     value = evaluate(expression, scope, place);
+    wanted = around;
   }
   if (origin != nullptr) {
     *origin = stronger(*origin, value.origin);

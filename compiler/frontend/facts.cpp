@@ -174,6 +174,14 @@ void reportProblems(const std::string &problemList, const std::string &recordPro
       if (candidates.is_array() && !candidates.empty()) {
         arguments["nearest"] = textOf(candidates[0]);
       }
+      if (id == "missing-cell") { // other types than numbers have no word for it
+        const std::string place = problem.value("place", "");
+        for (const Json &column : record.value("columns", Json::array())) {
+          if (place == "columns." + column.value("name", "") && column.value("type", "") == "number") {
+            arguments["hint"] = "write `missing: [\"\"], fill: median`, or correct the data";
+          }
+        }
+      }
       if (id == "missing-file") {
         arguments.emplace("detail", "there is no such file");
       }

@@ -99,7 +99,9 @@ private:
       if (own == target->definitions.end() || own->second.unit != target) {
         std::vector<std::string> names;
         for (std::size_t i = 0; i < target->ast.definitions.size() && !diagnostics.full(); ++i) {
-          names.push_back(target->ast.definitions[i].name);
+          if (unit.definitions.count(target->ast.definitions[i].name) == 0) {
+            names.push_back(target->ast.definitions[i].name);
+          }
         }
         diagnostics.report("import-unknown", span.range(),
                            {{"path", import.path}, {"name", name}, {"nearest", diagnostics::nearest(name, names)}});

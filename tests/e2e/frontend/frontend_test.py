@@ -559,5 +559,172 @@ class Growth(Case):
         self.assertLess(self.seconds(self.write("many.pipe", growing("classes", 300000)[0]), 0), 10)
 
 
+class Hints(Case):
+    """A hint that says what to write is followed: where it was written nothing is wrong any more."""
+
+    def errors(self, file, settings):
+        found = self.penstock("check", "--no-data", "--json", file, *[part for one in settings for part in ("--set", one)], expect=None).stdout
+        return [one for one in map(json.loads, found.splitlines()) if one["severity"] == "error"]
+
+    @staticmethod
+    def replacement(one):
+        """What the hint puts into the place of the diagnostic, or None."""
+        whole = re.fullmatch(r"(?:did you mean|write) `([^`]*)`\??", one["fix"])
+        meant = one["fix"].startswith("did you mean") or one["id"] in ("out-of-range", "wrong-type") and whole and re.fullmatch(r"[\w.]+", whole[1])
+        return whole[1] if whole and meant and "..." not in whole[1] else None
+
+    def follow(self, file, text, settings=()):
+        """Applies the hints of all errors, one at a time; how many."""
+        followed = 0
+        file.write_text(text)
+        for one in self.errors(file, settings):
+            new = self.replacement(one)
+            if new is None or one["line"] != one["end_line"]:
+                continue
+            followed += 1
+            if one["file"].startswith("--set"):
+                name, value = next(setting for setting in settings if one["file"] in ("--set", f"--set {setting.split('=')[0]}")).split("=", 1)
+                changed = f"{new}={value}" if one["file"] == "--set" else f"{name}={value[:one['column'] - 1]}{new}{value[one['end_column'] - 1:]}"
+                again = self.errors(file, [changed if setting.split("=")[0] == name else setting for setting in settings])
+                wrong = [other for other in again if other["file"].startswith("--set") and other["id"] in (one["id"], "set-unknown") and f"`{new}`" in other["message"]]
+            else:
+                lines = text.split("\n")
+                line = lines[one["line"] - 1]
+                old, named = line[one["column"] - 1:one["end_column"] - 1], re.search(r"`([^`]+)`", one["message"])
+                if named and named[1] in old: # the place is larger than what is wrong in it
+                    new = old.replace(named[1], new, 1)
+                lines[one["line"] - 1] = line[:one["column"] - 1] + new + line[one["end_column"] - 1:]
+                file.write_text("\n".join(lines))
+                again = self.errors(file, settings)
+                end = one["column"] + len(new)
+                wrong = [other for other in again if other["line"] == other["end_line"] == one["line"] and other["column"] < end and
+                         other["end_column"] > one["column"] and (other["id"] == one["id"] or other["end_column"] - other["column"] <= len(new))]
+                file.write_text(text)
+            self.assertEqual(wrong, [], f"{one['message']}; {one['fix']}\n{text}")
+        return followed
+
+    def testOfEveryDiagnostic(self):
+        followed = 0
+        folder = SOURCE / "tests/lit/diagnostics"
+        shutil.copytree(folder, self.folder / "diagnostics", dirs_exist_ok=True)
+        for test in sorted(folder.glob("*.pipe")):
+            text = test.read_text()
+            run = re.search(r"# RUN: not penstock check([^|]*)", text)
+            if run and "--no-data" in run[1]:
+                settings = [first or second for first, second in re.findall(r"--set (?:'([^']*)'|(\S+))", run[1])]
+                with self.subTest(test=test.name):
+                    followed += self.follow(self.folder / "diagnostics/followed.pipe", text, settings)
+        self.assertGreater(followed, 15)
+
+    def testOfMisspeltNames(self):
+        """Every name of a file of all features, one letter short."""
+        followed = 0
+        text = FEATURES
+        file = self.write("misspelt.pipe", text)
+        self.assertEqual(self.errors(file, []), [])
+        at = 0
+        for kind, token, _ in tokens(text):
+            if kind == "name" and len(token) > 3 and at > text.index("param"):
+                with self.subTest(name=token, line=text.count("\n", 0, at) + 1):
+                    followed += self.follow(file, text[:at] + token[:2] + token[3:] + text[at + len(token):])
+            at += len(token)
+        self.assertGreater(followed, 60)
+
+    CASES = [ # the line of FEATURES, what stands in its place, a word of the hint, what the hint must not say
+        ("keep: best(dev.f1_macro)", "keep: best(f1_macro)", "`dev.f1_macro`", "test"),
+        ("keep: best(dev.f1_macro)", "keep: best(test.f1_macro)", "`dev.f1_macro`", "`test"),
+        ("keep: best(dev.f1_macro)", "keep: best(test.mae)", "`dev.mae`", "`test"),
+        ("keep: best(dev.f1_macro)", "keep: best(tst.f1_macro)", "", "`test`"),
+        ("expect test.accuracy >= 0.5", "expect accuracy >= 0.5", "`test.accuracy`", "f1"),
+        ("expect test.accuracy >= 0.5", "expect accurcy >= 0.5", "`test.accuracy`", "f1"),
+        ("test: [accuracy(answer: needs), mae(answer: price)]", "test: accuracy(answer: needs)", "`[accuracy(answer: needs)]`", "xyz"),
+        ("test: [accuracy(answer: needs), mae(answer: price)]", "test: [mae, accuracy(answer: needs)]", "`mae(answer: price)`", "needs"),
+        ("steps: 4", "step: 4", "`steps`", "xyz"), ("batch: 8", "stps: 8", "remove", "steps"), ("batch: 8", "epoch: 8", "remove", "epochs"),
+        ("classify(label,", "classify(lable,", "`label`", "xyz"), ("regress(cost)", "regress(coat)", "`cost`", "xyz"),
+        ("classify(label,", "classify(", "`classify(target)`", "x |>"), ("linear(width)", "linear(count())", "`count(label)`", "x |>"),
+        ("h |> relu", "h |> with(4)", "", "`width`"), ("tokens = text |> words(", "tokens = text |> worlds(", "`words`", "xyz"),
+        ("tokens = text |> words(", "tokens = txt |> words(", "`text`", "xyz"), ("width: int = 6", "width: Int = 6", "`int`", "xyz"),
+        ("optimizer: adam(lr: 1e-3)", "optimizer: adam(lr: widht)", "`width`", "xyz"), ("optimizer: adam(lr: 1e-3)", "optimizer = adam(lr: 1e-3)", "`optimizer: ...`", "xyz"),
+        ("optimizer: adam(lr: 1e-3)", "lr = 1e-3", "", "`lr: ...`"), ('source: csv("rows/{split}.csv")', 'source = csv("rows/{split}.csv")', "`source: ...`", "column"),
+        ("layer thin(x, width: int)", "layer thin(x, width: clas)", "", "`class`"),
+    ]
+
+    def testCases(self):
+        for old, new, word, not_ in self.CASES:
+            with self.subTest(new=new):
+                self.assertIn(old, FEATURES)
+                text = FEATURES.replace(old, new, 1)
+                file = self.write("case.pipe", text)
+                line = text[:text.index(new)].count("\n") + 1
+                here = [one for one in self.errors(file, []) if one["line"] == line]
+                self.assertTrue(here)
+                self.assertIn(word, " ".join(one["fix"] for one in here))
+                self.assertNotIn(not_, " ".join(one["fix"] for one in here))
+                self.follow(file, text)
+
+    def testSet(self):
+        file = self.write("set.pipe", FEATURES)
+        for name, word, not_ in [("model.needs.classify.bias", "param", "classify_0"), ("features.tokens.words.min_cont", "param", "min_count"),
+                                 ("train.optimizer.ir", "`train.optimizer.lr`", "xyz"), ("train.bach", "`train.batch`", "xyz"), ("wdth", "`width`", "xyz"),
+                                 ("data.source.delimeter", "`data.source.delimiter`", "xyz"), ("data.cost.fil", "`data.cost.fill`", "xyz"),
+                                 ("expect.test.accuracy", "param", "`expect"), ("train.freezing", "`train.freeze`", "xyz")]:
+            with self.subTest(name=name):
+                one = self.errors(file, [f"{name}=7"])
+                self.assertEqual([other["id"] for other in one], ["set-unknown"])
+                self.assertIn(word, one[0]["fix"])
+                self.assertNotIn(not_, one[0]["fix"])
+                self.follow(file, FEATURES, [f"{name}=7"])
+
+
+FEATURES = """pipe 1
+pipeline features
+param width: int = 6
+param half: float = 0.5
+param folder: path = "rows"
+data {
+  source: csv("rows/{split}.csv")
+  column text = text()
+  column note = text(from: "remark")
+  column label = class["failure", "routine"]
+  column cost = number(missing: ["?"], fill: median)
+  column tagged = set["pump", "valve"]
+}
+features {
+  tokens = text |> words(min_count: 2, max_length: 16)
+  others = note |> clean(lowercase: true, unicode: nfkc) |> characters(max_length: 24)
+}
+layer thin(x, width: int) {
+  inner = x |> linear(width)
+  inner |> tanh
+}
+model {
+  shared = embedding(8)
+  first = tokens |> shared |> pool(mean)
+  second = others |> embedding(width) |> conv1d(3, width) |> pool(max)
+  h = concat(first, second) |> dropout(half)
+  deep = h |> linear(width) |> repeat(2, thin(width))
+  needs = h |> relu |> classify(label, class_weights: balanced)
+  price = deep |> regress(cost)
+}
+train {
+  optimizer: adam(lr: 1e-3)
+  schedule: cosine(warmup: 10%)
+  steps: 4
+  batch: 8
+  minimize: needs.loss + half * price.loss
+  freeze: [shared, needs]
+  keep: best(dev.f1_macro)
+}
+evaluate {
+  dev: [f1(answer: needs, average: macro), mae(answer: price)]
+  test: [accuracy(answer: needs), mae(answer: price)]
+  expect test.accuracy >= 0.5
+}
+target {
+  precision: fp32
+}
+"""
+
+
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
