@@ -292,6 +292,7 @@ private:
   Value applyRepeat(const Instance &instance, std::vector<Value> operands, const std::vector<Span> &spans, const Span &span, Place &place,
                     Scope &scope);
   Value applyL2(const Expression &call, Scope &scope, Place &place);
+  // checker_operands.cpp
   /// The node of an operand that an operation accepts, or -1 after a report. `*unknown` is set for what cannot be judged, such
   /// as tags without the type of the rows that they belong to, `beside`.
   int operandNode(const Value &value, Accepts accepts, const std::string &op, const Span &span, bool *unknown,
@@ -346,6 +347,7 @@ private:
   /// The name of a result that is measured, on one of `splits`, the first of which a hint takes; of another split it may not be.
   std::optional<std::string> resultName(const Expression &expression, const std::vector<std::string> &splits, std::string *split,
                                         bool *higher);
+  std::string hintForMetric(const std::string &name, const std::vector<std::string> &metrics) const;
   /// Whether a metric judges answers of that kind.
   bool judges(const PluginManifest &metric, const Answer &answer) const;
   void nameResults();

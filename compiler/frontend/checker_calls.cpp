@@ -1,5 +1,6 @@
 // Callables: what a name means at a call, how arguments meet inputs and parameters, and what the operations ask of theirs.
 #include "compiler/frontend/checker.h"
+#include "compiler/frontend/other_tools.h"
 
 #include <algorithm>
 #include <cmath>
@@ -118,7 +119,8 @@ Callable Checker::resolveCallable(const Expression &callee, const Scope &scope, 
         report("value-called", callee.span, {{"name", callee.text}});
       }
     } else {
-      report("unknown-callable", callee.span, {{"name", callee.text}, {"nearest", nearest(callee.text, callableNames(scope, flow))}});
+      report("unknown-callable", callee.span,
+             {{"name", callee.text}, {"hint", hintForWord("call", callee.text, callableNames(scope, flow))}});
     }
   } else if (callable.kind == Callable::Kind::metric) {
     report("wrong-plugin-kind", callee.span,
@@ -672,7 +674,12 @@ Value Checker::applyTextStep(const Callable &callable, BoundCall bound, const Sp
   } else if (input.kind == Value::Kind::draft && !input.draft->tokenized) {
     draft = *input.draft;
   } else {
-    report("feature-not-text", bound.operandSpans[0].file != nullptr ? bound.operandSpans[0] : span, {{"found", describe(input)}});
+    const bool late = callable.kind == Callable::Kind::clean && input.kind == Value::Kind::draft;
+    report("feature-not-text", bound.operandSpans[0].file != nullptr ? bound.operandSpans[0] : span,
+           {{"found", late ? "what the tokenizer made" : describe(input)},
+            {"hint", late ? "write `clean(...)` before the tokenizer: `" + input.draft->column + " |> clean(...) |> " +
+                                input.draft->steps.back().plugin + "(...)`"
+                          : ""}});
     return {};
   }
   if (!bound.good || !checkKnown(bound.attributes, callable.name, bound.spans, span) || !spend(span)) {

@@ -1,5 +1,6 @@
 // Params, settings of blocks and `--set`.
 #include "compiler/frontend/checker.h"
+#include "compiler/frontend/other_tools.h"
 
 #include <algorithm>
 #include <cmath>
@@ -194,10 +195,10 @@ std::map<std::string, Setting> Checker::settings(const std::string &name, const 
                      free.end());
         }
         if (name == "evaluate") {
-          report("unknown-split", entry.nameSpan, {{"name", entry.name}, {"nearest", nearest(entry.name, free)}});
+          report("unknown-split", entry.nameSpan, {{"name", entry.name}, {"hint", hintForWord(name, entry.name, free)}});
         } else {
           report("unknown-setting", entry.nameSpan,
-                 {{"block", name}, {"name", entry.name}, {"settings", quotedList(known)}, {"nearest", nearest(entry.name, free)}});
+                 {{"block", name}, {"name", entry.name}, {"settings", quotedList(known)}, {"hint", hintForWord(name, entry.name, free)}});
         }
         continue;
       }
@@ -258,7 +259,17 @@ void Checker::reportUnusedOverrides() {
         continue;
       }
     }
-    report("set-unknown", one.nameSpan(), {{"name", one.name.substr(0, 80)}, {"nearest", nearest(one.name, names)}});
+    // A last name alone, or with its block, says enough where only one setting has it.
+    std::string near;
+    for (const std::string &name : names) {
+      const std::string &first = one.parts.front(), &last = one.parts.back();
+      const bool ends = name.size() > last.size() + 1 && name.compare(name.size() - last.size() - 1, std::string::npos, "." + last) == 0;
+      if (ends && one.parts.size() < 3 && (one.parts.size() == 1 || name.compare(0, first.size() + 1, first + ".") == 0)) {
+        near = near.empty() || near.size() > name.size() ? name : near;
+      }
+    }
+    near = near.empty() ? nearest(one.name, names) : near;
+    report("set-unknown", one.nameSpan(), {{"name", one.name.substr(0, 80)}, {"nearest", near}});
   }
 }
 

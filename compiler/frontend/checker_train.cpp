@@ -1,5 +1,6 @@
 // The blocks `train`, `evaluate` and `target`.
 #include "compiler/frontend/checker.h"
+#include "compiler/frontend/other_tools.h"
 
 #include <algorithm>
 #include <cmath>
@@ -418,6 +419,37 @@ void Checker::readConfidence(const Setting &setting) {
   pipeline.confidence.seed = static_cast<std::uint64_t>(std::get<std::int64_t>(choice.attributes.at("seed")));
 }
 
+/// The metric that gives a result of that name, or one with a name that is near.
+std::string Checker::hintForMetric(const std::string &name, const std::vector<std::string> &metrics) const {
+  for (const PluginManifest &metric : manifests) {
+    if (metric.kind != PluginKind::metric || std::find(metrics.begin(), metrics.end(), metric.name) == metrics.end()) {
+      continue;
+    }
+    std::vector<PluginValue> values;
+    for (const PluginParameter &parameter : metric.parameters) {
+      values.push_back(parameter.defaultValue);
+    }
+    const auto gives = [&] {
+      const auto results = metric.resultsFor(values);
+      return std::any_of(results.begin(), results.end(), [&](const MetricResult &result) { return result.name == name; });
+    };
+    if (gives()) {
+      return "`" + name + "` is a result of `" + metric.name + "`";
+    }
+    for (std::size_t i = 0; i < metric.parameters.size(); ++i) {
+      const PluginValue standard = values[i];
+      for (const std::string &member : metric.parameters[i].members) {
+        values[i] = member;
+        if (gives()) {
+          return "`" + name + "` is a result of `" + metric.name + "(" + metric.parameters[i].name + ": " + member + ")`";
+        }
+      }
+      values[i] = standard;
+    }
+  }
+  return hintForWord("metric", name, metrics);
+}
+
 bool Checker::judges(const PluginManifest &metric, const Answer &answer) const {
   const Column *column = dataBlock.find(answer.target);
   const std::string type = column == nullptr ? "" : column->type;
@@ -484,7 +516,7 @@ void Checker::readMetrics(const std::string &split, const Setting &setting) {
                 {"wanted", "metric"},
                 {"rule", "the list of a split has metrics"}});
       } else {
-        report("unknown-callable", callee.span, {{"name", name}, {"nearest", nearest(name, metricNames)}});
+        report("unknown-callable", callee.span, {{"name", name}, {"hint", hintForMetric(name, metricNames)}});
       }
       continue;
     }
@@ -657,7 +689,7 @@ std::optional<std::string> Checker::resultName(const Expression &expression, con
   *split = parts[0];
   const auto known = resultNames.find(parts[0]);
   if (known == resultNames.end()) {
-    report("unknown-split", at->span, {{"name", parts[0]}, {"nearest", nearest(parts[0], splits)}});
+    report("unknown-split", at->span, {{"name", parts[0]}, {"hint", hintForWord("evaluate", parts[0], splits)}});
     return std::nullopt;
   }
   std::string name = parts[1];
@@ -673,7 +705,8 @@ std::optional<std::string> Checker::resultName(const Expression &expression, con
     for (const auto &[one, better] : known->second) {
       names.push_back(parts[0] + "." + one);
     }
-    report("missing-evaluation", expression.span, {{"split", parts[0]}, {"name", name}, {"nearest", nearest(parts[0] + "." + name, names)}});
+    report("missing-evaluation", expression.span,
+           {{"split", parts[0]}, {"name", name}, {"nearest", nearest(parts[0] + "." + name, names)}});
     return std::nullopt;
   }
   *higher = result->second;

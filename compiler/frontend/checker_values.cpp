@@ -1,5 +1,6 @@
 // Names, literals, arithmetic and the conversion of values to parameters.
 #include "compiler/frontend/checker.h"
+#include "compiler/frontend/other_tools.h"
 
 #include <algorithm>
 #include <cmath>
@@ -116,6 +117,15 @@ std::vector<std::string> Checker::valueNames(const Scope &scope) {
 }
 
 void Checker::reportUnknownName(const Expression &expression, const Scope &scope) {
+  if (wanted.parameter != nullptr && wanted.parameter->type == Type::boolean) {
+    std::string lower = expression.text;
+    std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    const bool yes = lower == "true" || lower == "yes" || lower == "on", no = lower == "false" || lower == "no" || lower == "off";
+    if (yes || no) {
+      report("unknown-name", expression.span, {{"name", expression.text}, {"nearest", yes ? "true" : "false"}});
+      return;
+    }
+  }
   report("unknown-name", expression.span, {{"name", expression.text}, {"nearest", nearest(expression.text, valueNames(scope))}});
 }
 
@@ -461,13 +471,13 @@ std::optional<Attribute> Checker::convert(const Value &value, const ParameterSpe
            {{"name", spec.name}, {"expected", describeParameterType(spec)}, {"found", describe(value)}, {"hint", hint}});
     return std::nullopt;
   };
-  const auto within = [&](double number) {
-    if (std::isnan(number)) {
-      return true;
-    }
+  const auto inside = [&](double number) {
     const bool low = spec.hasMinimum && (spec.openMinimum ? number <= spec.minimum : number < spec.minimum);
     const bool high = spec.hasMaximum && (spec.openMaximum ? number >= spec.maximum : number > spec.maximum);
-    if (!low && !high) {
+    return !low && !high;
+  };
+  const auto within = [&](double number) {
+    if (std::isnan(number) || inside(number)) {
       return true;
     }
     std::string rule;
@@ -477,7 +487,10 @@ std::optional<Attribute> Checker::convert(const Value &value, const ParameterSpe
     if (spec.hasMaximum) {
       rule += std::string(rule.empty() ? "" : " and ") + (spec.openMaximum ? "less than " : "at most ") + formatNumber(spec.maximum);
     }
-    report("out-of-range", span, {{"name", spec.name}, {"value", formatNumber(number)}, {"rule", rule}});
+    // A share that was written without its sign.
+    const bool share = spec.type == Type::number && spec.hasMaximum && spec.maximum == 1 && number > 1 && number <= 100;
+    const std::string hint = share && inside(number / 100) ? "did you mean `" + formatNumber(number) + "%`?" : "";
+    report("out-of-range", span, {{"name", spec.name}, {"value", formatNumber(number)}, {"rule", rule}, {"hint", hint}});
     return false;
   };
   if (value.kind == Value::Kind::error) {
@@ -539,7 +552,7 @@ std::optional<Attribute> Checker::convert(const Value &value, const ParameterSpe
              {{"value", value.text},
               {"name", spec.name},
               {"members", quotedList(spec.members)},
-              {"nearest", nearest(value.text, spec.members)}});
+              {"hint", hintForWord("member", value.text, spec.members)}});
       return std::nullopt;
     }
     return value.text;
@@ -590,7 +603,7 @@ std::optional<Attribute> Checker::evaluateParameter(const Expression &expression
              {{"value", expression.text},
               {"name", spec.name},
               {"members", quotedList(spec.members)},
-              {"nearest", nearest(expression.text, spec.members)}});
+              {"hint", hintForWord("member", expression.text, spec.members)}});
       return std::nullopt;
     }
   }
@@ -646,7 +659,7 @@ Value Checker::evaluateSearch(const Expression &expression, const ParameterSpec 
              {{"value", std::string(scale->span.text().substr(0, 40))},
               {"name", "scale"},
               {"members", "`linear` or `log`"},
-              {"nearest", nearest(scale->text, {"linear", "log"})}});
+              {"hint", hintForWord("member", scale->text, {"linear", "log"})}});
       good = false;
     }
   }

@@ -13,6 +13,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <fcntl.h>
+#include <filesystem>
+#include <string>
+#include <vector>
 
 namespace penstock {
 
@@ -22,7 +25,26 @@ Result<std::string> readSourceFile(const std::string &path) {
     const Descriptor stream(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
     return stream.ok() ? readBeginning(stream.get(), path, frontend::SourceFile::largest + 1) : systemError("read", path, errno);
   }
-  return frontend::readProgramText(path);
+  auto text = frontend::readProgramText(path);
+  const std::string known = "could not read `" + path + "`: ";
+  if (text.ok() || !text.status().message().starts_with(known)) {
+    return text;
+  }
+  std::string why = "`" + path + "` cannot be read: " + text.status().message().substr(known.size());
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) {
+    const std::filesystem::path given(path);
+    std::vector<std::string> names;
+    for (std::filesystem::directory_iterator at(given.has_parent_path() ? given.parent_path() : ".", error), end; !error && at != end;
+         at.increment(error)) {
+      if (at->path().extension() == ".pipe") {
+        names.push_back(at->path().filename().string());
+      }
+    }
+    const std::string near = diagnostics::nearest(given.filename().string(), names);
+    why += near.empty() ? "" : "; did you mean `" + (given.parent_path() / near).string() + "`?";
+  }
+  return environmentError(why);
 }
 
 namespace {
