@@ -138,15 +138,154 @@ void Checker::checkFacts() {
 
 namespace {
 
-Json placeOf(const Span &span) {
+/// Appends JSON. A file of thousands of columns has as many places: a tree of values for each costs more than all its checks.
+class JsonText {
+public:
+  std::string text;
+
+  /// Begins the member `name` of the object that is open.
+  JsonText &key(const std::string &name) {
+    separate();
+    put(name);
+    text += ':';
+    return *this;
+  }
+  void value(const Json &json) { text += json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+  void value(const std::string &string) { put(string); }
+  void value(const char *string) { put(string); }
+  void value(std::uint32_t number) { text += std::to_string(number); }
+  void value(bool flag) { text += flag ? "true" : "false"; }
+  void open(char bracket) { text += bracket; }
+  /// Before an item of a list or a member of an object.
+  void separate() {
+    if (text.back() != '[' && text.back() != '{') {
+      text += ',';
+    }
+  }
+
+private:
+  void put(const std::string &string) {
+    const bool plain = std::all_of(string.begin(), string.end(), [](char c) { return c >= ' ' && c < 127 && c != '"' && c != '\\'; });
+    if (plain) {
+      text += '"';
+      text += string;
+      text += '"';
+    } else {
+      value(Json(string));
+    }
+  }
+};
+
+void putPlace(JsonText &out, const std::string &key, const Span &span) {
   const SourceRange range = span.range();
-  return Json{
-      {"file", range.file},   {"line", range.line}, {"column", range.column}, {"end_line", range.endLine}, {"end_column", range.endColumn},
-      {"begin", range.begin}, {"end", range.end}};
+  out.key(key).open('{');
+  out.key("file").value(range.file);
+  out.key("line").value(range.line);
+  out.key("column").value(range.column);
+  out.key("end_line").value(range.endLine);
+  out.key("end_column").value(range.endColumn);
+  out.key("begin").value(range.begin);
+  out.key("end").value(range.end);
+  out.text += '}';
+}
+
+void putColumn(JsonText &out, const Column &column) {
+  out.separate();
+  out.open('{');
+  out.key("name").value(column.name);
+  out.key("type").value(column.type);
+  out.key("from").value(column.from);
+  if (column.type == "set") {
+    out.key("separator").value(column.separator);
+  }
+  if (column.type == "tags") {
+    out.key("scheme").value(column.scheme);
+  }
+  if (column.hasClasses()) {
+    out.key("classes").value(column.declared ? Json(column.classes) : Json(nullptr));
+  }
+  if (column.type == "number" && column.fill != "none") {
+    out.key("missing").value(Json(column.missing.empty() ? std::vector<std::string>{""} : column.missing));
+    out.key("fill").value(column.fill);
+  }
+  out.text += '}';
+}
+
+/// `axis`: of ids and tags, that of their words.
+void putInput(JsonText &out, const GraphNode &node, const char *kind, const std::string &axis, bool target) {
+  out.separate();
+  out.open('{');
+  out.key("name").value(node.op);
+  out.key("kind").value(kind);
+  if (!axis.empty()) {
+    out.key("axis").value(axis);
+    out.key("feature").value(axis);
+  }
+  if (node.type.kind != ValueType::Kind::ids) {
+    out.key("column").value(node.op);
+  }
+  out.key("target").value(target);
+  out.text += '}';
 }
 
 Json jsonOf(const Attribute &attribute) {
   return std::visit([](const auto &value) { return Json(value); }, attribute);
+}
+
+/// The steps from the column to ids.
+Json stepsOf(const FeatureDraft &draft) {
+  Json steps = Json::array();
+  const bool isPair = !draft.second.empty();
+  if (isPair) {
+    steps.push_back({{"op", "pair"}, {"column", draft.second}});
+  }
+  for (const FeatureDraft::Step &step : draft.steps) {
+    Json one = {{"op", step.op}};
+    Json attributes = Json::object();
+    for (const auto &[name, value] : step.attributes) {
+      attributes[name] = jsonOf(value);
+    }
+    if (step.op == "clean") {
+      one.update(attributes);
+    } else {
+      one["plugin"] = step.plugin;
+      one["parameters"] = std::move(attributes);
+      one["max_length"] = step.maxLength > 0 ? Json(step.maxLength) : Json(nullptr);
+      if (isPair) {
+        one["truncate"] = step.truncate;
+      }
+    }
+    steps.push_back(std::move(one));
+  }
+  return steps;
+}
+
+Json sourceOf(const DataBlock &data) {
+  Json source = {{"kind", data.source}, {"path", data.path}, {"options", Json::object()}};
+  if (data.source == "conll") {
+    source["options"]["columns"] = data.lineColumns;
+    if (!data.comment.empty()) {
+      source["options"]["comment"] = data.comment;
+    }
+  }
+  if (!data.delimiter.empty() && data.delimiter != ",") {
+    source["options"]["delimiter"] = data.delimiter;
+  }
+  return source;
+}
+
+Json splitOf(const DataBlock &data) {
+  if (data.splitBy.empty()) {
+    return {{"by", "file"}};
+  }
+  Json shares = Json::object();
+  const char *names[3] = {"train", "dev", "test"};
+  for (int i = 0; i < 3; ++i) {
+    if (data.shares[i] > 0) {
+      shares[names[i]] = data.shares[i];
+    }
+  }
+  return {{"by", "hash"}, {"column", data.splitBy}, {"shares", shares}};
 }
 
 } // namespace
@@ -155,136 +294,79 @@ std::string Checker::recordProgram() const {
   if (!dataBlock.good || dataBlock.columns.empty()) {
     return {};
   }
-  Json out;
-  out["version"] = 1;
+  JsonText out, places;
+  out.open('{');
+  places.open('{');
+  out.key("version").value(Json(1));
   if (!pipeline.train.from.empty()) {
-    out["fitted"] = pipeline.train.from + "/fitted";
+    out.key("fitted").value(pipeline.train.from + "/fitted");
+    putPlace(places, "train.from", fromSpan);
   }
-  out["source"] = {{"kind", dataBlock.source}, {"path", dataBlock.path}, {"options", Json::object()}};
-  if (dataBlock.source == "conll") {
-    out["source"]["options"]["columns"] = dataBlock.lineColumns;
-    if (!dataBlock.comment.empty()) {
-      out["source"]["options"]["comment"] = dataBlock.comment;
-    }
-  }
-  if (!dataBlock.delimiter.empty() && dataBlock.delimiter != ",") {
-    out["source"]["options"]["delimiter"] = dataBlock.delimiter;
-  }
-  if (dataBlock.splitBy.empty()) {
-    out["split"] = {{"by", "file"}};
-  } else {
-    Json shares = Json::object();
-    const char *names[3] = {"train", "dev", "test"};
-    for (int i = 0; i < 3; ++i) {
-      if (dataBlock.shares[i] > 0) {
-        shares[names[i]] = dataBlock.shares[i];
-      }
-    }
-    out["split"] = {{"by", "hash"}, {"column", dataBlock.splitBy}, {"shares", shares}};
-  }
-  Json places = Json::object();
-  places["source"] = placeOf(dataBlock.sourceSpan);
-  if (!pipeline.train.from.empty()) {
-    places["train.from"] = placeOf(fromSpan);
-  }
-  out["columns"] = Json::array();
+  out.key("source").value(sourceOf(dataBlock));
+  out.key("split").value(splitOf(dataBlock));
+  putPlace(places, "source", dataBlock.sourceSpan);
+  out.key("columns").open('[');
   for (const Column &column : dataBlock.columns) {
-    if (column.type.empty()) {
-      continue;
+    if (!column.type.empty()) {
+      putColumn(out, column);
+      putPlace(places, "columns." + column.name, column.span);
     }
-    Json one = {{"name", column.name}, {"type", column.type}, {"from", column.from}};
-    if (column.type == "set") {
-      one["separator"] = column.separator;
-    }
-    if (column.type == "tags") {
-      one["scheme"] = column.scheme;
-    }
-    if (column.hasClasses()) {
-      one["classes"] = column.declared ? Json(column.classes) : Json(nullptr);
-    }
-    if (column.type == "number" && column.fill != "none") {
-      one["missing"] = column.missing.empty() ? std::vector<std::string>{""} : column.missing;
-      one["fill"] = column.fill;
-    }
-    out["columns"].push_back(std::move(one));
-    places["columns." + column.name] = placeOf(column.span);
   }
-  out["features"] = Json::array();
+  out.text += ']';
+  out.key("features").open('[');
   std::set<std::string> made;
   for (const Feature &feature : featureList) {
+    const FeatureDraft &draft = feature.draft;
     const auto typeOf = [&](const std::string &name) {
       const Column *column = dataBlock.find(name);
       return column == nullptr ? std::string() : column->type;
     };
-    const bool isPair = !feature.draft.second.empty();
-    const bool isText = typeOf(feature.draft.column) == "text" && (!isPair || typeOf(feature.draft.second) == "text");
-    const bool isWords = typeOf(feature.draft.column) == "words" && !isPair;
+    const bool isPair = !draft.second.empty();
+    const bool isText = typeOf(draft.column) == "text" && (!isPair || typeOf(draft.second) == "text");
+    const bool isWords = typeOf(draft.column) == "words" && !isPair;
     if ((modelGood && !feature.used) || (!isText && !isWords)) {
       continue;
     }
-    Json steps = Json::array();
-    if (isPair) {
-      steps.push_back({{"op", "pair"}, {"column", feature.draft.second}});
-    }
-    for (const FeatureDraft::Step &step : feature.draft.steps) {
-      Json one = {{"op", step.op}};
-      Json attributes = Json::object();
-      for (const auto &[name, value] : step.attributes) {
-        attributes[name] = jsonOf(value);
-      }
-      if (step.op == "clean") {
-        one.update(attributes);
-      } else {
-        one["plugin"] = step.plugin;
-        one["parameters"] = std::move(attributes);
-        one["max_length"] = step.maxLength > 0 ? Json(step.maxLength) : Json(nullptr);
-        if (isPair) {
-          one["truncate"] = step.truncate;
-        }
-      }
-      steps.push_back(std::move(one));
-    }
-    out["features"].push_back(
-        {{"name", feature.name}, {"column", feature.draft.column}, {"axis", feature.name}, {"steps", std::move(steps)}});
+    out.separate();
+    out.open('{');
+    out.key("name").value(feature.name);
+    out.key("column").value(draft.column);
+    out.key("axis").value(feature.name);
+    out.key("steps").value(stepsOf(draft));
+    out.text += '}';
     made.insert(feature.name);
-    places["features." + feature.name] = placeOf(feature.span);
-    for (const auto &[name, attribute] : feature.draft.steps.back().attributes) {
-      const auto written = feature.draft.steps.back().spans.find(name);
-      places["features." + feature.name + "." + name] =
-          placeOf(written == feature.draft.steps.back().spans.end() ? feature.span : written->second);
+    putPlace(places, "features." + feature.name, feature.span);
+    const FeatureDraft::Step &tokenizer = draft.steps.back();
+    for (const auto &[name, attribute] : tokenizer.attributes) {
+      const auto written = tokenizer.spans.find(name);
+      putPlace(places, "features." + feature.name + "." + name, written == tokenizer.spans.end() ? feature.span : written->second);
     }
-    places["features." + feature.name + ".max_length"] =
-        placeOf(feature.draft.maxLengthSpan.file != nullptr ? feature.draft.maxLengthSpan : feature.span);
+    putPlace(places, "features." + feature.name + ".max_length", draft.maxLengthSpan.file != nullptr ? draft.maxLengthSpan : feature.span);
   }
-  out["inputs"] = Json::array();
+  out.text += ']';
+  out.key("inputs").open('[');
   for (const GraphNode &node : graph.nodes) {
     if (node.kind != GraphNode::Kind::input) {
       continue;
     }
     if (node.type.kind == ValueType::Kind::ids) {
       if (made.count(node.op) > 0) {
-        out["inputs"].push_back({{"name", node.op}, {"kind", "ids"}, {"axis", node.op}, {"feature", node.op}, {"target", false}});
+        putInput(out, node, "ids", node.op, false);
       }
     } else if (node.type.kind == ValueType::Kind::tags) {
       if (made.count(node.type.axis) > 0) {
-        out["inputs"].push_back({{"name", node.op},
-                                 {"kind", "tags"},
-                                 {"axis", node.type.axis},
-                                 {"feature", node.type.axis},
-                                 {"column", node.op},
-                                 {"target", true}});
+        putInput(out, node, "tags", node.type.axis, true);
       }
     } else {
-      out["inputs"].push_back({{"name", node.op},
-                               {"kind", node.type.kind == ValueType::Kind::classId ? "class"
-                                        : node.type.kind == ValueType::Kind::set   ? "set"
-                                                                                   : "number"},
-                               {"column", node.op},
-                               {"target", targetUses.count(node.op) > 0}});
+      const char *const kind = node.type.kind == ValueType::Kind::classId ? "class"
+                               : node.type.kind == ValueType::Kind::set   ? "set"
+                                                                          : "number";
+      putInput(out, node, kind, "", targetUses.count(node.op) > 0);
     }
   }
-  out["places"] = std::move(places);
-  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+  out.text += ']';
+  places.text += '}';
+  return out.text + ",\"places\":" + places.text + "}";
 }
 
 TypedPipeline Checker::take() {

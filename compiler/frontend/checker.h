@@ -215,10 +215,15 @@ private:
                                              Scope &scope, Place &place, Origin *origin);
   std::optional<Attribute> convert(const Value &value, const ParameterSpec &spec, const Span &span);
   bool looksLikeModelValue(const Expression &expression, const Scope &scope) const;
-  std::vector<std::string> valueNames(const Scope &scope) const;
+  std::vector<std::string> valueNames(const Scope &scope);
   static std::string describe(const Value &value, const ModelGraph &graph);
   std::string describe(const Value &value) const { return describe(value, graph); }
   void reportUnknownName(const Expression &expression, const Scope &scope);
+  /// Whether a value could stand where one is looked for: what a hint suggests must be accepted there.
+  bool isWanted(const Value &value);
+  /// Whether a column of that type can be the target.
+  static bool fitsTarget(Accepts accepts, const std::string &type);
+  static bool isTarget(Accepts accepts);
 
   // params, settings, overrides: checker_settings.cpp
   void readParams();
@@ -245,8 +250,12 @@ private:
 
   // calls: checker_calls.cpp
   Callable findCallable(const std::string &name, const Scope &scope) const;
-  Callable resolveCallable(const Expression &callee, const Scope &scope);
-  std::vector<std::string> callableNames(const Scope &scope) const;
+  /// `flow`: what flows into the call, nullptr for nothing.
+  Callable resolveCallable(const Expression &callee, const Scope &scope, const Value *flow = nullptr);
+  std::vector<std::string> callableNames(const Scope &scope, const Value *flow) const;
+  /// An input was meant: whatever stands there is not one, and evaluating it says why.
+  void reportNoInput(const Signature &signature, std::size_t index, const Expression &given, Scope &scope, Place &place);
+  void reportMissingInput(const Signature &signature, std::size_t index, const Span &span);
   BoundCall bindCall(const Signature &signature, const Span &span, const std::vector<Argument> &arguments, std::optional<Value> flow,
                      const Span &flowSpan, Scope &scope, Place &place, const std::string &key);
   Value evaluateCall(const Expression &call, std::optional<Value> flow, const Span &flowSpan, Scope &scope, Place &place);
@@ -284,6 +293,7 @@ private:
   Value applyRepeat(const Instance &instance, std::vector<Value> operands, const std::vector<Span> &spans, const Span &span, Place &place,
                     Scope &scope);
   Value applyL2(const Expression &call, Scope &scope, Place &place);
+  // checker_operands.cpp
   /// The node of an operand that an operation accepts, or -1 after a report. `*unknown` is set for what cannot be judged, such
   /// as tags without the type of the rows that they belong to, `beside`.
   int operandNode(const Value &value, Accepts accepts, const std::string &op, const Span &span, bool *unknown,
@@ -321,6 +331,8 @@ private:
 
   // which weights learn, and how fast: checker_groups.cpp
   struct Selection;
+  struct WeightTree;
+  const WeightTree &weightTree();
   std::optional<Selection> readSelection(const Expression &expression, const std::string &setting);
   void changeWeights(const Selection &selection, const std::function<void(double &rate, bool &frozen)> &change);
   void decayByDepth(const Selection &layers, double factor);
@@ -333,7 +345,12 @@ private:
   void resolveExpectations();
   /// What is minimized, as the language writes it: with the values of params and the names of bindings.
   std::string formatObjective() const;
-  std::optional<std::string> resultName(const Expression &expression, std::string *split, bool *higher);
+  /// The name of a result that is measured, on one of `splits`, the first of which a hint takes; of another split it may not be.
+  std::optional<std::string> resultName(const Expression &expression, const std::vector<std::string> &splits, std::string *split,
+                                        bool *higher);
+  std::string hintForMetric(const std::string &name, const std::vector<std::string> &metrics) const;
+  /// Whether a metric judges answers of that kind.
+  bool judges(const PluginManifest &metric, const Answer &answer) const;
   void nameResults();
   void readTarget();
 
@@ -362,17 +379,26 @@ private:
   std::vector<const Definition *> expanding;
   std::set<const Definition *> expanded;
   std::map<const Definition *, Signature> signatures;
-  std::map<std::string, bool> weighted; // whether there are weights below a binding
-  Span fromSpan;                        // of `train.from`
+  std::shared_ptr<const WeightTree> knownWeights;
+  std::set<std::string> weighted; // bindings with decaying weights,
+  std::size_t weightedUpTo = 0;   // of so many nodes
+  Span fromSpan;                  // of `train.from`
   std::vector<std::string> folders;
   struct Encoded { // what `bert_pooler` knows of the encoder that made its input
     EncoderShape::Family family;
     std::string folder;
   };
-  std::map<int, Encoded> encoded;  // by the last node of an encoder
-  std::set<std::string> headPaths; // of plugin heads: they own weights that only the plugin names
+  std::map<int, Encoded> encoded; // by the last node of an encoder
   int depth = 0;
   std::int64_t spent = 0;
+  struct Wanted { // where a name is looked for
+    const ParameterSpec *parameter = nullptr;
+    std::optional<Accepts> operand;
+  };
+  Wanted wanted;
+  bool muted = false; // reports are counted as mistakes of a trial, and not made
+  bool mutedMistake = false;
+  std::set<std::string> settable; // arguments of settings, as `--set` names them
   bool tooLarge = false, scratch = false;
   bool unknownTimes = false; // some `repeat` waits for facts: how many instances there are is not known
   struct Measured {

@@ -1,8 +1,11 @@
 // Callables: what a name means at a call, how arguments meet inputs and parameters, and what the operations ask of theirs.
 #include "compiler/frontend/checker.h"
+#include "compiler/frontend/other_tools.h"
 
 #include <algorithm>
 #include <cmath>
+#include <unordered_map>
+#include <utility>
 
 namespace penstock::frontend {
 
@@ -63,10 +66,23 @@ Callable Checker::findCallable(const std::string &name, const Scope &scope) cons
   return callable;
 }
 
-std::vector<std::string> Checker::callableNames(const Scope &scope) const {
-  std::vector<std::string> names = {"repeat", "width", "count", "l2", "clean"};
+std::vector<std::string> Checker::callableNames(const Scope &scope, const Value *flow) const {
+  std::vector<std::string> names;
   if (diagnostics.full()) {
     return names;
+  }
+  const Column *column = flow != nullptr && flow->kind == Value::Kind::column ? dataBlock.find(flow->text) : nullptr;
+  const bool text = flow != nullptr && (flow->kind == Value::Kind::list || (flow->kind == Value::Kind::draft && !flow->draft->tokenized) ||
+                                        (column != nullptr && (column->type == "text" || column->type == "words")));
+  const bool texts = flow == nullptr || text || flow->kind == Value::Kind::error, rows = flow == nullptr || !text;
+  if (flow == nullptr) {
+    names = {"width", "count", "l2"};
+  }
+  if (texts) {
+    names.push_back("clean");
+  }
+  if (rows) {
+    names.push_back("repeat");
   }
   for (const auto &[name, instance] : scope.instances) {
     names.push_back(name);
@@ -77,17 +93,19 @@ std::vector<std::string> Checker::callableNames(const Scope &scope) const {
     }
   }
   for (const BuiltinOp &op : builtinOps()) {
-    names.push_back(op.signature.name);
+    if (rows) {
+      names.push_back(op.signature.name);
+    }
   }
   for (const PluginManifest &manifest : manifests) {
-    if (manifest.kind != PluginKind::metric) {
+    if (manifest.kind != PluginKind::metric && (manifest.kind == PluginKind::tokenizer ? texts : rows)) {
       names.push_back(manifest.name);
     }
   }
   return names;
 }
 
-Callable Checker::resolveCallable(const Expression &callee, const Scope &scope) {
+Callable Checker::resolveCallable(const Expression &callee, const Scope &scope, const Value *flow) {
   if (callee.kind != Expression::Kind::name) {
     if (callee.kind != Expression::Kind::error) {
       report("unknown-callable", callee.span, {{"name", std::string(callee.span.text().substr(0, 60))}});
@@ -101,7 +119,8 @@ Callable Checker::resolveCallable(const Expression &callee, const Scope &scope) 
         report("value-called", callee.span, {{"name", callee.text}});
       }
     } else {
-      report("unknown-callable", callee.span, {{"name", callee.text}, {"nearest", nearest(callee.text, callableNames(scope))}});
+      report("unknown-callable", callee.span,
+             {{"name", callee.text}, {"hint", hintForWord("call", callee.text, callableNames(scope, flow))}});
     }
   } else if (callable.kind == Callable::Kind::metric) {
     report("wrong-plugin-kind", callee.span,
@@ -111,6 +130,23 @@ Callable Checker::resolveCallable(const Expression &callee, const Scope &scope) 
     callable.kind = Callable::Kind::none; // an import that failed
   }
   return callable;
+}
+
+void Checker::reportMissingInput(const Signature &signature, std::size_t index, const Span &span) {
+  const std::string &name = signature.operands[index].name;
+  const std::string example = index == 0 ? "x |> " + signature.name : signature.name + "(" + name + ")";
+  report("missing-input", span, {{"callable", signature.name}, {"name", name}, {"example", example}});
+}
+
+void Checker::reportNoInput(const Signature &signature, std::size_t index, const Expression &given, Scope &scope, Place &place) {
+  const Accepts accepts = signature.operands[index].accepts;
+  const std::size_t before = diagnostics.errors();
+  const Wanted around = std::exchange(wanted, {nullptr, accepts});
+  const Value value = evaluate(given, scope, place);
+  wanted = around;
+  if (diagnostics.errors() == before && value.kind != Value::Kind::error) {
+    report("type-mismatch", given.span, {{"op", signature.name}, {"expected", describeAccepts(accepts)}, {"found", describe(value)}});
+  }
 }
 
 BoundCall Checker::bindCall(const Signature &signature, const Span &span, const std::vector<Argument> &arguments, std::optional<Value> flow,
@@ -131,12 +167,15 @@ BoundCall Checker::bindCall(const Signature &signature, const Span &span, const 
       operandSpans[0] = flowSpan;
     }
   }
-  std::vector<std::string> parameterNames;
-  for (const OperandSpec &operand : signature.operands) {
-    parameterNames.push_back(operand.name);
-  }
-  for (const ParameterSpec &parameter : signature.parameters) {
-    parameterNames.push_back(parameter.name);
+  // A signature of thousands of parameters is searched as often.
+  std::unordered_map<std::string_view, std::size_t> operandByName, parameterByName;
+  if (std::any_of(arguments.begin(), arguments.end(), [](const Argument &argument) { return !argument.name.empty(); })) {
+    for (std::size_t i = 0; i < operandCount; ++i) {
+      operandByName.emplace(signature.operands[i].name, i);
+    }
+    for (std::size_t i = 0; i < signature.parameters.size(); ++i) {
+      parameterByName.emplace(signature.parameters[i].name, i);
+    }
   }
   std::set<std::string> given;
   const auto setParameter = [&](const ParameterSpec &parameter, const Expression &value, Origin origin) {
@@ -171,61 +210,84 @@ BoundCall Checker::bindCall(const Signature &signature, const Span &span, const 
         }
         continue;
       }
-      if (nextParameter >= signature.parameters.size()) {
-        if (free != operands.end() && argument.value.kind != Expression::Kind::error) {
-          // An input was meant: whatever stands there is not one, and evaluating it says why.
-          const std::size_t before = diagnostics.errors();
-          const Value value = evaluate(argument.value, scope, place);
-          if (diagnostics.errors() == before && value.kind != Value::Kind::error) {
-            report("type-mismatch", argument.value.span,
-                   {{"op", signature.name},
-                    {"expected", describeAccepts(signature.operands[static_cast<std::size_t>(free - operands.begin())].accepts)},
-                    {"found", describe(value)}});
-          }
-          operandSpans[static_cast<std::size_t>(free - operands.begin())] = argument.value.span;
-          *free = Value{};
-        } else if (argument.value.kind != Expression::Kind::error) {
-          report("too-many-arguments", argument.value.span, {{"callable", signature.name}});
-        }
+      // A name that nothing has was more likely meant for the input that is missing than for a parameter.
+      const bool inputMissing = free != operands.end() || variadic;
+      const bool nameless = inputMissing && argument.value.kind == Expression::Kind::name && argument.value.text != "true" &&
+                            argument.value.text != "false" && scope.values.count(argument.value.text) == 0 &&
+                            (nextParameter >= signature.parameters.size() || signature.parameters[nextParameter].members.empty());
+      if (nameless || nextParameter >= signature.parameters.size()) {
         bound.good = false;
+        if (argument.value.kind == Expression::Kind::error) {
+          continue;
+        }
+        if (!inputMissing) {
+          report("too-many-arguments", argument.value.span, {{"callable", signature.name}});
+          continue;
+        }
+        const std::size_t index = free != operands.end() ? static_cast<std::size_t>(free - operands.begin()) : 0;
+        reportNoInput(signature, index, argument.value, scope, place);
+        if (free != operands.end()) {
+          operandSpans[index] = argument.value.span;
+          *free = Value{};
+        } else {
+          rest.emplace_back();
+          restSpans.push_back(argument.value.span);
+        }
         continue;
       }
       setParameter(signature.parameters[nextParameter++], argument.value, Origin::file);
       continue;
     }
     named = true;
-    const auto operand = std::find_if(signature.operands.begin(), signature.operands.end(),
-                                      [&](const OperandSpec &one) { return one.name == argument.name; });
-    const auto parameter = std::find_if(signature.parameters.begin(), signature.parameters.end(),
-                                        [&](const ParameterSpec &one) { return one.name == argument.name; });
-    if (operand != signature.operands.end()) {
-      const auto index = static_cast<std::size_t>(operand - signature.operands.begin());
+    const auto operand = operandByName.find(argument.name);
+    const auto parameter = parameterByName.find(argument.name);
+    if (operand != operandByName.end()) {
+      const std::size_t index = operand->second;
       if (operands[index].has_value()) {
         report("duplicate-argument", argument.nameSpan, {{"name", argument.name}});
         bound.good = false;
         continue;
       }
       operandSpans[index] = argument.value.span;
+      const Wanted around = std::exchange(wanted, {nullptr, signature.operands[index].accepts});
       operands[index] = evaluate(argument.value, scope, place);
-    } else if (parameter != signature.parameters.end()) {
+      wanted = around;
+    } else if (parameter != parameterByName.end()) {
       if (given.count(argument.name) > 0) {
         report("duplicate-argument", argument.nameSpan, {{"name", argument.name}});
         bound.good = false;
         continue;
       }
-      setParameter(*parameter, argument.value, Origin::file);
+      setParameter(signature.parameters[parameter->second], argument.value, Origin::file);
     } else {
+      std::vector<std::string> parameterNames;
+      std::vector<std::string> free; // what may still be given
+      for (std::size_t i = 0; i < operandCount; ++i) {
+        parameterNames.push_back(signature.operands[i].name);
+        if (!operands[i].has_value()) {
+          free.push_back(signature.operands[i].name);
+        }
+      }
+      for (const ParameterSpec &one : signature.parameters) {
+        parameterNames.push_back(one.name);
+        if (given.count(one.name) == 0) {
+          free.push_back(one.name);
+        }
+      }
       report("unknown-argument", argument.nameSpan,
              {{"callable", signature.name},
               {"name", argument.name},
               {"parameters", parameterNames.empty() ? "no parameters" : quotedList(parameterNames)},
-              {"nearest", nearest(argument.name, parameterNames)}});
+              {"nearest", nearest(argument.name, free)}});
       bound.good = false;
       misread = true;
     }
   }
   // `--set block.setting.argument=...`
   if (!key.empty()) {
+    for (std::size_t i = 0; i < signature.parameters.size() && !overrides.empty(); ++i) {
+      settable.insert(key + "." + signature.parameters[i].name);
+    }
     for (Override &one : overrides) {
       if (one.name.size() <= key.size() || one.name.compare(0, key.size(), key) != 0 || one.name[key.size()] != '.') {
         continue;
@@ -274,7 +336,7 @@ BoundCall Checker::bindCall(const Signature &signature, const Span &span, const 
   }
   for (std::size_t i = 0; i < operands.size(); ++i) {
     if (!operands[i].has_value()) {
-      report("missing-input", span, {{"callable", signature.name}, {"name", signature.operands[i].name}});
+      reportMissingInput(signature, i, span);
       bound.good = false;
       operands[i] = Value{};
     }
@@ -322,7 +384,8 @@ const Signature &Checker::definitionSignature(const Definition &definition) {
                {{"name", name.empty() ? std::string(type.span.text().substr(0, 40)) : name},
                 {"rule", "a parameter is `int`, `float`, `bool` or `string`, an input has no type, and the target of a head is `class`, "
                          "`number` or `tags`"},
-                {"nearest", nearest(name, {"int", "float", "bool", "string", "class", "number", "tags"})}});
+                {"nearest", definition.isHead ? nearest(name, {"int", "float", "bool", "string", "class", "number", "set", "tags"})
+                                              : nearest(name, {"int", "float", "bool", "string"})}});
       }
       operand(Accepts::any); // as good a guess as any other: what follows is judged all the same
       continue;
@@ -363,7 +426,8 @@ Value Checker::dimension(const Callable &callable, const Expression &call, Scope
     if (call.kind == Expression::Kind::call && call.arguments.size() > 1) {
       report("too-many-arguments", call.arguments[1].value.span, {{"callable", callable.name}});
     } else {
-      report("missing-input", call.span, {{"callable", callable.name}, {"name", isWidth ? "x" : "target"}});
+      report("missing-input", call.span,
+             {{"callable", callable.name}, {"name", isWidth ? "x" : "target"}, {"example", isWidth ? "width(x)" : "count(label)"}});
     }
     return value;
   }
@@ -403,7 +467,7 @@ Value Checker::evaluateCall(const Expression &call, std::optional<Value> flow, c
   if (callee.kind == Expression::Kind::name && callee.text == "search" && !flow.has_value() && call.kind == Expression::Kind::call) {
     return evaluateSearch(call, nullptr, scope, place);
   }
-  Callable callable = resolveCallable(callee, scope);
+  Callable callable = resolveCallable(callee, scope, flow.has_value() ? &*flow : nullptr);
   static const std::vector<Argument> none;
   const std::vector<Argument> &arguments = call.kind == Expression::Kind::call ? call.arguments : none;
   switch (callable.kind) {
@@ -453,7 +517,7 @@ Value Checker::evaluateCall(const Expression &call, std::optional<Value> flow, c
     }
     BoundCall bound = bindCall(signature, call.span, arguments, std::move(flow), flowSpan, scope, place, "");
     if (bound.operands.size() < signature.operands.size()) {
-      report("missing-input", call.span, {{"callable", callable.name}, {"name", signature.operands[bound.operands.size()].name}});
+      reportMissingInput(signature, bound.operands.size(), call.span);
       return {};
     }
     if (held.callable.kind == Callable::Kind::repeat) {
@@ -471,7 +535,7 @@ Value Checker::evaluateCall(const Expression &call, std::optional<Value> flow, c
   BoundCall bound = bindCall(signature, call.span, arguments, std::move(flow), flowSpan, scope, place, "");
   if (callable.kind == Callable::Kind::clean || callable.kind == Callable::Kind::tokenizer) {
     if (bound.operands.empty()) {
-      report("missing-input", call.span, {{"callable", callable.name}, {"name", "text"}});
+      reportMissingInput(signature, 0, call.span);
       return {};
     }
     return applyTextStep(callable, std::move(bound), call.span);
@@ -492,7 +556,7 @@ Value Checker::evaluateCall(const Expression &call, std::optional<Value> flow, c
     return value;
   }
   if (bound.operands.size() < signature.operands.size()) {
-    report("missing-input", call.span, {{"callable", callable.name}, {"name", signature.operands[bound.operands.size()].name}});
+    reportMissingInput(signature, bound.operands.size(), call.span);
     return {};
   }
   const std::string path = nextPath(place, callable.name);
@@ -610,7 +674,12 @@ Value Checker::applyTextStep(const Callable &callable, BoundCall bound, const Sp
   } else if (input.kind == Value::Kind::draft && !input.draft->tokenized) {
     draft = *input.draft;
   } else {
-    report("feature-not-text", bound.operandSpans[0].file != nullptr ? bound.operandSpans[0] : span, {{"found", describe(input)}});
+    const bool late = callable.kind == Callable::Kind::clean && input.kind == Value::Kind::draft;
+    report("feature-not-text", bound.operandSpans[0].file != nullptr ? bound.operandSpans[0] : span,
+           {{"found", late ? "what the tokenizer made" : describe(input)},
+            {"hint", late ? "write `clean(...)` before the tokenizer: `" + input.draft->column + " |> clean(...) |> " +
+                                input.draft->steps.back().plugin + "(...)`"
+                          : ""}});
     return {};
   }
   if (!bound.good || !checkKnown(bound.attributes, callable.name, bound.spans, span) || !spend(span)) {

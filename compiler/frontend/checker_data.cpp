@@ -34,7 +34,9 @@ void Checker::readData() {
                                                               : "this entry"},
                 {"block", "`data`"},
                 {"rule", "`data` has a `source` and columns"},
-                {"hint", entry.kind == Entry::Kind::binding ? "write `column " + entry.name + " = ...`" : ""}});
+                {"hint", entry.kind != Entry::Kind::binding ? ""
+                         : entry.name == "source"           ? "write `source: ...`"
+                                                            : "write `column " + entry.name + " = ...`"}});
       }
     }
   }
@@ -126,10 +128,10 @@ void Checker::readSource(const Expression &expression, Origin origin) {
     dataBlock.lineColumns = std::get<std::vector<std::string>>(choice.attributes.at("columns"));
     dataBlock.comment = std::get<std::string>(choice.attributes.at("comment"));
     std::string problem = dataBlock.lineColumns.empty() ? "is empty" : "";
-    for (std::size_t i = 0; i < dataBlock.lineColumns.size(); ++i) {
-      const auto begin = dataBlock.lineColumns.begin();
-      if (std::find(begin, begin + static_cast<std::ptrdiff_t>(i), dataBlock.lineColumns[i]) != begin + static_cast<std::ptrdiff_t>(i)) {
-        problem = "names " + quote(dataBlock.lineColumns[i]) + " twice";
+    std::set<std::string> seen;
+    for (const std::string &name : dataBlock.lineColumns) {
+      if (!seen.insert(name).second) {
+        problem = "names " + quote(name) + " twice";
       }
     }
     if (!problem.empty()) {
@@ -163,7 +165,7 @@ void Checker::readColumn(const Entry &entry) {
   const Expression *type = &expression;
   // class["a", "b"](from: ...): the list stands between the type and its arguments.
   const Expression *list = nullptr;
-  Expression without = expression;
+  Expression without;
   if (expression.kind == Expression::Kind::index) {
     list = &expression;
   } else if (expression.kind == Expression::Kind::call && expression.children[0].kind == Expression::Kind::index) {
@@ -179,6 +181,7 @@ void Checker::readColumn(const Entry &entry) {
     } else {
       column.declared = true;
       std::string problem;
+      std::set<std::string> seen;
       Place place;
       for (const Argument &argument : list->arguments) {
         const Value value = evaluate(argument.value, top, place);
@@ -187,7 +190,7 @@ void Checker::readColumn(const Entry &entry) {
         }
         if (value.kind != Value::Kind::string || !argument.name.empty()) {
           problem = "a class is a string, not " + describe(value);
-        } else if (std::find(column.classes.begin(), column.classes.end(), value.text) != column.classes.end()) {
+        } else if (!seen.insert(value.text).second) {
           problem = "the class " + quote(value.text) + " stands twice in the list";
         } else {
           column.classes.push_back(value.text);
@@ -205,7 +208,10 @@ void Checker::readColumn(const Entry &entry) {
     if (expression.kind == Expression::Kind::index) {
       without = base;
     } else {
-      without.children[0] = base;
+      without.kind = expression.kind;
+      without.span = expression.span;
+      without.arguments = expression.arguments;
+      without.children.push_back(base);
     }
     type = &without;
   }

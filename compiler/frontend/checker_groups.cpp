@@ -23,37 +23,33 @@ bool isOrdinal(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-/// How a segment of a path stands to one of a selection: no match, the very name, or an instance with its ordinal.
-struct Match {
-  bool good = false, family = false;
-  std::int64_t ordinal = -1;
-};
-
-Match matchSegment(const Segment &wanted, std::string_view found) {
-  Match match;
-  if (found == wanted.name) {
-    match.good = !wanted.indexed;
-    return match;
-  }
-  if (found.size() <= wanted.name.size() || found.substr(0, wanted.name.size()) != wanted.name) {
-    return match;
-  }
-  // `layers[3]`, or `block_3`: the fourth instance of `block`.
-  std::string_view rest = found.substr(wanted.name.size());
-  if (rest.front() == '[' && rest.back() == ']') {
-    rest = rest.substr(1, rest.size() - 2);
-  } else if (rest.front() == '_') {
-    rest.remove_prefix(1);
+/// `layers[3]`, or `block_3`: the fourth instance of `block`. False for a name without an ordinal.
+bool splitOrdinal(std::string_view name, std::string_view &family, std::int64_t &ordinal) {
+  std::string_view digits = name;
+  if (name.back() == ']') {
+    const std::size_t bracket = std::min(name.find('['), name.size() - 1);
+    family = name.substr(0, bracket);
+    digits = name.substr(bracket + 1, name.size() - bracket - 2);
   } else {
-    return match;
+    const std::size_t mark = name.rfind('_');
+    if (mark == std::string_view::npos) {
+      return false;
+    }
+    family = name.substr(0, mark);
+    digits = name.substr(mark + 1);
   }
-  if (!isOrdinal(rest)) {
-    return match;
+  if (family.empty() || !isOrdinal(digits)) {
+    return false;
   }
-  match.ordinal = std::stoll(std::string(rest));
-  match.good = !wanted.indexed || (match.ordinal >= wanted.first && match.ordinal <= wanted.last);
-  match.family = !wanted.indexed;
-  return match;
+  ordinal = std::stoll(std::string(digits));
+  return true;
+}
+
+std::string_view firstName(std::string_view &path) {
+  const std::size_t dot = std::min(path.find('.'), path.size());
+  const std::string_view name = path.substr(0, dot);
+  path.remove_prefix(std::min(dot + 1, path.size()));
+  return name;
 }
 
 } // namespace
@@ -63,30 +59,88 @@ struct Checker::Selection {
   std::vector<Segment> segments;
   std::string text; // as the resolved form writes it
   Span span;
-  bool byFamily = false; // a name without its ordinal stands for all instances of it
-  bool unknown = false;  // it is below an encoder that only the facts expand: it may name weights, and nothing is said of which
+  bool byFamily = false;             // a name without its ordinal stands for all instances of it
+  bool unknown = false;              // what it names only the facts know, and nothing is said of it
+  std::vector<std::size_t> branches; // of the tree of weights
+};
 
-  /// Whether `path` is the selected instance or below it; `ordinal` is that of the last name.
-  bool covers(std::string_view path, bool families, std::int64_t *ordinal = nullptr) const {
-    std::int64_t last = -1;
-    for (std::size_t i = 0; i < segments.size(); ++i) {
-      if (path.empty()) {
-        return false;
+/// The names of all paths that lead to weights.
+struct Checker::WeightTree {
+  struct Branch {
+    std::map<std::string, std::size_t, std::less<>> children;
+    std::map<std::string, std::vector<std::pair<std::int64_t, std::size_t>>, std::less<>> families; // children with an ordinal
+    std::vector<std::pair<std::size_t, std::size_t>> items; // node, weight; the node itself: `itself`
+  };
+  static constexpr std::size_t itself = static_cast<std::size_t>(-1);
+  std::vector<Branch> branches{Branch{}};
+
+  explicit WeightTree(const ModelGraph &graph) {
+    for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+      if (hasWeights(graph.nodes[i])) {
+        std::string_view path = graph.nodes[i].path;
+        std::size_t at = 0;
+        while (!path.empty()) {
+          at = child(at, firstName(path));
+        }
+        branches[at].items.emplace_back(i, itself);
+        for (std::size_t w = 0; w < graph.nodes[i].weights.size(); ++w) {
+          branches[child(at, graph.nodes[i].weights[w].name)].items.emplace_back(i, w);
+        }
       }
-      const std::size_t dot = std::min(path.find('.'), path.size());
-      const Match match = matchSegment(segments[i], path.substr(0, dot));
-      if (!match.good || (match.family && !families)) {
-        return false;
-      }
-      last = match.ordinal;
-      path.remove_prefix(std::min(dot + 1, path.size()));
     }
-    if (ordinal != nullptr) {
-      *ordinal = last;
-    }
-    return true;
   }
-  bool covers(std::string_view path) const { return covers(path, byFamily); }
+
+  std::size_t child(std::size_t at, std::string_view name) {
+    if (const auto known = branches[at].children.find(name); known != branches[at].children.end()) {
+      return known->second;
+    }
+    const std::size_t made = branches.size();
+    branches.emplace_back();
+    branches[at].children.emplace(name, made);
+    std::string_view family;
+    std::int64_t ordinal = 0;
+    if (splitOrdinal(name, family, ordinal)) {
+      branches[at].families[std::string(family)].emplace_back(ordinal, made);
+    }
+    return made;
+  }
+
+  /// The branches that the segments lead to; with `families` a name leads to all instances of it too.
+  std::vector<std::size_t> find(const std::vector<Segment> &segments, bool families) const {
+    std::vector<std::size_t> found = {0};
+    for (const Segment &segment : segments) {
+      std::vector<std::size_t> next;
+      for (const std::size_t at : found) {
+        if (const auto one = branches[at].children.find(segment.name); one != branches[at].children.end() && !segment.indexed) {
+          next.push_back(one->second);
+        }
+        if (const auto many = branches[at].families.find(segment.name);
+            many != branches[at].families.end() && (segment.indexed || families)) {
+          for (const auto &[ordinal, branch] : many->second) {
+            if (!segment.indexed || (ordinal >= segment.first && ordinal <= segment.last)) {
+              next.push_back(branch);
+            }
+          }
+        }
+      }
+      found = std::move(next);
+    }
+    return found;
+  }
+
+  void below(std::size_t branch, const std::function<void(std::size_t node, std::size_t weight)> &visit) const {
+    std::vector<std::size_t> open = {branch};
+    while (!open.empty()) {
+      const Branch &here = branches[open.back()];
+      open.pop_back();
+      for (const auto &[node, weight] : here.items) {
+        visit(node, weight);
+      }
+      for (const auto &[name, next] : here.children) {
+        open.push_back(next);
+      }
+    }
+  }
 };
 
 bool hasWeights(const GraphNode &node) {
@@ -120,21 +174,35 @@ bool canBeWithinEncoder(const std::vector<Segment> &segments, std::size_t from, 
   return first.name == "layers" && possible && part(from + 1, {"attention", "attention_norm", "inner", "outer", "norm"});
 }
 
-/// How many segments lead to `path`; 0 where they lead elsewhere, or end before it.
-std::size_t segmentsTo(const std::vector<Segment> &segments, std::string_view path) {
+/// How many segments go along with the names of `path`, up to the end of either; 0 where they part. `last`: the ordinal that the last of
+/// them took, -1 for a name without one.
+std::size_t alongPath(const std::vector<Segment> &segments, std::string_view path, std::int64_t *last = nullptr) {
   std::size_t at = 0;
-  while (!path.empty()) {
-    const std::size_t dot = std::min(path.find('.'), path.size());
-    if (at == segments.size() || !matchSegment(segments[at], path.substr(0, dot)).good) {
+  while (!path.empty() && at < segments.size()) {
+    const std::string_view name = firstName(path);
+    const Segment &wanted = segments[at];
+    std::string_view family;
+    std::int64_t ordinal = -1;
+    const bool instance = name != wanted.name && splitOrdinal(name, family, ordinal) && family == wanted.name;
+    if (instance ? wanted.indexed && (ordinal < wanted.first || ordinal > wanted.last) : name != wanted.name || wanted.indexed) {
       return 0;
     }
+    if (last != nullptr) {
+      *last = instance ? ordinal : -1;
+    }
     ++at;
-    path.remove_prefix(std::min(dot + 1, path.size()));
   }
   return at;
 }
 
 } // namespace
+
+const Checker::WeightTree &Checker::weightTree() {
+  if (knownWeights == nullptr) {
+    knownWeights = std::make_shared<WeightTree>(graph);
+  }
+  return *knownWeights;
+}
 
 std::optional<Checker::Selection> Checker::readSelection(const Expression &expression, const std::string &setting) {
   Selection selection;
@@ -190,35 +258,23 @@ std::optional<Checker::Selection> Checker::readSelection(const Expression &expre
   for (const Segment &segment : selection.segments) {
     selection.text += (selection.text.empty() ? "" : ".") + segment.name;
     if (segment.indexed) {
-      selection.text +=
-          "[" + std::to_string(segment.first) + (segment.last == segment.first ? "" : ".." + std::to_string(segment.last)) + "]";
+      const auto shown = [](std::int64_t ordinal) { return formatAttribute(Attribute(ordinal)); };
+      selection.text += "[" + shown(segment.first) + (segment.last == segment.first ? "" : ".." + shown(segment.last)) + "]";
     }
   }
   if (selection.unknown) { // which of them is decided by a number that only the facts know
     selection.byFamily = true;
     return selection;
   }
-  const auto find = [&](bool families) {
-    for (const GraphNode &node : graph.nodes) {
-      if (!hasWeights(node)) {
-        continue;
-      }
-      if (selection.covers(node.path, families)) {
-        return true;
-      }
-      for (const Weight &weight : node.weights) {
-        if (selection.covers(node.path + "." + weight.name, families)) {
-          return true;
-        }
-      }
-    }
-    return false;
-  };
   // A binding goes before a family of instances of that name.
-  selection.byFamily = !find(false);
-  if (selection.byFamily && !find(true)) {
+  selection.branches = weightTree().find(selection.segments, false);
+  selection.byFamily = selection.branches.empty();
+  if (selection.byFamily) {
+    selection.branches = weightTree().find(selection.segments, true);
+  }
+  if (selection.branches.empty()) {
     for (const GraphNode &node : graph.nodes) {
-      const std::size_t within = isUnexpanded(node) ? segmentsTo(selection.segments, node.path) : 0;
+      const std::size_t within = isUnexpanded(node) ? alongPath(selection.segments, node.path) : 0;
       if (within > 0 && within < selection.segments.size() && canBeWithinEncoder(selection.segments, within, node.op)) {
         selection.unknown = true;
         selection.byFamily = selection.segments.size() == within + 1 && selection.segments.back().name == "layers";
@@ -229,7 +285,7 @@ std::optional<Checker::Selection> Checker::readSelection(const Expression &expre
       selection.unknown = selection.byFamily = true;
       return selection;
     }
-    if (modelGood) {
+    if (modelGood && !diagnostics.full()) {
       std::set<std::string> paths;
       for (const GraphNode &node : graph.nodes) {
         for (std::size_t dot = node.path.find('.'); hasWeights(node) && paths.size() < 10000; dot = node.path.find('.', dot + 1)) {
@@ -248,22 +304,15 @@ std::optional<Checker::Selection> Checker::readSelection(const Expression &expre
 }
 
 void Checker::changeWeights(const Selection &selection, const std::function<void(double &rate, bool &frozen)> &change) {
-  if (selection.unknown) {
-    return;
-  }
-  for (GraphNode &node : graph.nodes) {
-    if (!hasWeights(node)) {
-      continue;
-    }
-    const bool whole = selection.covers(node.path);
-    if (whole) {
-      change(node.rate, node.frozen);
-    }
-    for (Weight &weight : node.weights) {
-      if (whole || selection.covers(node.path + "." + weight.name)) {
-        change(weight.rate, weight.frozen);
+  for (const std::size_t branch : selection.branches) {
+    weightTree().below(branch, [&](std::size_t node, std::size_t weight) {
+      GraphNode &owner = graph.nodes[node];
+      if (weight == WeightTree::itself) {
+        change(owner.rate, owner.frozen);
+      } else {
+        change(owner.weights[weight].rate, owner.weights[weight].frozen);
       }
-    }
+    });
   }
 }
 
@@ -273,7 +322,10 @@ void Checker::decayByDepth(const Selection &layers, double factor) {
   const std::size_t count = graph.nodes.size();
   std::vector<std::int64_t> layer(count, -1), after(count, 0);
   for (std::size_t i = 0; i < count; ++i) {
-    layers.covers(graph.nodes[i].path, true, &layer[i]);
+    std::int64_t ordinal = -1;
+    if (alongPath(layers.segments, graph.nodes[i].path, &ordinal) == layers.segments.size()) {
+      layer[i] = ordinal;
+    }
   }
   for (std::size_t i = count; i-- > 0;) {
     for (const int operand : graph.nodes[i].operands) {

@@ -1,5 +1,6 @@
 // The expansion of the model: calls become nodes of the graph, layers and heads of the language are inlined.
 #include "compiler/frontend/checker.h"
+#include "compiler/frontend/other_tools.h"
 
 #include <algorithm>
 #include <cmath>
@@ -74,181 +75,6 @@ bool Checker::spend(const Span &span) {
 int Checker::emit(GraphNode node) {
   graph.nodes.push_back(std::move(node));
   return static_cast<int>(graph.nodes.size()) - 1;
-}
-
-int Checker::inputNode(const std::string &name, bool target, const Span &span, const std::string &axis) {
-  (target ? targetUses : inputUses).emplace(name, span);
-  if (const auto known = inputs.find(name); known != inputs.end()) {
-    return known->second;
-  }
-  GraphNode node;
-  node.kind = GraphNode::Kind::input;
-  node.op = name;
-  node.path = name;
-  node.range = span.range();
-  if (const Column *column = dataBlock.find(name)) {
-    node.type = column->type == "class"  ? ValueType{ValueType::Kind::classId, "", classCount(name)}
-                : column->type == "set"  ? ValueType{ValueType::Kind::set, "", classCount(name)}
-                : column->type == "tags" ? ValueType{ValueType::Kind::tags, axis, classCount(name)}
-                                         : ValueType{ValueType::Kind::number, "", 1};
-  } else {
-    node.type = {ValueType::Kind::ids, name, vocabularySize(name)};
-    if (const auto feature = featureByName.find(name); feature != featureByName.end()) {
-      featureList[feature->second].used = true;
-    }
-  }
-  const int index = emit(std::move(node));
-  inputs[name] = index;
-  return index;
-}
-
-int Checker::targetNode(const Value &value, Accepts accepts, const std::string &op, const Span &span, bool *unknown,
-                        const ValueType *beside) {
-  const Column *column = value.kind == Value::Kind::column ? dataBlock.find(value.text) : nullptr;
-  if (column == nullptr) {
-    report("type-mismatch", span,
-           {{"op", op},
-            {"expected", describeAccepts(accepts)},
-            {"found", describe(value)},
-            {"rule", "a target is a column of the data"},
-            {"hint", "write the name of a column"}});
-    return -1;
-  }
-  if (column->type.empty()) {
-    *unknown = true;
-    return -1;
-  }
-  const std::string &type = column->type;
-  const bool fits = accepts == Accepts::classTarget    ? type == "class"
-                    : accepts == Accepts::numberTarget ? type == "number"
-                    : accepts == Accepts::setTarget    ? type == "set"
-                    : accepts == Accepts::tagsTarget   ? type == "tags"
-                    : accepts == Accepts::labelTarget  ? type == "class" || type == "tags"
-                                                       : type == "class" || type == "number" || type == "set";
-  if (!fits) {
-    const char *expected = accepts == Accepts::numberTarget  ? "a number"
-                           : accepts == Accepts::classTarget ? "a class"
-                           : accepts == Accepts::setTarget   ? "a set"
-                           : accepts == Accepts::tagsTarget  ? "tags"
-                           : accepts == Accepts::labelTarget ? "a class or tags"
-                                                             : "a class, a number or a set";
-    report("wrong-target", span, {{"op", op}, {"expected", expected}, {"name", value.text}, {"found", "a " + type + " column"}},
-           {{column->span.range(), "declared here"}});
-    return -1;
-  }
-  if (type != "tags") {
-    if (accepts == Accepts::labelTarget && beside != nullptr && beside->kind == ValueType::Kind::sequence) {
-      report("needs-pooling", span, {{"op", op}});
-      return -1;
-    }
-    return inputNode(value.text, true, span);
-  }
-  if (beside == nullptr) {
-    *unknown = true;
-    return -1;
-  }
-  const auto feature = featureByName.find(beside->axis);
-  const Column *words = feature == featureByName.end() ? nullptr : dataBlock.find(featureList[feature->second].draft.column);
-  const auto known = inputs.find(value.text);
-  std::string problem;
-  if (beside->kind != ValueType::Kind::sequence) {
-    problem = "what is tagged is " + describeType(*beside);
-  } else if (words == nullptr || words->type != "words") {
-    problem = "`" + beside->axis + "` is not made of words";
-  } else if (known != inputs.end() && graph.nodes[static_cast<std::size_t>(known->second)].type.axis != beside->axis) {
-    problem = "`" + graph.nodes[static_cast<std::size_t>(known->second)].type.axis + "` has these tags already, and `" + beside->axis +
-              "` gets them too";
-  }
-  if (!problem.empty()) {
-    report("tags-without-words", span, {{"op", op}, {"name", value.text}, {"problem", problem}}, {{column->span.range(), "declared here"}});
-    return -1;
-  }
-  return inputNode(value.text, true, span, beside->axis);
-}
-
-int Checker::operandNode(const Value &given, Accepts accepts, const std::string &op, const Span &span, bool *unknown,
-                         const ValueType *beside) {
-  if (given.kind == Value::Kind::error) {
-    return -1;
-  }
-  if (given.kind == Value::Kind::unknown) {
-    *unknown = true;
-    return -1;
-  }
-  Value value = given;
-  const auto mismatch = [&](const std::string &rule = "each operation says what may flow into it", const std::string &hint = "") {
-    report("type-mismatch", span,
-           {{"op", op}, {"expected", describeAccepts(accepts)}, {"found", describe(value)}, {"rule", rule}, {"hint", hint}});
-    return -1;
-  };
-  if (value.kind == Value::Kind::draft && value.draft->tokenized) {
-    value = featureOf(value, span);
-  }
-  if (accepts == Accepts::classTarget || accepts == Accepts::numberTarget || accepts == Accepts::setTarget ||
-      accepts == Accepts::tagsTarget || accepts == Accepts::labelTarget || accepts == Accepts::anyTarget) {
-    return targetNode(value, accepts, op, span, unknown, beside);
-  }
-  if (value.kind == Value::Kind::column) {
-    const Column *column = dataBlock.find(value.text);
-    if (column == nullptr || column->type.empty()) {
-      *unknown = true;
-      return -1;
-    }
-    if (column->type == "text" || column->type == "words") {
-      report("needs-tokenizer", span, {{"op", op}, {"name", value.text}});
-      return -1;
-    }
-    if (column->type != "number" || accepts == Accepts::ids || accepts == Accepts::sequence) {
-      return mismatch();
-    }
-    return inputNode(value.text, false, span);
-  }
-  if (value.kind == Value::Kind::draft) {
-    report("needs-tokenizer", span, {{"op", op}, {"name", value.draft->column}});
-    return -1;
-  }
-  if (value.kind == Value::Kind::feature) {
-    if (accepts != Accepts::ids && accepts != Accepts::any) {
-      return mismatch("ids are names of tokens, not numbers to compute with", "write `|> embedding(...)` or `|> counts` first");
-    }
-    return inputNode(value.text, false, span);
-  }
-  if (value.kind == Value::Kind::head) {
-    return mismatch("the result of a head has an answer and a loss", "write `.answer` or `.loss`");
-  }
-  if (value.kind == Value::Kind::instance) {
-    report("instance-as-value", span, {{"name", value.instance->callable.name}});
-    return -1;
-  }
-  if (value.kind != Value::Kind::node) {
-    return mismatch();
-  }
-  const ValueType &type = graph.nodes[static_cast<std::size_t>(value.node)].type;
-  using Kind = ValueType::Kind;
-  bool good = false;
-  switch (accepts) {
-  case Accepts::rows:
-  case Accepts::variadic:
-  case Accepts::logits:
-    good = type.kind == Kind::sequence || type.kind == Kind::vector || type.kind == Kind::number;
-    break;
-  case Accepts::sequence:
-    good = type.kind == Kind::sequence;
-    break;
-  case Accepts::vector:
-    good = type.kind == Kind::vector || type.kind == Kind::number;
-    if (type.kind == Kind::sequence) {
-      report("needs-pooling", span, {{"op", op}});
-      return -1;
-    }
-    break;
-  case Accepts::ids:
-    good = type.kind == Kind::ids;
-    break;
-  default:
-    good = true;
-  }
-  return good ? value.node : mismatch();
 }
 
 Value Checker::apply(const Instance &instance, std::vector<Value> operands, const std::vector<Span> &spans, const std::string &path,
@@ -387,7 +213,6 @@ Value Checker::applyHead(const Instance &instance, std::vector<Value> operands, 
   node.type = {ValueType::Kind::head, "", target.width};
   node.path = path;
   node.range = span.range();
-  headPaths.insert(path);
   const int head = emit(node);
   GraphNode part;
   part.operands = {head};
@@ -525,7 +350,7 @@ Value Checker::applyDefinition(const Instance &instance, std::vector<Value> oper
              {{"block", "head"},
               {"name", entry.name},
               {"settings", "`answer` or `loss`"},
-              {"nearest", nearest(entry.name, {"answer", "loss"})}});
+              {"hint", hintForWord("head", entry.name, {"answer", "loss"})}});
     } else {
       report("misplaced-entry", entry.span,
              {{"entry", entry.kind == Entry::Kind::setting ? "a setting" : "this entry"},
@@ -664,14 +489,13 @@ Value Checker::applyL2(const Expression &call, Scope &scope, Place &place) {
       return {};
     }
     prefix = argument.text;
-    const auto below = [&](const std::string &path) { return path == prefix || path.compare(0, prefix.size() + 1, prefix + ".") == 0; };
-    const auto [held, fresh] = weighted.try_emplace(prefix, false);
-    if (fresh) {
-      held->second = std::any_of(headPaths.begin(), headPaths.end(), below) ||
-                     std::any_of(graph.nodes.begin(), graph.nodes.end(),
-                                 [&](const GraphNode &one) { return hasWeights(one) && one.op != "layer_norm" && below(one.path); });
+    for (; weightedUpTo < graph.nodes.size(); ++weightedUpTo) {
+      const GraphNode &one = graph.nodes[weightedUpTo];
+      if (hasWeights(one) && one.op != "layer_norm") {
+        weighted.insert(one.path.substr(0, one.path.find('.')));
+      }
     }
-    const bool found = held->second;
+    const bool found = weighted.count(prefix) > 0;
     if (!found && modelGood) {
       report("prefix-without-weights", argument.span, {{"name", prefix}});
       return {};
@@ -765,7 +589,18 @@ void Checker::readModel() {
     }
   }
   if (graph.answers.empty() && !poisoned && diagnostics.errors() == before && !dataBlock.columns.empty()) {
-    report("no-answer", block->keywordSpan);
+    std::string example;
+    for (const Column &column : dataBlock.columns) {
+      const char *const head = column.type == "class"    ? "classify"
+                               : column.type == "number" ? "regress"
+                               : column.type == "set"    ? "multi_label"
+                               : column.type == "tags"   ? "tag"
+                                                         : nullptr;
+      if (example.empty() && head != nullptr) {
+        example = std::string(head) + "(" + column.name + ")";
+      }
+    }
+    report("no-answer", block->keywordSpan, {{"example", example}});
   }
   for (const auto &[name, span] : inputUses) {
     if (const auto target = targetUses.find(name); target != targetUses.end()) {
@@ -779,7 +614,6 @@ void Checker::checkUnusedDefinitions() {
   // A layer that nothing uses is checked with inputs that may be anything.
   const ModelGraph savedGraph = graph;
   const auto savedInputs = inputs;
-  const auto savedHeads = headPaths;
   const std::int64_t savedSpent = spent;
   const bool savedTooLarge = tooLarge;
   scratch = true;
@@ -815,7 +649,6 @@ void Checker::checkUnusedDefinitions() {
   scratch = false;
   graph = savedGraph;
   inputs = savedInputs;
-  headPaths = savedHeads;
   spent = savedSpent;
   tooLarge = savedTooLarge;
 }

@@ -1,5 +1,6 @@
 // Params, settings of blocks and `--set`.
 #include "compiler/frontend/checker.h"
+#include "compiler/frontend/other_tools.h"
 
 #include <algorithm>
 #include <cmath>
@@ -103,7 +104,8 @@ void Checker::readParams() {
       report("unknown-type", param.type->span,
              {{"name", unknown},
               {"rule", "a param is `path`, `string`, `int`, `float`, `bool` or `one_of(a, b)`"},
-              {"nearest", nearest(unknown, {"path", "string", "int", "float", "bool", "one_of"})}});
+              {"nearest", param.type->kind == Expression::Kind::call ? nearest(unknown, {"one_of"})
+                                                                     : nearest(unknown, {"path", "string", "int", "float", "bool"})}});
       findOverride(param.name);
     } else {
       value = paramValue(param, *spec);
@@ -174,17 +176,29 @@ Value Checker::paramValue(const Parameter &param, const ParameterSpec &spec) {
 std::map<std::string, Setting> Checker::settings(const std::string &name, const Block *block) {
   std::map<std::string, Setting> found;
   const std::vector<std::string> &known = settingsOf(name);
+  std::set<std::string> given;
+  for (std::size_t i = 0; block != nullptr && i < block->entries.size(); ++i) {
+    if (block->entries[i].kind == Entry::Kind::setting) {
+      given.insert(block->entries[i].name);
+    }
+  }
   if (block != nullptr) {
     for (const Entry &entry : block->entries) {
       if (entry.kind != Entry::Kind::setting) {
         continue;
       }
       if (std::find(known.begin(), known.end(), entry.name) == known.end()) {
+        std::vector<std::string> free; // what the block does not set yet
+        std::copy_if(known.begin(), known.end(), std::back_inserter(free), [&](const std::string &one) { return given.count(one) == 0; });
+        if (given.count("steps") > 0 || given.count("epochs") > 0) {
+          free.erase(std::remove_if(free.begin(), free.end(), [](const std::string &one) { return one == "steps" || one == "epochs"; }),
+                     free.end());
+        }
         if (name == "evaluate") {
-          report("unknown-split", entry.nameSpan, {{"name", entry.name}, {"nearest", nearest(entry.name, known)}});
+          report("unknown-split", entry.nameSpan, {{"name", entry.name}, {"hint", hintForWord(name, entry.name, free)}});
         } else {
           report("unknown-setting", entry.nameSpan,
-                 {{"block", name}, {"name", entry.name}, {"settings", quotedList(known)}, {"nearest", nearest(entry.name, known)}});
+                 {{"block", name}, {"name", entry.name}, {"settings", quotedList(known)}, {"hint", hintForWord(name, entry.name, free)}});
         }
         continue;
       }
@@ -228,9 +242,7 @@ void Checker::reportUnusedOverrides() {
       names.push_back(std::string(block) + "." + setting);
     }
   }
-  for (const ResolvedValue &resolved : pipeline.resolved) {
-    names.push_back(resolved.key);
-  }
+  names.insert(names.end(), settable.begin(), settable.end());
   for (const Override &one : overrides) {
     if (one.used) {
       continue;
@@ -247,7 +259,17 @@ void Checker::reportUnusedOverrides() {
         continue;
       }
     }
-    report("set-unknown", one.nameSpan(), {{"name", one.name.substr(0, 80)}, {"nearest", nearest(one.name, names)}});
+    // A last name alone, or with its block, says enough where only one setting has it.
+    std::string near;
+    for (const std::string &name : names) {
+      const std::string &first = one.parts.front(), &last = one.parts.back();
+      const bool ends = name.size() > last.size() + 1 && name.compare(name.size() - last.size() - 1, std::string::npos, "." + last) == 0;
+      if (ends && one.parts.size() < 3 && (one.parts.size() == 1 || name.compare(0, first.size() + 1, first + ".") == 0)) {
+        near = near.empty() || near.size() > name.size() ? name : near;
+      }
+    }
+    near = near.empty() ? nearest(one.name, names) : near;
+    report("set-unknown", one.nameSpan(), {{"name", one.name.substr(0, 80)}, {"nearest", near}});
   }
 }
 
@@ -289,14 +311,16 @@ Checker::Choice Checker::chooseCall(const Expression &expression, const std::vec
   if (expression.kind == Expression::Kind::error) {
     return choice;
   }
-  std::vector<std::string> names;
   for (const Signature &signature : choices) {
-    names.push_back(signature.name);
     if (callee->kind == Expression::Kind::name && callee->text == signature.name) {
       choice.signature = &signature;
     }
   }
   if (choice.signature == nullptr) {
+    std::vector<std::string> names;
+    for (const Signature &signature : choices) {
+      names.push_back(signature.name);
+    }
     const std::string shown = callee->kind == Expression::Kind::name ? callee->text : std::string(callee->span.text().substr(0, 40));
     report("unknown-choice", callee->span,
            {{"value", shown}, {"what", what}, {"choices", quotedList(names)}, {"nearest", nearest(shown, names)}});

@@ -1,5 +1,6 @@
 // The blocks `train`, `evaluate` and `target`.
 #include "compiler/frontend/checker.h"
+#include "compiler/frontend/other_tools.h"
 
 #include <algorithm>
 #include <cmath>
@@ -40,6 +41,11 @@ double doubleOf(const Attributes &attributes, const char *name, double otherwise
   return value == nullptr ? otherwise : *value;
 }
 
+bool isSetting(const std::string &block, const std::string &name) {
+  const std::vector<std::string> &known = settingsOf(block);
+  return std::find(known.begin(), known.end(), name) != known.end();
+}
+
 const Setting *find(const std::map<std::string, Setting> &settings, const char *name) {
   const auto found = settings.find(name);
   return found == settings.end() ? nullptr : &found->second;
@@ -64,7 +70,7 @@ void Checker::readTrain() {
                {{"entry", entry.kind == Entry::Kind::binding ? "a binding" : "this entry"},
                 {"block", "`train`"},
                 {"rule", "`train` has settings"},
-                {"hint", entry.kind == Entry::Kind::binding ? "write `" + entry.name + ": ...`" : ""}});
+                {"hint", entry.kind == Entry::Kind::binding && isSetting("train", entry.name) ? "write `" + entry.name + ": ...`" : ""}});
       }
     }
   }
@@ -235,13 +241,17 @@ void Checker::readKeep(const Setting *setting) {
   const Expression &result = value.arguments[0].value;
   std::string split;
   bool higher = true;
-  const auto name = resultName(result, &split, &higher);
+  const auto name = resultName(result, {"dev"}, &split, &higher);
   if (!name) {
     return;
   }
   if (split != "dev") {
+    const bool measured = resultNames["dev"].count(*name) > 0;
     report("out-of-range", result.span,
-           {{"name", "keep"}, {"value", split + "." + *name}, {"rule", "a result on `dev`, the split that training validates on"}});
+           {{"name", "keep"},
+            {"value", split + "." + *name},
+            {"rule", "a result on `dev`, the split that training validates on"},
+            {"hint", measured ? "write `dev." + *name + "`" : "measure it in `evaluate { dev: [...] }`, and write `dev." + *name + "`"}});
     return;
   }
   if (pipeline.train.validateEpochs <= 0 && pipeline.train.validateSteps <= 0) {
@@ -339,7 +349,7 @@ void Checker::readObjective(const Setting *setting) {
     }
   }
   if (graph.objective >= 0 && modelGood) {
-    const bool trainable = !headPaths.empty() || std::any_of(graph.nodes.begin(), graph.nodes.end(), hasWeights);
+    const bool trainable = std::any_of(graph.nodes.begin(), graph.nodes.end(), hasWeights);
     if (!trainable) {
       const Block *block = blockOf("train");
       report("nothing-to-train", block != nullptr ? block->keywordSpan : Span{});
@@ -368,11 +378,12 @@ void Checker::readEvaluate() {
     if (entry.kind == Entry::Kind::expect) {
       readExpect(entry);
     } else if (entry.kind != Entry::Kind::setting) {
-      report("misplaced-entry", entry.span,
-             {{"entry", entry.kind == Entry::Kind::binding ? "a binding" : "this entry"},
-              {"block", "`evaluate`"},
-              {"rule", "`evaluate` has lists of metrics and `expect`s"},
-              {"hint", entry.kind == Entry::Kind::binding ? "write `" + entry.name + ": [...]`" : ""}});
+      report(
+          "misplaced-entry", entry.span,
+          {{"entry", entry.kind == Entry::Kind::binding ? "a binding" : "this entry"},
+           {"block", "`evaluate`"},
+           {"rule", "`evaluate` has lists of metrics and `expect`s"},
+           {"hint", entry.kind == Entry::Kind::binding && isSetting("evaluate", entry.name) ? "write `" + entry.name + ": [...]`" : ""}});
     }
   }
   resolveExpectations();
@@ -408,28 +419,68 @@ void Checker::readConfidence(const Setting &setting) {
   pipeline.confidence.seed = static_cast<std::uint64_t>(std::get<std::int64_t>(choice.attributes.at("seed")));
 }
 
+/// The metric that gives a result of that name, or one with a name that is near.
+std::string Checker::hintForMetric(const std::string &name, const std::vector<std::string> &metrics) const {
+  for (const PluginManifest &metric : manifests) {
+    if (metric.kind != PluginKind::metric || std::find(metrics.begin(), metrics.end(), metric.name) == metrics.end()) {
+      continue;
+    }
+    std::vector<PluginValue> values;
+    for (const PluginParameter &parameter : metric.parameters) {
+      values.push_back(parameter.defaultValue);
+    }
+    const auto gives = [&] {
+      const auto results = metric.resultsFor(values);
+      return std::any_of(results.begin(), results.end(), [&](const MetricResult &result) { return result.name == name; });
+    };
+    if (gives()) {
+      return "`" + name + "` is a result of `" + metric.name + "`";
+    }
+    for (std::size_t i = 0; i < metric.parameters.size(); ++i) {
+      const PluginValue standard = values[i];
+      for (const std::string &member : metric.parameters[i].members) {
+        values[i] = member;
+        if (gives()) {
+          return "`" + name + "` is a result of `" + metric.name + "(" + metric.parameters[i].name + ": " + member + ")`";
+        }
+      }
+      values[i] = standard;
+    }
+  }
+  return hintForWord("metric", name, metrics);
+}
+
+bool Checker::judges(const PluginManifest &metric, const Answer &answer) const {
+  const Column *column = dataBlock.find(answer.target);
+  const std::string type = column == nullptr ? "" : column->type;
+  // Metrics of classes judge tags word by word.
+  return !answer.learner && (type.empty() || metric.takes(type) || (type == "tags" && metric.takes("class")));
+}
+
 void Checker::readMetrics(const std::string &split, const Setting &setting) {
   const Expression &list = *setting.value;
   if (list.kind == Expression::Kind::error) {
     return;
   }
+  std::vector<std::string> metricNames; // of those that judge some answer
+  for (const PluginManifest &manifest : manifests) {
+    const auto fits = [&](const Answer &answer) { return judges(manifest, answer); };
+    if (manifest.kind == PluginKind::metric && (graph.answers.empty() || std::any_of(graph.answers.begin(), graph.answers.end(), fits))) {
+      metricNames.push_back(manifest.name);
+    }
+  }
   if (list.kind != Expression::Kind::list) {
+    // What stands there may be a metric without its list.
+    const Expression &callee = list.kind == Expression::Kind::call ? list.children[0] : list;
+    const bool isMetric =
+        callee.kind == Expression::Kind::name && std::find(metricNames.begin(), metricNames.end(), callee.text) != metricNames.end();
+    const std::string example = isMetric ? std::string(list.span.text().substr(0, 60)) : metricNames.empty() ? "" : metricNames[0];
     report("wrong-type", list.span,
            {{"name", split},
             {"expected", "a list of metrics"},
             {"found", "`" + std::string(list.span.text().substr(0, 60)) + "`"},
-            {"hint", "write `[accuracy]`"}});
+            {"hint", example.empty() ? "" : "write `[" + example + "]`"}});
     return;
-  }
-  std::vector<std::string> metricNames;
-  for (const PluginManifest &manifest : manifests) {
-    if (manifest.kind == PluginKind::metric) {
-      metricNames.push_back(manifest.name);
-    }
-  }
-  std::vector<std::string> answers;
-  for (const Answer &answer : graph.answers) {
-    answers.push_back(answer.name);
   }
   std::string shown = "[";
   std::map<std::string, SourceRange> seen;
@@ -465,7 +516,7 @@ void Checker::readMetrics(const std::string &split, const Setting &setting) {
                 {"wanted", "metric"},
                 {"rule", "the list of a split has metrics"}});
       } else {
-        report("unknown-callable", callee.span, {{"name", name}, {"nearest", nearest(name, metricNames)}});
+        report("unknown-callable", callee.span, {{"name", name}, {"hint", hintForMetric(name, metricNames)}});
       }
       continue;
     }
@@ -490,20 +541,27 @@ void Checker::readMetrics(const std::string &split, const Setting &setting) {
       const auto known = byName.find(name);
       judged = known == byName.end() ? nullptr : known->second;
       if (judged == nullptr && modelGood) {
-        report("unknown-name", named->value.span, {{"name", name}, {"nearest", nearest(name, answers)}});
+        std::vector<std::string> fittingAnswers;
+        for (const Answer &answer : graph.answers) {
+          if (judges(*manifest, answer)) {
+            fittingAnswers.push_back(answer.name);
+          }
+        }
+        report("unknown-name", named->value.span, {{"name", name}, {"nearest", nearest(name, fittingAnswers)}});
         continue;
       }
     } else if (graph.answers.size() == 1) {
       judged = &graph.answers[0];
     } else if (graph.answers.size() > 1 && modelGood) {
-      report("answer-needed", item.span, {{"metric", manifest->name}, {"example", answers[0]}});
+      const auto fitting =
+          std::find_if(graph.answers.begin(), graph.answers.end(), [&](const Answer &answer) { return judges(*manifest, answer); });
+      report("answer-needed", item.span, {{"metric", manifest->name}, {"example", fitting == graph.answers.end() ? "" : fitting->name}});
       continue;
     }
     if (judged != nullptr) {
       const Column *column = dataBlock.find(judged->target);
       const std::string type = column == nullptr ? "" : column->type;
-      // Metrics of classes judge tags word by word.
-      if (judged->learner || (!type.empty() && !manifest->takes(type) && !(type == "tags" && manifest->takes("class")))) {
+      if (!judges(*manifest, *judged)) {
         std::string expected;
         for (const std::string &target : manifest->targets) {
           expected += (expected.empty() ? "" : " or ") + (target == "class" ? "classes" : target == "tags" ? "tags" : target + "s");
@@ -591,7 +649,8 @@ void Checker::nameResults() {
   }
 }
 
-std::optional<std::string> Checker::resultName(const Expression &expression, std::string *split, bool *higher) {
+std::optional<std::string> Checker::resultName(const Expression &expression, const std::vector<std::string> &splits, std::string *split,
+                                               bool *higher) {
   if (expression.kind == Expression::Kind::error) {
     return std::nullopt;
   }
@@ -605,30 +664,49 @@ std::optional<std::string> Checker::resultName(const Expression &expression, std
     parts.insert(parts.begin(), at->text);
   }
   if (at->kind != Expression::Kind::name || parts.size() < 2) {
+    // What is measured under that name, else under one that is near, else anything.
+    std::string hint;
+    const std::string wanted = parts.empty() ? "" : parts[0];
+    std::vector<std::string> all;
+    for (const std::string &one : splits) {
+      hint = hint.empty() && resultNames[one].count(wanted) > 0 ? "write `" + one + "." + wanted + "`" : hint;
+      for (const auto &[result, better] : resultNames[one]) {
+        all.push_back(one + "." + result);
+      }
+    }
+    if (const std::string near = nearest(splits[0] + "." + wanted, all); hint.empty() && !wanted.empty() && !near.empty()) {
+      hint = "did you mean `" + near + "`?";
+    } else if (hint.empty() && !all.empty()) {
+      hint = "write one that `evaluate` measures, such as `" + all[0] + "`";
+    }
     report("wrong-type", expression.span,
            {{"name", "a result"},
             {"expected", "a split and the name of a result"},
             {"found", "`" + std::string(expression.span.text().substr(0, 60)) + "`"},
-            {"hint", "write `test.f1_macro`"}});
+            {"hint", hint}});
     return std::nullopt;
   }
   *split = parts[0];
   const auto known = resultNames.find(parts[0]);
   if (known == resultNames.end()) {
-    report("unknown-split", at->span, {{"name", parts[0]}, {"nearest", nearest(parts[0], {"train", "dev", "test"})}});
+    report("unknown-split", at->span, {{"name", parts[0]}, {"hint", hintForWord("evaluate", parts[0], splits)}});
     return std::nullopt;
   }
   std::string name = parts[1];
   for (std::size_t i = 2; i < parts.size(); ++i) {
     name += "." + parts[i];
   }
+  if (std::find(splits.begin(), splits.end(), parts[0]) == splits.end()) {
+    return name; // of a split that has no say here
+  }
   const auto result = known->second.find(name);
   if (result == known->second.end()) {
     std::vector<std::string> names;
     for (const auto &[one, better] : known->second) {
-      names.push_back(one);
+      names.push_back(parts[0] + "." + one);
     }
-    report("missing-evaluation", expression.span, {{"split", parts[0]}, {"name", name}, {"nearest", nearest(name, names)}});
+    report("missing-evaluation", expression.span,
+           {{"split", parts[0]}, {"name", name}, {"nearest", nearest(parts[0] + "." + name, names)}});
     return std::nullopt;
   }
   *higher = result->second;
@@ -640,7 +718,7 @@ void Checker::readExpect(const Entry &entry) {
   expectation.range = entry.span.range();
   expectation.comparison = entry.comparison;
   bool higher = true;
-  const auto name = resultName(entry.value, &expectation.split, &higher);
+  const auto name = resultName(entry.value, {"test", "dev", "train"}, &expectation.split, &higher);
   Place place;
   const Value bound = evaluate(entry.bound, top, place);
   bool good = name.has_value() && !entry.comparison.empty();

@@ -1,8 +1,10 @@
 // Names, literals, arithmetic and the conversion of values to parameters.
 #include "compiler/frontend/checker.h"
+#include "compiler/frontend/other_tools.h"
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace penstock::frontend {
 
@@ -62,6 +64,10 @@ const char *originName(Origin origin) {
 }
 
 void Checker::report(const char *id, const Span &span, const diagnostics::Arguments &arguments, std::vector<diagnostics::Label> labels) {
+  if (muted) {
+    mutedMistake = true;
+    return;
+  }
   diagnostics.report(id, span.range(), arguments, std::move(labels));
 }
 
@@ -79,18 +85,47 @@ bool Checker::declareValue(Scope &scope, const std::string &name, const Span &sp
   return true;
 }
 
-std::vector<std::string> Checker::valueNames(const Scope &scope) const {
+bool Checker::isWanted(const Value &value) {
+  if (value.kind == Value::Kind::error || value.kind == Value::Kind::unknown) {
+    return true;
+  }
+  if (wanted.operand) {
+    const Column *column = value.kind == Value::Kind::column ? dataBlock.find(value.text) : nullptr;
+    return isTarget(*wanted.operand) ? column != nullptr && fitsTarget(*wanted.operand, column->type) : value.isModel();
+  }
+  if (wanted.parameter == nullptr) {
+    return true;
+  }
+  muted = true;
+  mutedMistake = false;
+  const bool good = convert(value, *wanted.parameter, {}).has_value() && !mutedMistake;
+  muted = false;
+  return good;
+}
+
+std::vector<std::string> Checker::valueNames(const Scope &scope) {
   std::vector<std::string> names;
   if (diagnostics.full()) {
     return names;
   }
   for (const auto &[name, declared] : scope.values) {
-    names.push_back(name);
+    if (isWanted(declared.value)) {
+      names.push_back(name);
+    }
   }
   return names;
 }
 
 void Checker::reportUnknownName(const Expression &expression, const Scope &scope) {
+  if (wanted.parameter != nullptr && wanted.parameter->type == Type::boolean) {
+    std::string lower = expression.text;
+    std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    const bool yes = lower == "true" || lower == "yes" || lower == "on", no = lower == "false" || lower == "no" || lower == "off";
+    if (yes || no) {
+      report("unknown-name", expression.span, {{"name", expression.text}, {"nearest", yes ? "true" : "false"}});
+      return;
+    }
+  }
   report("unknown-name", expression.span, {{"name", expression.text}, {"nearest", nearest(expression.text, valueNames(scope))}});
 }
 
@@ -183,6 +218,7 @@ Value Checker::evaluate(const Expression &expression, Scope &scope, Place &place
     return evaluateName(expression, scope);
   case Expression::Kind::list:
     value.kind = Value::Kind::list;
+    wanted = {}; // of the items nothing is known
     for (const Expression &child : expression.children) {
       value.items.push_back(evaluate(child, scope, place));
       value.origin = stronger(value.origin, value.items.back().origin);
@@ -229,7 +265,9 @@ Value Checker::evaluate(const Expression &expression, Scope &scope, Place &place
     return {};
   }
   case Expression::Kind::flow: {
+    const Wanted around = std::exchange(wanted, {nullptr, Accepts::any});
     Value flowing = evaluate(expression.children[0], scope, place);
+    wanted = around;
     Span span = expression.children[0].span;
     for (std::size_t i = 1; i < expression.children.size(); ++i) {
       const Expression &step = expression.children[i];
@@ -260,7 +298,9 @@ Value Checker::evaluate(const Expression &expression, Scope &scope, Place &place
     }
     report("unknown-name", expression.nameSpan.file != nullptr ? expression.nameSpan : expression.span,
            {{"name", std::string(expression.span.text().substr(0, 80))},
-            {"nearest", base.kind == Value::Kind::head ? nearest(expression.text, {"loss", "answer"}) : ""}});
+            {"nearest", base.kind != Value::Kind::head ? ""
+                        : base.loss < 0                ? nearest(expression.text, {"answer"})
+                                                       : nearest(expression.text, {"loss", "answer"})}});
     return {};
   }
   case Expression::Kind::index:
@@ -431,13 +471,13 @@ std::optional<Attribute> Checker::convert(const Value &value, const ParameterSpe
            {{"name", spec.name}, {"expected", describeParameterType(spec)}, {"found", describe(value)}, {"hint", hint}});
     return std::nullopt;
   };
-  const auto within = [&](double number) {
-    if (std::isnan(number)) {
-      return true;
-    }
+  const auto inside = [&](double number) {
     const bool low = spec.hasMinimum && (spec.openMinimum ? number <= spec.minimum : number < spec.minimum);
     const bool high = spec.hasMaximum && (spec.openMaximum ? number >= spec.maximum : number > spec.maximum);
-    if (!low && !high) {
+    return !low && !high;
+  };
+  const auto within = [&](double number) {
+    if (std::isnan(number) || inside(number)) {
       return true;
     }
     std::string rule;
@@ -447,7 +487,10 @@ std::optional<Attribute> Checker::convert(const Value &value, const ParameterSpe
     if (spec.hasMaximum) {
       rule += std::string(rule.empty() ? "" : " and ") + (spec.openMaximum ? "less than " : "at most ") + formatNumber(spec.maximum);
     }
-    report("out-of-range", span, {{"name", spec.name}, {"value", formatNumber(number)}, {"rule", rule}});
+    // A share that was written without its sign.
+    const bool share = spec.type == Type::number && spec.hasMaximum && spec.maximum == 1 && number > 1 && number <= 100;
+    const std::string hint = share && inside(number / 100) ? "did you mean `" + formatNumber(number) + "%`?" : "";
+    report("out-of-range", span, {{"name", spec.name}, {"value", formatNumber(number)}, {"rule", rule}, {"hint", hint}});
     return false;
   };
   if (value.kind == Value::Kind::error) {
@@ -509,7 +552,7 @@ std::optional<Attribute> Checker::convert(const Value &value, const ParameterSpe
              {{"value", value.text},
               {"name", spec.name},
               {"members", quotedList(spec.members)},
-              {"nearest", nearest(value.text, spec.members)}});
+              {"hint", hintForWord("member", value.text, spec.members)}});
       return std::nullopt;
     }
     return value.text;
@@ -560,7 +603,7 @@ std::optional<Attribute> Checker::evaluateParameter(const Expression &expression
              {{"value", expression.text},
               {"name", spec.name},
               {"members", quotedList(spec.members)},
-              {"nearest", nearest(expression.text, spec.members)}});
+              {"hint", hintForWord("member", expression.text, spec.members)}});
       return std::nullopt;
     }
   }
@@ -569,7 +612,9 @@ std::optional<Attribute> Checker::evaluateParameter(const Expression &expression
       expression.children[0].text == "search") {
     value = evaluateSearch(expression, &spec, scope, place);
   } else {
+    const Wanted around = std::exchange(wanted, {&spec, std::nullopt});
     value = evaluate(expression, scope, place);
+    wanted = around;
   }
   if (origin != nullptr) {
     *origin = stronger(*origin, value.origin);
@@ -614,7 +659,7 @@ Value Checker::evaluateSearch(const Expression &expression, const ParameterSpec 
              {{"value", std::string(scale->span.text().substr(0, 40))},
               {"name", "scale"},
               {"members", "`linear` or `log`"},
-              {"nearest", nearest(scale->text, {"linear", "log"})}});
+              {"hint", hintForWord("member", scale->text, {"linear", "log"})}});
       good = false;
     }
   }

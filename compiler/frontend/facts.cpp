@@ -12,6 +12,12 @@ namespace penstock::frontend {
 
 using Json = nlohmann::json;
 
+namespace {
+
+constexpr const char *unknownForm = "the facts are not JSON of the form that docs/design/record_program.md gives";
+
+} // namespace
+
 Result<Facts> readFacts(const std::string &text) {
   try {
     const Json json = Json::parse(text);
@@ -49,9 +55,12 @@ Result<Facts> readFacts(const std::string &text) {
         model.unreadable = one["unreadable"].get<std::map<std::string, std::string>>();
       }
     }
+    if (const auto problems = json.find("problems"); problems != json.end() && !problems->empty()) {
+      facts.problems = problems->dump(-1, ' ', false, Json::error_handler_t::replace);
+    }
     return facts;
-  } catch (const std::exception &error) {
-    return invalidInput(std::string("the facts are not of the known form: ") + error.what());
+  } catch (const std::exception &) {
+    return invalidInput(unknownForm);
   }
 }
 
@@ -105,13 +114,16 @@ diagnostics::SourceRange placeOf(const Json &places, const std::string &key) {
 
 } // namespace
 
-void reportProblems(const std::string &factsJson, const std::string &recordProgram, diagnostics::DiagnosticList &list) {
+void reportProblems(const std::string &problemList, const std::string &recordProgram, diagnostics::DiagnosticList &list) {
+  if (problemList.empty()) {
+    return;
+  }
   try {
-    const Json facts = Json::parse(factsJson);
+    const Json problems = Json::parse(problemList);
     const Json record = recordProgram.empty() ? Json::object() : Json::parse(recordProgram);
     const Json places = record.value("places", Json::object());
     const bool conll = record.value("source", Json::object()).value("kind", "") == "conll";
-    for (const Json &problem : facts.value("problems", Json::array())) {
+    for (const Json &problem : problems) {
       const std::string id = problem.value("id", "");
       diagnostics::Arguments arguments;
       if (problem.contains("file")) {
@@ -162,6 +174,14 @@ void reportProblems(const std::string &factsJson, const std::string &recordProgr
       if (candidates.is_array() && !candidates.empty()) {
         arguments["nearest"] = textOf(candidates[0]);
       }
+      if (id == "missing-cell") { // other types than numbers have no word for it
+        const std::string place = problem.value("place", "");
+        for (const Json &column : record.value("columns", Json::array())) {
+          if (place == "columns." + column.value("name", "") && column.value("type", "") == "number") {
+            arguments["hint"] = "write `missing: [\"\"], fill: median`, or correct the data";
+          }
+        }
+      }
       if (id == "missing-file") {
         arguments.emplace("detail", "there is no such file");
       }
@@ -172,8 +192,8 @@ void reportProblems(const std::string &factsJson, const std::string &recordProgr
       }
       list.report(id, placeOf(places, problem.value("place", "source")), arguments);
     }
-  } catch (const std::exception &error) {
-    list.report("data-unreadable", {}, {{"detail", std::string("the facts are not of the known form: ") + error.what()}});
+  } catch (const std::exception &) {
+    list.report("data-unreadable", {}, {{"detail", unknownForm}});
   }
 }
 

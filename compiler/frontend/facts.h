@@ -28,12 +28,13 @@ struct Facts {
     std::map<std::string, std::string> unreadable;            // types by name, of the tensors of other types than float
   };
   std::map<std::string, Model> models; // by folder
+  std::string problems;                // JSON list of what is wrong with the data; "" for nothing
 };
 
 /// Reads the JSON text; an error where it is not of that form.
 Result<Facts> readFacts(const std::string &json);
 
-/// Reports the problems in the facts, each at its place in the record program.
-void reportProblems(const std::string &factsJson, const std::string &recordProgram, diagnostics::DiagnosticList &diagnostics);
+/// Reports the problems of facts, each at its place in the record program.
+void reportProblems(const std::string &problems, const std::string &recordProgram, diagnostics::DiagnosticList &diagnostics);
 
 } // namespace penstock::frontend

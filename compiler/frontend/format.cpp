@@ -365,7 +365,7 @@ Formatted format(const std::string &path, const std::string &text) {
   Formatted formatted;
   if (text.size() > SourceFile::largest) {
     const SourceFile empty(path, "");
-    formatted.diagnostics.report("file-too-large", empty.range(0, 0), {{"size", std::to_string(text.size())}});
+    formatted.diagnostics.report("file-too-large", empty.range(0, 0));
     return formatted;
   }
   const SourceFile file(path, text);

@@ -17,11 +17,6 @@ struct AnalysisState {
 
 namespace {
 
-Result<std::string> readText(const std::string &path) {
-  // One byte more than a file may have, so that the lexer says what is wrong with a larger one.
-  return readWholeFile(path, SourceFile::largest + 1);
-}
-
 Result<Override> readOverride(const std::string &setting, const std::string &folder) {
   const std::size_t equals = setting.find('=');
   const std::string name = equals == std::string::npos ? setting : setting.substr(0, equals);
@@ -57,19 +52,19 @@ Result<Override> readOverride(const std::string &setting, const std::string &fol
   return made;
 }
 
-Completion check(const Analysis &analysis, const Facts *facts, const std::string *factsJson) {
+Completion check(const Analysis &analysis, const Facts *facts) {
   Completion completion;
   const AnalysisState &state = *analysis.state;
   completion.diagnostics = state.loading;
   Checker checker(state.program, state.manifests, state.overrides, facts, completion.diagnostics);
   checker.run();
-  if (factsJson != nullptr) {
+  if (facts != nullptr) {
     for (const diagnostics::Diagnostic &one : analysis.diagnostics.all()) { // only without facts can be seen what waits for them
       if (one.id == "depends-on-data") {
         completion.diagnostics.add(one);
       }
     }
-    reportProblems(*factsJson, analysis.recordProgram, completion.diagnostics);
+    reportProblems(facts->problems, analysis.recordProgram, completion.diagnostics);
   }
   completion.pipeline = checker.take();
   completion.diagnostics.sort();
@@ -81,6 +76,11 @@ Completion check(const Analysis &analysis, const Facts *facts, const std::string
 }
 
 } // namespace
+
+Result<std::string> readProgramText(const std::string &path) {
+  PENSTOCK_ASSIGN(const Descriptor file, openRegularFile(path));
+  return readBeginning(file.get(), path, SourceFile::largest + 1);
+}
 
 std::string_view Analysis::textOf(const std::string &file) const {
   if (state != nullptr) {
@@ -121,7 +121,7 @@ Result<Analysis> analyze(const std::string &path, std::string text, const Analyz
     PENSTOCK_ASSIGN(Override one, readOverride(setting, folder));
     state.overrides.push_back(std::move(one));
   }
-  state.program = loadProgram(path, std::move(text), options.loadText ? options.loadText : readText, state.loading);
+  state.program = loadProgram(path, std::move(text), options.loadText ? options.loadText : readProgramText, state.loading);
   for (const auto &unit : state.program.units) {
     for (const Use &use : unit->ast.uses) {
       const std::string folder = joinPath(unit->folder, use.folder);
@@ -157,15 +157,15 @@ Result<Analysis> analyze(const std::string &path, std::string text, const Analyz
 Completion complete(const Analysis &analysis, const std::string &factsJson) {
   auto facts = readFacts(factsJson);
   if (!facts.ok()) {
-    Completion completion = check(analysis, nullptr, nullptr);
+    Completion completion = check(analysis, nullptr);
     completion.diagnostics.report("data-unreadable", {}, {{"detail", facts.status().message()}});
     completion.ok = false;
     return completion;
   }
-  return check(analysis, &*facts, &factsJson);
+  return check(analysis, &*facts);
 }
 
-Completion completeWithoutFacts(const Analysis &analysis) { return check(analysis, nullptr, nullptr); }
+Completion completeWithoutFacts(const Analysis &analysis) { return check(analysis, nullptr); }
 
 bool onlyCommandLineMistakes(const diagnostics::DiagnosticList &diagnostics) {
   bool any = false;

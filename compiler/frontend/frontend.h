@@ -18,12 +18,15 @@
 
 namespace penstock::frontend {
 
+/// The text of a `.pipe` file, which is a regular one; of one that is too large [L7] so much that `analyze` says so.
+Result<std::string> readProgramText(const std::string &path);
+
 struct AnalyzeOptions {
   std::vector<std::string> settings;        // of `--set`: "train.steps=40", "data=folder"
   std::string workingFolder;                // what paths in `settings` are relative to; "": the current one
   std::vector<std::string> earlierSettings; // of a run that goes on or is measured: they stand before `settings`
   std::string earlierFolder;                // what paths in them are relative to
-  /// Reads an imported file. By default from the file system.
+  /// Reads an imported file. By default readProgramText.
   std::function<Result<std::string>(const std::string &path)> loadText;
   /// The plugins of the standard places and of `folders` (those of `use`). By default findPlugins.
   std::function<Result<std::vector<PluginManifest>>(const std::vector<std::string> &folders)> loadManifests;

@@ -555,7 +555,10 @@ private:
       bracketed(SyntaxKind::list, TokenKind::rightBracket, "[", "]");
       return true;
     default:
-      expected("an expression", "a value is a number, a string, a name, a call, a list or a flow");
+      expected("an expression", "a value is a number, a string, a name, a call, a list or a flow",
+               kind() == TokenKind::slash       ? "begin a comment with `#`"
+               : kind() == TokenKind::leftBrace ? "write a list in `[` and `]`"
+                                                : "");
       return false;
     }
   }

@@ -36,12 +36,11 @@ private:
     byPath[key] = &unit;
     active.push_back(key);
     unit.folder = fs::path(key).parent_path().string();
-    const std::size_t size = text.size();
-    const bool tooLarge = size > SourceFile::largest;
+    const bool tooLarge = text.size() > SourceFile::largest;
     unit.file = std::make_unique<SourceFile>(shown, tooLarge ? std::string() : std::move(text));
     const std::size_t before = diagnostics.errors();
     if (tooLarge) {
-      diagnostics.report("file-too-large", unit.file->range(0, 0), {{"size", std::to_string(size)}});
+      diagnostics.report("file-too-large", unit.file->range(0, 0));
       unit.clean = false;
     } else {
       const SyntaxTree tree = parseFile(*unit.file, diagnostics);
@@ -81,7 +80,8 @@ private:
     } else if (!failed.count(key)) {
       auto text = load(key);
       if (!text.ok()) {
-        failed[key] = text.status().message();
+        const std::string said = text.status().message(), known = "could not read `" + key + "`: "; // the diagnostic says it itself
+        failed[key] = said.rfind(known, 0) == 0 ? said.substr(known.size()) : said;
       } else {
         const fs::path shown = fs::path(unit.file->path()).parent_path() / import.path;
         target = open(shown.lexically_normal().string(), key, std::move(text).value());
@@ -99,7 +99,9 @@ private:
       if (own == target->definitions.end() || own->second.unit != target) {
         std::vector<std::string> names;
         for (std::size_t i = 0; i < target->ast.definitions.size() && !diagnostics.full(); ++i) {
-          names.push_back(target->ast.definitions[i].name);
+          if (unit.definitions.count(target->ast.definitions[i].name) == 0) {
+            names.push_back(target->ast.definitions[i].name);
+          }
         }
         diagnostics.report("import-unknown", span.range(),
                            {{"path", import.path}, {"name", name}, {"nearest", diagnostics::nearest(name, names)}});

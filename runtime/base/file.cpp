@@ -60,15 +60,15 @@ Result<Descriptor> openRegularFile(const std::string &path, std::size_t *size) {
   return file;
 }
 
-Result<std::string> readDescriptor(int descriptor, const std::string &path, std::size_t limit) {
+Result<std::string> readBeginning(int descriptor, const std::string &path, std::size_t most) {
   std::string text;
   struct stat info = {};
   if (::fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode)) {
-    text.reserve(std::min(static_cast<std::size_t>(info.st_size), limit));
+    text.reserve(std::min(static_cast<std::size_t>(info.st_size), most));
   }
   char piece[1 << 16];
-  for (;;) {
-    const ssize_t got = ::read(descriptor, piece, sizeof(piece));
+  while (text.size() < most) {
+    const ssize_t got = ::read(descriptor, piece, std::min(sizeof(piece), most - text.size()));
     if (got < 0 && errno == EINTR) {
       continue;
     }
@@ -76,13 +76,19 @@ Result<std::string> readDescriptor(int descriptor, const std::string &path, std:
       return systemError("read", path, errno);
     }
     if (got == 0) {
-      return text;
-    }
-    if (static_cast<std::size_t>(got) > limit - text.size()) {
-      return environmentError("`" + path + "` is larger than a file of its kind can be (" + std::to_string(limit) + " bytes)");
+      break;
     }
     text.append(piece, static_cast<std::size_t>(got));
   }
+  return text;
+}
+
+Result<std::string> readDescriptor(int descriptor, const std::string &path, std::size_t limit) {
+  PENSTOCK_ASSIGN(std::string text, readBeginning(descriptor, path, limit + 1));
+  if (text.size() > limit) {
+    return environmentError("`" + path + "` is larger than a file of its kind can be (" + std::to_string(limit) + " bytes)");
+  }
+  return text;
 }
 
 Result<std::string> readWholeFile(const std::string &path, std::size_t limit) {

@@ -37,6 +37,9 @@ Status systemError(std::string_view action, const std::string &path, int error);
 /// file in between. Errors (environment) name the path: what the system said, or that it is a folder, a FIFO, a socket or a device.
 Result<Descriptor> openRegularFile(const std::string &path, std::size_t *size = nullptr);
 
+/// The bytes of a descriptor up to its end, or the first `most` of them. A stream is waited for.
+Result<std::string> readBeginning(int descriptor, const std::string &path, std::size_t most);
+
 /// The bytes of a descriptor up to its end; an environment error that names `path` where there are more than `limit`.
 Result<std::string> readDescriptor(int descriptor, const std::string &path, std::size_t limit);
 

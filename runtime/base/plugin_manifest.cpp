@@ -1,5 +1,7 @@
 #include "runtime/base/plugin_manifest.h"
 
+#include "runtime/base/file.h"
+
 #define TOML_EXCEPTIONS 0
 // Its assertions are reachable from input; what they guard is an ordinary parse error.
 #define TOML_ASSERT(condition) static_cast<void>(0)
@@ -11,7 +13,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 #include <set>
 
@@ -425,7 +426,7 @@ Result<PluginManifest> manifestOf(const toml::table &table, const std::string &p
 /// plugin.toml files at `folder`, or one or two folders below it, in name order.
 void collect(const fs::path &folder, int depth, std::vector<std::string> &found) {
   std::error_code error;
-  if (fs::is_regular_file(folder / "plugin.toml", error)) {
+  if (fs::exists(folder / "plugin.toml", error)) { // one that is no regular file is refused when it is read
     found.push_back((folder / "plugin.toml").string());
     return;
   }
@@ -521,16 +522,8 @@ Result<PluginManifest> readPluginManifest(const std::string &path) {
   if (error) {
     return environmentError(fmt::format("{}: {}", path, error.message()));
   }
-  std::ifstream file(absolute, std::ios::binary);
-  if (!file || fs::is_directory(absolute, error)) {
-    return environmentError(fmt::format("{}: the manifest cannot be read", absolute.string()));
-  }
-  std::string text(maximumManifestBytes + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (file.bad()) {
-    return environmentError(fmt::format("{}: the manifest cannot be read", absolute.string()));
-  }
+  PENSTOCK_ASSIGN(const Descriptor file, openRegularFile(absolute.string()));
+  PENSTOCK_ASSIGN(const std::string text, readBeginning(file.get(), absolute.string(), maximumManifestBytes + 1));
   if (text.size() > maximumManifestBytes) {
     return invalidInput(fmt::format("{}: a manifest is at most 1 MiB", absolute.string()));
   }

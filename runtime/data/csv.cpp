@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <unordered_map>
 #include <unordered_set>
 
 namespace penstock {
@@ -134,9 +135,13 @@ public:
 
   void select(const std::vector<std::string> &columns, const std::vector<bool> &) override {
     selected.clear();
+    std::unordered_map<std::string_view, std::ptrdiff_t> places; // of the first of equal names
+    for (std::size_t i = 0; i < header.size(); ++i) {
+      places.emplace(header[i], static_cast<std::ptrdiff_t>(i));
+    }
     for (const std::string &column : columns) {
-      const auto found = std::find(header.begin(), header.end(), column);
-      selected.push_back(found == header.end() ? -1 : found - header.begin());
+      const auto found = places.find(column);
+      selected.push_back(found == places.end() ? -1 : found->second);
     }
   }
 

@@ -410,8 +410,9 @@ Status Gatherer::consume(const Item &item, FileFacts &file) {
 }
 
 void Gatherer::missingColumns(const FileFacts &file, const std::vector<std::string> &names) {
+  const std::unordered_set<std::string_view> known(names.begin(), names.end());
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (std::find(names.begin(), names.end(), program.columns[i].from) == names.end()) {
+    if (!known.contains(program.columns[i].from)) {
       columns[i].absentFrom.push_back(file.path);
     }
   }

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <unordered_map>
+
 namespace penstock {
 
 using Json = nlohmann::json;
@@ -24,14 +26,22 @@ struct Wrong {
   std::string what;
 };
 
-template <typename T> int indexOf(const std::vector<T> &items, const std::string &name) {
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    if (items[i].name == name) {
-      return static_cast<int>(i);
+/// Places of named things in their list, the first of equal names.
+class Names {
+public:
+  template <typename T> explicit Names(const std::vector<T> &items) {
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      places.emplace(items[i].name, static_cast<int>(i));
     }
   }
-  throw Wrong{"names no `" + name + "`"};
-}
+  int at(const std::string &name) const {
+    const auto found = places.find(name);
+    return found != places.end() ? found->second : throw Wrong{"names no `" + name + "`"};
+  }
+
+private:
+  std::unordered_map<std::string, int> places;
+};
 
 ColumnSpec readColumn(const Json &json) {
   ColumnSpec column;
@@ -88,11 +98,11 @@ ColumnSpec readColumn(const Json &json) {
   return column;
 }
 
-FeatureSpec readFeature(const Json &json, const std::vector<ColumnSpec> &columns) {
+FeatureSpec readFeature(const Json &json, const std::vector<ColumnSpec> &columns, const Names &columnNames) {
   FeatureSpec feature;
   feature.name = json.at("name").get<std::string>();
   feature.axis = json.value("axis", feature.name);
-  feature.column = indexOf(columns, json.at("column").get<std::string>());
+  feature.column = columnNames.at(json.at("column").get<std::string>());
   const ColumnSpec::Type type = columns[static_cast<std::size_t>(feature.column)].type;
   feature.cutFromWords = type == ColumnSpec::Type::words;
   if (type != ColumnSpec::Type::text && !feature.cutFromWords) {
@@ -107,7 +117,7 @@ FeatureSpec readFeature(const Json &json, const std::vector<ColumnSpec> &columns
       if (feature.isPair() || !feature.cleans.empty()) {
         throw Wrong{"has a step `pair` of `" + feature.name + "` that is not its first"};
       }
-      feature.second = indexOf(columns, step.at("column").get<std::string>());
+      feature.second = columnNames.at(step.at("column").get<std::string>());
       if (feature.cutFromWords || columns[static_cast<std::size_t>(feature.second)].type != ColumnSpec::Type::text) {
         throw Wrong{"makes feature `" + feature.name + "` of a pair that is not two texts"};
       }
@@ -152,13 +162,13 @@ FeatureSpec readFeature(const Json &json, const std::vector<ColumnSpec> &columns
   return feature;
 }
 
-InputSpec readInput(const Json &json, RecordProgram &program) {
+InputSpec readInput(const Json &json, RecordProgram &program, const Names &columnNames, const Names &featureNames) {
   InputSpec input;
   input.name = json.at("name").get<std::string>();
   input.target = json.value("target", false);
   const std::string kind = json.at("kind").get<std::string>();
   if (kind == "ids" || kind == "tags") {
-    input.feature = indexOf(program.features, json.at("feature").get<std::string>());
+    input.feature = featureNames.at(json.at("feature").get<std::string>());
     for (std::size_t i = 0; i < program.axes.size(); ++i) {
       input.axis = program.axes[i] == input.feature ? static_cast<int>(i) : input.axis;
     }
@@ -170,7 +180,7 @@ InputSpec readInput(const Json &json, RecordProgram &program) {
   if (kind == "ids") {
     return input;
   }
-  input.column = indexOf(program.columns, json.at("column").get<std::string>());
+  input.column = columnNames.at(json.at("column").get<std::string>());
   const ColumnSpec::Type type = program.columns[static_cast<std::size_t>(input.column)].type;
   if (kind == "class" && type == ColumnSpec::Type::classId) {
     input.kind = InputSpec::Kind::classId;
@@ -270,11 +280,13 @@ RecordProgram read(const Json &json) {
     throw Wrong{"has a source `conll` without columns"};
   }
   readSplit(json.contains("split") && !json["split"].is_null() ? json["split"] : Json::object(), program);
+  const Names columnNames(program.columns);
   for (const Json &feature : json.value("features", Json::array())) {
-    program.features.push_back(readFeature(feature, program.columns));
+    program.features.push_back(readFeature(feature, program.columns, columnNames));
   }
+  const Names featureNames(program.features);
   for (const Json &input : json.value("inputs", Json::array())) {
-    program.inputs.push_back(readInput(input, program));
+    program.inputs.push_back(readInput(input, program, columnNames, featureNames));
   }
   if (json.contains("splits")) {
     std::array<bool, 3> listed = {};
@@ -314,8 +326,8 @@ Result<RecordProgram> RecordProgram::parse(const std::string &text) {
     return read(Json::parse(text));
   } catch (const Wrong &wrong) {
     return internalError("the record program " + wrong.what);
-  } catch (const std::exception &error) {
-    return internalError(std::string("the record program cannot be read: ") + error.what());
+  } catch (const std::exception &) {
+    return internalError("the record program is not JSON of the form that docs/design/record_program.md gives");
   }
 }
 

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <limits>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace penstock {
 
@@ -111,9 +112,9 @@ Status Builder::open() {
   }
   PENSTOCK_ASSIGN(rows, program.openRows(path));
   const std::vector<std::string> &names = rows->names();
+  const std::unordered_set<std::string_view> known(names.begin(), names.end());
   for (const ColumnSpec &column : program.columns) {
-    if (request.strict && program.source != RecordProgram::Source::jsonl && !names.empty() &&
-        std::find(names.begin(), names.end(), column.from) == names.end()) {
+    if (request.strict && program.source != RecordProgram::Source::jsonl && !names.empty() && !known.contains(column.from)) {
       if (program.source == RecordProgram::Source::conll) {
         return invalidInput(fmt::format("{}:1: `columns` lists no column `{}`", path, column.from));
       }

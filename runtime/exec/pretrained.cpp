@@ -154,11 +154,17 @@ Result<std::string> addModelFacts(const std::string &facts, const std::vector<st
   }
   Json json = Json::parse(facts, nullptr, false);
   if (!json.is_object()) {
-    return internalError("the facts about the data are not a JSON object");
+    return facts; // the front end says so
   }
-  json["models"] = Json::object();
+  Json &models = json["models"];
+  if (!models.is_object()) {
+    models = Json::object();
+  }
   for (const std::string &folder : folders) {
-    Json &entry = json["models"][folder];
+    if (models.contains(folder)) { // facts that come from a file may say it
+      continue;
+    }
+    Json &entry = models[folder];
     const Result<PretrainedFolder> model = PretrainedFolder::open(folder);
     if (!model.ok()) {
       entry["error"] = model.status().message();

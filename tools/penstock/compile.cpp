@@ -4,6 +4,7 @@
 #include "tools/penstock/compile_pipeline.h"
 #include "tools/penstock/load_pipeline.h"
 
+#include "runtime/base/file.h"
 #include "runtime/plugin/plugin_host.h"
 
 #include <CLI/CLI.hpp>
@@ -24,7 +25,7 @@ struct State {
 };
 
 Status copyTo(const std::string &program, const std::string &output) {
-  PENSTOCK_ASSIGN(const std::string bytes, readSourceFile(program));
+  PENSTOCK_ASSIGN(const std::string bytes, readWholeFile(program));
   std::FILE *file = std::fopen(output.c_str(), "wb");
   bool written = file && std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
   written = file && std::fclose(file) == 0 && written;

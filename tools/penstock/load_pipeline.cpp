@@ -1,6 +1,8 @@
 #include "tools/penstock/load_pipeline.h"
 
 #include "compiler/diagnostics/render.h"
+#include "compiler/frontend/source.h"
+#include "runtime/base/file.h"
 #include "tools/penstock/transient.h"
 #ifdef PENSTOCK_HAS_DATA
 #include "runtime/data/dataset.h"
@@ -10,39 +12,39 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <sys/stat.h>
+#include <fcntl.h>
+#include <filesystem>
+#include <string>
+#include <vector>
 
 namespace penstock {
 
 Result<std::string> readSourceFile(const std::string &path) {
-  const auto failed = [&](const char *why) { return environmentError("`" + path + "` cannot be read: " + why); };
-  struct stat info{};
-  if (stat(path.c_str(), &info) != 0) {
-    return failed(std::strerror(errno));
+  // What the shell has put there as a stream (`< FILE`, `<(command)`) is read to its end, as any reader of streams does.
+  if (path == "/dev/stdin" || path.starts_with("/dev/fd/") || path.starts_with("/proc/self/fd/")) {
+    const Descriptor stream(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+    return stream.ok() ? readBeginning(stream.get(), path, frontend::SourceFile::largest + 1) : systemError("read", path, errno);
   }
-  if (S_ISDIR(info.st_mode)) {
-    return failed("it is a folder");
+  auto text = frontend::readProgramText(path);
+  const std::string known = "could not read `" + path + "`: ";
+  if (text.ok() || !text.status().message().starts_with(known)) {
+    return text;
   }
-  std::FILE *file = std::fopen(path.c_str(), "rb");
-  if (file == nullptr) {
-    return failed(std::strerror(errno));
-  }
-  std::string text;
-  char buffer[1 << 16];
-  std::size_t got = 0;
-  while ((got = std::fread(buffer, 1, sizeof buffer, file)) > 0) {
-    text.append(buffer, got);
-    if (text.size() > (64u << 20)) { // a device that never ends is not a `.pipe` file
-      break;
+  std::string why = "`" + path + "` cannot be read: " + text.status().message().substr(known.size());
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) {
+    const std::filesystem::path given(path);
+    std::vector<std::string> names;
+    for (std::filesystem::directory_iterator at(given.has_parent_path() ? given.parent_path() : ".", error), end; !error && at != end;
+         at.increment(error)) {
+      if (at->path().extension() == ".pipe") {
+        names.push_back(at->path().filename().string());
+      }
     }
+    const std::string near = diagnostics::nearest(given.filename().string(), names);
+    why += near.empty() ? "" : "; did you mean `" + (given.parent_path() / near).string() + "`?";
   }
-  const bool bad = std::ferror(file) != 0;
-  std::fclose(file);
-  if (bad) {
-    return failed("it stopped in the middle");
-  }
-  return text;
+  return environmentError(why);
 }
 
 namespace {
@@ -64,7 +66,12 @@ void print(const diagnostics::DiagnosticList &list, const frontend::Analysis &an
 
 Result<std::string> factsOf(const LoadOptions &options, const frontend::Analysis &analysis, const CommandContext &context) {
   if (!options.factsFile.empty()) {
-    return readSourceFile(options.factsFile);
+    PENSTOCK_ASSIGN(std::string given, readWholeFile(options.factsFile));
+#ifdef PENSTOCK_HAS_DATA
+    return addModelFacts(given, analysis.modelFolders);
+#else
+    return given;
+#endif
   }
 #ifdef PENSTOCK_HAS_DATA
   std::vector<std::string> folders = context.pluginFolders;

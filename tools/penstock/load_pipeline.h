@@ -36,7 +36,8 @@ struct LoadedPipeline {
 /// be read, 2 for mistakes in `--set` alone, 1 otherwise.
 LoadedPipeline loadPipeline(const LoadOptions &options, CommandContext &context);
 
-/// Reads a whole file; the error says why not.
+/// The text of a `.pipe` file that the command line names, at most one byte more than it may have. It is a regular file, or a stream
+/// under one of the names that the shell gives to them (`/dev/stdin`, `/dev/fd/N`).
 Result<std::string> readSourceFile(const std::string &path);
 
 } // namespace penstock

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <new>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -97,13 +98,15 @@ int main(int argc, char **argv) {
   } catch (const CLI::ParseError &error) {
     const int code = app.exit(error);
     return code == 0 ? 0 : exitCodeOf(ErrorCode::usage);
+  } catch (const std::bad_alloc &) {
+    context.fail(environmentError("there is not enough memory for this"));
   } catch (const std::exception &error) {
     const auto *system = dynamic_cast<const std::system_error *>(&error);
     if (system != nullptr && std::ferror(stdout) != 0) { // fmt throws where a write fails
       outputError = system->code().value();
     } else {
-      context.fail(
-          internalError(std::string("an unexpected failure: ") + error.what() + "; please report it with the file that caused it"));
+      // What a library says is written for its callers, not for the person at the command line.
+      context.fail(internalError("an unexpected failure; please report it with the command and the file that caused it"));
     }
   }
   finishOutput(context, outputError);

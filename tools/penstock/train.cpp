@@ -20,7 +20,9 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <set>
 
 namespace penstock {
 namespace {
@@ -35,17 +37,17 @@ struct TrainOptions {
   double checkpointSeconds = 30;
 };
 
-/// What an answer predicts: "class", "number", "set", "tags", or "" where it has no target.
-std::string targetType(const frontend::ModelGraph &model, const std::string &column) {
-  if (column.empty()) {
-    return "";
+/// What the targets of answers are, by column: "class", "number", "set" or "tags".
+std::map<std::string, std::string> targetTypes(const frontend::ModelGraph &model) {
+  std::map<std::string, std::string> types;
+  for (const frontend::GraphNode &node : model.nodes) {
+    if (node.kind == frontend::GraphNode::Kind::input) {
+      using Kind = frontend::ValueType::Kind;
+      const Kind kind = node.type.kind;
+      types.emplace(node.op, kind == Kind::classId ? "class" : kind == Kind::set ? "set" : kind == Kind::tags ? "tags" : "number");
+    }
   }
-  const auto node = std::find_if(model.nodes.begin(), model.nodes.end(), [&](const frontend::GraphNode &node) {
-    return node.kind == frontend::GraphNode::Kind::input && node.op == column;
-  });
-  using Kind = frontend::ValueType::Kind;
-  const Kind kind = node == model.nodes.end() ? Kind::classId : node->type.kind;
-  return kind == Kind::classId ? "class" : kind == Kind::set ? "set" : kind == Kind::tags ? "tags" : "number";
+  return types;
 }
 
 } // namespace
@@ -78,22 +80,25 @@ RunConfig toRunConfig(const frontend::TypedPipeline &pipeline) {
   config.train.from = train.from;
   config.threads = pipeline.target.threads;
   config.pluginFolders = pipeline.pluginFolders;
+  const std::map<std::string, std::string> types = targetTypes(pipeline.model);
   for (const frontend::Answer &answer : pipeline.model.answers) {
+    const auto type = types.find(answer.target);
     config.answers.push_back({answer.name,
                               answer.target,
-                              targetType(pipeline.model, answer.target),
+                              answer.target.empty() ? ""
+                              : type == types.end() ? "class"
+                                                    : type->second,
                               answer.decoder,
                               attributesJson(answer.decoderAttributes),
                               answer.learner,
                               {}});
   }
+  std::set<std::string> seen; // a shared instance stands in the graph once for each use
   for (const frontend::GraphNode &node : pipeline.model.nodes) {
     for (const frontend::Weight &weight : node.weights) {
       const frontend::Pretrained &from = weight.pretrained;
       const std::string name = node.path + "." + weight.name;
-      const bool seen =
-          std::any_of(config.pretrained.begin(), config.pretrained.end(), [&](const auto &one) { return one.parameter == name; });
-      if (!from.tensors.empty() && !seen) { // a shared instance stands in the graph once for each use
+      if (!from.tensors.empty() && seen.insert(name).second) {
         config.pretrained.push_back({name, from.folder, from.tensors, from.transposed, from.skippedRows});
       }
     }

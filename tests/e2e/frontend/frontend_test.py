@@ -374,5 +374,357 @@ evaluate {
         self.penstock("check", "--no-data", file, "--set", "train.freeze=body.layers[2]")
 
 
+class Files(Case):
+    """What is named as a file and is none, or never ends, is an error at once."""
+
+    TEXT = """pipe 1
+pipeline files
+data {
+  source: csv("dsl_examples/data/maintenance/{split}.csv")
+  column text = text()
+  column label = class()
+}
+model {
+  answer = text |> words() |> counts |> classify(label)
+}
+"""
+    LAYER = "pipe 1\nlayer thin(x) {\n  x |> linear(3)\n}\n"
+
+    def said(self, *arguments, expect, words, seconds=20):
+        done = self.penstock(*arguments, expect=expect, timeout=seconds)
+        for word in words:
+            self.assertIn(word, done.stdout + done.stderr)
+
+    def notFiles(self):
+        (self.folder / "folder").mkdir(exist_ok=True)
+        if not (self.folder / "fifo").exists():
+            os.mkfifo(self.folder / "fifo")
+        return [("fifo", "it is a FIFO"), ("folder", "it is a folder"), ("/dev/zero", "it is a device"), ("/dev/tty0", "cannot be read"), ("nothing", "No such file")]
+
+    def testThePipeFile(self):
+        for name, why in self.notFiles():
+            for command in (["check"], ["fmt"], ["explain", "--resolved"], ["train", "--out", "never"]):
+                with self.subTest(name=name, command=command[0]):
+                    self.said(*command, name, expect=4, words=[name, why])
+        self.assertFalse((self.folder / "never").exists())
+
+    def testImports(self):
+        for name, why in self.notFiles():
+            with self.subTest(name=name):
+                file = self.write("imports.pipe", f'pipe 1\nimport thin from "{name}"\n')
+                self.said("check", file, expect=1, words=[f"`{name}` cannot be read", "" if name == "/dev/tty0" else why, "import-not-found"])
+        self.write("good.pipe", self.LAYER)
+        self.penstock("check", self.write("imports.pipe", 'pipe 1\nimport thin from "good.pipe"\n'))
+
+    def testTooLarge(self):
+        large = self.LAYER + "#" * (4 << 20)
+        self.write("large.pipe", large)
+        with open(self.folder / "endless.pipe", "wb") as file:
+            file.truncate(1 << 40) # sparse: read whole, it would fill the memory
+        for name in ("large.pipe", "endless.pipe"):
+            for command in ("check", "fmt"):
+                self.said(command, name, expect=1, words=["larger than 4 MiB", "file-too-large"])
+            file = self.write("imports.pipe", f'pipe 1\nimport thin from "{name}"\n')
+            self.said("check", file, expect=1, words=["larger than 4 MiB", "file-too-large"])
+        fits = self.LAYER + "#" * ((4 << 20) - len(self.LAYER))
+        self.penstock("check", self.write("fits.pipe", fits))
+
+    def testStreamsOfTheShell(self):
+        done = self.penstock("check", "/dev/stdin", text=self.LAYER)
+        self.assertIn("layers and heads are good", done.stdout)
+        script = f"{PENSTOCK} check <(printf '%s' \"$TEXT\")"
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, env={**self.environment, "TEXT": self.LAYER})
+        self.assertIn("layers and heads are good", done.stdout)
+        with open("/dev/zero", "rb") as zeros:
+            done = subprocess.run([str(PENSTOCK), "check", "/dev/stdin"], stdin=zeros, capture_output=True, text=True, timeout=60)
+        self.assertIn("larger than 4 MiB", done.stderr)
+
+    def testFactsAndPlugins(self):
+        file = self.write("files.pipe", self.TEXT)
+        for name, why in self.notFiles():
+            with self.subTest(name=name):
+                self.said("check", file, "--facts", name, expect=4, words=[name, "" if name == "/dev/tty0" else why])
+        for text in ("", "[]", "{", '{"version": 2}', '{"version": 1, "classes": 3}', '{"version": 1, "classes": {"label": {"names": [1]}}}', "\x00"):
+            with self.subTest(facts=text):
+                self.write("facts.json", text)
+                done = self.penstock("check", file, "--facts", "facts.json", expect=1)
+                self.assertIn("the facts", done.stderr)
+                self.assertNotRegex(done.stderr, r"json\.exception|\[json|std::")
+        shutil.rmtree(self.folder / "more", ignore_errors=True)
+        (self.folder / "more/one").mkdir(parents=True)
+        os.mkfifo(self.folder / "more/one/plugin.toml")
+        self.said("--plugins", "more", "check", file, expect=4, words=["plugin.toml", "it is a FIFO"])
+        using = self.write("using.pipe", self.TEXT.replace("data {", 'use tokenizer odd @ 1 from "more"\ndata {'))
+        self.said("check", using, expect=1, words=["plugin.toml", "it is a FIFO", "bad-manifest"])
+        (self.folder / "more/one/plugin.toml").unlink()
+        (self.folder / "more/one/plugin.toml").write_text("# " + "x" * (1 << 20))
+        self.said("check", using, expect=1, words=["a manifest is at most 1 MiB"])
+
+
+def growing(kind, n):
+    """A file with n of one kind of entry."""
+    some = range(n)
+    base = '  source: csv("d/{split}.csv")\n  column text = text()\n'
+    labels = '  column label = class["a", "b"]\n'
+    pooled = "tokens |> embedding(4) |> pool(mean)"
+    linears = f"  x0 = {pooled}\n" + "".join(f"  x{i + 1} = x{i} |> linear(4)\n" for i in some) + f"  answer = x{n} |> classify(label)\n"
+    layers = "".join(f"layer ly{i}(x) {{\n  x |> linear(4)\n}}\n" for i in some)
+    names = lambda form, between=", ": between.join(form.format(i, i + 1) for i in some)
+    before, data, features, model, train, evaluate = "", base + labels, "  tokens = text |> words()\n", "  answer = tokens |> counts |> classify(label)\n", "", ""
+    if kind == "classes":
+        data = base + '  column label = class[' + names('"c{0}"') + "]\n"
+    elif kind == "missing cells":
+        data += '  column q = number(fill: mean, missing: [' + names('"{0}"') + "])\n"
+    elif kind == "columns":
+        data += names("  column n{0} = number()\n", "")
+    elif kind == "inputs":
+        data += names("  column n{0} = number()\n", "")
+        model = f"  answer = concat(tokens |> counts, {names('n{0}')}) |> classify(label)\n"
+    elif kind == "params":
+        before = names("param p{0}: int = {0}\n", "")
+    elif kind == "features":
+        features += names("  t{0} = text |> words(min_count: {1})\n", "")
+        model = f"  answer = concat(tokens |> counts, {names('t{0} |> counts')}) |> classify(label)\n"
+    elif kind == "features of the model":
+        model = f"  answer = concat(tokens |> counts, {names('text |> words(min_count: {1}) |> counts')}) |> classify(label)\n"
+    elif kind == "bindings":
+        model = f"  x0 = {pooled}\n" + names("  x{1} = x{0} + 1\n", "") + f"  answer = x{n} |> classify(label)\n"
+    elif kind == "instances":
+        model = f"  x0 = {pooled}\n" + names("  c{0} = linear(4)\n  x{1} = x{0} |> c{0}\n", "") + f"  answer = x{n} |> classify(label)\n"
+    elif kind == "steps of a flow":
+        model = f"  answer = {pooled}" + " |> relu" * n + " |> classify(label)\n"
+    elif kind == "layers":
+        before, model = layers, f"  answer = {pooled}" + names(" |> ly{0}", "") + " |> classify(label)\n"
+    elif kind == "layers that nothing uses":
+        before = layers
+    elif kind == "repetitions":
+        before, model = "layer ly(x) {\n  x |> linear(4)\n}\n", f"  answer = {pooled} |> repeat({n}, ly()) |> classify(label)\n"
+    elif kind == "parameters of a layer":
+        before = f"layer ly(x, {names('p{0}: int = {0}')}) {{\n  x |> linear(4)\n}}\n"
+        model = f"  answer = {pooled} |> ly({names('p{0}: 3')}) |> classify(label)\n"
+    elif kind == "frozen weights":
+        model, train = linears, f"  freeze: [{names('x{1}')}]\n"
+    elif kind == "rates":
+        model, train = linears, f"  rates: [{names('times(x{1}, 0.5)')}]\n"
+    elif kind == "terms":
+        model, train = linears, f"  minimize: answer.loss + {names('l2(x{1})', ' + ')}\n"
+    elif kind == "answers":
+        model = names("  a{0} = tokens |> counts |> classify(label)\n", "")
+        train, evaluate = f"  minimize: {names('a{0}.loss', ' + ')}\n", f"  dev: [{names('accuracy(answer: a{0})')}]\n"
+    elif kind == "expectations":
+        evaluate = "  dev: [accuracy]\n" + names("  expect dev.accuracy >= 0.{0}\n", "")
+    elif kind == "names that do not exist":
+        model = f"  answer = concat(tokens |> counts, {names('m{0}')}) |> classify(label)\n"
+    elif kind == "imports":
+        before = "import " + names("ly{0}") + ' from "layers.pipe"\n'
+    elif kind == "comments":
+        before = names("# {0}\n", "")
+    blocks = {"data": data, "features": features, "model": model, "train": train, "evaluate": evaluate}
+    return "pipe 1\npipeline grows\n" + before + "".join(f"{name} {{\n{text}}}\n" for name, text in blocks.items() if text), "pipe 1\n" + layers
+
+
+KINDS = ["classes", "missing cells", "columns", "inputs", "params", "features", "features of the model", "bindings", "instances", "steps of a flow", "layers",
+         "layers that nothing uses", "repetitions", "parameters of a layer", "frozen weights", "rates", "terms", "answers", "expectations",
+         "names that do not exist", "imports", "comments"]
+
+
+class Growth(Case):
+    """The processor time of a check grows as its file does."""
+
+    def seconds(self, file, expect):
+        """User time of a check without its start, the least of three."""
+        def once(path, code):
+            process = subprocess.Popen([str(PENSTOCK), "check", "--no-data", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                       cwd=self.folder, env=self.environment)
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            self.assertEqual(process.returncode, code, path)
+            return usage.ru_utime
+        return min(once(file, expect) for _ in range(3)) - min(once(self.empty, 0) for _ in range(3))
+
+    def testEveryKindOfEntry(self):
+        self.empty = self.write("empty.pipe", "pipe 1\nlayer thin(x) {\n  x |> linear(3)\n}\n")
+        for kind in KINDS:
+            with self.subTest(kind=kind):
+                times = []
+                for n in (3000, 12000):
+                    text, layers = growing(kind, n)
+                    self.write("layers.pipe", layers)
+                    times.append(self.seconds(self.write("grows.pipe", text), 1 if "not exist" in kind else 0))
+                # Four times the entries; a quadratic step takes sixteen times as long. What takes less than 50 ms is not measured.
+                self.assertLess(times[1], 8 * max(times[0], 0.006), f"{times}")
+
+    def testManyNames(self):
+        self.empty = self.write("empty.pipe", "pipe 1\nlayer thin(x) {\n  x |> linear(3)\n}\n")
+        self.assertLess(self.seconds(self.write("many.pipe", growing("classes", 300000)[0]), 0), 10)
+
+
+class Hints(Case):
+    """A hint that says what to write is followed: where it was written nothing is wrong any more."""
+
+    def errors(self, file, settings):
+        found = self.penstock("check", "--no-data", "--json", file, *[part for one in settings for part in ("--set", one)], expect=None).stdout
+        return [one for one in map(json.loads, found.splitlines()) if one["severity"] == "error"]
+
+    @staticmethod
+    def replacement(one):
+        """What the hint puts into the place of the diagnostic, or None."""
+        whole = re.fullmatch(r"(?:did you mean|write) `([^`]*)`\??", one["fix"])
+        meant = one["fix"].startswith("did you mean") or one["id"] in ("out-of-range", "wrong-type") and whole and re.fullmatch(r"[\w.]+", whole[1])
+        return whole[1] if whole and meant and "..." not in whole[1] else None
+
+    def follow(self, file, text, settings=()):
+        """Applies the hints of all errors, one at a time; how many."""
+        followed = 0
+        file.write_text(text)
+        for one in self.errors(file, settings):
+            new = self.replacement(one)
+            if new is None or one["line"] != one["end_line"]:
+                continue
+            followed += 1
+            if one["file"].startswith("--set"):
+                name, value = next(setting for setting in settings if one["file"] in ("--set", f"--set {setting.split('=')[0]}")).split("=", 1)
+                changed = f"{new}={value}" if one["file"] == "--set" else f"{name}={value[:one['column'] - 1]}{new}{value[one['end_column'] - 1:]}"
+                again = self.errors(file, [changed if setting.split("=")[0] == name else setting for setting in settings])
+                wrong = [other for other in again if other["file"].startswith("--set") and other["id"] in (one["id"], "set-unknown") and f"`{new}`" in other["message"]]
+            else:
+                lines = text.split("\n")
+                line = lines[one["line"] - 1]
+                old, named = line[one["column"] - 1:one["end_column"] - 1], re.search(r"`([^`]+)`", one["message"])
+                if named and named[1] in old: # the place is larger than what is wrong in it
+                    new = old.replace(named[1], new, 1)
+                lines[one["line"] - 1] = line[:one["column"] - 1] + new + line[one["end_column"] - 1:]
+                file.write_text("\n".join(lines))
+                again = self.errors(file, settings)
+                end = one["column"] + len(new)
+                wrong = [other for other in again if other["line"] == other["end_line"] == one["line"] and other["column"] < end and
+                         other["end_column"] > one["column"] and (other["id"] == one["id"] or other["end_column"] - other["column"] <= len(new))]
+                file.write_text(text)
+            self.assertEqual(wrong, [], f"{one['message']}; {one['fix']}\n{text}")
+        return followed
+
+    def testOfEveryDiagnostic(self):
+        followed = 0
+        folder = SOURCE / "tests/lit/diagnostics"
+        shutil.copytree(folder, self.folder / "diagnostics", dirs_exist_ok=True)
+        for test in sorted(folder.glob("*.pipe")):
+            text = test.read_text()
+            run = re.search(r"# RUN: not penstock check([^|]*)", text)
+            if run and "--no-data" in run[1]:
+                settings = [first or second for first, second in re.findall(r"--set (?:'([^']*)'|(\S+))", run[1])]
+                with self.subTest(test=test.name):
+                    followed += self.follow(self.folder / "diagnostics/followed.pipe", text, settings)
+        self.assertGreater(followed, 15)
+
+    def testOfMisspeltNames(self):
+        """Every name of a file of all features, one letter short."""
+        followed = 0
+        text = FEATURES
+        file = self.write("misspelt.pipe", text)
+        self.assertEqual(self.errors(file, []), [])
+        at = 0
+        for kind, token, _ in tokens(text):
+            if kind == "name" and len(token) > 3 and at > text.index("param"):
+                with self.subTest(name=token, line=text.count("\n", 0, at) + 1):
+                    followed += self.follow(file, text[:at] + token[:2] + token[3:] + text[at + len(token):])
+            at += len(token)
+        self.assertGreater(followed, 60)
+
+    CASES = [ # the line of FEATURES, what stands in its place, a word of the hint, what the hint must not say
+        ("keep: best(dev.f1_macro)", "keep: best(f1_macro)", "`dev.f1_macro`", "test"),
+        ("keep: best(dev.f1_macro)", "keep: best(test.f1_macro)", "`dev.f1_macro`", "`test"),
+        ("keep: best(dev.f1_macro)", "keep: best(test.mae)", "`dev.mae`", "`test"),
+        ("keep: best(dev.f1_macro)", "keep: best(tst.f1_macro)", "", "`test`"),
+        ("expect test.accuracy >= 0.5", "expect accuracy >= 0.5", "`test.accuracy`", "f1"),
+        ("expect test.accuracy >= 0.5", "expect accurcy >= 0.5", "`test.accuracy`", "f1"),
+        ("test: [accuracy(answer: needs), mae(answer: price)]", "test: accuracy(answer: needs)", "`[accuracy(answer: needs)]`", "xyz"),
+        ("test: [accuracy(answer: needs), mae(answer: price)]", "test: [mae, accuracy(answer: needs)]", "`mae(answer: price)`", "needs"),
+        ("steps: 4", "step: 4", "`steps`", "xyz"), ("batch: 8", "stps: 8", "remove", "steps"), ("batch: 8", "epoch: 8", "remove", "epochs"),
+        ("classify(label,", "classify(lable,", "`label`", "xyz"), ("regress(cost)", "regress(coat)", "`cost`", "xyz"),
+        ("classify(label,", "classify(", "`classify(target)`", "x |>"), ("linear(width)", "linear(count())", "`count(label)`", "x |>"),
+        ("h |> relu", "h |> with(4)", "", "`width`"), ("tokens = text |> words(", "tokens = text |> worlds(", "`words`", "xyz"),
+        ("tokens = text |> words(", "tokens = txt |> words(", "`text`", "xyz"), ("width: int = 6", "width: Int = 6", "`int`", "xyz"),
+        ("optimizer: adam(lr: 1e-3)", "optimizer: adam(lr: widht)", "`width`", "xyz"), ("optimizer: adam(lr: 1e-3)", "optimizer = adam(lr: 1e-3)", "`optimizer: ...`", "xyz"),
+        ("optimizer: adam(lr: 1e-3)", "lr = 1e-3", "", "`lr: ...`"), ('source: csv("rows/{split}.csv")', 'source = csv("rows/{split}.csv")', "`source: ...`", "column"),
+        ("layer thin(x, width: int)", "layer thin(x, width: clas)", "", "`class`"),
+    ]
+
+    def testCases(self):
+        for old, new, word, not_ in self.CASES:
+            with self.subTest(new=new):
+                self.assertIn(old, FEATURES)
+                text = FEATURES.replace(old, new, 1)
+                file = self.write("case.pipe", text)
+                line = text[:text.index(new)].count("\n") + 1
+                here = [one for one in self.errors(file, []) if one["line"] == line]
+                self.assertTrue(here)
+                self.assertIn(word, " ".join(one["fix"] for one in here))
+                self.assertNotIn(not_, " ".join(one["fix"] for one in here))
+                self.follow(file, text)
+
+    def testSet(self):
+        file = self.write("set.pipe", FEATURES)
+        for name, word, not_ in [("model.needs.classify.bias", "param", "classify_0"), ("features.tokens.words.min_cont", "param", "min_count"),
+                                 ("train.optimizer.ir", "`train.optimizer.lr`", "xyz"), ("train.bach", "`train.batch`", "xyz"), ("wdth", "`width`", "xyz"),
+                                 ("data.source.delimeter", "`data.source.delimiter`", "xyz"), ("data.cost.fil", "`data.cost.fill`", "xyz"),
+                                 ("expect.test.accuracy", "param", "`expect"), ("train.freezing", "`train.freeze`", "xyz")]:
+            with self.subTest(name=name):
+                one = self.errors(file, [f"{name}=7"])
+                self.assertEqual([other["id"] for other in one], ["set-unknown"])
+                self.assertIn(word, one[0]["fix"])
+                self.assertNotIn(not_, one[0]["fix"])
+                self.follow(file, FEATURES, [f"{name}=7"])
+
+
+FEATURES = """pipe 1
+pipeline features
+param width: int = 6
+param half: float = 0.5
+param folder: path = "rows"
+data {
+  source: csv("rows/{split}.csv")
+  column text = text()
+  column note = text(from: "remark")
+  column label = class["failure", "routine"]
+  column cost = number(missing: ["?"], fill: median)
+  column tagged = set["pump", "valve"]
+}
+features {
+  tokens = text |> words(min_count: 2, max_length: 16)
+  others = note |> clean(lowercase: true, unicode: nfkc) |> characters(max_length: 24)
+}
+layer thin(x, width: int) {
+  inner = x |> linear(width)
+  inner |> tanh
+}
+model {
+  shared = embedding(8)
+  first = tokens |> shared |> pool(mean)
+  second = others |> embedding(width) |> conv1d(3, width) |> pool(max)
+  h = concat(first, second) |> dropout(half)
+  deep = h |> linear(width) |> repeat(2, thin(width))
+  needs = h |> relu |> classify(label, class_weights: balanced)
+  price = deep |> regress(cost)
+}
+train {
+  optimizer: adam(lr: 1e-3)
+  schedule: cosine(warmup: 10%)
+  steps: 4
+  batch: 8
+  minimize: needs.loss + half * price.loss
+  freeze: [shared, needs]
+  keep: best(dev.f1_macro)
+}
+evaluate {
+  dev: [f1(answer: needs, average: macro), mae(answer: price)]
+  test: [accuracy(answer: needs), mae(answer: price)]
+  expect test.accuracy >= 0.5
+}
+target {
+  precision: fp32
+}
+"""
+
+
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
