@@ -1,5 +1,6 @@
 #include "runtime/data/split_ids.h"
 
+#include "runtime/base/printable.h"
 #include "runtime/data/encode.h"
 #include "runtime/data/no_such_column.h"
 #include "runtime/data/ordered.h"
@@ -18,7 +19,7 @@ using Json = nlohmann::json;
 
 namespace {
 
-constexpr std::uint32_t formatVersion = 2;
+constexpr std::uint32_t formatVersion = 3;
 constexpr std::uint64_t alignment = 64;
 
 /// The entry's payload: sections, each aligned in the file, then a directory in JSON and its length
@@ -106,9 +107,9 @@ Status Builder::open() {
   PENSTOCK_ASSIGN(rows, program.openRows(path));
   const std::vector<std::string> &names = rows->names();
   for (const ColumnSpec &column : program.columns) {
-    if (request.strict && program.source != RecordProgram::Source::jsonl && !names.empty() &&
+    if (request.strict && program.source != RowFormat::jsonl && !names.empty() &&
         std::find(names.begin(), names.end(), column.from) == names.end()) {
-      if (program.source == RecordProgram::Source::conll) {
+      if (program.source == RowFormat::conll) {
         return invalidInput(fmt::format("{}:1: `columns` lists no column `{}`", path, column.from));
       }
       return noSuchColumn(path, column.from, names);
@@ -151,7 +152,7 @@ Status Builder::addCells(const RowBlock &block, std::size_t row) {
       return cellError(block, row, fmt::format("column `{}` has no value", column.from));
     }
     if (request.strict && state == CellState::bad) {
-      return cellError(block, row, fmt::format("`{}` in column `{}` is not a number", cell.text, column.from));
+      return cellError(block, row, fmt::format("`{}` in column `{}` is not a number", printable(cell.text, 60), column.from));
     }
     if (column.type == ColumnSpec::Type::number) {
       numbers[i].push_back(state == CellState::value    ? number
@@ -163,7 +164,7 @@ Status Builder::addCells(const RowBlock &block, std::size_t row) {
     } else if (column.type == ColumnSpec::Type::set) {
       const std::size_t begin = sets[i].size();
       sets[i].resize(begin + classIndex[i].size());
-      labelsOf(column, state == CellState::value ? cell.text : std::string_view(), labels);
+      labelsOf(column, state == CellState::value ? cell : Cell{}, labels);
       for (const std::string_view label : labels) {
         if (const auto found = classIndex[i].find(std::string(label)); found != classIndex[i].end()) {
           sets[i][begin + static_cast<std::size_t>(found->second)] = 1;
@@ -189,7 +190,8 @@ Status Builder::addTags(std::size_t index, const Cell &cell, const RowBlock &blo
   const std::vector<std::string> converted = toIob2(program.columns[index].scheme, items, problems);
   for (const TagProblem &problem : problems) {
     if (request.strict && problem.malformed) {
-      return cellError(block, row, fmt::format("`{}` in column `{}` is no tag of its scheme", problem.tag, program.columns[index].from));
+      return cellError(block, row,
+                       fmt::format("`{}` in column `{}` is no tag of its scheme", printable(problem.tag, 60), program.columns[index].from));
     }
   }
   Tags &out = tags[index];
@@ -404,9 +406,7 @@ Result<SplitIds> Builder::run(const Hash128 &key) {
 
 } // namespace
 
-Status rowErrorStatus(const std::string &file, const RowError &error) {
-  return invalidInput(fmt::format("{}:{}:{}: {}", file, error.line, error.column, error.sentence()));
-}
+Status rowErrorStatus(const std::string &file, const RowError &error) { return invalidInput(error.inFile(printable(file))); }
 
 Result<SplitIds> openSplit(const SplitRequest &request, const Cache &cache) {
   const Hash128 key = request.fitted->idsKey(*request.program, request.split, request.content);
