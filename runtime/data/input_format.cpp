@@ -115,10 +115,10 @@ public:
       return csv({tabs()}, true);
     }
     if (input.asked == "jsonl") {
-      return jsonl(false);
+      return jsonl();
     }
     if (input.asked == "conll") {
-      return conll(false);
+      return conll();
     }
     return tell();
   }
@@ -126,8 +126,7 @@ public:
 private:
   Result<RowOptions> tell() {
     if (isOwnExtension()) {
-      return extension == ".csv" && program.source == RowFormat::csv ? csv(csvWays(), false)
-                                                                     : own(isOneOf(extension, {".conll", ".conllu"}));
+      return extension == ".csv" && program.source == RowFormat::csv ? csv(csvWays(), false) : own();
     }
     if (extension == ".csv") {
       return csv(csvWays(), false);
@@ -136,23 +135,21 @@ private:
       return csv({tabs()}, false);
     }
     if (isOneOf(extension, {".json", ".jsonl", ".ndjson"})) {
-      return jsonl(false);
+      return jsonl();
     }
     if (isOneOf(extension, {".conll", ".conllu"})) {
-      return conll(false);
+      return conll();
     }
     if (input.path.empty() || extension == ".txt") {
       PENSTOCK_TRY(checkIsText());
       return lines();
     }
-    return own(false);
+    return own();
   }
 
-  /// As the run reads its own data. `certain`: the name says so.
-  Result<RowOptions> own(bool certain) {
-    return program.source == RowFormat::csv     ? csv({program.csv}, false)
-           : program.source == RowFormat::jsonl ? jsonl(true)
-                                                : conll(!certain);
+  /// As the run reads its own data.
+  Result<RowOptions> own() const {
+    return program.source == RowFormat::csv ? csv({program.csv}, false) : program.source == RowFormat::jsonl ? jsonl() : conll();
   }
 
   Result<RowOptions> lines() const {
@@ -171,10 +168,7 @@ private:
     if (fits != ways.end()) {
       return RowOptions{RowFormat::csv, *fits, {}};
     }
-    std::string_view first;
-    Lines all(input.head);
-    while (all.next(first) && first.empty()) {
-    }
+    const std::string_view first = firstLine();
     if (asked || first.empty()) {
       return RowOptions{RowFormat::csv, ways.front(), {}}; // reading says which column is missing
     }
@@ -182,32 +176,62 @@ private:
     for (const std::string &column : columns) {
       names.push_back("`" + printable(column, nameLimit) + "`");
     }
-    std::string text = fmt::format("it cannot be told how to read {}: ", quoted());
-    text += extension.empty() || !isOneOf(extension, {".csv", ".tsv", ".tab"}) ? "the run's own data are CSV"
-                                                                               : "its name says that it has a header";
-    text += fmt::format(", and its first line, `{}`, has no column{} {} between {}; ", printable(first, lineLimit),
-                        names.size() > 1 ? "s" : "", fmt::join(names, ", "), nameOf(ways));
-    return usageError(text + "say how with `--format` (lines, csv, tsv, jsonl or conll)");
+    return cannotTell("CSV with a header", fmt::format("its first line, `{}`, has no column{} {} between {}", printable(first, lineLimit),
+                                                       names.size() > 1 ? "s" : "", fmt::join(names, ", "), nameOf(ways)));
   }
 
-  Result<RowOptions> jsonl(bool check) const {
-    const std::size_t first = input.head.find_first_not_of("\xEF\xBB\xBF \t\r\n");
-    if (input.asked.empty() && first != std::string::npos && input.head[first] == '[') {
-      return usageError(fmt::format("{} begins with a JSON array, and records are read from lines with one object each; write it so, for "
-                                    "example with `jq -c '.[]'`, or say how to read it with `--format`",
-                                    quoted()));
+  /// A usage error: what the name of the input or the run speaks for, and what speaks against it.
+  Status cannotTell(std::string_view speaksFor, std::string_view against) const {
+    const bool named = isOneOf(extension, {".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".conll", ".conllu"});
+    return usageError(
+        fmt::format("it cannot be told how to read {}: {} for {}, and {}; say how with `--format` (lines, csv, tsv, jsonl or conll)",
+                    quoted(), named ? "its name speaks" : "the run's own data speak", speaksFor, against));
+  }
+
+  /// The first line that is not blank, or an empty one.
+  std::string_view firstLine() const {
+    Lines lines(input.head);
+    std::string_view line;
+    while (lines.next(line)) {
+      if (line.find_first_not_of(blanks) != std::string_view::npos) {
+        return line;
+      }
     }
-    if (check && first != std::string::npos && input.head[first] != '{') {
-      return usageError(fmt::format("it cannot be told how to read {}: the run's own data are JSON Lines, and it does not begin with an "
-                                    "object; say how with `--format` (lines, csv, tsv, jsonl or conll)",
-                                    quoted()));
+    return {};
+  }
+  template <typename Judge> bool anyLine(Judge judge) const {
+    Lines lines(input.head);
+    for (std::string_view line; lines.next(line);) {
+      if (judge(line)) {
+        return true;
+      }
     }
-    return RowOptions{RowFormat::jsonl, {}, {}};
+    return false;
+  }
+
+  Result<RowOptions> jsonl() const {
+    const std::string_view first = firstLine();
+    const std::size_t begin = first.find_first_not_of(blanks);
+    if (!input.asked.empty() || first.empty()) {
+      return RowOptions{RowFormat::jsonl, {}, {}};
+    }
+    if (first[begin] == '[' || first.substr(begin) == "{") {
+      return usageError(fmt::format("{} holds {}, and records are read from lines with one object each; write it so, for example with "
+                                    "`jq -c {}`, or say how to read it with `--format`",
+                                    quoted(), first[begin] == '[' ? "a JSON array" : "an object over several lines",
+                                    first[begin] == '[' ? "'.[]'" : "."));
+    }
+    const auto isObject = [](std::string_view line) {
+      const std::size_t at = line.find_first_not_of(blanks);
+      return at != std::string_view::npos && line[at] == '{';
+    };
+    return anyLine(isObject) ? Result<RowOptions>(RowOptions{RowFormat::jsonl, {}, {}})
+                             : cannotTell("JSON Lines", "no line at its beginning is an object");
   }
 
   /// The columns of the run's own lines, or only those up to the last that is read, where the first line has so many: words whose
   /// tags nobody knows yet.
-  Result<RowOptions> conll(bool check) const {
+  Result<RowOptions> conll() const {
     if (program.source != RowFormat::conll) {
       return usageError(fmt::format("the columns of the CoNLL file {} are not known, because the run's own data are {}; give it as {}, and "
                                     "say so with `--format`",
@@ -221,13 +245,19 @@ private:
       needed = std::find(columns.begin(), columns.end(), names[i]) != columns.end() ? i + 1 : needed;
     }
     bool ended = false;
-    const std::size_t found = fieldsOf(firstRecord(input.head, program.conll, ended)).size();
-    if (found == needed) {
+    const std::string_view first = firstRecord(input.head, program.conll, ended);
+    const std::size_t found = fieldsOf(first).size();
+    const bool certain = !input.asked.empty() || isOneOf(extension, {".conll", ".conllu"});
+    if (certain && found == needed) {
       names.resize(needed);
-    } else if (check && found > 0 && found != names.size()) {
-      return usageError(fmt::format("it cannot be told how to read {}: the run's own data are CoNLL with {} columns a line, and its first "
-                                    "line has {}; say how with `--format` (lines, csv, tsv, jsonl or conll)",
-                                    quoted(), names.size(), found));
+      return options;
+    }
+    // A line of a word and its tag is also a text of two words.
+    const auto fits = [&](std::string_view line) { return fieldsOf(line).size() == names.size(); };
+    const bool good = certain ? !input.asked.empty() || anyLine(fits) : hasTags() ? looksTagged(first) : fits(first);
+    if (found > 0 && !good) {
+      return cannotTell(fmt::format("CoNLL with {} columns a line", names.size()),
+                        fmt::format("its first line is `{}`", printable(first, lineLimit)));
     }
     return options;
   }
@@ -257,6 +287,12 @@ private:
       }
     }
     return looksTagged(first) ? looks("CoNLL, a word and its tag a line", "conll") : Status{};
+  }
+
+  /// Whether a column of the run's CoNLL holds tags.
+  bool hasTags() const {
+    return std::any_of(program.columns.begin(), program.columns.end(),
+                       [](const ColumnSpec &column) { return column.type == ColumnSpec::Type::tags; });
   }
 
   bool looksTagged(std::string_view line) const {
@@ -325,7 +361,7 @@ private:
     }
     return false;
   }
-  std::string quoted() const { return input.path.empty() ? "standard input" : "`" + printable(input.name, 200) + "`"; }
+  std::string quoted() const { return input.path.empty() ? "standard input" : "`" + printable(input.path, 200) + "`"; }
   static std::string nameOf(const std::vector<CsvOptions> &ways) {
     std::string text;
     for (const CsvOptions &way : ways) {

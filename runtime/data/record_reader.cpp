@@ -84,7 +84,7 @@ public:
     }
     inputName = input.path.empty() ? "standard input" : printable(input.path);
     auto bytes = std::make_unique<Peeked>(std::move(input.bytes));
-    InputFacts facts = {input.path, input.path, input.format, {}};
+    InputFacts facts = {input.path, input.format, {}};
     PENSTOCK_TRY(bytes->peek(facts.head, [&] { return headIsEnough(facts, program); }));
     PENSTOCK_ASSIGN(const RowOptions options, chooseFormat(facts, program, fitted, names));
     format = options.format;

@@ -30,7 +30,7 @@ std::string choose(const Json &own, const std::string &path, const std::string &
   }
   const auto program = RecordProgram::parse(json.dump());
   EXPECT_TRUE(program.ok()) << program.status().message();
-  const Result<RowOptions> made = chooseFormat({path, path, asked, head}, *program, fitted, {"text"});
+  const Result<RowOptions> made = chooseFormat({path, asked, head}, *program, fitted, {"text"});
   if (!made.ok()) {
     if (message != nullptr) {
       *message = made.status().message();
@@ -84,12 +84,20 @@ TEST(InputFormat, ARunReadsOtherFilesTheWayItReadsItsOwn) {
     EXPECT_EQ(choose(lines, name, "\n {\"text\": 1}\n"), "jsonl") << name;
     EXPECT_EQ(choose(lines, name, "pump leak\n"), "usage") << name;
     EXPECT_EQ(choose(words, name, "# c\n\noil O\n"), "conll 2#") << name;
-    EXPECT_EQ(choose(words, name, "oil\nfilter\n"), "conll 1#") << name;
+    EXPECT_EQ(choose(words, name, "oil\nfilter\n"), "usage") << "words alone are texts too";
+    EXPECT_EQ(choose(words, name, "oil leaks\nfilter worn\n"), "usage") << "a text of two words";
     EXPECT_EQ(choose(words, name, "oil filter leaks\n"), "usage") << name;
   }
   EXPECT_EQ(choose(words, "x.txt", "oil O\nfilter O\n"), "conll 2#") << "its own files are .txt";
   EXPECT_EQ(choose(words, "x.txt", "oil filter is leaking\n"), "usage");
-  EXPECT_EQ(choose(words, "x.conll", "oil filter is leaking\n"), "conll 2#") << "the name says so: an error of the record";
+  EXPECT_EQ(choose(words, "x.conll", "oil filter is leaking\n\noil O\n"), "conll 2#") << "an error of the first record";
+  EXPECT_EQ(choose(words, "x.conll", "oil filter is leaking\n"), "usage");
+  EXPECT_EQ(choose(words, "x.conllu", "oil leaks\n"), "conll 2#");
+  EXPECT_EQ(choose(words, "x.conll", "oil\nfilter\n"), "conll 1#");
+  EXPECT_EQ(choose(words, "x", "oil\nfilter\n", "conll"), "conll 1#");
+  EXPECT_EQ(choose(lines, "x.jsonl", "bad\n{\"text\": 1}\n"), "jsonl") << "an error of the first record";
+  EXPECT_EQ(choose(lines, "x.jsonl", "text\nbad\n"), "usage");
+  EXPECT_EQ(choose(lines, "x.json", "{\n  \"text\": 1\n}\n"), "usage");
   EXPECT_EQ(choose(commas, "x.conll", "oil O\n"), "usage") << "its columns are not known";
   EXPECT_EQ(choose(commas, "x.conllu", "oil O\n"), "usage");
 }
@@ -149,12 +157,12 @@ TEST(InputFormat, ShowsNoControlCharacters) {
 TEST(InputFormat, AFirstLineIsEnough) {
   const Folder folder;
   const auto program = RecordProgram::parse(textProgram(folder).dump()).value();
-  EXPECT_FALSE(headIsEnough({"", "", "", "tex"}, program));
-  EXPECT_TRUE(headIsEnough({"", "", "", "\n"}, program));
-  EXPECT_TRUE(headIsEnough({"", "", "lines", ""}, program));
-  EXPECT_FALSE(headIsEnough({"x", "x.csv", "", "\n\ntext"}, program));
-  EXPECT_TRUE(headIsEnough({"x", "x.csv", "", "\n\ntext\n"}, program));
-  EXPECT_TRUE(headIsEnough({"x", "x.csv", "", std::string(1U << 16, 'x')}, program));
+  EXPECT_FALSE(headIsEnough({"", "", "tex"}, program));
+  EXPECT_TRUE(headIsEnough({"", "", "\n"}, program));
+  EXPECT_TRUE(headIsEnough({"", "lines", ""}, program));
+  EXPECT_FALSE(headIsEnough({"x.csv", "", "\n\ntext"}, program));
+  EXPECT_TRUE(headIsEnough({"x.csv", "", "\n\ntext\n"}, program));
+  EXPECT_TRUE(headIsEnough({"x.csv", "", std::string(1U << 16, 'x')}, program));
 }
 
 } // namespace
