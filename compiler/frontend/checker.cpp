@@ -271,6 +271,9 @@ Json sourceOf(const DataBlock &data) {
   if (!data.delimiter.empty() && data.delimiter != ",") {
     source["options"]["delimiter"] = data.delimiter;
   }
+  if (data.quote == "none") {
+    source["options"]["quote"] = "none";
+  }
   return source;
 }
 
