@@ -202,12 +202,19 @@ private:
       add(work.flops, rows, 2 * numbers[0] * numbers[1]);
     } else if (kernel.starts_with("conv1d")) {
       ArrayRef<int64_t> numbers = numbersOf(invoke.getHandleAttr());
+      // The derivatives of conv1d_max have products for one row of each channel of a record only: the one that was the largest.
+      bool chosenRows = kernel == "conv1d_max_input_grad" || kernel == "conv1d_max_weight_grad";
       for (Value v : llvm::concat<Value>(invoke.getOperands(), invoke.getResults())) {
-        if (isa<nn::RaggedType>(v.getType())) {
+        if (isa<nn::RaggedType>(v.getType()) && !chosenRows) {
           rows = nn::rowsOf(v.getType());
         }
       }
+      rows = chosenRows ? nn::rowsOf(invoke.getOperands()[1].getType()) : rows;
       add(work.flops, rows, 2 * numbers[0] * numbers[1] * numbers[2]);
+    } else if (kernel.starts_with("crf_")) {
+      // From each tag to each: forward sums or maxima, and for the derivative the sums backward and the shares.
+      int64_t tags = nn::widthOf(invoke.getOperands()[0].getType());
+      add(work.flops, rows, (kernel == "crf_loss_grad" ? 6 : 2) * tags * tags);
     } else if (kernel.starts_with("attention")) {
       // Two contractions forward and five backward, the first of which is the scores again.
       int64_t operations = kernel.ends_with("_grad") ? 10 : 4;

@@ -11,6 +11,7 @@ import math
 import os
 import pathlib
 import random
+import re
 import shutil
 import struct
 import subprocess
@@ -500,6 +501,33 @@ evaluate {
         self.assertIn("adam", {event["name"] for event in events})
         self.penstock("train", self.task("maintenance_transformer"), "--quiet", "--out", self.folder / "plain", *settings)
         self.assertEqual((out / "model.safetensors").read_bytes(), (self.folder / "plain" / "model.safetensors").read_bytes())
+
+    def testProfileCountsWhatIsComputed(self):
+        """Products of a convolution by hand from its shape; and no step of a task is faster than a core can be."""
+        for name in TASKS:
+            out = self.folder / f"counted-{name}"
+            text = self.penstock("train", self.task(name), "--quiet", "--out", out, "--profile", "--set", "train.steps=5").stdout
+            workers = int(re.search(r"(\d+) worker", text)[1])
+            found = re.findall(r"^ *[0-9.]+% +[0-9.]+ +([0-9.]+) +[0-9.]+% ", text, re.MULTILINE)
+            self.assertGreater(len(found), 5, text)
+            # Two multiply-adds of 16 numbers a cycle at 5 GHz. The measured peak is lower while others use the machine.
+            self.assertLess(max(map(float, found)), workers * 320, text)
+        out = self.folder / "counted-sentiment_cnn"
+        content = (out / "model.safetensors").read_bytes()
+        header = json.loads(content[8:8 + int.from_bytes(content[:8], "little")])
+        products = sorted(2 * math.prod(one["shape"]) for key, one in header.items() if len(one.get("shape", [])) == 3)
+        self.assertEqual(len(products), 3)
+        events = [e for e in json.loads((out / "profile.json").read_text())["traceEvents"] if e["args"]["entry"] == "train_step"]
+        counted = {}
+        for event in events:
+            counted.setdefault(event["name"], []).append(event["args"]["flops"])
+        for name in ["conv1d_max_input_grad", "conv1d_max_weight_grad"]:  # one row of each channel and record has a gradient
+            self.assertEqual(sorted(set(counted[name])), [32 * one for one in products])
+            self.assertEqual(len(counted[name]), 5 * 3)
+        tokens = [count / one for step in range(5) for count, one in zip(sorted(counted["conv1d_max"][3 * step:3 * step + 3]), products)]
+        self.assertEqual(tokens[::3], tokens[1::3])
+        self.assertEqual(tokens, [round(one) for one in tokens])
+        self.assertGreater(min(tokens), 32)
 
     def testProfileOfATableThatIsUpdatedByRows(self):
         out, file = self.folder / "profiled-rows", self.tasks / "wide.pipe"
