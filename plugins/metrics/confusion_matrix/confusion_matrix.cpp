@@ -11,7 +11,7 @@ namespace {
 
 using namespace penstock;
 
-constexpr std::size_t mostClasses = 4096; // 16 million values
+constexpr std::size_t mostClasses = 2000; // 4 million values
 
 class ConfusionMatrix {
 public:

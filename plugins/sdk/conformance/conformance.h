@@ -3,8 +3,12 @@
 // hard texts, damaged states, sinks that stop and builders that refuse.
 #pragma once
 
+#include "judged.h"
+
 #include <penstock/plugin_abi.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -528,43 +532,14 @@ private:
 
   // ---- metric
 
-  struct Judged {
-    std::vector<std::int32_t> gold, predicted;
-    std::vector<double> goldNumbers, predictedNumbers, weights;
-    std::vector<float> scores;
-    std::vector<std::uint8_t> goldSets, predictedSets;
-  };
-
-  Judged sample(std::size_t records) const {
-    std::mt19937 random(3);
-    Judged made;
-    for (std::size_t i = 0; i < records; ++i) {
-      made.gold.push_back(static_cast<std::int32_t>(random() % 5));
-      made.predicted.push_back(random() % 3 == 0 ? static_cast<std::int32_t>(random() % 5) : made.gold.back());
-      made.goldNumbers.push_back(static_cast<double>(random() % 1000) / 7 - 50);
-      made.predictedNumbers.push_back(made.goldNumbers.back() + static_cast<double>(random() % 100) / 31);
-      made.weights.push_back(static_cast<double>(1 + random() % 3));
-      for (int c = 0; c < 5; ++c) {
-        made.scores.push_back(c == made.predicted.back() ? 0.6F : 0.1F);
-        made.goldSets.push_back(c == made.gold.back() || random() % 4 == 0 ? 1 : 0);
-        made.predictedSets.push_back(random() % 5 == 0 ? 1 - made.goldSets.back() : made.goldSets.back());
-      }
-    }
-    return made;
-  }
-
   std::int32_t add(const PenstockMetric &f, void *self, const Judged &judged, std::size_t first, std::size_t last, bool weighted,
                    PenstockError &error) const {
     PenstockPredictions batch{};
     batch.struct_size = sizeof batch;
     batch.records = static_cast<std::int64_t>(last - first);
-    std::vector<float> scores;
-    for (std::size_t i = first; i < last && (judgeSets || given.classes); ++i) {
-      const auto row = judged.scores.begin() + static_cast<std::ptrdiff_t>(i * 5);
-      scores.insert(scores.end(), row, row + static_cast<std::ptrdiff_t>(trained));
-    }
-    batch.scores = scores.empty() ? nullptr : scores.data();
-    batch.width = scores.empty() ? 1 : trained;
+    const bool scored = judgeSets || given.classes;
+    batch.width = scored ? trained : 1;
+    batch.scores = scored ? judged.scores.data() + first * static_cast<std::size_t>(trained) : nullptr;
     if (judgeSets) {
       batch.gold_sets = judged.goldSets.data() + first * 5;
       batch.predicted_sets = judged.predictedSets.data() + first * 5;
@@ -597,6 +572,8 @@ private:
             [](void *, PenstockString) -> std::int32_t { return 0; }};
   }
 
+  static bool tellsAll(const PenstockMetric &f) { return f.struct_size >= sizeof f && f.create_for != nullptr; }
+
   void *makeMetric(const PenstockMetric &f) {
     static const std::string names[] = {"a", "b", "c", "\u4e2d", "e e"}, tags[] = {"B-a", "B-\u4e2d", "I-a", "I-\u4e2d", "O"};
     std::vector<PenstockString> classes;
@@ -606,11 +583,8 @@ private:
     void *self = nullptr;
     PenstockError error{};
     const std::int64_t count = given.classes || judgeSets ? 5 : 0;
-    const bool toldAll = f.struct_size >= sizeof f && f.create_for != nullptr;
-    // Of five classes train has three where the metric is told so: then scores are three wide.
-    trained = toldAll && count > 0 && lacking ? 3 : count;
-    if ((toldAll ? f.create_for(&host, given.parameters, classes.data(), count, trained, &self, &error)
-                 : f.create(&host, given.parameters, classes.data(), count, &self, &error)) != 0) {
+    if ((tellsAll(f) ? f.create_for(&host, given.parameters, classes.data(), count, std::min(count, trained), &self, &error)
+                     : f.create(&host, given.parameters, classes.data(), count, &self, &error)) != 0) {
       expect(false, std::string("create failed: ") + error.text);
       return nullptr;
     }
@@ -637,7 +611,8 @@ private:
   void metric() {
     const auto &f = *static_cast<const PenstockMetric *>(given.plugin->functions);
     const std::size_t records = 211;
-    const Judged judged = sample(records);
+    trained = lacking && tellsAll(f) ? 3 : 5; // of five classes train has three where the metric is told so
+    const Judged judged = judgedSample(records, trained);
     Judged repeated;
     for (std::size_t i = 0; i < records; ++i) {
       for (int k = 0; k < static_cast<int>(judged.weights[i]); ++k) {
@@ -645,18 +620,17 @@ private:
         repeated.predicted.push_back(judged.predicted[i]);
         repeated.goldNumbers.push_back(judged.goldNumbers[i]);
         repeated.predictedNumbers.push_back(judged.predictedNumbers[i]);
-        repeated.scores.insert(repeated.scores.end(), judged.scores.begin() + static_cast<std::ptrdiff_t>(i) * 5,
-                               judged.scores.begin() + static_cast<std::ptrdiff_t>(i) * 5 + 5);
+        const auto row = judged.scores.begin() + static_cast<std::ptrdiff_t>(i) * trained;
+        repeated.scores.insert(repeated.scores.end(), row, row + trained);
         for (std::size_t c = 0; c < 5; ++c) {
           repeated.goldSets.push_back(judged.goldSets[i * 5 + c]);
           repeated.predictedSets.push_back(judged.predictedSets[i * 5 + c]);
         }
       }
     }
-    void *whole = makeMetric(f), *batched = makeMetric(f), *left = makeMetric(f), *right = makeMetric(f), *weighted = makeMetric(f),
-         *copies = makeMetric(f), *empty = makeMetric(f);
-    if (whole != nullptr && batched != nullptr && left != nullptr && right != nullptr && weighted != nullptr && copies != nullptr &&
-        empty != nullptr) {
+    std::array<void *, 7> made{};
+    const auto &[whole, batched, left, right, weighted, copies, empty] = made;
+    if (std::all_of(made.begin(), made.end(), [&](void *&one) { return (one = makeMetric(f)) != nullptr; })) {
       PenstockError error{};
       bool added = add(f, whole, judged, 0, records, false, error) == 0;
       for (std::size_t at = 0; at < records; at += 13) {
@@ -687,9 +661,9 @@ private:
                                        [](void *, PenstockString) -> std::int32_t { return 1; }};
       expect(f.result(whole, &stop, &error) != 0, "result goes on after the sink has stopped it");
     }
-    for (void *made : {whole, batched, left, right, weighted, copies, empty}) {
-      if (made != nullptr) {
-        f.destroy(made);
+    for (void *one : made) {
+      if (one != nullptr) {
+        f.destroy(one);
       }
     }
   }
