@@ -1,5 +1,7 @@
 #include "runtime/base/plugin_manifest.h"
 
+#include "runtime/base/hash.h"
+
 #define TOML_EXCEPTIONS 0
 // Its assertions are reachable from input; what they guard is an ordinary parse error.
 #define TOML_ASSERT(condition) static_cast<void>(0)
@@ -498,7 +500,11 @@ Result<PluginManifest> parsePluginManifest(std::string_view text, const std::str
   if (!parsed) {
     return invalidInput(fmt::format("{}:{}: {}", path, parsed.error().source().begin.line, parsed.error().description()));
   }
-  return manifestOf(parsed.table(), path);
+  Result<PluginManifest> manifest = manifestOf(parsed.table(), path);
+  if (manifest.ok()) {
+    manifest->textHash = hash64(text);
+  }
+  return manifest;
 }
 
 Result<PluginManifest> readPluginManifest(const std::string &path) {

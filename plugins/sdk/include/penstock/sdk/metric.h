@@ -76,7 +76,7 @@ template <typename T> struct MetricFunctions {
                              std::int64_t classCount, void **self, PenstockError *error) {
     return guarded(error, [&] { *self = std::make_unique<T>(Parameters(parameters), strings(classes, classCount)).release(); });
   }
-  static void destroy(void *self) { delete static_cast<T *>(self); }
+  static void destroy(void *self) { destroyed<T>(self); }
   static std::int32_t add(void *self, const PenstockPredictions *given, PenstockError *error) {
     return guarded(error, [&] { static_cast<T *>(self)->add(Predictions(*given)); });
   }
