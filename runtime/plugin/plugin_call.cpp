@@ -90,7 +90,7 @@ public:
     own = mark;
   }
   ~ThreadCalls() {
-    if (memory == MAP_FAILED) {
+    if (memory == MAP_FAILED || mark->plugin.load() != nullptr) { // a plugin ends the process: who it was is still to be told
       return;
     }
     if (ownsStack) {

@@ -38,31 +38,38 @@ Status tryTokenizer(const Bound &bound) {
   return Status::success();
 }
 
-/// One record of the target `kind`, judged right.
+/// One record of the target `kind`, predicted wrong.
 Status judgeOne(const Bound &bound, const std::string &kind) {
   const std::vector<std::string> classes = kind == "number" ? std::vector<std::string>()
                                            : kind == "tags" ? std::vector<std::string>{"B-a", "O"}
                                                             : std::vector<std::string>{"a", "b"};
   TAKE_UNLESS_REFUSED(metric, makeMetric(bound, classes));
-  const std::int32_t gold[] = {0};
-  const float scores[] = {0.75F, 0.25F};
-  const double number[] = {0.75};
-  const std::uint8_t sets[] = {1, 0};
+  const std::int32_t gold[] = {0}, predicted[] = {1};
+  const float scores[] = {0.25F, 0.75F};
+  const double number[] = {0.75}, other[] = {0.5};
+  const std::uint8_t set[] = {1, 0}, otherSet[] = {0, 1};
   const std::int64_t offsets[] = {0, 1};
   PenstockPredictions one{};
   one.struct_size = sizeof one;
   one.records = 1;
   if (kind == "number") {
-    one.gold_numbers = one.predicted_numbers = number;
+    one.gold_numbers = number;
+    one.predicted_numbers = other;
   } else if (kind == "tags") {
-    one.gold = one.predicted = gold;
+    one.gold = gold;
+    one.predicted = predicted;
     one.sequences = 1;
     one.offsets = offsets;
   } else {
     one.width = 2;
     one.scores = scores;
-    one.gold = one.predicted = kind == "class" ? gold : nullptr;
-    one.gold_sets = one.predicted_sets = kind == "set" ? sets : nullptr;
+    if (kind == "class") {
+      one.gold = gold;
+      one.predicted = predicted;
+    } else {
+      one.gold_sets = set;
+      one.predicted_sets = otherSet;
+    }
   }
   TRY_UNLESS_REFUSED(metric->add(one));
   TAKE_UNLESS_REFUSED(values, metric->result());

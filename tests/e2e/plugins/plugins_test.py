@@ -63,10 +63,9 @@ HARMLESS = {"destroy.throws_int"}
 
 PIPELINE = """pipe 1
 pipeline breach
-{use}
+
 data {{
-  source: csv("data.csv")
-  split: 60 / 20 / 20, seed: 3
+  source: csv("{{split}}.csv")
   column text  = text()
   column label = class()
 }}
@@ -82,7 +81,8 @@ class Folder:
     def __init__(self, root):
         self.root = pathlib.Path(root)
         rows = "".join(f"pump {i} leaks,{'failure' if i % 2 else 'routine'}\n" for i in range(20))
-        (self.root / "data.csv").write_text("text,label\n" + rows)
+        for split in ("train", "dev", "test"):
+            (self.root / f"{split}.csv").write_text("text,label\n" + rows)
 
     def build(self, kind, breach):
         name = "breach_" + kind
@@ -107,7 +107,7 @@ class Folder:
 
     def pipeline(self, name, head, rest=TRAINED):
         file = self.root / f"{name}.pipe"
-        file.write_text(PIPELINE.format(use="", head=head, rest=rest))
+        file.write_text(PIPELINE.format(head=head, rest=rest))
         return file.name
 
 
@@ -239,7 +239,7 @@ class Breaches(unittest.TestCase):
     def test_hangs(self):
         file = FOLDER.pipeline("hangs", "breach_head(label)")
         tokens = FOLDER.root / "hang.pipe"
-        tokens.write_text(PIPELINE.format(use="", head="classify(label)", rest=TRAINED).replace("words(min_count: 1)", "breach_tokenizer"))
+        tokens.write_text(PIPELINE.format(head="classify(label)", rest=TRAINED).replace("words(min_count: 1)", "breach_tokenizer"))
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             cases = [("head", "build.hangs", "train", file, "--out", "hang_run", "--quiet"),
                      ("tokenizer", "encode.hangs", "train", tokens.name, "--out", "hang_tokens", "--quiet")]
