@@ -1,5 +1,6 @@
 #include "runtime/base/plugin_manifest.h"
 
+#include "runtime/base/file.h"
 #include "runtime/base/hash.h"
 
 #define TOML_EXCEPTIONS 0
@@ -13,7 +14,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 #include <set>
 
@@ -513,19 +513,7 @@ Result<PluginManifest> readPluginManifest(const std::string &path) {
   if (error) {
     return environmentError(fmt::format("{}: {}", path, error.message()));
   }
-  std::ifstream file(absolute, std::ios::binary);
-  if (!file || fs::is_directory(absolute, error)) {
-    return environmentError(fmt::format("{}: the manifest cannot be read", absolute.string()));
-  }
-  std::string text(maximumManifestBytes + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (file.bad()) {
-    return environmentError(fmt::format("{}: the manifest cannot be read", absolute.string()));
-  }
-  if (text.size() > maximumManifestBytes) {
-    return invalidInput(fmt::format("{}: a manifest is at most 1 MiB", absolute.string()));
-  }
+  PENSTOCK_ASSIGN(const std::string text, readWholeFile(absolute.string(), maximumManifestBytes));
   return parsePluginManifest(text, absolute.string());
 }
 

@@ -30,7 +30,8 @@ using Clock = std::chrono::steady_clock;
 constexpr int exitCode = 4, interruptedCode = 130;
 constexpr std::chrono::seconds patience{10};
 constexpr std::size_t libraryCount = 1024;
-constexpr int fatalSignals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS};
+constexpr int fatalSignals[] = {SIGSEGV, SIGBUS,    SIGILL,  SIGFPE,  SIGABRT, SIGTRAP, SIGSYS,
+                                SIGALRM, SIGVTALRM, SIGPROF, SIGUSR1, SIGUSR2, SIGXCPU};
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
@@ -43,7 +44,8 @@ constexpr bool ownSignals = false;
 constexpr bool ownSignals = true;
 #endif
 
-std::atomic<pid_t> process{0}; // that is contained; a child of it is not
+std::atomic<pid_t> process{0};   // that is contained; a child of it is not
+std::atomic<bool> ending{false}; // the command ends in order, and libraries are taken apart
 std::atomic<bool> terminal{false};
 std::atomic<bool (*)()> interrupts{nullptr};
 std::atomic<const PluginLabel *> libraries[libraryCount];
@@ -122,7 +124,7 @@ const char *nameOf(int signal) {
   case SIGABRT:
     return "it gave up";
   default:
-    return "a trap";
+    return "it asked for that";
   }
 }
 
@@ -171,7 +173,7 @@ void tellPlace(Line &line, const char *entry) {
   if (entry != nullptr) {
     line << " in `" << entry << "`";
   } else {
-    line << " in a thread of its own";
+    line << (ending.load() ? " at the end of the process" : " in a thread of its own");
   }
 }
 
@@ -185,7 +187,8 @@ extern "C" void onFatalSignal(int signal, siginfo_t *info, void *context) {
     }
   }
   const char *entry = nullptr;
-  const PluginLabel *const plugin = first && isContained() ? pluginHere(instructionOf(context), entry) : nullptr;
+  const bool foreign = info->si_code <= 0 && info->si_pid != ::getpid(); // somebody else sent it
+  const PluginLabel *const plugin = first && !foreign && isContained() ? pluginHere(instructionOf(context), entry) : nullptr;
   if (plugin != nullptr) {
     Line line;
     line << *plugin << " crashed";
@@ -201,7 +204,7 @@ extern "C" void onFatalSignal(int signal, siginfo_t *info, void *context) {
     }
   }
   handling.store(0);
-  if (signal == SIGABRT || signal == SIGTRAP || signal == SIGSYS || info->si_code <= 0) {
+  if (info->si_code <= 0 || (signal != SIGSEGV && signal != SIGBUS && signal != SIGILL && signal != SIGFPE)) {
     ::raise(signal);
   }
 }
@@ -238,7 +241,11 @@ void endedByPluginHere() {
   leave(exitCode);
 }
 
-void atExit() { endedByPluginHere(); }
+void atExit() {
+  if (!ending.load()) {
+    endedByPluginHere();
+  }
+}
 
 /// Looks every half second how long each thread is in its call.
 void watch() {
@@ -342,7 +349,7 @@ void containPlugins(bool (*interrupted)()) {
   std::at_quick_exit(atExit);
 }
 
-void releasePlugins() { process.store(0); }
+void releasePlugins() { ending.store(true); }
 
 void releaseSignals() {
   process.store(0);

@@ -5,7 +5,7 @@
 
 namespace penstock {
 
-/// From now on, until `releasePlugins`, in this process and not in its children:
+/// From now on, in this process and not in its children:
 /// - a signal that would kill the process while a plugin runs ends it with one line (the plugin, the entry, the library, the step of
 ///   the last checkpoint) and exit code 4; outside of plugins signals do what they did;
 /// - so does a plugin that calls `exit`, and one that ends its thread by an exception (std::terminate);
@@ -13,7 +13,7 @@ namespace penstock {
 /// Nothing is done about signals where a sanitizer was built in, which has its own.
 void containPlugins(bool (*interrupted)());
 
-/// The command ends in order.
+/// The command ends in order: exit handlers say nothing any more.
 void releasePlugins();
 
 /// For the scan's child process, which only reports to its parent: signals kill it again.

@@ -87,8 +87,38 @@ private:
   bool noMemory = false;
 };
 
-/// Runs a call whose sinks report to `fault`.
-template <typename Work> Status callWithSink(const Bound &bound, const char *entry, const Fault &fault, Work &&work) {
+/// The sink that this thread's call may use, while the call lasts. A plugin that hands its sink another context, or calls it from
+/// another thread or after the call, reaches nothing.
+class ActiveSink {
+public:
+  ActiveSink(const void *context, Fault &fault) : outer(std::exchange(current, {context, &fault})) {}
+  ~ActiveSink() { current = outer; }
+  ActiveSink(const ActiveSink &) = delete;
+  ActiveSink &operator=(const ActiveSink &) = delete;
+
+  /// The object behind a context that came back from a plugin, or NULL.
+  template <typename T> static T *find(void *context) noexcept {
+    if (context == nullptr || context != current.context) {
+      if (current.fault != nullptr) {
+        current.fault->guard([] { return current.fault->say("it calls the host with a context that is not the one it was given"); });
+      }
+      return nullptr;
+    }
+    return static_cast<T *>(context);
+  }
+
+private:
+  struct Active {
+    const void *context = nullptr;
+    Fault *fault = nullptr;
+  };
+  static thread_local Active current;
+  Active outer;
+};
+
+/// Runs a call whose sink has the context `sink` and reports to `fault`.
+template <typename Work> Status callWithSink(const Bound &bound, const char *entry, const void *sink, Fault &fault, Work &&work) {
+  const ActiveSink active(sink, fault);
   Status done = bound.call(entry, std::forward<Work>(work));
   if (fault.outOfMemory()) {
     return fault.memory(bound, entry);
@@ -146,8 +176,8 @@ public:
     }
     ByteCollector state(stateLimit);
     void *const mine = std::exchange(fit, nullptr);
-    PENSTOCK_TRY(
-        callWithSink(bound, "fit_end", state.fault, [&](PenstockError *error) { return functions->fit_end(mine, &state.sink, error); }));
+    PENSTOCK_TRY(callWithSink(bound, "fit_end", &state, state.fault,
+                              [&](PenstockError *error) { return functions->fit_end(mine, &state.sink, error); }));
     return std::move(state.bytes);
   }
 

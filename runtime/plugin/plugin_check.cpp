@@ -420,11 +420,13 @@ Result<LoadedPlugin> loadPlugin(const PluginManifest &manifest) {
     }
     const PenstockPluginFunction entry = loaded.library->get<const PenstockPlugin *(void)>(entryName);
     watchLibrary(label, reinterpret_cast<const void *>(entry));
-    PENSTOCK_TRY(callPlugin(label, entryName, [&](PenstockError *) {
+    Status compared;
+    PENSTOCK_TRY(callPlugin(label, entryName, [&](PenstockError *) { // reading what it points to is its business, too
       loaded.plugin = entry();
+      compared = compare(manifest, loaded.plugin);
       return 0;
     }));
-    PENSTOCK_TRY(compare(manifest, loaded.plugin));
+    PENSTOCK_TRY(compared);
     return loaded;
   } catch (const std::exception &) { // of Boost.DLL
     return disagrees(manifest, fmt::format("`{}` cannot be found in its library", entryName));
@@ -435,6 +437,9 @@ Status scanPlugin(const PluginManifest &manifest, const std::string &cacheFolder
   struct stat info{};
   if (stat(manifest.library.c_str(), &info) != 0) {
     return environmentError(fmt::format("plugin `{}` has no library: {}: {}", manifest.name, manifest.library, std::strerror(errno)));
+  }
+  if (!S_ISREG(info.st_mode)) {
+    return environmentError(fmt::format("plugin `{}` has no library: {} is not a file", manifest.name, manifest.library));
   }
   const std::string key = keyOf(manifest, info);
   const std::string path = cacheFolder.empty() ? "" : fileOf(cacheFolder, key);

@@ -36,33 +36,27 @@ public:
     builder.context = this;
     builder.op = [](void *context, PenstockString name, const PenstockNode *operands, std::int32_t operandCount,
                     const PenstockAttribute *attributes, std::int32_t attributeCount) {
-      return of(context).node([&](JudgingBuilder &self) { return self.op(name, operands, operandCount, attributes, attributeCount); });
+      return ask<PenstockNode>(context, [&](JudgingBuilder &self) {
+        return self.added([&] { return self.op(name, operands, operandCount, attributes, attributeCount); });
+      });
     };
     builder.parameter = [](void *context, PenstockString name, const std::int64_t *shape, std::int32_t rank, std::int32_t initializer,
                            double scale, std::int32_t decays) {
-      return of(context).node([&](JudgingBuilder &self) { return self.parameter(name, shape, rank, initializer, scale, decays); });
-    };
-    builder.width = [](void *context, PenstockNode node) -> std::int64_t {
-      JudgingBuilder &self = of(context);
-      std::int64_t width = 0;
-      self.fault.guard([&] {
-        width = self.isKnownNode("width", node) ? self.inner.width(self.inner.context, node) : 0;
-        return 0;
+      return ask<PenstockNode>(context, [&](JudgingBuilder &self) {
+        return self.added([&] { return self.parameter(name, shape, rank, initializer, scale, decays); });
       });
-      return width;
     };
-    builder.is_sequence = [](void *context, PenstockNode node) -> std::int32_t {
-      JudgingBuilder &self = of(context);
-      std::int32_t sequence = 0;
-      self.fault.guard([&] {
-        sequence = self.isKnownNode("is_sequence", node) ? self.inner.is_sequence(self.inner.context, node) : 0;
-        return 0;
+    builder.width = [](void *context, PenstockNode node) {
+      return ask<std::int64_t>(
+          context, [&](JudgingBuilder &self) { return self.isKnownNode("width", node) ? self.inner.width(self.inner.context, node) : 0; });
+    };
+    builder.is_sequence = [](void *context, PenstockNode node) {
+      return ask<std::int32_t>(context, [&](JudgingBuilder &self) {
+        return self.isKnownNode("is_sequence", node) ? self.inner.is_sequence(self.inner.context, node) : 0;
       });
-      return sequence;
     };
     builder.fail = [](void *context, PenstockString message) {
-      JudgingBuilder &self = of(context);
-      self.fault.guard([&]() -> std::int32_t {
+      ask<int>(context, [&](JudgingBuilder &self) {
         std::string reason;
         if (!judgeText(message, maximumText, reason)) {
           return self.fault.say(fmt::format("the message that it gives to `fail` {}", reason));
@@ -90,20 +84,28 @@ public:
   Fault fault;
 
 private:
-  static JudgingBuilder &of(void *context) { return *static_cast<JudgingBuilder *>(context); }
+  /// The body of a function of the builder; 0 where there is a fault.
+  template <typename Value, typename Work> static Value ask(void *context, Work &&work) {
+    auto *const self = ActiveSink::find<JudgingBuilder>(context);
+    Value value = 0;
+    if (self != nullptr) {
+      self->fault.guard([&] {
+        value = work(*self);
+        return 0;
+      });
+    }
+    return value;
+  }
 
-  template <typename Work> PenstockNode node(Work &&work) {
-    PenstockNode made = 0;
-    fault.guard([&]() -> std::int32_t {
-      if (static_cast<std::int64_t>(known.size()) > maximumOps) {
-        return fault.say(fmt::format("it asks for more than {} operations and parameters", maximumOps));
-      }
-      made = work(*this);
-      if (made != 0) {
-        known.push_back(made);
-      }
+  template <typename Work> PenstockNode added(Work &&work) {
+    if (static_cast<std::int64_t>(known.size()) > maximumOps) {
+      fault.say(fmt::format("it asks for more than {} operations and parameters", maximumOps));
       return 0;
-    });
+    }
+    const PenstockNode made = work();
+    if (made != 0) {
+      known.push_back(made);
+    }
     return made;
   }
 
@@ -215,6 +217,7 @@ private:
 Status buildHead(const Bound &bound, const PenstockGraphBuilder &builder, PenstockNode input, PenstockNode target, std::int64_t classes,
                  PenstockHeadGraph &graph) {
   JudgingBuilder judge(builder, input, target);
+  const ActiveSink active(&judge, judge.fault);
   const Status done = bound.call("build", [&](PenstockError *error) {
     return bound.table<PenstockHead>()->build(bound.services, bound.parameters(), &judge.builder, input, target, classes, &graph, error);
   });
@@ -250,7 +253,7 @@ Result<std::vector<std::string>> decodeAnswers(const Bound &bound, const std::ve
   const std::vector<PenstockString> views = stringViews(classes);
   const auto count = static_cast<std::int64_t>(views.size());
   const char *const entry = decodesTags ? "decode_tags" : "decode";
-  PENSTOCK_TRY(callWithSink(bound, entry, collector.fault, [&](PenstockError *error) {
+  PENSTOCK_TRY(callWithSink(bound, entry, &collector, collector.fault, [&](PenstockError *error) {
     return decodesTags
                ? functions->decode_tags(bound.services, bound.parameters(), views.data(), count, answer, width, tagged, &collector.sink,
                                         error)

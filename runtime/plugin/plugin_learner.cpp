@@ -38,7 +38,7 @@ public:
       return internalError("values of no shape");
     }
     AnswerCollector collector(records);
-    PENSTOCK_TRY(callWithSink(bound, "answer", collector.fault, [&](PenstockError *error) {
+    PENSTOCK_TRY(callWithSink(bound, "answer", &collector, collector.fault, [&](PenstockError *error) {
       return functions->answer(self, values, records, width, &collector.sink, error);
     }));
     return collector.take(bound, "answer");

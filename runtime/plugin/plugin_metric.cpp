@@ -32,12 +32,12 @@ struct ResultCollector {
     sink.struct_size = sizeof sink;
     sink.context = this;
     sink.value = [](void *context, PenstockString name, double value) -> std::int32_t {
-      auto &self = *static_cast<ResultCollector *>(context);
-      return self.fault.guard([&] { return self.accept(name, value); });
+      auto *const self = ActiveSink::find<ResultCollector>(context);
+      return self == nullptr ? 1 : self->fault.guard([&] { return self->accept(name, value); });
     };
     sink.text = [](void *context, PenstockString text) -> std::int32_t {
-      auto &self = *static_cast<ResultCollector *>(context);
-      return self.fault.guard([&] { return self.accept(text); });
+      auto *const self = ActiveSink::find<ResultCollector>(context);
+      return self == nullptr ? 1 : self->fault.guard([&] { return self->accept(text); });
     };
   }
   ResultCollector(const ResultCollector &) = delete;
@@ -108,7 +108,7 @@ public:
     lent.lend(given.weights, records);
     lent.lend(given.gold_sets, labels);
     lent.lend(given.predicted_sets, labels);
-    lent.lend(given.offsets, static_cast<std::size_t>(given.sequences) + 1);
+    lent.lend(given.offsets, given.offsets == nullptr ? 0 : static_cast<std::size_t>(given.sequences) + 1);
     PENSTOCK_TRY(lent.make());
     PENSTOCK_TRY(bound.call("add", [&](PenstockError *error) { return functions->add(self, &given, error); }));
     return lent.intact() ? Status::success() : bound.broken("add", "it wrote into the batch that it was given to judge");
@@ -117,7 +117,7 @@ public:
   Result<Values> result() const override {
     Values values;
     ResultCollector collector(bound.manifest->resultsFor(bound.arguments->values()), values);
-    PENSTOCK_TRY(callWithSink(bound, "result", collector.fault,
+    PENSTOCK_TRY(callWithSink(bound, "result", &collector, collector.fault,
                               [&](PenstockError *error) { return functions->result(self, &collector.sink, error); }));
     for (const MetricResult &one : collector.declared) {
       if (!collector.seen.contains(one.name)) {
@@ -129,7 +129,7 @@ public:
 
 private:
   Status check(const PenstockPredictions &predictions) const {
-    if (predictions.records < 0 || predictions.width < 0 || predictions.sequences < 0) {
+    if (predictions.records < 0 || predictions.width < 0 || (predictions.offsets != nullptr && predictions.sequences < 0)) {
       return internalError("a negative number of predictions");
     }
     for (const std::int32_t *classes : {predictions.gold, predictions.predicted}) {

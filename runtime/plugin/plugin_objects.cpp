@@ -35,6 +35,8 @@ void tellFault(const Status &fault) {
   }
 }
 
+thread_local ActiveSink::Active ActiveSink::current;
+
 Status Fault::memory(const Bound &bound, const char *entry) const {
   return environmentError(
       fmt::format("there is not enough memory for what `{}` of the {} `{}` gives", entry, bound.label->kind, bound.label->name));
@@ -42,7 +44,11 @@ Status Fault::memory(const Bound &bound, const char *entry) const {
 
 ByteCollector::ByteCollector(std::size_t limit) : limit(limit) {
   sink = {sizeof sink, this, [](void *context, const void *more, std::size_t size) -> std::int32_t {
-            auto &self = *static_cast<ByteCollector *>(context);
+            auto *const found = ActiveSink::find<ByteCollector>(context);
+            if (found == nullptr) {
+              return 1;
+            }
+            ByteCollector &self = *found;
             return self.fault.guard([&]() -> std::int32_t {
               if (size > self.limit - self.bytes.size()) {
                 return self.fault.say(
@@ -59,8 +65,8 @@ ByteCollector::ByteCollector(std::size_t limit) : limit(limit) {
 
 AnswerCollector::AnswerCollector(std::int64_t records) : answers(static_cast<std::size_t>(records)) {
   sink = {sizeof sink, this, [](void *context, std::int64_t record, PenstockString json) -> std::int32_t {
-            auto &self = *static_cast<AnswerCollector *>(context);
-            return self.fault.guard([&] { return self.accept(record, json); });
+            auto *const self = ActiveSink::find<AnswerCollector>(context);
+            return self == nullptr ? 1 : self->fault.guard([&] { return self->accept(record, json); });
           }};
 }
 

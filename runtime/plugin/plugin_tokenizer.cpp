@@ -103,12 +103,12 @@ public:
     sink.context = &collector;
     sink.text = [](void *context, std::int64_t index, const std::int32_t *ids, const std::uint32_t *starts, const std::uint32_t *ends,
                    std::int64_t count) -> std::int32_t {
-      auto &collector = *static_cast<TokenCollector *>(context);
-      return collector.fault.guard([&] { return collector.accept(index, ids, starts, ends, count); });
+      auto *const self = ActiveSink::find<TokenCollector>(context);
+      return self == nullptr ? 1 : self->fault.guard([&] { return self->accept(index, ids, starts, ends, count); });
     };
     sink.ids_only = withPlaces ? 0 : 1;
     const std::vector<PenstockString> views = stringViews(texts);
-    PENSTOCK_TRY(callWithSink(bound, "encode", collector.fault, [&](PenstockError *error) {
+    PENSTOCK_TRY(callWithSink(bound, "encode", &collector, collector.fault, [&](PenstockError *error) {
       return functions->encode(self, views.data(), static_cast<std::int64_t>(views.size()), maxTokens, &sink, error);
     }));
     if (collector.next != texts.size()) {

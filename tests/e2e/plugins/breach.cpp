@@ -4,6 +4,7 @@
 #include "runtime/abi/plugin_abi.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,6 +76,8 @@ int32_t act(const char *entry, PenstockError *error) {
     reinterpret_cast<void (*)()>(16)();
   } else if (at(entry, "abort")) {
     abort();
+  } else if (at(entry, "alarms")) {
+    raise(SIGALRM);
   } else if (at(entry, "trap")) {
     __builtin_trap();
   } else if (at(entry, "divides")) {
@@ -228,6 +231,10 @@ int32_t encode(const void *, const PenstockString *texts, int64_t count, int64_t
       index = huge;
     } else if (is("encode.text_twice")) {
       sink->text(sink->context, i, ids, starts, ends, tokens);
+    } else if (is("encode.other_context")) {
+      sink->text(&id, i, ids, starts, ends, tokens);
+    } else if (is("encode.null_context")) {
+      sink->text(nullptr, i, ids, starts, ends, tokens);
     }
     stopped = sink->text(sink->context, index, ids, starts, ends, tokens);
     if (is("encode.for_ever")) {
@@ -256,9 +263,27 @@ int32_t specialTokens(const void *, PenstockSpecialTokens *special, PenstockErro
   }
   return act("special_tokens", error);
 }
-const PenstockTokenizer functions = {sizeof functions, fitBegin, fitAdd,  fitEnd,
-                                     fitAbandon,       create,   destroy, is("table.null_function") ? nullptr : vocabularySize,
-                                     unknownId,        token,    encode,  specialTokens};
+struct AtUnload {
+  ~AtUnload() {
+    if (is("unloading.segv")) {
+      *reinterpret_cast<volatile int *>(8) = 1;
+    } else if (is("unloading.exits_at_once")) {
+      _exit(0);
+    }
+  }
+} atUnload;
+const PenstockTokenizer functions = {sizeof functions,
+                                     fitBegin,
+                                     fitAdd,
+                                     fitEnd,
+                                     fitAbandon,
+                                     create,
+                                     destroy,
+                                     vocabularySize,
+                                     unknownId,
+                                     token,
+                                     is("encode.bad_function") ? reinterpret_cast<decltype(&encode)>(16) : encode,
+                                     specialTokens};
 
 // ---- head: softmax of a linear layer
 
@@ -302,6 +327,9 @@ int32_t build(const PenstockHost *, const PenstockParameters *, const PenstockGr
     return say(error, "a parameter was refused");
   }
   PenstockNode operands[] = {input, weight};
+  if (is("build.null_context")) {
+    b->width(nullptr, input);
+  }
   if (is("build.no_node")) {
     operands[1] = 999;
   }
@@ -529,7 +557,12 @@ const PenstockLearner functions = {sizeof functions, fitBegin, fitAdd, fitEnd, f
 
 extern "C" __attribute__((visibility("default"))) const PenstockPlugin *penstock_plugin(void) {
   act("penstock_plugin", nullptr);
-  static const PenstockPlugin plugin = {sizeof plugin, PENSTOCK_PLUGIN_ABI_MAJOR, PENSTOCK_PLUGIN_ABI_MINOR, KIND, QUOTED(NAME), "1.0.0",
-                                        &functions};
+  static const PenstockPlugin plugin = {sizeof plugin,
+                                        PENSTOCK_PLUGIN_ABI_MAJOR,
+                                        PENSTOCK_PLUGIN_ABI_MINOR,
+                                        KIND,
+                                        QUOTED(NAME),
+                                        "1.0.0",
+                                        is("penstock_plugin.bad_table") ? reinterpret_cast<const void *>(24) : &functions};
   return &plugin;
 }
