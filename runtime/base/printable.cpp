@@ -60,6 +60,11 @@ std::string printableLines(std::string_view text) {
   return out;
 }
 
+std::size_t utf8Length(std::string_view text) {
+  std::uint32_t scalar = 0;
+  return decode(text, scalar);
+}
+
 bool isUtf8(std::string_view text) {
   std::uint32_t scalar = 0;
   for (std::size_t at = 0; at < text.size();) {
