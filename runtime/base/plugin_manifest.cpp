@@ -1,5 +1,8 @@
 #include "runtime/base/plugin_manifest.h"
 
+#include "runtime/base/file.h"
+#include "runtime/base/hash.h"
+
 #define TOML_EXCEPTIONS 0
 // Its assertions are reachable from input; what they guard is an ordinary parse error.
 #define TOML_ASSERT(condition) static_cast<void>(0)
@@ -11,7 +14,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 #include <set>
 
@@ -498,7 +500,11 @@ Result<PluginManifest> parsePluginManifest(std::string_view text, const std::str
   if (!parsed) {
     return invalidInput(fmt::format("{}:{}: {}", path, parsed.error().source().begin.line, parsed.error().description()));
   }
-  return manifestOf(parsed.table(), path);
+  Result<PluginManifest> manifest = manifestOf(parsed.table(), path);
+  if (manifest.ok()) {
+    manifest->textHash = hash64(text);
+  }
+  return manifest;
 }
 
 Result<PluginManifest> readPluginManifest(const std::string &path) {
@@ -507,19 +513,7 @@ Result<PluginManifest> readPluginManifest(const std::string &path) {
   if (error) {
     return environmentError(fmt::format("{}: {}", path, error.message()));
   }
-  std::ifstream file(absolute, std::ios::binary);
-  if (!file || fs::is_directory(absolute, error)) {
-    return environmentError(fmt::format("{}: the manifest cannot be read", absolute.string()));
-  }
-  std::string text(maximumManifestBytes + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (file.bad()) {
-    return environmentError(fmt::format("{}: the manifest cannot be read", absolute.string()));
-  }
-  if (text.size() > maximumManifestBytes) {
-    return invalidInput(fmt::format("{}: a manifest is at most 1 MiB", absolute.string()));
-  }
+  PENSTOCK_ASSIGN(const std::string text, readWholeFile(absolute.string(), maximumManifestBytes));
   return parsePluginManifest(text, absolute.string());
 }
 
