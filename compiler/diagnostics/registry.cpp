@@ -244,7 +244,7 @@ const std::vector<DiagnosticInfo> entries = {
     // ---- F: the data itself
     {"missing-file", error, "F1", "`{path}` cannot be read: {detail}", "it is named here", "",
      "correct the path, or set the param that gives it"},
-    {"missing-column", error, "F2", "the data have no column `{name}`", "the header of `{file}` has {columns}", "did you mean `{nearest}`?",
+    {"missing-column", error, "F2", "the data have no column `{name}`", "`{file}` has {columns}", "did you mean `{nearest}`?",
      "correct `from:`"},
     {"undeclared-class", error, "F3", "`{value}` is not a declared class of `{name}`", "{where}: the classes are {classes}",
      "did you mean `{nearest}`?", "add it to the list, or correct the data"},
@@ -252,6 +252,7 @@ const std::vector<DiagnosticInfo> entries = {
      "correct the files or the shares"},
     {"malformed-row", error, "F5", "{where}: {detail}",
      "records are as RFC 4180 (CSV) or JSON Lines say, or have the columns that `conll` lists", "correct the file", ""},
+    {"not-text", error, "F20", "`{file}` is {what}", "data files are text in UTF-8, and this one is {what}", "{remedy}", ""},
     {"not-utf8", error, "F6", "{where}: byte {byte} is not UTF-8", "data files are UTF-8", "convert the file, for example with `iconv`",
      ""},
     {"leakage", warning, "F7", "{records} records of `{b}` are also in `{a}` ({share})",
@@ -275,6 +276,13 @@ const std::vector<DiagnosticInfo> entries = {
      ""},
     {"unequal-lists", error, "F17", "{where}: `{name}` has {found} items, the columns before it {expected}",
      "the words and the tags of a record are lists of one length", "correct the data", ""},
+
+    {"quoted-line-end", warning, "F18", "records with a quoted cell that holds a line end and a delimiter: {records}",
+     "a quote too many makes one cell of all up to the next quote, and records vanish into it; {where} {like}",
+     "look at it; where quotes are plain characters write `csv(..., quote: none)`, and where cells are meant to hold lines all is well",
+     ""},
+    {"bad-list", error, "F19", "{where}: {detail}", "a list in a cell is a JSON array of strings, such as [\"pump\", \"leak\"]",
+     "write the cells so, in Python with `json.dumps(list)`; a text that only looks like a list is the one item of one", ""},
 
     // ---- X: the machinery
     {"internal-mistake", error, "X1", "a mistake of Penstock: {detail}", "this is not your file's fault", "report it with the file", ""},

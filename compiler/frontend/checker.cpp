@@ -170,6 +170,9 @@ std::string Checker::recordProgram() const {
   if (!dataBlock.delimiter.empty() && dataBlock.delimiter != ",") {
     out["source"]["options"]["delimiter"] = dataBlock.delimiter;
   }
+  if (dataBlock.quote == "none") {
+    out["source"]["options"]["quote"] = "none";
+  }
   if (dataBlock.splitBy.empty()) {
     out["split"] = {{"by", "file"}};
   } else {

@@ -154,7 +154,7 @@ struct Column {
 
 struct DataBlock {
   bool good = false; // a source was read
-  std::string source, path, delimiter, comment;
+  std::string source, path, delimiter, quote, comment;
   std::vector<std::string> lineColumns; // of conll
   std::string splitBy;
   double shares[3] = {0.8, 0.1, 0.1};

@@ -122,6 +122,9 @@ void Checker::readSource(const Expression &expression, Origin origin) {
       return;
     }
   }
+  if (choice.name == "csv") {
+    dataBlock.quote = std::get<std::string>(choice.attributes.at("quote"));
+  }
   if (choice.name == "conll") {
     dataBlock.lineColumns = std::get<std::vector<std::string>>(choice.attributes.at("columns"));
     dataBlock.comment = std::get<std::string>(choice.attributes.at("comment"));

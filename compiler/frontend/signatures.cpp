@@ -368,7 +368,11 @@ const std::vector<Signature> &confidences() {
 
 const std::vector<Signature> &sources() {
   static const std::vector<Signature> list = {
-      {"csv", {}, {path("path", "the file; `{split}` stands for the split"), text("delimiter", ",", "the sign between cells")}},
+      {"csv",
+       {},
+       {path("path", "the file; `{split}` stands for the split"), text("delimiter", ",", "the sign between cells"),
+        choice("quote", {"double", "none"}, "double",
+               "quotes around a cell, doubled within it; none: a quote is a character as any other")}},
       {"jsonl", {}, {path("path", "the file; `{split}` stands for the split")}},
       {"conll",
        {},

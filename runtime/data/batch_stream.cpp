@@ -66,7 +66,7 @@ public:
     } catch (const std::bad_alloc &) {
       return environmentError("not enough memory for batches of " + std::to_string(plan.batch) + " records");
     } catch (const std::system_error &error) {
-      return environmentError(std::string("cannot start the thread that makes batches: ") + error.what());
+      return environmentError(std::string("cannot start the thread that makes batches: ") + error.code().message());
     }
     return Status::success();
   }

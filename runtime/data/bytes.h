@@ -5,9 +5,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <iosfwd>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace penstock {
 
@@ -21,8 +22,14 @@ public:
 /// Opens a regular file. Failures are environment errors that name the path; see `fileIsMissing`
 /// for the one that is not.
 Result<std::unique_ptr<ByteSource>> openFileSource(const std::string &path);
-/// Does not own `input`.
-std::unique_ptr<ByteSource> makeStreamSource(std::istream &input);
+/// What happens while a stream gives nothing.
+struct StreamHooks {
+  std::function<bool()> stop;    // true ends the reading: an interrupted status
+  std::function<void()> waiting; // called once, when the first bytes are a second late
+};
+/// Opens what may be a stream: a file, FIFO, pipe, socket or terminal, of which `name` is the name for people; "" is standard input.
+/// Opening never waits. A folder, a device or nothing there is an invalid input.
+Result<std::unique_ptr<ByteSource>> openStreamSource(const std::string &path, const std::string &name, StreamHooks hooks);
 /// True when no file has this name (ENOENT, ENOTDIR).
 bool fileIsMissing(const std::string &path);
 
@@ -32,6 +39,18 @@ struct FileStamp {
   friend bool operator==(const FileStamp &, const FileStamp &) = default;
 };
 FileStamp stampOf(const std::string &path);
+
+/// What something is that is no text in UTF-8, and what to do about it; both empty for text.
+struct ForeignFormat {
+  const char *what = "", *remedy = "";
+  explicit operator bool() const { return what[0] != '\0'; }
+};
+
+/// Tells by the first bytes (16 are enough).
+ForeignFormat foreignFormat(std::string_view head);
+
+/// How many lines end in `text`: with LF, CR LF or a CR alone.
+std::int64_t countLineEnds(std::string_view text);
 
 /// A window over a byte source that grows only as far as one row needs.
 class ByteWindow {
@@ -50,6 +69,8 @@ public:
   /// scanning a row again after each call stays linear. Does nothing at the end. The size may pass
   /// `limit` by one read.
   Status fill();
+  /// Looks at the beginning: leaves out a byte order mark. Call first.
+  Result<ForeignFormat> open();
 
 private:
   std::unique_ptr<ByteSource> source;

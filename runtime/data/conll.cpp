@@ -11,7 +11,7 @@ namespace penstock {
 namespace {
 
 constexpr std::string_view blanks = " \t";
-constexpr std::size_t errorLimit = 1000; // of one record; what stands behind begins another
+constexpr std::size_t errorLimit = 1000; // of one record; more are not kept
 
 class ConllRows : public RowSource {
 public:
@@ -64,7 +64,13 @@ private:
     firstLine = 0;
     std::size_t size = 0;
     bool good = true, tooLong = false;
-    while (errors.size() < errorLimit) {
+    const auto add = [&](RowError error) {
+      good = false;
+      if (errors.size() < errorLimit) {
+        errors.push_back(std::move(error));
+      }
+    };
+    for (;;) {
       RowError error;
       PENSTOCK_ASSIGN(const RowStep step, lines->next(line, error));
       if (step == RowStep::end) {
@@ -72,11 +78,15 @@ private:
         break;
       }
       const bool begins = firstLine == 0;
+      if (step == RowStep::error && error.last) {
+        add(std::move(error));
+        ended = true;
+        break;
+      }
       if (step == RowStep::error) {
         start(error.line);
         error.row = number;
-        errors.push_back(std::move(error));
-        good = false;
+        add(std::move(error));
         continue;
       }
       const std::string_view text = line.cells[0].text;
@@ -108,8 +118,7 @@ private:
         error.expected = static_cast<std::int64_t>(options.columns.size());
         error.found = static_cast<std::int64_t>(fields.size());
         error.hasHeader = false;
-        errors.push_back(std::move(error));
-        good = false;
+        add(std::move(error));
         continue;
       }
       size += text.size() + 1;
@@ -119,8 +128,7 @@ private:
         error.row = number;
         error.line = firstLine;
         error.column = 1;
-        errors.push_back(std::move(error));
-        good = false;
+        add(std::move(error));
         tooLong = true;
       }
       for (std::size_t i = 0; i < selected.size() && good; ++i) {

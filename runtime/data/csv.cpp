@@ -1,6 +1,6 @@
-// CSV after RFC 4180: CRLF or LF, quotes doubled inside quotes, line ends inside quotes, an
-// optional byte order mark. Lines without a byte are skipped. A quote anywhere else than around a
-// whole field is an error.
+// CSV after RFC 4180: CR LF, LF or CR, quotes doubled inside quotes, line ends inside quotes, an
+// optional byte order mark. A line without a byte is skipped where there is more than one column. A quote anywhere
+// else than around a whole field is an error.
 #include "runtime/data/rows.h"
 #include "runtime/text/utf8.h"
 
@@ -20,22 +20,33 @@ struct Field {
 struct Scan {
   enum class Outcome { row, needMore, error } outcome = Outcome::needMore;
   std::size_t consumed = 0; // row: with its line end
+  bool openEnd = false;     // row: its line end is a CR behind which the LF of a CR LF may come
   std::size_t at = 0;       // error: where
   RowError::Kind kind = RowError::Kind::strayQuote;
 };
 
-/// Scans one row at `text`. `final`: the source has nothing after it.
+/// Scans one row at `text`. `final`: the source has nothing after it. `stops`: where an unquoted field ends; a quote is one only
+/// where quotes have a meaning.
 Scan scanRow(std::string_view text, bool final, const bool *stops, char delimiter, std::vector<Field> &fields) {
   const char *p = text.data();
   const std::size_t n = text.size();
   const Scan needMore;
-  const auto fail = [](RowError::Kind kind, std::size_t at) { return Scan{Scan::Outcome::error, 0, at, kind}; };
-  const auto done = [](std::size_t consumed) { return Scan{Scan::Outcome::row, consumed}; };
+  const auto fail = [](RowError::Kind kind, std::size_t at) { return Scan{Scan::Outcome::error, 0, false, at, kind}; };
+  /// The row ends at a line end at `at`, or at the end of the text.
+  const auto done = [&](std::size_t at) {
+    Scan row{Scan::Outcome::row, std::min(at + 1, n)};
+    if (at < n && p[at] == '\r') {
+      row.openEnd = at + 1 == n && !final;
+      row.consumed += at + 1 < n && p[at + 1] == '\n' ? 1 : 0;
+    }
+    return row;
+  };
+  const bool quotes = stops[static_cast<unsigned char>('"')];
   fields.clear();
   std::size_t i = 0;
   for (;;) {
     const std::size_t start = i;
-    if (i < n && p[i] == '"') {
+    if (quotes && i < n && p[i] == '"') {
       std::size_t from = i + 1;
       bool doubled = false;
       for (;;) {
@@ -55,23 +66,12 @@ Scan scanRow(std::string_view text, bool final, const bool *stops, char delimite
       }
       fields.push_back({start + 1, i, true, doubled});
       ++i;
-      if (i == n) {
-        return done(n);
+      if (i == n || p[i] == '\n' || p[i] == '\r') {
+        return done(i);
       }
       if (p[i] == delimiter) {
         ++i;
         continue;
-      }
-      if (p[i] == '\n') {
-        return done(i + 1);
-      }
-      if (p[i] == '\r') {
-        if (i + 1 == n) {
-          return final ? done(n) : needMore;
-        }
-        if (p[i + 1] == '\n') {
-          return done(i + 2);
-        }
       }
       return fail(RowError::Kind::strayQuote, i);
     }
@@ -81,32 +81,32 @@ Scan scanRow(std::string_view text, bool final, const bool *stops, char delimite
     if (i == n && !final) {
       return needMore;
     }
-    if (i < n && p[i] == '"') {
-      return fail(RowError::Kind::strayQuote, i);
-    }
     if (i < n && p[i] == delimiter) {
       fields.push_back({start, i, false, false});
       ++i;
       continue;
     }
-    const std::size_t end = i > start && p[i - 1] == '\r' ? i - 1 : i;
-    fields.push_back({start, end, false, false});
-    return done(i < n ? i + 1 : n);
+    if (i < n && p[i] != '\n' && p[i] != '\r') {
+      return fail(RowError::Kind::strayQuote, i);
+    }
+    fields.push_back({start, i, false, false});
+    return done(i);
   }
 }
 
 class CsvRows : public RowSource {
 public:
   CsvRows(std::unique_ptr<ByteSource> bytes, const CsvOptions &options) : window(std::move(bytes)), delimiter(options.delimiter) {
-    stops[static_cast<unsigned char>(delimiter)] = stops['"'] = stops['\n'] = true;
+    stops[static_cast<unsigned char>(delimiter)] = stops['\n'] = stops['\r'] = true;
+    stops[static_cast<unsigned char>('"')] = options.quotes;
   }
 
   Status begin() override {
-    while (window.size() < 3 && !window.atEnd()) {
-      PENSTOCK_TRY(window.fill());
-    }
-    if (std::string_view(window.data(), window.size()).substr(0, 3) == "\xEF\xBB\xBF") {
-      window.consume(3);
+    PENSTOCK_ASSIGN(const ForeignFormat foreign, window.open());
+    if (foreign) {
+      headerBad = true;
+      headerError = notText(foreign);
+      return Status::success();
     }
     PENSTOCK_ASSIGN(const RowStep step, scan(headerError));
     if (step == RowStep::end) {
@@ -145,6 +145,7 @@ public:
       headerBad = false;
       ended = true;
       error = headerError;
+      error.last = true;
       return RowStep::error;
     }
     if (ended) {
@@ -166,6 +167,7 @@ public:
     }
     row.number = number;
     row.line = line;
+    row.span = spanOf();
     row.cells.resize(selected.size());
     std::size_t unescaped = 0;
     for (const std::ptrdiff_t index : selected) {
@@ -181,13 +183,62 @@ public:
   }
 
 private:
-  /// Finds the next row that is no blank line and leaves it in `fields`, `pending`; checks its
-  /// bytes.
+  /// See Row::span.
+  Row::Span spanOf() const {
+    const bool closed = pending > 0 && (window.data()[pending - 1] == '\n' || window.data()[pending - 1] == '\r');
+    Row::Span span = Row::Span::none;
+    for (std::size_t i = 0; i < fields.size() && lineEnds > (closed ? 1 : 0); ++i) {
+      const std::string_view raw(window.data() + fields[i].begin, fields[i].end - fields[i].begin);
+      if (!fields[i].quoted || raw.find_first_of("\r\n") == std::string_view::npos || raw.find(delimiter) == std::string_view::npos) {
+        continue;
+      }
+      span = std::max(span, readsLikeRows(raw, i) ? Row::Span::rows : Row::Span::lines);
+    }
+    return span;
+  }
+
+  /// Whether the lines of field `index` have as many delimiters as the end of a row from that field on, whole rows, and the beginning of a
+  /// row up to that field.
+  bool readsLikeRows(std::string_view raw, std::size_t index) const {
+    for (bool first = true;; first = false) {
+      const std::size_t end = std::min(raw.find_first_of("\r\n"), raw.size());
+      const bool last = end == raw.size();
+      const std::size_t wanted = first ? header.size() - 1 - index : last ? index : header.size() - 1;
+      if (static_cast<std::size_t>(std::count(raw.begin(), raw.begin() + static_cast<std::ptrdiff_t>(end), delimiter)) != wanted) {
+        return false;
+      }
+      if (last) {
+        return true;
+      }
+      raw.remove_prefix(end + (raw.substr(end).starts_with("\r\n") ? 2 : 1));
+    }
+  }
+
+  /// Leaves what was read behind: a row, or what an error cost.
+  Status leave() {
+    line += lineEnds;
+    window.consume(pending);
+    pending = 0;
+    lineEnds = 0;
+    while (inLongLine) {
+      PENSTOCK_ASSIGN(const std::size_t rest, behindLine(0));
+      line += countLineEnds({window.data(), rest});
+      window.consume(rest);
+    }
+    if (openEnd) {
+      openEnd = false;
+      while (window.size() == 0 && !window.atEnd()) {
+        PENSTOCK_TRY(window.fill());
+      }
+      window.consume(window.size() > 0 && window.data()[0] == '\n' ? 1 : 0);
+    }
+    return Status::success();
+  }
+
+  /// Finds the next row and leaves it in `fields`, `pending`; checks its bytes.
   Result<RowStep> scan(RowError &error) {
     for (;;) {
-      line += std::count(window.data(), window.data() + pending, '\n');
-      window.consume(pending);
-      pending = 0;
+      PENSTOCK_TRY(leave());
       Scan found;
       for (;;) {
         found = scanRow({window.data(), window.size()}, window.atEnd(), stops, delimiter, fields);
@@ -201,10 +252,12 @@ private:
           (found.outcome == Scan::Outcome::error && window.size() > ByteWindow::limit && found.kind == RowError::Kind::unterminatedQuote);
       if (found.outcome == Scan::Outcome::row && !tooLong) {
         pending = found.consumed;
-        if (fields.size() == 1 && !fields[0].quoted && fields[0].begin == fields[0].end) {
-          if (pending == 0) {
-            return RowStep::end;
-          }
+        openEnd = found.openEnd;
+        lineEnds = countLineEnds({window.data(), pending});
+        if (pending == 0) {
+          return RowStep::end;
+        }
+        if (fields.size() == 1 && !fields[0].quoted && fields[0].begin == fields[0].end && header.size() != 1) {
           continue;
         }
       }
@@ -213,6 +266,7 @@ private:
         const std::size_t at = tooLong ? 0 : found.at;
         error = place(at, tooLong ? RowError::Kind::tooLong : found.kind);
         PENSTOCK_ASSIGN(pending, recover(at));
+        lineEnds = countLineEnds({window.data(), pending});
         return RowStep::error;
       }
       const std::size_t bad = findInvalidUtf8({window.data(), pending});
@@ -244,14 +298,17 @@ private:
     }
   }
 
-  /// Where the line behind the one that holds `from` begins, or the end.
+  /// Where the line behind the one that holds `from` begins, or the end of the window where that line goes on behind it.
   Result<std::size_t> behindLine(std::size_t from) {
+    inLongLine = false;
     for (;;) {
-      const void *end = from < window.size() ? std::memchr(window.data() + from, '\n', window.size() - from) : nullptr;
-      if (end != nullptr) {
-        return static_cast<std::size_t>(static_cast<const char *>(end) - window.data()) + 1;
+      const std::string_view text(window.data(), window.size());
+      const std::size_t end = text.find_first_of("\r\n", from);
+      if (end != std::string_view::npos && (text[end] == '\n' || end + 1 < text.size() || window.atEnd())) {
+        return end + (text[end] == '\r' && text.substr(end + 1).starts_with('\n') ? 2 : 1);
       }
       if (window.atEnd() || window.size() > ByteWindow::limit) {
+        inLongLine = !window.atEnd();
         return window.size();
       }
       PENSTOCK_TRY(window.fill());
@@ -265,7 +322,7 @@ private:
     const char *lineStart = window.data();
     error.line = line;
     for (const char *p = window.data(); p < window.data() + at; ++p) {
-      if (*p == '\n') {
+      if (*p == '\n' || (*p == '\r' && p + 1 < window.data() + at && p[1] != '\n')) {
         ++error.line;
         lineStart = p + 1;
       }
@@ -299,8 +356,9 @@ private:
   std::vector<std::ptrdiff_t> selected;
   std::string scratch;
   std::size_t pending = 0;
+  std::int64_t lineEnds = 0; // in `pending`
   std::int64_t number = -1, line = 1;
-  bool ended = false, headerBad = false;
+  bool openEnd = false, inLongLine = false, ended = false, headerBad = false;
   RowError headerError;
 };
 

@@ -3,6 +3,7 @@
 
 #include "runtime/abi/program_abi.h"
 #include "runtime/base/status.h"
+#include "runtime/data/bytes.h"
 #include "runtime/plugin/plugin_host.h"
 
 #include <cstdint>
@@ -107,15 +108,34 @@ public:
   virtual Result<const Batch *> next() = 0;
 };
 
-/// Encodes raw records for predict: CSV or JSON Lines text, or plain lines (the text column).
+/// Where records to predict come from.
+struct RecordInput {
+  std::unique_ptr<ByteSource> bytes;
+  std::string path;   // its extension counts; "" is standard input
+  std::string format; // what was asked for: lines, csv, tsv, jsonl, conll; "": to be decided (input_format.h)
+};
+
+/// Encodes raw records for predict. A record is a row of CSV, an object of JSON Lines, a record of CoNLL, or a line; its number
+/// counts from 1.
 class RecordReader {
 public:
-  enum class Format { lines, csv, jsonl };
+  struct Failure {
+    std::int64_t record = 0;
+    std::string text; // "INPUT:LINE:COLUMN: what is wrong"
+  };
+  struct Part {
+    const Batch *batch = nullptr;      // the good records, targets NULL; NULL where there are none
+    std::vector<std::int64_t> records; // their numbers
+    std::vector<Failure> failures;     // the others, in order
+  };
   static Result<std::unique_ptr<RecordReader>> open(const std::string &recordProgram, const std::string &fitted, PluginHost &host,
-                                                    Format format, std::istream &input, const std::string &inputName);
+                                                    RecordInput input);
   virtual ~RecordReader() = default;
-  /// Up to `limit` records as one batch (targets NULL), or NULL at the end; errors name the input, row and column.
-  virtual Result<const Batch *> next(std::int64_t limit) = 0;
+  /// The next records, at most `limit`, or NULL at the end. A failure ends the input: no record behind it can be read, and all
+  /// before it have been given.
+  virtual Result<const Part *> next(std::int64_t limit) = 0;
+  /// What a person should know when all is read; "" is nothing.
+  virtual std::string remark() const = 0;
 };
 
 } // namespace penstock

@@ -17,9 +17,13 @@ void RowBlock::clear(std::size_t columns) {
   numbers.clear();
   lines.clear();
   splits.clear();
+  spanning.clear();
 }
 
 void RowBlock::add(const Row &row, int split) {
+  if (row.span != Row::Span::none) {
+    spanning.emplace_back(rows(), row.span);
+  }
   for (const Cell &cell : row.cells) {
     places.push_back({bytes.size(), cell.text.size(), cell.present, cell.list});
     bytes.append(cell.text);
@@ -27,6 +31,25 @@ void RowBlock::add(const Row &row, int split) {
   numbers.push_back(row.number);
   lines.push_back(row.line);
   splits.push_back(split);
+}
+
+void RowBlock::keep(const std::vector<bool> &kept) {
+  std::size_t to = 0;
+  for (std::size_t row = 0; row < rows(); ++row) {
+    if (!kept[row]) {
+      continue;
+    }
+    std::copy_n(places.begin() + static_cast<std::ptrdiff_t>(row * width), width, places.begin() + static_cast<std::ptrdiff_t>(to * width));
+    numbers[to] = numbers[row];
+    lines[to] = lines[row];
+    splits[to] = splits[row];
+    ++to;
+  }
+  places.resize(to * width);
+  numbers.resize(to);
+  lines.resize(to);
+  splits.resize(to);
+  spanning.clear();
 }
 
 Cell RowBlock::cell(std::size_t row, std::size_t column) const {
@@ -250,12 +273,13 @@ CellState judgeCell(const ColumnSpec &column, const Cell &cell) {
   return cell.present && !cell.text.empty() && !isListed(column, cell.text) ? CellState::value : CellState::missing;
 }
 
-void labelsOf(const ColumnSpec &column, std::string_view cell, std::vector<std::string_view> &labels) {
+void labelsOf(const ColumnSpec &column, const Cell &cell, std::vector<std::string_view> &labels) {
   labels.clear();
-  for (std::size_t at = 0; at <= cell.size();) {
-    const std::size_t end = std::min(cell.find(column.separator, at), cell.size());
-    std::string_view label = cell.substr(at, end - at);
-    at = end + column.separator.size();
+  const std::string_view separator = cell.list ? std::string_view(&listEnd, 1) : std::string_view(column.separator);
+  for (std::size_t at = 0; at <= cell.text.size();) {
+    const std::size_t end = std::min(cell.text.find(separator, at), cell.text.size());
+    std::string_view label = cell.text.substr(at, end - at);
+    at = end + separator.size();
     const std::size_t first = label.find_first_not_of(" \t");
     if (first == std::string_view::npos) {
       continue;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace penstock {
@@ -18,11 +19,14 @@ class RowBlock {
 public:
   void clear(std::size_t columns);
   void add(const Row &row, int split);
+  /// Leaves out the rows that are not to be kept.
+  void keep(const std::vector<bool> &kept);
   std::size_t rows() const { return splits.size(); }
   Cell cell(std::size_t row, std::size_t column) const;
   std::size_t bytesHeld() const { return bytes.size(); }
   std::vector<std::int64_t> numbers, lines; // of each row: number of the data row, line of the file
   std::vector<int> splits;
+  std::vector<std::pair<std::size_t, Row::Span>> spanning; // the rows that have a span
 
 private:
   struct Place {
@@ -89,9 +93,9 @@ enum class CellState { value, filled, missing, bad };
 CellState judgeCell(const ColumnSpec &column, const Cell &cell);
 /// Likewise, and reads the number (`value` only).
 CellState readNumber(const ColumnSpec &column, const Cell &cell, double &number);
-/// The labels of a set's cell, each once, in their order: what stands between separators, without spaces and tabs around it;
-/// nothing is no label.
-void labelsOf(const ColumnSpec &column, std::string_view cell, std::vector<std::string_view> &labels);
+/// The labels of a set's cell, each once, in their order: the items of a list, or what stands between separators, without spaces and
+/// tabs around it; nothing is no label.
+void labelsOf(const ColumnSpec &column, const Cell &cell, std::vector<std::string_view> &labels);
 /// The text of a cell: the words of a list with a space between them; empty where it is missing by rule.
 std::string textOf(const ColumnSpec &column, const Cell &cell);
 

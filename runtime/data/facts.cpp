@@ -1,26 +1,15 @@
 #include "runtime/data/facts.h"
 
-#include "runtime/data/cache.h"
-#include "runtime/data/encode.h"
-#include "runtime/data/fitted.h"
-#include "runtime/data/gathered.h"
+#include "runtime/base/file.h"
+#include "runtime/data/gatherer.h"
 #include "runtime/data/nearest.h"
 #include "runtime/data/ordered.h"
-#include "runtime/data/overlap.h"
-#include "runtime/data/problems.h"
-#include "runtime/data/split_ids.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
-#include <map>
 #include <numeric>
-#include <thread>
-#include <unordered_map>
-#include <unordered_set>
 
 namespace penstock {
 
@@ -28,64 +17,11 @@ using Json = nlohmann::json;
 
 namespace {
 
-constexpr std::uint32_t factsVersion = 2;
+constexpr std::uint32_t factsVersion = 3;
 constexpr std::int64_t errorsPerFile = 1000; // rows with mistakes, after which a file is not read on
 constexpr std::size_t classLimit = 1000000;  // distinct values of a class column
 
-class Gatherer {
-public:
-  Gatherer(const RecordProgram &program, TokenizerFactory &factory, const FactsOptions &options)
-      : program(program), factory(factory), cache(options.cache),
-        threads(options.threads > 0 ? options.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))),
-        overlap(options.cache, options.overlapEntries), columns(program.columns.size()) {}
-
-  Result<std::string> run();
-
-private:
-  Result<Hash128> key();
-  std::string cached(const Hash128 &key) const;
-  Status readEarlier();
-  Status beginFits();
-  Status scan(FileFacts &file);
-  Status work(Item &item) const;
-  Status consume(const Item &item, FileFacts &file);
-  Status addCells(const RowBlock &block, std::size_t row, const FileFacts &file);
-  Status countClass(std::size_t index, std::string_view name, int split, const Place &place);
-  std::vector<std::string_view> labels; // of one cell
-  Status addTags(std::size_t column, const Cell &cell, int split, Place place);
-  void rowProblem(const FileFacts &file, const RowError &error);
-  void missingColumns(const FileFacts &file, const std::vector<std::string> &names);
-
-  void judgeColumns();
-  void judgeSplits();
-  void judgeClasses(std::size_t column);
-  void judgeNumbers(std::size_t column);
-  Status judgeOverlap();
-  Status finishFits();
-  Status countTokens();
-  const FileFacts &fileOf(int split) const { return files[program.splitByHash ? 0 : fileIndex[static_cast<std::size_t>(split)]]; }
-  bool wanted(int split) const { return program.wanted[static_cast<std::size_t>(split)]; }
-
-  const RecordProgram &program;
-  TokenizerFactory &factory;
-  Cache cache;
-  int threads;
-  OverlapFinder overlap;
-  std::vector<ColumnFacts> columns;
-  std::vector<FileFacts> files;
-  std::array<std::size_t, 3> fileIndex = {};
-  std::vector<TokenizerInfo> infos;
-  std::vector<std::string> identities;
-  std::vector<bool> prepares; // features whose texts the scan needs
-  std::vector<std::unique_ptr<TokenizerFit>> fits;
-  std::array<std::int64_t, 3> records = {};
-  std::vector<std::string> header;
-  std::vector<std::string_view> items;
-  Fitted fitted, earlier; // earlier: of program.fitted
-  bool hasEarlier = false;
-  Problems problems;
-  Json facts;
-};
+} // namespace
 
 Result<Hash128> Gatherer::key() {
   Hasher128 hasher;
@@ -113,11 +49,17 @@ Result<Hash128> Gatherer::key() {
     file.split = split;
     file.missing = fileIsMissing(path);
     hasher.addPart(path);
+    if (const Result<Descriptor> opened = openRegularFile(path); !file.missing && !opened.ok()) {
+      const std::string prefix = "could not read `" + path + "`: ";
+      file.unreadable = opened.status().message();
+      file.unreadable.erase(0, file.unreadable.starts_with(prefix) ? prefix.size() : 0);
+      file.missing = true;
+    }
     if (!file.missing) {
       file.stamp = stampOf(path);
       PENSTOCK_ASSIGN(file.content, hashPath(path));
     }
-    hasher.addPart(file.missing ? "missing" : file.content.hex());
+    hasher.addPart(file.missing ? "missing " + file.unreadable : file.content.hex());
     files.push_back(std::move(file));
     return Status::success();
   };
@@ -268,6 +210,17 @@ void Gatherer::rowProblem(const FileFacts &file, const RowError &error) {
     problems.add("not-utf8", "source", place, {{"byte", error.byte}, {"value", error.value}});
     return;
   }
+  if (error.kind == RowError::Kind::notText) {
+    problems.add("not-text", "source", place, {{"what", error.detail}, {"remedy", error.remedy}});
+    return;
+  }
+  if (error.kind == RowError::Kind::notWords || error.kind == RowError::Kind::notAList) {
+    const auto column =
+        std::find_if(program.columns.begin(), program.columns.end(), [&](const auto &one) { return one.from == error.detail; });
+    problems.add("bad-list", column == program.columns.end() ? "source" : "columns." + column->name, place,
+                 {{"name", shown(error.detail)}, {"reason", error.reason()}, {"text", error.sentence()}});
+    return;
+  }
   Json arguments = {{"reason", error.reason()}, {"text", error.sentence()}};
   if (error.kind == RowError::Kind::fieldCount) {
     arguments["expected"] = error.expected;
@@ -306,7 +259,12 @@ Status Gatherer::addCells(const RowBlock &block, std::size_t row, const FileFact
     if (state == CellState::missing || state == CellState::filled) {
       ++columns[i].missing[static_cast<std::size_t>(split)];
     }
-    if (state == CellState::missing) {
+    if (state == CellState::missing && program.source == RowFormat::jsonl) {
+      ++columns[i].gapCount;
+      if (columns[i].gapCount <= problemsEach) {
+        columns[i].gaps.push_back(place);
+      }
+    } else if (state == CellState::missing) {
       problems.add("missing-cell", "columns." + column.name, place, {{"name", column.from}, {"column", column.name}});
     } else if (state == CellState::bad) {
       problems.add("bad-number", "columns." + column.name, place,
@@ -318,7 +276,7 @@ Status Gatherer::addCells(const RowBlock &block, std::size_t row, const FileFact
     } else if (state == CellState::value && column.type == ColumnSpec::Type::classId) {
       PENSTOCK_TRY(countClass(i, cell.text, split, place));
     } else if (state == CellState::value && column.type == ColumnSpec::Type::set) {
-      labelsOf(column, cell.text, labels);
+      labelsOf(column, cell, labels);
       for (const std::string_view label : labels) {
         PENSTOCK_TRY(countClass(i, label, split, place));
       }
@@ -343,7 +301,7 @@ Status Gatherer::addTags(std::size_t index, const Cell &cell, int split, Place p
   const std::vector<std::string> tags = toIob2(column.scheme, items, wrong);
   // Only where a word has a line of its own can its place be told.
   const auto lineOf = [&](std::size_t word) {
-    return program.source == RecordProgram::Source::conll ? firstLine + static_cast<std::int64_t>(word) : firstLine;
+    return program.source == RowFormat::conll ? firstLine + static_cast<std::int64_t>(word) : firstLine;
   };
   for (const TagProblem &problem : wrong) {
     place.line = lineOf(std::min(problem.word, tags.size() - 1));
@@ -367,6 +325,13 @@ Status Gatherer::consume(const Item &item, FileFacts &file) {
   }
   file.errors += static_cast<std::int64_t>(item.errors.size());
   file.stopped = file.errors >= errorsPerFile;
+  for (const auto &[row, span] : item.block.spanning) {
+    // One that reads like several rows is the better example.
+    if (++spanning == 1 || (span == Row::Span::rows && spanExample != Row::Span::rows)) {
+      spanExample = span;
+      firstSpanning = {file.path, item.block.numbers[row], item.block.lines[row], 0};
+    }
+  }
   std::vector<std::size_t> trainRows;
   for (std::size_t row = 0; row < item.block.rows(); ++row) {
     const int split = item.block.splits[row];
@@ -418,14 +383,33 @@ void Gatherer::missingColumns(const FileFacts &file, const std::vector<std::stri
   }
 }
 
+/// The missing cells of columns that some record of the file has.
+void Gatherer::reportGaps(const FileFacts &file) {
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    ColumnFacts &column = columns[i];
+    if (column.absentFrom.empty() || column.absentFrom.back() != file.path) {
+      for (const Place &place : column.gaps) {
+        problems.add("missing-cell", "columns." + program.columns[i].name, place,
+                     {{"name", program.columns[i].from}, {"column", program.columns[i].name}});
+      }
+      problems.count("missing-cell", column.gapCount - static_cast<std::int64_t>(column.gaps.size()));
+    }
+    column.gaps.clear();
+    column.gapCount = 0;
+  }
+}
+
 Status Gatherer::scan(FileFacts &file) {
   if (file.missing) {
     problems.add("missing-file", "source", {file.path},
                  {{"path", file.path}, {"split", file.split < 0 ? "" : splitNames[static_cast<std::size_t>(file.split)]}});
+    if (!file.unreadable.empty()) {
+      problems.list.back()["arguments"]["detail"] = file.unreadable;
+    }
     return Status::success();
   }
   PENSTOCK_ASSIGN(const std::unique_ptr<RowSource> rows, program.openRows(file.path));
-  const bool hasHeader = program.source != RecordProgram::Source::jsonl;
+  const bool hasHeader = program.source != RowFormat::jsonl; // JSON Lines: the keys are known when all is read
   if (hasHeader && !rows->names().empty()) {
     missingColumns(file, rows->names());
   }
@@ -437,180 +421,16 @@ Status Gatherer::scan(FileFacts &file) {
     return readBlock(program, *rows, file.split, -1, item.block, item.errors);
   };
   PENSTOCK_TRY(runOrdered<Item>(threads, produce, [&](Item &item) { return work(item); }, [&](Item &item) { return consume(item, file); }));
-  if (!hasHeader && !rows->names().empty()) {
-    missingColumns(file, rows->names());
+  if (!hasHeader) {
+    const std::int64_t gaps = std::accumulate(columns.begin(), columns.end(), std::int64_t{0},
+                                              [](std::int64_t sum, const ColumnFacts &column) { return sum + column.gapCount; });
+    if (!rows->names().empty() || gaps > 0) {
+      missingColumns(file, rows->names());
+    }
+    reportGaps(file);
   }
   if (header.empty()) {
     header = rows->names();
-  }
-  return Status::success();
-}
-
-void Gatherer::judgeColumns() {
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    const ColumnSpec &column = program.columns[i];
-    if (!columns[i].absentFrom.empty()) {
-      problems.add("missing-column", "columns." + column.name, {columns[i].absentFrom.front()},
-                   {{"name", column.from},
-                    {"column", column.name},
-                    {"candidates", nearest(column.from, header)},
-                    {"header", header},
-                    {"files", columns[i].absentFrom}});
-    }
-    if (column.hasClasses()) {
-      judgeClasses(i);
-    } else if (column.type == ColumnSpec::Type::number) {
-      judgeNumbers(i);
-    }
-  }
-}
-
-void Gatherer::judgeSplits() {
-  Json splits = Json::object();
-  for (int split = 0; split < 3; ++split) {
-    if (!wanted(split)) {
-      continue;
-    }
-    const char *name = splitNames[static_cast<std::size_t>(split)];
-    const FileFacts &file = fileOf(split);
-    const std::int64_t count = records[static_cast<std::size_t>(split)];
-    splits[name] = {{"records", count}, {"files", {file.path}}};
-    if (count == 0 && !file.missing && file.errors == 0) {
-      problems.add("empty-split", "source", {file.path}, {{"split", name}});
-    }
-  }
-  facts["splits"] = std::move(splits);
-}
-
-void Gatherer::judgeClasses(std::size_t index) {
-  const ColumnSpec &column = program.columns[index];
-  const auto &values = columns[index].values;
-  std::vector<std::string> names = column.classes;
-  bool declared = column.declaresClasses;
-  if (!declared && hasEarlier) {
-    names = earlier.classes[index];
-    declared = true;
-  } else if (!declared) {
-    for (const auto &[value, about] : values) {
-      if (about.counts[trainSplit] > 0) {
-        names.push_back(value);
-      }
-    }
-    std::sort(names.begin(), names.end()); // bytes of UTF-8 sort as code points do
-  }
-  Json counts = Json::object();
-  for (std::size_t split = 0; split < 3; ++split) {
-    if (!program.wanted[split]) {
-      continue;
-    }
-    std::vector<std::int64_t> ofSplit;
-    for (const std::string &name : names) {
-      const auto found = values.find(name);
-      ofSplit.push_back(found == values.end() ? 0 : found->second.counts[split]);
-    }
-    counts[splitNames[split]] = ofSplit;
-  }
-  facts["classes"][column.name] = {{"names", names}, {"counts", counts}};
-  fitted.classes[index] = names;
-
-  std::vector<const std::pair<const std::string, ClassValue> *> foreign;
-  const std::unordered_set<std::string_view> known(names.begin(), names.end());
-  for (const auto &entry : values) {
-    if (!known.contains(entry.first)) {
-      foreign.push_back(&entry);
-    }
-  }
-  std::sort(foreign.begin(), foreign.end(), [](auto *a, auto *b) { return a->first < b->first; });
-  const std::vector<std::string> &lacking = columns[index].absentFrom;
-  const bool hasTrain = records[trainSplit] > 0 && std::find(lacking.begin(), lacking.end(), fileOf(trainSplit).path) == lacking.end();
-  const bool fewNames = names.size() <= 1000;
-  for (const auto *entry : foreign) {
-    const ClassValue &about = entry->second;
-    Json arguments = {{"column", column.name},
-                      {"name", column.from},
-                      {"value", shown(entry->first)},
-                      {"split", splitNames[static_cast<std::size_t>(about.firstSplit)]},
-                      {"records", about.counts[0] + about.counts[1] + about.counts[2]},
-                      {"candidates", fewNames ? nearest(entry->first, names) : std::vector<std::string>()}};
-    if (declared) {
-      arguments["declared"] = names;
-      problems.add("undeclared-class", "columns." + column.name, about.first, std::move(arguments));
-    } else if (hasTrain) {
-      problems.add("class-absent-from-train", "columns." + column.name, about.first, std::move(arguments));
-    }
-  }
-  if (!declared || !hasTrain) {
-    return;
-  }
-  for (const std::string &name : names) {
-    const auto found = values.find(name);
-    if (found == values.end() || found->second.counts[trainSplit] == 0) {
-      const bool elsewhere = found != values.end();
-      problems.add("class-absent-from-train", "columns." + column.name, elsewhere ? found->second.first : Place{fileOf(trainSplit).path},
-                   {{"column", column.name},
-                    {"name", column.from},
-                    {"value", shown(name)},
-                    {"split", elsewhere ? splitNames[static_cast<std::size_t>(found->second.firstSplit)] : ""},
-                    {"records", elsewhere ? found->second.counts[1] + found->second.counts[2] : 0},
-                    {"candidates", Json::array()}});
-    }
-  }
-}
-
-void Gatherer::judgeNumbers(std::size_t index) {
-  std::vector<double> &values = columns[index].train;
-  FittedNumber &about = fitted.numbers[index];
-  const auto count = static_cast<double>(values.size());
-  if (!values.empty()) {
-    double mean = 0, squares = 0, seen = 0;
-    for (const double value : values) {
-      seen += 1;
-      const double step = value - mean;
-      mean += step / seen;
-      squares += step * (value - mean);
-    }
-    about.mean = mean;
-    about.standardDeviation = std::sqrt(squares / count);
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    about.median = *middle;
-    if (values.size() % 2 == 0) {
-      about.median = std::midpoint(*std::max_element(values.begin(), middle), *middle);
-    }
-  }
-  if (hasEarlier) {
-    about = earlier.numbers[index];
-  }
-  Json missing = Json::object();
-  for (std::size_t split = 0; split < 3; ++split) {
-    if (program.wanted[split]) {
-      missing[splitNames[split]] = columns[index].missing[split];
-    }
-  }
-  facts["numbers"][program.columns[index].name] = {
-      {"mean", about.mean}, {"std", about.standardDeviation}, {"median", about.median}, {"missing", missing}};
-  std::vector<double>().swap(values);
-}
-
-Status Gatherer::judgeOverlap() {
-  facts["overlap"] = Json::array();
-  PENSTOCK_ASSIGN(const OverlapFinder::Pairs pairs, overlap.finish());
-  for (int a = 0; a < 3; ++a) {
-    for (int b = a + 1; b < 3; ++b) {
-      const OverlapFinder::Pair &pair = pairs[static_cast<std::size_t>(a)][static_cast<std::size_t>(b)];
-      // Without a column records look alike that are not.
-      const bool whole = std::all_of(columns.begin(), columns.end(), [](const ColumnFacts &column) { return column.absentFrom.empty(); });
-      if (pair.records == 0 || !whole) {
-        continue;
-      }
-      PENSTOCK_ASSIGN(const std::string example, exampleOf(program, fileOf(b).path, pair.example));
-      const char *first = splitNames[static_cast<std::size_t>(a)];
-      const char *second = splitNames[static_cast<std::size_t>(b)];
-      const double share = static_cast<double>(pair.records) / static_cast<double>(records[static_cast<std::size_t>(b)]);
-      facts["overlap"].push_back({{"a", first}, {"b", second}, {"records", pair.records}, {"example", example}});
-      problems.add("leakage", "source", {fileOf(b).path, pair.example},
-                   {{"a", first}, {"b", second}, {"records", pair.records}, {"share", share}, {"example", example}});
-    }
   }
   return Status::success();
 }
@@ -705,7 +525,8 @@ Status Gatherer::countTokens() {
     request.stamp = fileOf(split).stamp;
     request.threads = threads;
     request.strict = problems.list.empty() || std::all_of(problems.list.begin(), problems.list.end(), [](const Json &problem) {
-                       return problem["id"] == "leakage" || problem["id"] == "class-absent-from-train" || problem["id"] == "tag-sequence";
+                       return problem["id"] == "leakage" || problem["id"] == "class-absent-from-train" || problem["id"] == "tag-sequence" ||
+                              problem["id"] == "quoted-line-end";
                      });
     PENSTOCK_ASSIGN(const SplitIds ids, openSplit(request, cache));
     const char *name = splitNames[static_cast<std::size_t>(split)];
@@ -750,6 +571,11 @@ Result<std::string> Gatherer::run() {
   for (FileFacts &file : files) {
     PENSTOCK_TRY(scan(file));
   }
+  if (spanning > 0) {
+    problems.add("quoted-line-end", "source", firstSpanning,
+                 {{"records", spanning},
+                  {"like", spanExample == Row::Span::rows ? "reads like several records in one cell" : "has line ends in a cell"}});
+  }
   judgeSplits();
   judgeColumns();
   PENSTOCK_TRY(judgeOverlap());
@@ -768,16 +594,14 @@ Result<std::string> Gatherer::run() {
   return text;
 }
 
-} // namespace
-
 Result<std::string> gatherFactsWith(const std::string &recordProgram, TokenizerFactory &factory, const FactsOptions &options) {
   PENSTOCK_ASSIGN(const RecordProgram program, RecordProgram::parse(recordProgram));
   try {
     return Gatherer(program, factory, options).run();
   } catch (const std::bad_alloc &) {
     return environmentError("not enough memory to gather the facts about the data");
-  } catch (const std::exception &error) {
-    return internalError(std::string("the facts about the data could not be gathered: ") + error.what());
+  } catch (const std::exception &) {
+    return internalError("the facts about the data could not be gathered; please report this with the file");
   }
 }
 

@@ -1,6 +1,7 @@
 #include "runtime/data/fitted.h"
 
 #include "runtime/base/file.h"
+#include "runtime/base/printable.h"
 #include "runtime/data/cache.h"
 #include "runtime/data/dataset.h"
 
@@ -72,8 +73,8 @@ Result<std::vector<std::pair<std::string, std::string>>> pathsIn(const std::stri
       }
     }
     return paths;
-  } catch (const std::exception &error) {
-    return internalError(std::string("parameters of a tokenizer cannot be read: ") + error.what());
+  } catch (const std::exception &) {
+    return internalError("the parameters of a tokenizer are not in their form");
   }
 }
 
@@ -289,8 +290,8 @@ Result<Fitted> readFitted(const RecordProgram &program, const std::string &folde
   const std::string absolute = fs::absolute(folder, error).lexically_normal().string();
   try {
     return readFrom(program, error ? folder : absolute, factory);
-  } catch (const std::exception &failed) {
-    return environmentError(fmt::format("`{}` holds nothing usable of an earlier fit: {}", folder, failed.what()));
+  } catch (const std::exception &) {
+    return environmentError(fmt::format("`{}` is damaged: its files are not in the form in which a fit writes them", printable(folder)));
   }
 }
 
@@ -326,8 +327,8 @@ Status writeFitted(const std::string &recordProgram, const std::string &facts, c
   Status status;
   try {
     status = writeInto(program, Json::parse(facts), temporary);
-  } catch (const std::exception &failed) {
-    status = internalError(std::string("the facts lack what was fitted: ") + failed.what());
+  } catch (const std::exception &) {
+    status = internalError("the facts lack what was fitted");
   }
   if (status.ok()) {
     status = replaceFolder(temporary, target);

@@ -25,12 +25,15 @@ struct ColumnFacts {
   std::vector<double> train;                          // number columns: the values that are there
   std::array<std::int64_t, 3> missing = {};
   std::vector<std::string> absentFrom; // files that lack the column
+  std::vector<Place> gaps;             // missing cells of the file that is read, as long as it may lack the column
+  std::int64_t gapCount = 0;
 };
 
 struct FileFacts {
   std::string path;
   int split = -1; // -1: by hash
   bool missing = false, stopped = false;
+  std::string unreadable; // why it cannot be read
   std::int64_t errors = 0;
   FileStamp stamp;
   Hash128 content;

@@ -59,9 +59,9 @@ Result<std::shared_ptr<const Dataset>> Dataset::open(const std::string &recordPr
 }
 
 Result<std::unique_ptr<RecordReader>> RecordReader::open(const std::string &recordProgram, const std::string &fitted, PluginHost &host,
-                                                         Format format, std::istream &input, const std::string &inputName) {
+                                                         RecordInput input) {
   HostTokenizers tokenizers(host);
-  return openRecordsWith(recordProgram, fitted, tokenizers, format, input, inputName);
+  return openRecordsWith(recordProgram, fitted, tokenizers, std::move(input));
 }
 
 } // namespace penstock

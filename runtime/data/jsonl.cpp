@@ -1,8 +1,10 @@
 // JSON Lines: one object a line; blank lines are skipped. Strings give their text, numbers and
 // booleans the text JSON writes for them, null nothing, arrays of strings lists.
+#include "runtime/base/printable.h"
 #include "runtime/data/rows.h"
 #include "runtime/text/utf8.h"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <cstring>
@@ -22,9 +24,10 @@ public:
   std::unordered_map<std::string, std::size_t> wanted;
   std::vector<std::string> names;
   std::unordered_map<std::string, bool> known;
-  bool isObject = false, nested = false, notWords = false, failed = false;
-  std::string nestedKey, message;
-  std::size_t position = 0;
+  bool isObject = false, nested = false, notWords = false;
+  bool failed = false, outOfRange = false, inString = false; // inString: the mistake is within a string
+  std::string nestedKey;
+  std::size_t position = 0; // of a mistake: behind its last byte
 
   void reset() {
     std::fill(given.begin(), given.end(), false);
@@ -55,24 +58,21 @@ public:
     if (depth != 1) {
       return true;
     }
-    if (names.size() < maximumNames && known.emplace(value, true).second) {
+    const auto found = wanted.find(value);
+    if ((names.size() < maximumNames || found != wanted.end()) && known.emplace(value, true).second) {
       names.push_back(value);
     }
-    const auto found = wanted.find(value);
     slot = found == wanted.end() ? none : found->second;
     if (slot != none) {
       given[slot] = isList[slot] = false;
     }
     return true;
   }
-  bool parse_error(std::size_t at, const std::string &, const nlohmann::detail::exception &error) override {
+  bool parse_error(std::size_t at, const std::string &token, const nlohmann::detail::exception &error) override {
     failed = true;
+    outOfRange = dynamic_cast<const nlohmann::detail::out_of_range *>(&error) != nullptr;
     position = at;
-    message = error.what();
-    const std::size_t detail = message.rfind(": ");
-    if (detail != std::string::npos) {
-      message.erase(0, detail + 2);
-    }
+    inString = token.starts_with('"') && token.find('"', 1) == std::string::npos;
     return false;
   }
 
@@ -133,11 +133,41 @@ private:
   bool inList = false;
 };
 
+/// What is wrong at byte `at` of a line, where the reader stopped.
+std::string mistake(std::string_view text, std::size_t at, const ObjectReader &reader) {
+  if (reader.outOfRange) {
+    return "a number is too large";
+  }
+  if (at >= text.size()) {
+    return reader.inString ? "it ends within a string" : "it ends before the object does";
+  }
+  const auto byte = static_cast<unsigned char>(text[at]);
+  if (reader.inString) {
+    return byte < 0x20 ? "a control character stands in a string; write it as an escape, such as \\t or \\n"
+                       : "an escape in a string is not one of JSON's";
+  }
+  if (byte == '\'') {
+    return "strings stand in double quotes";
+  }
+  // Values that JSON does not know are read letter by letter.
+  for (const std::string_view word : {"NaN", "Infinity", "None", "True", "False", "undefined"}) {
+    const std::size_t from = at >= word.size() ? at - word.size() : 0;
+    if (const std::size_t found = text.find(word, from); found != std::string_view::npos && found <= at) {
+      return fmt::format("`{}` is no value of JSON", word);
+    }
+  }
+  std::size_t end = at + 1;
+  while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80) {
+    ++end;
+  }
+  return fmt::format("`{}` cannot stand here", printable(text.substr(at, end - at)));
+}
+
 class JsonLines : public RowSource {
 public:
   explicit JsonLines(std::unique_ptr<ByteSource> bytes) : lines(makePlainLines(std::move(bytes))) { lines->select({""}); }
 
-  Status begin() override { return Status::success(); }
+  Status begin() override { return lines->begin(); }
   const std::vector<std::string> &names() const override { return reader.names; }
 
   void select(const std::vector<std::string> &columns, const std::vector<bool> &lists) override {
@@ -162,7 +192,7 @@ public:
         return step;
       }
       if (step == RowStep::error) {
-        error.row = ++number;
+        error.row = error.last ? 0 : ++number;
         return step;
       }
       const std::string_view text = whole.cells[0].text;
@@ -180,7 +210,7 @@ public:
         error.kind = RowError::Kind::notJson;
         const std::size_t at = reader.position > 0 ? reader.position - 1 : 0;
         error.column = countScalars(text.substr(0, std::min(at, text.size()))) + 1;
-        error.detail = reader.message;
+        error.detail = mistake(text, at, reader);
         return RowStep::error;
       }
       if (!reader.isObject) {

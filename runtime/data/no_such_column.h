@@ -1,7 +1,9 @@
 // What is said of a file whose header lacks a column.
 #pragma once
 
+#include "runtime/base/printable.h"
 #include "runtime/base/status.h"
+#include "runtime/data/nearest.h"
 
 #include <fmt/format.h>
 
@@ -10,14 +12,16 @@
 
 namespace penstock {
 
-/// "file:1: the header has no column `name`; it has `a`, `b`", with at most eight of its names.
+/// "file:1: the header has no column `name`; it has `a`, `b`", with at most eight of its names, and the nearest of them.
 inline Status noSuchColumn(const std::string &file, const std::string &name, const std::vector<std::string> &header) {
   std::string names;
   for (std::size_t i = 0; i < header.size() && i < 8; ++i) {
-    names += fmt::format("{}`{}`", i == 0 ? "" : ", ", header[i]);
+    names += fmt::format("{}`{}`", i == 0 ? "" : ", ", printable(header[i], 60));
   }
-  return invalidInput(fmt::format("{}:1: the header has no column `{}`; it has {}{}", file, name, names,
-                                  header.size() > 8 ? fmt::format(" and {} more", header.size() - 8) : ""));
+  const std::vector<std::string> meant = nearest(name, header);
+  return invalidInput(fmt::format("{}:1: the header has no column `{}`; it has {}{}{}", printable(file), printable(name, 60), names,
+                                  header.size() > 8 ? fmt::format(" and {} more", header.size() - 8) : "",
+                                  meant.empty() ? "" : fmt::format("; did you mean `{}`?", printable(meant[0], 60))));
 }
 
 } // namespace penstock

@@ -20,8 +20,8 @@ template <typename Body> Status caught(Body body) {
     return body();
   } catch (const std::bad_alloc &) {
     return environmentError("not enough memory to read the data");
-  } catch (const std::exception &error) {
-    return internalError(std::string("reading the data failed: ") + error.what());
+  } catch (const std::exception &) {
+    return internalError("reading the data failed unexpectedly; please report this with the file");
   }
 }
 
@@ -88,7 +88,7 @@ Status runOrdered(int threads, Produce produce, Work work, Consume consume) {
     }
   } catch (const std::system_error &error) {
     if (workers.empty()) {
-      return environmentError(std::string("cannot start a thread: ") + error.what());
+      return environmentError(std::string("cannot start a thread: ") + error.code().message());
     }
   }
 

@@ -1,6 +1,8 @@
 // What the data have wrong, as the facts list it (docs/design/data.md).
 #pragma once
 
+#include "runtime/base/printable.h"
+
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
@@ -14,15 +16,8 @@ constexpr std::int64_t problemsEach = 100; // of one id; the others are counted
 
 /// A cell or name as an argument of a message: cut to what a line can show.
 inline std::string shown(std::string_view text) {
-  constexpr std::size_t most = 200;
-  if (text.size() <= most) {
-    return std::string(text);
-  }
-  std::size_t end = most;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80) {
-    --end;
-  }
-  return std::string(text.substr(0, end)) + "…";
+  constexpr std::size_t most = 200; // characters
+  return printable(text, most);
 }
 
 struct Place {
@@ -44,6 +39,8 @@ public:
                     {"column", at.column},
                     {"arguments", std::move(arguments)}});
   }
+  /// Counts problems that are not listed.
+  void count(const char *id, std::int64_t more) { counts[id] += more; }
   nlohmann::json list = nlohmann::json::array();
   nlohmann::json omitted() const {
     nlohmann::json more = nlohmann::json::object();

@@ -233,9 +233,7 @@ RecordProgram read(const Json &json) {
   if (kind != "csv" && kind != "jsonl" && kind != "conll") {
     throw Wrong{"has a source `" + kind + "`"};
   }
-  program.source = kind == "csv"     ? RecordProgram::Source::csv
-                   : kind == "jsonl" ? RecordProgram::Source::jsonl
-                                     : RecordProgram::Source::conll;
+  program.source = kind == "csv" ? RowFormat::csv : kind == "jsonl" ? RowFormat::jsonl : RowFormat::conll;
   program.path = source.at("path").get<std::string>();
   const Json options = source.contains("options") && source["options"].is_object() ? source["options"] : Json::object();
   for (const auto &[name, value] : options.items()) {
@@ -245,6 +243,14 @@ RecordProgram read(const Json &json) {
     }
     if (kind == "conll" && name == "comment") {
       program.conll.comment = value.get<std::string>();
+      continue;
+    }
+    if (kind == "csv" && name == "quote") {
+      const std::string quote = value.get<std::string>();
+      if (quote != "double" && quote != "none") {
+        throw Wrong{"has a quote `" + quote + "`"};
+      }
+      program.csv.quotes = quote == "double";
       continue;
     }
     if (name != "delimiter" || kind != "csv") {
@@ -314,8 +320,8 @@ Result<RecordProgram> RecordProgram::parse(const std::string &text) {
     return read(Json::parse(text));
   } catch (const Wrong &wrong) {
     return internalError("the record program " + wrong.what);
-  } catch (const std::exception &error) {
-    return internalError(std::string("the record program cannot be read: ") + error.what());
+  } catch (const std::exception &) {
+    return internalError("the record program lacks something, or holds it in another form");
   }
 }
 
@@ -358,7 +364,7 @@ std::vector<std::string> RecordProgram::fileColumns() const {
 std::vector<bool> RecordProgram::listColumns() const {
   std::vector<bool> lists;
   for (const ColumnSpec &column : columns) {
-    lists.push_back(column.isList());
+    lists.push_back(column.mayHoldList());
   }
   if (splitByHash) {
     lists.push_back(false);
@@ -368,9 +374,7 @@ std::vector<bool> RecordProgram::listColumns() const {
 
 Result<std::unique_ptr<RowSource>> RecordProgram::openRows(const std::string &file) const {
   PENSTOCK_ASSIGN(std::unique_ptr<ByteSource> bytes, openFileSource(file));
-  std::unique_ptr<RowSource> rows = source == Source::csv     ? makeCsvRows(std::move(bytes), csv)
-                                    : source == Source::jsonl ? makeJsonLines(std::move(bytes))
-                                                              : makeConllRows(std::move(bytes), conll);
+  std::unique_ptr<RowSource> rows = makeRows(std::move(bytes), {source, csv, conll});
   PENSTOCK_TRY(rows->begin());
   rows->select(fileColumns(), listColumns());
   return rows;

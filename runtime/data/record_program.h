@@ -37,6 +37,8 @@ struct ColumnSpec {
 
   /// Its cells are lists; all lists of a record have the same length.
   bool isList() const { return type == Type::words || type == Type::tags; }
+  /// A cell of it may hold a list.
+  bool mayHoldList() const { return isList() || type == Type::set; }
   /// It has names: `classes`, or those of train.
   bool hasClasses() const { return type == Type::classId || type == Type::set || type == Type::tags; }
 };
@@ -66,8 +68,7 @@ struct InputSpec {
 };
 
 struct RecordProgram {
-  enum class Source { csv, jsonl, conll };
-  Source source = Source::csv;
+  RowFormat source = RowFormat::csv; // no lines
   std::string path;
   CsvOptions csv;
   ConllOptions conll;

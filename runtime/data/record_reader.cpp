@@ -1,8 +1,11 @@
 #include "runtime/data/record_reader.h"
 
+#include "runtime/base/printable.h"
 #include "runtime/data/batch_buffers.h"
 #include "runtime/data/encode.h"
 #include "runtime/data/fitted.h"
+#include "runtime/data/input_format.h"
+#include "runtime/data/nearest.h"
 #include "runtime/data/no_such_column.h"
 
 #include <fmt/format.h>
@@ -10,49 +13,86 @@
 #include <algorithm>
 #include <limits>
 #include <new>
+#include <utility>
 
 namespace penstock {
 
 namespace {
 
+/// A source whose beginning was looked at already.
+class Peeked : public ByteSource {
+public:
+  explicit Peeked(std::unique_ptr<ByteSource> source) : source(std::move(source)) {}
+
+  /// Reads until `enough`, or the end.
+  template <typename Enough> Status peek(std::string &head, Enough enough) {
+    while (!enough()) {
+      const std::size_t size = head.size();
+      head.resize(size + (std::size_t{64} << 10));
+      const Result<std::size_t> got = source->read(head.data() + size, head.size() - size);
+      head.resize(size + (got.ok() ? *got : 0));
+      PENSTOCK_TRY(got.status());
+      if (*got == 0) {
+        break;
+      }
+    }
+    kept = head;
+    return {};
+  }
+
+  Result<std::size_t> read(char *into, std::size_t size) override {
+    if (at == kept.size()) {
+      return source->read(into, size);
+    }
+    const std::size_t count = kept.copy(into, size, at);
+    at += count;
+    return count;
+  }
+
+private:
+  std::unique_ptr<ByteSource> source;
+  std::string kept;
+  std::size_t at = 0;
+};
+
 class Reader : public RecordReader {
 public:
-  Reader(RecordProgram recordProgram, Fitted fittedOnTrain, std::unique_ptr<RowSource> source, std::string inputName)
-      : program(std::move(recordProgram)), fitted(std::move(fittedOnTrain)), rows(std::move(source)), inputName(std::move(inputName)),
-        batch(program, fitted.classCounts()), prepared(program.features.size()), encoded(program.features.size()) {}
+  Reader(RecordProgram recordProgram, Fitted fittedOnTrain)
+      : program(std::move(recordProgram)), fitted(std::move(fittedOnTrain)), batch(program, fitted.classCounts()),
+        prepared(program.features.size()), encoded(program.features.size()) {}
 
-  /// Finds out which columns inputs need, and that the source has them.
-  Status begin(Format format) {
-    PENSTOCK_TRY(rows->begin());
+  /// Finds out which columns inputs need, how the source is to be read, and that it has them.
+  Status begin(RecordInput input) {
     std::vector<bool> needed(program.columns.size());
-    for (const InputSpec &input : program.inputs) {
-      if (!input.target && input.feature >= 0) {
-        const FeatureSpec &feature = program.features[static_cast<std::size_t>(input.feature)];
+    for (const InputSpec &one : program.inputs) {
+      if (!one.target && one.feature >= 0) {
+        const FeatureSpec &feature = program.features[static_cast<std::size_t>(one.feature)];
         for (std::size_t text = 0; text < feature.textsEach(); ++text) {
           needed[feature.columnOf(text)] = true;
         }
-      } else if (!input.target) {
-        needed[static_cast<std::size_t>(input.column)] = true;
+      } else if (!one.target) {
+        needed[static_cast<std::size_t>(one.column)] = true;
       }
     }
-    std::vector<std::string> names;
     std::vector<bool> lists;
     for (std::size_t i = 0; i < needed.size(); ++i) {
       if (needed[i]) {
         columns.push_back(i);
         names.push_back(program.columns[i].from);
-        lists.push_back(program.columns[i].isList());
+        lists.push_back(program.columns[i].mayHoldList());
       }
     }
-    if (format == Format::lines && (columns.size() != 1 || (program.columns[columns[0]].type != ColumnSpec::Type::text &&
-                                                            program.columns[columns[0]].type != ColumnSpec::Type::words))) {
-      return usageError(fmt::format("plain lines give one text, and this pipeline reads {} columns; "
-                                    "give CSV or JSON Lines (`--format csv`, `--format jsonl`)",
-                                    columns.size()));
-    }
+    inputName = input.path.empty() ? "standard input" : printable(input.path);
+    auto bytes = std::make_unique<Peeked>(std::move(input.bytes));
+    InputFacts facts = {input.path, input.format, {}};
+    PENSTOCK_TRY(bytes->peek(facts.head, [&] { return headIsEnough(facts, program); }));
+    PENSTOCK_ASSIGN(const RowOptions options, chooseFormat(facts, program, fitted, names));
+    format = options.format;
+    rows = makeRows(std::move(bytes), options);
+    PENSTOCK_TRY(rows->begin());
     const std::vector<std::string> &header = rows->names();
     for (const std::string &name : names) {
-      if (format == Format::csv && !header.empty() && std::find(header.begin(), header.end(), name) == header.end()) {
+      if (format == RowFormat::csv && !header.empty() && std::find(header.begin(), header.end(), name) == header.end()) {
         return noSuchColumn(inputName, name, header);
       }
     }
@@ -60,7 +100,7 @@ public:
     return Status::success();
   }
 
-  Result<const Batch *> next(std::int64_t limit) override {
+  Result<const Part *> next(std::int64_t limit) override {
     try {
       return read(limit);
     } catch (const std::bad_alloc &) {
@@ -68,69 +108,151 @@ public:
     }
   }
 
+  std::string remark() const override {
+    std::string text;
+    const std::vector<std::string> &seen = rows->names();
+    for (const std::string &name : names) {
+      if (format != RowFormat::jsonl || taken == 0 || std::find(seen.begin(), seen.end(), name) != seen.end()) {
+        continue;
+      }
+      const std::vector<std::string> meant = nearest(name, seen);
+      text += fmt::format("{}no record of {} has the key `{}`{}", text.empty() ? "" : "; ", inputName, printable(name, nameLimit),
+                          meant.empty() ? "" : fmt::format("; did you mean `{}`?", printable(meant[0], nameLimit)));
+    }
+    if (spanning > 0) {
+      text += fmt::format(
+          "{}{} record{} of {} read{} like several in one quoted cell, the first at line {}: a quote too many takes the lines behind "
+          "it into its cell",
+          text.empty() ? "" : "; ", spanning, spanning == 1 ? "" : "s", inputName, spanning == 1 ? "s" : "", firstSpanning);
+    }
+    return text;
+  }
+
 private:
-  Result<const Batch *> read(std::int64_t limit) {
+  static constexpr std::size_t nameLimit = 60; // characters of a name or cell that a message shows
+
+  Result<const Part *> read(std::int64_t limit) {
+    part = {};
     block.clear(columns.size());
-    Row row;
-    RowError error;
-    while (static_cast<std::int64_t>(block.rows()) < limit) {
-      PENSTOCK_ASSIGN(const RowStep step, rows->next(row, error));
-      if (step == RowStep::end) {
-        break;
+    PENSTOCK_TRY(std::exchange(broken, Status{}));
+    while (static_cast<std::int64_t>(block.rows() + part.failures.size()) < limit && !ended) {
+      Row row;
+      RowError error;
+      const Result<RowStep> step = rows->next(row, error);
+      if (!step.ok()) {
+        broken = step.status(); // what was read before is answered first
+        ended = true;
+      } else if (*step == RowStep::end) {
+        ended = true;
+      } else if (*step == RowStep::error && error.last) {
+        broken = invalidInput(error.inFile(inputName));
+        ended = true;
+      } else if (*step == RowStep::error) {
+        // Of a record of many lines the first mistake stands for all.
+        if (error.row != lastFailed) {
+          fail(error.row, error.inFile(inputName));
+        }
+      } else if (const std::string wrong = mistakeOf(row); !wrong.empty()) {
+        fail(row.number, fmt::format("{}:{}: {}", inputName, row.line, wrong));
+      } else {
+        block.add(row, 0);
+        ++taken;
+        if (row.span == Row::Span::rows && ++spanning == 1) {
+          firstSpanning = row.line;
+        }
       }
-      if (step == RowStep::error) {
-        return invalidInput(fmt::format("{}:{}:{}: {}", inputName, error.line, error.column, error.sentence()));
-      }
-      block.add(row, 0);
     }
+    if (block.rows() == 0 && part.failures.empty()) {
+      PENSTOCK_TRY(std::exchange(broken, Status{}));
+      return static_cast<const Part *>(nullptr);
+    }
+    PENSTOCK_TRY(makeBatch());
+    std::sort(part.failures.begin(), part.failures.end(), [](const Failure &a, const Failure &b) { return a.record < b.record; });
+    return static_cast<const Part *>(&part);
+  }
+
+  void fail(std::int64_t record, std::string text) {
+    ++taken;
+    lastFailed = record;
+    part.failures.push_back({record, std::move(text)});
+  }
+
+  /// What is wrong with the cells of a record, or "".
+  std::string mistakeOf(const Row &row) const {
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const ColumnSpec &column = program.columns[columns[i]];
+      const Cell &cell = row.cells[i];
+      const CellState state = judgeCell(column, cell);
+      if (state == CellState::missing) {
+        return fmt::format("column `{}` has no value", printable(column.from, nameLimit));
+      }
+      if (state == CellState::bad) {
+        return fmt::format("column `{}` holds `{}`, which is not a number", printable(column.from, nameLimit),
+                           printable(cell.text, nameLimit));
+      }
+      const std::vector<std::string> &classes = fitted.classes[columns[i]];
+      if (column.type == ColumnSpec::Type::classId && std::find(classes.begin(), classes.end(), cell.text) == classes.end()) {
+        return fmt::format("column `{}` holds `{}`, which is no class of train", printable(column.from, nameLimit),
+                           printable(cell.text, nameLimit));
+      }
+    }
+    return {};
+  }
+
+  /// Makes the batch of the block's rows; those that no tokenizer takes become failures.
+  Status makeBatch() {
+    if (block.rows() > 0 && !encode().ok()) {
+      std::vector<bool> kept;
+      const RowBlock all = block;
+      for (std::size_t row = 0; row < all.rows(); ++row) {
+        std::vector<bool> alone(all.rows());
+        alone[row] = true;
+        block = all;
+        block.keep(alone);
+        const Status status = encode();
+        kept.push_back(status.ok());
+        if (!status.ok() && status.code() != ErrorCode::invalidInput) {
+          return status;
+        }
+        if (!status.ok()) {
+          part.failures.push_back({all.numbers[row], fmt::format("{}:{}: {}", inputName, all.lines[row], status.message())});
+        }
+      }
+      block = all;
+      block.keep(kept);
+      PENSTOCK_TRY(block.rows() > 0 ? encode() : Status{});
+    }
+    if (block.rows() > 0) {
+      part.batch = &batch;
+      part.records = block.numbers;
+      done += static_cast<std::int64_t>(block.rows());
+    }
+    return {};
+  }
+
+  Status encode() {
     const auto count = static_cast<std::int64_t>(block.rows());
-    if (count == 0) {
-      return static_cast<const Batch *>(nullptr);
-    }
     batch.begin(count);
     batch.words.resize(program.axes.size());
     for (std::int64_t i = 0; i < count; ++i) {
       batch.records[static_cast<std::size_t>(i)] = done + i;
       batch.recordNumbers()[i] = static_cast<std::uint64_t>(done + i);
     }
-    done += count;
-    PENSTOCK_TRY(checkCells());
     for (std::size_t a = 0; a < program.axes.size(); ++a) {
       PENSTOCK_TRY(fillAxis(a));
     }
     for (std::size_t i = 0; i < program.inputs.size(); ++i) {
       if (!program.inputs[i].target && program.inputs[i].column >= 0) {
-        PENSTOCK_TRY(fillInput(i));
+        fillInput(i);
       }
     }
     batch.finish(false);
-    return static_cast<const Batch *>(&batch);
+    return {};
   }
 
   Cell cellOf(std::size_t row, int column) const {
     const auto at = std::find(columns.begin(), columns.end(), static_cast<std::size_t>(column));
     return block.cell(row, static_cast<std::size_t>(at - columns.begin()));
-  }
-
-  Status cellError(std::size_t row, const ColumnSpec &column, const std::string &what) const {
-    return invalidInput(fmt::format("{}:{}: column `{}` {}", inputName, block.lines[row], column.from, what));
-  }
-
-  Status checkCells() const {
-    for (std::size_t row = 0; row < block.rows(); ++row) {
-      for (std::size_t i = 0; i < columns.size(); ++i) {
-        const ColumnSpec &column = program.columns[columns[i]];
-        const Cell cell = block.cell(row, i);
-        const CellState state = judgeCell(column, cell);
-        if (state == CellState::missing) {
-          return cellError(row, column, "has no value");
-        }
-        if (state == CellState::bad) {
-          return cellError(row, column, fmt::format("holds `{}`, which is not a number", cell.text));
-        }
-      }
-    }
-    return Status::success();
   }
 
   Status fillAxis(std::size_t axis) {
@@ -150,10 +272,10 @@ private:
     EncodedTexts &texts = encoded[index];
     PENSTOCK_TRY(encodeTexts(feature, *fitted.features[index].tokenizer, prepared[index], texts));
     if (texts.stuck >= 0) {
-      return invalidInput(fmt::format("{}:{}: {}", inputName, block.lines[static_cast<std::size_t>(texts.stuck)], stuckSentence(feature)));
+      return invalidInput(stuckSentence(feature));
     }
     if (texts.ids.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
-      return invalidInput(inputName + ": the records of one batch have too many tokens");
+      return invalidInput("it has more tokens than can be numbered; set `max_length`");
     }
     batch.setRows(axis, static_cast<std::int64_t>(texts.ids.size()));
     std::size_t at = 0;
@@ -180,7 +302,7 @@ private:
     }
   }
 
-  Status fillInput(std::size_t index) {
+  void fillInput(std::size_t index) {
     const InputSpec &input = program.inputs[index];
     const auto which = static_cast<std::size_t>(input.column);
     const ColumnSpec &column = program.columns[which];
@@ -192,51 +314,39 @@ private:
         batch.numbersOf(index)[row] = static_cast<float>(given ? number : fitted.fillOf(program, which));
         continue;
       }
-      const std::vector<std::string> &names = fitted.classes[which];
-      const auto found = std::find(names.begin(), names.end(), cell.text);
-      if (found == names.end()) {
-        return cellError(row, column, fmt::format("holds `{}`, which is no class of train", cell.text));
-      }
-      batch.classesOf(index)[row] = static_cast<std::int32_t>(found - names.begin());
+      const std::vector<std::string> &classes = fitted.classes[which];
+      const auto found = std::find(classes.begin(), classes.end(), cell.text);
+      batch.classesOf(index)[row] = static_cast<std::int32_t>(found - classes.begin());
     }
-    return Status::success();
   }
 
   const RecordProgram program;
   const Fitted fitted;
   std::unique_ptr<RowSource> rows;
-  std::string inputName;
+  RowFormat format = RowFormat::lines;
+  std::string inputName; // for people
   BatchBuffers batch;
   std::vector<std::size_t> columns; // of the record program, that inputs need: the cells of `block`
+  std::vector<std::string> names;   // theirs in the input
   RowBlock block;
   std::vector<PreparedTexts> prepared;
   std::vector<EncodedTexts> encoded;
-  std::int64_t done = 0;
+  Part part;
+  Status broken; // why nothing more can be read, to be said when all before it is answered
+  bool ended = false;
+  std::int64_t done = 0, taken = 0; // records of batches; all that were read
+  std::int64_t lastFailed = 0, spanning = 0, firstSpanning = 0;
 };
 
 } // namespace
 
 Result<std::unique_ptr<RecordReader>> openRecordsWith(const std::string &recordProgram, const std::string &fittedFolder,
-                                                      TokenizerFactory &factory, RecordReader::Format format, std::istream &input,
-                                                      const std::string &inputName) {
+                                                      TokenizerFactory &factory, RecordInput input) {
   PENSTOCK_ASSIGN(RecordProgram program, RecordProgram::parse(recordProgram));
   PENSTOCK_ASSIGN(Fitted fitted, readFitted(program, fittedFolder, factory));
   PENSTOCK_TRY(makeTokenizers(program, fitted, factory));
-  std::unique_ptr<ByteSource> bytes = makeStreamSource(input);
-  std::unique_ptr<RowSource> rows;
-  switch (format) {
-  case RecordReader::Format::lines:
-    rows = makePlainLines(std::move(bytes));
-    break;
-  case RecordReader::Format::csv:
-    rows = makeCsvRows(std::move(bytes), program.csv);
-    break;
-  case RecordReader::Format::jsonl:
-    rows = makeJsonLines(std::move(bytes));
-    break;
-  }
-  auto reader = std::make_unique<Reader>(std::move(program), std::move(fitted), std::move(rows), inputName);
-  PENSTOCK_TRY(reader->begin(format));
+  auto reader = std::make_unique<Reader>(std::move(program), std::move(fitted));
+  PENSTOCK_TRY(reader->begin(std::move(input)));
   return std::unique_ptr<RecordReader>(std::move(reader));
 }
 

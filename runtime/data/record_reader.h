@@ -7,7 +7,6 @@
 namespace penstock {
 
 Result<std::unique_ptr<RecordReader>> openRecordsWith(const std::string &recordProgram, const std::string &fitted,
-                                                      TokenizerFactory &factory, RecordReader::Format format, std::istream &input,
-                                                      const std::string &inputName);
+                                                      TokenizerFactory &factory, RecordInput input);
 
 } // namespace penstock

@@ -1,5 +1,6 @@
 #include "runtime/data/rows.h"
 
+#include "runtime/base/printable.h"
 #include "runtime/text/utf8.h"
 
 #include <fmt/format.h>
@@ -8,6 +9,12 @@
 #include <cstring>
 
 namespace penstock {
+
+namespace {
+
+constexpr std::size_t nameLimit = 60; // characters of a name from a file that a message shows
+
+} // namespace
 
 const char *RowError::reason() const {
   switch (kind) {
@@ -29,6 +36,10 @@ const char *RowError::reason() const {
     return "nested-value";
   case Kind::notWords:
     return "not-words";
+  case Kind::notAList:
+    return "not-a-list";
+  case Kind::notText:
+    return "not-text";
   case Kind::duplicateColumn:
     return "duplicate-column";
   }
@@ -54,13 +65,21 @@ std::string RowError::sentence() const {
   case Kind::notAnObject:
     return "the line is not a JSON object";
   case Kind::nestedValue:
-    return fmt::format("`{}` holds an array or an object where a value is wanted", detail);
+    return fmt::format("`{}` holds an array or an object where a value is wanted", printable(detail, nameLimit));
   case Kind::notWords:
-    return fmt::format("the list `{}` holds something else than strings", detail);
+    return fmt::format("the list `{}` holds something else than strings", printable(detail, nameLimit));
+  case Kind::notAList:
+    return fmt::format("`{}` holds {}, not a JSON array of strings", printable(detail, nameLimit), remedy);
+  case Kind::notText:
+    return fmt::format("the file is {}; {}", detail, remedy);
   case Kind::duplicateColumn:
-    return fmt::format("the header names `{}` twice", detail);
+    return fmt::format("the header names `{}` twice", printable(detail, nameLimit));
   }
   return "the row is malformed";
+}
+
+std::string RowError::inFile(const std::string &file) const {
+  return fmt::format("{}:{}:{} {}", file, line, column > 0 ? std::to_string(column) + ":" : "", sentence());
 }
 
 void itemsOf(const Cell &cell, std::vector<std::string_view> &items) {
@@ -91,48 +110,72 @@ void itemsOf(const Cell &cell, std::vector<std::string_view> &items) {
 
 namespace {
 
+/// Where a character stands first in a window; looks at each byte once.
+class Finder {
+public:
+  explicit Finder(char wanted) : wanted(wanted) {}
+  /// Looks at the first `until` bytes.
+  void look(const ByteWindow &window, std::size_t until) {
+    if (!found && at < until) {
+      const void *const there = std::memchr(window.data() + at, wanted, until - at);
+      found = there != nullptr;
+      at = found ? static_cast<std::size_t>(static_cast<const char *>(there) - window.data()) : until;
+    }
+  }
+  void consumed(std::size_t bytes) {
+    found = found && bytes <= at;
+    at = bytes <= at ? at - bytes : 0;
+  }
+  bool found = false;
+  std::size_t at = 0; // the character, or the end of what was looked at
+
+private:
+  const char wanted;
+};
+
 class PlainLines : public RowSource {
 public:
   explicit PlainLines(std::unique_ptr<ByteSource> bytes) : window(std::move(bytes)) {}
 
-  Status begin() override { return Status::success(); }
+  Status begin() override {
+    PENSTOCK_ASSIGN(foreign, window.open());
+    return Status::success();
+  }
   const std::vector<std::string> &names() const override { return none; }
   void select(const std::vector<std::string> &columns, const std::vector<bool> &) override { width = columns.size(); }
 
   Result<RowStep> next(Row &row, RowError &error) override {
-    window.consume(pending);
-    pending = 0;
-    const char *lineEnd = nullptr;
-    for (;;) {
-      lineEnd = window.size() == 0 ? nullptr : static_cast<const char *>(std::memchr(window.data(), '\n', window.size()));
-      if (lineEnd != nullptr || window.atEnd() || window.size() > ByteWindow::limit) {
-        break;
-      }
-      PENSTOCK_TRY(window.fill());
+    if (foreign) {
+      error = notText(foreign);
+      foreign = {};
+      ended = true;
+      return RowStep::error;
     }
-    std::string_view text(window.data(), lineEnd != nullptr ? static_cast<std::size_t>(lineEnd - window.data()) : window.size());
-    if (lineEnd == nullptr && text.empty()) {
+    if (ended) {
       return RowStep::end;
     }
-    pending = text.size() + (lineEnd != nullptr ? 1 : 0);
+    consume(pending);
+    pending = 0;
+    PENSTOCK_TRY(skip());
+    PENSTOCK_ASSIGN(const bool whole, findLine());
+    std::string_view text(window.data(), size);
+    if (pending == 0) {
+      ended = true;
+      return RowStep::end;
+    }
     ++number;
-    if (number == 1 && text.substr(0, 3) == "\xEF\xBB\xBF") {
-      text.remove_prefix(3);
-    }
-    if (!text.empty() && text.back() == '\r') {
-      text.remove_suffix(1);
-    }
     error = {};
     error.row = error.line = number;
     error.column = 1;
-    if (text.size() > ByteWindow::limit) {
+    if (!whole || text.size() > ByteWindow::limit) {
       error.kind = RowError::Kind::tooLong;
+      inLongLine = !whole;
       return RowStep::error;
     }
     const std::size_t bad = findInvalidUtf8(text);
     if (bad != std::string_view::npos) {
       error.kind = RowError::Kind::notUtf8;
-      error.byte = window.offset() + (text.data() - window.data()) + static_cast<std::int64_t>(bad);
+      error.byte = window.offset() + static_cast<std::int64_t>(bad);
       error.value = static_cast<unsigned char>(text[bad]);
       error.column = countScalars(text.substr(0, bad)) + 1;
       return RowStep::error;
@@ -143,14 +186,88 @@ public:
   }
 
 private:
+  /// Sets `size` to the length of the first line, without its end, and `pending` to that with it. False: the line is
+  /// longer than the window may be.
+  Result<bool> findLine() {
+    for (;;) {
+      feed.look(window, window.size());
+      carriage.look(window, feed.at);
+      if (carriage.found) {
+        size = carriage.at;
+        pending = size + 1;
+        if (pending < window.size()) {
+          pending += window.data()[pending] == '\n' ? 1 : 0;
+        } else {
+          skipFeed = !window.atEnd();
+        }
+        return true;
+      }
+      size = feed.at;
+      if (feed.found) {
+        pending = size + 1;
+        return true;
+      }
+      if (window.atEnd() || window.size() > ByteWindow::limit) {
+        pending = size;
+        return window.atEnd();
+      }
+      PENSTOCK_TRY(window.fill());
+    }
+  }
+
+  /// Leaves out the rest of a line that was too long, and the LF of a line end of which only the CR was there.
+  Status skip() {
+    while (inLongLine) {
+      PENSTOCK_ASSIGN(const bool whole, findLine());
+      inLongLine = !whole;
+      consume(pending);
+      pending = 0;
+    }
+    if (skipFeed) {
+      skipFeed = false;
+      while (window.size() == 0 && !window.atEnd()) {
+        PENSTOCK_TRY(window.fill());
+      }
+      consume(window.size() > 0 && window.data()[0] == '\n' ? 1 : 0);
+    }
+    return Status::success();
+  }
+
+  void consume(std::size_t bytes) {
+    window.consume(bytes);
+    feed.consumed(bytes);
+    carriage.consumed(bytes);
+  }
+
   ByteWindow window;
+  Finder feed{'\n'}, carriage{'\r'};
+  ForeignFormat foreign;
   std::vector<std::string> none;
   std::size_t width = 1;
-  std::size_t pending = 0;
+  std::size_t size = 0, pending = 0;
   std::int64_t number = 0;
+  bool skipFeed = false, inLongLine = false, ended = false;
 };
 
 } // namespace
+
+RowError notText(const ForeignFormat &foreign) {
+  RowError error;
+  error.kind = RowError::Kind::notText;
+  error.line = error.column = 1;
+  error.last = true;
+  error.detail = foreign.what;
+  error.remedy = foreign.remedy;
+  return error;
+}
+
+std::unique_ptr<RowSource> makeRows(std::unique_ptr<ByteSource> bytes, const RowOptions &options) {
+  std::unique_ptr<RowSource> rows = options.format == RowFormat::csv     ? makeCsvRows(std::move(bytes), options.csv)
+                                    : options.format == RowFormat::jsonl ? makeJsonLines(std::move(bytes))
+                                    : options.format == RowFormat::conll ? makeConllRows(std::move(bytes), options.conll)
+                                                                         : makePlainLines(std::move(bytes));
+  return readListCells(std::move(rows));
+}
 
 std::unique_ptr<RowSource> makePlainLines(std::unique_ptr<ByteSource> bytes) { return std::make_unique<PlainLines>(std::move(bytes)); }
 

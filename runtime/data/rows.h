@@ -29,6 +29,9 @@ struct Row {
   std::int64_t number = 0; // of the data row, from 1; a header is row 0
   std::int64_t line = 0;   // line of the file on which the row begins, from 1
   std::vector<Cell> cells; // in the order given to select()
+  /// CSV: what a quote too many can do. `lines`: a quoted cell holds a line end and a delimiter; `rows`: it also reads, line by line, like
+  /// the end of a row, perhaps whole rows, and the beginning of one.
+  enum class Span { none, lines, rows } span = Span::none;
 };
 
 /// What is wrong with a row that was left out.
@@ -43,23 +46,31 @@ struct RowError {
     notAnObject,       // a JSON line that is no object
     nestedValue,       // a selected key holds an array or object; `detail` is the key
     notWords,          // a selected list holds something else than strings; `detail` is the key
+    notAList,          // a selected cell looks like a list and is no JSON array; `detail` is the key, `remedy` what it is
+    notText,           // the file is `detail`; `remedy` says what to do about it
     duplicateColumn    // the header names `detail` twice
   };
   Kind kind = Kind::fieldCount;
-  std::int64_t row = 0, line = 0, column = 0; // column: Unicode scalars of the line, from 1
+  std::int64_t row = 0, line = 0, column = 0; // column: Unicode scalars of the line, from 1; 0: the whole row
   std::int64_t byte = -1;
   int value = 0;
   std::int64_t expected = 0, found = 0;
   bool hasHeader = true; // fieldCount: whether `expected` is that of a header
-  std::string detail;
+  bool last = false;     // nothing behind it can be read
+  std::string detail, remedy;
 
   /// A word for machines: "fields", "stray-quote", ...
   const char *reason() const;
   /// A sentence without place: "the row has 3 fields where the header has 4".
   std::string sentence() const;
+  /// "FILE:LINE:COLUMN: sentence", as `file` names it.
+  std::string inFile(const std::string &file) const;
 };
 
 enum class RowStep { row, error, end };
+
+/// The error, its last, of a file that is no text.
+RowError notText(const ForeignFormat &foreign);
 
 class RowSource {
 public:
@@ -79,6 +90,7 @@ public:
 
 struct CsvOptions {
   char delimiter = ',';
+  bool quotes = true; // false: a quote is a character as any other
 };
 
 struct ConllOptions {
@@ -87,6 +99,22 @@ struct ConllOptions {
                                     // none does
 };
 
+enum class RowFormat { lines, csv, jsonl, conll };
+
+struct RowOptions {
+  RowFormat format = RowFormat::csv;
+  CsvOptions csv;
+  ConllOptions conll;
+};
+
+// In all of them a line ends with LF, CR LF or a CR alone, a byte order mark may stand at the beginning, and a file that is
+// no text is one error, its last.
+
+/// Rows of a format. Where select() says that a cell may hold a list, one whose text is a JSON array of strings is that list, and one
+/// that only looks like a list is an error of its row.
+std::unique_ptr<RowSource> makeRows(std::unique_ptr<ByteSource> bytes, const RowOptions &options);
+
+/// In a file of one column a line of nothing is a record, in one of more it is skipped.
 std::unique_ptr<RowSource> makeCsvRows(std::unique_ptr<ByteSource> bytes, const CsvOptions &options);
 /// A word a line, its columns between runs of spaces and tabs; a line of nothing else ends the
 /// record. Every cell is a list of one item a line; word k of a record stands on line `Row::line` +
@@ -96,5 +124,7 @@ std::unique_ptr<RowSource> makeConllRows(std::unique_ptr<ByteSource> bytes, cons
 std::unique_ptr<RowSource> makeJsonLines(std::unique_ptr<ByteSource> bytes);
 /// Every line is a record of one cell, whatever its selected name; an empty line too.
 std::unique_ptr<RowSource> makePlainLines(std::unique_ptr<ByteSource> bytes);
+/// Reads cells that are texts and hold lists, as makeRows() says.
+std::unique_ptr<RowSource> readListCells(std::unique_ptr<RowSource> rows);
 
 } // namespace penstock

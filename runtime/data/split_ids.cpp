@@ -1,5 +1,6 @@
 #include "runtime/data/split_ids.h"
 
+#include "runtime/base/printable.h"
 #include "runtime/data/encode.h"
 #include "runtime/data/no_such_column.h"
 #include "runtime/data/ordered.h"
@@ -112,9 +113,9 @@ Status Builder::open() {
   PENSTOCK_ASSIGN(rows, program.openRows(path));
   const std::vector<std::string> &names = rows->names();
   for (const ColumnSpec &column : program.columns) {
-    if (request.strict && program.source != RecordProgram::Source::jsonl && !names.empty() &&
+    if (request.strict && program.source != RowFormat::jsonl && !names.empty() &&
         std::find(names.begin(), names.end(), column.from) == names.end()) {
-      if (program.source == RecordProgram::Source::conll) {
+      if (program.source == RowFormat::conll) {
         return invalidInput(fmt::format("{}:1: `columns` lists no column `{}`", path, column.from));
       }
       return noSuchColumn(path, column.from, names);
@@ -159,7 +160,7 @@ Status Builder::addCells(const RowBlock &block, std::size_t row) {
       return cellError(block, row, fmt::format("column `{}` has no value", column.from));
     }
     if (request.strict && state == CellState::bad) {
-      return cellError(block, row, fmt::format("`{}` in column `{}` is not a number", cell.text, column.from));
+      return cellError(block, row, fmt::format("`{}` in column `{}` is not a number", printable(cell.text, 60), column.from));
     }
     if (column.type == ColumnSpec::Type::number) {
       numbers[i].push_back(state == CellState::value    ? number
@@ -170,7 +171,7 @@ Status Builder::addCells(const RowBlock &block, std::size_t row) {
     } else if (column.type == ColumnSpec::Type::set) {
       const std::size_t begin = sets[i].size(), known = fitted.classes[i].size();
       sets[i].resize(begin + known);
-      labelsOf(column, state == CellState::value ? cell.text : std::string_view(), labels);
+      labelsOf(column, state == CellState::value ? cell : Cell{}, labels);
       for (const std::string_view label : labels) {
         const auto index = static_cast<std::size_t>(indexOf(i, label));
         if (index < known) {
@@ -210,7 +211,8 @@ Status Builder::addTags(std::size_t index, const Cell &cell, const RowBlock &blo
   const std::vector<std::string> converted = toIob2(program.columns[index].scheme, items, problems);
   for (const TagProblem &problem : problems) {
     if (request.strict && problem.malformed) {
-      return cellError(block, row, fmt::format("`{}` in column `{}` is no tag of its scheme", problem.tag, program.columns[index].from));
+      return cellError(block, row,
+                       fmt::format("`{}` in column `{}` is no tag of its scheme", printable(problem.tag, 60), program.columns[index].from));
     }
   }
   Tags &out = tags[index];
@@ -433,9 +435,7 @@ Result<SplitIds> Builder::run(const Hash128 &key) {
 
 } // namespace
 
-Status rowErrorStatus(const std::string &file, const RowError &error) {
-  return invalidInput(fmt::format("{}:{}:{}: {}", file, error.line, error.column, error.sentence()));
-}
+Status rowErrorStatus(const std::string &file, const RowError &error) { return invalidInput(error.inFile(printable(file))); }
 
 Result<SplitIds> openSplit(const SplitRequest &request, const Cache &cache) {
   const Hash128 key = request.fitted->idsKey(*request.program, request.split, request.content);

@@ -100,24 +100,47 @@ Result<TaggedRecords> taggedRecords(const Batch &batch, int axisIndex) {
 
 } // namespace
 
-Status TrainedRun::predict(std::istream &input, const std::string &inputName, const std::string &format, std::int64_t batch,
-                           const std::function<bool(const std::string &)> &line) {
-  RecordReader::Format kind = RecordReader::Format::lines;
-  if (format == "csv") {
-    kind = RecordReader::Format::csv;
-  } else if (format == "jsonl") {
-    kind = RecordReader::Format::jsonl;
+namespace {
+
+/// An answer of the pipeline and how it is decoded.
+struct Head {
+  const AnswerSpec *answer;
+  int output;
+  std::unique_ptr<const Learner> learner; // or NULL: the plugin of the head decodes
+};
+
+/// `{"row": N, ...}`: what the heads say of one record.
+std::string answerLine(const std::vector<Head> &heads, const std::vector<std::vector<std::string>> &answers, std::size_t index,
+                       std::int64_t record) {
+  std::string text = "{\"row\": " + std::to_string(record);
+  if (heads.size() == 1) {
+    const std::string_view answer = answers[0][index];
+    const std::size_t first = answer.find_first_not_of(" \t\n\r");
+    if (first == std::string_view::npos || answer[first] != '{') {
+      return text + ", \"answer\": " + std::string(answer) + "}";
+    }
+    const std::size_t inside = answer.find_first_not_of(" \t\n\r", first + 1);
+    return text + (inside == std::string_view::npos || answer[inside] == '}' ? "" : ", ") + std::string(answer.substr(first + 1));
   }
+  for (std::size_t head = 0; head < heads.size(); ++head) {
+    text += ", " + nlohmann::json(heads[head].answer->name).dump() + ": " + answers[head][index];
+  }
+  return text + "}";
+}
+
+std::string failureLine(const RecordReader::Failure &failure) {
+  return "{\"row\": " + std::to_string(failure.record) +
+         ", \"error\": " + nlohmann::json(failure.text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "}";
+}
+
+} // namespace
+
+Result<PredictSummary> TrainedRun::predict(RecordInput input, std::int64_t batch, const std::function<bool(const std::string &)> &line) {
   const int entry = compiled->entry("predict");
   if (entry < 0) {
     return internalError("the compiled program has no `predict`; please report this");
   }
   const PenstockEntry &table = compiled->table().entries[entry];
-  struct Head {
-    const AnswerSpec *answer;
-    int output;
-    std::unique_ptr<const Learner> learner; // or NULL: the plugin of the head decodes
-  };
   std::vector<Head> heads;
   for (const AnswerSpec &answer : held.config.answers) {
     const int output = answerOutput(table, answer.name);
@@ -133,55 +156,66 @@ Status TrainedRun::predict(std::istream &input, const std::string &inputName, co
     return invalidInput("this pipeline has no answer to predict");
   }
   PENSTOCK_ASSIGN(const std::unique_ptr<RecordReader> reader,
-                  RecordReader::open(held.config.recordProgram, fitted(), *plugins, kind, input, inputName));
+                  RecordReader::open(held.config.recordProgram, fitted(), *plugins, std::move(input)));
+  PredictSummary summary;
   OutputBuffers outputs;
   for (;;) {
     if (interrupted()) {
-      return {ErrorCode::interrupted, "interrupted"};
+      return Status(ErrorCode::interrupted, "interrupted");
     }
-    PENSTOCK_ASSIGN(const Batch *const current, reader->next(batch));
-    if (current == nullptr) {
-      return {};
+    PENSTOCK_ASSIGN(const RecordReader::Part *const part, reader->next(batch));
+    if (part == nullptr) {
+      summary.remark = reader->remark();
+      return summary;
     }
-    outputs.prepare(table, current->view);
-    Program::Step step;
-    step.batch = &current->view;
-    step.outputs = outputs.addresses();
-    step.seed = held.config.train.seed;
-    PENSTOCK_TRY(compiled->run(entry, step));
-    std::vector<std::vector<std::string>> answers;
-    for (const Head &head : heads) {
-      const PenstockOutputInfo &output = table.outputs[head.output];
-      const float *values = outputs.values(head.output);
-      TaggedRecords tagged;
-      if (output.rows == PENSTOCK_OUTPUT_AXIS) {
-        PENSTOCK_ASSIGN(tagged, taggedRecords(*current, output.axis));
+    std::vector<std::vector<std::string>> answers(heads.size());
+    if (part->batch != nullptr) {
+      const Batch &current = *part->batch;
+      outputs.prepare(table, current.view);
+      Program::Step step;
+      step.batch = &current.view;
+      step.outputs = outputs.addresses();
+      step.seed = held.config.train.seed;
+      PENSTOCK_TRY(compiled->run(entry, step));
+      for (std::size_t i = 0; i < heads.size(); ++i) {
+        PENSTOCK_ASSIGN(answers[i], decode(heads[i].answer, heads[i].learner.get(), table.outputs[heads[i].output],
+                                           outputs.values(heads[i].output), current));
       }
-      PENSTOCK_ASSIGN(std::vector<std::string> texts, head.learner != nullptr
-                                                          ? head.learner->answer(values, current->view.records, output.width)
-                                                          : decodeAnswers(*plugins, head.answer->decoder, head.answer->parameters,
-                                                                          head.answer->classes, values, current->view.records, output.width,
-                                                                          output.rows == PENSTOCK_OUTPUT_AXIS ? &tagged.view : nullptr));
-      if (texts.size() != static_cast<std::size_t>(current->view.records)) {
-        return internalError("the plugin `" + head.answer->decoder + "` answered " + std::to_string(texts.size()) + " of " +
-                             std::to_string(current->view.records) + " records");
-      }
-      answers.push_back(std::move(texts));
     }
-    for (std::size_t i = 0; i < answers[0].size(); ++i) {
-      std::string text = answers[0][i];
-      if (heads.size() > 1) {
-        text = "{";
-        for (std::size_t j = 0; j < heads.size(); ++j) {
-          text += (j > 0 ? ", " : "") + nlohmann::json(heads[j].answer->name).dump() + ": " + answers[j][i];
+    auto failure = part->failures.begin();
+    for (std::size_t i = 0; i <= part->records.size(); ++i) {
+      for (; failure != part->failures.end() && (i == part->records.size() || failure->record < part->records[i]); ++failure) {
+        summary.firstFailure = summary.failed++ == 0 ? failure->text : summary.firstFailure;
+        if (!line(failureLine(*failure))) {
+          return summary;
         }
-        text += "}";
       }
-      if (!line(text)) {
-        return {};
+      if (i < part->records.size()) {
+        ++summary.answered;
+        if (!line(answerLine(heads, answers, i, part->records[i]))) {
+          return summary;
+        }
       }
     }
   }
+}
+
+Result<std::vector<std::string>> TrainedRun::decode(const AnswerSpec *answer, const Learner *learner, const PenstockOutputInfo &output,
+                                                    const float *values, const Batch &batch) const {
+  const std::int64_t records = batch.view.records;
+  TaggedRecords tagged;
+  if (output.rows == PENSTOCK_OUTPUT_AXIS) {
+    PENSTOCK_ASSIGN(tagged, taggedRecords(batch, output.axis));
+  }
+  PENSTOCK_ASSIGN(std::vector<std::string> texts,
+                  learner != nullptr ? learner->answer(values, records, output.width)
+                                     : decodeAnswers(*plugins, answer->decoder, answer->parameters, answer->classes, values, records,
+                                                     output.width, output.rows == PENSTOCK_OUTPUT_AXIS ? &tagged.view : nullptr));
+  if (texts.size() != static_cast<std::size_t>(records)) {
+    return internalError("the plugin `" + answer->decoder + "` answered " + std::to_string(texts.size()) + " of " +
+                         std::to_string(records) + " records");
+  }
+  return texts;
 }
 
 } // namespace penstock

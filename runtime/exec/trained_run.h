@@ -2,18 +2,26 @@
 #pragma once
 
 #include "runtime/base/status.h"
+#include "runtime/data/dataset.h"
 #include "runtime/exec/evaluate.h"
 #include "runtime/exec/program.h"
 #include "runtime/exec/run_folder.h"
 #include "runtime/plugin/plugin_host.h"
 
+#include <cstdint>
 #include <functional>
-#include <iosfwd>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace penstock {
+
+/// What became of the records of predict.
+struct PredictSummary {
+  std::int64_t answered = 0, failed = 0;
+  std::string firstFailure; // as its record's `error` says
+  std::string remark;       // what a person should know; "" is nothing
+};
 
 class TrainedRun {
 public:
@@ -35,14 +43,17 @@ public:
   /// Measures a split; the ids come from the cache folder where it has them.
   Result<SplitResult> evaluate(const std::string &split, const std::string &cache, const ConfidenceSpec &confidence);
 
-  /// Records of the input become JSON objects, one a record and in order, handed to `line` as they are ready: the answer of
-  /// the pipeline's head, or, of several heads, an object of answers by name. `format`: "lines", "csv", "jsonl"; `batch`
-  /// bounds the records in memory. Ends early where `line` gives false (nobody reads on) or at Ctrl-C.
-  Status predict(std::istream &input, const std::string &inputName, const std::string &format, std::int64_t batch,
-                 const std::function<bool(const std::string &)> &line);
+  /// Records of the input become JSON objects, one a record and in order, handed to `line` as they are ready: its number from 1 as
+  /// `row`, with the answer of the pipeline's head, or, of several heads, the answers by name; or with an `error` that says why there is
+  /// none. `batch` bounds the records in memory. Ends early where `line` gives false (nobody reads on) or at Ctrl-C. A failure comes
+  /// when all records before it are answered.
+  Result<PredictSummary> predict(RecordInput input, std::int64_t batch, const std::function<bool(const std::string &)> &line);
 
 private:
   TrainedRun() = default;
+  /// The answers of one head to the records of a batch.
+  Result<std::vector<std::string>> decode(const AnswerSpec *answer, const Learner *learner, const PenstockOutputInfo &output,
+                                          const float *values, const Batch &batch) const;
   std::string folder;
   RunRecord held;
   std::vector<std::string> remarks;

@@ -2,11 +2,34 @@
 #include "tools/penstock/load_pipeline.h"
 
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 
 namespace penstock {
+
+namespace {
+
+/// "train 3560, dev 445, test 445 records", a line: how many each split has.
+std::string recordsOf(const std::string &factsText) {
+  const auto facts = nlohmann::json::parse(factsText, nullptr, false);
+  const auto splits = facts.is_object() ? facts.find("splits") : facts.end();
+  std::string text;
+  for (const char *name : {"train", "dev", "test"}) {
+    if (splits == facts.end() || !splits->is_object() || !splits->contains(name) || !(*splits)[name].is_object()) {
+      continue;
+    }
+    const auto records = (*splits)[name].find("records");
+    if (records != (*splits)[name].end() && records->is_number_integer()) {
+      text += (text.empty() ? "" : ", ") + std::string(name) + " " + std::to_string(records->get<std::int64_t>());
+    }
+  }
+  return text.empty() ? text : text + " records\n";
+}
+
+} // namespace
 
 void addCheckCommand(CLI::App &app, CommandContext &context) {
   struct State {
@@ -25,6 +48,7 @@ void addCheckCommand(CLI::App &app, CommandContext &context) {
   command->callback([state, &context] {
     state->load.needsData = !state->noData;
     const LoadedPipeline loaded = loadPipeline(state->load, context);
+    const std::string records = loaded.hasFacts ? recordsOf(loaded.facts) : "";
     if (state->load.json || (!loaded.ok && loaded.errors == 0)) {
       return;
     }
@@ -35,9 +59,11 @@ void addCheckCommand(CLI::App &app, CommandContext &context) {
                                               : "the pipeline is good";
       std::printf("%s: %s%s\n", state->load.file.c_str(), checked,
                   loaded.warnings > 0 ? (", " + count(loaded.warnings, "warning")).c_str() : "");
+      std::fputs(records.c_str(), stdout);
     } else {
       std::fprintf(stderr, "%s: %s, %s\n", state->load.file.c_str(), count(loaded.errors, "error").c_str(),
                    count(loaded.warnings, "warning").c_str());
+      std::fputs(records.c_str(), stderr);
     }
   });
 }

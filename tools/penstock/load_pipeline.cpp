@@ -1,6 +1,7 @@
 #include "tools/penstock/load_pipeline.h"
 
 #include "compiler/diagnostics/render.h"
+#include "runtime/base/file.h"
 #include "tools/penstock/transient.h"
 #ifdef PENSTOCK_HAS_DATA
 #include "runtime/data/dataset.h"
@@ -64,7 +65,7 @@ void print(const diagnostics::DiagnosticList &list, const frontend::Analysis &an
 
 Result<std::string> factsOf(const LoadOptions &options, const frontend::Analysis &analysis, const CommandContext &context) {
   if (!options.factsFile.empty()) {
-    return readSourceFile(options.factsFile);
+    return readWholeFile(options.factsFile);
   }
 #ifdef PENSTOCK_HAS_DATA
   std::vector<std::string> folders = context.pluginFolders;

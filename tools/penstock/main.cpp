@@ -7,6 +7,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <cctype>
 #include <cerrno>
 #include <csignal>
@@ -45,12 +48,18 @@ std::string usageMistake(const CLI::App &app, const CLI::Error &error) {
   return text;
 }
 
+/// Whether what standard output leads to has no reader any more.
+bool readerIsGone() {
+  pollfd output = {STDOUT_FILENO, POLLOUT, 0};
+  return ::poll(&output, 1, 0) == 1 && (output.revents & POLLERR) != 0;
+}
+
 /// Small results leave with the buffer, so a full disk shows here. A closed reader (`| head`) has read what it wanted.
 void finishOutput(CommandContext &context, int error) {
   if (std::fflush(stdout) != 0) {
     error = errno;
   }
-  if (context.exitCode != exitCodeOf(ErrorCode::environment) && std::ferror(stdout) != 0 && error != EPIPE) {
+  if (context.exitCode != exitCodeOf(ErrorCode::environment) && std::ferror(stdout) != 0 && error != EPIPE && !readerIsGone()) {
     context.fail(
         environmentError(std::string("could not write to standard output") + (error == 0 ? "" : std::string(": ") + std::strerror(error))));
   }

@@ -2,6 +2,8 @@
 #include "tools/penstock/commands.h"
 #include "tools/penstock/run_settings.h"
 
+#include "runtime/base/printable.h"
+#include "runtime/data/input_format.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/trained_run.h"
 
@@ -12,8 +14,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <iostream>
 #include <memory>
 
 namespace penstock {
@@ -26,50 +26,50 @@ struct PredictOptions {
   std::vector<std::string> settings;
 };
 
-std::string formatOf(const PredictOptions &options) {
-  if (!options.format.empty()) {
-    return options.format;
-  }
-  const auto ends = [&](std::string_view with) { return options.input.ends_with(with); };
-  if (ends(".csv")) {
-    return "csv";
-  }
-  return ends(".jsonl") || ends(".json") ? "jsonl" : "lines";
+Result<RecordInput> openInput(const PredictOptions &options) {
+  RecordInput input;
+  input.format = options.format;
+  input.path = isStandardInput(options.input) ? "" : options.input;
+  const std::string name = input.path.empty() ? "standard input" : "`" + printable(input.path) + "`";
+  StreamHooks hooks;
+  hooks.stop = interrupted;
+  hooks.waiting = [name] { std::fprintf(stderr, "penstock: waiting for %s; Ctrl-C ends\n", name.c_str()); };
+  PENSTOCK_ASSIGN(input.bytes, openStreamSource(input.path, name, std::move(hooks)));
+  return input;
 }
 
 Status predict(const PredictOptions &options, const CommandContext &context) {
   catchInterrupts();
-  const bool standardInput = options.input == "-";
-  std::ifstream file;
-  if (!standardInput) {
-    file.open(options.input, std::ios::binary);
-    if (!file || file.peek() == std::ifstream::traits_type::eof()) {
-      const bool empty = file.is_open() && file.eof() && !file.bad();
-      if (!empty) {
-        return invalidInput("the input `" + options.input + "` cannot be read: " + std::strerror(errno));
-      }
-    }
-    file.clear();
-    file.seekg(0);
-  }
-  PENSTOCK_ASSIGN(const std::unique_ptr<TrainedRun> run, openRun(options.run, options.settings, options.threads, context));
+  PENSTOCK_ASSIGN(RecordInput input, openInput(options));
   // A person who types wants each answer at once.
-  const std::int64_t batch = standardInput && ::isatty(STDIN_FILENO) != 0 ? 1 : 64;
-  bool wrote = true;
+  const std::int64_t batch = input.path.empty() && ::isatty(STDIN_FILENO) != 0 ? 1 : 64;
+  PENSTOCK_ASSIGN(const std::unique_ptr<TrainedRun> run, openRun(options.run, options.settings, options.threads, context));
   int error = 0;
-  PENSTOCK_TRY(run->predict(standardInput ? std::cin : file, standardInput ? "standard input" : options.input, formatOf(options), batch,
-                            [&](const std::string &line) {
-                              wrote = std::fwrite(line.data(), 1, line.size(), stdout) == line.size() && std::fputc('\n', stdout) != EOF &&
-                                      (batch > 1 || std::fflush(stdout) == 0);
-                              error = wrote ? 0 : errno;
-                              return wrote;
-                            }));
-  if (wrote && std::fflush(stdout) != 0) {
-    wrote = false;
+  const auto write = [&](const std::string &line) {
+    const bool wrote = std::fwrite(line.data(), 1, line.size(), stdout) == line.size() && std::fputc('\n', stdout) != EOF &&
+                       (batch > 1 || std::fflush(stdout) == 0);
+    error = wrote ? 0 : errno;
+    return wrote;
+  };
+  const Result<PredictSummary> done = run->predict(std::move(input), batch, write);
+  if (error == 0 && std::fflush(stdout) != 0) {
     error = errno;
   }
-  if (!wrote && error != EPIPE) {
+  if (error == EPIPE) {
+    return {}; // `| head`: who read has what was wanted
+  }
+  if (error != 0) {
     return environmentError(std::string("could not write the answers: ") + std::strerror(error));
+  }
+  PENSTOCK_TRY(done.status());
+  if (!done->remark.empty()) {
+    std::fprintf(stderr, "penstock: warning: %s\n", done->remark.c_str());
+  }
+  if (done->failed > 0) {
+    const std::string all = std::to_string(done->failed + done->answered);
+    return invalidInput(done->failed == 1 ? "1 of " + all + " records has no answer: " + done->firstFailure
+                                          : std::to_string(done->failed) + " of " + all +
+                                                " records have no answer, and their lines say why; the first: " + done->firstFailure);
   }
   return {};
 }
@@ -80,11 +80,13 @@ void addPredictCommand(CLI::App &app, CommandContext &context) {
   auto options = std::make_shared<PredictOptions>();
   CLI::App *command = app.add_subcommand("predict", "answer raw records with a trained run, as JSON Lines");
   command->add_option("run", options->run, "folder that `penstock train` wrote")->required()->type_name("RUN");
-  command->add_option("--input", options->input, "a .csv, .jsonl or text file; - reads plain lines from standard input")
+  command
+      ->add_option("--input", options->input,
+                   "a file or FIFO with records: .csv, .tsv, .jsonl, .conll, .txt; - is standard input, plain lines")
       ->capture_default_str()
       ->type_name("FILE");
   command->add_option("--format", options->format, "how to read the input, whatever its name")
-      ->check(CLI::IsMember({"lines", "csv", "jsonl"}))
+      ->check(CLI::IsMember({"lines", "csv", "tsv", "jsonl", "conll"}))
       ->type_name("FORMAT");
   command->add_flag("--json", options->json, "print JSON Lines, which happens without it too");
   addRunSettings(*command, options->settings);

@@ -112,7 +112,8 @@ class Bits(Case):
         together = self.penstock("predict", self.folder / "neighbours", text="".join(text + "\n" for text in texts)).splitlines()
         self.assertEqual(len(together), len(texts))
         for text, answer in list(zip(texts, together))[::4]:
-            self.assertEqual(self.penstock("predict", self.folder / "neighbours", text=text + "\n").splitlines(), [answer])
+            alone, = map(json.loads, self.penstock("predict", self.folder / "neighbours", text=text + "\n").splitlines())
+            self.assertEqual({**alone, "row": 0}, {**json.loads(answer), "row": 0})
 
 
 if __name__ == "__main__":

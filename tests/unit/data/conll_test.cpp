@@ -257,18 +257,25 @@ TEST_F(WordsTest, WordsOfSeveralTokens) {
   const Json wrong = facts();
   ASSERT_EQ(problemsOf(wrong, "unequal-lists").size(), 1U);
   EXPECT_EQ(problemsOf(wrong, "unequal-lists")[0]["arguments"]["found"], 1);
-  ASSERT_EQ(problemsOf(wrong, "malformed-row").size(), 2U);
-  EXPECT_EQ(problemsOf(wrong, "malformed-row")[0]["arguments"]["reason"], "not-words");
-  EXPECT_EQ(problemsOf(wrong, "malformed-row")[1]["arguments"]["reason"], "nested-value");
+  ASSERT_EQ(problemsOf(wrong, "bad-list").size(), 1U);
+  EXPECT_EQ(problemsOf(wrong, "bad-list")[0]["arguments"]["reason"], "not-words");
+  ASSERT_EQ(problemsOf(wrong, "malformed-row").size(), 1U);
+  EXPECT_EQ(problemsOf(wrong, "malformed-row")[0]["arguments"]["reason"], "nested-value");
 }
 
 TEST_F(WordsTest, RecordsToPredictKeepTheirWords) {
   ASSERT_TRUE(writeFitted(program.dump(), facts().dump(), folder / "fitted").ok());
-  const auto words = [&](const std::string &text, RecordReader::Format format) {
-    std::istringstream input(text);
-    const auto reader = openRecordsWith(program.dump(), folder / "fitted", factory, format, input, "in").value();
+  const auto words = [&](const std::string &text, const std::string &format) {
+    const auto reader = openRecordsWith(program.dump(), folder / "fitted", factory, recordsOf(text, format)).value();
     std::string all;
-    for (const Batch *batch = reader->next(2).value(); batch != nullptr; batch = reader->next(2).value()) {
+    for (const RecordReader::Part *part = reader->next(2).value(); part != nullptr; part = reader->next(2).value()) {
+      for (const RecordReader::Failure &failure : part->failures) {
+        all += "! " + failure.text + " ; ";
+      }
+      const Batch *batch = part->batch;
+      if (batch == nullptr) {
+        continue;
+      }
       const BatchWords &given = batch->words[0];
       EXPECT_EQ(batch->view.inputs[1], nullptr);
       for (std::size_t r = 0; r + 1 < given.offsets.size(); ++r) {
@@ -281,9 +288,14 @@ TEST_F(WordsTest, RecordsToPredictKeepTheirWords) {
     }
     return all;
   };
-  EXPECT_EQ(words("Oil  leaks\n\nrod\n", RecordReader::Format::lines), "Oil@0 leaks@5 ; ; rod@0 ; ");
-  EXPECT_EQ(words("word\n\"a, b\"\n", RecordReader::Format::csv), "a,@0 b@3 ; ");
-  EXPECT_EQ(words("{\"word\": [\"a b\", \"c\"]}\n{\"word\": \"d e\"}\n", RecordReader::Format::jsonl), "a b c ; d@0 e@2 ; ");
+  EXPECT_EQ(words("Oil  leaks\n\nrod\n", "lines"), "Oil@0 leaks@5 ; ; rod@0 ; ");
+  EXPECT_EQ(words("word\n\"a, b\"\n", "csv"), "a,@0 b@3 ; ");
+  EXPECT_EQ(words("{\"word\": [\"a b\", \"c\"]}\n{\"word\": \"d e\"}\n", "jsonl"), "a b c ; d@0 e@2 ; ");
+  EXPECT_EQ(words("word\n\"[\"\"a b\"\", \"\"c\"\"]\"\n[x] y\n", "csv"), "a b c ; [x]@0 y@4 ; ");
+  EXPECT_EQ(words("oil O\nleaks O\n\nrod O\n", "conll"), "oil leaks ; rod ; ");
+  EXPECT_EQ(words("oil\nleaks\n\nrod\n", "conll"), "oil leaks ; rod ; ") << "words whose tags nobody knows yet";
+  EXPECT_EQ(words("oil O\nleaks\nx y z\n\nrod O\n", "conll"), "! in:2:1: the line has 1 column where `columns` lists 2 ; rod ; ")
+      << "one error a record";
 }
 
 } // namespace

@@ -66,10 +66,80 @@ TEST(Csv, ReadsWhatTheRfcAllows) {
   EXPECT_TRUE(read.errors.empty());
 }
 
-TEST(Csv, SkipsBlankLinesAndKeepsQuotedEmptyOnes) {
-  const Read read = readCsv("\n\ntext\n\nx\n\"\"\n\r\n");
-  EXPECT_EQ(read.rows, (Rows{{"x"}, {""}}));
-  EXPECT_EQ(read.lines, (std::vector<std::int64_t>{5, 6}));
+TEST(Csv, ALineOfNothingIsARecordWhereThereIsOneColumn) {
+  const Read one = readCsv("\n\ntext\n\nx\n\"\"\n\r\n");
+  EXPECT_EQ(one.header, std::vector<std::string>{"text"});
+  EXPECT_EQ(one.rows, (Rows{{""}, {"x"}, {""}, {""}}));
+  EXPECT_EQ(one.lines, (std::vector<std::int64_t>{4, 5, 6, 7}));
+  EXPECT_EQ(readCsv("text\n\n").rows, (Rows{{""}}));
+  EXPECT_EQ(readCsv("text\n").rows, Rows{});
+  EXPECT_EQ(readCsv("text").rows, Rows{});
+  EXPECT_EQ(readCsv("text\na").rows, (Rows{{"a"}}));
+  const Read two = readCsv("a,b\n\n1,2\n\r\n\r3,4\n\n");
+  EXPECT_EQ(two.rows, (Rows{{"1", "2"}, {"3", "4"}}));
+  EXPECT_EQ(two.numbers, (std::vector<std::int64_t>{1, 2}));
+  EXPECT_EQ(two.lines, (std::vector<std::int64_t>{3, 6}));
+}
+
+TEST(Csv, EveryLineEndEndsALine) {
+  for (const std::string end : {"\n", "\r\n", "\r"}) {
+    for (const std::size_t piece : {1U, 2U, 1000U}) {
+      const std::string text = "a,b" + end + "1,\"x" + end + "y\"" + end + "2,3" + end + "bad" + end + "4,\"5\"" + end;
+      const Read read = readCsv(text, piece);
+      EXPECT_EQ(read.rows, (Rows{{"1", "x" + end + "y"}, {"2", "3"}, {"4", "5"}}));
+      EXPECT_EQ(read.lines, (std::vector<std::int64_t>{2, 4, 6}));
+      ASSERT_EQ(read.errors.size(), 1U);
+      EXPECT_EQ(read.errors[0].line, 5);
+      EXPECT_EQ(readCsv("t" + end + end + "a" + end + end, piece).rows, (Rows{{""}, {"a"}, {""}}));
+    }
+  }
+}
+
+TEST(Csv, WithoutQuotes) {
+  CsvOptions options;
+  options.delimiter = '\t';
+  options.quotes = false;
+  EXPECT_EQ(readCsv("a\tb\n5\" pipe\t\"x\n\"y\"\t\n", 3, options).rows, (Rows{{"5\" pipe", "\"x"}, {"\"y\"", ""}}));
+}
+
+TEST(Csv, TellsARowWhoseQuotesSpanRecords) {
+  const auto spans = [](const std::string &text) {
+    const auto source = makeCsvRows(std::make_unique<Pieces>(text, 1000), {});
+    EXPECT_TRUE(source->begin().ok());
+    std::string all;
+    Row row;
+    RowError error;
+    for (RowStep step; (step = source->next(row, error).value()) != RowStep::end;) {
+      all += step == RowStep::row ? std::to_string(static_cast<int>(row.span)) : "!";
+    }
+    return all;
+  };
+  EXPECT_EQ(spans("a,b\n\"x, y\",1\n\"x\ny\",1\n\"x, z, y\r\ny\",2\r\n3,\",\r\""), "0011");
+  EXPECT_EQ(spans("a,b\n\"x,1\ny\",1\n\"x,1\r\nz,2\ry\",1\n1,\"x\n2,y\"\n\"x,1\nq\ny\",1\n"), "2221");
+  EXPECT_EQ(spans("a,b,c\n1,\"x,1\n2,y\",1\n1,\"x,1\ny\",1\n"), "21");
+  EXPECT_EQ(spans("a\n\"x,1\ny\"\n"), "1");
+}
+
+TEST(Csv, AFileThatIsNoText) {
+  for (const auto &[bytes, what] : {std::pair<std::string, std::string>{"\x1F\x8B\x08", "gzip"},
+                                    {"PK\x03\x04rest", "zip"},
+                                    {std::string("\xFF\xFEt\0\n\0", 6), "UTF-16"},
+                                    {std::string("\0t\0e\0x", 6), "UTF-16"}}) {
+    for (const std::size_t piece : {1U, 1000U}) {
+      const Read read = readCsv(bytes, piece);
+      ASSERT_EQ(read.errors.size(), 1U) << what;
+      EXPECT_TRUE(read.errors[0].last);
+      EXPECT_NE(read.errors[0].sentence().find(what), std::string::npos) << read.errors[0].sentence();
+      const auto lines = makeJsonLines(std::make_unique<Pieces>(bytes, piece));
+      ASSERT_TRUE(lines->begin().ok());
+      Row row;
+      RowError error;
+      ASSERT_EQ(lines->next(row, error).value(), RowStep::error);
+      EXPECT_EQ(error.kind, RowError::Kind::notText);
+      EXPECT_EQ(error.row, 0);
+      EXPECT_EQ(lines->next(row, error).value(), RowStep::end);
+    }
+  }
 }
 
 TEST(Csv, EmptyAndHeaderOnlyFiles) {
@@ -240,11 +310,19 @@ TEST(Csv, ARowBeyondTheLimitIsAMistakeNotAHang) {
   const Read read = readCsv(text);
   ASSERT_GE(read.errors.size(), 1U);
   EXPECT_STREQ(read.errors[0].reason(), "too-long");
+  // The rest of a long line is part of it.
+  text.assign("a,b\n");
+  text.append(2 * ByteWindow::limit, 'q');
+  text += "\n1,2\n";
+  const Read more = readCsv(text);
+  EXPECT_EQ(more.errors.size(), 1U);
+  EXPECT_EQ(more.rows, (Rows{{"1", "2"}}));
+  EXPECT_EQ(more.lines, std::vector<std::int64_t>{3});
 }
 
 TEST(PlainLines, EveryLineIsARecord) {
-  std::istringstream input("\xEF\xBB\xBFone\r\n\ntwo \xFF\nlast");
-  const auto source = makePlainLines(makeStreamSource(input));
+  const auto source = makePlainLines(std::make_unique<Pieces>("\xEF\xBB\xBFone\r\n\ntwo \xFF\nlast", 3));
+  ASSERT_TRUE(source->begin().ok());
   source->select({"text"});
   Row row;
   RowError error;
@@ -260,6 +338,39 @@ TEST(PlainLines, EveryLineIsARecord) {
   EXPECT_EQ(row.cells[0].text, "last");
   EXPECT_EQ(row.number, 4);
   EXPECT_EQ(source->next(row, error).value(), RowStep::end);
+}
+
+TEST(PlainLines, LineEndsHoweverTheBytesArrive) {
+  const auto lines = [](const std::string &text, std::size_t piece) {
+    const auto source = makePlainLines(std::make_unique<Pieces>(text, piece));
+    EXPECT_TRUE(source->begin().ok());
+    std::vector<std::string> all;
+    Row row;
+    RowError error;
+    while (source->next(row, error).value() == RowStep::row) {
+      all.emplace_back(row.cells[0].text);
+    }
+    return all;
+  };
+  using List = std::vector<std::string>;
+  for (const std::size_t piece : {1U, 2U, 3U, 100U}) {
+    EXPECT_EQ(lines("a\rb\r", piece), (List{"a", "b"}));
+    EXPECT_EQ(lines("a\r\n\r\nb", piece), (List{"a", "", "b"}));
+    EXPECT_EQ(lines("\r\r\n\n\r", piece), (List{"", "", "", ""}));
+    EXPECT_EQ(lines("a\n\rb", piece), (List{"a", "", "b"}));
+    EXPECT_EQ(lines("", piece), List{});
+  }
+  std::string text(ByteWindow::limit + 100, 'x');
+  text += "\nb\n";
+  const auto source = makePlainLines(std::make_unique<Pieces>(text, 1U << 20));
+  ASSERT_TRUE(source->begin().ok());
+  Row row;
+  RowError error;
+  ASSERT_EQ(source->next(row, error).value(), RowStep::error);
+  EXPECT_STREQ(error.reason(), "too-long");
+  ASSERT_EQ(source->next(row, error).value(), RowStep::row);
+  EXPECT_EQ(row.cells[0].text, "b");
+  EXPECT_EQ(row.line, 2);
 }
 
 } // namespace

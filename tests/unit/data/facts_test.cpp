@@ -2,6 +2,8 @@
 
 #include "support.h"
 
+#include <sys/stat.h>
+
 #include <cmath>
 
 #include "runtime/data/hash128.h"
@@ -274,10 +276,101 @@ TEST(Facts, JsonLines) {
   EXPECT_EQ(facts["classes"]["label"]["names"], Json::array({"1", "2"}));
   EXPECT_EQ(facts["header"], Json::array({"text", "label"}));
   const auto cells = problemsOf(facts, "missing-cell");
-  ASSERT_EQ(cells.size(), 2U);
+  ASSERT_EQ(cells.size(), 1U);
   EXPECT_EQ(cells[0]["place"], "columns.text");
   EXPECT_EQ(problemsOf(facts, "missing-column").size(), 1U);
   EXPECT_EQ(problemsOf(facts, "class-absent-from-train").size(), 1U);
+}
+
+TEST(Facts, AKeyThatNoRecordHasIsAMissingColumn) {
+  const Folder folder;
+  std::string lines, none;
+  for (int i = 0; i < 151; ++i) {
+    lines += "{\"text\": \"a b\", \"label\": " + std::to_string(i % 2) + "}\n";
+    none += "{}\n";
+  }
+  folder.write("train.jsonl", lines);
+  folder.write("dev.jsonl", lines + "{\"label\": 1}\n{\"label\": 0}\n");
+  folder.write("test.jsonl", none);
+  Json program = textProgram(folder);
+  program["source"] = {{"kind", "jsonl"}, {"path", folder / "{split}.jsonl"}};
+  program["columns"][0]["from"] = "txet";
+  Json facts = gather(program);
+  EXPECT_TRUE(problemsOf(facts, "missing-cell").empty());
+  ASSERT_EQ(problemsOf(facts, "missing-column").size(), 2U); // `label` in test
+  EXPECT_EQ(problemsOf(facts, "missing-column")[0]["arguments"]["candidates"], Json::array({"text"}));
+  EXPECT_EQ(problemsOf(facts, "missing-column")[0]["arguments"]["files"].size(), 3U);
+  program["columns"][0]["from"] = "text";
+  facts = gather(program);
+  EXPECT_EQ(problemsOf(facts, "missing-cell").size(), 2U);
+  EXPECT_EQ(problemsOf(facts, "missing-cell")[0]["line"], 152);
+}
+
+TEST(Facts, QuotedCellsThatSpanRecordsAreAWarning) {
+  const Folder folder;
+  folder.write("train.csv", "text,label\na,yes\n\"b, c, d\nd\",no\n\"e\nf, g\",no\n");
+  folder.write("dev.csv", "text,label\nq,yes\n\"two\nlines\",no\n\"e,no\ne\",no\n");
+  folder.write("test.csv", "text,label\nr,yes\n");
+  const Json facts = gather(textProgram(folder));
+  const auto found = problemsOf(facts, "quoted-line-end");
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(facts["problems"].size(), 1U);
+  EXPECT_EQ(found[0]["arguments"]["records"], 3);
+  EXPECT_EQ(found[0]["file"], folder / "dev.csv") << "one that reads like two records";
+  EXPECT_EQ(found[0]["row"], 3);
+  EXPECT_EQ(found[0]["line"], 5);
+}
+
+TEST(Facts, FilesThatCannotBeRead) {
+  const Folder folder;
+  folder.write("dev.csv", "\x1F\x8B\x08 packed");
+  folder.write("test.csv", "text,label\nr,yes\n");
+  ASSERT_EQ(::mkfifo((folder / "train.csv").c_str(), 0600), 0);
+  Json facts = gather(textProgram(folder));
+  ASSERT_EQ(problemsOf(facts, "missing-file").size(), 1U);
+  EXPECT_EQ(problemsOf(facts, "missing-file")[0]["arguments"]["detail"], "it is a FIFO; a regular file is needed");
+  ASSERT_EQ(problemsOf(facts, "not-text").size(), 1U);
+  EXPECT_EQ(problemsOf(facts, "not-text")[0]["arguments"]["what"], "compressed with gzip");
+  std::filesystem::remove(folder / "train.csv");
+  std::filesystem::create_directory(folder / "train.csv");
+  facts = gather(textProgram(folder));
+  EXPECT_EQ(problemsOf(facts, "missing-file")[0]["arguments"]["detail"], "it is a folder; a regular file is needed");
+}
+
+TEST(Facts, ListsInCells) {
+  const Folder folder;
+  const std::string rows = "text,label\n"
+                           "\"[\"\"a b\"\", \"\"c\"\"]\",\"[\"\"x|y\"\", \"\"z\"\"]\"\n"
+                           "[a] b,x|y\n"
+                           "[],[]\n"
+                           "[urgent],[x]\n";
+  folder.write("train.csv", rows + "\"['a', 'b']\",x\nq,\"[1, 2]\"\nq,\"[[\"\"x\"\"]]\"\nq,\"[\"\"x\"\", y]\"\nq,\"[x, y]\"\n"
+                                   "q,\"[\"\"x\"\"\"\nq,\"{'x', 'y'}\"\n\"('x', 'y')\",x\n");
+  folder.write("dev.csv", "text,label\nq,x\n");
+  folder.write("test.csv", "text,label\nq,x\n");
+  Json program = textProgram(folder);
+  program["columns"][0]["type"] = "words";
+  program["columns"][1] = {{"name", "label"}, {"type", "set"}, {"from", "label"}, {"separator", "|"}, {"classes", nullptr}};
+  program["inputs"][1]["kind"] = "set";
+  const Json facts = gather(program);
+  EXPECT_EQ(facts["classes"]["label"]["names"], Json::array({"[x]", "x", "x|y", "y", "z"}));
+  EXPECT_EQ(facts["splits"]["train"]["records"], 4);
+  const auto found = problemsOf(facts, "bad-list");
+  ASSERT_EQ(found.size(), 8U);
+  EXPECT_EQ(found[0]["place"], "columns.text");
+  EXPECT_EQ(found[0]["row"], 5);
+  const auto says = [&](std::size_t i, const std::string &what) {
+    const std::string text = found[i]["arguments"]["text"];
+    EXPECT_NE(text.find(what), std::string::npos) << text;
+  };
+  says(0, "a list as Python writes it");
+  says(1, "something else than strings");
+  says(2, "something else than strings");
+  says(3, "an array that is not JSON");
+  says(4, "a list whose items have no quotes");
+  says(5, "an array that is cut off");
+  says(6, "a set as Python writes it");
+  says(7, "a tuple as Python writes it");
 }
 
 TEST(Facts, AreTheSameAtAnyNumberOfThreads) {

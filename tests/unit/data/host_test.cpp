@@ -73,7 +73,7 @@ void runAll(const Json &program, const std::string &name) {
   EXPECT_EQ(json["splits"]["train"]["records"], train->records());
   EXPECT_EQ(json["vocabularies"]["tokens"]["tokens"]["train"], train->tokens());
   for (const Json &problem : json["problems"]) {
-    EXPECT_TRUE(problem["id"] == "leakage" || problem["id"] == "truncation") << problem.dump();
+    EXPECT_TRUE(problem["id"] == "leakage" || problem["id"] == "truncation" || problem["id"] == "quoted-line-end") << problem.dump();
   }
 
   BatchStream::Plan plan;
@@ -93,24 +93,25 @@ void runAll(const Json &program, const std::string &name) {
               (cpuMilliseconds() - cpuBefore) / static_cast<double>(plan.lastStep) * 1e3);
 
   // What predict makes of the file is what training made of it.
-  std::ifstream input(
-      program["source"]["path"].get<std::string>().replace(program["source"]["path"].get<std::string>().find("{split}"), 7, "train"));
-  const auto reader = RecordReader::open(program.dump(), fitted, *plugins, RecordReader::Format::csv, input, "train").value();
+  std::string path = program["source"]["path"].get<std::string>();
+  path.replace(path.find("{split}"), 7, "train");
+  const auto reader = RecordReader::open(program.dump(), fitted, *plugins, {openFileSource(path).value(), path, "csv"}).value();
   plan.shuffle = false;
   plan.batch = 64;
   plan.lastStep = -1;
   const auto ordered = BatchStream::start(train, plan).value();
   for (const Batch *batch; (batch = ordered->next().value()) != nullptr;) {
-    const Result<const Batch *> other = reader->next(64);
-    ASSERT_TRUE(other.ok()) << other.status().message();
-    ASSERT_EQ(batch->view.records, other.value()->view.records);
-    const PenstockAxisBatch &a = batch->view.axes[0], &b = other.value()->view.axes[0];
+    const auto read = reader->next(64);
+    ASSERT_TRUE(read.ok()) << read.status().message();
+    const Batch *other = read.value()->batch;
+    ASSERT_EQ(batch->view.records, other->view.records);
+    const PenstockAxisBatch &a = batch->view.axes[0], &b = other->view.axes[0];
     ASSERT_EQ(a.rows, b.rows);
     ASSERT_TRUE(std::equal(a.offsets, a.offsets + batch->view.records + 1, b.offsets));
     const auto *left = static_cast<const std::int32_t *>(batch->view.inputs[0]);
-    const auto *right = static_cast<const std::int32_t *>(other.value()->view.inputs[0]);
+    const auto *right = static_cast<const std::int32_t *>(other->view.inputs[0]);
     ASSERT_TRUE(std::equal(left, left + a.rows, right));
-    ASSERT_EQ(other.value()->view.inputs[1], nullptr);
+    ASSERT_EQ(other->view.inputs[1], nullptr);
   }
   EXPECT_EQ(reader->next(64).value(), nullptr);
 }

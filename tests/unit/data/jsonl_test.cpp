@@ -1,20 +1,19 @@
 #include "runtime/data/rows.h"
 
-#include <gtest/gtest.h>
+#include "support.h"
 
-#include <sstream>
+#include <gtest/gtest.h>
 
 namespace penstock {
 namespace {
 
 struct Source {
   explicit Source(const std::string &text, const std::vector<std::string> &columns)
-      : input(text), rows(makeJsonLines(makeStreamSource(input))) {
+      : rows(makeJsonLines(std::make_unique<test::Pieces>(text, 1U << 20))) {
     EXPECT_TRUE(rows->begin().ok());
     rows->select(columns);
   }
   RowStep next() { return rows->next(row, error).value(); }
-  std::istringstream input;
   std::unique_ptr<RowSource> rows;
   Row row;
   RowError error;

@@ -94,16 +94,15 @@ TEST_F(PairsTest, FromTheFileToTheBatch) {
   EXPECT_EQ(json["vocabularies"]["tokens"]["max"], 7);
   ASSERT_EQ(problemsOf(json, "truncation").size(), 1U);
 
-  std::istringstream input("text,reply\nA b c,d\nd,a b c d e\n\"\",\"\"\nb,b\n");
-  const auto reader = openRecordsWith(program.dump(), fitted, factory, RecordReader::Format::csv, input, "in");
+  const auto reader =
+      openRecordsWith(program.dump(), fitted, factory, recordsOf("text,reply\nA b c,d\nd,a b c d e\n\"\",\"\"\nb,b\n", "csv"));
   ASSERT_TRUE(reader.ok()) << reader.status().message();
-  expectBatch((*reader)->next(9).value()->view, ids, segments);
+  expectBatch((*reader)->next(9).value()->batch->view, ids, segments);
 }
 
 TEST_F(PairsTest, PlainLinesGiveNoPair) {
   fit();
-  std::istringstream input("a\n");
-  const auto reader = openRecordsWith(program.dump(), fitted, factory, RecordReader::Format::lines, input, "in");
+  const auto reader = openRecordsWith(program.dump(), fitted, factory, recordsOf("a\n", "lines"));
   EXPECT_EQ(reader.status().code(), ErrorCode::usage);
 }
 
@@ -114,11 +113,13 @@ TEST_F(PairsTest, SaysWhichRecordCannotBeCut) {
   ASSERT_FALSE(train.ok());
   EXPECT_NE(train.status().message().find("train.csv:3: the second text of `tokens` alone fills `max_length` 7"), std::string::npos)
       << train.status().message();
-  std::istringstream input("text,reply\na,b\na,a a a a\n");
-  const auto reader = openRecordsWith(program.dump(), fitted, factory, RecordReader::Format::csv, input, "in").value();
-  const auto batch = reader->next(5);
-  ASSERT_FALSE(batch.ok());
-  EXPECT_NE(batch.status().message().find("in:3: the second text"), std::string::npos) << batch.status().message();
+  const auto reader = openRecordsWith(program.dump(), fitted, factory, recordsOf("text,reply\na,b\na,a a a a\nb,a\n", "csv")).value();
+  const RecordReader::Part *part = reader->next(5).value();
+  EXPECT_EQ(part->records, (std::vector<std::int64_t>{1, 3}));
+  EXPECT_EQ(part->batch->view.records, 2);
+  ASSERT_EQ(part->failures.size(), 1U);
+  EXPECT_EQ(part->failures[0].record, 2);
+  EXPECT_NE(part->failures[0].text.find("in:3: the second text"), std::string::npos) << part->failures[0].text;
 }
 
 TEST_F(PairsTest, TheSeparatorNeedsRoomToo) {

@@ -5,6 +5,8 @@
 
 #include "support.h"
 
+#include <utility>
+
 namespace penstock::test {
 namespace {
 
@@ -22,25 +24,27 @@ protected:
     ASSERT_TRUE(facts.ok()) << facts.status().message();
     ASSERT_TRUE(writeFitted(program.dump(), facts.value(), fitted).ok());
   }
-  Result<std::unique_ptr<RecordReader>> open(const std::string &text, RecordReader::Format format) {
-    input = std::istringstream(text);
-    return openRecordsWith(program.dump(), fitted, factory, format, input, "in");
+  Result<std::unique_ptr<RecordReader>> open(const std::string &text, const std::string &format) {
+    return openRecordsWith(program.dump(), fitted, factory, recordsOf(text, format));
   }
-  /// All ids of all records in batches of `limit`, or the error.
-  Result<std::vector<std::vector<std::int32_t>>> ids(const std::string &text, RecordReader::Format format, std::int64_t limit = 2) {
+  /// All ids of all records in batches of `limit`, or the error. Each record has its number.
+  Result<std::vector<std::vector<std::int32_t>>> ids(const std::string &text, const std::string &format, std::int64_t limit = 2) {
     PENSTOCK_ASSIGN(const auto reader, open(text, format));
     std::vector<std::vector<std::int32_t>> all;
     for (;;) {
-      PENSTOCK_ASSIGN(const Batch *batch, reader->next(limit));
-      if (batch == nullptr) {
+      PENSTOCK_ASSIGN(const RecordReader::Part *part, reader->next(limit));
+      if (part == nullptr) {
         return all;
       }
+      EXPECT_TRUE(part->failures.empty());
+      const Batch *batch = part->batch;
       EXPECT_LE(batch->view.records, limit);
       EXPECT_EQ(batch->view.inputs[1], nullptr) << "targets are absent";
       const PenstockAxisBatch &axis = batch->view.axes[0];
       const auto *values = static_cast<const std::int32_t *>(batch->view.inputs[0]);
       for (std::int64_t r = 0; r < batch->view.records; ++r) {
         EXPECT_EQ(batch->view.record_numbers[r], all.size());
+        EXPECT_EQ(part->records[static_cast<std::size_t>(r)], static_cast<std::int64_t>(all.size()) + 1);
         all.emplace_back(values + axis.offsets[r], values + axis.offsets[r + 1]);
       }
     }
@@ -49,31 +53,80 @@ protected:
   Folder folder;
   FakeFactory factory;
   Json program;
+  /// Numbers of the answered records, and the failures, as they come; the status of the end behind them.
+  std::string outcome(const std::string &text, const std::string &format, std::int64_t limit = 3) {
+    const auto reader = open(text, format);
+    if (!reader.ok()) {
+      return reader.status().message();
+    }
+    std::string all;
+    for (;;) {
+      const auto part = reader.value()->next(limit);
+      if (!part.ok() || part.value() == nullptr) {
+        return all + (part.ok() ? "end" : part.status().message()) + (part.ok() ? reader.value()->remark() : "");
+      }
+      for (const std::int64_t record : part.value()->records) {
+        all += std::to_string(record) + " ";
+      }
+      for (const RecordReader::Failure &failure : part.value()->failures) {
+        all += "!" + std::to_string(failure.record) + " " + failure.text + "; ";
+      }
+    }
+  }
   std::string fitted;
-  std::istringstream input;
 };
 
 using Ids = std::vector<std::vector<std::int32_t>>;
-using Format = RecordReader::Format;
 
 TEST_F(RecordReaderTest, LinesCsvAndJsonGiveWhatTrainingSaw) {
   fit();
   const Ids expected = {{1, 2, 3}, {0}, {6, 7, 8, 9, 10}};
-  EXPECT_EQ(ids(" LEAK in pump\r\n\none two three four five six\n", Format::lines).value(), expected);
-  EXPECT_EQ(ids("id,text\n1, LEAK in pump\n2,\n3,one two three four five six\n", Format::csv).value(), expected);
-  EXPECT_EQ(ids("{\"text\": \"leak in pump\"}\n{\"text\": \"\"}\n{\"text\": \"one two three four five six\"}", Format::jsonl, 100).value(),
+  EXPECT_EQ(ids(" LEAK in pump\r\n\none two three four five six\n", "lines").value(), expected);
+  EXPECT_EQ(ids("id,text\n1, LEAK in pump\n2,\n3,one two three four five six\n", "csv").value(), expected);
+  EXPECT_EQ(ids("{\"text\": \"leak in pump\"}\n{\"text\": \"\"}\n{\"text\": \"one two three four five six\"}", "jsonl", 100).value(),
             expected);
-  EXPECT_TRUE(ids("", Format::lines).value().empty());
-  EXPECT_TRUE(ids("", Format::csv).value().empty());
+  EXPECT_TRUE(ids("", "lines").value().empty());
+  EXPECT_TRUE(ids("", "csv").value().empty());
 }
 
-TEST_F(RecordReaderTest, ErrorsNameInputRowAndColumn) {
+TEST_F(RecordReaderTest, EachRecordHasAnAnswerOrAnError) {
   fit();
-  EXPECT_NE(ids("ok\nbad \xFF\n", Format::lines, 10).status().message().find("in:2:5: byte 0xFF"), std::string::npos);
-  EXPECT_NE(ids("txt\na\n", Format::csv).status().message().find("no column `text`"), std::string::npos);
-  EXPECT_NE(ids("text\n\"a\n", Format::csv).status().message().find("in:2:1: a quoted field"), std::string::npos);
-  EXPECT_NE(ids("{\"label\": \"x\"}\n", Format::jsonl).status().message().find("in:1: column `text` has no value"), std::string::npos);
-  EXPECT_EQ(ids("{", Format::jsonl).status().code(), ErrorCode::invalidInput);
+  EXPECT_EQ(outcome("ok\nbad \xFF\nx\n", "lines"), "1 3 !2 in:2:5: byte 0xFF at offset 7 is not UTF-8; end");
+  EXPECT_EQ(outcome("text\na\n5\" pipe\nb\n\n", "csv", 2),
+            "1 !2 in:3:2: a quote stands inside a field; a field with quotes must be quoted as a whole, with each quote in it doubled; "
+            "3 4 end");
+  EXPECT_EQ(outcome("text\n\"a\nb\n", "csv"), "2 !1 in:2:1: a quoted field is never closed; end");
+  EXPECT_EQ(outcome("{\"label\": \"x\"}\n\n{\"text\": \"x\"}\n{\n", "jsonl"),
+            "2 !1 in:1: column `text` has no value; !3 in:4:2: the line is not JSON: it ends before the object does; end");
+  EXPECT_EQ(outcome("{\"txet\": 1}\n", "jsonl"),
+            "!1 in:1: column `text` has no value; endno record of in has the key `text`; did you mean `txet`?");
+  EXPECT_EQ(outcome("txt\na\n", "csv"), "in:1: the header has no column `text`; it has `txt`; did you mean `txt`?");
+  EXPECT_EQ(outcome("text,n\n\"a,1\nb\",1\n\"a, b,\nc\",2\n", "csv"),
+            "1 2 end1 record of in reads like several in one quoted cell, the first at line 2: a quote too many takes the lines behind it "
+            "into its cell");
+}
+
+TEST_F(RecordReaderTest, WhatNoTokenizerTakesCostsOneRecord) {
+  fit();
+  factory.refuses = "poison";
+  EXPECT_EQ(outcome("a\nb\npoison\nc\npoison\n", "lines", 10), "1 2 4 !3 in:3: `fake`: refused; !5 in:5: `fake`: refused; end");
+}
+
+TEST_F(RecordReaderTest, ReadingThatFailsComesBehindTheAnswers) {
+  fit();
+  class Broken : public ByteSource {
+  public:
+    Result<std::size_t> read(char *into, std::size_t) override {
+      if (std::exchange(given, true)) {
+        return environmentError("the disk is gone");
+      }
+      return std::string_view("a\nb\nhal").copy(into, 100);
+    }
+    bool given = false;
+  };
+  const auto reader = openRecordsWith(program.dump(), fitted, factory, {std::make_unique<Broken>(), "in", "lines"}).value();
+  EXPECT_EQ(reader->next(64).value()->records, (std::vector<std::int64_t>{1, 2}));
+  EXPECT_EQ(reader->next(64).status().message(), "the disk is gone");
 }
 
 TEST_F(RecordReaderTest, NumbersAreFilledAsInTraining) {
@@ -81,14 +134,14 @@ TEST_F(RecordReaderTest, NumbersAreFilledAsInTraining) {
   program["columns"].push_back({{"name", "cost"}, {"type", "number"}, {"from", "cost"}, {"missing", {"?"}}, {"fill", "mean"}});
   program["inputs"].push_back({{"name", "cost"}, {"kind", "number"}, {"column", "cost"}, {"target", false}});
   fit();
-  const auto reader = open("cost,text\n?,a\n2.5,b\n", Format::csv);
+  const auto reader = open("cost,text\n?,a\n2.5,b\n", "csv");
   ASSERT_TRUE(reader.ok());
-  const Result<const Batch *> batch = reader.value()->next(10);
-  ASSERT_TRUE(batch.ok());
-  const auto *numbers = static_cast<const float *>(batch.value()->view.inputs[2]);
+  const auto part = reader.value()->next(10);
+  ASSERT_TRUE(part.ok());
+  const auto *numbers = static_cast<const float *>(part.value()->batch->view.inputs[2]);
   EXPECT_EQ(numbers[0], 4.0F);
   EXPECT_EQ(numbers[1], 2.5F);
-  EXPECT_EQ(open("x\n", Format::lines).status().code(), ErrorCode::usage);
+  EXPECT_EQ(open("x\n", "lines").status().code(), ErrorCode::usage);
 }
 
 } // namespace

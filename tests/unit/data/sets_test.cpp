@@ -13,7 +13,7 @@ std::vector<std::string> split(const std::string &cell, const std::string &separ
   column.type = ColumnSpec::Type::set;
   column.separator = separator;
   std::vector<std::string_view> labels;
-  labelsOf(column, cell, labels);
+  labelsOf(column, Cell{cell, true}, labels);
   return {labels.begin(), labels.end()};
 }
 
@@ -25,6 +25,15 @@ TEST(Labels, StandBetweenSeparators) {
   EXPECT_EQ(split("||  |", "|"), Names{});
   EXPECT_EQ(split("a, b,c", ", "), (Names{"a", "b,c"}));
   EXPECT_EQ(split("one", "|"), Names{"one"});
+  ColumnSpec column;
+  column.separator = "|";
+  std::vector<std::string_view> labels;
+  labelsOf(column,
+           Cell{"a|b\xFF c \xFF\xFF"
+                "a|b\xFF",
+                true, true},
+           labels);
+  EXPECT_EQ(Names(labels.begin(), labels.end()), (Names{"a|b", "c"})) << "a separator within an item of a list is a character";
   EXPECT_EQ(split("\u4e2d\u3001\u6587", "\u3001"), (Names{"\u4e2d", "\u6587"}));
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/data/bytes.h"
+#include "runtime/data/dataset.h"
 #include "runtime/data/tokenizers.h"
 
 #include <gtest/gtest.h>
@@ -55,6 +56,11 @@ private:
   std::size_t piece, at = 0;
 };
 
+/// Text as the input of a RecordReader.
+inline RecordInput recordsOf(const std::string &text, const std::string &format, const std::string &path = "in") {
+  return {std::make_unique<Pieces>(text, 1U << 20), path, format};
+}
+
 inline std::string slurp(const std::string &path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
@@ -75,6 +81,9 @@ public:
   Status encode(std::span<const std::string_view> texts, std::int64_t maxTokens, bool, Tokens &tokens) const override {
     tokens.clear();
     for (const std::string_view text : texts) {
+      if (!refuses.empty() && text == refuses) {
+        return invalidInput("`fake`: refused");
+      }
       std::int64_t count = 0;
       std::istringstream split{std::string(text)};
       for (std::string word; (maxTokens < 0 || count < maxTokens) && split >> word; ++count) {
@@ -87,6 +96,7 @@ public:
   }
   const SpecialTokens &specialTokens() const override { return special; }
   SpecialTokens special;
+  std::string refuses;
 
 private:
   std::map<std::string, std::int32_t> words;
@@ -118,6 +128,7 @@ public:
   std::string version = "1.2.3", build;
   std::atomic<int> made{0}, fitted{0};
   Tokenizer::SpecialTokens special; // of the tokenizers made from now on
+  std::string refuses;              // a text that they do not take
 
   Result<TokenizerInfo> info(const std::string &plugin) override {
     if (plugin != "fake" && plugin != "fixed") {
@@ -134,6 +145,7 @@ public:
     }
     auto tokenizer = std::make_shared<FakeTokenizer>(words);
     tokenizer->special = special;
+    tokenizer->refuses = refuses;
     return std::shared_ptr<const Tokenizer>(std::move(tokenizer));
   }
   Result<std::unique_ptr<TokenizerFit>> fit(const std::string &, const std::string &) override {

@@ -205,8 +205,7 @@ Result<std::shared_ptr<PluginHost>> PluginHost::create(const std::vector<std::st
   return std::shared_ptr<PluginHost>(std::make_shared<FakeHost>());
 }
 
-Result<std::unique_ptr<RecordReader>> RecordReader::open(const std::string &, const std::string &, PluginHost &, Format, std::istream &,
-                                                         const std::string &) {
+Result<std::unique_ptr<RecordReader>> RecordReader::open(const std::string &, const std::string &, PluginHost &, RecordInput) {
   return invalidInput("there is no input here");
 }
 

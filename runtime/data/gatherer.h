@@ -1,0 +1,81 @@
+// Gathers the facts: one pass over the files (facts.cpp), then a judgement of what it counted (judge.cpp).
+#pragma once
+
+#include "runtime/data/facts.h"
+#include "runtime/data/fitted.h"
+#include "runtime/data/gathered.h"
+#include "runtime/data/overlap.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+namespace penstock {
+
+class Gatherer {
+public:
+  Gatherer(const RecordProgram &program, TokenizerFactory &factory, const FactsOptions &options)
+      : program(program), factory(factory), cache(options.cache),
+        threads(options.threads > 0 ? options.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))),
+        overlap(options.cache, options.overlapEntries), columns(program.columns.size()) {}
+
+  Result<std::string> run();
+
+private:
+  Result<Hash128> key();
+  std::string cached(const Hash128 &key) const;
+  Status readEarlier();
+  Status beginFits();
+  Status scan(FileFacts &file);
+  Status work(Item &item) const;
+  Status consume(const Item &item, FileFacts &file);
+  Status addCells(const RowBlock &block, std::size_t row, const FileFacts &file);
+  Status countClass(std::size_t index, std::string_view name, int split, const Place &place);
+  std::vector<std::string_view> labels; // of one cell
+  Status addTags(std::size_t column, const Cell &cell, int split, Place place);
+  void rowProblem(const FileFacts &file, const RowError &error);
+  void missingColumns(const FileFacts &file, const std::vector<std::string> &names);
+  void reportGaps(const FileFacts &file);
+
+  void judgeColumns();
+  void judgeSplits();
+  void judgeClasses(std::size_t column);
+  void judgeNumbers(std::size_t column);
+  Status judgeOverlap();
+  Status finishFits();
+  Status countTokens();
+  const FileFacts &fileOf(int split) const { return files[program.splitByHash ? 0 : fileIndex[static_cast<std::size_t>(split)]]; }
+  bool wanted(int split) const { return program.wanted[static_cast<std::size_t>(split)]; }
+
+  const RecordProgram &program;
+  TokenizerFactory &factory;
+  Cache cache;
+  int threads;
+  OverlapFinder overlap;
+  std::vector<ColumnFacts> columns;
+  std::vector<FileFacts> files;
+  std::array<std::size_t, 3> fileIndex = {};
+  std::vector<TokenizerInfo> infos;
+  std::vector<std::string> identities;
+  std::vector<bool> prepares; // features whose texts the scan needs
+  std::vector<std::unique_ptr<TokenizerFit>> fits;
+  std::array<std::int64_t, 3> records = {};
+  std::int64_t spanning = 0; // records with a span
+  Place firstSpanning;       // or a better example
+  Row::Span spanExample = Row::Span::none;
+  std::vector<std::string> header;
+  std::vector<std::string_view> items;
+  Fitted fitted, earlier; // earlier: of program.fitted
+  bool hasEarlier = false;
+  Problems problems;
+  nlohmann::json facts;
+};
+
+} // namespace penstock

@@ -1,0 +1,183 @@
+// What the facts say of columns, splits and their overlap, when all files are read.
+#include "runtime/data/gatherer.h"
+#include "runtime/data/nearest.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <unordered_set>
+
+namespace penstock {
+
+using Json = nlohmann::json;
+
+void Gatherer::judgeColumns() {
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const ColumnSpec &column = program.columns[i];
+    if (!columns[i].absentFrom.empty()) {
+      problems.add("missing-column", "columns." + column.name, {columns[i].absentFrom.front()},
+                   {{"name", column.from},
+                    {"column", column.name},
+                    {"candidates", nearest(column.from, header)},
+                    {"header", header},
+                    {"files", columns[i].absentFrom}});
+    }
+    if (column.hasClasses()) {
+      judgeClasses(i);
+    } else if (column.type == ColumnSpec::Type::number) {
+      judgeNumbers(i);
+    }
+  }
+}
+
+void Gatherer::judgeSplits() {
+  Json splits = Json::object();
+  for (int split = 0; split < 3; ++split) {
+    if (!wanted(split)) {
+      continue;
+    }
+    const char *name = splitNames[static_cast<std::size_t>(split)];
+    const FileFacts &file = fileOf(split);
+    const std::int64_t count = records[static_cast<std::size_t>(split)];
+    splits[name] = {{"records", count}, {"files", {file.path}}};
+    if (count == 0 && !file.missing && file.errors == 0) {
+      problems.add("empty-split", "source", {file.path}, {{"split", name}});
+    }
+  }
+  facts["splits"] = std::move(splits);
+}
+
+void Gatherer::judgeClasses(std::size_t index) {
+  const ColumnSpec &column = program.columns[index];
+  const auto &values = columns[index].values;
+  std::vector<std::string> names = column.classes;
+  bool declared = column.declaresClasses;
+  if (!declared && hasEarlier) {
+    names = earlier.classes[index];
+    declared = true;
+  } else if (!declared) {
+    for (const auto &[value, about] : values) {
+      if (about.counts[trainSplit] > 0) {
+        names.push_back(value);
+      }
+    }
+    std::sort(names.begin(), names.end()); // bytes of UTF-8 sort as code points do
+  }
+  Json counts = Json::object();
+  for (std::size_t split = 0; split < 3; ++split) {
+    if (!program.wanted[split]) {
+      continue;
+    }
+    std::vector<std::int64_t> ofSplit;
+    for (const std::string &name : names) {
+      const auto found = values.find(name);
+      ofSplit.push_back(found == values.end() ? 0 : found->second.counts[split]);
+    }
+    counts[splitNames[split]] = ofSplit;
+  }
+  facts["classes"][column.name] = {{"names", names}, {"counts", counts}};
+  fitted.classes[index] = names;
+
+  std::vector<const std::pair<const std::string, ClassValue> *> foreign;
+  const std::unordered_set<std::string_view> known(names.begin(), names.end());
+  for (const auto &entry : values) {
+    if (!known.contains(entry.first)) {
+      foreign.push_back(&entry);
+    }
+  }
+  std::sort(foreign.begin(), foreign.end(), [](auto *a, auto *b) { return a->first < b->first; });
+  const std::vector<std::string> &lacking = columns[index].absentFrom;
+  const bool hasTrain = records[trainSplit] > 0 && std::find(lacking.begin(), lacking.end(), fileOf(trainSplit).path) == lacking.end();
+  const bool fewNames = names.size() <= 1000;
+  for (const auto *entry : foreign) {
+    const ClassValue &about = entry->second;
+    Json arguments = {{"column", column.name},
+                      {"name", column.from},
+                      {"value", shown(entry->first)},
+                      {"split", splitNames[static_cast<std::size_t>(about.firstSplit)]},
+                      {"records", about.counts[0] + about.counts[1] + about.counts[2]},
+                      {"candidates", fewNames ? nearest(entry->first, names) : std::vector<std::string>()}};
+    if (declared) {
+      arguments["declared"] = names;
+      problems.add("undeclared-class", "columns." + column.name, about.first, std::move(arguments));
+    } else if (hasTrain) {
+      problems.add("class-absent-from-train", "columns." + column.name, about.first, std::move(arguments));
+    }
+  }
+  if (!declared || !hasTrain) {
+    return;
+  }
+  for (const std::string &name : names) {
+    const auto found = values.find(name);
+    if (found == values.end() || found->second.counts[trainSplit] == 0) {
+      const bool elsewhere = found != values.end();
+      problems.add("class-absent-from-train", "columns." + column.name, elsewhere ? found->second.first : Place{fileOf(trainSplit).path},
+                   {{"column", column.name},
+                    {"name", column.from},
+                    {"value", shown(name)},
+                    {"split", elsewhere ? splitNames[static_cast<std::size_t>(found->second.firstSplit)] : ""},
+                    {"records", elsewhere ? found->second.counts[1] + found->second.counts[2] : 0},
+                    {"candidates", Json::array()}});
+    }
+  }
+}
+
+void Gatherer::judgeNumbers(std::size_t index) {
+  std::vector<double> &values = columns[index].train;
+  FittedNumber &about = fitted.numbers[index];
+  const auto count = static_cast<double>(values.size());
+  if (!values.empty()) {
+    double mean = 0, squares = 0, seen = 0;
+    for (const double value : values) {
+      seen += 1;
+      const double step = value - mean;
+      mean += step / seen;
+      squares += step * (value - mean);
+    }
+    about.mean = mean;
+    about.standardDeviation = std::sqrt(squares / count);
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    about.median = *middle;
+    if (values.size() % 2 == 0) {
+      about.median = std::midpoint(*std::max_element(values.begin(), middle), *middle);
+    }
+  }
+  if (hasEarlier) {
+    about = earlier.numbers[index];
+  }
+  Json missing = Json::object();
+  for (std::size_t split = 0; split < 3; ++split) {
+    if (program.wanted[split]) {
+      missing[splitNames[split]] = columns[index].missing[split];
+    }
+  }
+  facts["numbers"][program.columns[index].name] = {
+      {"mean", about.mean}, {"std", about.standardDeviation}, {"median", about.median}, {"missing", missing}};
+  std::vector<double>().swap(values);
+}
+
+Status Gatherer::judgeOverlap() {
+  facts["overlap"] = Json::array();
+  PENSTOCK_ASSIGN(const OverlapFinder::Pairs pairs, overlap.finish());
+  for (int a = 0; a < 3; ++a) {
+    for (int b = a + 1; b < 3; ++b) {
+      const OverlapFinder::Pair &pair = pairs[static_cast<std::size_t>(a)][static_cast<std::size_t>(b)];
+      // Without a column records look alike that are not.
+      const bool whole = std::all_of(columns.begin(), columns.end(), [](const ColumnFacts &column) { return column.absentFrom.empty(); });
+      if (pair.records == 0 || !whole) {
+        continue;
+      }
+      PENSTOCK_ASSIGN(const std::string example, exampleOf(program, fileOf(b).path, pair.example));
+      const char *first = splitNames[static_cast<std::size_t>(a)];
+      const char *second = splitNames[static_cast<std::size_t>(b)];
+      const double share = static_cast<double>(pair.records) / static_cast<double>(records[static_cast<std::size_t>(b)]);
+      facts["overlap"].push_back({{"a", first}, {"b", second}, {"records", pair.records}, {"example", example}});
+      problems.add("leakage", "source", {fileOf(b).path, pair.example},
+                   {{"a", first}, {"b", second}, {"records", pair.records}, {"share", share}, {"example", example}});
+    }
+  }
+  return Status::success();
+}
+
+} // namespace penstock
