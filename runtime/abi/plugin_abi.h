@@ -7,8 +7,12 @@
  * beside a plugin.toml that describes it (name, kind, version, ABI, parameters). Rules: every struct begins with its size;
  * the major version must match, the minor may grow (new members come at the end, the size says what is there); no STL type,
  * exception or allocator crosses; what a plugin gives back it writes into a sink of the host; functions return 0, or another
- * number after filling PenstockError. Objects made by `create` are immutable and may be used by many threads at once, unless
- * it says otherwise.
+ * number after filling PenstockError. Objects made by `create` are not NULL, are immutable and may be used by many threads at
+ * once, unless it says otherwise.
+ *
+ * The host judges what it is given before it uses it (docs/design/plugins.md has the limits): texts are UTF-8, pointers lie where
+ * counts say that something is, counts are not negative and not beyond what was asked for. A sink that returned another number than
+ * 0 wants nothing more.
  */
 #ifndef PENSTOCK_PLUGIN_ABI_H
 #define PENSTOCK_PLUGIN_ABI_H
@@ -23,6 +27,10 @@ extern "C" {
 #define PENSTOCK_PLUGIN_ABI_MAJOR 1
 #define PENSTOCK_PLUGIN_ABI_MINOR 2
 
+/* Returned in place of 1 where a function failed by what its author did not mean, such as an exception of a library: the text of the
+ * error is not shown then. */
+#define PENSTOCK_UNEXPECTED (-1000)
+
 /* UTF-8 bytes, not terminated. */
 typedef struct PenstockString {
   const char *data;
@@ -30,7 +38,7 @@ typedef struct PenstockString {
 } PenstockString;
 
 typedef struct PenstockError {
-  char text[1024]; /* terminated; a sentence for a person */
+  char text[1024]; /* UTF-8, terminated; a sentence for a person */
 } PenstockError;
 
 /* What the host lends a plugin: memory (64-byte aligned; freed with `release`), a log, and, since 1.2, remarks. A remark is for a

@@ -1,6 +1,7 @@
 #include "runtime/base/plugin_manifest.h"
 
 #include "runtime/base/file.h"
+#include "runtime/base/hash.h"
 
 #define TOML_EXCEPTIONS 0
 // Its assertions are reachable from input; what they guard is an ordinary parse error.
@@ -513,7 +514,11 @@ Result<PluginManifest> parsePluginManifest(std::string_view text, const std::str
   if (!parsed) {
     return invalidInput(fmt::format("{}:{}: {}", path, parsed.error().source().begin.line, parsed.error().description()));
   }
-  return manifestOf(parsed.table(), path);
+  Result<PluginManifest> manifest = manifestOf(parsed.table(), path);
+  if (manifest.ok()) {
+    manifest->textHash = hash64(text);
+  }
+  return manifest;
 }
 
 Result<PluginManifest> readPluginManifest(const std::string &path) {

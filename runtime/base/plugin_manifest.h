@@ -64,6 +64,7 @@ struct PluginManifest {
   bool linearState = false;                // metric: its state grows with the records
   std::vector<MetricResult> results;       // metric
   std::string folder, library;             // absolute
+  std::uint64_t textHash = 0;              // of the manifest's text
 
   const PluginParameter *find(std::string_view parameter) const;
   /// Whether `target` is one of the targets.

@@ -32,7 +32,50 @@ bool steers(std::uint32_t scalar) {
          scalar == 0x200F || (scalar >= 0x2028 && scalar <= 0x202E) || (scalar >= 0x2066 && scalar <= 0x2069);
 }
 
+/// Appends one character, or what stands for it; the bytes that were read.
+std::size_t show(std::string_view text, std::string &out) {
+  std::uint32_t scalar = 0;
+  const std::size_t length = decode(text, scalar);
+  if (length == 0 || steers(scalar)) {
+    out += replacement;
+  } else {
+    out += text.substr(0, length);
+  }
+  return length == 0 ? 1 : length;
+}
+
 } // namespace
+
+std::string printableLines(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t at = 0; at < text.size();) {
+    if (text[at] == '\n') {
+      out += '\n';
+      ++at;
+    } else {
+      at += show(text.substr(at), out);
+    }
+  }
+  return out;
+}
+
+std::size_t utf8Length(std::string_view text) {
+  std::uint32_t scalar = 0;
+  return decode(text, scalar);
+}
+
+bool isUtf8(std::string_view text) {
+  std::uint32_t scalar = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length = static_cast<unsigned char>(text[at]) < 0x80 ? 1 : decode(text.substr(at), scalar);
+    if (length == 0) {
+      return false;
+    }
+    at += length;
+  }
+  return true;
+}
 
 std::string printable(std::string_view text) { return printable(text, std::string_view::npos); }
 
@@ -43,14 +86,7 @@ std::string printable(std::string_view text, std::size_t limit) {
     if (shown == limit) {
       return out + "...";
     }
-    std::uint32_t scalar = 0;
-    const std::size_t length = decode(text.substr(at), scalar);
-    if (length == 0 || steers(scalar)) {
-      out += replacement;
-    } else {
-      out += text.substr(at, length);
-    }
-    at += length == 0 ? 1 : length;
+    at += show(text.substr(at), out);
   }
   return out;
 }

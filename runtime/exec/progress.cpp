@@ -1,5 +1,7 @@
 #include "runtime/exec/progress.h"
 
+#include "runtime/base/printable.h"
+
 #include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -114,7 +116,7 @@ void Progress::note(const std::string &text) {
   if (mode == Mode::quiet) {
     return;
   }
-  fmt::print(stderr, "{}{}\n", shown ? "\r\x1b[K" : "", text);
+  fmt::print(stderr, "{}{}\n", shown ? "\r\x1b[K" : "", printableLines(text));
   shown = false;
 }
 

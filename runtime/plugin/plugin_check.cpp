@@ -1,5 +1,9 @@
 #include "runtime/plugin/plugin_check.h"
 
+#include "runtime/base/printable.h"
+#include "runtime/plugin/containment.h"
+#include "runtime/plugin/plugin_trial.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,6 +20,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -27,7 +32,7 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-constexpr const char *entryName = "penstock_plugin";
+constexpr const char *entryName = "penstock_plugin", *loading = "loading";
 constexpr std::size_t maximumVerdictBytes = 4096;
 constexpr std::size_t maximumRemembered = 1024;
 
@@ -104,6 +109,9 @@ std::string missingFunction(const PluginManifest &manifest, const PenstockPlugin
   return reason;
 }
 
+/// What a library calls itself, as far as it is read.
+std::string shownName(const char *text) { return printable(std::string_view(text, strnlen(text, 256)), 64); }
+
 Status compare(const PluginManifest &manifest, const PenstockPlugin *plugin) {
   if (plugin == nullptr) {
     return disagrees(manifest, fmt::format("`{}` returned nothing", entryName));
@@ -120,11 +128,11 @@ Status compare(const PluginManifest &manifest, const PenstockPlugin *plugin) {
     return disagrees(manifest, fmt::format("its manifest says that it is a {}, its library does not", kindName(manifest.kind)));
   }
   if (plugin->name == nullptr || plugin->name != manifest.name) {
-    return disagrees(manifest, fmt::format("its library calls itself `{}`", plugin->name == nullptr ? "" : plugin->name));
+    return disagrees(manifest, fmt::format("its library calls itself `{}`", plugin->name == nullptr ? "" : shownName(plugin->name)));
   }
   if (plugin->version == nullptr || plugin->version != manifest.version) {
     return disagrees(manifest, fmt::format("its manifest says version {}, its library {}", manifest.version,
-                                           plugin->version == nullptr ? "nothing" : plugin->version));
+                                           plugin->version == nullptr ? "nothing" : shownName(plugin->version)));
   }
   if (plugin->functions == nullptr) {
     return disagrees(manifest, "it gives no functions");
@@ -134,20 +142,24 @@ Status compare(const PluginManifest &manifest, const PenstockPlugin *plugin) {
 }
 
 /// Never returns: the child's whole life.
-[[noreturn]] void scanInChild(const PluginManifest &manifest, int answer) {
+[[noreturn]] void scanInChild(const PluginManifest &manifest, int answer, std::atomic<const char *> &reached) {
   const rlimit noCore{0, 0};
   setrlimit(RLIMIT_CORE, &noCore);
-  for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTERM, SIGINT}) {
+  releaseSignals();
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
     std::signal(signal, SIG_DFL);
   }
+  tellEntries(&reached);
   const int nowhere = open("/dev/null", O_RDWR);
   if (nowhere >= 0) {
     for (int descriptor = 0; descriptor < 3; ++descriptor) {
       dup2(nowhere, descriptor);
     }
   }
-  Result<LoadedPlugin> loaded = loadPlugin(manifest);
-  const std::string verdict = loaded.ok() ? "+" : "-" + loaded.status().message();
+  const Result<LoadedPlugin> loaded = loadPlugin(manifest);
+  const Status tried = loaded.ok() ? tryPlugin(manifest, *loaded->plugin, lentServices()) : loaded.status();
+  const std::string verdict = tried.ok() ? "+" : "-" + tried.message();
+  tellEntries(nullptr);
   const std::size_t size = std::min(verdict.size(), maximumVerdictBytes);
   const bool written = write(answer, verdict.data(), size) == static_cast<ssize_t>(size);
   _exit(written ? 0 : 1); // no destructors of a library that is on trial
@@ -224,11 +236,36 @@ private:
   bool reaped = false;
 };
 
+/// A page that parent and child share: the entry of the plugin in which the child is. The texts lie at the same place in both.
+class Reached {
+public:
+  Reached() : page(mmap(nullptr, sizeof(Place), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)) {}
+  ~Reached() {
+    if (page != MAP_FAILED) {
+      munmap(page, sizeof(Place));
+    }
+  }
+  Reached(const Reached &) = delete;
+  Reached &operator=(const Reached &) = delete;
+  bool ok() const { return page != MAP_FAILED; }
+  std::atomic<const char *> &place() { return *static_cast<Place *>(page); }
+  /// "in `encode`", or where none was reached, "while it was loaded".
+  std::string words() {
+    const char *const entry = place().load();
+    return entry == nullptr || entry == loading ? "while it was loaded" : fmt::format("in `{}`", entry);
+  }
+
+private:
+  using Place = std::atomic<const char *>; // zero is NULL
+  void *page;
+};
+
 /// `remember` is false where the machine, not the library, is the reason.
 Status scanNow(const PluginManifest &manifest, std::chrono::milliseconds timeout, bool &remember) {
   remember = false;
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) != 0) {
+  Reached reached;
+  if (!reached.ok() || pipe2(ends, O_CLOEXEC) != 0) {
     return environmentError(fmt::format("plugin `{}` cannot be scanned: {}", manifest.name, std::strerror(errno)));
   }
   const pid_t pid = fork();
@@ -240,7 +277,7 @@ Status scanNow(const PluginManifest &manifest, std::chrono::milliseconds timeout
   }
   if (pid == 0) {
     close(ends[0]);
-    scanInChild(manifest, ends[1]);
+    scanInChild(manifest, ends[1], reached.place());
   }
   close(ends[1]);
   Child child(pid, ends[0], Clock::now() + timeout);
@@ -248,23 +285,23 @@ Status scanNow(const PluginManifest &manifest, std::chrono::milliseconds timeout
   remember = true;
   if (!child.read(verdict) || !child.wait()) {
     return disagrees(manifest,
-                     fmt::format("it hung while it was loaded (no answer in {:.3g} s)", static_cast<double>(timeout.count()) / 1000));
+                     fmt::format("it hung {} (no answer in {:.3g} s)", reached.words(), static_cast<double>(timeout.count()) / 1000));
   }
   if (WIFSIGNALED(child.state)) {
     const int signal = WTERMSIG(child.state);
     remember = signal != SIGKILL && signal != SIGTERM && signal != SIGINT;
-    return disagrees(manifest, fmt::format("it crashed while it was loaded (signal {}: {})", signal, strsignal(signal)));
+    return disagrees(manifest, fmt::format("it crashed {} (signal {}: {})", reached.words(), signal, strsignal(signal)));
   }
   if (verdict.empty() || (verdict[0] != '+' && verdict[0] != '-')) {
-    return disagrees(manifest, fmt::format("it ended its process while it was loaded (exit code {})", WEXITSTATUS(child.state)));
+    return disagrees(manifest, fmt::format("it ended its process {} (exit code {})", reached.words(), WEXITSTATUS(child.state)));
   }
   return verdict[0] == '+' ? Status::success() : invalidInput(verdict.substr(1));
 }
 
 std::string keyOf(const PluginManifest &manifest, const struct stat &info) {
-  return fmt::format("{} {} {} {} {} {}.{} {} {} {} {}", manifest.library, info.st_dev, info.st_ino, info.st_size,
+  return fmt::format("{} {} {} {} {} {}.{} {} {} {:016x}", manifest.library, info.st_dev, info.st_ino, info.st_size,
                      static_cast<long long>(info.st_mtim.tv_sec) * 1000000000 + info.st_mtim.tv_nsec, PENSTOCK_PLUGIN_ABI_MAJOR,
-                     PENSTOCK_PLUGIN_ABI_MINOR, kindName(manifest.kind), manifest.name, manifest.version, manifest.fits);
+                     PENSTOCK_PLUGIN_ABI_MINOR, kindName(manifest.kind), manifest.name, manifest.textHash);
 }
 
 std::string fileOf(const std::string &folder, const std::string &key) {
@@ -275,7 +312,7 @@ std::string fileOf(const std::string &folder, const std::string &key) {
   return fmt::format("{}/plugins/{:016x}", folder, hash);
 }
 
-constexpr std::string_view rememberedHeader = "penstock-plugin-scan 1\n";
+constexpr std::string_view rememberedHeader = "penstock-plugin-scan 2\n";
 
 bool recall(const std::string &path, const std::string &key, Status &verdict) {
   std::ifstream file(path, std::ios::binary);
@@ -336,6 +373,15 @@ void memorize(const std::string &folder, const std::string &path, const std::str
 
 } // namespace
 
+LoadedPlugin::~LoadedPlugin() {
+  if (library != nullptr && library->is_loaded()) {
+    static_cast<void>(callPlugin(*label, "unloading", [&](PenstockError *) {
+      library->unload();
+      return 0;
+    }));
+  }
+}
+
 PenstockPluginKind kindCode(PluginKind kind) {
   switch (kind) {
   case PluginKind::tokenizer:
@@ -355,25 +401,35 @@ Result<LoadedPlugin> loadPlugin(const PluginManifest &manifest) {
     return disagrees(manifest, fmt::format("its manifest asks for plugin ABI {}.{}, this version has {}.{}", manifest.abiMajor,
                                            manifest.abiMinor, PENSTOCK_PLUGIN_ABI_MAJOR, PENSTOCK_PLUGIN_ABI_MINOR));
   }
-  LoadedPlugin loaded; // outlives the handlers: an exception's type may be the library's own
+  const PluginLabel &label = *labelOf(manifest);
+  LoadedPlugin loaded;
+  loaded.label = &label;
   try {
     boost::dll::fs::error_code error;
     loaded.library = std::make_unique<boost::dll::shared_library>();
-    loaded.library->load(manifest.library, error, boost::dll::load_mode::rtld_now);
+    const Status opened = callPlugin(label, loading, [&](PenstockError *) {
+      loaded.library->load(manifest.library, error, boost::dll::load_mode::rtld_now);
+      return 0;
+    });
+    PENSTOCK_TRY(opened);
     if (error) {
       return disagrees(manifest, fmt::format("its library does not load ({})", error.message()));
     }
     if (!loaded.library->has(entryName)) {
       return disagrees(manifest, fmt::format("its library exports no `{}`", entryName));
     }
-    const auto entry = loaded.library->get<const PenstockPlugin *(void)>(entryName);
-    loaded.plugin = entry();
-    PENSTOCK_TRY(compare(manifest, loaded.plugin));
+    const PenstockPluginFunction entry = loaded.library->get<const PenstockPlugin *(void)>(entryName);
+    watchLibrary(label, reinterpret_cast<const void *>(entry));
+    Status compared;
+    PENSTOCK_TRY(callPlugin(label, entryName, [&](PenstockError *) { // reading what it points to is its business, too
+      loaded.plugin = entry();
+      compared = compare(manifest, loaded.plugin);
+      return 0;
+    }));
+    PENSTOCK_TRY(compared);
     return loaded;
-  } catch (const std::exception &error) {
-    return disagrees(manifest, error.what());
-  } catch (...) {
-    return disagrees(manifest, "an exception of unknown type came out of it");
+  } catch (const std::exception &) { // of Boost.DLL
+    return disagrees(manifest, fmt::format("`{}` cannot be found in its library", entryName));
   }
 }
 
@@ -381,6 +437,9 @@ Status scanPlugin(const PluginManifest &manifest, const std::string &cacheFolder
   struct stat info{};
   if (stat(manifest.library.c_str(), &info) != 0) {
     return environmentError(fmt::format("plugin `{}` has no library: {}: {}", manifest.name, manifest.library, std::strerror(errno)));
+  }
+  if (!S_ISREG(info.st_mode)) {
+    return environmentError(fmt::format("plugin `{}` has no library: {} is not a file", manifest.name, manifest.library));
   }
   const std::string key = keyOf(manifest, info);
   const std::string path = cacheFolder.empty() ? "" : fileOf(cacheFolder, key);

@@ -1,10 +1,14 @@
 #include "runtime/plugin/plugin_host.h"
 
+#include "runtime/base/printable.h"
 #include "runtime/plugin/plugin_arguments.h"
 #include "runtime/plugin/plugin_check.h"
+#include "runtime/plugin/plugin_trial.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -17,6 +21,9 @@ namespace {
 constexpr std::chrono::milliseconds scanTimeout{10000};
 constexpr std::size_t alignment = 64;
 
+constexpr std::size_t maximumLogBytes = 4096;
+constexpr int maximumLogLines = 1000; // of all plugins together
+
 void *allocate(void *, std::size_t bytes) {
   if (bytes > SIZE_MAX - alignment) {
     return nullptr;
@@ -28,17 +35,21 @@ void *allocate(void *, std::size_t bytes) {
 void release(void *, void *memory) { std::free(memory); }
 
 void log(void *, PenstockString message) {
-  std::fprintf(stderr, "penstock: %.*s\n", static_cast<int>(std::min<std::size_t>(message.size, 4096)), message.data);
+  static std::atomic<int> lines{0};
+  if (message.data == nullptr || lines.load() >= maximumLogLines || lines.fetch_add(1) >= maximumLogLines) {
+    return;
+  }
+  static_cast<void>(contained([&] {
+    const std::string text = printable(std::string_view(message.data, std::min(message.size, maximumLogBytes)));
+    const CallMark *const mark = ownCallMark();
+    const PluginLabel *const plugin = mark == nullptr ? nullptr : mark->plugin.load();
+    std::fprintf(stderr, "penstock: %s%s%s\n", plugin == nullptr ? "" : plugin->name.c_str(), plugin == nullptr ? "" : ": ", text.c_str());
+  }));
 }
 
 class Host final : public PluginHost {
 public:
-  Host(std::vector<PluginManifest> found, std::vector<Status> broken) : known(std::move(found)), broken(std::move(broken)) {
-    lent.struct_size = sizeof lent;
-    lent.allocate = allocate;
-    lent.release = release;
-    lent.log = log;
-  }
+  Host(std::vector<PluginManifest> found, std::vector<Status> broken) : known(std::move(found)), broken(std::move(broken)) {}
 
   const std::vector<PluginManifest> &manifests() const override { return known; }
   const std::vector<Status> &problems() const override { return broken; }
@@ -72,7 +83,7 @@ public:
     return loaded.emplace(wanted, std::move(made)).first->second.plugin;
   }
 
-  const PenstockHost *services() const override { return &lent; }
+  const PenstockHost *services() const override { return lentServices(); }
 
   Result<std::unique_ptr<PluginArguments>> arguments(const PluginManifest &manifest, const std::string &json) const override {
     return makeArguments(manifest, json);
@@ -81,12 +92,16 @@ public:
 private:
   std::vector<PluginManifest> known;
   std::vector<Status> broken;
-  PenstockHost lent{};
   std::mutex mutex;
   std::map<const PluginManifest *, LoadedPlugin> loaded;
 };
 
 } // namespace
+
+const PenstockHost *lentServices() {
+  static const PenstockHost services = {sizeof(PenstockHost), nullptr, allocate, release, log};
+  return &services;
+}
 
 Result<std::shared_ptr<PluginHost>> PluginHost::create(const std::vector<std::string> &extraFolders) {
   std::vector<Status> problems;

@@ -1,4 +1,5 @@
-// Loads plugins and owns what they make.
+// Loads plugins and owns what they make. Every call is contained and every answer is judged (plugin_call.h): a plugin's own sentence is
+// invalid input; a broken contract is an environment error that names the plugin, the entry and the library.
 #pragma once
 
 #include "runtime/abi/plugin_abi.h"
@@ -147,6 +148,11 @@ struct JudgedClasses {
 /// A plugin that knows nothing of `others` sees them as -1; of tags it has them as classes.
 Result<std::unique_ptr<Metric>> makeMetric(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
                                            const JudgedClasses &classes);
+
+/// Lets a head add its operations to the model that `builder` builds. What it hands in is judged before the builder sees it; errors
+/// name what was wrong.
+Status buildHead(PluginHost &host, const std::string &plugin, const std::string &parametersJson, const PenstockGraphBuilder &builder,
+                 PenstockNode input, PenstockNode target, std::int64_t classes, PenstockHeadGraph &graph);
 
 /// The JSON texts that a head makes of the answer tensor (records x width, or rows x width where `tagged` says what the rows
 /// are). `classes` are empty for a number.

@@ -13,24 +13,6 @@
 #include <set>
 
 namespace penstock {
-namespace {
-
-Status buildHead(PluginHost &host, const std::string &plugin, const frontend::Attributes &parameters, const PenstockGraphBuilder *builder,
-                 PenstockNode input, PenstockNode target, std::int64_t classes, PenstockHeadGraph *graph) {
-  PENSTOCK_ASSIGN(const PluginManifest *const manifest, host.manifest(plugin, PluginKind::head));
-  PENSTOCK_ASSIGN(const std::unique_ptr<PluginArguments> arguments, host.arguments(*manifest, attributesJson(parameters)));
-  PENSTOCK_ASSIGN(const PenstockPlugin *const loaded, host.load(plugin, PluginKind::head));
-  const auto *head = static_cast<const PenstockHead *>(loaded->functions);
-  PenstockError error{};
-  if (head->build(host.services(), arguments->view(), builder, input, target, classes, graph, &error) != 0) {
-    error.text[sizeof error.text - 1] = '\0';
-    return invalidInput(fmt::format("`{}`: {}", plugin, error.text[0] ? error.text : "it failed without a reason"));
-  }
-  return Status::success();
-}
-
-} // namespace
-
 std::string attributesJson(const frontend::Attributes &attributes) {
   using Json = nlohmann::ordered_json;
   Json json = Json::object();
@@ -63,7 +45,7 @@ Result<CompileOptions> compileOptionsFor(const frontend::TypedPipeline &pipeline
   }
   options.buildHead = [&host](const std::string &plugin, const frontend::Attributes &parameters, const PenstockGraphBuilder *builder,
                               PenstockNode input, PenstockNode target, std::int64_t classes, PenstockHeadGraph *graph) {
-    return buildHead(host, plugin, parameters, builder, input, target, classes, graph);
+    return buildHead(host, plugin, attributesJson(parameters), *builder, input, target, classes, *graph);
   };
   return options;
 }

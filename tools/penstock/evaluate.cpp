@@ -2,6 +2,7 @@
 #include "tools/penstock/commands.h"
 #include "tools/penstock/run_settings.h"
 
+#include "runtime/base/printable.h"
 #include "runtime/data/dataset.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/trained_run.h"
@@ -55,16 +56,16 @@ void printText(const SplitResult &result, const std::vector<ExpectationResult> &
     if (!shown(name)) {
       continue;
     }
-    fmt::print("  {:<{}}  {}\n", name, width, result.shown(name, value));
+    fmt::print("  {:<{}}  {}\n", printable(name), width, result.shown(name, value));
   }
   if (confidence.samples > 0) {
     fmt::print("  {}\n", confidence.text());
   }
   for (const std::string &text : result.texts) {
-    fmt::print("\n{}{}", text, text.ends_with('\n') ? "" : "\n");
+    fmt::print("\n{}{}", printableLines(text), text.ends_with('\n') ? "" : "\n");
   }
   for (std::size_t i = 0; i < expectations.size(); ++i) {
-    fmt::print("{}{}\n", i == 0 ? "\n" : "", expectations[i].text());
+    fmt::print("{}{}\n", i == 0 ? "\n" : "", printable(expectations[i].text()));
   }
 }
 

@@ -1,6 +1,10 @@
 #include "compiler/diagnostics/diagnostic.h"
 #include "tools/penstock/commands.h"
 
+#include "runtime/base/printable.h"
+#include "runtime/exec/interrupt.h"
+#include "runtime/plugin/containment.h"
+
 #include <CLI/CLI.hpp>
 
 #include <poll.h>
@@ -20,7 +24,7 @@ namespace penstock {
 
 void CommandContext::fail(const Status &status) {
   std::fflush(stdout);
-  std::fprintf(stderr, "penstock: %s\n", status.message().c_str());
+  std::fprintf(stderr, "penstock: %s\n", printableLines(status.message()).c_str());
   exitCode = exitCodeOf(status.code());
 }
 
@@ -62,12 +66,21 @@ void finishOutput(CommandContext &context, int error) {
   }
 }
 
+/// Plugins are contained from the first line of main to its last.
+struct Containment {
+  Containment() { containPlugins(interrupted); }
+  ~Containment() { releasePlugins(); }
+  Containment(const Containment &) = delete;
+  Containment &operator=(const Containment &) = delete;
+};
+
 } // namespace
 } // namespace penstock
 
 int main(int argc, char **argv) {
   using namespace penstock;
   std::signal(SIGPIPE, SIG_IGN); // a closed reader (`| head`) is a failed write, not a death
+  const Containment contained;
   CLI::App app{"penstock: describe a machine-learning pipeline in a .pipe file; check, train, evaluate and use it"};
   CommandContext context;
   context.version = PENSTOCK_VERSION;

@@ -3,7 +3,9 @@
 
 #include "plugins/sdk/conformance/conformance.h"
 #include "runtime/base/parameter_text.h"
+#include "runtime/base/printable.h"
 #include "runtime/plugin/plugin_host.h"
+#include "runtime/plugin/plugin_wrapped.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -88,32 +90,34 @@ Json manifestJson(const PluginManifest &manifest) {
 }
 
 void printManifest(const PluginManifest &manifest) {
-  fmt::print("{} {} {}\n  {}\n", kindName(manifest.kind), manifest.name, manifest.version, manifest.summary);
+  std::string text = fmt::format("{} {} {}\n  {}\n", kindName(manifest.kind), manifest.name, manifest.version, manifest.summary);
+  const auto add = [&](const std::string &line) { text += line; };
   if (manifest.fits) {
-    fmt::print("  fitted on train\n");
+    add("  fitted on train\n");
   }
   if (manifest.kind == PluginKind::head) {
-    fmt::print("  takes a {}, predicts a {}\n", manifest.input, manifest.targets[0]);
+    add(fmt::format("  takes a {}, predicts a {}\n", manifest.input, manifest.targets[0]));
   } else if (manifest.kind == PluginKind::learner) {
-    fmt::print("  takes a {}\n", manifest.input);
+    add(fmt::format("  takes a {}\n", manifest.input));
   } else if (manifest.kind == PluginKind::metric) {
-    fmt::print("  judges a {}\n", fmt::join(manifest.targets, " or a "));
+    add(fmt::format("  judges a {}\n", fmt::join(manifest.targets, " or a ")));
     for (const MetricResult &result : manifest.results) {
-      fmt::print("  gives `{}` ({} is better)\n", result.name, result.higherIsBetter ? "higher" : "lower");
+      add(fmt::format("  gives `{}` ({} is better)\n", result.name, result.higherIsBetter ? "higher" : "lower"));
     }
   }
-  fmt::print("  library: {}\n", manifest.library);
+  add(fmt::format("  library: {}\n", manifest.library));
   if (!manifest.parameters.empty()) {
-    fmt::print("\nparameters:\n");
+    add("\nparameters:\n");
   }
   for (const PluginParameter &parameter : manifest.parameters) {
     const std::string given = parameter.required   ? std::string("required")
                               : parameter.optional ? std::string("optional")
                                                    : "default " + dump(valueJson(parameter.defaultValue));
     const std::string range = rangeText(parameter);
-    fmt::print("  {}: {}{}, {}\n      {}\n", parameter.name, typeText(parameter, " | "), range.empty() ? "" : " (" + range + ")", given,
-               parameter.help);
+    add(fmt::format("  {}: {}{}, {}\n      {}\n", parameter.name, typeText(parameter, " | "), range.empty() ? "" : " (" + range + ")",
+                    given, parameter.help));
   }
+  fmt::print("{}", printableLines(text));
 }
 
 Result<const PluginManifest *> findByName(const PluginHost &host, const std::string &name, const std::string &kind) {
@@ -150,15 +154,15 @@ Status listPlugins(PluginHost &host, const PluginOptions &options) {
       }
       all.push_back(std::move(entry));
     } else {
-      fmt::print("{:<10} {:<22} {:<8} {}\n", kindName(manifest.kind), manifest.name, manifest.version,
-                 loaded.ok() ? manifest.summary : "(cannot be used)");
+      fmt::print("{:<10} {:<22} {:<8} {}\n", kindName(manifest.kind), manifest.name, printable(manifest.version),
+                 loaded.ok() ? printable(manifest.summary) : "(cannot be used)");
       if (!loaded.ok()) {
-        fmt::print(stderr, "penstock: {}\n", loaded.status().message());
+        fmt::print(stderr, "penstock: {}\n", printableLines(loaded.status().message()));
       }
     }
   }
   for (const Status &problem : host.problems()) {
-    fmt::print(stderr, "penstock: {}\n", problem.message());
+    fmt::print(stderr, "penstock: {}\n", printableLines(problem.message()));
   }
   if (options.json) {
     fmt::print("{}\n", dump(all));
@@ -612,8 +616,9 @@ Status testPlugin(PluginHost &host, const PluginOptions &options) {
     return usageError(arguments.status().message());
   }
   PENSTOCK_ASSIGN(const PenstockPlugin *plugin, host.load(manifest->name, manifest->kind));
+  const WrappedPlugin wrapped(*plugin, *labelOf(*manifest));
   conformance::Case test;
-  test.plugin = plugin;
+  test.plugin = wrapped.plugin();
   test.parameters = (*arguments)->view();
   test.fits = manifest->fits;
   test.vectorInput = manifest->input == "vector";
@@ -624,12 +629,15 @@ Status testPlugin(PluginHost &host, const PluginOptions &options) {
   for (const MetricResult &result : manifest->resultsFor((*arguments)->values())) {
     test.results.push_back(result.name);
   }
-  const std::vector<std::string> failures = conformance::check(test);
+  std::vector<std::string> failures = conformance::check(test);
+  for (std::string &fault : wrapped.faults()) {
+    failures.push_back(std::move(fault));
+  }
   if (options.json) {
     fmt::print("{}\n", dump({{"name", manifest->name}, {"failures", failures}}));
   } else {
     for (const std::string &failure : failures) {
-      fmt::print("{}\n", failure);
+      fmt::print("{}\n", printableLines(failure));
     }
   }
   if (!failures.empty()) {

@@ -5,6 +5,7 @@
 #include "compiler/frontend/frontend.h"
 #endif
 
+#include "runtime/base/printable.h"
 #include "runtime/exec/trained_run.h"
 #include "tools/penstock/threads.h"
 
@@ -164,7 +165,7 @@ Result<std::unique_ptr<TrainedRun>> openRun(const std::string &folder, const std
   warnOfIdleThreads(record.config.threads);
   PENSTOCK_ASSIGN(std::unique_ptr<TrainedRun> run, TrainedRun::open(folder, std::move(record), context.pluginFolders));
   for (const std::string &warning : run->warnings()) {
-    std::fprintf(stderr, "penstock: warning: %s\n", warning.c_str());
+    std::fprintf(stderr, "penstock: warning: %s\n", printableLines(warning).c_str());
   }
   return run;
 }

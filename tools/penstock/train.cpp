@@ -7,6 +7,7 @@
 #include "tools/penstock/threads.h"
 #include "tools/penstock/transient.h"
 
+#include "runtime/base/printable.h"
 #include "runtime/data/dataset.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/trainer.h"
@@ -197,21 +198,21 @@ void printText(const std::string &out, const TrainOutcome &outcome) {
     }
     for (const auto &[name, value] : result.values) {
       if (name.find('[') == std::string::npos) { // of one class: in the report
-        fmt::print("  {} {}", name, result.shown(name, value));
+        fmt::print("  {} {}", printable(name), result.shown(name, value));
       }
     }
     fmt::print("\n");
     for (const std::string &text : result.texts) {
-      fmt::print("\n{}{}\n", text, text.ends_with('\n') ? "" : "\n");
+      fmt::print("\n{}{}\n", printableLines(text), text.ends_with('\n') ? "" : "\n");
     }
   }
   if (record.config.confidence.samples > 0) {
     fmt::print("{}\n", record.config.confidence.text());
   }
   for (const ExpectationResult &checked : outcome.expectations) {
-    fmt::print("{}\n", checked.text());
+    fmt::print("{}\n", printable(checked.text()));
   }
-  fmt::print("the run is in {}\n", out);
+  fmt::print("the run is in {}\n", printable(out));
 }
 
 Status train(TrainOptions &options, CommandContext &context) {

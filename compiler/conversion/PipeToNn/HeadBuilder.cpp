@@ -2,6 +2,9 @@
 
 #include "runtime/abi/program_abi.h"
 
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Verifier.h"
+
 using namespace mlir;
 
 namespace penstock {
@@ -29,8 +32,34 @@ struct Building {
     return values[node - 1];
   }
   void fail(const Twine &what) {
-    emitError(loc, "head plugin `") << plugin << "` " << what;
+    emitError(loc, "`build` of the head `") << plugin << "` " << what;
     failed = true;
+  }
+
+  /// Adds what `work` makes of an operation or parameter `name`. Its errors are the head's: told with its name, and those of a
+  /// verifier, which are for us, in other words.
+  template <typename Work> PenstockNode make(StringRef name, Work &&work) {
+    std::string said;
+    FailureOr<Value> made = failure();
+    {
+      ScopedDiagnosticHandler listen(loc.getContext(), [&](Diagnostic &diagnostic) {
+        if (said.empty() && diagnostic.getSeverity() == DiagnosticSeverity::Error) {
+          said = diagnostic.str();
+        }
+        return success();
+      });
+      made = work();
+      Operation *op = succeeded(made) ? made->getDefiningOp() : nullptr;
+      if (op != nullptr && mlir::failed(verify(op))) {
+        made = failure();
+      }
+    }
+    if (succeeded(made)) {
+      return add(*made);
+    }
+    const bool ours = said.empty() || said.front() == '\'';
+    fail("asks for `" + name + "` in a way that there is not: " + (ours ? "its operands or attributes do not fit" : said));
+    return 0;
   }
 };
 
@@ -74,12 +103,9 @@ PenstockNode addOp(void *context, PenstockString name, const PenstockNode *opera
       return 0;
     }
   }
-  FailureOr<Value> result = building.model.op(text(name), values, attributesOf(attributes, attributeCount), building.path, building.loc);
-  if (failed(result)) {
-    building.failed = true;
-    return 0;
-  }
-  return building.add(*result);
+  const std::string op = text(name);
+  return building.make(
+      op, [&] { return building.model.op(op, values, attributesOf(attributes, attributeCount), building.path, building.loc); });
 }
 
 PenstockNode addParameter(void *context, PenstockString name, const int64_t *shape, int32_t rank, int32_t initializer, double scale,
@@ -96,15 +122,12 @@ PenstockNode addParameter(void *context, PenstockString name, const int64_t *sha
     building.fail("asks for a parameter of rank " + Twine(rank));
     return 0;
   }
-  FailureOr<Value> value =
-      building.model.parameter({building.path + "." + text(name), std::vector<int64_t>(shape, shape + rank), initializers[initializer],
-                                scale, decays != 0, building.learning.rate, building.learning.frozen},
-                               building.loc);
-  if (failed(value)) {
-    building.failed = true;
-    return 0;
-  }
-  return building.add(*value);
+  const std::string parameter = text(name);
+  return building.make(parameter, [&] {
+    return building.model.parameter({building.path + "." + parameter, std::vector<int64_t>(shape, shape + rank), initializers[initializer],
+                                     scale, decays != 0, building.learning.rate, building.learning.frozen},
+                                    building.loc);
+  });
 }
 
 int64_t widthOfNode(void *context, PenstockNode node) {

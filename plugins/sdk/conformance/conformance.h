@@ -533,7 +533,8 @@ private:
   // ---- metric
 
   std::int32_t add(const PenstockMetric &f, void *self, const Judged &judged, std::size_t first, std::size_t last, bool weighted,
-                   PenstockError &error) const {
+                   PenstockError &error) {
+    const Judged before = judged;
     PenstockPredictions batch{};
     batch.struct_size = sizeof batch;
     batch.records = static_cast<std::int64_t>(last - first);
@@ -558,7 +559,9 @@ private:
     }
     batch.sequences = batch.records;
     batch.offsets = given.tags ? offsets.data() : nullptr;
-    return f.add(self, &batch, &error);
+    const std::int32_t failed = f.add(self, &batch, &error);
+    expect(judged == before, "`add` writes into the batch that it is given");
+    return failed;
   }
 
   using Values = std::map<std::string, double>;

@@ -503,14 +503,15 @@ evaluate {
         self.assertEqual((out / "model.safetensors").read_bytes(), (self.folder / "plain" / "model.safetensors").read_bytes())
 
     def testProfileCountsWhatIsComputed(self):
-        """Products of a convolution by hand from its shape; and no step of a task is faster than the machine."""
+        """Products of a convolution by hand from its shape; and no step of a task is faster than a core can be."""
         for name in TASKS:
             out = self.folder / f"counted-{name}"
             text = self.penstock("train", self.task(name), "--quiet", "--out", out, "--profile", "--set", "train.steps=5").stdout
-            for line in text.splitlines():
-                found = re.match(r" *[0-9.]+% +[0-9.]+ +[0-9.]+ +([0-9.]+)% ", line)
-                if found:  # the peak is measured too, perhaps while the machine was busy
-                    self.assertLess(float(found[1]), 200, line)
+            workers = int(re.search(r"(\d+) worker", text)[1])
+            found = re.findall(r"^ *[0-9.]+% +[0-9.]+ +([0-9.]+) +[0-9.]+% ", text, re.MULTILINE)
+            self.assertGreater(len(found), 5, text)
+            # Two multiply-adds of 16 numbers a cycle at 5 GHz. The measured peak is lower while others use the machine.
+            self.assertLess(max(map(float, found)), workers * 320, text)
         out = self.folder / "counted-sentiment_cnn"
         content = (out / "model.safetensors").read_bytes()
         header = json.loads(content[8:8 + int.from_bytes(content[:8], "little")])

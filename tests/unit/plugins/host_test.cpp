@@ -49,7 +49,7 @@ TEST_F(PluginHostTest, NamesWhatABrokenLibraryDid) {
   const std::pair<const char *, const char *> faults[] = {
       {"crash", "crashed while it was loaded (signal 11"},
       {"exit", "ended its process while it was loaded"},
-      {"throw", "out of the entry"},
+      {"throw", "broke its contract in `penstock_plugin`: an exception came out of it"},
       {"silent", "returned nothing"},
       {"older", "was built for plugin ABI 0."},
       {"name", "calls itself `somebody_else`"},

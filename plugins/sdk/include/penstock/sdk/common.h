@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <new>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -86,23 +87,43 @@ inline std::vector<std::string> strings(const PenstockString *texts, std::int64_
   return all;
 }
 
-/// Runs `work`; whatever it throws becomes a filled PenstockError and a return value of 1.
+/// Runs `work`; whatever it throws becomes a filled PenstockError and a return value of 1, or, where it is no sentence for a person,
+/// PENSTOCK_UNEXPECTED.
 template <typename Work> std::int32_t guarded(PenstockError *error, Work &&work) noexcept {
-  const auto say = [&](const char *text) {
+  const auto say = [&](const char *text, std::int32_t code) {
     if (error != nullptr) {
       std::snprintf(error->text, sizeof error->text, "%s", text);
     }
-    return 1;
+    return code;
   };
   try {
     work();
     return 0;
+  } catch (const Failure &failure) {
+    return say(failure.what(), 1);
   } catch (const std::bad_alloc &) {
-    return say("there is not enough memory");
+    return say("there is not enough memory", 1);
   } catch (const std::exception &exception) {
-    return say(exception.what());
+    return say(exception.what(), PENSTOCK_UNEXPECTED);
   } catch (...) {
-    return say("an exception of unknown type");
+    return say("an exception of unknown type", PENSTOCK_UNEXPECTED);
+  }
+}
+
+/// The same for functions that have no error to fill: what they return where `work` throws.
+template <typename Value, typename Work> Value guardedOr(Value otherwise, Work &&work) noexcept {
+  try {
+    return work();
+  } catch (...) {
+    return otherwise;
+  }
+}
+
+/// Deletes what `create` or `fit_begin` made; nobody can be told what its destructor throws.
+template <typename T> void destroyed(void *object) noexcept {
+  try {
+    delete static_cast<T *>(object);
+  } catch (...) { // NOLINT(bugprone-empty-catch)
   }
 }
 
@@ -126,7 +147,7 @@ template <typename Fit, typename... Sizes> struct FitFunctions {
       }
     });
   }
-  static void abandon(void *fit) { delete static_cast<Fit *>(fit); }
+  static void abandon(void *fit) { destroyed<Fit>(fit); }
 
   /// Fills the entries of a table, with `fitAdd` of `Functions`; none where there is no fit.
   template <typename Functions, typename Table> static void fill(Table &table) {

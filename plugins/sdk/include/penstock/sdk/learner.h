@@ -37,7 +37,7 @@ template <typename T, typename Fit = NoFit> struct LearnerFunctions {
                              PenstockError *error) {
     return guarded(error, [&] { *self = std::make_unique<T>(Parameters(parameters), view(state)).release(); });
   }
-  static void destroy(void *self) { delete static_cast<T *>(self); }
+  static void destroy(void *self) { destroyed<T>(self); }
   static std::int32_t answer(const void *self, const float *values, std::int64_t records, std::int64_t width,
                              const PenstockAnswerSink *sink, PenstockError *error) {
     return guarded(error, [&] {

@@ -108,7 +108,7 @@ template <typename T> struct MetricFunctions {
       }
     });
   }
-  static void destroy(void *self) { delete static_cast<T *>(self); }
+  static void destroy(void *self) { destroyed<T>(self); }
   static std::int32_t add(void *self, const PenstockPredictions *given, PenstockError *error) {
     return guarded(error, [&] { static_cast<T *>(self)->add(Predictions(*given)); });
   }

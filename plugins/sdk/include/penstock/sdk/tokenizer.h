@@ -109,9 +109,13 @@ template <typename T, typename Fit = NoFit> struct TokenizerFunctions {
                              PenstockError *error) {
     return guarded(error, [&] { *self = std::make_unique<T>(Parameters(parameters), view(state)).release(); });
   }
-  static void destroy(void *self) { delete static_cast<T *>(self); }
-  static std::int64_t vocabularySize(const void *self) { return static_cast<const T *>(self)->vocabularySize(); }
-  static std::int32_t unknownId(const void *self) { return static_cast<const T *>(self)->unknownId(); }
+  static void destroy(void *self) { destroyed<T>(self); }
+  static std::int64_t vocabularySize(const void *self) {
+    return guardedOr<std::int64_t>(-1, [&] { return static_cast<const T *>(self)->vocabularySize(); });
+  }
+  static std::int32_t unknownId(const void *self) {
+    return guardedOr<std::int32_t>(-1, [&] { return static_cast<const T *>(self)->unknownId(); });
+  }
   static std::int32_t token(const void *self, std::int32_t id, PenstockString *text, PenstockError *error) {
     return guarded(error, [&] {
       const T &tokenizer = *static_cast<const T *>(self);

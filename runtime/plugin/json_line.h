@@ -1,0 +1,13 @@
+// Whether an answer of a plugin may stand on a line of JSON Lines.
+#pragma once
+
+#include <string_view>
+
+namespace penstock {
+
+/// Whether `text` is one JSON object (RFC 8259) in UTF-8 without a line end: objects and lists nest 512 deep at most, and a `\u` of a
+/// surrogate stands beside its other half. One pass at about a byte a nanosecond, which a general parser does not reach: answers are
+/// most of what a small model costs.
+bool isJsonLine(std::string_view text);
+
+} // namespace penstock

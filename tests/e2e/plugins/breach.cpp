@@ -1,0 +1,568 @@
+// A plugin that breaks its contract in one way, which the macro BREACH names: "encode.throws_int" throws an int from encode. KIND is
+// the kind of the plugin (1 tokenizer, 2 head, 3 metric, 4 learner), NAME its name. Without a breach, and where the variable
+// PENSTOCK_HARMLESS is set, it keeps its contract. Plain C ABI and small headers: plugins_test.py compiles it a hundred times.
+#include "runtime/abi/plugin_abi.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TEXT(...) #__VA_ARGS__
+#define QUOTED(...) TEXT(__VA_ARGS__)
+
+namespace {
+
+constexpr const char *breach = QUOTED(BREACH);
+
+constexpr bool equal(const char *a, const char *b) {
+  while (*a != '\0' && *a == *b) {
+    ++a, ++b;
+  }
+  return *a == *b;
+}
+
+bool is(const char *name) { return equal(breach, name) && getenv("PENSTOCK_HARMLESS") == nullptr; }
+
+/// Whether the breach is "entry.how".
+bool at(const char *entry, const char *how) {
+  const size_t size = strlen(entry);
+  return strncmp(breach, entry, size) == 0 && breach[size] == '.' && is(breach) && equal(breach + size + 1, how);
+}
+
+struct Error {
+  virtual const char *what() const noexcept { return "boom"; }
+  virtual ~Error() = default;
+};
+/// As std::exception to its catchers: same name, same first functions.
+struct Own {
+  int number = 3;
+};
+
+int32_t say(PenstockError *error, const char *text) {
+  strncpy(error->text, text, sizeof error->text - 1);
+  return 1;
+}
+
+[[maybe_unused]] int deeper(volatile char *above) {
+  volatile char here[4096];
+  here[0] = static_cast<char>(above[0] + 1);
+  return here[0] + deeper(here) + here[1];
+}
+
+void nothrow(int) noexcept(true) { throw 1; }
+
+void inThread(void *(*work)(void *)) {
+  pthread_t thread;
+  pthread_create(&thread, nullptr, work, nullptr);
+  pthread_join(thread, nullptr);
+}
+
+/// What can go wrong in any entry. 0: nothing did.
+int32_t act(const char *entry, PenstockError *error) {
+  char here = 0;
+  if (at(entry, "throws_int")) {
+    throw 7;
+  } else if (at(entry, "throws_text")) {
+    throw "boom";
+  } else if (at(entry, "throws_class")) {
+    throw Error();
+  } else if (at(entry, "throws_own")) {
+    throw Own();
+  } else if (at(entry, "segv")) {
+    *reinterpret_cast<volatile int *>(8) = 1;
+  } else if (at(entry, "jump")) {
+    reinterpret_cast<void (*)()>(16)();
+  } else if (at(entry, "abort")) {
+    abort();
+  } else if (at(entry, "alarms")) {
+    raise(SIGALRM);
+  } else if (at(entry, "trap")) {
+    __builtin_trap();
+  } else if (at(entry, "divides")) {
+    volatile int zero = 0;
+    zero = 12345 / zero; // of 1 the compiler makes no division
+  } else if (at(entry, "recurses")) {
+    return deeper(&here);
+  } else if (at(entry, "frees")) {
+    free(&here);
+  } else if (at(entry, "terminates")) {
+    nothrow(0);
+  } else if (at(entry, "thread_throws")) {
+    inThread([](void *) -> void * { throw 1; });
+  } else if (at(entry, "thread_segv")) {
+    inThread([](void *) -> void * {
+      *reinterpret_cast<volatile int *>(8) = 1;
+      return nullptr;
+    });
+  } else if (at(entry, "exits")) {
+    exit(0);
+  } else if (at(entry, "exits_at_once")) {
+    _exit(0);
+  } else if (at(entry, "exits_quickly")) {
+    quick_exit(0);
+  } else if (at(entry, "ends_thread")) {
+    pthread_exit(nullptr);
+  } else if (at(entry, "hangs")) {
+    for (;;) {
+      sleep(1000);
+    }
+  } else if (error != nullptr && at(entry, "fails_silently")) {
+    return 1;
+  } else if (error != nullptr && at(entry, "fails_unexpectedly")) {
+    say(error, "boom");
+    return PENSTOCK_UNEXPECTED;
+  } else if (error != nullptr && at(entry, "error_without_end")) {
+    memset(error->text, 'x', sizeof error->text);
+    return 1;
+  } else if (error != nullptr && at(entry, "error_overruns")) {
+    memset(error->text, 'x', sizeof error->text + 3000);
+    return 1;
+  } else if (error != nullptr && at(entry, "error_is_binary")) {
+    return say(error, "\x1b[2J\x1b]0;owned\a\xff\xfe\x9b!");
+  }
+  return 0;
+}
+
+[[maybe_unused]] PenstockString text(const char *given) { return {given, strlen(given)}; }
+
+constexpr int64_t huge = INT64_C(0x7ffffffffffffff0);
+
+// ---- tokenizer: one token a text
+
+#if KIND == 1
+
+const int32_t many_ids[1 << 21] = {};
+const uint32_t many_places[1 << 21] = {};
+
+int32_t fitBegin(const PenstockHost *, const PenstockParameters *, void **fit, PenstockError *error) {
+  if (!is("fit_begin.gives_nothing")) {
+    *fit = malloc(1);
+  }
+  return act("fit_begin", error);
+}
+int32_t fitAdd(void *, const PenstockString *, int64_t, PenstockError *error) { return act("fit_add", error); }
+int32_t fitEnd(void *fit, const PenstockByteSink *state, PenstockError *error) {
+  free(fit);
+  if (is("fit_end.null_bytes")) {
+    return state->write(state->context, nullptr, 12) != 0 ? say(error, "stopped") : 0;
+  }
+  if (is("fit_end.huge_size")) {
+    return state->write(state->context, "state", static_cast<size_t>(huge)) != 0 ? say(error, "stopped") : 0;
+  }
+  if (is("fit_end.for_ever")) {
+    static char block[1 << 20];
+    while (state->write(state->context, block, sizeof block) == 0) {
+    }
+    return 0;
+  }
+  return state->write(state->context, "state", 5) != 0 ? say(error, "stopped") : act("fit_end", error);
+}
+void fitAbandon(void *fit) { free(fit); }
+int32_t create(const PenstockHost *, const PenstockParameters *, PenstockString, void **self, PenstockError *error) {
+  if (!is("create.gives_nothing")) {
+    *self = malloc(1);
+  }
+  return act("create", error);
+}
+void destroy(void *self) {
+  free(self);
+  act("destroy", nullptr);
+}
+int64_t vocabularySize(const void *) {
+  act("vocabulary_size", nullptr);
+  return is("vocabulary_size.zero") ? 0 : is("vocabulary_size.huge") ? huge : 3;
+}
+int32_t unknownId(const void *) {
+  act("unknown_id", nullptr);
+  return is("unknown_id.outside") ? 3 : 0;
+}
+int32_t token(const void *, int32_t id, PenstockString *name, PenstockError *error) {
+  if (id < 0 || id >= 3) {
+    return say(error, "there is no such token");
+  }
+  *name = text("t");
+  if (is("token.null_text")) {
+    *name = {nullptr, 9};
+  } else if (is("token.huge_text")) {
+    name->size = static_cast<size_t>(huge);
+  } else if (is("token.binary_text")) {
+    *name = text("\xff\xfe");
+  }
+  return act("token", error);
+}
+int32_t encode(const void *, const PenstockString *texts, int64_t count, int64_t most, const PenstockTokenSink *sink,
+               PenstockError *error) {
+  if (const int32_t failed = act("encode", error)) {
+    return failed;
+  }
+  int32_t stopped = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t tokens = texts[i].size > 0 && most != 0 ? 1 : 0;
+    int32_t id = 1;
+    uint32_t start = 0, end = static_cast<uint32_t>(texts[i].size);
+    const int32_t *ids = &id;
+    const uint32_t *starts = &start, *ends = &end;
+    int64_t index = i;
+    if (is("encode.negative_count")) {
+      tokens = -5;
+    } else if (is("encode.huge_count")) {
+      tokens = huge / 8;
+    } else if (is("encode.more_than_asked")) {
+      tokens = most < 0 ? 1 << 20 : most + 1;
+      ids = many_ids, starts = ends = many_places;
+    } else if (is("encode.millions")) {
+      tokens = 1 << 21;
+      ids = many_ids, starts = ends = many_places;
+    } else if (is("encode.null_ids")) {
+      ids = nullptr;
+    } else if (is("encode.null_starts")) {
+      starts = nullptr;
+    } else if (is("encode.high_id")) {
+      id = 3;
+    } else if (is("encode.negative_id")) {
+      id = -1;
+    } else if (is("encode.outside_of_text")) {
+      end += 1;
+    } else if (is("encode.skips_text")) {
+      continue;
+    } else if (is("encode.other_index")) {
+      index = huge;
+    } else if (is("encode.text_twice")) {
+      sink->text(sink->context, i, ids, starts, ends, tokens);
+    } else if (is("encode.other_context")) {
+      sink->text(&id, i, ids, starts, ends, tokens);
+    } else if (is("encode.null_context")) {
+      sink->text(nullptr, i, ids, starts, ends, tokens);
+    }
+    stopped = sink->text(sink->context, index, ids, starts, ends, tokens);
+    if (is("encode.for_ever")) {
+      while (sink->text(sink->context, index, ids, starts, ends, tokens) == 0) {
+      }
+    }
+    if (stopped != 0) {
+      return say(error, "stopped");
+    }
+  }
+  return 0;
+}
+int32_t specialTokens(const void *, PenstockSpecialTokens *special, PenstockError *error) {
+  static const int32_t ids[] = {2, 99};
+  special->prefix = ids;
+  special->prefix_count = 1;
+  if (is("special_tokens.negative_count")) {
+    special->prefix_count = -1;
+  } else if (is("special_tokens.huge_count")) {
+    special->suffix = ids;
+    special->suffix_count = 0x7fffffff;
+  } else if (is("special_tokens.null_ids")) {
+    special->separator_count = 2;
+  } else if (is("special_tokens.high_id")) {
+    special->prefix_count = 2;
+  }
+  return act("special_tokens", error);
+}
+struct AtUnload {
+  ~AtUnload() {
+    if (is("unloading.segv")) {
+      *reinterpret_cast<volatile int *>(8) = 1;
+    } else if (is("unloading.exits_at_once")) {
+      _exit(0);
+    }
+  }
+} atUnload;
+const PenstockTokenizer functions = {sizeof functions,
+                                     fitBegin,
+                                     fitAdd,
+                                     fitEnd,
+                                     fitAbandon,
+                                     create,
+                                     destroy,
+                                     vocabularySize,
+                                     unknownId,
+                                     token,
+                                     is("encode.bad_function") ? reinterpret_cast<decltype(&encode)>(16) : encode,
+                                     specialTokens};
+
+// ---- head: softmax of a linear layer
+
+#elif KIND == 2
+
+int32_t build(const PenstockHost *, const PenstockParameters *, const PenstockGraphBuilder *b, PenstockNode input, PenstockNode target,
+              int64_t classes, PenstockHeadGraph *graph, PenstockError *error) {
+  if (const int32_t failed = act("build", error)) {
+    return failed;
+  }
+  if (b->is_sequence(b->context, input) != 0) {
+    return say(error, "it takes one vector a record");
+  }
+  const double nan = __builtin_nan("");
+  int64_t shape[] = {b->width(b->context, input), classes};
+  if (is("build.zero_size")) {
+    shape[0] = 0;
+  } else if (is("build.huge_size")) {
+    shape[0] = huge;
+  } else if (is("build.asks_for_no_node")) {
+    b->width(b->context, 12345);
+  } else if (is("build.fails_in_binary")) {
+    b->fail(b->context, {"\x1b[2J\xff", 5});
+  } else if (is("build.fails_at_null")) {
+    b->fail(b->context, {nullptr, 5});
+  }
+  PenstockString weightName = text("weight");
+  if (is("build.null_name")) {
+    weightName.data = nullptr;
+  } else if (is("build.huge_name")) {
+    weightName.size = static_cast<size_t>(huge);
+  } else if (is("build.control_name")) {
+    weightName = text("we\x1b[2Jight");
+  } else if (is("build.empty_name")) {
+    weightName = text("");
+  }
+  const int32_t rank = is("build.rank_0") ? 0 : is("build.rank_huge") ? 0x7fffffff : 2;
+  const PenstockNode weight = b->parameter(b->context, weightName, is("build.null_shape") ? nullptr : shape, rank,
+                                           is("build.no_initializer") ? 77 : 2, is("build.scale_is_nan") ? nan : 0.1, 1);
+  if (weight == 0) {
+    return say(error, "a parameter was refused");
+  }
+  PenstockNode operands[] = {input, weight};
+  if (is("build.null_context")) {
+    b->width(nullptr, input);
+  }
+  if (is("build.no_node")) {
+    operands[1] = 999;
+  }
+  PenstockAttribute attribute = {};
+  attribute.name = text("label_smoothing");
+  attribute.kind = PENSTOCK_VALUE_FLOAT;
+  if (is("build.attribute_of_no_kind")) {
+    attribute.kind = 55;
+  } else if (is("build.attribute_is_nan")) {
+    attribute.number = nan;
+  } else if (is("build.attribute_at_null")) {
+    attribute.kind = PENSTOCK_VALUE_NUMBERS;
+    attribute.count = 1000;
+  } else if (is("build.attribute_of_huge_count")) {
+    static const double one = 1;
+    attribute.kind = PENSTOCK_VALUE_NUMBERS;
+    attribute.numbers = &one;
+    attribute.count = huge;
+  } else if (is("build.attribute_text_at_null")) {
+    attribute.kind = PENSTOCK_VALUE_STRING;
+    attribute.string = {nullptr, 8};
+  }
+  const PenstockString linear = text(is("build.no_operation") ? "no_such_thing" : "linear");
+  const PenstockNode logits = b->op(b->context, linear, is("build.null_operands") ? nullptr : operands,
+                                    is("build.negative_operands")      ? -3
+                                    : is("build.millions_of_operands") ? 4000000
+                                                                       : 2,
+                                    nullptr, is("build.null_attributes") ? 3 : 0);
+  if (is("build.for_ever")) {
+    while (b->op(b->context, text("relu"), &input, 1, nullptr, 0) != 0) {
+    }
+  }
+  if (logits == 0) {
+    return say(error, "an operation was refused");
+  }
+  graph->answer = b->op(b->context, text("softmax"), &logits, 1, nullptr, 0);
+  if (target != 0) {
+    const PenstockNode judged[] = {logits, target};
+    graph->loss = b->op(b->context, text("cross_entropy"), judged, 2, &attribute, 1);
+  }
+  if (graph->answer == 0 || (target != 0 && graph->loss == 0)) {
+    return say(error, "an operation was refused");
+  }
+  if (is("build.no_answer")) {
+    graph->answer = 0;
+  } else if (is("build.answer_of_no_node")) {
+    graph->answer = 4000;
+  } else if (is("build.no_loss")) {
+    graph->loss = 0;
+  } else if (is("build.loss_of_many_rows")) {
+    graph->loss = graph->answer;
+  }
+  return 0;
+}
+int32_t decode(const PenstockHost *, const PenstockParameters *, const PenstockString *, int64_t, const float *, int64_t records, int64_t,
+               const PenstockAnswerSink *sink, PenstockError *error) {
+  if (const int32_t failed = act("decode", error)) {
+    return failed;
+  }
+  for (int64_t i = 0; i < records; ++i) {
+    PenstockString answer = text("{\"label\": \"x\"}");
+    int64_t record = i;
+    if (is("decode.misses_one")) {
+      continue;
+    } else if (is("decode.twice")) {
+      sink->answer(sink->context, i, answer);
+    } else if (is("decode.other_record")) {
+      record = huge;
+    } else if (is("decode.negative_record")) {
+      record = -1;
+    } else if (is("decode.empty")) {
+      answer.size = 0;
+    } else if (is("decode.null_text")) {
+      answer.data = nullptr;
+    } else if (is("decode.huge_text")) {
+      answer.size = static_cast<size_t>(huge);
+    } else if (is("decode.zero_byte")) {
+      answer = {"{\"a\": 1}\0", 9};
+    } else if (is("decode.no_json")) {
+      answer = text("{\"label\": }");
+    } else if (is("decode.no_object")) {
+      answer = text("17");
+    } else if (is("decode.two_lines")) {
+      answer = text("{\"label\":\n1}");
+    } else if (is("decode.binary")) {
+      answer = text("{\"label\": \"\xff\"}");
+    }
+    if (sink->answer(sink->context, record, answer) != 0) {
+      return say(error, "stopped");
+    }
+  }
+  return 0;
+}
+const PenstockHead functions = {sizeof functions, build, decode, nullptr};
+
+// ---- metric: the share of right predictions
+
+#elif KIND == 3
+
+struct Counts {
+  double right, all;
+};
+int32_t create(const PenstockHost *, const PenstockParameters *, const PenstockString *, int64_t, void **self, PenstockError *error) {
+  if (!is("create.gives_nothing")) {
+    *self = calloc(1, sizeof(Counts));
+  }
+  return act("create", error);
+}
+void destroy(void *self) {
+  free(self);
+  act("destroy", nullptr);
+}
+int32_t add(void *self, const PenstockPredictions *batch, PenstockError *error) {
+  if (const int32_t failed = act("add", error)) {
+    return failed;
+  }
+  auto &counts = *static_cast<Counts *>(self);
+  for (int64_t i = 0; i < batch->records; ++i) {
+    const double weight = batch->weights == nullptr ? 1 : batch->weights[i];
+    counts.right += batch->gold[i] == batch->predicted[i] ? weight : 0;
+    counts.all += weight;
+    if (is("add.writes_predictions")) {
+      const_cast<int32_t *>(batch->predicted)[i] = batch->gold[i];
+    } else if (is("add.writes_gold")) {
+      const_cast<int32_t *>(batch->gold)[i] = batch->predicted[i];
+    }
+  }
+  if (is("add.writes_scores") && batch->scores != nullptr) {
+    const_cast<float *>(batch->scores)[0] += 1;
+  }
+  return 0;
+}
+int32_t merge(void *self, const void *other, PenstockError *error) {
+  static_cast<Counts *>(self)->right += static_cast<const Counts *>(other)->right;
+  static_cast<Counts *>(self)->all += static_cast<const Counts *>(other)->all;
+  return act("merge", error);
+}
+int32_t result(const void *self, const PenstockMetricSink *sink, PenstockError *error) {
+  const auto &counts = *static_cast<const Counts *>(self);
+  const double value = counts.all > 0 ? counts.right / counts.all : 0;
+  PenstockString name = text("breach_value");
+  if (is("result.undeclared")) {
+    sink->value(sink->context, text("accuracy"), 1);
+  } else if (is("result.undeclared_binary")) {
+    sink->value(sink->context, text("\x1b[2Jacc"), 1);
+  } else if (is("result.twice")) {
+    sink->value(sink->context, name, 1);
+  } else if (is("result.null_name")) {
+    name.data = nullptr;
+  } else if (is("result.huge_name")) {
+    name.size = static_cast<size_t>(huge);
+  } else if (is("result.missing")) {
+    return 0;
+  } else if (is("result.huge_report")) {
+    sink->text(sink->context, {"report", static_cast<size_t>(huge)});
+  } else if (is("result.null_report")) {
+    sink->text(sink->context, {nullptr, 4});
+  } else if (is("result.binary_report")) {
+    sink->text(sink->context, text("\xff\xfe"));
+  } else if (is("result.report_for_ever")) {
+    static char block[1 << 16];
+    memset(block, 'x', sizeof block);
+    while (sink->text(sink->context, {block, sizeof block}) == 0) {
+    }
+  } else if (is("result.numbers_for_ever")) {
+    while (sink->value(sink->context, text("breach[x]"), 1) == 0) {
+    }
+  }
+  return sink->value(sink->context, name, value) != 0 ? say(error, "stopped") : act("result", error);
+}
+const PenstockMetric functions = {sizeof functions, create, destroy, add, merge, result};
+
+// ---- learner: counts records
+
+#else
+
+int32_t fitBegin(const PenstockHost *, const PenstockParameters *, int64_t, void **fit, PenstockError *error) {
+  *fit = calloc(1, sizeof(int64_t));
+  return act("fit_begin", error);
+}
+int32_t fitAdd(void *fit, const PenstockFitRecords *records, PenstockError *error) {
+  *static_cast<int64_t *>(fit) += records->records;
+  if (is("fit_add.writes_values") && records->records > 0) {
+    const_cast<float *>(records->values)[0] += 1;
+  }
+  return act("fit_add", error);
+}
+int32_t fitEnd(void *fit, const PenstockByteSink *state, PenstockError *error) {
+  const int32_t stopped = state->write(state->context, fit, is("fit_end.huge_size") ? static_cast<size_t>(huge) : sizeof(int64_t));
+  free(fit);
+  return stopped != 0 ? say(error, "stopped") : act("fit_end", error);
+}
+void fitAbandon(void *fit) {
+  free(fit);
+  act("fit_abandon", nullptr);
+}
+int32_t create(const PenstockHost *, const PenstockParameters *, PenstockString, void **self, PenstockError *error) {
+  *self = malloc(1);
+  return act("create", error);
+}
+void destroy(void *self) {
+  free(self);
+  act("destroy", nullptr);
+}
+int32_t answer(const void *, const float *, int64_t records, int64_t, const PenstockAnswerSink *sink, PenstockError *error) {
+  if (const int32_t failed = act("answer", error)) {
+    return failed;
+  }
+  for (int64_t i = 0; i < records; ++i) {
+    const PenstockString json = is("answer.no_json") ? text("{nothing}") : is("answer.empty") ? text("") : text("{\"n\": 1}");
+    if (is("answer.twice")) {
+      sink->answer(sink->context, i, json);
+    }
+    if (!is("answer.misses_one") && sink->answer(sink->context, is("answer.other_record") ? i + records : i, json) != 0) {
+      return say(error, "stopped");
+    }
+  }
+  return 0;
+}
+const PenstockLearner functions = {sizeof functions, fitBegin, fitAdd, fitEnd, fitAbandon, create, destroy, answer};
+
+#endif
+
+} // namespace
+
+extern "C" __attribute__((visibility("default"))) const PenstockPlugin *penstock_plugin(void) {
+  act("penstock_plugin", nullptr);
+  static const PenstockPlugin plugin = {sizeof plugin,
+                                        PENSTOCK_PLUGIN_ABI_MAJOR,
+                                        PENSTOCK_PLUGIN_ABI_MINOR,
+                                        KIND,
+                                        QUOTED(NAME),
+                                        "1.0.0",
+                                        is("penstock_plugin.bad_table") ? reinterpret_cast<const void *>(24) : &functions};
+  return &plugin;
+}
