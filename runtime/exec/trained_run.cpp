@@ -1,7 +1,6 @@
 #include "runtime/exec/trained_run.h"
 
 #include "runtime/base/cores.h"
-
 #include "runtime/exec/files.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/learners.h"
