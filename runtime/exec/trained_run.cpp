@@ -1,5 +1,6 @@
 #include "runtime/exec/trained_run.h"
 
+#include "runtime/base/cores.h"
 #include "runtime/exec/files.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/learners.h"
@@ -52,7 +53,7 @@ Result<SplitResult> TrainedRun::evaluate(const std::string &split, const std::st
   Dataset::Options options;
   options.fitted = fitted();
   options.cache = cache;
-  options.threads = threads();
+  options.threads = std::min(threads(), usableCores());
   PENSTOCK_ASSIGN(const std::shared_ptr<const Dataset> dataset, Dataset::open(held.config.recordProgram, split, *plugins, options));
   if (dataset->records() == 0) {
     return invalidInput("the split `" + split + "` has no records");

@@ -215,7 +215,7 @@ Status Trainer::openData() {
   Dataset::Options options;
   options.fitted = fitted;
   options.cache = request.cache;
-  options.threads = pool->workers();
+  options.threads = std::min(pool->workers(), usableCores());
   PENSTOCK_ASSIGN(train, Dataset::open(config.recordProgram, "train", host, options));
   if (train->records() == 0) {
     return invalidInput("the split `train` has no records; training needs some");

@@ -12,6 +12,7 @@ import os
 import pathlib
 import random
 import re
+import resource
 import shutil
 import struct
 import subprocess
@@ -308,6 +309,27 @@ evaluate {
         known = json.loads(self.penstock("evaluate", out, "--json", "--set", f"data={folder / 'b'}").stdout)
         self.assertAlmostEqual(known["loss"], answer["loss"], places=6)
         self.assertLess(known["records"], answer["records"])
+    def testMoreThreadsThanCores(self):
+        """The others sleep: that is said once, and costs neither time nor another answer."""
+        cores = len(os.sched_getaffinity(0))
+        costs, weights = {}, {}
+        for threads in [cores, cores, 48 * cores]:  # the first one compiles
+            out = self.folder / f"run-threads-{threads}"
+            shutil.rmtree(out, ignore_errors=True)
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            done = self.penstock("train", self.folder / "dsl_examples/basics/layers.pipe", "--out", out, "--threads", threads, "--set", "train.steps=80")
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            self.assertEqual(done.stderr.count(f"warning: {threads} threads were asked for"), int(threads > cores), done.stderr)
+            costs[threads] = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
+                              after.ru_nvcsw + after.ru_nivcsw - before.ru_nvcsw - before.ru_nivcsw)
+            weights[threads] = (out / "model.safetensors").read_bytes()
+        (few_seconds, few_switches), (many_seconds, many_switches) = costs[cores], costs[48 * cores]
+        self.assertLess(many_seconds, 2 * few_seconds + 0.3)
+        self.assertLess(many_switches, 3 * few_switches + 1000)
+        self.assertEqual(weights[cores], weights[48 * cores])
+        done = self.penstock("evaluate", out, "--threads", 500)
+        self.assertEqual(done.stderr.count("500 threads were asked for"), 1)
+        self.assertEqual(done.stdout, self.penstock("evaluate", out, "--threads", 1).stdout)
 
     def testMultiLabel(self):
         out = self.folder / "run-topics"
