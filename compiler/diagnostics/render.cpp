@@ -10,7 +10,9 @@ namespace penstock::diagnostics {
 
 namespace {
 
-std::string place(const SourceRange &range) { return range.file + ":" + std::to_string(range.line) + ":" + std::to_string(range.column); }
+std::string place(const SourceRange &range) {
+  return printable(range.file) + ":" + std::to_string(range.line) + ":" + std::to_string(range.column);
+}
 
 std::size_t scalars(std::string_view text) {
   return static_cast<std::size_t>(
