@@ -1,8 +1,6 @@
 #include "tools/penstock/commands.h"
 #include "tools/penstock/load_pipeline.h"
 
-#include "runtime/base/printable.h"
-
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -79,9 +77,9 @@ void printResolved(const frontend::TypedPipeline &pipeline, bool json) {
   for (const frontend::ResolvedValue &value : pipeline.resolved) {
     std::string origin = value.origin;
     if (value.origin == "file" && !value.range.file.empty()) {
-      origin = printable(value.range.file) + ":" + std::to_string(value.range.line);
+      origin = value.range.file + ":" + std::to_string(value.range.line);
     }
-    std::printf("%-*s  %-*s  %s\n", static_cast<int>(keys), value.key.c_str(), static_cast<int>(values), printable(value.value).c_str(),
+    std::printf("%-*s  %-*s  %s\n", static_cast<int>(keys), value.key.c_str(), static_cast<int>(values), value.value.c_str(),
                 origin.c_str());
   }
   std::printf("\nparameters\n");
