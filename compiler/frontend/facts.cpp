@@ -12,12 +12,6 @@ namespace penstock::frontend {
 
 using Json = nlohmann::json;
 
-namespace {
-
-constexpr const char *unknownForm = "the facts are not JSON of the form that docs/design/record_program.md gives";
-
-} // namespace
-
 Result<Facts> readFacts(const std::string &text) {
   try {
     const Json json = Json::parse(text);
@@ -60,7 +54,7 @@ Result<Facts> readFacts(const std::string &text) {
     }
     return facts;
   } catch (const std::exception &) {
-    return invalidInput(unknownForm);
+    return invalidInput("the facts are not of the known form");
   }
 }
 
@@ -193,7 +187,7 @@ void reportProblems(const std::string &problemList, const std::string &recordPro
       list.report(id, placeOf(places, problem.value("place", "source")), arguments);
     }
   } catch (const std::exception &) {
-    list.report("data-unreadable", {}, {{"detail", unknownForm}});
+    list.report("data-unreadable", {}, {{"detail", "the facts are not of the known form"}});
   }
 }
 

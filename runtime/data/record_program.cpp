@@ -333,7 +333,7 @@ Result<RecordProgram> RecordProgram::parse(const std::string &text) {
   } catch (const Wrong &wrong) {
     return internalError("the record program " + wrong.what);
   } catch (const std::exception &) {
-    return internalError("the record program is not JSON of the form that docs/design/record_program.md gives");
+    return internalError("the record program lacks something, or holds it in another form");
   }
 }
 

@@ -127,8 +127,7 @@ int main(int argc, char **argv) {
     if (system != nullptr && std::ferror(stdout) != 0) { // fmt throws where a write fails
       outputError = system->code().value();
     } else {
-      // What a library says is written for its callers, not for the person at the command line.
-      context.fail(internalError("an unexpected failure; please report it with the command and the file that caused it"));
+      context.fail(internalError("an unexpected failure; please report it with the file that caused it"));
     }
   }
   finishOutput(context, outputError);
