@@ -124,7 +124,8 @@ TEST(InputFormat, StandardInputAndTextStayLines) {
 TEST(InputFormat, WhatIsAskedForIsTaken) {
   EXPECT_EQ(choose(commas, "x.jsonl", "pump\n", "lines"), "lines");
   EXPECT_EQ(choose(commas, "", "text\n", "csv"), "csv ,");
-  EXPECT_EQ(choose(semicolons, "", "pump\n", "csv"), "csv ;") << "reading says that the column is missing";
+  EXPECT_EQ(choose(semicolons, "", "pump\n", "csv"), "usage") << "no header in any of the ways";
+  EXPECT_EQ(choose(commas, "", "id,text\n", "tsv"), "usage");
   EXPECT_EQ(choose(tabs, "x.csv", "text\n", "tsv"), "csv tab unquoted");
   EXPECT_EQ(choose(commas, "x.csv", "text\n", "tsv"), "csv tab");
   EXPECT_EQ(choose(commas, "x.csv", "[1]\n", "jsonl"), "jsonl");
