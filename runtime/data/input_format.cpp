@@ -251,7 +251,9 @@ private:
     const std::string_view first = firstRecord(input.head, program.conll, ended);
     const std::size_t found = fieldsOf(first).size();
     const bool certain = !input.asked.empty() || isOneOf(extension, {".conll", ".conllu"});
-    if (certain && found == needed) {
+    const bool header =
+        fieldsOf(first) == std::vector<std::string_view>(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(needed));
+    if (certain && found == needed && (!header || !input.asked.empty())) {
       names.resize(needed);
       return options;
     }

@@ -212,7 +212,7 @@ class Forms(Case):
             self.assertEqual(found, [])
             self.assertIn(b"--format", done.stderr)
             # What is asked for is refused only where the header lacks the column, or nobody knows the columns.
-            header = content in ("one", "csv", "lists") or (asked == "csv" and content in ("comma", "semicolon", "tab")) or content == "tab"
+            header = content in ("one", "csv", "tab") or (asked == "csv" and content in ("comma", "semicolon", "lists"))
             self.assertTrue(not asked or (asked == "conll" and run != "conll") or (asked in ("csv", "tsv") and not header), done.stderr)
             return "refused"
         self.assertIn(done.returncode, (0, 1), done.stderr)
@@ -225,8 +225,10 @@ class Forms(Case):
         elif asked == "conll":
             self.assertEqual(len(found), len([block for block in "\n".join(line.strip() for line in listed).split("\n\n") if block.strip()]))
         else:
-            self.assertEqual(len(found), len(listed) if records is None else len(records), done.stderr)
+            self.assertEqual(len(found), len(listed) if records is None or (name, content) == ("-", "words") else len(records), done.stderr)
         right = not asked or asked == content or (asked == "csv" and content in ("comma", "semicolon", "tab", "one", "csv", "lists"))
+        if (run, content) == ("tab", "one") or (name, content) == ("-", "words"):
+            right = False  # the run's own way is without quotes; words line by line are texts
         if records is not None and right:
             for text, answer in zip(records, found):
                 self.assertEqual(self.plain(answer), self.plain(dict(reference[text])))

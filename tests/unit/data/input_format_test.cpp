@@ -94,6 +94,7 @@ TEST(InputFormat, ARunReadsOtherFilesTheWayItReadsItsOwn) {
   EXPECT_EQ(choose(words, "x.conll", "oil filter is leaking\n"), "usage");
   EXPECT_EQ(choose(words, "x.conllu", "oil leaks\n"), "conll 2#");
   EXPECT_EQ(choose(words, "x.conll", "oil\nfilter\n"), "conll 1#");
+  EXPECT_EQ(choose(words, "x.conll", "text\noil filter leaks\n"), "usage") << "a header";
   EXPECT_EQ(choose(words, "x", "oil\nfilter\n", "conll"), "conll 1#");
   EXPECT_EQ(choose(lines, "x.jsonl", "bad\n{\"text\": 1}\n"), "jsonl") << "an error of the first record";
   EXPECT_EQ(choose(lines, "x.jsonl", "text\nbad\n"), "usage");
