@@ -227,7 +227,9 @@ void Gatherer::rowProblem(const FileFacts &file, const RowError &error) {
                  {{"name", shown(error.detail)}, {"reason", error.reason()}, {"text", error.sentence()}});
     return;
   }
-  Json arguments = {{"reason", error.reason()}, {"text", error.sentence()}};
+  const bool quote = error.kind == RowError::Kind::strayQuote || error.kind == RowError::Kind::unterminatedQuote;
+  Json arguments = {{"reason", error.reason()},
+                    {"text", error.sentence() + (quote ? "; where quotes are plain characters write `csv(..., quote: none)`" : "")}};
   if (error.kind == RowError::Kind::fieldCount) {
     arguments["expected"] = error.expected;
     arguments["found"] = error.found;

@@ -1,6 +1,7 @@
 #include "runtime/data/input_format.h"
 
 #include "runtime/base/printable.h"
+#include "runtime/data/nearest.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -109,10 +110,10 @@ public:
       return lines();
     }
     if (input.asked == "csv") {
-      return csv(csvWays(), true);
+      return csv(csvWays());
     }
     if (input.asked == "tsv") {
-      return csv({tabs()}, true);
+      return csv({tabs()});
     }
     if (input.asked == "jsonl") {
       return jsonl();
@@ -126,13 +127,13 @@ public:
 private:
   Result<RowOptions> tell() {
     if (isOwnExtension()) {
-      return extension == ".csv" && program.source == RowFormat::csv ? csv(csvWays(), false) : own();
+      return extension == ".csv" && program.source == RowFormat::csv ? csv(csvWays()) : own();
     }
     if (extension == ".csv") {
-      return csv(csvWays(), false);
+      return csv(csvWays());
     }
     if (isOneOf(extension, {".tsv", ".tab"})) {
-      return csv({tabs()}, false);
+      return csv({tabs()});
     }
     if (isOneOf(extension, {".json", ".jsonl", ".ndjson"})) {
       return jsonl();
@@ -149,7 +150,7 @@ private:
 
   /// As the run reads its own data.
   Result<RowOptions> own() const {
-    return program.source == RowFormat::csv ? csv({program.csv}, false) : program.source == RowFormat::jsonl ? jsonl() : conll();
+    return program.source == RowFormat::csv ? csv({program.csv}) : program.source == RowFormat::jsonl ? jsonl() : conll();
   }
 
   Result<RowOptions> lines() const {
@@ -163,29 +164,31 @@ private:
   }
 
   /// The first of the ways in which the header has the columns.
-  Result<RowOptions> csv(const std::vector<CsvOptions> &ways, bool asked) const {
-    const auto fits = std::find_if(ways.begin(), ways.end(), [&](const CsvOptions &way) { return hasColumns(way); });
-    if (fits != ways.end()) {
-      return RowOptions{RowFormat::csv, *fits, {}};
-    }
+  Result<RowOptions> csv(const std::vector<CsvOptions> &ways) const {
+    const auto fits = std::find_if(ways.begin(), ways.end(), [&](const CsvOptions &way) { return lacking(way).empty(); });
     const std::string_view first = firstLine();
-    if (asked || first.empty()) {
-      return RowOptions{RowFormat::csv, ways.front(), {}}; // reading says which column is missing
+    if (fits != ways.end() || first.empty()) {
+      return RowOptions{RowFormat::csv, fits != ways.end() ? *fits : ways.front(), {}};
     }
     std::vector<std::string> names;
     for (const std::string &column : columns) {
       names.push_back("`" + printable(column, nameLimit) + "`");
     }
-    return cannotTell("CSV with a header", fmt::format("its first line, `{}`, has no column{} {} between {}", printable(first, lineLimit),
-                                                       names.size() > 1 ? "s" : "", fmt::join(names, ", "), nameOf(ways)));
+    const std::vector<std::string> meant = nearest(lacking(ways.front()).front(), headerOf(ways.front()));
+    return cannotTell("CSV with a header", fmt::format("its first line, `{}`, has no column{} {} between {}{}", printable(first, lineLimit),
+                                                       names.size() > 1 ? "s" : "", fmt::join(names, ", "), nameOf(ways),
+                                                       meant.empty() ? "" : "; did you mean `" + printable(meant[0], nameLimit) + "`?"));
   }
 
   /// A usage error: what the name of the input or the run speaks for, and what speaks against it.
   Status cannotTell(std::string_view speaksFor, std::string_view against) const {
     const bool named = isOneOf(extension, {".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".conll", ".conllu"});
-    return usageError(
-        fmt::format("it cannot be told how to read {}: {} for {}, and {}; say how with `--format` (lines, csv, tsv, jsonl or conll)",
-                    quoted(), named ? "its name speaks" : "the run's own data speak", speaksFor, against));
+    return usageError(fmt::format(
+        "it cannot be told how to read {}: {} for {}, and {}; say how with `--format` (lines, csv, tsv, jsonl or conll)", quoted(),
+        !input.asked.empty() ? "`--format` speaks"
+        : named              ? "its name speaks"
+                             : "the run's own data speak",
+        speaksFor, against));
   }
 
   /// The first line that is not blank, or an empty one.
@@ -248,7 +251,9 @@ private:
     const std::string_view first = firstRecord(input.head, program.conll, ended);
     const std::size_t found = fieldsOf(first).size();
     const bool certain = !input.asked.empty() || isOneOf(extension, {".conll", ".conllu"});
-    if (certain && found == needed) {
+    const bool header =
+        fieldsOf(first) == std::vector<std::string_view>(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(needed));
+    if (certain && found == needed && (!header || !input.asked.empty())) {
       names.resize(needed);
       return options;
     }
@@ -277,7 +282,7 @@ private:
                       quoted(), printable(first, lineLimit), like, format));
     };
     const std::vector<CsvOptions> ways = csvWays();
-    if (std::any_of(ways.begin(), ways.end(), [&](const CsvOptions &way) { return hasColumns(way); })) {
+    if (std::any_of(ways.begin(), ways.end(), [&](const CsvOptions &way) { return lacking(way).empty(); })) {
       return looks(fmt::format("a header with the column `{}`", shown), "csv");
     }
     if (first.find_first_not_of(blanks) != std::string_view::npos && first[first.find_first_not_of(blanks)] == '{') {
@@ -323,15 +328,16 @@ private:
     return false;
   }
 
-  /// Whether the header has the columns of the run.
-  bool hasColumns(const CsvOptions &way) const {
+  std::vector<std::string> headerOf(const CsvOptions &way) const {
     const std::unique_ptr<RowSource> rows = makeCsvRows(std::make_unique<Memory>(input.head), way);
-    if (!rows->begin().ok()) {
-      return false;
-    }
-    const std::vector<std::string> &header = rows->names();
-    return std::all_of(columns.begin(), columns.end(),
-                       [&](const std::string &name) { return std::find(header.begin(), header.end(), name) != header.end(); });
+    return rows->begin().ok() ? rows->names() : std::vector<std::string>();
+  }
+  /// The columns of the run that the header does not have.
+  std::vector<std::string> lacking(const CsvOptions &way) const {
+    const std::vector<std::string> header = headerOf(way);
+    std::vector<std::string> names = columns;
+    std::erase_if(names, [&](const std::string &name) { return std::find(header.begin(), header.end(), name) != header.end(); });
+    return names;
   }
   const ColumnSpec *columnOf(const std::string &from) const {
     const auto found =

@@ -6,7 +6,6 @@
 #include "runtime/data/fitted.h"
 #include "runtime/data/input_format.h"
 #include "runtime/data/nearest.h"
-#include "runtime/data/no_such_column.h"
 
 #include <fmt/format.h>
 
@@ -90,12 +89,6 @@ public:
     format = options.format;
     rows = makeRows(std::move(bytes), options);
     PENSTOCK_TRY(rows->begin());
-    const std::vector<std::string> &header = rows->names();
-    for (const std::string &name : names) {
-      if (format == RowFormat::csv && !header.empty() && std::find(header.begin(), header.end(), name) == header.end()) {
-        return noSuchColumn(inputName, name, header);
-      }
-    }
     rows->select(names, lists);
     return Status::success();
   }

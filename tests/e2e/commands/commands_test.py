@@ -643,7 +643,7 @@ evaluate {
         table = "remark\n" + "".join(f"{row['text']}\n" for row in rows[:5] if "," not in row["text"])
         answers = self.penstock("predict", out, "--format", "csv", "--set", "text_column=remark", text=table).stdout
         self.assertEqual(answers, self.penstock("predict", out, text=table.split("\n", 1)[1]).stdout)
-        self.assertIn("text", self.penstock("predict", out, "--format", "csv", text=table, expect=1).stderr)
+        self.assertIn("text", self.penstock("predict", out, "--format", "csv", text=table, expect=2).stderr)
         # What decided the weights stays as it is.
         for setting, key in [("train.optimizer.lr=0.5", "train.optimizer.lr"), ("train.epochs=3", "train.epochs"), ("target.level=avx512", "target.level")]:
             with self.subTest(setting=setting):

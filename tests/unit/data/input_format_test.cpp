@@ -94,6 +94,7 @@ TEST(InputFormat, ARunReadsOtherFilesTheWayItReadsItsOwn) {
   EXPECT_EQ(choose(words, "x.conll", "oil filter is leaking\n"), "usage");
   EXPECT_EQ(choose(words, "x.conllu", "oil leaks\n"), "conll 2#");
   EXPECT_EQ(choose(words, "x.conll", "oil\nfilter\n"), "conll 1#");
+  EXPECT_EQ(choose(words, "x.conll", "text\noil filter leaks\n"), "usage") << "a header";
   EXPECT_EQ(choose(words, "x", "oil\nfilter\n", "conll"), "conll 1#");
   EXPECT_EQ(choose(lines, "x.jsonl", "bad\n{\"text\": 1}\n"), "jsonl") << "an error of the first record";
   EXPECT_EQ(choose(lines, "x.jsonl", "text\nbad\n"), "usage");
@@ -124,7 +125,8 @@ TEST(InputFormat, StandardInputAndTextStayLines) {
 TEST(InputFormat, WhatIsAskedForIsTaken) {
   EXPECT_EQ(choose(commas, "x.jsonl", "pump\n", "lines"), "lines");
   EXPECT_EQ(choose(commas, "", "text\n", "csv"), "csv ,");
-  EXPECT_EQ(choose(semicolons, "", "pump\n", "csv"), "csv ;") << "reading says that the column is missing";
+  EXPECT_EQ(choose(semicolons, "", "pump\n", "csv"), "usage") << "no header in any of the ways";
+  EXPECT_EQ(choose(commas, "", "id,text\n", "tsv"), "usage");
   EXPECT_EQ(choose(tabs, "x.csv", "text\n", "tsv"), "csv tab unquoted");
   EXPECT_EQ(choose(commas, "x.csv", "text\n", "tsv"), "csv tab");
   EXPECT_EQ(choose(commas, "x.csv", "[1]\n", "jsonl"), "jsonl");
