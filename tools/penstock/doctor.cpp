@@ -1,6 +1,7 @@
 // `penstock doctor`: what this machine offers and what is missing. Loads no compiler.
 #include "tools/penstock/commands.h"
 
+#include "runtime/base/printable.h"
 #include "runtime/data/dataset.h"
 #include "runtime/kernels/machine_speed.h"
 #include "runtime/plugin/plugin_host.h"
@@ -147,7 +148,7 @@ void addDoctorCommand(CLI::App &app, CommandContext &context) {
     for (const Finding &finding : findings) {
       object[finding.name] = {{"value", finding.value}, {"good", finding.good}};
       if (!*json) {
-        fmt::print("{:<28} {}{}\n", finding.name, finding.good ? "" : "!! ", finding.value);
+        fmt::print("{:<28} {}{}\n", finding.name, finding.good ? "" : "!! ", printable(finding.value));
       }
       if (!finding.good) {
         bad += (bad.empty() ? "" : ", ") + finding.name;
