@@ -20,6 +20,8 @@
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <utility>
+#include <vector>
 
 namespace penstock {
 
@@ -252,8 +254,9 @@ void watch() {
   struct Seen {
     std::uint64_t call = 0;
     Clock::time_point since;
-    bool running = false, said = false;
+    bool running = false;
   };
+  std::vector<std::pair<const PluginLabel *, const char *>> told; // threads that wait for the same need one line
   const auto seen = std::make_unique<std::array<Seen, 2048>>();
   for (;;) {
     std::this_thread::sleep_for(std::chrono::milliseconds(500));
@@ -264,7 +267,7 @@ void watch() {
       const std::uint64_t call = mark.calls.load();
       const PluginLabel *const plugin = mark.plugin.load(std::memory_order_acquire);
       if (plugin == nullptr || call != last.call || !last.running) {
-        last = {call, Clock::now(), plugin != nullptr, false};
+        last = {call, Clock::now(), plugin != nullptr};
         continue;
       }
       const char *const entry = mark.entry.load();
@@ -272,8 +275,9 @@ void watch() {
         continue;
       }
       bool (*const stops)() = interrupts.load();
-      if (!last.said) {
-        last.said = true;
+      const std::pair<const PluginLabel *, const char *> one(plugin, entry);
+      if (std::find(told.begin(), told.end(), one) == told.end()) {
+        told.push_back(one);
         Line line;
         line << *plugin << ": `" << entry << "` has been running for 10 s; Ctrl-C ends it (its library is " << plugin->library.c_str()
              << ")";

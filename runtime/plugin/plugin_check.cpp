@@ -227,7 +227,7 @@ public:
 
 private:
   int millisecondsLeft() const {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
     return static_cast<int>(std::clamp<long long>(left, 0, 3600 * 1000));
   }
   pid_t pid;

@@ -1,6 +1,8 @@
 #include "tools/penstock/commands.h"
 #include "tools/penstock/load_pipeline.h"
 
+#include "runtime/base/printable.h"
+
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -57,11 +59,11 @@ void addCheckCommand(CLI::App &app, CommandContext &context) {
       const char *checked = loaded.isLibrary  ? "layers and heads are good"
                             : loaded.hasFacts ? "the pipeline and its data are good"
                                               : "the pipeline is good";
-      std::printf("%s: %s%s\n", state->load.file.c_str(), checked,
+      std::printf("%s: %s%s\n", printable(state->load.file).c_str(), checked,
                   loaded.warnings > 0 ? (", " + count(loaded.warnings, "warning")).c_str() : "");
       std::fputs(records.c_str(), stdout);
     } else {
-      std::fprintf(stderr, "%s: %s, %s\n", state->load.file.c_str(), count(loaded.errors, "error").c_str(),
+      std::fprintf(stderr, "%s: %s, %s\n", printable(state->load.file).c_str(), count(loaded.errors, "error").c_str(),
                    count(loaded.warnings, "warning").c_str());
       std::fputs(records.c_str(), stderr);
     }

@@ -2,6 +2,7 @@
 #include "tools/penstock/commands.h"
 
 #include "runtime/base/cores.h"
+#include "runtime/base/printable.h"
 #include "runtime/data/dataset.h"
 #include "runtime/kernels/machine_speed.h"
 #include "runtime/plugin/plugin_host.h"
@@ -142,7 +143,7 @@ void addDoctorCommand(CLI::App &app, CommandContext &context) {
     for (const Finding &finding : findings) {
       object[finding.name] = {{"value", finding.value}, {"good", finding.good}};
       if (!*json) {
-        fmt::print("{:<28} {}{}\n", finding.name, finding.good ? "" : "!! ", finding.value);
+        fmt::print("{:<28} {}{}\n", finding.name, finding.good ? "" : "!! ", printable(finding.value));
       }
       if (!finding.good) {
         bad += (bad.empty() ? "" : ", ") + finding.name;

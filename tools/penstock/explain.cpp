@@ -1,6 +1,8 @@
 #include "tools/penstock/commands.h"
 #include "tools/penstock/load_pipeline.h"
 
+#include "runtime/base/printable.h"
+
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -79,8 +81,8 @@ void printResolved(const frontend::TypedPipeline &pipeline, bool json) {
     if (value.origin == "file" && !value.range.file.empty()) {
       origin = value.range.file + ":" + std::to_string(value.range.line);
     }
-    std::printf("%-*s  %-*s  %s\n", static_cast<int>(keys), value.key.c_str(), static_cast<int>(values), value.value.c_str(),
-                origin.c_str());
+    std::printf("%-*s  %-*s  %s\n", static_cast<int>(keys), printable(value.key).c_str(), static_cast<int>(values),
+                printableLines(value.value).c_str(), printable(origin).c_str());
   }
   std::printf("\nparameters\n");
   for (const WeightLine &line : weights) {
@@ -89,7 +91,8 @@ void printResolved(const frontend::TypedPipeline &pipeline, bool json) {
       shape += (shape.empty() ? "" : " x ") + std::to_string(size);
     }
     const std::string learning = line.learning();
-    std::printf("%-*s  %s%s%s\n", static_cast<int>(keys), line.name.c_str(), shape.c_str(), learning.empty() ? "" : "  ", learning.c_str());
+    std::printf("%-*s  %s%s%s\n", static_cast<int>(keys), printable(line.name).c_str(), shape.c_str(), learning.empty() ? "" : "  ",
+                learning.c_str());
   }
   for (const std::string &head : heads) {
     std::printf("%s\n", head.c_str());

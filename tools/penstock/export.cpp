@@ -3,6 +3,7 @@
 #include "tools/penstock/commands.h"
 #include "tools/penstock/run_settings.h"
 
+#include "runtime/base/printable.h"
 #include "runtime/exec/export_hf.h"
 #include "runtime/exec/safetensors.h"
 
@@ -156,7 +157,7 @@ Status exportRun(const ExportOptions &options, const CommandContext &context) {
   PENSTOCK_ASSIGN(const frontend::TypedPipeline pipeline, pipelineOf(record.config, context));
   PENSTOCK_ASSIGN(const HfModel model, describe(record, pipeline));
   PENSTOCK_TRY(exportHf(options.run, record, model, options.out));
-  fmt::print("wrote `{}`: a {} for Transformers\n", options.out, model.architecture);
+  fmt::print("wrote `{}`: a {} for Transformers\n", printable(options.out), model.architecture);
   return {};
 }
 

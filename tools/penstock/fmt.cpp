@@ -3,6 +3,8 @@
 #include "tools/penstock/commands.h"
 #include "tools/penstock/load_pipeline.h"
 
+#include "runtime/base/printable.h"
+
 #include <CLI/CLI.hpp>
 
 #include <cerrno>
@@ -100,7 +102,7 @@ void addFmtCommand(CLI::App &app, CommandContext &context) {
         continue;
       }
       if (state->check) {
-        std::printf("%s\n", path.c_str());
+        std::printf("%s\n", printable(path).c_str());
         context.exitCode = std::max(context.exitCode, exitCodeOf(ErrorCode::invalidInput));
         continue;
       }

@@ -9,6 +9,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
 #include <unistd.h>
 
 namespace penstock {
@@ -101,6 +102,42 @@ TEST(Conformance, FindsBrokenPromises) {
   test.plugin = &tokenizer;
   test.parameters = &none;
   EXPECT_TRUE(has(conformance::check(test), "offsets lie outside of the text"));
+}
+
+/// Throws from every function that it has.
+struct Throwing {
+  Throwing(const sdk::Parameters &, std::string_view state) {
+    if (state == "refuse") {
+      throw sdk::Failure("this state is not ours");
+    }
+    if (state == "mistake") {
+      throw std::out_of_range("vector::at");
+    }
+  }
+  ~Throwing() noexcept(false) { throw 3; }
+  std::int64_t vocabularySize() const { throw 1; }
+  std::int32_t unknownId() const { throw std::string("text"); }
+  std::string_view token(std::int32_t) const { return ""; }
+  void encode(std::string_view, sdk::Tokens &) const { throw 2.5; }
+};
+
+TEST(Sdk, NoExceptionOfAnyTypeCrosses) {
+  const PenstockTokenizer &f = *sdk::TokenizerFunctions<Throwing>::table();
+  const PenstockParameters none = {sizeof none, 0, nullptr};
+  const auto state = [](std::string_view text) { return PenstockString{text.data(), text.size()}; };
+  PenstockError error{};
+  void *self = nullptr;
+  EXPECT_EQ(f.create(nullptr, &none, state("refuse"), &self, &error), 1);
+  EXPECT_STREQ(error.text, "this state is not ours");
+  EXPECT_EQ(f.create(nullptr, &none, state("mistake"), &self, &error), PENSTOCK_UNEXPECTED);
+  EXPECT_EQ(f.create(nullptr, &none, state("mistake"), &self, nullptr), PENSTOCK_UNEXPECTED);
+  ASSERT_EQ(f.create(nullptr, &none, state(""), &self, &error), 0);
+  EXPECT_EQ(f.vocabulary_size(self), -1);
+  EXPECT_EQ(f.unknown_id(self), -1);
+  const PenstockString text = state("a");
+  const PenstockTokenSink sink = {sizeof sink, nullptr, nullptr, 0};
+  EXPECT_EQ(f.encode(self, &text, 1, -1, &sink, &error), PENSTOCK_UNEXPECTED);
+  f.destroy(self);
 }
 
 } // namespace
