@@ -58,7 +58,7 @@ Result<std::shared_ptr<const Dataset>> Dataset::open(const std::string &recordPr
   return std::shared_ptr<const Dataset>(std::move(dataset));
 }
 
-Result<std::unique_ptr<RecordReader>> RecordReader::open(const std::string &recordProgram, const std::string &fitted, PluginHost &host,
+Result<std::unique_ptr<RecordReader>> RecordReader::open(const std::string &recordProgram, const FittedFolder &fitted, PluginHost &host,
                                                          Format format, std::istream &input, const std::string &inputName) {
   HostTokenizers tokenizers(host);
   return openRecordsWith(recordProgram, fitted, tokenizers, format, input, inputName);

@@ -216,7 +216,7 @@ private:
 
 } // namespace
 
-Result<std::unique_ptr<RecordReader>> openRecordsWith(const std::string &recordProgram, const std::string &fittedFolder,
+Result<std::unique_ptr<RecordReader>> openRecordsWith(const std::string &recordProgram, const FittedFolder &fittedFolder,
                                                       TokenizerFactory &factory, RecordReader::Format format, std::istream &input,
                                                       const std::string &inputName) {
   PENSTOCK_ASSIGN(RecordProgram program, RecordProgram::parse(recordProgram));

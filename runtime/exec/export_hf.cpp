@@ -1,5 +1,6 @@
 #include "runtime/exec/export_hf.h"
 
+#include "runtime/base/temporary_name.h"
 #include "runtime/exec/files.h"
 #include "runtime/exec/safetensors.h"
 
@@ -109,11 +110,11 @@ Status writeConfig(const HfModel &model, const std::string &path) {
   return writeFileAtomically(path, config.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
-Result<Json> readObject(const std::string &path) {
-  PENSTOCK_ASSIGN(const std::string text, readWholeFile(path));
+Result<Json> readObject(const FittedFolder &fitted, const std::string &name) {
+  PENSTOCK_ASSIGN(const std::string text, readFittedFile(fitted, name));
   Json json = Json::parse(text, nullptr, false);
   if (!json.is_object()) {
-    return environmentError("`" + path + "` is damaged: it is not a JSON object");
+    return environmentError("`" + fitted.path + "/" + name + "` is damaged: it is not a JSON object");
   }
   return json;
 }
@@ -137,8 +138,8 @@ std::int64_t longestOf(const RunRecord &record, const std::string &axis, bool &c
 }
 
 Status writeTokenizer(const std::string &run, const RunRecord &record, const HfModel &model, const std::string &out) {
-  const std::string fitted = run + "/fitted/";
-  PENSTOCK_ASSIGN(const Json described, readObject(fitted + "tokenizers.json"));
+  const FittedFolder fitted(run + "/fitted", record.fitted);
+  PENSTOCK_ASSIGN(const Json described, readObject(fitted, "tokenizers.json"));
   Json config;
   bool cleans = false;
   try {
@@ -146,9 +147,9 @@ Status writeTokenizer(const std::string &run, const RunRecord &record, const HfM
     const std::string plugin = tokenizer.at("plugin");
     const Json &parameters = tokenizer.at("parameters");
     const auto copy = [&](const char *parameter, const char *name) -> Status {
-      const std::string from = fitted + tokenizer.at("paths").at(parameter).get<std::string>();
+      const std::string from = tokenizer.at("paths").at(parameter).get<std::string>();
       // One file may hold the whole tokenizer.
-      PENSTOCK_ASSIGN(const std::string text, readWholeFile(from));
+      PENSTOCK_ASSIGN(const std::string text, readFittedFile(fitted, from));
       const Json json = std::string_view(name) == "merges.txt" ? Json() : Json::parse(text, nullptr, false);
       const bool whole = json.is_object() && json.contains("model") && json["model"].is_object();
       return writeFileAtomically(out + "/" + (whole ? "tokenizer.json" : name), text);
@@ -190,8 +191,8 @@ Status writeTokenizer(const std::string &run, const RunRecord &record, const HfM
     if (const std::int64_t longest = longestOf(record, model.axis, cleans); longest > 0) {
       config["model_max_length"] = longest;
     }
-  } catch (const nlohmann::json::exception &error) {
-    return environmentError("`" + fitted + "tokenizers.json` is damaged: " + error.what());
+  } catch (const nlohmann::json::exception &) {
+    return environmentError("`" + fitted.path + "/tokenizers.json` is damaged: it does not describe the tokenizer of `" + model.axis + "`");
   }
   if (cleans) {
     return invalidInput("the texts of `" + model.axis +
@@ -228,7 +229,7 @@ Status exportHf(const std::string &run, const RunRecord &record, const HfModel &
   if (fileExists(target) || !listFolder(target).empty()) {
     return environmentError("`" + out + "` is there already and not an empty folder; name another one");
   }
-  const std::string scratch = target + ".tmp" + std::to_string(::getpid());
+  const std::string scratch = temporaryName(target);
   PENSTOCK_TRY(makeFolders(scratch));
   Status status = writeTensors(run, record, model, scratch + "/model.safetensors");
   if (status.ok()) {

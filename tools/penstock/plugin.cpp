@@ -149,12 +149,12 @@ Status listPlugins(PluginHost &host, const PluginOptions &options) {
       fmt::print("{:<10} {:<22} {:<8} {}\n", kindName(manifest.kind), manifest.name, manifest.version,
                  loaded.ok() ? manifest.summary : "(cannot be used)");
       if (!loaded.ok()) {
-        fmt::print(stderr, "penstock: {}\n", loaded.status().message());
+        std::fprintf(stderr, "penstock: %s\n", loaded.status().message().c_str());
       }
     }
   }
   for (const Status &problem : host.problems()) {
-    fmt::print(stderr, "penstock: {}\n", problem.message());
+    std::fprintf(stderr, "penstock: %s\n", problem.message().c_str());
   }
   if (options.json) {
     fmt::print("{}\n", dump(all));
