@@ -50,8 +50,8 @@ Result<Facts> readFacts(const std::string &text) {
       }
     }
     return facts;
-  } catch (const std::exception &error) {
-    return invalidInput(std::string("the facts are not of the known form: ") + error.what());
+  } catch (const std::exception &) {
+    return invalidInput("the facts are not of the known form");
   }
 }
 
@@ -172,8 +172,8 @@ void reportProblems(const std::string &factsJson, const std::string &recordProgr
       }
       list.report(id, placeOf(places, problem.value("place", "source")), arguments);
     }
-  } catch (const std::exception &error) {
-    list.report("data-unreadable", {}, {{"detail", std::string("the facts are not of the known form: ") + error.what()}});
+  } catch (const std::exception &) {
+    list.report("data-unreadable", {}, {{"detail", "the facts are not of the known form"}});
   }
 }
 

@@ -777,8 +777,8 @@ Result<std::string> gatherFactsWith(const std::string &recordProgram, TokenizerF
     return Gatherer(program, factory, options).run();
   } catch (const std::bad_alloc &) {
     return environmentError("not enough memory to gather the facts about the data");
-  } catch (const std::exception &error) {
-    return internalError(std::string("the facts about the data could not be gathered: ") + error.what());
+  } catch (const std::exception &) {
+    return internalError("the facts about the data could not be gathered; please report it with the data");
   }
 }
 

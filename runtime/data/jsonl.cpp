@@ -1,5 +1,6 @@
 // JSON Lines: one object a line; blank lines are skipped. Strings give their text, numbers and
 // booleans the text JSON writes for them, null nothing, arrays of strings lists.
+#include "runtime/base/printable.h"
 #include "runtime/data/rows.h"
 #include "runtime/text/utf8.h"
 
@@ -65,14 +66,11 @@ public:
     }
     return true;
   }
-  bool parse_error(std::size_t at, const std::string &, const nlohmann::detail::exception &error) override {
+  bool parse_error(std::size_t at, const std::string &token, const nlohmann::detail::exception &) override {
     failed = true;
     position = at;
-    message = error.what();
-    const std::size_t detail = message.rfind(": ");
-    if (detail != std::string::npos) {
-      message.erase(0, detail + 2);
-    }
+    // The end of the text stands in it as a NUL.
+    message = token.empty() || token.back() == '\0' ? "it ends too early" : "`" + printable(token, 40) + "` cannot stand there";
     return false;
   }
 

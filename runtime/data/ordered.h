@@ -4,6 +4,7 @@
 #include "runtime/base/status.h"
 
 #include <condition_variable>
+#include <cstring>
 #include <exception>
 #include <mutex>
 #include <new>
@@ -20,8 +21,8 @@ template <typename Body> Status caught(Body body) {
     return body();
   } catch (const std::bad_alloc &) {
     return environmentError("not enough memory to read the data");
-  } catch (const std::exception &error) {
-    return internalError(std::string("reading the data failed: ") + error.what());
+  } catch (const std::exception &) {
+    return internalError("reading the data failed in a way that was not foreseen; please report it with the data");
   }
 }
 
@@ -88,7 +89,7 @@ Status runOrdered(int threads, Produce produce, Work work, Consume consume) {
     }
   } catch (const std::system_error &error) {
     if (workers.empty()) {
-      return environmentError(std::string("cannot start a thread: ") + error.what());
+      return environmentError(std::string("cannot start a thread: ") + std::strerror(error.code().value()));
     }
   }
 

@@ -314,8 +314,8 @@ Result<RecordProgram> RecordProgram::parse(const std::string &text) {
     return read(Json::parse(text));
   } catch (const Wrong &wrong) {
     return internalError("the record program " + wrong.what);
-  } catch (const std::exception &error) {
-    return internalError(std::string("the record program cannot be read: ") + error.what());
+  } catch (const std::exception &) {
+    return internalError("the record program cannot be read; please report this");
   }
 }
 

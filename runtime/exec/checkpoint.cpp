@@ -168,7 +168,7 @@ Result<std::optional<CheckpointStore::Loaded>> CheckpointStore::load(Program &pr
   for (const std::string &why : loaded.skipped) {
     text += "\n  " + why;
   }
-  return environmentError(text + "\nremove the run's folder to start afresh");
+  return environmentError(text + "\ntrain again into another folder");
 }
 
 } // namespace penstock

@@ -216,6 +216,9 @@ Status checkRunFolder(const std::string &path, bool resume) {
     return environmentError("`" + path + "` holds `" + printable(state.foreign, 80) + "`, which is no part of a run; name another folder");
   }
   if (fileExists(path + "/model.safetensors")) {
+    if (isMarked(path)) {
+      PENSTOCK_TRY(readRunRecord(path).status());
+    }
     return environmentError("`" + path + "` holds a trained model but no checkpoint to continue from; name another folder");
   }
   return environmentError("`" + path + "` holds no `run.json` of a run, so what is there is left alone; name another folder");
