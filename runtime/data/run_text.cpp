@@ -1,6 +1,6 @@
 #include "runtime/data/run_text.h"
 
-#include "runtime/base/sealed_json.h"
+#include "runtime/data/sealed_json.h"
 
 namespace penstock {
 

@@ -1,8 +1,8 @@
 #include "runtime/exec/checkpoint.h"
 
 #include "runtime/base/last_checkpoint.h"
-#include "runtime/base/sealed_json.h"
 #include "runtime/base/temporary_name.h"
+#include "runtime/data/sealed_json.h"
 #include "runtime/exec/files.h"
 
 #include <fmt/format.h>

@@ -1,9 +1,9 @@
 #include "runtime/exec/run_folder.h"
 
 #include "runtime/base/printable.h"
-#include "runtime/base/sealed_json.h"
 #include "runtime/base/temporary_name.h"
 #include "runtime/data/run_text.h"
+#include "runtime/data/sealed_json.h"
 #include "runtime/exec/checkpoint.h"
 #include "runtime/exec/files.h"
 
