@@ -151,6 +151,9 @@ Result<RunRecord> readRunRecord(const std::string &folder) {
                             "` is damaged: it lacks a part of what a run keeps, or holds another thing there; train again into " +
                             "another folder");
   }
+  if (record.finished && (record.fitted.empty() || record.weightsHash.empty() || record.programHash.empty())) {
+    return environmentError("`" + path + "` is damaged: it lacks hashes of a finished run; train again into another folder");
+  }
   return record;
 }
 

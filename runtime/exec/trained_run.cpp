@@ -28,9 +28,6 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder, 
   if (!fileExists(weights)) {
     return environmentError("`" + weights + "` is damaged: it is not there" + again);
   }
-  if (run->held.fitted.empty() || run->held.weightsHash.empty()) {
-    return environmentError("`" + folder + "/run.json` is damaged: it lacks hashes of a finished run; train again into another folder");
-  }
   std::vector<std::string> folders = pluginFolders;
   folders.insert(folders.end(), run->held.config.pluginFolders.begin(), run->held.config.pluginFolders.end());
   PENSTOCK_ASSIGN(run->plugins, PluginHost::create(folders));
