@@ -6,6 +6,7 @@
 #include "runtime/data/dataset_impl.h"
 #include "runtime/data/permutation.h"
 
+#include <cstring>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -66,7 +67,7 @@ public:
     } catch (const std::bad_alloc &) {
       return environmentError("not enough memory for batches of " + std::to_string(plan.batch) + " records");
     } catch (const std::system_error &error) {
-      return environmentError(std::string("cannot start the thread that makes batches: ") + error.code().message());
+      return environmentError(std::string("cannot start the thread that makes batches: ") + std::strerror(error.code().value()));
     }
     return Status::success();
   }

@@ -4,6 +4,7 @@
 #include "runtime/abi/program_abi.h"
 #include "runtime/base/status.h"
 #include "runtime/data/bytes.h"
+#include "runtime/data/fitted_folder.h"
 #include "runtime/plugin/plugin_host.h"
 
 #include <cstdint>
@@ -21,16 +22,16 @@ Result<std::string> gatherFacts(const std::string &recordProgram, PluginHost &ho
 Result<std::string> cacheFolder();
 
 /// Everything fitted on train, as it is kept in RUN/fitted/: states of tokenizers, class names, number statistics.
-/// `folder` is written (atomically) by fit and read by open.
-Status writeFitted(const std::string &recordProgram, const std::string &facts, const std::string &folder);
+/// `folder` is written (atomically) by fit and read by open. Gives the hashes of the files.
+Result<FittedFolder> writeFitted(const std::string &recordProgram, const std::string &facts, const std::string &folder);
 
 /// One split as columns ready to batch: ids of every record (from the id cache, or tokenized now on worker threads), classes
 /// and numbers. Immutable.
 class Dataset {
 public:
   struct Options {
-    std::string fitted; // folder with what writeFitted wrote
-    std::string cache;  // id cache, "" = none
+    FittedFolder fitted; // what writeFitted wrote
+    std::string cache;   // id cache, "" = none
     int threads = 1;
   };
   static Result<std::shared_ptr<const Dataset>> open(const std::string &recordProgram, const std::string &split, PluginHost &host,
@@ -128,7 +129,7 @@ public:
     std::vector<std::int64_t> records; // their numbers
     std::vector<Failure> failures;     // the others, in order
   };
-  static Result<std::unique_ptr<RecordReader>> open(const std::string &recordProgram, const std::string &fitted, PluginHost &host,
+  static Result<std::unique_ptr<RecordReader>> open(const std::string &recordProgram, const FittedFolder &fitted, PluginHost &host,
                                                     RecordInput input);
   virtual ~RecordReader() = default;
   /// The next records, at most `limit`, or NULL at the end. A failure ends the input: no record behind it can be read, and all

@@ -108,7 +108,8 @@ Status Gatherer::readEarlier() {
     problems.add("missing-file", "train.from", {run}, {{"path", run}, {"detail", "there is no run in it to begin from"}});
     return Status::success(); // train is fitted anew, for the other checks
   }
-  PENSTOCK_ASSIGN(earlier, readFitted(program, program.fitted, factory));
+  PENSTOCK_ASSIGN(const FittedFolder folder, fittedOfRun(std::filesystem::path(program.fitted).parent_path().string()));
+  PENSTOCK_ASSIGN(earlier, readFitted(program, folder, factory));
   hasEarlier = true;
   return Status::success();
 }

@@ -2,6 +2,7 @@
 
 #include "runtime/base/file.h"
 #include "runtime/base/printable.h"
+#include "runtime/base/temporary_name.h"
 #include "runtime/data/cache.h"
 #include "runtime/data/dataset.h"
 
@@ -201,7 +202,7 @@ Status replaceFolder(const std::string &from, const std::string &to) {
     return failure("write", to);
   }
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) != 0) {
-    const std::string old = from + ".old";
+    const std::string old = temporaryName(to + ".old");
     if (::rename(to.c_str(), old.c_str()) != 0 || ::rename(from.c_str(), to.c_str()) != 0) {
       return failure("write", to);
     }
@@ -284,8 +285,32 @@ Status writeInto(const RecordProgram &program, const Json &facts, const std::str
   return syncPath(folder);
 }
 
-Result<FittedFeature> readFeature(const FeatureSpec &feature, const Json &entry, const std::string &folder, TokenizerFactory &factory) {
-  const std::string plugin = entry.at("plugin").get<std::string>();
+/// Where the members of a damaged file are missing or of another kind.
+struct Unfit {
+  std::string file;
+};
+
+const Json &member(const Json &json, const std::string &name, const char *file) {
+  const auto found = json.is_object() ? json.find(name) : json.end();
+  if (found == json.end()) {
+    throw Unfit{file};
+  }
+  return *found;
+}
+
+constexpr const char *tokenizersFile = "tokenizers.json", *classesFile = "classes.json", *numbersFile = "numbers.json";
+
+Result<Json> readPart(const FittedFolder &folder, const char *name) {
+  PENSTOCK_ASSIGN(const std::string text, readFittedFile(folder, name));
+  Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object()) {
+    throw Unfit{name};
+  }
+  return json;
+}
+
+Result<FittedFeature> readFeature(const FeatureSpec &feature, const Json &entry, const FittedFolder &folder, TokenizerFactory &factory) {
+  const std::string plugin = member(entry, "plugin", tokenizersFile).get<std::string>();
   if (plugin != feature.plugin) {
     return invalidInput(fmt::format("`{}` was fitted with the tokenizer `{}`, and the pipeline "
                                     "asks for `{}`; train again",
@@ -294,31 +319,45 @@ Result<FittedFeature> readFeature(const FeatureSpec &feature, const Json &entry,
   PENSTOCK_ASSIGN(const TokenizerInfo info, factory.info(plugin));
   FittedFeature fitted;
   fitted.version = info.version;
-  Json parameters = entry.at("parameters");
-  for (const auto &[name, file] : entry.at("paths").items()) {
-    parameters[name] = folder + "/" + file.get<std::string>();
+  Json parameters = member(entry, "parameters", tokenizersFile);
+  for (const auto &[name, file] : member(entry, "paths", tokenizersFile).items()) {
+    fitted.paths.push_back(file.get<std::string>());
+    PENSTOCK_TRY(checkFittedPath(folder, fitted.paths.back()));
+    parameters[name] = folder.path + "/" + fitted.paths.back();
   }
   fitted.parameters = parameters.dump();
-  if (!entry.at("state").is_null()) {
-    PENSTOCK_ASSIGN(fitted.state, readWholeFile(folder + "/" + entry["state"].get<std::string>(), std::size_t{1} << 36));
+  if (const Json &state = member(entry, "state", tokenizersFile); !state.is_null()) {
+    PENSTOCK_ASSIGN(fitted.state, readFittedFile(folder, state.get<std::string>()));
   }
   PENSTOCK_ASSIGN(fitted.identity, tokenizerIdentity(feature, fitted.parameters, info));
   return fitted;
 }
 
-Result<Fitted> readFrom(const RecordProgram &program, const std::string &folder, TokenizerFactory &factory) {
-  std::array<Json, 3> parts;
-  const std::array<const char *, 3> names = {"tokenizers.json", "classes.json", "numbers.json"};
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    PENSTOCK_ASSIGN(const std::string text, readWholeFile(folder + "/" + names[i], std::size_t{1} << 36));
-    parts[i] = Json::parse(text);
+Result<Fitted> readFrom(const RecordProgram &program, const FittedFolder &folder, TokenizerFactory &factory) {
+  PENSTOCK_ASSIGN(const Json tokenizers, readPart(folder, tokenizersFile));
+  PENSTOCK_ASSIGN(const Json classes, readPart(folder, classesFile));
+  PENSTOCK_ASSIGN(const Json numbers, readPart(folder, numbersFile));
+  if (member(tokenizers, "version", tokenizersFile) != 1) {
+    return environmentError("`" + folder.path + "` was written by a newer version of Penstock");
   }
-  if (parts[0].at("version") != 1) {
-    return environmentError("`" + folder + "` was written by a newer version of Penstock");
-  }
+  // What is missing in a whole folder is a run of another file.
+  const auto fitOf = [&](const Json &json, const std::string &name, const char *what) -> Result<Json> {
+    const auto found = json.find(name);
+    if (found != json.end()) {
+      return *found;
+    }
+    std::string names;
+    for (const auto &[known, value] : json.items()) {
+      names += (names.empty() ? "`" : ", `") + known + "`";
+    }
+    return invalidInput(fmt::format("`{}` holds nothing that was fitted to the {} `{}`: its run was made from a file with {}", folder.path,
+                                    what, name, names.empty() ? "none" : names));
+  };
   Fitted fitted;
+  fitted.folder = folder;
   for (const FeatureSpec &feature : program.features) {
-    PENSTOCK_ASSIGN(FittedFeature read, readFeature(feature, parts[0].at("features").at(feature.name), folder, factory));
+    PENSTOCK_ASSIGN(const Json entry, fitOf(member(tokenizers, "features", tokenizersFile), feature.name, "feature"));
+    PENSTOCK_ASSIGN(FittedFeature read, readFeature(feature, entry, folder, factory));
     fitted.features.push_back(std::move(read));
   }
   fitted.classes.resize(program.columns.size());
@@ -326,10 +365,12 @@ Result<Fitted> readFrom(const RecordProgram &program, const std::string &folder,
   for (std::size_t i = 0; i < program.columns.size(); ++i) {
     const ColumnSpec &column = program.columns[i];
     if (column.hasClasses()) {
-      fitted.classes[i] = parts[1].at(column.name).get<std::vector<std::string>>();
+      PENSTOCK_ASSIGN(const Json names, fitOf(classes, column.name, "column"));
+      fitted.classes[i] = names.get<std::vector<std::string>>();
     } else if (column.type == ColumnSpec::Type::number) {
-      const Json &entry = parts[2].at(column.name);
-      fitted.numbers[i] = {entry.at("mean").get<double>(), entry.at("std").get<double>(), entry.at("median").get<double>()};
+      PENSTOCK_ASSIGN(const Json entry, fitOf(numbers, column.name, "column"));
+      const auto number = [&](const char *name) { return member(entry, name, numbersFile).get<double>(); };
+      fitted.numbers[i] = {number("mean"), number("std"), number("median")};
     }
   }
   return fitted;
@@ -337,13 +378,21 @@ Result<Fitted> readFrom(const RecordProgram &program, const std::string &folder,
 
 } // namespace
 
-Result<Fitted> readFitted(const RecordProgram &program, const std::string &folder, TokenizerFactory &factory) {
+Result<Fitted> readFitted(const RecordProgram &program, const FittedFolder &folder, TokenizerFactory &factory) {
   std::error_code error;
-  const std::string absolute = fs::absolute(folder, error).lexically_normal().string();
+  FittedFolder absolute = folder;
+  if (const fs::path path = fs::absolute(folder.path, error); !error) {
+    absolute.path = path.lexically_normal().string();
+  }
+  const auto damaged = [&](const std::string &file) {
+    return environmentError("`" + absolute.path + (file.empty() ? "" : "/" + file) + "` is damaged: it does not hold what a run fits");
+  };
   try {
-    return readFrom(program, error ? folder : absolute, factory);
-  } catch (const std::exception &) {
-    return environmentError(fmt::format("`{}` is damaged: its files are not in the form in which a fit writes them", printable(folder)));
+    return readFrom(program, absolute, factory);
+  } catch (const Unfit &unfit) {
+    return damaged(unfit.file);
+  } catch (const Json::exception &) {
+    return damaged("");
   }
 }
 
@@ -352,12 +401,15 @@ Status makeTokenizers(const RecordProgram &program, Fitted &fitted, TokenizerFac
     FittedFeature &feature = fitted.features[i];
     if (feature.tokenizer == nullptr) {
       PENSTOCK_ASSIGN(feature.tokenizer, factory.make(program.features[i].plugin, feature.parameters, feature.state));
+      for (const std::string &path : feature.paths) {
+        PENSTOCK_TRY(checkFittedPath(fitted.folder, path));
+      }
     }
   }
   return {};
 }
 
-Status writeFitted(const std::string &recordProgram, const std::string &facts, const std::string &folder) {
+Result<FittedFolder> writeFitted(const std::string &recordProgram, const std::string &facts, const std::string &folder) {
   PENSTOCK_ASSIGN(const RecordProgram program, RecordProgram::parse(recordProgram));
   std::string target = folder;
   while (target.size() > 1 && target.back() == '/') {
@@ -371,25 +423,29 @@ Status writeFitted(const std::string &recordProgram, const std::string &facts, c
       return environmentError(fmt::format("cannot make the folder `{}`: {}", parent.string(), error.message()));
     }
   }
-  std::string temporary = target + ".XXXXXX";
-  if (::mkdtemp(temporary.data()) == nullptr) {
+  const std::string temporary = temporaryName(target);
+  fs::remove_all(temporary, error);
+  if (::mkdir(temporary.c_str(), 0755) != 0) {
     return failure("make a folder beside", target);
   }
-  ::chmod(temporary.c_str(), 0755);
-  Status status;
-  try {
-    status = writeInto(program, Json::parse(facts), temporary);
-  } catch (const std::exception &) {
-    status = internalError("the facts lack what was fitted");
-  }
-  if (status.ok()) {
-    status = replaceFolder(temporary, target);
-  }
-  if (!status.ok()) {
+  Result<std::map<std::string, std::string>> hashes = Status();
+  const auto write = [&]() -> Status {
+    const Json json = Json::parse(facts, nullptr, false);
+    try {
+      PENSTOCK_TRY(writeInto(program, json, temporary));
+    } catch (const Json::exception &) {
+      return internalError("the facts about the data lack what was fitted; please report this");
+    }
+    hashes = hashesBelow(temporary);
+    PENSTOCK_TRY(hashes.status());
+    return replaceFolder(temporary, target);
+  };
+  if (const Status status = write(); !status.ok()) {
     fs::remove_all(temporary, error);
     return status;
   }
-  return syncPath(parent.empty() ? "." : parent.string());
+  PENSTOCK_TRY(syncPath(parent.empty() ? "." : parent.string()));
+  return FittedFolder(target, *std::move(hashes));
 }
 
 } // namespace penstock

@@ -2,6 +2,7 @@
 // (docs/design/data.md).
 #pragma once
 
+#include "runtime/data/fitted_folder.h"
 #include "runtime/data/hash128.h"
 #include "runtime/data/record_program.h"
 #include "runtime/data/tokenizers.h"
@@ -21,6 +22,7 @@ struct FittedFeature {
   std::string state;
   std::string identity;                       // plugin, version, build, and the parameters with the hash of what lies at each
                                               // path; with the state the key of the id cache
+  std::vector<std::string> paths;             // files and folders of the fitted folder that the plugin reads
   std::shared_ptr<const Tokenizer> tokenizer; // see makeTokenizers
 };
 
@@ -30,6 +32,7 @@ struct FittedNumber {
 };
 
 struct Fitted {
+  FittedFolder folder;                           // where it was read; its path is absolute
   std::vector<FittedFeature> features;           // one a feature of the record program
   std::vector<std::vector<std::string>> classes; // or labels of a set; one a column; empty for other columns
   std::vector<FittedNumber> numbers;             // one a column
@@ -54,9 +57,10 @@ struct GivenPath {
 /// The path parameters that are given. `parameters`: JSON text.
 Result<std::vector<GivenPath>> pathsIn(const std::string &parameters, const TokenizerInfo &info);
 
-/// See writeFitted in dataset.h; reads what it wrote.
-Result<Fitted> readFitted(const RecordProgram &program, const std::string &folder, TokenizerFactory &factory);
-/// Makes the tokenizers that are not made yet. Ids out of the cache need none, and one of 30,000 words takes 50 ms.
+/// See writeFitted in dataset.h; reads what it wrote, each file against its hash.
+Result<Fitted> readFitted(const RecordProgram &program, const FittedFolder &folder, TokenizerFactory &factory);
+/// Makes the tokenizers that are not made yet. What they read by path is compared after they read it, too. Ids out of the cache need none,
+/// and one of 30,000 words takes 50 ms.
 Status makeTokenizers(const RecordProgram &program, Fitted &fitted, TokenizerFactory &factory);
 
 /// A name as part of a file name: bytes other than letters, digits, `_` and `-` become %XX.

@@ -58,7 +58,7 @@ Result<std::shared_ptr<const Dataset>> Dataset::open(const std::string &recordPr
   return std::shared_ptr<const Dataset>(std::move(dataset));
 }
 
-Result<std::unique_ptr<RecordReader>> RecordReader::open(const std::string &recordProgram, const std::string &fitted, PluginHost &host,
+Result<std::unique_ptr<RecordReader>> RecordReader::open(const std::string &recordProgram, const FittedFolder &fitted, PluginHost &host,
                                                          RecordInput input) {
   HostTokenizers tokenizers(host);
   return openRecordsWith(recordProgram, fitted, tokenizers, std::move(input));

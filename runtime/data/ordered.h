@@ -4,6 +4,7 @@
 #include "runtime/base/status.h"
 
 #include <condition_variable>
+#include <cstring>
 #include <exception>
 #include <mutex>
 #include <new>
@@ -88,7 +89,7 @@ Status runOrdered(int threads, Produce produce, Work work, Consume consume) {
     }
   } catch (const std::system_error &error) {
     if (workers.empty()) {
-      return environmentError(std::string("cannot start a thread: ") + error.code().message());
+      return environmentError(std::string("cannot start a thread: ") + std::strerror(error.code().value()));
     }
   }
 

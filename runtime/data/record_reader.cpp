@@ -333,7 +333,7 @@ private:
 
 } // namespace
 
-Result<std::unique_ptr<RecordReader>> openRecordsWith(const std::string &recordProgram, const std::string &fittedFolder,
+Result<std::unique_ptr<RecordReader>> openRecordsWith(const std::string &recordProgram, const FittedFolder &fittedFolder,
                                                       TokenizerFactory &factory, RecordInput input) {
   PENSTOCK_ASSIGN(RecordProgram program, RecordProgram::parse(recordProgram));
   PENSTOCK_ASSIGN(Fitted fitted, readFitted(program, fittedFolder, factory));

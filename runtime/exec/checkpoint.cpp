@@ -1,7 +1,8 @@
 #include "runtime/exec/checkpoint.h"
 
-#include "runtime/base/hash.h"
 #include "runtime/base/last_checkpoint.h"
+#include "runtime/base/temporary_name.h"
+#include "runtime/data/sealed_json.h"
 #include "runtime/exec/files.h"
 
 #include <fmt/format.h>
@@ -23,27 +24,14 @@ static std::vector<std::string> checkpointsIn(const std::string &folder) {
   return names;
 }
 
-static std::string withHash(Json json) {
-  Hash64 hash;
-  hash.add(json.dump());
-  json["hash"] = hash.hex();
-  return json.dump(1) + "\n";
-}
-
 static Result<TrainState> readState(const std::string &path, std::string &weightsHash) {
   PENSTOCK_ASSIGN(const std::string text, readWholeFile(path));
-  Json json = Json::parse(text, nullptr, false);
   const Status damaged = environmentError("`" + path + "` is damaged");
-  if (json.is_discarded() || !json.is_object() || !json.contains("hash") || !json["hash"].is_string()) {
+  std::optional<Json> whole = parseObject(text);
+  if (!whole || !unseal(*whole)) {
     return damaged;
   }
-  const std::string stored = json["hash"].get<std::string>();
-  json.erase("hash");
-  Hash64 hash;
-  hash.add(json.dump(-1, ' ', false, Json::error_handler_t::replace));
-  if (hash.hex() != stored) {
-    return damaged;
-  }
+  const Json &json = *whole;
   TrainState state;
   try {
     if (json.at("version").get<int>() != 1) {
@@ -74,7 +62,7 @@ bool CheckpointStore::any() const { return !checkpointsIn(folder).empty(); }
 Status CheckpointStore::save(const Program &program, const TrainState &state) {
   PENSTOCK_TRY(makeFolders(folder));
   const std::string name = fmt::format("step-{:012}", state.step);
-  const std::string temporary = folder + "/.new-" + name, place = folder + "/" + name;
+  const std::string place = folder + "/" + name, temporary = temporaryName(place);
   PENSTOCK_TRY(removeAll(temporary));
   const auto write = [&]() -> Status {
     PENSTOCK_TRY(makeFolders(temporary));
@@ -99,9 +87,9 @@ Status CheckpointStore::save(const Program &program, const TrainState &state) {
     json["best_file"] = state.bestFile;
     json["best_hash"] = state.bestHash;
     json["weights_hash"] = weightsHash;
-    PENSTOCK_TRY(writeFileAtomically(temporary + "/state.json", withHash(std::move(json)), false));
+    PENSTOCK_TRY(writeFileAtomically(temporary + "/state.json", sealedText(std::move(json)), false));
     PENSTOCK_TRY(syncFolder(temporary));
-    PENSTOCK_TRY(removeAll(place));
+    PENSTOCK_TRY(removeAtOnce(place));
     return renameDurably(temporary, place);
   };
   const Status written = write();
@@ -111,17 +99,21 @@ Status CheckpointStore::save(const Program &program, const TrainState &state) {
   }
   lastCheckpointStep.store(state.step, std::memory_order_relaxed);
 
+  return prune();
+}
+
+Status CheckpointStore::prune() const {
   std::vector<std::string> names = checkpointsIn(folder);
   while (names.size() > keptCheckpoints) {
-    PENSTOCK_TRY(removeAll(folder + "/" + names.front()));
+    PENSTOCK_TRY(removeAtOnce(folder + "/" + names.front()));
     names.erase(names.begin());
   }
-  std::set<std::string> used = {state.bestFile};
+  std::set<std::string> used;
   for (const std::string &kept : names) {
     std::string ignored;
-    const Result<TrainState> other = readState(folder + "/" + kept + "/state.json", ignored);
-    if (other.ok()) {
-      used.insert(other->bestFile);
+    const Result<TrainState> state = readState(folder + "/" + kept + "/state.json", ignored);
+    if (state.ok()) {
+      used.insert(state->bestFile);
     }
   }
   for (const std::string &file : listFolder(folder)) {
@@ -163,8 +155,9 @@ Result<std::optional<CheckpointStore::Loaded>> CheckpointStore::load(Program &pr
     const Status status = tryOne(folder + "/" + *name);
     if (status.ok()) {
       for (const std::string &worse : bad) {
-        PENSTOCK_TRY(removeAll(folder + "/" + worse));
+        PENSTOCK_TRY(removeAtOnce(folder + "/" + worse));
       }
+      PENSTOCK_TRY(prune());
       lastCheckpointStep.store(loaded.state.step, std::memory_order_relaxed);
       return std::optional<Loaded>(std::move(loaded));
     }
@@ -175,7 +168,7 @@ Result<std::optional<CheckpointStore::Loaded>> CheckpointStore::load(Program &pr
   for (const std::string &why : loaded.skipped) {
     text += "\n  " + why;
   }
-  return environmentError(text + "\nremove the run's folder to start afresh");
+  return environmentError(text + "\ntrain again into another folder");
 }
 
 } // namespace penstock

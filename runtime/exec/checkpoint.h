@@ -46,13 +46,16 @@ public:
     TrainState state;
     std::vector<std::string> skipped; // why newer checkpoints were not used
   };
-  /// Loads the newest good checkpoint into the program and removes worse, newer ones; nothing where there is no checkpoint;
-  /// an error where there are some but none is good.
+  /// Loads the newest good checkpoint into the program and removes worse, newer ones, and what a kill kept from being removed; nothing
+  /// where there is no checkpoint; an error where there are some but none is good.
   Result<std::optional<Loaded>> load(Program &program) const;
 
   std::string bestPath(const TrainState &state) const { return folder + "/" + state.bestFile; }
 
 private:
+  /// Removes checkpoints beyond those that are kept, and best weights that no kept one names.
+  Status prune() const;
+
   std::string folder;
 };
 

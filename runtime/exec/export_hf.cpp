@@ -1,5 +1,6 @@
 #include "runtime/exec/export_hf.h"
 
+#include "runtime/base/temporary_name.h"
 #include "runtime/exec/files.h"
 #include "runtime/exec/safetensors.h"
 
@@ -109,11 +110,11 @@ Status writeConfig(const HfModel &model, const std::string &path) {
   return writeFileAtomically(path, config.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
-Result<Json> readObject(const std::string &path) {
-  PENSTOCK_ASSIGN(const std::string text, readWholeFile(path));
+Result<Json> readObject(const FittedFolder &fitted, const std::string &name) {
+  PENSTOCK_ASSIGN(const std::string text, readFittedFile(fitted, name));
   Json json = Json::parse(text, nullptr, false);
   if (!json.is_object()) {
-    return environmentError("`" + path + "` is damaged: it is not a JSON object");
+    return environmentError("`" + fitted.path + "/" + name + "` is damaged: it is not a JSON object");
   }
   return json;
 }
@@ -141,10 +142,10 @@ class KeptTokenizer {
 public:
   using Vocabulary = nlohmann::json; // ordered objects take time with the square of their size
 
-  static Result<KeptTokenizer> open(const std::string &run, const std::string &axis) {
-    const std::string fitted = run + "/fitted/";
-    PENSTOCK_ASSIGN(const Json described, readObject(fitted + "tokenizers.json"));
+  static Result<KeptTokenizer> open(const std::string &run, const RunRecord &record, const std::string &axis) {
     KeptTokenizer kept;
+    kept.fitted = FittedFolder(run + "/fitted", record.fitted);
+    PENSTOCK_ASSIGN(const Json described, readObject(kept.fitted, "tokenizers.json"));
     try {
       const Json &entry = described.at("features").at(axis);
       kept.plugin = entry.at("plugin").get<std::string>();
@@ -154,29 +155,29 @@ public:
       }
       kept.parameters = entry.at("parameters");
       kept.paths = entry.at("paths");
-      kept.vocab = fitted + kept.paths.at("vocab").get<std::string>();
-      kept.merges = kept.paths.contains("merges") ? fitted + kept.paths["merges"].get<std::string>() : "";
+      kept.vocab = kept.paths.at("vocab").get<std::string>();
+      kept.merges = kept.paths.contains("merges") ? kept.paths["merges"].get<std::string>() : "";
     } catch (const nlohmann::json::exception &) {
-      return environmentError("`" + fitted + "tokenizers.json` is damaged: it does not say how `" + axis + "` was made");
+      return environmentError("`" + kept.fitted.path + "/tokenizers.json` is damaged: it does not say how `" + axis + "` was made");
     }
     const std::string names[] = {"tokenizer.json", kept.plugin == "bpe" ? "vocab.json" : "vocab.txt"};
-    if (folderExists(kept.vocab)) {
-      kept.folder = kept.vocab;
-      kept.vocab += "/" + (fileExists(kept.folder + "/" + names[0]) ? names[0] : names[1]);
+    if (folderExists(kept.fitted.path + "/" + kept.vocab)) {
+      kept.folder = kept.vocab + "/";
+      kept.vocab = kept.folder + (kept.holds(kept.folder + names[0]) ? names[0] : names[1]);
     } else {
-      kept.folder = kept.vocab.substr(0, kept.vocab.rfind('/'));
+      kept.folder = kept.vocab.substr(0, kept.vocab.rfind('/') + 1);
     }
     if (kept.merges.empty()) {
-      kept.merges = kept.folder + "/merges.txt";
+      kept.merges = kept.folder + "merges.txt";
     }
-    PENSTOCK_ASSIGN(kept.text, readWholeFile(kept.vocab, largest));
+    PENSTOCK_ASSIGN(kept.text, readFittedFile(kept.fitted, kept.vocab));
     kept.json = kept.vocab.ends_with(".txt") ? Vocabulary() : Vocabulary::parse(kept.text, nullptr, false);
     kept.isWhole = kept.json.is_object() && kept.json.contains("model") && kept.json["model"].is_object();
     for (const auto &[name, settings] :
          {std::pair("tokenizer_config.json", &kept.config), std::pair("special_tokens_map.json", &kept.tokens)}) {
       *settings = Json::object();
-      if (fileExists(kept.folder + "/" + name)) {
-        PENSTOCK_ASSIGN(*settings, readObject(kept.folder + "/" + name));
+      if (kept.holds(kept.folder + name)) {
+        PENSTOCK_ASSIGN(*settings, readObject(kept.fitted, kept.folder + name));
       }
     }
     return kept;
@@ -218,11 +219,11 @@ public:
     return name == "PreTrainedTokenizerFast" || name == "TokenizersBackend";
   }
   bool putsSpecialTokens() const { return !parameters.contains("special") || parameters["special"] != false; }
+  bool holds(const std::string &name) const { return fileExists(fitted.path + "/" + name); }
 
-  static constexpr std::size_t largest = std::size_t{1} << 28; // as the tokenizers read
-
-  std::string plugin, folder, vocab, merges, text;
-  bool isWhole = false; // a tokenizer.json
+  FittedFolder fitted;
+  std::string plugin, folder, vocab, merges, text; // names in `fitted`; `folder` is "" or ends with a slash; `text` of `vocab`
+  bool isWhole = false;                            // a tokenizer.json
   Vocabulary json;
   Json parameters, paths, config, tokens;
 };
@@ -272,7 +273,7 @@ Json bpeConfig(KeptTokenizer &kept) {
 }
 
 Status writeTokenizer(const std::string &run, const RunRecord &record, const HfModel &model, const std::string &out) {
-  PENSTOCK_ASSIGN(KeptTokenizer kept, KeptTokenizer::open(run, model.axis));
+  PENSTOCK_ASSIGN(KeptTokenizer kept, KeptTokenizer::open(run, record, model.axis));
   if (!kept.putsSpecialTokens()) {
     return invalidInput("the tokenizer `" + kept.plugin +
                         "` puts no special tokens around a text, and those of Transformers do, so the run cannot be exported");
@@ -305,7 +306,7 @@ Status writeTokenizer(const std::string &run, const RunRecord &record, const HfM
   } else {
     PENSTOCK_TRY(writeFileAtomically(out + (isPieces ? "/vocab.txt" : "/vocab.json"), kept.text));
     if (!isPieces) {
-      PENSTOCK_ASSIGN(const std::string merges, readWholeFile(kept.merges, KeptTokenizer::largest));
+      PENSTOCK_ASSIGN(const std::string merges, readFittedFile(kept.fitted, kept.merges));
       PENSTOCK_TRY(writeFileAtomically(out + "/merges.txt", merges));
     }
   }
@@ -339,7 +340,7 @@ Status exportHf(const std::string &run, const RunRecord &record, const HfModel &
   if (fileExists(target) || !listFolder(target).empty()) {
     return environmentError("`" + out + "` is there already and not an empty folder; name another one");
   }
-  const std::string scratch = target + ".tmp" + std::to_string(::getpid());
+  const std::string scratch = temporaryName(target);
   PENSTOCK_TRY(makeFolders(scratch));
   Status status = writeTensors(run, record, model, scratch + "/model.safetensors");
   if (status.ok()) {

@@ -1,5 +1,7 @@
 #include "runtime/exec/files.h"
 
+#include "runtime/base/temporary_name.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,7 +21,7 @@ static std::string folderOf(const std::string &path) {
   return folder.empty() ? "." : folder;
 }
 
-AtomicFile::AtomicFile(std::string path) : path(std::move(path)), temporary(this->path + ".tmp" + std::to_string(::getpid())) {}
+AtomicFile::AtomicFile(std::string path) : path(std::move(path)), temporary(temporaryName(this->path)) {}
 
 AtomicFile::~AtomicFile() {
   if (descriptor >= 0) {
@@ -59,6 +61,11 @@ Status AtomicFile::commit(bool durableName) {
   if (::fsync(descriptor) != 0) {
     return systemError("write", path, errno);
   }
+  PENSTOCK_TRY(publish());
+  return durableName ? syncFolder(folderOf(path)) : Status{};
+}
+
+Status AtomicFile::publish() {
   const int closed = ::close(descriptor);
   descriptor = -1;
   if (closed != 0) {
@@ -68,7 +75,7 @@ Status AtomicFile::commit(bool durableName) {
     return systemError("write", path, errno);
   }
   present = false;
-  return durableName ? syncFolder(folderOf(path)) : Status{};
+  return {};
 }
 
 Status writeFileAtomically(const std::string &path, std::string_view text, bool durableName) {
@@ -76,15 +83,6 @@ Status writeFileAtomically(const std::string &path, std::string_view text, bool 
   PENSTOCK_TRY(file.open());
   PENSTOCK_TRY(file.write(text));
   return file.commit(durableName);
-}
-
-Status copyFileAtomically(const std::string &from, const std::string &to) {
-  std::error_code same;
-  if (fs::equivalent(from, to, same)) {
-    return {};
-  }
-  PENSTOCK_ASSIGN(const std::string content, readWholeFile(from));
-  return writeFileAtomically(to, content);
 }
 
 Status makeFolders(const std::string &path) {
@@ -116,6 +114,24 @@ Status removeAll(const std::string &path) {
   fs::remove_all(path, error);
   if (error) {
     return systemError("remove", path, error.value());
+  }
+  return {};
+}
+
+Status removeAtOnce(const std::string &path) {
+  const std::string gone = temporaryName(path + ".gone"); // beside what is being written for the same place
+  PENSTOCK_TRY(removeAll(gone));
+  if (::rename(path.c_str(), gone.c_str()) != 0) {
+    return errno == ENOENT ? Status{} : systemError("remove", path, errno);
+  }
+  return removeAll(gone);
+}
+
+Status removeTemporaries(const std::string &folder) {
+  for (const std::string &name : listFolder(folder)) {
+    if (isTemporaryName(name)) {
+      PENSTOCK_TRY(removeAll(folder + "/" + name));
+    }
   }
   return {};
 }

@@ -25,6 +25,8 @@ public:
   Status write(std::string_view text) { return write(text.data(), text.size()); }
   /// fsync, rename, and, with `durableName`, fsync of the folder: without it the caller syncs the folder.
   Status commit(bool durableName = true);
+  /// Only makes it visible: after a crash of the machine anything may stand there.
+  Status publish();
 
 private:
   std::string path, temporary;
@@ -34,8 +36,6 @@ private:
 
 /// Writes a whole small file atomically.
 Status writeFileAtomically(const std::string &path, std::string_view text, bool durableName = true);
-/// Copies a file atomically; a copy onto itself does nothing.
-Status copyFileAtomically(const std::string &from, const std::string &to);
 
 /// Makes the folder and those above it.
 Status makeFolders(const std::string &path);
@@ -43,6 +43,10 @@ Status makeFolders(const std::string &path);
 Status syncFolder(const std::string &path);
 /// Removes a file or a folder with all in it; what is not there is no error.
 Status removeAll(const std::string &path);
+/// The same, so that a kill leaves it whole or under a temporary name (runtime/base/temporary_name.h), never half of it.
+Status removeAtOnce(const std::string &path);
+/// Removes what killed processes left half-written in a folder; not below it.
+Status removeTemporaries(const std::string &folder);
 /// Renames a file or folder and makes it durable.
 Status renameDurably(const std::string &from, const std::string &to);
 /// Names in a folder, sorted, without "." and ".."; empty where there is no folder.

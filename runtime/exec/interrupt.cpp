@@ -20,6 +20,13 @@ void catchInterrupts() {
   std::signal(SIGXFSZ, SIG_IGN);
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
+  // A closed window sends it from the terminal and from the shell: the second must not kill what the first asked to save. Whoever
+  // started this process with it ignored (`nohup`) wants it ignored.
+  struct sigaction before{};
+  if (::sigaction(SIGHUP, nullptr, &before) == 0 && before.sa_handler != SIG_IGN) {
+    action.sa_flags = SA_RESTART;
+    ::sigaction(SIGHUP, &action, nullptr);
+  }
 }
 
 bool interrupted() { return flag.load(std::memory_order_relaxed); }

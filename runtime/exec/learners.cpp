@@ -1,5 +1,6 @@
 #include "runtime/exec/learners.h"
 
+#include "runtime/base/hash.h"
 #include "runtime/exec/evaluate.h"
 #include "runtime/exec/files.h"
 #include "runtime/exec/interrupt.h"
@@ -10,7 +11,7 @@ namespace penstock {
 
 namespace {
 
-std::string stateFile(const std::string &fitted, const std::string &answer) { return fitted + "/" + answer + ".learner"; }
+std::string stateFile(const std::string &answer) { return answer + learnerEnding; }
 
 struct Fitting {
   const AnswerSpec *answer = nullptr;
@@ -22,7 +23,7 @@ struct Fitting {
 } // namespace
 
 Status fitLearners(Program &program, const std::shared_ptr<const Dataset> &train, const RunConfig &config, PluginHost &host,
-                   const std::string &fitted) {
+                   FittedFolder &fitted) {
   const int entry = program.entry("predict");
   std::vector<Fitting> learners;
   for (const AnswerSpec &answer : config.answers) {
@@ -89,16 +90,20 @@ Status fitLearners(Program &program, const std::shared_ptr<const Dataset> &train
   }
   for (const Fitting &one : learners) {
     PENSTOCK_ASSIGN(const std::string state, one.fit->end());
-    PENSTOCK_TRY(writeFileAtomically(stateFile(fitted, one.answer->name), state));
+    const std::string name = stateFile(one.answer->name);
+    PENSTOCK_TRY(writeFileAtomically(fitted.path + "/" + name, state));
+    Hash64 hash;
+    hash.add(state);
+    fitted.hashes[name] = hash.hex();
   }
   return Status::success();
 }
 
-Result<std::unique_ptr<const Learner>> openLearner(const AnswerSpec &answer, PluginHost &host, const std::string &fitted) {
+Result<std::unique_ptr<const Learner>> openLearner(const AnswerSpec &answer, PluginHost &host, const FittedFolder &fitted) {
   PENSTOCK_ASSIGN(const PluginManifest *const manifest, host.manifest(answer.decoder, PluginKind::learner));
   std::string state;
   if (manifest->fits) {
-    PENSTOCK_ASSIGN(state, readWholeFile(stateFile(fitted, answer.name), std::size_t{1} << 36));
+    PENSTOCK_ASSIGN(state, readFittedFile(fitted, stateFile(answer.name)));
   }
   return makeLearner(host, answer.decoder, answer.parameters, state);
 }

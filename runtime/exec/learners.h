@@ -13,12 +13,14 @@
 
 namespace penstock {
 
-/// Shows train to every learner of the pipeline and writes their states to `fitted`/<answer>.learner. What flows into a learner does
-/// not depend on the batches, so its state does not either. Stops with `interrupted` on Ctrl-C.
+inline constexpr const char *learnerEnding = ".learner";
+
+/// Shows train to every learner of the pipeline, writes their states to `fitted`/<answer>.learner and adds their hashes. What flows into a
+/// learner does not depend on the batches, so its state does not either. Stops with `interrupted` on Ctrl-C.
 Status fitLearners(Program &program, const std::shared_ptr<const Dataset> &train, const RunConfig &config, PluginHost &host,
-                   const std::string &fitted);
+                   FittedFolder &fitted);
 
 /// The learner of an answer, from its state in `fitted`.
-Result<std::unique_ptr<const Learner>> openLearner(const AnswerSpec &answer, PluginHost &host, const std::string &fitted);
+Result<std::unique_ptr<const Learner>> openLearner(const AnswerSpec &answer, PluginHost &host, const FittedFolder &fitted);
 
 } // namespace penstock

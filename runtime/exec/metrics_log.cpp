@@ -65,22 +65,30 @@ std::string valuesToJson(const std::vector<std::pair<std::string, double>> &valu
   return out + "}";
 }
 
-Result<std::unique_ptr<MetricsLog>> MetricsLog::open(const std::string &path, std::int64_t keepSteps) {
+// Whether a line tells of something that the resumed state has behind it.
+static bool isDone(std::string_view line, std::int64_t steps, std::int64_t evaluated) {
+  static constexpr std::string_view start = "{\"step\":";
+  std::int64_t step = 0;
+  if (!line.starts_with(start) || std::from_chars(line.data() + start.size(), line.data() + line.size(), step).ec != std::errc() ||
+      !line.ends_with('}')) {
+    return false;
+  }
+  if (line.find("\"split\":") == line.npos) {
+    return step <= steps;
+  }
+  return step <= evaluated && line.find("\"final\":true") == line.npos;
+}
+
+Result<std::unique_ptr<MetricsLog>> MetricsLog::open(const std::string &path, std::int64_t steps, std::int64_t evaluated) {
   std::unique_ptr<MetricsLog> log(new MetricsLog);
   log->path = path;
   std::size_t keep = 0;
-  if (keepSteps > 0 && fileExists(path)) {
+  if (steps > 0 && fileExists(path)) {
     PENSTOCK_ASSIGN(const std::string text, readWholeFile(path, std::size_t{1} << 34));
-    static constexpr std::string_view start = "{\"step\":";
-    while (keep < text.size()) {
-      const std::size_t end = text.find('\n', keep);
-      const std::string_view line(text.data() + keep, (end == std::string::npos ? text.size() : end) - keep);
-      std::int64_t step = 0;
-      if (end == std::string::npos || !line.starts_with(start) || line.find("\"final\":true") != line.npos ||
-          std::from_chars(line.data() + start.size(), line.data() + line.size(), step).ec != std::errc() || step > keepSteps) {
+    for (std::size_t end; (end = text.find('\n', keep)) != std::string::npos; keep = end + 1) {
+      if (!isDone(std::string_view(text).substr(keep, end - keep), steps, evaluated)) {
         break;
       }
-      keep = end + 1;
     }
   }
   log->descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);

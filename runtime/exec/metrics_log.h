@@ -44,8 +44,9 @@ std::string valuesToJson(const std::vector<std::pair<std::string, double>> &valu
 
 class MetricsLog {
 public:
-  /// Opens the file and keeps of it the lines up to step `keepSteps` that are not of the end of a run; a torn last line goes.
-  static Result<std::unique_ptr<MetricsLog>> open(const std::string &path, std::int64_t keepSteps);
+  /// Opens the file and keeps of it what a state with `steps` steps done and the last evaluation at step `evaluated` (-1: none) has behind
+  /// it. What comes later, the end of a run and a torn last line go: they will be written again.
+  static Result<std::unique_ptr<MetricsLog>> open(const std::string &path, std::int64_t steps, std::int64_t evaluated);
   ~MetricsLog();
   MetricsLog(const MetricsLog &) = delete;
   MetricsLog &operator=(const MetricsLog &) = delete;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -30,6 +31,25 @@ std::int64_t residentMemory() {
     std::fclose(file);
   }
   return resident * ::sysconf(_SC_PAGESIZE);
+}
+
+// What only informs: a reader that is gone, a full disk or a closed descriptor is the end of the line and of nothing else.
+void Progress::say(const std::string &text) {
+  std::fflush(stderr); // what others have said before
+  for (std::size_t done = 0; done < text.size();) {
+    const ssize_t put = ::write(STDERR_FILENO, text.data() + done, text.size() - done);
+    if (put < 0 && errno == EINTR) {
+      continue;
+    }
+    if (put <= 0) {
+      if (errno != EAGAIN) { // there may be room again for the next line
+        mode = Mode::quiet;
+        due = INT64_MAX;
+      }
+      return;
+    }
+    done += static_cast<std::size_t>(put);
+  }
 }
 
 static std::string amount(double value) {
@@ -87,7 +107,7 @@ void Progress::show(std::int64_t step, std::int64_t now) {
   const std::string numbers =
       fmt::format("loss {:.4f}  {} tokens/s  {} left  {}", smoothed, amount(speed), duration(left), memory(residentMemory()));
   if (mode == Mode::lines) {
-    fmt::print(stderr, "epoch {:.2f}/{:.4g}  step {}/{}  {}\n", epoch, epochs, step, total, numbers);
+    say(fmt::format("epoch {:.2f}/{:.4g}  step {}/{}  {}\n", epoch, epochs, step, total, numbers));
     return;
   }
   const int width = 20;
@@ -107,22 +127,21 @@ void Progress::show(std::int64_t step, std::int64_t now) {
   } else { // a wrapped line could not be taken back
     line = (line + after).substr(0, static_cast<std::size_t>(columns));
   }
-  fmt::print(stderr, "\r{}\x1b[K", line);
-  std::fflush(stderr);
-  shown = true;
+  say("\r" + line + "\x1b[K");
+  shown = mode != Mode::quiet;
 }
 
 void Progress::note(const std::string &text) {
   if (mode == Mode::quiet) {
     return;
   }
-  fmt::print(stderr, "{}{}\n", shown ? "\r\x1b[K" : "", printableLines(text));
+  say((shown ? "\r\x1b[K" : "") + printableLines(text) + "\n");
   shown = false;
 }
 
 void Progress::finish() {
   if (shown) {
-    fmt::print(stderr, "\n");
+    say("\n");
     shown = false;
   }
 }

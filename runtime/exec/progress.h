@@ -1,5 +1,5 @@
 // What a person sees while a run trains, on standard error: one line that changes on a terminal, lines every few seconds
-// elsewhere, nothing with --quiet. NO_COLOR is honoured.
+// elsewhere, nothing with --quiet. NO_COLOR is honoured. Where nobody can read it any more, it falls silent and the run goes on.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +32,7 @@ public:
 private:
   double rate() const { return seen < 50 ? 1.0 / static_cast<double>(seen + 1) : 0.02; }
   void show(std::int64_t step, std::int64_t now);
+  void say(const std::string &text);
 
   Mode mode;
   bool color = false, shown = false;

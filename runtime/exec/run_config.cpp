@@ -172,17 +172,18 @@ Result<RunConfig> RunConfig::fromJson(const std::string &text) {
     for (const Json &metric : json.at("metrics")) {
       config.metrics.push_back({metric.at("split"), metric.at("plugin"), metric.at("parameters"), metric.at("answer")});
     }
-    if (json.contains("confidence")) { // a run of an earlier release has none
-      json["confidence"].at("samples").get_to(config.confidence.samples);
-      json["confidence"].at("level").get_to(config.confidence.level);
-      json["confidence"].at("seed").get_to(config.confidence.seed);
-    }
+    json.at("confidence").at("samples").get_to(config.confidence.samples);
+    json.at("confidence").at("level").get_to(config.confidence.level);
+    json.at("confidence").at("seed").get_to(config.confidence.seed);
     for (const Json &expectation : json.at("expectations")) {
       config.expectations.push_back({expectation.at("split"), expectation.at("metric"), expectation.at("comparison"),
                                      expectation.at("bound"), expectation.at("place")});
     }
-  } catch (const nlohmann::json::exception &error) {
-    return environmentError(std::string("the run's configuration is incomplete: ") + error.what());
+  } catch (const nlohmann::json::exception &) {
+    return environmentError("the run's configuration is incomplete");
+  }
+  if (config.threads < 0 || config.threads > 4096) {
+    return environmentError("the run's configuration holds a number of threads that is none");
   }
   if (config.train.batch < 1 || config.train.logEvery < 1 || config.train.accumulate < 1) {
     return environmentError("the run's configuration holds a `batch`, `accumulate` or `log_every` below 1");

@@ -1,6 +1,9 @@
 #include "runtime/exec/run_folder.h"
 
-#include "runtime/base/hash.h"
+#include "runtime/base/printable.h"
+#include "runtime/base/temporary_name.h"
+#include "runtime/data/run_text.h"
+#include "runtime/data/sealed_json.h"
 #include "runtime/exec/checkpoint.h"
 #include "runtime/exec/files.h"
 
@@ -13,7 +16,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
+#include <iterator>
 #include <map>
+#include <optional>
 
 namespace penstock {
 
@@ -28,14 +33,7 @@ std::string timestamp() {
   return text;
 }
 
-Result<std::string> hashOfFile(const std::string &path) {
-  PENSTOCK_ASSIGN(const std::string content, readWholeFile(path));
-  Hash64 hash;
-  hash.add(content);
-  return hash.hex();
-}
-
-Status writeRunRecord(const std::string &folder, const RunRecord &record) {
+Status writeRunRecord(const std::string &folder, const RunRecord &record, bool durable) {
   const RunConfig &config = record.config;
   Json json;
   json["format"] = runFormat;
@@ -44,8 +42,9 @@ Status writeRunRecord(const std::string &folder, const RunRecord &record) {
   json["data_hash"] = record.dataHash;
   json["seed"] = config.train.seed;
   json["machine"] = {{"level", record.level}, {"kernels", record.kernels}, {"cores", record.cores}, {"threads", record.threads}};
-  json["program"] = {{"file", "program.so"}, {"hash", record.programHash}};
+  json["program"] = {{"file", "program.so"}, {"hash", record.programHash}, {"profiled", record.profiled}};
   json["weights"] = {{"file", "model.safetensors"}, {"hash", record.weightsHash}};
+  json["fitted"] = record.fitted;
   json["plugins"] = Json::array();
   for (const RunPlugin &plugin : record.plugins) {
     json["plugins"].push_back({{"kind", plugin.kind}, {"name", plugin.name}, {"version", plugin.version}, {"hash", plugin.hash}});
@@ -86,7 +85,10 @@ Status writeRunRecord(const std::string &folder, const RunRecord &record) {
   }
   json["expectations"] = std::move(expectations);
   json["config"] = Json::parse(config.toJson());
-  return writeFileAtomically(folder + "/run.json", json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+  AtomicFile file(folder + "/run.json");
+  PENSTOCK_TRY(file.open());
+  PENSTOCK_TRY(file.write(sealedText(std::move(json))));
+  return durable ? file.commit() : file.publish();
 }
 
 Result<RunRecord> readRunRecord(const std::string &folder) {
@@ -95,24 +97,20 @@ Result<RunRecord> readRunRecord(const std::string &folder) {
     return environmentError("`" + folder + "` is not the folder of a run: it holds no `run.json`; `penstock train` makes one");
   }
   PENSTOCK_ASSIGN(const std::string text, readWholeFile(path));
-  const Json json = Json::parse(text, nullptr, false);
-  if (json.is_discarded() || !json.is_object()) {
-    return environmentError("`" + path + "` is damaged: it is not JSON");
-  }
+  PENSTOCK_ASSIGN(const Json json, openRunText(path, text));
   RunRecord record;
+  const Result<RunConfig> config = RunConfig::fromJson(json.contains("config") ? json["config"].dump() : "");
+  if (!config.ok()) {
+    return environmentError("`" + path + "` is damaged: " + config.status().message() + "; train again into another folder");
+  }
+  record.config = *config;
   try {
-    if (const Json format = json.value("format", Json()); format != runFormat) {
-      const Json writer = json.value("penstock", Json());
-      return environmentError(
-          "`" + path + "` was written by " + (writer.is_string() ? "penstock " + writer.get<std::string>() : "another program") +
-          (format.is_number_integer() ? " in format " + format.dump() : " without a format") + ", and this release reads format " +
-          std::to_string(runFormat) + " alone; use the release that wrote it, or train again into another folder");
-    }
-    PENSTOCK_ASSIGN(record.config, RunConfig::fromJson(json.at("config").dump()));
     json.at("penstock").get_to(record.version);
     json.at("data_hash").get_to(record.dataHash);
     json.at("program").at("hash").get_to(record.programHash);
+    json.at("program").at("profiled").get_to(record.profiled);
     json.at("weights").at("hash").get_to(record.weightsHash);
+    json.at("fitted").get_to(record.fitted);
     for (const Json &plugin : json.at("plugins")) {
       record.plugins.push_back({plugin.at("kind"), plugin.at("name"), plugin.at("version"), plugin.at("hash")});
     }
@@ -148,44 +146,85 @@ Result<RunRecord> readRunRecord(const std::string &folder) {
       }
       record.results.push_back(std::move(split));
     }
-  } catch (const nlohmann::json::exception &error) {
-    return environmentError("`" + path + "` is damaged: " + error.what());
+  } catch (const nlohmann::json::exception &) {
+    return environmentError("`" + path +
+                            "` is damaged: it lacks a part of what a run keeps, or holds another thing there; train again into " +
+                            "another folder");
+  }
+  if (record.finished && (record.fitted.empty() || record.weightsHash.empty() || record.programHash.empty())) {
+    return environmentError("`" + path + "` is damaged: it lacks hashes of a finished run; train again into another folder");
   }
   return record;
 }
 
-// What a run writes at the top of its folder; a killed writer leaves names with ".tmp" in them.
+// What a run writes at the top of its folder.
 static bool ofARun(const std::string &name) {
-  for (const char *known : {"run.json", "metrics.jsonl", "fitted", "checkpoints", "program.so", "model.safetensors", "report.html"}) {
-    if (name == known || name.starts_with(std::string(known) + ".tmp")) {
-      return true;
-    }
+  static constexpr const char *names[] = {"run.json",   "metrics.jsonl",     "fitted",      "checkpoints",
+                                          "program.so", "model.safetensors", "report.html", "profile.json"};
+  return isTemporaryName(name) || std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
+
+// Whether a run of any release wrote run.json, whatever became of it.
+static bool isMarked(const std::string &folder) {
+  const Result<std::string> text = readWholeFile(folder + "/run.json");
+  const std::optional<Json> json = text.ok() ? parseObject(*text) : std::nullopt;
+  return json && json->contains("penstock") && json->contains("format");
+}
+
+// What stands in a folder, and what can be done with it.
+struct FolderState {
+  bool empty = false, checkpoint = false;
+  bool ended = false;  // of a run that trains nothing and has therefore no checkpoint
+  bool begun = false;  // a run was killed there before its first checkpoint; it can be cleared
+  std::string foreign; // a name that is no run's
+};
+
+static FolderState stateOf(const std::string &path) {
+  FolderState state;
+  std::vector<std::string> names = listFolder(path);
+  const bool any = !names.empty();
+  std::erase_if(names, isTemporaryName);
+  state.empty = names.empty();
+  state.checkpoint = CheckpointStore(path + "/checkpoints").any();
+  for (const std::string &name : names) {
+    state.foreign = state.foreign.empty() && !ofARun(name) ? name : state.foreign;
   }
-  return name.starts_with(".tmp") || name.find(".tmp") != std::string::npos;
+  if (state.empty) {
+    state.begun = any;
+    return state;
+  }
+  if (!state.checkpoint && state.foreign.empty() && isMarked(path)) {
+    const bool model = fileExists(path + "/model.safetensors");
+    const Result<RunRecord> record = model ? readRunRecord(path) : Result<RunRecord>(Status());
+    state.ended = record.ok() && !record->config.trains;
+    state.begun = !model;
+  }
+  return state;
 }
 
 Status checkRunFolder(const std::string &path, bool resume) {
   if (fileExists(path)) {
     return environmentError("`" + path + "` is a file; `--out` names a folder");
   }
-  const std::vector<std::string> names = listFolder(path);
-  if (!names.empty() && !resume) {
+  const FolderState state = stateOf(path);
+  if (state.empty || state.begun || (resume && (state.checkpoint || state.ended))) {
+    return {};
+  }
+  if (!resume) {
     return environmentError("the folder `" + path +
                             "` is not empty, and a run starts in an empty one; name another folder, "
                             "or continue the run there with `--resume`");
   }
-  if (CheckpointStore(path + "/checkpoints").any()) {
-    return {};
+  if (!state.foreign.empty()) {
+    return environmentError("`" + path + "` holds `" + printable(state.foreign, 80) + "`, which is no part of a run; name another folder");
   }
-  for (const std::string &name : names) {
-    if (!ofARun(name)) {
-      return environmentError("`" + path + "` holds `" + name + "`, which is no part of a run; name another folder");
+  if (fileExists(path + "/model.safetensors")) {
+    if (isMarked(path)) {
+      PENSTOCK_TRY(readRunRecord(path).status());
     }
-    if (name == "model.safetensors") {
-      return environmentError("`" + path + "` holds a trained model but no checkpoint to continue from; name another folder");
-    }
+    return environmentError("`" + path + "` holds a trained model but no checkpoint to continue from; name another folder");
   }
-  return {};
+  return environmentError("`" + path + "` holds no `run.json` of a run, so what is there is left alone; name another folder");
 }
 
 Result<std::unique_ptr<RunFolder>> RunFolder::prepare(const std::string &path, bool resume) {
@@ -204,13 +243,22 @@ Result<std::unique_ptr<RunFolder>> RunFolder::prepare(const std::string &path, b
     return environmentError("another process is training in `" + path + "`");
   }
   PENSTOCK_TRY(checkRunFolder(run->folder, resume)); // again, now that nobody else changes it
-  run->checkpoint = CheckpointStore(run->file("checkpoints")).any();
-  if (!run->checkpoint) {
-    for (const std::string &name : listFolder(run->folder)) {
-      PENSTOCK_TRY(removeAll(run->file(name)));
-    }
+  for (const char *below : {"", "/fitted", "/checkpoints"}) {
+    PENSTOCK_TRY(removeTemporaries(run->folder + below));
   }
+  const FolderState state = stateOf(run->folder);
+  run->begun = state.checkpoint || state.ended;
   return run;
+}
+
+Status RunFolder::clear() {
+  std::vector<std::string> names = listFolder(folder);
+  std::erase(names, "run.json");
+  names.push_back("run.json");
+  for (const std::string &name : names) {
+    PENSTOCK_TRY(removeAll(file(name)));
+  }
+  return {};
 }
 
 RunFolder::~RunFolder() {

@@ -1,6 +1,8 @@
 #include "runtime/exec/run_plugins.h"
 
+#include "runtime/base/hash.h"
 #include "runtime/exec/evaluate.h"
+#include "runtime/exec/files.h"
 #include "runtime/exec/run_folder.h"
 
 #include <fmt/format.h>
@@ -9,6 +11,13 @@
 #include <algorithm>
 
 namespace penstock {
+
+static Result<std::string> hashOfFile(const std::string &path) {
+  PENSTOCK_ASSIGN(const std::string content, readWholeFile(path));
+  Hash64 hash;
+  hash.add(content);
+  return hash.hex();
+}
 
 Result<std::vector<RunPlugin>> pluginsOf(const RunConfig &config, const PluginHost &host) {
   std::vector<RunPlugin> plugins;

@@ -14,20 +14,20 @@
 namespace penstock {
 
 Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder, RunRecord record,
-                                                     const std::vector<std::string> &pluginFolders) {
+                                                     const std::vector<std::string> &pluginFolders, const Recompile &recompile) {
   std::unique_ptr<TrainedRun> run(new TrainedRun);
   run->folder = folder;
   run->held = std::move(record);
-  const std::string weights = folder + "/model.safetensors", code = folder + "/program.so";
-  if (!run->held.finished || !fileExists(weights)) {
+  const std::string weights = folder + "/model.safetensors";
+  if (!run->held.finished) {
     return environmentError("the run in `" + folder +
                             "` has not ended, so it has no `model.safetensors`; continue it with "
                             "`penstock train " +
                             run->held.config.file + " --out " + folder + " --resume`");
   }
-  PENSTOCK_ASSIGN(const std::string hash, hashOfFile(code));
-  if (hash != run->held.programHash) {
-    return environmentError("`" + code + "` is damaged: it is not the program of this run");
+  const std::string again = "; `penstock train ... --resume` makes it again from the last checkpoint";
+  if (!fileExists(weights)) {
+    return environmentError("`" + weights + "` is damaged: it is not there" + again);
   }
   std::vector<std::string> folders = pluginFolders;
   folders.insert(folders.end(), run->held.config.pluginFolders.begin(), run->held.config.pluginFolders.end());
@@ -41,12 +41,41 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder, 
   }
   run->remarks = changes.all;
   PENSTOCK_ASSIGN(run->pool, ThreadPool::create(static_cast<int>(run->held.config.threads)));
-  PENSTOCK_ASSIGN(run->compiled, Program::open(code, *run->pool));
-  PENSTOCK_ASSIGN(const auto file, SafetensorsFile::open(weights, run->held.weightsHash));
+  PENSTOCK_ASSIGN(const ProgramFile program, run->programFile(recompile));
+  PENSTOCK_ASSIGN(run->compiled, Program::open(program, *run->pool));
+  const auto opened = SafetensorsFile::open(weights, run->held.weightsHash);
+  if (!opened.ok()) {
+    return environmentError(opened.status().message() + again);
+  }
+  const std::shared_ptr<const SafetensorsFile> &file = *opened;
   PENSTOCK_TRY(run->compiled->load(TensorClass::parameter, *file));
   PENSTOCK_TRY(run->compiled->load(TensorClass::fitted, *file));
   PENSTOCK_TRY(run->compiled->pack());
   return run;
+}
+
+Result<ProgramFile> TrainedRun::programFile(const Recompile &recompile) {
+  const std::string path = folder + "/program.so";
+  Result<ProgramFile> kept = ProgramFile::read(path);
+  if (kept.ok() && kept->hash() == held.programHash) {
+    return kept;
+  }
+  const std::string damaged = kept.ok() ? "`" + path + "` is damaged: it is not the program of this run" : kept.status().message();
+  if (!recompile) {
+    return environmentError(damaged + "; `penstock train ... --resume` compiles it again");
+  }
+  const Result<std::string> compiled = recompile(held, *plugins);
+  if (!compiled.ok()) {
+    return Status(compiled.status().code(), damaged + ", and it cannot be compiled again: " + compiled.status().message());
+  }
+  PENSTOCK_ASSIGN(ProgramFile made, ProgramFile::read(*compiled));
+  PENSTOCK_TRY(made.forgetKey());
+  if (made.hash() != held.programHash) {
+    return environmentError(damaged + ", and compiling it again gives another one (another release or another machine); train again");
+  }
+  remarks.push_back(damaged + ", so it was compiled again; `penstock train ... --resume` mends the folder");
+  made.path = path;
+  return made;
 }
 
 Result<SplitResult> TrainedRun::evaluate(const std::string &split, const std::string &cache, const ConfidenceSpec &confidence) {

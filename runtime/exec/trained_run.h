@@ -25,19 +25,23 @@ struct PredictSummary {
 
 class TrainedRun {
 public:
-  /// Maps the program (whose hash must be the run's), loads and packs the weights. `record` is that of the folder; whoever changes its
-  /// configuration, `threads` included, gets the run so. A run that has no weights yet, or whose tokenizer or head has another version
-  /// now, is an error that says so.
-  static Result<std::unique_ptr<TrainedRun>> open(const std::string &folder, RunRecord record,
-                                                  const std::vector<std::string> &pluginFolders);
+  /// Compiles the program of a run again from what its record keeps, and gives its path.
+  using Recompile = std::function<Result<std::string>(const RunRecord &record, PluginHost &host)>;
 
-  /// What a person should know about this run: plugins that are not those it was made with.
+  /// Maps the program, loads and packs the weights, all of which must have the hashes of the run. `record` is that of the folder; whoever
+  /// changes its configuration, `threads` included, gets the run so. A program that is damaged or missing is made anew by `recompile`,
+  /// where that is given and makes the same. A run that has no weights yet, or whose tokenizer or head has another version now, is an error
+  /// that says so.
+  static Result<std::unique_ptr<TrainedRun>> open(const std::string &folder, RunRecord record,
+                                                  const std::vector<std::string> &pluginFolders, const Recompile &recompile = {});
+
+  /// What a person should know about this run: plugins that are not those it was made with, a program that was made anew.
   const std::vector<std::string> &warnings() const { return remarks; }
 
   const RunRecord &record() const { return held; }
   PluginHost &host() { return *plugins; }
   Program &program() { return *compiled; }
-  std::string fitted() const { return folder + "/fitted"; }
+  FittedFolder fitted() const { return {folder + "/fitted", held.fitted}; }
   int threads() const { return pool->workers(); }
 
   /// Measures a split; the ids come from the cache folder where it has them.
@@ -54,6 +58,7 @@ private:
   /// The answers of one head to the records of a batch.
   Result<std::vector<std::string>> decode(const AnswerSpec *answer, const Learner *learner, const PenstockOutputInfo &output,
                                           const float *values, const Batch &batch) const;
+  Result<ProgramFile> programFile(const Recompile &recompile);
   std::string folder;
   RunRecord held;
   std::vector<std::string> remarks;

@@ -56,8 +56,8 @@ Result<DataFacts> readFacts(const std::string &text) {
     for (const auto &[axis, vocabulary] : vocabularies.items()) {
       facts.longest = std::max(facts.longest, vocabulary.value("max", std::int64_t{0}));
     }
-  } catch (const nlohmann::json::exception &error) {
-    return internalError(std::string("the facts of the data are not sound: ") + error.what());
+  } catch (const nlohmann::json::exception &) {
+    return internalError("the facts about the data are not sound; please report this");
   }
   return facts;
 }
@@ -94,6 +94,7 @@ private:
 
   Status openFolder();
   Status openProgram();
+  Status openFitted();
   Status openData();
   Status restore();
   Status loop();
@@ -120,6 +121,7 @@ private:
   TrainOutcome outcome;
   DataFacts facts;
   std::unique_ptr<RunFolder> folder;
+  FittedFolder fitted;
   std::unique_ptr<CheckpointStore> checkpoints;
   std::unique_ptr<ThreadPool> pool;
   std::unique_ptr<Program> program;
@@ -147,7 +149,7 @@ Status Trainer::openFolder() {
   PENSTOCK_ASSIGN(folder, RunFolder::prepare(request.out, request.resume));
   checkpoints = std::make_unique<CheckpointStore>(folder->file("checkpoints"));
   PENSTOCK_ASSIGN(std::vector<RunPlugin> plugins, pluginsOf(config, host));
-  if (folder->hasCheckpoint()) {
+  if (folder->continues()) {
     PENSTOCK_ASSIGN(outcome.record, readRunRecord(folder->path()));
     PENSTOCK_TRY(checkSamePipeline(outcome.record.config, config));
     if (outcome.record.dataHash != facts.hash) {
@@ -158,11 +160,17 @@ Status Trainer::openFolder() {
       return environmentError(
           fmt::format("{}; a resumed run needs the same plugins, so train into another folder", fmt::join(changes.all, "\n")));
     }
-  } else {
-    outcome.record.started = timestamp();
+    outcome.record.plugins = std::move(plugins);
+    return {};
   }
+  outcome.record.started = timestamp();
   outcome.record.plugins = std::move(plugins);
-  return {};
+  outcome.record.config = config;
+  outcome.record.version = request.version;
+  outcome.record.dataHash = facts.hash;
+  // The mark of a run stands before anything else does, and is no more than that until `restore` writes it with all hashes.
+  PENSTOCK_TRY(folder->clear());
+  return writeRunRecord(folder->path(), outcome.record, false);
 }
 
 Status Trainer::openProgram() {
@@ -173,25 +181,34 @@ Status Trainer::openProgram() {
   RunRecord &record = outcome.record;
   const std::string own = folder->file("program.so");
   // The code of a resumed run is the code that began it: other code might round elsewhere.
-  bool usable = false;
-  if (folder->hasCheckpoint() && fileExists(own)) {
-    const Result<std::string> hash = hashOfFile(own);
-    usable = hash.ok() && *hash == record.programHash;
-  }
-  if (!usable) {
-    PENSTOCK_ASSIGN(const std::string compiled, request.program());
-    PENSTOCK_ASSIGN(const std::string hash, hashOfFile(compiled));
-    if (folder->hasCheckpoint() && hash != record.programHash) {
-      return environmentError("the compiled program of this run is damaged, and compiling again gives another one (another "
-                              "release or another machine); train into another folder");
+  std::optional<ProgramFile> file;
+  if (folder->continues()) {
+    Result<ProgramFile> kept = ProgramFile::read(own);
+    if (kept.ok() && kept->hash() == record.programHash) {
+      file = *std::move(kept);
     }
-    record.programHash = hash;
-    PENSTOCK_TRY(copyFileAtomically(compiled, own));
+  } else {
+    record.profiled = request.profile;
   }
-  PENSTOCK_ASSIGN(program, Program::open(own, *pool));
+  if (!file) {
+    PENSTOCK_ASSIGN(const std::string compiled, request.program(record.profiled));
+    PENSTOCK_ASSIGN(file, ProgramFile::read(compiled));
+    PENSTOCK_TRY(file->forgetKey());
+    if (folder->continues()) {
+      if (file->hash() != record.programHash) {
+        return environmentError("the compiled program of this run is damaged, and compiling again gives another one (another "
+                                "release or another machine); train into another folder");
+      }
+      outcome.notes.push_back("`" + own + "` was damaged, so it was compiled again");
+    }
+    record.programHash = file->hash();
+    file->path = own;
+    PENSTOCK_TRY(writeFileAtomically(own, file->bytes));
+  }
+  PENSTOCK_ASSIGN(program, Program::open(*file, *pool));
   PENSTOCK_ASSIGN(const Level level, parseLevel(program->table().level));
   const std::string kernels = kernelsOf(program->table(), level);
-  if (folder->hasCheckpoint() && record.kernels != kernels) {
+  if (folder->continues() && record.kernels != kernels) {
     return environmentError(
         fmt::format("this run was begun with the kernels `{}`, now they are `{}`, and others add in another order; continue it with the "
                     "same ones (PENSTOCK_KERNELS, and for bf16 the machine, choose them), or train into another folder",
@@ -207,11 +224,37 @@ Status Trainer::openProgram() {
   return {};
 }
 
-Status Trainer::openData() {
-  const std::string fitted = folder->file("fitted");
-  if (!folder->hasCheckpoint() || !folderExists(fitted)) {
-    PENSTOCK_TRY(writeFitted(config.recordProgram, request.facts, fitted));
+// A resumed run needs what it was begun with. The same data give it again.
+Status Trainer::openFitted() {
+  fitted = FittedFolder(folder->file("fitted"), outcome.record.fitted);
+  if (folder->continues()) {
+    if (fitted.hashes.empty()) {
+      return environmentError("`" + folder->file("run.json") +
+                              "` is damaged: it does not say what the run was fitted to; train again into "
+                              "another folder");
+    }
+    const Status whole = checkFitted(fitted, learnerEnding); // learners fit again at the end
+    if (whole.ok()) {
+      return {};
+    }
+    outcome.notes.push_back("`" + fitted.path + "` was damaged, so it was written again from the data");
   }
+  PENSTOCK_ASSIGN(FittedFolder written, writeFitted(config.recordProgram, request.facts, fitted.path));
+  for (const auto &[name, hash] : fitted.hashes) {
+    const bool same = name.ends_with(learnerEnding) || (written.hashes.contains(name) && written.hashes[name] == hash);
+    if (!same) {
+      return environmentError("`" + fitted.path + "/" + name +
+                              "` was damaged, and writing it from the data again gives another one, so this "
+                              "run cannot be continued; train into another folder");
+    }
+  }
+  fitted = std::move(written);
+  outcome.record.fitted = fitted.hashes;
+  return {};
+}
+
+Status Trainer::openData() {
+  PENSTOCK_TRY(openFitted());
   Dataset::Options options;
   options.fitted = fitted;
   options.cache = request.cache;
@@ -294,10 +337,12 @@ Status Trainer::restore() {
     if (!config.train.from.empty()) {
       PENSTOCK_TRY(takeWeights());
     }
-    PENSTOCK_TRY(writeRunRecord(folder->path(), outcome.record));
+    if (!folder->continues()) {
+      PENSTOCK_TRY(writeRunRecord(folder->path(), outcome.record));
+    }
   }
   secondsBefore = state.seconds;
-  PENSTOCK_ASSIGN(log, MetricsLog::open(folder->file("metrics.jsonl"), state.step));
+  PENSTOCK_ASSIGN(log, MetricsLog::open(folder->file("metrics.jsonl"), state.step, state.lastValidated));
   progress = std::make_unique<Progress>(request.progress, total, stepsPerEpoch, state.step);
   for (const std::string &note : outcome.notes) {
     progress->note(note);
@@ -570,11 +615,12 @@ Status Trainer::finish() {
     kept.push_back(std::move(view));
   }
   PENSTOCK_ASSIGN(record.weightsHash, writeSafetensors(folder->file("model.safetensors"), kept, {{"format", "penstock"}}));
-  if (const Status fitted = fitLearners(*program, train, config, host, folder->file("fitted")); !fitted.ok()) {
-    return fitted.code() == ErrorCode::interrupted
+  if (const Status learned = fitLearners(*program, train, config, host, fitted); !learned.ok()) {
+    return learned.code() == ErrorCode::interrupted
                ? Status(ErrorCode::interrupted, "interrupted while fitting the learners; continue with\n  " + request.resumeCommand)
-               : fitted;
+               : learned;
   }
+  record.fitted = fitted.hashes;
   record.results.clear();
   for (const auto &[split, dataset] : splits) {
     if (split == "dev" && lastDev && state.lastValidated == state.step && config.confidence.samples == 0) {
@@ -586,7 +632,10 @@ Status Trainer::finish() {
       return {ErrorCode::interrupted, "interrupted while measuring the trained model; continue with\n  " + request.resumeCommand};
     }
     PENSTOCK_TRY(result.status());
-    PENSTOCK_TRY(log->evaluation(state.step, epochOf(state.step), *result, true));
+    // Of weights that the log has measured at this step a resumed run says no more than a whole one.
+    if (split != "dev" || state.lastValidated != state.step || record.keptStep != state.step || config.confidence.samples > 0) {
+      PENSTOCK_TRY(log->evaluation(state.step, epochOf(state.step), *result, true));
+    }
     record.results.push_back(std::move(*result));
   }
   PENSTOCK_TRY(log->sync());

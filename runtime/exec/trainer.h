@@ -14,8 +14,9 @@ namespace penstock {
 
 struct TrainRequest {
   RunConfig config;
-  std::string facts;                            // JSON, of gatherFacts
-  std::function<Result<std::string>()> program; // path of the compiled program; not called where the run has its own
+  std::string facts; // JSON, of gatherFacts
+  /// Path of the compiled program, with or without what a profile needs; not called where the run has its own.
+  std::function<Result<std::string>(bool profiled)> program;
   std::string out;
   bool resume = false;
   std::string version;       // of penstock, for run.json

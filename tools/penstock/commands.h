@@ -21,6 +21,7 @@ struct CommandContext {
   std::string version;
   std::vector<std::string> pluginFolders; // --plugins, searched before the standard places
   int exitCode = 0;
+  bool outputInforms = false; // what stands on standard output is kept elsewhere, too: it may be lost
 
   /// Prints `penstock: <message>` to standard error and sets the exit code of the failure.
   void fail(const Status &status);

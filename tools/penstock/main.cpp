@@ -1,22 +1,22 @@
 #include "compiler/diagnostics/diagnostic.h"
-#include "tools/penstock/commands.h"
-
 #include "runtime/base/printable.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/plugin/containment.h"
+#include "tools/penstock/commands.h"
 
 #include <CLI/CLI.hpp>
 
 #include <poll.h>
 #include <unistd.h>
 
-#include <cctype>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <new>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -30,9 +30,30 @@ void CommandContext::fail(const Status &status) {
 
 namespace {
 
-/// What is wrong with the command line, in our words where the library's would mislead.
-std::string usageMistake(const CLI::App &app, const CLI::Error &error) {
-  std::string text = error.what();
+/// `--split`, `FILE`
+std::string quoted(const CLI::Option &option) { return "`" + option.get_name() + "`"; }
+
+/// What is wrong with what was given to an option; "" where nothing is.
+std::string valueMistake(CLI::Option &option) {
+  for (const std::string &given : option.results()) {
+    for (int i = 0;; ++i) {
+      const CLI::Validator *validator = nullptr;
+      try {
+        validator = option.get_validator(i);
+      } catch (const CLI::Error &) {
+        break; // there are no more
+      }
+      std::string copy = given;
+      if (!(*validator)(copy).empty()) {
+        return quoted(option) + " takes " + validator->get_description() + ", not `" + printable(given, 80) + "`";
+      }
+    }
+  }
+  return "";
+}
+
+/// What is wrong with the command line, in our words: the library's name its own parts.
+std::string usageMistake(CLI::App &app, const CLI::Error &error) {
   if (app.get_subcommands().empty() && !app.remaining().empty()) {
     const std::string given = app.remaining().front();
     std::vector<std::string> names;
@@ -40,13 +61,59 @@ std::string usageMistake(const CLI::App &app, const CLI::Error &error) {
       names.push_back(command->get_name());
     }
     const std::string meant = diagnostics::nearest(given, names);
-    text = "there is no " + std::string(given.starts_with("-") ? "option" : "command") + " `" + given + "`";
+    const std::string text =
+        "there is no " + std::string(given.starts_with("-") ? "option" : "command") + " `" + printable(given, 80) + "`";
     return meant.empty() ? text : text + "; did you mean `" + meant + "`?";
   }
-  if (text.size() > 1 && std::islower(static_cast<unsigned char>(text[1])) != 0) {
-    text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+  CLI::App *command = &app;
+  while (!command->get_subcommands().empty()) {
+    command = command->get_subcommands().front();
   }
-  return text;
+  if (const std::vector<std::string> rest = app.remaining(true); !rest.empty()) {
+    return rest.front().starts_with("-") ? "there is no option `" + printable(rest.front(), 80) + "`"
+                                         : "`" + printable(rest.front(), 80) + "` is more than the command takes";
+  }
+  for (CLI::Option *option : command->get_options()) {
+    if (option->count() == 0) {
+      continue;
+    }
+    for (const CLI::Option *other : option->get_excludes()) {
+      if (other->count() > 0) {
+        return quoted(*option) + " and " + quoted(*other) + " exclude each other";
+      }
+    }
+    if (std::string wrong = valueMistake(*option); !wrong.empty()) {
+      return wrong;
+    }
+    if (dynamic_cast<const CLI::ConversionError *>(&error) != nullptr && !option->results().empty() &&
+        std::string_view(error.what()).find(option->get_name()) != std::string_view::npos) {
+      return quoted(*option) + " takes no value such as `" + printable(option->results().front(), 80) + "`";
+    }
+  }
+  for (const CLI::Option *option : command->get_options()) {
+    if (option->get_required() && option->count() == 0) {
+      return quoted(*option) + " is missing";
+    }
+  }
+  if (!command->get_subcommands([](const CLI::App *) { return true; }).empty()) {
+    return "a command is missing";
+  }
+  for (const CLI::Option *option : command->get_options()) {
+    if (std::string_view(error.what()).starts_with(option->get_name())) {
+      return quoted(*option) + " wants " + (option->get_items_expected_max() == 0 ? "no value" : "one value");
+    }
+  }
+  return "the command line cannot be understood";
+}
+
+/// Descriptors 0 to 2 that nobody opened would go to the first files that are opened, and what is said would be written into them. They
+/// get one of the other direction, so that reading and writing fail as if they were closed.
+void holdStandardDescriptors() {
+  for (int number = 0; number <= 2; ++number) {
+    if (::fcntl(number, F_GETFD) < 0 && errno == EBADF) {
+      (void)::open("/dev/null", number == 0 ? O_WRONLY : O_RDONLY);
+    }
+  }
 }
 
 /// Whether what standard output leads to has no reader any more.
@@ -60,7 +127,8 @@ void finishOutput(CommandContext &context, int error) {
   if (std::fflush(stdout) != 0) {
     error = errno;
   }
-  if (context.exitCode != exitCodeOf(ErrorCode::environment) && std::ferror(stdout) != 0 && error != EPIPE && !readerIsGone()) {
+  const bool lost = std::ferror(stdout) != 0 && error != EPIPE && !readerIsGone() && !context.outputInforms;
+  if (context.exitCode != exitCodeOf(ErrorCode::environment) && lost) {
     context.fail(
         environmentError(std::string("could not write to standard output") + (error == 0 ? "" : std::string(": ") + std::strerror(error))));
   }
@@ -79,6 +147,7 @@ struct Containment {
 
 int main(int argc, char **argv) {
   using namespace penstock;
+  holdStandardDescriptors();
   std::signal(SIGPIPE, SIG_IGN); // a closed reader (`| head`) is a failed write, not a death
   const Containment contained;
   CLI::App app{"penstock: describe a machine-learning pipeline in a .pipe file; check, train, evaluate and use it"};
@@ -126,6 +195,8 @@ int main(int argc, char **argv) {
     const auto *system = dynamic_cast<const std::system_error *>(&error);
     if (system != nullptr && std::ferror(stdout) != 0) { // fmt throws where a write fails
       outputError = system->code().value();
+    } else if (dynamic_cast<const std::bad_alloc *>(&error) != nullptr) {
+      context.fail(environmentError("there is not enough memory for this"));
     } else {
       context.fail(internalError("an unexpected failure; please report it with the file that caused it"));
     }

@@ -157,12 +157,12 @@ Status listPlugins(PluginHost &host, const PluginOptions &options) {
       fmt::print("{:<10} {:<22} {:<8} {}\n", kindName(manifest.kind), manifest.name, printable(manifest.version),
                  loaded.ok() ? printable(manifest.summary) : "(cannot be used)");
       if (!loaded.ok()) {
-        fmt::print(stderr, "penstock: {}\n", printableLines(loaded.status().message()));
+        std::fprintf(stderr, "penstock: %s\n", printableLines(loaded.status().message()).c_str());
       }
     }
   }
   for (const Status &problem : host.problems()) {
-    fmt::print(stderr, "penstock: {}\n", printableLines(problem.message()));
+    std::fprintf(stderr, "penstock: %s\n", printableLines(problem.message()).c_str());
   }
   if (options.json) {
     fmt::print("{}\n", dump(all));

@@ -3,6 +3,7 @@
 #ifdef PENSTOCK_HAS_DRIVER
 #include "compiler/diagnostics/render.h"
 #include "compiler/frontend/frontend.h"
+#include "tools/penstock/compile_pipeline.h"
 #endif
 
 #include "runtime/base/printable.h"
@@ -119,6 +120,17 @@ Result<frontend::TypedPipeline> pipelineOf(const RunConfig &trained, const Comma
   return std::move(completion.pipeline);
 }
 
+namespace {
+
+/// The program of a run, made from what its folder keeps.
+Result<std::string> compileAgain(const RunRecord &record, PluginHost &host, const CommandContext &context) {
+  PENSTOCK_ASSIGN(frontend::TypedPipeline pipeline, pipelineOf(record.config, context));
+  pipeline.target.level = record.level; // a better machine than the one that trained would make another program
+  return compilePipeline(pipeline, host, nullptr, record.profiled);
+}
+
+} // namespace
+
 Result<RunConfig> withSettings(const RunConfig &trained, const std::vector<std::string> &settings, const CommandContext &context) {
   if (settings.empty()) {
     return trained;
@@ -163,7 +175,11 @@ Result<std::unique_ptr<TrainedRun>> openRun(const std::string &folder, const std
     record.config.threads = threads;
   }
   warnOfIdleThreads(record.config.threads);
-  PENSTOCK_ASSIGN(std::unique_ptr<TrainedRun> run, TrainedRun::open(folder, std::move(record), context.pluginFolders));
+  TrainedRun::Recompile recompile;
+#ifdef PENSTOCK_HAS_DRIVER
+  recompile = [&](const RunRecord &run, PluginHost &host) { return compileAgain(run, host, context); };
+#endif
+  PENSTOCK_ASSIGN(std::unique_ptr<TrainedRun> run, TrainedRun::open(folder, std::move(record), context.pluginFolders, recompile));
   for (const std::string &warning : run->warnings()) {
     std::fprintf(stderr, "penstock: warning: %s\n", printableLines(warning).c_str());
   }

@@ -20,6 +20,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -138,7 +139,7 @@ std::string factsOfRun(const std::string &facts) {
   if (!json.is_object()) {
     return "";
   }
-  for (const char *part : {"problems", "overlap", "fitted", "splits", "header"}) {
+  for (const char *part : {"problems", "overlap", "fitted", "states", "splits", "header"}) {
     json.erase(part);
   }
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -262,22 +263,23 @@ Status train(TrainOptions &options, CommandContext &context) {
   PENSTOCK_ASSIGN(const std::shared_ptr<PluginHost> host, PluginHost::create(folders));
   if (loaded.pipeline.target.precision == "bf16" && !options.load.quiet) {
     if (bf16Instructions(level).empty()) {
-      fmt::print(stderr, "note: this machine has no bf16 instructions at level `{}`; `precision: bf16` is computed in float32\n",
-                 levelName(level));
+      std::fprintf(stderr, "note: this machine has no bf16 instructions at level `%s`; `precision: bf16` is computed in float32\n",
+                   std::string(levelName(level)).c_str());
     }
   }
-  request.program = [&] {
+  request.program = [&](bool profiled) {
     const Transient shown("compiling", options.load.quiet);
-    return compilePipeline(loaded.pipeline, *host, nullptr, options.profile);
+    return compilePipeline(loaded.pipeline, *host, nullptr, profiled);
   };
   PENSTOCK_ASSIGN(const TrainOutcome outcome, trainRun(request, *host));
+  context.outputInforms = !options.json; // the run is in its folder
   if (options.json) {
     printJson(options.out, outcome);
   } else if (!options.load.quiet) {
     printText(options.out, outcome);
   }
   if (!outcome.profile.empty()) {
-    fmt::print(options.json ? stderr : stdout, "\n{}", outcome.profile); // asked for, so --quiet does not silence it
+    std::fprintf(options.json ? stderr : stdout, "\n%s", outcome.profile.c_str()); // asked for, so --quiet does not silence it
   }
   return {};
 }

@@ -167,15 +167,63 @@ class Refusal(Case):
 
     def testDamagedRuns(self):
         self.train("maintenance_words", "good", "--quiet", "--set", "train.steps=5")
-        for file in ["program.so", "model.safetensors", "run.json"]:
+        for file in ["model.safetensors", "run.json", "fitted/tokens.state", "fitted/classes.json"]:
             with self.subTest(file=file):
-                shutil.copytree(self.folder / "good", self.folder / f"bad-{file}")
-                path = self.folder / f"bad-{file}" / file
+                bad = self.folder / f"bad-{file.replace('/', '-')}"
+                shutil.copytree(self.folder / "good", bad)
+                path = bad / file
                 content = bytearray(path.read_bytes())
                 content[len(content) // 2] ^= 0x10
                 path.write_bytes(content[: len(content) * 3 // 4] if file == "run.json" else content)
                 for command in ["predict", "evaluate"]:
-                    self.penstock(command, self.folder / f"bad-{file}", expect=4)
+                    _, errors = self.penstock(command, bad, expect=4)
+                    self.assertIn(f"{file}` is damaged", errors)
+
+    def testALineOfTheVocabularyThatIsGone(self):
+        more = ["--set", "train.steps=5"]
+        self.train("maintenance_words", "words", "--quiet", *more)
+        path = self.folder / "words/fitted/tokens.state"
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join(lines[:1] + lines[2:]))
+        for command in ["predict", "evaluate"]:
+            _, errors = self.penstock(command, self.folder / "words", expect=4)
+            self.assertIn("`--resume`", errors)
+        begin = ["--quiet", *more, "--set", "train.from=run(\"words\")"]
+        _, errors = self.train("maintenance_words", "after", *begin, expect=4)
+        self.assertIn("tokens.state", errors)
+        before = self.weights("words")
+        _, errors = self.train("maintenance_words", "words", "--resume", *more)
+        self.assertIn("written again from the data", errors)
+        self.assertEqual(path.read_bytes(), b"".join(lines))
+        self.assertEqual(self.weights("words"), before)
+        self.penstock("evaluate", self.folder / "words", "--no-expect")
+
+    def testADamagedProgramIsCompiledAgain(self):
+        more = ["--set", "train.steps=5"]
+        self.train("maintenance_words", "code", "--quiet", *more)
+        path = self.folder / "code/program.so"
+        code = path.read_bytes()
+        said = {command: self.penstock(command, self.folder / "code", *extra)[0] for command, extra in [("evaluate", ["--no-expect"])]}
+        for bad in [code[:4000], code + code, bytes(len(code)), code + b"\0", b"", None]:
+            with self.subTest(size=None if bad is None else len(bad)):
+                path.unlink(missing_ok=True)
+                if bad is not None:
+                    path.write_bytes(bad)
+                out, errors = self.penstock("evaluate", self.folder / "code", "--no-expect")
+                self.assertEqual(out, said["evaluate"])
+                self.assertIn("compiled again", errors)
+        _, errors = self.train("maintenance_words", "code", "--resume", *more)
+        self.assertIn("was damaged, so it was compiled again", errors)
+        self.assertEqual(path.read_bytes(), code)
+
+    def testARunOfAnotherFileToBeginFrom(self):
+        self.train("maintenance_words", "first", "--quiet", "--set", "train.steps=5")
+        text = (self.tasks / "maintenance_words.pipe").read_text()
+        (self.tasks / "other_feature.pipe").write_text(text.replace("tokens", "pieces"))
+        _, errors = self.train("other_feature", "second", "--quiet", "--set", "train.from=run(\"first\")", expect=1)
+        self.assertIn("holds nothing that was fitted to the feature `pieces`", errors)
+        self.assertIn("`tokens`", errors)
+        self.assertNotIn("exception", errors)
 
     def testRunsOfOtherFormats(self):
         self.train("maintenance_words", "format", "--quiet", "--set", "train.steps=5")
@@ -364,6 +412,83 @@ class Learning(Case):
         self.train(self.task, "unweighed", *self.set("train.steps=3"))
         self.assertEqual(self.weights("balanced"), self.weights("weighed"))
         self.assertNotEqual(self.weights("balanced"), self.weights("unweighed"))
+
+
+class Alone(Case):
+    """Nobody looks at a run, or the place of its folder is an odd one."""
+
+    more = ["--set", "train.steps=400", "--set", "train.validate=every(20 steps)", "--checkpoint-every", "0.01"]
+
+    def setUp(self):
+        if not (self.folder / "whole").exists():
+            self.train("maintenance_words", "whole", "--quiet", *self.more)
+
+    def shell(self, script, expect=0):
+        command = f"{PENSTOCK} train {self.tasks / 'maintenance_words.pipe'} {' '.join(repr(part) for part in self.more)}"
+        done = subprocess.run(["bash", "-c", script.replace("TRAIN", command)], cwd=self.folder, env=self.environment, timeout=300,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
+        return done
+
+    def testNobodyReadsWhatInforms(self):
+        for number, script in enumerate(["TRAIN --out OUT 2>&-", "TRAIN --out OUT 2>/dev/full", "TRAIN --out OUT 2> >(head -c 100)",
+                                         "TRAIN --out OUT <&- >&- 2>&-", "TRAIN --out OUT >/dev/full",
+                                         "set -o pipefail; TRAIN --out OUT 2>&1 | head -c 100; exit ${PIPESTATUS[0]}"]):
+            with self.subTest(script=script):
+                out = f"unread{number}"
+                self.shell(script.replace("OUT", out))
+                self.assertEqual(self.weights(out), self.weights("whole"))
+                self.assertEqual(self.steps(out), self.steps("whole"))
+        for script in ["TRAIN --out unread0 --resume --json >/dev/full", "TRAIN --out unread0 --resume --json >&-"]:
+            self.assertIn("standard output", self.shell(script, expect=4).stderr)
+
+    def testHangUp(self):
+        long = ["--set", "train.steps=200000", "--quiet"]
+        for ignored in [False, True]:
+            with self.subTest(ignored=ignored):
+                out = self.folder / f"hung{ignored}"
+                prepare = (lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) if ignored else None
+                process = self.start("train", self.tasks / "maintenance_words.pipe", "--out", out, *long, prepare=prepare)
+                while not (out / "metrics.jsonl").exists():
+                    self.assertIsNone(process.poll())
+                    time.sleep(0.005)
+                for _ in range(3):
+                    process.send_signal(signal.SIGHUP)
+                if ignored:
+                    time.sleep(0.3)
+                    self.assertIsNone(process.poll())
+                    process.send_signal(signal.SIGTERM)
+                _, errors = process.communicate(timeout=60)
+                self.assertEqual(process.returncode, 130, errors)
+                self.assertIn("--resume", errors)
+                self.assertTrue(any((out / "checkpoints").glob("step-*")))
+
+    def testWhatAKillLeft(self):
+        left = self.folder / "left"
+        (left / ".penstock-tmp-77-fitted").mkdir(parents=True)
+        (left / ".penstock-tmp-77-fitted/tokens.state").write_text("x")
+        self.train("maintenance_words", "left", "--quiet", *self.more)
+        self.assertEqual({path.name for path in left.iterdir()}, {path.name for path in (self.folder / "whole").iterdir()})
+        for name in ["fitted", "checkpoints", "report.html"]:  # a person's, as far as anybody can tell
+            mine = self.folder / f"mine-{name}"
+            (mine / name).mkdir(parents=True)
+            (mine / name / "dear").write_text("x")
+            for resume in [[], ["--resume"]]:
+                self.train("maintenance_words", mine.name, "--quiet", *resume, expect=4)
+            self.assertEqual((mine / name / "dear").read_text(), "x")
+
+    def testAFileSystemWithoutExecution(self):
+        place = self.folder / "noexec"
+        place.mkdir()
+        file = self.tasks / "maintenance_words.pipe"
+        script = f"mount -t tmpfs -o noexec none {place} && {PENSTOCK} train {file} --out {place}/run --quiet --set train.steps=5 && " \
+                 f"cp {PENSTOCK} {place}/p && ! {place}/p --version 2>/dev/null && {PENSTOCK} evaluate {place}/run --no-expect"
+        done = subprocess.run(["unshare", "-rm", "bash", "-c", "mount -t tmpfs none /mnt"], capture_output=True, check=False)
+        if done.returncode != 0:
+            self.skipTest("this machine lets nobody mount")
+        done = subprocess.run(["unshare", "-rm", "bash", "-c", script], cwd=self.folder, env=self.environment, capture_output=True, text=True,
+                              check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
 
 
 class Mapping(Case):

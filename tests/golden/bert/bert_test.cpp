@@ -221,7 +221,7 @@ protected:
   void readTrain(std::int64_t rows, std::vector<Ids> &ids, std::vector<std::int32_t> &labels) {
     const std::string fitted = testing::TempDir() + "/golden_bert_fitted";
     std::filesystem::remove_all(fitted);
-    const Status written = writeFitted(completion.pipeline.recordProgram, factsText, fitted);
+    const Status written = writeFitted(completion.pipeline.recordProgram, factsText, fitted).status();
     ASSERT_TRUE(written.ok()) << written.message();
     Dataset::Options options;
     options.fitted = fitted;

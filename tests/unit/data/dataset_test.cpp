@@ -27,7 +27,7 @@ protected:
     options.cache = cache;
     const auto facts = gatherFactsWith(program.dump(), factory, options);
     ASSERT_TRUE(facts.ok()) << facts.status().message();
-    const Status status = writeFitted(program.dump(), facts.value(), fitted);
+    const Status status = writeFitted(program.dump(), facts.value(), fitted).status();
     ASSERT_TRUE(status.ok()) << status.message();
   }
 
@@ -191,7 +191,7 @@ TEST_F(DatasetTest, AnUnwritablePlaceForFittedIsAnError) {
   FactsOptions options;
   const auto facts = gatherFactsWith(program.dump(), factory, options);
   folder.write("file", "");
-  EXPECT_EQ(writeFitted(program.dump(), facts.value(), folder / "file/fitted").code(), ErrorCode::environment);
+  EXPECT_EQ(writeFitted(program.dump(), facts.value(), folder / "file/fitted").status().code(), ErrorCode::environment);
   EXPECT_FALSE(writeFitted(program.dump(), "{}", folder / "f").ok());
   EXPECT_FALSE(std::filesystem::exists(folder / "f"));
 }

@@ -4,6 +4,7 @@
 #include "compiler/driver/program_cache.h"
 #include "compiler/driver/program_key.h"
 #include "runtime/abi/program_abi.h"
+#include "runtime/base/program_seal.h"
 
 #include <gtest/gtest.h>
 
@@ -132,7 +133,7 @@ protected:
 
   std::string put(const ProgramCache &cache, const std::string &key, const std::string &bytes) {
     const std::string scratch = cache.scratchPath();
-    std::ofstream(scratch, std::ios::binary) << bytes;
+    std::ofstream(scratch, std::ios::binary) << bytes << bytesOf(sealOf(bytes, 0));
     const Result<std::string> path = cache.adopt(scratch, key);
     EXPECT_TRUE(path.ok()) << path.status().message();
     return path.ok() ? *path : "";

@@ -1,6 +1,7 @@
 #include "tests/unit/exec/fakes.h"
 
 #include "runtime/data/dataset.h"
+#include "runtime/exec/files.h"
 
 #include <fmt/format.h>
 
@@ -205,12 +206,15 @@ Result<std::shared_ptr<PluginHost>> PluginHost::create(const std::vector<std::st
   return std::shared_ptr<PluginHost>(std::make_shared<FakeHost>());
 }
 
-Result<std::unique_ptr<RecordReader>> RecordReader::open(const std::string &, const std::string &, PluginHost &, RecordInput) {
+Result<std::unique_ptr<RecordReader>> RecordReader::open(const std::string &, const FittedFolder &, PluginHost &, RecordInput) {
   return invalidInput("there is no input here");
 }
 
-Status writeFitted(const std::string &, const std::string &, const std::string &folder) {
-  return std::filesystem::create_directories(folder) ? Status{} : environmentError("no folder");
+Result<FittedFolder> writeFitted(const std::string &, const std::string &, const std::string &folder) {
+  std::filesystem::create_directories(folder);
+  PENSTOCK_TRY(writeFileAtomically(folder + "/tokenizers.json", "{}\n"));
+  PENSTOCK_ASSIGN(auto hashes, hashesBelow(folder));
+  return FittedFolder(folder, std::move(hashes));
 }
 
 Result<std::shared_ptr<const Dataset>> Dataset::open(const std::string &, const std::string &split, PluginHost &, const Options &) {
@@ -251,7 +255,7 @@ TrainRequest request(const std::string &out, const std::string &program) {
   TrainRequest request;
   request.config = config();
   request.facts = facts();
-  request.program = [program]() -> Result<std::string> { return program; };
+  request.program = [program](bool) -> Result<std::string> { return program; };
   request.out = out;
   request.version = "0.0.0";
   request.resumeCommand = "penstock train fixture.pipe --resume";

@@ -293,7 +293,7 @@ TEST(MetricsLog, KeepsWhatWasDoneAndDropsTheRest) {
   result.split = "dev";
   result.values = {{"accuracy", 0.5}, {"odd \"name\"", std::nan("")}};
   {
-    auto log = MetricsLog::open(path, 0);
+    auto log = MetricsLog::open(path, 0, -1);
     ASSERT_TRUE(log.ok());
     for (std::int64_t step = 1; step <= 20; ++step) {
       ASSERT_TRUE((*log)->step(step, static_cast<double>(step) / 10, 0.5f, 0.001f, 12345.6, step).ok());
@@ -306,20 +306,22 @@ TEST(MetricsLog, KeepsWhatWasDoneAndDropsTheRest) {
   const std::string all = *readWholeFile(path);
   EXPECT_NE(all.find("{\"step\":3,\"epoch\":0.3,\"loss\":0.5,\"learning_rate\":0.001,\"tokens_per_second\":12345}\n"), all.npos);
   EXPECT_NE(all.find("\"metrics\":{\"accuracy\": 0.5, \"odd \\\"name\\\"\": null}}\n"), all.npos);
-  const auto linesAfter = [&](const std::string &content, std::int64_t keep) {
+  const auto linesAfter = [&](const std::string &content, std::int64_t keep, std::int64_t evaluated = 20) {
     EXPECT_TRUE(writeFileAtomically(path, content).ok());
-    EXPECT_TRUE(MetricsLog::open(path, keep).ok());
+    EXPECT_TRUE(MetricsLog::open(path, keep, evaluated).ok());
     const std::string text = *readWholeFile(path);
     EXPECT_TRUE(all.starts_with(text));
     return std::count(text.begin(), text.end(), '\n');
   };
   EXPECT_EQ(linesAfter(all, 20), 22);
   EXPECT_EQ(linesAfter(all, 10), 11);
+  EXPECT_EQ(linesAfter(all, 20, 10), 21) << "the evaluation of the last step is still owed";
+  EXPECT_EQ(linesAfter(all, 10, -1), 10);
   EXPECT_EQ(linesAfter(all, 9), 9);
   EXPECT_EQ(linesAfter(all, 0), 0);
   EXPECT_EQ(linesAfter(all.substr(0, all.find("{\"step\":8") + 12), 20), 7);
   ASSERT_TRUE(writeFileAtomically(path, "\xff\n" + all).ok());
-  EXPECT_TRUE(MetricsLog::open(path, 20).ok());
+  EXPECT_TRUE(MetricsLog::open(path, 20, 20).ok());
   EXPECT_EQ(*readWholeFile(path), "");
 }
 

@@ -1,4 +1,5 @@
 // Training runs of the fixture program: results, resume, kills, refusals, full disks, what a step may not do.
+#include "runtime/base/temporary_name.h"
 #include "runtime/exec/checkpoint.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/program.h"
@@ -209,11 +210,11 @@ TEST_F(Training, ResumesAFinishedRunWithoutChangingIt) {
   ASSERT_TRUE(train(request).ok());
   const std::string model = modelOf(request.out), log = contentOf(request.out + "/metrics.jsonl");
   request.resume = true;
-  request.program = []() -> Result<std::string> { return internalError("must not compile again"); };
+  request.program = [](bool) -> Result<std::string> { return internalError("must not compile again"); };
   const Result<TrainOutcome> again = train(request);
   ASSERT_TRUE(again.ok()) << again.status().message();
   EXPECT_EQ(modelOf(request.out), model);
-  EXPECT_EQ(linesOf(contentOf(request.out + "/metrics.jsonl")), linesOf(log) + 1); // dev, measured again
+  EXPECT_EQ(linesOf(contentOf(request.out + "/metrics.jsonl")), linesOf(log));
 }
 
 TEST_F(Training, FallsBackToTheCheckpointBefore) {
@@ -269,12 +270,31 @@ TEST_F(Training, RefusesFoldersThatHoldSomething) {
 
   TrainRequest begun = this->request("begun"); // what a run leaves that was killed before its first checkpoint
   ASSERT_TRUE(makeFolders(begun.out + "/fitted").ok());
-  ASSERT_TRUE(makeFolders(begun.out + "/checkpoints/.new-step-000000000017").ok());
-  ASSERT_TRUE(writeFileAtomically(begun.out + "/run.json.tmp77", "{").ok());
+  ASSERT_TRUE(makeFolders(begun.out + "/checkpoints/.penstock-tmp-77-step-000000000017").ok());
+  ASSERT_TRUE(writeFileAtomically(begun.out + "/.penstock-tmp-77-run.json", "{").ok());
   ASSERT_TRUE(writeFileAtomically(begun.out + "/metrics.jsonl", "{\"step\":1,").ok());
   begun.resume = true;
+  EXPECT_EQ(train(begun).status().code(), ErrorCode::environment) << "without the mark of a run it may be anybody's";
+  RunRecord record;
+  record.config = begun.config;
+  ASSERT_TRUE(writeRunRecord(begun.out, record).ok());
+  begun.resume = false; // there is nothing to lose
   ASSERT_TRUE(train(begun).ok());
   EXPECT_EQ(modelOf(begun.out), modelOf(request.out));
+  for (const std::string &folder : {begun.out, begun.out + "/fitted", begun.out + "/checkpoints"}) {
+    for (const std::string &name : listFolder(folder)) {
+      EXPECT_FALSE(isTemporaryName(name)) << folder << "/" << name;
+    }
+  }
+
+  TrainRequest other = this->request("other"); // another program's run.json
+  ASSERT_TRUE(makeFolders(other.out).ok());
+  ASSERT_TRUE(writeFileAtomically(other.out + "/run.json", "{\"kilometers\": 5}").ok());
+  for (const bool resume : {false, true}) {
+    other.resume = resume;
+    EXPECT_EQ(train(other).status().code(), ErrorCode::environment);
+    EXPECT_TRUE(fileExists(other.out + "/run.json"));
+  }
 
   TrainRequest file = this->request("file");
   ASSERT_TRUE(writeFileAtomically(file.out, "x").ok());

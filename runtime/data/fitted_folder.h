@@ -1,0 +1,36 @@
+// RUN/fitted/ with the hashes of what it must hold: what gives ids and classes their meaning decides every answer.
+#pragma once
+
+#include "runtime/base/status.h"
+
+#include <map>
+#include <string>
+
+namespace penstock {
+
+struct FittedFolder {
+  FittedFolder() = default;
+  /// A folder whose files are taken as they are.
+  FittedFolder(std::string path) : path(std::move(path)) {}
+  FittedFolder(const char *path) : path(path) {}
+  FittedFolder(std::string path, std::map<std::string, std::string> hashes) : path(std::move(path)), hashes(std::move(hashes)) {}
+
+  std::string path;
+  std::map<std::string, std::string> hashes; // XXH64 by path in the folder; with none, nothing is compared
+};
+
+/// The bytes of a file of the folder, which are those that were hashed. An error (environment) says that the file is missing or is not the
+/// one of the run, and what to do.
+Result<std::string> readFittedFile(const FittedFolder &folder, const std::string &name);
+/// Compares a file or a folder that a plugin reads by its path; of a file in a folder below, all of that folder, whose files stand beside
+/// it.
+Status checkFittedPath(const FittedFolder &folder, const std::string &name);
+/// Compares all files that stand in `hashes`, but for those whose name ends with `without`.
+Status checkFitted(const FittedFolder &folder, const std::string &without);
+/// Hashes of all files below a folder, by path.
+Result<std::map<std::string, std::string>> hashesBelow(const std::string &folder);
+
+/// What the run in `run` was fitted to, by its run.json. An error (environment) where that is damaged or of another release.
+Result<FittedFolder> fittedOfRun(const std::string &run);
+
+} // namespace penstock
