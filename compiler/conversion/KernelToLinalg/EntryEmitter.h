@@ -97,6 +97,7 @@ private:
 
   /// Rows of a block of a region over `rows`, at most `most`.
   mlir::Value blockSize(const nn::RowsOf &rows, std::int64_t most);
+  mlir::func::FuncOp addBlocks();
   void finishPartial(mlir::Operation *sum, const Buffer &partial, std::int64_t block);
   void call(llvm::StringRef symbol, mlir::ValueRange operands);
   /// Runs `body(begin, end)` over [0, count) in pieces of `grain` on the pool.

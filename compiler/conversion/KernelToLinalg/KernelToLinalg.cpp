@@ -616,23 +616,51 @@ LogicalResult EntryEmitter::emitInvoke(kernel::InvokeOp invoke) {
   return success();
 }
 
-// Adds the partial results of the blocks, block after block.
-void EntryEmitter::finishPartial(Operation *sum, const Buffer &partial, int64_t block) {
-  const Buffer &to = buffers[sum->getResult(0)];
-  nn::RowsOf rows = iterationRows(sum);
-  Value blocks = arith::CeilDivUIOp::create(b, loc, rowsOfBuffer(rows), blockSize(rows, block));
-  Value target = rowView(to, {}, partial.width);
-  linalg::FillOp::create(b, loc, constantF32(0), target);
-  forRange(constant(0), blocks, [&](Value i) {
-    Value from = rowView(partial, i, partial.width);
+// One function of the program for all sums over rows, of whatever width: it adds partial results, block after block.
+func::FuncOp EntryEmitter::addBlocks() {
+  constexpr StringLiteral name = "penstock_add_blocks";
+  if (auto known = module.lookup<func::FuncOp>(name)) {
+    return known;
+  }
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToEnd(cast<ModuleOp>(module.getOp()).getBody());
+  Type bytes = MemRefType::get({ShapedType::kDynamic}, b.getI8Type()), index = b.getIndexType();
+  Location here = UnknownLoc::get(b.getContext());
+  auto function = func::FuncOp::create(b, here, name, b.getFunctionType({bytes, index, bytes, index, index, index}, {}));
+  function.setPrivate();
+  Block *block = function.addEntryBlock();
+  b.setInsertionPointToStart(block);
+  Value width = block->getArgument(4), blocks = block->getArgument(5);
+  auto row = MemRefType::get({ShapedType::kDynamic}, b.getF32Type());
+  Value target = memref::ViewOp::create(b, here, row, block->getArgument(0), block->getArgument(1), ValueRange{width});
+  linalg::FillOp::create(b, here, f32Constant(b, here, 0), target);
+  Value zero = arith::ConstantIndexOp::create(b, here, 0), one = arith::ConstantIndexOp::create(b, here, 1);
+  Value size = arith::MulIOp::create(b, here, width, arith::ConstantIndexOp::create(b, here, 4));
+  auto loop = scf::ForOp::create(b, here, zero, blocks, one);
+  {
+    OpBuilder::InsertionGuard inLoop(b);
+    b.setInsertionPointToStart(loop.getBody());
+    Value at = arith::AddIOp::create(b, here, block->getArgument(3), arith::MulIOp::create(b, here, loop.getInductionVar(), size));
+    Value from = memref::ViewOp::create(b, here, row, block->getArgument(2), at, ValueRange{width});
     AffineMap identity = b.getMultiDimIdentityMap(1);
-    linalg::GenericOp::create(b, loc, ValueRange{from}, ValueRange{target}, ArrayRef<AffineMap>{identity, identity},
+    linalg::GenericOp::create(b, here, ValueRange{from}, ValueRange{target}, ArrayRef<AffineMap>{identity, identity},
                               ArrayRef<utils::IteratorType>{utils::IteratorType::parallel},
                               [&](OpBuilder &nested, Location l, ValueRange args) {
                                 Value s = arith::AddFOp::create(nested, l, args[1], args[0]);
                                 linalg::YieldOp::create(nested, l, s);
                               });
-  });
+  }
+  func::ReturnOp::create(b, here);
+  module.insert(function);
+  return function;
+}
+
+void EntryEmitter::finishPartial(Operation *sum, const Buffer &partial, int64_t block) {
+  const Buffer &to = buffers[sum->getResult(0)];
+  nn::RowsOf rows = iterationRows(sum);
+  Value blocks = arith::CeilDivUIOp::create(b, loc, rowsOfBuffer(rows), blockSize(rows, block));
+  Value toOffset = byteOffset(to), fromOffset = byteOffset(partial), toBase = base(to), fromBase = base(partial);
+  func::CallOp::create(b, loc, addBlocks(), ValueRange{toBase, toOffset, fromBase, fromOffset, constant(partial.width), blocks});
 }
 
 // Gradients of parameters do not fill their places in the flat buffer: the rest must not hold what an earlier entry left.
@@ -750,7 +778,7 @@ LogicalResult lowerKernelToLinalg(ModuleOp module, ProgramTable &table, bool pro
     entries.push_back(std::move(entry));
   }
   for (auto function : llvm::make_early_inc_range(module.getOps<func::FuncOp>())) {
-    if (!function.getName().starts_with("penstock_step_")) {
+    if (!function.getName().starts_with("penstock_")) {
       function.erase();
     }
   }
