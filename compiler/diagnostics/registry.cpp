@@ -272,7 +272,7 @@ const std::vector<DiagnosticInfo> entries = {
     {"tag-sequence", warning, "F16", "{where}: {value} cannot follow {before} in the scheme of `{name}`",
      "such a tag is read as conlleval reads it: it goes on with a chunk of its type, or begins one", "correct the data, or the `scheme:`",
      ""},
-    {"tokenizer-remark", warning, "F18", "{detail}", "`{plugin}` remarks this of its parameters and the files that they name",
+    {"tokenizer-remark", warning, "F21", "{detail}", "`{plugin}` remarks this of its parameters and the files that they name",
      "make them say the same", ""},
     {"unequal-lists", error, "F17", "{where}: `{name}` has {found} items, the columns before it {expected}",
      "the words and the tags of a record are lists of one length", "correct the data", ""},
