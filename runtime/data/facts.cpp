@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <numeric>
-#include <unordered_map>
 #include <unordered_set>
 
 namespace penstock {
