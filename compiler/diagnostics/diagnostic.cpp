@@ -1,6 +1,7 @@
 #include "compiler/diagnostics/diagnostic.h"
 
 #include "compiler/diagnostics/registry.h"
+#include "runtime/base/nearest.h"
 
 #include <algorithm>
 
@@ -61,30 +62,6 @@ void DiagnosticList::sort() {
   });
 }
 
-namespace {
-
-std::size_t editDistance(const std::string &a, const std::string &b) {
-  std::vector<std::size_t> before(b.size() + 1), row(b.size() + 1), older(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) {
-    before[j] = j;
-  }
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t change = a[i - 1] == b[j - 1] ? 0 : 1;
-      row[j] = std::min({before[j] + 1, row[j - 1] + 1, before[j - 1] + change});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-        row[j] = std::min(row[j], older[j - 2] + 1);
-      }
-    }
-    older.swap(before);
-    before.swap(row);
-  }
-  return before[b.size()];
-}
-
-} // namespace
-
 std::string nearest(const std::string &name, const std::vector<std::string> &candidates) {
   if (name.empty() || name.size() > 64) {
     return {};
@@ -97,11 +74,7 @@ std::string nearest(const std::string &name, const std::vector<std::string> &can
     if (candidate == name || candidate.size() > 64) {
       continue;
     }
-    std::string lowerName = name, lowerCandidate = candidate;
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-    std::transform(lowerName.begin(), lowerName.end(), lowerName.begin(), lower);
-    std::transform(lowerCandidate.begin(), lowerCandidate.end(), lowerCandidate.begin(), lower);
-    const std::size_t distance = editDistance(lowerName, lowerCandidate);
+    const std::size_t distance = editDistance(name, candidate);
     if (distance < bestDistance && distance < std::max(name.size(), candidate.size())) {
       best = candidate;
       bestDistance = distance;

@@ -2,7 +2,6 @@
 #include "compiler/frontend/checker.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace penstock::frontend {
 

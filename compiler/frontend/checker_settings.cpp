@@ -3,7 +3,6 @@
 #include "compiler/frontend/other_tools.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace penstock::frontend {
 

@@ -4,9 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <cstdio>
-#include <set>
 
 namespace penstock::frontend {
 

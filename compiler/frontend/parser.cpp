@@ -1,7 +1,6 @@
 #include "compiler/frontend/parser_base.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace penstock::frontend {

@@ -1,5 +1,7 @@
 #include "compiler/frontend/source.h"
 
+#include "runtime/base/printable.h"
+
 #include <algorithm>
 
 namespace penstock::frontend {
@@ -45,26 +47,6 @@ SourceRange SourceFile::range(std::uint32_t begin, std::uint32_t end) const {
   return range;
 }
 
-std::size_t utf8Length(std::string_view text, std::size_t offset) {
-  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[offset + i]); };
-  const std::size_t left = text.size() - offset;
-  const unsigned char first = at(0);
-  const auto more = [&](std::size_t i) { return (at(i) & 0xC0) == 0x80; };
-  if (first < 0x80) {
-    return 1;
-  }
-  if (first >= 0xC2 && first <= 0xDF && left >= 2 && more(1)) {
-    return 2;
-  }
-  if (first >= 0xE0 && first <= 0xEF && left >= 3 && more(1) && more(2) && !(first == 0xE0 && at(1) < 0xA0) &&
-      !(first == 0xED && at(1) > 0x9F)) {
-    return 3;
-  }
-  if (first >= 0xF0 && first <= 0xF4 && left >= 4 && more(1) && more(2) && more(3) && !(first == 0xF0 && at(1) < 0x90) &&
-      !(first == 0xF4 && at(1) > 0x8F)) {
-    return 4;
-  }
-  return 0;
-}
+std::size_t utf8Length(std::string_view text, std::size_t offset) { return penstock::utf8Length(text.substr(offset)); }
 
 } // namespace penstock::frontend

@@ -104,6 +104,13 @@ private:
   std::size_t held = 0;
 };
 
+/// The hash of a whole text as 16 hexadecimal digits.
+inline std::string hash64Hex(std::string_view text) {
+  Hash64 hash;
+  hash.add(text);
+  return hash.hex();
+}
+
 inline std::uint64_t hash64(std::string_view text, std::uint64_t seed = 0) {
   Hash64 hash(seed);
   hash.add(text);

@@ -1,8 +1,8 @@
 #include "runtime/data/facts.h"
 
 #include "runtime/base/file.h"
+#include "runtime/base/nearest.h"
 #include "runtime/data/gatherer.h"
-#include "runtime/data/nearest.h"
 #include "runtime/data/ordered.h"
 
 #include <fmt/format.h>
@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <numeric>
-#include <unordered_map>
 #include <unordered_set>
 
 namespace penstock {

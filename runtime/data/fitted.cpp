@@ -1,7 +1,6 @@
 #include "runtime/data/fitted.h"
 
 #include "runtime/base/file.h"
-#include "runtime/base/printable.h"
 #include "runtime/base/temporary_name.h"
 #include "runtime/data/cache.h"
 #include "runtime/data/dataset.h"
@@ -11,7 +10,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <sys/stat.h>
@@ -138,14 +136,10 @@ std::string fileNameOf(const std::string &name) {
 
 namespace {
 
-Status failure(const std::string &what, const std::string &path) {
-  return environmentError(fmt::format("cannot {} `{}`: {}", what, path, std::strerror(errno)));
-}
-
 Status syncPath(const std::string &path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   const bool good = descriptor >= 0 && ::fsync(descriptor) == 0;
-  const Status status = good ? Status::success() : failure("write", path);
+  const Status status = good ? Status::success() : systemError("write", path, errno);
   if (descriptor >= 0) {
     ::close(descriptor);
   }
@@ -155,7 +149,7 @@ Status syncPath(const std::string &path) {
 Status writeFile(const std::string &path, std::string_view text) {
   const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (descriptor < 0) {
-    return failure("write", path);
+    return systemError("write", path, errno);
   }
   Status status;
   while (!text.empty() && status.ok()) {
@@ -163,11 +157,11 @@ Status writeFile(const std::string &path, std::string_view text) {
     if (put > 0) {
       text.remove_prefix(static_cast<std::size_t>(put));
     } else if (errno != EINTR) {
-      status = failure("write", path);
+      status = systemError("write", path, errno);
     }
   }
   if (status.ok() && ::fsync(descriptor) != 0) {
-    status = failure("write", path);
+    status = systemError("write", path, errno);
   }
   ::close(descriptor);
   return status;
@@ -199,12 +193,12 @@ Status replaceFolder(const std::string &from, const std::string &to) {
     return Status::success();
   }
   if (errno != ENOTEMPTY && errno != EEXIST) {
-    return failure("write", to);
+    return systemError("write", to, errno);
   }
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) != 0) {
     const std::string old = temporaryName(to + ".old");
     if (::rename(to.c_str(), old.c_str()) != 0 || ::rename(from.c_str(), to.c_str()) != 0) {
-      return failure("write", to);
+      return systemError("write", to, errno);
     }
     std::error_code error;
     fs::remove_all(old, error);
@@ -246,7 +240,7 @@ Status writeFeature(const FeatureSpec &feature, const Json &facts, const std::st
     // The files that the plugin reads, in a folder of their own, so that they lie beside each other as they did.
     const std::string source = read[name].at("folder").get<std::string>();
     if (::mkdir((folder + "/" + prefix).c_str(), 0755) != 0) {
-      return failure("make the folder", folder + "/" + prefix);
+      return systemError("make the folder", folder + "/" + prefix, errno);
     }
     for (const Json &file : read[name].at("names")) {
       const std::string one = file.get<std::string>();
@@ -426,7 +420,7 @@ Result<FittedFolder> writeFitted(const std::string &recordProgram, const std::st
   const std::string temporary = temporaryName(target);
   fs::remove_all(temporary, error);
   if (::mkdir(temporary.c_str(), 0755) != 0) {
-    return failure("make a folder beside", target);
+    return systemError("make a folder beside", target, errno);
   }
   Result<std::map<std::string, std::string>> hashes = Status();
   const auto write = [&]() -> Status {

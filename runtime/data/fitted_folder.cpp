@@ -34,9 +34,7 @@ Result<std::string> readFittedFile(const FittedFolder &folder, const std::string
   if (known == folder.hashes.end()) {
     return damaged(folder, name, "the run was trained without it");
   }
-  Hash64 hash;
-  hash.add(bytes);
-  if (hash.hex() != known->second) {
+  if (hash64Hex(bytes) != known->second) {
     return damaged(folder, name, "it is not what this run was trained with");
   }
   return bytes;
@@ -85,9 +83,7 @@ Result<std::map<std::string, std::string>> hashesBelow(const std::string &folder
       continue;
     }
     PENSTOCK_ASSIGN(const std::string bytes, readWholeFile(entry->path().string(), largest));
-    Hash64 hash;
-    hash.add(bytes);
-    hashes[entry->path().lexically_relative(folder).string()] = hash.hex();
+    hashes[entry->path().lexically_relative(folder).string()] = hash64Hex(bytes);
   }
   if (error) {
     return systemError("read", folder, error.value());

@@ -1,7 +1,7 @@
 #include "runtime/data/input_format.h"
 
+#include "runtime/base/nearest.h"
 #include "runtime/base/printable.h"
-#include "runtime/data/nearest.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

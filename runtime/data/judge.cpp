@@ -1,6 +1,6 @@
 // What the facts say of columns, splits and their overlap, when all files are read.
+#include "runtime/base/nearest.h"
 #include "runtime/data/gatherer.h"
-#include "runtime/data/nearest.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,9 +1,9 @@
 // What is said of a file whose header lacks a column.
 #pragma once
 
+#include "runtime/base/nearest.h"
 #include "runtime/base/printable.h"
 #include "runtime/base/status.h"
-#include "runtime/data/nearest.h"
 
 #include <fmt/format.h>
 

@@ -1,11 +1,11 @@
 #include "runtime/data/record_reader.h"
 
+#include "runtime/base/nearest.h"
 #include "runtime/base/printable.h"
 #include "runtime/data/batch_buffers.h"
 #include "runtime/data/encode.h"
 #include "runtime/data/fitted.h"
 #include "runtime/data/input_format.h"
-#include "runtime/data/nearest.h"
 
 #include <fmt/format.h>
 

@@ -29,9 +29,7 @@ inline std::optional<nlohmann::ordered_json> parseObject(std::string_view text) 
 }
 
 inline std::string hashOfMembers(const nlohmann::ordered_json &json) {
-  Hash64 hash;
-  hash.add(json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
-  return hash.hex();
+  return hash64Hex(json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
 /// The text of an object, sealed.

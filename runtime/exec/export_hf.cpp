@@ -6,8 +6,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <string_view>
 #include <utility>

@@ -92,9 +92,7 @@ Status fitLearners(Program &program, const std::shared_ptr<const Dataset> &train
     PENSTOCK_ASSIGN(const std::string state, one.fit->end());
     const std::string name = stateFile(one.answer->name);
     PENSTOCK_TRY(writeFileAtomically(fitted.path + "/" + name, state));
-    Hash64 hash;
-    hash.add(state);
-    fitted.hashes[name] = hash.hex();
+    fitted.hashes[name] = hash64Hex(state);
   }
   return Status::success();
 }

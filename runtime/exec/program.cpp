@@ -330,11 +330,7 @@ Result<ProgramFile> ProgramFile::read(const std::string &path) {
   return file;
 }
 
-std::string ProgramFile::hash() const {
-  Hash64 hash;
-  hash.add(bytes);
-  return hash.hex();
-}
+std::string ProgramFile::hash() const { return hash64Hex(bytes); }
 
 Status ProgramFile::forgetKey() {
   const std::optional<std::string_view> library = sealedLibrary(bytes);

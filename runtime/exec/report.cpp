@@ -139,11 +139,12 @@ Status writeReport(const std::string &folder, const RunRecord &record) {
   if (!config.title.empty()) {
     html += "<p>" + escaped(config.title) + "</p>\n";
   }
-  html += fmt::format("<p class=\"dim\">{} records, {} steps of {} in {:.1f} s, kept: step {}; seed {}; level {}, {} threads; "
+  const auto counted = [](std::int64_t count, const char *unit) { return fmt::format("{} {}{}", count, unit, count == 1 ? "" : "s"); };
+  html += fmt::format("<p class=\"dim\">{}, {} of {} in {:.1f} s, kept: step {}; seed {}; level {}, {}; "
                       "{} &ndash; {}; penstock {}, pipeline {}</p>\n",
-                      record.records, record.totalSteps, config.train.batch, record.seconds, record.keptStep, config.train.seed,
-                      escaped(record.level), record.threads, escaped(record.started), escaped(record.ended), escaped(record.version),
-                      config.hash());
+                      counted(record.records, "record"), counted(record.totalSteps, "step"), config.train.batch, record.seconds,
+                      record.keptStep, config.train.seed, escaped(record.level), counted(record.threads, "thread"), escaped(record.started),
+                      escaped(record.ended), escaped(record.version), config.hash());
   html += "<h2>Metrics</h2>\n<table><tr><th>split</th><th>metric</th><th class=\"n\">value</th></tr>\n";
   for (const SplitResult &result : record.results) {
     if (result.hasLoss) {

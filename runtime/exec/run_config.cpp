@@ -36,11 +36,7 @@ std::string ConfidenceSpec::text() const {
   return fmt::format("[low, high]: {:.10g} % bootstrap intervals, {} samples, seed {}", level * 100, samples, seed);
 }
 
-std::string RunConfig::hash() const {
-  Hash64 hash;
-  hash.add(resolvedText);
-  return hash.hex();
-}
+std::string RunConfig::hash() const { return hash64Hex(resolvedText); }
 
 std::string RunConfig::toJson() const {
   Json json;

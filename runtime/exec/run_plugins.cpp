@@ -14,9 +14,7 @@ namespace penstock {
 
 static Result<std::string> hashOfFile(const std::string &path) {
   PENSTOCK_ASSIGN(const std::string content, readWholeFile(path));
-  Hash64 hash;
-  hash.add(content);
-  return hash.hex();
+  return hash64Hex(content);
 }
 
 Result<std::vector<RunPlugin>> pluginsOf(const RunConfig &config, const PluginHost &host) {

@@ -83,10 +83,9 @@ Result<std::shared_ptr<const SafetensorsFile>> SafetensorsFile::openAny(const st
 Result<std::shared_ptr<const SafetensorsFile>> SafetensorsFile::open(const std::string &path, const std::string &hash) {
   PENSTOCK_ASSIGN(std::shared_ptr<SafetensorsFile> file, map(path));
   if (!hash.empty()) {
-    Hash64 found;
-    found.add(file->mapped, file->size);
-    if (found.hex() != hash) {
-      return environmentError("`" + path + "` is damaged: its hash is " + found.hex() + ", not " + hash);
+    const std::string found = hash64Hex({reinterpret_cast<const char *>(file->mapped), file->size});
+    if (found != hash) {
+      return environmentError("`" + path + "` is damaged: its hash is " + found + ", not " + hash);
     }
   }
   PENSTOCK_TRY(file->parse(path, false));

@@ -327,8 +327,8 @@ Status Trainer::restore() {
     outcome.warnings = std::move(loaded->skipped);
     state = std::move(loaded->state);
     if (state.step > total) {
-      return environmentError(
-          fmt::format("the checkpoint in `{}` is of step {}, but this run has {} steps", request.out, state.step, total));
+      return environmentError(fmt::format("the checkpoint in `{}` is of step {}, but this run has {} step{}", request.out, state.step,
+                                          total, total == 1 ? "" : "s"));
     }
     outcome.resumedAt = state.step;
     savedStep = state.step;
@@ -577,8 +577,8 @@ Status Trainer::loop() {
     }
   }
   if (stopped() && state.step < total) {
-    progress->note(fmt::format("stopped at step {} of {}: {} evaluations without a better {}", state.step, total, state.waited,
-                               config.train.keepMetric));
+    progress->note(fmt::format("stopped at step {} of {}: {} evaluation{} without a better {}", state.step, total, state.waited,
+                               state.waited == 1 ? "" : "s", config.train.keepMetric));
     outcome.record.totalSteps = state.step;
   }
   outcome.record.seconds = secondsBefore + static_cast<double>(monotonicNow() - began) * 1e-9;

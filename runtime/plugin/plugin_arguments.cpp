@@ -1,12 +1,13 @@
 #include "runtime/plugin/plugin_arguments.h"
 
+#include "runtime/base/nearest.h"
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <numeric>
 
 namespace penstock {
 namespace {
@@ -159,10 +160,10 @@ Result<PluginValue> convert(const PluginManifest &manifest, const PluginParamete
     }
     if (parameter.type == Type::enumeration &&
         std::find(parameter.members.begin(), parameter.members.end(), text) == parameter.members.end()) {
-      const std::string guess = nearest(text, parameter.members);
+      const std::vector<std::string> meant = nearest(text, parameter.members);
       return mistake(manifest, parameter,
                      fmt::format("`{}` is not one of {}{}", text, fmt::join(parameter.members, ", "),
-                                 guess.empty() ? "" : fmt::format("; did you mean `{}`?", guess)));
+                                 meant.empty() ? "" : fmt::format("; did you mean `{}`?", meant[0])));
     }
     return PluginValue(text);
   }
@@ -207,29 +208,6 @@ std::vector<std::string> parameterNames(const PluginManifest &manifest) {
 
 } // namespace
 
-std::string nearest(const std::string &text, const std::vector<std::string> &candidates) {
-  std::size_t best = text.size() / 2 + 2; // more edits than this are not a slip
-  std::string found;
-  for (const std::string &candidate : candidates) {
-    std::vector<std::size_t> row(candidate.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 1; i <= text.size(); ++i) {
-      std::size_t diagonal = row[0];
-      row[0] = i;
-      for (std::size_t j = 1; j <= candidate.size(); ++j) {
-        const std::size_t above = row[j];
-        row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (text[i - 1] == candidate[j - 1] ? 0 : 1)});
-        diagonal = above;
-      }
-    }
-    if (row.back() < best) {
-      best = row.back();
-      found = candidate;
-    }
-  }
-  return found;
-}
-
 Result<std::unique_ptr<PluginArguments>> makeArguments(const PluginManifest &manifest, const std::string &json) {
   const Json given = json.empty() ? Json::object() : Json::parse(json, nullptr, false);
   if (!given.is_object()) {
@@ -237,9 +215,9 @@ Result<std::unique_ptr<PluginArguments>> makeArguments(const PluginManifest &man
   }
   for (const auto &[name, value] : given.items()) {
     if (manifest.find(name) == nullptr) {
-      const std::string guess = nearest(name, parameterNames(manifest));
+      const std::vector<std::string> meant = nearest(name, parameterNames(manifest));
       return invalidInput(fmt::format("`{}` has no parameter `{}`{}", manifest.name, name,
-                                      !guess.empty() ? fmt::format("; did you mean `{}`?", guess)
+                                      !meant.empty() ? fmt::format("; did you mean `{}`?", meant[0])
                                       : manifest.parameters.empty()
                                           ? "; it takes none"
                                           : fmt::format("; it takes {}", fmt::join(parameterNames(manifest), ", "))));

@@ -8,7 +8,4 @@ namespace penstock {
 /// See PluginHost::arguments.
 Result<std::unique_ptr<PluginArguments>> makeArguments(const PluginManifest &manifest, const std::string &json);
 
-/// The candidate that `text` was probably meant to be, or empty.
-std::string nearest(const std::string &text, const std::vector<std::string> &candidates);
-
 } // namespace penstock

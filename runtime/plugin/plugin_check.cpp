@@ -1,6 +1,9 @@
 #include "runtime/plugin/plugin_check.h"
 
+#include "runtime/base/file.h"
+#include "runtime/base/hash.h"
 #include "runtime/base/printable.h"
+#include "runtime/base/temporary_name.h"
 #include "runtime/plugin/containment.h"
 #include "runtime/plugin/plugin_trial.h"
 
@@ -304,21 +307,17 @@ std::string keyOf(const PluginManifest &manifest, const struct stat &info) {
                      PENSTOCK_PLUGIN_ABI_MINOR, kindName(manifest.kind), manifest.name, manifest.textHash);
 }
 
-std::string fileOf(const std::string &folder, const std::string &key) {
-  std::uint64_t hash = 0xcbf29ce484222325u; // FNV-1a; the file holds the whole key
-  for (const char c : key) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  }
-  return fmt::format("{}/plugins/{:016x}", folder, hash);
-}
+/// The file holds the whole key.
+std::string fileOf(const std::string &folder, const std::string &key) { return fmt::format("{}/plugins/{:016x}", folder, hash64(key)); }
 
 constexpr std::string_view rememberedHeader = "penstock-plugin-scan 2\n";
 
 bool recall(const std::string &path, const std::string &key, Status &verdict) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text(maximumVerdictBytes * 4, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));
+  const Result<std::string> read = readWholeFile(path, maximumVerdictBytes * 4);
+  if (!read.ok()) {
+    return false;
+  }
+  const std::string &text = *read;
   const std::string begin = std::string(rememberedHeader) + key + "\n";
   if (text.compare(0, begin.size(), begin) != 0 || text.size() < begin.size() + 2 || text.back() != '\n') {
     return false;
@@ -356,7 +355,7 @@ void memorize(const std::string &folder, const std::string &path, const std::str
       fs::remove(old, error);
     }
   }
-  const std::string temporary = fmt::format("{}.{}", path, getpid());
+  const std::string temporary = temporaryName(path);
   {
     std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
     file << rememberedHeader << key << '\n' << (verdict.ok() ? "+" : "-" + verdict.message()) << '\n';

@@ -1,5 +1,6 @@
 #include "runtime/plugin/plugin_host.h"
 
+#include "runtime/base/nearest.h"
 #include "runtime/base/printable.h"
 #include "runtime/plugin/plugin_arguments.h"
 #include "runtime/plugin/plugin_check.h"
@@ -64,9 +65,9 @@ public:
         names.push_back(candidate.name);
       }
     }
-    const std::string guess = nearest(name, names);
+    const std::vector<std::string> meant = nearest(name, names);
     return invalidInput(fmt::format("there is no {} `{}`{}", kindName(kind), name,
-                                    !guess.empty()  ? fmt::format("; did you mean `{}`?", guess)
+                                    !meant.empty()  ? fmt::format("; did you mean `{}`?", meant[0])
                                     : names.empty() ? fmt::format("; no {} was found in the plugin folders", kindName(kind))
                                                     : fmt::format("; there are {}", fmt::join(names, ", "))));
   }

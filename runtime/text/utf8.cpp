@@ -63,8 +63,6 @@ std::size_t findInvalidUtf8(std::string_view text) {
   return std::string_view::npos;
 }
 
-bool isAscii(std::string_view text) { return asciiPrefix(text.data(), text.size()) == text.size(); }
-
 std::int64_t countScalars(std::string_view text) {
   std::int64_t count = 0;
   for (const char byte : text) {

@@ -13,9 +13,6 @@ namespace penstock {
 /// end counts as malformed at its first byte.
 std::size_t findInvalidUtf8(std::string_view text);
 
-/// True when every byte is below 0x80.
-bool isAscii(std::string_view text);
-
 /// Number of Unicode scalars of well-formed `text`.
 std::int64_t countScalars(std::string_view text);
 

@@ -42,7 +42,7 @@ Result<double> parseLevel(const std::string &text) {
 }
 
 void printText(const SplitResult &result, const std::vector<ExpectationResult> &expectations, const ConfidenceSpec &confidence) {
-  fmt::print("{}: {} records", result.split, result.records);
+  fmt::print("{}: {} record{}", result.split, result.records, result.records == 1 ? "" : "s");
   if (result.hasLoss) {
     fmt::print(", loss {:.4f}", result.loss);
   }

@@ -13,7 +13,6 @@
 #include <algorithm>
 #include <iterator>
 #include <memory>
-#include <vector>
 
 namespace penstock {
 namespace {

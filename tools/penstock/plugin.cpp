@@ -641,7 +641,8 @@ Status testPlugin(PluginHost &host, const PluginOptions &options) {
     }
   }
   if (!failures.empty()) {
-    return invalidInput(fmt::format("plugin `{}` breaks its contract in {} ways", manifest->name, failures.size()));
+    return invalidInput(
+        fmt::format("plugin `{}` breaks its contract in {} way{}", manifest->name, failures.size(), failures.size() == 1 ? "" : "s"));
   }
   if (!options.json) {
     fmt::print("plugin `{}` keeps its contract\n", manifest->name);

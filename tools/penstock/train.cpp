@@ -18,7 +18,6 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -191,7 +190,8 @@ void printJson(const std::string &out, const TrainOutcome &outcome) {
 
 void printText(const std::string &out, const TrainOutcome &outcome) {
   const RunRecord &record = outcome.record;
-  fmt::print("trained {} steps in {:.1f} s, kept the weights of step {}\n", record.totalSteps, record.seconds, record.keptStep);
+  fmt::print("trained {} step{} in {:.1f} s, kept the weights of step {}\n", record.totalSteps, record.totalSteps == 1 ? "" : "s",
+             record.seconds, record.keptStep);
   for (const SplitResult &result : record.results) {
     fmt::print("{}:", result.split);
     if (result.hasLoss) {

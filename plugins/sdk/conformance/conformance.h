@@ -6,6 +6,7 @@
 #include "judged.h"
 
 #include <penstock/plugin_abi.h>
+#include <penstock/sdk/unicode.h>
 
 #include <algorithm>
 #include <array>
@@ -48,23 +49,6 @@ inline PenstockString view(std::string_view text) { return {text.data(), text.si
 
 inline bool startsCharacter(std::string_view text, std::size_t at) {
   return at >= text.size() || (static_cast<unsigned char>(text[at]) & 0xC0) != 0x80;
-}
-
-inline bool validUtf8(std::string_view text) {
-  for (std::size_t at = 0; at < text.size();) {
-    const auto b = static_cast<unsigned char>(text[at]);
-    const std::size_t size = b < 0x80 ? 1 : b >= 0xC2 && b < 0xE0 ? 2 : (b & 0xF0) == 0xE0 ? 3 : b >= 0xF0 && b < 0xF5 ? 4 : 0;
-    if (size == 0 || at + size > text.size()) {
-      return false;
-    }
-    for (std::size_t k = 1; k < size; ++k) {
-      if ((static_cast<unsigned char>(text[at + k]) & 0xC0) != 0x80) {
-        return false;
-      }
-    }
-    at += size;
-  }
-  return true;
 }
 
 inline void appendUtf8(std::string &text, char32_t c) {
@@ -270,7 +254,7 @@ private:
         expect(false, "token " + std::to_string(id) + " has no text");
         return;
       }
-      expect(validUtf8(std::string_view(text.data, text.size)), "the text of token " + std::to_string(id) + " is not UTF-8");
+      expect(sdk::isUtf8(std::string_view(text.data, text.size)), "the text of token " + std::to_string(id) + " is not UTF-8");
     }
     for (const std::int64_t id : {std::int64_t{-1}, size, std::int64_t{INT32_MAX}, std::int64_t{INT32_MIN}}) {
       PenstockError error{};

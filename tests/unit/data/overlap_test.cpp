@@ -1,4 +1,4 @@
-#include "runtime/data/nearest.h"
+#include "runtime/base/nearest.h"
 #include "runtime/data/overlap.h"
 #include "runtime/data/permutation.h"
 

@@ -41,9 +41,7 @@ TEST(Utf8, AgreesWithTheDefinitionOnAllPairsAndAtEveryOffset) {
       std::string text(size, 'x');
       text[at] = '\xE9';
       EXPECT_EQ(findInvalidUtf8(text), at);
-      EXPECT_FALSE(isAscii(text));
     }
-    EXPECT_TRUE(isAscii(std::string(size, 'x')));
   }
   for (int first = 0; first < 256; ++first) {
     for (int second = 0; second < 256; ++second) {
