@@ -215,7 +215,7 @@ const std::vector<DiagnosticInfo> entries = {
     {"answer-without-loss", error, "T7", "the answer `{name}` has no loss", "training minimizes a loss",
      "add `loss:` to the head, write `minimize:`, or leave out `train` where nothing is to be trained", ""},
     {"missing-evaluation", error, "T8", "`{split}.{name}` is not measured", "`keep` and `expect` use results of the `evaluate` block",
-     "did you mean `{nearest}`?", "add the metric to `evaluate { {split}: [...] }`"},
+     "{hint}", "add a metric to `evaluate { {split}: [...] }`"},
 
     {"unknown-weights", error, "T9", "`{name}` names no weights of the model",
      "`freeze` and `rates` name bindings and instances by their paths", "did you mean `{nearest}`?",
