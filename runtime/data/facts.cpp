@@ -384,6 +384,7 @@ void Gatherer::missingColumns(const FileFacts &file, const std::vector<std::stri
   const std::unordered_set<std::string_view> known(names.begin(), names.end());
   for (std::size_t i = 0; i < columns.size(); ++i) {
     if (!known.contains(program.columns[i].from)) {
+      columns[i].absentHeader = columns[i].absentFrom.empty() ? names : columns[i].absentHeader;
       columns[i].absentFrom.push_back(file.path);
     }
   }
