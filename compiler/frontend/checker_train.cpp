@@ -424,31 +424,39 @@ std::string Checker::metricThatGives(const std::string &name) const {
   std::string call;
   std::size_t fewest = 0;
   for (const PluginManifest &metric : manifests) {
-    if (metric.kind != PluginKind::metric ||
-        (!graph.answers.empty() &&
-         std::none_of(graph.answers.begin(), graph.answers.end(), [&](const Answer &one) { return judges(metric, one); }))) {
+    const bool fits = std::any_of(graph.answers.begin(), graph.answers.end(), [&](const Answer &one) { return judges(metric, one); });
+    if (metric.kind != PluginKind::metric || (!graph.answers.empty() && !fits)) {
       continue;
     }
     std::vector<PluginValue> values;
     for (const PluginParameter &parameter : metric.parameters) {
       values.push_back(parameter.defaultValue);
     }
-    const auto consider = [&](const std::string &arguments) {
+    const auto count = [&]() -> std::size_t { // of results, where that one is among them
       const auto results = metric.resultsFor(values);
-      const bool gives = std::any_of(results.begin(), results.end(), [&](const MetricResult &result) { return result.name == name; });
-      if (gives && (call.empty() || results.size() < fewest)) {
-        call = metric.name + arguments;
-        fewest = results.size();
-      }
+      const bool has = std::any_of(results.begin(), results.end(), [&](const MetricResult &result) { return result.name == name; });
+      return has ? results.size() : 0;
     };
-    consider("");
+    std::string arguments;
+    std::size_t results = count();
     for (std::size_t i = 0; i < metric.parameters.size(); ++i) {
+      const std::vector<std::string> &members = metric.parameters[i].members;
       const PluginValue standard = values[i];
-      for (const std::string &member : metric.parameters[i].members) {
+      std::vector<std::pair<std::string, std::size_t>> ways;
+      for (const std::string &member : members) {
         values[i] = member;
-        consider("(" + metric.parameters[i].name + ": " + member + ")");
+        ways.emplace_back(member, count());
       }
       values[i] = standard;
+      std::erase_if(ways, [](const auto &way) { return way.second == 0; });
+      if (!ways.empty() && ways.size() < members.size()) { // it decides, and is written though it may be the standard
+        arguments = "(" + metric.parameters[i].name + ": " + ways[0].first + ")";
+        results = ways[0].second;
+      }
+    }
+    if (results > 0 && (call.empty() || results < fewest)) {
+      call = metric.name + arguments;
+      fewest = results;
     }
   }
   return call;
