@@ -242,8 +242,7 @@ const std::vector<DiagnosticInfo> entries = {
     // ---- F: the data itself
     {"missing-file", error, "F1", "`{path}` cannot be read: {detail}", "it is named here", "",
      "correct the path, or set the param that gives it"},
-    {"missing-column", error, "F2", "the data have no column `{name}`", "`{file}` has {columns}", "did you mean `{nearest}`?",
-     "correct `from:`"},
+    {"missing-column", error, "F2", "the data have no column `{name}`", "`{file}` has {columns}", "{hint}", "correct `from:`"},
     {"undeclared-class", error, "F3", "`{value}` is not a declared class of `{name}`", "{where}: the classes are {classes}",
      "did you mean `{nearest}`?", "add it to the list, or correct the data"},
     {"empty-split", error, "F4", "the split `{split}` has no records", "training and evaluation need records", "",
