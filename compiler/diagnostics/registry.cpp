@@ -215,7 +215,7 @@ const std::vector<DiagnosticInfo> entries = {
     {"answer-without-loss", error, "T7", "the answer `{name}` has no loss", "training minimizes a loss",
      "add `loss:` to the head, write `minimize:`, or leave out `train` where nothing is to be trained", ""},
     {"missing-evaluation", error, "T8", "`{split}.{name}` is not measured", "`keep` and `expect` use results of the `evaluate` block",
-     "did you mean `{nearest}`?", "add the metric to `evaluate { {split}: [...] }`"},
+     "{hint}", "add a metric to `evaluate { {split}: [...] }`"},
 
     {"unknown-weights", error, "T9", "`{name}` names no weights of the model",
      "`freeze` and `rates` name bindings and instances by their paths", "did you mean `{nearest}`?",
@@ -242,8 +242,7 @@ const std::vector<DiagnosticInfo> entries = {
     // ---- F: the data itself
     {"missing-file", error, "F1", "`{path}` cannot be read: {detail}", "it is named here", "",
      "correct the path, or set the param that gives it"},
-    {"missing-column", error, "F2", "the data have no column `{name}`", "`{file}` has {columns}", "did you mean `{nearest}`?",
-     "correct `from:`"},
+    {"missing-column", error, "F2", "the data have no column `{name}`", "`{file}` has {columns}", "{hint}", "correct `from:`"},
     {"undeclared-class", error, "F3", "`{value}` is not a declared class of `{name}`", "{where}: the classes are {classes}",
      "did you mean `{nearest}`?", "add it to the list, or correct the data"},
     {"empty-split", error, "F4", "the split `{split}` has no records", "training and evaluation need records", "",

@@ -348,7 +348,7 @@ private:
   /// The name of a result that is measured, on one of `splits`, the first of which a hint takes; of another split it may not be.
   std::optional<std::string> resultName(const Expression &expression, const std::vector<std::string> &splits, std::string *split,
                                         bool *higher);
-  std::string hintForMetric(const std::string &name, const std::vector<std::string> &metrics) const;
+  std::string metricThatGives(const std::string &name) const;
   /// Whether a metric judges answers of that kind.
   bool judges(const PluginManifest &metric, const Answer &answer) const;
   void nameResults();

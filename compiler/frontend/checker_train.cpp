@@ -419,35 +419,47 @@ void Checker::readConfidence(const Setting &setting) {
   pipeline.confidence.seed = static_cast<std::uint64_t>(std::get<std::int64_t>(choice.attributes.at("seed")));
 }
 
-/// The metric that gives a result of that name, or one with a name that is near.
-std::string Checker::hintForMetric(const std::string &name, const std::vector<std::string> &metrics) const {
+/// The call that gives a result of that name, of the metric with the fewest results; empty where there is none.
+std::string Checker::metricThatGives(const std::string &name) const {
+  std::string call;
+  std::size_t fewest = 0;
   for (const PluginManifest &metric : manifests) {
-    if (metric.kind != PluginKind::metric || std::find(metrics.begin(), metrics.end(), metric.name) == metrics.end()) {
+    const bool fits = std::any_of(graph.answers.begin(), graph.answers.end(), [&](const Answer &one) { return judges(metric, one); });
+    if (metric.kind != PluginKind::metric || (!graph.answers.empty() && !fits)) {
       continue;
     }
     std::vector<PluginValue> values;
     for (const PluginParameter &parameter : metric.parameters) {
       values.push_back(parameter.defaultValue);
     }
-    const auto gives = [&] {
+    const auto count = [&]() -> std::size_t { // of results, where that one is among them
       const auto results = metric.resultsFor(values);
-      return std::any_of(results.begin(), results.end(), [&](const MetricResult &result) { return result.name == name; });
+      const bool has = std::any_of(results.begin(), results.end(), [&](const MetricResult &result) { return result.name == name; });
+      return has ? results.size() : 0;
     };
-    if (gives()) {
-      return "`" + name + "` is a result of `" + metric.name + "`";
-    }
+    std::string arguments;
+    std::size_t results = count();
     for (std::size_t i = 0; i < metric.parameters.size(); ++i) {
+      const std::vector<std::string> &members = metric.parameters[i].members;
       const PluginValue standard = values[i];
-      for (const std::string &member : metric.parameters[i].members) {
+      std::vector<std::pair<std::string, std::size_t>> ways;
+      for (const std::string &member : members) {
         values[i] = member;
-        if (gives()) {
-          return "`" + name + "` is a result of `" + metric.name + "(" + metric.parameters[i].name + ": " + member + ")`";
-        }
+        ways.emplace_back(member, count());
       }
       values[i] = standard;
+      std::erase_if(ways, [](const auto &way) { return way.second == 0; });
+      if (!ways.empty() && ways.size() < members.size()) { // it decides, and is written though it may be the standard
+        arguments = "(" + metric.parameters[i].name + ": " + ways[0].first + ")";
+        results = ways[0].second;
+      }
+    }
+    if (results > 0 && (call.empty() || results < fewest)) {
+      call = metric.name + arguments;
+      fewest = results;
     }
   }
-  return hintForWord("metric", name, metrics);
+  return call;
 }
 
 bool Checker::judges(const PluginManifest &metric, const Answer &answer) const {
@@ -516,7 +528,10 @@ void Checker::readMetrics(const std::string &split, const Setting &setting) {
                 {"wanted", "metric"},
                 {"rule", "the list of a split has metrics"}});
       } else {
-        report("unknown-callable", callee.span, {{"name", name}, {"hint", hintForMetric(name, metricNames)}});
+        const std::string call = metricThatGives(name);
+        report("unknown-callable", callee.span,
+               {{"name", name},
+                {"hint", call.empty() ? hintForWord("metric", name, metricNames) : "`" + name + "` is a result of `" + call + "`"}});
       }
       continue;
     }
@@ -649,6 +664,15 @@ void Checker::nameResults() {
   }
 }
 
+namespace {
+
+/// `f1` for `f1_macro`, or the reverse: the metric is meant, its result has a longer or shorter name.
+bool isOfOneMetric(const std::string &result, const std::string &written) {
+  return !written.empty() && (result.starts_with(written + "_") || written.starts_with(result + "_"));
+}
+
+} // namespace
+
 std::optional<std::string> Checker::resultName(const Expression &expression, const std::vector<std::string> &splits, std::string *split,
                                                bool *higher) {
   if (expression.kind == Expression::Kind::error) {
@@ -665,17 +689,20 @@ std::optional<std::string> Checker::resultName(const Expression &expression, con
   }
   if (at->kind != Expression::Kind::name || parts.size() < 2) {
     // What is measured under that name, else under one that is near, else anything.
-    std::string hint;
+    std::string hint, related;
     const std::string wanted = parts.empty() ? "" : parts[0];
     std::vector<std::string> all;
     for (const std::string &one : splits) {
       hint = hint.empty() && resultNames[one].count(wanted) > 0 ? "write `" + one + "." + wanted + "`" : hint;
       for (const auto &[result, better] : resultNames[one]) {
         all.push_back(one + "." + result);
+        related = related.empty() && isOfOneMetric(result, wanted) ? all.back() : related;
       }
     }
     if (const std::string near = nearest(splits[0] + "." + wanted, all); hint.empty() && !wanted.empty() && !near.empty()) {
       hint = "did you mean `" + near + "`?";
+    } else if (hint.empty() && !related.empty()) {
+      hint = "did you mean `" + related + "`?";
     } else if (hint.empty() && !all.empty()) {
       hint = "write one that `evaluate` measures, such as `" + all[0] + "`";
     }
@@ -701,12 +728,21 @@ std::optional<std::string> Checker::resultName(const Expression &expression, con
   }
   const auto result = known->second.find(name);
   if (result == known->second.end()) {
+    std::string near;
     std::vector<std::string> names;
     for (const auto &[one, better] : known->second) {
       names.push_back(parts[0] + "." + one);
+      near = near.empty() && isOfOneMetric(one, name) ? names.back() : near;
     }
+    const std::string typed = nearest(parts[0] + "." + name, names), call = metricThatGives(name);
+    near = !call.empty() ? "" : typed.empty() ? near : typed; // a name without a fault is none that is near
     report("missing-evaluation", expression.span,
-           {{"split", parts[0]}, {"name", name}, {"nearest", nearest(parts[0] + "." + name, names)}});
+           {{"split", parts[0]},
+            {"name", name},
+            {"hint", !near.empty()    ? "did you mean `" + near + "`?"
+                     : !call.empty()  ? "add `" + call + "` to `evaluate { " + parts[0] + ": [...] }`"
+                     : !names.empty() ? "no metric has such a result; write one that is measured, such as `" + names[0] + "`"
+                                      : ""}});
     return std::nullopt;
   }
   *higher = result->second;

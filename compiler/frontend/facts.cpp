@@ -104,6 +104,17 @@ diagnostics::SourceRange placeOf(const Json &places, const std::string &key) {
   return range;
 }
 
+/// A header of one name with other delimiters in it is read with the wrong one.
+std::string hintForColumn(const std::string &nearest, const Json &header) {
+  const std::string only = header.is_array() && header.size() == 1 && header[0].is_string() ? header[0].get<std::string>() : "";
+  for (const auto &[sign, written] : {std::pair(';', ";"), std::pair('\t', "\\t"), std::pair('|', "|"), std::pair(',', ",")}) {
+    if (only.find(sign) != std::string::npos) {
+      return std::string("write `csv(..., delimiter: \"") + written + "\")` where all files are so, or correct the file";
+    }
+  }
+  return nearest.empty() ? "" : "did you mean `" + nearest + "`?";
+}
+
 } // namespace
 
 void reportProblems(const std::string &problemList, const std::string &recordProgram, diagnostics::DiagnosticList &list) {
@@ -114,7 +125,8 @@ void reportProblems(const std::string &problemList, const std::string &recordPro
     const Json problems = Json::parse(problemList);
     const Json record = recordProgram.empty() ? Json::object() : Json::parse(recordProgram);
     const Json places = record.value("places", Json::object());
-    const bool conll = record.value("source", Json::object()).value("kind", "") == "conll";
+    const std::string source = record.value("source", Json::object()).value("kind", "");
+    const bool conll = source == "conll", csv = source == "csv";
     for (const Json &problem : problems) {
       const std::string id = problem.value("id", "");
       diagnostics::Arguments arguments;
@@ -165,6 +177,9 @@ void reportProblems(const std::string &problemList, const std::string &recordPro
       const Json candidates = given.value("candidates", Json::array());
       if (candidates.is_array() && !candidates.empty()) {
         arguments["nearest"] = textOf(candidates[0]);
+      }
+      if (id == "missing-column") {
+        arguments["hint"] = hintForColumn(arguments["nearest"], csv ? given.value("header", Json::array()) : Json::array());
       }
       if (id == "missing-cell") { // other types than numbers have no word for it
         const std::string place = problem.value("place", "");

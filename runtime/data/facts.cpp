@@ -18,7 +18,7 @@ using Json = nlohmann::json;
 
 namespace {
 
-constexpr std::uint32_t factsVersion = 3;
+constexpr std::uint32_t factsVersion = 4;
 constexpr std::int64_t errorsPerFile = 1000; // rows with mistakes, after which a file is not read on
 constexpr std::size_t classLimit = 1000000;  // distinct values of a class column
 
@@ -383,6 +383,7 @@ void Gatherer::missingColumns(const FileFacts &file, const std::vector<std::stri
   const std::unordered_set<std::string_view> known(names.begin(), names.end());
   for (std::size_t i = 0; i < columns.size(); ++i) {
     if (!known.contains(program.columns[i].from)) {
+      columns[i].absentHeader = columns[i].absentFrom.empty() ? names : columns[i].absentHeader;
       columns[i].absentFrom.push_back(file.path);
     }
   }

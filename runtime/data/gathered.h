@@ -24,8 +24,9 @@ struct ColumnFacts {
   std::unordered_map<std::string, ClassValue> values; // class columns
   std::vector<double> train;                          // number columns: the values that are there
   std::array<std::int64_t, 3> missing = {};
-  std::vector<std::string> absentFrom; // files that lack the column
-  std::vector<Place> gaps;             // missing cells of the file that is read, as long as it may lack the column
+  std::vector<std::string> absentFrom;   // files that lack the column
+  std::vector<std::string> absentHeader; // of the first of them
+  std::vector<Place> gaps;               // missing cells of the file that is read, as long as it may lack the column
   std::int64_t gapCount = 0;
 };
 

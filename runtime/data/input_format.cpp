@@ -30,6 +30,14 @@ private:
   std::string_view text;
 };
 
+/// ASCII letters only.
+std::string lowerOf(std::string_view text) {
+  std::string lower(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return lower;
+}
+
 /// ".csv" of `a/b.CSV`; "" where there is none.
 std::string extensionOf(std::string_view path) {
   path = path.substr(path.rfind('/') + 1); // npos + 1 is 0
@@ -37,10 +45,7 @@ std::string extensionOf(std::string_view path) {
   if (dot == std::string_view::npos || dot == 0) {
     return {};
   }
-  std::string extension(path.substr(dot));
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return extension;
+  return lowerOf(path.substr(dot));
 }
 
 bool isOneOf(std::string_view text, std::initializer_list<std::string_view> list) {
@@ -182,13 +187,13 @@ private:
 
   /// A usage error: what the name of the input or the run speaks for, and what speaks against it.
   Status cannotTell(std::string_view speaksFor, std::string_view against) const {
+    if (!input.asked.empty()) {
+      return usageError(fmt::format("{} is not {}, which `--format {}` asks for: {}", quoted(), speaksFor, input.asked, against));
+    }
     const bool named = isOneOf(extension, {".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".conll", ".conllu"});
-    return usageError(fmt::format(
-        "it cannot be told how to read {}: {} for {}, and {}; say how with `--format` (lines, csv, tsv, jsonl or conll)", quoted(),
-        !input.asked.empty() ? "`--format` speaks"
-        : named              ? "its name speaks"
-                             : "the run's own data speak",
-        speaksFor, against));
+    return usageError(
+        fmt::format("it cannot be told how to read {}: {} for {}, and {}; say how with `--format` (lines, csv, tsv, jsonl or conll)",
+                    quoted(), named ? "its name speaks" : "the run's own data speak", speaksFor, against));
   }
 
   /// The first line that is not blank, or an empty one.
@@ -281,8 +286,11 @@ private:
                       "it is a text",
                       quoted(), printable(first, lineLimit), like, format));
     };
+    // A name alone on its line is one however it is written: `Text` is no note of a workshop.
+    const std::size_t begin = std::min(first.find_first_not_of(blanks), first.size());
+    const std::string alone = lowerOf(first.substr(begin, first.find_last_not_of(blanks) + 1 - begin));
     const std::vector<CsvOptions> ways = csvWays();
-    if (std::any_of(ways.begin(), ways.end(), [&](const CsvOptions &way) { return lacking(way).empty(); })) {
+    if (alone == lowerOf(column) || std::any_of(ways.begin(), ways.end(), [&](const CsvOptions &way) { return lacking(way).empty(); })) {
       return looks(fmt::format("a header with the column `{}`", shown), "csv");
     }
     if (first.find_first_not_of(blanks) != std::string_view::npos && first[first.find_first_not_of(blanks)] == '{') {

@@ -18,8 +18,8 @@ void Gatherer::judgeColumns() {
       problems.add("missing-column", "columns." + column.name, {columns[i].absentFrom.front()},
                    {{"name", column.from},
                     {"column", column.name},
-                    {"candidates", nearest(column.from, header)},
-                    {"header", header},
+                    {"candidates", nearest(column.from, columns[i].absentHeader)},
+                    {"header", columns[i].absentHeader},
                     {"files", columns[i].absentFrom}});
     }
     if (column.hasClasses()) {

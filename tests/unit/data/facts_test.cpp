@@ -86,6 +86,17 @@ TEST(Facts, SeveralMistakesAtOnce) {
   EXPECT_EQ(facts["vocabularies"]["tokens"]["size"], 7) << "bad rows do not hide the vocabulary";
 }
 
+TEST(Facts, AMissingColumnShowsTheHeaderOfTheFileThatLacksIt) {
+  const Folder folder;
+  writeGood(folder);
+  folder.write("dev.csv", "text,Label\npump leak,1\n");
+  const auto found = problemsOf(gather(textProgram(folder)), "missing-column");
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0]["file"], folder / "dev.csv");
+  EXPECT_EQ(found[0]["arguments"]["header"], Json::array({"text", "Label"}));
+  EXPECT_EQ(found[0]["arguments"]["candidates"], Json::array({"Label"}));
+}
+
 TEST(Facts, AMissingColumnHasCandidates) {
   const Folder folder;
   writeGood(folder);

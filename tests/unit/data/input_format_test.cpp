@@ -106,11 +106,12 @@ TEST(InputFormat, ARunReadsOtherFilesTheWayItReadsItsOwn) {
 TEST(InputFormat, StandardInputAndTextStayLines) {
   for (const std::string path : {"", "x.txt"}) {
     for (const Json &own : {commas, semicolons, tabs, lines}) {
-      for (const std::string first : {"pump leak", "", "a text", "text leak", "texts", "[urgent] pump", "{x} pump", "pump, leak; oil\tx"}) {
+      for (const std::string first :
+           {"pump leak", "", "  ", "Text, more", "a text", "text leak", "texts", "[urgent] pump", "{x} pump", "pump, leak; oil\tx"}) {
         EXPECT_EQ(choose(own, path, first + "\npump\n"), "lines") << first;
       }
       for (const std::string first :
-           {"text", "\xEF\xBB\xBFtext", "\"text\"", "text\r", "id,text", "text;id", "id\ttext", "{\"text\": \"a\"}"}) {
+           {"text", "TEXT", " Text ", "\xEF\xBB\xBFtext", "\"text\"", "text\r", "id,text", "text;id", "id\ttext", "{\"text\": \"a\"}"}) {
         EXPECT_EQ(choose(own, path, first + "\npump\n"), "usage") << first;
         EXPECT_EQ(choose(own, path, first + "\npump\n", "lines"), "lines") << first;
       }

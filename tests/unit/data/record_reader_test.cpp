@@ -100,10 +100,10 @@ TEST_F(RecordReaderTest, EachRecordHasAnAnswerOrAnError) {
             "2 !1 in:1: column `text` has no value; !3 in:4:2: the line is not JSON: it ends before the object does; end");
   EXPECT_EQ(outcome("{\"txet\": 1}\n", "jsonl"),
             "!1 in:1: column `text` has no value; endno record of in has the key `text`; did you mean `txet`?");
-  EXPECT_EQ(outcome("txt\na\n", "csv"),
-            "it cannot be told how to read `in`: `--format` speaks for CSV with a header, and its first line, `txt`, has no column `text` "
-            "between "
-            "`,` or `;` or tabs; did you mean `txt`?; say how with `--format` (lines, csv, tsv, jsonl or conll)");
+  EXPECT_EQ(
+      outcome("txt\na\n", "csv"),
+      "`in` is not CSV with a header, which `--format csv` asks for: its first line, `txt`, has no column `text` between `,` or `;` or "
+      "tabs; did you mean `txt`?");
   EXPECT_EQ(outcome("text,n\n\"a,1\nb\",1\n\"a, b,\nc\",2\n", "csv"),
             "1 2 end1 record of in reads like several in one quoted cell, the first at line 2: a quote too many takes the lines behind it "
             "into its cell");
