@@ -13,8 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <fstream>
-#include <sstream>
+#include <string>
+#include <vector>
 
 extern char **environ;
 
@@ -35,10 +35,24 @@ Status seal(const std::string &output) {
   return Status::success();
 }
 
+/// What comes through a pipe until its other end is closed; of much, the beginning.
+std::string everything(int descriptor) {
+  std::string text;
+  char piece[4096];
+  for (;;) {
+    const ssize_t got = ::read(descriptor, piece, sizeof piece);
+    if (got == 0 || (got < 0 && errno != EINTR)) {
+      return text;
+    }
+    if (got > 0 && text.size() < (std::size_t{1} << 16)) {
+      text.append(piece, static_cast<std::size_t>(got));
+    }
+  }
+}
+
 } // namespace
 
 Status linkSharedLibrary(const std::vector<std::string> &objects, const std::string &output) {
-  const std::string log = output + ".log";
   const std::string linker = ::access(PENSTOCK_LLD, X_OK) == 0 ? PENSTOCK_LLD : "ld.lld";
   std::vector<std::string> words = {
       linker, "-shared", "-nostdlib", "--no-undefined", "-z", "now", "--threads=1", "--hash-style=gnu", "--build-id=none", "-o", output};
@@ -49,36 +63,43 @@ Status linkSharedLibrary(const std::vector<std::string> &objects, const std::str
   }
   arguments.push_back(nullptr);
 
+  int ends[2]; // not a file: the disk may be full, which is what the linker then has to say
+  if (::pipe2(ends, O_CLOEXEC) != 0) {
+    return environmentError(fmt::format("the linker could not be started: {}", std::strerror(errno)));
+  }
+  const Descriptor heard(ends[0]);
+  Descriptor said(ends[1]);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  posix_spawn_file_actions_adddup2(&actions, said.get(), STDERR_FILENO);
   pid_t child = 0;
   const int failed = ::posix_spawnp(&child, linker.c_str(), &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
+  said = Descriptor();
   if (failed != 0) {
-    ::unlink(log.c_str());
     return environmentError(fmt::format("the linker `{}` could not be started: {}; install the package that "
                                         "has `ld.lld`",
                                         linker, std::strerror(failed)));
   }
+  const std::string text = everything(heard.get());
   int state = 0;
   while (::waitpid(child, &state, 0) < 0) {
     if (errno != EINTR) {
       return environmentError(fmt::format("the linker was lost: {}", std::strerror(errno)));
     }
   }
-  std::ostringstream said;
-  said << std::ifstream(log).rdbuf();
-  ::unlink(log.c_str());
   if (!WIFEXITED(state) || WEXITSTATUS(state) != 0) {
     ::unlink(output.c_str());
     if (WIFSIGNALED(state) && WTERMSIG(state) == SIGINT) {
       return {ErrorCode::interrupted, "interrupted"};
     }
-    const std::string text = said.str();
+    if (text.empty()) { // as when it is killed
+      return environmentError(
+          "the compiled program could not be linked: the linker ended without a reason; is there memory and disk space?");
+    }
     // lld says "no space left" and the like in the words of the system.
-    const bool ours = text.find("undefined symbol") != std::string::npos || text.empty();
+    const bool ours = text.find("undefined symbol") != std::string::npos;
     return ours ? internalError("the compiled program could not be linked: " + text)
                 : environmentError("the compiled program could not be linked: " + text);
   }

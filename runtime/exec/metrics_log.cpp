@@ -3,6 +3,7 @@
 #include "runtime/exec/files.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -69,6 +70,20 @@ static bool isDone(std::string_view line, std::int64_t steps, std::int64_t evalu
   return step <= evaluated && line.find("\"final\":true") == line.npos;
 }
 
+// A file to write, or -1 with errno. What bears its name and is no regular file gives way: opening a FIFO would wait for a reader.
+static int openLog(const std::string &path) {
+  const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  const int descriptor = ::open(path.c_str(), flags, 0644);
+  struct stat info = {};
+  if (descriptor < 0 ? errno != ENXIO : ::fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode)) {
+    return descriptor;
+  }
+  if (descriptor >= 0) {
+    ::close(descriptor);
+  }
+  return ::unlink(path.c_str()) == 0 ? ::open(path.c_str(), flags | O_EXCL, 0644) : -1;
+}
+
 Result<std::unique_ptr<MetricsLog>> MetricsLog::open(const std::string &path, std::int64_t steps, std::int64_t evaluated) {
   std::unique_ptr<MetricsLog> log(new MetricsLog);
   log->path = path;
@@ -81,7 +96,7 @@ Result<std::unique_ptr<MetricsLog>> MetricsLog::open(const std::string &path, st
       }
     }
   }
-  log->descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+  log->descriptor = openLog(path);
   if (log->descriptor < 0 || ::ftruncate(log->descriptor, static_cast<off_t>(keep)) != 0 || ::lseek(log->descriptor, 0, SEEK_END) < 0) {
     return systemError("write", path, errno);
   }

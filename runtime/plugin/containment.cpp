@@ -4,6 +4,7 @@
 
 #include <execinfo.h>
 #include <link.h>
+#include <pthread.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -45,7 +46,8 @@ constexpr bool ownSignals = false;
 constexpr bool ownSignals = true;
 #endif
 
-std::atomic<pid_t> process{0};   // that is contained; a child of it is not
+std::atomic<pid_t> process{0}; // that is contained; a child of it is not
+std::atomic<bool> forkedByPlugin{false};
 std::atomic<bool> ending{false}; // the command ends in order, and libraries are taken apart
 std::atomic<bool> terminal{false};
 std::atomic<bool (*)()> interrupts{nullptr};
@@ -348,6 +350,10 @@ void containPlugins(bool (*interrupted)()) {
     }
     terminateBefore = std::set_terminate(onTerminate);
   }
+  static_cast<void>(::pthread_atfork(nullptr, nullptr, [] {
+    const CallMark *const mark = ownCallMark();
+    forkedByPlugin.store(mark != nullptr && mark->plugin.load() != nullptr);
+  }));
   std::atexit(atExit);
   std::at_quick_exit(atExit);
 }
@@ -386,6 +392,17 @@ void watchLibrary(const PluginLabel &plugin, const void *inside) {
   if (isContained()) {
     startWatch();
   }
+}
+
+bool isForkOfPlugin() { return forkedByPlugin.load(std::memory_order_relaxed); }
+
+void endForkOfPlugin(const PluginLabel &plugin, const char *entry) {
+  Line line;
+  line << plugin << " made another process, which came back";
+  tellPlace(line, entry);
+  line << "; that process ends here and the command goes on";
+  tellRest(line, plugin);
+  leave(exitCode);
 }
 
 void endProcess(int code) {

@@ -22,6 +22,11 @@ void releaseSignals();
 /// Called when a library was loaded: where it lies, so that a crash in a thread of its own has a name; starts the watch.
 void watchLibrary(const PluginLabel &plugin, const void *inside);
 
+/// Whether this process was forked off by a plugin within a call of this thread, which it must not come back from.
+bool isForkOfPlugin();
+/// The call came back in such a process: one line, and the process ends with 4. The command goes on in its parent.
+[[noreturn]] void endForkOfPlugin(const PluginLabel &plugin, const char *entry);
+
 /// The process ends with `code`, at once; where a plugin asked for that, with the line and 4. What `_exit` of the command does.
 [[noreturn]] void endProcess(int code);
 

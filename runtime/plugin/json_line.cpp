@@ -42,6 +42,8 @@ public:
     return false;
   }
 
+  std::string_view taken;
+
 private:
   void blanks() {
     while (at != end && (*at == ' ' || *at == '\t')) {
@@ -53,8 +55,15 @@ private:
 
   bool key() {
     blanks();
+    const char *const first = at;
     if (at == end || *at != '"' || !string()) {
       return false;
+    }
+    if (depth == 1) {
+      const std::string_view name(first, static_cast<std::size_t>(at - first));
+      if (taken.empty() && (name == "\"row\"" || name == "\"error\"")) {
+        taken = name.substr(1, name.size() - 2);
+      }
     }
     blanks();
     return at != end && *at++ == ':';
@@ -217,6 +226,15 @@ private:
 
 } // namespace
 
-bool isJsonLine(std::string_view text) { return Scanner(text).object(); }
+bool isJsonLine(std::string_view text, std::string_view *taken) {
+  Scanner scanner(text);
+  if (!scanner.object()) {
+    return false;
+  }
+  if (taken != nullptr && !scanner.taken.empty()) {
+    *taken = scanner.taken;
+  }
+  return true;
+}
 
 } // namespace penstock

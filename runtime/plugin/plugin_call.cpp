@@ -189,6 +189,9 @@ PluginCall::~PluginCall() {
   if (mark == nullptr) {
     return;
   }
+  if (isForkOfPlugin()) {
+    endForkOfPlugin(plugin, entry);
+  }
   roundAgain(rounding);
   mark->calls.store(mark->calls.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   mark->entry.store(outerEntry, std::memory_order_relaxed);

@@ -201,8 +201,8 @@ private:
       }
       elements *= shape[i];
     }
-    if (!std::isfinite(scale)) {
-      fault.say(fmt::format("the scale of the parameter `{}` is not a finite number", shown));
+    if (!std::isfinite(static_cast<float>(scale))) {
+      fault.say(fmt::format("the scale of the parameter `{}` is not a finite number in single precision", shown));
       return 0;
     }
     return inner.parameter(inner.context, name, shape, rank, initializer, scale, decays);

@@ -79,7 +79,11 @@ std::int32_t AnswerCollector::accept(std::int64_t record, PenstockString json) {
     return fault.say(fmt::format("it answers record {} twice", record));
   }
   const std::size_t most = std::min(maximumAnswer, maximumAnswers - bytes);
-  if (json.data != nullptr && json.size <= most && isJsonLine(std::string_view(json.data, json.size))) {
+  std::string_view taken;
+  if (json.data != nullptr && json.size <= most && isJsonLine(std::string_view(json.data, json.size), &taken)) {
+    if (!taken.empty()) {
+      return fault.say(fmt::format("its answer for record {} has the key `{}`, which only `predict` writes", record, taken));
+    }
     held.emplace(json.data, json.size);
     bytes += json.size;
     return 0;

@@ -82,13 +82,28 @@ public:
     if (id < 0 || id >= size) {
       return invalidInput(fmt::format("`{}` has no token {}: its vocabulary has {}", bound.label->name, id, size));
     }
-    PenstockString text{};
-    PENSTOCK_TRY(bound.call("token", [&](PenstockError *error) { return functions->token(self, id, &text, error); }));
-    std::string reason;
-    if (!judgeText(text, maximumToken, reason)) {
-      return bound.broken("token", fmt::format("the text of token {} {}", id, reason));
+    std::string taken;
+    Fault fault;
+    const Status done = bound.call("token", [&](PenstockError *error) {
+      PenstockString text{};
+      if (const std::int32_t failed = functions->token(self, id, &text, error)) {
+        return failed;
+      }
+      fault.guard([&] { // read within the call: the pointer may lead nowhere, and then the signal has a name
+        std::string reason;
+        if (!judgeText(text, maximumToken, reason)) {
+          return fault.say(fmt::format("the text of token {} {}", id, reason));
+        }
+        taken.assign(text.data, text.size);
+        return 0;
+      });
+      return 0;
+    });
+    if (fault.outOfMemory()) {
+      return fault.memory(bound, "token");
     }
-    return std::string(text.data, text.size);
+    PENSTOCK_TRY(fault.of(bound, "token", done));
+    return taken;
   }
 
   Status encode(std::span<const std::string_view> texts, std::int64_t maxTokens, bool withPlaces, Tokens &tokens) const override {
@@ -140,26 +155,35 @@ public:
         functions->special_tokens == nullptr) {
       return Status::success();
     }
-    PenstockSpecialTokens given{};
-    given.struct_size = sizeof given;
-    PENSTOCK_TRY(bound.call("special_tokens", [&](PenstockError *error) { return functions->special_tokens(self, &given, error); }));
-    PENSTOCK_TRY(take("prefix", given.prefix, given.prefix_count, special.prefix));
-    PENSTOCK_TRY(take("separator", given.separator, given.separator_count, special.separator));
-    return take("suffix", given.suffix, given.suffix_count, special.suffix);
+    Fault fault;
+    const Status done = bound.call("special_tokens", [&](PenstockError *error) {
+      PenstockSpecialTokens given{};
+      given.struct_size = sizeof given;
+      if (const std::int32_t failed = functions->special_tokens(self, &given, error)) {
+        return failed;
+      }
+      fault.guard([&] { // within the call, as in `token`
+        return take("prefix", given.prefix, given.prefix_count, special.prefix, fault) != 0 ||
+               take("separator", given.separator, given.separator_count, special.separator, fault) != 0 ||
+               take("suffix", given.suffix, given.suffix_count, special.suffix, fault) != 0;
+      });
+      return 0;
+    });
+    return fault.outOfMemory() ? fault.memory(bound, "special_tokens") : fault.of(bound, "special_tokens", done);
   }
 
 private:
-  Status take(const char *what, const std::int32_t *ids, std::int32_t count, std::vector<std::int32_t> &into) const {
+  std::int32_t take(const char *what, const std::int32_t *ids, std::int32_t count, std::vector<std::int32_t> &into, Fault &fault) const {
     if (!plausible(ids, count, maximumSpecial)) {
-      return bound.broken("special_tokens", fmt::format("its {} has {} tokens{}; 0 to {} are taken", what, count,
-                                                        ids == nullptr ? " at a null pointer" : "", maximumSpecial));
+      return fault.say(fmt::format("its {} has {} tokens{}; 0 to {} are taken", what, count, ids == nullptr ? " at a null pointer" : "",
+                                   maximumSpecial));
     }
     into.assign(ids, ids + count);
     const auto wrong = std::find_if(into.begin(), into.end(), [&](std::int32_t id) { return id < 0 || id >= size; });
     if (wrong != into.end()) {
-      return bound.broken("special_tokens", fmt::format("the id {} of its {} is outside its vocabulary of {}", *wrong, what, size));
+      return fault.say(fmt::format("the id {} of its {} is outside its vocabulary of {}", *wrong, what, size));
     }
-    return Status::success();
+    return 0;
   }
 
   Bound bound;

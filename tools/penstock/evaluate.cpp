@@ -96,13 +96,13 @@ void printJson(const SplitResult &result, const std::vector<ExpectationResult> &
 Status evaluate(const EvaluateOptions &options, const CommandContext &context) {
   catchInterrupts();
   PENSTOCK_ASSIGN(const std::unique_ptr<TrainedRun> run, openRun(options.run, options.settings, options.threads, context));
-  PENSTOCK_ASSIGN(const std::string cache, cacheFolder());
+  const Result<std::string> cache = cacheFolder(); // none where it cannot be made
   ConfidenceSpec confidence = run->record().config.confidence;
   if (!options.confidence.empty()) {
     PENSTOCK_ASSIGN(confidence.level, parseLevel(options.confidence));
     confidence.samples = confidence.samples > 0 ? confidence.samples : bootstrapSamples;
   }
-  PENSTOCK_ASSIGN(const SplitResult result, run->evaluate(options.split, cache, confidence));
+  PENSTOCK_ASSIGN(const SplitResult result, run->evaluate(options.split, cache.ok() ? *cache : "", confidence));
   for (const std::string &warning : result.warnings) {
     std::fprintf(stderr, "penstock: warning: %s\n", warning.c_str());
   }

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define TEXT(...) #__VA_ARGS__
@@ -96,6 +97,12 @@ int32_t act(const char *entry, PenstockError *error) {
       *reinterpret_cast<volatile int *>(8) = 1;
       return nullptr;
     });
+  } else if (at(entry, "forks")) {
+    if (const pid_t child = fork(); child > 0) {
+      int status = 0;
+      waitpid(child, &status, 0);
+      return !WIFEXITED(status) || WEXITSTATUS(status) != 4;
+    }
   } else if (at(entry, "exits")) {
     exit(0);
   } else if (at(entry, "exits_at_once")) {
@@ -185,6 +192,8 @@ int32_t token(const void *, int32_t id, PenstockString *name, PenstockError *err
   *name = text("t");
   if (is("token.null_text")) {
     *name = {nullptr, 9};
+  } else if (is("token.wild_text")) {
+    *name = {reinterpret_cast<const char *>(16), 3};
   } else if (is("token.huge_text")) {
     name->size = static_cast<size_t>(huge);
   } else if (is("token.binary_text")) {
@@ -258,6 +267,8 @@ int32_t specialTokens(const void *, PenstockSpecialTokens *special, PenstockErro
     special->suffix_count = 0x7fffffff;
   } else if (is("special_tokens.null_ids")) {
     special->separator_count = 2;
+  } else if (is("special_tokens.wild_ids")) {
+    special->prefix = reinterpret_cast<const int32_t *>(16);
   } else if (is("special_tokens.high_id")) {
     special->prefix_count = 2;
   }
@@ -321,8 +332,12 @@ int32_t build(const PenstockHost *, const PenstockParameters *, const PenstockGr
     weightName = text("");
   }
   const int32_t rank = is("build.rank_0") ? 0 : is("build.rank_huge") ? 0x7fffffff : 2;
-  const PenstockNode weight = b->parameter(b->context, weightName, is("build.null_shape") ? nullptr : shape, rank,
-                                           is("build.no_initializer") ? 77 : 2, is("build.scale_is_nan") ? nan : 0.1, 1);
+  const PenstockNode weight =
+      b->parameter(b->context, weightName, is("build.null_shape") ? nullptr : shape, rank, is("build.no_initializer") ? 77 : 2,
+                   is("build.scale_is_nan")     ? nan
+                   : is("build.scale_is_great") ? 1e300
+                                                : 0.1,
+                   1);
   if (weight == 0) {
     return say(error, "a parameter was refused");
   }
@@ -412,6 +427,10 @@ int32_t decode(const PenstockHost *, const PenstockParameters *, const PenstockS
       answer = text("{\"label\": }");
     } else if (is("decode.no_object")) {
       answer = text("17");
+    } else if (is("decode.has_a_row")) {
+      answer = text("{\"row\": 7, \"label\": 1}");
+    } else if (is("decode.looks_like_an_error")) {
+      answer = text("{\"label\": 1, \"error\": \"boom\"}");
     } else if (is("decode.two_lines")) {
       answer = text("{\"label\":\n1}");
     } else if (is("decode.binary")) {

@@ -33,7 +33,7 @@ BREACHES = {
         "fit_begin.throws_int", "fit_begin.gives_nothing", "fit_add.throws_class", "fit_add.segv", "fit_end.throws_int",
         "fit_end.null_bytes", "fit_end.huge_size", "fit_end.for_ever", "create.throws_own", "create.gives_nothing", "create.exits",
         "destroy.throws_int", "destroy.segv", "vocabulary_size.throws_int", "vocabulary_size.zero", "vocabulary_size.huge",
-        "unknown_id.throws_text", "unknown_id.outside", "token.throws_int", "token.null_text", "token.huge_text", "token.binary_text",
+        "unknown_id.throws_text", "unknown_id.outside", "token.throws_int", "token.null_text", "token.huge_text", "token.binary_text", "token.wild_text", "special_tokens.wild_ids", "encode.forks",
         "special_tokens.throws_class", "special_tokens.negative_count", "special_tokens.huge_count", "special_tokens.null_ids",
         "special_tokens.high_id", "encode.negative_count", "encode.huge_count", "encode.more_than_asked", "encode.millions",
         "encode.null_ids", "encode.null_starts", "encode.high_id", "encode.negative_id", "encode.outside_of_text", "encode.skips_text",
@@ -42,13 +42,13 @@ BREACHES = {
     "head": [f"build.{how}" for how in ["throws_int", "throws_class", "segv", "jump", "exits", "error_overruns", "fails_silently"]] + [
         "build." + how for how in [
             "zero_size", "huge_size", "asks_for_no_node", "fails_at_null", "null_name", "huge_name", "control_name", "empty_name",
-            "rank_0", "rank_huge", "null_shape", "no_initializer", "scale_is_nan", "no_node", "attribute_of_no_kind",
+            "rank_0", "rank_huge", "null_shape", "no_initializer", "scale_is_nan", "scale_is_great", "no_node", "attribute_of_no_kind",
             "attribute_is_nan", "attribute_at_null", "attribute_of_huge_count", "attribute_text_at_null", "no_operation",
             "null_operands", "null_context", "negative_operands", "millions_of_operands", "null_attributes", "for_ever", "no_answer",
             "answer_of_no_node", "no_loss", "loss_of_many_rows"]] + [
         "decode." + how for how in [
             "throws_int", "throws_own", "segv", "exits", "misses_one", "twice", "other_record", "negative_record", "empty", "null_text",
-            "huge_text", "zero_byte", "no_json", "no_object", "two_lines", "binary"]],
+            "huge_text", "zero_byte", "no_json", "no_object", "two_lines", "binary", "has_a_row", "looks_like_an_error"]],
     "metric": ["create.throws_int", "create.gives_nothing", "add.throws_class", "add.segv", "add.exits", "add.writes_predictions",
                "add.writes_gold", "result.throws_text", "result.undeclared", "result.undeclared_binary", "result.twice",
                "result.null_name", "result.huge_name", "result.missing", "result.huge_report", "result.null_report",
@@ -62,7 +62,7 @@ ONLY_LATER = {"unloading.segv", "unloading.exits_at_once", "build.no_initializer
 # The table of functions is read once, when the scan reads it.
 ONLY_SCAN = {"encode.bad_function", "penstock_plugin.bad_table"}
 # What the process may still end with 0 after: the line is there, and everything was done.
-HARMLESS = {"destroy.throws_int"}
+HARMLESS = {"destroy.throws_int", "encode.forks"}
 
 PIPELINE = """pipe 1
 pipeline breach

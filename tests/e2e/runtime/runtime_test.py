@@ -490,6 +490,28 @@ class Alone(Case):
                               check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
 
+    def testAFullOrReadOnlyCache(self):
+        if subprocess.run(["unshare", "-rm", "bash", "-c", "mount -t tmpfs none /mnt"], capture_output=True, check=False).returncode != 0:
+            self.skipTest("this machine lets nobody mount")
+        place = self.folder / "small"
+        place.mkdir()
+        file = self.tasks / "maintenance_words.pipe"
+        mine = {**self.environment, "PENSTOCK_CACHE": str(place / "cache")}
+        full = 0
+        for size in range(4, 400, 36):
+            script = f"mount -t tmpfs -o size={size}k none {place} && {PENSTOCK} compile {file}"
+            done = subprocess.run(["unshare", "-rm", "bash", "-c", script], cwd=self.folder, env=mine, capture_output=True, text=True, check=False)
+            with self.subTest(size=size, said=done.stderr):
+                self.assertIn(done.returncode, (0, 4))
+                if done.returncode == 4:
+                    full += 1
+                    self.assertIn("No space left on device", done.stderr)
+        self.assertGreater(full, 0)
+        self.train("maintenance_words", "measured", "--quiet", "--set", "train.steps=5")
+        script = f"mount -t tmpfs -o ro none {place} && {PENSTOCK} evaluate measured --no-expect"
+        done = subprocess.run(["unshare", "-rm", "bash", "-c", script], cwd=self.folder, env=mine, capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
 
 class Mapping(Case):
     def testOnlyCompilingMapsMlir(self):

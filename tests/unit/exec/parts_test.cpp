@@ -325,5 +325,17 @@ TEST(MetricsLog, KeepsWhatWasDoneAndDropsTheRest) {
   EXPECT_EQ(*readWholeFile(path), "");
 }
 
+TEST(MetricsLog, WaitsForNoReaderOfAFifo) {
+  const Scratch scratch;
+  const std::string path = scratch / "metrics.jsonl";
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  {
+    auto log = MetricsLog::open(path, 20, 20);
+    ASSERT_TRUE(log.ok());
+    ASSERT_TRUE((*log)->step(21, 1, 0.5f, 0.001f, 1, 0).ok());
+  }
+  EXPECT_TRUE(readWholeFile(path)->starts_with("{\"step\":21,"));
+}
+
 } // namespace
 } // namespace penstock

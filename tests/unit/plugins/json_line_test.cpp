@@ -11,6 +11,18 @@
 namespace penstock {
 namespace {
 
+TEST(JsonLine, TellsTheKeysThatPredictWrites) {
+  const auto taken = [](std::string_view text) {
+    std::string_view key;
+    EXPECT_TRUE(isJsonLine(text, &key)) << text;
+    return std::string(key);
+  };
+  EXPECT_EQ(taken(R"({"row": 1, "error": 2})"), "row");
+  EXPECT_EQ(taken(R"({"a": {"b": 1}, "error" : null})"), "error");
+  EXPECT_EQ(taken(R"({"a": "row", "rows": 1, "b": [{"row": 1}], "c": {"error": 2}})"), "");
+  EXPECT_EQ(taken("{}"), "");
+}
+
 TEST(JsonLine, TakesObjectsOnly) {
   for (const char *good :
        {"{}", " {\t} ", R"({"a": 1})", R"({"a": [], "b": [[], {}], "c": {"d": null}})", R"({"": "\u00e9\ud83d\ude00\n\\\"/"})",
