@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
+#include <filesystem>
 #include <iterator>
 #include <map>
 #include <optional>
@@ -111,6 +112,12 @@ Result<RunRecord> readRunRecord(const std::string &folder) {
     json.at("program").at("profiled").get_to(record.profiled);
     json.at("weights").at("hash").get_to(record.weightsHash);
     json.at("fitted").get_to(record.fitted);
+    for (const auto &[name, hash] : record.fitted) {
+      if (const std::filesystem::path file = name; file.is_absolute() || file.lexically_normal() != file || name.starts_with("..")) {
+        return environmentError("`" + path +
+                                "` is damaged: it names a file of `fitted` that lies elsewhere; train again into another folder");
+      }
+    }
     for (const Json &plugin : json.at("plugins")) {
       record.plugins.push_back({plugin.at("kind"), plugin.at("name"), plugin.at("version"), plugin.at("hash")});
     }

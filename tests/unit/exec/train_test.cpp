@@ -287,6 +287,14 @@ TEST_F(Training, RefusesFoldersThatHoldSomething) {
     }
   }
 
+  for (const char *name : {"../run.json", "/etc/hostname", "below/../../run.json", "./tokens.state"}) {
+    RunRecord astray = record;
+    astray.fitted = {{name, "0123456789abcdef"}};
+    ASSERT_TRUE(writeRunRecord(begun.out, astray).ok());
+    const Result<RunRecord> read = readRunRecord(begun.out);
+    EXPECT_NE(read.status().message().find("lies elsewhere"), std::string::npos) << name << ": " << read.status().message();
+  }
+
   TrainRequest other = this->request("other"); // another program's run.json
   ASSERT_TRUE(makeFolders(other.out).ok());
   ASSERT_TRUE(writeFileAtomically(other.out + "/run.json", "{\"kilometers\": 5}").ok());
