@@ -1,8 +1,9 @@
 #include "runtime/base/cores.h"
 
+#include "runtime/base/file.h"
+
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <sched.h>
 #include <sstream>
 #include <thread>
@@ -10,11 +11,10 @@
 namespace penstock {
 namespace {
 
+/// A small file of the system; "" where it cannot be read.
 std::string textOf(const std::string &path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
+  Result<std::string> text = readWholeFile(path, std::size_t{1} << 20);
+  return text.ok() ? std::move(text).value() : std::string();
 }
 
 /// Cores that `quota` microseconds in every `period` are; nothing for no quota ("max" and -1 are no numbers above 0).

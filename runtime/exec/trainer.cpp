@@ -258,7 +258,7 @@ Status Trainer::openData() {
   Dataset::Options options;
   options.fitted = fitted;
   options.cache = request.cache;
-  options.threads = std::min(pool->workers(), usableCores());
+  options.threads = std::min(pool->workers(), outcome.record.cores);
   PENSTOCK_ASSIGN(train, Dataset::open(config.recordProgram, "train", host, options));
   if (train->records() == 0) {
     return invalidInput("the split `train` has no records; training needs some");
