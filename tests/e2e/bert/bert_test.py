@@ -6,31 +6,23 @@
 
 import hashlib
 import json
-import os
 import pathlib
 import random
 import signal
 import subprocess
 import sys
-import tempfile
 import unittest
 
-BUILD, SOURCE = (pathlib.Path(name).resolve() for name in sys.argv[1:3])
-PENSTOCK = BUILD / "bin/penstock"
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import case  # noqa: E402
+from case import BUILD, PENSTOCK, SOURCE  # noqa: E402
+
 TASKS = SOURCE / "dsl_examples/tasks"
 ENCODER = SOURCE / "tests/golden/encoders/fixtures/bert"
 
 
-class Case(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.temporary = tempfile.TemporaryDirectory()
-        cls.folder = pathlib.Path(cls.temporary.name)
-        cls.environment = {**os.environ, "PENSTOCK_CACHE": str(cls.folder / "cache")}
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.temporary.cleanup()
+class Case(case.Case):
+    EXAMPLES = False
 
     def command(self, *arguments):
         return [str(PENSTOCK), *map(str, arguments)]

@@ -17,13 +17,13 @@ import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 import unittest
 
-BUILD, SOURCE = (pathlib.Path(name).resolve() for name in sys.argv[1:3])
-sys.path.insert(0, str(SOURCE / "tests/e2e"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import case  # noqa: E402
 import minilm  # noqa: E402
-PENSTOCK = BUILD / "bin/penstock"
+from case import BUILD, PENSTOCK, SOURCE  # noqa: E402
+
 TASKS = ["maintenance_words", "sentiment_cnn", "maintenance_transformer"]
 # What a model that has learnt its task reaches on the examples' own data, whose labels are 3.5 % noise; a guess reaches 0.5.
 FLOORS = {"maintenance_words": 0.88, "sentiment_cnn": 0.80, "maintenance_transformer": 0.85}
@@ -64,26 +64,7 @@ def quantile(values, share):
     return values[below] + (values[min(below + 1, len(values) - 1)] - values[below]) * (at - below)
 
 
-class Case(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.temporary = tempfile.TemporaryDirectory()
-        cls.folder = pathlib.Path(cls.temporary.name)
-        shutil.copytree(SOURCE / "dsl_examples", cls.folder / "dsl_examples")
-        cls.tasks = cls.folder / "dsl_examples/tasks"
-        cls.data = cls.folder / "dsl_examples/data"
-        cls.environment = {**os.environ, "XDG_CACHE_HOME": str(cls.folder / "cache")}
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.temporary.cleanup()
-
-    def penstock(self, *arguments, expect=0, text=None):
-        done = subprocess.run([str(PENSTOCK), *map(str, arguments)], capture_output=True, text=True, input=text or "", timeout=300,
-                              cwd=self.folder, env=self.environment)
-        self.assertEqual(done.returncode, expect, f"penstock {' '.join(map(str, arguments))}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
-        return done
-
+class Case(case.Case):
     def task(self, name):
         return self.tasks / f"{name}.pipe"
 

@@ -12,11 +12,12 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import unittest
 
-BUILD, SOURCE = (pathlib.Path(name).resolve() for name in sys.argv[1:3])
-PENSTOCK = BUILD / "bin/penstock"
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import case  # noqa: E402
+from case import BUILD, PENSTOCK, SOURCE  # noqa: E402
+
 FIXTURES = SOURCE / "tests/golden/encoders/fixtures"
 
 TOKEN = re.compile(r'(?P<blank>[ \t\r]+)|(?P<newline>\n)|(?P<comment>#[^\n]*)|(?P<string>"(?:\\.|[^"\\])*")|'
@@ -84,27 +85,7 @@ def respelled(text):
     return re.sub(r"(?<=[\w\"])\]\n", ",]\n", "".join(out))
 
 
-class Case(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.temporary = tempfile.TemporaryDirectory()
-        cls.folder = pathlib.Path(cls.temporary.name)
-        shutil.copytree(SOURCE / "dsl_examples", cls.folder / "dsl_examples")
-        cls.environment = {**os.environ, "XDG_CACHE_HOME": str(cls.folder / "cache")}
-        cls.environment.pop("PENSTOCK_CACHE", None)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.temporary.cleanup()
-
-    def penstock(self, *arguments, expect=0, text=None, timeout=300):
-        done = subprocess.run([str(PENSTOCK), *map(str, arguments)], capture_output=True, text=True, input=text or "", timeout=timeout,
-                              cwd=self.folder, env=self.environment)
-        if expect is not None:
-            said = f"penstock {' '.join(map(str, arguments))}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
-            self.assertEqual(done.returncode, expect, said)
-        return done
-
+class Case(case.Case):
     def write(self, name, text):
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

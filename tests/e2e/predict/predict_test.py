@@ -17,13 +17,14 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import unittest
 
-BUILD, SOURCE = (pathlib.Path(name).resolve() for name in sys.argv[1:3])
-PENSTOCK = BUILD / "bin/penstock"
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import case  # noqa: E402
+from case import PENSTOCK  # noqa: E402
+
 TEXTS = ["pump leaks oil", "all is good, so far", "", "valve; stuck", "5 bar", "oil filter is clean"]
 NOTES = ["pump leaks oil", "all is good", "valve", "oil filter is clean"]  # of words
 LABELS = ["bad", "good", "good", "bad", "good", "good"]
@@ -70,17 +71,13 @@ def conll(notes):
     return "\n".join("".join(f"{word} O\n" for word in note.split()) for note in notes)
 
 
-class Case(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.temporary = tempfile.TemporaryDirectory()
-        cls.folder = pathlib.Path(cls.temporary.name)
-        cls.environment = {**os.environ, "XDG_CACHE_HOME": str(cls.folder / "cache")}
-        cls.runs = {}
+class Case(case.Case):
+    EXAMPLES = False
 
     @classmethod
-    def tearDownClass(cls):
-        cls.temporary.cleanup()
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.runs = {}
 
     def run_(self, name):
         if name in self.runs:

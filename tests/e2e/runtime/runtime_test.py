@@ -5,7 +5,6 @@
 """
 
 import json
-import os
 import pathlib
 import random
 import resource
@@ -13,28 +12,17 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
 
-BUILD, SOURCE = (pathlib.Path(name).resolve() for name in sys.argv[1:3])
-PENSTOCK = BUILD / "bin/penstock"
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import case  # noqa: E402
+from case import BUILD, PENSTOCK, SOURCE  # noqa: E402
+
 TASKS = ["maintenance_words", "sentiment_cnn", "maintenance_transformer"]
 
 
-class Case(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.temporary = tempfile.TemporaryDirectory()
-        cls.folder = pathlib.Path(cls.temporary.name)
-        shutil.copytree(SOURCE / "dsl_examples", cls.folder / "dsl_examples")
-        cls.tasks = cls.folder / "dsl_examples/tasks"
-        cls.environment = {**os.environ, "PENSTOCK_CACHE": str(cls.folder / "cache")}
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.temporary.cleanup()
-
+class Case(case.Case):
     def start(self, *arguments, environment=None, prepare=None):
         return subprocess.Popen([str(PENSTOCK), *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                 cwd=self.folder, env={**self.environment, **(environment or {})}, stdin=subprocess.DEVNULL,

@@ -1,0 +1,43 @@
+"""What the tests of the command share: a folder of their own with a cache of their own, and the command run in it.
+
+A script that imports this is called as SCRIPT BUILD SOURCE [unittest arguments].
+"""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+BUILD, SOURCE = (pathlib.Path(name).resolve() for name in sys.argv[1:3])
+PENSTOCK = BUILD / "bin/penstock"
+
+
+class Case(unittest.TestCase):
+    EXAMPLES = True  # whether `folder` gets a copy of dsl_examples
+
+    @classmethod
+    def setUpClass(cls):
+        cls.temporary = tempfile.TemporaryDirectory()
+        cls.folder = pathlib.Path(cls.temporary.name)
+        if cls.EXAMPLES:
+            shutil.copytree(SOURCE / "dsl_examples", cls.folder / "dsl_examples")
+        cls.tasks = cls.folder / "dsl_examples/tasks"
+        cls.data = cls.folder / "dsl_examples/data"
+        # Whatever cache the caller has, this one counts.
+        cls.environment = {**os.environ, "PENSTOCK_CACHE": str(cls.folder / "cache")}
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.temporary.cleanup()
+
+    def penstock(self, *arguments, expect=0, text=None, timeout=300):
+        """Runs the command to its end; `expect` is its exit code, None where any will do."""
+        done = subprocess.run([str(PENSTOCK), *map(str, arguments)], capture_output=True, text=True, input=text or "", timeout=timeout,
+                              cwd=self.folder, env=self.environment)
+        if expect is not None:
+            said = f"penstock {' '.join(map(str, arguments))}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+            self.assertEqual(done.returncode, expect, said)
+        return done
