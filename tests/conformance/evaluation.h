@@ -110,6 +110,7 @@ struct Evaluation {
   //===--- conditional random fields: from the definition of their distribution, by sums over all chains in log space ---===//
 
   struct Chain {
+    Interpreter &in;
     const Tensor &logits, &transitions;
     std::vector<int64_t> rows; // of the chain
 
@@ -131,7 +132,7 @@ struct Evaluation {
           for (int64_t i = 0; t > 0 && i < tags(); ++i) {
             sum = logAdd(sum, sums[t - 1][static_cast<size_t>(i)] + between(i, j));
           }
-          sum += logits.at(rows[t], j);
+          sum = in.rounded(sum + logits.at(rows[t], j));
         }
       }
       return sums;
@@ -145,6 +146,7 @@ struct Evaluation {
           for (int64_t j = 0; t + 1 < rows.size() && j < tags(); ++j) {
             sum = logAdd(sum, between(i, j) + logits.at(rows[t + 1], j) + sums[t + 1][static_cast<size_t>(j)]);
           }
+          sum = in.rounded(sum);
         }
       }
       return sums;
@@ -159,10 +161,10 @@ struct Evaluation {
     }
   };
 
-  template <typename In> Chain chain(int64_t begin, int64_t end, unsigned transitions, In in) const {
-    Chain made{operand(0), operand(transitions), {}};
+  template <typename Is> Chain chain(int64_t begin, int64_t end, unsigned transitions, Is is) const {
+    Chain made{in, operand(0), operand(transitions), {}};
     for (int64_t row = begin; row < end; ++row) {
-      if (in(static_cast<size_t>(row))) {
+      if (is(static_cast<size_t>(row))) {
         made.rows.push_back(row);
       }
     }
@@ -300,7 +302,7 @@ struct Evaluation {
         sum += y.at(r, c);
       }
       for (int64_t c = 0; c < y.width; ++c) {
-        y.at(r, c) /= sum;
+        y.at(r, c) = in.rounded(y.at(r, c) / sum);
       }
     }
     return y;
@@ -311,8 +313,9 @@ struct Evaluation {
     for (int64_t r = 0; r < y.rows; ++r) {
       double mean = 0, variance = 0, n = static_cast<double>(y.width);
       for (int64_t c = 0; c < y.width; ++c) {
-        mean += y.at(r, c) / n;
+        mean += in.rounded(y.at(r, c) / n);
       }
+      mean = in.rounded(mean);
       for (int64_t c = 0; c < y.width; ++c) {
         variance += (y.at(r, c) - mean) * (y.at(r, c) - mean) / n;
       }
@@ -331,9 +334,11 @@ struct Evaluation {
     for (int64_t r = 0; r < y.rows; ++r) {
       double mean = 0, along = 0, n = static_cast<double>(y.width);
       for (int64_t c = 0; c < y.width; ++c) {
-        mean += g.at(r, c) / n;
-        along += g.at(r, c) * x.at(r, c) / n;
+        mean += in.rounded(g.at(r, c) / n);
+        along += in.rounded(g.at(r, c) * x.at(r, c) / n);
       }
+      mean = in.rounded(mean);
+      along = in.rounded(along);
       for (int64_t c = 0; c < y.width; ++c) {
         y.at(r, c) = rstd.at(r, 0) * (g.at(r, c) - mean - x.at(r, c) * along);
       }
@@ -380,7 +385,7 @@ struct Evaluation {
     for (int64_t r = 0; r < y.rows; ++r) {
       for (int64_t n = 0; n < y.width; ++n) {
         for (int64_t k = 0; k < x.width; ++k) {
-          y.at(r, n) += x.at(r, k) * (transposed ? w.at(n, k) : w.at(k, n));
+          y.at(r, n) += in.rounded(x.at(r, k) * (transposed ? w.at(n, k) : w.at(k, n)));
         }
       }
     }
@@ -393,7 +398,7 @@ struct Evaluation {
     for (int64_t r = 0; r < x.rows; ++r) {
       for (int64_t k = 0; k < x.width; ++k) {
         for (int64_t n = 0; n < g.width; ++n) {
-          y.at(k, n) += x.at(r, k) * g.at(r, n);
+          y.at(k, n) += in.rounded(x.at(r, k) * g.at(r, n));
         }
       }
     }
@@ -438,7 +443,7 @@ struct Evaluation {
     eachTap(ragged, shape[0], [&](int64_t t, int64_t source, int64_t j) {
       for (int64_t d = 0; d < shape[1]; ++d) {
         for (int64_t m = 0; m < shape[2]; ++m) {
-          y.at(t, m) += x.at(source, d) * weightAt(w, shape[1], shape[2], j, d, m);
+          y.at(t, m) += in.rounded(x.at(source, d) * weightAt(w, shape[1], shape[2], j, d, m));
         }
       }
     });
@@ -453,7 +458,7 @@ struct Evaluation {
     eachTap(ragged, shape[0], [&](int64_t t, int64_t source, int64_t j) {
       for (int64_t d = 0; d < shape[1]; ++d) {
         for (int64_t m = 0; m < shape[2]; ++m) {
-          dx.at(source, d) += g.at(t, m) * weightAt(w, shape[1], shape[2], j, d, m);
+          dx.at(source, d) += in.rounded(g.at(t, m) * weightAt(w, shape[1], shape[2], j, d, m));
         }
       }
     });
@@ -465,7 +470,7 @@ struct Evaluation {
     eachTap(ragged, shape[0], [&](int64_t t, int64_t source, int64_t j) {
       for (int64_t d = 0; d < shape[1]; ++d) {
         for (int64_t m = 0; m < shape[2]; ++m) {
-          weightAt(dw, shape[1], shape[2], j, d, m) += x.at(source, d) * g.at(t, m);
+          weightAt(dw, shape[1], shape[2], j, d, m) += in.rounded(x.at(source, d) * g.at(t, m));
         }
       }
     });
@@ -509,7 +514,7 @@ struct Evaluation {
     for (int64_t key = begin; key < end; ++key) {
       double score = 0;
       for (int64_t c = 0; c < width; ++c) {
-        score += qkv.at(query, head * width + c) * qkv.at(key, (heads + head) * width + c);
+        score += in.rounded(qkv.at(query, head * width + c) * qkv.at(key, (heads + head) * width + c));
       }
       p.push_back(score / std::sqrt(static_cast<double>(width)));
       most = std::max(most, p.back());
@@ -519,7 +524,7 @@ struct Evaluation {
       sum += v;
     }
     for (double &v : p) {
-      v /= sum;
+      v = in.rounded(v / sum);
     }
     return {p, most + std::log(sum)};
   }
@@ -573,7 +578,8 @@ struct Evaluation {
               dp[k] += kept * cotangent * qkv.at(key, (2 * heads + head) * width + c);
               d.at(key, (2 * heads + head) * width + c) += kept * p[k] * cotangent;
             }
-            along += p[k] * dp[k];
+            dp[k] = in.rounded(dp[k]);
+            along += in.rounded(p[k] * dp[k]);
           }
           for (int64_t key = begin; key < end; ++key) {
             size_t k = static_cast<size_t>(key - begin);

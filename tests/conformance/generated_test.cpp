@@ -293,7 +293,7 @@ private:
     return differences(step, largest);
   }
 
-  static constexpr double spread = 24; // the farthest of many roundings, by the distance of two runs
+  static constexpr double spread = 8; // the farthest of many roundings, by the distance of two runs
 
   static double noise(const std::string &name, const std::map<std::string, Tensor> &value, const std::map<std::string, Tensor> &first,
                       const std::map<std::string, Tensor> &second) {

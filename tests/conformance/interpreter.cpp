@@ -64,7 +64,7 @@ bool Evaluation::run() {
     Tensor y = zeros(0);
     for (int64_t r = 0; r < operand(0).rows; ++r) {
       for (int64_t c = 0; c < operand(0).width; ++c) {
-        y.at(r, 0) += operand(0).at(r, c);
+        y.at(r, 0) += in.rounded(operand(0).at(r, c));
       }
     }
     set(0, std::move(y));
@@ -81,14 +81,14 @@ bool Evaluation::run() {
     Tensor y = zeros(0);
     for (int64_t r = 0; r < operand(0).rows; ++r) {
       for (int64_t c = 0; c < operand(0).width; ++c) {
-        y.f[static_cast<size_t>(c)] += operand(0).at(r, c);
+        y.f[static_cast<size_t>(c)] += in.rounded(operand(0).at(r, c));
       }
     }
     set(0, std::move(y));
   } else if (isa<nn::TotalOp>(op)) {
     Tensor y = zeros(0);
     for (double v : operand(0).f) {
-      y.f[0] += v;
+      y.f[0] += in.rounded(v);
     }
     set(0, std::move(y));
   } else if (isa<nn::RecordCountOp>(op)) {
@@ -150,7 +150,7 @@ bool Evaluation::run() {
     Tensor y = zeros(0);
     eachId(operand(0), [&](int64_t row, int64_t id) {
       for (int64_t c = 0; c < y.width; ++c) {
-        y.at(id, c) += operand(1).at(row, c);
+        y.at(id, c) += in.rounded(operand(1).at(row, c));
       }
     });
     set(0, std::move(y));
@@ -169,7 +169,7 @@ bool Evaluation::run() {
     eachRecord(o.getCotangent().getType(), [&](int64_t, int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
         for (int64_t c = 0; c < y.width; ++c) {
-          y.at(std::min(o.getOf() == "segment" ? segmentOf(row - begin) : row - begin, y.rows - 1), c) += operand(0).at(row, c);
+          y.at(std::min(o.getOf() == "segment" ? segmentOf(row - begin) : row - begin, y.rows - 1), c) += in.rounded(operand(0).at(row, c));
         }
       }
     });
@@ -187,7 +187,7 @@ bool Evaluation::run() {
     eachRecord(o.getIds().getType(), [&](int64_t record, int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
         for (int64_t c = 0; c < y.width; ++c) {
-          y.at(record, c) += operand(1).at(operand(0).i[static_cast<size_t>(row)], c);
+          y.at(record, c) += in.rounded(operand(1).at(operand(0).i[static_cast<size_t>(row)], c));
         }
       }
     });
@@ -197,7 +197,7 @@ bool Evaluation::run() {
     eachRecord(o.getIds().getType(), [&](int64_t record, int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
         for (int64_t c = 0; c < y.width; ++c) {
-          y.at(operand(0).i[static_cast<size_t>(row)], c) += operand(1).at(record, c);
+          y.at(operand(0).i[static_cast<size_t>(row)], c) += in.rounded(operand(1).at(record, c));
         }
       }
     });
@@ -223,7 +223,7 @@ bool Evaluation::run() {
     eachRecord(o.getInput().getType(), [&](int64_t record, int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row) {
         for (int64_t c = 0; c < y.width; ++c) {
-          y.at(record, c) += operand(0).at(row, c);
+          y.at(record, c) += in.rounded(operand(0).at(row, c));
         }
       }
     });
@@ -293,10 +293,7 @@ bool Interpreter::run(func::FuncOp function) {
     }
     for (Value result : op.getResults()) {
       for (double &v : values.at(result.getAsOpaquePointer()).f) {
-        if (rough != 0) {
-          randomState = randomState * 6364136223846793005U + 1442695040888963407U;
-          v *= 1 + rough * (static_cast<double>(randomState >> 11) * 0x1p-52 - 1);
-        }
+        v = rounded(v);
       }
     }
   }

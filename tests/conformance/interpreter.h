@@ -48,8 +48,9 @@ public:
   const std::string &error() const { return message; }
   const Tensor &value(mlir::Value v) const { return values.at(v.getAsOpaquePointer()); }
 
-  /// Moves each number that an op gives by up to this share of it, at random: what rounding does, so that runs with other seeds differ by
-  /// as much as a precision can know of the results.
+  /// Moves each number that an op gives, or that it rounds on the way (a term of a sum, a probability of which a one is then taken away),
+  /// by up to this share of it, at random: what rounding does, so that runs with other seeds differ by as much as a precision can know of
+  /// the results.
   void roughen(double share, std::uint64_t by) {
     rough = share;
     randomState = by;
@@ -60,6 +61,14 @@ public:
 
 private:
   friend struct Evaluation;
+
+  double rounded(double value) {
+    if (rough == 0) {
+      return value;
+    }
+    randomState = randomState * 6364136223846793005U + 1442695040888963407U;
+    return value * (1 + rough * (static_cast<double>(randomState >> 11) * 0x1p-52 - 1));
+  }
 
   const Batch &batch;
   const Globals &globals;
