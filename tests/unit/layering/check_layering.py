@@ -82,7 +82,7 @@ def checkIncludes(root):
 
 
 def checkHeadersAreC(root, compiler):
-    for file in sorted((root / "runtime/abi").glob("*.h")):
+    for file in sorted((root / "runtime/abi").rglob("*.h")):
         name = file.relative_to(root).as_posix()
         done = subprocess.run([compiler, "-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-fsyntax-only", f"-I{root}",
                                "-x", "c", "-"], input=f'#include "{name}"\nint penstock_one_declaration;\n',
