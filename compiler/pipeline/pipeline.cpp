@@ -1,10 +1,7 @@
 #include "compiler/pipeline/pipeline.h"
 
-#include "compiler/conversion/KernelToLLVM/KernelToLLVM.h"
 #include "compiler/conversion/KernelToLinalg/KernelToLinalg.h"
-#include "compiler/conversion/NnToKernel/NnToKernel.h"
-#include "compiler/dialect/Kernel/Kernel.h"
-#include "compiler/dialect/Nn/Nn.h"
+#include "compiler/conversion/Passes.h"
 #include "compiler/emit/reasons.h"
 #include "compiler/transforms/Autodiff.h"
 #include "compiler/transforms/DeferRows.h"
@@ -22,45 +19,56 @@ void registerLoweringDialects(DialectRegistry &registry) {
                   math::MathDialect, memref::MemRefDialect, nn::NnDialect, scf::SCFDialect>();
 }
 
+static void addNnPasses(OpPassManager &passes) {
+  // Exact rewrites that make derivatives sparse: before anything is differentiated.
+  passes.addPass(createFuseSegmentsPass());
+  // One model becomes train_step, evaluate and predict.
+  passes.addPass(createDeriveEntriesPass());
+  // An entry computes only the rows that its outputs read.
+  passes.addNestedPass<func::FuncOp>(createRestrictRowsPass());
+  passes.addPass(createAutodiffPass());
+  passes.addPass(createCanonicalizerPass());
+  passes.addPass(createCSEPass());
+  passes.addPass(createDeferRowsPass());
+}
+
+static void addKernelPasses(OpPassManager &passes) {
+  passes.addPass(createNnToKernelPass());
+  passes.addNestedPass<func::FuncOp>(createFormRegionsPass());
+}
+
+static LogicalResult run(ModuleOp module, llvm::function_ref<void(OpPassManager &)> add) {
+  PassManager passes(module.getContext(), "builtin.module");
+  nameFailures(passes);
+  add(passes);
+  return passes.run(module);
+}
+
 LogicalResult lowerNnToLoops(ModuleOp module, ProgramTable &table, const StageObserver &observe, bool profile) {
   auto stage = [&](StringRef name) {
     if (observe) {
       observe(name, module);
     }
   };
-
-  PassManager toNn(module.getContext(), "builtin.module");
-  nameFailures(toNn);
-  // Exact rewrites that make derivatives sparse: before anything is differentiated.
-  toNn.addPass(createFuseSegmentsPass());
-  // One model becomes train_step, evaluate and predict.
-  toNn.addPass(createDeriveEntriesPass());
-  // An entry computes only the rows that its outputs read.
-  toNn.addNestedPass<func::FuncOp>(createRestrictRowsPass());
-  toNn.addPass(createAutodiffPass());
-  toNn.addPass(createCanonicalizerPass());
-  toNn.addPass(createCSEPass());
-  toNn.addPass(createDeferRowsPass());
-  if (failed(toNn.run(module))) {
+  if (failed(run(module, addNnPasses))) {
     return failure();
   }
   stage("nn");
-
-  PassManager toKernel(module.getContext(), "builtin.module");
-  nameFailures(toKernel);
-  toKernel.addPass(createNnToKernelPass());
-  toKernel.addNestedPass<func::FuncOp>(createFormRegionsPass());
-  if (failed(toKernel.run(module))) {
+  if (failed(run(module, addKernelPasses))) {
     return failure();
   }
   stage("kernel");
-
   if (failed(lowerKernelToLinalg(module, table, profile))) {
     return failure();
   }
   stage("linalg");
-
-  return lowerKernelToLLVM(module, table.symbols);
+  if (failed(run(module, [](OpPassManager &passes) { passes.addPass(createKernelToLLVMPass()); }))) {
+    return failure();
+  }
+  for (StringRef symbol : cast<ArrayAttr>(module->removeAttr("kernel.symbols")).getAsValueRange<StringAttr>()) {
+    table.symbols.push_back(symbol.str());
+  }
+  return success();
 }
 
 } // namespace penstock

@@ -1,7 +1,5 @@
-#include "compiler/conversion/KernelToLLVM/KernelToLLVM.h"
-
-#include "compiler/dialect/Kernel/Kernel.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+// --penstock-kernel-to-llvm: loops, outlined bodies, and calls through the program's tables.
+#include "compiler/conversion/Passes.h"
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "runtime/abi/program_abi.h"
 
@@ -10,12 +8,15 @@
 using namespace mlir;
 
 namespace penstock {
+
+#define GEN_PASS_DEF_KERNELTOLLVMPASS
+#include "compiler/conversion/Passes.h.inc"
+
 namespace {
 
 class Lowering {
 public:
-  Lowering(ModuleOp module, std::vector<std::string> &symbols)
-      : module(module), symbols(symbols), b(module.getContext()), pointer(LLVM::LLVMPointerType::get(b.getContext())) {}
+  explicit Lowering(ModuleOp module) : module(module), b(module.getContext()), pointer(LLVM::LLVMPointerType::get(b.getContext())) {}
 
   LogicalResult run() {
     if (failed(lowerLinalg())) {
@@ -52,6 +53,7 @@ public:
     for (auto entry : llvm::make_early_inc_range(module.getOps<kernel::EntryOp>())) {
       entry.erase();
     }
+    module->setAttr("kernel.symbols", b.getStrArrayAttr(symbols));
     return success();
   }
 
@@ -97,7 +99,7 @@ private:
   Value symbol(Location loc, Value callPointer, StringRef name) {
     auto [it, isNew] = symbolIndex.try_emplace(name, symbols.size());
     if (isNew) {
-      symbols.push_back(name.str());
+      symbols.push_back(it->getKey());
     }
     Value table = load(loc, callPointer, offsetof(PenstockCall, symbols), pointer);
     return element(loc, table, static_cast<int64_t>(it->second));
@@ -290,7 +292,7 @@ private:
   }
 
   ModuleOp module;
-  std::vector<std::string> &symbols;
+  SmallVector<StringRef> symbols; // in the order of the program's table
   OpBuilder b;
   Type pointer;
   llvm::StringMap<size_t> symbolIndex;
@@ -298,8 +300,14 @@ private:
   int bodies = 0;
 };
 
-} // namespace
+struct KernelToLLVMPass : impl::KernelToLLVMPassBase<KernelToLLVMPass> {
+  void runOnOperation() override {
+    if (failed(Lowering(getOperation()).run())) {
+      signalPassFailure();
+    }
+  }
+};
 
-LogicalResult lowerKernelToLLVM(ModuleOp module, std::vector<std::string> &symbols) { return Lowering(module, symbols).run(); }
+} // namespace
 
 } // namespace penstock

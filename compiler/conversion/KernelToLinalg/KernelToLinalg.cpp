@@ -3,6 +3,7 @@
 #include "compiler/conversion/KernelToLinalg/EntryEmitter.h"
 #include "compiler/conversion/KernelToLinalg/ProgramInputs.h"
 #include "compiler/conversion/KernelToLinalg/StepWork.h"
+#include "compiler/conversion/Passes.h"
 #include "compiler/transforms/FormRegions.h"
 #include "runtime/abi/program_abi.h"
 
@@ -11,6 +12,9 @@
 using namespace mlir;
 
 namespace penstock {
+
+#define GEN_PASS_DEF_KERNELTOLINALGPASS
+#include "compiler/conversion/Passes.h.inc"
 
 //===--- views ------------------------------------------------------------------------------------------------------===//
 
@@ -794,5 +798,19 @@ LogicalResult lowerKernelToLinalg(ModuleOp module, ProgramTable &table, bool pro
   table.entries = std::move(entries);
   return success();
 }
+
+namespace {
+
+/// The program's tables, which the pipeline takes, are of no use where the pass runs alone.
+struct KernelToLinalgPass : impl::KernelToLinalgPassBase<KernelToLinalgPass> {
+  void runOnOperation() override {
+    ProgramTable table;
+    if (failed(lowerKernelToLinalg(getOperation(), table))) {
+      signalPassFailure();
+    }
+  }
+};
+
+} // namespace
 
 } // namespace penstock

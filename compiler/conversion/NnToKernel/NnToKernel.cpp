@@ -1,14 +1,15 @@
-#include "compiler/conversion/NnToKernel/NnToKernel.h"
-
-#include "compiler/dialect/Kernel/Kernel.h"
-#include "compiler/dialect/Nn/Nn.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
+// --penstock-nn-to-kernel: contractions, attention, segment reductions and scatters become kernel.invoke.
+#include "compiler/conversion/Passes.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
 
 using namespace mlir;
 
 namespace penstock {
+
+#define GEN_PASS_DEF_NNTOKERNELPASS
+#include "compiler/conversion/Passes.h.inc"
+
 namespace {
 
 class NnToKernel {
@@ -221,11 +222,7 @@ private:
   int64_t precision = 0; // the last number of a contraction's dispatch, see runtime/kernels/kernels.h
 };
 
-struct NnToKernelPass : PassWrapper<NnToKernelPass, OperationPass<ModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(NnToKernelPass)
-  StringRef getArgument() const override { return "penstock-nn-to-kernel"; }
-  StringRef getDescription() const override { return "turn contractions and segment operations into kernel.invoke"; }
-  void getDependentDialects(DialectRegistry &registry) const override { registry.insert<kernel::KernelDialect>(); }
+struct NnToKernelPass : impl::NnToKernelPassBase<NnToKernelPass> {
   void runOnOperation() override {
     if (failed(NnToKernel(getOperation()).run())) {
       signalPassFailure();
@@ -234,7 +231,5 @@ struct NnToKernelPass : PassWrapper<NnToKernelPass, OperationPass<ModuleOp>> {
 };
 
 } // namespace
-
-std::unique_ptr<Pass> createNnToKernelPass() { return std::make_unique<NnToKernelPass>(); }
 
 } // namespace penstock

@@ -1,5 +1,6 @@
 #include "compiler/conversion/PipeToNn/PipeToNn.h"
 
+#include "compiler/conversion/Passes.h"
 #include "compiler/conversion/PipeToNn/HeadBuilder.h"
 #include "compiler/conversion/PipeToNn/ModelBuilder.h"
 #include "compiler/dialect/Pipe/Pipe.h"
@@ -9,6 +10,9 @@
 using namespace mlir;
 
 namespace penstock {
+
+#define GEN_PASS_DEF_PIPETONNPASS
+#include "compiler/conversion/Passes.h.inc"
 
 namespace {
 
@@ -248,19 +252,12 @@ private:
   std::map<int64_t, Attribute> inputs;
 };
 
-struct PipeToNnPass : PassWrapper<PipeToNnPass, OperationPass<ModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(PipeToNnPass)
-  explicit PipeToNnPass(ImportOptions given) : options(std::move(given)) {}
-  PipeToNnPass(const PipeToNnPass &other) : PassWrapper(other), options(other.options) {}
-  StringRef getArgument() const final { return "penstock-pipe-to-nn"; }
-  StringRef getDescription() const final { return "replace a pipeline by its tensor program"; }
-  void getDependentDialects(DialectRegistry &registry) const final { registry.insert<nn::NnDialect, func::FuncDialect>(); }
+struct PipeToNnPass : impl::PipeToNnPassBase<PipeToNnPass> {
   void runOnOperation() final {
-    if (failed(lowerPipeToNn(getOperation(), options))) {
+    if (failed(lowerPipeToNn(getOperation(), {}))) {
       signalPassFailure();
     }
   }
-  ImportOptions options;
 };
 
 } // namespace
@@ -282,7 +279,5 @@ LogicalResult lowerPipeToNn(ModuleOp module, const ImportOptions &options) {
   pipeline.erase();
   return verify(module);
 }
-
-std::unique_ptr<Pass> createPipeToNnPass(ImportOptions options) { return std::make_unique<PipeToNnPass>(std::move(options)); }
 
 } // namespace penstock

@@ -19,11 +19,6 @@
 #include "runtime/base/status.h"
 
 #include <functional>
-#include <memory>
-
-namespace mlir {
-class Pass;
-}
 
 namespace penstock {
 
@@ -40,7 +35,5 @@ struct ImportOptions {
 
 /// Failures are reported through the context's diagnostics, at the place in the `.pipe` file.
 mlir::LogicalResult lowerPipeToNn(mlir::ModuleOp module, const ImportOptions &options);
-
-std::unique_ptr<mlir::Pass> createPipeToNnPass(ImportOptions options = {});
 
 } // namespace penstock

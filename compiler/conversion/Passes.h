@@ -1,0 +1,21 @@
+// The passes of conversion/Passes.td: create...Pass() for each, and their registration.
+#pragma once
+
+#include "compiler/dialect/Kernel/Kernel.h"
+#include "compiler/dialect/Nn/Nn.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Pass/Pass.h"
+
+namespace penstock {
+
+#define GEN_PASS_DECL
+#define GEN_PASS_REGISTRATION
+#include "compiler/conversion/Passes.h.inc"
+
+} // namespace penstock
