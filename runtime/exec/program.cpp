@@ -149,6 +149,7 @@ public:
 
 private:
   Status runEntry(int index, const Step &step);
+  Status statusOfKernels() const;
   void forgetDeferred() {
     if (owes) {
       std::memset(deferred.data(), 0, static_cast<std::size_t>(program.deferred_bytes));
@@ -266,6 +267,13 @@ Status LoadedProgram::settle() {
   return runEntry(settleEntry, step);
 }
 
+Status LoadedProgram::statusOfKernels() const {
+  for (const void *handle : handles) {
+    PENSTOCK_TRY(kernelHandleStatus(handle));
+  }
+  return {};
+}
+
 Status LoadedProgram::runEntry(int index, const Step &step) {
   untouched = false;
   const PenstockEntry &entry = program.entries[index];
@@ -297,7 +305,7 @@ Status LoadedProgram::runEntry(int index, const Step &step) {
   const FlushDenormals flush;
   if (observer == nullptr) {
     penstock_run_entry(&entry, &call);
-    return {};
+    return statusOfKernels();
   }
   std::int64_t begin = monotonicNow();
   for (int i = 0; i < entry.step_count; ++i) {
@@ -306,7 +314,7 @@ Status LoadedProgram::runEntry(int index, const Step &step) {
     observer->ran(entry, i, batch, begin, end);
     begin = monotonicNow();
   }
-  return {};
+  return statusOfKernels();
 }
 
 } // namespace

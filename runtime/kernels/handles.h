@@ -26,6 +26,8 @@ class KernelObject {
 public:
   virtual ~KernelObject() = default;
   virtual std::size_t bytes() const = 0;
+  /// What went wrong in a step, once it is over: kernels of our own cannot fail.
+  virtual Status status() const { return {}; }
 };
 
 /// A weight as its matmul reads it: k x n, or n x k where transposed, its rows `stride` apart.

@@ -216,6 +216,8 @@ void KernelHandleDelete::operator()(void *handle) const { delete static_cast<Ker
 
 std::size_t kernelHandleBytes(const void *handle) { return static_cast<const KernelObject *>(handle)->bytes(); }
 
+Status kernelHandleStatus(const void *handle) { return static_cast<const KernelObject *>(handle)->status(); }
+
 std::string chosenKernels() {
   const char *environment = std::getenv("PENSTOCK_KERNELS");
   return environment != nullptr && *environment != '\0' ? environment : "packed";
@@ -274,7 +276,7 @@ Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level le
     // oneDNN has no matmul of nothing; its own choice is never the default, see
     // docs/design/kernels.md.
     const bool oneDnn = force == "onednn" && sizes[0] > 0 && sizes[1] > 0;
-    made = reference ? makeReferenceMatmul(shape) : oneDnn ? makeOneDnnMatmul(shape) : makePackedMatmul(contractions, shape);
+    made = reference ? makeReferenceMatmul(shape) : oneDnn ? makeOneDnnMatmul(shape, level) : makePackedMatmul(contractions, shape);
   } else if (name == "weight_gradient") {
     PENSTOCK_TRY(checkSizes(dispatch, 3));
     made = reference ? makeReferenceWeightGradient(sizes[0], sizes[1]) : makePackedWeightGradient(contractions, sizes[0], sizes[1]);

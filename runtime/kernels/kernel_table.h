@@ -47,6 +47,12 @@ std::string kernelsOf(const PenstockProgram &program, Level level);
 /// Bytes that the handle holds (packed weights, primitives' scratch).
 std::size_t kernelHandleBytes(const void *handle);
 
+/// Whether everything that the handle computed so far succeeded; a library's kernel may fail in a step, which has nobody to tell.
+Status kernelHandleStatus(const void *handle);
+
+/// The version of oneDNN that programs would call, or why there is none.
+Result<std::string> oneDnnVersion();
+
 /// All levels' kernels count what happens inside them, for the test of the step's promises.
 struct KernelCounters {
   long onednnPrimitivesCreated = 0, onednnExecutes = 0;

@@ -11,7 +11,6 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <dlfcn.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -46,17 +45,8 @@ std::string memory() {
 }
 
 Finding oneDnn() {
-  // The first three members of dnnl_version_t, in every release since 1.0.
-  struct Version {
-    int major, minor, patch;
-  };
-  using Function = const Version *(*)();
-  const auto function = reinterpret_cast<Function>(::dlsym(RTLD_DEFAULT, "dnnl_version"));
-  if (function == nullptr) {
-    return {"oneDNN", "not part of this build; penstock's own kernels serve"};
-  }
-  const Version *version = function();
-  return {"oneDNN", fmt::format("{}.{}.{}", version->major, version->minor, version->patch)};
+  const Result<std::string> version = oneDnnVersion();
+  return {"oneDNN", version.ok() ? *version : version.status().message()};
 }
 
 Finding compiler() {

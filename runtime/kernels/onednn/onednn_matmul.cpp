@@ -1,13 +1,12 @@
 #include "runtime/kernels/onednn/onednn_matmul.h"
 
 #include "runtime/base/cores.h"
+#include "runtime/kernels/onednn/onednn_library.h"
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstring>
-#include <dlfcn.h>
-#include <dnnl.h>
 #include <immintrin.h>
 #include <new>
 #include <string>
@@ -23,27 +22,19 @@ constexpr std::array<int64_t, 2> blockRows = {96, 16};
 std::atomic<long> primitivesCreated{0}, executes{0};
 
 struct Destroy {
-  void operator()(dnnl_engine *p) const { dnnl_engine_destroy(p); }
-  void operator()(dnnl_stream *p) const { dnnl_stream_destroy(p); }
-  void operator()(dnnl_memory *p) const { dnnl_memory_destroy(p); }
-  void operator()(dnnl_primitive *p) const { dnnl_primitive_destroy(p); }
-  void operator()(dnnl_primitive_desc *p) const { dnnl_primitive_desc_destroy(p); }
-  void operator()(dnnl_primitive_attr *p) const { dnnl_primitive_attr_destroy(p); }
+  void operator()(dnnl_engine *p) const { oneDnn().engine_destroy(p); }
+  void operator()(dnnl_stream *p) const { oneDnn().stream_destroy(p); }
+  void operator()(dnnl_memory *p) const { oneDnn().memory_destroy(p); }
+  void operator()(dnnl_primitive *p) const { oneDnn().primitive_destroy(p); }
+  void operator()(dnnl_primitive_desc *p) const { oneDnn().primitive_desc_destroy(p); }
+  void operator()(dnnl_primitive_attr *p) const { oneDnn().primitive_attr_destroy(p); }
 };
 template <class T> using Owned = std::unique_ptr<T, Destroy>;
-
-Status check(dnnl_status_t status, const char *what) {
-  if (status == dnnl_success) {
-    return Status::success();
-  }
-  return environmentError("oneDNN refused " + std::string(what) + " (status " + std::to_string(status) +
-                          "); unset PENSTOCK_KERNELS to use the kernels of our own");
-}
 
 /// Calls `make(pointer to a raw handle)` and takes what it made.
 template <class T, class F> Status take(Owned<T> &to, const char *what, F make) {
   T *raw = nullptr;
-  PENSTOCK_TRY(check(make(&raw), what));
+  PENSTOCK_TRY(checkOneDnn(make(&raw), what));
   to.reset(raw);
   return Status::success();
 }
@@ -52,7 +43,7 @@ template <class T, class F> Status take(Owned<T> &to, const char *what, F make) 
 // how a primitive descriptor is made; the rest of the file is the same for both.
 #if DNNL_VERSION_MAJOR >= 3
 struct DescriptorDelete {
-  void operator()(dnnl_memory_desc *p) const { dnnl_memory_desc_destroy(p); }
+  void operator()(dnnl_memory_desc *p) const { oneDnn().memory_desc_destroy(p); }
 };
 using Descriptor = std::unique_ptr<dnnl_memory_desc, DescriptorDelete>;
 using DescriptorView = const_dnnl_memory_desc_t;
@@ -61,26 +52,26 @@ DescriptorView view(const Descriptor &d) { return d.get(); }
 Status describe(Descriptor &to, int64_t rows, int64_t columns, int64_t rowStride, int64_t columnStride) {
   const dnnl_dims_t dims = {rows, columns}, strides = {rowStride, columnStride};
   dnnl_memory_desc_t raw = nullptr;
-  PENSTOCK_TRY(check(dnnl_memory_desc_create_with_strides(&raw, 2, dims, dnnl_f32, strides), "a matrix"));
+  PENSTOCK_TRY(checkOneDnn(oneDnn().memory_desc_create_with_strides(&raw, 2, dims, dnnl_f32, strides), "a matrix"));
   to.reset(raw);
   return Status::success();
 }
 Status describeAny(Descriptor &to, int64_t rows, int64_t columns) {
   const dnnl_dims_t dims = {rows, columns};
   dnnl_memory_desc_t raw = nullptr;
-  PENSTOCK_TRY(check(dnnl_memory_desc_create_with_tag(&raw, 2, dims, dnnl_f32, dnnl_format_tag_any), "a matrix"));
+  PENSTOCK_TRY(checkOneDnn(oneDnn().memory_desc_create_with_tag(&raw, 2, dims, dnnl_f32, dnnl_format_tag_any), "a matrix"));
   to.reset(raw);
   return Status::success();
 }
 Status copy(Descriptor &to, DescriptorView from) {
   dnnl_memory_desc_t raw = nullptr;
-  PENSTOCK_TRY(check(dnnl_memory_desc_clone(&raw, from), "a matrix"));
+  PENSTOCK_TRY(checkOneDnn(oneDnn().memory_desc_clone(&raw, from), "a matrix"));
   to.reset(raw);
   return Status::success();
 }
 dnnl_status_t describeMatmul(dnnl_primitive_desc_t *to, dnnl_engine_t engine, DescriptorView src, DescriptorView weights,
                              DescriptorView bias, DescriptorView dst, const_dnnl_primitive_attr_t attributes) {
-  return dnnl_matmul_primitive_desc_create(to, engine, src, weights, bias, dst, attributes);
+  return oneDnn().matmul_primitive_desc_create(to, engine, src, weights, bias, dst, attributes);
 }
 #else
 using Descriptor = dnnl_memory_desc_t;
@@ -89,11 +80,11 @@ DescriptorView view(const Descriptor &d) { return &d; }
 
 Status describe(Descriptor &to, int64_t rows, int64_t columns, int64_t rowStride, int64_t columnStride) {
   const dnnl_dims_t dims = {rows, columns}, strides = {rowStride, columnStride};
-  return check(dnnl_memory_desc_init_by_strides(&to, 2, dims, dnnl_f32, strides), "a matrix");
+  return checkOneDnn(oneDnn().memory_desc_init_by_strides(&to, 2, dims, dnnl_f32, strides), "a matrix");
 }
 Status describeAny(Descriptor &to, int64_t rows, int64_t columns) {
   const dnnl_dims_t dims = {rows, columns};
-  return check(dnnl_memory_desc_init_by_tag(&to, 2, dims, dnnl_f32, dnnl_format_tag_any), "a matrix");
+  return checkOneDnn(oneDnn().memory_desc_init_by_tag(&to, 2, dims, dnnl_f32, dnnl_format_tag_any), "a matrix");
 }
 Status copy(Descriptor &to, DescriptorView from) {
   to = *from;
@@ -102,14 +93,14 @@ Status copy(Descriptor &to, DescriptorView from) {
 dnnl_status_t describeMatmul(dnnl_primitive_desc_t *to, dnnl_engine_t engine, DescriptorView src, DescriptorView weights,
                              DescriptorView bias, DescriptorView dst, const_dnnl_primitive_attr_t attributes) {
   dnnl_matmul_desc_t description;
-  const dnnl_status_t status = dnnl_matmul_desc_init(&description, src, weights, bias, dst);
-  return status != dnnl_success ? status : dnnl_primitive_desc_create(to, &description, attributes, engine, nullptr);
+  const dnnl_status_t status = oneDnn().matmul_desc_init(&description, src, weights, bias, dst);
+  return status != dnnl_success ? status : oneDnn().primitive_desc_create(to, &description, attributes, engine, nullptr);
 }
 #endif
 
 Result<dnnl_engine_t> sharedEngine() {
   static Owned<dnnl_engine> engine;
-  static const Status made = take(engine, "an engine", [](dnnl_engine_t *to) { return dnnl_engine_create(to, dnnl_cpu, 0); });
+  static const Status made = take(engine, "an engine", [](dnnl_engine_t *to) { return oneDnn().engine_create(to, dnnl_cpu, 0); });
   if (!made.ok()) {
     return made;
   }
@@ -119,14 +110,10 @@ Result<dnnl_engine_t> sharedEngine() {
 /// oneDNN of Debian runs on OpenMP: each thread of ours must keep it from starting teams.
 void keepToThisThread() {
   thread_local bool done = false;
-  if (done) {
-    return;
+  if (!done && oneDnn().omp_set_num_threads != nullptr) {
+    oneDnn().omp_set_num_threads(1);
   }
   done = true;
-  static auto *const set = reinterpret_cast<void (*)(int)>(dlsym(RTLD_DEFAULT, "omp_set_num_threads"));
-  if (set != nullptr) {
-    set(1);
-  }
 }
 
 /// What one executing thread needs. `padded` holds rows in and out of the small block: tails, and
@@ -144,7 +131,8 @@ class OneDnnMatmul final : public MatmulObject {
 public:
   explicit OneDnnMatmul(const WeightShape &shape) : k(shape.k), n(shape.n), stride(shape.stride), transposed(shape.transposed) {}
 
-  Status make() {
+  Status make(Level level) {
+    PENSTOCK_TRY(openOneDnn(level));
     keepToThisThread();
     PENSTOCK_ASSIGN(dnnl_engine_t engine, sharedEngine());
     Descriptor plain, packedDescriptor, any, bias;
@@ -152,8 +140,9 @@ public:
     PENSTOCK_TRY(describeAny(any, k, n));
     PENSTOCK_TRY(describe(bias, 1, n, n, 1));
     Owned<dnnl_primitive_attr> attributes;
-    PENSTOCK_TRY(take(attributes, "attributes", [](dnnl_primitive_attr_t *to) { return dnnl_primitive_attr_create(to); }));
-    PENSTOCK_TRY(check(dnnl_primitive_attr_set_scratchpad_mode(attributes.get(), dnnl_scratchpad_mode_user), "a scratchpad of the caller"));
+    PENSTOCK_TRY(take(attributes, "attributes", [](dnnl_primitive_attr_t *to) { return oneDnn().primitive_attr_create(to); }));
+    PENSTOCK_TRY(checkOneDnn(oneDnn().primitive_attr_set_scratchpad_mode(attributes.get(), dnnl_scratchpad_mode_user),
+                             "a scratchpad of the caller"));
 
     std::array<Owned<dnnl_primitive_desc>, blockRows.size()> descriptions;
     std::array<Descriptor, blockRows.size()> src, dst;
@@ -165,38 +154,39 @@ public:
       PENSTOCK_TRY(take(descriptions[i], "a matmul", [&](dnnl_primitive_desc_t *to) {
         return describeMatmul(to, engine, view(src[i]), weights, view(bias), view(dst[i]), attributes.get());
       }));
-      PENSTOCK_TRY(take(primitives[i], "a matmul", [&](dnnl_primitive_t *to) { return dnnl_primitive_create(to, descriptions[i].get()); }));
+      PENSTOCK_TRY(
+          take(primitives[i], "a matmul", [&](dnnl_primitive_t *to) { return oneDnn().primitive_create(to, descriptions[i].get()); }));
       primitivesCreated.fetch_add(1, std::memory_order_relaxed);
       if (i == 0) {
-        PENSTOCK_TRY(copy(packedDescriptor, dnnl_primitive_desc_query_md(descriptions[0].get(), dnnl_query_weights_md, 0)));
+        PENSTOCK_TRY(copy(packedDescriptor, oneDnn().primitive_desc_query_md(descriptions[0].get(), dnnl_query_weights_md, 0)));
       }
     }
 
-    packedBytes = dnnl_memory_desc_get_size(view(packedDescriptor));
+    packedBytes = oneDnn().memory_desc_get_size(view(packedDescriptor));
     PENSTOCK_ASSIGN(packed, makeFloats(static_cast<int64_t>(packedBytes / sizeof(float)) + 16, "a packed weight"));
     PENSTOCK_ASSIGN(zeroBias, makeFloats(n, "a bias"));
     Owned<dnnl_primitive_desc> reorderDescription;
     PENSTOCK_TRY(take(reorderDescription, "a packing", [&](dnnl_primitive_desc_t *to) {
-      return dnnl_reorder_primitive_desc_create(to, view(plain), engine, view(packedDescriptor), engine, nullptr);
+      return oneDnn().reorder_primitive_desc_create(to, view(plain), engine, view(packedDescriptor), engine, nullptr);
     }));
-    PENSTOCK_TRY(take(reorder, "a packing", [&](dnnl_primitive_t *to) { return dnnl_primitive_create(to, reorderDescription.get()); }));
+    PENSTOCK_TRY(take(reorder, "a packing", [&](dnnl_primitive_t *to) { return oneDnn().primitive_create(to, reorderDescription.get()); }));
     primitivesCreated.fetch_add(1, std::memory_order_relaxed);
     PENSTOCK_TRY(makeMemory(plainMemory, view(plain), engine, nullptr));
     PENSTOCK_TRY(makeMemory(packedMemory, view(packedDescriptor), engine, packed.get()));
     PENSTOCK_TRY(
-        take(packStream, "a stream", [&](dnnl_stream_t *to) { return dnnl_stream_create(to, engine, dnnl_stream_default_flags); }));
+        take(packStream, "a stream", [&](dnnl_stream_t *to) { return oneDnn().stream_create(to, engine, dnnl_stream_default_flags); }));
 
     slots = std::vector<Slot>(static_cast<std::size_t>(std::clamp(usableCores(), 2, 16)));
     for (Slot &slot : slots) {
       PENSTOCK_ASSIGN(slot.padded, makeFloats(blockRows.back() * (k + n), "padded rows"));
       scratchBytes += static_cast<std::size_t>(blockRows.back() * (k + n)) * sizeof(float);
       PENSTOCK_TRY(
-          take(slot.stream, "a stream", [&](dnnl_stream_t *to) { return dnnl_stream_create(to, engine, dnnl_stream_default_flags); }));
+          take(slot.stream, "a stream", [&](dnnl_stream_t *to) { return oneDnn().stream_create(to, engine, dnnl_stream_default_flags); }));
       PENSTOCK_TRY(makeMemory(slot.bias, view(bias), engine, nullptr));
       PENSTOCK_TRY(makeMemory(slot.weights, view(packedDescriptor), engine, packed.get()));
       for (std::size_t i = 0; i < blockRows.size(); ++i) {
-        const DescriptorView scratchpad = dnnl_primitive_desc_query_md(descriptions[i].get(), dnnl_query_scratchpad_md, 0);
-        const int64_t bytes = static_cast<int64_t>(dnnl_memory_desc_get_size(scratchpad));
+        const DescriptorView scratchpad = oneDnn().primitive_desc_query_md(descriptions[i].get(), dnnl_query_scratchpad_md, 0);
+        const int64_t bytes = static_cast<int64_t>(oneDnn().memory_desc_get_size(scratchpad));
         scratchBytes += static_cast<std::size_t>(bytes);
         PENSTOCK_ASSIGN(slot.scratch[i], makeFloats(bytes / 4 + 16, "a scratchpad"));
         PENSTOCK_TRY(makeMemory(slot.scratchpad[i], scratchpad, engine, slot.scratch[i].get()));
@@ -211,17 +201,17 @@ public:
 
   void pack(const float *w, void *) override {
     keepToThisThread();
-    dnnl_memory_set_data_handle(plainMemory.get(), const_cast<float *>(w));
+    note(oneDnn().memory_set_data_handle(plainMemory.get(), const_cast<float *>(w)));
     const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_FROM, plainMemory.get()}, {DNNL_ARG_TO, packedMemory.get()}};
-    dnnl_primitive_execute(reorder.get(), packStream.get(), 2, arguments);
-    dnnl_stream_wait(packStream.get());
+    note(oneDnn().primitive_execute(reorder.get(), packStream.get(), 2, arguments));
+    note(oneDnn().stream_wait(packStream.get()));
     executes.fetch_add(1, std::memory_order_relaxed);
   }
 
   void run(const float *x, int64_t ldx, float *y, int64_t ldy, int64_t rows, const float *bias, bool accumulate) override {
     keepToThisThread();
     Slot &slot = acquire();
-    dnnl_memory_set_data_handle(slot.bias.get(), const_cast<float *>(bias != nullptr ? bias : zeroBias.get()));
+    note(oneDnn().memory_set_data_handle(slot.bias.get(), const_cast<float *>(bias != nullptr ? bias : zeroBias.get())));
     const bool direct = ldx == k && ldy == n && !accumulate;
     float *room = slot.padded.get(), *results = room + blockRows.back() * k;
     for (int64_t first = 0; first < rows;) {
@@ -248,10 +238,21 @@ public:
     slot.busy.store(false, std::memory_order_release);
   }
 
+  Status status() const override { return checkOneDnn(failed.load(std::memory_order_relaxed), "a matmul of the step"); }
+
 private:
+  /// A call inside a step has nobody to tell: the first failure is kept until the step is over.
+  void note(dnnl_status_t result) {
+    dnnl_status_t none = dnnl_success;
+    if (result != dnnl_success) {
+      failed.compare_exchange_strong(none, result, std::memory_order_relaxed);
+    }
+  }
+
   static Status makeMemory(Owned<dnnl_memory> &to, DescriptorView descriptor, dnnl_engine_t engine, void *data) {
-    return take(to, "a buffer",
-                [&](dnnl_memory_t *raw) { return dnnl_memory_create(raw, descriptor, engine, data != nullptr ? data : DNNL_MEMORY_NONE); });
+    return take(to, "a buffer", [&](dnnl_memory_t *raw) {
+      return oneDnn().memory_create(raw, descriptor, engine, data != nullptr ? data : DNNL_MEMORY_NONE);
+    });
   }
 
   Slot &acquire() {
@@ -266,20 +267,21 @@ private:
   }
 
   void execute(Slot &slot, std::size_t i, const float *x, float *y) {
-    dnnl_memory_set_data_handle(slot.src[i].get(), const_cast<float *>(x));
-    dnnl_memory_set_data_handle(slot.dst[i].get(), y);
+    note(oneDnn().memory_set_data_handle(slot.src[i].get(), const_cast<float *>(x)));
+    note(oneDnn().memory_set_data_handle(slot.dst[i].get(), y));
     const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, slot.src[i].get()},
                                          {DNNL_ARG_WEIGHTS, slot.weights.get()},
                                          {DNNL_ARG_BIAS, slot.bias.get()},
                                          {DNNL_ARG_DST, slot.dst[i].get()},
                                          {DNNL_ARG_SCRATCHPAD, slot.scratchpad[i].get()}};
-    dnnl_primitive_execute(primitives[i].get(), slot.stream.get(), 5, arguments);
-    dnnl_stream_wait(slot.stream.get());
+    note(oneDnn().primitive_execute(primitives[i].get(), slot.stream.get(), 5, arguments));
+    note(oneDnn().stream_wait(slot.stream.get()));
     executes.fetch_add(1, std::memory_order_relaxed);
   }
 
   int64_t k, n, stride;
   bool transposed;
+  std::atomic<dnnl_status_t> failed{dnnl_success};
   std::array<Owned<dnnl_primitive>, blockRows.size()> primitives;
   Owned<dnnl_primitive> reorder;
   Floats packed, zeroBias;
@@ -291,10 +293,10 @@ private:
 
 } // namespace
 
-MadeObject<KernelObject> makeOneDnnMatmul(const WeightShape &shape) {
+MadeObject<KernelObject> makeOneDnnMatmul(const WeightShape &shape, Level level) {
   std::unique_ptr<OneDnnMatmul> made(new (std::nothrow) OneDnnMatmul(shape));
   if (made != nullptr) {
-    PENSTOCK_TRY(made->make());
+    PENSTOCK_TRY(made->make(level));
   }
   return std::unique_ptr<KernelObject>(std::move(made));
 }

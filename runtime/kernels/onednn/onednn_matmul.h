@@ -6,9 +6,10 @@
 
 namespace penstock {
 
-/// A handle whose rows run in fixed blocks (96, then 16, the rest padded to 16): two primitives, made here. An error names
-/// what oneDNN refused. Without oneDNN in the build, an error that says so.
-MadeObject<KernelObject> makeOneDnnMatmul(const WeightShape &shape);
+/// A handle whose rows run in fixed blocks (96, then 16, the rest padded to 16): two primitives, made here with the instructions of
+/// `level`. An error names what oneDNN refused, or says what to install: the library is opened by the first handle. Without oneDNN in the
+/// build, an error that says so.
+MadeObject<KernelObject> makeOneDnnMatmul(const WeightShape &shape, Level level);
 
 /// Primitives made and executed by this process.
 KernelCounters oneDnnCounters();

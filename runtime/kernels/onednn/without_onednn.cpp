@@ -3,10 +3,12 @@
 
 namespace penstock {
 
-MadeObject<KernelObject> makeOneDnnMatmul(const WeightShape &) {
+MadeObject<KernelObject> makeOneDnnMatmul(const WeightShape &, Level) {
   return environmentError("kernels of `onednn` were asked for, and this build has no oneDNN; "
                           "install its development package and build again, or leave PENSTOCK_KERNELS unset");
 }
+
+Result<std::string> oneDnnVersion() { return environmentError("not part of this build; penstock's own kernels serve"); }
 
 KernelCounters oneDnnCounters() { return {}; }
 

@@ -16,8 +16,8 @@ void *__libc_calloc(size_t, size_t);
 void *__libc_realloc(void *, size_t);
 void *__libc_memalign(size_t, size_t);
 
-enum { allocations, mappings, locks, primitives, kinds };
-static const char *const names[kinds] = {"allocations", "mappings", "locks", "primitives"};
+enum { allocations, mappings, locks, kinds };
+static const char *const names[kinds] = {"allocations", "mappings", "locks"};
 static atomic_long counts[kinds][2];
 static atomic_int counting;
 static _Thread_local int trains __attribute__((tls_model("initial-exec")));
@@ -90,7 +90,6 @@ void *mmap(void *address, size_t size, int protection, int flags, int file, off_
 
 FORWARD(locks, pthread_mutex_lock, (pthread_mutex_t * mutex), (mutex))
 FORWARD(locks, pthread_mutex_trylock, (pthread_mutex_t * mutex), (mutex))
-FORWARD(primitives, dnnl_primitive_create, (void *primitive, void *description), (primitive, description))
 
 __attribute__((constructor)) static void begin(void) {
   const char *text = getenv("PENSTOCK_COUNT_FROM");

@@ -525,7 +525,7 @@ TEST_F(Training, AllocatesAndLocksNothingInAStep) {
       EXPECT_EQ(others, 0) << name;
     }
   }
-  EXPECT_EQ(lines, 5);
+  EXPECT_EQ(lines, 4);
 }
 
 } // namespace

@@ -1,4 +1,4 @@
-// oneDNN's matmul behind our interface, forced, on whatever machine runs the test.
+// oneDNN's matmul behind our interface, forced. A process has one level of oneDNN; here it is avx2, as in table_test.cpp.
 #include "tests/unit/kernels/kernel_testing.h"
 
 namespace penstock {
@@ -9,8 +9,7 @@ using namespace penstock::testing;
 Result<KernelHandle> makeForced(std::int64_t k, std::int64_t n, bool transposed) {
   const std::int64_t attributes[] = {k, n, transposed ? 1 : 0, transposed ? k : n, 0};
   const PenstockDispatch dispatch = {"matmul", 5, attributes};
-  const auto level = machineLevel();
-  return makeKernelHandle(dispatch, level.ok() ? *level : Level::avx2, "onednn");
+  return makeKernelHandle(dispatch, Level::avx2, "onednn");
 }
 
 struct Shape {
@@ -19,9 +18,10 @@ struct Shape {
 const Shape shapes[] = {{1, 1}, {7, 5}, {31, 48}, {128, 100}, {321, 29}, {384, 1536}, {128, 128}};
 
 #define REQUIRE_ONEDNN(handle)                                                                                                             \
-  if (!(handle).ok()) {                                                                                                                    \
-    GTEST_SKIP() << (handle).status().message();                                                                                           \
-  }
+  if (!oneDnnVersion().ok()) {                                                                                                             \
+    GTEST_SKIP() << oneDnnVersion().status().message();                                                                                    \
+  }                                                                                                                                        \
+  ASSERT_TRUE((handle).ok()) << (handle).status().message()
 
 TEST(OneDnnMatmul, agreesWithReference) {
   const auto pool = makePool(2);
@@ -100,6 +100,17 @@ TEST(OneDnnMatmul, createsPrimitivesOnlyAtLoad) {
   std::vector<float> expected(y.size());
   reference::matmul<float>(w.data(), 64, 48, false, x.data(), 64, expected.data(), 48, 700, nullptr, false);
   EXPECT_TRUE(near(y, expected, 1e-5));
+}
+
+TEST(OneDnnMatmul, servesOneLevelAProcess) {
+  auto handle = makeForced(3, 2, false);
+  REQUIRE_ONEDNN(handle);
+  EXPECT_TRUE(kernelHandleStatus(handle->get()).ok());
+  const std::int64_t attributes[] = {3, 2, 0, 2, 0};
+  const auto other = makeKernelHandle({"matmul", 5, attributes}, Level::avx512, "onednn");
+  ASSERT_FALSE(other.ok());
+  EXPECT_EQ(exitCodeOf(other.status().code()), 4);
+  EXPECT_NE(other.status().message().find("`avx2` already"), std::string::npos) << other.status().message();
 }
 
 } // namespace
