@@ -121,6 +121,6 @@ std::string placesOf(const frontend::TypedPipeline &pipeline) {
   return out;
 }
 
-std::string keyOf(const std::string &text) { return fmt::format("{:016x}{:016x}", hash64(text), hash64(text, 0x9E3779B97F4A7C15)); }
+std::string keyOf(const std::string &text) { return hash128(text).hex(); }
 
 } // namespace penstock

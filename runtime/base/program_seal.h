@@ -25,9 +25,7 @@ inline ProgramSeal sealOf(std::string_view library, std::uint64_t key) {
   ProgramSeal seal;
   seal.size = library.size();
   seal.key = key;
-  Hash64 hash(key);
-  hash.add(library);
-  seal.hash = hash.value();
+  seal.hash = hash64(library, key);
   return seal;
 }
 

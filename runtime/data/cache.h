@@ -3,8 +3,8 @@
 // damaged one counts as absent. `cacheFolder` is declared in dataset.h.
 #pragma once
 
+#include "runtime/base/hash.h"
 #include "runtime/base/status.h"
-#include "runtime/data/hash128.h"
 
 #include <cstdint>
 #include <memory>

@@ -44,7 +44,7 @@ std::vector<std::size_t> Fitted::classCounts() const {
 
 Hash128 Fitted::idsKey(const RecordProgram &program, int split, const Hash128 &content) const {
   Hasher128 hasher;
-  hasher.addPart("ids 3");
+  hasher.addPart("ids 4");
   hasher.addPart(program.identity);
   hasher.add(&content, sizeof(content));
   hasher.addPart(program.splitByHash ? splitNames[static_cast<std::size_t>(split)] : "");

@@ -2,8 +2,8 @@
 // (docs/design/data.md).
 #pragma once
 
+#include "runtime/base/hash.h"
 #include "runtime/data/fitted_folder.h"
-#include "runtime/data/hash128.h"
 #include "runtime/data/record_program.h"
 #include "runtime/data/tokenizers.h"
 
@@ -14,7 +14,7 @@
 namespace penstock {
 
 /// Of the cache entries of kind `state`, whose payload is what a tokenizer wrote.
-inline constexpr std::uint32_t stateVersion = 1;
+inline constexpr std::uint32_t stateVersion = 2;
 
 struct FittedFeature {
   std::string version;    // of the plugin

@@ -1,8 +1,8 @@
 // The functions of dataset.h that take a plugin host, and the host as a TokenizerFactory.
+#include "runtime/base/hash.h"
 #include "runtime/data/dataset.h"
 #include "runtime/data/dataset_impl.h"
 #include "runtime/data/facts.h"
-#include "runtime/data/hash128.h"
 #include "runtime/data/record_reader.h"
 
 namespace penstock {

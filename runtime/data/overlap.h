@@ -2,8 +2,8 @@
 // disk above a limit.
 #pragma once
 
+#include "runtime/base/hash.h"
 #include "runtime/data/cache.h"
-#include "runtime/data/hash128.h"
 
 #include <array>
 #include <cstdint>

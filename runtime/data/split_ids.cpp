@@ -20,7 +20,7 @@ using Json = nlohmann::json;
 
 namespace {
 
-constexpr std::uint32_t formatVersion = 3;
+constexpr std::uint32_t formatVersion = 4;
 constexpr std::uint64_t alignment = 64;
 
 /// The entry's payload: sections, each aligned in the file, then a directory in JSON and its length

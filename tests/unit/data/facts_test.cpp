@@ -6,7 +6,7 @@
 
 #include <cmath>
 
-#include "runtime/data/hash128.h"
+#include "runtime/base/hash.h"
 #include "runtime/data/record_program.h"
 
 namespace penstock::test {

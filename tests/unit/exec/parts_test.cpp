@@ -20,24 +20,41 @@
 namespace penstock {
 namespace {
 
+/// The bytes of which xxHash's own sanity checks publish the values.
+std::string sanityBytes(std::size_t size) {
+  std::string bytes;
+  for (std::uint64_t state = 2654435761U; bytes.size() < size; state *= 11400714785074694797U) {
+    bytes += static_cast<char>(state >> 56);
+  }
+  return bytes;
+}
+
 TEST(Hash, EqualsThePublishedValues) {
-  const auto hexOf = [](std::string_view text) {
-    Hash64 hash;
-    hash.add(text);
-    return hash.hex();
-  };
-  EXPECT_EQ(hexOf(""), "ef46db3751d8e999");
-  EXPECT_EQ(hexOf("abc"), "44bc2cf5ad770999");
-  EXPECT_EQ(hexOf("Nobody inspects the spammish repetition"), "fbcea83c8a378bf1");
-  std::string text;
-  for (int i = 0; i < 1009; ++i) {
-    text += static_cast<char>(i * 7);
+  EXPECT_EQ(hash64Hex(""), "ef46db3751d8e999");
+  EXPECT_EQ(hash64Hex("abc"), "44bc2cf5ad770999");
+  EXPECT_EQ(hash64Hex("Nobody inspects the spammish repetition"), "fbcea83c8a378bf1");
+  EXPECT_EQ(hash64(sanityBytes(1)), 0xE934A84ADB052768U);
+  EXPECT_EQ(hash64(sanityBytes(14), 2654435761U), 0xC3BD6BF63DEB6DF0U);
+  EXPECT_EQ(hash64(sanityBytes(222)), 0xB641AE8CB691C174U);
+  EXPECT_EQ(hash64(sanityBytes(222), 2654435761U), 0x20CB8AB7AE10C14AU);
+  EXPECT_EQ(hash128("").hex(), "99aa06d3014798d86001c324468d497f");
+  EXPECT_EQ(hash128(sanityBytes(1)).hex(), "a6cd5e9392000f6ac44bdff4074eecdb");
+  EXPECT_EQ(hash128(sanityBytes(222)).hex(), "337e09641b948717f1aebd597cec6b3a");
+  EXPECT_EQ(hash128(sanityBytes(403)).hex(), "1b6de21e332dd73dcdeb804d65c6dea4");
+}
+
+TEST(Hash, OfPiecesIsThatOfTheWhole) {
+  const std::string text = sanityBytes(1009);
+  Hash64 short64;
+  Hasher128 short128;
+  for (std::size_t at = 0, size = 0; at < text.size(); at += size, size = size % 71 + 1) { // the first piece is empty
+    const std::string_view piece = std::string_view(text).substr(at, size);
+    short64.add(piece);
+    short128.add(piece.data(), piece.size());
+    EXPECT_EQ(short64.value(), hash64(text.substr(0, at + piece.size())));
+    EXPECT_EQ(short128.value(), hash128(text.substr(0, at + piece.size())));
   }
-  Hash64 pieces;
-  for (std::size_t at = 0, size = 1; at < text.size(); at += size, size = size % 71 + 1) {
-    pieces.add(std::string_view(text).substr(at, size));
-  }
-  EXPECT_EQ(pieces.hex(), hexOf(text));
+  EXPECT_EQ(short64.hex(), hash64Hex(text));
 }
 
 TEST(Philox, EqualsTheAuthorsKnownAnswers) {
