@@ -1,5 +1,5 @@
-#include "compiler/conversion/KernelToLinalg/EntryEmitter.h"
-#include "compiler/conversion/KernelToLinalg/Optimizer.h"
+#include "compiler/conversion/KernelToLinalg/OptimizerEmitter.h"
+
 #include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
@@ -12,36 +12,31 @@ namespace penstock {
 static constexpr int64_t chunkElements = 4096;
 static constexpr int64_t scalarsWidth = 4; // rate, step size, correction of the root, scale of the gradient
 
-int64_t EntryEmitter::partialsOf(nn::ApplyOp apply) const {
-  int64_t cells = (layout.wholeElements + chunkElements - 1) / chunkElements;
-  for (const auto &p : layout.parameters) {
-    cells += p.update == ProgramLayout::Update::rows ? p.rows() : 0;
+// Partial sums stand behind the numbers of groups and tables.
+static int64_t firstPartial(const ProgramLayout &layout) {
+  return static_cast<int64_t>(layout.groups.size() + layout.deferred.size()) * scalarsWidth;
+}
+
+static int64_t chunksOfWhole(const ProgramLayout &layout) { return (layout.wholeElements + chunkElements - 1) / chunkElements; }
+
+int64_t scratchOfApply(const ProgramLayout &layout, nn::ApplyOp apply) {
+  int64_t cells = firstPartial(layout);
+  if (apply.getClipNorm().convertToDouble() > 0) {
+    cells += chunksOfWhole(layout);
+    for (const auto &p : layout.parameters) {
+      cells += p.update == ProgramLayout::Update::rows ? p.rows() : 0;
+    }
   }
-  return apply.getClipNorm().convertToDouble() > 0 ? cells : 0;
+  return cells * 4 + 64;
 }
 
-int64_t EntryEmitter::firstPartial() const { return static_cast<int64_t>(layout.groups.size() + layout.deferred.size()) * scalarsWidth; }
-
-void EntryEmitter::planApply(nn::ApplyOp apply, SmallVector<int> &freed) {
-  Buffer buffer;
-  buffer.slot = plan.allocate({(firstPartial() + partialsOf(apply)) * 4 + 64, 0, -1});
-  buffer.element = Float32Type::get(apply.getContext());
-  scratches[apply] = buffer;
-  freed.push_back(buffer.slot);
-}
-
-Value EntryEmitter::viewAt(StringRef what, Value offset, Type elements) {
+Value OptimizerEmitter::viewAt(StringRef what, Value offset, Type elements) {
   Type bytes = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
   return memref::ViewOp::create(b, loc, cast<MemRefType>(elements), get(what, bytes), offset, ValueRange());
 }
 
-Value EntryEmitter::scaled(Value index, int64_t factor, int64_t plus) {
-  Value product = arith::MulIOp::create(b, loc, index, constant(factor));
-  return plus == 0 ? product : arith::AddIOp::create(b, loc, product, constant(plus)).getResult();
-}
-
 // Adds up row[i] * row[i] over a memref of one dimension.
-Value EntryEmitter::sumOfSquares(Value memory, Value size) {
+Value OptimizerEmitter::sumOfSquares(Value memory, Value size) {
   auto loop = scf::ForOp::create(b, loc, constant(0), size, constant(1), ValueRange{constantF32(0)});
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
@@ -52,7 +47,7 @@ Value EntryEmitter::sumOfSquares(Value memory, Value size) {
 }
 
 // Adds up `count` numbers of a scratch from `first` on, in float64 and in their order.
-Value EntryEmitter::sumOfPartials(Value sum, const Buffer &scratch, Value first, Value count) {
+Value OptimizerEmitter::sumOfPartials(Value sum, const Buffer &scratch, Value first, Value count) {
   auto loop = scf::ForOp::create(b, loc, constant(0), count, constant(1), ValueRange{sum});
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
@@ -62,7 +57,7 @@ Value EntryEmitter::sumOfPartials(Value sum, const Buffer &scratch, Value first,
   return loop.getResult(0);
 }
 
-void EntryEmitter::storeScalars(const OptimizerRule::Scalars &scalars, Value memory) {
+void OptimizerEmitter::storeScalars(const OptimizerRule::Scalars &scalars, Value memory) {
   Value all[] = {scalars.rate, scalars.stepSize, scalars.rootCorrection, scalars.scale};
   for (auto [i, value] : llvm::enumerate(all)) {
     if (value) {
@@ -71,7 +66,7 @@ void EntryEmitter::storeScalars(const OptimizerRule::Scalars &scalars, Value mem
   }
 }
 
-OptimizerRule::Scalars EntryEmitter::loadScalars(const OptimizerRule &rule, Value memory) {
+OptimizerRule::Scalars OptimizerEmitter::loadScalars(const OptimizerRule &rule, Value memory) {
   auto load = [&](int64_t i) -> Value { return memref::LoadOp::create(b, loc, memory, ValueRange{constant(i)}); };
   OptimizerRule::Scalars scalars;
   scalars.rate = load(0);
@@ -85,8 +80,8 @@ OptimizerRule::Scalars EntryEmitter::loadScalars(const OptimizerRule &rule, Valu
   return scalars;
 }
 
-void EntryEmitter::emitUpdate(const OptimizerRule &rule, const OptimizerRule::Scalars &scalars, double decay, Value gradient,
-                              ValueRange places) {
+void OptimizerEmitter::emitUpdate(const OptimizerRule &rule, const OptimizerRule::Scalars &scalars, double decay, Value gradient,
+                                  ValueRange places) {
   auto body = [&](OpBuilder &n, Location, ValueRange args) {
     Value g = gradient ? args[0] : f32Constant(n, loc, 0);
     linalg::YieldOp::create(n, loc, rule.update(n, loc, scalars, decay, g, args[gradient ? 1 : 0], args.drop_front(gradient ? 2 : 1)));
@@ -96,14 +91,14 @@ void EntryEmitter::emitUpdate(const OptimizerRule &rule, const OptimizerRule::Sc
   linalg::GenericOp::create(b, loc, inputs, places, maps, ArrayRef<utils::IteratorType>{utils::IteratorType::parallel}, body);
 }
 
-Value EntryEmitter::chunk(StringRef what, int64_t offset, Value first, Value size) {
+Value OptimizerEmitter::chunk(StringRef what, int64_t offset, Value first, Value size) {
   Type type = MemRefType::get({ShapedType::kDynamic}, b.getF32Type());
   Type bytes = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
   return memref::ViewOp::create(b, loc, cast<MemRefType>(type), get(what, bytes), scaled(first, 4, offset * 4), ValueRange{size});
 }
 
-void EntryEmitter::overChunks(int64_t from, int64_t to, llvm::function_ref<void()> prepare,
-                              llvm::function_ref<void(Value first, Value size, Value number)> body) {
+void OptimizerEmitter::overChunks(int64_t from, int64_t to, llvm::function_ref<void()> prepare,
+                                  llvm::function_ref<void(Value first, Value size, Value number)> body) {
   if (from == to) {
     return;
   }
@@ -118,7 +113,7 @@ void EntryEmitter::overChunks(int64_t from, int64_t to, llvm::function_ref<void(
   });
 }
 
-void EntryEmitter::emitAccumulate() {
+void OptimizerEmitter::emit(nn::AccumulateOp) {
   auto generic = [&](Value from, Value to, bool adds) {
     Value share = get("share", b.getF32Type());
     SmallVector<AffineMap> maps(2, b.getMultiDimIdentityMap(1));
@@ -143,44 +138,45 @@ void EntryEmitter::emitAccumulate() {
       });
 }
 
-void EntryEmitter::emitApply(nn::ApplyOp apply) {
+// min(1, clip / (norm + 1e-6)), as clip_grad_norm_ does; a norm that is not a number stays one.
+Value OptimizerEmitter::scaleOfGradient(const OptimizerRule &rule, StringRef gradients, const Buffer &scratch) {
+  int64_t cell = firstPartial(layout);
+  auto store = [&](Value value, Value number) {
+    memref::StoreOp::create(b, loc, value, rowView(scratch, scaled(number, 1, cell), 1), ValueRange{constant(0)});
+  };
+  overChunks(
+      0, layout.wholeElements, [] {},
+      [&](Value first, Value size, Value i) { store(sumOfSquares(chunk(gradients, 0, first, size), size), i); });
+  cell += chunksOfWhole(layout);
+  for (const auto &p : layout.parameters) {
+    if (p.update == ProgramLayout::Update::rows) {
+      parallel(constant(p.rows()), 16, [&](Value begin, Value end) {
+        forRange(begin, end, [&](Value i) {
+          Value row = chunk(gradients, p.offset, scaled(i, p.width()), constant(p.width()));
+          store(sumOfSquares(row, constant(p.width())), i);
+        });
+      });
+      cell += p.rows();
+    }
+  }
+  auto f64 = [&](double v) -> Value { return arith::ConstantOp::create(b, loc, b.getF64FloatAttr(v)); };
+  Value sum = sumOfPartials(f64(0), scratch, constant(firstPartial(layout)), constant(cell - firstPartial(layout)));
+  for (const auto &d : layout.deferred) {
+    sum = sumDeferredSquares(sum, d);
+  }
+  Value norm = math::SqrtOp::create(b, loc, sum);
+  Value ratio = arith::DivFOp::create(b, loc, f64(rule.clip), arith::AddFOp::create(b, loc, norm, f64(1e-6)));
+  Value above = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, ratio, f64(1));
+  return arith::TruncFOp::create(b, loc, b.getF32Type(), arith::SelectOp::create(b, loc, above, f64(1), ratio));
+}
+
+void OptimizerEmitter::emit(nn::ApplyOp apply) {
   OptimizerRule rule(apply);
-  Buffer scratch = scratches.lookup(apply);
+  Buffer scratch = plan.scratches.at(apply);
   scratch.width = 1;
   // With the gradient in parts, another entry left their sums.
-  StringRef gradients = training ? "arena" : "gradients";
-  Value scale;
-  if (rule.clip > 0) {
-    int64_t cell = firstPartial();
-    auto store = [&](Value value, Value number) {
-      memref::StoreOp::create(b, loc, value, rowView(scratch, scaled(number, 1, cell), 1), ValueRange{constant(0)});
-    };
-    overChunks(
-        0, layout.wholeElements, [] {},
-        [&](Value first, Value size, Value i) { store(sumOfSquares(chunk(gradients, 0, first, size), size), i); });
-    cell += (layout.wholeElements + chunkElements - 1) / chunkElements;
-    for (const auto &p : layout.parameters) {
-      if (p.update == ProgramLayout::Update::rows) {
-        parallel(constant(p.rows()), 16, [&](Value begin, Value end) {
-          forRange(begin, end, [&](Value i) {
-            Value row = chunk(gradients, p.offset, scaled(i, p.width()), constant(p.width()));
-            store(sumOfSquares(row, constant(p.width())), i);
-          });
-        });
-        cell += p.rows();
-      }
-    }
-    auto f64 = [&](double v) -> Value { return arith::ConstantOp::create(b, loc, b.getF64FloatAttr(v)); };
-    Value sum = sumOfPartials(f64(0), scratch, constant(firstPartial()), constant(cell - firstPartial()));
-    for (const auto &d : layout.deferred) {
-      sum = sumDeferredSquares(sum, d);
-    }
-    // min(1, clip / (norm + 1e-6)), as clip_grad_norm_ does; a norm that is not a number stays one.
-    Value norm = math::SqrtOp::create(b, loc, sum);
-    Value ratio = arith::DivFOp::create(b, loc, f64(rule.clip), arith::AddFOp::create(b, loc, norm, f64(1e-6)));
-    Value above = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, ratio, f64(1));
-    scale = arith::TruncFOp::create(b, loc, b.getF32Type(), arith::SelectOp::create(b, loc, above, f64(1), ratio));
-  }
+  StringRef gradients = holdsGradient(apply->getParentOfType<func::FuncOp>()) ? "arena" : "gradients";
+  Value scale = rule.clip > 0 ? scaleOfGradient(rule, gradients, scratch) : Value();
 
   auto scalarsPlace = [&](size_t index) { return rowView(scratch, constant(static_cast<int64_t>(index) * scalarsWidth), scalarsWidth); };
   const OptimizerRule::Corrections corrections = rule.corrections(b, loc, get("step", b.getI64Type()));

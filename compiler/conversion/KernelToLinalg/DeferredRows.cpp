@@ -4,8 +4,7 @@
 // updated, counted from `deferred_first`; and the numbers that each step since then had in common. All of it is zero after
 // @settle. A step that passed a row by is made up for by the same element-wise code with a gradient of zero.
 
-#include "compiler/conversion/KernelToLinalg/EntryEmitter.h"
-#include "compiler/conversion/KernelToLinalg/Optimizer.h"
+#include "compiler/conversion/KernelToLinalg/OptimizerEmitter.h"
 
 using namespace mlir;
 
@@ -17,59 +16,60 @@ static constexpr int64_t groupsBytes = 128, groupsBytesPerRow = 12, idsAt = 64;
 static constexpr int64_t stepBytes = 16; // of one table in one step
 static constexpr int64_t grain = 8;
 
-void EntryEmitter::planRefresh(nn::RefreshOp refresh) {
+RowsRead planRowsRead(const ProgramLayout &layout, MemoryPlan &memory, nn::RefreshOp refresh) {
   auto reserve = [&](int64_t constantBytes, int64_t bytesPerRow) {
     nn::RowsOf rows = nn::rowsOf(refresh.getIds().getType());
-    Extent extent{constantBytes, bytesPerRow, plan.axisOf(rows)};
+    Extent extent{constantBytes, bytesPerRow, memory.axisOf(rows)};
     if (extent.axis < 0) {
       extent = {constantBytes + rows.rows * bytesPerRow, 0, -1};
     }
     Buffer buffer;
-    buffer.slot = plan.allocate(extent); // until the end of the step
+    buffer.slot = memory.allocate(extent); // until the end of the step
     buffer.element = Float32Type::get(refresh.getContext());
     return buffer;
   };
   const ProgramLayout::Parameter &p = layout.parameter(refresh.getName());
-  RowsRead &read = rowsRead[refresh.getName()];
+  RowsRead read;
   read.ids = refresh.getIds();
   read.groups = reserve(groupsBytes, groupsBytesPerRow);
   read.gradient = reserve(64, p.width() * 4);
   read.gradient.width = p.width();
   read.partials = reserve(64, 4);
   read.partials.width = 1;
+  return read;
 }
 
-Value EntryEmitter::loadIndex(StringRef what, Value offset) {
+Value OptimizerEmitter::loadIndex(StringRef what, Value offset) {
   Value cell = viewAt(what, offset, MemRefType::get({1}, b.getI32Type()));
   Value number = memref::LoadOp::create(b, loc, cell, ValueRange{constant(0)});
   return arith::IndexCastOp::create(b, loc, b.getIndexType(), number);
 }
 
-Value EntryEmitter::countOfRead(const RowsRead &read) { return loadIndex("arena", byteOffset(read.groups)); }
+Value OptimizerEmitter::countOfRead(const RowsRead &read) { return loadIndex("arena", byteOffset(read.groups)); }
 
-Value EntryEmitter::idOfRead(const RowsRead &read, Value number) {
+Value OptimizerEmitter::idOfRead(const RowsRead &read, Value number) {
   return loadIndex("arena", arith::AddIOp::create(b, loc, byteOffset(read.groups), scaled(number, 4, idsAt)));
 }
 
 /// Steps since `deferred_first`.
-Value EntryEmitter::stepsDeferred() {
+Value OptimizerEmitter::stepsDeferred() {
   Value steps = arith::SubIOp::create(b, loc, get("step", b.getI64Type()), get("deferred_first", b.getI64Type()));
   return arith::IndexCastOp::create(b, loc, b.getIndexType(), steps);
 }
 
-Value EntryEmitter::stepNumbers(const ProgramLayout::Deferred &d, Value step) {
+Value OptimizerEmitter::stepNumbers(const ProgramLayout::Deferred &d, Value step) {
   int64_t place = layout.historyOffset + static_cast<int64_t>(&d - layout.deferred.data()) * stepBytes;
   return viewAt("deferred", scaled(step, static_cast<int64_t>(layout.deferred.size()) * stepBytes, place),
                 MemRefType::get({4}, b.getF32Type()));
 }
 
-void EntryEmitter::rememberStep(const OptimizerRule::Scalars &scalars, const ProgramLayout::Deferred &d) {
+void OptimizerEmitter::rememberStep(const OptimizerRule::Scalars &scalars, const ProgramLayout::Deferred &d) {
   OptimizerRule::Scalars kept = scalars;
   kept.scale = Value();
   storeScalars(kept, stepNumbers(d, stepsDeferred()));
 }
 
-SmallVector<Value> EntryEmitter::placesOfRow(const OptimizerRule &rule, const ProgramLayout::Parameter &p, Value id) {
+SmallVector<Value> OptimizerEmitter::placesOfRow(const OptimizerRule &rule, const ProgramLayout::Parameter &p, Value id) {
   Type type = MemRefType::get({p.width()}, b.getF32Type());
   SmallVector<Value> places{viewAt("parameters", scaled(id, p.width() * 4, p.offset * 4), type)};
   for (size_t m = 0; m < rule.moments().size(); ++m) {
@@ -79,8 +79,8 @@ SmallVector<Value> EntryEmitter::placesOfRow(const OptimizerRule &rule, const Pr
   return places;
 }
 
-void EntryEmitter::emitMissedSteps(const OptimizerRule &rule, const ProgramLayout::Deferred &d, Value from, Value to,
-                                   ArrayRef<Value> places) {
+void OptimizerEmitter::emitMissedSteps(const OptimizerRule &rule, const ProgramLayout::Deferred &d, Value from, Value to,
+                                       ArrayRef<Value> places) {
   const ProgramLayout::Parameter &p = layout.parameters[d.parameter];
   forRange(from, to, [&](Value step) {
     OptimizerRule::Scalars scalars = loadScalars(rule, stepNumbers(d, step));
@@ -91,14 +91,13 @@ void EntryEmitter::emitMissedSteps(const OptimizerRule &rule, const ProgramLayou
   });
 }
 
-void EntryEmitter::emitRefresh(nn::RefreshOp refresh) {
+void OptimizerEmitter::emit(nn::RefreshOp refresh) {
   const ProgramLayout::Deferred &d = layout.deferredTable(refresh.getName());
   const ProgramLayout::Parameter &p = layout.parameters[d.parameter];
-  const RowsRead &read = rowsRead[refresh.getName()];
-  OptimizerRule rule(*source.getOps<nn::ApplyOp>().begin());
-  auto i64 = [&](int64_t v) -> Value { return arith::ConstantIntOp::create(b, loc, b.getI64Type(), v); };
-  call("penstock_group_rows",
-       {rowView(buffers[read.ids], {}, 1), rowsOfBuffer(nn::rowsOf(read.ids.getType())), i64(p.rows()), rowView(read.groups, {}, 1)});
+  const RowsRead &read = plan.rowsRead.find(refresh.getName())->second;
+  OptimizerRule rule(*refresh->getParentOfType<func::FuncOp>().getOps<nn::ApplyOp>().begin());
+  call("penstock_group_rows", {rowView(bufferOf(read.ids), {}, 1), rowsOfBuffer(nn::rowsOf(read.ids.getType())), constantI64(p.rows()),
+                               rowView(read.groups, {}, 1)});
   parallel(countOfRead(read), grain, [&](Value begin, Value end) {
     Value now = stepsDeferred();
     forRange(begin, end, [&](Value number) {
@@ -109,21 +108,19 @@ void EntryEmitter::emitRefresh(nn::RefreshOp refresh) {
   });
 }
 
-void EntryEmitter::emitRowGradient(nn::RowGradientOp gradient) {
-  const RowsRead &read = rowsRead[gradient.getName()];
-  Type pointer = LLVM::LLVMPointerType::get(b.getContext());
+void OptimizerEmitter::emit(nn::RowGradientOp gradient) {
+  const RowsRead &read = plan.rowsRead.find(gradient.getName())->second;
   Type bytes = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
   nn::RowsOf rows = nn::rowsOf(read.ids.getType());
   bool perRecord = !(nn::rowsOf(gradient.getCotangent().getType()) == rows);
-  Value from = perRecord ? get("row_record", bytes, plan.axisOf(rows)) : LLVM::ZeroOp::create(b, loc, pointer).getResult();
-  call("penstock_grouped_gradient",
-       {get("pool", pointer), rowView(read.groups, {}, 1), from, rowView(buffers[gradient.getCotangent()], {}, 1), rowsOfBuffer(rows),
-        arith::ConstantIntOp::create(b, loc, b.getI64Type(), read.gradient.width), rowView(read.gradient, {}, 1)});
+  Value from = perRecord ? get("row_record", bytes, axisOf(rows)) : nullPointer();
+  call("penstock_grouped_gradient", {pool(), rowView(read.groups, {}, 1), from, rowView(bufferOf(gradient.getCotangent()), {}, 1),
+                                     rowsOfBuffer(rows), constantI64(read.gradient.width), rowView(read.gradient, {}, 1)});
 }
 
-Value EntryEmitter::sumDeferredSquares(Value sum, const ProgramLayout::Deferred &d) {
+Value OptimizerEmitter::sumDeferredSquares(Value sum, const ProgramLayout::Deferred &d) {
   const ProgramLayout::Parameter &p = layout.parameters[d.parameter];
-  const RowsRead &read = rowsRead[p.name];
+  const RowsRead &read = plan.rowsRead.find(p.name)->second;
   parallel(countOfRead(read), grain, [&](Value begin, Value end) {
     forRange(begin, end, [&](Value number) {
       Value squares = sumOfSquares(rowView(read.gradient, number, p.width()), constant(p.width()));
@@ -133,15 +130,15 @@ Value EntryEmitter::sumDeferredSquares(Value sum, const ProgramLayout::Deferred 
   return sumOfPartials(sum, read.partials, constant(0), countOfRead(read));
 }
 
-void EntryEmitter::storeStep(const ProgramLayout::Deferred &d, Value id, Value step) {
+void OptimizerEmitter::storeStep(const ProgramLayout::Deferred &d, Value id, Value step) {
   Value cell = viewAt("deferred", scaled(id, 4, d.offset), MemRefType::get({1}, b.getI32Type()));
   memref::StoreOp::create(b, loc, arith::IndexCastOp::create(b, loc, b.getI32Type(), step), cell, ValueRange{constant(0)});
 }
 
-void EntryEmitter::emitDeferredUpdate(const OptimizerRule &rule, const ProgramLayout::Deferred &d,
-                                      llvm::function_ref<OptimizerRule::Scalars()> load) {
+void OptimizerEmitter::emitDeferredUpdate(const OptimizerRule &rule, const ProgramLayout::Deferred &d,
+                                          llvm::function_ref<OptimizerRule::Scalars()> load) {
   const ProgramLayout::Parameter &p = layout.parameters[d.parameter];
-  const RowsRead &read = rowsRead[p.name];
+  const RowsRead &read = plan.rowsRead.find(p.name)->second;
   parallel(countOfRead(read), grain, [&](Value begin, Value end) {
     OptimizerRule::Scalars scalars = load();
     Value next = arith::AddIOp::create(b, loc, stepsDeferred(), constant(1));
@@ -153,54 +150,52 @@ void EntryEmitter::emitDeferredUpdate(const OptimizerRule &rule, const ProgramLa
   });
 }
 
-void EntryEmitter::emitSettle(nn::SettleOp settle) {
+void OptimizerEmitter::settleRow(const OptimizerRule &rule, const ProgramLayout::Deferred &d, Value now, Value id) {
+  const ProgramLayout::Parameter &p = layout.parameters[d.parameter];
+  double decay = p.decays ? rule.decay : 0;
+  Value since = loadIndex("deferred", scaled(id, 4, d.offset));
+  SmallVector<Value> places = placesOfRow(rule, p, id);
+  if (!rule.restsWithoutMoments(decay)) {
+    emitMissedSteps(rule, d, since, now, places);
+    storeStep(d, id, constant(0));
+    return;
+  }
+  // A row that never had a gradient only decays: its moments are zero, bit for bit.
+  auto loop = scf::ForOp::create(b, loc, constant(0), constant(p.width()), constant(1), ValueRange{constantI32(0)});
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    Value any = loop.getRegionIterArg(0);
+    for (Value moment : ArrayRef(places).drop_front()) {
+      Value x = memref::LoadOp::create(b, loc, moment, ValueRange{loop.getInductionVar()});
+      any = arith::OrIOp::create(b, loc, any, arith::BitcastOp::create(b, loc, b.getI32Type(), x));
+    }
+    scf::YieldOp::create(b, loc, ValueRange{any});
+  }
+  Value moved = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, loop.getResult(0), constantI32(0));
+  auto branch = scf::IfOp::create(b, loc, moved, /*withElseRegion=*/decay != 0);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(branch.thenBlock());
+  emitMissedSteps(rule, d, since, now, places);
+  if (decay != 0) {
+    b.setInsertionPointToStart(branch.elseBlock());
+    forRange(since, now, [&](Value step) {
+      Value rate = loadScalars(rule, stepNumbers(d, step)).rate;
+      elementwise({}, places[0], [&](OpBuilder &n, Location, ValueRange args) {
+        linalg::YieldOp::create(n, loc, rule.decayed(n, loc, args[0], rate, decay));
+      });
+    });
+  }
+  b.setInsertionPointAfter(branch);
+  storeStep(d, id, constant(0));
+}
+
+void OptimizerEmitter::emit(nn::SettleOp settle) {
   OptimizerRule rule(settle.getOptimizer());
   for (const ProgramLayout::Deferred &d : layout.deferred) {
-    const ProgramLayout::Parameter &p = layout.parameters[d.parameter];
-    double decay = p.decays ? rule.decay : 0;
-    parallel(constant(p.rows()), 2 * grain, [&](Value begin, Value end) {
+    parallel(constant(layout.parameters[d.parameter].rows()), 2 * grain, [&](Value begin, Value end) {
       Value now = stepsDeferred();
-      forRange(begin, end, [&](Value id) {
-        Value since = loadIndex("deferred", scaled(id, 4, d.offset));
-        SmallVector<Value> places = placesOfRow(rule, p, id);
-        if (!rule.restsWithoutMoments(decay)) {
-          emitMissedSteps(rule, d, since, now, places);
-          storeStep(d, id, constant(0));
-          return;
-        }
-        // A row that never had a gradient only decays: its moments are zero, bit for bit.
-        auto loop = scf::ForOp::create(b, loc, constant(0), constant(p.width()), constant(1),
-                                       ValueRange{arith::ConstantIntOp::create(b, loc, b.getI32Type(), 0)});
-        {
-          OpBuilder::InsertionGuard guard(b);
-          b.setInsertionPointToStart(loop.getBody());
-          Value any = loop.getRegionIterArg(0);
-          for (Value moment : ArrayRef(places).drop_front()) {
-            Value x = memref::LoadOp::create(b, loc, moment, ValueRange{loop.getInductionVar()});
-            any = arith::OrIOp::create(b, loc, any, arith::BitcastOp::create(b, loc, b.getI32Type(), x));
-          }
-          scf::YieldOp::create(b, loc, ValueRange{any});
-        }
-        Value moved = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, loop.getResult(0),
-                                            arith::ConstantIntOp::create(b, loc, b.getI32Type(), 0));
-        auto branch = scf::IfOp::create(b, loc, moved, /*withElseRegion=*/decay != 0);
-        OpBuilder::InsertionGuard guard(b);
-        b.setInsertionPointToStart(branch.thenBlock());
-        emitMissedSteps(rule, d, since, now, places);
-        if (decay != 0) {
-          b.setInsertionPointToStart(branch.elseBlock());
-          forRange(since, now, [&](Value step) {
-            Value rate = loadScalars(rule, stepNumbers(d, step)).rate;
-            linalg::GenericOp::create(b, loc, ValueRange{}, ValueRange{places[0]}, ArrayRef<AffineMap>{b.getMultiDimIdentityMap(1)},
-                                      ArrayRef<utils::IteratorType>{utils::IteratorType::parallel},
-                                      [&](OpBuilder &n, Location, ValueRange args) {
-                                        linalg::YieldOp::create(n, loc, rule.decayed(n, loc, args[0], rate, decay));
-                                      });
-          });
-        }
-        b.setInsertionPointAfter(branch);
-        storeStep(d, id, constant(0));
-      });
+      forRange(begin, end, [&](Value id) { settleRow(rule, d, now, id); });
     });
   }
 }

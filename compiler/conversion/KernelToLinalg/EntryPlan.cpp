@@ -1,5 +1,9 @@
 // Places for the values of an entry, and the stages of its row regions.
-#include "compiler/conversion/KernelToLinalg/EntryEmitter.h"
+#include "compiler/conversion/KernelToLinalg/EntryPlan.h"
+
+#include "compiler/conversion/KernelToLinalg/OptimizerEmitter.h"
+#include "compiler/conversion/KernelToLinalg/RowEmitter.h"
+#include "compiler/dialect/Kernel/KernelTable.h"
 #include "compiler/transforms/FormRegions.h"
 #include "runtime/abi/kernel_limits.h"
 
@@ -8,8 +12,37 @@
 using namespace mlir;
 
 namespace penstock {
+namespace {
 
-Buffer EntryEmitter::leafBuffer(Value value) {
+class Planner {
+public:
+  Planner(const ProgramLayout &layout, func::FuncOp source) : layout(layout), source(source), result(layout) {}
+
+  LogicalResult run();
+  EntryPlan take() { return std::move(result); }
+
+private:
+  LogicalResult planOp(Operation &op, SmallVector<int> &freed);
+  void planInvoke(kernel::InvokeOp invoke, SmallVector<int> &freed);
+  void planRegion(kernel::RowsOp region, SmallVector<int> &freed);
+  void formStages(Block &body, SmallVector<Stage> &stages);
+  void planPartial(Operation *sum, RegionPlan &regionPlan, SmallVector<int> &freed);
+  std::optional<Buffer> placeOfReader(Operation &op, Value v, const RegionPlan &regionPlan, llvm::DenseSet<Operation *> &shared) const;
+  Buffer arenaBuffer(Type type);
+  Buffer placeResult(Value value);
+  Buffer leafBuffer(Value value);
+  /// Bytes that are free again after the op.
+  Buffer scratch(const Extent &extent, SmallVector<int> &freed);
+
+  const ProgramLayout &layout;
+  func::FuncOp source;
+  EntryPlan result;
+  MemoryPlan &plan = result.memory;
+  llvm::DenseMap<Value, Buffer> &buffers = result.buffers;
+  llvm::DenseMap<Operation *, int> stageOf; // of the ops of the region at hand
+};
+
+Buffer Planner::leafBuffer(Value value) {
   Operation *op = value.getDefiningOp();
   Buffer buffer;
   buffer.rows = nn::rowsOf(value.getType());
@@ -29,7 +62,7 @@ Buffer EntryEmitter::leafBuffer(Value value) {
   return buffer;
 }
 
-Buffer EntryEmitter::arenaBuffer(Type type) {
+Buffer Planner::arenaBuffer(Type type) {
   Buffer buffer;
   buffer.rows = nn::rowsOf(type);
   buffer.width = nn::widthOf(type);
@@ -39,7 +72,7 @@ Buffer EntryEmitter::arenaBuffer(Type type) {
 }
 
 // A value that is a gradient or an output is computed in place.
-Buffer EntryEmitter::placeResult(Value value) {
+Buffer Planner::placeResult(Value value) {
   for (Operation *user : value.getUsers()) {
     if (auto gradient = dyn_cast<nn::GradientOp>(user)) {
       Buffer buffer;
@@ -67,7 +100,10 @@ Buffer EntryEmitter::placeResult(Value value) {
 
 static int64_t round32(int64_t n) { return (n + 31) / 32 * 32; }
 
-LogicalResult EntryEmitter::planMemory() {
+LogicalResult Planner::run() {
+  if (holdsGradient(source)) {
+    plan.reserve(layout.gradientElements * 4);
+  }
   Block &block = source.getBody().front();
   llvm::DenseMap<Operation *, unsigned> place;
   unsigned n = 0;
@@ -88,13 +124,13 @@ LogicalResult EntryEmitter::planMemory() {
     if (failed(planOp(op, freed))) {
       return failure();
     }
-    for (OpResult result : op.getResults()) {
-      Buffer &buffer = buffers[result];
+    for (OpResult value : op.getResults()) {
+      Buffer &buffer = buffers[value];
       if (buffer.kind != Buffer::Kind::arena || buffer.slot < 0) {
         continue;
       }
       unsigned last = place[&op];
-      for (Operation *user : result.getUsers()) {
+      for (Operation *user : value.getUsers()) {
         last = std::max(last, place[user]);
       }
       freedAfter[last].push_back(buffer.slot);
@@ -128,12 +164,11 @@ static LogicalResult checkKernelOperands(Operation &op) {
   return failure(found.wasInterrupted());
 }
 
-LogicalResult EntryEmitter::planOp(Operation &op, SmallVector<int> &freed) {
+LogicalResult Planner::planOp(Operation &op, SmallVector<int> &freed) {
   if (failed(checkKernelOperands(op))) {
     return failure();
   }
   if (auto region = dyn_cast<kernel::RowsOp>(op)) {
-    RegionPlan &regionPlan = regions[&op];
     auto yield = cast<kernel::YieldOp>(region.getBody().front().back());
     for (auto [inner, result] : llvm::zip(yield.getOperands(), region.getResults())) {
       // A copy: the second insertion may move what the first one put in.
@@ -141,45 +176,19 @@ LogicalResult EntryEmitter::planOp(Operation &op, SmallVector<int> &freed) {
       buffers[result] = place;
       buffers[inner] = place;
     }
-    planRegion(region, regionPlan, freed);
+    planRegion(region, freed);
     return success();
   }
   if (auto invoke = dyn_cast<kernel::InvokeOp>(op)) {
-    for (OpResult result : op.getResults()) {
-      buffers[result] = placeResult(result);
-    }
-    StringRef kernel = invoke.getKernel();
-    std::optional<Extent> scratch;
-    if (kernel == "weight_gradient" || kernel == "conv1d_weight_grad") {
-      int64_t k = nn::widthOf(op.getOperand(0).getType()), width = nn::widthOf(op.getOperand(1).getType());
-      scratch = Extent{4096 * 4, (round32(k) + round32(width)) * 4, plan.axisOf(nn::rowsOf(op.getOperand(0).getType()))};
-    } else if (kernel == "embedding_grad" || kernel == "bag_sum_grad" || kernel == "position_rows_grad") {
-      int64_t vocabulary = cast<RankedTensorType>(op.getResult(0).getType()).getDimSize(0);
-      Value rows = op.getOperand(0);
-      scratch = Extent{(vocabulary + 4096) * 4, 4, plan.axisOf(nn::rowsOf(rows.getType()))};
-    }
-    if (scratch) {
-      if (scratch->axis < 0) {
-        scratch->constant += (nn::rowsOf(op.getOperand(0).getType()).rows + 15) / 16 * 16 * scratch->coefficient;
-        scratch->coefficient = 0;
-      }
-      Buffer buffer;
-      buffer.slot = plan.allocate(*scratch);
-      buffer.element = Float32Type::get(op.getContext());
-      scratches[&op] = buffer;
-      freed.push_back(buffer.slot);
-    }
-    if (kernel::findKernel(kernel)->scope == kernel::Scope::segments) {
-      regionScratchEnd = std::max<int64_t>(regionScratchEnd, PENSTOCK_SCRATCH_FLOATS * 4);
-    }
+    planInvoke(invoke, freed);
     return success();
   }
   if (auto apply = dyn_cast<nn::ApplyOp>(op)) {
-    planApply(apply, freed);
+    result.scratches[apply] = scratch({scratchOfApply(layout, apply), 0, -1}, freed);
     return success();
   }
   if (auto refresh = dyn_cast<nn::RefreshOp>(op)) {
-    planRefresh(refresh);
+    result.rowsRead[refresh.getName()] = planRowsRead(layout, plan, refresh);
     return success();
   }
   if (isa<kernel::PackOp, nn::GradientOp, nn::RowGradientOp, nn::SettleOp, nn::AccumulateOp, nn::OutputOp, func::ReturnOp>(op)) {
@@ -188,12 +197,45 @@ LogicalResult EntryEmitter::planOp(Operation &op, SmallVector<int> &freed) {
   return op.emitError("no lowering for this operation outside a row region");
 }
 
+Buffer Planner::scratch(const Extent &extent, SmallVector<int> &freed) {
+  Buffer buffer;
+  buffer.slot = plan.allocate(extent);
+  buffer.element = Float32Type::get(source.getContext());
+  freed.push_back(buffer.slot);
+  return buffer;
+}
+
+void Planner::planInvoke(kernel::InvokeOp invoke, SmallVector<int> &freed) {
+  for (OpResult value : invoke->getResults()) {
+    buffers[value] = placeResult(value);
+  }
+  StringRef kernel = invoke.getKernel();
+  nn::RowsOf rows = invoke.getOperands().empty() ? nn::RowsOf{} : nn::rowsOf(invoke.getOperands()[0].getType());
+  std::optional<Extent> needs;
+  if (kernel == "weight_gradient" || kernel == "conv1d_weight_grad") {
+    int64_t k = nn::widthOf(invoke.getOperands()[0].getType()), width = nn::widthOf(invoke.getOperands()[1].getType());
+    needs = Extent{4096 * 4, (round32(k) + round32(width)) * 4, plan.axisOf(rows)};
+  } else if (kernel == "embedding_grad" || kernel == "bag_sum_grad" || kernel == "position_rows_grad") {
+    int64_t vocabulary = cast<RankedTensorType>(invoke.getResult(0).getType()).getDimSize(0);
+    needs = Extent{(vocabulary + 4096) * 4, 4, plan.axisOf(rows)};
+  }
+  if (needs) {
+    if (needs->axis < 0) {
+      needs->constant += (rows.rows + 15) / 16 * 16 * needs->coefficient;
+      needs->coefficient = 0;
+    }
+    result.scratches[invoke] = scratch(*needs, freed);
+  }
+  if (kernel::findKernel(kernel)->scope == kernel::Scope::segments) {
+    result.workerBytes = std::max<int64_t>(result.workerBytes, PENSTOCK_SCRATCH_FLOATS * 4);
+  }
+}
+
 // A kernel's result that row-wise ops replace element by element lies where one of them puts its own, so that a block has fewer bytes to
 // keep in the second-level cache (a feed-forward layer: a third). Its one reader overwrites an element after reading it; several readers do
 // so where their stage is one loop (storeStage): all of it element by element, of one width.
-std::optional<Buffer> EntryEmitter::placeOfReader(Operation &op, Value v, const RegionPlan &regionPlan,
-                                                  const llvm::DenseMap<Operation *, int> &stageOf,
-                                                  llvm::DenseSet<Operation *> &shared) const {
+std::optional<Buffer> Planner::placeOfReader(Operation &op, Value v, const RegionPlan &regionPlan,
+                                             llvm::DenseSet<Operation *> &shared) const {
   auto replaces = [&](Operation *reader) { return isElementwise(reader) && reader->getResult(0).getType() == v.getType(); };
   SmallVector<Operation *> readers(v.getUsers());
   if (!isa<kernel::InvokeOp>(op) || readers.empty() || !llvm::all_of(readers, replaces)) {
@@ -215,21 +257,13 @@ std::optional<Buffer> EntryEmitter::placeOfReader(Operation &op, Value v, const 
   return std::nullopt;
 }
 
-void EntryEmitter::planRegion(kernel::RowsOp region, RegionPlan &regionPlan, SmallVector<int> &freed) {
-  Block &body = region.getBody().front();
+// Alternate: all row-wise ops that can run, then all kernels that can run.
+void Planner::formStages(Block &body, SmallVector<Stage> &stages) {
   SmallVector<Operation *> waiting;
-  int64_t widest = 1;
   for (Operation &op : body.without_terminator()) {
     waiting.push_back(&op);
-    for (Value v : op.getResults()) {
-      widest = std::max(widest, nn::widthOf(v.getType()));
-    }
   }
-  nn::RowsOf rows = iterationRows(waiting.front());
-  regionPlan.block = blockRows(rows, widest, source->getParentOfType<ModuleOp>());
-
-  // Alternate: all row-wise ops that can run, then all kernels that can run.
-  llvm::DenseMap<Operation *, int> stageOf;
+  stageOf.clear();
   auto ready = [&](Operation *op) {
     return llvm::all_of(op->getOperands(), [&](Value v) {
       Operation *def = v.getDefiningOp();
@@ -244,7 +278,7 @@ void EntryEmitter::planRegion(kernel::RowsOp region, RegionPlan &regionPlan, Sma
         if (isa<kernel::InvokeOp>(op) == kernels && ready(op)) {
           stage.ops.push_back(op);
           if (!kernels) {
-            stageOf[op] = static_cast<int>(regionPlan.stages.size());
+            stageOf[op] = static_cast<int>(stages.size());
           }
         } else {
           rest.push_back(op);
@@ -254,23 +288,58 @@ void EntryEmitter::planRegion(kernel::RowsOp region, RegionPlan &regionPlan, Sma
         continue;
       }
       for (Operation *op : stage.ops) {
-        stageOf[op] = static_cast<int>(regionPlan.stages.size());
+        stageOf[op] = static_cast<int>(stages.size());
       }
       waiting = std::move(rest);
-      regionPlan.stages.push_back(std::move(stage));
+      stages.push_back(std::move(stage));
     }
   }
+}
+
+// One partial result a block: at most rows / block + 1 of them.
+void Planner::planPartial(Operation *sum, RegionPlan &regionPlan, SmallVector<int> &freed) {
+  nn::RowsOf rows = iterationRows(sum);
+  int64_t width = isa<nn::TotalOp>(sum) ? 1 : nn::widthOf(sum->getResult(0).getType());
+  Extent extent;
+  extent.axis = plan.axisOf(rows);
+  if (extent.axis < 0) {
+    extent.constant = (rows.rows / regionPlan.block + 1) * width * 4;
+  } else {
+    extent.constant = width * 4;
+    extent.coefficient = (width * 4 + leastBlockRows - 1) / leastBlockRows;
+  }
+  Buffer partial = scratch(extent, freed);
+  partial.width = width;
+  regionPlan.partials[sum] = partial;
+}
+
+void Planner::planRegion(kernel::RowsOp region, SmallVector<int> &freed) {
+  RegionPlan &regionPlan = result.regions[region];
+  Block &body = region.getBody().front();
+  int64_t widest = 1;
+  for (Operation &op : body.without_terminator()) {
+    for (Value v : op.getResults()) {
+      widest = std::max(widest, nn::widthOf(v.getType()));
+    }
+  }
+  nn::RowsOf rows = iterationRows(&body.front());
+  regionPlan.block = blockRows(rows, widest, source->getParentOfType<ModuleOp>());
+  formStages(body, regionPlan.stages);
 
   // What must be in memory and has no place yet lives in the worker's scratch for one block. Regions do not overlap in
   // time, so all use the same bytes.
   int64_t offset = 0;
   llvm::DenseSet<Operation *> shared;                              // ops whose result's place holds an operand before
   for (Operation &op : llvm::reverse(body.without_terminator())) { // users first, so that their places are known
+    if (isRowReduction(&op)) {
+      planPartial(&op, regionPlan, freed);
+      continue;
+    }
     for (Value v : op.getResults()) {
-      if (buffers.count(v) || isRowReduction(&op)) {
+      if (buffers.count(v)) {
         continue;
       }
-      if (std::optional<Buffer> place = placeOfReader(op, v, regionPlan, stageOf, shared)) {
+      if (std::optional<Buffer> place = placeOfReader(op, v, regionPlan, shared)) {
         buffers[v] = *place;
         continue;
       }
@@ -290,26 +359,20 @@ void EntryEmitter::planRegion(kernel::RowsOp region, RegionPlan &regionPlan, Sma
       offset += (buffer.width * count * 4 + 63) / 64 * 64;
       buffers[v] = buffer;
     }
-    if (isRowReduction(&op)) {
-      // One partial result a block: at most rows / block + 1 of them.
-      int64_t width = isa<nn::TotalOp>(op) ? 1 : nn::widthOf(op.getResult(0).getType());
-      Buffer partial;
-      partial.width = width;
-      partial.element = Float32Type::get(op.getContext());
-      Extent extent;
-      extent.axis = plan.axisOf(rows);
-      if (extent.axis < 0) {
-        extent.constant = (rows.rows / regionPlan.block + 1) * width * 4;
-      } else {
-        extent.constant = width * 4;
-        extent.coefficient = (width * 4 + leastBlockRows - 1) / leastBlockRows;
-      }
-      partial.slot = plan.allocate(extent);
-      freed.push_back(partial.slot);
-      regionPlan.partials[&op] = partial;
-    }
   }
-  regionScratchEnd = std::max(regionScratchEnd, offset);
+  result.workerBytes = std::max(result.workerBytes, offset);
+}
+
+} // namespace
+
+bool holdsGradient(func::FuncOp entry) { return entry.getName() == "train_step" || entry.getName() == "gradient"; }
+
+FailureOr<EntryPlan> planEntry(const ProgramLayout &layout, func::FuncOp source) {
+  Planner planner(layout, source);
+  if (failed(planner.run())) {
+    return failure();
+  }
+  return planner.take();
 }
 
 } // namespace penstock

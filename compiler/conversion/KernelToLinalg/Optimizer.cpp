@@ -1,6 +1,6 @@
 #include "compiler/conversion/KernelToLinalg/Optimizer.h"
 
-#include "compiler/conversion/KernelToLinalg/EntryEmitter.h"
+#include "compiler/conversion/KernelToLinalg/StepBuilder.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;

@@ -1,4 +1,5 @@
-#include "compiler/conversion/KernelToLinalg/EntryEmitter.h"
+#include "compiler/conversion/KernelToLinalg/RowEmitter.h"
+
 #include "compiler/transforms/FormRegions.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -16,13 +17,8 @@ bool isElementwise(Operation *op) {
              nn::GeluSlopeOp, nn::ReluGradOp, nn::AddOp, nn::SubOp, nn::MulOp, nn::DivOp, nn::SpreadOp>(op);
 }
 
-LogicalResult EntryEmitter::emitRowStage(RegionPlan &regionPlan, const Stage &stage, Value firstRow, Value endRow, Value block) {
-  rowValues.clear();
-  stored.clear();
-  sideLeaf.clear();
-  sideScalars.clear();
-  rowScratchOffset = 0;
-  rowsHere = iterationRows(stage.ops.front());
+LogicalResult RowEmitter::emitRowStage(const RegionPlan &regionPlan, const Stage &stage, Value firstRow, Value endRow, Value block) {
+  beginRow(iterationRows(stage.ops.front()));
   auto loop = scf::ForOp::create(b, loc, firstRow, endRow, constant(1));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
@@ -38,14 +34,41 @@ LogicalResult EntryEmitter::emitRowStage(RegionPlan &regionPlan, const Stage &st
   return success();
 }
 
-void EntryEmitter::storeStage(const Stage &stage) {
+void RowEmitter::beginRow(const nn::RowsOf &rows) {
+  rowValues.clear();
+  stored.clear();
+  sideLeaf.clear();
+  sideScalars.clear();
+  rowScratchOffset = 0;
+  rowsHere = rows;
+}
+
+void RowEmitter::emitCopy(Value value, const Buffer &to) {
+  Value one = constant(1);
+  Value rows = rowsOfBuffer(nn::rowsOf(value.getType()));
+  beginRow(nn::rowsOf(value.getType()));
+  scf::ForOp loop = scf::ForOp::create(b, loc, constant(0), rows, one);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  row = localRow = loop.getInductionVar();
+  flush({{value, rowView(to, row, to.width)}});
+}
+
+void RowEmitter::emitZeros(const Buffer &buffer, int64_t count) {
+  Value size = number(StepShape::Kind::count, count, b.getIndexType());
+  auto type = MemRefType::get({ShapedType::kDynamic}, buffer.element);
+  Value view = memref::ViewOp::create(b, loc, type, base(buffer), byteOffset(buffer), ValueRange{size});
+  linalg::FillOp::create(b, loc, constantF32(0), view);
+}
+
+void RowEmitter::storeStage(const Stage &stage) {
   llvm::MapVector<int64_t, SmallVector<std::pair<Value, Value>>> byWidth;
   for (Operation *op : stage.ops) {
     if (isRowReduction(op)) {
       continue;
     }
     for (Value v : op->getResults()) {
-      if (!buffers.count(v) || stored.contains(v)) {
+      if (!findBuffer(v) || stored.contains(v)) {
         continue;
       }
       RowValue value = rowValue(v);
@@ -63,16 +86,14 @@ void EntryEmitter::storeStage(const Stage &stage) {
 
 //===--- values of the row ------------------------------------------------------------------------------------------===//
 
-Value EntryEmitter::ownMemory(Value value) {
-  const Buffer &buffer = buffers[value];
+Value RowEmitter::ownMemory(Value value) {
+  const Buffer &buffer = bufferOf(value);
   bool perRow = nn::rowsOf(value.getType()) == rowsHere;
   Value at = !perRow ? Value() : buffer.kind == Buffer::Kind::worker ? localRow : row;
   return rowView(buffer, at, buffer.width);
 }
 
-Value EntryEmitter::loadScalar(Value memory) { return memref::LoadOp::create(b, loc, memory, ValueRange{constant(0)}); }
-
-void EntryEmitter::setMemory(Value value, Value memory) {
+void RowEmitter::setMemory(Value value, Value memory) {
   if (nn::widthOf(value.getType()) == 1) {
     rowValues[value] = {RowValue::Kind::scalar, loadScalar(memory)};
   } else {
@@ -80,7 +101,7 @@ void EntryEmitter::setMemory(Value value, Value memory) {
   }
 }
 
-void EntryEmitter::setPending(Value value) {
+void RowEmitter::setPending(Value value) {
   rowValues[value] = {RowValue::Kind::pending, {}};
   if (nn::widthOf(value.getType()) == 1) {
     llvm::DenseMap<Value, Value> known;
@@ -89,7 +110,7 @@ void EntryEmitter::setPending(Value value) {
   }
 }
 
-RowValue EntryEmitter::rowValue(Value value) {
+RowValue RowEmitter::rowValue(Value value) {
   if (auto it = rowValues.find(value); it != rowValues.end()) {
     return it->second;
   }
@@ -107,17 +128,17 @@ RowValue EntryEmitter::rowValue(Value value) {
   } else if (isa<nn::RecordCountOp>(op)) {
     OpBuilder::InsertionGuard guard(b);
     Value records = get("records", b.getIndexType());
-    b.setInsertionPoint(prologueEnd);
+    insertAtScope();
     Value count = arith::IndexCastOp::create(b, loc, b.getI64Type(), records);
     result = {RowValue::Kind::scalar, arith::UIToFPOp::create(b, loc, b.getF32Type(), count)};
   } else if (nn::widthOf(value.getType()) == 1 && !(nn::rowsOf(value.getType()) == rowsHere)) {
     // One number for all rows, complete before this region: read once.
     OpBuilder::InsertionGuard guard(b);
-    Buffer buffer = buffers[value];
+    Buffer buffer = bufferOf(value);
     byteOffset(buffer);
     base(buffer);
     constant(0);
-    b.setInsertionPoint(prologueEnd);
+    insertAtScope();
     result = {RowValue::Kind::scalar, loadScalar(rowView(buffer, {}, 1))};
   } else {
     setMemory(value, ownMemory(value));
@@ -126,12 +147,12 @@ RowValue EntryEmitter::rowValue(Value value) {
   return rowValues[value] = result;
 }
 
-Value EntryEmitter::scalarOf(Value value) {
+Value RowEmitter::scalarOf(Value value) {
   RowValue v = rowValue(value);
   return v.kind == RowValue::Kind::memory ? loadScalar(v.value) : v.value;
 }
 
-Value EntryEmitter::rowScratch(int64_t width) {
+Value RowEmitter::rowScratch(int64_t width) {
   Buffer buffer;
   buffer.kind = Buffer::Kind::row;
   buffer.offset = rowScratchOffset;
@@ -142,12 +163,12 @@ Value EntryEmitter::rowScratch(int64_t width) {
   return rowView(buffer, {}, width);
 }
 
-Value EntryEmitter::memoryOf(Value value) {
+Value RowEmitter::memoryOf(Value value) {
   RowValue v = rowValue(value);
   if (v.kind == RowValue::Kind::memory) {
     return v.value;
   }
-  bool own = buffers.count(value) && value.getDefiningOp() && rowValues.count(value) &&
+  bool own = findBuffer(value) && value.getDefiningOp() && rowValues.count(value) &&
              !isa<nn::ConstantOp, nn::RecordCountOp>(value.getDefiningOp());
   Value memory = own ? ownMemory(value) : rowScratch(nn::widthOf(value.getType()));
   if (v.kind == RowValue::Kind::scalar && nn::widthOf(value.getType()) == 1) {
@@ -163,7 +184,7 @@ Value EntryEmitter::memoryOf(Value value) {
 }
 
 // A constant table becomes bytes of the program, so that it is viewed like every other buffer.
-Value EntryEmitter::globalTable(ArrayRef<float> numbers) {
+Value RowEmitter::globalTable(ArrayRef<float> numbers) {
   SmallVector<char> raw;
   for (float number : numbers) {
     uint32_t bits = llvm::bit_cast<uint32_t>(number);
@@ -184,7 +205,7 @@ Value EntryEmitter::globalTable(ArrayRef<float> numbers) {
   return memref::CastOp::create(b, loc, MemRefType::get({ShapedType::kDynamic}, b.getI8Type()), bytes);
 }
 
-Value EntryEmitter::globalRow(nn::ConstantOp constantOp, Value at) {
+Value RowEmitter::globalRow(nn::ConstantOp constantOp, Value at) {
   SmallVector<float> numbers;
   for (APFloat f : cast<DenseElementsAttr>(constantOp.getValue()).getValues<APFloat>()) {
     numbers.push_back(f.convertToFloat());
@@ -197,7 +218,7 @@ Value EntryEmitter::globalRow(nn::ConstantOp constantOp, Value at) {
 
 //===--- element by element -----------------------------------------------------------------------------------------===//
 
-void EntryEmitter::collectLeaves(Value value, llvm::SetVector<Value> &leaves, llvm::DenseSet<Value> &seen) {
+void RowEmitter::collectLeaves(Value value, llvm::SetVector<Value> &leaves, llvm::DenseSet<Value> &seen) {
   if (!seen.insert(value).second) {
     return;
   }
@@ -229,7 +250,7 @@ void EntryEmitter::collectLeaves(Value value, llvm::SetVector<Value> &leaves, ll
   }
 }
 
-Value EntryEmitter::leafMemory(Value leaf) { return isa<MemRefType>(leaf.getType()) ? leaf : rowValue(leaf).value; }
+Value RowEmitter::leafMemory(Value leaf) { return isa<MemRefType>(leaf.getType()) ? leaf : rowValue(leaf).value; }
 
 // A few weights of classes are chosen by comparisons; more of them stand in a table, so that code does not grow with the classes.
 static constexpr size_t comparedWeights = 16;
@@ -245,7 +266,7 @@ static Value comparedWeight(OpBuilder &b, Location loc, ArrayRef<double> weights
   return weight;
 }
 
-Value EntryEmitter::element(OpBuilder &builder, Value value, llvm::DenseMap<Value, Value> &known, llvm::function_ref<Value()> index) {
+Value RowEmitter::element(OpBuilder &builder, Value value, llvm::DenseMap<Value, Value> &known, llvm::function_ref<Value()> index) {
   if (Value v = known.lookup(value)) {
     return v;
   }
@@ -302,7 +323,7 @@ Value EntryEmitter::element(OpBuilder &builder, Value value, llvm::DenseMap<Valu
   return known[value] = result;
 }
 
-void EntryEmitter::flush(ArrayRef<std::pair<Value, Value>> targets, bool accumulate) {
+void RowEmitter::flush(ArrayRef<std::pair<Value, Value>> targets, bool accumulate) {
   llvm::SetVector<Value> leaves;
   llvm::DenseSet<Value> seen;
   for (auto &[value, memory] : targets) {
@@ -341,7 +362,7 @@ void EntryEmitter::flush(ArrayRef<std::pair<Value, Value>> targets, bool accumul
                             });
   if (!accumulate) {
     for (auto &[value, memory] : targets) {
-      if (buffers.count(value)) {
+      if (findBuffer(value)) {
         stored.insert(value);
       }
       rowValues[value] = {RowValue::Kind::memory, memory};
@@ -349,7 +370,7 @@ void EntryEmitter::flush(ArrayRef<std::pair<Value, Value>> targets, bool accumul
   }
 }
 
-Value EntryEmitter::reduceValue(Value value, double initial, Step step) {
+Value RowEmitter::reduceValue(Value value, double initial, Step step) {
   if (rowValue(value).kind == RowValue::Kind::scalar && nn::widthOf(value.getType()) == 1) {
     return step(b, constantF32(initial), scalarOf(value));
   }
@@ -376,12 +397,12 @@ Value EntryEmitter::reduceValue(Value value, double initial, Step step) {
   return loop.getResult(0);
 }
 
-Value EntryEmitter::reduceSum(Value value) {
+Value RowEmitter::reduceSum(Value value) {
   return reduceValue(value, 0,
                      [&](OpBuilder &builder, Value sum, Value x) -> Value { return arith::AddFOp::create(builder, loc, sum, x); });
 }
 
-Value EntryEmitter::rowMaximum(Value value) {
+Value RowEmitter::rowMaximum(Value value) {
   return reduceValue(value, -std::numeric_limits<float>::infinity(), [&](OpBuilder &builder, Value most, Value x) -> Value {
     Value greater = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OGT, x, most);
     return arith::SelectOp::create(builder, loc, greater, x, most);
@@ -390,14 +411,14 @@ Value EntryEmitter::rowMaximum(Value value) {
 
 //===--- ops --------------------------------------------------------------------------------------------------------===//
 
-LogicalResult EntryEmitter::emitRowOp(RegionPlan &regionPlan, Operation *op, Value block) {
+LogicalResult RowEmitter::emitRowOp(const RegionPlan &regionPlan, Operation *op, Value block) {
   Type index = b.getIndexType(), i32 = b.getI32Type();
   auto toIndex = [&](Value v) -> Value { return arith::IndexCastOp::create(b, loc, index, v); };
   auto mul = [&](Value x, Value y) -> Value { return arith::MulFOp::create(b, loc, x, y); };
   auto add = [&](Value x, Value y) -> Value { return arith::AddFOp::create(b, loc, x, y); };
 
   if (isRowReduction(op)) {
-    const Buffer &partial = regionPlan.partials[op];
+    const Buffer &partial = regionPlan.partials.at(op);
     Value memory = rowView(partial, block, partial.width);
     if (isa<nn::ColumnSumOp>(op) && partial.width > 1) {
       flush({{op->getOperand(0), memory}}, /*accumulate=*/true);
@@ -425,10 +446,10 @@ LogicalResult EntryEmitter::emitRowOp(RegionPlan &regionPlan, Operation *op, Val
     }
     Value number = axisArray("record_numbers", {nn::RowsOf::Kind::records, {}, 0}, record, b.getI64Type());
     Value mask = rowScratch(width);
-    call("penstock_dropout_row", {mask, arith::ConstantIntOp::create(b, loc, b.getI64Type(), width), position, number,
-                                  get("seed", b.getI64Type()), get("step", b.getI64Type()),
-                                  this->number(placeOf(StepShape::Kind::randomKey, static_cast<int64_t>(dropout.getKey())), b.getI64Type()),
-                                  constantF32(dropout.getP().convertToDouble())});
+    call("penstock_dropout_row",
+         {mask, arith::ConstantIntOp::create(b, loc, b.getI64Type(), width), position, number, get("seed", b.getI64Type()),
+          get("step", b.getI64Type()), this->number(StepShape::Kind::randomKey, static_cast<int64_t>(dropout.getKey()), b.getI64Type()),
+          constantF32(dropout.getP().convertToDouble())});
     if (width == 1) {
       sideScalars[op] = {loadScalar(mask)};
     } else {
@@ -439,12 +460,12 @@ LogicalResult EntryEmitter::emitRowOp(RegionPlan &regionPlan, Operation *op, Val
   }
   if (isa<nn::BroadcastRecordsOp>(op)) {
     Value record = toIndex(axisArray("row_record", rowsHere, row, i32));
-    setMemory(result, rowView(buffers[op->getOperand(0)], record, width));
+    setMemory(result, rowView(bufferOf(op->getOperand(0)), record, width));
     return success();
   }
   if (auto embedding = dyn_cast<nn::EmbeddingOp>(op)) {
-    Value id = toIndex(loadScalar(rowView(buffers[embedding.getIds()], row, 1)));
-    setMemory(result, rowView(buffers[embedding.getTable()], id, width));
+    Value id = toIndex(loadScalar(rowView(bufferOf(embedding.getIds()), row, 1)));
+    setMemory(result, rowView(bufferOf(embedding.getTable()), id, width));
     return success();
   }
   if (auto positions = dyn_cast<nn::PositionRowsOp>(op)) {
@@ -454,14 +475,14 @@ LogicalResult EntryEmitter::emitRowOp(RegionPlan &regionPlan, Operation *op, Val
     if (auto table = positions.getTable().getDefiningOp<nn::ConstantOp>()) {
       setMemory(result, globalRow(table, position));
     } else {
-      setMemory(result, rowView(buffers[positions.getTable()], position, width));
+      setMemory(result, rowView(bufferOf(positions.getTable()), position, width));
     }
     return success();
   }
   if (isa<nn::SegmentFirstOp>(op)) {
     nn::RowsOf axis = nn::rowsOf(op->getOperand(0).getType());
     Value first = toIndex(axisArray("offsets", axis, row, i32));
-    setMemory(result, rowView(buffers[op->getOperand(0)], first, width));
+    setMemory(result, rowView(bufferOf(op->getOperand(0)), first, width));
     return success();
   }
   if (isa<nn::SegmentFirstGradOp>(op)) {
@@ -469,7 +490,7 @@ LogicalResult EntryEmitter::emitRowOp(RegionPlan &regionPlan, Operation *op, Val
     Value zero = arith::ConstantIntOp::create(b, loc, i32, 0);
     Value isFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, position, zero);
     Value record = toIndex(axisArray("row_record", rowsHere, row, i32));
-    Value g = rowView(buffers[op->getOperand(0)], record, width);
+    Value g = rowView(bufferOf(op->getOperand(0)), record, width);
     sideScalars[op] = {isFirst};
     if (width == 1) {
       sideScalars[op].push_back(loadScalar(g));
@@ -495,7 +516,7 @@ LogicalResult EntryEmitter::emitRowOp(RegionPlan &regionPlan, Operation *op, Val
     return success();
   }
   if (isa<nn::ConcatOp, nn::PadOp>(op)) {
-    bool own = buffers.count(result);
+    bool own = findBuffer(result);
     Value to = own ? ownMemory(result) : rowScratch(width);
     int64_t offset = 0;
     if (auto pad = dyn_cast<nn::PadOp>(op)) {
@@ -597,16 +618,16 @@ LogicalResult EntryEmitter::emitRowOp(RegionPlan &regionPlan, Operation *op, Val
 
 //===--- losses -----------------------------------------------------------------------------------------------------===//
 
-Value EntryEmitter::targetIndex(Value target) { return loadScalar(rowView(buffers[target], row, 1)); }
+Value RowEmitter::targetIndex(Value target) { return loadScalar(rowView(bufferOf(target), row, 1)); }
 
-Value EntryEmitter::weightsTable(ArrayRef<double> weights) {
+Value RowEmitter::weightsTable(ArrayRef<double> weights) {
   const SmallVector<float> numbers(weights.begin(), weights.end());
   auto type = MemRefType::get({static_cast<int64_t>(numbers.size())}, b.getF32Type());
   return memref::ViewOp::create(b, loc, type, globalTable(numbers), constant(0), ValueRange());
 }
 
 // The weight of a class; 0 for a target that is no class.
-Value EntryEmitter::classWeight(ArrayRef<double> weights, Value target) {
+Value RowEmitter::classWeight(ArrayRef<double> weights, Value target) {
   Value zero = arith::ConstantIntOp::create(b, loc, b.getI32Type(), 0);
   Value valid = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, target, zero);
   Value weight = constantF32(1);
@@ -619,7 +640,7 @@ Value EntryEmitter::classWeight(ArrayRef<double> weights, Value target) {
   return arith::SelectOp::create(b, loc, valid, weight, constantF32(0));
 }
 
-LogicalResult EntryEmitter::emitLossOp(Operation *op) {
+LogicalResult RowEmitter::emitLossOp(Operation *op) {
   auto mul = [&](Value x, Value y) -> Value { return arith::MulFOp::create(b, loc, x, y); };
   auto add = [&](Value x, Value y) -> Value { return arith::AddFOp::create(b, loc, x, y); };
   auto sub = [&](Value x, Value y) -> Value { return arith::SubFOp::create(b, loc, x, y); };

@@ -1,4 +1,4 @@
-#include "compiler/conversion/KernelToLinalg/EntryEmitter.h"
+#include "compiler/conversion/KernelToLinalg/StepBuilder.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
 #include <cmath>

@@ -1,0 +1,138 @@
+#include "compiler/conversion/KernelToLinalg/RegionEmitter.h"
+
+#include "compiler/dialect/Kernel/KernelTable.h"
+#include "compiler/transforms/FormRegions.h"
+
+using namespace mlir;
+
+namespace penstock {
+
+// A function of the number of rows alone: sums over rows have one partial result a block.
+Value RegionEmitter::blockSize(const nn::RowsOf &rows, int64_t most) {
+  if (rows.kind == nn::RowsOf::Kind::fixed) {
+    return constant(most);
+  }
+  Value total = rowsOfBuffer(rows);
+  Value rounds = arith::CeilDivUIOp::create(b, loc, total, constant(most * blockPieces));
+  Value pieces = arith::MaxUIOp::create(b, loc, arith::MulIOp::create(b, loc, rounds, constant(blockPieces)), constant(1));
+  Value even = arith::CeilDivUIOp::create(b, loc, total, pieces);
+  return arith::MaxUIOp::create(b, loc, even, constant(leastBlockRows));
+}
+
+LogicalResult RegionEmitter::emit(kernel::RowsOp region) {
+  const RegionPlan &regionPlan = plan.regions.at(region);
+  Operation &first = region.getBody().front().front();
+  nn::RowsOf rows = iterationRows(&first);
+  LogicalResult result = success();
+  if (rows.kind == nn::RowsOf::Kind::fixed && rows.rows <= regionPlan.block) {
+    result = emitBlock(region, regionPlan, constant(0), constant(rows.rows), constant(0));
+  } else {
+    Value blocks = arith::CeilDivUIOp::create(b, loc, rowsOfBuffer(rows), blockSize(rows, regionPlan.block));
+    parallel(blocks, 1, [&](Value begin, Value end) {
+      Value size = blockSize(rows, regionPlan.block), total = rowsOfBuffer(rows);
+      forRange(begin, end, [&](Value block) {
+        Value firstRow = arith::MulIOp::create(b, loc, block, size);
+        Value last = arith::AddIOp::create(b, loc, firstRow, size);
+        Value endRow = arith::MinUIOp::create(b, loc, last, total);
+        result = emitBlock(region, regionPlan, firstRow, endRow, block);
+      });
+    });
+  }
+  if (failed(result)) {
+    return failure();
+  }
+  for (Operation &op : region.getBody().front().without_terminator()) {
+    if (auto it = regionPlan.partials.find(&op); it != regionPlan.partials.end()) {
+      finishPartial(&op, it->second, regionPlan.block);
+    }
+  }
+  return success();
+}
+
+LogicalResult RegionEmitter::emitBlock(kernel::RowsOp region, const RegionPlan &regionPlan, Value firstRow, Value endRow, Value block) {
+  for (Operation &op : region.getBody().front().without_terminator()) {
+    if (auto it = regionPlan.partials.find(&op); it != regionPlan.partials.end()) {
+      Value partial = rowView(it->second, block, it->second.width);
+      linalg::FillOp::create(b, loc, constantF32(0), partial);
+    }
+  }
+  for (const Stage &stage : regionPlan.stages) {
+    if (stage.rows) {
+      if (failed(emitRowStage(regionPlan, stage, firstRow, endRow, block))) {
+        return failure();
+      }
+      continue;
+    }
+    Value rows = arith::SubIOp::create(b, loc, endRow, firstRow);
+    for (Operation *op : stage.ops) {
+      loc = op->getLoc();
+      if (failed(emitRowsKernel(cast<kernel::InvokeOp>(op), firstRow, rows))) {
+        return failure();
+      }
+    }
+  }
+  return success();
+}
+
+LogicalResult RegionEmitter::emitRowsKernel(kernel::InvokeOp invoke, Value firstRow, Value rows) {
+  // Values of the worker's scratch begin at the block's first row.
+  auto block = [&](Value v) {
+    const Buffer &buffer = bufferOf(v);
+    return rowView(buffer, buffer.kind == Buffer::Kind::worker ? Value() : firstRow, 1);
+  };
+  Value x = invoke.getOperands()[0], y = invoke.getResult(0);
+  Value bias = invoke.getOperands().size() > 1 ? rowView(bufferOf(invoke.getOperands()[1]), {}, 1) : nullPointer();
+  call(kernel::findKernel(invoke.getKernel())->symbol,
+       {handle(invoke.getHandleAttr()), block(x), constantI64(nn::widthOf(x.getType())), block(y), constantI64(nn::widthOf(y.getType())),
+        asI64(rows), bias, constantI32(0)});
+  return success();
+}
+
+// One function of the program for all sums over rows, of whatever width: it adds partial results, block after block.
+func::FuncOp RegionEmitter::addBlocks() {
+  constexpr StringLiteral name = "penstock_add_blocks";
+  if (auto known = module.lookup<func::FuncOp>(name)) {
+    return known;
+  }
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToEnd(cast<ModuleOp>(module.getOp()).getBody());
+  Type bytes = MemRefType::get({ShapedType::kDynamic}, b.getI8Type()), index = b.getIndexType();
+  Location here = UnknownLoc::get(b.getContext());
+  auto function = func::FuncOp::create(b, here, name, b.getFunctionType({bytes, index, bytes, index, index, index}, {}));
+  function.setPrivate();
+  Block *block = function.addEntryBlock();
+  b.setInsertionPointToStart(block);
+  Value width = block->getArgument(4), blocks = block->getArgument(5);
+  auto row = MemRefType::get({ShapedType::kDynamic}, b.getF32Type());
+  Value target = memref::ViewOp::create(b, here, row, block->getArgument(0), block->getArgument(1), ValueRange{width});
+  linalg::FillOp::create(b, here, f32Constant(b, here, 0), target);
+  Value zero = arith::ConstantIndexOp::create(b, here, 0), one = arith::ConstantIndexOp::create(b, here, 1);
+  Value size = arith::MulIOp::create(b, here, width, arith::ConstantIndexOp::create(b, here, 4));
+  auto loop = scf::ForOp::create(b, here, zero, blocks, one);
+  {
+    OpBuilder::InsertionGuard inLoop(b);
+    b.setInsertionPointToStart(loop.getBody());
+    Value at = arith::AddIOp::create(b, here, block->getArgument(3), arith::MulIOp::create(b, here, loop.getInductionVar(), size));
+    Value from = memref::ViewOp::create(b, here, row, block->getArgument(2), at, ValueRange{width});
+    AffineMap identity = b.getMultiDimIdentityMap(1);
+    linalg::GenericOp::create(b, here, ValueRange{from}, ValueRange{target}, ArrayRef<AffineMap>{identity, identity},
+                              ArrayRef<utils::IteratorType>{utils::IteratorType::parallel},
+                              [&](OpBuilder &nested, Location l, ValueRange args) {
+                                Value s = arith::AddFOp::create(nested, l, args[1], args[0]);
+                                linalg::YieldOp::create(nested, l, s);
+                              });
+  }
+  func::ReturnOp::create(b, here);
+  module.insert(function);
+  return function;
+}
+
+void RegionEmitter::finishPartial(Operation *sum, const Buffer &partial, int64_t block) {
+  const Buffer &to = bufferOf(sum->getResult(0));
+  nn::RowsOf rows = iterationRows(sum);
+  Value blocks = arith::CeilDivUIOp::create(b, loc, rowsOfBuffer(rows), blockSize(rows, block));
+  Value toOffset = byteOffset(to), fromOffset = byteOffset(partial), toBase = base(to), fromBase = base(partial);
+  func::CallOp::create(b, loc, addBlocks(), ValueRange{toBase, toOffset, fromBase, fromOffset, constant(partial.width), blocks});
+}
+
+} // namespace penstock

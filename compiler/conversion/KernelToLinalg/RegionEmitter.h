@@ -1,0 +1,25 @@
+// The code of row regions: a parallel loop over blocks of rows, in which row-wise stages and kernels alternate. Internal to this folder.
+#pragma once
+
+#include "compiler/conversion/KernelToLinalg/RowEmitter.h"
+
+namespace penstock {
+
+class RegionEmitter : public RowEmitter {
+public:
+  explicit RegionEmitter(const StepContext &context) : RowEmitter(context) {}
+
+  /// Fails, with a diagnostic, at an op that has no code.
+  mlir::LogicalResult emit(kernel::RowsOp region);
+
+private:
+  mlir::LogicalResult emitBlock(kernel::RowsOp region, const RegionPlan &regionPlan, mlir::Value firstRow, mlir::Value endRow,
+                                mlir::Value block);
+  mlir::LogicalResult emitRowsKernel(kernel::InvokeOp invoke, mlir::Value firstRow, mlir::Value rows);
+  /// Rows of a block of a region over `rows`, at most `most`.
+  mlir::Value blockSize(const nn::RowsOf &rows, std::int64_t most);
+  mlir::func::FuncOp addBlocks();
+  void finishPartial(mlir::Operation *sum, const Buffer &partial, std::int64_t block);
+};
+
+} // namespace penstock

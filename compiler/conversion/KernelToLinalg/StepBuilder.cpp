@@ -1,0 +1,229 @@
+#include "compiler/conversion/KernelToLinalg/StepBuilder.h"
+
+#include <algorithm>
+#include <utility>
+
+using namespace mlir;
+
+namespace penstock {
+
+StepBuilder::StepBuilder(const StepContext &context)
+    : layout(context.layout), plan(context.plan), shape(context.shape), module(context.module), b(context.b), loc(context.loc) {
+  beginScope();
+}
+
+void StepBuilder::beginScope() { scope.end = arith::ConstantIndexOp::create(b, loc, 0); }
+
+const Buffer *StepBuilder::findBuffer(Value value) const {
+  auto it = plan.buffers.find(value);
+  return it == plan.buffers.end() ? nullptr : &it->second;
+}
+
+//===--- numbers, and what the call holds -----------------------------------------------------------------------------===//
+
+Value StepBuilder::constantI64(int64_t value) { return arith::ConstantIntOp::create(b, loc, b.getI64Type(), value); }
+Value StepBuilder::constantI32(int64_t value) { return arith::ConstantIntOp::create(b, loc, b.getI32Type(), value); }
+Value StepBuilder::nullPointer() { return LLVM::ZeroOp::create(b, loc, LLVM::LLVMPointerType::get(b.getContext())); }
+Value StepBuilder::pool() { return get("pool", LLVM::LLVMPointerType::get(b.getContext())); }
+Value StepBuilder::asI64(Value index) { return arith::IndexCastOp::create(b, loc, b.getI64Type(), index); }
+
+Value StepBuilder::get(StringRef what, Type type, int64_t index) {
+  auto key = std::make_pair(Attribute(b.getStringAttr(what)), index);
+  Value &value = scope.gets[key];
+  if (!value) {
+    OpBuilder::InsertionGuard guard(b);
+    insertAtScope();
+    value = kernel::GetOp::create(b, loc, type, what, index, Value());
+  }
+  return value;
+}
+
+Value StepBuilder::number(unsigned place, Type type) {
+  Value &value = scope.numbers[{type, place}];
+  if (!value) {
+    OpBuilder::InsertionGuard guard(b);
+    insertAtScope();
+    value = kernel::NumberOp::create(b, loc, type, place);
+  }
+  return value;
+}
+
+unsigned StepBuilder::placeOf(StepShape::Kind kind, int64_t value) {
+  std::optional<unsigned> place = shape.placeOf(kind, value);
+  unnamedNumber |= !place;
+  return place.value_or(0);
+}
+
+Value StepBuilder::handle(FlatSymbolRefAttr symbol) {
+  unsigned place = placeOf(StepShape::Kind::handle, layout.handleIndex.lookup(symbol.getValue()));
+  auto key = std::make_pair(Attribute(b.getStringAttr("handle")), static_cast<int64_t>(place));
+  if (Value known = scope.gets.lookup(key)) {
+    return known;
+  }
+  Value index = number(place, b.getI64Type());
+  OpBuilder::InsertionGuard guard(b);
+  insertAtScope();
+  return scope.gets[key] = kernel::GetOp::create(b, loc, LLVM::LLVMPointerType::get(b.getContext()), "handle", 0, index);
+}
+
+Value StepBuilder::offsetAt(unsigned place) {
+  if (Value known = scope.offsets.lookup(place)) {
+    return known;
+  }
+  Type index = b.getIndexType();
+  SmallVector<Value> rows, scales;
+  unsigned axes = static_cast<unsigned>(layout.table.axes.size());
+  Value sum = number(place, index);
+  for (unsigned axis = 0; axis <= axes; ++axis) {
+    rows.push_back(axis == axes ? get("records16", index) : get("rows16", index, axis));
+    scales.push_back(number(place + 1 + axis, index));
+  }
+  OpBuilder::InsertionGuard guard(b);
+  insertAtScope();
+  for (auto [row, scale] : llvm::zip(rows, scales)) {
+    sum = arith::AddIOp::create(b, loc, sum, arith::MulIOp::create(b, loc, row, scale));
+  }
+  return scope.offsets[place] = sum;
+}
+
+Value StepBuilder::constant(int64_t value) {
+  Value &known = scope.constants[value];
+  if (!known) {
+    OpBuilder::InsertionGuard guard(b);
+    insertAtScope();
+    known = arith::ConstantIndexOp::create(b, loc, value);
+  }
+  return known;
+}
+
+Value StepBuilder::constantF32(double value) {
+  Value &known = scope.floats[llvm::bit_cast<uint32_t>(static_cast<float>(value))];
+  if (!known) {
+    OpBuilder::InsertionGuard guard(b);
+    insertAtScope();
+    known = f32Constant(b, loc, value);
+  }
+  return known;
+}
+
+Value StepBuilder::rowsOfBuffer(const nn::RowsOf &rows) {
+  switch (rows.kind) {
+  case nn::RowsOf::Kind::axis:
+    return get("rows", b.getIndexType(), axisOf(rows));
+  case nn::RowsOf::Kind::records:
+    return get("records", b.getIndexType());
+  case nn::RowsOf::Kind::fixed:
+    return constant(rows.rows);
+  }
+  return {};
+}
+
+Value StepBuilder::base(const Buffer &buffer) {
+  Type bytes = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
+  switch (buffer.kind) {
+  case Buffer::Kind::parameter:
+    return get("parameters", bytes);
+  case Buffer::Kind::fitted:
+    return get("fitted", bytes);
+  case Buffer::Kind::input:
+    return get("input", bytes, buffer.index);
+  case Buffer::Kind::output:
+    return get("output", bytes, buffer.index);
+  case Buffer::Kind::arena:
+  case Buffer::Kind::worker:
+  case Buffer::Kind::row:
+    return get("arena", bytes);
+  }
+  return {};
+}
+
+Value StepBuilder::byteOffset(const Buffer &buffer) {
+  switch (buffer.kind) {
+  case Buffer::Kind::parameter:
+  case Buffer::Kind::fitted:
+    return number(StepShape::Kind::offset, buffer.offset, b.getIndexType());
+  case Buffer::Kind::input:
+  case Buffer::Kind::output:
+    return constant(0);
+  case Buffer::Kind::arena:
+    return buffer.slot < 0 ? number(StepShape::Kind::offset, buffer.offset, b.getIndexType())
+                           : offsetAt(placeOf(StepShape::Kind::slot, buffer.slot));
+  case Buffer::Kind::worker:
+  case Buffer::Kind::row:
+    break;
+  }
+  // Outside of a parallel body the calling thread has the first worker's scratch.
+  Value begin = offsetAt(StepShape::scratchBegin), size = number(StepShape::scratchSize, b.getIndexType());
+  Value forRow = buffer.kind == Buffer::Kind::row ? number(StepShape::rowScratchBegin, b.getIndexType()) : Value();
+  Value offset = constant(buffer.offset);
+  OpBuilder::InsertionGuard guard(b);
+  insertAtScope();
+  if (scope.worker) {
+    begin = arith::AddIOp::create(b, loc, begin, arith::MulIOp::create(b, loc, scope.worker, size));
+  }
+  if (forRow) {
+    begin = arith::AddIOp::create(b, loc, begin, forRow);
+  }
+  return arith::AddIOp::create(b, loc, begin, offset);
+}
+
+Value StepBuilder::rowView(const Buffer &buffer, Value at, int64_t width, int64_t extra) {
+  Value offset = byteOffset(buffer);
+  if (at) {
+    Value scaled = arith::MulIOp::create(b, loc, at, constant(std::max(buffer.width, buffer.stride) * 4));
+    offset = arith::AddIOp::create(b, loc, offset, scaled);
+  }
+  if (extra != 0) {
+    offset = arith::AddIOp::create(b, loc, offset, constant(extra));
+  }
+  return memref::ViewOp::create(b, loc, MemRefType::get({width}, buffer.element), base(buffer), offset, ValueRange());
+}
+
+// One number of an array of the batch: offsets, row_record, row_position of an axis, or record_numbers.
+Value StepBuilder::axisArray(StringRef what, const nn::RowsOf &rows, Value at, Type elementType) {
+  Type bytes = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
+  Value array = get(what, bytes, rows.kind == nn::RowsOf::Kind::axis ? axisOf(rows) : 0);
+  Value offset = arith::MulIOp::create(b, loc, at, constant(elementType.getIntOrFloatBitWidth() / 8));
+  Value cell = memref::ViewOp::create(b, loc, MemRefType::get({1}, elementType), array, offset, ValueRange());
+  return memref::LoadOp::create(b, loc, cell, ValueRange{constant(0)});
+}
+
+Value StepBuilder::loadScalar(Value memory) { return memref::LoadOp::create(b, loc, memory, ValueRange{constant(0)}); }
+
+Value StepBuilder::scaled(Value index, int64_t factor, int64_t plus) {
+  Value product = arith::MulIOp::create(b, loc, index, constant(factor));
+  return plus == 0 ? product : arith::AddIOp::create(b, loc, product, constant(plus)).getResult();
+}
+
+//===--- calls and loops ----------------------------------------------------------------------------------------------===//
+
+void StepBuilder::call(StringRef symbol, ValueRange operands) { kernel::CallOp::create(b, loc, symbol, operands); }
+
+void StepBuilder::forRange(Value from, Value to, llvm::function_ref<void(Value)> body) {
+  auto loop = scf::ForOp::create(b, loc, from, to, constant(1));
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  body(loop.getInductionVar());
+}
+
+void StepBuilder::parallel(Value count, int64_t grain, llvm::function_ref<void(Value, Value)> body) {
+  auto op = kernel::ParallelOp::create(b, loc, count, grain);
+  Block &block = op.getBody().emplaceBlock();
+  Type index = b.getIndexType();
+  block.addArguments({index, index, index}, {loc, loc, loc});
+  OpBuilder::InsertionGuard guard(b);
+  Scope around = std::move(scope);
+  scope = Scope();
+  b.setInsertionPointToStart(&block);
+  beginScope();
+  scope.worker = block.getArgument(2);
+  body(block.getArgument(0), block.getArgument(1));
+  scope = std::move(around);
+}
+
+void StepBuilder::elementwise(ValueRange ins, ValueRange outs, llvm::function_ref<void(OpBuilder &, Location, ValueRange)> body) {
+  SmallVector<AffineMap> maps(ins.size() + outs.size(), b.getMultiDimIdentityMap(1));
+  linalg::GenericOp::create(b, loc, ins, outs, maps, ArrayRef<utils::IteratorType>{utils::IteratorType::parallel}, body);
+}
+
+} // namespace penstock

@@ -1,0 +1,110 @@
+// Writes the code of one step: what of the call and of the step's numbers it reads, and where its values lie. Internal to this folder.
+#pragma once
+
+#include "compiler/conversion/KernelToLinalg/EntryPlan.h"
+#include "compiler/conversion/KernelToLinalg/StepShape.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Builders.h"
+
+namespace penstock {
+
+/// What the code of a step is made from.
+struct StepContext {
+  const ProgramLayout &layout;
+  const EntryPlan &plan;
+  const StepShape &shape;
+  mlir::SymbolTable &module;
+  mlir::OpBuilder b; // where the code goes
+  mlir::Location loc;
+};
+
+class StepBuilder {
+public:
+  /// Bytes that the code needs of a worker for the row at hand.
+  std::int64_t rowBytes() const { return rowScratchPeak; }
+  /// Whether the code reads a number that its shape does not name: a mistake of the lowering.
+  bool readsUnnamedNumber() const { return unnamedNumber; }
+
+protected:
+  explicit StepBuilder(const StepContext &context);
+
+  // --- places
+  /// Where a value lies; null for one that is in no memory.
+  const Buffer *findBuffer(mlir::Value value) const;
+  const Buffer &bufferOf(mlir::Value value) const { return *findBuffer(value); }
+  int axisOf(const nn::RowsOf &rows) const { return plan.memory.axisOf(rows); }
+
+  // --- numbers and what the call holds: each once in a scope (the step, or the body of a parallel loop), at its beginning
+  mlir::Value get(llvm::StringRef what, mlir::Type type, std::int64_t index = 0);
+  mlir::Value number(unsigned place, mlir::Type type);
+  /// The number of the step that stands for `value`.
+  mlir::Value number(StepShape::Kind kind, std::int64_t value, mlir::Type type) { return number(placeOf(kind, value), type); }
+  mlir::Value handle(mlir::FlatSymbolRefAttr symbol);
+  mlir::Value constant(std::int64_t value);
+  mlir::Value constantF32(double value);
+  mlir::Value constantI64(std::int64_t value);
+  mlir::Value constantI32(std::int64_t value);
+  mlir::Value nullPointer();
+  mlir::Value pool();
+  mlir::Value asI64(mlir::Value index);
+  mlir::Value rowsOfBuffer(const nn::RowsOf &rows);
+  /// index * factor + plus.
+  mlir::Value scaled(mlir::Value index, std::int64_t factor, std::int64_t plus = 0);
+
+  // --- views
+  mlir::Value base(const Buffer &buffer);
+  mlir::Value byteOffset(const Buffer &buffer);
+  /// A memref of `width` elements at row `row` (index) of the buffer, `extra` bytes further.
+  mlir::Value rowView(const Buffer &buffer, mlir::Value row, std::int64_t width, std::int64_t extra = 0);
+  mlir::Value loadScalar(mlir::Value memory);
+  /// One number of an array of the batch: offsets, row_record, row_position of an axis, or record_numbers.
+  mlir::Value axisArray(llvm::StringRef what, const nn::RowsOf &rows, mlir::Value at, mlir::Type element);
+
+  // --- calls and loops
+  void call(llvm::StringRef symbol, mlir::ValueRange operands);
+  /// Runs `body(begin, end)` over [0, count) in pieces of `grain` on the pool.
+  void parallel(mlir::Value count, std::int64_t grain, llvm::function_ref<void(mlir::Value, mlir::Value)> body);
+  void forRange(mlir::Value from, mlir::Value to, llvm::function_ref<void(mlir::Value)> body);
+  /// `body` computes the elements of `outs` from those of `ins` and `outs`, all of one width.
+  void elementwise(mlir::ValueRange ins, mlir::ValueRange outs,
+                   llvm::function_ref<void(mlir::OpBuilder &, mlir::Location, mlir::ValueRange)> body);
+
+  const ProgramLayout &layout;
+  const EntryPlan &plan;
+  const StepShape &shape;
+  mlir::SymbolTable &module;
+  mlir::OpBuilder b;
+  mlir::Location loc;
+  std::int64_t rowScratchPeak = 0;
+
+  /// Where what a scope needs once is put.
+  void insertAtScope() { b.setInsertionPoint(scope.end); }
+
+private:
+  void beginScope();
+  mlir::Value offsetAt(unsigned place);
+  unsigned placeOf(StepShape::Kind kind, std::int64_t value);
+
+  struct Scope {
+    mlir::Operation *end = nullptr; // the scope's values go before it
+    llvm::DenseMap<std::pair<mlir::Attribute, std::int64_t>, mlir::Value> gets;
+    llvm::DenseMap<std::int64_t, mlir::Value> constants, floats;          // float32 constants by their bits
+    llvm::DenseMap<std::pair<mlir::Type, unsigned>, mlir::Value> numbers; // of the step
+    llvm::DenseMap<unsigned, mlir::Value> offsets;
+    mlir::Value worker;
+  };
+  Scope scope;
+  bool unnamedNumber = false;
+};
+
+/// The arithmetic of one element (ScalarExpressions.cpp).
+mlir::Value emitUnary(mlir::OpBuilder &b, mlir::Location loc, mlir::Operation *op, mlir::Value x);
+mlir::Value emitReluGrad(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x, mlir::Value g);
+mlir::Value emitBinary(mlir::OpBuilder &b, mlir::Location loc, mlir::Operation *op, mlir::Value x, mlir::Value y);
+mlir::Value f32Constant(mlir::OpBuilder &b, mlir::Location loc, double value);
+
+} // namespace penstock
