@@ -49,6 +49,9 @@ public:
       : owned(std::move(owned)), descriptor(descriptor), name(std::move(name)), hooks(std::move(hooks)) {}
 
   Result<std::size_t> read(char *into, std::size_t size) override {
+    if (hooks.idle && !ready()) {
+      hooks.idle();
+    }
     for (;;) {
       pollfd wanted = {descriptor, POLLIN, 0};
       const int ready = ::poll(&wanted, 1, interval);
@@ -72,6 +75,11 @@ public:
         return environmentError("cannot read " + name + ": " + std::strerror(errno));
       }
     }
+  }
+
+  bool ready() override {
+    pollfd wanted = {descriptor, POLLIN, 0};
+    return ::poll(&wanted, 1, 0) > 0;
   }
 
 private:

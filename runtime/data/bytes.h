@@ -17,6 +17,8 @@ public:
   virtual ~ByteSource() = default;
   /// Reads up to `size` bytes; 0 at the end. Gives what is there without waiting for more.
   virtual Result<std::size_t> read(char *into, std::size_t size) = 0;
+  /// Whether read() would give something, or the end, at once.
+  virtual bool ready() { return true; }
 };
 
 /// Opens a regular file. Failures are environment errors that name the path; see `fileIsMissing`
@@ -26,6 +28,7 @@ Result<std::unique_ptr<ByteSource>> openFileSource(const std::string &path);
 struct StreamHooks {
   std::function<bool()> stop;    // true ends the reading: an interrupted status
   std::function<void()> waiting; // called once, when the first bytes are a second late
+  std::function<void()> idle;    // called each time before the reading waits
 };
 /// Opens what may be a stream: a file, FIFO, pipe, socket or terminal, of which `name` is the name for people; "" is standard input.
 /// Opening never waits. A folder, a device or nothing there is an invalid input.
@@ -65,6 +68,8 @@ public:
   /// Bytes of the source before data().
   std::int64_t offset() const { return consumed; }
   void consume(std::size_t bytes);
+  /// Whether there are more than `known` bytes, or the end, without waiting.
+  bool ready(std::size_t known) { return size() > known || ended || source->ready(); }
   /// Brings more bytes: at least up to a line end, and a share of what is held already, so that
   /// scanning a row again after each call stays linear. Does nothing at the end. The size may pass
   /// `limit` by one read.

@@ -21,6 +21,7 @@ public:
 
   Status begin() override { return lines->begin(); }
   const std::vector<std::string> &names() const override { return options.columns; }
+  bool ready() override { return ended || !errors.empty() || lines->ready(); }
 
   void select(const std::vector<std::string> &columns, const std::vector<bool> &) override {
     selected.clear();

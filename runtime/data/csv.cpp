@@ -102,6 +102,8 @@ public:
     stops[static_cast<unsigned char>('"')] = options.quotes;
   }
 
+  bool ready() override { return ended || window.ready(pending); }
+
   Status begin() override {
     PENSTOCK_ASSIGN(const ForeignFormat foreign, window.open());
     if (foreign) {

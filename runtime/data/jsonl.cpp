@@ -168,6 +168,7 @@ public:
 
   Status begin() override { return lines->begin(); }
   const std::vector<std::string> &names() const override { return reader.names; }
+  bool ready() override { return lines->ready(); }
 
   void select(const std::vector<std::string> &columns, const std::vector<bool> &lists) override {
     reader.wanted.clear();

@@ -95,6 +95,7 @@ public:
 
   Status begin() override { return rows->begin(); }
   const std::vector<std::string> &names() const override { return rows->names(); }
+  bool ready() override { return rows->ready(); }
 
   void select(const std::vector<std::string> &columns, const std::vector<bool> &lists) override {
     rows->select(columns, lists);

@@ -47,6 +47,7 @@ public:
     at += count;
     return count;
   }
+  bool ready() override { return at < kept.size() || source->ready(); }
 
 private:
   std::unique_ptr<ByteSource> source;
@@ -128,7 +129,9 @@ private:
     part = {};
     block.clear(columns.size());
     PENSTOCK_TRY(std::exchange(broken, Status{}));
-    while (static_cast<std::int64_t>(block.rows() + part.failures.size()) < limit && !ended) {
+    // Who writes a record into a pipe may want its answer before the next: what is here is answered before anything is waited for.
+    const auto some = [&] { return block.rows() + part.failures.size(); };
+    while (static_cast<std::int64_t>(some()) < limit && !ended && (some() == 0 || rows->ready())) {
       Row row;
       RowError error;
       const Result<RowStep> step = rows->next(row, error);

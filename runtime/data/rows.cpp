@@ -185,6 +185,8 @@ public:
     return RowStep::row;
   }
 
+  bool ready() override { return ended || window.ready(pending); }
+
 private:
   /// Sets `size` to the length of the first line, without its end, and `pending` to that with it. False: the line is
   /// longer than the window may be.

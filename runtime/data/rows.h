@@ -86,6 +86,8 @@ public:
   /// The next row, or an error of one row (reading can go on), or the end. Status: reading itself
   /// failed.
   virtual Result<RowStep> next(Row &row, RowError &error) = 0;
+  /// False where nothing of the next row is there yet, so that next() would wait for a stream.
+  virtual bool ready() = 0;
 };
 
 struct CsvOptions {

@@ -9,8 +9,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -19,6 +17,8 @@
 namespace penstock {
 namespace {
 
+constexpr std::int64_t batchRecords = 64; // at most, and as many as there are without waiting
+
 struct PredictOptions {
   std::string run, input = "-", format;
   bool json = false;
@@ -26,13 +26,15 @@ struct PredictOptions {
   std::vector<std::string> settings;
 };
 
-Result<RecordInput> openInput(const PredictOptions &options) {
+/// `error`: the errno of the first answer that could not be written, which ends the reading.
+Result<RecordInput> openInput(const PredictOptions &options, int &error) {
   RecordInput input;
   input.format = options.format;
   input.path = isStandardInput(options.input) ? "" : options.input;
   const std::string name = input.path.empty() ? "standard input" : "`" + printable(input.path) + "`";
   StreamHooks hooks;
-  hooks.stop = interrupted;
+  hooks.stop = [&error] { return error != 0 || interrupted(); };
+  hooks.idle = [&error] { error = error == 0 && std::fflush(stdout) != 0 ? errno : error; };
   hooks.waiting = [name] { std::fprintf(stderr, "penstock: waiting for %s; Ctrl-C ends\n", name.c_str()); };
   PENSTOCK_ASSIGN(input.bytes, openStreamSource(input.path, name, std::move(hooks)));
   return input;
@@ -40,18 +42,15 @@ Result<RecordInput> openInput(const PredictOptions &options) {
 
 Status predict(const PredictOptions &options, const CommandContext &context) {
   catchInterrupts();
-  PENSTOCK_ASSIGN(RecordInput input, openInput(options));
-  // A person who types wants each answer at once.
-  const std::int64_t batch = input.path.empty() && ::isatty(STDIN_FILENO) != 0 ? 1 : 64;
-  PENSTOCK_ASSIGN(const std::unique_ptr<TrainedRun> run, openRun(options.run, options.settings, options.threads, context));
   int error = 0;
+  PENSTOCK_ASSIGN(RecordInput input, openInput(options, error));
+  PENSTOCK_ASSIGN(const std::unique_ptr<TrainedRun> run, openRun(options.run, options.settings, options.threads, context));
   const auto write = [&](const std::string &line) {
-    const bool wrote = std::fwrite(line.data(), 1, line.size(), stdout) == line.size() && std::fputc('\n', stdout) != EOF &&
-                       (batch > 1 || std::fflush(stdout) == 0);
+    const bool wrote = std::fwrite(line.data(), 1, line.size(), stdout) == line.size() && std::fputc('\n', stdout) != EOF;
     error = wrote ? 0 : errno;
     return wrote;
   };
-  const Result<PredictSummary> done = run->predict(std::move(input), batch, write);
+  const Result<PredictSummary> done = run->predict(std::move(input), batchRecords, write);
   if (error == 0 && std::fflush(stdout) != 0) {
     error = errno;
   }

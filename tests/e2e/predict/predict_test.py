@@ -14,6 +14,7 @@ import os
 import pathlib
 import random
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -321,6 +322,36 @@ class Streams(Case):
             self.assertEqual((child.returncode, out), (130, b""), err)
         os.close(reader)
         os.close(writer)
+
+    def testEachRecordIsAnsweredBeforeTheNextComes(self):
+        """Who writes one record and waits for its answer gets it, in every format."""
+        for run, form, head, record in [("comma", "lines", b"", b"pump leaks oil\n"), ("comma", "csv", b"text\n", b"pump leaks oil\n"),
+                                        ("comma", "csv", b"text\r\n", b"pump leaks oil\r\n"),
+                                        ("comma", "jsonl", b"", b'{"text": "pump leaks oil"}\n'), ("conll", "conll", b"", b"pump O\n\n")]:
+            child = subprocess.Popen([str(PENSTOCK), "predict", str(self.run_(run)), "--format", form], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                     stderr=subprocess.PIPE, env=self.environment, cwd=self.folder)
+            child.stdin.write(head)
+            for row in range(1, 4):
+                child.stdin.write(record)
+                child.stdin.flush()
+                self.assertTrue(select.select([child.stdout], [], [], 60)[0], (form, record, row))
+                self.assertEqual(json.loads(child.stdout.readline())["row"], row)
+            out, err = child.communicate(timeout=60)
+            self.assertEqual((child.returncode, out, err), (0, b"", b""), (form, record))
+
+    def testReaderThatLeavesWhileNothingComes(self):
+        child = subprocess.Popen([str(PENSTOCK), "predict", str(self.run_("comma"))], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, env=self.environment, cwd=self.folder)
+        child.stdin.write(b"pump leaks oil\n")
+        child.stdin.flush()
+        child.stdout.readline()
+        child.stdout.close()
+        child.stdin.write(b"pump leaks oil\n")
+        child.stdin.flush()
+        self.assertEqual(child.wait(60), 0)
+        self.assertEqual(child.stderr.read(), b"")
+        child.stdin.close()
+        child.stderr.close()
 
     def testWhatIsNoFile(self):
         for name, words in [("/dev/zero", "device"), (str(self.folder), "folder"), ("none.csv", "No such file")]:
