@@ -78,8 +78,7 @@ private:
       }
       for (Value result : op.getResults()) {
         // Ids and places of maxima carry no derivative.
-        auto ragged = dyn_cast<nn::RaggedType>(result.getType());
-        if (ragged ? ragged.getElementType().isF32() : getElementTypeOrSelf(result.getType()).isF32()) {
+        if (nn::elementTypeOf(result.getType()).isF32()) {
           active.insert(result);
         }
       }

@@ -239,14 +239,11 @@ private:
     }
     OpBuilder builder(before);
     nn::RowsOf rows = iterationRows(ops.front());
-    std::string axis = rows.kind == nn::RowsOf::Kind::axis      ? "@" + rows.axis.str()
-                       : rows.kind == nn::RowsOf::Kind::records ? "records"
-                                                                : "fixed";
     SmallVector<Type> types;
     for (Value v : escaping) {
       types.push_back(v.getType());
     }
-    auto region = kernel::RowsOp::create(builder, ops.front()->getLoc(), types, builder.getStringAttr(axis));
+    auto region = kernel::RowsOp::create(builder, ops.front()->getLoc(), types, builder.getStringAttr(nn::wordsOf(rows)));
     Block &body = region.getBody().emplaceBlock();
     for (Operation *op : ops) {
       op->moveBefore(&body, body.end());

@@ -25,7 +25,7 @@ void fuseCounts(nn::MatmulOp op) {
 bool isMonotone(Operation *op) {
   if (auto add = dyn_cast<nn::AddOp>(op)) {
     auto addend = dyn_cast<RankedTensorType>(add.getRhs().getType());
-    return addend && addend.getRank() <= 1 && addend.hasStaticShape();
+    return addend && addend.getRank() <= 1;
   }
   return isa<nn::ReluOp, nn::TanhOp, nn::SigmoidOp, nn::ExpOp>(op);
 }

@@ -14,12 +14,12 @@ namespace {
 
 enum class Demand { nothing, first, all };
 
-/// Whether every row of the results is computed from the same row of the ragged operands.
+/// Whether every row of the results is computed from the same row of the operands on the axis.
 bool isRowByRow(Operation *op) {
   return isa<nn::ReluOp, nn::GeluOp, nn::TanhOp, nn::SigmoidOp, nn::ExpOp, nn::LogOp, nn::NegOp, nn::AddOp, nn::SubOp, nn::MulOp, nn::DivOp,
              nn::DropoutOp, nn::SoftmaxOp, nn::NormalizeOp, nn::RowSumOp, nn::SpreadOp, nn::ConcatOp, nn::SliceOp, nn::PadOp, nn::MatmulOp>(
              op) &&
-         llvm::all_of(op->getResults(), [](Value v) { return isa<nn::RaggedType>(v.getType()); });
+         llvm::all_of(op->getResults(), [](Value v) { return nn::isOnAxis(v.getType()); });
 }
 
 class Restriction {
@@ -85,13 +85,13 @@ private:
     }
     IRMapping mapping;
     for (Value operand : op->getOperands()) {
-      if (isa<nn::RaggedType>(operand.getType())) {
+      if (nn::isOnAxis(operand.getType())) {
         mapping.map(operand, firstOf(builder, op->getLoc(), operand));
       }
     }
     Operation *moved = builder.clone(*op, mapping);
     for (auto [result, record] : llvm::zip(op->getResults(), moved->getResults())) {
-      record.setType(recordsType(result.getType()));
+      record.setType(nn::parentType(result.getType()));
       firsts[result] = record;
     }
   }
@@ -103,7 +103,7 @@ private:
     }
     if (auto add = value.getDefiningOp<nn::AddOp>()) {
       auto bias = dyn_cast<RankedTensorType>(add.getRhs().getType());
-      return bias && bias.getRank() == 1 && bias.hasStaticShape() && isMadeByColumns(add.getLhs());
+      return bias && bias.getRank() == 1 && isMadeByColumns(add.getLhs());
     }
     auto matmul = value.getDefiningOp<nn::MatmulOp>();
     return matmul && !matmul.getTransposed();
@@ -131,8 +131,8 @@ private:
     int64_t width = nn::widthOf(attention.getResult().getType());
     Value query = columns(builder, attention.getQkv(), 0, width, Demand::first);
     Value keysValues = columns(builder, attention.getQkv(), width, 2 * width, Demand::all);
-    auto first = nn::AttentionFirstOp::create(builder, attention.getLoc(), recordsType(attention.getResult().getType()),
-                                              recordsType(attention.getLse().getType()), query, keysValues, attention.getHeadsAttr(),
+    auto first = nn::AttentionFirstOp::create(builder, attention.getLoc(), nn::parentType(attention.getResult().getType()),
+                                              nn::parentType(attention.getLse().getType()), query, keysValues, attention.getHeadsAttr(),
                                               attention.getDropoutAttr(), attention.getKeyAttr());
     firsts[attention.getResult()] = first.getResult();
   }
@@ -140,16 +140,9 @@ private:
   Value firstOf(OpBuilder &builder, Location loc, Value value) {
     Value &known = firsts[value];
     if (!known) {
-      known = nn::SegmentFirstOp::create(builder, loc, recordsType(value.getType()), value);
+      known = nn::SegmentFirstOp::create(builder, loc, nn::parentType(value.getType()), value);
     }
     return known;
-  }
-
-  static Type recordsType(Type type) {
-    auto ragged = cast<nn::RaggedType>(type);
-    SmallVector<int64_t> shape{ShapedType::kDynamic};
-    shape.append(ragged.getShape().begin(), ragged.getShape().end());
-    return RankedTensorType::get(shape, ragged.getElementType());
   }
 
   Block &block;

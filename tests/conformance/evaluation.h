@@ -39,7 +39,7 @@ struct Evaluation {
     nn::RowsOf rows = nn::rowsOf(type);
     switch (rows.kind) {
     case nn::RowsOf::Kind::axis:
-      return in.batch.offsets.at(rows.axis.str()).back();
+      return in.batch.offsets.at(nn::nameOf(rows)).back();
     case nn::RowsOf::Kind::records:
       return in.batch.records;
     case nn::RowsOf::Kind::fixed:
@@ -64,8 +64,8 @@ struct Evaluation {
 
   void set(unsigned result, Tensor t) { in.values[op->getResult(result).getAsOpaquePointer()] = std::move(t); }
 
-  /// Offsets of the axis of a ragged type.
-  const std::vector<int32_t> &offsets(Type type) const { return in.batch.offsets.at(cast<nn::RaggedType>(type).getAxis().str()); }
+  /// Offsets of the axis of a type.
+  const std::vector<int32_t> &offsets(Type type) const { return in.batch.offsets.at(nn::nameOf(nn::rowsOf(type))); }
 
   /// Calls f(record, first row, one past the last).
   template <typename F> void eachRecord(Type ragged, F f) const {
@@ -276,7 +276,7 @@ struct Evaluation {
                                       in.batch.recordNumbers[static_cast<size_t>(record)], position, c);
       }
     };
-    if (isa<nn::RaggedType>(type)) {
+    if (nn::isOnAxis(type)) {
       eachRecord(type, [&](int64_t record, int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row) {
           apply(row, record, row - begin);

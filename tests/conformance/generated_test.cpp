@@ -149,11 +149,13 @@ Batch makeBatch(ModuleOp module, std::mt19937_64 &random) {
   std::int64_t index = 0;
   for (Attribute item : module->getAttrOfType<ArrayAttr>("nn.inputs")) {
     auto input = cast<DictionaryAttr>(item);
-    StringRef kind = input.getAs<StringAttr>("kind").getValue(), name = input.getAs<StringAttr>("name").getValue();
+    StringRef name = input.getAs<StringAttr>("name").getValue();
+    const Type type = input.getAs<TypeAttr>("type").getValue();
+    const bool target = input.getAs<BoolAttr>("target").getValue(), onAxis = nn::isOnAxis(type);
     Tensor &t = batch.inputs[index++];
     t.rows = batch.records;
-    if (auto axis = input.getAs<StringAttr>("axis")) {
-      std::vector<std::int32_t> &offsets = batch.offsets[axis.getValue().str()];
+    if (onAxis) {
+      std::vector<std::int32_t> &offsets = batch.offsets[nn::nameOf(nn::rowsOf(type))];
       if (offsets.empty()) {
         offsets.push_back(0);
         for (std::int64_t r = 0; r < batch.records; ++r) {
@@ -162,9 +164,9 @@ Batch makeBatch(ModuleOp module, std::mt19937_64 &random) {
       }
       t.rows = offsets.back();
     }
-    if (kind == "tags") {
+    if (onAxis && target) { // tags
       // A word begins at every row of a record but its second, fifth, eighth and so on.
-      const std::vector<std::int32_t> &offsets = batch.offsets.at(input.getAs<StringAttr>("axis").getValue().str());
+      const std::vector<std::int32_t> &offsets = batch.offsets.at(nn::nameOf(nn::rowsOf(type)));
       for (std::size_t r = 0; r + 1 < offsets.size(); ++r) {
         std::int32_t words = 0;
         for (std::int32_t place = 0; place < offsets[r + 1] - offsets[r]; ++place) {
@@ -172,19 +174,19 @@ Batch makeBatch(ModuleOp module, std::mt19937_64 &random) {
           t.i.push_back(place % 3 == 1 || below(7) == 0 ? -1 : below(4));
         }
       }
-    } else if (kind == "number") {
+    } else if (nn::elementTypeOf(type).isF32() && nn::widthOf(type) == 1) { // a number
       std::normal_distribution<double> normal;
       for (std::int64_t k = 0; k < t.rows; ++k) {
         t.f.push_back(static_cast<float>(normal(random)));
       }
-    } else if (kind == "set") {
-      t.width = 5;
+    } else if (nn::elementTypeOf(type).isF32()) { // a set
+      t.width = nn::widthOf(type);
       for (std::int64_t k = 0; k < t.rows * t.width; ++k) {
         t.f.push_back(below(2));
       }
     } else {
       for (std::int64_t k = 0; k < t.rows; ++k) {
-        t.i.push_back(kind == "ids" ? below(std::max<std::int64_t>(vocabulary[name.str()], 5)) : k > 0 && below(12) == 0 ? -1 : below(3));
+        t.i.push_back(onAxis ? below(std::max<std::int64_t>(vocabulary[name.str()], 5)) : k > 0 && below(12) == 0 ? -1 : below(3));
       }
     }
   }

@@ -240,7 +240,7 @@ bool Evaluation::run() {
     set(0, std::move(y));
   } else if (auto o = dyn_cast<nn::SegmentLengthOp>(op)) {
     Tensor y = zeros(0);
-    const std::vector<int32_t> &offset = in.batch.offsets.at(o.getAxis().str());
+    const std::vector<int32_t> &offset = in.batch.offsets.at(nn::nameOf(nn::axisOf(o)));
     for (int64_t r = 0; r < y.rows; ++r) {
       y.at(r, 0) = offset[static_cast<size_t>(r) + 1] - offset[static_cast<size_t>(r)];
     }

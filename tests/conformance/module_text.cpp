@@ -22,18 +22,18 @@ std::string dims(const std::vector<std::int64_t> &shape) {
 std::string typeOf(const Operand &o) {
   switch (o.kind) {
   case Kind::rows:
-    return "!nn.ragged<@tokens, " + dims(o.shape) + "f32>";
+    return "!nn.rows<records x @tokens x " + dims(o.shape) + "f32>";
   case Kind::records:
-    return "tensor<?x" + dims(o.shape) + "f32>";
+    return "!nn.rows<records x " + dims(o.shape) + "f32>";
   case Kind::fixed:
     return "tensor<" + dims(o.shape) + "f32>";
   case Kind::scalar:
     return "tensor<f32>";
   case Kind::ids:
   case Kind::tags:
-    return "!nn.ragged<@tokens, i32>";
+    return "!nn.rows<records x @tokens x 1xi32>";
   case Kind::classes:
-    return "tensor<?xi32>";
+    return "!nn.rows<records x 1xi32>";
   }
   return {};
 }
@@ -82,7 +82,7 @@ std::vector<std::string> inputsOf(const Record &record) {
 }
 
 std::string inputType(const std::string &name) {
-  return name == "row" || name == "words" || name == "tags" ? "!nn.ragged<@tokens, i32>" : "tensor<?xi32>";
+  return name == "row" || name == "words" || name == "tags" ? "!nn.rows<records x @tokens x 1xi32>" : "!nn.rows<records x 1xi32>";
 }
 
 } // namespace
@@ -91,7 +91,6 @@ std::string moduleText(const Record &record, const Lengths &lengths) {
   std::string globals, body, layout;
   std::vector<std::string> inputs = inputsOf(record);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    bool ragged = inputs[i] == "row" || inputs[i] == "words" || inputs[i] == "tags";
     std::string value = inputs[i];
     for (const Operand &o : record.operands) {
       if (inputs[i] == (o.kind == Kind::ids ? "words" : o.kind == Kind::classes ? "label" : o.kind == Kind::tags ? "tags" : "")) {
@@ -100,8 +99,7 @@ std::string moduleText(const Record &record, const Lengths &lengths) {
     }
     body +=
         "    %" + value + " = nn.input \"" + inputs[i] + "\" {index = " + std::to_string(i) + " : i64} : " + inputType(inputs[i]) + "\n";
-    layout += std::string(i == 0 ? "" : ", ") + "{" + (ragged ? "axis = \"tokens\", kind = \"ids\"" : "kind = \"class\"") + ", name = \"" +
-              inputs[i] + "\", target = true}";
+    layout += std::string(i == 0 ? "" : ", ") + "{name = \"" + inputs[i] + "\", target = true, type = " + inputType(inputs[i]) + "}";
   }
   for (const Operand &o : withCotangent(record)) {
     if (!isFloat(o)) {
@@ -112,17 +110,19 @@ std::string moduleText(const Record &record, const Lengths &lengths) {
     std::string read = o.kind == Kind::fixed ? o.name : o.name + "_p";
     body += "    %" + read + " = nn.parameter @" + o.name + " : " + stored + "\n";
     if (o.kind == Kind::rows) {
-      body += "    %" + o.name + " = nn.embedding %row, %" + read + " : !nn.ragged<@tokens, i32>, " + stored + " -> " + typeOf(o) + "\n";
+      body += "    %" + o.name + " = nn.embedding %row, %" + read + " : !nn.rows<records x @tokens x 1xi32>, " + stored + " -> " +
+              typeOf(o) + "\n";
     } else if (o.kind == Kind::records) {
-      body += "    %" + o.name + " = nn.embedding %record, %" + read + " : tensor<?xi32>, " + stored + " -> " + typeOf(o) + "\n";
+      body +=
+          "    %" + o.name + " = nn.embedding %record, %" + read + " : !nn.rows<records x 1xi32>, " + stored + " -> " + typeOf(o) + "\n";
     } else if (o.kind == Kind::scalar) {
       body += "    %" + o.name + " = nn.total %" + read + " : " + stored + " -> tensor<f32>\n";
     }
   }
   std::string type = typeOf(record.result);
-  return "module attributes {nn.axes = [\"tokens\"], nn.inputs = [" + layout + "], nn.optimizer = {kind = \"sgd\"}} {\n" + globals +
-         "  func.func @model() {\n" + body + "    " + record.body + "\n" + "    %weighted = nn.mul %y, %cotangent : " + type + ", " + type +
-         " -> " + type + "\n" + "    %loss = nn.total %weighted : " + type + " -> tensor<f32>\n" +
+  return "module attributes {nn.inputs = [" + layout + "], nn.optimizer = {kind = \"sgd\"}} {\n" + globals + "  func.func @model() {\n" +
+         body + "    " + record.body + "\n" + "    %weighted = nn.mul %y, %cotangent : " + type + ", " + type + " -> " + type + "\n" +
+         "    %loss = nn.total %weighted : " + type + " -> tensor<f32>\n" +
          "    nn.output \"loss\", %loss {index = 0 : i64} : tensor<f32>\n    return\n  }\n}\n";
 }
 

@@ -24,8 +24,8 @@ namespace {
 
 // 1,031 x 67 and 1,777 x 41 numbers are enough to be worth it; primes, so that no row ends with a vector.
 std::string moduleText(const std::string &optimizer, const std::string &attributes) {
-  return "module attributes {nn.axes = [\"tokens\"], nn.inputs = [{axis = \"tokens\", kind = \"ids\", name = \"tokens\", target = false}, "
-         "{kind = \"class\", name = \"label\", target = true}], nn.optimizer = {" +
+  return "module attributes {nn.inputs = [{name = \"tokens\", target = false, type = !nn.rows<records x @tokens x 1xi32>}, "
+         "{name = \"label\", target = true, type = !nn.rows<records x 1xi32>}], nn.optimizer = {" +
          optimizer + "}" + attributes + R"(} {
   nn.global @words : tensor<1031x67xf32> {tensor_class = "parameter", initializer = "normal", scale = 1.0 : f64, decays = true, rate = 0.5 : f64}
   nn.global @bags : tensor<1777x41xf32> {tensor_class = "parameter", initializer = "normal", scale = 0.1 : f64}
@@ -33,28 +33,28 @@ std::string moduleText(const std::string &optimizer, const std::string &attribut
   nn.global @bias : tensor<3xf32> {tensor_class = "parameter", rate = 3.0 : f64}
   nn.global @fixed : tensor<41xf32> {tensor_class = "parameter", initializer = "normal", scale = 0.1 : f64, frozen = true}
   func.func @model() {
-    %ids = nn.input "tokens" {index = 0 : i64} : !nn.ragged<@tokens, i32>
-    %label = nn.input "label" {index = 1 : i64} : tensor<?xi32>
+    %ids = nn.input "tokens" {index = 0 : i64} : !nn.rows<records x @tokens x 1xi32>
+    %label = nn.input "label" {index = 1 : i64} : !nn.rows<records x 1xi32>
     %words = nn.parameter @words : tensor<1031x67xf32>
     %bags = nn.parameter @bags : tensor<1777x41xf32>
     %weight = nn.parameter @weight : tensor<108x3xf32>
     %bias = nn.parameter @bias : tensor<3xf32>
     %fixed = nn.parameter @fixed : tensor<41xf32>
-    %e = nn.embedding %ids, %words : !nn.ragged<@tokens, i32>, tensor<1031x67xf32> -> !nn.ragged<@tokens, 67xf32>
-    %t = nn.tanh %e : !nn.ragged<@tokens, 67xf32>
-    %s = nn.segment_sum %t : !nn.ragged<@tokens, 67xf32> -> tensor<?x67xf32>
-    %b = nn.bag_sum %ids, %bags : !nn.ragged<@tokens, i32>, tensor<1777x41xf32> -> tensor<?x41xf32>
-    %f = nn.add %b, %fixed : tensor<?x41xf32>, tensor<41xf32> -> tensor<?x41xf32>
-    %x = nn.concat %s, %f : tensor<?x67xf32>, tensor<?x41xf32> -> tensor<?x108xf32>
-    %d = nn.dropout %x {p = 0.25 : f64, key = 7 : i64} : tensor<?x108xf32>
-    %z = nn.matmul %d, %weight : tensor<?x108xf32>, tensor<108x3xf32> -> tensor<?x3xf32>
-    %y = nn.add %z, %bias : tensor<?x3xf32>, tensor<3xf32> -> tensor<?x3xf32>
-    %rows = nn.cross_entropy_rows %y, %label : tensor<?x3xf32>, tensor<?xi32> -> tensor<?x1xf32>
-    %sum = nn.total %rows : tensor<?x1xf32> -> tensor<f32>
+    %e = nn.embedding %ids, %words : !nn.rows<records x @tokens x 1xi32>, tensor<1031x67xf32> -> !nn.rows<records x @tokens x 67xf32>
+    %t = nn.tanh %e : !nn.rows<records x @tokens x 67xf32>
+    %s = nn.segment_sum %t : !nn.rows<records x @tokens x 67xf32> -> !nn.rows<records x 67xf32>
+    %b = nn.bag_sum %ids, %bags : !nn.rows<records x @tokens x 1xi32>, tensor<1777x41xf32> -> !nn.rows<records x 41xf32>
+    %f = nn.add %b, %fixed : !nn.rows<records x 41xf32>, tensor<41xf32> -> !nn.rows<records x 41xf32>
+    %x = nn.concat %s, %f : !nn.rows<records x 67xf32>, !nn.rows<records x 41xf32> -> !nn.rows<records x 108xf32>
+    %d = nn.dropout %x {p = 0.25 : f64, key = 7 : i64} : !nn.rows<records x 108xf32>
+    %z = nn.matmul %d, %weight : !nn.rows<records x 108xf32>, tensor<108x3xf32> -> !nn.rows<records x 3xf32>
+    %y = nn.add %z, %bias : !nn.rows<records x 3xf32>, tensor<3xf32> -> !nn.rows<records x 3xf32>
+    %rows = nn.cross_entropy_rows %y, %label : !nn.rows<records x 3xf32>, !nn.rows<records x 1xi32> -> !nn.rows<records x 1xf32>
+    %sum = nn.total %rows : !nn.rows<records x 1xf32> -> tensor<f32>
     %n = nn.record_count : tensor<f32>
     %loss = nn.div %sum, %n : tensor<f32>, tensor<f32> -> tensor<f32>
     nn.output "loss", %loss {index = 0 : i64} : tensor<f32>
-    nn.output "answer", %y {index = 1 : i64} : tensor<?x3xf32>
+    nn.output "answer", %y {index = 1 : i64} : !nn.rows<records x 3xf32>
     return
   }
 }

@@ -17,7 +17,7 @@ Operand positive(Operand o) {
 }
 
 Record unary(const char *name, const char *spec) {
-  return {name, spec, {rows("x", 7)}, "%y = nn." + std::string(name) + " %x : !nn.ragged<@tokens, 7xf32>", rows("y", 7)};
+  return {name, spec, {rows("x", 7)}, "%y = nn." + std::string(name) + " %x : !nn.rows<records x @tokens x 7xf32>", rows("y", 7)};
 }
 
 /// A binary op with each kind of right side.
@@ -27,13 +27,13 @@ void binaries(std::vector<Record> &all, const char *name, const char *spec, bool
     Operand operand;
     const char *type;
   };
-  const Side sides[] = {{"", rows("b", 5), "!nn.ragged<@tokens, 5xf32>"},
+  const Side sides[] = {{"", rows("b", 5), "!nn.rows<records x @tokens x 5xf32>"},
                         {"_vector", fixed("b", {5}), "tensor<5xf32>"},
-                        {"_column", rows("b", 1), "!nn.ragged<@tokens, 1xf32>"},
+                        {"_column", rows("b", 1), "!nn.rows<records x @tokens x 1xf32>"},
                         {"_scalar", scalar("b"), "tensor<f32>"}};
   for (const Side &side : sides) {
-    std::string text =
-        "%y = nn." + std::string(name) + " %a, %b : !nn.ragged<@tokens, 5xf32>, " + side.type + " -> !nn.ragged<@tokens, 5xf32>";
+    std::string text = "%y = nn." + std::string(name) + " %a, %b : !nn.rows<records x @tokens x 5xf32>, " + side.type +
+                       " -> !nn.rows<records x @tokens x 5xf32>";
     all.push_back(
         {name + std::string(side.suffix), spec, {rows("a", 5), divides ? positive(side.operand) : side.operand}, text, rows("y", 5)});
   }
@@ -45,11 +45,13 @@ Record longChain() {
   for (int i = 0; i < 40; ++i) {
     const std::string x = i == 0 ? "%x" : "%c" + std::to_string(i), n = std::to_string(i);
     body += "%n" + n + ", %r" + n + " = nn.normalize " + x +
-            " {epsilon = 1.0e-5 : f64} : !nn.ragged<@tokens, 5xf32> -> !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 1xf32>\n    %m" + n +
-            " = nn.mul %n" + n + ", %g : !nn.ragged<@tokens, 5xf32>, tensor<5xf32> -> !nn.ragged<@tokens, 5xf32>\n    %a" + n +
-            " = nn.add %m" + n + ", %b : !nn.ragged<@tokens, 5xf32>, tensor<5xf32> -> !nn.ragged<@tokens, 5xf32>\n    " +
+            " {epsilon = 1.0e-5 : f64} : !nn.rows<records x @tokens x 5xf32> -> !nn.rows<records x @tokens x 5xf32>, !nn.rows<records x "
+            "@tokens x 1xf32>\n    %m" +
+            n + " = nn.mul %n" + n +
+            ", %g : !nn.rows<records x @tokens x 5xf32>, tensor<5xf32> -> !nn.rows<records x @tokens x 5xf32>\n    %a" + n +
+            " = nn.add %m" + n + ", %b : !nn.rows<records x @tokens x 5xf32>, tensor<5xf32> -> !nn.rows<records x @tokens x 5xf32>\n    " +
             (i == 39 ? "%y" : "%c" + std::to_string(i + 1)) + " = nn.add %a" + n + ", " + x +
-            " : !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 5xf32> -> !nn.ragged<@tokens, 5xf32>\n    ";
+            " : !nn.rows<records x @tokens x 5xf32>, !nn.rows<records x @tokens x 5xf32> -> !nn.rows<records x @tokens x 5xf32>\n    ";
   }
   return {
       "long_chain", "forty times norm, scale, shift and a residual", {rows("x", 5), fixed("g", {5}), fixed("b", {5})}, body, rows("y", 5)};
@@ -60,12 +62,12 @@ Record manyParts() {
   std::string parts, types;
   for (int i = 0; i < 35; ++i) {
     parts += i == 0 ? "%a, %b" : ", %a, %b";
-    types += std::string(i == 0 ? "" : ", ") + "tensor<?x3xf32>, tensor<?x2xf32>";
+    types += std::string(i == 0 ? "" : ", ") + "!nn.rows<records x 3xf32>, !nn.rows<records x 2xf32>";
   }
   return {"many_parts",
           "seventy values side by side",
           {perRecord("a", 3), perRecord("b", 2)},
-          "%y = nn.concat " + parts + " : " + types + " -> tensor<?x175xf32>",
+          "%y = nn.concat " + parts + " : " + types + " -> !nn.rows<records x 175xf32>",
           perRecord("y", 175)};
 }
 
@@ -91,50 +93,53 @@ std::vector<Record> make() {
   all.push_back({"dropout",
                  "inverted dropout (JMLR 15, 2014), the mask from counters",
                  {rows("x", 7)},
-                 "%y = nn.dropout %x {p = 0.4 : f64, key = 99 : i64} : !nn.ragged<@tokens, 7xf32>",
+                 "%y = nn.dropout %x {p = 0.4 : f64, key = 99 : i64} : !nn.rows<records x @tokens x 7xf32>",
                  rows("y", 7)});
   all.push_back({"dropout_records",
                  "dropout of one row a record",
                  {perRecord("x", 11)},
-                 "%y = nn.dropout %x {p = 0.3 : f64, key = -5 : i64} : tensor<?x11xf32>",
+                 "%y = nn.dropout %x {p = 0.3 : f64, key = -5 : i64} : !nn.rows<records x 11xf32>",
                  perRecord("y", 11)});
 
   all.push_back({"normalize",
                  "layer norm without its affine part (arXiv 1607.06450)",
                  {rows("x", 13)},
-                 "%y, %rstd = nn.normalize %x {epsilon = 1.0e-5 : f64} : !nn.ragged<@tokens, 13xf32> -> "
-                 "!nn.ragged<@tokens, 13xf32>, !nn.ragged<@tokens, 1xf32>",
+                 "%y, %rstd = nn.normalize %x {epsilon = 1.0e-5 : f64} : !nn.rows<records x @tokens x 13xf32> -> "
+                 "!nn.rows<records x @tokens x 13xf32>, !nn.rows<records x @tokens x 1xf32>",
                  rows("y", 13)});
   all.push_back({"row_sum",
                  "sum of a row",
                  {rows("x", 5)},
-                 "%y = nn.row_sum %x : !nn.ragged<@tokens, 5xf32> -> !nn.ragged<@tokens, 1xf32>",
+                 "%y = nn.row_sum %x : !nn.rows<records x @tokens x 5xf32> -> !nn.rows<records x @tokens x 1xf32>",
                  rows("y", 1)});
   all.push_back({"spread",
                  "a column repeated",
                  {rows("x", 1), rows("l", 5)},
-                 "%y = nn.spread %x like %l : !nn.ragged<@tokens, 1xf32>, !nn.ragged<@tokens, 5xf32> -> "
-                 "!nn.ragged<@tokens, 5xf32>",
+                 "%y = nn.spread %x like %l : !nn.rows<records x @tokens x 1xf32>, !nn.rows<records x @tokens x 5xf32> -> "
+                 "!nn.rows<records x @tokens x 5xf32>",
                  rows("y", 5)});
   all.push_back({"spread_scalar",
                  "a scalar in every element",
                  {scalar("x"), perRecord("l", 3)},
-                 "%y = nn.spread %x like %l : tensor<f32>, tensor<?x3xf32> -> tensor<?x3xf32>",
+                 "%y = nn.spread %x like %l : tensor<f32>, !nn.rows<records x 3xf32> -> !nn.rows<records x 3xf32>",
                  perRecord("y", 3)});
   all.back().local = false;
-  all.push_back(
-      {"total", "sum of all elements", {rows("x", 5)}, "%y = nn.total %x : !nn.ragged<@tokens, 5xf32> -> tensor<f32>", scalar("y")});
+  all.push_back({"total",
+                 "sum of all elements",
+                 {rows("x", 5)},
+                 "%y = nn.total %x : !nn.rows<records x @tokens x 5xf32> -> tensor<f32>",
+                 scalar("y")});
   all.back().local = false;
   all.push_back({"concat",
                  "rows side by side",
                  {rows("a", 3), rows("b", 5), rows("c", 2)},
-                 "%y = nn.concat %a, %b, %c : !nn.ragged<@tokens, 3xf32>, !nn.ragged<@tokens, 5xf32>, "
-                 "!nn.ragged<@tokens, 2xf32> -> !nn.ragged<@tokens, 10xf32>",
+                 "%y = nn.concat %a, %b, %c : !nn.rows<records x @tokens x 3xf32>, !nn.rows<records x @tokens x 5xf32>, "
+                 "!nn.rows<records x @tokens x 2xf32> -> !nn.rows<records x @tokens x 10xf32>",
                  rows("y", 10)});
   all.push_back({"slice",
                  "columns of rows",
                  {rows("x", 7)},
-                 "%y = nn.slice %x {offset = 2 : i64} : !nn.ragged<@tokens, 7xf32> -> !nn.ragged<@tokens, 3xf32>",
+                 "%y = nn.slice %x {offset = 2 : i64} : !nn.rows<records x @tokens x 7xf32> -> !nn.rows<records x @tokens x 3xf32>",
                  rows("y", 3)});
   all.push_back({"slice_parameter",
                  "columns of a matrix and of a vector, multiplied, added and read as they are; they meet and leave a gap",
@@ -143,71 +148,77 @@ std::vector<Record> make() {
                  "    %t = nn.slice %w {offset = 3 : i64} : tensor<5x7xf32> -> tensor<5x4xf32>\n"
                  "    %c = nn.slice %b {offset = 4 : i64} : tensor<7xf32> -> tensor<3xf32>\n"
                  "    %o = nn.slice %u {offset = 5 : i64} : tensor<3x11xf32> -> tensor<3x3xf32>\n"
-                 "    %m = nn.matmul %x, %v : !nn.ragged<@tokens, 5xf32>, tensor<5x3xf32> -> !nn.ragged<@tokens, 3xf32>\n"
-                 "    %a = nn.add %m, %c : !nn.ragged<@tokens, 3xf32>, tensor<3xf32> -> !nn.ragged<@tokens, 3xf32>\n"
-                 "    %n = nn.matmul %x, %t : !nn.ragged<@tokens, 5xf32>, tensor<5x4xf32> -> !nn.ragged<@tokens, 4xf32>\n"
-                 "    %k = nn.matmul %n, %t transposed : !nn.ragged<@tokens, 4xf32>, tensor<5x4xf32> -> !nn.ragged<@tokens, 5xf32>\n"
-                 "    %l = nn.matmul %k, %v : !nn.ragged<@tokens, 5xf32>, tensor<5x3xf32> -> !nn.ragged<@tokens, 3xf32>\n"
-                 "    %s = nn.add %a, %l : !nn.ragged<@tokens, 3xf32>, !nn.ragged<@tokens, 3xf32> -> !nn.ragged<@tokens, 3xf32>\n"
+                 "    %m = nn.matmul %x, %v : !nn.rows<records x @tokens x 5xf32>, tensor<5x3xf32> -> !nn.rows<records x @tokens x 3xf32>\n"
+                 "    %a = nn.add %m, %c : !nn.rows<records x @tokens x 3xf32>, tensor<3xf32> -> !nn.rows<records x @tokens x 3xf32>\n"
+                 "    %n = nn.matmul %x, %t : !nn.rows<records x @tokens x 5xf32>, tensor<5x4xf32> -> !nn.rows<records x @tokens x 4xf32>\n"
+                 "    %k = nn.matmul %n, %t transposed : !nn.rows<records x @tokens x 4xf32>, tensor<5x4xf32> -> !nn.rows<records x "
+                 "@tokens x 5xf32>\n"
+                 "    %l = nn.matmul %k, %v : !nn.rows<records x @tokens x 5xf32>, tensor<5x3xf32> -> !nn.rows<records x @tokens x 3xf32>\n"
+                 "    %s = nn.add %a, %l : !nn.rows<records x @tokens x 3xf32>, !nn.rows<records x @tokens x 3xf32> -> !nn.rows<records x "
+                 "@tokens x 3xf32>\n"
                  "    %q = nn.mul %o, %o : tensor<3x3xf32>, tensor<3x3xf32> -> tensor<3x3xf32>\n"
-                 "    %p = nn.matmul %s, %q : !nn.ragged<@tokens, 3xf32>, tensor<3x3xf32> -> !nn.ragged<@tokens, 3xf32>\n"
-                 "    %y = nn.mul %p, %c : !nn.ragged<@tokens, 3xf32>, tensor<3xf32> -> !nn.ragged<@tokens, 3xf32>",
+                 "    %p = nn.matmul %s, %q : !nn.rows<records x @tokens x 3xf32>, tensor<3x3xf32> -> !nn.rows<records x @tokens x 3xf32>\n"
+                 "    %y = nn.mul %p, %c : !nn.rows<records x @tokens x 3xf32>, tensor<3xf32> -> !nn.rows<records x @tokens x 3xf32>",
                  rows("y", 3)});
 
   all.push_back({"cross_entropy_rows",
                  "-log softmax(x)[target]",
                  {perRecord("x", 5), classes("t", 5)},
-                 "%y = nn.cross_entropy_rows %x, %t : tensor<?x5xf32>, tensor<?xi32> -> tensor<?x1xf32>",
+                 "%y = nn.cross_entropy_rows %x, %t : !nn.rows<records x 5xf32>, !nn.rows<records x 1xi32> -> !nn.rows<records x 1xf32>",
                  perRecord("y", 1)});
   all.push_back({"cross_entropy_rows_weighted",
                  "with label smoothing (arXiv 1512.00567) and class weights, as PyTorch's",
                  {perRecord("x", 3), classes("t", 3)},
                  "%y = nn.cross_entropy_rows %x, %t {label_smoothing = 0.1 : f64, class_weights = array<f64: 0.5, 2.0, "
-                 "1.25>} : tensor<?x3xf32>, tensor<?xi32> -> tensor<?x1xf32>",
+                 "1.25>} : !nn.rows<records x 3xf32>, !nn.rows<records x 1xi32> -> !nn.rows<records x 1xf32>",
                  perRecord("y", 1)});
   // More weights than are chosen by comparisons.
   std::string weights = "0.5";
   for (int c = 1; c < 19; ++c) {
     weights += ", " + std::to_string(0.25 * (c % 7 + 1));
   }
-  all.push_back(
-      {"cross_entropy_rows_table",
-       "with label smoothing and the weights of nineteen classes, and their mean",
-       {perRecord("x", 19), classes("t", 19)},
-       "%l = nn.cross_entropy_rows %x, %t {label_smoothing = 0.1 : f64, class_weights = array<f64: " + weights +
-           ">} : tensor<?x19xf32>, tensor<?xi32> -> tensor<?x1xf32>\n    %w = nn.class_weight %t {class_weights = array<f64: " + weights +
-           ">} : tensor<?xi32> -> tensor<?x1xf32>\n    %s = nn.total %w : tensor<?x1xf32> -> tensor<f32>\n    %y = nn.div %l, %s : "
-           "tensor<?x1xf32>, tensor<f32> -> tensor<?x1xf32>",
-       perRecord("y", 1)});
+  all.push_back({"cross_entropy_rows_table",
+                 "with label smoothing and the weights of nineteen classes, and their mean",
+                 {perRecord("x", 19), classes("t", 19)},
+                 "%l = nn.cross_entropy_rows %x, %t {label_smoothing = 0.1 : f64, class_weights = array<f64: " + weights +
+                     ">} : !nn.rows<records x 19xf32>, !nn.rows<records x 1xi32> -> !nn.rows<records x 1xf32>\n    %w = nn.class_weight %t "
+                     "{class_weights = array<f64: " +
+                     weights +
+                     ">} : !nn.rows<records x 1xi32> -> !nn.rows<records x 1xf32>\n    %s = nn.total %w : !nn.rows<records x 1xf32> -> "
+                     "tensor<f32>\n    %y = nn.div %l, %s : "
+                     "!nn.rows<records x 1xf32>, tensor<f32> -> !nn.rows<records x 1xf32>",
+                 perRecord("y", 1)});
   all.back().local = false;
   all.push_back({"class_weight",
                  "weighted mean: total of losses over total of class weights",
                  {perRecord("x", 3), classes("t", 3)},
-                 "%w = nn.class_weight %t {class_weights = array<f64: 0.5, 2.0, 1.25>} : tensor<?xi32> -> "
-                 "tensor<?x1xf32>\n    %s = nn.total %w : tensor<?x1xf32> -> tensor<f32>\n"
-                 "    %y = nn.div %x, %s : tensor<?x3xf32>, tensor<f32> -> tensor<?x3xf32>",
+                 "%w = nn.class_weight %t {class_weights = array<f64: 0.5, 2.0, 1.25>} : !nn.rows<records x 1xi32> -> "
+                 "!nn.rows<records x 1xf32>\n    %s = nn.total %w : !nn.rows<records x 1xf32> -> tensor<f32>\n"
+                 "    %y = nn.div %x, %s : !nn.rows<records x 3xf32>, tensor<f32> -> !nn.rows<records x 3xf32>",
                  perRecord("y", 3)});
   all.back().local = false;
   all.push_back({"cross_entropy_tags",
                  "-log softmax(x)[tag] of the tagged rows",
                  {rows("x", 5), tags("t", 5)},
-                 "%y = nn.cross_entropy_rows %x, %t : !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, i32> -> "
-                 "!nn.ragged<@tokens, 1xf32>",
+                 "%y = nn.cross_entropy_rows %x, %t : !nn.rows<records x @tokens x 5xf32>, !nn.rows<records x @tokens x 1xi32> -> "
+                 "!nn.rows<records x @tokens x 1xf32>",
                  rows("y", 1)});
-  all.push_back({"class_weight_tags",
-                 "mean over the tagged rows",
-                 {rows("x", 3), tags("t", 3)},
-                 "%w = nn.class_weight %t {class_weights = array<f64>} : !nn.ragged<@tokens, i32> -> !nn.ragged<@tokens, 1xf32>\n"
-                 "    %s = nn.total %w : !nn.ragged<@tokens, 1xf32> -> tensor<f32>\n"
-                 "    %y = nn.div %x, %s : !nn.ragged<@tokens, 3xf32>, tensor<f32> -> !nn.ragged<@tokens, 3xf32>",
-                 rows("y", 3)});
+  all.push_back(
+      {"class_weight_tags",
+       "mean over the tagged rows",
+       {rows("x", 3), tags("t", 3)},
+       "%w = nn.class_weight %t {class_weights = array<f64>} : !nn.rows<records x @tokens x 1xi32> -> !nn.rows<records x @tokens x 1xf32>\n"
+       "    %s = nn.total %w : !nn.rows<records x @tokens x 1xf32> -> tensor<f32>\n"
+       "    %y = nn.div %x, %s : !nn.rows<records x @tokens x 3xf32>, tensor<f32> -> !nn.rows<records x @tokens x 3xf32>",
+       rows("y", 3)});
   all.back().local = false;
-  all.push_back({"crf_loss",
-                 "-log p of a linear-chain conditional random field (arXiv 1508.01991)",
-                 {rows("x", 5), tags("t", 5), fixed("w", {35})},
-                 "%y, %alpha = nn.crf_loss %x, %t, %w : !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, i32>, tensor<35xf32> -> "
-                 "tensor<?x1xf32>, !nn.ragged<@tokens, 5xf32>",
-                 perRecord("y", 1)});
+  all.push_back(
+      {"crf_loss",
+       "-log p of a linear-chain conditional random field (arXiv 1508.01991)",
+       {rows("x", 5), tags("t", 5), fixed("w", {35})},
+       "%y, %alpha = nn.crf_loss %x, %t, %w : !nn.rows<records x @tokens x 5xf32>, !nn.rows<records x @tokens x 1xi32>, tensor<35xf32> -> "
+       "!nn.rows<records x 1xf32>, !nn.rows<records x @tokens x 5xf32>",
+       perRecord("y", 1)});
   // Logits that no parameter reaches, because the most likely chain has no derivative.
   all.push_back({"crf_decode",
                  "the most likely chain (Viterbi) with the probabilities of its tags",
@@ -216,188 +227,200 @@ std::vector<Record> make() {
                  "[-0.2, 0.05, 0.6]]> : tensor<5x3xf32> : tensor<5x3xf32>\n"
                  "    %table = nn.constant dense<[[0.2, -0.7, 0.4, 1.1, -0.3, 0.05, -0.9, 0.6, 0.35, 0.15, -0.25, 0.45, -0.5, "
                  "0.75, 0.1]]> : tensor<1x15xf32> : tensor<1x15xf32>\n"
-                 "    %rows = nn.position_rows %table : tensor<1x15xf32> -> !nn.ragged<@tokens, 15xf32>\n"
-                 "    %first = nn.segment_first %rows : !nn.ragged<@tokens, 15xf32> -> tensor<?x15xf32>\n"
-                 "    %sum = nn.column_sum %first : tensor<?x15xf32> -> tensor<15xf32>\n"
+                 "    %rows = nn.position_rows %table : tensor<1x15xf32> -> !nn.rows<records x @tokens x 15xf32>\n"
+                 "    %first = nn.segment_first %rows : !nn.rows<records x @tokens x 15xf32> -> !nn.rows<records x 15xf32>\n"
+                 "    %sum = nn.column_sum %first : !nn.rows<records x 15xf32> -> tensor<15xf32>\n"
                  "    %n = nn.record_count : tensor<f32>\n"
                  "    %between = nn.div %sum, %n : tensor<15xf32>, tensor<f32> -> tensor<15xf32>\n"
-                 "    %c = nn.counts %w : !nn.ragged<@tokens, i32> -> tensor<?x3xf32>\n"
-                 "    %b = nn.broadcast_records %c : tensor<?x3xf32> -> !nn.ragged<@tokens, 3xf32>\n"
-                 "    %h = nn.tanh %b : !nn.ragged<@tokens, 3xf32>\n"
-                 "    %p = nn.position_rows %places : tensor<5x3xf32> -> !nn.ragged<@tokens, 3xf32>\n"
-                 "    %l = nn.add %h, %p : !nn.ragged<@tokens, 3xf32>, !nn.ragged<@tokens, 3xf32> -> !nn.ragged<@tokens, 3xf32>\n"
-                 "    %d, %alpha, %back = nn.crf_decode %l, %between : !nn.ragged<@tokens, 3xf32>, tensor<15xf32> -> "
-                 "!nn.ragged<@tokens, 3xf32>, !nn.ragged<@tokens, 3xf32>, !nn.ragged<@tokens, 3xi32>\n"
-                 "    %y = nn.mul %x, %d : !nn.ragged<@tokens, 3xf32>, !nn.ragged<@tokens, 3xf32> -> !nn.ragged<@tokens, 3xf32>",
+                 "    %c = nn.counts %w : !nn.rows<records x @tokens x 1xi32> -> !nn.rows<records x 3xf32>\n"
+                 "    %b = nn.broadcast_records %c : !nn.rows<records x 3xf32> -> !nn.rows<records x @tokens x 3xf32>\n"
+                 "    %h = nn.tanh %b : !nn.rows<records x @tokens x 3xf32>\n"
+                 "    %p = nn.position_rows %places : tensor<5x3xf32> -> !nn.rows<records x @tokens x 3xf32>\n"
+                 "    %l = nn.add %h, %p : !nn.rows<records x @tokens x 3xf32>, !nn.rows<records x @tokens x 3xf32> -> !nn.rows<records x "
+                 "@tokens x 3xf32>\n"
+                 "    %d, %alpha, %back = nn.crf_decode %l, %between : !nn.rows<records x @tokens x 3xf32>, tensor<15xf32> -> "
+                 "!nn.rows<records x @tokens x 3xf32>, !nn.rows<records x @tokens x 3xf32>, !nn.rows<records x @tokens x 3xi32>\n"
+                 "    %y = nn.mul %x, %d : !nn.rows<records x @tokens x 3xf32>, !nn.rows<records x @tokens x 3xf32> -> !nn.rows<records x "
+                 "@tokens x 3xf32>",
                  rows("y", 3)});
   all.back().local = false; // the mean over the records that makes a matrix of the table
   all.push_back({"record_count",
                  "mean over the records",
                  {perRecord("x", 3)},
                  "%n = nn.record_count : tensor<f32>\n"
-                 "    %y = nn.div %x, %n : tensor<?x3xf32>, tensor<f32> -> tensor<?x3xf32>",
+                 "    %y = nn.div %x, %n : !nn.rows<records x 3xf32>, tensor<f32> -> !nn.rows<records x 3xf32>",
                  perRecord("y", 3)});
   all.back().local = false;
 
   all.push_back({"matmul",
                  "rows times a matrix",
                  {rows("x", 7), fixed("w", {7, 11})},
-                 "%y = nn.matmul %x, %w : !nn.ragged<@tokens, 7xf32>, tensor<7x11xf32> -> !nn.ragged<@tokens, 11xf32>",
+                 "%y = nn.matmul %x, %w : !nn.rows<records x @tokens x 7xf32>, tensor<7x11xf32> -> !nn.rows<records x @tokens x 11xf32>",
                  rows("y", 11)});
   all.push_back({"matmul_transposed",
                  "rows times the transpose of a matrix",
                  {perRecord("x", 7), fixed("w", {11, 7})},
-                 "%y = nn.matmul %x, %w transposed : tensor<?x7xf32>, tensor<11x7xf32> -> tensor<?x11xf32>",
+                 "%y = nn.matmul %x, %w transposed : !nn.rows<records x 7xf32>, tensor<11x7xf32> -> !nn.rows<records x 11xf32>",
                  perRecord("y", 11)});
   all.push_back({"embedding",
                  "table rows by id",
                  {ids("w", 13), fixed("t", {13, 5})},
-                 "%y = nn.embedding %w, %t : !nn.ragged<@tokens, i32>, tensor<13x5xf32> -> !nn.ragged<@tokens, 5xf32>",
+                 "%y = nn.embedding %w, %t : !nn.rows<records x @tokens x 1xi32>, tensor<13x5xf32> -> !nn.rows<records x @tokens x 5xf32>",
                  rows("y", 5)});
   all.push_back({"position_rows",
                  "table rows by place; the last one beyond the table",
                  {fixed("t", {5, 3})},
-                 "%y = nn.position_rows %t : tensor<5x3xf32> -> !nn.ragged<@tokens, 3xf32>",
+                 "%y = nn.position_rows %t : tensor<5x3xf32> -> !nn.rows<records x @tokens x 3xf32>",
                  rows("y", 3)});
   all.push_back({"segment_rows",
                  "table rows by which text of a pair the row is of",
                  {fixed("t", {2, 3})},
-                 "%y = nn.position_rows %t {of = \"segment\"} : tensor<2x3xf32> -> !nn.ragged<@tokens, 3xf32>",
+                 "%y = nn.position_rows %t {of = \"segment\"} : tensor<2x3xf32> -> !nn.rows<records x @tokens x 3xf32>",
                  rows("y", 3)});
   all.push_back({"counts",
                  "occurrences of each id in the record",
                  {ids("w", 13), perRecord("x", 13)},
-                 "%c = nn.counts %w : !nn.ragged<@tokens, i32> -> tensor<?x13xf32>\n"
-                 "    %y = nn.mul %x, %c : tensor<?x13xf32>, tensor<?x13xf32> -> tensor<?x13xf32>",
+                 "%c = nn.counts %w : !nn.rows<records x @tokens x 1xi32> -> !nn.rows<records x 13xf32>\n"
+                 "    %y = nn.mul %x, %c : !nn.rows<records x 13xf32>, !nn.rows<records x 13xf32> -> !nn.rows<records x 13xf32>",
                  perRecord("y", 13)});
   all.push_back({"bag_sum",
                  "sum of the table rows of a record's ids",
                  {ids("w", 13), fixed("t", {13, 5})},
-                 "%y = nn.bag_sum %w, %t : !nn.ragged<@tokens, i32>, tensor<13x5xf32> -> tensor<?x5xf32>",
+                 "%y = nn.bag_sum %w, %t : !nn.rows<records x @tokens x 1xi32>, tensor<13x5xf32> -> !nn.rows<records x 5xf32>",
                  perRecord("y", 5)});
   for (std::int64_t width : {2, 3, 5}) {
     std::string weight = "tensor<" + std::to_string(width) + "x7x11xf32>";
     all.push_back({"conv1d_" + std::to_string(width),
                    "convolution of the same length, zeros outside the record",
                    {rows("x", 7), fixed("w", {width, 7, 11})},
-                   "%y = nn.conv1d %x, %w : !nn.ragged<@tokens, 7xf32>, " + weight + " -> !nn.ragged<@tokens, 11xf32>",
+                   "%y = nn.conv1d %x, %w : !nn.rows<records x @tokens x 7xf32>, " + weight + " -> !nn.rows<records x @tokens x 11xf32>",
                    rows("y", 11)});
     all.push_back({"conv1d_max_" + std::to_string(width),
                    "convolution and the maximum over the record's rows",
                    {rows("x", 7), fixed("w", {width, 7, 11})},
-                   "%y, %at = nn.conv1d_max %x, %w : !nn.ragged<@tokens, 7xf32>, " + weight + " -> tensor<?x11xf32>, tensor<?x11xi32>",
+                   "%y, %at = nn.conv1d_max %x, %w : !nn.rows<records x @tokens x 7xf32>, " + weight +
+                       " -> !nn.rows<records x 11xf32>, !nn.rows<records x 11xi32>",
                    perRecord("y", 11)});
   }
 
   all.push_back({"segment_sum",
                  "sum of a record's rows",
                  {rows("x", 5)},
-                 "%y = nn.segment_sum %x : !nn.ragged<@tokens, 5xf32> -> tensor<?x5xf32>",
+                 "%y = nn.segment_sum %x : !nn.rows<records x @tokens x 5xf32> -> !nn.rows<records x 5xf32>",
                  perRecord("y", 5)});
   all.push_back({"segment_length",
                  "mean of a record's rows",
                  {rows("x", 5)},
-                 "%s = nn.segment_sum %x : !nn.ragged<@tokens, 5xf32> -> tensor<?x5xf32>\n"
-                 "    %n = nn.segment_length @tokens : tensor<?x1xf32>\n"
-                 "    %y = nn.div %s, %n : tensor<?x5xf32>, tensor<?x1xf32> -> tensor<?x5xf32>",
+                 "%s = nn.segment_sum %x : !nn.rows<records x @tokens x 5xf32> -> !nn.rows<records x 5xf32>\n"
+                 "    %n = nn.segment_length @tokens : !nn.rows<records x 1xf32>\n"
+                 "    %y = nn.div %s, %n : !nn.rows<records x 5xf32>, !nn.rows<records x 1xf32> -> !nn.rows<records x 5xf32>",
                  perRecord("y", 5)});
   all.push_back({"broadcast_records",
                  "the record's row for each of its rows",
                  {perRecord("x", 5)},
-                 "%y = nn.broadcast_records %x : tensor<?x5xf32> -> !nn.ragged<@tokens, 5xf32>",
+                 "%y = nn.broadcast_records %x : !nn.rows<records x 5xf32> -> !nn.rows<records x @tokens x 5xf32>",
                  rows("y", 5)});
-  all.push_back({"segment_max",
-                 "maximum of a record's rows",
-                 {rows("x", 5)},
-                 "%y, %at = nn.segment_max %x : !nn.ragged<@tokens, 5xf32> -> tensor<?x5xf32>, tensor<?x5xi32>",
-                 perRecord("y", 5)});
+  all.push_back(
+      {"segment_max",
+       "maximum of a record's rows",
+       {rows("x", 5)},
+       "%y, %at = nn.segment_max %x : !nn.rows<records x @tokens x 5xf32> -> !nn.rows<records x 5xf32>, !nn.rows<records x 5xi32>",
+       perRecord("y", 5)});
   all.push_back({"segment_first",
                  "first row of a record",
                  {rows("x", 5)},
-                 "%y = nn.segment_first %x : !nn.ragged<@tokens, 5xf32> -> tensor<?x5xf32>",
+                 "%y = nn.segment_first %x : !nn.rows<records x @tokens x 5xf32> -> !nn.rows<records x 5xf32>",
                  perRecord("y", 5)});
   all.push_back({"attention",
                  "softmax(q k^T / sqrt(width)) v in every head (arXiv 1706.03762)",
                  {rows("x", 18)},
-                 "%y, %lse = nn.attention %x {heads = 2 : i64} : !nn.ragged<@tokens, 18xf32> -> "
-                 "!nn.ragged<@tokens, 6xf32>, !nn.ragged<@tokens, 2xf32>",
+                 "%y, %lse = nn.attention %x {heads = 2 : i64} : !nn.rows<records x @tokens x 18xf32> -> "
+                 "!nn.rows<records x @tokens x 6xf32>, !nn.rows<records x @tokens x 2xf32>",
                  rows("y", 6)});
   all.push_back({"attention_dropout",
                  "attention with dropout on the probabilities",
                  {rows("x", 18)},
                  "%y, %lse = nn.attention %x {heads = 2 : i64, dropout = 0.3 : f64, key = 41 : i64} : "
-                 "!nn.ragged<@tokens, 18xf32> -> !nn.ragged<@tokens, 6xf32>, !nn.ragged<@tokens, 2xf32>",
+                 "!nn.rows<records x @tokens x 18xf32> -> !nn.rows<records x @tokens x 6xf32>, !nn.rows<records x @tokens x 2xf32>",
                  rows("y", 6)});
   for (bool dropout : {false, true}) {
-    all.push_back({dropout ? "attention_first_dropout" : "attention_first",
-                   "attention of the first rows over all rows",
-                   {perRecord("q", 6), rows("x", 12)},
-                   std::string("%y, %lse = nn.attention_first %q, %x {heads = 2 : i64") +
-                       (dropout ? ", dropout = 0.3 : f64, key = 41 : i64" : "") +
-                       "} : tensor<?x6xf32>, !nn.ragged<@tokens, 12xf32> -> tensor<?x6xf32>, tensor<?x2xf32>",
-                   perRecord("y", 6)});
+    all.push_back(
+        {dropout ? "attention_first_dropout" : "attention_first",
+         "attention of the first rows over all rows",
+         {perRecord("q", 6), rows("x", 12)},
+         std::string("%y, %lse = nn.attention_first %q, %x {heads = 2 : i64") + (dropout ? ", dropout = 0.3 : f64, key = 41 : i64" : "") +
+             "} : !nn.rows<records x 6xf32>, !nn.rows<records x @tokens x 12xf32> -> !nn.rows<records x 6xf32>, !nn.rows<records x 2xf32>",
+         perRecord("y", 6)});
   }
 
   // Compositions: values with two readers, weights with two uses, and what the fusions look for.
   all.push_back({"residual_block",
                  "x + f(norm(x)), weights used twice",
                  {rows("x", 5), fixed("w", {5, 5}), fixed("g", {5}), fixed("b", {5})},
-                 "%n, %rstd = nn.normalize %x {epsilon = 1.0e-5 : f64} : !nn.ragged<@tokens, 5xf32> -> "
-                 "!nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 1xf32>\n"
-                 "    %s = nn.mul %n, %g : !nn.ragged<@tokens, 5xf32>, tensor<5xf32> -> !nn.ragged<@tokens, 5xf32>\n"
-                 "    %m = nn.matmul %s, %w : !nn.ragged<@tokens, 5xf32>, tensor<5x5xf32> -> !nn.ragged<@tokens, 5xf32>\n"
-                 "    %a = nn.add %m, %b : !nn.ragged<@tokens, 5xf32>, tensor<5xf32> -> !nn.ragged<@tokens, 5xf32>\n"
-                 "    %h = nn.gelu %a : !nn.ragged<@tokens, 5xf32>\n"
-                 "    %k = nn.matmul %h, %w transposed : !nn.ragged<@tokens, 5xf32>, tensor<5x5xf32> -> "
-                 "!nn.ragged<@tokens, 5xf32>\n"
-                 "    %y = nn.add %x, %k : !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 5xf32> -> "
-                 "!nn.ragged<@tokens, 5xf32>",
+                 "%n, %rstd = nn.normalize %x {epsilon = 1.0e-5 : f64} : !nn.rows<records x @tokens x 5xf32> -> "
+                 "!nn.rows<records x @tokens x 5xf32>, !nn.rows<records x @tokens x 1xf32>\n"
+                 "    %s = nn.mul %n, %g : !nn.rows<records x @tokens x 5xf32>, tensor<5xf32> -> !nn.rows<records x @tokens x 5xf32>\n"
+                 "    %m = nn.matmul %s, %w : !nn.rows<records x @tokens x 5xf32>, tensor<5x5xf32> -> !nn.rows<records x @tokens x 5xf32>\n"
+                 "    %a = nn.add %m, %b : !nn.rows<records x @tokens x 5xf32>, tensor<5xf32> -> !nn.rows<records x @tokens x 5xf32>\n"
+                 "    %h = nn.gelu %a : !nn.rows<records x @tokens x 5xf32>\n"
+                 "    %k = nn.matmul %h, %w transposed : !nn.rows<records x @tokens x 5xf32>, tensor<5x5xf32> -> "
+                 "!nn.rows<records x @tokens x 5xf32>\n"
+                 "    %y = nn.add %x, %k : !nn.rows<records x @tokens x 5xf32>, !nn.rows<records x @tokens x 5xf32> -> "
+                 "!nn.rows<records x @tokens x 5xf32>",
                  rows("y", 5)});
-  all.push_back({"cnn",
-                 "max over relu(conv1d + bias)",
-                 {rows("x", 7), fixed("w", {3, 7, 5}), fixed("b", {5})},
-                 "%c = nn.conv1d %x, %w : !nn.ragged<@tokens, 7xf32>, tensor<3x7x5xf32> -> !nn.ragged<@tokens, 5xf32>\n"
-                 "    %a = nn.add %c, %b : !nn.ragged<@tokens, 5xf32>, tensor<5xf32> -> !nn.ragged<@tokens, 5xf32>\n"
-                 "    %r = nn.relu %a : !nn.ragged<@tokens, 5xf32>\n"
-                 "    %y, %at = nn.segment_max %r : !nn.ragged<@tokens, 5xf32> -> tensor<?x5xf32>, tensor<?x5xi32>",
-                 perRecord("y", 5)});
+  all.push_back(
+      {"cnn",
+       "max over relu(conv1d + bias)",
+       {rows("x", 7), fixed("w", {3, 7, 5}), fixed("b", {5})},
+       "%c = nn.conv1d %x, %w : !nn.rows<records x @tokens x 7xf32>, tensor<3x7x5xf32> -> !nn.rows<records x @tokens x 5xf32>\n"
+       "    %a = nn.add %c, %b : !nn.rows<records x @tokens x 5xf32>, tensor<5xf32> -> !nn.rows<records x @tokens x 5xf32>\n"
+       "    %r = nn.relu %a : !nn.rows<records x @tokens x 5xf32>\n"
+       "    %y, %at = nn.segment_max %r : !nn.rows<records x @tokens x 5xf32> -> !nn.rows<records x 5xf32>, !nn.rows<records x 5xi32>",
+       perRecord("y", 5)});
   all.push_back({"words",
                  "counts times a matrix",
                  {ids("w", 13), fixed("t", {13, 3})},
-                 "%c = nn.counts %w : !nn.ragged<@tokens, i32> -> tensor<?x13xf32>\n"
-                 "    %y = nn.matmul %c, %t : tensor<?x13xf32>, tensor<13x3xf32> -> tensor<?x3xf32>",
+                 "%c = nn.counts %w : !nn.rows<records x @tokens x 1xi32> -> !nn.rows<records x 13xf32>\n"
+                 "    %y = nn.matmul %c, %t : !nn.rows<records x 13xf32>, tensor<13x3xf32> -> !nn.rows<records x 3xf32>",
                  perRecord("y", 3)});
   all.push_back({"last_layer",
                  "what only the first row of a record is read of, after rows met",
                  {rows("x", 5), fixed("w", {5, 5}), fixed("b", {5}), fixed("u", {5, 7})},
-                 "%m = nn.matmul %x, %w : !nn.ragged<@tokens, 5xf32>, tensor<5x5xf32> -> !nn.ragged<@tokens, 5xf32>\n"
-                 "    %a = nn.add %m, %b : !nn.ragged<@tokens, 5xf32>, tensor<5xf32> -> !nn.ragged<@tokens, 5xf32>\n"
-                 "    %d = nn.dropout %a {p = 0.3 : f64, key = 17 : i64} : !nn.ragged<@tokens, 5xf32>\n"
-                 "    %s = nn.add %x, %d : !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 5xf32> -> !nn.ragged<@tokens, 5xf32>\n"
-                 "    %n, %rstd = nn.normalize %s {epsilon = 1.0e-5 : f64} : !nn.ragged<@tokens, 5xf32> -> !nn.ragged<@tokens, 5xf32>, "
-                 "!nn.ragged<@tokens, 1xf32>\n"
-                 "    %f = nn.matmul %n, %u : !nn.ragged<@tokens, 5xf32>, tensor<5x7xf32> -> !nn.ragged<@tokens, 7xf32>\n"
-                 "    %g = nn.gelu %f : !nn.ragged<@tokens, 7xf32>\n"
-                 "    %h = nn.matmul %g, %u transposed : !nn.ragged<@tokens, 7xf32>, tensor<5x7xf32> -> !nn.ragged<@tokens, 5xf32>\n"
-                 "    %p = nn.softmax %h : !nn.ragged<@tokens, 5xf32>\n"
-                 "    %c = nn.row_sum %s : !nn.ragged<@tokens, 5xf32> -> !nn.ragged<@tokens, 1xf32>\n"
-                 "    %e = nn.mul %p, %c : !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 1xf32> -> !nn.ragged<@tokens, 5xf32>\n"
-                 "    %k = nn.segment_sum %x : !nn.ragged<@tokens, 5xf32> -> tensor<?x5xf32>\n"
-                 "    %r = nn.broadcast_records %k : tensor<?x5xf32> -> !nn.ragged<@tokens, 5xf32>\n"
-                 "    %t = nn.add %e, %r : !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 5xf32> -> !nn.ragged<@tokens, 5xf32>\n"
-                 "    %o = nn.concat %t, %g : !nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 7xf32> -> !nn.ragged<@tokens, 12xf32>\n"
-                 "    %y = nn.segment_first %o : !nn.ragged<@tokens, 12xf32> -> tensor<?x12xf32>",
+                 "%m = nn.matmul %x, %w : !nn.rows<records x @tokens x 5xf32>, tensor<5x5xf32> -> !nn.rows<records x @tokens x 5xf32>\n"
+                 "    %a = nn.add %m, %b : !nn.rows<records x @tokens x 5xf32>, tensor<5xf32> -> !nn.rows<records x @tokens x 5xf32>\n"
+                 "    %d = nn.dropout %a {p = 0.3 : f64, key = 17 : i64} : !nn.rows<records x @tokens x 5xf32>\n"
+                 "    %s = nn.add %x, %d : !nn.rows<records x @tokens x 5xf32>, !nn.rows<records x @tokens x 5xf32> -> !nn.rows<records x "
+                 "@tokens x 5xf32>\n"
+                 "    %n, %rstd = nn.normalize %s {epsilon = 1.0e-5 : f64} : !nn.rows<records x @tokens x 5xf32> -> !nn.rows<records x "
+                 "@tokens x 5xf32>, "
+                 "!nn.rows<records x @tokens x 1xf32>\n"
+                 "    %f = nn.matmul %n, %u : !nn.rows<records x @tokens x 5xf32>, tensor<5x7xf32> -> !nn.rows<records x @tokens x 7xf32>\n"
+                 "    %g = nn.gelu %f : !nn.rows<records x @tokens x 7xf32>\n"
+                 "    %h = nn.matmul %g, %u transposed : !nn.rows<records x @tokens x 7xf32>, tensor<5x7xf32> -> !nn.rows<records x "
+                 "@tokens x 5xf32>\n"
+                 "    %p = nn.softmax %h : !nn.rows<records x @tokens x 5xf32>\n"
+                 "    %c = nn.row_sum %s : !nn.rows<records x @tokens x 5xf32> -> !nn.rows<records x @tokens x 1xf32>\n"
+                 "    %e = nn.mul %p, %c : !nn.rows<records x @tokens x 5xf32>, !nn.rows<records x @tokens x 1xf32> -> !nn.rows<records x "
+                 "@tokens x 5xf32>\n"
+                 "    %k = nn.segment_sum %x : !nn.rows<records x @tokens x 5xf32> -> !nn.rows<records x 5xf32>\n"
+                 "    %r = nn.broadcast_records %k : !nn.rows<records x 5xf32> -> !nn.rows<records x @tokens x 5xf32>\n"
+                 "    %t = nn.add %e, %r : !nn.rows<records x @tokens x 5xf32>, !nn.rows<records x @tokens x 5xf32> -> !nn.rows<records x "
+                 "@tokens x 5xf32>\n"
+                 "    %o = nn.concat %t, %g : !nn.rows<records x @tokens x 5xf32>, !nn.rows<records x @tokens x 7xf32> -> !nn.rows<records "
+                 "x @tokens x 12xf32>\n"
+                 "    %y = nn.segment_first %o : !nn.rows<records x @tokens x 12xf32> -> !nn.rows<records x 12xf32>",
                  perRecord("y", 12)});
   all.push_back({"last_attention",
                  "attention of which only the first rows are read, its queries, keys and values made by one matmul",
                  {rows("x", 6), fixed("w", {6, 18}), fixed("b", {18}), fixed("u", {6, 6})},
-                 "%m = nn.matmul %x, %w : !nn.ragged<@tokens, 6xf32>, tensor<6x18xf32> -> !nn.ragged<@tokens, 18xf32>\n"
-                 "    %a = nn.add %m, %b : !nn.ragged<@tokens, 18xf32>, tensor<18xf32> -> !nn.ragged<@tokens, 18xf32>\n"
+                 "%m = nn.matmul %x, %w : !nn.rows<records x @tokens x 6xf32>, tensor<6x18xf32> -> !nn.rows<records x @tokens x 18xf32>\n"
+                 "    %a = nn.add %m, %b : !nn.rows<records x @tokens x 18xf32>, tensor<18xf32> -> !nn.rows<records x @tokens x 18xf32>\n"
                  "    %o, %lse = nn.attention %a {heads = 3 : i64, dropout = 0.2 : f64, key = 23 : i64} : "
-                 "!nn.ragged<@tokens, 18xf32> -> !nn.ragged<@tokens, 6xf32>, !nn.ragged<@tokens, 3xf32>\n"
-                 "    %p = nn.matmul %o, %u : !nn.ragged<@tokens, 6xf32>, tensor<6x6xf32> -> !nn.ragged<@tokens, 6xf32>\n"
-                 "    %s = nn.add %x, %p : !nn.ragged<@tokens, 6xf32>, !nn.ragged<@tokens, 6xf32> -> !nn.ragged<@tokens, 6xf32>\n"
-                 "    %y = nn.segment_first %s : !nn.ragged<@tokens, 6xf32> -> tensor<?x6xf32>",
+                 "!nn.rows<records x @tokens x 18xf32> -> !nn.rows<records x @tokens x 6xf32>, !nn.rows<records x @tokens x 3xf32>\n"
+                 "    %p = nn.matmul %o, %u : !nn.rows<records x @tokens x 6xf32>, tensor<6x6xf32> -> !nn.rows<records x @tokens x 6xf32>\n"
+                 "    %s = nn.add %x, %p : !nn.rows<records x @tokens x 6xf32>, !nn.rows<records x @tokens x 6xf32> -> !nn.rows<records x "
+                 "@tokens x 6xf32>\n"
+                 "    %y = nn.segment_first %s : !nn.rows<records x @tokens x 6xf32> -> !nn.rows<records x 6xf32>",
                  perRecord("y", 6)});
   all.push_back(longChain());
   all.push_back(manyParts());

@@ -30,7 +30,7 @@ Type KernelEmitter::bytesType() { return MemRefType::get({ShapedType::kDynamic},
 // Of the ragged axis that the kernel works along.
 Value KernelEmitter::axisBytes(kernel::InvokeOp invoke, StringRef what) {
   for (Value v : llvm::concat<Value>(invoke.getOperands(), invoke.getResults())) {
-    if (isa<nn::RaggedType>(v.getType())) {
+    if (nn::isOnAxis(v.getType())) {
       return get(what, bytesType(), axisOf(nn::rowsOf(v.getType())));
     }
   }

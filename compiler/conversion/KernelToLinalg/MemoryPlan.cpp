@@ -112,7 +112,7 @@ std::int64_t blockRows(const nn::RowsOf &rows, std::int64_t widest, ModuleOp mod
 int MemoryPlan::axisOf(const nn::RowsOf &rows) const {
   switch (rows.kind) {
   case nn::RowsOf::Kind::axis:
-    return static_cast<int>(layout.axisIndex.lookup(rows.axis.getValue()));
+    return static_cast<int>(layout.axisIndex.lookup(rows.axes));
   case nn::RowsOf::Kind::records:
     return recordsAxis;
   case nn::RowsOf::Kind::fixed:

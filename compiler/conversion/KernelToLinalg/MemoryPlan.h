@@ -48,8 +48,9 @@ struct ProgramLayout {
   std::int64_t trainedElements = 0;  // of moments: those of the parameters that are not frozen
   std::int64_t gradientElements = 0; // of whole and rows
   std::int64_t wholeElements = 0;
-  llvm::StringMap<unsigned> parameterIndex, axisIndex, handleIndex;
-  ProgramTable table; // axes, inputs, tensors, dispatches filled in
+  llvm::StringMap<unsigned> parameterIndex, handleIndex;
+  llvm::DenseMap<mlir::Attribute, unsigned> axisIndex; // by the path of the axis
+  ProgramTable table;                                  // axes, inputs, tensors, dispatches filled in
 
   const Parameter &parameter(llvm::StringRef name) const { return parameters[parameterIndex.lookup(name)]; }
   const Deferred &deferredTable(llvm::StringRef name) const;

@@ -2,8 +2,6 @@
 
 #include "runtime/abi/program_abi.h"
 
-#include "llvm/ADT/StringSwitch.h"
-
 #include <map>
 
 using namespace mlir;
@@ -25,18 +23,25 @@ static FailureOr<ArrayAttr> readInputs(ModuleOp module) {
       return input.emitError("stands at place ") << index << " of the batch, and nothing says what stands at place " << layout.size()
                                                  << "; a module that does not read every input declares them in `nn.inputs`";
     }
-    SmallVector<NamedAttribute> entry = {b.getNamedAttr("name", input.getNameAttr()),
-                                         b.getNamedAttr("target", b.getBoolAttr(!readByPredict.lookup(input.getName())))};
-    if (auto ragged = dyn_cast<nn::RaggedType>(input.getType())) {
-      entry.push_back(b.getNamedAttr("kind", b.getStringAttr("ids")));
-      entry.push_back(b.getNamedAttr("axis", ragged.getAxis()));
-    } else {
-      const char *kind = nn::elementTypeOf(input.getType()).isInteger(32) ? "class" : nn::widthOf(input.getType()) == 1 ? "number" : "set";
-      entry.push_back(b.getNamedAttr("kind", b.getStringAttr(kind)));
-    }
-    layout.push_back(b.getDictionaryAttr(entry));
+    layout.push_back(b.getDictionaryAttr({b.getNamedAttr("name", input.getNameAttr()),
+                                          b.getNamedAttr("target", b.getBoolAttr(!readByPredict.lookup(input.getName()))),
+                                          b.getNamedAttr("type", TypeAttr::get(input.getType()))}));
   }
   return b.getArrayAttr(layout);
+}
+
+/// The place of an axis in the table, its parents before it.
+static unsigned addAxis(const nn::RowsOf &axis, ProgramLayout &layout) {
+  if (auto known = layout.axisIndex.find(axis.axes); known != layout.axisIndex.end()) {
+    return known->second;
+  }
+  if (nn::RowsOf parent = nn::parentOf(axis); parent.kind == nn::RowsOf::Kind::axis) {
+    addAxis(parent, layout);
+  }
+  const auto index = static_cast<unsigned>(layout.table.axes.size());
+  layout.axisIndex[axis.axes] = index;
+  layout.table.axes.push_back(nn::nameOf(axis));
+  return index;
 }
 
 LogicalResult addInputs(ModuleOp module, ProgramLayout &layout) {
@@ -52,30 +57,33 @@ LogicalResult addInputs(ModuleOp module, ProgramLayout &layout) {
   for (Attribute entry : declared) {
     auto input = dyn_cast<DictionaryAttr>(entry);
     auto name = input ? input.getAs<StringAttr>("name") : StringAttr();
-    auto kind = input ? input.getAs<StringAttr>("kind") : StringAttr();
+    auto type = input ? input.getAs<TypeAttr>("type") : TypeAttr();
     auto target = input ? input.getAs<BoolAttr>("target") : BoolAttr();
-    auto axis = input ? input.getAs<StringAttr>("axis") : StringAttr();
-    if (!name || !kind || !target || (kind == "ids" || kind == "tags") != static_cast<bool>(axis)) {
-      return module.emitError("`nn.inputs` has {name, kind, target} for every place of the batch, and the axis of ids and tags");
+    if (!name || !target || !type || !isa<nn::RowsType>(type.getValue())) {
+      return module.emitError("`nn.inputs` has {name, target, type} for every place of the batch, the type one of its rows");
     }
+    const nn::RowsOf rows = nn::rowsOf(type.getValue());
+    const bool numbers = nn::elementTypeOf(type.getValue()).isF32(), onAxis = rows.kind == nn::RowsOf::Kind::axis;
     ProgramTable::Input in;
     in.name = name.str();
-    in.kind = llvm::StringSwitch<int>(kind.getValue())
-                  .Case("ids", PENSTOCK_INPUT_IDS)
-                  .Case("class", PENSTOCK_INPUT_CLASS)
-                  .Case("set", PENSTOCK_INPUT_SET)
-                  .Case("tags", PENSTOCK_INPUT_TAGS)
-                  .Default(PENSTOCK_INPUT_NUMBER);
+    in.kind = onAxis                              ? (target.getValue() ? PENSTOCK_INPUT_TAGS : PENSTOCK_INPUT_IDS)
+              : !numbers                          ? PENSTOCK_INPUT_CLASS
+              : nn::widthOf(type.getValue()) == 1 ? PENSTOCK_INPUT_NUMBER
+                                                  : PENSTOCK_INPUT_SET;
     in.target = target.getValue();
-    if (axis) {
-      auto [it, isNew] = layout.axisIndex.try_emplace(axis.getValue(), table.axes.size());
-      if (isNew) {
-        table.axes.push_back(axis.str());
-      }
-      in.axis = static_cast<int>(it->second);
+    if (onAxis) {
+      in.axis = static_cast<int>(addAxis(rows, layout));
     }
     table.inputs.push_back(std::move(in));
   }
+  // Axes that the model itself makes: static ones of other extents.
+  module.walk([&](Operation *op) {
+    for (Type type : op->getResultTypes()) {
+      if (auto rows = dyn_cast<nn::RowsType>(type); rows && nn::isOnAxis(rows)) {
+        addAxis(nn::rowsOf(rows), layout);
+      }
+    }
+  });
   WalkResult placed = module.walk([&](nn::InputOp input) {
     if (input.getIndex() < table.inputs.size() && table.inputs[input.getIndex()].name == input.getName()) {
       return WalkResult::advance();

@@ -501,7 +501,7 @@ LogicalResult RowEmitter::emitRowOp(const RegionPlan &regionPlan, Operation *op,
     return success();
   }
   if (auto length = dyn_cast<nn::SegmentLengthOp>(op)) {
-    nn::RowsOf axis{nn::RowsOf::Kind::axis, length.getAxisAttr().getAttr(), 0};
+    nn::RowsOf axis = nn::axisOf(length);
     Value from = axisArray("offsets", axis, row, i32);
     Value to = axisArray("offsets", axis, arith::AddIOp::create(b, loc, row, constant(1)), i32);
     Value n = arith::SIToFPOp::create(b, loc, b.getF32Type(), arith::SubIOp::create(b, loc, to, from));

@@ -28,7 +28,7 @@ std::optional<unsigned> StepShape::placeOf(Kind kind, std::int64_t value) const 
 
 void StepShape::addRows(const nn::RowsOf &rows) {
   add(static_cast<std::int64_t>(rows.kind));
-  add(rows.axis.getAsOpaquePointer());
+  add(rows.axes.getAsOpaquePointer());
 }
 
 void StepShape::addBuffer(const Buffer &buffer) {

@@ -115,7 +115,7 @@ private:
   void add(ProgramTable::Amount &amount, const nn::RowsOf &rows, int64_t perRow) {
     switch (rows.kind) {
     case nn::RowsOf::Kind::axis:
-      amount.perRow[layout.axisIndex.lookup(rows.axis.getValue())] += perRow;
+      amount.perRow[layout.axisIndex.lookup(rows.axes)] += perRow;
       break;
     case nn::RowsOf::Kind::records:
       amount.perRecord += perRow;
@@ -205,7 +205,7 @@ private:
       // The derivatives of conv1d_max have products for one row of each channel of a record only: the one that was the largest.
       bool chosenRows = kernel == "conv1d_max_input_grad" || kernel == "conv1d_max_weight_grad";
       for (Value v : llvm::concat<Value>(invoke.getOperands(), invoke.getResults())) {
-        if (isa<nn::RaggedType>(v.getType()) && !chosenRows) {
+        if (nn::isOnAxis(v.getType()) && !chosenRows) {
           rows = nn::rowsOf(v.getType());
         }
       }
@@ -223,7 +223,7 @@ private:
         add(work.flops, nn::rowsOf(keysValues), operations * nn::widthOf(keysValues) / 2);
       } else {
         int64_t width = nn::widthOf(invoke.getOperands()[0].getType()) / 3;
-        work.flops.perPair[layout.axisIndex.lookup(rows.axis.getValue())] += operations * width;
+        work.flops.perPair[layout.axisIndex.lookup(rows.axes)] += operations * width;
       }
     } else {
       add(work.flops, rows, nn::widthOf(invoke.getOperands().back().getType()));

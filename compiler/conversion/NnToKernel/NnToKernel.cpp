@@ -113,7 +113,7 @@ private:
       return;
     }
     auto vector = dyn_cast<RankedTensorType>(add.getRhs().getType());
-    if (!vector || vector.getRank() != 1 || vector.isDynamicDim(0)) {
+    if (!vector || vector.getRank() != 1) {
       return;
     }
     // Reading a parameter, or columns of it, needs nothing else, so it may stand before the kernel.

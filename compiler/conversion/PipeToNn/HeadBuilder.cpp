@@ -137,7 +137,7 @@ int64_t widthOfNode(void *context, PenstockNode node) {
 
 int32_t isSequenceNode(void *context, PenstockNode node) {
   Value value = of(context).get(node);
-  return value && isa<nn::RaggedType>(value.getType()) ? 1 : 0;
+  return value && nn::isOnAxis(value.getType()) ? 1 : 0;
 }
 
 void failBuild(void *context, PenstockString message) { of(context).fail("says: " + text(message)); }
@@ -170,7 +170,7 @@ FailureOr<HeadValues> buildHead(ModelBuilder &model, const BuildHead &build, con
     return failure();
   }
   nn::RowsOf rows = nn::rowsOf(values.answer.getType());
-  bool tags = target && isa<nn::RaggedType>(target.getType());
+  bool tags = target && nn::isOnAxis(target.getType());
   bool fits = tags ? rows == nn::rowsOf(target.getType()) : rows.kind == nn::RowsOf::Kind::records;
   if (!fits || !nn::elementTypeOf(values.answer.getType()).isF32()) {
     building.fail(tags ? "gives an answer that is not one row a token" : "gives an answer that is not one row a record");

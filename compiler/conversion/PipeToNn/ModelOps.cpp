@@ -33,12 +33,12 @@ struct ModelBuilder::Call {
   }
 
   bool isFloat(Value v) { return nn::elementTypeOf(v.getType()).isF32(); }
-  bool isSequence(Value v) { return isa<nn::RaggedType>(v.getType()); }
+  bool isSequence(Value v) { return nn::isOnAxis(v.getType()); }
   bool isRecords(Value v) { return nn::rowsOf(v.getType()).kind == nn::RowsOf::Kind::records; }
   int64_t width(Value v) { return nn::widthOf(v.getType()); }
   bool hasRank(Value v, int64_t rank) {
     auto tensor = dyn_cast<RankedTensorType>(v.getType());
-    return tensor && tensor.hasStaticShape() && tensor.getRank() == rank;
+    return tensor && tensor.getRank() == rank;
   }
   bool rows(Value v) {
     if (!isFloat(v) || nn::rowsOf(v.getType()).kind == nn::RowsOf::Kind::fixed) {
@@ -87,9 +87,6 @@ struct ModelBuilder::Call {
   //===--- pieces ---------------------------------------------------------------------------------------------------===//
 
   Type scalarType() { return RankedTensorType::get({}, b.getF32Type()); }
-  Type recordType(int64_t w, Type element = {}) {
-    return RankedTensorType::get({ShapedType::kDynamic, w}, element ? element : b.getF32Type());
-  }
   Value scalar(double value) {
     auto type = cast<RankedTensorType>(scalarType());
     return nn::ConstantOp::create(b, loc, type, DenseElementsAttr::get(type, static_cast<float>(value)));
@@ -339,17 +336,16 @@ struct ModelBuilder::Call {
       return failure();
     }
     std::string kind = text("kind", "");
-    Type type = recordType(width(x));
+    Type type = nn::parentType(x.getType());
     if (kind == "max") {
-      return Value(nn::SegmentMaxOp::create(b, loc, type, recordType(width(x), b.getI32Type()), x).getResult());
+      return Value(nn::SegmentMaxOp::create(b, loc, type, nn::parentType(x.getType(), 0, b.getI32Type()), x).getResult());
     }
     if (kind == "first") {
       return Value(nn::SegmentFirstOp::create(b, loc, type, x));
     }
     if (kind == "mean") {
-      StringAttr axis = cast<nn::RaggedType>(x.getType()).getAxis();
       Value sum = nn::SegmentSumOp::create(b, loc, type, x);
-      Value length = nn::SegmentLengthOp::create(b, loc, recordType(1), FlatSymbolRefAttr::get(axis));
+      Value length = nn::segmentLength(b, loc, nn::rowsOf(x.getType()));
       return Value(nn::DivOp::create(b, loc, sum, length));
     }
     fail() << "pools by max, mean or first, not `" << kind << "`";
@@ -394,7 +390,7 @@ struct ModelBuilder::Call {
       fail() << "wants ids of a vocabulary";
       return failure();
     }
-    return Value(nn::CountsOp::create(b, loc, recordType(vocabulary), operands[0]));
+    return Value(nn::CountsOp::create(b, loc, nn::parentType(operands[0].getType(), vocabulary, b.getF32Type()), operands[0]));
   }
 
   /// The number (or the sum of the weights) of the rows with a known tag. Where there is none it is the least number, so that
@@ -490,10 +486,10 @@ struct ModelBuilder::Call {
       return failure();
     }
     if (decodes) {
-      Type back = nn::RaggedType::get(b.getContext(), cast<nn::RaggedType>(logits.getType()).getAxis(), {width(logits)}, b.getI32Type());
+      Type back = nn::withWidth(logits.getType(), width(logits), b.getI32Type());
       return Value(nn::CrfDecodeOp::create(b, loc, logits.getType(), logits.getType(), back, logits, transitions).getResult());
     }
-    auto loss = nn::CrfLossOp::create(b, loc, recordType(1), logits.getType(), logits, target, transitions);
+    auto loss = nn::CrfLossOp::create(b, loc, nn::parentType(logits.getType(), 1), logits.getType(), logits, target, transitions);
     return Value(nn::DivOp::create(b, loc, total(loss.getResult()), taggedCount(logits, target, b.getDenseF64ArrayAttr({}))));
   }
 

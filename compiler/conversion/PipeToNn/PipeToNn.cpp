@@ -47,22 +47,22 @@ public:
 
 private:
   FailureOr<Type> typeOf(Type type, Location loc) {
-    Builder b(pipeline.getContext());
-    auto records = [&](ArrayRef<int64_t> shape, Type element) -> Type { return RankedTensorType::get(shape, element); };
+    MLIRContext *context = pipeline.getContext();
+    Builder b(context);
     if (auto ids = dyn_cast<pipe::IdsType>(type)) {
-      return Type(nn::RaggedType::get(pipeline.getContext(), ids.getAxis(), {}, b.getI32Type()));
+      return Type(nn::RowsType::get(context, {ids.getAxis()}, 1, b.getI32Type()));
     }
     if (auto tags = dyn_cast<pipe::TagsType>(type)) {
-      return Type(nn::RaggedType::get(pipeline.getContext(), tags.getAxis(), {}, b.getI32Type()));
+      return Type(nn::RowsType::get(context, {tags.getAxis()}, 1, b.getI32Type()));
     }
     if (isa<pipe::ClassType>(type)) {
-      return records({ShapedType::kDynamic}, b.getI32Type());
+      return Type(nn::recordsOf(context, 1, b.getI32Type()));
     }
     if (isa<pipe::NumberType>(type)) {
-      return records({ShapedType::kDynamic, 1}, b.getF32Type());
+      return Type(nn::recordsOf(context, 1));
     }
     if (auto labels = dyn_cast<pipe::VectorType>(type)) { // a set
-      return records({ShapedType::kDynamic, labels.getWidth()}, b.getF32Type());
+      return Type(nn::recordsOf(context, labels.getWidth()));
     }
     emitError(loc, "the model cannot read a value of type ") << type;
     return failure();
@@ -83,18 +83,9 @@ private:
       return failure();
     }
     Builder b(op->getContext());
-    SmallVector<NamedAttribute> layout = {b.getNamedAttr("name", b.getStringAttr(name)), b.getNamedAttr("target", b.getBoolAttr(target))};
-    if (auto ids = dyn_cast<pipe::IdsType>(value.getType())) {
-      layout.push_back(b.getNamedAttr("kind", b.getStringAttr("ids")));
-      layout.push_back(b.getNamedAttr("axis", ids.getAxis()));
-    } else if (auto tags = dyn_cast<pipe::TagsType>(value.getType())) {
-      layout.push_back(b.getNamedAttr("kind", b.getStringAttr("tags")));
-      layout.push_back(b.getNamedAttr("axis", tags.getAxis()));
-    } else {
-      StringRef kind = isa<pipe::ClassType>(value.getType()) ? "class" : isa<pipe::NumberType>(value.getType()) ? "number" : "set";
-      layout.push_back(b.getNamedAttr("kind", b.getStringAttr(kind)));
-    }
-    inputs[static_cast<int64_t>(*index)] = b.getDictionaryAttr(layout);
+    inputs[static_cast<int64_t>(*index)] =
+        b.getDictionaryAttr({b.getNamedAttr("name", b.getStringAttr(name)), b.getNamedAttr("target", b.getBoolAttr(target)),
+                             b.getNamedAttr("type", TypeAttr::get(*type))});
     values[value] = model.input(name, static_cast<int64_t>(*index), *type, op->getLoc());
     return success();
   }
@@ -220,15 +211,11 @@ private:
   void writeAttributes() {
     auto module = pipeline->getParentOfType<ModuleOp>();
     Builder b(pipeline.getContext());
-    SmallVector<Attribute> layout, axes;
+    SmallVector<Attribute> layout;
     for (const auto &[index, input] : inputs) {
       layout.push_back(input);
-      if (auto axis = cast<DictionaryAttr>(input).get("axis"); axis && !llvm::is_contained(axes, axis)) {
-        axes.push_back(axis);
-      }
     }
     module->setAttr("nn.inputs", b.getArrayAttr(layout));
-    module->setAttr("nn.axes", b.getArrayAttr(axes));
     for (auto train : pipeline.getBody().getOps<pipe::TrainOp>()) {
       SmallVector<NamedAttribute> optimizer;
       for (NamedAttribute item : train.getOptimizer()) {

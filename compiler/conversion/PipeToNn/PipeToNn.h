@@ -5,9 +5,7 @@
 //   func @model   reads inputs and parameters, writes `nn.output "loss"` (index 0, where the pipeline has an objective) and one
 //                 `nn.output "<answer>"` an answer
 // and these attributes of the module:
-//   nn.inputs     the batch layout: for each place {name, kind = "ids" | "class" | "number" | "set" | "tags", axis (of ids and tags),
-//                 target}
-//   nn.axes       names of the ragged axes, in the order of the inputs
+//   nn.inputs     the batch layout: for each place {name, target, type}
 //   nn.optimizer  attributes of the nn.apply of a training step, where the pipeline trains
 //
 // Random numbers are keyed by the instance path: FNV-1a (64 bits, offset basis 14695981039346656037, prime 1099511628211) of

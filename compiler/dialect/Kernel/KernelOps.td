@@ -43,7 +43,7 @@ def Kernel_InvokeOp : Kernel_Op<"invoke", [Pure]> {
   let description = [{
     `kernel` is a row of the table in KernelTable.h, which says its scope: `rows` (block by block over rows, may stand in
     kernel.rows), `segments` (over records), `whole` (splits its own work). Example:
-    `%y = kernel.invoke "matmul" @matmul_0 (%x, %b) : (!nn.ragged<@tokens, 128xf32>, tensor<512xf32>) -> !nn.ragged<@tokens, 512xf32>`
+    `%y = kernel.invoke "matmul" @matmul_0 (%x, %b) : (!nn.rows<records x @tokens x 128xf32>, tensor<512xf32>) -> !nn.rows<records x @tokens x 512xf32>`
   }];
   let arguments = (ins StrAttr:$kernel, OptionalAttr<FlatSymbolRefAttr>:$handle, Variadic<AnyType>:$inputs);
   let results = (outs Variadic<AnyType>:$outputs);
@@ -54,7 +54,7 @@ def Kernel_InvokeOp : Kernel_Op<"invoke", [Pure]> {
 def Kernel_RowsOp : Kernel_Op<"rows", [SingleBlock, NoTerminator]> {
   let summary = "everything in its body runs block by block over the rows of one axis";
   let description = [{
-    `axis`: "@name" of a ragged axis, "records", or "fixed". The body captures values from above; `kernel.yield` gives those
+    `axis`: the rows in words, "records x tokens", "records" or "fixed". The body captures values from above; `kernel.yield` gives those
     that are used outside. One region is one parallel loop: between its ops nothing waits.
   }];
   let arguments = (ins StrAttr:$axis);

@@ -11,6 +11,8 @@
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
+#include <string>
+
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wunused-parameter" // generated code
 #include "compiler/dialect/Nn/NnDialect.h.inc"
@@ -18,6 +20,17 @@
 
 #define GET_TYPEDEF_CLASSES
 #include "compiler/dialect/Nn/NnTypes.h.inc"
+
+namespace penstock::nn {
+llvm::LogicalResult verifyPools(mlir::Operation *op);
+llvm::LogicalResult verifySpreads(mlir::Operation *op);
+template <typename Op> struct PoolsRows : mlir::OpTrait::TraitBase<Op, PoolsRows> {
+  static llvm::LogicalResult verifyTrait(mlir::Operation *op) { return verifyPools(op); }
+};
+template <typename Op> struct SpreadsRows : mlir::OpTrait::TraitBase<Op, SpreadsRows> {
+  static llvm::LogicalResult verifyTrait(mlir::Operation *op) { return verifySpreads(op); }
+};
+} // namespace penstock::nn
 
 #define GET_OP_CLASSES
 #include "compiler/dialect/Nn/NnOps.h.inc"
@@ -28,19 +41,38 @@ namespace penstock::nn {
 /// What the rows of a value are.
 struct RowsOf {
   enum class Kind { axis, records, fixed } kind = Kind::fixed;
-  mlir::StringAttr axis; // of Kind::axis
+  mlir::ArrayAttr axes;  // of Kind::axis: the path from the records
   std::int64_t rows = 1; // of Kind::fixed
   bool operator==(const RowsOf &) const = default;
 };
 
-/// Rows of a ragged value, a record value (first dimension dynamic), or a static tensor (rank 0: one row; rank 1: one row;
-/// else the first dimension).
+/// Rows of a value of the batch, or of a tensor of static shape (rank 0 or 1: one row; else the first dimension).
 RowsOf rowsOf(mlir::Type type);
 /// Elements of one row.
 std::int64_t widthOf(mlir::Type type);
 mlir::Type elementTypeOf(mlir::Type type);
+std::int64_t bytesOf(mlir::Type element);
 /// The type of `like`'s rows with another width: `width` elements of `element` a row.
 mlir::Type withWidth(mlir::Type like, std::int64_t width, mlir::Type element = {});
+/// Rows with `width` elements of `element`, f32 where it is null.
+RowsType recordsOf(mlir::MLIRContext *context, std::int64_t width, mlir::Type element = {});
+RowsType rowsOn(const RowsOf &rows, mlir::MLIRContext *context, std::int64_t width, mlir::Type element = {});
+/// Whether a value lies on an axis.
+bool isOnAxis(mlir::Type type);
+/// The rows that own those of an axis: the records, or the rows of another axis.
+RowsOf parentOf(const RowsOf &axis);
+/// The type of the parent's rows with the width and element of `type`, or those given.
+RowsType parentType(mlir::Type type, std::int64_t width = 0, mlir::Type element = {});
+/// The extents of a static axis; none of a ragged one.
+llvm::ArrayRef<std::int64_t> extentsOf(const RowsOf &axis);
+/// The last step of an axis in words: "words", "[28, 28]".
+std::string nameOf(const RowsOf &axis);
+/// The axis whose segments an op measures.
+RowsOf axisOf(SegmentLengthOp length);
+/// Number of rows of each segment of an axis: a column of the parent's rows, or one number where all are alike.
+mlir::Value segmentLength(mlir::OpBuilder &builder, mlir::Location loc, const RowsOf &axis);
+/// In words: "records", "records x words x characters", "records x [28, 28]", "fixed".
+std::string wordsOf(const RowsOf &rows);
 bool isScalar(mlir::Type type);
 /// The parameter that `value` is, or columns of which it is; null for what is computed.
 ParameterOp parameterOf(mlir::Value value);

@@ -23,68 +23,196 @@ void NnDialect::initialize() {
       >();
 }
 
-// <@axis, 128xf32>
-Type RaggedType::parse(AsmParser &parser) {
-  StringAttr axis;
-  SmallVector<int64_t> shape;
+// <records x @words x [3, 5] x 128xf32>
+Type RowsType::parse(AsmParser &parser) {
+  SmallVector<Attribute> axes;
+  SmallVector<int64_t> extents;
+  int64_t width = 0;
   Type element;
-  if (parser.parseLess() || parser.parseSymbolName(axis) || parser.parseComma() ||
-      parser.parseDimensionList(shape, /*allowDynamic=*/false) || parser.parseType(element) || parser.parseGreater()) {
+  if (parser.parseLess() || parser.parseKeyword("records") || parser.parseKeyword("x")) {
     return {};
   }
-  return RaggedType::get(parser.getContext(), axis, shape, element);
+  while (true) {
+    StringAttr name;
+    if (succeeded(parser.parseOptionalSymbolName(name))) {
+      axes.push_back(name);
+    } else if (succeeded(parser.parseOptionalLSquare())) {
+      extents.clear();
+      auto extent = [&] { return parser.parseInteger(extents.emplace_back()); };
+      if (parser.parseCommaSeparatedList(extent) || parser.parseRSquare()) {
+        return {};
+      }
+      axes.push_back(DenseI64ArrayAttr::get(parser.getContext(), extents));
+    } else {
+      break;
+    }
+    if (parser.parseKeyword("x")) {
+      return {};
+    }
+  }
+  SmallVector<int64_t> shape;
+  SMLoc at = parser.getCurrentLocation();
+  if (parser.parseDimensionList(shape, /*allowDynamic=*/false) || parser.parseType(element) || parser.parseGreater()) {
+    return {};
+  }
+  if (shape.size() != 1) {
+    parser.emitError(at, "a row has one width");
+    return {};
+  }
+  width = shape.front();
+  return parser.getChecked<RowsType>(parser.getContext(), axes, width, element);
 }
 
-void RaggedType::print(AsmPrinter &printer) const {
-  printer << "<";
-  printer.printSymbolName(getAxis());
-  printer << ", ";
-  for (int64_t d : getShape()) {
-    printer << d << "x";
+void RowsType::print(AsmPrinter &printer) const {
+  printer << "<records x ";
+  for (Attribute axis : getAxes()) {
+    if (auto name = dyn_cast<StringAttr>(axis)) {
+      printer.printSymbolName(name);
+    } else {
+      printer << "[" << cast<DenseI64ArrayAttr>(axis).asArrayRef() << "]";
+    }
+    printer << " x ";
   }
-  printer << getElementType() << ">";
+  printer << getWidth() << "x" << getElementType() << ">";
+}
+
+LogicalResult RowsType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, ArrayRef<Attribute> axes, int64_t width, Type element) {
+  if (width < 1) {
+    return emitError() << "a row has one element or more, not " << width;
+  }
+  const bool computed = element.isF32() || element.isSignlessInteger(32) || element.isUnsignedInteger(8);
+  if (!computed && !element.isBF16() && !element.isSignlessInteger(8)) {
+    return emitError() << "elements are f32, i32 or ui8, and bf16 or i8 where they are only stored, not " << element;
+  }
+  for (Attribute axis : axes) {
+    auto extents = dyn_cast<DenseI64ArrayAttr>(axis);
+    if (!extents) {
+      continue;
+    }
+    if (extents.empty() || extents.size() > 8) {
+      return emitError() << "a static axis has 1 to 8 extents, not " << extents.size();
+    }
+    int64_t rows = 1;
+    for (int64_t extent : extents.asArrayRef()) {
+      if (extent < 1) {
+        return emitError() << "an extent of an axis is 1 or more, not " << extent;
+      }
+      if (__builtin_mul_overflow(rows, extent, &rows) || rows > INT32_MAX) {
+        return emitError() << "a static axis has fewer than 2147483648 rows";
+      }
+    }
+  }
+  return success();
 }
 
 namespace penstock::nn {
 
 RowsOf rowsOf(Type type) {
-  if (auto ragged = dyn_cast<RaggedType>(type)) {
-    return {RowsOf::Kind::axis, ragged.getAxis(), 0};
+  if (auto rows = dyn_cast<RowsType>(type)) {
+    if (rows.getAxes().empty()) {
+      return {RowsOf::Kind::records, {}, 0};
+    }
+    return {RowsOf::Kind::axis, ArrayAttr::get(type.getContext(), rows.getAxes()), 0};
   }
   auto tensor = cast<RankedTensorType>(type);
-  if (tensor.getRank() > 0 && tensor.isDynamicDim(0)) {
-    return {RowsOf::Kind::records, {}, 0};
-  }
   return {RowsOf::Kind::fixed, {}, tensor.getRank() < 2 ? 1 : tensor.getDimSize(0)};
 }
 
 int64_t widthOf(Type type) {
-  if (auto ragged = dyn_cast<RaggedType>(type)) {
-    return ragged.getWidth();
+  if (auto rows = dyn_cast<RowsType>(type)) {
+    return rows.getWidth();
   }
   auto tensor = cast<RankedTensorType>(type);
   int64_t n = 1;
-  for (int64_t i = tensor.getRank() < 2 && !(tensor.getRank() == 1 && tensor.isDynamicDim(0)) ? 0 : 1; i < tensor.getRank(); ++i) {
+  for (int64_t i = tensor.getRank() < 2 ? 0 : 1; i < tensor.getRank(); ++i) {
     n *= tensor.getDimSize(i);
   }
   return n;
 }
 
 Type elementTypeOf(Type type) {
-  if (auto ragged = dyn_cast<RaggedType>(type)) {
-    return ragged.getElementType();
-  }
-  return cast<RankedTensorType>(type).getElementType();
+  auto rows = dyn_cast<RowsType>(type);
+  return rows ? rows.getElementType() : cast<RankedTensorType>(type).getElementType();
 }
+
+int64_t bytesOf(Type element) { return element.getIntOrFloatBitWidth() / 8; }
 
 Type withWidth(Type like, int64_t width, Type element) {
   Type e = element ? element : elementTypeOf(like);
-  if (auto ragged = dyn_cast<RaggedType>(like)) {
-    return RaggedType::get(like.getContext(), ragged.getAxis(), {width}, e);
+  if (auto rows = dyn_cast<RowsType>(like)) {
+    return RowsType::get(like.getContext(), rows.getAxes(), width, e);
   }
-  auto tensor = cast<RankedTensorType>(like);
-  RowsOf rows = rowsOf(tensor);
-  return RankedTensorType::get({rows.kind == RowsOf::Kind::records ? ShapedType::kDynamic : rows.rows, width}, e);
+  return RankedTensorType::get({rowsOf(like).rows, width}, e);
+}
+
+RowsType recordsOf(MLIRContext *context, int64_t width, Type element) {
+  return RowsType::get(context, {}, width, element ? element : Float32Type::get(context));
+}
+
+RowsType rowsOn(const RowsOf &rows, MLIRContext *context, int64_t width, Type element) {
+  ArrayRef<Attribute> axes = rows.axes ? rows.axes.getValue() : ArrayRef<Attribute>();
+  return RowsType::get(context, axes, width, element ? element : Float32Type::get(context));
+}
+
+bool isOnAxis(Type type) {
+  auto rows = dyn_cast<RowsType>(type);
+  return rows && !rows.getAxes().empty();
+}
+
+RowsOf parentOf(const RowsOf &axis) {
+  ArrayRef<Attribute> above = axis.axes.getValue().drop_back();
+  if (above.empty()) {
+    return {RowsOf::Kind::records, {}, 0};
+  }
+  return {RowsOf::Kind::axis, ArrayAttr::get(axis.axes.getContext(), above), 0};
+}
+
+RowsType parentType(Type type, int64_t width, Type element) {
+  auto rows = cast<RowsType>(type);
+  return RowsType::get(type.getContext(), rows.getAxes().drop_back(), width > 0 ? width : rows.getWidth(),
+                       element ? element : rows.getElementType());
+}
+
+ArrayRef<int64_t> extentsOf(const RowsOf &axis) {
+  auto extents = axis.axes ? dyn_cast<DenseI64ArrayAttr>(axis.axes.getValue().back()) : DenseI64ArrayAttr();
+  return extents ? extents.asArrayRef() : ArrayRef<int64_t>();
+}
+
+std::string nameOf(const RowsOf &axis) {
+  if (auto name = dyn_cast<StringAttr>(axis.axes.getValue().back())) {
+    return name.str();
+  }
+  std::string words = "[";
+  for (auto [i, extent] : llvm::enumerate(extentsOf(axis))) {
+    words += (i == 0 ? "" : ", ") + std::to_string(extent);
+  }
+  return words + "]";
+}
+
+RowsOf axisOf(SegmentLengthOp length) {
+  SmallVector<Attribute> path(cast<RowsType>(length.getType()).getAxes());
+  path.push_back(length.getAxisAttr().getAttr());
+  return {RowsOf::Kind::axis, ArrayAttr::get(length.getContext(), path), 0};
+}
+
+Value segmentLength(OpBuilder &builder, Location loc, const RowsOf &axis) {
+  if (ArrayRef<int64_t> extents = extentsOf(axis); !extents.empty()) {
+    auto scalar = RankedTensorType::get({}, builder.getF32Type());
+    int64_t rows = 1;
+    for (int64_t extent : extents) {
+      rows *= extent;
+    }
+    return ConstantOp::create(builder, loc, scalar, DenseElementsAttr::get(scalar, static_cast<float>(rows)));
+  }
+  auto name = cast<StringAttr>(axis.axes.getValue().back());
+  return SegmentLengthOp::create(builder, loc, rowsOn(parentOf(axis), builder.getContext(), 1), FlatSymbolRefAttr::get(name));
+}
+
+std::string wordsOf(const RowsOf &rows) {
+  if (rows.kind == RowsOf::Kind::fixed) {
+    return "fixed";
+  }
+  return rows.kind == RowsOf::Kind::records ? "records" : wordsOf(parentOf(rows)) + " x " + nameOf(rows);
 }
 
 bool isScalar(Type type) {
@@ -104,7 +232,7 @@ bool broadcasts(Type rhs, Type lhs) {
     return true;
   }
   auto tensor = dyn_cast<RankedTensorType>(rhs);
-  return tensor && tensor.getRank() == 1 && tensor.hasStaticShape() && tensor.getDimSize(0) == widthOf(lhs);
+  return tensor && tensor.getRank() == 1 && tensor.getDimSize(0) == widthOf(lhs);
 }
 
 } // namespace penstock::nn

@@ -43,7 +43,7 @@ def Nn_ParameterOp : Nn_Pure<"parameter", [DeclareOpInterfaceMethods<SymbolUserO
 def Nn_InputOp : Nn_Pure<"input"> {
   let summary = "one input of the batch";
   let description = [{
-    `index` is the place in the batch layout. Example: `%ids = nn.input "tokens" {index = 0 : i64} : !nn.ragged<@tokens, i32>`
+    `index` is the place in the batch layout. Example: `%ids = nn.input "tokens" {index = 0 : i64} : !nn.rows<records x @tokens x 1xi32>`
   }];
   let arguments = (ins StrAttr:$name, I64Attr:$index);
   let results = (outs Nn_Value:$result);
@@ -69,7 +69,7 @@ def Nn_RowGradientOp : Nn_Op<"row_gradient"> {
   let summary = "hands the gradient of a deferred table to the optimizer: sums of cotangent rows by id, of the ids that occur";
   let description = [{
     A cotangent a row of the ids, or a record. Example:
-    `nn.row_gradient @"h.embedding_0.weight", %ids, %g : !nn.ragged<@tokens, i32>, !nn.ragged<@tokens, 8xf32>`
+    `nn.row_gradient @"h.embedding_0.weight", %ids, %g : !nn.rows<records x @tokens x 1xi32>, !nn.rows<records x @tokens x 8xf32>`
   }];
   let arguments = (ins FlatSymbolRefAttr:$name, Nn_Ids:$ids, Nn_Rows:$cotangent);
   let assemblyFormat = "$name `,` $ids `,` $cotangent attr-dict `:` type($ids) `,` type($cotangent)";
@@ -77,7 +77,7 @@ def Nn_RowGradientOp : Nn_Op<"row_gradient"> {
 
 def Nn_RefreshOp : Nn_Op<"refresh"> {
   let summary = "brings the rows of a deferred table that are read up to date: every step that passed them by is made up for";
-  let description = "Example: `nn.refresh @\"h.embedding_0.weight\", %ids : !nn.ragged<@tokens, i32>`";
+  let description = "Example: `nn.refresh @\"h.embedding_0.weight\", %ids : !nn.rows<records x @tokens x 1xi32>`";
   let arguments = (ins FlatSymbolRefAttr:$name, Nn_Ids:$ids);
   let assemblyFormat = "$name `,` $ids attr-dict `:` type($ids)";
 }
@@ -124,7 +124,7 @@ def Nn_OutputOp : Nn_Op<"output"> {
 class Nn_Unary<string mnemonic, string what, list<Trait> traits = [Nn_Vjp]>
     : Nn_Pure<mnemonic, !listconcat([SameOperandsAndResultType], traits)> {
   let summary = what;
-  let description = "Element by element, any shape. Example: `%y = nn." # mnemonic # " %x : tensor<?x5xf32>`";
+  let description = "Element by element, any shape. Example: `%y = nn." # mnemonic # " %x : !nn.rows<records x 5xf32>`";
   let arguments = (ins Nn_Rows:$input);
   let results = (outs Nn_Rows:$result);
   let assemblyFormat = "$input attr-dict `:` type($result)";
@@ -284,17 +284,17 @@ def Nn_CrfLossOp : Nn_Pure<"crf_loss", [Nn_Vjp]> {
     (K + 2) * K numbers for K tags: from tag i to tag j at i * K + j, then those of tags that begin a chain, then of those that
     end one. `alpha`, the logarithms of the forward sums, is for the derivative.
   }];
-  let arguments = (ins Nn_RaggedF32:$logits, Nn_RaggedI32:$target, Nn_F32Tensor:$transitions);
-  let results = (outs Nn_F32Tensor:$result, Nn_RaggedF32:$alpha);
+  let arguments = (ins Nn_AxisF32:$logits, Nn_AxisI32:$target, Nn_F32Tensor:$transitions);
+  let results = (outs Nn_BatchF32:$result, Nn_AxisF32:$alpha);
   let assemblyFormat = [{$logits `,` $target `,` $transitions attr-dict `:` type($logits) `,` type($target) `,`
                          type($transitions) `->` type($result) `,` type($alpha)}];
   let hasVerifier = 1;
 }
 def Nn_CrfLossGradOp : Nn_Pure<"crf_loss_grad"> {
   let summary = "derivative of crf_loss by the logits, and, a row a record, by the transitions, times a column of cotangents";
-  let arguments = (ins Nn_RaggedF32:$logits, Nn_RaggedI32:$target, Nn_F32Tensor:$transitions, Nn_RaggedF32:$alpha,
-                       Nn_F32Tensor:$cotangent);
-  let results = (outs Nn_RaggedF32:$result, Nn_F32Tensor:$by_record);
+  let arguments = (ins Nn_AxisF32:$logits, Nn_AxisI32:$target, Nn_F32Tensor:$transitions, Nn_AxisF32:$alpha,
+                       Nn_BatchF32:$cotangent);
+  let results = (outs Nn_AxisF32:$result, Nn_BatchF32:$by_record);
   let assemblyFormat = [{$logits `,` $target `,` $transitions `,` $alpha `,` $cotangent attr-dict `:` type($logits) `,`
                          type($target) `,` type($transitions) `,` type($alpha) `,` type($cotangent) `->` type($result) `,` type($by_record)}];
 }
@@ -304,8 +304,8 @@ def Nn_CrfDecodeOp : Nn_Pure<"crf_decode"> {
     `logits` and `transitions` as of crf_loss; the chain of a record are the rows at which words begin, all rows where the axis is
     not cut from words. `alpha` and `back` are the kernel's own memory.
   }];
-  let arguments = (ins Nn_RaggedF32:$logits, Nn_F32Tensor:$transitions);
-  let results = (outs Nn_RaggedF32:$result, Nn_RaggedF32:$alpha, Nn_RaggedI32:$back);
+  let arguments = (ins Nn_AxisF32:$logits, Nn_F32Tensor:$transitions);
+  let results = (outs Nn_AxisF32:$result, Nn_AxisF32:$alpha, Nn_AxisI32:$back);
   let assemblyFormat = [{$logits `,` $transitions attr-dict `:` type($logits) `,` type($transitions) `->` type($result) `,`
                          type($alpha) `,` type($back)}];
   let hasVerifier = 1;
@@ -350,31 +350,31 @@ def Nn_PositionRowsOp : Nn_Pure<"position_rows", [Nn_Vjp]> {
   let summary = "table row of every row's place in its record (the last row beyond the table)";
   let description = "`of`: `position`, the place in the record, or `segment`, which text of a pair the row is of.";
   let arguments = (ins Nn_F32Tensor:$table, DefaultValuedAttr<StrAttr, "\"position\"">:$of);
-  let results = (outs Nn_RaggedF32:$result);
+  let results = (outs Nn_AxisF32:$result);
   let assemblyFormat = "$table attr-dict `:` type($table) `->` type($result)";
 }
 def Nn_PositionRowsGradOp : Nn_Pure<"position_rows_grad"> {
   let summary = "sums cotangent rows by their place in the record, or their segment";
-  let arguments = (ins Nn_RaggedF32:$cotangent, DefaultValuedAttr<StrAttr, "\"position\"">:$of);
+  let arguments = (ins Nn_AxisF32:$cotangent, DefaultValuedAttr<StrAttr, "\"position\"">:$of);
   let results = (outs Nn_F32Tensor:$result);
   let assemblyFormat = "$cotangent attr-dict `:` type($cotangent) `->` type($result)";
 }
 
-def Nn_CountsOp : Nn_Pure<"counts"> {
+def Nn_CountsOp : Nn_Pure<"counts", [Nn_PoolsRows]> {
   let summary = "occurrences of every id in the record: [records x vocabulary]";
-  let arguments = (ins Nn_RaggedI32:$ids);
-  let results = (outs Nn_F32Tensor:$result);
+  let arguments = (ins Nn_AxisI32:$ids);
+  let results = (outs Nn_BatchF32:$result);
   let assemblyFormat = "$ids attr-dict `:` type($ids) `->` type($result)";
 }
-def Nn_BagSumOp : Nn_Pure<"bag_sum", [Nn_Vjp]> {
+def Nn_BagSumOp : Nn_Pure<"bag_sum", [Nn_Vjp, Nn_PoolsRows]> {
   let summary = "sum of the table rows of a record's ids: counts times the table, without the counts";
-  let arguments = (ins Nn_RaggedI32:$ids, Nn_F32Tensor:$table);
-  let results = (outs Nn_F32Tensor:$result);
+  let arguments = (ins Nn_AxisI32:$ids, Nn_F32Tensor:$table);
+  let results = (outs Nn_BatchF32:$result);
   let assemblyFormat = "$ids `,` $table attr-dict `:` type($ids) `,` type($table) `->` type($result)";
 }
 def Nn_BagSumGradOp : Nn_Pure<"bag_sum_grad"> {
   let summary = "sums the cotangent row of the record of every id into a table";
-  let arguments = (ins Nn_RaggedI32:$ids, Nn_F32Tensor:$cotangent);
+  let arguments = (ins Nn_AxisI32:$ids, Nn_BatchF32:$cotangent);
   let results = (outs Nn_F32Tensor:$result);
   let assemblyFormat = "$ids `,` $cotangent attr-dict `:` type($ids) `,` type($cotangent) `->` type($result)";
 }
@@ -382,40 +382,40 @@ def Nn_BagSumGradOp : Nn_Pure<"bag_sum_grad"> {
 def Nn_Conv1dOp : Nn_Pure<"conv1d", [Nn_Vjp]> {
   let summary = "convolution along a ragged axis, same length, zeros outside the record";
   let description = "weight: width x D x maps; row t reads rows t - left .. t - left + width - 1, left = (width - 1) / 2.";
-  let arguments = (ins Nn_RaggedF32:$input, Nn_F32Tensor:$weight);
-  let results = (outs Nn_RaggedF32:$result);
+  let arguments = (ins Nn_AxisF32:$input, Nn_F32Tensor:$weight);
+  let results = (outs Nn_AxisF32:$result);
   let assemblyFormat = "$input `,` $weight attr-dict `:` type($input) `,` type($weight) `->` type($result)";
   let hasVerifier = 1;
 }
 def Nn_Conv1dInputGradOp : Nn_Pure<"conv1d_input_grad"> {
   let summary = "derivative of conv1d by its input";
-  let arguments = (ins Nn_RaggedF32:$cotangent, Nn_F32Tensor:$weight);
-  let results = (outs Nn_RaggedF32:$result);
+  let arguments = (ins Nn_AxisF32:$cotangent, Nn_F32Tensor:$weight);
+  let results = (outs Nn_AxisF32:$result);
   let assemblyFormat = "$cotangent `,` $weight attr-dict `:` type($cotangent) `,` type($weight) `->` type($result)";
 }
 def Nn_Conv1dWeightGradOp : Nn_Pure<"conv1d_weight_grad"> {
   let summary = "derivative of conv1d by its weight";
-  let arguments = (ins Nn_RaggedF32:$input, Nn_RaggedF32:$cotangent);
+  let arguments = (ins Nn_AxisF32:$input, Nn_AxisF32:$cotangent);
   let results = (outs Nn_F32Tensor:$result);
   let assemblyFormat = "$input `,` $cotangent attr-dict `:` type($input) `,` type($cotangent) `->` type($result)";
 }
-def Nn_Conv1dMaxOp : Nn_Pure<"conv1d_max", [Nn_Vjp]> {
+def Nn_Conv1dMaxOp : Nn_Pure<"conv1d_max", [Nn_Vjp, Nn_PoolsRows]> {
   let summary = "conv1d and the maximum over the record's rows in one, without the rows in memory";
   let description = "`argmax`: row within the record, the first of equals. The derivative is sparse: one row a channel.";
-  let arguments = (ins Nn_RaggedF32:$input, Nn_F32Tensor:$weight);
-  let results = (outs Nn_F32Tensor:$result, Nn_I32Tensor:$argmax);
+  let arguments = (ins Nn_AxisF32:$input, Nn_F32Tensor:$weight);
+  let results = (outs Nn_BatchF32:$result, Nn_BatchI32:$argmax);
   let assemblyFormat = "$input `,` $weight attr-dict `:` type($input) `,` type($weight) `->` type($result) `,` type($argmax)";
 }
-def Nn_Conv1dMaxInputGradOp : Nn_Pure<"conv1d_max_input_grad"> {
+def Nn_Conv1dMaxInputGradOp : Nn_Pure<"conv1d_max_input_grad", [Nn_SpreadsRows]> {
   let summary = "derivative of conv1d_max by its input";
-  let arguments = (ins Nn_F32Tensor:$cotangent, Nn_I32Tensor:$argmax, Nn_F32Tensor:$weight);
-  let results = (outs Nn_RaggedF32:$result);
+  let arguments = (ins Nn_BatchF32:$cotangent, Nn_BatchI32:$argmax, Nn_F32Tensor:$weight);
+  let results = (outs Nn_AxisF32:$result);
   let assemblyFormat = [{$cotangent `,` $argmax `,` $weight attr-dict `:` type($cotangent) `,` type($argmax) `,`
                          type($weight) `->` type($result)}];
 }
 def Nn_Conv1dMaxWeightGradOp : Nn_Pure<"conv1d_max_weight_grad"> {
   let summary = "derivative of conv1d_max by its weight";
-  let arguments = (ins Nn_RaggedF32:$input, Nn_F32Tensor:$cotangent, Nn_I32Tensor:$argmax);
+  let arguments = (ins Nn_AxisF32:$input, Nn_BatchF32:$cotangent, Nn_BatchI32:$argmax);
   let results = (outs Nn_F32Tensor:$result);
   let assemblyFormat = [{$input `,` $cotangent `,` $argmax attr-dict `:` type($input) `,` type($cotangent) `,`
                          type($argmax) `->` type($result)}];
@@ -423,46 +423,46 @@ def Nn_Conv1dMaxWeightGradOp : Nn_Pure<"conv1d_max_weight_grad"> {
 
 //===--- between rows and records -----------------------------------------------------------------------------------===//
 
-def Nn_SegmentSumOp : Nn_Pure<"segment_sum", [Nn_Vjp]> {
+def Nn_SegmentSumOp : Nn_Pure<"segment_sum", [Nn_Vjp, Nn_PoolsRows]> {
   let summary = "sum of a record's rows";
-  let arguments = (ins Nn_RaggedF32:$input);
-  let results = (outs Nn_F32Tensor:$result);
+  let arguments = (ins Nn_AxisF32:$input);
+  let results = (outs Nn_BatchF32:$result);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
 }
-def Nn_BroadcastRecordsOp : Nn_Pure<"broadcast_records", [Nn_Vjp]> {
+def Nn_BroadcastRecordsOp : Nn_Pure<"broadcast_records", [Nn_Vjp, Nn_SpreadsRows]> {
   let summary = "the record's row for every row of the axis";
-  let arguments = (ins Nn_F32Tensor:$input);
-  let results = (outs Nn_RaggedF32:$result);
+  let arguments = (ins Nn_BatchF32:$input);
+  let results = (outs Nn_AxisF32:$result);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
 }
 def Nn_SegmentLengthOp : Nn_Pure<"segment_length"> {
   let summary = "number of rows of every record on an axis, a column";
   let arguments = (ins FlatSymbolRefAttr:$axis);
-  let results = (outs Nn_F32Tensor:$result);
+  let results = (outs Nn_BatchF32:$result);
   let assemblyFormat = "$axis attr-dict `:` type($result)";
 }
-def Nn_SegmentMaxOp : Nn_Pure<"segment_max", [Nn_Vjp]> {
+def Nn_SegmentMaxOp : Nn_Pure<"segment_max", [Nn_Vjp, Nn_PoolsRows]> {
   let summary = "maximum over a record's rows, with the row where it stands (the first of equals)";
-  let arguments = (ins Nn_RaggedF32:$input);
-  let results = (outs Nn_F32Tensor:$result, Nn_I32Tensor:$argmax);
+  let arguments = (ins Nn_AxisF32:$input);
+  let results = (outs Nn_BatchF32:$result, Nn_BatchI32:$argmax);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result) `,` type($argmax)";
 }
-def Nn_SegmentMaxGradOp : Nn_Pure<"segment_max_grad"> {
+def Nn_SegmentMaxGradOp : Nn_Pure<"segment_max_grad", [Nn_SpreadsRows]> {
   let summary = "the cotangent at the row of the maximum, zero elsewhere";
-  let arguments = (ins Nn_F32Tensor:$cotangent, Nn_I32Tensor:$argmax);
-  let results = (outs Nn_RaggedF32:$result);
+  let arguments = (ins Nn_BatchF32:$cotangent, Nn_BatchI32:$argmax);
+  let results = (outs Nn_AxisF32:$result);
   let assemblyFormat = "$cotangent `,` $argmax attr-dict `:` type($cotangent) `,` type($argmax) `->` type($result)";
 }
-def Nn_SegmentFirstOp : Nn_Pure<"segment_first", [Nn_Vjp]> {
+def Nn_SegmentFirstOp : Nn_Pure<"segment_first", [Nn_Vjp, Nn_PoolsRows]> {
   let summary = "the first row of every record";
-  let arguments = (ins Nn_RaggedF32:$input);
-  let results = (outs Nn_F32Tensor:$result);
+  let arguments = (ins Nn_AxisF32:$input);
+  let results = (outs Nn_BatchF32:$result);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
 }
-def Nn_SegmentFirstGradOp : Nn_Pure<"segment_first_grad"> {
+def Nn_SegmentFirstGradOp : Nn_Pure<"segment_first_grad", [Nn_SpreadsRows]> {
   let summary = "the cotangent at the first row of the record, zero elsewhere";
-  let arguments = (ins Nn_F32Tensor:$cotangent);
-  let results = (outs Nn_RaggedF32:$result);
+  let arguments = (ins Nn_BatchF32:$cotangent);
+  let results = (outs Nn_AxisF32:$result);
   let assemblyFormat = "$cotangent attr-dict `:` type($cotangent) `->` type($result)";
 }
 
@@ -472,17 +472,17 @@ def Nn_AttentionOp : Nn_Pure<"attention", [Nn_Vjp]> {
     `qkv` is q | k | v side by side, each heads x width; scores are scaled by 1 / sqrt(width); dropout acts on the
     probabilities (arXiv 1706.03762). `lse` is the log of the softmax's denominator, which the derivative reads; no [T, T] tensor exists.
   }];
-  let arguments = (ins Nn_RaggedF32:$qkv, I64Attr:$heads, DefaultValuedAttr<F64Attr, "0.0">:$dropout,
+  let arguments = (ins Nn_AxisF32:$qkv, I64Attr:$heads, DefaultValuedAttr<F64Attr, "0.0">:$dropout,
                        DefaultValuedAttr<I64Attr, "0">:$key);
-  let results = (outs Nn_RaggedF32:$result, Nn_RaggedF32:$lse);
+  let results = (outs Nn_AxisF32:$result, Nn_AxisF32:$lse);
   let assemblyFormat = "$qkv attr-dict `:` type($qkv) `->` type($result) `,` type($lse)";
   let hasVerifier = 1;
 }
 def Nn_AttentionGradOp : Nn_Pure<"attention_grad", [AllTypesMatch<["out", "cotangent"]>, AllTypesMatch<["qkv", "result"]>]> {
   let summary = "derivative of attention by qkv";
-  let arguments = (ins Nn_RaggedF32:$qkv, Nn_RaggedF32:$out, Nn_RaggedF32:$lse, Nn_RaggedF32:$cotangent,
+  let arguments = (ins Nn_AxisF32:$qkv, Nn_AxisF32:$out, Nn_AxisF32:$lse, Nn_AxisF32:$cotangent,
                        I64Attr:$heads, DefaultValuedAttr<F64Attr, "0.0">:$dropout, DefaultValuedAttr<I64Attr, "0">:$key);
-  let results = (outs Nn_RaggedF32:$result);
+  let results = (outs Nn_AxisF32:$result);
   let assemblyFormat = [{$qkv `,` $out `,` $lse `,` $cotangent attr-dict `:` type($qkv) `,` type($out) `,` type($lse)}];
 }
 def Nn_AttentionFirstOp : Nn_Pure<"attention_first", [Nn_Vjp]> {
@@ -491,9 +491,9 @@ def Nn_AttentionFirstOp : Nn_Pure<"attention_first", [Nn_Vjp]> {
     What attention gives for the first rows, bit for bit: `query` has their q, `keys_values` k | v of all rows, which lie on the axis. A
     record without rows gives zeros.
   }];
-  let arguments = (ins Nn_F32Tensor:$query, Nn_RaggedF32:$keys_values, I64Attr:$heads,
+  let arguments = (ins Nn_BatchF32:$query, Nn_AxisF32:$keys_values, I64Attr:$heads,
                        DefaultValuedAttr<F64Attr, "0.0">:$dropout, DefaultValuedAttr<I64Attr, "0">:$key);
-  let results = (outs Nn_F32Tensor:$result, Nn_F32Tensor:$lse);
+  let results = (outs Nn_BatchF32:$result, Nn_BatchF32:$lse);
   let assemblyFormat = [{$query `,` $keys_values attr-dict `:` type($query) `,` type($keys_values) `->` type($result) `,`
                          type($lse)}];
   let hasVerifier = 1;
@@ -501,10 +501,10 @@ def Nn_AttentionFirstOp : Nn_Pure<"attention_first", [Nn_Vjp]> {
 def Nn_AttentionFirstGradOp : Nn_Pure<"attention_first_grad", [AllTypesMatch<["query", "out", "cotangent", "by_query"]>,
                                                                AllTypesMatch<["keys_values", "by_keys_values"]>]> {
   let summary = "derivative of attention_first by query and by keys_values";
-  let arguments = (ins Nn_F32Tensor:$query, Nn_RaggedF32:$keys_values, Nn_F32Tensor:$out, Nn_F32Tensor:$lse,
-                       Nn_F32Tensor:$cotangent, I64Attr:$heads, DefaultValuedAttr<F64Attr, "0.0">:$dropout,
+  let arguments = (ins Nn_BatchF32:$query, Nn_AxisF32:$keys_values, Nn_BatchF32:$out, Nn_BatchF32:$lse,
+                       Nn_BatchF32:$cotangent, I64Attr:$heads, DefaultValuedAttr<F64Attr, "0.0">:$dropout,
                        DefaultValuedAttr<I64Attr, "0">:$key);
-  let results = (outs Nn_F32Tensor:$by_query, Nn_RaggedF32:$by_keys_values);
+  let results = (outs Nn_BatchF32:$by_query, Nn_AxisF32:$by_keys_values);
   let assemblyFormat = [{$query `,` $keys_values `,` $out `,` $lse `,` $cotangent attr-dict `:` type($query) `,` type($keys_values) `,`
                          type($lse)}];
 }

@@ -7,6 +7,27 @@ using namespace penstock::nn;
 
 // The rules are those of the ops' descriptions in NnOps.td; each message names the rule that is broken.
 
+/// `values` that lie in the batch have a row for each row of the parent of the axis of `onAxis`.
+static LogicalResult verifyParents(Operation *op, Type onAxis, TypeRange values, StringRef what) {
+  if (!isOnAxis(onAxis)) {
+    return success(); // told by the type of the operand or result
+  }
+  const RowsOf parent = parentOf(rowsOf(onAxis));
+  for (Type type : values) {
+    if (isa<RowsType>(type) && !(rowsOf(type) == parent)) {
+      return op->emitOpError(what) << " a row for each row of the parent, `" << wordsOf(parent) << "`, not `" << wordsOf(rowsOf(type))
+                                   << "`";
+    }
+  }
+  return success();
+}
+LogicalResult penstock::nn::verifyPools(Operation *op) {
+  return verifyParents(op, op->getOperand(0).getType(), op->getResultTypes(), "gives");
+}
+LogicalResult penstock::nn::verifySpreads(Operation *op) {
+  return verifyParents(op, op->getResult(0).getType(), op->getOperandTypes(), "wants");
+}
+
 LogicalResult GlobalOp::verify() {
   StringRef kind = getTensorClass();
   if (kind != "parameter" && kind != "state" && kind != "fitted") {
@@ -15,9 +36,6 @@ LogicalResult GlobalOp::verify() {
   StringRef init = getInitializer();
   if (init != "zeros" && init != "ones" && init != "uniform" && init != "normal" && init != "constant") {
     return emitOpError("initializer is zeros, ones, uniform, normal or constant, not '") << init << "'";
-  }
-  if (!cast<RankedTensorType>(getType()).hasStaticShape()) {
-    return emitOpError("a global has a static shape");
   }
   if (getUpdate() != "whole" && getUpdate() != "rows" && getUpdate() != "deferred") {
     return emitOpError("update is whole, rows or deferred, not '") << getUpdate() << "'";
@@ -116,13 +134,16 @@ LogicalResult CrfLossOp::verify() {
   if (!(rowsOf(getLogits().getType()) == rowsOf(getTarget().getType()))) {
     return emitOpError("logits and targets lie on one axis");
   }
+  if (failed(verifyParents(*this, getLogits().getType(), getResult().getType(), "gives"))) {
+    return failure();
+  }
   return verifyChain(*this, getLogits().getType(), getTransitions().getType(), getAlpha().getType());
 }
 LogicalResult CrfDecodeOp::verify() { return verifyChain(*this, getLogits().getType(), getTransitions().getType(), getResult().getType()); }
 
 LogicalResult MatmulOp::verify() {
   auto w = cast<RankedTensorType>(getWeight().getType());
-  if (w.getRank() != 2 || !w.hasStaticShape()) {
+  if (w.getRank() != 2) {
     return emitOpError("the weight is a matrix of static shape");
   }
   int64_t k = w.getDimSize(getTransposed() ? 1 : 0), n = w.getDimSize(getTransposed() ? 0 : 1);
@@ -175,10 +196,6 @@ LogicalResult AttentionFirstOp::verify() {
       widthOf(getLse().getType()) != heads) {
     return emitOpError("query is as wide as the result, a multiple of heads, keys_values twice as wide; lse is heads wide");
   }
-  for (Type type : {getQuery().getType(), getResult().getType(), getLse().getType()}) {
-    if (rowsOf(type).kind != RowsOf::Kind::records) {
-      return emitOpError("query, result and lse have a row for each record");
-    }
-  }
-  return success();
+  return verifyParents(*this, getKeysValues().getType(), {getQuery().getType(), getResult().getType(), getLse().getType()},
+                       "has in query, result and lse");
 }

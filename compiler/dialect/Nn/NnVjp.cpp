@@ -200,7 +200,7 @@ LogicalResult CrfLossOp::buildVjp(OpBuilder &b, ValueRange cotangents, Cotangent
     return failure();
   }
   int64_t size = widthOf(getTransitions().getType());
-  auto byRecord = RankedTensorType::get({ShapedType::kDynamic, size}, b.getF32Type());
+  Type byRecord = parentType(getLogits().getType(), size);
   auto grad =
       CrfLossGradOp::create(b, getLoc(), getLogits().getType(), byRecord, getLogits(), getTarget(), getTransitions(), getAlpha(), *g);
   out.push_back(grad.getResult());

@@ -10,12 +10,12 @@ nn.global @w : tensor<5x5xf32> {tensor_class = "parameter"}
 // CHECK: nn.gradient @w, %[[S]]
 // CHECK-NOT: nn.gradient
 func.func @twice() attributes {nn.differentiate} {
-  %x = nn.input "x" {index = 0 : i64} : tensor<?x5xf32>
+  %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x 5xf32>
   %w = nn.parameter @w : tensor<5x5xf32>
-  %y = nn.matmul %x, %w : tensor<?x5xf32>, tensor<5x5xf32> -> tensor<?x5xf32>
-  %t = nn.tanh %y : tensor<?x5xf32>
-  %z = nn.matmul %t, %w transposed : tensor<?x5xf32>, tensor<5x5xf32> -> tensor<?x5xf32>
-  %loss = nn.total %z : tensor<?x5xf32> -> tensor<f32>
+  %y = nn.matmul %x, %w : !nn.rows<records x 5xf32>, tensor<5x5xf32> -> !nn.rows<records x 5xf32>
+  %t = nn.tanh %y : !nn.rows<records x 5xf32>
+  %z = nn.matmul %t, %w transposed : !nn.rows<records x 5xf32>, tensor<5x5xf32> -> !nn.rows<records x 5xf32>
+  %loss = nn.total %z : !nn.rows<records x 5xf32> -> tensor<f32>
   nn.output "loss", %loss {index = 0 : i64} : tensor<f32>
   return
 }

@@ -28,12 +28,12 @@
 // LLVM-NOT: linalg
 // LLVM-NOT: kernel.
 func.func @predict() {
-  %x = nn.input "x" {index = 0 : i64} : tensor<?x5xf32>
+  %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x 5xf32>
   %b = nn.parameter @b : tensor<5xf32>
-  %t = nn.tanh %x : tensor<?x5xf32>
-  %m = nn.mul %t, %x : tensor<?x5xf32>, tensor<?x5xf32> -> tensor<?x5xf32>
-  %a = nn.add %m, %b : tensor<?x5xf32>, tensor<5xf32> -> tensor<?x5xf32>
-  nn.output "answer", %a {index = 0 : i64} : tensor<?x5xf32>
+  %t = nn.tanh %x : !nn.rows<records x 5xf32>
+  %m = nn.mul %t, %x : !nn.rows<records x 5xf32>, !nn.rows<records x 5xf32> -> !nn.rows<records x 5xf32>
+  %a = nn.add %m, %b : !nn.rows<records x 5xf32>, tensor<5xf32> -> !nn.rows<records x 5xf32>
+  nn.output "answer", %a {index = 0 : i64} : !nn.rows<records x 5xf32>
   return
 }
 nn.global @b : tensor<5xf32> {tensor_class = "parameter"}

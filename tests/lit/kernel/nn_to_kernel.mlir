@@ -14,17 +14,17 @@ nn.global @b : tensor<3xf32> {tensor_class = "parameter"}
 // CHECK-DAG: kernel.pack @[[BACKWARD]]
 // CHECK: kernel.invoke "matmul" @[[FORWARD]](%{{.*}}, %{{.*}})
 // CHECK-NOT: nn.add
-// CHECK: kernel.invoke "matmul" @[[BACKWARD]](%{{.*}}) : (tensor<?x3xf32>) -> tensor<?x5xf32>
+// CHECK: kernel.invoke "matmul" @[[BACKWARD]](%{{.*}}) : (!nn.rows<records x 3xf32>) -> !nn.rows<records x 5xf32>
 // CHECK: kernel.invoke "weight_gradient" @[[GRADIENT]]
 func.func @train_step() {
-  %x = nn.input "x" {index = 0 : i64} : tensor<?x5xf32>
+  %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x 5xf32>
   %w = nn.parameter @w : tensor<5x3xf32>
   %b = nn.parameter @b : tensor<3xf32>
-  %y = nn.matmul %x, %w : tensor<?x5xf32>, tensor<5x3xf32> -> tensor<?x3xf32>
-  %z = nn.add %y, %b : tensor<?x3xf32>, tensor<3xf32> -> tensor<?x3xf32>
-  %dx = nn.matmul %z, %w transposed : tensor<?x3xf32>, tensor<5x3xf32> -> tensor<?x5xf32>
-  %dw = nn.weight_grad %x, %z : tensor<?x5xf32>, tensor<?x3xf32> -> tensor<5x3xf32>
-  %s = nn.total %dx : tensor<?x5xf32> -> tensor<f32>
+  %y = nn.matmul %x, %w : !nn.rows<records x 5xf32>, tensor<5x3xf32> -> !nn.rows<records x 3xf32>
+  %z = nn.add %y, %b : !nn.rows<records x 3xf32>, tensor<3xf32> -> !nn.rows<records x 3xf32>
+  %dx = nn.matmul %z, %w transposed : !nn.rows<records x 3xf32>, tensor<5x3xf32> -> !nn.rows<records x 5xf32>
+  %dw = nn.weight_grad %x, %z : !nn.rows<records x 5xf32>, !nn.rows<records x 3xf32> -> tensor<5x3xf32>
+  %s = nn.total %dx : !nn.rows<records x 5xf32> -> tensor<f32>
   nn.gradient @w, %dw : tensor<5x3xf32>
   nn.output "loss", %s {index = 0 : i64} : tensor<f32>
   return
@@ -40,12 +40,12 @@ func.func @train_step() {
 // CHECK: %[[S:.*]] = nn.slice %[[W]] {offset = 1 : i64}
 // CHECK: kernel.pack @[[COLUMNS]], %[[S]] : tensor<5x2xf32>
 func.func @evaluate() {
-  %x = nn.input "x" {index = 0 : i64} : tensor<?x5xf32>
+  %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x 5xf32>
   %w = nn.parameter @w : tensor<5x3xf32>
-  %y = nn.matmul %x, %w : tensor<?x5xf32>, tensor<5x3xf32> -> tensor<?x3xf32>
+  %y = nn.matmul %x, %w : !nn.rows<records x 5xf32>, tensor<5x3xf32> -> !nn.rows<records x 3xf32>
   %s = nn.slice %w {offset = 1 : i64} : tensor<5x3xf32> -> tensor<5x2xf32>
-  %z = nn.matmul %x, %s : tensor<?x5xf32>, tensor<5x2xf32> -> tensor<?x2xf32>
-  nn.output "answer", %y {index = 0 : i64} : tensor<?x3xf32>
-  nn.output "columns", %z {index = 1 : i64} : tensor<?x2xf32>
+  %z = nn.matmul %x, %s : !nn.rows<records x 5xf32>, tensor<5x2xf32> -> !nn.rows<records x 2xf32>
+  nn.output "answer", %y {index = 0 : i64} : !nn.rows<records x 3xf32>
+  nn.output "columns", %z {index = 1 : i64} : !nn.rows<records x 2xf32>
   return
 }

@@ -20,18 +20,18 @@ kernel.dispatch @p1 "matmul" [3, 7, 0, 7, 0]
 nn.global @a : tensor<5x3xf32> {tensor_class = "parameter"}
 nn.global @b : tensor<3x7xf32> {tensor_class = "parameter"}
 func.func @train_step() {
-  %0 = nn.input "x" {index = 0 : i64} : !nn.ragged<@tokens, 5xf32>
-  %1 = nn.input "y" {index = 1 : i64} : !nn.ragged<@tokens, 3xf32>
-  %2 = nn.input "z" {index = 2 : i64} : !nn.ragged<@tokens, 7xf32>
+  %0 = nn.input "x" {index = 0 : i64} : !nn.rows<records x @tokens x 5xf32>
+  %1 = nn.input "y" {index = 1 : i64} : !nn.rows<records x @tokens x 3xf32>
+  %2 = nn.input "z" {index = 2 : i64} : !nn.rows<records x @tokens x 7xf32>
   %pa = nn.parameter @a : tensor<5x3xf32>
   %pb = nn.parameter @b : tensor<3x7xf32>
-  %x = nn.relu %0 : !nn.ragged<@tokens, 5xf32>
-  %y = nn.relu %1 : !nn.ragged<@tokens, 3xf32>
-  %z = nn.relu %2 : !nn.ragged<@tokens, 7xf32>
+  %x = nn.relu %0 : !nn.rows<records x @tokens x 5xf32>
+  %y = nn.relu %1 : !nn.rows<records x @tokens x 3xf32>
+  %z = nn.relu %2 : !nn.rows<records x @tokens x 7xf32>
   kernel.pack @p0, %pa : tensor<5x3xf32>
   kernel.pack @p1, %pb : tensor<3x7xf32>
-  %a = kernel.invoke "weight_gradient" @g0(%x, %y) : (!nn.ragged<@tokens, 5xf32>, !nn.ragged<@tokens, 3xf32>) -> tensor<5x3xf32>
-  %b = kernel.invoke "weight_gradient" @g1(%y, %z) : (!nn.ragged<@tokens, 3xf32>, !nn.ragged<@tokens, 7xf32>) -> tensor<3x7xf32>
+  %a = kernel.invoke "weight_gradient" @g0(%x, %y) : (!nn.rows<records x @tokens x 5xf32>, !nn.rows<records x @tokens x 3xf32>) -> tensor<5x3xf32>
+  %b = kernel.invoke "weight_gradient" @g1(%y, %z) : (!nn.rows<records x @tokens x 3xf32>, !nn.rows<records x @tokens x 7xf32>) -> tensor<3x7xf32>
   nn.gradient @a, %a : tensor<5x3xf32>
   nn.gradient @b, %b : tensor<3x7xf32>
   return

@@ -10,7 +10,7 @@
 // CHECK-NEXT: nn.refresh @large, %[[IDS]]
 // CHECK: nn.embedding
 // CHECK-NOT: nn.gradient @large
-// CHECK: nn.row_gradient @large, %[[IDS]], %{{.*}} : !nn.ragged<@tokens, i32>, !nn.ragged<@tokens, 65xf32>
+// CHECK: nn.row_gradient @large, %[[IDS]], %{{.*}} : !nn.rows<records x @tokens x 1xi32>, !nn.rows<records x @tokens x 65xf32>
 // CHECK: nn.gradient @small
 // CHECK: nn.gradient @read_twice
 
@@ -30,23 +30,23 @@ nn.global @large : tensor<1009x65xf32> {tensor_class = "parameter", decays = tru
 nn.global @small : tensor<7x65xf32> {tensor_class = "parameter"}
 nn.global @read_twice : tensor<1009x65xf32> {tensor_class = "parameter"}
 func.func @train_step() {
-  %ids = nn.input "tokens" {index = 0 : i64} : !nn.ragged<@tokens, i32>
+  %ids = nn.input "tokens" {index = 0 : i64} : !nn.rows<records x @tokens x 1xi32>
   %large = nn.parameter @large : tensor<1009x65xf32>
   %small = nn.parameter @small : tensor<7x65xf32>
   %twice = nn.parameter @read_twice : tensor<1009x65xf32>
-  %a = nn.embedding %ids, %large : !nn.ragged<@tokens, i32>, tensor<1009x65xf32> -> !nn.ragged<@tokens, 65xf32>
-  %b = nn.embedding %ids, %small : !nn.ragged<@tokens, i32>, tensor<7x65xf32> -> !nn.ragged<@tokens, 65xf32>
-  %c = nn.embedding %ids, %twice : !nn.ragged<@tokens, i32>, tensor<1009x65xf32> -> !nn.ragged<@tokens, 65xf32>
+  %a = nn.embedding %ids, %large : !nn.rows<records x @tokens x 1xi32>, tensor<1009x65xf32> -> !nn.rows<records x @tokens x 65xf32>
+  %b = nn.embedding %ids, %small : !nn.rows<records x @tokens x 1xi32>, tensor<7x65xf32> -> !nn.rows<records x @tokens x 65xf32>
+  %c = nn.embedding %ids, %twice : !nn.rows<records x @tokens x 1xi32>, tensor<1009x65xf32> -> !nn.rows<records x @tokens x 65xf32>
   %squares = nn.mul %twice, %twice : tensor<1009x65xf32>, tensor<1009x65xf32> -> tensor<1009x65xf32>
-  %ab = nn.add %a, %b : !nn.ragged<@tokens, 65xf32>, !nn.ragged<@tokens, 65xf32> -> !nn.ragged<@tokens, 65xf32>
-  %abc = nn.add %ab, %c : !nn.ragged<@tokens, 65xf32>, !nn.ragged<@tokens, 65xf32> -> !nn.ragged<@tokens, 65xf32>
-  %t = nn.total %abc : !nn.ragged<@tokens, 65xf32> -> tensor<f32>
+  %ab = nn.add %a, %b : !nn.rows<records x @tokens x 65xf32>, !nn.rows<records x @tokens x 65xf32> -> !nn.rows<records x @tokens x 65xf32>
+  %abc = nn.add %ab, %c : !nn.rows<records x @tokens x 65xf32>, !nn.rows<records x @tokens x 65xf32> -> !nn.rows<records x @tokens x 65xf32>
+  %t = nn.total %abc : !nn.rows<records x @tokens x 65xf32> -> tensor<f32>
   %s = nn.total %squares : tensor<1009x65xf32> -> tensor<f32>
   %loss = nn.add %t, %s : tensor<f32>, tensor<f32> -> tensor<f32>
   nn.output "loss", %loss {index = 0 : i64} : tensor<f32>
-  %large_gradient = nn.embedding_grad %ids, %abc : !nn.ragged<@tokens, i32>, !nn.ragged<@tokens, 65xf32> -> tensor<1009x65xf32>
-  %small_gradient = nn.embedding_grad %ids, %abc : !nn.ragged<@tokens, i32>, !nn.ragged<@tokens, 65xf32> -> tensor<7x65xf32>
-  %twice_gradient = nn.embedding_grad %ids, %abc : !nn.ragged<@tokens, i32>, !nn.ragged<@tokens, 65xf32> -> tensor<1009x65xf32>
+  %large_gradient = nn.embedding_grad %ids, %abc : !nn.rows<records x @tokens x 1xi32>, !nn.rows<records x @tokens x 65xf32> -> tensor<1009x65xf32>
+  %small_gradient = nn.embedding_grad %ids, %abc : !nn.rows<records x @tokens x 1xi32>, !nn.rows<records x @tokens x 65xf32> -> tensor<7x65xf32>
+  %twice_gradient = nn.embedding_grad %ids, %abc : !nn.rows<records x @tokens x 1xi32>, !nn.rows<records x @tokens x 65xf32> -> tensor<1009x65xf32>
   nn.gradient @large, %large_gradient : tensor<1009x65xf32>
   nn.gradient @small, %small_gradient : tensor<7x65xf32>
   nn.gradient @read_twice, %twice_gradient : tensor<1009x65xf32>

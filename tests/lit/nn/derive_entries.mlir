@@ -30,20 +30,20 @@
 module attributes {nn.optimizer = {kind = "adamw", weight_decay = 0.01 : f64}} {
   nn.global @w : tensor<4x3xf32> {tensor_class = "parameter"}
   func.func @model() {
-    %x = nn.input "x" {index = 0 : i64} : !nn.ragged<@tokens, 12xf32>
-    %label = nn.input "label" {index = 1 : i64} : tensor<?xi32>
+    %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x @tokens x 12xf32>
+    %label = nn.input "label" {index = 1 : i64} : !nn.rows<records x 1xi32>
     %w = nn.parameter @w : tensor<4x3xf32>
-    %a, %lse = nn.attention %x {heads = 2 : i64, dropout = 0.1 : f64, key = 5 : i64} : !nn.ragged<@tokens, 12xf32> -> !nn.ragged<@tokens, 4xf32>, !nn.ragged<@tokens, 2xf32>
-    %f = nn.segment_first %a : !nn.ragged<@tokens, 4xf32> -> tensor<?x4xf32>
-    %d = nn.dropout %f {p = 0.5 : f64, key = 7 : i64} : tensor<?x4xf32>
-    %z = nn.matmul %d, %w : tensor<?x4xf32>, tensor<4x3xf32> -> tensor<?x3xf32>
-    %rows = nn.cross_entropy_rows %z, %label : tensor<?x3xf32>, tensor<?xi32> -> tensor<?x1xf32>
-    %sum = nn.total %rows : tensor<?x1xf32> -> tensor<f32>
+    %a, %lse = nn.attention %x {heads = 2 : i64, dropout = 0.1 : f64, key = 5 : i64} : !nn.rows<records x @tokens x 12xf32> -> !nn.rows<records x @tokens x 4xf32>, !nn.rows<records x @tokens x 2xf32>
+    %f = nn.segment_first %a : !nn.rows<records x @tokens x 4xf32> -> !nn.rows<records x 4xf32>
+    %d = nn.dropout %f {p = 0.5 : f64, key = 7 : i64} : !nn.rows<records x 4xf32>
+    %z = nn.matmul %d, %w : !nn.rows<records x 4xf32>, tensor<4x3xf32> -> !nn.rows<records x 3xf32>
+    %rows = nn.cross_entropy_rows %z, %label : !nn.rows<records x 3xf32>, !nn.rows<records x 1xi32> -> !nn.rows<records x 1xf32>
+    %sum = nn.total %rows : !nn.rows<records x 1xf32> -> tensor<f32>
     %n = nn.record_count : tensor<f32>
     %loss = nn.div %sum, %n : tensor<f32>, tensor<f32> -> tensor<f32>
-    %p = nn.softmax %z : tensor<?x3xf32>
+    %p = nn.softmax %z : !nn.rows<records x 3xf32>
     nn.output "loss", %loss {index = 0 : i64} : tensor<f32>
-    nn.output "answer", %p {index = 1 : i64} : tensor<?x3xf32>
+    nn.output "answer", %p {index = 1 : i64} : !nn.rows<records x 3xf32>
     return
   }
 }

@@ -2,18 +2,18 @@
 // RUN: pipe-opt %s --penstock-pipe-to-nn --penstock-derive-entries --penstock-autodiff --cse --canonicalize | FileCheck %s --check-prefix=STEP
 
 // A set is a matrix of its labels, and its loss subtracts no large numbers; rows of length 1 never divide by 0.
-// CHECK: {kind = "set", name = "topics", target = true}
+// CHECK: {name = "topics", target = true, type = !nn.rows<records x 3xf32>}
 // CHECK-LABEL: func.func @model()
 // CHECK: %[[SQUARES:.*]] = nn.row_sum
 // CHECK: %[[ABOVE:.*]] = nn.relu
 // CHECK: %[[LEAST:.*]] = nn.add %[[ABOVE]]
 // CHECK: %[[LENGTH:.*]] = nn.sqrt %[[LEAST]]
 // CHECK: nn.div %{{.*}}, %[[LENGTH]]
-// CHECK: %[[TOPICS:.*]] = nn.input "topics" {index = 1 : i64} : tensor<?x3xf32>
-// CHECK: %[[ABSENT:.*]] = nn.softplus %[[LOGITS:.*]] : tensor<?x3xf32>
+// CHECK: %[[TOPICS:.*]] = nn.input "topics" {index = 1 : i64} : !nn.rows<records x 3xf32>
+// CHECK: %[[ABSENT:.*]] = nn.softplus %[[LOGITS:.*]] : !nn.rows<records x 3xf32>
 // CHECK: %[[NEGATIVE:.*]] = nn.neg %[[LOGITS]]
 // CHECK: %[[PRESENT:.*]] = nn.softplus %[[NEGATIVE]]
-// CHECK: nn.mul %[[PRESENT]], %[[WEIGHTS:.*]] : tensor<?x3xf32>, tensor<3xf32>
+// CHECK: nn.mul %[[PRESENT]], %[[WEIGHTS:.*]] : !nn.rows<records x 3xf32>, tensor<3xf32>
 // CHECK: nn.output "loss"
 
 // STEP-LABEL: func.func @train_step

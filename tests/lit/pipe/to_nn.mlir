@@ -11,9 +11,8 @@
 
 // The batch layout and the optimizer are attributes; the learning rate comes with every step.
 // CHECK: module attributes {
-// CHECK-SAME: nn.axes = ["tokens"]
-// CHECK-SAME: {axis = "tokens", kind = "ids", name = "tokens", target = false}
-// CHECK-SAME: {kind = "class", name = "label", target = true}
+// CHECK-SAME: {name = "tokens", target = false, type = !nn.rows<records x @tokens x 1xi32>}
+// CHECK-SAME: {name = "label", target = true, type = !nn.rows<records x 1xi32>}
 // CHECK-SAME: nn.optimizer = {clip_norm = 0.000000e+00 : f64, kind = "sgd", momentum = 9.000000e-01 : f64}
 
 // Decaying weights come first, each group in the order of declaration.
@@ -30,11 +29,11 @@
 // CHECK-NEXT: nn.global @answer.bias
 
 // CHECK-LABEL: func.func @model()
-// CHECK: %[[IDS:.*]] = nn.input "tokens" {index = 0 : i64} : !nn.ragged<@tokens, i32>
+// CHECK: %[[IDS:.*]] = nn.input "tokens" {index = 0 : i64} : !nn.rows<records x @tokens x 1xi32>
 // CHECK: nn.embedding %[[IDS]]
-// CHECK: nn.position_rows {{.*}} : tensor<5x6xf32> -> !nn.ragged<@tokens, 6xf32>
+// CHECK: nn.position_rows {{.*}} : tensor<5x6xf32> -> !nn.rows<records x @tokens x 6xf32>
 // CHECK: nn.normalize
-// CHECK: nn.matmul {{.*}} -> !nn.ragged<@tokens, 18xf32>
+// CHECK: nn.matmul {{.*}} -> !nn.rows<records x @tokens x 18xf32>
 // CHECK: nn.attention {{.*}} {dropout = 1.000000e-01 : f64, heads = 2 : i64, key = {{-?[0-9]+}} : i64}
 // CHECK: %[[SUM:.*]] = nn.segment_sum
 // CHECK: %[[LENGTH:.*]] = nn.segment_length @tokens
