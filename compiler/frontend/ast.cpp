@@ -511,6 +511,11 @@ private:
 
 } // namespace
 
+const std::vector<Argument> &argumentsOf(const Expression &expression) {
+  static const std::vector<Argument> none;
+  return expression.kind == Expression::Kind::call ? expression.arguments : none;
+}
+
 Ast readTree(const SourceFile &file, const SyntaxTree &tree, diagnostics::DiagnosticList &diagnostics) {
   return Reader(file, tree, diagnostics).readFile();
 }

@@ -47,6 +47,13 @@ struct Argument {
   Expression value;
 };
 
+/// What a call calls; of anything else itself, such as the bare name of what is called.
+inline const Expression &calleeOf(const Expression &expression) {
+  return expression.kind == Expression::Kind::call ? expression.children[0] : expression;
+}
+/// The arguments of a call; of anything else none.
+const std::vector<Argument> &argumentsOf(const Expression &expression);
+
 struct Entry {
   enum class Kind { setting, binding, column, columns, expect, expression, block };
   Kind kind = Kind::expression;

@@ -1,6 +1,6 @@
 // Pretrained encoders: what a Hugging Face config.json says, and which tensors of model.safetensors make up a weight of ours.
 // Sources: the `config.json` and parameter names of Transformers' BERT (arXiv 1810.04805), RoBERTa (arXiv 1907.11692) and
-// DistilBERT (arXiv 1910.01108). The encoder itself is ordinary operations of the language (checker_encoder.cpp).
+// DistilBERT (arXiv 1910.01108). The encoder itself is ordinary operations of the language (check/encoder_builder.cpp).
 #pragma once
 
 #include "compiler/frontend/facts.h"

@@ -1,6 +1,6 @@
 #include "compiler/frontend/frontend.h"
 
-#include "compiler/frontend/checker.h"
+#include "compiler/frontend/check/checker.h"
 #include "runtime/base/file.h"
 
 #include <algorithm>

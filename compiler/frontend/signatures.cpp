@@ -156,7 +156,7 @@ std::vector<Weight> attentionWeights(const std::vector<ValueType> &operands, con
 
 BuiltinOp elementwise(const char *name, const char *help) { return {{name, {{"x", Accepts::rows}}, {}}, help, same}; }
 
-/// A whole encoder. It is expanded into other operations (checker_encoder.cpp), which own the weights.
+/// A whole encoder. It is expanded into other operations (check/encoder_builder.cpp), which own the weights.
 BuiltinOp encoder(const char *family) {
   const auto given = [](ParameterSpec spec) {
     spec.required = false;
@@ -432,6 +432,46 @@ const std::vector<std::string> &settingsOf(const std::string &block) {
   static const std::vector<std::string> evaluate = {"train", "dev", "test", "confidence"};
   static const std::vector<std::string> none;
   return block == "train" ? train : block == "target" ? target : block == "data" ? data : block == "evaluate" ? evaluate : none;
+}
+
+bool isTarget(Accepts accepts) {
+  return accepts == Accepts::classTarget || accepts == Accepts::numberTarget || accepts == Accepts::setTarget ||
+         accepts == Accepts::tagsTarget || accepts == Accepts::labelTarget || accepts == Accepts::anyTarget;
+}
+
+bool acceptsType(Accepts accepts, const ValueType &type) {
+  using Kind = ValueType::Kind;
+  switch (accepts) {
+  case Accepts::rows:
+  case Accepts::variadic:
+  case Accepts::logits:
+    return type.kind == Kind::sequence || type.kind == Kind::vector || type.kind == Kind::number;
+  case Accepts::sequence:
+    return type.kind == Kind::sequence;
+  case Accepts::vector:
+    return type.kind == Kind::vector || type.kind == Kind::number;
+  case Accepts::ids:
+    return type.kind == Kind::ids;
+  default:
+    return true;
+  }
+}
+
+std::optional<Accepts> targetOfType(std::string_view type) {
+  return type == "class"    ? std::optional(Accepts::classTarget)
+         : type == "number" ? std::optional(Accepts::numberTarget)
+         : type == "set"    ? std::optional(Accepts::setTarget)
+         : type == "tags"   ? std::optional(Accepts::tagsTarget)
+                            : std::nullopt;
+}
+
+bool fitsTarget(Accepts accepts, const std::string &type) {
+  return accepts == Accepts::classTarget    ? type == "class"
+         : accepts == Accepts::numberTarget ? type == "number"
+         : accepts == Accepts::setTarget    ? type == "set"
+         : accepts == Accepts::tagsTarget   ? type == "tags"
+         : accepts == Accepts::labelTarget  ? type == "class" || type == "tags"
+                                            : type == "class" || type == "number" || type == "set";
 }
 
 ParameterSpec parameterOf(const PluginParameter &parameter) {

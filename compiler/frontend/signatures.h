@@ -38,6 +38,15 @@ enum class Accepts {
   any       // a layer's input
 };
 
+/// Whether what is accepted is a column that is predicted.
+bool isTarget(Accepts accepts);
+/// Whether a value of that type may flow in where no target is wanted.
+bool acceptsType(Accepts accepts, const ValueType &type);
+/// What accepts columns of that type as targets: "class"; none where they cannot be predicted.
+std::optional<Accepts> targetOfType(std::string_view type);
+/// Whether a column of that type can be the target.
+bool fitsTarget(Accepts accepts, const std::string &type);
+
 struct OperandSpec {
   std::string name;
   Accepts accepts = Accepts::rows;

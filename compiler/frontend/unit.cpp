@@ -11,6 +11,12 @@ std::string joinPath(const std::string &folder, const std::string &path) {
   return (fs::path(folder) / fs::path(path)).lexically_normal().string();
 }
 
+const Block *Program::block(std::string_view keyword) const {
+  const std::vector<Block> &blocks = main().ast.blocks;
+  const auto found = std::find_if(blocks.begin(), blocks.end(), [&](const Block &block) { return block.keyword == keyword; });
+  return found == blocks.end() ? nullptr : &*found;
+}
+
 namespace {
 
 class Loader {

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace penstock::frontend {
@@ -31,6 +32,8 @@ struct Unit {
 struct Program {
   std::vector<std::unique_ptr<Unit>> units; // the first is the file itself
   const Unit &main() const { return *units.front(); }
+  /// The block of the main file, nullptr where it has none.
+  const Block *block(std::string_view keyword) const;
 };
 
 /// Reads the file `path` with `text` and all its imports; reports syntax errors and mistakes of imports.

@@ -22,10 +22,21 @@ LONGEST_FILE = 850
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 LLVM = re.compile(r"^(mlir|llvm|clang|lld)(-c)?/")
 C_HEADERS = {"stdbool.h", "stddef.h", "stdint.h"}
+# The parts of the check in the order in which they may know each other (docs/design/frontend.md), each with its further files.
+CHECK_PARTS = [
+    ["value"], ["reporter"], ["scope"], ["settings"], ["conversion"], ["evaluator", "search", "arguments"], ["setting_values"],
+    ["records", "features"], ["graph_builder"], ["encoder_builder"], ["model", "calls"], ["objective_text"], ["weights"], ["measures"],
+    ["training"], ["record_program"], ["checker"],
+]
 
 
 def below(path, *folders):
     return any(path == folder or path.startswith(folder + "/") for folder in folders)
+
+
+def checkPart(path):
+    name = os.path.splitext(os.path.basename(path))[0]
+    return next((i for i, files in enumerate(CHECK_PARTS) if name in files), -1)
 
 
 def violation(path, bracket, header):
@@ -47,6 +58,8 @@ def violation(path, bracket, header):
     if below(path, "compiler/frontend", "compiler/diagnostics") and below(header, "compiler") and not below(
             header, "compiler/frontend", "compiler/diagnostics"):
         return "the front end and the diagnostics include no later stage of the compiler"
+    if below(header, "compiler/frontend/check") and below(path, "compiler/frontend/check") and checkPart(header) > checkPart(path):
+        return "a part of the check knows only those before it: " + ", ".join(files[0] for files in CHECK_PARTS)
     if below(path, "plugins") and own and below(header, "runtime", "compiler", "tools") and not below(header, "runtime/abi"):
         return "plugins include only runtime/abi and plugins/sdk"
     if below(path, "plugins") and own and below(header, "plugins") and not below(

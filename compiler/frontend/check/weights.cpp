@@ -1,22 +1,10 @@
-// `freeze` and `rates` of `train`: which weights learn, and how fast.
-#include "compiler/frontend/checker.h"
-
-#include <algorithm>
-#include <cmath>
+#include "compiler/frontend/check/weights.h"
 
 namespace penstock::frontend {
 
 using diagnostics::nearest;
-using Type = PluginParameter::Type;
 
 namespace {
-
-/// One name of a selection, with the ordinals that it takes.
-struct Segment {
-  std::string name;
-  bool indexed = false;
-  std::int64_t first = 0, last = 0; // inclusive
-};
 
 bool isOrdinal(std::string_view text) {
   return !text.empty() && text.size() < 10 && (text == "0" || text[0] != '0') &&
@@ -54,18 +42,9 @@ std::string_view firstName(std::string_view &path) {
 
 } // namespace
 
-/// Weights by the path of their instance, or of one of them.
-struct Checker::Selection {
-  std::vector<Segment> segments;
-  std::string text; // as the resolved form writes it
-  Span span;
-  bool byFamily = false;             // a name without its ordinal stands for all instances of it
-  bool unknown = false;              // what it names only the facts know, and nothing is said of it
-  std::vector<std::size_t> branches; // of the tree of weights
-};
-
 /// The names of all paths that lead to weights.
-struct Checker::WeightTree {
+class WeightTree {
+public:
   struct Branch {
     std::map<std::string, std::size_t, std::less<>> children;
     std::map<std::string, std::vector<std::pair<std::int64_t, std::size_t>>, std::less<>> families; // children with an ordinal
@@ -106,9 +85,9 @@ struct Checker::WeightTree {
   }
 
   /// The branches that the segments lead to; with `families` a name leads to all instances of it too.
-  std::vector<std::size_t> find(const std::vector<Segment> &segments, bool families) const {
+  std::vector<std::size_t> find(const std::vector<PathSegment> &segments, bool families) const {
     std::vector<std::size_t> found = {0};
-    for (const Segment &segment : segments) {
+    for (const PathSegment &segment : segments) {
       std::vector<std::size_t> next;
       for (const std::size_t at : found) {
         if (const auto one = branches[at].children.find(segment.name); one != branches[at].children.end() && !segment.indexed) {
@@ -143,28 +122,15 @@ struct Checker::WeightTree {
   }
 };
 
-bool hasWeights(const GraphNode &node) {
-  if (node.kind == GraphNode::Kind::head || !node.weights.empty() || isUnexpanded(node)) {
-    return true;
-  }
-  // Before the sizes are known, an operation has no list of its weights yet.
-  const BuiltinOp *op = node.kind == GraphNode::Kind::builtin ? findBuiltin(node.op) : nullptr;
-  const auto kind = node.attributes.find("kind");
-  const bool sinusoidal = kind != node.attributes.end() && kind->second == Attribute(std::string("sinusoidal"));
-  return op != nullptr && op->weights != nullptr && !sinusoidal;
-}
-
-bool isUnexpanded(const GraphNode &node) { return node.kind == GraphNode::Kind::builtin && isEncoder(node.op); }
-
 namespace {
 
 /// Whether the segments from `from` on can be a path within an encoder of which nobody knows yet how many layers it has.
-bool canBeWithinEncoder(const std::vector<Segment> &segments, std::size_t from, const std::string &family) {
+bool canBeWithinEncoder(const std::vector<PathSegment> &segments, std::size_t from, const std::string &family) {
   const auto part = [&](std::size_t at, std::initializer_list<std::string_view> names) {
     return segments.size() <= at ||
            (!segments[at].indexed && std::find(names.begin(), names.end(), segments[at].name) != names.end() && segments.size() <= at + 2);
   };
-  const Segment &first = segments[from];
+  const PathSegment &first = segments[from];
   if (first.name == "embeddings" && !first.indexed) {
     const bool distil = encoderFamily(family) == EncoderShape::Family::distilbert;
     return distil ? part(from + 1, {"word", "position", "norm"}) : part(from + 1, {"word", "position", "segment", "norm"});
@@ -176,11 +142,11 @@ bool canBeWithinEncoder(const std::vector<Segment> &segments, std::size_t from, 
 
 /// How many segments go along with the names of `path`, up to the end of either; 0 where they part. `last`: the ordinal that the last of
 /// them took, -1 for a name without one.
-std::size_t alongPath(const std::vector<Segment> &segments, std::string_view path, std::int64_t *last = nullptr) {
+std::size_t alongPath(const std::vector<PathSegment> &segments, std::string_view path, std::int64_t *last = nullptr) {
   std::size_t at = 0;
   while (!path.empty() && at < segments.size()) {
     const std::string_view name = firstName(path);
-    const Segment &wanted = segments[at];
+    const PathSegment &wanted = segments[at];
     std::string_view family;
     std::int64_t ordinal = -1;
     const bool instance = name != wanted.name && splitOrdinal(name, family, ordinal) && family == wanted.name;
@@ -197,49 +163,60 @@ std::size_t alongPath(const std::vector<Segment> &segments, std::string_view pat
 
 } // namespace
 
-const Checker::WeightTree &Checker::weightTree() {
-  if (knownWeights == nullptr) {
-    knownWeights = std::make_shared<WeightTree>(graph);
+Weights::Weights(const Model &checked, GraphBuilder &building, Scopes &names, Settings &set, Evaluator &evaluating, Reporter &reports)
+    : model(checked), builder(building), scopes(names), settings(set), evaluator(evaluating), reporter(reports) {}
+Weights::~Weights() = default;
+
+const WeightTree &Weights::tree() {
+  if (known == nullptr) {
+    known = std::make_unique<WeightTree>(builder.graph);
   }
-  return *knownWeights;
+  return *known;
 }
 
-std::optional<Checker::Selection> Checker::readSelection(const Expression &expression, const std::string &setting) {
-  Selection selection;
-  selection.span = expression.span;
-  const auto wrong = [&](const Span &span) {
-    report("wrong-type", span,
-           {{"name", setting},
-            {"expected", "the path of a binding or an instance"},
-            {"found", "`" + std::string(span.text().substr(0, 60)) + "`"},
-            {"hint", "write it as `explain` prints it, such as `encoder.layers[0..3]`"}});
-  };
+void Weights::reportNoPath(const Span &span, const std::string &setting) {
+  reporter.report("wrong-type", span,
+                  {{"name", setting},
+                   {"expected", "the path of a binding or an instance"},
+                   {"found", "`" + excerpt(span) + "`"},
+                   {"hint", "write it as `explain` prints it, such as `encoder.layers[0..3]`"}});
+}
+
+/// What stands in brackets behind a name.
+bool Weights::readOrdinals(const Expression &index, const std::string &setting, PathSegment &segment) {
+  if (index.arguments.size() != 1 || !index.arguments[0].name.empty()) {
+    reportNoPath(index.span, setting);
+    return false;
+  }
+  Place place;
+  const Expression &inside = index.arguments[0].value;
+  const Value value = evaluator.evaluate(inside, scopes.top, place);
+  const bool range = value.kind == Value::Kind::range && value.items.size() == 2 && value.items[0].kind == Value::Kind::integer &&
+                     value.items[1].kind == Value::Kind::integer;
+  if (value.kind == Value::Kind::error) {
+    return false;
+  }
+  if (!range && value.kind != Value::Kind::integer) {
+    reportNoPath(inside.span, setting);
+    return false;
+  }
+  segment.indexed = true;
+  segment.first = range ? value.items[0].integer : value.integer;
+  segment.last = range ? value.items[1].integer : value.integer;
+  return true;
+}
+
+bool Weights::readSegments(const Expression &expression, const std::string &setting, Selection &selection) {
   const Expression *at = &expression;
   for (;;) {
-    Segment segment;
+    PathSegment segment;
     if (at->kind == Expression::Kind::error) {
-      return std::nullopt;
+      return false;
     }
     if (at->kind == Expression::Kind::index) {
-      if (at->arguments.size() != 1 || !at->arguments[0].name.empty()) {
-        wrong(at->span);
-        return std::nullopt;
+      if (!readOrdinals(*at, setting, segment)) {
+        return false;
       }
-      Place place;
-      const Expression &index = at->arguments[0].value;
-      const Value value = evaluate(index, top, place);
-      const bool range = value.kind == Value::Kind::range && value.items.size() == 2 && value.items[0].kind == Value::Kind::integer &&
-                         value.items[1].kind == Value::Kind::integer;
-      if (value.kind == Value::Kind::error) {
-        return std::nullopt;
-      }
-      if (!range && value.kind != Value::Kind::integer) {
-        wrong(index.span);
-        return std::nullopt;
-      }
-      segment.indexed = true;
-      segment.first = range ? value.items[0].integer : value.integer;
-      segment.last = range ? value.items[1].integer : value.integer;
       selection.unknown = selection.unknown || segment.first == unknownSize || segment.last == unknownSize;
       at = &at->children[0];
     }
@@ -247,15 +224,22 @@ std::optional<Checker::Selection> Checker::readSelection(const Expression &expre
       segment.name = at->text;
       selection.segments.insert(selection.segments.begin(), segment);
       if (at->kind == Expression::Kind::name) {
-        break;
+        return true;
       }
       at = &at->children[0];
     } else if (at->kind != Expression::Kind::error) {
-      wrong(at->span);
-      return std::nullopt;
+      reportNoPath(at->span, setting);
+      return false;
     }
   }
-  for (const Segment &segment : selection.segments) {
+}
+
+std::optional<Weights::Selection> Weights::readSelection(const Expression &expression, const std::string &setting) {
+  Selection selection;
+  if (!readSegments(expression, setting, selection)) {
+    return std::nullopt;
+  }
+  for (const PathSegment &segment : selection.segments) {
     selection.text += (selection.text.empty() ? "" : ".") + segment.name;
     if (segment.indexed) {
       const auto shown = [](std::int64_t ordinal) { return formatAttribute(Attribute(ordinal)); };
@@ -267,68 +251,76 @@ std::optional<Checker::Selection> Checker::readSelection(const Expression &expre
     return selection;
   }
   // A binding goes before a family of instances of that name.
-  selection.branches = weightTree().find(selection.segments, false);
+  selection.branches = tree().find(selection.segments, false);
   selection.byFamily = selection.branches.empty();
   if (selection.byFamily) {
-    selection.branches = weightTree().find(selection.segments, true);
+    selection.branches = tree().find(selection.segments, true);
   }
-  if (selection.branches.empty()) {
-    for (const GraphNode &node : graph.nodes) {
-      const std::size_t within = isUnexpanded(node) ? alongPath(selection.segments, node.path) : 0;
-      if (within > 0 && within < selection.segments.size() && canBeWithinEncoder(selection.segments, within, node.op)) {
-        selection.unknown = true;
-        selection.byFamily = selection.segments.size() == within + 1 && selection.segments.back().name == "layers";
-        return selection;
-      }
-    }
-    if (unknownTimes) {
-      selection.unknown = selection.byFamily = true;
-      return selection;
-    }
-    if (modelGood && !diagnostics.full()) {
-      std::set<std::string> paths;
-      for (const GraphNode &node : graph.nodes) {
-        for (std::size_t dot = node.path.find('.'); hasWeights(node) && paths.size() < 10000; dot = node.path.find('.', dot + 1)) {
-          paths.insert(node.path.substr(0, dot));
-          if (dot == std::string::npos) {
-            break;
-          }
-        }
-      }
-      report("unknown-weights", expression.span,
-             {{"name", selection.text}, {"nearest", nearest(selection.text, {paths.begin(), paths.end()})}});
-    }
+  if (selection.branches.empty() && !waitsForFacts(selection)) {
+    reportUnknown(selection, expression.span);
     return std::nullopt;
   }
   return selection;
 }
 
-void Checker::changeWeights(const Selection &selection, const std::function<void(double &rate, bool &frozen)> &change) {
+/// Whether a selection without weights may have some once the facts are known.
+bool Weights::waitsForFacts(Selection &selection) {
+  for (const GraphNode &node : builder.graph.nodes) {
+    const std::size_t within = isUnexpanded(node) ? alongPath(selection.segments, node.path) : 0;
+    if (within > 0 && within < selection.segments.size() && canBeWithinEncoder(selection.segments, within, node.op)) {
+      selection.unknown = true;
+      selection.byFamily = selection.segments.size() == within + 1 && selection.segments.back().name == "layers";
+      return true;
+    }
+  }
+  if (model.hasUnknownTimes()) {
+    selection.unknown = selection.byFamily = true;
+  }
+  return selection.unknown;
+}
+
+void Weights::reportUnknown(const Selection &selection, const Span &span) {
+  if (!model.good() || reporter.full()) {
+    return;
+  }
+  std::set<std::string> paths;
+  for (const GraphNode &node : builder.graph.nodes) {
+    for (std::size_t dot = node.path.find('.'); hasWeights(node) && paths.size() < 10000; dot = node.path.find('.', dot + 1)) {
+      paths.insert(node.path.substr(0, dot));
+      if (dot == std::string::npos) {
+        break;
+      }
+    }
+  }
+  reporter.report("unknown-weights", span, {{"name", selection.text}, {"nearest", nearest(selection.text, {paths.begin(), paths.end()})}});
+}
+
+void Weights::change(const Selection &selection, const std::function<void(double &rate, bool &frozen)> &set) {
   for (const std::size_t branch : selection.branches) {
-    weightTree().below(branch, [&](std::size_t node, std::size_t weight) {
-      GraphNode &owner = graph.nodes[node];
+    tree().below(branch, [&](std::size_t node, std::size_t weight) {
+      GraphNode &owner = builder.graph.nodes[node];
       if (weight == WeightTree::itself) {
-        change(owner.rate, owner.frozen);
+        set(owner.rate, owner.frozen);
       } else {
-        change(owner.weights[weight].rate, owner.weights[weight].frozen);
+        set(owner.weights[weight].rate, owner.weights[weight].frozen);
       }
     });
   }
 }
 
-void Checker::decayByDepth(const Selection &layers, double factor) {
+void Weights::decayByDepth(const Selection &layers, double factor) {
   // The most layers on a way from a node's result to the end of the model. Weights that several nodes share lie as deep as
   // the deepest of them.
-  const std::size_t count = graph.nodes.size();
+  const std::size_t count = builder.graph.nodes.size();
   std::vector<std::int64_t> layer(count, -1), after(count, 0);
   for (std::size_t i = 0; i < count; ++i) {
     std::int64_t ordinal = -1;
-    if (alongPath(layers.segments, graph.nodes[i].path, &ordinal) == layers.segments.size()) {
+    if (alongPath(layers.segments, builder.graph.nodes[i].path, &ordinal) == layers.segments.size()) {
       layer[i] = ordinal;
     }
   }
   for (std::size_t i = count; i-- > 0;) {
-    for (const int operand : graph.nodes[i].operands) {
+    for (const int operand : builder.graph.nodes[i].operands) {
       if (operand >= 0) {
         const auto below = static_cast<std::size_t>(operand);
         const bool enters = layer[i] >= 0 && layer[below] != layer[i];
@@ -338,10 +330,10 @@ void Checker::decayByDepth(const Selection &layers, double factor) {
   }
   std::map<std::string, std::int64_t> depth;
   for (std::size_t i = 0; i < count; ++i) {
-    std::int64_t &deepest = depth[graph.nodes[i].path];
+    std::int64_t &deepest = depth[builder.graph.nodes[i].path];
     deepest = std::max(deepest, after[i]);
   }
-  for (GraphNode &node : graph.nodes) {
+  for (GraphNode &node : builder.graph.nodes) {
     const double rate = std::pow(factor, static_cast<double>(depth[node.path]));
     node.rate *= rate;
     for (Weight &weight : node.weights) {
@@ -350,9 +342,9 @@ void Checker::decayByDepth(const Selection &layers, double factor) {
   }
 }
 
-void Checker::readFreeze(const Setting *setting) {
+void Weights::readFreeze(const Setting *setting) {
   if (setting == nullptr) {
-    resolve("train.freeze", "[]", Origin::standard);
+    settings.resolve("train.freeze", "[]", Origin::standard);
     return;
   }
   const Expression &value = *setting->value;
@@ -361,7 +353,7 @@ void Checker::readFreeze(const Setting *setting) {
   const auto freeze = [&](const Expression &expression) {
     if (const auto selection = readSelection(expression, "freeze")) {
       anyUnknown = anyUnknown || selection->unknown;
-      changeWeights(*selection, [](double &, bool &frozen) { frozen = true; });
+      change(*selection, [](double &, bool &frozen) { frozen = true; });
       shown += (shown.empty() ? "" : ", ") + selection->text;
     }
   };
@@ -372,74 +364,75 @@ void Checker::readFreeze(const Setting *setting) {
   } else {
     freeze(value);
   }
-  resolve("train.freeze", "[" + shown + "]", setting->origin, value.span);
+  settings.resolve("train.freeze", "[" + shown + "]", setting->origin, value.span);
   const auto learns = [](const GraphNode &node) {
     return hasWeights(node) && !node.frozen &&
            (node.weights.empty() ||
             std::any_of(node.weights.begin(), node.weights.end(), [](const Weight &weight) { return !weight.frozen; }));
   };
-  if (modelGood && !anyUnknown && std::any_of(graph.nodes.begin(), graph.nodes.end(), hasWeights) &&
-      std::none_of(graph.nodes.begin(), graph.nodes.end(), learns)) {
-    report("all-frozen", value.span);
+  if (model.good() && !anyUnknown && std::any_of(builder.graph.nodes.begin(), builder.graph.nodes.end(), hasWeights) &&
+      std::none_of(builder.graph.nodes.begin(), builder.graph.nodes.end(), learns)) {
+    reporter.report("all-frozen", value.span);
   }
 }
 
-void Checker::readRates(const Setting *setting) {
+/// One member of `rates`, as the resolved form writes it; "" after a report.
+std::string Weights::readRate(const Expression &item, Origin origin) {
+  const bool call = item.kind == Expression::Kind::call && item.children[0].kind == Expression::Kind::name && item.arguments.size() == 2 &&
+                    item.arguments[0].name.empty() && item.arguments[1].name.empty();
+  const std::string name = call ? item.children[0].text : "";
+  if (name != "times" && name != "decay") {
+    reportNoRates(item.span);
+    return "";
+  }
+  ParameterSpec factorSpec = numberSetting("factor", 1, 0, true);
+  factorSpec.hasMaximum = true;
+  factorSpec.maximum = 1e6;
+  const auto selection = readSelection(item.arguments[0].value, "rates");
+  Place place;
+  const auto factor = evaluator.parameter(item.arguments[1].value, factorSpec, scopes.top, place, &origin);
+  if (!selection || !factor) {
+    return "";
+  }
+  const double number = std::get<double>(*factor);
+  if (name == "times") {
+    change(*selection, [&](double &rate, bool &) { rate *= number; });
+  } else if (selection->segments.back().indexed || !selection->byFamily) {
+    reporter.report("not-layers", item.arguments[0].value.span, {{"name", selection->text}});
+    return "";
+  } else if (!selection->unknown) {
+    decayByDepth(*selection, number);
+  }
+  return name + "(" + selection->text + ", " + formatNumber(number) + ")";
+}
+
+void Weights::reportNoRates(const Span &span) {
+  reporter.report("wrong-type", span,
+                  {{"name", "rates"},
+                   {"expected", "a list of `times(WEIGHTS, FACTOR)` and `decay(LAYERS, FACTOR)`"},
+                   {"found", "`" + excerpt(span) + "`"}});
+}
+
+void Weights::readRates(const Setting *setting) {
   if (setting == nullptr) {
-    resolve("train.rates", "[]", Origin::standard);
+    settings.resolve("train.rates", "[]", Origin::standard);
     return;
   }
   const Expression &value = *setting->value;
-  const auto wrong = [&](const Span &span) {
-    report("wrong-type", span,
-           {{"name", "rates"},
-            {"expected", "a list of `times(WEIGHTS, FACTOR)` and `decay(LAYERS, FACTOR)`"},
-            {"found", "`" + std::string(span.text().substr(0, 60)) + "`"}});
-  };
   if (value.kind != Expression::Kind::list) {
     if (value.kind != Expression::Kind::error) {
-      wrong(value.span);
+      reportNoRates(value.span);
     }
     return;
   }
-  ParameterSpec factorSpec;
-  factorSpec.name = "factor";
-  factorSpec.type = Type::number;
-  factorSpec.hasMinimum = factorSpec.hasMaximum = true;
-  factorSpec.minimum = 0;
-  factorSpec.openMinimum = true;
-  factorSpec.maximum = 1e6;
   std::string shown;
   for (const Expression &item : value.children) {
-    if (item.kind == Expression::Kind::error) {
-      continue;
+    if (item.kind != Expression::Kind::error) {
+      const std::string rate = readRate(item, setting->origin);
+      shown += (shown.empty() || rate.empty() ? "" : ", ") + rate;
     }
-    const bool call = item.kind == Expression::Kind::call && item.children[0].kind == Expression::Kind::name &&
-                      item.arguments.size() == 2 && item.arguments[0].name.empty() && item.arguments[1].name.empty();
-    const std::string name = call ? item.children[0].text : "";
-    if (name != "times" && name != "decay") {
-      wrong(item.span);
-      continue;
-    }
-    const auto selection = readSelection(item.arguments[0].value, "rates");
-    Place place;
-    Origin origin = setting->origin;
-    const auto factor = evaluateParameter(item.arguments[1].value, factorSpec, "rates", top, place, &origin);
-    if (!selection || !factor) {
-      continue;
-    }
-    const double number = std::get<double>(*factor);
-    if (name == "times") {
-      changeWeights(*selection, [&](double &rate, bool &) { rate *= number; });
-    } else if (selection->segments.back().indexed || !selection->byFamily) {
-      report("not-layers", item.arguments[0].value.span, {{"name", selection->text}});
-      continue;
-    } else if (!selection->unknown) {
-      decayByDepth(*selection, number);
-    }
-    shown += (shown.empty() ? "" : ", ") + name + "(" + selection->text + ", " + formatNumber(number) + ")";
   }
-  resolve("train.rates", "[" + shown + "]", setting->origin, value.span);
+  settings.resolve("train.rates", "[" + shown + "]", setting->origin, value.span);
 }
 
 } // namespace penstock::frontend

@@ -1,5 +1,4 @@
-// What is minimized, printed from the graph: two spellings of one pipeline have one resolved form.
-#include "compiler/frontend/checker.h"
+#include "compiler/frontend/check/objective_text.h"
 
 #include <cmath>
 
@@ -84,7 +83,7 @@ private:
 
 } // namespace
 
-std::string Checker::formatObjective() const {
+std::string formatObjective(const ModelGraph &graph, const Scope &top) {
   std::map<int, std::string> names;
   for (const Answer &answer : graph.answers) {
     names.emplace(answer.loss, answer.name + ".loss");

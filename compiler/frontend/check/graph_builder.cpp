@@ -1,0 +1,316 @@
+#include "compiler/frontend/check/graph_builder.h"
+
+#include "compiler/frontend/check/conversion.h"
+#include "compiler/frontend/encoders.h"
+
+namespace penstock::frontend {
+
+namespace {
+
+constexpr std::int64_t mostOperations = 100000;
+
+} // namespace
+
+bool hasWeights(const GraphNode &node) {
+  if (node.kind == GraphNode::Kind::head || !node.weights.empty() || isUnexpanded(node)) {
+    return true;
+  }
+  // Before the sizes are known, an operation has no list of its weights yet.
+  const BuiltinOp *op = node.kind == GraphNode::Kind::builtin ? findBuiltin(node.op) : nullptr;
+  const auto kind = node.attributes.find("kind");
+  const bool sinusoidal = kind != node.attributes.end() && kind->second == Attribute(std::string("sinusoidal"));
+  return op != nullptr && op->weights != nullptr && !sinusoidal;
+}
+
+bool isUnexpanded(const GraphNode &node) { return node.kind == GraphNode::Kind::builtin && isEncoder(node.op); }
+
+GraphBuilder::GraphBuilder(Records &data, Reporter &reports) : records(data), reporter(reports) {}
+
+GraphBuilder::Trial::Trial(GraphBuilder &owner) : builder(owner) { swap(); }
+GraphBuilder::Trial::~Trial() { swap(); }
+void GraphBuilder::Trial::swap() {
+  std::swap(graph, builder.graph);
+  std::swap(inputs, builder.inputs);
+  std::swap(spent, builder.spent);
+  std::swap(full, builder.full);
+}
+
+bool GraphBuilder::spend(const Span &span) {
+  if (full) {
+    return false;
+  }
+  if (++spent > mostOperations) {
+    full = true;
+    reporter.report("model-too-large", span, {{"limit", "100,000"}});
+    return false;
+  }
+  return true;
+}
+
+int GraphBuilder::emit(GraphNode node) {
+  graph.nodes.push_back(std::move(node));
+  return static_cast<int>(graph.nodes.size()) - 1;
+}
+
+Value GraphBuilder::valueOf(int node) const {
+  Value value(Value::Kind::node);
+  value.node = node;
+  value.type = typeOf(node);
+  return value;
+}
+
+int GraphBuilder::input(const std::string &name, bool isTarget, const Span &span, const std::string &axis) {
+  (isTarget ? predictedAt : readAt).emplace(name, span);
+  if (const auto known = inputs.find(name); known != inputs.end()) {
+    return known->second;
+  }
+  GraphNode node;
+  node.kind = GraphNode::Kind::input;
+  node.op = name;
+  node.path = name;
+  node.range = span.range();
+  if (const Column *column = records.findColumn(name)) {
+    node.type = column->type == "class"  ? ValueType{ValueType::Kind::classId, "", records.classCount(name)}
+                : column->type == "set"  ? ValueType{ValueType::Kind::set, "", records.classCount(name)}
+                : column->type == "tags" ? ValueType{ValueType::Kind::tags, axis, records.classCount(name)}
+                                         : ValueType{ValueType::Kind::number, "", 1};
+  } else {
+    node.type = {ValueType::Kind::ids, name, records.vocabularySize(name)};
+    records.use(name);
+  }
+  const int index = emit(std::move(node));
+  inputs[name] = index;
+  return index;
+}
+
+int GraphBuilder::target(const Value &value, Accepts accepts, const std::string &op, const Span &span, bool *unknown,
+                         const ValueType *beside) {
+  const Column *column = value.column.get();
+  if (column == nullptr) {
+    reporter.report("type-mismatch", span,
+                    {{"op", op},
+                     {"expected", describeAccepts(accepts)},
+                     {"found", describe(value)},
+                     {"rule", "a target is a column of the data"},
+                     {"hint", "write the name of a column"}});
+    return -1;
+  }
+  if (column->type.empty()) {
+    *unknown = true;
+    return -1;
+  }
+  if (!fitsTarget(accepts, column->type)) {
+    reportWrongTarget(*column, accepts, op, span);
+    return -1;
+  }
+  if (column->type == "tags") {
+    return tags(*column, op, span, unknown, beside);
+  }
+  if (accepts == Accepts::labelTarget && beside != nullptr && beside->kind == ValueType::Kind::sequence) {
+    reporter.report("needs-pooling", span, {{"op", op}});
+    return -1;
+  }
+  return input(column->name, true, span);
+}
+
+void GraphBuilder::reportWrongTarget(const Column &column, Accepts accepts, const std::string &op, const Span &span) {
+  const std::string &type = column.type;
+  const char *expected = accepts == Accepts::numberTarget  ? "a number"
+                         : accepts == Accepts::classTarget ? "a class"
+                         : accepts == Accepts::setTarget   ? "a set"
+                         : accepts == Accepts::tagsTarget  ? "tags"
+                         : accepts == Accepts::labelTarget ? "a class or tags"
+                                                           : "a class, a number or a set";
+  // What predicts such a column, or which column this one predicts.
+  const bool isLoss = findBuiltin(op) != nullptr;
+  const std::string other = type == "class"    ? isLoss ? "cross_entropy" : "classify"
+                            : type == "number" ? isLoss ? "mse" : "regress"
+                            : type == "set"    ? isLoss ? "sigmoid_cross_entropy" : "multi_label"
+                            : type == "tags"   ? isLoss ? "cross_entropy" : "tag"
+                                               : "";
+  const std::string declared = accepts == Accepts::numberTarget ? "number"
+                               : accepts == Accepts::setTarget  ? "set"
+                               : accepts == Accepts::tagsTarget ? "tags"
+                                                                : "class";
+  const std::string hint = (other.empty() ? "" : "write `" + other + "`, or ") + "declare `" + column.name + "` as `" + declared + "()`";
+  reporter.report("wrong-target", span,
+                  {{"op", op}, {"expected", expected}, {"name", column.name}, {"found", "a " + type + " column"}, {"hint", hint}},
+                  {{column.span.range(), "declared here"}});
+}
+
+int GraphBuilder::tags(const Column &column, const std::string &op, const Span &span, bool *unknown, const ValueType *beside) {
+  if (beside == nullptr) {
+    *unknown = true;
+    return -1;
+  }
+  const Feature *feature = records.findFeature(beside->axis);
+  const Column *words = feature == nullptr ? nullptr : records.findColumn(feature->draft.column);
+  const auto known = inputs.find(column.name);
+  std::string problem;
+  if (beside->kind != ValueType::Kind::sequence) {
+    problem = "what is tagged is " + describeType(*beside);
+  } else if (words == nullptr || words->type != "words") {
+    problem = "`" + beside->axis + "` is not made of words";
+  } else if (known != inputs.end() && typeOf(known->second).axis != beside->axis) {
+    problem = "`" + typeOf(known->second).axis + "` has these tags already, and `" + beside->axis + "` gets them too";
+  }
+  if (!problem.empty()) {
+    reporter.report("tags-without-words", span, {{"op", op}, {"name", column.name}, {"problem", problem}},
+                    {{column.span.range(), "declared here"}});
+    return -1;
+  }
+  return input(column.name, true, span, beside->axis);
+}
+
+int GraphBuilder::operand(const Value &given, Accepts accepts, const std::string &op, const Span &span, bool *unknown,
+                          const ValueType *beside) {
+  if (given.kind == Value::Kind::error) {
+    return -1;
+  }
+  if (given.kind == Value::Kind::unknown) {
+    *unknown = true;
+    return -1;
+  }
+  const bool isDraft = given.kind == Value::Kind::draft && given.draft->tokenized;
+  const Value value = isDraft ? records.featureOf(given, span) : given;
+  const auto mismatch = [&](const std::string &rule = "each operation says what may flow into it", const std::string &hint = "") {
+    reporter.report("type-mismatch", span,
+                    {{"op", op}, {"expected", describeAccepts(accepts)}, {"found", describe(value)}, {"rule", rule}, {"hint", hint}});
+    return -1;
+  };
+  if (isTarget(accepts)) {
+    return target(value, accepts, op, span, unknown, beside);
+  }
+  switch (value.kind) {
+  case Value::Kind::column:
+    if (value.column->type.empty()) {
+      *unknown = true;
+      return -1;
+    }
+    if (value.column->type == "text" || value.column->type == "words") {
+      reporter.report("needs-tokenizer", span, {{"op", op}, {"name", value.text}});
+      return -1;
+    }
+    if (value.column->type != "number" || accepts == Accepts::ids || accepts == Accepts::sequence) {
+      return mismatch();
+    }
+    return input(value.text, false, span);
+  case Value::Kind::draft:
+    reporter.report("needs-tokenizer", span, {{"op", op}, {"name", value.draft->column}});
+    return -1;
+  case Value::Kind::feature:
+    if (accepts != Accepts::ids && accepts != Accepts::any) {
+      return mismatch("ids are names of tokens, not numbers to compute with", "write `|> embedding(...)` or `|> counts` first");
+    }
+    return input(value.text, false, span);
+  case Value::Kind::head:
+    return mismatch("the result of a head has an answer and a loss", "write `.answer` or `.loss`");
+  case Value::Kind::instance:
+    reporter.report("instance-as-value", span, {{"name", value.instance->callable.name}});
+    return -1;
+  case Value::Kind::node:
+    break;
+  default:
+    return mismatch();
+  }
+  const ValueType &type = typeOf(value.node);
+  if (accepts == Accepts::vector && type.kind == ValueType::Kind::sequence) {
+    reporter.report("needs-pooling", span, {{"op", op}});
+    return -1;
+  }
+  return acceptsType(accepts, type) ? value.node : mismatch();
+}
+
+int GraphBuilder::operation(const char *name, std::vector<int> operands, Attributes attributes, const std::string &path, const Span &span) {
+  const BuiltinOp *op = findBuiltin(name);
+  GraphNode node;
+  node.op = name;
+  node.path = path;
+  node.range = span.range();
+  node.attributes = std::move(attributes);
+  std::vector<ValueType> types;
+  for (const int operand : operands) {
+    types.push_back(typeOf(operand));
+  }
+  node.operands = std::move(operands);
+  if (op == nullptr) { // add, mul
+    node.type = types[0];
+  } else {
+    for (const ParameterSpec &parameter : op->signature.parameters) {
+      if (!parameter.required && node.attributes.count(parameter.name) == 0) {
+        node.attributes[parameter.name] = defaultOf(parameter);
+      }
+    }
+    node.type = op->result(types, node.attributes);
+    if (op->weights != nullptr &&
+        std::all_of(types.begin(), types.end(), [](const ValueType &type) { return type.width != unknownSize; })) {
+      node.weights = op->weights(types, node.attributes);
+    }
+  }
+  spend(span);
+  return emit(std::move(node));
+}
+
+void GraphBuilder::checkPositions(std::int64_t places, const ValueType &rows, const Span &span) {
+  const Feature *feature = records.findFeature(rows.axis);
+  if (feature == nullptr || places == unknownSize) {
+    return;
+  }
+  const std::int64_t limit = feature->draft.steps.back().maxLength;
+  if (limit == 0 || limit > places) {
+    reporter.report("positions-too-few", span,
+                    {{"positions", std::to_string(places)},
+                     {"axis", feature->name},
+                     {"length", limit == 0 ? "any number of tokens" : std::to_string(limit) + " tokens"}},
+                    {{(feature->draft.maxLengthSpan.file != nullptr ? feature->draft.maxLengthSpan : feature->nameSpan).range(),
+                      "the tokens are made here"}});
+  }
+}
+
+void GraphBuilder::checkClassWeights(const Attributes &attributes, std::int64_t classes, const Span &span) {
+  for (const char *name : {"class_weights", "positive_weights"}) {
+    const auto weights = attributes.find(name);
+    const auto *list = weights == attributes.end() ? nullptr : std::get_if<std::vector<double>>(&weights->second);
+    if (list != nullptr && !list->empty() && classes != unknownSize && static_cast<std::int64_t>(list->size()) != classes) {
+      reporter.report("class-weights-count", span, {{"given", std::to_string(list->size())}, {"classes", std::to_string(classes)}});
+    }
+  }
+}
+
+bool GraphBuilder::checkOperation(const BuiltinOp &op, const std::vector<ValueType> &types, const Attributes &attributes,
+                                  const Span &span) {
+  const std::string &name = op.signature.name;
+  const auto integer = [&](const char *attribute) { return std::get<std::int64_t>(attributes.at(attribute)); };
+  const auto mismatch = [&](const std::string &right, const char *rule) {
+    reporter.report("shape-mismatch", span, {{"op", name}, {"left", describeType(types[0])}, {"right", right}, {"rule", rule}});
+  };
+  if (name == "self_attention") {
+    const std::int64_t heads = integer("heads"), width = types[0].width;
+    if (heads != unknownSize && width != unknownSize && width % heads != 0) {
+      reporter.report("heads-do-not-divide", span, {{"heads", std::to_string(heads)}, {"width", std::to_string(width)}});
+    }
+  } else if (name == "positions") {
+    checkPositions(integer("max"), types[0], span);
+  } else if (name == "cross_entropy" || name == "sigmoid_cross_entropy") {
+    const bool sets = name == "sigmoid_cross_entropy";
+    const std::int64_t classes = types[1].width;
+    checkClassWeights(attributes, classes, span);
+    if (types[0].width != unknownSize && classes != unknownSize && types[0].width != classes) {
+      mismatch(std::to_string(classes) + (sets ? " labels" : " classes"),
+               sets ? "there is one logit a label" : "there is one logit a class");
+    }
+  } else if (name == "mse" && types[0].width != unknownSize && types[0].width != 1) {
+    mismatch("one number a record", "one number is predicted for each record");
+  } else if (name == "concat") {
+    for (std::size_t i = 1; i < types.size(); ++i) {
+      const bool vectors = types[0].kind != ValueType::Kind::sequence && types[i].kind != ValueType::Kind::sequence;
+      if (!vectors && (types[i].kind != types[0].kind || types[i].axis != types[0].axis)) {
+        mismatch(describeType(types[i]), "`concat` joins vectors, or sequences of one axis");
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+} // namespace penstock::frontend

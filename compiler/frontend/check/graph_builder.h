@@ -1,0 +1,73 @@
+// The graph of the model, and how values become nodes of it: what may flow into an operation, what can be predicted, what an
+// operation asks of the types of its operands.
+#pragma once
+
+#include "compiler/frontend/check/records.h"
+
+namespace penstock::frontend {
+
+/// Whether a node owns weights, as far as can be known before the sizes are.
+bool hasWeights(const GraphNode &node);
+/// One node for a whole encoder: only the facts know of what it consists.
+bool isUnexpanded(const GraphNode &node);
+
+class GraphBuilder {
+public:
+  GraphBuilder(Records &records, Reporter &reporter);
+
+  ModelGraph graph;
+  const ValueType &typeOf(int node) const { return graph.nodes[static_cast<std::size_t>(node)].type; }
+  /// Where the model reads a column or feature first, by name; and where it predicts one.
+  const std::map<std::string, Span> &inputUses() const { return readAt; }
+  const std::map<std::string, Span> &targetUses() const { return predictedAt; }
+
+  int emit(GraphNode node);
+  Value valueOf(int node) const;
+  /// One of the operations that a model may have; false, after a report, where they are too many.
+  bool spend(const Span &span);
+  /// So many without a report: the next one that is spent may be too many.
+  void charge(std::size_t operations) { spent += static_cast<std::int64_t>(operations); }
+  bool tooLarge() const { return full; }
+
+  /// The node of an operand that an operation accepts, or -1 after a report. `*unknown` is set for what cannot be judged, such
+  /// as tags without the type of the rows that they belong to, `beside`.
+  int operand(const Value &value, Accepts accepts, const std::string &op, const Span &span, bool *unknown,
+              const ValueType *beside = nullptr);
+  /// An operation of the language on nodes, with the defaults of the parameters that are not given.
+  int operation(const char *name, std::vector<int> operands, Attributes attributes, const std::string &path, const Span &span);
+  /// Reports what an operation asks of its operands beyond their kinds. False where its result has no type.
+  bool checkOperation(const BuiltinOp &op, const std::vector<ValueType> &types, const Attributes &attributes, const Span &span);
+  void checkClassWeights(const Attributes &attributes, std::int64_t classes, const Span &span);
+
+  /// The graph as it is now is set aside while layers are tried that no model uses.
+  class Trial {
+  public:
+    explicit Trial(GraphBuilder &owner);
+    ~Trial();
+    Trial(const Trial &) = delete;
+
+  private:
+    void swap();
+    GraphBuilder &builder;
+    ModelGraph graph;
+    std::map<std::string, int> inputs;
+    std::int64_t spent = 0;
+    bool full = false;
+  };
+
+private:
+  int input(const std::string &name, bool target, const Span &span, const std::string &axis = "");
+  int target(const Value &value, Accepts accepts, const std::string &op, const Span &span, bool *unknown, const ValueType *beside);
+  int tags(const Column &column, const std::string &op, const Span &span, bool *unknown, const ValueType *beside);
+  void reportWrongTarget(const Column &column, Accepts accepts, const std::string &op, const Span &span);
+  void checkPositions(std::int64_t places, const ValueType &rows, const Span &span);
+
+  Records &records;
+  Reporter &reporter;
+  std::map<std::string, int> inputs; // by name: node
+  std::map<std::string, Span> readAt, predictedAt;
+  std::int64_t spent = 0;
+  bool full = false;
+};
+
+} // namespace penstock::frontend

@@ -1,0 +1,11 @@
+// What is minimized, printed from the graph: two spellings of one pipeline have one resolved form.
+#pragma once
+
+#include "compiler/frontend/check/scope.h"
+
+namespace penstock::frontend {
+
+/// As the language writes it: with the values of params, and the names that `top` binds.
+std::string formatObjective(const ModelGraph &graph, const Scope &top);
+
+} // namespace penstock::frontend

@@ -1,0 +1,318 @@
+#include "compiler/frontend/check/records.h"
+
+#include "compiler/frontend/check/conversion.h"
+
+namespace penstock::frontend {
+
+using diagnostics::nearest;
+
+Records::Records(const Program &files, const Facts *known, Scopes &names, Settings &set, Evaluator &evaluating, SettingValues &reading,
+                 Reporter &reports)
+    : program(files), facts(known), scopes(names), settings(set), evaluator(evaluating), values(reading), reporter(reports) {}
+
+const Column *Records::findColumn(const std::string &name) const {
+  const auto found = columnByName.find(name);
+  return found == columnByName.end() ? nullptr : dataBlock.columns[found->second].get();
+}
+
+void Records::readData() {
+  const Block *block = program.block("data");
+  if (block != nullptr) {
+    for (const Entry &entry : block->entries) {
+      switch (entry.kind) {
+      case Entry::Kind::column:
+        readColumn(entry);
+        break;
+      case Entry::Kind::setting:
+        break;
+      case Entry::Kind::columns:
+        reporter.report("not-in-edition", entry.span, {{"what", "`columns`"}});
+        break;
+      default:
+        reporter.report("misplaced-entry", entry.span,
+                        {{"entry", entry.kind == Entry::Kind::binding  ? "a binding"
+                                   : entry.kind == Entry::Kind::expect ? "`expect`"
+                                                                       : "this entry"},
+                         {"block", "`data`"},
+                         {"rule", "`data` has a `source` and columns"},
+                         {"hint", entry.kind != Entry::Kind::binding ? ""
+                                  : entry.name == "source"           ? "write `source: ...`"
+                                                                     : "write `column " + entry.name + " = ...`"}});
+      }
+    }
+  }
+  const BlockSettings given = settings.of("data");
+  if (const Setting *source = find(given, "source")) {
+    readSource(*source->value, source->origin);
+  } else if (block != nullptr) {
+    reporter.report("missing-source", block->keywordSpan);
+  }
+  if (block != nullptr && dataBlock.columns.empty()) {
+    reporter.report("no-columns", block->keywordSpan);
+  }
+}
+
+/// `{split}` is all that a path may capture.
+void Records::checkCaptures(const std::string &path, const Span &span) {
+  for (std::size_t at = 0; (at = path.find('{', at)) != std::string::npos;) {
+    const std::size_t close = path.find('}', at);
+    if (close == std::string::npos) {
+      break;
+    }
+    const std::string capture = path.substr(at, close - at + 1);
+    if (capture != "{split}") {
+      reporter.report("unknown-capture", span, {{"capture", capture.substr(0, 40)}});
+    }
+    at = close;
+  }
+}
+
+void Records::readSource(const Expression &expression, Origin origin) {
+  if (expression.kind == Expression::Kind::error) {
+    return;
+  }
+  dataBlock.sourceSpan = expression.span;
+  const Expression *call = &expression;
+  const Expression *split = nullptr;
+  if (expression.kind == Expression::Kind::flow) {
+    call = &expression.children[0];
+    split = &expression.children[1];
+    if (expression.children.size() > 2) {
+      reporter.report("too-many-arguments", expression.children[2].span, {{"callable", "split"}});
+    }
+  }
+  const Choice choice = values.choose(*call, sources(), "a source", "data.source", origin);
+  if (split != nullptr && split->kind != Expression::Kind::error && !readSplit(*split, origin)) {
+    return;
+  }
+  if (!choice.good || !readFormat(choice, call->span)) {
+    return;
+  }
+  const bool byFile = dataBlock.path.find("{split}") != std::string::npos;
+  if (!byFile && split == nullptr) {
+    reporter.report("missing-split", call->span);
+  } else if (byFile && split != nullptr) {
+    reporter.report("redundant-split", split->span);
+  } else {
+    dataBlock.good = true;
+  }
+}
+
+bool Records::readSplit(const Expression &split, Origin origin) {
+  const Choice how = values.choose(split, {splitSignature()}, "what a source flows into", "data.split", origin);
+  if (!how.good) {
+    return false;
+  }
+  dataBlock.splitBy = std::get<std::string>(how.attributes.at("by"));
+  double sum = 0;
+  const char *names[3] = {"train", "dev", "test"};
+  for (int i = 0; i < 3; ++i) {
+    dataBlock.shares[i] = std::get<double>(how.attributes.at(names[i]));
+    sum += dataBlock.shares[i];
+  }
+  if (std::abs(sum - 1) > 1e-9 || dataBlock.shares[0] <= 0) {
+    reporter.report("bad-shares", split.span, {{"sum", formatNumber(std::round(sum * 1e6) / 1e4) + "%"}});
+  }
+  if (findColumn(dataBlock.splitBy) != nullptr) {
+    return true;
+  }
+  std::vector<std::string> columns;
+  for (const auto &column : dataBlock.columns) {
+    columns.push_back(column->name);
+  }
+  reporter.report("unknown-name", split.span, {{"name", dataBlock.splitBy}, {"nearest", nearest(dataBlock.splitBy, columns)}});
+  return false;
+}
+
+bool Records::readFormat(const Choice &source, const Span &span) {
+  const Attributes &given = source.attributes;
+  dataBlock.source = source.name;
+  dataBlock.path = std::get<std::string>(given.at("path"));
+  checkCaptures(dataBlock.path, span);
+  if (const auto delimiter = given.find("delimiter"); delimiter != given.end()) {
+    dataBlock.delimiter = std::get<std::string>(delimiter->second);
+    const std::string &sign = dataBlock.delimiter;
+    if (sign.size() != 1 || static_cast<unsigned char>(sign[0]) >= 0x80 || sign == "\"" || sign == "\n" || sign == "\r") {
+      reporter.report(
+          "out-of-range", span,
+          {{"name", "delimiter"}, {"value", quote(sign.substr(0, 20))}, {"rule", "one ASCII character, neither a quote nor a line end"}});
+      return false;
+    }
+  }
+  if (source.name == "csv") {
+    dataBlock.quote = std::get<std::string>(given.at("quote"));
+  }
+  return source.name != "conll" || readLines(given, span);
+}
+
+bool Records::readLines(const Attributes &attributes, const Span &span) {
+  dataBlock.lineColumns = std::get<std::vector<std::string>>(attributes.at("columns"));
+  dataBlock.comment = std::get<std::string>(attributes.at("comment"));
+  std::string problem = dataBlock.lineColumns.empty() ? "is empty" : "";
+  std::set<std::string> seen;
+  for (const std::string &name : dataBlock.lineColumns) {
+    if (!seen.insert(name).second) {
+      problem = "names " + quote(name) + " twice";
+    }
+  }
+  if (!problem.empty()) {
+    reporter.report("bad-line-columns", span, {{"problem", problem}});
+    return false;
+  }
+  for (const auto &column : dataBlock.columns) {
+    if (!column->type.empty() && column->type != "words" && column->type != "tags") {
+      reporter.report("column-not-list", column->span, {{"name", column->name}, {"type", column->type}});
+    }
+  }
+  return true;
+}
+
+void Records::readColumn(const Entry &entry) {
+  auto column = std::make_shared<Column>();
+  column->name = entry.name;
+  column->from = entry.name;
+  column->span = entry.span;
+  // class["a", "b"](from: ...): the list stands between the type and its arguments.
+  const Expression &callee = calleeOf(entry.value);
+  if (callee.kind == Expression::Kind::index) {
+    const Expression &base = callee.children[0];
+    readClasses(callee, *column);
+    Expression without = base;
+    if (entry.value.kind == Expression::Kind::call) {
+      without = {};
+      without.kind = Expression::Kind::call;
+      without.span = entry.value.span;
+      without.arguments = entry.value.arguments;
+      without.children.push_back(base);
+    }
+    readType(without, entry.value.span, *column);
+  } else {
+    readType(entry.value, entry.value.span, *column);
+  }
+  Value value(Value::Kind::column);
+  value.text = entry.name;
+  value.column = column;
+  if (scopes.declare(scopes.top, entry.name, entry.nameSpan, std::move(value))) {
+    columnByName.emplace(entry.name, dataBlock.columns.size());
+    dataBlock.columns.push_back(std::move(column));
+  }
+}
+
+void Records::readClasses(const Expression &list, Column &column) {
+  const Expression &base = list.children[0];
+  if (base.kind != Expression::Kind::name || (base.text != "class" && base.text != "set" && base.text != "tags")) {
+    reporter.report("misplaced-entry", list.span,
+                    {{"entry", "a list of classes"},
+                     {"block", "this type"},
+                     {"rule", "`class[...]` lists classes, `set[...]` labels and `tags[...]` tags, no other type does"}});
+    return;
+  }
+  std::string problem;
+  std::set<std::string> seen;
+  Place place;
+  for (const Argument &argument : list.arguments) {
+    const Value value = evaluator.evaluate(argument.value, scopes.top, place);
+    if (value.kind == Value::Kind::error) {
+      continue;
+    }
+    if (value.kind != Value::Kind::string || !argument.name.empty()) {
+      problem = "a class is a string, not " + describe(value);
+    } else if (!seen.insert(value.text).second) {
+      problem = "the class " + quote(value.text) + " stands twice in the list";
+    } else {
+      column.classes.push_back(value.text);
+    }
+  }
+  if (problem.empty() && list.arguments.size() < 2) {
+    problem = "the list has " + std::to_string(list.arguments.size()) + " classes";
+  }
+  column.declared = problem.empty();
+  if (!problem.empty()) {
+    reporter.report("bad-class-list", list.span, {{"detail", problem}});
+    column.classes.clear();
+  }
+}
+
+/// `span`: of the type with its list of classes.
+void Records::readType(const Expression &type, const Span &span, Column &column) {
+  static const std::vector<std::string> later = {"image", "series", "time", "vector"};
+  const Expression &callee = calleeOf(type);
+  if (callee.kind == Expression::Kind::name && std::find(later.begin(), later.end(), callee.text) != later.end()) {
+    reporter.report("not-in-edition", callee.span, {{"what", "the column type `" + callee.text + "`"}});
+    return;
+  }
+  const std::string key = "data." + column.name;
+  const Choice choice = values.choose(type, columnTypes(), "a column type", key, Origin::file);
+  if (!choice.good) {
+    return;
+  }
+  const auto textOf = [&](const char *name) { return std::get<std::string>(choice.attributes.at(name)); };
+  column.type = choice.name;
+  const std::string from = textOf("from");
+  column.from = from.empty() ? column.name : from;
+  if (choice.name == "set") {
+    column.separator = textOf("separator");
+    if (column.separator.empty()) {
+      reporter.report("out-of-range", type.span, {{"name", "separator"}, {"value", "\"\""}, {"rule", "at least one character"}});
+    }
+  }
+  if (choice.name == "tags") {
+    column.scheme = textOf("scheme");
+  }
+  if (choice.name == "number") {
+    column.missing = std::get<std::vector<std::string>>(choice.attributes.at("missing"));
+    column.fill = textOf("fill");
+    if (column.fill == "none" && !column.missing.empty()) {
+      reporter.report("missing-argument", type.span, {{"callable", "number"}, {"name", "fill"}});
+    }
+  }
+  if (column.declared) {
+    settings.resolve(key + ".classes", formatAttribute(column.classes), Origin::file, span);
+  }
+}
+
+std::int64_t Records::classCount(const std::string &column) const {
+  if (const Column *found = findColumn(column); found != nullptr && found->declared) {
+    return static_cast<std::int64_t>(found->classes.size());
+  }
+  if (facts != nullptr) {
+    if (const auto classes = facts->classes.find(column); classes != facts->classes.end()) {
+      return static_cast<std::int64_t>(classes->second.size());
+    }
+  }
+  return unknownSize;
+}
+
+/// As scikit-learn's `balanced`: a class weighs records / (classes * its records), of train. A class without any has no records to
+/// weigh.
+void Records::balanceClasses(Attributes &attributes, const std::string &column) const {
+  const auto found = attributes.find("class_weights");
+  if (found == attributes.end() || !std::holds_alternative<std::string>(found->second)) {
+    return;
+  }
+  std::vector<double> weights;
+  if (facts != nullptr) {
+    if (const auto counts = facts->trainCounts.find(column); counts != facts->trainCounts.end()) {
+      std::int64_t records = 0;
+      for (const std::int64_t count : counts->second) {
+        records += count;
+      }
+      for (const std::int64_t count : counts->second) {
+        const double share = static_cast<double>(counts->second.size()) * static_cast<double>(count);
+        weights.push_back(count > 0 ? static_cast<double>(records) / share : 0);
+      }
+    }
+  }
+  found->second = std::move(weights);
+}
+
+std::int64_t Records::vocabularySize(const std::string &feature) const {
+  if (facts != nullptr) {
+    if (const auto found = facts->vocabularies.find(feature); found != facts->vocabularies.end() && found->second.size > 0) {
+      return found->second.size;
+    }
+  }
+  return unknownSize;
+}
+
+} // namespace penstock::frontend

@@ -1,0 +1,83 @@
+// The blocks `data` and `features`: where records come from, their columns, and how texts become ids; and what the facts say
+// of them.
+#pragma once
+
+#include "compiler/frontend/check/setting_values.h"
+#include "compiler/frontend/facts.h"
+
+namespace penstock::frontend {
+
+struct DataBlock {
+  bool good = false; // a source was read
+  std::string source, path, delimiter, quote, comment;
+  std::vector<std::string> lineColumns; // of conll
+  std::string splitBy;
+  double shares[3] = {0.8, 0.1, 0.1};
+  std::vector<std::shared_ptr<const Column>> columns;
+  Span sourceSpan;
+};
+
+struct Feature {
+  std::string name;
+  FeatureDraft draft;
+  bool used = false;
+  Span span, nameSpan;
+};
+
+class Records {
+public:
+  Records(const Program &program, const Facts *facts, Scopes &scopes, Settings &settings, Evaluator &evaluator, SettingValues &values,
+          Reporter &reporter);
+
+  void readData();
+  void readFeatures();
+  /// Features that nothing uses, of a model without mistakes.
+  void reportUnused();
+
+  const DataBlock &data() const { return dataBlock; }
+  /// nullptr where there is none of that name.
+  const Column *findColumn(const std::string &name) const;
+  const std::vector<Feature> &features() const { return featureList; }
+  const Feature *findFeature(const std::string &name) const;
+  void use(const std::string &feature);
+
+  /// `clean(...)` or a tokenizer on a text, a pair of texts, words or a draft: a longer draft.
+  Value textStep(const Callable &callable, BoundCall bound, const Span &span);
+  /// The feature that a tokenized draft within the model is: equal ones are one.
+  Value featureOf(const Value &draft, const Span &span);
+
+  // what only the data know: unknownSize without facts
+  std::int64_t classCount(const std::string &column) const;
+  std::int64_t vocabularySize(const std::string &feature) const;
+  /// `class_weights: balanced` becomes the weights of the classes of that column; none without facts.
+  void balanceClasses(Attributes &attributes, const std::string &column) const;
+
+private:
+  void readColumn(const Entry &entry);
+  void readClasses(const Expression &list, Column &column);
+  void readType(const Expression &type, const Span &span, Column &column);
+  void readSource(const Expression &expression, Origin origin);
+  bool readSplit(const Expression &split, Origin origin);
+  bool readFormat(const Choice &source, const Span &span);
+  bool readLines(const Attributes &attributes, const Span &span);
+  void checkCaptures(const std::string &path, const Span &span);
+  bool draftOf(const Callable &callable, const BoundCall &bound, const Span &span, FeatureDraft &draft);
+  void addFeature(Feature feature);
+  void resolveFeature(const Feature &feature);
+
+  const Program &program;
+  const Facts *facts;
+  Scopes &scopes;
+  Settings &settings;
+  Evaluator &evaluator;
+  SettingValues &values;
+  Reporter &reporter;
+  DataBlock dataBlock;
+  std::map<std::string, std::size_t> columnByName; // index into dataBlock.columns
+  std::vector<Feature> featureList;
+  std::map<std::string, std::size_t> featureByName; // index into featureList
+  std::map<std::string, std::string> featureByFlow; // name, by the text of its steps
+  std::map<std::string, int> inlineFeatures;        // how many the model has made of a base name
+};
+
+} // namespace penstock::frontend

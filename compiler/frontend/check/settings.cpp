@@ -1,0 +1,183 @@
+#include "compiler/frontend/check/settings.h"
+
+#include "compiler/frontend/other_tools.h"
+
+namespace penstock::frontend {
+
+using diagnostics::nearest;
+using diagnostics::quotedList;
+
+bool isSetting(const std::string &block, const std::string &name) {
+  const std::vector<std::string> &known = settingsOf(block);
+  return std::find(known.begin(), known.end(), name) != known.end();
+}
+
+const Setting *find(const BlockSettings &settings, const char *name) {
+  const auto found = settings.find(name);
+  return found == settings.end() ? nullptr : &found->second;
+}
+
+Settings::Settings(const Program &files, std::vector<Override> sets, Reporter &reports)
+    : program(files), overrides(std::move(sets)), reporter(reports) {}
+
+void Settings::resolve(const std::string &key, const std::string &value, Origin origin, const Span &span) {
+  if (trial) {
+    return;
+  }
+  ResolvedValue resolved;
+  resolved.key = key;
+  resolved.value = value;
+  resolved.origin = originName(origin);
+  if (span.file != nullptr) {
+    resolved.range = span.range();
+  }
+  if (resolvedKeys.insert(key).second) {
+    values.push_back(std::move(resolved));
+  }
+}
+
+const std::string &Settings::folderOf(Span span) const {
+  for (const Override &one : overrides) {
+    if (one.file.get() == span.file) {
+      return one.folder;
+    }
+  }
+  return program.main().folder;
+}
+
+Override *Settings::find(const std::string &name) {
+  Override *found = nullptr;
+  for (Override &one : overrides) {
+    if (one.name == name) {
+      one.used = true;
+      found = &one; // the last one wins
+    }
+  }
+  return found;
+}
+
+bool Settings::overridesBlock(const std::string &block) const {
+  return std::any_of(overrides.begin(), overrides.end(),
+                     [&](const Override &one) { return one.parts.size() > 1 && one.parts[0] == block; });
+}
+
+std::vector<Override *> Settings::ofCall(const std::string &key, const Signature &signature) {
+  std::vector<Override *> found;
+  for (std::size_t i = 0; i < signature.parameters.size() && !overrides.empty(); ++i) {
+    settable.insert(key + "." + signature.parameters[i].name);
+  }
+  for (Override &one : overrides) {
+    if (one.name.size() <= key.size() || one.name.compare(0, key.size(), key) != 0 || one.name[key.size()] != '.') {
+      continue;
+    }
+    const std::string name = one.name.substr(key.size() + 1);
+    if (std::any_of(signature.parameters.begin(), signature.parameters.end(),
+                    [&](const auto &candidate) { return candidate.name == name; })) {
+      one.used = true;
+      found.push_back(&one);
+    }
+  }
+  return found;
+}
+
+BlockSettings Settings::of(const std::string &name) {
+  const Block *const block = program.block(name);
+  BlockSettings found;
+  const std::vector<std::string> &known = settingsOf(name);
+  std::set<std::string> given;
+  for (std::size_t i = 0; block != nullptr && i < block->entries.size(); ++i) {
+    if (block->entries[i].kind == Entry::Kind::setting) {
+      given.insert(block->entries[i].name);
+    }
+  }
+  if (block != nullptr) {
+    for (const Entry &entry : block->entries) {
+      if (entry.kind != Entry::Kind::setting) {
+        continue;
+      }
+      if (std::find(known.begin(), known.end(), entry.name) == known.end()) {
+        std::vector<std::string> free; // what the block does not set yet
+        std::copy_if(known.begin(), known.end(), std::back_inserter(free), [&](const std::string &one) { return given.count(one) == 0; });
+        if (given.count("steps") > 0 || given.count("epochs") > 0) {
+          free.erase(std::remove_if(free.begin(), free.end(), [](const std::string &one) { return one == "steps" || one == "epochs"; }),
+                     free.end());
+        }
+        if (name == "evaluate") {
+          reporter.report("unknown-split", entry.nameSpan, {{"name", entry.name}, {"hint", hintForWord(name, entry.name, free)}});
+        } else {
+          reporter.report(
+              "unknown-setting", entry.nameSpan,
+              {{"block", name}, {"name", entry.name}, {"settings", quotedList(known)}, {"hint", hintForWord(name, entry.name, free)}});
+        }
+        continue;
+      }
+      const auto [held, fresh] = found.emplace(entry.name, Setting{&entry.value, entry.nameSpan, Origin::file});
+      if (!fresh) {
+        reporter.report("duplicate-setting", entry.nameSpan, {{"name", entry.name}}, {{held->second.nameSpan.range(), "set here first"}});
+      }
+    }
+  }
+  for (Override &one : overrides) {
+    if (one.parts.size() == 2 && one.parts[0] == name && std::find(known.begin(), known.end(), one.parts[1]) != known.end()) {
+      one.used = true;
+      reporter.add(one.problems);
+      found[one.parts[1]] = {&one.value, one.nameSpan(), Origin::commandLine};
+    }
+  }
+  if (name == "train") {
+    // `--set train.steps` replaces `epochs`, and the other way around; the later of two wins.
+    const Override *last = nullptr;
+    for (const Override &one : overrides) {
+      if (one.parts.size() == 2 && one.parts[0] == "train" && (one.parts[1] == "steps" || one.parts[1] == "epochs")) {
+        last = &one;
+      }
+    }
+    if (last != nullptr) {
+      found.erase(last->parts[1] == "steps" ? "epochs" : "steps");
+    }
+  }
+  return found;
+}
+
+void Settings::reportUnused() {
+  std::vector<std::string> names;
+  for (const Parameter &param : program.main().ast.params) {
+    names.push_back(param.name);
+  }
+  for (const char *block : {"train", "target", "evaluate", "data"}) {
+    for (const std::string &setting : settingsOf(block)) {
+      names.push_back(std::string(block) + "." + setting);
+    }
+  }
+  names.insert(names.end(), settable.begin(), settable.end());
+  for (const Override &one : overrides) {
+    if (one.used) {
+      continue;
+    }
+    if (one.parts.size() > 2) {
+      const std::vector<std::string> &known = settingsOf(one.parts[0]);
+      const std::string setting = one.parts[0] + "." + one.parts[1];
+      const bool isSetting = std::find(known.begin(), known.end(), one.parts[1]) != known.end();
+      const bool isCall = std::any_of(values.begin(), values.end(), [&](const ResolvedValue &resolved) {
+        return resolved.key.compare(0, setting.size() + 1, setting + ".") == 0;
+      });
+      if (isSetting && !isCall) {
+        reporter.report("set-without-call", one.nameSpan(), {{"name", one.name.substr(0, 80)}, {"setting", setting}});
+        continue;
+      }
+    }
+    // A last name alone, or with its block, says enough where only one setting has it.
+    std::string near;
+    for (const std::string &name : names) {
+      const std::string &first = one.parts.front(), &last = one.parts.back();
+      const bool ends = name.size() > last.size() + 1 && name.compare(name.size() - last.size() - 1, std::string::npos, "." + last) == 0;
+      if (ends && one.parts.size() < 3 && (one.parts.size() == 1 || name.compare(0, first.size() + 1, first + ".") == 0)) {
+        near = near.empty() || near.size() > name.size() ? name : near;
+      }
+    }
+    near = near.empty() ? nearest(one.name, names) : near;
+    reporter.report("set-unknown", one.nameSpan(), {{"name", one.name.substr(0, 80)}, {"nearest", near}});
+  }
+}
+
+} // namespace penstock::frontend

@@ -1,0 +1,75 @@
+// What is set: by the blocks of the file, by `--set`, and what it came to, value by value (the resolved form).
+#pragma once
+
+#include "compiler/frontend/check/reporter.h"
+#include "compiler/frontend/check/value.h"
+
+#include <set>
+
+namespace penstock::frontend {
+
+/// A setting of a block after `--set`.
+struct Setting {
+  const Expression *value = nullptr;
+  Span nameSpan;
+  Origin origin = Origin::file;
+};
+
+/// The settings of one block, by name.
+using BlockSettings = std::map<std::string, Setting>;
+/// nullptr where it is not set.
+const Setting *find(const BlockSettings &settings, const char *name);
+/// Whether the block has a setting of that name.
+bool isSetting(const std::string &block, const std::string &name);
+
+/// One `--set`.
+struct Override {
+  std::string name, text; // before and after `=`
+  std::string folder;     // what a path in it is relative to
+  std::vector<std::string> parts;
+  std::shared_ptr<SourceFile> nameFile, file; // what its ranges point into
+  Expression value;
+  std::vector<diagnostics::Diagnostic> problems; // syntax errors of the value
+  bool used = false;
+  Span nameSpan() const { return {nameFile.get(), 0, static_cast<std::uint32_t>(name.size())}; }
+  Span valueSpan() const { return {file.get(), 0, static_cast<std::uint32_t>(text.size())}; }
+};
+
+class Settings {
+public:
+  Settings(const Program &program, std::vector<Override> overrides, Reporter &reporter);
+
+  /// Reports the settings that the block does not have, and those that stand twice.
+  BlockSettings of(const std::string &block);
+  /// Whether a `--set` sets something of the block.
+  bool overridesBlock(const std::string &block) const;
+
+  /// The `--set` of that very name, the last of several, which counts as used from now on; nullptr for none.
+  Override *find(const std::string &name);
+  /// Those that set an argument of the call that is the setting `key`: "train.optimizer". They are used where their last part
+  /// is a parameter.
+  std::vector<Override *> ofCall(const std::string &key, const Signature &signature);
+  /// The place of the first one.
+  Span firstOverride() const { return overrides.empty() ? Span{} : overrides.front().nameSpan(); }
+  void reportUnused();
+
+  /// What a path written there is relative to.
+  const std::string &folderOf(Span span) const;
+
+  /// Says what a value is and where it came from. Of two for one key the first counts.
+  void resolve(const std::string &key, const std::string &value, Origin origin, const Span &span = {});
+  /// While `on` what is resolved is of a trial and forgotten.
+  void forgetResolved(bool on) { trial = on; }
+  const std::vector<ResolvedValue> &resolved() const { return values; }
+
+private:
+  const Program &program;
+  std::vector<Override> overrides;
+  Reporter &reporter;
+  std::set<std::string> settable; // arguments of settings, as `--set` names them
+  std::vector<ResolvedValue> values;
+  std::set<std::string> resolvedKeys;
+  bool trial = false;
+};
+
+} // namespace penstock::frontend

@@ -1,0 +1,363 @@
+#include "compiler/frontend/check/training.h"
+
+#include "compiler/frontend/check/objective_text.h"
+
+namespace penstock::frontend {
+
+namespace {
+
+double doubleOf(const Attributes &attributes, const char *name, double otherwise) {
+  const auto found = attributes.find(name);
+  const auto *value = found == attributes.end() ? nullptr : std::get_if<double>(&found->second);
+  return value == nullptr ? otherwise : *value;
+}
+
+/// What stands for a setting that is not given.
+Expression nameExpression(const char *name) {
+  Expression expression;
+  expression.kind = Expression::Kind::name;
+  expression.text = name;
+  return expression;
+}
+
+bool isName(const Expression &expression, const char *name) { return expression.kind == Expression::Kind::name && expression.text == name; }
+
+/// A call of that name; bare of its parentheses it is none.
+bool isCallOf(const Expression &expression, const char *name) {
+  return expression.kind == Expression::Kind::call && isName(expression.children[0], name);
+}
+
+} // namespace
+
+Training::Training(const Program &files, const Model &checked, GraphBuilder &building, Scopes &names, Settings &set, Evaluator &evaluating,
+                   SettingValues &reading, Reporter &reports)
+    : program(files), model(checked), builder(building), scopes(names), settings(set), evaluator(evaluating), values(reading),
+      reporter(reports) {}
+
+void Training::reportWrong(const char *name, const char *expected, const Span &span) {
+  reporter.report("wrong-type", span, {{"name", name}, {"expected", expected}, {"found", "`" + excerpt(span) + "`"}});
+}
+
+void Training::read() {
+  const Block *block = program.block("train");
+  if (block == nullptr && !settings.overridesBlock("train")) {
+    return;
+  }
+  if (block != nullptr) {
+    readEntries(*block);
+  }
+  isTrained = true;
+  given = settings.of("train");
+  const auto integer = [&](const char *name, std::int64_t standard, std::int64_t minimum, double maximum) {
+    const auto value = values.simple(given, "train", integerSetting(name, standard, minimum, maximum));
+    return value ? std::get<std::int64_t>(*value) : standard;
+  };
+  readOptimizer(find(given, "optimizer"));
+  readSchedule(find(given, "schedule"));
+  readLength();
+  train.batch = integer("batch", 32, 1, 1 << 20);
+  train.accumulate = integer("accumulate", 1, 1, 1 << 20);
+  train.seed = static_cast<std::uint64_t>(integer("seed", 42, 0, 9.2e18));
+  if (const auto value = values.simple(given, "train", numberSetting("clip_norm", 0, 0, false))) {
+    train.clipNorm = std::get<double>(*value);
+  }
+  train.logEvery = integer("log_every", 1, 1, 1e15);
+  readValidate(find(given, "validate"));
+  readObjective(find(given, "minimize"));
+  readFrom(find(given, "from"));
+  Weights weights(model, builder, scopes, settings, evaluator, reporter);
+  weights.readFreeze(find(given, "freeze"));
+  weights.readRates(find(given, "rates"));
+}
+
+void Training::readEntries(const Block &block) {
+  for (const Entry &entry : block.entries) {
+    const bool isBinding = entry.kind == Entry::Kind::binding;
+    if (entry.kind == Entry::Kind::block) {
+      reporter.report("not-in-edition", entry.nameSpan, {{"what", "`" + entry.name + " { ... }` in `train`"}});
+    } else if (entry.kind != Entry::Kind::setting) {
+      reporter.report("misplaced-entry", entry.span,
+                      {{"entry", isBinding ? "a binding" : "this entry"},
+                       {"block", "`train`"},
+                       {"rule", "`train` has settings"},
+                       {"hint", isBinding && isSetting("train", entry.name) ? "write `" + entry.name + ": ...`" : ""}});
+    }
+  }
+}
+
+void Training::readLength() {
+  const Setting *epochs = find(given, "epochs"), *steps = find(given, "steps");
+  if (epochs != nullptr && steps != nullptr) {
+    reporter.report("epochs-and-steps", steps->nameSpan, {}, {{epochs->nameSpan.range(), "set here"}});
+  }
+  if (steps != nullptr) {
+    if (const auto value = values.simple(given, "train", integerSetting("steps", 1, 1, 1e15))) {
+      train.steps = std::get<std::int64_t>(*value);
+    }
+  } else if (const auto value = values.simple(given, "train", numberSetting("epochs", 1, 0, true))) {
+    train.epochs = std::get<double>(*value);
+    if (train.epochs > 1e9) { // NaN: not known yet
+      reporter.report("out-of-range", epochs->value->span,
+                      {{"name", "epochs"}, {"value", formatNumber(train.epochs)}, {"rule", "at most 1,000,000,000"}});
+    }
+  }
+}
+
+void Training::readOptimizer(const Setting *setting) {
+  static const Expression standard = nameExpression("adam");
+  const Choice choice = values.choose(setting == nullptr ? standard : *setting->value, optimizers(), "an optimizer", "train.optimizer",
+                                      setting == nullptr ? Origin::standard : setting->origin);
+  if (!choice.good) {
+    return;
+  }
+  OptimizerConfig &config = train.optimizer;
+  config.kind = choice.name;
+  config.lr = doubleOf(choice.attributes, "lr", config.lr);
+  config.momentum = doubleOf(choice.attributes, "momentum", 0);
+  config.beta1 = doubleOf(choice.attributes, "beta1", config.beta1);
+  config.beta2 = doubleOf(choice.attributes, "beta2", config.beta2);
+  config.epsilon = doubleOf(choice.attributes, "epsilon", config.epsilon);
+  config.weightDecay = doubleOf(choice.attributes, "weight_decay", 0);
+  if (const auto nesterov = choice.attributes.find("nesterov"); nesterov != choice.attributes.end()) {
+    config.nesterov = std::get<bool>(nesterov->second);
+  }
+}
+
+void Training::readSchedule(const Setting *setting) {
+  static const Expression standard = nameExpression("constant");
+  const Choice choice = values.choose(setting == nullptr ? standard : *setting->value, schedules(), "a schedule", "train.schedule",
+                                      setting == nullptr ? Origin::standard : setting->origin);
+  if (!choice.good) {
+    return;
+  }
+  const auto &warmup = std::get<std::vector<double>>(choice.attributes.at("warmup"));
+  train.schedule.kind = choice.name;
+  train.schedule.warmupFraction = std::max(0.0, warmup[0]);
+  train.schedule.warmupSteps = warmup[1] >= 0 ? static_cast<std::int64_t>(warmup[1]) : -1;
+}
+
+void Training::readValidate(const Setting *setting) {
+  if (setting == nullptr) {
+    settings.resolve("train.validate", "every(1 epoch)", Origin::standard);
+    return;
+  }
+  if (!readPeriod(*setting->value)) {
+    return;
+  }
+  const double period = train.validateSteps > 0 ? static_cast<double>(train.validateSteps) : train.validateEpochs;
+  const std::string unit = std::string(train.validateSteps > 0 ? " step" : " epoch") + (period == 1 ? "" : "s");
+  settings.resolve("train.validate", period > 0 ? "every(" + formatNumber(period) + unit + ")" : "never", setting->origin,
+                   setting->value->span);
+}
+
+bool Training::readPeriod(const Expression &value) {
+  constexpr const char *expected = "`every(1 epoch)`, `every(100 steps)` or `never`";
+  if (value.kind == Expression::Kind::error) {
+    return false;
+  }
+  if (isName(value, "never")) {
+    train.validateEpochs = 0;
+    return true;
+  }
+  if (!isCallOf(value, "every") || value.arguments.size() != 1 || !value.arguments[0].name.empty()) {
+    reportWrong("validate", expected, value.span);
+    return false;
+  }
+  const Expression &period = value.arguments[0].value;
+  const bool epochs = period.kind == Expression::Kind::quantity && (period.text == "epoch" || period.text == "epochs");
+  const bool steps = period.kind == Expression::Kind::quantity && (period.text == "step" || period.text == "steps");
+  if (period.kind == Expression::Kind::error) {
+    return false;
+  }
+  if (!epochs && !steps) {
+    reportWrong("validate", expected, period.span);
+    return false;
+  }
+  if (!(period.number > 0) || period.number > 1e15 || (steps && period.number != std::floor(period.number))) {
+    reporter.report("out-of-range", period.span,
+                    {{"name", "every"}, {"value", formatNumber(period.number)}, {"rule", "greater than 0, and whole for steps"}});
+    return false;
+  }
+  train.validateEpochs = epochs ? period.number : 0;
+  train.validateSteps = steps ? static_cast<std::int64_t>(period.number) : -1;
+  return true;
+}
+
+void Training::readKeep(const Measures &measures) {
+  const Setting *setting = find(given, "keep");
+  Override *patience = settings.find("train.keep.patience");
+  if (setting == nullptr || isName(*setting->value, "last")) {
+    if (patience != nullptr) {
+      patience->used = false; // reported as an argument of what is no call
+    }
+    settings.resolve("train.keep", "last", setting == nullptr ? Origin::standard : setting->origin,
+                     setting == nullptr ? Span{} : setting->value->span);
+    return;
+  }
+  const Expression &value = *setting->value;
+  if (value.kind == Expression::Kind::error) {
+    return;
+  }
+  const bool best = isCallOf(value, "best") && !value.arguments.empty() && value.arguments.size() <= 2 && value.arguments[0].name.empty() &&
+                    (value.arguments.size() == 1 || value.arguments[1].name == "patience");
+  if (!best) {
+    reportWrong("keep", "`best(dev.RESULT)`, `best(dev.RESULT, patience: 3)` or `last`", value.span);
+    return;
+  }
+  readBest(value, setting->origin, measures);
+}
+
+void Training::readBest(const Expression &value, Origin origin, const Measures &measures) {
+  const Expression &result = value.arguments[0].value;
+  std::string split;
+  bool higher = true;
+  const auto name = measures.resultName(result, {"dev"}, &split, &higher);
+  if (!name) {
+    return;
+  }
+  if (split != "dev") {
+    reporter.report("out-of-range", result.span,
+                    {{"name", "keep"},
+                     {"value", split + "." + *name},
+                     {"rule", "a result on `dev`, the split that training validates on"},
+                     {"hint", measures.has("dev", *name) ? "write `dev." + *name + "`"
+                                                         : "measure it in `evaluate { dev: [...] }`, and write `dev." + *name + "`"}});
+    return;
+  }
+  if (train.validateEpochs <= 0 && train.validateSteps <= 0) {
+    reporter.report("keep-without-validation", value.span, {{"result", split + "." + *name}});
+    return;
+  }
+  train.keepMetric = split + "." + *name;
+  train.keepHigher = higher;
+  settings.resolve("train.keep", "best(" + train.keepMetric + ")", origin, value.span);
+  readPatience(value, origin);
+}
+
+void Training::readPatience(const Expression &best, Origin origin) {
+  const Override *set = settings.find("train.keep.patience");
+  if (set == nullptr && best.arguments.size() < 2) {
+    settings.resolve("train.keep.patience", "0", Origin::standard);
+    return;
+  }
+  if (set != nullptr) {
+    reporter.add(set->problems);
+    origin = Origin::commandLine;
+  }
+  const Expression &written = set != nullptr ? set->value : best.arguments[1].value;
+  Place place;
+  if (const auto count = evaluator.parameter(written, integerSetting("patience", 0, 0, 1e9), scopes.top, place, &origin)) {
+    train.patience = std::get<std::int64_t>(*count);
+    settings.resolve("train.keep.patience", std::to_string(train.patience), origin, written.span);
+  }
+}
+
+void Training::readFrom(const Setting *setting) {
+  if (setting == nullptr) {
+    settings.resolve("train.from", "none", Origin::standard);
+    return;
+  }
+  const Expression &value = *setting->value;
+  if (value.kind == Expression::Kind::error) {
+    return;
+  }
+  if (isName(value, "none")) {
+    settings.resolve("train.from", "none", setting->origin, value.span);
+    return;
+  }
+  if (!isCallOf(value, "run") || value.arguments.size() != 1 || !value.arguments[0].name.empty()) {
+    reportWrong("from", "`run(FOLDER)` or `none`", value.span);
+    return;
+  }
+  ParameterSpec spec;
+  spec.name = "run";
+  spec.type = PluginParameter::Type::path;
+  Place place;
+  Origin origin = setting->origin;
+  if (const auto path = evaluator.parameter(value.arguments[0].value, spec, scopes.top, place, &origin)) {
+    train.from = std::get<std::string>(*path);
+    fromAt = value.span;
+    settings.resolve("train.from", "run(" + quote(train.from) + ")", origin, value.span);
+  }
+}
+
+// ---- what is minimized
+
+void Training::readObjective(const Setting *setting) {
+  ModelGraph &graph = builder.graph;
+  if (setting == nullptr) {
+    chooseObjective();
+  } else {
+    Place place;
+    place.path = "minimize";
+    const Value value = evaluator.evaluate(*setting->value, scopes.top, place);
+    if (value.kind == Value::Kind::error || value.kind == Value::Kind::unknown) {
+      return;
+    }
+    if (!value.isScalarNode()) {
+      reporter.report("objective-not-scalar", setting->value->span, {{"found", describe(value)}});
+      return;
+    }
+    graph.objective = value.node;
+    settings.resolve("train.minimize", formatObjective(graph, scopes.top), setting->origin, setting->value->span);
+  }
+  if (graph.objective >= 0 && model.good() && std::none_of(graph.nodes.begin(), graph.nodes.end(), hasWeights)) {
+    const Block *block = program.block("train");
+    reporter.report("nothing-to-train", block != nullptr ? block->keywordSpan : Span{});
+  }
+}
+
+/// The loss of the one answer.
+void Training::chooseObjective() {
+  ModelGraph &graph = builder.graph;
+  if (graph.answers.size() == 1) {
+    const Answer &answer = graph.answers[0];
+    if (answer.loss < 0) {
+      reporter.report("answer-without-loss", scopes.top.values.at(answer.name).span, {{"name", answer.name}});
+      return;
+    }
+    graph.objective = answer.loss;
+    settings.resolve("train.minimize", formatObjective(graph, scopes.top), Origin::standard);
+  } else if (graph.answers.size() > 1 && model.good()) {
+    std::string example;
+    for (const Answer &answer : graph.answers) {
+      if (answer.loss >= 0) {
+        example += (example.empty() ? "" : " + ") + answer.name + ".loss";
+      }
+    }
+    const Block *block = program.block("train");
+    reporter.report("objective-needed", block != nullptr ? block->keywordSpan : settings.firstOverride(),
+                    {{"count", std::to_string(graph.answers.size())}, {"example", example}});
+  }
+}
+
+// ---- target
+
+void Training::readTarget() {
+  if (const Block *block = program.block("target")) {
+    for (const Entry &entry : block->entries) {
+      if (entry.kind != Entry::Kind::setting) {
+        reporter.report("misplaced-entry", entry.span, {{"entry", "this entry"}, {"block", "`target`"}, {"rule", "`target` has settings"}});
+      }
+    }
+  }
+  const BlockSettings set = settings.of("target");
+  const auto word = [&](const char *name, std::vector<std::string> members, const char *standard) {
+    ParameterSpec spec;
+    spec.name = name;
+    spec.type = PluginParameter::Type::enumeration;
+    spec.members = std::move(members);
+    spec.defaultValue = std::string(standard);
+    const auto value = values.simple(set, "target", spec);
+    return value ? std::get<std::string>(*value) : std::string(standard);
+  };
+  target.device = word("device", {"cpu"}, "cpu");
+  const std::string level = word("level", {"auto", "avx2", "avx512", "amx"}, "auto");
+  target.level = level == "auto" ? "" : level;
+  target.precision = word("precision", {"fp32", "bf16"}, "fp32");
+  if (const auto value = values.simple(set, "target", integerSetting("threads", 0, 0, 4096))) {
+    target.threads = std::get<std::int64_t>(*value);
+  }
+}
+
+} // namespace penstock::frontend

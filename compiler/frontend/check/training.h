@@ -1,0 +1,55 @@
+// The blocks `train` and `target`.
+#pragma once
+
+#include "compiler/frontend/check/measures.h"
+#include "compiler/frontend/check/weights.h"
+
+namespace penstock::frontend {
+
+class Training {
+public:
+  Training(const Program &program, const Model &model, GraphBuilder &builder, Scopes &scopes, Settings &settings, Evaluator &evaluator,
+           SettingValues &values, Reporter &reporter);
+
+  /// All of `train` but `keep`, which names a result of `evaluate`.
+  void read();
+  void readKeep(const Measures &measures);
+  void readTarget();
+
+  /// Whether there is something to train for.
+  bool trains() const { return isTrained; }
+  const TrainConfig &config() const { return train; }
+  const TargetConfig &targetConfig() const { return target; }
+  /// Of `train.from`.
+  const Span &fromSpan() const { return fromAt; }
+
+private:
+  void readEntries(const Block &block);
+  void readLength();
+  void readOptimizer(const Setting *setting);
+  void readSchedule(const Setting *setting);
+  void readValidate(const Setting *setting);
+  bool readPeriod(const Expression &value);
+  void readBest(const Expression &value, Origin origin, const Measures &measures);
+  void readPatience(const Expression &value, Origin origin);
+  void readFrom(const Setting *setting);
+  void readObjective(const Setting *setting);
+  void chooseObjective();
+  void reportWrong(const char *name, const char *expected, const Span &span);
+
+  const Program &program;
+  const Model &model;
+  GraphBuilder &builder;
+  Scopes &scopes;
+  Settings &settings;
+  Evaluator &evaluator;
+  SettingValues &values;
+  Reporter &reporter;
+  BlockSettings given;
+  bool isTrained = false;
+  TrainConfig train;
+  TargetConfig target;
+  Span fromAt;
+};
+
+} // namespace penstock::frontend
