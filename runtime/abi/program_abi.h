@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 #define PENSTOCK_PROGRAM_ABI_MAJOR 2
-#define PENSTOCK_PROGRAM_ABI_MINOR 0
+#define PENSTOCK_PROGRAM_ABI_MINOR 1
 
 /* One ragged axis of a batch. `offsets` has records + 1 entries, offsets[0] == 0; record r owns rows
  * [offsets[r], offsets[r + 1]). `row_record[i]` is the record of row i, `row_position[i]` its place in that record, and
@@ -96,7 +96,8 @@ typedef struct PenstockOutputInfo {
   int32_t axis; /* index into axes, or -1 */
 } PenstockOutputInfo;
 
-/* bytes = constant + records * per_record + sum over axes of rows * per_row[axis] + workers * per_worker, with records and
+/* The arena has sections, one behind the other: the constant bytes, one an axis, that of the records, that of the workers.
+ * bytes = constant + records * per_record + sum over axes of rows * per_row[axis] + workers * per_worker, with records and
  * rows rounded up to a multiple of 16, so that every buffer begins at a multiple of 64 bytes. */
 typedef struct PenstockArena {
   int64_t constant;
@@ -133,6 +134,8 @@ typedef struct PenstockCall {
   float *gradients;        /* PenstockProgram.gradient_elements: sums over the parts of a step */
   int32_t part;            /* of "gradient": 0 begins the sums anew */
   float share;             /* of "gradient": what the sums take of this part's gradient */
+  /* Where the sections of the arena begin, less its constant bytes: of each axis, of the records, of the workers. */
+  const int64_t *arena_sections;
 } PenstockCall;
 
 /* One step of an entry: code that several steps may share, and the numbers in which they differ (places in memory, handles,

@@ -157,6 +157,7 @@ private:
     }
   }
   Status growArena(const PenstockEntry &entry, const PenstockBatch *batch);
+  void placeSections(const PenstockEntry &entry, const PenstockBatch &batch);
   template <typename Rows> Result<std::size_t> arenaBytes(const PenstockEntry &entry, std::int64_t records, const Rows &rows) const {
     Checked need = Checked(entry.arena.constant) + Checked(pool.workers()) * Checked(entry.arena.per_worker) +
                    roundUp16(records) * Checked(entry.arena.per_record);
@@ -176,6 +177,7 @@ private:
   std::size_t elements[3] = {};
   bool untouched = true; // the buffers are all zeros, pages that nobody has
   Buffer arena, gradients;
+  std::vector<std::int64_t> sections; // of the arena, of the entry that runs
   std::vector<PenstockAxisBatch> noRows;
   // What steps owe to the rows that they passed by, and the first and next step of that time.
   Buffer deferred;
@@ -238,6 +240,19 @@ Status LoadedProgram::growArena(const PenstockEntry &entry, const PenstockBatch 
   return {};
 }
 
+// Their sum is known to fit.
+void LoadedProgram::placeSections(const PenstockEntry &entry, const PenstockBatch &batch) {
+  const auto rounded = [](std::int64_t count) { return (count + 15) / 16 * 16; };
+  sections.clear();
+  std::int64_t begin = 0;
+  for (int i = 0; i < program.axis_count; ++i) {
+    sections.push_back(begin);
+    begin += batch.records > 0 ? rounded(batch.axes[i].rows) * entry.arena.per_row[i] : 0;
+  }
+  sections.push_back(begin);
+  sections.push_back(begin + rounded(batch.records) * entry.arena.per_record);
+}
+
 Status LoadedProgram::run(int index, const Step &step) {
   if (program.deferred_bytes == 0) {
     return runEntry(index, step);
@@ -282,6 +297,7 @@ Status LoadedProgram::runEntry(int index, const Step &step) {
   const PenstockBatch none = {0, nullptr, noRows.data(), nullptr};
   const PenstockBatch *const batch = step.batch == nullptr ? &none : step.batch;
   PENSTOCK_TRY(growArena(entry, batch));
+  placeSections(entry, *batch);
   PenstockCall call{};
   call.struct_size = sizeof(call);
   call.workers = pool.workers();
@@ -302,6 +318,7 @@ Status LoadedProgram::runEntry(int index, const Step &step) {
   call.gradients = gradients.floats();
   call.part = step.part;
   call.share = step.share;
+  call.arena_sections = sections.data();
   const FlushDenormals flush;
   if (observer == nullptr) {
     penstock_run_entry(&entry, &call);

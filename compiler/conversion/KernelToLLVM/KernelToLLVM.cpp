@@ -211,6 +211,9 @@ private:
     } else if (what == "rows" || what == "rows16") {
       value = axis(offsetof(PenstockAxisBatch, rows), i64);
       value = what == "rows" ? value : rounded(value);
+    } else if (what == "section") {
+      Value sections = load(loc, c, offsetof(PenstockCall, arena_sections), pointer);
+      value = load(loc, sections, static_cast<size_t>(index) * sizeof(int64_t), i64);
     } else if (what == "offsets") {
       value = axis(offsetof(PenstockAxisBatch, offsets), pointer);
     } else if (what == "row_record") {

@@ -24,6 +24,7 @@ RowsRead planRowsRead(const ProgramLayout &layout, MemoryPlan &memory, nn::Refre
       extent = {constantBytes + rows.rows * bytesPerRow, 0, -1};
     }
     Buffer buffer;
+    buffer.axis = extent.axis;
     buffer.slot = memory.allocate(extent); // until the end of the step
     buffer.element = Float32Type::get(refresh.getContext());
     return buffer;

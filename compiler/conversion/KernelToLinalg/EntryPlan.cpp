@@ -67,6 +67,7 @@ Buffer Planner::arenaBuffer(Type type) {
   buffer.rows = nn::rowsOf(type);
   buffer.width = nn::widthOf(type);
   buffer.element = nn::elementTypeOf(type);
+  buffer.axis = plan.axisOf(buffer.rows);
   buffer.slot = plan.allocate(plan.extentOf(buffer.rows, buffer.width));
   return buffer;
 }
@@ -199,6 +200,7 @@ LogicalResult Planner::planOp(Operation &op, SmallVector<int> &freed) {
 
 Buffer Planner::scratch(const Extent &extent, SmallVector<int> &freed) {
   Buffer buffer;
+  buffer.axis = extent.axis;
   buffer.slot = plan.allocate(extent);
   buffer.element = Float32Type::get(source.getContext());
   freed.push_back(buffer.slot);

@@ -163,28 +163,35 @@ int MemoryPlan::allocate(const Extent &wanted) {
 void MemoryPlan::release(int slot) { released[slots[slot].axis].insert(slot); }
 
 std::vector<MemoryPlan::Offset> MemoryPlan::offsets() const {
-  size_t axes = layout.table.axes.size();
-  Offset offset;
-  offset.constant = reserved;
-  offset.perAxis.assign(axes + 1, 0);
-  std::vector<Offset> all{offset};
-  for (const Extent &slot : slots) {
-    offset.constant += slot.constant;
-    if (slot.axis >= 0) {
-      offset.perAxis[slot.axis == recordsAxis ? axes : static_cast<size_t>(slot.axis)] += slot.coefficient;
-    }
-    all.push_back(offset);
+  std::map<int, std::vector<size_t>> ofAxis; // in the order of the sections: constants, axes, records
+  for (auto [i, slot] : llvm::enumerate(slots)) {
+    ofAxis[slot.axis].push_back(i);
   }
+  std::vector<Offset> all(slots.size() + 1);
+  std::int64_t constant = reserved;
+  for (const auto &[axis, members] : ofAxis) {
+    std::int64_t coefficient = 0;
+    for (size_t i : members) {
+      all[i] = {constant, coefficient};
+      constant += slots[i].constant;
+      coefficient += slots[i].coefficient;
+    }
+  }
+  all.back().constant = constant;
   return all;
 }
 
 ProgramTable::Arena MemoryPlan::arena(std::int64_t perWorker) const {
-  Offset total = offsets().back();
   ProgramTable::Arena arena;
-  arena.constant = total.constant;
-  arena.perRow.assign(total.perAxis.begin(), total.perAxis.end() - 1);
-  arena.perRecord = total.perAxis.back();
+  arena.constant = reserved;
+  arena.perRow.assign(layout.table.axes.size(), 0);
   arena.perWorker = perWorker;
+  for (const Extent &slot : slots) {
+    arena.constant += slot.constant;
+    if (slot.axis >= 0) {
+      (slot.axis == recordsAxis ? arena.perRecord : arena.perRow[static_cast<size_t>(slot.axis)]) += slot.coefficient;
+    }
+  }
   return arena;
 }
 

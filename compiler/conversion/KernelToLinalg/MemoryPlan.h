@@ -74,7 +74,8 @@ inline constexpr int recordsAxis = 1 << 20;
 struct Buffer {
   enum class Kind { arena, parameter, fitted, input, output, worker, row } kind = Kind::arena;
   std::int64_t offset = 0; // bytes: in parameters, in the worker's scratch, in the part of it for a row
-  int slot = -1;           // of Kind::arena
+  int slot = -1;           // of Kind::arena; -1: `offset` bytes from its beginning
+  int axis = -1;           // of a slot: the section of the arena in which it lies, as in Extent
   int index = 0;           // of input, output
   nn::RowsOf rows;
   std::int64_t width = 1;  // elements a row
@@ -82,7 +83,9 @@ struct Buffer {
   mlir::Type element;
 };
 
-/// The arena of one entry, filled in program order.
+/// The arena of one entry, filled in program order: slots of a constant size, then a section with the slots of each axis, one with those of
+/// the records, and the workers' scratch. A place in it is affine in the rows of its own axis alone; what stands before its section is
+/// added up once a call.
 class MemoryPlan {
 public:
   explicit MemoryPlan(const ProgramLayout &layout) : layout(layout) {}
@@ -94,13 +97,16 @@ public:
   Extent extentOf(const nn::RowsOf &rows, std::int64_t width) const;
   int axisOf(const nn::RowsOf &rows) const;
 
-  /// Constant bytes and a coefficient for each axis (records last).
+  /// Where a slot begins: the constant, what the call says of the section of its axis (PenstockCall.arena_sections), and `coefficient`
+  /// bytes for each of the axis's rows.
   struct Offset {
-    std::int64_t constant = 0;
-    std::vector<std::int64_t> perAxis; // one an axis, then records
+    std::int64_t constant = 0, coefficient = 0;
   };
-  /// Of every slot, and behind them where the workers' scratch begins.
+  /// Of every slot, and behind them where the workers' scratch begins in the last section.
   std::vector<Offset> offsets() const;
+  /// The index of an axis, of the records and of the workers in PenstockCall.arena_sections.
+  unsigned sectionOf(int axis) const { return axis == recordsAxis ? workersSection() - 1 : static_cast<unsigned>(axis); }
+  unsigned workersSection() const { return static_cast<unsigned>(layout.table.axes.size()) + 1; }
   ProgramTable::Arena arena(std::int64_t perWorker) const;
 
 private:

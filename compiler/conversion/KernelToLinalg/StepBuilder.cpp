@@ -66,22 +66,19 @@ Value StepBuilder::handle(FlatSymbolRefAttr symbol) {
   return scope.gets[key] = kernel::GetOp::create(b, loc, LLVM::LLVMPointerType::get(b.getContext()), "handle", 0, index);
 }
 
-Value StepBuilder::offsetAt(unsigned place) {
+// Of a slot: its two numbers stand from `place` on.
+Value StepBuilder::offsetAt(unsigned place, int axis) {
   if (Value known = scope.offsets.lookup(place)) {
     return known;
   }
   Type index = b.getIndexType();
-  SmallVector<Value> rows, scales;
-  unsigned axes = static_cast<unsigned>(layout.table.axes.size());
   Value sum = number(place, index);
-  for (unsigned axis = 0; axis <= axes; ++axis) {
-    rows.push_back(axis == axes ? get("records16", index) : get("rows16", index, axis));
-    scales.push_back(number(place + 1 + axis, index));
-  }
-  OpBuilder::InsertionGuard guard(b);
-  insertAtScope();
-  for (auto [row, scale] : llvm::zip(rows, scales)) {
-    sum = arith::AddIOp::create(b, loc, sum, arith::MulIOp::create(b, loc, row, scale));
+  if (axis >= 0) {
+    Value rows = axis == recordsAxis ? get("records16", index) : get("rows16", index, axis);
+    Value section = get("section", index, plan.memory.sectionOf(axis)), bytes = number(place + 1, index);
+    OpBuilder::InsertionGuard guard(b);
+    insertAtScope();
+    sum = arith::AddIOp::create(b, loc, sum, arith::AddIOp::create(b, loc, section, arith::MulIOp::create(b, loc, rows, bytes)));
   }
   return scope.offsets[place] = sum;
 }
@@ -147,17 +144,19 @@ Value StepBuilder::byteOffset(const Buffer &buffer) {
     return constant(0);
   case Buffer::Kind::arena:
     return buffer.slot < 0 ? number(StepShape::Kind::offset, buffer.offset, b.getIndexType())
-                           : offsetAt(placeOf(StepShape::Kind::slot, buffer.slot));
+                           : offsetAt(placeOf(StepShape::Kind::slot, buffer.slot), buffer.axis);
   case Buffer::Kind::worker:
   case Buffer::Kind::row:
     break;
   }
   // Outside of a parallel body the calling thread has the first worker's scratch.
-  Value begin = offsetAt(StepShape::scratchBegin), size = number(StepShape::scratchSize, b.getIndexType());
+  Value begin = number(StepShape::scratchBegin, b.getIndexType()), size = number(StepShape::scratchSize, b.getIndexType());
+  Value section = get("section", b.getIndexType(), plan.memory.workersSection());
   Value forRow = buffer.kind == Buffer::Kind::row ? number(StepShape::rowScratchBegin, b.getIndexType()) : Value();
   Value offset = constant(buffer.offset);
   OpBuilder::InsertionGuard guard(b);
   insertAtScope();
+  begin = arith::AddIOp::create(b, loc, begin, section);
   if (scope.worker) {
     begin = arith::AddIOp::create(b, loc, begin, arith::MulIOp::create(b, loc, scope.worker, size));
   }

@@ -86,7 +86,7 @@ protected:
 
 private:
   void beginScope();
-  mlir::Value offsetAt(unsigned place);
+  mlir::Value offsetAt(unsigned place, int axis);
   unsigned placeOf(StepShape::Kind kind, std::int64_t value);
 
   struct Scope {

@@ -10,13 +10,10 @@ void StepShape::add(std::int64_t value) { key.append(reinterpret_cast<const char
 void StepShape::add(const void *unique) { key.append(reinterpret_cast<const char *>(&unique), sizeof unique); }
 
 void StepShape::addNumber(Kind kind, std::int64_t value) {
-  if (next == 0) {
-    next = scratchBegin + perSlot();
-  }
   auto [it, isNew] = places.try_emplace({static_cast<int>(kind), value}, next);
   if (isNew) {
     list.push_back({kind, value});
-    next += kind == Kind::slot ? perSlot() : 1;
+    next += kind == Kind::slot ? 2 : 1;
   }
   add(static_cast<std::int64_t>(it->second));
 }
@@ -45,6 +42,7 @@ void StepShape::addPlace(const Buffer &buffer) {
   switch (buffer.kind) {
   case Buffer::Kind::arena:
     add(static_cast<std::int64_t>(buffer.slot >= 0));
+    add(static_cast<std::int64_t>(buffer.axis));
     addNumber(buffer.slot >= 0 ? Kind::slot : Kind::offset, buffer.slot >= 0 ? buffer.slot : buffer.offset);
     break;
   case Buffer::Kind::parameter:
@@ -121,15 +119,11 @@ void StepShape::addKernel(Operation *op, llvm::function_ref<const Buffer *(Value
 }
 
 std::vector<std::int64_t> StepShape::numbers(ArrayRef<MemoryPlan::Offset> offsets, std::int64_t scratch, std::int64_t rowScratch) const {
-  std::vector<std::int64_t> table{scratch, rowScratch};
-  auto addOffset = [&](const MemoryPlan::Offset &offset) {
-    table.push_back(offset.constant);
-    table.insert(table.end(), offset.perAxis.begin(), offset.perAxis.end());
-  };
-  addOffset(offsets.back());
+  std::vector<std::int64_t> table{scratch, rowScratch, offsets.back().constant};
   for (const Number &number : list) {
     if (number.kind == Kind::slot) {
-      addOffset(offsets[static_cast<size_t>(number.value)]);
+      const MemoryPlan::Offset &offset = offsets[static_cast<size_t>(number.value)];
+      table.insert(table.end(), {offset.constant, offset.coefficient});
     } else {
       table.push_back(number.value);
     }

@@ -32,8 +32,8 @@ public:
 
   const std::string &text() const { return key; }
 
-  /// Where the number stands in the table; a slot is the constant, then one number an axis, then one for the records. Nothing
-  /// where the number is not one of the step.
+  /// Where the number stands in the table; a slot is two, the constant and the coefficient of its axis. Nothing where the number is
+  /// not one of the step.
   std::optional<unsigned> placeOf(Kind kind, std::int64_t value) const;
 
   /// The table, once the plan of the entry is complete: the offsets of all slots, and `scratch` bytes of a worker, of which those
@@ -41,9 +41,8 @@ public:
   std::vector<std::int64_t> numbers(llvm::ArrayRef<MemoryPlan::Offset> offsets, std::int64_t scratch, std::int64_t rowScratch) const;
 
   /// The first numbers of every table: bytes of a worker's scratch, where those for rows begin in it, where the first
-  /// worker's begins (as a slot).
+  /// worker's begins in the workers' section.
   static constexpr unsigned scratchSize = 0, rowScratchBegin = 1, scratchBegin = 2;
-  unsigned perSlot() const { return static_cast<unsigned>(layout.table.axes.size()) + 2; }
 
   /// A value and the place where it lies, null for one that has none.
   void addValue(mlir::Value value, const Buffer *buffer);
@@ -62,7 +61,7 @@ private:
   std::vector<Number> list;
   llvm::DenseMap<std::pair<int, std::int64_t>, unsigned> places;
   llvm::DenseMap<mlir::Value, std::int64_t> names;
-  unsigned next = 0;
+  unsigned next = scratchBegin + 1;
 };
 
 } // namespace penstock

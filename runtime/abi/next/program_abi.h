@@ -193,7 +193,9 @@ typedef struct PenstockCall {
   char *tensors[PENSTOCK_TENSOR_KINDS]; /* a buffer a kind */
   char *packed;
   /* The session. */
-  char *arena;          /* aligned to 256 bytes, at least the entry's arena */
+  char *arena; /* aligned to 256 bytes, at least the entry's arena */
+  /* Where the sections of the arena begin, less its constant bytes: of each axis, of the records, of the workers. */
+  const int64_t *arena_sections;
   void *const *outputs; /* in the order of the entry's outputs */
   char *gradients;      /* of one part: `gradient` writes it, the host sums parts, `apply` reads the sum */
   char *notes;          /* of one part: `gradient` writes it, `fold` reads it */
