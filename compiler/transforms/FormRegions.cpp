@@ -1,10 +1,10 @@
 #include "compiler/transforms/FormRegions.h"
 
 #include "compiler/dialect/Kernel/Kernel.h"
-#include "compiler/dialect/Kernel/KernelTable.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "runtime/base/kernel_rows.h"
 
 #include <list>
 #include <set>
@@ -29,7 +29,7 @@ bool isLeaf(Operation *op) {
 
 bool runsOverRows(Operation *op) {
   if (auto invoke = dyn_cast<kernel::InvokeOp>(op)) {
-    return kernel::findKernel(invoke.getKernel())->scope == kernel::Scope::rows;
+    return findKernelRow(invoke.getKernel())->scope == KernelScope::rows;
   }
   return isa<nn::NnDialect>(op->getDialect()) && op->getNumResults() > 0;
 }

@@ -158,9 +158,9 @@ void penstock_crf_loss(const float *logits, const int32_t *target, const float *
   }
 }
 
-void penstock_crf_loss_gradient(const float *logits, const int32_t *target, const float *transitions, const float *alpha,
-                                const float *cotangent, const int32_t *offsets, int64_t begin, int64_t end, int64_t tags, float *dlogits,
-                                float *dtransitions, float *scratch) {
+void penstock_crf_loss_grad(const float *logits, const int32_t *target, const float *transitions, const float *alpha,
+                            const float *cotangent, const int32_t *offsets, int64_t begin, int64_t end, int64_t tags, float *dlogits,
+                            float *dtransitions, float *scratch) {
   const Scores scores(transitions, tags);
   const std::int64_t size = (tags + 2) * tags;
   for (std::int64_t record = begin; record < end; ++record) {

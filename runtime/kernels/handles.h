@@ -26,6 +26,8 @@ class KernelObject {
 public:
   virtual ~KernelObject() = default;
   virtual std::size_t bytes() const = 0;
+  /// Takes the weight, where it multiplies by one.
+  virtual void pack(const float *, void *) {}
   /// What went wrong in a step, once it is over: kernels of our own cannot fail.
   virtual Status status() const { return {}; }
 };
@@ -41,7 +43,6 @@ struct WeightShape {
 
 class MatmulObject : public KernelObject {
 public:
-  virtual void pack(const float *w, void *pool) = 0;
   virtual void run(const float *x, std::int64_t ldx, float *y, std::int64_t ldy, std::int64_t rows, const float *bias, bool accumulate) = 0;
 };
 
@@ -53,7 +54,6 @@ public:
 
 class ConvObject : public KernelObject {
 public:
-  virtual void pack(const float *w, void *pool) = 0;
   virtual void run(const float *x, float *y, const std::int32_t *offsets, std::int64_t begin, std::int64_t end, const float *bias,
                    float *scratch) = 0;
   virtual void gradientInput(const float *dy, float *dx, const std::int32_t *offsets, std::int64_t begin, std::int64_t end, bool accumulate,

@@ -14,50 +14,17 @@ namespace {
 
 template <class F> void *address(F *function) { return reinterpret_cast<void *>(function); }
 
-/// Symbols that are the same at every level: the handle knows its own.
-struct Symbol {
-  std::string_view name;
-  void *at;
-};
-
-/// Symbols that are a level's own function.
-struct LevelSymbol {
-  std::string_view name;
-  void *(*at)(const PenstockLevelTable &table);
-};
-
-const Symbol symbols[] = {
-    {"penstock_parallel_for", address(penstock_parallel_for)},
-    {"penstock_matmul_pack", address(penstock_matmul_pack)},
-    {"penstock_matmul_run", address(penstock_matmul_run)},
-    {"penstock_weight_gradient", address(penstock_weight_gradient)},
-    {"penstock_conv1d_pack", address(penstock_conv1d_pack)},
-    {"penstock_conv1d_run", address(penstock_conv1d_run)},
-    {"penstock_conv1d_gradient_input", address(penstock_conv1d_gradient_input)},
-    {"penstock_conv1d_gradient_weight", address(penstock_conv1d_gradient_weight)},
-    {"penstock_conv1d_max", address(penstock_conv1d_max)},
-    {"penstock_conv1d_max_gradient_input", address(penstock_conv1d_max_gradient_input)},
-    {"penstock_conv1d_max_gradient_weight", address(penstock_conv1d_max_gradient_weight)},
-    {"penstock_crf_loss", address(penstock_crf_loss)},
-    {"penstock_crf_loss_gradient", address(penstock_crf_loss_gradient)},
-    {"penstock_crf_decode", address(penstock_crf_decode)},
-};
-
 using Table = PenstockLevelTable;
-const LevelSymbol levelSymbols[] = {
-    {"penstock_attention_forward", [](const Table &t) { return address(t.attentionForward); }},
-    {"penstock_attention_backward", [](const Table &t) { return address(t.attentionBackward); }},
-    {"penstock_attention_first_forward", [](const Table &t) { return address(t.attentionFirstForward); }},
-    {"penstock_attention_first_backward", [](const Table &t) { return address(t.attentionFirstBackward); }},
-    {"penstock_segment_sum", [](const Table &t) { return address(t.segmentSum); }},
-    {"penstock_segment_max", [](const Table &t) { return address(t.segmentMax); }},
-    {"penstock_segment_max_gradient", [](const Table &t) { return address(t.segmentMaxGradient); }},
-    {"penstock_bag_sum", [](const Table &t) { return address(t.bagSum); }},
-    {"penstock_embedding_gradient", [](const Table &t) { return address(t.embeddingGradient); }},
-    {"penstock_group_rows", [](const Table &t) { return address(t.groupById); }},
-    {"penstock_grouped_gradient", [](const Table &t) { return address(t.groupedGradient); }},
-    {"penstock_counts", [](const Table &t) { return address(t.counts); }},
-    {"penstock_dropout_row", [](const Table &t) { return address(t.dropoutRow); }},
+
+/// A row with the function that serves it at a level.
+struct Symbol {
+  const KernelRow &row;
+  void *(*at)(const LevelKernels &level);
+};
+const Symbol symbols[] = {
+#define PENSTOCK_LEVEL_KERNEL(kernel, function, ...) {kernels::kernel, [](const LevelKernels &level) { return address(level.kernel); }},
+#define PENSTOCK_ONE_KERNEL(kernel, ...) {kernels::kernel, [](const LevelKernels &) { return address(penstock_##kernel); }},
+#include "runtime/base/kernel_rows.def"
 };
 
 class PackedMatmul final : public MatmulObject {
@@ -197,14 +164,14 @@ MadeObject<KernelObject> makePackedConv(const Table &table, std::int64_t width, 
 }
 
 Result<void *> kernelSymbol(std::string_view name, Level level) {
-  for (const Symbol &symbol : symbols) {
-    if (symbol.name == name) {
-      return symbol.at;
-    }
+  constexpr std::string_view prefix = "penstock_";
+  if (name == "penstock_parallel_for") {
+    return address(penstock_parallel_for);
   }
-  for (const LevelSymbol &symbol : levelSymbols) {
-    if (symbol.name == name) {
-      return symbol.at(levelTable(level));
+  const bool known = name.starts_with(prefix);
+  for (const Symbol &symbol : symbols) {
+    if (known && name.substr(prefix.size()) == symbol.row.name) {
+      return symbol.at(levelTable(level).kernels);
     }
   }
   return invalidInput("the program needs the kernel `" + std::string(name) +

@@ -7,11 +7,19 @@
 // one another. `kernelPackedFloats` gives the room.
 #pragma once
 
+#include "runtime/base/kernel_rows.h"
+
 #include <stdint.h>
 
-#ifdef __cplusplus
+namespace penstock {
+/// The functions of the table's rows that a level has of its own.
+struct LevelKernels {
+#define PENSTOCK_LEVEL_KERNEL(kernel, function, ...) KernelFunction<kernels::kernel> *kernel;
+#include "runtime/base/kernel_rows.def"
+};
+} // namespace penstock
+
 extern "C" {
-#endif
 
 /// A convolution's sizes and weights: `packed` is (width * k) x n; `packedFlipped` is (width * n) x
 /// k, taps reversed, for the gradient of the input.
@@ -51,32 +59,7 @@ struct PenstockLevelTable {
   void (*convMaxGradientWeight)(const struct PenstockConv *conv, void *pool, const float *x, const float *g, const int32_t *argmax,
                                 const int32_t *offsets, int64_t records, float *dw);
 
-  void (*attentionForward)(const float *qkv, float *out, float *lse, const int32_t *offsets, const uint64_t *record_numbers, int64_t begin,
-                           int64_t end, int64_t heads, int64_t width, float dropout, uint64_t seed, uint64_t step, uint64_t key,
-                           float *scratch);
-  void (*attentionBackward)(const float *qkv, const float *out, const float *lse, const float *dout, float *dqkv, const int32_t *offsets,
-                            const uint64_t *record_numbers, int64_t begin, int64_t end, int64_t heads, int64_t width, float dropout,
-                            uint64_t seed, uint64_t step, uint64_t key, float *scratch);
-  void (*attentionFirstForward)(const float *q, const float *kv, float *out, float *lse, const int32_t *offsets,
-                                const uint64_t *record_numbers, int64_t begin, int64_t end, int64_t heads, int64_t width, float dropout,
-                                uint64_t seed, uint64_t step, uint64_t key, float *scratch);
-  void (*attentionFirstBackward)(const float *q, const float *kv, const float *out, const float *lse, const float *dout, float *dq,
-                                 float *dkv, const int32_t *offsets, const uint64_t *record_numbers, int64_t begin, int64_t end,
-                                 int64_t heads, int64_t width, float dropout, uint64_t seed, uint64_t step, uint64_t key, float *scratch);
-
-  void (*segmentSum)(const float *x, const int32_t *offsets, int64_t begin, int64_t end, int64_t width, float *y);
-  void (*segmentMax)(const float *x, const int32_t *offsets, int64_t begin, int64_t end, int64_t width, float *y, int32_t *argmax);
-  void (*segmentMaxGradient)(const float *g, const int32_t *argmax, const int32_t *offsets, int64_t begin, int64_t end, int64_t width,
-                             float *dx);
-  void (*bagSum)(const float *table, const int32_t *ids, const int32_t *offsets, int64_t begin, int64_t end, int64_t width, float *y);
-  void (*embeddingGradient)(void *pool, const int32_t *ids, const int32_t *source, const float *dy, int64_t rows, int64_t width,
-                            int64_t vocabulary, float *dtable, float *scratch);
-  void (*groupById)(const int32_t *ids, int64_t rows, int64_t vocabulary, int32_t *groups);
-  void (*groupedGradient)(void *pool, const int32_t *groups, const int32_t *source, const float *dy, int64_t rows, int64_t width,
-                          float *gradient);
-  void (*counts)(const int32_t *ids, const int32_t *offsets, int64_t begin, int64_t end, int64_t vocabulary, float *y);
-  void (*dropoutRow)(float *out, int64_t width, int64_t position, uint64_t record_number, uint64_t seed, uint64_t step, uint64_t key,
-                     float p);
+  penstock::LevelKernels kernels;
 
   /// a = b + 3 * c: what memory can do.
   void (*stream)(float *a, const float *b, const float *c, int64_t count);
@@ -99,6 +82,4 @@ extern const struct PenstockContractions penstockAmxBf16;
 extern const struct PenstockContractions penstockAvx512Bf16;
 extern const struct PenstockContractions penstockEmulatedBf16;
 
-#ifdef __cplusplus
-}
-#endif
+} // extern "C"

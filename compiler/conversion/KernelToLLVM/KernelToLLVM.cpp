@@ -172,7 +172,7 @@ private:
         arguments.push_back(v);
       }
     }
-    invoke(loc, call(op), op.getSymbol(), arguments);
+    invoke(loc, call(op), ("penstock_" + op.getKernel()).str(), arguments);
     op.erase();
   }
 

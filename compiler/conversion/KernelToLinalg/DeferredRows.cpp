@@ -97,8 +97,8 @@ void OptimizerEmitter::emit(nn::RefreshOp refresh) {
   const ProgramLayout::Parameter &p = layout.parameters[d.parameter];
   const RowsRead &read = plan.rowsRead.find(refresh.getName())->second;
   OptimizerRule rule(*refresh->getParentOfType<func::FuncOp>().getOps<nn::ApplyOp>().begin());
-  call("penstock_group_rows", {rowView(bufferOf(read.ids), {}, 1), rowsOfBuffer(nn::rowsOf(read.ids.getType())), constantI64(p.rows()),
-                               rowView(read.groups, {}, 1)});
+  call("group_rows", {rowView(bufferOf(read.ids), {}, 1), rowsOfBuffer(nn::rowsOf(read.ids.getType())), constantI64(p.rows()),
+                      rowView(read.groups, {}, 1)});
   parallel(countOfRead(read), grain, [&](Value begin, Value end) {
     Value now = stepsDeferred();
     forRange(begin, end, [&](Value number) {
@@ -115,8 +115,8 @@ void OptimizerEmitter::emit(nn::RowGradientOp gradient) {
   nn::RowsOf rows = nn::rowsOf(read.ids.getType());
   bool perRecord = !(nn::rowsOf(gradient.getCotangent().getType()) == rows);
   Value from = perRecord ? get("row_record", bytes, axisOf(rows)) : nullPointer();
-  call("penstock_grouped_gradient", {pool(), rowView(read.groups, {}, 1), from, rowView(bufferOf(gradient.getCotangent()), {}, 1),
-                                     rowsOfBuffer(rows), constantI64(read.gradient.width), rowView(read.gradient, {}, 1)});
+  call("grouped_gradient", {pool(), rowView(read.groups, {}, 1), from, rowView(bufferOf(gradient.getCotangent()), {}, 1),
+                            rowsOfBuffer(rows), constantI64(read.gradient.width), rowView(read.gradient, {}, 1)});
 }
 
 Value OptimizerEmitter::sumDeferredSquares(Value sum, const ProgramLayout::Deferred &d) {

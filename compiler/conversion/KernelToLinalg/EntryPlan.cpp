@@ -3,7 +3,7 @@
 
 #include "compiler/conversion/KernelToLinalg/OptimizerEmitter.h"
 #include "compiler/conversion/KernelToLinalg/RowEmitter.h"
-#include "compiler/dialect/Kernel/KernelTable.h"
+#include "compiler/conversion/KernelToLinalg/StepBuilder.h"
 #include "compiler/transforms/FormRegions.h"
 #include "runtime/abi/kernel_limits.h"
 
@@ -33,6 +33,7 @@ private:
   Buffer leafBuffer(Value value);
   /// Bytes that are free again after the op.
   Buffer scratch(const Extent &extent, SmallVector<int> &freed);
+  Extent scratchExtent(kernel::InvokeOp invoke, const KernelScratch &needs) const;
 
   const ProgramLayout &layout;
   func::FuncOp source;
@@ -211,26 +212,30 @@ void Planner::planInvoke(kernel::InvokeOp invoke, SmallVector<int> &freed) {
   for (OpResult value : invoke->getResults()) {
     buffers[value] = placeResult(value);
   }
-  StringRef kernel = invoke.getKernel();
-  nn::RowsOf rows = invoke.getOperands().empty() ? nn::RowsOf{} : nn::rowsOf(invoke.getOperands()[0].getType());
-  std::optional<Extent> needs;
-  if (kernel == "weight_gradient" || kernel == "conv1d_weight_grad") {
-    int64_t k = nn::widthOf(invoke.getOperands()[0].getType()), width = nn::widthOf(invoke.getOperands()[1].getType());
-    needs = Extent{4096 * 4, (round32(k) + round32(width)) * 4, plan.axisOf(rows)};
-  } else if (kernel == "embedding_grad" || kernel == "bag_sum_grad" || kernel == "position_rows_grad") {
-    int64_t vocabulary = cast<RankedTensorType>(invoke.getResult(0).getType()).getDimSize(0);
-    needs = Extent{(vocabulary + 4096) * 4, 4, plan.axisOf(rows)};
-  }
-  if (needs) {
-    if (needs->axis < 0) {
-      needs->constant += (rows.rows + 15) / 16 * 16 * needs->coefficient;
-      needs->coefficient = 0;
-    }
-    result.scratches[invoke] = scratch(*needs, freed);
-  }
-  if (kernel::findKernel(kernel)->scope == kernel::Scope::segments) {
+  const KernelRow &row = *findKernelRow(invoke.getKernel());
+  bool usesScratch = llvm::any_of(row.arguments, [](const KernelArgument &argument) { return argument.role == KernelRole::scratch; });
+  if (usesScratch && row.scope == KernelScope::segments) {
     result.workerBytes = std::max<int64_t>(result.workerBytes, PENSTOCK_SCRATCH_FLOATS * 4);
+  } else if (usesScratch) {
+    result.scratches[invoke] = scratch(scratchExtent(invoke, row.scratch), freed);
   }
+}
+
+Extent Planner::scratchExtent(kernel::InvokeOp invoke, const KernelScratch &needs) const {
+  int64_t perRow = needs.perRow, constant = needs.constant;
+  for (KernelValue padded : needs.padded) {
+    perRow += padded.index < 0 ? 0 : round32(nn::widthOf(valueOf(invoke, padded).getType()));
+  }
+  if (needs.andRowsOf.index >= 0) {
+    constant += nn::rowsOf(valueOf(invoke, needs.andRowsOf).getType()).rows;
+  }
+  nn::RowsOf rows = nn::rowsOf(valueOf(invoke, needs.over).getType());
+  Extent extent{constant * 4, perRow * 4, plan.axisOf(rows)};
+  if (extent.axis < 0) {
+    extent.constant += (rows.rows + 15) / 16 * 16 * extent.coefficient;
+    extent.coefficient = 0;
+  }
+  return extent;
 }
 
 // A kernel's result that row-wise ops replace element by element lies where one of them puts its own, so that a block has fewer bytes to

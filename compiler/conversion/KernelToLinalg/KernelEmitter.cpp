@@ -1,157 +1,146 @@
 #include "compiler/conversion/KernelToLinalg/KernelEmitter.h"
 
-#include "compiler/dialect/Kernel/KernelTable.h"
-
 using namespace mlir;
 
 namespace penstock {
 
-int64_t headWidth(kernel::InvokeOp attention) {
-  int64_t width = nn::widthOf(attention.getOperands()[0].getType()) / attention->getAttrOfType<IntegerAttr>("heads").getInt();
-  return attention.getKernel().starts_with("attention_first") ? width : width / 3; // of q | k | v
+Value valueOf(kernel::InvokeOp invoke, KernelValue which) {
+  unsigned index = static_cast<unsigned>(which.index);
+  return which.result ? Value(invoke.getResult(index)) : index < invoke.getOperands().size() ? invoke.getOperands()[index] : Value();
 }
 
-//===--- operands -------------------------------------------------------------------------------------------------------===//
-
-Value KernelEmitter::at(Value value) { return rowView(bufferOf(value), {}, 1); }
-
-// Sizes are numbers of the step: values of other widths go through the same code.
-Value KernelEmitter::size(int64_t value) { return number(StepShape::Kind::count, value, b.getI64Type()); }
-
-Value KernelEmitter::widthOf(Value value) { return size(nn::widthOf(value.getType())); }
-
-Value KernelEmitter::countOf(Value value) {
-  nn::RowsOf rows = nn::rowsOf(value.getType());
-  return rows.kind == nn::RowsOf::Kind::fixed ? size(rows.rows) : asI64(rowsOfBuffer(rows));
+int64_t widthOf(kernel::InvokeOp invoke, const KernelArgument &argument) {
+  int64_t width = nn::widthOf(valueOf(invoke, argument.of).getType()) / argument.divisor;
+  return argument.attribute ? width / invoke->getAttrOfType<IntegerAttr>(argument.attribute).getInt() : width;
 }
 
-Type KernelEmitter::bytesType() { return MemRefType::get({ShapedType::kDynamic}, b.getI8Type()); }
+//===--- arguments ------------------------------------------------------------------------------------------------------===//
 
-// Of the ragged axis that the kernel works along.
-Value KernelEmitter::axisBytes(kernel::InvokeOp invoke, StringRef what) {
+// Sizes are numbers of the step, so that values of other widths go through the same code; in a region they are constants of its code.
+Value StepBuilder::kernelSize(int64_t size, bool inRegion) {
+  return inRegion ? constantI64(size) : number(StepShape::Kind::count, size, b.getI64Type());
+}
+
+Value StepBuilder::kernelArray(kernel::InvokeOp invoke, StringRef what) {
+  // Of the ragged axis that the kernel works along.
+  Type bytes = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
   for (Value v : llvm::concat<Value>(invoke.getOperands(), invoke.getResults())) {
     if (nn::isOnAxis(v.getType())) {
-      return get(what, bytesType(), axisOf(nn::rowsOf(v.getType())));
+      return get(what, bytes, axisOf(nn::rowsOf(v.getType())));
     }
   }
-  return get(what, bytesType(), axisOf({}));
+  return get(what, bytes, axisOf({}));
 }
 
-// What a kernel of a range of records may use of the worker.
-Value KernelEmitter::scratch() {
-  Buffer buffer;
-  buffer.kind = Buffer::Kind::worker;
-  buffer.element = b.getF32Type();
-  return rowView(buffer, {}, 1);
+Value StepBuilder::kernelValue(kernel::InvokeOp invoke, const KernelArgument &argument, Value firstRow) {
+  Value value = valueOf(invoke, argument.of);
+  if (!value) {
+    return nullPointer(); // a vector that this invocation has not
+  }
+  const Buffer &buffer = bufferOf(value);
+  // Values of the worker's scratch begin at the block's first row.
+  bool whole = argument.role == KernelRole::vector || buffer.kind == Buffer::Kind::worker;
+  return rowView(buffer, whole ? Value() : firstRow, 1);
 }
 
-//===--- calls ------------------------------------------------------------------------------------------------------------===//
+Value StepBuilder::kernelArgument(kernel::InvokeOp invoke, const KernelArgument &argument, Value first, Value second) {
+  bool inRegion = findKernelRow(invoke.getKernel())->scope == KernelScope::rows;
+  Type i64 = b.getI64Type();
+  switch (argument.role) {
+  case KernelRole::handle:
+    return handle(invoke.getHandleAttr());
+  case KernelRole::pool:
+    return pool();
+  case KernelRole::value:
+  case KernelRole::vector:
+  case KernelRole::result:
+  case KernelRole::ids:
+  case KernelRole::places:
+    return kernelValue(invoke, argument, inRegion ? first : Value());
+  case KernelRole::scratch: {
+    Buffer ofWorker;
+    ofWorker.kind = Buffer::Kind::worker;
+    ofWorker.element = b.getF32Type();
+    auto own = plan.scratches.find(invoke);
+    return rowView(own != plan.scratches.end() ? own->second : ofWorker, {}, 1);
+  }
+  case KernelRole::offsets:
+    return kernelArray(invoke, "offsets");
+  case KernelRole::rowRecord:
+    return kernelArray(invoke, "row_record");
+  case KernelRole::rowWord:
+    return kernelArray(invoke, "row_word");
+  case KernelRole::rowPlace: {
+    auto of = invoke->getAttrOfType<StringAttr>("of"); // position or segment
+    return kernelArray(invoke, ("row_" + (of ? of.getValue() : "position")).str());
+  }
+  case KernelRole::null:
+    return nullPointer();
+  case KernelRole::first:
+    return asI64(first);
+  case KernelRole::last:
+    return asI64(second);
+  case KernelRole::records:
+    return asI64(get("records", b.getIndexType()));
+  case KernelRole::rows: {
+    nn::RowsOf rows = nn::rowsOf(valueOf(invoke, argument.of).getType());
+    return inRegion ? asI64(second) : rows.kind == nn::RowsOf::Kind::fixed ? kernelSize(rows.rows, false) : asI64(rowsOfBuffer(rows));
+  }
+  case KernelRole::width:
+    return kernelSize(widthOf(invoke, argument), inRegion);
+  case KernelRole::number:
+    return constantI64(invoke->getAttrOfType<IntegerAttr>(argument.attribute).getInt());
+  case KernelRole::recordNumbers:
+    return get("record_numbers", MemRefType::get({ShapedType::kDynamic}, b.getI8Type()));
+  case KernelRole::seed:
+    return get("seed", i64);
+  case KernelRole::step:
+    return get("step", i64);
+  case KernelRole::key: {
+    auto key = invoke->getAttrOfType<IntegerAttr>("key");
+    return key ? number(StepShape::Kind::randomKey, key.getInt(), i64) : constantI64(0);
+  }
+  case KernelRole::probability: {
+    auto dropout = invoke->getAttrOfType<FloatAttr>("dropout");
+    return constantF32(dropout ? dropout.getValueAsDouble() : 0);
+  }
+  case KernelRole::overwrite:
+    return constantI32(0);
+  case KernelRole::record: // of kernels that other code calls
+  case KernelRole::nothing:
+    break;
+  }
+  return {};
+}
+
+void StepBuilder::callKernel(kernel::InvokeOp invoke, Value first, Value second) {
+  SmallVector<Value> arguments;
+  for (const KernelArgument &argument : argumentsOf(*findKernelRow(invoke.getKernel()))) {
+    arguments.push_back(kernelArgument(invoke, argument, first, second));
+  }
+  call(invoke.getKernel(), arguments);
+}
+
+//===--- calls outside of regions -----------------------------------------------------------------------------------------===//
 
 void KernelEmitter::emit(kernel::PackOp pack) {
-  auto dispatch = module.lookup<kernel::DispatchOp>(pack.getHandle());
-  call(("penstock_" + dispatch.getKernel() + "_pack").str(), {handle(pack.getHandleAttr()), at(pack.getWeight()), pool()});
+  call("pack", {handle(pack.getHandleAttr()), rowView(bufferOf(pack.getWeight()), {}, 1), pool()});
 }
 
 LogicalResult KernelEmitter::emit(kernel::InvokeOp invoke) {
-  switch (kernel::findKernel(invoke.getKernel())->scope) {
-  case kernel::Scope::whole:
-    emitWhole(invoke);
+  const KernelRow &row = *findKernelRow(invoke.getKernel());
+  switch (row.scope) {
+  case KernelScope::whole:
+    callKernel(invoke, {}, {});
     return success();
-  case kernel::Scope::segments:
-    emitSegments(invoke);
+  case KernelScope::segments:
+    parallel(get("records", b.getIndexType()), row.grain, [&](Value begin, Value end) { callKernel(invoke, begin, end); });
     return success();
-  case kernel::Scope::rows:
+  case KernelScope::rows:
+  case KernelScope::inner:
     break;
   }
   return invoke.emitError("a row kernel stands outside a row region");
-}
-
-void KernelEmitter::emitWhole(kernel::InvokeOp invoke) {
-  StringRef kernel = invoke.getKernel(), symbol = kernel::findKernel(kernel)->symbol;
-  auto operandAt = [&](unsigned i) { return at(invoke.getOperands()[i]); };
-  auto resultAt = [&](unsigned i) { return at(invoke.getResult(i)); };
-  auto offsets = [&] { return axisBytes(invoke, "offsets"); };
-  auto records = [&] { return asI64(get("records", b.getIndexType())); };
-  auto scratchAt = [&] { return rowView(plan.scratches.at(invoke), {}, 1); };
-  Value threads = pool();
-  if (kernel == "weight_gradient") {
-    Value x = invoke.getOperands()[0], dy = invoke.getOperands()[1];
-    call(symbol, {handle(invoke.getHandleAttr()), threads, at(x), widthOf(x), at(dy), widthOf(dy), countOf(x), resultAt(0), scratchAt()});
-  } else if (kernel == "conv1d_weight_grad") {
-    call(symbol, {handle(invoke.getHandleAttr()), threads, operandAt(0), operandAt(1), offsets(), records(), resultAt(0), scratchAt()});
-  } else if (kernel == "conv1d_max_weight_grad") {
-    call(symbol, {handle(invoke.getHandleAttr()), threads, operandAt(0), operandAt(1), operandAt(2), offsets(), records(), resultAt(0)});
-  } else {
-    auto shape = cast<RankedTensorType>(invoke.getResult(0).getType());
-    bool positions = kernel == "position_rows_grad";
-    auto of = invoke->getAttrOfType<StringAttr>("of"); // position or segment
-    Value ids = positions ? axisBytes(invoke, ("row_" + (of ? of.getValue() : "position")).str()) : operandAt(0);
-    Value dy = positions ? operandAt(0) : operandAt(1);
-    Value from = kernel == "bag_sum_grad" ? axisBytes(invoke, "row_record") : nullPointer();
-    call(symbol, {threads, ids, from, dy, countOf(invoke.getOperands()[0]), size(shape.getDimSize(1)), size(shape.getDimSize(0)),
-                  resultAt(0), scratchAt()});
-  }
-}
-
-void KernelEmitter::emitSegments(kernel::InvokeOp invoke) {
-  StringRef kernel = invoke.getKernel(), symbol = kernel::findKernel(kernel)->symbol;
-  auto operandAt = [&](unsigned i) { return at(invoke.getOperands()[i]); };
-  auto resultAt = [&](unsigned i) { return at(invoke.getResult(i)); };
-  auto offsets = [&] { return axisBytes(invoke, "offsets"); };
-  auto bias = [&](unsigned i) -> Value { return invoke.getOperands().size() > i ? operandAt(i) : nullPointer(); };
-  bool heavy = kernel.starts_with("attention") || kernel.starts_with("conv1d") || kernel.starts_with("crf_");
-  parallel(get("records", b.getIndexType()), heavy ? 1 : 16, [&](Value beginIndex, Value endIndex) {
-    Value begin = asI64(beginIndex), end = asI64(endIndex);
-    if (kernel.starts_with("attention")) {
-      int64_t heads = invoke->getAttrOfType<IntegerAttr>("heads").getInt();
-      auto dropoutAttr = invoke->getAttrOfType<FloatAttr>("dropout");
-      auto keyAttr = invoke->getAttrOfType<IntegerAttr>("key");
-      SmallVector<Value> arguments; // operands and results, in the order of the C functions
-      for (Value v : llvm::concat<Value>(invoke.getOperands(), invoke.getResults())) {
-        arguments.push_back(at(v));
-      }
-      arguments.append({offsets(), get("record_numbers", bytesType()), begin, end, constantI64(heads), size(headWidth(invoke)),
-                        constantF32(dropoutAttr ? dropoutAttr.getValueAsDouble() : 0), get("seed", b.getI64Type()),
-                        get("step", b.getI64Type()),
-                        keyAttr ? number(StepShape::Kind::randomKey, keyAttr.getInt(), b.getI64Type()) : constantI64(0), scratch()});
-      call(symbol, arguments);
-    } else if (kernel == "conv1d") {
-      call(symbol, {handle(invoke.getHandleAttr()), operandAt(0), resultAt(0), offsets(), begin, end, bias(1), scratch()});
-    } else if (kernel == "conv1d_max") {
-      call(symbol, {handle(invoke.getHandleAttr()), operandAt(0), offsets(), begin, end, bias(1), resultAt(0), resultAt(1), scratch()});
-    } else if (kernel == "conv1d_input_grad") {
-      call(symbol, {handle(invoke.getHandleAttr()), operandAt(0), resultAt(0), offsets(), begin, end, constantI32(0), scratch()});
-    } else if (kernel == "conv1d_max_input_grad") {
-      call(symbol,
-           {handle(invoke.getHandleAttr()), operandAt(0), operandAt(1), operandAt(2), resultAt(0), offsets(), begin, end, constantI32(0)});
-    } else if (kernel.starts_with("crf_")) {
-      // Operands, where the records' rows and words are, and results, in the order of the C functions.
-      SmallVector<Value> arguments;
-      for (Value v : invoke.getOperands()) {
-        arguments.push_back(at(v));
-      }
-      arguments.push_back(offsets());
-      if (kernel == "crf_decode") {
-        arguments.push_back(axisBytes(invoke, "row_word"));
-      }
-      arguments.append({begin, end, widthOf(invoke.getOperands()[0])});
-      for (Value v : invoke.getResults()) {
-        arguments.push_back(at(v));
-      }
-      arguments.push_back(scratch());
-      call(symbol, arguments);
-    } else if (kernel == "segment_sum") {
-      call(symbol, {operandAt(0), offsets(), begin, end, widthOf(invoke.getResult(0)), resultAt(0)});
-    } else if (kernel == "segment_max") {
-      call(symbol, {operandAt(0), offsets(), begin, end, widthOf(invoke.getResult(0)), resultAt(0), resultAt(1)});
-    } else if (kernel == "segment_max_grad") {
-      call(symbol, {operandAt(0), operandAt(1), offsets(), begin, end, widthOf(invoke.getResult(0)), resultAt(0)});
-    } else if (kernel == "bag_sum") {
-      call(symbol, {operandAt(1), operandAt(0), offsets(), begin, end, widthOf(invoke.getResult(0)), resultAt(0)});
-    } else {
-      call(symbol, {operandAt(0), offsets(), begin, end, widthOf(invoke.getResult(0)), resultAt(0)});
-    }
-  });
 }
 
 } // namespace penstock

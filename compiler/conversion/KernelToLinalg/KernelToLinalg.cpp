@@ -92,8 +92,10 @@ StepShape EntryLowering::shapeOf(Operation *op) const {
   auto invoke = dyn_cast<kernel::InvokeOp>(op);
   if (invoke || isa<kernel::PackOp>(op)) {
     result.addKernel(op, bufferOf);
-    if (invoke && invoke.getKernel().starts_with("attention")) {
-      result.addNumber(StepShape::Kind::count, headWidth(invoke));
+    for (const KernelArgument &argument : invoke ? argumentsOf(*findKernelRow(invoke.getKernel())) : std::span<const KernelArgument>()) {
+      if (argument.role == KernelRole::width && (argument.divisor != 1 || argument.attribute)) {
+        result.addNumber(StepShape::Kind::count, widthOf(invoke, argument)); // the width of the value itself is one already
+      }
     }
   } else {
     result.addOp(op, bufferOf);

@@ -1,6 +1,5 @@
 #include "compiler/conversion/KernelToLinalg/RegionEmitter.h"
 
-#include "compiler/dialect/Kernel/KernelTable.h"
 #include "compiler/transforms/FormRegions.h"
 
 using namespace mlir;
@@ -66,25 +65,9 @@ LogicalResult RegionEmitter::emitBlock(kernel::RowsOp region, const RegionPlan &
     Value rows = arith::SubIOp::create(b, loc, endRow, firstRow);
     for (Operation *op : stage.ops) {
       loc = op->getLoc();
-      if (failed(emitRowsKernel(cast<kernel::InvokeOp>(op), firstRow, rows))) {
-        return failure();
-      }
+      callKernel(cast<kernel::InvokeOp>(op), firstRow, rows);
     }
   }
-  return success();
-}
-
-LogicalResult RegionEmitter::emitRowsKernel(kernel::InvokeOp invoke, Value firstRow, Value rows) {
-  // Values of the worker's scratch begin at the block's first row.
-  auto block = [&](Value v) {
-    const Buffer &buffer = bufferOf(v);
-    return rowView(buffer, buffer.kind == Buffer::Kind::worker ? Value() : firstRow, 1);
-  };
-  Value x = invoke.getOperands()[0], y = invoke.getResult(0);
-  Value bias = invoke.getOperands().size() > 1 ? rowView(bufferOf(invoke.getOperands()[1]), {}, 1) : nullPointer();
-  call(kernel::findKernel(invoke.getKernel())->symbol,
-       {handle(invoke.getHandleAttr()), block(x), constantI64(nn::widthOf(x.getType())), block(y), constantI64(nn::widthOf(y.getType())),
-        asI64(rows), bias, constantI32(0)});
   return success();
 }
 

@@ -15,7 +15,6 @@ public:
 private:
   mlir::LogicalResult emitBlock(kernel::RowsOp region, const RegionPlan &regionPlan, mlir::Value firstRow, mlir::Value endRow,
                                 mlir::Value block);
-  mlir::LogicalResult emitRowsKernel(kernel::InvokeOp invoke, mlir::Value firstRow, mlir::Value rows);
   /// Rows of a block of a region over `rows`, at most `most`.
   mlir::Value blockSize(const nn::RowsOf &rows, std::int64_t most);
   mlir::func::FuncOp addBlocks();

@@ -446,7 +446,7 @@ LogicalResult RowEmitter::emitRowOp(const RegionPlan &regionPlan, Operation *op,
     }
     Value number = axisArray("record_numbers", {nn::RowsOf::Kind::records, {}, 0}, record, b.getI64Type());
     Value mask = rowScratch(width);
-    call("penstock_dropout_row",
+    call("dropout_row",
          {mask, arith::ConstantIntOp::create(b, loc, b.getI64Type(), width), position, number, get("seed", b.getI64Type()),
           get("step", b.getI64Type()), this->number(StepShape::Kind::randomKey, static_cast<int64_t>(dropout.getKey()), b.getI64Type()),
           constantF32(dropout.getP().convertToDouble())});

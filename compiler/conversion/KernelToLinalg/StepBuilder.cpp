@@ -196,7 +196,7 @@ Value StepBuilder::scaled(Value index, int64_t factor, int64_t plus) {
 
 //===--- calls and loops ----------------------------------------------------------------------------------------------===//
 
-void StepBuilder::call(StringRef symbol, ValueRange operands) { kernel::CallOp::create(b, loc, symbol, operands); }
+void StepBuilder::call(StringRef kernel, ValueRange operands) { kernel::CallOp::create(b, loc, kernel, operands); }
 
 void StepBuilder::forRange(Value from, Value to, llvm::function_ref<void(Value)> body) {
   auto loop = scf::ForOp::create(b, loc, from, to, constant(1));

@@ -9,6 +9,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Builders.h"
+#include "runtime/base/kernel_rows.h"
 
 namespace penstock {
 
@@ -65,7 +66,11 @@ protected:
   mlir::Value axisArray(llvm::StringRef what, const nn::RowsOf &rows, mlir::Value at, mlir::Type element);
 
   // --- calls and loops
-  void call(llvm::StringRef symbol, mlir::ValueRange operands);
+  /// Calls the C function of a row of the table of kernels.
+  void call(llvm::StringRef kernel, mlir::ValueRange operands);
+  /// The same with the arguments that the row names. `first` and `second` are, by the row's scope, the first row of a block and how many it
+  /// has, the range of records, or null (KernelEmitter.cpp).
+  void callKernel(kernel::InvokeOp invoke, mlir::Value first, mlir::Value second);
   /// Runs `body(begin, end)` over [0, count) in pieces of `grain` on the pool.
   void parallel(mlir::Value count, std::int64_t grain, llvm::function_ref<void(mlir::Value, mlir::Value)> body);
   void forRange(mlir::Value from, mlir::Value to, llvm::function_ref<void(mlir::Value)> body);
@@ -85,6 +90,10 @@ protected:
   void insertAtScope() { b.setInsertionPoint(scope.end); }
 
 private:
+  mlir::Value kernelArgument(kernel::InvokeOp invoke, const KernelArgument &argument, mlir::Value first, mlir::Value second);
+  mlir::Value kernelValue(kernel::InvokeOp invoke, const KernelArgument &argument, mlir::Value firstRow);
+  mlir::Value kernelArray(kernel::InvokeOp invoke, llvm::StringRef what);
+  mlir::Value kernelSize(std::int64_t size, bool inRegion);
   void beginScope();
   mlir::Value offsetAt(unsigned place, int axis);
   unsigned placeOf(StepShape::Kind kind, std::int64_t value);
@@ -100,6 +109,11 @@ private:
   Scope scope;
   bool unnamedNumber = false;
 };
+
+/// The value of an invocation that a row of the table means; null for an operand that this one has not.
+mlir::Value valueOf(kernel::InvokeOp invoke, KernelValue which);
+/// Of an argument of role `width`.
+std::int64_t widthOf(kernel::InvokeOp invoke, const KernelArgument &argument);
 
 /// The arithmetic of one element (ScalarExpressions.cpp).
 mlir::Value emitUnary(mlir::OpBuilder &b, mlir::Location loc, mlir::Operation *op, mlir::Value x);

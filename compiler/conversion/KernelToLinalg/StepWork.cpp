@@ -1,8 +1,8 @@
 #include "compiler/conversion/KernelToLinalg/StepWork.h"
 
 #include "compiler/conversion/KernelToLinalg/Optimizer.h"
+#include "compiler/conversion/KernelToLinalg/StepBuilder.h"
 #include "compiler/dialect/Kernel/Kernel.h"
-#include "compiler/dialect/Kernel/KernelTable.h"
 
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringSet.h"
@@ -76,12 +76,7 @@ private:
 
   static std::string kindOf(Operation *op) {
     if (auto invoke = dyn_cast<kernel::InvokeOp>(op)) {
-      StringRef kernel = invoke.getKernel();
-      return kernel.starts_with("attention")                                                                           ? "attention"
-             : kernel == "weight_gradient"                                                                             ? "weight gradient"
-             : kernel.starts_with("conv1d")                                                                            ? "convolution"
-             : kernel.starts_with("embedding") || kernel.starts_with("bag_sum") || kernel.starts_with("position_rows") ? "embedding"
-                                                                                                                       : "pooling";
+      return findKernelRow(invoke.getKernel())->cost.kind;
     }
     return isa<kernel::PackOp>(op)                                               ? "packing"
            : isa<nn::ApplyOp, nn::AccumulateOp, nn::RefreshOp, nn::SettleOp>(op) ? "optimizer"
@@ -188,45 +183,28 @@ private:
   }
 
   void addKernel(kernel::InvokeOp invoke, std::string &name) {
-    StringRef kernel = invoke.getKernel();
-    nn::RowsOf rows = nn::rowsOf(invoke.getOperands()[0].getType());
-    auto shape = [&](ArrayRef<int64_t> numbers) { name += " " + std::to_string(numbers[0]) + "x" + std::to_string(numbers[1]); };
-    if (kernel == "matmul") {
-      ArrayRef<int64_t> numbers = numbersOf(invoke.getHandleAttr());
-      shape(numbers);
-      add(work.flops, rows, 2 * numbers[0] * numbers[1]);
-      work.bytes.constant += numbers[0] * numbers[1] * 4;
-    } else if (kernel == "weight_gradient") {
-      ArrayRef<int64_t> numbers = numbersOf(invoke.getHandleAttr());
-      shape(numbers);
-      add(work.flops, rows, 2 * numbers[0] * numbers[1]);
-    } else if (kernel.starts_with("conv1d")) {
-      ArrayRef<int64_t> numbers = numbersOf(invoke.getHandleAttr());
-      // The derivatives of conv1d_max have products for one row of each channel of a record only: the one that was the largest.
-      bool chosenRows = kernel == "conv1d_max_input_grad" || kernel == "conv1d_max_weight_grad";
-      for (Value v : llvm::concat<Value>(invoke.getOperands(), invoke.getResults())) {
-        if (nn::isOnAxis(v.getType()) && !chosenRows) {
-          rows = nn::rowsOf(v.getType());
-        }
+    const KernelRow &row = *findKernelRow(invoke.getKernel());
+    const KernelCost &cost = row.cost;
+    int64_t each = 1;
+    for (KernelValue factor : cost.widths) {
+      each *= factor.index < 0 ? 1 : nn::widthOf(valueOf(invoke, factor).getType());
+    }
+    if (row.handle) {
+      int64_t weight = 1;
+      std::string shape;
+      for (int64_t size : numbersOf(invoke.getHandleAttr()).take_front(static_cast<size_t>(row.handle->sizes))) {
+        weight *= size;
+        shape += (shape.empty() ? " " : "x") + std::to_string(size);
       }
-      rows = chosenRows ? nn::rowsOf(invoke.getOperands()[1].getType()) : rows;
-      add(work.flops, rows, 2 * numbers[0] * numbers[1] * numbers[2]);
-    } else if (kernel.starts_with("crf_")) {
-      // From each tag to each: forward sums or maxima, and for the derivative the sums backward and the shares.
-      int64_t tags = nn::widthOf(invoke.getOperands()[0].getType());
-      add(work.flops, rows, (kernel == "crf_loss_grad" ? 6 : 2) * tags * tags);
-    } else if (kernel.starts_with("attention")) {
-      // Two contractions forward and five backward, the first of which is the scores again.
-      int64_t operations = kernel.ends_with("_grad") ? 10 : 4;
-      if (kernel.starts_with("attention_first")) {
-        Type keysValues = invoke.getOperands()[1].getType();
-        add(work.flops, nn::rowsOf(keysValues), operations * nn::widthOf(keysValues) / 2);
-      } else {
-        int64_t width = nn::widthOf(invoke.getOperands()[0].getType()) / 3;
-        work.flops.perPair[layout.axisIndex.lookup(rows.axes)] += operations * width;
-      }
+      name += shape;
+      each *= cost.sizes ? weight : 1;
+      work.bytes.constant += cost.readsPackedWeight ? 4 * weight : 0;
+    }
+    nn::RowsOf rows = nn::rowsOf(valueOf(invoke, cost.over).getType());
+    if (cost.pairs) {
+      work.flops.perPair[layout.axisIndex.lookup(rows.axes)] += cost.arithmetic * (each / cost.divisor);
     } else {
-      add(work.flops, rows, nn::widthOf(invoke.getOperands().back().getType()));
+      add(work.flops, rows, cost.arithmetic * each / cost.divisor);
     }
   }
 

@@ -2,6 +2,7 @@
 #include "compiler/conversion/Passes.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
+#include "runtime/base/kernel_rows.h"
 
 using namespace mlir;
 
@@ -128,8 +129,6 @@ private:
   }
 
   void convert(func::FuncOp function, Operation *op) {
-    OpBuilder builder(op);
-    auto i64 = [&](StringRef name, int64_t value) { return NamedAttribute(builder.getStringAttr(name), builder.getI64IntegerAttr(value)); };
     if (auto matmul = dyn_cast<nn::MatmulOp>(op)) {
       auto w = cast<RankedTensorType>(matmul.getWeight().getType());
       bool t = matmul.getTransposed();
@@ -143,14 +142,6 @@ private:
       auto handle = dispatch(op->getLoc(), "weight_gradient",
                              {nn::widthOf(grad.getInput().getType()), nn::widthOf(grad.getCotangent().getType()), precision}, "");
       replace(op, "weight_gradient", handle, {grad.getInput(), grad.getCotangent()});
-    } else if (auto attention = dyn_cast<nn::AttentionOp>(op)) {
-      replace(op, "attention", {}, {attention.getQkv()}, op->getAttrs());
-    } else if (auto grad = dyn_cast<nn::AttentionGradOp>(op)) {
-      replace(op, "attention_grad", {}, {grad.getQkv(), grad.getOut(), grad.getLse(), grad.getCotangent()}, op->getAttrs());
-    } else if (isa<nn::AttentionFirstOp>(op)) {
-      replace(op, "attention_first", {}, op->getOperands(), op->getAttrs());
-    } else if (isa<nn::AttentionFirstGradOp>(op)) {
-      replace(op, "attention_first_grad", {}, op->getOperands(), op->getAttrs());
     } else if (auto conv = dyn_cast<nn::Conv1dOp>(op)) {
       auto handle = packed(function, op, "conv1d", shapeOf(conv.getWeight()), conv.getWeight());
       mayHaveBias.push_back(replace(op, "conv1d", handle, {conv.getInput()}));
@@ -169,29 +160,15 @@ private:
     } else if (auto grad = dyn_cast<nn::Conv1dMaxWeightGradOp>(op)) {
       auto handle = dispatch(op->getLoc(), "conv1d", shapeOf(grad.getResult()), "gradient");
       replace(op, "conv1d_max_weight_grad", handle, {grad.getInput(), grad.getCotangent(), grad.getArgmax()});
-    } else if (isa<nn::SegmentSumOp>(op)) {
-      replace(op, "segment_sum", {}, op->getOperands());
-    } else if (isa<nn::SegmentMaxOp>(op)) {
-      replace(op, "segment_max", {}, op->getOperands());
-    } else if (isa<nn::SegmentMaxGradOp>(op)) {
-      replace(op, "segment_max_grad", {}, op->getOperands());
-    } else if (isa<nn::CrfLossOp>(op)) {
-      replace(op, "crf_loss", {}, op->getOperands());
-    } else if (isa<nn::CrfLossGradOp>(op)) {
-      replace(op, "crf_loss_grad", {}, op->getOperands());
-    } else if (isa<nn::CrfDecodeOp>(op)) {
-      replace(op, "crf_decode", {}, op->getOperands());
-    } else if (isa<nn::BagSumOp>(op)) {
-      replace(op, "bag_sum", {}, op->getOperands());
-    } else if (isa<nn::CountsOp>(op)) {
-      replace(op, "counts", {}, op->getOperands(), {i64("vocabulary", nn::widthOf(op->getResult(0).getType()))});
-    } else if (isa<nn::EmbeddingGradOp>(op)) {
-      replace(op, "embedding_grad", {}, op->getOperands());
-    } else if (isa<nn::PositionRowsGradOp>(op)) {
-      replace(op, "position_rows_grad", {}, op->getOperands(), op->getAttrs());
-    } else if (isa<nn::BagSumGradOp>(op)) {
-      replace(op, "bag_sum_grad", {}, op->getOperands());
+    } else if (StringRef name = op->getName().stripDialect(); isa<nn::NnDialect>(op->getDialect()) && isKernelWithoutHandle(name)) {
+      replace(op, name, {}, op->getOperands(), op->getAttrs());
     }
+  }
+
+  /// An operation of such a name is that kernel.
+  static bool isKernelWithoutHandle(StringRef name) {
+    const KernelRow *row = findKernelRow(name);
+    return row && !row->handle && row->scope != KernelScope::inner;
   }
 
   static SmallVector<int64_t> shapeOf(Value value) { return SmallVector<int64_t>(cast<RankedTensorType>(value.getType()).getShape()); }

@@ -15,7 +15,7 @@ def Kernel_Dialect : Dialect {
   let description = [{
     Used at two heights. Over values: `kernel.dispatch` names a kernel to make once at load, `kernel.invoke` uses it in the
     step, and `kernel.rows` groups everything that can be computed block by block over the rows of one axis. Over memory:
-    `kernel.parallel` runs a body over blocks on the pool, `kernel.call` calls a C function of runtime/kernels/kernels.h,
+    `kernel.parallel` runs a body over blocks on the pool, `kernel.call` calls a C function of the table,
     `kernel.get` reads what the caller passed (abi/program_abi.h).
   }];
 }
@@ -30,6 +30,7 @@ def Kernel_DispatchOp : Kernel_Op<"dispatch", [Symbol]> {
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$kernel, DenseI64ArrayAttr:$numbers);
   let assemblyFormat = "$sym_name $kernel $numbers attr-dict";
+  let hasVerifier = 1;
 }
 
 def Kernel_PackOp : Kernel_Op<"pack"> {
@@ -41,7 +42,7 @@ def Kernel_PackOp : Kernel_Op<"pack"> {
 def Kernel_InvokeOp : Kernel_Op<"invoke", [Pure]> {
   let summary = "one use of a kernel, over values";
   let description = [{
-    `kernel` is a row of the table in KernelTable.h, which says its scope: `rows` (block by block over rows, may stand in
+    `kernel` is a row of the table (runtime/base/kernel_rows.def), which says its scope: `rows` (block by block over rows, may stand in
     kernel.rows), `segments` (over records), `whole` (splits its own work). Example:
     `%y = kernel.invoke "matmul" @matmul_0 (%x, %b) : (!nn.rows<records x @tokens x 128xf32>, tensor<512xf32>) -> !nn.rows<records x @tokens x 512xf32>`
   }];
@@ -116,9 +117,10 @@ def Kernel_ParallelOp : Kernel_Op<"parallel", [SingleBlock, NoTerminator, Recurs
 }
 
 def Kernel_CallOp : Kernel_Op<"call"> {
-  let summary = "calls a C function of the runtime; memrefs pass as pointers to their first element";
-  let arguments = (ins StrAttr:$symbol, Variadic<AnyType>:$inputs);
-  let assemblyFormat = "$symbol `(` $inputs `)` attr-dict `:` type($inputs)";
+  let summary = "calls the C function of a row of the table; memrefs pass as pointers to their first element";
+  let arguments = (ins StrAttr:$kernel, Variadic<AnyType>:$inputs);
+  let assemblyFormat = "$kernel `(` $inputs `)` attr-dict `:` type($inputs)";
+  let hasVerifier = 1;
 }
 
 #endif

@@ -90,6 +90,12 @@ std::unique_ptr<ThreadPool> poolOf(int threads) {
   return made.ok() ? std::move(made).value() : nullptr;
 }
 
+/// The kernels of the machine's level.
+const LevelKernels &own() {
+  const auto level = machineLevel();
+  return levelTable(level.ok() ? *level : Level::avx2).kernels;
+}
+
 KernelHandle handleOf(const char *kernel, std::vector<std::int64_t> attributes, const char *force = "packed") {
   const auto level = machineLevel();
   const PenstockDispatch dispatch = {kernel, static_cast<std::int32_t>(attributes.size()), attributes.data()};
@@ -109,7 +115,7 @@ struct MatmulRun {
 };
 void matmulBody(void *context, std::int64_t begin, std::int64_t end, std::int32_t) {
   const auto &run = *static_cast<const MatmulRun *>(context);
-  penstock_matmul_run(run.handle, run.x + begin * run.k, run.k, run.y + begin * run.n, run.n, end - begin, nullptr, 0);
+  penstock_matmul(run.handle, run.x + begin * run.k, run.k, run.y + begin * run.n, run.n, end - begin, nullptr, 0);
 }
 
 const std::int64_t shapes[][2] = {{128, 128}, {128, 384}, {128, 512}, {512, 128}, {384, 1536}, {768, 3072}, {3072, 768}};
@@ -129,7 +135,7 @@ void benchMatmul() {
       std::printf("%6ld %6ld %6ld", rows, k, n);
       for (const char *force : {"packed", "onednn"}) {
         const KernelHandle handle = handleOf("matmul", {k, n, 0, n, 0}, force);
-        penstock_matmul_pack(handle.get(), w.data(), one.get());
+        penstock_pack(handle.get(), w.data(), one.get());
         MatmulRun run = {handle.get(), x.data(), y.data(), k, n};
         std::printf(" %9.1f", work / bestOfPieces((rows + 95) / 96,
                                                   [&](std::int64_t i) { matmulBody(&run, i * 96, std::min(rows, (i + 1) * 96), 0); }));
@@ -156,7 +162,7 @@ void benchBlocks() {
     const auto w = numbers(k * n), x = numbers(rows * k);
     std::vector<float> y(static_cast<std::size_t>(rows * n));
     const KernelHandle handle = handleOf("matmul", {k, n, 0, n, 0});
-    penstock_matmul_pack(handle.get(), w.data(), one.get());
+    penstock_pack(handle.get(), w.data(), one.get());
     MatmulRun run = {handle.get(), x.data(), y.data(), k, n};
     std::printf("%6ld %6ld", k, n);
     for (const std::int64_t block : blocks) {
@@ -184,8 +190,8 @@ void benchBert() {
       const KernelHandle plain = handleOf("matmul", {k, n, 0, n, 0});
       const KernelHandle flipped = handleOf("matmul", {n, k, 1, n, 0});
       const KernelHandle gradient = handleOf("weight_gradient", {k, n, 0});
-      penstock_matmul_pack(plain.get(), w.data(), one.get());
-      penstock_matmul_pack(flipped.get(), w.data(), one.get());
+      penstock_pack(plain.get(), w.data(), one.get());
+      penstock_pack(flipped.get(), w.data(), one.get());
       MatmulRun forward = {plain.get(), x.data(), y.data(), k, n};
       MatmulRun backward = {flipped.get(), dy.data(), dx.data(), n, k};
       const auto inBlocks = [&](MatmulRun &run, std::int64_t block) {
@@ -198,8 +204,8 @@ void benchBert() {
                                                        scratch.data());
                             }));
       std::printf(" %9.1f\n", 1e6 * best([&] {
-                                penstock_matmul_pack(plain.get(), w.data(), one.get());
-                                penstock_matmul_pack(flipped.get(), w.data(), one.get());
+                                penstock_pack(plain.get(), w.data(), one.get());
+                                penstock_pack(flipped.get(), w.data(), one.get());
                               }));
     }
   }
@@ -265,34 +271,34 @@ void benchConv() {
           room(static_cast<std::size_t>(rows * (k + n + 64) + 4096));
       std::vector<std::int32_t> at(g.size());
       const KernelHandle handle = handleOf("conv1d", {width, k, n});
-      penstock_conv1d_pack(handle.get(), w.data(), one.get());
+      penstock_pack(handle.get(), w.data(), one.get());
       const double work = 2e-9 * static_cast<double>(rows * width * k * n);
       std::printf("%6d %6ld", length, width);
       printRecords(two.get(), records, work, [&](std::int64_t b, std::int64_t e, float *s) {
-        penstock_conv1d_run(handle.get(), x.data(), y.data(), offsets.data(), b, e, nullptr, s);
+        penstock_conv1d(handle.get(), x.data(), y.data(), offsets.data(), b, e, nullptr, s);
       });
       printRecords(two.get(), records, work, [&](std::int64_t b, std::int64_t e, float *s) {
         penstock_conv1d_max(handle.get(), x.data(), offsets.data(), b, e, nullptr, top.data(), at.data(), s);
       });
       printRecords(two.get(), records, work, [&](std::int64_t b, std::int64_t e, float *s) {
-        penstock_conv1d_gradient_input(handle.get(), dy.data(), dx.data(), offsets.data(), b, e, 0, s);
+        penstock_conv1d_input_grad(handle.get(), dy.data(), dx.data(), offsets.data(), b, e, 0, s);
       });
       for (ThreadPool *pool : {one.get(), two.get()}) {
         std::printf(" %8.1f", work / best([&] {
-                                penstock_conv1d_gradient_weight(handle.get(), pool, x.data(), dy.data(), offsets.data(), records, dw.data(),
-                                                                room.data());
+                                penstock_conv1d_weight_grad(handle.get(), pool, x.data(), dy.data(), offsets.data(), records, dw.data(),
+                                                            room.data());
                               }));
       }
       Records sparse{[&](std::int64_t b, std::int64_t e, float *) {
-        penstock_conv1d_max_gradient_input(handle.get(), w.data(), g.data(), at.data(), dx.data(), offsets.data(), b, e, 0);
+        penstock_conv1d_max_input_grad(handle.get(), w.data(), g.data(), at.data(), dx.data(), offsets.data(), b, e, 0);
       }};
       for (ThreadPool *pool : {one.get(), two.get()}) {
         std::printf(" %8.1f", 1e6 * best([&] { pool->parallelFor(recordsBody, &sparse, records, 1); }));
       }
       for (ThreadPool *pool : {one.get(), two.get()}) {
         std::printf(" %8.1f", 1e6 * best([&] {
-                                penstock_conv1d_max_gradient_weight(handle.get(), pool, x.data(), g.data(), at.data(), offsets.data(),
-                                                                    records, dw.data());
+                                penstock_conv1d_max_weight_grad(handle.get(), pool, x.data(), g.data(), at.data(), offsets.data(), records,
+                                                                dw.data());
                               }));
       }
       std::printf("\n");
@@ -322,12 +328,11 @@ void benchAttention() {
         }
         std::printf("%6d %6ld %6ld %6.1f", length, heads, width, static_cast<double>(dropout));
         Records forward{[&](std::int64_t b, std::int64_t e, float *s) {
-          penstock_attention_forward(qkv.data(), out.data(), lse.data(), offsets.data(), names.data(), b, e, heads, width, dropout, 1, 2, 3,
-                                     s);
+          own().attention(qkv.data(), out.data(), lse.data(), offsets.data(), names.data(), b, e, heads, width, dropout, 1, 2, 3, s);
         }};
         Records backward{[&](std::int64_t b, std::int64_t e, float *s) {
-          penstock_attention_backward(qkv.data(), out.data(), lse.data(), dout.data(), dqkv.data(), offsets.data(), names.data(), b, e,
-                                      heads, width, dropout, 1, 2, 3, s);
+          own().attention_grad(qkv.data(), out.data(), lse.data(), dout.data(), dqkv.data(), offsets.data(), names.data(), b, e, heads,
+                               width, dropout, 1, 2, 3, s);
         }};
         for (Records *direction : {&forward, &backward}) {
           const double single = bestOfPieces(records, [&](std::int64_t r) { recordsBody(direction, r, r + 1, 0); });
@@ -363,13 +368,12 @@ void benchEmbedding() {
     std::printf("%6ld %10ld %6ld", rows, vocabulary, width);
     for (ThreadPool *pool : {one.get(), two.get()}) {
       std::printf(" %8.1f", 1e6 * best([&] {
-                              penstock_embedding_gradient(pool, ids.data(), width == 2 ? source.data() : nullptr, dy.data(), rows, width,
-                                                          vocabulary, dtable.data(), scratch.data());
+                              own().embedding_grad(pool, ids.data(), width == 2 ? source.data() : nullptr, dy.data(), rows, width,
+                                                   vocabulary, dtable.data(), scratch.data());
                             }));
     }
-    Records bag{[&](std::int64_t b, std::int64_t e, float *) {
-      penstock_bag_sum(table.data(), ids.data(), offsets.data(), b, e, width, y.data());
-    }};
+    Records bag{
+        [&](std::int64_t b, std::int64_t e, float *) { own().bag_sum(table.data(), ids.data(), offsets.data(), b, e, width, y.data()); }};
     for (ThreadPool *pool : {one.get(), two.get()}) {
       std::printf(" %8.1f", 1e6 * best([&] { pool->parallelFor(recordsBody, &bag, records, 8); }));
     }
@@ -382,7 +386,7 @@ void benchDropout() {
   for (const std::int64_t width : {64, 100, 128, 384, 1536}) {
     std::vector<float> row(static_cast<std::size_t>(width));
     std::printf("%6ld %9.3f\n", width,
-                1e9 / static_cast<double>(width) * best([&] { penstock_dropout_row(row.data(), width, 3, 4, 5, 6, 7, 0.1f); }));
+                1e9 / static_cast<double>(width) * best([&] { own().dropout_row(row.data(), width, 3, 4, 5, 6, 7, 0.1f); }));
   }
 }
 
@@ -404,7 +408,7 @@ void benchPack() {
     for (const std::int64_t transposed : {0, 1}) {
       const KernelHandle handle = handleOf("matmul", {shape[0], shape[1], transposed, transposed != 0 ? shape[0] : shape[1], 0});
       for (ThreadPool *pool : {one.get(), two.get()}) {
-        std::printf(" %8.1f", 1e6 * best([&] { penstock_matmul_pack(handle.get(), w.data(), pool); }));
+        std::printf(" %8.1f", 1e6 * best([&] { penstock_pack(handle.get(), w.data(), pool); }));
       }
     }
     std::printf("\n");

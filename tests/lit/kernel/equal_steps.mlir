@@ -6,8 +6,8 @@
 // CHECK: func.func private @penstock_step_1(
 // CHECK-DAG: kernel.number {{[0-9]+}} : i64
 // CHECK-DAG: kernel.get "handle"[
-// CHECK-DAG: "penstock_matmul_run"
-// CHECK-DAG: "penstock_dropout_row"
+// CHECK-DAG: kernel.call "matmul"
+// CHECK-DAG: kernel.call "dropout_row"
 // CHECK: func.func private @penstock_step_6(
 // CHECK-NOT: func.func
 // CHECK: kernel.entry @evaluate
@@ -30,11 +30,11 @@
 // CHECK-NEXT: kernel.step @penstock_step_1
 // CHECK-NEXT: kernel.step @penstock_step_6
 // CHECK-NEXT: }
-kernel.dispatch @matmul_0 "matmul" [5, 5, 0]
-kernel.dispatch @matmul_1 "matmul" [5, 5, 0]
-kernel.dispatch @matmul_2 "matmul" [5, 5, 0]
-kernel.dispatch @matmul_3 "matmul" [5, 5, 0]
-kernel.dispatch @matmul_4 "matmul" [5, 5, 0]
+kernel.dispatch @matmul_0 "matmul" [5, 5, 0, 5, 0]
+kernel.dispatch @matmul_1 "matmul" [5, 5, 0, 5, 0]
+kernel.dispatch @matmul_2 "matmul" [5, 5, 0, 5, 0]
+kernel.dispatch @matmul_3 "matmul" [5, 5, 0, 5, 0]
+kernel.dispatch @matmul_4 "matmul" [5, 5, 0, 5, 0]
 func.func @evaluate() {
   %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x @tokens x 5xf32>
   %b0 = nn.parameter @b0 : tensor<5xf32>

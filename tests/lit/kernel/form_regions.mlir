@@ -1,8 +1,8 @@
 // RUN: pipe-opt %s --penstock-form-regions | FileCheck %s
 
 // Everything over the rows of one axis stands in one region; a sum over rows ends it.
-kernel.dispatch @matmul_0 "matmul" [4, 7, 0, 0]
-kernel.dispatch @matmul_1 "matmul" [7, 4, 0, 0]
+kernel.dispatch @matmul_0 "matmul" [4, 7, 0, 7, 0]
+kernel.dispatch @matmul_1 "matmul" [7, 4, 0, 4, 0]
 
 // CHECK-LABEL: func.func @f
 // CHECK: kernel.rows "records x tokens"

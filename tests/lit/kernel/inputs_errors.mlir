@@ -33,7 +33,7 @@ module attributes {nn.inputs = [{name = "y", type = tensor<7xf32>, target = fals
 // -----
 
 // Kernels read memory, and a constant has no place there: neither as a weight that is packed,
-kernel.dispatch @matmul_0 "matmul" [5, 3, 0, 0]
+kernel.dispatch @matmul_0 "matmul" [5, 3, 0, 3, 0]
 func.func @predict() {
   %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x 5xf32>
   // expected-note @+1 {{the constant}}
@@ -48,7 +48,7 @@ func.func @predict() {
 // -----
 
 // nor as what is multiplied, within a region of rows.
-kernel.dispatch @matmul_0 "matmul" [5, 3, 0, 0]
+kernel.dispatch @matmul_0 "matmul" [5, 3, 0, 3, 0]
 func.func @predict() {
   // expected-note @+1 {{the constant}}
   %x = nn.constant dense<0.5> : tensor<7x5xf32> : tensor<7x5xf32>

@@ -8,8 +8,8 @@
 // CHECK-NEXT: kernel.step @{{.*}} [2560,
 // CHECK: kernel.entry @predict {
 // CHECK-NEXT: kernel.step @{{.*}} [3840,
-kernel.dispatch @matmul_0 "matmul" [5, 5, 0]
-kernel.dispatch @matmul_1 "matmul" [5, 5, 0]
+kernel.dispatch @matmul_0 "matmul" [5, 5, 0, 5, 0]
+kernel.dispatch @matmul_1 "matmul" [5, 5, 0, 5, 0]
 
 // Both results of the stage come from one loop, so the matmul's place is one of theirs; the second matmul has its own.
 func.func @train() {

@@ -2,9 +2,9 @@
 
 // Sizes that a kernel is only told are numbers of the step: gradients and packings of other widths go through the same code.
 // CHECK: func.func private @penstock_step_0(
-// CHECK: "penstock_matmul_pack"
+// CHECK: kernel.call "pack"
 // CHECK: func.func private @penstock_step_2(
-// CHECK: "penstock_weight_gradient"
+// CHECK: kernel.call "weight_gradient"
 // CHECK-NOT: func.func
 // CHECK: kernel.entry @train_step
 // CHECK-NEXT: kernel.step @penstock_step_0

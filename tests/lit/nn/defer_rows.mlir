@@ -18,9 +18,9 @@
 // SETTLE: nn.settle {{.*}}kind = "adamw"
 
 // The rows of the batch are grouped, made up for, given a gradient and updated, each in one parallel loop.
-// LOOPS: kernel.call "penstock_group_rows"
+// LOOPS: kernel.call "group_rows"
 // LOOPS: kernel.parallel
-// LOOPS: kernel.call "penstock_grouped_gradient"
+// LOOPS: kernel.call "grouped_gradient"
 // LOOPS: kernel.entry @train_step
 // LOOPS: func.func private @[[STEP:.*]](
 // LOOPS: kernel.parallel

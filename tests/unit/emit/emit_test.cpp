@@ -79,7 +79,7 @@ TEST(Emit, EveryFieldOfTheTables) {
   table.stateElements = 17;
   table.fittedElements = 129;
   table.dispatches = {{"matmul", {3, 5, -1}}, {"nothing", {}}};
-  table.symbols = {"penstock_parallel_for", "penstock_matmul_run"};
+  table.symbols = {"penstock_parallel_for", "penstock_matmul"};
   table.entries[0].arena = {1024, 12, 4096, {8, std::int64_t(1) << 40}};
   table.entries[0].steps = {{"penstock_step_map", {7, -3}}, {"penstock_step_map", {}}, {"penstock_step_map", {std::int64_t(1) << 41}}};
   table.entries[0].outputs = {{"loss", 1, false}, {"answer.probabilities", 3, true}};
@@ -123,7 +123,7 @@ TEST(Emit, EveryFieldOfTheTables) {
   }
   ASSERT_EQ(p.symbol_count, 2);
   EXPECT_STREQ(p.symbols[0], "penstock_parallel_for");
-  EXPECT_STREQ(p.symbols[1], "penstock_matmul_run");
+  EXPECT_STREQ(p.symbols[1], "penstock_matmul");
   ASSERT_EQ(p.entry_count, 1);
   const PenstockEntry &entry = p.entries[0];
   EXPECT_STREQ(entry.name, "map");

@@ -33,10 +33,10 @@ protected:
     dqkv.assign(qkv.size(), NAN);
   }
   void run(const PenstockLevelTable &table, float dropout) {
-    table.attentionForward(qkv.data(), out.data(), lse.data(), offsets.data(), numbers.data(), 0, records, heads, width, dropout, 3, 4, 5,
-                           held.data());
-    table.attentionBackward(qkv.data(), out.data(), lse.data(), dout.data(), dqkv.data(), offsets.data(), numbers.data(), 0, records, heads,
-                            width, dropout, 3, 4, 5, held.data());
+    table.kernels.attention(qkv.data(), out.data(), lse.data(), offsets.data(), numbers.data(), 0, records, heads, width, dropout, 3, 4, 5,
+                            held.data());
+    table.kernels.attention_grad(qkv.data(), out.data(), lse.data(), dout.data(), dqkv.data(), offsets.data(), numbers.data(), 0, records,
+                                 heads, width, dropout, 3, 4, 5, held.data());
   }
 
   std::int64_t heads = 0, width = 0, records = 0, rows = 0;
@@ -123,10 +123,10 @@ TEST_F(AttentionTest, recordAloneHasTheBitsOfTheRecordInABatch) {
       const std::int32_t alone[] = {0, static_cast<std::int32_t>(length)};
       std::vector<float> o(static_cast<std::size_t>(length * heads * width)), l(static_cast<std::size_t>(length * heads));
       std::vector<float> d(o.size() * 3);
-      level.table->attentionForward(qkv.data() + first * 3 * heads * width, o.data(), l.data(), alone, &numbers[at], 0, 1, heads, width,
-                                    0.2f, 3, 4, 5, held.data());
-      level.table->attentionBackward(qkv.data() + first * 3 * heads * width, o.data(), l.data(), dout.data() + first * heads * width,
-                                     d.data(), alone, &numbers[at], 0, 1, heads, width, 0.2f, 3, 4, 5, held.data());
+      level.table->kernels.attention(qkv.data() + first * 3 * heads * width, o.data(), l.data(), alone, &numbers[at], 0, 1, heads, width,
+                                     0.2f, 3, 4, 5, held.data());
+      level.table->kernels.attention_grad(qkv.data() + first * 3 * heads * width, o.data(), l.data(), dout.data() + first * heads * width,
+                                          d.data(), alone, &numbers[at], 0, 1, heads, width, 0.2f, 3, 4, 5, held.data());
       EXPECT_EQ(std::memcmp(o.data(), batchOut.data() + first * heads * width, o.size() * sizeof(float)), 0);
       EXPECT_EQ(std::memcmp(d.data(), batchGradient.data() + first * 3 * heads * width, d.size() * sizeof(float)), 0);
     }
@@ -156,10 +156,10 @@ TEST_F(AttentionTest, firstRowsAloneAreThoseOfAllRows) {
         }
         run(*level.table, dropout);
         std::vector<float> o(q.size(), NAN), l(static_cast<std::size_t>(records * heads), NAN), dq(q.size(), NAN), dkv(kv.size(), NAN);
-        level.table->attentionFirstForward(q.data(), kv.data(), o.data(), l.data(), offsets.data(), numbers.data(), 0, records, heads,
-                                           width, dropout, 3, 4, 5, held.data());
-        level.table->attentionFirstBackward(q.data(), kv.data(), o.data(), l.data(), firstDout.data(), dq.data(), dkv.data(),
-                                            offsets.data(), numbers.data(), 0, records, heads, width, dropout, 3, 4, 5, held.data());
+        level.table->kernels.attention_first(q.data(), kv.data(), o.data(), l.data(), offsets.data(), numbers.data(), 0, records, heads,
+                                             width, dropout, 3, 4, 5, held.data());
+        level.table->kernels.attention_first_grad(q.data(), kv.data(), o.data(), l.data(), firstDout.data(), dq.data(), dkv.data(),
+                                                  offsets.data(), numbers.data(), 0, records, heads, width, dropout, 3, 4, 5, held.data());
         for (std::int64_t r = 0; r < records; ++r) {
           const std::int64_t row = offsets[static_cast<std::size_t>(r)];
           for (std::int64_t c = 0; c < columns; ++c) {
@@ -187,10 +187,10 @@ TEST_F(AttentionTest, aRecordWithoutRowsAsksNothing) {
   for (const NamedTable &level : tables()) {
     prepare({2, 3, {0, 2, 0}}, 8);
     std::vector<float> q(3 * 6, 1), kv(2 * 12, 1), o(3 * 6, NAN), l(3 * 2, NAN), dq(3 * 6, NAN), dkv(2 * 12, NAN), g(3 * 6, 1);
-    level.table->attentionFirstForward(q.data(), kv.data(), o.data(), l.data(), offsets.data(), numbers.data(), 0, 3, 2, 3, 0, 3, 4, 5,
-                                       held.data());
-    level.table->attentionFirstBackward(q.data(), kv.data(), o.data(), l.data(), g.data(), dq.data(), dkv.data(), offsets.data(),
-                                        numbers.data(), 0, 3, 2, 3, 0, 3, 4, 5, held.data());
+    level.table->kernels.attention_first(q.data(), kv.data(), o.data(), l.data(), offsets.data(), numbers.data(), 0, 3, 2, 3, 0, 3, 4, 5,
+                                         held.data());
+    level.table->kernels.attention_first_grad(q.data(), kv.data(), o.data(), l.data(), g.data(), dq.data(), dkv.data(), offsets.data(),
+                                              numbers.data(), 0, 3, 2, 3, 0, 3, 4, 5, held.data());
     for (std::size_t c = 0; c < 18; ++c) {
       EXPECT_EQ(o[c], c / 6 == 1 ? 1.0f : 0.0f) << level.name;
       EXPECT_EQ(dq[c], 0.0f) << level.name; // of equal keys

@@ -274,8 +274,8 @@ TEST(Bf16, handlesFollowTheMachineAndFallBackToFloat32) {
     auto handle = makeKernelHandle(dispatch, level, force);
     EXPECT_TRUE(handle.ok());
     std::vector<float> y(static_cast<std::size_t>(rows * n), NAN);
-    penstock_matmul_pack(handle->get(), w.data(), pool.get());
-    penstock_matmul_run(handle->get(), x.data(), k, y.data(), n, rows, nullptr, 0);
+    penstock_pack(handle->get(), w.data(), pool.get());
+    penstock_matmul(handle->get(), x.data(), k, y.data(), n, rows, nullptr, 0);
     return y;
   };
   EXPECT_EQ(bf16Instructions(Level::avx2), "");

@@ -81,8 +81,8 @@ TEST(ConditionalRandomField, EqualsTheSumOverAllChains) {
       const std::vector<float> cotangent(records, 2.0F);
       penstock_crf_loss(field.logits.data(), field.target.data(), field.transitions.data(), field.offsets.data(), 0, field.records(), tags,
                         loss.data(), alpha.data(), scratch);
-      penstock_crf_loss_gradient(field.logits.data(), field.target.data(), field.transitions.data(), alpha.data(), cotangent.data(),
-                                 field.offsets.data(), 0, field.records(), tags, dlogits.data(), dtransitions.data(), scratch);
+      penstock_crf_loss_grad(field.logits.data(), field.target.data(), field.transitions.data(), alpha.data(), cotangent.data(),
+                             field.offsets.data(), 0, field.records(), tags, dlogits.data(), dtransitions.data(), scratch);
       // The words are the rows with a target.
       penstock_crf_decode(field.logits.data(), field.transitions.data(), field.offsets.data(), field.target.data(), 0, field.records(),
                           tags, decoded.data(), alpha.data(), back.data(), scratch);
@@ -147,8 +147,8 @@ TEST(ConditionalRandomField, StaysFiniteWhereScoresAreFarApart) {
   const float one = 1;
   penstock_crf_loss(field.logits.data(), field.target.data(), field.transitions.data(), field.offsets.data(), 0, 1, 3, loss.data(),
                     alpha.data(), scratch);
-  penstock_crf_loss_gradient(field.logits.data(), field.target.data(), field.transitions.data(), alpha.data(), &one, field.offsets.data(),
-                             0, 1, 3, dlogits.data(), dtransitions.data(), scratch);
+  penstock_crf_loss_grad(field.logits.data(), field.target.data(), field.transitions.data(), alpha.data(), &one, field.offsets.data(), 0, 1,
+                         3, dlogits.data(), dtransitions.data(), scratch);
   penstock_crf_decode(field.logits.data(), field.transitions.data(), field.offsets.data(), nullptr, 0, 1, 3, decoded.data(), alpha.data(),
                       back.data(), scratch);
   EXPECT_TRUE(std::isfinite(loss[0]));

@@ -91,12 +91,13 @@ TEST(Guards, attentionStaysInside) {
       Guarded<std::uint64_t> numbers(records);
       GuardedFloats qkv(rows * 3 * heads * width), out(rows * heads * width), lse(rows * heads), dout(rows * heads * width),
           dqkv(rows * 3 * heads * width), held(PENSTOCK_SCRATCH_FLOATS);
-      t.attentionForward(qkv, out, lse, offsets, numbers, 0, records, heads, width, 0.1f, 1, 2, 3, held);
-      t.attentionBackward(qkv, out, lse, dout, dqkv, offsets, numbers, 0, records, heads, width, 0.1f, 1, 2, 3, held);
+      t.kernels.attention(qkv, out, lse, offsets, numbers, 0, records, heads, width, 0.1f, 1, 2, 3, held);
+      t.kernels.attention_grad(qkv, out, lse, dout, dqkv, offsets, numbers, 0, records, heads, width, 0.1f, 1, 2, 3, held);
       GuardedFloats q(records * heads * width), kv(rows * 2 * heads * width), firstOut(records * heads * width), firstLse(records * heads),
           dfirst(records * heads * width), dq(records * heads * width), dkv(rows * 2 * heads * width);
-      t.attentionFirstForward(q, kv, firstOut, firstLse, offsets, numbers, 0, records, heads, width, 0.1f, 1, 2, 3, held);
-      t.attentionFirstBackward(q, kv, firstOut, firstLse, dfirst, dq, dkv, offsets, numbers, 0, records, heads, width, 0.1f, 1, 2, 3, held);
+      t.kernels.attention_first(q, kv, firstOut, firstLse, offsets, numbers, 0, records, heads, width, 0.1f, 1, 2, 3, held);
+      t.kernels.attention_first_grad(q, kv, firstOut, firstLse, dfirst, dq, dkv, offsets, numbers, 0, records, heads, width, 0.1f, 1, 2, 3,
+                                     held);
     }
   }
 }
@@ -114,13 +115,13 @@ TEST(Guards, segmentsStayInside) {
         ids[i] = static_cast<std::int32_t>(i % vocabulary);
       }
       GuardedFloats x(rows * width), y(records * width), table(vocabulary * width), counts(records * vocabulary), row(width);
-      t.segmentSum(x, offsets, 0, records, width, y);
-      t.segmentMax(x, offsets, 0, records, width, y, at);
-      t.segmentMaxGradient(y, at, offsets, 0, records, width, x);
-      t.bagSum(table, ids, offsets, 0, records, width, y);
-      t.embeddingGradient(pool.get(), ids, nullptr, x, rows, width, vocabulary, table, nullptr);
-      t.counts(ids, offsets, 0, records, vocabulary, counts);
-      t.dropoutRow(row, width, 1, 2, 3, 4, 5, 0.5f);
+      t.kernels.segment_sum(x, offsets, 0, records, width, y);
+      t.kernels.segment_max(x, offsets, 0, records, width, y, at);
+      t.kernels.segment_max_grad(y, at, offsets, 0, records, width, x);
+      t.kernels.bag_sum(table, ids, offsets, 0, records, width, y);
+      t.kernels.embedding_grad(pool.get(), ids, nullptr, x, rows, width, vocabulary, table, nullptr);
+      t.kernels.counts(ids, offsets, 0, records, vocabulary, counts);
+      t.kernels.dropout_row(row, width, 1, 2, 3, 4, 5, 0.5f);
     }
   }
 }

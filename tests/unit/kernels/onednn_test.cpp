@@ -32,7 +32,7 @@ TEST(OneDnnMatmul, agreesWithReference) {
       REQUIRE_ONEDNN(handle);
       Numbers numbers(++seed);
       const auto w = numbers.floats(shape.k * shape.n), bias = numbers.floats(shape.n);
-      penstock_matmul_pack(handle->get(), w.data(), pool.get());
+      penstock_pack(handle->get(), w.data(), pool.get());
       for (const std::int64_t rows : {0, 1, 15, 16, 97, 113}) {
         for (const std::int64_t gap : {0, 3}) {
           for (const bool accumulate : {false, true}) {
@@ -41,7 +41,7 @@ TEST(OneDnnMatmul, agreesWithReference) {
             auto y = numbers.floats(rows * ldy), expected = y;
             const float *added = gap == 0 ? bias.data() : nullptr;
             reference::matmul(w.data(), shape.k, shape.n, transposed, x.data(), ldx, expected.data(), ldy, rows, added, accumulate);
-            penstock_matmul_run(handle->get(), x.data(), ldx, y.data(), ldy, rows, added, accumulate ? 1 : 0);
+            penstock_matmul(handle->get(), x.data(), ldx, y.data(), ldy, rows, added, accumulate ? 1 : 0);
             ASSERT_TRUE(near(y, expected, 1e-6 * std::sqrt(static_cast<double>(shape.k))))
                 << "k " << shape.k << " n " << shape.n << " rows " << rows << " gap " << gap;
           }
@@ -59,14 +59,14 @@ TEST(OneDnnMatmul, rowAloneHasTheBitsOfTheRowInABatch) {
     const std::int64_t rows = 131;
     Numbers numbers(11);
     const auto w = numbers.floats(shape.k * shape.n), x = numbers.floats(rows * shape.k);
-    penstock_matmul_pack(handle->get(), w.data(), pool.get());
+    penstock_pack(handle->get(), w.data(), pool.get());
     std::vector<float> all(static_cast<std::size_t>(rows * shape.n), NAN);
-    penstock_matmul_run(handle->get(), x.data(), shape.k, all.data(), shape.n, rows, nullptr, 0);
+    penstock_matmul(handle->get(), x.data(), shape.k, all.data(), shape.n, rows, nullptr, 0);
     for (const std::int64_t block : {1, 5, 16, 48, 96}) {
       std::vector<float> pieces(all.size(), NAN);
       for (std::int64_t first = 0; first < rows; first += block) {
-        penstock_matmul_run(handle->get(), x.data() + first * shape.k, shape.k, pieces.data() + first * shape.n, shape.n,
-                            std::min(block, rows - first), nullptr, 0);
+        penstock_matmul(handle->get(), x.data() + first * shape.k, shape.k, pieces.data() + first * shape.n, shape.n,
+                        std::min(block, rows - first), nullptr, 0);
       }
       EXPECT_TRUE(sameBits(pieces, all)) << "k " << shape.k << " n " << shape.n << " block " << block;
     }
@@ -81,7 +81,7 @@ TEST(OneDnnMatmul, createsPrimitivesOnlyAtLoad) {
   const auto w = numbers.floats(64 * 48), x = numbers.floats(700 * 64);
   std::vector<float> y(700 * 48);
   const KernelCounters before = kernelCounters();
-  penstock_matmul_pack(handle->get(), w.data(), pool.get());
+  penstock_pack(handle->get(), w.data(), pool.get());
   struct Run {
     void *handle;
     const float *x;
@@ -90,7 +90,7 @@ TEST(OneDnnMatmul, createsPrimitivesOnlyAtLoad) {
   pool->parallelFor(
       [](void *context, std::int64_t begin, std::int64_t end, std::int32_t) {
         const Run &r = *static_cast<const Run *>(context);
-        penstock_matmul_run(r.handle, r.x + begin * 64, 64, r.y + begin * 48, 48, end - begin, nullptr, 0);
+        penstock_matmul(r.handle, r.x + begin * 64, 64, r.y + begin * 48, 48, end - begin, nullptr, 0);
       },
       &run, 700, 96);
   const KernelCounters after = kernelCounters();

@@ -22,7 +22,7 @@ TEST(DropoutRow, agreesWithReference) {
       for (const float p : {0.0f, 0.1f, 0.5f, 0.999f, 1.0f}) {
         const std::uint64_t record = 0x123456789abcdef0ull;
         std::vector<float> row(static_cast<std::size_t>(width + 1), 99.0f);
-        level.table->dropoutRow(row.data(), width, 71, record, 1, 2, 3, p);
+        level.table->kernels.dropout_row(row.data(), width, 71, record, 1, 2, 3, p);
         for (std::int64_t i = 0; i < width; ++i) {
           ASSERT_EQ(row[static_cast<std::size_t>(i)], reference::dropoutMultiplier(i, 71, record, 1, 2, 3, p))
               << level.name << " width " << width << " element " << i;
@@ -35,11 +35,11 @@ TEST(DropoutRow, agreesWithReference) {
 
 TEST(DropoutRow, keepsTheRightShareAndDiffersByEveryKey) {
   std::vector<float> row(100000), other(row.size());
-  penstock_dropout_row(row.data(), 100000, 1, 2, 3, 4, 5, 0.1f);
+  penstockAvx2Table.kernels.dropout_row(row.data(), 100000, 1, 2, 3, 4, 5, 0.1f);
   const double kept = static_cast<double>(std::count_if(row.begin(), row.end(), [](float e) { return e != 0; }));
   EXPECT_NEAR(kept / 100000, 0.9, 0.004); // four standard deviations
   const auto differs = [&](std::int64_t position, std::uint64_t record, std::uint64_t seed, std::uint64_t step, std::uint64_t key) {
-    penstock_dropout_row(other.data(), 100000, position, record, seed, step, key, 0.1f);
+    penstockAvx2Table.kernels.dropout_row(other.data(), 100000, position, record, seed, step, key, 0.1f);
     return row != other;
   };
   EXPECT_FALSE(differs(1, 2, 3, 4, 5));

@@ -24,27 +24,27 @@ TEST(Segments, agreeWithReference) {
         ids.push_back(numbers.below(static_cast<int>(vocabulary)));
       }
       std::vector<float> y(static_cast<std::size_t>(records * width), NAN), expected = y;
-      level.table->segmentSum(x.data(), offsets.data(), 0, records, width, y.data());
+      level.table->kernels.segment_sum(x.data(), offsets.data(), 0, records, width, y.data());
       reference::segmentSum(x.data(), offsets.data(), 0, records, width, expected.data());
       EXPECT_TRUE(near(y, expected, 1e-5)) << level.name << " width " << width;
 
-      level.table->bagSum(table.data(), ids.data(), offsets.data(), 0, records, width, y.data());
+      level.table->kernels.bag_sum(table.data(), ids.data(), offsets.data(), 0, records, width, y.data());
       reference::bagSum(table.data(), ids.data(), offsets.data(), 0, records, width, expected.data());
       EXPECT_TRUE(near(y, expected, 1e-5)) << level.name << " width " << width;
 
       std::vector<std::int32_t> at(y.size(), -1), expectedAt(y.size());
-      level.table->segmentMax(x.data(), offsets.data(), 0, records, width, y.data(), at.data());
+      level.table->kernels.segment_max(x.data(), offsets.data(), 0, records, width, y.data(), at.data());
       reference::segmentMax(x.data(), offsets.data(), 0, records, width, expected.data(), expectedAt.data());
       EXPECT_TRUE(sameBits(y, expected)) << level.name << " width " << width;
       EXPECT_EQ(at, expectedAt);
 
       std::vector<float> dx(x.size(), NAN), expectedDx(x.size());
-      level.table->segmentMaxGradient(g.data(), at.data(), offsets.data(), 0, records, width, dx.data());
+      level.table->kernels.segment_max_grad(g.data(), at.data(), offsets.data(), 0, records, width, dx.data());
       reference::segmentMaxGradient(g.data(), at.data(), offsets.data(), 0, records, width, expectedDx.data());
       EXPECT_TRUE(sameBits(dx, expectedDx));
 
       std::vector<float> counts(static_cast<std::size_t>(records * vocabulary), NAN);
-      level.table->counts(ids.data(), offsets.data(), 0, records, vocabulary, counts.data());
+      level.table->kernels.counts(ids.data(), offsets.data(), 0, records, vocabulary, counts.data());
       for (std::int64_t r = 0; r < records; ++r) {
         for (std::int64_t v = 0; v < vocabulary; ++v) {
           const std::size_t record = static_cast<std::size_t>(r);
@@ -74,7 +74,8 @@ TEST(EmbeddingGradient, agreesWithReferenceAtAnyNumberOfThreads) {
             for (const int threads : {1, 2, 7}) {
               const auto pool = makePool(threads);
               std::vector<float> actual(expected.size(), NAN), held(static_cast<std::size_t>(rows + vocabulary + 4096));
-              level.table->embeddingGradient(pool.get(), ids.data(), from, dy.data(), rows, width, vocabulary, actual.data(), held.data());
+              level.table->kernels.embedding_grad(pool.get(), ids.data(), from, dy.data(), rows, width, vocabulary, actual.data(),
+                                                  held.data());
               if (first.empty()) {
                 first = actual;
               }
@@ -82,13 +83,13 @@ TEST(EmbeddingGradient, agreesWithReferenceAtAnyNumberOfThreads) {
 
               // By the ids that occur: the same rows, and all others are zero.
               std::vector<std::int32_t> groups(static_cast<std::size_t>(3 * rows + 32), -1);
-              level.table->groupById(ids.data(), rows, vocabulary, groups.data());
+              level.table->kernels.group_rows(ids.data(), rows, vocabulary, groups.data());
               const std::int32_t count = groups[0];
               const std::set<std::int32_t> different(ids.begin(), ids.end());
               ASSERT_EQ(std::vector<std::int32_t>(groups.begin() + 16, groups.begin() + 16 + count),
                         std::vector<std::int32_t>(different.begin(), different.end()));
               std::vector<float> byId(static_cast<std::size_t>(count * width), NAN), whole(actual.size());
-              level.table->groupedGradient(pool.get(), groups.data(), from, dy.data(), rows, width, byId.data());
+              level.table->kernels.grouped_gradient(pool.get(), groups.data(), from, dy.data(), rows, width, byId.data());
               for (std::int32_t k = 0; k < count; ++k) {
                 std::copy_n(byId.begin() + k * width, width, whole.begin() + groups[static_cast<std::size_t>(16 + k)] * width);
               }

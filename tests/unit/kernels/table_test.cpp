@@ -3,6 +3,7 @@
 #include "runtime/kernels/machine_speed.h"
 
 #include <cstdlib>
+#include <set>
 
 namespace penstock {
 namespace {
@@ -14,38 +15,39 @@ Result<KernelHandle> make(const char *kernel, std::vector<std::int64_t> attribut
   return makeKernelHandle(dispatch, Level::avx2, force);
 }
 
-TEST(KernelTable, findsEveryKernelOfTheHeader) {
-  for (const char *name : {"penstock_parallel_for",
-                           "penstock_matmul_pack",
-                           "penstock_matmul_run",
-                           "penstock_weight_gradient",
-                           "penstock_attention_forward",
-                           "penstock_attention_backward",
-                           "penstock_conv1d_pack",
-                           "penstock_conv1d_run",
-                           "penstock_conv1d_gradient_input",
-                           "penstock_conv1d_gradient_weight",
-                           "penstock_conv1d_max",
-                           "penstock_conv1d_max_gradient_input",
-                           "penstock_conv1d_max_gradient_weight",
-                           "penstock_segment_sum",
-                           "penstock_segment_max",
-                           "penstock_segment_max_gradient",
-                           "penstock_bag_sum",
-                           "penstock_embedding_gradient",
-                           "penstock_counts",
-                           "penstock_group_rows",
-                           "penstock_grouped_gradient",
-                           "penstock_dropout_row"}) {
-    for (const Level level : {Level::avx2, Level::avx512, Level::amx}) {
-      const auto symbol = kernelSymbol(name, level);
-      ASSERT_TRUE(symbol.ok()) << name;
+TEST(KernelTable, everyRowHasAFunctionAtEveryLevel) {
+  for (const Level level : {Level::avx2, Level::avx512, Level::amx}) {
+    for (const KernelRow *row : kernelRows()) {
+      const auto symbol = kernelSymbol("penstock_" + std::string(row->name), level);
+      ASSERT_TRUE(symbol.ok()) << row->name;
       EXPECT_NE(*symbol, nullptr);
     }
+    EXPECT_TRUE(kernelSymbol("penstock_parallel_for", level).ok());
   }
+  EXPECT_NE(*kernelSymbol("penstock_attention", Level::avx2), *kernelSymbol("penstock_attention", Level::avx512));
   const auto unknown = kernelSymbol("penstock_sing", Level::avx2);
   ASSERT_FALSE(unknown.ok());
   EXPECT_NE(unknown.status().message().find("penstock_sing"), std::string::npos);
+}
+
+TEST(KernelTable, rowsSayWhatTheirArgumentsName) {
+  std::set<std::string_view> names;
+  for (const KernelRow *row : kernelRows()) {
+    EXPECT_TRUE(names.insert(row->name).second) << row->name;
+    const bool takesHandle = row->arguments[0].role == KernelRole::handle;
+    EXPECT_EQ(takesHandle && row->scope != KernelScope::inner, row->handle != nullptr) << row->name;
+    EXPECT_EQ(row->scope == KernelScope::inner, *row->cost.kind == '\0') << row->name;
+    EXPECT_TRUE(!row->cost.sizes || row->handle != nullptr) << row->name;
+    EXPECT_EQ(findKernelRow(row->name), row);
+  }
+  EXPECT_EQ(findKernelRow("sing"), nullptr);
+  const KernelOperands matmul = operandsOf(kernels::matmul), decode = operandsOf(kernels::crf_decode);
+  EXPECT_EQ(matmul.least, 1);
+  EXPECT_EQ(matmul.most, 2);
+  EXPECT_EQ(decode.least, 2);
+  EXPECT_EQ(decode.most, 2);
+  EXPECT_EQ(decode.results, 3);
+  EXPECT_EQ(countNumbers(handle_kinds::matmul), 5);
 }
 
 TEST(KernelTable, refusesWhatItCannotMake) {
@@ -79,9 +81,9 @@ TEST(KernelTable, everyImplementationGivesTheSameMatmul) {
         auto handle = make("matmul", {k, n, transposed, stride, 0}, force);
         ASSERT_TRUE(handle.ok()) << force;
         EXPECT_GE(kernelHandleBytes(handle->get()), static_cast<std::size_t>(k * n * 4));
-        penstock_matmul_pack(handle->get(), wide.data(), pool.get());
+        penstock_pack(handle->get(), wide.data(), pool.get());
         std::vector<float> y(expected.size(), NAN);
-        penstock_matmul_run(handle->get(), x.data(), k, y.data(), n, rows, bias.data(), 0);
+        penstock_matmul(handle->get(), x.data(), k, y.data(), n, rows, bias.data(), 0);
         EXPECT_TRUE(near(y, expected, 1e-5)) << force << " transposed " << transposed << " stride " << stride;
       }
     }
@@ -102,12 +104,12 @@ TEST(KernelTable, referenceHandlesServeConvolutionsAndWeightGradients) {
     std::vector<float> all(11 * 7 + 11 * 5 + 3 * 5 * 7 + 5 * 7 + 3 * 7, NAN);
     std::vector<std::int32_t> at(3 * 7);
     float *to = all.data();
-    penstock_conv1d_pack(conv->get(), w.data(), pool.get());
-    penstock_conv1d_run(conv->get(), x.data(), to, offsets.data(), 0, 3, nullptr, held.data());
+    penstock_pack(conv->get(), w.data(), pool.get());
+    penstock_conv1d(conv->get(), x.data(), to, offsets.data(), 0, 3, nullptr, held.data());
     to += 11 * 7;
-    penstock_conv1d_gradient_input(conv->get(), dy.data(), to, offsets.data(), 0, 3, 0, held.data());
+    penstock_conv1d_input_grad(conv->get(), dy.data(), to, offsets.data(), 0, 3, 0, held.data());
     to += 11 * 5;
-    penstock_conv1d_gradient_weight(conv->get(), pool.get(), x.data(), dy.data(), offsets.data(), 3, to, held.data());
+    penstock_conv1d_weight_grad(conv->get(), pool.get(), x.data(), dy.data(), offsets.data(), 3, to, held.data());
     to += 3 * 5 * 7;
     penstock_weight_gradient(gradient->get(), pool.get(), x.data(), 5, dy.data(), 7, 11, to, held.data());
     to += 5 * 7;
