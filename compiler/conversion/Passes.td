@@ -21,15 +21,62 @@ def NnToKernelPass : Pass<"penstock-nn-to-kernel", "mlir::ModuleOp"> {
   let dependentDialects = ["penstock::kernel::KernelDialect", "mlir::func::FuncDialect"];
 }
 
-def KernelToLinalgPass : Pass<"penstock-kernel-to-linalg", "mlir::ModuleOp"> {
-  let summary = "place values in an arena and write row-wise work as linalg";
+//===--- below the regions: the passes of --penstock-kernel-to-linalg (docs/design/passes.md) ------------------------===//
+
+def PlanMemoryPass : Pass<"penstock-plan-memory", "mlir::ModuleOp"> {
+  let summary = "decide where the values of every entry lie";
   let description = [{
-    Lowers all functions of the module (after --penstock-form-regions) to `kernel.entry` and the functions of its steps. Fails
-    with a diagnostic at the op that has no lowering.
+    Takes functions behind --penstock-form-regions. Every value that leaves a region gets a slot of the entry's arena, by liveness; gradients and
+    outputs are computed where they go; values of a block get the worker's scratch. What is decided stands in the attributes that
+    KernelToLinalg/PlanAttributes.h lists, the ops of a region in the order in which they run, and `kernel.zeros` between gradients.
+    Fails at an op that cannot stand outside of a region, or at a kernel that reads a constant.
   }];
+  let dependentDialects = ["penstock::kernel::KernelDialect"];
+}
+
+def VerifyPlanPass : Pass<"penstock-verify-plan", "mlir::ModuleOp"> {
+  let summary = "check that the plan of every entry can be";
+  let description = [{
+    Reads the attributes of the plan and knows nothing of how it was made: every value has a place, a slot holds one value at a time, is of the
+    value's axis and large enough, gradients lie in the bytes that are reserved for them, values of a block in the worker's scratch.
+  }];
+}
+
+def FormStepsPass : Pass<"penstock-form-steps", "mlir::ModuleOp"> {
+  let summary = "make entries tables of steps, and one function for all steps of a shape";
+  let description = [{
+    A planned function becomes a `kernel.entry` with one `kernel.step` an op, and the op a function of the call and the step's numbers. Where the
+    shape of an op was met before, in this entry or another, the step names that function. A function holds its op with the places of one of its
+    steps, and `kernel.numbers` says which of them are numbers of the step.
+  }];
+  let options = [Option<"profile", "profile", "bool", /*default=*/"false", "steps say what they do">];
+  let dependentDialects = ["penstock::kernel::KernelDialect", "mlir::LLVM::LLVMDialect"];
+}
+
+class EmitPass<string argument> : Pass<argument, "mlir::ModuleOp"> {
   let dependentDialects = ["penstock::kernel::KernelDialect", "mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect",
                            "mlir::LLVM::LLVMDialect", "mlir::math::MathDialect", "mlir::memref::MemRefDialect",
                            "mlir::scf::SCFDialect"];
+}
+
+def EmitRowsPass : EmitPass<"penstock-emit-rows"> {
+  let summary = "write the code of row regions, and of values that are copied";
+  let description = [{
+    A region becomes a kernel.parallel over blocks of rows, in which row-wise work (linalg.generic on rows) and kernels (kernel.call) take turns.
+  }];
+}
+
+def EmitKernelsPass : EmitPass<"penstock-emit-kernels"> {
+  let summary = "write the code of kernels outside of regions, and of packing";
+}
+
+def EmitOptimizerPass : EmitPass<"penstock-emit-optimizer"> {
+  let summary = "write the code of what moves parameters";
+}
+
+def SizeScratchPass : Pass<"penstock-size-scratch", "mlir::ModuleOp"> {
+  let summary = "give every step the size of a worker's scratch, once all code is written";
+  let description = "Fails at the op of a step that no pass before has written code for.";
 }
 
 def KernelToLLVMPass : Pass<"penstock-kernel-to-llvm", "mlir::ModuleOp"> {

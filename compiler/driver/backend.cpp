@@ -131,7 +131,8 @@ Status compile(const BackendRequest &request, std::string &text) {
   } else if (request.stage == "asm") {
     options.assembly = &stream;
   } else if (!request.stage.empty()) {
-    return usageError(fmt::format("there is no stage `{}`; the stages are pipe, nn, kernel, linalg, llvm and asm", request.stage));
+    return usageError(
+        fmt::format("there is no stage `{}`; the stages are pipe, nn, kernel, memory, steps, linalg, llvm and asm", request.stage));
   }
   PENSTOCK_TRY(emitSharedLibrary(module, table, options));
   if (request.timed && request.stage.empty()) {

@@ -44,7 +44,7 @@ struct CompileReport {
 /// not been used for long.
 Result<std::string> compileProgram(const frontend::TypedPipeline &pipeline, const CompileOptions &options, CompileReport *report = nullptr);
 
-/// The text of a stage: "pipe", "nn", "kernel", "linalg", "llvm" or "asm". Reads no cache.
+/// The text of a stage: "pipe", "nn", "kernel", "memory", "steps", "linalg", "llvm" or "asm". Reads no cache.
 Result<std::string> compileStage(const frontend::TypedPipeline &pipeline, const std::string &stage, const CompileOptions &options);
 
 } // namespace penstock

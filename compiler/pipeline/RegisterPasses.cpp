@@ -2,6 +2,7 @@
 
 #include "compiler/conversion/Passes.h"
 #include "compiler/dialect/Pipe/Pipe.h"
+#include "compiler/pipeline/pipeline.h"
 #include "compiler/transforms/Autodiff.h"
 #include "compiler/transforms/DeferRows.h"
 #include "compiler/transforms/DeriveEntries.h"
@@ -15,6 +16,7 @@
 
 void penstock::registerPenstockPasses() {
   registerPenstockConversionPasses();
+  mlir::PassPipelineRegistration<>("penstock-kernel-to-linalg", "plan memory, form steps and write their code", addKernelToLinalgPasses);
   mlir::registerPass(createFuseSegmentsPass);
   mlir::registerPass(createDeriveEntriesPass);
   mlir::registerPass(createRestrictRowsPass);

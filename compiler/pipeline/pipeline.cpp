@@ -1,6 +1,6 @@
 #include "compiler/pipeline/pipeline.h"
 
-#include "compiler/conversion/KernelToLinalg/KernelToLinalg.h"
+#include "compiler/conversion/KernelToLinalg/ProgramTables.h"
 #include "compiler/conversion/Passes.h"
 #include "compiler/emit/reasons.h"
 #include "compiler/transforms/Autodiff.h"
@@ -37,32 +37,45 @@ static void addKernelPasses(OpPassManager &passes) {
   passes.addNestedPass<func::FuncOp>(createFormRegionsPass());
 }
 
-static LogicalResult run(ModuleOp module, llvm::function_ref<void(OpPassManager &)> add) {
-  PassManager passes(module.getContext(), "builtin.module");
-  nameFailures(passes);
-  add(passes);
-  return passes.run(module);
+static void addMemoryPasses(OpPassManager &passes) {
+  passes.addPass(createPlanMemoryPass());
+  passes.addPass(createVerifyPlanPass());
+}
+
+static void addStepPasses(OpPassManager &passes, bool profile) { passes.addPass(createFormStepsPass({profile})); }
+
+static void addLinalgPasses(OpPassManager &passes) {
+  passes.addPass(createEmitRowsPass());
+  passes.addPass(createEmitKernelsPass());
+  passes.addPass(createEmitOptimizerPass());
+  passes.addPass(createSizeScratchPass());
+}
+
+void addKernelToLinalgPasses(OpPassManager &passes) {
+  addMemoryPasses(passes);
+  addStepPasses(passes, /*profile=*/false);
+  addLinalgPasses(passes);
 }
 
 LogicalResult lowerNnToLoops(ModuleOp module, ProgramTable &table, const StageObserver &observe, bool profile) {
-  auto stage = [&](StringRef name) {
-    if (observe) {
+  // Code is verified once, before it becomes LLVM's (compiler/emit).
+  auto stage = [&](StringRef name, llvm::function_ref<void(OpPassManager &)> add, bool verify = true) {
+    PassManager passes(module.getContext(), "builtin.module");
+    nameFailures(passes);
+    passes.enableVerifier(verify);
+    add(passes);
+    if (failed(passes.run(module))) {
+      return failure();
+    }
+    if (observe && !name.empty()) {
       observe(name, module);
     }
+    return success();
   };
-  if (failed(run(module, addNnPasses))) {
-    return failure();
-  }
-  stage("nn");
-  if (failed(run(module, addKernelPasses))) {
-    return failure();
-  }
-  stage("kernel");
-  if (failed(lowerKernelToLinalg(module, table, profile))) {
-    return failure();
-  }
-  stage("linalg");
-  if (failed(run(module, [](OpPassManager &passes) { passes.addPass(createKernelToLLVMPass()); }))) {
+  if (failed(stage("nn", addNnPasses)) || failed(stage("kernel", addKernelPasses)) || failed(stage("memory", addMemoryPasses)) ||
+      failed(stage("steps", [&](OpPassManager &passes) { addStepPasses(passes, profile); })) ||
+      failed(stage("linalg", addLinalgPasses, /*verify=*/false)) || failed(takeProgramTable(module, table)) ||
+      failed(stage("", [](OpPassManager &passes) { passes.addPass(createKernelToLLVMPass()); }, /*verify=*/false))) {
     return failure();
   }
   for (StringRef symbol : cast<ArrayAttr>(module->removeAttr("kernel.symbols")).getAsValueRange<StringAttr>()) {

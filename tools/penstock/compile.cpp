@@ -75,9 +75,10 @@ void addCompileCommand(CLI::App &app, CommandContext &context) {
   auto state = std::make_shared<State>();
   CLI::App *command = app.add_subcommand("compile", "compile a pipeline into the cache, or print a stage of it");
   command->add_option("FILE", state->load.file, "the .pipe file")->required();
-  CLI::Option *emit = command->add_option("--emit", state->stage, "print this stage instead: pipe, nn, kernel, linalg, llvm or asm")
-                          ->check(CLI::IsMember({"pipe", "nn", "kernel", "linalg", "llvm", "asm"}))
-                          ->type_name("STAGE");
+  CLI::Option *emit =
+      command->add_option("--emit", state->stage, "print this stage instead: pipe, nn, kernel, memory, steps, linalg, llvm or asm")
+          ->check(CLI::IsMember({"pipe", "nn", "kernel", "memory", "steps", "linalg", "llvm", "asm"}))
+          ->type_name("STAGE");
   command->add_option("--output,-o", state->output, "also write the shared library here")->type_name("FILE")->excludes(emit);
   command->add_option("--level", state->level, "instruction set: avx2, avx512 or amx; by default the machine's best")
       ->check(CLI::IsMember({"avx2", "avx512", "amx"}))

@@ -175,7 +175,7 @@ void OptimizerEmitter::emit(nn::ApplyOp apply) {
   Buffer scratch = plan.scratches.at(apply);
   scratch.width = 1;
   // With the gradient in parts, another entry left their sums.
-  StringRef gradients = holdsGradient(apply->getParentOfType<func::FuncOp>()) ? "arena" : "gradients";
+  StringRef gradients = apply->hasAttr("kernel.in_arena") ? "arena" : "gradients";
   Value scale = rule.clip > 0 ? scaleOfGradient(rule, gradients, scratch) : Value();
 
   auto scalarsPlace = [&](size_t index) { return rowView(scratch, constant(static_cast<int64_t>(index) * scalarsWidth), scalarsWidth); };

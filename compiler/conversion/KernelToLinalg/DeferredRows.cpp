@@ -31,7 +31,6 @@ RowsRead planRowsRead(const ProgramLayout &layout, MemoryPlan &memory, nn::Refre
   };
   const ProgramLayout::Parameter &p = layout.parameter(refresh.getName());
   RowsRead read;
-  read.ids = refresh.getIds();
   read.groups = reserve(groupsBytes, groupsBytesPerRow);
   read.gradient = reserve(64, p.width() * 4);
   read.gradient.width = p.width();
@@ -96,9 +95,9 @@ void OptimizerEmitter::emit(nn::RefreshOp refresh) {
   const ProgramLayout::Deferred &d = layout.deferredTable(refresh.getName());
   const ProgramLayout::Parameter &p = layout.parameters[d.parameter];
   const RowsRead &read = plan.rowsRead.find(refresh.getName())->second;
-  OptimizerRule rule(*refresh->getParentOfType<func::FuncOp>().getOps<nn::ApplyOp>().begin());
-  call("group_rows", {rowView(bufferOf(read.ids), {}, 1), rowsOfBuffer(nn::rowsOf(read.ids.getType())), constantI64(p.rows()),
-                      rowView(read.groups, {}, 1)});
+  OptimizerRule rule(refresh->getAttrOfType<DictionaryAttr>("kernel.optimizer"));
+  call("group_rows", {rowView(bufferOf(refresh.getIds()), {}, 1), rowsOfBuffer(nn::rowsOf(refresh.getIds().getType())),
+                      constantI64(p.rows()), rowView(read.groups, {}, 1)});
   parallel(countOfRead(read), grain, [&](Value begin, Value end) {
     Value now = stepsDeferred();
     forRange(begin, end, [&](Value number) {
@@ -112,7 +111,7 @@ void OptimizerEmitter::emit(nn::RefreshOp refresh) {
 void OptimizerEmitter::emit(nn::RowGradientOp gradient) {
   const RowsRead &read = plan.rowsRead.find(gradient.getName())->second;
   Type bytes = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
-  nn::RowsOf rows = nn::rowsOf(read.ids.getType());
+  nn::RowsOf rows = nn::rowsOf(gradient.getIds().getType());
   bool perRecord = !(nn::rowsOf(gradient.getCotangent().getType()) == rows);
   Value from = perRecord ? get("row_record", bytes, axisOf(rows)) : nullPointer();
   call("grouped_gradient", {pool(), rowView(read.groups, {}, 1), from, rowView(bufferOf(gradient.getCotangent()), {}, 1),

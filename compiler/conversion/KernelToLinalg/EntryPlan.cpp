@@ -215,7 +215,7 @@ void Planner::planInvoke(kernel::InvokeOp invoke, SmallVector<int> &freed) {
   const KernelRow &row = *findKernelRow(invoke.getKernel());
   bool usesScratch = llvm::any_of(row.arguments, [](const KernelArgument &argument) { return argument.role == KernelRole::scratch; });
   if (usesScratch && row.scope == KernelScope::segments) {
-    result.workerBytes = std::max<int64_t>(result.workerBytes, PENSTOCK_SCRATCH_FLOATS * 4);
+    result.workers[invoke] = PENSTOCK_SCRATCH_FLOATS * 4;
   } else if (usesScratch) {
     result.scratches[invoke] = scratch(scratchExtent(invoke, row.scratch), freed);
   }
@@ -367,7 +367,7 @@ void Planner::planRegion(kernel::RowsOp region, SmallVector<int> &freed) {
       buffers[v] = buffer;
     }
   }
-  result.workerBytes = std::max(result.workerBytes, offset);
+  result.workers[region] = offset;
 }
 
 } // namespace

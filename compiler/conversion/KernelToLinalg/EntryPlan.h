@@ -21,7 +21,6 @@ struct RegionPlan {
 
 /// What a step knows of the rows of a deferred table that it reads (DeferredRows.cpp).
 struct RowsRead {
-  mlir::Value ids;
   Buffer groups, gradient, partials;
 };
 
@@ -32,8 +31,8 @@ struct EntryPlan {
   llvm::DenseMap<mlir::Value, Buffer> buffers;
   llvm::DenseMap<mlir::Operation *, Buffer> scratches; // of whole kernels and of apply
   llvm::DenseMap<mlir::Operation *, RegionPlan> regions;
-  llvm::StringMap<RowsRead> rowsRead; // by table
-  std::int64_t workerBytes = 0;       // of a worker, for values of a block or a kernel's own
+  llvm::DenseMap<mlir::Operation *, std::int64_t> workers; // bytes of a worker's scratch, of regions and kernels
+  llvm::StringMap<RowsRead> rowsRead;                      // by table
 };
 
 /// Plans the entry `source`, in program order. Fails, with a diagnostic, at an op that cannot be placed.

@@ -109,10 +109,19 @@ std::int64_t blockRows(const nn::RowsOf &rows, std::int64_t widest, ModuleOp mod
   return is("penstock.level", "avx512") || is("penstock.level", "amx") ? 96 : 64;
 }
 
+MemoryPlan MemoryPlan::read(const ProgramLayout &layout, Operation *entry) {
+  MemoryPlan plan(layout);
+  for (auto slot : entry->getAttrOfType<ArrayAttr>("kernel.slots").getAsRange<kernel::SlotAttr>()) {
+    plan.slots.push_back({slot.getConstant(), slot.getCoefficient(), plan.axisOfSection(slot.getSection())});
+  }
+  plan.reserved = entry->getAttrOfType<IntegerAttr>("kernel.reserved").getInt();
+  return plan;
+}
+
 int MemoryPlan::axisOf(const nn::RowsOf &rows) const {
   switch (rows.kind) {
   case nn::RowsOf::Kind::axis:
-    return static_cast<int>(layout.axisIndex.lookup(rows.axes));
+    return static_cast<int>(layout->axisIndex.lookup(rows.axes));
   case nn::RowsOf::Kind::records:
     return recordsAxis;
   case nn::RowsOf::Kind::fixed:
@@ -184,7 +193,7 @@ std::vector<MemoryPlan::Offset> MemoryPlan::offsets() const {
 ProgramTable::Arena MemoryPlan::arena(std::int64_t perWorker) const {
   ProgramTable::Arena arena;
   arena.constant = reserved;
-  arena.perRow.assign(layout.table.axes.size(), 0);
+  arena.perRow.assign(layout->table.axes.size(), 0);
   arena.perWorker = perWorker;
   for (const Extent &slot : slots) {
     arena.constant += slot.constant;

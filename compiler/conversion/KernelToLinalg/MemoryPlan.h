@@ -72,8 +72,8 @@ inline constexpr int recordsAxis = 1 << 20;
 
 /// A place for a value.
 struct Buffer {
-  enum class Kind { arena, parameter, fitted, input, output, worker, row } kind = Kind::arena;
-  std::int64_t offset = 0; // bytes: in parameters, in the worker's scratch, in the part of it for a row
+  enum class Kind { arena, parameter, fitted, input, output, worker } kind = Kind::arena;
+  std::int64_t offset = 0; // bytes: in parameters, in the worker's scratch
   int slot = -1;           // of Kind::arena; -1: `offset` bytes from its beginning
   int axis = -1;           // of a slot: the section of the arena in which it lies, as in Extent
   int index = 0;           // of input, output
@@ -88,7 +88,9 @@ struct Buffer {
 /// added up once a call.
 class MemoryPlan {
 public:
-  explicit MemoryPlan(const ProgramLayout &layout) : layout(layout) {}
+  explicit MemoryPlan(const ProgramLayout &layout) : layout(&layout) {}
+  /// The arena that `kernel.slots` and `kernel.reserved` of an entry, or of its function, describe.
+  static MemoryPlan read(const ProgramLayout &layout, mlir::Operation *entry);
 
   /// Bytes at the start of the arena that are never shared: gradients.
   void reserve(std::int64_t bytes) { reserved = (bytes + 63) / 64 * 64; }
@@ -105,12 +107,15 @@ public:
   /// Of every slot, and behind them where the workers' scratch begins in the last section.
   std::vector<Offset> offsets() const;
   /// The index of an axis, of the records and of the workers in PenstockCall.arena_sections.
-  unsigned sectionOf(int axis) const { return axis == recordsAxis ? workersSection() - 1 : static_cast<unsigned>(axis); }
-  unsigned workersSection() const { return static_cast<unsigned>(layout.table.axes.size()) + 1; }
+  int sectionOf(int axis) const { return axis == recordsAxis ? workersSection() - 1 : axis; }
+  int axisOfSection(std::int64_t section) const { return section == workersSection() - 1 ? recordsAxis : static_cast<int>(section); }
+  int workersSection() const { return static_cast<int>(layout->table.axes.size()) + 1; }
+  llvm::ArrayRef<Extent> allSlots() const { return slots; }
+  std::int64_t reservedBytes() const { return reserved; }
   ProgramTable::Arena arena(std::int64_t perWorker) const;
 
 private:
-  const ProgramLayout &layout;
+  const ProgramLayout *layout;
   std::vector<Extent> slots;
   std::map<int, std::set<int>> released; // slots that are free, by axis
   std::int64_t reserved = 0;

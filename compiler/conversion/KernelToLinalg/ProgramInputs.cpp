@@ -53,6 +53,12 @@ LogicalResult addInputs(ModuleOp module, ProgramLayout &layout) {
       return failure();
     }
     declared = *read;
+    module->setAttr("nn.inputs", declared);
+  }
+  if (auto axes = module->getAttrOfType<ArrayAttr>("kernel.axes")) { // of a module whose entries are planned
+    for (auto axis : axes.getAsRange<ArrayAttr>()) {
+      addAxis({nn::RowsOf::Kind::axis, axis, 0}, layout);
+    }
   }
   for (Attribute entry : declared) {
     auto input = dyn_cast<DictionaryAttr>(entry);

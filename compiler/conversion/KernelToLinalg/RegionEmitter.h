@@ -9,6 +9,7 @@ class RegionEmitter : public RowEmitter {
 public:
   explicit RegionEmitter(const StepContext &context) : RowEmitter(context) {}
 
+  using RowEmitter::emit;
   /// Fails, with a diagnostic, at an op that has no code.
   mlir::LogicalResult emit(kernel::RowsOp region);
 

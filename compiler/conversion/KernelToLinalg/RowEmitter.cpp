@@ -1,5 +1,7 @@
 #include "compiler/conversion/KernelToLinalg/RowEmitter.h"
 
+#include "compiler/conversion/KernelToLinalg/PlanAttributes.h"
+
 #include "compiler/transforms/FormRegions.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
@@ -43,10 +45,12 @@ void RowEmitter::beginRow(const nn::RowsOf &rows) {
   rowsHere = rows;
 }
 
-void RowEmitter::emitCopy(Value value, const Buffer &to) {
+void RowEmitter::copy(Operation *op) {
+  Value value = op->getOperand(0);
+  const Buffer to = destinationOf(layout, op);
   Value one = constant(1);
-  Value rows = rowsOfBuffer(nn::rowsOf(value.getType()));
-  beginRow(nn::rowsOf(value.getType()));
+  Value rows = rowsOfBuffer(to.rows);
+  beginRow(to.rows);
   scf::ForOp loop = scf::ForOp::create(b, loc, constant(0), rows, one);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
@@ -54,8 +58,11 @@ void RowEmitter::emitCopy(Value value, const Buffer &to) {
   flush({{value, rowView(to, row, to.width)}});
 }
 
-void RowEmitter::emitZeros(const Buffer &buffer, int64_t count) {
-  Value size = number(StepShape::Kind::count, count, b.getIndexType());
+void RowEmitter::emit(kernel::ZerosOp zeros) {
+  Buffer buffer;
+  buffer.offset = static_cast<int64_t>(zeros.getOffset());
+  buffer.element = b.getF32Type();
+  Value size = number(StepShape::Kind::count, static_cast<int64_t>(zeros.getCount()), b.getIndexType());
   auto type = MemRefType::get({ShapedType::kDynamic}, buffer.element);
   Value view = memref::ViewOp::create(b, loc, type, base(buffer), byteOffset(buffer), ValueRange{size});
   linalg::FillOp::create(b, loc, constantF32(0), view);
@@ -154,8 +161,8 @@ Value RowEmitter::scalarOf(Value value) {
 
 Value RowEmitter::rowScratch(int64_t width) {
   Buffer buffer;
-  buffer.kind = Buffer::Kind::row;
-  buffer.offset = rowScratchOffset;
+  buffer.kind = Buffer::Kind::worker;
+  buffer.offset = blockBytes + rowScratchOffset;
   buffer.width = width;
   buffer.element = b.getF32Type();
   rowScratchOffset += (width * 4 + 63) / 64 * 64;

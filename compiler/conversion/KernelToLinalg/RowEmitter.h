@@ -20,10 +20,10 @@ class RowEmitter : public StepBuilder {
 public:
   explicit RowEmitter(const StepContext &context) : StepBuilder(context) {}
 
-  /// Writes all rows of a value, row by row: for what is small and rare, a parameter or constant handed out as it is.
-  void emitCopy(mlir::Value value, const Buffer &to);
-  /// Zeros in `count` places of the buffer; the count is a number of the step.
-  void emitZeros(const Buffer &buffer, std::int64_t count);
+  /// A value that is not computed where it goes, small and rare: a parameter or constant handed out as it is.
+  void emit(nn::OutputOp output) { copy(output); }
+  void emit(nn::GradientOp gradient) { copy(gradient); }
+  void emit(kernel::ZerosOp zeros);
 
 protected:
   /// A loop over the rows of a block in which all ops of the stage are computed.
@@ -31,6 +31,7 @@ protected:
                                    mlir::Value block);
 
 private:
+  void copy(mlir::Operation *op);
   mlir::LogicalResult emitRowOp(const RegionPlan &regionPlan, mlir::Operation *op, mlir::Value block);
   mlir::LogicalResult emitLossOp(mlir::Operation *op);
   void storeStage(const Stage &stage);

@@ -8,7 +8,8 @@ using namespace mlir;
 namespace penstock {
 
 StepBuilder::StepBuilder(const StepContext &context)
-    : layout(context.layout), plan(context.plan), shape(context.shape), module(context.module), b(context.b), loc(context.loc) {
+    : layout(context.layout), plan(context.plan), shape(context.shape), module(context.module), b(context.b), loc(context.loc),
+      blockBytes(context.workerBytes) {
   beginScope();
 }
 
@@ -128,7 +129,6 @@ Value StepBuilder::base(const Buffer &buffer) {
     return get("output", bytes, buffer.index);
   case Buffer::Kind::arena:
   case Buffer::Kind::worker:
-  case Buffer::Kind::row:
     return get("arena", bytes);
   }
   return {};
@@ -146,22 +146,17 @@ Value StepBuilder::byteOffset(const Buffer &buffer) {
     return buffer.slot < 0 ? number(StepShape::Kind::offset, buffer.offset, b.getIndexType())
                            : offsetAt(placeOf(StepShape::Kind::slot, buffer.slot), buffer.axis);
   case Buffer::Kind::worker:
-  case Buffer::Kind::row:
     break;
   }
   // Outside of a parallel body the calling thread has the first worker's scratch.
   Value begin = number(StepShape::scratchBegin, b.getIndexType()), size = number(StepShape::scratchSize, b.getIndexType());
   Value section = get("section", b.getIndexType(), plan.memory.workersSection());
-  Value forRow = buffer.kind == Buffer::Kind::row ? number(StepShape::rowScratchBegin, b.getIndexType()) : Value();
   Value offset = constant(buffer.offset);
   OpBuilder::InsertionGuard guard(b);
   insertAtScope();
   begin = arith::AddIOp::create(b, loc, begin, section);
   if (scope.worker) {
     begin = arith::AddIOp::create(b, loc, begin, arith::MulIOp::create(b, loc, scope.worker, size));
-  }
-  if (forRow) {
-    begin = arith::AddIOp::create(b, loc, begin, forRow);
   }
   return arith::AddIOp::create(b, loc, begin, offset);
 }

@@ -21,12 +21,13 @@ struct StepContext {
   mlir::SymbolTable &module;
   mlir::OpBuilder b; // where the code goes
   mlir::Location loc;
+  std::int64_t workerBytes; // of a worker's scratch that the plan of the step took
 };
 
 class StepBuilder {
 public:
-  /// Bytes that the code needs of a worker for the row at hand.
-  std::int64_t rowBytes() const { return rowScratchPeak; }
+  /// Bytes of a worker's scratch that the code needs: what the plan took, and behind it values of the row at hand.
+  std::int64_t workerBytes() const { return blockBytes + rowScratchPeak; }
   /// Whether the code reads a number that its shape does not name: a mistake of the lowering.
   bool readsUnnamedNumber() const { return unnamedNumber; }
 
@@ -84,6 +85,7 @@ protected:
   mlir::SymbolTable &module;
   mlir::OpBuilder b;
   mlir::Location loc;
+  const std::int64_t blockBytes;
   std::int64_t rowScratchPeak = 0;
 
   /// Where what a scope needs once is put.

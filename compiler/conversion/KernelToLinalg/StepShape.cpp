@@ -54,7 +54,6 @@ void StepShape::addPlace(const Buffer &buffer) {
     add(static_cast<std::int64_t>(buffer.index));
     break;
   case Buffer::Kind::worker:
-  case Buffer::Kind::row:
     add(buffer.offset);
     break;
   }
@@ -81,6 +80,9 @@ void StepShape::addValue(Value value, const Buffer *buffer) {
 void StepShape::addAttributes(Operation *op) {
   add(op->getName().getAsOpaquePointer());
   for (NamedAttribute attribute : op->getAttrDictionary()) {
+    if (attribute.getName().getValue().starts_with("kernel.")) {
+      continue; // of the plan: what decides about the code is added with the buffers
+    }
     add(attribute.getName().getAsOpaquePointer());
     if (auto handle = dyn_cast<FlatSymbolRefAttr>(attribute.getValue()); handle && attribute.getName() == "handle") {
       addNumber(Kind::handle, layout.handleIndex.lookup(handle.getValue()));
@@ -118,8 +120,22 @@ void StepShape::addKernel(Operation *op, llvm::function_ref<const Buffer *(Value
   }
 }
 
-std::vector<std::int64_t> StepShape::numbers(ArrayRef<MemoryPlan::Offset> offsets, std::int64_t scratch, std::int64_t rowScratch) const {
-  std::vector<std::int64_t> table{scratch, rowScratch, offsets.back().constant};
+StepShape::StepShape(const ProgramLayout &layout, ArrayAttr numbers) : layout(layout) {
+  for (auto number : numbers.getAsRange<kernel::NumberAttr>()) {
+    addNumber(number.getKind(), number.getValue());
+  }
+}
+
+ArrayAttr StepShape::numbersAttr(Builder &b) const {
+  SmallVector<Attribute> all;
+  for (const Number &number : list) {
+    all.push_back(kernel::NumberAttr::get(b.getContext(), number.kind, number.value));
+  }
+  return b.getArrayAttr(all);
+}
+
+std::vector<std::int64_t> StepShape::numbers(ArrayRef<MemoryPlan::Offset> offsets) const {
+  std::vector<std::int64_t> table{0, offsets.back().constant};
   for (const Number &number : list) {
     if (number.kind == Kind::slot) {
       const MemoryPlan::Offset &offset = offsets[static_cast<size_t>(number.value)];

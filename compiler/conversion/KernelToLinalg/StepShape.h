@@ -15,9 +15,11 @@ namespace penstock {
 /// attributes, widths, blocks, kinds of memory) stands in the key itself.
 class StepShape {
 public:
-  enum class Kind { slot, offset, handle, randomKey, count };
+  using Kind = kernel::NumberKind;
 
   explicit StepShape(const ProgramLayout &layout) : layout(layout) {}
+  /// Of a function of a step: its numbers alone, as `numbersAttr` gave them.
+  StepShape(const ProgramLayout &layout, mlir::ArrayAttr numbers);
 
   /// Adds to the key; two different sequences of these give different keys.
   void add(std::int64_t value);
@@ -36,13 +38,13 @@ public:
   /// not one of the step.
   std::optional<unsigned> placeOf(Kind kind, std::int64_t value) const;
 
-  /// The table, once the plan of the entry is complete: the offsets of all slots, and `scratch` bytes of a worker, of which those
-  /// of rows begin at `rowScratch`.
-  std::vector<std::int64_t> numbers(llvm::ArrayRef<MemoryPlan::Offset> offsets, std::int64_t scratch, std::int64_t rowScratch) const;
+  /// The table, from the offsets of all slots. The size of a worker's scratch is zero until all code is written.
+  std::vector<std::int64_t> numbers(llvm::ArrayRef<MemoryPlan::Offset> offsets) const;
+  /// What the numbers are in this step.
+  mlir::ArrayAttr numbersAttr(mlir::Builder &b) const;
 
-  /// The first numbers of every table: bytes of a worker's scratch, where those for rows begin in it, where the first
-  /// worker's begins in the workers' section.
-  static constexpr unsigned scratchSize = 0, rowScratchBegin = 1, scratchBegin = 2;
+  /// The first numbers of every table: bytes of a worker's scratch, where the first worker's begins in the workers' section.
+  static constexpr unsigned scratchSize = 0, scratchBegin = 1;
 
   /// A value and the place where it lies, null for one that has none.
   void addValue(mlir::Value value, const Buffer *buffer);

@@ -15,6 +15,9 @@
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wunused-parameter" // generated code
 #include "compiler/dialect/Kernel/KernelDialect.h.inc"
+#include "compiler/dialect/Kernel/KernelEnums.h.inc"
+#define GET_ATTRDEF_CLASSES
+#include "compiler/dialect/Kernel/KernelAttrs.h.inc"
 #define GET_OP_CLASSES
 #include "compiler/dialect/Kernel/KernelOps.h.inc"
 #pragma clang diagnostic pop

@@ -2,16 +2,25 @@
 #include "runtime/base/kernel_rows.h"
 
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace penstock;
 using namespace penstock::kernel;
 
 #include "compiler/dialect/Kernel/KernelDialect.cpp.inc"
+#include "compiler/dialect/Kernel/KernelEnums.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "compiler/dialect/Kernel/KernelAttrs.cpp.inc"
 #define GET_OP_CLASSES
 #include "compiler/dialect/Kernel/KernelOps.cpp.inc"
 
 void KernelDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "compiler/dialect/Kernel/KernelAttrs.cpp.inc"
+      >();
   addOperations<
 #define GET_OP_LIST
 #include "compiler/dialect/Kernel/KernelOps.cpp.inc"

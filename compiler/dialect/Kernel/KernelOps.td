@@ -2,6 +2,8 @@
 #ifndef PENSTOCK_DIALECT_KERNEL_OPS
 #define PENSTOCK_DIALECT_KERNEL_OPS
 
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
 include "mlir/IR/OpBase.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/IR/RegionKindInterface.td"
@@ -11,6 +13,7 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 def Kernel_Dialect : Dialect {
   let name = "kernel";
   let cppNamespace = "::penstock::kernel";
+  let useDefaultAttributePrinterParser = 1;
   let summary = "kernel dispatch and invocation, row regions, and the program's surroundings";
   let description = [{
     Used at two heights. Over values: `kernel.dispatch` names a kernel to make once at load, `kernel.invoke` uses it in the
@@ -18,6 +21,52 @@ def Kernel_Dialect : Dialect {
     `kernel.parallel` runs a body over blocks on the pool, `kernel.call` calls a C function of the table,
     `kernel.get` reads what the caller passed (abi/program_abi.h).
   }];
+}
+
+//===--- the plan of memory -----------------------------------------------------------------------------------------===//
+
+def Kernel_PlaceKind : I32EnumAttr<"PlaceKind", "which memory a value lies in",
+                                   [I32EnumAttrCase<"slot", 0>, I32EnumAttrCase<"gradient", 1>, I32EnumAttrCase<"parameter", 2>,
+                                    I32EnumAttrCase<"fitted", 3>, I32EnumAttrCase<"input", 4>, I32EnumAttrCase<"output", 5>,
+                                    I32EnumAttrCase<"worker", 6>]> {
+  let cppNamespace = "::penstock::kernel";
+  let genSpecializedAttr = 0;
+}
+
+def Kernel_PlaceAttr : AttrDef<Kernel_Dialect, "Place"> {
+  let mnemonic = "place";
+  let summary = "where a value lies";
+  let description = [{
+    `at`: the number of a slot of the entry's arena, of an input or of an output; else bytes, from the beginning of the arena (gradient), of the
+    flat buffer, or of a worker's scratch. `section`: of the arena, for a slot: its axis, or the records. `width`: elements of a row, where no
+    type says it. `stride`: elements from a row to the next, where they are more. Example: `#kernel.place<slot 3 section 1>`
+  }];
+  let parameters = (ins EnumParameter<Kernel_PlaceKind>:$kind, "int64_t":$at, DefaultValuedParameter<"int64_t", "-1">:$section,
+                        DefaultValuedParameter<"int64_t", "0">:$width, DefaultValuedParameter<"int64_t", "0">:$stride);
+  let assemblyFormat = "`<` $kind $at (`section` $section^)? (`width` $width^)? (`stride` $stride^)? `>`";
+}
+
+def Kernel_SlotAttr : AttrDef<Kernel_Dialect, "Slot"> {
+  let mnemonic = "slot";
+  let summary = "bytes of the arena that hold one value after another";
+  let description = "`constant` bytes, and `coefficient` bytes for each row of the section's axis. Example: `#kernel.slot<64 + 20 in 1>`";
+  let parameters = (ins "int64_t":$constant, DefaultValuedParameter<"int64_t", "0">:$coefficient,
+                        DefaultValuedParameter<"int64_t", "-1">:$section);
+  let assemblyFormat = "`<` $constant (`+` $coefficient^ `in` $section)? `>`";
+}
+
+def Kernel_NumberKind : I32EnumAttr<"NumberKind", "what a number of a step stands for",
+                                    [I32EnumAttrCase<"slot", 0>, I32EnumAttrCase<"offset", 1>, I32EnumAttrCase<"handle", 2>,
+                                     I32EnumAttrCase<"randomKey", 3>, I32EnumAttrCase<"count", 4>]> {
+  let cppNamespace = "::penstock::kernel";
+  let genSpecializedAttr = 0;
+}
+
+def Kernel_NumberAttr : AttrDef<Kernel_Dialect, "Number"> {
+  let mnemonic = "number";
+  let summary = "a number of a step, by what it is in the step that the code was made for";
+  let parameters = (ins EnumParameter<Kernel_NumberKind>:$kind, "int64_t":$value);
+  let assemblyFormat = "`<` $kind $value `>`";
 }
 
 class Kernel_Op<string mnemonic, list<Trait> traits = []> : Op<Kernel_Dialect, mnemonic, traits>;
@@ -67,6 +116,21 @@ def Kernel_YieldOp : Kernel_Op<"yield", [Terminator, ReturnLike, Pure]> {
   let summary = "the values of a row region that are used outside";
   let arguments = (ins Variadic<AnyType>:$inputs);
   let assemblyFormat = "($inputs^ `:` type($inputs))? attr-dict";
+}
+
+//===--- what a step is made from -----------------------------------------------------------------------------------===//
+
+def Kernel_ValueOp : Kernel_Op<"value", [Pure]> {
+  let summary = "what another step computed, in the function of a step";
+  let description = "Its place is that of `kernel.places`.";
+  let results = (outs AnyType:$result);
+  let assemblyFormat = "attr-dict `:` type($result)";
+}
+
+def Kernel_ZerosOp : Kernel_Op<"zeros"> {
+  let summary = "zeros between gradients: `count` elements, `offset` bytes from the beginning of the arena";
+  let arguments = (ins I64Attr:$count, I64Attr:$offset);
+  let assemblyFormat = "$count `at` $offset attr-dict";
 }
 
 //===--- over memory ------------------------------------------------------------------------------------------------===//

@@ -838,7 +838,7 @@ class Pairs(Case):
 
 class Compile(Case):
     def testStages(self):
-        for stage in ["pipe", "nn", "kernel", "linalg", "llvm", "asm"]:
+        for stage in ["pipe", "nn", "kernel", "memory", "steps", "linalg", "llvm", "asm"]:
             with self.subTest(stage=stage):
                 self.assertGreater(len(self.penstock("compile", self.task(TASKS[0]), f"--emit={stage}").stdout), 200)
 

@@ -2,11 +2,11 @@
 
 // A kernel's result that is replaced element by element lies where its reader puts its own result. The first number of a step
 // is the bytes of a worker's scratch: 64 rows of 5 numbers are 1,280.
-// CHECK: kernel.entry @train {
+// CHECK: kernel.entry @train attributes
 // CHECK-NEXT: kernel.step @{{.*}} [3840,
-// CHECK: kernel.entry @evaluate {
+// CHECK: kernel.entry @evaluate attributes
 // CHECK-NEXT: kernel.step @{{.*}} [2560,
-// CHECK: kernel.entry @predict {
+// CHECK: kernel.entry @predict attributes
 // CHECK-NEXT: kernel.step @{{.*}} [3840,
 kernel.dispatch @matmul_0 "matmul" [5, 5, 0, 5, 0]
 kernel.dispatch @matmul_1 "matmul" [5, 5, 0, 5, 0]

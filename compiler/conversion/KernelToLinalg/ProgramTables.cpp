@@ -1,0 +1,121 @@
+#include "compiler/conversion/KernelToLinalg/ProgramTables.h"
+
+#include "compiler/conversion/KernelToLinalg/ProgramInputs.h"
+#include "compiler/dialect/Kernel/Kernel.h"
+#include "mlir/IR/Builders.h"
+#include "runtime/abi/program_abi.h"
+
+using namespace mlir;
+
+namespace penstock {
+
+FailureOr<ProgramLayout> layoutOf(ModuleOp module) {
+  ProgramLayout layout(module);
+  if (failed(addInputs(module, layout))) {
+    return failure();
+  }
+  return layout;
+}
+
+//===--- a profile's words ------------------------------------------------------------------------------------------===//
+
+static Attribute amountAttribute(const ProgramTable::Amount &amount, Builder &b) {
+  SmallVector<int64_t> numbers{amount.constant, amount.perRecord};
+  numbers.append(amount.perRow.begin(), amount.perRow.end());
+  numbers.append(amount.perPair.begin(), amount.perPair.end());
+  return b.getDenseI64ArrayAttr(numbers);
+}
+
+static ProgramTable::Amount amountFrom(ArrayRef<int64_t> numbers) {
+  const size_t axes = (numbers.size() - 2) / 2;
+  auto from = [&](size_t first) { return std::vector<int64_t>(numbers.begin() + first, numbers.begin() + first + axes); };
+  return {numbers[0], numbers[1], from(2), from(2 + axes)};
+}
+
+DictionaryAttr workAttribute(const ProgramTable::Work &work, Builder &b) {
+  return b.getDictionaryAttr({b.getNamedAttr("bytes", amountAttribute(work.bytes, b)),
+                              b.getNamedAttr("flops", amountAttribute(work.flops, b)), b.getNamedAttr("kind", b.getStringAttr(work.kind)),
+                              b.getNamedAttr("what", b.getStringAttr(work.what)), b.getNamedAttr("where", b.getStringAttr(work.where))});
+}
+
+static std::optional<ProgramTable::Work> workFrom(DictionaryAttr given) {
+  if (!given) {
+    return std::nullopt;
+  }
+  auto text = [&](StringRef name) { return given.getAs<StringAttr>(name).str(); };
+  auto amount = [&](StringRef name) { return amountFrom(given.getAs<DenseI64ArrayAttr>(name)); };
+  return ProgramTable::Work{text("kind"), text("what"), text("where"), amount("flops"), amount("bytes")};
+}
+
+//===--- the tables -------------------------------------------------------------------------------------------------===//
+
+static ProgramTable::Output outputOf(DictionaryAttr given, const MemoryPlan &memory) {
+  const Type type = given.getAs<TypeAttr>("type").getValue();
+  const nn::RowsOf rows = nn::rowsOf(type);
+  const bool onAxis = rows.kind == nn::RowsOf::Kind::axis;
+  return {given.getAs<StringAttr>("name").str(), nn::widthOf(type),
+          onAxis                                   ? PENSTOCK_OUTPUT_AXIS
+          : rows.kind == nn::RowsOf::Kind::records ? PENSTOCK_OUTPUT_RECORDS
+                                                   : PENSTOCK_OUTPUT_ONE,
+          onAxis ? memory.axisOf(rows) : -1};
+}
+
+static ProgramTable::Entry entryOf(kernel::EntryOp given, const ProgramLayout &layout) {
+  ProgramTable::Entry entry;
+  entry.name = given.getSymName().str();
+  const MemoryPlan memory = MemoryPlan::read(layout, given);
+  for (Attribute output : given->getAttrOfType<ArrayAttr>("kernel.outputs")) {
+    entry.outputs.push_back(isa<DictionaryAttr>(output) ? outputOf(cast<DictionaryAttr>(output), memory) : ProgramTable::Output{});
+  }
+  for (auto step : given.getBody().getOps<kernel::StepOp>()) {
+    entry.steps.push_back({step.getCode().str(), step.getNumbers().vec(), workFrom(step->getAttrOfType<DictionaryAttr>("kernel.work"))});
+  }
+  entry.arena = memory.arena(given->getAttrOfType<IntegerAttr>("kernel.worker").getInt());
+  return entry;
+}
+
+/// The optimizer's state mirrors the parameters, one flat buffer after the other.
+static void addMoments(ArrayAttr moments, ProgramLayout &layout) {
+  for (auto [m, prefix] : llvm::enumerate(moments.getAsValueRange<StringAttr>())) {
+    for (const auto &p : layout.parameters) {
+      if (p.frozen) {
+        continue;
+      }
+      ProgramTable::Tensor t;
+      t.name = prefix.str() + p.name;
+      t.tensorClass = PENSTOCK_STATE;
+      t.shape.assign(p.type.getShape().begin(), p.type.getShape().end());
+      t.offset = static_cast<int64_t>(m) * layout.trainedElements + p.offset;
+      t.elements = p.elements;
+      layout.table.tensors.push_back(std::move(t));
+    }
+  }
+  layout.table.stateElements = static_cast<int64_t>(moments.size()) * layout.trainedElements;
+}
+
+LogicalResult takeProgramTable(ModuleOp module, ProgramTable &table) {
+  FailureOr<ProgramLayout> layout = layoutOf(module);
+  if (failed(layout)) {
+    return failure();
+  }
+  if (auto moments = module->getAttrOfType<ArrayAttr>("kernel.moments")) {
+    addMoments(moments, *layout);
+  }
+  std::vector<ProgramTable::Entry> entries;
+  for (auto entry : module.getOps<kernel::EntryOp>()) {
+    entries.push_back(entryOf(entry, *layout));
+  }
+  if (module->hasAttr("nn.accumulate")) {
+    layout->table.accumulatedElements = layout->gradientElements;
+  }
+  table = std::move(layout->table);
+  table.entries = std::move(entries);
+  for (Operation &op : llvm::make_early_inc_range(module.getBody()->getOperations())) {
+    if (isa<nn::GlobalOp, kernel::DispatchOp, kernel::EntryOp>(op)) {
+      op.erase();
+    }
+  }
+  return success();
+}
+
+} // namespace penstock
