@@ -6,8 +6,7 @@
 #include "compiler/emit/parts.h"
 #include "compiler/emit/program_constants.h"
 #include "compiler/emit/reasons.h"
-#include "compiler/transforms/FastMath.h"
-#include "compiler/transforms/MathPolynomials.h"
+#include "compiler/transforms/Passes.h"
 
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"

@@ -108,7 +108,7 @@ Status checkTable(const ProgramTable &table) {
   int lastClass = PENSTOCK_PARAMETER;
   for (const ProgramTable::Tensor &tensor : table.tensors) {
     const std::int64_t total[] = {table.parameterElements, table.stateElements, table.fittedElements};
-    if (tensor.tensorClass < lastClass || tensor.tensorClass > PENSTOCK_FITTED) {
+    if (tensor.tensorClass < lastClass || tensor.tensorClass > PENSTOCK_MODEL_STATE) {
       return contradiction(fmt::format("tensor `{}` stands among those of another class", tensor.name));
     }
     lastClass = tensor.tensorClass;
@@ -120,7 +120,7 @@ Status checkTable(const ProgramTable &table) {
     }
     std::int64_t end = 0;
     if (elements != tensor.elements || tensor.offset < 0 || tensor.offset % 64 != 0 ||
-        __builtin_add_overflow(tensor.offset, elements, &end) || end > total[tensor.tensorClass]) {
+        __builtin_add_overflow(tensor.offset, elements, &end) || end > total[penstock_buffer_of(tensor.tensorClass)]) {
       return contradiction(fmt::format("the place of tensor `{}`", tensor.name));
     }
   }

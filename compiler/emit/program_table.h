@@ -63,7 +63,7 @@ struct ProgramTable {
   std::string level;
   std::vector<std::string> axes;
   std::vector<Input> inputs;
-  std::vector<Tensor> tensors; // parameters, states, fitted
+  std::vector<Tensor> tensors; // parameters, states, fitted, model states
   std::int64_t parameterElements = 0, stateElements = 0, fittedElements = 0;
   std::vector<Dispatch> dispatches;
   std::vector<std::string> symbols;

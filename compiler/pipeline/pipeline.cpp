@@ -3,12 +3,7 @@
 #include "compiler/conversion/KernelToLinalg/ProgramTables.h"
 #include "compiler/conversion/Passes.h"
 #include "compiler/emit/reasons.h"
-#include "compiler/transforms/Autodiff.h"
-#include "compiler/transforms/DeferRows.h"
-#include "compiler/transforms/DeriveEntries.h"
-#include "compiler/transforms/FormRegions.h"
-#include "compiler/transforms/FuseSegments.h"
-#include "compiler/transforms/RestrictRows.h"
+#include "compiler/transforms/Passes.h"
 
 using namespace mlir;
 

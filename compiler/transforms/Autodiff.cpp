@@ -1,10 +1,13 @@
-#include "compiler/transforms/Autodiff.h"
-
-#include "compiler/dialect/Nn/Nn.h"
+#include "compiler/transforms/Passes.h"
 #include "compiler/transforms/Simplify.h"
 
 using namespace mlir;
 using namespace penstock;
+
+namespace penstock {
+#define GEN_PASS_DEF_AUTODIFFPASS
+#include "compiler/transforms/Passes.h.inc"
+} // namespace penstock
 
 namespace {
 
@@ -23,7 +26,7 @@ public:
     markActive();
     Operation *end = function.front().getTerminator();
     for (Operation &op : function.front()) {
-      if (isa<nn::ApplyOp, nn::AccumulateOp>(op)) {
+      if (op.hasTrait<nn::EndsEntry>()) {
         end = &op;
         break;
       }
@@ -62,16 +65,15 @@ private:
     return objective;
   }
 
-  bool isTrained(nn::ParameterOp parameter) {
+  bool isTrained(nn::ReadOp parameter) {
     auto global = symbols.lookup<nn::GlobalOp>(parameter.getName());
-    return global && isTrained(global);
+    return global && nn::isTrained(global);
   }
-  static bool isTrained(nn::GlobalOp global) { return global.getTensorClass() == "parameter" && !global.getFrozen(); }
 
   /// A value is active if a trained parameter reaches it; only active values have cotangents.
   void markActive() {
     for (Operation &op : function.front()) {
-      auto parameter = dyn_cast<nn::ParameterOp>(op);
+      auto parameter = dyn_cast<nn::ReadOp>(op);
       bool on = parameter ? isTrained(parameter) : llvm::any_of(op.getOperands(), [&](Value v) { return active.contains(v); });
       if (!on) {
         continue;
@@ -113,8 +115,8 @@ private:
       }
       Value cotangent = operands[i];
       if (!cotangent) {
-        // `spread` names rows by a value that it does not read; all others without a cotangent are missing derivatives.
-        if (isa<nn::SpreadOp>(op) && i == 1) {
+        // Of a value that is not read only the rows matter; all others without a cotangent are missing derivatives.
+        if (auto elementWise = dyn_cast<nn::ElementWise>(op); elementWise && !elementWise.reads(static_cast<unsigned>(i))) {
           continue;
         }
         return op->emitError("no derivative: `") << op->getName() << "` has none by its operand " << i;
@@ -132,7 +134,7 @@ private:
   void emitGradients(ArrayRef<Operation *> program) {
     llvm::StringMap<Value> sums;
     for (Operation *op : program) {
-      auto parameter = dyn_cast<nn::ParameterOp>(op);
+      auto parameter = dyn_cast<nn::ReadOp>(op);
       Value cotangent = parameter ? cotangents.lookup(parameter.getResult()) : Value(); // of a frozen one there is none
       if (cotangent) {
         Value &sum = sums[parameter.getName()];
@@ -140,7 +142,7 @@ private:
       }
     }
     for (auto global : module.getOps<nn::GlobalOp>()) {
-      if (!isTrained(global)) {
+      if (!nn::isTrained(global)) {
         continue;
       }
       Value gradient = sums.lookup(global.getSymName());
@@ -161,11 +163,7 @@ private:
   llvm::DenseMap<Value, Value> cotangents;
 };
 
-struct AutodiffPass : PassWrapper<AutodiffPass, OperationPass<ModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(AutodiffPass)
-  StringRef getArgument() const final { return "penstock-autodiff"; }
-  StringRef getDescription() const final { return "build the gradients of functions marked nn.differentiate"; }
-  void getDependentDialects(DialectRegistry &registry) const final { registry.insert<nn::NnDialect>(); }
+struct AutodiffPass : penstock::impl::AutodiffPassBase<AutodiffPass> {
 
   void runOnOperation() final {
     ModuleOp module = getOperation();
@@ -187,5 +185,3 @@ struct AutodiffPass : PassWrapper<AutodiffPass, OperationPass<ModuleOp>> {
 };
 
 } // namespace
-
-std::unique_ptr<Pass> penstock::createAutodiffPass() { return std::make_unique<AutodiffPass>(); }

@@ -1,25 +1,20 @@
-#include "compiler/transforms/DeferRows.h"
+#include "compiler/transforms/Passes.h"
 
-#include "compiler/dialect/Nn/Nn.h"
-
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
-#include "mlir/Pass/Pass.h"
 
 using namespace mlir;
 using namespace penstock;
 
+namespace penstock {
+#define GEN_PASS_DEF_DEFERROWSPASS
+#include "compiler/transforms/Passes.h.inc"
+} // namespace penstock
+
 namespace {
 
-// Below this a table is updated faster than its rows are found.
-constexpr int64_t leastElements = 1 << 16;
-
-struct DeferRowsPass : PassWrapper<DeferRowsPass, OperationPass<ModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(DeferRowsPass)
-  StringRef getArgument() const final { return "penstock-defer-rows"; }
-  StringRef getDescription() const final { return "update only those rows of embedding tables that a step reads"; }
-  void getDependentDialects(DialectRegistry &registry) const final { registry.insert<nn::NnDialect, func::FuncDialect>(); }
+struct DeferRowsPass : penstock::impl::DeferRowsPassBase<DeferRowsPass> {
+  using DeferRowsPassBase::DeferRowsPassBase;
 
   void runOnOperation() final {
     ModuleOp module = getOperation();
@@ -36,8 +31,8 @@ struct DeferRowsPass : PassWrapper<DeferRowsPass, OperationPass<ModuleOp>> {
     if (apply.getKind() != "sgd" && apply.getEpsilon().isZero()) {
       return;
     }
-    llvm::StringMap<SmallVector<nn::ParameterOp>> reads;
-    for (auto parameter : step.getOps<nn::ParameterOp>()) {
+    llvm::StringMap<SmallVector<nn::ReadOp>> reads;
+    for (auto parameter : step.getOps<nn::ReadOp>()) {
       reads[parameter.getName()].push_back(parameter);
     }
     SymbolTable symbols(module);
@@ -45,17 +40,19 @@ struct DeferRowsPass : PassWrapper<DeferRowsPass, OperationPass<ModuleOp>> {
     for (nn::GradientOp gradient : llvm::make_early_inc_range(step.getOps<nn::GradientOp>())) {
       auto global = symbols.lookup<nn::GlobalOp>(gradient.getName());
       auto type = cast<RankedTensorType>(global.getType());
-      ArrayRef<nn::ParameterOp> readers = reads[gradient.getName()];
-      Operation *sum = gradient.getGradient().getDefiningOp();
-      if (type.getRank() != 2 || type.getNumElements() < leastElements || readers.size() != 1 || !readers.front()->hasOneUse() ||
-          !isa_and_nonnull<nn::EmbeddingGradOp, nn::BagSumGradOp>(sum) || !sum->hasOneUse()) {
+      ArrayRef<nn::ReadOp> readers = reads[gradient.getName()];
+      auto sum = gradient.getGradient().getDefiningOp<nn::TableGradient>();
+      if (type.getRank() != 2 || type.getNumElements() < leastElements || readers.size() != 1 || !readers.front()->hasOneUse() || !sum ||
+          !sum->hasOneUse()) {
         continue;
       }
-      Operation *reader = *readers.front()->user_begin();
-      Value ids = reader->getOperand(0);
-      if (!isa<nn::EmbeddingOp, nn::BagSumOp>(reader) || sum->getOperand(0) != ids || !ids.getDefiningOp<nn::InputOp>()) {
+      nn::ReadOp read = readers.front();
+      auto reader = dyn_cast<nn::TableReader>(*read->user_begin());
+      Value ids = sum.getIds();
+      if (!reader || reader.getTable() != read.getResult() || reader.getIds() != ids || !ids.getDefiningOp<nn::InputOp>()) {
         continue;
       }
+      ++tables;
       global.setUpdate(eager ? "rows" : "deferred");
       if (eager) {
         continue;
@@ -65,7 +62,7 @@ struct DeferRowsPass : PassWrapper<DeferRowsPass, OperationPass<ModuleOp>> {
       builder.setInsertionPointAfterValue(ids);
       nn::RefreshOp::create(builder, reader->getLoc(), gradient.getName(), ids);
       builder.setInsertionPoint(gradient);
-      nn::RowGradientOp::create(builder, gradient.getLoc(), gradient.getName(), ids, sum->getOperand(1));
+      nn::RowGradientOp::create(builder, gradient.getLoc(), gradient.getName(), ids, sum.getCotangent());
       gradient.erase();
       sum->erase();
     }
@@ -80,5 +77,3 @@ struct DeferRowsPass : PassWrapper<DeferRowsPass, OperationPass<ModuleOp>> {
 };
 
 } // namespace
-
-std::unique_ptr<Pass> penstock::createDeferRowsPass() { return std::make_unique<DeferRowsPass>(); }

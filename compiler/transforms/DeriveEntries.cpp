@@ -1,18 +1,24 @@
-#include "compiler/transforms/DeriveEntries.h"
-
-#include "compiler/dialect/Nn/Nn.h"
 #include "compiler/transforms/EraseDead.h"
+#include "compiler/transforms/Passes.h"
 
 #include "mlir/IR/Verifier.h"
 
 using namespace mlir;
 using namespace penstock;
 
+namespace penstock {
+#define GEN_PASS_DEF_DERIVEENTRIESPASS
+#include "compiler/transforms/Passes.h.inc"
+} // namespace penstock
+
 namespace {
 
-void removeDropout(func::FuncOp function) {
+/// Leaves out what a step of training alone does.
+void removeTraining(func::FuncOp function) {
   for (Operation &op : llvm::make_early_inc_range(function.front())) {
-    if (auto dropout = dyn_cast<nn::DropoutOp>(op)) {
+    if (isa<nn::UpdateOp>(op)) {
+      op.erase();
+    } else if (auto dropout = dyn_cast<nn::DropoutOp>(op)) {
       dropout.replaceAllUsesWith(dropout.getInput());
       dropout.erase();
     } else if (auto attention = dyn_cast<nn::AttentionOp>(op)) {
@@ -40,11 +46,7 @@ func::FuncOp derive(func::FuncOp model, StringRef name, llvm::function_ref<bool(
   return entry;
 }
 
-struct DeriveEntriesPass : PassWrapper<DeriveEntriesPass, OperationPass<ModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(DeriveEntriesPass)
-  StringRef getArgument() const final { return "penstock-derive-entries"; }
-  StringRef getDescription() const final { return "make train_step, evaluate and predict from the model"; }
-  void getDependentDialects(DialectRegistry &registry) const final { registry.insert<nn::NnDialect>(); }
+struct DeriveEntriesPass : penstock::impl::DeriveEntriesPassBase<DeriveEntriesPass> {
 
   void runOnOperation() final {
     ModuleOp module = getOperation();
@@ -76,15 +78,13 @@ struct DeriveEntriesPass : PassWrapper<DeriveEntriesPass, OperationPass<ModuleOp
       eraseDead(step.front());
     }
     func::FuncOp evaluate = derive(model, "evaluate", [](nn::OutputOp) { return true; });
-    removeDropout(evaluate);
+    removeTraining(evaluate);
     eraseDead(evaluate.front());
     func::FuncOp predict = derive(model, "predict", [&](nn::OutputOp output) { return !isLoss(output); });
-    removeDropout(predict);
+    removeTraining(predict);
     eraseDead(predict.front());
     model.erase();
   }
 };
 
 } // namespace
-
-std::unique_ptr<Pass> penstock::createDeriveEntriesPass() { return std::make_unique<DeriveEntriesPass>(); }

@@ -1,15 +1,16 @@
-#include "compiler/transforms/FastMath.h"
+#include "compiler/transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/Builders.h"
-#include "mlir/Pass/Pass.h"
 
 using namespace mlir;
 
 namespace penstock {
+#define GEN_PASS_DEF_FASTMATHPASS
+#include "compiler/transforms/Passes.h.inc"
 namespace {
 
 /// The value that `op` continues a reduction of: an iteration argument of a loop whose yield is
@@ -37,11 +38,7 @@ Value carriedOperand(Operation *op) {
   return {};
 }
 
-struct FastMath : PassWrapper<FastMath, OperationPass<>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FastMath)
-  StringRef getArgument() const override { return "penstock-fast-math"; }
-  StringRef getDescription() const override { return "fuse products into sums and let reductions be reordered"; }
-  void getDependentDialects(DialectRegistry &registry) const override { registry.insert<math::MathDialect>(); }
+struct FastMathPass : penstock::impl::FastMathPassBase<FastMathPass> {
 
   void runOnOperation() override {
     using Flags = arith::FastMathFlags;
@@ -96,7 +93,5 @@ private:
 };
 
 } // namespace
-
-std::unique_ptr<Pass> createFastMathPass() { return std::make_unique<FastMath>(); }
 
 } // namespace penstock

@@ -1,7 +1,5 @@
-#include "compiler/transforms/FormRegions.h"
+#include "compiler/transforms/Passes.h"
 
-#include "compiler/dialect/Kernel/Kernel.h"
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "runtime/base/kernel_rows.h"
@@ -12,26 +10,16 @@
 using namespace mlir;
 
 namespace penstock {
-
-bool isRowReduction(Operation *op) { return isa<nn::ColumnSumOp, nn::TotalOp>(op); }
-
-nn::RowsOf iterationRows(Operation *op) {
-  return nn::rowsOf(isRowReduction(op) ? op->getOperand(0).getType() : op->getResult(0).getType());
-}
+#define GEN_PASS_DEF_FORMREGIONSPASS
+#include "compiler/transforms/Passes.h.inc"
 
 namespace {
-
-/// Read where they are used; never scheduled.
-bool isLeaf(Operation *op) {
-  return isa<nn::ParameterOp, nn::InputOp, nn::ConstantOp, nn::RecordCountOp>(op) ||
-         (isa<nn::SliceOp>(op) && nn::parameterOf(op->getResult(0)));
-}
 
 bool runsOverRows(Operation *op) {
   if (auto invoke = dyn_cast<kernel::InvokeOp>(op)) {
     return findKernelRow(invoke.getKernel())->scope == KernelScope::rows;
   }
-  return isa<nn::NnDialect>(op->getDialect()) && op->getNumResults() > 0;
+  return isa<nn::RowOp>(op);
 }
 
 // The code of a region is one function, and LLVM's time for a function grows faster than its size: a region that is long enough ends where
@@ -74,12 +62,13 @@ class Scheduler {
 public:
   explicit Scheduler(func::FuncOp function) : block(function.getBody().front()) {}
 
-  void run() {
+  /// The number of regions made.
+  unsigned run() {
     for (auto concat : llvm::make_early_inc_range(block.getOps<nn::ConcatOp>())) {
       divide(concat);
     }
     for (Operation &op : block.without_terminator()) {
-      if (!isLeaf(&op)) {
+      if (!nn::isLeaf(&op)) {
         place[&op] = static_cast<unsigned>(ops.size());
         ops.push_back(&op);
       }
@@ -88,7 +77,7 @@ public:
     after.resize(ops.size());
     for (auto [i, op] : llvm::enumerate(ops)) {
       for (Value v : op->getOperands()) {
-        waiting[i] += v.getDefiningOp() && !isLeaf(v.getDefiningOp());
+        waiting[i] += v.getDefiningOp() && !nn::isLeaf(v.getDefiningOp());
       }
     }
     // A pack must come before the ops that use its handle, and an optimizer after all gradients: program order among
@@ -105,7 +94,9 @@ public:
           after[it->second].push_back(static_cast<unsigned>(i));
           ++waiting[i];
         }
-      } else if (isa<nn::ApplyOp, nn::AccumulateOp>(op)) {
+      } else if (auto update = dyn_cast<nn::UpdateOp>(op)) {
+        waitForReaders(update.getName(), static_cast<unsigned>(i));
+      } else if (op->hasTrait<nn::EndsEntry>()) {
         // The optimizer overwrites parameters: everything else reads them first.
         for (unsigned other = 0; other < ops.size(); ++other) {
           if (other != i) {
@@ -149,7 +140,7 @@ public:
         size += sizeOf(ops[i]);
         members.push_back(ops[i]);
         --left;
-        if (isRowReduction(ops[i])) {
+        if (nn::sumsOverRows(ops[i])) {
           sums.push_back(i);
         } else {
           settle(i);
@@ -161,6 +152,7 @@ public:
       groups.push_back({true, members});
     }
 
+    unsigned regions = 0;
     Operation *terminator = block.getTerminator();
     for (auto &[isRegion, ops] : groups) {
       if (!isRegion) {
@@ -168,7 +160,9 @@ public:
         continue;
       }
       makeRegion(ops, terminator);
+      ++regions;
     }
+    return regions;
   }
 
 private:
@@ -188,6 +182,25 @@ private:
     return true;
   }
 
+  /// Whoever reads a global reads what stood there before the step: an update of it (number `i`) comes after them.
+  void waitForReaders(StringRef global, unsigned i) {
+    for (auto read : block.getOps<nn::ReadOp>()) {
+      if (read.getName() != global) {
+        continue;
+      }
+      SmallVector<Operation *> readers(read->getUsers());
+      while (!readers.empty()) {
+        Operation *reader = readers.pop_back_val();
+        if (nn::isLeaf(reader)) { // columns of it
+          readers.append(reader->user_begin(), reader->user_end());
+        } else if (reader != ops[i]) {
+          after[place.lookup(reader)].push_back(i);
+          ++waiting[i];
+        }
+      }
+    }
+  }
+
   static unsigned takeFirst(std::set<unsigned> &from) {
     unsigned first = *from.begin();
     from.erase(from.begin());
@@ -199,7 +212,7 @@ private:
       single.insert(i);
       return;
     }
-    nn::RowsOf rows = iterationRows(ops[i]);
+    nn::RowsOf rows = nn::iterationRows(ops[i]);
     for (auto &[kind, ready] : overRows) {
       if (kind == rows) {
         ready.insert(i);
@@ -238,7 +251,7 @@ private:
       }
     }
     OpBuilder builder(before);
-    nn::RowsOf rows = iterationRows(ops.front());
+    nn::RowsOf rows = nn::iterationRows(ops.front());
     SmallVector<Type> types;
     for (Value v : escaping) {
       types.push_back(v.getType());
@@ -264,20 +277,14 @@ private:
   std::list<std::pair<nn::RowsOf, std::set<unsigned>>> overRows; // a list: elements stay where they are
 };
 
-struct FormRegionsPass : PassWrapper<FormRegionsPass, OperationPass<func::FuncOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FormRegionsPass)
-  StringRef getArgument() const override { return "penstock-form-regions"; }
-  StringRef getDescription() const override { return "group row-wise work into kernel.rows"; }
-  void getDependentDialects(DialectRegistry &registry) const override { registry.insert<kernel::KernelDialect>(); }
+struct FormRegionsPass : penstock::impl::FormRegionsPassBase<FormRegionsPass> {
   void runOnOperation() override {
     if (!getOperation().isDeclaration()) {
-      Scheduler(getOperation()).run();
+      regions += Scheduler(getOperation()).run();
     }
   }
 };
 
 } // namespace
-
-std::unique_ptr<Pass> createFormRegionsPass() { return std::make_unique<FormRegionsPass>(); }
 
 } // namespace penstock

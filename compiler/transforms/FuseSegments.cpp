@@ -1,16 +1,20 @@
-#include "compiler/transforms/FuseSegments.h"
-
-#include "compiler/dialect/Nn/Nn.h"
+#include "compiler/transforms/Passes.h"
 
 using namespace mlir;
 using namespace penstock;
 
+namespace penstock {
+#define GEN_PASS_DEF_FUSESEGMENTSPASS
+#include "compiler/transforms/Passes.h.inc"
+} // namespace penstock
+
 namespace {
 
-void fuseCounts(nn::MatmulOp op) {
+/// Whether the product was one of counts.
+bool fuseCounts(nn::MatmulOp op) {
   auto counts = op.getInput().getDefiningOp<nn::CountsOp>();
   if (!counts || op.getTransposed()) {
-    return;
+    return false;
   }
   OpBuilder builder(op);
   Value sum = nn::BagSumOp::create(builder, op.getLoc(), op.getType(), counts.getIds(), op.getWeight());
@@ -19,6 +23,7 @@ void fuseCounts(nn::MatmulOp op) {
   if (counts->use_empty()) {
     counts.erase();
   }
+  return true;
 }
 
 /// Whether the op keeps the order of the numbers of each column of its first operand.
@@ -27,11 +32,12 @@ bool isMonotone(Operation *op) {
     auto addend = dyn_cast<RankedTensorType>(add.getRhs().getType());
     return addend && addend.getRank() <= 1;
   }
-  return isa<nn::ReluOp, nn::TanhOp, nn::SigmoidOp, nn::ExpOp>(op);
+  return op->hasTrait<nn::KeepsOrder>();
 }
 
-/// Moves all monotone ops before a maximum behind it at once, and makes the convolution before them and the maximum one op.
-void fuseMaximum(nn::SegmentMaxOp op) {
+/// Moves all monotone ops before a maximum behind it at once, and makes the convolution before them and the maximum one op. Whether there
+/// were any.
+bool fuseMaximum(nn::SegmentMaxOp op) {
   SmallVector<Operation *> rowOps; // from the maximum to the beginning
   Value input = op.getInput();
   // The place of the maximum is that before the ops; where several rows share the maximum it may be another one.
@@ -49,7 +55,7 @@ void fuseMaximum(nn::SegmentMaxOp op) {
     conv = {};
   }
   if (rowOps.empty()) {
-    return;
+    return false;
   }
 
   OpBuilder builder(op);
@@ -74,26 +80,21 @@ void fuseMaximum(nn::SegmentMaxOp op) {
   for (Operation *rowOp : rowOps) {
     rowOp->erase();
   }
+  return true;
 }
 
-struct FuseSegmentsPass : PassWrapper<FuseSegmentsPass, OperationPass<ModuleOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(FuseSegmentsPass)
-  StringRef getArgument() const final { return "penstock-fuse-segments"; }
-  StringRef getDescription() const final { return "keep counts, convolutions and activations before a maximum small"; }
-  void getDependentDialects(DialectRegistry &registry) const final { registry.insert<nn::NnDialect>(); }
+struct FuseSegmentsPass : penstock::impl::FuseSegmentsPassBase<FuseSegmentsPass> {
 
   // What a rewriting makes is nothing that another one looks for, so each op is looked at once.
   void runOnOperation() final {
-    getOperation().walk([](Operation *op) {
+    getOperation().walk([&](Operation *op) {
       if (auto matmul = dyn_cast<nn::MatmulOp>(op)) {
-        fuseCounts(matmul);
+        bagSums += fuseCounts(matmul);
       } else if (auto maximum = dyn_cast<nn::SegmentMaxOp>(op)) {
-        fuseMaximum(maximum);
+        maxima += fuseMaximum(maximum);
       }
     });
   }
 };
 
 } // namespace
-
-std::unique_ptr<Pass> penstock::createFuseSegmentsPass() { return std::make_unique<FuseSegmentsPass>(); }

@@ -1,10 +1,9 @@
-#include "compiler/transforms/MathPolynomials.h"
+#include "compiler/transforms/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/PatternMatch.h"
 #include "mlir/IR/TypeUtilities.h"
-#include "mlir/Pass/Pass.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 
 #include <limits>
@@ -12,6 +11,8 @@
 using namespace mlir;
 
 namespace penstock {
+#define GEN_PASS_DEF_MATHPOLYNOMIALSPASS
+#include "compiler/transforms/Passes.h.inc"
 namespace {
 
 /// Builds arithmetic on one shape: f32, or vectors of it.
@@ -141,25 +142,15 @@ template <typename Op, Value (*expand)(Arithmetic &, Value)> struct Expand : OpR
   }
 };
 
-struct MathPolynomials : PassWrapper<MathPolynomials, OperationPass<>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(MathPolynomials)
-  StringRef getArgument() const override { return "penstock-math-polynomials"; }
-  StringRef getDescription() const override { return "write exp, log, tanh and erf of f32 as arithmetic"; }
-  void getDependentDialects(DialectRegistry &registry) const override { registry.insert<arith::ArithDialect, math::MathDialect>(); }
+struct MathPolynomialsPass : penstock::impl::MathPolynomialsPassBase<MathPolynomialsPass> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    populateMathPolynomialPatterns(patterns);
+    patterns.add<Expand<math::ExpOp, expandExp>, Expand<math::LogOp, expandLog>, Expand<math::TanhOp, expandTanh>,
+                 Expand<math::ErfOp, expandErf>>(&getContext());
     walkAndApplyPatterns(getOperation(), std::move(patterns));
   }
 };
 
 } // namespace
-
-void populateMathPolynomialPatterns(RewritePatternSet &patterns) {
-  patterns.add<Expand<math::ExpOp, expandExp>, Expand<math::LogOp, expandLog>, Expand<math::TanhOp, expandTanh>,
-               Expand<math::ErfOp, expandErf>>(patterns.getContext());
-}
-
-std::unique_ptr<Pass> createMathPolynomialsPass() { return std::make_unique<MathPolynomials>(); }
 
 } // namespace penstock

@@ -1,32 +1,33 @@
-#include "compiler/transforms/RestrictRows.h"
-
-#include "compiler/dialect/Nn/Nn.h"
 #include "compiler/transforms/EraseDead.h"
+#include "compiler/transforms/Passes.h"
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
-#include "mlir/Pass/Pass.h"
 
 using namespace mlir;
 using namespace penstock;
+
+namespace penstock {
+#define GEN_PASS_DEF_RESTRICTROWSPASS
+#include "compiler/transforms/Passes.h.inc"
+} // namespace penstock
 
 namespace {
 
 enum class Demand { nothing, first, all };
 
-/// Whether every row of the results is computed from the same row of the operands on the axis.
+/// Whether every row of the results is computed from the same row of the operands on the axis, whose first rows can be taken.
 bool isRowByRow(Operation *op) {
-  return isa<nn::ReluOp, nn::GeluOp, nn::TanhOp, nn::SigmoidOp, nn::ExpOp, nn::LogOp, nn::NegOp, nn::AddOp, nn::SubOp, nn::MulOp, nn::DivOp,
-             nn::DropoutOp, nn::SoftmaxOp, nn::NormalizeOp, nn::RowSumOp, nn::SpreadOp, nn::ConcatOp, nn::SliceOp, nn::PadOp, nn::MatmulOp>(
-             op) &&
-         llvm::all_of(op->getResults(), [](Value v) { return nn::isOnAxis(v.getType()); });
+  auto isOnAxis = [](Value v) { return nn::isOnAxis(v.getType()); };
+  auto hasFirsts = [&](Value v) { return !isOnAxis(v) || nn::elementTypeOf(v.getType()).isF32(); };
+  return op->hasTrait<nn::RowWise>() && llvm::all_of(op->getResults(), isOnAxis) && llvm::all_of(op->getOperands(), hasFirsts);
 }
 
 class Restriction {
 public:
   explicit Restriction(Block &block) : block(block) {}
 
-  void run() {
+  /// The number of operations that moved.
+  unsigned run() {
     for (Operation &op : llvm::reverse(block)) {
       ask(&op);
     }
@@ -34,6 +35,7 @@ public:
       restrict(&op);
     }
     eraseDead(block);
+    return moved;
   }
 
 private:
@@ -89,8 +91,9 @@ private:
         mapping.map(operand, firstOf(builder, op->getLoc(), operand));
       }
     }
-    Operation *moved = builder.clone(*op, mapping);
-    for (auto [result, record] : llvm::zip(op->getResults(), moved->getResults())) {
+    Operation *restricted = builder.clone(*op, mapping);
+    ++moved;
+    for (auto [result, record] : llvm::zip(op->getResults(), restricted->getResults())) {
       record.setType(nn::parentType(result.getType()));
       firsts[result] = record;
     }
@@ -146,23 +149,18 @@ private:
   }
 
   Block &block;
+  unsigned moved = 0;
   llvm::DenseMap<Value, Demand> demands;
   llvm::DenseMap<Value, Value> firsts; // the first rows of a value of an axis
 };
 
-struct RestrictRowsPass : PassWrapper<RestrictRowsPass, OperationPass<func::FuncOp>> {
-  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(RestrictRowsPass)
-  StringRef getArgument() const final { return "penstock-restrict-rows"; }
-  StringRef getDescription() const final { return "compute for the records what is read of first rows only"; }
-  void getDependentDialects(DialectRegistry &registry) const final { registry.insert<nn::NnDialect>(); }
+struct RestrictRowsPass : penstock::impl::RestrictRowsPassBase<RestrictRowsPass> {
 
   void runOnOperation() final {
     if (!getOperation().isDeclaration() && llvm::hasSingleElement(getOperation().getBody())) {
-      Restriction(getOperation().front()).run();
+      moved += Restriction(getOperation().front()).run();
     }
   }
 };
 
 } // namespace
-
-std::unique_ptr<Pass> penstock::createRestrictRowsPass() { return std::make_unique<RestrictRowsPass>(); }

@@ -40,10 +40,14 @@ typedef struct PenstockAxisBatch {
 
 /* What a tensor lives for. */
 enum PenstockTensorClass {
-  PENSTOCK_PARAMETER = 0, /* has a gradient; saved in model.safetensors */
-  PENSTOCK_STATE = 1,     /* written by the step (optimizer moments); saved in checkpoints */
-  PENSTOCK_FITTED = 2     /* constant of a fit pass; saved with the model */
+  PENSTOCK_PARAMETER = 0,  /* has a gradient; saved in model.safetensors */
+  PENSTOCK_STATE = 1,      /* written by the step (optimizer moments); saved in checkpoints */
+  PENSTOCK_FITTED = 2,     /* constant of a fit pass; saved with the model */
+  PENSTOCK_MODEL_STATE = 3 /* written by training, read by all entries; in the buffer of the parameters, behind them */
 };
+
+/* The flat buffer in which tensors of a class lie: that of parameters, states or fitted tensors. */
+static inline int penstock_buffer_of(int tensor_class) { return tensor_class == PENSTOCK_MODEL_STATE ? PENSTOCK_PARAMETER : tensor_class; }
 
 enum PenstockInitializer {
   PENSTOCK_INIT_ZEROS = 0,
@@ -197,7 +201,7 @@ typedef struct PenstockProgram {
   int32_t input_count;
   const PenstockInputInfo *inputs;
   int32_t tensor_count;
-  const PenstockTensorInfo *tensors;                           /* parameters, then states, then fitted; declaration order in each */
+  const PenstockTensorInfo *tensors;                           /* parameters, states, fitted, model states; declaration order in each */
   int64_t parameter_elements, state_elements, fitted_elements; /* sizes of the three flat buffers */
   int32_t dispatch_count;
   const PenstockDispatch *dispatches;

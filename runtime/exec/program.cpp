@@ -74,7 +74,7 @@ public:
       for (std::int64_t i = begin; i < end; ++i) {
         const Piece &piece = pieces[static_cast<std::size_t>(i)];
         initializeTensor(*piece.tensor, seed, piece.begin, piece.end,
-                         buffers[piece.tensor->tensor_class].floats() + piece.tensor->offset + piece.begin);
+                         buffers[penstock_buffer_of(piece.tensor->tensor_class)].floats() + piece.tensor->offset + piece.begin);
       }
     };
     untouched = false;
@@ -87,10 +87,10 @@ public:
     std::vector<TensorView> views;
     for (int i = 0; i < program.tensor_count; ++i) {
       const PenstockTensorInfo &tensor = program.tensors[i];
-      if (tensor.tensor_class == static_cast<int>(which)) {
+      if (penstock_buffer_of(tensor.tensor_class) == static_cast<int>(which)) {
         views.push_back({tensor.name,
                          {tensor.shape, tensor.shape + tensor.rank},
-                         buffers[tensor.tensor_class].floats() + tensor.offset,
+                         buffers[static_cast<int>(which)].floats() + tensor.offset,
                          tensor.elements});
       }
     }
@@ -110,7 +110,7 @@ public:
     }
     for (int i = 0; i < program.tensor_count; ++i) {
       const PenstockTensorInfo &tensor = program.tensors[i];
-      if (tensor.tensor_class == static_cast<int>(which)) {
+      if (penstock_buffer_of(tensor.tensor_class) == static_cast<int>(which)) {
         std::memcpy(flat(which) + tensor.offset, file.find(tensor.name)->data, static_cast<std::size_t>(tensor.elements) * sizeof(float));
       }
     }

@@ -14,7 +14,8 @@
 
 namespace penstock {
 
-/// Which of the long-lived tensors a function means; the numbers are those of PenstockTensorClass.
+/// Which of the long-lived tensors a function means, by the flat buffer in which they lie: states of the model are among its parameters.
+/// The numbers are those of PenstockTensorClass.
 enum class TensorClass { parameter = 0, state = 1, fitted = 2 };
 
 /// Sees every step of an entry that a program runs.

@@ -79,10 +79,11 @@ private:
         count *= Checked(tensor.shape[axis]);
         negative |= tensor.shape[axis] < 0;
       }
-      if (negative || tensor.tensor_class < 0 || tensor.tensor_class > 2 || tensor.offset < 0 || tensor.elements < 0 ||
+      if (negative || tensor.tensor_class < 0 || tensor.tensor_class > PENSTOCK_MODEL_STATE || tensor.offset < 0 || tensor.elements < 0 ||
           tensor.offset % 64 != 0 || tensor.initializer < PENSTOCK_INIT_ZEROS || tensor.initializer > PENSTOCK_INIT_CONSTANT ||
           !std::isfinite(tensor.init_scale) || !count.ok() || *count.get("a tensor") != tensor.elements ||
-          tensor.offset > sizes[tensor.tensor_class] || tensor.elements > sizes[tensor.tensor_class] - tensor.offset) {
+          tensor.offset > sizes[penstock_buffer_of(tensor.tensor_class)] ||
+          tensor.elements > sizes[penstock_buffer_of(tensor.tensor_class)] - tensor.offset) {
         return "the tensor `" + std::string(tensor.name) + "` has no sound place";
       }
     }

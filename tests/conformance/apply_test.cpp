@@ -1,6 +1,5 @@
 // Every optimizer, with and without decay and clipping by the global norm: several compiled steps against the formulas in float64.
-#include "compiler/transforms/Autodiff.h"
-#include "compiler/transforms/DeriveEntries.h"
+#include "compiler/transforms/Passes.h"
 #include "runtime/kernels/kernel_table.h"
 #include "tests/conformance/compiled.h"
 

@@ -1,7 +1,6 @@
 // Compiled steps of every record: against the float64 oracle, one record at a time against the batch, and one thread against
 // many.
-#include "compiler/transforms/Autodiff.h"
-#include "compiler/transforms/DeriveEntries.h"
+#include "compiler/transforms/Passes.h"
 #include "runtime/kernels/kernel_table.h"
 #include "tests/conformance/compiled.h"
 

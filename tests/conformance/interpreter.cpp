@@ -8,7 +8,7 @@ bool Evaluation::run() {
   if (isa<func::ReturnOp, nn::ApplyOp>(op)) {
     return true;
   }
-  if (auto o = dyn_cast<nn::ParameterOp>(op)) {
+  if (auto o = dyn_cast<nn::ReadOp>(op)) {
     set(0, in.globals.at(o.getName().str()));
   } else if (auto o = dyn_cast<nn::InputOp>(op)) {
     set(0, in.batch.inputs.at(static_cast<int64_t>(o.getIndex())));

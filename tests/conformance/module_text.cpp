@@ -108,7 +108,7 @@ std::string moduleText(const Record &record, const Lengths &lengths) {
     std::string stored = "tensor<" + dims(parameterShape(o, lengths)) + "f32>";
     globals += "  nn.global @" + o.name + " : " + stored + " {tensor_class = \"parameter\"}\n";
     std::string read = o.kind == Kind::fixed ? o.name : o.name + "_p";
-    body += "    %" + read + " = nn.parameter @" + o.name + " : " + stored + "\n";
+    body += "    %" + read + " = nn.read @" + o.name + " : " + stored + "\n";
     if (o.kind == Kind::rows) {
       body += "    %" + o.name + " = nn.embedding %row, %" + read + " : !nn.rows<records x @tokens x 1xi32>, " + stored + " -> " +
               typeOf(o) + "\n";

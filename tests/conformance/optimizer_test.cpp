@@ -35,11 +35,11 @@ std::string moduleText(const std::string &optimizer, const std::string &attribut
   func.func @model() {
     %ids = nn.input "tokens" {index = 0 : i64} : !nn.rows<records x @tokens x 1xi32>
     %label = nn.input "label" {index = 1 : i64} : !nn.rows<records x 1xi32>
-    %words = nn.parameter @words : tensor<1031x67xf32>
-    %bags = nn.parameter @bags : tensor<1777x41xf32>
-    %weight = nn.parameter @weight : tensor<108x3xf32>
-    %bias = nn.parameter @bias : tensor<3xf32>
-    %fixed = nn.parameter @fixed : tensor<41xf32>
+    %words = nn.read @words : tensor<1031x67xf32>
+    %bags = nn.read @bags : tensor<1777x41xf32>
+    %weight = nn.read @weight : tensor<108x3xf32>
+    %bias = nn.read @bias : tensor<3xf32>
+    %fixed = nn.read @fixed : tensor<41xf32>
     %e = nn.embedding %ids, %words : !nn.rows<records x @tokens x 1xi32>, tensor<1031x67xf32> -> !nn.rows<records x @tokens x 67xf32>
     %t = nn.tanh %e : !nn.rows<records x @tokens x 67xf32>
     %s = nn.segment_sum %t : !nn.rows<records x @tokens x 67xf32> -> !nn.rows<records x 67xf32>
@@ -330,6 +330,98 @@ TEST(Parts, EqualOneBatch) {
     const Result<Bits> threads = train({*parts, 7, steps, 9, 7, size});
     ASSERT_TRUE(threads.ok());
     EXPECT_EQ(differing(*threads, *found), 0);
+  }
+}
+
+// Answers (s - mean) * scale of the records' sums s of fixed rows; a step moves mean to mean / 2 + the sum of all s, and counts.
+const char *const statesText = R"(module attributes {nn.inputs = [
+    {name = "tokens", target = false, type = !nn.rows<records x @tokens x 1xi32>},
+    {name = "label", target = true, type = !nn.rows<records x 1xi32>}], nn.optimizer = {kind = "adamw"}} {
+  nn.global @mean : tensor<3xf32> {tensor_class = "model_state"}
+  nn.global @words : tensor<1031x3xf32> {tensor_class = "parameter", initializer = "normal", scale = 1.0 : f64, frozen = true}
+  nn.global @scale : tensor<3xf32> {tensor_class = "fitted", initializer = "constant", scale = 2.0 : f64}
+  nn.global @count : tensor<1xf32> {tensor_class = "training_state", initializer = "constant", scale = 5.0 : f64}
+  nn.global @weight : tensor<3xf32> {tensor_class = "parameter", initializer = "ones"}
+  func.func @model() {
+    %mean = nn.read @mean : tensor<3xf32>
+    %count = nn.read @count : tensor<1xf32>
+    %words = nn.read @words : tensor<1031x3xf32>
+    %scale = nn.read @scale : tensor<3xf32>
+    %weight = nn.read @weight : tensor<3xf32>
+    %one = nn.constant dense<1.0> : tensor<f32> : tensor<f32>
+    %half = nn.constant dense<0.5> : tensor<f32> : tensor<f32>
+    %ids = nn.input "tokens" {index = 0 : i64} : !nn.rows<records x @tokens x 1xi32>
+    %e = nn.embedding %ids, %words : !nn.rows<records x @tokens x 1xi32>, tensor<1031x3xf32> -> !nn.rows<records x @tokens x 3xf32>
+    %s = nn.segment_sum %e : !nn.rows<records x @tokens x 3xf32> -> !nn.rows<records x 3xf32>
+    %all = nn.column_sum %s : !nn.rows<records x 3xf32> -> tensor<3xf32>
+    %decayed = nn.mul %mean, %half : tensor<3xf32>, tensor<f32> -> tensor<3xf32>
+    %next = nn.add %decayed, %all : tensor<3xf32>, tensor<3xf32> -> tensor<3xf32>
+    nn.update @mean, %next : tensor<3xf32>
+    %more = nn.add %count, %one : tensor<1xf32>, tensor<f32> -> tensor<1xf32>
+    nn.update @count, %more : tensor<1xf32>
+    %d = nn.sub %s, %mean : !nn.rows<records x 3xf32>, tensor<3xf32> -> !nn.rows<records x 3xf32>
+    %y = nn.mul %d, %scale : !nn.rows<records x 3xf32>, tensor<3xf32> -> !nn.rows<records x 3xf32>
+    %z = nn.mul %y, %weight : !nn.rows<records x 3xf32>, tensor<3xf32> -> !nn.rows<records x 3xf32>
+    %loss = nn.total %z : !nn.rows<records x 3xf32> -> tensor<f32>
+    nn.output "loss", %loss {index = 0 : i64} : tensor<f32>
+    nn.output "answer", %y {index = 1 : i64} : !nn.rows<records x 3xf32>
+    return
+  }
+}
+)";
+
+// A step reads the states that stood before it and leaves others; evaluation reads them and leaves them. Model states are among the
+// tensors of the model, training states beside the moments, fitted tensors by themselves.
+TEST(States, AreReadBeforeTheyAreWritten) {
+  const Result<std::string> library = compileModule(statesText, "states");
+  ASSERT_TRUE(library.ok()) << library.status().message();
+  auto pool = ThreadPool::create(2);
+  auto opened = openProgram(*library, **pool);
+  ASSERT_TRUE(opened.ok()) << opened.status().message();
+  Program &program = **opened;
+  const auto find = [&](TensorClass which, const std::string &name) {
+    for (const TensorView &view : program.tensors(which)) {
+      if (view.name == name) {
+        return Bits(view.data, view.data + view.elements);
+      }
+    }
+    ADD_FAILURE() << "no tensor " << name;
+    return Bits(3);
+  };
+  EXPECT_EQ(find(TensorClass::fitted, "scale"), Bits(3, 2.0f));
+  EXPECT_EQ(find(TensorClass::state, "count"), Bits(1, 5.0f));
+  EXPECT_EQ(program.tensors(TensorClass::state).size(), 3u); // two moments of the weight
+  const Records records(0, 0, 11);
+  const auto run = [&](const char *entry) {
+    Bits answers(11 * 3 + 1);
+    void *outputs[] = {&answers.back(), answers.data()};
+    Program::Step step;
+    step.batch = &records.batch;
+    step.outputs = outputs;
+    EXPECT_TRUE(program.run(program.entry(entry), step).ok());
+    return answers;
+  };
+  const Bits first = run("evaluate"); // the mean is zero
+  double sums[3] = {};
+  for (std::size_t i = 0; i < 33; ++i) {
+    sums[i % 3] += static_cast<double>(first[i]) / 2;
+  }
+  double mean[3] = {};
+  for (int number = 0; number < 3; ++number) {
+    double expected = 0;
+    for (std::size_t i = 0; i < 33; ++i) {
+      expected += static_cast<double>(first[i]) - 2 * mean[i % 3];
+    }
+    EXPECT_NEAR(run("train_step").back(), expected, 1e-3) << number;
+    for (int i = 0; i < 3; ++i) {
+      mean[i] = mean[i] / 2 + sums[i];
+      EXPECT_NEAR(find(TensorClass::parameter, "mean")[static_cast<std::size_t>(i)], mean[i], 1e-4) << number;
+    }
+    EXPECT_EQ(find(TensorClass::state, "count"), Bits(1, static_cast<float>(6 + number)));
+    const Bits evaluated = run("evaluate");
+    for (std::size_t i = 0; i < 33; ++i) {
+      EXPECT_NEAR(evaluated[i], first[i] - 2 * mean[i % 3], 1e-3) << number;
+    }
   }
 }
 

@@ -72,7 +72,7 @@ template <typename Emitter, typename... Ops> LogicalResult emitSteps(ModuleOp mo
 
 struct EmitRowsPass : impl::EmitRowsPassBase<EmitRowsPass> {
   void runOnOperation() override {
-    if (failed(emitSteps<RegionEmitter, kernel::RowsOp, kernel::ZerosOp, nn::OutputOp, nn::GradientOp>(getOperation()))) {
+    if (failed(emitSteps<RegionEmitter, kernel::RowsOp, kernel::ZerosOp, nn::OutputOp, nn::GradientOp, nn::UpdateOp>(getOperation()))) {
       signalPassFailure();
     }
   }

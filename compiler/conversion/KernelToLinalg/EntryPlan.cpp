@@ -4,7 +4,6 @@
 #include "compiler/conversion/KernelToLinalg/OptimizerEmitter.h"
 #include "compiler/conversion/KernelToLinalg/RowEmitter.h"
 #include "compiler/conversion/KernelToLinalg/StepBuilder.h"
-#include "compiler/transforms/FormRegions.h"
 #include "runtime/abi/kernel_limits.h"
 
 #include <algorithm>
@@ -44,22 +43,20 @@ private:
 };
 
 Buffer Planner::leafBuffer(Value value) {
-  Operation *op = value.getDefiningOp();
+  if (nn::ReadOp read = nn::readOf(value)) {
+    Buffer buffer = layout.bufferOf(read.getName(), value.getType());
+    if (auto slice = value.getDefiningOp<nn::SliceOp>()) {
+      buffer.offset += static_cast<int64_t>(slice.getOffset()) * 4;
+      buffer.stride = nn::widthOf(read.getType());
+    }
+    return buffer;
+  }
   Buffer buffer;
   buffer.rows = nn::rowsOf(value.getType());
   buffer.width = nn::widthOf(value.getType());
   buffer.element = nn::elementTypeOf(value.getType());
-  if (nn::ParameterOp parameter = nn::parameterOf(value)) {
-    buffer.kind = Buffer::Kind::parameter;
-    buffer.offset = layout.parameter(parameter.getName()).offset * 4;
-    if (auto slice = dyn_cast<nn::SliceOp>(op)) {
-      buffer.offset += static_cast<int64_t>(slice.getOffset()) * 4;
-      buffer.stride = nn::widthOf(parameter.getType());
-    }
-  } else if (auto input = dyn_cast<nn::InputOp>(op)) {
-    buffer.kind = Buffer::Kind::input;
-    buffer.index = static_cast<int>(input.getIndex());
-  }
+  buffer.kind = Buffer::Kind::input;
+  buffer.index = static_cast<int>(cast<nn::InputOp>(value.getDefiningOp()).getIndex());
   return buffer;
 }
 
@@ -115,11 +112,10 @@ LogicalResult Planner::run() {
   }
   std::vector<SmallVector<int>> freedAfter(n);
   for (Operation &op : block) {
-    if (isa<nn::InputOp>(op) || (op.getNumResults() == 1 && nn::parameterOf(op.getResult(0)))) {
-      buffers[op.getResult(0)] = leafBuffer(op.getResult(0));
-      continue;
-    }
-    if (isa<nn::ConstantOp, nn::RecordCountOp>(op)) {
+    if (nn::isLeaf(&op)) {
+      if (!op.hasTrait<nn::Immediate>()) {
+        buffers[op.getResult(0)] = leafBuffer(op.getResult(0));
+      }
       continue;
     }
     SmallVector<int> freed;
@@ -154,7 +150,7 @@ static LogicalResult checkKernelOperands(Operation &op) {
       return WalkResult::advance();
     }
     for (Value operand : inner->getOperands()) {
-      if (isa_and_nonnull<nn::ConstantOp, nn::RecordCountOp>(operand.getDefiningOp())) {
+      if (Operation *from = operand.getDefiningOp(); from && from->hasTrait<nn::Immediate>()) {
         inner->emitOpError("reads a constant, which has no place in memory; kernels take inputs, parameters and computed values")
                 .attachNote(operand.getLoc())
             << "the constant";
@@ -193,7 +189,7 @@ LogicalResult Planner::planOp(Operation &op, SmallVector<int> &freed) {
     result.rowsRead[refresh.getName()] = planRowsRead(layout, plan, refresh);
     return success();
   }
-  if (isa<kernel::PackOp, nn::GradientOp, nn::RowGradientOp, nn::SettleOp, nn::AccumulateOp, nn::OutputOp, func::ReturnOp>(op)) {
+  if (isa<kernel::PackOp, nn::GlobalWriter, nn::SettleOp, nn::AccumulateOp, nn::OutputOp, func::ReturnOp>(op)) {
     return success();
   }
   return op.emitError("no lowering for this operation outside a row region");
@@ -243,7 +239,7 @@ Extent Planner::scratchExtent(kernel::InvokeOp invoke, const KernelScratch &need
 // so where their stage is one loop (storeStage): all of it element by element, of one width.
 std::optional<Buffer> Planner::placeOfReader(Operation &op, Value v, const RegionPlan &regionPlan,
                                              llvm::DenseSet<Operation *> &shared) const {
-  auto replaces = [&](Operation *reader) { return isElementwise(reader) && reader->getResult(0).getType() == v.getType(); };
+  auto replaces = [&](Operation *reader) { return isa<nn::ElementWise>(reader) && reader->getResult(0).getType() == v.getType(); };
   SmallVector<Operation *> readers(v.getUsers());
   if (!isa<kernel::InvokeOp>(op) || readers.empty() || !llvm::all_of(readers, replaces)) {
     return std::nullopt;
@@ -305,7 +301,7 @@ void Planner::formStages(Block &body, SmallVector<Stage> &stages) {
 
 // One partial result a block: at most rows / block + 1 of them.
 void Planner::planPartial(Operation *sum, RegionPlan &regionPlan, SmallVector<int> &freed) {
-  nn::RowsOf rows = iterationRows(sum);
+  nn::RowsOf rows = nn::iterationRows(sum);
   int64_t width = isa<nn::TotalOp>(sum) ? 1 : nn::widthOf(sum->getResult(0).getType());
   Extent extent;
   extent.axis = plan.axisOf(rows);
@@ -329,7 +325,7 @@ void Planner::planRegion(kernel::RowsOp region, SmallVector<int> &freed) {
       widest = std::max(widest, nn::widthOf(v.getType()));
     }
   }
-  nn::RowsOf rows = iterationRows(&body.front());
+  nn::RowsOf rows = nn::iterationRows(&body.front());
   regionPlan.block = blockRows(rows, widest, source->getParentOfType<ModuleOp>());
   formStages(body, regionPlan.stages);
 
@@ -338,7 +334,7 @@ void Planner::planRegion(kernel::RowsOp region, SmallVector<int> &freed) {
   int64_t offset = 0;
   llvm::DenseSet<Operation *> shared;                              // ops whose result's place holds an operand before
   for (Operation &op : llvm::reverse(body.without_terminator())) { // users first, so that their places are known
-    if (isRowReduction(&op)) {
+    if (nn::sumsOverRows(&op)) {
       planPartial(&op, regionPlan, freed);
       continue;
     }

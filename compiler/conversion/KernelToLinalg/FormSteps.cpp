@@ -89,7 +89,7 @@ std::optional<StepShape> EntrySteps::shapeOf(Operation *op) const {
     shape.addNumber(StepShape::Kind::count, static_cast<int64_t>(zeros.getCount()));
     return shape;
   }
-  if (isa<nn::OutputOp, nn::GradientOp>(op)) {
+  if (op->hasAttr("kernel.to")) {
     const Buffer to = destinationOf(layout, op), *from = findBuffer(op->getOperand(0));
     if (from && samePlace(*from, to)) {
       return std::nullopt; // computed in place
@@ -128,7 +128,7 @@ Value EntrySteps::cloneInput(Value value, OpBuilder &b, IRMapping &mapping) {
     return known;
   }
   Operation *def = value.getDefiningOp();
-  if (isa<nn::InputOp, nn::ConstantOp, nn::RecordCountOp>(def) || nn::parameterOf(value)) {
+  if (nn::isLeaf(def)) {
     for (Value operand : def->getOperands()) {
       cloneInput(operand, b, mapping);
     }
@@ -183,8 +183,8 @@ void EntrySteps::run() {
   Builder attributes(source.getContext());
   SmallVector<Attribute> outputs;
   for (Operation &op : source.getBody().front()) {
-    if (isa<nn::ParameterOp, nn::InputOp, nn::ConstantOp, nn::RecordCountOp, nn::SliceOp, func::ReturnOp>(op)) {
-      continue; // a slice outside of a region is one of a parameter
+    if (nn::isLeaf(&op) || isa<func::ReturnOp>(op)) {
+      continue;
     }
     if (auto output = dyn_cast<nn::OutputOp>(op)) {
       outputs.resize(std::max<size_t>(outputs.size(), output.getIndex() + 1), attributes.getUnitAttr());

@@ -1,5 +1,6 @@
 #include "compiler/conversion/KernelToLinalg/MemoryPlan.h"
 
+#include "compiler/conversion/KernelToLinalg/Optimizer.h"
 #include "compiler/dialect/Kernel/Kernel.h"
 #include "runtime/abi/program_abi.h"
 
@@ -35,10 +36,38 @@ const ProgramLayout::Deferred &ProgramLayout::deferredTable(StringRef name) cons
   return *llvm::find_if(deferred, [&](const Deferred &d) { return parameters[d.parameter].name == name; });
 }
 
-ProgramLayout::ProgramLayout(ModuleOp module) {
+Buffer ProgramLayout::bufferOf(StringRef global, Type type) const {
+  const Place place = places.lookup(global);
+  Buffer buffer;
+  buffer.kind = place.kind;
+  buffer.offset = place.offset * 4;
+  buffer.rows = nn::rowsOf(type);
+  buffer.width = nn::widthOf(type);
+  buffer.element = nn::elementTypeOf(type);
+  return buffer;
+}
+
+// The one place where a long-lived tensor gets its own: at the end of a flat buffer, from a multiple of 64 on.
+void ProgramLayout::addTensor(nn::GlobalOp global, Buffer::Kind kind, int tensorClass, std::int64_t &end) {
+  auto type = cast<RankedTensorType>(global.getType());
+  places[global.getSymName()] = {kind, end};
+  ProgramTable::Tensor t;
+  t.name = global.getSymName().str();
+  t.tensorClass = tensorClass;
+  t.shape.assign(type.getShape().begin(), type.getShape().end());
+  t.offset = end;
+  t.elements = type.getNumElements();
+  t.initializer = initializerOf(global.getInitializer());
+  t.scale = static_cast<float>(global.getScale().convertToDouble());
+  t.decays = global.getDecays();
+  end += roundUp(t.elements, 64);
+  table.tensors.push_back(std::move(t));
+}
+
+void ProgramLayout::addParameters(ModuleOp module) {
   SmallVector<nn::GlobalOp> globals;
   for (auto global : module.getOps<nn::GlobalOp>()) {
-    if (global.getTensorClass() == "parameter") {
+    if (nn::classOf(global) == nn::TensorClass::parameter) {
       globals.push_back(global);
     }
   }
@@ -55,7 +84,7 @@ ProgramLayout::ProgramLayout(ModuleOp module) {
                 global.getRate().convertToDouble(),
                 updateOf(global)};
     parameterIndex[p.name] = parameters.size();
-    parameterElements += roundUp(p.elements, 64);
+    addTensor(global, Buffer::Kind::parameter, PENSTOCK_PARAMETER, parameterElements);
     if (!p.frozen) {
       trainedElements = parameterElements;
     }
@@ -70,23 +99,61 @@ ProgramLayout::ProgramLayout(ModuleOp module) {
       }
       groups.back().to = parameterElements;
     }
-    ProgramTable::Tensor t;
-    t.name = p.name;
-    t.tensorClass = PENSTOCK_PARAMETER;
-    t.shape.assign(type.getShape().begin(), type.getShape().end());
-    t.offset = p.offset;
-    t.elements = p.elements;
-    t.initializer = initializerOf(global.getInitializer());
-    t.scale = static_cast<float>(global.getScale().convertToDouble());
-    t.decays = p.decays;
-    table.tensors.push_back(std::move(t));
     parameters.push_back(std::move(p));
   }
-  table.parameterElements = parameterElements;
   if (!deferred.empty()) {
     historyOffset = table.deferredBytes;
     table.deferredSteps = deferredSteps;
     table.deferredBytes += deferredSteps * static_cast<std::int64_t>(deferred.size()) * 16;
+  }
+}
+
+// What the optimizer keeps mirrors the trained parameters: of each moment one flat buffer like theirs, one after the other.
+void ProgramLayout::addMoments(ModuleOp module) {
+  std::vector<std::string> moments;
+  if (auto planned = module->getAttrOfType<ArrayAttr>("kernel.moments")) { // the optimizer's code is written already
+    for (StringRef moment : planned.getAsValueRange<StringAttr>()) {
+      moments.push_back(moment.str());
+    }
+  } else {
+    module.walk([&](nn::ApplyOp apply) { moments = OptimizerRule(apply).moments(); });
+  }
+  for (const std::string &moment : moments) {
+    for (const Parameter &p : parameters) {
+      if (p.frozen) {
+        continue;
+      }
+      ProgramTable::Tensor t;
+      t.name = moment + p.name;
+      t.tensorClass = PENSTOCK_STATE;
+      t.shape.assign(p.type.getShape().begin(), p.type.getShape().end());
+      t.offset = table.stateElements + p.offset;
+      t.elements = p.elements;
+      table.tensors.push_back(std::move(t));
+    }
+    table.stateElements += trainedElements;
+  }
+}
+
+ProgramLayout::ProgramLayout(ModuleOp module) {
+  addParameters(module);
+  addMoments(module);
+  table.parameterElements = parameterElements;
+  // Model states lie behind the parameters, so that whatever keeps or takes the model's numbers keeps and takes them.
+  const struct {
+    nn::TensorClass what;
+    Buffer::Kind kind;
+    int tensorClass;
+    std::int64_t &end;
+  } others[] = {{nn::TensorClass::trainingState, Buffer::Kind::state, PENSTOCK_STATE, table.stateElements},
+                {nn::TensorClass::fitted, Buffer::Kind::fitted, PENSTOCK_FITTED, table.fittedElements},
+                {nn::TensorClass::modelState, Buffer::Kind::parameter, PENSTOCK_MODEL_STATE, table.parameterElements}};
+  for (const auto &other : others) {
+    for (auto global : module.getOps<nn::GlobalOp>()) {
+      if (nn::classOf(global) == other.what) {
+        addTensor(global, other.kind, other.tensorClass, other.end);
+      }
+    }
   }
 
   for (auto dispatch : module.getOps<kernel::DispatchOp>()) {

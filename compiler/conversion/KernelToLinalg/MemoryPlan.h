@@ -13,6 +13,19 @@
 
 namespace penstock {
 
+/// A place for a value.
+struct Buffer {
+  enum class Kind { arena, parameter, state, fitted, input, output, worker } kind = Kind::arena;
+  std::int64_t offset = 0; // bytes: in the flat buffer of long-lived tensors, in the worker's scratch, in the part of it for a row
+  int slot = -1;           // of Kind::arena; -1: `offset` bytes from its beginning
+  int axis = -1;           // of a slot: the section of the arena in which it lies, as in Extent
+  int index = 0;           // of input, output
+  nn::RowsOf rows;
+  std::int64_t width = 1;  // elements a row
+  std::int64_t stride = 0; // elements from a row to the next where they are more than `width`: columns of a parameter
+  mlir::Type element;
+};
+
 /// The layout that all entries share: flat buffers, axes, inputs. Built from the module's globals and inputs.
 struct ProgramLayout {
   explicit ProgramLayout(mlir::ModuleOp module);
@@ -40,6 +53,11 @@ struct ProgramLayout {
     unsigned parameter = 0;
     std::int64_t offset = 0;
   };
+  /// Where a global lies: in the flat buffer of `kind`, `offset` in float32.
+  struct Place {
+    Buffer::Kind kind = Buffer::Kind::parameter;
+    std::int64_t offset = 0;
+  };
   std::vector<Parameter> parameters; // by update and group, frozen ones last; offsets are multiples of 64
   std::vector<Group> groups;         // of whole and rows
   std::vector<Deferred> deferred;
@@ -48,12 +66,20 @@ struct ProgramLayout {
   std::int64_t trainedElements = 0;  // of moments: those of the parameters that are not frozen
   std::int64_t gradientElements = 0; // of whole and rows
   std::int64_t wholeElements = 0;
+  llvm::StringMap<Place> places; // of all globals
   llvm::StringMap<unsigned> parameterIndex, handleIndex;
   llvm::DenseMap<mlir::Attribute, unsigned> axisIndex; // by the path of the axis
   ProgramTable table;                                  // axes, inputs, tensors, dispatches filled in
 
   const Parameter &parameter(llvm::StringRef name) const { return parameters[parameterIndex.lookup(name)]; }
   const Deferred &deferredTable(llvm::StringRef name) const;
+  /// Where a global lies, seen as a value of `type`.
+  Buffer bufferOf(llvm::StringRef global, mlir::Type type) const;
+
+private:
+  void addParameters(mlir::ModuleOp module);
+  void addMoments(mlir::ModuleOp module);
+  void addTensor(nn::GlobalOp global, Buffer::Kind kind, int tensorClass, std::int64_t &end);
 };
 
 /// The most rows that a row region computes at once, by the module's level and precision. Fewer keep its values in the second-level cache,
@@ -69,19 +95,6 @@ struct Extent {
   int axis = -1; // index of the axis, `recordsAxis`, or -1 where the size is constant
 };
 inline constexpr int recordsAxis = 1 << 20;
-
-/// A place for a value.
-struct Buffer {
-  enum class Kind { arena, parameter, fitted, input, output, worker } kind = Kind::arena;
-  std::int64_t offset = 0; // bytes: in parameters, in the worker's scratch
-  int slot = -1;           // of Kind::arena; -1: `offset` bytes from its beginning
-  int axis = -1;           // of a slot: the section of the arena in which it lies, as in Extent
-  int index = 0;           // of input, output
-  nn::RowsOf rows;
-  std::int64_t width = 1;  // elements a row
-  std::int64_t stride = 0; // elements from a row to the next where they are more than `width`: columns of a parameter
-  mlir::Type element;
-};
 
 /// The arena of one entry, filled in program order: slots of a constant size, then a section with the slots of each axis, one with those of
 /// the records, and the workers' scratch. A place in it is affine in the rows of its own axis alone; what stands before its section is

@@ -14,6 +14,8 @@ static PlaceKind kindOf(const Buffer &buffer) {
     return buffer.slot >= 0 ? PlaceKind::slot : PlaceKind::gradient;
   case Buffer::Kind::parameter:
     return PlaceKind::parameter;
+  case Buffer::Kind::state:
+    return PlaceKind::state;
   case Buffer::Kind::fitted:
     return PlaceKind::fitted;
   case Buffer::Kind::input:
@@ -33,6 +35,8 @@ static Buffer::Kind kindOf(PlaceKind kind) {
     return Buffer::Kind::arena;
   case PlaceKind::parameter:
     return Buffer::Kind::parameter;
+  case PlaceKind::state:
+    return Buffer::Kind::state;
   case PlaceKind::fitted:
     return Buffer::Kind::fitted;
   case PlaceKind::input:
@@ -153,6 +157,8 @@ void writePlan(const ProgramLayout &layout, func::FuncOp entry, const EntryPlan 
     } else if (auto gradient = dyn_cast<nn::GradientOp>(op)) {
       const int64_t offset = layout.parameter(gradient.getName()).offset * 4;
       op->setAttr("kernel.to", kernel::PlaceAttr::get(context, PlaceKind::gradient, offset, -1, 0, 0));
+    } else if (auto update = dyn_cast<nn::UpdateOp>(op)) {
+      op->setAttr("kernel.to", places.write(layout.bufferOf(update.getName(), update.getValue().getType()), update.getValue()));
     } else if (auto refresh = dyn_cast<nn::RefreshOp>(op)) {
       op->setAttr("kernel.rows_read", rowsReadOf(places, plan, {refresh.getName()}, context));
       op->setAttr("kernel.optimizer", (*entry.getOps<nn::ApplyOp>().begin())->getAttrDictionary());

@@ -118,7 +118,7 @@ private:
   LogicalResult checkResult(Operation &op, Value result, int64_t now) {
     auto it = plan.buffers.find(result);
     if (it == plan.buffers.end()) {
-      return isa<nn::ConstantOp, nn::RecordCountOp>(op) ? success() : op.emitOpError("has a result without a place");
+      return op.hasTrait<nn::Immediate>() ? success() : op.emitOpError("has a result without a place");
     }
     return checkBuffer(op, it->second, result, {now, lastUse(result, now), &op});
   }

@@ -74,32 +74,10 @@ static ProgramTable::Entry entryOf(kernel::EntryOp given, const ProgramLayout &l
   return entry;
 }
 
-/// The optimizer's state mirrors the parameters, one flat buffer after the other.
-static void addMoments(ArrayAttr moments, ProgramLayout &layout) {
-  for (auto [m, prefix] : llvm::enumerate(moments.getAsValueRange<StringAttr>())) {
-    for (const auto &p : layout.parameters) {
-      if (p.frozen) {
-        continue;
-      }
-      ProgramTable::Tensor t;
-      t.name = prefix.str() + p.name;
-      t.tensorClass = PENSTOCK_STATE;
-      t.shape.assign(p.type.getShape().begin(), p.type.getShape().end());
-      t.offset = static_cast<int64_t>(m) * layout.trainedElements + p.offset;
-      t.elements = p.elements;
-      layout.table.tensors.push_back(std::move(t));
-    }
-  }
-  layout.table.stateElements = static_cast<int64_t>(moments.size()) * layout.trainedElements;
-}
-
 LogicalResult takeProgramTable(ModuleOp module, ProgramTable &table) {
   FailureOr<ProgramLayout> layout = layoutOf(module);
   if (failed(layout)) {
     return failure();
-  }
-  if (auto moments = module->getAttrOfType<ArrayAttr>("kernel.moments")) {
-    addMoments(moments, *layout);
   }
   std::vector<ProgramTable::Entry> entries;
   for (auto entry : module.getOps<kernel::EntryOp>()) {

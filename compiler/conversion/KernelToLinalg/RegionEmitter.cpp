@@ -1,6 +1,5 @@
 #include "compiler/conversion/KernelToLinalg/RegionEmitter.h"
 
-#include "compiler/transforms/FormRegions.h"
 
 using namespace mlir;
 
@@ -21,7 +20,7 @@ Value RegionEmitter::blockSize(const nn::RowsOf &rows, int64_t most) {
 LogicalResult RegionEmitter::emit(kernel::RowsOp region) {
   const RegionPlan &regionPlan = plan.regions.at(region);
   Operation &first = region.getBody().front().front();
-  nn::RowsOf rows = iterationRows(&first);
+  nn::RowsOf rows = nn::iterationRows(&first);
   LogicalResult result = success();
   if (rows.kind == nn::RowsOf::Kind::fixed && rows.rows <= regionPlan.block) {
     result = emitBlock(region, regionPlan, constant(0), constant(rows.rows), constant(0));
@@ -112,7 +111,7 @@ func::FuncOp RegionEmitter::addBlocks() {
 
 void RegionEmitter::finishPartial(Operation *sum, const Buffer &partial, int64_t block) {
   const Buffer &to = bufferOf(sum->getResult(0));
-  nn::RowsOf rows = iterationRows(sum);
+  nn::RowsOf rows = nn::iterationRows(sum);
   Value blocks = arith::CeilDivUIOp::create(b, loc, rowsOfBuffer(rows), blockSize(rows, block));
   Value toOffset = byteOffset(to), fromOffset = byteOffset(partial), toBase = base(to), fromBase = base(partial);
   func::CallOp::create(b, loc, addBlocks(), ValueRange{toBase, toOffset, fromBase, fromOffset, constant(partial.width), blocks});

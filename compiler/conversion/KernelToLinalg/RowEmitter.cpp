@@ -2,7 +2,6 @@
 
 #include "compiler/conversion/KernelToLinalg/PlanAttributes.h"
 
-#include "compiler/transforms/FormRegions.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
 #include <limits>
@@ -14,13 +13,8 @@ namespace penstock {
 // Row-wise ops are not emitted one by one: a value stays *pending* until memory needs it (its buffer, a sum over the row), and
 // everything pending of one width goes into one linalg.generic.
 
-bool isElementwise(Operation *op) {
-  return isa<nn::ReluOp, nn::GeluOp, nn::TanhOp, nn::SigmoidOp, nn::ExpOp, nn::LogOp, nn::SqrtOp, nn::SoftplusOp, nn::NegOp,
-             nn::GeluSlopeOp, nn::ReluGradOp, nn::AddOp, nn::SubOp, nn::MulOp, nn::DivOp, nn::SpreadOp>(op);
-}
-
 LogicalResult RowEmitter::emitRowStage(const RegionPlan &regionPlan, const Stage &stage, Value firstRow, Value endRow, Value block) {
-  beginRow(iterationRows(stage.ops.front()));
+  beginRow(nn::iterationRows(stage.ops.front()));
   auto loop = scf::ForOp::create(b, loc, firstRow, endRow, constant(1));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
@@ -71,7 +65,7 @@ void RowEmitter::emit(kernel::ZerosOp zeros) {
 void RowEmitter::storeStage(const Stage &stage) {
   llvm::MapVector<int64_t, SmallVector<std::pair<Value, Value>>> byWidth;
   for (Operation *op : stage.ops) {
-    if (isRowReduction(op)) {
+    if (nn::sumsOverRows(op)) {
       continue;
     }
     for (Value v : op->getResults()) {
@@ -175,8 +169,7 @@ Value RowEmitter::memoryOf(Value value) {
   if (v.kind == RowValue::Kind::memory) {
     return v.value;
   }
-  bool own = findBuffer(value) && value.getDefiningOp() && rowValues.count(value) &&
-             !isa<nn::ConstantOp, nn::RecordCountOp>(value.getDefiningOp());
+  bool own = findBuffer(value) && value.getDefiningOp() && rowValues.count(value) && !value.getDefiningOp()->hasTrait<nn::Immediate>();
   Value memory = own ? ownMemory(value) : rowScratch(nn::widthOf(value.getType()));
   if (v.kind == RowValue::Kind::scalar && nn::widthOf(value.getType()) == 1) {
     memref::StoreOp::create(b, loc, v.value, memory, ValueRange{constant(0)});
@@ -240,12 +233,11 @@ void RowEmitter::collectLeaves(Value value, llvm::SetVector<Value> &leaves, llvm
   if (Value side = sideLeaf.lookup(op)) {
     leaves.insert(side);
   }
-  if (isElementwise(op)) {
-    for (Value operand : op->getOperands()) {
-      if (isa<nn::SpreadOp>(op) && operand != op->getOperand(0)) {
-        continue;
+  if (auto elementWise = dyn_cast<nn::ElementWise>(op)) {
+    for (auto [i, operand] : llvm::enumerate(op->getOperands())) {
+      if (elementWise.reads(static_cast<unsigned>(i))) {
+        collectLeaves(operand, leaves, seen);
       }
-      collectLeaves(operand, leaves, seen);
     }
   } else if (isa<nn::DropoutOp, nn::NormalizeOp>(op)) {
     collectLeaves(op->getOperand(0), leaves, seen);
@@ -287,14 +279,12 @@ Value RowEmitter::element(OpBuilder &builder, Value value, llvm::DenseMap<Value,
   auto mul = [&](Value x, Value y) -> Value { return arith::MulFOp::create(builder, loc, x, y); };
   auto sub = [&](Value x, Value y) -> Value { return arith::SubFOp::create(builder, loc, x, y); };
   Value result;
-  if (isa<nn::AddOp, nn::SubOp, nn::MulOp, nn::DivOp>(op)) {
-    Value x = operand(0), y = operand(1);
-    result = emitBinary(builder, loc, op, x, y);
-  } else if (isa<nn::ReluGradOp>(op)) {
-    Value x = operand(0), g = operand(1);
-    result = emitReluGrad(builder, loc, x, g);
-  } else if (isa<nn::SpreadOp>(op)) {
-    result = operand(0);
+  if (auto elementWise = dyn_cast<nn::ElementWise>(op)) {
+    SmallVector<Value> elements;
+    for (unsigned i = 0; i < op->getNumOperands(); ++i) {
+      elements.push_back(elementWise.reads(i) ? operand(i) : Value());
+    }
+    result = elementWise.buildElement(builder, elements);
   } else if (isa<nn::DropoutOp>(op)) {
     Value x = operand(0);
     Value mask = sideLeaf.lookup(op) ? known.lookup(sideLeaf.lookup(op)) : side(0);
@@ -323,9 +313,6 @@ Value RowEmitter::element(OpBuilder &builder, Value value, llvm::DenseMap<Value,
       Value smooth = mul(side(3), sub(mul(side(4), p), weight));
       result = arith::AddFOp::create(builder, loc, result, smooth);
     }
-  } else {
-    Value x = operand(0);
-    result = emitUnary(builder, loc, op, x);
   }
   return known[value] = result;
 }
@@ -424,7 +411,7 @@ LogicalResult RowEmitter::emitRowOp(const RegionPlan &regionPlan, Operation *op,
   auto mul = [&](Value x, Value y) -> Value { return arith::MulFOp::create(b, loc, x, y); };
   auto add = [&](Value x, Value y) -> Value { return arith::AddFOp::create(b, loc, x, y); };
 
-  if (isRowReduction(op)) {
+  if (nn::sumsOverRows(op)) {
     const Buffer &partial = regionPlan.partials.at(op);
     Value memory = rowView(partial, block, partial.width);
     if (isa<nn::ColumnSumOp>(op) && partial.width > 1) {
@@ -439,7 +426,7 @@ LogicalResult RowEmitter::emitRowOp(const RegionPlan &regionPlan, Operation *op,
   int64_t width = nn::widthOf(result.getType());
   Value widthF32 = constantF32(static_cast<double>(op->getNumOperands() ? nn::widthOf(op->getOperand(0).getType()) : 1));
 
-  if (isElementwise(op)) {
+  if (isa<nn::ElementWise>(op)) {
     setPending(result);
     return success();
   }

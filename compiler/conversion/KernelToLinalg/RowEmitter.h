@@ -23,6 +23,7 @@ public:
   /// A value that is not computed where it goes, small and rare: a parameter or constant handed out as it is.
   void emit(nn::OutputOp output) { copy(output); }
   void emit(nn::GradientOp gradient) { copy(gradient); }
+  void emit(nn::UpdateOp update) { copy(update); }
   void emit(kernel::ZerosOp zeros);
 
 protected:
@@ -70,8 +71,5 @@ private:
   llvm::DenseMap<mlir::Operation *, mlir::SmallVector<mlir::Value>> sideScalars;
   std::int64_t rowScratchOffset = 0;
 };
-
-/// Whether an element of the result is made of the same element of the operands.
-bool isElementwise(mlir::Operation *op);
 
 } // namespace penstock

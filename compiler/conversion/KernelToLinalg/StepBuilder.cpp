@@ -7,6 +7,10 @@ using namespace mlir;
 
 namespace penstock {
 
+Value f32Constant(OpBuilder &b, Location loc, double value) {
+  return arith::ConstantOp::create(b, loc, b.getF32FloatAttr(static_cast<float>(value)));
+}
+
 StepBuilder::StepBuilder(const StepContext &context)
     : layout(context.layout), plan(context.plan), shape(context.shape), module(context.module), b(context.b), loc(context.loc),
       blockBytes(context.workerBytes) {
@@ -121,6 +125,8 @@ Value StepBuilder::base(const Buffer &buffer) {
   switch (buffer.kind) {
   case Buffer::Kind::parameter:
     return get("parameters", bytes);
+  case Buffer::Kind::state:
+    return get("states", bytes);
   case Buffer::Kind::fitted:
     return get("fitted", bytes);
   case Buffer::Kind::input:
@@ -137,6 +143,7 @@ Value StepBuilder::base(const Buffer &buffer) {
 Value StepBuilder::byteOffset(const Buffer &buffer) {
   switch (buffer.kind) {
   case Buffer::Kind::parameter:
+  case Buffer::Kind::state:
   case Buffer::Kind::fitted:
     return number(StepShape::Kind::offset, buffer.offset, b.getIndexType());
   case Buffer::Kind::input:

@@ -117,10 +117,6 @@ mlir::Value valueOf(kernel::InvokeOp invoke, KernelValue which);
 /// Of an argument of role `width`.
 std::int64_t widthOf(kernel::InvokeOp invoke, const KernelArgument &argument);
 
-/// The arithmetic of one element (ScalarExpressions.cpp).
-mlir::Value emitUnary(mlir::OpBuilder &b, mlir::Location loc, mlir::Operation *op, mlir::Value x);
-mlir::Value emitReluGrad(mlir::OpBuilder &b, mlir::Location loc, mlir::Value x, mlir::Value g);
-mlir::Value emitBinary(mlir::OpBuilder &b, mlir::Location loc, mlir::Operation *op, mlir::Value x, mlir::Value y);
 mlir::Value f32Constant(mlir::OpBuilder &b, mlir::Location loc, double value);
 
 } // namespace penstock

@@ -46,6 +46,7 @@ void StepShape::addPlace(const Buffer &buffer) {
     addNumber(buffer.slot >= 0 ? Kind::slot : Kind::offset, buffer.slot >= 0 ? buffer.slot : buffer.offset);
     break;
   case Buffer::Kind::parameter:
+  case Buffer::Kind::state:
   case Buffer::Kind::fitted:
     addNumber(Kind::offset, buffer.offset);
     break;
@@ -67,7 +68,7 @@ void StepShape::addValue(Value value, const Buffer *buffer) {
   }
   add(value.getType().getAsOpaquePointer());
   Operation *op = value.getDefiningOp();
-  if (isa_and_nonnull<nn::ConstantOp, nn::RecordCountOp>(op)) {
+  if (op && op->hasTrait<nn::Immediate>()) {
     add(op->getName().getAsOpaquePointer());
     add(op->getAttrDictionary().getAsOpaquePointer());
   }

@@ -78,10 +78,10 @@ private:
     if (auto invoke = dyn_cast<kernel::InvokeOp>(op)) {
       return findKernelRow(invoke.getKernel())->cost.kind;
     }
-    return isa<kernel::PackOp>(op)                                               ? "packing"
-           : isa<nn::ApplyOp, nn::AccumulateOp, nn::RefreshOp, nn::SettleOp>(op) ? "optimizer"
-           : isa<nn::RowGradientOp>(op)                                          ? "embedding"
-                                                                                 : "copy";
+    return isa<kernel::PackOp>(op)         ? "packing"
+           : op->hasTrait<nn::Optimizes>() ? "optimizer"
+           : isa<nn::RowGradientOp>(op)    ? "embedding"
+                                           : "copy";
   }
 
   /// `passes` over the elements of the rows that `ids` name, as if no two were equal.
@@ -157,24 +157,18 @@ private:
       for (const ProgramLayout::Deferred &d : layout.deferred) {
         work.bytes.constant += passes * 4 * layout.parameters[d.parameter].elements;
       }
-    } else if (op->getNumResults() > 0) {
-      int64_t width = nn::widthOf(op->getResult(0).getType());
-      for (Value operand : op->getOperands()) {
-        width = std::max(width, nn::rowsOf(operand.getType()) == rows ? nn::widthOf(operand.getType()) : 0);
-      }
-      nn::RowsOf over = isa<nn::ColumnSumOp, nn::TotalOp>(op) ? nn::rowsOf(op->getOperand(0).getType()) : rows;
-      add(work.flops, over, isa<nn::ColumnSumOp, nn::TotalOp>(op) ? nn::widthOf(op->getOperand(0).getType()) : width);
+    } else if (auto rowOp = dyn_cast<nn::RowOp>(op)) {
+      add(work.flops, rowOp.getIterationRows(), rowOp.getOperationsPerRow());
     }
     names.insert(saved.insert(name).first->getKey());
-    for (Value operand : op->getOperands()) {
+    auto rowOp = dyn_cast<nn::RowOp>(op);
+    for (auto [i, operand] : llvm::enumerate(op->getOperands())) {
       Operation *from = operand.getDefiningOp();
-      if (!from || (body && from->getBlock() == body) || isa<nn::ConstantOp, nn::RecordCountOp>(from)) {
+      if (!from || (body && from->getBlock() == body) || from->hasTrait<nn::Immediate>()) {
         continue;
       }
       // Of a table one row is read for each row that is made; of a value of the axis the records' first ones.
-      bool gathered =
-          isa<nn::EmbeddingOp, nn::PositionRowsOp, nn::SegmentFirstOp>(op) && !nn::elementTypeOf(operand.getType()).isInteger(32);
-      if (gathered) {
+      if (rowOp && rowOp.readsOneRow(static_cast<unsigned>(i))) {
         add(work.bytes, rows, nn::widthOf(op->getResult(0).getType()) * 4);
       } else if (read.insert(operand)) {
         addTraffic(operand);

@@ -68,7 +68,7 @@ private:
 
   /// A handle that holds `weight` packed, and its packing where this function must do it.
   FlatSymbolRefAttr packed(func::FuncOp function, Operation *user, StringRef kernel, ArrayRef<int64_t> attributes, Value weight) {
-    nn::ParameterOp parameter = nn::parameterOf(weight);
+    nn::ReadOp parameter = nn::readOf(weight);
     std::string owner;
     if (parameter) {
       owner = parameter.getName().str();
@@ -109,7 +109,7 @@ private:
       return;
     }
     auto add = dyn_cast<nn::AddOp>(*result.user_begin());
-    nn::ParameterOp parameter = add ? nn::parameterOf(add.getRhs()) : nn::ParameterOp();
+    nn::ReadOp parameter = add ? nn::readOf(add.getRhs()) : nn::ReadOp();
     if (!parameter || add.getLhs() != result) {
       return;
     }
@@ -133,7 +133,7 @@ private:
       auto w = cast<RankedTensorType>(matmul.getWeight().getType());
       bool t = matmul.getTransposed();
       // Columns of a parameter are read where they are: their rows are as far apart as the parameter's.
-      nn::ParameterOp parameter = nn::parameterOf(matmul.getWeight());
+      nn::ReadOp parameter = nn::readOf(matmul.getWeight());
       int64_t stride = nn::widthOf(parameter ? parameter.getType() : Type(w));
       auto handle =
           packed(function, op, "matmul", {w.getDimSize(t ? 1 : 0), w.getDimSize(t ? 0 : 1), t, stride, precision}, matmul.getWeight());
@@ -179,7 +179,7 @@ private:
     builder.setInsertionPointToStart(function.addEntryBlock());
     for (auto &[name, use] : forPackEntry) {
       IRMapping mapping;
-      builder.clone(*nn::parameterOf(use.second), mapping);
+      builder.clone(*nn::readOf(use.second), mapping);
       Value weight = mapping.lookupOrNull(use.second);
       if (!weight) {
         weight = builder.clone(*use.second.getDefiningOp(), mapping)->getResult(0);

@@ -39,7 +39,7 @@ FailureOr<Value> ModelBuilder::parameter(const ParameterSpec &spec, Location loc
   } else {
     builder.setInsertionPointToStart(&function.front());
   }
-  auto op = nn::ParameterOp::create(builder, loc, RankedTensorType::get(spec.shape, builder.getF32Type()), spec.name);
+  auto op = nn::ReadOp::create(builder, loc, RankedTensorType::get(spec.shape, builder.getF32Type()), spec.name);
   lastParameter = op;
   parameters.push_back({spec, op.getResult(), loc});
   return Value(op.getResult());

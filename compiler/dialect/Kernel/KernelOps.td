@@ -28,7 +28,7 @@ def Kernel_Dialect : Dialect {
 def Kernel_PlaceKind : I32EnumAttr<"PlaceKind", "which memory a value lies in",
                                    [I32EnumAttrCase<"slot", 0>, I32EnumAttrCase<"gradient", 1>, I32EnumAttrCase<"parameter", 2>,
                                     I32EnumAttrCase<"fitted", 3>, I32EnumAttrCase<"input", 4>, I32EnumAttrCase<"output", 5>,
-                                    I32EnumAttrCase<"worker", 6>]> {
+                                    I32EnumAttrCase<"worker", 6>, I32EnumAttrCase<"state", 7>]> {
   let cppNamespace = "::penstock::kernel";
   let genSpecializedAttr = 0;
 }

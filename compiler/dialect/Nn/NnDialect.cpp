@@ -2,6 +2,7 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/StringSwitch.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -104,6 +105,14 @@ LogicalResult RowsType::verify(llvm::function_ref<InFlightDiagnostic()> emitErro
   }
   return success();
 }
+
+//===--- what the interfaces are told of ops -------------------------------------------------------------------------===//
+
+bool EmbeddingOp::readsOneRow(unsigned operand) { return operand == 1; } // of the table
+bool PositionRowsOp::readsOneRow(unsigned) { return true; }
+bool SegmentFirstOp::readsOneRow(unsigned) { return true; }
+bool ColumnSumOp::sumsOverRows() { return true; }
+bool TotalOp::sumsOverRows() { return true; }
 
 namespace penstock::nn {
 
@@ -220,12 +229,45 @@ bool isScalar(Type type) {
   return tensor && tensor.getRank() == 0;
 }
 
-ParameterOp parameterOf(Value value) {
+std::int64_t widestOnRows(Operation *op, const RowsOf &rows) {
+  int64_t width = rowsOf(op->getResult(0).getType()) == rows ? widthOf(op->getResult(0).getType()) : 0;
+  for (Value operand : op->getOperands()) {
+    width = std::max(width, rowsOf(operand.getType()) == rows ? widthOf(operand.getType()) : 0);
+  }
+  return width;
+}
+
+std::optional<TensorClass> parseTensorClass(StringRef name) {
+  return llvm::StringSwitch<std::optional<TensorClass>>(name)
+      .Case("parameter", TensorClass::parameter)
+      .Case("model_state", TensorClass::modelState)
+      .Case("training_state", TensorClass::trainingState)
+      .Case("fitted", TensorClass::fitted)
+      .Default(std::nullopt);
+}
+
+TensorClass classOf(GlobalOp global) { return *parseTensorClass(global.getTensorClass()); }
+
+bool isTrained(GlobalOp global) { return classOf(global) == TensorClass::parameter && !global.getFrozen(); }
+
+ReadOp readOf(Value value) {
   if (auto slice = value.getDefiningOp<SliceOp>()) {
     value = slice.getInput();
   }
-  return value.getDefiningOp<ParameterOp>();
+  return value.getDefiningOp<ReadOp>();
 }
+
+RowsOf iterationRows(Operation *op) {
+  auto rowOp = dyn_cast<RowOp>(op);
+  return rowOp ? rowOp.getIterationRows() : rowsOf(op->getResult(0).getType());
+}
+
+bool sumsOverRows(Operation *op) {
+  auto rowOp = dyn_cast<RowOp>(op);
+  return rowOp && rowOp.sumsOverRows();
+}
+
+bool isLeaf(Operation *op) { return op->hasTrait<Leaf>() || (isa<SliceOp>(op) && readOf(op->getResult(0))); }
 
 bool broadcasts(Type rhs, Type lhs) {
   if (lhs == rhs || isScalar(rhs) || (rowsOf(lhs) == rowsOf(rhs) && widthOf(rhs) == 1)) {

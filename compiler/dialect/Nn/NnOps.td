@@ -8,15 +8,23 @@ include "mlir/Interfaces/InferTypeOpInterface.td"
 
 class Nn_Op<string mnemonic, list<Trait> traits = []> : Op<Nn_Dialect, mnemonic, traits>;
 class Nn_Pure<string mnemonic, list<Trait> traits = []> : Nn_Op<mnemonic, !listconcat([Pure], traits)>;
+// Of a region: a result's row from the same row of the operands, or from what the row names.
+class Nn_Row<string mnemonic, list<Trait> traits = []> : Nn_Pure<mnemonic, !listconcat([Nn_RowOp, Nn_RowWise], traits)>;
+class Nn_Gather<string mnemonic, list<Trait> traits = []> : Nn_Pure<mnemonic, !listconcat([DeclareOpInterfaceMethods<Nn_RowOp, ["readsOneRow"]>], traits)>;
+class Nn_RowSums<string mnemonic, list<Trait> traits = []> : Nn_Pure<mnemonic, !listconcat([DeclareOpInterfaceMethods<Nn_RowOp, ["sumsOverRows"]>], traits)>;
 def Nn_Vjp : DeclareOpInterfaceMethods<Nn_Differentiable>;
+def Nn_Element : DeclareOpInterfaceMethods<Nn_ElementWise>;
+def Nn_NamesGlobal : DeclareOpInterfaceMethods<SymbolUserOpInterface>;
 
 //===--- long-lived tensors, inputs, effects ------------------------------------------------------------------------===//
 
 def Nn_GlobalOp : Nn_Op<"global", [Symbol]> {
   let summary = "a tensor that outlives a step";
   let description = [{
-    `class` is `parameter` (has a gradient), `state` (written by the step) or `fitted` (a constant of a fit). `initializer` is
-    one of zeros, ones, uniform, normal with `scale` (half width or standard deviation). `decays`: weight decay applies.
+    `tensor_class` says what it lives for: `parameter` has a gradient; `model_state` is written by training steps (`nn.update`) and
+    read by all entries, so that it is saved with the parameters; `training_state` is written and read by training steps alone, as
+    the optimizer's moments are; `fitted` is a constant of a fit. `initializer` is one of zeros, ones, uniform, normal, constant
+    with `scale` (half width, standard deviation, value). `decays`: weight decay applies.
     `rate`: its learning rate is that of the step times this. `frozen`: never changed, so it has no gradient and no state.
     `update`: `whole`; or `rows`, a table whose squares are summed row by row for the norm of the gradient; or `deferred`,
     a table of which a step touches only the rows that it reads (--penstock-defer-rows).
@@ -32,15 +40,27 @@ def Nn_GlobalOp : Nn_Op<"global", [Symbol]> {
   let hasVerifier = 1;
 }
 
-def Nn_ParameterOp : Nn_Pure<"parameter", [DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+def Nn_ReadOp : Nn_Pure<"read", [Nn_Leaf, Nn_NamesGlobal]> {
   let summary = "the value of a global at the start of the step";
-  let description = "Example: `%w = nn.parameter @\"answer.weight\" : tensor<128x2xf32>`";
+  let description = "Also where it is updated in the same step. Example: `%w = nn.read @\"answer.weight\" : tensor<128x2xf32>`";
   let arguments = (ins FlatSymbolRefAttr:$name);
   let results = (outs Nn_F32Tensor:$result);
   let assemblyFormat = "$name `:` type($result) attr-dict";
 }
 
-def Nn_InputOp : Nn_Pure<"input"> {
+def Nn_UpdateOp : Nn_Op<"update", [Nn_GlobalWriter, Nn_NamesGlobal]> {
+  let summary = "the value of a state from the end of the step on";
+  let description = [{
+    Of a `model_state` or `training_state`; `value` is computed by the step. In @model it holds for steps of training: evaluation and
+    prediction leave it out. The parts of a step update one after another, each on what the part before left.
+    Example: `nn.update @"encoder.norm.mean", %next : tensor<128xf32>`
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$name, Nn_F32Tensor:$value);
+  let assemblyFormat = "$name `,` $value `:` type($value) attr-dict";
+  let hasVerifier = 1;
+}
+
+def Nn_InputOp : Nn_Pure<"input", [Nn_Leaf]> {
   let summary = "one input of the batch";
   let description = [{
     `index` is the place in the batch layout. Example: `%ids = nn.input "tokens" {index = 0 : i64} : !nn.rows<records x @tokens x 1xi32>`
@@ -50,7 +70,7 @@ def Nn_InputOp : Nn_Pure<"input"> {
   let assemblyFormat = "$name attr-dict `:` type($result)";
 }
 
-def Nn_ConstantOp : Nn_Pure<"constant"> {
+def Nn_ConstantOp : Nn_Pure<"constant", [Nn_Leaf, Nn_Immediate]> {
   let summary = "a scalar, or a static tensor";
   let description = "Example: `%c = nn.constant dense<0.5> : tensor<f32> : tensor<f32>`";
   let arguments = (ins ElementsAttr:$value);
@@ -58,14 +78,14 @@ def Nn_ConstantOp : Nn_Pure<"constant"> {
   let assemblyFormat = "$value attr-dict `:` type($result)";
 }
 
-def Nn_GradientOp : Nn_Op<"gradient"> {
+def Nn_GradientOp : Nn_Op<"gradient", [Nn_GlobalWriter, Nn_NamesGlobal]> {
   let summary = "hands the gradient of a parameter to the optimizer";
   let description = "Exactly one, or one `nn.row_gradient`, for every parameter of a training step that is not frozen. Example: `nn.gradient @\"answer.weight\", %g : tensor<128x2xf32>`";
   let arguments = (ins FlatSymbolRefAttr:$name, Nn_F32Tensor:$gradient);
   let assemblyFormat = "$name `,` $gradient `:` type($gradient) attr-dict";
 }
 
-def Nn_RowGradientOp : Nn_Op<"row_gradient"> {
+def Nn_RowGradientOp : Nn_Op<"row_gradient", [Nn_GlobalWriter, Nn_NamesGlobal]> {
   let summary = "hands the gradient of a deferred table to the optimizer: sums of cotangent rows by id, of the ids that occur";
   let description = [{
     A cotangent a row of the ids, or a record. Example:
@@ -75,20 +95,20 @@ def Nn_RowGradientOp : Nn_Op<"row_gradient"> {
   let assemblyFormat = "$name `,` $ids `,` $cotangent attr-dict `:` type($ids) `,` type($cotangent)";
 }
 
-def Nn_RefreshOp : Nn_Op<"refresh"> {
+def Nn_RefreshOp : Nn_Op<"refresh", [Nn_Optimizes, Nn_NamesGlobal]> {
   let summary = "brings the rows of a deferred table that are read up to date: every step that passed them by is made up for";
   let description = "Example: `nn.refresh @\"h.embedding_0.weight\", %ids : !nn.rows<records x @tokens x 1xi32>`";
   let arguments = (ins FlatSymbolRefAttr:$name, Nn_Ids:$ids);
   let assemblyFormat = "$name `,` $ids attr-dict `:` type($ids)";
 }
 
-def Nn_AccumulateOp : Nn_Op<"accumulate"> {
+def Nn_AccumulateOp : Nn_Op<"accumulate", [Nn_EndsEntry, Nn_Optimizes]> {
   let summary = "adds the gradients of a part of a step, times its share, to the sums that nn.apply of another entry reads";
   let description = "The first part of a step begins the sums anew. Example: `nn.accumulate`";
   let assemblyFormat = "attr-dict";
 }
 
-def Nn_ApplyOp : Nn_Op<"apply"> {
+def Nn_ApplyOp : Nn_Op<"apply", [Nn_EndsEntry, Nn_Optimizes]> {
   let summary = "clips the gradients and updates parameters and states";
   let description = [{
     One pass over the flat buffers, range by range of equal decay and rate. `kind`: sgd, adam, adamw; decay applies to
@@ -105,7 +125,7 @@ def Nn_ApplyOp : Nn_Op<"apply"> {
   let hasVerifier = 1;
 }
 
-def Nn_SettleOp : Nn_Op<"settle"> {
+def Nn_SettleOp : Nn_Op<"settle", [Nn_Optimizes]> {
   let summary = "brings all rows of all deferred tables up to date";
   let description = "`optimizer`: the attributes of the `nn.apply` that deferred them. Example: `nn.settle {kind = \"sgd\"}`";
   let arguments = (ins DictionaryAttr:$optimizer);
@@ -122,32 +142,32 @@ def Nn_OutputOp : Nn_Op<"output"> {
 //===--- element-wise -----------------------------------------------------------------------------------------------===//
 
 class Nn_Unary<string mnemonic, string what, list<Trait> traits = [Nn_Vjp]>
-    : Nn_Pure<mnemonic, !listconcat([SameOperandsAndResultType], traits)> {
+    : Nn_Row<mnemonic, !listconcat([SameOperandsAndResultType, Nn_Element], traits)> {
   let summary = what;
   let description = "Element by element, any shape. Example: `%y = nn." # mnemonic # " %x : !nn.rows<records x 5xf32>`";
   let arguments = (ins Nn_Rows:$input);
   let results = (outs Nn_Rows:$result);
   let assemblyFormat = "$input attr-dict `:` type($result)";
 }
-def Nn_ReluOp : Nn_Unary<"relu", "max(x, 0); derivative 0 at 0">;
+def Nn_ReluOp : Nn_Unary<"relu", "max(x, 0); derivative 0 at 0", [Nn_Vjp, Nn_KeepsOrder]>;
 def Nn_GeluOp : Nn_Unary<"gelu", "x * (1 + erf(x / sqrt 2)) / 2">;
-def Nn_TanhOp : Nn_Unary<"tanh", "hyperbolic tangent">;
-def Nn_SigmoidOp : Nn_Unary<"sigmoid", "1 / (1 + exp(-x))">;
-def Nn_ExpOp : Nn_Unary<"exp", "e to the x">;
+def Nn_TanhOp : Nn_Unary<"tanh", "hyperbolic tangent", [Nn_Vjp, Nn_KeepsOrder]>;
+def Nn_SigmoidOp : Nn_Unary<"sigmoid", "1 / (1 + exp(-x))", [Nn_Vjp, Nn_KeepsOrder]>;
+def Nn_ExpOp : Nn_Unary<"exp", "e to the x", [Nn_Vjp, Nn_KeepsOrder]>;
 def Nn_LogOp : Nn_Unary<"log", "natural logarithm">;
 def Nn_SqrtOp : Nn_Unary<"sqrt", "square root">;
 def Nn_SoftplusOp : Nn_Unary<"softplus", "log(1 + exp(x)), computed as max(x, 0) + log(1 + exp(-|x|))">;
 def Nn_NegOp : Nn_Unary<"neg", "-x">;
 def Nn_GeluSlopeOp : Nn_Unary<"gelu_slope", "gelu'(x) = (1 + erf(x / sqrt 2)) / 2 + x exp(-x^2 / 2) / sqrt(2 pi)", []>;
 
-def Nn_ReluGradOp : Nn_Pure<"relu_grad", [SameOperandsAndResultType]> {
+def Nn_ReluGradOp : Nn_Row<"relu_grad", [SameOperandsAndResultType, Nn_Element]> {
   let summary = "cotangent where input > 0, else 0";
   let arguments = (ins Nn_Rows:$input, Nn_Rows:$cotangent);
   let results = (outs Nn_Rows:$result);
   let assemblyFormat = "$input `,` $cotangent attr-dict `:` type($result)";
 }
 
-class Nn_Binary<string mnemonic, string what> : Nn_Pure<mnemonic, [Nn_Vjp]> {
+class Nn_Binary<string mnemonic, string what> : Nn_Row<mnemonic, [Nn_Element, Nn_Vjp]> {
   let summary = what;
   let description = [{
     Element by element. `rhs` may have the type of `lhs`, be a vector [D] (one row for all rows), a column (width 1: one number
@@ -166,7 +186,7 @@ def Nn_SubOp : Nn_Binary<"sub", "lhs - rhs">;
 def Nn_MulOp : Nn_Binary<"mul", "lhs * rhs">;
 def Nn_DivOp : Nn_Binary<"div", "lhs / rhs">;
 
-def Nn_DropoutOp : Nn_Pure<"dropout", [SameOperandsAndResultType, Nn_Vjp]> {
+def Nn_DropoutOp : Nn_Row<"dropout", [SameOperandsAndResultType, Nn_Vjp]> {
   let summary = "zeroes elements with probability p, scales the rest by 1 / (1 - p)";
   let description = [{
     The mask is a function of (seed, step, `key`, record number, place in the record): dropout is linear for a given step, so
@@ -180,66 +200,66 @@ def Nn_DropoutOp : Nn_Pure<"dropout", [SameOperandsAndResultType, Nn_Vjp]> {
 
 //===--- rows -------------------------------------------------------------------------------------------------------===//
 
-def Nn_SoftmaxOp : Nn_Pure<"softmax", [SameOperandsAndResultType, Nn_Vjp]> {
+def Nn_SoftmaxOp : Nn_Row<"softmax", [SameOperandsAndResultType, Nn_Vjp]> {
   let summary = "softmax of every row";
   let arguments = (ins Nn_Rows:$input);
   let results = (outs Nn_Rows:$result);
   let assemblyFormat = "$input attr-dict `:` type($result)";
 }
 
-def Nn_NormalizeOp : Nn_Pure<"normalize", [Nn_Vjp]> {
+def Nn_NormalizeOp : Nn_Row<"normalize", [Nn_Vjp]> {
   let summary = "(x - mean) / sqrt(variance + epsilon) of every row: layer norm without its affine part";
   let description = "`rstd` is one over the root, a column; the derivative reads it (arXiv 1607.06450).";
   let arguments = (ins Nn_Rows:$input, F64Attr:$epsilon);
   let results = (outs Nn_Rows:$result, Nn_Rows:$rstd);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result) `,` type($rstd)";
 }
-def Nn_NormalizeGradOp : Nn_Pure<"normalize_grad", [AllTypesMatch<["normalized", "cotangent", "result"]>]> {
+def Nn_NormalizeGradOp : Nn_Row<"normalize_grad", [AllTypesMatch<["normalized", "cotangent", "result"]>]> {
   let summary = "rstd * (g - mean(g) - xhat * mean(g * xhat)) of every row";
   let arguments = (ins Nn_Rows:$normalized, Nn_Rows:$rstd, Nn_Rows:$cotangent);
   let results = (outs Nn_Rows:$result);
   let assemblyFormat = "$normalized `,` $rstd `,` $cotangent attr-dict `:` type($normalized) `,` type($rstd)";
 }
 
-def Nn_RowSumOp : Nn_Pure<"row_sum", [Nn_Vjp]> {
+def Nn_RowSumOp : Nn_Row<"row_sum", [Nn_Vjp]> {
   let summary = "sum of every row: [rows x D] -> column";
   let arguments = (ins Nn_Rows:$input);
   let results = (outs Nn_Rows:$result);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
 }
-def Nn_SpreadOp : Nn_Pure<"spread", [Nn_Vjp]> {
+def Nn_SpreadOp : Nn_Row<"spread", [DeclareOpInterfaceMethods<Nn_ElementWise, ["reads"]>, Nn_Vjp]> {
   let summary = "repeats a column D times, or fills rows with a scalar";
   let description = "The transpose of row_sum and of total. `like` gives the rows: its values are not read.";
   let arguments = (ins Nn_Rows:$input, Nn_Rows:$like);
   let results = (outs Nn_Rows:$result);
   let assemblyFormat = "$input `like` $like attr-dict `:` type($input) `,` type($like) `->` type($result)";
 }
-def Nn_ColumnSumOp : Nn_Pure<"column_sum"> {
+def Nn_ColumnSumOp : Nn_RowSums<"column_sum"> {
   let summary = "sum over rows: [rows x D] -> [D], in fixed blocks of rows, block after block";
   let arguments = (ins Nn_Rows:$input);
   let results = (outs Nn_F32Tensor:$result);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
 }
-def Nn_TotalOp : Nn_Pure<"total", [Nn_Vjp]> {
+def Nn_TotalOp : Nn_RowSums<"total", [Nn_Vjp]> {
   let summary = "sum of all elements as a scalar";
   let arguments = (ins Nn_Rows:$input);
   let results = (outs Nn_F32Tensor:$result);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
 }
-def Nn_RecordCountOp : Nn_Pure<"record_count"> {
+def Nn_RecordCountOp : Nn_Pure<"record_count", [Nn_Leaf, Nn_Immediate]> {
   let summary = "number of records of the batch as a scalar";
   let results = (outs Nn_F32Tensor:$result);
   let assemblyFormat = "attr-dict `:` type($result)";
 }
 
-def Nn_ConcatOp : Nn_Pure<"concat", [Nn_Vjp]> {
+def Nn_ConcatOp : Nn_Row<"concat", [Nn_Vjp]> {
   let summary = "puts rows of one axis side by side";
   let arguments = (ins Variadic<Nn_Rows>:$inputs);
   let results = (outs Nn_Rows:$result);
   let assemblyFormat = "$inputs attr-dict `:` type($inputs) `->` type($result)";
   let hasVerifier = 1;
 }
-def Nn_SliceOp : Nn_Pure<"slice", [Nn_Vjp]> {
+def Nn_SliceOp : Nn_Row<"slice", [Nn_Vjp]> {
   let summary = "columns [offset, offset + width) of every row";
   let arguments = (ins Nn_Rows:$input, I64Attr:$offset);
   let results = (outs Nn_Rows:$result);
@@ -247,7 +267,7 @@ def Nn_SliceOp : Nn_Pure<"slice", [Nn_Vjp]> {
   let hasVerifier = 1;
 }
 
-def Nn_PadOp : Nn_Pure<"pad"> {
+def Nn_PadOp : Nn_Row<"pad"> {
   let summary = "the input's columns from `offset` on, zero in the others: the transpose of slice";
   let arguments = (ins Nn_Rows:$input, I64Attr:$offset);
   let results = (outs Nn_Rows:$result);
@@ -257,7 +277,7 @@ def Nn_PadOp : Nn_Pure<"pad"> {
 
 //===--- losses -----------------------------------------------------------------------------------------------------===//
 
-def Nn_CrossEntropyOp : Nn_Pure<"cross_entropy_rows", [Nn_Vjp]> {
+def Nn_CrossEntropyOp : Nn_Row<"cross_entropy_rows", [Nn_Vjp]> {
   let summary = "-log softmax(logits)[target] of every row, a column";
   let description = [{
     With label smoothing s over C classes the target is (1 - s) at the class and s / C everywhere; `class_weights` (empty: 1
@@ -268,7 +288,7 @@ def Nn_CrossEntropyOp : Nn_Pure<"cross_entropy_rows", [Nn_Vjp]> {
   let results = (outs Nn_Rows:$result);
   let assemblyFormat = "$logits `,` $target attr-dict `:` type($logits) `,` type($target) `->` type($result)";
 }
-def Nn_CrossEntropyGradOp : Nn_Pure<"cross_entropy_rows_grad"> {
+def Nn_CrossEntropyGradOp : Nn_Row<"cross_entropy_rows_grad"> {
   let summary = "derivative of cross_entropy_rows by the logits, times a column of cotangents";
   let arguments = (ins Nn_Rows:$logits, Nn_Ids:$target, Nn_Rows:$cotangent,
                        DefaultValuedAttr<F64Attr, "0.0">:$label_smoothing,
@@ -310,7 +330,7 @@ def Nn_CrfDecodeOp : Nn_Pure<"crf_decode"> {
                          type($alpha) `,` type($back)}];
   let hasVerifier = 1;
 }
-def Nn_ClassWeightOp : Nn_Pure<"class_weight"> {
+def Nn_ClassWeightOp : Nn_Row<"class_weight"> {
   let summary = "the weight of every record's class, a column";
   let arguments = (ins Nn_Ids:$target, DenseF64ArrayAttr:$class_weights);
   let results = (outs Nn_Rows:$result);
@@ -319,7 +339,7 @@ def Nn_ClassWeightOp : Nn_Pure<"class_weight"> {
 
 //===--- contractions -----------------------------------------------------------------------------------------------===//
 
-def Nn_MatmulOp : Nn_Pure<"matmul", [Nn_Vjp]> {
+def Nn_MatmulOp : Nn_Pure<"matmul", [Nn_RowWise, Nn_Vjp]> {
   let summary = "rows times a matrix: [rows x K] . [K x N], or by the transpose of [N x K]";
   let arguments = (ins Nn_Rows:$input, Nn_F32Tensor:$weight, UnitAttr:$transposed);
   let results = (outs Nn_Rows:$result);
@@ -333,20 +353,20 @@ def Nn_WeightGradOp : Nn_Pure<"weight_grad"> {
   let assemblyFormat = "$input `,` $cotangent attr-dict `:` type($input) `,` type($cotangent) `->` type($result)";
 }
 
-def Nn_EmbeddingOp : Nn_Pure<"embedding", [Nn_Vjp]> {
+def Nn_EmbeddingOp : Nn_Gather<"embedding", [Nn_TableReader, Nn_Vjp]> {
   let summary = "table row of every id";
   let arguments = (ins Nn_Ids:$ids, Nn_F32Tensor:$table);
   let results = (outs Nn_Rows:$result);
   let assemblyFormat = "$ids `,` $table attr-dict `:` type($ids) `,` type($table) `->` type($result)";
   let hasVerifier = 1;
 }
-def Nn_EmbeddingGradOp : Nn_Pure<"embedding_grad"> {
+def Nn_EmbeddingGradOp : Nn_Pure<"embedding_grad", [Nn_TableGradient]> {
   let summary = "sums cotangent rows by id into a table of the result's shape";
   let arguments = (ins Nn_Ids:$ids, Nn_Rows:$cotangent);
   let results = (outs Nn_F32Tensor:$result);
   let assemblyFormat = "$ids `,` $cotangent attr-dict `:` type($ids) `,` type($cotangent) `->` type($result)";
 }
-def Nn_PositionRowsOp : Nn_Pure<"position_rows", [Nn_Vjp]> {
+def Nn_PositionRowsOp : Nn_Gather<"position_rows", [Nn_Vjp]> {
   let summary = "table row of every row's place in its record (the last row beyond the table)";
   let description = "`of`: `position`, the place in the record, or `segment`, which text of a pair the row is of.";
   let arguments = (ins Nn_F32Tensor:$table, DefaultValuedAttr<StrAttr, "\"position\"">:$of);
@@ -366,13 +386,13 @@ def Nn_CountsOp : Nn_Pure<"counts", [Nn_PoolsRows]> {
   let results = (outs Nn_BatchF32:$result);
   let assemblyFormat = "$ids attr-dict `:` type($ids) `->` type($result)";
 }
-def Nn_BagSumOp : Nn_Pure<"bag_sum", [Nn_Vjp, Nn_PoolsRows]> {
+def Nn_BagSumOp : Nn_Pure<"bag_sum", [Nn_TableReader, Nn_Vjp, Nn_PoolsRows]> {
   let summary = "sum of the table rows of a record's ids: counts times the table, without the counts";
   let arguments = (ins Nn_AxisI32:$ids, Nn_F32Tensor:$table);
   let results = (outs Nn_BatchF32:$result);
   let assemblyFormat = "$ids `,` $table attr-dict `:` type($ids) `,` type($table) `->` type($result)";
 }
-def Nn_BagSumGradOp : Nn_Pure<"bag_sum_grad"> {
+def Nn_BagSumGradOp : Nn_Pure<"bag_sum_grad", [Nn_TableGradient]> {
   let summary = "sums the cotangent row of the record of every id into a table";
   let arguments = (ins Nn_AxisI32:$ids, Nn_BatchF32:$cotangent);
   let results = (outs Nn_F32Tensor:$result);
@@ -429,13 +449,13 @@ def Nn_SegmentSumOp : Nn_Pure<"segment_sum", [Nn_Vjp, Nn_PoolsRows]> {
   let results = (outs Nn_BatchF32:$result);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
 }
-def Nn_BroadcastRecordsOp : Nn_Pure<"broadcast_records", [Nn_Vjp, Nn_SpreadsRows]> {
+def Nn_BroadcastRecordsOp : Nn_Pure<"broadcast_records", [Nn_RowOp, Nn_Vjp, Nn_SpreadsRows]> {
   let summary = "the record's row for every row of the axis";
   let arguments = (ins Nn_BatchF32:$input);
   let results = (outs Nn_AxisF32:$result);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
 }
-def Nn_SegmentLengthOp : Nn_Pure<"segment_length"> {
+def Nn_SegmentLengthOp : Nn_Pure<"segment_length", [Nn_RowOp]> {
   let summary = "number of rows of every record on an axis, a column";
   let arguments = (ins FlatSymbolRefAttr:$axis);
   let results = (outs Nn_BatchF32:$result);
@@ -453,13 +473,13 @@ def Nn_SegmentMaxGradOp : Nn_Pure<"segment_max_grad", [Nn_SpreadsRows]> {
   let results = (outs Nn_AxisF32:$result);
   let assemblyFormat = "$cotangent `,` $argmax attr-dict `:` type($cotangent) `,` type($argmax) `->` type($result)";
 }
-def Nn_SegmentFirstOp : Nn_Pure<"segment_first", [Nn_Vjp, Nn_PoolsRows]> {
+def Nn_SegmentFirstOp : Nn_Gather<"segment_first", [Nn_Vjp, Nn_PoolsRows]> {
   let summary = "the first row of every record";
   let arguments = (ins Nn_AxisF32:$input);
   let results = (outs Nn_BatchF32:$result);
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
 }
-def Nn_SegmentFirstGradOp : Nn_Pure<"segment_first_grad", [Nn_SpreadsRows]> {
+def Nn_SegmentFirstGradOp : Nn_Pure<"segment_first_grad", [Nn_RowOp, Nn_SpreadsRows]> {
   let summary = "the cotangent at the first row of the record, zero elsewhere";
   let arguments = (ins Nn_BatchF32:$cotangent);
   let results = (outs Nn_AxisF32:$result);

@@ -29,9 +29,8 @@ LogicalResult penstock::nn::verifySpreads(Operation *op) {
 }
 
 LogicalResult GlobalOp::verify() {
-  StringRef kind = getTensorClass();
-  if (kind != "parameter" && kind != "state" && kind != "fitted") {
-    return emitOpError("tensor_class is parameter, state or fitted, not '") << kind << "'";
+  if (!parseTensorClass(getTensorClass())) {
+    return emitOpError("tensor_class is parameter, model_state, training_state or fitted, not '") << getTensorClass() << "'";
   }
   StringRef init = getInitializer();
   if (init != "zeros" && init != "ones" && init != "uniform" && init != "normal" && init != "constant") {
@@ -46,13 +45,98 @@ LogicalResult GlobalOp::verify() {
   return success();
 }
 
-LogicalResult ParameterOp::verifySymbolUses(SymbolTableCollection &symbols) {
-  auto global = symbols.lookupNearestSymbolFrom<GlobalOp>(*this, getNameAttr());
+/// The global that `op` names; an error where there is none.
+static FailureOr<GlobalOp> globalOf(Operation *op, FlatSymbolRefAttr name, SymbolTableCollection &symbols) {
+  auto global = symbols.lookupNearestSymbolFrom<GlobalOp>(op, name);
   if (!global) {
-    return emitOpError("names no nn.global: ") << getNameAttr();
+    return op->emitOpError("names no nn.global: ") << name;
   }
-  if (global.getType() != getType()) {
-    return emitOpError("has type ") << getType() << ", its global " << global.getType();
+  return global;
+}
+
+static LogicalResult verifyType(Operation *op, Type type, GlobalOp global) {
+  if (global.getType() != type) {
+    return op->emitOpError("has type ") << type << ", its global " << global.getType();
+  }
+  return success();
+}
+
+/// The gradient of a parameter that has one.
+static LogicalResult verifyTrained(Operation *op, GlobalOp global) {
+  if (!isTrained(global)) {
+    return op->emitOpError("@") << global.getSymName() << " has no gradient: only a parameter that is not frozen has one";
+  }
+  return success();
+}
+
+LogicalResult ReadOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  FailureOr<GlobalOp> global = globalOf(*this, getNameAttr(), symbols);
+  return failed(global) ? failure() : verifyType(*this, getType(), *global);
+}
+
+LogicalResult GradientOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  FailureOr<GlobalOp> global = globalOf(*this, getNameAttr(), symbols);
+  return failed(global) || failed(verifyTrained(*this, *global)) ? failure() : verifyType(*this, getGradient().getType(), *global);
+}
+
+LogicalResult RowGradientOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  FailureOr<GlobalOp> global = globalOf(*this, getNameAttr(), symbols);
+  if (failed(global) || failed(verifyTrained(*this, *global))) {
+    return failure();
+  }
+  if (global->getUpdate() != "deferred" || widthOf(getCotangent().getType()) != widthOf(global->getType())) {
+    return emitOpError("the rows are those of a deferred table, as wide as it");
+  }
+  return success();
+}
+
+LogicalResult RefreshOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  FailureOr<GlobalOp> global = globalOf(*this, getNameAttr(), symbols);
+  if (succeeded(global) && global->getUpdate() != "deferred") {
+    return emitOpError("@") << getName() << " is not a deferred table";
+  }
+  return global;
+}
+
+LogicalResult UpdateOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  FailureOr<GlobalOp> global = globalOf(*this, getNameAttr(), symbols);
+  if (failed(global)) {
+    return failure();
+  }
+  TensorClass what = classOf(*global);
+  if (what != TensorClass::modelState && what != TensorClass::trainingState) {
+    return emitOpError("@") << getName() << " is no state: only a model_state or a training_state is updated";
+  }
+  return verifyType(*this, getValue().getType(), *global);
+}
+
+// What a read gives is where the global lies: handed over as it is, it would be what another update of the step left there.
+LogicalResult UpdateOp::verify() {
+  if (readOf(getValue())) {
+    return emitOpError("the value is computed by the step, not read as it is");
+  }
+  return success();
+}
+
+LogicalResult penstock::nn::verifyOneWriter(Operation *op) {
+  // The first writer of the block answers for all of them, so that this stays linear.
+  for (Operation *before = op->getPrevNode(); before; before = before->getPrevNode()) {
+    if (isa<GlobalWriter>(before)) {
+      return success();
+    }
+  }
+  llvm::StringMap<Operation *> writers;
+  for (Operation *at = op; at; at = at->getNextNode()) {
+    auto writer = dyn_cast<GlobalWriter>(at);
+    if (!writer) {
+      continue;
+    }
+    auto [other, isFirst] = writers.try_emplace(writer.getName(), at);
+    if (!isFirst) {
+      InFlightDiagnostic error = at->emitOpError("is a second writer of @") << writer.getName() << "; an entry has one";
+      error.attachNote(other->second->getLoc()) << "the first";
+      return error;
+    }
   }
   return success();
 }
@@ -63,22 +147,6 @@ LogicalResult ApplyOp::verify() {
   }
   return success();
 }
-
-static LogicalResult verifyBinary(Operation *op) {
-  Type lhs = op->getOperand(0).getType(), rhs = op->getOperand(1).getType();
-  if (op->getResult(0).getType() != lhs) {
-    return op->emitOpError("the result has the type of lhs");
-  }
-  if (broadcasts(rhs, lhs)) {
-    return success();
-  }
-  return op->emitOpError("rhs is of the type of lhs, a vector of its width, a column of its rows, or a scalar; lhs is ")
-         << lhs << ", rhs " << rhs;
-}
-LogicalResult AddOp::verify() { return verifyBinary(*this); }
-LogicalResult SubOp::verify() { return verifyBinary(*this); }
-LogicalResult MulOp::verify() { return verifyBinary(*this); }
-LogicalResult DivOp::verify() { return verifyBinary(*this); }
 
 LogicalResult DropoutOp::verify() {
   double p = getP().convertToDouble();

@@ -1,134 +1,20 @@
-// The vector-Jacobian products of the Nn ops, in the order of NnOps.td.
-#include "compiler/dialect/Nn/Nn.h"
-
-#include "mlir/IR/Builders.h"
+// The vector-Jacobian products of the ops that are not element-wise, in the order of NnOps.td.
+#include "compiler/dialect/Nn/Expressions.h"
 
 using namespace mlir;
 using namespace penstock::nn;
 
-namespace {
-
 using Cotangents = SmallVectorImpl<Value>;
-
-Value scalar(OpBuilder &b, Location loc, float value) {
-  auto type = RankedTensorType::get({}, b.getF32Type());
-  return ConstantOp::create(b, loc, type, DenseElementsAttr::get(type, value));
-}
-
-Value add(OpBuilder &b, Location loc, Value x, Value y) { return AddOp::create(b, loc, x, y); }
-Value sub(OpBuilder &b, Location loc, Value x, Value y) { return SubOp::create(b, loc, x, y); }
-Value mul(OpBuilder &b, Location loc, Value x, Value y) { return MulOp::create(b, loc, x, y); }
-Value div(OpBuilder &b, Location loc, Value x, Value y) { return DivOp::create(b, loc, x, y); }
-Value neg(OpBuilder &b, Location loc, Value x) { return NegOp::create(b, loc, x.getType(), x); }
-
-/// 1 - x.
-Value oneMinus(OpBuilder &b, Location loc, Value x) { return add(b, loc, neg(b, loc, x), scalar(b, loc, 1.0F)); }
-
-/// The transpose of the broadcast of a binary op's rhs: sums `full` to `target`, which is the type of `full`, a scalar, a
-/// column or a vector, told apart in the order of the ops' verifier.
-Value sumTo(OpBuilder &b, Location loc, Value full, Type target) {
-  if (full.getType() == target) {
-    return full;
-  }
-  if (isScalar(target)) {
-    return TotalOp::create(b, loc, target, full);
-  }
-  if (rowsOf(full.getType()) == rowsOf(target) && widthOf(target) == 1) {
-    return RowSumOp::create(b, loc, target, full);
-  }
-  return ColumnSumOp::create(b, loc, target, full);
-}
 
 /// The cotangent of result 0. The other results of an op are there for its own derivative only, so a cotangent that
 /// reaches one is a program whose derivative is not known.
-FailureOr<Value> firstOnly(Operation *op, ValueRange cotangents) {
+static FailureOr<Value> firstOnly(Operation *op, ValueRange cotangents) {
   for (auto [i, cotangent] : llvm::enumerate(cotangents)) {
     if (i > 0 && cotangent) {
       return op->emitOpError("has no derivative through its result ") << i;
     }
   }
   return cotangents[0];
-}
-
-} // namespace
-
-//===--- element-wise ----------------------------------------------------------------------------------------------===//
-
-LogicalResult ReluOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
-  out.push_back(ReluGradOp::create(b, getLoc(), getType(), getInput(), g[0]));
-  return success();
-}
-
-LogicalResult GeluOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
-  // The slope needs nothing of the backward pass: it is computed beside gelu, from the same erf, and kept in place of the input.
-  Value slope = GeluSlopeOp::create(b, getLoc(), getType(), getInput());
-  out.push_back(mul(b, getLoc(), g[0], slope));
-  return success();
-}
-
-LogicalResult TanhOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
-  Value square = mul(b, getLoc(), getResult(), getResult());
-  out.push_back(mul(b, getLoc(), g[0], oneMinus(b, getLoc(), square)));
-  return success();
-}
-
-LogicalResult SigmoidOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
-  Value slope = mul(b, getLoc(), getResult(), oneMinus(b, getLoc(), getResult()));
-  out.push_back(mul(b, getLoc(), g[0], slope));
-  return success();
-}
-
-LogicalResult ExpOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
-  out.push_back(mul(b, getLoc(), g[0], getResult()));
-  return success();
-}
-
-LogicalResult LogOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
-  out.push_back(div(b, getLoc(), g[0], getInput()));
-  return success();
-}
-
-// 1 / (2 sqrt x).
-LogicalResult SqrtOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
-  Value half = mul(b, getLoc(), g[0], scalar(b, getLoc(), 0.5F));
-  out.push_back(div(b, getLoc(), half, getResult()));
-  return success();
-}
-
-LogicalResult SoftplusOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
-  out.push_back(mul(b, getLoc(), g[0], SigmoidOp::create(b, getLoc(), getType(), getInput())));
-  return success();
-}
-
-LogicalResult NegOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
-  out.push_back(neg(b, getLoc(), g[0]));
-  return success();
-}
-
-LogicalResult AddOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
-  out.push_back(g[0]);
-  out.push_back(sumTo(b, getLoc(), g[0], getRhs().getType()));
-  return success();
-}
-
-LogicalResult SubOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
-  out.push_back(g[0]);
-  out.push_back(neg(b, getLoc(), sumTo(b, getLoc(), g[0], getRhs().getType())));
-  return success();
-}
-
-LogicalResult MulOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
-  out.push_back(mul(b, getLoc(), g[0], getRhs()));
-  out.push_back(sumTo(b, getLoc(), mul(b, getLoc(), g[0], getLhs()), getRhs().getType()));
-  return success();
-}
-
-// d/drhs = - lhs / rhs^2 = - result / rhs; the division by rhs stands after the sum, where rhs is small.
-LogicalResult DivOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
-  out.push_back(div(b, getLoc(), g[0], getRhs()));
-  Value sum = sumTo(b, getLoc(), mul(b, getLoc(), g[0], getResult()), getRhs().getType());
-  out.push_back(neg(b, getLoc(), div(b, getLoc(), sum, getRhs())));
-  return success();
 }
 
 LogicalResult DropoutOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
@@ -140,9 +26,10 @@ LogicalResult DropoutOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
 
 // y * (g - sum(g * y)).
 LogicalResult SoftmaxOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
-  Value product = mul(b, getLoc(), g[0], getResult());
+  Graph n{b, getLoc()};
+  Value product = n.mul(g[0], getResult());
   Value column = RowSumOp::create(b, getLoc(), withWidth(getType(), 1), product);
-  out.push_back(mul(b, getLoc(), sub(b, getLoc(), g[0], column), getResult()));
+  out.push_back(n.mul(n.sub(g[0], column), getResult()));
   return success();
 }
 
@@ -157,12 +44,6 @@ LogicalResult NormalizeOp::buildVjp(OpBuilder &b, ValueRange cotangents, Cotange
 
 LogicalResult RowSumOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
   out.push_back(SpreadOp::create(b, getLoc(), getInput().getType(), g[0], getInput()));
-  return success();
-}
-
-LogicalResult SpreadOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
-  out.push_back(sumTo(b, getLoc(), g[0], getInput().getType()));
-  out.push_back({});
   return success();
 }
 

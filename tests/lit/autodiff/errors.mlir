@@ -3,7 +3,7 @@
 // An op without a derivative between a parameter and the objective is named where it stands.
 nn.global @w : tensor<5xf32> {tensor_class = "parameter"}
 func.func @missing() attributes {nn.differentiate} {
-  %w = nn.parameter @w : tensor<5xf32>
+  %w = nn.read @w : tensor<5xf32>
   %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x 5xf32>
   %y = nn.mul %x, %w : !nn.rows<records x 5xf32>, tensor<5xf32> -> !nn.rows<records x 5xf32>
   // expected-error @+1 {{no derivative: `nn.pad` stands between a parameter and the objective}}
@@ -18,7 +18,7 @@ func.func @missing() attributes {nn.differentiate} {
 // The same op where no parameter is behind it needs none.
 nn.global @w : tensor<2xf32> {tensor_class = "parameter"}
 func.func @not_active() attributes {nn.differentiate} {
-  %w = nn.parameter @w : tensor<2xf32>
+  %w = nn.read @w : tensor<2xf32>
   %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x 5xf32>
   %s = nn.slice %x {offset = 1 : i64} : !nn.rows<records x 5xf32> -> !nn.rows<records x 2xf32>
   %y = nn.mul %s, %w : !nn.rows<records x 2xf32>, tensor<2xf32> -> !nn.rows<records x 2xf32>

@@ -15,9 +15,9 @@ nn.global @high : tensor<3x2xf32> {tensor_class = "parameter", frozen = true}
 // CHECK-NOT: nn.gradient
 func.func @train_step() attributes {nn.differentiate} {
   %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x 5xf32>
-  %low = nn.parameter @low : tensor<5x7xf32>
-  %middle = nn.parameter @middle : tensor<7x3xf32>
-  %high = nn.parameter @high : tensor<3x2xf32>
+  %low = nn.read @low : tensor<5x7xf32>
+  %middle = nn.read @middle : tensor<7x3xf32>
+  %high = nn.read @high : tensor<3x2xf32>
   %a = nn.matmul %x, %low : !nn.rows<records x 5xf32>, tensor<5x7xf32> -> !nn.rows<records x 7xf32>
   %b = nn.matmul %a, %middle : !nn.rows<records x 7xf32>, tensor<7x3xf32> -> !nn.rows<records x 3xf32>
   %c = nn.matmul %b, %high : !nn.rows<records x 3xf32>, tensor<3x2xf32> -> !nn.rows<records x 2xf32>

@@ -21,10 +21,10 @@ nn.global @mean : tensor<4xf32> {tensor_class = "fitted"}
 func.func @train_step() attributes {nn.differentiate} {
   %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x 4xf32>
   %label = nn.input "label" {index = 1 : i64} : !nn.rows<records x 1xi32>
-  %m = nn.parameter @mean : tensor<4xf32>
+  %m = nn.read @mean : tensor<4xf32>
   %c = nn.sub %x, %m : !nn.rows<records x 4xf32>, tensor<4xf32> -> !nn.rows<records x 4xf32>
-  %w = nn.parameter @weight : tensor<4x3xf32>
-  %b = nn.parameter @bias : tensor<3xf32>
+  %w = nn.read @weight : tensor<4x3xf32>
+  %b = nn.read @bias : tensor<3xf32>
   %y = nn.matmul %c, %w : !nn.rows<records x 4xf32>, tensor<4x3xf32> -> !nn.rows<records x 3xf32>
   %z = nn.add %y, %b : !nn.rows<records x 3xf32>, tensor<3xf32> -> !nn.rows<records x 3xf32>
   %rows = nn.cross_entropy_rows %z, %label : !nn.rows<records x 3xf32>, !nn.rows<records x 1xi32> -> !nn.rows<records x 1xf32>

@@ -11,7 +11,7 @@ nn.global @w : tensor<5x5xf32> {tensor_class = "parameter"}
 // CHECK-NOT: nn.gradient
 func.func @twice() attributes {nn.differentiate} {
   %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x 5xf32>
-  %w = nn.parameter @w : tensor<5x5xf32>
+  %w = nn.read @w : tensor<5x5xf32>
   %y = nn.matmul %x, %w : !nn.rows<records x 5xf32>, tensor<5x5xf32> -> !nn.rows<records x 5xf32>
   %t = nn.tanh %y : !nn.rows<records x 5xf32>
   %z = nn.matmul %t, %w transposed : !nn.rows<records x 5xf32>, tensor<5x5xf32> -> !nn.rows<records x 5xf32>

@@ -9,7 +9,7 @@
 // CHECK: nn.gradient @w
 nn.global @w : tensor<7x3xf32> {tensor_class = "parameter"}
 func.func @squares() attributes {nn.differentiate} {
-  %w = nn.parameter @w : tensor<7x3xf32>
+  %w = nn.read @w : tensor<7x3xf32>
   %s = nn.mul %w, %w : tensor<7x3xf32>, tensor<7x3xf32> -> tensor<7x3xf32>
   %t = nn.total %s : tensor<7x3xf32> -> tensor<f32>
   %half = nn.constant dense<0.5> : tensor<f32> : tensor<f32>
@@ -27,7 +27,7 @@ func.func @squares() attributes {nn.differentiate} {
 // CHECK: nn.mul %{{.*}}, %[[N]] : tensor<7x3xf32>, tensor<f32>
 // CHECK: nn.gradient @w
 func.func @chain() attributes {nn.differentiate} {
-  %w = nn.parameter @w : tensor<7x3xf32>
+  %w = nn.read @w : tensor<7x3xf32>
   %one = nn.constant dense<1.0> : tensor<f32> : tensor<f32>
   %two = nn.constant dense<2.0> : tensor<f32> : tensor<f32>
   %t0 = nn.div %w, %one : tensor<7x3xf32>, tensor<f32> -> tensor<7x3xf32>

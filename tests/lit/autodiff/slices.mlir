@@ -13,7 +13,7 @@
 nn.global @w : tensor<5x5xf32> {tensor_class = "parameter"}
 func.func @meet() attributes {nn.differentiate} {
   %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x 5xf32>
-  %w = nn.parameter @w : tensor<5x5xf32>
+  %w = nn.read @w : tensor<5x5xf32>
   %a = nn.slice %w {offset = 2 : i64} : tensor<5x5xf32> -> tensor<5x3xf32>
   %b = nn.slice %w {offset = 0 : i64} : tensor<5x5xf32> -> tensor<5x2xf32>
   %y = nn.matmul %x, %a : !nn.rows<records x 5xf32>, tensor<5x3xf32> -> !nn.rows<records x 3xf32>
@@ -26,7 +26,7 @@ func.func @meet() attributes {nn.differentiate} {
 }
 func.func @apart() attributes {nn.differentiate} {
   %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x 5xf32>
-  %w = nn.parameter @w : tensor<5x5xf32>
+  %w = nn.read @w : tensor<5x5xf32>
   %a = nn.slice %w {offset = 1 : i64} : tensor<5x5xf32> -> tensor<5x2xf32>
   %b = nn.slice %w {offset = 2 : i64} : tensor<5x5xf32> -> tensor<5x3xf32>
   %y = nn.matmul %x, %a : !nn.rows<records x 5xf32>, tensor<5x2xf32> -> !nn.rows<records x 2xf32>

@@ -37,8 +37,8 @@ kernel.dispatch @matmul_3 "matmul" [5, 5, 0, 5, 0]
 kernel.dispatch @matmul_4 "matmul" [5, 5, 0, 5, 0]
 func.func @evaluate() {
   %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x @tokens x 5xf32>
-  %b0 = nn.parameter @b0 : tensor<5xf32>
-  %b1 = nn.parameter @b1 : tensor<5xf32>
+  %b0 = nn.read @b0 : tensor<5xf32>
+  %b1 = nn.read @b1 : tensor<5xf32>
   %s = kernel.invoke "segment_sum"(%x) : (!nn.rows<records x @tokens x 5xf32>) -> !nn.rows<records x 5xf32>
   %r0 = nn.broadcast_records %s : !nn.rows<records x 5xf32> -> !nn.rows<records x @tokens x 5xf32>
   %m0 = kernel.invoke "matmul" @matmul_0(%r0) : (!nn.rows<records x @tokens x 5xf32>) -> !nn.rows<records x @tokens x 5xf32>
@@ -72,8 +72,8 @@ func.func @evaluate() {
 }
 func.func @predict() {
   %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x @tokens x 5xf32>
-  %b0 = nn.parameter @b0 : tensor<5xf32>
-  %b1 = nn.parameter @b1 : tensor<5xf32>
+  %b0 = nn.read @b0 : tensor<5xf32>
+  %b1 = nn.read @b1 : tensor<5xf32>
   %s = kernel.invoke "segment_sum"(%x) : (!nn.rows<records x @tokens x 5xf32>) -> !nn.rows<records x 5xf32>
   %r0 = nn.broadcast_records %s : !nn.rows<records x 5xf32> -> !nn.rows<records x @tokens x 5xf32>
   %m0 = kernel.invoke "matmul" @matmul_0(%r0) : (!nn.rows<records x @tokens x 5xf32>) -> !nn.rows<records x @tokens x 5xf32>

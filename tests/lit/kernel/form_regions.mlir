@@ -18,7 +18,7 @@ kernel.dispatch @matmul_1 "matmul" [7, 4, 0, 4, 0]
 // CHECK-NOT: kernel.rows "records x tokens"
 func.func @f() {
   %ids = nn.input "tokens" {index = 0 : i64} : !nn.rows<records x @tokens x 1xi32>
-  %t = nn.parameter @t : tensor<11x4xf32>
+  %t = nn.read @t : tensor<11x4xf32>
   %e = nn.embedding %ids, %t : !nn.rows<records x @tokens x 1xi32>, tensor<11x4xf32> -> !nn.rows<records x @tokens x 4xf32>
   %a = kernel.invoke "matmul" @matmul_0(%e) : (!nn.rows<records x @tokens x 4xf32>) -> !nn.rows<records x @tokens x 7xf32>
   %g = nn.gelu %a : !nn.rows<records x @tokens x 7xf32>

@@ -29,7 +29,7 @@
 // LLVM-NOT: kernel.
 func.func @predict() {
   %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x 5xf32>
-  %b = nn.parameter @b : tensor<5xf32>
+  %b = nn.read @b : tensor<5xf32>
   %t = nn.tanh %x : !nn.rows<records x 5xf32>
   %m = nn.mul %t, %x : !nn.rows<records x 5xf32>, !nn.rows<records x 5xf32> -> !nn.rows<records x 5xf32>
   %a = nn.add %m, %b : !nn.rows<records x 5xf32>, tensor<5xf32> -> !nn.rows<records x 5xf32>

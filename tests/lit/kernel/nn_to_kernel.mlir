@@ -18,8 +18,8 @@ nn.global @b : tensor<3xf32> {tensor_class = "parameter"}
 // CHECK: kernel.invoke "weight_gradient" @[[GRADIENT]]
 func.func @train_step() {
   %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x 5xf32>
-  %w = nn.parameter @w : tensor<5x3xf32>
-  %b = nn.parameter @b : tensor<3xf32>
+  %w = nn.read @w : tensor<5x3xf32>
+  %b = nn.read @b : tensor<3xf32>
   %y = nn.matmul %x, %w : !nn.rows<records x 5xf32>, tensor<5x3xf32> -> !nn.rows<records x 3xf32>
   %z = nn.add %y, %b : !nn.rows<records x 3xf32>, tensor<3xf32> -> !nn.rows<records x 3xf32>
   %dx = nn.matmul %z, %w transposed : !nn.rows<records x 3xf32>, tensor<5x3xf32> -> !nn.rows<records x 5xf32>
@@ -36,12 +36,12 @@ func.func @train_step() {
 // CHECK: kernel.invoke "matmul" @[[FORWARD]]
 // CHECK-LABEL: func.func @pack
 // CHECK: kernel.pack @[[FORWARD]]
-// CHECK: %[[W:.*]] = nn.parameter @w
+// CHECK: %[[W:.*]] = nn.read @w
 // CHECK: %[[S:.*]] = nn.slice %[[W]] {offset = 1 : i64}
 // CHECK: kernel.pack @[[COLUMNS]], %[[S]] : tensor<5x2xf32>
 func.func @evaluate() {
   %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x 5xf32>
-  %w = nn.parameter @w : tensor<5x3xf32>
+  %w = nn.read @w : tensor<5x3xf32>
   %y = nn.matmul %x, %w : !nn.rows<records x 5xf32>, tensor<5x3xf32> -> !nn.rows<records x 3xf32>
   %s = nn.slice %w {offset = 1 : i64} : tensor<5x3xf32> -> tensor<5x2xf32>
   %z = nn.matmul %x, %s : !nn.rows<records x 5xf32>, tensor<5x2xf32> -> !nn.rows<records x 2xf32>

@@ -23,8 +23,8 @@ func.func @train_step() {
   %0 = nn.input "x" {index = 0 : i64} : !nn.rows<records x @tokens x 5xf32>
   %1 = nn.input "y" {index = 1 : i64} : !nn.rows<records x @tokens x 3xf32>
   %2 = nn.input "z" {index = 2 : i64} : !nn.rows<records x @tokens x 7xf32>
-  %pa = nn.parameter @a : tensor<5x3xf32>
-  %pb = nn.parameter @b : tensor<3x7xf32>
+  %pa = nn.read @a : tensor<5x3xf32>
+  %pb = nn.read @b : tensor<3x7xf32>
   %x = nn.relu %0 : !nn.rows<records x @tokens x 5xf32>
   %y = nn.relu %1 : !nn.rows<records x @tokens x 3xf32>
   %z = nn.relu %2 : !nn.rows<records x @tokens x 7xf32>

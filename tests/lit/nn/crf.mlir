@@ -9,8 +9,8 @@
 nn.global @w : tensor<15xf32> {tensor_class = "parameter"}
 nn.global @table : tensor<7x3xf32> {tensor_class = "parameter"}
 func.func @field() attributes {nn.differentiate} {
-  %w = nn.parameter @w : tensor<15xf32>
-  %table = nn.parameter @table : tensor<7x3xf32>
+  %w = nn.read @w : tensor<15xf32>
+  %table = nn.read @table : tensor<7x3xf32>
   %ids = nn.input "tokens" {index = 0 : i64} : !nn.rows<records x @tokens x 1xi32>
   %tags = nn.input "tag" {index = 1 : i64} : !nn.rows<records x @tokens x 1xi32>
   %x = nn.embedding %ids, %table : !nn.rows<records x @tokens x 1xi32>, tensor<7x3xf32> -> !nn.rows<records x @tokens x 3xf32>

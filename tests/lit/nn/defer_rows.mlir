@@ -31,9 +31,9 @@ nn.global @small : tensor<7x65xf32> {tensor_class = "parameter"}
 nn.global @read_twice : tensor<1009x65xf32> {tensor_class = "parameter"}
 func.func @train_step() {
   %ids = nn.input "tokens" {index = 0 : i64} : !nn.rows<records x @tokens x 1xi32>
-  %large = nn.parameter @large : tensor<1009x65xf32>
-  %small = nn.parameter @small : tensor<7x65xf32>
-  %twice = nn.parameter @read_twice : tensor<1009x65xf32>
+  %large = nn.read @large : tensor<1009x65xf32>
+  %small = nn.read @small : tensor<7x65xf32>
+  %twice = nn.read @read_twice : tensor<1009x65xf32>
   %a = nn.embedding %ids, %large : !nn.rows<records x @tokens x 1xi32>, tensor<1009x65xf32> -> !nn.rows<records x @tokens x 65xf32>
   %b = nn.embedding %ids, %small : !nn.rows<records x @tokens x 1xi32>, tensor<7x65xf32> -> !nn.rows<records x @tokens x 65xf32>
   %c = nn.embedding %ids, %twice : !nn.rows<records x @tokens x 1xi32>, tensor<1009x65xf32> -> !nn.rows<records x @tokens x 65xf32>

@@ -32,7 +32,7 @@ module attributes {nn.optimizer = {kind = "adamw", weight_decay = 0.01 : f64}} {
   func.func @model() {
     %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x @tokens x 12xf32>
     %label = nn.input "label" {index = 1 : i64} : !nn.rows<records x 1xi32>
-    %w = nn.parameter @w : tensor<4x3xf32>
+    %w = nn.read @w : tensor<4x3xf32>
     %a, %lse = nn.attention %x {heads = 2 : i64, dropout = 0.1 : f64, key = 5 : i64} : !nn.rows<records x @tokens x 12xf32> -> !nn.rows<records x @tokens x 4xf32>, !nn.rows<records x @tokens x 2xf32>
     %f = nn.segment_first %a : !nn.rows<records x @tokens x 4xf32> -> !nn.rows<records x 4xf32>
     %d = nn.dropout %f {p = 0.5 : f64, key = 7 : i64} : !nn.rows<records x 4xf32>

@@ -6,7 +6,7 @@
 // CHECK-NOT: nn.matmul
 func.func @bag() {
   %ids = nn.input "tokens" {index = 0 : i64} : !nn.rows<records x @tokens x 1xi32>
-  %w = nn.parameter @w : tensor<31x3xf32>
+  %w = nn.read @w : tensor<31x3xf32>
   %c = nn.counts %ids : !nn.rows<records x @tokens x 1xi32> -> !nn.rows<records x 31xf32>
   %y = nn.matmul %c, %w : !nn.rows<records x 31xf32>, tensor<31x3xf32> -> !nn.rows<records x 3xf32>
   nn.output "y", %y {index = 0 : i64} : !nn.rows<records x 3xf32>
@@ -19,7 +19,7 @@ func.func @bag() {
 // CHECK: nn.matmul
 func.func @bag_transposed() {
   %ids = nn.input "tokens" {index = 0 : i64} : !nn.rows<records x @tokens x 1xi32>
-  %v = nn.parameter @v : tensor<3x31xf32>
+  %v = nn.read @v : tensor<3x31xf32>
   %c = nn.counts %ids : !nn.rows<records x @tokens x 1xi32> -> !nn.rows<records x 31xf32>
   %y = nn.matmul %c, %v transposed : !nn.rows<records x 31xf32>, tensor<3x31xf32> -> !nn.rows<records x 3xf32>
   nn.output "y", %y {index = 0 : i64} : !nn.rows<records x 3xf32>
@@ -35,8 +35,8 @@ func.func @bag_transposed() {
 // CHECK: nn.output "y", %[[R]]
 func.func @cnn() {
   %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x @tokens x 5xf32>
-  %w = nn.parameter @conv : tensor<3x5x7xf32>
-  %b = nn.parameter @bias : tensor<7xf32>
+  %w = nn.read @conv : tensor<3x5x7xf32>
+  %b = nn.read @bias : tensor<7xf32>
   %c = nn.conv1d %x, %w : !nn.rows<records x @tokens x 5xf32>, tensor<3x5x7xf32> -> !nn.rows<records x @tokens x 7xf32>
   %a = nn.add %c, %b : !nn.rows<records x @tokens x 7xf32>, tensor<7xf32> -> !nn.rows<records x @tokens x 7xf32>
   %r = nn.relu %a : !nn.rows<records x @tokens x 7xf32>
@@ -65,7 +65,7 @@ func.func @cnn() {
 // CHECK-NEXT: nn.output "y", %[[L14]]
 func.func @long() {
   %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x @tokens x 5xf32>
-  %w = nn.parameter @conv : tensor<3x5x7xf32>
+  %w = nn.read @conv : tensor<3x5x7xf32>
   %one = nn.constant dense<1.0> : tensor<f32> : tensor<f32>
   %c0 = nn.conv1d %x, %w : !nn.rows<records x @tokens x 5xf32>, tensor<3x5x7xf32> -> !nn.rows<records x @tokens x 7xf32>
   %c1 = nn.relu %c0 : !nn.rows<records x @tokens x 7xf32>
@@ -94,7 +94,7 @@ func.func @long() {
 // CHECK: nn.segment_max
 func.func @shared() {
   %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x @tokens x 5xf32>
-  %w = nn.parameter @conv : tensor<3x5x7xf32>
+  %w = nn.read @conv : tensor<3x5x7xf32>
   %c = nn.conv1d %x, %w : !nn.rows<records x @tokens x 5xf32>, tensor<3x5x7xf32> -> !nn.rows<records x @tokens x 7xf32>
   %r = nn.relu %c : !nn.rows<records x @tokens x 7xf32>
   %y, %at = nn.segment_max %r : !nn.rows<records x @tokens x 7xf32> -> !nn.rows<records x 7xf32>, !nn.rows<records x 7xi32>

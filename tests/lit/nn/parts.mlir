@@ -13,7 +13,7 @@ module attributes {nn.accumulate, nn.optimizer = {kind = "adamw"}} {
   nn.global @w : tensor<4x3xf32> {tensor_class = "parameter"}
   func.func @model() {
     %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x 4xf32>
-    %w = nn.parameter @w : tensor<4x3xf32>
+    %w = nn.read @w : tensor<4x3xf32>
     %z = nn.matmul %x, %w : !nn.rows<records x 4xf32>, tensor<4x3xf32> -> !nn.rows<records x 3xf32>
     %loss = nn.total %z : !nn.rows<records x 3xf32> -> tensor<f32>
     nn.output "loss", %loss {index = 0 : i64} : tensor<f32>

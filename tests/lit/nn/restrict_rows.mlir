@@ -3,7 +3,7 @@
 // The end of a layer: only the keys and values that attention reads and what the sum over rows reads is computed for the axis; everything
 // else, the queries too, for the records, however often it is read on the way.
 // CHECK-LABEL: func.func @last
-// CHECK: %[[Q:.*]] = nn.parameter @q
+// CHECK: %[[Q:.*]] = nn.read @q
 // CHECK: %[[X:.*]] = nn.segment_first %{{.*}} : !nn.rows<records x @tokens x 5xf32> -> !nn.rows<records x 5xf32>
 // CHECK: %[[QW:.*]] = nn.slice %[[Q]] {offset = 0 : i64} : tensor<5x15xf32> -> tensor<5x5xf32>
 // CHECK: %[[QM:.*]] = nn.matmul %[[X]], %[[QW]]
@@ -23,9 +23,9 @@
 // CHECK: nn.output "y", %[[T]]
 func.func @last() {
   %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x @tokens x 5xf32>
-  %q = nn.parameter @q : tensor<5x15xf32>
-  %w = nn.parameter @w : tensor<5x5xf32>
-  %b = nn.parameter @b : tensor<15xf32>
+  %q = nn.read @q : tensor<5x15xf32>
+  %w = nn.read @w : tensor<5x5xf32>
+  %b = nn.read @b : tensor<15xf32>
   %product = nn.matmul %x, %q : !nn.rows<records x @tokens x 5xf32>, tensor<5x15xf32> -> !nn.rows<records x @tokens x 15xf32>
   %qkv = nn.add %product, %b : !nn.rows<records x @tokens x 15xf32>, tensor<15xf32> -> !nn.rows<records x @tokens x 15xf32>
   %a, %lse = nn.attention %qkv {heads = 1 : i64} : !nn.rows<records x @tokens x 15xf32> -> !nn.rows<records x @tokens x 5xf32>, !nn.rows<records x @tokens x 1xf32>
@@ -47,7 +47,7 @@ func.func @last() {
 // CHECK: return
 func.func @given() {
   %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x @tokens x 15xf32>
-  %q = nn.parameter @q : tensor<5x15xf32>
+  %q = nn.read @q : tensor<5x15xf32>
   %a, %lse = nn.attention %x {heads = 1 : i64} : !nn.rows<records x @tokens x 15xf32> -> !nn.rows<records x @tokens x 5xf32>, !nn.rows<records x @tokens x 1xf32>
   %qkv = nn.matmul %a, %q : !nn.rows<records x @tokens x 5xf32>, tensor<5x15xf32> -> !nn.rows<records x @tokens x 15xf32>
   %c, %lse_0 = nn.attention %qkv {heads = 5 : i64} : !nn.rows<records x @tokens x 15xf32> -> !nn.rows<records x @tokens x 5xf32>, !nn.rows<records x @tokens x 5xf32>
@@ -73,6 +73,22 @@ func.func @both() {
   %z = nn.segment_sum %r : !nn.rows<records x @tokens x 5xf32> -> !nn.rows<records x 5xf32>
   nn.output "y", %y {index = 0 : i64} : !nn.rows<records x 5xf32>
   nn.output "z", %z {index = 1 : i64} : !nn.rows<records x 5xf32>
+  return
+}
+
+// Whatever an element of a row is computed from the same element of is row-wise, the parts of derivatives too.
+// CHECK-LABEL: func.func @element_wise
+// CHECK: %[[X:.*]] = nn.segment_first %{{.*}} : !nn.rows<records x @tokens x 5xf32> -> !nn.rows<records x 5xf32>
+// CHECK-NOT: @tokens
+// CHECK: nn.output
+func.func @element_wise() {
+  %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x @tokens x 5xf32>
+  %a = nn.softplus %x : !nn.rows<records x @tokens x 5xf32>
+  %b = nn.sqrt %a : !nn.rows<records x @tokens x 5xf32>
+  %c = nn.gelu_slope %b : !nn.rows<records x @tokens x 5xf32>
+  %d = nn.relu_grad %x, %c : !nn.rows<records x @tokens x 5xf32>
+  %y = nn.segment_first %d : !nn.rows<records x @tokens x 5xf32> -> !nn.rows<records x 5xf32>
+  nn.output "y", %y {index = 0 : i64} : !nn.rows<records x 5xf32>
   return
 }
 nn.global @q : tensor<5x15xf32> {tensor_class = "parameter"}

@@ -24,7 +24,7 @@ func.func @sameRows() {
   %b = nn.input "b" {index = 1 : i64} : !nn.rows<records x [3, 5] x 7xf32>
   // CHECK: nn.concat {{.*}} -> !nn.rows<records x [3, 5] x 9xf32>
   %c = nn.concat %a, %b : !nn.rows<records x [3, 5] x 2xf32>, !nn.rows<records x [3, 5] x 7xf32> -> !nn.rows<records x [3, 5] x 9xf32>
-  %bias = nn.parameter @bias : tensor<9xf32>
+  %bias = nn.read @bias : tensor<9xf32>
   %d = nn.add %c, %bias : !nn.rows<records x [3, 5] x 9xf32>, tensor<9xf32> -> !nn.rows<records x [3, 5] x 9xf32>
   // CHECK: nn.segment_max {{.*}} -> !nn.rows<records x 9xf32>, !nn.rows<records x 9xi32>
   %m, %at = nn.segment_max %d : !nn.rows<records x [3, 5] x 9xf32> -> !nn.rows<records x 9xf32>, !nn.rows<records x 9xi32>
