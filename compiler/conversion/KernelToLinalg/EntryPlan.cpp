@@ -302,7 +302,7 @@ void Planner::formStages(Block &body, SmallVector<Stage> &stages) {
 // One partial result a block: at most rows / block + 1 of them.
 void Planner::planPartial(Operation *sum, RegionPlan &regionPlan, SmallVector<int> &freed) {
   nn::RowsOf rows = nn::iterationRows(sum);
-  int64_t width = isa<nn::TotalOp>(sum) ? 1 : nn::widthOf(sum->getResult(0).getType());
+  int64_t width = nn::widthOf(sum->getResult(0).getType());
   Extent extent;
   extent.axis = plan.axisOf(rows);
   if (extent.axis < 0) {

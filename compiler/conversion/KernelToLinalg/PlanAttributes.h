@@ -8,7 +8,7 @@
 //                   kernel.worker     of a region or a kernel: bytes of a worker's scratch, for values of a block or its own
 //                   kernel.partial    of a sum over rows in a region: one partial result a block
 //                   kernel.block      of a region: the most rows of a block
-//                   kernel.to         of nn.output and nn.gradient: where the value goes
+//                   kernel.to         of nn.output, nn.gradient and nn.update: where the value goes
 //                   kernel.rows_read  of what reads a deferred table: {table = [groups, gradient, partials]}
 //                   kernel.optimizer  of nn.refresh: the attributes of the entry's nn.apply
 //                   kernel.in_arena   of nn.apply: the gradient is that of its own entry

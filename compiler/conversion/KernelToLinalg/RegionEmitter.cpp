@@ -1,6 +1,5 @@
 #include "compiler/conversion/KernelToLinalg/RegionEmitter.h"
 
-
 using namespace mlir;
 
 namespace penstock {

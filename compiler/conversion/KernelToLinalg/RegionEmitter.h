@@ -1,13 +1,13 @@
 // The code of row regions: a parallel loop over blocks of rows, in which row-wise stages and kernels alternate. Internal to this folder.
 #pragma once
 
-#include "compiler/conversion/KernelToLinalg/RowEmitter.h"
+#include "compiler/conversion/KernelToLinalg/RowOps.h"
 
 namespace penstock {
 
-class RegionEmitter : public RowEmitter {
+class RegionEmitter : public RowOps {
 public:
-  explicit RegionEmitter(const StepContext &context) : RowEmitter(context) {}
+  explicit RegionEmitter(const StepContext &context) : RowOps(context) {}
 
   using RowEmitter::emit;
   /// Fails, with a diagnostic, at an op that has no code.
