@@ -1,8 +1,8 @@
 #include "runtime/exec/safetensors.h"
 
 #include "runtime/base/checked.h"
+#include "runtime/base/file.h"
 #include "runtime/base/hash.h"
-#include "runtime/exec/files.h"
 
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -62,7 +62,7 @@ Result<std::shared_ptr<SafetensorsFile>> SafetensorsFile::map(const std::string 
   std::size_t size = 0;
   PENSTOCK_ASSIGN(const Descriptor descriptor, openRegularFile(path, &size));
   if (size < sizeof(std::uint64_t)) {
-    return environmentError("`" + path + "` is damaged: it is too short for a safetensors file");
+    return damagedFile(path, "it is too short for a safetensors file");
   }
   std::shared_ptr<SafetensorsFile> file(new SafetensorsFile);
   file->size = size;
@@ -85,7 +85,7 @@ Result<std::shared_ptr<const SafetensorsFile>> SafetensorsFile::open(const std::
   if (!hash.empty()) {
     const std::string found = hash64Hex({reinterpret_cast<const char *>(file->mapped), file->size});
     if (found != hash) {
-      return environmentError("`" + path + "` is damaged: its hash is " + found + ", not " + hash);
+      return damagedFile(path, "its hash is " + found + ", not " + hash);
     }
   }
   PENSTOCK_TRY(file->parse(path, false));
@@ -150,7 +150,7 @@ struct Entry {
 } // namespace
 
 Status SafetensorsFile::parse(const std::string &path, bool anyType) {
-  const auto damaged = [&](const std::string &why) { return environmentError("`" + path + "` is damaged: " + why); };
+  const auto damaged = [&](const std::string &why) { return damagedFile(path, why); };
   std::uint64_t length = 0;
   std::memcpy(&length, mapped, sizeof(length));
   if (length > maximumHeader || length > size - sizeof(length)) {

@@ -1,7 +1,7 @@
 #include "runtime/exec/trained_run.h"
 
 #include "runtime/base/cores.h"
-#include "runtime/exec/files.h"
+#include "runtime/base/file.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/learners.h"
 
@@ -27,7 +27,7 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder, 
   }
   const std::string again = "; `penstock train ... --resume` makes it again from the last checkpoint";
   if (!fileExists(weights)) {
-    return environmentError("`" + weights + "` is damaged: it is not there" + again);
+    return damagedFile(weights, "it is not there" + again);
   }
   std::vector<std::string> folders = pluginFolders;
   folders.insert(folders.end(), run->held.config.pluginFolders.begin(), run->held.config.pluginFolders.end());
@@ -60,7 +60,7 @@ Result<ProgramFile> TrainedRun::programFile(const Recompile &recompile) {
   if (kept.ok() && kept->hash() == held.programHash) {
     return kept;
   }
-  const std::string damaged = kept.ok() ? "`" + path + "` is damaged: it is not the program of this run" : kept.status().message();
+  const std::string damaged = (kept.ok() ? damagedFile(path, "it is not the program of this run") : kept.status()).message();
   if (!recompile) {
     return environmentError(damaged + "; `penstock train ... --resume` compiles it again");
   }

@@ -1,6 +1,7 @@
 // The parts of the runtime alone: hash, safetensors, Philox, schedules, atomic files, configuration.
+#include "runtime/base/file.h"
+#include "runtime/base/folder.h"
 #include "runtime/base/hash.h"
-#include "runtime/exec/files.h"
 #include "runtime/exec/initialize.h"
 #include "runtime/exec/metrics_log.h"
 #include "runtime/exec/run_config.h"
