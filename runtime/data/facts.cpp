@@ -84,10 +84,10 @@ std::string Gatherer::cached(const Hash128 &key) const {
     return {};
   }
   try {
-    std::string text(Cache::payloadOf(*entry));
+    std::string text(DiskCache::payloadOf(*entry));
     const Json kept = Json::parse(text);
     for (const auto &[feature, path] : kept.at("fitted").items()) {
-      if (Cache::open(path.get<std::string>(), "state", stateVersion) == nullptr) {
+      if (DiskCache::open(path.get<std::string>(), "state", stateVersion) == nullptr) {
         return {};
       }
     }

@@ -1,8 +1,8 @@
 #include "runtime/data/fitted.h"
 
+#include "runtime/base/disk_cache.h"
 #include "runtime/base/file.h"
 #include "runtime/base/folder.h"
-#include "runtime/data/cache.h"
 #include "runtime/data/dataset.h"
 
 #include <fmt/format.h>
@@ -149,11 +149,11 @@ Result<std::string> stateOf(const Json &facts, const std::string &feature) {
     return state;
   }
   const std::string path = facts.at("fitted").at(feature).get<std::string>();
-  const std::shared_ptr<MappedFile> entry = Cache::open(path, "state", stateVersion);
+  const std::shared_ptr<MappedFile> entry = DiskCache::open(path, "state", stateVersion);
   if (entry == nullptr) {
     return environmentError("the cache entry `" + path + "` is gone; run the command again");
   }
-  return std::string(Cache::payloadOf(*entry));
+  return std::string(DiskCache::payloadOf(*entry));
 }
 
 Status copyPath(const std::string &from, const std::string &to) {

@@ -1,9 +1,8 @@
 #include "runtime/plugin/plugin_check.h"
 
-#include "runtime/base/file.h"
+#include "runtime/base/disk_cache.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/printable.h"
-#include "runtime/base/temporary_name.h"
 #include "runtime/plugin/containment.h"
 #include "runtime/plugin/plugin_trial.h"
 
@@ -37,7 +36,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr const char *entryName = "penstock_plugin", *loading = "loading";
 constexpr std::size_t maximumVerdictBytes = 4096;
-constexpr std::size_t maximumRemembered = 1024;
 
 Status disagrees(const PluginManifest &manifest, const std::string &reason) {
   return invalidInput(fmt::format("plugin `{}` cannot be used: {}; its library is {}", manifest.name, reason, manifest.library));
@@ -307,67 +305,17 @@ std::string keyOf(const PluginManifest &manifest, const struct stat &info) {
                      PENSTOCK_PLUGIN_ABI_MINOR, kindName(manifest.kind), manifest.name, manifest.textHash);
 }
 
-/// The file holds the whole key.
-std::string fileOf(const std::string &folder, const std::string &key) { return fmt::format("{}/plugins/{:016x}", folder, hash64(key)); }
+constexpr std::string_view cacheKind = "plugins";
+constexpr std::uint32_t verdictVersion = 1;
 
-constexpr std::string_view rememberedHeader = "penstock-plugin-scan 2\n";
-
-bool recall(const std::string &path, const std::string &key, Status &verdict) {
-  const Result<std::string> read = readWholeFile(path, maximumVerdictBytes * 4);
-  if (!read.ok()) {
+bool recall(const DiskCache &cache, const Hash128 &key, Status &verdict) {
+  const std::shared_ptr<MappedFile> entry = cache.find(cacheKind, verdictVersion, key);
+  if (entry == nullptr) {
     return false;
   }
-  const std::string &text = *read;
-  const std::string begin = std::string(rememberedHeader) + key + "\n";
-  if (text.compare(0, begin.size(), begin) != 0 || text.size() < begin.size() + 2 || text.back() != '\n') {
-    return false;
-  }
-  const std::string said = text.substr(begin.size(), text.size() - begin.size() - 1);
-  if (said == "+") {
-    verdict = Status::success();
-    return true;
-  }
-  if (said[0] == '-') {
-    verdict = invalidInput(said.substr(1));
-    return true;
-  }
-  return false;
-}
-
-/// Best effort: a cache that cannot be written only means another scan.
-void memorize(const std::string &folder, const std::string &path, const std::string &key, const Status &verdict) {
-  std::error_code error;
-  fs::create_directories(fs::path(folder).parent_path(), error);
-  const std::string below = folder + "/plugins";
-  for (const std::string &made : {folder, below}) {
-    if (mkdir(made.c_str(), 0700) != 0 && errno != EEXIST) {
-      return;
-    }
-  }
-  std::vector<fs::path> remembered;
-  fs::directory_iterator it(below, error), end;
-  while (!error && it != end) {
-    remembered.push_back(it->path());
-    it.increment(error);
-  }
-  if (remembered.size() >= maximumRemembered) {
-    for (const fs::path &old : remembered) {
-      fs::remove(old, error);
-    }
-  }
-  const std::string temporary = temporaryName(path);
-  {
-    std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
-    file << rememberedHeader << key << '\n' << (verdict.ok() ? "+" : "-" + verdict.message()) << '\n';
-    file.flush();
-    if (!file) {
-      fs::remove(temporary, error);
-      return;
-    }
-  }
-  if (std::rename(temporary.c_str(), path.c_str()) != 0) {
-    fs::remove(temporary, error);
-  }
+  const std::string_view said = DiskCache::payloadOf(*entry);
+  verdict = said.empty() ? Status::success() : invalidInput(std::string(said));
+  return true;
 }
 
 } // namespace
@@ -440,33 +388,18 @@ Status scanPlugin(const PluginManifest &manifest, const std::string &cacheFolder
   if (!S_ISREG(info.st_mode)) {
     return environmentError(fmt::format("plugin `{}` has no library: {} is not a file", manifest.name, manifest.library));
   }
-  const std::string key = keyOf(manifest, info);
-  const std::string path = cacheFolder.empty() ? "" : fileOf(cacheFolder, key);
+  const Hash128 key = hash128(keyOf(manifest, info));
+  const DiskCache cache(cacheFolder);
   Status verdict;
-  if (!path.empty() && recall(path, key, verdict)) {
+  if (recall(cache, key, verdict)) {
     return verdict;
   }
   bool remember = false;
   verdict = scanNow(manifest, timeout, remember);
-  if (remember && !path.empty()) {
-    memorize(cacheFolder, path, key, verdict);
+  if (remember && cache.enabled()) { // one that cannot be written only means another scan
+    (void)cache.store(cacheKind, verdictVersion, key, verdict.message());
   }
   return verdict;
-}
-
-std::string pluginCacheFolder() {
-  const auto variable = [](const char *name) -> std::string {
-    const char *value = std::getenv(name);
-    return value != nullptr && value[0] == '/' ? value : "";
-  };
-  if (const std::string own = variable("PENSTOCK_CACHE"); !own.empty()) {
-    return own;
-  }
-  if (const std::string base = variable("XDG_CACHE_HOME"); !base.empty()) {
-    return base + "/penstock";
-  }
-  const std::string home = variable("HOME");
-  return home.empty() ? "" : home + "/.cache/penstock";
 }
 
 } // namespace penstock

@@ -38,7 +38,4 @@ Result<LoadedPlugin> loadPlugin(const PluginManifest &manifest);
 /// function, and the library.
 Status scanPlugin(const PluginManifest &manifest, const std::string &cacheFolder, std::chrono::milliseconds timeout);
 
-/// PENSTOCK_CACHE, else $XDG_CACHE_HOME/penstock, else $HOME/.cache/penstock; empty where none is known.
-std::string pluginCacheFolder();
-
 } // namespace penstock

@@ -1,9 +1,12 @@
 // `penstock plugin list|info|run|test`: what plugins there are, what they take, and one of them tried alone.
 #include "tools/penstock/commands.h"
+#include "tools/penstock/named_input.h"
 
 #include "plugins/sdk/conformance/conformance.h"
 #include "runtime/base/parameter_text.h"
 #include "runtime/base/printable.h"
+#include "runtime/data/rows.h"
+#include "runtime/exec/interrupt.h"
 #include "runtime/plugin/plugin_host.h"
 #include "runtime/plugin/plugin_wrapped.h"
 
@@ -15,8 +18,6 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
-#include <fstream>
-#include <iostream>
 #include <map>
 #include <memory>
 #include <set>
@@ -235,45 +236,45 @@ class JsonLines {
 public:
   static Result<std::unique_ptr<JsonLines>> open(const std::string &path) {
     auto lines = std::make_unique<JsonLines>();
-    lines->name = path == "-" ? "standard input" : path;
-    if (path != "-") {
-      lines->file.open(path, std::ios::binary);
-      lines->file.peek();
-      if (!lines->file.is_open() || lines->file.bad() || (lines->file.fail() && !lines->file.eof())) {
-        return invalidInput(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
-      }
-      lines->file.clear();
-    }
+    lines->name = path == "-" ? "standard input" : printable(path);
+    StreamHooks hooks;
+    hooks.idle = [] { std::fflush(stdout); }; // a failure stays in the stream and is told at the end
+    PENSTOCK_ASSIGN(auto bytes, openNamedInput(path == "-" ? "" : path, lines->name, std::move(hooks)));
+    lines->rows = makePlainLines(std::move(bytes));
+    PENSTOCK_TRY(lines->rows->begin());
+    lines->rows->select({"line"});
     return lines;
   }
 
   /// False at the end.
   Result<bool> next(Json &value) {
-    std::istream &in = file.is_open() ? file : std::cin;
-    std::string line;
-    while (std::getline(in, line)) {
-      ++number;
-      if (line.find_first_not_of(" \t\r") == std::string::npos) {
+    for (;;) {
+      RowError error;
+      PENSTOCK_ASSIGN(const RowStep step, rows->next(row, error));
+      if (step == RowStep::end) {
+        return false;
+      }
+      if (step == RowStep::error) {
+        return invalidInput(error.inFile(name));
+      }
+      const std::string_view text = row.cells[0].text;
+      if (text.find_first_not_of(" \t") == std::string_view::npos) {
         continue;
       }
-      value = Json::parse(line, nullptr, false);
+      value = Json::parse(text, nullptr, false);
       if (!value.is_object()) {
         return mistake("one JSON object a line is needed");
       }
       return true;
     }
-    if (in.bad()) {
-      return environmentError(fmt::format("{}: reading failed", name));
-    }
-    return false;
   }
 
-  Status mistake(const std::string &reason) const { return invalidInput(fmt::format("{}:{}: {}", name, number, reason)); }
+  Status mistake(const std::string &reason) const { return invalidInput(fmt::format("{}:{}: {}", name, row.line, reason)); }
 
 private:
   std::string name;
-  std::ifstream file;
-  std::size_t number = 0;
+  std::unique_ptr<RowSource> rows;
+  Row row;
 };
 
 Status writeLine(const std::string &line) {
@@ -598,6 +599,7 @@ Status runPlugin(PluginHost &host, const PluginOptions &options) {
   if (const auto checked = host.arguments(*manifest, parameters); !checked.ok()) {
     return usageError(checked.status().message());
   }
+  catchInterrupts();
   PENSTOCK_ASSIGN(const std::unique_ptr<JsonLines> lines, JsonLines::open(options.input));
   const Status done = manifest->kind == PluginKind::tokenizer ? runTokenizer(host, *manifest, parameters, *lines)
                                                               : runMetric(host, *manifest, parameters, *lines);
