@@ -4,6 +4,7 @@
 #include "runtime/base/file.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/learners.h"
+#include "runtime/kernels/kernel_table.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -43,6 +44,13 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder, 
   PENSTOCK_ASSIGN(run->pool, ThreadPool::create(static_cast<int>(run->held.config.threads)));
   PENSTOCK_ASSIGN(const ProgramFile program, run->programFile(recompile));
   PENSTOCK_ASSIGN(run->compiled, Program::open(program, *run->pool));
+  PENSTOCK_ASSIGN(const Level level, parseLevel(run->compiled->table().level));
+  if (const std::string kernels = kernelsOf(run->compiled->table(), level); kernels != run->held.kernels) {
+    run->remarks.push_back(
+        fmt::format("the run was trained with the kernels `{}`, here they are `{}`, and others add in another order: answers "
+                    "can differ from its own in the last digits",
+                    run->held.kernels, kernels));
+  }
   const auto opened = SafetensorsFile::open(weights, run->held.weightsHash);
   if (!opened.ok()) {
     return environmentError(opened.status().message() + again);
