@@ -64,7 +64,7 @@ PluginChanges comparePlugins(const std::vector<RunPlugin> &before, const std::ve
     if (found->version != old.version) {
       changes.all.push_back(
           fmt::format("the {} `{}` is version {}, the run was made with {}", old.kind, old.name, found->version, old.version));
-      if (old.kind != "metric") {
+      if (const PluginKindRow *row = findKind(old.kind); row == nullptr || row->place != PluginPlace::evaluate) {
         changes.decisive.push_back(changes.all.back());
       }
     } else {

@@ -4,6 +4,7 @@
 #include "runtime/base/hash.h"
 #include "runtime/base/printable.h"
 #include "runtime/plugin/containment.h"
+#include "runtime/plugin/kind_functions.h"
 #include "runtime/plugin/plugin_trial.h"
 
 #include <fmt/format.h>
@@ -41,73 +42,16 @@ Status disagrees(const PluginManifest &manifest, const std::string &reason) {
   return invalidInput(fmt::format("plugin `{}` cannot be used: {}; its library is {}", manifest.name, reason, manifest.library));
 }
 
-/// `size`: of the table as ABI 1.0 had it; what later minor versions added may be absent.
-template <typename Functions>
-const Functions *functionsOf(const PenstockPlugin &plugin, std::string &reason, std::size_t size = sizeof(Functions)) {
-  const auto *functions = static_cast<const Functions *>(plugin.functions);
-  if (functions->struct_size < size) {
-    reason = fmt::format("its table of functions has {} bytes, this version needs {}", functions->struct_size, size);
-    return nullptr;
-  }
-  return functions;
-}
-
 std::string missingFunction(const PluginManifest &manifest, const PenstockPlugin &plugin) {
-  std::string reason;
-  const auto need = [&](bool present, const char *name) {
-    if (!present && reason.empty()) {
-      reason = fmt::format("it has no function `{}`", name);
-    }
-  };
-  const auto needFit = [&](const auto &functions) {
-    if (manifest.fits) {
-      need(functions.fit_begin, "fit_begin");
-      need(functions.fit_add, "fit_add");
-      need(functions.fit_end, "fit_end");
-      need(functions.fit_abandon, "fit_abandon");
-    }
-  };
-  switch (manifest.kind) {
-  case PluginKind::tokenizer:
-    if (const auto *f = functionsOf<PenstockTokenizer>(plugin, reason, offsetof(PenstockTokenizer, special_tokens))) {
-      needFit(*f);
-      need(f->create, "create");
-      need(f->destroy, "destroy");
-      need(f->vocabulary_size, "vocabulary_size");
-      need(f->unknown_id, "unknown_id");
-      need(f->token, "token");
-      need(f->encode, "encode");
-    }
-    break;
-  case PluginKind::head:
-    if (const auto *f = functionsOf<PenstockHead>(plugin, reason, offsetof(PenstockHead, decode_tags))) {
-      need(f->build, "build");
-      if (manifest.takes("tags")) {
-        need(f->struct_size >= sizeof(PenstockHead) && f->decode_tags != nullptr, "decode_tags");
-      } else {
-        need(f->decode, "decode");
-      }
-    }
-    break;
-  case PluginKind::metric:
-    if (const auto *f = functionsOf<PenstockMetric>(plugin, reason, offsetof(PenstockMetric, create_for))) {
-      need(f->create, "create");
-      need(f->destroy, "destroy");
-      need(f->add, "add");
-      need(f->merge, "merge");
-      need(f->result, "result");
-    }
-    break;
-  case PluginKind::learner:
-    if (const auto *f = functionsOf<PenstockLearner>(plugin, reason)) {
-      needFit(*f);
-      need(f->create, "create");
-      need(f->destroy, "destroy");
-      need(f->answer, "answer");
-    }
-    break;
+  const KindFunctions &kind = functionsOf(manifest.kind);
+  std::uint32_t size = 0; // the first member of every table
+  std::memcpy(&size, plugin.functions, sizeof size);
+  if (size < kind.size) {
+    return fmt::format("its table of functions has {} bytes, this version needs {}", size, kind.size);
   }
-  return reason;
+  Missing missing;
+  kind.check(manifest, plugin.functions, missing);
+  return missing.reason;
 }
 
 /// What a library calls itself, as far as it is read.
@@ -117,15 +61,14 @@ Status compare(const PluginManifest &manifest, const PenstockPlugin *plugin) {
   if (plugin == nullptr) {
     return disagrees(manifest, fmt::format("`{}` returned nothing", entryName));
   }
-  if (plugin->struct_size < sizeof(PenstockPlugin)) {
-    return disagrees(manifest,
-                     fmt::format("its description has {} bytes, this version needs {}", plugin->struct_size, sizeof(PenstockPlugin)));
+  if (!PENSTOCK_HAS(plugin, PenstockPlugin, functions)) {
+    return disagrees(manifest, fmt::format("its description has {} bytes, fewer than the first version had", plugin->struct_size));
   }
   if (plugin->abi_major != PENSTOCK_PLUGIN_ABI_MAJOR) {
     return disagrees(manifest, fmt::format("it was built for plugin ABI {}.{}, this version has {}.{}", plugin->abi_major,
                                            plugin->abi_minor, PENSTOCK_PLUGIN_ABI_MAJOR, PENSTOCK_PLUGIN_ABI_MINOR));
   }
-  if (plugin->kind != kindCode(manifest.kind)) {
+  if (static_cast<std::uint32_t>(plugin->kind) != static_cast<std::uint32_t>(manifest.kind)) {
     return disagrees(manifest, fmt::format("its manifest says that it is a {}, its library does not", kindName(manifest.kind)));
   }
   if (plugin->name == nullptr || plugin->name != manifest.name) {
@@ -320,6 +263,12 @@ bool recall(const DiskCache &cache, const Hash128 &key, Status &verdict) {
 
 } // namespace
 
+void Missing::need(bool present, const char *name) {
+  if (!present && reason.empty()) {
+    reason = fmt::format("it has no function `{}`", name);
+  }
+}
+
 LoadedPlugin::~LoadedPlugin() {
   if (library != nullptr && library->is_loaded()) {
     static_cast<void>(callPlugin(*label, "unloading", [&](PenstockError *) {
@@ -327,20 +276,6 @@ LoadedPlugin::~LoadedPlugin() {
       return 0;
     }));
   }
-}
-
-PenstockPluginKind kindCode(PluginKind kind) {
-  switch (kind) {
-  case PluginKind::tokenizer:
-    return PENSTOCK_TOKENIZER;
-  case PluginKind::head:
-    return PENSTOCK_HEAD;
-  case PluginKind::metric:
-    return PENSTOCK_METRIC;
-  case PluginKind::learner:
-    return PENSTOCK_LEARNER;
-  }
-  return PENSTOCK_TOKENIZER;
 }
 
 Result<LoadedPlugin> loadPlugin(const PluginManifest &manifest) {

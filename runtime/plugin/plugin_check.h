@@ -26,8 +26,6 @@ struct LoadedPlugin {
   ~LoadedPlugin();
 };
 
-PenstockPluginKind kindCode(PluginKind kind);
-
 /// Maps the library here, asks for its plugin and compares the answer with the manifest: sizes, ABI version, kind, name,
 /// version, and that every function which the kind needs is there.
 Result<LoadedPlugin> loadPlugin(const PluginManifest &manifest);

@@ -93,7 +93,7 @@ std::string Measures::metricThatGives(const std::string &name) const {
   std::string call;
   std::size_t fewest = 0;
   for (const PluginManifest &metric : scopes.plugins()) {
-    if (metric.kind != PluginKind::metric || !judgesAny(metric)) {
+    if (rowOf(metric.kind).place != PluginPlace::evaluate || !judgesAny(metric)) {
       continue;
     }
     std::vector<PluginValue> given;
@@ -146,7 +146,7 @@ bool Measures::judgesAny(const PluginManifest &metric) const {
 std::vector<std::string> Measures::metricNames() const {
   std::vector<std::string> names;
   for (const PluginManifest &manifest : scopes.plugins()) {
-    if (manifest.kind == PluginKind::metric && judgesAny(manifest)) {
+    if (rowOf(manifest.kind).place == PluginPlace::evaluate && judgesAny(manifest)) {
       names.push_back(manifest.name);
     }
   }
@@ -208,7 +208,7 @@ const PluginManifest *Measures::findMetric(const Expression &callee) {
   const PluginManifest *metric = nullptr;
   for (const PluginManifest &one : scopes.plugins()) {
     if (isName && one.name == name) {
-      (one.kind == PluginKind::metric ? metric : other) = &one;
+      (rowOf(one.kind).place == PluginPlace::evaluate ? metric : other) = &one;
     }
   }
   if (metric != nullptr) {
@@ -217,9 +217,7 @@ const PluginManifest *Measures::findMetric(const Expression &callee) {
   if (other != nullptr || findBuiltin(name) != nullptr || program.main().definitions.count(name) > 0) {
     reporter.report("wrong-plugin-kind", callee.span,
                     {{"name", name},
-                     {"kind", other == nullptr                  ? "operation"
-                              : other->kind == PluginKind::head ? "head"
-                                                                : "tokenizer"},
+                     {"kind", other == nullptr ? "operation" : kindName(other->kind)},
                      {"wanted", "metric"},
                      {"rule", "the list of a split has metrics"}});
   } else {
