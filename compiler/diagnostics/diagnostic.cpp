@@ -14,7 +14,7 @@ void DiagnosticList::report(const std::string &id, const SourceRange &range, con
     used = {{"detail", "the diagnostic `" + id + "` is not registered"}};
     info = findDiagnostic("internal-mistake");
   }
-  if (droppedCount > limit) { // counted, not compared: a file of nonsense stays cheap
+  if (list.size() >= limit && droppedCount > limit) { // counted, not compared: a file of nonsense stays cheap
     (info->severity == Severity::error ? errorCount : warningCount) += 1;
     ++droppedCount;
     return;
@@ -42,7 +42,7 @@ void DiagnosticList::add(Diagnostic diagnostic) {
     return;
   }
   (diagnostic.severity == Severity::error ? errorCount : warningCount) += 1;
-  if (list.size() >= limit) {
+  if (list.size() >= limit || ++alike[diagnostic.id + '\0' + at.file + '\0' + diagnostic.message] > mostAlike) {
     ++droppedCount;
     return;
   }

@@ -296,6 +296,8 @@ Result<MetricResult> readResult(const toml::table &table, const std::string &pat
   MetricResult result;
   result.name = reader.text("name", true);
   result.higherIsBetter = reader.flag("higher_is_better", true);
+  result.hasMinimum = reader.number("minimum", result.minimum);
+  result.hasMaximum = reader.number("maximum", result.maximum);
   std::vector<std::string> names;
   std::string plain = result.name;
   plain.erase(std::remove_if(plain.begin(), plain.end(), [](char c) { return c == '{' || c == '}'; }), plain.end());

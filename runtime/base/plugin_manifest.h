@@ -35,6 +35,8 @@ struct PluginParameter {
 struct MetricResult {
   std::string name;
   bool higherIsBetter = true;
+  double minimum = 0, maximum = 0; // what it cannot leave, where hasMinimum / hasMaximum
+  bool hasMinimum = false, hasMaximum = false;
   std::string parameter, value; // given only where this enumeration parameter has this value; "": always
 };
 

@@ -19,6 +19,21 @@
 
 namespace penstock {
 
+std::string firstNotFinite(const std::vector<TensorView> &tensors) {
+  for (const TensorView &tensor : tensors) {
+    std::uint32_t largest = 0;
+    for (std::int64_t i = 0; i < tensor.elements; ++i) {
+      std::uint32_t bits = 0;
+      std::memcpy(&bits, tensor.data + i, sizeof bits);
+      largest = std::max(largest, bits & 0x7FFFFFFFU);
+    }
+    if (largest >= 0x7F800000U) {
+      return tensor.name;
+    }
+  }
+  return "";
+}
+
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 
 using Json = nlohmann::ordered_json;

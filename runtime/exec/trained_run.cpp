@@ -58,6 +58,10 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder, 
   const std::shared_ptr<const SafetensorsFile> &file = *opened;
   PENSTOCK_TRY(run->compiled->load(TensorClass::parameter, *file));
   PENSTOCK_TRY(run->compiled->load(TensorClass::fitted, *file));
+  if (const std::string name = firstNotFinite(run->compiled->tensors(TensorClass::parameter)); !name.empty()) {
+    return invalidInput("the weights in `" + weights + "` are no model: `" + name +
+                        "` holds numbers that are not finite; train again with a lower learning rate, or with `clip_norm`");
+  }
   PENSTOCK_TRY(run->compiled->pack());
   return run;
 }

@@ -612,6 +612,11 @@ Status Trainer::finish() {
   for (TensorView &view : program->tensors(TensorClass::fitted)) {
     kept.push_back(std::move(view));
   }
+  if (const std::string name = firstNotFinite(kept); !name.empty()) {
+    return invalidInput(fmt::format("the weights after step {} are not finite numbers, first in `{}`; lower the learning rate "
+                                    "(`--set train.optimizer.lr=...`), warm it up, or clip the gradient",
+                                    record.keptStep, name));
+  }
   PENSTOCK_ASSIGN(record.weightsHash, writeSafetensors(folder->file("model.safetensors"), kept, {{"format", "penstock"}}));
   if (const Status learned = fitLearners(*program, train, config, host, fitted); !learned.ok()) {
     return learned.code() == ErrorCode::interrupted

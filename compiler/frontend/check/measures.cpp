@@ -315,11 +315,11 @@ bool Measures::readMetric(const Expression &item, Measured &one) {
 void Measures::nameResults() {
   // As the runtime names them: where names repeat, those of later answers get the answer's name before them.
   for (const char *split : {"train", "dev", "test"}) {
-    std::map<std::string, bool> &names = results[split];
+    std::map<std::string, MetricResult> &names = results[split];
     const auto add = [&](const Measured &one) {
       for (const MetricResult &result : one.results) {
         const bool taken = names.count(result.name) > 0;
-        names[taken && builder.graph.answers.size() > 1 ? one.use.answer + "." + result.name : result.name] = result.higherIsBetter;
+        names[taken && builder.graph.answers.size() > 1 ? one.use.answer + "." + result.name : result.name] = result;
       }
     };
     std::map<std::string, std::vector<const Measured *>> byAnswer;
@@ -437,8 +437,33 @@ std::optional<std::string> Measures::resultName(const Expression &expression, co
     reportNotMeasured(expression, parts[0], name);
     return std::nullopt;
   }
-  *higher = result->second;
+  *higher = result->second.higherIsBetter;
   return name;
+}
+
+/// A bound that a result cannot reach is a slip: a percentage for a share, most often.
+void Measures::checkBound(const Span &span, const std::string &split, const std::string &name, double bound) {
+  const auto found = results[split].find(name);
+  if (found == results[split].end()) {
+    return;
+  }
+  const MetricResult &result = found->second;
+  const auto leaves = [&](double value) {
+    return (result.hasMinimum && value < result.minimum) || (result.hasMaximum && value > result.maximum);
+  };
+  if (!leaves(bound)) { // nor does one that is not known yet, NaN
+    return;
+  }
+  const auto shown = [](double value) { return formatAttribute(Attribute(value)); };
+  const std::string least = result.hasMinimum ? shown(result.minimum) : "", most = result.hasMaximum ? shown(result.maximum) : "";
+  const bool share = result.hasMaximum && result.maximum == 1 && bound > 1 && !leaves(bound / 100);
+  reporter.report("bound-out-of-range", span,
+                  {{"result", split + "." + name},
+                   {"bound", shown(bound)},
+                   {"range", least.empty()  ? "at most at " + most
+                             : most.empty() ? "at least at " + least
+                                            : "between " + least + " and " + most},
+                   {"hint", share ? "did you mean `" + shown(bound / 100) + "`?" : ""}});
 }
 
 void Measures::readExpect(const Entry &entry) {
@@ -457,6 +482,7 @@ void Measures::readExpect(const Entry &entry) {
   }
   expectation.bound = bound.asDouble();
   if (name.has_value() && !entry.comparison.empty()) {
+    checkBound(entry.bound.span, expectation.split, *name, expectation.bound);
     expectation.metric = *name;
     expected.push_back(std::move(expectation));
     expectSpans.push_back(entry.span);

@@ -105,7 +105,7 @@ Value Model::apply(const Instance &instance, Inputs inputs, const std::string &p
     return applyDefinition(instance, inputs, path, span);
   case Callable::Kind::head:
     return rowOf(instance.callable.manifest->kind).afterTraining ? applyLearner(instance, inputs, span)
-                                                                   : applyHead(instance, inputs, path, span);
+                                                                 : applyHead(instance, inputs, path, span);
   default:
     return {};
   }
