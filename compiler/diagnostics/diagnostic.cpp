@@ -14,7 +14,7 @@ void DiagnosticList::report(const std::string &id, const SourceRange &range, con
     used = {{"detail", "the diagnostic `" + id + "` is not registered"}};
     info = findDiagnostic("internal-mistake");
   }
-  if (droppedCount > limit) { // counted, not compared: a file of nonsense stays cheap
+  if (list.size() >= limit && droppedCount > limit) { // counted, not compared: a file of nonsense stays cheap
     (info->severity == Severity::error ? errorCount : warningCount) += 1;
     ++droppedCount;
     return;
@@ -42,7 +42,7 @@ void DiagnosticList::add(Diagnostic diagnostic) {
     return;
   }
   (diagnostic.severity == Severity::error ? errorCount : warningCount) += 1;
-  if (list.size() >= limit) {
+  if (list.size() >= limit || ++alike[diagnostic.id + '\0' + at.file + '\0' + diagnostic.message] > mostAlike) {
     ++droppedCount;
     return;
   }
@@ -63,24 +63,8 @@ void DiagnosticList::sort() {
 }
 
 std::string nearest(const std::string &name, const std::vector<std::string> &candidates) {
-  if (name.empty() || name.size() > 64) {
-    return {};
-  }
-  constexpr std::size_t mostCandidates = 2000;
-  std::string best;
-  std::size_t bestDistance = std::max<std::size_t>(1, name.size() / 3) + 1;
-  for (std::size_t i = 0; i < std::min(candidates.size(), mostCandidates); ++i) {
-    const std::string &candidate = candidates[i];
-    if (candidate == name || candidate.size() > 64) {
-      continue;
-    }
-    const std::size_t distance = editDistance(name, candidate);
-    if (distance < bestDistance && distance < std::max(name.size(), candidate.size())) {
-      best = candidate;
-      bestDistance = distance;
-    }
-  }
-  return best;
+  const std::vector<std::string> found = penstock::nearest(name, candidates);
+  return found.empty() ? "" : found.front();
 }
 
 std::string quotedList(const std::vector<std::string> &names) {

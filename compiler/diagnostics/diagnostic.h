@@ -35,10 +35,11 @@ struct Diagnostic {
   std::vector<Label> labels;
 };
 
-/// Collects diagnostics of one run: drops exact repetitions and stops at `limit`, saying so.
+/// Collects diagnostics of one run: drops exact repetitions, and counts without keeping them those beyond `limit`, and beyond
+/// `mostAlike` that say the same of other places of a file.
 class DiagnosticList {
 public:
-  static constexpr std::size_t limit = 100;
+  static constexpr std::size_t limit = 100, mostAlike = 10;
 
   /// Adds the registered diagnostic `id`. An unregistered id is reported as `internal-mistake`, never dropped.
   void report(const std::string &id, const SourceRange &range, const Arguments &arguments = {}, std::vector<Label> labels = {});
@@ -49,7 +50,7 @@ public:
   bool hasErrors() const { return errorCount > 0; }
   std::size_t errors() const { return errorCount; }
   std::size_t warnings() const { return warningCount; }
-  /// Diagnostics beyond the limit, counted but not kept.
+  /// Diagnostics beyond the limits, counted but not kept.
   std::size_t dropped() const { return droppedCount; }
   const std::vector<Diagnostic> &all() const { return list; }
   /// By file (in order of first appearance), then place.
@@ -58,6 +59,7 @@ public:
 private:
   std::vector<Diagnostic> list;
   std::set<std::string> seen;
+  std::map<std::string, std::size_t> alike;
   std::size_t errorCount = 0, warningCount = 0, droppedCount = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "compiler/diagnostics/render.h"
 
 #include "runtime/base/printable.h"
+#include "runtime/base/utf8.h"
 
 #include <nlohmann/json.hpp>
 
@@ -12,11 +13,6 @@ namespace {
 
 std::string place(const SourceRange &range) {
   return printable(range.file) + ":" + std::to_string(range.line) + ":" + std::to_string(range.column);
-}
-
-std::size_t scalars(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 void excerpt(std::string &out, const SourceRange &range, const TextOf &textOf) {
@@ -38,12 +34,12 @@ void excerpt(std::string &out, const SourceRange &range, const TextOf &textOf) {
   std::size_t from = start;
   if (range.begin - start > widest / 2) {
     from = range.begin - widest / 2;
-    while (from < range.begin && (static_cast<unsigned char>(text[from]) & 0xC0) == 0x80) {
+    while (from < range.begin && continuesUtf8(text[from])) {
       ++from;
     }
   }
   std::size_t to = std::min(stop, from + widest);
-  while (to < stop && to > from && (static_cast<unsigned char>(text[to]) & 0xC0) == 0x80) {
+  while (to < stop && to > from && continuesUtf8(text[to])) {
     ++to;
   }
   const std::string number = std::to_string(range.line);
@@ -53,11 +49,11 @@ void excerpt(std::string &out, const SourceRange &range, const TextOf &textOf) {
   std::string before = printable(text.substr(from, begin - from));
   std::string blanks;
   for (const char c : before) {
-    if ((static_cast<unsigned char>(c) & 0xC0) != 0x80) {
+    if (!continuesUtf8(c)) {
       blanks += c == '\t' ? '\t' : ' ';
     }
   }
-  const std::size_t marks = std::max<std::size_t>(1, scalars(printable(text.substr(begin, end - begin))));
+  const auto marks = static_cast<std::size_t>(std::max<std::int64_t>(1, countScalars(printable(text.substr(begin, end - begin)))));
   out += " " + number + " | " + printable(text.substr(from, to - from)) + "\n";
   out += " " + gutter + " | " + blanks + "^" + std::string(marks - 1, '~') + "\n";
 }

@@ -128,25 +128,25 @@ Result<std::string> compileProgram(const frontend::TypedPipeline &pipeline, cons
   };
   const std::string library = compilerLibrary(options);
   if (!options.cacheFolder.empty()) {
-    const Result<ProgramCache> cache = ProgramCache::open(options.cacheFolder, options.cacheLimit);
-    if (cache.ok()) {
-      std::string identity = fmt::format("penstock program {}.{} level {} compiler {}\n", PENSTOCK_PROGRAM_ABI_MAJOR,
-                                         PENSTOCK_PROGRAM_ABI_MINOR, options.level, buildIdentity(library));
-      for (const std::string &plugin : options.plugins) {
-        identity += fmt::format("plugin {}:{}\n", plugin.size(), plugin);
-      }
-      if (options.profile) {
-        identity += "profile\n" + placesOf(pipeline);
-      }
-      const std::string key = keyOf(identity + canonicalProgram(pipeline));
-      if (std::string found = cache->find(key); !found.empty()) {
-        return finish(std::move(found), true);
-      }
+    const ProgramCache cache(DiskCache{options.cacheFolder});
+    std::string identity = fmt::format("penstock program {}.{} level {} compiler {}\n", PENSTOCK_PROGRAM_ABI_MAJOR,
+                                       PENSTOCK_PROGRAM_ABI_MINOR, options.level, buildIdentity(library));
+    for (const std::string &plugin : options.plugins) {
+      identity += fmt::format("plugin {}:{}\n", plugin.size(), plugin);
+    }
+    if (options.profile) {
+      identity += "profile\n" + placesOf(pipeline);
+    }
+    const std::string key = keyOf(identity + canonicalProgram(pipeline));
+    if (std::string found = cache.find(key); !found.empty()) {
+      return finish(std::move(found), true);
+    }
+    if (const Result<std::string> scratch = cache.scratchPath(); scratch.ok()) {
       BackendRequest request;
-      request.output = cache->scratchPath();
+      request.output = *scratch;
       const Result<std::string> compiled = callBackend(request, pipeline, options, library);
       if (compiled.ok()) {
-        const Result<std::string> adopted = cache->adopt(request.output, key);
+        const Result<std::string> adopted = cache.adopt(*scratch, key);
         if (adopted.ok()) {
           return finish(*adopted, false);
         }

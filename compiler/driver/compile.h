@@ -21,13 +21,12 @@ using BuildHead =
                          PenstockNode input, PenstockNode target, std::int64_t classes, PenstockHeadGraph *graph)>;
 
 struct CompileOptions {
-  std::string level;                                   // "avx2", "avx512" or "amx"
-  std::string cacheFolder;                             // the user's cache folder, 0700 and theirs; "" keeps nothing
-  std::uint64_t cacheLimit = std::uint64_t(256) << 20; // bytes of all programs together
-  BuildHead buildHead;                                 // needed only when the program is not in the cache
-  std::vector<std::string> plugins;                    // name, version and hash of each head plugin in use
-  bool profile = false;                                // the program says what its steps do and where they stand in the file
-  std::string compilerLibrary;                         // "": libpenstock_compiler.so beside the command or in ../lib
+  std::string level;                // "avx2", "avx512" or "amx"
+  std::string cacheFolder;          // the user's cache folder, 0700 and theirs; "" keeps nothing
+  BuildHead buildHead;              // needed only when the program is not in the cache
+  std::vector<std::string> plugins; // name, version and hash of each head plugin in use
+  bool profile = false;             // the program says what its steps do and where they stand in the file
+  std::string compilerLibrary;      // "": libpenstock_compiler.so beside the command or in ../lib
 };
 
 struct CompileReport {

@@ -8,6 +8,8 @@
 #include "compiler/emit/reasons.h"
 #include "compiler/transforms/Passes.h"
 
+#include "runtime/base/file.h"
+
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
@@ -91,21 +93,6 @@ Status lowerToLLVMDialect(ModuleOp module) {
   return Status::success();
 }
 
-Status writeObject(const llvm::SmallVectorImpl<char> &bytes, const std::string &path) {
-  std::FILE *file = std::fopen(path.c_str(), "wbx");
-  if (!file) {
-    return environmentError(fmt::format("`{}` cannot be written: {}", path, std::strerror(errno)));
-  }
-  const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
-  const int problem = errno;
-  if (std::fclose(file) != 0 || !written) {
-    const int reason = written ? errno : problem;
-    ::unlink(path.c_str());
-    return environmentError(fmt::format("`{}` cannot be written: {}", path, std::strerror(reason)));
-  }
-  return Status::success();
-}
-
 } // namespace
 
 void registerEmitDialects(DialectRegistry &registry) {
@@ -163,30 +150,18 @@ Status emitSharedLibrary(ModuleOp module, const ProgramTable &table, const EmitO
   PENSTOCK_TRY(generateObjects(*code, options.level, objects));
   laps.lap(times.generate);
 
-  const std::string mark = fmt::format("{}.{}.tmp", options.output, ::getpid());
-  const std::string library = mark + ".so";
+  AtomicFile library(options.output);
+  PENSTOCK_TRY(library.open());
+  std::vector<AtomicFile> files; // never published: they go with this function
   std::vector<std::string> paths;
-  Status linked;
   for (const ObjectFile &object : objects) {
-    paths.push_back(fmt::format("{}.{}.o", mark, paths.size()));
-    ::unlink(paths.back().c_str()); // of a dead process with our number
-    linked = writeObject(object, paths.back());
-    if (!linked.ok()) {
-      break;
-    }
+    AtomicFile &file = files.emplace_back(fmt::format("{}.{}.o", options.output, files.size()));
+    PENSTOCK_TRY(file.open());
+    PENSTOCK_TRY(file.write(object.data(), object.size()));
+    paths.push_back(file.temporaryPath());
   }
-  if (linked.ok()) {
-    linked = linkSharedLibrary(paths, library);
-  }
-  for (const std::string &path : paths) {
-    ::unlink(path.c_str());
-  }
-  PENSTOCK_TRY(linked);
-  if (std::rename(library.c_str(), options.output.c_str()) != 0) {
-    const int reason = errno;
-    ::unlink(library.c_str());
-    return environmentError(fmt::format("`{}` cannot be written: {}", options.output, std::strerror(reason)));
-  }
+  PENSTOCK_TRY(linkSharedLibrary(paths, library.temporaryPath()));
+  PENSTOCK_TRY(library.publish());
   laps.lap(times.link);
   return Status::success();
 }

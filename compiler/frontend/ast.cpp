@@ -1,5 +1,7 @@
 #include "compiler/frontend/ast.h"
 
+#include "runtime/base/utf8.h"
+
 #include <algorithm>
 #include <charconv>
 #include <set>
@@ -11,7 +13,7 @@ namespace {
 /// Valid UTF-8 without control characters.
 bool isText(std::string_view token) {
   for (std::size_t i = 0; i < token.size();) {
-    const std::size_t length = utf8Length(token, i);
+    const std::size_t length = decodeUtf8(token, i).bytes;
     const auto first = static_cast<unsigned char>(token[i]);
     if (length == 0 || (first < 0x20 && first != '\t' && first != '\r')) {
       return false;

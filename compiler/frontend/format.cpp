@@ -3,6 +3,8 @@
 #include "compiler/frontend/frontend.h"
 #include "compiler/frontend/syntax.h"
 
+#include "runtime/base/utf8.h"
+
 #include <algorithm>
 #include <map>
 
@@ -28,9 +30,7 @@ struct Line {
 bool isOpening(TokenKind kind) { return kind == TokenKind::leftBrace || kind == TokenKind::leftParen || kind == TokenKind::leftBracket; }
 bool isClosing(TokenKind kind) { return kind == TokenKind::rightBrace || kind == TokenKind::rightParen || kind == TokenKind::rightBracket; }
 
-int columnsOf(const std::string &text) {
-  return static_cast<int>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
+int columnsOf(const std::string &text) { return static_cast<int>(countScalars(text)); }
 
 class Formatter {
 public:
@@ -337,7 +337,7 @@ private:
       if (line.padding > 0) {
         std::size_t at = 0;
         for (int column = 0; at < line.text.size() && column < line.alignAt; ++at) {
-          column += (static_cast<unsigned char>(line.text[at]) & 0xC0) != 0x80;
+          column += !continuesUtf8(line.text[at]);
         }
         line.text.insert(at, static_cast<std::size_t>(line.padding), ' ');
       }

@@ -1,5 +1,7 @@
 #include "compiler/frontend/lexer.h"
 
+#include "runtime/base/utf8.h"
+
 #include <cstdio>
 
 namespace penstock::frontend {
@@ -114,13 +116,13 @@ private:
 
   /// Steps over one scalar, or over a run of bytes that are not UTF-8 (reported).
   bool scalar() {
-    std::size_t length = utf8Length(text, at);
+    std::size_t length = decodeUtf8(text, at).bytes;
     if (length > 0) {
       at += length;
       return true;
     }
     const std::size_t start = at;
-    while (at < text.size() && utf8Length(text, at) == 0) {
+    while (at < text.size() && decodeUtf8(text, at).bytes == 0) {
       ++at;
     }
     report("source-not-utf8", start, at);
@@ -150,8 +152,8 @@ private:
         }
         const std::size_t from = at++;
         std::string shown = "\\";
-        if (at < text.size() && escaped != '\n' && utf8Length(text, at) > 0) {
-          shown += text.substr(at, utf8Length(text, at));
+        if (at < text.size() && escaped != '\n' && decodeUtf8(text, at).bytes > 0) {
+          shown += text.substr(at, decodeUtf8(text, at).bytes);
         }
         report("invalid-escape", from, from + shown.size(), {{"escape", shown}});
         continue;
@@ -223,7 +225,7 @@ private:
   TokenKind invalid() {
     // A run of nonsense is one token and one report.
     const std::size_t start = at;
-    std::size_t length = utf8Length(text, at);
+    std::size_t length = decodeUtf8(text, at).bytes;
     if (length == 0) {
       scalar();
       return TokenKind::invalid;
@@ -232,7 +234,7 @@ private:
     while (at < text.size()) {
       const char c = peek();
       const auto byte = static_cast<unsigned char>(c);
-      const std::size_t step = utf8Length(text, at);
+      const std::size_t step = decodeUtf8(text, at).bytes;
       const bool nonsense = step > 1 || (byte < 0x20 && c != '\n' && c != '\t' && c != '\r') || byte == 0x7F;
       if (step == 0 || !nonsense) {
         break;

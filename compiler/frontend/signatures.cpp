@@ -487,25 +487,26 @@ Signature signatureOf(const PluginManifest &manifest) {
   for (const PluginParameter &parameter : manifest.parameters) {
     signature.parameters.push_back(parameterOf(parameter));
   }
-  if (manifest.kind == PluginKind::tokenizer) {
+  const PluginKindRow &kind = rowOf(manifest.kind);
+  if (kind.input) {
+    signature.operands.push_back({"x", manifest.input == "sequence" ? Accepts::sequence : Accepts::vector});
+  }
+  if (kind.input && kind.target) {
+    signature.operands.push_back({"target", manifest.takes("class")    ? Accepts::classTarget
+                                            : manifest.takes("number") ? Accepts::numberTarget
+                                            : manifest.takes("set")    ? Accepts::setTarget
+                                            : manifest.takes("tags")   ? Accepts::tagsTarget
+                                                                       : Accepts::anyTarget});
+  }
+  if (kind.place == PluginPlace::text) {
     signature.operands.push_back({"text", Accepts::any});
     ParameterSpec limit = size("max_length", std::int64_t{0}, "the most tokens of a record; 0: no limit");
     limit.minimum = 0;
     signature.parameters.push_back(limit);
     signature.parameters.push_back(
         choice("truncate", {"longest_first", "first", "second"}, "longest_first", "which text of a pair `max_length` cuts"));
-  } else if (manifest.kind == PluginKind::head) {
-    signature.operands.push_back({"x", manifest.input == "sequence" ? Accepts::sequence : Accepts::vector});
-    signature.operands.push_back({"target", manifest.takes("class")    ? Accepts::classTarget
-                                            : manifest.takes("number") ? Accepts::numberTarget
-                                            : manifest.takes("set")    ? Accepts::setTarget
-                                            : manifest.takes("tags")   ? Accepts::tagsTarget
-                                                                       : Accepts::anyTarget});
-  } else if (manifest.kind == PluginKind::learner) {
-    signature.operands.push_back({"x", manifest.input == "sequence" ? Accepts::sequence : Accepts::vector});
-  } else {
-    ParameterSpec answer = text("answer", "", "the answer that is judged, where the model has several");
-    signature.parameters.push_back(answer);
+  } else if (kind.place == PluginPlace::evaluate) {
+    signature.parameters.push_back(text("answer", "", "the answer that is judged, where the model has several"));
   }
   return signature;
 }

@@ -1,6 +1,6 @@
 #include "compiler/frontend/source.h"
 
-#include "runtime/base/printable.h"
+#include "runtime/base/utf8.h"
 
 #include <algorithm>
 
@@ -18,7 +18,7 @@ SourceFile::SourceFile(std::string path, std::string text) : name(std::move(path
     if (i % blockSize == 0) {
       scalarsBefore.push_back(scalars);
     }
-    scalars += (static_cast<unsigned char>(bytes[i]) & 0xC0) != 0x80;
+    scalars += !continuesUtf8(bytes[i]);
   }
   scalarsBefore.push_back(scalars);
 }
@@ -26,7 +26,7 @@ SourceFile::SourceFile(std::string path, std::string text) : name(std::move(path
 std::uint32_t SourceFile::scalarsUpTo(std::uint32_t offset) const {
   std::uint32_t scalars = scalarsBefore[offset / blockSize];
   for (std::uint32_t i = offset - offset % blockSize; i < offset; ++i) {
-    scalars += (static_cast<unsigned char>(bytes[i]) & 0xC0) != 0x80;
+    scalars += !continuesUtf8(bytes[i]);
   }
   return scalars;
 }
@@ -46,7 +46,5 @@ SourceRange SourceFile::range(std::uint32_t begin, std::uint32_t end) const {
   place(range.end, range.endLine, range.endColumn);
   return range;
 }
-
-std::size_t utf8Length(std::string_view text, std::size_t offset) { return penstock::utf8Length(text.substr(offset)); }
 
 } // namespace penstock::frontend

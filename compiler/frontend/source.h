@@ -41,7 +41,4 @@ struct Span {
   std::string_view text() const { return file != nullptr ? file->text().substr(begin, end - begin) : std::string_view{}; }
 };
 
-/// Length of the valid UTF-8 sequence at `offset`, or 0.
-std::size_t utf8Length(std::string_view text, std::size_t offset);
-
 } // namespace penstock::frontend

@@ -27,6 +27,10 @@ extern "C" {
 #define PENSTOCK_PLUGIN_ABI_MAJOR 1
 #define PENSTOCK_PLUGIN_ABI_MINOR 2
 
+/* Whether a table or a struct that came over the boundary, of type `Struct`, is long enough to have `member`: what was not in the first
+ * version of a struct is asked for so, never by `sizeof`, which grows with the header of the one who asks. */
+#define PENSTOCK_HAS(pointer, Struct, member) ((pointer)->struct_size >= offsetof(Struct, member) + sizeof(((const Struct *)0)->member))
+
 /* Returned in place of 1 where a function failed by what its author did not mean, such as an exception of a library: the text of the
  * error is not shown then. */
 #define PENSTOCK_UNEXPECTED (-1000)

@@ -1,5 +1,8 @@
 #include "runtime/base/file.h"
 
+#include "runtime/base/folder.h"
+#include "runtime/base/temporary_name.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -7,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace penstock {
 
@@ -30,11 +34,17 @@ Status systemError(std::string_view action, const std::string &path, int error) 
   std::string text = "could not " + std::string(action) + " `" + path + "`: ";
   text += std::strerror(error);
   if (error == ENOSPC || error == EDQUOT) {
-    text += "; free some space and continue with `--resume`";
+    text += "; free some space and run the command again (`train` continues with `--resume`)";
   } else if (error == EFBIG) {
-    text += "; the limit on file sizes (`ulimit -f`) is too low, raise it and continue with `--resume`";
+    text += "; the limit on file sizes (`ulimit -f`) is too low, raise it and run the command again (`train` continues with `--resume`)";
   }
   return environmentError(std::move(text));
+}
+
+Status damagedFile(const std::string &path, std::string_view why, std::string_view what) {
+  std::string text(what);
+  text += text.empty() ? "`" : " `";
+  return environmentError(text + path + "` is damaged: " + std::string(why));
 }
 
 Result<Descriptor> openRegularFile(const std::string &path, std::size_t *size) {
@@ -94,6 +104,76 @@ Result<std::string> readDescriptor(int descriptor, const std::string &path, std:
 Result<std::string> readWholeFile(const std::string &path, std::size_t limit) {
   PENSTOCK_ASSIGN(const Descriptor file, openRegularFile(path));
   return readDescriptor(file.get(), path, limit);
+}
+
+bool fileExists(const std::string &path) {
+  struct stat info = {};
+  return ::stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
+}
+
+bool writeAll(int descriptor, const void *bytes, std::size_t size) {
+  const char *at = static_cast<const char *>(bytes);
+  while (size > 0) {
+    const ssize_t done = ::write(descriptor, at, std::min<std::size_t>(size, std::size_t{1} << 30));
+    if (done < 0) {
+      if (errno == EINTR) {
+        continue;
+      }
+      return false;
+    }
+    at += done;
+    size -= static_cast<std::size_t>(done);
+  }
+  return true;
+}
+
+AtomicFile::AtomicFile(std::string path) : path(std::move(path)), temporary(temporaryName(this->path)) {}
+
+AtomicFile::AtomicFile(AtomicFile &&other) noexcept
+    : path(std::move(other.path)), temporary(std::move(other.temporary)), file(std::move(other.file)),
+      present(std::exchange(other.present, false)) {}
+
+AtomicFile::~AtomicFile() {
+  if (present) {
+    ::unlink(temporary.c_str());
+  }
+}
+
+Status AtomicFile::open(mode_t mode) {
+  ::unlink(temporary.c_str()); // of a dead process with our number
+  file = Descriptor(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+  if (!file.ok()) {
+    return systemError("write", path, errno);
+  }
+  present = true;
+  return {};
+}
+
+Status AtomicFile::write(const void *bytes, std::size_t size) {
+  return writeAll(file.get(), bytes, size) ? Status{} : systemError("write", path, errno);
+}
+
+Status AtomicFile::commit(bool durableName) {
+  if (::fsync(file.get()) != 0) {
+    return systemError("write", path, errno);
+  }
+  PENSTOCK_TRY(publish());
+  return durableName ? syncPath(folderOf(path)) : Status{};
+}
+
+Status AtomicFile::publish() {
+  if (::close(file.release()) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0) {
+    return systemError("write", path, errno);
+  }
+  present = false;
+  return {};
+}
+
+Status writeFileAtomically(const std::string &path, std::string_view text, bool durableName) {
+  AtomicFile file(path);
+  PENSTOCK_TRY(file.open());
+  PENSTOCK_TRY(file.write(text));
+  return file.commit(durableName);
 }
 
 } // namespace penstock

@@ -7,12 +7,11 @@ namespace penstock {
 
 namespace {
 
-constexpr std::size_t longestCompared = 100;
+constexpr std::size_t longestCompared = 100, mostCompared = 2000;
 
 char lowered(char byte) { return byte >= 'A' && byte <= 'Z' ? static_cast<char>(byte + 32) : byte; }
 
-} // namespace
-
+/// Optimal string alignment in bytes, but for ASCII case: insertions, deletions, changes and swaps of neighbours cost one each.
 std::size_t editDistance(std::string_view a, std::string_view b) {
   const auto same = [](char one, char other) { return lowered(one) == lowered(other); };
   std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
@@ -31,23 +30,26 @@ std::size_t editDistance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+} // namespace
+
 std::vector<std::string> nearest(std::string_view name, const std::vector<std::string> &names) {
   const std::string_view wanted = name.substr(0, longestCompared);
-  const std::size_t most = std::max<std::size_t>(2, wanted.size() / 3);
-  std::vector<std::pair<std::size_t, std::string>> found;
-  for (const std::string &candidate : names) {
-    if (candidate.size() > longestCompared) {
+  const std::size_t most = std::max<std::size_t>(wanted.size() < 4 ? 1 : 2, wanted.size() / 3);
+  std::vector<std::pair<std::size_t, const std::string *>> found;
+  for (std::size_t i = 0; i < std::min(names.size(), mostCompared); ++i) {
+    const std::string &candidate = names[i];
+    if (candidate.size() > longestCompared || candidate == name) {
       continue;
     }
     const std::size_t far = editDistance(wanted, candidate);
     if (far <= most && far < std::max(wanted.size(), candidate.size())) {
-      found.emplace_back(far, candidate);
+      found.emplace_back(far, &candidate);
     }
   }
-  std::sort(found.begin(), found.end());
+  std::stable_sort(found.begin(), found.end(), [](const auto &a, const auto &b) { return a.first < b.first; });
   std::vector<std::string> best;
   for (std::size_t i = 0; i < found.size() && i < 3; ++i) {
-    best.push_back(found[i].second);
+    best.push_back(*found[i].second);
   }
   return best;
 }

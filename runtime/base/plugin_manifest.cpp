@@ -9,6 +9,7 @@
 #include <toml++/toml.h>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -295,6 +296,8 @@ Result<MetricResult> readResult(const toml::table &table, const std::string &pat
   MetricResult result;
   result.name = reader.text("name", true);
   result.higherIsBetter = reader.flag("higher_is_better", true);
+  result.hasMinimum = reader.number("minimum", result.minimum);
+  result.hasMaximum = reader.number("maximum", result.maximum);
   std::vector<std::string> names;
   std::string plain = result.name;
   plain.erase(std::remove_if(plain.begin(), plain.end(), [](char c) { return c == '{' || c == '}'; }), plain.end());
@@ -324,15 +327,15 @@ Result<MetricResult> readResult(const toml::table &table, const std::string &pat
   return result;
 }
 
-std::string oneOf(TableReader &reader, const char *key, std::initializer_list<const char *> choices) {
+std::string oneOf(TableReader &reader, const char *key, const std::vector<std::string> &choices) {
   const std::string value = reader.text(key, true);
-  for (const char *choice : choices) {
+  for (const std::string &choice : choices) {
     if (value == choice) {
       return value;
     }
   }
   std::string list;
-  for (const char *choice : choices) {
+  for (const std::string &choice : choices) {
     list += fmt::format("{}`{}`", list.empty() ? "" : " or ", choice);
   }
   reader.fail(reader.get(key), fmt::format("`{}` must be {}", key, list));
@@ -343,7 +346,8 @@ std::string oneOf(TableReader &reader, const char *key, std::initializer_list<co
 void readTargets(TableReader &reader, PluginManifest &manifest) {
   static const std::set<std::string> known = {"class", "number", "set", "tags"};
   const toml::node *node = reader.get("target");
-  if (node != nullptr && node->is_array() && manifest.kind == PluginKind::metric) {
+  const bool several = rowOf(manifest.kind).severalTargets;
+  if (node != nullptr && node->is_array() && several) {
     manifest.targets = stringsOf(reader, node, "target");
   } else {
     manifest.targets = {reader.text("target", true)};
@@ -351,8 +355,8 @@ void readTargets(TableReader &reader, PluginManifest &manifest) {
   const bool good = !manifest.targets.empty() && std::all_of(manifest.targets.begin(), manifest.targets.end(),
                                                              [](const auto &target) { return known.count(target) != 0; });
   if (!good) {
-    reader.fail(node, manifest.kind == PluginKind::metric ? "`target` must be `class`, `number`, `set` or `tags`, or a list of them"
-                                                          : "`target` must be `class`, `number`, `set` or `tags`");
+    reader.fail(node, several ? "`target` must be `class`, `number`, `set` or `tags`, or a list of them"
+                              : "`target` must be `class`, `number`, `set` or `tags`");
   }
 }
 
@@ -378,22 +382,24 @@ Result<PluginManifest> manifestOf(const toml::table &table, const std::string &p
   if (reader.ok() && !isName(manifest.name)) {
     reader.fail(reader.get("name"), "a name is made of lower-case letters, digits and `_`");
   }
-  const std::string kind = oneOf(reader, "kind", {"tokenizer", "head", "metric", "learner"});
-  manifest.kind = kind == "head"      ? PluginKind::head
-                  : kind == "metric"  ? PluginKind::metric
-                  : kind == "learner" ? PluginKind::learner
-                                      : PluginKind::tokenizer;
+  std::vector<std::string> kinds;
+  for (const PluginKindRow &one : pluginKinds) {
+    kinds.push_back(one.name);
+  }
+  const PluginKindRow *const named = findKind(oneOf(reader, "kind", kinds));
+  const PluginKindRow &row = named == nullptr ? pluginKinds[0] : *named;
+  manifest.kind = row.kind;
   manifest.version = reader.text("version", true);
   PENSTOCK_TRY(readAbi(reader, manifest));
   manifest.summary = reader.text("summary", true);
-  manifest.fits = (manifest.kind == PluginKind::tokenizer || manifest.kind == PluginKind::learner) && reader.flag("fits", false);
-  if (manifest.kind == PluginKind::head || manifest.kind == PluginKind::learner) {
+  manifest.fits = row.fits && reader.flag("fits", false);
+  if (row.input) {
     manifest.input = oneOf(reader, "input", {"vector", "sequence"});
   }
-  if (manifest.kind == PluginKind::head || manifest.kind == PluginKind::metric) {
+  if (row.target) {
     readTargets(reader, manifest);
   }
-  if (manifest.kind == PluginKind::metric && reader.get("state") != nullptr) {
+  if (row.results && reader.get("state") != nullptr) {
     manifest.linearState = oneOf(reader, "state", {"constant", "linear"}) == "linear";
   }
   std::string library = reader.text("library", false);
@@ -403,8 +409,7 @@ Result<PluginManifest> manifestOf(const toml::table &table, const std::string &p
     reader.fail(reader.get("library"), "`library` is a file beside plugin.toml, not a path");
   }
   const std::vector<const toml::table *> parameters = reader.tables("parameters");
-  const std::vector<const toml::table *> results =
-      manifest.kind == PluginKind::metric ? reader.tables("results") : std::vector<const toml::table *>();
+  const std::vector<const toml::table *> results = row.results ? reader.tables("results") : std::vector<const toml::table *>();
   PENSTOCK_TRY(reader.finish());
   for (const toml::table *entry : parameters) {
     PENSTOCK_ASSIGN(PluginParameter parameter, readParameter(*entry, path));
@@ -470,6 +475,14 @@ const PluginParameter *PluginManifest::find(std::string_view parameter) const {
     }
   }
   return nullptr;
+}
+
+std::string PluginManifest::purpose() const {
+  std::string text = input.empty() ? "" : "takes a " + input;
+  if (!targets.empty()) {
+    text += (text.empty() ? "" : ", ") + fmt::format("{} a {}", rowOf(kind).verb, fmt::join(targets, " or a "));
+  }
+  return text;
 }
 
 bool PluginManifest::takes(std::string_view target) const { return std::find(targets.begin(), targets.end(), target) != targets.end(); }

@@ -2,6 +2,7 @@
 // front end and the plugin host read manifests alike.
 #pragma once
 
+#include "runtime/base/plugin_kinds.h"
 #include "runtime/base/status.h"
 
 #include <cstdint>
@@ -11,22 +12,6 @@
 #include <vector>
 
 namespace penstock {
-
-enum class PluginKind { tokenizer, head, metric, learner };
-
-constexpr const char *kindName(PluginKind kind) {
-  switch (kind) {
-  case PluginKind::tokenizer:
-    return "tokenizer";
-  case PluginKind::head:
-    return "head";
-  case PluginKind::metric:
-    return "metric";
-  case PluginKind::learner:
-    return "learner";
-  }
-  return "plugin";
-}
 
 /// A value of a plugin parameter. Paths are strings, made absolute before they reach a plugin.
 using PluginValue = std::variant<bool, std::int64_t, double, std::string, std::vector<std::string>, std::vector<double>>;
@@ -50,6 +35,8 @@ struct PluginParameter {
 struct MetricResult {
   std::string name;
   bool higherIsBetter = true;
+  double minimum = 0, maximum = 0; // what it cannot leave, where hasMinimum / hasMaximum
+  bool hasMinimum = false, hasMaximum = false;
   std::string parameter, value; // given only where this enumeration parameter has this value; "": always
 };
 
@@ -58,17 +45,19 @@ struct PluginManifest {
   PluginKind kind = PluginKind::tokenizer;
   int abiMajor = 0, abiMinor = 0;
   std::vector<PluginParameter> parameters; // the first may be given without its name
-  bool fits = false;                       // tokenizer, learner: needs a fit on train
-  std::string input;                       // head, learner: "vector" or "sequence"
-  std::vector<std::string> targets;        // head: what it predicts; metric: what it judges: "class", "number", "set", "tags"
-  bool linearState = false;                // metric: its state grows with the records
-  std::vector<MetricResult> results;       // metric
+  bool fits = false;                       // needs a fit on train
+  std::string input;                       // "vector" or "sequence", of a kind that has it
+  std::vector<std::string> targets;        // what it predicts or judges: "class", "number", "set", "tags"
+  bool linearState = false;                // its state grows with the records
+  std::vector<MetricResult> results;       // of a kind that gives numbers
   std::string folder, library;             // absolute
   std::uint64_t textHash = 0;              // of the manifest's text
 
   const PluginParameter *find(std::string_view parameter) const;
   /// Whether `target` is one of the targets.
   bool takes(std::string_view target) const;
+  /// What it takes and gives, in words: "takes a vector, predicts a class"; "" where there is nothing to say.
+  std::string purpose() const;
   /// The names of the metric's results for these parameter values, braces filled in.
   std::vector<MetricResult> resultsFor(const std::vector<PluginValue> &values) const;
 };

@@ -14,12 +14,6 @@ std::string printable(std::string_view text);
 /// `printable` line by line: line ends stay, for texts that have several lines (reports, messages).
 std::string printableLines(std::string_view text);
 
-/// Whether `text` is well-formed UTF-8.
-bool isUtf8(std::string_view text);
-
-/// Bytes of the well-formed UTF-8 character at the begin of `text`, which is not empty; 0 where there is none.
-std::size_t utf8Length(std::string_view text);
-
 /// `printable`, cut to `limit` characters; what is cut shows as "...".
 std::string printable(std::string_view text, std::size_t limit);
 

@@ -1,7 +1,7 @@
 // CoNLL files: one word a line, a blank line behind each record. After CoNLL-2003; which columns
 // there are is for the reader to say.
+#include "runtime/base/utf8.h"
 #include "runtime/data/rows.h"
-#include "runtime/text/utf8.h"
 
 #include <algorithm>
 #include <deque>

@@ -1,8 +1,8 @@
 // CSV after RFC 4180: CR LF, LF or CR, quotes doubled inside quotes, line ends inside quotes, an
 // optional byte order mark. A line without a byte is skipped where there is more than one column. A quote anywhere
 // else than around a whole field is an error.
+#include "runtime/base/utf8.h"
 #include "runtime/data/rows.h"
-#include "runtime/text/utf8.h"
 
 #include <algorithm>
 #include <cstring>

@@ -38,7 +38,7 @@ Result<std::shared_ptr<const SplitDataset>> SplitDataset::openWith(const std::st
   request.stamp = stampOf(path);
   request.threads = options.threads;
   PENSTOCK_ASSIGN(request.content, hashPath(path));
-  PENSTOCK_ASSIGN(SplitIds ids, openSplit(request, Cache(options.cache)));
+  PENSTOCK_ASSIGN(SplitIds ids, openSplit(request, DiskCache(options.cache)));
   try {
     return std::shared_ptr<const SplitDataset>(std::make_shared<SplitDataset>(std::move(program), std::move(fitted), std::move(ids)));
   } catch (const std::bad_alloc &) {

@@ -18,9 +18,6 @@ namespace penstock {
 /// Reads and checks all files once and returns the facts (JSON); cached by content hash in `cacheFolder` ("" = no cache).
 Result<std::string> gatherFacts(const std::string &recordProgram, PluginHost &host, const std::string &cacheFolder);
 
-/// The user's cache folder (XDG_CACHE_HOME or ~/.cache, then /penstock), made with mode 0700; PENSTOCK_CACHE overrides.
-Result<std::string> cacheFolder();
-
 /// Everything fitted on train, as it is kept in RUN/fitted/: states of tokenizers, class names, number statistics.
 /// `folder` is written (atomically) by fit and read by open. Gives the hashes of the files.
 Result<FittedFolder> writeFitted(const std::string &recordProgram, const std::string &facts, const std::string &folder);

@@ -84,10 +84,10 @@ std::string Gatherer::cached(const Hash128 &key) const {
     return {};
   }
   try {
-    std::string text(Cache::payloadOf(*entry));
+    std::string text(DiskCache::payloadOf(*entry));
     const Json kept = Json::parse(text);
     for (const auto &[feature, path] : kept.at("fitted").items()) {
-      if (Cache::open(path.get<std::string>(), "state", stateVersion) == nullptr) {
+      if (DiskCache::open(path.get<std::string>(), "state", stateVersion) == nullptr) {
         return {};
       }
     }
@@ -539,7 +539,7 @@ Status Gatherer::countTokens() {
     request.threads = threads;
     request.strict = problems.list.empty() || std::all_of(problems.list.begin(), problems.list.end(), [](const Json &problem) {
                        return problem["id"] == "leakage" || problem["id"] == "class-absent-from-train" || problem["id"] == "tag-sequence" ||
-                              problem["id"] == "tokenizer-remark" || problem["id"] == "quoted-line-end";
+                              problem["id"] == "tokenizer-remark" || problem["id"] == "quoted-line-end" || problem["id"] == "list-as-class";
                      });
     PENSTOCK_ASSIGN(const SplitIds ids, openSplit(request, cache));
     const char *name = splitNames[static_cast<std::size_t>(split)];

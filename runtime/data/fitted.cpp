@@ -1,8 +1,8 @@
 #include "runtime/data/fitted.h"
 
+#include "runtime/base/disk_cache.h"
 #include "runtime/base/file.h"
-#include "runtime/base/temporary_name.h"
-#include "runtime/data/cache.h"
+#include "runtime/base/folder.h"
 #include "runtime/data/dataset.h"
 
 #include <fmt/format.h>
@@ -136,37 +136,6 @@ std::string fileNameOf(const std::string &name) {
 
 namespace {
 
-Status syncPath(const std::string &path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  const bool good = descriptor >= 0 && ::fsync(descriptor) == 0;
-  const Status status = good ? Status::success() : systemError("write", path, errno);
-  if (descriptor >= 0) {
-    ::close(descriptor);
-  }
-  return status;
-}
-
-Status writeFile(const std::string &path, std::string_view text) {
-  const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (descriptor < 0) {
-    return systemError("write", path, errno);
-  }
-  Status status;
-  while (!text.empty() && status.ok()) {
-    const ssize_t put = ::write(descriptor, text.data(), text.size());
-    if (put > 0) {
-      text.remove_prefix(static_cast<std::size_t>(put));
-    } else if (errno != EINTR) {
-      status = systemError("write", path, errno);
-    }
-  }
-  if (status.ok() && ::fsync(descriptor) != 0) {
-    status = systemError("write", path, errno);
-  }
-  ::close(descriptor);
-  return status;
-}
-
 /// The fitted state of a feature, from where the facts say it lies: a cache entry, or hexadecimal
 /// digits in the facts.
 Result<std::string> stateOf(const Json &facts, const std::string &feature) {
@@ -180,33 +149,11 @@ Result<std::string> stateOf(const Json &facts, const std::string &feature) {
     return state;
   }
   const std::string path = facts.at("fitted").at(feature).get<std::string>();
-  const std::shared_ptr<MappedFile> entry = Cache::open(path, "state", stateVersion);
+  const std::shared_ptr<MappedFile> entry = DiskCache::open(path, "state", stateVersion);
   if (entry == nullptr) {
     return environmentError("the cache entry `" + path + "` is gone; run the command again");
   }
-  return std::string(Cache::payloadOf(*entry));
-}
-
-/// Puts `from` in the place of `to` at once, even where `to` is a folder that holds something.
-Status replaceFolder(const std::string &from, const std::string &to) {
-  if (::rename(from.c_str(), to.c_str()) == 0) {
-    return Status::success();
-  }
-  if (errno != ENOTEMPTY && errno != EEXIST) {
-    return systemError("write", to, errno);
-  }
-  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) != 0) {
-    const std::string old = temporaryName(to + ".old");
-    if (::rename(to.c_str(), old.c_str()) != 0 || ::rename(from.c_str(), to.c_str()) != 0) {
-      return systemError("write", to, errno);
-    }
-    std::error_code error;
-    fs::remove_all(old, error);
-    return Status::success();
-  }
-  std::error_code error;
-  fs::remove_all(from, error);
-  return Status::success();
+  return std::string(DiskCache::payloadOf(*entry));
 }
 
 Status copyPath(const std::string &from, const std::string &to) {
@@ -239,9 +186,7 @@ Status writeFeature(const FeatureSpec &feature, const Json &facts, const std::st
     }
     // The files that the plugin reads, in a folder of their own, so that they lie beside each other as they did.
     const std::string source = read[name].at("folder").get<std::string>();
-    if (::mkdir((folder + "/" + prefix).c_str(), 0755) != 0) {
-      return systemError("make the folder", folder + "/" + prefix, errno);
-    }
+    PENSTOCK_TRY(makeFolders(folder + "/" + prefix));
     for (const Json &file : read[name].at("names")) {
       const std::string one = file.get<std::string>();
       PENSTOCK_TRY(copyPath(source + "/" + one, folder + "/" + prefix + "/" + one));
@@ -252,7 +197,7 @@ Status writeFeature(const FeatureSpec &feature, const Json &facts, const std::st
   if (described.at("fits").get<bool>()) {
     PENSTOCK_ASSIGN(const std::string state, stateOf(facts, feature.name));
     const std::string file = fileNameOf(feature.name) + ".state";
-    PENSTOCK_TRY(writeFile(folder + "/" + file, state));
+    PENSTOCK_TRY(writeFileAtomically(folder + "/" + file, state, false));
     entry["state"] = file;
   }
   index["features"][feature.name] = std::move(entry);
@@ -273,10 +218,9 @@ Status writeInto(const RecordProgram &program, const Json &facts, const std::str
       numbers[column.name] = {{"mean", fact.at("mean")}, {"std", fact.at("std")}, {"median", fact.at("median")}};
     }
   }
-  PENSTOCK_TRY(writeFile(folder + "/tokenizers.json", index.dump(2) + "\n"));
-  PENSTOCK_TRY(writeFile(folder + "/classes.json", classes.dump(2) + "\n"));
-  PENSTOCK_TRY(writeFile(folder + "/numbers.json", numbers.dump(2) + "\n"));
-  return syncPath(folder);
+  PENSTOCK_TRY(writeFileAtomically(folder + "/tokenizers.json", index.dump(2) + "\n", false));
+  PENSTOCK_TRY(writeFileAtomically(folder + "/classes.json", classes.dump(2) + "\n", false));
+  return writeFileAtomically(folder + "/numbers.json", numbers.dump(2) + "\n", false);
 }
 
 /// Where the members of a damaged file are missing or of another kind.
@@ -379,7 +323,7 @@ Result<Fitted> readFitted(const RecordProgram &program, const FittedFolder &fold
     absolute.path = path.lexically_normal().string();
   }
   const auto damaged = [&](const std::string &file) {
-    return environmentError("`" + absolute.path + (file.empty() ? "" : "/" + file) + "` is damaged: it does not hold what a run fits");
+    return damagedFile(absolute.path + (file.empty() ? "" : "/" + file), "it does not hold what a run fits");
   };
   try {
     return readFrom(program, absolute, factory);
@@ -409,21 +353,8 @@ Result<FittedFolder> writeFitted(const std::string &recordProgram, const std::st
   while (target.size() > 1 && target.back() == '/') {
     target.pop_back();
   }
-  std::error_code error;
-  const fs::path parent = fs::path(target).parent_path();
-  if (!parent.empty()) {
-    fs::create_directories(parent, error);
-    if (error) {
-      return environmentError(fmt::format("cannot make the folder `{}`: {}", parent.string(), error.message()));
-    }
-  }
-  const std::string temporary = temporaryName(target);
-  fs::remove_all(temporary, error);
-  if (::mkdir(temporary.c_str(), 0755) != 0) {
-    return systemError("make a folder beside", target, errno);
-  }
   Result<std::map<std::string, std::string>> hashes = Status();
-  const auto write = [&]() -> Status {
+  PENSTOCK_TRY(writeFolderAtomically(target, [&](const std::string &temporary) -> Status {
     const Json json = Json::parse(facts, nullptr, false);
     try {
       PENSTOCK_TRY(writeInto(program, json, temporary));
@@ -431,14 +362,8 @@ Result<FittedFolder> writeFitted(const std::string &recordProgram, const std::st
       return internalError("the facts about the data lack what was fitted; please report this");
     }
     hashes = hashesBelow(temporary);
-    PENSTOCK_TRY(hashes.status());
-    return replaceFolder(temporary, target);
-  };
-  if (const Status status = write(); !status.ok()) {
-    fs::remove_all(temporary, error);
-    return status;
-  }
-  PENSTOCK_TRY(syncPath(parent.empty() ? "." : parent.string()));
+    return hashes.status();
+  }));
   return FittedFolder(target, *std::move(hashes));
 }
 

@@ -16,8 +16,8 @@ using Json = nlohmann::ordered_json;
 static constexpr std::size_t largest = std::size_t{1} << 36;
 
 static Status damaged(const FittedFolder &folder, const std::string &name, const std::string &why) {
-  return environmentError("`" + folder.path + "/" + name + "` is damaged: " + why +
-                          "; continue the run with `--resume`, which writes it again from the data, or train again");
+  return damagedFile(folder.path + "/" + name,
+                     why + "; continue the run with `--resume`, which writes it again from the data, or train again");
 }
 
 Result<std::string> readFittedFile(const FittedFolder &folder, const std::string &name) {

@@ -1,7 +1,7 @@
 // What one pass over the files counts, before it is judged (facts.cpp).
 #pragma once
 
-#include "runtime/data/cache.h"
+#include "runtime/base/disk_cache.h"
 #include "runtime/data/encode.h"
 #include "runtime/data/problems.h"
 #include "runtime/data/split_ids.h"

@@ -54,7 +54,7 @@ private:
 
   const RecordProgram &program;
   TokenizerFactory &factory;
-  Cache cache;
+  DiskCache cache;
   int threads;
   OverlapFinder overlap;
   std::vector<ColumnFacts> columns;

@@ -1,8 +1,8 @@
 // JSON Lines: one object a line; blank lines are skipped. Strings give their text, numbers and
 // booleans the text JSON writes for them, null nothing, arrays of strings lists.
 #include "runtime/base/printable.h"
+#include "runtime/base/utf8.h"
 #include "runtime/data/rows.h"
-#include "runtime/text/utf8.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -156,7 +156,7 @@ std::string mistake(std::string_view text, std::size_t at, const ObjectReader &r
     }
   }
   std::size_t end = at + 1;
-  while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80) {
+  while (end < text.size() && continuesUtf8(text[end])) {
     ++end;
   }
   return fmt::format("`{}` cannot stand here", printable(text.substr(at, end - at)));

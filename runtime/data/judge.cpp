@@ -76,6 +76,14 @@ void Gatherer::judgeClasses(std::size_t index) {
     counts[splitNames[split]] = ofSplit;
   }
   facts["classes"][column.name] = {{"names", names}, {"counts", counts}};
+  if (column.type == ColumnSpec::Type::classId && !column.declaresClasses) {
+    const auto list = std::find_if(names.begin(), names.end(), [](const std::string &name) { return readsLikeList(name); });
+    const auto found = list == names.end() ? values.end() : values.find(*list);
+    if (found != values.end()) {
+      problems.add("list-as-class", "columns." + column.name, found->second.first,
+                   {{"column", column.name}, {"name", column.from}, {"value", shown(*list)}});
+    }
+  }
   fitted.classes[index] = names;
 
   std::vector<const std::pair<const std::string, ClassValue> *> foreign;

@@ -156,6 +156,16 @@ private:
 
 } // namespace
 
+bool readsLikeList(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos || std::string_view("[{(").find(text[first]) == std::string_view::npos) {
+    return false;
+  }
+  std::string list;
+  const char *what = nullptr;
+  return readList(text, list, what) != Shape::text;
+}
+
 std::unique_ptr<RowSource> readListCells(std::unique_ptr<RowSource> rows) { return std::make_unique<ListCells>(std::move(rows)); }
 
 } // namespace penstock

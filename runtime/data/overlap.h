@@ -2,8 +2,8 @@
 // disk above a limit.
 #pragma once
 
+#include "runtime/base/disk_cache.h"
 #include "runtime/base/hash.h"
-#include "runtime/data/cache.h"
 
 #include <array>
 #include <cstdint>

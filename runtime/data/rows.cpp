@@ -1,7 +1,7 @@
 #include "runtime/data/rows.h"
 
 #include "runtime/base/printable.h"
-#include "runtime/text/utf8.h"
+#include "runtime/base/utf8.h"
 
 #include <fmt/format.h>
 
@@ -95,7 +95,7 @@ void itemsOf(const Cell &cell, std::vector<std::string_view> &items) {
   std::size_t begin = std::string_view::npos; // of the word that has begun
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t here = at;
-    const bool space = isWhiteSpace(decodeUtf8(text, at));
+    const bool space = isWhiteSpace(nextScalar(text, at));
     if (space && begin != std::string_view::npos) {
       items.push_back(text.substr(begin, here - begin));
       begin = std::string_view::npos;

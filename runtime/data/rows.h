@@ -126,6 +126,8 @@ std::unique_ptr<RowSource> makeConllRows(std::unique_ptr<ByteSource> bytes, cons
 std::unique_ptr<RowSource> makeJsonLines(std::unique_ptr<ByteSource> bytes);
 /// Every line is a record of one cell, whatever its selected name; an empty line too.
 std::unique_ptr<RowSource> makePlainLines(std::unique_ptr<ByteSource> bytes);
+/// Whether a text is a list, or looks like one, as makeRows() judges the cells of columns that may hold lists.
+bool readsLikeList(std::string_view text);
 /// Reads cells that are texts and hold lists, as makeRows() says.
 std::unique_ptr<RowSource> readListCells(std::unique_ptr<RowSource> rows);
 

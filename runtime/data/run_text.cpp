@@ -1,5 +1,6 @@
 #include "runtime/data/run_text.h"
 
+#include "runtime/base/file.h"
 #include "runtime/data/sealed_json.h"
 
 namespace penstock {
@@ -10,7 +11,7 @@ Result<Json> openRunText(const std::string &path, const std::string &text) {
   std::optional<Json> json = parseObject(text);
   const std::string fix = "; train again into another folder";
   if (!json) {
-    return environmentError("`" + path + "` is damaged: it is not the JSON of a run" + fix);
+    return damagedFile(path, "it is not the JSON of a run" + fix);
   }
   const auto member = [&](const char *name) { return json->contains(name) ? (*json)[name] : Json(); };
   if (const Json format = member("format"); format != runFormat) {
@@ -22,7 +23,7 @@ Result<Json> openRunText(const std::string &path, const std::string &text) {
                             " alone; use the release that wrote it, or train again into another folder");
   }
   if (!unseal(*json)) {
-    return environmentError("`" + path + "` is damaged: its hash is not that of its content" + fix);
+    return damagedFile(path, "its hash is not that of its content" + fix);
   }
   return *std::move(json);
 }

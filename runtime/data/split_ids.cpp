@@ -57,7 +57,7 @@ struct Item {
 
 class Builder {
 public:
-  Builder(const SplitRequest &request, const Cache &cache)
+  Builder(const SplitRequest &request, const DiskCache &cache)
       : request(request), program(*request.program), fitted(*request.fitted), cache(cache), path(program.fileOf(request.split)) {}
 
   Result<SplitIds> run(const Hash128 &key);
@@ -76,7 +76,7 @@ private:
   const SplitRequest &request;
   const RecordProgram &program;
   const Fitted &fitted;
-  const Cache &cache;
+  const DiskCache &cache;
   std::string path;
 
   std::unique_ptr<RowSource> rows;
@@ -438,7 +438,7 @@ Result<SplitIds> Builder::run(const Hash128 &key) {
 
 Status rowErrorStatus(const std::string &file, const RowError &error) { return invalidInput(error.inFile(printable(file))); }
 
-Result<SplitIds> openSplit(const SplitRequest &request, const Cache &cache) {
+Result<SplitIds> openSplit(const SplitRequest &request, const DiskCache &cache) {
   const Hash128 key = request.fitted->idsKey(*request.program, request.split, request.content);
   if (std::shared_ptr<MappedFile> entry = cache.find("ids", formatVersion, key)) {
     Result<SplitIds> ids = readEntry(*request.program, *request.fitted, std::move(entry));

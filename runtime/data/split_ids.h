@@ -2,7 +2,7 @@
 // This is the id cache.
 #pragma once
 
-#include "runtime/data/cache.h"
+#include "runtime/base/disk_cache.h"
 #include "runtime/data/fitted.h"
 #include "runtime/data/record_program.h"
 
@@ -58,7 +58,7 @@ struct SplitRequest {
 
 /// From the cache, or read, cleaned and tokenized now in bounded memory. `strict`: the first
 /// mistake in the data is an invalid-input error that names file, line and column.
-Result<SplitIds> openSplit(const SplitRequest &request, const Cache &cache);
+Result<SplitIds> openSplit(const SplitRequest &request, const DiskCache &cache);
 
 /// A mistake as a sentence with its place: "FILE:LINE:COLUMN: ...".
 Status rowErrorStatus(const std::string &file, const RowError &error);

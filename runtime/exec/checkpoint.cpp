@@ -1,9 +1,9 @@
 #include "runtime/exec/checkpoint.h"
 
+#include "runtime/base/file.h"
+#include "runtime/base/folder.h"
 #include "runtime/base/last_checkpoint.h"
-#include "runtime/base/temporary_name.h"
 #include "runtime/data/sealed_json.h"
-#include "runtime/exec/files.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -25,7 +25,7 @@ static std::vector<std::string> checkpointsIn(const std::string &folder) {
 
 static Result<TrainState> readState(const std::string &path, std::string &weightsHash) {
   PENSTOCK_ASSIGN(const std::string text, readWholeFile(path));
-  const Status damaged = environmentError("`" + path + "` is damaged");
+  const Status damaged = damagedFile(path, "it is not the state of a checkpoint");
   std::optional<Json> whole = parseObject(text);
   if (!whole || !unseal(*whole)) {
     return damaged;
@@ -59,12 +59,8 @@ static Result<TrainState> readState(const std::string &path, std::string &weight
 bool CheckpointStore::any() const { return !checkpointsIn(folder).empty(); }
 
 Status CheckpointStore::save(const Program &program, const TrainState &state) {
-  PENSTOCK_TRY(makeFolders(folder));
   const std::string name = fmt::format("step-{:012}", state.step);
-  const std::string place = folder + "/" + name, temporary = temporaryName(place);
-  PENSTOCK_TRY(removeAll(temporary));
-  const auto write = [&]() -> Status {
-    PENSTOCK_TRY(makeFolders(temporary));
+  const auto write = [&](const std::string &temporary) -> Status {
     std::vector<TensorView> tensors = program.tensors(TensorClass::parameter);
     for (TensorView &view : program.tensors(TensorClass::state)) {
       tensors.push_back(std::move(view));
@@ -86,16 +82,9 @@ Status CheckpointStore::save(const Program &program, const TrainState &state) {
     json["best_file"] = state.bestFile;
     json["best_hash"] = state.bestHash;
     json["weights_hash"] = weightsHash;
-    PENSTOCK_TRY(writeFileAtomically(temporary + "/state.json", sealedText(std::move(json)), false));
-    PENSTOCK_TRY(syncFolder(temporary));
-    PENSTOCK_TRY(removeAtOnce(place));
-    return renameDurably(temporary, place);
+    return writeFileAtomically(temporary + "/state.json", sealedText(std::move(json)), false);
   };
-  const Status written = write();
-  if (!written.ok()) {
-    (void)removeAll(temporary);
-    return written;
-  }
+  PENSTOCK_TRY(writeFolderAtomically(folder + "/" + name, write));
   lastCheckpointStep.store(state.step, std::memory_order_relaxed);
 
   return prune();

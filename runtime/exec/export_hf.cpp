@@ -1,7 +1,7 @@
 #include "runtime/exec/export_hf.h"
 
-#include "runtime/base/temporary_name.h"
-#include "runtime/exec/files.h"
+#include "runtime/base/file.h"
+#include "runtime/base/folder.h"
 #include "runtime/exec/safetensors.h"
 
 #include <nlohmann/json.hpp>
@@ -112,7 +112,7 @@ Result<Json> readObject(const FittedFolder &fitted, const std::string &name) {
   PENSTOCK_ASSIGN(const std::string text, readFittedFile(fitted, name));
   Json json = Json::parse(text, nullptr, false);
   if (!json.is_object()) {
-    return environmentError("`" + fitted.path + "/" + name + "` is damaged: it is not a JSON object");
+    return damagedFile(fitted.path + "/" + name, "it is not a JSON object");
   }
   return json;
 }
@@ -156,7 +156,7 @@ public:
       kept.vocab = kept.paths.at("vocab").get<std::string>();
       kept.merges = kept.paths.contains("merges") ? kept.paths["merges"].get<std::string>() : "";
     } catch (const nlohmann::json::exception &) {
-      return environmentError("`" + kept.fitted.path + "/tokenizers.json` is damaged: it does not say how `" + axis + "` was made");
+      return damagedFile(kept.fitted.path + "/tokenizers.json", "it does not say how `" + axis + "` was made");
     }
     const std::string names[] = {"tokenizer.json", kept.plugin == "bpe" ? "vocab.json" : "vocab.txt"};
     if (folderExists(kept.fitted.path + "/" + kept.vocab)) {
@@ -338,22 +338,11 @@ Status exportHf(const std::string &run, const RunRecord &record, const HfModel &
   if (fileExists(target) || !listFolder(target).empty()) {
     return environmentError("`" + out + "` is there already and not an empty folder; name another one");
   }
-  const std::string scratch = temporaryName(target);
-  PENSTOCK_TRY(makeFolders(scratch));
-  Status status = writeTensors(run, record, model, scratch + "/model.safetensors");
-  if (status.ok()) {
-    status = writeTokenizer(run, record, model, scratch);
-  }
-  if (status.ok()) {
-    status = writeConfig(model, scratch + "/config.json");
-  }
-  if (status.ok()) {
-    status = renameDurably(scratch, target);
-  }
-  if (!status.ok()) {
-    (void)removeAll(scratch);
-  }
-  return status;
+  return writeFolderAtomically(target, [&](const std::string &scratch) -> Status {
+    PENSTOCK_TRY(writeTensors(run, record, model, scratch + "/model.safetensors"));
+    PENSTOCK_TRY(writeTokenizer(run, record, model, scratch));
+    return writeConfig(model, scratch + "/config.json");
+  });
 }
 
 } // namespace penstock

@@ -1,8 +1,8 @@
 #include "runtime/exec/learners.h"
 
+#include "runtime/base/file.h"
 #include "runtime/base/hash.h"
 #include "runtime/exec/evaluate.h"
-#include "runtime/exec/files.h"
 #include "runtime/exec/interrupt.h"
 
 #include <vector>

@@ -1,6 +1,6 @@
 #include "runtime/exec/metrics_log.h"
 
-#include "runtime/exec/files.h"
+#include "runtime/base/file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,6 +1,7 @@
 #include "runtime/exec/pretrained.h"
 
-#include "runtime/exec/files.h"
+#include "runtime/base/file.h"
+#include "runtime/base/folder.h"
 
 #include <nlohmann/json.hpp>
 

@@ -1,10 +1,10 @@
 #include "runtime/exec/program.h"
 
 #include "runtime/base/checked.h"
+#include "runtime/base/file.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/program_seal.h"
 #include "runtime/exec/buffer.h"
-#include "runtime/exec/files.h"
 #include "runtime/exec/initialize.h"
 #include "runtime/exec/program_image.h"
 #include "runtime/exec/program_table.h"
@@ -189,7 +189,7 @@ private:
 
 Status LoadedProgram::prepare(const std::string &path) {
   if (!image->holds(&program.struct_size, 1) || !image->holds(&program.abi_major, 1)) {
-    return environmentError("the compiled program `" + path + "` is damaged: its table does not lie in it");
+    return damagedFile(path, "its table does not lie in it", "the compiled program");
   }
   if (program.struct_size < sizeof(PenstockProgram) || program.abi_major != PENSTOCK_PROGRAM_ABI_MAJOR) {
     return environmentError("the compiled program `" + path + "` was made for version " + std::to_string(program.abi_major) +
@@ -360,7 +360,7 @@ std::string ProgramFile::hash() const { return hash64Hex(bytes); }
 Status ProgramFile::forgetKey() {
   const std::optional<std::string_view> library = sealedLibrary(bytes);
   if (!library) {
-    return environmentError("the compiled program `" + path + "` is damaged: the seal at its end is not that of its bytes");
+    return damagedFile(path, "the seal at its end is not that of its bytes", "the compiled program");
   }
   const ProgramSeal seal = sealOf(*library, 0);
   bytes.replace(library->size(), std::string::npos, bytesOf(seal));

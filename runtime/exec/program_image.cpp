@@ -353,7 +353,7 @@ Result<std::unique_ptr<ProgramImage>> ProgramImage::map(std::string_view file, c
     wrong = ImageJudge(*library, *image).judge();
   }
   if (!wrong.empty()) {
-    return environmentError("the compiled program `" + path + "` is damaged: " + wrong);
+    return damagedFile(path, wrong, "the compiled program");
   }
   PENSTOCK_TRY(image->mapSegments(*library, path));
   return image;

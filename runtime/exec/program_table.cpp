@@ -1,6 +1,7 @@
 #include "runtime/exec/program_table.h"
 
 #include "runtime/base/checked.h"
+#include "runtime/base/file.h"
 
 #include <cmath>
 #include <string_view>
@@ -163,7 +164,7 @@ private:
 
 Status checkProgramTable(const PenstockProgram &program, const ProgramImage &image, const std::string &path) {
   const std::string wrong = image.holds(&program, 1) ? Table(program, image).judge() : "its table does not lie in it";
-  return wrong.empty() ? Status() : environmentError("the compiled program `" + path + "` is damaged: " + wrong);
+  return wrong.empty() ? Status() : damagedFile(path, wrong, "the compiled program");
 }
 
 } // namespace penstock

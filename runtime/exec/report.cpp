@@ -1,6 +1,6 @@
 #include "runtime/exec/report.h"
 
-#include "runtime/exec/files.h"
+#include "runtime/base/file.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

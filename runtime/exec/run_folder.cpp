@@ -1,11 +1,12 @@
 #include "runtime/exec/run_folder.h"
 
+#include "runtime/base/file.h"
+#include "runtime/base/folder.h"
 #include "runtime/base/printable.h"
 #include "runtime/base/temporary_name.h"
 #include "runtime/data/run_text.h"
 #include "runtime/data/sealed_json.h"
 #include "runtime/exec/checkpoint.h"
-#include "runtime/exec/files.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -100,9 +101,10 @@ Result<RunRecord> readRunRecord(const std::string &folder) {
   PENSTOCK_ASSIGN(const std::string text, readWholeFile(path));
   PENSTOCK_ASSIGN(const Json json, openRunText(path, text));
   RunRecord record;
+  const std::string again = "; train again into another folder";
   const Result<RunConfig> config = RunConfig::fromJson(json.contains("config") ? json["config"].dump() : "");
   if (!config.ok()) {
-    return environmentError("`" + path + "` is damaged: " + config.status().message() + "; train again into another folder");
+    return damagedFile(path, config.status().message() + again);
   }
   record.config = *config;
   try {
@@ -114,8 +116,7 @@ Result<RunRecord> readRunRecord(const std::string &folder) {
     json.at("fitted").get_to(record.fitted);
     for (const auto &[name, hash] : record.fitted) {
       if (const std::filesystem::path file = name; file.is_absolute() || file.lexically_normal() != file || name.starts_with("..")) {
-        return environmentError("`" + path +
-                                "` is damaged: it names a file of `fitted` that lies elsewhere; train again into another folder");
+        return damagedFile(path, "it names a file of `fitted` that lies elsewhere" + again);
       }
     }
     for (const Json &plugin : json.at("plugins")) {
@@ -154,12 +155,10 @@ Result<RunRecord> readRunRecord(const std::string &folder) {
       record.results.push_back(std::move(split));
     }
   } catch (const nlohmann::json::exception &) {
-    return environmentError("`" + path +
-                            "` is damaged: it lacks a part of what a run keeps, or holds another thing there; train again into " +
-                            "another folder");
+    return damagedFile(path, "it lacks a part of what a run keeps, or holds another thing there" + again);
   }
   if (record.finished && (record.fitted.empty() || record.weightsHash.empty() || record.programHash.empty())) {
-    return environmentError("`" + path + "` is damaged: it lacks hashes of a finished run; train again into another folder");
+    return damagedFile(path, "it lacks hashes of a finished run" + again);
   }
   return record;
 }

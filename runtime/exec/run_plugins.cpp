@@ -1,8 +1,8 @@
 #include "runtime/exec/run_plugins.h"
 
+#include "runtime/base/file.h"
 #include "runtime/base/hash.h"
 #include "runtime/exec/evaluate.h"
-#include "runtime/exec/files.h"
 #include "runtime/exec/run_folder.h"
 
 #include <fmt/format.h>
@@ -64,7 +64,7 @@ PluginChanges comparePlugins(const std::vector<RunPlugin> &before, const std::ve
     if (found->version != old.version) {
       changes.all.push_back(
           fmt::format("the {} `{}` is version {}, the run was made with {}", old.kind, old.name, found->version, old.version));
-      if (old.kind != "metric") {
+      if (const PluginKindRow *row = findKind(old.kind); row == nullptr || row->place != PluginPlace::evaluate) {
         changes.decisive.push_back(changes.all.back());
       }
     } else {

@@ -1,8 +1,8 @@
 #include "runtime/exec/safetensors.h"
 
 #include "runtime/base/checked.h"
+#include "runtime/base/file.h"
 #include "runtime/base/hash.h"
-#include "runtime/exec/files.h"
 
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -18,6 +18,21 @@
 #include <tuple>
 
 namespace penstock {
+
+std::string firstNotFinite(const std::vector<TensorView> &tensors) {
+  for (const TensorView &tensor : tensors) {
+    std::uint32_t largest = 0;
+    for (std::int64_t i = 0; i < tensor.elements; ++i) {
+      std::uint32_t bits = 0;
+      std::memcpy(&bits, tensor.data + i, sizeof bits);
+      largest = std::max(largest, bits & 0x7FFFFFFFU);
+    }
+    if (largest >= 0x7F800000U) {
+      return tensor.name;
+    }
+  }
+  return "";
+}
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 
@@ -62,7 +77,7 @@ Result<std::shared_ptr<SafetensorsFile>> SafetensorsFile::map(const std::string 
   std::size_t size = 0;
   PENSTOCK_ASSIGN(const Descriptor descriptor, openRegularFile(path, &size));
   if (size < sizeof(std::uint64_t)) {
-    return environmentError("`" + path + "` is damaged: it is too short for a safetensors file");
+    return damagedFile(path, "it is too short for a safetensors file");
   }
   std::shared_ptr<SafetensorsFile> file(new SafetensorsFile);
   file->size = size;
@@ -85,7 +100,7 @@ Result<std::shared_ptr<const SafetensorsFile>> SafetensorsFile::open(const std::
   if (!hash.empty()) {
     const std::string found = hash64Hex({reinterpret_cast<const char *>(file->mapped), file->size});
     if (found != hash) {
-      return environmentError("`" + path + "` is damaged: its hash is " + found + ", not " + hash);
+      return damagedFile(path, "its hash is " + found + ", not " + hash);
     }
   }
   PENSTOCK_TRY(file->parse(path, false));
@@ -150,7 +165,7 @@ struct Entry {
 } // namespace
 
 Status SafetensorsFile::parse(const std::string &path, bool anyType) {
-  const auto damaged = [&](const std::string &why) { return environmentError("`" + path + "` is damaged: " + why); };
+  const auto damaged = [&](const std::string &why) { return damagedFile(path, why); };
   std::uint64_t length = 0;
   std::memcpy(&length, mapped, sizeof(length));
   if (length > maximumHeader || length > size - sizeof(length)) {

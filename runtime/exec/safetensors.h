@@ -20,6 +20,9 @@ struct TensorView {
   std::int64_t elements = 0;
 };
 
+/// The name of the first tensor that holds a number which is none (NaN or an infinity); "" where all are finite.
+std::string firstNotFinite(const std::vector<TensorView> &tensors);
+
 /// A tensor of any type as it lies in a file: `data` need not be aligned.
 struct StoredTensor {
   std::string name, type; // "F32", "F16", "BF16", "I64", ...

@@ -1,9 +1,10 @@
 #include "runtime/exec/trained_run.h"
 
 #include "runtime/base/cores.h"
-#include "runtime/exec/files.h"
+#include "runtime/base/file.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/learners.h"
+#include "runtime/kernels/kernel_table.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -27,7 +28,7 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder, 
   }
   const std::string again = "; `penstock train ... --resume` makes it again from the last checkpoint";
   if (!fileExists(weights)) {
-    return environmentError("`" + weights + "` is damaged: it is not there" + again);
+    return damagedFile(weights, "it is not there" + again);
   }
   std::vector<std::string> folders = pluginFolders;
   folders.insert(folders.end(), run->held.config.pluginFolders.begin(), run->held.config.pluginFolders.end());
@@ -43,6 +44,13 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder, 
   PENSTOCK_ASSIGN(run->pool, ThreadPool::create(static_cast<int>(run->held.config.threads)));
   PENSTOCK_ASSIGN(const ProgramFile program, run->programFile(recompile));
   PENSTOCK_ASSIGN(run->compiled, Program::open(program, *run->pool));
+  PENSTOCK_ASSIGN(const Level level, parseLevel(run->compiled->table().level));
+  if (const std::string kernels = kernelsOf(run->compiled->table(), level); kernels != run->held.kernels) {
+    run->remarks.push_back(
+        fmt::format("the run was trained with the kernels `{}`, here they are `{}`, and others add in another order: answers "
+                    "can differ from its own in the last digits",
+                    run->held.kernels, kernels));
+  }
   const auto opened = SafetensorsFile::open(weights, run->held.weightsHash);
   if (!opened.ok()) {
     return environmentError(opened.status().message() + again);
@@ -50,6 +58,10 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder, 
   const std::shared_ptr<const SafetensorsFile> &file = *opened;
   PENSTOCK_TRY(run->compiled->load(TensorClass::parameter, *file));
   PENSTOCK_TRY(run->compiled->load(TensorClass::fitted, *file));
+  if (const std::string name = firstNotFinite(run->compiled->tensors(TensorClass::parameter)); !name.empty()) {
+    return invalidInput("the weights in `" + weights + "` are no model: `" + name +
+                        "` holds numbers that are not finite; train again with a lower learning rate, or with `clip_norm`");
+  }
   PENSTOCK_TRY(run->compiled->pack());
   return run;
 }
@@ -60,7 +72,7 @@ Result<ProgramFile> TrainedRun::programFile(const Recompile &recompile) {
   if (kept.ok() && kept->hash() == held.programHash) {
     return kept;
   }
-  const std::string damaged = kept.ok() ? "`" + path + "` is damaged: it is not the program of this run" : kept.status().message();
+  const std::string damaged = (kept.ok() ? damagedFile(path, "it is not the program of this run") : kept.status()).message();
   if (!recompile) {
     return environmentError(damaged + "; `penstock train ... --resume` compiles it again");
   }

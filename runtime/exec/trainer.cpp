@@ -2,8 +2,8 @@
 
 #include "runtime/base/checked.h"
 #include "runtime/base/cores.h"
+#include "runtime/base/file.h"
 #include "runtime/exec/checkpoint.h"
-#include "runtime/exec/files.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/learners.h"
 #include "runtime/exec/metrics_log.h"
@@ -229,9 +229,7 @@ Status Trainer::openFitted() {
   fitted = FittedFolder(folder->file("fitted"), outcome.record.fitted);
   if (folder->continues()) {
     if (fitted.hashes.empty()) {
-      return environmentError("`" + folder->file("run.json") +
-                              "` is damaged: it does not say what the run was fitted to; train again into "
-                              "another folder");
+      return damagedFile(folder->file("run.json"), "it does not say what the run was fitted to; train again into another folder");
     }
     const Status whole = checkFitted(fitted, learnerEnding); // learners fit again at the end
     if (whole.ok()) {
@@ -613,6 +611,11 @@ Status Trainer::finish() {
   std::vector<TensorView> kept = program->tensors(TensorClass::parameter);
   for (TensorView &view : program->tensors(TensorClass::fitted)) {
     kept.push_back(std::move(view));
+  }
+  if (const std::string name = firstNotFinite(kept); !name.empty()) {
+    return invalidInput(fmt::format("the weights after step {} are not finite numbers, first in `{}`; lower the learning rate "
+                                    "(`--set train.optimizer.lr=...`), warm it up, or clip the gradient",
+                                    record.keptStep, name));
   }
   PENSTOCK_ASSIGN(record.weightsHash, writeSafetensors(folder->file("model.safetensors"), kept, {{"format", "penstock"}}));
   if (const Status learned = fitLearners(*program, train, config, host, fitted); !learned.ok()) {

@@ -1,6 +1,7 @@
 #include "runtime/plugin/json_line.h"
 
 #include "runtime/base/printable.h"
+#include "runtime/base/utf8.h"
 
 #include <bitset>
 #include <cstddef>
@@ -180,7 +181,7 @@ private:
       } else if (byte < 0x80) {
         ++at;
       } else {
-        const std::size_t size = utf8Length(std::string_view(at, static_cast<std::size_t>(end - at)));
+        const std::size_t size = decodeUtf8(std::string_view(at, static_cast<std::size_t>(end - at)), 0).bytes;
         if (size == 0) {
           return false;
         }

@@ -1,6 +1,7 @@
 #include "runtime/plugin/plugin_call.h"
 
 #include "runtime/base/printable.h"
+#include "runtime/base/utf8.h"
 #include "runtime/plugin/containment.h"
 
 #include <fmt/format.h>

@@ -1,10 +1,10 @@
 #include "runtime/plugin/plugin_check.h"
 
-#include "runtime/base/file.h"
+#include "runtime/base/disk_cache.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/printable.h"
-#include "runtime/base/temporary_name.h"
 #include "runtime/plugin/containment.h"
+#include "runtime/plugin/kind_functions.h"
 #include "runtime/plugin/plugin_trial.h"
 
 #include <fmt/format.h>
@@ -37,79 +37,21 @@ using Clock = std::chrono::steady_clock;
 
 constexpr const char *entryName = "penstock_plugin", *loading = "loading";
 constexpr std::size_t maximumVerdictBytes = 4096;
-constexpr std::size_t maximumRemembered = 1024;
 
 Status disagrees(const PluginManifest &manifest, const std::string &reason) {
   return invalidInput(fmt::format("plugin `{}` cannot be used: {}; its library is {}", manifest.name, reason, manifest.library));
 }
 
-/// `size`: of the table as ABI 1.0 had it; what later minor versions added may be absent.
-template <typename Functions>
-const Functions *functionsOf(const PenstockPlugin &plugin, std::string &reason, std::size_t size = sizeof(Functions)) {
-  const auto *functions = static_cast<const Functions *>(plugin.functions);
-  if (functions->struct_size < size) {
-    reason = fmt::format("its table of functions has {} bytes, this version needs {}", functions->struct_size, size);
-    return nullptr;
-  }
-  return functions;
-}
-
 std::string missingFunction(const PluginManifest &manifest, const PenstockPlugin &plugin) {
-  std::string reason;
-  const auto need = [&](bool present, const char *name) {
-    if (!present && reason.empty()) {
-      reason = fmt::format("it has no function `{}`", name);
-    }
-  };
-  const auto needFit = [&](const auto &functions) {
-    if (manifest.fits) {
-      need(functions.fit_begin, "fit_begin");
-      need(functions.fit_add, "fit_add");
-      need(functions.fit_end, "fit_end");
-      need(functions.fit_abandon, "fit_abandon");
-    }
-  };
-  switch (manifest.kind) {
-  case PluginKind::tokenizer:
-    if (const auto *f = functionsOf<PenstockTokenizer>(plugin, reason, offsetof(PenstockTokenizer, special_tokens))) {
-      needFit(*f);
-      need(f->create, "create");
-      need(f->destroy, "destroy");
-      need(f->vocabulary_size, "vocabulary_size");
-      need(f->unknown_id, "unknown_id");
-      need(f->token, "token");
-      need(f->encode, "encode");
-    }
-    break;
-  case PluginKind::head:
-    if (const auto *f = functionsOf<PenstockHead>(plugin, reason, offsetof(PenstockHead, decode_tags))) {
-      need(f->build, "build");
-      if (manifest.takes("tags")) {
-        need(f->struct_size >= sizeof(PenstockHead) && f->decode_tags != nullptr, "decode_tags");
-      } else {
-        need(f->decode, "decode");
-      }
-    }
-    break;
-  case PluginKind::metric:
-    if (const auto *f = functionsOf<PenstockMetric>(plugin, reason, offsetof(PenstockMetric, create_for))) {
-      need(f->create, "create");
-      need(f->destroy, "destroy");
-      need(f->add, "add");
-      need(f->merge, "merge");
-      need(f->result, "result");
-    }
-    break;
-  case PluginKind::learner:
-    if (const auto *f = functionsOf<PenstockLearner>(plugin, reason)) {
-      needFit(*f);
-      need(f->create, "create");
-      need(f->destroy, "destroy");
-      need(f->answer, "answer");
-    }
-    break;
+  const KindFunctions &kind = functionsOf(manifest.kind);
+  std::uint32_t size = 0; // the first member of every table
+  std::memcpy(&size, plugin.functions, sizeof size);
+  if (size < kind.size) {
+    return fmt::format("its table of functions has {} bytes, this version needs {}", size, kind.size);
   }
-  return reason;
+  Missing missing;
+  kind.check(manifest, plugin.functions, missing);
+  return missing.reason;
 }
 
 /// What a library calls itself, as far as it is read.
@@ -119,15 +61,14 @@ Status compare(const PluginManifest &manifest, const PenstockPlugin *plugin) {
   if (plugin == nullptr) {
     return disagrees(manifest, fmt::format("`{}` returned nothing", entryName));
   }
-  if (plugin->struct_size < sizeof(PenstockPlugin)) {
-    return disagrees(manifest,
-                     fmt::format("its description has {} bytes, this version needs {}", plugin->struct_size, sizeof(PenstockPlugin)));
+  if (!PENSTOCK_HAS(plugin, PenstockPlugin, functions)) {
+    return disagrees(manifest, fmt::format("its description has {} bytes, fewer than the first version had", plugin->struct_size));
   }
   if (plugin->abi_major != PENSTOCK_PLUGIN_ABI_MAJOR) {
     return disagrees(manifest, fmt::format("it was built for plugin ABI {}.{}, this version has {}.{}", plugin->abi_major,
                                            plugin->abi_minor, PENSTOCK_PLUGIN_ABI_MAJOR, PENSTOCK_PLUGIN_ABI_MINOR));
   }
-  if (plugin->kind != kindCode(manifest.kind)) {
+  if (static_cast<std::uint32_t>(plugin->kind) != static_cast<std::uint32_t>(manifest.kind)) {
     return disagrees(manifest, fmt::format("its manifest says that it is a {}, its library does not", kindName(manifest.kind)));
   }
   if (plugin->name == nullptr || plugin->name != manifest.name) {
@@ -307,70 +248,26 @@ std::string keyOf(const PluginManifest &manifest, const struct stat &info) {
                      PENSTOCK_PLUGIN_ABI_MINOR, kindName(manifest.kind), manifest.name, manifest.textHash);
 }
 
-/// The file holds the whole key.
-std::string fileOf(const std::string &folder, const std::string &key) { return fmt::format("{}/plugins/{:016x}", folder, hash64(key)); }
+constexpr std::string_view cacheKind = "plugins";
+constexpr std::uint32_t verdictVersion = 1;
 
-constexpr std::string_view rememberedHeader = "penstock-plugin-scan 2\n";
-
-bool recall(const std::string &path, const std::string &key, Status &verdict) {
-  const Result<std::string> read = readWholeFile(path, maximumVerdictBytes * 4);
-  if (!read.ok()) {
+bool recall(const DiskCache &cache, const Hash128 &key, Status &verdict) {
+  const std::shared_ptr<MappedFile> entry = cache.find(cacheKind, verdictVersion, key);
+  if (entry == nullptr) {
     return false;
   }
-  const std::string &text = *read;
-  const std::string begin = std::string(rememberedHeader) + key + "\n";
-  if (text.compare(0, begin.size(), begin) != 0 || text.size() < begin.size() + 2 || text.back() != '\n') {
-    return false;
-  }
-  const std::string said = text.substr(begin.size(), text.size() - begin.size() - 1);
-  if (said == "+") {
-    verdict = Status::success();
-    return true;
-  }
-  if (said[0] == '-') {
-    verdict = invalidInput(said.substr(1));
-    return true;
-  }
-  return false;
-}
-
-/// Best effort: a cache that cannot be written only means another scan.
-void memorize(const std::string &folder, const std::string &path, const std::string &key, const Status &verdict) {
-  std::error_code error;
-  fs::create_directories(fs::path(folder).parent_path(), error);
-  const std::string below = folder + "/plugins";
-  for (const std::string &made : {folder, below}) {
-    if (mkdir(made.c_str(), 0700) != 0 && errno != EEXIST) {
-      return;
-    }
-  }
-  std::vector<fs::path> remembered;
-  fs::directory_iterator it(below, error), end;
-  while (!error && it != end) {
-    remembered.push_back(it->path());
-    it.increment(error);
-  }
-  if (remembered.size() >= maximumRemembered) {
-    for (const fs::path &old : remembered) {
-      fs::remove(old, error);
-    }
-  }
-  const std::string temporary = temporaryName(path);
-  {
-    std::ofstream file(temporary, std::ios::binary | std::ios::trunc);
-    file << rememberedHeader << key << '\n' << (verdict.ok() ? "+" : "-" + verdict.message()) << '\n';
-    file.flush();
-    if (!file) {
-      fs::remove(temporary, error);
-      return;
-    }
-  }
-  if (std::rename(temporary.c_str(), path.c_str()) != 0) {
-    fs::remove(temporary, error);
-  }
+  const std::string_view said = DiskCache::payloadOf(*entry);
+  verdict = said.empty() ? Status::success() : invalidInput(std::string(said));
+  return true;
 }
 
 } // namespace
+
+void Missing::need(bool present, const char *name) {
+  if (!present && reason.empty()) {
+    reason = fmt::format("it has no function `{}`", name);
+  }
+}
 
 LoadedPlugin::~LoadedPlugin() {
   if (library != nullptr && library->is_loaded()) {
@@ -379,20 +276,6 @@ LoadedPlugin::~LoadedPlugin() {
       return 0;
     }));
   }
-}
-
-PenstockPluginKind kindCode(PluginKind kind) {
-  switch (kind) {
-  case PluginKind::tokenizer:
-    return PENSTOCK_TOKENIZER;
-  case PluginKind::head:
-    return PENSTOCK_HEAD;
-  case PluginKind::metric:
-    return PENSTOCK_METRIC;
-  case PluginKind::learner:
-    return PENSTOCK_LEARNER;
-  }
-  return PENSTOCK_TOKENIZER;
 }
 
 Result<LoadedPlugin> loadPlugin(const PluginManifest &manifest) {
@@ -440,33 +323,18 @@ Status scanPlugin(const PluginManifest &manifest, const std::string &cacheFolder
   if (!S_ISREG(info.st_mode)) {
     return environmentError(fmt::format("plugin `{}` has no library: {} is not a file", manifest.name, manifest.library));
   }
-  const std::string key = keyOf(manifest, info);
-  const std::string path = cacheFolder.empty() ? "" : fileOf(cacheFolder, key);
+  const Hash128 key = hash128(keyOf(manifest, info));
+  const DiskCache cache(cacheFolder);
   Status verdict;
-  if (!path.empty() && recall(path, key, verdict)) {
+  if (recall(cache, key, verdict)) {
     return verdict;
   }
   bool remember = false;
   verdict = scanNow(manifest, timeout, remember);
-  if (remember && !path.empty()) {
-    memorize(cacheFolder, path, key, verdict);
+  if (remember && cache.enabled()) { // one that cannot be written only means another scan
+    (void)cache.store(cacheKind, verdictVersion, key, verdict.message());
   }
   return verdict;
-}
-
-std::string pluginCacheFolder() {
-  const auto variable = [](const char *name) -> std::string {
-    const char *value = std::getenv(name);
-    return value != nullptr && value[0] == '/' ? value : "";
-  };
-  if (const std::string own = variable("PENSTOCK_CACHE"); !own.empty()) {
-    return own;
-  }
-  if (const std::string base = variable("XDG_CACHE_HOME"); !base.empty()) {
-    return base + "/penstock";
-  }
-  const std::string home = variable("HOME");
-  return home.empty() ? "" : home + "/.cache/penstock";
 }
 
 } // namespace penstock

@@ -26,8 +26,6 @@ struct LoadedPlugin {
   ~LoadedPlugin();
 };
 
-PenstockPluginKind kindCode(PluginKind kind);
-
 /// Maps the library here, asks for its plugin and compares the answer with the manifest: sizes, ABI version, kind, name,
 /// version, and that every function which the kind needs is there.
 Result<LoadedPlugin> loadPlugin(const PluginManifest &manifest);
@@ -37,8 +35,5 @@ Result<LoadedPlugin> loadPlugin(const PluginManifest &manifest);
 /// and by the manifest; a rebuilt library or a corrected manifest is scanned again. The error names the plugin, what it did, in which
 /// function, and the library.
 Status scanPlugin(const PluginManifest &manifest, const std::string &cacheFolder, std::chrono::milliseconds timeout);
-
-/// PENSTOCK_CACHE, else $XDG_CACHE_HOME/penstock, else $HOME/.cache/penstock; empty where none is known.
-std::string pluginCacheFolder();
 
 } // namespace penstock

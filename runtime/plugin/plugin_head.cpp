@@ -1,5 +1,6 @@
+#include "runtime/plugin/kind_functions.h"
 #include "runtime/plugin/lent.h"
-#include "runtime/plugin/plugin_bound.h"
+#include "runtime/plugin/plugin_through.h"
 
 #include "runtime/base/printable.h"
 
@@ -243,8 +244,7 @@ Result<std::vector<std::string>> decodeAnswers(const Bound &bound, const std::ve
   }
   AnswerCollector collector(records);
   const auto *functions = bound.table<PenstockHead>();
-  const bool decodesTags =
-      functions->struct_size >= offsetof(PenstockHead, decode_tags) + sizeof functions->decode_tags && functions->decode_tags != nullptr;
+  const bool decodesTags = PENSTOCK_HAS(functions, PenstockHead, decode_tags) && functions->decode_tags != nullptr;
   if (decodesTags != (tagged != nullptr)) {
     return invalidInput(fmt::format("head `{}` {}", bound.label->name,
                                     decodesTags ? "decodes tags, and this answer has one row a record"
@@ -268,5 +268,69 @@ Result<std::vector<std::string>> decodeAnswers(PluginHost &host, const std::stri
   PENSTOCK_ASSIGN(const Bound bound, bindPlugin(host, plugin, PluginKind::head, parametersJson));
   return decodeAnswers(bound, classes, answer, records, width, tagged);
 }
+
+namespace {
+
+void check(const PluginManifest &manifest, const void *functions, Missing &missing) {
+  const auto *f = static_cast<const PenstockHead *>(functions);
+  missing.need(f->build, "build");
+  if (manifest.takes("tags")) {
+    missing.need(PENSTOCK_HAS(f, PenstockHead, decode_tags) && f->decode_tags != nullptr, "decode_tags");
+  } else {
+    missing.need(f->decode, "decode");
+  }
+}
+
+/// A builder that takes every operation.
+struct Recorder {
+  bool sequence = false;
+  PenstockNode next = 3;
+  PenstockGraphBuilder builder{};
+  explicit Recorder(bool sequence) : sequence(sequence) {
+    builder.struct_size = sizeof builder;
+    builder.context = this;
+    builder.op = [](void *context, PenstockString, const PenstockNode *, std::int32_t, const PenstockAttribute *, std::int32_t) {
+      return static_cast<Recorder *>(context)->next++;
+    };
+    builder.parameter = [](void *context, PenstockString, const std::int64_t *, std::int32_t, std::int32_t, double, std::int32_t) {
+      return static_cast<Recorder *>(context)->next++;
+    };
+    builder.width = [](void *, PenstockNode) -> std::int64_t { return 5; };
+    builder.is_sequence = [](void *context, PenstockNode) -> std::int32_t { return static_cast<Recorder *>(context)->sequence ? 1 : 0; };
+    builder.fail = [](void *, PenstockString) {};
+  }
+};
+
+Status tryHead(const Bound &bound) {
+  const bool number = bound.manifest->takes("number"), tags = bound.manifest->takes("tags");
+  const std::vector<std::string> classes = number ? std::vector<std::string>() : std::vector<std::string>{"B-a", "I-a", "O"};
+  const auto width = static_cast<std::int64_t>(number ? 1 : classes.size());
+  for (const PenstockNode target : {PenstockNode{2}, PenstockNode{0}}) {
+    Recorder recorder(bound.manifest->input == "sequence");
+    PenstockHeadGraph graph{sizeof graph, 0, 0};
+    TRY_UNLESS_REFUSED(buildHead(bound, recorder.builder, 1, target, number ? 0 : width, graph));
+  }
+  const float answer[] = {0.5F, 0.25F, 0.25F};
+  const std::int32_t rowOffsets[] = {0, 1}, rowWord[] = {0};
+  const std::int64_t wordOffsets[] = {0, 1}, starts[] = {0};
+  const PenstockString word = stringView("pump");
+  const PenstockTaggedRecords tagged = {sizeof tagged, 1, rowOffsets, rowWord, wordOffsets, &word, &word, starts};
+  TAKE_UNLESS_REFUSED(answers, decodeAnswers(bound, classes, answer, 1, width, tags ? &tagged : nullptr));
+  return Status::success();
+}
+
+const void *wrap(const void *functions) {
+  static PenstockHead table;
+  table = copyOf<PenstockHead>(functions);
+  WRAP(table, PenstockHead, build);
+  WRAP(table, PenstockHead, decode);
+  WRAP(table, PenstockHead, decode_tags);
+  return &table;
+}
+
+} // namespace
+
+static_assert(static_cast<int>(PluginKind::head) == PENSTOCK_HEAD);
+const KindFunctions headFunctions = {offsetof(PenstockHead, decode_tags), check, tryHead, wrap};
 
 } // namespace penstock

@@ -1,5 +1,6 @@
 #include "runtime/plugin/plugin_host.h"
 
+#include "runtime/base/disk_cache.h"
 #include "runtime/base/nearest.h"
 #include "runtime/base/printable.h"
 #include "runtime/plugin/plugin_arguments.h"
@@ -79,7 +80,8 @@ public:
     if (it != loaded.end()) {
       return it->second.plugin;
     }
-    PENSTOCK_TRY(scanPlugin(*wanted, pluginCacheFolder(), scanTimeout));
+    const Result<std::string> cache = cacheFolder();
+    PENSTOCK_TRY(scanPlugin(*wanted, cache.ok() ? *cache : "", scanTimeout));
     PENSTOCK_ASSIGN(LoadedPlugin made, loadPlugin(*wanted));
     return loaded.emplace(wanted, std::move(made)).first->second.plugin;
   }

@@ -1,5 +1,6 @@
+#include "runtime/plugin/kind_functions.h"
 #include "runtime/plugin/lent.h"
-#include "runtime/plugin/plugin_bound.h"
+#include "runtime/plugin/plugin_through.h"
 
 namespace penstock {
 
@@ -80,5 +81,47 @@ Result<std::unique_ptr<LearnerFit>> fitLearner(PluginHost &host, const std::stri
   PENSTOCK_ASSIGN(Bound bound, bindPlugin(host, plugin, PluginKind::learner, parametersJson));
   return fitLearner(std::move(bound), width);
 }
+
+namespace {
+
+void check(const PluginManifest &manifest, const void *functions, Missing &missing) {
+  const auto &f = *static_cast<const PenstockLearner *>(functions);
+  missing.needFit(manifest, f);
+  missing.need(f.create, "create");
+  missing.need(f.destroy, "destroy");
+  missing.need(f.answer, "answer");
+}
+
+Status tryLearner(const Bound &bound) {
+  constexpr std::int64_t width = 3;
+  const float values[] = {1, 0, 0.5F, 0, 1, -0.5F};
+  const std::int64_t rows[] = {1, 2};
+  const PenstockString texts[] = {stringView("a pump leaks"), stringView("no leak")};
+  std::string state;
+  if (bound.manifest->fits) {
+    TAKE_UNLESS_REFUSED(fit, fitLearner(bound, width));
+    TRY_UNLESS_REFUSED(fit->add({sizeof(PenstockFitRecords), 2, width, values, rows, texts}));
+    TAKE_UNLESS_REFUSED(fitted, fit->end());
+    state = std::move(fitted);
+  }
+  TAKE_UNLESS_REFUSED(learner, makeLearner(bound, state));
+  TAKE_UNLESS_REFUSED(answers, learner->answer(values, 1, width));
+  return Status::success();
+}
+
+const void *wrap(const void *functions) {
+  static PenstockLearner table;
+  table = copyOf<PenstockLearner>(functions);
+  wrapFit(table);
+  WRAP(table, PenstockLearner, create);
+  WRAP(table, PenstockLearner, destroy);
+  WRAP(table, PenstockLearner, answer);
+  return &table;
+}
+
+} // namespace
+
+static_assert(static_cast<int>(PluginKind::learner) == PENSTOCK_LEARNER);
+const KindFunctions learnerFunctions = {offsetof(PenstockLearner, answer) + sizeof(PenstockLearner::answer), check, tryLearner, wrap};
 
 } // namespace penstock

@@ -1,6 +1,7 @@
+#include "runtime/plugin/kind_functions.h"
 #include "runtime/plugin/lent.h"
 #include "runtime/plugin/narrowed_predictions.h"
-#include "runtime/plugin/plugin_bound.h"
+#include "runtime/plugin/plugin_through.h"
 
 #include "runtime/base/printable.h"
 
@@ -180,8 +181,7 @@ Result<std::unique_ptr<Metric>> makeMetric(Bound bound, const JudgedClasses &cla
   const std::vector<PenstockString> views = stringViews(own);
   const auto all = static_cast<std::int64_t>(views.size()), trained = static_cast<std::int64_t>(classes.names.size());
   const auto *const functions = bound.table<PenstockMetric>();
-  const bool toldAll =
-      functions->struct_size >= offsetof(PenstockMetric, create_for) + sizeof(functions->create_for) && functions->create_for != nullptr;
+  const bool toldAll = PENSTOCK_HAS(functions, PenstockMetric, create_for) && functions->create_for != nullptr;
   const bool narrow = !toldAll && !classes.ofTags && all > trained;
   PENSTOCK_ASSIGN(void *const self, makeObject(bound, toldAll ? "create_for" : "create", [&](void **made, PenstockError *error) {
                     return toldAll
@@ -196,5 +196,78 @@ Result<std::unique_ptr<Metric>> makeMetric(PluginHost &host, const std::string &
   PENSTOCK_ASSIGN(Bound bound, bindPlugin(host, plugin, PluginKind::metric, parametersJson));
   return makeMetric(std::move(bound), classes);
 }
+
+namespace {
+
+void check(const PluginManifest &, const void *functions, Missing &missing) {
+  const auto &f = *static_cast<const PenstockMetric *>(functions);
+  missing.need(f.create, "create");
+  missing.need(f.destroy, "destroy");
+  missing.need(f.add, "add");
+  missing.need(f.merge, "merge");
+  missing.need(f.result, "result");
+}
+
+/// One record of the target `kind`, predicted wrong.
+Status judgeOne(const Bound &bound, const std::string &kind) {
+  const std::vector<std::string> classes = kind == "number" ? std::vector<std::string>()
+                                           : kind == "tags" ? std::vector<std::string>{"B-a", "O"}
+                                                            : std::vector<std::string>{"a", "b"};
+  TAKE_UNLESS_REFUSED(metric, makeMetric(bound, classes));
+  const std::int32_t gold[] = {0}, predicted[] = {1};
+  const float scores[] = {0.25F, 0.75F};
+  const double number[] = {0.75}, other[] = {0.5};
+  const std::uint8_t set[] = {1, 0}, otherSet[] = {0, 1};
+  const std::int64_t offsets[] = {0, 1};
+  PenstockPredictions one{};
+  one.struct_size = sizeof one;
+  one.records = 1;
+  if (kind == "number") {
+    one.gold_numbers = number;
+    one.predicted_numbers = other;
+  } else if (kind == "tags") {
+    one.gold = gold;
+    one.predicted = predicted;
+    one.sequences = 1;
+    one.offsets = offsets;
+  } else {
+    one.width = 2;
+    one.scores = scores;
+    if (kind == "class") {
+      one.gold = gold;
+      one.predicted = predicted;
+    } else {
+      one.gold_sets = set;
+      one.predicted_sets = otherSet;
+    }
+  }
+  TRY_UNLESS_REFUSED(metric->add(one));
+  TAKE_UNLESS_REFUSED(values, metric->result());
+  return Status::success();
+}
+
+Status tryMetric(const Bound &bound) {
+  for (const std::string &kind : bound.manifest->targets) {
+    PENSTOCK_TRY(judgeOne(bound, kind));
+  }
+  return Status::success();
+}
+
+const void *wrap(const void *functions) {
+  static PenstockMetric table;
+  table = copyOf<PenstockMetric>(functions);
+  WRAP(table, PenstockMetric, create);
+  WRAP(table, PenstockMetric, create_for);
+  WRAP(table, PenstockMetric, destroy);
+  WRAP(table, PenstockMetric, add);
+  WRAP(table, PenstockMetric, merge);
+  WRAP(table, PenstockMetric, result);
+  return &table;
+}
+
+} // namespace
+
+static_assert(static_cast<int>(PluginKind::metric) == PENSTOCK_METRIC);
+const KindFunctions metricFunctions = {offsetof(PenstockMetric, create_for), check, tryMetric, wrap};
 
 } // namespace penstock

@@ -1,5 +1,6 @@
 #include "runtime/base/printable.h"
-#include "runtime/plugin/plugin_bound.h"
+#include "runtime/plugin/kind_functions.h"
+#include "runtime/plugin/plugin_through.h"
 
 #include <fmt/format.h>
 
@@ -151,8 +152,7 @@ public:
     if (unknown < 0 || unknown >= size) {
       return bound.broken("unknown_id", fmt::format("its unknown id {} does not lie in its vocabulary of {}", unknown, size));
     }
-    if (functions->struct_size < offsetof(PenstockTokenizer, special_tokens) + sizeof functions->special_tokens ||
-        functions->special_tokens == nullptr) {
+    if (!PENSTOCK_HAS(functions, PenstockTokenizer, special_tokens) || functions->special_tokens == nullptr) {
       return Status::success();
     }
     Fault fault;
@@ -277,5 +277,54 @@ Result<std::unique_ptr<TokenizerFit>> fitTokenizer(PluginHost &host, const std::
   PENSTOCK_ASSIGN(Bound bound, bindPlugin(host, plugin, PluginKind::tokenizer, parametersJson));
   return fitTokenizer(std::move(bound));
 }
+
+namespace {
+
+void check(const PluginManifest &manifest, const void *functions, Missing &missing) {
+  const auto &f = *static_cast<const PenstockTokenizer *>(functions);
+  missing.needFit(manifest, f);
+  missing.need(f.create, "create");
+  missing.need(f.destroy, "destroy");
+  missing.need(f.vocabulary_size, "vocabulary_size");
+  missing.need(f.unknown_id, "unknown_id");
+  missing.need(f.token, "token");
+  missing.need(f.encode, "encode");
+}
+
+Status tryTokenizer(const Bound &bound) {
+  const std::vector<std::string_view> texts = {"a pump leaks", "no leak, 2 words"};
+  std::string state;
+  if (bound.manifest->fits) {
+    TAKE_UNLESS_REFUSED(fit, fitTokenizer(bound));
+    TRY_UNLESS_REFUSED(fit->add(texts));
+    TAKE_UNLESS_REFUSED(fitted, fit->end());
+    state = std::move(fitted);
+  }
+  TAKE_UNLESS_REFUSED(tokenizer, makeTokenizer(bound, state));
+  TAKE_UNLESS_REFUSED(unknown, tokenizer->token(tokenizer->unknownId()));
+  Tokenizer::Tokens tokens;
+  TRY_UNLESS_REFUSED(tokenizer->encode(texts, -1, true, tokens));
+  TRY_UNLESS_REFUSED(tokenizer->encode(texts, 1, false, tokens));
+  return Status::success();
+}
+
+const void *wrap(const void *functions) {
+  static PenstockTokenizer table;
+  table = copyOf<PenstockTokenizer>(functions);
+  wrapFit(table);
+  WRAP(table, PenstockTokenizer, create);
+  WRAP(table, PenstockTokenizer, destroy);
+  WRAP(table, PenstockTokenizer, vocabulary_size);
+  WRAP(table, PenstockTokenizer, unknown_id);
+  WRAP(table, PenstockTokenizer, token);
+  WRAP(table, PenstockTokenizer, encode);
+  WRAP(table, PenstockTokenizer, special_tokens);
+  return &table;
+}
+
+} // namespace
+
+static_assert(static_cast<int>(PluginKind::tokenizer) == PENSTOCK_TOKENIZER);
+const KindFunctions tokenizerFunctions = {offsetof(PenstockTokenizer, special_tokens), check, tryTokenizer, wrap};
 
 } // namespace penstock

@@ -1,6 +1,6 @@
 #include "runtime/text/clean.h"
 
-#include "runtime/text/utf8.h"
+#include "runtime/base/utf8.h"
 
 #include <utf8proc.h>
 
@@ -29,7 +29,7 @@ bool isInert(char32_t scalar, CleanOptions::Unicode form) {
 
 bool isNormalized(std::string_view text, CleanOptions::Unicode form) {
   for (std::size_t at = 0; at < text.size();) {
-    if (!isInert(decodeUtf8(text, at), form)) {
+    if (!isInert(nextScalar(text, at), form)) {
       return false;
     }
   }
@@ -70,7 +70,7 @@ std::string_view stripped(std::string_view text) {
   std::size_t begin = 0;
   while (begin < text.size()) {
     std::size_t next = begin;
-    if (!isWhiteSpace(decodeUtf8(text, next))) {
+    if (!isWhiteSpace(nextScalar(text, next))) {
       break;
     }
     begin = next;
@@ -78,11 +78,11 @@ std::string_view stripped(std::string_view text) {
   std::size_t end = text.size();
   while (end > begin) {
     std::size_t last = end - 1;
-    while (last > begin && (static_cast<unsigned char>(text[last]) & 0xC0U) == 0x80) {
+    while (last > begin && continuesUtf8(text[last])) {
       --last;
     }
     std::size_t next = last;
-    if (!isWhiteSpace(decodeUtf8(text, next))) {
+    if (!isWhiteSpace(nextScalar(text, next))) {
       break;
     }
     end = last;
@@ -95,7 +95,7 @@ void lowerAndCollapse(std::string_view text, const CleanOptions &options, std::s
   out.reserve(text.size());
   bool inSpace = false;
   for (std::size_t at = 0; at < text.size();) {
-    char32_t scalar = decodeUtf8(text, at);
+    char32_t scalar = nextScalar(text, at);
     if (options.collapse && isWhiteSpace(scalar)) {
       if (!inSpace) {
         out += ' ';

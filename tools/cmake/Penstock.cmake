@@ -18,6 +18,15 @@ function(penstock_library name)
   target_link_libraries(${name} PUBLIC penstock_options ${ARG_LINK})
 endfunction()
 
+# penstock_subfolders(): every folder below this one that has a CMakeLists.txt.
+function(penstock_subfolders)
+  file(GLOB files CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/*/CMakeLists.txt)
+  foreach(file IN LISTS files)
+    get_filename_component(folder ${file} DIRECTORY)
+    add_subdirectory(${folder})
+  endforeach()
+endfunction()
+
 # penstock_plugin(NAME SOURCES a.cpp ...): the shared library of one plugin folder, put with its plugin.toml into
 # build/plugins/NAME, which is where the host looks.
 function(penstock_plugin name)
@@ -40,4 +49,27 @@ function(penstock_test name)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 600
     ENVIRONMENT "PENSTOCK_BUILD=${CMAKE_BINARY_DIR};PENSTOCK_SOURCE=${CMAKE_SOURCE_DIR}")
+endfunction()
+
+# penstock_command_test(NAME script.py [PARTS A B ...] [ARGUMENTS ...] [TIMEOUT seconds] [LABELS slow]): a Python test of the command, or
+# one for each part, NAME.part; it needs the compiler to train.
+function(penstock_command_test name script)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "PARTS;ARGUMENTS;LABELS" ${ARGN})
+  if(NOT PENSTOCK_COMPILER OR NOT TARGET penstock)
+    return()
+  endif()
+  find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
+  set(tests ${name})
+  if(ARG_PARTS)
+    list(TRANSFORM ARG_PARTS TOLOWER OUTPUT_VARIABLE tests)
+    list(TRANSFORM tests PREPEND ${name}.)
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 600)
+  endif()
+  foreach(test part IN ZIP_LISTS tests ARG_PARTS)
+    add_test(NAME ${test}
+             COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/${script} ${CMAKE_BINARY_DIR} ${CMAKE_SOURCE_DIR} ${part} ${ARG_ARGUMENTS})
+    set_tests_properties(${test} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+  endforeach()
 endfunction()

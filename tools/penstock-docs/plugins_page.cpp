@@ -28,13 +28,12 @@ void describe(std::string &page, const PluginManifest &manifest) {
   if (manifest.fits) {
     page += " Carries fitted state.";
   }
-  if (manifest.kind == PluginKind::head) {
-    page += fmt::format(" Takes a {}, predicts a {}.", manifest.input, manifest.targets[0]);
-  } else if (manifest.kind == PluginKind::learner) {
-    page += fmt::format(" Takes a {}.", manifest.input);
-  } else if (manifest.kind == PluginKind::metric) {
-    page += fmt::format(" Judges a {}.{}", fmt::join(manifest.targets, " or a "),
-                        manifest.linearState ? " Its state grows with the records." : "");
+  if (std::string purpose = manifest.purpose(); !purpose.empty()) {
+    purpose[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(purpose[0])));
+    page += " " + purpose + ".";
+  }
+  if (manifest.linearState) {
+    page += " Its state grows with the records.";
   }
   if (!manifest.results.empty()) {
     page += " Gives";
@@ -65,16 +64,15 @@ std::string pluginsPage(const std::string &folder) {
   std::string page =
       "# Plugins of the tree\n\nMade by `penstock-docs` from each plugin's plugin.toml; do not edit. How to use and write them: "
       "[guides/plugins.md](../guides/plugins.md).\n";
-  const std::pair<const char *, const char *> kinds[] = {
-      {"tokenizers", "Tokenizers"}, {"heads", "Heads"}, {"metrics", "Metrics"}, {"learners", "Learners"}};
-  for (const auto &[below, title] : kinds) {
+  for (const PluginKindRow &kind : pluginKinds) {
+    const std::string below = std::string(kind.name) + "s";
     std::error_code error;
     std::vector<fs::path> folders;
     for (fs::directory_iterator it(fs::path(folder) / below, error), end; !error && it != end; it.increment(error)) {
       folders.push_back(it->path());
     }
     std::sort(folders.begin(), folders.end());
-    page += fmt::format("\n## {}\n", title);
+    page += fmt::format("\n## {}\n", kind.heading);
     for (const fs::path &path : folders) {
       const Result<PluginManifest> manifest = readPluginManifest((path / "plugin.toml").string());
       if (!manifest.ok()) {

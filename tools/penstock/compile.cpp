@@ -10,9 +10,7 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 
 namespace penstock {
@@ -26,10 +24,7 @@ struct State {
 
 Status copyTo(const std::string &program, const std::string &output) {
   PENSTOCK_ASSIGN(const std::string bytes, readWholeFile(program));
-  std::FILE *file = std::fopen(output.c_str(), "wb");
-  bool written = file && std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
-  written = file && std::fclose(file) == 0 && written;
-  return written ? Status::success() : environmentError("cannot write `" + output + "`: " + std::strerror(errno));
+  return writeFileAtomically(output, bytes);
 }
 
 Status compile(State &state, CommandContext &context) {

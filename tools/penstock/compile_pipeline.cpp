@@ -1,9 +1,9 @@
 #ifdef PENSTOCK_HAS_DRIVER
 #include "tools/penstock/compile_pipeline.h"
 
+#include "runtime/base/disk_cache.h"
+#include "runtime/base/file.h"
 #include "runtime/base/hash.h"
-#include "runtime/data/dataset.h"
-#include "runtime/exec/files.h"
 #include "runtime/kernels/kernel_table.h"
 #include "runtime/plugin/plugin_host.h"
 

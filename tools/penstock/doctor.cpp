@@ -2,8 +2,8 @@
 #include "tools/penstock/commands.h"
 
 #include "runtime/base/cores.h"
+#include "runtime/base/disk_cache.h"
 #include "runtime/base/printable.h"
-#include "runtime/data/dataset.h"
 #include "runtime/kernels/machine_speed.h"
 #include "runtime/plugin/plugin_host.h"
 

@@ -2,8 +2,8 @@
 #include "tools/penstock/commands.h"
 #include "tools/penstock/run_settings.h"
 
+#include "runtime/base/disk_cache.h"
 #include "runtime/base/printable.h"
-#include "runtime/data/dataset.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/trained_run.h"
 

@@ -3,13 +3,13 @@
 #include "tools/penstock/commands.h"
 #include "tools/penstock/load_pipeline.h"
 
+#include "runtime/base/file.h"
 #include "runtime/base/printable.h"
 
 #include <CLI/CLI.hpp>
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <stdlib.h>
 #include <string>
@@ -21,53 +21,22 @@ namespace penstock {
 
 namespace {
 
-/// Replaces the file by `text` at once: a reader sees the old one or the new one, and the old one stays where this fails.
+/// Replaces the file by `text` at once, with its mode. A link stays a link: its target is replaced.
 Status replaceFile(const std::string &path, const std::string &text) {
-  const auto failed = [&](const char *what) {
-    return environmentError("`" + path + "` cannot be written: " + what + ": " + std::strerror(errno));
-  };
-  // A link stays a link: its target is replaced.
   char *resolved = ::realpath(path.c_str(), nullptr);
-  if (resolved == nullptr) {
-    return failed("its place is not known");
-  }
-  const std::string target = resolved;
+  const std::string target = resolved == nullptr ? path : resolved;
   std::free(resolved);
   struct stat before{};
-  if (::stat(target.c_str(), &before) != 0) {
-    return failed("its mode is not known");
+  if (::stat(target.c_str(), &before) != 0 || ::access(target.c_str(), W_OK) != 0) {
+    return systemError("write", path, errno);
   }
-  if (::access(target.c_str(), W_OK) != 0) {
-    return failed("it may not be written");
+  AtomicFile file(target);
+  PENSTOCK_TRY(file.open(0600));
+  PENSTOCK_TRY(file.write(text));
+  if (::fchmod(file.descriptor(), before.st_mode & 07777) != 0) {
+    return systemError("write", path, errno);
   }
-  std::string temporary = target + ".XXXXXX";
-  const int file = ::mkstemp(temporary.data());
-  if (file < 0) {
-    return failed("no file beside it can be made");
-  }
-  Status status;
-  std::size_t written = 0;
-  while (status.ok() && written < text.size()) {
-    const ssize_t now = ::write(file, text.data() + written, text.size() - written);
-    if (now < 0 && errno != EINTR) {
-      status = failed("writing");
-    } else if (now > 0) {
-      written += static_cast<std::size_t>(now);
-    }
-  }
-  if (status.ok() && (::fchmod(file, before.st_mode & 07777) != 0 || ::fsync(file) != 0)) {
-    status = failed("writing");
-  }
-  if (::close(file) != 0 && status.ok()) {
-    status = failed("closing");
-  }
-  if (status.ok() && ::rename(temporary.c_str(), target.c_str()) != 0) {
-    status = failed("renaming");
-  }
-  if (!status.ok()) {
-    ::unlink(temporary.c_str());
-  }
-  return status;
+  return file.commit();
 }
 
 } // namespace

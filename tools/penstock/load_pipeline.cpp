@@ -2,6 +2,7 @@
 
 #include "compiler/diagnostics/render.h"
 #include "compiler/frontend/source.h"
+#include "runtime/base/disk_cache.h"
 #include "runtime/base/file.h"
 #include "tools/penstock/transient.h"
 #ifdef PENSTOCK_HAS_DATA

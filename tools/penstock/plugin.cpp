@@ -1,9 +1,12 @@
 // `penstock plugin list|info|run|test`: what plugins there are, what they take, and one of them tried alone.
 #include "tools/penstock/commands.h"
+#include "tools/penstock/named_input.h"
 
 #include "plugins/sdk/conformance/conformance.h"
 #include "runtime/base/parameter_text.h"
 #include "runtime/base/printable.h"
+#include "runtime/data/rows.h"
+#include "runtime/exec/interrupt.h"
 #include "runtime/plugin/plugin_host.h"
 #include "runtime/plugin/plugin_wrapped.h"
 
@@ -15,8 +18,6 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
-#include <fstream>
-#include <iostream>
 #include <map>
 #include <memory>
 #include <set>
@@ -45,10 +46,11 @@ Json manifestJson(const PluginManifest &manifest) {
   Json described = {{"name", manifest.name},       {"kind", kindName(manifest.kind)},
                     {"version", manifest.version}, {"abi", fmt::format("{}.{}", manifest.abiMajor, manifest.abiMinor)},
                     {"summary", manifest.summary}, {"library", manifest.library}};
-  if (manifest.kind == PluginKind::tokenizer || manifest.kind == PluginKind::learner) {
+  const PluginKindRow &kind = rowOf(manifest.kind);
+  if (kind.fits) {
     described["fits"] = manifest.fits;
   }
-  if (manifest.kind == PluginKind::head || manifest.kind == PluginKind::learner) {
+  if (kind.input) {
     described["input"] = manifest.input;
   }
   if (!manifest.targets.empty()) {
@@ -80,7 +82,7 @@ Json manifestJson(const PluginManifest &manifest) {
     entry["help"] = parameter.help;
     described["parameters"].push_back(std::move(entry));
   }
-  if (manifest.kind == PluginKind::metric) {
+  if (kind.results) {
     described["results"] = Json::array();
     for (const MetricResult &result : manifest.results) {
       described["results"].push_back({{"name", result.name}, {"higher_is_better", result.higherIsBetter}});
@@ -95,15 +97,11 @@ void printManifest(const PluginManifest &manifest) {
   if (manifest.fits) {
     add("  fitted on train\n");
   }
-  if (manifest.kind == PluginKind::head) {
-    add(fmt::format("  takes a {}, predicts a {}\n", manifest.input, manifest.targets[0]));
-  } else if (manifest.kind == PluginKind::learner) {
-    add(fmt::format("  takes a {}\n", manifest.input));
-  } else if (manifest.kind == PluginKind::metric) {
-    add(fmt::format("  judges a {}\n", fmt::join(manifest.targets, " or a ")));
-    for (const MetricResult &result : manifest.results) {
-      add(fmt::format("  gives `{}` ({} is better)\n", result.name, result.higherIsBetter ? "higher" : "lower"));
-    }
+  if (const std::string purpose = manifest.purpose(); !purpose.empty()) {
+    add("  " + purpose + "\n");
+  }
+  for (const MetricResult &result : manifest.results) {
+    add(fmt::format("  gives `{}` ({} is better)\n", result.name, result.higherIsBetter ? "higher" : "lower"));
   }
   add(fmt::format("  library: {}\n", manifest.library));
   if (!manifest.parameters.empty()) {
@@ -235,45 +233,52 @@ class JsonLines {
 public:
   static Result<std::unique_ptr<JsonLines>> open(const std::string &path) {
     auto lines = std::make_unique<JsonLines>();
-    lines->name = path == "-" ? "standard input" : path;
-    if (path != "-") {
-      lines->file.open(path, std::ios::binary);
-      lines->file.peek();
-      if (!lines->file.is_open() || lines->file.bad() || (lines->file.fail() && !lines->file.eof())) {
-        return invalidInput(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
-      }
-      lines->file.clear();
-    }
+    lines->name = path == "-" ? "standard input" : printable(path);
+    StreamHooks hooks;
+    hooks.idle = [given = lines.get()] { given->flush(); };
+    PENSTOCK_ASSIGN(auto bytes, openNamedInput(path == "-" ? "" : path, lines->name, std::move(hooks)));
+    lines->rows = makePlainLines(std::move(bytes));
+    PENSTOCK_TRY(lines->rows->begin());
+    lines->rows->select({"line"});
     return lines;
   }
 
   /// False at the end.
   Result<bool> next(Json &value) {
-    std::istream &in = file.is_open() ? file : std::cin;
-    std::string line;
-    while (std::getline(in, line)) {
-      ++number;
-      if (line.find_first_not_of(" \t\r") == std::string::npos) {
+    for (;;) {
+      RowError error;
+      PENSTOCK_ASSIGN(const RowStep step, rows->next(row, error));
+      if (step == RowStep::end) {
+        return false;
+      }
+      if (step == RowStep::error) {
+        return invalidInput(error.inFile(name));
+      }
+      const std::string_view text = row.cells[0].text;
+      if (text.find_first_not_of(" \t") == std::string_view::npos) {
         continue;
       }
-      value = Json::parse(line, nullptr, false);
+      value = Json::parse(text, nullptr, false);
       if (!value.is_object()) {
         return mistake("one JSON object a line is needed");
       }
       return true;
     }
-    if (in.bad()) {
-      return environmentError(fmt::format("{}: reading failed", name));
-    }
-    return false;
   }
 
-  Status mistake(const std::string &reason) const { return invalidInput(fmt::format("{}:{}: {}", name, number, reason)); }
+  /// Writes out what was answered so far; the errno of the first failure.
+  int flush() {
+    failed = failed == 0 && std::fflush(stdout) != 0 ? errno : failed;
+    return failed;
+  }
+
+  Status mistake(const std::string &reason) const { return invalidInput(fmt::format("{}:{}: {}", name, row.line, reason)); }
 
 private:
   std::string name;
-  std::ifstream file;
-  std::size_t number = 0;
+  std::unique_ptr<RowSource> rows;
+  Row row;
+  int failed = 0;
 };
 
 Status writeLine(const std::string &line) {
@@ -583,26 +588,21 @@ Status runMetric(PluginHost &host, const PluginManifest &manifest, const std::st
 Status runPlugin(PluginHost &host, const PluginOptions &options) {
   PENSTOCK_ASSIGN(const PluginManifest *manifest, findByName(host, options.name, options.kind));
   PENSTOCK_ASSIGN(const std::string parameters, parametersJson(*manifest, options.sets));
-  if (manifest->kind == PluginKind::learner) {
+  const PluginKindRow &kind = rowOf(manifest->kind);
+  if (kind.alone[0] != '\0') {
     printManifest(*manifest);
-    return usageError(
-        fmt::format("the learner `{}` cannot be run alone: it ends the flow of a model; use it in a .pipe file as `|> {}(...)`",
-                    manifest->name, manifest->name));
-  }
-  if (manifest->kind == PluginKind::head) {
-    printManifest(*manifest);
-    return usageError(fmt::format("the head `{}` cannot be run alone: it is a part of a model and has "
-                                  "weights to train; use it in a .pipe file as `|> {}(...)`",
-                                  manifest->name, manifest->name));
+    return usageError(fmt::format("the {} `{}` cannot be run alone: {}; use it in a .pipe file as `|> {}(...)`", kind.name, manifest->name,
+                                  kind.alone, manifest->name));
   }
   if (const auto checked = host.arguments(*manifest, parameters); !checked.ok()) {
     return usageError(checked.status().message());
   }
+  catchInterrupts();
   PENSTOCK_ASSIGN(const std::unique_ptr<JsonLines> lines, JsonLines::open(options.input));
-  const Status done = manifest->kind == PluginKind::tokenizer ? runTokenizer(host, *manifest, parameters, *lines)
-                                                              : runMetric(host, *manifest, parameters, *lines);
-  if (std::fflush(stdout) != 0 && done.ok()) {
-    return environmentError(fmt::format("standard output: {}", std::strerror(errno)));
+  const Status done =
+      kind.place == PluginPlace::text ? runTokenizer(host, *manifest, parameters, *lines) : runMetric(host, *manifest, parameters, *lines);
+  if (const int failed = lines->flush(); failed != 0 && done.ok()) {
+    return environmentError(fmt::format("standard output: {}", std::strerror(failed)));
   }
   return done;
 }
@@ -622,7 +622,8 @@ Status testPlugin(PluginHost &host, const PluginOptions &options) {
   test.parameters = (*arguments)->view();
   test.fits = manifest->fits;
   test.vectorInput = manifest->input == "vector";
-  test.classes = manifest->takes("class") || manifest->takes("tags") || (manifest->kind == PluginKind::head && manifest->takes("set"));
+  test.classes =
+      manifest->takes("class") || manifest->takes("tags") || (rowOf(manifest->kind).place == PluginPlace::model && manifest->takes("set"));
   test.sets = manifest->takes("set");
   test.tags = manifest->takes("tags");
   test.isJson = [](const std::string &text) { return Json::accept(text); };
@@ -672,7 +673,7 @@ void addPluginCommand(CLI::App &app, CommandContext &context) {
 
   CLI::App *info = plugin->add_subcommand("info", "one plugin: its parameters, defaults and help");
   info->add_option("name", options->name, "name of the plugin")->required();
-  info->add_option("--kind", options->kind, "tokenizer, head, metric or learner, where the name is not enough");
+  info->add_option("--kind", options->kind, kindNames() + ", where the name is not enough");
   info->add_flag("--json", options->json, "print JSON");
   info->callback(command([](PluginHost &host, const PluginOptions &given) -> Status {
     PENSTOCK_ASSIGN(const PluginManifest *manifest, findByName(host, given.name, given.kind));
@@ -687,7 +688,8 @@ void addPluginCommand(CLI::App &app, CommandContext &context) {
   CLI::App *run = plugin->add_subcommand("run", "run one plugin on JSON Lines: a tokenizer on {\"text\"}, a metric on {\"labels\", "
                                                 "\"gold\", \"predicted\" or \"score\"}");
   run->add_option("name", options->name, "name of the plugin")->required();
-  run->add_option("--kind", options->kind, "tokenizer or metric, where the name is not enough");
+  run->add_option("--kind", options->kind,
+                  kindNames([](const PluginKindRow &row) { return row.alone[0] == '\0'; }) + ", where the name is not enough");
   run->add_option("--set", options->sets, "a parameter of the plugin (may be repeated)")
       ->type_name("PARAMETER=VALUE")
       ->allow_extra_args(false);
@@ -697,7 +699,7 @@ void addPluginCommand(CLI::App &app, CommandContext &context) {
 
   CLI::App *test = plugin->add_subcommand("test", "try the promises of the plugin ABI on one plugin; for authors of plugins");
   test->add_option("name", options->name, "name of the plugin")->required();
-  test->add_option("--kind", options->kind, "tokenizer, head, metric or learner, where the name is not enough");
+  test->add_option("--kind", options->kind, kindNames() + ", where the name is not enough");
   test->add_option("--set", options->sets, "a parameter of the plugin (may be repeated)")
       ->type_name("PARAMETER=VALUE")
       ->allow_extra_args(false);

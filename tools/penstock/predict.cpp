@@ -1,5 +1,6 @@
 // `penstock predict RUN`: answers for raw records, one JSON object a line.
 #include "tools/penstock/commands.h"
+#include "tools/penstock/named_input.h"
 #include "tools/penstock/run_settings.h"
 
 #include "runtime/base/printable.h"
@@ -33,10 +34,9 @@ Result<RecordInput> openInput(const PredictOptions &options, int &error) {
   input.path = isStandardInput(options.input) ? "" : options.input;
   const std::string name = input.path.empty() ? "standard input" : "`" + printable(input.path) + "`";
   StreamHooks hooks;
-  hooks.stop = [&error] { return error != 0 || interrupted(); };
+  hooks.stop = [&error] { return error != 0; };
   hooks.idle = [&error] { error = error == 0 && std::fflush(stdout) != 0 ? errno : error; };
-  hooks.waiting = [name] { std::fprintf(stderr, "penstock: waiting for %s; Ctrl-C ends\n", name.c_str()); };
-  PENSTOCK_ASSIGN(input.bytes, openStreamSource(input.path, name, std::move(hooks)));
+  PENSTOCK_ASSIGN(input.bytes, openNamedInput(input.path, name, std::move(hooks)));
   return input;
 }
 

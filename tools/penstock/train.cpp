@@ -7,8 +7,8 @@
 #include "tools/penstock/threads.h"
 #include "tools/penstock/transient.h"
 
+#include "runtime/base/disk_cache.h"
 #include "runtime/base/printable.h"
-#include "runtime/data/dataset.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/trainer.h"
 #include "runtime/kernels/kernel_table.h"

@@ -1,5 +1,5 @@
 // pipe-opt: runs passes of the compiler on IR text, for its developers and its tests.
-#include "compiler/pipeline/RegisterPasses.h"
+#include "compiler/pipeline/register_passes.h"
 
 #include "mlir/IR/DialectRegistry.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"

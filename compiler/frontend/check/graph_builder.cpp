@@ -275,6 +275,11 @@ void GraphBuilder::checkClassWeights(const Attributes &attributes, std::int64_t 
       reporter.report("class-weights-count", span, {{"given", std::to_string(list->size())}, {"classes", std::to_string(classes)}});
     }
   }
+  const auto weights = attributes.find("class_weights");
+  const auto *list = weights == attributes.end() ? nullptr : std::get_if<std::vector<double>>(&weights->second);
+  if (list != nullptr && !list->empty() && std::all_of(list->begin(), list->end(), [](double weight) { return weight == 0; })) {
+    reporter.report("class-weights-zero", span, {});
+  }
 }
 
 bool GraphBuilder::checkOperation(const BuiltinOp &op, const std::vector<ValueType> &types, const Attributes &attributes,

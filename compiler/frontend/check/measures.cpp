@@ -93,7 +93,7 @@ std::string Measures::metricThatGives(const std::string &name) const {
   std::string call;
   std::size_t fewest = 0;
   for (const PluginManifest &metric : scopes.plugins()) {
-    if (metric.kind != PluginKind::metric || !judgesAny(metric)) {
+    if (rowOf(metric.kind).place != PluginPlace::evaluate || !judgesAny(metric)) {
       continue;
     }
     std::vector<PluginValue> given;
@@ -146,7 +146,7 @@ bool Measures::judgesAny(const PluginManifest &metric) const {
 std::vector<std::string> Measures::metricNames() const {
   std::vector<std::string> names;
   for (const PluginManifest &manifest : scopes.plugins()) {
-    if (manifest.kind == PluginKind::metric && judgesAny(manifest)) {
+    if (rowOf(manifest.kind).place == PluginPlace::evaluate && judgesAny(manifest)) {
       names.push_back(manifest.name);
     }
   }
@@ -208,7 +208,7 @@ const PluginManifest *Measures::findMetric(const Expression &callee) {
   const PluginManifest *metric = nullptr;
   for (const PluginManifest &one : scopes.plugins()) {
     if (isName && one.name == name) {
-      (one.kind == PluginKind::metric ? metric : other) = &one;
+      (rowOf(one.kind).place == PluginPlace::evaluate ? metric : other) = &one;
     }
   }
   if (metric != nullptr) {
@@ -217,9 +217,7 @@ const PluginManifest *Measures::findMetric(const Expression &callee) {
   if (other != nullptr || findBuiltin(name) != nullptr || program.main().definitions.count(name) > 0) {
     reporter.report("wrong-plugin-kind", callee.span,
                     {{"name", name},
-                     {"kind", other == nullptr                  ? "operation"
-                              : other->kind == PluginKind::head ? "head"
-                                                                : "tokenizer"},
+                     {"kind", other == nullptr ? "operation" : kindName(other->kind)},
                      {"wanted", "metric"},
                      {"rule", "the list of a split has metrics"}});
   } else {
@@ -317,11 +315,11 @@ bool Measures::readMetric(const Expression &item, Measured &one) {
 void Measures::nameResults() {
   // As the runtime names them: where names repeat, those of later answers get the answer's name before them.
   for (const char *split : {"train", "dev", "test"}) {
-    std::map<std::string, bool> &names = results[split];
+    std::map<std::string, MetricResult> &names = results[split];
     const auto add = [&](const Measured &one) {
       for (const MetricResult &result : one.results) {
         const bool taken = names.count(result.name) > 0;
-        names[taken && builder.graph.answers.size() > 1 ? one.use.answer + "." + result.name : result.name] = result.higherIsBetter;
+        names[taken && builder.graph.answers.size() > 1 ? one.use.answer + "." + result.name : result.name] = result;
       }
     };
     std::map<std::string, std::vector<const Measured *>> byAnswer;
@@ -439,8 +437,33 @@ std::optional<std::string> Measures::resultName(const Expression &expression, co
     reportNotMeasured(expression, parts[0], name);
     return std::nullopt;
   }
-  *higher = result->second;
+  *higher = result->second.higherIsBetter;
   return name;
+}
+
+/// A bound that a result cannot reach is a slip: a percentage for a share, most often.
+void Measures::checkBound(const Span &span, const std::string &split, const std::string &name, double bound) {
+  const auto found = results[split].find(name);
+  if (found == results[split].end()) {
+    return;
+  }
+  const MetricResult &result = found->second;
+  const auto leaves = [&](double value) {
+    return (result.hasMinimum && value < result.minimum) || (result.hasMaximum && value > result.maximum);
+  };
+  if (!leaves(bound)) { // nor does one that is not known yet, NaN
+    return;
+  }
+  const auto shown = [](double value) { return formatAttribute(Attribute(value)); };
+  const std::string least = result.hasMinimum ? shown(result.minimum) : "", most = result.hasMaximum ? shown(result.maximum) : "";
+  const bool share = result.hasMaximum && result.maximum == 1 && bound > 1 && !leaves(bound / 100);
+  reporter.report("bound-out-of-range", span,
+                  {{"result", split + "." + name},
+                   {"bound", shown(bound)},
+                   {"range", least.empty()  ? "at most at " + most
+                             : most.empty() ? "at least at " + least
+                                            : "between " + least + " and " + most},
+                   {"hint", share ? "did you mean `" + shown(bound / 100) + "`?" : ""}});
 }
 
 void Measures::readExpect(const Entry &entry) {
@@ -459,6 +482,7 @@ void Measures::readExpect(const Entry &entry) {
   }
   expectation.bound = bound.asDouble();
   if (name.has_value() && !entry.comparison.empty()) {
+    checkBound(entry.bound.span, expectation.split, *name, expectation.bound);
     expectation.metric = *name;
     expected.push_back(std::move(expectation));
     expectSpans.push_back(entry.span);

@@ -37,6 +37,7 @@ private:
   bool chooseAnswer(const PluginManifest &metric, const Span &span, const Argument *named, const Answer *&judged);
   void readConfidence(const Setting &setting);
   void readExpect(const Entry &entry);
+  void checkBound(const Span &span, const std::string &split, const std::string &name, double bound);
   void resolveExpectations();
   void nameResults();
   /// Whether a metric judges answers of that kind.
@@ -59,7 +60,7 @@ private:
   Reporter &reporter;
   std::map<std::string, std::size_t> answerByName; // index into the graph's answers
   std::vector<Measured> measured;
-  std::map<std::string, std::map<std::string, bool>> results; // split -> result -> higher is better
+  std::map<std::string, std::map<std::string, MetricResult>> results; // split -> result
   ConfidenceConfig intervals;
   std::vector<Expectation> expected;
   std::vector<Span> expectSpans; // of `expected`

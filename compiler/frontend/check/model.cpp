@@ -104,8 +104,8 @@ Value Model::apply(const Instance &instance, Inputs inputs, const std::string &p
   case Callable::Kind::definition:
     return applyDefinition(instance, inputs, path, span);
   case Callable::Kind::head:
-    return instance.callable.manifest->kind == PluginKind::learner ? applyLearner(instance, inputs, span)
-                                                                   : applyHead(instance, inputs, path, span);
+    return rowOf(instance.callable.manifest->kind).afterTraining ? applyLearner(instance, inputs, span)
+                                                                 : applyHead(instance, inputs, path, span);
   default:
     return {};
   }

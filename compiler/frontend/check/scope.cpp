@@ -64,8 +64,8 @@ Callable Scopes::find(const std::string &name, const Scope &scope) const {
     return callable;
   }
   for (const PluginManifest &manifest : manifests) {
-    if (manifest.name == name && manifest.kind != PluginKind::metric) {
-      callable.kind = manifest.kind == PluginKind::tokenizer ? Kind::tokenizer : Kind::head;
+    if (manifest.name == name && rowOf(manifest.kind).place != PluginPlace::evaluate) {
+      callable.kind = rowOf(manifest.kind).place == PluginPlace::text ? Kind::tokenizer : Kind::head;
       callable.manifest = &manifest;
       return callable;
     }
@@ -112,7 +112,8 @@ std::vector<std::string> Scopes::callableNames(const Scope &scope, const Value *
     }
   }
   for (const PluginManifest &manifest : manifests) {
-    if (manifest.kind != PluginKind::metric && (manifest.kind == PluginKind::tokenizer ? texts : rows)) {
+    const PluginPlace place = rowOf(manifest.kind).place;
+    if ((place == PluginPlace::text && texts) || (place == PluginPlace::model && rows)) {
       names.push_back(manifest.name);
     }
   }
@@ -138,7 +139,10 @@ Callable Scopes::resolve(const Expression &callee, const Scope &scope, const Val
     }
   } else if (callable.kind == Callable::Kind::metric) {
     reporter.report("wrong-plugin-kind", callee.span,
-                    {{"name", callee.text}, {"kind", "metric"}, {"wanted", "tokenizer or head"}, {"rule", "metrics stand in `evaluate`"}});
+                    {{"name", callee.text},
+                     {"kind", kindName(callable.manifest->kind)},
+                     {"wanted", kindNames([](const PluginKindRow &row) { return row.place != PluginPlace::evaluate; })},
+                     {"rule", "metrics stand in `evaluate`"}});
     callable.kind = Callable::Kind::none;
   } else if (callable.kind == Callable::Kind::definition && callable.definition == nullptr) {
     callable.kind = Callable::Kind::none; // an import that failed
@@ -185,25 +189,26 @@ void Scopes::checkUses() {
 }
 
 void Scopes::checkUse(const Unit &unit, const Use &use) {
-  static const std::map<std::string, PluginKind> kinds = {
-      {"tokenizer", PluginKind::tokenizer}, {"head", PluginKind::head}, {"metric", PluginKind::metric}, {"learner", PluginKind::learner}};
-  const auto kindOf = kinds.find(use.kind);
-  if (kindOf == kinds.end()) {
+  const PluginKindRow *const row = findKind(use.kind);
+  if (row == nullptr) {
+    std::vector<std::string> kinds;
+    for (const PluginKindRow &one : pluginKinds) {
+      kinds.push_back(one.name);
+    }
     reporter.report("unknown-choice", use.kindSpan,
                     {{"value", use.kind},
                      {"what", "a kind of plugin"},
-                     {"choices", "`tokenizer`, `head`, `metric` or `learner`"},
-                     {"nearest", nearest(use.kind, {"tokenizer", "head", "metric", "learner"})}});
+                     {"choices", diagnostics::quotedList(kinds)},
+                     {"nearest", nearest(use.kind, kinds)}});
     return;
   }
-  const PluginKind kind = kindOf->second;
   const std::string folder = joinPath(unit.folder, use.folder);
   const PluginManifest *found = nullptr;
   std::vector<std::string> names;
   for (const PluginManifest &manifest : manifests) {
     const bool below = manifest.folder == folder || manifest.folder.compare(0, folder.size() + 1, folder + "/") == 0 ||
                        (!folder.empty() && folder.back() == '/' && manifest.folder.compare(0, folder.size(), folder) == 0);
-    if (manifest.kind == kind && below) {
+    if (manifest.kind == row->kind && below) {
       names.push_back(manifest.name);
       found = manifest.name == use.name ? &manifest : found;
     }

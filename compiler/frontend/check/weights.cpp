@@ -260,7 +260,38 @@ std::optional<Weights::Selection> Weights::readSelection(const Expression &expre
     reportUnknown(selection, expression.span);
     return std::nullopt;
   }
+  if (!selection.branches.empty()) {
+    checkOrdinals(selection, expression.span);
+  }
   return selection;
+}
+
+/// A range of instances ends where they end.
+void Weights::checkOrdinals(const Selection &selection, const Span &span) {
+  std::vector<PathSegment> path;
+  std::string shown;
+  for (const PathSegment &segment : selection.segments) {
+    shown += (shown.empty() ? "" : ".") + segment.name;
+    path.push_back(segment);
+    const auto exists = [&](std::int64_t ordinal) {
+      path.back().first = path.back().last = ordinal;
+      return !tree().find(path, selection.byFamily).empty();
+    };
+    std::int64_t end = segment.first;
+    while (segment.indexed && end <= segment.last && exists(end)) {
+      ++end;
+    }
+    path.back() = segment;
+    if (segment.indexed && end <= segment.last && end > segment.first) {
+      const std::string last = end - 1 == segment.first ? "" : ".." + std::to_string(end - 1);
+      reporter.report("instances-too-few", span,
+                      {{"selection", selection.text},
+                       {"name", shown},
+                       {"count", std::to_string(end)},
+                       {"range", shown + "[" + std::to_string(segment.first) + last + "]"}});
+      return;
+    }
+  }
 }
 
 /// Whether a selection without weights may have some once the facts are known.

@@ -41,6 +41,7 @@ private:
   bool waitsForFacts(Selection &selection);
   void reportUnknown(const Selection &selection, const Span &span);
   void reportNoPath(const Span &span, const std::string &setting);
+  void checkOrdinals(const Selection &selection, const Span &span);
   void change(const Selection &selection, const std::function<void(double &rate, bool &frozen)> &set);
   void decayByDepth(const Selection &layers, double factor);
   void reportNoRates(const Span &span);

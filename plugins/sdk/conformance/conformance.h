@@ -266,7 +266,7 @@ private:
   }
 
   void specialTokens(const PenstockTokenizer &f, const void *self) {
-    if (f.struct_size < offsetof(PenstockTokenizer, special_tokens) + sizeof f.special_tokens || f.special_tokens == nullptr) {
+    if (!PENSTOCK_HAS(&f, PenstockTokenizer, special_tokens) || f.special_tokens == nullptr) {
       return;
     }
     PenstockSpecialTokens given{};
@@ -484,8 +484,8 @@ private:
   /// Two records of words, one from a text and with a word that has no row, one without words.
   void decodeTags() {
     const auto &f = *static_cast<const PenstockHead *>(given.plugin->functions);
-    expect(f.struct_size >= sizeof(PenstockHead) && f.decode_tags != nullptr, "there is no decode_tags");
-    if (f.struct_size < sizeof(PenstockHead) || f.decode_tags == nullptr) {
+    expect(PENSTOCK_HAS(&f, PenstockHead, decode_tags) && f.decode_tags != nullptr, "there is no decode_tags");
+    if (!PENSTOCK_HAS(&f, PenstockHead, decode_tags) || f.decode_tags == nullptr) {
       return;
     }
     const std::vector<PenstockString> tags = {view("B-\"a\""), view("I-\"a\""), view("O")};
@@ -559,7 +559,7 @@ private:
             [](void *, PenstockString) -> std::int32_t { return 0; }};
   }
 
-  static bool tellsAll(const PenstockMetric &f) { return f.struct_size >= sizeof f && f.create_for != nullptr; }
+  static bool tellsAll(const PenstockMetric &f) { return PENSTOCK_HAS(&f, PenstockMetric, create_for) && f.create_for != nullptr; }
 
   void *makeMetric(const PenstockMetric &f) {
     static const std::string names[] = {"a", "b", "c", "\u4e2d", "e e"}, tags[] = {"B-a", "B-\u4e2d", "I-a", "I-\u4e2d", "O"};

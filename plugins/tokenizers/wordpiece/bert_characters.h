@@ -1,12 +1,14 @@
 // What BERT's normalizer and pre-tokenizer do to one character.
 #pragma once
 
-#include "bert_case_tables.h"
 #include "bert_tables.h"
 
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
+#include <map>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace penstock {
@@ -37,8 +39,8 @@ public:
                               [](char32_t a, const bert_tables::Mark &b) { return a < b.first; }) -
              1);
   }
-  const char32_t *outputsBegin(std::uint16_t action) const { return outputs + maps[action - firstMap].begin; }
-  const char32_t *outputsEnd(std::uint16_t action) const { return outputs + maps[action - firstMap + 1].begin; }
+  const char32_t *outputsBegin(std::uint16_t action) const { return outputs.data() + begins[action - firstMap]; }
+  const char32_t *outputsEnd(std::uint16_t action) const { return outputs.data() + begins[action - firstMap + 1]; }
 
   static bool isChinese(char32_t c) {
     if (c < 0x3400) {
@@ -61,13 +63,14 @@ private:
         set(each.first, each.last, mark);
       }
     }
-    if (lowercase && stripAccents) {
-      take(bert_tables::maps, bert_tables::outputs);
-    } else if (lowercase) {
-      take(bert_tables::lowerMaps, bert_tables::lowerOutputs);
-    } else if (stripAccents) {
-      take(bert_tables::stripMaps, bert_tables::stripOutputs);
+    Made lower, stripped;
+    if (lowercase) {
+      lower = madeOf(bert_tables::lowerMaps, bert_tables::lowerOutputs);
     }
+    if (stripAccents) {
+      stripped = madeOf(bert_tables::stripMaps, bert_tables::stripOutputs);
+    }
+    take(lower, stripped);
     for (const auto &range : bert_tables::punctuation) {
       for (char32_t c = range.first; c <= range.last; ++c) {
         if ((*this)[c] == keep) {
@@ -77,13 +80,34 @@ private:
     }
   }
 
+  using Made = std::map<char32_t, std::u32string>; // what is made of a character
+
   /// The last map only ends the one before.
-  template <std::size_t count> void take(const bert_tables::Map (&all)[count], const char32_t *made) {
-    maps = all;
-    outputs = made;
+  template <std::size_t count> static Made madeOf(const bert_tables::Map (&all)[count], const char32_t *made) {
+    Made text;
     for (std::size_t i = 0; i + 1 < count; ++i) {
-      set(all[i].from, all[i].from, static_cast<std::uint16_t>(firstMap + i));
+      text.emplace_hint(text.end(), all[i].from, std::u32string(made + all[i].begin, made + all[i + 1].begin));
     }
+    return text;
+  }
+
+  /// Accents go first, then capitals.
+  void take(const Made &lower, Made stripped) {
+    for (auto &[from, text] : stripped) {
+      std::u32string lowered;
+      for (const char32_t c : text) {
+        const auto found = lower.find(c);
+        lowered += found == lower.end() ? std::u32string(1, c) : found->second;
+      }
+      text = std::move(lowered);
+    }
+    stripped.insert(lower.begin(), lower.end()); // characters without accents
+    for (const auto &[from, text] : stripped) {
+      set(from, from, static_cast<std::uint16_t>(firstMap + begins.size()));
+      begins.push_back(static_cast<std::uint32_t>(outputs.size()));
+      outputs += text;
+    }
+    begins.push_back(static_cast<std::uint32_t>(outputs.size()));
   }
 
   void set(char32_t first, char32_t last, std::uint16_t value) {
@@ -106,8 +130,8 @@ private:
   }
 
   std::vector<std::uint16_t> index, values; // block of every 256 characters; block 0 keeps all
-  const bert_tables::Map *maps = nullptr;
-  const char32_t *outputs = nullptr;
+  std::vector<std::uint32_t> begins;        // of each map in `outputs`; the last ends the one before
+  std::u32string outputs;
   unsigned lastWhole = 0;
   std::uint16_t wholeBlock = 0;
 };

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes bert_tables.h and bert_case_tables.h: what BERT's normalizer and pre-tokenizer do to each Unicode character.
+"""Writes bert_tables.h: what BERT's normalizer and pre-tokenizer do to each Unicode character.
 
 make_tables.py FOLDER     Needs: tokenizers (PyPI), whose Rust libraries each carry Unicode data of another version: what they do
                           is asked of them character by character, so that our tables are theirs. Canonical combining classes,
@@ -70,6 +70,11 @@ for c, _, stripped in marks:
 for c, out in stripMaps:
     assert out and combining(ord(nfd(chr(c))[0])) == 0 and combining(ord(out[0])) == 0, hex(c)
 assert not {p for _, out in lowerMaps + stripMaps for p in map(ord, out)} & gone
+
+# Both at once is lower case of what is stripped: bert_characters.h puts the two together.
+byLower, byStrip = dict(lowerMaps), dict(stripMaps)
+assert {c for c, _ in maps} == set(byLower) | set(byStrip)
+assert all(out == "".join(byLower.get(ord(p), p) for p in byStrip.get(c, chr(c))) for c, out in maps)
 chinese = [c for c in scalars if bert(handle_chinese_chars=True)(chr(c)) != chr(c)]
 
 
@@ -113,12 +118,11 @@ def mapTables(maps, prefix):
         starts.append(f"{{{c},{len(flat)}}}")
         flat += [str(ord(p)) for p in out]
     starts.append(f"{{0,{len(flat)}}}")
-    mapsName, outputsName = (prefix + "Maps", prefix + "Outputs") if prefix else ("maps", "outputs")
-    return f"""inline constexpr Map {mapsName}[{len(starts)}] = {{ // the last one only ends the one before
+    return f"""inline constexpr Map {prefix}Maps[{len(starts)}] = {{ // the last one only ends the one before
 {wrapped(starts)}
 }};
 
-inline constexpr char32_t {outputsName}[{len(flat)}] = {{
+inline constexpr char32_t {prefix}Outputs[{len(flat)}] = {{
 {wrapped(flat)}
 }};
 """
@@ -137,7 +141,7 @@ namespace bert_tables {{
 struct Range {{ char32_t first, last; }};
 // A character that canonical ordering may move (class not 0) or that accent stripping removes.
 struct Mark {{ char32_t first, last; std::uint8_t combiningClass, stripped; }};
-// What lower case without accents makes of a character: the outputs from `begin` to the `begin` of the next map.
+// What lower case, or the stripping of accents, makes of a character: the outputs from `begin` to the `begin` of the next map.
 struct Map {{ char32_t from; std::uint32_t begin; }};
 
 {rangeTable("dropped", dropped)}
@@ -148,20 +152,8 @@ inline constexpr Mark marks[{len(markRows)}] = {{
 {markText}
 }};
 
-{mapTables(maps, "")}
-}} // namespace bert_tables
-"""
-cases = f"""// Made by make_tables.py from tokenizers {tokenizers.__version__}; do not edit. What one of lower case and stripped accents makes.
-// clang-format off
-#pragma once
-
-#include "bert_tables.h"
-
-namespace bert_tables {{
-
 {mapTables(lowerMaps, "lower")}
 {mapTables(stripMaps, "strip")}
 }} // namespace bert_tables
 """
-for name, content in (("bert_tables.h", text), ("bert_case_tables.h", cases)):
-    open(f"{sys.argv[1]}/{name}", "w", encoding="utf-8").write(content)
+open(f"{sys.argv[1]}/bert_tables.h", "w", encoding="utf-8").write(text)

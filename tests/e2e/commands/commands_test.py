@@ -14,15 +14,18 @@ import random
 import re
 import resource
 import shutil
+import signal
 import struct
 import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "runtime"))
 import case  # noqa: E402
 import minilm  # noqa: E402
 from case import BUILD, PENSTOCK, SOURCE  # noqa: E402
+from runs import sealed, xxh64  # noqa: E402
 
 TASKS = ["maintenance_words", "sentiment_cnn", "maintenance_transformer"]
 # What a model that has learnt its task reaches on the examples' own data, whose labels are 3.5 % noise; a guess reaches 0.5.
@@ -88,6 +91,20 @@ class Usage(Case):
 
     def testDoctor(self):
         self.penstock("doctor")
+
+    def testPluginRunReadsLinesAsPredictDoes(self):
+        """A FIFO without a writer is waited for, which is said, until Ctrl-C; a line that is no object has a place."""
+        fifo = self.folder / "lines"
+        os.mkfifo(fifo)
+        with subprocess.Popen([str(PENSTOCK), "plugin", "run", "accuracy", "--input", str(fifo)], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True, env=self.environment) as process:
+            self.assertIn("waiting for", process.stderr.readline())
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(60), 130)
+        line = json.dumps({"gold": ["a", "b"], "predicted": ["a", "a"]})
+        done = self.penstock("plugin", "run", "accuracy", text=f"{line}\n\n7\n", expect=1)
+        self.assertEqual(json.loads(done.stdout)["values"], {"accuracy": 0.5})
+        self.assertIn("standard input:3: one JSON object a line is needed", done.stderr)
 
     def testOutputThatCannotBeWritten(self):
         file = self.task(TASKS[0])
@@ -657,6 +674,18 @@ evaluate {
         message = evaluate(4)
         self.assertIn("1.77.0", message)
         self.assertIn(version, message)
+
+    def testWeightsThatAreNoNumbers(self):
+        """A file that is whole, of a model that is none."""
+        folder = self.folder / "nan"
+        shutil.copytree(self.run_(TASKS[0]), folder)
+        weights, record = folder / "model.safetensors", folder / "run.json"
+        old = weights.read_bytes()
+        new = old[:-4] + struct.pack("<f", math.nan)
+        weights.write_bytes(new)
+        record.write_text(sealed(record.read_text().replace(xxh64(old), xxh64(new))))
+        for command in ["evaluate", "predict"]:
+            self.assertIn("not finite", self.penstock(command, folder, expect=1).stderr)
 
     def testDamagedWeights(self):
         damaged = self.folder / "damaged"

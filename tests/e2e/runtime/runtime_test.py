@@ -270,6 +270,11 @@ class Kernels(Case):
         self.assertIn("`reference`", errors)
         for same in ["", "packed"]:
             self.train(*more, "--resume", environment={"PENSTOCK_KERNELS": same})
+        for command in ["evaluate", "predict"]:
+            _, errors = self.penstock(command, self.folder / "kept", environment=other)
+            self.assertEqual(errors.count("trained with the kernels `packed`, here they are `reference`"), 1, errors)
+            _, errors = self.penstock(command, self.folder / "kept")
+            self.assertNotIn("kernels", errors)
 
     def testNoBf16OfOneDnn(self):
         settings = ["--quiet", "--set", "train.steps=2", "--set", "target.precision=bf16"]

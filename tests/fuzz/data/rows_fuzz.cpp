@@ -1,10 +1,10 @@
 // libFuzzer target of the CSV, JSON Lines, CoNLL and plain-line readers, and of what makes tags of one scheme. The first byte of the input
 // chooses the reader and how the bytes arrive. What must hold beside not crashing: reading ends, rows and lines only grow, cells are UTF-8
 // and as many as were asked for, and it does not matter in which pieces the bytes come.
+#include "runtime/base/utf8.h"
 #include "runtime/data/rows.h"
 #include "runtime/data/tags.h"
 #include "runtime/text/clean.h"
-#include "runtime/text/utf8.h"
 
 #include <algorithm>
 #include <cstdint>

@@ -132,7 +132,7 @@ protected:
   void TearDown() override { fs::remove_all(folder); }
 
   std::string put(const ProgramCache &cache, const std::string &key, const std::string &bytes) {
-    const std::string scratch = cache.scratchPath();
+    const std::string scratch = cache.scratchPath().value();
     std::ofstream(scratch, std::ios::binary) << bytes << bytesOf(sealOf(bytes, 0));
     const Result<std::string> path = cache.adopt(scratch, key);
     EXPECT_TRUE(path.ok()) << path.status().message();
@@ -144,23 +144,21 @@ protected:
 };
 
 TEST_F(CacheFolder, FindsWhatWasPutAndNothingElse) {
-  const auto cache = ProgramCache::open(folder.string(), 1 << 20);
-  ASSERT_TRUE(cache.ok()) << cache.status().message();
-  EXPECT_EQ(cache->find("k1"), "");
-  const std::string path = put(*cache, "k1", "some bytes");
-  EXPECT_EQ(cache->find("k1"), path);
-  EXPECT_EQ(cache->find("k2"), "");
+  const ProgramCache cache{DiskCache(folder.string())};
+  EXPECT_EQ(cache.find("k1"), "");
+  const std::string path = put(cache, "k1", "some bytes");
+  EXPECT_EQ(cache.find("k1"), path);
+  EXPECT_EQ(cache.find("k2"), "");
   struct stat info = {};
   ASSERT_EQ(::stat((folder / "programs").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0700u);
 }
 
 TEST_F(CacheFolder, ADamagedEntryIsAbsentAndRemoved) {
-  const auto cache = ProgramCache::open(folder.string(), 1 << 20);
-  ASSERT_TRUE(cache.ok());
+  const ProgramCache cache{DiskCache(folder.string())};
   const std::string bytes(1009, 'x');
   for (int kind = 0; kind < 5; ++kind) {
-    const std::string path = put(*cache, "k", bytes);
+    const std::string path = put(cache, "k", bytes);
     if (kind == 0) {
       fs::resize_file(path, fs::file_size(path) - 1);
     } else if (kind == 1) {
@@ -173,41 +171,48 @@ TEST_F(CacheFolder, ADamagedEntryIsAbsentAndRemoved) {
       file.put('y');
     } else {
       fs::rename(path, folder / "programs" / "other.so"); // whole, but of another key
-      EXPECT_EQ(cache->find("other"), "");
+      EXPECT_EQ(cache.find("other"), "");
       continue;
     }
-    EXPECT_EQ(cache->find("k"), "") << kind;
+    EXPECT_EQ(cache.find("k"), "") << kind;
     EXPECT_FALSE(fs::exists(path)) << kind;
   }
 }
 
 TEST_F(CacheFolder, TheEntriesUsedLongestAgoGoFirst) {
-  const auto cache = ProgramCache::open(folder.string(), 2500);
-  ASSERT_TRUE(cache.ok());
+  const ProgramCache cache{DiskCache(folder.string(), 2500)};
   const std::string bytes(1000, 'x');
-  const std::string a = put(*cache, "a", bytes), b = put(*cache, "b", bytes);
+  const std::string a = put(cache, "a", bytes), b = put(cache, "b", bytes);
   age(a, 1);
   age(b, 2);
-  EXPECT_EQ(cache->find("b"), b); // now used more recently than a
-  put(*cache, "c", bytes);
-  EXPECT_EQ(cache->find("a"), "");
-  EXPECT_NE(cache->find("b"), "");
-  EXPECT_NE(cache->find("c"), "");
+  EXPECT_EQ(cache.find("b"), b); // now used more recently than a
+  put(cache, "c", bytes);
+  EXPECT_EQ(cache.find("a"), "");
+  EXPECT_NE(cache.find("b"), "");
+  EXPECT_NE(cache.find("c"), "");
   // What a dead process left goes after a day.
-  const std::string left = (folder / "programs" / "scratch-1-0").string();
+  const std::string left = (folder / "tmp" / ".penstock-tmp-1-0").string();
   std::ofstream(left) << "x";
   age(left, 30);
-  put(*cache, "d", bytes);
+  put(cache, "d", bytes);
   EXPECT_FALSE(fs::exists(left));
 }
 
 TEST_F(CacheFolder, AFolderThatOthersCanWriteIsRefused) {
   fs::create_directory(folder / "programs");
   ::chmod((folder / "programs").c_str(), 0777);
-  EXPECT_EQ(ProgramCache::open(folder.string(), 1000).status().code(), ErrorCode::environment);
+  const ProgramCache cache{DiskCache(folder.string())};
+  const auto refused = [&] {
+    const std::string scratch = cache.scratchPath().value();
+    std::ofstream(scratch, std::ios::binary) << "bytes" << bytesOf(sealOf("bytes", 0));
+    const Result<std::string> path = cache.adopt(scratch, "k");
+    EXPECT_FALSE(fs::exists(scratch));
+    return !path.ok() && path.status().code() == ErrorCode::environment && cache.find("k").empty();
+  };
+  EXPECT_TRUE(refused());
   fs::remove(folder / "programs");
   std::ofstream(folder / "programs") << "a file";
-  EXPECT_FALSE(ProgramCache::open(folder.string(), 1000).ok());
+  EXPECT_TRUE(refused());
 }
 
 bool mapped(const std::string &library) {

@@ -1,7 +1,7 @@
 #include "tests/unit/exec/fakes.h"
 
+#include "runtime/base/file.h"
 #include "runtime/data/dataset.h"
-#include "runtime/exec/files.h"
 
 #include <fmt/format.h>
 

@@ -1,6 +1,7 @@
 // The parts of the runtime alone: hash, safetensors, Philox, schedules, atomic files, configuration.
+#include "runtime/base/file.h"
+#include "runtime/base/folder.h"
 #include "runtime/base/hash.h"
-#include "runtime/exec/files.h"
 #include "runtime/exec/initialize.h"
 #include "runtime/exec/metrics_log.h"
 #include "runtime/exec/run_config.h"
@@ -15,6 +16,7 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
+#include <limits>
 #include <random>
 
 namespace penstock {
@@ -55,6 +57,16 @@ TEST(Hash, OfPiecesIsThatOfTheWhole) {
     EXPECT_EQ(short128.value(), hash128(text.substr(0, at + piece.size())));
   }
   EXPECT_EQ(short64.hex(), hash64Hex(text));
+}
+
+TEST(Weights, TheFirstThatIsNoNumberIsNamed) {
+  std::vector<float> good(7, -1e38F), bad(5, 0.0F);
+  const std::vector<TensorView> tensors = {{"good", {7}, good.data(), 7}, {"empty", {0}, nullptr, 0}, {"bad", {5}, bad.data(), 5}};
+  EXPECT_EQ(firstNotFinite(tensors), "");
+  for (const float value : {std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(), std::nanf("")}) {
+    bad[4] = value;
+    EXPECT_EQ(firstNotFinite(tensors), "bad");
+  }
 }
 
 TEST(Philox, EqualsTheAuthorsKnownAnswers) {

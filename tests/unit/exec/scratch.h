@@ -1,7 +1,8 @@
 // A folder for one test, removed afterwards.
 #pragma once
 
-#include "runtime/exec/files.h"
+#include "runtime/base/file.h"
+#include "runtime/base/folder.h"
 
 #include <cstdlib>
 #include <filesystem>

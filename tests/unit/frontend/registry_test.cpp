@@ -90,12 +90,26 @@ TEST(DiagnosticList, StopsAtTheLimitAndCountsOn) {
   for (int i = 0; i < 130; ++i) {
     SourceRange range;
     range.begin = static_cast<std::uint32_t>(i);
-    list.report("division-by-zero", range);
-    list.report("division-by-zero", range); // an exact repetition
+    const Arguments name = {{"name", "n" + std::to_string(i)}};
+    list.report("unknown-name", range, name);
+    list.report("unknown-name", range, name); // an exact repetition
   }
   EXPECT_EQ(list.all().size(), 100u);
   EXPECT_EQ(list.errors(), 130u);
   EXPECT_EQ(list.dropped(), 30u);
+}
+
+TEST(DiagnosticList, KeepsTheFirstOfThoseThatSayTheSame) {
+  DiagnosticList list;
+  for (int i = 0; i < 30000; ++i) {
+    SourceRange range;
+    range.begin = static_cast<std::uint32_t>(i);
+    list.report("division-by-zero", range);
+  }
+  list.report("unknown-name", {}, {{"name", "n"}});
+  EXPECT_EQ(list.all().size(), 11u);
+  EXPECT_EQ(list.errors(), 30001u);
+  EXPECT_EQ(list.dropped(), 29990u);
 }
 
 TEST(Nearest, FindsWhatWasMeantAndNothingElse) {

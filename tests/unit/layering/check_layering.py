@@ -69,7 +69,7 @@ def violation(path, bracket, header):
         if own and not below(header, "runtime/abi") and "/" in header or not own and header not in C_HEADERS:
             return "abi includes only standard C headers"
     if below(path, "runtime/base") and re.match(r"^(boost|dnnl|nlohmann|CLI)", header):
-        return "base includes only the standard library, fmt and the reader of manifests"
+        return "base includes only the standard library, fmt, xxHash and the reader of manifests"
     if header.startswith("dnnl") or "oneapi/dnnl" in header:
         if not below(path, "runtime/kernels", "tests"):
             return "oneDNN stays behind runtime/kernels"

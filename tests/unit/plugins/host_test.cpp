@@ -117,6 +117,19 @@ TEST_F(PluginHostTest, LoadsOnceAndNamesTheNearest) {
   EXPECT_TRUE((*host)->load("f1", PluginKind::metric).ok()); // the host lives on
 }
 
+TEST_F(PluginHostTest, TakesPluginsThatWereBuiltWithTheFrozenHeader) {
+  const auto host = PluginHost::create({FROZEN_PLUGINS});
+  ASSERT_TRUE(host.ok()) << host.status().message();
+  for (const auto &[name, kind] : {std::pair{"words", PluginKind::tokenizer}, std::pair{"classify", PluginKind::head},
+                                   std::pair{"accuracy", PluginKind::metric}, std::pair{"nearest", PluginKind::learner}}) {
+    const auto loaded = (*host)->load(name, kind);
+    EXPECT_TRUE(loaded.ok()) << loaded.status().message();
+    const auto manifest = (*host)->manifest(name, kind);
+    ASSERT_TRUE(manifest.ok()) << name;
+    EXPECT_EQ((*manifest)->library.find(FROZEN_PLUGINS), 0U) << (*manifest)->library;
+  }
+}
+
 TEST_F(PluginHostTest, IsThreadSafe) {
   const auto host = PluginHost::create();
   ASSERT_TRUE(host.ok());

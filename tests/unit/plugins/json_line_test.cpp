@@ -1,5 +1,6 @@
 // Answers of plugins as lines of JSON: against a parser that is no one-pass scanner, on texts that are changed at random.
 #include "runtime/base/printable.h"
+#include "runtime/base/utf8.h"
 #include "runtime/plugin/json_line.h"
 
 #include <gtest/gtest.h>

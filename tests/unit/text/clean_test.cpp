@@ -1,6 +1,6 @@
 #include "runtime/text/clean.h"
 
-#include "runtime/text/utf8.h"
+#include "runtime/base/utf8.h"
 
 #include <gtest/gtest.h>
 #include <utf8proc.h>

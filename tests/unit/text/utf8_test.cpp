@@ -1,4 +1,4 @@
-#include "runtime/text/utf8.h"
+#include "runtime/base/utf8.h"
 
 #include <gtest/gtest.h>
 
@@ -16,7 +16,7 @@ TEST(Utf8, EveryScalarSurvivesTheRoundTrip) {
     appendUtf8(text, scalar);
     ASSERT_EQ(findInvalidUtf8(text), fine) << static_cast<unsigned>(scalar);
     std::size_t at = 0;
-    ASSERT_EQ(decodeUtf8(text, at), scalar);
+    ASSERT_EQ(nextScalar(text, at), scalar);
     ASSERT_EQ(at, text.size());
   }
 }

@@ -43,7 +43,7 @@ public:
   }
   /// Warns a person of something about the parameter, or, where the name is empty, about the call. Heard in a tokenizer's fit only.
   void remark(std::string_view name, std::string_view text) const {
-    if (host != nullptr && host->struct_size >= offsetof(PenstockHost, remark) + sizeof host->remark && host->remark != nullptr) {
+    if (host != nullptr && PENSTOCK_HAS(host, PenstockHost, remark) && host->remark != nullptr) {
       host->remark(host->context, string(name), string(text));
     }
   }

@@ -44,7 +44,7 @@ struct Predictions {
         predicted(span(given.predicted, records)), scores(span(given.scores, records * width)),
         goldNumbers(span(given.gold_numbers, records)), predictedNumbers(span(given.predicted_numbers, records)),
         weights(span(given.weights, records)) {
-    if (given.struct_size >= sizeof(PenstockPredictions)) { // of a host of minor 1
+    if (PENSTOCK_HAS(&given, PenstockPredictions, offsets)) { // of a host of minor 1
       exactScores = span(given.exact_scores, records * width);
       goldSets = given.gold_sets;
       predictedSets = given.predicted_sets;

@@ -128,7 +128,7 @@ template <typename T, typename Fit = NoFit> struct TokenizerFunctions {
   static std::int32_t encode(const void *self, const PenstockString *texts, std::int64_t count, std::int64_t maxTokens,
                              const PenstockTokenSink *sink, PenstockError *error) {
     return guarded(error, [&] {
-      const bool idsOnly = sink->struct_size >= offsetof(PenstockTokenSink, ids_only) + sizeof sink->ids_only && sink->ids_only != 0;
+      const bool idsOnly = PENSTOCK_HAS(sink, PenstockTokenSink, ids_only) && sink->ids_only != 0;
       Tokens tokens(!idsOnly);
       for (std::int64_t i = 0; i < count; ++i) {
         tokens.begin(maxTokens);

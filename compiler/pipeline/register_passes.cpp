@@ -1,4 +1,4 @@
-#include "compiler/pipeline/RegisterPasses.h"
+#include "compiler/pipeline/register_passes.h"
 
 #include "compiler/conversion/Passes.h"
 #include "compiler/dialect/Pipe/Pipe.h"

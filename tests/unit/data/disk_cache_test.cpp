@@ -1,6 +1,6 @@
-#include "runtime/data/cache.h"
+#include "runtime/base/disk_cache.h"
 
-#include "runtime/data/dataset.h"
+#include "runtime/base/file.h"
 
 #include "support.h"
 
@@ -14,13 +14,13 @@ namespace {
 
 TEST(Cache, StoresFindsAndRejectsDamage) {
   const Folder folder;
-  const Cache cache(folder / "c");
+  const DiskCache cache(folder / "c");
   const Hash128 key = hash128("key");
   EXPECT_EQ(cache.find("facts", 1, key), nullptr);
   ASSERT_TRUE(cache.store("facts", 1, key, "payload").ok());
   const auto entry = cache.find("facts", 1, key);
   ASSERT_NE(entry, nullptr);
-  EXPECT_EQ(Cache::payloadOf(*entry), "payload");
+  EXPECT_EQ(DiskCache::payloadOf(*entry), "payload");
   EXPECT_EQ(cache.find("facts", 2, key), nullptr) << "another version";
   EXPECT_EQ(cache.find("ids", 1, key), nullptr) << "another kind";
 
@@ -36,13 +36,13 @@ TEST(Cache, StoresFindsAndRejectsDamage) {
     EXPECT_EQ(cache.find("facts", 1, key), nullptr) << at;
   }
   ASSERT_TRUE(cache.store("facts", 1, key, "").ok());
-  EXPECT_EQ(Cache::payloadOf(*cache.find("facts", 1, key)), "");
+  EXPECT_EQ(DiskCache::payloadOf(*cache.find("facts", 1, key)), "");
   EXPECT_TRUE(std::filesystem::is_empty(folder / "c/tmp"));
 }
 
 TEST(Cache, RemovesWhatWasUsedLongestAgo) {
   const Folder folder;
-  const Cache cache(folder / "c", 3000);
+  const DiskCache cache(folder / "c", 3000);
   const auto key = [](int i) { return hash128(std::to_string(i)); };
   for (int i = 0; i < 3; ++i) {
     ASSERT_TRUE(cache.store("ids", 1, key(i), std::string(900, 'x')).ok());
@@ -61,7 +61,7 @@ TEST(Cache, RemovesWhatWasUsedLongestAgo) {
 
 TEST(Cache, ManyWritersAndReadersOfOneKey) {
   const Folder folder;
-  const Cache cache(folder / "c");
+  const DiskCache cache(folder / "c");
   const Hash128 key = hash128("shared");
   const std::string payload(100003, 'p');
   std::vector<std::thread> threads;
@@ -71,7 +71,7 @@ TEST(Cache, ManyWritersAndReadersOfOneKey) {
       for (int i = 0; i < 50; ++i) {
         bad += cache.store("ids", 1, key, payload).ok() ? 0 : 1;
         const auto entry = cache.find("ids", 1, key);
-        bad += entry != nullptr && Cache::payloadOf(*entry) == payload ? 0 : 1;
+        bad += entry != nullptr && DiskCache::payloadOf(*entry) == payload ? 0 : 1;
       }
     });
   }
@@ -84,7 +84,7 @@ TEST(Cache, ManyWritersAndReadersOfOneKey) {
 TEST(Cache, AFolderThatCannotBeWrittenIsAnErrorNotACrash) {
   const Folder folder;
   folder.write("file", "x");
-  const Cache cache(folder / "file");
+  const DiskCache cache(folder / "file");
   EXPECT_FALSE(cache.store("ids", 1, hash128("k"), "p").ok());
   EXPECT_EQ(cache.find("ids", 1, hash128("k")), nullptr);
 }

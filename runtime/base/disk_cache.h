@@ -1,6 +1,6 @@
-// Cache entries: files below the cache folder, each with a header that says what it is and hashes
-// its payload. Written beside and renamed, so that processes side by side see whole entries only; a
-// damaged one counts as absent. `cacheFolder` is declared in dataset.h.
+// The cache on disk: entries of several kinds in one folder of the user's. Each is written under a temporary name in FOLDER/tmp and
+// renamed, so that processes side by side see whole entries only; a damaged one counts as absent; the ones used longest ago go when all
+// of them pass the limit.
 #pragma once
 
 #include "runtime/base/hash.h"
@@ -12,6 +12,10 @@
 #include <string_view>
 
 namespace penstock {
+
+/// The cache's folder, made where it is missing: PENSTOCK_CACHE, or XDG_CACHE_HOME/penstock, or ~/.cache/penstock, absolute, for this user
+/// alone (0700). An environment error where there is none.
+Result<std::string> cacheFolder();
 
 /// Read-only memory over a file.
 class MappedFile {
@@ -31,10 +35,10 @@ private:
   std::size_t length;
 };
 
-/// First 64 bytes of every entry, little-endian. The payload follows.
+/// First 64 bytes of an entry with a payload, little-endian. The payload follows.
 struct CacheHeader {
   char magic[8];         // "PENSTOCK"
-  char kind[8];          // "facts", "ids", "state"; zero-padded
+  char kind[8];          // "facts", "ids", "state", "plugins"; zero-padded
   std::uint32_t version; // of the payload's format
   std::uint32_t reserved;
   std::uint64_t payload; // bytes
@@ -43,7 +47,7 @@ struct CacheHeader {
 };
 static_assert(sizeof(CacheHeader) == 64);
 
-/// A file under construction: appended to, then put in place whole. Without a place it is nameless
+/// A large file under construction: appended to, then put in place whole. Without a place it is nameless
 /// and goes with its mapping.
 class ScratchFile {
 public:
@@ -57,8 +61,8 @@ public:
   Status writeAt(std::uint64_t offset, const void *bytes, std::size_t size);
   std::uint64_t size() const { return length; }
   int descriptor() const { return file; }
-  /// Renames it to `path`. At most once.
-  Status place(const std::string &path);
+  /// Everything is written; the file is the caller's to rename. At most once.
+  Result<std::string> release();
   /// Everything appended so far, read-only.
   Result<std::shared_ptr<MappedFile>> map();
 
@@ -70,13 +74,23 @@ private:
   std::uint64_t length = 0;
 };
 
-class Cache {
+class DiskCache {
 public:
   /// `folder` "" makes a cache that holds nothing. `limit`: bytes of all entries together; 0 takes
   /// PENSTOCK_CACHE_LIMIT (bytes) or 8 GiB.
-  explicit Cache(std::string folder, std::uint64_t limit = 0);
+  explicit DiskCache(std::string folder, std::uint64_t limit = 0);
   bool enabled() const { return !folder.empty(); }
   const std::string &root() const { return folder; }
+
+  /// FOLDER/<kind>, made where it is missing. An environment error where it cannot be made, is not this user's or can be written by
+  /// others: code is loaded from there.
+  Result<std::string> folderOf(std::string_view kind) const;
+  /// A name in FOLDER/tmp that no other call gives, for a file that `place` takes.
+  Result<std::string> scratchPath() const;
+  /// Renames a file of FOLDER/tmp to an entry `name` of the kind, and makes room; its path.
+  Result<std::string> place(const std::string &scratch, std::string_view kind, const std::string &name) const;
+
+  // Entries with a header and a payload.
 
   /// FOLDER/<kind>/<key>.<kind>
   std::string pathOf(std::string_view kind, const Hash128 &key) const;
@@ -92,10 +106,12 @@ public:
   /// Puts a file in place whose payload was appended behind sizeof(CacheHeader) bytes, hashed as
   /// `hash`.
   Status adopt(std::string_view kind, std::uint32_t version, const Hash128 &key, const Hash128 &hash, ScratchFile &file) const;
-  /// Removes the entries used longest ago, but for the one at `keep`, until the rest fits; and scratch files older than a day.
-  void evict(const std::string &keep) const;
 
 private:
+  /// Removes the entries used longest ago until the rest fits, but the one at `keep` and those used within 30 seconds (what was found a
+  /// moment ago may not be open yet); and what lies in tmp for more than a day.
+  void evict(const std::string &keep) const;
+
   std::string folder;
   std::uint64_t limit;
 };

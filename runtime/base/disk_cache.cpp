@@ -1,14 +1,14 @@
-#include "runtime/data/cache.h"
+#include "runtime/base/disk_cache.h"
 
 #include "runtime/base/file.h"
-#include "runtime/data/dataset.h"
+#include "runtime/base/temporary_name.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <charconv>
-#include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
@@ -17,7 +17,9 @@
 #include <pwd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <tuple>
 #include <unistd.h>
+#include <utility>
 #include <vector>
 
 namespace penstock {
@@ -25,10 +27,6 @@ namespace penstock {
 namespace fs = std::filesystem;
 
 namespace {
-
-Status failure(const std::string &what, const std::string &path) {
-  return environmentError(fmt::format("cannot {} `{}`: {}", what, path, std::strerror(errno)));
-}
 
 /// Makes `path` and what is missing above it, all for this user alone.
 Status makeFolder(const std::string &path) {
@@ -43,7 +41,7 @@ Status makeFolder(const std::string &path) {
       struct stat info = {};
       if (::stat(part.c_str(), &info) != 0) {
         errno = mkdirError;
-        return failure("make the folder", part);
+        return systemError("make the folder", part, errno);
       }
     }
   }
@@ -93,7 +91,7 @@ Result<std::string> cacheFolder() {
     return environmentError("the cache folder `" + path + "` belongs to another user; set `PENSTOCK_CACHE` to one of yours");
   }
   if ((info.st_mode & 0777) != 0700 && ::chmod(path.c_str(), 0700) != 0) {
-    return failure("restrict the folder", path);
+    return systemError("restrict the folder", path, errno);
   }
   return path;
 }
@@ -111,7 +109,7 @@ Result<std::shared_ptr<MappedFile>> MappedFile::map(int descriptor, std::size_t 
   const int populate = size <= (std::size_t{256} << 20) ? MAP_POPULATE : 0;
   void *memory = ::mmap(nullptr, size, PROT_READ, MAP_SHARED | populate, descriptor, 0);
   if (memory == MAP_FAILED) {
-    return failure("map", "a file of ids");
+    return systemError("map", "a file of ids", errno);
   }
   return std::shared_ptr<MappedFile>(new MappedFile(static_cast<const char *>(memory), size));
 }
@@ -123,17 +121,17 @@ MappedFile::~MappedFile() {
 }
 
 Result<std::unique_ptr<ScratchFile>> ScratchFile::create(const std::string &folder) {
-  std::string name;
+  std::string place = folder + "/tmp";
   if (folder.empty()) {
     const char *temporary = std::getenv("TMPDIR");
-    name = std::string(temporary != nullptr && temporary[0] == '/' ? temporary : "/tmp") + "/penstock-XXXXXX";
+    place = temporary != nullptr && temporary[0] == '/' ? temporary : "/tmp";
   } else {
-    PENSTOCK_TRY(makeFolder(folder + "/tmp"));
-    name = folder + "/tmp/XXXXXX";
+    PENSTOCK_TRY(makeFolder(place));
   }
+  std::string name = place + "/" + std::string(temporaryPrefix) + "XXXXXX";
   const int descriptor = ::mkostemp(name.data(), O_CLOEXEC);
   if (descriptor < 0) {
-    return failure("make a file in", fs::path(name).parent_path().string());
+    return systemError("make a file in", place, errno);
   }
   if (folder.empty()) {
     ::unlink(name.c_str());
@@ -176,7 +174,7 @@ Status ScratchFile::writeAt(std::uint64_t offset, const void *bytes, std::size_t
       continue;
     }
     if (put <= 0) {
-      return failure("write", path.empty() ? "a temporary file" : path);
+      return systemError("write", path.empty() ? "a temporary file" : path, errno);
     }
     at += put;
     size -= static_cast<std::size_t>(put);
@@ -185,16 +183,12 @@ Status ScratchFile::writeAt(std::uint64_t offset, const void *bytes, std::size_t
   return Status::success();
 }
 
-Status ScratchFile::place(const std::string &target) {
+Result<std::string> ScratchFile::release() {
   if (path.empty()) {
     return internalError("a nameless file cannot be put in place");
   }
   PENSTOCK_TRY(flush());
-  if (::rename(path.c_str(), target.c_str()) != 0) {
-    return failure("write", target);
-  }
-  path.clear();
-  return Status::success();
+  return std::exchange(path, {});
 }
 
 Result<std::shared_ptr<MappedFile>> ScratchFile::map() {
@@ -202,7 +196,7 @@ Result<std::shared_ptr<MappedFile>> ScratchFile::map() {
   return MappedFile::map(file, static_cast<std::size_t>(length));
 }
 
-Cache::Cache(std::string folder, std::uint64_t limit) : folder(std::move(folder)), limit(limit) {
+DiskCache::DiskCache(std::string folder, std::uint64_t limit) : folder(std::move(folder)), limit(limit) {
   if (this->limit == 0) {
     this->limit = std::uint64_t{8} << 30;
     if (const char *text = std::getenv("PENSTOCK_CACHE_LIMIT"); text != nullptr) {
@@ -215,11 +209,49 @@ Cache::Cache(std::string folder, std::uint64_t limit) : folder(std::move(folder)
   }
 }
 
-std::string Cache::pathOf(std::string_view kind, const Hash128 &key) const {
+Result<std::string> DiskCache::folderOf(std::string_view kind) const {
+  std::string path = fmt::format("{}/{}", folder, kind);
+  PENSTOCK_TRY(makeFolder(path));
+  struct stat info = {};
+  if (::lstat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) {
+    errno = ENOTDIR;
+    return systemError("use the folder", path, errno);
+  }
+  if (info.st_uid != ::geteuid() || (info.st_mode & 022) != 0) {
+    return environmentError(fmt::format("the cache `{}` can be written by others; it is used only as a folder of the user's own", path));
+  }
+  return path;
+}
+
+Result<std::string> DiskCache::scratchPath() const {
+  static std::atomic<unsigned> number = 0;
+  PENSTOCK_ASSIGN(const std::string place, folderOf("tmp"));
+  return temporaryName(fmt::format("{}/{}", place, number++));
+}
+
+Result<std::string> DiskCache::place(const std::string &scratch, std::string_view kind, const std::string &name) const {
+  const auto put = [&]() -> Result<std::string> {
+    PENSTOCK_ASSIGN(const std::string below, folderOf(kind));
+    std::string path = below + "/" + name;
+    if (::rename(scratch.c_str(), path.c_str()) != 0) {
+      return systemError("write", path, errno);
+    }
+    return path;
+  };
+  Result<std::string> path = put();
+  if (path.ok()) {
+    evict(*path);
+  } else {
+    ::unlink(scratch.c_str());
+  }
+  return path;
+}
+
+std::string DiskCache::pathOf(std::string_view kind, const Hash128 &key) const {
   return fmt::format("{}/{}/{}.{}", folder, kind, key.hex(), kind);
 }
 
-std::shared_ptr<MappedFile> Cache::open(const std::string &path, std::string_view kind, std::uint32_t version) {
+std::shared_ptr<MappedFile> DiskCache::open(const std::string &path, std::string_view kind, std::uint32_t version) {
   auto mapped = MappedFile::map(path);
   if (!mapped.ok() || mapped.value()->size() < sizeof(CacheHeader)) {
     return nullptr;
@@ -237,7 +269,7 @@ std::shared_ptr<MappedFile> Cache::open(const std::string &path, std::string_vie
   return mapped.value();
 }
 
-std::shared_ptr<MappedFile> Cache::find(std::string_view kind, std::uint32_t version, const Hash128 &key) const {
+std::shared_ptr<MappedFile> DiskCache::find(std::string_view kind, std::uint32_t version, const Hash128 &key) const {
   if (!enabled()) {
     return nullptr;
   }
@@ -249,11 +281,11 @@ std::shared_ptr<MappedFile> Cache::find(std::string_view kind, std::uint32_t ver
   return entry != nullptr && header.key == key ? entry : nullptr;
 }
 
-std::string_view Cache::payloadOf(const MappedFile &entry) {
+std::string_view DiskCache::payloadOf(const MappedFile &entry) {
   return {entry.data() + sizeof(CacheHeader), entry.size() - sizeof(CacheHeader)};
 }
 
-Status Cache::store(std::string_view kind, std::uint32_t version, const Hash128 &key, std::string_view payload) const {
+Status DiskCache::store(std::string_view kind, std::uint32_t version, const Hash128 &key, std::string_view payload) const {
   PENSTOCK_ASSIGN(const std::unique_ptr<ScratchFile> file, ScratchFile::create(folder));
   const CacheHeader blank = {};
   PENSTOCK_TRY(file->append(&blank, sizeof(blank)));
@@ -261,7 +293,7 @@ Status Cache::store(std::string_view kind, std::uint32_t version, const Hash128 
   return adopt(kind, version, key, hash128(payload), *file);
 }
 
-Status Cache::adopt(std::string_view kind, std::uint32_t version, const Hash128 &key, const Hash128 &hash, ScratchFile &file) const {
+Status DiskCache::adopt(std::string_view kind, std::uint32_t version, const Hash128 &key, const Hash128 &hash, ScratchFile &file) const {
   CacheHeader header = {};
   std::memcpy(header.magic, "PENSTOCK", 8);
   std::memcpy(header.kind, kind.data(), std::min(kind.size(), sizeof(header.kind)));
@@ -270,50 +302,44 @@ Status Cache::adopt(std::string_view kind, std::uint32_t version, const Hash128 
   header.key = key;
   header.hash = hash;
   PENSTOCK_TRY(file.writeAt(0, &header, sizeof(header)));
-  PENSTOCK_TRY(makeFolder(fmt::format("{}/{}", folder, kind)));
-  PENSTOCK_TRY(file.place(pathOf(kind, key)));
-  evict(pathOf(kind, key));
-  return Status::success();
+  PENSTOCK_ASSIGN(const std::string scratch, file.release());
+  return place(scratch, kind, fmt::format("{}.{}", key.hex(), kind)).status();
 }
 
-void Cache::evict(const std::string &keep) const {
-  if (!enabled()) {
-    return;
-  }
+void DiskCache::evict(const std::string &keep) const {
   struct Entry {
     std::string path;
     std::uint64_t size;
-    std::int64_t used;
+    timespec used;
   };
   std::vector<Entry> entries;
   std::uint64_t total = 0;
-  const std::int64_t now = std::time(nullptr);
-  for (const char *kind : {"facts", "ids", "state", "tmp"}) {
+  const std::time_t now = std::time(nullptr);
+  for (const char *kind : {"facts", "ids", "state", "plugins", "programs", "tmp"}) {
     std::error_code error;
     for (fs::directory_iterator it(folder + "/" + kind, error), end; !error && it != end; it.increment(error)) {
       struct stat info = {};
       const std::string path = it->path().string();
       if (::lstat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) {
-        continue;
+        continue; // another process may remove it meanwhile
       }
-      if (std::strcmp(kind, "tmp") == 0) {
-        if (now - info.st_mtim.tv_sec > 86400) {
-          ::unlink(path.c_str());
-        }
-        continue;
+      if (std::strcmp(kind, "tmp") != 0) {
+        total += static_cast<std::uint64_t>(info.st_size);
+        entries.push_back({path, static_cast<std::uint64_t>(info.st_size), info.st_mtim});
+      } else if (now - info.st_mtim.tv_sec > 86400) {
+        ::unlink(path.c_str()); // of a process that died
       }
-      total += static_cast<std::uint64_t>(info.st_size);
-      if (path == keep) {
-        continue;
-      }
-      const std::int64_t used = info.st_mtim.tv_sec * 1000 + info.st_mtim.tv_nsec / 1000000;
-      entries.push_back({path, static_cast<std::uint64_t>(info.st_size), used});
     }
   }
-  std::sort(entries.begin(), entries.end(), [](const Entry &a, const Entry &b) { return a.used < b.used; });
-  for (std::size_t i = 0; i < entries.size() && total > limit; ++i) {
-    if (::unlink(entries[i].path.c_str()) == 0) {
-      total -= entries[i].size;
+  std::sort(entries.begin(), entries.end(), [](const Entry &a, const Entry &b) {
+    return std::tie(a.used.tv_sec, a.used.tv_nsec) < std::tie(b.used.tv_sec, b.used.tv_nsec);
+  });
+  for (const Entry &entry : entries) {
+    if (total <= limit) {
+      return;
+    }
+    if (entry.path != keep && now - entry.used.tv_sec > 30 && ::unlink(entry.path.c_str()) == 0) {
+      total -= entry.size;
     }
   }
 }
