@@ -503,6 +503,9 @@ Status Gatherer::finishFits() {
 }
 
 Status Gatherer::countTokens() {
+  if (program.features.empty()) { // nor are there columns to be read again before somebody asks for them
+    return Status::success();
+  }
   for (const FittedFeature &feature : fitted.features) {
     if (feature.tokenizer == nullptr) {
       return Status::success();
@@ -571,6 +574,24 @@ Status Gatherer::countTokens() {
   return Status::success();
 }
 
+std::string Gatherer::factsText() {
+  std::sort(numbers.begin(), numbers.end());
+  std::string text;
+  for (const auto &[key, value] : facts.items()) {
+    text += (text.empty() ? "{" : ",") + Json(key).dump() + ":";
+    if (key != "numbers") {
+      text += value.dump(-1, ' ', false, Json::error_handler_t::replace);
+      continue;
+    }
+    std::string list;
+    for (const auto &[name, about] : numbers) {
+      list += (list.empty() ? "" : ",") + Json(name).dump(-1, ' ', false, Json::error_handler_t::replace) + ":" + about;
+    }
+    text += "{" + list + "}";
+  }
+  return text + "}";
+}
+
 Result<std::string> Gatherer::run() {
   PENSTOCK_ASSIGN(const Hash128 hash, key());
   if (std::string text = cached(hash); !text.empty()) {
@@ -597,7 +618,7 @@ Result<std::string> Gatherer::run() {
   facts["header"] = header;
   facts["problems"] = problems.list;
   facts["omitted"] = problems.omitted();
-  std::string text = facts.dump(-1, ' ', false, Json::error_handler_t::replace);
+  const std::string text = factsText();
   const bool unchanged =
       std::all_of(files.begin(), files.end(), [](const FileFacts &file) { return file.missing || stampOf(file.path) == file.stamp; });
   if (cache.enabled() && unchanged) {

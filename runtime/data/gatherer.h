@@ -49,6 +49,7 @@ private:
   Status judgeOverlap();
   Status finishFits();
   Status countTokens();
+  std::string factsText();
   const FileFacts &fileOf(int split) const { return files[program.splitByHash ? 0 : fileIndex[static_cast<std::size_t>(split)]]; }
   bool wanted(int split) const { return program.wanted[static_cast<std::size_t>(split)]; }
 
@@ -74,6 +75,8 @@ private:
   bool hasEarlier = false;
   Problems problems;
   nlohmann::json facts;
+  std::vector<std::pair<std::string, std::string>>
+      numbers; // of `facts`, by column, as JSON: a tree for each of thousands costs more than all else
 };
 
 } // namespace penstock

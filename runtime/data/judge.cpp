@@ -2,6 +2,8 @@
 #include "runtime/base/nearest.h"
 #include "runtime/data/gatherer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -154,14 +156,15 @@ void Gatherer::judgeNumbers(std::size_t index) {
   if (hasEarlier) {
     about = earlier.numbers[index];
   }
-  Json missing = Json::object();
-  for (std::size_t split = 0; split < 3; ++split) {
+  std::string missing;
+  for (const std::size_t split : {1, 2, 0}) { // sorted by name: dev, test, train
     if (program.wanted[split]) {
-      missing[splitNames[split]] = columns[index].missing[split];
+      missing += fmt::format("{}\"{}\":{}", missing.empty() ? "" : ",", splitNames[split], columns[index].missing[split]);
     }
   }
-  facts["numbers"][program.columns[index].name] = {
-      {"mean", about.mean}, {"std", about.standardDeviation}, {"median", about.median}, {"missing", missing}};
+  numbers.emplace_back(program.columns[index].name,
+                       fmt::format(R"({{"mean":{},"median":{},"missing":{{{}}},"std":{}}})", Json(about.mean).dump(),
+                                   Json(about.median).dump(), missing, Json(about.standardDeviation).dump()));
   std::vector<double>().swap(values);
 }
 

@@ -329,7 +329,10 @@ RecordProgram read(const Json &json) {
 
 Result<RecordProgram> RecordProgram::parse(const std::string &text) {
   try {
-    return read(Json::parse(text));
+    // The places are for messages; there are as many as columns.
+    return read(Json::parse(text, [](int depth, Json::parse_event_t event, const Json &parsed) {
+      return depth != 1 || event != Json::parse_event_t::key || parsed != "places";
+    }));
   } catch (const Wrong &wrong) {
     return internalError("the record program " + wrong.what);
   } catch (const std::exception &) {

@@ -10,7 +10,7 @@ Checker::Checker(const Program &files, const std::vector<PluginManifest> &manife
     : program(files), facts(known), reporter(diagnostics), scopes(program, manifests, reporter),
       settings(program, std::move(overrides), reporter), evaluator(scopes, settings, reporter),
       values(program, scopes, settings, evaluator, reporter), records(program, facts, scopes, settings, evaluator, values, reporter),
-      builder(records, reporter), encoders(facts, builder, settings, reporter),
+      builder(scopes, records, reporter), encoders(facts, builder, settings, reporter),
       model(program, scopes, settings, evaluator, records, builder, encoders, reporter),
       measures(program, model, builder, records, scopes, settings, evaluator, values, reporter),
       training(program, model, builder, scopes, settings, evaluator, values, reporter) {
@@ -56,11 +56,11 @@ void Checker::checkClasses() {
 
 std::string Checker::recordProgram() const { return frontend::recordProgram(records, model, builder, training); }
 
-std::string Checker::resolvedText(const std::string &name) const {
+std::string Checker::resolvedText(const std::string &name, const std::vector<ResolvedValue> &values) const {
   std::string text = "edition = 1\npipeline = " + quote(name) + "\n";
   // By key: in which order a file says things means nothing.
   std::map<std::string, const ResolvedValue *> byKey;
-  for (const ResolvedValue &resolved : settings.resolved()) {
+  for (const ResolvedValue &resolved : values) {
     byKey.emplace(resolved.key, &resolved);
   }
   for (const auto &[key, resolved] : byKey) {
@@ -108,7 +108,7 @@ TypedPipeline Checker::take() {
     }
   }
   pipeline.resolved = settings.resolved();
-  pipeline.resolvedText = resolvedText(pipeline.name);
+  pipeline.resolvedText = resolvedText(pipeline.name, pipeline.resolved);
   pipeline.encoders = encoders.encoders();
   pipeline.trains = training.trains();
   pipeline.train = training.config();

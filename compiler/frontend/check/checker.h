@@ -27,7 +27,7 @@ public:
 
 private:
   void checkClasses();
-  std::string resolvedText(const std::string &name) const;
+  std::string resolvedText(const std::string &name, const std::vector<ResolvedValue> &values) const;
 
   const Program &program;
   const Facts *facts;

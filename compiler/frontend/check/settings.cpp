@@ -21,19 +21,18 @@ Settings::Settings(const Program &files, std::vector<Override> sets, Reporter &r
     : program(files), overrides(std::move(sets)), reporter(reports) {}
 
 void Settings::resolve(const std::string &key, const std::string &value, Origin origin, const Span &span) {
-  if (trial) {
-    return;
+  if (!trial && resolvedKeys.insert(key).second) {
+    values.push_back({key, value, origin, span});
   }
-  ResolvedValue resolved;
-  resolved.key = key;
-  resolved.value = value;
-  resolved.origin = originName(origin);
-  if (span.file != nullptr) {
-    resolved.range = span.range();
+}
+
+std::vector<ResolvedValue> Settings::resolved() const {
+  std::vector<ResolvedValue> all;
+  all.reserve(values.size());
+  for (const Resolved &one : values) {
+    all.push_back({one.key, one.value, originName(one.origin), one.span.range()});
   }
-  if (resolvedKeys.insert(key).second) {
-    values.push_back(std::move(resolved));
-  }
+  return all;
 }
 
 const std::string &Settings::folderOf(Span span) const {
@@ -158,7 +157,7 @@ void Settings::reportUnused() {
       const std::vector<std::string> &known = settingsOf(one.parts[0]);
       const std::string setting = one.parts[0] + "." + one.parts[1];
       const bool isSetting = std::find(known.begin(), known.end(), one.parts[1]) != known.end();
-      const bool isCall = std::any_of(values.begin(), values.end(), [&](const ResolvedValue &resolved) {
+      const bool isCall = std::any_of(values.begin(), values.end(), [&](const Resolved &resolved) {
         return resolved.key.compare(0, setting.size() + 1, setting + ".") == 0;
       });
       if (isSetting && !isCall) {

@@ -60,14 +60,19 @@ public:
   void resolve(const std::string &key, const std::string &value, Origin origin, const Span &span = {});
   /// While `on` what is resolved is of a trial and forgotten.
   void forgetResolved(bool on) { trial = on; }
-  const std::vector<ResolvedValue> &resolved() const { return values; }
+  std::vector<ResolvedValue> resolved() const;
 
 private:
   const Program &program;
   std::vector<Override> overrides;
   Reporter &reporter;
   std::set<std::string> settable; // arguments of settings, as `--set` names them
-  std::vector<ResolvedValue> values;
+  struct Resolved {
+    std::string key, value;
+    Origin origin;
+    Span span; // its place is looked for when all is asked for
+  };
+  std::vector<Resolved> values;
   std::set<std::string> resolvedKeys;
   bool trial = false;
 };
