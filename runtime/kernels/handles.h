@@ -26,8 +26,12 @@ class KernelObject {
 public:
   virtual ~KernelObject() = default;
   virtual std::size_t bytes() const = 0;
-  /// Takes the weight, where it multiplies by one.
+  /// Takes the weight, where it multiplies by one, into memory of its own.
   virtual void pack(const float *, void *) {}
+  /// How the weight lies packed. Where that has a number: packs into other memory, computes with what was packed there and outlives it.
+  virtual PackedForm form() const { return {}; }
+  virtual void packInto(const float *, void *, float *) const {}
+  virtual void adopt(const float *) {}
   /// What went wrong in a step, once it is over: kernels of our own cannot fail.
   virtual Status status() const { return {}; }
 };

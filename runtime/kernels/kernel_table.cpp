@@ -2,19 +2,17 @@
 
 #include "runtime/base/checked.h"
 #include "runtime/kernels/handles.h"
+#include "runtime/kernels/kernel_choices.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/onednn/onednn_matmul.h"
 
+#include <algorithm>
 #include <cstdlib>
-#include <cstring>
-#include <new>
 
 namespace penstock {
 namespace {
 
 template <class F> void *address(F *function) { return reinterpret_cast<void *>(function); }
-
-using Table = PenstockLevelTable;
 
 /// A row with the function that serves it at a level.
 struct Symbol {
@@ -27,141 +25,101 @@ const Symbol symbols[] = {
 #include "runtime/base/kernel_rows.def"
 };
 
-class PackedMatmul final : public MatmulObject {
-public:
-  PackedMatmul(const PenstockContractions &contractions, const WeightShape &weight, Floats room)
-      : by(contractions), shape(weight), packed(std::move(room)) {}
-  std::size_t bytes() const override { return static_cast<std::size_t>(by.packedFloats(shape.k, shape.n)) * sizeof(float); }
-  void pack(const float *w, void *pool) override {
-    by.pack(pool, w, shape.stride, shape.k, shape.n, shape.transposed ? 1 : 0, packed.get());
-  }
-  void run(const float *x, std::int64_t ldx, float *y, std::int64_t ldy, std::int64_t rows, const float *bias, bool accumulate) override {
-    by.matmul(packed.get(), shape.k, shape.n, x, ldx, y, ldy, rows, bias, accumulate ? 1 : 0);
-  }
+using Numbers = const std::int64_t *; // of a dispatch, checked
 
-private:
-  const PenstockContractions &by;
-  WeightShape shape;
-  Floats packed;
+/// What computes in the precision of a dispatch at a level.
+const PenstockContractions &contractionsOf(std::int64_t precision, Level level) {
+  const PenstockContractions *rounding = precision == 1 ? bf16Contractions(level) : nullptr;
+  return rounding != nullptr ? *rounding : levelTable(level).contractions;
+}
+const PenstockContractions &emulatedContractions(std::int64_t precision, Level level) {
+  return precision == 1 ? penstockEmulatedBf16 : levelTable(level).contractions;
+}
+WeightShape weightOf(Numbers numbers) { return {numbers[0], numbers[1], numbers[2] != 0, numbers[3]}; }
+
+/// What makes a kind of handle, by name: "packed", ours, serves every kind, level and shape.
+struct Implementation {
+  std::string_view kind, name;
+  MadeObject<KernelObject> (*make)(Numbers numbers, Level level);
+};
+const Implementation implementations[] = {
+    {"matmul", "packed", [](Numbers n, Level level) { return makePackedMatmul(contractionsOf(n[4], level), weightOf(n)); }},
+    {"matmul", "emulated", [](Numbers n, Level level) { return makePackedMatmul(emulatedContractions(n[4], level), weightOf(n)); }},
+    {"matmul", "onednn", [](Numbers n, Level level) { return makeOneDnnMatmul(weightOf(n), level); }},
+    {"matmul", "reference", [](Numbers n, Level) { return makeReferenceMatmul(weightOf(n)); }},
+    {"weight_gradient", "packed", [](Numbers n, Level level) { return makePackedWeightGradient(contractionsOf(n[2], level), n[0], n[1]); }},
+    {"weight_gradient", "emulated",
+     [](Numbers n, Level level) { return makePackedWeightGradient(emulatedContractions(n[2], level), n[0], n[1]); }},
+    {"weight_gradient", "reference", [](Numbers n, Level) { return makeReferenceWeightGradient(n[0], n[1]); }},
+    {"conv1d", "packed", [](Numbers n, Level level) { return makePackedConv(levelTable(level), n[0], n[1], n[2]); }},
+    {"conv1d", "reference", [](Numbers n, Level) { return makeReferenceConv(n[0], n[1], n[2]); }},
 };
 
-class PackedWeightGradient final : public WeightGradientObject {
-public:
-  PackedWeightGradient(const PenstockContractions &contractions, std::int64_t inputs, std::int64_t outputs)
-      : by(contractions), k(inputs), n(outputs) {}
-  std::size_t bytes() const override { return 0; }
-  void run(void *pool, const float *x, std::int64_t ldx, const float *dy, std::int64_t lddy, std::int64_t rows, float *dw,
-           float *scratch) override {
-    by.weightGradient(pool, k, n, x, ldx, dy, lddy, rows, dw, scratch);
+const Implementation *findImplementation(std::string_view kind, std::string_view name) {
+  for (const Implementation &implementation : implementations) {
+    if (implementation.kind == kind && implementation.name == name) {
+      return &implementation;
+    }
   }
-
-private:
-  const PenstockContractions &by;
-  std::int64_t k, n;
-};
-
-class PackedConv final : public ConvObject {
-public:
-  PackedConv(const Table &levelTable, const PenstockConv &sizes, Floats room, Floats flippedRoom)
-      : table(levelTable), conv(sizes), packed(std::move(room)), packedFlipped(std::move(flippedRoom)) {
-    conv.packed = packed.get();
-    conv.packedFlipped = packedFlipped.get();
-  }
-  std::size_t bytes() const override {
-    return static_cast<std::size_t>(table.contractions.packedFloats(conv.width * conv.k, conv.n) +
-                                    table.contractions.packedFloats(conv.width * conv.n, conv.k)) *
-           sizeof(float);
-  }
-  void pack(const float *w, void *pool) override { table.convPack(&conv, w, pool); }
-  void run(const float *x, float *y, const std::int32_t *offsets, std::int64_t begin, std::int64_t end, const float *bias,
-           float *scratch) override {
-    table.convRun(&conv, x, y, offsets, begin, end, bias, scratch);
-  }
-  void gradientInput(const float *dy, float *dx, const std::int32_t *offsets, std::int64_t begin, std::int64_t end, bool accumulate,
-                     float *scratch) override {
-    table.convGradientInput(&conv, dy, dx, offsets, begin, end, accumulate ? 1 : 0, scratch);
-  }
-  void gradientWeight(void *pool, const float *x, const float *dy, const std::int32_t *offsets, std::int64_t records, float *dw,
-                      float *scratch) override {
-    table.convGradientWeight(&conv, pool, x, dy, offsets, records, dw, scratch);
-  }
-  void max(const float *x, const std::int32_t *offsets, std::int64_t begin, std::int64_t end, const float *bias, float *out,
-           std::int32_t *argmax, float *scratch) override {
-    table.convMax(&conv, x, offsets, begin, end, bias, out, argmax, scratch);
-  }
-  void maxGradientInput(const float *w, const float *g, const std::int32_t *argmax, float *dx, const std::int32_t *offsets,
-                        std::int64_t begin, std::int64_t end, bool accumulate) override {
-    table.convMaxGradientInput(&conv, w, g, argmax, dx, offsets, begin, end, accumulate ? 1 : 0);
-  }
-  void maxGradientWeight(void *pool, const float *x, const float *g, const std::int32_t *argmax, const std::int32_t *offsets,
-                         std::int64_t records, float *dw) override {
-    table.convMaxGradientWeight(&conv, pool, x, g, argmax, offsets, records, dw);
-  }
-
-private:
-  const Table &table;
-  PenstockConv conv;
-  Floats packed, packedFlipped;
-};
-
-/// The floats that packing needs. Sizes may come from a damaged artifact, so they are checked; no layout takes more than k and n
-/// rounded up to 32.
-Result<Floats> makePanels(const PenstockContractions &by, std::int64_t k, std::int64_t n) {
-  const Result<std::int64_t> most = ((Checked(k) + 31) * (Checked(n) + 31)).get("a packed weight");
-  return most.ok() ? makeFloats(by.packedFloats(k, n), "a packed weight") : most.status();
+  return nullptr;
 }
 
-/// The last attribute of a contraction is its precision.
+bool isImplementation(std::string_view name) {
+  return std::any_of(std::begin(implementations), std::end(implementations), [&](const Implementation &i) { return i.name == name; });
+}
+
+/// The number `precision` of a dispatch, 0 where its kind has none.
 std::int64_t precisionOf(const PenstockDispatch &dispatch) {
-  const std::string_view name = dispatch.kernel;
-  const bool contracts = name == "matmul" || name == "weight_gradient";
-  return contracts && dispatch.attribute_count > 0 ? dispatch.attributes[dispatch.attribute_count - 1] : 0;
+  const KernelHandleKind *kind = findKernelHandleKind(dispatch.kernel);
+  for (int i = 0; kind != nullptr && i < std::min(countNumbers(*kind), dispatch.attribute_count); ++i) {
+    if (std::string_view(kind->numbers[i]) == "precision") {
+      return dispatch.attributes[i];
+    }
+  }
+  return 0;
 }
 
-Status checkSizes(const PenstockDispatch &dispatch, std::int32_t expected) {
+Status checkNumbers(const PenstockDispatch &dispatch, const KernelHandleKind &kind) {
   const std::string name = dispatch.kernel;
-  if (dispatch.attribute_count != expected) {
+  if (dispatch.attribute_count != countNumbers(kind)) {
     return invalidInput("the program asks for `" + name + "` with " + std::to_string(dispatch.attribute_count) + " attributes; it takes " +
-                        std::to_string(expected) + "; compile the pipeline again");
+                        std::to_string(countNumbers(kind)) + "; compile the pipeline again");
   }
-  for (std::int32_t i = 0; i < expected; ++i) {
+  for (std::int32_t i = 0; i < dispatch.attribute_count; ++i) {
     if (dispatch.attributes[i] < 0 || dispatch.attributes[i] > INT32_MAX) {
       return invalidInput("the program asks for `" + name + "` with the size " + std::to_string(dispatch.attributes[i]) +
                           "; sizes lie between 0 and 2147483647");
     }
   }
-  return Status::success();
+  if (const std::int64_t precision = precisionOf(dispatch); precision > 1) {
+    return invalidInput("the program asks for `" + name + "` of the precision " + std::to_string(precision) +
+                        "; there are 0, float32, and 1, bf16");
+  }
+  return {};
+}
+
+/// What a kind asks of its numbers beyond their ranges.
+Status checkShape(std::string_view kind, Numbers numbers) {
+  if (kind == "matmul") {
+    const WeightShape shape = weightOf(numbers);
+    if (shape.stride < (shape.transposed ? shape.k : shape.n)) {
+      return invalidInput("the program asks for a `matmul` by " + std::to_string(shape.k) + " x " + std::to_string(shape.n) +
+                          " numbers in rows " + std::to_string(shape.stride) + " apart, which overlap; compile the pipeline again");
+    }
+  } else if (kind == "conv1d") {
+    PENSTOCK_ASSIGN(const std::int64_t window, (Checked(numbers[0]) * std::max(numbers[1], numbers[2])).get("a convolution's window"));
+    if (numbers[0] < 1 || window > PENSTOCK_SCRATCH_FLOATS / 2) {
+      return invalidInput("a `conv1d` of width " + std::to_string(numbers[0]) + " over " + std::to_string(numbers[1]) + " inputs and " +
+                          std::to_string(numbers[2]) +
+                          " maps is outside the limits; its width is at least 1, and width times the larger of "
+                          "inputs and maps at most " +
+                          std::to_string(PENSTOCK_SCRATCH_FLOATS / 2));
+    }
+  }
+  return {};
 }
 
 } // namespace
-
-Result<Floats> makeFloats(std::int64_t count, const char *what) {
-  PENSTOCK_ASSIGN(const std::size_t bytes, ((Checked(count) * 4 + 127)).size(what));
-  std::size_t left = bytes;
-  void *memory = std::calloc(bytes, 1), *at = memory;
-  if (memory == nullptr) {
-    return environmentError(std::string(what) + " of " + std::to_string(bytes) +
-                            " bytes does not fit into memory; take a smaller model or a larger machine");
-  }
-  std::align(64, bytes - 63, at, left);
-  return Floats(static_cast<float *>(at), FreeFloats{memory});
-}
-
-MadeObject<KernelObject> makePackedMatmul(const PenstockContractions &by, const WeightShape &shape) {
-  PENSTOCK_ASSIGN(Floats packed, makePanels(by, shape.k, shape.n));
-  return std::unique_ptr<KernelObject>(new (std::nothrow) PackedMatmul(by, shape, std::move(packed)));
-}
-
-MadeObject<KernelObject> makePackedWeightGradient(const PenstockContractions &by, std::int64_t k, std::int64_t n) {
-  return std::unique_ptr<KernelObject>(new (std::nothrow) PackedWeightGradient(by, k, n));
-}
-
-MadeObject<KernelObject> makePackedConv(const Table &table, std::int64_t width, std::int64_t k, std::int64_t n) {
-  PENSTOCK_ASSIGN(Floats packed, makePanels(table.contractions, width * k, n));
-  PENSTOCK_ASSIGN(Floats flipped, makePanels(table.contractions, width * n, k));
-  return std::unique_ptr<KernelObject>(new (std::nothrow)
-                                           PackedConv(table, {width, k, n, nullptr, nullptr}, std::move(packed), std::move(flipped)));
-}
 
 Result<void *> kernelSymbol(std::string_view name, Level level) {
   constexpr std::string_view prefix = "penstock_";
@@ -187,87 +145,93 @@ Status kernelHandleStatus(const void *handle) { return static_cast<const KernelO
 
 std::string chosenKernels() {
   const char *environment = std::getenv("PENSTOCK_KERNELS");
-  return environment != nullptr && *environment != '\0' ? environment : "packed";
+  return environment != nullptr && *environment != '\0' ? environment : "auto";
 }
 
 std::string kernelsOf(const PenstockProgram &program, Level level) {
-  const std::string chosen = chosenKernels();
+  const std::string asked = chosenKernels();
+  std::string others, bf16;
   for (std::int32_t i = 0; i < program.dispatch_count; ++i) {
-    if (precisionOf(program.dispatches[i]) == 1 && chosen != "emulated") {
+    const PenstockDispatch &dispatch = program.dispatches[i];
+    const KernelHandleKind *kind = findKernelHandleKind(dispatch.kernel);
+    const std::string_view name = kind != nullptr && asked == "auto" ? chooseKernel(*kind, level, dispatch.attributes) : "packed";
+    const std::string other = ", " + std::string(dispatch.kernel) + " by " + std::string(name);
+    if (name != "packed" && others.find(other) == std::string::npos) {
+      others += other;
+    }
+    if (precisionOf(dispatch) == 1 && asked != "emulated" && bf16.empty()) {
       const std::string_view by = bf16Instructions(level);
-      return chosen + (by.empty() ? ", bf16 in float32" : ", bf16 by " + std::string(by));
+      bf16 = by.empty() ? ", bf16 in float32" : ", bf16 by " + std::string(by);
     }
   }
-  return chosen;
+  return (asked == "auto" ? "packed" : asked) + others + bf16;
 }
 
 KernelCounters kernelCounters() { return oneDnnCounters(); }
 
+std::vector<std::string_view> kernelImplementations(std::string_view kind) {
+  std::vector<std::string_view> names;
+  for (const Implementation &implementation : implementations) {
+    if (implementation.kind == kind) {
+      names.push_back(implementation.name);
+    }
+  }
+  return names;
+}
+
 Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level level, std::string_view force) {
   const std::string chosen = chosenKernels();
-  if (force.empty()) {
-    force = chosen;
-  }
-  if (force != "reference" && force != "packed" && force != "onednn" && force != "emulated") {
-    return invalidInput("`" + std::string(force) +
-                        "` is not an implementation of kernels; they are `reference`, `packed`, "
+  const std::string_view asked = force.empty() ? std::string_view(chosen) : force;
+  if (asked != "auto" && !isImplementation(asked)) {
+    return invalidInput("`" + std::string(asked) + "` is not an implementation of kernels; they are `auto`, `reference`, `packed`, " +
                         "`onednn` and `emulated`");
   }
-  const std::string_view name = dispatch.kernel;
-  const std::int64_t *sizes = dispatch.attributes;
-  const Table &table = levelTable(level);
-  const bool reference = force == "reference";
-  MadeObject<KernelObject> made = invalidInput("the program asks for a handle of `" + std::string(name) +
-                                               "`; handles exist for `matmul`, `weight_gradient` and `conv1d`");
-  const std::int64_t precision = precisionOf(dispatch);
-  if (precision != 0 && precision != 1) {
-    return invalidInput("the program asks for `" + std::string(name) + "` of the precision " + std::to_string(precision) +
-                        "; there are 0, float32, and 1, bf16");
+  const KernelHandleKind *kind = findKernelHandleKind(dispatch.kernel);
+  if (kind == nullptr) {
+    std::string kinds;
+    for (const KernelHandleKind *one : kernelHandleKinds()) {
+      kinds += (kinds.empty() ? "`" : ", `") + std::string(one->name) + "`";
+    }
+    return invalidInput("the program asks for a handle of `" + std::string(dispatch.kernel) + "`; handles exist for " + kinds);
   }
-  const PenstockContractions *rounding = nullptr;
-  if (precision == 1 && force == "onednn") {
+  PENSTOCK_TRY(checkNumbers(dispatch, *kind));
+  PENSTOCK_TRY(checkShape(kind->name, dispatch.attributes));
+  if (asked == "onednn" && precisionOf(dispatch) == 1) {
     return invalidInput("`precision: bf16` is computed by our own kernels, and `PENSTOCK_KERNELS=onednn` asks for oneDNN's, which are "
                         "float32; unset it, or write `precision: fp32`");
   }
-  if (precision == 1) {
-    rounding = force == "emulated" ? &penstockEmulatedBf16 : bf16Contractions(level);
+  const std::string_view name = asked == "auto" ? chooseKernel(*kind, level, dispatch.attributes) : asked;
+  const Implementation *implementation = findImplementation(kind->name, name);
+  // oneDNN has no matmul of nothing, and nobody but us has every kind.
+  const bool nothing = dispatch.attributes[0] == 0 || dispatch.attributes[1] == 0;
+  if (implementation == nullptr || (name == "onednn" && nothing)) {
+    implementation = findImplementation(kind->name, "packed");
   }
-  const PenstockContractions &contractions = rounding != nullptr ? *rounding : table.contractions;
-  if (name == "matmul") {
-    PENSTOCK_TRY(checkSizes(dispatch, 5));
-    const WeightShape shape{sizes[0], sizes[1], sizes[2] != 0, sizes[3]};
-    if (shape.stride < (shape.transposed ? shape.k : shape.n)) {
-      return invalidInput("the program asks for a `matmul` by " + std::to_string(shape.k) + " x " + std::to_string(shape.n) +
-                          " numbers in rows " + std::to_string(shape.stride) + " apart, which overlap; compile the pipeline again");
-    }
-    // oneDNN has no matmul of nothing; its own choice is never the default, see
-    // docs/design/kernels.md.
-    const bool oneDnn = force == "onednn" && sizes[0] > 0 && sizes[1] > 0;
-    made = reference ? makeReferenceMatmul(shape) : oneDnn ? makeOneDnnMatmul(shape, level) : makePackedMatmul(contractions, shape);
-  } else if (name == "weight_gradient") {
-    PENSTOCK_TRY(checkSizes(dispatch, 3));
-    made = reference ? makeReferenceWeightGradient(sizes[0], sizes[1]) : makePackedWeightGradient(contractions, sizes[0], sizes[1]);
-  } else if (name == "conv1d") {
-    PENSTOCK_TRY(checkSizes(dispatch, 3));
-    const std::int64_t widest = sizes[1] > sizes[2] ? sizes[1] : sizes[2];
-    PENSTOCK_ASSIGN(const std::int64_t window, (Checked(sizes[0]) * widest).get("a convolution's window"));
-    if (sizes[0] < 1 || window > PENSTOCK_SCRATCH_FLOATS / 2) {
-      return invalidInput("a `conv1d` of width " + std::to_string(sizes[0]) + " over " + std::to_string(sizes[1]) + " inputs and " +
-                          std::to_string(sizes[2]) +
-                          " maps is outside the limits; its width is at least 1, and width times "
-                          "the larger of inputs "
-                          "and maps at most " +
-                          std::to_string(PENSTOCK_SCRATCH_FLOATS / 2));
-    }
-    made = reference ? makeReferenceConv(sizes[0], sizes[1], sizes[2]) : makePackedConv(table, sizes[0], sizes[1], sizes[2]);
-  }
-  if (!made.ok()) {
-    return made.status();
-  }
-  if (*made == nullptr) {
+  PENSTOCK_ASSIGN(std::unique_ptr<KernelObject> made, implementation->make(dispatch.attributes, level));
+  if (made == nullptr) {
     return environmentError("memory ran out while kernels were made; take a smaller model or a larger machine");
   }
-  return KernelHandle(std::move(made).value().release());
+  return KernelHandle(made.release());
+}
+
+PackedForm kernelPackedForm(const void *handle) { return static_cast<const KernelObject *>(handle)->form(); }
+
+Status kernelPackInto(const void *handle, const float *weight, ThreadPool &pool, void *into) {
+  const KernelObject &object = *static_cast<const KernelObject *>(handle);
+  if (object.form().format == 0) {
+    return internalError("a weight was to be packed for a file by kernels whose form has no number");
+  }
+  object.packInto(weight, &pool, static_cast<float *>(into));
+  return {};
+}
+
+Status kernelAdopt(void *handle, const void *from) {
+  KernelObject &object = *static_cast<KernelObject *>(handle);
+  if (object.form().format == 0 || reinterpret_cast<std::uintptr_t>(from) % object.form().alignment != 0) {
+    return internalError("a packed weight was given to kernels whose form has no number, or at a place that is not aligned");
+  }
+  object.adopt(static_cast<const float *>(from));
+  return {};
 }
 
 } // namespace penstock

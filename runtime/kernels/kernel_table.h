@@ -3,6 +3,7 @@
 
 #include "runtime/abi/program_abi.h"
 #include "runtime/base/status.h"
+#include "runtime/device/thread_pool.h"
 
 #include <memory>
 #include <string>
@@ -33,16 +34,33 @@ struct KernelHandleDelete {
 };
 using KernelHandle = std::unique_ptr<void, KernelHandleDelete>;
 
-/// Which implementation of contractions to take: "" chooses by level and shape; "reference", "packed" and "onednn" force one
-/// (for tests and comparisons; also PENSTOCK_KERNELS); "emulated" is "" but for dispatches of precision bf16, which get AMX's bits
-/// without its instructions.
+/// Which implementation to take: "" is what PENSTOCK_KERNELS says, or "auto", the table of kernel_choices.h; "reference", "packed" and
+/// "onednn" force one (for tests and comparisons), "emulated" too, which is "packed" but for precision bf16: AMX's bits without its
+/// instructions. Where a kind has no such implementation, ours serves.
 Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level level, std::string_view force = "");
 
-/// What `makeKernelHandle` takes where nothing is forced: PENSTOCK_KERNELS, or "packed", which is the same as unset.
+/// What `makeKernelHandle` takes where nothing is forced: PENSTOCK_KERNELS, or "auto".
 std::string chosenKernels();
-/// The same for a program: with what computes its contractions of precision bf16 on this machine, where it has some, since other
-/// instructions add in another order: "packed", "packed, bf16 by amx", "packed, bf16 in float32".
+/// What computes a program then: "packed", ours, with those of its kinds that the table of choices gives to others, and with what
+/// computes its contractions of precision bf16 on this machine, where it has some, since other instructions add in another order:
+/// "packed, bf16 by amx", "packed, bf16 in float32".
 std::string kernelsOf(const PenstockProgram &program, Level level);
+
+/// A packed weight as it may lie in a file. `format` is the number of its layout, the same for every machine of a level: what one handle
+/// packed, another of the same kind, numbers and format adopts. 0: it is not to be kept.
+struct PackedForm {
+  std::size_t bytes = 0, alignment = 1;
+  std::int32_t format = 0;
+};
+PackedForm kernelPackedForm(const void *handle);
+/// Packs a weight into `into`, of the form's bytes and alignment; the handle goes on with the one that it has. A mistake of ours where the
+/// form has no number.
+Status kernelPackInto(const void *handle, const float *weight, ThreadPool &pool, void *into);
+/// From now on the handle computes with the packed weight at `from`, which outlives it, until one is packed again.
+Status kernelAdopt(void *handle, const void *from);
+
+/// Names of what can make handles of a kind; "packed" is ours.
+std::vector<std::string_view> kernelImplementations(std::string_view kind);
 
 /// Bytes that the handle holds (packed weights, primitives' scratch).
 std::size_t kernelHandleBytes(const void *handle);

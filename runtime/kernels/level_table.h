@@ -30,6 +30,7 @@ struct PenstockConv {
 
 /// Matmuls and weight gradients of one precision: what a packed weight looks like is their own.
 struct PenstockContractions {
+  int32_t format; // of a packed weight, see PackedForm
   int64_t (*packedFloats)(int64_t k, int64_t n);
   /// w: k x n, or n x k where transposed, its rows ldw apart.
   void (*pack)(void *pool, const float *w, int64_t ldw, int64_t k, int64_t n, int32_t transposed, float *packed);

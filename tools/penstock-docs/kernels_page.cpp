@@ -1,6 +1,8 @@
 #include "tools/penstock-docs/kernels_page.h"
 
 #include "runtime/base/kernel_rows.h"
+#include "runtime/kernels/kernel_choices.h"
+#include "runtime/kernels/kernel_table.h"
 
 #include <vector>
 
@@ -139,13 +141,24 @@ std::string costOf(const KernelRow &row) {
 std::string kernelsPage() {
   std::string page =
       "# Kernels\n\nFrom the table, `runtime/base/kernel_rows.def`; do not edit. How it is read: docs/design/kernel_table.md.\n\n"
-      "| handle | numbers |\n|---|---|\n";
+      "| handle | numbers | implementations |\n|---|---|---|\n";
   for (const KernelHandleKind *kind : kernelHandleKinds()) {
     std::vector<std::string> numbers;
     for (int i = 0; i < countNumbers(*kind); ++i) {
       numbers.push_back(kind->numbers[i]);
     }
-    page += "| `" + std::string(kind->name) + "` | " + joined(numbers, ", ") + " |\n";
+    std::vector<std::string> implementations;
+    for (const std::string_view name : kernelImplementations(kind->name)) {
+      implementations.push_back("`" + std::string(name) + "`");
+    }
+    page += "| `" + std::string(kind->name) + "` | " + joined(numbers, ", ") + " | " + joined(implementations, ", ") + " |\n";
+  }
+  page += "\nWhat serves a handle where nothing is forced; `packed`, ours, where there is no row.\n\n"
+          "| handle | level | weight | implementation | measured |\n|---|---|---|---|---|\n";
+  for (const KernelChoice &choice : kernelChoices()) {
+    page += "| `" + std::string(choice.kind) + "` | " + std::string(levelName(choice.level)) + " | " +
+            std::string(shapeClassName(choice.shape)) + " | `" + std::string(choice.implementation) + "` | " +
+            std::string(choice.measured) + " |\n";
   }
   page +=
       "\n| kernel | scope | arguments of `penstock_KERNEL` | scratch, floats | operations | in a profile |\n|---|---|---|---|---|---|\n";

@@ -29,5 +29,12 @@ namespace {
 } // namespace penstock
 
 extern "C" const PenstockContractions PENSTOCK_CONTRACTIONS = {
-    penstock::packedFloats, penstock::pack, penstock::matmul, penstock::weightGradient, penstock::peak,
+    !PENSTOCK_BF16_NATIVE ? 0
+    : PENSTOCK_BF16_AMX   ? 3
+                          : 4,
+    penstock::packedFloats,
+    penstock::pack,
+    penstock::matmul,
+    penstock::weightGradient,
+    penstock::peak,
 };

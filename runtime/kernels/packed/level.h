@@ -29,7 +29,7 @@ extern "C" const PenstockLevelTable PENSTOCK_TABLE = {
     (int32_t)penstock::lanes,
     (int32_t)penstock::panelColumns,
     (int32_t)penstock::tileRows,
-    {penstock::packedFloats, penstock::pack, penstock::matmul, penstock::weightGradient, penstock::peak},
+    {PENSTOCK_LANES == 8 ? 1 : 2, penstock::packedFloats, penstock::pack, penstock::matmul, penstock::weightGradient, penstock::peak},
     penstock::convPack,
     penstock::convRun,
     penstock::convGradientInput,

@@ -1,9 +1,12 @@
 #include "tests/unit/kernels/kernel_testing.h"
 
+#include "runtime/kernels/kernel_choices.h"
 #include "runtime/kernels/machine_speed.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <set>
+#include <tuple>
 
 namespace penstock {
 namespace {
@@ -77,7 +80,7 @@ TEST(KernelTable, everyImplementationGivesTheSameMatmul) {
       }
       std::vector<float> expected(static_cast<std::size_t>(rows * n));
       reference::matmul(w.data(), k, n, transposed != 0, x.data(), k, expected.data(), n, rows, bias.data(), false);
-      for (const char *force : {"", "reference", "packed", "onednn"}) {
+      for (const char *force : {"", "auto", "reference", "packed", "onednn"}) {
         auto handle = make("matmul", {k, n, transposed, stride, 0}, force);
         ASSERT_TRUE(handle.ok()) << force;
         EXPECT_GE(kernelHandleBytes(handle->get()), static_cast<std::size_t>(k * n * 4));
@@ -88,6 +91,76 @@ TEST(KernelTable, everyImplementationGivesTheSameMatmul) {
       }
     }
   }
+}
+
+// What one handle packs into other memory, another computes with, bit for bit.
+TEST(KernelTable, aPackedWeightIsAdoptedByAHandleOfItsForm) {
+  const auto pool = makePool(2);
+  Numbers numbers(6);
+  const std::int64_t k = 67, n = 41, rows = 19, taps = 3;
+  const auto weight = numbers.floats(k * n), kernel = numbers.floats(taps * k * n), x = numbers.floats(rows * k);
+  const auto offsets = offsetsOf({7, 0, 12});
+  const auto level = machineLevel();
+  std::set<std::int32_t> formats;
+  for (const Level at : {Level::avx2, level.ok() ? *level : Level::avx2}) {
+    for (const bool conv : {false, true}) {
+      const std::int64_t sizes[] = {k, n, 0, n, 0}, convSizes[] = {taps, k, n};
+      const PenstockDispatch dispatch = conv ? PenstockDispatch{"conv1d", 3, convSizes} : PenstockDispatch{"matmul", 5, sizes};
+      auto own = makeKernelHandle(dispatch, at, "packed"), other = makeKernelHandle(dispatch, at, "packed");
+      ASSERT_TRUE(own.ok() && other.ok());
+      const PackedForm form = kernelPackedForm(own->get());
+      EXPECT_EQ(form.bytes, kernelHandleBytes(own->get()));
+      EXPECT_EQ(form.format, at == Level::avx2 ? 1 : 2);
+      formats.insert(form.format);
+      auto room = makeFloats(static_cast<std::int64_t>(form.bytes / sizeof(float)), "a packed weight");
+      ASSERT_TRUE(room.ok());
+      const float *w = conv ? kernel.data() : weight.data();
+      ASSERT_TRUE(kernelPackInto(own->get(), w, *pool, room->get()).ok());
+      ASSERT_TRUE(kernelAdopt(other->get(), room->get()).ok());
+      penstock_pack(own->get(), w, pool.get());
+      std::vector<float> results[2];
+      for (const bool adopted : {false, true}) {
+        void *handle = adopted ? other->get() : own->get();
+        std::vector<float> y(static_cast<std::size_t>(rows * n), NAN), dx(static_cast<std::size_t>(rows * k), NAN);
+        if (conv) {
+          auto held = scratch();
+          penstock_conv1d(handle, x.data(), y.data(), offsets.data(), 0, 3, nullptr, held.data());
+          penstock_conv1d_input_grad(handle, y.data(), dx.data(), offsets.data(), 0, 3, 0, held.data());
+        } else {
+          penstock_matmul(handle, x.data(), k, y.data(), n, rows, nullptr, 0);
+          dx.clear();
+        }
+        results[adopted] = y;
+        results[adopted].insert(results[adopted].end(), dx.begin(), dx.end());
+      }
+      EXPECT_TRUE(sameBits(results[0], results[1])) << levelName(at) << (conv ? " conv1d" : " matmul");
+      EXPECT_FALSE(kernelAdopt(other->get(), room->get() + 1).ok());
+    }
+  }
+  EXPECT_EQ(formats.size(), level.ok() && *level != Level::avx2 ? 2u : 1u);
+  auto reference = make("matmul", {k, n, 0, n, 0}, "reference");
+  ASSERT_TRUE(reference.ok());
+  EXPECT_FALSE(kernelAdopt(reference->get(), weight.data()).ok());
+  EXPECT_FALSE(kernelPackInto(reference->get(), weight.data(), *pool, nullptr).ok());
+}
+
+TEST(KernelChoices, nameWhatThereIsAndWhatDecidedIt) {
+  std::set<std::tuple<std::string_view, Level, ShapeClass>> seen;
+  for (const KernelChoice &choice : kernelChoices()) {
+    const auto names = kernelImplementations(choice.kind);
+    EXPECT_NE(std::find(names.begin(), names.end(), choice.implementation), names.end()) << choice.implementation;
+    EXPECT_FALSE(choice.measured.empty());
+    EXPECT_TRUE(seen.emplace(choice.kind, choice.level, choice.shape).second) << choice.kind;
+  }
+  for (const KernelHandleKind *kind : kernelHandleKinds()) {
+    const auto names = kernelImplementations(kind->name);
+    EXPECT_NE(std::find(names.begin(), names.end(), "packed"), names.end()) << kind->name;
+  }
+  const std::int64_t conv[] = {3, 5, 7}, small[] = {64, 128, 0, 128, 0}, medium[] = {65, 128, 0, 128, 0}, large[] = {1024, 129, 0, 129, 0};
+  EXPECT_EQ(chooseKernel(handle_kinds::conv1d, Level::amx, conv), "packed"); // a shape without a row
+  EXPECT_EQ(shapeClassOf(handle_kinds::matmul, small), ShapeClass::small);
+  EXPECT_EQ(shapeClassOf(handle_kinds::matmul, medium), ShapeClass::medium);
+  EXPECT_EQ(shapeClassOf(handle_kinds::matmul, large), ShapeClass::large);
 }
 
 TEST(KernelTable, referenceHandlesServeConvolutionsAndWeightGradients) {
