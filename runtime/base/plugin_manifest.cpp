@@ -194,7 +194,7 @@ PluginValue valueOf(TableReader &reader, const toml::node *node, const PluginPar
   return wrong("of the declared type");
 }
 
-std::string oneOf(TableReader &reader, const char *key, const std::vector<std::string> & choices) {
+std::string oneOf(TableReader &reader, const char *key, const std::vector<std::string> &choices) {
   const std::string value = reader.text(key, true);
   for (const std::string &choice : choices) {
     if (value == choice) {
