@@ -275,7 +275,7 @@ train {
   batch: 2 * count(label)
   optimizer: adam(lr: search(1.0 / (1000 * count(label))..1, default: 1e-2))
   freeze: h.half[1]
-  rates: [decay(h.half, 1.0 / count(label)), times(h.half[0..count(label)], 0.5)]
+  rates: [decay(h.half, 1.0 / count(label)), times(h.half[0..count(label) - 1], 0.5)]
 }
 evaluate {
   test: [accuracy]
