@@ -1,75 +1,12 @@
-// What can be called and with what: the one table of built-in operations, and the calls that settings take.
+// Calls that settings take, signatures of plugins, and how types and values are shown.
 #pragma once
 
-#include "compiler/frontend/typed_pipeline.h"
-#include "runtime/base/plugin_manifest.h"
+#include "compiler/frontend/operations.h"
 
-#include <limits>
-#include <optional>
 #include <string>
 #include <vector>
 
 namespace penstock::frontend {
-
-/// A whole number that is known only with the facts about the data, such as a number of classes.
-inline constexpr std::int64_t unknownSize = std::numeric_limits<std::int64_t>::min();
-
-/// One parameter of a call. Plugins describe theirs alike, so built-ins and plugins look the same at the call.
-struct ParameterSpec : PluginParameter {
-  bool openMinimum = false, openMaximum = false; // the bound itself is out
-  bool absent = false;                           // has no value unless it is given
-  bool stepsOrShare = false;                     // `10%` of all steps or `100 steps`; the attribute is {share, steps}, the other one -1
-};
-
-/// What an operand may be.
-enum class Accepts {
-  rows, // a sequence, a vector, or a number as a vector of width 1
-  sequence,
-  vector, // or a number
-  ids,
-  logits, // a vector; a sequence where the target is tags
-  classTarget,
-  numberTarget,
-  setTarget,
-  tagsTarget,
-  labelTarget, // classes or tags
-  anyTarget,
-  variadic, // one or more `rows` of one axis
-  any       // a layer's input
-};
-
-/// Whether what is accepted is a column that is predicted.
-bool isTarget(Accepts accepts);
-/// Whether a value of that type may flow in where no target is wanted.
-bool acceptsType(Accepts accepts, const ValueType &type);
-/// What accepts columns of that type as targets: "class"; none where they cannot be predicted.
-std::optional<Accepts> targetOfType(std::string_view type);
-/// Whether a column of that type can be the target.
-bool fitsTarget(Accepts accepts, const std::string &type);
-
-struct OperandSpec {
-  std::string name;
-  Accepts accepts = Accepts::rows;
-};
-
-struct Signature {
-  std::string name;
-  std::vector<OperandSpec> operands;
-  std::vector<ParameterSpec> parameters;
-};
-
-struct BuiltinOp {
-  Signature signature;
-  std::string help;
-  /// The type of the result; operands were accepted, widths may be unknownSize.
-  ValueType (*result)(const std::vector<ValueType> &operands, const Attributes &attributes);
-  /// The weights, where all widths are known; NULL for none.
-  std::vector<Weight> (*weights)(const std::vector<ValueType> &operands, const Attributes &attributes) = nullptr;
-};
-
-/// docs/design/builtins.md as a table, in its order.
-const std::vector<BuiltinOp> &builtinOps();
-const BuiltinOp *findBuiltin(std::string_view name);
 
 /// Calls that settings take: `optimizer: adam(...)`.
 const std::vector<Signature> &optimizers();
@@ -86,9 +23,6 @@ const std::vector<std::string> &settingsOf(const std::string &block);
 ParameterSpec parameterOf(const PluginParameter &parameter);
 Signature signatureOf(const PluginManifest &manifest);
 
-/// "a sequence of `tokens`, 128 wide".
-std::string describeType(const ValueType &type);
-std::string describeAccepts(Accepts accepts);
 std::string describeParameterType(const ParameterSpec &spec);
 
 /// A value as the language writes it.

@@ -193,6 +193,21 @@ PluginValue valueOf(TableReader &reader, const toml::node *node, const PluginPar
   return wrong("of the declared type");
 }
 
+std::string oneOf(TableReader &reader, const char *key, std::initializer_list<const char *> choices) {
+  const std::string value = reader.text(key, true);
+  for (const char *choice : choices) {
+    if (value == choice) {
+      return value;
+    }
+  }
+  std::string list;
+  for (const char *choice : choices) {
+    list += fmt::format("{}`{}`", list.empty() ? "" : " or ", choice);
+  }
+  reader.fail(reader.get(key), fmt::format("`{}` must be {}", key, list));
+  return value;
+}
+
 Result<PluginParameter> readParameter(const toml::table &table, const std::string &path) {
   const toml::node *nameNode = table.get("name");
   const std::string called = nameNode != nullptr && nameNode->is_string() ? nameNode->as_string()->get() : "";
@@ -225,6 +240,12 @@ Result<PluginParameter> readParameter(const toml::table &table, const std::strin
   }
   if (parameter.type == Type::enumeration && parameter.members.empty()) {
     reader.fail(nullptr, "a parameter of type enum needs `members`");
+  }
+  if (reader.get("each") != nullptr) {
+    parameter.eachClass = oneOf(reader, "each", {"class"}) == "class";
+    if (parameter.type != Type::numbers) {
+      reader.fail(reader.get("each"), "only a parameter of type numbers has one for `each` class");
+    }
   }
   parameter.hasMinimum = reader.number("minimum", parameter.minimum);
   parameter.hasMaximum = reader.number("maximum", parameter.maximum);
@@ -324,21 +345,6 @@ Result<MetricResult> readResult(const toml::table &table, const std::string &pat
   return result;
 }
 
-std::string oneOf(TableReader &reader, const char *key, std::initializer_list<const char *> choices) {
-  const std::string value = reader.text(key, true);
-  for (const char *choice : choices) {
-    if (value == choice) {
-      return value;
-    }
-  }
-  std::string list;
-  for (const char *choice : choices) {
-    list += fmt::format("{}`{}`", list.empty() ? "" : " or ", choice);
-  }
-  reader.fail(reader.get(key), fmt::format("`{}` must be {}", key, list));
-  return value;
-}
-
 /// One target, or, for a metric that judges several kinds, a list of them.
 void readTargets(TableReader &reader, PluginManifest &manifest) {
   static const std::set<std::string> known = {"class", "number", "set", "tags"};
@@ -393,6 +399,7 @@ Result<PluginManifest> manifestOf(const toml::table &table, const std::string &p
   if (manifest.kind == PluginKind::head || manifest.kind == PluginKind::metric) {
     readTargets(reader, manifest);
   }
+  manifest.standard = manifest.kind == PluginKind::head && reader.flag("standard", false);
   if (manifest.kind == PluginKind::metric && reader.get("state") != nullptr) {
     manifest.linearState = oneOf(reader, "state", {"constant", "linear"}) == "linear";
   }

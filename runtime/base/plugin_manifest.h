@@ -40,6 +40,7 @@ struct PluginParameter {
   std::vector<std::string> members; // of an enumeration
   double minimum = 0, maximum = 0;  // where hasMinimum / hasMaximum
   bool hasMinimum = false, hasMaximum = false;
+  bool eachClass = false; // numbers: one for each class or label of the target
   /// Of a path that may be a folder: the files of it that the plugin reads. `beside` are read too where the path is a file and they lie
   /// in its folder. Where both are empty, all that lies at the path counts.
   std::vector<std::string> files, beside;
@@ -61,6 +62,7 @@ struct PluginManifest {
   bool fits = false;                       // tokenizer, learner: needs a fit on train
   std::string input;                       // head, learner: "vector" or "sequence"
   std::vector<std::string> targets;        // head: what it predicts; metric: what it judges: "class", "number", "set", "tags"
+  bool standard = false;                   // head: decodes what heads of the language answer for its target, and hints name it
   bool linearState = false;                // metric: its state grows with the records
   std::vector<MetricResult> results;       // metric
   std::string folder, library;             // absolute

@@ -1,5 +1,6 @@
 // The operations of docs/design/builtins.md as Nn ops.
 #include "compiler/conversion/PipeToNn/ModelBuilder.h"
+#include "compiler/frontend/operations.h"
 
 #include "llvm/ADT/StringMap.h"
 
@@ -48,28 +49,37 @@ struct ModelBuilder::Call {
     return true;
   }
 
-  double number(const char *key, double otherwise) {
-    auto found = attributes.find(key);
-    if (found == attributes.end()) {
-      return otherwise;
+  /// What the call says, else the default of the table. An operation that the table lacks says all.
+  frontend::Attribute attribute(const char *key, frontend::Attribute otherwise) {
+    if (auto found = attributes.find(key); found != attributes.end()) {
+      return found->second;
     }
-    if (auto *v = std::get_if<double>(&found->second)) {
-      return *v;
-    }
-    if (auto *v = std::get_if<int64_t>(&found->second)) {
-      return static_cast<double>(*v);
+    if (const frontend::BuiltinOp *op = frontend::findBuiltin(name)) {
+      for (const frontend::ParameterSpec &parameter : op->signature.parameters) {
+        if (parameter.name == key && !parameter.required) {
+          return frontend::defaultOf(parameter);
+        }
+      }
     }
     return otherwise;
   }
-  int64_t integer(const char *key, int64_t otherwise) {
-    auto found = attributes.find(key);
-    auto *v = found == attributes.end() ? nullptr : std::get_if<int64_t>(&found->second);
+  double number(const char *key, double otherwise = 0) {
+    frontend::Attribute held = attribute(key, otherwise);
+    if (auto *v = std::get_if<int64_t>(&held)) {
+      return static_cast<double>(*v);
+    }
+    auto *v = std::get_if<double>(&held);
     return v ? *v : otherwise;
   }
-  std::string text(const char *key, const char *otherwise) {
-    auto found = attributes.find(key);
-    auto *v = found == attributes.end() ? nullptr : std::get_if<std::string>(&found->second);
-    return v ? *v : std::string(otherwise);
+  int64_t integer(const char *key, int64_t otherwise = 0) {
+    frontend::Attribute held = attribute(key, otherwise);
+    auto *v = std::get_if<int64_t>(&held);
+    return v ? *v : otherwise;
+  }
+  std::string text(const char *key) {
+    frontend::Attribute held = attribute(key, std::string());
+    auto *v = std::get_if<std::string>(&held);
+    return v ? *v : std::string();
   }
   SmallVector<double> numbers(const char *key) {
     auto found = attributes.find(key);
@@ -103,6 +113,19 @@ struct ModelBuilder::Call {
       return failure();
     }
     return Value(Op::create(b, loc, operands[0].getType(), operands[0]));
+  }
+
+  /// The Nn op of that name.
+  FailureOr<Value> elementwise() {
+    if (!operandCount(1, 1)) {
+      return failure();
+    }
+    if (!isFloat(operands[0])) {
+      fail() << "wants numbers, not ids";
+      return failure();
+    }
+    OperationState state(loc, ("nn." + name).str(), operands, TypeRange(operands[0].getType()));
+    return b.create(state)->getResult(0);
   }
 
   /// A binary op whose narrower side may stand on either side.
@@ -201,13 +224,13 @@ struct ModelBuilder::Call {
   }
 
   FailureOr<Value> positions() {
-    std::string kind = text("kind", "learned");
+    std::string kind = text("kind");
     size_t count = kind == "learned" ? 2 : 1;
     if (!operandCount(count, count)) {
       return failure();
     }
     Value x = operands[0];
-    int64_t places = integer("max", 512);
+    int64_t places = integer("max");
     if (!isSequence(x) || !isFloat(x)) {
       fail() << "wants a sequence";
       return failure();
@@ -262,8 +285,7 @@ struct ModelBuilder::Call {
         return failure();
       }
     }
-    auto normal =
-        nn::NormalizeOp::create(b, loc, x.getType(), nn::withWidth(x.getType(), 1), x, b.getF64FloatAttr(number("epsilon", 1e-5)));
+    auto normal = nn::NormalizeOp::create(b, loc, x.getType(), nn::withWidth(x.getType(), 1), x, b.getF64FloatAttr(number("epsilon")));
     Value scaled = nn::MulOp::create(b, loc, normal.getResult(), operands[1]);
     return Value(nn::AddOp::create(b, loc, scaled, operands[2]));
   }
@@ -288,7 +310,7 @@ struct ModelBuilder::Call {
     if (!operandCount(0, 0)) {
       return failure();
     }
-    return scalar(number("value", 0));
+    return scalar(number("value"));
   }
 
   FailureOr<Value> concat() {
@@ -335,7 +357,7 @@ struct ModelBuilder::Call {
       fail() << "wants a sequence";
       return failure();
     }
-    std::string kind = text("kind", "");
+    std::string kind = text("kind");
     Type type = nn::parentType(x.getType());
     if (kind == "max") {
       return Value(nn::SegmentMaxOp::create(b, loc, type, nn::parentType(x.getType(), 0, b.getI32Type()), x).getResult());
@@ -362,7 +384,7 @@ struct ModelBuilder::Call {
       fail() << "wants a sequence whose width is a multiple of " << heads << " heads, not " << x.getType();
       return failure();
     }
-    double p = number("dropout", 0);
+    double p = number("dropout");
     if (!(p >= 0 && p < 1)) {
       fail() << "drops with a probability in [0, 1), not " << p;
       return failure();
@@ -385,7 +407,7 @@ struct ModelBuilder::Call {
     if (!operandCount(1, 1)) {
       return failure();
     }
-    int64_t vocabulary = integer("vocabulary", 0);
+    int64_t vocabulary = integer("vocabulary");
     if (!isSequence(operands[0]) || isFloat(operands[0]) || vocabulary < 1) {
       fail() << "wants ids of a vocabulary";
       return failure();
@@ -419,7 +441,7 @@ struct ModelBuilder::Call {
     }
     Type column = nn::withWidth(logits.getType(), 1);
     auto weightsAttr = b.getDenseF64ArrayAttr(weights);
-    Value losses = nn::CrossEntropyOp::create(b, loc, column, logits, target, b.getF64FloatAttr(number("label_smoothing", 0)), weightsAttr);
+    Value losses = nn::CrossEntropyOp::create(b, loc, column, logits, target, b.getF64FloatAttr(number("label_smoothing")), weightsAttr);
     Value divisor = tags              ? taggedCount(logits, target, weightsAttr)
                     : weights.empty() ? recordCount()
                                       : total(nn::ClassWeightOp::create(b, loc, column, target, weightsAttr));
@@ -463,7 +485,7 @@ struct ModelBuilder::Call {
       return failure();
     }
     Value x = operands[0];
-    double epsilon = number("epsilon", 1e-12);
+    double epsilon = number("epsilon");
     Value least = scalar(epsilon * epsilon);
     Value squares = nn::RowSumOp::create(b, loc, nn::withWidth(x.getType(), 1), nn::MulOp::create(b, loc, x, x));
     Value above = nn::ReluOp::create(b, loc, squares.getType(), nn::SubOp::create(b, loc, squares, least));
@@ -512,7 +534,7 @@ struct ModelBuilder::Call {
       return failure();
     }
     Value placeholder = scalar(0);
-    model.squareSums.push_back({placeholder.getDefiningOp(), text("prefix", "")});
+    model.squareSums.push_back({placeholder.getDefiningOp(), text("prefix")});
     return placeholder;
   }
 
@@ -554,11 +576,7 @@ FailureOr<Value> ModelBuilder::op(StringRef name, ArrayRef<Value> operands, cons
       {"positions", &Call::positions},
       {"segments", &Call::segments},
       {"linear", &Call::linear},
-      {"relu", &Call::unary<nn::ReluOp>},
-      {"gelu", &Call::unary<nn::GeluOp>},
       {"gelu_new", &Call::geluNew},
-      {"tanh", &Call::unary<nn::TanhOp>},
-      {"sigmoid", &Call::unary<nn::SigmoidOp>},
       {"softmax", &Call::unary<nn::SoftmaxOp>},
       {"exp", &Call::unary<nn::ExpOp>},
       {"log", &Call::unary<nn::LogOp>},
@@ -589,12 +607,15 @@ FailureOr<Value> ModelBuilder::op(StringRef name, ArrayRef<Value> operands, cons
       {"total", &Call::totalOnly},
       {"record_count", &Call::recordCountOnly},
   };
+  Call call{*this, name, operands, attributes, path, loc, builder};
+  if (const frontend::BuiltinOp *known = frontend::findBuiltin(name); known && known->elementwise) {
+    return call.elementwise();
+  }
   auto found = table.find(name);
   if (found == table.end()) {
     emitError(loc, "there is no operation `") << name << "`";
     return failure();
   }
-  Call call{*this, name, operands, attributes, path, loc, builder};
   return (call.*found->second)();
 }
 

@@ -1,54 +1,12 @@
 #include "compiler/dialect/Pipe/Pipe.h"
+#include "compiler/frontend/operations.h"
 
-#include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 using namespace penstock::pipe;
 
 namespace {
-
-struct Arity {
-  unsigned operands, mostOperands; // least and most
-  unsigned weights, mostWeights;
-};
-
-/// Operands and weights of the built-in operations (docs/design/builtins.md).
-const llvm::StringMap<Arity> &builtins() {
-  constexpr unsigned any = ~0U;
-  static const llvm::StringMap<Arity> table = {
-      {"embedding", {1, 1, 1, 1}},
-      {"positions", {1, 1, 0, 1}},
-      {"linear", {1, 1, 1, 2}},
-      {"segments", {1, 1, 1, 1}},
-      {"gelu_new", {1, 1, 0, 0}},
-      {"relu", {1, 1, 0, 0}},
-      {"gelu", {1, 1, 0, 0}},
-      {"tanh", {1, 1, 0, 0}},
-      {"sigmoid", {1, 1, 0, 0}},
-      {"softmax", {1, 1, 0, 0}},
-      {"layer_norm", {1, 1, 2, 2}},
-      {"dropout", {1, 1, 0, 0}},
-      {"add", {2, 2, 0, 0}},
-      {"sub", {2, 2, 0, 0}},
-      {"mul", {2, 2, 0, 0}},
-      {"div", {2, 2, 0, 0}},
-      {"constant", {0, 0, 0, 0}},
-      {"concat", {1, any, 0, 0}},
-      {"conv1d", {1, 1, 1, 2}},
-      {"pool", {1, 1, 0, 0}},
-      {"self_attention", {1, 1, 4, 4}},
-      {"counts", {1, 1, 0, 0}},
-      {"cross_entropy", {2, 2, 0, 0}},
-      {"mse", {2, 2, 0, 0}},
-      {"normalize", {1, 1, 0, 0}},
-      {"sigmoid_cross_entropy", {2, 2, 0, 0}},
-      {"l2", {0, 0, 0, 0}},
-      {"answer_of", {1, 1, 0, 0}},
-      {"loss_of", {1, 1, 0, 0}},
-  };
-  return table;
-}
 
 LogicalResult verifyWeight(CallOp op, Attribute attribute) {
   auto weight = dyn_cast<DictionaryAttr>(attribute);
@@ -68,16 +26,15 @@ LogicalResult verifyWeight(CallOp op, Attribute attribute) {
 } // namespace
 
 LogicalResult CallOp::verify() {
-  auto found = builtins().find(getName());
-  if (found == builtins().end()) {
+  std::optional<penstock::frontend::Arity> arity = penstock::frontend::arityOf(getName());
+  if (!arity) {
     return emitOpError("names no built-in operation: `") << getName() << "`";
   }
-  const Arity &arity = found->second;
-  if (getInputs().size() < arity.operands || getInputs().size() > arity.mostOperands) {
+  if (getInputs().size() < arity->operands || getInputs().size() > arity->mostOperands) {
     return emitOpError("`") << getName() << "` cannot have " << getInputs().size() << " operands";
   }
   size_t weights = getWeights() ? getWeights()->size() : 0;
-  if (weights < arity.weights || weights > arity.mostWeights) {
+  if (weights < arity->weights || weights > arity->mostWeights) {
     return emitOpError("`") << getName() << "` cannot have " << weights << " weights";
   }
   if (ArrayAttr items = getWeightsAttr()) {

@@ -271,7 +271,7 @@ Value Model::repeatOnce(const Instance &instance, Inputs inputs, const Span &spa
 bool Model::ownsWeights(const std::string &binding) {
   for (const std::vector<GraphNode> &nodes = builder.graph.nodes; weightedUpTo < nodes.size(); ++weightedUpTo) {
     const GraphNode &one = nodes[weightedUpTo];
-    if (hasWeights(one) && one.op != "layer_norm") {
+    if (hasDecayingWeights(one)) {
       weighted.insert(one.path.substr(0, one.path.find('.')));
     }
   }

@@ -10,7 +10,7 @@ Checker::Checker(const Program &files, const std::vector<PluginManifest> &manife
     : program(files), facts(known), reporter(diagnostics), scopes(program, manifests, reporter),
       settings(program, std::move(overrides), reporter), evaluator(scopes, settings, reporter),
       values(program, scopes, settings, evaluator, reporter), records(program, facts, scopes, settings, evaluator, values, reporter),
-      builder(records, reporter), encoders(facts, builder, settings, reporter),
+      builder(scopes, records, reporter), encoders(facts, builder, settings, reporter),
       model(program, scopes, settings, evaluator, records, builder, encoders, reporter),
       measures(program, model, builder, records, scopes, settings, evaluator, values, reporter),
       training(program, model, builder, scopes, settings, evaluator, values, reporter) {

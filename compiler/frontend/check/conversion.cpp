@@ -175,13 +175,6 @@ bool checkKnown(const Attributes &attributes, const std::string &callable, const
   return true;
 }
 
-Attribute defaultOf(const ParameterSpec &spec) {
-  if (spec.stepsOrShare) {
-    return std::vector<double>{std::get<double>(spec.defaultValue), -1};
-  }
-  return std::visit([](const auto &held) { return Attribute(held); }, spec.defaultValue);
-}
-
 PluginValue pluginValue(const Attribute &attribute) {
   return std::visit(
       [](const auto &held) -> PluginValue {

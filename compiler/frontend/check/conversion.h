@@ -21,8 +21,6 @@ std::optional<Attribute> convert(const Value &value, const ParameterSpec &spec, 
 bool checkKnown(const Attributes &attributes, const std::string &callable, const std::map<std::string, Span> &spans, const Span &span,
                 Reporter &reporter);
 
-/// The value that a parameter has where a call does not give it: neither a required nor an absent one.
-Attribute defaultOf(const ParameterSpec &spec);
 /// What a plugin takes as the value of a parameter.
 PluginValue pluginValue(const Attribute &attribute);
 

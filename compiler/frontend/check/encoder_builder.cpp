@@ -122,9 +122,9 @@ std::optional<EncoderShape> EncoderBuilder::shapeOfCall(const Instance &instance
   return shape;
 }
 
-int EncoderBuilder::operation(const char *name, std::vector<int> operands, Attributes attributes, const std::string &path,
-                              const Span &span) {
-  const int node = builder.operation(name, std::move(operands), std::move(attributes), path, span);
+int EncoderBuilder::emitOperation(const char *name, std::vector<int> operands, Attributes attributes, const std::string &path,
+                                  const Span &span) {
+  const int node = builder.emitOperation(name, std::move(operands), std::move(attributes), path, span);
   for (Weight &weight : builder.graph.nodes[static_cast<std::size_t>(node)].weights) {
     if (weight.shape.size() == 2) { // BERT's initializer_range
       weight.initializer = Weight::Initializer::normal;
@@ -226,46 +226,46 @@ public:
   }
 
 private:
-  int operation(const char *name, std::vector<int> operands, Attributes attributes, const std::string &where) {
-    return encoders.operation(name, std::move(operands), std::move(attributes), where, span);
+  int emitOperation(const char *name, std::vector<int> operands, Attributes attributes, const std::string &where) {
+    return encoders.emitOperation(name, std::move(operands), std::move(attributes), where, span);
   }
   int take(int node, const char *part, std::int64_t layer = -1, std::int64_t skipped = 0) {
     encoders.takePretrained(node, encoderTensors(shape.family, part, layer), folder, model, skipped, instance.span);
     return node;
   }
-  int drop(int x, const std::string &where) { return shape.dropout > 0 ? operation("dropout", {x}, {{"p", shape.dropout}}, where) : x; }
-  int norm(int x, const std::string &where) { return operation("layer_norm", {x}, {{"epsilon", shape.epsilon}}, where); }
+  int drop(int x, const std::string &where) { return shape.dropout > 0 ? emitOperation("dropout", {x}, {{"p", shape.dropout}}, where) : x; }
+  int norm(int x, const std::string &where) { return emitOperation("layer_norm", {x}, {{"epsilon", shape.epsilon}}, where); }
 
   int embeddings(int ids, std::int64_t vocabulary) {
     const std::string bottom = path + ".embeddings";
     GraphBuilder &builder = encoders.builder;
-    int x = operation("embedding", {ids}, {{"width", shape.hidden}}, bottom + ".word");
+    int x = emitOperation("embedding", {ids}, {{"width", shape.hidden}}, bottom + ".word");
     for (Weight &weight : builder.graph.nodes[static_cast<std::size_t>(x)].weights) {
       weight.shape[0] = vocabulary;
     }
     take(x, "word");
     const Attributes places = {{"kind", std::string("learned")}, {"max", shape.positions}};
     builder.checkOperation(*findBuiltin("positions"), {builder.typeOf(x)}, places, span);
-    x = take(operation("positions", {x}, places, bottom + ".position"), "position", -1, shape.skipped);
+    x = take(emitOperation("positions", {x}, places, bottom + ".position"), "position", -1, shape.skipped);
     if (shape.segments > 0) {
-      x = take(operation("segments", {x}, {{"count", shape.segments}}, bottom + ".segment"), "segment");
+      x = take(emitOperation("segments", {x}, {{"count", shape.segments}}, bottom + ".segment"), "segment");
     }
     return drop(take(norm(x, bottom + ".norm"), "norm"), bottom + ".dropout");
   }
 
   int layer(int x, std::int64_t i) {
     const std::string here = path + ".layers[" + std::to_string(i) + "]";
-    int a = take(operation("self_attention", {x}, {{"heads", shape.heads}, {"dropout", shape.attentionDropout}}, here + ".attention"),
+    int a = take(emitOperation("self_attention", {x}, {{"heads", shape.heads}, {"dropout", shape.attentionDropout}}, here + ".attention"),
                  "attention", i);
     if (shape.family != EncoderShape::Family::distilbert) {
       a = drop(a, here + ".attention_dropout");
     }
-    const int h = take(norm(operation("add", {x, a}, {}, here + ".attention_add"), here + ".attention_norm"), "attention_norm", i);
-    int f = take(operation("linear", {h}, {{"width", shape.inner}}, here + ".inner"), "inner", i);
-    f = operation(shape.activation.c_str(), {f}, {}, here + ".activation");
-    f = take(operation("linear", {f}, {{"width", shape.hidden}}, here + ".outer"), "outer", i);
+    const int h = take(norm(emitOperation("add", {x, a}, {}, here + ".attention_add"), here + ".attention_norm"), "attention_norm", i);
+    int f = take(emitOperation("linear", {h}, {{"width", shape.inner}}, here + ".inner"), "inner", i);
+    f = emitOperation(shape.activation.c_str(), {f}, {}, here + ".activation");
+    f = take(emitOperation("linear", {f}, {{"width", shape.hidden}}, here + ".outer"), "outer", i);
     f = drop(f, here + ".dropout");
-    return take(norm(operation("add", {h, f}, {}, here + ".add"), here + ".norm"), "norm", i);
+    return take(norm(emitOperation("add", {h, f}, {}, here + ".add"), here + ".norm"), "norm", i);
   }
 
   EncoderBuilder &encoders;
@@ -331,8 +331,8 @@ Value EncoderBuilder::pooler(const Instance &instance, const Value &rows, const 
   if (x < 0) {
     return Value(unknown ? Value::Kind::unknown : Value::Kind::error);
   }
-  const int first = operation("pool", {x}, {{"kind", std::string("first")}}, path + ".first", span);
-  const int dense = operation("linear", {first}, {{"width", builder.typeOf(x).width}}, path, span);
+  const int first = emitOperation("pool", {x}, {{"kind", std::string("first")}}, path + ".first", span);
+  const int dense = emitOperation("linear", {first}, {{"width", builder.typeOf(x).width}}, path, span);
   if (const auto from = made.find(x); from != made.end() && !from->second.folder.empty()) {
     const Facts::Model &model = facts->models.at(from->second.folder);
     const auto tensors = encoderTensors(from->second.family, "pooler");
@@ -342,7 +342,7 @@ Value EncoderBuilder::pooler(const Instance &instance, const Value &rows, const 
       takePretrained(dense, tensors, from->second.folder, &model, 0, instance.span);
     }
   }
-  return builder.valueOf(operation("tanh", {dense}, {}, path + ".tanh", span));
+  return builder.valueOf(emitOperation("tanh", {dense}, {}, path + ".tanh", span));
 }
 
 } // namespace penstock::frontend

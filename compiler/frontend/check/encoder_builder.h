@@ -26,7 +26,7 @@ private:
   std::optional<EncoderShape> shapeInFolder(const Instance &instance, const std::string &folder, const Facts::Model **model);
   std::optional<EncoderShape> shapeOfCall(const Instance &instance, const Span &span);
   void resolveShape(const Instance &instance, const EncoderShape &shape, const std::string &path);
-  int operation(const char *name, std::vector<int> operands, Attributes attributes, const std::string &path, const Span &span);
+  int emitOperation(const char *name, std::vector<int> operands, Attributes attributes, const std::string &path, const Span &span);
   /// `tensors`: of the weights of the node in a pretrained folder, weight by weight.
   void takePretrained(int node, const std::vector<std::vector<std::string>> &tensors, const std::string &folder, const Facts::Model *model,
                       std::int64_t skippedRows, const Span &span);

@@ -11,20 +11,30 @@ constexpr std::int64_t mostOperations = 100000;
 
 } // namespace
 
-bool hasWeights(const GraphNode &node) {
-  if (node.kind == GraphNode::Kind::head || !node.weights.empty() || isUnexpanded(node)) {
-    return true;
+namespace {
+
+/// Those of the node, or, before the sizes are known, those that it will have, of any size.
+std::vector<Weight> weightsOf(const GraphNode &node) {
+  const BuiltinOp *op = node.kind == GraphNode::Kind::builtin && node.weights.empty() ? findBuiltin(node.op) : nullptr;
+  if (op == nullptr || op->weights == nullptr) {
+    return node.weights;
   }
-  // Before the sizes are known, an operation has no list of its weights yet.
-  const BuiltinOp *op = node.kind == GraphNode::Kind::builtin ? findBuiltin(node.op) : nullptr;
-  const auto kind = node.attributes.find("kind");
-  const bool sinusoidal = kind != node.attributes.end() && kind->second == Attribute(std::string("sinusoidal"));
-  return op != nullptr && op->weights != nullptr && !sinusoidal;
+  return op->weights(OperandTypes(node.operands.size(), {ValueType::Kind::vector, "", 1}), node.attributes);
+}
+
+} // namespace
+
+bool hasWeights(const GraphNode &node) { return node.kind == GraphNode::Kind::head || isUnexpanded(node) || !weightsOf(node).empty(); }
+
+bool hasDecayingWeights(const GraphNode &node) {
+  const std::vector<Weight> weights = weightsOf(node);
+  return node.kind == GraphNode::Kind::head || isUnexpanded(node) ||
+         std::any_of(weights.begin(), weights.end(), [](const Weight &weight) { return weight.decays; });
 }
 
 bool isUnexpanded(const GraphNode &node) { return node.kind == GraphNode::Kind::builtin && isEncoder(node.op); }
 
-GraphBuilder::GraphBuilder(Records &data, Reporter &reports) : records(data), reporter(reports) {}
+GraphBuilder::GraphBuilder(const Scopes &names, Records &data, Reporter &reports) : scopes(names), records(data), reporter(reports) {}
 
 GraphBuilder::Trial::Trial(GraphBuilder &owner) : builder(owner) { swap(); }
 GraphBuilder::Trial::~Trial() { swap(); }
@@ -113,6 +123,15 @@ int GraphBuilder::target(const Value &value, Accepts accepts, const std::string 
   return input(column->name, true, span);
 }
 
+/// The loss of targets of that type, "" for none.
+static std::string lossOf(const std::string &type) {
+  const auto loss = std::find_if(builtinOps().begin(), builtinOps().end(), [&](const BuiltinOp &op) {
+    const std::vector<OperandSpec> &operands = op.signature.operands;
+    return isTarget(operands.back().accepts) && fitsTarget(operands.back().accepts, type);
+  });
+  return loss == builtinOps().end() ? "" : loss->signature.name;
+}
+
 void GraphBuilder::reportWrongTarget(const Column &column, Accepts accepts, const std::string &op, const Span &span) {
   const std::string &type = column.type;
   const char *expected = accepts == Accepts::numberTarget  ? "a number"
@@ -122,12 +141,7 @@ void GraphBuilder::reportWrongTarget(const Column &column, Accepts accepts, cons
                          : accepts == Accepts::labelTarget ? "a class or tags"
                                                            : "a class, a number or a set";
   // What predicts such a column, or which column this one predicts.
-  const bool isLoss = findBuiltin(op) != nullptr;
-  const std::string other = type == "class"    ? isLoss ? "cross_entropy" : "classify"
-                            : type == "number" ? isLoss ? "mse" : "regress"
-                            : type == "set"    ? isLoss ? "sigmoid_cross_entropy" : "multi_label"
-                            : type == "tags"   ? isLoss ? "cross_entropy" : "tag"
-                                               : "";
+  const std::string other = findBuiltin(op) != nullptr ? lossOf(type) : scopes.headOf(type);
   const std::string declared = accepts == Accepts::numberTarget ? "number"
                                : accepts == Accepts::setTarget  ? "set"
                                : accepts == Accepts::tagsTarget ? "tags"
@@ -221,7 +235,8 @@ int GraphBuilder::operand(const Value &given, Accepts accepts, const std::string
   return acceptsType(accepts, type) ? value.node : mismatch();
 }
 
-int GraphBuilder::operation(const char *name, std::vector<int> operands, Attributes attributes, const std::string &path, const Span &span) {
+int GraphBuilder::emitOperation(const char *name, std::vector<int> operands, Attributes attributes, const std::string &path,
+                                const Span &span) {
   const BuiltinOp *op = findBuiltin(name);
   GraphNode node;
   node.op = name;
@@ -267,50 +282,33 @@ void GraphBuilder::checkPositions(std::int64_t places, const ValueType &rows, co
   }
 }
 
-void GraphBuilder::checkClassWeights(const Attributes &attributes, std::int64_t classes, const Span &span) {
-  for (const char *name : {"class_weights", "positive_weights"}) {
-    const auto weights = attributes.find(name);
-    const auto *list = weights == attributes.end() ? nullptr : std::get_if<std::vector<double>>(&weights->second);
+void GraphBuilder::checkClassCounts(const std::vector<ParameterSpec> &parameters, const Attributes &attributes, std::int64_t classes,
+                                    const Span &span) {
+  for (const ParameterSpec &parameter : parameters) {
+    const auto given = attributes.find(parameter.name);
+    const auto *list = !parameter.eachClass || given == attributes.end() ? nullptr : std::get_if<std::vector<double>>(&given->second);
     if (list != nullptr && !list->empty() && classes != unknownSize && static_cast<std::int64_t>(list->size()) != classes) {
       reporter.report("class-weights-count", span, {{"given", std::to_string(list->size())}, {"classes", std::to_string(classes)}});
     }
   }
 }
 
-bool GraphBuilder::checkOperation(const BuiltinOp &op, const std::vector<ValueType> &types, const Attributes &attributes,
-                                  const Span &span) {
-  const std::string &name = op.signature.name;
-  const auto integer = [&](const char *attribute) { return std::get<std::int64_t>(attributes.at(attribute)); };
-  const auto mismatch = [&](const std::string &right, const char *rule) {
-    reporter.report("shape-mismatch", span, {{"op", name}, {"left", describeType(types[0])}, {"right", right}, {"rule", rule}});
-  };
-  if (name == "self_attention") {
-    const std::int64_t heads = integer("heads"), width = types[0].width;
-    if (heads != unknownSize && width != unknownSize && width % heads != 0) {
-      reporter.report("heads-do-not-divide", span, {{"heads", std::to_string(heads)}, {"width", std::to_string(width)}});
-    }
-  } else if (name == "positions") {
-    checkPositions(integer("max"), types[0], span);
-  } else if (name == "cross_entropy" || name == "sigmoid_cross_entropy") {
-    const bool sets = name == "sigmoid_cross_entropy";
-    const std::int64_t classes = types[1].width;
-    checkClassWeights(attributes, classes, span);
-    if (types[0].width != unknownSize && classes != unknownSize && types[0].width != classes) {
-      mismatch(std::to_string(classes) + (sets ? " labels" : " classes"),
-               sets ? "there is one logit a label" : "there is one logit a class");
-    }
-  } else if (name == "mse" && types[0].width != unknownSize && types[0].width != 1) {
-    mismatch("one number a record", "one number is predicted for each record");
-  } else if (name == "concat") {
-    for (std::size_t i = 1; i < types.size(); ++i) {
-      const bool vectors = types[0].kind != ValueType::Kind::sequence && types[i].kind != ValueType::Kind::sequence;
-      if (!vectors && (types[i].kind != types[0].kind || types[i].axis != types[0].axis)) {
-        mismatch(describeType(types[i]), "`concat` joins vectors, or sequences of one axis");
-        return false;
-      }
+bool GraphBuilder::checkOperation(const BuiltinOp &op, const OperandTypes &types, const Attributes &attributes, const Span &span) {
+  for (const ParameterSpec &parameter : op.signature.parameters) {
+    if (parameter.boundsRows) {
+      checkPositions(std::get<std::int64_t>(attributes.at(parameter.name)), types[0], span);
     }
   }
-  return true;
+  if (!types.empty()) {
+    checkClassCounts(op.signature.parameters, attributes, types.back().width, span);
+  }
+  auto problem = op.check == nullptr ? std::nullopt : op.check(types, attributes);
+  if (!problem) {
+    return true;
+  }
+  problem->arguments.emplace("op", op.signature.name);
+  reporter.report(problem->id, span, problem->arguments);
+  return problem->typed;
 }
 
 } // namespace penstock::frontend

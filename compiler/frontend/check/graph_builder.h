@@ -8,12 +8,14 @@ namespace penstock::frontend {
 
 /// Whether a node owns weights, as far as can be known before the sizes are.
 bool hasWeights(const GraphNode &node);
+/// Whether `l2` counts some of them.
+bool hasDecayingWeights(const GraphNode &node);
 /// One node for a whole encoder: only the facts know of what it consists.
 bool isUnexpanded(const GraphNode &node);
 
 class GraphBuilder {
 public:
-  GraphBuilder(Records &records, Reporter &reporter);
+  GraphBuilder(const Scopes &scopes, Records &records, Reporter &reporter);
 
   ModelGraph graph;
   const ValueType &typeOf(int node) const { return graph.nodes[static_cast<std::size_t>(node)].type; }
@@ -34,10 +36,11 @@ public:
   int operand(const Value &value, Accepts accepts, const std::string &op, const Span &span, bool *unknown,
               const ValueType *beside = nullptr);
   /// An operation of the language on nodes, with the defaults of the parameters that are not given.
-  int operation(const char *name, std::vector<int> operands, Attributes attributes, const std::string &path, const Span &span);
+  int emitOperation(const char *name, std::vector<int> operands, Attributes attributes, const std::string &path, const Span &span);
   /// Reports what an operation asks of its operands beyond their kinds. False where its result has no type.
-  bool checkOperation(const BuiltinOp &op, const std::vector<ValueType> &types, const Attributes &attributes, const Span &span);
-  void checkClassWeights(const Attributes &attributes, std::int64_t classes, const Span &span);
+  bool checkOperation(const BuiltinOp &op, const OperandTypes &types, const Attributes &attributes, const Span &span);
+  /// Reports lists that have not one number for each class.
+  void checkClassCounts(const std::vector<ParameterSpec> &parameters, const Attributes &attributes, std::int64_t classes, const Span &span);
 
   /// The graph as it is now is set aside while layers are tried that no model uses.
   class Trial {
@@ -62,6 +65,7 @@ private:
   void reportWrongTarget(const Column &column, Accepts accepts, const std::string &op, const Span &span);
   void checkPositions(std::int64_t places, const ValueType &rows, const Span &span);
 
+  const Scopes &scopes;
   Records &records;
   Reporter &reporter;
   std::map<std::string, int> inputs; // by name: node

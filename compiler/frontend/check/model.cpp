@@ -143,7 +143,7 @@ Value Model::applyBuiltin(const Instance &instance, const Inputs &inputs, const 
     types.push_back(builder.typeOf(operand));
   }
   if (!inputs.values.empty()) {
-    records.balanceClasses(node.attributes, inputs.values.back().text);
+    records.balanceClasses(op.signature.parameters, node.attributes, inputs.values.back().text);
   }
   if (!builder.checkOperation(op, types, node.attributes, span)) {
     return {};
@@ -178,16 +178,17 @@ Value Model::applyHead(const Instance &instance, const Inputs &inputs, const std
   const PluginManifest &manifest = *instance.callable.manifest;
   GraphNode node;
   Value value;
-  if (!operandNodes(frontend::signatureOf(manifest).operands, manifest.name, inputs, span, node.operands, value)) {
+  const Signature signature = frontend::signatureOf(manifest);
+  if (!operandNodes(signature.operands, manifest.name, inputs, span, node.operands, value)) {
     return value;
   }
   const std::string &column = inputs.values[1].text;
   const ValueType target = builder.typeOf(node.operands[1]);
   const bool isNumber = target.kind == ValueType::Kind::number;
   Attributes attributes = instance.attributes;
-  records.balanceClasses(attributes, column);
+  records.balanceClasses(signature.parameters, attributes, column);
   if (!isNumber) {
-    builder.checkClassWeights(attributes, target.width, span);
+    builder.checkClassCounts(signature.parameters, attributes, target.width, span);
   }
   node.kind = GraphNode::Kind::head;
   node.op = manifest.name;
@@ -289,7 +290,7 @@ private:
         return false;
       }
       target = value.kind == Value::Kind::column ? value.text : "";
-      predicted = accepts;
+      targetType = typeOfTarget(accepts);
     } else if (value.kind == Value::Kind::draft && value.draft->tokenized) {
       value = model.records.featureOf(value, at);
     }
@@ -373,7 +374,7 @@ private:
       return {};
     }
     bool unknown = false;
-    const int node = model.builder.operand(answer, predicted == Accepts::tagsTarget ? Accepts::sequence : Accepts::vector, "answer",
+    const int node = model.builder.operand(answer, targetType == "tags" ? Accepts::sequence : Accepts::vector, "answer",
                                            answerEntry->value.span, &unknown);
     if (node < 0 && !unknown) {
       return {};
@@ -390,10 +391,7 @@ private:
     value.kind = Value::Kind::head;
     value.loss = loss.node;
     value.target = target;
-    value.decoder = predicted == Accepts::classTarget    ? "classify"
-                    : predicted == Accepts::numberTarget ? "regress"
-                    : predicted == Accepts::setTarget    ? "multi_label"
-                                                         : "tag";
+    value.decoder = model.scopes.headOf(targetType);
     return value;
   }
 
@@ -407,7 +405,7 @@ private:
   const Span span;
   Scope scope;
   std::string target;
-  Accepts predicted = Accepts::classTarget;
+  std::string targetType = "class";
   Value result, answer, loss;
   const Entry *resultEntry = nullptr, *answerEntry = nullptr, *lossEntry = nullptr;
 };
@@ -498,13 +496,9 @@ void Model::addAnswer(const std::string &name, const Value &head) {
 void Model::reportNoAnswer(const Span &span) {
   std::string example;
   for (const auto &column : records.data().columns) {
-    const char *const head = column->type == "class"    ? "classify"
-                             : column->type == "number" ? "regress"
-                             : column->type == "set"    ? "multi_label"
-                             : column->type == "tags"   ? "tag"
-                                                        : nullptr;
-    if (example.empty() && head != nullptr) {
-      example = std::string(head) + "(" + column->name + ")";
+    const std::string head = scopes.headOf(column->type);
+    if (example.empty() && !head.empty()) {
+      example = head + "(" + column->name + ")";
     }
   }
   reporter.report("no-answer", span, {{"example", example}});

@@ -283,13 +283,18 @@ std::int64_t Records::classCount(const std::string &column) const {
   return unknownSize;
 }
 
+void Records::balanceClasses(const std::vector<ParameterSpec> &parameters, Attributes &attributes, const std::string &column) const {
+  for (const ParameterSpec &parameter : parameters) {
+    const auto found = parameter.eachClass ? attributes.find(parameter.name) : attributes.end();
+    if (found != attributes.end() && std::holds_alternative<std::string>(found->second)) {
+      found->second = balancedWeights(column);
+    }
+  }
+}
+
 /// As scikit-learn's `balanced`: a class weighs records / (classes * its records), of train. A class without any has no records to
 /// weigh.
-void Records::balanceClasses(Attributes &attributes, const std::string &column) const {
-  const auto found = attributes.find("class_weights");
-  if (found == attributes.end() || !std::holds_alternative<std::string>(found->second)) {
-    return;
-  }
+std::vector<double> Records::balancedWeights(const std::string &column) const {
   std::vector<double> weights;
   if (facts != nullptr) {
     if (const auto counts = facts->trainCounts.find(column); counts != facts->trainCounts.end()) {
@@ -303,7 +308,7 @@ void Records::balanceClasses(Attributes &attributes, const std::string &column) 
       }
     }
   }
-  found->second = std::move(weights);
+  return weights;
 }
 
 std::int64_t Records::vocabularySize(const std::string &feature) const {

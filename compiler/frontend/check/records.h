@@ -49,8 +49,8 @@ public:
   // what only the data know: unknownSize without facts
   std::int64_t classCount(const std::string &column) const;
   std::int64_t vocabularySize(const std::string &feature) const;
-  /// `class_weights: balanced` becomes the weights of the classes of that column; none without facts.
-  void balanceClasses(Attributes &attributes, const std::string &column) const;
+  /// `balanced` in place of a number for each class becomes the weights of the classes of that column; none without facts.
+  void balanceClasses(const std::vector<ParameterSpec> &parameters, Attributes &attributes, const std::string &column) const;
 
 private:
   void readColumn(const Entry &entry);
@@ -62,6 +62,7 @@ private:
   bool readLines(const Attributes &attributes, const Span &span);
   void checkCaptures(const std::string &path, const Span &span);
   bool draftOf(const Callable &callable, const BoundCall &bound, const Span &span, FeatureDraft &draft);
+  std::vector<double> balancedWeights(const std::string &column) const;
   void addFeature(Feature feature);
   void resolveFeature(const Feature &feature);
 

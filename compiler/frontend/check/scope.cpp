@@ -80,6 +80,13 @@ Callable Scopes::find(const std::string &name, const Scope &scope) const {
   return callable;
 }
 
+std::string Scopes::headOf(const std::string &type) const {
+  const auto head = std::find_if(manifests.begin(), manifests.end(), [&](const PluginManifest &one) {
+    return one.kind == PluginKind::head && one.standard && one.takes(type);
+  });
+  return head == manifests.end() ? "" : head->name;
+}
+
 std::vector<std::string> Scopes::callableNames(const Scope &scope, const Value *flow) const {
   std::vector<std::string> names;
   if (reporter.full()) {

@@ -44,6 +44,9 @@ public:
   /// `flow`: what flows into the call, nullptr for nothing. Reports what cannot be called; the kind is `none` then.
   Callable resolve(const Expression &callee, const Scope &scope, const Value *flow = nullptr);
 
+  /// The standard head of targets of that type, which decodes what heads of the language answer for them; "" for none.
+  std::string headOf(const std::string &type) const;
+
   /// Blocks that are missing or not of this edition.
   void checkShape();
   /// Definitions whose names are taken, and plugins of `use` that are not there.

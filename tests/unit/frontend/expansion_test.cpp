@@ -1,4 +1,5 @@
 // From text and facts to the model graph: shapes, weights, paths, sharing.
+#include "compiler/frontend/operations.h"
 #include "tests/unit/frontend/test_plugins.h"
 
 #include <gtest/gtest.h>
@@ -201,6 +202,23 @@ TEST(Expansion, UnknownSizesAreMinusOneWithoutFacts) {
   EXPECT_EQ(made.pipeline.model.nodes[0].type.width, -1);
   EXPECT_TRUE(weightsOf(made.pipeline).empty());
   EXPECT_NE(analysis->recordProgram.find("\"path\":\"/folder/{split}.csv\""), std::string::npos) << analysis->recordProgram;
+}
+
+TEST(Operations, CountOperandsAndWeights) {
+  const auto arity = [](const char *name) {
+    const auto found = arityOf(name);
+    return found ? std::vector<std::size_t>{found->operands, found->mostOperands, found->weights, found->mostWeights}
+                 : std::vector<std::size_t>{};
+  };
+  using Counts = std::vector<std::size_t>;
+  EXPECT_EQ(arity("linear"), (Counts{1, 1, 1, 2}));
+  EXPECT_EQ(arity("positions"), (Counts{1, 1, 0, 1}));
+  EXPECT_EQ(arity("self_attention"), (Counts{1, 1, 4, 4}));
+  EXPECT_EQ(arity("concat"), (Counts{1, ~std::size_t{0}, 0, 0}));
+  EXPECT_EQ(arity("cross_entropy"), (Counts{2, 2, 0, 0}));
+  EXPECT_EQ(arity("sub"), (Counts{2, 2, 0, 0}));
+  EXPECT_EQ(arity("bert"), Counts{}); // no graph has it
+  EXPECT_EQ(arity("linea"), Counts{});
 }
 
 TEST(Settings, ReachParamsSettingsAndArguments) {

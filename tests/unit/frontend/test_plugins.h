@@ -20,10 +20,12 @@ inline std::vector<PluginManifest> manifests() {
   words.kind = PluginKind::tokenizer;
   words.parameters = {parameter("min_count", Type::integer, std::int64_t{2})};
   classify.name = "classify";
+  classify.standard = regress.standard = true;
   classify.kind = regress.kind = PluginKind::head;
   classify.input = regress.input = "vector";
   classify.targets = accuracy.targets = f1.targets = {"class"};
   classify.parameters = {parameter("label_smoothing", Type::number, 0.0), parameter("class_weights", Type::numbers, std::vector<double>{})};
+  classify.parameters[1].eachClass = true;
   regress.name = "regress";
   regress.targets = mse.targets = {"number"};
   accuracy.name = "accuracy";

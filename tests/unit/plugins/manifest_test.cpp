@@ -84,6 +84,23 @@ TEST(PluginManifest, ReadsEverything) {
   EXPECT_FALSE(manifest->results[0].higherIsBetter);
 }
 
+TEST(PluginManifest, SaysWhatGenericCodeMustKnow) {
+  const std::string head = "name = \"best\"\nkind = \"head\"\nversion = \"1.0.0\"\nabi = \"1.0\"\nsummary = \"s\"\ninput = \"vector\"\n"
+                           "target = \"set\"\n";
+  const std::string costs = "[[parameters]]\nname = \"costs\"\ntype = \"numbers\"\ndefault = []\nhelp = \"h\"\n";
+  const auto standard = parsePluginManifest(head + "standard = true\n" + costs + "each = \"class\"\n", "/a/plugin.toml");
+  ASSERT_TRUE(standard.ok()) << standard.status().message();
+  EXPECT_TRUE(standard->standard);
+  EXPECT_TRUE(standard->parameters[0].eachClass);
+  const auto other = parsePluginManifest(head + costs, "/a/plugin.toml");
+  ASSERT_TRUE(other.ok()) << other.status().message();
+  EXPECT_FALSE(other->standard);
+  EXPECT_FALSE(other->parameters[0].eachClass);
+  EXPECT_FALSE(parsePluginManifest(head + costs + "each = \"row\"\n", "/a/plugin.toml").ok());
+  EXPECT_FALSE(parsePluginManifest(changed("default = 3", "default = 3\neach = \"class\""), "/a/plugin.toml").ok()); // an int
+  EXPECT_FALSE(parsePluginManifest("standard = true\n" + good, "/a/plugin.toml").ok());                              // a metric
+}
+
 TEST(PluginManifest, ReadsWhichFilesOfAFolderCount) {
   const std::string text =
       "name = \"t\"\nkind = \"tokenizer\"\nversion = \"1.0.0\"\nabi = \"1.2\"\nsummary = \"s\"\n[[parameters]]\nname = \"vocab\"\n"

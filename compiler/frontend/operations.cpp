@@ -1,0 +1,489 @@
+#include "compiler/frontend/operations.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+namespace penstock::frontend {
+
+using Type = PluginParameter::Type;
+
+namespace parameters {
+
+ParameterSpec size(const char *name, const char *help) {
+  ParameterSpec spec;
+  spec.name = name;
+  spec.type = Type::integer;
+  spec.required = true;
+  spec.hasMinimum = spec.hasMaximum = true;
+  spec.minimum = 1;
+  spec.maximum = 1 << 24;
+  spec.help = help;
+  return spec;
+}
+ParameterSpec size(const char *name, std::int64_t value, const char *help) {
+  ParameterSpec spec = size(name, help);
+  spec.required = false;
+  spec.defaultValue = value;
+  return spec;
+}
+ParameterSpec flag(const char *name, bool value, const char *help) {
+  ParameterSpec spec;
+  spec.name = name;
+  spec.type = Type::boolean;
+  spec.defaultValue = value;
+  spec.help = help;
+  return spec;
+}
+ParameterSpec real(const char *name, double value, double minimum, double maximum, const char *help, bool openMinimum, bool openMaximum) {
+  ParameterSpec spec;
+  spec.name = name;
+  spec.type = Type::number;
+  spec.defaultValue = value;
+  spec.hasMinimum = std::isfinite(minimum);
+  spec.hasMaximum = std::isfinite(maximum);
+  spec.minimum = minimum;
+  spec.maximum = maximum;
+  spec.openMinimum = openMinimum;
+  spec.openMaximum = openMaximum;
+  spec.help = help;
+  return spec;
+}
+
+ParameterSpec share(const char *name, double value, bool required, const char *help) {
+  ParameterSpec spec = real(name, value, 0, 1, help, false, true);
+  spec.required = required;
+  return spec;
+}
+ParameterSpec choice(const char *name, std::vector<std::string> members, std::string value, const char *help) {
+  ParameterSpec spec;
+  spec.name = name;
+  spec.type = Type::enumeration;
+  spec.required = value.empty();
+  spec.members = std::move(members);
+  spec.defaultValue = std::move(value);
+  spec.help = help;
+  return spec;
+}
+ParameterSpec text(const char *name, std::string value, const char *help) {
+  ParameterSpec spec;
+  spec.name = name;
+  spec.type = Type::string;
+  spec.defaultValue = std::move(value);
+  spec.help = help;
+  return spec;
+}
+ParameterSpec strings(const char *name, const char *help) {
+  ParameterSpec spec;
+  spec.name = name;
+  spec.type = Type::strings;
+  spec.required = true;
+  spec.help = help;
+  return spec;
+}
+ParameterSpec path(const char *name, const char *help) {
+  ParameterSpec spec;
+  spec.name = name;
+  spec.type = Type::path;
+  spec.required = true;
+  spec.help = help;
+  return spec;
+}
+
+} // namespace parameters
+
+namespace {
+
+using namespace parameters;
+
+std::int64_t integerOf(const Attributes &attributes, const char *name) {
+  const auto found = attributes.find(name);
+  const auto *value = found == attributes.end() ? nullptr : std::get_if<std::int64_t>(&found->second);
+  return value == nullptr ? unknownSize : *value;
+}
+bool flagOf(const Attributes &attributes, const char *name) {
+  const auto found = attributes.find(name);
+  const auto *value = found == attributes.end() ? nullptr : std::get_if<bool>(&found->second);
+  return value != nullptr && *value;
+}
+std::string textOf(const Attributes &attributes, const char *name) {
+  const auto found = attributes.find(name);
+  const auto *value = found == attributes.end() ? nullptr : std::get_if<std::string>(&found->second);
+  return value == nullptr ? std::string() : *value;
+}
+
+ValueType same(const OperandTypes &operands, const Attributes &) {
+  ValueType type = operands[0];
+  if (type.kind == ValueType::Kind::number) {
+    return {ValueType::Kind::vector, "", 1};
+  }
+  return type;
+}
+constexpr char widthName[] = "width", mapsName[] = "maps";
+/// As wide as the parameter says.
+template <const char *name> ValueType widened(const OperandTypes &operands, const Attributes &attributes) {
+  ValueType type = same(operands, attributes);
+  type.width = integerOf(attributes, name);
+  return type;
+}
+ValueType embedded(const OperandTypes &operands, const Attributes &attributes) {
+  return {ValueType::Kind::sequence, operands[0].axis, integerOf(attributes, "width")};
+}
+ValueType pooled(const OperandTypes &operands, const Attributes &) { return {ValueType::Kind::vector, "", operands[0].width}; }
+ValueType rowsOfUnknownWidth(const OperandTypes &operands, const Attributes &) {
+  return {ValueType::Kind::sequence, operands[0].axis, unknownSize};
+}
+ValueType sideBySide(const OperandTypes &operands, const Attributes &) {
+  ValueType type = same(operands, {});
+  type.width = 0;
+  for (const ValueType &operand : operands) {
+    type.width = operand.width == unknownSize || type.width == unknownSize ? unknownSize : type.width + operand.width;
+  }
+  return type;
+}
+ValueType oneNumber(const OperandTypes &, const Attributes &) { return {ValueType::Kind::scalar, "", 1}; }
+
+/// 1/sqrt(n), the half width of PyTorch's uniform initializer.
+double fan(std::int64_t n) { return 1.0 / std::sqrt(static_cast<double>(std::max<std::int64_t>(n, 1))); }
+
+using Initializer = Weight::Initializer;
+
+std::vector<Weight> linearWeights(const OperandTypes &operands, const Attributes &attributes) {
+  const std::int64_t from = operands[0].width, to = integerOf(attributes, "width");
+  std::vector<Weight> weights{{"weight", {from, to}, Initializer::uniform, fan(from), true}};
+  if (flagOf(attributes, "bias")) {
+    weights.push_back({"bias", {to}, Initializer::uniform, fan(from), false});
+  }
+  return weights;
+}
+
+std::vector<Weight> convolutionWeights(const OperandTypes &operands, const Attributes &attributes) {
+  const std::int64_t from = operands[0].width, maps = integerOf(attributes, "maps"), width = integerOf(attributes, "width");
+  const double scale = 1.0 / std::sqrt(static_cast<double>(from) * static_cast<double>(width));
+  std::vector<Weight> weights{{"weight", {width, from, maps}, Initializer::uniform, scale, true}};
+  if (flagOf(attributes, "bias")) {
+    weights.push_back({"bias", {maps}, Initializer::uniform, scale, false});
+  }
+  return weights;
+}
+
+std::vector<Weight> attentionWeights(const OperandTypes &operands, const Attributes &) {
+  const std::int64_t d = operands[0].width;
+  return {{"in_weight", {d, 3 * d}, Initializer::uniform, std::sqrt(6.0 / (4.0 * static_cast<double>(d))), true},
+          {"in_bias", {3 * d}, Initializer::zeros, 0, false},
+          {"out_weight", {d, d}, Initializer::uniform, fan(d), true},
+          {"out_bias", {d}, Initializer::zeros, 0, false}};
+}
+
+std::vector<Weight> embeddingWeights(const OperandTypes &operands, const Attributes &attributes) {
+  return {{"weight", {operands[0].width, integerOf(attributes, "width")}, Initializer::normal, 1.0, true}};
+}
+
+std::vector<Weight> positionWeights(const OperandTypes &operands, const Attributes &attributes) {
+  if (textOf(attributes, "kind") != "learned") {
+    return {};
+  }
+  return {{"weight", {integerOf(attributes, "max"), operands[0].width}, Initializer::normal, 0.02, true}};
+}
+
+std::vector<Weight> segmentWeights(const OperandTypes &operands, const Attributes &attributes) {
+  return {{"weight", {integerOf(attributes, "count"), operands[0].width}, Initializer::normal, 0.02, true}};
+}
+
+std::vector<Weight> normWeights(const OperandTypes &operands, const Attributes &) {
+  return {{"weight", {operands[0].width}, Initializer::ones, 0, false}, {"bias", {operands[0].width}, Initializer::zeros, 0, false}};
+}
+
+// ---- what operations ask of their operands together
+
+OperationProblem mismatch(const ValueType &left, const std::string &right, const char *rule) {
+  return {"shape-mismatch", {{"left", describeType(left)}, {"right", right}, {"rule", rule}}};
+}
+
+std::optional<OperationProblem> headsDivideWidth(const OperandTypes &operands, const Attributes &attributes) {
+  const std::int64_t heads = integerOf(attributes, "heads"), width = operands[0].width;
+  if (heads == unknownSize || width == unknownSize || width % heads == 0) {
+    return std::nullopt;
+  }
+  return OperationProblem{"heads-do-not-divide", {{"heads", std::to_string(heads)}, {"width", std::to_string(width)}}};
+}
+
+std::optional<OperationProblem> oneLogitA(const OperandTypes &operands, const char *what, const char *rule) {
+  const std::int64_t logits = operands[0].width, classes = operands[1].width;
+  if (logits == unknownSize || classes == unknownSize || logits == classes) {
+    return std::nullopt;
+  }
+  return mismatch(operands[0], std::to_string(classes) + what, rule);
+}
+std::optional<OperationProblem> oneLogitAClass(const OperandTypes &operands, const Attributes &) {
+  return oneLogitA(operands, " classes", "there is one logit a class");
+}
+std::optional<OperationProblem> oneLogitALabel(const OperandTypes &operands, const Attributes &) {
+  return oneLogitA(operands, " labels", "there is one logit a label");
+}
+
+std::optional<OperationProblem> oneNumberARecord(const OperandTypes &operands, const Attributes &) {
+  if (operands[0].width == unknownSize || operands[0].width == 1) {
+    return std::nullopt;
+  }
+  return mismatch(operands[0], "one number a record", "one number is predicted for each record");
+}
+
+std::optional<OperationProblem> ofOneAxis(const OperandTypes &operands, const Attributes &) {
+  const ValueType &first = operands[0];
+  for (const ValueType &one : operands) {
+    const bool vectors = first.kind != ValueType::Kind::sequence && one.kind != ValueType::Kind::sequence;
+    if (!vectors && (one.kind != first.kind || one.axis != first.axis)) {
+      OperationProblem problem = mismatch(first, describeType(one), "`concat` joins vectors, or sequences of one axis");
+      problem.typed = false;
+      return problem;
+    }
+  }
+  return std::nullopt;
+}
+
+// ---- the table
+
+/// The parameters of a whole encoder; its folder or the family says what is not given.
+std::vector<ParameterSpec> encoderParameters() {
+  std::vector<ParameterSpec> parameters = {
+      path("folder", "a Hugging Face folder: config.json and model.safetensors; without one the weights are random"),
+      size("hidden", "elements of each row"),
+      size("layers", "layers"),
+      size("heads", "heads; they divide the width"),
+      size("inner", "width inside the feed-forward part; 4 times `hidden` where it is not given"),
+      size("positions", "places; the tokenizer must cut to at most as many; 512 where it is not given"),
+      share("dropout", 0, false, "share of elements that become zero in training; the folder's, or 10%, where it is not given"),
+      share("attention_dropout", 0, false, "the same for the weights of attention"),
+      choice("activation", {"gelu", "gelu_new", "relu"}, "", "activation of the feed-forward part; the folder's, or gelu")};
+  for (ParameterSpec &parameter : parameters) {
+    parameter.required = false;
+    parameter.absent = true;
+  }
+  return parameters;
+}
+
+ParameterSpec boundsRows(ParameterSpec spec) {
+  spec.boundsRows = true;
+  return spec;
+}
+
+ParameterSpec classWeights(const char *name, std::vector<std::string> words, const char *help) {
+  ParameterSpec spec;
+  spec.name = name;
+  spec.type = Type::numbers;
+  spec.defaultValue = std::vector<double>{};
+  spec.hasMinimum = true;
+  spec.eachClass = true;
+  spec.members = std::move(words);
+  spec.help = help;
+  return spec;
+}
+
+std::vector<BuiltinOp> makeOps() {
+  using enum Accepts;
+  constexpr std::nullptr_t none = nullptr;
+  return {
+#define OPERANDS(...) {__VA_ARGS__}
+#define PARAMETERS(...) {__VA_ARGS__}
+#define ENCODER_PARAMETERS encoderParameters()
+#define ELEMENTWISE(NAME, HELP) {{#NAME, {{"x", rows}}, {}}, HELP, same, none, none, true, false},
+#define OPERATION(NAME, TAKES, PARAMETERS, RESULT, WEIGHTS, CHECK, HELP)                                                                   \
+  {{#NAME, TAKES, PARAMETERS}, HELP, RESULT, WEIGHTS, CHECK, false, false},
+#define EXPANDED(NAME, TAKES, PARAMETERS, RESULT, WEIGHTS, CHECK, HELP)                                                                    \
+  {{#NAME, TAKES, PARAMETERS}, HELP, RESULT, WEIGHTS, CHECK, false, true},
+#define GRAPH(NAME, COUNT)
+#include "compiler/frontend/operations.def"
+#undef ELEMENTWISE
+#undef OPERATION
+#undef EXPANDED
+#undef GRAPH
+  };
+}
+
+/// The fewest and most weights that an operation can have, whatever its flags and words say.
+void countWeights(const BuiltinOp &op, Arity &arity) {
+  if (op.weights == nullptr) {
+    return;
+  }
+  std::vector<Attributes> calls(1);
+  for (const ParameterSpec &parameter : op.signature.parameters) {
+    std::vector<Attribute> given = {std::int64_t{1}};
+    if (parameter.type == Type::boolean) {
+      given = {false, true};
+    } else if (parameter.type == Type::enumeration) {
+      given.assign(parameter.members.begin(), parameter.members.end());
+    }
+    std::vector<Attributes> longer;
+    for (const Attributes &call : calls) {
+      for (const Attribute &value : given) {
+        longer.push_back(call);
+        longer.back()[parameter.name] = value;
+      }
+    }
+    calls = std::move(longer);
+  }
+  const OperandTypes operands(op.signature.operands.size(), {ValueType::Kind::vector, "", 1});
+  arity.weights = ~std::size_t{0};
+  for (const Attributes &call : calls) {
+    const std::size_t weights = op.weights(operands, call).size();
+    arity.weights = std::min(arity.weights, weights);
+    arity.mostWeights = std::max(arity.mostWeights, weights);
+  }
+}
+
+std::map<std::string, Arity, std::less<>> makeArities() {
+  std::map<std::string, Arity, std::less<>> arities = {
+#define ELEMENTWISE(NAME, HELP)
+#define OPERATION(NAME, TAKES, PARAMETERS, RESULT, WEIGHTS, CHECK, HELP)
+#define EXPANDED(NAME, TAKES, PARAMETERS, RESULT, WEIGHTS, CHECK, HELP)
+#define GRAPH(NAME, COUNT) {#NAME, {COUNT, COUNT, 0, 0}},
+#include "compiler/frontend/operations.def"
+  };
+  for (const BuiltinOp &op : builtinOps()) {
+    if (!op.expanded) {
+      const std::vector<OperandSpec> &operands = op.signature.operands;
+      Arity &arity = arities[op.signature.name];
+      arity.operands = operands.size();
+      arity.mostOperands = operands[0].accepts == Accepts::variadic ? ~std::size_t{0} : operands.size();
+      countWeights(op, arity);
+    }
+  }
+  return arities;
+}
+
+} // namespace
+
+const std::vector<BuiltinOp> &builtinOps() {
+  static const std::vector<BuiltinOp> ops = makeOps();
+  return ops;
+}
+
+const BuiltinOp *findBuiltin(std::string_view name) {
+  for (const BuiltinOp &op : builtinOps()) {
+    if (op.signature.name == name) {
+      return &op;
+    }
+  }
+  return nullptr;
+}
+
+std::optional<Arity> arityOf(std::string_view name) {
+  static const std::map<std::string, Arity, std::less<>> arities = makeArities();
+  const auto found = arities.find(name);
+  return found == arities.end() ? std::nullopt : std::optional(found->second);
+}
+
+Attribute defaultOf(const ParameterSpec &spec) {
+  if (spec.stepsOrShare) {
+    return std::vector<double>{std::get<double>(spec.defaultValue), -1};
+  }
+  return std::visit([](const auto &held) { return Attribute(held); }, spec.defaultValue);
+}
+
+bool isTarget(Accepts accepts) {
+  return accepts == Accepts::classTarget || accepts == Accepts::numberTarget || accepts == Accepts::setTarget ||
+         accepts == Accepts::tagsTarget || accepts == Accepts::labelTarget || accepts == Accepts::anyTarget;
+}
+
+bool acceptsType(Accepts accepts, const ValueType &type) {
+  using Kind = ValueType::Kind;
+  switch (accepts) {
+  case Accepts::rows:
+  case Accepts::variadic:
+  case Accepts::logits:
+    return type.kind == Kind::sequence || type.kind == Kind::vector || type.kind == Kind::number;
+  case Accepts::sequence:
+    return type.kind == Kind::sequence;
+  case Accepts::vector:
+    return type.kind == Kind::vector || type.kind == Kind::number;
+  case Accepts::ids:
+    return type.kind == Kind::ids;
+  default:
+    return true;
+  }
+}
+
+std::optional<Accepts> targetOfType(std::string_view type) {
+  return type == "class"    ? std::optional(Accepts::classTarget)
+         : type == "number" ? std::optional(Accepts::numberTarget)
+         : type == "set"    ? std::optional(Accepts::setTarget)
+         : type == "tags"   ? std::optional(Accepts::tagsTarget)
+                            : std::nullopt;
+}
+
+std::string typeOfTarget(Accepts accepts) {
+  for (const char *type : {"class", "number", "set", "tags"}) {
+    if (targetOfType(type) == accepts) {
+      return type;
+    }
+  }
+  return "";
+}
+
+bool fitsTarget(Accepts accepts, const std::string &type) {
+  return accepts == Accepts::classTarget    ? type == "class"
+         : accepts == Accepts::numberTarget ? type == "number"
+         : accepts == Accepts::setTarget    ? type == "set"
+         : accepts == Accepts::tagsTarget   ? type == "tags"
+         : accepts == Accepts::labelTarget  ? type == "class" || type == "tags"
+                                            : type == "class" || type == "number" || type == "set";
+}
+
+std::string describeType(const ValueType &type) {
+  const auto wide = [&](const std::string &what) { return type.width > 0 ? what + ", " + std::to_string(type.width) + " wide" : what; };
+  switch (type.kind) {
+  case ValueType::Kind::ids:
+    return "the ids of `" + type.axis + "`";
+  case ValueType::Kind::sequence:
+    return wide("a sequence of `" + type.axis + "`");
+  case ValueType::Kind::vector:
+    return wide("a vector");
+  case ValueType::Kind::classId:
+    return "a class";
+  case ValueType::Kind::set:
+    return "a set of labels";
+  case ValueType::Kind::tags:
+    return "the tags of `" + type.axis + "`";
+  case ValueType::Kind::number:
+    return "a number of each record";
+  case ValueType::Kind::scalar:
+    return "one number a batch";
+  case ValueType::Kind::head:
+    return "the result of a head";
+  }
+  return "a value";
+}
+
+std::string describeAccepts(Accepts accepts) {
+  switch (accepts) {
+  case Accepts::rows:
+  case Accepts::variadic:
+    return "a sequence or a vector";
+  case Accepts::sequence:
+    return "a sequence";
+  case Accepts::vector:
+    return "a vector";
+  case Accepts::ids:
+    return "the ids of a tokenizer";
+  case Accepts::logits:
+    return "a vector, or a sequence where the target is tags";
+  case Accepts::tagsTarget:
+    return "a tags column";
+  case Accepts::labelTarget:
+    return "a class or tags column";
+  case Accepts::classTarget:
+    return "a class column";
+  case Accepts::numberTarget:
+    return "a number column";
+  case Accepts::setTarget:
+    return "a set column";
+  case Accepts::anyTarget:
+    return "a class, number or set column";
+  case Accepts::any:
+    return "a value of the model";
+  }
+  return "a value";
+}
+
+} // namespace penstock::frontend
