@@ -1,4 +1,4 @@
-// Tables of which a step touches only the rows that it reads (transforms/DeferRows.h).
+// Tables of which a step touches only the rows that it reads (--penstock-defer-rows).
 //
 // The memory of PenstockCall.deferred holds for every such table, and every row of it, the step up to which the row was
 // updated, counted from `deferred_first`; and the numbers that each step since then had in common. All of it is zero after
