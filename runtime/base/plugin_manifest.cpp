@@ -405,7 +405,7 @@ Result<PluginManifest> manifestOf(const toml::table &table, const std::string &p
   if (row.target) {
     readTargets(reader, manifest);
   }
-  manifest.standard = row.kind == PluginKind::head && reader.flag("standard", false);
+  manifest.standard = row.input && row.target && reader.flag("standard", false);
   if (row.results && reader.get("state") != nullptr) {
     manifest.linearState = oneOf(reader, "state", {"constant", "linear"}) == "linear";
   }

@@ -81,9 +81,8 @@ Callable Scopes::find(const std::string &name, const Scope &scope) const {
 }
 
 std::string Scopes::headOf(const std::string &type) const {
-  const auto head = std::find_if(manifests.begin(), manifests.end(), [&](const PluginManifest &one) {
-    return one.kind == PluginKind::head && one.standard && one.takes(type);
-  });
+  const auto head =
+      std::find_if(manifests.begin(), manifests.end(), [&](const PluginManifest &one) { return one.standard && one.takes(type); });
   return head == manifests.end() ? "" : head->name;
 }
 
