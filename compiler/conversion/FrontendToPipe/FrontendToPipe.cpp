@@ -97,12 +97,15 @@ private:
 
   /// The type that the model reads a column or feature with, or null where it does not.
   Type modelType(StringRef name) {
-    for (const frontend::GraphNode &node : pipeline.model.nodes) {
-      if (node.kind == frontend::GraphNode::Kind::input && node.op == name) {
-        return typeOf(node.type);
+    if (inputTypes.empty()) { // a name may be asked for in each of thousands of columns
+      for (const frontend::GraphNode &node : pipeline.model.nodes) {
+        if (node.kind == frontend::GraphNode::Kind::input) {
+          inputTypes.try_emplace(node.op, typeOf(node.type));
+        }
       }
     }
-    return {};
+    auto found = inputTypes.find(name.str());
+    return found == inputTypes.end() ? Type() : found->second;
   }
 
   LogicalResult importRecords(Location top) {
@@ -345,6 +348,7 @@ private:
   MLIRContext &context;
   const frontend::TypedPipeline &pipeline;
   OpBuilder builder;
+  std::map<std::string, Type> inputTypes;
   std::map<std::string, Value> named;
   std::vector<Value> values; // of the graph's nodes
 };
