@@ -115,7 +115,7 @@ struct ModelBuilder::Call {
     return Value(Op::create(b, loc, operands[0].getType(), operands[0]));
   }
 
-  /// The Nn op of that name.
+  /// The Nn op of that name; its numbers go by their names.
   FailureOr<Value> elementwise() {
     if (!operandCount(1, 1)) {
       return failure();
@@ -125,6 +125,11 @@ struct ModelBuilder::Call {
       return failure();
     }
     OperationState state(loc, ("nn." + name).str(), operands, TypeRange(operands[0].getType()));
+    for (StringAttr key : state.name.getAttributeNames()) {
+      if (attributes.contains(key.str())) {
+        state.addAttribute(key, b.getF64FloatAttr(number(key.str().c_str(), 0)));
+      }
+    }
     return b.create(state)->getResult(0);
   }
 
