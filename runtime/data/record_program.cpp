@@ -329,10 +329,7 @@ RecordProgram read(const Json &json) {
 
 Result<RecordProgram> RecordProgram::parse(const std::string &text) {
   try {
-    // The places are for messages; there are as many as columns.
-    return read(Json::parse(text, [](int depth, Json::parse_event_t event, const Json &parsed) {
-      return depth != 1 || event != Json::parse_event_t::key || parsed != "places";
-    }));
+    return read(Json::parse(text));
   } catch (const Wrong &wrong) {
     return internalError("the record program " + wrong.what);
   } catch (const std::exception &) {
