@@ -72,6 +72,20 @@ LogicalResult SigmoidOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
   return success();
 }
 
+// x * sigmoid(x); the slope is s + y (1 - s).
+Value SiluOp::buildElement(OpBuilder &b, ValueRange x) {
+  Scalars s{b, getLoc()};
+  return s.div(x[0], s.add(s.number(1), s.exp(s.neg(x[0]))));
+}
+LogicalResult SiluOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
+  Graph n{b, getLoc()};
+  Value share = SigmoidOp::create(b, getLoc(), getType(), getInput());
+  Value rest = n.mul(getResult(), n.oneMinus(share));
+  Value slope = AddOp::create(b, getLoc(), share, rest);
+  out.push_back(n.mul(g[0], slope));
+  return success();
+}
+
 Value ExpOp::buildElement(OpBuilder &b, ValueRange x) { return Scalars{b, getLoc()}.exp(x[0]); }
 LogicalResult ExpOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
   out.push_back(Graph{b, getLoc()}.mul(g[0], getResult()));

@@ -153,6 +153,7 @@ def Nn_ReluOp : Nn_Unary<"relu", "max(x, 0); derivative 0 at 0", [Nn_Vjp, Nn_Kee
 def Nn_GeluOp : Nn_Unary<"gelu", "x * (1 + erf(x / sqrt 2)) / 2">;
 def Nn_TanhOp : Nn_Unary<"tanh", "hyperbolic tangent", [Nn_Vjp, Nn_KeepsOrder]>;
 def Nn_SigmoidOp : Nn_Unary<"sigmoid", "1 / (1 + exp(-x))", [Nn_Vjp, Nn_KeepsOrder]>;
+def Nn_SiluOp : Nn_Unary<"silu", "x / (1 + exp(-x))">;
 def Nn_ExpOp : Nn_Unary<"exp", "e to the x", [Nn_Vjp, Nn_KeepsOrder]>;
 def Nn_LogOp : Nn_Unary<"log", "natural logarithm">;
 def Nn_SqrtOp : Nn_Unary<"sqrt", "square root">;
