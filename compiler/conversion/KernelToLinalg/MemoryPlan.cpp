@@ -205,38 +205,35 @@ Extent MemoryPlan::extentOf(const nn::RowsOf &rows, std::int64_t width) const {
   return {0, width * 4, axis};
 }
 
+static std::int64_t sizeOf(const Extent &extent) { return extent.coefficient * 1024 + extent.constant; }
+
 // A free slot of the same axis is taken again: the smallest that is wide enough, else the widest is widened. Slots of
 // different axes never mix, so every offset stays affine.
 int MemoryPlan::allocate(const Extent &wanted) {
   Extent extent = wanted;
   extent.constant = roundUp(extent.constant, 64);
   extent.coefficient = roundUp(extent.coefficient, 4);
-  std::set<int> &free = released[extent.axis];
-  int best = -1;
-  for (int i : free) {
-    auto fits = [&](const Extent &e) { return e.coefficient >= extent.coefficient && e.constant >= extent.constant; };
-    auto size = [](const Extent &e) { return e.coefficient * 1024 + e.constant; };
-    if (best < 0) {
-      best = i;
-    } else {
-      const Extent &a = slots[i], &b = slots[best];
-      if (fits(a) ? (!fits(b) || size(a) < size(b)) : (!fits(b) && size(a) > size(b))) {
-        best = i;
-      }
-    }
-  }
-  if (best < 0) {
+  auto &free = released[extent.axis];
+  if (free.empty()) {
     slots.push_back(extent);
     return static_cast<int>(slots.size()) - 1;
   }
+  auto fits = [&](const std::pair<std::int64_t, int> &slot) {
+    return slots[slot.second].coefficient >= extent.coefficient && slots[slot.second].constant >= extent.constant;
+  };
+  auto best = std::find_if(free.lower_bound({sizeOf(extent), 0}), free.end(), fits); // none before is as large
+  if (best == free.end()) {
+    best = free.lower_bound({free.rbegin()->first, 0});
+  }
+  const int number = best->second;
   free.erase(best);
-  Extent &slot = slots[best];
+  Extent &slot = slots[number];
   slot.constant = std::max(slot.constant, extent.constant);
   slot.coefficient = std::max(slot.coefficient, extent.coefficient);
-  return best;
+  return number;
 }
 
-void MemoryPlan::release(int slot) { released[slots[slot].axis].insert(slot); }
+void MemoryPlan::release(int slot) { released[slots[slot].axis].insert({sizeOf(slots[slot]), slot}); }
 
 std::vector<MemoryPlan::Offset> MemoryPlan::offsets() const {
   std::map<int, std::vector<size_t>> ofAxis; // in the order of the sections: constants, axes, records

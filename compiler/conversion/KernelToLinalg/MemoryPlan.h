@@ -130,7 +130,7 @@ public:
 private:
   const ProgramLayout *layout;
   std::vector<Extent> slots;
-  std::map<int, std::set<int>> released; // slots that are free, by axis
+  std::map<int, std::set<std::pair<std::int64_t, int>>> released; // slots that are free, by axis: size and number
   std::int64_t reserved = 0;
 };
 

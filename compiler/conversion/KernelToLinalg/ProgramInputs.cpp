@@ -55,8 +55,9 @@ LogicalResult addInputs(ModuleOp module, ProgramLayout &layout) {
     declared = *read;
     module->setAttr("nn.inputs", declared);
   }
-  if (auto axes = module->getAttrOfType<ArrayAttr>("kernel.axes")) { // of a module whose entries are planned
-    for (auto axis : axes.getAsRange<ArrayAttr>()) {
+  const auto planned = module->getAttrOfType<ArrayAttr>("kernel.axes"); // of a module whose entries are planned: all was found then
+  if (planned) {
+    for (auto axis : planned.getAsRange<ArrayAttr>()) {
       addAxis({nn::RowsOf::Kind::axis, axis, 0}, layout);
     }
   }
@@ -81,6 +82,9 @@ LogicalResult addInputs(ModuleOp module, ProgramLayout &layout) {
       in.axis = static_cast<int>(addAxis(rows, layout));
     }
     table.inputs.push_back(std::move(in));
+  }
+  if (planned) {
+    return success();
   }
   // Axes that the model itself makes: static ones of other extents.
   module.walk([&](Operation *op) {
