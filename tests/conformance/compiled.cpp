@@ -68,7 +68,7 @@ struct AbiBatch {
 
   AbiBatch(const Batch &from, const PenstockProgram &program) : rows(static_cast<std::size_t>(program.axis_count)) {
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      const std::vector<std::int32_t> &offsets = from.offsets.at(program.axes[i]);
+      const std::vector<std::int32_t> &offsets = from.offsets.at(program.axes[i].name);
       Axis &axis = rows[i];
       for (std::int64_t r = 0; r < from.records; ++r) {
         for (std::int32_t row = offsets[static_cast<std::size_t>(r)]; row < offsets[static_cast<std::size_t>(r) + 1]; ++row) {
@@ -79,8 +79,8 @@ struct AbiBatch {
       }
       axis.rowWord = from.rowWord;
       axis.rowWord.resize(axis.rowRecord.size(), -1);
-      axes.push_back(
-          {offsets.back(), offsets.data(), axis.rowRecord.data(), axis.rowPosition.data(), axis.rowSegment.data(), axis.rowWord.data()});
+      axes.push_back({offsets.back(), offsets.data(), axis.rowRecord.data(), axis.rowPosition.data(), axis.rowRecord.data(),
+                      axis.rowPosition.data(), axis.rowSegment.data(), axis.rowWord.data()});
     }
     for (const auto &[index, tensor] : from.inputs) {
       inputs.push_back(tensor.i.empty() ? static_cast<const void *>(floats.emplace_back(tensor.f.begin(), tensor.f.end()).data())
@@ -168,11 +168,8 @@ Result<Values> runEntry(const std::string &library, const Globals &globals, cons
   std::vector<void *> outputs;
   for (int o = 0; o < table.entries[index].output_count; ++o) {
     const PenstockOutputInfo &info = table.entries[index].outputs[o];
-    const std::int64_t rows = info.rows == PENSTOCK_OUTPUT_ONE       ? 1
-                              : info.rows == PENSTOCK_OUTPUT_RECORDS ? batch.records
-                                                                     : abi.axes[static_cast<std::size_t>(info.axis)].rows;
     std::vector<float> &value = values[info.name];
-    value.resize(static_cast<std::size_t>(rows * info.width));
+    value.resize(static_cast<std::size_t>(penstock_rows_of(info.type, &abi.batch) * info.type->width));
     outputs.push_back(value.data());
   }
   Program::Step step;
