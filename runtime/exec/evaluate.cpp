@@ -285,8 +285,8 @@ Status Evaluation::openTarget(Judged &judged) {
     judged.threshold = thresholdOf(answer);
   } else if (answer.targetType == "tags") {
     judged.tags = dataset->tagsOf(answer.target);
-    judged.evaluateAxis = judged.evaluateOutput < 0 ? -1 : evaluateEntry->outputs[judged.evaluateOutput].axis;
-    judged.predictAxis = judged.predictOutput < 0 ? -1 : predictEntry->outputs[judged.predictOutput].axis;
+    judged.evaluateAxis = judged.evaluateOutput < 0 ? -1 : evaluateEntry->outputs[judged.evaluateOutput].type->axis;
+    judged.predictAxis = judged.predictOutput < 0 ? -1 : predictEntry->outputs[judged.predictOutput].type->axis;
     const int axis = judged.evaluateAxis >= 0 ? judged.evaluateAxis : judged.predictAxis;
     if (judged.tags.offsets == nullptr || axis < 0) {
       return internalError("the answer `" + answer.name + "` does not lie on an axis with tags; please report this");
@@ -307,7 +307,7 @@ Status Evaluation::open(const AnswerSpec &answer, const std::vector<MetricSpec> 
   if ((evaluateEntry != nullptr && judged.evaluateOutput < 0) || (predictEntry != nullptr && judged.predictOutput < 0)) {
     return internalError("the compiled program has no output for the answer `" + answer.name + "`; please report this");
   }
-  judged.width = entry->outputs[output].width;
+  judged.width = entry->outputs[output].type->width;
   judged.record = record;
   PENSTOCK_TRY(openTarget(judged));
   for (const MetricSpec &use : uses) {

@@ -59,7 +59,7 @@ namespace {
 /// A batch in the form of a program's interface.
 struct AbiBatch {
   struct Axis {
-    std::vector<std::int32_t> rowRecord, rowPosition, rowSegment, rowWord;
+    std::vector<std::int32_t> rowParent, rowPosition, rowRecord, rowPlace, rowSegment, rowWord;
   };
   std::vector<Axis> rows;
   std::vector<PenstockAxisBatch> axes;
@@ -70,17 +70,23 @@ struct AbiBatch {
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const std::vector<std::int32_t> &offsets = from.offsets.at(program.axes[i].name);
       Axis &axis = rows[i];
-      for (std::int64_t r = 0; r < from.records; ++r) {
-        for (std::int32_t row = offsets[static_cast<std::size_t>(r)]; row < offsets[static_cast<std::size_t>(r) + 1]; ++row) {
-          axis.rowRecord.push_back(static_cast<std::int32_t>(r));
-          axis.rowPosition.push_back(row - offsets[static_cast<std::size_t>(r)]);
+      const Axis *const parent =
+          program.axes[i].parent == PENSTOCK_RECORDS ? nullptr : &rows[static_cast<std::size_t>(program.axes[i].parent)];
+      std::vector<std::int32_t> ofRecord(static_cast<std::size_t>(from.records));
+      for (std::size_t p = 0; p + 1 < offsets.size(); ++p) {
+        const std::int32_t record = parent == nullptr ? static_cast<std::int32_t>(p) : parent->rowRecord[p];
+        for (std::int32_t row = offsets[p]; row < offsets[p + 1]; ++row) {
+          axis.rowParent.push_back(static_cast<std::int32_t>(p));
+          axis.rowPosition.push_back(row - offsets[p]);
+          axis.rowRecord.push_back(record);
+          axis.rowPlace.push_back(ofRecord[static_cast<std::size_t>(record)]++);
           axis.rowSegment.push_back(segmentOf(axis.rowPosition.back()));
         }
       }
       axis.rowWord = from.rowWord;
       axis.rowWord.resize(axis.rowRecord.size(), -1);
-      axes.push_back({offsets.back(), offsets.data(), axis.rowRecord.data(), axis.rowPosition.data(), axis.rowRecord.data(),
-                      axis.rowPosition.data(), axis.rowSegment.data(), axis.rowWord.data()});
+      axes.push_back({offsets.back(), offsets.data(), axis.rowParent.data(), axis.rowPosition.data(), axis.rowRecord.data(),
+                      axis.rowPlace.data(), axis.rowSegment.data(), axis.rowWord.data()});
     }
     for (const auto &[index, tensor] : from.inputs) {
       inputs.push_back(tensor.i.empty() ? static_cast<const void *>(floats.emplace_back(tensor.f.begin(), tensor.f.end()).data())
