@@ -35,9 +35,14 @@ void put(std::string &out, const Attributes &attributes) {
   out += "} ";
 }
 void put(std::string &out, const frontend::ValueType &type) {
-  put(out, static_cast<int>(type.kind));
-  put(out, type.axis);
+  put(out, static_cast<int>(type.rows));
+  for (const frontend::Axis &axis : type.axes) {
+    put(out, axis.name);
+    put(out, axis.extents);
+  }
   put(out, type.width);
+  put(out, static_cast<int>(type.element));
+  put(out, type.values);
 }
 
 /// The record program decides the order of inputs and the axes; where its data lie and where it was

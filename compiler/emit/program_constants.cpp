@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <map>
+#include <tuple>
 
 namespace penstock {
 namespace {
@@ -90,6 +91,29 @@ Constant *amountOf(Tables &t, const ProgramTable::Amount &amount) {
                   {t.i64(amount.constant), t.i64(amount.perRecord), t.numbers(amount.perRow), t.numbers(amount.perPair)});
 }
 
+/// One struct for all values of one type.
+class ValueTypes {
+public:
+  explicit ValueTypes(Tables &tables) : t(tables) {}
+
+  Constant *of(const ProgramTable::ValueType &type) {
+    Constant *&known = made[{type.rows, type.axis, type.element, type.fixedRows, type.width}];
+    if (!known) {
+      using S = PenstockValueType;
+      known = t.global(
+          t.record("PenstockValueType", sizeof(S),
+                   {offsetof(S, struct_size), offsetof(S, rows), offsetof(S, axis), offsetof(S, element), offsetof(S, fixed_rows),
+                    offsetof(S, width)},
+                   {t.i32(sizeof(S)), t.i32(type.rows), t.i32(type.axis), t.i32(type.element), t.i64(type.fixedRows), t.i64(type.width)}));
+    }
+    return known;
+  }
+
+private:
+  Tables &t;
+  std::map<std::tuple<int, int, int, std::int64_t, std::int64_t>, Constant *> made;
+};
+
 Constant *workOf(Tables &t, const ProgramTable::Step &step) {
   if (!step.work) {
     return t.null();
@@ -124,14 +148,29 @@ Status checkTable(const ProgramTable &table) {
       return contradiction(fmt::format("the place of tensor `{}`", tensor.name));
     }
   }
+  for (std::size_t i = 0; i < table.axes.size(); ++i) {
+    if (table.axes[i].parent < -1 || table.axes[i].parent >= static_cast<int>(i)) {
+      return contradiction(fmt::format("axis `{}` stands before its parent", table.axes[i].name));
+    }
+  }
+  const auto sound = [&](const ProgramTable::ValueType &type) {
+    const bool onAxis = type.rows == PENSTOCK_ROWS_AXIS;
+    return type.rows >= PENSTOCK_ROWS_ONE && type.rows <= PENSTOCK_ROWS_FIXED && penstock_element_bytes(type.element) > 0 &&
+           type.width > 0 && (onAxis ? type.axis >= 0 && type.axis < static_cast<int>(table.axes.size()) : type.axis == -1);
+  };
   for (const ProgramTable::Input &input : table.inputs) {
-    if (input.axis < -1 || input.axis >= static_cast<int>(table.axes.size())) {
-      return contradiction(fmt::format("input `{}` names no axis", input.name));
+    if (!sound(input.type)) {
+      return contradiction(fmt::format("the type of input `{}`", input.name));
     }
   }
   for (const ProgramTable::Entry &entry : table.entries) {
     if (entry.arena.perRow.size() != table.axes.size()) {
       return contradiction(fmt::format("the arena of entry `{}` does not count every axis", entry.name));
+    }
+    for (const ProgramTable::Output &output : entry.outputs) {
+      if (!sound(output.type)) {
+        return contradiction(fmt::format("the type of output `{}`", output.name));
+      }
     }
   }
   return Status::success();
@@ -143,12 +182,20 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
   PENSTOCK_TRY(checkTable(table));
   Tables t(module);
 
-  std::vector<Constant *> inputs, tensors, dispatches, entries;
+  ValueTypes types(t);
+  std::vector<Constant *> axes, inputs, tensors, dispatches, entries;
+  for (const ProgramTable::Axis &axis : table.axes) {
+    using S = PenstockAxis;
+    axes.push_back(
+        t.record("PenstockAxis", sizeof(S),
+                 {offsetof(S, struct_size), offsetof(S, parent), offsetof(S, name), offsetof(S, extent_count), offsetof(S, extents)},
+                 {t.i32(sizeof(S)), t.i32(axis.parent), t.text(axis.name), t.i32(static_cast<std::int64_t>(axis.extents.size())),
+                  t.numbers(axis.extents)}));
+  }
   for (const ProgramTable::Input &input : table.inputs) {
     using S = PenstockInputInfo;
-    inputs.push_back(t.record("PenstockInputInfo", sizeof(S),
-                              {offsetof(S, name), offsetof(S, kind), offsetof(S, axis), offsetof(S, target)},
-                              {t.text(input.name), t.i32(input.kind), t.i32(input.axis), t.i32(input.target)}));
+    inputs.push_back(t.record("PenstockInputInfo", sizeof(S), {offsetof(S, name), offsetof(S, type), offsetof(S, target)},
+                              {t.text(input.name), types.of(input.type), t.i32(input.target)}));
   }
   for (const ProgramTable::Tensor &tensor : table.tensors) {
     using S = PenstockTensorInfo;
@@ -190,9 +237,8 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
     std::vector<Constant *> outputs;
     for (const ProgramTable::Output &output : entry.outputs) {
       using S = PenstockOutputInfo;
-      outputs.push_back(t.record("PenstockOutputInfo", sizeof(S),
-                                 {offsetof(S, name), offsetof(S, width), offsetof(S, rows), offsetof(S, axis)},
-                                 {t.text(output.name), t.i64(output.width), t.i32(output.rows), t.i32(output.axis)}));
+      outputs.push_back(
+          t.record("PenstockOutputInfo", sizeof(S), {offsetof(S, name), offsetof(S, type)}, {t.text(output.name), types.of(output.type)}));
     }
     using A = PenstockArena;
     Constant *arena = t.record(
@@ -235,8 +281,8 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
                                 t.i32(PENSTOCK_PROGRAM_ABI_MAJOR),
                                 t.i32(PENSTOCK_PROGRAM_ABI_MINOR),
                                 t.text(table.level),
-                                count(table.axes),
-                                t.textArray(table.axes),
+                                count(axes),
+                                t.array(axes),
                                 count(inputs),
                                 t.array(inputs),
                                 count(tensors),

@@ -18,17 +18,25 @@ struct ProgramTable {
     float scale = 0;
     bool decays = false;
   };
+  /// See PenstockAxis: `parent` stands before it, -1 are the records; no extents: ragged.
+  struct Axis {
+    std::string name;
+    int parent = -1;
+    std::vector<std::int64_t> extents = {};
+  };
+  /// See PenstockValueType.
+  struct ValueType {
+    int rows = 0, axis = -1, element = 0;
+    std::int64_t fixedRows = 0, width = 1;
+  };
   struct Input {
     std::string name;
-    int kind = 0; // PenstockInputKind
-    int axis = -1;
+    ValueType type;
     bool target = false;
   };
   struct Output {
     std::string name;
-    std::int64_t width = 1;
-    int rows = 0; // PenstockOutputRows
-    int axis = -1;
+    ValueType type;
   };
   struct Arena {
     std::int64_t constant = 0, perRecord = 0, perWorker = 0;
@@ -61,7 +69,7 @@ struct ProgramTable {
     std::vector<std::int64_t> attributes;
   };
   std::string level;
-  std::vector<std::string> axes;
+  std::vector<Axis> axes; // parents first
   std::vector<Input> inputs;
   std::vector<Tensor> tensors; // parameters, states, fitted, model states
   std::int64_t parameterElements = 0, stateElements = 0, fittedElements = 0;

@@ -112,27 +112,15 @@ std::string textOf(const Attributes &attributes, const char *name) {
   return value == nullptr ? std::string() : *value;
 }
 
-ValueType same(const OperandTypes &operands, const Attributes &) {
-  ValueType type = operands[0];
-  if (type.kind == ValueType::Kind::number) {
-    return {ValueType::Kind::vector, "", 1};
-  }
-  return type;
-}
+ValueType same(const OperandTypes &operands, const Attributes &) { return operands[0]; }
 constexpr char widthName[] = "width", mapsName[] = "maps";
 /// As wide as the parameter says.
 template <const char *name> ValueType widened(const OperandTypes &operands, const Attributes &attributes) {
-  ValueType type = same(operands, attributes);
-  type.width = integerOf(attributes, name);
-  return type;
+  return operands[0].withWidth(integerOf(attributes, name));
 }
-ValueType embedded(const OperandTypes &operands, const Attributes &attributes) {
-  return {ValueType::Kind::sequence, operands[0].axis, integerOf(attributes, "width")};
-}
-ValueType pooled(const OperandTypes &operands, const Attributes &) { return {ValueType::Kind::vector, "", operands[0].width}; }
-ValueType rowsOfUnknownWidth(const OperandTypes &operands, const Attributes &) {
-  return {ValueType::Kind::sequence, operands[0].axis, unknownSize};
-}
+ValueType pooled(const OperandTypes &operands, const Attributes &) { return operands[0].pooled(); }
+ValueType counted(const OperandTypes &operands, const Attributes &) { return operands[0].pooled().withWidth(operands[0].values); }
+ValueType rowsOfUnknownWidth(const OperandTypes &operands, const Attributes &) { return operands[0].withWidth(unknownSize); }
 ValueType sideBySide(const OperandTypes &operands, const Attributes &) {
   ValueType type = same(operands, {});
   type.width = 0;
@@ -141,7 +129,7 @@ ValueType sideBySide(const OperandTypes &operands, const Attributes &) {
   }
   return type;
 }
-ValueType oneNumber(const OperandTypes &, const Attributes &) { return {ValueType::Kind::scalar, "", 1}; }
+ValueType oneNumber(const OperandTypes &, const Attributes &) { return ValueType::scalar(); }
 
 /// 1/sqrt(n), the half width of PyTorch's uniform initializer.
 double fan(std::int64_t n) { return 1.0 / std::sqrt(static_cast<double>(std::max<std::int64_t>(n, 1))); }
@@ -176,7 +164,7 @@ std::vector<Weight> attentionWeights(const OperandTypes &operands, const Attribu
 }
 
 std::vector<Weight> embeddingWeights(const OperandTypes &operands, const Attributes &attributes) {
-  return {{"weight", {operands[0].width, integerOf(attributes, "width")}, Initializer::normal, 1.0, true}};
+  return {{"weight", {operands[0].values, integerOf(attributes, "width")}, Initializer::normal, 1.0, true}};
 }
 
 std::vector<Weight> positionWeights(const OperandTypes &operands, const Attributes &attributes) {
@@ -209,7 +197,7 @@ std::optional<OperationProblem> headsDivideWidth(const OperandTypes &operands, c
 }
 
 std::optional<OperationProblem> oneLogitA(const OperandTypes &operands, const char *what, const char *rule) {
-  const std::int64_t logits = operands[0].width, classes = operands[1].width;
+  const std::int64_t logits = operands[0].width, classes = sizeOf(operands[1]);
   if (logits == unknownSize || classes == unknownSize || logits == classes) {
     return std::nullopt;
   }
@@ -232,8 +220,7 @@ std::optional<OperationProblem> oneNumberARecord(const OperandTypes &operands, c
 std::optional<OperationProblem> ofOneAxis(const OperandTypes &operands, const Attributes &) {
   const ValueType &first = operands[0];
   for (const ValueType &one : operands) {
-    const bool vectors = first.kind != ValueType::Kind::sequence && one.kind != ValueType::Kind::sequence;
-    if (!vectors && (one.kind != first.kind || one.axis != first.axis)) {
+    if (!one.sameRows(first)) {
       OperationProblem problem = mismatch(first, describeType(one), "`concat` joins vectors, or sequences of one axis");
       problem.typed = false;
       return problem;
@@ -323,7 +310,7 @@ void countWeights(const BuiltinOp &op, Arity &arity) {
     }
     calls = std::move(longer);
   }
-  const OperandTypes operands(op.signature.operands.size(), {ValueType::Kind::vector, "", 1});
+  const OperandTypes operands(op.signature.operands.size(), ValueType::vector(1));
   arity.weights = ~std::size_t{0};
   for (const Attributes &call : calls) {
     const std::size_t weights = op.weights(operands, call).size();
@@ -387,18 +374,17 @@ bool isTarget(Accepts accepts) {
 }
 
 bool acceptsType(Accepts accepts, const ValueType &type) {
-  using Kind = ValueType::Kind;
   switch (accepts) {
   case Accepts::rows:
   case Accepts::variadic:
   case Accepts::logits:
-    return type.kind == Kind::sequence || type.kind == Kind::vector || type.kind == Kind::number;
+    return type.isRows();
   case Accepts::sequence:
-    return type.kind == Kind::sequence;
+    return type.isRows() && type.onAxis();
   case Accepts::vector:
-    return type.kind == Kind::vector || type.kind == Kind::number;
+    return type.isRows() && !type.onAxis();
   case Accepts::ids:
-    return type.kind == Kind::ids;
+    return type.element == ValueType::Element::i32 && type.onAxis();
   default:
     return true;
   }
@@ -431,28 +417,30 @@ bool fitsTarget(Accepts accepts, const std::string &type) {
 }
 
 std::string describeType(const ValueType &type) {
-  const auto wide = [&](const std::string &what) { return type.width > 0 ? what + ", " + std::to_string(type.width) + " wide" : what; };
-  switch (type.kind) {
-  case ValueType::Kind::ids:
-    return "the ids of `" + type.axis + "`";
-  case ValueType::Kind::sequence:
-    return wide("a sequence of `" + type.axis + "`");
-  case ValueType::Kind::vector:
-    return wide("a vector");
-  case ValueType::Kind::classId:
-    return "a class";
-  case ValueType::Kind::set:
-    return "a set of labels";
-  case ValueType::Kind::tags:
-    return "the tags of `" + type.axis + "`";
-  case ValueType::Kind::number:
-    return "a number of each record";
-  case ValueType::Kind::scalar:
-    return "one number a batch";
-  case ValueType::Kind::head:
+  if (type.rows == ValueType::Rows::none) {
     return "the result of a head";
   }
-  return "a value";
+  if (type.rows == ValueType::Rows::one) {
+    return "one number a batch";
+  }
+  if (type.element == ValueType::Element::i32) {
+    return type.onAxis() ? "the ids of `" + type.axis() + "`" : "a class";
+  }
+  std::string words = "records";
+  for (const Axis &axis : type.axes) {
+    words += " x " + axis.name;
+    for (std::size_t i = 0; i < axis.extents.size(); ++i) {
+      words += (i == 0 ? "[" : ", ") + std::to_string(axis.extents[i]) + (i + 1 == axis.extents.size() ? "]" : "");
+    }
+  }
+  return std::string(type.onAxis() ? "a sequence, `" : "a vector, `") + words + (type.width > 0 ? " x " + std::to_string(type.width) : "") +
+         "`";
+}
+
+bool isSized(const ValueType &type) { return type.width != unknownSize && type.values != unknownSize; }
+
+std::int64_t sizeOf(const ValueType &type) {
+  return type.element == ValueType::Element::i32 || type.rows == ValueType::Rows::none ? type.values : type.width;
 }
 
 std::string describeAccepts(Accepts accepts) {

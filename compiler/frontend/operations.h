@@ -101,6 +101,10 @@ Attribute defaultOf(const ParameterSpec &spec);
 
 /// "a sequence of `tokens`, 128 wide".
 std::string describeType(const ValueType &type);
+/// Whether the width and the number of values are known.
+bool isSized(const ValueType &type);
+/// The number that a person means by the size of a value: that of its classes or vocabulary, or its width.
+std::int64_t sizeOf(const ValueType &type);
 std::string describeAccepts(Accepts accepts);
 
 // Parameters, as tables write them.

@@ -22,22 +22,55 @@ struct SourceRange {
   std::uint32_t endLine = 1, endColumn = 1;
 };
 
-/// The types that a model value can have. Rows x width float32 unless it says otherwise.
+/// An axis on the way from the records to a value's rows.
+struct Axis {
+  std::string name;                  // of a ragged axis; "" of a static one
+  std::vector<std::int64_t> extents; // of a static axis
+  bool operator==(const Axis &) const = default;
+};
+
+/// What a value of the model is (docs/design/value_descriptor.md): what its rows are, the elements of a row, their type.
 struct ValueType {
-  enum class Kind {
-    ids,      // int32 rows of axis `axis`; `width` is the size of the vocabulary
-    sequence, // float32 rows of axis `axis`, `width` wide
-    vector,   // float32, one a record, `width` wide
-    classId,  // int32, one a record; `width` is the number of classes
-    tags,     // int32 rows of axis `axis`: a tag where a word begins, -1 elsewhere; `width` is the number of tags
-    number,   // float32, one a record
-    set,      // float32, records x labels, 1 for the labels of a record; `width` is the number of labels
-    scalar,   // one float32 for the batch: a loss
-    head      // result of a head call: read it with `answer_of` and `loss_of`
+  enum class Rows {
+    none,    // the result of a head call: read with `answer_of` and `loss_of`
+    one,     // one row for the batch: a loss
+    records, // a row a record
+    axis     // a row a row of the last of `axes`
   };
-  Kind kind = Kind::scalar;
-  std::string axis;
-  std::int64_t width = 0;
+  enum class Element { f32, i32, u8 };
+  Rows rows = Rows::one;
+  std::vector<Axis> axes; // from the records down
+  std::int64_t width = 1;
+  Element element = Element::f32;
+  std::int64_t values = 0; // of i32: the size of the vocabulary, or the number of classes or tags; of a head, those of its target
+
+  bool operator==(const ValueType &) const = default;
+  bool onAxis() const { return rows == Rows::axis; }
+  /// Numbers with a row a record or a row of an axis.
+  bool isRows() const { return element != Element::i32 && (rows == Rows::records || rows == Rows::axis); }
+  /// The name of the axis; "" where there is none or it has none.
+  std::string axis() const { return axes.empty() ? "" : axes.back().name; }
+  /// Whether rows are those of `other`.
+  bool sameRows(const ValueType &other) const { return rows == other.rows && axes == other.axes; }
+  /// The rows of the parent of the axis.
+  ValueType pooled() const {
+    ValueType parent = *this;
+    parent.axes.pop_back();
+    parent.rows = parent.axes.empty() ? Rows::records : Rows::axis;
+    return parent;
+  }
+  /// The same rows with numbers, `wide` a row.
+  ValueType withWidth(std::int64_t wide) const { return {rows, axes, wide, Element::f32, 0}; }
+
+  static ValueType scalar() { return {}; }
+  static ValueType vector(std::int64_t width) { return {Rows::records, {}, width, Element::f32, 0}; }
+  static ValueType sequence(std::string axis, std::int64_t width) { return {Rows::axis, {{std::move(axis), {}}}, width, Element::f32, 0}; }
+  /// An index below `values`, a record or, where `axis` is not "", a row of it.
+  static ValueType index(const std::string &axis, std::int64_t values) {
+    return axis.empty() ? ValueType{Rows::records, {}, 1, Element::i32, values}
+                        : ValueType{Rows::axis, {{axis, {}}}, 1, Element::i32, values};
+  }
+  static ValueType head(std::int64_t values) { return {Rows::none, {}, 1, Element::f32, values}; }
 };
 
 using Attribute =
@@ -81,7 +114,8 @@ struct GraphNode {
   double rate = 1;             // of a plugin head: of all its weights
   bool frozen = false;
   ValueType type;
-  std::string path; // instance path: "answer.linear_0"; keys weights and random numbers
+  std::string column; // of an input that is a column: its type, "class", "number", "set" or "tags"; "" of a feature
+  std::string path;   // instance path: "answer.linear_0"; keys weights and random numbers
   SourceRange range;
 };
 

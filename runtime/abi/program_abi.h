@@ -7,11 +7,12 @@
  * and holds no mutable state: everything it reads or writes comes through PenstockCall, so one mapped program
  * serves any number of runs and threads. JIT, compile cache and artifact use this same form.
  *
- * All tensors are row-major float32 unless said otherwise. A ragged value on an axis is its rows, one after another
- * (`rows x width`), beside the axis's offsets; there is no padding.
+ * Values are rows, one after another, `width` elements each (value_type.h); there is no padding.
  */
 #ifndef PENSTOCK_PROGRAM_ABI_H
 #define PENSTOCK_PROGRAM_ABI_H
+
+#include "runtime/abi/value_type.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -20,20 +21,23 @@
 extern "C" {
 #endif
 
-#define PENSTOCK_PROGRAM_ABI_MAJOR 2
-#define PENSTOCK_PROGRAM_ABI_MINOR 1
+#define PENSTOCK_PROGRAM_ABI_MAJOR 3
+#define PENSTOCK_PROGRAM_ABI_MINOR 0
 
-/* One ragged axis of a batch. `offsets` has records + 1 entries, offsets[0] == 0; record r owns rows
- * [offsets[r], offsets[r + 1]). `row_record[i]` is the record of row i, `row_position[i]` its place in that record, and
- * `row_segment[i]` which text of a pair it is of: 0 or 1, always 0 for single texts.
+/* One axis of a batch. `offsets` has one entry more than the axis's parent has rows, offsets[0] == 0: row p of the parent owns rows
+ * [offsets[p], offsets[p + 1]). Row i is the `row_position[i]`-th of row `row_parent[i]` of the parent, and the `row_place[i]`-th of record
+ * `row_record[i]`; on an axis over records the two are one. A static axis has them as well.
  * Every record has at least one row (an empty text is one unknown token; see docs/spec/language.md).
- * `row_word`: row i is the first sub-word of word row_word[i] of its record, else -1; NULL where the axis is not cut from
- * words. Of the rows of a record the words only grow; a word that gave no sub-word, or lies behind the cut, has no row. */
+ * `row_segment`: which text of a pair row i is of, 0 or 1, always 0 for single texts. `row_word`: row i is the first sub-word of word
+ * row_word[i] of its record, else -1; NULL where the axis is not cut from words. Of the rows of a record the words only grow; a word
+ * that gave no sub-word, or lies behind the cut, has no row. */
 typedef struct PenstockAxisBatch {
   int64_t rows;
   const int32_t *offsets;
-  const int32_t *row_record;
+  const int32_t *row_parent;
   const int32_t *row_position;
+  const int32_t *row_record;
+  const int32_t *row_place;
   const int32_t *row_segment;
   const int32_t *row_word;
 } PenstockAxisBatch;
@@ -71,33 +75,17 @@ typedef struct PenstockTensorInfo {
   int32_t decays; /* 1 where weight decay applies */
 } PenstockTensorInfo;
 
-/* One input of a batch. */
-enum PenstockInputKind {
-  PENSTOCK_INPUT_IDS = 0,    /* int32 rows of axis `axis` */
-  PENSTOCK_INPUT_CLASS = 1,  /* int32 a record: index of the class */
-  PENSTOCK_INPUT_NUMBER = 2, /* float32 a record */
-  PENSTOCK_INPUT_SET = 3,    /* float32, records x number of labels: 1 for the labels of a record, else 0 */
-  PENSTOCK_INPUT_TAGS = 4    /* int32 rows of axis `axis`: index of the tag at the first sub-word of a word, -1 elsewhere and
-                                where train does not have the tag */
-};
+/* One input of a batch: floats; indices of classes, labels, ids, tags (int32, -1: none of those that train has); or bytes. */
 typedef struct PenstockInputInfo {
-  const char *name; /* name of the feature or column */
-  int32_t kind;
-  int32_t axis;   /* index into axes, or -1 for one value a record */
+  const char *name; /* of the feature or column */
+  const PenstockValueType *type;
   int32_t target; /* 1 when only the loss reads it: absent (NULL) at predict */
 } PenstockInputInfo;
 
-/* One output of an entry: `width` float32 for each of its rows. */
-enum PenstockOutputRows {
-  PENSTOCK_OUTPUT_ONE = 0,     /* one row a batch */
-  PENSTOCK_OUTPUT_RECORDS = 1, /* a row a record */
-  PENSTOCK_OUTPUT_AXIS = 2     /* a row a row of axis `axis` */
-};
+/* One output of an entry. */
 typedef struct PenstockOutputInfo {
   const char *name; /* "loss", "answer.probabilities", ... */
-  int64_t width;
-  int32_t rows; /* PenstockOutputRows */
-  int32_t axis; /* index into axes, or -1 */
+  const PenstockValueType *type;
 } PenstockOutputInfo;
 
 /* The arena has sections, one behind the other: the constant bytes, one an axis, that of the records, that of the workers.
@@ -116,6 +104,20 @@ typedef struct PenstockBatch {
   const PenstockAxisBatch *axes;  /* in the order of PenstockProgram.axes */
   const void *const *inputs;      /* in the order of PenstockProgram.inputs */
 } PenstockBatch;
+
+/* Rows that a value has in a batch. */
+static inline int64_t penstock_rows_of(const PenstockValueType *type, const PenstockBatch *batch) {
+  switch (type->rows) {
+  case PENSTOCK_ROWS_RECORDS:
+    return batch->records;
+  case PENSTOCK_ROWS_AXIS:
+    return batch->axes[type->axis].rows;
+  case PENSTOCK_ROWS_FIXED:
+    return type->fixed_rows;
+  default:
+    return 1;
+  }
+}
 
 /* Everything an entry may touch. */
 typedef struct PenstockCall {
@@ -197,7 +199,7 @@ typedef struct PenstockProgram {
   int32_t abi_minor;
   const char *level; /* "avx2", "avx512", "amx" */
   int32_t axis_count;
-  const char *const *axes;
+  const PenstockAxis *axes; /* each behind its parent */
   int32_t input_count;
   const PenstockInputInfo *inputs;
   int32_t tensor_count;

@@ -102,6 +102,8 @@ void BatchBuffers::finish(bool withTargets) {
   for (std::size_t i = 0; i < axes.size(); ++i) {
     axisViews[i] = {axes[i].rows,
                     axes[i].offsets.data(),
+                    axes[i].rowRecord.data(), // a record is the parent
+                    axes[i].rowPosition.data(),
                     axes[i].rowRecord.data(),
                     axes[i].rowPosition.data(),
                     axes[i].rowSegment.data(),

@@ -12,9 +12,11 @@
 
 namespace penstock {
 
-void OutputBuffers::room(std::size_t output, std::int64_t count) {
-  if (memory[output].size() < static_cast<std::size_t>(count)) {
-    memory[output].resize(static_cast<std::size_t>(count));
+void OutputBuffers::room(std::size_t output, const PenstockValueType &type, std::int64_t rows) {
+  const std::int64_t bytes = std::max<std::int64_t>(rows * type.width, 1) * penstock_element_bytes(type.element);
+  const std::size_t floats = (static_cast<std::size_t>(bytes) + sizeof(float) - 1) / sizeof(float);
+  if (memory[output].size() < floats) {
+    memory[output].resize(floats);
   }
   pointers[output] = memory[output].data();
 }
@@ -23,26 +25,24 @@ void OutputBuffers::prepare(const PenstockEntry &entry, std::int64_t records) {
   memory.resize(static_cast<std::size_t>(entry.output_count));
   pointers.resize(memory.size());
   for (std::size_t i = 0; i < memory.size(); ++i) {
-    const PenstockOutputInfo &output = entry.outputs[i];
-    const std::int64_t rows = output.rows == PENSTOCK_OUTPUT_RECORDS ? records : 1;
-    room(i, std::max<std::int64_t>(rows * output.width, 1));
+    const PenstockValueType &type = *entry.outputs[i].type;
+    room(i, type, type.rows == PENSTOCK_ROWS_RECORDS ? records : 1);
   }
 }
 
 void OutputBuffers::prepare(const PenstockEntry &entry, const PenstockBatch &batch) {
-  prepare(entry, batch.records);
+  memory.resize(static_cast<std::size_t>(entry.output_count));
+  pointers.resize(memory.size());
   for (std::size_t i = 0; i < memory.size(); ++i) {
-    const PenstockOutputInfo &output = entry.outputs[i];
-    if (output.rows == PENSTOCK_OUTPUT_AXIS) {
-      room(i, std::max<std::int64_t>(batch.axes[output.axis].rows * output.width, 1));
-    }
+    const PenstockValueType &type = *entry.outputs[i].type;
+    room(i, type, penstock_rows_of(&type, &batch));
   }
 }
 
 int answerOutput(const PenstockEntry &entry, const std::string &answer) {
   for (int i = 0; i < entry.output_count; ++i) {
     const std::string_view name = entry.outputs[i].name;
-    if (entry.outputs[i].rows != PENSTOCK_OUTPUT_ONE &&
+    if (entry.outputs[i].type->rows != PENSTOCK_ROWS_ONE &&
         (name == answer || (name.starts_with(answer) && name.substr(answer.size()).starts_with(".")))) {
       return i;
     }
@@ -117,9 +117,10 @@ std::int64_t lossWeight(const PenstockProgram &program, const std::vector<Judged
   }
   std::int64_t tagged = 0;
   for (int i = 0; i < program.input_count; ++i) {
-    if (program.inputs[i].kind == PENSTOCK_INPUT_TAGS) {
+    const PenstockValueType &type = *program.inputs[i].type;
+    if (program.inputs[i].target != 0 && type.rows == PENSTOCK_ROWS_AXIS) {
       const auto *tags = static_cast<const std::int32_t *>(batch.inputs[i]);
-      tagged += std::count_if(tags, tags + batch.axes[program.inputs[i].axis].rows, [](std::int32_t tag) { return tag >= 0; });
+      tagged += std::count_if(tags, tags + penstock_rows_of(&type, &batch), [](std::int32_t tag) { return tag >= 0; });
     }
   }
   return tagged;
@@ -284,8 +285,8 @@ Status Evaluation::openTarget(Judged &judged) {
     judged.threshold = thresholdOf(answer);
   } else if (answer.targetType == "tags") {
     judged.tags = dataset->tagsOf(answer.target);
-    judged.evaluateAxis = judged.evaluateOutput < 0 ? -1 : evaluateEntry->outputs[judged.evaluateOutput].axis;
-    judged.predictAxis = judged.predictOutput < 0 ? -1 : predictEntry->outputs[judged.predictOutput].axis;
+    judged.evaluateAxis = judged.evaluateOutput < 0 ? -1 : evaluateEntry->outputs[judged.evaluateOutput].type->axis;
+    judged.predictAxis = judged.predictOutput < 0 ? -1 : predictEntry->outputs[judged.predictOutput].type->axis;
     const int axis = judged.evaluateAxis >= 0 ? judged.evaluateAxis : judged.predictAxis;
     if (judged.tags.offsets == nullptr || axis < 0) {
       return internalError("the answer `" + answer.name + "` does not lie on an axis with tags; please report this");
@@ -306,7 +307,7 @@ Status Evaluation::open(const AnswerSpec &answer, const std::vector<MetricSpec> 
   if ((evaluateEntry != nullptr && judged.evaluateOutput < 0) || (predictEntry != nullptr && judged.predictOutput < 0)) {
     return internalError("the compiled program has no output for the answer `" + answer.name + "`; please report this");
   }
-  judged.width = entry->outputs[output].width;
+  judged.width = entry->outputs[output].type->width;
   judged.record = record;
   PENSTOCK_TRY(openTarget(judged));
   for (const MetricSpec &use : uses) {

@@ -25,7 +25,7 @@ public:
   const float *values(int output) const { return static_cast<const float *>(pointers[static_cast<std::size_t>(output)]); }
 
 private:
-  void room(std::size_t output, std::int64_t count);
+  void room(std::size_t output, const PenstockValueType &type, std::int64_t rows);
   std::vector<std::vector<float>> memory;
   std::vector<void *> pointers;
 };

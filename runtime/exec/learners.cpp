@@ -34,7 +34,7 @@ Status fitLearners(Program &program, const std::shared_ptr<const Dataset> &train
     if (output < 0) {
       return internalError("the compiled program has no output for the answer `" + answer.name + "`; please report this");
     }
-    Fitting one = {&answer, output, program.table().entries[entry].outputs[output].width, nullptr};
+    Fitting one = {&answer, output, program.table().entries[entry].outputs[output].type->width, nullptr};
     PENSTOCK_ASSIGN(one.fit, fitLearner(host, answer.decoder, answer.parameters, one.width));
     if (one.fit != nullptr) {
       learners.push_back(std::move(one));

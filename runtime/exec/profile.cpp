@@ -42,8 +42,10 @@ double Profile::amount(const PenstockAmount &amount, const PenstockBatch *batch)
     const PenstockAxisBatch &rows = batch->axes[axis];
     sum += static_cast<double>(amount.per_row[axis]) * static_cast<double>(rows.rows);
     if (amount.per_pair[axis] != 0) {
+      const int parent = program.axes[axis].parent;
+      const std::int64_t segments = parent == PENSTOCK_RECORDS ? batch->records : batch->axes[parent].rows;
       double pairs = 0;
-      for (std::int64_t r = 0; r < batch->records; ++r) {
+      for (std::int64_t r = 0; r < segments; ++r) {
         const double length = rows.offsets[r + 1] - rows.offsets[r];
         pairs += length * length;
       }

@@ -10,6 +10,7 @@ namespace penstock {
 namespace {
 
 // 16 TiB of floats: more is no model.
+constexpr std::int32_t mostExtents = 8;
 constexpr std::int64_t mostElements = std::int64_t{1} << 42;
 
 class Table {
@@ -40,7 +41,7 @@ private:
   }
 
   std::string arrays() const {
-    const bool good = image.holdsText(program.level) && texts(program.axes, program.axis_count) &&
+    const bool good = image.holdsText(program.level) && image.holds(program.axes, program.axis_count) &&
                       image.holds(program.inputs, program.input_count) && image.holds(program.tensors, program.tensor_count) &&
                       image.holds(program.dispatches, program.dispatch_count) && texts(program.symbols, program.symbol_count) &&
                       program.entry_count > 0 && image.holds(program.entries, program.entry_count);
@@ -91,14 +92,40 @@ private:
     return "";
   }
 
+  bool sound(const PenstockAxis &axis, int place) const {
+    bool good = axis.struct_size >= sizeof axis && image.holdsText(axis.name) && axis.parent >= PENSTOCK_RECORDS && axis.parent < place &&
+                axis.extent_count >= 0 && axis.extent_count <= mostExtents && image.holds(axis.extents, axis.extent_count);
+    Checked rows = 1;
+    for (int i = 0; good && i < axis.extent_count; ++i) {
+      good = axis.extents[i] > 0;
+      rows *= Checked(axis.extents[i]);
+    }
+    return good && rows.ok() && *rows.get("an axis") <= INT32_MAX;
+  }
+
+  bool sound(const PenstockValueType *type) const {
+    if (!image.holds(type, 1) || type->struct_size < sizeof *type) {
+      return false;
+    }
+    const bool onAxis = type->rows == PENSTOCK_ROWS_AXIS;
+    return type->rows >= PENSTOCK_ROWS_ONE && type->rows <= PENSTOCK_ROWS_FIXED && penstock_element_bytes(type->element) > 0 &&
+           type->width > 0 && type->width <= mostElements && type->fixed_rows >= 0 && type->fixed_rows <= mostElements &&
+           (onAxis ? type->axis >= 0 && type->axis < program.axis_count : type->axis == -1);
+  }
+
   std::string interface() const {
+    for (int i = 0; i < program.axis_count; ++i) {
+      if (!sound(program.axes[i], i)) {
+        return "an axis has no sound name, parent or extents";
+      }
+    }
     for (int i = 0; i < program.input_count; ++i) {
       const PenstockInputInfo &input = program.inputs[i];
       if (!image.holdsText(input.name)) {
         return "an input has no sound name";
       }
-      if (input.axis < -1 || input.axis >= program.axis_count || input.kind < PENSTOCK_INPUT_IDS || input.kind > PENSTOCK_INPUT_TAGS) {
-        return "the input `" + std::string(input.name) + "` names no axis";
+      if (!sound(input.type)) {
+        return "the input `" + std::string(input.name) + "` has no sound type";
       }
     }
     for (int i = 0; i < program.dispatch_count; ++i) {
@@ -146,9 +173,7 @@ private:
       }
       for (int k = 0; k < entry.output_count; ++k) {
         const PenstockOutputInfo &output = entry.outputs[k];
-        const bool onAxis = output.rows == PENSTOCK_OUTPUT_AXIS;
-        if (!image.holdsText(output.name) || output.width < 0 || output.width > mostElements || output.rows < PENSTOCK_OUTPUT_ONE ||
-            output.rows > PENSTOCK_OUTPUT_AXIS || (onAxis && (output.axis < 0 || output.axis >= program.axis_count))) {
+        if (!image.holdsText(output.name) || !sound(output.type)) {
           return unsound + "outputs";
         }
       }

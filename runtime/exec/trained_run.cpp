@@ -246,13 +246,15 @@ Result<std::vector<std::string>> TrainedRun::decode(const AnswerSpec *answer, co
                                                     const float *values, const Batch &batch) const {
   const std::int64_t records = batch.view.records;
   TaggedRecords tagged;
-  if (output.rows == PENSTOCK_OUTPUT_AXIS) {
-    PENSTOCK_ASSIGN(tagged, taggedRecords(batch, output.axis));
+  const PenstockValueType &type = *output.type;
+  const bool onAxis = type.rows == PENSTOCK_ROWS_AXIS;
+  if (onAxis) {
+    PENSTOCK_ASSIGN(tagged, taggedRecords(batch, type.axis));
   }
-  PENSTOCK_ASSIGN(std::vector<std::string> texts,
-                  learner != nullptr ? learner->answer(values, records, output.width)
-                                     : decodeAnswers(*plugins, answer->decoder, answer->parameters, answer->classes, values, records,
-                                                     output.width, output.rows == PENSTOCK_OUTPUT_AXIS ? &tagged.view : nullptr));
+  PENSTOCK_ASSIGN(std::vector<std::string> texts, learner != nullptr
+                                                      ? learner->answer(values, records, type.width)
+                                                      : decodeAnswers(*plugins, answer->decoder, answer->parameters, answer->classes,
+                                                                      values, records, type.width, onAxis ? &tagged.view : nullptr));
   if (texts.size() != static_cast<std::size_t>(records)) {
     return internalError("the plugin `" + answer->decoder + "` answered " + std::to_string(texts.size()) + " of " +
                          std::to_string(records) + " records");

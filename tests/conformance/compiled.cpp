@@ -59,7 +59,7 @@ namespace {
 /// A batch in the form of a program's interface.
 struct AbiBatch {
   struct Axis {
-    std::vector<std::int32_t> rowRecord, rowPosition, rowSegment, rowWord;
+    std::vector<std::int32_t> rowParent, rowPosition, rowRecord, rowPlace, rowSegment, rowWord;
   };
   std::vector<Axis> rows;
   std::vector<PenstockAxisBatch> axes;
@@ -68,19 +68,25 @@ struct AbiBatch {
 
   AbiBatch(const Batch &from, const PenstockProgram &program) : rows(static_cast<std::size_t>(program.axis_count)) {
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      const std::vector<std::int32_t> &offsets = from.offsets.at(program.axes[i]);
+      const std::vector<std::int32_t> &offsets = from.offsets.at(program.axes[i].name);
       Axis &axis = rows[i];
-      for (std::int64_t r = 0; r < from.records; ++r) {
-        for (std::int32_t row = offsets[static_cast<std::size_t>(r)]; row < offsets[static_cast<std::size_t>(r) + 1]; ++row) {
-          axis.rowRecord.push_back(static_cast<std::int32_t>(r));
-          axis.rowPosition.push_back(row - offsets[static_cast<std::size_t>(r)]);
+      const Axis *const parent =
+          program.axes[i].parent == PENSTOCK_RECORDS ? nullptr : &rows[static_cast<std::size_t>(program.axes[i].parent)];
+      std::vector<std::int32_t> ofRecord(static_cast<std::size_t>(from.records));
+      for (std::size_t p = 0; p + 1 < offsets.size(); ++p) {
+        const std::int32_t record = parent == nullptr ? static_cast<std::int32_t>(p) : parent->rowRecord[p];
+        for (std::int32_t row = offsets[p]; row < offsets[p + 1]; ++row) {
+          axis.rowParent.push_back(static_cast<std::int32_t>(p));
+          axis.rowPosition.push_back(row - offsets[p]);
+          axis.rowRecord.push_back(record);
+          axis.rowPlace.push_back(ofRecord[static_cast<std::size_t>(record)]++);
           axis.rowSegment.push_back(segmentOf(axis.rowPosition.back()));
         }
       }
       axis.rowWord = from.rowWord;
       axis.rowWord.resize(axis.rowRecord.size(), -1);
-      axes.push_back(
-          {offsets.back(), offsets.data(), axis.rowRecord.data(), axis.rowPosition.data(), axis.rowSegment.data(), axis.rowWord.data()});
+      axes.push_back({offsets.back(), offsets.data(), axis.rowParent.data(), axis.rowPosition.data(), axis.rowRecord.data(),
+                      axis.rowPlace.data(), axis.rowSegment.data(), axis.rowWord.data()});
     }
     for (const auto &[index, tensor] : from.inputs) {
       inputs.push_back(tensor.i.empty() ? static_cast<const void *>(floats.emplace_back(tensor.f.begin(), tensor.f.end()).data())
@@ -168,11 +174,8 @@ Result<Values> runEntry(const std::string &library, const Globals &globals, cons
   std::vector<void *> outputs;
   for (int o = 0; o < table.entries[index].output_count; ++o) {
     const PenstockOutputInfo &info = table.entries[index].outputs[o];
-    const std::int64_t rows = info.rows == PENSTOCK_OUTPUT_ONE       ? 1
-                              : info.rows == PENSTOCK_OUTPUT_RECORDS ? batch.records
-                                                                     : abi.axes[static_cast<std::size_t>(info.axis)].rows;
     std::vector<float> &value = values[info.name];
-    value.resize(static_cast<std::size_t>(rows * info.width));
+    value.resize(static_cast<std::size_t>(penstock_rows_of(info.type, &abi.batch) * info.type->width));
     outputs.push_back(value.data());
   }
   Program::Step step;

@@ -67,12 +67,19 @@ struct Evaluation {
   /// Offsets of the axis of a type.
   const std::vector<int32_t> &offsets(Type type) const { return in.batch.offsets.at(nn::nameOf(nn::rowsOf(type))); }
 
-  /// Calls f(record, first row, one past the last).
+  /// Calls f(row of the parent, first row, one past the last).
   template <typename F> void eachRecord(Type ragged, F f) const {
     const std::vector<int32_t> &o = offsets(ragged);
-    for (int64_t r = 0; r < in.batch.records; ++r) {
-      f(r, int64_t(o[static_cast<size_t>(r)]), int64_t(o[static_cast<size_t>(r) + 1]));
+    for (size_t r = 0; r + 1 < o.size(); ++r) {
+      f(static_cast<int64_t>(r), int64_t(o[r]), int64_t(o[r + 1]));
     }
+  }
+
+  /// The first row that a record owns on an axis, from parent to axis.
+  int64_t firstOf(nn::RowsOf axis, int64_t record) const {
+    const nn::RowsOf parent = nn::parentOf(axis);
+    const int64_t row = parent.kind == nn::RowsOf::Kind::records ? record : firstOf(parent, record);
+    return in.batch.offsets.at(nn::nameOf(axis))[static_cast<size_t>(row)];
   }
 
   void map(const std::function<double(double)> &f) {
@@ -277,11 +284,12 @@ struct Evaluation {
       }
     };
     if (nn::isOnAxis(type)) {
-      eachRecord(type, [&](int64_t record, int64_t begin, int64_t end) {
+      for (int64_t record = 0; record < in.batch.records; ++record) {
+        const int64_t begin = firstOf(nn::rowsOf(type), record), end = firstOf(nn::rowsOf(type), record + 1);
         for (int64_t row = begin; row < end; ++row) {
           apply(row, record, row - begin);
         }
-      });
+      }
     } else {
       for (int64_t row = 0; row < y.rows; ++row) {
         apply(row, row, 0);

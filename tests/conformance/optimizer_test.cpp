@@ -111,8 +111,8 @@ struct Records {
     axis = {};
     axis.rows = static_cast<std::int64_t>(ids.size());
     axis.offsets = offsets.data();
-    axis.row_record = rowRecord.data();
-    axis.row_position = rowPosition.data();
+    axis.row_parent = axis.row_record = rowRecord.data();
+    axis.row_position = axis.row_place = rowPosition.data();
     inputs[0] = ids.data();
     inputs[1] = labels.data();
     batch = {last - first, numbers.data(), &axis, inputs};

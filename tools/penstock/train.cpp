@@ -43,9 +43,7 @@ std::map<std::string, std::string> targetTypes(const frontend::ModelGraph &model
   std::map<std::string, std::string> types;
   for (const frontend::GraphNode &node : model.nodes) {
     if (node.kind == frontend::GraphNode::Kind::input) {
-      using Kind = frontend::ValueType::Kind;
-      const Kind kind = node.type.kind;
-      types.emplace(node.op, kind == Kind::classId ? "class" : kind == Kind::set ? "set" : kind == Kind::tags ? "tags" : "number");
+      types.emplace(node.op, node.column);
     }
   }
   return types;

@@ -11,7 +11,6 @@ namespace penstock {
 
 namespace {
 
-using Kind = frontend::ValueType::Kind;
 
 class Importer {
 public:
@@ -100,7 +99,7 @@ private:
     if (inputTypes.empty()) { // a name may be asked for in each of thousands of columns
       for (const frontend::GraphNode &node : pipeline.model.nodes) {
         if (node.kind == frontend::GraphNode::Kind::input) {
-          inputTypes.try_emplace(node.op, typeOf(node.type));
+          inputTypes.try_emplace(node.op, typeOf(node));
         }
       }
     }
@@ -190,28 +189,24 @@ private:
     return success();
   }
 
-  Type typeOf(const frontend::ValueType &type) {
-    StringAttr axis = builder.getStringAttr(type.axis);
-    switch (type.kind) {
-    case Kind::ids:
-      return pipe::IdsType::get(&context, axis, type.width);
-    case Kind::sequence:
-      return pipe::SequenceType::get(&context, axis, type.width);
-    case Kind::vector:
-    case Kind::set:
-      return pipe::VectorType::get(&context, type.width);
-    case Kind::classId:
-      return pipe::ClassType::get(&context, type.width);
-    case Kind::tags:
-      return pipe::TagsType::get(&context, axis, type.width);
-    case Kind::number:
-      return pipe::NumberType::get(&context);
-    case Kind::scalar:
-      return pipe::ScalarType::get(&context);
-    case Kind::head:
+  Type typeOf(const frontend::GraphNode &node) {
+    const frontend::ValueType &type = node.type;
+    if (type.rows == frontend::ValueType::Rows::none) {
       return pipe::HeadType::get(&context);
     }
-    return {};
+    if (type.rows == frontend::ValueType::Rows::one) {
+      return pipe::ScalarType::get(&context);
+    }
+    StringAttr axis = builder.getStringAttr(type.axis());
+    if (type.element == frontend::ValueType::Element::i32) {
+      return !type.onAxis()        ? Type(pipe::ClassType::get(&context, type.values))
+             : node.column.empty() ? Type(pipe::IdsType::get(&context, axis, type.values))
+                                   : Type(pipe::TagsType::get(&context, axis, type.values));
+    }
+    if (node.column == "number") {
+      return pipe::NumberType::get(&context);
+    }
+    return type.onAxis() ? Type(pipe::SequenceType::get(&context, axis, type.width)) : Type(pipe::VectorType::get(&context, type.width));
   }
 
   ArrayAttr weightsOf(const frontend::GraphNode &node) {
@@ -260,10 +255,10 @@ private:
     StringAttr path = builder.getStringAttr(node.path), name = builder.getStringAttr(node.op);
     DictionaryAttr attributes = optional(toDictionary(context, node.attributes));
     if (node.kind == frontend::GraphNode::Kind::head) {
-      values.push_back(pipe::HeadOp::create(builder, loc, typeOf(node.type), name, operands, path, attributes,
+      values.push_back(pipe::HeadOp::create(builder, loc, typeOf(node), name, operands, path, attributes,
                                             builder.getF64FloatAttr(node.rate), builder.getBoolAttr(node.frozen)));
     } else {
-      values.push_back(pipe::CallOp::create(builder, loc, typeOf(node.type), name, operands, path, attributes, weightsOf(node)));
+      values.push_back(pipe::CallOp::create(builder, loc, typeOf(node), name, operands, path, attributes, weightsOf(node)));
     }
     return success();
   }

@@ -216,8 +216,12 @@ private:
       value = load(loc, sections, static_cast<size_t>(index) * sizeof(int64_t), i64);
     } else if (what == "offsets") {
       value = axis(offsetof(PenstockAxisBatch, offsets), pointer);
+    } else if (what == "row_parent") {
+      value = axis(offsetof(PenstockAxisBatch, row_parent), pointer);
     } else if (what == "row_record") {
       value = axis(offsetof(PenstockAxisBatch, row_record), pointer);
+    } else if (what == "row_place") {
+      value = axis(offsetof(PenstockAxisBatch, row_place), pointer);
     } else if (what == "row_word") {
       value = axis(offsetof(PenstockAxisBatch, row_word), pointer);
     } else if (what == "row_position") {

@@ -113,7 +113,7 @@ void OptimizerEmitter::emit(nn::RowGradientOp gradient) {
   Type bytes = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
   nn::RowsOf rows = nn::rowsOf(gradient.getIds().getType());
   bool perRecord = !(nn::rowsOf(gradient.getCotangent().getType()) == rows);
-  Value from = perRecord ? get("row_record", bytes, axisOf(rows)) : nullPointer();
+  Value from = perRecord ? get("row_parent", bytes, axisOf(rows)) : nullPointer();
   call("grouped_gradient", {pool(), rowView(read.groups, {}, 1), from, rowView(bufferOf(gradient.getCotangent()), {}, 1),
                             rowsOfBuffer(rows), constantI64(read.gradient.width), rowView(read.gradient, {}, 1)});
 }

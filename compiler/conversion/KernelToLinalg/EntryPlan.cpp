@@ -66,7 +66,7 @@ Buffer Planner::arenaBuffer(Type type) {
   buffer.width = nn::widthOf(type);
   buffer.element = nn::elementTypeOf(type);
   buffer.axis = plan.axisOf(buffer.rows);
-  buffer.slot = plan.allocate(plan.extentOf(buffer.rows, buffer.width));
+  buffer.slot = plan.allocate(plan.extentOf(buffer.rows, buffer.rowBytes()));
   return buffer;
 }
 
@@ -359,7 +359,7 @@ void Planner::planRegion(kernel::RowsOp region, SmallVector<int> &freed) {
       buffer.width = nn::widthOf(v.getType());
       buffer.element = nn::elementTypeOf(v.getType());
       int64_t count = rows.kind == nn::RowsOf::Kind::fixed ? std::min(regionPlan.block, rows.rows) : regionPlan.block;
-      offset += (buffer.width * count * 4 + 63) / 64 * 64;
+      offset += (buffer.rowBytes() * count + 63) / 64 * 64;
       buffers[v] = buffer;
     }
   }

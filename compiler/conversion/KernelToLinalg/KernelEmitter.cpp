@@ -21,15 +21,25 @@ Value StepBuilder::kernelSize(int64_t size, bool inRegion) {
   return inRegion ? constantI64(size) : number(StepShape::Kind::count, size, b.getI64Type());
 }
 
-Value StepBuilder::kernelArray(kernel::InvokeOp invoke, StringRef what) {
-  // Of the ragged axis that the kernel works along.
-  Type bytes = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
+// The axis that a kernel works along is the one that lies deepest: other values lie on its parent.
+static nn::RowsOf axisAlong(kernel::InvokeOp invoke) {
+  nn::RowsOf deepest;
   for (Value v : llvm::concat<Value>(invoke.getOperands(), invoke.getResults())) {
-    if (nn::isOnAxis(v.getType())) {
-      return get(what, bytes, axisOf(nn::rowsOf(v.getType())));
+    const nn::RowsOf rows = nn::rowsOf(v.getType());
+    if (rows.axes && (!deepest.axes || rows.axes.size() > deepest.axes.size())) {
+      deepest = rows;
     }
   }
-  return get(what, bytes, axisOf({}));
+  return deepest;
+}
+
+Value StepBuilder::kernelArray(kernel::InvokeOp invoke, StringRef what) {
+  return get(what, MemRefType::get({ShapedType::kDynamic}, b.getI8Type()), axisOf(axisAlong(invoke)));
+}
+
+Value StepBuilder::kernelSegments(kernel::InvokeOp invoke) {
+  const nn::RowsOf axis = axisAlong(invoke);
+  return axis.axes ? rowsOfBuffer(nn::parentOf(axis)) : get("records", b.getIndexType());
 }
 
 Value StepBuilder::kernelValue(kernel::InvokeOp invoke, const KernelArgument &argument, Value firstRow) {
@@ -67,7 +77,7 @@ Value StepBuilder::kernelArgument(kernel::InvokeOp invoke, const KernelArgument 
   case KernelRole::offsets:
     return kernelArray(invoke, "offsets");
   case KernelRole::rowRecord:
-    return kernelArray(invoke, "row_record");
+    return kernelArray(invoke, "row_parent");
   case KernelRole::rowWord:
     return kernelArray(invoke, "row_word");
   case KernelRole::rowPlace: {
@@ -81,7 +91,7 @@ Value StepBuilder::kernelArgument(kernel::InvokeOp invoke, const KernelArgument 
   case KernelRole::last:
     return asI64(second);
   case KernelRole::records:
-    return asI64(get("records", b.getIndexType()));
+    return asI64(kernelSegments(invoke));
   case KernelRole::rows: {
     nn::RowsOf rows = nn::rowsOf(valueOf(invoke, argument.of).getType());
     return inRegion ? asI64(second) : rows.kind == nn::RowsOf::Kind::fixed ? kernelSize(rows.rows, false) : asI64(rowsOfBuffer(rows));
@@ -134,7 +144,7 @@ LogicalResult KernelEmitter::emit(kernel::InvokeOp invoke) {
     callKernel(invoke, {}, {});
     return success();
   case KernelScope::segments:
-    parallel(get("records", b.getIndexType()), row.grain, [&](Value begin, Value end) { callKernel(invoke, begin, end); });
+    parallel(kernelSegments(invoke), row.grain, [&](Value begin, Value end) { callKernel(invoke, begin, end); });
     return success();
   case KernelScope::rows:
   case KernelScope::inner:

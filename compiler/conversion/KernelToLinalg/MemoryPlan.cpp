@@ -197,12 +197,12 @@ int MemoryPlan::axisOf(const nn::RowsOf &rows) const {
   return -1;
 }
 
-Extent MemoryPlan::extentOf(const nn::RowsOf &rows, std::int64_t width) const {
+Extent MemoryPlan::extentOf(const nn::RowsOf &rows, std::int64_t bytes) const {
   int axis = axisOf(rows);
   if (axis < 0) {
-    return {rows.rows * width * 4, 0, -1};
+    return {rows.rows * bytes, 0, -1};
   }
-  return {0, width * 4, axis};
+  return {0, bytes, axis};
 }
 
 static std::int64_t sizeOf(const Extent &extent) { return extent.coefficient * 1024 + extent.constant; }

@@ -24,6 +24,9 @@ struct Buffer {
   std::int64_t width = 1;  // elements a row
   std::int64_t stride = 0; // elements from a row to the next where they are more than `width`: columns of a parameter
   mlir::Type element;
+
+  /// Bytes from one row to the next.
+  std::int64_t rowBytes() const { return std::max(width, stride) * nn::bytesOf(element); }
 };
 
 /// The layout that all entries share: flat buffers, axes, inputs. Built from the module's globals and inputs.
@@ -109,7 +112,8 @@ public:
   void reserve(std::int64_t bytes) { reserved = (bytes + 63) / 64 * 64; }
   int allocate(const Extent &extent);
   void release(int slot);
-  Extent extentOf(const nn::RowsOf &rows, std::int64_t width) const;
+  /// Of rows of `bytes` each.
+  Extent extentOf(const nn::RowsOf &rows, std::int64_t bytes) const;
   int axisOf(const nn::RowsOf &rows) const;
 
   /// Where a slot begins: the constant, what the call says of the section of its axis (PenstockCall.arena_sections), and `coefficient`

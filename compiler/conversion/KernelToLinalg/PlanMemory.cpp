@@ -127,7 +127,7 @@ private:
     if (buffer.kind != Buffer::Kind::arena) {
       return success();
     }
-    const int64_t row = buffer.width * 4;
+    const int64_t row = buffer.width * nn::bytesOf(buffer.element);
     if (buffer.slot < 0) {
       const bool fits = buffer.offset >= 0 && buffer.offset + buffer.rows.rows * row <= plan.memory.reservedBytes();
       return fits ? success() : op.emitOpError("writes a gradient behind the bytes that are reserved for them");

@@ -35,13 +35,37 @@ static unsigned addAxis(const nn::RowsOf &axis, ProgramLayout &layout) {
   if (auto known = layout.axisIndex.find(axis.axes); known != layout.axisIndex.end()) {
     return known->second;
   }
-  if (nn::RowsOf parent = nn::parentOf(axis); parent.kind == nn::RowsOf::Kind::axis) {
-    addAxis(parent, layout);
-  }
+  const nn::RowsOf above = nn::parentOf(axis);
+  const int parent = above.kind == nn::RowsOf::Kind::axis ? static_cast<int>(addAxis(above, layout)) : PENSTOCK_RECORDS;
   const auto index = static_cast<unsigned>(layout.table.axes.size());
   layout.axisIndex[axis.axes] = index;
-  layout.table.axes.push_back(nn::nameOf(axis));
+  layout.table.axes.push_back({nn::nameOf(axis), parent, nn::extentsOf(axis).vec()});
   return index;
+}
+
+static int elementOf(Type element) {
+  return element.isF32()                ? PENSTOCK_F32
+         : element.isBF16()             ? PENSTOCK_BF16
+         : element.isUnsignedInteger(8) ? PENSTOCK_U8
+         : element.isInteger(8)         ? PENSTOCK_I8
+                                        : PENSTOCK_I32;
+}
+
+ProgramTable::ValueType valueTypeOf(Type type, const ProgramLayout &layout) {
+  ProgramTable::ValueType made;
+  made.width = nn::widthOf(type);
+  made.element = elementOf(nn::elementTypeOf(type));
+  const nn::RowsOf rows = nn::rowsOf(type);
+  if (rows.kind == nn::RowsOf::Kind::axis) {
+    made.rows = PENSTOCK_ROWS_AXIS;
+    made.axis = static_cast<int>(layout.axisIndex.lookup(rows.axes));
+  } else if (rows.kind == nn::RowsOf::Kind::records) {
+    made.rows = PENSTOCK_ROWS_RECORDS;
+  } else if (cast<RankedTensorType>(type).getRank() > 1) {
+    made.rows = PENSTOCK_ROWS_FIXED;
+    made.fixedRows = rows.rows;
+  }
+  return made;
 }
 
 LogicalResult addInputs(ModuleOp module, ProgramLayout &layout) {
@@ -69,19 +93,10 @@ LogicalResult addInputs(ModuleOp module, ProgramLayout &layout) {
     if (!name || !target || !type || !isa<nn::RowsType>(type.getValue())) {
       return module.emitError("`nn.inputs` has {name, target, type} for every place of the batch, the type one of its rows");
     }
-    const nn::RowsOf rows = nn::rowsOf(type.getValue());
-    const bool numbers = nn::elementTypeOf(type.getValue()).isF32(), onAxis = rows.kind == nn::RowsOf::Kind::axis;
-    ProgramTable::Input in;
-    in.name = name.str();
-    in.kind = onAxis                              ? (target.getValue() ? PENSTOCK_INPUT_TAGS : PENSTOCK_INPUT_IDS)
-              : !numbers                          ? PENSTOCK_INPUT_CLASS
-              : nn::widthOf(type.getValue()) == 1 ? PENSTOCK_INPUT_NUMBER
-                                                  : PENSTOCK_INPUT_SET;
-    in.target = target.getValue();
-    if (onAxis) {
-      in.axis = static_cast<int>(addAxis(rows, layout));
+    if (const nn::RowsOf rows = nn::rowsOf(type.getValue()); rows.kind == nn::RowsOf::Kind::axis) {
+      addAxis(rows, layout);
     }
-    table.inputs.push_back(std::move(in));
+    table.inputs.push_back({name.str(), valueTypeOf(type.getValue(), layout), target.getValue()});
   }
   if (planned) {
     return success();

@@ -9,4 +9,7 @@ namespace penstock {
 /// inputs. Fails, with a diagnostic, where the two do not agree.
 mlir::LogicalResult addInputs(mlir::ModuleOp module, ProgramLayout &layout);
 
+/// What a value is, as the program's table says it. Its axis is one of `layout`.
+ProgramTable::ValueType valueTypeOf(mlir::Type type, const ProgramLayout &layout);
+
 } // namespace penstock

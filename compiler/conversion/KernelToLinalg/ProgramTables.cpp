@@ -49,15 +49,8 @@ static std::optional<ProgramTable::Work> workFrom(DictionaryAttr given) {
 
 //===--- the tables -------------------------------------------------------------------------------------------------===//
 
-static ProgramTable::Output outputOf(DictionaryAttr given, const MemoryPlan &memory) {
-  const Type type = given.getAs<TypeAttr>("type").getValue();
-  const nn::RowsOf rows = nn::rowsOf(type);
-  const bool onAxis = rows.kind == nn::RowsOf::Kind::axis;
-  return {given.getAs<StringAttr>("name").str(), nn::widthOf(type),
-          onAxis                                   ? PENSTOCK_OUTPUT_AXIS
-          : rows.kind == nn::RowsOf::Kind::records ? PENSTOCK_OUTPUT_RECORDS
-                                                   : PENSTOCK_OUTPUT_ONE,
-          onAxis ? memory.axisOf(rows) : -1};
+static ProgramTable::Output outputOf(DictionaryAttr given, const ProgramLayout &layout) {
+  return {given.getAs<StringAttr>("name").str(), valueTypeOf(given.getAs<TypeAttr>("type").getValue(), layout)};
 }
 
 static ProgramTable::Entry entryOf(kernel::EntryOp given, const ProgramLayout &layout) {
@@ -65,7 +58,7 @@ static ProgramTable::Entry entryOf(kernel::EntryOp given, const ProgramLayout &l
   entry.name = given.getSymName().str();
   const MemoryPlan memory = MemoryPlan::read(layout, given);
   for (Attribute output : given->getAttrOfType<ArrayAttr>("kernel.outputs")) {
-    entry.outputs.push_back(isa<DictionaryAttr>(output) ? outputOf(cast<DictionaryAttr>(output), memory) : ProgramTable::Output{});
+    entry.outputs.push_back(isa<DictionaryAttr>(output) ? outputOf(cast<DictionaryAttr>(output), layout) : ProgramTable::Output{});
   }
   for (auto step : given.getBody().getOps<kernel::StepOp>()) {
     entry.steps.push_back({step.getCode().str(), step.getNumbers().vec(), workFrom(step->getAttrOfType<DictionaryAttr>("kernel.work"))});

@@ -86,7 +86,7 @@ Value RowOps::sub(Value x, Value y) { return arith::SubFOp::create(b, loc, x, y)
 Value RowOps::mul(Value x, Value y) { return arith::MulFOp::create(b, loc, x, y); }
 Value RowOps::div(Value x, Value y) { return arith::DivFOp::create(b, loc, x, y); }
 
-Value RowOps::recordOfRow() { return toIndex(axisArray("row_record", rowsHere, row, b.getI32Type())); }
+Value RowOps::parentOfRow() { return toIndex(axisArray("row_parent", rowsHere, row, b.getI32Type())); }
 
 Value RowOps::columns(Value memory, int64_t offset, int64_t width) {
   return memref::SubViewOp::create(b, loc, memory, ArrayRef<OpFoldResult>{b.getIndexAttr(offset)},
@@ -114,8 +114,8 @@ LogicalResult RowOps::dropout(nn::DropoutOp op) {
   Type i64 = b.getI64Type();
   Value record = row, position = constantI64(0);
   if (rowsHere.kind == nn::RowsOf::Kind::axis) {
-    record = recordOfRow();
-    position = arith::ExtSIOp::create(b, loc, i64, axisArray("row_position", rowsHere, row, b.getI32Type()));
+    record = toIndex(axisArray("row_record", rowsHere, row, b.getI32Type()));
+    position = arith::ExtSIOp::create(b, loc, i64, axisArray("row_place", rowsHere, row, b.getI32Type()));
   } else if (rowsHere.kind == nn::RowsOf::Kind::fixed) {
     return op.emitError("dropout needs rows of records or of an axis");
   }
@@ -283,8 +283,8 @@ LogicalResult RowOps::positionRows(nn::PositionRowsOp op) {
 }
 
 LogicalResult RowOps::broadcastRecords(nn::BroadcastRecordsOp op) {
-  Value record = recordOfRow();
-  setMemory(op.getResult(), rowView(bufferOf(op.getInput()), record, nn::widthOf(op.getType())));
+  Value parent = parentOfRow();
+  setMemory(op.getResult(), rowView(bufferOf(op.getInput()), parent, nn::widthOf(op.getType())));
   return success();
 }
 
@@ -305,8 +305,8 @@ LogicalResult RowOps::segmentFirst(nn::SegmentFirstOp op) {
 LogicalResult RowOps::segmentFirstGrad(nn::SegmentFirstGradOp op) {
   Value position = axisArray("row_position", rowsHere, row, b.getI32Type());
   Value isFirst = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, position, constantI32(0));
-  Value record = recordOfRow();
-  Value g = rowView(bufferOf(op.getCotangent()), record, nn::widthOf(op.getType()));
+  Value parent = parentOfRow();
+  Value g = rowView(bufferOf(op.getCotangent()), parent, nn::widthOf(op.getType()));
   setPendingOn(op.getResult(), g, {}, [here = loc, isFirst](OpBuilder &at, Value cotangent, ValueRange) -> Value {
     return arith::SelectOp::create(at, here, isFirst, cotangent, f32Constant(at, here, 0));
   });

@@ -54,7 +54,7 @@ private:
   mlir::Value partialOf(mlir::Operation *sum);
   void addToPartial(mlir::Operation *sum);
   /// The record of the row at hand, which lies on an axis.
-  mlir::Value recordOfRow();
+  mlir::Value parentOfRow();
   mlir::Value columns(mlir::Value memory, std::int64_t offset, std::int64_t width);
   /// Puts parts side by side into the result, from `offset` on.
   void place(mlir::Value result, mlir::Value to, mlir::ValueRange parts, std::int64_t offset);

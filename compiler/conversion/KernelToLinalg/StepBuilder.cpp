@@ -171,7 +171,7 @@ Value StepBuilder::byteOffset(const Buffer &buffer) {
 Value StepBuilder::rowView(const Buffer &buffer, Value at, int64_t width, int64_t extra) {
   Value offset = byteOffset(buffer);
   if (at) {
-    Value scaled = arith::MulIOp::create(b, loc, at, constant(std::max(buffer.width, buffer.stride) * 4));
+    Value scaled = arith::MulIOp::create(b, loc, at, constant(buffer.rowBytes()));
     offset = arith::AddIOp::create(b, loc, offset, scaled);
   }
   if (extra != 0) {

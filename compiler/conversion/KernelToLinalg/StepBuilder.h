@@ -94,7 +94,9 @@ protected:
 private:
   mlir::Value kernelArgument(kernel::InvokeOp invoke, const KernelArgument &argument, mlir::Value first, mlir::Value second);
   mlir::Value kernelValue(kernel::InvokeOp invoke, const KernelArgument &argument, mlir::Value firstRow);
+  /// An array of the batch, of the axis that the kernel works along; and the number of its segments, the rows of the axis's parent.
   mlir::Value kernelArray(kernel::InvokeOp invoke, llvm::StringRef what);
+  mlir::Value kernelSegments(kernel::InvokeOp invoke);
   mlir::Value kernelSize(std::int64_t size, bool inRegion);
   void beginScope();
   mlir::Value offsetAt(unsigned place, int axis);

@@ -122,7 +122,10 @@ private:
   }
 
   /// A whole value is read or written.
-  void addTraffic(Value value) { add(work.bytes, nn::rowsOf(value.getType()), nn::widthOf(value.getType()) * 4); }
+  void addTraffic(Value value) {
+    Type type = value.getType();
+    add(work.bytes, nn::rowsOf(type), nn::widthOf(type) * nn::bytesOf(nn::elementTypeOf(type)));
+  }
 
   ArrayRef<int64_t> numbersOf(FlatSymbolRefAttr handle) {
     return layout.table.dispatches[layout.handleIndex.lookup(handle.getValue())].attributes;

@@ -246,6 +246,15 @@ LogicalResult Conv1dOp::verify() {
   return success();
 }
 
+/// A kernel of a segment keys dropout by its record.
+static LogicalResult verifyDropout(Operation *op, Type onAxis, double dropout) {
+  if (dropout > 0 && isOnAxis(onAxis) && parentOf(rowsOf(onAxis)).kind != RowsOf::Kind::records) {
+    return op->emitOpError("dropout of attention is keyed by records: the axis lies in them, not in `")
+           << wordsOf(parentOf(rowsOf(onAxis))) << "`";
+  }
+  return success();
+}
+
 LogicalResult AttentionOp::verify() {
   int64_t width = widthOf(getResult().getType()), heads = getHeads();
   if (heads <= 0 || width % heads != 0 || widthOf(getQkv().getType()) != 3 * width || widthOf(getLse().getType()) != heads) {
@@ -255,7 +264,7 @@ LogicalResult AttentionOp::verify() {
   if (!(rowsOf(getQkv().getType()) == rows) || !(rowsOf(getLse().getType()) == rows)) {
     return emitOpError("qkv, result and lse lie on one axis");
   }
-  return success();
+  return verifyDropout(*this, getQkv().getType(), getDropout().convertToDouble());
 }
 
 LogicalResult AttentionFirstOp::verify() {
@@ -264,6 +273,9 @@ LogicalResult AttentionFirstOp::verify() {
       widthOf(getLse().getType()) != heads) {
     return emitOpError("query is as wide as the result, a multiple of heads, keys_values twice as wide; lse is heads wide");
   }
-  return verifyParents(*this, getKeysValues().getType(), {getQuery().getType(), getResult().getType(), getLse().getType()},
-                       "has in query, result and lse");
+  if (failed(verifyParents(*this, getKeysValues().getType(), {getQuery().getType(), getResult().getType(), getLse().getType()},
+                           "has in query, result and lse"))) {
+    return failure();
+  }
+  return verifyDropout(*this, getKeysValues().getType(), getDropout().convertToDouble());
 }

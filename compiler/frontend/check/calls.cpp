@@ -308,7 +308,7 @@ Value Model::applyL2(const Expression &call, Scope &scope, Place &place) {
   GraphNode node;
   node.op = "l2";
   node.attributes["prefix"] = prefix;
-  node.type = {ValueType::Kind::scalar, "", 1};
+  node.type = ValueType::scalar();
   node.path = place.next("l2");
   node.range = call.span.range();
   return builder.valueOf(builder.emit(std::move(node)));
@@ -336,27 +336,23 @@ Value Model::combine(char sign, const Value &left, const Value &right, const Spa
       GraphNode constant;
       constant.op = "constant";
       constant.attributes["value"] = values[i]->asDouble();
-      constant.type = {ValueType::Kind::scalar, "", 1};
+      constant.type = ValueType::scalar();
       constant.path = place.next("constant");
       constant.range = span.range();
       nodes[i] = builder.emit(std::move(constant));
     }
   }
-  const auto asVector = [](const ValueType &type) {
-    return type.kind == ValueType::Kind::number ? ValueType{ValueType::Kind::vector, "", 1} : type;
-  };
   const ValueType a = builder.typeOf(nodes[0]), b = builder.typeOf(nodes[1]);
-  ValueType result = asVector(left.isNumber() ? b : a);
+  ValueType result = left.isNumber() ? b : a;
   if (!left.isNumber() && !right.isNumber()) {
-    const ValueType x = asVector(a), y = asVector(b);
-    const bool widths = x.width == y.width || x.width == unknownSize || y.width == unknownSize;
-    if (x.kind != y.kind || x.axis != y.axis || !widths) {
+    const bool widths = a.width == b.width || a.width == unknownSize || b.width == unknownSize;
+    if (!a.sameRows(b) || !widths) {
       reporter.report(
           "shape-mismatch", span,
           {{"op", shown}, {"left", describeType(a)}, {"right", describeType(b)}, {"rule", "both sides of an operator have one type"}});
       return {};
     }
-    result.width = x.width == unknownSize ? y.width : x.width;
+    result.width = a.width == unknownSize ? b.width : a.width;
   }
   GraphNode node;
   node.op = sign == '+' ? "add" : sign == '-' ? "sub" : sign == '*' ? "mul" : "div";

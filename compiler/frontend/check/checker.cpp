@@ -80,7 +80,7 @@ std::string Checker::resolvedText(const std::string &name, const std::vector<Res
       text += " %" + std::to_string(operand);
     }
     put(node.attributes);
-    text += " width=" + std::to_string(node.type.width) + "\n";
+    text += " width=" + std::to_string(sizeOf(node.type)) + "\n";
   }
   for (const Answer &answer : builder.graph.answers) {
     if (answer.learner) { // which is no node
@@ -101,6 +101,7 @@ TypedPipeline Checker::take() {
   pipeline.recordProgram = recordProgram();
   for (GraphNode &node : builder.graph.nodes) {
     node.type.width = node.type.width == unknownSize ? -1 : node.type.width;
+    node.type.values = node.type.values == unknownSize ? -1 : node.type.values;
     for (auto &[name, attribute] : node.attributes) {
       if (auto *integer = std::get_if<std::int64_t>(&attribute); integer != nullptr && *integer == unknownSize) {
         *integer = -1;

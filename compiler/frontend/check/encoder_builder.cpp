@@ -298,18 +298,18 @@ Value EncoderBuilder::encoder(const Instance &instance, const Value &given, cons
     GraphNode node;
     node.op = family;
     node.operands = {ids};
-    node.type = {ValueType::Kind::sequence, tokens.axis, unknownSize};
+    node.type = tokens.withWidth(unknownSize);
     node.path = path;
     node.range = span.range();
     return builder.valueOf(builder.emit(std::move(node)));
   }
   resolveShape(instance, *shape, path);
   const std::string folder = model == nullptr ? "" : std::get<std::string>(instance.attributes.at("folder"));
-  const std::int64_t vocabulary = shape->vocabulary > 0 ? shape->vocabulary : tokens.width;
-  if (tokens.width != unknownSize && tokens.width > vocabulary) {
+  const std::int64_t vocabulary = shape->vocabulary > 0 ? shape->vocabulary : tokens.values;
+  if (tokens.values != unknownSize && tokens.values > vocabulary) {
     reporter.report(
         "vocabulary-mismatch", at,
-        {{"axis", tokens.axis}, {"tokens", std::to_string(tokens.width)}, {"rows", std::to_string(vocabulary)}, {"folder", folder}});
+        {{"axis", tokens.axis()}, {"tokens", std::to_string(tokens.values)}, {"rows", std::to_string(vocabulary)}, {"folder", folder}});
     return {};
   }
   if (static_cast<double>(std::max({vocabulary, shape->inner, shape->positions})) * static_cast<double>(shape->hidden) > 4e9) {

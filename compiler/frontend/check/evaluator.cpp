@@ -211,7 +211,7 @@ Value Evaluator::evaluateMember(const Expression &expression, Scope &scope, Plac
   if (base.kind == Value::Kind::head && (isLoss || expression.text == "answer")) {
     Value value(Value::Kind::node);
     value.node = isLoss ? base.loss : base.node;
-    value.type = isLoss ? ValueType{ValueType::Kind::scalar, "", 1} : base.type;
+    value.type = isLoss ? ValueType::scalar() : base.type;
     if (value.node < 0) {
       reporter.report("answer-without-loss", expression.span, {{"name", std::string(expression.children[0].span.text())}});
       return {};

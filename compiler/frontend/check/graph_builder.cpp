@@ -19,7 +19,7 @@ std::vector<Weight> weightsOf(const GraphNode &node) {
   if (op == nullptr || op->weights == nullptr) {
     return node.weights;
   }
-  return op->weights(OperandTypes(node.operands.size(), {ValueType::Kind::vector, "", 1}), node.attributes);
+  return op->weights(OperandTypes(node.operands.size(), ValueType::vector(1)), node.attributes);
 }
 
 } // namespace
@@ -80,12 +80,13 @@ int GraphBuilder::input(const std::string &name, bool isTarget, const Span &span
   node.path = name;
   node.range = span.range();
   if (const Column *column = records.findColumn(name)) {
-    node.type = column->type == "class"  ? ValueType{ValueType::Kind::classId, "", records.classCount(name)}
-                : column->type == "set"  ? ValueType{ValueType::Kind::set, "", records.classCount(name)}
-                : column->type == "tags" ? ValueType{ValueType::Kind::tags, axis, records.classCount(name)}
-                                         : ValueType{ValueType::Kind::number, "", 1};
+    node.column = column->type;
+    node.type = column->type == "class"  ? ValueType::index("", records.classCount(name))
+                : column->type == "set"  ? ValueType::vector(records.classCount(name))
+                : column->type == "tags" ? ValueType::index(axis, records.classCount(name))
+                                         : ValueType::vector(1);
   } else {
-    node.type = {ValueType::Kind::ids, name, records.vocabularySize(name)};
+    node.type = ValueType::index(name, records.vocabularySize(name));
     records.use(name);
   }
   const int index = emit(std::move(node));
@@ -116,7 +117,7 @@ int GraphBuilder::target(const Value &value, Accepts accepts, const std::string 
   if (column->type == "tags") {
     return tags(*column, op, span, unknown, beside);
   }
-  if (accepts == Accepts::labelTarget && beside != nullptr && beside->kind == ValueType::Kind::sequence) {
+  if (accepts == Accepts::labelTarget && beside != nullptr && beside->onAxis()) {
     reporter.report("needs-pooling", span, {{"op", op}});
     return -1;
   }
@@ -157,23 +158,23 @@ int GraphBuilder::tags(const Column &column, const std::string &op, const Span &
     *unknown = true;
     return -1;
   }
-  const Feature *feature = records.findFeature(beside->axis);
+  const Feature *feature = records.findFeature(beside->axis());
   const Column *words = feature == nullptr ? nullptr : records.findColumn(feature->draft.column);
   const auto known = inputs.find(column.name);
   std::string problem;
-  if (beside->kind != ValueType::Kind::sequence) {
+  if (!acceptsType(Accepts::sequence, *beside)) {
     problem = "what is tagged is " + describeType(*beside);
   } else if (words == nullptr || words->type != "words") {
-    problem = "`" + beside->axis + "` is not made of words";
-  } else if (known != inputs.end() && typeOf(known->second).axis != beside->axis) {
-    problem = "`" + typeOf(known->second).axis + "` has these tags already, and `" + beside->axis + "` gets them too";
+    problem = "`" + beside->axis() + "` is not made of words";
+  } else if (known != inputs.end() && !typeOf(known->second).sameRows(*beside)) {
+    problem = "`" + typeOf(known->second).axis() + "` has these tags already, and `" + beside->axis() + "` gets them too";
   }
   if (!problem.empty()) {
     reporter.report("tags-without-words", span, {{"op", op}, {"name", column.name}, {"problem", problem}},
                     {{column.span.range(), "declared here"}});
     return -1;
   }
-  return input(column.name, true, span, beside->axis);
+  return input(column.name, true, span, beside->axis());
 }
 
 int GraphBuilder::operand(const Value &given, Accepts accepts, const std::string &op, const Span &span, bool *unknown,
@@ -228,7 +229,7 @@ int GraphBuilder::operand(const Value &given, Accepts accepts, const std::string
     return mismatch();
   }
   const ValueType &type = typeOf(value.node);
-  if (accepts == Accepts::vector && type.kind == ValueType::Kind::sequence) {
+  if (accepts == Accepts::vector && type.isRows() && type.onAxis()) {
     reporter.report("needs-pooling", span, {{"op", op}});
     return -1;
   }
@@ -258,7 +259,7 @@ int GraphBuilder::emitOperation(const char *name, std::vector<int> operands, Att
     }
     node.type = op->result(types, node.attributes);
     if (op->weights != nullptr &&
-        std::all_of(types.begin(), types.end(), [](const ValueType &type) { return type.width != unknownSize; })) {
+        std::all_of(types.begin(), types.end(), isSized)) {
       node.weights = op->weights(types, node.attributes);
     }
   }
@@ -267,7 +268,7 @@ int GraphBuilder::emitOperation(const char *name, std::vector<int> operands, Att
 }
 
 void GraphBuilder::checkPositions(std::int64_t places, const ValueType &rows, const Span &span) {
-  const Feature *feature = records.findFeature(rows.axis);
+  const Feature *feature = records.findFeature(rows.axis());
   if (feature == nullptr || places == unknownSize) {
     return;
   }
@@ -305,7 +306,7 @@ bool GraphBuilder::checkOperation(const BuiltinOp &op, const OperandTypes &types
     }
   }
   if (!types.empty()) {
-    checkClassCounts(op.signature.parameters, attributes, types.back().width, span);
+    checkClassCounts(op.signature.parameters, attributes, sizeOf(types.back()), span);
   }
   auto problem = op.check == nullptr ? std::nullopt : op.check(types, attributes);
   if (!problem) {

@@ -149,7 +149,7 @@ Value Model::applyBuiltin(const Instance &instance, const Inputs &inputs, const 
     return {};
   }
   node.type = op.result(types, node.attributes);
-  const bool sized = std::all_of(types.begin(), types.end(), [](const ValueType &type) { return type.width != unknownSize; }) &&
+  const bool sized = std::all_of(types.begin(), types.end(), isSized) &&
                      std::all_of(node.attributes.begin(), node.attributes.end(), [](const auto &attribute) {
                        const auto *integer = std::get_if<std::int64_t>(&attribute.second);
                        return integer == nullptr || *integer != unknownSize;
@@ -184,16 +184,16 @@ Value Model::applyHead(const Instance &instance, const Inputs &inputs, const std
   }
   const std::string &column = inputs.values[1].text;
   const ValueType target = builder.typeOf(node.operands[1]);
-  const bool isNumber = target.kind == ValueType::Kind::number;
+  const bool isNumber = builder.graph.nodes[static_cast<std::size_t>(node.operands[1])].column == "number";
   Attributes attributes = instance.attributes;
   records.balanceClasses(signature.parameters, attributes, column);
   if (!isNumber) {
-    builder.checkClassCounts(signature.parameters, attributes, target.width, span);
+    builder.checkClassCounts(signature.parameters, attributes, sizeOf(target), span);
   }
   node.kind = GraphNode::Kind::head;
   node.op = manifest.name;
   node.attributes = attributes;
-  node.type = {ValueType::Kind::head, "", target.width};
+  node.type = ValueType::head(sizeOf(target));
   node.path = path;
   node.range = span.range();
   GraphNode part;
@@ -203,14 +203,11 @@ Value Model::applyHead(const Instance &instance, const Inputs &inputs, const std
   value.head = builder.emit(std::move(node));
   part.operands = {value.head};
   part.op = "answer_of";
-  part.type = {ValueType::Kind::vector, "", isNumber ? 1 : target.width};
-  if (target.kind == ValueType::Kind::tags) {
-    part.type = {ValueType::Kind::sequence, target.axis, target.width};
-  }
+  part.type = target.withWidth(sizeOf(target));
   value.type = part.type;
   value.node = builder.emit(part);
   part.op = "loss_of";
-  part.type = {ValueType::Kind::scalar, "", 1};
+  part.type = ValueType::scalar();
   value.loss = builder.emit(part);
   value.target = column;
   value.decoder = manifest.name;

@@ -91,7 +91,7 @@ void putInput(JsonText &out, const GraphNode &node, const char *kind, const std:
     out.key("axis").value(axis);
     out.key("feature").value(axis);
   }
-  if (node.type.kind != ValueType::Kind::ids) {
+  if (!node.column.empty()) {
     out.key("column").value(node.op);
   }
   out.key("target").value(target);
@@ -204,19 +204,16 @@ void putInputs(JsonText &out, const GraphBuilder &builder, const std::set<std::s
     if (node.kind != GraphNode::Kind::input) {
       continue;
     }
-    if (node.type.kind == ValueType::Kind::ids) {
+    if (node.column.empty()) {
       if (features.count(node.op) > 0) {
         putInput(out, node, "ids", node.op, false);
       }
-    } else if (node.type.kind == ValueType::Kind::tags) {
-      if (features.count(node.type.axis) > 0) {
-        putInput(out, node, "tags", node.type.axis, true);
+    } else if (node.column == "tags") {
+      if (features.count(node.type.axis()) > 0) {
+        putInput(out, node, "tags", node.type.axis(), true);
       }
     } else {
-      const char *const kind = node.type.kind == ValueType::Kind::classId ? "class"
-                               : node.type.kind == ValueType::Kind::set   ? "set"
-                                                                          : "number";
-      putInput(out, node, kind, "", builder.targetUses().count(node.op) > 0);
+      putInput(out, node, node.column.c_str(), "", builder.targetUses().count(node.op) > 0);
     }
   }
   out.text += ']';

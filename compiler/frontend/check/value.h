@@ -95,7 +95,7 @@ struct Value {
   /// Of a number; NaN where it is not known.
   double asDouble() const { return kind == Kind::floating ? number : integer == unknownSize ? std::nan("") : static_cast<double>(integer); }
   /// A loss or a part of one.
-  bool isScalarNode() const { return kind == Kind::node && node >= 0 && type.kind == ValueType::Kind::scalar; }
+  bool isScalarNode() const { return kind == Kind::node && node >= 0 && type.rows == ValueType::Rows::one; }
 };
 
 Value integerValue(std::int64_t number);

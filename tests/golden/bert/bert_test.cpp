@@ -64,8 +64,8 @@ struct TestBatch {
     axis = {};
     axis.rows = static_cast<std::int64_t>(ids.size());
     axis.offsets = offsets.data();
-    axis.row_record = record.data();
-    axis.row_position = position.data();
+    axis.row_parent = axis.row_record = record.data();
+    axis.row_position = axis.row_place = position.data();
     axis.row_segment = segment.data();
     inputs[0] = ids.data();
     inputs[1] = labels.data();
@@ -307,8 +307,8 @@ TEST_F(GoldenBert, LastHiddenStatesAreThoseOfFloat64) {
   ASSERT_GE(predict, 0);
   const PenstockEntry &entry = program->table().entries[predict];
   ASSERT_EQ(entry.output_count, 1);
-  ASSERT_EQ(entry.outputs[0].rows, PENSTOCK_OUTPUT_AXIS);
-  const auto width = static_cast<std::size_t>(entry.outputs[0].width);
+  ASSERT_EQ(entry.outputs[0].type->rows, PENSTOCK_ROWS_AXIS);
+  const auto width = static_cast<std::size_t>(entry.outputs[0].type->width);
   ASSERT_TRUE(program->pack().ok());
   const auto hiddenOf = [&](const std::vector<Ids> &texts) {
     TestBatch batch(texts, {});

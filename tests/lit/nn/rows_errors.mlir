@@ -79,3 +79,13 @@ func.func @f() {
   %x = nn.input "x" {index = 0 : i64} : tensor<?x2xf32>
   return
 }
+
+// -----
+
+// Random numbers are keyed by records, and a kernel of segments knows only those.
+func.func @f() {
+  %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x @words x @characters x 15xf32>
+  // expected-error @+1 {{dropout of attention is keyed by records: the axis lies in them, not in `records x words`}}
+  %a, %lse = nn.attention %x {heads = 1 : i64, dropout = 0.1 : f64, key = 3 : i64} : !nn.rows<records x @words x @characters x 15xf32> -> !nn.rows<records x @words x @characters x 5xf32>, !nn.rows<records x @words x @characters x 1xf32>
+  return
+}

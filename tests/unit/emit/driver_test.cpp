@@ -49,19 +49,19 @@ frontend::TypedPipeline smallPipeline() {
     p.model.nodes.push_back(n);
     return static_cast<int>(p.model.nodes.size() - 1);
   };
-  const int tokens = node(GraphNode::Kind::input, "tokens", {}, {ValueType::Kind::ids, "tokens", 101}, "");
-  const int label = node(GraphNode::Kind::input, "label", {}, {ValueType::Kind::classId, "", 3}, "");
-  const int embedded = node(GraphNode::Kind::builtin, "embedding", {tokens}, {ValueType::Kind::sequence, "tokens", 5}, "h.embedding_0");
+  const int tokens = node(GraphNode::Kind::input, "tokens", {}, ValueType::index("tokens", 101), "");
+  const int label = node(GraphNode::Kind::input, "label", {}, ValueType::index("", 3), "");
+  const int embedded = node(GraphNode::Kind::builtin, "embedding", {tokens}, ValueType::sequence("tokens", 5), "h.embedding_0");
   p.model.nodes[embedded].attributes = {{"width", std::int64_t(5)}};
   p.model.nodes[embedded].weights = {{"weight", {101, 5}, frontend::Weight::Initializer::normal, 1.0, true}};
-  const int pooled = node(GraphNode::Kind::builtin, "pool", {embedded}, {ValueType::Kind::vector, "", 5}, "h.pool_0");
+  const int pooled = node(GraphNode::Kind::builtin, "pool", {embedded}, ValueType::vector(5), "h.pool_0");
   p.model.nodes[pooled].attributes = {{"kind", std::string("mean")}};
-  const int logits = node(GraphNode::Kind::builtin, "linear", {pooled}, {ValueType::Kind::vector, "", 3}, "h.linear_0");
+  const int logits = node(GraphNode::Kind::builtin, "linear", {pooled}, ValueType::vector(3), "h.linear_0");
   p.model.nodes[logits].attributes = {{"width", std::int64_t(3)}, {"bias", true}};
   p.model.nodes[logits].weights = {{"weight", {5, 3}, frontend::Weight::Initializer::uniform, 0.4, true},
                                    {"bias", {3}, frontend::Weight::Initializer::zeros, 0, false}};
-  const int loss = node(GraphNode::Kind::builtin, "cross_entropy", {logits, label}, {ValueType::Kind::scalar, "", 0}, "h.loss");
-  const int answer = node(GraphNode::Kind::builtin, "softmax", {logits}, {ValueType::Kind::vector, "", 3}, "h.softmax_0");
+  const int loss = node(GraphNode::Kind::builtin, "cross_entropy", {logits, label}, ValueType::scalar(), "h.loss");
+  const int answer = node(GraphNode::Kind::builtin, "softmax", {logits}, ValueType::vector(3), "h.softmax_0");
   frontend::Answer a;
   a.name = "answer";
   a.target = "label";

@@ -68,10 +68,20 @@ TEST(Emit, CodeIsMadeForTheLevelAsked) {
   }
 }
 
+void expectType(const PenstockValueType *type, const ProgramTable::ValueType &expected) {
+  EXPECT_EQ(type->struct_size, sizeof(PenstockValueType));
+  EXPECT_EQ(type->rows, expected.rows);
+  EXPECT_EQ(type->axis, expected.axis);
+  EXPECT_EQ(type->element, expected.element);
+  EXPECT_EQ(type->fixed_rows, expected.fixedRows);
+  EXPECT_EQ(type->width, expected.width);
+}
+
 TEST(Emit, EveryFieldOfTheTables) {
   ProgramTable table = mapTable("avx2");
-  table.axes = {"tokens", "words"};
-  table.inputs = {{"text", PENSTOCK_INPUT_IDS, 1, false}, {"label", PENSTOCK_INPUT_CLASS, -1, true}};
+  table.axes = {{"words", -1, {}}, {"[3, 7]", 0, {3, 7}}};
+  table.inputs = {{"text", {PENSTOCK_ROWS_AXIS, 1, PENSTOCK_U8, 0, 5}, false},
+                  {"label", {PENSTOCK_ROWS_RECORDS, -1, PENSTOCK_I32, 0, 1}, true}};
   table.tensors = {{"answer.weight", PENSTOCK_PARAMETER, {3, 5}, 64, 15, PENSTOCK_INIT_UNIFORM, 0.125f, true},
                    {"adam.m/answer.weight", PENSTOCK_STATE, {3, 5}, 0, 15, PENSTOCK_INIT_ZEROS, 0, false},
                    {"mean", PENSTOCK_FITTED, {}, 128, 1, PENSTOCK_INIT_CONSTANT, -2.5f, false}};
@@ -82,7 +92,10 @@ TEST(Emit, EveryFieldOfTheTables) {
   table.symbols = {"penstock_parallel_for", "penstock_matmul"};
   table.entries[0].arena = {1024, 12, 4096, {8, std::int64_t(1) << 40}};
   table.entries[0].steps = {{"penstock_step_map", {7, -3}}, {"penstock_step_map", {}}, {"penstock_step_map", {std::int64_t(1) << 41}}};
-  table.entries[0].outputs = {{"loss", 1, false}, {"answer.probabilities", 3, true}};
+  table.entries[0].outputs = {{"loss", {PENSTOCK_ROWS_ONE, -1, PENSTOCK_F32, 0, 1}},
+                              {"answer.probabilities", {PENSTOCK_ROWS_AXIS, 0, PENSTOCK_F32, 0, 3}},
+                              {"table", {PENSTOCK_ROWS_FIXED, -1, PENSTOCK_F32, 11, 13}},
+                              {"other", {PENSTOCK_ROWS_ONE, -1, PENSTOCK_F32, 0, 1}}};
   auto emitted = emit(mapModule(sum), table, "avx2");
   ASSERT_TRUE(emitted.ok()) << emitted.status().message();
   const PenstockProgram &p = *(*emitted)->program;
@@ -91,13 +104,16 @@ TEST(Emit, EveryFieldOfTheTables) {
   EXPECT_EQ(p.abi_minor, PENSTOCK_PROGRAM_ABI_MINOR);
   EXPECT_STREQ(p.level, "avx2");
   ASSERT_EQ(p.axis_count, 2);
-  EXPECT_STREQ(p.axes[0], "tokens");
-  EXPECT_STREQ(p.axes[1], "words");
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(p.axes[i].struct_size, sizeof(PenstockAxis));
+    EXPECT_EQ(p.axes[i].name, table.axes[i].name);
+    EXPECT_EQ(p.axes[i].parent, table.axes[i].parent);
+    EXPECT_EQ(std::vector(p.axes[i].extents, p.axes[i].extents + p.axes[i].extent_count), table.axes[i].extents);
+  }
   ASSERT_EQ(p.input_count, 2);
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(p.inputs[i].name, table.inputs[i].name);
-    EXPECT_EQ(p.inputs[i].kind, table.inputs[i].kind);
-    EXPECT_EQ(p.inputs[i].axis, table.inputs[i].axis);
+    expectType(p.inputs[i].type, table.inputs[i].type);
     EXPECT_EQ(p.inputs[i].target, table.inputs[i].target);
   }
   ASSERT_EQ(p.tensor_count, 3);
@@ -137,13 +153,12 @@ TEST(Emit, EveryFieldOfTheTables) {
   EXPECT_EQ(entry.arena.per_worker, 4096);
   EXPECT_EQ(entry.arena.per_row[0], 8);
   EXPECT_EQ(entry.arena.per_row[1], std::int64_t(1) << 40);
-  ASSERT_EQ(entry.output_count, 2);
-  for (int i = 0; i < 2; ++i) {
+  ASSERT_EQ(entry.output_count, 4);
+  for (int i = 0; i < 4; ++i) {
     EXPECT_EQ(entry.outputs[i].name, table.entries[0].outputs[i].name);
-    EXPECT_EQ(entry.outputs[i].width, table.entries[0].outputs[i].width);
-    EXPECT_EQ(entry.outputs[i].rows, table.entries[0].outputs[i].rows);
-    EXPECT_EQ(entry.outputs[i].axis, table.entries[0].outputs[i].axis);
+    expectType(entry.outputs[i].type, table.entries[0].outputs[i].type);
   }
+  EXPECT_EQ(entry.outputs[0].type, entry.outputs[3].type); // one struct for equal types
 }
 
 TEST(Emit, ATableThatContradictsItselfIsRefused) {
@@ -152,7 +167,14 @@ TEST(Emit, ATableThatContradictsItselfIsRefused) {
   table.parameterElements = 15;
   EXPECT_EQ(emit(mapModule(sum), table, "avx2").status().code(), ErrorCode::internal);
   table = mapTable("avx2");
-  table.axes = {"tokens"};
+  table.axes = {{"tokens", -1, {}}};
+  EXPECT_EQ(emit(mapModule(sum), table, "avx2").status().code(), ErrorCode::internal);
+  table = mapTable("avx2");
+  table.axes = {{"characters", 1, {}}, {"words", -1, {}}}; // a parent behind its axis
+  table.entries[0].arena.perRow = {0, 0};
+  EXPECT_EQ(emit(mapModule(sum), table, "avx2").status().code(), ErrorCode::internal);
+  table = mapTable("avx2");
+  table.inputs = {{"text", {PENSTOCK_ROWS_AXIS, 0, PENSTOCK_I32, 0, 1}, false}}; // there is no axis
   EXPECT_EQ(emit(mapModule(sum), table, "avx2").status().code(), ErrorCode::internal);
   table = mapTable("avx2");
   table.entries[0].steps[0].function = "absent";

@@ -122,7 +122,8 @@ public:
       numbers.push_back(static_cast<std::uint64_t>(record));
       batch.records.push_back(record);
     }
-    axis = {static_cast<std::int64_t>(ids.size()), offsets.data(), rowRecords.data(), positions.data(), nullptr};
+    axis = {
+        static_cast<std::int64_t>(ids.size()), offsets.data(), rowRecords.data(), positions.data(), rowRecords.data(), positions.data()};
     inputs[0] = ids.data();
     inputs[1] = labels.data();
     batch.view = {to - from, numbers.data(), &axis, inputs};

@@ -173,8 +173,12 @@ void evaluate(const PenstockCall *call, const std::int64_t *) {
 
 void predict(const PenstockCall *call, const std::int64_t *) { forward(call, static_cast<float *>(call->outputs[0]), false); }
 
-const char *const axes[] = {"tokens"};
-const PenstockInputInfo inputs[] = {{"tokens", PENSTOCK_INPUT_IDS, 0, 0}, {"label", PENSTOCK_INPUT_CLASS, -1, 1}};
+const PenstockAxis axes[] = {{sizeof(PenstockAxis), PENSTOCK_RECORDS, "tokens", 0, nullptr}};
+const PenstockValueType idsType = {sizeof(PenstockValueType), PENSTOCK_ROWS_AXIS, 0, PENSTOCK_I32, 0, 1};
+const PenstockValueType classType = {sizeof(PenstockValueType), PENSTOCK_ROWS_RECORDS, -1, PENSTOCK_I32, 0, 1};
+const PenstockValueType lossType = {sizeof(PenstockValueType), PENSTOCK_ROWS_ONE, -1, PENSTOCK_F32, 0, 1};
+const PenstockValueType answerType = {sizeof(PenstockValueType), PENSTOCK_ROWS_RECORDS, -1, PENSTOCK_F32, 0, classes};
+const PenstockInputInfo inputs[] = {{"tokens", &idsType, 0}, {"label", &classType, 1}};
 const std::int64_t weightShape[] = {vocabulary, classes}, biasShape[] = {classes};
 const PenstockTensorInfo tensors[] = {
     {"answer.linear_0.weight", PENSTOCK_PARAMETER, 2, weightShape, 0, weightElements, PENSTOCK_INIT_UNIFORM, 0.1f, 1},
@@ -185,9 +189,9 @@ const PenstockTensorInfo tensors[] = {
     {"adam.v/answer.linear_0.bias", PENSTOCK_STATE, 1, biasShape, flatElements + biasOffset, classes, PENSTOCK_INIT_ZEROS, 0, 0},
 };
 const char *const symbols[] = {"penstock_parallel_for"};
-const PenstockOutputInfo trainOutputs[] = {{"loss", 1, 0}};
-const PenstockOutputInfo evaluateOutputs[] = {{"loss", 1, 0}, {"answer.probabilities", classes, 1}};
-const PenstockOutputInfo predictOutputs[] = {{"answer.probabilities", classes, 1}};
+const PenstockOutputInfo trainOutputs[] = {{"loss", &lossType}};
+const PenstockOutputInfo evaluateOutputs[] = {{"loss", &lossType}, {"answer.probabilities", &answerType}};
+const PenstockOutputInfo predictOutputs[] = {{"answer.probabilities", &answerType}};
 const std::int64_t noRows[] = {0};
 const std::int64_t rowFlops[] = {2 * classes}, noPairs[] = {0}, pairBytes[] = {1};
 const PenstockStepWork trainWork = {

@@ -199,7 +199,7 @@ TEST(Expansion, UnknownSizesAreMinusOneWithoutFacts) {
   ASSERT_TRUE(analysis.ok());
   const Completion made = completeWithoutFacts(*analysis);
   EXPECT_TRUE(made.ok);
-  EXPECT_EQ(made.pipeline.model.nodes[0].type.width, -1);
+  EXPECT_EQ(made.pipeline.model.nodes[0].type.values, -1);
   EXPECT_TRUE(weightsOf(made.pipeline).empty());
   EXPECT_NE(analysis->recordProgram.find("\"path\":\"/folder/{split}.csv\""), std::string::npos) << analysis->recordProgram;
 }
