@@ -2,6 +2,8 @@
 
 #include "tests/conformance/evaluation.h"
 
+#include <limits>
+
 namespace penstock::conformance {
 
 bool Evaluation::run() {
@@ -249,6 +251,37 @@ bool Evaluation::run() {
     segmentMaximum(operand(0), o.getInput().getType());
   } else if (auto o = dyn_cast<nn::SegmentMaxGradOp>(op)) {
     set(0, scatterMaximum(operand(0), operand(1), o.getType()));
+  } else if (auto o = dyn_cast<nn::SegmentSoftmaxOp>(op)) {
+    Tensor y = zeros(0);
+    eachRecord(o.getType(), [&](int64_t, int64_t begin, int64_t end) {
+      for (int64_t c = 0; c < y.width; ++c) {
+        double sum = 0, most = -std::numeric_limits<double>::infinity();
+        for (int64_t row = begin; row < end; ++row) {
+          most = std::max(most, operand(0).at(row, c));
+        }
+        for (int64_t row = begin; row < end; ++row) {
+          sum += y.at(row, c) = std::exp(operand(0).at(row, c) - most);
+        }
+        for (int64_t row = begin; row < end; ++row) {
+          y.at(row, c) /= sum;
+        }
+      }
+    });
+    set(0, std::move(y));
+  } else if (auto o = dyn_cast<nn::SegmentSoftmaxGradOp>(op)) {
+    Tensor y = zeros(0);
+    eachRecord(o.getType(), [&](int64_t, int64_t begin, int64_t end) {
+      for (int64_t c = 0; c < y.width; ++c) {
+        double sum = 0;
+        for (int64_t row = begin; row < end; ++row) {
+          sum += operand(0).at(row, c) * operand(1).at(row, c);
+        }
+        for (int64_t row = begin; row < end; ++row) {
+          y.at(row, c) = operand(0).at(row, c) * (operand(1).at(row, c) - sum);
+        }
+      }
+    });
+    set(0, std::move(y));
   } else if (auto o = dyn_cast<nn::SegmentFirstOp>(op)) {
     Tensor y = zeros(0);
     eachRecord(o.getInput().getType(), [&](int64_t record, int64_t begin, int64_t) {

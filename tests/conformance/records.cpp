@@ -326,6 +326,11 @@ std::vector<Record> make() {
        {rows("x", 5)},
        "%y, %at = nn.segment_max %x : !nn.rows<records x @tokens x 5xf32> -> !nn.rows<records x 5xf32>, !nn.rows<records x 5xi32>",
        perRecord("y", 5)});
+  all.push_back({"segment_softmax",
+                 "shares of a record's rows, column by column",
+                 {rows("x", 5)},
+                 "%y = nn.segment_softmax %x : !nn.rows<records x @tokens x 5xf32>",
+                 rows("y", 5)});
   all.push_back({"segment_first",
                  "first row of a record",
                  {rows("x", 5)},

@@ -353,6 +353,17 @@ struct ModelBuilder::Call {
     return operands.size() == 3 ? plusBias(y, operands[2]) : y;
   }
 
+  FailureOr<Value> softmax() {
+    if (text("over", "row") != "record") {
+      return unary<nn::SoftmaxOp>();
+    }
+    if (operands.size() == 1 && !isSequence(operands[0])) {
+      fail() << "wants a sequence where the sum is over the record";
+      return failure();
+    }
+    return unary<nn::SegmentSoftmaxOp>();
+  }
+
   FailureOr<Value> pool() {
     if (!operandCount(1, 1)) {
       return failure();
@@ -370,12 +381,15 @@ struct ModelBuilder::Call {
     if (kind == "first") {
       return Value(nn::SegmentFirstOp::create(b, loc, type, x));
     }
-    if (kind == "mean") {
+    if (kind == "mean" || kind == "sum") {
       Value sum = nn::SegmentSumOp::create(b, loc, type, x);
+      if (kind == "sum") {
+        return sum;
+      }
       Value length = nn::segmentLength(b, loc, nn::rowsOf(x.getType()));
       return Value(nn::DivOp::create(b, loc, sum, length));
     }
-    fail() << "pools by max, mean or first, not `" << kind << "`";
+    fail() << "pools by max, mean, sum or first, not `" << kind << "`";
     return failure();
   }
 
@@ -582,7 +596,7 @@ FailureOr<Value> ModelBuilder::op(StringRef name, ArrayRef<Value> operands, cons
       {"segments", &Call::segments},
       {"linear", &Call::linear},
       {"gelu_new", &Call::geluNew},
-      {"softmax", &Call::unary<nn::SoftmaxOp>},
+      {"softmax", &Call::softmax},
       {"exp", &Call::unary<nn::ExpOp>},
       {"log", &Call::unary<nn::LogOp>},
       {"sqrt", &Call::unary<nn::SqrtOp>},

@@ -474,6 +474,18 @@ def Nn_SegmentMaxGradOp : Nn_Pure<"segment_max_grad", [Nn_SpreadsRows]> {
   let results = (outs Nn_AxisF32:$result);
   let assemblyFormat = "$cotangent `,` $argmax attr-dict `:` type($cotangent) `,` type($argmax) `->` type($result)";
 }
+def Nn_SegmentSoftmaxOp : Nn_Pure<"segment_softmax", [Nn_Vjp, AllTypesMatch<["input", "result"]>]> {
+  let summary = "exp(x) / sum(exp(x)) of each column over a record's rows";
+  let arguments = (ins Nn_AxisF32:$input);
+  let results = (outs Nn_AxisF32:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input)";
+}
+def Nn_SegmentSoftmaxGradOp : Nn_Pure<"segment_softmax_grad", [AllTypesMatch<["output", "cotangent", "result"]>]> {
+  let summary = "derivative of segment_softmax: output * (cotangent - sum(output * cotangent) over the record's rows)";
+  let arguments = (ins Nn_AxisF32:$output, Nn_AxisF32:$cotangent);
+  let results = (outs Nn_AxisF32:$result);
+  let assemblyFormat = "$output `,` $cotangent attr-dict `:` type($output)";
+}
 def Nn_SegmentFirstOp : Nn_Gather<"segment_first", [Nn_Vjp, Nn_PoolsRows]> {
   let summary = "the first row of every record";
   let arguments = (ins Nn_AxisF32:$input);

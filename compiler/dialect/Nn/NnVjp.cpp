@@ -154,6 +154,11 @@ LogicalResult SegmentMaxOp::buildVjp(OpBuilder &b, ValueRange cotangents, Cotang
   return success();
 }
 
+LogicalResult SegmentSoftmaxOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
+  out.push_back(SegmentSoftmaxGradOp::create(b, getLoc(), getInput().getType(), getResult(), g[0]));
+  return success();
+}
+
 LogicalResult SegmentFirstOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
   out.push_back(SegmentFirstGradOp::create(b, getLoc(), getInput().getType(), g[0]));
   return success();

@@ -102,6 +102,43 @@ void segmentMaxGradient(const float *g, const int32_t *argmax, const int32_t *of
   }
 }
 
+void segmentSoftmax(const float *x, const int32_t *offsets, int64_t begin, int64_t end, int64_t width, float *y) {
+  for (int64_t record = begin; record < end; ++record) {
+    const int64_t first = offsets[record] * width, last = offsets[record + 1] * width;
+    for (int64_t j = 0; j < width && first < last; j += lanes) {
+      const int64_t here = minimum(lanes, width - j);
+      Vec top = loadPart(x + first + j, here), sum = broadcast(0.0f);
+      for (int64_t at = first + j + width; at < last; at += width) {
+        top = larger(top, loadPart(x + at, here));
+      }
+      for (int64_t at = first + j; at < last; at += width) {
+        const Vec weight = exponential(loadPart(x + at, here) - top);
+        storePart(y + at, weight, here);
+        sum += weight;
+      }
+      for (int64_t at = first + j; at < last; at += width) {
+        storePart(y + at, loadPart(y + at, here) / sum, here);
+      }
+    }
+  }
+}
+
+void segmentSoftmaxGradient(const float *y, const float *g, const int32_t *offsets, int64_t begin, int64_t end, int64_t width, float *dx) {
+  for (int64_t record = begin; record < end; ++record) {
+    const int64_t first = offsets[record] * width, last = offsets[record + 1] * width;
+    for (int64_t j = 0; j < width; j += lanes) {
+      const int64_t here = minimum(lanes, width - j);
+      Vec sum = broadcast(0.0f);
+      for (int64_t at = first + j; at < last; at += width) {
+        sum = fma(loadPart(y + at, here), loadPart(g + at, here), sum);
+      }
+      for (int64_t at = first + j; at < last; at += width) {
+        storePart(dx + at, loadPart(y + at, here) * (loadPart(g + at, here) - sum), here);
+      }
+    }
+  }
+}
+
 struct EmbeddingJob {
   const int32_t *ids, *source;
   const float *dy;

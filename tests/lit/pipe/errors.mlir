@@ -18,6 +18,14 @@ pipe.pipeline @a edition(1) {
 
 pipe.pipeline @a edition(1) {
   %x = pipe.column "x" from "x" {input = 0 : i64} : !pipe.number
+  // expected-error @+1 {{`softmax` wants a sequence where the sum is over the record}}
+  %y = pipe.call "softmax"(%x) at "y" with {over = "record"} : (!pipe.number) -> !pipe.vector<1>
+}
+
+// -----
+
+pipe.pipeline @a edition(1) {
+  %x = pipe.column "x" from "x" {input = 0 : i64} : !pipe.number
   // expected-error @+1 {{`linear` wants a weight of 1 rows, not 'tensor<2x3xf32>'}}
   %y = pipe.call "linear"(%x) at "y" weights [{name = "weight", shape = array<i64: 2, 3>, initializer = "zeros", scale = 0.0 : f64, decays = true}] : (!pipe.number) -> !pipe.vector<3>
 }

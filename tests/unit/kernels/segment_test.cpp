@@ -9,6 +9,49 @@ using namespace penstock::testing;
 
 const std::vector<int> ragged = {1, 7, 2, 31, 3, 1, 5, 97, 11, 4};
 
+// Against float64, with empty records, one row, and scores far apart.
+TEST(Segments, softmaxOverARecordAgreesWithFloat64) {
+  const auto offsets = offsetsOf({0, 1, 7, 2, 31, 0, 5});
+  const std::int64_t records = 7, rows = offsets.back();
+  for (const NamedTable &level : tables()) {
+    for (const std::int64_t width : {1, 3, 8, 13, 37}) {
+      Numbers numbers(static_cast<unsigned>(width));
+      auto x = numbers.floats(rows * width);
+      x[static_cast<std::size_t>(3 * width)] = 90; // exp(90) alone has no float32
+      const auto g = numbers.floats(rows * width);
+      std::vector<float> y(x.size(), NAN), dx = y, expected = y, expectedDx = y, alone = y;
+      for (std::int64_t r = 0; r < records; ++r) {
+        for (std::int64_t c = 0; c < width; ++c) {
+          const auto cell = [&](std::int64_t i) { return static_cast<std::size_t>(i * width + c); };
+          const std::int64_t first = offsets[static_cast<std::size_t>(r)], last = offsets[static_cast<std::size_t>(r + 1)];
+          double most = -INFINITY, sum = 0, product = 0;
+          for (std::int64_t i = first; i < last; ++i) {
+            most = std::max(most, static_cast<double>(x[cell(i)]));
+          }
+          for (std::int64_t i = first; i < last; ++i) {
+            sum += std::exp(static_cast<double>(x[cell(i)]) - most);
+          }
+          for (std::int64_t i = first; i < last; ++i) {
+            expected[cell(i)] = static_cast<float>(std::exp(static_cast<double>(x[cell(i)]) - most) / sum);
+            product += static_cast<double>(expected[cell(i)]) * static_cast<double>(g[cell(i)]);
+          }
+          for (std::int64_t i = first; i < last; ++i) {
+            expectedDx[cell(i)] = static_cast<float>(static_cast<double>(expected[cell(i)]) * (static_cast<double>(g[cell(i)]) - product));
+          }
+        }
+      }
+      level.table->kernels.segment_softmax(x.data(), offsets.data(), 0, records, width, y.data());
+      level.table->kernels.segment_softmax_grad(y.data(), g.data(), offsets.data(), 0, records, width, dx.data());
+      EXPECT_TRUE(near(y, expected, 1e-6)) << level.name << " width " << width;
+      EXPECT_TRUE(near(dx, expectedDx, 1e-6)) << level.name << " width " << width;
+      level.table->kernels.segment_softmax(x.data(), offsets.data(), 2, 5, width, alone.data());
+      EXPECT_EQ(std::memcmp(alone.data() + offsets[2] * width, y.data() + offsets[2] * width,
+                            static_cast<std::size_t>((offsets[5] - offsets[2]) * width) * sizeof(float)),
+                0);
+    }
+  }
+}
+
 TEST(Segments, agreeWithReference) {
   const auto offsets = offsetsOf(ragged);
   const std::int64_t records = static_cast<std::int64_t>(ragged.size()), rows = offsets.back(), vocabulary = 53;
