@@ -72,6 +72,8 @@ protected:
   /// The same with the arguments that the row names. `first` and `second` are, by the row's scope, the first row of a block and how many it
   /// has, the range of records, or null (KernelEmitter.cpp).
   void callKernel(kernel::InvokeOp invoke, mlir::Value first, mlir::Value second);
+  /// Number of segments of the axis that the kernel works along: the rows of its parent.
+  mlir::Value kernelSegments(kernel::InvokeOp invoke);
   /// Runs `body(begin, end)` over [0, count) in pieces of `grain` on the pool.
   void parallel(mlir::Value count, std::int64_t grain, llvm::function_ref<void(mlir::Value, mlir::Value)> body);
   void forRange(mlir::Value from, mlir::Value to, llvm::function_ref<void(mlir::Value)> body);
@@ -94,9 +96,8 @@ protected:
 private:
   mlir::Value kernelArgument(kernel::InvokeOp invoke, const KernelArgument &argument, mlir::Value first, mlir::Value second);
   mlir::Value kernelValue(kernel::InvokeOp invoke, const KernelArgument &argument, mlir::Value firstRow);
-  /// An array of the batch, of the axis that the kernel works along; and the number of its segments, the rows of the axis's parent.
+  /// An array of the batch, of the axis that the kernel works along.
   mlir::Value kernelArray(kernel::InvokeOp invoke, llvm::StringRef what);
-  mlir::Value kernelSegments(kernel::InvokeOp invoke);
   mlir::Value kernelSize(std::int64_t size, bool inRegion);
   void beginScope();
   mlir::Value offsetAt(unsigned place, int axis);

@@ -354,7 +354,7 @@ struct ModelBuilder::Call {
   }
 
   FailureOr<Value> softmax() {
-    if (text("over", "row") != "record") {
+    if (text("over") != "record") {
       return unary<nn::SoftmaxOp>();
     }
     if (operands.size() == 1 && !isSequence(operands[0])) {
