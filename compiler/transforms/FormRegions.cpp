@@ -80,32 +80,7 @@ public:
         waiting[i] += v.getDefiningOp() && !nn::isLeaf(v.getDefiningOp());
       }
     }
-    // A pack must come before the ops that use its handle, and an optimizer after all gradients: program order among
-    // ops without results.
-    llvm::DenseMap<Attribute, unsigned> packOf;
-    for (auto [i, op] : llvm::enumerate(ops)) {
-      if (auto pack = dyn_cast<kernel::PackOp>(op)) {
-        packOf[pack.getHandleAttr()] = static_cast<unsigned>(i);
-      }
-    }
-    for (auto [i, op] : llvm::enumerate(ops)) {
-      if (auto invoke = dyn_cast<kernel::InvokeOp>(op)) {
-        if (auto it = packOf.find(invoke.getHandleAttr()); invoke.getHandleAttr() && it != packOf.end()) {
-          after[it->second].push_back(static_cast<unsigned>(i));
-          ++waiting[i];
-        }
-      } else if (auto update = dyn_cast<nn::UpdateOp>(op)) {
-        waitForReaders(update.getName(), static_cast<unsigned>(i));
-      } else if (op->hasTrait<nn::EndsEntry>()) {
-        // The optimizer overwrites parameters: everything else reads them first.
-        for (unsigned other = 0; other < ops.size(); ++other) {
-          if (other != i) {
-            after[other].push_back(static_cast<unsigned>(i));
-            ++waiting[i];
-          }
-        }
-      }
-    }
+    orderEffects();
     for (unsigned i = 0; i < ops.size(); ++i) {
       if (waiting[i] == 0) {
         makeReady(i);
@@ -180,6 +155,34 @@ private:
       }
     }
     return true;
+  }
+
+  /// A pack must come before the ops that use its handle, and an optimizer after all gradients: program order among ops without results.
+  void orderEffects() {
+    llvm::DenseMap<Attribute, unsigned> packOf;
+    for (auto [i, op] : llvm::enumerate(ops)) {
+      if (auto pack = dyn_cast<kernel::PackOp>(op)) {
+        packOf[pack.getHandleAttr()] = static_cast<unsigned>(i);
+      }
+    }
+    for (auto [i, op] : llvm::enumerate(ops)) {
+      if (auto invoke = dyn_cast<kernel::InvokeOp>(op)) {
+        if (auto it = packOf.find(invoke.getHandleAttr()); invoke.getHandleAttr() && it != packOf.end()) {
+          after[it->second].push_back(static_cast<unsigned>(i));
+          ++waiting[i];
+        }
+      } else if (auto update = dyn_cast<nn::UpdateOp>(op)) {
+        waitForReaders(update.getName(), static_cast<unsigned>(i));
+      } else if (op->hasTrait<nn::EndsEntry>()) {
+        // The optimizer overwrites parameters: everything else reads them first.
+        for (unsigned other = 0; other < ops.size(); ++other) {
+          if (other != i) {
+            after[other].push_back(static_cast<unsigned>(i));
+            ++waiting[i];
+          }
+        }
+      }
+    }
   }
 
   /// Whoever reads a global reads what stood there before the step: an update of it (number `i`) comes after them.
