@@ -1,6 +1,5 @@
 // Axes below axes and static axes as compiled code, against the float64 interpreter: characters of words of records, and a grid.
-#include "compiler/transforms/Autodiff.h"
-#include "compiler/transforms/DeriveEntries.h"
+#include "compiler/transforms/Passes.h"
 #include "runtime/kernels/kernel_table.h"
 #include "tests/conformance/compiled.h"
 
