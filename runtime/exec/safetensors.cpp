@@ -162,6 +162,47 @@ struct Entry {
   std::int64_t elements;
 };
 
+/// An entry of the header, whose tensor lies in the `room` bytes behind it.
+Result<Entry> entryOf(const std::string &path, const std::string &name, const nlohmann::json &entry, std::uint64_t room, bool anyType) {
+  if (!entry.is_object() || !entry.contains("dtype") || !entry.contains("shape") || !entry.contains("data_offsets") ||
+      !entry["dtype"].is_string() || !entry["shape"].is_array() || !entry["data_offsets"].is_array() || entry["data_offsets"].size() != 2) {
+    return damagedFile(path, "the entry of `" + name + "` is incomplete");
+  }
+  const std::string &type = entry["dtype"].get_ref<const std::string &>();
+  const int bits = bitsOfType(type);
+  if (bits == 0) {
+    return damagedFile(path, "`" + name + "` has the unknown type " + type.substr(0, 20));
+  }
+  if (type != "F32" && !anyType) {
+    return environmentError("`" + path + "` holds `" + name + "` as " + type + "; only F32 can be read");
+  }
+  Entry made = {0, 0, name, type, {}, 0};
+  Checked elements = 1;
+  for (const auto &dimension : entry["shape"]) {
+    if (!dimension.is_number_unsigned()) {
+      return damagedFile(path, "the shape of `" + name + "` is not one of whole numbers");
+    }
+    elements *= Checked(dimension.get<std::uint64_t>());
+    if (!elements.ok()) {
+      return damagedFile(path, "`" + name + "` is too large");
+    }
+    made.shape.push_back(static_cast<std::int64_t>(dimension.get<std::uint64_t>()));
+  }
+  const auto &begin = entry["data_offsets"][0], &end = entry["data_offsets"][1];
+  if (!begin.is_number_unsigned() || !end.is_number_unsigned()) {
+    return damagedFile(path, "the place of `" + name + "` is not one of whole numbers");
+  }
+  made.from = begin.get<std::uint64_t>();
+  made.to = end.get<std::uint64_t>();
+  const Result<std::int64_t> allBits = (elements * Checked(bits)).get("a tensor");
+  if (!allBits.ok() || *allBits % 8 != 0 || made.from > made.to || made.to > room ||
+      made.to - made.from != static_cast<std::uint64_t>(*allBits / 8)) {
+    return damagedFile(path, "the place of `" + name + "` does not agree with its shape or the file's size");
+  }
+  made.elements = *allBits / bits;
+  return made;
+}
+
 } // namespace
 
 Status SafetensorsFile::parse(const std::string &path, bool anyType) {
@@ -203,43 +244,7 @@ Status SafetensorsFile::parse(const std::string &path, bool anyType) {
       }
       continue;
     }
-    if (!entry.is_object() || !entry.contains("dtype") || !entry.contains("shape") || !entry.contains("data_offsets") ||
-        !entry["dtype"].is_string() || !entry["shape"].is_array() || !entry["data_offsets"].is_array() ||
-        entry["data_offsets"].size() != 2) {
-      return damaged("the entry of `" + name + "` is incomplete");
-    }
-    const std::string &type = entry["dtype"].get_ref<const std::string &>();
-    const int bits = bitsOfType(type);
-    if (bits == 0) {
-      return damaged("`" + name + "` has the unknown type " + type.substr(0, 20));
-    }
-    if (type != "F32" && !anyType) {
-      return environmentError("`" + path + "` holds `" + name + "` as " + type + "; only F32 can be read");
-    }
-    Entry made = {0, 0, name, type, {}, 0};
-    Checked elements = 1;
-    for (const auto &dimension : entry["shape"]) {
-      if (!dimension.is_number_unsigned()) {
-        return damaged("the shape of `" + name + "` is not one of whole numbers");
-      }
-      elements *= Checked(dimension.get<std::uint64_t>());
-      if (!elements.ok()) {
-        return damaged("`" + name + "` is too large");
-      }
-      made.shape.push_back(static_cast<std::int64_t>(dimension.get<std::uint64_t>()));
-    }
-    const auto &begin = entry["data_offsets"][0], &end = entry["data_offsets"][1];
-    if (!begin.is_number_unsigned() || !end.is_number_unsigned()) {
-      return damaged("the place of `" + name + "` is not one of whole numbers");
-    }
-    made.from = begin.get<std::uint64_t>();
-    made.to = end.get<std::uint64_t>();
-    const Result<std::int64_t> allBits = (elements * Checked(bits)).get("a tensor");
-    if (!allBits.ok() || *allBits % 8 != 0 || made.from > made.to || made.to > room ||
-        made.to - made.from != static_cast<std::uint64_t>(*allBits / 8)) {
-      return damaged("the place of `" + name + "` does not agree with its shape or the file's size");
-    }
-    made.elements = *allBits / bits;
+    PENSTOCK_ASSIGN(Entry made, entryOf(path, name, entry, room, anyType));
     entries.push_back(std::move(made));
   }
   std::sort(entries.begin(), entries.end(),

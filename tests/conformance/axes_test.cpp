@@ -39,15 +39,15 @@ const char *const text = R"(module attributes {nn.inputs = [
     %letters = nn.input "letters" {index = 0 : i64} : !nn.rows<records x @words x @characters x 1xi32>
     %forms = nn.input "forms" {index = 1 : i64} : !nn.rows<records x @words x 1xi32>
     %cells = nn.input "cells" {index = 2 : i64} : !nn.rows<records x [2, 3] x 1xi32>
-    %letter = nn.parameter @letter : tensor<11x6xf32>
-    %bag = nn.parameter @bag : tensor<11x3xf32>
-    %form = nn.parameter @form : tensor<13x6xf32>
-    %place = nn.parameter @place : tensor<5x6xf32>
-    %kernel = nn.parameter @kernel : tensor<3x6x5xf32>
-    %qkv = nn.parameter @qkv : tensor<6x18xf32>
-    %cell = nn.parameter @cell : tensor<7x4xf32>
-    %shift = nn.parameter @shift : tensor<4xf32>
-    %mix = nn.parameter @mix : tensor<24x2xf32>
+    %letter = nn.read @letter : tensor<11x6xf32>
+    %bag = nn.read @bag : tensor<11x3xf32>
+    %form = nn.read @form : tensor<13x6xf32>
+    %place = nn.read @place : tensor<5x6xf32>
+    %kernel = nn.read @kernel : tensor<3x6x5xf32>
+    %qkv = nn.read @qkv : tensor<6x18xf32>
+    %cell = nn.read @cell : tensor<7x4xf32>
+    %shift = nn.read @shift : tensor<4xf32>
+    %mix = nn.read @mix : tensor<24x2xf32>
     %e = nn.embedding %letters, %letter : !nn.rows<records x @words x @characters x 1xi32>, tensor<11x6xf32> -> !nn.rows<records x @words x @characters x 6xf32>
     %at = nn.position_rows %place : tensor<5x6xf32> -> !nn.rows<records x @words x @characters x 6xf32>
     %p = nn.add %e, %at : !nn.rows<records x @words x @characters x 6xf32>, !nn.rows<records x @words x @characters x 6xf32> -> !nn.rows<records x @words x @characters x 6xf32>

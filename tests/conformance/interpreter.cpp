@@ -32,6 +32,8 @@ bool Evaluation::run() {
     map([](double x) { return std::tanh(x); });
   } else if (isa<nn::SigmoidOp>(op)) {
     map([](double x) { return 1.0 / (1.0 + std::exp(-x)); });
+  } else if (isa<nn::SiluOp>(op)) {
+    map([](double x) { return x / (1.0 + std::exp(-x)); });
   } else if (isa<nn::ExpOp>(op)) {
     map([](double x) { return std::exp(x); });
   } else if (isa<nn::LogOp>(op)) {

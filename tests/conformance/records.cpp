@@ -78,6 +78,7 @@ std::vector<Record> make() {
   all.push_back(unary("gelu", "x Phi(x), exact (arXiv 1606.08415)"));
   all.push_back(unary("tanh", "hyperbolic tangent"));
   all.push_back(unary("sigmoid", "1 / (1 + exp(-x))"));
+  all.push_back(unary("silu", "x / (1 + exp(-x)) (arXiv 1702.03118)"));
   all.push_back(unary("exp", "e to the x"));
   all.push_back(unary("neg", "-x"));
   all.push_back(unary("log", "natural logarithm of positive numbers"));

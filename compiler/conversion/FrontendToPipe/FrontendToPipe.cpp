@@ -11,7 +11,6 @@ namespace penstock {
 
 namespace {
 
-
 class Importer {
 public:
   Importer(MLIRContext &context, const frontend::TypedPipeline &pipeline) : context(context), pipeline(pipeline), builder(&context) {

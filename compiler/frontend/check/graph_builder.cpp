@@ -258,8 +258,7 @@ int GraphBuilder::emitOperation(const char *name, std::vector<int> operands, Att
       }
     }
     node.type = op->result(types, node.attributes);
-    if (op->weights != nullptr &&
-        std::all_of(types.begin(), types.end(), isSized)) {
+    if (op->weights != nullptr && std::all_of(types.begin(), types.end(), isSized)) {
       node.weights = op->weights(types, node.attributes);
     }
   }

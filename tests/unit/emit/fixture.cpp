@@ -139,7 +139,7 @@ ProgramTable mapTable(const std::string &level) {
   ProgramTable::Entry entry;
   entry.name = "map";
   entry.steps = {{"penstock_step_map", {}}};
-  entry.outputs = {{"out", 1, true}};
+  entry.outputs = {{"out", {PENSTOCK_ROWS_RECORDS, -1, PENSTOCK_F32, 0, 1}}};
   table.entries = {entry};
   return table;
 }
