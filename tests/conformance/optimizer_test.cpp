@@ -160,6 +160,7 @@ Result<Bits> train(const Plan &plan) {
     step.number = static_cast<std::uint64_t>(number);
     step.learningRate = rateOf(number, plan.steps);
     constexpr std::int64_t records = 11;
+    constexpr float weight = records; // of the loss, which counts records
     double loss = 0;
     const std::int64_t size = plan.partSize > 0 ? plan.partSize : records;
     for (std::int64_t first = 0; first < records; first += size) {
@@ -169,9 +170,9 @@ Result<Bits> train(const Plan &plan) {
       step.batch = &part.batch;
       step.outputs = outputs;
       step.part = static_cast<std::int32_t>(first / size);
-      step.share = static_cast<float>(part.batch.records) / records;
+      step.weights = &weight;
       PENSTOCK_TRY(program->run(program->entry(plan.partSize > 0 ? "gradient" : "train_step"), step));
-      loss += static_cast<double>(partLoss) * static_cast<double>(step.share);
+      loss += static_cast<double>(partLoss);
     }
     if (plan.partSize > 0) {
       step.batch = nullptr;
@@ -182,8 +183,8 @@ Result<Bits> train(const Plan &plan) {
     if (plan.evaluateEach > 0 && number % plan.evaluateEach == 0) {
       const Records all(777, 0, 64);
       std::vector<float> answers(64 * 3);
-      float evaluated = 0;
-      void *outputs[] = {&evaluated, answers.data()};
+      float items = 0, weights = 0;
+      void *outputs[] = {&items, &weights, answers.data()};
       Program::Step look;
       look.batch = &all.batch;
       look.outputs = outputs;

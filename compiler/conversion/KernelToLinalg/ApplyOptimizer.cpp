@@ -115,12 +115,10 @@ void OptimizerEmitter::overChunks(int64_t from, int64_t to, llvm::function_ref<v
 
 void OptimizerEmitter::emit(nn::AccumulateOp) {
   auto generic = [&](Value from, Value to, bool adds) {
-    Value share = get("share", b.getF32Type());
     SmallVector<AffineMap> maps(2, b.getMultiDimIdentityMap(1));
     linalg::GenericOp::create(b, loc, ValueRange{from}, ValueRange{to}, maps, ArrayRef<utils::IteratorType>{utils::IteratorType::parallel},
                               [&](OpBuilder &n, Location, ValueRange args) {
-                                Value part = arith::MulFOp::create(n, loc, args[0], share);
-                                linalg::YieldOp::create(n, loc, adds ? arith::AddFOp::create(n, loc, args[1], part) : part);
+                                linalg::YieldOp::create(n, loc, adds ? arith::AddFOp::create(n, loc, args[1], args[0]) : args[0]);
                               });
   };
   overChunks(
