@@ -202,7 +202,7 @@ private:
       }
     }
     for (std::size_t i = 0; i < program.inputs.size(); ++i) {
-      const InputSpec &input = program.inputs[i];
+      const LinkedInput &input = program.inputs[i];
       const auto column = static_cast<std::size_t>(input.column);
       if (input.kind == InputSpec::Kind::tags) {
         const SplitIds::Tags &all = ids.tags[column];

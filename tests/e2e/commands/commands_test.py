@@ -637,6 +637,7 @@ evaluate {
         metrics = evaluated("--set", "evaluate.test=[f1(average: macro), precision(average: macro)]", "--set", "target.threads=1")["metrics"]
         self.assertIn("precision_macro", metrics)
         self.assertNotIn("accuracy", metrics)
+        self.assertEqual(evaluated("--set", "evaluate.confidence=bootstrap(samples: 7)")["confidence"]["samples"], 7)
         # Headers of what is predicted.
         table = "remark\n" + "".join(f"{row['text']}\n" for row in rows[:5] if "," not in row["text"])
         answers = self.penstock("predict", out, "--format", "csv", "--set", "text_column=remark", text=table).stdout
@@ -712,7 +713,7 @@ class Basics(Case):
                 self.assertGreater(measured["records"], 0)
                 for value in measured["metrics"].values():
                     self.assertIsNotNone(value)
-                source = json.loads(json.loads((out / "run.json").read_text())["config"]["record_program"])["source"]
+                source = json.loads((out / "run.json").read_text())["config"]["records"]["sources"][0]
                 given = pathlib.Path(source["path"].replace("{split}", "test"))
                 answers = self.jsonLines(self.penstock("predict", out, "--input", given).stdout)
                 self.assertGreaterEqual(len(answers), measured["records"])
