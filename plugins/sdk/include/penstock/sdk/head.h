@@ -143,9 +143,14 @@ template <typename T> struct HeadFunctions {
       const HeadGraph made = T::build(Parameters(parameters), wrapped, Node{input}, Node{target}, classes);
       graph->answer = made.answer.id;
       graph->loss = made.loss.id;
-      if (graph->struct_size >= offsetof(PenstockHeadGraph, weight) + sizeof graph->weight) {
+      bool taken = false;
+#if PENSTOCK_PLUGIN_ABI_MINOR >= 3 // a plugin may be built with an older header
+      taken = PENSTOCK_HAS(graph, PenstockHeadGraph, weight);
+      if (taken) {
         graph->weight = made.weight.id;
-      } else if (made.weight) {
+      }
+#endif
+      if (!taken && made.weight) {
         throw Failure("this version of Penstock knows no losses that are a sum and a weight; it takes 1.3 of the plugin interface");
       }
     });
