@@ -10,15 +10,29 @@ using Type = PluginParameter::Type;
 
 namespace parameters {
 
-ParameterSpec size(const char *name, const char *help) {
+static ParameterSpec described(const char *name, Type type, const char *help) {
   ParameterSpec spec;
   spec.name = name;
-  spec.type = Type::integer;
+  spec.type = type;
+  spec.help = help;
+  return spec;
+}
+static ParameterSpec required(const char *name, Type type, const char *help) {
+  ParameterSpec spec = described(name, type, help);
   spec.required = true;
+  return spec;
+}
+static ParameterSpec optional(const char *name, Type type, PluginValue value, const char *help) {
+  ParameterSpec spec = described(name, type, help);
+  spec.defaultValue = std::move(value);
+  return spec;
+}
+
+ParameterSpec size(const char *name, const char *help) {
+  ParameterSpec spec = required(name, Type::integer, help);
   spec.hasMinimum = spec.hasMaximum = true;
   spec.minimum = 1;
   spec.maximum = 1 << 24;
-  spec.help = help;
   return spec;
 }
 ParameterSpec size(const char *name, std::int64_t value, const char *help) {
@@ -27,26 +41,15 @@ ParameterSpec size(const char *name, std::int64_t value, const char *help) {
   spec.defaultValue = value;
   return spec;
 }
-ParameterSpec flag(const char *name, bool value, const char *help) {
-  ParameterSpec spec;
-  spec.name = name;
-  spec.type = Type::boolean;
-  spec.defaultValue = value;
-  spec.help = help;
-  return spec;
-}
+ParameterSpec flag(const char *name, bool value, const char *help) { return optional(name, Type::boolean, value, help); }
 ParameterSpec real(const char *name, double value, double minimum, double maximum, const char *help, bool openMinimum, bool openMaximum) {
-  ParameterSpec spec;
-  spec.name = name;
-  spec.type = Type::number;
-  spec.defaultValue = value;
+  ParameterSpec spec = optional(name, Type::number, value, help);
   spec.hasMinimum = std::isfinite(minimum);
   spec.hasMaximum = std::isfinite(maximum);
   spec.minimum = minimum;
   spec.maximum = maximum;
   spec.openMinimum = openMinimum;
   spec.openMaximum = openMaximum;
-  spec.help = help;
   return spec;
 }
 
@@ -56,39 +59,15 @@ ParameterSpec share(const char *name, double value, bool required, const char *h
   return spec;
 }
 ParameterSpec choice(const char *name, std::vector<std::string> members, std::string value, const char *help) {
-  ParameterSpec spec;
-  spec.name = name;
-  spec.type = Type::enumeration;
+  ParameterSpec spec = described(name, Type::enumeration, help);
   spec.required = value.empty();
   spec.members = std::move(members);
   spec.defaultValue = std::move(value);
-  spec.help = help;
   return spec;
 }
-ParameterSpec text(const char *name, std::string value, const char *help) {
-  ParameterSpec spec;
-  spec.name = name;
-  spec.type = Type::string;
-  spec.defaultValue = std::move(value);
-  spec.help = help;
-  return spec;
-}
-ParameterSpec strings(const char *name, const char *help) {
-  ParameterSpec spec;
-  spec.name = name;
-  spec.type = Type::strings;
-  spec.required = true;
-  spec.help = help;
-  return spec;
-}
-ParameterSpec path(const char *name, const char *help) {
-  ParameterSpec spec;
-  spec.name = name;
-  spec.type = Type::path;
-  spec.required = true;
-  spec.help = help;
-  return spec;
-}
+ParameterSpec text(const char *name, std::string value, const char *help) { return optional(name, Type::string, std::move(value), help); }
+ParameterSpec strings(const char *name, const char *help) { return required(name, Type::strings, help); }
+ParameterSpec path(const char *name, const char *help) { return required(name, Type::path, help); }
 
 } // namespace parameters
 

@@ -25,7 +25,7 @@ extern "C" {
 /// k, taps reversed, for the gradient of the input.
 struct PenstockConv {
   int64_t width, k, n;
-  float *packed, *packedFlipped;
+  const float *packed, *packedFlipped;
 };
 
 /// Matmuls and weight gradients of one precision: what a packed weight looks like is their own.
@@ -46,7 +46,8 @@ struct PenstockLevelTable {
   int32_t lanes, panelColumns, tileRows;
   struct PenstockContractions contractions;
 
-  void (*convPack)(const struct PenstockConv *conv, const float *w, void *pool);
+  /// Of `conv` its sizes; writes both forms of the weight.
+  void (*convPack)(const struct PenstockConv *conv, const float *w, void *pool, float *packed, float *packedFlipped);
   void (*convRun)(const struct PenstockConv *conv, const float *x, float *y, const int32_t *offsets, int64_t begin, int64_t end,
                   const float *bias, float *scratch);
   void (*convGradientInput)(const struct PenstockConv *conv, const float *dy, float *dx, const int32_t *offsets, int64_t begin, int64_t end,

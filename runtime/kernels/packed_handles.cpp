@@ -67,13 +67,11 @@ public:
     adopt(packed.get());
   }
   void packInto(const float *w, void *pool, float *into) const override {
-    const PenstockConv to = {conv.width, conv.k, conv.n, into, into + flippedBegin(table, conv)};
-    table.convPack(&to, w, pool);
+    table.convPack(&conv, w, pool, into, into + flippedBegin(table, conv));
   }
-  // Kernels read what they are given here.
   void adopt(const float *from) override {
-    conv.packed = const_cast<float *>(from);
-    conv.packedFlipped = const_cast<float *>(from) + flippedBegin(table, conv);
+    conv.packed = from;
+    conv.packedFlipped = from + flippedBegin(table, conv);
   }
   /// The weight with its taps reversed lies behind the other, at a line of its own.
   static std::int64_t flippedBegin(const PenstockLevelTable &table, const PenstockConv &conv) {

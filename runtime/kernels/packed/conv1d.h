@@ -48,6 +48,7 @@ void convGradientInput(const PenstockConv *conv, const float *dy, float *dx, con
 struct ConvPackJob {
   const PenstockConv *conv;
   const float *w;
+  float *packedFlipped;
 };
 
 /// Panels of the flipped weight: row (j, c) is tap width - 1 - j, channel c, over the inputs.
@@ -57,14 +58,14 @@ void packFlippedPanels(void *context, int64_t begin, int64_t end, int32_t) {
   for (int64_t item = begin; item < end; ++item) {
     const int64_t p = item / width, j = item % width;
     const int64_t stored = storedColumns(p, k);
-    transposeBlock(job.conv->packedFlipped + p * panelColumns * width * n + j * n * stored, stored,
+    transposeBlock(job.packedFlipped + p * panelColumns * width * n + j * n * stored, stored,
                    job.w + (width - 1 - j) * k * n + p * panelColumns * n, n, n, realColumns(p, k));
   }
 }
 
-void convPack(const PenstockConv *conv, const float *w, void *pool) {
-  pack(pool, w, conv->n, conv->width * conv->k, conv->n, 0, conv->packed);
-  ConvPackJob job = {conv, w};
+void convPack(const PenstockConv *conv, const float *w, void *pool, float *packed, float *packedFlipped) {
+  pack(pool, w, conv->n, conv->width * conv->k, conv->n, 0, packed);
+  ConvPackJob job = {conv, w, packedFlipped};
   penstock_parallel_for(pool, packFlippedPanels, &job, divideUp(conv->k, panelColumns) * conv->width,
                         maximum(1, 16384 / maximum(1, conv->n * panelColumns)));
 }

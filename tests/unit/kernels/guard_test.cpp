@@ -69,7 +69,7 @@ TEST(Guards, convolutionsStayInside) {
       const PenstockConv conv = {width, k, n, packed, flipped};
       GuardedFloats x(rows * k), y(rows * n), bias(n), dx(rows * k), dw(width * k * n), top(records * n),
           room(rows * ((k + 31) / 32 * 32 + (n + 31) / 32 * 32) + 4096), held(PENSTOCK_SCRATCH_FLOATS);
-      t.convPack(&conv, w, pool.get());
+      t.convPack(&conv, w, pool.get(), packed, flipped);
       t.convRun(&conv, x, y, offsets, 0, records, bias, held);
       t.convGradientInput(&conv, y, dx, offsets, 0, records, 0, held);
       t.convGradientWeight(&conv, pool.get(), x, y, offsets, records, dw, room);
