@@ -13,7 +13,7 @@ def PipeToNnPass : Pass<"penstock-pipe-to-nn", "mlir::ModuleOp"> {
 def NnToKernelPass : Pass<"penstock-nn-to-kernel", "mlir::ModuleOp"> {
   let summary = "turn contractions and segment operations into kernel.invoke";
   let description = [{
-    Rewrites every op of Nn that has a kernel (KernelTable.h) into kernel.invoke, with one kernel.dispatch for each set of
+    Rewrites every op of Nn that has a kernel (kernel_rows.def) into kernel.invoke, with one kernel.dispatch for each set of
     numbers and packed weight, and one kernel.pack for each handle that holds a weight: before the first use in train_step,
     and in the function @pack for what evaluate and predict use. Adding a vector right after matmul, conv1d or conv1d_max
     becomes the kernel's bias. Element-wise and row-wise ops stay in Nn.
