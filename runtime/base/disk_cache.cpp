@@ -99,17 +99,17 @@ Result<std::string> cacheFolder() {
 Result<std::shared_ptr<MappedFile>> MappedFile::map(const std::string &path) {
   std::size_t size = 0;
   PENSTOCK_ASSIGN(const Descriptor file, openRegularFile(path, &size));
-  return map(file.get(), size);
+  return map(file.get(), size, path);
 }
 
-Result<std::shared_ptr<MappedFile>> MappedFile::map(int descriptor, std::size_t size) {
+Result<std::shared_ptr<MappedFile>> MappedFile::map(int descriptor, std::size_t size, const std::string &name) {
   if (size == 0) {
     return std::shared_ptr<MappedFile>(new MappedFile("", 0));
   }
   const int populate = size <= (std::size_t{256} << 20) ? MAP_POPULATE : 0;
   void *memory = ::mmap(nullptr, size, PROT_READ, MAP_SHARED | populate, descriptor, 0);
   if (memory == MAP_FAILED) {
-    return systemError("map", "a file of ids", errno);
+    return systemError("map", name, errno);
   }
   return std::shared_ptr<MappedFile>(new MappedFile(static_cast<const char *>(memory), size));
 }
@@ -193,7 +193,7 @@ Result<std::string> ScratchFile::release() {
 
 Result<std::shared_ptr<MappedFile>> ScratchFile::map() {
   PENSTOCK_TRY(flush());
-  return MappedFile::map(file, static_cast<std::size_t>(length));
+  return MappedFile::map(file, static_cast<std::size_t>(length), "a temporary file of the cache");
 }
 
 DiskCache::DiskCache(std::string folder, std::uint64_t limit) : folder(std::move(folder)), limit(limit) {

@@ -22,7 +22,7 @@ class MappedFile {
 public:
   static Result<std::shared_ptr<MappedFile>> map(const std::string &path);
   /// Maps an open file of `size` bytes; the descriptor may be closed afterwards.
-  static Result<std::shared_ptr<MappedFile>> map(int descriptor, std::size_t size);
+  static Result<std::shared_ptr<MappedFile>> map(int descriptor, std::size_t size, const std::string &name);
   ~MappedFile();
   MappedFile(const MappedFile &) = delete;
   MappedFile &operator=(const MappedFile &) = delete;

@@ -65,19 +65,19 @@ constexpr const PluginKindRow *findKind(std::string_view name) {
   return nullptr;
 }
 
-/// "tokenizer, head, metric or learner", of those that `wanted` takes, each between two `quote`s.
-template <typename Wanted> std::string kindNames(Wanted &&wanted, const std::string &quote = "") {
+/// "tokenizer, head, metric or learner", of those that `wanted` takes.
+template <typename Wanted> std::string kindNames(Wanted &&wanted) {
   std::string text, last;
   for (const PluginKindRow &row : pluginKinds) {
     if (wanted(row)) {
       text += last.empty() ? "" : (text.empty() ? "" : ", ") + last;
-      last = quote + row.name + quote;
+      last = row.name;
     }
   }
   return text.empty() ? last : text + " or " + last;
 }
-inline std::string kindNames(const std::string &quote = "") {
-  return kindNames([](const PluginKindRow &) { return true; }, quote);
+inline std::string kindNames() {
+  return kindNames([](const PluginKindRow &) { return true; });
 }
 
 } // namespace penstock

@@ -130,7 +130,7 @@ Status Gatherer::beginFits() {
       PENSTOCK_ASSIGN(fits.back(), factory.fit(feature.plugin, feature.parameters));
       for (const PluginNote &note : fits.back()->notes()) {
         const std::string place = "features." + feature.name + (note.parameter.empty() ? "" : "." + note.parameter);
-        problems.add("tokenizer-remark", place, {}, {{"plugin", feature.plugin}, {"detail", note.text}});
+        problems.warn("tokenizer-remark", place, {}, {{"plugin", feature.plugin}, {"detail", note.text}});
       }
     }
   }
@@ -313,12 +313,13 @@ Status Gatherer::addTags(std::size_t index, const Cell &cell, int split, Place p
   };
   for (const TagProblem &problem : wrong) {
     place.line = lineOf(std::min(problem.word, tags.size() - 1));
-    problems.add(problem.malformed ? "bad-tag" : "tag-sequence", "columns." + column.name, place,
-                 {{"name", column.from},
-                  {"column", column.name},
-                  {"value", shown(problem.tag)},
-                  {"before", shown(problem.before)},
-                  {"word", problem.word + 1}});
+    const auto report = problem.malformed ? &Problems::add : &Problems::warn;
+    (problems.*report)(problem.malformed ? "bad-tag" : "tag-sequence", "columns." + column.name, place,
+                       {{"name", column.from},
+                        {"column", column.name},
+                        {"value", shown(problem.tag)},
+                        {"before", shown(problem.before)},
+                        {"word", problem.word + 1}});
   }
   for (std::size_t word = 0; word < tags.size(); ++word) {
     place.line = lineOf(word);
@@ -540,10 +541,7 @@ Status Gatherer::countTokens() {
     request.content = fileOf(split).content;
     request.stamp = fileOf(split).stamp;
     request.threads = threads;
-    request.strict = problems.list.empty() || std::all_of(problems.list.begin(), problems.list.end(), [](const Json &problem) {
-                       return problem["id"] == "leakage" || problem["id"] == "class-absent-from-train" || problem["id"] == "tag-sequence" ||
-                              problem["id"] == "tokenizer-remark" || problem["id"] == "quoted-line-end" || problem["id"] == "list-as-class";
-                     });
+    request.strict = problems.onlyWarnings();
     PENSTOCK_ASSIGN(const SplitIds ids, openSplit(request, cache));
     const char *name = splitNames[static_cast<std::size_t>(split)];
     for (std::size_t i = 0; i < features; ++i) {
@@ -562,13 +560,13 @@ Status Gatherer::countTokens() {
   for (std::size_t i = 0; i < features; ++i) {
     const FeatureSpec &feature = program.features[i];
     if (cut[i] > 0) {
-      problems.add("truncation", "features." + feature.name + ".max_length", {},
-                   {{"feature", feature.name},
-                    {"max_length", feature.maxLength},
-                    {"records", cut[i]},
-                    {"of", counted[i]},
-                    {"share", static_cast<double>(cut[i]) / static_cast<double>(counted[i])},
-                    {"shares", shares[i]}});
+      problems.warn("truncation", "features." + feature.name + ".max_length", {},
+                    {{"feature", feature.name},
+                     {"max_length", feature.maxLength},
+                     {"records", cut[i]},
+                     {"of", counted[i]},
+                     {"share", static_cast<double>(cut[i]) / static_cast<double>(counted[i])},
+                     {"shares", shares[i]}});
     }
   }
   return Status::success();
@@ -606,9 +604,9 @@ Result<std::string> Gatherer::run() {
     PENSTOCK_TRY(scan(file));
   }
   if (spanning > 0) {
-    problems.add("quoted-line-end", "source", firstSpanning,
-                 {{"records", spanning},
-                  {"like", spanExample == Row::Span::rows ? "reads like several records in one cell" : "has line ends in a cell"}});
+    problems.warn("quoted-line-end", "source", firstSpanning,
+                  {{"records", spanning},
+                   {"like", spanExample == Row::Span::rows ? "reads like several records in one cell" : "has line ends in a cell"}});
   }
   judgeSplits();
   judgeColumns();

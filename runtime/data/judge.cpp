@@ -82,8 +82,8 @@ void Gatherer::judgeClasses(std::size_t index) {
     const auto list = std::find_if(names.begin(), names.end(), [](const std::string &name) { return readsLikeList(name); });
     const auto found = list == names.end() ? values.end() : values.find(*list);
     if (found != values.end()) {
-      problems.add("list-as-class", "columns." + column.name, found->second.first,
-                   {{"column", column.name}, {"name", column.from}, {"value", shown(*list)}});
+      problems.warn("list-as-class", "columns." + column.name, found->second.first,
+                    {{"column", column.name}, {"name", column.from}, {"value", shown(*list)}});
     }
   }
   fitted.classes[index] = names;
@@ -111,7 +111,7 @@ void Gatherer::judgeClasses(std::size_t index) {
       arguments["declared"] = names;
       problems.add("undeclared-class", "columns." + column.name, about.first, std::move(arguments));
     } else if (hasTrain) {
-      problems.add("class-absent-from-train", "columns." + column.name, about.first, std::move(arguments));
+      problems.warn("class-absent-from-train", "columns." + column.name, about.first, std::move(arguments));
     }
   }
   if (!declared || !hasTrain) {
@@ -121,13 +121,13 @@ void Gatherer::judgeClasses(std::size_t index) {
     const auto found = values.find(name);
     if (found == values.end() || found->second.counts[trainSplit] == 0) {
       const bool elsewhere = found != values.end();
-      problems.add("class-absent-from-train", "columns." + column.name, elsewhere ? found->second.first : Place{fileOf(trainSplit).path},
-                   {{"column", column.name},
-                    {"name", column.from},
-                    {"value", shown(name)},
-                    {"split", elsewhere ? splitNames[static_cast<std::size_t>(found->second.firstSplit)] : ""},
-                    {"records", elsewhere ? found->second.counts[1] + found->second.counts[2] : 0},
-                    {"candidates", Json::array()}});
+      problems.warn("class-absent-from-train", "columns." + column.name, elsewhere ? found->second.first : Place{fileOf(trainSplit).path},
+                    {{"column", column.name},
+                     {"name", column.from},
+                     {"value", shown(name)},
+                     {"split", elsewhere ? splitNames[static_cast<std::size_t>(found->second.firstSplit)] : ""},
+                     {"records", elsewhere ? found->second.counts[1] + found->second.counts[2] : 0},
+                     {"candidates", Json::array()}});
     }
   }
 }
@@ -184,8 +184,8 @@ Status Gatherer::judgeOverlap() {
       const char *second = splitNames[static_cast<std::size_t>(b)];
       const double share = static_cast<double>(pair.records) / static_cast<double>(records[static_cast<std::size_t>(b)]);
       facts["overlap"].push_back({{"a", first}, {"b", second}, {"records", pair.records}, {"example", example}});
-      problems.add("leakage", "source", {fileOf(b).path, pair.example},
-                   {{"a", first}, {"b", second}, {"records", pair.records}, {"share", share}, {"example", example}});
+      problems.warn("leakage", "source", {fileOf(b).path, pair.example},
+                    {{"a", first}, {"b", second}, {"records", pair.records}, {"share", share}, {"example", example}});
     }
   }
   return Status::success();

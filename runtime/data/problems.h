@@ -28,6 +28,11 @@ struct Place {
 class Problems {
 public:
   void add(const char *id, const std::string &place, const Place &at, nlohmann::json arguments) {
+    errors = true;
+    warn(id, place, at, std::move(arguments));
+  }
+  /// The same of what the registry of diagnostics calls a warning: the records are good all the same.
+  void warn(const char *id, const std::string &place, const Place &at, nlohmann::json arguments) {
     if (++counts[id] > problemsEach) {
       return;
     }
@@ -39,6 +44,7 @@ public:
                     {"column", at.column},
                     {"arguments", std::move(arguments)}});
   }
+  bool onlyWarnings() const { return !errors; }
   /// Counts problems that are not listed.
   void count(const char *id, std::int64_t more) { counts[id] += more; }
   nlohmann::json list = nlohmann::json::array();
@@ -53,6 +59,7 @@ public:
   }
 
 private:
+  bool errors = false;
   std::map<std::string, std::int64_t> counts;
 };
 

@@ -131,21 +131,10 @@ Status MetricsLog::evaluation(std::int64_t step, double epoch, const SplitResult
 }
 
 Status MetricsLog::flush() {
-  std::size_t done = 0;
-  while (done < held.size()) {
-    const ssize_t wrote = ::write(descriptor, held.data() + done, held.size() - done);
-    if (wrote < 0 && errno == EINTR) {
-      continue;
-    }
-    if (wrote < 0) {
-      const int error = errno;
-      held.clear(); // so that the destructor does not try again
-      return systemError("write", path, error);
-    }
-    done += static_cast<std::size_t>(wrote);
-  }
-  held.clear();
-  return {};
+  const bool written = writeAll(descriptor, held.data(), held.size());
+  const int error = errno;
+  held.clear(); // also so that the destructor does not try again
+  return written ? Status{} : systemError("write", path, error);
 }
 
 Status MetricsLog::sync() {

@@ -33,6 +33,8 @@ private:
 };
 
 Checked roundUp16(std::int64_t count) { return Checked(count / 16 + (count % 16 != 0 ? 1 : 0)) * Checked(16); }
+/// The same of a count that is known to fit.
+std::int64_t roundedUp16(std::int64_t count) { return (count + 15) / 16 * 16; }
 
 class LoadedProgram final : public Program {
 public:
@@ -42,6 +44,7 @@ public:
   Status prepare(const std::string &path);
 
   const PenstockProgram &table() const override { return program; }
+  Level level() const override { return compiledFor; }
 
   int entry(std::string_view name) const override {
     for (int i = 0; i < program.entry_count; ++i) {
@@ -170,6 +173,7 @@ private:
   std::unique_ptr<ProgramImage> image;
   const PenstockProgram &program;
   ThreadPool &pool;
+  Level compiledFor = Level::avx2;
   std::vector<void *> symbols;
   std::vector<KernelHandle> kernels;
   std::vector<void *> handles;
@@ -197,20 +201,20 @@ Status LoadedProgram::prepare(const std::string &path) {
                             "; train it again or use the matching release");
   }
   PENSTOCK_TRY(checkProgramTable(program, *image, path));
-  PENSTOCK_ASSIGN(const Level level, parseLevel(program.level));
+  PENSTOCK_ASSIGN(compiledFor, parseLevel(program.level));
   PENSTOCK_ASSIGN(const Level machine, machineLevel());
-  if (level > machine) {
+  if (compiledFor > machine) {
     return environmentError("the compiled program `" + path + "` needs a machine of level `" + program.level + "`, this one is `" +
                             std::string(levelName(machine)) + "`; compile for it with `target.level` or on this machine");
   }
   const std::int64_t sizes[3] = {program.parameter_elements, program.state_elements, program.fitted_elements};
   std::copy(std::begin(sizes), std::end(sizes), std::begin(elements));
   for (int i = 0; i < program.symbol_count; ++i) {
-    PENSTOCK_ASSIGN(void *address, kernelSymbol(program.symbols[i], level));
+    PENSTOCK_ASSIGN(void *address, kernelSymbol(program.symbols[i], compiledFor));
     symbols.push_back(address);
   }
   for (int i = 0; i < program.dispatch_count; ++i) {
-    PENSTOCK_ASSIGN(KernelHandle handle, makeKernelHandle(program.dispatches[i], level));
+    PENSTOCK_ASSIGN(KernelHandle handle, makeKernelHandle(program.dispatches[i], compiledFor));
     handles.push_back(handle.get());
     kernels.push_back(std::move(handle));
   }
@@ -242,15 +246,14 @@ Status LoadedProgram::growArena(const PenstockEntry &entry, const PenstockBatch 
 
 // Their sum is known to fit.
 void LoadedProgram::placeSections(const PenstockEntry &entry, const PenstockBatch &batch) {
-  const auto rounded = [](std::int64_t count) { return (count + 15) / 16 * 16; };
   sections.clear();
   std::int64_t begin = 0;
   for (int i = 0; i < program.axis_count; ++i) {
     sections.push_back(begin);
-    begin += batch.records > 0 ? rounded(batch.axes[i].rows) * entry.arena.per_row[i] : 0;
+    begin += batch.records > 0 ? roundedUp16(batch.axes[i].rows) * entry.arena.per_row[i] : 0;
   }
   sections.push_back(begin);
-  sections.push_back(begin + rounded(batch.records) * entry.arena.per_record);
+  sections.push_back(begin + roundedUp16(batch.records) * entry.arena.per_record);
 }
 
 Status LoadedProgram::run(int index, const Step &step) {

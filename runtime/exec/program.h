@@ -5,6 +5,7 @@
 #include "runtime/base/status.h"
 #include "runtime/device/thread_pool.h"
 #include "runtime/exec/safetensors.h"
+#include "runtime/kernels/kernel_table.h"
 
 #include <cstdint>
 #include <memory>
@@ -50,6 +51,8 @@ public:
   virtual ~Program() = default;
 
   virtual const PenstockProgram &table() const = 0;
+  /// The level that its code was compiled for, which this machine has.
+  virtual Level level() const = 0;
 
   /// Index of an entry or an output, -1 where there is none.
   virtual int entry(std::string_view name) const = 0;

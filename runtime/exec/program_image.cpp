@@ -268,13 +268,8 @@ static Descriptor memoryFile(std::string_view bytes) {
   if (!file.ok() && errno == EINVAL) { // a kernel before 6.3
     file = Descriptor(::memfd_create("penstock-program", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   }
-  while (file.ok() && !bytes.empty()) {
-    const ssize_t put = ::write(file.get(), bytes.data(), bytes.size());
-    if (put > 0) {
-      bytes.remove_prefix(static_cast<std::size_t>(put));
-    } else if (put == 0 || errno != EINTR) {
-      return Descriptor();
-    }
+  if (file.ok() && !writeAll(file.get(), bytes.data(), bytes.size())) {
+    return Descriptor();
   }
   if (file.ok() && ::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0) {
     return Descriptor();

@@ -9,8 +9,8 @@
 namespace penstock {
 namespace {
 
-// 16 TiB of floats: more is no model.
 constexpr std::int32_t mostExtents = 8;
+// 16 TiB of floats: more is no model.
 constexpr std::int64_t mostElements = std::int64_t{1} << 42;
 
 class Table {
@@ -109,7 +109,7 @@ private:
     }
     const bool onAxis = type->rows == PENSTOCK_ROWS_AXIS;
     return type->rows >= PENSTOCK_ROWS_ONE && type->rows <= PENSTOCK_ROWS_FIXED && penstock_element_bytes(type->element) > 0 &&
-           type->width > 0 && type->width <= mostElements && type->fixed_rows >= 0 && type->fixed_rows <= mostElements &&
+           type->width > 0 && type->fixed_rows >= 0 && type->width <= mostElements / std::max<std::int64_t>(type->fixed_rows, 1) &&
            (onAxis ? type->axis >= 0 && type->axis < program.axis_count : type->axis == -1);
   }
 
@@ -173,7 +173,7 @@ private:
       }
       for (int k = 0; k < entry.output_count; ++k) {
         const PenstockOutputInfo &output = entry.outputs[k];
-        if (!image.holdsText(output.name) || !sound(output.type)) {
+        if (!image.holdsText(output.name) || !sound(output.type) || output.type->rows == PENSTOCK_ROWS_FIXED) {
           return unsound + "outputs";
         }
       }

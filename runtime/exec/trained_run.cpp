@@ -44,8 +44,7 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder, 
   PENSTOCK_ASSIGN(run->pool, ThreadPool::create(static_cast<int>(run->held.config.threads)));
   PENSTOCK_ASSIGN(const ProgramFile program, run->programFile(recompile));
   PENSTOCK_ASSIGN(run->compiled, Program::open(program, *run->pool));
-  PENSTOCK_ASSIGN(const Level level, parseLevel(run->compiled->table().level));
-  if (const std::string kernels = kernelsOf(run->compiled->table(), level); kernels != run->held.kernels) {
+  if (const std::string kernels = kernelsOf(run->compiled->table(), run->compiled->level()); kernels != run->held.kernels) {
     run->remarks.push_back(
         fmt::format("the run was trained with the kernels `{}`, here they are `{}`, and others add in another order: answers "
                     "can differ from its own in the last digits",

@@ -206,8 +206,7 @@ Status Trainer::openProgram() {
     PENSTOCK_TRY(writeFileAtomically(own, file->bytes));
   }
   PENSTOCK_ASSIGN(program, Program::open(*file, *pool));
-  PENSTOCK_ASSIGN(const Level level, parseLevel(program->table().level));
-  const std::string kernels = kernelsOf(program->table(), level);
+  const std::string kernels = kernelsOf(program->table(), program->level());
   if (folder->continues() && record.kernels != kernels) {
     return environmentError(
         fmt::format("this run was begun with the kernels `{}`, now they are `{}`, and others add in another order; continue it with the "
@@ -584,8 +583,7 @@ Status Trainer::loop() {
 }
 
 Status Trainer::profiledLoop() {
-  PENSTOCK_ASSIGN(const Level level, parseLevel(program->table().level));
-  PENSTOCK_ASSIGN(const MachineSpeed machine, measureMachine(level, *pool));
+  PENSTOCK_ASSIGN(const MachineSpeed machine, measureMachine(program->level(), *pool));
   Profile profile(*program, machine, pool->workers());
   program->observe(&profile);
   const Status status = loop();

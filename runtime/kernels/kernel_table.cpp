@@ -69,10 +69,9 @@ bool isImplementation(std::string_view name) {
 }
 
 /// The number `precision` of a dispatch, 0 where its kind has none.
-std::int64_t precisionOf(const PenstockDispatch &dispatch) {
-  const KernelHandleKind *kind = findKernelHandleKind(dispatch.kernel);
-  for (int i = 0; kind != nullptr && i < std::min(countNumbers(*kind), dispatch.attribute_count); ++i) {
-    if (std::string_view(kind->numbers[i]) == "precision") {
+std::int64_t precisionOf(const KernelHandleKind &kind, const PenstockDispatch &dispatch) {
+  for (int i = 0; i < std::min(countNumbers(kind), dispatch.attribute_count); ++i) {
+    if (std::string_view(kind.numbers[i]) == "precision") {
       return dispatch.attributes[i];
     }
   }
@@ -91,7 +90,7 @@ Status checkNumbers(const PenstockDispatch &dispatch, const KernelHandleKind &ki
                           "; sizes lie between 0 and 2147483647");
     }
   }
-  if (const std::int64_t precision = precisionOf(dispatch); precision > 1) {
+  if (const std::int64_t precision = precisionOf(kind, dispatch); precision > 1) {
     return invalidInput("the program asks for `" + name + "` of the precision " + std::to_string(precision) +
                         "; there are 0, float32, and 1, bf16");
   }
@@ -159,7 +158,7 @@ std::string kernelsOf(const PenstockProgram &program, Level level) {
     if (name != "packed" && others.find(other) == std::string::npos) {
       others += other;
     }
-    if (precisionOf(dispatch) == 1 && asked != "emulated" && bf16.empty()) {
+    if (kind != nullptr && precisionOf(*kind, dispatch) == 1 && asked != "emulated" && bf16.empty()) {
       const std::string_view by = bf16Instructions(level);
       bf16 = by.empty() ? ", bf16 in float32" : ", bf16 by " + std::string(by);
     }
@@ -196,7 +195,7 @@ Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level le
   }
   PENSTOCK_TRY(checkNumbers(dispatch, *kind));
   PENSTOCK_TRY(checkShape(kind->name, dispatch.attributes));
-  if (asked == "onednn" && precisionOf(dispatch) == 1) {
+  if (asked == "onednn" && precisionOf(*kind, dispatch) == 1) {
     return invalidInput("`precision: bf16` is computed by our own kernels, and `PENSTOCK_KERNELS=onednn` asks for oneDNN's, which are "
                         "float32; unset it, or write `precision: fp32`");
   }

@@ -14,12 +14,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
-#include <vector>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -32,7 +27,6 @@
 namespace penstock {
 namespace {
 
-namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 constexpr const char *entryName = "penstock_plugin", *loading = "loading";

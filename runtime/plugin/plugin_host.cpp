@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <map>
 #include <mutex>
+#include <optional>
 
 namespace penstock {
 namespace {
@@ -80,8 +81,11 @@ public:
     if (it != loaded.end()) {
       return it->second.plugin;
     }
-    const Result<std::string> cache = cacheFolder();
-    PENSTOCK_TRY(scanPlugin(*wanted, cache.ok() ? *cache : "", scanTimeout));
+    if (!cache) {
+      const Result<std::string> folder = cacheFolder();
+      cache = folder.ok() ? *folder : "";
+    }
+    PENSTOCK_TRY(scanPlugin(*wanted, *cache, scanTimeout));
     PENSTOCK_ASSIGN(LoadedPlugin made, loadPlugin(*wanted));
     return loaded.emplace(wanted, std::move(made)).first->second.plugin;
   }
@@ -97,6 +101,7 @@ private:
   std::vector<Status> broken;
   std::mutex mutex;
   std::map<const PluginManifest *, LoadedPlugin> loaded;
+  std::optional<std::string> cache; // of verdicts, "" where there can be none; known from the first plugin on
 };
 
 } // namespace

@@ -4,6 +4,9 @@
 #include "runtime/kernels/kernel_choices.h"
 #include "runtime/kernels/kernel_table.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <vector>
 
 namespace penstock {
@@ -84,14 +87,6 @@ std::string nameOf(const KernelArgument &argument) {
   return "";
 }
 
-std::string joined(const std::vector<std::string> &parts, const char *between) {
-  std::string text;
-  for (const std::string &part : parts) {
-    text += (text.empty() ? "" : between) + part;
-  }
-  return text;
-}
-
 /// In floats.
 std::string scratchOf(const KernelRow &row) {
   bool used = false;
@@ -115,11 +110,11 @@ std::string scratchOf(const KernelRow &row) {
     }
   }
   std::vector<std::string> sum = {std::to_string(scratch.constant),
-                                  "rows of " + nameOf(scratch.over) + " x (" + joined(perRow, " + ") + ")"};
+                                  "rows of " + nameOf(scratch.over) + " x (" + fmt::format("{}", fmt::join(perRow, " + ")) + ")"};
   if (scratch.andRowsOf.index >= 0) {
     sum.push_back("rows of " + nameOf(scratch.andRowsOf));
   }
-  return joined(sum, " + ");
+  return fmt::format("{}", fmt::join(sum, " + "));
 }
 
 std::string costOf(const KernelRow &row) {
@@ -151,7 +146,8 @@ std::string kernelsPage() {
     for (const std::string_view name : kernelImplementations(kind->name)) {
       implementations.push_back("`" + std::string(name) + "`");
     }
-    page += "| `" + std::string(kind->name) + "` | " + joined(numbers, ", ") + " | " + joined(implementations, ", ") + " |\n";
+    page += "| `" + std::string(kind->name) + "` | " + fmt::format("{}", fmt::join(numbers, ", ")) + " | " +
+            fmt::format("{}", fmt::join(implementations, ", ")) + " |\n";
   }
   page += "\nWhat serves a handle where nothing is forced; `packed`, ours, where there is no row.\n\n"
           "| handle | level | weight | implementation | measured |\n|---|---|---|---|---|\n";
@@ -168,8 +164,8 @@ std::string kernelsPage() {
       arguments.push_back(nameOf(argument));
     }
     const std::string grain = row->scope == KernelScope::segments ? ", " + std::to_string(row->grain) + " a piece" : "";
-    page += "| `" + std::string(row->name) + "` | " + nameOf(row->scope) + grain + " | " + joined(arguments, ", ") + " | " +
-            scratchOf(*row) + " | " + costOf(*row) + " | " + row->cost.kind + " |\n";
+    page += "| `" + std::string(row->name) + "` | " + nameOf(row->scope) + grain + " | " + fmt::format("{}", fmt::join(arguments, ", ")) +
+            " | " + scratchOf(*row) + " | " + costOf(*row) + " | " + row->cost.kind + " |\n";
   }
   return page;
 }

@@ -10,7 +10,12 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 
 namespace penstock {
@@ -22,9 +27,17 @@ struct State {
   bool json = false;
 };
 
+/// A file is replaced at once, that of a link too; a device or a FIFO is written to.
 Status copyTo(const std::string &program, const std::string &output) {
   PENSTOCK_ASSIGN(const std::string bytes, readWholeFile(program));
-  return writeFileAtomically(output, bytes);
+  const std::unique_ptr<char, decltype(&std::free)> resolved(::realpath(output.c_str(), nullptr), std::free);
+  struct stat info{};
+  if (resolved != nullptr && ::stat(resolved.get(), &info) == 0 && !S_ISREG(info.st_mode)) {
+    const Descriptor file(::open(resolved.get(), O_WRONLY | O_CLOEXEC));
+    const bool written = file.ok() && writeAll(file.get(), bytes.data(), bytes.size());
+    return written ? Status{} : systemError("write", output, errno);
+  }
+  return writeFileAtomically(resolved != nullptr ? resolved.get() : output, bytes);
 }
 
 Status compile(State &state, CommandContext &context) {

@@ -5,8 +5,11 @@
 
 namespace penstock {
 
-/// Opens a file, a FIFO or, with `path` "", standard input, which `name` names for people. While it gives nothing, standard error says
-/// once that it is waited for; Ctrl-C (after catchInterrupts()), or a `stop` among `hooks`, ends with an interrupted status.
-Result<std::unique_ptr<ByteSource>> openNamedInput(const std::string &path, const std::string &name, StreamHooks hooks);
+/// Opens a file, a FIFO or, with `path` "", standard input, which `name` names for people. What was answered is written out before the
+/// reading waits, and `failed`, which outlives the source, becomes the errno of a standard output that cannot be written. While nothing
+/// comes, standard error says once that it is waited for; Ctrl-C (after catchInterrupts()) and a `failed` end with an interrupted status.
+Result<std::unique_ptr<ByteSource>> openNamedInput(const std::string &path, const std::string &name, int &failed);
+/// Writes out what was answered; `failed` keeps the first errno.
+void flushAnswers(int &failed);
 
 } // namespace penstock

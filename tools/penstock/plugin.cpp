@@ -5,6 +5,7 @@
 #include "plugins/sdk/conformance/conformance.h"
 #include "runtime/base/parameter_text.h"
 #include "runtime/base/printable.h"
+#include "runtime/data/input_format.h"
 #include "runtime/data/rows.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/plugin/plugin_host.h"
@@ -233,10 +234,9 @@ class JsonLines {
 public:
   static Result<std::unique_ptr<JsonLines>> open(const std::string &path) {
     auto lines = std::make_unique<JsonLines>();
-    lines->name = path == "-" ? "standard input" : printable(path);
-    StreamHooks hooks;
-    hooks.idle = [given = lines.get()] { given->flush(); };
-    PENSTOCK_ASSIGN(auto bytes, openNamedInput(path == "-" ? "" : path, lines->name, std::move(hooks)));
+    const bool standard = isStandardInput(path);
+    lines->name = standard ? "standard input" : printable(path);
+    PENSTOCK_ASSIGN(auto bytes, openNamedInput(standard ? "" : path, lines->name, lines->failed));
     lines->rows = makePlainLines(std::move(bytes));
     PENSTOCK_TRY(lines->rows->begin());
     lines->rows->select({"line"});
@@ -266,9 +266,9 @@ public:
     }
   }
 
-  /// Writes out what was answered so far; the errno of the first failure.
+  /// Writes out what was answered; the errno of the first failure.
   int flush() {
-    failed = failed == 0 && std::fflush(stdout) != 0 ? errno : failed;
+    flushAnswers(failed);
     return failed;
   }
 
@@ -601,7 +601,8 @@ Status runPlugin(PluginHost &host, const PluginOptions &options) {
   PENSTOCK_ASSIGN(const std::unique_ptr<JsonLines> lines, JsonLines::open(options.input));
   const Status done =
       kind.place == PluginPlace::text ? runTokenizer(host, *manifest, parameters, *lines) : runMetric(host, *manifest, parameters, *lines);
-  if (const int failed = lines->flush(); failed != 0 && done.ok()) {
+  // A reader of the answers that went away ended the reading, too.
+  if (const int failed = lines->flush(); failed != 0 && (done.ok() || done.code() == ErrorCode::interrupted)) {
     return environmentError(fmt::format("standard output: {}", std::strerror(failed)));
   }
   return done;

@@ -33,10 +33,7 @@ Result<RecordInput> openInput(const PredictOptions &options, int &error) {
   input.format = options.format;
   input.path = isStandardInput(options.input) ? "" : options.input;
   const std::string name = input.path.empty() ? "standard input" : "`" + printable(input.path) + "`";
-  StreamHooks hooks;
-  hooks.stop = [&error] { return error != 0; };
-  hooks.idle = [&error] { error = error == 0 && std::fflush(stdout) != 0 ? errno : error; };
-  PENSTOCK_ASSIGN(input.bytes, openNamedInput(input.path, name, std::move(hooks)));
+  PENSTOCK_ASSIGN(input.bytes, openNamedInput(input.path, name, error));
   return input;
 }
 
@@ -51,9 +48,7 @@ Status predict(const PredictOptions &options, const CommandContext &context) {
     return wrote;
   };
   const Result<PredictSummary> done = run->predict(std::move(input), batchRecords, write);
-  if (error == 0 && std::fflush(stdout) != 0) {
-    error = errno;
-  }
+  flushAnswers(error);
   if (error == EPIPE) {
     return {}; // `| head`: who read has what was wanted
   }

@@ -26,8 +26,10 @@ public:
 
   /// Accents are stripped by maps and marks, capitals by maps.
   static const BertCharacters &rules(bool lowercase, bool stripAccents) {
-    static const BertCharacters uncased(true, true), cased(false, false), lower(true, false), stripped(false, true);
-    return lowercase ? (stripAccents ? uncased : lower) : stripAccents ? stripped : cased;
+    if (lowercase) {
+      return stripAccents ? made<true, true>() : made<true, false>();
+    }
+    return stripAccents ? made<false, true>() : made<false, false>();
   }
 
   std::uint16_t operator[](char32_t c) const { // c < 0x110000
@@ -51,6 +53,12 @@ public:
   }
 
 private:
+  /// Only what is asked for is made: a command that tokenizes pays for one of the four.
+  template <bool lowercase, bool stripAccents> static const BertCharacters &made() {
+    static const BertCharacters rules(lowercase, stripAccents);
+    return rules;
+  }
+
   BertCharacters(bool lowercase, bool stripAccents) : index(0x110000 / 256), values(256) {
     for (const auto &range : bert_tables::dropped) {
       set(range.first, range.last, drop);
@@ -70,7 +78,7 @@ private:
     if (stripAccents) {
       stripped = madeOf(bert_tables::stripMaps, bert_tables::stripOutputs);
     }
-    take(lower, stripped);
+    take(lower, std::move(stripped));
     for (const auto &range : bert_tables::punctuation) {
       for (char32_t c = range.first; c <= range.last; ++c) {
         if ((*this)[c] == keep) {

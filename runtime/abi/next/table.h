@@ -26,7 +26,7 @@ static inline const void *penstock_table_row(const PenstockTable *table, int32_t
 }
 
 /* Whether a struct of `size` bytes has `member`. */
-#define PENSTOCK_HAS(type, size, member) ((size) >= offsetof(type, member) + sizeof(((type *)0)->member))
+#define PENSTOCK_NEXT_HAS(type, size, member) ((size) >= offsetof(type, member) + sizeof(((type *)0)->member))
 
 #ifdef __cplusplus
 }

@@ -15,9 +15,11 @@ import re
 import resource
 import shutil
 import signal
+import stat
 import struct
 import subprocess
 import sys
+import threading
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -870,6 +872,24 @@ class Compile(Case):
         for stage in ["pipe", "nn", "kernel", "memory", "steps", "linalg", "llvm", "asm"]:
             with self.subTest(stage=stage):
                 self.assertGreater(len(self.penstock("compile", self.task(TASKS[0]), f"--emit={stage}").stdout), 200)
+
+    def testWhereTheProgramGoes(self):
+        """A file is replaced, that of a link too, and what is no file is written to and stays."""
+        file, link, fifo = self.folder / "out.so", self.folder / "link.so", self.folder / "fifo.so"
+        file.write_text("old")
+        link.symlink_to(file)
+        os.mkfifo(fifo)
+        self.penstock("compile", self.task(TASKS[0]), "--output", link)
+        self.assertTrue(link.is_symlink())
+        program = file.read_bytes()
+        self.assertTrue(program.startswith(b"\x7fELF"))
+        read = []
+        reader = threading.Thread(target=lambda: read.append(fifo.read_bytes()))
+        reader.start()
+        self.penstock("compile", self.task(TASKS[0]), "--output", fifo)
+        reader.join()
+        self.assertTrue(stat.S_ISFIFO(fifo.stat().st_mode))
+        self.assertEqual(read, [program])
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ TEST(NextPluginAbi, BothLanguagesSeeTheSameStructs) { EXPECT_EQ(penstock_test_pl
 
 TEST(NextPluginAbi, AMemberIsThereWhereTheWritersSizeCoversIt) {
   const std::size_t without = offsetof(PenstockMetric, save);
-  EXPECT_TRUE(PENSTOCK_HAS(PenstockMetric, without, result));
-  EXPECT_FALSE(PENSTOCK_HAS(PenstockMetric, without, save));
-  EXPECT_TRUE(PENSTOCK_HAS(PenstockMetric, sizeof(PenstockMetric), load));
+  EXPECT_TRUE(PENSTOCK_NEXT_HAS(PenstockMetric, without, result));
+  EXPECT_FALSE(PENSTOCK_NEXT_HAS(PenstockMetric, without, save));
+  EXPECT_TRUE(PENSTOCK_NEXT_HAS(PenstockMetric, sizeof(PenstockMetric), load));
 }
