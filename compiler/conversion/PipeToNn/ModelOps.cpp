@@ -104,32 +104,30 @@ struct ModelBuilder::Call {
   Value recordCount() { return nn::RecordCountOp::create(b, loc, scalarType()); }
   Value total(Value v) { return nn::TotalOp::create(b, loc, scalarType(), v); }
 
-  template <typename Op> FailureOr<Value> unary() {
+  bool oneFloat() {
     if (!operandCount(1, 1)) {
-      return failure();
+      return false;
     }
     if (!isFloat(operands[0])) {
       fail() << "wants numbers, not ids";
+      return false;
+    }
+    return true;
+  }
+
+  template <typename Op> FailureOr<Value> unary() {
+    if (!oneFloat()) {
       return failure();
     }
     return Value(Op::create(b, loc, operands[0].getType(), operands[0]));
   }
 
-  /// The Nn op of that name; its numbers go by their names.
+  /// The Nn op of that name.
   FailureOr<Value> elementwise() {
-    if (!operandCount(1, 1)) {
-      return failure();
-    }
-    if (!isFloat(operands[0])) {
-      fail() << "wants numbers, not ids";
+    if (!oneFloat()) {
       return failure();
     }
     OperationState state(loc, ("nn." + name).str(), operands, TypeRange(operands[0].getType()));
-    for (StringAttr key : state.name.getAttributeNames()) {
-      if (attributes.contains(key.str())) {
-        state.addAttribute(key, b.getF64FloatAttr(number(key.str().c_str(), 0)));
-      }
-    }
     return b.create(state)->getResult(0);
   }
 
@@ -570,11 +568,7 @@ struct ModelBuilder::Call {
     return Value(nn::RowSumOp::create(b, loc, nn::withWidth(operands[0].getType(), 1), operands[0]));
   }
   FailureOr<Value> totalOnly() {
-    if (!operandCount(1, 1)) {
-      return failure();
-    }
-    if (!isFloat(operands[0])) {
-      fail() << "wants numbers, not ids";
+    if (!oneFloat()) {
       return failure();
     }
     return total(operands[0]);
@@ -597,11 +591,11 @@ FailureOr<Value> ModelBuilder::op(StringRef name, ArrayRef<Value> operands, cons
       {"linear", &Call::linear},
       {"gelu_new", &Call::geluNew},
       {"softmax", &Call::softmax},
-      {"exp", &Call::unary<nn::ExpOp>},
-      {"log", &Call::unary<nn::LogOp>},
-      {"sqrt", &Call::unary<nn::SqrtOp>},
-      {"softplus", &Call::unary<nn::SoftplusOp>},
-      {"neg", &Call::unary<nn::NegOp>},
+      {"exp", &Call::elementwise},
+      {"log", &Call::elementwise},
+      {"sqrt", &Call::elementwise},
+      {"softplus", &Call::elementwise},
+      {"neg", &Call::elementwise},
       {"layer_norm", &Call::layerNorm},
       {"normalize", &Call::normalize},
       {"dropout", &Call::dropout},
