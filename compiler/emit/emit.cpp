@@ -42,8 +42,6 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <cstdio>
-#include <unistd.h>
 
 using namespace mlir;
 

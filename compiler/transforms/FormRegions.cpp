@@ -160,6 +160,10 @@ private:
   /// A pack must come before the ops that use its handle, and an optimizer after all gradients: program order among ops without results.
   void orderEffects() {
     llvm::DenseMap<Attribute, unsigned> packOf;
+    llvm::StringMap<SmallVector<nn::ReadOp>> readsOf; // by the global
+    for (auto read : block.getOps<nn::ReadOp>()) {
+      readsOf[read.getName()].push_back(read);
+    }
     for (auto [i, op] : llvm::enumerate(ops)) {
       if (auto pack = dyn_cast<kernel::PackOp>(op)) {
         packOf[pack.getHandleAttr()] = static_cast<unsigned>(i);
@@ -172,7 +176,7 @@ private:
           ++waiting[i];
         }
       } else if (auto update = dyn_cast<nn::UpdateOp>(op)) {
-        waitForReaders(update.getName(), static_cast<unsigned>(i));
+        waitForReaders(readsOf[update.getName()], static_cast<unsigned>(i));
       } else if (op->hasTrait<nn::EndsEntry>()) {
         // The optimizer overwrites parameters: everything else reads them first.
         for (unsigned other = 0; other < ops.size(); ++other) {
@@ -186,11 +190,8 @@ private:
   }
 
   /// Whoever reads a global reads what stood there before the step: an update of it (number `i`) comes after them.
-  void waitForReaders(StringRef global, unsigned i) {
-    for (auto read : block.getOps<nn::ReadOp>()) {
-      if (read.getName() != global) {
-        continue;
-      }
+  void waitForReaders(ArrayRef<nn::ReadOp> reads, unsigned i) {
+    for (nn::ReadOp read : reads) {
       SmallVector<Operation *> readers(read->getUsers());
       while (!readers.empty()) {
         Operation *reader = readers.pop_back_val();

@@ -50,10 +50,10 @@ private:
     MLIRContext *context = pipeline.getContext();
     Builder b(context);
     if (auto ids = dyn_cast<pipe::IdsType>(type)) {
-      return Type(nn::RowsType::get(context, {ids.getAxis()}, 1, b.getI32Type()));
+      return Type(nn::RowsType::get(context, b.getArrayAttr({ids.getAxis()}), 1, b.getI32Type()));
     }
     if (auto tags = dyn_cast<pipe::TagsType>(type)) {
-      return Type(nn::RowsType::get(context, {tags.getAxis()}, 1, b.getI32Type()));
+      return Type(nn::RowsType::get(context, b.getArrayAttr({tags.getAxis()}), 1, b.getI32Type()));
     }
     if (isa<pipe::ClassType>(type)) {
       return Type(nn::recordsOf(context, 1, b.getI32Type()));

@@ -29,7 +29,7 @@ def Nn_RowsType : TypeDef<Nn_Dialect, "Rows"> {
     ragged with a name (as many rows as the batch says) or static with extents. So the parent of an axis is the path without its
     last step, two ragged axes are the same only by name and parent, and two static ones of one parent by their extents.
   }];
-  let parameters = (ins ArrayRefParameter<"::mlir::Attribute">:$axes, "int64_t":$width, "::mlir::Type":$elementType);
+  let parameters = (ins "::mlir::ArrayAttr":$axes, "int64_t":$width, "::mlir::Type":$elementType);
   let hasCustomAssemblyFormat = 1;
   let genVerifyDecl = 1;
 }

@@ -61,7 +61,7 @@ Type RowsType::parse(AsmParser &parser) {
     return {};
   }
   width = shape.front();
-  return parser.getChecked<RowsType>(parser.getContext(), axes, width, element);
+  return parser.getChecked<RowsType>(parser.getContext(), parser.getBuilder().getArrayAttr(axes), width, element);
 }
 
 void RowsType::print(AsmPrinter &printer) const {
@@ -77,7 +77,7 @@ void RowsType::print(AsmPrinter &printer) const {
   printer << getWidth() << "x" << getElementType() << ">";
 }
 
-LogicalResult RowsType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, ArrayRef<Attribute> axes, int64_t width, Type element) {
+LogicalResult RowsType::verify(llvm::function_ref<InFlightDiagnostic()> emitError, ArrayAttr axes, int64_t width, Type element) {
   if (width < 1) {
     return emitError() << "a row has one element or more, not " << width;
   }
@@ -121,7 +121,7 @@ RowsOf rowsOf(Type type) {
     if (rows.getAxes().empty()) {
       return {RowsOf::Kind::records, {}, 0};
     }
-    return {RowsOf::Kind::axis, ArrayAttr::get(type.getContext(), rows.getAxes()), 0};
+    return {RowsOf::Kind::axis, rows.getAxes(), 0};
   }
   auto tensor = cast<RankedTensorType>(type);
   return {RowsOf::Kind::fixed, {}, tensor.getRank() < 2 ? 1 : tensor.getDimSize(0)};
@@ -155,11 +155,11 @@ Type withWidth(Type like, int64_t width, Type element) {
 }
 
 RowsType recordsOf(MLIRContext *context, int64_t width, Type element) {
-  return RowsType::get(context, {}, width, element ? element : Float32Type::get(context));
+  return RowsType::get(context, ArrayAttr::get(context, {}), width, element ? element : Float32Type::get(context));
 }
 
 RowsType rowsOn(const RowsOf &rows, MLIRContext *context, int64_t width, Type element) {
-  ArrayRef<Attribute> axes = rows.axes ? rows.axes.getValue() : ArrayRef<Attribute>();
+  ArrayAttr axes = rows.axes ? rows.axes : ArrayAttr::get(context, {});
   return RowsType::get(context, axes, width, element ? element : Float32Type::get(context));
 }
 
@@ -178,8 +178,8 @@ RowsOf parentOf(const RowsOf &axis) {
 
 RowsType parentType(Type type, int64_t width, Type element) {
   auto rows = cast<RowsType>(type);
-  return RowsType::get(type.getContext(), rows.getAxes().drop_back(), width > 0 ? width : rows.getWidth(),
-                       element ? element : rows.getElementType());
+  ArrayAttr above = ArrayAttr::get(type.getContext(), rows.getAxes().getValue().drop_back());
+  return RowsType::get(type.getContext(), above, width > 0 ? width : rows.getWidth(), element ? element : rows.getElementType());
 }
 
 ArrayRef<int64_t> extentsOf(const RowsOf &axis) {
@@ -199,7 +199,7 @@ std::string nameOf(const RowsOf &axis) {
 }
 
 RowsOf axisOf(SegmentLengthOp length) {
-  SmallVector<Attribute> path(cast<RowsType>(length.getType()).getAxes());
+  SmallVector<Attribute> path(cast<RowsType>(length.getType()).getAxes().getValue());
   path.push_back(length.getAxisAttr().getAttr());
   return {RowsOf::Kind::axis, ArrayAttr::get(length.getContext(), path), 0};
 }
