@@ -31,30 +31,23 @@ int64_t scratchOfApply(const ProgramLayout &layout, nn::ApplyOp apply) {
 }
 
 Value OptimizerEmitter::viewAt(StringRef what, Value offset, Type elements) {
-  Type bytes = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
-  return memref::ViewOp::create(b, loc, cast<MemRefType>(elements), get(what, bytes), offset, ValueRange());
+  return memref::ViewOp::create(b, loc, cast<MemRefType>(elements), get(what, bytesType()), offset, ValueRange());
 }
 
 // Adds up row[i] * row[i] over a memref of one dimension.
 Value OptimizerEmitter::sumOfSquares(Value memory, Value size) {
-  auto loop = scf::ForOp::create(b, loc, constant(0), size, constant(1), ValueRange{constantF32(0)});
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  Value x = memref::LoadOp::create(b, loc, memory, ValueRange{loop.getInductionVar()});
-  Value square = arith::MulFOp::create(b, loc, x, x);
-  scf::YieldOp::create(b, loc, ValueRange{arith::AddFOp::create(b, loc, loop.getRegionIterArg(0), square)});
-  return loop.getResult(0);
+  return fold(size, constantF32(0), [&](Value sum, Value place) -> Value {
+    Value x = loadAt(memory, place);
+    return arith::AddFOp::create(b, loc, sum, arith::MulFOp::create(b, loc, x, x));
+  });
 }
 
 // Adds up `count` numbers of a scratch from `first` on, in float64 and in their order.
 Value OptimizerEmitter::sumOfPartials(Value sum, const Buffer &scratch, Value first, Value count) {
-  auto loop = scf::ForOp::create(b, loc, constant(0), count, constant(1), ValueRange{sum});
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  Value at = arith::AddIOp::create(b, loc, first, loop.getInductionVar());
-  Value x = arith::ExtFOp::create(b, loc, b.getF64Type(), loadScalar(rowView(scratch, at, 1)));
-  scf::YieldOp::create(b, loc, ValueRange{arith::AddFOp::create(b, loc, loop.getRegionIterArg(0), x)});
-  return loop.getResult(0);
+  return fold(count, sum, [&](Value before, Value place) -> Value {
+    Value partial = loadScalar(rowView(scratch, arith::AddIOp::create(b, loc, first, place), 1));
+    return arith::AddFOp::create(b, loc, before, arith::ExtFOp::create(b, loc, b.getF64Type(), partial));
+  });
 }
 
 void OptimizerEmitter::storeScalars(const OptimizerRule::Scalars &scalars, Value memory) {
@@ -67,7 +60,7 @@ void OptimizerEmitter::storeScalars(const OptimizerRule::Scalars &scalars, Value
 }
 
 OptimizerRule::Scalars OptimizerEmitter::loadScalars(const OptimizerRule &rule, Value memory) {
-  auto load = [&](int64_t i) -> Value { return memref::LoadOp::create(b, loc, memory, ValueRange{constant(i)}); };
+  auto load = [&](int64_t i) { return loadAt(memory, constant(i)); };
   OptimizerRule::Scalars scalars;
   scalars.rate = load(0);
   if (rule.kind != "sgd") {
@@ -82,19 +75,15 @@ OptimizerRule::Scalars OptimizerEmitter::loadScalars(const OptimizerRule &rule, 
 
 void OptimizerEmitter::emitUpdate(const OptimizerRule &rule, const OptimizerRule::Scalars &scalars, double decay, Value gradient,
                                   ValueRange places) {
-  auto body = [&](OpBuilder &n, Location, ValueRange args) {
+  elementwise(gradient ? ValueRange(gradient) : ValueRange(), places, [&](OpBuilder &n, Location, ValueRange args) {
     Value g = gradient ? args[0] : f32Constant(n, loc, 0);
     linalg::YieldOp::create(n, loc, rule.update(n, loc, scalars, decay, g, args[gradient ? 1 : 0], args.drop_front(gradient ? 2 : 1)));
-  };
-  SmallVector<Value> inputs(gradient ? 1 : 0, gradient);
-  SmallVector<AffineMap> maps(inputs.size() + places.size(), b.getMultiDimIdentityMap(1));
-  linalg::GenericOp::create(b, loc, inputs, places, maps, ArrayRef<utils::IteratorType>{utils::IteratorType::parallel}, body);
+  });
 }
 
 Value OptimizerEmitter::chunk(StringRef what, int64_t offset, Value first, Value size) {
-  Type type = MemRefType::get({ShapedType::kDynamic}, b.getF32Type());
-  Type bytes = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
-  return memref::ViewOp::create(b, loc, cast<MemRefType>(type), get(what, bytes), scaled(first, 4, offset * 4), ValueRange{size});
+  auto type = MemRefType::get({ShapedType::kDynamic}, b.getF32Type());
+  return memref::ViewOp::create(b, loc, type, get(what, bytesType()), scaled(first, 4, offset * 4), ValueRange{size});
 }
 
 void OptimizerEmitter::overChunks(int64_t from, int64_t to, llvm::function_ref<void()> prepare,
@@ -114,27 +103,24 @@ void OptimizerEmitter::overChunks(int64_t from, int64_t to, llvm::function_ref<v
 }
 
 void OptimizerEmitter::emit(nn::AccumulateOp) {
-  auto generic = [&](Value from, Value to, bool adds) {
+  auto addPart = [&](Value from, Value to, bool begins) {
     Value share = get("share", b.getF32Type());
-    SmallVector<AffineMap> maps(2, b.getMultiDimIdentityMap(1));
-    linalg::GenericOp::create(b, loc, ValueRange{from}, ValueRange{to}, maps, ArrayRef<utils::IteratorType>{utils::IteratorType::parallel},
-                              [&](OpBuilder &n, Location, ValueRange args) {
-                                Value part = arith::MulFOp::create(n, loc, args[0], share);
-                                linalg::YieldOp::create(n, loc, adds ? arith::AddFOp::create(n, loc, args[1], part) : part);
-                              });
+    elementwise(from, to, [&](OpBuilder &n, Location, ValueRange args) {
+      Value part = arith::MulFOp::create(n, loc, args[0], share);
+      linalg::YieldOp::create(n, loc, begins ? part : arith::AddFOp::create(n, loc, args[1], part));
+    });
   };
   overChunks(
       0, layout.gradientElements, [] {},
       [&](Value first, Value size, Value) {
         Value from = chunk("arena", 0, first, size), to = chunk("gradients", 0, first, size);
-        Value begins = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, get("part", b.getI32Type()),
-                                             arith::ConstantIntOp::create(b, loc, b.getI32Type(), 0));
+        Value begins = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, get("part", b.getI32Type()), constantI32(0));
         auto branch = scf::IfOp::create(b, loc, begins, /*withElseRegion=*/true);
         OpBuilder::InsertionGuard guard(b);
         b.setInsertionPointToStart(branch.thenBlock());
-        generic(from, to, false);
+        addPart(from, to, true);
         b.setInsertionPointToStart(branch.elseBlock());
-        generic(from, to, true);
+        addPart(from, to, false);
       });
 }
 

@@ -18,11 +18,8 @@ static constexpr int64_t grain = 8;
 
 RowsRead planRowsRead(const ProgramLayout &layout, MemoryPlan &memory, nn::RefreshOp refresh) {
   auto reserve = [&](int64_t constantBytes, int64_t bytesPerRow) {
-    nn::RowsOf rows = nn::rowsOf(refresh.getIds().getType());
-    Extent extent{constantBytes, bytesPerRow, memory.axisOf(rows)};
-    if (extent.axis < 0) {
-      extent = {constantBytes + rows.rows * bytesPerRow, 0, -1};
-    }
+    Extent extent = memory.extentOf(nn::rowsOf(refresh.getIds().getType()), bytesPerRow);
+    extent.constant += constantBytes;
     Buffer buffer;
     buffer.axis = extent.axis;
     buffer.slot = memory.allocate(extent); // until the end of the step
@@ -41,8 +38,7 @@ RowsRead planRowsRead(const ProgramLayout &layout, MemoryPlan &memory, nn::Refre
 
 Value OptimizerEmitter::loadIndex(StringRef what, Value offset) {
   Value cell = viewAt(what, offset, MemRefType::get({1}, b.getI32Type()));
-  Value number = memref::LoadOp::create(b, loc, cell, ValueRange{constant(0)});
-  return arith::IndexCastOp::create(b, loc, b.getIndexType(), number);
+  return arith::IndexCastOp::create(b, loc, b.getIndexType(), loadScalar(cell));
 }
 
 Value OptimizerEmitter::countOfRead(const RowsRead &read) { return loadIndex("arena", byteOffset(read.groups)); }
@@ -110,10 +106,9 @@ void OptimizerEmitter::emit(nn::RefreshOp refresh) {
 
 void OptimizerEmitter::emit(nn::RowGradientOp gradient) {
   const RowsRead &read = plan.rowsRead.find(gradient.getName())->second;
-  Type bytes = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
   nn::RowsOf rows = nn::rowsOf(gradient.getIds().getType());
   bool perRecord = !(nn::rowsOf(gradient.getCotangent().getType()) == rows);
-  Value from = perRecord ? get("row_parent", bytes, axisOf(rows)) : nullPointer();
+  Value from = perRecord ? get("row_parent", bytesType(), axisOf(rows)) : nullPointer();
   call("grouped_gradient", {pool(), rowView(read.groups, {}, 1), from, rowView(bufferOf(gradient.getCotangent()), {}, 1),
                             rowsOfBuffer(rows), constantI64(read.gradient.width), rowView(read.gradient, {}, 1)});
 }
@@ -161,18 +156,13 @@ void OptimizerEmitter::settleRow(const OptimizerRule &rule, const ProgramLayout:
     return;
   }
   // A row that never had a gradient only decays: its moments are zero, bit for bit.
-  auto loop = scf::ForOp::create(b, loc, constant(0), constant(p.width()), constant(1), ValueRange{constantI32(0)});
-  {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(loop.getBody());
-    Value any = loop.getRegionIterArg(0);
+  Value bits = fold(constant(p.width()), constantI32(0), [&](Value any, Value place) {
     for (Value moment : ArrayRef(places).drop_front()) {
-      Value x = memref::LoadOp::create(b, loc, moment, ValueRange{loop.getInductionVar()});
-      any = arith::OrIOp::create(b, loc, any, arith::BitcastOp::create(b, loc, b.getI32Type(), x));
+      any = arith::OrIOp::create(b, loc, any, arith::BitcastOp::create(b, loc, b.getI32Type(), loadAt(moment, place)));
     }
-    scf::YieldOp::create(b, loc, ValueRange{any});
-  }
-  Value moved = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, loop.getResult(0), constantI32(0));
+    return any;
+  });
+  Value moved = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ne, bits, constantI32(0));
   auto branch = scf::IfOp::create(b, loc, moved, /*withElseRegion=*/decay != 0);
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(branch.thenBlock());

@@ -11,6 +11,12 @@
 using namespace mlir;
 
 namespace penstock {
+
+const Buffer *EntryPlan::find(Value value) const {
+  auto it = buffers.find(value);
+  return it == buffers.end() ? nullptr : &it->second;
+}
+
 namespace {
 
 class Planner {
@@ -251,10 +257,9 @@ std::optional<Buffer> Planner::placeOfReader(Operation &op, Value v, const Regio
     return std::nullopt;
   }
   for (Operation *reader : readers) {
-    auto place = buffers.find(reader->getResult(0));
-    if (place != buffers.end() && (place->second.kind == Buffer::Kind::arena || place->second.kind == Buffer::Kind::worker) &&
-        shared.insert(reader).second) {
-      return place->second;
+    const Buffer *place = result.find(reader->getResult(0));
+    if (place && (place->kind == Buffer::Kind::arena || place->kind == Buffer::Kind::worker) && shared.insert(reader).second) {
+      return *place;
     }
   }
   return std::nullopt;

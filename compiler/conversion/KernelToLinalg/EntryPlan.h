@@ -26,6 +26,8 @@ struct RowsRead {
 
 struct EntryPlan {
   explicit EntryPlan(const ProgramLayout &layout) : memory(layout) {}
+  /// Where a value lies; null for one that is in no memory.
+  const Buffer *find(mlir::Value value) const;
 
   MemoryPlan memory;
   llvm::DenseMap<mlir::Value, Buffer> buffers;

@@ -40,10 +40,6 @@ private:
   void makeFunction(const std::string &name, Operation *op, const StepShape &shape);
   void cloneInputs(Operation *op, OpBuilder &b, IRMapping &mapping);
   Value cloneInput(Value value, OpBuilder &b, IRMapping &mapping);
-  const Buffer *findBuffer(Value value) const {
-    auto it = plan.buffers.find(value);
-    return it == plan.buffers.end() ? nullptr : &it->second;
-  }
 
   const ProgramLayout &layout;
   func::FuncOp source;
@@ -69,7 +65,7 @@ void EntrySteps::addRowsRead(Operation *op, StepShape &shape) const {
 // Everything that the code of an op reads: what this leaves out must not decide anything in its emission. Nothing where the op is no step.
 std::optional<StepShape> EntrySteps::shapeOf(Operation *op) const {
   StepShape shape(layout);
-  auto bufferOf = [&](Value v) { return findBuffer(v); };
+  auto bufferOf = [&](Value v) { return plan.find(v); };
   if (auto region = dyn_cast<kernel::RowsOp>(op)) {
     const RegionPlan &regionPlan = plan.regions.at(op);
     shape.add(region.getAxisAttr().getAsOpaquePointer());
@@ -90,7 +86,7 @@ std::optional<StepShape> EntrySteps::shapeOf(Operation *op) const {
     return shape;
   }
   if (op->hasAttr("kernel.to")) {
-    const Buffer to = destinationOf(layout, op), *from = findBuffer(op->getOperand(0));
+    const Buffer to = destinationOf(layout, op), *from = plan.find(op->getOperand(0));
     if (from && samePlace(*from, to)) {
       return std::nullopt; // computed in place
     }

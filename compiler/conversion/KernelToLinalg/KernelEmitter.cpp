@@ -33,9 +33,7 @@ static nn::RowsOf axisAlong(kernel::InvokeOp invoke) {
   return deepest;
 }
 
-Value StepBuilder::kernelArray(kernel::InvokeOp invoke, StringRef what) {
-  return get(what, MemRefType::get({ShapedType::kDynamic}, b.getI8Type()), axisOf(axisAlong(invoke)));
-}
+Value StepBuilder::kernelArray(kernel::InvokeOp invoke, StringRef what) { return get(what, bytesType(), axisOf(axisAlong(invoke))); }
 
 Value StepBuilder::kernelSegments(kernel::InvokeOp invoke) {
   const nn::RowsOf axis = axisAlong(invoke);
@@ -53,8 +51,9 @@ Value StepBuilder::kernelValue(kernel::InvokeOp invoke, const KernelArgument &ar
   return rowView(buffer, whole ? Value() : firstRow, 1);
 }
 
-Value StepBuilder::kernelArgument(kernel::InvokeOp invoke, const KernelArgument &argument, Value first, Value second) {
-  bool inRegion = findKernelRow(invoke.getKernel())->scope == KernelScope::rows;
+Value StepBuilder::kernelArgument(kernel::InvokeOp invoke, const KernelRow &row, const KernelArgument &argument, Value first,
+                                  Value second) {
+  bool inRegion = row.scope == KernelScope::rows;
   Type i64 = b.getI64Type();
   switch (argument.role) {
   case KernelRole::handle:
@@ -101,7 +100,7 @@ Value StepBuilder::kernelArgument(kernel::InvokeOp invoke, const KernelArgument 
   case KernelRole::number:
     return constantI64(invoke->getAttrOfType<IntegerAttr>(argument.attribute).getInt());
   case KernelRole::recordNumbers:
-    return get("record_numbers", MemRefType::get({ShapedType::kDynamic}, b.getI8Type()));
+    return get("record_numbers", bytesType());
   case KernelRole::seed:
     return get("seed", i64);
   case KernelRole::step:
@@ -124,9 +123,10 @@ Value StepBuilder::kernelArgument(kernel::InvokeOp invoke, const KernelArgument 
 }
 
 void StepBuilder::callKernel(kernel::InvokeOp invoke, Value first, Value second) {
+  const KernelRow &row = *findKernelRow(invoke.getKernel());
   SmallVector<Value> arguments;
-  for (const KernelArgument &argument : argumentsOf(*findKernelRow(invoke.getKernel()))) {
-    arguments.push_back(kernelArgument(invoke, argument, first, second));
+  for (const KernelArgument &argument : argumentsOf(row)) {
+    arguments.push_back(kernelArgument(invoke, row, argument, first, second));
   }
   call(invoke.getKernel(), arguments);
 }

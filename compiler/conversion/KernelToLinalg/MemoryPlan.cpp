@@ -110,7 +110,6 @@ void ProgramLayout::addParameters(ModuleOp module) {
 
 // What the optimizer keeps mirrors the trained parameters: of each moment one flat buffer like theirs, one after the other.
 void ProgramLayout::addMoments(ModuleOp module) {
-  std::vector<std::string> moments;
   if (auto planned = module->getAttrOfType<ArrayAttr>("kernel.moments")) { // the optimizer's code is written already
     for (StringRef moment : planned.getAsValueRange<StringAttr>()) {
       moments.push_back(moment.str());

@@ -64,7 +64,8 @@ struct ProgramLayout {
   std::vector<Parameter> parameters; // by update and group, frozen ones last; offsets are multiples of 64
   std::vector<Group> groups;         // of whole and rows
   std::vector<Deferred> deferred;
-  std::int64_t historyOffset = 0; // in PenstockCall.deferred: numbers of each step, of each table
+  std::vector<std::string> moments; // what the optimizer keeps of each trained parameter: beginnings of names
+  std::int64_t historyOffset = 0;   // in PenstockCall.deferred: numbers of each step, of each table
   std::int64_t parameterElements = 0;
   std::int64_t trainedElements = 0;  // of moments: those of the parameters that are not frozen
   std::int64_t gradientElements = 0; // of whole and rows

@@ -145,9 +145,9 @@ void writePlan(const ProgramLayout &layout, func::FuncOp entry, const EntryPlan 
     SmallVector<Attribute> ofResults;
     bool any = false;
     for (Value result : op->getResults()) {
-      auto it = plan.buffers.find(result);
-      any |= it != plan.buffers.end();
-      ofResults.push_back(it == plan.buffers.end() ? Attribute(b.getUnitAttr()) : places.write(it->second, result));
+      const Buffer *place = plan.find(result);
+      any |= place != nullptr;
+      ofResults.push_back(place ? places.write(*place, result) : Attribute(b.getUnitAttr()));
     }
     if (any) {
       op->setAttr("kernel.places", b.getArrayAttr(ofResults));

@@ -1,5 +1,4 @@
 // --penstock-plan-memory and --penstock-verify-plan: where the values of every entry lie, and whether that can be.
-#include "compiler/conversion/KernelToLinalg/Optimizer.h"
 #include "compiler/conversion/KernelToLinalg/PlanAttributes.h"
 #include "compiler/conversion/KernelToLinalg/ProgramTables.h"
 #include "compiler/conversion/Passes.h"
@@ -43,10 +42,7 @@ struct PlanMemoryPass : impl::PlanMemoryPassBase<PlanMemoryPass> {
       axes[index] = axis;
     }
     module->setAttr("kernel.axes", b.getArrayAttr(axes));
-    module.walk([&](nn::ApplyOp apply) {
-      const std::vector<std::string> moments = OptimizerRule(apply).moments();
-      module->setAttr("kernel.moments", b.getStrArrayAttr(SmallVector<StringRef>(moments.begin(), moments.end())));
-    });
+    module->setAttr("kernel.moments", b.getStrArrayAttr(SmallVector<StringRef>(layout->moments.begin(), layout->moments.end())));
     for (auto function : llvm::make_early_inc_range(module.getOps<func::FuncOp>())) {
       if (function.isDeclaration()) {
         continue;
@@ -116,11 +112,11 @@ private:
   }
 
   LogicalResult checkResult(Operation &op, Value result, int64_t now) {
-    auto it = plan.buffers.find(result);
-    if (it == plan.buffers.end()) {
+    const Buffer *place = plan.find(result);
+    if (!place) {
       return op.hasTrait<nn::Immediate>() ? success() : op.emitOpError("has a result without a place");
     }
-    return checkBuffer(op, it->second, result, {now, lastUse(result, now), &op});
+    return checkBuffer(op, *place, result, {now, lastUse(result, now), &op});
   }
 
   LogicalResult checkBuffer(Operation &op, const Buffer &buffer, Value value, Use use) {
@@ -152,8 +148,11 @@ private:
       return failure();
     }
     if (auto refresh = dyn_cast<nn::RefreshOp>(op)) {
-      const RowsRead &read = plan.rowsRead.find(refresh.getName())->second;
-      for (const Buffer &buffer : {read.groups, read.gradient, read.partials}) {
+      auto read = plan.rowsRead.find(refresh.getName());
+      if (read == plan.rowsRead.end()) {
+        return refresh.emitOpError("has no place for what the step knows of the rows that it reads");
+      }
+      for (const Buffer &buffer : {read->second.groups, read->second.gradient, read->second.partials}) {
         if (failed(checkBuffer(op, buffer, {}, {now, std::numeric_limits<int64_t>::max(), &op}))) { // until the end of the step
           return failure();
         }
@@ -170,12 +169,11 @@ private:
     }
     for (Operation &inner : op.getRegion(0).front()) {
       for (Value value : inner.getResults()) {
-        auto it = plan.buffers.find(value);
-        if (isa<kernel::InvokeOp>(inner) && it == plan.buffers.end()) {
+        const Buffer *place = plan.find(value);
+        if (isa<kernel::InvokeOp>(inner) && !place) {
           return inner.emitOpError("has a result without a place");
         }
-        if (it != plan.buffers.end() && it->second.kind == Buffer::Kind::worker &&
-            it->second.offset + it->second.width * 4 > plan.workers.lookup(&op)) {
+        if (place && place->kind == Buffer::Kind::worker && place->offset + place->width * 4 > plan.workers.lookup(&op)) {
           return inner.emitOpError("lies behind the worker's scratch");
         }
       }

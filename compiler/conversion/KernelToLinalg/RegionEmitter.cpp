@@ -77,7 +77,7 @@ func::FuncOp RegionEmitter::addBlocks() {
   }
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToEnd(cast<ModuleOp>(module.getOp()).getBody());
-  Type bytes = MemRefType::get({ShapedType::kDynamic}, b.getI8Type()), index = b.getIndexType();
+  Type bytes = bytesType(), index = b.getIndexType();
   Location here = UnknownLoc::get(b.getContext());
   auto function = func::FuncOp::create(b, here, name, b.getFunctionType({bytes, index, bytes, index, index, index}, {}));
   function.setPrivate();

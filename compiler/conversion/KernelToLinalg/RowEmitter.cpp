@@ -46,7 +46,7 @@ void RowEmitter::store(ArrayRef<Operation *> ops) {
       continue;
     }
     for (Value v : op->getResults()) {
-      if (!findBuffer(v) || stored.contains(v)) {
+      if (!plan.find(v) || stored.contains(v)) {
         continue;
       }
       RowValue value = rowValue(v);
@@ -158,7 +158,7 @@ Value RowEmitter::memoryOf(Value value) {
   if (v.kind == RowValue::Kind::memory) {
     return v.value;
   }
-  bool own = findBuffer(value) && value.getDefiningOp() && rowValues.count(value) && !value.getDefiningOp()->hasTrait<nn::Immediate>();
+  bool own = plan.find(value) && value.getDefiningOp() && rowValues.count(value) && !value.getDefiningOp()->hasTrait<nn::Immediate>();
   Value memory = own ? ownMemory(value) : rowScratch(nn::widthOf(value.getType()));
   if (v.kind == RowValue::Kind::scalar && nn::widthOf(value.getType()) == 1) {
     memref::StoreOp::create(b, loc, v.value, memory, ValueRange{constant(0)});
@@ -191,7 +191,7 @@ Value RowEmitter::tableRow(ArrayRef<float> numbers, int64_t width, Value at) {
                                            top.getUnitAttr(), top.getI64IntegerAttr(64)));
   }
   Value bytes = memref::GetGlobalOp::create(b, loc, type, name);
-  bytes = memref::CastOp::create(b, loc, MemRefType::get({ShapedType::kDynamic}, b.getI8Type()), bytes);
+  bytes = memref::CastOp::create(b, loc, bytesType(), bytes);
   return memref::ViewOp::create(b, loc, MemRefType::get({width}, b.getF32Type()), bytes, scaled(at, width * 4), ValueRange());
 }
 
@@ -255,33 +255,31 @@ void RowEmitter::flush(ArrayRef<std::pair<Value, Value>> targets, bool accumulat
   for (auto &[value, memory] : targets) {
     outs.push_back(memory);
   }
-  SmallVector<AffineMap> maps(ins.size() + outs.size(), b.getMultiDimIdentityMap(1));
-  linalg::GenericOp::create(b, loc, ins, outs, maps, ArrayRef<utils::IteratorType>{utils::IteratorType::parallel},
-                            [&](OpBuilder &nested, Location l, ValueRange args) {
-                              llvm::DenseMap<Value, Value> known;
-                              for (auto [leaf, arg] : llvm::zip(leaves, args)) {
-                                known[leaf] = arg;
-                              }
-                              Value place;
-                              auto index = [&]() -> Value {
-                                if (!place) {
-                                  place = linalg::IndexOp::create(nested, l, 0);
-                                }
-                                return place;
-                              };
-                              SmallVector<Value> results;
-                              for (auto [i, target] : llvm::enumerate(targets)) {
-                                Value v = element(nested, target.first, known, index);
-                                if (accumulate) {
-                                  v = arith::AddFOp::create(nested, l, args[leaves.size() + i], v);
-                                }
-                                results.push_back(v);
-                              }
-                              linalg::YieldOp::create(nested, l, results);
-                            });
+  elementwise(ins, outs, [&](OpBuilder &nested, Location l, ValueRange args) {
+    llvm::DenseMap<Value, Value> known;
+    for (auto [leaf, arg] : llvm::zip(leaves, args)) {
+      known[leaf] = arg;
+    }
+    Value place;
+    auto index = [&]() -> Value {
+      if (!place) {
+        place = linalg::IndexOp::create(nested, l, 0);
+      }
+      return place;
+    };
+    SmallVector<Value> results;
+    for (auto [i, target] : llvm::enumerate(targets)) {
+      Value v = element(nested, target.first, known, index);
+      if (accumulate) {
+        v = arith::AddFOp::create(nested, l, args[leaves.size() + i], v);
+      }
+      results.push_back(v);
+    }
+    linalg::YieldOp::create(nested, l, results);
+  });
   if (!accumulate) {
     for (auto &[value, memory] : targets) {
-      if (findBuffer(value)) {
+      if (plan.find(value)) {
         stored.insert(value);
       }
       rowValues[value] = {RowValue::Kind::memory, memory};
@@ -291,19 +289,9 @@ void RowEmitter::flush(ArrayRef<std::pair<Value, Value>> targets, bool accumulat
 
 //===--- over the row -----------------------------------------------------------------------------------------------===//
 
-Value RowEmitter::loadAt(Value memory, Value place) { return memref::LoadOp::create(b, loc, memory, ValueRange{place}); }
-
-Value RowEmitter::overPlaces(int64_t width, double initial, llvm::function_ref<Value(Value, Value)> step) {
-  auto loop = scf::ForOp::create(b, loc, constant(0), constant(width), constant(1), ValueRange{constantF32(initial)});
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  scf::YieldOp::create(b, loc, ValueRange{step(loop.getRegionIterArg(0), loop.getInductionVar())});
-  return loop.getResult(0);
-}
-
 Value RowEmitter::reduce(Value value, double initial, Fold step) {
   if (rowValue(value).kind == RowValue::Kind::scalar && nn::widthOf(value.getType()) == 1) {
-    return step(b, constantF32(initial), scalarOf(value));
+    return step(constantF32(initial), scalarOf(value));
   }
   if (rowValue(value).kind == RowValue::Kind::pending && !value.hasOneUse()) {
     memoryOf(value);
@@ -315,24 +303,24 @@ Value RowEmitter::reduce(Value value, double initial, Fold step) {
   for (Value leaf : leaves) {
     memories.push_back(leafMemory(leaf));
   }
-  return overPlaces(nn::widthOf(value.getType()), initial, [&](Value accumulator, Value place) {
+  return fold(constant(nn::widthOf(value.getType())), constantF32(initial), [&](Value accumulator, Value place) {
     llvm::DenseMap<Value, Value> known;
     for (auto [leaf, memory] : llvm::zip(leaves, memories)) {
       known[leaf] = loadAt(memory, place);
     }
     Value x = element(b, value, known, [&] { return place; });
-    return step(b, accumulator, x);
+    return step(accumulator, x);
   });
 }
 
 Value RowEmitter::sum(Value value) {
-  return reduce(value, 0, [&](OpBuilder &at, Value all, Value x) -> Value { return arith::AddFOp::create(at, loc, all, x); });
+  return reduce(value, 0, [&](Value all, Value x) -> Value { return arith::AddFOp::create(b, loc, all, x); });
 }
 
 Value RowEmitter::maximum(Value value) {
-  return reduce(value, -std::numeric_limits<float>::infinity(), [&](OpBuilder &at, Value most, Value x) -> Value {
-    Value greater = arith::CmpFOp::create(at, loc, arith::CmpFPredicate::OGT, x, most);
-    return arith::SelectOp::create(at, loc, greater, x, most);
+  return reduce(value, -std::numeric_limits<float>::infinity(), [&](Value most, Value x) -> Value {
+    Value greater = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, x, most);
+    return arith::SelectOp::create(b, loc, greater, x, most);
   });
 }
 

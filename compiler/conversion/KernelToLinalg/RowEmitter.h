@@ -58,15 +58,10 @@ protected:
   /// Adds the value's elements to memory.
   void accumulateInto(mlir::Value value, mlir::Value memory) { flush({{value, memory}}, true); }
 
-  using Fold = llvm::function_ref<mlir::Value(mlir::OpBuilder &, mlir::Value accumulator, mlir::Value element)>;
   /// A reduction of the row's elements, in their order.
   mlir::Value reduce(mlir::Value value, double initial, Fold step);
   mlir::Value sum(mlir::Value value);
   mlir::Value maximum(mlir::Value value);
-  /// A loop over `width` places of the row; `step` gives the next value of the accumulator.
-  mlir::Value overPlaces(std::int64_t width, double initial,
-                         llvm::function_ref<mlir::Value(mlir::Value accumulator, mlir::Value place)> step);
-  mlir::Value loadAt(mlir::Value memory, mlir::Value place);
 
   /// Bytes of the program that hold these numbers, seen as rows of `width` from row `at` on.
   mlir::Value tableRow(llvm::ArrayRef<float> numbers, std::int64_t width, mlir::Value at);

@@ -2,7 +2,6 @@
 
 #include "mlir/Dialect/Math/IR/Math.h"
 
-#include <limits>
 #include <numeric>
 
 using namespace mlir;
@@ -141,7 +140,7 @@ LogicalResult RowOps::softmax(nn::SoftmaxOp op) {
     Value e = math::ExpOp::create(nested, l, arith::SubFOp::create(nested, l, args[0], most));
     linalg::YieldOp::create(nested, l, e);
   });
-  Value all = overPlaces(width, 0, [&](Value sum, Value place) { return add(sum, loadAt(powers, place)); });
+  Value all = fold(constant(width), constantF32(0), [&](Value sum, Value place) { return add(sum, loadAt(powers, place)); });
   Value share = div(constantF32(1), all);
   setPendingOn(op.getResult(), powers, {}, [here = loc, share](OpBuilder &at, Value power, ValueRange) -> Value {
     return arith::MulFOp::create(at, here, power, share);
@@ -157,9 +156,9 @@ LogicalResult RowOps::normalize(nn::NormalizeOp op) {
     memoryOf(x);
   }
   Value mean = div(sum(x), count);
-  Value squares = reduce(x, 0, [&](OpBuilder &at, Value all, Value e) -> Value {
-    Value d = arith::SubFOp::create(at, loc, e, mean);
-    return arith::AddFOp::create(at, loc, all, arith::MulFOp::create(at, loc, d, d));
+  Value squares = reduce(x, 0, [&](Value all, Value e) {
+    Value d = sub(e, mean);
+    return add(all, mul(d, d));
   });
   Value variance = add(div(squares, count), constantF32(op.getEpsilon().convertToDouble()));
   Value rstd = div(constantF32(1), math::SqrtOp::create(b, loc, variance));
@@ -184,7 +183,7 @@ LogicalResult RowOps::normalizeGrad(nn::NormalizeGradOp op) {
     dot = mul(scalarOf(g), scalarOf(xhat));
   } else {
     Value gm = memoryOf(g), xm = memoryOf(xhat);
-    dot = overPlaces(width, 0, [&](Value all, Value place) {
+    dot = fold(constant(width), constantF32(0), [&](Value all, Value place) {
       Value left = loadAt(gm, place);
       return add(all, mul(left, loadAt(xm, place)));
     });
@@ -209,13 +208,15 @@ LogicalResult RowOps::slice(nn::SliceOp op) {
   return success();
 }
 
+Value RowOps::placeFor(Value result) { return plan.find(result) ? ownMemory(result) : rowScratch(nn::widthOf(result.getType())); }
+
 void RowOps::place(Value result, Value to, ValueRange parts, int64_t offset) {
   for (Value part : parts) {
     int64_t width = nn::widthOf(part.getType());
     copyInto(part, columns(to, offset, width));
     offset += width;
   }
-  if (findBuffer(result)) {
+  if (plan.find(result)) {
     setStored(result, to);
   } else {
     setMemory(result, to);
@@ -223,13 +224,12 @@ void RowOps::place(Value result, Value to, ValueRange parts, int64_t offset) {
 }
 
 LogicalResult RowOps::concat(nn::ConcatOp op) {
-  Value to = findBuffer(op.getResult()) ? ownMemory(op.getResult()) : rowScratch(nn::widthOf(op.getType()));
-  place(op.getResult(), to, op.getInputs(), 0);
+  place(op.getResult(), placeFor(op.getResult()), op.getInputs(), 0);
   return success();
 }
 
 LogicalResult RowOps::pad(nn::PadOp op) {
-  Value to = findBuffer(op.getResult()) ? ownMemory(op.getResult()) : rowScratch(nn::widthOf(op.getType()));
+  Value to = placeFor(op.getResult());
   linalg::FillOp::create(b, loc, constantF32(0), to);
   place(op.getResult(), to, op.getInput(), static_cast<int64_t>(op.getOffset()));
   return success();
@@ -344,38 +344,25 @@ struct RowOps::Target {
 RowOps::Target RowOps::targetOf(Value value, ArrayRef<double> weights) {
   Value target = loadScalar(rowView(bufferOf(value), row, 1));
   Value zero = constantI32(0);
-  Value weight = weightOf(weights, target);
   Value index = toIndex(arith::MaxSIOp::create(b, loc, target, zero));
   Value isClass = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, target, zero);
-  return {weight, index, arith::SelectOp::create(b, loc, isClass, constantF32(1), constantF32(0))};
-}
-
-Value RowOps::weightOf(ArrayRef<double> weights, Value target) {
-  Value zero = constantI32(0);
-  Value isClass = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, target, zero);
-  Value weight = constantF32(1);
-  if (weights.size() > comparedWeights) {
-    weight = loadAt(weightsTable(weights), toIndex(arith::MaxSIOp::create(b, loc, target, zero)));
-  } else if (!weights.empty()) {
-    weight = comparedWeight(b, loc, weights, target);
+  Value valid = arith::SelectOp::create(b, loc, isClass, constantF32(1), constantF32(0));
+  if (weights.empty()) {
+    return {valid, index, valid};
   }
-  return arith::SelectOp::create(b, loc, isClass, weight, constantF32(0));
+  Value weight = weights.size() > comparedWeights ? loadAt(weightsTable(weights), index) : comparedWeight(b, loc, weights, target);
+  return {arith::SelectOp::create(b, loc, isClass, weight, constantF32(0)), index, valid};
 }
 
-Value RowOps::logSumExp(Value x, int64_t classes) {
-  Value most = overPlaces(classes, -std::numeric_limits<float>::infinity(), [&](Value before, Value place) -> Value {
-    Value e = loadAt(x, place);
-    return arith::SelectOp::create(b, loc, arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, e, before), e, before);
-  });
-  Value all = overPlaces(classes, 0, [&](Value before, Value place) {
-    Value e = loadAt(x, place);
-    return add(before, math::ExpOp::create(b, loc, sub(e, most)));
-  });
+Value RowOps::logSumExp(Value logits) {
+  memoryOf(logits);
+  Value most = maximum(logits);
+  Value all = reduce(logits, 0, [&](Value sum, Value x) { return add(sum, math::ExpOp::create(b, loc, sub(x, most))); });
   return add(most, math::LogOp::create(b, loc, all));
 }
 
 LogicalResult RowOps::classWeight(nn::ClassWeightOp op) {
-  setScalar(op.getResult(), weightOf(op.getClassWeights(), loadScalar(rowView(bufferOf(op.getTarget()), row, 1))));
+  setScalar(op.getResult(), targetOf(op.getTarget(), op.getClassWeights()).weight);
   return success();
 }
 
@@ -384,12 +371,12 @@ LogicalResult RowOps::crossEntropy(nn::CrossEntropyOp op) {
   int64_t classes = nn::widthOf(op.getLogits().getType());
   double smoothing = op.getLabelSmoothing().convertToDouble();
   Value x = memoryOf(op.getLogits());
-  Value lse = logSumExp(x, classes);
+  Value lse = logSumExp(op.getLogits());
   Target target = targetOf(op.getTarget(), weights);
   Value loss = mul(mul(target.weight, constantF32(1 - smoothing)), sub(lse, loadAt(x, target.index)));
   if (smoothing > 0) {
     Value table = weights.size() > comparedWeights ? weightsTable(weights) : Value();
-    Value spread = overPlaces(classes, 0, [&](Value before, Value place) {
+    Value spread = fold(constant(classes), constantF32(0), [&](Value before, Value place) {
       Value e = loadAt(x, place);
       Value w = table ? loadAt(table, place) : weights.empty() ? constantF32(1) : comparedWeight(b, loc, weights, place);
       return add(before, mul(w, sub(lse, e)));
@@ -405,7 +392,7 @@ LogicalResult RowOps::crossEntropyGrad(nn::CrossEntropyGradOp op) {
   ArrayRef<double> weights = op.getClassWeights();
   int64_t classes = nn::widthOf(op.getLogits().getType());
   double smoothing = op.getLabelSmoothing().convertToDouble();
-  Value lse = logSumExp(memoryOf(op.getLogits()), classes);
+  Value lse = logSumExp(op.getLogits());
   Target target = targetOf(op.getTarget(), weights);
   Value g = scalarOf(op.getCotangent());
   Value scale = mul(g, mul(target.weight, constantF32(1 - smoothing)));

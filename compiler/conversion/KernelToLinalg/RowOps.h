@@ -53,21 +53,21 @@ private:
   /// The partial result of the block at hand of a sum over rows.
   mlir::Value partialOf(mlir::Operation *sum);
   void addToPartial(mlir::Operation *sum);
-  /// The record of the row at hand, which lies on an axis.
+  /// The row of the parent that owns the row at hand, which lies on an axis.
   mlir::Value parentOfRow();
   mlir::Value columns(mlir::Value memory, std::int64_t offset, std::int64_t width);
+  /// Where a result of parts is put together: its own place, or the row's scratch.
+  mlir::Value placeFor(mlir::Value result);
   /// Puts parts side by side into the result, from `offset` on.
   void place(mlir::Value result, mlir::Value to, mlir::ValueRange parts, std::int64_t offset);
   /// A memref that a pending value reads, or its one number.
   void setPendingOn(mlir::Value value, mlir::Value memory, mlir::ValueRange reads,
                     std::function<mlir::Value(mlir::OpBuilder &, mlir::Value side, mlir::ValueRange elements)> element);
 
-  struct Softmax;
   struct Target;
   Target targetOf(mlir::Value target, mlir::ArrayRef<double> weights);
-  mlir::Value logSumExp(mlir::Value logits, std::int64_t classes);
+  mlir::Value logSumExp(mlir::Value logits);
   mlir::Value weightsTable(mlir::ArrayRef<double> weights);
-  mlir::Value weightOf(mlir::ArrayRef<double> weights, mlir::Value target);
 
   const RegionPlan *region = nullptr;
   mlir::Value block; // number of the block at hand

@@ -1,6 +1,5 @@
 #include "compiler/conversion/KernelToLinalg/StepBuilder.h"
 
-#include <algorithm>
 #include <utility>
 
 using namespace mlir;
@@ -18,11 +17,6 @@ StepBuilder::StepBuilder(const StepContext &context)
 }
 
 void StepBuilder::beginScope() { scope.end = arith::ConstantIndexOp::create(b, loc, 0); }
-
-const Buffer *StepBuilder::findBuffer(Value value) const {
-  auto it = plan.buffers.find(value);
-  return it == plan.buffers.end() ? nullptr : &it->second;
-}
 
 //===--- numbers, and what the call holds -----------------------------------------------------------------------------===//
 
@@ -120,8 +114,10 @@ Value StepBuilder::rowsOfBuffer(const nn::RowsOf &rows) {
   return {};
 }
 
+MemRefType StepBuilder::bytesType() { return MemRefType::get({ShapedType::kDynamic}, b.getI8Type()); }
+
 Value StepBuilder::base(const Buffer &buffer) {
-  Type bytes = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
+  Type bytes = bytesType();
   switch (buffer.kind) {
   case Buffer::Kind::parameter:
     return get("parameters", bytes);
@@ -168,28 +164,23 @@ Value StepBuilder::byteOffset(const Buffer &buffer) {
   return arith::AddIOp::create(b, loc, begin, offset);
 }
 
-Value StepBuilder::rowView(const Buffer &buffer, Value at, int64_t width, int64_t extra) {
+Value StepBuilder::rowView(const Buffer &buffer, Value at, int64_t width) {
   Value offset = byteOffset(buffer);
   if (at) {
     Value scaled = arith::MulIOp::create(b, loc, at, constant(buffer.rowBytes()));
     offset = arith::AddIOp::create(b, loc, offset, scaled);
   }
-  if (extra != 0) {
-    offset = arith::AddIOp::create(b, loc, offset, constant(extra));
-  }
   return memref::ViewOp::create(b, loc, MemRefType::get({width}, buffer.element), base(buffer), offset, ValueRange());
 }
 
-// One number of an array of the batch: offsets, row_record, row_position of an axis, or record_numbers.
 Value StepBuilder::axisArray(StringRef what, const nn::RowsOf &rows, Value at, Type elementType) {
-  Type bytes = MemRefType::get({ShapedType::kDynamic}, b.getI8Type());
-  Value array = get(what, bytes, rows.kind == nn::RowsOf::Kind::axis ? axisOf(rows) : 0);
+  Value array = get(what, bytesType(), rows.kind == nn::RowsOf::Kind::axis ? axisOf(rows) : 0);
   Value offset = arith::MulIOp::create(b, loc, at, constant(elementType.getIntOrFloatBitWidth() / 8));
   Value cell = memref::ViewOp::create(b, loc, MemRefType::get({1}, elementType), array, offset, ValueRange());
-  return memref::LoadOp::create(b, loc, cell, ValueRange{constant(0)});
+  return loadScalar(cell);
 }
 
-Value StepBuilder::loadScalar(Value memory) { return memref::LoadOp::create(b, loc, memory, ValueRange{constant(0)}); }
+Value StepBuilder::loadAt(Value memory, Value place) { return memref::LoadOp::create(b, loc, memory, ValueRange{place}); }
 
 Value StepBuilder::scaled(Value index, int64_t factor, int64_t plus) {
   Value product = arith::MulIOp::create(b, loc, index, constant(factor));
@@ -205,6 +196,14 @@ void StepBuilder::forRange(Value from, Value to, llvm::function_ref<void(Value)>
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   body(loop.getInductionVar());
+}
+
+Value StepBuilder::fold(Value count, Value initial, Fold step) {
+  auto loop = scf::ForOp::create(b, loc, constant(0), count, constant(1), ValueRange{initial});
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  scf::YieldOp::create(b, loc, ValueRange{step(loop.getRegionIterArg(0), loop.getInductionVar())});
+  return loop.getResult(0);
 }
 
 void StepBuilder::parallel(Value count, int64_t grain, llvm::function_ref<void(Value, Value)> body) {

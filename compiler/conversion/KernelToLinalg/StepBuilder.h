@@ -35,9 +35,8 @@ protected:
   explicit StepBuilder(const StepContext &context);
 
   // --- places
-  /// Where a value lies; null for one that is in no memory.
-  const Buffer *findBuffer(mlir::Value value) const;
-  const Buffer &bufferOf(mlir::Value value) const { return *findBuffer(value); }
+  /// Where a value lies that is in memory.
+  const Buffer &bufferOf(mlir::Value value) const { return *plan.find(value); }
   int axisOf(const nn::RowsOf &rows) const { return plan.memory.axisOf(rows); }
 
   // --- numbers and what the call holds: each once in a scope (the step, or the body of a parallel loop), at its beginning
@@ -60,10 +59,13 @@ protected:
   // --- views
   mlir::Value base(const Buffer &buffer);
   mlir::Value byteOffset(const Buffer &buffer);
-  /// A memref of `width` elements at row `row` (index) of the buffer, `extra` bytes further.
-  mlir::Value rowView(const Buffer &buffer, mlir::Value row, std::int64_t width, std::int64_t extra = 0);
-  mlir::Value loadScalar(mlir::Value memory);
-  /// One number of an array of the batch: offsets, row_record, row_position of an axis, or record_numbers.
+  /// A memref of bytes: what the views are of.
+  mlir::MemRefType bytesType();
+  /// A memref of `width` elements at row `row` (index) of the buffer, or at its beginning where that is null.
+  mlir::Value rowView(const Buffer &buffer, mlir::Value row, std::int64_t width);
+  mlir::Value loadAt(mlir::Value memory, mlir::Value place);
+  mlir::Value loadScalar(mlir::Value memory) { return loadAt(memory, constant(0)); }
+  /// One number of an array of the batch: `offsets` or a `row_...` of an axis, or `record_numbers`.
   mlir::Value axisArray(llvm::StringRef what, const nn::RowsOf &rows, mlir::Value at, mlir::Type element);
 
   // --- calls and loops
@@ -77,6 +79,10 @@ protected:
   /// Runs `body(begin, end)` over [0, count) in pieces of `grain` on the pool.
   void parallel(mlir::Value count, std::int64_t grain, llvm::function_ref<void(mlir::Value, mlir::Value)> body);
   void forRange(mlir::Value from, mlir::Value to, llvm::function_ref<void(mlir::Value)> body);
+  /// The next value of an accumulator, from what comes next: a place, or an element.
+  using Fold = llvm::function_ref<mlir::Value(mlir::Value accumulator, mlir::Value next)>;
+  /// A loop over the places of [0, count), in their order.
+  mlir::Value fold(mlir::Value count, mlir::Value initial, Fold step);
   /// `body` computes the elements of `outs` from those of `ins` and `outs`, all of one width.
   void elementwise(mlir::ValueRange ins, mlir::ValueRange outs,
                    llvm::function_ref<void(mlir::OpBuilder &, mlir::Location, mlir::ValueRange)> body);
@@ -94,7 +100,8 @@ protected:
   void insertAtScope() { b.setInsertionPoint(scope.end); }
 
 private:
-  mlir::Value kernelArgument(kernel::InvokeOp invoke, const KernelArgument &argument, mlir::Value first, mlir::Value second);
+  mlir::Value kernelArgument(kernel::InvokeOp invoke, const KernelRow &row, const KernelArgument &argument, mlir::Value first,
+                             mlir::Value second);
   mlir::Value kernelValue(kernel::InvokeOp invoke, const KernelArgument &argument, mlir::Value firstRow);
   /// An array of the batch, of the axis that the kernel works along.
   mlir::Value kernelArray(kernel::InvokeOp invoke, llvm::StringRef what);

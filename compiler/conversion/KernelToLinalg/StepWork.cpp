@@ -134,6 +134,7 @@ private:
   void addOp(Operation *op, Block *body) {
     notePlace(op->getLoc());
     std::string name = op->getName().stripDialect().str();
+    auto rowOp = dyn_cast<nn::RowOp>(op);
     nn::RowsOf rows;
     if (op->getNumResults() > 0) {
       rows = nn::rowsOf(op->getResult(0).getType());
@@ -151,7 +152,7 @@ private:
       work.flops.constant += 2 * layout.gradientElements;
     } else if (auto refresh = dyn_cast<nn::RefreshOp>(op)) {
       // How many steps passed a row by is not known here: its numbers are read, and written once.
-      OptimizerRule rule(*op->getParentOfType<func::FuncOp>().getOps<nn::ApplyOp>().begin());
+      OptimizerRule rule(refresh->getAttrOfType<DictionaryAttr>("kernel.optimizer"));
       addRows(refresh.getIds(), refresh.getName(), passesWithoutGradient(rule), 0);
     } else if (auto gradient = dyn_cast<nn::RowGradientOp>(op)) {
       addRows(gradient.getIds(), gradient.getName(), 1, 1);
@@ -160,11 +161,10 @@ private:
       for (const ProgramLayout::Deferred &d : layout.deferred) {
         work.bytes.constant += passes * 4 * layout.parameters[d.parameter].elements;
       }
-    } else if (auto rowOp = dyn_cast<nn::RowOp>(op)) {
+    } else if (rowOp) {
       add(work.flops, rowOp.getIterationRows(), rowOp.getOperationsPerRow());
     }
     names.insert(saved.insert(name).first->getKey());
-    auto rowOp = dyn_cast<nn::RowOp>(op);
     for (auto [i, operand] : llvm::enumerate(op->getOperands())) {
       Operation *from = operand.getDefiningOp();
       if (!from || (body && from->getBlock() == body) || from->hasTrait<nn::Immediate>()) {

@@ -86,3 +86,14 @@ func.func @predict() attributes {kernel.reserved = 0 : i64, kernel.slots = []} {
   }
   return
 }
+
+// -----
+
+nn.global @table : tensor<7x3xf32> {tensor_class = "parameter", update = "deferred"}
+
+func.func @update() attributes {kernel.reserved = 0 : i64, kernel.slots = []} {
+  %ids = nn.input "ids" {index = 0 : i64, kernel.places = [#kernel.place<input 0>]} : !nn.rows<records x @tokens x 1xi32>
+  // expected-error@+1 {{has no place for what the step knows of the rows that it reads}}
+  nn.refresh @table, %ids : !nn.rows<records x @tokens x 1xi32>
+  return
+}
