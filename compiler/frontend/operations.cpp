@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <map>
 
 namespace penstock::frontend {
@@ -75,27 +76,11 @@ namespace {
 
 using namespace parameters;
 
-std::int64_t integerOf(const Attributes &attributes, const char *name) {
-  const auto found = attributes.find(name);
-  const auto *value = found == attributes.end() ? nullptr : std::get_if<std::int64_t>(&found->second);
-  return value == nullptr ? unknownSize : *value;
-}
-bool flagOf(const Attributes &attributes, const char *name) {
-  const auto found = attributes.find(name);
-  const auto *value = found == attributes.end() ? nullptr : std::get_if<bool>(&found->second);
-  return value != nullptr && *value;
-}
-std::string textOf(const Attributes &attributes, const char *name) {
-  const auto found = attributes.find(name);
-  const auto *value = found == attributes.end() ? nullptr : std::get_if<std::string>(&found->second);
-  return value == nullptr ? std::string() : *value;
-}
-
 ValueType same(const OperandTypes &operands, const Attributes &) { return operands[0]; }
 constexpr char widthName[] = "width", mapsName[] = "maps";
 /// As wide as the parameter says.
 template <const char *name> ValueType widened(const OperandTypes &operands, const Attributes &attributes) {
-  return operands[0].withWidth(integerOf(attributes, name));
+  return operands[0].withWidth(valueOr(attributes, name, unknownSize));
 }
 ValueType pooled(const OperandTypes &operands, const Attributes &) { return operands[0].pooled(); }
 ValueType counted(const OperandTypes &operands, const Attributes &) { return operands[0].pooled().withWidth(operands[0].values); }
@@ -116,19 +101,20 @@ double fan(std::int64_t n) { return 1.0 / std::sqrt(static_cast<double>(std::max
 using Initializer = Weight::Initializer;
 
 std::vector<Weight> linearWeights(const OperandTypes &operands, const Attributes &attributes) {
-  const std::int64_t from = operands[0].width, to = integerOf(attributes, "width");
+  const std::int64_t from = operands[0].width, to = valueOr(attributes, "width", unknownSize);
   std::vector<Weight> weights{{"weight", {from, to}, Initializer::uniform, fan(from), true}};
-  if (flagOf(attributes, "bias")) {
+  if (valueOr(attributes, "bias", false)) {
     weights.push_back({"bias", {to}, Initializer::uniform, fan(from), false});
   }
   return weights;
 }
 
 std::vector<Weight> convolutionWeights(const OperandTypes &operands, const Attributes &attributes) {
-  const std::int64_t from = operands[0].width, maps = integerOf(attributes, "maps"), width = integerOf(attributes, "width");
+  const std::int64_t from = operands[0].width, maps = valueOr(attributes, "maps", unknownSize),
+                     width = valueOr(attributes, "width", unknownSize);
   const double scale = 1.0 / std::sqrt(static_cast<double>(from) * static_cast<double>(width));
   std::vector<Weight> weights{{"weight", {width, from, maps}, Initializer::uniform, scale, true}};
-  if (flagOf(attributes, "bias")) {
+  if (valueOr(attributes, "bias", false)) {
     weights.push_back({"bias", {maps}, Initializer::uniform, scale, false});
   }
   return weights;
@@ -143,18 +129,18 @@ std::vector<Weight> attentionWeights(const OperandTypes &operands, const Attribu
 }
 
 std::vector<Weight> embeddingWeights(const OperandTypes &operands, const Attributes &attributes) {
-  return {{"weight", {operands[0].values, integerOf(attributes, "width")}, Initializer::normal, 1.0, true}};
+  return {{"weight", {operands[0].values, valueOr(attributes, "width", unknownSize)}, Initializer::normal, 1.0, true}};
 }
 
 std::vector<Weight> positionWeights(const OperandTypes &operands, const Attributes &attributes) {
-  if (textOf(attributes, "kind") != "learned") {
+  if (valueOr<std::string>(attributes, "kind", "") != "learned") {
     return {};
   }
-  return {{"weight", {integerOf(attributes, "max"), operands[0].width}, Initializer::normal, 0.02, true}};
+  return {{"weight", {valueOr(attributes, "max", unknownSize), operands[0].width}, Initializer::normal, 0.02, true}};
 }
 
 std::vector<Weight> segmentWeights(const OperandTypes &operands, const Attributes &attributes) {
-  return {{"weight", {integerOf(attributes, "count"), operands[0].width}, Initializer::normal, 0.02, true}};
+  return {{"weight", {valueOr(attributes, "count", unknownSize), operands[0].width}, Initializer::normal, 0.02, true}};
 }
 
 std::vector<Weight> normWeights(const OperandTypes &operands, const Attributes &) {
@@ -168,7 +154,7 @@ OperationProblem mismatch(const ValueType &left, const std::string &right, const
 }
 
 std::optional<OperationProblem> headsDivideWidth(const OperandTypes &operands, const Attributes &attributes) {
-  const std::int64_t heads = integerOf(attributes, "heads"), width = operands[0].width;
+  const std::int64_t heads = valueOr(attributes, "heads", unknownSize), width = operands[0].width;
   if (heads == unknownSize || width == unknownSize || width % heads == 0) {
     return std::nullopt;
   }
@@ -370,29 +356,21 @@ bool acceptsType(Accepts accepts, const ValueType &type) {
 }
 
 std::optional<Accepts> targetOfType(std::string_view type) {
-  return type == "class"    ? std::optional(Accepts::classTarget)
-         : type == "number" ? std::optional(Accepts::numberTarget)
-         : type == "set"    ? std::optional(Accepts::setTarget)
-         : type == "tags"   ? std::optional(Accepts::tagsTarget)
-                            : std::nullopt;
+  const auto known = std::find_if(std::begin(targetTypes), std::end(targetTypes), [&](const TargetType &one) { return one.type == type; });
+  return known == std::end(targetTypes) ? std::nullopt : std::optional(known->accepts);
 }
 
 std::string typeOfTarget(Accepts accepts) {
-  for (const char *type : {"class", "number", "set", "tags"}) {
-    if (targetOfType(type) == accepts) {
-      return type;
-    }
-  }
-  return "";
+  const auto known =
+      std::find_if(std::begin(targetTypes), std::end(targetTypes), [&](const TargetType &one) { return one.accepts == accepts; });
+  return known == std::end(targetTypes) ? "" : known->type;
 }
 
 bool fitsTarget(Accepts accepts, const std::string &type) {
-  return accepts == Accepts::classTarget    ? type == "class"
-         : accepts == Accepts::numberTarget ? type == "number"
-         : accepts == Accepts::setTarget    ? type == "set"
-         : accepts == Accepts::tagsTarget   ? type == "tags"
-         : accepts == Accepts::labelTarget  ? type == "class" || type == "tags"
-                                            : type == "class" || type == "number" || type == "set";
+  if (const std::string only = typeOfTarget(accepts); !only.empty()) {
+    return type == only;
+  }
+  return accepts == Accepts::labelTarget ? type == "class" || type == "tags" : type == "class" || type == "number" || type == "set";
 }
 
 std::string describeType(const ValueType &type) {

@@ -8,6 +8,7 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace penstock::frontend {
@@ -44,6 +45,13 @@ enum class Accepts {
 bool isTarget(Accepts accepts);
 /// Whether a value of that type may flow in where no target is wanted.
 bool acceptsType(Accepts accepts, const ValueType &type);
+/// The types of columns that can be predicted, each with what accepts it and no other.
+struct TargetType {
+  const char *type;
+  Accepts accepts;
+};
+inline constexpr TargetType targetTypes[] = {
+    {"class", Accepts::classTarget}, {"number", Accepts::numberTarget}, {"set", Accepts::setTarget}, {"tags", Accepts::tagsTarget}};
 /// What accepts columns of that type as targets: "class"; none where they cannot be predicted.
 std::optional<Accepts> targetOfType(std::string_view type);
 /// The type of the columns that a head of the language says it predicts, "" for what is no such target.
@@ -98,6 +106,12 @@ std::optional<Arity> arityOf(std::string_view name);
 
 /// The value that a parameter has where a call does not give it: neither a required nor an absent one.
 Attribute defaultOf(const ParameterSpec &spec);
+/// The attribute of that name, or `fallback` where there is none of that type.
+template <typename T> T valueOr(const Attributes &attributes, const char *name, T fallback) {
+  const auto found = attributes.find(name);
+  const T *value = found == attributes.end() ? nullptr : std::get_if<T>(&found->second);
+  return value == nullptr ? std::move(fallback) : *value;
+}
 
 /// "a sequence of `tokens`, 128 wide".
 std::string describeType(const ValueType &type);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 
 namespace penstock::frontend {
 
@@ -148,11 +149,9 @@ Signature signatureOf(const PluginManifest &manifest) {
     signature.operands.push_back({"x", manifest.input == "sequence" ? Accepts::sequence : Accepts::vector});
   }
   if (kind.input && kind.target) {
-    signature.operands.push_back({"target", manifest.takes("class")    ? Accepts::classTarget
-                                            : manifest.takes("number") ? Accepts::numberTarget
-                                            : manifest.takes("set")    ? Accepts::setTarget
-                                            : manifest.takes("tags")   ? Accepts::tagsTarget
-                                                                       : Accepts::anyTarget});
+    const auto target =
+        std::find_if(std::begin(targetTypes), std::end(targetTypes), [&](const TargetType &one) { return manifest.takes(one.type); });
+    signature.operands.push_back({"target", target == std::end(targetTypes) ? Accepts::anyTarget : target->accepts});
   }
   if (kind.place == PluginPlace::text) {
     signature.operands.push_back({"text", Accepts::any});
@@ -223,8 +222,7 @@ std::string formatCall(const PluginManifest &metric, const Attributes &parameter
   for (const PluginParameter &parameter : metric.parameters) {
     const auto given = parameters.find(parameter.name);
     const ParameterSpec spec = parameterOf(parameter);
-    const Attribute value =
-        given != parameters.end() ? given->second : std::visit([](const auto &held) { return Attribute(held); }, parameter.defaultValue);
+    const Attribute value = given != parameters.end() ? given->second : defaultOf(spec);
     inside += (inside.empty() ? "" : ", ") + parameter.name + ": " + formatAttribute(value, &spec);
   }
   return inside.empty() ? metric.name : metric.name + "(" + inside + ")";
@@ -298,8 +296,7 @@ std::string operationsPage() {
       }
       std::string value = parameter.absent ? "optional" : "required";
       if (!parameter.required && !parameter.absent) {
-        value =
-            "default " + std::visit([&](const auto &held) { return formatAttribute(Attribute(held), &parameter); }, parameter.defaultValue);
+        value = "default " + formatAttribute(defaultOf(parameter), &parameter);
       }
       out += "| `" + parameter.name + "`: " + cell(type) + " | " + value + " | " + cell(parameter.help) + " |\n";
     }

@@ -1,6 +1,7 @@
 // The record program (docs/design/record_program.md) as values.
 #pragma once
 
+#include "runtime/base/splits.h"
 #include "runtime/base/status.h"
 #include "runtime/data/pairs.h"
 #include "runtime/data/rows.h"
@@ -16,8 +17,6 @@
 
 namespace penstock {
 
-/// The splits there can be, in the order in which everything lists them.
-inline constexpr std::array<const char *, 3> splitNames = {"train", "dev", "test"};
 inline constexpr int trainSplit = 0;
 /// Index into splitNames, or -1.
 int splitIndex(std::string_view name);

@@ -2,6 +2,7 @@
 
 #include "runtime/base/file.h"
 #include "runtime/base/hash.h"
+#include "runtime/base/splits.h"
 #include "runtime/exec/evaluate.h"
 #include "runtime/exec/run_folder.h"
 
@@ -45,7 +46,7 @@ Result<std::vector<RunPlugin>> pluginsOf(const RunConfig &config, const PluginHo
       PENSTOCK_TRY(add(answer.learner ? PluginKind::learner : PluginKind::head, answer.decoder));
     }
   }
-  for (const char *split : {"train", "dev", "test"}) {
+  for (const char *split : splitNames) {
     for (const MetricSpec &use : metricsFor(config, split)) {
       PENSTOCK_TRY(add(PluginKind::metric, use.plugin));
     }

@@ -164,8 +164,10 @@ TEST_F(Axes, OfAxesAndGridsEqualTheOracleAtAnyNumberOfThreads) {
       for (const double v : oracle.gradients[name].f) {
         largest = std::max(largest, std::abs(v));
       }
+      const std::vector<float> &got = (*after)[name];
+      ASSERT_EQ(got.size(), value.f.size()) << name;
       for (std::size_t k = 0; k < value.f.size(); ++k) {
-        const double gradient = (value.f[k] - static_cast<double>((*after)[name][k])) / rate;
+        const double gradient = (value.f[k] - static_cast<double>(got[k])) / rate;
         ASSERT_NEAR(gradient, oracle.gradients[name].f[k], 2e-5 * largest) << name << "[" << k << "]";
       }
     }

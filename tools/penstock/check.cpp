@@ -2,6 +2,7 @@
 #include "tools/penstock/load_pipeline.h"
 
 #include "runtime/base/printable.h"
+#include "runtime/base/splits.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -19,7 +20,7 @@ std::string recordsOf(const std::string &factsText) {
   const auto facts = nlohmann::json::parse(factsText, nullptr, false);
   const auto splits = facts.is_object() ? facts.find("splits") : facts.end();
   std::string text;
-  for (const char *name : {"train", "dev", "test"}) {
+  for (const char *name : splitNames) {
     if (splits == facts.end() || !splits->is_object() || !splits->contains(name) || !(*splits)[name].is_object()) {
       continue;
     }

@@ -1,5 +1,4 @@
 // How the arguments of a call meet the operands and parameters of its signature.
-#include "compiler/frontend/check/conversion.h"
 #include "compiler/frontend/check/evaluator.h"
 
 #include <unordered_map>

@@ -1,5 +1,4 @@
 // Calls within a model: which of the things that can be called is meant, and those that are no operations.
-#include "compiler/frontend/check/conversion.h"
 #include "compiler/frontend/check/model.h"
 
 namespace penstock::frontend {
@@ -23,7 +22,6 @@ Value Model::call(const Expression &call, std::optional<Value> flow, const Span 
   const Callable callable = scopes.resolve(callee, scope, flow.has_value() ? &*flow : nullptr);
   switch (callable.kind) {
   case Callable::Kind::none:
-  case Callable::Kind::metric:
     for (const Argument &argument : argumentsOf(call)) {
       if (evaluator.looksLikeModelValue(argument.value, scope)) {
         evaluator.evaluate(argument.value, scope, place); // mistakes within are independent of this one
@@ -109,14 +107,23 @@ Value Model::callSignature(const Callable &callable, const Expression &call, std
     return {};
   }
   const std::string path = place.next(callable.name);
+  resolveParameters(signature, instance->attributes, path,
+                    [&](const std::string &name) { return std::pair(bound.origins[name], bound.spans[name]); });
+  return apply(*instance, {std::move(bound.operands), std::move(bound.operandSpans)}, path, call.span);
+}
+
+/// `written`: where the value of a parameter comes from.
+void Model::resolveParameters(const Signature &signature, const Attributes &attributes, const std::string &path,
+                              const std::function<std::pair<Origin, Span>(const std::string &name)> &written) {
+  if (builder.graph.nodes.size() >= mostResolved) {
+    return;
+  }
   for (const ParameterSpec &parameter : signature.parameters) {
-    const auto value = instance->attributes.find(parameter.name);
-    if (value != instance->attributes.end() && builder.graph.nodes.size() < mostResolved) {
-      settings.resolve("model." + path + "." + parameter.name, formatAttribute(value->second, &parameter), bound.origins[parameter.name],
-                       bound.spans[parameter.name]);
+    if (const auto value = attributes.find(parameter.name); value != attributes.end()) {
+      const auto [origin, span] = written(parameter.name);
+      settings.resolve("model." + path + "." + parameter.name, formatAttribute(value->second, &parameter), origin, span);
     }
   }
-  return apply(*instance, {std::move(bound.operands), std::move(bound.operandSpans)}, path, call.span);
 }
 
 Value Model::dimension(const Callable &callable, const Expression &call, Scope &scope, Place &place) {
@@ -258,12 +265,8 @@ Value Model::repeatOnce(const Instance &instance, Inputs inputs, const Span &spa
     reporter.report("bad-repeat", instance.span);
     return {};
   }
-  if (inner.path.empty() && builder.graph.nodes.size() < mostResolved) {
-    for (const ParameterSpec &parameter : signature.parameters) {
-      if (const auto value = inner.attributes.find(parameter.name); value != inner.attributes.end()) {
-        settings.resolve("model." + path + "." + parameter.name, formatAttribute(value->second, &parameter), Origin::file, inner.span);
-      }
-    }
+  if (inner.path.empty()) {
+    resolveParameters(signature, inner.attributes, path, [&](const std::string &) { return std::pair(Origin::file, inner.span); });
   }
   return apply(inner, std::move(inputs), path, span);
 }

@@ -21,16 +21,6 @@ std::string listText(const std::vector<std::string> &items) {
   return items.size() > most ? text + " and " + std::to_string(items.size() - most) + " more" : text;
 }
 
-std::optional<std::int64_t> integerOf(const Attributes &given, const char *name) {
-  const auto found = given.find(name);
-  return found == given.end() ? std::nullopt : std::optional(std::get<std::int64_t>(found->second));
-}
-
-double numberOf(const Attributes &given, const char *name, double fallback) {
-  const auto found = given.find(name);
-  return found == given.end() ? fallback : std::get<double>(found->second);
-}
-
 } // namespace
 
 EncoderBuilder::EncoderBuilder(const Facts *known, GraphBuilder &building, Settings &set, Reporter &reports)
@@ -42,8 +32,8 @@ std::optional<EncoderShape> EncoderBuilder::shapeOf(const Instance &instance, co
   std::optional<EncoderShape> shape =
       folder != given.end() ? shapeInFolder(instance, std::get<std::string>(folder->second), model) : shapeOfCall(instance, span);
   if (shape) {
-    shape->dropout = numberOf(given, "dropout", shape->dropout);
-    shape->attentionDropout = numberOf(given, "attention_dropout", shape->attentionDropout);
+    shape->dropout = valueOr(given, "dropout", shape->dropout);
+    shape->attentionDropout = valueOr(given, "attention_dropout", shape->attentionDropout);
   }
   return shape;
 }
@@ -85,16 +75,16 @@ std::optional<EncoderShape> EncoderBuilder::shapeOfCall(const Instance &instance
   EncoderShape shape;
   shape.family = encoderFamily(family);
   for (const char *size : {"hidden", "layers", "heads"}) {
-    if (!integerOf(given, size)) {
+    if (given.count(size) == 0) {
       reporter.report("missing-argument", instance.span, {{"callable", family}, {"name", size}});
       return std::nullopt;
     }
   }
-  shape.hidden = *integerOf(given, "hidden");
-  shape.layers = *integerOf(given, "layers");
-  shape.heads = *integerOf(given, "heads");
+  shape.hidden = valueOr(given, "hidden", unknownSize);
+  shape.layers = valueOr(given, "layers", unknownSize);
+  shape.heads = valueOr(given, "heads", unknownSize);
   for (const std::int64_t size :
-       {shape.hidden, shape.layers, shape.heads, integerOf(given, "inner").value_or(1), integerOf(given, "positions").value_or(1)}) {
+       {shape.hidden, shape.layers, shape.heads, valueOr(given, "inner", std::int64_t{1}), valueOr(given, "positions", std::int64_t{1})}) {
     if (size == unknownSize) {
       return std::nullopt;
     }
@@ -111,14 +101,12 @@ std::optional<EncoderShape> EncoderBuilder::shapeOfCall(const Instance &instance
     return std::nullopt;
   }
   const bool roberta = shape.family == EncoderShape::Family::roberta;
-  shape.inner = integerOf(given, "inner").value_or(4 * shape.hidden);
-  shape.positions = integerOf(given, "positions").value_or(512);
+  shape.inner = valueOr(given, "inner", 4 * shape.hidden);
+  shape.positions = valueOr(given, "positions", std::int64_t{512});
   shape.segments = shape.family == EncoderShape::Family::distilbert ? 0 : roberta ? 1 : 2;
   shape.epsilon = roberta ? 1e-5 : 1e-12;
   shape.skipped = roberta ? 2 : 0; // of its table in a folder, if it is exported
-  if (const auto activation = given.find("activation"); activation != given.end()) {
-    shape.activation = std::get<std::string>(activation->second);
-  }
+  shape.activation = valueOr(given, "activation", shape.activation);
   return shape;
 }
 
@@ -212,10 +200,10 @@ void EncoderBuilder::resolveShape(const Instance &instance, const EncoderShape &
 /// The operations of one encoder whose sizes are known.
 class EncoderBuilder::Expansion {
 public:
-  Expansion(EncoderBuilder &owner, const EncoderShape &sizes, const Facts::Model *from, std::string where, const Instance &call,
-            const Span &at)
-      : encoders(owner), shape(sizes), model(from), path(std::move(where)), instance(call), span(at),
-        folder(from == nullptr ? "" : std::get<std::string>(call.attributes.at("folder"))) {}
+  /// `given`: the folder that `from` is read from, "" for none.
+  Expansion(EncoderBuilder &owner, const EncoderShape &sizes, const Facts::Model *from, const std::string &given, std::string where,
+            const Instance &call, const Span &at)
+      : encoders(owner), shape(sizes), model(from), folder(given), path(std::move(where)), instance(call), span(at) {}
 
   int run(int ids, std::int64_t vocabulary) {
     int x = embeddings(ids, vocabulary);
@@ -271,10 +259,10 @@ private:
   EncoderBuilder &encoders;
   const EncoderShape &shape;
   const Facts::Model *model;
+  const std::string &folder;
   const std::string path;
   const Instance &instance;
   const Span span;
-  const std::string folder;
 };
 
 Value EncoderBuilder::encoder(const Instance &instance, const Value &given, const Span &at, const std::string &path, const Span &span) {
@@ -317,7 +305,7 @@ Value EncoderBuilder::encoder(const Instance &instance, const Value &given, cons
                     {{"name", family}, {"value", "a weight of more than 4,000,000,000 numbers"}, {"rule", "smaller"}});
     return {};
   }
-  const int rows = Expansion(*this, *shape, model, path, instance, span).run(ids, vocabulary);
+  const int rows = Expansion(*this, *shape, model, folder, path, instance, span).run(ids, vocabulary);
   made[rows] = {shape->family, folder};
   if (std::none_of(uses.begin(), uses.end(), [&](const EncoderUse &one) { return one.path == path; })) {
     uses.push_back({path, family, folder, model != nullptr ? model->config : encoderConfig(*shape, vocabulary)});

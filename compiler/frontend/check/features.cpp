@@ -204,7 +204,6 @@ Value Records::textStep(const Callable &callable, BoundCall bound, const Span &s
     draft.tokenized = true;
   }
   draft.steps.push_back(std::move(step));
-  draft.span = span;
   Value value(Value::Kind::draft);
   value.draft = std::make_shared<FeatureDraft>(std::move(draft));
   return value;

@@ -1,6 +1,5 @@
 #include "compiler/frontend/check/graph_builder.h"
 
-#include "compiler/frontend/check/conversion.h"
 #include "compiler/frontend/encoders.h"
 
 namespace penstock::frontend {
@@ -24,7 +23,9 @@ std::vector<Weight> weightsOf(const GraphNode &node) {
 
 } // namespace
 
-bool hasWeights(const GraphNode &node) { return node.kind == GraphNode::Kind::head || isUnexpanded(node) || !weightsOf(node).empty(); }
+bool hasWeights(const GraphNode &node) {
+  return !node.weights.empty() || node.kind == GraphNode::Kind::head || isUnexpanded(node) || !weightsOf(node).empty();
+}
 
 bool hasDecayingWeights(const GraphNode &node) {
   const std::vector<Weight> weights = weightsOf(node);
@@ -143,10 +144,7 @@ void GraphBuilder::reportWrongTarget(const Column &column, Accepts accepts, cons
                                                            : "a class, a number or a set";
   // What predicts such a column, or which column this one predicts.
   const std::string other = findBuiltin(op) != nullptr ? lossOf(type) : scopes.headOf(type);
-  const std::string declared = accepts == Accepts::numberTarget ? "number"
-                               : accepts == Accepts::setTarget  ? "set"
-                               : accepts == Accepts::tagsTarget ? "tags"
-                                                                : "class";
+  const std::string only = typeOfTarget(accepts), declared = only.empty() ? "class" : only;
   const std::string hint = (other.empty() ? "" : "write `" + other + "`, or ") + "declare `" + column.name + "` as `" + declared + "()`";
   reporter.report("wrong-target", span,
                   {{"op", op}, {"expected", expected}, {"name", column.name}, {"found", "a " + type + " column"}, {"hint", hint}},
@@ -159,12 +157,11 @@ int GraphBuilder::tags(const Column &column, const std::string &op, const Span &
     return -1;
   }
   const Feature *feature = records.findFeature(beside->axis());
-  const Column *words = feature == nullptr ? nullptr : records.findColumn(feature->draft.column);
   const auto known = inputs.find(column.name);
   std::string problem;
   if (!acceptsType(Accepts::sequence, *beside)) {
     problem = "what is tagged is " + describeType(*beside);
-  } else if (words == nullptr || words->type != "words") {
+  } else if (feature == nullptr || records.typeOf(feature->draft.column) != "words") {
     problem = "`" + beside->axis() + "` is not made of words";
   } else if (known != inputs.end() && !typeOf(known->second).sameRows(*beside)) {
     problem = "`" + typeOf(known->second).axis() + "` has these tags already, and `" + beside->axis() + "` gets them too";

@@ -2,6 +2,7 @@
 
 #include "compiler/frontend/check/conversion.h"
 #include "compiler/frontend/other_tools.h"
+#include "runtime/base/splits.h"
 
 namespace penstock::frontend {
 
@@ -31,7 +32,7 @@ void Measures::read() {
   for (std::size_t i = 0; i < builder.graph.answers.size(); ++i) {
     answerByName.emplace(builder.graph.answers[i].name, i);
   }
-  for (const char *split : {"train", "dev", "test"}) {
+  for (const char *split : splitNames) {
     if (const Setting *setting = find(given, split)) {
       readMetrics(split, *setting);
     }
@@ -131,8 +132,7 @@ std::string Measures::metricThatGives(const std::string &name) const {
 }
 
 bool Measures::judges(const PluginManifest &metric, const Answer &answer) const {
-  const Column *column = records.findColumn(answer.target);
-  const std::string type = column == nullptr ? "" : column->type;
+  const std::string type = records.typeOf(answer.target);
   // Metrics of classes judge tags word by word.
   return !answer.learner && (type.empty() || metric.takes(type) || (type == "tags" && metric.takes("class")));
 }
@@ -263,8 +263,7 @@ bool Measures::chooseAnswer(const PluginManifest &metric, const Span &span, cons
   for (const std::string &target : metric.targets) {
     takes += (takes.empty() ? "" : " or ") + (target == "class" ? "classes" : target == "tags" ? "tags" : target + "s");
   }
-  const Column *column = records.findColumn(judged->target);
-  const std::string type = column == nullptr ? "" : column->type;
+  const std::string type = records.typeOf(judged->target);
   reporter.report("metric-not-for-answer", span,
                   {{"metric", metric.name},
                    {"expected", takes},
@@ -314,7 +313,7 @@ bool Measures::readMetric(const Expression &item, Measured &one) {
 
 void Measures::nameResults() {
   // As the runtime names them: where names repeat, those of later answers get the answer's name before them.
-  for (const char *split : {"train", "dev", "test"}) {
+  for (const char *split : splitNames) {
     std::map<std::string, MetricResult> &names = results[split];
     const auto add = [&](const Measured &one) {
       for (const MetricResult &result : one.results) {

@@ -424,6 +424,7 @@ Value Model::applyDefinition(const Instance &instance, const Inputs &inputs, con
 void Model::checkUnusedDefinitions() {
   const GraphBuilder::Trial trial(builder);
   settings.forgetResolved(true);
+  const bool known = unknownTimes; // of the model, whatever a layer that is tried repeats
   for (const auto &unit : program.units) {
     for (const Definition &definition : unit->ast.definitions) {
       if (expanded.count(&definition) > 0 || reporter.full()) {
@@ -443,6 +444,7 @@ void Model::checkUnusedDefinitions() {
       apply(instance, {std::vector<Value>(count, Value(Value::Kind::unknown)), std::vector<Span>(count)}, "", definition.nameSpan);
     }
   }
+  unknownTimes = known;
   settings.forgetResolved(false);
 }
 

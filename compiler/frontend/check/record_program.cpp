@@ -1,5 +1,7 @@
 #include "compiler/frontend/check/record_program.h"
 
+#include "runtime/base/splits.h"
+
 #include <nlohmann/json.hpp>
 
 namespace penstock::frontend {
@@ -152,10 +154,9 @@ Json splitOf(const DataBlock &data) {
     return {{"by", "file"}};
   }
   Json shares = Json::object();
-  const char *names[3] = {"train", "dev", "test"};
-  for (int i = 0; i < 3; ++i) {
+  for (std::size_t i = 0; i < splitNames.size(); ++i) {
     if (data.shares[i] > 0) {
-      shares[names[i]] = data.shares[i];
+      shares[splitNames[i]] = data.shares[i];
     }
   }
   return {{"by", "hash"}, {"column", data.splitBy}, {"shares", shares}};
@@ -164,16 +165,12 @@ Json splitOf(const DataBlock &data) {
 /// Writes the features that the model uses, each with the places of what it is made of; gives their names.
 std::set<std::string> putFeatures(JsonText &out, JsonText &places, const Records &records, const Model &model) {
   std::set<std::string> made;
-  const auto typeOf = [&](const std::string &name) {
-    const Column *column = records.findColumn(name);
-    return column == nullptr ? std::string() : column->type;
-  };
   out.key("features").open('[');
   for (const Feature &feature : records.features()) {
     const FeatureDraft &draft = feature.draft;
     const bool isPair = !draft.second.empty();
-    const bool isText = typeOf(draft.column) == "text" && (!isPair || typeOf(draft.second) == "text");
-    const bool isWords = typeOf(draft.column) == "words" && !isPair;
+    const bool isText = records.typeOf(draft.column) == "text" && (!isPair || records.typeOf(draft.second) == "text");
+    const bool isWords = records.typeOf(draft.column) == "words" && !isPair;
     if ((model.good() && !feature.used) || (!isText && !isWords)) {
       continue;
     }

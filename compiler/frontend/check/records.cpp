@@ -1,6 +1,6 @@
 #include "compiler/frontend/check/records.h"
 
-#include "compiler/frontend/check/conversion.h"
+#include "runtime/base/splits.h"
 
 namespace penstock::frontend {
 
@@ -13,6 +13,11 @@ Records::Records(const Program &files, const Facts *known, Scopes &names, Settin
 const Column *Records::findColumn(const std::string &name) const {
   const auto found = columnByName.find(name);
   return found == columnByName.end() ? nullptr : dataBlock.columns[found->second].get();
+}
+
+std::string Records::typeOf(const std::string &column) const {
+  const Column *const found = findColumn(column);
+  return found == nullptr ? "" : found->type;
 }
 
 void Records::readData() {
@@ -105,9 +110,8 @@ bool Records::readSplit(const Expression &split, Origin origin) {
   }
   dataBlock.splitBy = std::get<std::string>(how.attributes.at("by"));
   double sum = 0;
-  const char *names[3] = {"train", "dev", "test"};
-  for (int i = 0; i < 3; ++i) {
-    dataBlock.shares[i] = std::get<double>(how.attributes.at(names[i]));
+  for (std::size_t i = 0; i < splitNames.size(); ++i) {
+    dataBlock.shares[i] = std::get<double>(how.attributes.at(splitNames[i]));
     sum += dataBlock.shares[i];
   }
   if (std::abs(sum - 1) > 1e-9 || dataBlock.shares[0] <= 0) {

@@ -37,6 +37,8 @@ public:
   const DataBlock &data() const { return dataBlock; }
   /// nullptr where there is none of that name.
   const Column *findColumn(const std::string &name) const;
+  /// The type of the column of that name, "" where there is none or it could not be read.
+  std::string typeOf(const std::string &column) const;
   const std::vector<Feature> &features() const { return featureList; }
   const Feature *findFeature(const std::string &name) const;
   void use(const std::string &feature);

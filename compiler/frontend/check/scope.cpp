@@ -129,7 +129,7 @@ std::vector<std::string> Scopes::callableNames(const Scope &scope, const Value *
 Callable Scopes::resolve(const Expression &callee, const Scope &scope, const Value *flow) {
   if (callee.kind != Expression::Kind::name) {
     if (callee.kind != Expression::Kind::error) {
-      reporter.report("unknown-callable", callee.span, {{"name", std::string(callee.span.text().substr(0, 60))}});
+      reporter.report("unknown-callable", callee.span, {{"name", excerpt(callee.span)}});
     }
     return {};
   }

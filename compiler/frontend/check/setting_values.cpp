@@ -14,7 +14,7 @@ SettingValues::SettingValues(const Program &files, Scopes &names, Settings &set,
 namespace {
 
 /// The type that a param is declared with. `one_of(a, b)` is an enumeration.
-std::optional<ParameterSpec> readType(const Parameter &param, bool allowEnumeration, std::string *unknown) {
+std::optional<ParameterSpec> readType(const Parameter &param, std::string *unknown) {
   ParameterSpec spec;
   spec.name = param.name;
   const Expression &type = *param.type;
@@ -28,7 +28,7 @@ std::optional<ParameterSpec> readType(const Parameter &param, bool allowEnumerat
       spec.type = found->second;
       return spec;
     }
-  } else if (allowEnumeration && name == "one_of") {
+  } else if (name == "one_of") {
     spec.type = Type::enumeration;
     for (const Argument &argument : type.arguments) {
       if (argument.value.kind == Expression::Kind::name) {
@@ -39,7 +39,7 @@ std::optional<ParameterSpec> readType(const Parameter &param, bool allowEnumerat
       return spec;
     }
   }
-  *unknown = name.empty() ? std::string(type.span.text().substr(0, 40)) : name;
+  *unknown = name.empty() ? excerpt(type.span, 40) : name;
   return std::nullopt;
 }
 
@@ -54,7 +54,7 @@ void SettingValues::readParams() {
       continue;
     }
     std::string unknown;
-    const auto spec = readType(param, true, &unknown);
+    const auto spec = readType(param, &unknown);
     if (!spec) {
       reporter.report(
           "unknown-type", param.type->span,

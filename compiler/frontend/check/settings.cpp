@@ -94,7 +94,7 @@ BlockSettings Settings::of(const std::string &name) {
       if (entry.kind != Entry::Kind::setting) {
         continue;
       }
-      if (std::find(known.begin(), known.end(), entry.name) == known.end()) {
+      if (!isSetting(name, entry.name)) {
         std::vector<std::string> free; // what the block does not set yet
         std::copy_if(known.begin(), known.end(), std::back_inserter(free), [&](const std::string &one) { return given.count(one) == 0; });
         if (given.count("steps") > 0 || given.count("epochs") > 0) {
@@ -117,7 +117,7 @@ BlockSettings Settings::of(const std::string &name) {
     }
   }
   for (Override &one : overrides) {
-    if (one.parts.size() == 2 && one.parts[0] == name && std::find(known.begin(), known.end(), one.parts[1]) != known.end()) {
+    if (one.parts.size() == 2 && one.parts[0] == name && isSetting(name, one.parts[1])) {
       one.used = true;
       reporter.add(one.problems);
       found[one.parts[1]] = {&one.value, one.nameSpan(), Origin::commandLine};
@@ -154,13 +154,11 @@ void Settings::reportUnused() {
       continue;
     }
     if (one.parts.size() > 2) {
-      const std::vector<std::string> &known = settingsOf(one.parts[0]);
       const std::string setting = one.parts[0] + "." + one.parts[1];
-      const bool isSetting = std::find(known.begin(), known.end(), one.parts[1]) != known.end();
       const bool isCall = std::any_of(values.begin(), values.end(), [&](const Resolved &resolved) {
         return resolved.key.compare(0, setting.size() + 1, setting + ".") == 0;
       });
-      if (isSetting && !isCall) {
+      if (isSetting(one.parts[0], one.parts[1]) && !isCall) {
         reporter.report("set-without-call", one.nameSpan(), {{"name", one.name.substr(0, 80)}, {"setting", setting}});
         continue;
       }

@@ -6,12 +6,6 @@ namespace penstock::frontend {
 
 namespace {
 
-double doubleOf(const Attributes &attributes, const char *name, double otherwise) {
-  const auto found = attributes.find(name);
-  const auto *value = found == attributes.end() ? nullptr : std::get_if<double>(&found->second);
-  return value == nullptr ? otherwise : *value;
-}
-
 /// What stands for a setting that is not given.
 Expression nameExpression(const char *name) {
   Expression expression;
@@ -112,15 +106,13 @@ void Training::readOptimizer(const Setting *setting) {
   }
   OptimizerConfig &config = train.optimizer;
   config.kind = choice.name;
-  config.lr = doubleOf(choice.attributes, "lr", config.lr);
-  config.momentum = doubleOf(choice.attributes, "momentum", 0);
-  config.beta1 = doubleOf(choice.attributes, "beta1", config.beta1);
-  config.beta2 = doubleOf(choice.attributes, "beta2", config.beta2);
-  config.epsilon = doubleOf(choice.attributes, "epsilon", config.epsilon);
-  config.weightDecay = doubleOf(choice.attributes, "weight_decay", 0);
-  if (const auto nesterov = choice.attributes.find("nesterov"); nesterov != choice.attributes.end()) {
-    config.nesterov = std::get<bool>(nesterov->second);
-  }
+  config.lr = valueOr(choice.attributes, "lr", config.lr);
+  config.momentum = valueOr(choice.attributes, "momentum", 0.0);
+  config.beta1 = valueOr(choice.attributes, "beta1", config.beta1);
+  config.beta2 = valueOr(choice.attributes, "beta2", config.beta2);
+  config.epsilon = valueOr(choice.attributes, "epsilon", config.epsilon);
+  config.weightDecay = valueOr(choice.attributes, "weight_decay", 0.0);
+  config.nesterov = valueOr(choice.attributes, "nesterov", config.nesterov);
 }
 
 void Training::readSchedule(const Setting *setting) {

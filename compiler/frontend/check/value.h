@@ -44,7 +44,7 @@ struct FeatureDraft {
   };
   std::vector<Step> steps;
   bool tokenized = false;
-  Span span, maxLengthSpan;
+  Span maxLengthSpan;
 };
 
 struct Value {

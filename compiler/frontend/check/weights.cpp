@@ -47,8 +47,8 @@ class WeightTree {
 public:
   struct Branch {
     std::map<std::string, std::size_t, std::less<>> children;
-    std::map<std::string, std::vector<std::pair<std::int64_t, std::size_t>>, std::less<>> families; // children with an ordinal
-    std::vector<std::pair<std::size_t, std::size_t>> items; // node, weight; the node itself: `itself`
+    std::map<std::string, std::multimap<std::int64_t, std::size_t>, std::less<>> families; // children with an ordinal, by it
+    std::vector<std::pair<std::size_t, std::size_t>> items;                                // node, weight; the node itself: `itself`
   };
   static constexpr std::size_t itself = static_cast<std::size_t>(-1);
   std::vector<Branch> branches{Branch{}};
@@ -79,7 +79,7 @@ public:
     std::string_view family;
     std::int64_t ordinal = 0;
     if (splitOrdinal(name, family, ordinal)) {
-      branches[at].families[std::string(family)].emplace_back(ordinal, made);
+      branches[at].families[std::string(family)].emplace(ordinal, made);
     }
     return made;
   }
@@ -95,10 +95,10 @@ public:
         }
         if (const auto many = branches[at].families.find(segment.name);
             many != branches[at].families.end() && (segment.indexed || families)) {
-          for (const auto &[ordinal, branch] : many->second) {
-            if (!segment.indexed || (ordinal >= segment.first && ordinal <= segment.last)) {
-              next.push_back(branch);
-            }
+          const auto &all = many->second;
+          for (auto one = segment.indexed ? all.lower_bound(segment.first) : all.begin();
+               one != all.end() && (!segment.indexed || one->first <= segment.last); ++one) {
+            next.push_back(one->second);
           }
         }
       }
@@ -316,7 +316,10 @@ void Weights::reportUnknown(const Selection &selection, const Span &span) {
   }
   std::set<std::string> paths;
   for (const GraphNode &node : builder.graph.nodes) {
-    for (std::size_t dot = node.path.find('.'); hasWeights(node) && paths.size() < 10000; dot = node.path.find('.', dot + 1)) {
+    if (paths.size() >= 10000 || !hasWeights(node)) {
+      continue;
+    }
+    for (std::size_t dot = node.path.find('.'); paths.size() < 10000; dot = node.path.find('.', dot + 1)) {
       paths.insert(node.path.substr(0, dot));
       if (dot == std::string::npos) {
         break;

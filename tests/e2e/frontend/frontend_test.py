@@ -485,6 +485,9 @@ def growing(kind, n):
         model = f"  answer = {pooled} |> ly({names('p{0}: 3')}) |> classify(label)\n"
     elif kind == "frozen weights":
         model, train = linears, f"  freeze: [{names('x{1}')}]\n"
+    elif kind == "ordinals":
+        model = f"  h = {pooled} |> repeat({n}, linear(4))\n  answer = h |> classify(label)\n"
+        train = f"  freeze: [{', '.join([f'h.linear[0..{n - 1}]'] * 16)}]\n"  # so often that the model itself takes less
     elif kind == "rates":
         model, train = linears, f"  rates: [{names('times(x{1}, 0.5)')}]\n"
     elif kind == "terms":
@@ -505,7 +508,7 @@ def growing(kind, n):
 
 
 KINDS = ["classes", "missing cells", "columns", "inputs", "params", "features", "features of the model", "bindings", "instances", "steps of a flow", "layers",
-         "layers that nothing uses", "repetitions", "parameters of a layer", "frozen weights", "rates", "terms", "answers", "expectations",
+         "layers that nothing uses", "repetitions", "parameters of a layer", "frozen weights", "ordinals", "rates", "terms", "answers", "expectations",
          "names that do not exist", "imports", "comments"]
 
 
