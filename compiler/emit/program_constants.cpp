@@ -24,6 +24,7 @@ public:
   Constant *i32(std::int64_t value) { return llvm::ConstantInt::getSigned(llvm::Type::getInt32Ty(context), value); }
   Constant *i64(std::int64_t value) { return llvm::ConstantInt::getSigned(llvm::Type::getInt64Ty(context), value); }
   Constant *f32(float value) { return llvm::ConstantFP::get(llvm::Type::getFloatTy(context), llvm::APFloat(value)); }
+  Constant *f64(double value) { return llvm::ConstantFP::get(llvm::Type::getDoubleTy(context), llvm::APFloat(value)); }
   Constant *null() { return llvm::ConstantPointerNull::get(llvm::PointerType::get(context, 0)); }
 
   Constant *text(const std::string &value) {
@@ -252,6 +253,12 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
                                 t.i32(static_cast<std::int64_t>(outputs.size())), t.array(outputs)}));
   }
 
+  std::vector<Constant *> losses;
+  for (const double coefficient : table.losses) {
+    using S = PenstockLossInfo;
+    losses.push_back(t.record("PenstockLossInfo", sizeof(S), {offsetof(S, coefficient)}, {t.f64(coefficient)}));
+  }
+
   const auto count = [&](const auto &items) { return t.i32(static_cast<std::int64_t>(items.size())); };
   using S = PenstockProgram;
   Constant *program = t.record("PenstockProgram", sizeof(S),
@@ -276,7 +283,9 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
                                 offsetof(S, entries),
                                 offsetof(S, deferred_bytes),
                                 offsetof(S, deferred_steps),
-                                offsetof(S, gradient_elements)},
+                                offsetof(S, gradient_elements),
+                                offsetof(S, loss_count),
+                                offsetof(S, losses)},
                                {t.i32(sizeof(S)),
                                 t.i32(PENSTOCK_PROGRAM_ABI_MAJOR),
                                 t.i32(PENSTOCK_PROGRAM_ABI_MINOR),
@@ -298,7 +307,9 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
                                 t.array(entries),
                                 t.i64(table.deferredBytes),
                                 t.i64(table.deferredSteps),
-                                t.i64(table.accumulatedElements)});
+                                t.i64(table.accumulatedElements),
+                                count(losses),
+                                t.array(losses)});
   if (!t.problem.empty()) {
     return internalError(t.problem);
   }

@@ -77,6 +77,7 @@ struct ProgramTable {
   std::vector<std::string> symbols;
   std::vector<Entry> entries;
   std::int64_t deferredBytes = 0, deferredSteps = 0, accumulatedElements = 0;
+  std::vector<double> losses; // the factor of each in the objective
 };
 
 } // namespace penstock

@@ -29,8 +29,10 @@ def DeriveEntriesPass : Pass<"penstock-derive-entries", "mlir::ModuleOp"> {
 
       @train_step  the loss, marked `nn.differentiate`, the updates of states, and one `nn.apply` as the module's `nn.optimizer`
                    says; left out where the module has no `nn.optimizer` or the model no loss. With the module's `nn.accumulate`
-                   there are in its place @gradient, which ends with an `nn.accumulate`, and @apply
-      @evaluate    the loss and the answers, without dropout and updates of states
+                   there are in its place @weights, an output a loss: the weight of a part; @gradient, which divides by the weights of the
+                   step (`nn.step_weight`) and ends with an `nn.accumulate`; and @apply
+      @evaluate    two outputs a loss, its items and their weights, which the module's `nn.losses` (the factor of each) counts,
+                   and the answers; without dropout and updates of states
       @predict     the answers alone: inputs that only the loss reads are gone
 
     In each, outputs are numbered from 0 in the order of the model.

@@ -25,7 +25,7 @@ extern "C" {
 #endif
 
 #define PENSTOCK_PLUGIN_ABI_MAJOR 1
-#define PENSTOCK_PLUGIN_ABI_MINOR 2
+#define PENSTOCK_PLUGIN_ABI_MINOR 3
 
 /* Whether a table or a struct that came over the boundary, of type `Struct`, is long enough to have `member`: what was not in the first
  * version of a struct is asked for so, never by `sizeof`, which grows with the header of the one who asks. */
@@ -167,7 +167,11 @@ typedef struct PenstockGraphBuilder {
 typedef struct PenstockHeadGraph {
   uint32_t struct_size;
   PenstockNode answer; /* records x answer width; of a head that predicts tags: rows of its input's axis x answer width */
-  PenstockNode loss;   /* scalar; 0 when target is 0 */
+  PenstockNode loss;   /* items whose sum is the loss: rows or a scalar; without `weight` a scalar, a mean; 0 when target is 0 */
+  /* Since 1.3. What the sum of the items is divided by, over all parts of a step and all batches of a split: rows or a scalar, the
+   * weight of each item. It depends on the target alone. 0: `loss` is a sum of what the builder's losses gave (`cross_entropy`, `mse`)
+   * times numbers, each of which brings its own weight; any other scalar counts as a mean over the records. */
+  PenstockNode weight;
 } PenstockHeadGraph;
 
 /* Receives the text of a JSON object, one a record. */

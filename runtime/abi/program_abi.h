@@ -84,7 +84,7 @@ typedef struct PenstockInputInfo {
 
 /* One output of an entry. */
 typedef struct PenstockOutputInfo {
-  const char *name; /* "loss", "answer.probabilities", ... */
+  const char *name; /* "loss", "items 0", "answer.probabilities", ... */
   const PenstockValueType *type;
 } PenstockOutputInfo;
 
@@ -139,7 +139,7 @@ typedef struct PenstockCall {
   uint64_t deferred_first; /* number of the step that was the first since it was zero; step - this < deferred_steps */
   float *gradients;        /* PenstockProgram.gradient_elements: sums over the parts of a step */
   int32_t part;            /* of "gradient": 0 begins the sums anew */
-  float share;             /* of "gradient": what the sums take of this part's gradient */
+  const float *weights;    /* of "gradient": of each loss the weight of all parts of the step, above 0 */
   /* Where the sections of the arena begin, less its constant bytes: of each axis, of the records, of the workers. */
   const int64_t *arena_sections;
 } PenstockCall;
@@ -181,9 +181,10 @@ typedef struct PenstockDispatch {
 } PenstockDispatch;
 
 /* Entries: "pack" (packs weights into the handles; run after loading or changing parameters, before evaluate and predict;
- * train_step packs for itself), "train_step" (gradient and apply, one batch) or in its place "gradient" and "apply", "evaluate" (loss and
- * answers), "predict" (answers; target inputs are NULL), "settle" (after steps, before anything else reads parameters or states: brings
- * deferred rows up to date; `step` is the number of the next step). */
+ * train_step packs for itself), "train_step" (gradient and apply, one batch) or in its place "weights" (of a part, an output a loss),
+ * "gradient" (whose output "loss" is the part's share of the step's) and "apply", "evaluate" (losses and answers), "predict" (answers;
+ * target inputs are NULL), "settle" (after steps, before anything else reads parameters or states: brings deferred rows up to date; `step`
+ * is the number of the next step). */
 typedef struct PenstockEntry {
   const char *name;
   int32_t step_count;
@@ -192,6 +193,12 @@ typedef struct PenstockEntry {
   int32_t output_count;
   const PenstockOutputInfo *outputs;
 } PenstockEntry;
+
+/* One loss of the objective, which is the sum over its losses of coefficient * items / weights: sums over all parts of a step, or all
+ * batches of a split. Of loss i the outputs 2 * i and 2 * i + 1 of "evaluate" are its items and their weights, one number a row. */
+typedef struct PenstockLossInfo {
+  double coefficient;
+} PenstockLossInfo;
 
 typedef struct PenstockProgram {
   uint32_t struct_size;
@@ -216,6 +223,8 @@ typedef struct PenstockProgram {
   int64_t deferred_bytes;
   int64_t deferred_steps;    /* after so many steps "settle" must run */
   int64_t gradient_elements; /* 0: a step is one "train_step"; else some "gradient", one a part, and an "apply" */
+  int32_t loss_count;        /* 0: there is nothing to minimize */
+  const PenstockLossInfo *losses;
 } PenstockProgram;
 
 typedef const PenstockProgram *(*PenstockProgramFunction)(void);

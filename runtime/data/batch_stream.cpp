@@ -31,10 +31,6 @@ constexpr std::int64_t ringBytes = std::int64_t{1} << 20; // small batches: as m
 constexpr std::int64_t mostAhead = 64;
 constexpr std::int64_t reservedBytes = std::int64_t{64} << 20;
 
-std::int64_t recordsOf(const BatchStream::Plan &plan, const SplitDataset &dataset) {
-  return plan.only.empty() ? dataset.records() : static_cast<std::int64_t>(plan.only.size());
-}
-
 class Stream : public BatchStream {
 public:
   Stream(std::shared_ptr<const SplitDataset> dataset, const Plan &plan, std::int64_t firstStep, std::int64_t lastStep, std::size_t slots)
@@ -73,14 +69,34 @@ public:
   }
 
   Result<const Batch *> next() override {
-    if (handedOut) {
-      handedOut = false;
+    PENSTOCK_TRY(take(1));
+    return taken.empty() ? nullptr : taken.front();
+  }
+
+  Result<std::span<const Batch *const>> next(std::int64_t count) override {
+    PENSTOCK_TRY(take(count));
+    return std::span<const Batch *const>(taken);
+  }
+
+private:
+  /// Gives back what was handed out before and waits for the next batches.
+  Status take(std::int64_t count) {
+    while (!taken.empty()) {
+      taken.pop_back();
       release();
     }
-    if (firstStep + consumed >= lastStep) {
-      return static_cast<const Batch *>(nullptr);
+    if (count > static_cast<std::int64_t>(ring.size()) - 1) {
+      return internalError("more batches at once are asked of a stream than it was planned for");
     }
-    const auto mine = static_cast<int>(consumed);
+    for (std::int64_t i = 0; i < count && firstStep + consumed + i < lastStep; ++i) {
+      PENSTOCK_TRY(await(consumed + i));
+      taken.push_back(ring[static_cast<std::size_t>(consumed + i) % ring.size()].get());
+    }
+    return Status::success();
+  }
+
+  Status await(std::int64_t number) {
+    const auto mine = static_cast<int>(number);
     for (int spin = 0; filled.load(std::memory_order_acquire) == mine && spin < spins; ++spin) {
       relax();
     }
@@ -91,14 +107,12 @@ public:
       }
       consumerSleeps.store(false, std::memory_order_relaxed);
     }
-    if (consumed == failedAt.load(std::memory_order_acquire)) {
+    if (number == failedAt.load(std::memory_order_acquire)) {
       return environmentError("not enough memory for the next batch");
     }
-    handedOut = true;
-    return static_cast<const Batch *>(ring[static_cast<std::size_t>(consumed) % ring.size()].get());
+    return Status::success();
   }
 
-private:
   /// Batches made and not given back, as counted by 32-bit words that may wrap.
   static std::uint32_t between(std::int64_t made, int given) {
     return static_cast<std::uint32_t>(made) - static_cast<std::uint32_t>(given);
@@ -160,7 +174,7 @@ private:
   void collate(std::int64_t step, BatchBuffers &batch) {
     const RecordProgram &program = dataset->program;
     const SplitIds &ids = dataset->ids;
-    const std::int64_t records = recordsOf(plan, *dataset);
+    const std::int64_t records = dataset->records();
     const std::int64_t perEpoch = (records + plan.batch - 1) / plan.batch;
     const std::int64_t epoch = step / perEpoch;
     const std::int64_t begin = step % perEpoch * plan.batch;
@@ -170,8 +184,7 @@ private:
     batch.epoch = epoch;
     batch.step = step;
     for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t place = plan.shuffle ? static_cast<std::int64_t>(order(static_cast<std::uint64_t>(begin + i))) : begin + i;
-      const std::int64_t record = plan.only.empty() ? place : plan.only[static_cast<std::size_t>(place)];
+      const std::int64_t record = plan.shuffle ? static_cast<std::int64_t>(order(static_cast<std::uint64_t>(begin + i))) : begin + i;
       batch.records[static_cast<std::size_t>(i)] = record;
       batch.recordNumbers()[i] = static_cast<std::uint64_t>(record);
     }
@@ -224,7 +237,7 @@ private:
   std::thread producer;
   // Of the consumer:
   std::int64_t consumed = 0;
-  bool handedOut = false;
+  std::vector<const Batch *> taken; // handed out
   // Shared; `filled` and `released` count batches since the start, as 32-bit words, because a futex
   // takes no other.
   alignas(64) std::atomic<int> filled{0};
@@ -259,12 +272,11 @@ Result<std::unique_ptr<BatchStream>> BatchStream::start(std::shared_ptr<const Da
   if (split == nullptr) {
     return internalError("a batch stream was asked for a data set of another kind");
   }
-  const auto outside = [&](std::int64_t record) { return record < 0 || record >= split->records(); };
-  if (plan.batch < 1 || plan.firstStep < 0 || plan.ahead < 0 || std::any_of(plan.only.begin(), plan.only.end(), outside)) {
-    return internalError("a batch stream was asked for batches without records, steps below 0 or records that are not there");
+  if (plan.batch < 1 || plan.firstStep < 0 || plan.ahead < 0 || plan.together < 1) {
+    return internalError("a batch stream was asked for batches without records or for steps below 0");
   }
   Plan own = plan;
-  const std::int64_t records = recordsOf(plan, *split);
+  const std::int64_t records = split->records();
   own.batch = std::clamp<std::int64_t>(plan.batch, 1, std::max<std::int64_t>(records, 1));
   const std::int64_t perEpoch = (records + own.batch - 1) / own.batch;
   std::int64_t last = plan.lastStep;
@@ -277,7 +289,9 @@ Result<std::unique_ptr<BatchStream>> BatchStream::start(std::shared_ptr<const Da
   const double mean = records == 0 ? 0 : static_cast<double>(split->tokens()) / static_cast<double>(split->records());
   const double bytes = static_cast<double>(own.batch) * (mean * 12 + 32) + 1;
   const auto fits = static_cast<std::int64_t>(static_cast<double>(ringBytes) / bytes);
-  const std::int64_t ahead = std::max<std::int64_t>({1, std::min<std::int64_t>(plan.ahead, 1024), std::min(fits, mostAhead)});
+  // A producer that sleeps has filled half of the ring at least: enough for what is asked for at once.
+  const std::int64_t least = plan.together == 1 ? 1 : 2 * plan.together;
+  const std::int64_t ahead = std::max<std::int64_t>({least, std::min<std::int64_t>(plan.ahead, 1024), std::min(fits, mostAhead)});
   try {
     auto stream = std::make_unique<Stream>(std::move(split), own, plan.firstStep, last, static_cast<std::size_t>(ahead + 1));
     PENSTOCK_TRY(stream->begin(rows));

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -98,12 +99,14 @@ public:
     std::int64_t firstStep = 0; // resume: continue as if the steps before had run
     std::int64_t lastStep = -1; // one past the last; -1: the end of one epoch
     int ahead = 4;
-    std::vector<std::int64_t> only; // the records of the dataset that there are, in their order; empty: all
+    std::int64_t together = 1; // the most batches that are asked for at once
   };
   static Result<std::unique_ptr<BatchStream>> start(std::shared_ptr<const Dataset> dataset, const Plan &plan);
   virtual ~BatchStream() = default;
   /// The next batch, or NULL after the last. It stays valid until the next call.
   virtual Result<const Batch *> next() = 0;
+  /// The next batches, at most `count`, fewer at the end. They stay valid until the next call.
+  virtual Result<std::span<const Batch *const>> next(std::int64_t count) = 0;
 };
 
 /// Where records to predict come from.

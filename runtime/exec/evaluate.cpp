@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace penstock {
 
@@ -109,21 +110,15 @@ struct Judged {
   bool isOfTrain(std::int32_t index) const { return index >= 0 && static_cast<std::size_t>(index) < names.names.size(); }
 };
 
-/// Of how many things the loss of a batch is the mean, so that the loss of a split does not depend on its batches: the tagged words
-/// where that is all there is, or records.
-std::int64_t lossWeight(const PenstockProgram &program, const std::vector<Judged> &answers, const PenstockBatch &batch) {
-  if (answers.size() != 1 || answers[0].answer->targetType != "tags") {
-    return batch.records;
-  }
-  std::int64_t tagged = 0;
-  for (int i = 0; i < program.input_count; ++i) {
-    const PenstockValueType &type = *program.inputs[i].type;
-    if (program.inputs[i].target != 0 && type.rows == PENSTOCK_ROWS_AXIS) {
-      const auto *tags = static_cast<const std::int32_t *>(batch.inputs[i]);
-      tagged += std::count_if(tags, tags + penstock_rows_of(&type, &batch), [](std::int32_t tag) { return tag >= 0; });
-    }
-  }
-  return tagged;
+/// The sums of one loss over a split.
+struct LossSums {
+  double items = 0, weights = 0;
+};
+
+/// The numbers of an output with one number a row, added up in double precision: so a split's loss depends neither on its batches nor,
+/// but for the last digits of a double, on the order of its records.
+double sumOf(const PenstockOutputInfo &output, const float *values, const PenstockBatch &batch) {
+  return std::accumulate(values, values + penstock_rows_of(output.type, &batch), 0.0);
 }
 
 // The head's own parameter; 0.5 for heads that have none.
@@ -253,7 +248,9 @@ private:
   Status open(const AnswerSpec &answer, const std::vector<MetricSpec> &uses, bool record);
   Status openTarget(Judged &judged);
   void warn();
-  Status pass(int entry, const std::vector<std::int64_t> &only);
+  Status pass(int entry);
+  void addLosses(const OutputBuffers &outputs, const PenstockBatch &batch);
+  void finishLoss();
   Status collect(const ConfidenceSpec &confidence);
 
   Program &program;
@@ -265,7 +262,7 @@ private:
   const int evaluate, predict;
   const PenstockEntry *evaluateEntry, *predictEntry;
   std::vector<Judged> answers;
-  std::int64_t lossWeights = 0;
+  std::vector<LossSums> losses;
   SplitResult result;
 };
 
@@ -360,15 +357,32 @@ void Evaluation::warn() {
   }
 }
 
-/// Runs one entry over some records (none named: all) and gives what it answers to the metrics.
-Status Evaluation::pass(int entry, const std::vector<std::int64_t> &only) {
+void Evaluation::addLosses(const OutputBuffers &outputs, const PenstockBatch &batch) {
+  for (std::size_t i = 0; i < losses.size(); ++i) {
+    const int items = static_cast<int>(2 * i), weights = items + 1;
+    losses[i].items += sumOf(evaluateEntry->outputs[items], outputs.values(items), batch);
+    losses[i].weights += sumOf(evaluateEntry->outputs[weights], outputs.values(weights), batch);
+  }
+}
+
+/// A split has a loss where every loss of the objective has an item that counts.
+void Evaluation::finishLoss() {
+  result.hasLoss = !losses.empty();
+  for (std::size_t i = 0; i < losses.size(); ++i) {
+    result.hasLoss &= losses[i].weights > 0;
+    result.loss += program.table().losses[i].coefficient * losses[i].items / losses[i].weights;
+  }
+  result.loss = result.hasLoss ? result.loss : 0;
+}
+
+/// Runs the entry over the split and gives what it answers to the metrics.
+Status Evaluation::pass(int entry) {
   BatchStream::Plan plan;
   plan.batch = batch;
-  plan.only = only;
   PENSTOCK_ASSIGN(const std::unique_ptr<BatchStream> stream, BatchStream::start(dataset, plan));
   const bool evaluates = entry == evaluate;
   const PenstockEntry &table = evaluates ? *evaluateEntry : *predictEntry;
-  const int lossOutput = evaluates ? Program::output(table, "loss") : -1;
+  losses.resize(evaluates ? static_cast<std::size_t>(program.table().loss_count) : 0);
   OutputBuffers outputs;
   for (;;) {
     if (interrupted()) {
@@ -376,6 +390,7 @@ Status Evaluation::pass(int entry, const std::vector<std::int64_t> &only) {
     }
     PENSTOCK_ASSIGN(const Batch *const current, stream->next());
     if (current == nullptr) {
+      finishLoss();
       return {};
     }
     outputs.prepare(table, current->view);
@@ -384,11 +399,7 @@ Status Evaluation::pass(int entry, const std::vector<std::int64_t> &only) {
     step.outputs = outputs.addresses();
     step.seed = config.train.seed;
     PENSTOCK_TRY(program.run(entry, step));
-    if (lossOutput >= 0) {
-      const std::int64_t weight = lossWeight(program.table(), answers, current->view);
-      result.loss += static_cast<double>(outputs.values(lossOutput)[0]) * static_cast<double>(weight);
-      lossWeights += weight;
-    }
+    addLosses(outputs, current->view);
     for (Judged &judged : answers) {
       const int output = evaluates ? judged.evaluateOutput : judged.predictOutput;
       PENSTOCK_TRY(judge(judged, *current, outputs.values(output), evaluates ? judged.evaluateAxis : judged.predictAxis));
@@ -434,37 +445,8 @@ Result<SplitResult> Evaluation::run(const ConfidenceSpec &confidence) {
     }
   }
   warn();
-  // A record of a class that train lacks has no loss: it is predicted apart, so that the loss is that of all others.
-  std::vector<std::int64_t> known, unknown;
-  const auto isKnown = [&](std::int64_t record) {
-    return std::all_of(answers.begin(), answers.end(), [&](const Judged &judged) {
-      return judged.classes == nullptr || judged.isOfTrain((*judged.classes)[static_cast<std::size_t>(record)]);
-    });
-  };
-  for (std::int64_t record = 0; record < dataset->records(); ++record) {
-    if (!isKnown(record)) {
-      unknown.push_back(record);
-    }
-  }
-  if (!unknown.empty() && predict < 0) {
-    return invalidInput("the split `" + split + "` holds a class that train does not have; remove those records or declare the class");
-  }
   PENSTOCK_TRY(program.pack());
-  if (evaluate < 0 || unknown.empty()) {
-    PENSTOCK_TRY(pass(evaluate < 0 ? predict : evaluate, {}));
-  } else {
-    for (std::int64_t record = 0; record < dataset->records(); ++record) {
-      if (isKnown(record)) {
-        known.push_back(record);
-      }
-    }
-    if (!known.empty()) {
-      PENSTOCK_TRY(pass(evaluate, known));
-    }
-    PENSTOCK_TRY(pass(predict, unknown));
-  }
-  result.hasLoss = lossWeights > 0;
-  result.loss /= static_cast<double>(std::max<std::int64_t>(lossWeights, 1));
+  PENSTOCK_TRY(pass(evaluate < 0 ? predict : evaluate));
   PENSTOCK_TRY(collect(confidence));
   return std::move(result);
 }

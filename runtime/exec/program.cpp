@@ -320,7 +320,7 @@ Status LoadedProgram::runEntry(int index, const Step &step) {
   call.deferred_first = deferredFirst;
   call.gradients = gradients.floats();
   call.part = step.part;
-  call.share = step.share;
+  call.weights = step.weights;
   call.arena_sections = sections.data();
   const FlushDenormals flush;
   if (observer == nullptr) {

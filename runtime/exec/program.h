@@ -78,8 +78,8 @@ public:
     std::uint64_t seed = 0;
     std::uint64_t number = 0;
     float learningRate = 0;
-    std::int32_t part = 0; // of "gradient"
-    float share = 1;
+    std::int32_t part = 0;          // of "gradient"
+    const float *weights = nullptr; // of "gradient", one a loss
   };
   /// Grows the arena for batches up to this many records, and rows of each axis; memory that is never used costs address
   /// space alone. A failure leaves the arena as it was.

@@ -19,7 +19,7 @@ public:
 
   /// What is wrong, or "".
   std::string judge() const {
-    for (const auto part : {&Table::arrays, &Table::sizes, &Table::tensors, &Table::interface, &Table::entries}) {
+    for (const auto part : {&Table::arrays, &Table::sizes, &Table::tensors, &Table::interface, &Table::entries, &Table::losses}) {
       if (std::string wrong = (this->*part)(); !wrong.empty()) {
         return wrong;
       }
@@ -175,6 +175,36 @@ private:
         const PenstockOutputInfo &output = entry.outputs[k];
         if (!image.holdsText(output.name) || !sound(output.type) || output.type->rows == PENSTOCK_ROWS_FIXED) {
           return unsound + "outputs";
+        }
+      }
+    }
+    return "";
+  }
+
+  /// The entries are sound.
+  std::string losses() const {
+    if (!image.holds(program.losses, program.loss_count)) {
+      return "its losses have no sound number";
+    }
+    for (int i = 0; i < program.loss_count; ++i) {
+      if (!std::isfinite(program.losses[i].coefficient)) {
+        return "a loss has no sound coefficient";
+      }
+    }
+    for (int i = 0; i < program.entry_count; ++i) {
+      const PenstockEntry &entry = program.entries[i];
+      const std::string_view name = entry.name;
+      const bool one = name == "weights";
+      if (!one && name != "evaluate") {
+        continue;
+      }
+      if (entry.output_count < (one ? 1 : 2) * std::int64_t{program.loss_count}) {
+        return "the entry `" + std::string(name) + "` has no sound outputs of the losses";
+      }
+      for (int k = 0; k < (one ? 1 : 2) * program.loss_count; ++k) {
+        const PenstockValueType &type = *entry.outputs[k].type;
+        if (type.width != 1 || type.element != PENSTOCK_F32 || (one && type.rows != PENSTOCK_ROWS_ONE)) {
+          return "the entry `" + std::string(name) + "` has no sound outputs of the losses";
         }
       }
     }

@@ -22,9 +22,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 
 namespace penstock {
 
@@ -104,6 +106,7 @@ private:
   Status saveCheckpoint(std::int64_t now);
   Status stopForInterrupt();
   Status takeWeights();
+  Status weighParts(std::span<const Batch *const> parts, Program::Step step);
   Result<float> runParts(BatchStream &stream, Program::Step step, OutputBuffers &outputs, int lossOutput, std::int64_t &tokens);
   Result<SplitResult> measure(const std::string &split, const ConfidenceSpec &confidence = {});
   bool dueAt(std::int64_t step) const { return validationInterval > 0 && (step % validationInterval == 0 || step == total); }
@@ -132,6 +135,9 @@ private:
 
   std::int64_t partsPerEpoch = 0, stepsPerEpoch = 0, total = 0, validationInterval = 0;
   TrainState state;
+  OutputBuffers weightOutputs;    // of one part of a step in parts
+  std::vector<double> weightSums; // of all of them, one a loss
+  std::vector<float> lossWeights;
   std::vector<float> best;     // parameters of the best step, where they are not yet in a file
   std::int64_t savedStep = -1; // step of the newest checkpoint
   std::int64_t savedAt = 0;    // time of it
@@ -460,29 +466,47 @@ Status Trainer::stopForInterrupt() {
           fmt::format("interrupted at step {} of {}, which is saved; continue with\n  {}", state.step, total, request.resumeCommand)};
 }
 
-// The gradient of a step, part by part, weighed by their records: that of one batch of all of them. Dropout's masks are keyed
-// by step and record, so they are those of the one batch, too.
-Result<float> Trainer::runParts(BatchStream &stream, Program::Step step, OutputBuffers &outputs, int lossOutput, std::int64_t &tokens) {
-  const std::int64_t inEpoch = state.step % stepsPerEpoch, batch = config.train.batch;
-  const std::int64_t parts = std::min(config.train.accumulate, partsPerEpoch - inEpoch * config.train.accumulate);
-  const std::int64_t records = std::min(parts * batch, train->records() - inEpoch * config.train.accumulate * batch);
-  double loss = 0;
-  for (std::int64_t part = 0; part < parts; ++part) {
-    PENSTOCK_ASSIGN(const Batch *const now, stream.next());
-    if (now == nullptr) {
-      return internalError(fmt::format("the batches ended at step {} of {}; please report this", state.step, total));
+// Of each loss the weight of all parts: by it each part divides its sum of items.
+Status Trainer::weighParts(std::span<const Batch *const> parts, Program::Step step) {
+  step.outputs = weightOutputs.addresses();
+  std::fill(weightSums.begin(), weightSums.end(), 0.0);
+  for (const Batch *part : parts) {
+    step.batch = &part->view;
+    PENSTOCK_TRY(program->run(program->entry("weights"), step));
+    for (std::size_t i = 0; i < weightSums.size(); ++i) {
+      weightSums[i] += static_cast<double>(weightOutputs.values(static_cast<int>(i))[0]);
     }
-    const double share = static_cast<double>(now->view.records) / static_cast<double>(records);
-    step.batch = &now->view;
-    step.outputs = outputs.addresses();
-    step.part = static_cast<std::int32_t>(part);
-    step.share = static_cast<float>(share);
-    PENSTOCK_TRY(program->run(program->entry(config.train.accumulate > 1 ? "gradient" : "train_step"), step));
-    loss += share * static_cast<double>(outputs.values(lossOutput)[0]);
-    state.records += now->view.records;
-    tokens += now->tokens;
   }
-  if (config.train.accumulate > 1) {
+  for (std::size_t i = 0; i < weightSums.size(); ++i) {
+    lossWeights[i] = std::max(static_cast<float>(weightSums[i]), std::numeric_limits<float>::min()); // without items 0, not 0 / 0
+  }
+  return {};
+}
+
+// The gradient of a step, part by part: that of one batch of all of them. Dropout's masks are keyed by step and record, so they are
+// those of the one batch, too.
+Result<float> Trainer::runParts(BatchStream &stream, Program::Step step, OutputBuffers &outputs, int lossOutput, std::int64_t &tokens) {
+  const bool inParts = config.train.accumulate > 1;
+  const std::int64_t first = state.step % stepsPerEpoch * config.train.accumulate;
+  PENSTOCK_ASSIGN(const auto parts, stream.next(std::min(config.train.accumulate, partsPerEpoch - first)));
+  if (parts.empty()) {
+    return internalError(fmt::format("the batches ended at step {} of {}; please report this", state.step, total));
+  }
+  if (inParts) {
+    PENSTOCK_TRY(weighParts(parts, step));
+    step.weights = lossWeights.data();
+  }
+  double loss = 0;
+  for (const Batch *part : parts) {
+    step.batch = &part->view;
+    step.outputs = outputs.addresses();
+    PENSTOCK_TRY(program->run(program->entry(inParts ? "gradient" : "train_step"), step));
+    loss += static_cast<double>(outputs.values(lossOutput)[0]);
+    state.records += part->view.records;
+    tokens += part->tokens;
+    ++step.part;
+  }
+  if (inParts) {
     step.batch = nullptr;
     step.outputs = nullptr;
     PENSTOCK_TRY(program->run(program->entry("apply"), step));
@@ -493,7 +517,7 @@ Result<float> Trainer::runParts(BatchStream &stream, Program::Step step, OutputB
 Status Trainer::loop() {
   const char *const name = config.train.accumulate > 1 ? "gradient" : "train_step";
   const int entry = program->entry(name);
-  if (entry < 0 || (config.train.accumulate > 1 && program->entry("apply") < 0)) {
+  if (entry < 0 || (config.train.accumulate > 1 && (program->entry("apply") < 0 || program->entry("weights") < 0))) {
     return internalError(fmt::format("the compiled program has no `{}`; please report this", name));
   }
   const PenstockEntry &table = program->table().entries[entry];
@@ -503,6 +527,11 @@ Status Trainer::loop() {
   }
   OutputBuffers outputs;
   outputs.prepare(table, config.train.batch);
+  if (config.train.accumulate > 1) {
+    weightOutputs.prepare(program->table().entries[program->entry("weights")], 0);
+    weightSums.resize(static_cast<std::size_t>(program->table().loss_count));
+    lossWeights.resize(weightSums.size());
+  }
   // The largest batch that may come, so that no step has to map memory. Where that much cannot be had, steps grow the arena.
   const Result<std::int64_t> rows = (Checked(facts.longest) * Checked(config.train.batch)).get("the rows of a batch");
   if (rows.ok()) {
@@ -512,6 +541,7 @@ Status Trainer::loop() {
   plan.batch = config.train.batch;
   plan.shuffle = true;
   plan.seed = config.train.seed;
+  plan.together = config.train.accumulate;
   plan.firstStep = firstPartOf(state.step);
   plan.lastStep = firstPartOf(total);
   PENSTOCK_ASSIGN(const std::unique_ptr<BatchStream> stream, BatchStream::start(train, plan));

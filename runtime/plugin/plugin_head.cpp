@@ -78,6 +78,8 @@ public:
       fault.say(graph.answer == 0 ? "it gives no answer" : fmt::format("its answer is node {}, which there is not", graph.answer));
     } else if (trains && !given(graph.loss)) {
       fault.say(graph.loss == 0 ? "it gives no loss" : fmt::format("its loss is node {}, which there is not", graph.loss));
+    } else if (graph.weight != 0 && !given(graph.weight)) {
+      fault.say(fmt::format("the weight of its loss is node {}, which there is not", graph.weight));
     }
   }
 
@@ -307,7 +309,7 @@ Status tryHead(const Bound &bound) {
   const auto width = static_cast<std::int64_t>(number ? 1 : classes.size());
   for (const PenstockNode target : {PenstockNode{2}, PenstockNode{0}}) {
     Recorder recorder(bound.manifest->input == "sequence");
-    PenstockHeadGraph graph{sizeof graph, 0, 0};
+    PenstockHeadGraph graph{sizeof graph, 0, 0, 0};
     TRY_UNLESS_REFUSED(buildHead(bound, recorder.builder, 1, target, number ? 0 : width, graph));
   }
   const float answer[] = {0.5F, 0.25F, 0.25F};

@@ -160,6 +160,7 @@ Result<Bits> train(const Plan &plan) {
     step.number = static_cast<std::uint64_t>(number);
     step.learningRate = rateOf(number, plan.steps);
     constexpr std::int64_t records = 11;
+    constexpr float weight = records; // of the loss, which counts records
     double loss = 0;
     const std::int64_t size = plan.partSize > 0 ? plan.partSize : records;
     for (std::int64_t first = 0; first < records; first += size) {
@@ -169,9 +170,9 @@ Result<Bits> train(const Plan &plan) {
       step.batch = &part.batch;
       step.outputs = outputs;
       step.part = static_cast<std::int32_t>(first / size);
-      step.share = static_cast<float>(part.batch.records) / records;
+      step.weights = &weight;
       PENSTOCK_TRY(program->run(program->entry(plan.partSize > 0 ? "gradient" : "train_step"), step));
-      loss += static_cast<double>(partLoss) * static_cast<double>(step.share);
+      loss += static_cast<double>(partLoss);
     }
     if (plan.partSize > 0) {
       step.batch = nullptr;
@@ -182,8 +183,8 @@ Result<Bits> train(const Plan &plan) {
     if (plan.evaluateEach > 0 && number % plan.evaluateEach == 0) {
       const Records all(777, 0, 64);
       std::vector<float> answers(64 * 3);
-      float evaluated = 0;
-      void *outputs[] = {&evaluated, answers.data()};
+      float items = 0, weights = 0;
+      void *outputs[] = {&items, &weights, answers.data()};
       Program::Step look;
       look.batch = &all.batch;
       look.outputs = outputs;
@@ -392,13 +393,22 @@ TEST(States, AreReadBeforeTheyAreWritten) {
   EXPECT_EQ(find(TensorClass::state, "count"), Bits(1, 5.0f));
   EXPECT_EQ(program.tensors(TensorClass::state).size(), 3u); // two moments of the weight
   const Records records(0, 0, 11);
-  const auto run = [&](const char *entry) {
-    Bits answers(11 * 3 + 1);
-    void *outputs[] = {&answers.back(), answers.data()};
+  // The answers, and behind them the loss of a step.
+  const auto run = [&](const char *name) {
+    const int entry = program.entry(name);
+    const PenstockEntry &table = program.table().entries[entry];
+    Bits answers(11 * 3 + 1), others(11);
+    std::vector<void *> outputs(static_cast<std::size_t>(table.output_count), others.data());
+    if (const int loss = Program::output(table, "loss"); loss >= 0) {
+      outputs[static_cast<std::size_t>(loss)] = &answers.back();
+    }
+    if (const int answer = Program::output(table, "answer"); answer >= 0) {
+      outputs[static_cast<std::size_t>(answer)] = answers.data();
+    }
     Program::Step step;
     step.batch = &records.batch;
-    step.outputs = outputs;
-    EXPECT_TRUE(program.run(program.entry(entry), step).ok());
+    step.outputs = outputs.data();
+    EXPECT_TRUE(program.run(entry, step).ok());
     return answers;
   };
   const Bits first = run("evaluate"); // the mean is zero

@@ -262,8 +262,9 @@ private:
       value = load(loc, c, offsetof(PenstockCall, gradients), pointer);
     } else if (what == "part") {
       value = load(loc, c, offsetof(PenstockCall, part), b.getI32Type());
-    } else if (what == "share") {
-      value = load(loc, c, offsetof(PenstockCall, share), b.getF32Type());
+    } else if (what == "weight") {
+      Value weights = load(loc, c, offsetof(PenstockCall, weights), pointer);
+      value = load(loc, weights, static_cast<size_t>(index) * sizeof(float), b.getF32Type());
     } else if (what == "seed") {
       value = load(loc, c, offsetof(PenstockCall, seed), i64);
     } else if (what == "step") {

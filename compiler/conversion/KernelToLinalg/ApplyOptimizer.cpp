@@ -103,11 +103,9 @@ void OptimizerEmitter::overChunks(int64_t from, int64_t to, llvm::function_ref<v
 }
 
 void OptimizerEmitter::emit(nn::AccumulateOp) {
-  auto addPart = [&](Value from, Value to, bool begins) {
-    Value share = get("share", b.getF32Type());
+  auto addPart = [&](Value from, Value to, bool adds) {
     elementwise(from, to, [&](OpBuilder &n, Location, ValueRange args) {
-      Value part = arith::MulFOp::create(n, loc, args[0], share);
-      linalg::YieldOp::create(n, loc, begins ? part : arith::AddFOp::create(n, loc, args[1], part));
+      linalg::YieldOp::create(n, loc, adds ? arith::AddFOp::create(n, loc, args[1], args[0]) : args[0]);
     });
   };
   overChunks(
@@ -118,9 +116,9 @@ void OptimizerEmitter::emit(nn::AccumulateOp) {
         auto branch = scf::IfOp::create(b, loc, begins, /*withElseRegion=*/true);
         OpBuilder::InsertionGuard guard(b);
         b.setInsertionPointToStart(branch.thenBlock());
-        addPart(from, to, true);
-        b.setInsertionPointToStart(branch.elseBlock());
         addPart(from, to, false);
+        b.setInsertionPointToStart(branch.elseBlock());
+        addPart(from, to, true);
       });
 }
 

@@ -79,6 +79,9 @@ LogicalResult takeProgramTable(ModuleOp module, ProgramTable &table) {
   if (module->hasAttr("nn.accumulate")) {
     layout->table.accumulatedElements = layout->gradientElements;
   }
+  if (auto losses = module->getAttrOfType<DenseF64ArrayAttr>("nn.losses")) {
+    layout->table.losses.assign(losses.asArrayRef().begin(), losses.asArrayRef().end());
+  }
   table = std::move(layout->table);
   table.entries = std::move(entries);
   for (Operation &op : llvm::make_early_inc_range(module.getBody()->getOperations())) {

@@ -121,6 +121,8 @@ RowValue RowEmitter::rowValue(Value value) {
     insertAtScope();
     Value count = arith::IndexCastOp::create(b, loc, b.getI64Type(), records);
     result = {RowValue::Kind::scalar, arith::UIToFPOp::create(b, loc, b.getF32Type(), count)};
+  } else if (auto weight = dyn_cast<nn::StepWeightOp>(op)) {
+    result = {RowValue::Kind::scalar, get("weight", b.getF32Type(), static_cast<int64_t>(weight.getIndex()))};
   } else if (nn::widthOf(value.getType()) == 1 && !(nn::rowsOf(value.getType()) == rowsHere)) {
     // One number for all rows, complete before this region: read once.
     OpBuilder::InsertionGuard guard(b);

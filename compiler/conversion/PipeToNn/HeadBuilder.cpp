@@ -2,6 +2,7 @@
 
 #include "runtime/abi/program_abi.h"
 
+#include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
 
@@ -140,6 +141,13 @@ int32_t isSequenceNode(void *context, PenstockNode node) {
   return value && nn::isOnAxis(value.getType()) ? 1 : 0;
 }
 
+bool readsParameters(Value value) {
+  SetVector<Operation *> behind;
+  BackwardSliceOptions options;
+  options.inclusive = true;
+  return failed(getBackwardSlice(value, &behind, options)) || llvm::any_of(behind, llvm::IsaPred<nn::ReadOp>);
+}
+
 void failBuild(void *context, PenstockString message) { of(context).fail("says: " + text(message)); }
 
 } // namespace
@@ -155,7 +163,7 @@ FailureOr<HeadValues> buildHead(ModelBuilder &model, const BuildHead &build, con
   PenstockNode inputNode = building.add(input);
   PenstockNode targetNode = target ? building.add(target) : 0;
   PenstockGraphBuilder functions{sizeof(PenstockGraphBuilder), &building, addOp, addParameter, widthOfNode, isSequenceNode, failBuild};
-  PenstockHeadGraph graph{sizeof(PenstockHeadGraph), 0, 0};
+  PenstockHeadGraph graph{sizeof(PenstockHeadGraph), 0, 0, 0};
   Status status = build(plugin, parameters, &functions, inputNode, targetNode, classes, &graph);
   if (building.failed) {
     return failure(); // reported where it happened
@@ -181,8 +189,24 @@ FailureOr<HeadValues> buildHead(ModelBuilder &model, const BuildHead &build, con
     if (!values.loss) {
       return failure();
     }
+    if (graph.weight != 0) {
+      Value weight = building.get(graph.weight);
+      if (!weight) {
+        return failure();
+      }
+      if (!nn::elementTypeOf(values.loss.getType()).isF32() || !nn::elementTypeOf(weight.getType()).isF32()) {
+        building.fail("gives a loss or a weight that is not made of numbers");
+        return failure();
+      }
+      if (readsParameters(weight)) {
+        building.fail("gives a weight of its loss that depends on what is trained; a weight follows from the target alone");
+        return failure();
+      }
+      OpBuilder &b = model.at();
+      values.loss = nn::MeanOp::create(b, loc, RankedTensorType::get({}, b.getF32Type()), values.loss, weight);
+    }
     if (!nn::isScalar(values.loss.getType())) {
-      building.fail("gives a loss that is not a scalar");
+      building.fail("gives a loss that is not a scalar, and no weight of its items");
       return failure();
     }
   }

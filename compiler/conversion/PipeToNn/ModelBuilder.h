@@ -36,8 +36,9 @@ public:
 
   /// Adds an operation of docs/design/builtins.md. Weights are operands, after the others and in the order of the table:
   /// linear(x, weight[, bias]). Beside those of the table there are matmul(x, weight), exp, log, neg, row_sum, total,
-  /// record_count, crf_loss(logits, target, transitions) (a scalar, the mean over the tagged words) and
-  /// crf_decode(logits, transitions). Missing attributes have the default of the table. An error is reported at `loc`.
+  /// record_count, crf_loss(logits, target, transitions) (the mean over the tagged words), crf_decode(logits, transitions), and
+  /// for a loss as items and weights the columns cross_entropy_rows(logits, target) and class_weight(target). Missing attributes have the
+  /// default of the table. An error is reported at `loc`.
   mlir::FailureOr<mlir::Value> op(llvm::StringRef name, llvm::ArrayRef<mlir::Value> operands, const frontend::Attributes &attributes,
                                   llvm::StringRef path, mlir::Location loc);
 

@@ -5,7 +5,6 @@
 #include "llvm/ADT/StringMap.h"
 
 #include <cmath>
-#include <limits>
 
 using namespace mlir;
 
@@ -101,6 +100,8 @@ struct ModelBuilder::Call {
     auto type = cast<RankedTensorType>(scalarType());
     return nn::ConstantOp::create(b, loc, type, DenseElementsAttr::get(type, static_cast<float>(value)));
   }
+  /// A loss: items and weights are rows, or scalars that are sums already.
+  Value mean(Value items, Value weights) { return nn::MeanOp::create(b, loc, scalarType(), items, weights); }
   Value recordCount() { return nn::RecordCountOp::create(b, loc, scalarType()); }
   Value total(Value v) { return nn::TotalOp::create(b, loc, scalarType(), v); }
 
@@ -432,20 +433,27 @@ struct ModelBuilder::Call {
     return Value(nn::CountsOp::create(b, loc, nn::parentType(operands[0].getType(), vocabulary, b.getF32Type()), operands[0]));
   }
 
-  /// The number (or the sum of the weights) of the rows with a known tag. Where there is none it is the least number, so that
-  /// their mean is 0 and not 0 / 0.
-  Value taggedCount(Value logits, Value target, DenseF64ArrayAttr weights) {
-    Value count = total(nn::ClassWeightOp::create(b, loc, nn::withWidth(logits.getType(), 1), target, weights));
-    Value missing = nn::SubOp::create(b, loc, scalar(std::numeric_limits<float>::min()), count);
-    return nn::AddOp::create(b, loc, count, Value(nn::ReluOp::create(b, loc, scalarType(), missing)));
+  /// The weight of each row's class or tag, 1 without `class_weights`, and 0 of one that train lacks.
+  Value classWeight(Value target, DenseF64ArrayAttr weights) {
+    return nn::ClassWeightOp::create(b, loc, nn::withWidth(target.getType(), 1, b.getF32Type()), target, weights);
+  }
+  FailureOr<Value> classWeightOnly() {
+    if (!operandCount(1, 1)) {
+      return failure();
+    }
+    if (isFloat(operands[0])) {
+      fail() << "wants classes or tags, not " << operands[0].getType();
+      return failure();
+    }
+    return classWeight(operands[0], b.getDenseF64ArrayAttr(numbers("class_weights")));
   }
 
+  /// The loss of every row, a column: `cross_entropy_rows`; or their mean: `cross_entropy`.
   FailureOr<Value> crossEntropy() {
     if (!operandCount(2, 2)) {
       return failure();
     }
     Value logits = operands[0], target = operands[1];
-    bool tags = isSequence(logits);
     if (!isFloat(logits) || isFloat(target) || !(nn::rowsOf(logits.getType()) == nn::rowsOf(target.getType())) ||
         nn::rowsOf(logits.getType()).kind == nn::RowsOf::Kind::fixed) {
       fail() << "wants a vector and a class, or a sequence and its tags, not " << logits.getType() << " and " << target.getType();
@@ -459,10 +467,7 @@ struct ModelBuilder::Call {
     Type column = nn::withWidth(logits.getType(), 1);
     auto weightsAttr = b.getDenseF64ArrayAttr(weights);
     Value losses = nn::CrossEntropyOp::create(b, loc, column, logits, target, b.getF64FloatAttr(number("label_smoothing")), weightsAttr);
-    Value divisor = tags              ? taggedCount(logits, target, weightsAttr)
-                    : weights.empty() ? recordCount()
-                                      : total(nn::ClassWeightOp::create(b, loc, column, target, weightsAttr));
-    return Value(nn::DivOp::create(b, loc, total(losses), divisor));
+    return name == "cross_entropy_rows" ? losses : mean(losses, classWeight(target, weightsAttr));
   }
 
   /// Element by element softplus(-z) where the target is 1, softplus(z) where it is 0: no difference of large numbers.
@@ -492,8 +497,7 @@ struct ModelBuilder::Call {
     }
     Value without = nn::AddOp::create(b, loc, nn::NegOp::create(b, loc, type, target), scalar(1));
     Value losses = nn::AddOp::create(b, loc, nn::MulOp::create(b, loc, present, target), nn::MulOp::create(b, loc, absent, without));
-    Value mean = nn::DivOp::create(b, loc, total(losses), recordCount());
-    return Value(nn::DivOp::create(b, loc, mean, scalar(static_cast<double>(labels))));
+    return Value(nn::DivOp::create(b, loc, mean(losses, recordCount()), scalar(static_cast<double>(labels))));
   }
 
   /// x / sqrt(max(sum of squares, epsilon^2)).
@@ -529,7 +533,7 @@ struct ModelBuilder::Call {
       return Value(nn::CrfDecodeOp::create(b, loc, logits.getType(), logits.getType(), back, logits, transitions).getResult());
     }
     auto loss = nn::CrfLossOp::create(b, loc, nn::parentType(logits.getType(), 1), logits.getType(), logits, target, transitions);
-    return Value(nn::DivOp::create(b, loc, total(loss.getResult()), taggedCount(logits, target, b.getDenseF64ArrayAttr({}))));
+    return mean(loss.getResult(), classWeight(target, b.getDenseF64ArrayAttr({})));
   }
 
   FailureOr<Value> mse() {
@@ -543,7 +547,7 @@ struct ModelBuilder::Call {
     }
     Value difference = nn::SubOp::create(b, loc, x, y);
     Value squares = nn::MulOp::create(b, loc, difference, difference);
-    return Value(nn::DivOp::create(b, loc, total(squares), recordCount()));
+    return mean(squares, recordCount());
   }
 
   FailureOr<Value> l2() {
@@ -552,7 +556,7 @@ struct ModelBuilder::Call {
     }
     Value placeholder = scalar(0);
     model.squareSums.push_back({placeholder.getDefiningOp(), text("prefix")});
-    return placeholder;
+    return mean(placeholder, scalar(1)); // every part has it once
   }
 
   FailureOr<Value> matmulOnly() {
@@ -611,6 +615,8 @@ FailureOr<Value> ModelBuilder::op(StringRef name, ArrayRef<Value> operands, cons
       {"counts", &Call::counts},
       {"cross_entropy", &Call::crossEntropy},
       {"sigmoid_cross_entropy", &Call::sigmoidCrossEntropy},
+      {"cross_entropy_rows", &Call::crossEntropy},
+      {"class_weight", &Call::classWeightOnly},
       {"crf_loss", &Call::crf},
       {"crf_decode", &Call::crf},
       {"mse", &Call::mse},

@@ -165,7 +165,7 @@ def Kernel_GetOp : Kernel_Op<"get", [Pure]> {
   let description = [{
     `what`: records, rows, rows16, records16, workers, learning_rate, seed, step, parameters, states, fitted, arena, pool,
     section, input, output, offsets, row_parent, row_position, row_record, row_place, row_segment, row_word, record_numbers, handle, deferred, deferred_first, gradients,
-    part, share. `index` chooses among several, or `place` where it is a number of the step. Buffers are `memref<?xi8>`; pool and handles `!llvm.ptr`.
+    part, weight. `index` chooses among several, or `place` where it is a number of the step. Buffers are `memref<?xi8>`; pool and handles `!llvm.ptr`.
   }];
   let arguments = (ins StrAttr:$what, DefaultValuedAttr<I64Attr, "0">:$index, Optional<I64>:$place);
   let results = (outs AnyType:$result);

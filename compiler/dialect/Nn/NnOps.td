@@ -103,7 +103,7 @@ def Nn_RefreshOp : Nn_Op<"refresh", [Nn_Optimizes, Nn_NamesGlobal]> {
 }
 
 def Nn_AccumulateOp : Nn_Op<"accumulate", [Nn_EndsEntry, Nn_Optimizes]> {
-  let summary = "adds the gradients of a part of a step, times its share, to the sums that nn.apply of another entry reads";
+  let summary = "adds the gradients of a part of a step to the sums that nn.apply of another entry reads";
   let description = "The first part of a step begins the sums anew. Example: `nn.accumulate`";
   let assemblyFormat = "attr-dict";
 }
@@ -253,6 +253,14 @@ def Nn_RecordCountOp : Nn_Pure<"record_count", [Nn_Leaf, Nn_Immediate]> {
   let assemblyFormat = "attr-dict `:` type($result)";
 }
 
+def Nn_StepWeightOp : Nn_Pure<"step_weight", [Nn_Leaf, Nn_Immediate]> {
+  let summary = "the weight of a loss over all parts of the step as a scalar: by what the sum of its items is divided";
+  let description = "It comes with the call. Example: `%w = nn.step_weight 0 : tensor<f32>`";
+  let arguments = (ins I64Attr:$index);
+  let results = (outs Nn_F32Tensor:$result);
+  let assemblyFormat = "$index attr-dict `:` type($result)";
+}
+
 def Nn_ConcatOp : Nn_Row<"concat", [Nn_Vjp]> {
   let summary = "puts rows of one axis side by side";
   let arguments = (ins Variadic<Nn_Rows>:$inputs);
@@ -277,6 +285,21 @@ def Nn_PadOp : Nn_Row<"pad"> {
 }
 
 //===--- losses -----------------------------------------------------------------------------------------------------===//
+
+def Nn_MeanOp : Nn_Pure<"mean"> {
+  let summary = "a loss: the sum of its items over the sum of their weights";
+  let description = [{
+    Of `items` and `weights` all elements count, in all parts of a step or in all batches of a split: it is no mean over one batch
+    that could be averaged again. A scalar is a sum already. --penstock-derive-entries lowers it, differently in each entry
+    (docs/design/losses.md).
+
+    Example: `%loss = nn.mean %l by %w : !nn.rows<records x 1xf32>, !nn.rows<records x 1xf32> -> tensor<f32>`
+  }];
+  let arguments = (ins Nn_Rows:$items, Nn_Rows:$weights);
+  let results = (outs Nn_F32Tensor:$result);
+  let assemblyFormat = "$items `by` $weights attr-dict `:` type($items) `,` type($weights) `->` type($result)";
+  let hasVerifier = 1;
+}
 
 def Nn_CrossEntropyOp : Nn_Row<"cross_entropy_rows", [Nn_Vjp]> {
   let summary = "-log softmax(logits)[target] of every row, a column";

@@ -198,6 +198,7 @@ static LogicalResult verifyChain(Operation *op, Type logits, Type transitions, T
   }
   return success();
 }
+LogicalResult MeanOp::verify() { return isScalar(getType()) ? success() : emitOpError("is a scalar, not ") << getType(); }
 LogicalResult CrfLossOp::verify() {
   if (!(rowsOf(getLogits().getType()) == rowsOf(getTarget().getType()))) {
     return emitOpError("logits and targets lie on one axis");

@@ -372,7 +372,7 @@ private:
 
   bool build(Recorder &recorder, PenstockNode target, PenstockHeadGraph &graph, PenstockError &error) {
     const auto &f = *static_cast<const PenstockHead *>(given.plugin->functions);
-    graph = {sizeof graph, 0, 0};
+    graph = {sizeof graph, 0, 0, 0};
     error = {};
     return f.build(&host, given.parameters, &recorder.builder, 1, target, given.classes ? 3 : 0, &graph, &error) == 0;
   }

@@ -186,10 +186,11 @@ typedef struct PenstockGraphBuilder {
   void (*fail)(void *context, PenstockString message);
 } PenstockGraphBuilder;
 
-/* A loss: a sum over items and the weight of those items, both `one x 1`. The host divides, over parts and ranks and splits. */
+/* A loss: items and the weight of those items, rows `x 1`, or `one x 1` where they are sums already. The host divides their sums, over
+ * parts and ranks and splits. */
 typedef struct PenstockLoss {
   PenstockString name; /* "loss", or that of one among several */
-  PenstockNode sum, weight;
+  PenstockNode items, weight;
 } PenstockLoss;
 
 /* What `decode` is given: a tensor of the answer for each of its rows. */

@@ -88,7 +88,8 @@ typedef struct PenstockOutputInfo {
   const PenstockValueType *type;
 } PenstockOutputInfo;
 
-/* A loss that is divided by a weight. Its output is `one x 2`: the sum over its items and their weight, of this part. */
+/* A loss that is divided by a weight. Of a part of a step its output is `one x 1`: its share of the step's loss. `evaluate` has two outputs
+ * of it, items and weights, one number a row, so that the host's sum over a split depends on no batch (docs/design/losses.md). */
 typedef struct PenstockLossInfo {
   const char *name;  /* "answer.loss", "critic.real" */
   int32_t objective; /* that minimizes it; -1: measured only */

@@ -10,6 +10,10 @@
 // STEP: nn.dropout
 // STEP-NOT: nn.output "answer"
 // STEP-NOT: nn.softmax
+// STEP: %[[N:.*]] = nn.record_count
+// STEP-NEXT: %[[SUM:.*]] = nn.total
+// STEP-NEXT: %[[LOSS:.*]] = nn.div %[[SUM]], %[[N]]
+// STEP-NOT: nn.mean
 // STEP: nn.output "loss", %{{.*}} {index = 0 : i64}
 // STEP: nn.apply "adamw" {{.*}}weight_decay = 1.000000e-02
 // STEP: return
@@ -18,8 +22,13 @@
 // CHECK-NOT: nn.dropout
 // CHECK: nn.attention %{{[^{]*}} {
 // CHECK-NOT: dropout = 1.000000e-01
-// CHECK-DAG: nn.output "loss", %{{.*}} {index = 0 : i64}
-// CHECK-DAG: nn.output "answer", %{{.*}} {index = 1 : i64}
+// The host adds up the items of the loss and their weights, so it gets them row by row.
+// CHECK: %[[ITEMS:.*]] = nn.cross_entropy_rows
+// CHECK: %[[WEIGHTS:.*]] = nn.class_weight
+// CHECK-NOT: nn.total
+// CHECK-DAG: nn.output "items 0", %[[ITEMS]] {index = 0 : i64} : !nn.rows<records x 1xf32>
+// CHECK-DAG: nn.output "weights 0", %[[WEIGHTS]] {index = 1 : i64} : !nn.rows<records x 1xf32>
+// CHECK-DAG: nn.output "answer", %{{.*}} {index = 2 : i64}
 // CHECK-NOT: nn.apply
 
 // Without a loss nothing reads the target.
@@ -38,9 +47,8 @@ module attributes {nn.optimizer = {kind = "adamw", weight_decay = 0.01 : f64}} {
     %d = nn.dropout %f {p = 0.5 : f64, key = 7 : i64} : !nn.rows<records x 4xf32>
     %z = nn.matmul %d, %w : !nn.rows<records x 4xf32>, tensor<4x3xf32> -> !nn.rows<records x 3xf32>
     %rows = nn.cross_entropy_rows %z, %label : !nn.rows<records x 3xf32>, !nn.rows<records x 1xi32> -> !nn.rows<records x 1xf32>
-    %sum = nn.total %rows : !nn.rows<records x 1xf32> -> tensor<f32>
-    %n = nn.record_count : tensor<f32>
-    %loss = nn.div %sum, %n : tensor<f32>, tensor<f32> -> tensor<f32>
+    %weights = nn.class_weight %label {class_weights = array<f64>} : !nn.rows<records x 1xi32> -> !nn.rows<records x 1xf32>
+    %loss = nn.mean %rows by %weights : !nn.rows<records x 1xf32>, !nn.rows<records x 1xf32> -> tensor<f32>
     %p = nn.softmax %z : !nn.rows<records x 3xf32>
     nn.output "loss", %loss {index = 0 : i64} : tensor<f32>
     nn.output "answer", %p {index = 1 : i64} : !nn.rows<records x 3xf32>

@@ -245,22 +245,31 @@ TEST(BatchStream, EmptyAndOneRecord) {
   EXPECT_EQ(one[0].records, (std::vector<std::int64_t>{0}));
 }
 
-TEST(BatchStream, SomeRecordsOnly) {
+TEST(BatchStream, SeveralAtOnce) {
   const std::vector<std::int64_t> lengths = raggedLengths(23, 7, 4);
   const auto dataset = makeDataset(lengths);
-  BatchStream::Plan plan;
-  plan.batch = 3;
-  plan.only = {2, 3, 5, 7, 11, 13, 22};
-  const auto stream = BatchStream::start(dataset, plan);
-  ASSERT_TRUE(stream.ok());
-  std::vector<std::int64_t> seen;
-  for (auto batch = stream.value()->next(); batch.ok() && *batch != nullptr; batch = stream.value()->next()) {
-    checkBatch(**batch, lengths);
-    seen.insert(seen.end(), (*batch)->records.begin(), (*batch)->records.end());
+  for (const std::int64_t together : {1, 5, 70}) {
+    BatchStream::Plan plan;
+    plan.batch = 3;
+    plan.lastStep = 211;
+    plan.together = together;
+    const auto stream = BatchStream::start(dataset, plan);
+    ASSERT_TRUE(stream.ok());
+    std::int64_t seen = 0;
+    // Turns of unequal size: a step at the end of an epoch has fewer parts.
+    for (std::int64_t turn = 0; seen < plan.lastStep; ++turn) {
+      const std::int64_t count = std::max<std::int64_t>(1, turn % 3 == 1 ? together / 2 : together);
+      const auto batches = stream.value()->next(count);
+      ASSERT_TRUE(batches.ok());
+      ASSERT_EQ(static_cast<std::int64_t>(batches->size()), std::min(count, plan.lastStep - seen));
+      for (const Batch *batch : *batches) {
+        EXPECT_EQ(batch->step, seen++);
+        checkBatch(*batch, lengths);
+      }
+    }
+    EXPECT_TRUE(stream.value()->next(together)->empty());
+    EXPECT_FALSE(stream.value()->next(1000).ok());
   }
-  EXPECT_EQ(seen, plan.only);
-  plan.only = {23};
-  EXPECT_FALSE(BatchStream::start(dataset, plan).ok());
 }
 
 TEST(BatchStream, AHugeBatchIsTheWholeSet) {

@@ -124,11 +124,16 @@ void forward(const PenstockCall *call, float *probabilities, bool drop) {
   parallel(call->pool, forwardRecords, &self, call->batch->records, 8);
 }
 
+/// Of one record; of a class that train lacks there is none.
+float lossOf(const float *probabilities, std::int32_t gold) {
+  return gold < 0 ? 0 : -static_cast<float>(logarithm(probabilities[gold] + 1e-30));
+}
+
 float lossOf(const PenstockCall *call, const float *probabilities) {
   const auto *gold = static_cast<const std::int32_t *>(call->batch->inputs[1]);
   float sum = 0;
   for (std::int64_t r = 0; r < call->batch->records; ++r) {
-    sum -= static_cast<float>(logarithm(probabilities[r * classes + gold[r]] + 1e-30));
+    sum += lossOf(probabilities + r * classes, gold[r]);
   }
   return sum / static_cast<float>(call->batch->records);
 }
@@ -166,9 +171,14 @@ void trainStep(const PenstockCall *call, const std::int64_t *) {
 }
 
 void evaluate(const PenstockCall *call, const std::int64_t *) {
-  auto *probabilities = static_cast<float *>(call->outputs[1]);
+  auto *items = static_cast<float *>(call->outputs[0]), *weights = static_cast<float *>(call->outputs[1]);
+  auto *probabilities = static_cast<float *>(call->outputs[2]);
+  const auto *gold = static_cast<const std::int32_t *>(call->batch->inputs[1]);
   forward(call, probabilities, false);
-  *static_cast<float *>(call->outputs[0]) = lossOf(call, probabilities);
+  for (std::int64_t r = 0; r < call->batch->records; ++r) {
+    items[r] = lossOf(probabilities + r * classes, gold[r]);
+    weights[r] = gold[r] < 0 ? 0 : 1;
+  }
 }
 
 void predict(const PenstockCall *call, const std::int64_t *) { forward(call, static_cast<float *>(call->outputs[0]), false); }
@@ -190,7 +200,9 @@ const PenstockTensorInfo tensors[] = {
 };
 const char *const symbols[] = {"penstock_parallel_for"};
 const PenstockOutputInfo trainOutputs[] = {{"loss", &lossType}};
-const PenstockOutputInfo evaluateOutputs[] = {{"loss", &lossType}, {"answer.probabilities", &answerType}};
+const PenstockValueType itemsType = {sizeof(PenstockValueType), PENSTOCK_ROWS_RECORDS, -1, PENSTOCK_F32, 0, 1};
+const PenstockOutputInfo evaluateOutputs[] = {{"items 0", &itemsType}, {"weights 0", &itemsType}, {"answer.probabilities", &answerType}};
+const PenstockLossInfo losses[] = {{1}};
 const PenstockOutputInfo predictOutputs[] = {{"answer.probabilities", &answerType}};
 const std::int64_t noRows[] = {0};
 const std::int64_t rowFlops[] = {2 * classes}, noPairs[] = {0}, pairBytes[] = {1};
@@ -201,7 +213,7 @@ const PenstockStep packSteps[] = {{pack, nullptr, nullptr}}, trainSteps[] = {{tr
 const PenstockEntry entries[] = {
     {"pack", 1, packSteps, {0, 0, noRows, 0}, 0, nullptr},
     {"train_step", 1, trainSteps, {gradientBytes, classes * 4, noRows, 0}, 1, trainOutputs},
-    {"evaluate", 1, evaluateSteps, {0, 0, noRows, 0}, 2, evaluateOutputs},
+    {"evaluate", 1, evaluateSteps, {0, 0, noRows, 0}, 3, evaluateOutputs},
     {"predict", 1, predictSteps, {0, 0, noRows, 0}, 1, predictOutputs},
 };
 const PenstockProgram program = {sizeof(PenstockProgram),
@@ -222,7 +234,12 @@ const PenstockProgram program = {sizeof(PenstockProgram),
                                  1,
                                  symbols,
                                  4,
-                                 entries};
+                                 entries,
+                                 0,
+                                 0,
+                                 0,
+                                 1,
+                                 losses};
 
 } // namespace
 

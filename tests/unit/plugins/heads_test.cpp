@@ -72,7 +72,7 @@ protected:
     EXPECT_TRUE(loaded.ok()) << loaded.status().message();
     const auto *head = static_cast<const PenstockHead *>((*loaded)->functions);
     PenstockError error{};
-    graph = {sizeof(PenstockHeadGraph), 0, 0};
+    graph = {sizeof(PenstockHeadGraph), 0, 0, 0};
     const bool ok = head->build(host->services(), (*arguments)->view(), &recorder.builder, 1, target, classes, &graph, &error) == 0;
     message = error.text;
     return ok;

@@ -20,6 +20,7 @@
 #include <penstock/sdk/json.h>
 
 #include <cmath>
+#include <cstddef>
 #include <initializer_list>
 
 namespace penstock::sdk {
@@ -40,7 +41,8 @@ struct TaggedWord {
 
 struct HeadGraph {
   Node answer; // records x width; of tags: rows of the input's axis x width
-  Node loss;   // scalar, or empty
+  Node loss;   // its items, whose sum is the loss: rows or a scalar; without `weight` a scalar; or empty
+  Node weight; // of the items: rows or a scalar, from the target alone. Empty: plugin_abi.h says what counts then
 };
 
 /// An attribute of an op.
@@ -141,6 +143,16 @@ template <typename T> struct HeadFunctions {
       const HeadGraph made = T::build(Parameters(parameters), wrapped, Node{input}, Node{target}, classes);
       graph->answer = made.answer.id;
       graph->loss = made.loss.id;
+      bool taken = false;
+#if PENSTOCK_PLUGIN_ABI_MINOR >= 3 // a plugin may be built with an older header
+      taken = PENSTOCK_HAS(graph, PenstockHeadGraph, weight);
+      if (taken) {
+        graph->weight = made.weight.id;
+      }
+#endif
+      if (!taken && made.weight) {
+        throw Failure("this version of Penstock knows no losses that are a sum and a weight; it takes 1.3 of the plugin interface");
+      }
     });
   }
   static std::int32_t decode(const PenstockHost *, const PenstockParameters *parameters, const PenstockString *classes,
