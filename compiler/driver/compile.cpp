@@ -4,6 +4,7 @@
 #include "compiler/driver/program_cache.h"
 #include "compiler/driver/program_key.h"
 #include "runtime/abi/program_abi.h"
+#include "runtime/base/pipeline_value.h"
 
 #include <fmt/format.h>
 
@@ -163,7 +164,8 @@ Result<std::string> compileProgram(const frontend::TypedPipeline &pipeline, cons
 Result<std::string> compileStage(const frontend::TypedPipeline &pipeline, const std::string &stage, const CompileOptions &options) {
   BackendRequest request;
   request.stage = stage;
-  return callBackend(request, pipeline, options, compilerLibrary(options));
+  PENSTOCK_ASSIGN(std::string text, callBackend(request, pipeline, options, compilerLibrary(options)));
+  return stage == "pipe" ? commentedText(pipeline) + text : text;
 }
 
 } // namespace penstock

@@ -1,9 +1,9 @@
 #include "compiler/driver/program_key.h"
 
 #include "runtime/base/hash.h"
+#include "runtime/base/pipeline_value.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 namespace penstock {
 namespace {
@@ -45,28 +45,13 @@ void put(std::string &out, const frontend::ValueType &type) {
   put(out, type.values);
 }
 
-/// The record program decides the order of inputs and the axes; where its data lie and where it was
-/// written do not.
-std::string layoutOf(const std::string &recordProgram) {
-  const auto json = nlohmann::json::parse(recordProgram, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object()) {
-    return recordProgram;
-  }
-  nlohmann::json layout;
-  for (const char *part : {"inputs", "columns", "features"}) {
-    if (const auto found = json.find(part); found != json.end()) {
-      layout[part] = *found;
-    }
-  }
-  return layout.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
 } // namespace
 
 std::string canonicalProgram(const frontend::TypedPipeline &pipeline) {
   std::string out;
-  put(out, pipeline.edition);
-  put(out, layoutOf(pipeline.recordProgram));
+  PipelineValue value = pipeline;
+  value.target.level.clear(); // the driver's, who knows what stands for none
+  put(out, canonicalText(value, keysPrograms));
   for (const GraphNode &node : pipeline.model.nodes) {
     out += fmt::format("\nnode {} ", static_cast<int>(node.kind));
     put(out, node.op);
@@ -90,30 +75,10 @@ std::string canonicalProgram(const frontend::TypedPipeline &pipeline) {
   for (const frontend::Answer &answer : pipeline.model.answers) {
     out += "\nanswer ";
     put(out, answer.name);
-    put(out, answer.target);
     put(out, answer.head);
     put(out, answer.value);
     put(out, answer.loss);
-    put(out, answer.decoder);
-    put(out, answer.decoderAttributes);
   }
-  out += "\nobjective ";
-  put(out, pipeline.model.objective);
-  put(out, pipeline.trains);
-  if (pipeline.trains) {
-    const frontend::OptimizerConfig &optimizer = pipeline.train.optimizer;
-    put(out, optimizer.kind);
-    put(out, optimizer.momentum);
-    put(out, optimizer.beta1);
-    put(out, optimizer.beta2);
-    put(out, optimizer.epsilon);
-    put(out, optimizer.weightDecay);
-    put(out, optimizer.nesterov);
-    put(out, pipeline.train.clipNorm);
-    put(out, pipeline.train.accumulate > 1);
-  }
-  put(out, pipeline.target.device);
-  put(out, pipeline.target.precision);
   return out;
 }
 

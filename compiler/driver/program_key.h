@@ -7,9 +7,8 @@
 
 namespace penstock {
 
-/// Canonical text of the tensor program that the pipeline asks for: model, batch layout, and of the
-/// training settings those that are compiled in. Places in the file, names of files, schedule,
-/// seed, metrics and learning rate are left out.
+/// Canonical text of the tensor program that the pipeline asks for: the model, and what of the
+/// pipeline's value decides code, but for the level.
 std::string canonicalProgram(const frontend::TypedPipeline &pipeline);
 
 /// The places of the model's nodes, which a program for a profile names.

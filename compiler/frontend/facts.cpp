@@ -82,26 +82,9 @@ std::string percentOf(double share) {
   return text;
 }
 
-diagnostics::SourceRange placeOf(const Json &places, const std::string &key) {
-  diagnostics::SourceRange range;
-  const Json *found = nullptr;
-  for (const std::string &candidate : {key, std::string("source")}) {
-    if (places.contains(candidate)) {
-      found = &places[candidate];
-      break;
-    }
-  }
-  if (found == nullptr) {
-    return range;
-  }
-  range.file = found->value("file", "");
-  range.line = found->value("line", 1u);
-  range.column = found->value("column", 1u);
-  range.endLine = found->value("end_line", 1u);
-  range.endColumn = found->value("end_column", 1u);
-  range.begin = found->value("begin", 0u);
-  range.end = found->value("end", 0u);
-  return range;
+SourceRange placeOf(const Places &places, const std::string &key) {
+  const auto found = places.find(key), source = places.find("source");
+  return found != places.end() ? found->second : source != places.end() ? source->second : SourceRange();
 }
 
 /// A header of one name with other delimiters in it is read with the wrong one.
@@ -117,15 +100,14 @@ std::string hintForColumn(const std::string &nearest, const Json &header) {
 
 } // namespace
 
-void reportProblems(const std::string &problemList, const std::string &recordProgram, diagnostics::DiagnosticList &list) {
+void reportProblems(const std::string &problemList, const DeclaredRecords &declared, diagnostics::DiagnosticList &list) {
   if (problemList.empty()) {
     return;
   }
   try {
     const Json problems = Json::parse(problemList);
-    const Json record = recordProgram.empty() ? Json::object() : Json::parse(recordProgram);
-    const Json places = record.value("places", Json::object());
-    const std::string source = record.value("source", Json::object()).value("kind", "");
+    const RecordsSpec &records = declared.records;
+    const std::string source = records.sources.empty() ? "" : records.sources.front().kind;
     const bool conll = source == "conll", csv = source == "csv";
     for (const Json &problem : problems) {
       const std::string id = problem.value("id", "");
@@ -183,8 +165,8 @@ void reportProblems(const std::string &problemList, const std::string &recordPro
       }
       if (id == "missing-cell") { // other types than numbers have no word for it
         const std::string place = problem.value("place", "");
-        for (const Json &column : record.value("columns", Json::array())) {
-          if (place == "columns." + column.value("name", "") && column.value("type", "") == "number") {
+        for (const ColumnSpec &column : records.columns) {
+          if (place == "columns." + column.name && column.type == ColumnSpec::Type::number) {
             arguments["hint"] = "write `missing: [\"\"], fill: median`, or correct the data";
           }
         }
@@ -194,10 +176,11 @@ void reportProblems(const std::string &problemList, const std::string &recordPro
       }
       const diagnostics::DiagnosticInfo *info = diagnostics::findDiagnostic(id);
       if (info == nullptr || info->clause.empty() || info->clause[0] != 'F') {
-        list.report("data-unreadable", placeOf(places, problem.value("place", "source")), {{"detail", "an unknown problem `" + id + "`"}});
+        list.report("data-unreadable", placeOf(declared.places, problem.value("place", "source")),
+                    {{"detail", "an unknown problem `" + id + "`"}});
         continue;
       }
-      list.report(id, placeOf(places, problem.value("place", "source")), arguments);
+      list.report(id, placeOf(declared.places, problem.value("place", "source")), arguments);
     }
   } catch (const std::exception &) {
     list.report("data-unreadable", {}, {{"detail", "the facts are not of the known form"}});

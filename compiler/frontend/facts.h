@@ -34,7 +34,7 @@ struct Facts {
 /// Reads the JSON text; an error where it is not of that form.
 Result<Facts> readFacts(const std::string &json);
 
-/// Reports the problems of facts, each at its place in the record program.
-void reportProblems(const std::string &problems, const std::string &recordProgram, diagnostics::DiagnosticList &diagnostics);
+/// Reports the problems of facts, each at its place.
+void reportProblems(const std::string &problems, const DeclaredRecords &declared, diagnostics::DiagnosticList &diagnostics);
 
 } // namespace penstock::frontend

@@ -64,7 +64,7 @@ Completion check(const Analysis &analysis, const Facts *facts) {
         completion.diagnostics.add(one);
       }
     }
-    reportProblems(facts->problems, analysis.recordProgram, completion.diagnostics);
+    reportProblems(facts->problems, analysis.declared, completion.diagnostics);
   }
   completion.pipeline = checker.take();
   completion.diagnostics.sort();
@@ -148,8 +148,8 @@ Result<Analysis> analyze(const std::string &path, std::string text, const Analyz
   Checker checker(state.program, state.manifests, state.overrides, nullptr, analysis.diagnostics);
   checker.run();
   analysis.isLibrary = checker.isLibrary();
-  analysis.recordProgram = checker.recordProgram();
   analysis.modelFolders = checker.modelFolders();
+  analysis.declared = checker.declaredRecords();
   analysis.diagnostics.sort();
   return analysis;
 }

@@ -1,7 +1,7 @@
 // The door of the front end: from the text of a `.pipe` file to a typed pipeline, in two phases. No MLIR, and no data is
 // opened: what only the data know comes as facts (docs/design/record_program.md).
 //
-//   analyze   reads, checks what can be checked without data, and describes the data in a record program
+//   analyze   reads, checks what can be checked without data, and describes the data in the records of the pipeline's value
 //   complete  takes the facts, reports what is wrong with the data, and gives the typed pipeline with all shapes
 #pragma once
 
@@ -41,7 +41,7 @@ struct ProgramFile {
 
 struct Analysis {
   diagnostics::DiagnosticList diagnostics;
-  std::string recordProgram;              // "" where the data block cannot be described
+  DeclaredRecords declared;
   std::vector<std::string> pluginFolders; // of `use`, absolute
   std::vector<std::string> modelFolders;  // of pretrained models, absolute: `complete` wants facts about each
   bool isLibrary = false;                 // a file of layers and heads: nothing more to check

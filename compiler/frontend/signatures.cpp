@@ -120,10 +120,46 @@ const Signature &cleanSignature() {
   return signature;
 }
 
+const std::vector<SettingSpec> &trainSettings() {
+  static const std::vector<SettingSpec> list = [] {
+    const TrainSpec train;
+    const ObjectiveSpec objective;
+    const auto count = [](const char *name, std::int64_t value, std::int64_t minimum, double maximum, const char *help) {
+      ParameterSpec spec = size(name, value, help);
+      spec.hasMinimum = spec.hasMaximum = true;
+      spec.minimum = static_cast<double>(minimum);
+      spec.maximum = maximum;
+      return SettingSpec{name, spec};
+    };
+    constexpr double many = 1 << 20, most = 1e15;
+    return std::vector<SettingSpec>{
+        {"optimizer"},
+        {"schedule"},
+        {"epochs"},
+        {"steps"},
+        count("batch", train.batch, 1, many, "records a part of a step"),
+        count("seed", static_cast<std::int64_t>(train.seed), 0, 9.2e18, "of weights, order and dropout"),
+        {"clip_norm", real("clip_norm", objective.clipNorm, 0, unbounded, "the gradient's longest norm; 0: any")},
+        count("log_every", train.logEvery, 1, most, "steps a line of the log"),
+        {"validate"},
+        {"keep"},
+        {"minimize"},
+        {"freeze"},
+        {"rates"},
+        count("accumulate", train.accumulate, 1, many, "parts a step"),
+        {"from"}};
+  }();
+  return list;
+}
+
 const std::vector<std::string> &settingsOf(const std::string &block) {
-  static const std::vector<std::string> train = {"optimizer", "schedule",  "epochs",    "steps",      "batch",
-                                                 "seed",      "clip_norm", "log_every", "validate",   "keep",
-                                                 "minimize",  "freeze",    "rates",     "accumulate", "from"};
+  static const std::vector<std::string> train = [] {
+    std::vector<std::string> names;
+    for (const SettingSpec &setting : trainSettings()) {
+      names.push_back(setting.name);
+    }
+    return names;
+  }();
   static const std::vector<std::string> target = {"device", "level", "precision", "threads"};
   static const std::vector<std::string> data = {"source"};
   static const std::vector<std::string> evaluate = {"train", "dev", "test", "confidence"};

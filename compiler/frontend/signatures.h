@@ -17,6 +17,15 @@ const std::vector<Signature> &columnTypes();
 const Signature &splitSignature();
 const Signature &cleanSignature();
 
+/// A setting of `train`. One that takes a plain value has its parameter, and is given to the field of its name: of TrainSpec, or of
+/// ObjectiveSpec.
+struct SettingSpec {
+  std::string name;
+  std::optional<ParameterSpec> plain = {};
+};
+/// All of them, in the order of the specification.
+const std::vector<SettingSpec> &trainSettings();
+
 /// Settings of a block by name, in the order of the specification.
 const std::vector<std::string> &settingsOf(const std::string &block);
 

@@ -5,11 +5,10 @@
 // their weights (a bound instance that was called twice).
 #pragma once
 
+#include "runtime/base/pipeline_value.h"
+
 #include <cstdint>
-#include <map>
-#include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 namespace penstock::frontend {
@@ -73,9 +72,8 @@ struct ValueType {
   static ValueType head(std::int64_t values) { return {Rows::none, {}, 1, Element::f32, values}; }
 };
 
-using Attribute =
-    std::variant<bool, std::int64_t, double, std::string, std::vector<std::int64_t>, std::vector<double>, std::vector<std::string>>;
-using Attributes = std::map<std::string, Attribute>;
+using Attribute = NamedValue;
+using Attributes = NamedValues;
 
 /// What a weight is in a folder of a pretrained model, and where its first values come from.
 struct Pretrained {
@@ -121,81 +119,24 @@ struct GraphNode {
 
 /// One named answer of the model: a head call (`head` >= 0: the plugin decodes), a `head` of the language, or a learner, which
 /// fits on the rows of `value` over train and answers by itself.
-struct Answer {
-  std::string name;    // the binding: "answer"
-  std::string target;  // column it predicts, "" when none
-  int head = -1;       // node of kind head
-  int value = -1;      // node of the answer's tensor (for a plugin head: its `answer_of` node)
-  int loss = -1;       // node of its loss, -1 when it has none
-  std::string decoder; // plugin that decodes it: "classify", "regress", "tag"; a language head uses that of its target's type
-  Attributes decoderAttributes;
-  bool learner = false; // `decoder` is a learner
+struct Answer : AnswerSpec {
+  int head = -1;  // node of kind head
+  int value = -1; // node of the answer's tensor (for a plugin head: its `answer_of` node)
+  int loss = -1;  // node of its loss, -1 when it has none
 };
 
 struct ModelGraph {
   std::vector<GraphNode> nodes;
   std::vector<Answer> answers;
-  int objective = -1; // scalar node to minimize; -1 when there is nothing to train
 };
 
-struct OptimizerConfig {
-  std::string kind = "adam"; // sgd, adam, adamw
-  double lr = 1e-3, momentum = 0, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0;
-  bool nesterov = false;
-};
+/// Where declarations of the records stand, by key: `source`, `columns.NAME`, `features.NAME`, `features.NAME.PARAMETER`, `train.from`.
+using Places = std::map<std::string, SourceRange>;
 
-struct ScheduleConfig {
-  std::string kind = "constant"; // constant, linear, cosine; all after a linear warm-up
-  double warmupFraction = 0;     // of all steps; or
-  std::int64_t warmupSteps = -1; // when >= 0
-};
-
-struct TrainConfig {
-  OptimizerConfig optimizer;
-  ScheduleConfig schedule;
-  double epochs = 1; // ignored when steps >= 0
-  std::int64_t steps = -1;
-  std::int64_t batch = 32;     // records a part of a step
-  std::int64_t accumulate = 1; // parts a step
-  std::uint64_t seed = 42;
-  double clipNorm = 0; // 0: no clipping by global norm
-  std::int64_t logEvery = 1;
-  double validateEpochs = 1;       // evaluate dev every so many epochs; 0: never
-  std::int64_t validateSteps = -1; // or every so many steps, when > 0
-  std::string keepMetric;          // "dev.f1_macro" for keep: best(dev.f1_macro); "" for keep: last
-  bool keepHigher = true;
-  std::int64_t patience = 0; // stop after so many evaluations without a better one; 0: never
-  std::string from;          // folder of a run whose weights this one begins with; ""
-};
-
-/// One metric of an `evaluate` block: a plugin with its parameters, for one answer.
-struct MetricUse {
-  std::string split;  // "dev"
-  std::string plugin; // "f1"
-  Attributes parameters;
-  std::string answer; // name of the answer it judges
-  SourceRange range;
-};
-
-/// Intervals around results, by the bootstrap.
-struct ConfidenceConfig {
-  std::int64_t samples = 0; // 0: none
-  double level = 0.95;
-  std::uint64_t seed = 42;
-};
-
-struct Expectation {
-  std::string split, metric; // "test", "f1_macro"
-  std::string comparison;    // ">=", ">", "<=", "<"
-  double bound = 0;
-  SourceRange range;
-};
-
-struct TargetConfig {
-  std::string device = "cpu";
-  std::string level; // "": chosen from the machine
-  std::string precision = "fp32";
-  std::int64_t threads = 0; // 0: one a core
+/// What a pipeline says of its records, and where; without sources where its data block cannot be described.
+struct DeclaredRecords {
+  RecordsSpec records;
+  Places places;
 };
 
 /// A value of the resolved form and where it came from.
@@ -206,21 +147,16 @@ struct ResolvedValue {
   SourceRange range;  // of the value where origin is "file"
 };
 
-struct TypedPipeline {
-  std::string name, title, file;
-  int edition = 1;
-  std::string recordProgram;              // JSON text, docs/design/record_program.md
-  std::vector<std::string> pluginFolders; // of `use`, absolute: PluginHost::create wants them
+/// `answers` are those of the model, without its nodes.
+struct TypedPipeline : PipelineValue {
+  Places places; // of what the records declare
   ModelGraph model;
   std::vector<EncoderUse> encoders;
-  bool trains = false;
-  TrainConfig train;
-  TargetConfig target;
-  std::vector<MetricUse> metrics;
-  ConfidenceConfig confidence;
-  std::vector<Expectation> expectations;
   std::vector<ResolvedValue> resolved;
   std::string resolvedText; // canonical text of `resolved`; its hash keys run folder and caches
+
+  /// Scalar node to minimize; -1 when there is nothing to train.
+  int objective() const { return trains() ? train.objectives.front().loss : -1; }
 };
 
 } // namespace penstock::frontend

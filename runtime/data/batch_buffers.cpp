@@ -110,7 +110,7 @@ void BatchBuffers::finish(bool withTargets) {
                     axes[i].cutFromWords ? axes[i].rowWord.data() : nullptr};
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const InputSpec &input = program.inputs[i];
+    const LinkedInput &input = program.inputs[i];
     if (input.target && !withTargets) {
       inputViews[i] = nullptr;
     } else if (input.kind == InputSpec::Kind::ids) {

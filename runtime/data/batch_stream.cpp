@@ -35,6 +35,7 @@ class Stream : public BatchStream {
 public:
   Stream(std::shared_ptr<const SplitDataset> dataset, const Plan &plan, std::int64_t firstStep, std::int64_t lastStep, std::size_t slots)
       : dataset(std::move(dataset)), plan(plan), firstStep(firstStep), lastStep(lastStep) {
+    taken.reserve(slots);
     for (std::size_t i = 0; i < slots; ++i) {
       ring.push_back(std::make_unique<BatchBuffers>(this->dataset->program, this->dataset->fitted.classCounts()));
     }
@@ -202,7 +203,7 @@ private:
       }
     }
     for (std::size_t i = 0; i < program.inputs.size(); ++i) {
-      const InputSpec &input = program.inputs[i];
+      const LinkedInput &input = program.inputs[i];
       const auto column = static_cast<std::size_t>(input.column);
       if (input.kind == InputSpec::Kind::tags) {
         const SplitIds::Tags &all = ids.tags[column];

@@ -18,9 +18,9 @@ SplitDataset::SplitDataset(RecordProgram recordProgram, Fitted fittedOnTrain, Sp
   }
 }
 
-Result<std::shared_ptr<const SplitDataset>> SplitDataset::openWith(const std::string &recordProgram, const std::string &split,
+Result<std::shared_ptr<const SplitDataset>> SplitDataset::openWith(const RecordsSpec &records, const std::string &split,
                                                                    TokenizerFactory &factory, const Options &options) {
-  PENSTOCK_ASSIGN(RecordProgram program, RecordProgram::parse(recordProgram));
+  PENSTOCK_ASSIGN(RecordProgram program, RecordProgram::link(records));
   SplitRequest request;
   request.split = splitIndex(split);
   if (request.split < 0) {

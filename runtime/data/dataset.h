@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/abi/program_abi.h"
+#include "runtime/base/pipeline_value.h"
 #include "runtime/base/status.h"
 #include "runtime/data/bytes.h"
 #include "runtime/data/fitted_folder.h"
@@ -17,11 +18,11 @@
 namespace penstock {
 
 /// Reads and checks all files once and returns the facts (JSON); cached by content hash in `cacheFolder` ("" = no cache).
-Result<std::string> gatherFacts(const std::string &recordProgram, PluginHost &host, const std::string &cacheFolder);
+Result<std::string> gatherFacts(const RecordsSpec &records, PluginHost &host, const std::string &cacheFolder);
 
 /// Everything fitted on train, as it is kept in RUN/fitted/: states of tokenizers, class names, number statistics.
 /// `folder` is written (atomically) by fit and read by open. Gives the hashes of the files.
-Result<FittedFolder> writeFitted(const std::string &recordProgram, const std::string &facts, const std::string &folder);
+Result<FittedFolder> writeFitted(const RecordsSpec &records, const std::string &facts, const std::string &folder);
 
 /// One split as columns ready to batch: ids of every record (from the id cache, or tokenized now on worker threads), classes
 /// and numbers. Immutable.
@@ -32,7 +33,7 @@ public:
     std::string cache;   // id cache, "" = none
     int threads = 1;
   };
-  static Result<std::shared_ptr<const Dataset>> open(const std::string &recordProgram, const std::string &split, PluginHost &host,
+  static Result<std::shared_ptr<const Dataset>> open(const RecordsSpec &records, const std::string &split, PluginHost &host,
                                                      const Options &options);
   virtual ~Dataset() = default;
   virtual std::int64_t records() const = 0;
@@ -72,7 +73,7 @@ struct BatchWords {
 /// stand in the file; empty ones where it reads none.
 class TextReader {
 public:
-  static Result<std::unique_ptr<TextReader>> open(const std::string &recordProgram, const std::string &split);
+  static Result<std::unique_ptr<TextReader>> open(const RecordsSpec &records, const std::string &split);
   virtual ~TextReader() = default;
   /// The next record; `row` is the number of its data row in the file, from 1. False at the end.
   virtual Result<bool> next(std::string &text, std::int64_t &row) = 0;
@@ -129,7 +130,7 @@ public:
     std::vector<std::int64_t> records; // their numbers
     std::vector<Failure> failures;     // the others, in order
   };
-  static Result<std::unique_ptr<RecordReader>> open(const std::string &recordProgram, const FittedFolder &fitted, PluginHost &host,
+  static Result<std::unique_ptr<RecordReader>> open(const RecordsSpec &records, const FittedFolder &fitted, PluginHost &host,
                                                     RecordInput input);
   virtual ~RecordReader() = default;
   /// The next records, at most `limit`, or NULL at the end. A failure ends the input: no record behind it can be read, and all

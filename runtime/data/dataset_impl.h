@@ -13,7 +13,7 @@ namespace penstock {
 class SplitDataset : public Dataset {
 public:
   SplitDataset(RecordProgram program, Fitted fitted, SplitIds ids);
-  static Result<std::shared_ptr<const SplitDataset>> openWith(const std::string &recordProgram, const std::string &split,
+  static Result<std::shared_ptr<const SplitDataset>> openWith(const RecordsSpec &records, const std::string &split,
                                                               TokenizerFactory &factory, const Options &options);
 
   std::int64_t records() const override { return ids.records; }

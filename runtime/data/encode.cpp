@@ -84,7 +84,7 @@ Result<bool> readBlock(const RecordProgram &program, RowSource &rows, int fileSp
   return true;
 }
 
-void PreparedTexts::begin(const FeatureSpec &spec) {
+void PreparedTexts::begin(const LinkedFeature &spec) {
   feature = &spec;
   scratch.resize(spec.cleans.size());
   arena.clear();
@@ -126,19 +126,19 @@ void PreparedTexts::finish() {
   }
 }
 
-std::int64_t specialTokensOf(const FeatureSpec &feature, const Tokenizer &tokenizer) {
+std::int64_t specialTokensOf(const LinkedFeature &feature, const Tokenizer &tokenizer) {
   const Tokenizer::SpecialTokens &special = tokenizer.specialTokens();
   return static_cast<std::int64_t>(special.prefix.size() + special.suffix.size() + (feature.isPair() ? special.separator.size() : 0));
 }
 
-std::string stuckSentence(const FeatureSpec &feature) {
+std::string stuckSentence(const LinkedFeature &feature) {
   const bool first = feature.truncation == Truncation::first;
   return fmt::format("the {} text of `{}` alone fills `max_length` {}, and `truncate: {}` cuts the {} one only; write "
                      "`truncate: longest_first`, or a larger `max_length`",
                      first ? "second" : "first", feature.name, feature.maxLength, first ? "first" : "second", first ? "first" : "second");
 }
 
-Status encodeTexts(const FeatureSpec &feature, const Tokenizer &tokenizer, const PreparedTexts &prepared, EncodedTexts &out) {
+Status encodeTexts(const LinkedFeature &feature, const Tokenizer &tokenizer, const PreparedTexts &prepared, EncodedTexts &out) {
   out.ids.clear();
   out.lengths.clear();
   out.rowWord.clear();
@@ -257,8 +257,8 @@ CellState judgeCell(const ColumnSpec &column, const Cell &cell) {
   case ColumnSpec::Type::number:
     return readNumber(column, cell, number);
   case ColumnSpec::Type::classId:
-    if (cell.present && cell.text.empty() && column.declaresClasses &&
-        std::find(column.classes.begin(), column.classes.end(), "") != column.classes.end()) {
+    if (cell.present && cell.text.empty() && column.classes &&
+        std::find(column.classes->begin(), column.classes->end(), "") != column.classes->end()) {
       return CellState::value;
     }
     break;

@@ -47,7 +47,7 @@ Result<bool> readBlock(const RecordProgram &program, RowSource &rows, int fileSp
 /// two of a pair one after the other, or a text a word, `wordCounts` of them.
 class PreparedTexts {
 public:
-  void begin(const FeatureSpec &feature);
+  void begin(const LinkedFeature &feature);
   /// The cell of one record.
   void add(const ColumnSpec &column, const Cell &cell);
   /// Makes `texts` valid; call after the last add().
@@ -59,7 +59,7 @@ public:
 private:
   void addText(std::string_view raw);
 
-  const FeatureSpec *feature = nullptr;
+  const LinkedFeature *feature = nullptr;
   std::vector<CleanScratch> scratch;
   std::string arena;
   std::vector<std::string_view> items;
@@ -77,16 +77,16 @@ struct EncodedTexts {
 };
 
 /// How many ids of a record are special tokens.
-std::int64_t specialTokensOf(const FeatureSpec &feature, const Tokenizer &tokenizer);
+std::int64_t specialTokensOf(const LinkedFeature &feature, const Tokenizer &tokenizer);
 /// "`first` ...": why a record is stuck, for people.
-std::string stuckSentence(const FeatureSpec &feature);
+std::string stuckSentence(const LinkedFeature &feature);
 
 /// The ids of records: the tokenizer's special tokens around the text, or around and between the two of
 /// a pair, cut so that the whole has at most max_length ids; one unknown id for a record without any. The
 /// words of a record are encoded one by one, as Hugging Face's `is_split_into_words`; one that gives no
 /// ids, or lies behind the cut, has no row. Every id is checked against the vocabulary, because embeddings
 /// index by it. Where a record is `stuck` the ids end there.
-Status encodeTexts(const FeatureSpec &feature, const Tokenizer &tokenizer, const PreparedTexts &prepared, EncodedTexts &out);
+Status encodeTexts(const LinkedFeature &feature, const Tokenizer &tokenizer, const PreparedTexts &prepared, EncodedTexts &out);
 
 enum class CellState { value, filled, missing, bad };
 /// What a cell is for its column. `filled`: missing, and the column says what stands for it.

@@ -116,7 +116,7 @@ Status Gatherer::readEarlier() {
 Status Gatherer::beginFits() {
   std::vector<bool> seen(program.columns.size());
   for (std::size_t i = 0; i < program.features.size(); ++i) {
-    const FeatureSpec &feature = program.features[i];
+    const LinkedFeature &feature = program.features[i];
     bool isFirst = false; // of one of its columns
     for (std::size_t text = 0; text < feature.textsEach(); ++text) {
       isFirst = isFirst || !seen[feature.columnOf(text)];
@@ -146,7 +146,7 @@ Status Gatherer::work(Item &item) const {
   };
   std::vector<Source> textOfColumn(program.columns.size());
   for (std::size_t i = features; i-- > 0;) {
-    const FeatureSpec &feature = program.features[i];
+    const LinkedFeature &feature = program.features[i];
     item.prepared[i].begin(feature);
     if (!prepares[i]) {
       continue;
@@ -168,7 +168,7 @@ Status Gatherer::work(Item &item) const {
   };
   const bool hasText = std::any_of(program.columns.begin(), program.columns.end(), isText);
   std::vector<bool> isTarget(program.columns.size());
-  for (const InputSpec &input : program.inputs) {
+  for (const LinkedInput &input : program.inputs) {
     if (input.target && input.column >= 0) {
       isTarget[static_cast<std::size_t>(input.column)] = true;
     }
@@ -451,7 +451,7 @@ Status Gatherer::finishFits() {
   facts["tokenizers"] = Json::object();
   facts["vocabularies"] = Json::object();
   for (std::size_t i = 0; i < program.features.size(); ++i) {
-    const FeatureSpec &feature = program.features[i];
+    const LinkedFeature &feature = program.features[i];
     const std::string &parameters = hasEarlier ? earlier.features[i].parameters : feature.parameters;
     PENSTOCK_ASSIGN(const auto paths, pathsIn(parameters, infos[i]));
     Json &entry = facts["tokenizers"][feature.name];
@@ -515,7 +515,7 @@ Status Gatherer::countTokens() {
   const std::size_t features = program.features.size();
   bool fits = true;
   for (std::size_t i = 0; i < features; ++i) {
-    const FeatureSpec &feature = program.features[i];
+    const LinkedFeature &feature = program.features[i];
     const std::int64_t around = specialTokensOf(feature, *fitted.features[i].tokenizer);
     if (feature.maxLength >= 0 && feature.maxLength < around) {
       fits = false;
@@ -558,7 +558,7 @@ Status Gatherer::countTokens() {
     }
   }
   for (std::size_t i = 0; i < features; ++i) {
-    const FeatureSpec &feature = program.features[i];
+    const LinkedFeature &feature = program.features[i];
     if (cut[i] > 0) {
       problems.warn("truncation", "features." + feature.name + ".max_length", {},
                     {{"feature", feature.name},
@@ -626,8 +626,8 @@ Result<std::string> Gatherer::run() {
   return text;
 }
 
-Result<std::string> gatherFactsWith(const std::string &recordProgram, TokenizerFactory &factory, const FactsOptions &options) {
-  PENSTOCK_ASSIGN(const RecordProgram program, RecordProgram::parse(recordProgram));
+Result<std::string> gatherFactsWith(const RecordsSpec &records, TokenizerFactory &factory, const FactsOptions &options) {
+  PENSTOCK_ASSIGN(const RecordProgram program, RecordProgram::link(records));
   try {
     return Gatherer(program, factory, options).run();
   } catch (const std::bad_alloc &) {

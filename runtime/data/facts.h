@@ -2,6 +2,7 @@
 // docs/design/record_program.md.
 #pragma once
 
+#include "runtime/base/pipeline_value.h"
 #include "runtime/data/tokenizers.h"
 
 #include <string>
@@ -14,6 +15,6 @@ struct FactsOptions {
   std::size_t overlapEntries = std::size_t{2} << 20; // held in memory before spilling
 };
 
-Result<std::string> gatherFactsWith(const std::string &recordProgram, TokenizerFactory &factory, const FactsOptions &options);
+Result<std::string> gatherFactsWith(const RecordsSpec &records, TokenizerFactory &factory, const FactsOptions &options);
 
 } // namespace penstock

@@ -103,7 +103,7 @@ Result<std::vector<GivenPath>> pathsIn(const std::string &parameters, const Toke
   return paths;
 }
 
-Result<std::string> tokenizerIdentity(const FeatureSpec &feature, const std::string &parameters, const TokenizerInfo &info) {
+Result<std::string> tokenizerIdentity(const LinkedFeature &feature, const std::string &parameters, const TokenizerInfo &info) {
   PENSTOCK_ASSIGN(const auto paths, pathsIn(parameters, info));
   Json json = Json::parse(parameters);
   const auto hashOf = [](const std::string &path) {
@@ -167,7 +167,7 @@ Status copyPath(const std::string &from, const std::string &to) {
   return fs::is_directory(to, error) ? Status::success() : syncPath(to);
 }
 
-Status writeFeature(const FeatureSpec &feature, const Json &facts, const std::string &folder, Json &index) {
+Status writeFeature(const LinkedFeature &feature, const Json &facts, const std::string &folder, Json &index) {
   const Json &described = facts.at("tokenizers").at(feature.name);
   Json entry = {{"plugin", feature.plugin},
                 {"plugin_version", described.at("version")},
@@ -206,7 +206,7 @@ Status writeFeature(const FeatureSpec &feature, const Json &facts, const std::st
 
 Status writeInto(const RecordProgram &program, const Json &facts, const std::string &folder) {
   Json index = {{"version", 1}, {"features", Json::object()}};
-  for (const FeatureSpec &feature : program.features) {
+  for (const LinkedFeature &feature : program.features) {
     PENSTOCK_TRY(writeFeature(feature, facts, folder, index));
   }
   Json classes = Json::object(), numbers = Json::object();
@@ -247,7 +247,7 @@ Result<Json> readPart(const FittedFolder &folder, const char *name) {
   return json;
 }
 
-Result<FittedFeature> readFeature(const FeatureSpec &feature, const Json &entry, const FittedFolder &folder, TokenizerFactory &factory) {
+Result<FittedFeature> readFeature(const LinkedFeature &feature, const Json &entry, const FittedFolder &folder, TokenizerFactory &factory) {
   const std::string plugin = member(entry, "plugin", tokenizersFile).get<std::string>();
   if (plugin != feature.plugin) {
     return invalidInput(fmt::format("`{}` was fitted with the tokenizer `{}`, and the pipeline "
@@ -293,7 +293,7 @@ Result<Fitted> readFrom(const RecordProgram &program, const FittedFolder &folder
   };
   Fitted fitted;
   fitted.folder = folder;
-  for (const FeatureSpec &feature : program.features) {
+  for (const LinkedFeature &feature : program.features) {
     PENSTOCK_ASSIGN(const Json entry, fitOf(member(tokenizers, "features", tokenizersFile), feature.name, "feature"));
     PENSTOCK_ASSIGN(FittedFeature read, readFeature(feature, entry, folder, factory));
     fitted.features.push_back(std::move(read));
@@ -347,8 +347,8 @@ Status makeTokenizers(const RecordProgram &program, Fitted &fitted, TokenizerFac
   return {};
 }
 
-Result<FittedFolder> writeFitted(const std::string &recordProgram, const std::string &facts, const std::string &folder) {
-  PENSTOCK_ASSIGN(const RecordProgram program, RecordProgram::parse(recordProgram));
+Result<FittedFolder> writeFitted(const RecordsSpec &records, const std::string &facts, const std::string &folder) {
+  PENSTOCK_ASSIGN(const RecordProgram program, RecordProgram::link(records));
   std::string target = folder;
   while (target.size() > 1 && target.back() == '/') {
     target.pop_back();

@@ -46,7 +46,7 @@ struct Fitted {
 
 /// Plugin, version, build, parameters and what lies at their paths, as text to be hashed. A path at which nothing
 /// can be read counts as itself: making the tokenizer will tell.
-Result<std::string> tokenizerIdentity(const FeatureSpec &feature, const std::string &parameters, const TokenizerInfo &info);
+Result<std::string> tokenizerIdentity(const LinkedFeature &feature, const std::string &parameters, const TokenizerInfo &info);
 /// What a path parameter that is given names.
 struct GivenPath {
   std::string name, path;

@@ -44,24 +44,24 @@ private:
 
 } // namespace
 
-Result<std::string> gatherFacts(const std::string &recordProgram, PluginHost &host, const std::string &cacheFolder) {
+Result<std::string> gatherFacts(const RecordsSpec &records, PluginHost &host, const std::string &cacheFolder) {
   HostTokenizers tokenizers(host);
   FactsOptions options;
   options.cache = cacheFolder;
-  return gatherFactsWith(recordProgram, tokenizers, options);
+  return gatherFactsWith(records, tokenizers, options);
 }
 
-Result<std::shared_ptr<const Dataset>> Dataset::open(const std::string &recordProgram, const std::string &split, PluginHost &host,
+Result<std::shared_ptr<const Dataset>> Dataset::open(const RecordsSpec &records, const std::string &split, PluginHost &host,
                                                      const Options &options) {
   HostTokenizers tokenizers(host);
-  PENSTOCK_ASSIGN(std::shared_ptr<const SplitDataset> dataset, SplitDataset::openWith(recordProgram, split, tokenizers, options));
+  PENSTOCK_ASSIGN(std::shared_ptr<const SplitDataset> dataset, SplitDataset::openWith(records, split, tokenizers, options));
   return std::shared_ptr<const Dataset>(std::move(dataset));
 }
 
-Result<std::unique_ptr<RecordReader>> RecordReader::open(const std::string &recordProgram, const FittedFolder &fitted, PluginHost &host,
+Result<std::unique_ptr<RecordReader>> RecordReader::open(const RecordsSpec &records, const FittedFolder &fitted, PluginHost &host,
                                                          RecordInput input) {
   HostTokenizers tokenizers(host);
-  return openRecordsWith(recordProgram, fitted, tokenizers, std::move(input));
+  return openRecordsWith(records, fitted, tokenizers, std::move(input));
 }
 
 } // namespace penstock

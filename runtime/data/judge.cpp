@@ -52,8 +52,8 @@ void Gatherer::judgeSplits() {
 void Gatherer::judgeClasses(std::size_t index) {
   const ColumnSpec &column = program.columns[index];
   const auto &values = columns[index].values;
-  std::vector<std::string> names = column.classes;
-  bool declared = column.declaresClasses;
+  std::vector<std::string> names = column.classes.value_or(std::vector<std::string>());
+  bool declared = column.classes.has_value();
   if (!declared && hasEarlier) {
     names = earlier.classes[index];
     declared = true;
@@ -78,7 +78,7 @@ void Gatherer::judgeClasses(std::size_t index) {
     counts[splitNames[split]] = ofSplit;
   }
   facts["classes"][column.name] = {{"names", names}, {"counts", counts}};
-  if (column.type == ColumnSpec::Type::classId && !column.declaresClasses) {
+  if (column.type == ColumnSpec::Type::classId && !column.classes.has_value()) {
     const auto list = std::find_if(names.begin(), names.end(), [](const std::string &name) { return readsLikeList(name); });
     const auto found = list == names.end() ? values.end() : values.find(*list);
     if (found != values.end()) {

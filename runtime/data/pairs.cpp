@@ -4,16 +4,6 @@
 
 namespace penstock {
 
-std::optional<Truncation> truncationOf(std::string_view name) {
-  if (name == "longest_first") {
-    return Truncation::longestFirst;
-  }
-  if (name == "first" || name == "second") {
-    return name == "first" ? Truncation::first : Truncation::second;
-  }
-  return std::nullopt;
-}
-
 std::optional<std::pair<std::int64_t, std::int64_t>> cutPair(Truncation truncation, std::int64_t first, std::int64_t second,
                                                              std::int64_t room) {
   if (first <= room - second) {

@@ -1,18 +1,13 @@
 // Where two texts are cut so that both fit into one record.
 #pragma once
 
+#include "runtime/base/pipeline_value.h"
+
 #include <cstdint>
 #include <optional>
-#include <string_view>
 #include <utility>
 
 namespace penstock {
-
-/// Which of two texts gives way. As Hugging Face's `truncation`: longest_first, only_first, only_second.
-enum class Truncation { longestFirst, first, second };
-
-/// By its name in the language: `longest_first`, `first`, `second`.
-std::optional<Truncation> truncationOf(std::string_view name);
 
 /// How many tokens of two texts of `first` and `second` tokens stay, so that both together have at most `room`. Nothing where the one
 /// text that may be cut is too short for it: at least one of its tokens stays.

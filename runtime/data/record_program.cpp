@@ -2,13 +2,10 @@
 
 #include "runtime/base/hash.h"
 
-#include <nlohmann/json.hpp>
-
+#include <algorithm>
 #include <unordered_map>
 
 namespace penstock {
-
-using Json = nlohmann::json;
 
 int splitIndex(std::string_view name) {
   for (std::size_t i = 0; i < splitNames.size(); ++i) {
@@ -43,117 +40,63 @@ private:
   std::unordered_map<std::string, int> places;
 };
 
-ColumnSpec readColumn(const Json &json) {
-  ColumnSpec column;
-  column.name = json.at("name").get<std::string>();
-  column.from = json.value("from", column.name);
-  const std::string type = json.at("type").get<std::string>();
-  if (type == "text") {
-    column.type = ColumnSpec::Type::text;
-  } else if (type == "class") {
-    column.type = ColumnSpec::Type::classId;
-  } else if (type == "number") {
-    column.type = ColumnSpec::Type::number;
-  } else if (type == "id") {
-    column.type = ColumnSpec::Type::id;
-  } else if (type == "set") {
-    column.type = ColumnSpec::Type::set;
-    column.separator = json.at("separator").get<std::string>();
-    if (column.separator.empty()) {
-      throw Wrong{"has a set `" + column.name + "` without a separator"};
-    }
-  } else if (type == "words") {
-    column.type = ColumnSpec::Type::words;
-  } else if (type == "tags") {
-    column.type = ColumnSpec::Type::tags;
-    const std::string scheme = json.value("scheme", "none");
-    const std::optional<TagScheme> known = tagScheme(scheme);
-    if (!known) {
-      throw Wrong{"has tags of a scheme `" + scheme + "`"};
-    }
-    column.scheme = *known;
-  } else {
-    throw Wrong{"has a column of type `" + type + "`"};
-  }
-  if (json.contains("classes") && !json["classes"].is_null()) {
-    column.declaresClasses = true;
-    column.classes = json["classes"].get<std::vector<std::string>>();
-  }
-  if (json.contains("missing") && !json["missing"].is_null()) {
-    column.missing = json["missing"].get<std::vector<std::string>>();
-  }
-  if (json.contains("fill") && !json["fill"].is_null()) {
-    const Json &fill = json["fill"];
-    if (fill.is_number()) {
-      column.fill = ColumnSpec::Fill::value;
-      column.fillValue = fill.get<double>();
-    } else if (fill == "median") {
-      column.fill = ColumnSpec::Fill::median;
-    } else if (fill == "mean") {
-      column.fill = ColumnSpec::Fill::mean;
+CleanOptions cleanOf(const StepSpec &step) {
+  CleanOptions clean;
+  for (const auto &[name, value] : step.parameters) {
+    if (const auto *const flag = std::get_if<bool>(&value); flag != nullptr && name == "lowercase") {
+      clean.lowercase = *flag;
+    } else if (flag != nullptr && name == "strip") {
+      clean.strip = *flag;
+    } else if (flag != nullptr && name == "collapse") {
+      clean.collapse = *flag;
+    } else if (const auto *const form = std::get_if<std::string>(&value); form != nullptr && name == "unicode") {
+      if (*form != "nfc" && *form != "nfkc" && *form != "none") {
+        throw Wrong{"asks for Unicode form `" + *form + "`"};
+      }
+      clean.unicode = *form == "nfc"    ? CleanOptions::Unicode::nfc
+                      : *form == "nfkc" ? CleanOptions::Unicode::nfkc
+                                        : CleanOptions::Unicode::none;
     } else {
-      throw Wrong{"fills with `" + fill.dump() + "`"};
+      throw Wrong{"cleans with `" + name + "`"};
     }
   }
-  return column;
+  return clean;
 }
 
-FeatureSpec readFeature(const Json &json, const std::vector<ColumnSpec> &columns, const Names &columnNames) {
-  FeatureSpec feature;
-  feature.name = json.at("name").get<std::string>();
-  feature.axis = json.value("axis", feature.name);
-  feature.column = columnNames.at(json.at("column").get<std::string>());
+LinkedFeature linkFeature(const FeatureSpec &spec, const std::vector<ColumnSpec> &columns, const Names &columnNames) {
+  LinkedFeature feature;
+  feature.name = spec.name;
+  feature.axis = spec.axis.empty() ? spec.name : spec.axis;
+  feature.column = columnNames.at(spec.column);
   const ColumnSpec::Type type = columns[static_cast<std::size_t>(feature.column)].type;
   feature.cutFromWords = type == ColumnSpec::Type::words;
   if (type != ColumnSpec::Type::text && !feature.cutFromWords) {
     throw Wrong{"makes feature `" + feature.name + "` of a column that is no text"};
   }
-  for (const Json &step : json.at("steps")) {
-    const std::string op = step.at("op").get<std::string>();
+  for (const StepSpec &step : spec.steps) {
     if (!feature.plugin.empty()) {
-      throw Wrong{"has a step `" + op + "` behind the tokenizer of `" + feature.name + "`"};
+      throw Wrong{"has a step `" + step.op + "` behind the tokenizer of `" + feature.name + "`"};
     }
-    if (op == "pair") {
+    if (step.op == "pair") {
       if (feature.isPair() || !feature.cleans.empty()) {
         throw Wrong{"has a step `pair` of `" + feature.name + "` that is not its first"};
       }
-      feature.second = columnNames.at(step.at("column").get<std::string>());
+      feature.second = columnNames.at(step.column);
       if (feature.cutFromWords || columns[static_cast<std::size_t>(feature.second)].type != ColumnSpec::Type::text) {
         throw Wrong{"makes feature `" + feature.name + "` of a pair that is not two texts"};
       }
-    } else if (op == "clean") {
-      CleanOptions clean;
-      const std::string unicode = step.value("unicode", "nfc");
-      if (unicode != "nfc" && unicode != "nfkc" && unicode != "none") {
-        throw Wrong{"asks for Unicode form `" + unicode + "`"};
-      }
-      clean.unicode = unicode == "nfc"    ? CleanOptions::Unicode::nfc
-                      : unicode == "nfkc" ? CleanOptions::Unicode::nfkc
-                                          : CleanOptions::Unicode::none;
-      clean.lowercase = step.value("lowercase", false);
-      clean.strip = step.value("strip", true);
-      clean.collapse = step.value("collapse", false);
-      feature.cleans.push_back(clean);
-    } else if (op == "tokenize") {
-      feature.plugin = step.at("plugin").get<std::string>();
-      feature.parameters = step.value("parameters", Json::object()).dump();
-      if (step.contains("max_length") && !step["max_length"].is_null()) {
-        feature.maxLength = step["max_length"].get<std::int64_t>();
-        if (feature.maxLength == 0) {
-          throw Wrong{"cuts feature `" + feature.name + "` to nothing"};
-        }
-        feature.maxLength = std::max<std::int64_t>(feature.maxLength, -1);
-      }
-      if (step.contains("truncate") && !step["truncate"].is_null()) {
-        const std::string name = step["truncate"].get<std::string>();
-        const std::optional<Truncation> truncation = truncationOf(name);
-        if (!truncation) {
-          throw Wrong{"truncates `" + name + "`"};
-        }
-        feature.truncation = *truncation;
+    } else if (step.op == "clean") {
+      feature.cleans.push_back(cleanOf(step));
+    } else if (step.op == "tokenize") {
+      feature.plugin = step.plugin;
+      feature.parameters = jsonText(step.parameters);
+      feature.maxLength = std::max<std::int64_t>(step.maxLength.value_or(-1), -1);
+      feature.truncation = step.truncate;
+      if (feature.maxLength == 0) {
+        throw Wrong{"cuts feature `" + feature.name + "` to nothing"};
       }
     } else {
-      throw Wrong{"has a step `" + op + "`"};
+      throw Wrong{"has a step `" + step.op + "`"};
     }
   }
   if (feature.plugin.empty()) {
@@ -162,13 +105,15 @@ FeatureSpec readFeature(const Json &json, const std::vector<ColumnSpec> &columns
   return feature;
 }
 
-InputSpec readInput(const Json &json, RecordProgram &program, const Names &columnNames, const Names &featureNames) {
-  InputSpec input;
-  input.name = json.at("name").get<std::string>();
-  input.target = json.value("target", false);
-  const std::string kind = json.at("kind").get<std::string>();
-  if (kind == "ids" || kind == "tags") {
-    input.feature = featureNames.at(json.at("feature").get<std::string>());
+LinkedInput linkInput(const InputSpec &spec, RecordProgram &program, const Names &columnNames, const Names &featureNames) {
+  using Kind = InputSpec::Kind;
+  using Type = ColumnSpec::Type;
+  LinkedInput input;
+  input.name = spec.name;
+  input.kind = spec.kind;
+  input.target = spec.target;
+  if (spec.kind == Kind::ids || spec.kind == Kind::tags) {
+    input.feature = featureNames.at(spec.feature);
     for (std::size_t i = 0; i < program.axes.size(); ++i) {
       input.axis = program.axes[i] == input.feature ? static_cast<int>(i) : input.axis;
     }
@@ -177,163 +122,120 @@ InputSpec readInput(const Json &json, RecordProgram &program, const Names &colum
       program.axes.push_back(input.feature);
     }
   }
-  if (kind == "ids") {
+  if (spec.kind == Kind::ids) {
     return input;
   }
-  input.column = columnNames.at(json.at("column").get<std::string>());
-  const ColumnSpec::Type type = program.columns[static_cast<std::size_t>(input.column)].type;
-  if (kind == "class" && type == ColumnSpec::Type::classId) {
-    input.kind = InputSpec::Kind::classId;
-  } else if (kind == "number" && type == ColumnSpec::Type::number) {
-    input.kind = InputSpec::Kind::number;
-  } else if (kind == "set" && type == ColumnSpec::Type::set) {
-    input.kind = InputSpec::Kind::set;
-  } else if (kind == "tags" && type == ColumnSpec::Type::tags && input.target &&
-             program.features[static_cast<std::size_t>(input.feature)].cutFromWords) {
-    input.kind = InputSpec::Kind::tags;
-  } else {
-    throw Wrong{"has an input `" + input.name + "` of kind `" + kind + "` that its column is not"};
+  input.column = columnNames.at(spec.column);
+  const Type type = program.columns[static_cast<std::size_t>(input.column)].type;
+  const bool cutFromWords = spec.kind == Kind::tags && program.features[static_cast<std::size_t>(input.feature)].cutFromWords;
+  const bool fits = spec.kind == Kind::classId  ? type == Type::classId
+                    : spec.kind == Kind::number ? type == Type::number
+                    : spec.kind == Kind::set    ? type == Type::set
+                                                : type == Type::tags && input.target && cutFromWords;
+  if (!fits) {
+    throw Wrong{"has an input `" + input.name + "` of another kind than its column"};
   }
   return input;
 }
 
-void readSplit(const Json &json, RecordProgram &program) {
-  const std::string by = json.value("by", "file");
-  if (by == "file") {
+void linkSplit(const SplitSpec &split, RecordProgram &program) {
+  if (split.by == "file") {
     if (program.path.find("{split}") == std::string::npos) {
       throw Wrong{"splits by file, and its path has no `{split}`"};
     }
     return;
   }
-  if (by != "hash") {
-    throw Wrong{"splits by `" + by + "`"};
+  if (split.by != "hash") {
+    throw Wrong{"splits by `" + split.by + "`"};
   }
   program.splitByHash = true;
-  program.splitFrom = json.at("column").get<std::string>();
+  program.splitFrom = split.column;
   for (const ColumnSpec &column : program.columns) {
     if (column.name == program.splitFrom) {
       program.splitFrom = column.from;
       break;
     }
   }
-  program.wanted = {};
+  program.shares = {split.shares.train, split.shares.dev, split.shares.test};
   double sum = 0;
-  for (const auto &[name, share] : json.at("shares").items()) {
-    const int split = splitIndex(name);
-    const double value = share.get<double>();
-    if (split < 0 || !(value >= 0 && value <= 1)) {
-      throw Wrong{"gives split `" + name + "` a share of " + share.dump()};
+  for (std::size_t i = 0; i < program.shares.size(); ++i) {
+    const double share = program.shares[i];
+    if (!(share >= 0 && share <= 1)) {
+      throw Wrong{std::string("gives split `") + splitNames[i] + "` a share that is none"};
     }
-    program.shares[static_cast<std::size_t>(split)] = value;
-    program.wanted[static_cast<std::size_t>(split)] = true;
-    sum += value;
+    program.wanted[i] = share > 0;
+    sum += share;
   }
   if (sum > 1 + 1e-9) {
     throw Wrong{"has shares that add up to more than 1"};
   }
 }
 
-RecordProgram read(const Json &json) {
-  RecordProgram program;
-  if (json.at("version") != 1) {
-    throw Wrong{"has version " + json.at("version").dump() + "; this build reads version 1"};
+void linkSource(const SourceSpec &source, RecordProgram &program) {
+  if (source.kind != "csv" && source.kind != "jsonl" && source.kind != "conll") {
+    throw Wrong{"has a source `" + source.kind + "`"};
   }
-  const Json &source = json.at("source");
-  const std::string kind = source.at("kind").get<std::string>();
-  if (kind != "csv" && kind != "jsonl" && kind != "conll") {
-    throw Wrong{"has a source `" + kind + "`"};
-  }
-  program.source = kind == "csv" ? RowFormat::csv : kind == "jsonl" ? RowFormat::jsonl : RowFormat::conll;
-  program.path = source.at("path").get<std::string>();
-  const Json options = source.contains("options") && source["options"].is_object() ? source["options"] : Json::object();
-  for (const auto &[name, value] : options.items()) {
-    if (kind == "conll" && name == "columns") {
-      program.conll.columns = value.get<std::vector<std::string>>();
-      continue;
-    }
-    if (kind == "conll" && name == "comment") {
-      program.conll.comment = value.get<std::string>();
-      continue;
-    }
-    if (kind == "csv" && name == "quote") {
-      const std::string quote = value.get<std::string>();
-      if (quote != "double" && quote != "none") {
-        throw Wrong{"has a quote `" + quote + "`"};
-      }
-      program.csv.quotes = quote == "double";
-      continue;
-    }
-    if (name != "delimiter" || kind != "csv") {
-      throw Wrong{"has an option `" + name + "` of its source"};
-    }
-    const std::string delimiter = value.get<std::string>();
-    if (delimiter.size() != 1 || static_cast<unsigned char>(delimiter[0]) >= 0x80 || delimiter == "\"" || delimiter == "\n" ||
-        delimiter == "\r") {
-      throw Wrong{"has the delimiter " + value.dump() +
-                  "; it must be one ASCII character, neither "
-                  "quote nor line end"};
-    }
-    program.csv.delimiter = delimiter[0];
-  }
-  program.fitted = json.value("fitted", "");
-  for (const Json &column : json.at("columns")) {
-    program.columns.push_back(readColumn(column));
-    if (kind == "conll" && !program.columns.back().isList()) {
-      throw Wrong{"has a column `" + program.columns.back().name + "` that is no list, of a source whose columns are"};
+  program.source = source.kind == "csv" ? RowFormat::csv : source.kind == "jsonl" ? RowFormat::jsonl : RowFormat::conll;
+  program.path = source.path;
+  const bool csv = program.source == RowFormat::csv, conll = program.source == RowFormat::conll;
+  for (const auto &[name, value] : source.options) {
+    const auto *const text = std::get_if<std::string>(&value);
+    const auto *const names = std::get_if<std::vector<std::string>>(&value);
+    if (conll && name == "columns" && names != nullptr) {
+      program.conll.columns = *names;
+    } else if (conll && name == "comment" && text != nullptr) {
+      program.conll.comment = *text;
+    } else if (csv && name == "quote" && text != nullptr && (*text == "double" || *text == "none")) {
+      program.csv.quotes = *text == "double";
+    } else if (csv && name == "delimiter" && text != nullptr && text->size() == 1 && static_cast<unsigned char>((*text)[0]) < 0x80 &&
+               text->find_first_of("\"\n\r") == std::string::npos) {
+      program.csv.delimiter = (*text)[0];
+    } else {
+      throw Wrong{"has an option `" + name + "` of its source, or a value of it, that there is not"};
     }
   }
-  if (kind == "conll" && program.conll.columns.empty()) {
+  if (conll && program.conll.columns.empty()) {
     throw Wrong{"has a source `conll` without columns"};
   }
-  readSplit(json.contains("split") && !json["split"].is_null() ? json["split"] : Json::object(), program);
+}
+
+RecordProgram linked(const RecordsSpec &records) {
+  RecordProgram program;
+  if (records.sources.size() != 1) {
+    throw Wrong{"has not one source"};
+  }
+  linkSource(records.sources.front(), program);
+  program.fitted = records.fitted;
+  program.columns = records.columns;
+  for (ColumnSpec &column : program.columns) {
+    column.from = column.from.empty() ? column.name : column.from;
+    if (column.type == ColumnSpec::Type::set && column.separator.empty()) {
+      throw Wrong{"has a set `" + column.name + "` without a separator"};
+    }
+    if (program.source == RowFormat::conll && !column.isList()) {
+      throw Wrong{"has a column `" + column.name + "` that is no list, of a source whose columns are"};
+    }
+  }
+  linkSplit(records.split, program);
   const Names columnNames(program.columns);
-  for (const Json &feature : json.value("features", Json::array())) {
-    program.features.push_back(readFeature(feature, program.columns, columnNames));
+  for (const FeatureSpec &feature : records.features) {
+    program.features.push_back(linkFeature(feature, program.columns, columnNames));
   }
   const Names featureNames(program.features);
-  for (const Json &input : json.value("inputs", Json::array())) {
-    program.inputs.push_back(readInput(input, program, columnNames, featureNames));
+  for (const InputSpec &input : records.inputs) {
+    program.inputs.push_back(linkInput(input, program, columnNames, featureNames));
   }
-  if (json.contains("splits")) {
-    std::array<bool, 3> listed = {};
-    for (const Json &name : json["splits"]) {
-      const int split = splitIndex(name.get<std::string>());
-      if (split < 0) {
-        throw Wrong{"lists a split " + name.dump()};
-      }
-      listed[static_cast<std::size_t>(split)] = true;
-    }
-    for (std::size_t i = 0; i < listed.size(); ++i) {
-      program.wanted[i] = program.wanted[i] && listed[i];
-    }
-  }
-  // Parameters of tokenizers are keyed by themselves, because paths among them count by what lies
-  // there.
-  Json features = json.value("features", Json::array());
-  for (Json &feature : features) {
-    for (Json &step : feature["steps"]) {
-      step.erase("parameters");
-    }
-  }
-  Json identity = {{"kind", kind},
-                   {"options", options},
-                   {"split", json.value("split", Json::object())},
-                   {"columns", json.at("columns")},
-                   {"features", features},
-                   {"inputs", json.value("inputs", Json::array())}};
-  program.identity = identity.dump();
+  program.identity = recordsIdentity(records);
   return program;
 }
 
 } // namespace
 
-Result<RecordProgram> RecordProgram::parse(const std::string &text) {
+Result<RecordProgram> RecordProgram::link(const RecordsSpec &records) {
   try {
-    return read(Json::parse(text));
+    return linked(records);
   } catch (const Wrong &wrong) {
     return internalError("the record program " + wrong.what);
-  } catch (const std::exception &) {
-    return internalError("the record program lacks something, or holds it in another form");
   }
 }
 

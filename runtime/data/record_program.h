@@ -1,6 +1,7 @@
-// The record program (docs/design/record_program.md) as values.
+// The records of a pipeline's value, ready to be interpreted: names are places in lists, options are those of the readers.
 #pragma once
 
+#include "runtime/base/pipeline_value.h"
 #include "runtime/base/splits.h"
 #include "runtime/base/status.h"
 #include "runtime/data/pairs.h"
@@ -21,28 +22,7 @@ inline constexpr int trainSplit = 0;
 /// Index into splitNames, or -1.
 int splitIndex(std::string_view name);
 
-struct ColumnSpec {
-  enum class Type { text, classId, number, id, set, words, tags };
-  enum class Fill { none, mean, median, value };
-  std::string name, from;
-  Type type = Type::text;
-  bool declaresClasses = false;
-  std::vector<std::string> classes; // or labels of a set
-  std::string separator;            // between the labels of a cell
-  std::vector<std::string> missing; // cells that count as missing
-  Fill fill = Fill::none;
-  double fillValue = 0;
-  TagScheme scheme = TagScheme::none; // tags: of the file; in memory they are IOB2 but for `none`
-
-  /// Its cells are lists; all lists of a record have the same length.
-  bool isList() const { return type == Type::words || type == Type::tags; }
-  /// A cell of it may hold a list.
-  bool mayHoldList() const { return isList() || type == Type::set; }
-  /// It has names: `classes`, or those of train.
-  bool hasClasses() const { return type == Type::classId || type == Type::set || type == Type::tags; }
-};
-
-struct FeatureSpec {
+struct LinkedFeature {
   std::string name, axis;
   int column = 0; // of type text or words
   bool cutFromWords = false;
@@ -57,10 +37,9 @@ struct FeatureSpec {
   std::size_t columnOf(std::size_t text) const { return static_cast<std::size_t>(text == 0 ? column : second); }
 };
 
-struct InputSpec {
-  enum class Kind { ids, classId, number, set, tags };
+struct LinkedInput {
   std::string name;
-  Kind kind = Kind::ids;
+  InputSpec::Kind kind = InputSpec::Kind::ids;
   int feature = -1, column = -1; // ids: a feature; tags: both; else a column
   int axis = -1;                 // index into RecordProgram::axes, of ids and tags
   bool target = false;
@@ -76,15 +55,13 @@ struct RecordProgram {
   std::array<double, 3> shares = {}; // in the order of splitNames
   std::array<bool, 3> wanted = {true, true, true};
   std::vector<ColumnSpec> columns;
-  std::vector<FeatureSpec> features;
-  std::vector<InputSpec> inputs;
+  std::vector<LinkedFeature> features;
+  std::vector<LinkedInput> inputs;
   std::string fitted;    // folder of an earlier fit, to be used instead of fitting on train; ""
   std::vector<int> axes; // features that are axes of a batch, in the order in which `inputs` names them first
-  /// Everything that decides what a file's records become, but no paths, no places and no
-  /// parameters of tokenizers, as canonical JSON text.
-  std::string identity;
+  std::string identity;  // recordsIdentity
 
-  static Result<RecordProgram> parse(const std::string &text);
+  static Result<RecordProgram> link(const RecordsSpec &records);
 
   std::string fileOf(int split) const;
   /// The split of a record, by the hash of a cell: XXH64 with seed 0 of the cell's bytes, its upper

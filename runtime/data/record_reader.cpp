@@ -64,9 +64,9 @@ public:
   /// Finds out which columns inputs need, how the source is to be read, and that it has them.
   Status begin(RecordInput input) {
     std::vector<bool> needed(program.columns.size());
-    for (const InputSpec &one : program.inputs) {
+    for (const LinkedInput &one : program.inputs) {
       if (!one.target && one.feature >= 0) {
-        const FeatureSpec &feature = program.features[static_cast<std::size_t>(one.feature)];
+        const LinkedFeature &feature = program.features[static_cast<std::size_t>(one.feature)];
         for (std::size_t text = 0; text < feature.textsEach(); ++text) {
           needed[feature.columnOf(text)] = true;
         }
@@ -253,7 +253,7 @@ private:
 
   Status fillAxis(std::size_t axis) {
     const auto index = static_cast<std::size_t>(program.axes[axis]);
-    const FeatureSpec &feature = program.features[index];
+    const LinkedFeature &feature = program.features[index];
     prepared[index].begin(feature);
     for (std::size_t row = 0; row < block.rows(); ++row) {
       for (std::size_t text = 0; text < feature.textsEach(); ++text) {
@@ -283,7 +283,7 @@ private:
     return Status::success();
   }
 
-  void fillWords(const FeatureSpec &feature, BatchWords &out) {
+  void fillWords(const LinkedFeature &feature, BatchWords &out) {
     out.offsets.assign(1, 0);
     out.words.clear();
     out.texts.clear();
@@ -299,7 +299,7 @@ private:
   }
 
   void fillInput(std::size_t index) {
-    const InputSpec &input = program.inputs[index];
+    const LinkedInput &input = program.inputs[index];
     const auto which = static_cast<std::size_t>(input.column);
     const ColumnSpec &column = program.columns[which];
     for (std::size_t row = 0; row < block.rows(); ++row) {
@@ -336,9 +336,9 @@ private:
 
 } // namespace
 
-Result<std::unique_ptr<RecordReader>> openRecordsWith(const std::string &recordProgram, const FittedFolder &fittedFolder,
+Result<std::unique_ptr<RecordReader>> openRecordsWith(const RecordsSpec &records, const FittedFolder &fittedFolder,
                                                       TokenizerFactory &factory, RecordInput input) {
-  PENSTOCK_ASSIGN(RecordProgram program, RecordProgram::parse(recordProgram));
+  PENSTOCK_ASSIGN(RecordProgram program, RecordProgram::link(records));
   PENSTOCK_ASSIGN(Fitted fitted, readFitted(program, fittedFolder, factory));
   PENSTOCK_TRY(makeTokenizers(program, fitted, factory));
   auto reader = std::make_unique<Reader>(std::move(program), std::move(fitted));

@@ -6,7 +6,7 @@
 
 namespace penstock {
 
-Result<std::unique_ptr<RecordReader>> openRecordsWith(const std::string &recordProgram, const FittedFolder &fitted,
-                                                      TokenizerFactory &factory, RecordInput input);
+Result<std::unique_ptr<RecordReader>> openRecordsWith(const RecordsSpec &records, const FittedFolder &fitted, TokenizerFactory &factory,
+                                                      RecordInput input);
 
 } // namespace penstock

@@ -351,7 +351,7 @@ Result<SplitIds> Builder::run(const Hash128 &key) {
     item.prepared.resize(features);
     item.encoded.resize(features);
     for (std::size_t i = 0; i < features; ++i) {
-      const FeatureSpec &feature = program.features[i];
+      const LinkedFeature &feature = program.features[i];
       item.prepared[i].begin(feature);
       for (std::size_t row = 0; row < item.block.rows(); ++row) {
         for (std::size_t text = 0; text < feature.textsEach(); ++text) {

@@ -2,22 +2,6 @@
 
 namespace penstock {
 
-std::optional<TagScheme> tagScheme(std::string_view name) {
-  if (name == "none") {
-    return TagScheme::none;
-  }
-  if (name == "iob1") {
-    return TagScheme::iob1;
-  }
-  if (name == "iob2") {
-    return TagScheme::iob2;
-  }
-  if (name == "iobes") {
-    return TagScheme::iobes;
-  }
-  return std::nullopt;
-}
-
 namespace {
 
 struct Tag {

@@ -1,18 +1,14 @@
 // Tags of the words of a record: schemes, and the one that everything behind the file uses.
 #pragma once
 
+#include "runtime/base/pipeline_value.h"
+
 #include <cstddef>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace penstock {
-
-/// iob1: B- only where two chunks of one type touch. iob2: every chunk begins with B-. iobes: E- ends
-/// a chunk, S- is one of one word. none: labels without chunks.
-enum class TagScheme { none, iob1, iob2, iobes };
-std::optional<TagScheme> tagScheme(std::string_view name);
 
 struct TagProblem {
   std::size_t word = 0;

@@ -54,8 +54,8 @@ private:
 
 } // namespace
 
-Result<std::unique_ptr<TextReader>> TextReader::open(const std::string &recordProgram, const std::string &split) {
-  PENSTOCK_ASSIGN(RecordProgram program, RecordProgram::parse(recordProgram));
+Result<std::unique_ptr<TextReader>> TextReader::open(const RecordsSpec &records, const std::string &split) {
+  PENSTOCK_ASSIGN(RecordProgram program, RecordProgram::link(records));
   if (splitIndex(split) < 0) {
     return invalidInput("no split `" + split + "`: there are `train`, `dev` and `test`");
   }

@@ -5,7 +5,6 @@
 #include "runtime/exec/interrupt.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -65,18 +64,18 @@ std::vector<MetricSpec> metricsFor(const RunConfig &config, const std::string &s
     if (answer.target.empty()) {
       continue;
     }
+    const auto f1 = [&](const char *average) { uses.push_back({split, "f1", {{"average", std::string(average)}}, answer.name}); };
     if (answer.targetType == "set") {
-      for (const char *average : {R"({"average": "micro"})", R"({"average": "macro"})"}) {
-        uses.push_back({split, "f1", average, answer.name});
-      }
-      uses.push_back({split, "classification_report", "{}", answer.name});
+      f1("micro");
+      f1("macro");
+      uses.push_back({split, "classification_report", {}, answer.name});
     } else if (answer.targetType == "class" || answer.targetType == "tags") {
-      uses.push_back({split, "accuracy", "{}", answer.name});
-      uses.push_back({split, "f1", R"({"average": "macro"})", answer.name});
-      uses.push_back({split, "classification_report", "{}", answer.name});
+      uses.push_back({split, "accuracy", {}, answer.name});
+      f1("macro");
+      uses.push_back({split, "classification_report", {}, answer.name});
     } else {
       for (const char *plugin : {"mse", "mae", "r2"}) {
-        uses.push_back({split, plugin, "{}", answer.name});
+        uses.push_back({split, plugin, {}, answer.name});
       }
     }
   }
@@ -123,9 +122,9 @@ double sumOf(const PenstockOutputInfo &output, const float *values, const Pensto
 
 // The head's own parameter; 0.5 for heads that have none.
 float thresholdOf(const AnswerSpec &answer) {
-  const nlohmann::json parameters = nlohmann::json::parse(answer.parameters, nullptr, false);
-  const auto found = parameters.is_object() ? parameters.find("threshold") : parameters.end();
-  return parameters.is_object() && found != parameters.end() && found->is_number() ? found->get<float>() : 0.5f;
+  const auto found = answer.parameters.find("threshold");
+  const auto *const threshold = found == answer.parameters.end() ? nullptr : std::get_if<double>(&found->second);
+  return threshold != nullptr ? static_cast<float>(*threshold) : 0.5f;
 }
 
 std::int32_t chosenClass(const float *scores, std::int64_t width) {
@@ -309,7 +308,7 @@ Status Evaluation::open(const AnswerSpec &answer, const std::vector<MetricSpec> 
   PENSTOCK_TRY(openTarget(judged));
   for (const MetricSpec &use : uses) {
     if (use.answer == answer.name || (use.answer.empty() && config.answers.size() == 1)) {
-      PENSTOCK_ASSIGN(std::unique_ptr<Metric> metric, makeMetric(host, use.plugin, use.parameters, judged.names));
+      PENSTOCK_ASSIGN(std::unique_ptr<Metric> metric, makeMetric(host, use.plugin, jsonText(use.parameters), judged.names));
       judged.metrics.push_back(std::move(metric));
       judged.uses.push_back(use);
     }
@@ -413,7 +412,7 @@ Status Evaluation::collect(const ConfidenceSpec &confidence) {
   for (const Judged &judged : answers) {
     for (std::size_t i = 0; i < judged.metrics.size(); ++i) {
       PENSTOCK_ASSIGN(Metric::Values values, judged.metrics[i]->result());
-      IntervalUse use = {judged.uses[i].plugin, judged.uses[i].parameters, judged.names, &judged.recorded, {}};
+      IntervalUse use = {judged.uses[i].plugin, jsonText(judged.uses[i].parameters), judged.names, &judged.recorded, {}};
       for (auto &[name, value] : values.values) {
         const bool taken = result.find(name) != nullptr;
         if (taken && answers.size() == 1) {

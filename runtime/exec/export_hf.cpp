@@ -119,17 +119,14 @@ Result<Json> readObject(const FittedFolder &fitted, const std::string &name) {
 
 /// The most tokens of a text, with those around it; 0: no limit.
 std::int64_t longestOf(const RunRecord &record, const std::string &axis, bool &cleans) {
-  const Json program = Json::parse(record.config.recordProgram, nullptr, false);
   std::int64_t longest = 0;
-  for (const Json &feature : program.value("features", Json::array())) {
-    if (feature.value("name", "") != axis) {
+  for (const FeatureSpec &feature : record.config.records.features) {
+    if (feature.name != axis) {
       continue;
     }
-    for (const Json &step : feature.value("steps", Json::array())) {
-      cleans = cleans || step.value("op", "") == "clean";
-      if (step.contains("max_length") && step["max_length"].is_number_integer()) {
-        longest = step["max_length"].get<std::int64_t>();
-      }
+    for (const StepSpec &step : feature.steps) {
+      cleans = cleans || step.op == "clean";
+      longest = step.maxLength.value_or(longest);
     }
   }
   return longest;

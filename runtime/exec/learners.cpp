@@ -35,7 +35,7 @@ Status fitLearners(Program &program, const std::shared_ptr<const Dataset> &train
       return internalError("the compiled program has no output for the answer `" + answer.name + "`; please report this");
     }
     Fitting one = {&answer, output, program.table().entries[entry].outputs[output].type->width, nullptr};
-    PENSTOCK_ASSIGN(one.fit, fitLearner(host, answer.decoder, answer.parameters, one.width));
+    PENSTOCK_ASSIGN(one.fit, fitLearner(host, answer.decoder, jsonText(answer.parameters), one.width));
     if (one.fit != nullptr) {
       learners.push_back(std::move(one));
     }
@@ -47,7 +47,7 @@ Status fitLearners(Program &program, const std::shared_ptr<const Dataset> &train
   BatchStream::Plan plan;
   plan.batch = 64;
   PENSTOCK_ASSIGN(const std::unique_ptr<BatchStream> stream, BatchStream::start(train, plan));
-  PENSTOCK_ASSIGN(const std::unique_ptr<TextReader> reader, TextReader::open(config.recordProgram, "train"));
+  PENSTOCK_ASSIGN(const std::unique_ptr<TextReader> reader, TextReader::open(config.records, "train"));
   OutputBuffers outputs;
   outputs.prepare(program.table().entries[entry], plan.batch);
   std::vector<std::int64_t> rows;
@@ -103,7 +103,7 @@ Result<std::unique_ptr<const Learner>> openLearner(const AnswerSpec &answer, Plu
   if (manifest->fits) {
     PENSTOCK_ASSIGN(state, readFittedFile(fitted, stateFile(answer.name)));
   }
-  return makeLearner(host, answer.decoder, answer.parameters, state);
+  return makeLearner(host, answer.decoder, jsonText(answer.parameters), state);
 }
 
 } // namespace penstock

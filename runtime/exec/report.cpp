@@ -160,7 +160,7 @@ Status writeReport(const std::string &folder, const RunRecord &record) {
   }
   html += "</table>\n";
   if (config.confidence.samples > 0) {
-    html += "<p class=\"dim\">" + config.confidence.text() + "</p>\n";
+    html += "<p class=\"dim\">" + confidenceText(config.confidence) + "</p>\n";
   }
   for (const ExpectationResult &checked : checkExpectations(config, record.results)) {
     html += fmt::format("<p{}>{}</p>\n", checked.holds ? "" : " class=\"bad\"", escaped(checked.text()));

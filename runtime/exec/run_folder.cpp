@@ -202,7 +202,7 @@ static FolderState stateOf(const std::string &path) {
   if (!state.checkpoint && state.foreign.empty() && isMarked(path)) {
     const bool model = fileExists(path + "/model.safetensors");
     const Result<RunRecord> record = model ? readRunRecord(path) : Result<RunRecord>(Status());
-    state.ended = record.ok() && !record->config.trains;
+    state.ended = record.ok() && !record->config.trains();
     state.begun = !model;
   }
   return state;
@@ -274,44 +274,9 @@ RunFolder::~RunFolder() {
 }
 
 Status checkSamePipeline(const RunConfig &run, const RunConfig &now) {
-  const auto free = [](const std::string &key) { return key == "target.threads"; };
-  std::map<std::string, std::pair<std::string, std::string>> values;
-  for (const ResolvedSpec &value : run.resolved) {
-    values[value.key].first = value.value;
-  }
-  for (const ResolvedSpec &value : now.resolved) {
-    values[value.key].second = value.value;
-  }
-  std::string text;
-  for (const auto &[key, pair] : values) {
-    if (pair.first != pair.second && !free(key)) {
-      text += "\n  `" + key + "`: " + (pair.first.empty() ? "not set" : "`" + pair.first + "`") + " in the run, " +
-              (pair.second.empty() ? "not set" : "`" + pair.second + "`") + " now";
-    }
-  }
-  if (text.empty()) { // the settings agree; the model may not
-    const auto linesOf = [&](const std::string &whole) {
-      std::vector<std::string> lines;
-      for (std::size_t at = 0; at < whole.size();) {
-        const std::size_t end = std::min(whole.find('\n', at), whole.size());
-        std::string line = whole.substr(at, end - at);
-        if (!free(line.substr(0, line.find(' ')))) {
-          lines.push_back(std::move(line));
-        }
-        at = end + 1;
-      }
-      return lines;
-    };
-    const std::vector<std::string> before = linesOf(run.resolvedText), after = linesOf(now.resolvedText);
-    for (std::size_t i = 0; text.empty() && i < std::max(before.size(), after.size()); ++i) {
-      const std::string old = i < before.size() ? before[i] : "", fresh = i < after.size() ? after[i] : "";
-      if (old != fresh) {
-        text = "\n  `" + old + "` in the run, `" + fresh + "` now";
-      }
-    }
-  }
-  if (!text.empty()) {
-    return environmentError("this run was begun with another pipeline, and a resumed run must be the same one:" + text +
+  const std::string changes = changesOf(run, now, fixedInAResumedRun);
+  if (!changes.empty()) {
+    return environmentError("this run was begun with another pipeline, and a resumed run must be the same one:" + changes +
                             "\nundo the change, or train into another folder");
   }
   return {};

@@ -7,7 +7,6 @@
 #include "runtime/exec/run_folder.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
@@ -31,13 +30,10 @@ Result<std::vector<RunPlugin>> pluginsOf(const RunConfig &config, const PluginHo
     plugins.push_back({kindName(kind), name, (*manifest)->version, std::move(hash)});
     return {};
   };
-  const nlohmann::json program = nlohmann::json::parse(config.recordProgram, nullptr, false);
-  if (program.is_object()) {
-    for (const auto &feature : program.value("features", nlohmann::json::array())) {
-      for (const auto &step : feature.value("steps", nlohmann::json::array())) {
-        if (step.value("op", "") == "tokenize") {
-          PENSTOCK_TRY(add(PluginKind::tokenizer, step.value("plugin", "")));
-        }
+  for (const FeatureSpec &feature : config.records.features) {
+    for (const StepSpec &step : feature.steps) {
+      if (!step.plugin.empty()) {
+        PENSTOCK_TRY(add(PluginKind::tokenizer, step.plugin));
       }
     }
   }

@@ -41,7 +41,7 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder, 
                                         fmt::join(changes.decisive, "\n")));
   }
   run->remarks = changes.all;
-  PENSTOCK_ASSIGN(run->pool, ThreadPool::create(static_cast<int>(run->held.config.threads)));
+  PENSTOCK_ASSIGN(run->pool, ThreadPool::create(static_cast<int>(run->held.config.target.threads)));
   PENSTOCK_ASSIGN(const ProgramFile program, run->programFile(recompile));
   PENSTOCK_ASSIGN(run->compiled, Program::open(program, *run->pool));
   if (const std::string kernels = kernelsOf(run->compiled->table(), run->compiled->level()); kernels != run->held.kernels) {
@@ -94,7 +94,7 @@ Result<SplitResult> TrainedRun::evaluate(const std::string &split, const std::st
   options.fitted = fitted();
   options.cache = cache;
   options.threads = std::min(threads(), usableCores());
-  PENSTOCK_ASSIGN(const std::shared_ptr<const Dataset> dataset, Dataset::open(held.config.recordProgram, split, *plugins, options));
+  PENSTOCK_ASSIGN(const std::shared_ptr<const Dataset> dataset, Dataset::open(held.config.records, split, *plugins, options));
   if (dataset->records() == 0) {
     return invalidInput("the split `" + split + "` has no records");
   }
@@ -197,7 +197,7 @@ Result<PredictSummary> TrainedRun::predict(RecordInput input, std::int64_t batch
     return invalidInput("this pipeline has no answer to predict");
   }
   PENSTOCK_ASSIGN(const std::unique_ptr<RecordReader> reader,
-                  RecordReader::open(held.config.recordProgram, fitted(), *plugins, std::move(input)));
+                  RecordReader::open(held.config.records, fitted(), *plugins, std::move(input)));
   PredictSummary summary;
   OutputBuffers outputs;
   for (;;) {
@@ -250,10 +250,11 @@ Result<std::vector<std::string>> TrainedRun::decode(const AnswerSpec *answer, co
   if (onAxis) {
     PENSTOCK_ASSIGN(tagged, taggedRecords(batch, type.axis));
   }
-  PENSTOCK_ASSIGN(std::vector<std::string> texts, learner != nullptr
-                                                      ? learner->answer(values, records, type.width)
-                                                      : decodeAnswers(*plugins, answer->decoder, answer->parameters, answer->classes,
-                                                                      values, records, type.width, onAxis ? &tagged.view : nullptr));
+  PENSTOCK_ASSIGN(std::vector<std::string> texts,
+                  learner != nullptr
+                      ? learner->answer(values, records, type.width)
+                      : decodeAnswers(*plugins, answer->decoder, jsonText(answer->parameters), held.config.classesOf(*answer), values,
+                                      records, type.width, onAxis ? &tagged.view : nullptr));
   if (texts.size() != static_cast<std::size_t>(records)) {
     return internalError("the plugin `" + answer->decoder + "` answered " + std::to_string(texts.size()) + " of " +
                          std::to_string(records) + " records");

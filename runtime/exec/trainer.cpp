@@ -88,7 +88,7 @@ private:
     PENSTOCK_TRY(openProgram());
     PENSTOCK_TRY(openData());
     PENSTOCK_TRY(restore());
-    if (config.trains) {
+    if (config.trains()) {
       PENSTOCK_TRY(request.profile ? profiledLoop() : loop());
     }
     return finish();
@@ -180,10 +180,10 @@ Status Trainer::openFolder() {
 }
 
 Status Trainer::openProgram() {
-  if (config.threads < 0 || config.threads > 4096) {
+  if (config.target.threads < 0 || config.target.threads > 4096) {
     return invalidInput("`target.threads` must be between 0 (one a core) and 4096");
   }
-  PENSTOCK_ASSIGN(pool, ThreadPool::create(static_cast<int>(config.threads)));
+  PENSTOCK_ASSIGN(pool, ThreadPool::create(static_cast<int>(config.target.threads)));
   RunRecord &record = outcome.record;
   const std::string own = folder->file("program.so");
   // The code of a resumed run is the code that began it: other code might round elsewhere.
@@ -242,7 +242,7 @@ Status Trainer::openFitted() {
     }
     outcome.notes.push_back("`" + fitted.path + "` was damaged, so it was written again from the data");
   }
-  PENSTOCK_ASSIGN(FittedFolder written, writeFitted(config.recordProgram, request.facts, fitted.path));
+  PENSTOCK_ASSIGN(FittedFolder written, writeFitted(config.records, request.facts, fitted.path));
   for (const auto &[name, hash] : fitted.hashes) {
     const bool same = name.ends_with(learnerEnding) || (written.hashes.contains(name) && written.hashes[name] == hash);
     if (!same) {
@@ -262,13 +262,13 @@ Status Trainer::openData() {
   options.fitted = fitted;
   options.cache = request.cache;
   options.threads = std::min(pool->workers(), outcome.record.cores);
-  PENSTOCK_ASSIGN(train, Dataset::open(config.recordProgram, "train", host, options));
+  PENSTOCK_ASSIGN(train, Dataset::open(config.records, "train", host, options));
   if (train->records() == 0) {
     return invalidInput("the split `train` has no records; training needs some");
   }
-  for (AnswerSpec &answer : outcome.record.config.answers) {
+  for (const AnswerSpec &answer : config.answers) {
     if (answer.targetType == "class" || answer.targetType == "set" || answer.targetType == "tags") {
-      answer.classes = train->classNames(answer.target);
+      outcome.record.config.classes.push_back({answer.name, train->classNames(answer.target)});
     }
   }
   std::set<std::string> wanted;
@@ -278,14 +278,14 @@ Status Trainer::openData() {
   for (const ExpectationSpec &expectation : config.expectations) {
     wanted.insert(expectation.split);
   }
-  if (config.trains && (config.train.validateSteps > 0 || config.train.validateEpochs > 0)) {
+  if (config.trains() && (config.train.validateSteps > 0 || config.train.validateEpochs > 0)) {
     wanted.insert("dev");
   }
   for (const std::string &split : wanted) {
     if (split == "train") {
       splits[split] = train;
     } else if (facts.splits.contains(split)) {
-      PENSTOCK_ASSIGN(splits[split], Dataset::open(config.recordProgram, split, host, options));
+      PENSTOCK_ASSIGN(splits[split], Dataset::open(config.records, split, host, options));
     }
   }
 
@@ -299,7 +299,7 @@ Status Trainer::openData() {
     }
     total = std::max<std::int64_t>(1, std::llround(steps));
   }
-  if (!config.trains) {
+  if (!config.trains()) {
     total = 0;
   }
   if (splits.contains("dev")) {
@@ -541,7 +541,7 @@ Status Trainer::loop() {
   plan.batch = config.train.batch;
   plan.shuffle = true;
   plan.seed = config.train.seed;
-  plan.together = config.train.accumulate;
+  plan.together = std::min(config.train.accumulate, partsPerEpoch);
   plan.firstStep = firstPartOf(state.step);
   plan.lastStep = firstPartOf(total);
   PENSTOCK_ASSIGN(const std::unique_ptr<BatchStream> stream, BatchStream::start(train, plan));
@@ -553,6 +553,7 @@ Status Trainer::loop() {
     PENSTOCK_TRY(validate()); // an interrupt fell between the step and its evaluation
     lineTime = monotonicNow();
   }
+  const ObjectiveSpec &objective = config.train.objectives.front();
   const auto probe = reinterpret_cast<StepProbe>(::dlsym(RTLD_DEFAULT, "penstock_step_probe"));
   while (state.step < total && !stopped()) {
     if (probe != nullptr) {
@@ -561,7 +562,7 @@ Status Trainer::loop() {
     Program::Step step;
     step.seed = config.train.seed;
     step.number = static_cast<std::uint64_t>(state.step);
-    step.learningRate = learningRate(config.train.schedule, config.train.learningRate, state.step, total);
+    step.learningRate = learningRate(objective.schedule, objective.optimizer.lr, state.step, total);
     std::int64_t tokens = 0;
     PENSTOCK_ASSIGN(const float loss, runParts(*stream, step, outputs, lossOutput, tokens));
     ++state.step;

@@ -86,7 +86,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
     "vocabularies": {"tokens": {"size": 1009, "max": 31}}, "splits": {"train": {"records": 7}}})");
   require(completion.ok || completion.diagnostics.hasErrors() || analysis->isLibrary, "neither good nor an error");
   if (completion.ok) {
-    require(!completion.pipeline.recordProgram.empty(), "a good pipeline without a record program");
+    require(!completion.pipeline.records.sources.empty(), "a good pipeline without records");
     for (const GraphNode &node : completion.pipeline.model.nodes) {
       for (const int operand : node.operands) {
         require(operand >= 0 && operand < static_cast<int>(completion.pipeline.model.nodes.size()), "an operand is not a node");

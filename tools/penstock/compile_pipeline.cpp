@@ -4,24 +4,15 @@
 #include "runtime/base/disk_cache.h"
 #include "runtime/base/file.h"
 #include "runtime/base/hash.h"
+#include "runtime/base/pipeline_value.h"
 #include "runtime/kernels/kernel_table.h"
 #include "runtime/plugin/plugin_host.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <set>
 
 namespace penstock {
-std::string attributesJson(const frontend::Attributes &attributes) {
-  using Json = nlohmann::ordered_json;
-  Json json = Json::object();
-  for (const auto &[name, attribute] : attributes) {
-    std::visit([&, &key = name](const auto &value) { json[key] = value; }, attribute);
-  }
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
 Result<CompileOptions> compileOptionsFor(const frontend::TypedPipeline &pipeline, PluginHost &host) {
   CompileOptions options;
   if (pipeline.target.level.empty()) {
@@ -45,7 +36,7 @@ Result<CompileOptions> compileOptionsFor(const frontend::TypedPipeline &pipeline
   }
   options.buildHead = [&host](const std::string &plugin, const frontend::Attributes &parameters, const PenstockGraphBuilder *builder,
                               PenstockNode input, PenstockNode target, std::int64_t classes, PenstockHeadGraph *graph) {
-    return buildHead(host, plugin, attributesJson(parameters), *builder, input, target, classes, *graph);
+    return buildHead(host, plugin, jsonText(parameters), *builder, input, target, classes, *graph);
   };
   return options;
 }

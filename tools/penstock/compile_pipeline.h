@@ -20,7 +20,4 @@ Result<CompileOptions> compileOptionsFor(const frontend::TypedPipeline &pipeline
 Result<std::string> compilePipeline(const frontend::TypedPipeline &pipeline, PluginHost &host, CompileReport *report = nullptr,
                                     bool profile = false);
 
-/// Parameters of a call as the JSON text that the plugin host takes.
-std::string attributesJson(const frontend::Attributes &attributes);
-
 } // namespace penstock

@@ -59,7 +59,7 @@ void printText(const SplitResult &result, const std::vector<ExpectationResult> &
     fmt::print("  {:<{}}  {}\n", printable(name), width, result.shown(name, value));
   }
   if (confidence.samples > 0) {
-    fmt::print("  {}\n", confidence.text());
+    fmt::print("  {}\n", confidenceText(confidence));
   }
   for (const std::string &text : result.texts) {
     fmt::print("\n{}{}", printableLines(text), text.ends_with('\n') ? "" : "\n");

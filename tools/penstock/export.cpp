@@ -101,7 +101,7 @@ Result<HfModel> describe(const RunRecord &record, const frontend::TypedPipeline 
   }
   HfModel made;
   made.config = encoder.config;
-  made.classes = config.answers.at(0).classes;
+  made.classes = config.classesOf(config.answers.at(0));
   for (const PretrainedSpec &weight : config.pretrained) {
     HfWeight one{weight.parameter, {}, weight.transposed, weight.skippedRows};
     for (const std::string &name : weight.tensors) {

@@ -81,7 +81,7 @@ Result<std::string> factsOf(const LoadOptions &options, const frontend::Analysis
   const Transient shown("reading the data", options.quiet);
   // Without a cache folder the facts are gathered anew each time, which is slower and no mistake.
   const auto cache = cacheFolder();
-  PENSTOCK_ASSIGN(const std::string facts, gatherFacts(analysis.recordProgram, *host, cache.ok() ? *cache : std::string()));
+  PENSTOCK_ASSIGN(const std::string facts, gatherFacts(analysis.declared.records, *host, cache.ok() ? *cache : std::string()));
   return addModelFacts(facts, analysis.modelFolders);
 #else
   (void)analysis;
@@ -116,7 +116,7 @@ LoadedPipeline loadPipeline(const LoadOptions &options, CommandContext &context)
   loaded.files = analysis.files();
   frontend::Completion completion;
   Status dataFailure;
-  if (options.needsData && !analysis.isLibrary && !analysis.recordProgram.empty()) {
+  if (options.needsData && !analysis.isLibrary && !analysis.declared.records.sources.empty()) {
     auto facts = factsOf(options, analysis, context);
     if (facts.ok()) {
       loaded.facts = std::move(facts).value();

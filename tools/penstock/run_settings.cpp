@@ -12,21 +12,12 @@
 
 #include <CLI/CLI.hpp>
 
-#include <algorithm>
 #include <cstdio>
-#include <map>
 
 namespace penstock {
 
 #ifdef PENSTOCK_HAS_DRIVER
 namespace {
-
-/// Whether a resolved value only says what is measured, on which data and how fast. A param itself decides nothing: where it leads does.
-bool isFree(const std::string &key) {
-  const bool isParam = key.find('.') == std::string::npos;
-  return isParam || key == "target.threads" || key.starts_with("evaluate.") || key.starts_with("expect.") || key == "data.source" ||
-         key.starts_with("data.source.") || (key.starts_with("data.") && key.ends_with(".from"));
-}
 
 Result<frontend::Completion> readAgain(const RunConfig &trained, const std::vector<std::string> &settings, const CommandContext &context,
                                        std::string *problems) {
@@ -59,51 +50,6 @@ Result<frontend::Completion> readAgain(const RunConfig &trained, const std::vect
     }
   }
   return completion;
-}
-
-std::string shown(const std::string &value) { return value.empty() ? "not set" : "`" + value + "`"; }
-
-/// The lines of a resolved text that describe the model.
-std::vector<std::string> modelLines(const std::string &text) {
-  std::vector<std::string> lines;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    if (text.compare(at, 5, "node ") == 0) {
-      lines.push_back(text.substr(at, end - at));
-    }
-    at = end + 1;
-  }
-  return lines;
-}
-
-Status checkSameWeights(const frontend::TypedPipeline &before, const frontend::TypedPipeline &now) {
-  std::map<std::string, std::pair<std::string, std::string>> values;
-  for (const frontend::ResolvedValue &value : before.resolved) {
-    values[value.key].first = value.value;
-  }
-  for (const frontend::ResolvedValue &value : now.resolved) {
-    values[value.key].second = value.value;
-  }
-  std::string text;
-  for (const auto &[key, pair] : values) {
-    if (pair.first != pair.second && !isFree(key)) {
-      text += "\n  `" + key + "`: " + shown(pair.first) + " in the run, " + shown(pair.second) + " now";
-    }
-  }
-  if (text.empty()) {
-    const std::vector<std::string> old = modelLines(before.resolvedText), fresh = modelLines(now.resolvedText);
-    const auto differs = std::mismatch(old.begin(), old.end(), fresh.begin(), fresh.end());
-    if (differs.first != old.end() || differs.second != fresh.end()) {
-      text = "\n  the model: " + shown(differs.first == old.end() ? "" : *differs.first) + " in the run, " +
-             shown(differs.second == fresh.end() ? "" : *differs.second) + " now";
-    }
-  }
-  if (!text.empty()) {
-    return usageError(
-        "the run is trained, and `--set` cannot change what its weights or its compiled program were made from:" + text +
-        "\ntrain again with this setting; a run takes those of `evaluate`, of the data's source and headers, and `target.threads`");
-  }
-  return {};
 }
 
 } // namespace
@@ -141,13 +87,14 @@ Result<RunConfig> withSettings(const RunConfig &trained, const std::vector<std::
   if (!problems.empty()) {
     return usageError("`--set` does not fit the file of the run:\n" + problems);
   }
-  PENSTOCK_TRY(checkSameWeights(before, now.pipeline));
   RunConfig changed = toRunConfig(now.pipeline);
+  if (const std::string changes = changesOf(toRunConfig(before), changed, fixedInAFinishedRun); !changes.empty()) {
+    return usageError(
+        "the run is trained, and `--set` cannot change what its weights or its compiled program were made from:" + changes +
+        "\ntrain again with this setting; a run takes those of `evaluate`, of the data's source and headers, and `target.threads`");
+  }
   RunConfig config = trained;
-  config.recordProgram = std::move(changed.recordProgram);
-  config.metrics = std::move(changed.metrics);
-  config.expectations = std::move(changed.expectations);
-  config.threads = changed.threads;
+  static_cast<PipelineValue &>(config) = std::move(static_cast<PipelineValue &>(changed)); // all else in it agrees
   return config;
 }
 #else
@@ -172,9 +119,9 @@ Result<std::unique_ptr<TrainedRun>> openRun(const std::string &folder, const std
   PENSTOCK_ASSIGN(RunRecord record, readRunRecord(folder));
   PENSTOCK_ASSIGN(record.config, withSettings(record.config, settings, context));
   if (threads >= 0) {
-    record.config.threads = threads;
+    record.config.target.threads = threads;
   }
-  warnOfIdleThreads(record.config.threads);
+  warnOfIdleThreads(record.config.target.threads);
   TrainedRun::Recompile recompile;
 #ifdef PENSTOCK_HAS_DRIVER
   recompile = [&](const RunRecord &run, PluginHost &host) { return compileAgain(run, host, context); };

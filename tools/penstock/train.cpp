@@ -38,59 +38,14 @@ struct TrainOptions {
   double checkpointSeconds = 30;
 };
 
-/// What the targets of answers are, by column: "class", "number", "set" or "tags".
-std::map<std::string, std::string> targetTypes(const frontend::ModelGraph &model) {
-  std::map<std::string, std::string> types;
-  for (const frontend::GraphNode &node : model.nodes) {
-    if (node.kind == frontend::GraphNode::Kind::input) {
-      types.emplace(node.op, node.column);
-    }
-  }
-  return types;
-}
-
 } // namespace
 
 RunConfig toRunConfig(const frontend::TypedPipeline &pipeline) {
   RunConfig config;
-  config.name = pipeline.name;
-  config.title = pipeline.title;
-  config.file = pipeline.file;
-  config.recordProgram = pipeline.recordProgram;
+  static_cast<PipelineValue &>(config) = pipeline;
   config.resolvedText = pipeline.resolvedText;
   for (const frontend::ResolvedValue &value : pipeline.resolved) {
     config.resolved.push_back({value.key, value.value, value.origin});
-  }
-  config.trains = pipeline.trains;
-  const frontend::TrainConfig &train = pipeline.train;
-  config.train.schedule = {train.schedule.kind, train.schedule.warmupFraction, train.schedule.warmupSteps};
-  config.train.learningRate = train.optimizer.lr;
-  config.train.epochs = train.epochs;
-  config.train.steps = train.steps;
-  config.train.batch = train.batch;
-  config.train.seed = train.seed;
-  config.train.logEvery = train.logEvery;
-  config.train.validateEpochs = train.validateEpochs;
-  config.train.validateSteps = train.validateSteps;
-  config.train.keepMetric = train.keepMetric;
-  config.train.keepHigher = train.keepHigher;
-  config.train.accumulate = train.accumulate;
-  config.train.patience = train.patience;
-  config.train.from = train.from;
-  config.threads = pipeline.target.threads;
-  config.pluginFolders = pipeline.pluginFolders;
-  const std::map<std::string, std::string> types = targetTypes(pipeline.model);
-  for (const frontend::Answer &answer : pipeline.model.answers) {
-    const auto type = types.find(answer.target);
-    config.answers.push_back({answer.name,
-                              answer.target,
-                              answer.target.empty() ? ""
-                              : type == types.end() ? "class"
-                                                    : type->second,
-                              answer.decoder,
-                              attributesJson(answer.decoderAttributes),
-                              answer.learner,
-                              {}});
   }
   std::set<std::string> seen; // a shared instance stands in the graph once for each use
   for (const frontend::GraphNode &node : pipeline.model.nodes) {
@@ -105,14 +60,6 @@ RunConfig toRunConfig(const frontend::TypedPipeline &pipeline) {
   for (const frontend::EncoderUse &encoder : pipeline.encoders) {
     config.encoders.push_back({encoder.path, encoder.family, encoder.folder, encoder.config});
   }
-  for (const frontend::MetricUse &metric : pipeline.metrics) {
-    config.metrics.push_back({metric.split, metric.plugin, attributesJson(metric.parameters), metric.answer});
-  }
-  config.confidence = {pipeline.confidence.samples, pipeline.confidence.level, pipeline.confidence.seed};
-  for (const frontend::Expectation &expectation : pipeline.expectations) {
-    config.expectations.push_back({expectation.split, expectation.metric, expectation.comparison, expectation.bound,
-                                   fmt::format("{}:{}:{}", expectation.range.file, expectation.range.line, expectation.range.column)});
-  }
   return config;
 }
 
@@ -121,7 +68,7 @@ namespace {
 RunSource sourceOf(const LoadedPipeline &loaded, const LoadOptions &options) {
   RunSource source;
   for (const frontend::ProgramFile &file : loaded.files) {
-    source.files.emplace_back(file.path, file.text);
+    source.files.push_back({file.path, file.text});
   }
   source.settings = options.settings;
   std::error_code error;
@@ -206,7 +153,7 @@ void printText(const std::string &out, const TrainOutcome &outcome) {
     }
   }
   if (record.config.confidence.samples > 0) {
-    fmt::print("{}\n", record.config.confidence.text());
+    fmt::print("{}\n", confidenceText(record.config.confidence));
   }
   for (const ExpectationResult &checked : outcome.expectations) {
     fmt::print("{}\n", printable(checked.text()));

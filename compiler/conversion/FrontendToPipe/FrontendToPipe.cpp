@@ -3,7 +3,6 @@
 #include "compiler/dialect/Pipe/Pipe.h"
 
 #include "mlir/IR/Verifier.h"
-#include "llvm/Support/JSON.h"
 
 using namespace mlir;
 
@@ -26,7 +25,7 @@ public:
     if (failed(importRecords(top)) || failed(importModel())) {
       return failure();
     }
-    importSettings(top);
+    importTraining(top);
     if (failed(verify(*module))) {
       return failure();
     }
@@ -38,59 +37,12 @@ private:
     return FileLineColLoc::get(&context, range.file.empty() ? pipeline.file : range.file, range.line, range.column);
   }
 
-  Attribute fromJson(const llvm::json::Value &value) {
-    if (auto boolean = value.getAsBoolean()) {
-      return builder.getBoolAttr(*boolean);
-    }
-    if (auto integer = value.getAsInteger()) {
-      return builder.getI64IntegerAttr(*integer);
-    }
-    if (auto number = value.getAsNumber()) {
-      return builder.getF64FloatAttr(*number);
-    }
-    if (auto string = value.getAsString()) {
-      return builder.getStringAttr(*string);
-    }
-    if (const llvm::json::Array *array = value.getAsArray()) {
-      return fromJson(*array);
-    }
-    if (const llvm::json::Object *object = value.getAsObject()) {
-      return fromJson(*object, {});
-    }
-    return builder.getUnitAttr();
-  }
-
-  ArrayAttr fromJson(const llvm::json::Array &array) {
-    SmallVector<Attribute> items;
-    for (const llvm::json::Value &item : array) {
-      items.push_back(fromJson(item));
-    }
-    return builder.getArrayAttr(items);
-  }
-
-  /// The members of `object` that are not null and not among `without`.
-  DictionaryAttr fromJson(const llvm::json::Object &object, ArrayRef<StringRef> without) {
-    SmallVector<NamedAttribute> items;
-    for (const auto &[key, value] : object) {
-      if (!value.getAsNull() && !llvm::is_contained(without, StringRef(key))) {
-        items.push_back(builder.getNamedAttr(StringRef(key), fromJson(value)));
-      }
-    }
-    return builder.getDictionaryAttr(items);
-  }
-
   DictionaryAttr optional(DictionaryAttr dictionary) { return dictionary.empty() ? DictionaryAttr() : dictionary; }
 
-  /// Where a declaration of the record program stands, by its key in `places`.
-  Location place(const llvm::json::Object &program, const std::string &key, Location fallback) {
-    const llvm::json::Object *places = program.getObject("places");
-    const llvm::json::Object *found = places ? places->getObject(key) : nullptr;
-    if (!found) {
-      return fallback;
-    }
-    StringRef file = found->getString("file").value_or(pipeline.file);
-    return FileLineColLoc::get(&context, file, static_cast<unsigned>(found->getInteger("line").value_or(1)),
-                               static_cast<unsigned>(found->getInteger("column").value_or(1)));
+  /// Where a declaration of the records stands.
+  Location place(const std::string &key, Location fallback) {
+    const auto found = pipeline.places.find(key);
+    return found == pipeline.places.end() ? fallback : at(found->second);
   }
 
   /// The type that the model reads a column or feature with, or null where it does not.
@@ -107,83 +59,42 @@ private:
   }
 
   LogicalResult importRecords(Location top) {
-    llvm::Expected<llvm::json::Value> parsed = llvm::json::parse(pipeline.recordProgram);
-    if (!parsed) {
-      return emitError(top, "the record program is no JSON: ") << llvm::toString(parsed.takeError());
-    }
-    const llvm::json::Object *program = parsed->getAsObject();
-    if (!program) {
-      return emitError(top, "the record program is no JSON object");
-    }
-    if (const llvm::json::Object *source = program->getObject("source")) {
-      const llvm::json::Object *split = program->getObject("split");
-      const llvm::json::Object *options = source->getObject("options");
-      pipe::SourceOp::create(builder, place(*program, "source", top), source->getString("kind").value_or(""),
-                             source->getString("path").value_or(""), split ? fromJson(*split, {}) : builder.getDictionaryAttr({}),
-                             options ? optional(fromJson(*options, {})) : DictionaryAttr());
-    }
-    struct Place {
-      int64_t index;
-      bool target;
-    };
-    std::map<std::string, Place> places; // of inputs by the name of their column or feature
-    if (const llvm::json::Array *inputs = program->getArray("inputs")) {
-      for (const auto &[i, value] : llvm::enumerate(*inputs)) {
-        const llvm::json::Object *input = value.getAsObject();
-        if (!input) {
-          return emitError(top, "an input of the record program is no object");
-        }
-        // Tags name the feature whose words they belong to beside their column.
-        StringRef name = input->getString("column").value_or(input->getString("feature").value_or(""));
-        places[name.str()] = {static_cast<int64_t>(i), input->getBoolean("target").value_or(false)};
-      }
+    const RecordsSpec &records = pipeline.records;
+    std::map<std::string, std::pair<int64_t, bool>> inputs; // place and whether it is a target, by the name of a column or feature
+    for (const auto &[i, input] : llvm::enumerate(records.inputs)) {
+      // Tags name the feature whose words they belong to beside their column.
+      inputs[input.column.empty() ? input.feature : input.column] = {static_cast<int64_t>(i), input.target};
     }
     auto index = [&](const std::string &name) {
-      auto found = places.find(name);
-      return found == places.end() ? IntegerAttr() : builder.getI64IntegerAttr(found->second.index);
+      auto found = inputs.find(name);
+      return found == inputs.end() ? IntegerAttr() : builder.getI64IntegerAttr(found->second.first);
     };
-    if (const llvm::json::Array *columns = program->getArray("columns")) {
-      for (const llvm::json::Value &value : *columns) {
-        const llvm::json::Object *column = value.getAsObject();
-        if (!column) {
-          return emitError(top, "a column of the record program is no object");
-        }
-        std::string name = column->getString("name").value_or("").str();
-        StringRef type = column->getString("type").value_or("");
-        Type result = modelType(name);
-        if (!result) {
-          result = type == "class"    ? Type(pipe::ClassType::get(&context, 0))
-                   : type == "tags"   ? Type(pipe::TagsType::get(&context, builder.getStringAttr(""), 0))
-                   : type == "number" ? Type(pipe::NumberType::get(&context))
-                                      : Type(pipe::TextType::get(&context));
-        }
-        auto op = pipe::ColumnOp::create(builder, place(*program, "columns." + name, top), result, builder.getStringAttr(name),
-                                         builder.getStringAttr(column->getString("from").value_or(name)),
-                                         optional(fromJson(*column, {"name", "type", "from"})), index(name),
-                                         builder.getBoolAttr(places.count(name) != 0 && places[name].target));
-        named[name] = op.getResult();
+    for (const ColumnSpec &column : records.columns) {
+      Type result = modelType(column.name);
+      if (!result) {
+        using ColumnType = ColumnSpec::Type;
+        result = column.type == ColumnType::classId  ? Type(pipe::ClassType::get(&context, 0))
+                 : column.type == ColumnType::tags   ? Type(pipe::TagsType::get(&context, builder.getStringAttr(""), 0))
+                 : column.type == ColumnType::number ? Type(pipe::NumberType::get(&context))
+                                                     : Type(pipe::TextType::get(&context));
       }
+      const auto input = inputs.find(column.name);
+      auto op = pipe::ColumnOp::create(builder, place("columns." + column.name, top), result, builder.getStringAttr(column.name),
+                                       index(column.name), builder.getBoolAttr(input != inputs.end() && input->second.second));
+      named[column.name] = op.getResult();
     }
-    if (const llvm::json::Array *features = program->getArray("features")) {
-      for (const llvm::json::Value &value : *features) {
-        const llvm::json::Object *feature = value.getAsObject();
-        const llvm::json::Array *steps = feature ? feature->getArray("steps") : nullptr;
-        if (!feature || !steps) {
-          return emitError(top, "a feature of the record program is no object with steps");
-        }
-        std::string name = feature->getString("name").value_or("").str();
-        std::string column = feature->getString("column").value_or("").str();
-        Location loc = place(*program, "features." + name, top);
-        if (!named.contains(column)) {
-          return emitError(loc, "feature `") << name << "` reads `" << column << "`, which is no column";
-        }
-        Type result = modelType(name);
-        if (!result) {
-          result = pipe::IdsType::get(&context, builder.getStringAttr(feature->getString("axis").value_or(name)), 0);
-        }
-        auto op = pipe::FeatureOp::create(builder, loc, result, builder.getStringAttr(name), named[column], fromJson(*steps), index(name));
-        named[name] = op.getResult();
+    for (const FeatureSpec &feature : records.features) {
+      Location loc = place("features." + feature.name, top);
+      if (!named.contains(feature.column)) {
+        return emitError(loc, "feature `") << feature.name << "` reads `" << feature.column << "`, which is no column";
       }
+      Type result = modelType(feature.name);
+      if (!result) {
+        result = pipe::IdsType::get(&context, builder.getStringAttr(feature.axis.empty() ? feature.name : feature.axis), 0);
+      }
+      auto op =
+          pipe::FeatureOp::create(builder, loc, result, builder.getStringAttr(feature.name), named[feature.column], index(feature.name));
+      named[feature.name] = op.getResult();
     }
     return success();
   }
@@ -282,10 +193,10 @@ private:
         return failure();
       }
       pipe::AnswerOp::create(builder, value->getLoc(), builder.getStringAttr(answer.name), *value, builder.getStringAttr(answer.target),
-                             builder.getStringAttr(answer.decoder), optional(toDictionary(context, answer.decoderAttributes)));
+                             builder.getStringAttr(answer.decoder), optional(toDictionary(context, answer.parameters)));
     }
-    if (pipeline.model.objective >= 0) {
-      FailureOr<Value> value = node(pipeline.model.objective, "objective");
+    if (pipeline.objective() >= 0) {
+      FailureOr<Value> value = node(pipeline.objective(), "objective");
       if (failed(value)) {
         return failure();
       }
@@ -294,45 +205,25 @@ private:
     return success();
   }
 
-  void importSettings(Location top) {
-    if (pipeline.trains) {
-      const frontend::TrainConfig &train = pipeline.train;
-      const frontend::OptimizerConfig &optimizer = train.optimizer;
-      auto number = [&](const char *name, double value) { return builder.getNamedAttr(name, builder.getF64FloatAttr(value)); };
-      auto optimizerAttr = builder.getDictionaryAttr({builder.getNamedAttr("kind", builder.getStringAttr(optimizer.kind)),
-                                                      number("lr", optimizer.lr), number("momentum", optimizer.momentum),
-                                                      number("beta1", optimizer.beta1), number("beta2", optimizer.beta2),
-                                                      number("epsilon", optimizer.epsilon), number("weight_decay", optimizer.weightDecay),
-                                                      builder.getNamedAttr("nesterov", builder.getBoolAttr(optimizer.nesterov))});
-      auto scheduleAttr =
-          builder.getDictionaryAttr({builder.getNamedAttr("kind", builder.getStringAttr(train.schedule.kind)),
-                                     number("warmup_fraction", train.schedule.warmupFraction),
-                                     builder.getNamedAttr("warmup_steps", builder.getI64IntegerAttr(train.schedule.warmupSteps))});
-      pipe::TrainOp::create(builder, rangeOf("train.", top), optimizerAttr, scheduleAttr, builder.getF64FloatAttr(train.epochs),
-                            builder.getI64IntegerAttr(train.steps), builder.getI64IntegerAttr(train.batch),
-                            builder.getI64IntegerAttr(static_cast<int64_t>(train.seed)), builder.getF64FloatAttr(train.clipNorm),
-                            builder.getI64IntegerAttr(train.logEvery), builder.getF64FloatAttr(train.validateEpochs),
-                            builder.getI64IntegerAttr(train.validateSteps), builder.getStringAttr(train.keepMetric),
-                            builder.getBoolAttr(train.keepHigher), builder.getI64IntegerAttr(train.accumulate),
-                            builder.getI64IntegerAttr(train.patience), builder.getStringAttr(train.from));
+  void importTraining(Location top) {
+    if (!pipeline.trains()) {
+      return;
     }
-    for (const frontend::MetricUse &metric : pipeline.metrics) {
-      pipe::MetricOp::create(builder, at(metric.range), builder.getStringAttr(metric.plugin), builder.getStringAttr(metric.split),
-                             builder.getStringAttr(metric.answer), optional(toDictionary(context, metric.parameters)));
-    }
-    for (const frontend::Expectation &expect : pipeline.expectations) {
-      pipe::ExpectOp::create(builder, at(expect.range), builder.getStringAttr(expect.split), builder.getStringAttr(expect.metric),
-                             builder.getStringAttr(expect.comparison), builder.getF64FloatAttr(expect.bound));
-    }
-    pipe::TargetOp::create(builder, rangeOf("target.", top), builder.getStringAttr(pipeline.target.device),
-                           builder.getStringAttr(pipeline.target.level), builder.getStringAttr(pipeline.target.precision),
-                           builder.getI64IntegerAttr(pipeline.target.threads));
+    const ObjectiveSpec &objective = pipeline.train.objectives.front();
+    const OptimizerSpec &optimizer = objective.optimizer;
+    auto number = [&](const char *name, double value) { return builder.getNamedAttr(name, builder.getF64FloatAttr(value)); };
+    auto attribute = builder.getDictionaryAttr(
+        {builder.getNamedAttr("kind", builder.getStringAttr(optimizer.kind)), number("momentum", optimizer.momentum),
+         number("beta1", optimizer.beta1), number("beta2", optimizer.beta2), number("epsilon", optimizer.epsilon),
+         number("weight_decay", optimizer.weightDecay), builder.getNamedAttr("nesterov", builder.getBoolAttr(optimizer.nesterov))});
+    pipe::TrainOp::create(builder, rangeOf("train.", top), attribute, builder.getF64FloatAttr(objective.clipNorm),
+                          pipeline.train.accumulate > 1 ? builder.getUnitAttr() : UnitAttr());
   }
 
   /// The place of the first setting of a block that the file gives.
-  Location rangeOf(StringRef prefix, Location fallback) {
+  Location rangeOf(const std::string &prefix, Location fallback) {
     for (const frontend::ResolvedValue &value : pipeline.resolved) {
-      if (value.origin == "file" && StringRef(value.key).starts_with(prefix)) {
+      if (value.origin == "file" && value.key.starts_with(prefix)) {
         return at(value.range);
       }
     }

@@ -217,15 +217,10 @@ private:
     }
     module->setAttr("nn.inputs", b.getArrayAttr(layout));
     for (auto train : pipeline.getBody().getOps<pipe::TrainOp>()) {
-      SmallVector<NamedAttribute> optimizer;
-      for (NamedAttribute item : train.getOptimizer()) {
-        if (item.getName() != "lr") { // the runtime's: it comes with every step
-          optimizer.push_back(item);
-        }
-      }
+      SmallVector<NamedAttribute> optimizer(train.getOptimizer().getValue());
       optimizer.push_back(b.getNamedAttr("clip_norm", train.getClipNormAttr()));
       module->setAttr("nn.optimizer", b.getDictionaryAttr(optimizer));
-      if (train.getAccumulate() > 1) {
+      if (train.getInParts()) {
         module->setAttr("nn.accumulate", b.getUnitAttr());
       }
     }

@@ -13,8 +13,8 @@ def Pipe_Dialect : Dialect {
   let summary = "a pipeline as its author wrote it";
   let description = [{
     One op a declaration, each with its place in the `.pipe` file. Defaults are filled in, layers and heads of the language are
-    expanded, every call has its path. The records (source, columns, features) and the model meet in the values of columns
-    and features that the model reads.
+    expanded, every call has its path. Of what lies below the model it has what decides code: the columns and features that the model
+    reads, the optimizer. All else is the pipeline's value (docs/design/pipeline_value.md).
   }];
   let useDefaultTypePrinterParser = 1;
 }
@@ -62,31 +62,23 @@ def Pipe_PipelineOp : Pipe_Op<"pipeline", [Symbol, SingleBlock, NoTerminator, Is
 
 //===--- records ----------------------------------------------------------------------------------------------------===//
 
-def Pipe_SourceOp : Pipe_Op<"source", [Pipe_InPipeline]> {
-  let summary = "where the records come from, and how they are split";
-  let description = "Example: `pipe.source \"csv\" \"data/{split}.csv\" split {by = \"file\"}`";
-  let arguments = (ins StrAttr:$kind, StrAttr:$path, DictionaryAttr:$split, OptionalAttr<DictionaryAttr>:$options);
-  let assemblyFormat = "$kind $path `split` $split (`options` $options^)? attr-dict";
-}
-
 def Pipe_ColumnOp : Pipe_Op<"column", [Pipe_InPipeline, Pure]> {
-  let summary = "one column of the source with its type";
+  let summary = "one column of the records with its type";
   let description = [{
-    `from` is the name in the file. `input` is the column's place in the batch layout where the model reads it; `target`: only
-    the loss does. A set of labels is a vector with a 1 for each of them. Example: `%label = pipe.column "label" from "failure" {input = 1 : i64, target = true} : !pipe.class<2>`
+    `input` is the column's place in the batch layout where the model reads it; `target`: only the loss does. A set of labels is a
+    vector with a 1 for each of them. Example: `%label = pipe.column "label" {input = 1 : i64, target = true} : !pipe.class<2>`
   }];
-  let arguments = (ins StrAttr:$name, StrAttr:$from, OptionalAttr<DictionaryAttr>:$options,
-                       OptionalAttr<I64Attr>:$input, DefaultValuedAttr<BoolAttr, "false">:$target);
+  let arguments = (ins StrAttr:$name, OptionalAttr<I64Attr>:$input, DefaultValuedAttr<BoolAttr, "false">:$target);
   let results = (outs AnyTypeOf<[Pipe_Text, Pipe_Class, Pipe_Tags, Pipe_Number, Pipe_Vector]>:$result);
-  let assemblyFormat = "$name `from` $from (`options` $options^)? attr-dict `:` type($result)";
+  let assemblyFormat = "$name attr-dict `:` type($result)";
 }
 
 def Pipe_FeatureOp : Pipe_Op<"feature", [Pipe_InPipeline, Pure]> {
-  let summary = "ids made of a text column: cleaning, then one tokenizer";
-  let description = "Example: `%tokens = pipe.feature \"tokens\" %text steps [{op = \"tokenize\", plugin = \"words\"}] {input = 0 : i64} : !pipe.ids<\"tokens\", 31>`";
-  let arguments = (ins StrAttr:$name, Pipe_Text:$column, ArrayAttr:$steps, OptionalAttr<I64Attr>:$input);
+  let summary = "ids made of a text column";
+  let description = "Example: `%tokens = pipe.feature \"tokens\" %text {input = 0 : i64} : !pipe.ids<\"tokens\", 31>`";
+  let arguments = (ins StrAttr:$name, Pipe_Text:$column, OptionalAttr<I64Attr>:$input);
   let results = (outs Pipe_Ids:$result);
-  let assemblyFormat = "$name $column `steps` $steps attr-dict `:` type($result)";
+  let assemblyFormat = "$name $column attr-dict `:` type($result)";
 }
 
 //===--- model ------------------------------------------------------------------------------------------------------===//
@@ -141,40 +133,14 @@ def Pipe_ObjectiveOp : Pipe_Op<"objective", [Pipe_InPipeline]> {
 //===--- settings ---------------------------------------------------------------------------------------------------===//
 
 def Pipe_TrainOp : Pipe_Op<"train", [Pipe_InPipeline]> {
-  let summary = "how the model is trained";
+  let summary = "what of the training is compiled in";
   let description = [{
-    `optimizer` and `schedule` are dictionaries of their resolved arguments. `steps` of -1: as `epochs` says. `keep` is empty for
-    the last weights, or the name of a metric. A step is `accumulate` parts of `batch` records.
+    `optimizer` is a dictionary of its kind and its arguments, without the learning rate, which comes with every step. `in_parts`: a step
+    is the gradients of several parts and one apply. Example: `pipe.train {kind = "sgd", momentum = 9.000000e-01 : f64} {clip_norm = 0.000000e+00 : f64}`
   }];
-  let arguments = (ins DictionaryAttr:$optimizer, DictionaryAttr:$schedule, F64Attr:$epochs, I64Attr:$steps, I64Attr:$batch,
-                       I64Attr:$seed, F64Attr:$clip_norm, I64Attr:$log_every, F64Attr:$validate_epochs,
-                       I64Attr:$validate_steps, StrAttr:$keep, BoolAttr:$keep_higher,
-                       DefaultValuedAttr<I64Attr, "1">:$accumulate, DefaultValuedAttr<I64Attr, "0">:$patience,
-                       DefaultValuedAttr<StrAttr, "\"\"">:$from);
-  let assemblyFormat = "`optimizer` $optimizer `schedule` $schedule attr-dict";
+  let arguments = (ins DictionaryAttr:$optimizer, F64Attr:$clip_norm, UnitAttr:$in_parts);
+  let assemblyFormat = "$optimizer attr-dict";
   let hasVerifier = 1;
-}
-
-def Pipe_MetricOp : Pipe_Op<"metric", [Pipe_InPipeline]> {
-  let summary = "one metric of a split";
-  let description = "Example: `pipe.metric \"f1\" on \"dev\" of \"answer\" with {average = \"macro\"}`";
-  let arguments = (ins StrAttr:$plugin, StrAttr:$split, StrAttr:$answer, OptionalAttr<DictionaryAttr>:$arguments);
-  let assemblyFormat = "$plugin `on` $split `of` $answer (`with` $arguments^)? attr-dict";
-}
-
-def Pipe_ExpectOp : Pipe_Op<"expect", [Pipe_InPipeline]> {
-  let summary = "a bound that a metric must keep";
-  let description = "Example: `pipe.expect \"test\" \"f1_macro\" \">=\" 8.500000e-01`";
-  let arguments = (ins StrAttr:$split, StrAttr:$metric, StrAttr:$comparison, F64Attr:$bound);
-  let assemblyFormat = "$split $metric $comparison $bound attr-dict";
-  let hasVerifier = 1;
-}
-
-def Pipe_TargetOp : Pipe_Op<"target", [Pipe_InPipeline]> {
-  let summary = "what the program is made for";
-  let description = "`level` empty: that of the machine. Example: `pipe.target \"cpu\" {level = \"avx2\", precision = \"fp32\", threads = 2 : i64}`";
-  let arguments = (ins StrAttr:$device, StrAttr:$level, StrAttr:$precision, I64Attr:$threads);
-  let assemblyFormat = "$device attr-dict";
 }
 
 #endif

@@ -1,7 +1,7 @@
 // The order of the checks, and what they leave behind.
 #include "compiler/frontend/check/checker.h"
 
-#include "compiler/frontend/check/record_program.h"
+#include "compiler/frontend/check/declared_records.h"
 
 namespace penstock::frontend {
 
@@ -54,7 +54,7 @@ void Checker::checkClasses() {
   }
 }
 
-std::string Checker::recordProgram() const { return frontend::recordProgram(records, model, builder, training); }
+DeclaredRecords Checker::declaredRecords() const { return frontend::declaredRecords(records, model, builder, training); }
 
 std::string Checker::resolvedText(const std::string &name, const std::vector<ResolvedValue> &values) const {
   std::string text = "edition = 1\npipeline = " + quote(name) + "\n";
@@ -64,8 +64,7 @@ std::string Checker::resolvedText(const std::string &name, const std::vector<Res
     byKey.emplace(resolved.key, &resolved);
   }
   for (const auto &[key, resolved] : byKey) {
-    // The number of threads changes no result: a run may go on, and a cache may serve, with another.
-    if (key != "target.threads") {
+    if (decidedBy(key) != Role::place) {
       text += key + " = " + resolved->value + "\n";
     }
   }
@@ -85,11 +84,21 @@ std::string Checker::resolvedText(const std::string &name, const std::vector<Res
   for (const Answer &answer : builder.graph.answers) {
     if (answer.learner) { // which is no node
       text += "learner " + answer.name + " " + answer.decoder + " %" + std::to_string(answer.value);
-      put(answer.decoderAttributes);
+      put(answer.parameters);
       text += "\n";
     }
   }
   return text;
+}
+
+/// "class", "number", "set" or "tags"; "" of an answer without a target.
+static std::string targetTypeOf(const Answer &answer, const ModelGraph &model) {
+  for (const GraphNode &node : model.nodes) {
+    if (node.kind == GraphNode::Kind::input && node.op == answer.target) {
+      return node.column;
+    }
+  }
+  return answer.target.empty() ? "" : "class";
 }
 
 TypedPipeline Checker::take() {
@@ -98,7 +107,9 @@ TypedPipeline Checker::take() {
   pipeline.name = unit.ast.pipeline.value_or("");
   pipeline.title = unit.ast.title;
   pipeline.file = unit.file->path();
-  pipeline.recordProgram = recordProgram();
+  DeclaredRecords declared = declaredRecords();
+  pipeline.records = std::move(declared.records);
+  pipeline.places = std::move(declared.places);
   for (GraphNode &node : builder.graph.nodes) {
     node.type.width = node.type.width == unknownSize ? -1 : node.type.width;
     node.type.values = node.type.values == unknownSize ? -1 : node.type.values;
@@ -111,12 +122,15 @@ TypedPipeline Checker::take() {
   pipeline.resolved = settings.resolved();
   pipeline.resolvedText = resolvedText(pipeline.name, pipeline.resolved);
   pipeline.encoders = encoders.encoders();
-  pipeline.trains = training.trains();
   pipeline.train = training.config();
   pipeline.target = training.targetConfig();
   pipeline.metrics = measures.metrics();
   pipeline.confidence = measures.confidence();
   pipeline.expectations = measures.expectations();
+  for (Answer &answer : builder.graph.answers) {
+    answer.targetType = targetTypeOf(answer, builder.graph);
+    pipeline.answers.push_back(answer);
+  }
   pipeline.model = std::move(builder.graph);
   return pipeline;
 }

@@ -19,8 +19,7 @@ public:
   /// A file of layers and heads only.
   bool isLibrary() const;
 
-  /// docs/design/record_program.md; "" where the data block cannot be described.
-  std::string recordProgram() const;
+  DeclaredRecords declaredRecords() const;
   /// Folders of pretrained models that the model names, in order.
   const std::vector<std::string> &modelFolders() const { return encoders.folders(); }
   TypedPipeline take();

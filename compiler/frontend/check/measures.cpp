@@ -18,8 +18,8 @@ bool Measures::has(const std::string &split, const std::string &result) const {
   return known != results.end() && known->second.count(result) > 0;
 }
 
-std::vector<MetricUse> Measures::metrics() const {
-  std::vector<MetricUse> uses;
+std::vector<MetricSpec> Measures::metrics() const {
+  std::vector<MetricSpec> uses;
   for (const Measured &one : measured) {
     uses.push_back(one.use);
   }
@@ -64,7 +64,7 @@ void Measures::resolveExpectations() {
   std::map<std::string, std::pair<std::string, Span>> texts;
   std::vector<std::string> order;
   for (std::size_t i = 0; i < expected.size(); ++i) {
-    const Expectation &one = expected[i];
+    const ExpectationSpec &one = expected[i];
     const std::string key = "expect." + one.split + "." + one.metric;
     const auto [held, fresh] = texts.try_emplace(key, "", expectSpans[i]);
     std::string &text = held->second.first;
@@ -178,7 +178,7 @@ void Measures::readMetrics(const std::string &split, const Setting &setting) {
     for (const auto &[name, attribute] : one.use.parameters) {
       key += one.results.empty() ? " " + name + ": " + formatAttribute(attribute) : "";
     }
-    if (const auto [before, fresh] = seen.emplace(key, one.use.range); !fresh) {
+    if (const auto [before, fresh] = seen.emplace(key, one.range); !fresh) {
       reporter.report("duplicate-metric", item.span, {{"name", one.use.plugin}, {"split", split}}, {{before->second, "measured here"}});
     }
     shown += (shown.empty() ? "" : ", ") + one.written;
@@ -306,7 +306,7 @@ bool Measures::readMetric(const Expression &item, Measured &one) {
   one.use.plugin = metric->name;
   one.use.parameters = std::move(bound.attributes);
   one.use.answer = judged == nullptr ? "" : judged->name;
-  one.use.range = item.span.range();
+  one.range = item.span.range();
   one.written = formatCall(*metric, one.use.parameters, builder.graph.answers.size() > 1 ? one.use.answer : "");
   return true;
 }
@@ -466,8 +466,9 @@ void Measures::checkBound(const Span &span, const std::string &split, const std:
 }
 
 void Measures::readExpect(const Entry &entry) {
-  Expectation expectation;
-  expectation.range = entry.span.range();
+  ExpectationSpec expectation;
+  const SourceRange range = entry.span.range();
+  expectation.place = range.file + ":" + std::to_string(range.line) + ":" + std::to_string(range.column);
   expectation.comparison = entry.comparison;
   bool higher = true;
   const auto name = resultName(entry.value, {"test", "dev", "train"}, &expectation.split, &higher);

@@ -19,13 +19,14 @@ public:
                                         bool *higher) const;
   bool has(const std::string &split, const std::string &result) const;
 
-  std::vector<MetricUse> metrics() const;
-  const ConfidenceConfig &confidence() const { return intervals; }
-  const std::vector<Expectation> &expectations() const { return expected; }
+  std::vector<MetricSpec> metrics() const;
+  const ConfidenceSpec &confidence() const { return intervals; }
+  const std::vector<ExpectationSpec> &expectations() const { return expected; }
 
 private:
   struct Measured {
-    MetricUse use;
+    MetricSpec use;
+    SourceRange range;
     std::vector<MetricResult> results;
     std::string written; // in the resolved form
   };
@@ -61,8 +62,8 @@ private:
   std::map<std::string, std::size_t> answerByName; // index into the graph's answers
   std::vector<Measured> measured;
   std::map<std::string, std::map<std::string, MetricResult>> results; // split -> result
-  ConfidenceConfig intervals;
-  std::vector<Expectation> expected;
+  ConfidenceSpec intervals;
+  std::vector<ExpectationSpec> expected;
   std::vector<Span> expectSpans; // of `expected`
 };
 

@@ -487,7 +487,7 @@ void Model::addAnswer(const std::string &name, const Value &head) {
   answer.value = head.node;
   answer.loss = head.loss;
   answer.decoder = head.decoder;
-  answer.decoderAttributes = head.decoderAttributes;
+  answer.parameters = head.decoderAttributes;
   answer.learner = head.learner;
   builder.graph.answers.push_back(std::move(answer));
 }

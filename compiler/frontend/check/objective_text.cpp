@@ -83,7 +83,7 @@ private:
 
 } // namespace
 
-std::string formatObjective(const ModelGraph &graph, const Scope &top) {
+std::string formatObjective(const ModelGraph &graph, int objective, const Scope &top) {
   std::map<int, std::string> names;
   for (const Answer &answer : graph.answers) {
     names.emplace(answer.loss, answer.name + ".loss");
@@ -96,7 +96,7 @@ std::string formatObjective(const ModelGraph &graph, const Scope &top) {
       names.emplace(declared.value.node, name);
     }
   }
-  return Printer(graph, names).print(graph.objective, 0);
+  return Printer(graph, names).print(objective, 0);
 }
 
 } // namespace penstock::frontend

@@ -5,7 +5,7 @@
 
 namespace penstock::frontend {
 
-/// As the language writes it: with the values of params, and the names that `top` binds.
-std::string formatObjective(const ModelGraph &graph, const Scope &top);
+/// The scalar node `objective` as the language writes it: with the values of params, and the names that `top` binds.
+std::string formatObjective(const ModelGraph &graph, int objective, const Scope &top);
 
 } // namespace penstock::frontend

@@ -40,22 +40,17 @@ void Training::read() {
   if (block != nullptr) {
     readEntries(*block);
   }
-  isTrained = true;
+  train.objectives.resize(1);
   given = settings.of("train");
-  const auto integer = [&](const char *name, std::int64_t standard, std::int64_t minimum, double maximum) {
-    const auto value = values.simple(given, "train", integerSetting(name, standard, minimum, maximum));
-    return value ? std::get<std::int64_t>(*value) : standard;
-  };
   readOptimizer(find(given, "optimizer"));
   readSchedule(find(given, "schedule"));
   readLength();
-  train.batch = integer("batch", 32, 1, 1 << 20);
-  train.accumulate = integer("accumulate", 1, 1, 1 << 20);
-  train.seed = static_cast<std::uint64_t>(integer("seed", 42, 0, 9.2e18));
-  if (const auto value = values.simple(given, "train", numberSetting("clip_norm", 0, 0, false))) {
-    train.clipNorm = std::get<double>(*value);
+  for (const SettingSpec &setting : trainSettings()) {
+    if (const auto value = setting.plain ? values.simple(given, "train", *setting.plain) : std::nullopt) {
+      const bool ofAll = setField(train, setting.name, *value);
+      (void)(ofAll || setField(train.objectives[0], setting.name, *value));
+    }
   }
-  train.logEvery = integer("log_every", 1, 1, 1e15);
   readValidate(find(given, "validate"));
   readObjective(find(given, "minimize"));
   readFrom(find(given, "from"));
@@ -104,15 +99,11 @@ void Training::readOptimizer(const Setting *setting) {
   if (!choice.good) {
     return;
   }
-  OptimizerConfig &config = train.optimizer;
-  config.kind = choice.name;
-  config.lr = valueOr(choice.attributes, "lr", config.lr);
-  config.momentum = valueOr(choice.attributes, "momentum", 0.0);
-  config.beta1 = valueOr(choice.attributes, "beta1", config.beta1);
-  config.beta2 = valueOr(choice.attributes, "beta2", config.beta2);
-  config.epsilon = valueOr(choice.attributes, "epsilon", config.epsilon);
-  config.weightDecay = valueOr(choice.attributes, "weight_decay", 0.0);
-  config.nesterov = valueOr(choice.attributes, "nesterov", config.nesterov);
+  OptimizerSpec &optimizer = train.objectives[0].optimizer;
+  optimizer.kind = choice.name;
+  for (const auto &[name, value] : choice.attributes) {
+    setField(optimizer, name, value);
+  }
 }
 
 void Training::readSchedule(const Setting *setting) {
@@ -123,9 +114,10 @@ void Training::readSchedule(const Setting *setting) {
     return;
   }
   const auto &warmup = std::get<std::vector<double>>(choice.attributes.at("warmup"));
-  train.schedule.kind = choice.name;
-  train.schedule.warmupFraction = std::max(0.0, warmup[0]);
-  train.schedule.warmupSteps = warmup[1] >= 0 ? static_cast<std::int64_t>(warmup[1]) : -1;
+  ScheduleSpec &schedule = train.objectives[0].schedule;
+  schedule.kind = choice.name;
+  schedule.warmupFraction = std::max(0.0, warmup[0]);
+  schedule.warmupSteps = warmup[1] >= 0 ? static_cast<std::int64_t>(warmup[1]) : -1;
 }
 
 void Training::readValidate(const Setting *setting) {
@@ -276,7 +268,8 @@ void Training::readFrom(const Setting *setting) {
 // ---- what is minimized
 
 void Training::readObjective(const Setting *setting) {
-  ModelGraph &graph = builder.graph;
+  const ModelGraph &graph = builder.graph;
+  int &objective = train.objectives[0].loss;
   if (setting == nullptr) {
     chooseObjective();
   } else {
@@ -290,10 +283,10 @@ void Training::readObjective(const Setting *setting) {
       reporter.report("objective-not-scalar", setting->value->span, {{"found", describe(value)}});
       return;
     }
-    graph.objective = value.node;
-    settings.resolve("train.minimize", formatObjective(graph, scopes.top), setting->origin, setting->value->span);
+    objective = value.node;
+    settings.resolve("train.minimize", formatObjective(graph, objective, scopes.top), setting->origin, setting->value->span);
   }
-  if (graph.objective >= 0 && model.good() && std::none_of(graph.nodes.begin(), graph.nodes.end(), hasWeights)) {
+  if (objective >= 0 && model.good() && std::none_of(graph.nodes.begin(), graph.nodes.end(), hasWeights)) {
     const Block *block = program.block("train");
     reporter.report("nothing-to-train", block != nullptr ? block->keywordSpan : Span{});
   }
@@ -301,15 +294,15 @@ void Training::readObjective(const Setting *setting) {
 
 /// The loss of the one answer.
 void Training::chooseObjective() {
-  ModelGraph &graph = builder.graph;
+  const ModelGraph &graph = builder.graph;
   if (graph.answers.size() == 1) {
     const Answer &answer = graph.answers[0];
     if (answer.loss < 0) {
       reporter.report("answer-without-loss", scopes.top.values.at(answer.name).span, {{"name", answer.name}});
       return;
     }
-    graph.objective = answer.loss;
-    settings.resolve("train.minimize", formatObjective(graph, scopes.top), Origin::standard);
+    train.objectives[0].loss = answer.loss;
+    settings.resolve("train.minimize", formatObjective(graph, answer.loss, scopes.top), Origin::standard);
   } else if (graph.answers.size() > 1 && model.good()) {
     std::string example;
     for (const Answer &answer : graph.answers) {

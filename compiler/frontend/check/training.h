@@ -17,9 +17,9 @@ public:
   void readTarget();
 
   /// Whether there is something to train for.
-  bool trains() const { return isTrained; }
-  const TrainConfig &config() const { return train; }
-  const TargetConfig &targetConfig() const { return target; }
+  bool trains() const { return !train.objectives.empty(); }
+  const TrainSpec &config() const { return train; }
+  const TargetSpec &targetConfig() const { return target; }
   /// Of `train.from`.
   const Span &fromSpan() const { return fromAt; }
 
@@ -46,9 +46,8 @@ private:
   SettingValues &values;
   Reporter &reporter;
   BlockSettings given;
-  bool isTrained = false;
-  TrainConfig train;
-  TargetConfig target;
+  TrainSpec train;
+  TargetSpec target;
   Span fromAt;
 };
 

@@ -3,12 +3,12 @@
 // checking, cleaning, finding repeated records, tokenizing, on all threads, without a cache.
 //
 //   text_bench PLUGIN PARAMETERS FILE.csv COLUMN    e.g. text_bench wordpiece '{"vocab": "vocab.txt"}' train.csv text
+#include "runtime/base/fields_json.h"
 #include "runtime/data/dataset.h"
 #include "runtime/data/rows.h"
 #include "runtime/plugin/plugin_host.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <chrono>
 #include <ctime>
@@ -79,18 +79,19 @@ Status measure(const std::string &plugin, const std::string &parameters, const s
   };
   PENSTOCK_ASSIGN(const double idsOnly, best(false));
   PENSTOCK_ASSIGN(const double withPlaces, best(true));
-  const nlohmann::json program = {
-      {"version", 1},
-      {"source", {{"kind", "csv"}, {"path", std::filesystem::absolute(path).string()}}},
-      {"split", {{"by", "hash"}, {"column", column}, {"shares", {{"train", 1.0}}}}},
-      {"columns", {{{"name", column}, {"type", "text"}}}},
-      {"features",
-       {{{"name", "tokens"},
-         {"column", column},
-         {"steps", {{{"op", "tokenize"}, {"plugin", plugin}, {"parameters", nlohmann::json::parse(parameters)}}}}}}},
-      {"inputs", {{{"name", "tokens"}, {"kind", "ids"}, {"feature", "tokens"}}}}};
+  PENSTOCK_ASSIGN(
+      const RecordsSpec records,
+      readJson<RecordsSpec>({{"sources", {{{"path", std::filesystem::absolute(path).string()}}}},
+                             {"split", {{"by", "hash"}, {"column", column}, {"shares", {{"train", 1.0}}}}},
+                             {"columns", {{{"name", column}}}},
+                             {"features",
+                              {{{"name", "tokens"},
+                                {"column", column},
+                                {"steps", {{{"op", "tokenize"}, {"plugin", plugin}, {"parameters", FieldJson::parse(parameters)}}}}}}},
+                             {"inputs", {{{"name", "tokens"}, {"feature", "tokens"}}}}},
+                            "the bench"));
   const auto start = std::chrono::steady_clock::now();
-  PENSTOCK_TRY(gatherFacts(program.dump(), *host, "").status());
+  PENSTOCK_TRY(gatherFacts(records, *host, "").status());
   const double first = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   fmt::print("{} {}: {} texts, {:.2f} MB, {} tokens; made in {:.1f} ms; ids {:.1f} MB/s ({:.1f} ns a token), with offsets {:.1f} MB/s; "
              "first run {:.0f} ms\n",

@@ -305,10 +305,16 @@ evaluate {
         for row in ["         new     0.0000    0.0000    0.0000        {:2}".format(gold.count("weird")), "   micro avg", " samples avg"]:
             self.assertIn(row, report)
         self.assertNotIn("belt", report)
-        # The loss is that of the records whose class train has, whatever stands beside them in a batch.
+        # A record whose class train lacks has no loss of that answer, and has that of the other.
+        truth = [(row[1], set(row[2].split("|"))) for row in rows]
+        answers = self.jsonLines(lines)
+        kinds = [-math.log(one["kind"]["probabilities"][label]) for one, (label, _) in zip(answers, truth) if label in one["kind"]["probabilities"]]
+        sets = [-math.log(p if label in parts else 1 - p) for one, (_, parts) in zip(answers, truth) for label, p in one["found"]["probabilities"].items()]
+        self.assertLess(len(kinds), len(rows))
+        self.assertAlmostEqual(answer["loss"], sum(kinds) / len(kinds) + sum(sets) / len(sets), places=5)
         known = json.loads(self.penstock("evaluate", out, "--json", "--set", f"data={folder / 'b'}").stdout)
-        self.assertAlmostEqual(known["loss"], answer["loss"], places=6)
-        self.assertLess(known["records"], answer["records"])
+        self.assertEqual(known["records"], len(kinds))
+
     def testMoreThreadsThanCores(self):
         """The others sleep: that is said once, and costs neither time nor another answer."""
         cores = len(os.sched_getaffinity(0))
@@ -639,6 +645,7 @@ evaluate {
         metrics = evaluated("--set", "evaluate.test=[f1(average: macro), precision(average: macro)]", "--set", "target.threads=1")["metrics"]
         self.assertIn("precision_macro", metrics)
         self.assertNotIn("accuracy", metrics)
+        self.assertEqual(evaluated("--set", "evaluate.confidence=bootstrap(samples: 7)")["confidence"]["samples"], 7)
         # Headers of what is predicted.
         table = "remark\n" + "".join(f"{row['text']}\n" for row in rows[:5] if "," not in row["text"])
         answers = self.penstock("predict", out, "--format", "csv", "--set", "text_column=remark", text=table).stdout
@@ -714,7 +721,7 @@ class Basics(Case):
                 self.assertGreater(measured["records"], 0)
                 for value in measured["metrics"].values():
                     self.assertIsNotNone(value)
-                source = json.loads(json.loads((out / "run.json").read_text())["config"]["record_program"])["source"]
+                source = json.loads((out / "run.json").read_text())["config"]["records"]["sources"][0]
                 given = pathlib.Path(source["path"].replace("{split}", "test"))
                 answers = self.jsonLines(self.penstock("predict", out, "--input", given).stdout)
                 self.assertGreaterEqual(len(answers), measured["records"])

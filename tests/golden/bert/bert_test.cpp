@@ -109,7 +109,7 @@ protected:
     auto plugins = PluginHost::create({environment("PENSTOCK_BUILD", ".") + "/plugins"});
     ASSERT_TRUE(plugins.ok()) << plugins.status().message();
     host = *plugins;
-    auto gathered = gatherFacts(analysis->recordProgram, *host, "");
+    auto gathered = gatherFacts(analysis->declared.records, *host, "");
     ASSERT_TRUE(gathered.ok()) << gathered.status().message();
     auto facts = addModelFacts(*gathered, analysis->modelFolders);
     ASSERT_TRUE(facts.ok()) << facts.status().message();
@@ -221,11 +221,11 @@ protected:
   void readTrain(std::int64_t rows, std::vector<Ids> &ids, std::vector<std::int32_t> &labels) {
     const std::string fitted = testing::TempDir() + "/golden_bert_fitted";
     std::filesystem::remove_all(fitted);
-    const Status written = writeFitted(completion.pipeline.recordProgram, factsText, fitted).status();
+    const Status written = writeFitted(completion.pipeline.records, factsText, fitted).status();
     ASSERT_TRUE(written.ok()) << written.message();
     Dataset::Options options;
     options.fitted = fitted;
-    auto dataset = Dataset::open(completion.pipeline.recordProgram, "train", *host, options);
+    auto dataset = Dataset::open(completion.pipeline.records, "train", *host, options);
     ASSERT_TRUE(dataset.ok()) << dataset.status().message();
     BatchStream::Plan plan;
     plan.batch = 1;

@@ -20,15 +20,15 @@
 // STEP: nn.sigmoid
 // STEP: nn.gradient
 pipe.pipeline @topics edition(1) {
-  %text = pipe.column "text" from "text" : !pipe.text
-  %tokens = pipe.feature "tokens" %text steps [{op = "tokenize", plugin = "words"}] {input = 0 : i64} : !pipe.ids<"tokens", 31>
+  %text = pipe.column "text" : !pipe.text
+  %tokens = pipe.feature "tokens" %text {input = 0 : i64} : !pipe.ids<"tokens", 31>
   %counts = pipe.call "counts"(%tokens) at "answer.counts_0" : (!pipe.ids<"tokens", 31>) -> !pipe.vector<31>
   %unit = pipe.call "normalize"(%counts) at "answer.normalize_0" with {epsilon = 1.0e-12 : f64} : (!pipe.vector<31>) -> !pipe.vector<31>
-  %topics = pipe.column "topics" from "labels" options {separator = "|"} {input = 1 : i64, target = true} : !pipe.vector<3>
+  %topics = pipe.column "topics" {input = 1 : i64, target = true} : !pipe.vector<3>
   %logits = pipe.call "linear"(%unit) at "answer" with {width = 3 : i64, bias = false} weights [{name = "weight", shape = array<i64: 31, 3>, initializer = "uniform", scale = 0.3 : f64, decays = true}] : (!pipe.vector<31>) -> !pipe.vector<3>
   %prob = pipe.call "sigmoid"(%logits) at "answer.sigmoid_0" : (!pipe.vector<3>) -> !pipe.vector<3>
   %loss = pipe.call "sigmoid_cross_entropy"(%logits, %topics) at "answer.sigmoid_cross_entropy_0" with {positive_weights = array<f64: 1.0, 3.0, 2.0>} : (!pipe.vector<3>, !pipe.vector<3>) -> !pipe.scalar
   pipe.answer "answer" %prob target "topics" decoder "multi_label" : !pipe.vector<3>
   pipe.objective %loss
-  pipe.train optimizer {kind = "sgd", lr = 0.1 : f64} schedule {kind = "constant"} {epochs = 1.0 : f64, steps = -1 : i64, batch = 32 : i64, seed = 42 : i64, clip_norm = 0.0 : f64, log_every = 1 : i64, validate_epochs = 1.0 : f64, validate_steps = -1 : i64, keep = "", keep_higher = true}
+  pipe.train {kind = "sgd"} {clip_norm = 0.0 : f64}
 }

@@ -4,10 +4,9 @@
 
 // The Pipe text survives a round trip.
 // PIPE: pipe.pipeline @small edition(1)
-// PIPE: pipe.source "csv" "{split}.csv" split {by = "file"}
 // PIPE: pipe.feature "tokens"
 // PIPE: pipe.call "linear"(%{{.*}}) at "answer" with {bias = true, width = 2 : i64} weights [{decays = true
-// PIPE: pipe.train optimizer {kind = "sgd", lr = 1.000000e-01 : f64, momentum = 9.000000e-01 : f64}
+// PIPE: pipe.train {kind = "sgd", momentum = 9.000000e-01 : f64} {clip_norm = 0.000000e+00 : f64}
 
 // The batch layout and the optimizer are attributes; the learning rate comes with every step.
 // CHECK: module attributes {
@@ -62,10 +61,9 @@
 // STEP-NOT: "label"
 // STEP: nn.output "answer", %{{.*}} {index = 0 : i64}
 pipe.pipeline @small edition(1) {
-  pipe.source "csv" "{split}.csv" split {by = "file"}
-  %text = pipe.column "text" from "text" : !pipe.text
-  %label = pipe.column "label" from "failure" {input = 1 : i64, target = true} : !pipe.class<2>
-  %tokens = pipe.feature "tokens" %text steps [{op = "tokenize", plugin = "words"}] {input = 0 : i64} : !pipe.ids<"tokens", 31>
+  %text = pipe.column "text" : !pipe.text
+  %label = pipe.column "label" {input = 1 : i64, target = true} : !pipe.class<2>
+  %tokens = pipe.feature "tokens" %text {input = 0 : i64} : !pipe.ids<"tokens", 31>
   %e = pipe.call "embedding"(%tokens) at "h" with {width = 6 : i64} weights [{name = "weight", shape = array<i64: 31, 6>, initializer = "normal", scale = 1.0 : f64, decays = true}] : (!pipe.ids<"tokens", 31>) -> !pipe.sequence<"tokens", 6>
   %p = pipe.call "positions"(%e) at "h.positions_0" with {kind = "sinusoidal", max = 5 : i64} : (!pipe.sequence<"tokens", 6>) -> !pipe.sequence<"tokens", 6>
   %n = pipe.call "layer_norm"(%p) at "norm" with {epsilon = 1.0e-5 : f64} weights [{name = "weight", shape = array<i64: 6>, initializer = "ones", scale = 0.0 : f64, decays = false}, {name = "bias", shape = array<i64: 6>, initializer = "zeros", scale = 0.0 : f64, decays = false}] : (!pipe.sequence<"tokens", 6>) -> !pipe.sequence<"tokens", 6>
@@ -86,7 +84,5 @@ pipe.pipeline @small edition(1) {
   %objective = pipe.call "add"(%loss, %scaled) at "add_1" : (!pipe.scalar, !pipe.scalar) -> !pipe.scalar
   pipe.answer "answer" %prob target "label" decoder "classify" : !pipe.vector<2>
   pipe.objective %objective
-  pipe.train optimizer {kind = "sgd", lr = 0.1 : f64, momentum = 0.9 : f64} schedule {kind = "constant"} {epochs = 3.0 : f64, steps = -1 : i64, batch = 32 : i64, seed = 42 : i64, clip_norm = 0.0 : f64, log_every = 1 : i64, validate_epochs = 1.0 : f64, validate_steps = -1 : i64, keep = "", keep_higher = true}
-  pipe.metric "f1" on "dev" of "answer" with {average = "macro"}
-  pipe.expect "test" "f1_macro" ">=" 0.85
+  pipe.train {kind = "sgd", momentum = 0.9 : f64} {clip_norm = 0.0 : f64}
 }

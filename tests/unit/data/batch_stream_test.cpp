@@ -40,7 +40,7 @@ std::shared_ptr<const SplitDataset> makeDataset(const std::vector<std::int64_t> 
   Json json = textProgram(folder);
   json["columns"].push_back({{"name", "price"}, {"type", "number"}, {"from", "price"}});
   json["inputs"].push_back({{"name", "price"}, {"kind", "number"}, {"column", "price"}, {"target", false}});
-  RecordProgram program = RecordProgram::parse(json.dump()).value();
+  RecordProgram program = RecordProgram::link(specOf(json)).value();
   Fitted fitted;
   fitted.features.resize(1);
   fitted.classes = {{}, {"a", "b", "c"}, {}};

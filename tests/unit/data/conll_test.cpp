@@ -146,8 +146,7 @@ class WordsTest : public testing::Test {
 protected:
   Folder folder;
   FakeFactory factory;
-  Json program = {{"version", 1},
-                  {"source", {{"kind", "conll"}, {"path", folder / "{split}.conll"}, {"options", {{"columns", {"word", "tag"}}}}}},
+  Json program = {{"sources", {{{"kind", "conll"}, {"path", folder / "{split}.conll"}, {"options", {{"columns", {"word", "tag"}}}}}}},
                   {"split", {{"by", "file"}}},
                   {"columns",
                    {{{"name", "word"}, {"type", "words"}, {"from", "word"}},
@@ -157,12 +156,11 @@ protected:
                      {"column", "word"},
                      {"axis", "tokens"},
                      {"steps",
-                      {{{"op", "clean"}, {"lowercase", true}, {"unicode", "none"}, {"strip", true}},
+                      {{{"op", "clean"}, {"parameters", {{"lowercase", true}, {"unicode", "none"}, {"strip", true}}}},
                        {{"op", "tokenize"}, {"plugin", "fake"}, {"parameters", Json::object()}, {"max_length", 4}}}}}}},
                   {"inputs",
                    {{{"name", "tokens"}, {"kind", "ids"}, {"axis", "tokens"}, {"feature", "tokens"}, {"target", false}},
-                    {{"name", "tag"}, {"kind", "tags"}, {"column", "tag"}, {"axis", "tokens"}, {"feature", "tokens"}, {"target", true}}}},
-                  {"places", Json::object()}};
+                    {{"name", "tag"}, {"kind", "tags"}, {"column", "tag"}, {"axis", "tokens"}, {"feature", "tokens"}, {"target", true}}}}};
 
   void SetUp() override {
     folder.write("train.conll", "Oil B-part\nleaks O\n\nworn B-state\npump B-part\nrod I-part\noil O\nleaks O\n\n");
@@ -172,16 +170,16 @@ protected:
   Json facts() {
     FactsOptions options;
     options.cache = folder / "cache";
-    const auto text = gatherFactsWith(program.dump(), factory, options);
+    const auto text = gatherFactsWith(specOf(program), factory, options);
     EXPECT_TRUE(text.ok()) << text.status().message();
     return Json::parse(text.value());
   }
   std::shared_ptr<const SplitDataset> open(const std::string &split, const Json &known) {
-    EXPECT_TRUE(writeFitted(program.dump(), known.dump(), folder / "fitted").ok());
+    EXPECT_TRUE(writeFitted(specOf(program), known.dump(), folder / "fitted").ok());
     Dataset::Options options;
     options.fitted = folder / "fitted";
     options.cache = folder / "cache";
-    auto dataset = SplitDataset::openWith(program.dump(), split, factory, options);
+    auto dataset = SplitDataset::openWith(specOf(program), split, factory, options);
     EXPECT_TRUE(dataset.ok()) << dataset.status().message();
     return dataset.value();
   }
@@ -234,7 +232,7 @@ TEST_F(WordsTest, TheFirstTokenOfAWordCarriesItsTag) {
 
 TEST_F(WordsTest, WordsOfSeveralTokens) {
   // Texts split at white space, tokens at spaces: a word of JSON may hold several, or none.
-  program["source"] = {{"kind", "jsonl"}, {"path", folder / "{split}.jsonl"}};
+  program["sources"] = Json::array({{{"kind", "jsonl"}, {"path", folder / "{split}.jsonl"}}});
   program["features"][0]["steps"][1]["max_length"] = 5;
   folder.write("train.jsonl",
                "{\"word\": [\"a b\", \" \", \"c\", \"d e f\"], \"tag\": [\"B-x\", \"O\", \"I-x\", \"O\"]}\n"
@@ -264,9 +262,9 @@ TEST_F(WordsTest, WordsOfSeveralTokens) {
 }
 
 TEST_F(WordsTest, RecordsToPredictKeepTheirWords) {
-  ASSERT_TRUE(writeFitted(program.dump(), facts().dump(), folder / "fitted").ok());
+  ASSERT_TRUE(writeFitted(specOf(program), facts().dump(), folder / "fitted").ok());
   const auto words = [&](const std::string &text, const std::string &format) {
-    const auto reader = openRecordsWith(program.dump(), folder / "fitted", factory, recordsOf(text, format)).value();
+    const auto reader = openRecordsWith(specOf(program), folder / "fitted", factory, recordsOf(text, format)).value();
     std::string all;
     for (const RecordReader::Part *part = reader->next(2).value(); part != nullptr; part = reader->next(2).value()) {
       for (const RecordReader::Failure &failure : part->failures) {

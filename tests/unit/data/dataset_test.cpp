@@ -25,9 +25,9 @@ protected:
   void fit() {
     FactsOptions options;
     options.cache = cache;
-    const auto facts = gatherFactsWith(program.dump(), factory, options);
+    const auto facts = gatherFactsWith(specOf(program), factory, options);
     ASSERT_TRUE(facts.ok()) << facts.status().message();
-    const Status status = writeFitted(program.dump(), facts.value(), fitted).status();
+    const Status status = writeFitted(specOf(program), facts.value(), fitted).status();
     ASSERT_TRUE(status.ok()) << status.message();
   }
 
@@ -36,7 +36,7 @@ protected:
     options.fitted = fitted;
     options.cache = cache;
     options.threads = threads;
-    return SplitDataset::openWith(program.dump(), split, factory, options);
+    return SplitDataset::openWith(specOf(program), split, factory, options);
   }
 
   std::vector<std::vector<std::int32_t>> idsOf(const SplitDataset &dataset) {
@@ -189,10 +189,10 @@ TEST_F(DatasetTest, ErrorsNameTheirPlace) {
 
 TEST_F(DatasetTest, AnUnwritablePlaceForFittedIsAnError) {
   FactsOptions options;
-  const auto facts = gatherFactsWith(program.dump(), factory, options);
+  const auto facts = gatherFactsWith(specOf(program), factory, options);
   folder.write("file", "");
-  EXPECT_EQ(writeFitted(program.dump(), facts.value(), folder / "file/fitted").status().code(), ErrorCode::environment);
-  EXPECT_FALSE(writeFitted(program.dump(), "{}", folder / "f").ok());
+  EXPECT_EQ(writeFitted(specOf(program), facts.value(), folder / "file/fitted").status().code(), ErrorCode::environment);
+  EXPECT_FALSE(writeFitted(specOf(program), "{}", folder / "f").ok());
   EXPECT_FALSE(std::filesystem::exists(folder / "f"));
 }
 

@@ -14,7 +14,7 @@ namespace {
 
 Json gather(const Json &program, const FactsOptions &options = {}, FakeFactory *factory = nullptr) {
   FakeFactory own;
-  const Result<std::string> facts = gatherFactsWith(program.dump(), factory != nullptr ? *factory : own, options);
+  const Result<std::string> facts = gatherFactsWith(specOf(program), factory != nullptr ? *factory : own, options);
   EXPECT_TRUE(facts.ok()) << facts.status().message();
   return facts.ok() ? Json::parse(facts.value()) : Json();
 }
@@ -214,7 +214,8 @@ TEST(Facts, MedianOfAnEvenCountIsTheMiddle) {
   const Folder folder;
   folder.write("train.csv", "v\n10\n1\n3\n2\n");
   Json program = textProgram(folder);
-  program["splits"] = {"train"};
+  program["split"] = {{"by", "hash"}, {"column", "v"}, {"shares", {{"train", 1.0}}}};
+  program["sources"][0]["path"] = folder / "train.csv";
   program["columns"] = {{{"name", "v"}, {"type", "number"}, {"from", "v"}}};
   program["features"] = program["inputs"] = Json::array();
   const Json facts = gather(program);
@@ -252,7 +253,7 @@ TEST(Facts, SplitByHashReadsOneFile) {
   text += "broken\n";
   folder.write("all.csv", text);
   Json program = textProgram(folder);
-  program["source"]["path"] = folder / "all.csv";
+  program["sources"][0]["path"] = folder / "all.csv";
   program["split"] = {{"by", "hash"}, {"column", "text"}, {"shares", {{"train", 0.7}, {"test", 0.3}}}};
   const Json facts = gather(program);
   EXPECT_EQ(facts["splits"].size(), 2U);
@@ -270,7 +271,8 @@ TEST(Facts, ProblemsAreCappedAndCounted) {
   }
   folder.write("train.csv", text);
   Json program = textProgram(folder);
-  program["splits"] = {"train"};
+  program["split"] = {{"by", "hash"}, {"column", "v"}, {"shares", {{"train", 1.0}}}};
+  program["sources"][0]["path"] = folder / "train.csv";
   const Json facts = gather(program);
   EXPECT_EQ(problemsOf(facts, "malformed-row").size(), 100U);
   EXPECT_EQ(facts["omitted"]["malformed-row"], 157);
@@ -282,7 +284,7 @@ TEST(Facts, JsonLines) {
   folder.write("dev.jsonl", "{\"text\": \"a\", \"lable\": 1}\n");
   folder.write("test.jsonl", "{\"text\": \"a\", \"label\": 3}\n");
   Json program = textProgram(folder);
-  program["source"] = {{"kind", "jsonl"}, {"path", folder / "{split}.jsonl"}};
+  program["sources"] = Json::array({{{"kind", "jsonl"}, {"path", folder / "{split}.jsonl"}}});
   const Json facts = gather(program);
   EXPECT_EQ(facts["classes"]["label"]["names"], Json::array({"1", "2"}));
   EXPECT_EQ(facts["header"], Json::array({"text", "label"}));
@@ -304,7 +306,7 @@ TEST(Facts, AKeyThatNoRecordHasIsAMissingColumn) {
   folder.write("dev.jsonl", lines + "{\"label\": 1}\n{\"label\": 0}\n");
   folder.write("test.jsonl", none);
   Json program = textProgram(folder);
-  program["source"] = {{"kind", "jsonl"}, {"path", folder / "{split}.jsonl"}};
+  program["sources"] = Json::array({{{"kind", "jsonl"}, {"path", folder / "{split}.jsonl"}}});
   program["columns"][0]["from"] = "txet";
   Json facts = gather(program);
   EXPECT_TRUE(problemsOf(facts, "missing-cell").empty());
@@ -410,10 +412,6 @@ TEST(Facts, AreCachedByContent) {
   EXPECT_EQ(factory.fitted, 1);
   EXPECT_EQ(first, gather(textProgram(folder), options, &factory));
   EXPECT_EQ(factory.fitted, 1) << "the second time comes from the cache";
-  Json moved = textProgram(folder);
-  moved["places"]["source"] = {{"line", 99}};
-  EXPECT_EQ(first, gather(moved, options, &factory));
-  EXPECT_EQ(factory.fitted, 1) << "places do not count";
 
   folder.write("dev.csv", "text,label\npump fine,yes\n");
   EXPECT_NE(first["hash"], gather(textProgram(folder), options, &factory)["hash"]);
@@ -463,20 +461,21 @@ TEST(RecordProgramTest, RefusesWhatItDoesNotKnow) {
   const auto fails = [&](const std::function<void(Json &)> &change) {
     Json program = textProgram(folder);
     change(program);
-    return !RecordProgram::parse(program.dump()).ok();
+    return isRefused(program);
   };
   EXPECT_FALSE(fails([](Json &) {}));
-  EXPECT_FALSE(RecordProgram::parse("{").ok());
-  EXPECT_FALSE(RecordProgram::parse("[]").ok());
-  EXPECT_TRUE(fails([](Json &p) { p["version"] = 2; }));
-  EXPECT_TRUE(fails([](Json &p) { p["source"]["kind"] = "parquet"; }));
+  EXPECT_TRUE(isRefused(Json::array()));
+  EXPECT_TRUE(isRefused(Json::object())) << "without a source";
+  EXPECT_TRUE(fails([](Json &p) { p["version"] = 2; })) << "no field of it";
+  EXPECT_TRUE(fails([](Json &p) { p["sources"].push_back(p["sources"][0]); }));
+  EXPECT_TRUE(fails([](Json &p) { p["sources"][0]["kind"] = "parquet"; }));
   EXPECT_TRUE(fails([](Json &p) { p["columns"][0]["type"] = "image"; }));
   EXPECT_TRUE(fails([](Json &p) { p["features"][0]["column"] = "nowhere"; }));
   EXPECT_TRUE(fails([](Json &p) { p["features"][0]["column"] = "label"; }));
   EXPECT_TRUE(fails([](Json &p) { p["features"][0]["steps"].erase(1); }));
   EXPECT_TRUE(fails([](Json &p) { p["inputs"][1]["kind"] = "number"; }));
-  EXPECT_TRUE(fails([](Json &p) { p["source"]["path"] = "/no/split.csv"; }));
-  EXPECT_TRUE(fails([](Json &p) { p["source"]["options"]["delimiter"] = "\""; }));
+  EXPECT_TRUE(fails([](Json &p) { p["sources"][0]["path"] = "/no/split.csv"; }));
+  EXPECT_TRUE(fails([](Json &p) { p["sources"][0]["options"]["delimiter"] = "\""; }));
   EXPECT_TRUE(fails([](Json &p) { p["split"] = {{"by", "hash"}, {"column", "text"}, {"shares", {{"train", 0.8}, {"test", 0.3}}}}; }));
 }
 

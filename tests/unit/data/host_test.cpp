@@ -35,7 +35,7 @@ std::string shared() {
 Json wordsProgram(const std::string &folder, const std::string &label) {
   const Folder none;
   Json program = textProgram(none);
-  program["source"]["path"] = folder + "/{split}.csv";
+  program["sources"][0]["path"] = folder + "/{split}.csv";
   program["columns"][1]["from"] = label;
   Json &steps = program["features"][0]["steps"];
   steps[1] = {{"op", "tokenize"}, {"plugin", "words"}, {"parameters", {{"min_count", 2}}}, {"max_length", 128}};
@@ -55,15 +55,15 @@ void runAll(const Json &program, const std::string &name) {
   options.cache = cache;
   options.threads = 2;
   const auto openTrain = [&] {
-    auto opened = Dataset::open(program.dump(), "train", *plugins, options);
+    auto opened = Dataset::open(specOf(program), "train", *plugins, options);
     ASSERT_TRUE(opened.ok()) << opened.status().message();
     train = opened.value();
   };
   for (const char *state : {"cold", "cached"}) {
     const double before = cpuMilliseconds();
-    const double gathering = milliseconds([&] { facts = gatherFacts(program.dump(), *plugins, cache); });
+    const double gathering = milliseconds([&] { facts = gatherFacts(specOf(program), *plugins, cache); });
     ASSERT_TRUE(facts.ok()) << facts.status().message();
-    const double writing = milliseconds([&] { ASSERT_TRUE(writeFitted(program.dump(), facts.value(), fitted).ok()); });
+    const double writing = milliseconds([&] { ASSERT_TRUE(writeFitted(specOf(program), facts.value(), fitted).ok()); });
     const double opening = milliseconds(openTrain);
     std::printf("%s %s: facts %.1f ms, fitted %.1f ms, open %.1f ms; %.1f ms of processor time\n", name.c_str(), state, gathering, writing,
                 opening, cpuMilliseconds() - before);
@@ -93,9 +93,9 @@ void runAll(const Json &program, const std::string &name) {
               (cpuMilliseconds() - cpuBefore) / static_cast<double>(plan.lastStep) * 1e3);
 
   // What predict makes of the file is what training made of it.
-  std::string path = program["source"]["path"].get<std::string>();
+  std::string path = program["sources"][0]["path"].get<std::string>();
   path.replace(path.find("{split}"), 7, "train");
-  const auto reader = RecordReader::open(program.dump(), fitted, *plugins, {openFileSource(path).value(), path, "csv"}).value();
+  const auto reader = RecordReader::open(specOf(program), fitted, *plugins, {openFileSource(path).value(), path, "csv"}).value();
   plan.shuffle = false;
   plan.batch = 64;
   plan.lastStep = -1;

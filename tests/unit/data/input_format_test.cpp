@@ -19,7 +19,7 @@ std::string choose(const Json &own, const std::string &path, const std::string &
                    std::string *message = nullptr) {
   const Folder folder;
   Json json = textProgram(folder);
-  json["source"] = own;
+  json["sources"] = Json::array({own});
   Fitted fitted;
   fitted.classes = {{}, {"no", "yes"}};
   if (own["kind"] == "conll") {
@@ -28,7 +28,7 @@ std::string choose(const Json &own, const std::string &path, const std::string &
     json["inputs"][1] = {{"name", "tag"}, {"kind", "tags"}, {"column", "tag"}, {"feature", "tokens"}, {"target", true}};
     fitted.classes = {{}, {"B-part", "O"}};
   }
-  const auto program = RecordProgram::parse(json.dump());
+  const auto program = RecordProgram::link(specOf(json));
   EXPECT_TRUE(program.ok()) << program.status().message();
   const Result<RowOptions> made = chooseFormat({path, asked, head}, *program, fitted, {"text"});
   if (!made.ok()) {
@@ -159,7 +159,7 @@ TEST(InputFormat, ShowsNoControlCharacters) {
 
 TEST(InputFormat, AFirstLineIsEnough) {
   const Folder folder;
-  const auto program = RecordProgram::parse(textProgram(folder).dump()).value();
+  const auto program = RecordProgram::link(specOf(textProgram(folder))).value();
   EXPECT_FALSE(headIsEnough({"", "", "tex"}, program));
   EXPECT_TRUE(headIsEnough({"", "", "\n"}, program));
   EXPECT_TRUE(headIsEnough({"", "lines", ""}, program));

@@ -20,12 +20,12 @@ protected:
     fitted = folder / "fitted";
   }
   void fit() {
-    const auto facts = gatherFactsWith(program.dump(), factory, {});
+    const auto facts = gatherFactsWith(specOf(program), factory, {});
     ASSERT_TRUE(facts.ok()) << facts.status().message();
-    ASSERT_TRUE(writeFitted(program.dump(), facts.value(), fitted).ok());
+    ASSERT_TRUE(writeFitted(specOf(program), facts.value(), fitted).ok());
   }
   Result<std::unique_ptr<RecordReader>> open(const std::string &text, const std::string &format) {
-    return openRecordsWith(program.dump(), fitted, factory, recordsOf(text, format));
+    return openRecordsWith(specOf(program), fitted, factory, recordsOf(text, format));
   }
   /// All ids of all records in batches of `limit`, or the error. Each record has its number.
   Result<std::vector<std::vector<std::int32_t>>> ids(const std::string &text, const std::string &format, std::int64_t limit = 2) {
@@ -127,7 +127,7 @@ TEST_F(RecordReaderTest, ReadingThatFailsComesBehindTheAnswers) {
     }
     bool given = false;
   };
-  const auto reader = openRecordsWith(program.dump(), fitted, factory, {std::make_unique<Broken>(), "in", "lines"}).value();
+  const auto reader = openRecordsWith(specOf(program), fitted, factory, {std::make_unique<Broken>(), "in", "lines"}).value();
   EXPECT_EQ(reader->next(64).value()->records, (std::vector<std::int64_t>{1, 2}));
   EXPECT_EQ(reader->next(64).status().message(), "the disk is gone");
 }

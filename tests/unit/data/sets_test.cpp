@@ -52,7 +52,7 @@ protected:
   Json facts() {
     FactsOptions options;
     options.cache = cache;
-    const auto made = gatherFactsWith(program.dump(), factory, options);
+    const auto made = gatherFactsWith(specOf(program), factory, options);
     EXPECT_TRUE(made.ok()) << made.status().message();
     return made.ok() ? Json::parse(made.value()) : Json();
   }
@@ -60,7 +60,7 @@ protected:
     Dataset::Options options;
     options.fitted = fitted;
     options.cache = cache;
-    auto made = SplitDataset::openWith(program.dump(), split, factory, options);
+    auto made = SplitDataset::openWith(specOf(program), split, factory, options);
     EXPECT_TRUE(made.ok()) << made.status().message();
     return made.ok() ? *made : nullptr;
   }
@@ -89,7 +89,7 @@ TEST_F(SetsTest, UndeclaredLabelsAreNamed) {
 }
 
 TEST_F(SetsTest, BatchesHoldAMatrix) {
-  ASSERT_TRUE(writeFitted(program.dump(), facts().dump(), fitted).ok());
+  ASSERT_TRUE(writeFitted(specOf(program), facts().dump(), fitted).ok());
   const std::vector<std::uint8_t> train = {1, 1, 0, 0, 0, 0, 0, 0, 1, 1, 0, 1, 0, 1, 0};
   for (int again = 0; again < 2; ++again) { // made, then from the cache
     const auto dataset = open("train");
@@ -122,8 +122,8 @@ TEST_F(SetsTest, BatchesHoldAMatrix) {
 }
 
 TEST_F(SetsTest, TextsAreReadAgain) {
-  ASSERT_TRUE(writeFitted(program.dump(), facts().dump(), fitted).ok());
-  auto reader = TextReader::open(program.dump(), "train");
+  ASSERT_TRUE(writeFitted(specOf(program), facts().dump(), fitted).ok());
+  auto reader = TextReader::open(specOf(program), "train");
   ASSERT_TRUE(reader.ok()) << reader.status().message();
   std::vector<std::string> texts;
   std::string text;
@@ -132,12 +132,12 @@ TEST_F(SetsTest, TextsAreReadAgain) {
     texts.push_back(text + std::to_string(row));
   }
   EXPECT_EQ(texts, (std::vector<std::string>{"leaks1", "nothing2", "hums3", "burnt4", "fine5"}));
-  EXPECT_FALSE(TextReader::open(program.dump(), "tset").ok());
+  EXPECT_FALSE(TextReader::open(specOf(program), "tset").ok());
 }
 
 TEST_F(SetsTest, ASetNeedsASeparator) {
   program["columns"][1]["separator"] = "";
-  EXPECT_FALSE(RecordProgram::parse(program.dump()).ok());
+  EXPECT_FALSE(RecordProgram::link(specOf(program)).ok());
 }
 
 } // namespace

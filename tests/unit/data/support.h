@@ -1,8 +1,10 @@
-// Folders, files and record programs for the tests of runtime/data, and a tokenizer of their own.
+// Folders, files and records for the tests of runtime/data, and a tokenizer of their own.
 #pragma once
 
+#include "runtime/base/fields_json.h"
 #include "runtime/data/bytes.h"
 #include "runtime/data/dataset.h"
+#include "runtime/data/record_program.h"
 #include "runtime/data/tokenizers.h"
 
 #include <gtest/gtest.h>
@@ -156,8 +158,7 @@ public:
 
 /// CSV files FOLDER/{split}.csv with columns text and label, words as ids.
 inline Json textProgram(const Folder &folder) {
-  return {{"version", 1},
-          {"source", {{"kind", "csv"}, {"path", folder / "{split}.csv"}, {"options", Json::object()}}},
+  return {{"sources", {{{"kind", "csv"}, {"path", folder / "{split}.csv"}, {"options", Json::object()}}}},
           {"split", {{"by", "file"}}},
           {"columns",
            {{{"name", "text"}, {"type", "text"}, {"from", "text"}},
@@ -167,12 +168,31 @@ inline Json textProgram(const Folder &folder) {
              {"column", "text"},
              {"axis", "tokens"},
              {"steps",
-              {{{"op", "clean"}, {"lowercase", true}, {"unicode", "nfc"}, {"strip", true}},
+              {{{"op", "clean"}, {"parameters", {{"lowercase", true}, {"unicode", "nfc"}, {"strip", true}}}},
                {{"op", "tokenize"}, {"plugin", "fake"}, {"parameters", Json::object()}, {"max_length", 5}}}}}}},
           {"inputs",
            {{{"name", "tokens"}, {"kind", "ids"}, {"axis", "tokens"}, {"feature", "tokens"}, {"target", false}},
-            {{"name", "label"}, {"kind", "class"}, {"column", "label"}, {"target", true}}}},
-          {"places", Json::object()}};
+            {{"name", "label"}, {"kind", "class"}, {"column", "label"}, {"target", true}}}}};
+}
+
+/// By its name in the language: `longest_first`, `first`, `second`.
+inline Truncation truncationOf(const std::string &word) {
+  Truncation truncation = Truncation::longestFirst;
+  readField(FieldJson(word), truncation, "");
+  return truncation;
+}
+
+/// Whether the records are no value, or one that cannot be interpreted.
+inline bool isRefused(const Json &json) {
+  const Result<RecordsSpec> spec = readJson<RecordsSpec>(FieldJson::parse(json.dump(), nullptr, false), "the test");
+  return !spec.ok() || !RecordProgram::link(*spec).ok();
+}
+
+/// The records that JSON describes; without sources where it describes none.
+inline RecordsSpec specOf(const Json &json) {
+  const Result<RecordsSpec> spec = readJson<RecordsSpec>(FieldJson::parse(json.dump(), nullptr, false), "the test");
+  EXPECT_TRUE(spec.ok()) << spec.status().message();
+  return spec.ok() ? *spec : RecordsSpec();
 }
 
 inline std::vector<Json> problemsOf(const Json &facts, const std::string &id) {

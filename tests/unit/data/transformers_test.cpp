@@ -23,12 +23,12 @@ TEST(Transformers, SameIdsAndTypes) {
   int rows = 0, refused = 0;
   for (std::string line; std::getline(lines, line); ++rows) {
     const Json row = Json::parse(line);
-    FeatureSpec feature;
+    LinkedFeature feature;
     feature.name = "tokens";
     feature.plugin = "wordpiece";
     feature.second = row["second"].is_null() ? -1 : 1;
     feature.maxLength = row["max_length"];
-    feature.truncation = truncationOf(row["truncate"].get<std::string>()).value();
+    feature.truncation = truncationOf(row["truncate"].get<std::string>());
     PreparedTexts texts;
     texts.begin(feature);
     const std::string first = row["first"], second = row["second"].is_null() ? "" : row["second"].get<std::string>();

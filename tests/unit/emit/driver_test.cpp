@@ -33,11 +33,14 @@ frontend::TypedPipeline smallPipeline() {
   frontend::TypedPipeline p;
   p.name = "small";
   p.file = "small.pipe";
-  p.recordProgram =
-      R"({"source": {"kind": "csv", "path": "a/{split}.csv"}, "places": {"columns.text": {"line": 3}},
-    "columns": [{"name": "text", "type": "text"}, {"name": "label", "type": "class"}],
-    "features": [{"name": "tokens", "column": "text", "axis": "tokens", "steps": []}],
-    "inputs": [{"feature": "tokens", "kind": "ids", "axis": "tokens"}, {"column": "label", "kind": "class", "target": true}]})";
+  p.records.sources = {{"csv", "a/{split}.csv", {}}};
+  p.records.columns.resize(2);
+  p.records.columns[0].name = "text";
+  p.records.columns[1].name = "label";
+  p.records.columns[1].type = ColumnSpec::Type::classId;
+  p.records.features = {{"tokens", "text", "tokens", {}}};
+  p.records.inputs = {{"tokens", InputSpec::Kind::ids, "tokens", "tokens", "", false},
+                      {"label", InputSpec::Kind::classId, "", "", "label", true}};
   const auto node = [&](GraphNode::Kind kind, std::string op, std::vector<int> operands, ValueType type, std::string path) {
     GraphNode n;
     n.kind = kind;
@@ -69,8 +72,9 @@ frontend::TypedPipeline smallPipeline() {
   a.loss = loss;
   a.decoder = "classify";
   p.model.answers = {a};
-  p.model.objective = loss;
-  p.trains = true;
+  p.answers = {a};
+  p.train.objectives.resize(1);
+  p.train.objectives[0].loss = loss;
   return p;
 }
 
@@ -92,27 +96,25 @@ TEST(ProgramKey, ChangesWithWhatIsCompiledInAndWithNothingElse) {
       [](P &p) { p.model.nodes[4].op = "linea"; },
       [](P &p) { p.model.nodes[4].operands = {2}; },
       [](P &p) { p.model.answers[0].name = "other"; },
-      [](P &p) { p.model.objective = -1; },
-      [](P &p) { p.trains = false; },
-      [](P &p) { p.train.optimizer.kind = "sgd"; },
-      [](P &p) { p.train.optimizer.beta2 = 0.99; },
-      [](P &p) { p.train.optimizer.weightDecay = 0.1; },
-      [](P &p) { p.train.clipNorm = 1; },
-      [](P &p) { p.recordProgram.replace(p.recordProgram.find("\"target\": true"), 14, "\"target\": null"); },
+      [](P &p) { p.train.objectives[0].loss = -1; },
+      [](P &p) { p.train.objectives.clear(); },
+      [](P &p) { p.train.objectives[0].optimizer.kind = "sgd"; },
+      [](P &p) { p.train.objectives[0].optimizer.beta2 = 0.99; },
+      [](P &p) { p.train.objectives[0].optimizer.weightDecay = 0.1; },
+      [](P &p) { p.train.objectives[0].clipNorm = 1; },
   };
   for (std::size_t i = 0; i < matters.size(); ++i) {
     EXPECT_NE(with(matters[i]), base) << i;
   }
   const std::vector<std::function<void(P &)>> cosmetic = {
-      [](P &p) { p.train.optimizer.lr = 5; },
+      [](P &p) { p.train.objectives[0].optimizer.lr = 5; },
       [](P &p) { p.train.seed = 7; },
       [](P &p) { p.train.batch = 7; },
-      [](P &p) { p.train.schedule.kind = "cosine"; },
+      [](P &p) { p.train.objectives[0].schedule.kind = "cosine"; },
       [](P &p) { p.name = p.file = p.title = "other"; },
       [](P &p) { p.model.nodes[3].range.line = 99; },
-      [](P &p) { p.recordProgram.replace(p.recordProgram.find("a/{split}"), 9, "b/{split}"); },
-      [](P &p) { p.recordProgram.replace(p.recordProgram.find("\"line\": 3"), 9, "\"line\": 4"); },
-      [](P &p) { p.metrics.push_back({"dev", "f1", {}, "answer", {}}); },
+      [](P &p) { p.metrics.push_back({"dev", "f1", {}, "answer"}); },
+      [](P &p) { p.target.level = "avx2"; }, // the driver's options say it
       [](P &p) { p.target.threads = 3; },
   };
   for (std::size_t i = 0; i < cosmetic.size(); ++i) {

@@ -205,7 +205,7 @@ Result<std::unique_ptr<LearnerFit>> fitLearner(PluginHost &, const std::string &
   return invalidInput("there are no plugins here");
 }
 
-Result<std::unique_ptr<TextReader>> TextReader::open(const std::string &, const std::string &) {
+Result<std::unique_ptr<TextReader>> TextReader::open(const RecordsSpec &, const std::string &) {
   return invalidInput("there is no input here");
 }
 
@@ -213,18 +213,18 @@ Result<std::shared_ptr<PluginHost>> PluginHost::create(const std::vector<std::st
   return std::shared_ptr<PluginHost>(std::make_shared<FakeHost>());
 }
 
-Result<std::unique_ptr<RecordReader>> RecordReader::open(const std::string &, const FittedFolder &, PluginHost &, RecordInput) {
+Result<std::unique_ptr<RecordReader>> RecordReader::open(const RecordsSpec &, const FittedFolder &, PluginHost &, RecordInput) {
   return invalidInput("there is no input here");
 }
 
-Result<FittedFolder> writeFitted(const std::string &, const std::string &, const std::string &folder) {
+Result<FittedFolder> writeFitted(const RecordsSpec &, const std::string &, const std::string &folder) {
   std::filesystem::create_directories(folder);
   PENSTOCK_TRY(writeFileAtomically(folder + "/tokenizers.json", "{}\n"));
   PENSTOCK_ASSIGN(auto hashes, hashesBelow(folder));
   return FittedFolder(folder, std::move(hashes));
 }
 
-Result<std::shared_ptr<const Dataset>> Dataset::open(const std::string &, const std::string &split, PluginHost &, const Options &) {
+Result<std::shared_ptr<const Dataset>> Dataset::open(const RecordsSpec &, const std::string &split, PluginHost &, const Options &) {
   const fake::Data &now = fake::data();
   const std::int64_t count = split == "train" ? now.trainRecords : split == "dev" ? now.devRecords : now.testRecords;
   return std::shared_ptr<const Dataset>(std::make_shared<FakeDataset>(count, static_cast<unsigned>(split.size())));
@@ -243,17 +243,16 @@ RunConfig config() {
   config.name = "fixture";
   config.title = "a <small> pipeline";
   config.file = "fixture.pipe";
-  config.recordProgram = "{}";
-  config.train.schedule.kind = "cosine";
-  config.train.schedule.warmupFraction = 0.1;
-  config.train.learningRate = 0.01;
+  config.train.objectives.resize(1);
+  config.train.objectives[0].schedule = {"cosine", 0.1};
+  config.train.objectives[0].optimizer.lr = 0.01;
   config.train.epochs = 3.5;
   config.train.batch = 13;
-  config.threads = 1;
+  config.target.threads = 1;
   config.resolved = {{"train.optimizer.lr", "0.01", "file"}, {"train.batch", "13", "file"}, {"target.threads", "1", "default"}};
   config.resolvedText = "train.optimizer.lr = 0.01\ntrain.batch = 13\n";
-  config.answers = {{"answer", "label", "class", "classify", "{}"}};
-  config.metrics = {{"dev", "accuracy", "{}", "answer"}, {"test", "accuracy", "{}", "answer"}};
+  config.answers = {{"answer", "label", "class", "classify"}};
+  config.metrics = {{"dev", "accuracy", {}, "answer"}, {"test", "accuracy", {}, "answer"}};
   config.expectations = {{"test", "accuracy", ">=", 0.5, "fixture.pipe:9:3"}};
   return config;
 }

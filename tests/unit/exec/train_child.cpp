@@ -30,7 +30,7 @@ int main(int argc, char **argv) {
     } else if (key == "steps") {
       request.config.train.steps = whole;
     } else if (key == "threads") {
-      request.config.threads = whole;
+      request.config.target.threads = whole;
     } else if (key == "checkpoint") {
       request.checkpointSeconds = value;
     } else if (key == "wait") {

@@ -87,9 +87,9 @@ TEST_F(Training, LeavesACompleteRunFolder) {
   const Result<RunRecord> record = readRunRecord(request.out);
   ASSERT_TRUE(record.ok()) << record.status().message();
   EXPECT_TRUE(record->finished);
-  EXPECT_EQ(record->config.answers[0].classes, (std::vector<std::string>{"bad", "fair", "good"}));
+  EXPECT_EQ(record->config.classesOf(record->config.answers[0]), (std::vector<std::string>{"bad", "fair", "good"}));
   RunConfig config = record->config;
-  config.answers[0].classes.clear();
+  config.classes.clear();
   EXPECT_EQ(config.toJson(), request.config.toJson());
   EXPECT_EQ(record->results[1].values, outcome->record.results[1].values);
   const std::size_t files = listFolder(request.out + "/checkpoints").size(); // two checkpoints and the best weights of each
@@ -139,7 +139,7 @@ TEST_F(Training, GivesTheSameBitsAtAnyNumberOfThreads) {
   ASSERT_TRUE(train(request("one")).ok());
   for (const int threads : {2, 5}) {
     TrainRequest request = this->request("many" + std::to_string(threads));
-    request.config.threads = threads;
+    request.config.target.threads = threads;
     request.config.resolvedText += "target.threads = " + std::to_string(threads) + "\n";
     ASSERT_TRUE(train(request).ok());
     EXPECT_EQ(modelOf(request.out), modelOf(scratch / "one"));
@@ -164,9 +164,9 @@ TEST_F(Training, KeepsTheBestWeights) {
   // the kept weights are those of a run that ends at that step
   TrainRequest early = request("early");
   early.config.train.steps = 17;
-  early.config.train.schedule = {};
+  early.config.train.objectives[0].schedule = {};
   TrainRequest same = request("same");
-  same.config.train.schedule = {};
+  same.config.train.objectives[0].schedule = {};
   same.config.train.keepMetric = "dev.loss";
   ASSERT_TRUE(train(early).ok());
   ASSERT_TRUE(train(same).ok());
@@ -343,8 +343,8 @@ TEST_F(Training, RefusesToResumeAnotherPipelineOrOtherData) {
 
 TEST_F(Training, StopsAtALossThatIsNotFinite) {
   TrainRequest request = this->request("run");
-  request.config.train.learningRate = 1e38;
-  request.config.train.schedule = {};
+  request.config.train.objectives[0].optimizer.lr = 1e38;
+  request.config.train.objectives[0].schedule = {};
   const Status status = train(request).status();
   EXPECT_EQ(status.code(), ErrorCode::invalidInput);
   EXPECT_NE(status.message().find("loss of step"), std::string::npos) << status.message();

@@ -1,0 +1,153 @@
+#include "compiler/frontend/check/declared_records.h"
+
+namespace penstock::frontend {
+
+namespace {
+
+ColumnSpec specOf(const Column &column) {
+  ColumnSpec spec;
+  spec.name = column.name;
+  spec.from = column.from == column.name ? "" : column.from;
+  const auto words = wordsOf(spec.type);
+  spec.type = static_cast<ColumnSpec::Type>(std::find(words.begin(), words.end(), column.type) - words.begin());
+  spec.separator = column.separator;
+  if (column.declared) {
+    spec.classes = column.classes;
+  }
+  if (column.type == "tags") {
+    const auto schemes = wordsOf(spec.scheme);
+    spec.scheme = static_cast<TagScheme>(std::find(schemes.begin(), schemes.end(), column.scheme) - schemes.begin());
+  }
+  if (column.type == "number" && column.fill != "none") {
+    spec.missing = column.missing.empty() ? std::vector<std::string>{""} : column.missing;
+    spec.fill = column.fill == "median" ? ColumnSpec::Fill::median : ColumnSpec::Fill::mean;
+  }
+  return spec;
+}
+
+/// The steps from the column to ids.
+std::vector<StepSpec> stepsOf(const FeatureDraft &draft) {
+  std::vector<StepSpec> steps;
+  const bool isPair = !draft.second.empty();
+  if (isPair) {
+    steps.push_back({"pair", draft.second});
+  }
+  for (const FeatureDraft::Step &step : draft.steps) {
+    StepSpec &made = steps.emplace_back();
+    made.op = step.op;
+    made.plugin = step.plugin;
+    made.parameters = step.attributes;
+    if (step.maxLength > 0) {
+      made.maxLength = step.maxLength;
+    }
+    if (isPair && step.op != "clean") {
+      made.truncate = step.truncate == "first"    ? Truncation::first
+                      : step.truncate == "second" ? Truncation::second
+                                                  : Truncation::longestFirst;
+    }
+  }
+  return steps;
+}
+
+SourceSpec sourceOf(const DataBlock &data) {
+  SourceSpec source = {data.source, data.path, {}};
+  if (data.source == "conll") {
+    source.options["columns"] = data.lineColumns;
+    if (!data.comment.empty()) {
+      source.options["comment"] = data.comment;
+    }
+  }
+  if (!data.delimiter.empty() && data.delimiter != ",") {
+    source.options["delimiter"] = data.delimiter;
+  }
+  if (data.quote == "none") {
+    source.options["quote"] = std::string("none");
+  }
+  return source;
+}
+
+/// What an input of the model reads.
+InputSpec inputOf(const GraphNode &node, bool target) {
+  InputSpec input;
+  input.name = node.op;
+  const bool feature = node.column.empty(), tags = node.column == "tags";
+  input.kind = feature                  ? InputSpec::Kind::ids
+               : tags                   ? InputSpec::Kind::tags
+               : node.column == "class" ? InputSpec::Kind::classId
+               : node.column == "set"   ? InputSpec::Kind::set
+                                        : InputSpec::Kind::number;
+  if (feature || tags) {
+    input.axis = input.feature = feature ? node.op : node.type.axis();
+  }
+  if (!feature) {
+    input.column = node.op;
+  }
+  input.target = tags || target;
+  return input;
+}
+
+/// Adds the features that the model uses, each with the places of what it is made of; gives their names.
+std::set<std::string> addFeatures(DeclaredRecords &declared, const Records &records, const Model &model) {
+  std::set<std::string> made;
+  const auto typeOf = [&](const std::string &name) {
+    const Column *column = records.findColumn(name);
+    return column == nullptr ? std::string() : column->type;
+  };
+  for (const Feature &feature : records.features()) {
+    const FeatureDraft &draft = feature.draft;
+    const bool isPair = !draft.second.empty();
+    const bool isText = typeOf(draft.column) == "text" && (!isPair || typeOf(draft.second) == "text");
+    const bool isWords = typeOf(draft.column) == "words" && !isPair;
+    if ((model.good() && !feature.used) || (!isText && !isWords)) {
+      continue;
+    }
+    declared.records.features.push_back({feature.name, draft.column, "", stepsOf(draft)});
+    made.insert(feature.name);
+    const std::string key = "features." + feature.name;
+    declared.places[key] = feature.span.range();
+    const FeatureDraft::Step &tokenizer = draft.steps.back();
+    for (const auto &[name, attribute] : tokenizer.attributes) {
+      const auto written = tokenizer.spans.find(name);
+      declared.places[key + "." + name] = (written == tokenizer.spans.end() ? feature.span : written->second).range();
+    }
+    declared.places[key + ".max_length"] = (draft.maxLengthSpan.file != nullptr ? draft.maxLengthSpan : feature.span).range();
+  }
+  return made;
+}
+
+} // namespace
+
+DeclaredRecords declaredRecords(const Records &records, const Model &model, const GraphBuilder &builder, const Training &training) {
+  DeclaredRecords declared;
+  const DataBlock &data = records.data();
+  if (!data.good || data.columns.empty()) {
+    return declared;
+  }
+  if (const std::string &from = training.config().from; !from.empty()) {
+    declared.records.fitted = from + "/fitted";
+    declared.places["train.from"] = training.fromSpan().range();
+  }
+  declared.records.sources = {sourceOf(data)};
+  if (!data.splitBy.empty()) {
+    declared.records.split = {"hash", data.splitBy, {data.shares[0], data.shares[1], data.shares[2]}};
+  }
+  declared.places["source"] = data.sourceSpan.range();
+  for (const auto &column : data.columns) {
+    if (!column->type.empty()) {
+      declared.records.columns.push_back(specOf(*column));
+      declared.places["columns." + column->name] = column->span.range();
+    }
+  }
+  const std::set<std::string> features = addFeatures(declared, records, model);
+  for (const GraphNode &node : builder.graph.nodes) {
+    if (node.kind == GraphNode::Kind::input) {
+      InputSpec input = inputOf(node, builder.targetUses().count(node.op) > 0);
+      if (input.feature.empty() || features.count(input.feature) > 0) {
+        declared.records.inputs.push_back(std::move(input));
+      }
+    }
+  }
+  return declared;
+}
+
+} // namespace penstock::frontend

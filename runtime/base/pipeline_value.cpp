@@ -1,0 +1,91 @@
+#include "runtime/base/pipeline_value.h"
+
+#include "runtime/base/fields_json.h"
+
+#include <algorithm>
+
+namespace penstock {
+
+std::optional<std::string_view> keyBehind(std::string_view key, std::string_view setting) {
+  if (setting == "**") {
+    return "";
+  }
+  const std::size_t dot = std::min(setting.find('.'), setting.size());
+  if (dot == 0) {
+    return key;
+  }
+  const std::string_view wanted = setting.substr(0, dot), first = key.substr(0, key.find('.'));
+  if (first.empty() || (wanted != "*" && wanted != first)) {
+    return std::nullopt;
+  }
+  return keyBehind(key.substr(std::min(first.size() + 1, key.size())), setting.substr(std::min(dot + 1, setting.size())));
+}
+
+std::string canonicalText(const PipelineValue &value, Roles roles) { return textOf(jsonOf(value, roles, false)); }
+
+std::string commentedText(const PipelineValue &value) {
+  std::string text = "// ";
+  for (const char c : jsonOf(value).dump(2, ' ', false, FieldJson::error_handler_t::replace) + "\n") {
+    text += c == '\n' ? "\n// " : std::string(1, c);
+  }
+  return text.substr(0, text.size() - 3);
+}
+
+std::string recordsIdentity(const RecordsSpec &records) {
+  RecordsSpec bare = records;
+  bare.fitted.clear();
+  for (SourceSpec &source : bare.sources) {
+    source.path.clear();
+  }
+  for (FeatureSpec &feature : bare.features) {
+    for (StepSpec &step : feature.steps) {
+      if (!step.plugin.empty()) {
+        step.parameters.clear();
+      }
+    }
+  }
+  return textOf(jsonOf(bare, anyRole, false));
+}
+
+Role decidedBy(const std::string &key) {
+  if (key.find('.') == std::string::npos) {
+    return Role::measurement;
+  }
+  return roleOfKey<PipelineValue>(key).value_or(Role::code);
+}
+
+static std::optional<ValueDifference> differenceOf(const FieldJson &before, const FieldJson &after, const std::string &path) {
+  if (before == after) {
+    return std::nullopt;
+  }
+  if (before.is_object() && after.is_object()) {
+    for (const auto &[name, one] : before.items()) {
+      const auto other = after.find(name);
+      if (auto found = differenceOf(one, other == after.end() ? FieldJson() : *other, path.empty() ? name : path + "." + name)) {
+        return found;
+      }
+    }
+    for (const auto &[name, one] : after.items()) {
+      if (!before.contains(name)) {
+        return ValueDifference{path.empty() ? name : path + "." + name, "null", textOf(one)};
+      }
+    }
+  }
+  if (before.is_array() && after.is_array() && before.size() == after.size()) {
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      if (auto found = differenceOf(before[i], after[i], path + "[" + std::to_string(i) + "]")) {
+        return found;
+      }
+    }
+  }
+  const auto shown = [](const FieldJson &json) { return json.is_string() ? json.get<std::string>() : textOf(json); };
+  return ValueDifference{path, shown(before), shown(after)};
+}
+
+std::optional<ValueDifference> differenceOf(const PipelineValue &before, const PipelineValue &after, Roles roles) {
+  return differenceOf(jsonOf(before, roles), jsonOf(after, roles), "");
+}
+
+std::string jsonText(const NamedValues &values) { return textOf(jsonOf(values, anyRole, true)); }
+
+} // namespace penstock

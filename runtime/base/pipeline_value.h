@@ -1,0 +1,341 @@
+// What a pipeline says below its model, as one value (docs/design/pipeline_value.md). The front end fills it, the run keeps it.
+#pragma once
+
+#include "runtime/base/fields.h"
+#include "runtime/base/status.h"
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace penstock {
+
+// ---- from files to batches
+
+struct SourceSpec {
+  std::string kind = "csv"; // csv, jsonl, conll
+  std::string path;         // absolute; `{split}` stands for the split
+  NamedValues options;      // csv: delimiter, quote; conll: columns, comment
+
+  static constexpr auto fields() {
+    return std::tuple(field("kind", &SourceSpec::kind, Role::measurement, ""), field("path", &SourceSpec::path, Role::measurement),
+                      field("options", &SourceSpec::options, Role::measurement, ""));
+  }
+};
+
+struct SharesSpec {
+  double train = 0, dev = 0, test = 0; // of the records
+
+  static constexpr auto fields() {
+    return std::tuple(field("train", &SharesSpec::train, Role::weights), field("dev", &SharesSpec::dev, Role::weights),
+                      field("test", &SharesSpec::test, Role::weights));
+  }
+};
+
+struct SplitSpec {
+  std::string by = "file"; // or "hash": of the cell of `column`
+  std::string column;
+  SharesSpec shares;
+
+  static constexpr auto fields() {
+    return std::tuple(field("by", &SplitSpec::by, Role::weights, ""), field("column", &SplitSpec::column, Role::weights, "by"),
+                      part("shares", &SplitSpec::shares, ""));
+  }
+};
+
+/// How tags say where a chunk begins and ends. iob1: B- only where two chunks of one type touch. iob2: every chunk begins with B-. iobes:
+/// E- ends a chunk, S- is one of one word. none: labels without chunks.
+enum class TagScheme { none, iob1, iob2, iobes };
+constexpr auto wordsOf(TagScheme) { return std::array{"none", "iob1", "iob2", "iobes"}; }
+
+struct ColumnSpec {
+  enum class Type { text, classId, number, id, set, words, tags };
+  enum class Fill { none, mean, median, value };
+  friend constexpr auto wordsOf(Type) { return std::array{"text", "class", "number", "id", "set", "words", "tags"}; }
+  friend constexpr auto wordsOf(Fill) { return std::array{"none", "mean", "median", "value"}; }
+
+  std::string name;
+  Type type = Type::text;
+  std::string from;                                // name in the file; "": as `name`
+  std::optional<std::vector<std::string>> classes; // or labels of a set, or tags; without: those of train in code-point order
+  std::string separator;                           // set: between the labels of a cell
+  std::vector<std::string> missing;                // number: cells that count as missing
+  Fill fill = Fill::none;                          // number: what stands for them, from train; `value`: fillValue
+  double fillValue = 0;
+  TagScheme scheme = TagScheme::none; // tags: of the file; in memory they are IOB2 but for `none`
+
+  /// Its cells are lists; all lists of a record have the same length.
+  bool isList() const { return type == Type::words || type == Type::tags; }
+  /// A cell of it may hold a list.
+  bool mayHoldList() const { return isList() || type == Type::set; }
+  /// It has names: `classes`, or those of train.
+  bool hasClasses() const { return type == Type::classId || type == Type::set || type == Type::tags; }
+
+  static constexpr auto fields() {
+    return std::tuple(field("name", &ColumnSpec::name, Role::weights, ""), field("type", &ColumnSpec::type, Role::weights, ""),
+                      field("from", &ColumnSpec::from, Role::measurement), field("classes", &ColumnSpec::classes, Role::weights),
+                      field("separator", &ColumnSpec::separator, Role::weights), field("missing", &ColumnSpec::missing, Role::weights),
+                      field("fill", &ColumnSpec::fill, Role::weights), field("fill_value", &ColumnSpec::fillValue, Role::weights, "fill"),
+                      field("scheme", &ColumnSpec::scheme, Role::weights));
+  }
+};
+
+/// Which of two texts gives way where both together are too long. As Hugging Face's `truncation`: longest_first, only_first, only_second.
+enum class Truncation { longestFirst, first, second };
+constexpr auto wordsOf(Truncation) { return std::array{"longest_first", "first", "second"}; }
+
+/// An operator between a column and ids.
+struct StepSpec {
+  std::string op;                                 // pair, clean, tokenize
+  std::string column;                             // pair: that of the second text
+  std::string plugin;                             // tokenize
+  NamedValues parameters;                         // of clean, or of the plugin
+  std::optional<std::int64_t> maxLength;          // tokenize: without: no limit
+  Truncation truncate = Truncation::longestFirst; // tokenize, of a pair
+
+  static constexpr auto fields() {
+    return std::tuple(field("op", &StepSpec::op, Role::weights, ""), field("column", &StepSpec::column, Role::weights, ""),
+                      field("plugin", &StepSpec::plugin, Role::weights, ""), field("parameters", &StepSpec::parameters, Role::weights, ""),
+                      field("max_length", &StepSpec::maxLength, Role::weights), field("truncate", &StepSpec::truncate, Role::weights));
+  }
+};
+
+struct FeatureSpec {
+  std::string name;
+  std::string column; // of type text or words
+  std::string axis;   // "": as `name`
+  std::vector<StepSpec> steps;
+
+  static constexpr auto fields() {
+    return std::tuple(field("name", &FeatureSpec::name, Role::weights, ""), field("column", &FeatureSpec::column, Role::weights, ""),
+                      field("axis", &FeatureSpec::axis, Role::weights, ""), part("steps", &FeatureSpec::steps, "*"));
+  }
+};
+
+/// One input of a batch, in the order of PenstockProgram.inputs.
+struct InputSpec {
+  enum class Kind { ids, classId, number, set, tags };
+  friend constexpr auto wordsOf(Kind) { return std::array{"ids", "class", "number", "set", "tags"}; }
+
+  std::string name;
+  Kind kind = Kind::ids;
+  std::string axis, feature; // ids, tags: whose words they are
+  std::string column;        // all but ids
+  bool target = false;       // only losses read it
+
+  static constexpr auto fields() {
+    return std::tuple(field("name", &InputSpec::name, Role::code, ""), field("kind", &InputSpec::kind, Role::code, ""),
+                      field("axis", &InputSpec::axis, Role::code, ""), field("feature", &InputSpec::feature, Role::code, ""),
+                      field("column", &InputSpec::column, Role::code, ""), field("target", &InputSpec::target, Role::code, ""));
+  }
+};
+
+struct RecordsSpec {
+  std::vector<SourceSpec> sources;
+  SplitSpec split;
+  std::vector<ColumnSpec> columns;
+  std::vector<FeatureSpec> features;
+  std::vector<InputSpec> inputs;
+  std::string fitted; // folder of an earlier fit, used instead of fitting on train; ""
+
+  static constexpr auto fields() {
+    return std::tuple(part("sources", &RecordsSpec::sources, "data.source"), part("split", &RecordsSpec::split, "data.split"),
+                      part("columns", &RecordsSpec::columns, "data.*"), part("features", &RecordsSpec::features, "features.*"),
+                      part("inputs", &RecordsSpec::inputs, "model.inputs"),
+                      field("fitted", &RecordsSpec::fitted, Role::weights, "train.from"));
+  }
+};
+
+// ---- answers, training, measurement
+
+/// An answer of the model and the plugin that decodes it.
+struct AnswerSpec {
+  std::string name;                 // "answer": its output in the program is `name`, or begins with `name.`
+  std::string target;               // column that it predicts; "" when none
+  std::string targetType = "class"; // or "number", "set", "tags"; "" when it has no target
+  std::string decoder;              // "classify"
+  NamedValues parameters;           // of the decoder
+  bool learner = false;             // the decoder is a learner; its state is RUN/fitted/<name>.learner
+
+  static constexpr auto fields() {
+    return std::tuple(field("name", &AnswerSpec::name, Role::code, ""), field("target", &AnswerSpec::target, Role::code, ""),
+                      field("target_type", &AnswerSpec::targetType, Role::code, ""), field("decoder", &AnswerSpec::decoder, Role::code, ""),
+                      field("parameters", &AnswerSpec::parameters, Role::code, ""), field("learner", &AnswerSpec::learner, Role::code, ""));
+  }
+};
+
+struct OptimizerSpec {
+  std::string kind = "adam"; // sgd, adam, adamw
+  double lr = 1e-3;          // the peak of the schedule
+  double momentum = 0, beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay = 0;
+  bool nesterov = false;
+
+  static constexpr auto fields() {
+    return std::tuple(field("kind", &OptimizerSpec::kind, Role::code, ""), field("lr", &OptimizerSpec::lr, Role::weights),
+                      field("momentum", &OptimizerSpec::momentum, Role::code), field("beta1", &OptimizerSpec::beta1, Role::code),
+                      field("beta2", &OptimizerSpec::beta2, Role::code), field("epsilon", &OptimizerSpec::epsilon, Role::code),
+                      field("weight_decay", &OptimizerSpec::weightDecay, Role::code),
+                      field("nesterov", &OptimizerSpec::nesterov, Role::code));
+  }
+};
+
+struct ScheduleSpec {
+  std::string kind = "constant"; // constant, linear, cosine; all after a linear warm-up
+  double warmupFraction = 0;     // of all steps; or
+  std::int64_t warmupSteps = -1; // when >= 0
+
+  static constexpr auto fields() {
+    return std::tuple(field("kind", &ScheduleSpec::kind, Role::weights, ""),
+                      field("warmup_fraction", &ScheduleSpec::warmupFraction, Role::weights, "warmup"),
+                      field("warmup_steps", &ScheduleSpec::warmupSteps, Role::weights, "warmup"));
+  }
+};
+
+/// What is minimized, over which weights, and how.
+struct ObjectiveSpec {
+  std::string name;               // "": the only one
+  int loss = -1;                  // node of the model's graph: a scalar; -1: none
+  std::vector<std::string> moves; // bindings whose weights it moves; empty: all
+  OptimizerSpec optimizer;
+  ScheduleSpec schedule;
+  double clipNorm = 0; // 0: no clipping by global norm
+
+  static constexpr auto fields() {
+    return std::tuple(field("name", &ObjectiveSpec::name, Role::code, ""), field("loss", &ObjectiveSpec::loss, Role::code, "minimize"),
+                      field("moves", &ObjectiveSpec::moves, Role::code), part("optimizer", &ObjectiveSpec::optimizer, "optimizer"),
+                      part("schedule", &ObjectiveSpec::schedule, "schedule"), field("clip_norm", &ObjectiveSpec::clipNorm, Role::code));
+  }
+};
+
+struct TrainSpec {
+  std::vector<ObjectiveSpec> objectives; // none: nothing to minimize, a run only fits and measures
+  double epochs = 1;                     // ignored when steps >= 0
+  std::int64_t steps = -1;
+  std::int64_t batch = 32;     // records a part of a step
+  std::int64_t accumulate = 1; // parts a step, but for the last step of an epoch
+  std::uint64_t seed = 42;
+  std::int64_t logEvery = 1;
+  double validateEpochs = 1;       // evaluate dev every so many epochs; 0: never
+  std::int64_t validateSteps = -1; // or every so many steps, when > 0
+  std::string keepMetric;          // "dev.f1_macro" for keep: best(dev.f1_macro); "" for keep: last
+  bool keepHigher = true;
+  std::int64_t patience = 0; // stop after so many evaluations without a better one; 0: never
+  std::string from;          // folder of the run whose weights this one begins with; ""
+
+  static constexpr auto fields() {
+    return std::tuple(part("objectives", &TrainSpec::objectives, ""), field("epochs", &TrainSpec::epochs, Role::weights),
+                      field("steps", &TrainSpec::steps, Role::weights), field("batch", &TrainSpec::batch, Role::weights),
+                      field("accumulate", &TrainSpec::accumulate, Role::code), field("seed", &TrainSpec::seed, Role::weights),
+                      field("log_every", &TrainSpec::logEvery, Role::weights),
+                      field("validate_epochs", &TrainSpec::validateEpochs, Role::weights, "validate"),
+                      field("validate_steps", &TrainSpec::validateSteps, Role::weights, "validate"),
+                      field("keep_metric", &TrainSpec::keepMetric, Role::weights, "keep"),
+                      field("keep_higher", &TrainSpec::keepHigher, Role::weights, "keep"),
+                      field("patience", &TrainSpec::patience, Role::weights, "keep.patience"),
+                      field("from", &TrainSpec::from, Role::weights));
+  }
+};
+
+struct MetricSpec {
+  std::string split;      // "dev"
+  std::string plugin;     // "f1"
+  NamedValues parameters; // of the plugin
+  std::string answer;     // name of the answer that it judges
+
+  static constexpr auto fields() {
+    return std::tuple(
+        field("split", &MetricSpec::split, Role::measurement, ""), field("plugin", &MetricSpec::plugin, Role::measurement, ""),
+        field("parameters", &MetricSpec::parameters, Role::measurement, ""), field("answer", &MetricSpec::answer, Role::measurement, ""));
+  }
+};
+
+/// Intervals around results, by the bootstrap.
+struct ConfidenceSpec {
+  std::int64_t samples = 0; // 0: none
+  double level = 0.95;
+  std::uint64_t seed = 42;
+
+  static constexpr auto fields() {
+    return std::tuple(field("samples", &ConfidenceSpec::samples, Role::measurement),
+                      field("level", &ConfidenceSpec::level, Role::measurement), field("seed", &ConfidenceSpec::seed, Role::measurement));
+  }
+};
+
+struct ExpectationSpec {
+  std::string split, metric; // "test", "f1_macro"
+  std::string comparison;    // ">=", ">", "<=", "<"
+  double bound = 0;
+  std::string place; // "file.pipe:12:3", for messages
+
+  static constexpr auto fields() {
+    return std::tuple(
+        field("split", &ExpectationSpec::split, Role::measurement, ""), field("metric", &ExpectationSpec::metric, Role::measurement, ""),
+        field("comparison", &ExpectationSpec::comparison, Role::measurement, ""),
+        field("bound", &ExpectationSpec::bound, Role::measurement, ""), field("place", &ExpectationSpec::place, Role::place, "place"));
+  }
+};
+
+struct TargetSpec {
+  std::string device = "cpu";
+  std::string level; // "": chosen from the machine
+  std::string precision = "fp32";
+  std::int64_t threads = 0; // 0: one a core
+
+  static constexpr auto fields() {
+    return std::tuple(field("device", &TargetSpec::device, Role::code), field("level", &TargetSpec::level, Role::code),
+                      field("precision", &TargetSpec::precision, Role::code), field("threads", &TargetSpec::threads, Role::place));
+  }
+};
+
+struct PipelineValue {
+  std::string name, title, file;
+  int edition = 1;
+  RecordsSpec records;
+  std::vector<AnswerSpec> answers;
+  TrainSpec train;
+  std::vector<MetricSpec> metrics;
+  ConfidenceSpec confidence;
+  std::vector<ExpectationSpec> expectations;
+  TargetSpec target;
+  std::vector<std::string> pluginFolders; // of `use`, absolute
+
+  /// Whether there is something to minimize.
+  bool trains() const { return !train.objectives.empty(); }
+
+  static constexpr auto fields() {
+    return std::tuple(
+        field("name", &PipelineValue::name, Role::measurement, "pipeline"), field("title", &PipelineValue::title, Role::place, "title"),
+        field("file", &PipelineValue::file, Role::place, "file"), field("edition", &PipelineValue::edition, Role::code),
+        part("records", &PipelineValue::records, ""), part("answers", &PipelineValue::answers, "model.answers"),
+        part("train", &PipelineValue::train, "train"), part("confidence", &PipelineValue::confidence, "evaluate.confidence"),
+        part("metrics", &PipelineValue::metrics, "evaluate.*"), part("expectations", &PipelineValue::expectations, "expect.**"),
+        part("target", &PipelineValue::target, "target"), field("plugin_folders", &PipelineValue::pluginFolders, Role::place, "use"));
+  }
+};
+
+/// The fields with one of `roles`, as a text that two values share where they agree in them. What is at its default is left out.
+std::string canonicalText(const PipelineValue &value, Roles roles);
+
+/// The value as JSON, each line behind `// `.
+std::string commentedText(const PipelineValue &value);
+
+/// What decides what the files' records become, as a text, without the path, the parameters of tokenizers and the earlier fit: all of
+/// these are keyed by what lies there.
+std::string recordsIdentity(const RecordsSpec &records);
+
+/// What a setting or param of the resolved form decides: the role of the field that it gives. A setting without a field is of the model,
+/// and decides code; a param has no dot and decides nothing itself: where it leads does, so it is free where measurements are.
+Role decidedBy(const std::string &key);
+
+/// A field in which two values differ: "train.batch", and what it holds.
+struct ValueDifference {
+  std::string path, before, after;
+};
+/// The first difference in a field with one of `roles`.
+std::optional<ValueDifference> differenceOf(const PipelineValue &before, const PipelineValue &after, Roles roles);
+
+/// The parameters of a call as a JSON object.
+std::string jsonText(const NamedValues &values);
+
+} // namespace penstock
