@@ -70,6 +70,7 @@ std::string canonicalProgram(const frontend::TypedPipeline &pipeline) {
       put(out, weight.decays);
       put(out, weight.rate);
       put(out, weight.frozen);
+      put(out, weight.state);
     }
   }
   for (const frontend::Answer &answer : pipeline.model.answers) {

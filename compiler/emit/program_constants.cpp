@@ -259,6 +259,15 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
     losses.push_back(t.record("PenstockLossInfo", sizeof(S), {offsetof(S, coefficient)}, {t.f64(coefficient)}));
   }
 
+  std::vector<Constant *> notices;
+  for (std::size_t i = 0; i < table.tensors.size(); ++i) {
+    if (!table.tensors[i].notice.empty()) {
+      using S = PenstockNotice;
+      notices.push_back(t.record("PenstockNotice", sizeof(S), {offsetof(S, tensor), offsetof(S, text)},
+                                 {t.i32(static_cast<std::int64_t>(i)), t.text(table.tensors[i].notice)}));
+    }
+  }
+
   const auto count = [&](const auto &items) { return t.i32(static_cast<std::int64_t>(items.size())); };
   using S = PenstockProgram;
   Constant *program = t.record("PenstockProgram", sizeof(S),
@@ -285,7 +294,9 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
                                 offsetof(S, deferred_steps),
                                 offsetof(S, gradient_elements),
                                 offsetof(S, loss_count),
-                                offsetof(S, losses)},
+                                offsetof(S, losses),
+                                offsetof(S, notice_count),
+                                offsetof(S, notices)},
                                {t.i32(sizeof(S)),
                                 t.i32(PENSTOCK_PROGRAM_ABI_MAJOR),
                                 t.i32(PENSTOCK_PROGRAM_ABI_MINOR),
@@ -309,7 +320,9 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
                                 t.i64(table.deferredSteps),
                                 t.i64(table.accumulatedElements),
                                 count(losses),
-                                t.array(losses)});
+                                t.array(losses),
+                                count(notices),
+                                t.array(notices)});
   if (!t.problem.empty()) {
     return internalError(t.problem);
   }

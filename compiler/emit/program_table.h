@@ -17,6 +17,7 @@ struct ProgramTable {
     int initializer = 0;                   // PenstockInitializer
     float scale = 0;
     bool decays = false;
+    std::string notice = {}; // see PenstockNotice
   };
   /// See PenstockAxis: `parent` stands before it, -1 are the records; no extents: ragged.
   struct Axis {

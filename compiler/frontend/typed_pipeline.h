@@ -93,6 +93,7 @@ struct Weight {
   Pretrained pretrained = {};
   double rate = 1;     // its learning rate is that of the step times this
   bool frozen = false; // never changed: no gradient, no state of the optimizer
+  bool state = false;  // a state of the model: what a step computes of its part, not a gradient, changes it
 };
 
 /// An encoder of the model that a folder of a pretrained model describes.

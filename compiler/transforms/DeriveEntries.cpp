@@ -21,12 +21,38 @@ void removeTraining(func::FuncOp function) {
   for (Operation &op : llvm::make_early_inc_range(function.front())) {
     if (isa<nn::UpdateOp>(op)) {
       op.erase();
+    } else if (auto choice = dyn_cast<nn::InTrainingOp>(op)) {
+      choice.replaceAllUsesWith(choice.getOtherwise());
+      choice.erase();
     } else if (auto dropout = dyn_cast<nn::DropoutOp>(op)) {
       dropout.replaceAllUsesWith(dropout.getInput());
       dropout.erase();
     } else if (auto attention = dyn_cast<nn::AttentionOp>(op)) {
       attention.setDropout(APFloat(0.0));
       attention.setKey(0);
+    }
+  }
+}
+
+/// Keeps what a step of training does: of the updates those whose states belong to what the outputs read.
+void keepTraining(func::FuncOp function) {
+  llvm::DenseSet<Value> read;
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(function.front()))) {
+    if (auto choice = dyn_cast<nn::InTrainingOp>(op)) {
+      choice.replaceAllUsesWith(choice.getStep());
+      if (read.contains(choice.getResult())) {
+        read.insert(choice.getStep());
+      }
+      choice.erase();
+    } else if (isa<nn::OutputOp>(op) || llvm::any_of(op.getResults(), [&](Value result) { return read.contains(result); })) {
+      read.insert(op.operand_begin(), op.operand_end());
+    }
+  }
+  for (auto update : llvm::make_early_inc_range(function.getOps<nn::UpdateOp>())) {
+    if (!update.getOf().empty() && llvm::none_of(update.getOf(), [&](Value value) { return read.contains(value); })) {
+      update.erase();
+    } else {
+      update.getOfMutable().clear();
     }
   }
 }
@@ -141,6 +167,7 @@ struct DeriveEntriesPass : penstock::impl::DeriveEntriesPassBase<DeriveEntriesPa
         eraseDead(weights.front());
       }
       func::FuncOp step = derive(model, inParts ? "gradient" : "train_step", isLoss);
+      keepTraining(step);
       if (inParts) {
         divideByStep(step);
       }

@@ -27,15 +27,15 @@ def DeriveEntriesPass : Pass<"penstock-derive-entries", "mlir::ModuleOp"> {
     `func.func @model()` reads inputs and globals and writes `nn.output "loss"` (index 0, where there is one) and one
     `nn.output` an answer. The pass replaces it by
 
-      @train_step  the loss, marked `nn.differentiate`, the updates of states, and one `nn.apply` as the module's `nn.optimizer`
-                   says; left out where the module has no `nn.optimizer` or the model no loss. With the module's `nn.accumulate`
+      @train_step  the loss, marked `nn.differentiate`, the updates of states that belong to what it reads, and one `nn.apply` as
+                   the module's `nn.optimizer` says; left out where the module has no `nn.optimizer` or the model no loss. With the module's `nn.accumulate`
                    there are in its place @weights, an output a loss: the weight of a part; @gradient, which divides by the weights of the
                    step (`nn.step_weight`) and ends with an `nn.accumulate`; and @apply
       @evaluate    two outputs a loss, its items and their weights, which the module's `nn.losses` (the factor of each) counts,
                    and the answers; without dropout and updates of states
       @predict     the answers alone: inputs that only the loss reads are gone
 
-    In each, outputs are numbered from 0 in the order of the model.
+    In each, outputs are numbered from 0 in the order of the model, and of an `nn.in_training` one of its values is left.
   }];
   let dependentDialects = ["penstock::nn::NnDialect"];
 }

@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 #define PENSTOCK_PROGRAM_ABI_MAJOR 3
-#define PENSTOCK_PROGRAM_ABI_MINOR 0
+#define PENSTOCK_PROGRAM_ABI_MINOR 1
 
 /* One axis of a batch. `offsets` has one entry more than the axis's parent has rows, offsets[0] == 0: row p of the parent owns rows
  * [offsets[p], offsets[p + 1]). Row i is the `row_position[i]`-th of row `row_parent[i]` of the parent, and the `row_place[i]`-th of record
@@ -200,6 +200,12 @@ typedef struct PenstockLossInfo {
   double coefficient;
 } PenstockLossInfo;
 
+/* What a person is told at the end of training where the state, one float, is above 0: it counts parts of steps. */
+typedef struct PenstockNotice {
+  int32_t tensor; /* place in PenstockProgram.tensors: a PENSTOCK_STATE */
+  const char *text;
+} PenstockNotice;
+
 typedef struct PenstockProgram {
   uint32_t struct_size;
   int32_t abi_major;
@@ -225,6 +231,8 @@ typedef struct PenstockProgram {
   int64_t gradient_elements; /* 0: a step is one "train_step"; else some "gradient", one a part, and an "apply" */
   int32_t loss_count;        /* 0: there is nothing to minimize */
   const PenstockLossInfo *losses;
+  int32_t notice_count;
+  const PenstockNotice *notices;
 } PenstockProgram;
 
 typedef const PenstockProgram *(*PenstockProgramFunction)(void);

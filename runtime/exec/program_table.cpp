@@ -19,7 +19,8 @@ public:
 
   /// What is wrong, or "".
   std::string judge() const {
-    for (const auto part : {&Table::arrays, &Table::sizes, &Table::tensors, &Table::interface, &Table::entries, &Table::losses}) {
+    for (const auto part :
+         {&Table::arrays, &Table::sizes, &Table::tensors, &Table::notices, &Table::interface, &Table::entries, &Table::losses}) {
       if (std::string wrong = (this->*part)(); !wrong.empty()) {
         return wrong;
       }
@@ -87,6 +88,22 @@ private:
           tensor.offset > sizes[penstock_buffer_of(tensor.tensor_class)] ||
           tensor.elements > sizes[penstock_buffer_of(tensor.tensor_class)] - tensor.offset) {
         return "the tensor `" + std::string(tensor.name) + "` has no sound place";
+      }
+    }
+    return "";
+  }
+
+  /// The tensors are sound.
+  std::string notices() const {
+    if (!image.holds(program.notices, program.notice_count)) {
+      return "its notices have no sound number";
+    }
+    for (int i = 0; i < program.notice_count; ++i) {
+      const PenstockNotice &notice = program.notices[i];
+      const bool counts = notice.tensor >= 0 && notice.tensor < program.tensor_count &&
+                          program.tensors[notice.tensor].tensor_class == PENSTOCK_STATE && program.tensors[notice.tensor].elements == 1;
+      if (!counts || !image.holdsText(notice.text)) {
+        return "a notice has no sound count or text";
       }
     }
     return "";

@@ -102,6 +102,7 @@ private:
   Status loop();
   Status profiledLoop();
   Status finish();
+  void tellNotices();
   Status validate();
   Status saveCheckpoint(std::int64_t now);
   Status stopForInterrupt();
@@ -676,8 +677,25 @@ Status Trainer::finish() {
   outcome.expectations = checkExpectations(config, record.results);
   PENSTOCK_TRY(writeRunRecord(folder->path(), record));
   PENSTOCK_TRY(writeReport(folder->path(), record));
+  tellNotices();
   progress->finish();
   return {};
+}
+
+// Each text once: layers that count the same parts say the same.
+void Trainer::tellNotices() {
+  const PenstockProgram &table = program->table();
+  const float *const states = program->flat(TensorClass::state);
+  std::map<std::string, float> counts;
+  for (int i = 0; i < table.notice_count; ++i) {
+    float &count = counts[table.notices[i].text];
+    count = std::max(count, states[table.tensors[table.notices[i].tensor].offset]);
+  }
+  for (const auto &[text, count] : counts) {
+    if (count > 0) {
+      progress->note(fmt::format("warning: {} ({:.0f} part{})", text, count, count == 1 ? "" : "s"));
+    }
+  }
 }
 
 } // namespace

@@ -118,7 +118,7 @@ Result<Loaded> load(const std::string &library, const Globals &globals, const Ba
   float *parameters = loaded.program->flat(TensorClass::parameter);
   for (int t = 0; t < table.tensor_count; ++t) {
     const PenstockTensorInfo &info = table.tensors[t];
-    if (info.tensor_class == PENSTOCK_PARAMETER) {
+    if (info.tensor_class == PENSTOCK_PARAMETER || info.tensor_class == PENSTOCK_MODEL_STATE) {
       const std::vector<double> &values = globals.at(info.name).f;
       for (std::size_t k = 0; k < values.size(); ++k) {
         parameters[static_cast<std::size_t>(info.offset) + k] = static_cast<float>(values[k]);
@@ -152,7 +152,7 @@ Result<Values> runSteps(const std::string &library, const Globals &globals, cons
   const float *parameters = program.flat(TensorClass::parameter);
   for (int t = 0; t < table.tensor_count; ++t) {
     const PenstockTensorInfo &info = table.tensors[t];
-    if (info.tensor_class == PENSTOCK_PARAMETER) {
+    if (info.tensor_class == PENSTOCK_PARAMETER || info.tensor_class == PENSTOCK_MODEL_STATE) {
       after[info.name].assign(parameters + info.offset, parameters + info.offset + info.elements);
     }
   }

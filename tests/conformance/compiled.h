@@ -23,7 +23,7 @@ Status compileModule(const std::string &text, const std::string &level, const st
 Result<std::string> compileRecord(const Record &record, const Lengths &lengths, const std::string &level, const std::string &folder,
                                   const std::string &precision = "fp32");
 
-/// Runs a step with each learning rate in turn, from the given parameters and states of zero, and gives the parameters after them.
+/// Runs a step with each learning rate in turn, from the given parameters and model states, and gives those after them.
 Result<Values> runSteps(const std::string &library, const Globals &globals, const Batch &batch, int threads,
                         const std::vector<float> &rates);
 

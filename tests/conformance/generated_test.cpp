@@ -250,14 +250,27 @@ private:
       return wrong;
     }
     for (const auto &[name, before] : globals) {
+      auto global = (*oracle).lookupSymbol<nn::GlobalOp>(name);
+      if (nn::classOf(global) == nn::TensorClass::trainingState) {
+        continue; // not among the weights
+      }
       const std::vector<float> &values = after->at(name);
       for (std::size_t k = 0; k < values.size(); ++k) {
         if (std::memcmp(&values[k], &again->at(name)[k], sizeof(float)) != 0) {
           return name + "[" + std::to_string(k) + "] depends on the number of threads";
         }
       }
+      if (nn::classOf(global) == nn::TensorClass::modelState) {
+        const auto updated = step.updates.find(name);
+        const std::vector<double> &expected = updated == step.updates.end() ? before.f : updated->second.f;
+        const double moved = updated == step.updates.end() ? 0 : noise(name, step.updates, first.updates, second.updates);
+        if (const std::string wrong = compare(name, {values.begin(), values.end()}, expected, moved, std::max(1.0, largestOf(expected)));
+            !wrong.empty()) {
+          return wrong;
+        }
+        continue;
+      }
       std::vector<double> got(values.size());
-      auto global = (*oracle).lookupSymbol<nn::GlobalOp>(name);
       for (std::size_t k = 0; k < values.size(); ++k) {
         got[k] = (before.f[k] - static_cast<double>(values[k])) / rate / global.getRate().convertToDouble();
       }

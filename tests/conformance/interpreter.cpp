@@ -22,6 +22,10 @@ bool Evaluation::run() {
     set(0, std::move(t));
   } else if (auto o = dyn_cast<nn::GradientOp>(op)) {
     in.gradients[o.getName().str()] = operand(0);
+  } else if (auto o = dyn_cast<nn::UpdateOp>(op)) {
+    in.updates[o.getName().str()] = operand(0);
+  } else if (isa<nn::InTrainingOp>(op)) { // of @model, which is read as a step
+    set(0, Tensor(operand(0)));
   } else if (auto o = dyn_cast<nn::OutputOp>(op)) {
     in.outputs[o.getName().str()] = operand(0);
   } else if (isa<nn::ReluOp>(op)) {
@@ -74,10 +78,11 @@ bool Evaluation::run() {
     set(0, std::move(y));
   } else if (isa<nn::SpreadOp>(op)) {
     Tensor y = zeros(0);
-    bool scalar = nn::isScalar(op->getOperand(0).getType());
+    auto tensor = dyn_cast<RankedTensorType>(op->getOperand(0).getType());
+    const int64_t rank = tensor ? tensor.getRank() : 2; // a scalar, a vector, a column
     for (int64_t r = 0; r < y.rows; ++r) {
       for (int64_t c = 0; c < y.width; ++c) {
-        y.at(r, c) = operand(0).f[scalar ? 0 : static_cast<size_t>(r)];
+        y.at(r, c) = operand(0).f[rank == 0 ? 0 : static_cast<size_t>(rank == 1 ? c : r)];
       }
     }
     set(0, std::move(y));
@@ -98,6 +103,10 @@ bool Evaluation::run() {
   } else if (isa<nn::RecordCountOp>(op)) {
     Tensor y = zeros(0);
     y.f[0] = static_cast<double>(in.batch.records);
+    set(0, std::move(y));
+  } else if (auto o = dyn_cast<nn::RowCountOp>(op)) {
+    Tensor y = zeros(0);
+    y.f[0] = in.batch.offsets.at(nn::nameOf(nn::rowsOf(o.getRows()))).back();
     set(0, std::move(y));
   } else if (isa<nn::ConcatOp>(op)) {
     Tensor y = zeros(0);

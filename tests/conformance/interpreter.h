@@ -58,6 +58,7 @@ public:
 
   std::map<std::string, Tensor> outputs;   // of nn.output
   std::map<std::string, Tensor> gradients; // of nn.gradient
+  std::map<std::string, Tensor> updates;   // of nn.update
 
 private:
   friend struct Evaluation;

@@ -125,6 +125,22 @@ std::vector<Record> make() {
                  "%y = nn.spread %x like %l : tensor<f32>, !nn.rows<records x 3xf32> -> !nn.rows<records x 3xf32>",
                  perRecord("y", 3)});
   all.back().local = false;
+  all.push_back({"spread_vector",
+                 "a vector in every row",
+                 {fixed("x", {5}), rows("l", 5)},
+                 "%y = nn.spread %x like %l : tensor<5xf32>, !nn.rows<records x @tokens x 5xf32> -> !nn.rows<records x @tokens x 5xf32>",
+                 rows("y", 5)});
+  all.push_back({"column_sum",
+                 "sum of each column",
+                 {rows("x", 5)},
+                 "%y = nn.column_sum %x : !nn.rows<records x @tokens x 5xf32> -> tensor<5xf32>",
+                 fixed("y", {5})});
+  all.back().local = false;
+  all.push_back({"in_training",
+                 "of a step the first value",
+                 {rows("a", 3), rows("b", 3)},
+                 "%y = nn.in_training %a, %b : !nn.rows<records x @tokens x 3xf32>",
+                 rows("y", 3)});
   all.push_back({"total",
                  "sum of all elements",
                  {rows("x", 5)},
@@ -251,6 +267,14 @@ std::vector<Record> make() {
                  "%n = nn.record_count : tensor<f32>\n"
                  "    %y = nn.div %x, %n : !nn.rows<records x 3xf32>, tensor<f32> -> !nn.rows<records x 3xf32>",
                  perRecord("y", 3)});
+  all.back().local = false;
+
+  all.push_back({"row_count",
+                 "mean over the rows of an axis",
+                 {rows("x", 3)},
+                 "%n = nn.row_count !nn.rows<records x @tokens x 1xf32> : tensor<f32>\n"
+                 "    %y = nn.div %x, %n : !nn.rows<records x @tokens x 3xf32>, tensor<f32> -> !nn.rows<records x @tokens x 3xf32>",
+                 rows("y", 3)});
   all.back().local = false;
 
   all.push_back({"matmul",

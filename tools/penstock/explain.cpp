@@ -21,13 +21,13 @@ struct WeightLine {
   std::string name;
   std::vector<std::int64_t> shape;
   double rate = 1;
-  bool frozen = false;
+  bool frozen = false, state = false;
 
-  /// "", "frozen", "rate x 0.5".
-  std::string learning() const { return frozen ? "frozen" : rate != 1 ? "rate x " + Json(rate).dump() : ""; }
+  /// "", "frozen", "state", "rate x 0.5".
+  std::string learning() const { return frozen ? "frozen" : state ? "state" : rate != 1 ? "rate x " + Json(rate).dump() : ""; }
 };
 
-/// The trainable tensors, each once: two nodes of one path share theirs.
+/// The tensors of the model that training changes, each once: two nodes of one path share theirs.
 std::vector<WeightLine> weightsOf(const frontend::TypedPipeline &pipeline, std::vector<std::string> *heads) {
   std::vector<WeightLine> lines;
   std::set<std::string> seen;
@@ -39,7 +39,7 @@ std::vector<WeightLine> weightsOf(const frontend::TypedPipeline &pipeline, std::
     for (const frontend::Weight &weight : node.weights) {
       const std::string name = node.path + "." + weight.name;
       if (seen.insert(name).second) {
-        lines.push_back({name, weight.shape, weight.rate, weight.frozen});
+        lines.push_back({name, weight.shape, weight.rate, weight.frozen, weight.state});
       }
     }
   }
@@ -65,7 +65,8 @@ void printResolved(const frontend::TypedPipeline &pipeline, bool json) {
     }
     out["parameters"] = Json::array();
     for (const WeightLine &line : weights) {
-      out["parameters"].push_back({{"name", line.name}, {"shape", line.shape}, {"rate", line.rate}, {"frozen", line.frozen}});
+      out["parameters"].push_back(
+          {{"name", line.name}, {"shape", line.shape}, {"rate", line.rate}, {"frozen", line.frozen}, {"state", line.state}});
     }
     std::printf("%s\n", out.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
     return;

@@ -140,6 +140,9 @@ private:
       if (weight.frozen) {
         members.push_back(builder.getNamedAttr("frozen", builder.getBoolAttr(true)));
       }
+      if (weight.state) {
+        members.push_back(builder.getNamedAttr("state", builder.getBoolAttr(true)));
+      }
       items.push_back(builder.getDictionaryAttr(members));
     }
     return items.empty() ? ArrayAttr() : builder.getArrayAttr(items);

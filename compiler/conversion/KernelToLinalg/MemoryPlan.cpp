@@ -60,6 +60,7 @@ void ProgramLayout::addTensor(nn::GlobalOp global, Buffer::Kind kind, int tensor
   t.initializer = initializerOf(global.getInitializer());
   t.scale = static_cast<float>(global.getScale().convertToDouble());
   t.decays = global.getDecays();
+  t.notice = global.getNotice().str();
   end += roundUp(t.elements, 64);
   table.tensors.push_back(std::move(t));
 }

@@ -115,11 +115,12 @@ RowValue RowEmitter::rowValue(Value value) {
       setMemory(value, constantRow(constantOp, perRow ? row : constant(0)));
       return rowValues[value];
     }
-  } else if (isa<nn::RecordCountOp>(op)) {
+  } else if (isa<nn::RecordCountOp, nn::RowCountOp>(op)) {
     OpBuilder::InsertionGuard guard(b);
-    Value records = get("records", b.getIndexType());
+    auto ofAxis = dyn_cast<nn::RowCountOp>(op);
+    Value rows = ofAxis ? rowsOfBuffer(nn::rowsOf(ofAxis.getRows())) : get("records", b.getIndexType());
     insertAtScope();
-    Value count = arith::IndexCastOp::create(b, loc, b.getI64Type(), records);
+    Value count = arith::IndexCastOp::create(b, loc, b.getI64Type(), rows);
     result = {RowValue::Kind::scalar, arith::UIToFPOp::create(b, loc, b.getF32Type(), count)};
   } else if (auto weight = dyn_cast<nn::StepWeightOp>(op)) {
     result = {RowValue::Kind::scalar, get("weight", b.getF32Type(), static_cast<int64_t>(weight.getIndex()))};

@@ -45,6 +45,34 @@ FailureOr<Value> ModelBuilder::parameter(const ParameterSpec &spec, Location loc
   return Value(op.getResult());
 }
 
+const ModelBuilder::ParameterSpec *ModelBuilder::specOf(Value parameter) const {
+  auto read = parameter.getDefiningOp<nn::ReadOp>();
+  auto found = read ? byName.find(read.getName().str()) : byName.end();
+  return found == byName.end() ? nullptr : &parameters[found->second].spec;
+}
+
+Value ModelBuilder::latest(Value state) const {
+  auto found = updates.find(state.getDefiningOp<nn::ReadOp>().getName().str());
+  return found == updates.end() ? state : found->second.next;
+}
+
+void ModelBuilder::update(Value state, Value next, Value of) {
+  if (specOf(state)->frozen) {
+    return;
+  }
+  auto [found, isNew] = updates.try_emplace(specOf(state)->name, Update{next, {}, next.getLoc()});
+  found->second.next = next;
+  found->second.of.push_back(of);
+}
+
+LogicalResult ModelBuilder::count(const std::string &name, StringRef notice, Value more, Value of, Location loc) {
+  FailureOr<Value> counted = parameter({name, {1}, "zeros", 0, false, 1, false, "training_state", notice.str()}, loc);
+  if (succeeded(counted)) {
+    update(*counted, nn::AddOp::create(builder, loc, latest(*counted), more), of);
+  }
+  return counted;
+}
+
 Value ModelBuilder::input(StringRef name, int64_t index, Type type, Location loc) {
   return nn::InputOp::create(builder, loc, type, name, static_cast<uint64_t>(index));
 }
@@ -86,15 +114,19 @@ LogicalResult ModelBuilder::finish() {
     item.placeholder->getResult(0).replaceAllUsesWith(result);
     item.placeholder->erase();
   }
+  builder.setInsertionPoint(function.front().getTerminator());
+  for (const auto &[name, update] : updates) {
+    nn::UpdateOp::create(builder, update.loc, name, update.next, update.of);
+  }
   builder.setInsertionPoint(function);
   for (bool decays : {true, false}) {
     for (const Parameter &parameter : parameters) {
       const ParameterSpec &spec = parameter.spec;
       if (spec.decays == decays) {
         nn::GlobalOp::create(builder, parameter.loc, builder.getStringAttr(spec.name), TypeAttr::get(parameter.value.getType()),
-                             builder.getStringAttr("parameter"), builder.getStringAttr(spec.initializer),
+                             builder.getStringAttr(spec.tensorClass), builder.getStringAttr(spec.initializer),
                              builder.getF64FloatAttr(spec.scale), builder.getBoolAttr(spec.decays), builder.getF64FloatAttr(spec.rate),
-                             builder.getBoolAttr(spec.frozen), builder.getStringAttr("whole"));
+                             builder.getBoolAttr(spec.frozen), builder.getStringAttr("whole"), builder.getStringAttr(spec.notice));
       }
     }
   }

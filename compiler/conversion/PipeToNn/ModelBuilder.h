@@ -27,9 +27,21 @@ public:
     bool decays = true;
     double rate = 1;
     bool frozen = false;
+    std::string tensorClass = "parameter";
+    std::string notice = {}; // of a state that counts: see nn.global
   };
-  /// The value of a parameter. A second call with one name gives the same parameter and must have the same shape.
+  /// The value of a parameter, or of a state before the step. A second call with one name gives the same parameter and must have the same
+  /// shape.
   mlir::FailureOr<mlir::Value> parameter(const ParameterSpec &spec, mlir::Location loc);
+
+  /// What was declared for that value; null where it is none of `parameter`.
+  const ParameterSpec *specOf(mlir::Value parameter) const;
+  /// The value of a state as the updates so far leave it: where one instance is called twice, the second call goes on from there.
+  mlir::Value latest(mlir::Value state) const;
+  /// In a step the state becomes `next` where the objective reads `of`. A frozen one stays.
+  void update(mlir::Value state, mlir::Value next, mlir::Value of);
+  /// Adds `more`, a scalar, to a count of parts of steps of which `notice` is told at the end of training; `of` as in `update`.
+  mlir::LogicalResult count(const std::string &name, llvm::StringRef notice, mlir::Value more, mlir::Value of, mlir::Location loc);
 
   /// A batch input of the model.
   mlir::Value input(llvm::StringRef name, std::int64_t index, mlir::Type type, mlir::Location loc);
@@ -61,6 +73,11 @@ private:
     mlir::Value value;
     mlir::Location loc;
   };
+  struct Update {
+    mlir::Value next;
+    llvm::SmallVector<mlir::Value> of;
+    mlir::Location loc;
+  };
   struct SquareSum {
     mlir::Operation *placeholder;
     std::string prefix;
@@ -72,7 +89,8 @@ private:
   mlir::Operation *lastParameter = nullptr;
   std::vector<Parameter> parameters; // in the order of their declaration
   std::map<std::string, std::size_t> byName;
-  std::map<std::string, int> uses; // of paths by random numbers
+  std::map<std::string, int> uses;       // of paths by random numbers
+  std::map<std::string, Update> updates; // by the state's name
   std::vector<SquareSum> squareSums;
 };
 

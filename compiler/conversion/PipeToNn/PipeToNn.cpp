@@ -126,7 +126,8 @@ private:
         FailureOr<Value> value = model.parameter(
             {(op.getPath() + "." + weight.getAs<StringAttr>("name").getValue()).str(), std::vector<int64_t>(shape.asArrayRef()),
              weight.getAs<StringAttr>("initializer").getValue().str(), weight.getAs<FloatAttr>("scale").getValueAsDouble(),
-             weight.getAs<BoolAttr>("decays").getValue(), rate ? rate.getValueAsDouble() : 1, weight.contains("frozen")},
+             weight.getAs<BoolAttr>("decays").getValue(), rate ? rate.getValueAsDouble() : 1, weight.contains("frozen"),
+             weight.contains("state") ? "model_state" : "parameter"},
             op.getLoc());
         if (failed(value)) {
           return failure();

@@ -93,6 +93,8 @@ RowsType parentType(mlir::Type type, std::int64_t width = 0, mlir::Type element 
 RowsOf axisOf(SegmentLengthOp length);
 /// Number of rows of each segment of an axis: a column of the parent's rows, or one number where all are alike.
 mlir::Value segmentLength(mlir::OpBuilder &builder, mlir::Location loc, const RowsOf &axis);
+/// Number of rows of the batch, of the records or of an axis, as a scalar.
+mlir::Value rowCount(mlir::OpBuilder &builder, mlir::Location loc, const RowsOf &rows);
 
 /// What a global lives for: NnOps.td.
 enum class TensorClass { parameter, modelState, trainingState, fitted };

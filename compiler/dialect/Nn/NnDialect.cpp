@@ -217,6 +217,14 @@ Value segmentLength(OpBuilder &builder, Location loc, const RowsOf &axis) {
   return SegmentLengthOp::create(builder, loc, rowsOn(parentOf(axis), builder.getContext(), 1), FlatSymbolRefAttr::get(name));
 }
 
+Value rowCount(OpBuilder &builder, Location loc, const RowsOf &rows) {
+  auto scalar = RankedTensorType::get({}, builder.getF32Type());
+  if (rows.kind == RowsOf::Kind::records) {
+    return RecordCountOp::create(builder, loc, scalar);
+  }
+  return RowCountOp::create(builder, loc, scalar, TypeAttr::get(rowsOn(rows, builder.getContext(), 1)));
+}
+
 std::string wordsOf(const RowsOf &rows) {
   if (rows.kind == RowsOf::Kind::fixed) {
     return "fixed";

@@ -27,7 +27,8 @@ def Nn_GlobalOp : Nn_Op<"global", [Symbol]> {
     with `scale` (half width, standard deviation, value). `decays`: weight decay applies.
     `rate`: its learning rate is that of the step times this. `frozen`: never changed, so it has no gradient and no state.
     `update`: `whole`; or `rows`, a table whose squares are summed row by row for the norm of the gradient; or `deferred`,
-    a table of which a step touches only the rows that it reads (--penstock-defer-rows).
+    a table of which a step touches only the rows that it reads (--penstock-defer-rows). `notice`: the state, one number, counts parts of
+    steps, and this is what a person is told of them at the end of training.
 
     Example: `nn.global @"answer.weight" : tensor<128x2xf32> {tensor_class = "parameter", initializer = "uniform", scale = 0.08 : f64, decays = true}`
   }];
@@ -35,7 +36,7 @@ def Nn_GlobalOp : Nn_Op<"global", [Symbol]> {
                        DefaultValuedAttr<StrAttr, "\"zeros\"">:$initializer, DefaultValuedAttr<F64Attr, "0.0">:$scale,
                        DefaultValuedAttr<BoolAttr, "false">:$decays, DefaultValuedAttr<F64Attr, "1.0">:$rate,
                        DefaultValuedAttr<BoolAttr, "false">:$frozen,
-                       DefaultValuedAttr<StrAttr, "\"whole\"">:$update);
+                       DefaultValuedAttr<StrAttr, "\"whole\"">:$update, DefaultValuedAttr<StrAttr, "\"\"">:$notice);
   let assemblyFormat = "$sym_name `:` $type attr-dict";
   let hasVerifier = 1;
 }
@@ -53,11 +54,24 @@ def Nn_UpdateOp : Nn_Op<"update", [Nn_GlobalWriter, Nn_NamesGlobal]> {
   let description = [{
     Of a `model_state` or `training_state`; `value` is computed by the step. In @model it holds for steps of training: evaluation and
     prediction leave it out. The parts of a step update one after another, each on what the part before left.
-    Example: `nn.update @"encoder.norm.mean", %next : tensor<128xf32>`
+    In @model it may say what the state is `of`: it holds in a step whose objective reads one of these, so that a state moves where the weights
+    beside it do.
+    Example: `nn.update @"encoder.norm.mean", %next : tensor<128xf32> of %centered : !nn.rows<records x 128xf32>`
   }];
-  let arguments = (ins FlatSymbolRefAttr:$name, Nn_F32Tensor:$value);
-  let assemblyFormat = "$name `,` $value `:` type($value) attr-dict";
+  let arguments = (ins FlatSymbolRefAttr:$name, Nn_F32Tensor:$value, Variadic<Nn_Rows>:$of);
+  let assemblyFormat = "$name `,` $value `:` type($value) (`of` $of^ `:` type($of))? attr-dict";
   let hasVerifier = 1;
+}
+
+def Nn_InTrainingOp : Nn_Pure<"in_training", [AllTypesMatch<["step", "otherwise", "result"]>]> {
+  let summary = "in a step of training the first value, in every other entry the second";
+  let description = [{
+    Of @model: --penstock-derive-entries puts one of the two in its place, so nothing behind it knows it.
+    Example: `%mean = nn.in_training %of_batch, %running : tensor<128xf32>`
+  }];
+  let arguments = (ins Nn_Rows:$step, Nn_Rows:$otherwise);
+  let results = (outs Nn_Rows:$result);
+  let assemblyFormat = "$step `,` $otherwise attr-dict `:` type($result)";
 }
 
 def Nn_InputOp : Nn_Pure<"input", [Nn_Leaf]> {
@@ -229,13 +243,13 @@ def Nn_RowSumOp : Nn_Row<"row_sum", [Nn_Vjp]> {
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
 }
 def Nn_SpreadOp : Nn_Row<"spread", [DeclareOpInterfaceMethods<Nn_ElementWise, ["reads"]>, Nn_Vjp]> {
-  let summary = "repeats a column D times, or fills rows with a scalar";
-  let description = "The transpose of row_sum and of total. `like` gives the rows: its values are not read.";
+  let summary = "repeats a column D times or a vector for every row, or fills rows with a scalar";
+  let description = "The transpose of row_sum, column_sum and total. `like` gives the rows: its values are not read.";
   let arguments = (ins Nn_Rows:$input, Nn_Rows:$like);
   let results = (outs Nn_Rows:$result);
   let assemblyFormat = "$input `like` $like attr-dict `:` type($input) `,` type($like) `->` type($result)";
 }
-def Nn_ColumnSumOp : Nn_RowSums<"column_sum"> {
+def Nn_ColumnSumOp : Nn_RowSums<"column_sum", [Nn_Vjp]> {
   let summary = "sum over rows: [rows x D] -> [D], in fixed blocks of rows, block after block";
   let arguments = (ins Nn_Rows:$input);
   let results = (outs Nn_F32Tensor:$result);
@@ -251,6 +265,14 @@ def Nn_RecordCountOp : Nn_Pure<"record_count", [Nn_Leaf, Nn_Immediate]> {
   let summary = "number of records of the batch as a scalar";
   let results = (outs Nn_F32Tensor:$result);
   let assemblyFormat = "attr-dict `:` type($result)";
+}
+
+def Nn_RowCountOp : Nn_Pure<"row_count", [Nn_Leaf, Nn_Immediate]> {
+  let summary = "number of rows of an axis in the batch as a scalar";
+  let description = "Of the records it is record_count. Example: `%n = nn.row_count !nn.rows<records x @tokens x 1xf32> : tensor<f32>`";
+  let arguments = (ins TypeAttrOf<Nn_AxisF32>:$rows);
+  let results = (outs Nn_F32Tensor:$result);
+  let assemblyFormat = "$rows attr-dict `:` type($result)";
 }
 
 def Nn_StepWeightOp : Nn_Pure<"step_weight", [Nn_Leaf, Nn_Immediate]> {

@@ -39,6 +39,9 @@ LogicalResult GlobalOp::verify() {
   if (getUpdate() != "whole" && getUpdate() != "rows" && getUpdate() != "deferred") {
     return emitOpError("update is whole, rows or deferred, not '") << getUpdate() << "'";
   }
+  if (!getNotice().empty() && (classOf(*this) != TensorClass::trainingState || cast<RankedTensorType>(getType()).getNumElements() != 1)) {
+    return emitOpError("only a training_state of one number counts what a notice tells");
+  }
   if (getUpdate() != "whole" && cast<RankedTensorType>(getType()).getRank() != 2) {
     return emitOpError("only a table is updated by rows");
   }

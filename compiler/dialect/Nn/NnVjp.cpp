@@ -47,6 +47,11 @@ LogicalResult RowSumOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
   return success();
 }
 
+LogicalResult ColumnSumOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
+  out.push_back(SpreadOp::create(b, getLoc(), getInput().getType(), g[0], getInput()));
+  return success();
+}
+
 LogicalResult TotalOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
   out.push_back(SpreadOp::create(b, getLoc(), getInput().getType(), g[0], getInput()));
   return success();

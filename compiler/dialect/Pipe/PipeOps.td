@@ -91,7 +91,7 @@ def Pipe_CallOp : Pipe_Op<"call", [Pipe_InPipeline, Pure]> {
   let description = [{
     `name`, operands, attributes and weights are those of docs/design/builtins.md. `at` is the instance path: calls of one path
     share their weights. A weight is a dictionary of name, shape, initializer, scale and decays, and where they are not 1 and
-    false, of rate (its learning rate is that of the step times this) and frozen.
+    false, of rate (its learning rate is that of the step times this), frozen and state (a step computes its next value).
 
     Example: `%y = pipe.call "linear"(%x) at "answer.linear_0" with {bias = true, width = 2 : i64}
       weights [{name = "weight", shape = array<i64: 3, 2>, ...} ] : (!pipe.vector<3>) -> !pipe.vector<2>`

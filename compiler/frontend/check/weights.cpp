@@ -402,7 +402,7 @@ void Weights::readFreeze(const Setting *setting) {
   const auto learns = [](const GraphNode &node) {
     return hasWeights(node) && !node.frozen &&
            (node.weights.empty() ||
-            std::any_of(node.weights.begin(), node.weights.end(), [](const Weight &weight) { return !weight.frozen; }));
+            std::any_of(node.weights.begin(), node.weights.end(), [](const Weight &weight) { return !weight.frozen && !weight.state; }));
   };
   if (model.good() && !anyUnknown && std::any_of(builder.graph.nodes.begin(), builder.graph.nodes.end(), hasWeights) &&
       std::none_of(builder.graph.nodes.begin(), builder.graph.nodes.end(), learns)) {

@@ -100,3 +100,13 @@ func.func @swapped() {
   nn.update @mean, %count : tensor<5xf32>
   return
 }
+
+// -----
+
+// expected-error @+1 {{only a training_state of one number counts what a notice tells}}
+nn.global @count : tensor<2xf32> {tensor_class = "training_state", notice = "parts"}
+
+// -----
+
+// expected-error @+1 {{only a training_state of one number counts what a notice tells}}
+nn.global @count : tensor<1xf32> {tensor_class = "model_state", notice = "parts"}

@@ -85,6 +85,7 @@ TEST(Emit, EveryFieldOfTheTables) {
   table.tensors = {{"answer.weight", PENSTOCK_PARAMETER, {3, 5}, 64, 15, PENSTOCK_INIT_UNIFORM, 0.125f, true},
                    {"adam.m/answer.weight", PENSTOCK_STATE, {3, 5}, 0, 15, PENSTOCK_INIT_ZEROS, 0, false},
                    {"mean", PENSTOCK_FITTED, {}, 128, 1, PENSTOCK_INIT_CONSTANT, -2.5f, false}};
+  table.tensors[1].notice = "counted";
   table.parameterElements = 79;
   table.stateElements = 17;
   table.fittedElements = 129;
@@ -128,6 +129,9 @@ TEST(Emit, EveryFieldOfTheTables) {
     EXPECT_EQ(p.tensors[i].init_scale, expected.scale);
     EXPECT_EQ(p.tensors[i].decays, expected.decays);
   }
+  ASSERT_EQ(p.notice_count, 1);
+  EXPECT_EQ(p.notices[0].tensor, 1);
+  EXPECT_STREQ(p.notices[0].text, "counted");
   EXPECT_EQ(p.parameter_elements, 79);
   EXPECT_EQ(p.state_elements, 17);
   EXPECT_EQ(p.fitted_elements, 129);

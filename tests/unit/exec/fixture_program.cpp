@@ -239,7 +239,9 @@ const PenstockProgram program = {sizeof(PenstockProgram),
                                  0,
                                  0,
                                  1,
-                                 losses};
+                                 losses,
+                                 0,
+                                 nullptr};
 
 } // namespace
 
