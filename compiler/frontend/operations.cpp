@@ -147,6 +147,19 @@ std::vector<Weight> normWeights(const OperandTypes &operands, const Attributes &
   return {{"weight", {operands[0].width}, Initializer::ones, 0, false}, {"bias", {operands[0].width}, Initializer::zeros, 0, false}};
 }
 
+/// A weight that a step computes: it learns nothing.
+Weight state(const char *name, std::int64_t width, Initializer initializer) {
+  Weight weight{name, {width}, initializer, 0, false};
+  weight.state = true;
+  return weight;
+}
+std::vector<Weight> batchNormWeights(const OperandTypes &operands, const Attributes &attributes) {
+  std::vector<Weight> weights = normWeights(operands, attributes);
+  weights.push_back(state("running_mean", operands[0].width, Initializer::zeros));
+  weights.push_back(state("running_var", operands[0].width, Initializer::ones));
+  return weights;
+}
+
 // ---- what operations ask of their operands together
 
 OperationProblem mismatch(const ValueType &left, const std::string &right, const char *rule) {

@@ -294,6 +294,69 @@ struct ModelBuilder::Call {
     return Value(nn::AddOp::create(b, loc, scaled, operands[2]));
   }
 
+  /// What a step makes of the rows of a part. It adds to the statistics that evaluation uses; of fewer than two rows there are none, so
+  /// that such a part takes those, as numbers: `many` is 1, else 0, and what is multiplied by 0 is finite.
+  LogicalResult takeStatistics(Value x, Value &mean, Value &variance) {
+    auto plus = [&](Value left, Value right) -> Value { return nn::AddOp::create(b, loc, left, right); };
+    auto minus = [&](Value left, Value right) -> Value { return nn::SubOp::create(b, loc, left, right); };
+    auto times = [&](Value left, Value right) -> Value { return nn::MulOp::create(b, loc, left, right); };
+    auto over = [&](Value left, Value right) -> Value { return nn::DivOp::create(b, loc, left, right); };
+    auto relu = [&](Value v) -> Value { return nn::ReluOp::create(b, loc, v.getType(), v); };
+    auto columnSum = [&](Value v) -> Value { return nn::ColumnSumOp::create(b, loc, mean.getType(), v); };
+    Value one = scalar(1), count = nn::rowCount(b, loc, nn::rowsOf(x.getType()));
+    Value beyondOne = relu(minus(count, one)), beyondTwo = relu(minus(count, scalar(2)));
+    Value many = minus(beyondOne, beyondTwo), few = minus(one, many);
+    auto orElse = [&](Value ofMany, Value ofFew) { return plus(times(ofMany, many), times(ofFew, few)); };
+
+    Value n = plus(beyondOne, one), ownMean = over(columnSum(x), n);
+    Value centered = minus(x, ownMean), squares = columnSum(times(centered, centered));
+    Value ownVariance = over(squares, n), unbiased = over(squares, plus(beyondTwo, one));
+    Value usedMean = orElse(ownMean, mean), usedVariance = orElse(ownVariance, variance);
+
+    const double momentum = number("momentum");
+    auto move = [&](Value state, Value statistic) {
+      Value before = model.latest(state);
+      Value moved = plus(times(before, scalar(1 - momentum)), times(statistic, scalar(momentum)));
+      model.update(state, orElse(moved, before), centered);
+    };
+    move(mean, ownMean);
+    move(variance, unbiased);
+    mean = nn::InTrainingOp::create(b, loc, usedMean, mean);
+    variance = nn::InTrainingOp::create(b, loc, usedVariance, variance);
+    return model.count(
+        (path + ".parts_of_one_row").str(),
+        "`batch_norm` normalized parts of a step that have one row, which has no variance, by the running statistics and took "
+        "none from them; choose a `batch` that leaves more records for the last part of an epoch",
+        few, centered, loc);
+  }
+
+  /// (x - mean) / sqrt(variance + epsilon) of each column, times weight, plus bias.
+  FailureOr<Value> batchNorm() {
+    if (!operandCount(5, 5) || !rows(operands[0])) {
+      return failure();
+    }
+    Value x = operands[0], mean = operands[3], variance = operands[4];
+    for (Value v : operands.drop_front()) {
+      if (!hasRank(v, 1) || width(v) != width(x)) {
+        fail() << "wants weight, bias, mean and variance of " << width(x) << " numbers each, not " << v.getType();
+        return failure();
+      }
+    }
+    const ModelBuilder::ParameterSpec *states[] = {model.specOf(mean), model.specOf(variance)};
+    if (llvm::any_of(states, [](const ModelBuilder::ParameterSpec *state) { return !state || state->tensorClass != "model_state"; })) {
+      fail() << "keeps mean and variance in states of the model";
+      return failure();
+    }
+    // Frozen statistics are those of evaluation, in a step too.
+    if (!(states[0]->frozen && states[1]->frozen) && failed(takeStatistics(x, mean, variance))) {
+      return failure();
+    }
+    Value deviation = nn::SqrtOp::create(b, loc, mean.getType(), nn::AddOp::create(b, loc, variance, scalar(number("epsilon"))));
+    Value scale = nn::DivOp::create(b, loc, operands[1], deviation);
+    Value scaled = nn::MulOp::create(b, loc, nn::SubOp::create(b, loc, x, mean), scale);
+    return Value(nn::AddOp::create(b, loc, scaled, operands[2]));
+  }
+
   FailureOr<Value> dropout() {
     if (!operandCount(1, 1) || !rows(operands[0])) {
       return failure();
@@ -601,6 +664,7 @@ FailureOr<Value> ModelBuilder::op(StringRef name, ArrayRef<Value> operands, cons
       {"softplus", &Call::elementwise},
       {"neg", &Call::elementwise},
       {"layer_norm", &Call::layerNorm},
+      {"batch_norm", &Call::batchNorm},
       {"normalize", &Call::normalize},
       {"dropout", &Call::dropout},
       {"add", &Call::binary},
