@@ -36,13 +36,13 @@ void DiagnosticList::report(const std::string &id, const SourceRange &range, con
 
 void DiagnosticList::add(Diagnostic diagnostic) {
   const SourceRange &at = diagnostic.range;
-  if (!seen.insert(diagnostic.id + '\0' + at.file + '\0' + std::to_string(at.begin) + ' ' + std::to_string(at.end) + ' ' +
+  if (!seen.insert(diagnostic.id + '\0' + at.file.text() + '\0' + std::to_string(at.begin) + ' ' + std::to_string(at.end) + ' ' +
                    diagnostic.message)
            .second) {
     return;
   }
   (diagnostic.severity == Severity::error ? errorCount : warningCount) += 1;
-  if (list.size() >= limit || ++alike[diagnostic.id + '\0' + at.file + '\0' + diagnostic.message] > mostAlike) {
+  if (list.size() >= limit || ++alike[diagnostic.id + '\0' + at.file.text() + '\0' + diagnostic.message] > mostAlike) {
     ++droppedCount;
     return;
   }

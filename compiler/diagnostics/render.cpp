@@ -12,11 +12,11 @@ namespace penstock::diagnostics {
 namespace {
 
 std::string place(const SourceRange &range) {
-  return printable(range.file) + ":" + std::to_string(range.line) + ":" + std::to_string(range.column);
+  return printable(range.file.text()) + ":" + std::to_string(range.line) + ":" + std::to_string(range.column);
 }
 
 void excerpt(std::string &out, const SourceRange &range, const TextOf &textOf) {
-  const std::string_view text = textOf ? textOf(range.file) : std::string_view{};
+  const std::string_view text = textOf ? textOf(range.file.text()) : std::string_view{};
   if (text.empty() || range.begin > text.size()) {
     return;
   }
@@ -80,7 +80,7 @@ std::string renderText(const Diagnostic &diagnostic, const TextOf &textOf) {
 
 std::string renderJson(const Diagnostic &diagnostic) {
   const auto rangeInto = [](nlohmann::ordered_json &object, const SourceRange &range) {
-    object["file"] = range.file;
+    object["file"] = range.file.text();
     object["line"] = range.line;
     object["column"] = range.column;
     object["end_line"] = range.endLine;

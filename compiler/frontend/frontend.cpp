@@ -67,6 +67,7 @@ Completion check(const Analysis &analysis, const Facts *facts) {
     reportProblems(facts->problems, analysis.declared, completion.diagnostics);
   }
   completion.pipeline = checker.take();
+  completion.records = facts == nullptr ? std::map<std::string, std::int64_t>() : facts->records;
   completion.diagnostics.sort();
   completion.ok = !completion.diagnostics.hasErrors() && !analysis.isLibrary;
   for (const std::string &folder : analysis.pluginFolders) {
@@ -146,7 +147,7 @@ Result<Analysis> analyze(const std::string &path, std::string text, const Analyz
   state.manifests = std::move(manifests).value();
   analysis.diagnostics = state.loading;
   Checker checker(state.program, state.manifests, state.overrides, nullptr, analysis.diagnostics);
-  checker.run();
+  checker.run(true);
   analysis.isLibrary = checker.isLibrary();
   analysis.modelFolders = checker.modelFolders();
   analysis.declared = checker.declaredRecords();
@@ -172,7 +173,7 @@ bool onlyCommandLineMistakes(const diagnostics::DiagnosticList &diagnostics) {
   for (const diagnostics::Diagnostic &one : diagnostics.all()) {
     if (one.severity == diagnostics::Severity::error) {
       any = true;
-      if (one.range.file.rfind("--set", 0) != 0) {
+      if (one.range.file.text().rfind("--set", 0) != 0) {
         return false;
       }
     }

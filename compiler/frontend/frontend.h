@@ -11,6 +11,7 @@
 #include "runtime/base/status.h"
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -59,9 +60,10 @@ struct Analysis {
 Result<Analysis> analyze(const std::string &path, std::string text, const AnalyzeOptions &options);
 
 struct Completion {
-  diagnostics::DiagnosticList diagnostics; // all, those of analyze included
-  bool ok = false;                         // there is no error, and `pipeline` is whole
-  TypedPipeline pipeline;                  // best effort where not ok
+  diagnostics::DiagnosticList diagnostics;     // all, those of analyze included
+  bool ok = false;                             // there is no error, and `pipeline` is whole
+  TypedPipeline pipeline;                      // best effort where not ok
+  std::map<std::string, std::int64_t> records; // by split, as the facts count them
 };
 
 /// Completes an analysis with facts. Facts that are not of the known form are a `data-unreadable` diagnostic.

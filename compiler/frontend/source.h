@@ -17,7 +17,7 @@ public:
 
   SourceFile(std::string path, std::string text);
 
-  const std::string &path() const { return name; }
+  const std::string &path() const { return name.text(); }
   std::string_view text() const { return bytes; }
   /// The range of bytes [begin, end), clamped to the file.
   SourceRange range(std::uint32_t begin, std::uint32_t end) const;
@@ -27,7 +27,8 @@ private:
   std::uint32_t scalarsUpTo(std::uint32_t offset) const;
 
   static constexpr std::uint32_t blockSize = 256;
-  std::string name, bytes;
+  FileName name;
+  std::string bytes;
   std::vector<std::uint32_t> lineStarts;
   std::vector<std::uint32_t> scalarsBefore; // each block, so that a column of a long line is found quickly
 };

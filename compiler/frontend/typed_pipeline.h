@@ -5,17 +5,36 @@
 // their weights (a bound instance that was called twice).
 #pragma once
 
+#include "runtime/base/names.h"
 #include "runtime/base/pipeline_value.h"
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace penstock::frontend {
 
+/// The name of a source file. Thousands of ranges lie in one: they share it.
+class FileName {
+public:
+  FileName() = default;
+  FileName(std::string name) : held(std::make_shared<const std::string>(std::move(name))) {}
+  FileName(const char *name) : FileName(std::string(name)) {}
+  const std::string &text() const { return held == nullptr ? none : *held; }
+  operator const std::string &() const { return text(); }
+  bool empty() const { return text().empty(); }
+  friend bool operator==(const FileName &a, const FileName &b) { return a.held == b.held || a.text() == b.text(); }
+
+private:
+  static inline const std::string none;
+  std::shared_ptr<const std::string> held;
+};
+
 /// A half-open range of bytes of one source file, with the place that a person reads.
 struct SourceRange {
-  std::string file;
+  FileName file;
   std::uint32_t begin = 0, end = 0;   // byte offsets
   std::uint32_t line = 1, column = 1; // of `begin`, from 1; columns count Unicode scalars
   std::uint32_t endLine = 1, endColumn = 1;
@@ -132,7 +151,7 @@ struct ModelGraph {
 };
 
 /// Where declarations of the records stand, by key: `source`, `columns.NAME`, `features.NAME`, `features.NAME.PARAMETER`, `train.from`.
-using Places = std::map<std::string, SourceRange>;
+using Places = NameMap<SourceRange>;
 
 /// What a pipeline says of its records, and where; without sources where its data block cannot be described.
 struct DeclaredRecords {
@@ -154,7 +173,6 @@ struct TypedPipeline : PipelineValue {
   ModelGraph model;
   std::vector<EncoderUse> encoders;
   std::vector<ResolvedValue> resolved;
-  std::string resolvedText; // canonical text of `resolved`; its hash keys run folder and caches
 
   /// Scalar node to minimize; -1 when there is nothing to train.
   int objective() const { return trains() ? train.objectives.front().loss : -1; }

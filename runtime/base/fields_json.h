@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -23,40 +24,67 @@ template <typename T> struct IsOptional<std::optional<T>> : std::true_type {};
 template <typename T> struct IsVector : std::false_type {};
 template <typename T> struct IsVector<std::vector<T>> : std::true_type {};
 
-/// A number that is not known is none of JSON's.
-inline FieldJson numberJson(double value) { return std::isnan(value) ? FieldJson() : FieldJson(value); }
-
-template <Described S> FieldJson jsonOf(const S &object, Roles roles = anyRole, bool defaults = true);
-
-/// The members with one of `roles`; without `defaults` only those that are not at their default. A list keeps its length where its
-/// structs have such members at all.
-template <typename T> FieldJson jsonOf(const T &value, Roles roles, bool defaults) {
-  if constexpr (Worded<T>) {
-    return wordsOf(value)[static_cast<std::size_t>(value)];
-  } else if constexpr (IsOptional<T>::value) {
-    return value ? jsonOf(*value, roles, defaults) : FieldJson();
-  } else if constexpr (std::is_same_v<T, NamedValues>) {
-    FieldJson json = FieldJson::object();
-    for (const auto &[name, one] : value) {
-      json[name] = std::visit([&](const auto &held) { return jsonOf(held, roles, defaults); }, one);
-    }
-    return json;
-  } else if constexpr (std::is_same_v<T, double>) {
-    return numberJson(value);
-  } else if constexpr (IsVector<T>::value) {
-    FieldJson json = FieldJson::array();
-    for (const auto &one : value) {
-      json.push_back(jsonOf(one, roles, defaults));
-    }
-    return json;
+/// Whether a member is at its default. A list of structs is so where it is empty.
+template <typename T> bool isSame(const T &value, const T &standard) {
+  if constexpr (std::is_same_v<T, double>) {
+    return value == standard || (std::isnan(value) && std::isnan(standard));
+  } else if constexpr (IsVector<T>::value && Described<typename PartOf<T>::type>) {
+    return value.empty() && standard.empty();
   } else {
-    return FieldJson(value);
+    return value == standard;
   }
 }
 
-template <Described S> FieldJson jsonOf(const S &object, Roles roles, bool defaults) {
-  FieldJson json = FieldJson::object();
+inline std::string textOf(const FieldJson &json) { return json.dump(-1, ' ', false, FieldJson::error_handler_t::replace); }
+
+inline void writeText(std::string &text, std::string_view value) {
+  const auto plain = [](char c) { return c >= ' ' && c < 0x7f && c != '"' && c != '\\'; };
+  if (std::all_of(value.begin(), value.end(), plain)) {
+    text.append(1, '"').append(value).append(1, '"');
+  } else {
+    text += textOf(FieldJson(std::string(value)));
+  }
+}
+
+template <Described S> void writeJson(std::string &text, const S &object, Roles roles, bool defaults);
+
+/// Appends the members with one of `roles`; without `defaults` only those that are not at their default. A list keeps its length where
+/// its structs have such members at all. A number that is not known is none of JSON's.
+template <typename T> void writeJson(std::string &text, const T &value, Roles roles, bool defaults) {
+  if constexpr (Worded<T>) {
+    writeText(text, wordsOf(value)[static_cast<std::size_t>(value)]);
+  } else if constexpr (IsOptional<T>::value) {
+    if (value) {
+      writeJson(text, *value, roles, defaults);
+    } else {
+      text += "null";
+    }
+  } else if constexpr (std::is_same_v<T, NamedValues>) {
+    text += '{';
+    for (const auto &[name, one] : value) {
+      text += text.back() == '{' ? "" : ",";
+      writeText(text, name);
+      text += ':';
+      std::visit([&](const auto &held) { writeJson(text, held, roles, defaults); }, one);
+    }
+    text += '}';
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    writeText(text, value);
+  } else if constexpr (IsVector<T>::value) {
+    text += '[';
+    for (std::size_t i = 0; i < value.size(); ++i) {
+      text += i == 0 ? "" : ",";
+      writeJson(text, static_cast<const typename T::value_type &>(value[i]), roles, defaults);
+    }
+    text += ']';
+  } else {
+    text += textOf(FieldJson(value)); // of NaN null
+  }
+}
+
+template <Described S> void writeJson(std::string &text, const S &object, Roles roles, bool defaults) {
   static const S standard;
+  text += '{';
   eachField<S>([&]<typename B, typename T>(const Field<B, T> &one) {
     using Part = typename PartOf<T>::type;
     bool wanted = true;
@@ -65,15 +93,33 @@ template <Described S> FieldJson jsonOf(const S &object, Roles roles, bool defau
     } else {
       wanted = roles.has(one.role);
     }
+    if constexpr (!Described<T>) {
+      wanted = wanted && (defaults || !isSame(object.*one.member, standard.*one.member));
+    }
     if (!wanted) {
       return;
     }
-    FieldJson value = jsonOf(object.*one.member, roles, defaults);
-    if (defaults || value != (Described<T> ? FieldJson::object() : jsonOf(standard.*one.member, roles, defaults))) {
-      json[one.name] = std::move(value);
+    const std::size_t before = text.size();
+    text += text.back() == '{' ? "\"" : ",\"";
+    text.append(one.name).append("\":");
+    writeJson(text, object.*one.member, roles, defaults);
+    if (Described<T> && !defaults && text.ends_with("{}")) {
+      text.resize(before);
     }
   });
-  return json;
+  text += '}';
+}
+
+/// The JSON of a value.
+template <typename T> std::string jsonTextOf(const T &value, Roles roles = anyRole, bool defaults = true) {
+  std::string text;
+  writeJson(text, value, roles, defaults);
+  return text;
+}
+
+/// The same as a tree.
+template <typename T> FieldJson jsonOf(const T &value, Roles roles = anyRole, bool defaults = true) {
+  return FieldJson::parse(jsonTextOf(value, roles, defaults));
 }
 
 /// Where a text is not that of a value: "train.batch".
@@ -176,7 +222,5 @@ template <Described S> Result<S> readJson(const FieldJson &json, const std::stri
   }
   return value;
 }
-
-inline std::string textOf(const FieldJson &json) { return json.dump(-1, ' ', false, FieldJson::error_handler_t::replace); }
 
 } // namespace penstock

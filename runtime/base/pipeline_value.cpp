@@ -21,7 +21,7 @@ std::optional<std::string_view> keyBehind(std::string_view key, std::string_view
   return keyBehind(key.substr(std::min(first.size() + 1, key.size())), setting.substr(std::min(dot + 1, setting.size())));
 }
 
-std::string canonicalText(const PipelineValue &value, Roles roles) { return textOf(jsonOf(value, roles, false)); }
+std::string canonicalText(const PipelineValue &value, Roles roles) { return jsonTextOf(value, roles, false); }
 
 std::string commentedText(const PipelineValue &value) {
   std::string text = "// ";
@@ -44,7 +44,7 @@ std::string recordsIdentity(const RecordsSpec &records) {
       }
     }
   }
-  return textOf(jsonOf(bare, anyRole, false));
+  return jsonTextOf(bare, anyRole, false);
 }
 
 Role decidedBy(const std::string &key) {
@@ -86,6 +86,6 @@ std::optional<ValueDifference> differenceOf(const PipelineValue &before, const P
   return differenceOf(jsonOf(before, roles), jsonOf(after, roles), "");
 }
 
-std::string jsonText(const NamedValues &values) { return textOf(jsonOf(values, anyRole, true)); }
+std::string jsonText(const NamedValues &values) { return jsonTextOf(values); }
 
 } // namespace penstock

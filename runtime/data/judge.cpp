@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <numeric>
 #include <unordered_set>
@@ -132,6 +133,17 @@ void Gatherer::judgeClasses(std::size_t index) {
   }
 }
 
+/// As JSON, with as few digits as are read back to the bit. A library's tree and writer for each of thousands costs more than all else.
+static std::string numberText(double value) {
+  if (!std::isfinite(value)) {
+    return "null";
+  }
+  char text[32];
+  const auto [end, error] = std::to_chars(std::begin(text), std::end(text), value);
+  const std::string_view digits(text, static_cast<std::size_t>(end - text));
+  return std::string(digits) + (digits.find_first_of(".e") == std::string_view::npos ? ".0" : "");
+}
+
 void Gatherer::judgeNumbers(std::size_t index) {
   std::vector<double> &values = columns[index].train;
   FittedNumber &about = fitted.numbers[index];
@@ -163,8 +175,8 @@ void Gatherer::judgeNumbers(std::size_t index) {
     }
   }
   numbers.emplace_back(program.columns[index].name,
-                       fmt::format(R"({{"mean":{},"median":{},"missing":{{{}}},"std":{}}})", Json(about.mean).dump(),
-                                   Json(about.median).dump(), missing, Json(about.standardDeviation).dump()));
+                       fmt::format(R"({{"mean":{},"median":{},"missing":{{{}}},"std":{}}})", numberText(about.mean),
+                                   numberText(about.median), missing, numberText(about.standardDeviation)));
   std::vector<double>().swap(values);
 }
 

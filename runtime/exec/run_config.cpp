@@ -91,7 +91,7 @@ std::string changesOf(const RunConfig &run, const RunConfig &now, Roles roles) {
   return text;
 }
 
-std::string RunConfig::toJson() const { return textOf(jsonOf(*this)); }
+std::string RunConfig::toJson() const { return jsonTextOf(*this); }
 
 Result<RunConfig> RunConfig::fromJson(const std::string &text) {
   PENSTOCK_ASSIGN(RunConfig config, readJson<RunConfig>(FieldJson::parse(text, nullptr, false), "the run's configuration"));

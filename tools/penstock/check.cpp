@@ -5,7 +5,6 @@
 #include "runtime/base/splits.h"
 
 #include <CLI/CLI.hpp>
-#include <nlohmann/json.hpp>
 
 #include <cstdint>
 #include <cstdio>
@@ -16,17 +15,11 @@ namespace penstock {
 namespace {
 
 /// "train 3560, dev 445, test 445 records", a line: how many each split has.
-std::string recordsOf(const std::string &factsText) {
-  const auto facts = nlohmann::json::parse(factsText, nullptr, false);
-  const auto splits = facts.is_object() ? facts.find("splits") : facts.end();
+std::string recordsOf(const std::map<std::string, std::int64_t> &records) {
   std::string text;
   for (const char *name : splitNames) {
-    if (splits == facts.end() || !splits->is_object() || !splits->contains(name) || !(*splits)[name].is_object()) {
-      continue;
-    }
-    const auto records = (*splits)[name].find("records");
-    if (records != (*splits)[name].end() && records->is_number_integer()) {
-      text += (text.empty() ? "" : ", ") + std::string(name) + " " + std::to_string(records->get<std::int64_t>());
+    if (const auto found = records.find(name); found != records.end()) {
+      text += (text.empty() ? "" : ", ") + std::string(name) + " " + std::to_string(found->second);
     }
   }
   return text.empty() ? text : text + " records\n";
@@ -51,7 +44,7 @@ void addCheckCommand(CLI::App &app, CommandContext &context) {
   command->callback([state, &context] {
     state->load.needsData = !state->noData;
     const LoadedPipeline loaded = loadPipeline(state->load, context);
-    const std::string records = loaded.hasFacts ? recordsOf(loaded.facts) : "";
+    const std::string records = recordsOf(loaded.records);
     if (state->load.json || (!loaded.ok && loaded.errors == 0)) {
       return;
     }

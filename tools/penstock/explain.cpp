@@ -80,7 +80,7 @@ void printResolved(const frontend::TypedPipeline &pipeline, bool json) {
   for (const frontend::ResolvedValue &value : pipeline.resolved) {
     std::string origin = value.origin;
     if (value.origin == "file" && !value.range.file.empty()) {
-      origin = value.range.file + ":" + std::to_string(value.range.line);
+      origin = value.range.file.text() + ":" + std::to_string(value.range.line);
     }
     std::printf("%-*s  %-*s  %s\n", static_cast<int>(keys), printable(value.key).c_str(), static_cast<int>(values),
                 printableLines(value.value).c_str(), printable(origin).c_str());

@@ -138,6 +138,7 @@ LoadedPipeline loadPipeline(const LoadOptions &options, CommandContext &context)
   loaded.errors = completion.diagnostics.errors();
   loaded.warnings = completion.diagnostics.warnings();
   loaded.pipeline = std::move(completion.pipeline);
+  loaded.records = std::move(completion.records);
   if (completion.diagnostics.hasErrors()) {
     context.exitCode = exitCodeOf(frontend::onlyCommandLineMistakes(completion.diagnostics) ? ErrorCode::usage : ErrorCode::invalidInput);
     return loaded;

@@ -6,6 +6,7 @@
 #include "runtime/base/status.h"
 #include "tools/penstock/commands.h"
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,8 @@ struct LoadedPipeline {
   bool hasFacts = false;
   frontend::TypedPipeline pipeline;
   std::vector<frontend::ProgramFile> files;
-  std::string facts; // JSON
+  std::string facts;                           // JSON
+  std::map<std::string, std::int64_t> records; // by split
   std::size_t errors = 0, warnings = 0;
 };
 

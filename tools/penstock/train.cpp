@@ -1,5 +1,6 @@
 // `penstock train FILE --out DIR`: checks, compiles and trains a pipeline into a run folder.
 #ifdef PENSTOCK_HAS_DRIVER
+#include "compiler/frontend/resolved_text.h"
 #include "tools/penstock/commands.h"
 #include "tools/penstock/compile_pipeline.h"
 #include "tools/penstock/load_pipeline.h"
@@ -43,7 +44,7 @@ struct TrainOptions {
 RunConfig toRunConfig(const frontend::TypedPipeline &pipeline) {
   RunConfig config;
   static_cast<PipelineValue &>(config) = pipeline;
-  config.resolvedText = pipeline.resolvedText;
+  config.resolvedText = frontend::resolvedTextOf(pipeline);
   for (const frontend::ResolvedValue &value : pipeline.resolved) {
     config.resolved.push_back({value.key, value.value, value.origin});
   }

@@ -34,7 +34,7 @@ public:
 
 private:
   Location at(const frontend::SourceRange &range) {
-    return FileLineColLoc::get(&context, range.file.empty() ? pipeline.file : range.file, range.line, range.column);
+    return FileLineColLoc::get(&context, range.file.empty() ? pipeline.file : range.file.text(), range.line, range.column);
   }
 
   DictionaryAttr optional(DictionaryAttr dictionary) { return dictionary.empty() ? DictionaryAttr() : dictionary; }

@@ -36,6 +36,10 @@ public:
         parameterByName.emplace(signature.parameters[i].name, i);
       }
     }
+    if (variadic) {
+      rest.reserve(list.size());
+      restSpans.reserve(list.size());
+    }
     bool anyNamed = false;
     for (const Argument &argument : list) {
       if (!argument.name.empty()) {
@@ -76,6 +80,8 @@ public:
     while (!operands.empty() && !operands.back().has_value()) {
       operands.pop_back();
     }
+    bound.operands.reserve(operands.size() + rest.size());
+    bound.operandSpans.reserve(operands.size() + rest.size());
     for (std::size_t i = 0; i < operands.size(); ++i) {
       if (!operands[i].has_value()) {
         evaluator.reportMissingInput(signature, i, span);
@@ -194,7 +200,6 @@ private:
       }
       if (!parameter.required) {
         bound.attributes[parameter.name] = defaultOf(parameter);
-        bound.origins[parameter.name] = Origin::standard;
         continue;
       }
       bound.good = false;

@@ -107,22 +107,15 @@ Value Model::callSignature(const Callable &callable, const Expression &call, std
     return {};
   }
   const std::string path = place.next(callable.name);
-  resolveParameters(signature, instance->attributes, path,
-                    [&](const std::string &name) { return std::pair(bound.origins[name], bound.spans[name]); });
+  resolveParameters(signature, instance->attributes, path, [&](const std::string &name) { return bound.written(name); });
   return apply(*instance, {std::move(bound.operands), std::move(bound.operandSpans)}, path, call.span);
 }
 
-/// `written`: where the value of a parameter comes from.
+/// Where the model is not so large that nobody would read it.
 void Model::resolveParameters(const Signature &signature, const Attributes &attributes, const std::string &path,
-                              const std::function<std::pair<Origin, Span>(const std::string &name)> &written) {
-  if (builder.graph.nodes.size() >= mostResolved) {
-    return;
-  }
-  for (const ParameterSpec &parameter : signature.parameters) {
-    if (const auto value = attributes.find(parameter.name); value != attributes.end()) {
-      const auto [origin, span] = written(parameter.name);
-      settings.resolve("model." + path + "." + parameter.name, formatAttribute(value->second, &parameter), origin, span);
-    }
+                              const Settings::Written &written) {
+  if (builder.graph.nodes.size() < mostResolved) {
+    settings.resolveParameters("model." + path, signature, attributes, written);
   }
 }
 

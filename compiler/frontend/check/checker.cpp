@@ -19,7 +19,8 @@ Checker::Checker(const Program &files, const std::vector<PluginManifest> &manife
 
 bool Checker::isLibrary() const { return !program.main().ast.pipeline.has_value() && program.main().ast.blocks.empty(); }
 
-void Checker::run() {
+void Checker::run(bool declares) {
+  settings.forgetResolved(declares);
   scopes.checkShape();
   scopes.checkUses();
   values.readParams();
@@ -56,41 +57,6 @@ void Checker::checkClasses() {
 
 DeclaredRecords Checker::declaredRecords() const { return frontend::declaredRecords(records, model, builder, training); }
 
-std::string Checker::resolvedText(const std::string &name, const std::vector<ResolvedValue> &values) const {
-  std::string text = "edition = 1\npipeline = " + quote(name) + "\n";
-  // By key: in which order a file says things means nothing.
-  std::map<std::string, const ResolvedValue *> byKey;
-  for (const ResolvedValue &resolved : values) {
-    byKey.emplace(resolved.key, &resolved);
-  }
-  for (const auto &[key, resolved] : byKey) {
-    if (decidedBy(key) != Role::place) {
-      text += key + " = " + resolved->value + "\n";
-    }
-  }
-  const auto put = [&](const Attributes &attributes) {
-    for (const auto &[attribute, value] : attributes) {
-      text += " " + attribute + "=" + formatAttribute(value);
-    }
-  };
-  for (const GraphNode &node : builder.graph.nodes) {
-    text += "node " + node.path + " " + node.op;
-    for (const int operand : node.operands) {
-      text += " %" + std::to_string(operand);
-    }
-    put(node.attributes);
-    text += " width=" + std::to_string(sizeOf(node.type)) + "\n";
-  }
-  for (const Answer &answer : builder.graph.answers) {
-    if (answer.learner) { // which is no node
-      text += "learner " + answer.name + " " + answer.decoder + " %" + std::to_string(answer.value);
-      put(answer.parameters);
-      text += "\n";
-    }
-  }
-  return text;
-}
-
 /// "class", "number", "set" or "tags"; "" of an answer without a target.
 static std::string targetTypeOf(const Answer &answer, const ModelGraph &model) {
   for (const GraphNode &node : model.nodes) {
@@ -119,8 +85,7 @@ TypedPipeline Checker::take() {
       }
     }
   }
-  pipeline.resolved = settings.resolved();
-  pipeline.resolvedText = resolvedText(pipeline.name, pipeline.resolved);
+  pipeline.resolved = settings.takeResolved();
   pipeline.encoders = encoders.encoders();
   pipeline.train = training.config();
   pipeline.target = training.targetConfig();

@@ -15,7 +15,8 @@ public:
   Checker(const Program &program, const std::vector<PluginManifest> &manifests, std::vector<Override> overrides, const Facts *facts,
           diagnostics::DiagnosticList &diagnostics);
 
-  void run();
+  /// `declares`: for what the records are, and what waits for facts; nothing is taken.
+  void run(bool declares = false);
   /// A file of layers and heads only.
   bool isLibrary() const;
 
@@ -26,7 +27,6 @@ public:
 
 private:
   void checkClasses();
-  std::string resolvedText(const std::string &name, const std::vector<ResolvedValue> &values) const;
 
   const Program &program;
   const Facts *facts;

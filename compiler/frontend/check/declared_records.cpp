@@ -132,6 +132,8 @@ DeclaredRecords declaredRecords(const Records &records, const Model &model, cons
     declared.records.split = {"hash", data.splitBy, {data.shares[0], data.shares[1], data.shares[2]}};
   }
   declared.places["source"] = data.sourceSpan.range();
+  declared.places.reserve(data.columns.size());
+  declared.records.columns.reserve(data.columns.size());
   for (const auto &column : data.columns) {
     if (!column->type.empty()) {
       declared.records.columns.push_back(specOf(*column));

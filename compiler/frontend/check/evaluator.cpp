@@ -46,6 +46,7 @@ std::vector<std::string> Evaluator::valueNames(const Scope &scope) const {
       names.push_back(name);
     }
   }
+  std::sort(names.begin(), names.end()); // of names as near as each other a hint has the first
   return names;
 }
 

@@ -24,8 +24,14 @@ struct BoundCall {
   std::vector<Value> operands; // missing at the end: not given
   std::vector<Span> operandSpans;
   Attributes attributes;
-  std::map<std::string, Origin> origins;
+  std::map<std::string, Origin> origins; // of those that are given: others are at their defaults
   std::map<std::string, Span> spans;
+
+  std::pair<Origin, Span> written(const std::string &parameter) const {
+    const auto origin = origins.find(parameter);
+    const auto span = spans.find(parameter);
+    return {origin == origins.end() ? Origin::standard : origin->second, span == spans.end() ? Span{} : span->second};
+  }
 };
 
 class Evaluator {

@@ -70,17 +70,23 @@ Value GraphBuilder::valueOf(int node) const {
   return value;
 }
 
-int GraphBuilder::input(const std::string &name, bool isTarget, const Span &span, const std::string &axis) {
-  (isTarget ? predictedAt : readAt).emplace(name, span);
-  if (const auto known = inputs.find(name); known != inputs.end()) {
-    return known->second;
+int GraphBuilder::input(const std::string &name, const Column *column, bool isTarget, const Span &span, const std::string &axis) {
+  const auto [known, fresh] = inputs.try_emplace(name);
+  Input &input = known->second;
+  if (isTarget) {
+    predictedAt.emplace(name, span);
+  } else if (!input.readAt) {
+    input.readAt = span;
+  }
+  if (!fresh) {
+    return input.node;
   }
   GraphNode node;
   node.kind = GraphNode::Kind::input;
   node.op = name;
   node.path = name;
   node.range = span.range();
-  if (const Column *column = records.findColumn(name)) {
+  if (column != nullptr) {
     node.column = column->type;
     node.type = column->type == "class"  ? ValueType::index("", records.classCount(name))
                 : column->type == "set"  ? ValueType::vector(records.classCount(name))
@@ -90,9 +96,12 @@ int GraphBuilder::input(const std::string &name, bool isTarget, const Span &span
     node.type = ValueType::index(name, records.vocabularySize(name));
     records.use(name);
   }
-  const int index = emit(std::move(node));
-  inputs[name] = index;
-  return index;
+  return input.node = emit(std::move(node));
+}
+
+std::optional<Span> GraphBuilder::readAt(const std::string &name) const {
+  const auto found = inputs.find(name);
+  return found == inputs.end() ? std::nullopt : found->second.readAt;
 }
 
 int GraphBuilder::target(const Value &value, Accepts accepts, const std::string &op, const Span &span, bool *unknown,
@@ -122,7 +131,7 @@ int GraphBuilder::target(const Value &value, Accepts accepts, const std::string 
     reporter.report("needs-pooling", span, {{"op", op}});
     return -1;
   }
-  return input(column->name, true, span);
+  return input(column->name, column, true, span);
 }
 
 /// The loss of targets of that type, "" for none.
@@ -163,15 +172,15 @@ int GraphBuilder::tags(const Column &column, const std::string &op, const Span &
     problem = "what is tagged is " + describeType(*beside);
   } else if (feature == nullptr || records.typeOf(feature->draft.column) != "words") {
     problem = "`" + beside->axis() + "` is not made of words";
-  } else if (known != inputs.end() && !typeOf(known->second).sameRows(*beside)) {
-    problem = "`" + typeOf(known->second).axis() + "` has these tags already, and `" + beside->axis() + "` gets them too";
+  } else if (known != inputs.end() && !typeOf(known->second.node).sameRows(*beside)) {
+    problem = "`" + typeOf(known->second.node).axis() + "` has these tags already, and `" + beside->axis() + "` gets them too";
   }
   if (!problem.empty()) {
     reporter.report("tags-without-words", span, {{"op", op}, {"name", column.name}, {"problem", problem}},
                     {{column.span.range(), "declared here"}});
     return -1;
   }
-  return input(column.name, true, span, beside->axis());
+  return input(column.name, &column, true, span, beside->axis());
 }
 
 int GraphBuilder::operand(const Value &given, Accepts accepts, const std::string &op, const Span &span, bool *unknown,
@@ -206,7 +215,7 @@ int GraphBuilder::operand(const Value &given, Accepts accepts, const std::string
     if (value.column->type != "number" || accepts == Accepts::ids || accepts == Accepts::sequence) {
       return mismatch();
     }
-    return input(value.text, false, span);
+    return input(value.text, value.column.get(), false, span);
   case Value::Kind::draft:
     reporter.report("needs-tokenizer", span, {{"op", op}, {"name", value.draft->column}});
     return -1;
@@ -214,7 +223,7 @@ int GraphBuilder::operand(const Value &given, Accepts accepts, const std::string
     if (accepts != Accepts::ids && accepts != Accepts::any) {
       return mismatch("ids are names of tokens, not numbers to compute with", "write `|> embedding(...)` or `|> counts` first");
     }
-    return input(value.text, false, span);
+    return input(value.text, nullptr, false, span);
   case Value::Kind::head:
     return mismatch("the result of a head has an answer and a loss", "write `.answer` or `.loss`");
   case Value::Kind::instance:

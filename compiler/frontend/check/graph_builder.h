@@ -19,8 +19,9 @@ public:
 
   ModelGraph graph;
   const ValueType &typeOf(int node) const { return graph.nodes[static_cast<std::size_t>(node)].type; }
-  /// Where the model reads a column or feature first, by name; and where it predicts one.
-  const std::map<std::string, Span> &inputUses() const { return readAt; }
+  /// Where the model reads the column or feature first; nothing where it does not.
+  std::optional<Span> readAt(const std::string &name) const;
+  /// Where it predicts columns, by name.
   const std::map<std::string, Span> &targetUses() const { return predictedAt; }
 
   int emit(GraphNode node);
@@ -42,6 +43,13 @@ public:
   /// Reports lists that have not one number for each class.
   void checkClassCounts(const std::vector<ParameterSpec> &parameters, const Attributes &attributes, std::int64_t classes, const Span &span);
 
+private:
+  struct Input {
+    int node = -1;
+    std::optional<Span> readAt; // nothing where it is only predicted
+  };
+
+public:
   /// The graph as it is now is set aside while layers are tried that no model uses.
   class Trial {
   public:
@@ -53,13 +61,14 @@ public:
     void swap();
     GraphBuilder &builder;
     ModelGraph graph;
-    std::map<std::string, int> inputs;
+    NameMap<Input> inputs;
     std::int64_t spent = 0;
     bool full = false;
   };
 
 private:
-  int input(const std::string &name, bool target, const Span &span, const std::string &axis = "");
+  /// `column`: of that name; nullptr for a feature. `axis`: of tags.
+  int input(const std::string &name, const Column *column, bool target, const Span &span, const std::string &axis = "");
   int target(const Value &value, Accepts accepts, const std::string &op, const Span &span, bool *unknown, const ValueType *beside);
   int tags(const Column &column, const std::string &op, const Span &span, bool *unknown, const ValueType *beside);
   void reportWrongTarget(const Column &column, Accepts accepts, const std::string &op, const Span &span);
@@ -68,8 +77,8 @@ private:
   const Scopes &scopes;
   Records &records;
   Reporter &reporter;
-  std::map<std::string, int> inputs; // by name: node
-  std::map<std::string, Span> readAt, predictedAt;
+  NameMap<Input> inputs;
+  std::map<std::string, Span> predictedAt;
   std::int64_t spent = 0;
   bool full = false;
 };

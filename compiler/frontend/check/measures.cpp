@@ -468,7 +468,7 @@ void Measures::checkBound(const Span &span, const std::string &split, const std:
 void Measures::readExpect(const Entry &entry) {
   ExpectationSpec expectation;
   const SourceRange range = entry.span.range();
-  expectation.place = range.file + ":" + std::to_string(range.line) + ":" + std::to_string(range.column);
+  expectation.place = range.file.text() + ":" + std::to_string(range.line) + ":" + std::to_string(range.column);
   expectation.comparison = entry.comparison;
   bool higher = true;
   const auto name = resultName(entry.value, {"test", "dev", "train"}, &expectation.split, &higher);

@@ -209,9 +209,7 @@ Value Model::applyHead(const Instance &instance, const Inputs &inputs, const std
   part.op = "loss_of";
   part.type = ValueType::scalar();
   value.loss = builder.emit(part);
-  value.target = column;
-  value.decoder = manifest.name;
-  value.decoderAttributes = std::move(attributes);
+  value.predicted = std::make_shared<Predicted>(column, manifest.name, std::move(attributes));
   return value;
 }
 
@@ -224,9 +222,7 @@ Value Model::applyLearner(const Instance &instance, const Inputs &inputs, const 
   }
   value = builder.valueOf(nodes[0]);
   value.kind = Value::Kind::head;
-  value.learner = true;
-  value.decoder = manifest.name;
-  value.decoderAttributes = instance.attributes;
+  value.predicted = std::make_shared<Predicted>("", manifest.name, instance.attributes, true);
   return value;
 }
 
@@ -387,8 +383,7 @@ private:
     Value value = model.builder.valueOf(node);
     value.kind = Value::Kind::head;
     value.loss = loss.node;
-    value.target = target;
-    value.decoder = model.scopes.headOf(targetType);
+    value.predicted = std::make_shared<Predicted>(target, model.scopes.headOf(targetType));
     return value;
   }
 
@@ -423,7 +418,7 @@ Value Model::applyDefinition(const Instance &instance, const Inputs &inputs, con
 
 void Model::checkUnusedDefinitions() {
   const GraphBuilder::Trial trial(builder);
-  settings.forgetResolved(true);
+  const bool forgot = settings.forgetResolved(true);
   const bool known = unknownTimes; // of the model, whatever a layer that is tried repeats
   for (const auto &unit : program.units) {
     for (const Definition &definition : unit->ast.definitions) {
@@ -445,7 +440,7 @@ void Model::checkUnusedDefinitions() {
     }
   }
   unknownTimes = known;
-  settings.forgetResolved(false);
+  settings.forgetResolved(forgot);
 }
 
 // ---- the block
@@ -482,13 +477,14 @@ void Model::bindEntry(const Entry &entry, Scope &scope, const std::string &path)
 void Model::addAnswer(const std::string &name, const Value &head) {
   Answer answer;
   answer.name = name;
-  answer.target = head.target;
+  const Predicted &predicted = *head.predicted;
+  answer.target = predicted.target;
   answer.head = head.head;
   answer.value = head.node;
   answer.loss = head.loss;
-  answer.decoder = head.decoder;
-  answer.parameters = head.decoderAttributes;
-  answer.learner = head.learner;
+  answer.decoder = predicted.decoder;
+  answer.parameters = predicted.parameters;
+  answer.learner = predicted.learner;
   builder.graph.answers.push_back(std::move(answer));
 }
 
@@ -542,9 +538,9 @@ void Model::read() {
   if (builder.graph.answers.empty() && !poisoned && reporter.errors() == before && !records.data().columns.empty()) {
     reportNoAnswer(block->keywordSpan);
   }
-  for (const auto &[name, span] : builder.inputUses()) {
-    if (const auto target = builder.targetUses().find(name); target != builder.targetUses().end()) {
-      reporter.report("target-as-input", span, {{"name", name}}, {{target->second.range(), "the target of this head"}});
+  for (const auto &[name, target] : builder.targetUses()) {
+    if (const auto read = builder.readAt(name)) {
+      reporter.report("target-as-input", *read, {{"name", name}}, {{target.range(), "the target of this head"}});
     }
   }
   isGood = reporter.errors() == before && !poisoned;

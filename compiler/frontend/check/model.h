@@ -39,7 +39,7 @@ private:
   Value callSignature(const Callable &callable, const Expression &call, std::optional<Value> flow, const Span &flowSpan, Scope &scope,
                       Place &place);
   void resolveParameters(const Signature &signature, const Attributes &attributes, const std::string &path,
-                         const std::function<std::pair<Origin, Span>(const std::string &name)> &written);
+                         const Settings::Written &written);
   Value dimension(const Callable &callable, const Expression &call, Scope &scope, Place &place);
   Value makeRepeat(const Expression &call, std::optional<Value> flow, const Span &flowSpan, Scope &scope, Place &place);
   Value repeated(const Expression &what, Scope &scope, bool &reported);

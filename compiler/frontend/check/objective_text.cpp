@@ -91,11 +91,14 @@ std::string formatObjective(const ModelGraph &graph, int objective, const Scope 
   for (const Answer &answer : graph.answers) {
     names.emplace(answer.value, answer.name + ".answer");
   }
+  std::map<int, std::string_view> bound; // of several names the first
   for (const auto &[name, declared] : top.values) {
     if (declared.value.kind == Value::Kind::node) {
-      names.emplace(declared.value.node, name);
+      const auto [held, fresh] = bound.emplace(declared.value.node, name);
+      held->second = std::min<std::string_view>(held->second, name);
     }
   }
+  names.insert(bound.begin(), bound.end());
   return Printer(graph, names).print(objective, 0);
 }
 

@@ -11,8 +11,9 @@ Records::Records(const Program &files, const Facts *known, Scopes &names, Settin
     : program(files), facts(known), scopes(names), settings(set), evaluator(evaluating), values(reading), reporter(reports) {}
 
 const Column *Records::findColumn(const std::string &name) const {
-  const auto found = columnByName.find(name);
-  return found == columnByName.end() ? nullptr : dataBlock.columns[found->second].get();
+  const auto found = scopes.top.values.find(name);
+  const Column *const column = found == scopes.top.values.end() ? nullptr : found->second.value.column.get();
+  return column != nullptr && column->name == name ? column : nullptr; // another name may be bound to the same column
 }
 
 std::string Records::typeOf(const std::string &column) const {
@@ -197,7 +198,6 @@ void Records::readColumn(const Entry &entry) {
   value.text = entry.name;
   value.column = column;
   if (scopes.declare(scopes.top, entry.name, entry.nameSpan, std::move(value))) {
-    columnByName.emplace(entry.name, dataBlock.columns.size());
     dataBlock.columns.push_back(std::move(column));
   }
 }

@@ -76,11 +76,10 @@ private:
   SettingValues &values;
   Reporter &reporter;
   DataBlock dataBlock;
-  std::map<std::string, std::size_t> columnByName; // index into dataBlock.columns
   std::vector<Feature> featureList;
-  std::map<std::string, std::size_t> featureByName; // index into featureList
-  std::map<std::string, std::string> featureByFlow; // name, by the text of its steps
-  std::map<std::string, int> inlineFeatures;        // how many the model has made of a base name
+  NameMap<std::size_t> featureByName; // index into featureList
+  NameMap<std::string> featureByFlow; // name, by the text of its steps
+  NameMap<int> inlineFeatures;        // how many the model has made of a base name
 };
 
 } // namespace penstock::frontend

@@ -3,6 +3,7 @@
 
 #include "compiler/frontend/check/reporter.h"
 #include "compiler/frontend/check/value.h"
+#include "runtime/base/names.h"
 
 #include <set>
 
@@ -14,7 +15,7 @@ struct Scope {
     Value value;
     Span span;
   };
-  std::map<std::string, Declared> values;
+  NameMap<Declared> values;
   std::map<std::string, std::pair<std::shared_ptr<Instance>, Span>> instances;
   std::set<std::string> bindings; // names that the body binds: ordinals keep clear of them
 };

@@ -155,14 +155,10 @@ Choice SettingValues::choose(const Expression &expression, const std::vector<Sig
   const bool ofData = key.compare(0, 5, "data.") == 0;
   choice.good = bound.good && (!ofData || checkKnown(bound.attributes, choice.name, bound.spans, expression.span, reporter));
   settings.resolve(key, choice.name, origin, expression.span);
-  for (const ParameterSpec &parameter : chosen->parameters) {
-    const auto value = bound.attributes.find(parameter.name);
-    if (value != bound.attributes.end()) {
-      const Origin from = bound.origins[parameter.name];
-      const Origin one = from == Origin::file && origin == Origin::commandLine ? Origin::commandLine : from;
-      settings.resolve(key + "." + parameter.name, formatAttribute(value->second, &parameter), one, bound.spans[parameter.name]);
-    }
-  }
+  settings.resolveParameters(key, *chosen, bound.attributes, [&](const std::string &name) {
+    const auto [from, span] = bound.written(name);
+    return std::pair(from == Origin::file && origin == Origin::commandLine ? Origin::commandLine : from, span);
+  });
   choice.attributes = std::move(bound.attributes);
   return choice;
 }

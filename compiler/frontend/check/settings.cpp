@@ -2,6 +2,8 @@
 
 #include "compiler/frontend/other_tools.h"
 
+#include <algorithm>
+
 namespace penstock::frontend {
 
 using diagnostics::nearest;
@@ -20,18 +22,43 @@ const Setting *find(const BlockSettings &settings, const char *name) {
 Settings::Settings(const Program &files, std::vector<Override> sets, Reporter &reports)
     : program(files), overrides(std::move(sets)), reporter(reports) {}
 
-void Settings::resolve(const std::string &key, const std::string &value, Origin origin, const Span &span) {
-  if (!trial && resolvedKeys.insert(key).second) {
-    values.push_back({key, value, origin, span});
+void Settings::resolve(std::string key, std::string value, Origin origin, const Span &span) {
+  if (!forgets) {
+    values.push_back({std::move(key), std::move(value), origin, span});
   }
 }
 
-std::vector<ResolvedValue> Settings::resolved() const {
+void Settings::resolveParameters(const std::string &key, const Signature &signature, const Attributes &attributes, const Written &written) {
+  for (std::size_t i = 0; i < signature.parameters.size() && !forgets; ++i) {
+    const ParameterSpec &parameter = signature.parameters[i];
+    if (const auto value = attributes.find(parameter.name); value != attributes.end()) {
+      const auto [origin, span] = written(parameter.name);
+      resolve(key + "." + parameter.name, formatAttribute(value->second, &parameter), origin, span);
+    }
+  }
+}
+
+std::vector<ResolvedValue> Settings::takeResolved() {
+  std::vector<std::pair<std::size_t, std::size_t>> byHash; // of the key: its place
+  byHash.reserve(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    byHash.emplace_back(std::hash<std::string>()(values[i].key), i);
+  }
+  std::sort(byHash.begin(), byHash.end());
+  std::vector<bool> again(values.size());
+  for (std::size_t i = 0; i < byHash.size(); ++i) {
+    for (std::size_t j = i + 1; j < byHash.size() && byHash[j].first == byHash[i].first; ++j) {
+      again[byHash[j].second] = again[byHash[j].second] || values[byHash[j].second].key == values[byHash[i].second].key;
+    }
+  }
   std::vector<ResolvedValue> all;
   all.reserve(values.size());
-  for (const Resolved &one : values) {
-    all.push_back({one.key, one.value, originName(one.origin), one.span.range()});
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (Resolved &one = values[i]; !again[i]) {
+      all.push_back({std::move(one.key), std::move(one.value), originName(one.origin), one.span.range()});
+    }
   }
+  values.clear();
   return all;
 }
 

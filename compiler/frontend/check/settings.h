@@ -4,7 +4,9 @@
 #include "compiler/frontend/check/reporter.h"
 #include "compiler/frontend/check/value.h"
 
+#include <functional>
 #include <set>
+#include <utility>
 
 namespace penstock::frontend {
 
@@ -57,10 +59,15 @@ public:
   const std::string &folderOf(Span span) const;
 
   /// Says what a value is and where it came from. Of two for one key the first counts.
-  void resolve(const std::string &key, const std::string &value, Origin origin, const Span &span = {});
-  /// While `on` what is resolved is of a trial and forgotten.
-  void forgetResolved(bool on) { trial = on; }
-  std::vector<ResolvedValue> resolved() const;
+  void resolve(std::string key, std::string value, Origin origin, const Span &span = {});
+  /// What a parameter's value is worth and where it was written.
+  using Written = std::function<std::pair<Origin, Span>(const std::string &parameter)>;
+  /// The same of each parameter that has a value, below `key`.
+  void resolveParameters(const std::string &key, const Signature &signature, const Attributes &attributes, const Written &written);
+  /// While `on` nobody will ask for what is resolved: it is of a trial, and forgotten. Gives what was said before.
+  bool forgetResolved(bool on) { return std::exchange(forgets, on); }
+  /// Hands over what was resolved.
+  std::vector<ResolvedValue> takeResolved();
 
 private:
   const Program &program;
@@ -73,8 +80,7 @@ private:
     Span span; // its place is looked for when all is asked for
   };
   std::vector<Resolved> values;
-  std::set<std::string> resolvedKeys;
-  bool trial = false;
+  bool forgets = false;
 };
 
 } // namespace penstock::frontend

@@ -47,6 +47,14 @@ struct FeatureDraft {
   Span maxLengthSpan;
 };
 
+/// What the result of a head says of its answer.
+struct Predicted {
+  std::string target; // the column
+  std::string decoder;
+  Attributes parameters; // of the decoder
+  bool learner = false;  // the decoder is one
+};
+
 struct Value {
   enum class Kind {
     error,   // reported already
@@ -75,12 +83,9 @@ struct Value {
   std::string text; // also: name of a column or feature, unit of a quantity
   std::vector<Value> items;
   std::shared_ptr<const Column> column;
-  int node = -1, loss = -1, head = -1; // head: node is its answer
-  ValueType type;                      // of `node`
-  std::string target;                  // head: column that it predicts
-  std::string decoder;
-  Attributes decoderAttributes;
-  bool learner = false; // head: the decoder is a learner
+  int node = -1, loss = -1, head = -1;        // head: node is its answer
+  ValueType type;                             // of `node`
+  std::shared_ptr<const Predicted> predicted; // of a head
   std::shared_ptr<FeatureDraft> draft;
   std::shared_ptr<Instance> instance;
 
