@@ -123,17 +123,6 @@ Result<std::string> tokenizerIdentity(const LinkedFeature &feature, const std::s
   return feature.plugin + " " + info.version + " " + info.build + " " + json.dump();
 }
 
-std::string fileNameOf(const std::string &name) {
-  std::string text;
-  for (const char byte : name) {
-    const auto code = static_cast<unsigned char>(byte);
-    const bool plain =
-        (code >= 'a' && code <= 'z') || (code >= 'A' && code <= 'Z') || (code >= '0' && code <= '9') || code == '_' || code == '-';
-    text += plain ? std::string(1, byte) : fmt::format("%{:02X}", code);
-  }
-  return text;
-}
-
 namespace {
 
 /// The fitted state of a feature, from where the facts say it lies: a cache entry, or hexadecimal
@@ -196,7 +185,7 @@ Status writeFeature(const LinkedFeature &feature, const Json &facts, const std::
   }
   if (described.at("fits").get<bool>()) {
     PENSTOCK_ASSIGN(const std::string state, stateOf(facts, feature.name));
-    const std::string file = fileNameOf(feature.name) + ".state";
+    const std::string file = vocabularyFile(feature.name);
     PENSTOCK_TRY(writeFileAtomically(folder + "/" + file, state, false));
     entry["state"] = file;
   }
@@ -218,9 +207,9 @@ Status writeInto(const RecordProgram &program, const Json &facts, const std::str
       numbers[column.name] = {{"mean", fact.at("mean")}, {"std", fact.at("std")}, {"median", fact.at("median")}};
     }
   }
-  PENSTOCK_TRY(writeFileAtomically(folder + "/tokenizers.json", index.dump(2) + "\n", false));
-  PENSTOCK_TRY(writeFileAtomically(folder + "/classes.json", classes.dump(2) + "\n", false));
-  return writeFileAtomically(folder + "/numbers.json", numbers.dump(2) + "\n", false);
+  PENSTOCK_TRY(writeFileAtomically(folder + "/" + tokenizersFile, index.dump(2) + "\n", false));
+  PENSTOCK_TRY(writeFileAtomically(folder + "/" + classesFile, classes.dump(2) + "\n", false));
+  return writeFileAtomically(folder + "/" + numbersFile, numbers.dump(2) + "\n", false);
 }
 
 /// Where the members of a damaged file are missing or of another kind.
@@ -235,8 +224,6 @@ const Json &member(const Json &json, const std::string &name, const char *file) 
   }
   return *found;
 }
-
-constexpr const char *tokenizersFile = "tokenizers.json", *classesFile = "classes.json", *numbersFile = "numbers.json";
 
 Result<Json> readPart(const FittedFolder &folder, const char *name) {
   PENSTOCK_ASSIGN(const std::string text, readFittedFile(folder, name));

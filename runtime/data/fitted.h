@@ -63,7 +63,4 @@ Result<Fitted> readFitted(const RecordProgram &program, const FittedFolder &fold
 /// and one of 30,000 words takes 50 ms.
 Status makeTokenizers(const RecordProgram &program, Fitted &fitted, TokenizerFactory &factory);
 
-/// A name as part of a file name: bytes other than letters, digits, `_` and `-` become %XX.
-std::string fileNameOf(const std::string &name);
-
 } // namespace penstock

@@ -4,6 +4,8 @@
 #include "runtime/base/hash.h"
 #include "runtime/data/run_text.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <system_error>
 
@@ -14,6 +16,19 @@ using Json = nlohmann::ordered_json;
 
 // A vocabulary of a large language is some hundred MiB.
 static constexpr std::size_t largest = std::size_t{1} << 36;
+
+std::string fileNameOf(const std::string &name) {
+  std::string text;
+  for (const char byte : name) {
+    const auto code = static_cast<unsigned char>(byte);
+    const bool plain =
+        (code >= 'a' && code <= 'z') || (code >= 'A' && code <= 'Z') || (code >= '0' && code <= '9') || code == '_' || code == '-';
+    text += plain ? std::string(1, byte) : fmt::format("%{:02X}", code);
+  }
+  return text;
+}
+
+std::string vocabularyFile(const std::string &feature) { return fileNameOf(feature) + ".state"; }
 
 static Status damaged(const FittedFolder &folder, const std::string &name, const std::string &why) {
   return damagedFile(folder.path + "/" + name,
@@ -65,9 +80,9 @@ Status checkFittedPath(const FittedFolder &folder, const std::string &name) {
   return {};
 }
 
-Status checkFitted(const FittedFolder &folder, const std::string &without) {
+Status checkFitted(const FittedFolder &folder, const std::set<std::string> &without) {
   for (const auto &[name, hash] : folder.hashes) {
-    if (!name.ends_with(without)) {
+    if (!without.contains(name)) {
       PENSTOCK_TRY(readFittedFile(folder, name).status());
     }
   }

@@ -4,9 +4,17 @@
 #include "runtime/base/status.h"
 
 #include <map>
+#include <set>
 #include <string>
 
 namespace penstock {
+
+// Its files, beside those that a tokenizer reads.
+inline constexpr const char *tokenizersFile = "tokenizers.json", *classesFile = "classes.json", *numbersFile = "numbers.json";
+/// The state of a feature's tokenizer.
+std::string vocabularyFile(const std::string &feature);
+/// A name as part of a file name: bytes other than letters, digits, `_` and `-` become %XX.
+std::string fileNameOf(const std::string &name);
 
 struct FittedFolder {
   FittedFolder() = default;
@@ -25,8 +33,8 @@ Result<std::string> readFittedFile(const FittedFolder &folder, const std::string
 /// Compares a file or a folder that a plugin reads by its path; of a file in a folder below, all of that folder, whose files stand beside
 /// it.
 Status checkFittedPath(const FittedFolder &folder, const std::string &name);
-/// Compares all files that stand in `hashes`, but for those whose name ends with `without`.
-Status checkFitted(const FittedFolder &folder, const std::string &without);
+/// Compares all files that stand in `hashes`, but for those of `without`.
+Status checkFitted(const FittedFolder &folder, const std::set<std::string> &without);
 /// Hashes of all files below a folder, by path.
 Result<std::map<std::string, std::string>> hashesBelow(const std::string &folder);
 

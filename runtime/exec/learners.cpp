@@ -5,16 +5,15 @@
 #include "runtime/exec/evaluate.h"
 #include "runtime/exec/interrupt.h"
 
+#include <algorithm>
 #include <vector>
 
 namespace penstock {
 
 namespace {
 
-std::string stateFile(const std::string &answer) { return answer + learnerEnding; }
-
 struct Fitting {
-  const AnswerSpec *answer = nullptr;
+  const Fit *what = nullptr;
   int output = -1;
   std::int64_t width = 0;
   std::unique_ptr<LearnerFit> fit;
@@ -22,8 +21,8 @@ struct Fitting {
 
 } // namespace
 
-Status fitLearners(Program &program, const std::shared_ptr<const Dataset> &train, const RunConfig &config, PluginHost &host,
-                   FittedFolder &fitted) {
+Status fitLearners(Program &program, const std::shared_ptr<const Dataset> &train, const RunConfig &config, const std::vector<Fit> &fits,
+                   PluginHost &host, FittedFolder &fitted) {
   const int entry = program.entry("predict");
   std::vector<Fitting> learners;
   for (const AnswerSpec &answer : config.answers) {
@@ -34,10 +33,15 @@ Status fitLearners(Program &program, const std::shared_ptr<const Dataset> &train
     if (output < 0) {
       return internalError("the compiled program has no output for the answer `" + answer.name + "`; please report this");
     }
-    Fitting one = {&answer, output, program.table().entries[entry].outputs[output].type->width, nullptr};
-    PENSTOCK_ASSIGN(one.fit, fitLearner(host, answer.decoder, jsonText(answer.parameters), one.width));
-    if (one.fit != nullptr) {
-      learners.push_back(std::move(one));
+    const std::int64_t width = program.table().entries[entry].outputs[output].type->width;
+    PENSTOCK_ASSIGN(std::unique_ptr<LearnerFit> fit, fitLearner(host, answer.decoder, jsonText(answer.parameters), width));
+    const auto listed =
+        std::find_if(fits.begin(), fits.end(), [&](const Fit &one) { return one.time == FitTime::weights && one.name == answer.name; });
+    if ((fit != nullptr) != (listed != fits.end())) {
+      return internalError("the list of what the run fits disagrees with the learner of `" + answer.name + "`; please report this");
+    }
+    if (fit != nullptr) {
+      learners.push_back({&*listed, output, width, std::move(fit)});
     }
   }
   if (learners.empty()) {
@@ -90,9 +94,8 @@ Status fitLearners(Program &program, const std::shared_ptr<const Dataset> &train
   }
   for (const Fitting &one : learners) {
     PENSTOCK_ASSIGN(const std::string state, one.fit->end());
-    const std::string name = stateFile(one.answer->name);
-    PENSTOCK_TRY(writeFileAtomically(fitted.path + "/" + name, state));
-    fitted.hashes[name] = hash64Hex(state);
+    PENSTOCK_TRY(writeFileAtomically(fitted.path + "/" + one.what->file, state));
+    fitted.hashes[one.what->file] = hash64Hex(state);
   }
   return Status::success();
 }
@@ -101,7 +104,7 @@ Result<std::unique_ptr<const Learner>> openLearner(const AnswerSpec &answer, Plu
   PENSTOCK_ASSIGN(const PluginManifest *const manifest, host.manifest(answer.decoder, PluginKind::learner));
   std::string state;
   if (manifest->fits) {
-    PENSTOCK_ASSIGN(state, readFittedFile(fitted, stateFile(answer.name)));
+    PENSTOCK_ASSIGN(state, readFittedFile(fitted, learnerFile(answer.name)));
   }
   return makeLearner(host, answer.decoder, jsonText(answer.parameters), state);
 }

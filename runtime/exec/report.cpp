@@ -171,6 +171,15 @@ Status writeReport(const std::string &folder, const RunRecord &record) {
       html += fmt::format("<h2>Report on {}</h2>\n<pre>{}</pre>\n", escaped(result.split), escaped(text));
     }
   }
+  if (!record.fits.empty()) {
+    html += "<h2>Fitted</h2>\n<table><tr><th>of</th><th>what</th><th>by</th><th>from</th><th>when</th></tr>\n";
+    for (const Fit &fit : record.fits) {
+      html += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n", escaped(fit.name), escaped(fit.what),
+                          escaped(fit.by), fit.split.empty() ? "the run of <code>from</code>" : escaped(fit.split),
+                          fit.time == FitTime::data ? "before step 0" : "when the weights were final");
+    }
+    html += "</table>\n";
+  }
   html += "<h2>Resolved values</h2>\n<table><tr><th>setting</th><th>value</th><th>from</th></tr>\n";
   for (const ResolvedSpec &value : config.resolved) {
     html += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td></tr>\n", escaped(value.key), escaped(value.value), escaped(value.origin));

@@ -47,6 +47,11 @@ Status writeRunRecord(const std::string &folder, const RunRecord &record, bool d
   json["program"] = {{"file", "program.so"}, {"hash", record.programHash}, {"profiled", record.profiled}};
   json["weights"] = {{"file", "model.safetensors"}, {"hash", record.weightsHash}};
   json["fitted"] = record.fitted;
+  json["fits"] = Json::array();
+  for (const Fit &fit : record.fits) {
+    json["fits"].push_back(
+        {{"name", fit.name}, {"what", fit.what}, {"time", nameOf(fit.time)}, {"by", fit.by}, {"split", fit.split}, {"file", fit.file}});
+  }
   json["plugins"] = Json::array();
   for (const RunPlugin &plugin : record.plugins) {
     json["plugins"].push_back({{"kind", plugin.kind}, {"name", plugin.name}, {"version", plugin.version}, {"hash", plugin.hash}});
@@ -118,6 +123,10 @@ Result<RunRecord> readRunRecord(const std::string &folder) {
       if (const std::filesystem::path file = name; file.is_absolute() || file.lexically_normal() != file || name.starts_with("..")) {
         return damagedFile(path, "it names a file of `fitted` that lies elsewhere" + again);
       }
+    }
+    for (const Json &fit : json.value("fits", Json::array())) { // earlier releases kept none
+      const FitTime time = fit.at("time") == nameOf(FitTime::weights) ? FitTime::weights : FitTime::data;
+      record.fits.push_back({fit.at("name"), fit.at("what"), time, fit.at("by"), fit.at("split"), fit.at("file")});
     }
     for (const Json &plugin : json.at("plugins")) {
       record.plugins.push_back({plugin.at("kind"), plugin.at("name"), plugin.at("version"), plugin.at("hash")});

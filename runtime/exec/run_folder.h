@@ -12,6 +12,7 @@
 
 #include "runtime/base/status.h"
 #include "runtime/exec/evaluate.h"
+#include "runtime/exec/fits.h"
 #include "runtime/exec/run_config.h"
 #include "runtime/exec/run_plugins.h"
 
@@ -30,6 +31,7 @@ struct RunRecord {
   std::string weightsHash;                   // of model.safetensors; "" before the end
   bool profiled = false;                     // program.so says what its steps do
   std::map<std::string, std::string> fitted; // XXH64 of the files of fitted/; none before they are written, learners at the end
+  std::vector<Fit> fits;                     // what they hold, and from when on
   std::vector<RunPlugin> plugins;
   std::string level;
   std::string kernels; // whose contractions computed, see kernelsOf in kernel_table.h

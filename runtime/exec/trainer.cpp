@@ -232,12 +232,14 @@ Status Trainer::openProgram() {
 
 // A resumed run needs what it was begun with. The same data give it again.
 Status Trainer::openFitted() {
+  outcome.record.fits = fitsOf(config, host);
+  const std::set<std::string> later = filesOf(outcome.record.fits, FitTime::weights); // are made anew at the end
   fitted = FittedFolder(folder->file("fitted"), outcome.record.fitted);
   if (folder->continues()) {
     if (fitted.hashes.empty()) {
       return damagedFile(folder->file("run.json"), "it does not say what the run was fitted to; train again into another folder");
     }
-    const Status whole = checkFitted(fitted, learnerEnding); // learners fit again at the end
+    const Status whole = checkFitted(fitted, later);
     if (whole.ok()) {
       return {};
     }
@@ -245,7 +247,7 @@ Status Trainer::openFitted() {
   }
   PENSTOCK_ASSIGN(FittedFolder written, writeFitted(config.records, request.facts, fitted.path));
   for (const auto &[name, hash] : fitted.hashes) {
-    const bool same = name.ends_with(learnerEnding) || (written.hashes.contains(name) && written.hashes[name] == hash);
+    const bool same = later.contains(name) || (written.hashes.contains(name) && written.hashes[name] == hash);
     if (!same) {
       return environmentError("`" + fitted.path + "/" + name +
                               "` was damaged, and writing it from the data again gives another one, so this "
@@ -648,7 +650,7 @@ Status Trainer::finish() {
                                     record.keptStep, name));
   }
   PENSTOCK_ASSIGN(record.weightsHash, writeSafetensors(folder->file("model.safetensors"), kept, {{"format", "penstock"}}));
-  if (const Status learned = fitLearners(*program, train, config, host, fitted); !learned.ok()) {
+  if (const Status learned = fitLearners(*program, train, config, record.fits, host, fitted); !learned.ok()) {
     return learned.code() == ErrorCode::interrupted
                ? Status(ErrorCode::interrupted, "interrupted while fitting the learners; continue with\n  " + request.resumeCommand)
                : learned;

@@ -372,7 +372,14 @@ evaluate {
         basics = self.folder / "dsl_examples/basics"
         nearest, embed = basics / "nearest.pipe", basics / "embed.pipe"
         self.penstock("train", nearest, "--quiet", "--out", out, "--set", "k=3")
-        plugins = json.loads((out / "run.json").read_text())["plugins"]
+        record = json.loads((out / "run.json").read_text())
+        fits = {fit["what"]: fit for fit in record["fits"]}
+        self.assertEqual({what: (fit["name"], fit["time"], fit["by"], fit["split"]) for what, fit in fits.items()},
+                         {"vocabulary": ("text_words", "data", "words", "train"), "learner": ("answer", "weights", "nearest", "train")})
+        for fit in fits.values():
+            self.assertIn(fit["file"], record["fitted"])
+        self.assertIn("when the weights were final", (out / "report.html").read_text())
+        plugins = record["plugins"]
         self.assertIn(("learner", "nearest"), [(plugin["kind"], plugin["name"]) for plugin in plugins])
         with open(self.data / "maintenance/train.csv", newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))

@@ -1,0 +1,48 @@
+#include "runtime/exec/fits.h"
+
+#include "runtime/data/fitted_folder.h"
+
+namespace penstock {
+
+std::string learnerFile(const std::string &answer) { return answer + ".learner"; }
+
+std::vector<Fit> fitsOf(const RunConfig &config, const PluginHost &host) {
+  std::vector<Fit> fits;
+  const auto makes = [&](const std::string &plugin, PluginKind kind) {
+    const Result<const PluginManifest *> manifest = host.manifest(plugin, kind);
+    return !manifest.ok() || (*manifest)->fits;
+  };
+  const std::string split = config.records.fitted.empty() ? "train" : "";
+  for (const FeatureSpec &feature : config.records.features) {
+    for (const StepSpec &step : feature.steps) {
+      if (!step.plugin.empty() && makes(step.plugin, PluginKind::tokenizer)) {
+        fits.push_back({feature.name, "vocabulary", FitTime::data, step.plugin, split, vocabularyFile(feature.name)});
+      }
+    }
+  }
+  for (const ColumnSpec &column : config.records.columns) {
+    if (column.hasClasses() && !column.classes) {
+      fits.push_back({column.name, "classes", FitTime::data, "", split, classesFile});
+    } else if (column.type == ColumnSpec::Type::number) {
+      fits.push_back({column.name, "statistics", FitTime::data, "", split, numbersFile});
+    }
+  }
+  for (const AnswerSpec &answer : config.answers) {
+    if (answer.learner && makes(answer.decoder, PluginKind::learner)) {
+      fits.push_back({answer.name, "learner", FitTime::weights, answer.decoder, "train", learnerFile(answer.name)});
+    }
+  }
+  return fits;
+}
+
+std::set<std::string> filesOf(const std::vector<Fit> &fits, FitTime time) {
+  std::set<std::string> files;
+  for (const Fit &fit : fits) {
+    if (fit.time == time) {
+      files.insert(fit.file);
+    }
+  }
+  return files;
+}
+
+} // namespace penstock
