@@ -128,6 +128,7 @@ const std::vector<DiagnosticInfo> entries = {
     {"missing-source", error, "D1", "the `data` block has no `source`", "records come from a source", "write `source: csv(...)`", ""},
     {"unknown-choice", error, "D2", "`{value}` is not {what}", "{what} is {choices}", "did you mean `{nearest}`?", "write one of them"},
     {"unknown-capture", error, "D3", "the path captures `{capture}`", "a path captures `{split}` only", "did you mean `{split}`?", ""},
+    {"path-not-local", error, "D15", "the path has the part `{part}`", "a source's path names files of this machine: {rule}", "{hint}", ""},
     {"missing-split", error, "D4", "nothing says which records are for training",
      "a path has `{split}`, or its source flows into `split(by: column)`",
      "write `{split}` into the path, or `|> split(by: ...)` after the source", ""},

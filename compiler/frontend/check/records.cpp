@@ -129,11 +129,34 @@ bool Records::readSplit(const Expression &split, Origin origin) {
   return false;
 }
 
+/// A home that the shell would know, an address or a drive: looked for below the file's folder they would only seem to be missing.
+static bool checkLocal(const std::string &path, const Span &span, Reporter &reporter) {
+  for (std::size_t from = 0; from < path.size();) {
+    const std::size_t end = std::min(path.find('/', from), path.size());
+    const std::string part = path.substr(from, end - from);
+    const bool home = part == "~", place = part.size() > 1 && part.back() == ':';
+    if (home || place) {
+      reporter.report("path-not-local", span,
+                      {{"part", part.substr(0, 40)},
+                       {"rule", home               ? "`~` is not expanded"
+                                : part.size() == 2 ? "there are no drives"
+                                                   : "nothing is downloaded from an address"},
+                       {"hint", home ? "write the full path of the folder" : "copy the files here, and write their path"}});
+      return false;
+    }
+    from = end + 1;
+  }
+  return true;
+}
+
 bool Records::readFormat(const Choice &source, const Span &span) {
   const Attributes &given = source.attributes;
   dataBlock.source = source.name;
   dataBlock.path = std::get<std::string>(given.at("path"));
   checkCaptures(dataBlock.path, span);
+  if (!checkLocal(dataBlock.path, span, reporter)) {
+    return false;
+  }
   if (const auto delimiter = given.find("delimiter"); delimiter != given.end()) {
     dataBlock.delimiter = std::get<std::string>(delimiter->second);
     const std::string &sign = dataBlock.delimiter;
