@@ -147,6 +147,7 @@ const std::vector<SettingSpec> &trainSettings() {
         {"freeze"},
         {"rates"},
         count("accumulate", train.accumulate, 1, many, "parts a step"),
+        {"shuffle", flag("shuffle", train.shuffle, "whether every epoch has an order of its own; `false`: that of the files")},
         {"from"}};
   }();
   return list;

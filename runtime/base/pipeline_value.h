@@ -214,6 +214,7 @@ struct TrainSpec {
   std::int64_t steps = -1;
   std::int64_t batch = 32;     // records a part of a step
   std::int64_t accumulate = 1; // parts a step, but for the last step of an epoch
+  bool shuffle = true;         // each epoch has an order of its own; false: that of the files
   std::uint64_t seed = 42;
   std::int64_t logEvery = 1;
   double validateEpochs = 1;       // evaluate dev every so many epochs; 0: never
@@ -226,8 +227,8 @@ struct TrainSpec {
   static constexpr auto fields() {
     return std::tuple(part("objectives", &TrainSpec::objectives, ""), field("epochs", &TrainSpec::epochs, Role::weights),
                       field("steps", &TrainSpec::steps, Role::weights), field("batch", &TrainSpec::batch, Role::weights),
-                      field("accumulate", &TrainSpec::accumulate, Role::code), field("seed", &TrainSpec::seed, Role::weights),
-                      field("log_every", &TrainSpec::logEvery, Role::weights),
+                      field("accumulate", &TrainSpec::accumulate, Role::code), field("shuffle", &TrainSpec::shuffle, Role::weights),
+                      field("seed", &TrainSpec::seed, Role::weights), field("log_every", &TrainSpec::logEvery, Role::weights),
                       field("validate_epochs", &TrainSpec::validateEpochs, Role::weights, "validate"),
                       field("validate_steps", &TrainSpec::validateSteps, Role::weights, "validate"),
                       field("keep_metric", &TrainSpec::keepMetric, Role::weights, "keep"),

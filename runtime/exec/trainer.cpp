@@ -542,7 +542,7 @@ Status Trainer::loop() {
   }
   BatchStream::Plan plan;
   plan.batch = config.train.batch;
-  plan.shuffle = true;
+  plan.shuffle = config.train.shuffle;
   plan.seed = config.train.seed;
   plan.together = std::min(config.train.accumulate, partsPerEpoch);
   plan.firstStep = firstPartOf(state.step);

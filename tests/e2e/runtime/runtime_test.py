@@ -366,6 +366,42 @@ class Learning(Case):
         about = json.loads((self.folder / "thread/run.json").read_text())["train"]
         self.assertEqual(about["steps_per_epoch"], -(-about["records"] // 21))
 
+    def testInTheOrderOfTheFiles(self):
+        (self.tasks / "ordered.pipe").write_text("""pipe 1
+pipeline ordered
+param data: path = "."
+data {
+  source: csv(data / "{split}.csv")
+  column a = number()
+  column b = number()
+  column label = class["no", "yes"]
+}
+model { answer = concat(a, b) |> classify(label) }
+train { batch: 13 }
+""")
+        chance = random.Random(5)
+        rows = [f"{chance.gauss(0, 1)},{chance.gauss(0, 1)},{chance.choice(['no', 'yes'])}" for _ in range(61)]
+        for name, train in [("there", rows), ("back", rows[:39] + rows[:38:-1])]:
+            (self.folder / name).mkdir()
+            for split, some in [("train", train), ("dev", rows[:7]), ("test", rows[:7])]:
+                (self.folder / name / f"{split}.csv").write_text("\n".join(["a,b,label", *some]) + "\n")
+        models = {}
+        for shuffle in ["false", "true"]:
+            # Three steps read the first 39 records, whatever comes behind them.
+            for name in ["there", "back"]:
+                out = f"{name}-{shuffle}"
+                self.train("ordered", out, *self.set(f"data={self.folder / name}", f"train.shuffle={shuffle}", "train.steps=3"))
+                models[out] = self.weights(out)
+            # Five steps an epoch, of weights that stay: the same losses again, or others.
+            out = f"twice-{shuffle}"
+            self.train("ordered", out, *self.set(f"data={self.folder / 'there'}", f"train.shuffle={shuffle}", "train.epochs=2", "train.optimizer.lr=1e-30"))
+            losses = self.losses(out)
+            self.assertEqual(len(losses), 10)
+            self.assertEqual(losses[:5] == losses[5:], shuffle == "false")
+        self.assertEqual(models["there-false"], models["back-false"])
+        self.assertNotEqual(models["there-true"], models["back-true"])
+        self.assertNotEqual(models["there-true"], models["there-false"])
+
     def testPatience(self):
         # With a rate of nearly nothing no evaluation is better than the first.
         settings = self.set("train.optimizer.lr=1e-30", "train.epochs=9", "train.validate=every(5 steps)", "train.keep=best(dev.f1_macro, patience: 3)")
