@@ -379,6 +379,13 @@ evaluate {
         for fit in fits.values():
             self.assertIn(fit["file"], record["fitted"])
         self.assertIn("when the weights were final", (out / "report.html").read_text())
+        # What is fitted late a resumed run makes anew; what is fitted early it must find, or write again.
+        whole = {file: (out / "fitted" / file).read_bytes() for file in record["fitted"]}
+        for what, said in [("learner", False), ("vocabulary", True)]:
+            (out / "fitted" / fits[what]["file"]).write_bytes(b"damaged")
+            done = self.penstock("train", nearest, "--resume", "--out", out, "--set", "k=3")
+            self.assertEqual("was damaged" in done.stdout + done.stderr, said, what)
+            self.assertEqual({file: (out / "fitted" / file).read_bytes() for file in whole}, whole)
         plugins = record["plugins"]
         self.assertIn(("learner", "nearest"), [(plugin["kind"], plugin["name"]) for plugin in plugins])
         with open(self.data / "maintenance/train.csv", newline="", encoding="utf-8") as file:
