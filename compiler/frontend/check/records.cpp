@@ -24,6 +24,8 @@ std::string Records::typeOf(const std::string &column) const {
 void Records::readData() {
   const Block *block = program.block("data");
   if (block != nullptr) {
+    scopes.top.values.reserve(scopes.top.values.size() + block->entries.size());
+    dataBlock.columns.reserve(block->entries.size());
     for (const Entry &entry : block->entries) {
       switch (entry.kind) {
       case Entry::Kind::column:
