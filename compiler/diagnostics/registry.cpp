@@ -232,6 +232,18 @@ const std::vector<DiagnosticInfo> entries = {
      "freeze less, or remove `train`", ""},
     {"keep-without-validation", error, "T12", "`keep: best({result})` with `validate: never`",
      "the best weights are those of the best evaluation on dev during training", "", "write `validate: every(1 epoch)`, or `keep: last`"},
+    {"objective-without-name", error, "T14", "an objective without a name", "its name is that of its loss in results, and of its settings",
+     "write `objective NAME { ... }`", ""},
+    {"duplicate-objective", error, "T15", "a second objective `{name}`", "objectives have different names", "rename one of them", ""},
+    {"objective-named-as-setting", error, "T16", "the objective `{name}` has the name of a setting of `train`",
+     "its settings are called `train.NAME.SETTING`", "rename it", ""},
+    {"setting-of-objectives", error, "T17", "`{name}` stands in `train`, which has objectives", "each objective has its own `{name}`",
+     "move it into the blocks `objective`", ""},
+    {"objective-incomplete", error, "T18", "the objective `{name}` has no `{setting}`",
+     "an objective says what it minimizes, and which weights it moves", "write `{setting}: {example}`", ""},
+    {"moved-twice", error, "T19", "`{name}` is moved by two objectives", "a weight has one optimizer", "let one of them move it", ""},
+    {"unmoved-weights", warning, "T20", "no objective moves `{name}`{others}", "what no objective moves stays as it begins",
+     "add it to `moves` of an objective, or to `freeze`", ""},
 
     // ---- E: evaluation
     {"unknown-split", error, "E1", "`{name}` is not a split", "the splits are `train`, `dev` and `test`", "{hint}", "write one of them"},

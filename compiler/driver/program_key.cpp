@@ -45,6 +45,12 @@ void put(std::string &out, const frontend::ValueType &type) {
   put(out, type.values);
 }
 
+void put(std::string &out, const frontend::Learning &learning) {
+  put(out, learning.rate);
+  put(out, learning.frozen);
+  put(out, learning.objective);
+}
+
 } // namespace
 
 std::string canonicalProgram(const frontend::TypedPipeline &pipeline) {
@@ -59,8 +65,7 @@ std::string canonicalProgram(const frontend::TypedPipeline &pipeline) {
     put(out, node.attributes);
     put(out, node.type);
     put(out, node.path);
-    put(out, node.rate);
-    put(out, node.frozen);
+    put(out, node.learning);
     for (const frontend::Weight &weight : node.weights) {
       out += "weight ";
       put(out, weight.name);
@@ -68,8 +73,7 @@ std::string canonicalProgram(const frontend::TypedPipeline &pipeline) {
       put(out, static_cast<int>(weight.initializer));
       put(out, weight.scale);
       put(out, weight.decays);
-      put(out, weight.rate);
-      put(out, weight.frozen);
+      put(out, weight.learning);
       put(out, weight.state);
     }
   }

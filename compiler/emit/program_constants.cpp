@@ -247,16 +247,17 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
         {t.i64(entry.arena.constant), t.i64(entry.arena.perRecord), t.numbers(entry.arena.perRow), t.i64(entry.arena.perWorker)});
     using S = PenstockEntry;
     entries.push_back(t.record("PenstockEntry", sizeof(S),
-                               {offsetof(S, name), offsetof(S, step_count), offsetof(S, steps), offsetof(S, arena),
+                               {offsetof(S, name), offsetof(S, objective), offsetof(S, step_count), offsetof(S, steps), offsetof(S, arena),
                                 offsetof(S, output_count), offsetof(S, outputs)},
-                               {t.text(entry.name), t.i32(static_cast<std::int64_t>(steps.size())), t.array(steps), arena,
-                                t.i32(static_cast<std::int64_t>(outputs.size())), t.array(outputs)}));
+                               {t.text(entry.name), t.i32(entry.objective), t.i32(static_cast<std::int64_t>(steps.size())), t.array(steps),
+                                arena, t.i32(static_cast<std::int64_t>(outputs.size())), t.array(outputs)}));
   }
 
   std::vector<Constant *> losses;
-  for (const double coefficient : table.losses) {
+  for (const ProgramTable::Loss &loss : table.losses) {
     using S = PenstockLossInfo;
-    losses.push_back(t.record("PenstockLossInfo", sizeof(S), {offsetof(S, coefficient)}, {t.f64(coefficient)}));
+    losses.push_back(t.record("PenstockLossInfo", sizeof(S), {offsetof(S, coefficient), offsetof(S, objective)},
+                              {t.f64(loss.coefficient), t.i32(loss.objective)}));
   }
 
   std::vector<Constant *> notices;

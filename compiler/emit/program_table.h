@@ -61,6 +61,7 @@ struct ProgramTable {
   };
   struct Entry {
     std::string name;
+    int objective = 0;
     Arena arena;
     std::vector<Step> steps;
     std::vector<Output> outputs;
@@ -78,7 +79,12 @@ struct ProgramTable {
   std::vector<std::string> symbols;
   std::vector<Entry> entries;
   std::int64_t deferredBytes = 0, deferredSteps = 0, accumulatedElements = 0;
-  std::vector<double> losses; // the factor of each in the objective
+  /// See PenstockLossInfo.
+  struct Loss {
+    double coefficient = 1;
+    int objective = 0;
+  };
+  std::vector<Loss> losses; // by objective
 };
 
 } // namespace penstock

@@ -277,6 +277,11 @@ private:
     case SyntaxKind::block:
       made.kind = Entry::Kind::block;
       named(0);
+      if (tokens.size() > 1 && tree.tokens[tokens[1]].kind == TokenKind::identifier) {
+        made.label = tokenText(tokens[1]);
+        made.labelSpan = tokenSpan(tokens[1]);
+      }
+      made.entries = block(node).entries;
       out.entries.push_back(std::move(made));
       return;
     default:

@@ -59,6 +59,9 @@ struct Entry {
   Kind kind = Kind::expression;
   std::string name; // of setting, binding, column; keyword of a nested block
   Span nameSpan, span;
+  std::string label; // of a nested block: the name behind its keyword; ""
+  Span labelSpan;
+  std::vector<Entry> entries; // of a nested block
   Expression value;
   Expression bound;       // of expect
   std::string comparison; // of expect

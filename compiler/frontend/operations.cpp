@@ -82,6 +82,9 @@ constexpr char widthName[] = "width", mapsName[] = "maps";
 template <const char *name> ValueType widened(const OperandTypes &operands, const Attributes &attributes) {
   return operands[0].withWidth(valueOr(attributes, name, unknownSize));
 }
+ValueType drawn(const OperandTypes &, const Attributes &attributes) {
+  return ValueType::vector(valueOr(attributes, widthName, unknownSize));
+}
 ValueType pooled(const OperandTypes &operands, const Attributes &) { return operands[0].pooled(); }
 ValueType counted(const OperandTypes &operands, const Attributes &) { return operands[0].pooled().withWidth(operands[0].values); }
 ValueType rowsOfUnknownWidth(const OperandTypes &operands, const Attributes &) { return operands[0].withWidth(unknownSize); }
@@ -208,6 +211,14 @@ std::optional<OperationProblem> ofOneAxis(const OperandTypes &operands, const At
 }
 
 // ---- the table
+
+/// A target that is the same for all records.
+ParameterSpec targetShare() {
+  ParameterSpec target = required("target", Type::number, "what every logit should say, from 0 to 1");
+  target.hasMinimum = target.hasMaximum = true;
+  target.maximum = 1;
+  return target;
+}
 
 /// The parameters of a whole encoder; its folder or the family says what is not given.
 std::vector<ParameterSpec> encoderParameters() {

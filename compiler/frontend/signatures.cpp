@@ -133,17 +133,17 @@ const std::vector<SettingSpec> &trainSettings() {
     };
     constexpr double many = 1 << 20, most = 1e15;
     return std::vector<SettingSpec>{
-        {"optimizer"},
-        {"schedule"},
+        {"optimizer", {}, true},
+        {"schedule", {}, true},
         {"epochs"},
         {"steps"},
         count("batch", train.batch, 1, many, "records a part of a step"),
         count("seed", static_cast<std::int64_t>(train.seed), 0, 9.2e18, "of weights, order and dropout"),
-        {"clip_norm", real("clip_norm", objective.clipNorm, 0, unbounded, "the gradient's longest norm; 0: any")},
+        {"clip_norm", real("clip_norm", objective.clipNorm, 0, unbounded, "the gradient's longest norm; 0: any"), true},
         count("log_every", train.logEvery, 1, most, "steps a line of the log"),
         {"validate"},
         {"keep"},
-        {"minimize"},
+        {"minimize", {}, true},
         {"freeze"},
         {"rates"},
         count("accumulate", train.accumulate, 1, many, "parts a step"),
@@ -161,11 +161,25 @@ const std::vector<std::string> &settingsOf(const std::string &block) {
     }
     return names;
   }();
+  static const std::vector<std::string> objective = [] {
+    std::vector<std::string> names = {"moves"};
+    for (const SettingSpec &setting : trainSettings()) {
+      if (setting.ofObjective) {
+        names.push_back(setting.name);
+      }
+    }
+    return names;
+  }();
   static const std::vector<std::string> target = {"device", "level", "precision", "threads"};
   static const std::vector<std::string> data = {"source"};
   static const std::vector<std::string> evaluate = {"train", "dev", "test", "confidence"};
   static const std::vector<std::string> none;
-  return block == "train" ? train : block == "target" ? target : block == "data" ? data : block == "evaluate" ? evaluate : none;
+  return block == "train"       ? train
+         : block == "objective" ? objective
+         : block == "target"    ? target
+         : block == "data"      ? data
+         : block == "evaluate"  ? evaluate
+                                : none;
 }
 
 ParameterSpec parameterOf(const PluginParameter &parameter) {

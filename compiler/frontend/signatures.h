@@ -17,16 +17,16 @@ const std::vector<Signature> &columnTypes();
 const Signature &splitSignature();
 const Signature &cleanSignature();
 
-/// A setting of `train`. One that takes a plain value has its parameter, and is given to the field of its name: of TrainSpec, or of
-/// ObjectiveSpec.
+/// A setting of `train`. One that takes a plain value has its parameter, and is given to the field of its name.
 struct SettingSpec {
   std::string name;
   std::optional<ParameterSpec> plain = {};
+  bool ofObjective = false; // of ObjectiveSpec: several objectives have one each
 };
-/// All of them, in the order of the specification.
+/// All of them, in the order of the specification; `moves` stands in blocks `objective` alone.
 const std::vector<SettingSpec> &trainSettings();
 
-/// Settings of a block by name, in the order of the specification.
+/// Settings of a block, `objective` among them, by name, in the order of the specification.
 const std::vector<std::string> &settingsOf(const std::string &block);
 
 ParameterSpec parameterOf(const PluginParameter &parameter);

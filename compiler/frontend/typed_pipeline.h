@@ -102,6 +102,13 @@ struct Pretrained {
   std::int64_t skippedRows = 0;     // of the tensor, before the weight's first
 };
 
+/// How weights learn.
+struct Learning {
+  double rate = 1;     // their learning rate is that of the step times this
+  bool frozen = false; // never changed: no gradient, no state of the optimizer
+  int objective = 0;   // that moves them, of TrainSpec::objectives
+};
+
 /// A trainable tensor that a node owns. Its full name is `<path of the node>.<name>`; two nodes with one path share it.
 struct Weight {
   std::string name; // "weight", "bias", "in_weight"
@@ -110,9 +117,8 @@ struct Weight {
   double scale = 0;   // uniform: half width; normal: standard deviation
   bool decays = true; // false for biases and norms
   Pretrained pretrained = {};
-  double rate = 1;     // its learning rate is that of the step times this
-  bool frozen = false; // never changed: no gradient, no state of the optimizer
-  bool state = false;  // a state of the model: what a step computes of its part, not a gradient, changes it
+  Learning learning = {};
+  bool state = false; // a state of the model: what a step computes of its part, not a gradient, changes it
 };
 
 /// An encoder of the model that a folder of a pretrained model describes.
@@ -129,8 +135,7 @@ struct GraphNode {
   std::vector<int> operands;   // indices into ModelGraph::nodes
   Attributes attributes;       // every parameter of the call with its resolved value, defaults included
   std::vector<Weight> weights; // of built-ins; a plugin head names its own
-  double rate = 1;             // of a plugin head: of all its weights
-  bool frozen = false;
+  Learning learning;           // of a plugin head: of all its weights
   ValueType type;
   std::string column; // of an input that is a column: its type, "class", "number", "set" or "tags"; "" of a feature
   std::string path;   // instance path: "answer.linear_0"; keys weights and random numbers
@@ -173,9 +178,6 @@ struct TypedPipeline : PipelineValue {
   ModelGraph model;
   std::vector<EncoderUse> encoders;
   std::vector<ResolvedValue> resolved;
-
-  /// Scalar node to minimize; -1 when there is nothing to train.
-  int objective() const { return trains() ? train.objectives.front().loss : -1; }
 };
 
 } // namespace penstock::frontend

@@ -67,8 +67,11 @@ private:
 
   bool isTrained(nn::ReadOp parameter) {
     auto global = symbols.lookup<nn::GlobalOp>(parameter.getName());
-    return global && nn::isTrained(global);
+    return global && isMoved(global);
   }
+
+  /// By the objective of this entry.
+  bool isMoved(nn::GlobalOp global) { return nn::isTrained(global) && nn::objectiveOf(global) == nn::objectiveOf(function); }
 
   /// A value is active if a trained parameter reaches it; only active values have cotangents.
   void markActive() {
@@ -142,7 +145,7 @@ private:
       }
     }
     for (auto global : module.getOps<nn::GlobalOp>()) {
-      if (!nn::isTrained(global)) {
+      if (!isMoved(global)) {
         continue;
       }
       Value gradient = sums.lookup(global.getSymName());

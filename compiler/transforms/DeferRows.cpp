@@ -18,10 +18,30 @@ struct DeferRowsPass : penstock::impl::DeferRowsPassBase<DeferRowsPass> {
 
   void runOnOperation() final {
     ModuleOp module = getOperation();
-    auto step = module.lookupSymbol<func::FuncOp>("train_step");
-    if (!step) {
-      return;
+    SmallVector<func::FuncOp> steps;
+    llvm::StringMap<SmallVector<nn::ReadOp>> reads; // of all objectives: a table that two read is up to date for both
+    for (auto function : module.getOps<func::FuncOp>()) {
+      if (nn::roleOf(function.getName()) == "train_step") {
+        steps.push_back(function);
+        for (auto parameter : function.getOps<nn::ReadOp>()) {
+          reads[parameter.getName()].push_back(parameter);
+        }
+      }
     }
+    func::FuncOp settle;
+    for (func::FuncOp step : steps) {
+      deferTables(step, reads, settle);
+    }
+    if (settle) {
+      OpBuilder builder = OpBuilder::atBlockEnd(&settle.front());
+      func::ReturnOp::create(builder, settle.getLoc());
+    }
+  }
+
+private:
+  /// The tables of one objective, whose rows `settle` brings up to date; makes that entry where there is none.
+  void deferTables(func::FuncOp step, const llvm::StringMap<SmallVector<nn::ReadOp>> &reads, func::FuncOp &settle) {
+    ModuleOp module = getOperation();
     SmallVector<nn::ApplyOp> applies(step.getOps<nn::ApplyOp>());
     if (applies.size() != 1) {
       return;
@@ -31,16 +51,12 @@ struct DeferRowsPass : penstock::impl::DeferRowsPassBase<DeferRowsPass> {
     if (apply.getKind() != "sgd" && apply.getEpsilon().isZero()) {
       return;
     }
-    llvm::StringMap<SmallVector<nn::ReadOp>> reads;
-    for (auto parameter : step.getOps<nn::ReadOp>()) {
-      reads[parameter.getName()].push_back(parameter);
-    }
     SymbolTable symbols(module);
     bool eager = module->hasAttr("nn.eager"), any = false;
     for (nn::GradientOp gradient : llvm::make_early_inc_range(step.getOps<nn::GradientOp>())) {
       auto global = symbols.lookup<nn::GlobalOp>(gradient.getName());
       auto type = cast<RankedTensorType>(global.getType());
-      ArrayRef<nn::ReadOp> readers = reads[gradient.getName()];
+      const SmallVector<nn::ReadOp> readers = reads.lookup(gradient.getName());
       auto sum = gradient.getGradient().getDefiningOp<nn::TableGradient>();
       if (type.getRank() != 2 || type.getNumElements() < leastElements || readers.size() != 1 || !readers.front()->hasOneUse() || !sum ||
           !sum->hasOneUse()) {
@@ -66,13 +82,16 @@ struct DeferRowsPass : penstock::impl::DeferRowsPassBase<DeferRowsPass> {
       gradient.erase();
       sum->erase();
     }
-    if (any) {
-      OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
-      auto settle = func::FuncOp::create(builder, apply.getLoc(), "settle", builder.getFunctionType({}, {}));
-      builder.setInsertionPointToStart(settle.addEntryBlock());
-      nn::SettleOp::create(builder, apply.getLoc(), apply->getAttrDictionary());
-      func::ReturnOp::create(builder, apply.getLoc());
+    if (!any) {
+      return;
     }
+    OpBuilder builder = OpBuilder::atBlockEnd(module.getBody());
+    if (!settle) {
+      settle = func::FuncOp::create(builder, apply.getLoc(), "settle", builder.getFunctionType({}, {}));
+      settle.addEntryBlock();
+    }
+    builder.setInsertionPointToEnd(&settle.front());
+    nn::SettleOp::create(builder, apply.getLoc(), apply->getAttrDictionary(), apply.getObjective());
   }
 };
 

@@ -14,7 +14,30 @@ namespace penstock {
 
 namespace {
 
-bool isLoss(nn::OutputOp output) { return output.getName() == "loss"; }
+/// One of the module's `nn.objectives`.
+struct Objective {
+  DictionaryAttr optimizer; // attributes of its nn.apply; null where it is only measured
+  std::string suffix;       // of its entries: ".critic"; "" where it has no name
+  std::string loss;         // the output that is minimized: "critic.loss"
+  int64_t index;
+};
+
+SmallVector<Objective> objectivesOf(ModuleOp module) {
+  auto given = module->getAttrOfType<ArrayAttr>("nn.objectives");
+  if (!given) {
+    return {{{}, "", "loss", 0}};
+  }
+  SmallVector<Objective> objectives;
+  for (auto [index, each] : llvm::enumerate(given.getAsRange<DictionaryAttr>())) {
+    NamedAttrList attributes(each);
+    auto name = dyn_cast_or_null<StringAttr>(attributes.erase("name"));
+    attributes.set("objective", IntegerAttr::get(IntegerType::get(module.getContext(), 64), static_cast<int64_t>(index)));
+    const std::string text = name ? name.str() : "";
+    objectives.push_back({attributes.getDictionary(module.getContext()), text.empty() ? "" : "." + text,
+                          text.empty() ? "loss" : text + ".loss", static_cast<int64_t>(index)});
+  }
+  return objectives;
+}
 
 /// Leaves out what a step of training alone does.
 void removeTraining(func::FuncOp function) {
@@ -75,14 +98,27 @@ func::FuncOp derive(func::FuncOp model, StringRef name, llvm::function_ref<bool(
   return entry;
 }
 
-nn::OutputOp lossOf(func::FuncOp function) {
+nn::OutputOp lossOf(func::FuncOp function, const Objective &objective) {
   for (auto output : function.getOps<nn::OutputOp>()) {
-    if (isLoss(output)) {
+    if (output.getName() == objective.loss) {
       return output;
     }
   }
   return {};
 }
+
+/// Copies the model with the loss of one objective alone, called "loss".
+func::FuncOp deriveStep(func::FuncOp model, StringRef role, const Objective &objective) {
+  func::FuncOp entry =
+      derive(model, (role + objective.suffix).str(), [&](nn::OutputOp output) { return output.getName() == objective.loss; });
+  lossOf(entry, objective).setName("loss");
+  if (objective.index > 0) {
+    entry->setAttr("nn.objective", OpBuilder(entry).getI64IntegerAttr(objective.index));
+  }
+  return entry;
+}
+
+nn::OutputOp lossOf(func::FuncOp step) { return *step.getOps<nn::OutputOp>().begin(); }
 
 /// The loss of a part is its share of that of the whole step, so that the parts' losses and gradients are added: each sum of items is
 /// divided by the weight of all parts.
@@ -117,13 +153,10 @@ void keepWeights(func::FuncOp weights) {
   output.erase();
 }
 
-/// In place of the loss the items and the weights of each of its losses, a row's in one number; the host adds them up. Says in
-/// `nn.losses` of the module which output is what.
-void keepItems(func::FuncOp evaluate) {
-  nn::OutputOp output = lossOf(evaluate);
-  SmallVector<Loss> losses = lossesOf(evaluate, output.getValue());
+/// In place of the losses of the objectives the items and the weights of each of their losses, a row's in one number; the host adds them
+/// up. Says in `nn.losses` of the module which output is what.
+void keepItems(func::FuncOp evaluate, ArrayRef<Objective> objectives) {
   OpBuilder b(evaluate.front().getTerminator());
-  Location loc = output.getLoc();
   auto inOneNumber = [&](Value rows) -> Value {
     if (auto total = rows.getDefiningOp<nn::TotalOp>()) { // the host adds, in double precision
       rows = total.getInput();
@@ -131,20 +164,77 @@ void keepItems(func::FuncOp evaluate) {
     if (nn::rowsOf(rows.getType()).kind == nn::RowsOf::Kind::fixed) {
       return sumOf(b, rows, /*training=*/false);
     }
-    return nn::widthOf(rows.getType()) == 1 ? rows : nn::RowSumOp::create(b, loc, nn::withWidth(rows.getType(), 1), rows);
+    return nn::widthOf(rows.getType()) == 1 ? rows : nn::RowSumOp::create(b, rows.getLoc(), nn::withWidth(rows.getType(), 1), rows);
   };
-  const auto more = static_cast<int64_t>(2 * losses.size()) - 1;
-  for (auto other : evaluate.getOps<nn::OutputOp>()) {
-    other.setIndex(other.getIndex() + static_cast<uint64_t>(more));
+  SmallVector<nn::OutputOp> answers(evaluate.getOps<nn::OutputOp>());
+  SmallVector<Attribute> coefficients;
+  uint64_t index = 0;
+  for (const Objective &objective : objectives) {
+    SmallVector<double> factors;
+    if (nn::OutputOp output = lossOf(evaluate, objective)) {
+      for (const Loss &loss : lossesOf(evaluate, output.getValue())) {
+        const uint64_t number = index / 2;
+        nn::OutputOp::create(b, output.getLoc(), ("items " + Twine(number)).str(), index++, inOneNumber(loss.items));
+        nn::OutputOp::create(b, output.getLoc(), ("weights " + Twine(number)).str(), index++, inOneNumber(loss.weights));
+        factors.push_back(loss.coefficient);
+      }
+      llvm::erase(answers, output);
+      output.erase();
+    }
+    coefficients.push_back(b.getDenseF64ArrayAttr(factors));
   }
-  SmallVector<double> coefficients;
-  for (auto [i, loss] : llvm::enumerate(losses)) {
-    nn::OutputOp::create(b, loc, ("items " + Twine(i)).str(), 2 * i, inOneNumber(loss.items));
-    nn::OutputOp::create(b, loc, ("weights " + Twine(i)).str(), 2 * i + 1, inOneNumber(loss.weights));
-    coefficients.push_back(loss.coefficient);
+  llvm::sort(answers, [](nn::OutputOp a, nn::OutputOp b) { return a.getIndex() < b.getIndex(); });
+  for (nn::OutputOp answer : answers) {
+    answer.setIndex(index++);
   }
-  output.erase();
-  evaluate->getParentOfType<ModuleOp>()->setAttr("nn.losses", b.getDenseF64ArrayAttr(coefficients));
+  if (answers.size() < index) {
+    evaluate->getParentOfType<ModuleOp>()->setAttr("nn.losses", b.getArrayAttr(coefficients));
+  }
+}
+
+/// Of the states, a step of one objective writes those that it moves.
+void keepUpdatesOf(func::FuncOp step, const Objective &objective) {
+  SymbolTable symbols(step->getParentOfType<ModuleOp>());
+  for (auto update : llvm::make_early_inc_range(step.getOps<nn::UpdateOp>())) {
+    if (nn::objectiveOf(symbols.lookup(update.getName())) != objective.index) {
+      update.erase();
+    }
+  }
+}
+
+/// "weights", "gradient" and "apply", or "train_step".
+LogicalResult deriveTraining(func::FuncOp model, const Objective &objective, bool inParts) {
+  if (inParts) {
+    func::FuncOp weights = deriveStep(model, "weights", objective);
+    removeTraining(weights);
+    keepWeights(weights);
+    lowerMeans(weights, /*training=*/true);
+    eraseDead(weights.front());
+  }
+  func::FuncOp step = deriveStep(model, inParts ? "gradient" : "train_step", objective);
+  keepTraining(step);
+  keepUpdatesOf(step, objective);
+  if (inParts) {
+    divideByStep(step);
+  }
+  lowerMeans(step, /*training=*/true);
+  step->setAttr("nn.differentiate", UnitAttr::get(model.getContext()));
+  OpBuilder builder(step.front().getTerminator());
+  if (inParts) {
+    nn::AccumulateOp::create(builder, step.getLoc(), static_cast<uint64_t>(objective.index));
+    builder.setInsertionPoint(model);
+    auto apply = func::FuncOp::create(builder, step.getLoc(), "apply" + objective.suffix, builder.getFunctionType({}, {}));
+    if (auto index = step->getAttr("nn.objective")) {
+      apply->setAttr("nn.objective", index);
+    }
+    builder.setInsertionPointToStart(apply.addEntryBlock());
+    builder.setInsertionPoint(func::ReturnOp::create(builder, step.getLoc()));
+  }
+  OperationState state(step.getLoc(), nn::ApplyOp::getOperationName());
+  state.addAttributes(objective.optimizer.getValue());
+  Operation *apply = builder.create(state);
+  eraseDead(step.front());
+  return mlir::verify(apply);
 }
 
 struct DeriveEntriesPass : penstock::impl::DeriveEntriesPassBase<DeriveEntriesPass> {
@@ -156,47 +246,22 @@ struct DeriveEntriesPass : penstock::impl::DeriveEntriesPassBase<DeriveEntriesPa
       module.emitError("a module to derive entries from has a function @model of one block without arguments");
       return signalPassFailure();
     }
-    const bool hasLoss = static_cast<bool>(lossOf(model));
-    if (auto optimizer = module->getAttrOfType<DictionaryAttr>("nn.optimizer"); optimizer && hasLoss) {
-      bool inParts = module->hasAttr("nn.accumulate");
-      if (inParts) {
-        func::FuncOp weights = derive(model, "weights", isLoss);
-        removeTraining(weights);
-        keepWeights(weights);
-        lowerMeans(weights, /*training=*/true);
-        eraseDead(weights.front());
-      }
-      func::FuncOp step = derive(model, inParts ? "gradient" : "train_step", isLoss);
-      keepTraining(step);
-      if (inParts) {
-        divideByStep(step);
-      }
-      lowerMeans(step, /*training=*/true);
-      step->setAttr("nn.differentiate", UnitAttr::get(&getContext()));
-      OpBuilder builder(step.front().getTerminator());
-      if (inParts) {
-        nn::AccumulateOp::create(builder, step.getLoc());
-        builder.setInsertionPoint(model);
-        auto apply = func::FuncOp::create(builder, step.getLoc(), "apply", builder.getFunctionType({}, {}));
-        builder.setInsertionPointToStart(apply.addEntryBlock());
-        builder.setInsertionPoint(func::ReturnOp::create(builder, step.getLoc()));
-      }
-      OperationState state(step.getLoc(), nn::ApplyOp::getOperationName());
-      state.addAttributes(optimizer.getValue());
-      Operation *apply = builder.create(state);
-      if (failed(mlir::verify(apply))) {
+    const SmallVector<Objective> objectives = objectivesOf(module);
+    const bool inParts = module->hasAttr("nn.accumulate");
+    for (const Objective &objective : objectives) {
+      if (objective.optimizer && lossOf(model, objective) && failed(deriveTraining(model, objective, inParts))) {
         return signalPassFailure();
       }
-      eraseDead(step.front());
     }
     func::FuncOp evaluate = derive(model, "evaluate", [](nn::OutputOp) { return true; });
     removeTraining(evaluate);
-    if (hasLoss) {
-      keepItems(evaluate);
-    }
+    keepItems(evaluate, objectives);
     lowerMeans(evaluate, /*training=*/false);
     eraseDead(evaluate.front());
-    func::FuncOp predict = derive(model, "predict", [](nn::OutputOp output) { return !isLoss(output); });
+    auto isLoss = [&](nn::OutputOp output) {
+      return llvm::any_of(objectives, [&](const Objective &objective) { return output.getName() == objective.loss; });
+    };
+    func::FuncOp predict = derive(model, "predict", [&](nn::OutputOp output) { return !isLoss(output); });
     removeTraining(predict);
     lowerMeans(predict, /*training=*/false);
     eraseDead(predict.front());

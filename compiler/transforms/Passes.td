@@ -27,15 +27,18 @@ def DeriveEntriesPass : Pass<"penstock-derive-entries", "mlir::ModuleOp"> {
     `func.func @model()` reads inputs and globals and writes `nn.output "loss"` (index 0, where there is one) and one
     `nn.output` an answer. The pass replaces it by
 
-      @train_step  the loss, marked `nn.differentiate`, the updates of states that belong to what it reads, and one `nn.apply` as
-                   the module's `nn.optimizer` says; left out where the module has no `nn.optimizer` or the model no loss. With the module's `nn.accumulate`
-                   there are in its place @weights, an output a loss: the weight of a part; @gradient, which divides by the weights of the
-                   step (`nn.step_weight`) and ends with an `nn.accumulate`; and @apply
-      @evaluate    two outputs a loss, its items and their weights, which the module's `nn.losses` (the factor of each) counts,
-                   and the answers; without dropout and updates of states
+      @train_step  of one objective: the loss, marked `nn.differentiate`, the updates of the states that it moves and that belong to what it
+                   reads, and one `nn.apply`.
+                   With the module's `nn.accumulate` there are in its place @weights, an output a loss: the weight of a part; @gradient,
+                   which divides by the weights of the step (`nn.step_weight`) and ends with an `nn.accumulate`; and @apply
+      @evaluate    two outputs a loss, its items and their weights, which the module's `nn.losses` (the factor of each, by objective)
+                   counts, and the answers; without dropout and updates of states
       @predict     the answers alone: inputs that only the loss reads are gone
 
-    In each, outputs are numbered from 0 in the order of the model, and of an `nn.in_training` one of its values is left.
+    The module's `nn.objectives` is a list of the attributes of each objective's `nn.apply` and, where there are several, its `name`: the
+    loss is then the output "NAME.loss", and its entries are @train_step.NAME and so on, with its index as `nn.objective`. Without the list
+    the loss is only measured. In each entry, outputs are numbered from 0 in the order of the
+    model, and of an `nn.in_training` one of its values is left.
   }];
   let dependentDialects = ["penstock::nn::NnDialect"];
 }
@@ -63,7 +66,7 @@ def AutodiffPass : Pass<"penstock-autodiff", "mlir::ModuleOp"> {
   let summary = "build the gradients of functions marked nn.differentiate";
   let description = [{
     A function that carries `nn.differentiate` is a straight line whose `nn.output` of index 0 is the objective, a scalar. The
-    pass walks it backward through the `Differentiable` interface and puts one `nn.gradient` for every trained parameter, in the
+    pass walks it backward through the `Differentiable` interface and puts one `nn.gradient` for every parameter that the function's objective moves, in the
     module's order, before what ends the entry; then it removes the attribute.
     Cotangents that meet in one value are added in the order of the walk, so the sums do not depend on anything but the
     program. An op without a derivative between a parameter and the objective is an error at the op's place. A parameter that
@@ -75,7 +78,7 @@ def AutodiffPass : Pass<"penstock-autodiff", "mlir::ModuleOp"> {
 def DeferRowsPass : Pass<"penstock-defer-rows", "mlir::ModuleOp"> {
   let summary = "update only those rows of embedding tables that a step reads";
   let description = [{
-    A large table that one `TableReader` alone reads in `train_step` gets `update = "deferred"`: its rows are
+    A large table that one `TableReader` alone reads in the steps of all objectives gets `update = "deferred"`: its rows are
     refreshed before they are read, its gradient is one row for each id that occurs, and @settle brings all rows up to date.
     What a step does to a row without a gradient is made up for later, operation by operation, so nothing depends on when.
 

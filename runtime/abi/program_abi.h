@@ -21,8 +21,8 @@
 extern "C" {
 #endif
 
-#define PENSTOCK_PROGRAM_ABI_MAJOR 3
-#define PENSTOCK_PROGRAM_ABI_MINOR 1
+#define PENSTOCK_PROGRAM_ABI_MAJOR 4
+#define PENSTOCK_PROGRAM_ABI_MINOR 0
 
 /* One axis of a batch. `offsets` has one entry more than the axis's parent has rows, offsets[0] == 0: row p of the parent owns rows
  * [offsets[p], offsets[p + 1]). Row i is the `row_position[i]`-th of row `row_parent[i]` of the parent, and the `row_place[i]`-th of record
@@ -139,7 +139,7 @@ typedef struct PenstockCall {
   uint64_t deferred_first; /* number of the step that was the first since it was zero; step - this < deferred_steps */
   float *gradients;        /* PenstockProgram.gradient_elements: sums over the parts of a step */
   int32_t part;            /* of "gradient": 0 begins the sums anew */
-  const float *weights;    /* of "gradient": of each loss the weight of all parts of the step, above 0 */
+  const float *weights;    /* of "gradient": of each loss of its objective the weight of all parts of the step, above 0 */
   /* Where the sections of the arena begin, less its constant bytes: of each axis, of the records, of the workers. */
   const int64_t *arena_sections;
 } PenstockCall;
@@ -180,13 +180,15 @@ typedef struct PenstockDispatch {
   const int64_t *attributes;
 } PenstockDispatch;
 
-/* Entries: "pack" (packs weights into the handles; run after loading or changing parameters, before evaluate and predict;
+/* What an entry is for: "pack" (packs weights into the handles; run after loading or changing parameters, before evaluate and predict;
  * train_step packs for itself), "train_step" (gradient and apply, one batch) or in its place "weights" (of a part, an output a loss),
  * "gradient" (whose output "loss" is the part's share of the step's) and "apply", "evaluate" (losses and answers), "predict" (answers;
  * target inputs are NULL), "settle" (after steps, before anything else reads parameters or states: brings deferred rows up to date; `step`
- * is the number of the next step). */
+ * is the number of the next step). Of several objectives each has a "train_step", or "weights", "gradient" and "apply", of its own, whose
+ * losses are its own alone; a step runs them objective by objective, and the rows of all of them. */
 typedef struct PenstockEntry {
   const char *name;
+  int32_t objective; /* 0 where there is one, or the entry is of all */
   int32_t step_count;
   const PenstockStep *steps; /* an entry is its steps, one after another */
   PenstockArena arena;
@@ -194,10 +196,11 @@ typedef struct PenstockEntry {
   const PenstockOutputInfo *outputs;
 } PenstockEntry;
 
-/* One loss of the objective, which is the sum over its losses of coefficient * items / weights: sums over all parts of a step, or all
+/* One loss of an objective, which is the sum over its losses of coefficient * items / weights: sums over all parts of a step, or all
  * batches of a split. Of loss i the outputs 2 * i and 2 * i + 1 of "evaluate" are its items and their weights, one number a row. */
 typedef struct PenstockLossInfo {
   double coefficient;
+  int32_t objective; /* losses stand objective by objective */
 } PenstockLossInfo;
 
 /* What a person is told at the end of training where the state, one float, is above 0: it counts parts of steps. */

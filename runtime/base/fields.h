@@ -53,7 +53,7 @@ template <typename S, typename T> struct Field {
   T S::*member;
   Role role;
   /// Its key in the resolved form below that of the struct: names with dots between, `*` for any name, `**` for any rest; "": that of the
-  /// struct itself.
+  /// struct itself. Several are parted by `|`.
   const char *setting;
 };
 template <typename S, typename T> constexpr Field<S, T> field(const char *name, T S::*member, Role role, const char *setting) {
@@ -103,15 +103,21 @@ std::optional<std::string_view> keyBehind(std::string_view key, std::string_view
 template <Described S> std::optional<Role> roleOfKey(std::string_view key) {
   std::optional<Role> role;
   eachField<S>([&]<typename B, typename T>(const Field<B, T> &one) {
-    const std::optional<std::string_view> rest = role ? std::nullopt : keyBehind(key, one.setting);
     using Part = typename PartOf<T>::type;
-    if (!rest) {
-      return;
-    }
-    if constexpr (Described<Part>) {
-      role = roleOfKey<Part>(*rest);
-    } else if (rest->empty() || std::is_same_v<T, NamedValues>) {
-      role = one.role;
+    std::string_view settings = one.setting;
+    for (bool more = true; more && !role;) {
+      const std::size_t end = settings.find('|');
+      const std::optional<std::string_view> rest = keyBehind(key, settings.substr(0, end));
+      more = end != std::string_view::npos;
+      settings = more ? settings.substr(end + 1) : settings;
+      if (!rest) {
+        continue;
+      }
+      if constexpr (Described<Part>) {
+        role = roleOfKey<Part>(*rest);
+      } else if (rest->empty() || std::is_same_v<T, NamedValues>) {
+        role = one.role;
+      }
     }
   });
   return role;

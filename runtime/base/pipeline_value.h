@@ -115,19 +115,21 @@ struct FeatureSpec {
 
 /// One input of a batch, in the order of PenstockProgram.inputs.
 struct InputSpec {
-  enum class Kind { ids, classId, number, set, tags };
-  friend constexpr auto wordsOf(Kind) { return std::array{"ids", "class", "number", "set", "tags"}; }
+  enum class Kind { ids, classId, number, set, tags, noise };
+  friend constexpr auto wordsOf(Kind) { return std::array{"ids", "class", "number", "set", "tags", "noise"}; }
 
   std::string name;
   Kind kind = Kind::ids;
   std::string axis, feature; // ids, tags: whose words they are
-  std::string column;        // all but ids
+  std::string column;        // all but ids and noise
   bool target = false;       // only losses read it
+  std::int64_t width = 0;    // noise: numbers of a record, whose name keys them
 
   static constexpr auto fields() {
     return std::tuple(field("name", &InputSpec::name, Role::code, ""), field("kind", &InputSpec::kind, Role::code, ""),
                       field("axis", &InputSpec::axis, Role::code, ""), field("feature", &InputSpec::feature, Role::code, ""),
-                      field("column", &InputSpec::column, Role::code, ""), field("target", &InputSpec::target, Role::code, ""));
+                      field("column", &InputSpec::column, Role::code, ""), field("target", &InputSpec::target, Role::code, ""),
+                      field("width", &InputSpec::width, Role::code, ""));
   }
 };
 
@@ -196,7 +198,7 @@ struct ScheduleSpec {
 struct ObjectiveSpec {
   std::string name;               // "": the only one
   int loss = -1;                  // node of the model's graph: a scalar; -1: none
-  std::vector<std::string> moves; // bindings whose weights it moves; empty: all
+  std::vector<std::string> moves; // paths of the weights that it moves; empty: all
   OptimizerSpec optimizer;
   ScheduleSpec schedule;
   double clipNorm = 0; // 0: no clipping by global norm
@@ -209,7 +211,7 @@ struct ObjectiveSpec {
 };
 
 struct TrainSpec {
-  std::vector<ObjectiveSpec> objectives; // none: nothing to minimize, a run only fits and measures
+  std::vector<ObjectiveSpec> objectives; // in the order of a step; none: nothing to minimize, a run only fits and measures
   double epochs = 1;                     // ignored when steps >= 0
   std::int64_t steps = -1;
   std::int64_t batch = 32;     // records a part of a step
@@ -225,16 +227,17 @@ struct TrainSpec {
   std::string from;          // folder of the run whose weights this one begins with; ""
 
   static constexpr auto fields() {
-    return std::tuple(part("objectives", &TrainSpec::objectives, ""), field("epochs", &TrainSpec::epochs, Role::weights),
-                      field("steps", &TrainSpec::steps, Role::weights), field("batch", &TrainSpec::batch, Role::weights),
-                      field("accumulate", &TrainSpec::accumulate, Role::code), field("shuffle", &TrainSpec::shuffle, Role::weights),
-                      field("seed", &TrainSpec::seed, Role::weights), field("log_every", &TrainSpec::logEvery, Role::weights),
+    return std::tuple(field("epochs", &TrainSpec::epochs, Role::weights), field("steps", &TrainSpec::steps, Role::weights),
+                      field("batch", &TrainSpec::batch, Role::weights), field("accumulate", &TrainSpec::accumulate, Role::code),
+                      field("shuffle", &TrainSpec::shuffle, Role::weights), field("seed", &TrainSpec::seed, Role::weights),
+                      field("log_every", &TrainSpec::logEvery, Role::weights),
                       field("validate_epochs", &TrainSpec::validateEpochs, Role::weights, "validate"),
                       field("validate_steps", &TrainSpec::validateSteps, Role::weights, "validate"),
                       field("keep_metric", &TrainSpec::keepMetric, Role::weights, "keep"),
                       field("keep_higher", &TrainSpec::keepHigher, Role::weights, "keep"),
                       field("patience", &TrainSpec::patience, Role::weights, "keep.patience"),
-                      field("from", &TrainSpec::from, Role::weights));
+                      field("from", &TrainSpec::from, Role::weights),
+                      part("objectives", &TrainSpec::objectives, "|*")); // last: `train.NAME` is no objective where it is a setting
   }
 };
 

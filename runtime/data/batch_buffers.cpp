@@ -1,5 +1,8 @@
 #include "runtime/data/batch_buffers.h"
 
+#include "runtime/base/hash.h"
+#include "runtime/base/philox.h"
+
 #include <algorithm>
 #include <cstring>
 #include <numeric>
@@ -42,6 +45,8 @@ void BatchBuffers::begin(std::int64_t recordCount) {
       room(inputs[i].classes, count);
     } else if (program.inputs[i].kind == InputSpec::Kind::number) {
       room(inputs[i].numbers, count);
+    } else if (program.inputs[i].kind == InputSpec::Kind::noise) {
+      room(inputs[i].numbers, count * program.inputs[i].width);
     } else if (program.inputs[i].kind == InputSpec::Kind::set) {
       const std::size_t each = labels[static_cast<std::size_t>(program.inputs[i].column)];
       room(inputs[i].numbers, count * static_cast<std::int64_t>(each));
@@ -95,6 +100,18 @@ void BatchBuffers::setTags(std::size_t index, const std::vector<const std::int32
     const auto record = static_cast<std::size_t>(axis.rowRecord[static_cast<std::size_t>(row)]);
     const std::int32_t tag = word < 0 ? -1 : tags[record][word];
     out[row] = tag < known ? tag : -1;
+  }
+}
+
+void BatchBuffers::drawNoise(std::uint64_t seed, std::uint64_t step) {
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (const LinkedInput &input = program.inputs[i]; input.kind == InputSpec::Kind::noise) {
+      const std::uint64_t key = hash64(input.name, seed);
+      for (std::int64_t r = 0; r < count; ++r) {
+        drawNormals(key, step, numbers[static_cast<std::size_t>(r)],
+                    std::span(inputs[i].numbers).subspan(static_cast<std::size_t>(r * input.width), static_cast<std::size_t>(input.width)));
+      }
+    }
   }
 }
 

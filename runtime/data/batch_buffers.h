@@ -28,6 +28,8 @@ public:
   /// those of record r. A tag from `classes` on is none of train's. Call when the axis is filled.
   void setTags(std::size_t input, const std::vector<const std::int32_t *> &tags, std::int32_t classes);
   std::int32_t *classesOf(std::size_t input) { return inputs[input].classes.data(); }
+  /// Fills the inputs of noise; call when the numbers of the records are known.
+  void drawNoise(std::uint64_t seed, std::uint64_t step);
   /// Of a number, or of a set: labels of each record.
   float *numbersOf(std::size_t input) { return inputs[input].numbers.data(); }
   std::uint64_t *recordNumbers() { return numbers.data(); }

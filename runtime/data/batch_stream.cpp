@@ -2,6 +2,7 @@
 // with atomics and only park (on a futex) when the ring has been empty or full for a while. The
 // consumer takes no lock and allocates nothing.
 #include "runtime/base/checked.h"
+#include "runtime/base/philox.h"
 #include "runtime/data/batch_buffers.h"
 #include "runtime/data/dataset_impl.h"
 #include "runtime/data/permutation.h"
@@ -214,7 +215,7 @@ private:
         batch.setTags(i, tags, static_cast<std::int32_t>(dataset->fitted.classes[column].size()));
         continue;
       }
-      for (std::int64_t r = 0; r < count && input.kind != InputSpec::Kind::ids; ++r) {
+      for (std::int64_t r = 0; r < count && input.column >= 0; ++r) {
         const std::int64_t record = batch.records[static_cast<std::size_t>(r)];
         if (input.kind == InputSpec::Kind::classId) {
           const std::int32_t index = ids.classes[column][record]; // one that train lacks must reach no code as an index
@@ -227,6 +228,9 @@ private:
         }
       }
     }
+    const std::int64_t stepsPerEpoch = (perEpoch + plan.together - 1) / plan.together;
+    const std::int64_t ofStep = epoch * stepsPerEpoch + step % perEpoch / plan.together;
+    batch.drawNoise(plan.seed, plan.trains ? static_cast<std::uint64_t>(ofStep) : noStep);
     batch.finish(true);
   }
 

@@ -101,6 +101,7 @@ public:
     std::int64_t lastStep = -1; // one past the last; -1: the end of one epoch
     int ahead = 4;
     std::int64_t together = 1; // the most batches that are asked for at once
+    bool trains = false;       // the batches asked for at once are a step, for which noise is drawn anew
   };
   static Result<std::unique_ptr<BatchStream>> start(std::shared_ptr<const Dataset> dataset, const Plan &plan);
   virtual ~BatchStream() = default;
@@ -113,8 +114,9 @@ public:
 /// Where records to predict come from.
 struct RecordInput {
   std::unique_ptr<ByteSource> bytes;
-  std::string path;   // its extension counts; "" is standard input
-  std::string format; // what was asked for: lines, csv, tsv, jsonl, conll; "": to be decided (input_format.h)
+  std::string path;       // its extension counts; "" is standard input
+  std::string format;     // what was asked for: lines, csv, tsv, jsonl, conll; "": to be decided (input_format.h)
+  std::uint64_t seed = 0; // of noise
 };
 
 /// Encodes raw records for predict. A record is a row of CSV, an object of JSON Lines, a record of CoNLL, or a line; its number

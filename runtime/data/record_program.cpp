@@ -125,6 +125,13 @@ LinkedInput linkInput(const InputSpec &spec, RecordProgram &program, const Names
   if (spec.kind == Kind::ids) {
     return input;
   }
+  if (spec.kind == Kind::noise) {
+    input.width = spec.width;
+    if (input.width < 1) {
+      throw Wrong{"has noise `" + input.name + "` without numbers"};
+    }
+    return input;
+  }
   input.column = columnNames.at(spec.column);
   const Type type = program.columns[static_cast<std::size_t>(input.column)].type;
   const bool cutFromWords = spec.kind == Kind::tags && program.features[static_cast<std::size_t>(input.feature)].cutFromWords;

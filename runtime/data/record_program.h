@@ -40,9 +40,10 @@ struct LinkedFeature {
 struct LinkedInput {
   std::string name;
   InputSpec::Kind kind = InputSpec::Kind::ids;
-  int feature = -1, column = -1; // ids: a feature; tags: both; else a column
+  int feature = -1, column = -1; // ids: a feature; tags: both; noise: none; else a column
   int axis = -1;                 // index into RecordProgram::axes, of ids and tags
   bool target = false;
+  std::int64_t width = 0; // noise
 };
 
 struct RecordProgram {

@@ -1,5 +1,7 @@
 #include "runtime/data/record_reader.h"
 
+#include "runtime/base/philox.h"
+
 #include "runtime/base/nearest.h"
 #include "runtime/base/printable.h"
 #include "runtime/data/batch_buffers.h"
@@ -70,7 +72,7 @@ public:
         for (std::size_t text = 0; text < feature.textsEach(); ++text) {
           needed[feature.columnOf(text)] = true;
         }
-      } else if (!one.target) {
+      } else if (!one.target && one.column >= 0) {
         needed[static_cast<std::size_t>(one.column)] = true;
       }
     }
@@ -82,6 +84,7 @@ public:
         lists.push_back(program.columns[i].mayHoldList());
       }
     }
+    seed = input.seed;
     inputName = input.path.empty() ? "standard input" : printable(input.path);
     auto bytes = std::make_unique<Peeked>(std::move(input.bytes));
     InputFacts facts = {input.path, input.format, {}};
@@ -242,6 +245,7 @@ private:
         fillInput(i);
       }
     }
+    batch.drawNoise(seed, noStep);
     batch.finish(false);
     return {};
   }
@@ -321,6 +325,7 @@ private:
   std::unique_ptr<RowSource> rows;
   RowFormat format = RowFormat::lines;
   std::string inputName; // for people
+  std::uint64_t seed = 0;
   BatchBuffers batch;
   std::vector<std::size_t> columns; // of the record program, that inputs need: the cells of `block`
   std::vector<std::string> names;   // theirs in the input

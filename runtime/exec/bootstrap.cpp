@@ -1,6 +1,6 @@
 #include "runtime/exec/bootstrap.h"
 
-#include "runtime/exec/initialize.h"
+#include "runtime/base/philox.h"
 #include "runtime/exec/interrupt.h"
 
 #include <algorithm>

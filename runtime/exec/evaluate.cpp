@@ -249,7 +249,7 @@ private:
   void warn();
   Status pass(int entry);
   void addLosses(const OutputBuffers &outputs, const PenstockBatch &batch);
-  void finishLoss();
+  void finishLosses();
   Status collect(const ConfidenceSpec &confidence);
 
   Program &program;
@@ -364,20 +364,35 @@ void Evaluation::addLosses(const OutputBuffers &outputs, const PenstockBatch &ba
   }
 }
 
-/// A split has a loss where every loss of the objective has an item that counts.
-void Evaluation::finishLoss() {
-  result.hasLoss = !losses.empty();
-  for (std::size_t i = 0; i < losses.size(); ++i) {
-    result.hasLoss &= losses[i].weights > 0;
-    result.loss += program.table().losses[i].coefficient * losses[i].items / losses[i].weights;
+/// An objective has a loss where every loss of it has an item that counts. That of a named one is a value of the split: "critic.loss".
+void Evaluation::finishLosses() {
+  const std::vector<ObjectiveSpec> &objectives = config.train.objectives;
+  for (std::size_t i = 0; i < losses.size();) {
+    const PenstockLossInfo *const table = program.table().losses;
+    const int objective = table[i].objective;
+    double loss = 0;
+    bool known = true;
+    for (; i < losses.size() && table[i].objective == objective; ++i) {
+      known &= losses[i].weights > 0;
+      loss += table[i].coefficient * losses[i].items / losses[i].weights;
+    }
+    if (!known) {
+      continue;
+    }
+    if (static_cast<std::size_t>(objective) < objectives.size() && !objectives[static_cast<std::size_t>(objective)].name.empty()) {
+      result.values.emplace_back(objectives[static_cast<std::size_t>(objective)].name + ".loss", loss);
+    } else {
+      result.hasLoss = true;
+      result.loss = loss;
+    }
   }
-  result.loss = result.hasLoss ? result.loss : 0;
 }
 
 /// Runs the entry over the split and gives what it answers to the metrics.
 Status Evaluation::pass(int entry) {
   BatchStream::Plan plan;
   plan.batch = batch;
+  plan.seed = config.train.seed;
   PENSTOCK_ASSIGN(const std::unique_ptr<BatchStream> stream, BatchStream::start(dataset, plan));
   const bool evaluates = entry == evaluate;
   const PenstockEntry &table = evaluates ? *evaluateEntry : *predictEntry;
@@ -389,7 +404,7 @@ Status Evaluation::pass(int entry) {
     }
     PENSTOCK_ASSIGN(const Batch *const current, stream->next());
     if (current == nullptr) {
-      finishLoss();
+      finishLosses();
       return {};
     }
     outputs.prepare(table, current->view);

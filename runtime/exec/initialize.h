@@ -7,9 +7,6 @@
 
 namespace penstock {
 
-/// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011).
-void philox(const std::uint32_t counter[4], const std::uint32_t key[2], std::uint32_t out[4]);
-
 /// Writes `tensor.elements` values. Uniform: 24 bits an element in [-a, a); normal: Box-Muller in float64.
 void initializeTensor(const PenstockTensorInfo &tensor, std::uint64_t seed, float *out);
 /// Writes only elements [begin, end) of the tensor, to out[0 .. end - begin); `begin` is a multiple of 4.

@@ -50,6 +50,7 @@ Status fitLearners(Program &program, const std::shared_ptr<const Dataset> &train
   PENSTOCK_TRY(program.pack());
   BatchStream::Plan plan;
   plan.batch = 64;
+  plan.seed = config.train.seed;
   PENSTOCK_ASSIGN(const std::unique_ptr<BatchStream> stream, BatchStream::start(train, plan));
   PENSTOCK_ASSIGN(const std::unique_ptr<TextReader> reader, TextReader::open(config.records, "train"));
   OutputBuffers outputs;

@@ -111,9 +111,15 @@ MetricsLog::~MetricsLog() {
   }
 }
 
-Status MetricsLog::step(std::int64_t step, double epoch, float loss, float learningRate, double tokensPerSecond, std::int64_t now) {
-  fmt::format_to(std::back_inserter(held), "{{\"step\":{},\"epoch\":{:.6g},\"loss\":{},\"learning_rate\":{},\"tokens_per_second\":{}}}\n",
-                 step, epoch, loss, learningRate, static_cast<std::int64_t>(tokensPerSecond));
+Status MetricsLog::step(std::int64_t step, double epoch, std::span<const ObjectiveStep> objectives, double tokensPerSecond,
+                        std::int64_t now) {
+  const auto out = std::back_inserter(held);
+  fmt::format_to(out, "{{\"step\":{},\"epoch\":{:.6g}", step, epoch);
+  for (const ObjectiveStep &objective : objectives) {
+    const char *const dot = objective.name.empty() ? "" : ".";
+    fmt::format_to(out, ",\"{0}{1}loss\":{2},\"{0}{1}learning_rate\":{3}", objective.name, dot, objective.loss, objective.learningRate);
+  }
+  fmt::format_to(out, ",\"tokens_per_second\":{}}}\n", static_cast<std::int64_t>(tokensPerSecond));
   if (now - lastFlush > flushInterval || held.size() + longestLine > bufferSize) {
     lastFlush = now;
     return flush();

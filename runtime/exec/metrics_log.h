@@ -3,6 +3,7 @@
 //   {"step":12,"epoch":0.107,"loss":0.6931,"learning_rate":0.001,"tokens_per_second":283911}
 //   {"step":112,"epoch":1,"split":"dev","loss":0.41,"metrics":{"f1_macro":0.94}}
 //
+// Of several objectives each has its columns, "critic.loss" and "critic.learning_rate"; an evaluation has their losses among the metrics.
 // `step` counts the steps done. A line is formatted into memory; the file is written about every 0.2 s and at `flush`.
 #pragma once
 
@@ -10,7 +11,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -42,6 +45,12 @@ struct SplitResult {
 /// A JSON object of names and numbers; what is not finite becomes null.
 std::string valuesToJson(const std::vector<std::pair<std::string, double>> &values);
 
+/// What a step gave of one objective.
+struct ObjectiveStep {
+  std::string_view name; // "" of the only one
+  float loss = 0, learningRate = 0;
+};
+
 class MetricsLog {
 public:
   /// Opens the file and keeps of it what a state with `steps` steps done and the last evaluation at step `evaluated` (-1: none) has behind
@@ -52,7 +61,7 @@ public:
   MetricsLog &operator=(const MetricsLog &) = delete;
 
   /// Costs below 3 us and no allocation; `now` is a monotonic time in nanoseconds.
-  Status step(std::int64_t step, double epoch, float loss, float learningRate, double tokensPerSecond, std::int64_t now);
+  Status step(std::int64_t step, double epoch, std::span<const ObjectiveStep> objectives, double tokensPerSecond, std::int64_t now);
   /// `final`: measured on the weights that the run keeps, after the last step.
   Status evaluation(std::int64_t step, double epoch, const SplitResult &result, bool final);
   Status flush();

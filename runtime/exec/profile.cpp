@@ -73,71 +73,77 @@ std::string Profile::rates(const Sum &sum) const {
 }
 
 std::string Profile::text() const {
+  std::string text;
   for (int e = 0; e < program.entry_count; ++e) {
-    const PenstockEntry &entry = program.entries[e];
-    if (std::string_view(entry.name) != "train_step" || entry.step_count == 0) {
+    if (std::string_view(program.entries[e].name) == "train_step" && program.entries[e].step_count > 0) {
+      text += (text.empty() ? "" : "\n") + textOf(static_cast<std::size_t>(e));
+    }
+  }
+  return text;
+}
+
+std::string Profile::textOf(std::size_t e) const {
+  const PenstockEntry &entry = program.entries[e];
+  const bool several =
+      std::any_of(program.entries, program.entries + program.entry_count, [](const auto &one) { return one.objective > 0; });
+  const std::string of = several ? fmt::format(" of objective {}", entry.objective + 1) : "";
+  struct Row {
+    Sum sum;
+    int steps = 0;
+    const char *kind, *what, *where;
+  };
+  // Steps that share code and stand at the same place are the layers of a model.
+  std::map<std::tuple<PenstockStepFunction, std::string>, Row> rows;
+  std::map<std::string, Sum> kinds;
+  Sum all;
+  for (int i = 0; i < entry.step_count; ++i) {
+    const PenstockStep &step = entry.steps[i];
+    const Sum &sum = sums[e][static_cast<std::size_t>(i)];
+    const char *kind = step.work ? textOr(step.work->kind, "") : "", *what = step.work ? textOr(step.work->what, "") : "";
+    const char *where = step.work ? textOr(step.work->where, "-") : "-";
+    Row &row = rows.try_emplace({step.run, where}, Row{{}, 0, kind, what, where}).first->second;
+    row.sum.add(sum);
+    ++row.steps;
+    kinds[kind].add(sum);
+    all.add(sum);
+  }
+  const auto runs = std::max<std::int64_t>(sums[e][0].calls, 1);
+  const double total = static_cast<double>(std::max<std::int64_t>(all.nanoseconds, 1));
+  const auto perRun = [&](const Sum &sum) { return static_cast<double>(sum.nanoseconds) / static_cast<double>(runs) * 1e-6; };
+  std::string text = fmt::format(
+      "profile of {} training steps{}: {:.3f} ms a step, {:.1f} GFLOP/s, {:.1f} GB/s; {} worker{}; measured peak {:.1f} GFLOP/s "
+      "(float32 multiply-adds) and {:.1f} GB/s (stream)\n\n",
+      runs, of, perRun(all), all.flops / total, all.bytes / total, workers, workers == 1 ? "" : "s", machine.fp32 * 1e-9,
+      machine.stream * 1e-9);
+  const char *heading = "   time  ms a step   GFLOP/s of peak     GB/s of stream";
+  std::vector<const Row *> sorted;
+  for (const auto &[key, row] : rows) {
+    sorted.push_back(&row);
+  }
+  std::stable_sort(sorted.begin(), sorted.end(), [](const Row *a, const Row *b) { return a->sum.nanoseconds > b->sum.nanoseconds; });
+  text += fmt::format("{}  steps  place and operations\n", heading);
+  Sum rest;
+  for (std::size_t i = 0; i < sorted.size(); ++i) {
+    const Row &row = *sorted[i];
+    if (i >= shownRows) {
+      rest.add(row.sum);
       continue;
     }
-    struct Row {
-      Sum sum;
-      int steps = 0;
-      const char *kind, *what, *where;
-    };
-    // Steps that share code and stand at the same place are the layers of a model.
-    std::map<std::tuple<PenstockStepFunction, std::string>, Row> rows;
-    std::map<std::string, Sum> kinds;
-    Sum all;
-    for (int i = 0; i < entry.step_count; ++i) {
-      const PenstockStep &step = entry.steps[i];
-      const Sum &sum = sums[static_cast<std::size_t>(e)][static_cast<std::size_t>(i)];
-      const char *kind = step.work ? textOr(step.work->kind, "") : "", *what = step.work ? textOr(step.work->what, "") : "";
-      const char *where = step.work ? textOr(step.work->where, "-") : "-";
-      Row &row = rows.try_emplace({step.run, where}, Row{{}, 0, kind, what, where}).first->second;
-      row.sum.add(sum);
-      ++row.steps;
-      kinds[kind].add(sum);
-      all.add(sum);
-    }
-    const auto runs = std::max<std::int64_t>(sums[static_cast<std::size_t>(e)][0].calls, 1);
-    const double total = static_cast<double>(std::max<std::int64_t>(all.nanoseconds, 1));
-    const auto perRun = [&](const Sum &sum) { return static_cast<double>(sum.nanoseconds) / static_cast<double>(runs) * 1e-6; };
-    std::string text = fmt::format(
-        "profile of {} training steps: {:.3f} ms a step, {:.1f} GFLOP/s, {:.1f} GB/s; {} worker{}; measured peak {:.1f} GFLOP/s "
-        "(float32 multiply-adds) and {:.1f} GB/s (stream)\n\n",
-        runs, perRun(all), all.flops / total, all.bytes / total, workers, workers == 1 ? "" : "s", machine.fp32 * 1e-9,
-        machine.stream * 1e-9);
-    const char *heading = "   time  ms a step   GFLOP/s of peak     GB/s of stream";
-    std::vector<const Row *> sorted;
-    for (const auto &[key, row] : rows) {
-      sorted.push_back(&row);
-    }
-    std::stable_sort(sorted.begin(), sorted.end(), [](const Row *a, const Row *b) { return a->sum.nanoseconds > b->sum.nanoseconds; });
-    text += fmt::format("{}  steps  place and operations\n", heading);
-    Sum rest;
-    for (std::size_t i = 0; i < sorted.size(); ++i) {
-      const Row &row = *sorted[i];
-      if (i >= shownRows) {
-        rest.add(row.sum);
-        continue;
-      }
-      text += fmt::format("{:6.1f}% {:9.3f} {} {:6}  {}  {}\n", 100 * static_cast<double>(row.sum.nanoseconds) / total, perRun(row.sum),
-                          rates(row.sum), row.steps, row.where, row.what);
-    }
-    if (rest.calls > 0) {
-      text += fmt::format("{:6.1f}% {:9.3f} {}         everything else\n", 100 * static_cast<double>(rest.nanoseconds) / total,
-                          perRun(rest), rates(rest));
-    }
-    text += fmt::format("\n{}  MB a step  kind\n", heading);
-    std::vector<std::pair<std::string, Sum>> byKind(kinds.begin(), kinds.end());
-    std::stable_sort(byKind.begin(), byKind.end(),
-                     [](const auto &a, const auto &b) { return a.second.nanoseconds > b.second.nanoseconds; });
-    for (const auto &[kind, sum] : byKind) {
-      text += fmt::format("{:6.1f}% {:9.3f} {} {:10.2f}  {}\n", 100 * static_cast<double>(sum.nanoseconds) / total, perRun(sum), rates(sum),
-                          sum.bytes / static_cast<double>(runs) * 1e-6, kind);
-    }
-    return text;
+    text += fmt::format("{:6.1f}% {:9.3f} {} {:6}  {}  {}\n", 100 * static_cast<double>(row.sum.nanoseconds) / total, perRun(row.sum),
+                        rates(row.sum), row.steps, row.where, row.what);
   }
-  return "";
+  if (rest.calls > 0) {
+    text += fmt::format("{:6.1f}% {:9.3f} {}         everything else\n", 100 * static_cast<double>(rest.nanoseconds) / total, perRun(rest),
+                        rates(rest));
+  }
+  text += fmt::format("\n{}  MB a step  kind\n", heading);
+  std::vector<std::pair<std::string, Sum>> byKind(kinds.begin(), kinds.end());
+  std::stable_sort(byKind.begin(), byKind.end(), [](const auto &a, const auto &b) { return a.second.nanoseconds > b.second.nanoseconds; });
+  for (const auto &[kind, sum] : byKind) {
+    text += fmt::format("{:6.1f}% {:9.3f} {} {:10.2f}  {}\n", 100 * static_cast<double>(sum.nanoseconds) / total, perRun(sum), rates(sum),
+                        sum.bytes / static_cast<double>(runs) * 1e-6, kind);
+  }
+  return text;
 }
 
 std::string Profile::trace() const {

@@ -35,6 +35,7 @@ private:
     double flops, bytes;
   };
   double amount(const PenstockAmount &amount, const PenstockBatch *batch) const;
+  std::string textOf(std::size_t entry) const;
   std::string rates(const Sum &sum) const;
 
   const PenstockProgram &program;

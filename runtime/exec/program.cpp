@@ -46,9 +46,9 @@ public:
   const PenstockProgram &table() const override { return program; }
   Level level() const override { return compiledFor; }
 
-  int entry(std::string_view name) const override {
+  int entry(std::string_view name, int objective) const override {
     for (int i = 0; i < program.entry_count; ++i) {
-      if (name == program.entries[i].name) {
+      if (name == program.entries[i].name && program.entries[i].objective == objective) {
         return i;
       }
     }
@@ -136,7 +136,7 @@ public:
   Status run(int entry, const Step &step) override;
   Status settle() override;
   Status pack() override {
-    const int index = entry("pack");
+    const int index = entry("pack", 0);
     return index < 0 ? Status{} : run(index, {});
   }
 
@@ -185,7 +185,8 @@ private:
   std::vector<PenstockAxisBatch> noRows;
   // What steps owe to the rows that they passed by, and the first and next step of that time.
   Buffer deferred;
-  int trainStep = -1, settleEntry = -1;
+  int settleEntry = -1;
+  int lastObjective = 0; // whose train_step ran last
   bool owes = false;
   std::uint64_t deferredFirst = 0, nextStep = 0;
   StepObserver *observer = nullptr;
@@ -227,8 +228,7 @@ Status LoadedProgram::prepare(const std::string &path) {
                     Buffer::allocate(static_cast<std::size_t>(program.gradient_elements) * sizeof(float), "the sums of gradients"));
   }
   if (program.deferred_bytes > 0) {
-    trainStep = entry("train_step");
-    settleEntry = entry("settle");
+    settleEntry = entry("settle", 0);
     PENSTOCK_ASSIGN(deferred, Buffer::zeros(static_cast<std::size_t>(program.deferred_bytes), "updates of rows that are due later"));
   }
   return {};
@@ -260,13 +260,18 @@ Status LoadedProgram::run(int index, const Step &step) {
   if (program.deferred_bytes == 0) {
     return runEntry(index, step);
   }
-  if (index != trainStep ||
-      (owes && (step.number != nextStep || step.number - deferredFirst >= static_cast<std::uint64_t>(program.deferred_steps)))) {
+  const PenstockEntry &entry = program.entries[index];
+  const bool trains = std::string_view(entry.name) == "train_step";
+  // The next objective of the step that was begun.
+  const bool goesOn = owes && trains && entry.objective > lastObjective && step.number + 1 == nextStep;
+  if (!goesOn && (!trains || (owes && (step.number != nextStep ||
+                                       step.number - deferredFirst >= static_cast<std::uint64_t>(program.deferred_steps))))) {
     PENSTOCK_TRY(settle());
   }
-  if (index != trainStep) {
+  if (!trains) {
     return runEntry(index, step);
   }
+  lastObjective = entry.objective;
   if (!owes) {
     deferredFirst = step.number;
     owes = true;

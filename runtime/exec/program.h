@@ -55,7 +55,7 @@ public:
   virtual Level level() const = 0;
 
   /// Index of an entry or an output, -1 where there is none.
-  virtual int entry(std::string_view name) const = 0;
+  virtual int entry(std::string_view name, int objective = 0) const = 0;
   static int output(const PenstockEntry &entry, std::string_view name);
 
   /// Fills parameters, states and fitted tensors by their initializers: Philox keyed by the seed and the tensor's name, so
@@ -85,6 +85,7 @@ public:
   /// space alone. A failure leaves the arena as it was.
   virtual Status reserve(int entry, std::int64_t records, std::int64_t rows) = 0;
   /// Grows the arena where this batch needs more than any before, then runs. Any entry but train_step settles first.
+  /// Of several objectives all train_steps of one number are run, one after another.
   virtual Status run(int entry, const Step &step) = 0;
   /// From now on tells `observer`, which outlives the program or is taken away again by NULL, of every step.
   virtual void observe(StepObserver *observer) = 0;

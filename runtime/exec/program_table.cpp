@@ -3,6 +3,7 @@
 #include "runtime/base/checked.h"
 #include "runtime/base/file.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string_view>
 
@@ -204,8 +205,9 @@ private:
       return "its losses have no sound number";
     }
     for (int i = 0; i < program.loss_count; ++i) {
-      if (!std::isfinite(program.losses[i].coefficient)) {
-        return "a loss has no sound coefficient";
+      const PenstockLossInfo &loss = program.losses[i];
+      if (!std::isfinite(loss.coefficient) || loss.objective < (i == 0 ? 0 : program.losses[i - 1].objective)) {
+        return "a loss has no sound coefficient or objective";
       }
     }
     for (int i = 0; i < program.entry_count; ++i) {
@@ -215,10 +217,13 @@ private:
       if (!one && name != "evaluate") {
         continue;
       }
-      if (entry.output_count < (one ? 1 : 2) * std::int64_t{program.loss_count}) {
+      const auto losses = std::count_if(program.losses, program.losses + program.loss_count,
+                                        [&](const PenstockLossInfo &loss) { return !one || loss.objective == entry.objective; });
+      const std::int64_t outputs = (one ? 1 : 2) * losses;
+      if (entry.output_count < outputs) {
         return "the entry `" + std::string(name) + "` has no sound outputs of the losses";
       }
-      for (int k = 0; k < (one ? 1 : 2) * program.loss_count; ++k) {
+      for (int k = 0; k < outputs; ++k) {
         const PenstockValueType &type = *entry.outputs[k].type;
         if (type.width != 1 || type.element != PENSTOCK_F32 || (one && type.rows != PENSTOCK_ROWS_ONE)) {
           return "the entry `" + std::string(name) + "` has no sound outputs of the losses";

@@ -104,8 +104,11 @@ void Progress::show(std::int64_t step, std::int64_t now) {
   const double left = done > 0 ? elapsed / static_cast<double>(done) * static_cast<double>(total - step) : 0;
   const double epochs = static_cast<double>(total) / static_cast<double>(perEpoch);
   const double epoch = static_cast<double>(step) / static_cast<double>(perEpoch);
-  const std::string numbers =
-      fmt::format("loss {:.4f}  {} tokens/s  {} left  {}", smoothed, amount(speed), duration(left), memory(residentMemory()));
+  std::string numbers;
+  for (const Smoothed &mean : smoothed) {
+    numbers += fmt::format("{}{}loss {:.4f}  ", mean.name, mean.name.empty() ? "" : " ", mean.loss);
+  }
+  numbers += fmt::format("{} tokens/s  {} left  {}", amount(speed), duration(left), memory(residentMemory()));
   if (mode == Mode::lines) {
     say(fmt::format("epoch {:.2f}/{:.4g}  step {}/{}  {}\n", epoch, epochs, step, total, numbers));
     return;

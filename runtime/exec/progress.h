@@ -2,8 +2,12 @@
 // elsewhere, nothing with --quiet. NO_COLOR is honoured. Where nobody can read it any more, it falls silent and the run goes on.
 #pragma once
 
+#include "runtime/exec/metrics_log.h"
+
 #include <cstdint>
+#include <span>
 #include <string>
+#include <vector>
 
 namespace penstock {
 
@@ -17,8 +21,14 @@ public:
   ~Progress();
 
   /// Costs nothing worth counting where nothing is due. `now`: monotonic nanoseconds.
-  void step(std::int64_t step, float loss, std::int64_t tokens, std::int64_t now) {
-    smoothed = seen++ == 0 ? static_cast<double>(loss) : smoothed + rate() * (static_cast<double>(loss) - smoothed);
+  void step(std::int64_t step, std::span<const ObjectiveStep> objectives, std::int64_t tokens, std::int64_t now) {
+    smoothed.resize(objectives.size());
+    for (std::size_t i = 0; i < objectives.size(); ++i) {
+      const auto loss = static_cast<double>(objectives[i].loss);
+      Smoothed &mean = smoothed[i];
+      mean = {objectives[i].name, seen == 0 ? loss : mean.loss + rate() * (loss - mean.loss)};
+    }
+    ++seen;
     pending += tokens;
     if (now >= due) {
       show(step, now);
@@ -30,7 +40,7 @@ public:
   void finish();
 
 private:
-  double rate() const { return seen < 50 ? 1.0 / static_cast<double>(seen + 1) : 0.02; }
+  double rate() const { return seen < 49 ? 1.0 / static_cast<double>(seen + 2) : 0.02; }
   void show(std::int64_t step, std::int64_t now);
   void say(const std::string &text);
 
@@ -39,7 +49,12 @@ private:
   std::int64_t total, perEpoch, first;
   std::int64_t start, last, due;
   std::int64_t pending = 0, seen = 0;
-  double smoothed = 0, speed = 0;
+  struct Smoothed {
+    std::string_view name; // of the objective
+    double loss;
+  };
+  std::vector<Smoothed> smoothed;
+  double speed = 0;
 };
 
 /// Resident memory of this process in bytes.

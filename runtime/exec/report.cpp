@@ -43,18 +43,23 @@ struct Curves {
   std::vector<Point> train, dev;
 };
 
-// The losses of metrics.jsonl; the training curve as means of at most 400 stretches.
-Result<Curves> readCurves(const std::string &path) {
+// The loss called `name` of metrics.jsonl; the training curve as means of at most 400 stretches.
+Result<Curves> readCurves(const std::string &path, const std::string &name) {
   PENSTOCK_ASSIGN(const std::string text, readWholeFile(path, std::size_t{1} << 34));
   Curves curves;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
     const nlohmann::json line = nlohmann::json::parse(text.data() + at, text.data() + end, nullptr, false);
     at = end + 1;
-    if (!line.is_object() || !line.contains("step") || !line.contains("loss") || !line["loss"].is_number()) {
+    if (!line.is_object() || !line.contains("step")) {
       continue;
     }
-    const Point point{line["step"].get<double>(), line["loss"].get<double>()};
+    const nlohmann::json &holder = line.contains(name) || !line.contains("metrics") ? line : line["metrics"];
+    const auto loss = holder.find(name);
+    if (loss == holder.end() || !loss->is_number()) {
+      continue;
+    }
+    const Point point{line["step"].get<double>(), loss->get<double>()};
     if (!line.contains("split")) {
       curves.train.push_back(point);
     } else if (line["split"] == "dev" && !line.contains("final")) {
@@ -131,7 +136,6 @@ polyline.train{stroke:#1f77b4}polyline.dev{stroke:#d62728}circle.dev{fill:#d6272
 } // namespace
 
 Status writeReport(const std::string &folder, const RunRecord &record) {
-  PENSTOCK_ASSIGN(const Curves curves, readCurves(folder + "/metrics.jsonl"));
   const RunConfig &config = record.config;
   std::string html = fmt::format("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
                                  "content=\"width=device-width\"><title>{0}</title><style>{1}</style></head><body>\n<h1>{0}</h1>\n",
@@ -165,7 +169,14 @@ Status writeReport(const std::string &folder, const RunRecord &record) {
   for (const ExpectationResult &checked : checkExpectations(config, record.results)) {
     html += fmt::format("<p{}>{}</p>\n", checked.holds ? "" : " class=\"bad\"", escaped(checked.text()));
   }
-  html += "<h2>Loss</h2>\n" + drawCurves(curves, record.totalSteps) + "\n";
+  std::vector<std::string> losses;
+  for (const ObjectiveSpec &objective : config.train.objectives) {
+    losses.push_back(objective.name.empty() ? "loss" : objective.name + ".loss");
+  }
+  for (const std::string &name : losses.empty() ? std::vector<std::string>{"loss"} : losses) {
+    PENSTOCK_ASSIGN(const Curves curves, readCurves(folder + "/metrics.jsonl", name));
+    html += "<h2>" + escaped(name == "loss" ? "Loss" : name) + "</h2>\n" + drawCurves(curves, record.totalSteps) + "\n";
+  }
   for (const SplitResult &result : record.results) {
     for (const std::string &text : result.texts) {
       html += fmt::format("<h2>Report on {}</h2>\n<pre>{}</pre>\n", escaped(result.split), escaped(text));

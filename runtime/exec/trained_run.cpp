@@ -196,6 +196,7 @@ Result<PredictSummary> TrainedRun::predict(RecordInput input, std::int64_t batch
   if (heads.empty()) {
     return invalidInput("this pipeline has no answer to predict");
   }
+  input.seed = held.config.train.seed;
   PENSTOCK_ASSIGN(const std::unique_ptr<RecordReader> reader,
                   RecordReader::open(held.config.records, fitted(), *plugins, std::move(input)));
   PredictSummary summary;

@@ -107,8 +107,11 @@ private:
   Status saveCheckpoint(std::int64_t now);
   Status stopForInterrupt();
   Status takeWeights();
-  Status weighParts(std::span<const Batch *const> parts, Program::Step step);
-  Result<float> runParts(BatchStream &stream, Program::Step step, OutputBuffers &outputs, int lossOutput, std::int64_t &tokens);
+  struct Mover;
+  Result<std::vector<Mover>> findMovers() const;
+  Status weighParts(Mover &mover, std::span<const Batch *const> parts, Program::Step step);
+  Result<float> runParts(Mover &mover, std::span<const Batch *const> parts, Program::Step step);
+  Status runStep(std::vector<Mover> &movers, BatchStream &stream, std::vector<ObjectiveStep> &line, std::int64_t &tokens);
   Result<SplitResult> measure(const std::string &split, const ConfidenceSpec &confidence = {});
   bool dueAt(std::int64_t step) const { return validationInterval > 0 && (step % validationInterval == 0 || step == total); }
   /// No evaluation was better for as long as the run may wait for one.
@@ -136,9 +139,6 @@ private:
 
   std::int64_t partsPerEpoch = 0, stepsPerEpoch = 0, total = 0, validationInterval = 0;
   TrainState state;
-  OutputBuffers weightOutputs;    // of one part of a step in parts
-  std::vector<double> weightSums; // of all of them, one a loss
-  std::vector<float> lossWeights;
   std::vector<float> best;     // parameters of the best step, where they are not yet in a file
   std::int64_t savedStep = -1; // step of the newest checkpoint
   std::int64_t savedAt = 0;    // time of it
@@ -469,80 +469,127 @@ Status Trainer::stopForInterrupt() {
           fmt::format("interrupted at step {} of {}, which is saved; continue with\n  {}", state.step, total, request.resumeCommand)};
 }
 
+/// The entries of one objective, and what they leave.
+struct Trainer::Mover {
+  const ObjectiveSpec &spec;
+  int trainStep = -1;                        // of a step in one part; or
+  int weigh = -1, gradient = -1, apply = -1; // of one in parts
+  int lossOutput = -1;                       // of train_step or gradient
+  OutputBuffers outputs, weightOutputs;      // of one part
+  std::vector<double> weightSums;            // of all of them, one a loss
+  std::vector<float> weights;
+};
+
+Result<std::vector<Trainer::Mover>> Trainer::findMovers() const {
+  const bool inParts = config.train.accumulate > 1;
+  std::vector<Mover> movers;
+  for (const ObjectiveSpec &spec : config.train.objectives) {
+    const int number = static_cast<int>(movers.size());
+    Mover mover{spec};
+    for (const auto &[entry, name] : {std::pair(&mover.weigh, "weights"), std::pair(&mover.gradient, "gradient"),
+                                      std::pair(&mover.apply, "apply"), std::pair(&mover.trainStep, "train_step")}) {
+      if (inParts != (entry == &mover.trainStep)) {
+        *entry = program->entry(name, number);
+        if (*entry < 0) {
+          return internalError(fmt::format("the compiled program has no `{}` of objective {}; please report this", name, number));
+        }
+      }
+    }
+    const PenstockEntry &table = program->table().entries[inParts ? mover.gradient : mover.trainStep];
+    mover.lossOutput = Program::output(table, "loss");
+    if (mover.lossOutput < 0) {
+      return internalError(fmt::format("the compiled `{}` has no output `loss`; please report this", table.name));
+    }
+    mover.outputs.prepare(table, config.train.batch);
+    if (inParts) {
+      const PenstockProgram &all = program->table();
+      mover.weightOutputs.prepare(all.entries[mover.weigh], 0);
+      mover.weightSums.resize(static_cast<std::size_t>(
+          std::count_if(all.losses, all.losses + all.loss_count, [&](const PenstockLossInfo &loss) { return loss.objective == number; })));
+      mover.weights.resize(mover.weightSums.size());
+    }
+    movers.push_back(std::move(mover));
+  }
+  return movers;
+}
+
 // Of each loss the weight of all parts: by it each part divides its sum of items.
-Status Trainer::weighParts(std::span<const Batch *const> parts, Program::Step step) {
-  step.outputs = weightOutputs.addresses();
-  std::fill(weightSums.begin(), weightSums.end(), 0.0);
+Status Trainer::weighParts(Mover &mover, std::span<const Batch *const> parts, Program::Step step) {
+  step.outputs = mover.weightOutputs.addresses();
+  std::fill(mover.weightSums.begin(), mover.weightSums.end(), 0.0);
   for (const Batch *part : parts) {
     step.batch = &part->view;
-    PENSTOCK_TRY(program->run(program->entry("weights"), step));
-    for (std::size_t i = 0; i < weightSums.size(); ++i) {
-      weightSums[i] += static_cast<double>(weightOutputs.values(static_cast<int>(i))[0]);
+    PENSTOCK_TRY(program->run(mover.weigh, step));
+    for (std::size_t i = 0; i < mover.weightSums.size(); ++i) {
+      mover.weightSums[i] += static_cast<double>(mover.weightOutputs.values(static_cast<int>(i))[0]);
     }
   }
-  for (std::size_t i = 0; i < weightSums.size(); ++i) {
-    lossWeights[i] = std::max(static_cast<float>(weightSums[i]), std::numeric_limits<float>::min()); // without items 0, not 0 / 0
+  for (std::size_t i = 0; i < mover.weightSums.size(); ++i) {
+    mover.weights[i] = std::max(static_cast<float>(mover.weightSums[i]), std::numeric_limits<float>::min()); // without items 0, not 0 / 0
   }
   return {};
 }
 
-// The gradient of a step, part by part: that of one batch of all of them. Dropout's masks are keyed by step and record, so they are
-// those of the one batch, too.
-Result<float> Trainer::runParts(BatchStream &stream, Program::Step step, OutputBuffers &outputs, int lossOutput, std::int64_t &tokens) {
-  const bool inParts = config.train.accumulate > 1;
-  const std::int64_t first = state.step % stepsPerEpoch * config.train.accumulate;
-  PENSTOCK_ASSIGN(const auto parts, stream.next(std::min(config.train.accumulate, partsPerEpoch - first)));
-  if (parts.empty()) {
-    return internalError(fmt::format("the batches ended at step {} of {}; please report this", state.step, total));
-  }
+// One objective of a step, with the weights as they are now. The gradient of a step, part by part, is that of one batch of all of them.
+// Dropout's masks are keyed by step and record, so they are those of the one batch, too.
+Result<float> Trainer::runParts(Mover &mover, std::span<const Batch *const> parts, Program::Step step) {
+  const bool inParts = mover.trainStep < 0;
   if (inParts) {
-    PENSTOCK_TRY(weighParts(parts, step));
-    step.weights = lossWeights.data();
+    PENSTOCK_TRY(weighParts(mover, parts, step));
+    step.weights = mover.weights.data();
   }
   double loss = 0;
   for (const Batch *part : parts) {
     step.batch = &part->view;
-    step.outputs = outputs.addresses();
-    PENSTOCK_TRY(program->run(program->entry(inParts ? "gradient" : "train_step"), step));
-    loss += static_cast<double>(outputs.values(lossOutput)[0]);
-    state.records += part->view.records;
-    tokens += part->tokens;
+    step.outputs = mover.outputs.addresses();
+    PENSTOCK_TRY(program->run(inParts ? mover.gradient : mover.trainStep, step));
+    loss += static_cast<double>(mover.outputs.values(mover.lossOutput)[0]);
     ++step.part;
   }
   if (inParts) {
     step.batch = nullptr;
     step.outputs = nullptr;
-    PENSTOCK_TRY(program->run(program->entry("apply"), step));
+    PENSTOCK_TRY(program->run(mover.apply, step));
   }
   return static_cast<float>(loss);
 }
 
+// All objectives, in their order. `line` has what each gave.
+Status Trainer::runStep(std::vector<Mover> &movers, BatchStream &stream, std::vector<ObjectiveStep> &line, std::int64_t &tokens) {
+  const std::int64_t first = state.step % stepsPerEpoch * config.train.accumulate;
+  PENSTOCK_ASSIGN(const auto parts, stream.next(std::min(config.train.accumulate, partsPerEpoch - first)));
+  if (parts.empty()) {
+    return internalError(fmt::format("the batches ended at step {} of {}; please report this", state.step, total));
+  }
+  for (std::size_t i = 0; i < movers.size(); ++i) {
+    Program::Step step;
+    step.seed = config.train.seed;
+    step.number = static_cast<std::uint64_t>(state.step);
+    step.learningRate = learningRate(movers[i].spec.schedule, movers[i].spec.optimizer.lr, state.step, total);
+    PENSTOCK_ASSIGN(const float loss, runParts(movers[i], parts, step));
+    line[i] = {movers[i].spec.name, loss, step.learningRate};
+  }
+  for (const Batch *part : parts) {
+    state.records += part->view.records;
+    tokens += part->tokens;
+  }
+  return {};
+}
+
 Status Trainer::loop() {
-  const char *const name = config.train.accumulate > 1 ? "gradient" : "train_step";
-  const int entry = program->entry(name);
-  if (entry < 0 || (config.train.accumulate > 1 && (program->entry("apply") < 0 || program->entry("weights") < 0))) {
-    return internalError(fmt::format("the compiled program has no `{}`; please report this", name));
-  }
-  const PenstockEntry &table = program->table().entries[entry];
-  const int lossOutput = Program::output(table, "loss");
-  if (lossOutput < 0) {
-    return internalError(fmt::format("the compiled `{}` has no output `loss`; please report this", name));
-  }
-  OutputBuffers outputs;
-  outputs.prepare(table, config.train.batch);
-  if (config.train.accumulate > 1) {
-    weightOutputs.prepare(program->table().entries[program->entry("weights")], 0);
-    weightSums.resize(static_cast<std::size_t>(program->table().loss_count));
-    lossWeights.resize(weightSums.size());
-  }
+  PENSTOCK_ASSIGN(std::vector<Mover> movers, findMovers());
+  std::vector<ObjectiveStep> line(movers.size());
   // The largest batch that may come, so that no step has to map memory. Where that much cannot be had, steps grow the arena.
   const Result<std::int64_t> rows = (Checked(facts.longest) * Checked(config.train.batch)).get("the rows of a batch");
   if (rows.ok()) {
-    (void)program->reserve(entry, std::min(config.train.batch, train->records()), *rows);
+    for (const Mover &mover : movers) {
+      (void)program->reserve(std::max(mover.trainStep, mover.gradient), std::min(config.train.batch, train->records()), *rows);
+    }
   }
   BatchStream::Plan plan;
   plan.batch = config.train.batch;
   plan.shuffle = config.train.shuffle;
+  plan.trains = true;
   plan.seed = config.train.seed;
   plan.together = std::min(config.train.accumulate, partsPerEpoch);
   plan.firstStep = firstPartOf(state.step);
@@ -556,35 +603,33 @@ Status Trainer::loop() {
     PENSTOCK_TRY(validate()); // an interrupt fell between the step and its evaluation
     lineTime = monotonicNow();
   }
-  const ObjectiveSpec &objective = config.train.objectives.front();
   const auto probe = reinterpret_cast<StepProbe>(::dlsym(RTLD_DEFAULT, "penstock_step_probe"));
   while (state.step < total && !stopped()) {
     if (probe != nullptr) {
       probe(state.step, 1);
     }
-    Program::Step step;
-    step.seed = config.train.seed;
-    step.number = static_cast<std::uint64_t>(state.step);
-    step.learningRate = learningRate(objective.schedule, objective.optimizer.lr, state.step, total);
     std::int64_t tokens = 0;
-    PENSTOCK_ASSIGN(const float loss, runParts(*stream, step, outputs, lossOutput, tokens));
+    PENSTOCK_TRY(runStep(movers, *stream, line, tokens));
     ++state.step;
     state.tokens += tokens;
     lineTokens += tokens;
-    if (!std::isfinite(loss)) {
-      progress->finish();
-      return invalidInput(fmt::format("the loss of step {} is not finite ({}), so training stopped; lower the learning rate "
-                                      "(`--set train.optimizer.lr=...`), warm it up, or clip the gradient",
-                                      state.step, loss));
+    for (const ObjectiveStep &objective : line) {
+      if (!std::isfinite(objective.loss)) {
+        progress->finish();
+        const std::string name(objective.name), dot = name.empty() ? "" : ".";
+        return invalidInput(fmt::format("the loss{} of step {} is not finite ({}), so training stopped; lower the learning rate "
+                                        "(`--set train.{}optimizer.lr=...`), warm it up, or clip the gradient",
+                                        name.empty() ? "" : " of `" + name + "`", state.step, objective.loss, name + dot));
+      }
     }
     std::int64_t now = monotonicNow();
     if (state.step % config.train.logEvery == 0 || state.step == total) {
       const double speed = static_cast<double>(lineTokens) * 1e9 / static_cast<double>(std::max<std::int64_t>(now - lineTime, 1));
-      PENSTOCK_TRY(log->step(state.step, epochOf(state.step), loss, step.learningRate, speed, now));
+      PENSTOCK_TRY(log->step(state.step, epochOf(state.step), line, speed, now));
       lineTime = now;
       lineTokens = 0;
     }
-    progress->step(state.step, loss, tokens, now);
+    progress->step(state.step, line, tokens, now);
     if (probe != nullptr) {
       probe(state.step, 0);
     }

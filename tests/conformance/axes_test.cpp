@@ -25,7 +25,7 @@ namespace {
 const char *const text = R"(module attributes {nn.inputs = [
     {name = "letters", target = true, type = !nn.rows<records x @words x @characters x 1xi32>},
     {name = "forms", target = true, type = !nn.rows<records x @words x 1xi32>},
-    {name = "cells", target = true, type = !nn.rows<records x [2, 3] x 1xi32>}], nn.optimizer = {kind = "sgd"}} {
+    {name = "cells", target = true, type = !nn.rows<records x [2, 3] x 1xi32>}], nn.objectives = [{kind = "sgd"}]} {
   nn.global @letter : tensor<11x6xf32> {tensor_class = "parameter"}
   nn.global @bag : tensor<11x3xf32> {tensor_class = "parameter"}
   nn.global @form : tensor<13x6xf32> {tensor_class = "parameter"}

@@ -72,7 +72,7 @@ OwningOpRef<ModuleOp> makeModule(MLIRContext &context, const Kind &kind, const F
   Value row = model.input("row", 0, ids, loc);
   const auto parameter = [&](const char *name, std::vector<std::int64_t> shape, bool frozen, const char *tensorClass = "parameter") {
     frozen = frozen || form.frozenAlone.contains(name);
-    return *model.parameter({std::string("n.") + name, std::move(shape), "zeros", 0, false, 1, frozen, tensorClass}, loc);
+    return *model.parameter({std::string("n.") + name, std::move(shape), "zeros", 0, false, {1, frozen}, tensorClass}, loc);
   };
   const auto op = [&](const char *name, ArrayRef<Value> operands, const frontend::Attributes &attributes = {}) {
     return *model.op(name, operands, attributes, "n", loc);
@@ -101,7 +101,7 @@ OwningOpRef<ModuleOp> makeModule(MLIRContext &context, const Kind &kind, const F
   (*module)->setAttr("nn.inputs",
                      b.getArrayAttr({b.getDictionaryAttr({member("name", b.getStringAttr("row")), member("target", b.getBoolAttr(false)),
                                                           member("type", TypeAttr::get(ids))})}));
-  (*module)->setAttr("nn.optimizer", b.getDictionaryAttr({member("kind", b.getStringAttr("sgd"))}));
+  (*module)->setAttr("nn.objectives", b.getArrayAttr({b.getDictionaryAttr({member("kind", b.getStringAttr("sgd"))})}));
   if (form.inParts) {
     (*module)->setAttr("nn.accumulate", b.getUnitAttr());
   }

@@ -120,7 +120,7 @@ std::string moduleText(const Record &record, const Lengths &lengths) {
     }
   }
   std::string type = typeOf(record.result);
-  return "module attributes {nn.inputs = [" + layout + "], nn.optimizer = {kind = \"sgd\"}} {\n" + globals + "  func.func @model() {\n" +
+  return "module attributes {nn.inputs = [" + layout + "], nn.objectives = [{kind = \"sgd\"}]} {\n" + globals + "  func.func @model() {\n" +
          body + "    " + record.body + "\n" + "    %weighted = nn.mul %y, %cotangent : " + type + ", " + type + " -> " + type + "\n" +
          "    %loss = nn.total %weighted : " + type + " -> tensor<f32>\n" +
          "    nn.output \"loss\", %loss {index = 0 : i64} : tensor<f32>\n    return\n  }\n}\n";

@@ -25,8 +25,8 @@ namespace {
 // 1,031 x 67 and 1,777 x 41 numbers are enough to be worth it; primes, so that no row ends with a vector.
 std::string moduleText(const std::string &optimizer, const std::string &attributes) {
   return "module attributes {nn.inputs = [{name = \"tokens\", target = false, type = !nn.rows<records x @tokens x 1xi32>}, "
-         "{name = \"label\", target = true, type = !nn.rows<records x 1xi32>}], nn.optimizer = {" +
-         optimizer + "}" + attributes + R"(} {
+         "{name = \"label\", target = true, type = !nn.rows<records x 1xi32>}], nn.objectives = [{" +
+         optimizer + "}]" + attributes + R"(} {
   nn.global @words : tensor<1031x67xf32> {tensor_class = "parameter", initializer = "normal", scale = 1.0 : f64, decays = true, rate = 0.5 : f64}
   nn.global @bags : tensor<1777x41xf32> {tensor_class = "parameter", initializer = "normal", scale = 0.1 : f64}
   nn.global @weight : tensor<108x3xf32> {tensor_class = "parameter", initializer = "uniform", scale = 0.3 : f64, decays = true}
@@ -337,7 +337,7 @@ TEST(Parts, EqualOneBatch) {
 // Answers (s - mean) * scale of the records' sums s of fixed rows; a step moves mean to mean / 2 + the sum of all s, and counts.
 const char *const statesText = R"(module attributes {nn.inputs = [
     {name = "tokens", target = false, type = !nn.rows<records x @tokens x 1xi32>},
-    {name = "label", target = true, type = !nn.rows<records x 1xi32>}], nn.optimizer = {kind = "adamw"}} {
+    {name = "label", target = true, type = !nn.rows<records x 1xi32>}], nn.objectives = [{kind = "adamw"}]} {
   nn.global @mean : tensor<3xf32> {tensor_class = "model_state"}
   nn.global @words : tensor<1031x3xf32> {tensor_class = "parameter", initializer = "normal", scale = 1.0 : f64, frozen = true}
   nn.global @scale : tensor<3xf32> {tensor_class = "fitted", initializer = "constant", scale = 2.0 : f64}

@@ -20,12 +20,22 @@ using Json = nlohmann::ordered_json;
 struct WeightLine {
   std::string name;
   std::vector<std::int64_t> shape;
-  double rate = 1;
-  bool frozen = false, state = false;
-
-  /// "", "frozen", "state", "rate x 0.5".
-  std::string learning() const { return frozen ? "frozen" : state ? "state" : rate != 1 ? "rate x " + Json(rate).dump() : ""; }
+  frontend::Learning learning;
+  bool state = false;
 };
+
+/// "", "frozen", "state", "rate x 0.5", "moved by `critic`".
+std::string learningText(const frontend::Learning &learning, bool state, const frontend::TypedPipeline &pipeline) {
+  if (learning.frozen) {
+    return "frozen";
+  }
+  std::string text = state ? "state" : learning.rate != 1 ? "rate x " + Json(learning.rate).dump() : "";
+  const auto which = static_cast<std::size_t>(learning.objective);
+  if (which < pipeline.train.objectives.size() && !pipeline.train.objectives[which].name.empty()) {
+    text += (text.empty() ? "" : ", ") + ("moved by `" + pipeline.train.objectives[which].name + "`");
+  }
+  return text;
+}
 
 /// The tensors of the model that training changes, each once: two nodes of one path share theirs.
 std::vector<WeightLine> weightsOf(const frontend::TypedPipeline &pipeline, std::vector<std::string> *heads) {
@@ -33,13 +43,13 @@ std::vector<WeightLine> weightsOf(const frontend::TypedPipeline &pipeline, std::
   std::set<std::string> seen;
   for (const frontend::GraphNode &node : pipeline.model.nodes) {
     if (node.kind == frontend::GraphNode::Kind::head) {
-      const std::string learning = WeightLine{"", {}, node.rate, node.frozen}.learning();
+      const std::string learning = learningText(node.learning, false, pipeline);
       heads->push_back(node.path + ".*: named by the head `" + node.op + "`" + (learning.empty() ? "" : ", " + learning));
     }
     for (const frontend::Weight &weight : node.weights) {
       const std::string name = node.path + "." + weight.name;
       if (seen.insert(name).second) {
-        lines.push_back({name, weight.shape, weight.rate, weight.frozen, weight.state});
+        lines.push_back({name, weight.shape, weight.learning, weight.state});
       }
     }
   }
@@ -65,8 +75,11 @@ void printResolved(const frontend::TypedPipeline &pipeline, bool json) {
     }
     out["parameters"] = Json::array();
     for (const WeightLine &line : weights) {
-      out["parameters"].push_back(
-          {{"name", line.name}, {"shape", line.shape}, {"rate", line.rate}, {"frozen", line.frozen}, {"state", line.state}});
+      out["parameters"].push_back({{"name", line.name},
+                                   {"shape", line.shape},
+                                   {"rate", line.learning.rate},
+                                   {"frozen", line.learning.frozen},
+                                   {"state", line.state}});
     }
     std::printf("%s\n", out.dump(-1, ' ', false, Json::error_handler_t::replace).c_str());
     return;
@@ -91,7 +104,7 @@ void printResolved(const frontend::TypedPipeline &pipeline, bool json) {
     for (const std::int64_t size : line.shape) {
       shape += (shape.empty() ? "" : " x ") + std::to_string(size);
     }
-    const std::string learning = line.learning();
+    const std::string learning = learningText(line.learning, line.state, pipeline);
     std::printf("%-*s  %s%s%s\n", static_cast<int>(keys), printable(line.name).c_str(), shape.c_str(), learning.empty() ? "" : "  ",
                 learning.c_str());
   }

@@ -68,4 +68,34 @@ frontend::Attributes fromDictionary(DictionaryAttr dictionary) {
   return attributes;
 }
 
+DictionaryAttr toDictionary(MLIRContext &context, const frontend::Learning &learning) {
+  Builder b(&context);
+  NamedAttrList list;
+  if (learning.rate != 1) {
+    list.set("rate", b.getF64FloatAttr(learning.rate));
+  }
+  if (learning.frozen) {
+    list.set("frozen", b.getUnitAttr());
+  }
+  if (learning.objective != 0) {
+    list.set("objective", b.getI64IntegerAttr(learning.objective));
+  }
+  return list.empty() ? DictionaryAttr() : list.getDictionary(&context);
+}
+
+frontend::Learning learningFrom(DictionaryAttr dictionary) {
+  frontend::Learning learning;
+  if (!dictionary) {
+    return learning;
+  }
+  if (auto rate = dictionary.getAs<FloatAttr>("rate")) {
+    learning.rate = rate.getValueAsDouble();
+  }
+  learning.frozen = dictionary.contains("frozen");
+  if (auto objective = dictionary.getAs<IntegerAttr>("objective")) {
+    learning.objective = static_cast<int>(objective.getInt());
+  }
+  return learning;
+}
+
 } // namespace penstock

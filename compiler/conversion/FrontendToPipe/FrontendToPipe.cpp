@@ -20,12 +20,11 @@ public:
     Location top = FileLineColLoc::get(&context, pipeline.file, 1, 1);
     OwningOpRef<ModuleOp> module = ModuleOp::create(top);
     builder.setInsertionPointToEnd(module->getBody());
-    auto op = pipe::PipelineOp::create(builder, top, pipeline.name, pipeline.edition, pipeline.title);
+    auto op = pipe::PipelineOp::create(builder, top, pipeline.name, pipeline.edition, pipeline.title, pipeline.train.accumulate > 1);
     builder.createBlock(&op.getBody());
     if (failed(importRecords(top)) || failed(importModel())) {
       return failure();
     }
-    importTraining(top);
     if (failed(verify(*module))) {
       return failure();
     }
@@ -62,6 +61,12 @@ private:
     const RecordsSpec &records = pipeline.records;
     std::map<std::string, std::pair<int64_t, bool>> inputs; // place and whether it is a target, by the name of a column or feature
     for (const auto &[i, input] : llvm::enumerate(records.inputs)) {
+      if (input.kind == InputSpec::Kind::noise) {
+        Type type = pipe::VectorType::get(&context, input.width);
+        named[input.name] = pipe::ColumnOp::create(builder, top, type, builder.getStringAttr(input.name),
+                                                   builder.getI64IntegerAttr(static_cast<int64_t>(i)), builder.getBoolAttr(false));
+        continue;
+      }
       // Tags name the feature whose words they belong to beside their column.
       inputs[input.column.empty() ? input.feature : input.column] = {static_cast<int64_t>(i), input.target};
     }
@@ -134,11 +139,8 @@ private:
           builder.getNamedAttr("scale", builder.getF64FloatAttr(weight.scale)),
           builder.getNamedAttr("decays", builder.getBoolAttr(weight.decays)),
       };
-      if (weight.rate != 1) {
-        members.push_back(builder.getNamedAttr("rate", builder.getF64FloatAttr(weight.rate)));
-      }
-      if (weight.frozen) {
-        members.push_back(builder.getNamedAttr("frozen", builder.getBoolAttr(true)));
+      if (DictionaryAttr learning = toDictionary(context, weight.learning)) {
+        members.push_back(builder.getNamedAttr("learning", learning));
       }
       if (weight.state) {
         members.push_back(builder.getNamedAttr("state", builder.getBoolAttr(true)));
@@ -168,8 +170,8 @@ private:
     StringAttr path = builder.getStringAttr(node.path), name = builder.getStringAttr(node.op);
     DictionaryAttr attributes = optional(toDictionary(context, node.attributes));
     if (node.kind == frontend::GraphNode::Kind::head) {
-      values.push_back(pipe::HeadOp::create(builder, loc, typeOf(node), name, operands, path, attributes,
-                                            builder.getF64FloatAttr(node.rate), builder.getBoolAttr(node.frozen)));
+      values.push_back(
+          pipe::HeadOp::create(builder, loc, typeOf(node), name, operands, path, attributes, toDictionary(context, node.learning)));
     } else {
       values.push_back(pipe::CallOp::create(builder, loc, typeOf(node), name, operands, path, attributes, weightsOf(node)));
     }
@@ -198,29 +200,25 @@ private:
       pipe::AnswerOp::create(builder, value->getLoc(), builder.getStringAttr(answer.name), *value, builder.getStringAttr(answer.target),
                              builder.getStringAttr(answer.decoder), optional(toDictionary(context, answer.parameters)));
     }
-    if (pipeline.objective() >= 0) {
-      FailureOr<Value> value = node(pipeline.objective(), "objective");
+    for (const ObjectiveSpec &objective : pipeline.train.objectives) {
+      FailureOr<Value> value = node(objective.loss, "objective");
       if (failed(value)) {
         return failure();
       }
-      pipe::ObjectiveOp::create(builder, value->getLoc(), *value);
+      pipe::ObjectiveOp::create(builder, value->getLoc(), builder.getStringAttr(objective.name), *value, optimizerOf(objective),
+                                builder.getF64FloatAttr(objective.clipNorm));
     }
     return success();
   }
 
-  void importTraining(Location top) {
-    if (!pipeline.trains()) {
-      return;
-    }
-    const ObjectiveSpec &objective = pipeline.train.objectives.front();
+  /// All of an optimizer but the learning rate, which comes with every step.
+  DictionaryAttr optimizerOf(const ObjectiveSpec &objective) {
     const OptimizerSpec &optimizer = objective.optimizer;
     auto number = [&](const char *name, double value) { return builder.getNamedAttr(name, builder.getF64FloatAttr(value)); };
-    auto attribute = builder.getDictionaryAttr(
+    return builder.getDictionaryAttr(
         {builder.getNamedAttr("kind", builder.getStringAttr(optimizer.kind)), number("momentum", optimizer.momentum),
          number("beta1", optimizer.beta1), number("beta2", optimizer.beta2), number("epsilon", optimizer.epsilon),
          number("weight_decay", optimizer.weightDecay), builder.getNamedAttr("nesterov", builder.getBoolAttr(optimizer.nesterov))});
-    pipe::TrainOp::create(builder, rangeOf("train.", top), attribute, builder.getF64FloatAttr(objective.clipNorm),
-                          pipeline.train.accumulate > 1 ? builder.getUnitAttr() : UnitAttr());
   }
 
   /// The place of the first setting of a block that the file gives.

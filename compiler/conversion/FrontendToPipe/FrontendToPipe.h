@@ -17,4 +17,8 @@ mlir::FailureOr<mlir::OwningOpRef<mlir::ModuleOp>> importPipeline(mlir::MLIRCont
 mlir::DictionaryAttr toDictionary(mlir::MLIRContext &context, const frontend::Attributes &attributes);
 frontend::Attributes fromDictionary(mlir::DictionaryAttr dictionary);
 
+/// How weights learn, both ways; null where it is as usual.
+mlir::DictionaryAttr toDictionary(mlir::MLIRContext &context, const frontend::Learning &learning);
+frontend::Learning learningFrom(mlir::DictionaryAttr dictionary);
+
 } // namespace penstock

@@ -13,18 +13,28 @@ static constexpr int64_t chunkElements = 4096;
 static constexpr int64_t scalarsWidth = 4; // rate, step size, correction of the root, scale of the gradient
 
 // Partial sums stand behind the numbers of groups and tables.
-static int64_t firstPartial(const ProgramLayout &layout) {
-  return static_cast<int64_t>(layout.groups.size() + layout.deferred.size()) * scalarsWidth;
+static int64_t firstPartial(const ProgramLayout::Objective &objective) {
+  return static_cast<int64_t>(objective.groups.size() + objective.deferredEnd - objective.firstDeferred) * scalarsWidth;
 }
 
-static int64_t chunksOfWhole(const ProgramLayout &layout) { return (layout.wholeElements + chunkElements - 1) / chunkElements; }
+static int64_t chunksOfWhole(const ProgramLayout::Objective &objective) {
+  return (objective.wholeEnd - objective.from + chunkElements - 1) / chunkElements;
+}
+
+/// The tables that the objective moves row by row.
+static auto tablesOfRows(const ProgramLayout &layout, int64_t objective) {
+  return llvm::make_filter_range(layout.parameters, [=](const ProgramLayout::Parameter &p) {
+    return p.update == ProgramLayout::Update::rows && p.objective == objective && !p.frozen;
+  });
+}
 
 int64_t scratchOfApply(const ProgramLayout &layout, nn::ApplyOp apply) {
-  int64_t cells = firstPartial(layout);
+  const auto &objective = layout.objectiveOf(apply);
+  int64_t cells = firstPartial(objective);
   if (apply.getClipNorm().convertToDouble() > 0) {
-    cells += chunksOfWhole(layout);
-    for (const auto &p : layout.parameters) {
-      cells += p.update == ProgramLayout::Update::rows ? p.rows() : 0;
+    cells += chunksOfWhole(objective);
+    for (const auto &p : tablesOfRows(layout, apply.getObjective())) {
+      cells += p.rows();
     }
   }
   return cells * 4 + 64;
@@ -102,16 +112,17 @@ void OptimizerEmitter::overChunks(int64_t from, int64_t to, llvm::function_ref<v
   });
 }
 
-void OptimizerEmitter::emit(nn::AccumulateOp) {
+void OptimizerEmitter::emit(nn::AccumulateOp accumulate) {
+  const auto &objective = layout.objectiveOf(accumulate);
   auto addPart = [&](Value from, Value to, bool adds) {
     elementwise(from, to, [&](OpBuilder &n, Location, ValueRange args) {
       linalg::YieldOp::create(n, loc, adds ? arith::AddFOp::create(n, loc, args[1], args[0]) : args[0]);
     });
   };
   overChunks(
-      0, layout.gradientElements, [] {},
+      objective.from, objective.gradientEnd, [] {},
       [&](Value first, Value size, Value) {
-        Value from = chunk("arena", 0, first, size), to = chunk("gradients", 0, first, size);
+        Value from = chunk("arena", -objective.from, first, size), to = chunk("gradients", 0, first, size);
         Value begins = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, get("part", b.getI32Type()), constantI32(0));
         auto branch = scf::IfOp::create(b, loc, begins, /*withElseRegion=*/true);
         OpBuilder::InsertionGuard guard(b);
@@ -123,29 +134,28 @@ void OptimizerEmitter::emit(nn::AccumulateOp) {
 }
 
 // min(1, clip / (norm + 1e-6)), as clip_grad_norm_ does; a norm that is not a number stays one.
-Value OptimizerEmitter::scaleOfGradient(const OptimizerRule &rule, StringRef gradients, const Buffer &scratch) {
-  int64_t cell = firstPartial(layout);
+Value OptimizerEmitter::scaleOfGradient(nn::ApplyOp apply, const OptimizerRule &rule, const Gradient &gradient, const Buffer &scratch) {
+  const auto &objective = layout.objectiveOf(apply);
+  int64_t cell = firstPartial(objective);
   auto store = [&](Value value, Value number) {
     memref::StoreOp::create(b, loc, value, rowView(scratch, scaled(number, 1, cell), 1), ValueRange{constant(0)});
   };
   overChunks(
-      0, layout.wholeElements, [] {},
-      [&](Value first, Value size, Value i) { store(sumOfSquares(chunk(gradients, 0, first, size), size), i); });
-  cell += chunksOfWhole(layout);
-  for (const auto &p : layout.parameters) {
-    if (p.update == ProgramLayout::Update::rows) {
-      parallel(constant(p.rows()), 16, [&](Value begin, Value end) {
-        forRange(begin, end, [&](Value i) {
-          Value row = chunk(gradients, p.offset, scaled(i, p.width()), constant(p.width()));
-          store(sumOfSquares(row, constant(p.width())), i);
-        });
+      objective.from, objective.wholeEnd, [] {},
+      [&](Value first, Value size, Value i) { store(sumOfSquares(chunk(gradient.memory, gradient.offset, first, size), size), i); });
+  cell += chunksOfWhole(objective);
+  for (const auto &p : tablesOfRows(layout, apply.getObjective())) {
+    parallel(constant(p.rows()), 16, [&](Value begin, Value end) {
+      forRange(begin, end, [&](Value i) {
+        Value row = chunk(gradient.memory, gradient.offset + p.offset, scaled(i, p.width()), constant(p.width()));
+        store(sumOfSquares(row, constant(p.width())), i);
       });
-      cell += p.rows();
-    }
+    });
+    cell += p.rows();
   }
   auto f64 = [&](double v) -> Value { return arith::ConstantOp::create(b, loc, b.getF64FloatAttr(v)); };
-  Value sum = sumOfPartials(f64(0), scratch, constant(firstPartial(layout)), constant(cell - firstPartial(layout)));
-  for (const auto &d : layout.deferred) {
+  Value sum = sumOfPartials(f64(0), scratch, constant(firstPartial(objective)), constant(cell - firstPartial(objective)));
+  for (const auto &d : layout.deferredOf(objective)) {
     sum = sumDeferredSquares(sum, d);
   }
   Value norm = math::SqrtOp::create(b, loc, sum);
@@ -159,8 +169,9 @@ void OptimizerEmitter::emit(nn::ApplyOp apply) {
   Buffer scratch = plan.scratches.at(apply);
   scratch.width = 1;
   // With the gradient in parts, another entry left their sums.
-  StringRef gradients = apply->hasAttr("kernel.in_arena") ? "arena" : "gradients";
-  Value scale = rule.clip > 0 ? scaleOfGradient(rule, gradients, scratch) : Value();
+  const auto &objective = layout.objectiveOf(apply);
+  const Gradient gradient = apply->hasAttr("kernel.in_arena") ? Gradient{"arena", -objective.from} : Gradient{"gradients", 0};
+  Value scale = rule.clip > 0 ? scaleOfGradient(apply, rule, gradient, scratch) : Value();
 
   auto scalarsPlace = [&](size_t index) { return rowView(scratch, constant(static_cast<int64_t>(index) * scalarsWidth), scalarsWidth); };
   const OptimizerRule::Corrections corrections = rule.corrections(b, loc, get("step", b.getI64Type()));
@@ -169,30 +180,30 @@ void OptimizerEmitter::emit(nn::ApplyOp apply) {
     scalars.scale = scale;
     return scalars;
   };
-  for (auto [i, group] : llvm::enumerate(layout.groups)) {
+  for (auto [i, group] : llvm::enumerate(objective.groups)) {
     storeScalars(computeScalars(group.rate), scalarsPlace(i));
   }
-  for (auto [i, d] : llvm::enumerate(layout.deferred)) {
+  for (auto [i, d] : llvm::enumerate(layout.deferredOf(objective))) {
     OptimizerRule::Scalars scalars = computeScalars(layout.parameters[d.parameter].rate);
-    storeScalars(scalars, scalarsPlace(layout.groups.size() + i));
+    storeScalars(scalars, scalarsPlace(objective.groups.size() + i));
     rememberStep(scalars, d);
   }
 
   size_t moments = rule.moments().size();
-  for (auto [i, group] : llvm::enumerate(layout.groups)) {
+  for (auto [i, group] : llvm::enumerate(objective.groups)) {
     OptimizerRule::Scalars scalars;
     overChunks(
         group.from, group.to, [&] { scalars = loadScalars(rule, scalarsPlace(i)); },
         [&](Value first, Value size, Value) {
           SmallVector<Value> places{chunk("parameters", 0, first, size)};
           for (size_t m = 0; m < moments; ++m) {
-            places.push_back(chunk("states", static_cast<int64_t>(m) * layout.trainedElements, first, size));
+            places.push_back(chunk("states", layout.momentOffset(objective, m), first, size));
           }
-          emitUpdate(rule, scalars, group.decays ? rule.decay : 0, chunk(gradients, 0, first, size), places);
+          emitUpdate(rule, scalars, group.decays ? rule.decay : 0, chunk(gradient.memory, gradient.offset, first, size), places);
         });
   }
-  for (auto [i, d] : llvm::enumerate(layout.deferred)) {
-    emitDeferredUpdate(rule, d, [&, i = i] { return loadScalars(rule, scalarsPlace(layout.groups.size() + i)); });
+  for (auto [i, d] : llvm::enumerate(layout.deferredOf(objective))) {
+    emitDeferredUpdate(rule, d, [&, i = i] { return loadScalars(rule, scalarsPlace(objective.groups.size() + i)); });
   }
 }
 

@@ -69,7 +69,7 @@ SmallVector<Value> OptimizerEmitter::placesOfRow(const OptimizerRule &rule, cons
   Type type = MemRefType::get({p.width()}, b.getF32Type());
   SmallVector<Value> places{viewAt("parameters", scaled(id, p.width() * 4, p.offset * 4), type)};
   for (size_t m = 0; m < rule.moments().size(); ++m) {
-    int64_t first = static_cast<int64_t>(m) * layout.trainedElements + p.offset;
+    int64_t first = layout.momentOffset(layout.objectives[p.objective], m) + p.offset;
     places.push_back(viewAt("states", scaled(id, p.width() * 4, first * 4), type));
   }
   return places;
@@ -182,7 +182,7 @@ void OptimizerEmitter::settleRow(const OptimizerRule &rule, const ProgramLayout:
 
 void OptimizerEmitter::emit(nn::SettleOp settle) {
   OptimizerRule rule(settle.getOptimizer());
-  for (const ProgramLayout::Deferred &d : layout.deferred) {
+  for (const ProgramLayout::Deferred &d : layout.deferredOf(layout.objectiveOf(settle))) {
     parallel(constant(layout.parameters[d.parameter].rows()), 2 * grain, [&](Value begin, Value end) {
       Value now = stepsDeferred();
       forRange(begin, end, [&](Value id) { settleRow(rule, d, now, id); });

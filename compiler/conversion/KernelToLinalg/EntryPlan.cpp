@@ -85,7 +85,7 @@ Buffer Planner::placeResult(Value value) {
       buffer.width = nn::widthOf(value.getType());
       buffer.element = nn::elementTypeOf(value.getType());
       buffer.slot = -1;
-      buffer.offset = layout.parameter(gradient.getName()).offset * 4;
+      buffer.offset = layout.gradientOffset(layout.parameter(gradient.getName())) * 4;
       return buffer;
     }
   }
@@ -107,7 +107,7 @@ static int64_t round32(int64_t n) { return (n + 31) / 32 * 32; }
 
 LogicalResult Planner::run() {
   if (holdsGradient(source)) {
-    plan.reserve(layout.gradientElements * 4);
+    plan.reserve(layout.objectiveOf(source).gradientElements() * 4);
   }
   Block &block = source.getBody().front();
   llvm::DenseMap<Operation *, unsigned> place;
@@ -373,7 +373,10 @@ void Planner::planRegion(kernel::RowsOp region, SmallVector<int> &freed) {
 
 } // namespace
 
-bool holdsGradient(func::FuncOp entry) { return entry.getName() == "train_step" || entry.getName() == "gradient"; }
+bool holdsGradient(func::FuncOp entry) {
+  const StringRef role = nn::roleOf(entry.getName());
+  return role == "train_step" || role == "gradient";
+}
 
 FailureOr<EntryPlan> planEntry(const ProgramLayout &layout, func::FuncOp source) {
   Planner planner(layout, source);

@@ -193,8 +193,10 @@ void EntrySteps::run() {
   OpBuilder b(source);
   auto entry = kernel::EntryOp::create(b, source.getLoc(), source.getName());
   entry->setAttr("kernel.outputs", b.getArrayAttr(outputs));
-  for (StringRef name : {"kernel.slots", "kernel.reserved"}) {
-    entry->setAttr(name, source->getAttr(name));
+  for (StringRef name : {"kernel.slots", "kernel.reserved", "nn.objective"}) {
+    if (Attribute given = source->getAttr(name)) {
+      entry->setAttr(name, given);
+    }
   }
   b.setInsertionPointToStart(&entry.getBody().emplaceBlock());
   const std::vector<MemoryPlan::Offset> offsets = plan.memory.offsets();

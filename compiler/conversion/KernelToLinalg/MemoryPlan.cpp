@@ -72,7 +72,9 @@ void ProgramLayout::addParameters(ModuleOp module) {
       globals.push_back(global);
     }
   }
-  auto place = [](nn::GlobalOp g) { return std::make_tuple(g.getFrozen(), updateOf(g), !g.getDecays(), -g.getRate().convertToDouble()); };
+  auto place = [](nn::GlobalOp g) {
+    return std::make_tuple(g.getFrozen(), g.getObjective(), updateOf(g), !g.getDecays(), -g.getRate().convertToDouble());
+  };
   std::stable_sort(globals.begin(), globals.end(), [&](nn::GlobalOp a, nn::GlobalOp b) { return place(a) < place(b); });
   for (nn::GlobalOp global : globals) {
     auto type = cast<RankedTensorType>(global.getType());
@@ -83,24 +85,17 @@ void ProgramLayout::addParameters(ModuleOp module) {
                 global.getDecays(),
                 global.getFrozen(),
                 global.getRate().convertToDouble(),
-                updateOf(global)};
+                updateOf(global),
+                static_cast<unsigned>(global.getObjective())};
     parameterIndex[p.name] = parameters.size();
     addTensor(global, Buffer::Kind::parameter, PENSTOCK_PARAMETER, parameterElements);
     if (!p.frozen) {
-      trainedElements = parameterElements;
-    }
-    if (!p.frozen && p.update == Update::deferred) {
-      deferred.push_back({static_cast<unsigned>(parameters.size()), table.deferredBytes});
-      table.deferredBytes += roundUp(p.rows() * 4, 64);
-    } else if (!p.frozen) {
-      gradientElements = parameterElements;
-      wholeElements = p.update == Update::whole ? parameterElements : wholeElements;
-      if (groups.empty() || groups.back().decays != p.decays || groups.back().rate != p.rate) {
-        groups.push_back({p.offset, p.offset, p.decays, p.rate});
-      }
-      groups.back().to = parameterElements;
+      addTrained(p);
     }
     parameters.push_back(std::move(p));
+  }
+  if (objectives.empty()) {
+    objectives.emplace_back();
   }
   if (!deferred.empty()) {
     historyOffset = table.deferredBytes;
@@ -109,29 +104,58 @@ void ProgramLayout::addParameters(ModuleOp module) {
   }
 }
 
-// What the optimizer keeps mirrors the trained parameters: of each moment one flat buffer like theirs, one after the other.
+/// `p` is the next parameter, and lies already.
+void ProgramLayout::addTrained(const Parameter &p) {
+  while (objectives.size() <= p.objective) {
+    Objective next;
+    next.from = next.wholeEnd = next.gradientEnd = next.end = p.offset;
+    next.firstDeferred = next.deferredEnd = static_cast<unsigned>(deferred.size());
+    objectives.push_back(std::move(next));
+  }
+  Objective &mover = objectives.back();
+  mover.end = parameterElements;
+  if (p.update == Update::deferred) {
+    deferred.push_back({static_cast<unsigned>(parameters.size()), table.deferredBytes});
+    table.deferredBytes += roundUp(p.rows() * 4, 64);
+    mover.deferredEnd = static_cast<unsigned>(deferred.size());
+    return;
+  }
+  mover.gradientEnd = parameterElements;
+  mover.wholeEnd = p.update == Update::whole ? parameterElements : mover.wholeEnd;
+  if (mover.groups.empty() || mover.groups.back().decays != p.decays || mover.groups.back().rate != p.rate) {
+    mover.groups.push_back({p.offset, p.offset, p.decays, p.rate});
+  }
+  mover.groups.back().to = parameterElements;
+}
+
+// What an optimizer keeps mirrors the parameters that it moves: of each moment one flat buffer like theirs, one after the other.
 void ProgramLayout::addMoments(ModuleOp module) {
-  if (auto planned = module->getAttrOfType<ArrayAttr>("kernel.moments")) { // the optimizer's code is written already
-    for (StringRef moment : planned.getAsValueRange<StringAttr>()) {
-      moments.push_back(moment.str());
+  if (auto planned = module->getAttrOfType<ArrayAttr>("kernel.moments")) { // the optimizers' code is written already
+    for (auto [objective, names] : llvm::zip(objectives, planned.getAsRange<ArrayAttr>())) {
+      for (StringRef moment : names.getAsValueRange<StringAttr>()) {
+        objective.moments.push_back(moment.str());
+      }
     }
   } else {
-    module.walk([&](nn::ApplyOp apply) { moments = OptimizerRule(apply).moments(); });
+    module.walk([&](nn::ApplyOp apply) { objectives[apply.getObjective()].moments = OptimizerRule(apply).moments(); });
   }
-  for (const std::string &moment : moments) {
-    for (const Parameter &p : parameters) {
-      if (p.frozen) {
-        continue;
+  for (auto [index, objective] : llvm::enumerate(objectives)) {
+    objective.states = table.stateElements;
+    for (const std::string &moment : objective.moments) {
+      for (const Parameter &p : parameters) {
+        if (p.frozen || p.objective != index) {
+          continue;
+        }
+        ProgramTable::Tensor t;
+        t.name = moment + p.name;
+        t.tensorClass = PENSTOCK_STATE;
+        t.shape.assign(p.type.getShape().begin(), p.type.getShape().end());
+        t.offset = table.stateElements + gradientOffset(p);
+        t.elements = p.elements;
+        table.tensors.push_back(std::move(t));
       }
-      ProgramTable::Tensor t;
-      t.name = moment + p.name;
-      t.tensorClass = PENSTOCK_STATE;
-      t.shape.assign(p.type.getShape().begin(), p.type.getShape().end());
-      t.offset = table.stateElements + p.offset;
-      t.elements = p.elements;
-      table.tensors.push_back(std::move(t));
+      table.stateElements += objective.end - objective.from;
     }
-    table.stateElements += trainedElements;
   }
 }
 

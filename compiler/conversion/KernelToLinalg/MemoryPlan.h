@@ -42,14 +42,25 @@ struct ProgramLayout {
     bool decays = false, frozen = false;
     double rate = 1;
     Update update = Update::whole;
+    unsigned objective = 0;                                  // that moves it
     std::int64_t rows() const { return type.getDimSize(0); } // of a table
     std::int64_t width() const { return elements / rows(); }
   };
-  /// A range of the flat buffers, in float32, that the optimizer treats alike.
+  /// A range of the flat buffers, in float32, that an optimizer treats alike.
   struct Group {
     std::int64_t from = 0, to = 0;
     bool decays = false;
     double rate = 1;
+  };
+  /// What one objective moves: a range of the flat buffers, in float32. The gradient at the beginning of an entry's arena has that of
+  /// its objective alone.
+  struct Objective {
+    std::int64_t from = 0, wholeEnd = 0, gradientEnd = 0, end = 0; // whole, then rows, then deferred
+    std::vector<Group> groups;                                     // of whole and rows
+    unsigned firstDeferred = 0, deferredEnd = 0;                   // of ProgramLayout::deferred
+    std::vector<std::string> moments;                              // what its optimizer keeps of each parameter: beginnings of names
+    std::int64_t states = 0;                                       // where that stands in the flat buffer of states, moment after moment
+    std::int64_t gradientElements() const { return gradientEnd - from; }
   };
   /// A table with Update::deferred: `offset`, in bytes of PenstockCall.deferred, of one int32 a row.
   struct Deferred {
@@ -61,15 +72,11 @@ struct ProgramLayout {
     Buffer::Kind kind = Buffer::Kind::parameter;
     std::int64_t offset = 0;
   };
-  std::vector<Parameter> parameters; // by update and group, frozen ones last; offsets are multiples of 64
-  std::vector<Group> groups;         // of whole and rows
-  std::vector<Deferred> deferred;
-  std::vector<std::string> moments; // what the optimizer keeps of each trained parameter: beginnings of names
-  std::int64_t historyOffset = 0;   // in PenstockCall.deferred: numbers of each step, of each table
+  std::vector<Parameter> parameters; // by objective, update and group, frozen ones last; offsets are multiples of 64
+  std::vector<Objective> objectives; // at least one
+  std::vector<Deferred> deferred;    // by objective
+  std::int64_t historyOffset = 0;    // in PenstockCall.deferred: numbers of each step, of each table
   std::int64_t parameterElements = 0;
-  std::int64_t trainedElements = 0;  // of moments: those of the parameters that are not frozen
-  std::int64_t gradientElements = 0; // of whole and rows
-  std::int64_t wholeElements = 0;
   llvm::StringMap<Place> places; // of all globals
   llvm::StringMap<unsigned> parameterIndex, handleIndex;
   llvm::DenseMap<mlir::Attribute, unsigned> axisIndex; // by the path of the axis
@@ -77,11 +84,23 @@ struct ProgramLayout {
 
   const Parameter &parameter(llvm::StringRef name) const { return parameters[parameterIndex.lookup(name)]; }
   const Deferred &deferredTable(llvm::StringRef name) const;
+  /// Of the objective whose entry, apply or accumulate `op` is.
+  const Objective &objectiveOf(mlir::Operation *op) const { return objectives[nn::objectiveOf(op)]; }
+  llvm::ArrayRef<Deferred> deferredOf(const Objective &objective) const {
+    return llvm::ArrayRef(deferred).slice(objective.firstDeferred, objective.deferredEnd - objective.firstDeferred);
+  }
+  /// Where the gradient of a parameter stands in that of its objective, in float32.
+  std::int64_t gradientOffset(const Parameter &p) const { return p.offset - objectives[p.objective].from; }
+  /// Where the moment of a number of the flat buffer of parameters stands, less the number: in float32.
+  std::int64_t momentOffset(const Objective &objective, std::size_t moment) const {
+    return objective.states + static_cast<std::int64_t>(moment) * (objective.end - objective.from) - objective.from;
+  }
   /// Where a global lies, seen as a value of `type`.
   Buffer bufferOf(llvm::StringRef global, mlir::Type type) const;
 
 private:
   void addParameters(mlir::ModuleOp module);
+  void addTrained(const Parameter &p);
   void addMoments(mlir::ModuleOp module);
   void addTensor(nn::GlobalOp global, Buffer::Kind kind, int tensorClass, std::int64_t &end);
 };

@@ -26,7 +26,12 @@ private:
   mlir::Value viewAt(llvm::StringRef what, mlir::Value offset, mlir::Type elements);
   mlir::Value sumOfSquares(mlir::Value memory, mlir::Value size);
   mlir::Value sumOfPartials(mlir::Value sum, const Buffer &scratch, mlir::Value first, mlir::Value count);
-  mlir::Value scaleOfGradient(const OptimizerRule &rule, llvm::StringRef gradients, const Buffer &scratch);
+  /// Where the gradient of a number of the flat buffer of parameters stands: `offset`, in float32, behind the number.
+  struct Gradient {
+    llvm::StringRef memory;
+    std::int64_t offset;
+  };
+  mlir::Value scaleOfGradient(nn::ApplyOp apply, const OptimizerRule &rule, const Gradient &gradient, const Buffer &scratch);
   void storeScalars(const OptimizerRule::Scalars &scalars, mlir::Value memory);
   OptimizerRule::Scalars loadScalars(const OptimizerRule &rule, mlir::Value memory);
   /// Updates parameter and moments (`places`) element by element; a null gradient is zero.

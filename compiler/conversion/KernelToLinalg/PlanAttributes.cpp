@@ -155,7 +155,7 @@ void writePlan(const ProgramLayout &layout, func::FuncOp entry, const EntryPlan 
     if (auto output = dyn_cast<nn::OutputOp>(op)) {
       op->setAttr("kernel.to", kernel::PlaceAttr::get(context, PlaceKind::output, static_cast<int64_t>(output.getIndex()), -1, 0, 0));
     } else if (auto gradient = dyn_cast<nn::GradientOp>(op)) {
-      const int64_t offset = layout.parameter(gradient.getName()).offset * 4;
+      const int64_t offset = layout.gradientOffset(layout.parameter(gradient.getName())) * 4;
       op->setAttr("kernel.to", kernel::PlaceAttr::get(context, PlaceKind::gradient, offset, -1, 0, 0));
     } else if (auto update = dyn_cast<nn::UpdateOp>(op)) {
       op->setAttr("kernel.to", places.write(layout.bufferOf(update.getName(), update.getValue().getType()), update.getValue()));

@@ -13,7 +13,7 @@
 //                   kernel.optimizer  of nn.refresh: the attributes of the entry's nn.apply
 //                   kernel.in_arena   of nn.apply: the gradient is that of its own entry
 //   of the module   kernel.axes       the axes, in the order of the program's table
-//                   kernel.moments    what the optimizer keeps of each parameter
+//                   kernel.moments    of each objective, what its optimizer keeps of a parameter
 #pragma once
 
 #include "compiler/conversion/KernelToLinalg/EntryPlan.h"

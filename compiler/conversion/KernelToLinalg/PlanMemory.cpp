@@ -20,11 +20,12 @@ namespace {
 // Gradients of parameters do not fill their places in the flat buffer: the rest must not hold what an earlier entry left.
 void fillGaps(const ProgramLayout &layout, Operation *before) {
   OpBuilder b(before);
-  for (size_t i = 0; i < layout.parameters.size() && layout.parameters[i].offset < layout.gradientElements; ++i) {
+  const auto &objective = layout.objectiveOf(before);
+  for (size_t i = 0; i < layout.parameters.size() && layout.parameters[i].offset < objective.gradientEnd; ++i) {
     const auto &p = layout.parameters[i];
     const int64_t end = i + 1 < layout.parameters.size() ? layout.parameters[i + 1].offset : layout.parameterElements;
-    if (const int64_t gap = end - p.offset - p.elements; gap > 0) {
-      kernel::ZerosOp::create(b, before->getLoc(), gap, (p.offset + p.elements) * 4);
+    if (const int64_t gap = end - p.offset - p.elements; p.offset >= objective.from && gap > 0) {
+      kernel::ZerosOp::create(b, before->getLoc(), gap, (layout.gradientOffset(p) + p.elements) * 4);
     }
   }
 }
@@ -42,7 +43,11 @@ struct PlanMemoryPass : impl::PlanMemoryPassBase<PlanMemoryPass> {
       axes[index] = axis;
     }
     module->setAttr("kernel.axes", b.getArrayAttr(axes));
-    module->setAttr("kernel.moments", b.getStrArrayAttr(SmallVector<StringRef>(layout->moments.begin(), layout->moments.end())));
+    SmallVector<Attribute> moments;
+    for (const auto &objective : layout->objectives) {
+      moments.push_back(b.getStrArrayAttr(SmallVector<StringRef>(objective.moments.begin(), objective.moments.end())));
+    }
+    module->setAttr("kernel.moments", b.getArrayAttr(moments));
     for (auto function : llvm::make_early_inc_range(module.getOps<func::FuncOp>())) {
       if (function.isDeclaration()) {
         continue;

@@ -55,7 +55,8 @@ static ProgramTable::Output outputOf(DictionaryAttr given, const ProgramLayout &
 
 static ProgramTable::Entry entryOf(kernel::EntryOp given, const ProgramLayout &layout) {
   ProgramTable::Entry entry;
-  entry.name = given.getSymName().str();
+  entry.name = nn::roleOf(given.getSymName()).str();
+  entry.objective = static_cast<int>(nn::objectiveOf(given));
   const MemoryPlan memory = MemoryPlan::read(layout, given);
   for (Attribute output : given->getAttrOfType<ArrayAttr>("kernel.outputs")) {
     entry.outputs.push_back(isa<DictionaryAttr>(output) ? outputOf(cast<DictionaryAttr>(output), layout) : ProgramTable::Output{});
@@ -77,10 +78,14 @@ LogicalResult takeProgramTable(ModuleOp module, ProgramTable &table) {
     entries.push_back(entryOf(entry, *layout));
   }
   if (module->hasAttr("nn.accumulate")) {
-    layout->table.accumulatedElements = layout->gradientElements;
+    layout->table.accumulatedElements = layout->objectives.back().gradientEnd;
   }
-  if (auto losses = module->getAttrOfType<DenseF64ArrayAttr>("nn.losses")) {
-    layout->table.losses.assign(losses.asArrayRef().begin(), losses.asArrayRef().end());
+  if (auto losses = module->getAttrOfType<ArrayAttr>("nn.losses")) { // of each objective
+    for (auto [objective, coefficients] : llvm::enumerate(losses.getAsRange<DenseF64ArrayAttr>())) {
+      for (double coefficient : coefficients.asArrayRef()) {
+        layout->table.losses.push_back({coefficient, static_cast<int>(objective)});
+      }
+    }
   }
   table = std::move(layout->table);
   table.entries = std::move(entries);

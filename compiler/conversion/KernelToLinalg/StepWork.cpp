@@ -101,8 +101,9 @@ private:
     // The gradient is read too; clipping reads it once more.
     int64_t passes = passesWithoutGradient(rule) + 1 + (rule.clip > 0);
     int64_t arithmetic = apply.getKind() != "sgd" ? 14 : 4;
-    work.bytes.constant += passes * 4 * layout.gradientElements;
-    work.flops.constant += arithmetic * layout.gradientElements;
+    const int64_t elements = layout.objectiveOf(apply).gradientElements();
+    work.bytes.constant += passes * 4 * elements;
+    work.flops.constant += arithmetic * elements;
     apply->getParentOfType<func::FuncOp>().walk(
         [&](nn::RowGradientOp gradient) { addRows(gradient.getIds(), gradient.getName(), passes, arithmetic); });
   }
@@ -148,8 +149,9 @@ private:
       name = apply.getKind().str();
       addUpdate(apply);
     } else if (isa<nn::AccumulateOp>(op)) {
-      work.bytes.constant += 3 * 4 * layout.gradientElements;
-      work.flops.constant += 2 * layout.gradientElements;
+      const int64_t elements = layout.objectiveOf(op).gradientElements();
+      work.bytes.constant += 3 * 4 * elements;
+      work.flops.constant += 2 * elements;
     } else if (auto refresh = dyn_cast<nn::RefreshOp>(op)) {
       // How many steps passed a row by is not known here: its numbers are read, and written once.
       OptimizerRule rule(refresh->getAttrOfType<DictionaryAttr>("kernel.optimizer"));

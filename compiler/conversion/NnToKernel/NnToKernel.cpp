@@ -79,7 +79,8 @@ private:
       owner = "value" + std::to_string(computedWeights++);
     }
     FlatSymbolRefAttr handle = dispatch(user->getLoc(), kernel, attributes, owner);
-    bool training = function.getName() == "train_step" || function.getName() == "gradient";
+    const StringRef role = nn::roleOf(function.getName());
+    bool training = role == "train_step" || role == "gradient";
     if (parameter && !training) {
       forPackEntry.try_emplace(handle.getValue(), std::make_pair(handle, weight));
     } else if (packedHere.insert({handle.getValue(), true}).second) {

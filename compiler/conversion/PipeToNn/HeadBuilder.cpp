@@ -16,7 +16,7 @@ namespace {
 struct Building {
   ModelBuilder &model;
   std::string plugin, path;
-  Learning learning;
+  frontend::Learning learning;
   Location loc;
   std::vector<Value> values;
   bool failed = false;
@@ -126,7 +126,7 @@ PenstockNode addParameter(void *context, PenstockString name, const int64_t *sha
   const std::string parameter = text(name);
   return building.make(parameter, [&] {
     return building.model.parameter({building.path + "." + parameter, std::vector<int64_t>(shape, shape + rank), initializers[initializer],
-                                     scale, decays != 0, building.learning.rate, building.learning.frozen},
+                                     scale, decays != 0, building.learning},
                                     building.loc);
   });
 }
@@ -154,7 +154,7 @@ void failBuild(void *context, PenstockString message) { of(context).fail("says: 
 
 FailureOr<HeadValues> buildHead(ModelBuilder &model, const BuildHead &build, const std::string &plugin,
                                 const frontend::Attributes &parameters, Value input, Value target, int64_t classes, const std::string &path,
-                                Learning learning, Location loc) {
+                                const frontend::Learning &learning, Location loc) {
   if (!build) {
     emitError(loc, "head plugin `") << plugin << "` cannot be built here: no plugin host is given";
     return failure();

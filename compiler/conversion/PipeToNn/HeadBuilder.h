@@ -11,16 +11,10 @@ struct HeadValues {
   mlir::Value loss; // null where there is no target
 };
 
-/// How the weights of a head learn.
-struct Learning {
-  double rate = 1;
-  bool frozen = false;
-};
-
 /// Lets `build` of the plugin add its ops to the model. What the plugin does wrong (no such value, no such operation, wrong
 /// shapes, no answer) is reported at `loc`; its own failure with its own message.
 mlir::FailureOr<HeadValues> buildHead(ModelBuilder &model, const BuildHead &build, const std::string &plugin,
                                       const frontend::Attributes &parameters, mlir::Value input, mlir::Value target, std::int64_t classes,
-                                      const std::string &path, Learning learning, mlir::Location loc);
+                                      const std::string &path, const frontend::Learning &learning, mlir::Location loc);
 
 } // namespace penstock

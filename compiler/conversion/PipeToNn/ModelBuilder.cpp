@@ -57,7 +57,7 @@ Value ModelBuilder::latest(Value state) const {
 }
 
 void ModelBuilder::update(Value state, Value next, Value of) {
-  if (specOf(state)->frozen) {
+  if (specOf(state)->learning.frozen) {
     return;
   }
   auto [found, isNew] = updates.try_emplace(specOf(state)->name, Update{next, {}, next.getLoc()});
@@ -65,8 +65,8 @@ void ModelBuilder::update(Value state, Value next, Value of) {
   found->second.of.push_back(of);
 }
 
-LogicalResult ModelBuilder::count(const std::string &name, StringRef notice, Value more, Value of, Location loc) {
-  FailureOr<Value> counted = parameter({name, {1}, "zeros", 0, false, 1, false, "training_state", notice.str()}, loc);
+LogicalResult ModelBuilder::count(const std::string &name, StringRef notice, int objective, Value more, Value of, Location loc) {
+  FailureOr<Value> counted = parameter({name, {1}, "zeros", 0, false, {1, false, objective}, "training_state", notice.str()}, loc);
   if (succeeded(counted)) {
     update(*counted, nn::AddOp::create(builder, loc, latest(*counted), more), of);
   }
@@ -123,10 +123,11 @@ LogicalResult ModelBuilder::finish() {
     for (const Parameter &parameter : parameters) {
       const ParameterSpec &spec = parameter.spec;
       if (spec.decays == decays) {
-        nn::GlobalOp::create(builder, parameter.loc, builder.getStringAttr(spec.name), TypeAttr::get(parameter.value.getType()),
-                             builder.getStringAttr(spec.tensorClass), builder.getStringAttr(spec.initializer),
-                             builder.getF64FloatAttr(spec.scale), builder.getBoolAttr(spec.decays), builder.getF64FloatAttr(spec.rate),
-                             builder.getBoolAttr(spec.frozen), builder.getStringAttr("whole"), builder.getStringAttr(spec.notice));
+        nn::GlobalOp::create(
+            builder, parameter.loc, builder.getStringAttr(spec.name), TypeAttr::get(parameter.value.getType()),
+            builder.getStringAttr(spec.tensorClass), builder.getStringAttr(spec.initializer), builder.getF64FloatAttr(spec.scale),
+            builder.getBoolAttr(spec.decays), builder.getF64FloatAttr(spec.learning.rate), builder.getBoolAttr(spec.learning.frozen),
+            builder.getStringAttr("whole"), builder.getStringAttr(spec.notice), builder.getI64IntegerAttr(spec.learning.objective));
       }
     }
   }

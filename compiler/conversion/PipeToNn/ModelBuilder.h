@@ -25,8 +25,7 @@ public:
     std::string initializer; // zeros, ones, uniform, normal, constant
     double scale = 0;
     bool decays = true;
-    double rate = 1;
-    bool frozen = false;
+    frontend::Learning learning = {};
     std::string tensorClass = "parameter";
     std::string notice = {}; // of a state that counts: see nn.global
   };
@@ -40,8 +39,10 @@ public:
   mlir::Value latest(mlir::Value state) const;
   /// In a step the state becomes `next` where the objective reads `of`. A frozen one stays.
   void update(mlir::Value state, mlir::Value next, mlir::Value of);
-  /// Adds `more`, a scalar, to a count of parts of steps of which `notice` is told at the end of training; `of` as in `update`.
-  mlir::LogicalResult count(const std::string &name, llvm::StringRef notice, mlir::Value more, mlir::Value of, mlir::Location loc);
+  /// Adds `more`, a scalar, to a count of parts of steps of `objective` of which `notice` is told at the end of training; `of` as in
+  /// `update`.
+  mlir::LogicalResult count(const std::string &name, llvm::StringRef notice, int objective, mlir::Value more, mlir::Value of,
+                            mlir::Location loc);
 
   /// A batch input of the model.
   mlir::Value input(llvm::StringRef name, std::int64_t index, mlir::Type type, mlir::Location loc);

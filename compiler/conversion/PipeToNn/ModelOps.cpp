@@ -321,13 +321,14 @@ struct ModelBuilder::Call {
     };
     move(mean, ownMean);
     move(variance, unbiased);
+    const int objective = model.specOf(mean)->learning.objective;
     mean = nn::InTrainingOp::create(b, loc, usedMean, mean);
     variance = nn::InTrainingOp::create(b, loc, usedVariance, variance);
     return model.count(
         (path + ".parts_of_one_row").str(),
         "`batch_norm` normalized parts of a step that have one row, which has no variance, by the running statistics and took "
         "none from them; choose a `batch` that leaves more records for the last part of an epoch",
-        few, centered, loc);
+        objective, few, centered, loc);
   }
 
   /// (x - mean) / sqrt(variance + epsilon) of each column, times weight, plus bias.
@@ -348,7 +349,7 @@ struct ModelBuilder::Call {
       return failure();
     }
     // Frozen statistics are those of evaluation, in a step too.
-    if (!(states[0]->frozen && states[1]->frozen) && failed(takeStatistics(x, mean, variance))) {
+    if (!(states[0]->learning.frozen && states[1]->learning.frozen) && failed(takeStatistics(x, mean, variance))) {
       return failure();
     }
     Value deviation = nn::SqrtOp::create(b, loc, mean.getType(), nn::AddOp::create(b, loc, variance, scalar(number("epsilon"))));
@@ -563,6 +564,26 @@ struct ModelBuilder::Call {
     return Value(nn::DivOp::create(b, loc, mean(losses, recordCount()), scalar(static_cast<double>(labels))));
   }
 
+  FailureOr<Value> bce() {
+    if (!oneFloat()) {
+      return failure();
+    }
+    Value logits = operands[0];
+    Type type = logits.getType();
+    const double target = number("target");
+    Value losses;
+    auto add = [&](double share, Value z) {
+      if (share != 0) {
+        Value part = nn::SoftplusOp::create(b, loc, type, z);
+        part = share == 1 ? part : Value(nn::MulOp::create(b, loc, part, scalar(share)));
+        losses = losses ? Value(nn::AddOp::create(b, loc, losses, part)) : part;
+      }
+    };
+    add(target, nn::NegOp::create(b, loc, type, logits));
+    add(1 - target, logits);
+    return Value(nn::DivOp::create(b, loc, mean(losses, recordCount()), scalar(static_cast<double>(width(logits)))));
+  }
+
   /// x / sqrt(max(sum of squares, epsilon^2)).
   FailureOr<Value> normalize() {
     if (!operandCount(1, 1) || !rows(operands[0])) {
@@ -684,6 +705,7 @@ FailureOr<Value> ModelBuilder::op(StringRef name, ArrayRef<Value> operands, cons
       {"crf_loss", &Call::crf},
       {"crf_decode", &Call::crf},
       {"mse", &Call::mse},
+      {"bce", &Call::bce},
       {"l2", &Call::l2},
       {"matmul", &Call::matmulOnly},
       {"row_sum", &Call::rowSum},

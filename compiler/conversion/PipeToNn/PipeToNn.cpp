@@ -122,11 +122,10 @@ private:
       for (Attribute item : weights) {
         auto weight = cast<DictionaryAttr>(item);
         auto shape = weight.getAs<DenseI64ArrayAttr>("shape");
-        auto rate = weight.getAs<FloatAttr>("rate");
         FailureOr<Value> value = model.parameter(
             {(op.getPath() + "." + weight.getAs<StringAttr>("name").getValue()).str(), std::vector<int64_t>(shape.asArrayRef()),
              weight.getAs<StringAttr>("initializer").getValue().str(), weight.getAs<FloatAttr>("scale").getValueAsDouble(),
-             weight.getAs<BoolAttr>("decays").getValue(), rate ? rate.getValueAsDouble() : 1, weight.contains("frozen"),
+             weight.getAs<BoolAttr>("decays").getValue(), learningFrom(weight.getAs<DictionaryAttr>("learning")),
              weight.contains("state") ? "model_state" : "parameter"},
             op.getLoc());
         if (failed(value)) {
@@ -182,7 +181,7 @@ private:
     }
     FailureOr<HeadValues> built = buildHead(model, options.buildHead, op.getPlugin().str(), fromDictionary(op.getArgumentsAttr()),
                                             (*operands)[0], operands->size() == 2 ? (*operands)[1] : Value(), classes, op.getPath().str(),
-                                            {op.getRate().convertToDouble(), op.getFrozen()}, op.getLoc());
+                                            learningFrom(op.getLearningAttr()), op.getLoc());
     if (failed(built)) {
       return failure();
     }
@@ -197,7 +196,8 @@ private:
       if (failed(operands)) {
         return failure();
       }
-      model.output("loss", index++, (*operands)[0], objective.getLoc());
+      const std::string name = objective.getName().empty() ? "loss" : (objective.getName() + ".loss").str();
+      model.output(name, index++, (*operands)[0], objective.getLoc());
     }
     for (auto answer : pipeline.getBody().getOps<pipe::AnswerOp>()) {
       FailureOr<SmallVector<Value>> operands = operandsOf(answer);
@@ -217,13 +217,20 @@ private:
       layout.push_back(input);
     }
     module->setAttr("nn.inputs", b.getArrayAttr(layout));
-    for (auto train : pipeline.getBody().getOps<pipe::TrainOp>()) {
-      SmallVector<NamedAttribute> optimizer(train.getOptimizer().getValue());
-      optimizer.push_back(b.getNamedAttr("clip_norm", train.getClipNormAttr()));
-      module->setAttr("nn.optimizer", b.getDictionaryAttr(optimizer));
-      if (train.getInParts()) {
-        module->setAttr("nn.accumulate", b.getUnitAttr());
+    SmallVector<Attribute> objectives;
+    for (auto objective : pipeline.getBody().getOps<pipe::ObjectiveOp>()) {
+      NamedAttrList attributes(objective.getOptimizer());
+      attributes.set("clip_norm", objective.getClipNormAttr());
+      if (!objective.getName().empty()) {
+        attributes.set("name", objective.getNameAttr());
       }
+      objectives.push_back(attributes.getDictionary(b.getContext()));
+    }
+    if (!objectives.empty()) {
+      module->setAttr("nn.objectives", b.getArrayAttr(objectives));
+    }
+    if (pipeline.getInParts()) {
+      module->setAttr("nn.accumulate", b.getUnitAttr());
     }
   }
 

@@ -6,7 +6,7 @@
 //                 `nn.output "<answer>"` an answer
 // and these attributes of the module:
 //   nn.inputs     the batch layout: for each place {name, target, type}
-//   nn.optimizer  attributes of the nn.apply of a training step, where the pipeline trains
+//   nn.objectives  of each objective, the attributes of its nn.apply, and its name where there are several
 //
 // Random numbers are keyed by the instance path: FNV-1a (64 bits, offset basis 14695981039346656037, prime 1099511628211) of
 // the path's bytes; of the path, "#" and n for the n-th further use of one path (n from 1).

@@ -105,6 +105,11 @@ TensorClass classOf(GlobalOp global);
 /// Has gradients: a parameter that is not frozen.
 bool isTrained(GlobalOp global);
 
+/// The index of the objective that a global, an op of the optimizer or an entry (`nn.objective`) is of; 0 where nothing is said.
+std::int64_t objectiveOf(mlir::Operation *op);
+/// What an entry is for. Entries of a named objective are called "ROLE.NAME".
+inline llvm::StringRef roleOf(llvm::StringRef entry) { return entry.split('.').first; }
+
 /// The read of the global that `value` is, or columns of which it is; null for what is computed.
 ReadOp readOf(mlir::Value value);
 /// The rows that an op of a region runs over: as RowOp says, those of its result for a kernel.

@@ -256,6 +256,15 @@ std::optional<TensorClass> parseTensorClass(StringRef name) {
 
 TensorClass classOf(GlobalOp global) { return *parseTensorClass(global.getTensorClass()); }
 
+int64_t objectiveOf(Operation *op) {
+  for (StringRef name : {"objective", "nn.objective"}) {
+    if (auto index = op->getAttrOfType<IntegerAttr>(name)) {
+      return index.getInt();
+    }
+  }
+  return 0;
+}
+
 bool isTrained(GlobalOp global) { return classOf(global) == TensorClass::parameter && !global.getFrozen(); }
 
 ReadOp readOf(Value value) {

@@ -26,6 +26,7 @@ def Nn_GlobalOp : Nn_Op<"global", [Symbol]> {
     the optimizer's moments are; `fitted` is a constant of a fit. `initializer` is one of zeros, ones, uniform, normal, constant
     with `scale` (half width, standard deviation, value). `decays`: weight decay applies.
     `rate`: its learning rate is that of the step times this. `frozen`: never changed, so it has no gradient and no state.
+    `objective`: which of the module's objectives moves it, or writes the state.
     `update`: `whole`; or `rows`, a table whose squares are summed row by row for the norm of the gradient; or `deferred`,
     a table of which a step touches only the rows that it reads (--penstock-defer-rows). `notice`: the state, one number, counts parts of
     steps, and this is what a person is told of them at the end of training.
@@ -36,7 +37,8 @@ def Nn_GlobalOp : Nn_Op<"global", [Symbol]> {
                        DefaultValuedAttr<StrAttr, "\"zeros\"">:$initializer, DefaultValuedAttr<F64Attr, "0.0">:$scale,
                        DefaultValuedAttr<BoolAttr, "false">:$decays, DefaultValuedAttr<F64Attr, "1.0">:$rate,
                        DefaultValuedAttr<BoolAttr, "false">:$frozen,
-                       DefaultValuedAttr<StrAttr, "\"whole\"">:$update, DefaultValuedAttr<StrAttr, "\"\"">:$notice);
+                       DefaultValuedAttr<StrAttr, "\"whole\"">:$update, DefaultValuedAttr<StrAttr, "\"\"">:$notice,
+                       DefaultValuedAttr<I64Attr, "0">:$objective);
   let assemblyFormat = "$sym_name `:` $type attr-dict";
   let hasVerifier = 1;
 }
@@ -118,12 +120,13 @@ def Nn_RefreshOp : Nn_Op<"refresh", [Nn_Optimizes, Nn_NamesGlobal]> {
 
 def Nn_AccumulateOp : Nn_Op<"accumulate", [Nn_EndsEntry, Nn_Optimizes]> {
   let summary = "adds the gradients of a part of a step to the sums that nn.apply of another entry reads";
-  let description = "The first part of a step begins the sums anew. Example: `nn.accumulate`";
+  let description = "Of one objective. The first part of a step begins the sums anew. Example: `nn.accumulate`";
+  let arguments = (ins DefaultValuedAttr<I64Attr, "0">:$objective);
   let assemblyFormat = "attr-dict";
 }
 
 def Nn_ApplyOp : Nn_Op<"apply", [Nn_EndsEntry, Nn_Optimizes]> {
-  let summary = "clips the gradients and updates parameters and states";
+  let summary = "clips the gradients and updates what one objective moves, and the optimizer's states";
   let description = [{
     One pass over the flat buffers, range by range of equal decay and rate. `kind`: sgd, adam, adamw; decay applies to
     decaying parameters; `clip_norm` 0 means no clipping by global norm. The learning rate comes with the call.
@@ -134,15 +137,16 @@ def Nn_ApplyOp : Nn_Op<"apply", [Nn_EndsEntry, Nn_Optimizes]> {
   let arguments = (ins StrAttr:$kind, DefaultValuedAttr<F64Attr, "0.0">:$momentum,
                        DefaultValuedAttr<BoolAttr, "false">:$nesterov, DefaultValuedAttr<F64Attr, "0.9">:$beta1,
                        DefaultValuedAttr<F64Attr, "0.999">:$beta2, DefaultValuedAttr<F64Attr, "1e-8">:$epsilon,
-                       DefaultValuedAttr<F64Attr, "0.0">:$weight_decay, DefaultValuedAttr<F64Attr, "0.0">:$clip_norm);
+                       DefaultValuedAttr<F64Attr, "0.0">:$weight_decay, DefaultValuedAttr<F64Attr, "0.0">:$clip_norm,
+                       DefaultValuedAttr<I64Attr, "0">:$objective);
   let assemblyFormat = "$kind attr-dict";
   let hasVerifier = 1;
 }
 
 def Nn_SettleOp : Nn_Op<"settle", [Nn_Optimizes]> {
-  let summary = "brings all rows of all deferred tables up to date";
+  let summary = "brings all rows of the deferred tables of one objective up to date";
   let description = "`optimizer`: the attributes of the `nn.apply` that deferred them. Example: `nn.settle {kind = \"sgd\"}`";
-  let arguments = (ins DictionaryAttr:$optimizer);
+  let arguments = (ins DictionaryAttr:$optimizer, DefaultValuedAttr<I64Attr, "0">:$objective);
   let assemblyFormat = "$optimizer attr-dict";
 }
 

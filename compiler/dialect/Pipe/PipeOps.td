@@ -53,8 +53,10 @@ def Pipe_InPipeline : ParentOneOf<["PipelineOp"]>;
 
 def Pipe_PipelineOp : Pipe_Op<"pipeline", [Symbol, SingleBlock, NoTerminator, IsolatedFromAbove]> {
   let summary = "one pipeline";
-  let description = "Example: `pipe.pipeline @maintenance edition(1) { ... }`";
-  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$edition, DefaultValuedAttr<StrAttr, "\"\"">:$title);
+  let description = [{
+    `in_parts`: a step is the gradients of several parts and one update. Example: `pipe.pipeline @maintenance edition(1) { ... }`
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$edition, DefaultValuedAttr<StrAttr, "\"\"">:$title, UnitAttr:$in_parts);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name `edition` `(` $edition `)` attr-dict-with-keyword $body";
   let hasRegionVerifier = 1;
@@ -66,7 +68,7 @@ def Pipe_ColumnOp : Pipe_Op<"column", [Pipe_InPipeline, Pure]> {
   let summary = "one column of the records with its type";
   let description = [{
     `input` is the column's place in the batch layout where the model reads it; `target`: only the loss does. A set of labels is a
-    vector with a 1 for each of them. Example: `%label = pipe.column "label" {input = 1 : i64, target = true} : !pipe.class<2>`
+    vector with a 1 for each of them; noise is a column that no file has. Example: `%label = pipe.column "label" {input = 1 : i64, target = true} : !pipe.class<2>`
   }];
   let arguments = (ins StrAttr:$name, OptionalAttr<I64Attr>:$input, DefaultValuedAttr<BoolAttr, "false">:$target);
   let results = (outs AnyTypeOf<[Pipe_Text, Pipe_Class, Pipe_Tags, Pipe_Number, Pipe_Vector]>:$result);
@@ -108,7 +110,7 @@ def Pipe_HeadOp : Pipe_Op<"head", [Pipe_InPipeline, Pure]> {
   let summary = "a head plugin: it builds its own part of the model";
   let description = "Operands: the input and, where there is one, the target. `rate` and `frozen` are those of all its weights. Example: `%h = pipe.head \"classify\"(%x, %label) at \"answer\" with {bias = true} : (!pipe.vector<3>, !pipe.class<2>) -> !pipe.head`";
   let arguments = (ins StrAttr:$plugin, Variadic<Pipe_Value>:$inputs, StrAttr:$path, OptionalAttr<DictionaryAttr>:$arguments,
-                       DefaultValuedAttr<F64Attr, "1.0">:$rate, DefaultValuedAttr<BoolAttr, "false">:$frozen);
+                       OptionalAttr<DictionaryAttr>:$learning);
   let results = (outs Pipe_HeadType:$result);
   let assemblyFormat = [{$plugin `(` $inputs `)` `at` $path (`with` $arguments^)? attr-dict `:`
                          functional-type($inputs, $result)}];
@@ -124,22 +126,14 @@ def Pipe_AnswerOp : Pipe_Op<"answer", [Pipe_InPipeline]> {
 }
 
 def Pipe_ObjectiveOp : Pipe_Op<"objective", [Pipe_InPipeline]> {
-  let summary = "what training minimizes";
-  let description = "Example: `pipe.objective %loss`";
-  let arguments = (ins Pipe_Scalar:$value);
-  let assemblyFormat = "$value attr-dict";
-}
-
-//===--- settings ---------------------------------------------------------------------------------------------------===//
-
-def Pipe_TrainOp : Pipe_Op<"train", [Pipe_InPipeline]> {
-  let summary = "what of the training is compiled in";
+  let summary = "what training minimizes, and how";
   let description = [{
-    `optimizer` is a dictionary of its kind and its arguments, without the learning rate, which comes with every step. `in_parts`: a step
-    is the gradients of several parts and one apply. Example: `pipe.train {kind = "sgd", momentum = 9.000000e-01 : f64} {clip_norm = 0.000000e+00 : f64}`
+    Of several each has a name, and moves the weights whose `learning` has its place among them as `objective`. `optimizer` is a dictionary
+    of its kind and its arguments, without the learning rate, which comes with every step.
+    Example: `pipe.objective "" %loss {kind = "sgd", momentum = 9.000000e-01 : f64} {clip_norm = 0.000000e+00 : f64}`
   }];
-  let arguments = (ins DictionaryAttr:$optimizer, F64Attr:$clip_norm, UnitAttr:$in_parts);
-  let assemblyFormat = "$optimizer attr-dict";
+  let arguments = (ins StrAttr:$name, Pipe_Scalar:$value, DictionaryAttr:$optimizer, F64Attr:$clip_norm);
+  let assemblyFormat = "$name $value $optimizer attr-dict";
   let hasVerifier = 1;
 }
 

@@ -57,7 +57,7 @@ LogicalResult HeadOp::verify() {
   return success();
 }
 
-LogicalResult TrainOp::verify() {
+LogicalResult ObjectiveOp::verify() {
   if (!getOptimizer().getAs<StringAttr>("kind")) {
     return emitOpError("an optimizer has a kind");
   }
@@ -67,16 +67,14 @@ LogicalResult TrainOp::verify() {
 LogicalResult PipelineOp::verifyRegions() {
   llvm::StringSet<> answers;
   llvm::DenseSet<int64_t> inputs;
-  unsigned objectives = 0, trains = 0;
+  llvm::StringSet<> objectives;
   for (Operation &op : getBody().front()) {
     if (auto answer = dyn_cast<AnswerOp>(op)) {
       if (!answers.insert(answer.getName()).second) {
         return answer.emitOpError("is the second answer named `") << answer.getName() << "`";
       }
-    } else if (isa<ObjectiveOp>(op) && ++objectives > 1) {
-      return op.emitOpError("is the second objective");
-    } else if (isa<TrainOp>(op) && ++trains > 1) {
-      return op.emitOpError("is the second one of the pipeline");
+    } else if (auto objective = dyn_cast<ObjectiveOp>(op); objective && !objectives.insert(objective.getName()).second) {
+      return objective.emitOpError("is the second objective named `") << objective.getName() << "`";
     }
     std::optional<int64_t> input;
     if (auto column = dyn_cast<ColumnOp>(op)) {

@@ -29,7 +29,7 @@ void Checker::run(bool declares) {
   model.read();
   model.checkUnusedDefinitions();
   training.read();
-  measures.read();
+  measures.read(training.config().objectives);
   if (training.trains()) {
     training.readKeep(measures);
   }

@@ -71,6 +71,11 @@ InputSpec inputOf(const GraphNode &node, bool target) {
   InputSpec input;
   input.name = node.op;
   const bool feature = node.column.empty(), tags = node.column == "tags";
+  if (node.column == "noise") {
+    input.kind = InputSpec::Kind::noise;
+    input.width = node.type.width;
+    return input;
+  }
   input.kind = feature                  ? InputSpec::Kind::ids
                : tags                   ? InputSpec::Kind::tags
                : node.column == "class" ? InputSpec::Kind::classId

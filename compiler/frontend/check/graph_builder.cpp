@@ -138,7 +138,7 @@ int GraphBuilder::target(const Value &value, Accepts accepts, const std::string 
 static std::string lossOf(const std::string &type) {
   const auto loss = std::find_if(builtinOps().begin(), builtinOps().end(), [&](const BuiltinOp &op) {
     const std::vector<OperandSpec> &operands = op.signature.operands;
-    return isTarget(operands.back().accepts) && fitsTarget(operands.back().accepts, type);
+    return !operands.empty() && isTarget(operands.back().accepts) && fitsTarget(operands.back().accepts, type);
   });
   return loss == builtinOps().end() ? "" : loss->signature.name;
 }

@@ -26,7 +26,7 @@ std::vector<MetricSpec> Measures::metrics() const {
   return uses;
 }
 
-void Measures::read() {
+void Measures::read(const std::vector<ObjectiveSpec> &objectives) {
   const Block *block = program.block("evaluate");
   const BlockSettings given = settings.of("evaluate");
   for (std::size_t i = 0; i < builder.graph.answers.size(); ++i) {
@@ -37,7 +37,7 @@ void Measures::read() {
       readMetrics(split, *setting);
     }
   }
-  nameResults();
+  nameResults(objectives);
   if (const Setting *setting = find(given, "confidence")) {
     readConfidence(*setting);
   }
@@ -311,10 +311,15 @@ bool Measures::readMetric(const Expression &item, Measured &one) {
   return true;
 }
 
-void Measures::nameResults() {
+void Measures::nameResults(const std::vector<ObjectiveSpec> &objectives) {
   // As the runtime names them: where names repeat, those of later answers get the answer's name before them.
   for (const char *split : splitNames) {
     std::map<std::string, MetricResult> &names = results[split];
+    for (const ObjectiveSpec &objective : objectives) {
+      if (!objective.name.empty()) {
+        names[objective.name + ".loss"] = {objective.name + ".loss", false};
+      }
+    }
     const auto add = [&](const Measured &one) {
       for (const MetricResult &result : one.results) {
         const bool taken = names.count(result.name) > 0;

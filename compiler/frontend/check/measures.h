@@ -11,7 +11,8 @@ public:
   Measures(const Program &program, const Model &model, const GraphBuilder &builder, const Records &records, Scopes &scopes,
            Settings &settings, Evaluator &evaluator, SettingValues &values, Reporter &reporter);
 
-  void read();
+  /// `objectives`: those of `train`, whose losses are results.
+  void read(const std::vector<ObjectiveSpec> &objectives);
 
   /// The name of a result that is measured, on one of `splits`, the first of which a hint takes; of another split it may not
   /// be. None after a report.
@@ -40,7 +41,7 @@ private:
   void readExpect(const Entry &entry);
   void checkBound(const Span &span, const std::string &split, const std::string &name, double bound);
   void resolveExpectations();
-  void nameResults();
+  void nameResults(const std::vector<ObjectiveSpec> &objectives);
   /// Whether a metric judges answers of that kind.
   bool judges(const PluginManifest &metric, const Answer &answer) const;
   bool judgesAny(const PluginManifest &metric) const;

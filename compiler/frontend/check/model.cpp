@@ -171,6 +171,11 @@ Value Model::applyBuiltin(const Instance &instance, const Inputs &inputs, const 
       }
     }
   }
+  if (op.signature.operands.empty()) { // an input of the batch that no column gives
+    node.kind = GraphNode::Kind::input;
+    node.column = node.op;
+    node.op = path;
+  }
   return builder.valueOf(builder.emit(std::move(node)));
 }
 

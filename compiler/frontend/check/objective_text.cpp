@@ -15,7 +15,8 @@ const char *signOf(const std::string &op) { return op == "add" ? " + " : op == "
 
 class Printer {
 public:
-  Printer(const ModelGraph &model, const std::map<int, std::string> &known) : graph(model), names(known) {}
+  Printer(const ModelGraph &model, const std::map<int, std::string> &known, std::string path)
+      : graph(model), names(known), prefix(std::move(path) + ".") {}
 
   std::string print(int index, int precedence, int depth = 0) const {
     const auto known = names.find(index);
@@ -40,8 +41,6 @@ public:
   }
 
 private:
-  static constexpr std::string_view prefix = "minimize.";
-
   /// A chain of one precedence, however long, from its first operand on.
   std::string infix(int index, int mine, int precedence, int depth) const {
     std::vector<const GraphNode *> chain;
@@ -79,11 +78,12 @@ private:
 
   const ModelGraph &graph;
   const std::map<int, std::string> &names;
+  const std::string prefix;
 };
 
 } // namespace
 
-std::string formatObjective(const ModelGraph &graph, int objective, const Scope &top) {
+std::string formatObjective(const ModelGraph &graph, int objective, const std::string &path, const Scope &top) {
   std::map<int, std::string> names;
   for (const Answer &answer : graph.answers) {
     names.emplace(answer.loss, answer.name + ".loss");
@@ -99,7 +99,7 @@ std::string formatObjective(const ModelGraph &graph, int objective, const Scope 
     }
   }
   names.insert(bound.begin(), bound.end());
-  return Printer(graph, names).print(objective, 0);
+  return Printer(graph, names, path).print(objective, 0);
 }
 
 } // namespace penstock::frontend

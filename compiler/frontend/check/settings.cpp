@@ -108,48 +108,8 @@ std::vector<Override *> Settings::ofCall(const std::string &key, const Signature
 
 BlockSettings Settings::of(const std::string &name) {
   const Block *const block = program.block(name);
-  BlockSettings found;
-  const std::vector<std::string> &known = settingsOf(name);
-  std::set<std::string> given;
-  for (std::size_t i = 0; block != nullptr && i < block->entries.size(); ++i) {
-    if (block->entries[i].kind == Entry::Kind::setting) {
-      given.insert(block->entries[i].name);
-    }
-  }
-  if (block != nullptr) {
-    for (const Entry &entry : block->entries) {
-      if (entry.kind != Entry::Kind::setting) {
-        continue;
-      }
-      if (!isSetting(name, entry.name)) {
-        std::vector<std::string> free; // what the block does not set yet
-        std::copy_if(known.begin(), known.end(), std::back_inserter(free), [&](const std::string &one) { return given.count(one) == 0; });
-        if (given.count("steps") > 0 || given.count("epochs") > 0) {
-          free.erase(std::remove_if(free.begin(), free.end(), [](const std::string &one) { return one == "steps" || one == "epochs"; }),
-                     free.end());
-        }
-        if (name == "evaluate") {
-          reporter.report("unknown-split", entry.nameSpan, {{"name", entry.name}, {"hint", hintForWord(name, entry.name, free)}});
-        } else {
-          reporter.report(
-              "unknown-setting", entry.nameSpan,
-              {{"block", name}, {"name", entry.name}, {"settings", quotedList(known)}, {"hint", hintForWord(name, entry.name, free)}});
-        }
-        continue;
-      }
-      const auto [held, fresh] = found.emplace(entry.name, Setting{&entry.value, entry.nameSpan, Origin::file});
-      if (!fresh) {
-        reporter.report("duplicate-setting", entry.nameSpan, {{"name", entry.name}}, {{held->second.nameSpan.range(), "set here first"}});
-      }
-    }
-  }
-  for (Override &one : overrides) {
-    if (one.parts.size() == 2 && one.parts[0] == name && isSetting(name, one.parts[1])) {
-      one.used = true;
-      reporter.add(one.problems);
-      found[one.parts[1]] = {&one.value, one.nameSpan(), Origin::commandLine};
-    }
-  }
+  static const std::vector<Entry> none;
+  BlockSettings found = of(name, name, block == nullptr ? none : block->entries); // which points into them
   if (name == "train") {
     // `--set train.steps` replaces `epochs`, and the other way around; the later of two wins.
     const Override *last = nullptr;
@@ -160,6 +120,56 @@ BlockSettings Settings::of(const std::string &name) {
     }
     if (last != nullptr) {
       found.erase(last->parts[1] == "steps" ? "epochs" : "steps");
+    }
+  }
+  return found;
+}
+
+BlockSettings Settings::of(const std::string &key, const std::string &kind, const std::vector<Entry> &entries) {
+  BlockSettings found;
+  const std::vector<std::string> &known = settingsOf(kind);
+  std::set<std::string> given;
+  for (const Entry &entry : entries) {
+    if (entry.kind == Entry::Kind::setting) {
+      given.insert(entry.name);
+    }
+  }
+  for (const Entry &entry : entries) {
+    if (entry.kind != Entry::Kind::setting) {
+      continue;
+    }
+    if (!isSetting(kind, entry.name)) {
+      std::vector<std::string> free; // what the block does not set yet
+      std::copy_if(known.begin(), known.end(), std::back_inserter(free), [&](const std::string &one) { return given.count(one) == 0; });
+      if (given.count("steps") > 0 || given.count("epochs") > 0) {
+        free.erase(std::remove_if(free.begin(), free.end(), [](const std::string &one) { return one == "steps" || one == "epochs"; }),
+                   free.end());
+      }
+      if (kind == "evaluate") {
+        reporter.report("unknown-split", entry.nameSpan, {{"name", entry.name}, {"hint", hintForWord(kind, entry.name, free)}});
+      } else {
+        reporter.report(
+            "unknown-setting", entry.nameSpan,
+            {{"block", kind}, {"name", entry.name}, {"settings", quotedList(known)}, {"hint", hintForWord(kind, entry.name, free)}});
+      }
+      continue;
+    }
+    const auto [held, fresh] = found.emplace(entry.name, Setting{&entry.value, entry.nameSpan, Origin::file});
+    if (!fresh) {
+      reporter.report("duplicate-setting", entry.nameSpan, {{"name", entry.name}}, {{held->second.nameSpan.range(), "set here first"}});
+    }
+  }
+  for (const std::string &setting : known) {
+    const std::string name = key + "." + setting;
+    if (key != kind) {
+      settable.insert(name);
+    }
+    for (Override &one : overrides) {
+      if (one.name == name) {
+        one.used = true;
+        reporter.add(one.problems);
+        found[setting] = {&one.value, one.nameSpan(), Origin::commandLine};
+      }
     }
   }
   return found;

@@ -43,6 +43,8 @@ public:
 
   /// Reports the settings that the block does not have, and those that stand twice.
   BlockSettings of(const std::string &block);
+  /// Of a block within another, of `kind`, whose settings are called `key`.NAME: "train.critic", "objective".
+  BlockSettings of(const std::string &key, const std::string &kind, const std::vector<Entry> &entries);
   /// Whether a `--set` sets something of the block.
   bool overridesBlock(const std::string &block) const;
 
@@ -73,7 +75,7 @@ private:
   const Program &program;
   std::vector<Override> overrides;
   Reporter &reporter;
-  std::set<std::string> settable; // arguments of settings, as `--set` names them
+  std::set<std::string> settable; // arguments of settings, and settings of nested blocks, as `--set` names them
   struct Resolved {
     std::string key, value;
     Origin origin;

@@ -40,35 +40,106 @@ void Training::read() {
   if (block != nullptr) {
     readEntries(*block);
   }
-  train.objectives.resize(1);
   given = settings.of("train");
-  readOptimizer(find(given, "optimizer"));
-  readSchedule(find(given, "schedule"));
+  const std::vector<ObjectiveBlock> blocks = objectiveBlocks();
+  train.objectives.resize(blocks.size());
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    train.objectives[i].name = blocks[i].name;
+    readOptimizer(blocks[i], train.objectives[i]);
+    readSchedule(blocks[i], train.objectives[i]);
+  }
   readLength();
   for (const SettingSpec &setting : trainSettings()) {
-    if (const auto value = setting.plain ? values.simple(given, "train", *setting.plain) : std::nullopt) {
-      const bool ofAll = setField(train, setting.name, *value);
-      (void)(ofAll || setField(train.objectives[0], setting.name, *value));
+    for (std::size_t i = 0; i < blocks.size() && setting.plain && setting.ofObjective; ++i) {
+      if (const auto value = values.simple(blocks[i].given, blocks[i].key, *setting.plain)) {
+        setField(train.objectives[i], setting.name, *value);
+      }
+    }
+    if (setting.plain && !setting.ofObjective) {
+      if (const auto value = values.simple(given, "train", *setting.plain)) {
+        setField(train, setting.name, *value);
+      }
     }
   }
   readValidate(find(given, "validate"));
-  readObjective(find(given, "minimize"));
-  readFrom(find(given, "from"));
   Weights weights(model, builder, scopes, settings, evaluator, reporter);
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    readLoss(blocks[i], train.objectives[i]);
+  }
+  readFrom(find(given, "from"));
+  // The losses of objectives may have made weights, so what they move is read when all stand.
+  bool named = false;
+  for (std::size_t i = 0; i < blocks.size(); ++i) {
+    const Setting *const moves = find(blocks[i].given, "moves");
+    named = !blocks[i].name.empty();
+    if (moves != nullptr) {
+      weights.readMoves(*moves, blocks[i].key, static_cast<int>(i), train.objectives[i]);
+    } else if (named) {
+      reporter.report("objective-incomplete", blocks[i].span,
+                      {{"name", blocks[i].name}, {"setting", "moves"}, {"example", blocks[i].name}});
+    }
+  }
   weights.readFreeze(find(given, "freeze"));
   weights.readRates(find(given, "rates"));
+  if (named) {
+    weights.finishMoves(blocks.front().span);
+  }
+}
+
+/// One a block `objective`, or the settings of `train` itself.
+std::vector<Training::ObjectiveBlock> Training::objectiveBlocks() {
+  std::vector<ObjectiveBlock> blocks;
+  const Block *const block = program.block("train");
+  for (std::size_t i = 0; block != nullptr && i < block->entries.size(); ++i) {
+    const Entry &entry = block->entries[i];
+    if (entry.kind != Entry::Kind::block || entry.name != "objective") {
+      continue;
+    }
+    if (entry.label.empty()) {
+      reporter.report("objective-without-name", entry.nameSpan);
+      continue;
+    }
+    const auto same = std::find_if(blocks.begin(), blocks.end(), [&](const ObjectiveBlock &one) { return one.name == entry.label; });
+    if (same != blocks.end()) {
+      reporter.report("duplicate-objective", entry.labelSpan, {{"name", entry.label}}, {{same->span.range(), "the first one"}});
+      continue;
+    }
+    if (isSetting("train", entry.label)) {
+      reporter.report("objective-named-as-setting", entry.labelSpan, {{"name", entry.label}});
+      continue;
+    }
+    for (const Entry &inner : entry.entries) {
+      if (inner.kind != Entry::Kind::setting) {
+        reporter.report("misplaced-entry", inner.span,
+                        {{"entry", "this entry"}, {"block", "`objective`"}, {"rule", "`objective` has settings"}});
+      }
+    }
+    const std::string key = "train." + entry.label;
+    blocks.push_back({key, entry.label, settings.of(key, "objective", entry.entries), entry.labelSpan});
+  }
+  if (blocks.empty()) {
+    return {{"train", "", given, block == nullptr ? Span{} : block->keywordSpan}};
+  }
+  for (const SettingSpec &setting : trainSettings()) {
+    if (const Setting *const one = find(given, setting.name.c_str()); one != nullptr && setting.ofObjective) {
+      reporter.report("setting-of-objectives", one->nameSpan, {{"name", setting.name}}, {{blocks.front().span.range(), "an objective"}});
+    }
+  }
+  return blocks;
 }
 
 void Training::readEntries(const Block &block) {
   for (const Entry &entry : block.entries) {
     const bool isBinding = entry.kind == Entry::Kind::binding;
     if (entry.kind == Entry::Kind::block) {
-      reporter.report("not-in-edition", entry.nameSpan, {{"what", "`" + entry.name + " { ... }` in `train`"}});
+      if (entry.name != "objective") {
+        reporter.report("not-in-edition", entry.nameSpan, {{"what", "`" + entry.name + " { ... }` in `train`"}});
+      }
     } else if (entry.kind != Entry::Kind::setting) {
       reporter.report("misplaced-entry", entry.span,
                       {{"entry", isBinding ? "a binding" : "this entry"},
                        {"block", "`train`"},
-                       {"rule", "`train` has settings"},
+                       {"rule", "`train` has settings, and blocks `objective`"},
                        {"hint", isBinding && isSetting("train", entry.name) ? "write `" + entry.name + ": ...`" : ""}});
     }
   }
@@ -92,29 +163,31 @@ void Training::readLength() {
   }
 }
 
-void Training::readOptimizer(const Setting *setting) {
+void Training::readOptimizer(const ObjectiveBlock &block, ObjectiveSpec &objective) {
+  const Setting *const setting = find(block.given, "optimizer");
   static const Expression standard = nameExpression("adam");
-  const Choice choice = values.choose(setting == nullptr ? standard : *setting->value, optimizers(), "an optimizer", "train.optimizer",
-                                      setting == nullptr ? Origin::standard : setting->origin);
+  const Choice choice = values.choose(setting == nullptr ? standard : *setting->value, optimizers(), "an optimizer",
+                                      block.key + ".optimizer", setting == nullptr ? Origin::standard : setting->origin);
   if (!choice.good) {
     return;
   }
-  OptimizerSpec &optimizer = train.objectives[0].optimizer;
+  OptimizerSpec &optimizer = objective.optimizer;
   optimizer.kind = choice.name;
   for (const auto &[name, value] : choice.attributes) {
     setField(optimizer, name, value);
   }
 }
 
-void Training::readSchedule(const Setting *setting) {
+void Training::readSchedule(const ObjectiveBlock &block, ObjectiveSpec &objective) {
+  const Setting *const setting = find(block.given, "schedule");
   static const Expression standard = nameExpression("constant");
-  const Choice choice = values.choose(setting == nullptr ? standard : *setting->value, schedules(), "a schedule", "train.schedule",
+  const Choice choice = values.choose(setting == nullptr ? standard : *setting->value, schedules(), "a schedule", block.key + ".schedule",
                                       setting == nullptr ? Origin::standard : setting->origin);
   if (!choice.good) {
     return;
   }
   const auto &warmup = std::get<std::vector<double>>(choice.attributes.at("warmup"));
-  ScheduleSpec &schedule = train.objectives[0].schedule;
+  ScheduleSpec &schedule = objective.schedule;
   schedule.kind = choice.name;
   schedule.warmupFraction = std::max(0.0, warmup[0]);
   schedule.warmupSteps = warmup[1] >= 0 ? static_cast<std::int64_t>(warmup[1]) : -1;
@@ -267,14 +340,18 @@ void Training::readFrom(const Setting *setting) {
 
 // ---- what is minimized
 
-void Training::readObjective(const Setting *setting) {
+void Training::readLoss(const ObjectiveBlock &block, ObjectiveSpec &objective) {
   const ModelGraph &graph = builder.graph;
-  int &objective = train.objectives[0].loss;
+  const Setting *const setting = find(block.given, "minimize");
+  if (setting == nullptr && !block.name.empty()) {
+    reporter.report("objective-incomplete", block.span, {{"name", block.name}, {"setting", "minimize"}, {"example", "answer.loss"}});
+    return;
+  }
   if (setting == nullptr) {
-    chooseObjective();
+    chooseLoss(objective);
   } else {
     Place place;
-    place.path = "minimize";
+    place.path = block.name.empty() ? "minimize" : "minimize." + block.name;
     const Value value = evaluator.evaluate(*setting->value, scopes.top, place);
     if (value.kind == Value::Kind::error || value.kind == Value::Kind::unknown) {
       return;
@@ -283,17 +360,17 @@ void Training::readObjective(const Setting *setting) {
       reporter.report("objective-not-scalar", setting->value->span, {{"found", describe(value)}});
       return;
     }
-    objective = value.node;
-    settings.resolve("train.minimize", formatObjective(graph, objective, scopes.top), setting->origin, setting->value->span);
+    objective.loss = value.node;
+    settings.resolve(block.key + ".minimize", formatObjective(graph, objective.loss, place.path, scopes.top), setting->origin,
+                     setting->value->span);
   }
-  if (objective >= 0 && model.good() && std::none_of(graph.nodes.begin(), graph.nodes.end(), hasWeights)) {
-    const Block *block = program.block("train");
-    reporter.report("nothing-to-train", block != nullptr ? block->keywordSpan : Span{});
+  if (objective.loss >= 0 && model.good() && std::none_of(graph.nodes.begin(), graph.nodes.end(), hasWeights)) {
+    reporter.report("nothing-to-train", block.span);
   }
 }
 
 /// The loss of the one answer.
-void Training::chooseObjective() {
+void Training::chooseLoss(ObjectiveSpec &objective) {
   const ModelGraph &graph = builder.graph;
   if (graph.answers.size() == 1) {
     const Answer &answer = graph.answers[0];
@@ -301,8 +378,8 @@ void Training::chooseObjective() {
       reporter.report("answer-without-loss", scopes.top.values.at(answer.name).span, {{"name", answer.name}});
       return;
     }
-    train.objectives[0].loss = answer.loss;
-    settings.resolve("train.minimize", formatObjective(graph, answer.loss, scopes.top), Origin::standard);
+    objective.loss = answer.loss;
+    settings.resolve("train.minimize", formatObjective(graph, answer.loss, "minimize", scopes.top), Origin::standard);
   } else if (graph.answers.size() > 1 && model.good()) {
     std::string example;
     for (const Answer &answer : graph.answers) {

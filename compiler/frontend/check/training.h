@@ -24,17 +24,23 @@ public:
   const Span &fromSpan() const { return fromAt; }
 
 private:
+  struct ObjectiveBlock {
+    std::string key, name; // "train.critic", "critic"; "train", "" of the only objective
+    BlockSettings given;
+    Span span;
+  };
   void readEntries(const Block &block);
+  std::vector<ObjectiveBlock> objectiveBlocks();
   void readLength();
-  void readOptimizer(const Setting *setting);
-  void readSchedule(const Setting *setting);
+  void readOptimizer(const ObjectiveBlock &block, ObjectiveSpec &objective);
+  void readSchedule(const ObjectiveBlock &block, ObjectiveSpec &objective);
   void readValidate(const Setting *setting);
   bool readPeriod(const Expression &value);
   void readBest(const Expression &value, Origin origin, const Measures &measures);
   void readPatience(const Expression &value, Origin origin);
   void readFrom(const Setting *setting);
-  void readObjective(const Setting *setting);
-  void chooseObjective();
+  void readLoss(const ObjectiveBlock &block, ObjectiveSpec &objective);
+  void chooseLoss(ObjectiveSpec &objective);
   void reportWrong(const char *name, const char *expected, const Span &span);
 
   const Program &program;

@@ -329,14 +329,14 @@ void Weights::reportUnknown(const Selection &selection, const Span &span) {
   reporter.report("unknown-weights", span, {{"name", selection.text}, {"nearest", nearest(selection.text, {paths.begin(), paths.end()})}});
 }
 
-void Weights::change(const Selection &selection, const std::function<void(double &rate, bool &frozen)> &set) {
+void Weights::change(const Selection &selection, const std::function<void(Learning &learning)> &set) {
   for (const std::size_t branch : selection.branches) {
     tree().below(branch, [&](std::size_t node, std::size_t weight) {
       GraphNode &owner = builder.graph.nodes[node];
       if (weight == WeightTree::itself) {
-        set(owner.rate, owner.frozen);
+        set(owner.learning);
       } else {
-        set(owner.weights[weight].rate, owner.weights[weight].frozen);
+        set(owner.weights[weight].learning);
       }
     });
   }
@@ -369,11 +369,31 @@ void Weights::decayByDepth(const Selection &layers, double factor) {
   }
   for (GraphNode &node : builder.graph.nodes) {
     const double rate = std::pow(factor, static_cast<double>(depth[node.path]));
-    node.rate *= rate;
+    node.learning.rate *= rate;
     for (Weight &weight : node.weights) {
-      weight.rate *= rate;
+      weight.learning.rate *= rate;
     }
   }
+}
+
+/// Reads the selection, or the list of them, that a setting is, and gives them as the resolved form writes them.
+std::string Weights::readSelections(const Expression &value, const std::string &setting,
+                                    const std::function<void(const Selection &selection, const Span &span)> &use) {
+  std::string shown;
+  const auto read = [&](const Expression &expression) {
+    if (const auto selection = readSelection(expression, setting)) {
+      use(*selection, expression.span);
+      shown += (shown.empty() ? "" : ", ") + selection->text;
+    }
+  };
+  if (value.kind == Expression::Kind::list) {
+    for (const Expression &item : value.children) {
+      read(item);
+    }
+  } else {
+    read(value);
+  }
+  return "[" + shown + "]";
 }
 
 void Weights::readFreeze(const Setting *setting) {
@@ -382,32 +402,71 @@ void Weights::readFreeze(const Setting *setting) {
     return;
   }
   const Expression &value = *setting->value;
-  std::string shown;
   bool anyUnknown = false;
-  const auto freeze = [&](const Expression &expression) {
-    if (const auto selection = readSelection(expression, "freeze")) {
-      anyUnknown = anyUnknown || selection->unknown;
-      change(*selection, [](double &, bool &frozen) { frozen = true; });
-      shown += (shown.empty() ? "" : ", ") + selection->text;
-    }
-  };
-  if (value.kind == Expression::Kind::list) {
-    for (const Expression &item : value.children) {
-      freeze(item);
-    }
-  } else {
-    freeze(value);
-  }
-  settings.resolve("train.freeze", "[" + shown + "]", setting->origin, value.span);
+  const std::string shown = readSelections(value, "freeze", [&](const Selection &selection, const Span &) {
+    anyUnknown = anyUnknown || selection.unknown;
+    change(selection, [](Learning &learning) { learning.frozen = true; });
+  });
+  settings.resolve("train.freeze", shown, setting->origin, value.span);
   const auto learns = [](const GraphNode &node) {
-    return hasWeights(node) && !node.frozen &&
-           (node.weights.empty() ||
-            std::any_of(node.weights.begin(), node.weights.end(), [](const Weight &weight) { return !weight.frozen && !weight.state; }));
+    return hasWeights(node) && !node.learning.frozen &&
+           (node.weights.empty() || std::any_of(node.weights.begin(), node.weights.end(),
+                                                [](const Weight &weight) { return !weight.learning.frozen && !weight.state; }));
   };
   if (model.good() && !anyUnknown && std::any_of(builder.graph.nodes.begin(), builder.graph.nodes.end(), hasWeights) &&
       std::none_of(builder.graph.nodes.begin(), builder.graph.nodes.end(), learns)) {
     reporter.report("all-frozen", value.span);
   }
+}
+
+void Weights::readMoves(const Setting &setting, const std::string &key, int index, ObjectiveSpec &objective) {
+  const std::string shown = readSelections(*setting.value, "moves", [&](const Selection &selection, const Span &span) {
+    objective.moves.push_back(selection.text);
+    movesUnknown = movesUnknown || selection.unknown;
+    std::string twice; // one of them says enough
+    for (const std::size_t branch : selection.branches) {
+      tree().below(branch, [&](std::size_t node, std::size_t weight) {
+        const std::string name = nameOf(node, weight);
+        if (moved.emplace(name, index).first->second != index) {
+          twice = name;
+        }
+      });
+    }
+    change(selection, [&](Learning &learning) { learning.objective = index; });
+    if (!twice.empty()) {
+      reporter.report("moved-twice", span, {{"name", twice}});
+    }
+  });
+  settings.resolve(key + ".moves", shown, setting.origin, setting.value->span);
+}
+
+void Weights::finishMoves(const Span &objective) {
+  if (movesUnknown || !model.good()) {
+    return;
+  }
+  std::string first;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < builder.graph.nodes.size(); ++i) {
+    GraphNode &node = builder.graph.nodes[i];
+    const bool isHead = hasWeights(node) && node.weights.empty();
+    for (std::size_t w = isHead ? WeightTree::itself : 0; isHead ? w == WeightTree::itself : w < node.weights.size(); ++w) {
+      Learning &learning = isHead ? node.learning : node.weights[w].learning;
+      if (!learning.frozen && moved.count(nameOf(i, w)) == 0) {
+        learning.frozen = true;
+        first = count++ == 0 ? nameOf(i, w) : first;
+      }
+    }
+  }
+  if (count > 0) {
+    reporter.report("unmoved-weights", objective,
+                    {{"name", first}, {"others", count > 1 ? " and " + std::to_string(count - 1) + " more" : ""}});
+  }
+}
+
+/// "generator.linear_0.weight"; of a head its path.
+std::string Weights::nameOf(std::size_t node, std::size_t weight) const {
+  const GraphNode &owner = builder.graph.nodes[node];
+  return weight == WeightTree::itself ? owner.path : owner.path + "." + owner.weights[weight].name;
 }
 
 /// One member of `rates`, as the resolved form writes it; "" after a report.
@@ -430,7 +489,7 @@ std::string Weights::readRate(const Expression &item, Origin origin) {
   }
   const double number = std::get<double>(*factor);
   if (name == "times") {
-    change(*selection, [&](double &rate, bool &) { rate *= number; });
+    change(*selection, [&](Learning &learning) { learning.rate *= number; });
   } else if (selection->segments.back().indexed || !selection->byFamily) {
     reporter.report("not-layers", item.arguments[0].value.span, {{"name", selection->text}});
     return "";

@@ -24,6 +24,10 @@ public:
 
   void readFreeze(const Setting *setting);
   void readRates(const Setting *setting);
+  /// Of an objective with a name: `moves`. `key`: "train.critic".
+  void readMoves(const Setting &setting, const std::string &key, int index, ObjectiveSpec &objective);
+  /// Weights that no objective moves stay as they begin: a warning. `objective`: the first one.
+  void finishMoves(const Span &objective);
 
 private:
   /// Weights by the path of their instance, or of one of them.
@@ -42,7 +46,10 @@ private:
   void reportUnknown(const Selection &selection, const Span &span);
   void reportNoPath(const Span &span, const std::string &setting);
   void checkOrdinals(const Selection &selection, const Span &span);
-  void change(const Selection &selection, const std::function<void(double &rate, bool &frozen)> &set);
+  std::string readSelections(const Expression &value, const std::string &setting,
+                             const std::function<void(const Selection &selection, const Span &span)> &use);
+  std::string nameOf(std::size_t node, std::size_t weight) const;
+  void change(const Selection &selection, const std::function<void(Learning &learning)> &set);
   void decayByDepth(const Selection &layers, double factor);
   void reportNoRates(const Span &span);
   std::string readRate(const Expression &item, Origin origin);
@@ -55,6 +62,8 @@ private:
   Evaluator &evaluator;
   Reporter &reporter;
   std::unique_ptr<const WeightTree> known;
+  bool movesUnknown = false;        // what some objective moves only the facts know
+  std::map<std::string, int> moved; // by whom, by nameOf
 };
 
 } // namespace penstock::frontend

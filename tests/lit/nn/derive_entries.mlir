@@ -36,7 +36,7 @@
 // PREDICT-NOT: "label"
 // PREDICT-NOT: nn.cross_entropy_rows
 // PREDICT: nn.output "answer", %{{.*}} {index = 0 : i64}
-module attributes {nn.optimizer = {kind = "adamw", weight_decay = 0.01 : f64}} {
+module attributes {nn.objectives = [{kind = "adamw", weight_decay = 0.01 : f64}]} {
   nn.global @w : tensor<4x3xf32> {tensor_class = "parameter"}
   func.func @model() {
     %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x @tokens x 12xf32>

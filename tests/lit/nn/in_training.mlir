@@ -19,7 +19,7 @@
 // CHECK-NOT: nn.column_sum
 // CHECK: nn.sub %{{.*}}, %[[STATE]]
 // CHECK-NOT: nn.update
-module attributes {nn.optimizer = {kind = "sgd"}} {
+module attributes {nn.objectives = [{kind = "sgd"}]} {
   nn.global @mean : tensor<3xf32> {tensor_class = "model_state"}
   nn.global @other : tensor<3xf32> {tensor_class = "model_state"}
   nn.global @always : tensor<1xf32> {tensor_class = "training_state", notice = "steps"}

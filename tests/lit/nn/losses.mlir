@@ -2,7 +2,7 @@
 
 // Two losses with weights of their own, a regularizer and a number: four sums by four weights. In parts each sum is divided by the weight
 // of the whole step, which the host adds up from @weights.
-// CHECK: nn.losses = array<f64: 1.000000e+00, -2.500000e-01, 5.000000e-01, 3.000000e+00>
+// CHECK: nn.losses = [array<f64: 1.000000e+00, -2.500000e-01, 5.000000e-01, 3.000000e+00>]
 // CHECK-LABEL: func.func @weights
 // CHECK-NOT: nn.cross_entropy_rows
 // CHECK: nn.output "weight 0", %{{.*}} {index = 0 : i64} : tensor<f32>
@@ -26,7 +26,7 @@
 // CHECK-DAG: nn.output "weights 1", %{{.*}} {index = 3 : i64} : tensor<f32>
 // CHECK-DAG: nn.output "items 2", %{{.*}} {index = 4 : i64} : tensor<f32>
 // CHECK-DAG: nn.output "answer", %{{.*}} {index = 8 : i64}
-module attributes {nn.accumulate, nn.optimizer = {kind = "sgd"}} {
+module attributes {nn.accumulate, nn.objectives = [{kind = "sgd"}]} {
   nn.global @w : tensor<4x3xf32> {tensor_class = "parameter"}
   func.func @model() {
     %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x @tokens x 4xf32>
@@ -62,7 +62,7 @@ module attributes {nn.accumulate, nn.optimizer = {kind = "sgd"}} {
 // -----
 
 // What is no sum of losses counts as a whole, by the records: its means are those of the part.
-// CHECK: nn.losses = array<f64: 1.000000e+00>
+// CHECK: nn.losses = [array<f64: 1.000000e+00>]
 // CHECK-LABEL: func.func @gradient
 // CHECK: %[[A:.*]] = nn.div
 // CHECK: %[[SQUARE:.*]] = nn.mul %[[A]], %[[A]]
@@ -70,7 +70,7 @@ module attributes {nn.accumulate, nn.optimizer = {kind = "sgd"}} {
 // CHECK: %[[ITEM:.*]] = nn.mul %[[SQUARE]], %[[RECORDS]]
 // CHECK: %[[WEIGHT:.*]] = nn.step_weight 0
 // CHECK: nn.div %[[ITEM]], %[[WEIGHT]]
-module attributes {nn.accumulate, nn.optimizer = {kind = "sgd"}} {
+module attributes {nn.accumulate, nn.objectives = [{kind = "sgd"}]} {
   nn.global @w : tensor<4x1xf32> {tensor_class = "parameter"}
   func.func @model() {
     %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x 4xf32>

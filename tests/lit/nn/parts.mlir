@@ -9,7 +9,7 @@
 // CHECK-NEXT: nn.apply "adamw"
 // CHECK-NEXT: return
 // CHECK-NOT: @train_step
-module attributes {nn.accumulate, nn.optimizer = {kind = "adamw"}} {
+module attributes {nn.accumulate, nn.objectives = [{kind = "adamw"}]} {
   nn.global @w : tensor<4x3xf32> {tensor_class = "parameter"}
   func.func @model() {
     %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x 4xf32>

@@ -19,7 +19,7 @@
 // ORDER: nn.sub
 // ORDER: nn.update @mean
 // ORDER: nn.apply
-module attributes {nn.optimizer = {kind = "sgd"}} {
+module attributes {nn.objectives = [{kind = "sgd"}]} {
   nn.global @w : tensor<4x3xf32> {tensor_class = "parameter"}
   nn.global @mean : tensor<3xf32> {tensor_class = "model_state"}
   func.func @model() {

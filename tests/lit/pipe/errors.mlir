@@ -59,5 +59,5 @@ pipe.pipeline @a edition(1) {
 pipe.pipeline @a edition(1) {
   // expected-error @+1 {{`l2` finds no decaying weight below `encoder`}}
   %l = pipe.call "l2"() at "l2_0" with {prefix = "encoder"} : () -> !pipe.scalar
-  pipe.objective %l
+  pipe.objective "" %l {kind = "sgd"} {clip_norm = 0.0 : f64}
 }

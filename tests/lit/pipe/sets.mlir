@@ -29,6 +29,5 @@ pipe.pipeline @topics edition(1) {
   %prob = pipe.call "sigmoid"(%logits) at "answer.sigmoid_0" : (!pipe.vector<3>) -> !pipe.vector<3>
   %loss = pipe.call "sigmoid_cross_entropy"(%logits, %topics) at "answer.sigmoid_cross_entropy_0" with {positive_weights = array<f64: 1.0, 3.0, 2.0>} : (!pipe.vector<3>, !pipe.vector<3>) -> !pipe.scalar
   pipe.answer "answer" %prob target "topics" decoder "multi_label" : !pipe.vector<3>
-  pipe.objective %loss
-  pipe.train {kind = "sgd"} {clip_norm = 0.0 : f64}
+  pipe.objective "" %loss {kind = "sgd"} {clip_norm = 0.0 : f64}
 }

@@ -6,13 +6,13 @@
 // PIPE: pipe.pipeline @small edition(1)
 // PIPE: pipe.feature "tokens"
 // PIPE: pipe.call "linear"(%{{.*}}) at "answer" with {bias = true, width = 2 : i64} weights [{decays = true
-// PIPE: pipe.train {kind = "sgd", momentum = 9.000000e-01 : f64} {clip_norm = 0.000000e+00 : f64}
+// PIPE: pipe.objective "" %{{.*}} {kind = "sgd", momentum = 9.000000e-01 : f64} {clip_norm = 0.000000e+00 : f64}
 
 // The batch layout and the optimizer are attributes; the learning rate comes with every step.
 // CHECK: module attributes {
 // CHECK-SAME: {name = "tokens", target = false, type = !nn.rows<records x @tokens x 1xi32>}
 // CHECK-SAME: {name = "label", target = true, type = !nn.rows<records x 1xi32>}
-// CHECK-SAME: nn.optimizer = {clip_norm = 0.000000e+00 : f64, kind = "sgd", momentum = 9.000000e-01 : f64}
+// CHECK-SAME: nn.objectives = [{clip_norm = 0.000000e+00 : f64, kind = "sgd", momentum = 9.000000e-01 : f64}]
 
 // Decaying weights come first, each group in the order of declaration.
 // CHECK: nn.global @h.weight : tensor<31x6xf32> {decays = true, initializer = "normal", scale = 1.000000e+00 : f64, tensor_class = "parameter"}
@@ -83,6 +83,5 @@ pipe.pipeline @small edition(1) {
   %scaled = pipe.call "mul"(%l2, %k) at "mul_0" : (!pipe.scalar, !pipe.scalar) -> !pipe.scalar
   %objective = pipe.call "add"(%loss, %scaled) at "add_1" : (!pipe.scalar, !pipe.scalar) -> !pipe.scalar
   pipe.answer "answer" %prob target "label" decoder "classify" : !pipe.vector<2>
-  pipe.objective %objective
-  pipe.train {kind = "sgd", momentum = 0.9 : f64} {clip_norm = 0.0 : f64}
+  pipe.objective "" %objective {kind = "sgd", momentum = 0.9 : f64} {clip_norm = 0.0 : f64}
 }

@@ -211,10 +211,10 @@ const PenstockStepWork trainWork = {
 const PenstockStep packSteps[] = {{pack, nullptr, nullptr}}, trainSteps[] = {{trainStep, nullptr, &trainWork}},
                    evaluateSteps[] = {{evaluate, nullptr, nullptr}}, predictSteps[] = {{predict, nullptr, nullptr}};
 const PenstockEntry entries[] = {
-    {"pack", 1, packSteps, {0, 0, noRows, 0}, 0, nullptr},
-    {"train_step", 1, trainSteps, {gradientBytes, classes * 4, noRows, 0}, 1, trainOutputs},
-    {"evaluate", 1, evaluateSteps, {0, 0, noRows, 0}, 3, evaluateOutputs},
-    {"predict", 1, predictSteps, {0, 0, noRows, 0}, 1, predictOutputs},
+    {"pack", 0, 1, packSteps, {0, 0, noRows, 0}, 0, nullptr},
+    {"train_step", 0, 1, trainSteps, {gradientBytes, classes * 4, noRows, 0}, 1, trainOutputs},
+    {"evaluate", 0, 1, evaluateSteps, {0, 0, noRows, 0}, 3, evaluateOutputs},
+    {"predict", 0, 1, predictSteps, {0, 0, noRows, 0}, 1, predictOutputs},
 };
 const PenstockProgram program = {sizeof(PenstockProgram),
                                  FIXTURE_ABI,

