@@ -312,6 +312,35 @@ bool bracesOf(const std::string &name, std::vector<std::string> &names) {
   return true;
 }
 
+/// "parameter=member" of a parameter of type enum; nothing where the key is not there.
+void readMember(TableReader &reader, const toml::table &table, const char *key, const PluginManifest &manifest, std::string &name,
+                std::string &value) {
+  const std::string text = reader.text(key, false);
+  if (text.empty()) {
+    return;
+  }
+  const std::size_t equals = text.find('=');
+  name = text.substr(0, equals);
+  value = equals == std::string::npos ? "" : text.substr(equals + 1);
+  const PluginParameter *parameter = manifest.find(name);
+  if (parameter == nullptr || parameter->type != Type::enumeration ||
+      std::find(parameter->members.begin(), parameter->members.end(), value) == parameter->members.end()) {
+    reader.fail(table.get(key), fmt::format("`{}` is \"parameter=member\" of a parameter of type enum", key));
+  }
+}
+
+Result<StandardMetric> readStandard(const toml::table &table, const std::string &path, const PluginManifest &manifest) {
+  TableReader reader(table, path, "a standard use");
+  StandardMetric use;
+  use.target = oneOf(reader, "target", {"class", "number", "set", "tags"});
+  if (!reader.number("place", use.place)) {
+    reader.fail(nullptr, "`place` is missing: the number by which standard metrics are ordered");
+  }
+  readMember(reader, table, "with", manifest, use.parameter, use.value);
+  PENSTOCK_TRY(reader.finish());
+  return use;
+}
+
 Result<MetricResult> readResult(const toml::table &table, const std::string &path, const PluginManifest &manifest) {
   TableReader reader(table, path, "a result");
   MetricResult result;
@@ -333,17 +362,7 @@ Result<MetricResult> readResult(const toml::table &table, const std::string &pat
       reader.fail(table.get("name"), fmt::format("`{{{}}}` names no parameter of type enum, int or bool", name));
     }
   }
-  const std::string when = reader.text("when", false);
-  if (!when.empty()) {
-    const std::size_t equals = when.find('=');
-    result.parameter = when.substr(0, equals);
-    result.value = equals == std::string::npos ? "" : when.substr(equals + 1);
-    const PluginParameter *parameter = manifest.find(result.parameter);
-    if (parameter == nullptr || parameter->type != Type::enumeration ||
-        std::find(parameter->members.begin(), parameter->members.end(), result.value) == parameter->members.end()) {
-      reader.fail(table.get("when"), "`when` is \"parameter=member\" of a parameter of type enum");
-    }
-  }
+  readMember(reader, table, "when", manifest, result.parameter, result.value);
   PENSTOCK_TRY(reader.finish());
   return result;
 }
@@ -417,6 +436,7 @@ Result<PluginManifest> manifestOf(const toml::table &table, const std::string &p
   }
   const std::vector<const toml::table *> parameters = reader.tables("parameters");
   const std::vector<const toml::table *> results = row.results ? reader.tables("results") : std::vector<const toml::table *>();
+  const std::vector<const toml::table *> standard = row.results ? reader.tables("standard") : std::vector<const toml::table *>();
   PENSTOCK_TRY(reader.finish());
   for (const toml::table *entry : parameters) {
     PENSTOCK_ASSIGN(PluginParameter parameter, readParameter(*entry, path));
@@ -428,6 +448,10 @@ Result<PluginManifest> manifestOf(const toml::table &table, const std::string &p
   for (const toml::table *entry : results) {
     PENSTOCK_ASSIGN(MetricResult result, readResult(*entry, path, manifest));
     manifest.results.push_back(std::move(result));
+  }
+  for (const toml::table *entry : standard) {
+    PENSTOCK_ASSIGN(StandardMetric use, readStandard(*entry, path, manifest));
+    manifest.measured.push_back(std::move(use));
   }
   const fs::path folder = fs::path(path).parent_path();
   manifest.folder = folder.string();

@@ -41,6 +41,13 @@ struct MetricResult {
   std::string parameter, value; // given only where this enumeration parameter has this value; "": always
 };
 
+/// Where a split's metrics are not named, this is measured of answers with that target, in the order of `place`.
+struct StandardMetric {
+  std::string target;
+  double place = 0;
+  std::string parameter, value; // of an enumeration parameter; "": all at their defaults
+};
+
 struct PluginManifest {
   std::string name, version, summary;
   PluginKind kind = PluginKind::tokenizer;
@@ -52,6 +59,7 @@ struct PluginManifest {
   bool standard = false;                   // head: decodes what heads of the language answer for its target, and hints name it
   bool linearState = false;                // its state grows with the records
   std::vector<MetricResult> results;       // of a kind that gives numbers
+  std::vector<StandardMetric> measured;    // of such a kind, `[[standard]]`
   std::string folder, library;             // absolute
   std::uint64_t textHash = 0;              // of the manifest's text
 

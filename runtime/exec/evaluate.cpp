@@ -50,7 +50,7 @@ int answerOutput(const PenstockEntry &entry, const std::string &answer) {
   return -1;
 }
 
-std::vector<MetricSpec> metricsFor(const RunConfig &config, const std::string &split) {
+std::vector<MetricSpec> metricsFor(const RunConfig &config, const std::string &split, const std::vector<PluginManifest> &manifests) {
   std::vector<MetricSpec> uses;
   for (const MetricSpec &use : config.metrics) {
     if (use.split == split) {
@@ -60,22 +60,20 @@ std::vector<MetricSpec> metricsFor(const RunConfig &config, const std::string &s
   if (!uses.empty()) {
     return uses;
   }
-  for (const AnswerSpec &answer : config.answers) {
-    if (answer.target.empty()) {
-      continue;
+  std::vector<std::pair<const StandardMetric *, const PluginManifest *>> standard;
+  for (const PluginManifest &manifest : manifests) {
+    for (const StandardMetric &use : manifest.measured) {
+      standard.emplace_back(&use, &manifest);
     }
-    const auto f1 = [&](const char *average) { uses.push_back({split, "f1", {{"average", std::string(average)}}, answer.name}); };
-    if (answer.targetType == "set") {
-      f1("micro");
-      f1("macro");
-      uses.push_back({split, "classification_report", {}, answer.name});
-    } else if (answer.targetType == "class" || answer.targetType == "tags") {
-      uses.push_back({split, "accuracy", {}, answer.name});
-      f1("macro");
-      uses.push_back({split, "classification_report", {}, answer.name});
-    } else {
-      for (const char *plugin : {"mse", "mae", "r2"}) {
-        uses.push_back({split, plugin, {}, answer.name});
+  }
+  std::stable_sort(standard.begin(), standard.end(), [](const auto &a, const auto &b) { return a.first->place < b.first->place; });
+  for (const AnswerSpec &answer : config.answers) {
+    for (const auto &[use, manifest] : standard) {
+      if (!answer.target.empty() && use->target == answer.targetType) {
+        uses.push_back({split, manifest->name, {}, answer.name});
+        if (!use->parameter.empty()) {
+          uses.back().parameters[use->parameter] = use->value;
+        }
       }
     }
   }
@@ -452,7 +450,7 @@ Result<SplitResult> Evaluation::run(const ConfidenceSpec &confidence) {
   if (evaluate < 0 && predict < 0) {
     return internalError("the compiled program has neither `evaluate` nor `predict`; please report this");
   }
-  const std::vector<MetricSpec> uses = metricsFor(config, split);
+  const std::vector<MetricSpec> uses = metricsFor(config, split, host.manifests());
   for (const AnswerSpec &answer : config.answers) {
     if (!answer.target.empty()) {
       PENSTOCK_TRY(open(answer, uses, confidence.samples > 0));

@@ -33,9 +33,9 @@ private:
 /// The output of an entry that holds an answer: named like it, or like it and a dot and more; -1 where there is none.
 int answerOutput(const PenstockEntry &entry, const std::string &answer);
 
-/// The metrics that the pipeline names for the split, or, where it names none, for every answer with a target: accuracy,
-/// f1 (macro) and classification_report for classes and tags; mse, mae and r2 for numbers.
-std::vector<MetricSpec> metricsFor(const RunConfig &config, const std::string &split);
+/// The metrics that the pipeline names for the split, or, where it names none, for every answer with a target those that manifests call
+/// standard for such a target.
+std::vector<MetricSpec> metricsFor(const RunConfig &config, const std::string &split, const std::vector<PluginManifest> &manifests);
 
 /// Runs "evaluate" over the whole split in order, in batches of `batch` records (results do not depend on it). Where names of
 /// values repeat (two answers), the later ones get their answer's name before them. `confidence` with samples: with intervals of

@@ -43,7 +43,7 @@ Result<std::vector<RunPlugin>> pluginsOf(const RunConfig &config, const PluginHo
     }
   }
   for (const char *split : splitNames) {
-    for (const MetricSpec &use : metricsFor(config, split)) {
+    for (const MetricSpec &use : metricsFor(config, split, host.manifests())) {
       PENSTOCK_TRY(add(PluginKind::metric, use.plugin));
     }
   }

@@ -49,6 +49,22 @@ std::string changed(const std::string &from, const std::string &to) {
   return text.replace(at, from.size(), to);
 }
 
+TEST(PluginManifest, SaysWhereItIsStandard) {
+  const auto manifest = parsePluginManifest(good + "\n[[standard]]\ntarget = \"tags\"\nplace = 1.5\nwith = \"average=micro\"\n"
+                                                   "[[standard]]\ntarget = \"class\"\nplace = 2\n",
+                                            "/a/plugin.toml");
+  ASSERT_TRUE(manifest.ok()) << manifest.status().message();
+  ASSERT_EQ(manifest->measured.size(), 2U);
+  EXPECT_EQ(manifest->measured[0].target + " " + manifest->measured[0].parameter + " " + manifest->measured[0].value, "tags average micro");
+  EXPECT_EQ(manifest->measured[1].parameter, "");
+  for (const char *wrong : {"target = \"text\"\nplace = 1", "target = \"class\"", "target = \"class\"\nplace = 1\nwith = \"average=mean\"",
+                            "target = \"class\"\nplace = 1\nmore = 1"}) {
+    const auto read = parsePluginManifest(good + "\n[[standard]]\n" + wrong + "\n", "/a/plugin.toml");
+    ASSERT_FALSE(read.ok()) << wrong;
+    EXPECT_NE(read.status().message().find("a standard use"), std::string::npos) << read.status().message();
+  }
+}
+
 TEST(PluginManifest, ResultsMayDependOnAParameter) {
   const auto manifest = parsePluginManifest(good + "\n[[results]]\nname = \"only_micro\"\nwhen = \"average=micro\"\n", "/a/plugin.toml");
   ASSERT_TRUE(manifest.ok()) << manifest.status().message();
