@@ -331,21 +331,21 @@ void Evaluation::warn() {
     if (counts.empty()) {
       continue;
     }
-    std::string kind = "class", unit = "record";
+    std::string kind = "the class", one = "a class", unit = "record";
     if (judged.classes != nullptr) {
       count(judged.classes->data(), static_cast<std::int64_t>(judged.classes->size()), trained);
     } else if (judged.sets != nullptr) {
       count(judged.otherLabels.labels, judged.otherLabels.count, 0);
-      kind = "label";
+      kind = "the label", one = "a label";
     } else {
       count(judged.tags.tags, judged.tags.offsets[dataset->records()], trained);
-      kind = "tag", unit = "word";
+      kind = "the tag", one = "a tag", unit = "word";
     }
     for (std::size_t i = 0; i < std::min(most, counts.size()); ++i) {
       result.warnings.push_back(
-          fmt::format("the {0} `{1}` of `{2}` is not in train, and {3} {4} of `{5}` {6} it; a model cannot learn a {0} without an example",
-                      kind, printable(judged.names.others[i], 80), judged.answer->target, counts[i], unit + (counts[i] == 1 ? "" : "s"),
-                      split, counts[i] == 1 ? "has" : "have"));
+          fmt::format("{0} `{1}` of `{2}` is not in train, and {3} {4} of `{5}` {6} it; a model cannot learn {7} without an example", kind,
+                      printable(judged.names.others[i], 80), judged.answer->target, counts[i], unit + (counts[i] == 1 ? "" : "s"), split,
+                      counts[i] == 1 ? "has" : "have", one));
     }
     if (counts.size() > most) {
       result.warnings.push_back(
