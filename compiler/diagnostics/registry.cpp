@@ -221,7 +221,7 @@ const std::vector<DiagnosticInfo> entries = {
      "{hint}", "add a metric to `evaluate { {split}: [...] }`"},
 
     {"unknown-weights", error, "T9", "`{name}` names no weights of the model",
-     "`freeze` and `rates` name bindings and instances by their paths", "did you mean `{nearest}`?",
+     "`moves`, `freeze` and `rates` name bindings and instances by their paths", "did you mean `{nearest}`?",
      "see the paths that `penstock explain --resolved` prints"},
     {"instances-too-few", error, "T13", "`{selection}` goes past the {count} of `{name}`",
      "ordinals of instances begin at 0 and end before their number", "write `{range}`", ""},
@@ -238,12 +238,14 @@ const std::vector<DiagnosticInfo> entries = {
     {"objective-named-as-setting", error, "T16", "the objective `{name}` has the name of a setting of `train`",
      "its settings are called `train.NAME.SETTING`", "rename it", ""},
     {"setting-of-objectives", error, "T17", "`{name}` stands in `train`, which has objectives", "each objective has its own `{name}`",
-     "move it into the blocks `objective`", ""},
+     "{hint}", "move it into the blocks `objective`"},
     {"objective-incomplete", error, "T18", "the objective `{name}` has no `{setting}`",
      "an objective says what it minimizes, and which weights it moves", "write `{setting}: {example}`", ""},
     {"moved-twice", error, "T19", "`{name}` is moved by two objectives", "a weight has one optimizer", "let one of them move it", ""},
     {"unmoved-weights", warning, "T20", "no objective moves `{name}`{others}", "what no objective moves stays as it begins",
      "add it to `moves` of an objective, or to `freeze`", ""},
+    {"objective-without-weights", error, "T21", "what the objective `{name}` minimizes reads no weight that it moves",
+     "an objective adjusts weights that its loss depends on", "move weights that `minimize` reads, or remove the objective", ""},
 
     // ---- E: evaluation
     {"unknown-split", error, "E1", "`{name}` is not a split", "the splits are `train`, `dev` and `test`", "{hint}", "write one of them"},
@@ -255,6 +257,8 @@ const std::vector<DiagnosticInfo> entries = {
     {"duplicate-metric", error, "E5", "`{name}` is measured twice on `{split}`", "results have one value each", "remove one of them", ""},
     {"bad-expect", error, "E6", "the bound of an `expect` is {found}", "an `expect` compares a result with a number",
      "write a number, such as `0.8`", ""},
+    {"split-without-share", error, "E8", "`{result}` is never measured: the data have no `{split}`",
+     "`keep` and `expect` use results of splits that have records", "give `{split}` a share in `split(...)`, or choose another split", ""},
     {"bound-out-of-range", warning, "E7", "`{result}` lies {range}, the bound is {bound}", "such an `expect` holds always or never",
      "{hint}", "write a bound that the result can reach"},
 

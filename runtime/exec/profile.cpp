@@ -24,8 +24,8 @@ void Profile::Sum::add(const Sum &other) {
   bytes += other.bytes;
 }
 
-Profile::Profile(const Program &program, const MachineSpeed &machine, int workers)
-    : program(program.table()), machine(machine), workers(workers) {
+Profile::Profile(const Program &program, const MachineSpeed &machine, int workers, std::vector<std::string> objectives)
+    : program(program.table()), machine(machine), workers(workers), objectives(std::move(objectives)) {
   for (int i = 0; i < this->program.entry_count; ++i) {
     sums.emplace_back(static_cast<std::size_t>(this->program.entries[i].step_count));
   }
@@ -84,9 +84,8 @@ std::string Profile::text() const {
 
 std::string Profile::textOf(std::size_t e) const {
   const PenstockEntry &entry = program.entries[e];
-  const bool several =
-      std::any_of(program.entries, program.entries + program.entry_count, [](const auto &one) { return one.objective > 0; });
-  const std::string of = several ? fmt::format(" of objective {}", entry.objective + 1) : "";
+  const std::string &name = objectives[static_cast<std::size_t>(entry.objective)];
+  const std::string of = name.empty() ? "" : fmt::format(" of objective `{}`", name);
   struct Row {
     Sum sum;
     int steps = 0;

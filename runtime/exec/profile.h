@@ -12,8 +12,8 @@ namespace penstock {
 /// Observes a program that was compiled for a profile. All memory is taken when it is made: observing a step allocates nothing.
 class Profile final : public StepObserver {
 public:
-  /// The program must outlive the profile.
-  Profile(const Program &program, const MachineSpeed &machine, int workers);
+  /// The program must outlive the profile. `objectives`: their names, "" of one that has none.
+  Profile(const Program &program, const MachineSpeed &machine, int workers, std::vector<std::string> objectives);
 
   void ran(const PenstockEntry &entry, int index, const PenstockBatch *batch, std::int64_t begin, std::int64_t end) override;
 
@@ -41,6 +41,7 @@ private:
   const PenstockProgram &program;
   MachineSpeed machine;
   int workers;
+  std::vector<std::string> objectives;
   std::vector<std::vector<Sum>> sums; // of each entry, of each step
   std::vector<Event> events;          // until its capacity is used up
   std::int64_t begun = 0;

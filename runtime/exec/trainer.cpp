@@ -619,7 +619,8 @@ Status Trainer::loop() {
         const std::string name(objective.name), dot = name.empty() ? "" : ".";
         return invalidInput(fmt::format("the loss{} of step {} is not finite ({}), so training stopped; lower the learning rate "
                                         "(`--set train.{}optimizer.lr=...`), warm it up, or clip the gradient",
-                                        name.empty() ? "" : " of `" + name + "`", state.step, objective.loss, name + dot));
+                                        name.empty() ? "" : " of `" + name + "`", state.step,
+                                        std::isnan(objective.loss) ? "nan" : fmt::to_string(objective.loss), name + dot));
       }
     }
     std::int64_t now = monotonicNow();
@@ -663,7 +664,11 @@ Status Trainer::loop() {
 
 Status Trainer::profiledLoop() {
   PENSTOCK_ASSIGN(const MachineSpeed machine, measureMachine(program->level(), *pool));
-  Profile profile(*program, machine, pool->workers());
+  std::vector<std::string> names;
+  for (const ObjectiveSpec &objective : config.train.objectives) {
+    names.push_back(objective.name);
+  }
+  Profile profile(*program, machine, pool->workers(), std::move(names));
   program->observe(&profile);
   const Status status = loop();
   program->observe(nullptr);

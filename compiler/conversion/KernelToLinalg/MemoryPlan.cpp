@@ -94,9 +94,12 @@ void ProgramLayout::addParameters(ModuleOp module) {
     }
     parameters.push_back(std::move(p));
   }
-  if (objectives.empty()) {
-    objectives.emplace_back();
+  const std::int64_t trainedEnd = objectives.empty() ? 0 : objectives.back().end;
+  std::int64_t last = 0; // the last ones may move nothing that is trained
+  for (Operation &op : *module.getBody()) {
+    last = std::max(last, nn::objectiveOf(&op));
   }
+  addObjectives(static_cast<std::size_t>(last) + 1, trainedEnd);
   if (!deferred.empty()) {
     historyOffset = table.deferredBytes;
     table.deferredSteps = deferredSteps;
@@ -104,14 +107,19 @@ void ProgramLayout::addParameters(ModuleOp module) {
   }
 }
 
-/// `p` is the next parameter, and lies already.
-void ProgramLayout::addTrained(const Parameter &p) {
-  while (objectives.size() <= p.objective) {
+/// As many as `count`, the new ones empty.
+void ProgramLayout::addObjectives(std::size_t count, std::int64_t from) {
+  while (objectives.size() < count) {
     Objective next;
-    next.from = next.wholeEnd = next.gradientEnd = next.end = p.offset;
+    next.from = next.wholeEnd = next.gradientEnd = next.end = from;
     next.firstDeferred = next.deferredEnd = static_cast<unsigned>(deferred.size());
     objectives.push_back(std::move(next));
   }
+}
+
+/// `p` is the next parameter, and lies already.
+void ProgramLayout::addTrained(const Parameter &p) {
+  addObjectives(p.objective + std::size_t{1}, p.offset);
   Objective &mover = objectives.back();
   mover.end = parameterElements;
   if (p.update == Update::deferred) {

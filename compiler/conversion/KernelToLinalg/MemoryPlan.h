@@ -73,7 +73,7 @@ struct ProgramLayout {
     std::int64_t offset = 0;
   };
   std::vector<Parameter> parameters; // by objective, update and group, frozen ones last; offsets are multiples of 64
-  std::vector<Objective> objectives; // at least one
+  std::vector<Objective> objectives; // at least one; every one that has an entry
   std::vector<Deferred> deferred;    // by objective
   std::int64_t historyOffset = 0;    // in PenstockCall.deferred: numbers of each step, of each table
   std::int64_t parameterElements = 0;
@@ -100,6 +100,7 @@ struct ProgramLayout {
 
 private:
   void addParameters(mlir::ModuleOp module);
+  void addObjectives(std::size_t count, std::int64_t from);
   void addTrained(const Parameter &p);
   void addMoments(mlir::ModuleOp module);
   void addTensor(nn::GlobalOp global, Buffer::Kind kind, int tensorClass, std::int64_t &end);

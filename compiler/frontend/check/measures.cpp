@@ -436,6 +436,11 @@ std::optional<std::string> Measures::resultName(const Expression &expression, co
   if (std::find(splits.begin(), splits.end(), parts[0]) == splits.end()) {
     return name; // of a split that has no say here
   }
+  const auto *const place = std::find_if(std::begin(splitNames), std::end(splitNames), [&](const char *one) { return parts[0] == one; });
+  if (const DataBlock &data = records.data(); !data.splitBy.empty() && data.shares[place - std::begin(splitNames)] == 0) {
+    reporter.report("split-without-share", expression.span, {{"result", parts[0] + "." + name}, {"split", parts[0]}});
+    return std::nullopt;
+  }
   const auto result = known->second.find(name);
   if (result == known->second.end()) {
     reportNotMeasured(expression, parts[0], name);

@@ -175,6 +175,13 @@ BlockSettings Settings::of(const std::string &key, const std::string &kind, cons
   return found;
 }
 
+std::string Settings::settingOfObjective(const std::string &setting) const {
+  const auto found = std::find_if(settable.begin(), settable.end(), [&](const std::string &name) {
+    return name.starts_with("train.") && name.size() > setting.size() + 6 && name.ends_with("." + setting);
+  });
+  return found == settable.end() ? "" : *found;
+}
+
 void Settings::reportUnused() {
   std::vector<std::string> names;
   for (const Parameter &param : program.main().ast.params) {
@@ -196,7 +203,13 @@ void Settings::reportUnused() {
         return resolved.key.compare(0, setting.size() + 1, setting + ".") == 0;
       });
       if (isSetting(one.parts[0], one.parts[1]) && !isCall) {
-        reporter.report("set-without-call", one.nameSpan(), {{"name", one.name.substr(0, 80)}, {"setting", setting}});
+        const std::string name = one.name.substr(0, 80);
+        if (const std::string moved = settingOfObjective(one.parts[1]); !moved.empty()) {
+          reporter.report("set-unknown", one.nameSpan(),
+                          {{"name", name}, {"nearest", moved + name.substr(std::min(name.size(), setting.size()))}});
+        } else {
+          reporter.report("set-without-call", one.nameSpan(), {{"name", name}, {"setting", setting}});
+        }
         continue;
       }
     }

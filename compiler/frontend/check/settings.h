@@ -56,6 +56,8 @@ public:
   /// The place of the first one.
   Span firstOverride() const { return overrides.empty() ? Span{} : overrides.front().nameSpan(); }
   void reportUnused();
+  /// A setting of `train` that objectives have, as `--set` names that of one of them; "" where none has it.
+  std::string settingOfObjective(const std::string &setting) const;
 
   /// What a path written there is relative to.
   const std::string &folderOf(Span span) const;

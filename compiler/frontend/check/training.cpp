@@ -82,7 +82,7 @@ void Training::read() {
   weights.readFreeze(find(given, "freeze"));
   weights.readRates(find(given, "rates"));
   if (named) {
-    weights.finishMoves(blocks.front().span);
+    weights.finishMoves(blocks.front().span, train.objectives);
   }
 }
 
@@ -122,7 +122,10 @@ std::vector<Training::ObjectiveBlock> Training::objectiveBlocks() {
   }
   for (const SettingSpec &setting : trainSettings()) {
     if (const Setting *const one = find(given, setting.name.c_str()); one != nullptr && setting.ofObjective) {
-      reporter.report("setting-of-objectives", one->nameSpan, {{"name", setting.name}}, {{blocks.front().span.range(), "an objective"}});
+      const std::string name = settings.settingOfObjective(setting.name);
+      reporter.report("setting-of-objectives", one->nameSpan,
+                      {{"name", setting.name}, {"hint", one->origin == Origin::commandLine ? "write `--set " + name + "=...`" : ""}},
+                      {{blocks.front().span.range(), "an objective"}});
     }
   }
   return blocks;

@@ -420,6 +420,7 @@ void Weights::readFreeze(const Setting *setting) {
 }
 
 void Weights::readMoves(const Setting &setting, const std::string &key, int index, ObjectiveSpec &objective) {
+  const std::size_t written = setting.value->kind == Expression::Kind::list ? setting.value->children.size() : 1;
   const std::string shown = readSelections(*setting.value, "moves", [&](const Selection &selection, const Span &span) {
     objective.moves.push_back(selection.text);
     movesUnknown = movesUnknown || selection.unknown;
@@ -437,14 +438,58 @@ void Weights::readMoves(const Setting &setting, const std::string &key, int inde
       reporter.report("moved-twice", span, {{"name", twice}});
     }
   });
+  movesUnknown = movesUnknown || objective.moves.size() < written;
+  movesAt.emplace(index, setting.value->span);
   settings.resolve(key + ".moves", shown, setting.origin, setting.value->span);
 }
 
-void Weights::finishMoves(const Span &objective) {
+/// Whether its loss depends on a weight that it moves, frozen or not.
+bool Weights::movesWhatItReads(const ObjectiveSpec &objective, int index) const {
+  const std::vector<GraphNode> &nodes = builder.graph.nodes;
+  std::vector<bool> read(nodes.size());
+  std::vector<std::string> summed; // below these names `l2` reads weights that decay
+  read[static_cast<std::size_t>(objective.loss)] = true;
+  for (std::size_t i = nodes.size(); i-- > 0;) {
+    if (read[i]) {
+      for (const int operand : nodes[i].operands) {
+        if (operand >= 0) {
+          read[static_cast<std::size_t>(operand)] = true;
+        }
+      }
+      if (nodes[i].op == "l2") {
+        summed.push_back(std::get<std::string>(nodes[i].attributes.at("prefix")));
+      }
+    }
+  }
+  const auto isSummed = [&](const std::string &name) {
+    return std::any_of(summed.begin(), summed.end(),
+                       [&](const std::string &prefix) { return prefix.empty() || name == prefix || name.starts_with(prefix + "."); });
+  };
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const bool isHead = hasWeights(nodes[i]) && nodes[i].weights.empty();
+    for (std::size_t w = isHead ? WeightTree::itself : 0; isHead ? w == WeightTree::itself : w < nodes[i].weights.size(); ++w) {
+      const std::string name = nameOf(i, w);
+      const auto mover = moved.find(name);
+      const bool decays = isHead || nodes[i].weights[w].decays;
+      if (mover != moved.end() && mover->second == index && (read[i] || (decays && isSummed(name)))) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+void Weights::finishMoves(const Span &first, const std::vector<ObjectiveSpec> &objectives) {
   if (movesUnknown || !model.good()) {
     return;
   }
-  std::string first;
+  for (const auto &[index, span] : movesAt) {
+    const ObjectiveSpec &objective = objectives[static_cast<std::size_t>(index)];
+    if (objective.loss >= 0 && !movesWhatItReads(objective, index)) {
+      reporter.report("objective-without-weights", span, {{"name", objective.name}});
+    }
+  }
+  std::string unmoved;
   std::size_t count = 0;
   for (std::size_t i = 0; i < builder.graph.nodes.size(); ++i) {
     GraphNode &node = builder.graph.nodes[i];
@@ -453,13 +498,13 @@ void Weights::finishMoves(const Span &objective) {
       Learning &learning = isHead ? node.learning : node.weights[w].learning;
       if (!learning.frozen && moved.count(nameOf(i, w)) == 0) {
         learning.frozen = true;
-        first = count++ == 0 ? nameOf(i, w) : first;
+        unmoved = count++ == 0 ? nameOf(i, w) : unmoved;
       }
     }
   }
   if (count > 0) {
-    reporter.report("unmoved-weights", objective,
-                    {{"name", first}, {"others", count > 1 ? " and " + std::to_string(count - 1) + " more" : ""}});
+    reporter.report("unmoved-weights", first,
+                    {{"name", unmoved}, {"others", count > 1 ? " and " + std::to_string(count - 1) + " more" : ""}});
   }
 }
 

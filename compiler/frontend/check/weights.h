@@ -26,8 +26,9 @@ public:
   void readRates(const Setting *setting);
   /// Of an objective with a name: `moves`. `key`: "train.critic".
   void readMoves(const Setting &setting, const std::string &key, int index, ObjectiveSpec &objective);
-  /// Weights that no objective moves stay as they begin: a warning. `objective`: the first one.
-  void finishMoves(const Span &objective);
+  /// Every objective moves something that its loss reads, or it is an error; weights that none moves stay as they begin, which is a
+  /// warning. `first`: where the first one stands.
+  void finishMoves(const Span &first, const std::vector<ObjectiveSpec> &objectives);
 
 private:
   /// Weights by the path of their instance, or of one of them.
@@ -49,6 +50,7 @@ private:
   std::string readSelections(const Expression &value, const std::string &setting,
                              const std::function<void(const Selection &selection, const Span &span)> &use);
   std::string nameOf(std::size_t node, std::size_t weight) const;
+  bool movesWhatItReads(const ObjectiveSpec &objective, int index) const;
   void change(const Selection &selection, const std::function<void(Learning &learning)> &set);
   void decayByDepth(const Selection &layers, double factor);
   void reportNoRates(const Span &span);
@@ -62,8 +64,9 @@ private:
   Evaluator &evaluator;
   Reporter &reporter;
   std::unique_ptr<const WeightTree> known;
-  bool movesUnknown = false;        // what some objective moves only the facts know
+  bool movesUnknown = false;        // what some objective moves only the facts know, or nobody
   std::map<std::string, int> moved; // by whom, by nameOf
+  std::map<int, Span> movesAt;      // of each objective
 };
 
 } // namespace penstock::frontend

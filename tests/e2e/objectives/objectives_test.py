@@ -110,6 +110,10 @@ class Objectives(case.Case):
                 expected = {name: value for half in halves for name, value in tensors(half / "model.safetensors").items()}
                 self.assertEqual(tensors(both / "model.safetensors"), expected)
                 self.assertEqual(self.states(both), {name: value for half in halves for name, value in self.states(half).items()})
+                for frozen, half in ((RIGHT["moves"], halves[0]), (LEFT["moves"], halves[1])):  # the last objective, or the first, trains nothing
+                    found = tensors(self.train("both", f"frozen-{half.name}", *more, "--set", f"train.freeze={frozen}") / "model.safetensors")
+                    expected = tensors(half / "model.safetensors")
+                    self.assertEqual({name: found[name] for name in expected}, expected)
                 for name, half, metric in (("one", halves[0], "accuracy"), ("two", halves[1], "mae")):
                     for ours, theirs in zip(self.lines(both), self.lines(half), strict=True):
                         if "split" in theirs:
@@ -207,7 +211,9 @@ train {
         killed = self.folder / "killed"
         command = [str(case.PENSTOCK), "train", str(file), "--quiet", "--out", str(killed), *settings, "--checkpoint-every", "0.05"]
         with subprocess.Popen(command, env=self.environment) as process:
-            while process.poll() is None and len(list(killed.glob("checkpoints/step-*"))) < 3:
+            seen = set()  # of the checkpoints only the last two are kept
+            while process.poll() is None and len(seen) < 3:
+                seen.update(killed.glob("checkpoints/step-*"))
                 time.sleep(0.01)
             process.kill()
         self.assertFalse((killed / "model.safetensors").exists())
