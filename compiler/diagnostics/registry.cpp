@@ -98,6 +98,8 @@ const std::vector<DiagnosticInfo> entries = {
      "choose numbers that divide", ""},
     {"division-by-zero", error, "V11", "division by zero", "no number is the result", "correct the divisor", ""},
     {"arithmetic-overflow", error, "V12", "the result does not fit into 64 bits", "integers have 64 bits", "choose smaller numbers", ""},
+    {"not-a-float32", error, "V16", "{number} is larger than any number of the model", "values of the model are float32, at most 3.4e38",
+     "write a smaller number", ""},
     {"set-unknown", error, "V13", "`--set` names `{name}`, which does not exist",
      "an undotted name is a param; a dotted one is a setting of a block, or an argument of its call", "did you mean `{nearest}`?",
      "name a param or a setting of the file; what stands in `features` and `model` is set by a param"},
@@ -123,6 +125,8 @@ const std::vector<DiagnosticInfo> entries = {
      "write `repeat(4, block(...))`", ""},
     {"arguments-of-instance", error, "C9", "the instance `{name}` already has its arguments", "a bound instance takes only its inputs",
      "remove the arguments", ""},
+    {"instance-of-two-shapes", error, "C10", "`{name}` is {shape} here and {before} in another call",
+     "the calls of one instance share its weights", "give it values of one width, or call an instance of its own", ""},
 
     // ---- D: data and features
     {"missing-source", error, "D1", "the `data` block has no `source`", "records come from a source", "write `source: csv(...)`", ""},

@@ -1,6 +1,9 @@
 // Calls within a model: which of the things that can be called is meant, and those that are no operations.
 #include "compiler/frontend/check/model.h"
 
+#include <cmath>
+#include <limits>
+
 namespace penstock::frontend {
 
 using Type = PluginParameter::Type;
@@ -326,6 +329,16 @@ Value Model::combine(char sign, const Value &left, const Value &right, const Spa
   }
   if (!builder.spend(span)) {
     return {};
+  }
+  if (sign == '/' && right.isNumber() && right.asDouble() == 0) {
+    reporter.report("division-by-zero", span);
+    return {};
+  }
+  for (int i = 0; i < 2; ++i) {
+    if (nodes[i] < 0 && std::abs(values[i]->asDouble()) > std::numeric_limits<float>::max()) {
+      reporter.report("not-a-float32", span, {{"number", formatNumber(values[i]->asDouble())}});
+      return {};
+    }
   }
   for (int i = 0; i < 2; ++i) {
     if (nodes[i] < 0) {

@@ -4,14 +4,6 @@ namespace penstock::frontend {
 
 namespace {
 
-std::string shapeText(const std::vector<std::int64_t> &shape) {
-  std::string text;
-  for (const std::int64_t size : shape) {
-    text += (text.empty() ? "" : " x ") + std::to_string(size);
-  }
-  return text;
-}
-
 std::string listText(const std::vector<std::string> &items) {
   constexpr std::size_t most = 8;
   std::string text;

@@ -23,6 +23,14 @@ std::vector<Weight> weightsOf(const GraphNode &node) {
 
 } // namespace
 
+std::string shapeText(const std::vector<std::int64_t> &shape) {
+  std::string text;
+  for (const std::int64_t size : shape) {
+    text += (text.empty() ? "" : " x ") + std::to_string(size);
+  }
+  return text;
+}
+
 bool hasWeights(const GraphNode &node) {
   return !node.weights.empty() || node.kind == GraphNode::Kind::head || isUnexpanded(node) || !weightsOf(node).empty();
 }
@@ -42,6 +50,7 @@ GraphBuilder::Trial::~Trial() { swap(); }
 void GraphBuilder::Trial::swap() {
   std::swap(graph, builder.graph);
   std::swap(inputs, builder.inputs);
+  std::swap(shared, builder.shared);
   std::swap(spent, builder.spent);
   std::swap(full, builder.full);
 }
@@ -270,6 +279,31 @@ int GraphBuilder::emitOperation(const char *name, std::vector<int> operands, Att
   }
   spend(span);
   return emit(std::move(node));
+}
+
+bool GraphBuilder::checkWeights(const GraphNode &node, const Span &span) {
+  for (const Weight &weight : node.weights) {
+    double elements = 1; // the product of a shape is a size of memory
+    for (const std::int64_t size : weight.shape) {
+      elements *= static_cast<double>(size);
+    }
+    if (elements > 4e9) {
+      reporter.report("out-of-range", span,
+                      {{"name", node.op},
+                       {"value", "a weight of " + formatNumber(elements) + " numbers"},
+                       {"rule", "small enough that a weight has at most 4,000,000,000 numbers"}});
+      return false;
+    }
+    const std::string name = node.path + "." + weight.name;
+    const auto [before, fresh] = shared.try_emplace(name, Shared{weight.shape, node.range});
+    if (!fresh && before->second.shape != weight.shape) {
+      reporter.report("instance-of-two-shapes", span,
+                      {{"name", name}, {"shape", shapeText(weight.shape)}, {"before", shapeText(before->second.shape)}},
+                      {{before->second.range, "the other call"}});
+      return false;
+    }
+  }
+  return true;
 }
 
 void GraphBuilder::checkPositions(std::int64_t places, const ValueType &rows, const Span &span) {

@@ -6,6 +6,8 @@
 
 namespace penstock::frontend {
 
+/// "131 x 7"
+std::string shapeText(const std::vector<std::int64_t> &shape);
 /// Whether a node owns weights, as far as can be known before the sizes are.
 bool hasWeights(const GraphNode &node);
 /// Whether `l2` counts some of them.
@@ -40,6 +42,8 @@ public:
   int emitOperation(const char *name, std::vector<int> operands, Attributes attributes, const std::string &path, const Span &span);
   /// Reports what an operation asks of its operands beyond their kinds. False where its result has no type.
   bool checkOperation(const BuiltinOp &op, const OperandTypes &types, const Attributes &attributes, const Span &span);
+  /// Reports weights that are too large, and those of an instance that another call needs of another shape. False after a report.
+  bool checkWeights(const GraphNode &node, const Span &span);
   /// Reports lists that have not one number for each class.
   void checkClassCounts(const std::vector<ParameterSpec> &parameters, const Attributes &attributes, std::int64_t classes, const Span &span);
 
@@ -47,6 +51,11 @@ private:
   struct Input {
     int node = -1;
     std::optional<Span> readAt; // nothing where it is only predicted
+  };
+  /// The weight of an instance, as its first call has it.
+  struct Shared {
+    std::vector<std::int64_t> shape;
+    SourceRange range;
   };
 
 public:
@@ -62,6 +71,7 @@ public:
     GraphBuilder &builder;
     ModelGraph graph;
     NameMap<Input> inputs;
+    NameMap<Shared> shared;
     std::int64_t spent = 0;
     bool full = false;
   };
@@ -78,6 +88,7 @@ private:
   Records &records;
   Reporter &reporter;
   NameMap<Input> inputs;
+  NameMap<Shared> shared;
   std::map<std::string, Span> predictedAt;
   std::int64_t spent = 0;
   bool full = false;

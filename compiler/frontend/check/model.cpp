@@ -156,19 +156,8 @@ Value Model::applyBuiltin(const Instance &instance, const Inputs &inputs, const 
                      });
   if (op.weights != nullptr && sized) {
     node.weights = op.weights(types, node.attributes);
-    // The product of a shape is a size of memory.
-    for (const Weight &weight : node.weights) {
-      double elements = 1;
-      for (const std::int64_t size : weight.shape) {
-        elements *= static_cast<double>(size);
-      }
-      if (elements > 4e9) {
-        reporter.report("out-of-range", span,
-                        {{"name", op.signature.name},
-                         {"value", "a weight of " + formatNumber(elements) + " numbers"},
-                         {"rule", "small enough that a weight has at most 4,000,000,000 numbers"}});
-        return {};
-      }
+    if (!builder.checkWeights(node, span)) {
+      return {};
     }
   }
   if (op.signature.operands.empty()) { // an input of the batch that no column gives
