@@ -85,7 +85,9 @@ private:
     }
     // A share that was written without its sign.
     const bool share = spec.type == Type::number && spec.hasMaximum && spec.maximum == 1 && number > 1 && number <= 100;
-    outside(formatNumber(number), rule, share && inside(number / 100) ? "did you mean `" + formatNumber(number) + "%`?" : "");
+    const bool whole = value.kind == Value::Kind::integer && static_cast<double>(value.integer) == number;
+    outside(whole ? std::to_string(value.integer) : formatNumber(number), rule,
+            share && inside(number / 100) ? "did you mean `" + formatNumber(number) + "%`?" : "");
     return false;
   }
 

@@ -136,13 +136,14 @@ static bool checkLocal(const std::string &path, const Span &span, Reporter &repo
   for (std::size_t from = 0; from < path.size();) {
     const std::size_t end = std::min(path.find('/', from), path.size());
     const std::string part = path.substr(from, end - from);
+    const bool drive = part.size() > 1 && part[1] == ':' && (part.size() == 2 || part[2] == '\\');
     const bool home = part == "~", place = part.size() > 1 && part.back() == ':';
-    if (home || place) {
+    if (home || drive || place) {
       reporter.report("path-not-local", span,
                       {{"part", part.substr(0, 40)},
-                       {"rule", home               ? "`~` is not expanded"
-                                : part.size() == 2 ? "there are no drives"
-                                                   : "nothing is downloaded from an address"},
+                       {"rule", home    ? "`~` is not expanded"
+                                : drive ? "there are no drives"
+                                        : "nothing is downloaded from an address"},
                        {"hint", home ? "write the full path of the folder" : "copy the files here, and write their path"}});
       return false;
     }

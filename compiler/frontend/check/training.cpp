@@ -76,7 +76,7 @@ void Training::read() {
       weights.readMoves(*moves, blocks[i].key, static_cast<int>(i), train.objectives[i]);
     } else if (named) {
       reporter.report("objective-incomplete", blocks[i].span,
-                      {{"name", blocks[i].name}, {"setting", "moves"}, {"example", blocks[i].name}});
+                      {{"name", blocks[i].name}, {"setting", "moves"}, {"example", exampleOfMoves(blocks[i].name)}});
     }
   }
   weights.readFreeze(find(given, "freeze"));
@@ -84,6 +84,15 @@ void Training::read() {
   if (named) {
     weights.finishMoves(blocks.front().span, train.objectives);
   }
+}
+
+/// A binding with weights: of the objective's name where there is one, else an answer.
+std::string Training::exampleOfMoves(const std::string &name) const {
+  const ModelGraph &graph = builder.graph;
+  const bool owns = std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const GraphNode &node) {
+    return hasWeights(node) && (node.path == name || node.path.starts_with(name + "."));
+  });
+  return owns || graph.answers.empty() ? name : graph.answers[0].name;
 }
 
 /// One a block `objective`, or the settings of `train` itself.
