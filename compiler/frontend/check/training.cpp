@@ -95,6 +95,17 @@ std::string Training::exampleOfMoves(const std::string &name) const {
   return owns || graph.answers.empty() ? name : graph.answers[0].name;
 }
 
+/// Of the answer of that name, else of the first one that has a loss.
+std::string Training::exampleOfLoss(const std::string &name) const {
+  const Answer *example = nullptr;
+  for (const Answer &answer : builder.graph.answers) {
+    if (answer.loss >= 0 && (example == nullptr || answer.name == name)) {
+      example = &answer;
+    }
+  }
+  return example == nullptr ? "answer.loss" : example->name + ".loss";
+}
+
 /// One a block `objective`, or the settings of `train` itself.
 std::vector<Training::ObjectiveBlock> Training::objectiveBlocks() {
   std::vector<ObjectiveBlock> blocks;
@@ -356,7 +367,8 @@ void Training::readLoss(const ObjectiveBlock &block, ObjectiveSpec &objective) {
   const ModelGraph &graph = builder.graph;
   const Setting *const setting = find(block.given, "minimize");
   if (setting == nullptr && !block.name.empty()) {
-    reporter.report("objective-incomplete", block.span, {{"name", block.name}, {"setting", "minimize"}, {"example", "answer.loss"}});
+    reporter.report("objective-incomplete", block.span,
+                    {{"name", block.name}, {"setting", "minimize"}, {"example", exampleOfLoss(block.name)}});
     return;
   }
   if (setting == nullptr) {
@@ -369,7 +381,9 @@ void Training::readLoss(const ObjectiveBlock &block, ObjectiveSpec &objective) {
       return;
     }
     if (!value.isScalarNode()) {
-      reporter.report("objective-not-scalar", setting->value->span, {{"found", describe(value)}});
+      const Expression &written = *setting->value;
+      const std::string name = written.kind == Expression::Kind::member ? written.children[0].text : written.text;
+      reporter.report("objective-not-scalar", written.span, {{"found", describe(value)}, {"example", exampleOfLoss(name)}});
       return;
     }
     objective.loss = value.node;

@@ -32,6 +32,7 @@ private:
   void readEntries(const Block &block);
   std::vector<ObjectiveBlock> objectiveBlocks();
   std::string exampleOfMoves(const std::string &name) const;
+  std::string exampleOfLoss(const std::string &name) const;
   void readLength();
   void readOptimizer(const ObjectiveBlock &block, ObjectiveSpec &objective);
   void readSchedule(const ObjectiveBlock &block, ObjectiveSpec &objective);
