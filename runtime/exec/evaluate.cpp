@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace penstock {
@@ -377,6 +378,7 @@ void Evaluation::finishLosses() {
     if (!known) {
       continue;
     }
+    loss = std::isnan(loss) ? std::numeric_limits<double>::quiet_NaN() : loss; // its sign says nothing, and would be shown
     if (static_cast<std::size_t>(objective) < objectives.size() && !objectives[static_cast<std::size_t>(objective)].name.empty()) {
       result.values.emplace_back(objectives[static_cast<std::size_t>(objective)].name + ".loss", loss);
     } else {
@@ -475,6 +477,9 @@ std::string ExpectationResult::text() const {
       fmt::format("expect {}.{} {} {}", expectation.split, expectation.metric, expectation.comparison, expectation.bound);
   if (!known) {
     return head + ": was not measured";
+  }
+  if (std::isnan(value)) {
+    return head + ": is not a number, so it does not hold";
   }
   if (holds) {
     return fmt::format("{}: {:.4f}, holds", head, value);

@@ -191,6 +191,17 @@ train {
         one, two = found
         self.assertEqual([name for name in one if one[name] != two[name]], [name for name in one if name.startswith("b.")])
 
+    def test_diverged(self):
+        """A loss that is no number is said to be none: it holds no promise, and training goes no further with it."""
+        text = together().replace("dev: [", "expect dev.one.loss <= 9, dev: [", 1).replace("epochs: 3", "steps: 1").replace("lr: 1e-2", "lr: 1e30")
+        (self.folder / "diverged.pipe").write_text(text)
+        said = self.penstock("train", self.folder / "diverged.pipe", "--out", self.folder / "diverged").stdout
+        self.assertIn("one.loss nan", said)
+        self.assertIn("expect dev.one.loss <= 9: is not a number, so it does not hold", said)
+        said = self.penstock("train", self.folder / "diverged.pipe", "--out", self.folder / "further", "--set", "train.steps=9", expect=1).stderr
+        self.assertIn("the loss of `one` of step 2 is not finite (nan)", said)
+        self.assertIn("--set train.one.optimizer.lr=", said)
+
     def test_ring(self):
         """A generator of points learns all eight spots; the run that was interrupted gives the bits of the one that was not."""
         shutil.copytree(case.SOURCE / "dsl_examples/basics", self.folder / "basics")
