@@ -1,25 +1,16 @@
-#include <penstock/sdk/moments.h>
+#include <penstock/sdk/differences.h>
 
 namespace {
 
 using namespace penstock;
 
-class Mae {
-public:
-  Mae(const sdk::Parameters &, const std::vector<std::string> &) {}
-  void add(const sdk::Predictions &batch) {
-    for (std::size_t i = 0; i < batch.records; ++i) {
-      const double difference = batch.goldNumbers[i] - batch.predictedNumbers[i];
-      mean.add(std::fabs(difference), batch.weight(i));
-    }
-  }
-  void merge(const Mae &other) { mean.merge(other.mean); }
-  void result(sdk::Results &results) const { results.value("mae", mean.value()); }
-
-private:
-  sdk::Mean mean;
+struct Measure {
+  static constexpr const char *name = "mae";
+  static double of(double difference) { return std::fabs(difference); }
+  static double whole(double mean) { return mean; }
 };
+using Metric = sdk::MeanDifference<Measure>;
 
 } // namespace
 
-PENSTOCK_METRIC(Mae, "mae", "1.0.0")
+PENSTOCK_METRIC(Metric, "mae", "1.0.0")

@@ -1,25 +1,16 @@
-#include <penstock/sdk/moments.h>
+#include <penstock/sdk/differences.h>
 
 namespace {
 
 using namespace penstock;
 
-class Mse {
-public:
-  Mse(const sdk::Parameters &, const std::vector<std::string> &) {}
-  void add(const sdk::Predictions &batch) {
-    for (std::size_t i = 0; i < batch.records; ++i) {
-      const double difference = batch.goldNumbers[i] - batch.predictedNumbers[i];
-      mean.add(difference * difference, batch.weight(i));
-    }
-  }
-  void merge(const Mse &other) { mean.merge(other.mean); }
-  void result(sdk::Results &results) const { results.value("mse", mean.value()); }
-
-private:
-  sdk::Mean mean;
+struct Measure {
+  static constexpr const char *name = "mse";
+  static double of(double difference) { return difference * difference; }
+  static double whole(double mean) { return mean; }
 };
+using Metric = sdk::MeanDifference<Measure>;
 
 } // namespace
 
-PENSTOCK_METRIC(Mse, "mse", "1.0.0")
+PENSTOCK_METRIC(Metric, "mse", "1.0.0")

@@ -274,6 +274,7 @@ TEST_F(MetricsTest, Numbers) {
   batch.goldNumbers = {3, -0.5, 2, 7, 1e6};
   batch.predictedNumbers = {2.5, 0, 2, 8, 1e6};
   EXPECT_DOUBLE_EQ(number("mse", "", {}, batch, "mse"), (0.25 + 0.25 + 1) / 5);
+  EXPECT_DOUBLE_EQ(number("rmse", "", {}, batch, "rmse"), std::sqrt(1.5 / 5));
   EXPECT_DOUBLE_EQ(number("mae", "", {}, batch, "mae"), 2.0 / 5);
   double mean = 0, squares = 0;
   for (const double y : batch.goldNumbers) {
