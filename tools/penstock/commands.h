@@ -35,6 +35,7 @@ void addTrainCommand(CLI::App &app, CommandContext &context);
 void addEvaluateCommand(CLI::App &app, CommandContext &context);
 void addPredictCommand(CLI::App &app, CommandContext &context);
 void addExportCommand(CLI::App &app, CommandContext &context);
+void addInspectCommand(CLI::App &app, CommandContext &context);
 void addPluginCommand(CLI::App &app, CommandContext &context);
 void addDoctorCommand(CLI::App &app, CommandContext &context);
 

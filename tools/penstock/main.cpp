@@ -171,6 +171,7 @@ int main(int argc, char **argv) {
 #ifdef PENSTOCK_HAS_DRIVER
   addExportCommand(app, context);
 #endif
+  addInspectCommand(app, context);
   addPluginCommand(app, context);
   addDoctorCommand(app, context);
 

@@ -79,7 +79,7 @@ class Case(case.Case):
 
 class Usage(Case):
     def testHelp(self):
-        for command in ["check", "fmt", "explain", "compile", "train", "evaluate", "predict", "plugin", "doctor"]:
+        for command in ["check", "fmt", "explain", "compile", "train", "evaluate", "predict", "inspect", "plugin", "doctor"]:
             with self.subTest(command=command):
                 self.assertIn(command, self.penstock(command, "--help").stdout)
 
@@ -314,6 +314,40 @@ evaluate {
         self.assertAlmostEqual(answer["loss"], sum(kinds) / len(kinds) + sum(sets) / len(sets), places=5)
         known = json.loads(self.penstock("evaluate", out, "--json", "--set", f"data={folder / 'b'}").stdout)
         self.assertEqual(known["records"], len(kinds))
+
+    def testInspect(self):
+        """What lies at a path is said without its code; what is nothing of ours, or damaged, is an error."""
+        out, file = self.folder / "run-inspected", self.folder / "dsl_examples/basics/layers.pipe"
+        self.penstock("train", file, "--quiet", "--checkpoint-every", 0, "--out", out, "--set", "train.steps=5")
+
+        def seen(path):
+            return json.loads(self.penstock("inspect", path, "--json").stdout)
+
+        run = seen(out)
+        self.assertEqual((run["kind"], run["pipeline"], run["finished"], run["steps"]), ("run", "layers", True, 5))
+        names = [one["name"] for one in run["tensors"]]
+        self.assertIn("head classify", [f"{one['kind']} {one['name']}" for one in run["plugins"]])
+        text = self.penstock("inspect", out).stdout
+        for name in names:
+            self.assertIn(name, text)
+        step = sorted((out / "checkpoints").glob("step-*"))[-1]
+        checkpoint = seen(step)
+        self.assertEqual((checkpoint["kind"], checkpoint["step"]), ("checkpoint", 5))
+        self.assertLess(set(names), {one["name"] for one in checkpoint["tensors"]})
+        self.assertEqual([one["name"] for one in seen(out / "model.safetensors")["tensors"]], names)
+        plugin = seen(BUILD / "plugins/f1")
+        self.assertEqual((plugin["kind"], plugin["plugin_kind"], plugin["name"], plugin["results"]), ("plugin", "metric", "f1", ["f1_{average}"]))
+        entry = next((self.folder / "cache").rglob("*.facts"))
+        self.assertEqual((seen(entry)["of"], seen(entry)["whole"]), ("facts", True))
+        damaged = self.folder / "damaged.facts"
+        damaged.write_bytes(entry.read_bytes()[:-1])
+        self.assertFalse(seen(damaged)["whole"])
+        self.assertEqual(seen(out / "program.so")["kind"], "library")
+        for path, said in ((self.folder / "nowhere", "there is no such file or folder"), (file, "nothing that Penstock wrote"),
+                           (self.folder, "neither a run (run.json), nor a checkpoint")):
+            self.assertIn(said, self.penstock("inspect", path, expect=1).stderr)
+        (self.folder / "empty").write_bytes(b"")
+        self.assertIn("nothing that Penstock wrote", self.penstock("inspect", self.folder / "empty", expect=1).stderr)
 
     def testMoreThreadsThanCores(self):
         """The others sleep: that is said once, and costs neither time nor another answer."""
