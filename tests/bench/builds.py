@@ -5,8 +5,8 @@
 
 BEFORE is the `penstock` of the other build (its plugins and compiler beside it). A row a task: user seconds of `train` with filled caches
 over PAIRS runs of each side in turns (default 15), their ratio before/after pair by pair as minimum, median and maximum (above 1: this build
-is faster), the fastest start of STARTS runs (default 30; process to first step, filled caches), and processor seconds of a cold compilation
-(COLD runs, default 5). MINILM names the folder of the small BERT; without it the tasks with an encoder are left out. Other environment: as
+is faster), the fastest start of STARTS runs (default 30; process to first step, filled caches), and the fewest processor seconds of a first run with
+empty caches (COLD runs of each side in turns, default 5). MINILM names the folder of the small BERT; without it the tasks with an encoder are left out. Other environment: as
 sides.py says.
 """
 
@@ -97,12 +97,12 @@ def main():
         settings = settings + ([f"encoder={MINILM}"] if encoder else [])
         with tempfile.TemporaryDirectory() as scratch:
             sides = [Side("before", before, pathlib.Path(scratch)), Side("after", PENSTOCK, pathlib.Path(scratch))]
-            cold = [[side.train(task, settings, 1 if steps else 0, f"cold{k}")[1] for k in range(COLD)] for side in sides] if steps else None
+            cold = [min(times) for times in zip(*([side.train(task, settings, 1, f"cold{k}")[1] for side in sides] for k in range(COLD)))] if steps else []
             for side in sides:
                 side.train(task, settings, steps)
             pairs = [[side.train(task, settings, steps)[0] for side in sides] for _ in range(PAIRS)]
             starts = [min(times) for times in zip(*([side.train(task, settings, 1 if steps else 0)[2] for side in sides] for _ in range(STARTS)))]
-        compiled = f"{min(cold[1]) / min(cold[0]):.3f}" if cold else "-"
+        compiled = f"{cold[1] / cold[0]:.3f}" if cold else "-"
         print(f"{task:<26}{spread([a / b for a, b in pairs])}{starts[1] / starts[0]:>8.3f}{compiled:>8}", flush=True)
 
 
