@@ -262,7 +262,8 @@ const std::vector<DiagnosticInfo> entries = {
     {"bad-expect", error, "E6", "the bound of an `expect` is {found}", "an `expect` compares a result with a number",
      "write a number, such as `0.8`", ""},
     {"split-without-share", error, "E8", "`{result}` is never measured: the data have no `{split}`",
-     "`keep` and `expect` use results of splits that have records", "give `{split}` a share in `split(...)`, or choose another split", ""},
+     "what is measured, kept or expected is of splits that have records", "give `{split}` a share in `split(...)`, or choose another split",
+     ""},
     {"bound-out-of-range", warning, "E7", "`{result}` lies {range}, the bound is {bound}", "such an `expect` holds always or never",
      "{hint}", "write a bound that the result can reach"},
 

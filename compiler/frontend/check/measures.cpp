@@ -34,6 +34,10 @@ void Measures::read(const std::vector<ObjectiveSpec> &objectives) {
   }
   for (const char *split : splitNames) {
     if (const Setting *setting = find(given, split)) {
+      const bool asks = setting->value->kind != Expression::Kind::list || !setting->value->children.empty();
+      if (asks && !records.hasRecords(split)) {
+        reporter.report("split-without-share", setting->nameSpan, {{"result", split}, {"split", split}});
+      }
       readMetrics(split, *setting);
     }
   }
@@ -436,8 +440,7 @@ std::optional<std::string> Measures::resultName(const Expression &expression, co
   if (std::find(splits.begin(), splits.end(), parts[0]) == splits.end()) {
     return name; // of a split that has no say here
   }
-  const auto *const place = std::find_if(std::begin(splitNames), std::end(splitNames), [&](const char *one) { return parts[0] == one; });
-  if (const DataBlock &data = records.data(); !data.splitBy.empty() && data.shares[place - std::begin(splitNames)] == 0) {
+  if (!records.hasRecords(parts[0])) {
     reporter.report("split-without-share", expression.span, {{"result", parts[0] + "." + name}, {"split", parts[0]}});
     return std::nullopt;
   }

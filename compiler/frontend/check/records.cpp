@@ -16,6 +16,11 @@ const Column *Records::findColumn(const std::string &name) const {
   return column != nullptr && column->name == name ? column : nullptr; // another name may be bound to the same column
 }
 
+bool Records::hasRecords(const std::string &split) const {
+  const auto *const place = std::find_if(std::begin(splitNames), std::end(splitNames), [&](const char *one) { return split == one; });
+  return dataBlock.splitBy.empty() || place == std::end(splitNames) || dataBlock.shares[place - std::begin(splitNames)] > 0;
+}
+
 std::string Records::typeOf(const std::string &column) const {
   const Column *const found = findColumn(column);
   return found == nullptr ? "" : found->type;

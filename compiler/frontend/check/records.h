@@ -35,6 +35,8 @@ public:
   void reportUnused();
 
   const DataBlock &data() const { return dataBlock; }
+  /// Whether a split can have records: one with a share of 0 has none.
+  bool hasRecords(const std::string &split) const;
   /// nullptr where there is none of that name.
   const Column *findColumn(const std::string &name) const;
   /// The type of the column of that name, "" where there is none or it could not be read.
