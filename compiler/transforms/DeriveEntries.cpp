@@ -25,16 +25,16 @@ struct Objective {
 SmallVector<Objective> objectivesOf(ModuleOp module) {
   auto given = module->getAttrOfType<ArrayAttr>("nn.objectives");
   if (!given) {
-    return {{{}, "", "loss", 0}};
+    return {{{}, "", nn::lossOutput(""), 0}};
   }
   SmallVector<Objective> objectives;
   for (auto [index, each] : llvm::enumerate(given.getAsRange<DictionaryAttr>())) {
     NamedAttrList attributes(each);
     auto name = dyn_cast_or_null<StringAttr>(attributes.erase("name"));
     attributes.set("objective", IntegerAttr::get(IntegerType::get(module.getContext(), 64), static_cast<int64_t>(index)));
-    const std::string text = name ? name.str() : "";
-    objectives.push_back({attributes.getDictionary(module.getContext()), text.empty() ? "" : "." + text,
-                          text.empty() ? "loss" : text + ".loss", static_cast<int64_t>(index)});
+    const StringRef text = name ? name.getValue() : "";
+    objectives.push_back({attributes.getDictionary(module.getContext()), text.empty() ? "" : ("." + text).str(), nn::lossOutput(text),
+                          static_cast<int64_t>(index)});
   }
   return objectives;
 }
@@ -57,8 +57,8 @@ void removeTraining(func::FuncOp function) {
   }
 }
 
-/// Keeps what a step of training does: of the updates those whose states belong to what the outputs read.
-void keepTraining(func::FuncOp function) {
+/// Keeps what a step of training does: of the updates those of states that its objective moves and that belong to what the outputs read.
+void keepTraining(func::FuncOp function, const Objective &objective) {
   llvm::DenseSet<Value> read;
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(function.front()))) {
     if (auto choice = dyn_cast<nn::InTrainingOp>(op)) {
@@ -71,8 +71,10 @@ void keepTraining(func::FuncOp function) {
       read.insert(op.operand_begin(), op.operand_end());
     }
   }
+  SymbolTable symbols(function->getParentOfType<ModuleOp>());
   for (auto update : llvm::make_early_inc_range(function.getOps<nn::UpdateOp>())) {
-    if (!update.getOf().empty() && llvm::none_of(update.getOf(), [&](Value value) { return read.contains(value); })) {
+    const bool moved = nn::objectiveOf(symbols.lookup(update.getName())) == objective.index;
+    if (!moved || (!update.getOf().empty() && llvm::none_of(update.getOf(), [&](Value value) { return read.contains(value); }))) {
       update.erase();
     } else {
       update.getOfMutable().clear();
@@ -192,16 +194,6 @@ void keepItems(func::FuncOp evaluate, ArrayRef<Objective> objectives) {
   }
 }
 
-/// Of the states, a step of one objective writes those that it moves.
-void keepUpdatesOf(func::FuncOp step, const Objective &objective) {
-  SymbolTable symbols(step->getParentOfType<ModuleOp>());
-  for (auto update : llvm::make_early_inc_range(step.getOps<nn::UpdateOp>())) {
-    if (nn::objectiveOf(symbols.lookup(update.getName())) != objective.index) {
-      update.erase();
-    }
-  }
-}
-
 /// "weights", "gradient" and "apply", or "train_step".
 LogicalResult deriveTraining(func::FuncOp model, const Objective &objective, bool inParts) {
   if (inParts) {
@@ -212,8 +204,7 @@ LogicalResult deriveTraining(func::FuncOp model, const Objective &objective, boo
     eraseDead(weights.front());
   }
   func::FuncOp step = deriveStep(model, inParts ? "gradient" : "train_step", objective);
-  keepTraining(step);
-  keepUpdatesOf(step, objective);
+  keepTraining(step, objective);
   if (inParts) {
     divideByStep(step);
   }

@@ -203,6 +203,9 @@ struct ObjectiveSpec {
   ScheduleSpec schedule;
   double clipNorm = 0; // 0: no clipping by global norm
 
+  /// What its loss is called in the log and among the results of a split: "loss", or "critic.loss".
+  std::string lossName() const { return name.empty() ? "loss" : name + ".loss"; }
+
   static constexpr auto fields() {
     return std::tuple(field("name", &ObjectiveSpec::name, Role::code, ""), field("loss", &ObjectiveSpec::loss, Role::code, "minimize"),
                       field("moves", &ObjectiveSpec::moves, Role::code), part("optimizer", &ObjectiveSpec::optimizer, "optimizer"),

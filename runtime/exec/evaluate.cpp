@@ -380,7 +380,7 @@ void Evaluation::finishLosses() {
     }
     loss = std::isnan(loss) ? std::numeric_limits<double>::quiet_NaN() : loss; // its sign says nothing, and would be shown
     if (static_cast<std::size_t>(objective) < objectives.size() && !objectives[static_cast<std::size_t>(objective)].name.empty()) {
-      result.values.emplace_back(objectives[static_cast<std::size_t>(objective)].name + ".loss", loss);
+      result.values.emplace_back(objectives[static_cast<std::size_t>(objective)].lossName(), loss);
     } else {
       result.hasLoss = true;
       result.loss = loss;

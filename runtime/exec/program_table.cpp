@@ -94,7 +94,7 @@ private:
     return "";
   }
 
-  /// The tensors are sound.
+  /// Behind `tensors`.
   std::string notices() const {
     if (!image.holds(program.notices, program.notice_count)) {
       return "its notices have no sound number";
@@ -199,7 +199,7 @@ private:
     return "";
   }
 
-  /// The entries are sound.
+  /// Behind `entries`.
   std::string losses() const {
     if (!image.holds(program.losses, program.loss_count)) {
       return "its losses have no sound number";

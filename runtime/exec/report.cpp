@@ -43,10 +43,29 @@ struct Curves {
   std::vector<Point> train, dev;
 };
 
-// The loss called `name` of metrics.jsonl; the training curve as means of at most 400 stretches.
-Result<Curves> readCurves(const std::string &path, const std::string &name) {
+/// The training curve as means of at most 400 stretches.
+std::vector<Point> thinned(std::vector<Point> points) {
+  const std::size_t stretch = (points.size() + 399) / 400;
+  if (stretch <= 1) {
+    return points;
+  }
+  std::vector<Point> means;
+  for (std::size_t i = 0; i < points.size(); i += stretch) {
+    const std::size_t count = std::min(stretch, points.size() - i);
+    Point mean{0, 0};
+    for (std::size_t j = i; j < i + count; ++j) {
+      mean.step += points[j].step / static_cast<double>(count);
+      mean.value += points[j].value / static_cast<double>(count);
+    }
+    means.push_back(mean);
+  }
+  return means;
+}
+
+// The losses of metrics.jsonl that are called `names`.
+Result<std::vector<Curves>> readCurves(const std::string &path, const std::vector<std::string> &names) {
   PENSTOCK_ASSIGN(const std::string text, readWholeFile(path, std::size_t{1} << 34));
-  Curves curves;
+  std::vector<Curves> all(names.size());
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
     const nlohmann::json line = nlohmann::json::parse(text.data() + at, text.data() + end, nullptr, false);
@@ -54,33 +73,24 @@ Result<Curves> readCurves(const std::string &path, const std::string &name) {
     if (!line.is_object() || !line.contains("step")) {
       continue;
     }
-    const nlohmann::json &holder = line.contains(name) || !line.contains("metrics") ? line : line["metrics"];
-    const auto loss = holder.find(name);
-    if (loss == holder.end() || !loss->is_number()) {
-      continue;
-    }
-    const Point point{line["step"].get<double>(), loss->get<double>()};
-    if (!line.contains("split")) {
-      curves.train.push_back(point);
-    } else if (line["split"] == "dev" && !line.contains("final")) {
-      curves.dev.push_back(point);
-    }
-  }
-  const std::size_t stretch = (curves.train.size() + 399) / 400;
-  if (stretch > 1) {
-    std::vector<Point> means;
-    for (std::size_t i = 0; i < curves.train.size(); i += stretch) {
-      const std::size_t count = std::min(stretch, curves.train.size() - i);
-      Point mean{0, 0};
-      for (std::size_t j = i; j < i + count; ++j) {
-        mean.step += curves.train[j].step / static_cast<double>(count);
-        mean.value += curves.train[j].value / static_cast<double>(count);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const nlohmann::json &holder = line.contains(names[i]) || !line.contains("metrics") ? line : line["metrics"];
+      const auto loss = holder.find(names[i]);
+      if (loss == holder.end() || !loss->is_number()) {
+        continue;
       }
-      means.push_back(mean);
+      const Point point{line["step"].get<double>(), loss->get<double>()};
+      if (!line.contains("split")) {
+        all[i].train.push_back(point);
+      } else if (line["split"] == "dev" && !line.contains("final")) {
+        all[i].dev.push_back(point);
+      }
     }
-    curves.train = std::move(means);
   }
-  return curves;
+  for (Curves &curves : all) {
+    curves.train = thinned(std::move(curves.train));
+  }
+  return all;
 }
 
 std::string drawCurves(const Curves &curves, std::int64_t totalSteps) {
@@ -171,11 +181,14 @@ Status writeReport(const std::string &folder, const RunRecord &record) {
   }
   std::vector<std::string> losses;
   for (const ObjectiveSpec &objective : config.train.objectives) {
-    losses.push_back(objective.name.empty() ? "loss" : objective.name + ".loss");
+    losses.push_back(objective.lossName());
   }
-  for (const std::string &name : losses.empty() ? std::vector<std::string>{"loss"} : losses) {
-    PENSTOCK_ASSIGN(const Curves curves, readCurves(folder + "/metrics.jsonl", name));
-    html += "<h2>" + escaped(name == "loss" ? "Loss" : name) + "</h2>\n" + drawCurves(curves, record.totalSteps) + "\n";
+  if (losses.empty()) {
+    losses.push_back(ObjectiveSpec().lossName());
+  }
+  PENSTOCK_ASSIGN(const std::vector<Curves> curves, readCurves(folder + "/metrics.jsonl", losses));
+  for (std::size_t i = 0; i < losses.size(); ++i) {
+    html += "<h2>" + escaped(losses[i] == "loss" ? "Loss" : losses[i]) + "</h2>\n" + drawCurves(curves[i], record.totalSteps) + "\n";
   }
   for (const SplitResult &result : record.results) {
     for (const std::string &text : result.texts) {

@@ -24,7 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-/// What lies at a path: `kind`, and what is known of it. Printed as one JSON object, or as lines of names and values.
 Result<Json> tensorsOf(const std::string &path) {
   PENSTOCK_ASSIGN(const auto file, SafetensorsFile::openAny(path));
   Json list = Json::array();
@@ -140,6 +139,7 @@ Result<Json> inspectFile(const std::string &path) {
                       "a safetensors file");
 }
 
+/// What lies at a path: `kind`, and what is known of it. Printed as one JSON object, or as lines of names and values.
 Result<Json> inspect(const std::string &path) {
   std::error_code error;
   if (!fs::exists(path, error)) {

@@ -196,8 +196,7 @@ private:
       if (failed(operands)) {
         return failure();
       }
-      const std::string name = objective.getName().empty() ? "loss" : (objective.getName() + ".loss").str();
-      model.output(name, index++, (*operands)[0], objective.getLoc());
+      model.output(nn::lossOutput(objective.getName()), index++, (*operands)[0], objective.getLoc());
     }
     for (auto answer : pipeline.getBody().getOps<pipe::AnswerOp>()) {
       FailureOr<SmallVector<Value>> operands = operandsOf(answer);

@@ -109,6 +109,8 @@ bool isTrained(GlobalOp global);
 std::int64_t objectiveOf(mlir::Operation *op);
 /// What an entry is for. Entries of a named objective are called "ROLE.NAME".
 inline llvm::StringRef roleOf(llvm::StringRef entry) { return entry.split('.').first; }
+/// The output of @model that is the loss of the objective of that name: "loss" of one without a name, else "NAME.loss".
+inline std::string lossOutput(llvm::StringRef objective) { return objective.empty() ? "loss" : (objective + ".loss").str(); }
 
 /// The read of the global that `value` is, or columns of which it is; null for what is computed.
 ReadOp readOf(mlir::Value value);

@@ -92,8 +92,9 @@ def Pipe_CallOp : Pipe_Op<"call", [Pipe_InPipeline, Pure]> {
   let summary = "a built-in operation of the model";
   let description = [{
     `name`, operands, attributes and weights are those of docs/design/builtins.md. `at` is the instance path: calls of one path
-    share their weights. A weight is a dictionary of name, shape, initializer, scale and decays, and where they are not 1 and
-    false, of rate (its learning rate is that of the step times this), frozen and state (a step computes its next value).
+    share their weights. A weight is a dictionary of name, shape, initializer, scale and decays, of state where a step computes its
+    next value, and of learning where it does not learn like all others: a dictionary of rate (its learning rate is that of the step times
+    this), frozen and objective (which of the pipeline's moves it).
 
     Example: `%y = pipe.call "linear"(%x) at "answer.linear_0" with {bias = true, width = 2 : i64}
       weights [{name = "weight", shape = array<i64: 3, 2>, ...} ] : (!pipe.vector<3>) -> !pipe.vector<2>`
@@ -108,7 +109,7 @@ def Pipe_CallOp : Pipe_Op<"call", [Pipe_InPipeline, Pure]> {
 
 def Pipe_HeadOp : Pipe_Op<"head", [Pipe_InPipeline, Pure]> {
   let summary = "a head plugin: it builds its own part of the model";
-  let description = "Operands: the input and, where there is one, the target. `rate` and `frozen` are those of all its weights. Example: `%h = pipe.head \"classify\"(%x, %label) at \"answer\" with {bias = true} : (!pipe.vector<3>, !pipe.class<2>) -> !pipe.head`";
+  let description = "Operands: the input and, where there is one, the target. `learning` is that of all its weights. Example: `%h = pipe.head \"classify\"(%x, %label) at \"answer\" with {bias = true} : (!pipe.vector<3>, !pipe.class<2>) -> !pipe.head`";
   let arguments = (ins StrAttr:$plugin, Variadic<Pipe_Value>:$inputs, StrAttr:$path, OptionalAttr<DictionaryAttr>:$arguments,
                        OptionalAttr<DictionaryAttr>:$learning);
   let results = (outs Pipe_HeadType:$result);

@@ -94,15 +94,11 @@ InputSpec inputOf(const GraphNode &node, bool target) {
 /// Adds the features that the model uses, each with the places of what it is made of; gives their names.
 std::set<std::string> addFeatures(DeclaredRecords &declared, const Records &records, const Model &model) {
   std::set<std::string> made;
-  const auto typeOf = [&](const std::string &name) {
-    const Column *column = records.findColumn(name);
-    return column == nullptr ? std::string() : column->type;
-  };
   for (const Feature &feature : records.features()) {
     const FeatureDraft &draft = feature.draft;
     const bool isPair = !draft.second.empty();
-    const bool isText = typeOf(draft.column) == "text" && (!isPair || typeOf(draft.second) == "text");
-    const bool isWords = typeOf(draft.column) == "words" && !isPair;
+    const bool isText = records.typeOf(draft.column) == "text" && (!isPair || records.typeOf(draft.second) == "text");
+    const bool isWords = records.typeOf(draft.column) == "words" && !isPair;
     if ((model.good() && !feature.used) || (!isText && !isWords)) {
       continue;
     }

@@ -321,7 +321,7 @@ void Measures::nameResults(const std::vector<ObjectiveSpec> &objectives) {
     std::map<std::string, MetricResult> &names = results[split];
     for (const ObjectiveSpec &objective : objectives) {
       if (!objective.name.empty()) {
-        names[objective.name + ".loss"] = {objective.name + ".loss", false};
+        names[objective.lossName()] = {objective.lossName(), false};
       }
     }
     const auto add = [&](const Measured &one) {

@@ -3,6 +3,8 @@
 #include "compiler/frontend/other_tools.h"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_set>
 
 namespace penstock::frontend {
 
@@ -39,22 +41,16 @@ void Settings::resolveParameters(const std::string &key, const Signature &signat
 }
 
 std::vector<ResolvedValue> Settings::takeResolved() {
-  std::vector<std::pair<std::size_t, std::size_t>> byHash; // of the key: its place
-  byHash.reserve(values.size());
+  std::unordered_set<std::string_view> seen; // of two values of one key the first counts
+  seen.reserve(values.size());
+  std::vector<bool> first(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) {
-    byHash.emplace_back(std::hash<std::string>()(values[i].key), i);
-  }
-  std::sort(byHash.begin(), byHash.end());
-  std::vector<bool> again(values.size());
-  for (std::size_t i = 0; i < byHash.size(); ++i) {
-    for (std::size_t j = i + 1; j < byHash.size() && byHash[j].first == byHash[i].first; ++j) {
-      again[byHash[j].second] = again[byHash[j].second] || values[byHash[j].second].key == values[byHash[i].second].key;
-    }
+    first[i] = seen.insert(values[i].key).second;
   }
   std::vector<ResolvedValue> all;
   all.reserve(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) {
-    if (Resolved &one = values[i]; !again[i]) {
+    if (Resolved &one = values[i]; first[i]) {
       all.push_back({std::move(one.key), std::move(one.value), originName(one.origin), one.span.range()});
     }
   }

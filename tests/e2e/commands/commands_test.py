@@ -28,6 +28,7 @@ import case  # noqa: E402
 import minilm  # noqa: E402
 from case import BUILD, PENSTOCK, SOURCE  # noqa: E402
 from runs import sealed, xxh64  # noqa: E402
+from weights import tensors  # noqa: E402
 
 TASKS = ["maintenance_words", "sentiment_cnn", "maintenance_transformer"]
 # What a model that has learnt its task reaches on the examples' own data, whose labels are 3.5 % noise; a guess reaches 0.5.
@@ -655,17 +656,9 @@ evaluate {
             (self.tasks / f"{name}.pipe").write_text(content)
             out = self.folder / f"inputs-{name}"
             self.penstock("train", self.tasks / f"{name}.pipe", "--quiet", "--out", out, "--set", "train.steps=23")
-            weights[name] = self.tensors(out / "model.safetensors")
+            weights[name] = tensors(out / "model.safetensors")
         for name, tensor in weights["used"].items():
             self.assertEqual(weights["spare"][name], tensor, name)
-
-    def tensors(self, path):
-        """name -> bytes of the tensors of a safetensors file."""
-        content = path.read_bytes()
-        size = int.from_bytes(content[:8], "little")
-        header = json.loads(content[8:8 + size])
-        return {name: content[8 + size + entry["data_offsets"][0]:8 + size + entry["data_offsets"][1]]
-                for name, entry in header.items() if name != "__metadata__"}
 
     def testNotARunFolder(self):
         for command in ["evaluate", "predict"]:

@@ -518,11 +518,12 @@ class Growth(Case):
     def seconds(self, file, expect, runs=3):
         """User time of a check without its start, the least of some runs."""
         def once(path, code):
-            process = subprocess.Popen([str(PENSTOCK), "check", "--no-data", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                       cwd=self.folder, env=self.environment)
-            _, status, usage = os.wait4(process.pid, 0)
+            with open(self.folder / "said", "wb") as said:
+                process = subprocess.Popen([str(PENSTOCK), "check", "--no-data", str(path)], stdout=said, stderr=said, cwd=self.folder,
+                                           env=self.environment)
+                _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
-            self.assertEqual(process.returncode, code, path)
+            self.assertEqual(process.returncode, code, (self.folder / "said").read_text()[:2000])
             return usage.ru_utime
         return min(once(file, expect) for _ in range(runs)) - min(once(self.empty, 0) for _ in range(runs))
 

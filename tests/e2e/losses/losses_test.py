@@ -8,13 +8,13 @@ records nor on what else the split holds.
 import json
 import pathlib
 import random
-import struct
 import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import case  # noqa: E402
+from weights import numbers  # noqa: E402
 from case import SOURCE  # noqa: E402
 
 COMPILER = sys.argv[3]
@@ -95,17 +95,6 @@ PIPELINES = {
 }
 
 
-def tensors(path):
-    content = path.read_bytes()
-    size, = struct.unpack("<Q", content[:8])
-    found = {}
-    for name, one in json.loads(content[8:8 + size]).items():
-        if name != "__metadata__":
-            begin, end = one["data_offsets"]
-            found[name] = struct.unpack(f"<{(end - begin) // 4}f", content[8 + size + begin:8 + size + end])
-    return found
-
-
 class Losses(case.Case):
     EXAMPLES = False
 
@@ -151,7 +140,7 @@ class Losses(case.Case):
         file.write_text(PIPELINES[name])
         self.penstock("train", file, "--quiet", "--out", out, "--set", f"train.batch={batch}", "--set", f"train.accumulate={accumulate}")
         lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-        return [line["loss"] for line in lines if "split" not in line], tensors(out / "model.safetensors"), out
+        return [line["loss"] for line in lines if "split" not in line], numbers(out / "model.safetensors"), out
 
     def loss(self, run, data):
         return json.loads(self.penstock("evaluate", run, "--split", "dev", "--json", "--set", f"data={self.folder / data}").stdout)["loss"]

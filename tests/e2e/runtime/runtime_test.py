@@ -18,6 +18,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import case  # noqa: E402
 from case import BUILD, PENSTOCK, SOURCE  # noqa: E402
+from weights import tensors  # noqa: E402
 
 TASKS = ["maintenance_words", "sentiment_cnn", "maintenance_transformer"]
 
@@ -300,15 +301,6 @@ class Kernels(Case):
     def testUnknownKernels(self):
         _, errors = self.train("maintenance_transformer", "unknown", "--quiet", expect=1, environment={"PENSTOCK_KERNELS": "mkl"})
         self.assertIn("`mkl`", errors)
-
-
-def tensors(path):
-    """The tensors of a safetensors file, as bytes by name."""
-    content = path.read_bytes()
-    size = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8:8 + size])
-    header.pop("__metadata__", None)
-    return {name: content[8 + size + about["data_offsets"][0]:8 + size + about["data_offsets"][1]] for name, about in header.items()}
 
 
 class Learning(Case):

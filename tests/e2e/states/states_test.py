@@ -16,6 +16,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import case  # noqa: E402
+from weights import tensors  # noqa: E402
 
 PIPELINE = """pipe 1
 pipeline states
@@ -43,13 +44,6 @@ HEAD = """head other(x, target: class) {
   loss:   cross_entropy(z, target)
 }"""
 STATES = {f"{path}.running_{what}" for path in ("h.batch_norm_0", "answer.batch_norm_0", "answer.batch_norm_1") for what in ("mean", "var")}
-
-
-def tensors(path):
-    content = path.read_bytes()
-    size, = struct.unpack("<Q", content[:8])
-    return {name: content[8 + size + one["data_offsets"][0]:8 + size + one["data_offsets"][1]]
-            for name, one in json.loads(content[8:8 + size]).items() if name != "__metadata__"}
 
 
 class States(case.Case):
