@@ -2,8 +2,8 @@
 
 #include "runtime/base/file.h"
 #include "runtime/base/hash.h"
-#include "runtime/exec/evaluate.h"
 #include "runtime/exec/interrupt.h"
+#include "runtime/exec/output_buffers.h"
 
 #include <algorithm>
 #include <vector>

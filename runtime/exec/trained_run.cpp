@@ -2,13 +2,13 @@
 
 #include "runtime/base/cores.h"
 #include "runtime/base/file.h"
+#include "runtime/exec/answers.h"
 #include "runtime/exec/interrupt.h"
-#include "runtime/exec/learners.h"
+#include "runtime/exec/output_buffers.h"
 #include "runtime/kernels/kernel_table.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
@@ -101,101 +101,13 @@ Result<SplitResult> TrainedRun::evaluate(const std::string &split, const std::st
   return evaluateSplit(*compiled, dataset, held.config, *plugins, split, confidence);
 }
 
-namespace {
-
-/// The words of a batch as a head's `decode_tags` wants them.
-struct TaggedRecords {
-  PenstockTaggedRecords view{};
-  std::vector<PenstockString> words, texts;
-  std::vector<std::int64_t> starts;
-};
-
-Result<TaggedRecords> taggedRecords(const Batch &batch, int axisIndex) {
-  const PenstockAxisBatch &axis = batch.view.axes[axisIndex];
-  if (axis.row_word == nullptr || static_cast<std::size_t>(axisIndex) >= batch.words.size()) {
-    return internalError("an answer with a row a token lies on an axis that is not cut from words; please report this");
-  }
-  const BatchWords &given = batch.words[static_cast<std::size_t>(axisIndex)];
-  TaggedRecords made;
-  for (const std::string_view text : given.texts) {
-    made.texts.push_back({text.data(), text.size()});
-  }
-  for (std::size_t record = 0; record + 1 < given.offsets.size(); ++record) {
-    const std::string_view text = given.texts[record];
-    for (std::int64_t i = given.offsets[record]; i < given.offsets[record + 1]; ++i) {
-      const std::string_view word = given.words[static_cast<std::size_t>(i)];
-      made.words.push_back({word.data(), word.size()});
-      made.starts.push_back(text.empty() ? -1 : word.data() - text.data());
-    }
-  }
-  made.view.struct_size = sizeof(made.view);
-  made.view.records = batch.view.records;
-  made.view.row_offsets = axis.offsets;
-  made.view.row_word = axis.row_word;
-  made.view.word_offsets = given.offsets.data();
-  made.view.words = made.words.data();
-  made.view.texts = made.texts.data();
-  made.view.word_starts = made.starts.data();
-  return made;
-}
-
-} // namespace
-
-namespace {
-
-/// An answer of the pipeline and how it is decoded.
-struct Head {
-  const AnswerSpec *answer;
-  int output;
-  std::unique_ptr<const Learner> learner; // or NULL: the plugin of the head decodes
-};
-
-/// `{"row": N, ...}`: what the heads say of one record.
-std::string answerLine(const std::vector<Head> &heads, const std::vector<std::vector<std::string>> &answers, std::size_t index,
-                       std::int64_t record) {
-  std::string text = "{\"row\": " + std::to_string(record);
-  if (heads.size() == 1) {
-    const std::string_view answer = answers[0][index];
-    const std::size_t first = answer.find_first_not_of(" \t\n\r");
-    if (first == std::string_view::npos || answer[first] != '{') {
-      return text + ", \"answer\": " + std::string(answer) + "}";
-    }
-    const std::size_t inside = answer.find_first_not_of(" \t\n\r", first + 1);
-    return text + (inside == std::string_view::npos || answer[inside] == '}' ? "" : ", ") + std::string(answer.substr(first + 1));
-  }
-  for (std::size_t head = 0; head < heads.size(); ++head) {
-    text += ", " + nlohmann::json(heads[head].answer->name).dump() + ": " + answers[head][index];
-  }
-  return text + "}";
-}
-
-std::string failureLine(const RecordReader::Failure &failure) {
-  return "{\"row\": " + std::to_string(failure.record) +
-         ", \"error\": " + nlohmann::json(failure.text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "}";
-}
-
-} // namespace
-
 Result<PredictSummary> TrainedRun::predict(RecordInput input, std::int64_t batch, const std::function<bool(const std::string &)> &line) {
   const int entry = compiled->entry("predict");
   if (entry < 0) {
     return internalError("the compiled program has no `predict`; please report this");
   }
   const PenstockEntry &table = compiled->table().entries[entry];
-  std::vector<Head> heads;
-  for (const AnswerSpec &answer : held.config.answers) {
-    const int output = answerOutput(table, answer.name);
-    if (output < 0) {
-      return internalError("the compiled program has no output for the answer `" + answer.name + "`; please report this");
-    }
-    heads.push_back({&answer, output, nullptr});
-    if (answer.learner) {
-      PENSTOCK_ASSIGN(heads.back().learner, openLearner(answer, *plugins, fitted()));
-    }
-  }
-  if (heads.empty()) {
-    return invalidInput("this pipeline has no answer to predict");
-  }
+  PENSTOCK_ASSIGN(Answers answers, Answers::open(table, held.config, *plugins, fitted()));
   input.seed = held.config.train.seed;
   PENSTOCK_ASSIGN(const std::unique_ptr<RecordReader> reader,
                   RecordReader::open(held.config.records, fitted(), *plugins, std::move(input)));
@@ -210,7 +122,6 @@ Result<PredictSummary> TrainedRun::predict(RecordInput input, std::int64_t batch
       summary.remark = reader->remark();
       return summary;
     }
-    std::vector<std::vector<std::string>> answers(heads.size());
     if (part->batch != nullptr) {
       const Batch &current = *part->batch;
       outputs.prepare(table, current.view);
@@ -219,10 +130,7 @@ Result<PredictSummary> TrainedRun::predict(RecordInput input, std::int64_t batch
       step.outputs = outputs.addresses();
       step.seed = held.config.train.seed;
       PENSTOCK_TRY(compiled->run(entry, step));
-      for (std::size_t i = 0; i < heads.size(); ++i) {
-        PENSTOCK_ASSIGN(answers[i], decode(heads[i].answer, heads[i].learner.get(), table.outputs[heads[i].output],
-                                           outputs.values(heads[i].output), current));
-      }
+      PENSTOCK_TRY(answers.decode(current, outputs));
     }
     auto failure = part->failures.begin();
     for (std::size_t i = 0; i <= part->records.size(); ++i) {
@@ -234,33 +142,12 @@ Result<PredictSummary> TrainedRun::predict(RecordInput input, std::int64_t batch
       }
       if (i < part->records.size()) {
         ++summary.answered;
-        if (!line(answerLine(heads, answers, i, part->records[i]))) {
+        if (!line(answers.line(i, part->records[i]))) {
           return summary;
         }
       }
     }
   }
-}
-
-Result<std::vector<std::string>> TrainedRun::decode(const AnswerSpec *answer, const Learner *learner, const PenstockOutputInfo &output,
-                                                    const float *values, const Batch &batch) const {
-  const std::int64_t records = batch.view.records;
-  TaggedRecords tagged;
-  const PenstockValueType &type = *output.type;
-  const bool onAxis = type.rows == PENSTOCK_ROWS_AXIS;
-  if (onAxis) {
-    PENSTOCK_ASSIGN(tagged, taggedRecords(batch, type.axis));
-  }
-  PENSTOCK_ASSIGN(std::vector<std::string> texts,
-                  learner != nullptr
-                      ? learner->answer(values, records, type.width)
-                      : decodeAnswers(*plugins, answer->decoder, jsonText(answer->parameters), held.config.classesOf(*answer), values,
-                                      records, type.width, onAxis ? &tagged.view : nullptr));
-  if (texts.size() != static_cast<std::size_t>(records)) {
-    return internalError("the plugin `" + answer->decoder + "` answered " + std::to_string(texts.size()) + " of " +
-                         std::to_string(records) + " records");
-  }
-  return texts;
 }
 
 } // namespace penstock

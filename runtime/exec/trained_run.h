@@ -55,9 +55,6 @@ public:
 
 private:
   TrainedRun() = default;
-  /// The answers of one head to the records of a batch.
-  Result<std::vector<std::string>> decode(const AnswerSpec *answer, const Learner *learner, const PenstockOutputInfo &output,
-                                          const float *values, const Batch &batch) const;
   Result<ProgramFile> programFile(const Recompile &recompile);
   std::string folder;
   RunRecord held;

@@ -7,6 +7,7 @@
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/learners.h"
 #include "runtime/exec/metrics_log.h"
+#include "runtime/exec/output_buffers.h"
 #include "runtime/exec/pretrained.h"
 #include "runtime/exec/profile.h"
 #include "runtime/exec/program.h"
