@@ -284,6 +284,8 @@ const std::vector<DiagnosticInfo> entries = {
      "a record in both makes the measure look better than it is; for example: {example}", "remove them from one of the two", ""},
     {"class-absent-from-train", warning, "F8", "the class `{value}` of `{name}` is not in train",
      "a model cannot learn a class without an example", "add examples, or remove the class", ""},
+    {"new-class", warning, "F23", "records with a value of `{name}` that train lacks: {records}",
+     "`one_hot` and `embedding` give zeros for it; `{value}` is one of {values}", "", "train on records that have it, where it matters"},
     {"list-as-class", warning, "F22", "the class `{value}` of `{name}` reads like a list",
      "a `class` column has one class a record, and takes this text for its name",
      "where records have several, declare the column with `set()`", ""},

@@ -86,6 +86,7 @@ ValueType drawn(const OperandTypes &, const Attributes &attributes) {
   return ValueType::vector(valueOr(attributes, widthName, unknownSize));
 }
 ValueType pooled(const OperandTypes &operands, const Attributes &) { return operands[0].pooled(); }
+ValueType oneHot(const OperandTypes &operands, const Attributes &) { return operands[0].withWidth(operands[0].values); }
 ValueType counted(const OperandTypes &operands, const Attributes &) { return operands[0].pooled().withWidth(operands[0].values); }
 ValueType rowsOfUnknownWidth(const OperandTypes &operands, const Attributes &) { return operands[0].withWidth(unknownSize); }
 ValueType sideBySide(const OperandTypes &operands, const Attributes &) {
@@ -374,6 +375,8 @@ bool acceptsType(Accepts accepts, const ValueType &type) {
     return type.isRows() && !type.onAxis();
   case Accepts::ids:
     return type.element == ValueType::Element::i32 && type.onAxis();
+  case Accepts::index:
+    return type.element == ValueType::Element::i32;
   default:
     return true;
   }
@@ -435,6 +438,8 @@ std::string describeAccepts(Accepts accepts) {
     return "a vector";
   case Accepts::ids:
     return "the ids of a tokenizer";
+  case Accepts::index:
+    return "the ids of a tokenizer, or a class";
   case Accepts::logits:
     return "a vector, or a sequence where the target is tags";
   case Accepts::tagsTarget:

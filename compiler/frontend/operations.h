@@ -30,6 +30,7 @@ enum class Accepts {
   sequence,
   vector, // or a number
   ids,
+  index,  // ids, or a class
   logits, // a vector; a sequence where the target is tags
   classTarget,
   numberTarget,

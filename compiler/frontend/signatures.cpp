@@ -91,7 +91,7 @@ const std::vector<Signature> &columnTypes() {
         {"text", {}, {from}},
         {"words", {}, {from}},
         {"tags", {}, {from, choice("scheme", {"none", "iob1", "iob2", "iobes"}, "none", "how tags say where a chunk begins and ends")}},
-        {"class", {}, {from}},
+        {"class", {}, {from, missing}},
         {"set", {}, {from, text("separator", "|", "the sign between the labels of a cell")}},
         {"number", {}, {from, missing, choice("fill", {"none", "mean", "median"}, "none", "what stands for a missing cell, from train")}},
         {"id", {}, {from}}};

@@ -68,6 +68,9 @@ private:
       if (!reader || reader.getTable() != read.getResult() || reader.getIds() != ids || !ids.getDefiningOp<nn::InputOp>()) {
         continue;
       }
+      if (auto lookup = dyn_cast<nn::EmbeddingOp>(*reader); lookup && lookup.getNullable()) {
+        continue; // rows are grouped by ids of which each names a row
+      }
       ++tables;
       global.setUpdate(eager ? "rows" : "deferred");
       if (eager) {

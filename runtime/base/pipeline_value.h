@@ -60,7 +60,7 @@ struct ColumnSpec {
   std::string from;                                // name in the file; "": as `name`
   std::optional<std::vector<std::string>> classes; // or labels of a set, or tags; without: those of train in code-point order
   std::string separator;                           // set: between the labels of a cell
-  std::vector<std::string> missing;                // number: cells that count as missing
+  std::vector<std::string> missing;                // number: cells that count as missing; class: those of one class, named as the first
   Fill fill = Fill::none;                          // number: what stands for them, from train; `value`: fillValue
   double fillValue = 0;
   TagScheme scheme = TagScheme::none; // tags: of the file; in memory they are IOB2 but for `none`

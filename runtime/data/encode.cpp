@@ -257,6 +257,9 @@ CellState judgeCell(const ColumnSpec &column, const Cell &cell) {
   case ColumnSpec::Type::number:
     return readNumber(column, cell, number);
   case ColumnSpec::Type::classId:
+    if (!column.missing.empty() && (!cell.present || !cell.text.empty() || isListed(column, cell.text))) {
+      return CellState::value;
+    }
     if (cell.present && cell.text.empty() && column.classes &&
         std::find(column.classes->begin(), column.classes->end(), "") != column.classes->end()) {
       return CellState::value;
@@ -271,6 +274,11 @@ CellState judgeCell(const ColumnSpec &column, const Cell &cell) {
     break;
   }
   return cell.present && !cell.text.empty() && !isListed(column, cell.text) ? CellState::value : CellState::missing;
+}
+
+std::string_view classOf(const ColumnSpec &column, const Cell &cell) {
+  const bool missing = !column.missing.empty() && (!cell.present || isListed(column, cell.text));
+  return missing ? std::string_view(column.missing.front()) : cell.text;
 }
 
 void labelsOf(const ColumnSpec &column, const Cell &cell, std::vector<std::string_view> &labels) {

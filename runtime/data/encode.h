@@ -91,6 +91,8 @@ Status encodeTexts(const LinkedFeature &feature, const Tokenizer &tokenizer, con
 enum class CellState { value, filled, missing, bad };
 /// What a cell is for its column. `filled`: missing, and the column says what stands for it.
 CellState judgeCell(const ColumnSpec &column, const Cell &cell);
+/// The class that the cell of a class column names; one that counts as missing is of the class of these.
+std::string_view classOf(const ColumnSpec &column, const Cell &cell);
 /// Likewise, and reads the number (`value` only).
 CellState readNumber(const ColumnSpec &column, const Cell &cell, double &number);
 /// The labels of a set's cell, each once, in their order: the items of a list, or what stands between separators, without spaces and

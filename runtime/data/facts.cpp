@@ -282,7 +282,7 @@ Status Gatherer::addCells(const RowBlock &block, std::size_t row, const FileFact
         columns[i].train.push_back(number);
       }
     } else if (state == CellState::value && column.type == ColumnSpec::Type::classId) {
-      PENSTOCK_TRY(countClass(i, cell.text, split, place));
+      PENSTOCK_TRY(countClass(i, classOf(column, cell), split, place));
     } else if (state == CellState::value && column.type == ColumnSpec::Type::set) {
       labelsOf(column, cell, labels);
       for (const std::string_view label : labels) {

@@ -45,6 +45,7 @@ private:
   void judgeColumns();
   void judgeSplits();
   void judgeClasses(std::size_t column);
+  void reportNewClasses(std::size_t column, const std::vector<const std::pair<const std::string, ClassValue> *> &values);
   void judgeNumbers(std::size_t column);
   Status judgeOverlap();
   Status finishFits();

@@ -50,14 +50,30 @@ void Gatherer::judgeSplits() {
   facts["splits"] = std::move(splits);
 }
 
+/// One warning of all values of an input that train lacks: there may be thousands of them.
+void Gatherer::reportNewClasses(std::size_t index, const std::vector<const std::pair<const std::string, ClassValue> *> &values) {
+  if (values.empty() || (records[trainSplit] == 0 && !hasEarlier)) {
+    return;
+  }
+  std::int64_t count = 0;
+  for (const auto *value : values) {
+    count += std::accumulate(value->second.counts.begin(), value->second.counts.end(), std::int64_t{0});
+  }
+  problems.warn(
+      "new-class", "columns." + program.columns[index].name, values.front()->second.first,
+      {{"name", program.columns[index].from}, {"value", shown(values.front()->first)}, {"values", values.size()}, {"records", count}});
+}
+
 void Gatherer::judgeClasses(std::size_t index) {
   const ColumnSpec &column = program.columns[index];
   const auto &values = columns[index].values;
   std::vector<std::string> names = column.classes.value_or(std::vector<std::string>());
+  const bool isInput = std::any_of(program.inputs.begin(), program.inputs.end(),
+                                   [&](const LinkedInput &input) { return input.column == static_cast<int>(index) && !input.target; });
   bool declared = column.classes.has_value();
   if (!declared && hasEarlier) {
     names = earlier.classes[index];
-    declared = true;
+    declared = !isInput; // as for train, a value of an input may be new
   } else if (!declared) {
     for (const auto &[value, about] : values) {
       if (about.counts[trainSplit] > 0) {
@@ -100,6 +116,10 @@ void Gatherer::judgeClasses(std::size_t index) {
   const std::vector<std::string> &lacking = columns[index].absentFrom;
   const bool hasTrain = records[trainSplit] > 0 && std::find(lacking.begin(), lacking.end(), fileOf(trainSplit).path) == lacking.end();
   const bool fewNames = names.size() <= 1000;
+  if (isInput && !declared) {
+    reportNewClasses(index, foreign);
+    return;
+  }
   for (const auto *entry : foreign) {
     const ClassValue &about = entry->second;
     Json arguments = {{"column", column.name},

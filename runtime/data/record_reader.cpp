@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <limits>
 #include <new>
+#include <unordered_map>
 #include <utility>
 
 namespace penstock {
@@ -116,6 +117,10 @@ public:
       text += fmt::format("{}no record of {} has the key `{}`{}", text.empty() ? "" : "; ", inputName, printable(name, nameLimit),
                           meant.empty() ? "" : fmt::format("; did you mean `{}`?", printable(meant[0], nameLimit)));
     }
+    if (newClasses > 0) {
+      text += fmt::format("{}{} value{} of {} that train lacks, the first {}: {} read as none of train's", text.empty() ? "" : "; ",
+                          newClasses, newClasses == 1 ? "" : "s", inputName, firstNewClass, newClasses == 1 ? "it is" : "they are");
+    }
     if (spanning > 0) {
       text += fmt::format(
           "{}{} record{} of {} read{} like several in one quoted cell, the first at line {}: a quote too many takes the lines behind "
@@ -155,6 +160,7 @@ private:
         fail(row.number, fmt::format("{}:{}: {}", inputName, row.line, wrong));
       } else {
         block.add(row, 0);
+        countNewClasses(row);
         ++taken;
         if (row.span == Row::Span::rows && ++spanning == 1) {
           firstSpanning = row.line;
@@ -187,11 +193,6 @@ private:
       }
       if (state == CellState::bad) {
         return fmt::format("column `{}` holds `{}`, which is not a number", printable(column.from, nameLimit),
-                           printable(cell.text, nameLimit));
-      }
-      const std::vector<std::string> &classes = fitted.classes[columns[i]];
-      if (column.type == ColumnSpec::Type::classId && std::find(classes.begin(), classes.end(), cell.text) == classes.end()) {
-        return fmt::format("column `{}` holds `{}`, which is no class of train", printable(column.from, nameLimit),
                            printable(cell.text, nameLimit));
       }
     }
@@ -250,10 +251,11 @@ private:
     return {};
   }
 
-  Cell cellOf(std::size_t row, int column) const {
-    const auto at = std::find(columns.begin(), columns.end(), static_cast<std::size_t>(column));
-    return block.cell(row, static_cast<std::size_t>(at - columns.begin()));
+  /// Of a column's cells in `block`.
+  std::size_t placeOf(std::size_t column) const {
+    return static_cast<std::size_t>(std::find(columns.begin(), columns.end(), column) - columns.begin());
   }
+  Cell cellOf(std::size_t row, int column) const { return block.cell(row, placeOf(static_cast<std::size_t>(column))); }
 
   Status fillAxis(std::size_t axis) {
     const auto index = static_cast<std::size_t>(program.axes[axis]);
@@ -306,17 +308,38 @@ private:
     const LinkedInput &input = program.inputs[index];
     const auto which = static_cast<std::size_t>(input.column);
     const ColumnSpec &column = program.columns[which];
+    const std::size_t place = placeOf(which);
     for (std::size_t row = 0; row < block.rows(); ++row) {
-      const Cell cell = cellOf(row, input.column);
+      const Cell cell = block.cell(row, place);
       if (input.kind == InputSpec::Kind::number) {
         double number = 0;
         const bool given = readNumber(column, cell, number) == CellState::value;
         batch.numbersOf(index)[row] = static_cast<float>(given ? number : fitted.fillOf(program, which));
         continue;
       }
-      const std::vector<std::string> &classes = fitted.classes[which];
-      const auto found = std::find(classes.begin(), classes.end(), cell.text);
-      batch.classesOf(index)[row] = static_cast<std::int32_t>(found - classes.begin());
+      batch.classesOf(index)[row] = classIndex(which, block.cell(row, place));
+    }
+  }
+
+  /// -1 of a value that train lacks.
+  std::int32_t classIndex(std::size_t column, const Cell &cell) {
+    auto &known = classIndices[column];
+    if (known.empty()) {
+      for (const std::string &name : fitted.classes[column]) {
+        known.emplace(name, static_cast<std::int32_t>(known.size()));
+      }
+    }
+    const auto found = known.find(classOf(program.columns[column], cell));
+    return found == known.end() ? -1 : found->second;
+  }
+
+  void countNewClasses(const Row &row) {
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const ColumnSpec &column = program.columns[columns[i]];
+      if (column.type == ColumnSpec::Type::classId && classIndex(columns[i], row.cells[i]) < 0 && ++newClasses == 1) {
+        firstNewClass = fmt::format("`{}` in column `{}` at line {}", printable(classOf(column, row.cells[i]), nameLimit),
+                                    printable(column.from, nameLimit), row.line);
+      }
     }
   }
 
@@ -337,6 +360,9 @@ private:
   bool ended = false;
   std::int64_t done = 0, taken = 0; // records of batches; all that were read
   std::int64_t lastFailed = 0, spanning = 0, firstSpanning = 0;
+  std::unordered_map<std::size_t, std::unordered_map<std::string_view, std::int32_t>> classIndices; // by column; views of `fitted`
+  std::int64_t newClasses = 0;                                                                      // values of records
+  std::string firstNewClass;
 };
 
 } // namespace

@@ -168,7 +168,7 @@ Status Builder::addCells(const RowBlock &block, std::size_t row) {
                            : state == CellState::filled ? fitted.fillOf(program, i)
                                                         : std::numeric_limits<double>::quiet_NaN());
     } else if (column.type == ColumnSpec::Type::classId) {
-      classes[i].push_back(state == CellState::value ? indexOf(i, cell.text) : -1);
+      classes[i].push_back(state == CellState::value ? indexOf(i, classOf(column, cell)) : -1);
     } else if (column.type == ColumnSpec::Type::set) {
       const std::size_t begin = sets[i].size(), known = fitted.classes[i].size();
       sets[i].resize(begin + known);

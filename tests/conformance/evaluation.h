@@ -416,7 +416,9 @@ struct Evaluation {
   /// Calls f(row, row of the table) for every row whose id is in the table.
   template <typename F> void eachId(const Tensor &ids, F f) const {
     for (size_t r = 0; r < ids.i.size(); ++r) {
-      f(static_cast<int64_t>(r), int64_t(ids.i[r]));
+      if (ids.i[r] >= 0) {
+        f(static_cast<int64_t>(r), int64_t(ids.i[r]));
+      }
     }
   }
 

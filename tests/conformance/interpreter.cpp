@@ -147,6 +147,10 @@ bool Evaluation::run() {
       y.at(r, 0) = target < 0 ? 0.0 : o.getClassWeights().empty() ? 1.0 : o.getClassWeights()[static_cast<size_t>(target)];
     }
     set(0, std::move(y));
+  } else if (isa<nn::OneHotOp>(op)) {
+    Tensor y = zeros(0);
+    eachId(operand(0), [&](int64_t row, int64_t id) { y.at(row, id) = 1; });
+    set(0, std::move(y));
   } else if (auto o = dyn_cast<nn::MatmulOp>(op)) {
     matmul(o.getTransposed());
   } else if (isa<nn::WeightGradOp>(op)) {

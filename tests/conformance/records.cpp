@@ -292,6 +292,17 @@ std::vector<Record> make() {
                  {ids("w", 13), fixed("t", {13, 5})},
                  "%y = nn.embedding %w, %t : !nn.rows<records x @tokens x 1xi32>, tensor<13x5xf32> -> !nn.rows<records x @tokens x 5xf32>",
                  rows("y", 5)});
+  all.push_back({"embedding_nullable",
+                 "zeros where there is no id",
+                 {classes("t", 13), fixed("w", {13, 5})},
+                 "%y = nn.embedding %t, %w {nullable} : !nn.rows<records x 1xi32>, tensor<13x5xf32> -> !nn.rows<records x 5xf32>",
+                 perRecord("y", 5)});
+  all.push_back({"one_hot",
+                 "1 at the place of the id; zeros where there is none",
+                 {classes("t", 7), perRecord("x", 7)},
+                 "%h = nn.one_hot %t : !nn.rows<records x 1xi32> -> !nn.rows<records x 7xf32>\n"
+                 "    %y = nn.mul %x, %h : !nn.rows<records x 7xf32>, !nn.rows<records x 7xf32> -> !nn.rows<records x 7xf32>",
+                 perRecord("y", 7)});
   all.push_back({"position_rows",
                  "table rows by place; the last one beyond the table",
                  {fixed("t", {5, 3})},

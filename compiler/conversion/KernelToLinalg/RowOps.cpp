@@ -30,6 +30,7 @@ const llvm::DenseMap<TypeID, RowOps::Method> &RowOps::methods() {
       ROW_OP(SegmentLengthOp, segmentLength),
       ROW_OP(SegmentFirstOp, segmentFirst),
       ROW_OP(SegmentFirstGradOp, segmentFirstGrad),
+      ROW_OP(OneHotOp, oneHot),
       ROW_OP(ClassWeightOp, classWeight),
       ROW_OP(CrossEntropyOp, crossEntropy),
       ROW_OP(CrossEntropyGradOp, crossEntropyGrad),
@@ -265,8 +266,28 @@ LogicalResult RowOps::total(nn::TotalOp op) {
 //===--- rows of other values ---------------------------------------------------------------------------------------===//
 
 LogicalResult RowOps::embedding(nn::EmbeddingOp op) {
+  Value id = loadScalar(rowView(bufferOf(op.getIds()), row, 1));
+  if (!op.getNullable()) {
+    setMemory(op.getResult(), rowView(bufferOf(op.getTable()), toIndex(id), nn::widthOf(op.getType())));
+    return success();
+  }
+  Value zero = constantI32(0);
+  Value isId = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::sge, id, zero);
+  Value from = rowView(bufferOf(op.getTable()), toIndex(arith::MaxSIOp::create(b, loc, id, zero)), nn::widthOf(op.getType()));
+  setPendingOn(op.getResult(), from, {}, [here = loc, isId](OpBuilder &at, Value element, ValueRange) -> Value {
+    return arith::SelectOp::create(at, here, isId, element, f32Constant(at, here, 0));
+  });
+  return success();
+}
+
+LogicalResult RowOps::oneHot(nn::OneHotOp op) {
   Value id = toIndex(loadScalar(rowView(bufferOf(op.getIds()), row, 1)));
-  setMemory(op.getResult(), rowView(bufferOf(op.getTable()), id, nn::widthOf(op.getType())));
+  Pending how;
+  how.element = [here = loc, id](OpBuilder &n, ValueRange, llvm::function_ref<Value()> index) -> Value {
+    Value isId = arith::CmpIOp::create(n, here, arith::CmpIPredicate::eq, index(), id);
+    return arith::SelectOp::create(n, here, isId, f32Constant(n, here, 1), f32Constant(n, here, 0));
+  };
+  setPending(op.getResult(), std::move(how));
   return success();
 }
 

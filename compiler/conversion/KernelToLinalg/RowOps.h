@@ -41,6 +41,7 @@ private:
   mlir::LogicalResult segmentLength(nn::SegmentLengthOp op);
   mlir::LogicalResult segmentFirst(nn::SegmentFirstOp op);
   mlir::LogicalResult segmentFirstGrad(nn::SegmentFirstGradOp op);
+  mlir::LogicalResult oneHot(nn::OneHotOp op);
   mlir::LogicalResult classWeight(nn::ClassWeightOp op);
   mlir::LogicalResult crossEntropy(nn::CrossEntropyOp op);
   mlir::LogicalResult crossEntropyGrad(nn::CrossEntropyGradOp op);

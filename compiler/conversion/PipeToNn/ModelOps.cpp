@@ -210,7 +210,22 @@ struct ModelBuilder::Call {
       return failure();
     }
     int64_t n = width(operands[1]);
-    return Value(nn::EmbeddingOp::create(b, loc, nn::withWidth(operands[0].getType(), n, b.getF32Type()), operands[0], operands[1]));
+    // Train may lack the class of a record; every token has a row.
+    const bool nullable = nn::rowsOf(operands[0].getType()).kind == nn::RowsOf::Kind::records;
+    return Value(
+        nn::EmbeddingOp::create(b, loc, nn::withWidth(operands[0].getType(), n, b.getF32Type()), operands[0], operands[1], nullable));
+  }
+
+  FailureOr<Value> oneHot() {
+    if (!operandCount(1, 1)) {
+      return failure();
+    }
+    int64_t values = integer("values");
+    if (isFloat(operands[0]) || values < 1) {
+      fail() << "wants ids or classes, and how many there are";
+      return failure();
+    }
+    return Value(nn::OneHotOp::create(b, loc, nn::withWidth(operands[0].getType(), values, b.getF32Type()), operands[0]));
   }
 
   /// Sinusoids of arXiv 1706.03762, 3.5: sin at even columns, cos at odd ones.
@@ -489,7 +504,7 @@ struct ModelBuilder::Call {
     if (!operandCount(1, 1)) {
       return failure();
     }
-    int64_t vocabulary = integer("vocabulary");
+    int64_t vocabulary = integer("values");
     if (!isSequence(operands[0]) || isFloat(operands[0]) || vocabulary < 1) {
       fail() << "wants ids of a vocabulary";
       return failure();
@@ -674,6 +689,7 @@ FailureOr<Value> ModelBuilder::op(StringRef name, ArrayRef<Value> operands, cons
   using Member = FailureOr<Value> (Call::*)();
   static const llvm::StringMap<Member> table = {
       {"embedding", &Call::embedding},
+      {"one_hot", &Call::oneHot},
       {"positions", &Call::positions},
       {"segments", &Call::segments},
       {"linear", &Call::linear},

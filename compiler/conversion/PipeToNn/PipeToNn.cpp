@@ -134,9 +134,11 @@ private:
         operands->push_back(*value);
       }
     }
-    if (op.getName() == "counts") {
+    if (!op.getInputs().empty()) { // how many values an index has is no part of its type in Nn
       if (auto ids = dyn_cast<pipe::IdsType>(op.getInputs()[0].getType())) {
-        attributes["vocabulary"] = ids.getVocabulary();
+        attributes["values"] = ids.getVocabulary();
+      } else if (auto one = dyn_cast<pipe::ClassType>(op.getInputs()[0].getType())) {
+        attributes["values"] = one.getClasses();
       }
     }
     FailureOr<Value> result = model.op(op.getName(), *operands, attributes, op.getPath(), op.getLoc());

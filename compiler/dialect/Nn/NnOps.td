@@ -380,6 +380,12 @@ def Nn_CrfDecodeOp : Nn_Pure<"crf_decode"> {
                          type($alpha) `,` type($back)}];
   let hasVerifier = 1;
 }
+def Nn_OneHotOp : Nn_Row<"one_hot"> {
+  let summary = "1 at the place that each row's id names, zeros elsewhere; of id -1 zeros alone";
+  let arguments = (ins Nn_Ids:$ids);
+  let results = (outs Nn_Rows:$result);
+  let assemblyFormat = "$ids attr-dict `:` type($ids) `->` type($result)";
+}
 def Nn_ClassWeightOp : Nn_Row<"class_weight"> {
   let summary = "the weight of every record's class, a column";
   let arguments = (ins Nn_Ids:$target, DenseF64ArrayAttr:$class_weights);
@@ -405,13 +411,14 @@ def Nn_WeightGradOp : Nn_Pure<"weight_grad"> {
 
 def Nn_EmbeddingOp : Nn_Gather<"embedding", [Nn_TableReader, Nn_Vjp]> {
   let summary = "table row of every id";
-  let arguments = (ins Nn_Ids:$ids, Nn_F32Tensor:$table);
+  let description = "`nullable`: an id may be -1, and its row is zeros.";
+  let arguments = (ins Nn_Ids:$ids, Nn_F32Tensor:$table, UnitAttr:$nullable);
   let results = (outs Nn_Rows:$result);
   let assemblyFormat = "$ids `,` $table attr-dict `:` type($ids) `,` type($table) `->` type($result)";
   let hasVerifier = 1;
 }
 def Nn_EmbeddingGradOp : Nn_Pure<"embedding_grad", [Nn_TableGradient]> {
-  let summary = "sums cotangent rows by id into a table of the result's shape";
+  let summary = "sums cotangent rows by id into a table of the result's shape; those of id -1 are in no sum";
   let arguments = (ins Nn_Ids:$ids, Nn_Rows:$cotangent);
   let results = (outs Nn_F32Tensor:$result);
   let assemblyFormat = "$ids `,` $cotangent attr-dict `:` type($ids) `,` type($cotangent) `->` type($result)";

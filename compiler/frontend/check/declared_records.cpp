@@ -18,6 +18,9 @@ ColumnSpec specOf(const Column &column) {
     const auto schemes = wordsOf(spec.scheme);
     spec.scheme = static_cast<TagScheme>(std::find(schemes.begin(), schemes.end(), column.scheme) - schemes.begin());
   }
+  if (column.type == "class") {
+    spec.missing = column.missing;
+  }
   if (column.type == "number" && column.fill != "none") {
     spec.missing = column.missing.empty() ? std::vector<std::string>{""} : column.missing;
     spec.fill = column.fill == "median" ? ColumnSpec::Fill::median : ColumnSpec::Fill::mean;

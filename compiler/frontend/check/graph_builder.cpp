@@ -221,7 +221,10 @@ int GraphBuilder::operand(const Value &given, Accepts accepts, const std::string
       reporter.report("needs-tokenizer", span, {{"op", op}, {"name", value.text}});
       return -1;
     }
-    if (value.column->type != "number" || accepts == Accepts::ids || accepts == Accepts::sequence) {
+    if (value.column->type == "class" && accepts != Accepts::index) {
+      return mismatch("a class is a name, not a number to compute with", "write `|> one_hot` or `|> embedding(...)` first");
+    }
+    if (value.column->type != (accepts == Accepts::index ? "class" : "number") || accepts == Accepts::ids || accepts == Accepts::sequence) {
       return mismatch();
     }
     return input(value.text, value.column.get(), false, span);
@@ -229,7 +232,7 @@ int GraphBuilder::operand(const Value &given, Accepts accepts, const std::string
     reporter.report("needs-tokenizer", span, {{"op", op}, {"name", value.draft->column}});
     return -1;
   case Value::Kind::feature:
-    if (accepts != Accepts::ids && accepts != Accepts::any) {
+    if (accepts != Accepts::ids && accepts != Accepts::index && accepts != Accepts::any) {
       return mismatch("ids are names of tokens, not numbers to compute with", "write `|> embedding(...)` or `|> counts` first");
     }
     return input(value.text, nullptr, false, span);

@@ -294,8 +294,10 @@ void Records::readType(const Expression &type, const Span &span, Column &column)
   if (choice.name == "tags") {
     column.scheme = textOf("scheme");
   }
+  if (const auto missing = choice.attributes.find("missing"); missing != choice.attributes.end()) {
+    column.missing = std::get<std::vector<std::string>>(missing->second);
+  }
   if (choice.name == "number") {
-    column.missing = std::get<std::vector<std::string>>(choice.attributes.at("missing"));
     column.fill = textOf("fill");
     if (column.fill == "none" && !column.missing.empty()) {
       reporter.report("missing-argument", type.span, {{"callable", "number"}, {"name", "fill"}});

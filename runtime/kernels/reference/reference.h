@@ -234,7 +234,7 @@ void embeddingGradient(const std::int32_t *ids, const std::int32_t *source, cons
                        T *dtable) {
   std::vector<double> sums(static_cast<std::size_t>(vocabulary * width), 0.0);
   for (Index t = 0; t < rows; ++t) {
-    for (Index c = 0; c < width; ++c) {
+    for (Index c = 0; c < width && ids[t] >= 0; ++c) {
       sums[static_cast<std::size_t>(ids[t] * width + c)] += static_cast<double>(dy[(source ? source[t] : t) * width + c]);
     }
   }
