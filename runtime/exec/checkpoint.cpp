@@ -58,13 +58,13 @@ static Result<TrainState> readState(const std::string &path, std::string &weight
 
 bool CheckpointStore::any() const { return !checkpointsIn(folder).empty(); }
 
-Status CheckpointStore::save(const Program &program, const TrainState &state) {
+Status CheckpointStore::save(const Model &model, const TrainState &state) {
   const std::string name = fmt::format("step-{:012}", state.step);
   const auto write = [&](const std::string &temporary) -> Status {
-    std::vector<TensorView> tensors = program.tensors(TensorClass::parameter);
-    for (TensorView &view : program.tensors(TensorClass::state)) {
-      tensors.push_back(std::move(view));
-    }
+    PENSTOCK_ASSIGN(const HostTensors parameters, model.fetch(TensorClass::parameter));
+    PENSTOCK_ASSIGN(const HostTensors states, model.fetch(TensorClass::state));
+    std::vector<TensorView> tensors = parameters.views();
+    tensors.insert(tensors.end(), states.views().begin(), states.views().end());
     PENSTOCK_ASSIGN(const std::string weightsHash, writeSafetensors(temporary + "/weights.safetensors", tensors, {}, false));
     Json json;
     json["version"] = 1;
@@ -121,7 +121,7 @@ Status CheckpointStore::saveBest(const std::vector<TensorView> &parameters, Trai
   return {};
 }
 
-Result<std::optional<CheckpointStore::Loaded>> CheckpointStore::load(Program &program) const {
+Result<std::optional<CheckpointStore::Loaded>> CheckpointStore::load(Model &model) const {
   Loaded loaded;
   std::vector<std::string> names = checkpointsIn(folder);
   if (names.empty()) {
@@ -131,8 +131,8 @@ Result<std::optional<CheckpointStore::Loaded>> CheckpointStore::load(Program &pr
     std::string hash;
     PENSTOCK_ASSIGN(loaded.state, readState(place + "/state.json", hash));
     PENSTOCK_ASSIGN(const std::shared_ptr<const SafetensorsFile> weights, SafetensorsFile::open(place + "/weights.safetensors", hash));
-    PENSTOCK_TRY(program.load(TensorClass::parameter, *weights));
-    PENSTOCK_TRY(program.load(TensorClass::state, *weights));
+    PENSTOCK_TRY(model.load(TensorClass::parameter, *weights));
+    PENSTOCK_TRY(model.load(TensorClass::state, *weights));
     if (!loaded.state.bestFile.empty()) {
       PENSTOCK_ASSIGN(const auto best, SafetensorsFile::open(bestPath(loaded.state), loaded.state.bestHash));
     }

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "runtime/base/status.h"
-#include "runtime/exec/program.h"
+#include "runtime/exec/model.h"
 
 #include <cstdint>
 #include <optional>
@@ -38,7 +38,7 @@ public:
   bool any() const;
 
   /// Writes parameters and states. After a failure the checkpoints of before are as they were.
-  Status save(const Program &program, const TrainState &state);
+  Status save(const Model &model, const TrainState &state);
   /// Writes the parameters as the best ones so far and names them in `state`; they stay until no kept checkpoint names them.
   Status saveBest(const std::vector<TensorView> &parameters, TrainState &state);
 
@@ -46,9 +46,9 @@ public:
     TrainState state;
     std::vector<std::string> skipped; // why newer checkpoints were not used
   };
-  /// Loads the newest good checkpoint into the program and removes worse, newer ones, and what a kill kept from being removed; nothing
+  /// Loads the newest good checkpoint into the model and removes worse, newer ones, and what a kill kept from being removed; nothing
   /// where there is no checkpoint; an error where there are some but none is good.
-  Result<std::optional<Loaded>> load(Program &program) const;
+  Result<std::optional<Loaded>> load(Model &model) const;
 
   std::string bestPath(const TrainState &state) const { return folder + "/" + state.bestFile; }
 

@@ -58,22 +58,22 @@ double sumOf(const PenstockOutputInfo &output, const float *values, const Pensto
 /// One run of an entry over a split.
 class Evaluation {
 public:
-  Evaluation(Program &program, const std::shared_ptr<const Dataset> &dataset, const RunConfig &config, PluginHost &host,
+  Evaluation(Session &session, const std::shared_ptr<const Dataset> &dataset, const RunConfig &config, PluginHost &host,
              const std::string &split, std::int64_t batch)
-      : program(program), dataset(dataset), config(config), host(host), batch(batch), evaluates(program.entry("evaluate") >= 0),
-        entry(program.entry(evaluates ? "evaluate" : "predict")) {
+      : session(session), dataset(dataset), config(config), host(host), batch(batch), evaluates(session.model().entry("evaluate") >= 0),
+        entry(session.model().entry(evaluates ? "evaluate" : "predict")) {
     result.split = split;
   }
 
   Result<SplitResult> run(const ConfidenceSpec &confidence);
 
 private:
-  const PenstockEntry &table() const { return program.table().entries[entry]; }
+  const PenstockEntry &table() const { return session.model().table().entries[entry]; }
   Status pass(JudgedAnswers &answers);
   void addLosses(const OutputBuffers &outputs, const PenstockBatch &batch);
   void finishLosses();
 
-  Program &program;
+  Session &session;
   const std::shared_ptr<const Dataset> &dataset;
   const RunConfig &config;
   PluginHost &host;
@@ -96,7 +96,7 @@ void Evaluation::addLosses(const OutputBuffers &outputs, const PenstockBatch &ba
 void Evaluation::finishLosses() {
   const std::vector<ObjectiveSpec> &objectives = config.train.objectives;
   for (std::size_t i = 0; i < losses.size();) {
-    const PenstockLossInfo *const table = program.table().losses;
+    const PenstockLossInfo *const table = session.model().table().losses;
     const int objective = table[i].objective;
     double loss = 0;
     bool known = true;
@@ -123,7 +123,7 @@ Status Evaluation::pass(JudgedAnswers &answers) {
   plan.batch = batch;
   plan.seed = config.train.seed;
   PENSTOCK_ASSIGN(const std::unique_ptr<BatchStream> stream, BatchStream::start(dataset, plan));
-  losses.resize(evaluates ? static_cast<std::size_t>(program.table().loss_count) : 0);
+  losses.resize(evaluates ? static_cast<std::size_t>(session.model().table().loss_count) : 0);
   OutputBuffers outputs;
   for (;;) {
     if (interrupted()) {
@@ -134,12 +134,10 @@ Status Evaluation::pass(JudgedAnswers &answers) {
       finishLosses();
       return {};
     }
-    outputs.prepare(table(), current->view);
-    Program::Step step;
+    Session::Step step;
     step.batch = &current->view;
-    step.outputs = outputs.addresses();
     step.seed = config.train.seed;
-    PENSTOCK_TRY(program.run(entry, step));
+    PENSTOCK_TRY(session.run(entry, step, &outputs));
     addLosses(outputs, current->view);
     PENSTOCK_TRY(answers.add(*current, outputs));
     result.records += current->view.records;
@@ -153,7 +151,6 @@ Result<SplitResult> Evaluation::run(const ConfidenceSpec &confidence) {
   PENSTOCK_ASSIGN(JudgedAnswers answers, JudgedAnswers::open(table(), dataset, config, host,
                                                              metricsFor(config, result.split, host.manifests()), confidence.samples > 0));
   result.warnings = answers.warnings(result.split);
-  PENSTOCK_TRY(program.pack());
   PENSTOCK_TRY(pass(answers));
   PENSTOCK_TRY(answers.collect(confidence, result));
   return std::move(result);
@@ -161,9 +158,9 @@ Result<SplitResult> Evaluation::run(const ConfidenceSpec &confidence) {
 
 } // namespace
 
-Result<SplitResult> evaluateSplit(Program &program, const std::shared_ptr<const Dataset> &dataset, const RunConfig &config,
+Result<SplitResult> evaluateSplit(Session &session, const std::shared_ptr<const Dataset> &dataset, const RunConfig &config,
                                   PluginHost &host, const std::string &split, const ConfidenceSpec &confidence, std::int64_t batch) {
-  return Evaluation(program, dataset, config, host, split, batch).run(confidence);
+  return Evaluation(session, dataset, config, host, split, batch).run(confidence);
 }
 
 std::string ExpectationResult::text() const {

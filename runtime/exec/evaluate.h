@@ -1,11 +1,11 @@
-// Measures a program on a split: loss and metric plugins; and checks what the file expects.
+// Measures a model on a split: loss and metric plugins; and checks what the file expects.
 #pragma once
 
 #include "runtime/base/status.h"
 #include "runtime/data/dataset.h"
 #include "runtime/exec/metrics_log.h"
-#include "runtime/exec/program.h"
 #include "runtime/exec/run_config.h"
+#include "runtime/exec/session.h"
 #include "runtime/plugin/plugin_host.h"
 
 #include <memory>
@@ -21,7 +21,7 @@ std::vector<MetricSpec> metricsFor(const RunConfig &config, const std::string &s
 /// Runs "evaluate" over the whole split in order, in batches of `batch` records (results do not depend on it). Where names of
 /// values repeat (two answers), the later ones get their answer's name before them. `confidence` with samples: with intervals of
 /// all values. Stops with `interrupted` on Ctrl-C.
-Result<SplitResult> evaluateSplit(Program &program, const std::shared_ptr<const Dataset> &dataset, const RunConfig &config,
+Result<SplitResult> evaluateSplit(Session &session, const std::shared_ptr<const Dataset> &dataset, const RunConfig &config,
                                   PluginHost &host, const std::string &split, const ConfidenceSpec &confidence = {},
                                   std::int64_t batch = 64);
 

@@ -21,19 +21,19 @@ struct Fitting {
 
 } // namespace
 
-Status fitLearners(Program &program, const std::shared_ptr<const Dataset> &train, const RunConfig &config, const std::vector<Fit> &fits,
+Status fitLearners(Session &session, const std::shared_ptr<const Dataset> &train, const RunConfig &config, const std::vector<Fit> &fits,
                    PluginHost &host, FittedFolder &fitted) {
-  const int entry = program.entry("predict");
+  const int entry = session.model().entry("predict");
   std::vector<Fitting> learners;
   for (const AnswerSpec &answer : config.answers) {
     if (!answer.learner) {
       continue;
     }
-    const int output = entry < 0 ? -1 : answerOutput(program.table().entries[entry], answer.name);
+    const int output = entry < 0 ? -1 : answerOutput(session.model().table().entries[entry], answer.name);
     if (output < 0) {
       return internalError("the compiled program has no output for the answer `" + answer.name + "`; please report this");
     }
-    const std::int64_t width = program.table().entries[entry].outputs[output].type->width;
+    const std::int64_t width = session.model().table().entries[entry].outputs[output].type->width;
     PENSTOCK_ASSIGN(std::unique_ptr<LearnerFit> fit, fitLearner(host, answer.decoder, jsonText(answer.parameters), width));
     const auto listed =
         std::find_if(fits.begin(), fits.end(), [&](const Fit &one) { return one.time == FitTime::weights && one.name == answer.name; });
@@ -47,14 +47,12 @@ Status fitLearners(Program &program, const std::shared_ptr<const Dataset> &train
   if (learners.empty()) {
     return Status::success();
   }
-  PENSTOCK_TRY(program.pack());
   BatchStream::Plan plan;
   plan.batch = 64;
   plan.seed = config.train.seed;
   PENSTOCK_ASSIGN(const std::unique_ptr<BatchStream> stream, BatchStream::start(train, plan));
   PENSTOCK_ASSIGN(const std::unique_ptr<TextReader> reader, TextReader::open(config.records, "train"));
   OutputBuffers outputs;
-  outputs.prepare(program.table().entries[entry], plan.batch);
   std::vector<std::int64_t> rows;
   std::vector<std::string> texts;
   std::vector<PenstockString> views;
@@ -66,11 +64,10 @@ Status fitLearners(Program &program, const std::shared_ptr<const Dataset> &train
     if (batch == nullptr) {
       break;
     }
-    Program::Step step;
+    Session::Step step;
     step.batch = &batch->view;
-    step.outputs = outputs.addresses();
     step.seed = config.train.seed;
-    PENSTOCK_TRY(program.run(entry, step));
+    PENSTOCK_TRY(session.run(entry, step, &outputs));
     const auto count = static_cast<std::size_t>(batch->view.records);
     rows.resize(count);
     texts.resize(count);

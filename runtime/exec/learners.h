@@ -5,8 +5,8 @@
 #include "runtime/base/status.h"
 #include "runtime/data/dataset.h"
 #include "runtime/exec/fits.h"
-#include "runtime/exec/program.h"
 #include "runtime/exec/run_config.h"
+#include "runtime/exec/session.h"
 #include "runtime/plugin/plugin_host.h"
 
 #include <memory>
@@ -17,7 +17,7 @@ namespace penstock {
 
 /// Shows train to every learner of `fits`, writes their states to `fitted` and adds their hashes. What flows into a
 /// learner does not depend on the batches, so its state does not either. Stops with `interrupted` on Ctrl-C.
-Status fitLearners(Program &program, const std::shared_ptr<const Dataset> &train, const RunConfig &config, const std::vector<Fit> &fits,
+Status fitLearners(Session &session, const std::shared_ptr<const Dataset> &train, const RunConfig &config, const std::vector<Fit> &fits,
                    PluginHost &host, FittedFolder &fitted);
 
 /// The learner of an answer, from its state in `fitted`.

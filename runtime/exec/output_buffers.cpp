@@ -5,31 +5,24 @@
 
 namespace penstock {
 
-void OutputBuffers::room(std::size_t output, const PenstockValueType &type, std::int64_t rows) {
-  const std::int64_t bytes = std::max<std::int64_t>(rows * type.width, 1) * penstock_element_bytes(type.element);
-  const std::size_t floats = (static_cast<std::size_t>(bytes) + sizeof(float) - 1) / sizeof(float);
-  if (memory[output].size() < floats) {
-    memory[output].resize(floats);
-  }
-  pointers[output] = memory[output].data();
-}
-
-void OutputBuffers::prepare(const PenstockEntry &entry, std::int64_t records) {
-  memory.resize(static_cast<std::size_t>(entry.output_count));
-  pointers.resize(memory.size());
-  for (std::size_t i = 0; i < memory.size(); ++i) {
+Status OutputBuffers::prepare(const PenstockEntry &entry, const PenstockBatch &batch) {
+  places.resize(static_cast<std::size_t>(entry.output_count));
+  pointers.resize(places.size());
+  bytes = 0;
+  for (std::size_t i = 0; i < places.size(); ++i) {
     const PenstockValueType &type = *entry.outputs[i].type;
-    room(i, type, type.rows == PENSTOCK_ROWS_RECORDS ? records : 1);
+    const std::int64_t elements = std::max<std::int64_t>(penstock_rows_of(&type, &batch) * type.width, 1);
+    places[i] = bytes;
+    bytes += (static_cast<std::size_t>(elements * penstock_element_bytes(type.element)) + 63) / 64 * 64;
   }
-}
-
-void OutputBuffers::prepare(const PenstockEntry &entry, const PenstockBatch &batch) {
-  memory.resize(static_cast<std::size_t>(entry.output_count));
-  pointers.resize(memory.size());
-  for (std::size_t i = 0; i < memory.size(); ++i) {
-    const PenstockValueType &type = *entry.outputs[i].type;
-    room(i, type, penstock_rows_of(&type, &batch));
+  if (bytes > memory.size()) {
+    memory = DeviceMemory();
+    PENSTOCK_ASSIGN(memory, DeviceMemory::zeros(hostDevice(), bytes + bytes / 4, "the answers of a batch"));
   }
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    pointers[i] = memory.chars() + places[i];
+  }
+  return {};
 }
 
 int answerOutput(const PenstockEntry &entry, const std::string &answer) {

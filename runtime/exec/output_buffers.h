@@ -2,27 +2,30 @@
 #pragma once
 
 #include "runtime/abi/program_abi.h"
+#include "runtime/base/status.h"
+#include "runtime/device/device.h"
 
-#include <cstdint>
+#include <cstddef>
 #include <string>
 #include <vector>
 
 namespace penstock {
 
-/// Memory for the outputs of one entry.
+/// The outputs of one call in the host's memory, valid when its ticket is done. They live as long as the call is in flight.
 class OutputBuffers {
 public:
-  /// Room for batches of up to `records`, without the outputs that have a row a token.
-  void prepare(const PenstockEntry &entry, std::int64_t records);
-  /// Room for this batch. Addresses hold until the next call.
-  void prepare(const PenstockEntry &entry, const PenstockBatch &batch);
-  void *const *addresses() const { return pointers.data(); }
-  const float *values(int output) const { return static_cast<const float *>(pointers[static_cast<std::size_t>(output)]); }
+  /// Room for the outputs of a call with this batch. Addresses hold until the next call.
+  Status prepare(const PenstockEntry &entry, const PenstockBatch &batch);
+  const float *values(int output) const {
+    return reinterpret_cast<const float *>(memory.chars() + places[static_cast<std::size_t>(output)]);
+  }
 
 private:
-  void room(std::size_t output, const PenstockValueType &type, std::int64_t rows);
-  std::vector<std::vector<float>> memory;
+  friend class Session;
+  DeviceMemory memory;
+  std::vector<std::size_t> places; // of each output, in bytes
   std::vector<void *> pointers;
+  std::size_t bytes = 0;
 };
 
 /// The output of an entry that holds an answer: named like it, or like it and a dot and more; -1 where there is none.

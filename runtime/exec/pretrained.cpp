@@ -184,22 +184,21 @@ Result<std::string> addModelFacts(const std::string &facts, const std::vector<st
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Status loadPretrained(Program &program, ThreadPool &pool, const std::vector<PretrainedSpec> &weights) {
+Status loadPretrained(Model &model, ThreadPool &pool, const std::vector<PretrainedSpec> &weights) {
   std::map<std::string, PretrainedFolder> folders;
-  std::map<std::string, TensorView> mine;
-  for (TensorView &view : program.tensors(TensorClass::parameter)) {
-    std::string name = view.name;
-    mine.emplace(std::move(name), std::move(view));
+  PENSTOCK_ASSIGN(const HostTensors parameters, model.fetch(TensorClass::parameter));
+  std::map<std::string, const TensorView *> mine;
+  for (const TensorView &view : parameters.views()) {
+    mine.emplace(view.name, &view);
   }
-  float *flat = program.flat(TensorClass::parameter);
   std::vector<Copy> pieces;
   for (const PretrainedSpec &weight : weights) {
     const auto found = mine.find(weight.parameter);
     if (found == mine.end() || weight.folder.empty()) {
       continue; // not trained: it has no place among the parameters; or with random values
     }
-    const TensorView &view = found->second;
-    float *to = flat + (view.data - flat);
+    const TensorView &view = *found->second;
+    float *to = parameters.of(view);
     auto folder = folders.find(weight.folder);
     if (folder == folders.end()) {
       Result<PretrainedFolder> opened = PretrainedFolder::open(weight.folder);
@@ -248,7 +247,7 @@ Status loadPretrained(Program &program, ThreadPool &pool, const std::vector<Pret
         }
       },
       &pieces, static_cast<std::int64_t>(pieces.size()), 1);
-  return {};
+  return model.store(parameters);
 }
 
 } // namespace penstock

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "runtime/base/status.h"
-#include "runtime/exec/program.h"
+#include "runtime/exec/model.h"
 #include "runtime/exec/run_config.h"
 #include "runtime/exec/safetensors.h"
 
@@ -32,7 +32,7 @@ private:
 /// The facts about such folders for the front end, added to the facts about the data (docs/design/pretrained.md).
 Result<std::string> addModelFacts(const std::string &facts, const std::vector<std::string> &folders);
 
-/// Copies the tensors of F32, F16, BF16 or F64 that `weights` name into the parameters of the program; the pool shares the work.
-Status loadPretrained(Program &program, ThreadPool &pool, const std::vector<PretrainedSpec> &weights);
+/// Copies the tensors of F32, F16, BF16 or F64 that `weights` name into the parameters of the model; the pool shares the work.
+Status loadPretrained(Model &model, ThreadPool &pool, const std::vector<PretrainedSpec> &weights);
 
 } // namespace penstock

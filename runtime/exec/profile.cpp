@@ -24,8 +24,8 @@ void Profile::Sum::add(const Sum &other) {
   bytes += other.bytes;
 }
 
-Profile::Profile(const Program &program, const MachineSpeed &machine, int workers, std::vector<std::string> objectives)
-    : program(program.table()), machine(machine), workers(workers), objectives(std::move(objectives)) {
+Profile::Profile(const PenstockProgram &program, const MachineSpeed &machine, int workers, std::vector<std::string> objectives)
+    : program(program), machine(machine), workers(workers), objectives(std::move(objectives)) {
   for (int i = 0; i < this->program.entry_count; ++i) {
     sums.emplace_back(static_cast<std::size_t>(this->program.entries[i].step_count));
   }

@@ -1,7 +1,7 @@
 // Where the time of training went: by step of the compiled program, with what the program says of each.
 #pragma once
 
-#include "runtime/exec/program.h"
+#include "runtime/device/device.h"
 #include "runtime/kernels/machine_speed.h"
 
 #include <string>
@@ -13,7 +13,7 @@ namespace penstock {
 class Profile final : public StepObserver {
 public:
   /// The program must outlive the profile. `objectives`: their names, "" of one that has none.
-  Profile(const Program &program, const MachineSpeed &machine, int workers, std::vector<std::string> objectives);
+  Profile(const PenstockProgram &program, const MachineSpeed &machine, int workers, std::vector<std::string> objectives);
 
   void ran(const PenstockEntry &entry, int index, const PenstockBatch *batch, std::int64_t begin, std::int64_t end) override;
 

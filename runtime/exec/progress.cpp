@@ -1,5 +1,6 @@
 #include "runtime/exec/progress.h"
 
+#include "runtime/base/clock.h"
 #include "runtime/base/printable.h"
 
 #include <fmt/format.h>
@@ -15,12 +16,6 @@
 namespace penstock {
 
 static constexpr std::int64_t second = 1'000'000'000;
-
-std::int64_t monotonicNow() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * second + now.tv_nsec;
-}
 
 std::int64_t residentMemory() {
   long long pages = 0, resident = 0;

@@ -59,7 +59,5 @@ private:
 
 /// Resident memory of this process in bytes.
 std::int64_t residentMemory();
-/// Monotonic nanoseconds.
-std::int64_t monotonicNow();
 
 } // namespace penstock

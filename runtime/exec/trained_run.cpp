@@ -43,8 +43,10 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder, 
   run->remarks = changes.all;
   PENSTOCK_ASSIGN(run->pool, ThreadPool::create(static_cast<int>(run->held.config.target.threads)));
   PENSTOCK_ASSIGN(const ProgramFile program, run->programFile(recompile));
-  PENSTOCK_ASSIGN(run->compiled, Program::open(program, *run->pool));
-  if (const std::string kernels = kernelsOf(run->compiled->table(), run->compiled->level()); kernels != run->held.kernels) {
+  PENSTOCK_ASSIGN(Device *const device, cpuDevice());
+  PENSTOCK_ASSIGN(run->model, Model::open(program, *device));
+  Model &model = *run->model;
+  if (const std::string kernels = kernelsOf(model.table(), model.level()); kernels != run->held.kernels) {
     run->remarks.push_back(
         fmt::format("the run was trained with the kernels `{}`, here they are `{}`, and others add in another order: answers "
                     "can differ from its own in the last digits",
@@ -55,13 +57,15 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder, 
     return environmentError(opened.status().message() + again);
   }
   const std::shared_ptr<const SafetensorsFile> &file = *opened;
-  PENSTOCK_TRY(run->compiled->load(TensorClass::parameter, *file));
-  PENSTOCK_TRY(run->compiled->load(TensorClass::fitted, *file));
-  if (const std::string name = firstNotFinite(run->compiled->tensors(TensorClass::parameter)); !name.empty()) {
+  PENSTOCK_TRY(model.load(TensorClass::parameter, *file));
+  PENSTOCK_TRY(model.load(TensorClass::fitted, *file));
+  PENSTOCK_ASSIGN(const HostTensors parameters, model.fetch(TensorClass::parameter));
+  if (const std::string name = firstNotFinite(parameters.views()); !name.empty()) {
     return invalidInput("the weights in `" + weights + "` are no model: `" + name +
                         "` holds numbers that are not finite; train again with a lower learning rate, or with `clip_norm`");
   }
-  PENSTOCK_TRY(run->compiled->pack());
+  PENSTOCK_TRY(model.pack(*run->pool));
+  PENSTOCK_ASSIGN(run->session, Session::open(run->model, *run->pool));
   return run;
 }
 
@@ -98,15 +102,15 @@ Result<SplitResult> TrainedRun::evaluate(const std::string &split, const std::st
   if (dataset->records() == 0) {
     return invalidInput("the split `" + split + "` has no records");
   }
-  return evaluateSplit(*compiled, dataset, held.config, *plugins, split, confidence);
+  return evaluateSplit(*session, dataset, held.config, *plugins, split, confidence);
 }
 
 Result<PredictSummary> TrainedRun::predict(RecordInput input, std::int64_t batch, const std::function<bool(const std::string &)> &line) {
-  const int entry = compiled->entry("predict");
+  const int entry = model->entry("predict");
   if (entry < 0) {
     return internalError("the compiled program has no `predict`; please report this");
   }
-  const PenstockEntry &table = compiled->table().entries[entry];
+  const PenstockEntry &table = model->table().entries[entry];
   PENSTOCK_ASSIGN(Answers answers, Answers::open(table, held.config, *plugins, fitted()));
   input.seed = held.config.train.seed;
   PENSTOCK_ASSIGN(const std::unique_ptr<RecordReader> reader,
@@ -124,12 +128,10 @@ Result<PredictSummary> TrainedRun::predict(RecordInput input, std::int64_t batch
     }
     if (part->batch != nullptr) {
       const Batch &current = *part->batch;
-      outputs.prepare(table, current.view);
-      Program::Step step;
+      Session::Step step;
       step.batch = &current.view;
-      step.outputs = outputs.addresses();
       step.seed = held.config.train.seed;
-      PENSTOCK_TRY(compiled->run(entry, step));
+      PENSTOCK_TRY(session->run(entry, step, &outputs));
       PENSTOCK_TRY(answers.decode(current, outputs));
     }
     auto failure = part->failures.begin();

@@ -4,8 +4,8 @@
 #include "runtime/base/status.h"
 #include "runtime/data/dataset.h"
 #include "runtime/exec/evaluate.h"
-#include "runtime/exec/program.h"
 #include "runtime/exec/run_folder.h"
+#include "runtime/exec/session.h"
 #include "runtime/plugin/plugin_host.h"
 
 #include <cstdint>
@@ -40,7 +40,6 @@ public:
 
   const RunRecord &record() const { return held; }
   PluginHost &host() { return *plugins; }
-  Program &program() { return *compiled; }
   FittedFolder fitted() const { return {folder + "/fitted", held.fitted}; }
   int threads() const { return pool->workers(); }
 
@@ -61,7 +60,8 @@ private:
   std::vector<std::string> remarks;
   std::shared_ptr<PluginHost> plugins;
   std::unique_ptr<ThreadPool> pool;
-  std::unique_ptr<Program> compiled;
+  std::shared_ptr<Model> model;
+  std::unique_ptr<Session> session;
 };
 
 } // namespace penstock

@@ -214,18 +214,20 @@ TEST_P(BatchNorm, IsPyTorchsInTheInterpreter) {
 /// A compiled program whose tensors are set and read by name.
 struct Trained {
   std::unique_ptr<ThreadPool> pool;
-  std::unique_ptr<Program> program;
+  OpenedModel opened;
 
   static Result<Trained> open(const std::string &library, int threads) {
     Trained made;
     PENSTOCK_ASSIGN(made.pool, ThreadPool::create(threads));
-    PENSTOCK_ASSIGN(made.program, Program::open(library, *made.pool));
-    made.program->initialize(5, {});
+    PENSTOCK_ASSIGN(made.opened, openModel(library, *made.pool));
+    PENSTOCK_TRY(made.opened.model->initialize(5, *made.pool));
     return made;
   }
   Numbers get(const std::string &name) const {
+    EXPECT_TRUE(opened.session->complete().ok());
     for (const TensorClass which : {TensorClass::parameter, TensorClass::state}) {
-      for (const TensorView &view : program->tensors(which)) {
+      const auto tensors = opened.model->fetch(which);
+      for (const TensorView &view : tensors->views()) {
         if (view.name == "n." + name) {
           return Numbers(view.data, view.data + view.elements);
         }
@@ -235,12 +237,13 @@ struct Trained {
     return {};
   }
   void set(const std::string &name, const Numbers &values) {
-    float *const flat = program->flat(TensorClass::parameter);
-    for (const TensorView &view : program->tensors(TensorClass::parameter)) {
+    const auto tensors = opened.model->fetch(TensorClass::parameter);
+    for (const TensorView &view : tensors->views()) {
       if (view.name == "n." + name) {
-        std::copy(values.begin(), values.end(), flat + (view.data - flat));
+        std::copy(values.begin(), values.end(), tensors->of(view));
       }
     }
+    EXPECT_TRUE(opened.model->store(*tensors).ok());
   }
   void begin(const Kind &kind) {
     for (const char *name : {"x", "c", "weight", "bias", "running_mean", "running_var"}) {
@@ -250,8 +253,8 @@ struct Trained {
 
   /// Runs an entry on a batch and gives its last output; `part` and `weight` as of a gradient.
   Numbers run(const char *name, const Kind &kind, std::size_t first, std::size_t last, std::int32_t part = 0, float weight = 0) {
-    const int entry = program->entry(name);
-    const PenstockEntry &table = program->table().entries[entry];
+    const int entry = opened.model->entry(name);
+    const PenstockEntry &table = opened.model->table().entries[entry];
     const Batch batch = batchOf(kind, first, last);
     std::vector<std::int32_t> parents, places;
     PenstockAxisBatch axis{};
@@ -271,24 +274,19 @@ struct Trained {
     const void *inputs[] = {batch.inputs.at(0).i.data()};
     const PenstockBatch view = {batch.records, batch.recordNumbers.data(), &axis, inputs};
     const auto rows = static_cast<std::size_t>(batch.inputs.at(0).rows);
-    std::vector<std::vector<float>> values(static_cast<std::size_t>(table.output_count), std::vector<float>(rows * 16));
-    std::vector<void *> outputs;
-    for (std::vector<float> &one : values) {
-      outputs.push_back(one.data());
-    }
-    Program::Step step;
+    OutputBuffers outputs;
+    Session::Step step;
     step.batch = name == std::string_view("apply") ? nullptr : &view;
-    step.outputs = outputs.data();
     step.learningRate = rate;
     step.part = part;
-    step.weights = &weight;
-    EXPECT_TRUE(program->run(entry, step).ok()) << name;
-    if (values.empty()) {
+    step.weights = {&weight, 1};
+    EXPECT_TRUE(opened.session->run(entry, step, &outputs).ok()) << name;
+    if (table.output_count == 0) {
       return {};
     }
     const PenstockValueType &type = *table.outputs[table.output_count - 1].type;
-    values.back().resize(type.rows == PENSTOCK_ROWS_ONE ? 1 : rows * static_cast<std::size_t>(type.width));
-    return Numbers(values.back().begin(), values.back().end());
+    const float *const values = outputs.values(table.output_count - 1);
+    return Numbers(values, values + (type.rows == PENSTOCK_ROWS_ONE ? 1 : rows * static_cast<std::size_t>(type.width)));
   }
   Numbers run(const char *name, const Kind &kind) { return run(name, kind, 0, kind.lengths.size()); }
 };
@@ -342,7 +340,7 @@ TEST_P(BatchNorm, IsPyTorchsAsCompiledCode) {
       if (!form.frozen) {
         EXPECT_EQ(trained.get("parts_of_one_row"), Numbers(1, scenario == "parts" ? 10 : scenario == "one" ? 1 : 0));
       }
-      ASSERT_TRUE(trained.program->pack().ok());
+      ASSERT_TRUE(trained.opened.session->complete().ok());
       expectNear("answer", torch(scenario + ".answer"), trained.run("predict", kind), 1e-6);
       expectNear("answer", torch(scenario + ".answer"), trained.run("evaluate", kind), 1e-6);
     }
@@ -356,7 +354,7 @@ TEST_P(BatchNorm, AnswersDoNotDependOnTheBatch) {
   ASSERT_TRUE(opened.ok()) << opened.status().message();
   opened->begin(kind);
   opened->run("train_step", kind);
-  ASSERT_TRUE(opened->program->pack().ok());
+  ASSERT_TRUE(opened->opened.session->complete().ok());
   const Numbers all = opened->run("predict", kind);
   Numbers alone;
   for (std::size_t r = 0; r < kind.lengths.size(); ++r) {

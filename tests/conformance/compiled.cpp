@@ -100,31 +100,30 @@ private:
   std::list<std::vector<float>> floats;
 };
 
-/// A program with the given parameters, and what it runs on.
+/// A model with the given parameters, and what it runs on.
 struct Loaded {
   std::unique_ptr<ThreadPool> pool;
-  std::unique_ptr<Program> program;
+  OpenedModel opened;
 };
 
 Result<Loaded> load(const std::string &library, const Globals &globals, const Batch &batch, int threads) {
   Loaded loaded;
   PENSTOCK_ASSIGN(loaded.pool, ThreadPool::create(threads));
-  PENSTOCK_ASSIGN(loaded.program, Program::open(library, *loaded.pool));
-  const PenstockProgram &table = loaded.program->table();
+  PENSTOCK_ASSIGN(loaded.opened, openModel(library, *loaded.pool));
+  Model &model = *loaded.opened.model;
+  const PenstockProgram &table = model.table();
   if (table.input_count != static_cast<int>(batch.inputs.size())) {
     return internalError("the program has " + std::to_string(table.input_count) + " inputs, its module " +
                          std::to_string(batch.inputs.size()));
   }
-  float *parameters = loaded.program->flat(TensorClass::parameter);
-  for (int t = 0; t < table.tensor_count; ++t) {
-    const PenstockTensorInfo &info = table.tensors[t];
-    if (info.tensor_class == PENSTOCK_PARAMETER || info.tensor_class == PENSTOCK_MODEL_STATE) {
-      const std::vector<double> &values = globals.at(info.name).f;
-      for (std::size_t k = 0; k < values.size(); ++k) {
-        parameters[static_cast<std::size_t>(info.offset) + k] = static_cast<float>(values[k]);
-      }
+  PENSTOCK_ASSIGN(const HostTensors parameters, model.fetch(TensorClass::parameter));
+  for (const TensorView &view : parameters.views()) {
+    const std::vector<double> &values = globals.at(view.name).f;
+    for (std::size_t k = 0; k < values.size(); ++k) {
+      parameters.of(view)[k] = static_cast<float>(values[k]);
     }
   }
+  PENSTOCK_TRY(model.store(parameters));
   return loaded;
 }
 
@@ -133,56 +132,46 @@ Result<Loaded> load(const std::string &library, const Globals &globals, const Ba
 Result<Values> runSteps(const std::string &library, const Globals &globals, const Batch &batch, int threads,
                         const std::vector<float> &rates) {
   PENSTOCK_ASSIGN(const Loaded loaded, load(library, globals, batch, threads));
-  Program &program = *loaded.program;
-  const PenstockProgram &table = program.table();
-  AbiBatch abi(batch, table);
-  float loss = 0;
-  void *outputs[] = {&loss};
-  Program::Step step;
+  const Model &model = *loaded.opened.model;
+  AbiBatch abi(batch, model.table());
+  OutputBuffers outputs;
+  Session::Step step;
   step.batch = &abi.batch;
-  step.outputs = outputs;
   step.seed = 1;
   for (std::size_t k = 0; k < rates.size(); ++k) {
     step.number = k;
     step.learningRate = rates[k];
-    PENSTOCK_TRY(program.run(program.entry("train_step"), step));
+    PENSTOCK_TRY(loaded.opened.session->run(model.entry("train_step"), step, &outputs));
   }
-  PENSTOCK_TRY(program.settle());
+  PENSTOCK_TRY(loaded.opened.session->complete());
   Values after;
-  const float *parameters = program.flat(TensorClass::parameter);
-  for (int t = 0; t < table.tensor_count; ++t) {
-    const PenstockTensorInfo &info = table.tensors[t];
-    if (info.tensor_class == PENSTOCK_PARAMETER || info.tensor_class == PENSTOCK_MODEL_STATE) {
-      after[info.name].assign(parameters + info.offset, parameters + info.offset + info.elements);
-    }
+  PENSTOCK_ASSIGN(const HostTensors parameters, model.fetch(TensorClass::parameter));
+  for (const TensorView &view : parameters.views()) {
+    after[view.name].assign(view.data, view.data + view.elements);
   }
-  after["loss"] = {loss};
+  after["loss"] = {rates.empty() ? 0 : outputs.values(0)[0]};
   return after;
 }
 
 Result<Values> runEntry(const std::string &library, const Globals &globals, const Batch &batch, int threads, const std::string &entry) {
   PENSTOCK_ASSIGN(const Loaded loaded, load(library, globals, batch, threads));
-  Program &program = *loaded.program;
-  const PenstockProgram &table = program.table();
-  AbiBatch abi(batch, table);
-  const int index = program.entry(entry);
+  Model &model = *loaded.opened.model;
+  AbiBatch abi(batch, model.table());
+  const int index = model.entry(entry);
   if (index < 0) {
     return internalError("the program has no entry `" + entry + "`");
   }
-  PENSTOCK_TRY(program.pack());
-  Values values;
-  std::vector<void *> outputs;
-  for (int o = 0; o < table.entries[index].output_count; ++o) {
-    const PenstockOutputInfo &info = table.entries[index].outputs[o];
-    std::vector<float> &value = values[info.name];
-    value.resize(static_cast<std::size_t>(penstock_rows_of(info.type, &abi.batch) * info.type->width));
-    outputs.push_back(value.data());
-  }
-  Program::Step step;
+  PENSTOCK_TRY(model.pack(*loaded.pool));
+  OutputBuffers outputs;
+  Session::Step step;
   step.batch = &abi.batch;
-  step.outputs = outputs.data();
   step.seed = 1;
-  PENSTOCK_TRY(program.run(index, step));
+  PENSTOCK_TRY(loaded.opened.session->run(index, step, &outputs));
+  Values values;
+  for (int o = 0; o < model.table().entries[index].output_count; ++o) {
+    const PenstockOutputInfo &info = model.table().entries[index].outputs[o];
+    values[info.name].assign(outputs.values(o), outputs.values(o) + penstock_rows_of(info.type, &abi.batch) * info.type->width);
+  }
   return values;
 }
 

@@ -4,7 +4,7 @@
 #include "tests/conformance/records.h"
 
 #include "runtime/base/status.h"
-#include "runtime/exec/program.h"
+#include "tests/conformance/opened_model.h"
 
 #include <map>
 #include <memory>

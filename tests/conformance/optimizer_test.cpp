@@ -4,8 +4,8 @@
 #include "compiler/dialect/Nn/Nn.h"
 #include "compiler/emit/emit.h"
 #include "compiler/pipeline/pipeline.h"
-#include "runtime/exec/program.h"
 #include "runtime/kernels/kernel_table.h"
+#include "tests/conformance/opened_model.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/MLIRContext.h"
@@ -19,6 +19,7 @@
 #include <random>
 
 using namespace penstock;
+using conformance::OpenedModel;
 
 namespace {
 
@@ -135,27 +136,30 @@ struct Plan {
   std::int64_t partSize = 0; // records a part, of steps of 11; 0: the program's step is one batch
 };
 
-Result<std::unique_ptr<Program>> openProgram(const std::string &library, ThreadPool &pool) {
-  PENSTOCK_ASSIGN(std::unique_ptr<Program> program, Program::open(library, pool));
-  program->initialize(5, {});
-  return program;
+Result<OpenedModel> openModel(const std::string &library, ThreadPool &pool) {
+  PENSTOCK_ASSIGN(OpenedModel opened, conformance::openModel(library, pool));
+  PENSTOCK_TRY(opened.model->initialize(5, pool));
+  return opened;
 }
 
 /// Parameters, states and losses after the steps.
 Result<Bits> train(const Plan &plan) {
   PENSTOCK_ASSIGN(std::unique_ptr<ThreadPool> pool, ThreadPool::create(plan.threads));
-  PENSTOCK_ASSIGN(std::unique_ptr<Program> program, openProgram(plan.library, *pool));
+  PENSTOCK_ASSIGN(OpenedModel opened, openModel(plan.library, *pool));
   Bits losses;
+  OutputBuffers outputs;
   for (std::int64_t number = 0; number < plan.steps; ++number) {
     if (number == plan.resumeAt) {
-      PENSTOCK_ASSIGN(std::unique_ptr<Program> next, openProgram(plan.library, *pool));
-      PENSTOCK_TRY(program->settle());
+      PENSTOCK_ASSIGN(OpenedModel next, openModel(plan.library, *pool));
+      PENSTOCK_TRY(opened.session->complete());
       for (TensorClass which : {TensorClass::parameter, TensorClass::state}) {
-        std::memcpy(next->flat(which), program->flat(which), program->flatElements(which) * sizeof(float));
+        PENSTOCK_ASSIGN(const HostTensors tensors, opened.model->fetch(which));
+        PENSTOCK_TRY(next.model->store(tensors));
       }
-      program = std::move(next);
+      opened = std::move(next);
     }
-    Program::Step step;
+    const Model &model = *opened.model;
+    Session::Step step;
     step.seed = 3;
     step.number = static_cast<std::uint64_t>(number);
     step.learningRate = rateOf(number, plan.steps);
@@ -165,37 +169,31 @@ Result<Bits> train(const Plan &plan) {
     const std::int64_t size = plan.partSize > 0 ? plan.partSize : records;
     for (std::int64_t first = 0; first < records; first += size) {
       const Records part(number, first, std::min(first + size, records));
-      float partLoss = 0;
-      void *outputs[] = {&partLoss};
       step.batch = &part.batch;
-      step.outputs = outputs;
       step.part = static_cast<std::int32_t>(first / size);
-      step.weights = &weight;
-      PENSTOCK_TRY(program->run(program->entry(plan.partSize > 0 ? "gradient" : "train_step"), step));
-      loss += static_cast<double>(partLoss);
+      step.weights = {&weight, 1};
+      PENSTOCK_TRY(opened.session->run(model.entry(plan.partSize > 0 ? "gradient" : "train_step"), step, &outputs));
+      loss += static_cast<double>(outputs.values(0)[0]);
     }
     if (plan.partSize > 0) {
       step.batch = nullptr;
-      step.outputs = nullptr;
-      PENSTOCK_TRY(program->run(program->entry("apply"), step));
+      PENSTOCK_TRY(opened.session->run(model.entry("apply"), step));
     }
     losses.push_back(static_cast<float>(loss));
     if (plan.evaluateEach > 0 && number % plan.evaluateEach == 0) {
       const Records all(777, 0, 64);
-      std::vector<float> answers(64 * 3);
-      float items = 0, weights = 0;
-      void *outputs[] = {&items, &weights, answers.data()};
-      Program::Step look;
+      OutputBuffers answers;
+      Session::Step look;
       look.batch = &all.batch;
-      look.outputs = outputs;
-      PENSTOCK_TRY(program->pack());
-      PENSTOCK_TRY(program->run(program->entry("evaluate"), look));
+      PENSTOCK_TRY(opened.session->complete());
+      PENSTOCK_TRY(opened.session->run(model.entry("evaluate"), look, &answers));
     }
   }
-  PENSTOCK_TRY(program->settle());
+  PENSTOCK_TRY(opened.session->complete());
   Bits all = losses;
   for (TensorClass which : {TensorClass::parameter, TensorClass::state}) {
-    all.insert(all.end(), program->flat(which), program->flat(which) + program->flatElements(which));
+    PENSTOCK_ASSIGN(const HostTensors tensors, opened.model->fetch(which));
+    all.insert(all.end(), tensors.data(), tensors.data() + tensors.elements());
   }
   return all;
 }
@@ -223,14 +221,14 @@ TEST_P(Deferred, EqualsUpdatesOfTheWholeTableBitForBit) {
   ASSERT_TRUE(deferred.ok()) << deferred.status().message();
   {
     auto pool = ThreadPool::create(1);
-    auto one = Program::open(*whole, **pool), other = Program::open(*deferred, **pool);
+    const auto one = conformance::openModel(*whole, **pool), other = conformance::openModel(*deferred, **pool);
     ASSERT_TRUE(one.ok() && other.ok());
-    EXPECT_EQ((*one)->table().deferred_bytes, 0);
-    EXPECT_GT((*other)->table().deferred_bytes, 0);
+    EXPECT_EQ(one->model->table().deferred_bytes, 0);
+    EXPECT_GT(other->model->table().deferred_bytes, 0);
     // No gradient of the size of a table.
-    const auto arena = [](const Program &program) { return program.table().entries[program.entry("train_step")].arena.constant; };
-    EXPECT_GT(arena(**one), (1031 * 67 + 1777 * 41) * 4);
-    EXPECT_LT(arena(**other), 1031 * 67 * 4);
+    const auto arena = [](const Model &model) { return model.table().entries[model.entry("train_step")].arena.constant; };
+    EXPECT_GT(arena(*one->model), (1031 * 67 + 1777 * 41) * 4);
+    EXPECT_LT(arena(*other->model), 1031 * 67 * 4);
   }
   const Result<Bits> expected = train({*whole});
   ASSERT_TRUE(expected.ok()) << expected.status().message();
@@ -261,9 +259,9 @@ TEST(DeferredRows, SettleWhenTheirHistoryIsFull) {
   const Result<std::string> deferred = compileModule(moduleText(text, ""), "full_deferred");
   ASSERT_TRUE(whole.ok() && deferred.ok());
   auto pool = ThreadPool::create(1);
-  auto program = Program::open(*deferred, **pool);
-  ASSERT_TRUE(program.ok());
-  const std::int64_t steps = (*program)->table().deferred_steps + 3;
+  const auto opened = conformance::openModel(*deferred, **pool);
+  ASSERT_TRUE(opened.ok());
+  const std::int64_t steps = opened->model->table().deferred_steps + 3;
   const Result<Bits> expected = train({*whole, 2, steps}), found = train({*deferred, 2, steps});
   ASSERT_TRUE(expected.ok() && found.ok());
   EXPECT_EQ(differing(*found, *expected), 0);
@@ -274,27 +272,28 @@ TEST(Groups, FrozenStayAndRatesMultiply) {
   const Result<std::string> library = compileModule(moduleText("kind = \"sgd\"", ""), "groups");
   ASSERT_TRUE(library.ok()) << library.status().message();
   auto pool = ThreadPool::create(2);
-  auto program = openProgram(*library, **pool);
-  ASSERT_TRUE(program.ok());
+  const auto opened = openModel(*library, **pool);
+  ASSERT_TRUE(opened.ok());
   std::map<std::string, Bits> before, after;
-  for (const TensorView &view : (*program)->tensors(TensorClass::parameter)) {
-    before[view.name].assign(view.data, view.data + view.elements);
-  }
+  const auto take = [&](std::map<std::string, Bits> &to) {
+    const auto parameters = opened->model->fetch(TensorClass::parameter);
+    ASSERT_TRUE(parameters.ok());
+    for (const TensorView &view : parameters->views()) {
+      to[view.name].assign(view.data, view.data + view.elements);
+    }
+  };
+  take(before);
   const Records records(0, 0, 11);
-  float loss = 0;
-  void *outputs[] = {&loss};
+  OutputBuffers outputs;
   const auto run = [&](float rate) {
-    Program::Step step;
+    Session::Step step;
     step.batch = &records.batch;
-    step.outputs = outputs;
     step.seed = 3;
     step.learningRate = rate;
-    (*program)->initialize(5, {});
-    ASSERT_TRUE((*program)->run((*program)->entry("train_step"), step).ok());
-    ASSERT_TRUE((*program)->settle().ok());
-    for (const TensorView &view : (*program)->tensors(TensorClass::parameter)) {
-      after[view.name].assign(view.data, view.data + view.elements);
-    }
+    ASSERT_TRUE(opened->model->initialize(5, **pool).ok());
+    ASSERT_TRUE(opened->session->run(opened->model->entry("train_step"), step, &outputs).ok());
+    ASSERT_TRUE(opened->session->complete().ok());
+    take(after);
   };
   run(1);
   EXPECT_EQ(after["fixed"], before["fixed"]);
@@ -377,11 +376,13 @@ TEST(States, AreReadBeforeTheyAreWritten) {
   const Result<std::string> library = compileModule(statesText, "states");
   ASSERT_TRUE(library.ok()) << library.status().message();
   auto pool = ThreadPool::create(2);
-  auto opened = openProgram(*library, **pool);
+  auto opened = openModel(*library, **pool);
   ASSERT_TRUE(opened.ok()) << opened.status().message();
-  Program &program = **opened;
+  const Model &model = *opened->model;
   const auto find = [&](TensorClass which, const std::string &name) {
-    for (const TensorView &view : program.tensors(which)) {
+    EXPECT_TRUE(opened->session->complete().ok());
+    const auto tensors = model.fetch(which);
+    for (const TensorView &view : tensors->views()) {
       if (view.name == name) {
         return Bits(view.data, view.data + view.elements);
       }
@@ -391,24 +392,23 @@ TEST(States, AreReadBeforeTheyAreWritten) {
   };
   EXPECT_EQ(find(TensorClass::fitted, "scale"), Bits(3, 2.0f));
   EXPECT_EQ(find(TensorClass::state, "count"), Bits(1, 5.0f));
-  EXPECT_EQ(program.tensors(TensorClass::state).size(), 3u); // two moments of the weight
+  EXPECT_EQ(model.fetch(TensorClass::state)->views().size(), 3u); // two moments of the weight
   const Records records(0, 0, 11);
   // The answers, and behind them the loss of a step.
   const auto run = [&](const char *name) {
-    const int entry = program.entry(name);
-    const PenstockEntry &table = program.table().entries[entry];
-    Bits answers(11 * 3 + 1), others(11);
-    std::vector<void *> outputs(static_cast<std::size_t>(table.output_count), others.data());
-    if (const int loss = Program::output(table, "loss"); loss >= 0) {
-      outputs[static_cast<std::size_t>(loss)] = &answers.back();
-    }
-    if (const int answer = Program::output(table, "answer"); answer >= 0) {
-      outputs[static_cast<std::size_t>(answer)] = answers.data();
-    }
-    Program::Step step;
+    const int entry = model.entry(name);
+    const PenstockEntry &table = model.table().entries[entry];
+    Bits answers(11 * 3 + 1);
+    OutputBuffers outputs;
+    Session::Step step;
     step.batch = &records.batch;
-    step.outputs = outputs.data();
-    EXPECT_TRUE(program.run(entry, step).ok());
+    EXPECT_TRUE(opened->session->run(entry, step, &outputs).ok());
+    if (const int loss = Model::output(table, "loss"); loss >= 0) {
+      answers.back() = outputs.values(loss)[0];
+    }
+    if (const int answer = Model::output(table, "answer"); answer >= 0) {
+      std::copy_n(outputs.values(answer), 33, answers.begin());
+    }
     return answers;
   };
   const Bits first = run("evaluate"); // the mean is zero

@@ -282,31 +282,6 @@ typedef struct PenstockProgram {
 
 typedef const PenstockProgram *(*PenstockProgramFunction)(void);
 
-/* ---- a device, as the host gives it ------------------------------------------------------------------------------ */
-
-/* Stands for all work that was submitted to its stream before. Tickets of one stream are done in their order; 0 is always done. */
-typedef uint64_t PenstockTicket;
-
-/* Functions return 0, or another number after writing a sentence into `message`. What is enqueued runs in the order of its stream.
- * The CPU is done when `submit` returns. */
-typedef struct PenstockDevice {
-  uint32_t struct_size;
-  const char *name; /* "cpu", "cuda", "test" */
-  void *context;
-  int32_t (*allocate)(void *context, int64_t bytes, void **memory, char message[256]); /* aligned to 256 bytes, zero */
-  void (*release)(void *context, void *memory);
-  int32_t (*open_stream)(void *context, void **stream, char message[256]);
-  void (*close_stream)(void *context, void *stream);
-  /* Enqueued copies between the host's memory and the device's. `from` of copy_in may be written again when a later ticket is done. */
-  int32_t (*copy_in)(void *context, void *stream, void *to, const void *from, int64_t bytes, char message[256]);
-  int32_t (*copy_out)(void *context, void *stream, void *to, const void *from, int64_t bytes, char message[256]);
-  /* Enqueues an entry. `call`, its capacity and its batch's counts are read before it returns. */
-  int32_t (*submit)(void *context, const PenstockEntry *entry, const PenstockCall *call, PenstockTicket *ticket, char message[256]);
-  /* 1 in `done` where the ticket's work is. A failure of the work is told here and by `wait`, once. */
-  int32_t (*poll)(void *context, PenstockTicket ticket, int32_t *done, char message[256]);
-  int32_t (*wait)(void *context, PenstockTicket ticket, char message[256]);
-} PenstockDevice;
-
 #ifdef __cplusplus
 }
 #endif

@@ -3,7 +3,7 @@
 #include "compiler/frontend/frontend.h"
 #include "runtime/data/dataset.h"
 #include "runtime/exec/pretrained.h"
-#include "runtime/exec/program.h"
+#include "runtime/exec/session.h"
 #include "runtime/plugin/plugin_host.h"
 #include "tools/penstock/compile_pipeline.h"
 
@@ -124,9 +124,12 @@ protected:
     auto made = ThreadPool::create(threads);
     ASSERT_TRUE(made.ok());
     pool = std::move(*made);
-    auto opened = Program::open(*library, *pool);
+    auto opened = Model::open(*library, hostDevice());
     ASSERT_TRUE(opened.ok()) << opened.status().message();
-    program = std::move(*opened);
+    model = std::move(*opened);
+    auto training = TrainingSession::open(model, *pool);
+    ASSERT_TRUE(training.ok()) << training.status().message();
+    session = std::move(*training);
     sources.clear();
     for (const frontend::GraphNode &node : completion.pipeline.model.nodes) {
       for (const frontend::Weight &weight : node.weights) {
@@ -136,8 +139,8 @@ protected:
         }
       }
     }
-    program->initialize(1);
-    const Status loaded = loadPretrained(*program, *pool, sources);
+    ASSERT_TRUE(model->initialize(1, *pool).ok());
+    const Status loaded = loadPretrained(*model, *pool, sources);
     ASSERT_TRUE(loaded.ok()) << loaded.message();
   }
 
@@ -153,11 +156,13 @@ protected:
                 threads));
     sources.push_back({"answer.classify_0.weight", "", {"classifier.weight"}, true, 0});
     sources.push_back({"answer.classify_0.bias", "", {"classifier.bias"}, false, 0});
-    for (const TensorView &view : program->tensors(TensorClass::parameter)) {
+    const auto parameters = model->fetch(TensorClass::parameter);
+    ASSERT_TRUE(parameters.ok());
+    float *flat = parameters->data();
+    for (const TensorView &view : parameters->views()) {
       shapes[view.name] = view.shape;
-      places[view.name] = view.data - program->flat(TensorClass::parameter);
+      places[view.name] = view.data - flat;
     }
-    float *flat = program->flat(TensorClass::parameter);
     const std::int64_t width = shapes.at("answer.classify_0.weight")[0];
     const std::vector<double> head = values("classifier.weight"), bias = values("classifier.bias");
     ASSERT_EQ(head.size(), static_cast<std::size_t>(2 * width));
@@ -167,6 +172,7 @@ protected:
       }
       flat[places["answer.classify_0.bias"] + c] = static_cast<float>(bias[static_cast<std::size_t>(c)]);
     }
+    ASSERT_TRUE(model->store(*parameters).ok());
   }
 
   std::vector<double> values(const std::string &name) const {
@@ -242,15 +248,13 @@ protected:
   }
 
   Result<float> step(TestBatch &batch, std::int64_t number, float rate) {
-    float loss = 0;
-    void *outputs[] = {&loss};
-    Program::Step call;
+    OutputBuffers outputs;
+    Session::Step call;
     call.batch = &batch.batch;
-    call.outputs = outputs;
     call.number = static_cast<std::uint64_t>(number);
     call.learningRate = rate;
-    PENSTOCK_TRY(program->run(program->entry("train_step"), call));
-    return loss;
+    PENSTOCK_TRY(session->run(model->entry("train_step"), call, &outputs));
+    return outputs.values(0)[0];
   }
 
   std::shared_ptr<const SafetensorsFile> golden;
@@ -259,7 +263,8 @@ protected:
   std::string factsText;
   std::shared_ptr<PluginHost> host;
   std::unique_ptr<ThreadPool> pool;
-  std::unique_ptr<Program> program;
+  std::shared_ptr<Model> model;
+  std::unique_ptr<TrainingSession> session;
   std::vector<PretrainedSpec> sources;
   std::map<std::string, std::vector<std::int64_t>> shapes;
   std::map<std::string, std::ptrdiff_t> places;
@@ -303,23 +308,21 @@ TEST_F(GoldenBert, LastHiddenStatesAreThoseOfFloat64) {
                                   "  answer = tokens |> body |> rows(tag) }\n"
                                   "train { optimizer: adamw(lr: 1e-4) }",
                                   2));
-  const int predict = program->entry("predict");
+  const int predict = model->entry("predict");
   ASSERT_GE(predict, 0);
-  const PenstockEntry &entry = program->table().entries[predict];
+  const PenstockEntry &entry = model->table().entries[predict];
   ASSERT_EQ(entry.output_count, 1);
   ASSERT_EQ(entry.outputs[0].type->rows, PENSTOCK_ROWS_AXIS);
   const auto width = static_cast<std::size_t>(entry.outputs[0].type->width);
-  ASSERT_TRUE(program->pack().ok());
+  ASSERT_TRUE(model->pack(*pool).ok());
   const auto hiddenOf = [&](const std::vector<Ids> &texts) {
     TestBatch batch(texts, {});
-    std::vector<float> rows(batch.ids.size() * width);
-    void *outputs[] = {rows.data()};
-    Program::Step call;
+    OutputBuffers outputs;
+    Session::Step call;
     call.batch = &batch.batch;
-    call.outputs = outputs;
-    const Status ran = program->run(predict, call);
+    const Status ran = session->run(predict, call, &outputs);
     EXPECT_TRUE(ran.ok()) << ran.message();
-    return rows;
+    return std::vector<float>(outputs.values(0), outputs.values(0) + batch.ids.size() * width);
   };
   std::vector<Ids> texts;
   std::vector<double> theirs;
@@ -371,7 +374,10 @@ TEST_F(GoldenBert, GradientsAreThoseOfFloat64) {
   }
   all = std::sqrt(all);
   int checked = 0;
-  const float *gradients = program->flat(TensorClass::state);
+  ASSERT_TRUE(session->complete().ok());
+  const auto moments = model->fetch(TensorClass::state);
+  ASSERT_TRUE(moments.ok());
+  const float *gradients = moments->data();
   for (const PretrainedSpec &weight : sources) {
     for (std::size_t i = 0; i < weight.tensors.size(); ++i) {
       std::string name = weight.tensors[i].rfind("classifier", 0) == 0 ? "grad." + weight.tensors[i]

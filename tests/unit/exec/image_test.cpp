@@ -1,6 +1,6 @@
 // Compiled programs that are damaged, with a seal that vouches for the damage all the same.
 #include "runtime/base/program_seal.h"
-#include "runtime/exec/program.h"
+#include "runtime/exec/model.h"
 #include "runtime/exec/program_image.h"
 #include "tests/unit/exec/scratch.h"
 
@@ -32,7 +32,7 @@ protected:
     ProgramFile file;
     file.path = "program.so";
     file.bytes = changed + std::string(bytesOf(sealOf(changed, 0)));
-    return Program::open(file, *pool).status();
+    return Model::open(file, hostDevice()).status();
   }
   ProgramFile whole;
   std::string library;
@@ -40,7 +40,7 @@ protected:
 };
 
 TEST_F(Image, OpensTwiceAtOnce) {
-  const auto first = Program::open(whole, *pool), second = Program::open(whole, *pool);
+  const auto first = Model::open(whole, hostDevice()), second = Model::open(whole, hostDevice());
   ASSERT_TRUE(first.ok() && second.ok()) << first.status().message() << second.status().message();
   EXPECT_NE(&(*first)->table(), &(*second)->table());
   EXPECT_STREQ((*second)->table().tensors[0].name, "answer.linear_0.weight");
@@ -50,7 +50,7 @@ TEST_F(Image, ForgetsTheKeyOfTheCache) {
   ProgramFile keyed = whole;
   keyed.bytes = library + std::string(bytesOf(sealOf(library, 77)));
   EXPECT_NE(keyed.hash(), whole.hash());
-  EXPECT_TRUE(Program::open(keyed, *pool).ok());
+  EXPECT_TRUE(Model::open(keyed, hostDevice()).ok());
   ASSERT_TRUE(keyed.forgetKey().ok());
   EXPECT_EQ(keyed.hash(), whole.hash());
   keyed.bytes.pop_back();
@@ -78,7 +78,7 @@ TEST_F(Image, TheSealTellsEveryChange) {
     default:
       changed.bytes.replace(at, 64, 64, '\x5a');
     }
-    EXPECT_EQ(Program::open(changed, *pool).status().code(), ErrorCode::environment) << i;
+    EXPECT_EQ(Model::open(changed, hostDevice()).status().code(), ErrorCode::environment) << i;
   }
 }
 

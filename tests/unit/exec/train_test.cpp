@@ -2,7 +2,7 @@
 #include "runtime/base/temporary_name.h"
 #include "runtime/exec/checkpoint.h"
 #include "runtime/exec/interrupt.h"
-#include "runtime/exec/program.h"
+#include "runtime/exec/model.h"
 #include "runtime/exec/trainer.h"
 #include "tests/unit/exec/fakes.h"
 #include "tests/unit/exec/scratch.h"
@@ -356,9 +356,7 @@ TEST_F(Training, RefusesProgramsThatItCannotRun) {
                                    {"exec_fixture_level.so", "avx9999"},
                                    {"exec_count_calls.so", "the seal at its end"},
                                    {"none.so", "is not there"}}) {
-    const Result<std::unique_ptr<ThreadPool>> pool = ThreadPool::create(1);
-    ASSERT_TRUE(pool.ok());
-    const Status status = Program::open(built(file), **pool).status();
+    const Status status = Model::open(built(file), hostDevice()).status();
     EXPECT_FALSE(status.ok()) << file;
     EXPECT_NE(status.message().find(part), std::string::npos) << status.message();
   }

@@ -1,0 +1,116 @@
+// Where tensors lie and entries run: the CPU with the host's memory, or a device of its own. See docs/design/device.md.
+#pragma once
+
+#include "runtime/abi/program_abi.h"
+#include "runtime/base/status.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+namespace penstock {
+
+/// Sees every step of an entry that runs on the CPU.
+class StepObserver {
+public:
+  virtual ~StepObserver() = default;
+  /// Step `index` of the entry ran on this batch from `begin` to `end`, nanoseconds of the monotonic clock.
+  virtual void ran(const PenstockEntry &entry, int index, const PenstockBatch *batch, std::int64_t begin, std::int64_t end) = 0;
+};
+
+/// One call of an entry. What it points to stays as it is until the call is done.
+struct Launch {
+  const PenstockEntry *entry = nullptr;
+  PenstockCall call{};
+  StepObserver *observer = nullptr;
+};
+
+/// Stands for all work that was enqueued on its stream before. Tickets of one stream are done in their order; 0 is always done.
+using Ticket = std::uint64_t;
+
+/// Work in order. Used by one thread at a time.
+class Stream {
+public:
+  /// Waits for what was enqueued.
+  virtual ~Stream() = default;
+  /// Copies between the host's memory and the device's. The host's side stays as it is until the copy is done.
+  virtual Status copyIn(void *to, const void *from, std::size_t bytes) = 0;
+  virtual Status copyOut(void *to, const void *from, std::size_t bytes) = 0;
+  virtual Status launch(const Launch &launch) = 0;
+  virtual Ticket ticket() = 0;
+  virtual bool done(Ticket ticket) = 0;
+  virtual Status wait(Ticket ticket) = 0;
+};
+
+class Device {
+public:
+  virtual ~Device() = default;
+  virtual std::string_view name() const = 0;
+  /// Its memory is the host's, which reads and writes it at any time; what is enqueued is done at once.
+  virtual bool isHost() const = 0;
+  /// Memory aligned to 4096 bytes, at least one byte of it. What is never used costs address space alone. `zeros`: all zeros; else nobody
+  /// may read it before it is written. `what` names it in the error.
+  virtual Result<void *> allocate(std::size_t &bytes, const char *what, bool zeros) = 0;
+  virtual void release(void *memory, std::size_t bytes) = 0;
+  virtual Result<std::unique_ptr<Stream>> openStream() = 0;
+};
+
+/// The CPU.
+Device &hostDevice();
+/// What programs for the CPU run on: the CPU, or, where PENSTOCK_TEST_DEVICE is set, the test device: it computes on the CPU, but no one
+/// can read its memory outside of a launch, copies are counted, and what is enqueued is done late. Where PENSTOCK_TEST_DEVICE names a file,
+/// a line with the counts is added to it at the end of the process.
+Result<Device *> cpuDevice();
+
+/// Memory of a device, which outlives it.
+class DeviceMemory {
+public:
+  DeviceMemory() = default;
+  ~DeviceMemory() { release(); }
+  DeviceMemory(const DeviceMemory &) = delete;
+  DeviceMemory &operator=(const DeviceMemory &) = delete;
+  DeviceMemory(DeviceMemory &&other) noexcept : device(other.device), memory(other.memory), bytes(other.bytes) {
+    other.memory = nullptr, other.bytes = 0;
+  }
+  DeviceMemory &operator=(DeviceMemory &&other) noexcept {
+    if (this != &other) {
+      release();
+      device = other.device, memory = other.memory, bytes = other.bytes;
+      other.memory = nullptr, other.bytes = 0;
+    }
+    return *this;
+  }
+
+  static Result<DeviceMemory> allocate(Device &device, std::size_t bytes, const char *what) { return take(device, bytes, what, false); }
+  static Result<DeviceMemory> zeros(Device &device, std::size_t bytes, const char *what) { return take(device, bytes, what, true); }
+
+  void *data() const { return memory; }
+  char *chars() const { return static_cast<char *>(memory); }
+  float *floats() const { return static_cast<float *>(memory); }
+  std::size_t size() const { return bytes; }
+
+private:
+  static Result<DeviceMemory> take(Device &device, std::size_t bytes, const char *what, bool zeros) {
+    DeviceMemory taken;
+    PENSTOCK_ASSIGN(taken.memory, device.allocate(bytes, what, zeros));
+    taken.device = &device;
+    taken.bytes = bytes;
+    return taken;
+  }
+  void release() {
+    if (memory != nullptr) {
+      device->release(memory, bytes);
+      memory = nullptr, bytes = 0;
+    }
+  }
+
+  Device *device = nullptr;
+  void *memory = nullptr;
+  std::size_t bytes = 0;
+};
+
+/// Runs a launch on the calling thread and the pool of its call.
+void runLaunch(const Launch &launch);
+
+} // namespace penstock
