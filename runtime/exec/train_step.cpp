@@ -109,6 +109,7 @@ Status TrainStep::submit(std::int64_t number, std::span<const Batch *const> part
     }
     if (inParts) {
       step.batch = nullptr;
+      step.weights = {};
       PENSTOCK_ASSIGN(pending.ticket, session.submit(mover.apply, step));
     }
   }

@@ -51,10 +51,11 @@ function(penstock_test name)
     ENVIRONMENT "PENSTOCK_BUILD=${CMAKE_BINARY_DIR};PENSTOCK_SOURCE=${CMAKE_SOURCE_DIR}")
 endfunction()
 
-# penstock_command_test(NAME script.py [PARTS A B ...] [ARGUMENTS ...] [TIMEOUT seconds] [LABELS slow]): a Python test of the command, or
-# one for each part, NAME.part; it needs the compiler to train.
+# penstock_command_test(NAME script.py [PARTS A B ...] [DEVICE A ...] [ARGUMENTS ...] [TIMEOUT seconds] [LABELS slow]): a Python test of
+# the command, or one for each part, NAME.part; it needs the compiler to train. The parts behind DEVICE (ALL: all) run on the test device as
+# well, as device.NAME.part (docs/design/device.md).
 function(penstock_command_test name script)
-  cmake_parse_arguments(ARG "" "TIMEOUT" "PARTS;ARGUMENTS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "" "TIMEOUT" "PARTS;ARGUMENTS;LABELS;DEVICE" ${ARGN})
   if(NOT PENSTOCK_COMPILER OR NOT TARGET penstock)
     return()
   endif()
@@ -71,5 +72,10 @@ function(penstock_command_test name script)
     add_test(NAME ${test}
              COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/${script} ${CMAKE_BINARY_DIR} ${CMAKE_SOURCE_DIR} ${part} ${ARG_ARGUMENTS})
     set_tests_properties(${test} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+    if("${ARG_DEVICE}" STREQUAL "ALL" OR (part AND "${part}" IN_LIST ARG_DEVICE))
+      add_test(NAME device.${test}
+               COMMAND Python3::Interpreter ${CMAKE_CURRENT_SOURCE_DIR}/${script} ${CMAKE_BINARY_DIR} ${CMAKE_SOURCE_DIR} ${part} ${ARG_ARGUMENTS})
+      set_tests_properties(device.${test} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}" ENVIRONMENT PENSTOCK_TEST_DEVICE=1)
+    endif()
   endforeach()
 endfunction()
