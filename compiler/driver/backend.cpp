@@ -9,6 +9,7 @@
 #include "compiler/emit/emit.h"
 #include "compiler/emit/reasons.h"
 #include "compiler/pipeline/pipeline.h"
+#include "runtime/base/kernel_choices.h"
 
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/Diagnostics.h"
@@ -62,6 +63,27 @@ void print(ModuleOp module, std::string &text) {
   stream << "\n";
 }
 
+/// The rows of the level that name others than our own kernels.
+ArrayAttr choicesOf(const BackendRequest &request, MLIRContext &context) {
+  const TargetSpec &target = request.pipeline->target;
+  std::vector<KernelChoice> rows;
+  if (target.kernels == "auto") {
+    rows.assign(kernelChoices().begin(), kernelChoices().end());
+  } else if (target.kernels == "onednn") {
+    rows = oneDnnChoices();
+  }
+  for (const std::string &text : target.tuned) {
+    rows.push_back(kernelChoiceOf(text).value_or(KernelChoice()));
+  }
+  SmallVector<Attribute> texts;
+  for (const KernelChoice &row : rows) {
+    if (row.level == request.level && row.implementation != ownKernels) {
+      texts.push_back(StringAttr::get(&context, row.text()));
+    }
+  }
+  return ArrayAttr::get(&context, texts);
+}
+
 Status compile(const BackendRequest &request, std::string &text) {
   using Clock = std::chrono::steady_clock;
   auto last = Clock::now();
@@ -102,6 +124,9 @@ Status compile(const BackendRequest &request, std::string &text) {
 
   module->setAttr("penstock.level", StringAttr::get(module.getContext(), request.level));
   module->setAttr("penstock.precision", StringAttr::get(module.getContext(), request.pipeline->target.precision));
+  if (const ArrayAttr choices = choicesOf(request, *module.getContext()); !choices.empty()) {
+    module->setAttr("penstock.kernels", choices);
+  }
   ProgramTable table;
   bool printed = false;
   const StageObserver observe = [&](StringRef stage, ModuleOp current) {

@@ -209,9 +209,10 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
   }
   for (const ProgramTable::Dispatch &dispatch : table.dispatches) {
     using S = PenstockDispatch;
-    dispatches.push_back(
-        t.record("PenstockDispatch", sizeof(S), {offsetof(S, kernel), offsetof(S, attribute_count), offsetof(S, attributes)},
-                 {t.text(dispatch.kernel), t.i32(static_cast<std::int64_t>(dispatch.attributes.size())), t.numbers(dispatch.attributes)}));
+    dispatches.push_back(t.record("PenstockDispatch", sizeof(S),
+                                  {offsetof(S, kernel), offsetof(S, implementation), offsetof(S, attribute_count), offsetof(S, attributes)},
+                                  {t.text(dispatch.kernel), t.text(dispatch.implementation),
+                                   t.i32(static_cast<std::int64_t>(dispatch.attributes.size())), t.numbers(dispatch.attributes)}));
   }
   for (const ProgramTable::Entry &entry : table.entries) {
     // The numbers of all steps stand in one array.

@@ -67,7 +67,7 @@ struct ProgramTable {
     std::vector<Output> outputs;
   };
   struct Dispatch {
-    std::string kernel;
+    std::string kernel, implementation;
     std::vector<std::int64_t> attributes;
   };
   std::string level;

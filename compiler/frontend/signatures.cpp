@@ -170,7 +170,7 @@ const std::vector<std::string> &settingsOf(const std::string &block) {
     }
     return names;
   }();
-  static const std::vector<std::string> target = {"device", "level", "precision", "threads"};
+  static const std::vector<std::string> target = {"device", "level", "precision", "kernels", "threads"};
   static const std::vector<std::string> data = {"source"};
   static const std::vector<std::string> evaluate = {"train", "dev", "test", "confidence"};
   static const std::vector<std::string> none;

@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-#define PENSTOCK_PROGRAM_ABI_MAJOR 4
+#define PENSTOCK_PROGRAM_ABI_MAJOR 5
 #define PENSTOCK_PROGRAM_ABI_MINOR 0
 
 /* One axis of a batch. `offsets` has one entry more than the axis's parent has rows, offsets[0] == 0: row p of the parent owns rows
@@ -172,10 +172,11 @@ typedef struct PenstockStep {
   const PenstockStepWork *work; /* NULL where the program was not compiled for a profile */
 } PenstockStep;
 
-/* A kernel to make once at load (`kernel.dispatch`): its name and numbers. The host answers with a handle of its own that
- * holds what the implementation wants to keep: the chosen code, primitives, packed weights. */
+/* A kernel to make once at load (`kernel.dispatch`): its name, who computes it and its numbers. The host answers with a handle of its own
+ * that holds what the implementation wants to keep: code, primitives, packed weights. */
 typedef struct PenstockDispatch {
   const char *kernel;
+  const char *implementation; /* "packed", "onednn": chosen where the program was compiled */
   int32_t attribute_count;
   const int64_t *attributes;
 } PenstockDispatch;

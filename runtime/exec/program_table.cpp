@@ -148,7 +148,8 @@ private:
     }
     for (int i = 0; i < program.dispatch_count; ++i) {
       const PenstockDispatch &dispatch = program.dispatches[i];
-      if (!image.holdsText(dispatch.kernel) || !image.holds(dispatch.attributes, dispatch.attribute_count)) {
+      if (!image.holdsText(dispatch.kernel) || !image.holdsText(dispatch.implementation) ||
+          !image.holds(dispatch.attributes, dispatch.attribute_count)) {
         return "a kernel has no sound name or numbers";
       }
     }

@@ -1,8 +1,8 @@
 #include "runtime/kernels/kernel_table.h"
 
 #include "runtime/base/checked.h"
+#include "runtime/base/kernel_choices.h"
 #include "runtime/kernels/handles.h"
-#include "runtime/kernels/kernel_choices.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/onednn/onednn_matmul.h"
 
@@ -62,6 +62,11 @@ const Implementation *findImplementation(std::string_view kind, std::string_view
     }
   }
   return nullptr;
+}
+
+/// Who computes it, as the program says.
+std::string_view implementationOf(const PenstockDispatch &dispatch) {
+  return dispatch.implementation == nullptr || *dispatch.implementation == '\0' ? ownKernels : dispatch.implementation;
 }
 
 bool isImplementation(std::string_view name) {
@@ -149,13 +154,18 @@ std::string chosenKernels() {
 
 std::string kernelsOf(const PenstockProgram &program, Level level) {
   const std::string asked = chosenKernels();
+  // The order of a library's sums is its version's.
+  const auto shown = [](std::string_view name) {
+    const Result<std::string> version = name == "onednn" ? oneDnnVersion() : std::string();
+    return std::string(name) + (version.ok() && !version->empty() ? " " + *version : "");
+  };
   std::string others, bf16;
   for (std::int32_t i = 0; i < program.dispatch_count; ++i) {
     const PenstockDispatch &dispatch = program.dispatches[i];
     const KernelHandleKind *kind = findKernelHandleKind(dispatch.kernel);
-    const std::string_view name = kind != nullptr && asked == "auto" ? chooseKernel(*kind, level, dispatch.attributes) : "packed";
-    const std::string other = ", " + std::string(dispatch.kernel) + " by " + std::string(name);
-    if (name != "packed" && others.find(other) == std::string::npos) {
+    const std::string_view name = asked == "auto" ? implementationOf(dispatch) : ownKernels;
+    const std::string other = ", " + std::string(dispatch.kernel) + " by " + shown(name);
+    if (name != ownKernels && others.find(other) == std::string::npos) {
       others += other;
     }
     if (kind != nullptr && precisionOf(*kind, dispatch) == 1 && asked != "emulated" && bf16.empty()) {
@@ -163,7 +173,7 @@ std::string kernelsOf(const PenstockProgram &program, Level level) {
       bf16 = by.empty() ? ", bf16 in float32" : ", bf16 by " + std::string(by);
     }
   }
-  return (asked == "auto" ? "packed" : asked) + others + bf16;
+  return shown(asked == "auto" ? ownKernels : std::string_view(asked)) + others + bf16;
 }
 
 KernelCounters kernelCounters() { return oneDnnCounters(); }
@@ -199,12 +209,16 @@ Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level le
     return invalidInput("`precision: bf16` is computed by our own kernels, and `PENSTOCK_KERNELS=onednn` asks for oneDNN's, which are "
                         "float32; unset it, or write `precision: fp32`");
   }
-  const std::string_view name = asked == "auto" ? chooseKernel(*kind, level, dispatch.attributes) : asked;
+  const std::string_view name = asked == "auto" ? implementationOf(dispatch) : asked;
   const Implementation *implementation = findImplementation(kind->name, name);
+  if (implementation == nullptr && asked == "auto") {
+    return invalidInput("the program asks for `" + std::string(kind->name) + "` by `" + std::string(name) +
+                        "`, which this version does not have; compile the pipeline again, or use the version that compiled it");
+  }
   // oneDNN has no matmul of nothing, and nobody but us has every kind.
   const bool nothing = dispatch.attributes[0] == 0 || dispatch.attributes[1] == 0;
   if (implementation == nullptr || (name == "onednn" && nothing)) {
-    implementation = findImplementation(kind->name, "packed");
+    implementation = findImplementation(kind->name, ownKernels);
   }
   PENSTOCK_ASSIGN(std::unique_ptr<KernelObject> made, implementation->make(dispatch.attributes, level));
   if (made == nullptr) {

@@ -34,16 +34,16 @@ struct KernelHandleDelete {
 };
 using KernelHandle = std::unique_ptr<void, KernelHandleDelete>;
 
-/// Which implementation to take: "" is what PENSTOCK_KERNELS says, or "auto", the table of kernel_choices.h; "reference", "packed" and
+/// Which implementation to take: "" is what PENSTOCK_KERNELS says, or "auto", that which the dispatch names; "reference", "packed" and
 /// "onednn" force one (for tests and comparisons), "emulated" too, which is "packed" but for precision bf16: AMX's bits without its
 /// instructions. Where a kind has no such implementation, ours serves.
 Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level level, std::string_view force = "");
 
 /// What `makeKernelHandle` takes where nothing is forced: PENSTOCK_KERNELS, or "auto".
 std::string chosenKernels();
-/// What computes a program then: "packed", ours, with those of its kinds that the table of choices gives to others, and with what
+/// What computes a program then: "packed", ours, with those of its kinds that the program gives to others, and with what
 /// computes its contractions of precision bf16 on this machine, where it has some, since other instructions add in another order:
-/// "packed, bf16 by amx", "packed, bf16 in float32".
+/// "packed, bf16 by amx", "packed, bf16 in float32", "packed, matmul by onednn 2.6.3".
 std::string kernelsOf(const PenstockProgram &program, Level level);
 
 /// A packed weight as it may lie in a file. `format` is the number of its layout, the same for every machine of a level: what one handle

@@ -1,7 +1,7 @@
 #include "tools/penstock-docs/kernels_page.h"
 
+#include "runtime/base/kernel_choices.h"
 #include "runtime/base/kernel_rows.h"
-#include "runtime/kernels/kernel_choices.h"
 #include "runtime/kernels/kernel_table.h"
 
 #include <fmt/format.h>
@@ -149,12 +149,11 @@ std::string kernelsPage() {
     page += "| `" + std::string(kind->name) + "` | " + fmt::format("{}", fmt::join(numbers, ", ")) + " | " +
             fmt::format("{}", fmt::join(implementations, ", ")) + " |\n";
   }
-  page += "\nWhat serves a handle where nothing is forced; `packed`, ours, where there is no row.\n\n"
+  page += "\nWhat computes a handle with `kernels: auto`; `packed`, ours, where there is no row.\n\n"
           "| handle | level | weight | implementation | measured |\n|---|---|---|---|---|\n";
   for (const KernelChoice &choice : kernelChoices()) {
-    page += "| `" + std::string(choice.kind) + "` | " + std::string(levelName(choice.level)) + " | " +
-            std::string(shapeClassName(choice.shape)) + " | `" + std::string(choice.implementation) + "` | " +
-            std::string(choice.measured) + " |\n";
+    page += "| `" + std::string(choice.kind) + "` | " + choice.level + " | " + std::string(shapeClassName(choice.shape)) + " | `" +
+            std::string(choice.implementation) + "` | " + std::string(choice.measured) + " |\n";
   }
   page +=
       "\n| kernel | scope | arguments of `penstock_KERNEL` | scratch, floats | operations | in a profile |\n|---|---|---|---|---|---|\n";

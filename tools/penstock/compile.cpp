@@ -44,13 +44,14 @@ Status compile(State &state, CommandContext &context) {
   if (!state.level.empty()) {
     state.load.settings.push_back("target.level=" + state.level);
   }
-  const LoadedPipeline loaded = loadPipeline(state.load, context);
+  LoadedPipeline loaded = loadPipeline(state.load, context);
   if (!loaded.ok) {
     return {}; // said already
   }
   if (loaded.isLibrary) {
     return invalidInput("`" + state.load.file + "` holds layers and heads but no pipeline, so there is nothing to compile");
   }
+  PENSTOCK_TRY(takeTunedKernels(loaded.pipeline));
   std::vector<std::string> folders = context.pluginFolders;
   folders.insert(folders.end(), loaded.pipeline.pluginFolders.begin(), loaded.pipeline.pluginFolders.end());
   PENSTOCK_ASSIGN(const std::shared_ptr<PluginHost> host, PluginHost::create(folders));

@@ -6,6 +6,7 @@
 #include "runtime/base/hash.h"
 #include "runtime/base/pipeline_value.h"
 #include "runtime/kernels/kernel_table.h"
+#include "runtime/kernels/kernel_tuning.h"
 #include "runtime/plugin/plugin_host.h"
 
 #include <fmt/format.h>
@@ -13,15 +14,30 @@
 #include <set>
 
 namespace penstock {
+namespace {
+Result<Level> levelOf(const frontend::TypedPipeline &pipeline) {
+  return pipeline.target.level.empty() ? machineLevel() : parseLevel(pipeline.target.level);
+}
+} // namespace
+
+Status takeTunedKernels(frontend::TypedPipeline &pipeline) {
+  if (pipeline.target.kernels != "tuned") {
+    return {};
+  }
+  PENSTOCK_ASSIGN(const Level level, levelOf(pipeline));
+  PENSTOCK_ASSIGN(const std::string folder, cacheFolder());
+  PENSTOCK_ASSIGN(const KernelTuning tuning, readKernelTuning(kernelTuningPath(folder, level), level));
+  pipeline.target.tuned.clear();
+  for (const KernelChoice &choice : tuning.choices) {
+    pipeline.target.tuned.push_back(choice.text());
+  }
+  return {};
+}
+
 Result<CompileOptions> compileOptionsFor(const frontend::TypedPipeline &pipeline, PluginHost &host) {
   CompileOptions options;
-  if (pipeline.target.level.empty()) {
-    PENSTOCK_ASSIGN(const Level level, machineLevel());
-    options.level = levelName(level);
-  } else {
-    PENSTOCK_ASSIGN(const Level level, parseLevel(pipeline.target.level));
-    options.level = levelName(level);
-  }
+  PENSTOCK_ASSIGN(const Level level, levelOf(pipeline));
+  options.level = levelName(level);
   // Without a cache folder every run compiles anew, which is slower and no error.
   if (const Result<std::string> folder = cacheFolder(); folder.ok()) {
     options.cacheFolder = *folder;

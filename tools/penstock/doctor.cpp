@@ -3,7 +3,9 @@
 
 #include "runtime/base/cores.h"
 #include "runtime/base/disk_cache.h"
+#include "runtime/base/file.h"
 #include "runtime/base/printable.h"
+#include "runtime/kernels/kernel_tuning.h"
 #include "runtime/kernels/machine_speed.h"
 #include "runtime/plugin/plugin_host.h"
 
@@ -120,13 +122,41 @@ std::vector<Finding> examine(const CommandContext &context) {
   return findings;
 }
 
+/// Measures which kernels are the fastest here and writes the table that `kernels: tuned` reads.
+Status tune(bool json) {
+  PENSTOCK_ASSIGN(const Level level, machineLevel());
+  PENSTOCK_ASSIGN(const std::string folder, cacheFolder());
+  PENSTOCK_ASSIGN(const KernelTuning tuning, tuneKernels(level));
+  const std::string path = kernelTuningPath(folder, level), text = kernelTuningText(tuning);
+  PENSTOCK_TRY(writeFileAtomically(path, text));
+  if (json) {
+    Json object = Json::parse(text, nullptr, false);
+    object["table"] = path;
+    fmt::print("{}\n", object.dump(-1, ' ', false, Json::error_handler_t::replace));
+    return {};
+  }
+  for (const KernelChoice &choice : tuning.choices) {
+    fmt::print("{:<8} {:<8} {:<8} {}\n", choice.kind, shapeClassName(choice.shape), choice.implementation, choice.measured);
+  }
+  fmt::print("written to {}; `kernels: tuned` reads it at level {}\n", printable(path), tuning.level);
+  return {};
+}
+
 } // namespace
 
 void addDoctorCommand(CLI::App &app, CommandContext &context) {
   auto json = std::make_shared<bool>(false);
   CLI::App *command = app.add_subcommand("doctor", "look at this machine and say what is missing");
   command->add_flag("--json", *json, "print one JSON object");
-  command->callback([json, &context] {
+  auto tunes = std::make_shared<bool>(false);
+  command->add_flag("--tune", *tunes, "measure which kernels are the fastest here, for `kernels: tuned`");
+  command->callback([json, tunes, &context] {
+    if (*tunes) {
+      if (const Status status = tune(*json); !status.ok()) {
+        context.fail(status);
+      }
+      return;
+    }
     const std::vector<Finding> findings = examine(context);
     Json object = Json::object();
     std::string bad;

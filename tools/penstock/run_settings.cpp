@@ -63,6 +63,7 @@ Result<frontend::TypedPipeline> pipelineOf(const RunConfig &trained, const Comma
   if (!problems.empty()) {
     return environmentError("the file of the run can no longer be read:\n" + problems);
   }
+  completion.pipeline.target.tuned = trained.target.tuned; // not what this machine's table says now
   return std::move(completion.pipeline);
 }
 
@@ -88,6 +89,7 @@ Result<RunConfig> withSettings(const RunConfig &trained, const std::vector<std::
     return usageError("`--set` does not fit the file of the run:\n" + problems);
   }
   RunConfig changed = toRunConfig(now.pipeline);
+  changed.target.tuned = trained.target.tuned;
   if (const std::string changes = changesOf(toRunConfig(before), changed, fixedInAFinishedRun); !changes.empty()) {
     return usageError(
         "the run is trained, and `--set` cannot change what its weights or its compiled program were made from:" + changes +

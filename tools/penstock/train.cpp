@@ -172,7 +172,7 @@ Status train(TrainOptions &options, CommandContext &context) {
   if (options.threads >= 0) {
     options.load.settings.push_back("target.threads=" + std::to_string(options.threads));
   }
-  const LoadedPipeline loaded = loadPipeline(options.load, context);
+  LoadedPipeline loaded = loadPipeline(options.load, context);
   if (!loaded.ok) {
     return {}; // said already
   }
@@ -187,6 +187,7 @@ Status train(TrainOptions &options, CommandContext &context) {
                             std::string(levelName(machine)) +
                             "`; leave it out, or train where it can run (`penstock compile` compiles for any level)");
   }
+  PENSTOCK_TRY(takeTunedKernels(loaded.pipeline));
   if (!options.load.quiet) {
     warnOfIdleThreads(loaded.pipeline.target.threads);
   }

@@ -3,6 +3,7 @@
 #include "compiler/conversion/KernelToLinalg/Optimizer.h"
 #include "compiler/dialect/Kernel/Kernel.h"
 #include "runtime/abi/program_abi.h"
+#include "runtime/base/kernel_choices.h"
 
 #include <algorithm>
 #include <tuple>
@@ -190,7 +191,8 @@ ProgramLayout::ProgramLayout(ModuleOp module) {
 
   for (auto dispatch : module.getOps<kernel::DispatchOp>()) {
     handleIndex[dispatch.getSymName()] = table.dispatches.size();
-    table.dispatches.push_back({dispatch.getKernel().str(), dispatch.getNumbers().vec()});
+    table.dispatches.push_back(
+        {dispatch.getKernel().str(), dispatch.getImplementation().value_or(StringRef(ownKernels)).str(), dispatch.getNumbers().vec()});
   }
 }
 

@@ -2,7 +2,7 @@
 #include "compiler/conversion/Passes.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
-#include "runtime/base/kernel_rows.h"
+#include "runtime/base/kernel_choices.h"
 
 using namespace mlir;
 
@@ -18,6 +18,15 @@ public:
   explicit NnToKernel(ModuleOp module) : module(module) {
     auto asked = module->getAttrOfType<StringAttr>("penstock.precision");
     precision = asked && asked.getValue() == "bf16" ? 1 : 0;
+    if (auto rows = module->getAttrOfType<ArrayAttr>("penstock.kernels")) {
+      for (auto row : rows.getAsRange<StringAttr>()) {
+        if (std::optional<KernelChoice> choice = kernelChoiceOf(row.getValue())) {
+          choices.push_back(std::move(*choice));
+        }
+      }
+    }
+    auto at = module->getAttrOfType<StringAttr>("penstock.level");
+    level = at ? at.getValue() : "";
   }
 
   LogicalResult run() {
@@ -59,8 +68,10 @@ private:
         builder.setInsertionPointAfter(lastDispatch);
       }
       std::string name = (kernel + "_" + std::to_string(dispatches.size() - 1)).str();
-      lastDispatch = kernel::DispatchOp::create(builder, loc, builder.getStringAttr(name), builder.getStringAttr(kernel),
-                                                builder.getDenseI64ArrayAttr(attributes));
+      std::string_view by = chooseKernel(choices, *findKernelHandleKind(kernel), level, {attributes.data(), attributes.size()});
+      lastDispatch =
+          kernel::DispatchOp::create(builder, loc, builder.getStringAttr(name), builder.getStringAttr(kernel),
+                                     builder.getDenseI64ArrayAttr(attributes), by == ownKernels ? StringAttr() : builder.getStringAttr(by));
       handle = FlatSymbolRefAttr::get(module.getContext(), name);
     }
     return handle;
@@ -197,6 +208,8 @@ private:
   SmallVector<Operation *> mayHaveBias; // invokes of the function at hand
   Operation *lastDispatch = nullptr;
   int computedWeights = 0;
+  std::vector<KernelChoice> choices;
+  StringRef level;
   int64_t precision = 0; // the last number of a contraction's dispatch, see runtime/kernels/kernels.h
 };
 

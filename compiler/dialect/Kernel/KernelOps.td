@@ -74,11 +74,11 @@ class Kernel_Op<string mnemonic, list<Trait> traits = []> : Op<Kernel_Dialect, m
 def Kernel_DispatchOp : Kernel_Op<"dispatch", [Symbol]> {
   let summary = "a kernel made once at load, with the numbers that it depends on";
   let description = [{
-    The runtime chooses the implementation (own packed, oneDNN, reference) for the machine's level and keeps packed weights in
-    the handle. Example: `kernel.dispatch @matmul_0 "matmul" [128, 512, 0]`
+    The handle keeps packed weights. `by` names who computes it where these are not our own kernels (runtime/base/kernel_choices.h).
+    Example: `kernel.dispatch @matmul_0 "matmul" [128, 512, 0, 512, 0] by "onednn"`
   }];
-  let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$kernel, DenseI64ArrayAttr:$numbers);
-  let assemblyFormat = "$sym_name $kernel $numbers attr-dict";
+  let arguments = (ins SymbolNameAttr:$sym_name, StrAttr:$kernel, DenseI64ArrayAttr:$numbers, OptionalAttr<StrAttr>:$implementation);
+  let assemblyFormat = "$sym_name $kernel $numbers (`by` $implementation^)? attr-dict";
   let hasVerifier = 1;
 }
 

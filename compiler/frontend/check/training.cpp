@@ -443,6 +443,7 @@ void Training::readTarget() {
   const std::string level = word("level", {"auto", "avx2", "avx512", "amx"}, "auto");
   target.level = level == "auto" ? "" : level;
   target.precision = word("precision", {"fp32", "bf16"}, "fp32");
+  target.kernels = word("kernels", {"auto", "penstock", "onednn", "tuned"}, "auto");
   if (const auto value = values.simple(set, "target", integerSetting("threads", 0, 0, 4096))) {
     target.threads = std::get<std::int64_t>(*value);
   }

@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-#define PENSTOCK_PROGRAM_ABI_MAJOR 5
+#define PENSTOCK_PROGRAM_ABI_MAJOR 6
 #define PENSTOCK_PROGRAM_ABI_MINOR 0
 
 /* ---- what the program says of itself ----------------------------------------------------------------------------- */

@@ -15,6 +15,8 @@ namespace {
 /// The struct members that we know are those of this major version.
 constexpr const char *libraryName = "libdnnl.so." PENSTOCK_TEXT(DNNL_VERSION_MAJOR);
 
+const std::string oursInstead = "or train with the kernels of our own (`kernels: penstock` in `target`, PENSTOCK_KERNELS not set)";
+
 OneDnnFunctions functions;
 
 Status openLibrary() {
@@ -23,7 +25,7 @@ Status openLibrary() {
     const char *reason = ::dlerror();
     return environmentError("kernels of `onednn` were asked for, and oneDNN cannot be opened (" +
                             std::string(reason != nullptr ? reason : libraryName) + "); install it (Debian and Ubuntu: `libdnnl" +
-                            std::to_string(DNNL_VERSION_MAJOR) + "`), or unset PENSTOCK_KERNELS to use the kernels of our own");
+                            std::to_string(DNNL_VERSION_MAJOR) + "`), " + oursInstead);
   }
   const char *missing = nullptr;
   const auto find = [&]<class F>(F *&to, const char *name) {
@@ -35,9 +37,8 @@ Status openLibrary() {
 #undef PENSTOCK_ONEDNN_FUNCTION
   if (missing != nullptr) {
     return environmentError(std::string(libraryName) + " has no `" + missing + "`; kernels of `onednn` need oneDNN " +
-                            std::to_string(DNNL_VERSION_MAJOR) + "." + std::to_string(DNNL_VERSION_MINOR) +
-                            " or newer; update it, or "
-                            "unset PENSTOCK_KERNELS to use the kernels of our own");
+                            std::to_string(DNNL_VERSION_MAJOR) + "." + std::to_string(DNNL_VERSION_MINOR) + " or newer; update it, " +
+                            oursInstead);
   }
   functions.omp_set_num_threads = reinterpret_cast<void (*)(int)>(::dlsym(library, "omp_set_num_threads"));
   return {};
@@ -76,8 +77,7 @@ Status checkOneDnn(dnnl_status_t status, const char *what) {
   if (status == dnnl_success) {
     return {};
   }
-  return environmentError("oneDNN refused " + std::string(what) + " (status " + std::to_string(status) +
-                          "); unset PENSTOCK_KERNELS to use the kernels of our own");
+  return environmentError("oneDNN refused " + std::string(what) + " (status " + std::to_string(status) + "); update it, " + oursInstead);
 }
 
 Result<std::string> oneDnnVersion() {

@@ -5,7 +5,8 @@ namespace penstock {
 
 MadeObject<KernelObject> makeOneDnnMatmul(const WeightShape &, Level) {
   return environmentError("kernels of `onednn` were asked for, and this build has no oneDNN; "
-                          "install its development package and build again, or leave PENSTOCK_KERNELS unset");
+                          "install its development package and build again, or train with the kernels of our own (`kernels: penstock` in "
+                          "`target`, PENSTOCK_KERNELS not set)");
 }
 
 Result<std::string> oneDnnVersion() { return environmentError("not part of this build; penstock's own kernels serve"); }

@@ -178,7 +178,7 @@ int main() {
       }
     }
     const std::int64_t sizes[] = {k, n, 0, n, 0};
-    auto handle = makeKernelHandle({"matmul", 5, sizes}, Level::avx2, "packed");
+    auto handle = makeKernelHandle({"matmul", "", 5, sizes}, Level::avx2, "packed");
     if (!handle.ok() || !pool.ok()) {
       return 1;
     }

@@ -98,7 +98,7 @@ const LevelKernels &own() {
 
 KernelHandle handleOf(const char *kernel, std::vector<std::int64_t> attributes, const char *force = "packed") {
   const auto level = machineLevel();
-  const PenstockDispatch dispatch = {kernel, static_cast<std::int32_t>(attributes.size()), attributes.data()};
+  const PenstockDispatch dispatch = {kernel, "", static_cast<std::int32_t>(attributes.size()), attributes.data()};
   auto made = makeKernelHandle(dispatch, level.ok() ? *level : Level::avx2, force);
   if (!made.ok()) {
     std::fprintf(stderr, "%s\n", made.status().message().c_str());

@@ -261,6 +261,60 @@ class Kernels(Case):
             scores.append(json.loads(answer)["metrics"]["f1_macro"])
         self.assertAlmostEqual(*scores, delta=0.02)
 
+    def testTheFileSaysWhoseKernels(self):
+        """`kernels:` of target: what computes stands in the program, and in the run."""
+        def kernels(out):
+            return json.loads((self.folder / out / "run.json").read_text())["machine"]["kernels"]
+
+        more = ["--quiet", "--set", "train.steps=9"]
+        self.train("maintenance_transformer", "forced", *more, environment={"PENSTOCK_KERNELS": "onednn"})
+        for asked in ["auto", "penstock", "onednn"]:
+            self.train("maintenance_transformer", asked, *more, "--set", f"target.kernels={asked}")
+        self.assertRegex(kernels("onednn"), r"^packed, matmul by onednn [\d.]+$")
+        self.assertEqual(self.weights("onednn"), self.weights("forced"))
+        self.assertNotEqual(self.weights("onednn"), self.weights("penstock"))
+        self.assertEqual(kernels("auto"), "packed")
+        for file in ["program.so", "model.safetensors"]:
+            self.assertEqual((self.folder / "auto" / file).read_bytes(), (self.folder / "penstock" / file).read_bytes())
+        _, errors = self.penstock("evaluate", self.folder / "auto", "--set", "target.kernels=onednn", expect=2)
+        self.assertIn("`target.kernels`", errors)
+
+    def testTunedKernels(self):
+        cache = self.folder / "tuned-cache"
+        here = {"PENSTOCK_CACHE": str(cache)}
+        more = ["maintenance_transformer", "tuned", "--quiet", "--set", "train.steps=9", "--set", "target.kernels=tuned"]
+        _, errors = self.train(*more, expect=4, environment=here)
+        self.assertIn("make it by `penstock doctor --tune`", errors)
+        out, _ = self.penstock("doctor", "--tune", "--json", environment=here)
+        table = pathlib.Path(json.loads(out)["table"])
+        tuning = json.loads(table.read_text())
+        self.assertEqual([len(choice["choice"].split()) for choice in tuning["choices"]], [4, 4, 4])
+
+        def write(implementation):
+            for choice in tuning["choices"]:
+                choice["choice"] = " ".join([*choice["choice"].split()[:3], implementation])
+            table.write_text(json.dumps(tuning))
+
+        write("onednn")
+        self.train(*more, environment=here)
+        record = json.loads((self.folder / "tuned/run.json").read_text())
+        self.assertRegex(record["machine"]["kernels"], r"^packed, matmul by onednn [\d.]+$")
+        self.assertEqual(record["config"]["target"]["tuned"], [choice["choice"] for choice in tuning["choices"]])
+        program = (self.folder / "tuned/program.so").read_bytes()
+        # Another table is another program; the run stays with its own, which it keeps.
+        write("packed")
+        _, errors = self.train(*more, "--resume", expect=4, environment=here)
+        self.assertIn("`target.tuned[0]`", errors)
+        self.train(*more[:1], "ours", *more[2:], environment=here)
+        self.assertNotEqual((self.folder / "ours/program.so").read_bytes(), program)
+        table.unlink()
+        (self.folder / "tuned/program.so").write_bytes(b"")
+        _, errors = self.penstock("evaluate", self.folder / "tuned", "--no-expect", environment=here)
+        self.assertIn("compiled again", errors)
+        table.write_text("{}")
+        _, errors = self.train(*more[:1], "none", *more[2:], expect=4, environment=here)
+        self.assertIn("run it again", errors)
+
     def testARunKeepsItsKernels(self):
         more = ["maintenance_words", "kept", "--quiet", "--set", "train.steps=30"]
         other = {"PENSTOCK_KERNELS": "reference"}
@@ -297,6 +351,8 @@ class Kernels(Case):
         self.penstock("predict", self.folder / "own", environment=broken)
         _, errors = self.train(more[0], "theirs", *more[2:], expect=4, environment={**broken, "PENSTOCK_KERNELS": "onednn"})
         self.assertRegex(errors, "libdnnl.*install")
+        _, errors = self.train(more[0], "asked", *more[2:], "--set", "target.kernels=onednn", expect=4, environment=broken)
+        self.assertRegex(errors, "libdnnl.*install.*`kernels: penstock`")
 
     def testUnknownKernels(self):
         _, errors = self.train("maintenance_transformer", "unknown", "--quiet", expect=1, environment={"PENSTOCK_KERNELS": "mkl"})

@@ -270,7 +270,7 @@ TEST(Bf16, handlesFollowTheMachineAndFallBackToFloat32) {
   const auto w = numbers.floats(k * n), x = numbers.floats(rows * k);
   const auto by = [&](std::int64_t precision, Level level, const char *force) {
     const std::int64_t sizes[] = {k, n, 0, n, precision};
-    const PenstockDispatch dispatch = {"matmul", 5, sizes};
+    const PenstockDispatch dispatch = {"matmul", "", 5, sizes};
     auto handle = makeKernelHandle(dispatch, level, force);
     EXPECT_TRUE(handle.ok());
     std::vector<float> y(static_cast<std::size_t>(rows * n), NAN);

@@ -8,7 +8,7 @@ using namespace penstock::testing;
 
 Result<KernelHandle> makeForced(std::int64_t k, std::int64_t n, bool transposed) {
   const std::int64_t attributes[] = {k, n, transposed ? 1 : 0, transposed ? k : n, 0};
-  const PenstockDispatch dispatch = {"matmul", 5, attributes};
+  const PenstockDispatch dispatch = {"matmul", "", 5, attributes};
   return makeKernelHandle(dispatch, Level::avx2, "onednn");
 }
 
@@ -107,7 +107,7 @@ TEST(OneDnnMatmul, servesOneLevelAProcess) {
   REQUIRE_ONEDNN(handle);
   EXPECT_TRUE(kernelHandleStatus(handle->get()).ok());
   const std::int64_t attributes[] = {3, 2, 0, 2, 0};
-  const auto other = makeKernelHandle({"matmul", 5, attributes}, Level::avx512, "onednn");
+  const auto other = makeKernelHandle({"matmul", "", 5, attributes}, Level::avx512, "onednn");
   ASSERT_FALSE(other.ok());
   EXPECT_EQ(exitCodeOf(other.status().code()), 4);
   EXPECT_NE(other.status().message().find("`avx2` already"), std::string::npos) << other.status().message();

@@ -1,6 +1,8 @@
 #include "tests/unit/kernels/kernel_testing.h"
 
-#include "runtime/kernels/kernel_choices.h"
+#include "runtime/base/file.h"
+#include "runtime/base/kernel_choices.h"
+#include "runtime/kernels/kernel_tuning.h"
 #include "runtime/kernels/machine_speed.h"
 
 #include <algorithm>
@@ -14,7 +16,7 @@ namespace {
 using namespace penstock::testing;
 
 Result<KernelHandle> make(const char *kernel, std::vector<std::int64_t> attributes, std::string_view force = "") {
-  const PenstockDispatch dispatch = {kernel, static_cast<std::int32_t>(attributes.size()), attributes.data()};
+  const PenstockDispatch dispatch = {kernel, "", static_cast<std::int32_t>(attributes.size()), attributes.data()};
   return makeKernelHandle(dispatch, Level::avx2, force);
 }
 
@@ -105,7 +107,7 @@ TEST(KernelTable, aPackedWeightIsAdoptedByAHandleOfItsForm) {
   for (const Level at : {Level::avx2, level.ok() ? *level : Level::avx2}) {
     for (const bool conv : {false, true}) {
       const std::int64_t sizes[] = {k, n, 0, n, 0}, convSizes[] = {taps, k, n};
-      const PenstockDispatch dispatch = conv ? PenstockDispatch{"conv1d", 3, convSizes} : PenstockDispatch{"matmul", 5, sizes};
+      const PenstockDispatch dispatch = conv ? PenstockDispatch{"conv1d", "", 3, convSizes} : PenstockDispatch{"matmul", "", 5, sizes};
       auto own = makeKernelHandle(dispatch, at, "packed"), other = makeKernelHandle(dispatch, at, "packed");
       ASSERT_TRUE(own.ok() && other.ok());
       const PackedForm form = kernelPackedForm(own->get());
@@ -145,22 +147,83 @@ TEST(KernelTable, aPackedWeightIsAdoptedByAHandleOfItsForm) {
 }
 
 TEST(KernelChoices, nameWhatThereIsAndWhatDecidedIt) {
-  std::set<std::tuple<std::string_view, Level, ShapeClass>> seen;
+  std::set<std::string> seen;
   for (const KernelChoice &choice : kernelChoices()) {
     const auto names = kernelImplementations(choice.kind);
     EXPECT_NE(std::find(names.begin(), names.end(), choice.implementation), names.end()) << choice.implementation;
     EXPECT_FALSE(choice.measured.empty());
-    EXPECT_TRUE(seen.emplace(choice.kind, choice.level, choice.shape).second) << choice.kind;
+    EXPECT_TRUE(seen.insert(choice.kind + choice.level + std::string(shapeClassName(choice.shape))).second) << choice.text();
+    const auto read = kernelChoiceOf(choice.text());
+    ASSERT_TRUE(read.has_value());
+    EXPECT_EQ(read->text(), choice.text());
   }
   for (const KernelHandleKind *kind : kernelHandleKinds()) {
     const auto names = kernelImplementations(kind->name);
-    EXPECT_NE(std::find(names.begin(), names.end(), "packed"), names.end()) << kind->name;
+    EXPECT_NE(std::find(names.begin(), names.end(), ownKernels), names.end()) << kind->name;
   }
+  for (const char *none : {"", "matmul avx2 small", "matmul avx9 small onednn", "matmul avx2 tiny onednn", "matmul avx2 small onednn 3",
+                           "lstm avx2 small onednn"}) {
+    EXPECT_FALSE(kernelChoiceOf(none).has_value()) << none;
+  }
+}
+
+TEST(KernelChoices, countByTheWeightAndServeFloat32) {
   const std::int64_t conv[] = {3, 5, 7}, small[] = {64, 128, 0, 128, 0}, medium[] = {65, 128, 0, 128, 0}, large[] = {1024, 129, 0, 129, 0};
-  EXPECT_EQ(chooseKernel(handle_kinds::conv1d, Level::amx, conv), "packed"); // a shape without a row
+  const std::int64_t nothing[] = {0, 128, 0, 128, 0}, bf16[] = {64, 128, 0, 128, 1};
   EXPECT_EQ(shapeClassOf(handle_kinds::matmul, small), ShapeClass::small);
   EXPECT_EQ(shapeClassOf(handle_kinds::matmul, medium), ShapeClass::medium);
   EXPECT_EQ(shapeClassOf(handle_kinds::matmul, large), ShapeClass::large);
+  const auto all = oneDnnChoices();
+  for (const char *level : {"avx2", "avx512", "amx"}) {
+    for (const auto &numbers : {small, medium, large}) {
+      EXPECT_EQ(chooseKernel(all, handle_kinds::matmul, level, {numbers, 5}), "onednn");
+      EXPECT_EQ(chooseKernel({}, handle_kinds::matmul, level, {numbers, 5}), ownKernels);
+    }
+    EXPECT_EQ(chooseKernel(all, handle_kinds::matmul, level, nothing), ownKernels);
+    EXPECT_EQ(chooseKernel(all, handle_kinds::matmul, level, bf16), ownKernels);
+    EXPECT_EQ(chooseKernel(all, handle_kinds::conv1d, level, conv), ownKernels);
+  }
+  const std::vector<KernelChoice> one = {{"matmul", "avx512", ShapeClass::medium, "onednn", ""}};
+  EXPECT_EQ(chooseKernel(one, handle_kinds::matmul, "avx512", medium), "onednn");
+  EXPECT_EQ(chooseKernel(one, handle_kinds::matmul, "avx2", medium), ownKernels);
+  EXPECT_EQ(chooseKernel(one, handle_kinds::matmul, "avx512", small), ownKernels);
+}
+
+// Who computes a handle stands in the program.
+TEST(KernelChoices, theProgramNamesWhoComputes) {
+  const std::int64_t numbers[] = {31, 48, 0, 48, 0};
+  const auto reference = makeKernelHandle({"matmul", "reference", 5, numbers}, Level::avx2);
+  ASSERT_TRUE(reference.ok());
+  EXPECT_EQ(kernelPackedForm(reference->get()).format, 0);
+  for (const char *own : {"", "packed", static_cast<const char *>(nullptr)}) {
+    const auto packed = makeKernelHandle({"matmul", own, 5, numbers}, Level::avx2);
+    ASSERT_TRUE(packed.ok());
+    EXPECT_EQ(kernelPackedForm(packed->get()).format, 1);
+  }
+  const auto unknown = makeKernelHandle({"matmul", "mkl", 5, numbers}, Level::avx2);
+  ASSERT_FALSE(unknown.ok());
+  EXPECT_NE(unknown.status().message().find("compile the pipeline again"), std::string::npos);
+}
+
+TEST(KernelTuning, isReadAsItWasWritten) {
+  const KernelTuning tuning = {"avx512", "oneDNN 2.6.3", {{"matmul", "avx512", ShapeClass::large, "onednn", "ours 3, oneDNN 5 GFLOP/s"}}};
+  const std::string path = ::testing::TempDir() + "/kernels-avx512.json";
+  const auto write = [&](const std::string &text) { ASSERT_TRUE(writeFileAtomically(path, text).ok()); };
+  write(kernelTuningText(tuning));
+  const auto read = readKernelTuning(path, Level::avx512);
+  ASSERT_TRUE(read.ok());
+  EXPECT_EQ(kernelTuningText(*read), kernelTuningText(tuning));
+  EXPECT_FALSE(readKernelTuning(path, Level::avx2).ok());
+  std::string other = kernelTuningText(tuning);
+  other.replace(other.find("large onednn"), 12, "large mklmkl");
+  for (const std::string &text : {std::string(), std::string("[]"), std::string("{\"format\": 2, \"choices\": []}"), other}) {
+    write(text);
+    const auto damaged = readKernelTuning(path, Level::avx512);
+    ASSERT_FALSE(damaged.ok()) << text;
+    EXPECT_NE(damaged.status().message().find("doctor --tune"), std::string::npos);
+  }
+  std::remove(path.c_str());
+  EXPECT_NE(readKernelTuning(path, Level::avx512).status().message().find("make it by `penstock doctor --tune`"), std::string::npos);
 }
 
 TEST(KernelTable, referenceHandlesServeConvolutionsAndWeightGradients) {
