@@ -19,7 +19,7 @@ struct SourceSpec {
   NamedValues options;      // csv: delimiter, quote; conll: columns, comment
 
   static constexpr auto fields() {
-    return std::tuple(field("kind", &SourceSpec::kind, Role::measurement, ""), field("path", &SourceSpec::path, Role::measurement),
+    return std::tuple(field("kind", &SourceSpec::kind, Role::measurement, ""), field("path", &SourceSpec::path, Role::place),
                       field("options", &SourceSpec::options, Role::measurement, ""));
   }
 };

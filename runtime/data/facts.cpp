@@ -25,31 +25,32 @@ constexpr std::size_t classLimit = 1000000;  // distinct values of a class colum
 } // namespace
 
 Result<Hash128> Gatherer::key() {
-  Hasher128 hasher;
-  hasher.addPart(fmt::format("facts {}", factsVersion));
-  hasher.addPart(program.identity);
+  // What is read, for the facts' `hash`, and where it lies, which the facts name as well.
+  Hasher128 content, places;
+  content.addPart(fmt::format("facts {}", factsVersion));
+  content.addPart(program.identity);
   for (std::size_t i = 0; i < program.features.size(); ++i) {
     PENSTOCK_ASSIGN(const TokenizerInfo info, factory.info(program.features[i].plugin));
     PENSTOCK_ASSIGN(const std::string identity, tokenizerIdentity(program.features[i], program.features[i].parameters, info));
-    hasher.addPart(identity);
+    content.addPart(identity);
     PENSTOCK_ASSIGN(const auto paths, pathsIn(program.features[i].parameters, info));
     for (const GivenPath &given : paths) {
-      hasher.addPart(given.path);
+      places.addPart(given.path);
     }
     infos.push_back(info);
     identities.push_back(identity);
   }
   if (!program.fitted.empty()) {
     const Result<Hash128> earlier = hashPath(program.fitted);
-    hasher.addPart(program.fitted);
-    hasher.addPart(earlier.ok() ? earlier.value().hex() : "missing");
+    places.addPart(program.fitted);
+    content.addPart(earlier.ok() ? earlier.value().hex() : "missing");
   }
   const auto add = [&](const std::string &path, int split) -> Status {
     FileFacts file;
     file.path = path;
     file.split = split;
     file.missing = fileIsMissing(path);
-    hasher.addPart(path);
+    places.addPart(path);
     if (const Result<Descriptor> opened = openRegularFile(path); !file.missing && !opened.ok()) {
       const std::string prefix = "could not read `" + path + "`: ";
       file.unreadable = opened.status().message();
@@ -60,7 +61,7 @@ Result<Hash128> Gatherer::key() {
       file.stamp = stampOf(path);
       PENSTOCK_ASSIGN(file.content, hashPath(path));
     }
-    hasher.addPart(file.missing ? "missing " + file.unreadable : file.content.hex());
+    content.addPart(file.missing ? "missing " + file.unreadable : file.content.hex());
     files.push_back(std::move(file));
     return Status::success();
   };
@@ -68,13 +69,15 @@ Result<Hash128> Gatherer::key() {
     PENSTOCK_TRY(add(program.path, -1));
   }
   for (int split = 0; split < 3; ++split) {
-    hasher.addPart(wanted(split) ? "1" : "0");
+    content.addPart(wanted(split) ? "1" : "0");
     if (!program.splitByHash && wanted(split)) {
       fileIndex[static_cast<std::size_t>(split)] = files.size();
       PENSTOCK_TRY(add(program.fileOf(split), split));
     }
   }
-  return hasher.value();
+  contentHash = content.value();
+  places.addPart(contentHash.hex());
+  return places.value();
 }
 
 /// The facts of an earlier run, if they and the states that they name are still whole.
@@ -595,7 +598,7 @@ Result<std::string> Gatherer::run() {
   if (std::string text = cached(hash); !text.empty()) {
     return text;
   }
-  facts = {{"version", 1}, {"hash", hash.hex()}, {"classes", Json::object()}, {"numbers", Json::object()}};
+  facts = {{"version", 1}, {"hash", contentHash.hex()}, {"classes", Json::object()}, {"numbers", Json::object()}};
   fitted.classes.resize(columns.size());
   fitted.numbers.resize(columns.size());
   PENSTOCK_TRY(readEarlier());

@@ -64,6 +64,7 @@ private:
   std::array<std::size_t, 3> fileIndex = {};
   std::vector<TokenizerInfo> infos;
   std::vector<std::string> identities;
+  Hash128 contentHash;        // of what is read, wherever it lies
   std::vector<bool> prepares; // features whose texts the scan needs
   std::vector<std::unique_ptr<TokenizerFit>> fits;
   std::array<std::int64_t, 3> records = {};

@@ -1,6 +1,7 @@
 #include "runtime/exec/report.h"
 
 #include "runtime/base/file.h"
+#include "runtime/exec/run_places.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -209,7 +210,7 @@ Status writeReport(const std::string &folder, const RunRecord &record) {
     html += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td></tr>\n", escaped(value.key), escaped(value.value), escaped(value.origin));
   }
   html += "</table>\n</body></html>\n";
-  return writeFileAtomically(folder + "/report.html", html);
+  return writeFileAtomically(folder + "/report.html", RunPlaces(folder).kept(html));
 }
 
 } // namespace penstock

@@ -75,7 +75,14 @@ std::string changesOf(const RunConfig &run, const RunConfig &now, Roles roles) {
     values[value.key].second = value.value;
   }
   std::string text;
+  // Where a param's path leads is judged by what lies there: data and plugins by their hashes, runs and models by their own settings.
+  const auto isPlace = [](const std::string &key, const std::string &value) {
+    return key.find('.') == std::string::npos && value.starts_with("\"/");
+  };
   for (const auto &[key, pair] : values) {
+    if (isPlace(key, pair.first) && isPlace(key, pair.second)) {
+      continue;
+    }
     text += pair.first != pair.second && roles.has(decidedBy(key)) ? change("`" + key + "`", pair.first, pair.second) : "";
   }
   if (text.empty()) {

@@ -7,6 +7,7 @@
 #include "runtime/data/run_text.h"
 #include "runtime/data/sealed_json.h"
 #include "runtime/exec/checkpoint.h"
+#include "runtime/exec/run_places.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -92,6 +93,7 @@ Status writeRunRecord(const std::string &folder, const RunRecord &record, bool d
   }
   json["expectations"] = std::move(expectations);
   json["config"] = Json::parse(config.toJson());
+  RunPlaces(folder).keep(json);
   AtomicFile file(folder + "/run.json");
   PENSTOCK_TRY(file.open());
   PENSTOCK_TRY(file.write(sealedText(std::move(json))));
@@ -104,7 +106,8 @@ Result<RunRecord> readRunRecord(const std::string &folder) {
     return environmentError("`" + folder + "` is not the folder of a run: it holds no `run.json`; `penstock train` makes one");
   }
   PENSTOCK_ASSIGN(const std::string text, readWholeFile(path));
-  PENSTOCK_ASSIGN(const Json json, openRunText(path, text));
+  PENSTOCK_ASSIGN(Json json, openRunText(path, text));
+  RunPlaces(folder).restore(json);
   RunRecord record;
   const std::string again = "; train again into another folder";
   const Result<RunConfig> config = RunConfig::fromJson(json.contains("config") ? json["config"].dump() : "");

@@ -1,10 +1,12 @@
-// `penstock compile FILE`: compiles a pipeline into the cache, or prints one stage of its way down.
+// `penstock compile FILE`: compiles a pipeline, or that of a run, into the cache, or prints one stage of its way down.
 #ifdef PENSTOCK_HAS_DRIVER
 #include "tools/penstock/commands.h"
 #include "tools/penstock/compile_pipeline.h"
 #include "tools/penstock/load_pipeline.h"
+#include "tools/penstock/run_settings.h"
 
 #include "runtime/base/file.h"
+#include "runtime/exec/run_folder.h"
 #include "runtime/plugin/plugin_host.h"
 
 #include <CLI/CLI.hpp>
@@ -16,6 +18,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 
 namespace penstock {
@@ -40,29 +43,31 @@ Status copyTo(const std::string &program, const std::string &output) {
   return writeFileAtomically(resolved != nullptr ? resolved.get() : output, bytes);
 }
 
-Status compile(State &state, CommandContext &context) {
-  if (!state.level.empty()) {
-    state.load.settings.push_back("target.level=" + state.level);
+/// The pipeline of a run with what decided its shapes and values, from its folder alone.
+Result<frontend::TypedPipeline> pipelineOfRun(const State &state, const CommandContext &context) {
+  if (!state.load.settings.empty() || !state.load.factsFile.empty()) {
+    return usageError("`" + state.load.file +
+                      "` is a run, which is compiled as it was trained: it takes `--level`, and no `--set` or `--facts`");
   }
-  LoadedPipeline loaded = loadPipeline(state.load, context);
-  if (!loaded.ok) {
-    return {}; // said already
-  }
-  if (loaded.isLibrary) {
-    return invalidInput("`" + state.load.file + "` holds layers and heads but no pipeline, so there is nothing to compile");
-  }
-  PENSTOCK_TRY(takeTunedKernels(loaded.pipeline));
+  PENSTOCK_ASSIGN(const RunRecord record, readRunRecord(state.load.file));
+  PENSTOCK_ASSIGN(frontend::TypedPipeline pipeline, pipelineOf(record.config, context));
+  pipeline.target.level = state.level.empty() ? record.level : state.level;
+  return pipeline;
+}
+
+/// Compiles the pipeline into what `state` asks for.
+Status compileTyped(const State &state, const frontend::TypedPipeline &pipeline, const CommandContext &context) {
   std::vector<std::string> folders = context.pluginFolders;
-  folders.insert(folders.end(), loaded.pipeline.pluginFolders.begin(), loaded.pipeline.pluginFolders.end());
+  folders.insert(folders.end(), pipeline.pluginFolders.begin(), pipeline.pluginFolders.end());
   PENSTOCK_ASSIGN(const std::shared_ptr<PluginHost> host, PluginHost::create(folders));
-  PENSTOCK_ASSIGN(const CompileOptions options, compileOptionsFor(loaded.pipeline, *host));
+  PENSTOCK_ASSIGN(const CompileOptions options, compileOptionsFor(pipeline, *host));
   if (!state.stage.empty()) {
-    PENSTOCK_ASSIGN(const std::string text, compileStage(loaded.pipeline, state.stage, options));
+    PENSTOCK_ASSIGN(const std::string text, compileStage(pipeline, state.stage, options));
     std::fwrite(text.data(), 1, text.size(), stdout);
     return {};
   }
   CompileReport report;
-  PENSTOCK_ASSIGN(const std::string program, compileProgram(loaded.pipeline, options, &report));
+  PENSTOCK_ASSIGN(const std::string program, compileProgram(pipeline, options, &report));
   if (!state.output.empty()) {
     PENSTOCK_TRY(copyTo(program, state.output));
   }
@@ -78,12 +83,32 @@ Status compile(State &state, CommandContext &context) {
   return {};
 }
 
+Status compile(State &state, CommandContext &context) {
+  std::error_code error;
+  if (std::filesystem::is_directory(state.load.file, error)) {
+    PENSTOCK_ASSIGN(const frontend::TypedPipeline pipeline, pipelineOfRun(state, context));
+    return compileTyped(state, pipeline, context);
+  }
+  if (!state.level.empty()) {
+    state.load.settings.push_back("target.level=" + state.level);
+  }
+  LoadedPipeline loaded = loadPipeline(state.load, context);
+  if (!loaded.ok) {
+    return {}; // said already
+  }
+  if (loaded.isLibrary) {
+    return invalidInput("`" + state.load.file + "` holds layers and heads but no pipeline, so there is nothing to compile");
+  }
+  PENSTOCK_TRY(takeTunedKernels(loaded.pipeline));
+  return compileTyped(state, loaded.pipeline, context);
+}
+
 } // namespace
 
 void addCompileCommand(CLI::App &app, CommandContext &context) {
   auto state = std::make_shared<State>();
   CLI::App *command = app.add_subcommand("compile", "compile a pipeline into the cache, or print a stage of it");
-  command->add_option("FILE", state->load.file, "the .pipe file")->required();
+  command->add_option("FILE", state->load.file, "the .pipe file, or the folder of a run")->required();
   CLI::Option *emit =
       command->add_option("--emit", state->stage, "print this stage instead: pipe, nn, kernel, memory, steps, linalg, llvm or asm")
           ->check(CLI::IsMember({"pipe", "nn", "kernel", "memory", "steps", "linalg", "llvm", "asm"}))

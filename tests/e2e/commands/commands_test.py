@@ -763,7 +763,8 @@ class Basics(Case):
                 for value in measured["metrics"].values():
                     self.assertIsNotNone(value)
                 source = json.loads((out / "run.json").read_text())["config"]["records"]["sources"][0]
-                given = pathlib.Path(source["path"].replace("{split}", "test"))
+                self.assertRegex(source["path"], r"^\$\{RUN\^1/\}")  # relative to the folder above the run's
+                given = self.folder / source["path"].removeprefix("${RUN^1/}").replace("{split}", "test")
                 answers = self.jsonLines(self.penstock("predict", out, "--input", given).stdout)
                 self.assertGreaterEqual(len(answers), measured["records"])
 

@@ -6,6 +6,7 @@
 #include "runtime/exec/initialize.h"
 #include "runtime/exec/metrics_log.h"
 #include "runtime/exec/run_config.h"
+#include "runtime/exec/run_places.h"
 #include "runtime/exec/safetensors.h"
 #include "tests/unit/exec/fakes.h"
 #include "tests/unit/exec/scratch.h"
@@ -30,6 +31,41 @@ std::string sanityBytes(std::size_t size) {
     bytes += static_cast<char>(state >> 56);
   }
   return bytes;
+}
+
+// A run holds no absolute path, and whoever reads it has them again.
+TEST(RunPlaces, AreRelativeToTheRunAndReadAgain) {
+  const RunPlaces here("/usr/share/runs/1"), there("/srv/x/runs/2"), top("/usr");
+  const struct {
+    const char *text, *kept, *moved;
+  } cases[] = {
+      {"/usr/share/data/a.csv", "${RUN^2/}data/a.csv", "/srv/x/data/a.csv"},
+      {"/usr/share/runs/1", "${RUN^0}", "/srv/x/runs/2"},
+      {"/usr/share/runs/1/fitted", "${RUN^0/}fitted", "/srv/x/runs/2/fitted"},
+      {"/usr/share/runs/10/a", "${RUN^1/}10/a", "/srv/x/runs/10/a"},
+      {"/usr/share/", "${RUN^2}/", "/srv/x/"},
+      {"/tmp/b", "${RUN^4/}tmp/b", "/tmp/b"},
+      {"data=/usr/share", "data=${RUN^2}", "data=/srv/x"},
+      {"[\"/usr/share/a b\", '/usr/c']", "[\"${RUN^2/}a b\", '${RUN^3/}c']", "[\"/srv/x/a b\", '/srv/c']"},
+      {"{\"m\":{\"/usr/m\":1}}", "{\"m\":{\"${RUN^3/}m\":1}}", "{\"m\":{\"/srv/m\":1}}"},
+      {"n/a </td> https://usr/x /nowhere-at-all/x / //usr", "n/a </td> https://usr/x /nowhere-at-all/x / //usr",
+       "n/a </td> https://usr/x /nowhere-at-all/x / //usr"},
+      {"${RUN^2/}x ${RUN^} ${RUN", "${RUN^}2/}x ${RUN^}} ${RUN", "${RUN^2/}x ${RUN^} ${RUN"},
+      {"", "", ""},
+  };
+  for (const auto &[text, kept, moved] : cases) {
+    EXPECT_EQ(here.kept(text), kept);
+    EXPECT_EQ(here.read(kept), text);
+    EXPECT_EQ(there.read(kept), moved);
+  }
+  EXPECT_EQ(top.read("${RUN^9/}a ${RUN^9} ${RUN^0/}b"), "/a / /usr/b"); // no folder is above the root
+  EXPECT_EQ(top.read("${RUN^-1/}a ${RUN^"), "${RUN^-1/}a ${RUN^");
+  nlohmann::ordered_json json = {{"a", {"/usr/share/x", 3, nullptr}}, {"/usr/key", true}};
+  const nlohmann::ordered_json before = json;
+  here.keep(json);
+  EXPECT_EQ(json.dump(), R"({"a":["${RUN^2/}x",3,null],"/usr/key":true})");
+  here.restore(json);
+  EXPECT_EQ(json, before);
 }
 
 TEST(Hash, EqualsThePublishedValues) {

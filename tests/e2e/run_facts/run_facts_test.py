@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+"""What a run folder holds and what never (docs/design/run_facts.md).
+
+  run_facts_test.py BUILD SOURCE [unittest arguments]
+"""
+
+import csv
+import json
+import pathlib
+import random
+import shutil
+import struct
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import case  # noqa: E402
+from case import BUILD  # noqa: E402
+
+PIPELINE = """pipe 1
+pipeline marked "trained at {note}"
+param data: path = "{data}"
+data {{
+  source: csv(data / "{{split}}.csv")
+  column number = id()
+  column text  = text()
+  column kind  = class()
+  column price = number(missing: ["?"], fill: mean)
+}}
+model {{
+  h = text |> words(min_count: 3) |> embedding(7) |> pool(mean)
+  answer = concat(h, price) |> linear(5) |> relu |> classify(kind)
+}}
+train {{
+  optimizer: adam(lr: 0.01)
+  batch: 7
+  steps: 11
+}}
+evaluate {{
+  dev: [accuracy]
+  test: [accuracy, f1(average: macro)]
+  expect test.accuracy >= 0
+}}
+"""
+WORDS = "pump valve hose bearing leak noise oil filter broken worn cracked".split()
+
+
+class Marked(case.Case):
+    EXAMPLES = False
+
+    def setUp(self):
+        self.project = self.folder / self._testMethodName
+        self.project.mkdir()
+
+    def write(self, data, seed=5):
+        """A training set whose every cell can be told: the cells that are in no vocabulary and are no name of a class."""
+        chance, cells = random.Random(seed), []
+        data.mkdir(parents=True)
+        for split, count in (("train", 30), ("dev", 14), ("test", 12)):
+            with open(data / f"{split}.csv", "w", newline="") as file:
+                rows = csv.writer(file)
+                rows.writerow(["number", "text", "kind", "price"])
+                for i in range(count):
+                    mark, price = f"zq{split}{seed}x{i}", f"{chance.uniform(100, 900):.4f}"
+                    text = f"{chance.choice(WORDS)} {chance.choice(WORDS)} {mark}"
+                    rows.writerow([f"id-{mark}", text, chance.choice(["leaking", "sound"]), price])
+                    cells += [mark, price]
+        return cells
+
+    def pipeline(self, file, data="data", note="home"):
+        file.write_text(PIPELINE.format(data=data, note=note))
+        return file
+
+    def train(self, *arguments, **options):
+        return self.penstock("train", *arguments, "--quiet", **options)
+
+    def scores(self, run, *more):
+        return json.loads(self.penstock("evaluate", run, "--json", *more).stdout)
+
+    def assertHoldsNone(self, run, texts):
+        files = [path for path in run.rglob("*") if path.is_file()]
+        self.assertGreater(len(files), 8)
+        for path in files:
+            content = path.read_bytes()
+            for text in texts:
+                self.assertNotIn(text.encode(), content, path)
+                if text.replace(".", "").isdigit():
+                    for form in "fd":
+                        self.assertNotIn(struct.pack(form, float(text)), content, path)
+
+
+class Facts(Marked):
+    def testNoCellAndNoPlace(self):
+        cells = self.write(self.project / "data")
+        self.assertEqual(len(cells), 112)
+        far = pathlib.Path(tempfile.mkdtemp(dir=BUILD))  # shares nothing but the root with the runs
+        self.addCleanup(shutil.rmtree, far)
+        shutil.copytree(self.project / "data", far / "data")
+        file = self.pipeline(self.project / "task.pipe")
+        absolute = self.pipeline(self.project / "absolute.pipe", far / "data", note=f"{far}, and {self.project}/data or file:{far}/x")
+        places = [str(self.folder), str(far), str(BUILD), str(self.project / "data")]
+        # What was wrong with the data is told with examples, and kept nowhere.
+        with open(self.project / "data/dev.csv", "a") as dev:
+            dev.write((self.project / "data/train.csv").read_text().splitlines()[1] + "\n")
+        said = self.penstock("train", file, "--out", self.project / "near", "--profile")
+        self.assertIn("leakage", said.stderr)
+        self.train(absolute, "--out", self.project / "written")
+        self.train(file, "--out", self.project / "given", "--set", f"data={far}/data")
+        for run in ["near", "written", "given"]:
+            self.assertHoldsNone(self.project / run, cells + places)
+            self.assertEqual(self.scores(self.project / run)["records"], 12)
+        facts = json.loads(json.loads((self.project / "near/run.json").read_text())["config"]["facts"])
+        self.assertEqual(facts["classes"]["kind"]["names"], ["leaking", "sound"])
+        self.train(absolute, "--out", self.project / "written", "--resume")
+        self.assertHoldsNone(self.project / "written", cells + places)
+
+    def testARunMovedWithItsProjectFindsItsData(self):
+        self.write(self.project / "old/data")
+        file = self.pipeline(self.project / "old/task.pipe")
+        run = self.project / "old/runs/1"
+        self.train(file, "--out", run)
+        before = self.scores(run)
+        moved = self.project / "elsewhere/new"
+        moved.parent.mkdir()
+        (self.project / "old").rename(moved)
+        self.assertEqual(self.scores(moved / "runs/1"), before)
+        self.assertEqual(self.scores(moved / "runs/1", "--set", "evaluate.test=[accuracy]")["records"], 12)
+        self.train(moved / "task.pipe", "--out", moved / "runs/1", "--resume")
+        # Alone it is told where they lie.
+        alone = self.project / "alone"
+        (moved / "runs/1").rename(alone)
+        said = self.penstock("evaluate", alone, expect=None)
+        self.assertNotEqual(said.returncode, 0)
+        self.assertIn(str(self.folder), said.stderr)
+        self.assertEqual(self.scores(alone, "--set", f"data={moved}/data"), before)
+
+    def testTheSameDataElsewhereAreTheSame(self):
+        self.write(self.project / "data")
+        shutil.copytree(self.project / "data", self.project / "copy")
+        shutil.copytree(self.project / "data", self.project / "others")
+        dev = self.project / "others/dev.csv"
+        dev.write_text(dev.read_text()[:-3] + "7\n")
+        file, run = self.pipeline(self.project / "task.pipe"), self.project / "run"
+        self.train(file, "--out", run)
+        self.train(file, "--out", run, "--resume", "--set", f"data={self.project}/copy")
+        said = self.train(file, "--out", run, "--resume", "--set", f"data={self.project}/others", expect=4)
+        self.assertIn("the data changed since this run was begun", said.stderr)
+
+    def testARunIsCompiledAgainWithoutItsData(self):
+        self.write(self.project / "data")
+        file, run = self.pipeline(self.project / "task.pipe"), self.project / "run"
+        self.train(file, "--out", run, "--level", "avx2")
+        programs = {level: self.penstock("compile", file, "--emit=asm", "--level", level).stdout for level in ("avx2", "avx512")}
+        shutil.rmtree(self.project / "data")
+        file.unlink()
+        for level, program in programs.items():
+            self.assertEqual(self.penstock("compile", run, "--emit=asm", "--level", level).stdout, program)
+        self.assertEqual(self.penstock("compile", run, "--emit=asm").stdout, programs["avx2"])
+        out = self.project / "program.so"
+        said = json.loads(self.penstock("compile", run, "--level", "avx512", "-o", out, "--json").stdout)
+        self.assertEqual((said["level"], said["program"]), ("avx512", str(out)))
+        self.assertIn(b"ELF", out.read_bytes()[:4])
+        said = self.penstock("compile", run, "--set", "train.batch=3", expect=2)
+        self.assertIn("takes `--level`, and no `--set`", said.stderr)
+        said = self.penstock("compile", self.project, expect=4)
+        self.assertIn("is not the folder of a run", said.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
