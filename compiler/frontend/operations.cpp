@@ -264,7 +264,7 @@ std::vector<BuiltinOp> makeOps() {
 #define OPERANDS(...) {__VA_ARGS__}
 #define PARAMETERS(...) {__VA_ARGS__}
 #define ENCODER_PARAMETERS encoderParameters()
-#define ELEMENTWISE(NAME, HELP) {{#NAME, {{"x", rows}}, {}}, HELP, same, none, none, true, false},
+#define ELEMENTWISE(NAME, PARAMETERS, HELP) {{#NAME, {{"x", rows}}, PARAMETERS}, HELP, same, none, none, true, false},
 #define OPERATION(NAME, TAKES, PARAMETERS, RESULT, WEIGHTS, CHECK, HELP)                                                                   \
   {{#NAME, TAKES, PARAMETERS}, HELP, RESULT, WEIGHTS, CHECK, false, false},
 #define EXPANDED(NAME, TAKES, PARAMETERS, RESULT, WEIGHTS, CHECK, HELP)                                                                    \
@@ -311,7 +311,7 @@ void countWeights(const BuiltinOp &op, Arity &arity) {
 
 std::map<std::string, Arity, std::less<>> makeArities() {
   std::map<std::string, Arity, std::less<>> arities = {
-#define ELEMENTWISE(NAME, HELP)
+#define ELEMENTWISE(NAME, PARAMETERS, HELP)
 #define OPERATION(NAME, TAKES, PARAMETERS, RESULT, WEIGHTS, CHECK, HELP)
 #define EXPANDED(NAME, TAKES, PARAMETERS, RESULT, WEIGHTS, CHECK, HELP)
 #define GRAPH(NAME, COUNT) {#NAME, {COUNT, COUNT, 0, 0}},

@@ -123,12 +123,17 @@ struct ModelBuilder::Call {
     return Value(Op::create(b, loc, operands[0].getType(), operands[0]));
   }
 
-  /// The Nn op of that name.
+  /// The Nn op of that name, with the call's numbers.
   FailureOr<Value> elementwise() {
     if (!oneFloat()) {
       return failure();
     }
     OperationState state(loc, ("nn." + name).str(), operands, TypeRange(operands[0].getType()));
+    if (const frontend::BuiltinOp *op = frontend::findBuiltin(name)) {
+      for (const frontend::ParameterSpec &parameter : op->signature.parameters) {
+        state.addAttribute(parameter.name, b.getF64FloatAttr(number(parameter.name.c_str())));
+      }
+    }
     return b.create(state)->getResult(0);
   }
 
