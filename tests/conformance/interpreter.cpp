@@ -30,6 +30,8 @@ bool Evaluation::run() {
     in.outputs[o.getName().str()] = operand(0);
   } else if (isa<nn::ReluOp>(op)) {
     map([](double x) { return x > 0 ? x : 0.0; });
+  } else if (auto o = dyn_cast<nn::LeakyReluOp>(op)) {
+    map([slope = o.getSlope().convertToDouble()](double x) { return std::max(x, 0.0) + slope * std::min(x, 0.0); });
   } else if (isa<nn::GeluOp>(op)) {
     map(gelu);
   } else if (isa<nn::TanhOp>(op)) {

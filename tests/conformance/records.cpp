@@ -16,8 +16,12 @@ Operand positive(Operand o) {
   return o;
 }
 
-Record unary(const char *name, const char *spec) {
-  return {name, spec, {rows("x", 7)}, "%y = nn." + std::string(name) + " %x : !nn.rows<records x @tokens x 7xf32>", rows("y", 7)};
+Record unary(const char *name, const char *spec, const char *attributes = "") {
+  return {name,
+          spec,
+          {rows("x", 7)},
+          "%y = nn." + std::string(name) + " %x " + attributes + ": !nn.rows<records x @tokens x 7xf32>",
+          rows("y", 7)};
 }
 
 /// A binary op with each kind of right side.
@@ -75,6 +79,7 @@ std::vector<Record> make() {
   std::vector<Record> all;
 
   all.push_back(unary("relu", "max(x, 0)"));
+  all.push_back(unary("leaky_relu", "max(x, 0) + 0.3 min(x, 0)", "{slope = 0.3 : f64} "));
   all.push_back(unary("gelu", "x Phi(x), exact (arXiv 1606.08415)"));
   all.push_back(unary("tanh", "hyperbolic tangent"));
   all.push_back(unary("sigmoid", "1 / (1 + exp(-x))"));

@@ -25,6 +25,20 @@ Value ReluGradOp::buildElement(OpBuilder &b, ValueRange x) {
   return s.select(s.greater(x[0], zero), x[1], zero);
 }
 
+Value LeakyReluOp::buildElement(OpBuilder &b, ValueRange x) {
+  Scalars s{b, getLoc()};
+  Value slope = s.number(getSlope().convertToDouble());
+  return s.select(s.greater(x[0], s.number(0)), x[0], s.mul(x[0], slope));
+}
+// What relu lets through, and of the rest the share: the sum of the two is exact, as one of them is 0.
+LogicalResult LeakyReluOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
+  Graph n{b, getLoc()};
+  Value above = ReluGradOp::create(b, getLoc(), getType(), getInput(), g[0]);
+  Value below = n.mul(n.sub(g[0], above), n.scalar(static_cast<float>(getSlope().convertToDouble())));
+  out.push_back(n.add(above, below));
+  return success();
+}
+
 // The same operations for gelu and for its slope, so that a loop which computes both does them once.
 static Value erfOfGelu(const Scalars &s, Value x) { return s.erf(s.mul(x, s.number(M_SQRT1_2))); }
 

@@ -167,7 +167,12 @@ class Nn_Unary<string mnemonic, string what, list<Trait> traits = [Nn_Vjp]>
   let results = (outs Nn_Rows:$result);
   let assemblyFormat = "$input attr-dict `:` type($result)";
 }
+class Nn_UnaryBy<string mnemonic, dag parameters, string what, list<Trait> traits = [Nn_Vjp]> : Nn_Unary<mnemonic, what, traits> {
+  let description = "As the others of one value, with the numbers that it depends on as attributes.";
+  let arguments = !con((ins Nn_Rows:$input), parameters);
+}
 def Nn_ReluOp : Nn_Unary<"relu", "max(x, 0); derivative 0 at 0", [Nn_Vjp, Nn_KeepsOrder]>;
+def Nn_LeakyReluOp : Nn_UnaryBy<"leaky_relu", (ins F64Attr:$slope), "x above 0, else slope * x; derivative slope at 0">;
 def Nn_GeluOp : Nn_Unary<"gelu", "x * (1 + erf(x / sqrt 2)) / 2">;
 def Nn_TanhOp : Nn_Unary<"tanh", "hyperbolic tangent", [Nn_Vjp, Nn_KeepsOrder]>;
 def Nn_SigmoidOp : Nn_Unary<"sigmoid", "1 / (1 + exp(-x))", [Nn_Vjp, Nn_KeepsOrder]>;
