@@ -32,6 +32,8 @@ bool Evaluation::run() {
     map([](double x) { return x > 0 ? x : 0.0; });
   } else if (auto o = dyn_cast<nn::LeakyReluOp>(op)) {
     map([slope = o.getSlope().convertToDouble()](double x) { return std::max(x, 0.0) + slope * std::min(x, 0.0); });
+  } else if (auto o = dyn_cast<nn::EluOp>(op)) {
+    map([alpha = o.getAlpha().convertToDouble()](double x) { return x > 0 ? x : alpha * std::expm1(x); });
   } else if (isa<nn::GeluOp>(op)) {
     map(gelu);
   } else if (isa<nn::TanhOp>(op)) {

@@ -80,6 +80,7 @@ std::vector<Record> make() {
 
   all.push_back(unary("relu", "max(x, 0)"));
   all.push_back(unary("leaky_relu", "max(x, 0) + 0.3 min(x, 0)", "{slope = 0.3 : f64} "));
+  all.push_back(unary("elu", "x above 0, else 0.7 (exp(x) - 1) (arXiv 1511.07289)", "{alpha = 0.7 : f64} "));
   all.push_back(unary("gelu", "x Phi(x), exact (arXiv 1606.08415)"));
   all.push_back(unary("tanh", "hyperbolic tangent"));
   all.push_back(unary("sigmoid", "1 / (1 + exp(-x))"));

@@ -39,6 +39,23 @@ LogicalResult LeakyReluOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out)
   return success();
 }
 
+// exp(x) - 1 = tanh(x / 2) (exp(x) + 1), which keeps its digits near 0.
+Value EluOp::buildElement(OpBuilder &b, ValueRange x) {
+  Scalars s{b, getLoc()};
+  Value above = s.greater(x[0], s.number(0));
+  Value low = s.select(above, s.number(0), x[0]);
+  Value drop = s.mul(s.tanh(s.mul(low, s.number(0.5))), s.add(s.exp(low), s.number(1)));
+  return s.select(above, x[0], s.mul(drop, s.number(getAlpha().convertToDouble())));
+}
+// As leaky_relu's; below 0 the slope is y + alpha.
+LogicalResult EluOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
+  Graph n{b, getLoc()};
+  Value above = ReluGradOp::create(b, getLoc(), getType(), getInput(), g[0]);
+  Value slope = n.add(getResult(), n.scalar(static_cast<float>(getAlpha().convertToDouble())));
+  out.push_back(n.add(above, n.mul(n.sub(g[0], above), slope)));
+  return success();
+}
+
 // The same operations for gelu and for its slope, so that a loop which computes both does them once.
 static Value erfOfGelu(const Scalars &s, Value x) { return s.erf(s.mul(x, s.number(M_SQRT1_2))); }
 

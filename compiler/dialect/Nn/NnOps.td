@@ -173,6 +173,7 @@ class Nn_UnaryBy<string mnemonic, dag parameters, string what, list<Trait> trait
 }
 def Nn_ReluOp : Nn_Unary<"relu", "max(x, 0); derivative 0 at 0", [Nn_Vjp, Nn_KeepsOrder]>;
 def Nn_LeakyReluOp : Nn_UnaryBy<"leaky_relu", (ins F64Attr:$slope), "x above 0, else slope * x; derivative slope at 0">;
+def Nn_EluOp : Nn_UnaryBy<"elu", (ins F64Attr:$alpha), "x above 0, else alpha * (exp(x) - 1); derivative alpha at 0">;
 def Nn_GeluOp : Nn_Unary<"gelu", "x * (1 + erf(x / sqrt 2)) / 2">;
 def Nn_TanhOp : Nn_Unary<"tanh", "hyperbolic tangent", [Nn_Vjp, Nn_KeepsOrder]>;
 def Nn_SigmoidOp : Nn_Unary<"sigmoid", "1 / (1 + exp(-x))", [Nn_Vjp, Nn_KeepsOrder]>;
