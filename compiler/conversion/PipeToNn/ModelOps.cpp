@@ -703,7 +703,6 @@ FailureOr<Value> ModelBuilder::op(StringRef name, ArrayRef<Value> operands, cons
       {"exp", &Call::elementwise},
       {"log", &Call::elementwise},
       {"sqrt", &Call::elementwise},
-      {"softplus", &Call::elementwise},
       {"neg", &Call::elementwise},
       {"layer_norm", &Call::layerNorm},
       {"batch_norm", &Call::batchNorm},
