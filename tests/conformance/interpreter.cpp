@@ -270,6 +270,18 @@ bool Evaluation::run() {
     segmentMaximum(operand(0), o.getInput().getType());
   } else if (auto o = dyn_cast<nn::SegmentMaxGradOp>(op)) {
     set(0, scatterMaximum(operand(0), operand(1), o.getType()));
+  } else if (auto o = dyn_cast<nn::RunningSumOp>(op)) {
+    Tensor y = zeros(0);
+    eachRecord(o.getType(), [&](int64_t, int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        for (int64_t other = o.getBackward() != 0 ? row : begin; other < (o.getBackward() != 0 ? end : row + 1); ++other) {
+          for (int64_t c = 0; c < y.width; ++c) {
+            y.at(row, c) += operand(0).at(other, c);
+          }
+        }
+      }
+    });
+    set(0, std::move(y));
   } else if (auto o = dyn_cast<nn::SegmentSoftmaxOp>(op)) {
     Tensor y = zeros(0);
     eachRecord(o.getType(), [&](int64_t, int64_t begin, int64_t end) {

@@ -373,6 +373,14 @@ std::vector<Record> make() {
                  {rows("x", 5)},
                  "%y = nn.segment_softmax %x : !nn.rows<records x @tokens x 5xf32>",
                  rows("y", 5)});
+  for (const bool backward : {false, true}) {
+    all.push_back(
+        {backward ? "running_sum_backward" : "running_sum",
+         "sum of a record's rows up to each, or from each on",
+         {rows("x", 13)},
+         std::string("%y = nn.running_sum %x {backward = ") + (backward ? "1" : "0") + " : i64} : !nn.rows<records x @tokens x 13xf32>",
+         rows("y", 13)});
+  }
   all.push_back({"segment_first",
                  "first row of a record",
                  {rows("x", 5)},

@@ -447,6 +447,18 @@ struct ModelBuilder::Call {
     return unary<nn::SegmentSoftmaxOp>();
   }
 
+  FailureOr<Value> runningSum() {
+    if (!oneFloat()) {
+      return failure();
+    }
+    if (!isSequence(operands[0])) {
+      fail() << "wants a sequence";
+      return failure();
+    }
+    const int64_t backward = text("order") == "backward" ? 1 : 0;
+    return Value(nn::RunningSumOp::create(b, loc, operands[0].getType(), operands[0], b.getI64IntegerAttr(backward)));
+  }
+
   FailureOr<Value> pool() {
     if (!operandCount(1, 1)) {
       return failure();
@@ -716,6 +728,7 @@ FailureOr<Value> ModelBuilder::op(StringRef name, ArrayRef<Value> operands, cons
       {"concat", &Call::concat},
       {"conv1d", &Call::conv1d},
       {"pool", &Call::pool},
+      {"running_sum", &Call::runningSum},
       {"self_attention", &Call::selfAttention},
       {"counts", &Call::counts},
       {"cross_entropy", &Call::crossEntropy},

@@ -548,6 +548,12 @@ def Nn_SegmentSoftmaxGradOp : Nn_Pure<"segment_softmax_grad", [AllTypesMatch<["o
   let results = (outs Nn_AxisF32:$result);
   let assemblyFormat = "$output `,` $cotangent attr-dict `:` type($output)";
 }
+def Nn_RunningSumOp : Nn_Pure<"running_sum", [Nn_Vjp, AllTypesMatch<["input", "result"]>]> {
+  let summary = "each row plus those before it in the record; backward 1: plus those behind it";
+  let arguments = (ins Nn_AxisF32:$input, I64Attr:$backward);
+  let results = (outs Nn_AxisF32:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input)";
+}
 def Nn_SegmentFirstOp : Nn_Gather<"segment_first", [Nn_Vjp, Nn_PoolsRows]> {
   let summary = "the first row of every record";
   let arguments = (ins Nn_AxisF32:$input);

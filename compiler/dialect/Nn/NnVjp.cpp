@@ -164,6 +164,12 @@ LogicalResult SegmentSoftmaxOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents 
   return success();
 }
 
+// A row is part of its own sum and of all sums behind it.
+LogicalResult RunningSumOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
+  out.push_back(RunningSumOp::create(b, getLoc(), getInput().getType(), g[0], b.getI64IntegerAttr(1 - getBackward())));
+  return success();
+}
+
 LogicalResult SegmentFirstOp::buildVjp(OpBuilder &b, ValueRange g, Cotangents &out) {
   out.push_back(SegmentFirstGradOp::create(b, getLoc(), getInput().getType(), g[0]));
   return success();

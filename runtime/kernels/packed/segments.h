@@ -123,6 +123,21 @@ void segmentSoftmax(const float *x, const int32_t *offsets, int64_t begin, int64
   }
 }
 
+void runningSum(const float *x, const int32_t *offsets, int64_t begin, int64_t end, int64_t width, int64_t backward, float *y) {
+  for (int64_t record = begin; record < end; ++record) {
+    const int64_t first = offsets[record], rows = offsets[record + 1] - first;
+    const int64_t step = backward != 0 ? -width : width, from = (backward != 0 ? first + rows - 1 : first) * width;
+    for (int64_t j = 0; j < width; j += lanes) {
+      const int64_t here = minimum(lanes, width - j);
+      Vec sum = broadcast(0.0f);
+      for (int64_t i = 0, at = from + j; i < rows; ++i, at += step) {
+        sum += loadPart(x + at, here);
+        storePart(y + at, sum, here);
+      }
+    }
+  }
+}
+
 void segmentSoftmaxGradient(const float *y, const float *g, const int32_t *offsets, int64_t begin, int64_t end, int64_t width, float *dx) {
   for (int64_t record = begin; record < end; ++record) {
     const int64_t first = offsets[record] * width, last = offsets[record + 1] * width;
