@@ -78,8 +78,8 @@ class Marked(case.Case):
     def scores(self, run, *more):
         return json.loads(self.penstock("evaluate", run, "--json", *more).stdout)
 
-    def assertHoldsNone(self, run, texts):
-        files = [path for path in run.rglob("*") if path.is_file()]
+    def assertHoldsNone(self, run, texts, but=None):
+        files = [path for path in run.rglob("*") if path.is_file() and path != but]
         self.assertGreater(len(files), 8)
         for path in files:
             content = path.read_bytes()
@@ -114,6 +114,25 @@ class Facts(Marked):
         self.assertEqual(facts["classes"]["kind"]["names"], ["leaking", "sound"])
         self.train(absolute, "--out", self.project / "written", "--resume")
         self.assertHoldsNone(self.project / "written", cells + places)
+
+    def testALearnerThatFitsKeepsWhatItIsShownInItsOwnFileAlone(self):
+        cells = self.write(self.project / "data")
+        file = self.project / "task.pipe"
+        file.write_text("""pipe 1
+pipeline near
+data {
+  source: csv("data/{split}.csv")
+  column text = text()
+}
+model {
+  answer = text |> words(min_count: 3) |> embedding(7) |> pool(mean) |> nearest(k: 2)
+}
+""")
+        self.train(file, "--out", self.project / "near")
+        kept = self.project / "near/fitted/answer.learner"
+        self.assertIn(b"zqtrain5x0", kept.read_bytes())
+        self.assertNotIn(b"zqdev5x0", kept.read_bytes())
+        self.assertHoldsNone(self.project / "near", cells + [str(self.folder)], but=kept)
 
     def testARunMovedWithItsProjectFindsItsData(self):
         self.write(self.project / "old/data")
