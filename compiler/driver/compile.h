@@ -14,11 +14,11 @@
 
 namespace penstock {
 
-/// Calls the `build` of a head plugin with the builder (the host's part). See
+/// Lets a head plugin build with the builder (the host's part). See
 /// conversion/PipeToNn/PipeToNn.h.
 using BuildHead =
     std::function<Status(const std::string &plugin, const frontend::Attributes &parameters, const PenstockGraphBuilder *builder,
-                         PenstockNode input, PenstockNode target, std::int64_t classes, PenstockHeadGraph *graph)>;
+                         PenstockNode input, PenstockNode target, const PenstockField *column)>;
 
 struct CompileOptions {
   std::string level;                // "avx2", "avx512" or "amx"

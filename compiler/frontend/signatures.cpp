@@ -199,7 +199,7 @@ Signature signatureOf(const PluginManifest &manifest) {
   if (kind.input) {
     signature.operands.push_back({"x", manifest.input == "sequence" ? Accepts::sequence : Accepts::vector});
   }
-  if (kind.input && kind.target) {
+  if (kind.input && kind.target && !(kind.optionalTarget && manifest.targets.empty())) {
     const auto target =
         std::find_if(std::begin(targetTypes), std::end(targetTypes), [&](const TargetType &one) { return manifest.takes(one.type); });
     signature.operands.push_back({"target", target == std::end(targetTypes) ? Accepts::anyTarget : target->accepts});

@@ -15,8 +15,8 @@ namespace penstock {
        .alone = "it is a part of a model and has weights to train")                                                                        \
   KIND(metric, 3, .place = PluginPlace::evaluate, .heading = "Metrics", .verb = "judges", .target = true, .severalTargets = true,          \
        .results = true)                                                                                                                    \
-  KIND(learner, 4, .place = PluginPlace::model, .heading = "Learners", .fits = true, .input = true, .afterTraining = true,                 \
-       .alone = "it ends the flow of a model")
+  KIND(learner, 4, .place = PluginPlace::model, .heading = "Learners", .verb = "predicts", .fits = true, .input = true, .target = true,    \
+       .optionalTarget = true, .afterTraining = true, .alone = "it ends the flow of a model")
 
 #define PENSTOCK_KIND(ID, NUMBER, ...) ID = NUMBER,
 enum class PluginKind : std::uint32_t { PENSTOCK_PLUGIN_KINDS(PENSTOCK_KIND) };
@@ -35,6 +35,7 @@ struct PluginKindRow {
   bool input = false;          // plugin.toml says `input`: "vector" or "sequence"
   bool target = false;         // plugin.toml says `target`
   bool severalTargets = false; // ... which may be a list
+  bool optionalTarget = false; // ... or may leave it out
   bool results = false;        // plugin.toml lists `results`: the numbers that it gives
   bool afterTraining = false;  // it has no weights and is fitted when they are final
   const char *alone = "";      // why `plugin run` cannot run it; "": it can

@@ -371,6 +371,9 @@ Result<MetricResult> readResult(const toml::table &table, const std::string &pat
 void readTargets(TableReader &reader, PluginManifest &manifest) {
   static const std::set<std::string> known = {"class", "number", "set", "tags"};
   const toml::node *node = reader.get("target");
+  if (node == nullptr && rowOf(manifest.kind).optionalTarget) {
+    return;
+  }
   const bool several = rowOf(manifest.kind).severalTargets;
   if (node != nullptr && node->is_array() && several) {
     manifest.targets = stringsOf(reader, node, "target");
@@ -424,7 +427,12 @@ Result<PluginManifest> manifestOf(const toml::table &table, const std::string &p
   if (row.target) {
     readTargets(reader, manifest);
   }
-  manifest.standard = row.input && row.target && reader.flag("standard", false);
+  manifest.standard = row.input && row.target && !row.optionalTarget && reader.flag("standard", false);
+  if (const toml::node *const meanings = row.results ? reader.get("meanings") : nullptr) {
+    manifest.meanings = stringsOf(reader, meanings, "meanings");
+  }
+  manifest.features = row.results && reader.flag("features", false);
+  manifest.keepsRecords = row.afterTraining && reader.flag("keeps_records", false);
   if (row.results && reader.get("state") != nullptr) {
     manifest.linearState = oneOf(reader, "state", {"constant", "linear"}) == "linear";
   }
@@ -517,6 +525,10 @@ std::string PluginManifest::purpose() const {
 }
 
 bool PluginManifest::takes(std::string_view target) const { return std::find(targets.begin(), targets.end(), target) != targets.end(); }
+
+bool PluginManifest::asksFor(std::string_view meaning) const {
+  return std::find(meanings.begin(), meanings.end(), meaning) != meanings.end();
+}
 
 std::vector<MetricResult> PluginManifest::resultsFor(const std::vector<PluginValue> &values) const {
   std::vector<MetricResult> filled;

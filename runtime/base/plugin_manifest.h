@@ -56,6 +56,9 @@ struct PluginManifest {
   bool fits = false;                       // needs a fit on train
   std::string input;                       // "vector" or "sequence", of a kind that has it
   std::vector<std::string> targets;        // what it predicts or judges: "class", "number", "set", "tags"
+  std::vector<std::string> meanings;       // metric: what it is shown of an answer beside what means its target
+  bool features = false;                   // metric: it is shown what flows into the learner that answers
+  bool keepsRecords = false;               // learner: it is shown texts and row numbers, and its state may hold records of train
   bool standard = false;                   // head: decodes what heads of the language answer for its target, and hints name it
   bool linearState = false;                // its state grows with the records
   std::vector<MetricResult> results;       // of a kind that gives numbers
@@ -66,6 +69,8 @@ struct PluginManifest {
   const PluginParameter *find(std::string_view parameter) const;
   /// Whether `target` is one of the targets.
   bool takes(std::string_view target) const;
+  /// Whether `meaning` is one of the meanings that it asks for.
+  bool asksFor(std::string_view meaning) const;
   /// What it takes and gives, in words: "takes a vector, predicts a class"; "" where there is nothing to say.
   std::string purpose() const;
   /// The names of the metric's results for these parameter values, braces filled in.

@@ -1,27 +1,30 @@
 #include "runtime/exec/answers.h"
 
 #include "runtime/exec/learners.h"
-
-#include <nlohmann/json.hpp>
+#include "runtime/exec/target_columns.h"
 
 namespace penstock {
 
 namespace {
 
-/// The words of a batch as a head's `decode_tags` wants them.
-struct TaggedRecords {
-  PenstockTaggedRecords view{};
-  std::vector<PenstockString> words, texts;
-  std::vector<std::int64_t> starts;
-};
-
-Result<TaggedRecords> taggedRecords(const Batch &batch, int axisIndex) {
-  const PenstockAxisBatch &axis = batch.view.axes[axisIndex];
-  if (axis.row_word == nullptr || static_cast<std::size_t>(axisIndex) >= batch.words.size()) {
+/// The words of a batch, as many a record as it has; those of a dataset's batch have no text.
+Result<AnswerWords> wordsOf(const Batch &batch, int axis, const Dataset::Tags &tags) {
+  AnswerWords made;
+  if (batch.view.axes[axis].row_word == nullptr) {
     return internalError("an answer with a row a token lies on an axis that is not cut from words; please report this");
   }
-  const BatchWords &given = batch.words[static_cast<std::size_t>(axisIndex)];
-  TaggedRecords made;
+  if (tags.offsets != nullptr) {
+    made.offsets.push_back(0);
+    for (const std::int64_t record : batch.records) {
+      made.offsets.push_back(made.offsets.back() + tags.offsets[record + 1] - tags.offsets[record]);
+    }
+    return made;
+  }
+  if (static_cast<std::size_t>(axis) >= batch.words.size()) {
+    return internalError("an answer with a row a token lies on an axis without words; please report this");
+  }
+  const BatchWords &given = batch.words[static_cast<std::size_t>(axis)];
+  made.offsets = given.offsets;
   for (const std::string_view text : given.texts) {
     made.texts.push_back({text.data(), text.size()});
   }
@@ -33,84 +36,72 @@ Result<TaggedRecords> taggedRecords(const Batch &batch, int axisIndex) {
       made.starts.push_back(text.empty() ? -1 : word.data() - text.data());
     }
   }
-  made.view.struct_size = sizeof(made.view);
-  made.view.records = batch.view.records;
-  made.view.row_offsets = axis.offsets;
-  made.view.row_word = axis.row_word;
-  made.view.word_offsets = given.offsets.data();
-  made.view.words = made.words.data();
-  made.view.texts = made.texts.data();
-  made.view.word_starts = made.starts.data();
   return made;
 }
 
 } // namespace
 
-Result<Answers> Answers::open(const PenstockEntry &entry, const RunConfig &config, PluginHost &host, const FittedFolder &fitted) {
-  Answers made(entry, config, host);
-  for (const AnswerSpec &answer : config.answers) {
-    const int output = answerOutput(entry, answer.name);
-    if (output < 0) {
-      return internalError("the compiled program has no output for the answer `" + answer.name + "`; please report this");
-    }
-    made.heads.push_back({&answer, output, nullptr, {}});
-    if (answer.learner) {
-      PENSTOCK_ASSIGN(made.heads.back().learner, openLearner(answer, host, fitted));
-    }
-  }
-  if (made.heads.empty()) {
-    return invalidInput("this pipeline has no answer to predict");
+LearningSpec learningOf(const AnswerSpec &answer, std::int64_t width, std::vector<std::string> classes) {
+  LearningSpec made;
+  made.width = width;
+  if (!answer.target.empty()) {
+    made.targets.push_back(targetFieldOf(answer, std::move(classes)));
   }
   return made;
 }
 
-Status Answers::decode(const Batch &batch, const OutputBuffers &outputs) {
-  for (Head &head : heads) {
-    PENSTOCK_ASSIGN(head.texts, textsOf(head, batch, outputs.values(head.output)));
+Result<Answer> Answer::open(const AnswerSpec &spec, const PenstockEntry &entry, std::vector<std::string> classes, PluginHost &host,
+                            const FittedFolder *fitted) {
+  Answer made;
+  made.described = &spec;
+  made.output = answerOutput(entry, spec.name);
+  if (made.output < 0) {
+    return internalError("the compiled program has no output for the answer `" + spec.name + "`; please report this");
   }
-  return {};
-}
-
-Result<std::vector<std::string>> Answers::textsOf(const Head &head, const Batch &batch, const float *values) const {
-  const std::int64_t records = batch.view.records;
-  TaggedRecords tagged;
-  const PenstockValueType &type = *entry->outputs[head.output].type;
-  const bool onAxis = type.rows == PENSTOCK_ROWS_AXIS;
-  if (onAxis) {
-    PENSTOCK_ASSIGN(tagged, taggedRecords(batch, type.axis));
-  }
-  PENSTOCK_ASSIGN(std::vector<std::string> texts,
-                  head.learner != nullptr
-                      ? head.learner->answer(values, records, type.width)
-                      : decodeAnswers(*host, head.answer->decoder, jsonText(head.answer->parameters), config->classesOf(*head.answer),
-                                      values, records, type.width, onAxis ? &tagged.view : nullptr));
-  if (texts.size() != static_cast<std::size_t>(records)) {
-    return internalError("the plugin `" + head.answer->decoder + "` answered " + std::to_string(texts.size()) + " of " +
-                         std::to_string(records) + " records");
-  }
-  return texts;
-}
-
-std::string Answers::line(std::size_t index, std::int64_t record) const {
-  std::string text = "{\"row\": " + std::to_string(record);
-  if (heads.size() == 1) {
-    const std::string_view answer = heads[0].texts[index];
-    const std::size_t first = answer.find_first_not_of(" \t\n\r");
-    if (first == std::string_view::npos || answer[first] != '{') {
-      return text + ", \"answer\": " + std::string(answer) + "}";
+  made.type = entry.outputs[made.output].type;
+  if (spec.learner) {
+    if (fitted == nullptr) {
+      return internalError("the learner of `" + spec.name + "` is not fitted yet; please report this");
     }
-    const std::size_t inside = answer.find_first_not_of(" \t\n\r", first + 1);
-    return text + (inside == std::string_view::npos || answer[inside] == '}' ? "" : ", ") + std::string(answer.substr(first + 1));
+    PENSTOCK_ASSIGN(made.learner, openLearner(spec, learningOf(spec, made.type->width, std::move(classes)), host, *fitted));
+    return made;
   }
-  for (const Head &head : heads) {
-    text += ", " + nlohmann::json(head.answer->name).dump() + ": " + head.texts[index];
-  }
-  return text + "}";
+  const ColumnField target = targetFieldOf(spec, std::move(classes));
+  PENSTOCK_ASSIGN(made.head, makeHead(host, spec.decoder, jsonText(spec.parameters), spec.target.empty() ? nullptr : &target));
+  return made;
 }
 
-std::string failureLine(const RecordReader::Failure &failure) {
-  return "{\"row\": " + std::to_string(failure.record) +
-         ", \"error\": " + nlohmann::json(failure.text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "}";
+Status Answer::decode(const Batch &batch, const OutputBuffers &outputs, const std::vector<std::uint8_t> &wanted, const Dataset::Tags &tags,
+                      std::vector<Column> &columns) const {
+  for (Column &column : columns) {
+    column.clear();
+  }
+  const float *const values = outputs.values(output);
+  if (learner != nullptr) {
+    return learner->answer(values, batch.view.records, columns);
+  }
+  PenstockDecodeBatch given{};
+  given.struct_size = sizeof given;
+  given.records = batch.view.records;
+  given.rows = penstock_rows_of(type, &batch.view);
+  given.width = type->width;
+  given.values = values;
+  given.wanted = wanted.empty() ? nullptr : wanted.data();
+  AnswerWords words;
+  PenstockWords view{};
+  if (type->rows == PENSTOCK_ROWS_AXIS) {
+    PENSTOCK_ASSIGN(words, wordsOf(batch, type->axis, tags));
+    const bool texts = tags.offsets == nullptr;
+    view = {sizeof view,
+            words.offsets.data(),
+            batch.view.axes[type->axis].row_word,
+            texts ? words.words.data() : nullptr,
+            texts ? words.texts.data() : nullptr,
+            texts ? words.starts.data() : nullptr};
+    given.words = &view;
+    given.offsets = batch.view.axes[type->axis].offsets;
+  }
+  return head->decode(given, columns);
 }
 
 } // namespace penstock

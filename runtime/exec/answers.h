@@ -1,4 +1,5 @@
-// What a run answers: outputs of its program become typed answers of records, and lines of JSON.
+// What a run answers: outputs of its program become columns of typed answers. The head or learner of an answer decides alone (the largest,
+// a threshold, words to spans), for evaluate and predict alike.
 #pragma once
 
 #include "runtime/base/status.h"
@@ -13,35 +14,40 @@
 
 namespace penstock {
 
-/// All answers of a pipeline, bound to the outputs of an entry.
-class Answers {
-public:
-  /// There is at least one, or the error says that the pipeline has none.
-  static Result<Answers> open(const PenstockEntry &entry, const RunConfig &config, PluginHost &host, const FittedFolder &fitted);
-
-  /// Decodes what the entry gave for the records of a batch.
-  Status decode(const Batch &batch, const OutputBuffers &outputs);
-  /// `{"row": N, ...}`: what was decoded last of the record at `index` of its batch, whose number is `record`.
-  std::string line(std::size_t index, std::int64_t record) const;
-
-private:
-  /// An answer of the pipeline and how it is decoded.
-  struct Head {
-    const AnswerSpec *answer;
-    int output;
-    std::unique_ptr<const Learner> learner; // or NULL: the plugin of the head decodes
-    std::vector<std::string> texts;         // of each record of the batch
-  };
-  Answers(const PenstockEntry &entry, const RunConfig &config, PluginHost &host) : entry(&entry), config(&config), host(&host) {}
-  Result<std::vector<std::string>> textsOf(const Head &head, const Batch &batch, const float *values) const;
-
-  const PenstockEntry *entry;
-  const RunConfig *config;
-  PluginHost *host;
-  std::vector<Head> heads;
+/// Where the words of a batch's records lie: texts are there for records to predict only.
+struct AnswerWords {
+  std::vector<std::int64_t> offsets; // records + 1
+  std::vector<PenstockString> words, texts;
+  std::vector<std::int64_t> starts;
 };
 
-/// The line of a record that has no answer.
-std::string failureLine(const RecordReader::Failure &failure);
+/// An answer of the pipeline, bound once to its plugin and to the output of an entry.
+class Answer {
+public:
+  /// `classes` are those of its target in train. `fitted` is NULL where the answer cannot be of a learner.
+  static Result<Answer> open(const AnswerSpec &spec, const PenstockEntry &entry, std::vector<std::string> classes, PluginHost &host,
+                             const FittedFolder *fitted);
+
+  const AnswerSpec &spec() const { return *described; }
+  const Schema &schema() const { return head != nullptr ? head->schema() : learner->schema(); }
+  /// What flows into the learner; empty of a head.
+  Schema features() const { return head != nullptr ? Schema() : Schema{vectorField(type->width)}; }
+  /// Decodes what the entry gave for the records of a batch into `columns`, which are of the schema. `wanted` is one a field, or empty:
+  /// all. `tags`: those of the batch's dataset, of which words are counted where the batch does not have them.
+  Status decode(const Batch &batch, const OutputBuffers &outputs, const std::vector<std::uint8_t> &wanted, const Dataset::Tags &tags,
+                std::vector<Column> &columns) const;
+  /// The vectors of a batch, a row a record.
+  const float *vectors(const OutputBuffers &outputs) const { return outputs.values(output); }
+
+private:
+  const AnswerSpec *described = nullptr;
+  const PenstockValueType *type = nullptr;
+  int output = -1;
+  std::unique_ptr<const Head> head; // or
+  std::unique_ptr<const Learner> learner;
+};
+
+/// What learners of a pipeline are bound to.
+LearningSpec learningOf(const AnswerSpec &answer, std::int64_t width, std::vector<std::string> classes);
 
 } // namespace penstock

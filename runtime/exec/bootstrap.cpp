@@ -30,92 +30,49 @@ double quantile(std::span<const double> sorted, double share) {
   return sorted[below] + (sorted[above] - sorted[below]) * (at - static_cast<double>(below));
 }
 
-namespace {
+RecordedAnswers::RecordedAnswers(const JudgingSpec &judging)
+    : spec(&judging), answers(columnsOf(judging.answers)), features(columnsOf(judging.features)), gold(judging.gold) {}
 
-template <typename T> void append(std::vector<T> &to, const T *from, std::int64_t count) {
-  if (from != nullptr) {
-    to.insert(to.end(), from, from + count);
-  }
-}
-template <typename T> const T *orNull(const std::vector<T> &values) { return values.empty() ? nullptr : values.data(); }
-
-} // namespace
-
-void RecordedPredictions::add(const PenstockPredictions &batch, std::size_t classes, const std::vector<std::int64_t> &records) {
-  width = batch.width;
-  labels = static_cast<std::int64_t>(classes);
-  if (batch.offsets != nullptr) {
-    offsets.resize(std::max<std::size_t>(offsets.size(), 1));
-    const std::int64_t words = offsets.back();
-    for (std::int64_t s = 0; s < batch.sequences; ++s) {
-      offsets.push_back(words + batch.offsets[s + 1]);
+void RecordedAnswers::add(const JudgedRecords &batch, const std::vector<std::int64_t> &records) {
+  for (std::int64_t row = 0; row < batch.records; ++row) {
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      if (row < (*batch.answers)[i].rows) { // a field that nobody reads has no values
+        answers[i].append(spec->answers[i], (*batch.answers)[i], row);
+      }
     }
+    for (std::size_t i = 0; batch.features != nullptr && i < features.size(); ++i) {
+      features[i].append(spec->features[i], (*batch.features)[i], row);
+    }
+    gold.append(spec->gold, *batch.gold, row);
   }
-  append(gold, batch.gold, batch.records);
-  append(predicted, batch.predicted, batch.records);
-  append(scores, batch.scores, batch.records * width);
-  append(goldNumbers, batch.gold_numbers, batch.records);
-  append(predictedNumbers, batch.predicted_numbers, batch.records);
-  append(goldSets, batch.gold_sets, batch.records * labels);
-  append(predictedSets, batch.predicted_sets, batch.records * labels);
   places.insert(places.end(), records.begin(), records.end());
 }
 
-PenstockPredictions RecordedPredictions::viewOfTags(const std::vector<double> &weights, DrawnRecords &drawn) const {
-  drawn.gold.clear();
-  drawn.predicted.clear();
-  drawn.offsets.assign(1, 0);
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    const std::int64_t words = offsets[i + 1] - offsets[i];
-    for (double times = weights[static_cast<std::size_t>(places[i])]; times >= 1; --times) {
-      append(drawn.gold, gold.data() + offsets[i], words);
-      append(drawn.predicted, predicted.data() + offsets[i], words);
-      drawn.offsets.push_back(drawn.offsets.back() + words);
+void RecordedAnswers::append(std::int64_t row, DrawnRecords &to) const {
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    if (row < answers[i].rows) {
+      to.answers[i].append(spec->answers[i], answers[i], row);
     }
   }
-  PenstockPredictions made{};
-  made.struct_size = sizeof(made);
-  made.records = drawn.offsets.back();
-  made.gold = drawn.gold.data();
-  made.predicted = drawn.predicted.data();
-  made.sequences = static_cast<std::int64_t>(drawn.offsets.size()) - 1;
-  made.offsets = drawn.offsets.data();
-  return made;
+  for (std::size_t i = 0; i < features.size(); ++i) {
+    to.features[i].append(spec->features[i], features[i], row);
+  }
+  to.gold.append(spec->gold, gold, row);
 }
 
-PenstockPredictions RecordedPredictions::view(const std::vector<double> &weights, DrawnRecords &drawn) const {
-  if (!offsets.empty()) {
-    return viewOfTags(weights, drawn);
-  }
-  std::vector<std::int64_t> chosen;
-  drawn.weights.clear();
+JudgedRecords RecordedAnswers::view(const std::vector<double> &weights, DrawnRecords &drawn) const {
+  drawn = {columnsOf(spec->answers), columnsOf(spec->features), Column(spec->gold), {}};
+  const bool repeats = spec->gold.meaning == "tags";
   for (std::size_t i = 0; i < places.size(); ++i) {
     const double weight = weights[static_cast<std::size_t>(places[i])];
-    if (weight > 0) {
-      chosen.push_back(static_cast<std::int64_t>(i));
+    for (double times = repeats ? weight : std::min(weight, 1.0); times >= 1; --times) {
+      append(static_cast<std::int64_t>(i), drawn);
+    }
+    if (weight > 0 && !repeats) {
       drawn.weights.push_back(weight);
     }
   }
-  const auto choose = [&](const auto &from, auto &to, std::int64_t each) {
-    to.clear();
-    for (const std::int64_t i : chosen) {
-      append(to, from.empty() ? nullptr : from.data() + i * each, each);
-    }
-    return orNull(to);
-  };
-  PenstockPredictions made{};
-  made.struct_size = sizeof(made);
-  made.records = static_cast<std::int64_t>(chosen.size());
-  made.width = width;
-  made.gold = choose(gold, drawn.gold, 1);
-  made.predicted = choose(predicted, drawn.predicted, 1);
-  made.scores = choose(scores, drawn.scores, width);
-  made.gold_numbers = choose(goldNumbers, drawn.goldNumbers, 1);
-  made.predicted_numbers = choose(predictedNumbers, drawn.predictedNumbers, 1);
-  made.gold_sets = choose(goldSets, drawn.goldSets, labels);
-  made.predicted_sets = choose(predictedSets, drawn.predictedSets, labels);
-  made.weights = drawn.weights.data();
-  return made;
+  return {drawn.gold.rows, &drawn.answers, &drawn.gold, &drawn.features, repeats ? nullptr : drawn.weights.data()};
 }
 
 Result<std::vector<Interval>> bootstrapIntervals(PluginHost &host, const std::vector<IntervalUse> &uses, const ConfidenceSpec &confidence) {
@@ -124,7 +81,7 @@ Result<std::vector<Interval>> bootstrapIntervals(PluginHost &host, const std::ve
   DrawnRecords drawn;
   for (std::size_t u = 0; u < uses.size(); ++u) {
     found[u].resize(uses[u].names.size());
-    weights.resize(static_cast<std::size_t>(uses[u].predictions->records()));
+    weights.resize(static_cast<std::size_t>(uses[u].answers->records()));
   }
   for (std::int64_t sample = 0; sample < confidence.samples; ++sample) {
     if (interrupted()) {
@@ -133,8 +90,8 @@ Result<std::vector<Interval>> bootstrapIntervals(PluginHost &host, const std::ve
     bootstrapWeights(confidence.seed, static_cast<std::uint64_t>(sample), weights);
     for (std::size_t u = 0; u < uses.size(); ++u) {
       const IntervalUse &use = uses[u];
-      PENSTOCK_ASSIGN(const std::unique_ptr<Metric> metric, makeMetric(host, use.plugin, use.parameters, use.classes));
-      PENSTOCK_TRY(metric->add(use.predictions->view(weights, drawn)));
+      PENSTOCK_ASSIGN(const std::unique_ptr<Metric> metric, makeMetric(host, use.plugin, use.parameters, use.answers->judging()));
+      PENSTOCK_TRY(metric->add(use.answers->view(weights, drawn)));
       const Result<Metric::Values> values = metric->result();
       if (!values.ok()) {
         continue; // not defined on these records

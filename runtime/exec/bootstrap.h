@@ -24,43 +24,39 @@ void bootstrapWeights(std::uint64_t seed, std::uint64_t sample, std::span<double
 /// The `share` of sorted numbers, between neighbours in a straight line, as NumPy's `quantile`. There is at least one number.
 double quantile(std::span<const double> sorted, double share);
 
-/// The records that a sample drew: each once with its weight, or, of tags, sequences as often as they were drawn.
+/// The records that a sample drew: each once with its weight, or, of tags, as often as they were drawn.
 struct DrawnRecords {
-  std::vector<std::int32_t> gold, predicted;
-  std::vector<std::int64_t> offsets;
-  std::vector<float> scores;
-  std::vector<double> goldNumbers, predictedNumbers, weights;
-  std::vector<std::uint8_t> goldSets, predictedSets;
+  std::vector<Column> answers, features;
+  Column gold;
+  std::vector<double> weights;
 };
 
-/// Predictions of many batches, kept.
-class RecordedPredictions {
+/// Judged records of many batches, kept.
+class RecordedAnswers {
 public:
-  /// `records`: the place of each record of the batch (of tags, of each sequence) in the data; all together they are 0 to n - 1.
-  void add(const PenstockPredictions &batch, std::size_t classes, const std::vector<std::int64_t> &records);
-  /// Records of the data: of tags, sequences.
+  /// `judging` lives as long as this.
+  explicit RecordedAnswers(const JudgingSpec &judging);
+  /// `records`: the place of each record of the batch in the data; all together they are 0 to n - 1.
+  void add(const JudgedRecords &batch, const std::vector<std::int64_t> &records);
   std::int64_t records() const { return static_cast<std::int64_t>(places.size()); }
   /// Those that were drawn; `weights` are whole numbers, by place in the data. Metrics do not see the others, as if they were not there.
-  /// Valid as long as this and `drawn`.
-  PenstockPredictions view(const std::vector<double> &weights, DrawnRecords &drawn) const;
+  /// Valid as long as `drawn`.
+  JudgedRecords view(const std::vector<double> &weights, DrawnRecords &drawn) const;
+  const JudgingSpec &judging() const { return *spec; }
 
 private:
-  PenstockPredictions viewOfTags(const std::vector<double> &weights, DrawnRecords &drawn) const;
+  void append(std::int64_t row, DrawnRecords &to) const;
 
+  const JudgingSpec *spec;
   std::vector<std::int64_t> places;
-  std::int64_t width = 0, labels = 0;
-  std::vector<std::int64_t> offsets; // of tags: the words of each record
-  std::vector<std::int32_t> gold, predicted;
-  std::vector<float> scores;
-  std::vector<double> goldNumbers, predictedNumbers;
-  std::vector<std::uint8_t> goldSets, predictedSets;
+  std::vector<Column> answers, features;
+  Column gold;
 };
 
 /// A metric whose results get intervals.
 struct IntervalUse {
   std::string plugin, parameters;
-  JudgedClasses classes;
-  const RecordedPredictions *predictions = nullptr;
+  const RecordedAnswers *answers = nullptr;
   std::vector<std::pair<std::string, std::string>> names; // of a result, and what it is called in the interval's list
 };
 

@@ -59,9 +59,9 @@ double sumOf(const PenstockOutputInfo &output, const float *values, const Pensto
 class Evaluation {
 public:
   Evaluation(Session &session, const std::shared_ptr<const Dataset> &dataset, const RunConfig &config, PluginHost &host,
-             const std::string &split, std::int64_t batch)
-      : session(session), dataset(dataset), config(config), host(host), batch(batch), evaluates(session.model().entry("evaluate") >= 0),
-        entry(session.model().entry(evaluates ? "evaluate" : "predict")) {
+             const std::string &split, std::int64_t batch, const FittedFolder *fitted)
+      : session(session), dataset(dataset), config(config), host(host), batch(batch), fitted(fitted),
+        evaluates(session.model().entry("evaluate") >= 0), entry(session.model().entry(evaluates ? "evaluate" : "predict")) {
     result.split = split;
   }
 
@@ -78,6 +78,7 @@ private:
   const RunConfig &config;
   PluginHost &host;
   const std::int64_t batch;
+  const FittedFolder *const fitted;
   const bool evaluates; // the entry has losses
   const int entry;
   std::vector<LossSums> losses;
@@ -148,8 +149,11 @@ Result<SplitResult> Evaluation::run(const ConfidenceSpec &confidence) {
   if (entry < 0) {
     return internalError("the compiled program has neither `evaluate` nor `predict`; please report this");
   }
-  PENSTOCK_ASSIGN(JudgedAnswers answers, JudgedAnswers::open(table(), dataset, config, host,
-                                                             metricsFor(config, result.split, host.manifests()), confidence.samples > 0));
+  const bool named =
+      std::any_of(config.metrics.begin(), config.metrics.end(), [&](const MetricSpec &use) { return use.split == result.split; });
+  PENSTOCK_ASSIGN(JudgedAnswers answers,
+                  JudgedAnswers::open(table(), dataset, config, host, fitted, metricsFor(config, result.split, host.manifests()), named,
+                                      confidence.samples > 0));
   result.warnings = answers.warnings(result.split);
   PENSTOCK_TRY(pass(answers));
   PENSTOCK_TRY(answers.collect(confidence, result));
@@ -159,8 +163,9 @@ Result<SplitResult> Evaluation::run(const ConfidenceSpec &confidence) {
 } // namespace
 
 Result<SplitResult> evaluateSplit(Session &session, const std::shared_ptr<const Dataset> &dataset, const RunConfig &config,
-                                  PluginHost &host, const std::string &split, const ConfidenceSpec &confidence, std::int64_t batch) {
-  return Evaluation(session, dataset, config, host, split, batch).run(confidence);
+                                  PluginHost &host, const std::string &split, const ConfidenceSpec &confidence, std::int64_t batch,
+                                  const FittedFolder *fitted) {
+  return Evaluation(session, dataset, config, host, split, batch, fitted).run(confidence);
 }
 
 std::string ExpectationResult::text() const {

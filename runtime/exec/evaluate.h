@@ -20,10 +20,11 @@ std::vector<MetricSpec> metricsFor(const RunConfig &config, const std::string &s
 
 /// Runs "evaluate" over the whole split in order, in batches of `batch` records (results do not depend on it). Where names of
 /// values repeat (two answers), the later ones get their answer's name before them. `confidence` with samples: with intervals of
-/// all values. Stops with `interrupted` on Ctrl-C.
+/// all values. `fitted` has the states of learners; while they are not fitted it is NULL, and their answers are not judged. Stops with
+/// `interrupted` on Ctrl-C.
 Result<SplitResult> evaluateSplit(Session &session, const std::shared_ptr<const Dataset> &dataset, const RunConfig &config,
                                   PluginHost &host, const std::string &split, const ConfidenceSpec &confidence = {},
-                                  std::int64_t batch = 64);
+                                  std::int64_t batch = 64, const FittedFolder *fitted = nullptr);
 
 struct ExpectationResult {
   ExpectationSpec expectation;

@@ -19,9 +19,12 @@ struct JudgedAnswer;
 /// The answers of the run that have a target, with the metrics that judge them.
 class JudgedAnswers {
 public:
-  /// `entry` is the one that is run; `intervals`: what is judged is kept, for `collect` to draw samples of.
+  /// `entry` is the one that is run; `intervals`: what is judged is kept, for `collect` to draw samples of. `fitted` has the states of
+  /// learners; while they are not fitted it is NULL, and their answers are not judged. `named`: the pipeline names the metrics; of those
+  /// that it does not name, some need not judge what an answer means.
   static Result<JudgedAnswers> open(const PenstockEntry &entry, std::shared_ptr<const Dataset> dataset, const RunConfig &config,
-                                    PluginHost &host, const std::vector<MetricSpec> &uses, bool intervals);
+                                    PluginHost &host, const FittedFolder *fitted, const std::vector<MetricSpec> &uses, bool named,
+                                    bool intervals);
   JudgedAnswers(JudgedAnswers &&) noexcept;
   ~JudgedAnswers();
 
@@ -37,7 +40,7 @@ private:
   JudgedAnswers(std::shared_ptr<const Dataset> dataset, PluginHost &host);
   std::shared_ptr<const Dataset> dataset;
   PluginHost *host;
-  std::vector<JudgedAnswer> answers;
+  std::vector<std::unique_ptr<JudgedAnswer>> answers; // metrics point into them
 };
 
 } // namespace penstock

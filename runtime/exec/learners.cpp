@@ -2,8 +2,10 @@
 
 #include "runtime/base/file.h"
 #include "runtime/base/hash.h"
+#include "runtime/exec/answers.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/output_buffers.h"
+#include "runtime/exec/target_columns.h"
 
 #include <algorithm>
 #include <vector>
@@ -15,8 +17,9 @@ namespace {
 struct Fitting {
   const Fit *what = nullptr;
   int output = -1;
-  std::int64_t width = 0;
   std::unique_ptr<LearnerFit> fit;
+  std::unique_ptr<TargetColumn> target; // NULL where it takes none
+  std::vector<Column> targets;          // its values of a batch
 };
 
 } // namespace
@@ -25,6 +28,7 @@ Status fitLearners(Session &session, const std::shared_ptr<const Dataset> &train
                    PluginHost &host, FittedFolder &fitted) {
   const int entry = session.model().entry("predict");
   std::vector<Fitting> learners;
+  bool keepsRecords = false; // some learner is shown texts
   for (const AnswerSpec &answer : config.answers) {
     if (!answer.learner) {
       continue;
@@ -34,14 +38,24 @@ Status fitLearners(Session &session, const std::shared_ptr<const Dataset> &train
       return internalError("the compiled program has no output for the answer `" + answer.name + "`; please report this");
     }
     const std::int64_t width = session.model().table().entries[entry].outputs[output].type->width;
-    PENSTOCK_ASSIGN(std::unique_ptr<LearnerFit> fit, fitLearner(host, answer.decoder, jsonText(answer.parameters), width));
+    Fitting one;
+    if (!answer.target.empty()) {
+      one.target = std::make_unique<TargetColumn>(answer, *train);
+      one.targets.emplace_back(one.target->field());
+    }
+    const LearningSpec learning = {width, one.target == nullptr ? Schema() : Schema{one.target->field()}};
+    PENSTOCK_ASSIGN(one.fit, fitLearner(host, answer.decoder, jsonText(answer.parameters), learning));
     const auto listed =
         std::find_if(fits.begin(), fits.end(), [&](const Fit &one) { return one.time == FitTime::weights && one.name == answer.name; });
-    if ((fit != nullptr) != (listed != fits.end())) {
+    if ((one.fit != nullptr) != (listed != fits.end())) {
       return internalError("the list of what the run fits disagrees with the learner of `" + answer.name + "`; please report this");
     }
-    if (fit != nullptr) {
-      learners.push_back({&*listed, output, width, std::move(fit)});
+    if (one.fit != nullptr) {
+      PENSTOCK_ASSIGN(const PluginManifest *const manifest, host.manifest(answer.decoder, PluginKind::learner));
+      keepsRecords = keepsRecords || manifest->keepsRecords;
+      one.what = &*listed;
+      one.output = output;
+      learners.push_back(std::move(one));
     }
   }
   if (learners.empty()) {
@@ -51,7 +65,10 @@ Status fitLearners(Session &session, const std::shared_ptr<const Dataset> &train
   plan.batch = 64;
   plan.seed = config.train.seed;
   PENSTOCK_ASSIGN(const std::unique_ptr<BatchStream> stream, BatchStream::start(train, plan));
-  PENSTOCK_ASSIGN(const std::unique_ptr<TextReader> reader, TextReader::open(config.records, "train"));
+  std::unique_ptr<TextReader> reader;
+  if (keepsRecords) {
+    PENSTOCK_ASSIGN(reader, TextReader::open(config.records, "train"));
+  }
   OutputBuffers outputs;
   std::vector<std::int64_t> rows;
   std::vector<std::string> texts;
@@ -72,22 +89,20 @@ Status fitLearners(Session &session, const std::shared_ptr<const Dataset> &train
     rows.resize(count);
     texts.resize(count);
     views.resize(count);
-    for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t i = 0; reader != nullptr && i < count; ++i) {
       PENSTOCK_ASSIGN(const bool more, reader->next(texts[i], rows[i]));
       if (!more) {
         return environmentError("the data of train changed while the run was made; train again");
       }
       views[i] = {texts[i].data(), texts[i].size()};
     }
-    for (const Fitting &one : learners) {
-      PenstockFitRecords records{};
-      records.struct_size = sizeof(records);
-      records.records = batch->view.records;
-      records.width = one.width;
-      records.values = outputs.values(one.output);
-      records.rows = rows.data();
-      records.texts = views.data();
-      PENSTOCK_TRY(one.fit->add(records));
+    for (Fitting &one : learners) {
+      if (one.target != nullptr) {
+        one.target->read(batch->records, one.targets[0]);
+      }
+      const bool shown = reader != nullptr;
+      PENSTOCK_TRY(one.fit->add({batch->view.records, outputs.values(one.output), shown ? rows.data() : nullptr,
+                                 shown ? views.data() : nullptr, &one.targets, nullptr}));
     }
   }
   for (const Fitting &one : learners) {
@@ -98,13 +113,14 @@ Status fitLearners(Session &session, const std::shared_ptr<const Dataset> &train
   return Status::success();
 }
 
-Result<std::unique_ptr<const Learner>> openLearner(const AnswerSpec &answer, PluginHost &host, const FittedFolder &fitted) {
+Result<std::unique_ptr<const Learner>> openLearner(const AnswerSpec &answer, const LearningSpec &learning, PluginHost &host,
+                                                   const FittedFolder &fitted) {
   PENSTOCK_ASSIGN(const PluginManifest *const manifest, host.manifest(answer.decoder, PluginKind::learner));
   std::string state;
   if (manifest->fits) {
     PENSTOCK_ASSIGN(state, readFittedFile(fitted, learnerFile(answer.name)));
   }
-  return makeLearner(host, answer.decoder, jsonText(answer.parameters), state);
+  return makeLearner(host, answer.decoder, jsonText(answer.parameters), learning, state);
 }
 
 } // namespace penstock

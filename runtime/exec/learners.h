@@ -21,6 +21,7 @@ Status fitLearners(Session &session, const std::shared_ptr<const Dataset> &train
                    PluginHost &host, FittedFolder &fitted);
 
 /// The learner of an answer, from its state in `fitted`.
-Result<std::unique_ptr<const Learner>> openLearner(const AnswerSpec &answer, PluginHost &host, const FittedFolder &fitted);
+Result<std::unique_ptr<const Learner>> openLearner(const AnswerSpec &answer, const LearningSpec &learning, PluginHost &host,
+                                                   const FittedFolder &fitted);
 
 } // namespace penstock

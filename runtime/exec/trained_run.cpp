@@ -5,6 +5,7 @@
 #include "runtime/exec/answers.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/output_buffers.h"
+#include "runtime/exec/printers.h"
 #include "runtime/kernels/kernel_table.h"
 
 #include <fmt/format.h>
@@ -102,21 +103,42 @@ Result<SplitResult> TrainedRun::evaluate(const std::string &split, const std::st
   if (dataset->records() == 0) {
     return invalidInput("the split `" + split + "` has no records");
   }
-  return evaluateSplit(*session, dataset, held.config, *plugins, split, confidence);
+  const FittedFolder states = fitted();
+  return evaluateSplit(*session, dataset, held.config, *plugins, split, confidence, 64, &states);
 }
 
-Result<PredictSummary> TrainedRun::predict(RecordInput input, std::int64_t batch, const std::function<bool(const std::string &)> &line) {
+Result<PredictSummary> TrainedRun::predict(RecordInput input, std::int64_t batch, AnswerFormat format,
+                                           const std::function<bool(const std::string &)> &line) {
   const int entry = model->entry("predict");
   if (entry < 0) {
     return internalError("the compiled program has no `predict`; please report this");
   }
   const PenstockEntry &table = model->table().entries[entry];
-  PENSTOCK_ASSIGN(Answers answers, Answers::open(table, held.config, *plugins, fitted()));
+  const FittedFolder states = fitted();
+  std::vector<Answer> answers;
+  std::vector<std::vector<Column>> columns; // of each answer
+  for (const AnswerSpec &spec : held.config.answers) {
+    PENSTOCK_ASSIGN(Answer answer, Answer::open(spec, table, held.config.classesOf(spec), *plugins, &states));
+    columns.push_back(columnsOf(answer.schema()));
+    answers.push_back(std::move(answer));
+  }
+  if (answers.empty()) {
+    return invalidInput("this pipeline has no answer to predict");
+  }
+  std::vector<PrintedAnswer> printed;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    printed.push_back({answers[i].spec().name, &answers[i].schema(), &columns[i]});
+  }
+  const std::unique_ptr<const Printer> printer =
+      format == AnswerFormat::csv ? csvPrinter(std::move(printed)) : jsonPrinter(std::move(printed));
   input.seed = held.config.train.seed;
-  PENSTOCK_ASSIGN(const std::unique_ptr<RecordReader> reader,
-                  RecordReader::open(held.config.records, fitted(), *plugins, std::move(input)));
+  PENSTOCK_ASSIGN(const std::unique_ptr<RecordReader> reader, RecordReader::open(held.config.records, states, *plugins, std::move(input)));
   PredictSummary summary;
+  if (const std::string header = printer->header(); !header.empty() && !line(header)) {
+    return summary;
+  }
   OutputBuffers outputs;
+  std::string text;
   for (;;) {
     if (interrupted()) {
       return Status(ErrorCode::interrupted, "interrupted");
@@ -132,19 +154,23 @@ Result<PredictSummary> TrainedRun::predict(RecordInput input, std::int64_t batch
       step.batch = &current.view;
       step.seed = held.config.train.seed;
       PENSTOCK_TRY(session->run(entry, step, &outputs));
-      PENSTOCK_TRY(answers.decode(current, outputs));
+      for (std::size_t i = 0; i < answers.size(); ++i) {
+        PENSTOCK_TRY(answers[i].decode(current, outputs, {}, {}, columns[i]));
+      }
     }
     auto failure = part->failures.begin();
     for (std::size_t i = 0; i <= part->records.size(); ++i) {
       for (; failure != part->failures.end() && (i == part->records.size() || failure->record < part->records[i]); ++failure) {
         summary.firstFailure = summary.failed++ == 0 ? failure->text : summary.firstFailure;
-        if (!line(failureLine(*failure))) {
+        if (!line(printer->failure(*failure))) {
           return summary;
         }
       }
       if (i < part->records.size()) {
+        text.clear();
+        PENSTOCK_TRY(printer->record(static_cast<std::int64_t>(i), part->records[i], text));
         ++summary.answered;
-        if (!line(answers.line(i, part->records[i]))) {
+        if (!line(text)) {
           return summary;
         }
       }

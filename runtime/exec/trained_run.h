@@ -23,6 +23,9 @@ struct PredictSummary {
   std::string remark;       // what a person should know; "" is nothing
 };
 
+/// How `predict` writes answers (printers.h).
+enum class AnswerFormat { json, csv };
+
 class TrainedRun {
 public:
   /// Compiles the program of a run again from what its record keeps, and gives its path.
@@ -46,11 +49,12 @@ public:
   /// Measures a split; the ids come from the cache folder where it has them.
   Result<SplitResult> evaluate(const std::string &split, const std::string &cache, const ConfidenceSpec &confidence);
 
-  /// Records of the input become JSON objects, one a record and in order, handed to `line` as they are ready: its number from 1 as
-  /// `row`, with the answer of the pipeline's head, or, of several heads, the answers by name; or with an `error` that says why there is
-  /// none. `batch` bounds the records in memory. Ends early where `line` gives false (nobody reads on) or at Ctrl-C. A failure comes
-  /// when all records before it are answered.
-  Result<PredictSummary> predict(RecordInput input, std::int64_t batch, const std::function<bool(const std::string &)> &line);
+  /// Records of the input become lines, one a record and in order, handed to `line` as they are ready: its number from 1 as `row`, with
+  /// the answer of the pipeline's head, or, of several heads, the answers by name; or with an `error` that says why there is none. CSV
+  /// has a line of names before them. `batch` bounds the records in memory. Ends early where `line` gives false (nobody reads on) or at
+  /// Ctrl-C. A failure comes when all records before it are answered.
+  Result<PredictSummary> predict(RecordInput input, std::int64_t batch, AnswerFormat format,
+                                 const std::function<bool(const std::string &)> &line);
 
 private:
   TrainedRun() = default;

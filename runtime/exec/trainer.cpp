@@ -94,6 +94,7 @@ private:
   const RunConfig &config;
   TrainOutcome outcome;
   OpenedRun opened;
+  bool learned = false; // opened.fitted has the states of learners
   Listeners listeners;
   OneRank ranks;
   std::unique_ptr<CheckpointStore> checkpoints;
@@ -210,7 +211,7 @@ Status Trainer::takeWeights() {
 
 Result<SplitResult> Trainer::measure(const std::string &split, const ConfidenceSpec &confidence) {
   PENSTOCK_ASSIGN(const std::unique_ptr<Session> reader, Session::open(opened.model, *opened.pool));
-  return evaluateSplit(*reader, opened.splits.at(split), config, host, split, confidence);
+  return evaluateSplit(*reader, opened.splits.at(split), config, host, split, confidence, 64, learned ? &opened.fitted : nullptr);
 }
 
 Status Trainer::validate() {
@@ -406,15 +407,19 @@ Status Trainer::finish() {
                                     record.keptStep, name));
   }
   PENSTOCK_ASSIGN(record.weightsHash, writeSafetensors(opened.folder->file("model.safetensors"), kept, {{"format", "penstock"}}));
-  if (const Status learned = fitAnswers(); !learned.ok()) {
-    return learned.code() == ErrorCode::interrupted
+  if (const Status done = fitAnswers(); !done.ok()) {
+    return done.code() == ErrorCode::interrupted
                ? Status(ErrorCode::interrupted, "interrupted while fitting the learners; continue with\n  " + request.resumeCommand)
-               : learned;
+               : done;
   }
+  learned = true;
   record.fitted = opened.fitted.hashes;
   record.results.clear();
+  // What was measured in training knows no answers of learners.
+  const bool judgesLearners =
+      std::any_of(config.answers.begin(), config.answers.end(), [](const AnswerSpec &one) { return one.learner && !one.target.empty(); });
   for (const auto &[split, dataset] : opened.splits) {
-    if (split == "dev" && lastDev && state.lastValidated == state.step && config.confidence.samples == 0) {
+    if (split == "dev" && lastDev && !judgesLearners && state.lastValidated == state.step && config.confidence.samples == 0) {
       record.results.push_back(std::move(*lastDev));
       continue;
     }

@@ -18,6 +18,12 @@ public:
       parts.push_back({reinterpret_cast<const void **>(&pointer), pointer, count * sizeof(T), 0});
     }
   }
+  void lendBytes(const void *&pointer, std::size_t bytes) {
+    if (pointer != nullptr && bytes > 0) {
+      parts.push_back({&pointer, pointer, bytes, 0});
+    }
+  }
+  template <typename T> void lendBytes(const T *&pointer, std::size_t bytes) { lend(pointer, bytes / sizeof(T)); }
   /// Environment where there is not enough memory; the pointers stay then.
   Status make();
   bool intact() const;

@@ -49,7 +49,7 @@ public:
         continue;
       }
       names.push_back(manifest.parameters[i].name);
-      PenstockParameter &item = items.emplace_back();
+      PenstockValue &item = items.emplace_back();
       item.name = stringView(names.back());
       item.kind = kindOf(manifest.parameters[i].type);
       if (const auto *flag = std::get_if<bool>(&held[i])) {
@@ -72,8 +72,7 @@ public:
       }
     }
     parameters.struct_size = sizeof parameters;
-    parameters.count = static_cast<std::int32_t>(items.size());
-    parameters.items = items.data();
+    parameters.values = {static_cast<std::int32_t>(items.size()), sizeof(PenstockValue), items.data()};
   }
 
   const PenstockParameters *view() const override { return &parameters; }
@@ -83,7 +82,7 @@ private:
   std::vector<PluginValue> held;
   std::vector<std::string> names;
   std::vector<std::vector<PenstockString>> lists;
-  std::vector<PenstockParameter> items;
+  std::vector<PenstockValue> items;
   PenstockParameters parameters{};
 };
 

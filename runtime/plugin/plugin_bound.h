@@ -29,13 +29,10 @@ Result<Bound> bindPlugin(PluginHost &host, const std::string &plugin, PluginKind
 // The functions of plugin_host.h on a plugin that is bound, for the scan, which has no host.
 Result<std::shared_ptr<const Tokenizer>> makeTokenizer(Bound bound, const std::string &state);
 Result<std::unique_ptr<TokenizerFit>> fitTokenizer(Bound bound);
-Result<std::unique_ptr<const Learner>> makeLearner(Bound bound, const std::string &state);
-Result<std::unique_ptr<LearnerFit>> fitLearner(Bound bound, std::int64_t width);
-Result<std::unique_ptr<Metric>> makeMetric(Bound bound, const JudgedClasses &classes);
-Result<std::vector<std::string>> decodeAnswers(const Bound &bound, const std::vector<std::string> &classes, const float *answer,
-                                               std::int64_t records, std::int64_t width, const PenstockTaggedRecords *tagged);
-Status buildHead(const Bound &bound, const PenstockGraphBuilder &builder, PenstockNode input, PenstockNode target, std::int64_t classes,
-                 PenstockHeadGraph &graph);
+Result<std::unique_ptr<const Learner>> makeLearner(Bound bound, const LearningSpec &learning, const std::string &state);
+Result<std::unique_ptr<LearnerFit>> fitLearner(Bound bound, const LearningSpec &learning);
+Result<std::unique_ptr<Metric>> makeMetric(Bound bound, const JudgingSpec &judging);
+Result<std::unique_ptr<const Head>> makeHead(Bound bound, const ColumnField *target);
 
 inline PenstockString stringView(std::string_view text) { return {text.data(), text.size()}; }
 
@@ -140,19 +137,44 @@ private:
   std::size_t limit;
 };
 
-/// Takes the answers of records, in any order, and misses none.
-class AnswerCollector {
+/// Takes the fields that a plugin describes.
+class FieldCollector {
 public:
-  explicit AnswerCollector(std::int64_t records);
-  AnswerCollector(const AnswerCollector &) = delete;
-  AnswerCollector &operator=(const AnswerCollector &) = delete;
-  Result<std::vector<std::string>> take(const Bound &bound, const char *entry);
-  PenstockAnswerSink sink{};
+  FieldCollector();
+  FieldCollector(const FieldCollector &) = delete;
+  FieldCollector &operator=(const FieldCollector &) = delete;
+  PenstockFieldSink sink{};
+  Schema schema;
+  Fault fault;
+};
+
+/// Asks `describe` of an object, which gives one field at least.
+template <typename Functions> Result<Schema> describedBy(const Bound &bound, const Functions *functions, const void *self) {
+  FieldCollector collector;
+  PENSTOCK_TRY(callWithSink(bound, "describe", &collector, collector.fault,
+                            [&](PenstockError *error) { return functions->describe(self, &collector.sink, error); }));
+  if (collector.schema.empty()) {
+    return bound.broken("describe", "it describes no field");
+  }
+  return std::move(collector.schema);
+}
+
+/// Takes the answers of records, in their order, and misses none.
+class ColumnCollector {
+public:
+  /// `wanted` is one a field, or empty: all.
+  ColumnCollector(const Schema &schema, std::vector<bool> wanted, std::int64_t records, std::vector<Column> &columns);
+  ColumnCollector(const ColumnCollector &) = delete;
+  ColumnCollector &operator=(const ColumnCollector &) = delete;
+  Status finish(const Bound &bound, const char *entry) const;
+  PenstockColumnSink sink{};
   Fault fault;
 
 private:
-  std::int32_t accept(std::int64_t record, PenstockString json);
-  std::vector<std::optional<std::string>> answers;
+  const Schema &schema;
+  std::vector<bool> wanted;
+  std::int64_t left;
+  std::vector<Column> &columns;
   std::size_t bytes = 0;
 };
 

@@ -36,28 +36,68 @@ public:
     builder.struct_size = sizeof builder;
     builder.context = this;
     builder.op = [](void *context, PenstockString name, const PenstockNode *operands, std::int32_t operandCount,
-                    const PenstockAttribute *attributes, std::int32_t attributeCount) {
+                    const PenstockTable *attributes) {
+      return ask<PenstockNode>(
+          context, [&](JudgingBuilder &self) { return self.added([&] { return self.op(name, operands, operandCount, attributes); }); });
+    };
+    builder.parameter = [](void *context, const PenstockTensorSpec *spec) {
+      return ask<PenstockNode>(
+          context, [&](JudgingBuilder &self) { return self.added([&] { return self.tensor("parameter", spec, self.inner.parameter); }); });
+    };
+    builder.state = [](void *context, const PenstockTensorSpec *spec) {
       return ask<PenstockNode>(context, [&](JudgingBuilder &self) {
-        return self.added([&] { return self.op(name, operands, operandCount, attributes, attributeCount); });
+        const PenstockNode made = self.added([&] { return self.tensor("state", spec, self.inner.state); });
+        if (made != 0) {
+          self.states.push_back(made);
+        }
+        return made;
       });
     };
-    builder.parameter = [](void *context, PenstockString name, const std::int64_t *shape, std::int32_t rank, std::int32_t initializer,
-                           double scale, std::int32_t decays) {
-      return ask<PenstockNode>(context, [&](JudgingBuilder &self) {
-        return self.added([&] { return self.parameter(name, shape, rank, initializer, scale, decays); });
+    builder.update = [](void *context, PenstockNode state, PenstockNode value) {
+      return did(context, [&](JudgingBuilder &self) {
+        if (!self.isKnownNode("update", state) || !self.isKnownNode("update", value)) {
+          return 1;
+        }
+        const auto found = std::find(self.states.begin(), self.states.end(), state);
+        if (found == self.states.end()) {
+          return self.fault.say(fmt::format("it updates node {}, which is no state, or twice", state));
+        }
+        self.states.erase(found);
+        return self.inner.update(self.inner.context, state, value);
       });
     };
-    builder.width = [](void *context, PenstockNode node) {
-      return ask<std::int64_t>(
-          context, [&](JudgingBuilder &self) { return self.isKnownNode("width", node) ? self.inner.width(self.inner.context, node) : 0; });
+    builder.describe = [](void *context, PenstockNode node, PenstockValueType *type, PenstockTable *axes) {
+      return did(context, [&](JudgingBuilder &self) {
+        if (!self.isKnownNode("describe", node)) {
+          return 1;
+        }
+        if (type == nullptr || axes == nullptr || type->struct_size < PENSTOCK_SIZE_WITH(PenstockValueType, width)) {
+          return self.fault.say("it gives `describe` no place for a type");
+        }
+        return self.inner.describe(self.inner.context, node, type, axes);
+      });
     };
-    builder.is_sequence = [](void *context, PenstockNode node) {
-      return ask<std::int32_t>(context, [&](JudgingBuilder &self) {
-        return self.isKnownNode("is_sequence", node) ? self.inner.is_sequence(self.inner.context, node) : 0;
+    builder.answer = [](void *context, PenstockNode node) {
+      return did(context, [&](JudgingBuilder &self) {
+        if (node == 0) {
+          return self.fault.say("it gives no answer");
+        }
+        if (!self.isKnownNode("answer", node) || !self.first(self.answered, "answer")) {
+          return 1;
+        }
+        return self.inner.answer(self.inner.context, node);
+      });
+    };
+    builder.loss = [](void *context, PenstockNode items, PenstockNode weight) {
+      return did(context, [&](JudgingBuilder &self) {
+        if (!self.isKnownNode("loss", items) || (weight != 0 && !self.isKnownNode("loss", weight)) || !self.first(self.lost, "loss")) {
+          return 1;
+        }
+        return self.inner.loss(self.inner.context, items, weight);
       });
     };
     builder.fail = [](void *context, PenstockString message) {
-      ask<int>(context, [&](JudgingBuilder &self) {
+      did(context, [&](JudgingBuilder &self) {
         std::string reason;
         if (!judgeText(message, maximumText, reason)) {
           return self.fault.say(fmt::format("the message that it gives to `fail` {}", reason));
@@ -71,15 +111,12 @@ public:
   JudgingBuilder(const JudgingBuilder &) = delete;
   JudgingBuilder &operator=(const JudgingBuilder &) = delete;
 
-  /// What `build` returned, after it said that all is well.
-  void judge(const PenstockHeadGraph &graph, bool trains) {
-    const auto given = [&](PenstockNode node) { return std::find(known.begin(), known.end(), node) != known.end(); };
-    if (!given(graph.answer)) {
-      fault.say(graph.answer == 0 ? "it gives no answer" : fmt::format("its answer is node {}, which there is not", graph.answer));
-    } else if (trains && !given(graph.loss)) {
-      fault.say(graph.loss == 0 ? "it gives no loss" : fmt::format("its loss is node {}, which there is not", graph.loss));
-    } else if (graph.weight != 0 && !given(graph.weight)) {
-      fault.say(fmt::format("the weight of its loss is node {}, which there is not", graph.weight));
+  /// After `build` said that all is well.
+  void judge(bool trains) {
+    if (!answered) {
+      fault.say("it gives no answer");
+    } else if (trains && !lost) {
+      fault.say("it gives no loss");
     }
   }
 
@@ -98,6 +135,19 @@ private:
       });
     }
     return value;
+  }
+
+  /// The same of one that returns 0, or another number.
+  template <typename Work> static std::int32_t did(void *context, Work &&work) {
+    return ask<std::int32_t>(context, [&](JudgingBuilder &self) { return work(self) == 0 ? 1 : 0; }) == 1 ? 0 : 1;
+  }
+
+  bool first(bool &already, const char *what) {
+    if (already) {
+      fault.say(fmt::format("it gives two {}s", what));
+      return false;
+    }
+    return already = true;
   }
 
   template <typename Work> PenstockNode added(Work &&work) {
@@ -136,7 +186,7 @@ private:
     return true;
   }
 
-  bool isSound(const PenstockAttribute &attribute) {
+  bool isSound(const PenstockValue &attribute) {
     if (!isName("op", attribute.name)) {
       return false;
     }
@@ -160,15 +210,17 @@ private:
     return false;
   }
 
-  PenstockNode op(PenstockString name, const PenstockNode *operands, std::int32_t operandCount, const PenstockAttribute *attributes,
-                  std::int32_t attributeCount) {
+  PenstockNode op(PenstockString name, const PenstockNode *operands, std::int32_t operandCount, const PenstockTable *attributes) {
     if (!isName("op", name)) {
       return 0;
     }
-    if (!plausible(operands, operandCount, maximumOperands) || !plausible(attributes, attributeCount, maximumAttributes)) {
+    const PenstockTable none{}, &table = attributes == nullptr ? none : *attributes;
+    const bool rows = plausible(table.first, table.count, maximumAttributes) &&
+                      (table.count == 0 || table.stride >= PENSTOCK_SIZE_WITH(PenstockValue, count));
+    if (!plausible(operands, operandCount, maximumOperands) || !rows) {
       fault.say(fmt::format("it hands {} operands{} and {} attributes{} to `op`", operandCount,
-                            operandCount > 0 && operands == nullptr ? " at a null pointer" : "", attributeCount,
-                            attributeCount > 0 && attributes == nullptr ? " at a null pointer" : ""));
+                            operandCount > 0 && operands == nullptr ? " at a null pointer" : "", table.count,
+                            table.count > 0 && table.first == nullptr ? " at a null pointer" : ""));
       return 0;
     }
     for (std::int32_t i = 0; i < operandCount; ++i) {
@@ -176,111 +228,132 @@ private:
         return 0;
       }
     }
-    for (std::int32_t i = 0; i < attributeCount; ++i) {
-      if (!isSound(attributes[i])) {
+    for (std::int32_t i = 0; i < table.count; ++i) {
+      if (!isSound(*static_cast<const PenstockValue *>(penstock_table_row(&table, i)))) {
         return 0;
       }
     }
-    return inner.op(inner.context, name, operands, operandCount, attributes, attributeCount);
+    return inner.op(inner.context, name, operands, operandCount, &table);
   }
 
-  PenstockNode parameter(PenstockString name, const std::int64_t *shape, std::int32_t rank, std::int32_t initializer, double scale,
-                         std::int32_t decays) {
-    if (!isName("parameter", name)) {
+  /// A parameter or a state.
+  PenstockNode tensor(const char *what, const PenstockTensorSpec *spec, PenstockNode (*make)(void *, const PenstockTensorSpec *)) {
+    if (spec == nullptr || spec->struct_size < PENSTOCK_SIZE_WITH(PenstockTensorSpec, decays)) {
+      fault.say(fmt::format("it gives `{}` no tensor", what));
       return 0;
     }
-    const std::string shown(name.data, name.size);
-    if (rank < 1 || rank > maximumRank || shape == nullptr) {
-      fault.say(fmt::format("the parameter `{}` has the rank {}{}; 1 to {} are taken", shown, rank, shape == nullptr ? " and no shape" : "",
-                            maximumRank));
+    if (!isName(what, spec->name)) {
+      return 0;
+    }
+    const std::string shown(spec->name.data, spec->name.size);
+    if (spec->rank < 1 || spec->rank > maximumRank || spec->shape == nullptr) {
+      fault.say(fmt::format("the {} `{}` has the rank {}{}; 1 to {} are taken", what, shown, spec->rank,
+                            spec->shape == nullptr ? " and no shape" : "", maximumRank));
       return 0;
     }
     std::int64_t elements = 1;
-    for (std::int32_t i = 0; i < rank; ++i) {
-      if (shape[i] < 1 || shape[i] > maximumElements / elements) {
-        fault.say(
-            fmt::format("the parameter `{}` has the size {} in dimension {}; a parameter has 1 to 2^40 elements", shown, shape[i], i));
+    for (std::int32_t i = 0; i < spec->rank; ++i) {
+      const std::int64_t size = spec->shape[i];
+      if (size < 1 || size > maximumElements / elements) {
+        fault.say(fmt::format("the {} `{}` has the size {} in dimension {}; a tensor has 1 to 2^40 elements", what, shown, size, i));
         return 0;
       }
-      elements *= shape[i];
+      elements *= size;
     }
-    if (!std::isfinite(static_cast<float>(scale))) {
-      fault.say(fmt::format("the scale of the parameter `{}` is not a finite number in single precision", shown));
+    if (!std::isfinite(static_cast<float>(spec->scale))) {
+      fault.say(fmt::format("the scale of the {} `{}` is not a finite number in single precision", what, shown));
       return 0;
     }
-    return inner.parameter(inner.context, name, shape, rank, initializer, scale, decays);
+    return make(inner.context, spec);
   }
 
   const PenstockGraphBuilder &inner;
-  std::vector<PenstockNode> known; // what the head was given, in that order
+  std::vector<PenstockNode> known;  // what the head was given, in that order
+  std::vector<PenstockNode> states; // which were not updated yet
+  bool answered = false, lost = false;
+};
+
+class PluginHead final : public Head {
+public:
+  PluginHead(Bound bound, void *self) : bound(std::move(bound)), functions(this->bound.table<PenstockHead>()), self(self) {}
+  ~PluginHead() override {
+    endObject(bound, "destroy", [&](PenstockError *) {
+      functions->destroy(self);
+      return 0;
+    });
+  }
+
+  Status describe() {
+    PENSTOCK_ASSIGN(fields, describedBy(bound, functions, self));
+    return Status::success();
+  }
+  const Schema &schema() const override { return fields; }
+
+  Status build(const PenstockGraphBuilder &builder, PenstockNode input, PenstockNode target) const override {
+    JudgingBuilder judge(builder, input, target);
+    const ActiveSink active(&judge, judge.fault);
+    const PenstockHeadInputs inputs = {sizeof inputs, input, target};
+    const Status done = bound.call("build", [&](PenstockError *error) { return functions->build(self, &judge.builder, &inputs, error); });
+    if (judge.fault.outOfMemory()) {
+      return judge.fault.memory(bound, "build");
+    }
+    if (done.ok()) {
+      judge.judge(target != 0);
+    }
+    return judge.fault.of(bound, "build", done);
+  }
+
+  Status decode(const PenstockDecodeBatch &batch, std::vector<Column> &columns) const override {
+    if (batch.records < 0 || batch.width < 1 || columns.size() != fields.size()) {
+      return internalError("answers of no shape");
+    }
+    std::vector<bool> wanted;
+    for (std::size_t i = 0; batch.wanted != nullptr && i < fields.size(); ++i) {
+      wanted.push_back(batch.wanted[i] != 0);
+    }
+    ColumnCollector collector(fields, std::move(wanted), batch.records, columns);
+    PENSTOCK_TRY(callWithSink(bound, "decode", &collector, collector.fault,
+                              [&](PenstockError *error) { return functions->decode(self, &batch, &collector.sink, error); }));
+    return collector.finish(bound, "decode");
+  }
+
+private:
+  Bound bound;
+  const PenstockHead *functions;
+  void *self;
+  Schema fields;
 };
 
 } // namespace
 
-Status buildHead(const Bound &bound, const PenstockGraphBuilder &builder, PenstockNode input, PenstockNode target, std::int64_t classes,
-                 PenstockHeadGraph &graph) {
-  JudgingBuilder judge(builder, input, target);
-  const ActiveSink active(&judge, judge.fault);
-  const Status done = bound.call("build", [&](PenstockError *error) {
-    return bound.table<PenstockHead>()->build(bound.services, bound.parameters(), &judge.builder, input, target, classes, &graph, error);
-  });
-  if (judge.fault.outOfMemory()) {
-    return judge.fault.memory(bound, "build");
+Result<std::unique_ptr<const Head>> makeHead(Bound bound, const ColumnField *target) {
+  const SchemaView view(target == nullptr ? std::span<const ColumnField>() : std::span<const ColumnField>(target, 1));
+  const PenstockField *const given = target == nullptr ? nullptr : &view[0];
+  PENSTOCK_ASSIGN(void *const self, makeObject(bound, "create", [&](void **made, PenstockError *error) {
+                    return bound.table<PenstockHead>()->create(bound.services, bound.parameters(), given, made, error);
+                  }));
+  auto head = std::make_unique<PluginHead>(std::move(bound), self);
+  if (target == nullptr || static_cast<std::int64_t>(target->classes.size()) == target->classCount) {
+    PENSTOCK_TRY(head->describe());
   }
-  if (done.ok()) {
-    judge.judge(graph, target != 0);
-  }
-  return judge.fault.of(bound, "build", done);
+  return std::unique_ptr<const Head>(std::move(head));
 }
 
-Status buildHead(PluginHost &host, const std::string &plugin, const std::string &parametersJson, const PenstockGraphBuilder &builder,
-                 PenstockNode input, PenstockNode target, std::int64_t classes, PenstockHeadGraph &graph) {
-  PENSTOCK_ASSIGN(const Bound bound, bindPlugin(host, plugin, PluginKind::head, parametersJson));
-  return buildHead(bound, builder, input, target, classes, graph);
-}
-
-Result<std::vector<std::string>> decodeAnswers(const Bound &bound, const std::vector<std::string> &classes, const float *answer,
-                                               std::int64_t records, std::int64_t width, const PenstockTaggedRecords *tagged) {
-  if (records < 0 || width < 1) {
-    return internalError("answers of no shape");
-  }
-  AnswerCollector collector(records);
-  const auto *functions = bound.table<PenstockHead>();
-  const bool decodesTags = PENSTOCK_HAS(functions, PenstockHead, decode_tags) && functions->decode_tags != nullptr;
-  if (decodesTags != (tagged != nullptr)) {
-    return invalidInput(fmt::format("head `{}` {}", bound.label->name,
-                                    decodesTags ? "decodes tags, and this answer has one row a record"
-                                                : "decodes one row a record, and this answer has tags"));
-  }
-  const std::vector<PenstockString> views = stringViews(classes);
-  const auto count = static_cast<std::int64_t>(views.size());
-  const char *const entry = decodesTags ? "decode_tags" : "decode";
-  PENSTOCK_TRY(callWithSink(bound, entry, &collector, collector.fault, [&](PenstockError *error) {
-    return decodesTags
-               ? functions->decode_tags(bound.services, bound.parameters(), views.data(), count, answer, width, tagged, &collector.sink,
-                                        error)
-               : functions->decode(bound.services, bound.parameters(), views.data(), count, answer, records, width, &collector.sink, error);
-  }));
-  return collector.take(bound, entry);
-}
-
-Result<std::vector<std::string>> decodeAnswers(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
-                                               const std::vector<std::string> &classes, const float *answer, std::int64_t records,
-                                               std::int64_t width, const PenstockTaggedRecords *tagged) {
-  PENSTOCK_ASSIGN(const Bound bound, bindPlugin(host, plugin, PluginKind::head, parametersJson));
-  return decodeAnswers(bound, classes, answer, records, width, tagged);
+Result<std::unique_ptr<const Head>> makeHead(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
+                                             const ColumnField *target) {
+  PENSTOCK_ASSIGN(Bound bound, bindPlugin(host, plugin, PluginKind::head, parametersJson));
+  return makeHead(std::move(bound), target);
 }
 
 namespace {
 
-void check(const PluginManifest &manifest, const void *functions, Missing &missing) {
-  const auto *f = static_cast<const PenstockHead *>(functions);
-  missing.need(f->build, "build");
-  if (manifest.takes("tags")) {
-    missing.need(PENSTOCK_HAS(f, PenstockHead, decode_tags) && f->decode_tags != nullptr, "decode_tags");
-  } else {
-    missing.need(f->decode, "decode");
-  }
+void check(const PluginManifest &, const void *functions, Missing &missing) {
+  const auto &f = *static_cast<const PenstockHead *>(functions);
+  missing.need(f.create, "create");
+  missing.need(f.destroy, "destroy");
+  missing.need(f.describe, "describe");
+  missing.need(f.build, "build");
+  missing.need(f.decode, "decode");
 }
 
 /// A builder that takes every operation.
@@ -291,48 +364,69 @@ struct Recorder {
   explicit Recorder(bool sequence) : sequence(sequence) {
     builder.struct_size = sizeof builder;
     builder.context = this;
-    builder.op = [](void *context, PenstockString, const PenstockNode *, std::int32_t, const PenstockAttribute *, std::int32_t) {
+    builder.op = [](void *context, PenstockString, const PenstockNode *, std::int32_t, const PenstockTable *) {
       return static_cast<Recorder *>(context)->next++;
     };
-    builder.parameter = [](void *context, PenstockString, const std::int64_t *, std::int32_t, std::int32_t, double, std::int32_t) {
-      return static_cast<Recorder *>(context)->next++;
+    builder.parameter = builder.state = [](void *context, const PenstockTensorSpec *) { return static_cast<Recorder *>(context)->next++; };
+    builder.update = [](void *, PenstockNode, PenstockNode) -> std::int32_t { return 0; };
+    builder.describe = [](void *context, PenstockNode, PenstockValueType *type, PenstockTable *axes) -> std::int32_t {
+      const bool tokens = static_cast<Recorder *>(context)->sequence;
+      static const PenstockAxis axis = {sizeof axis, PENSTOCK_RECORDS, "tokens", 0, nullptr};
+      type->rows = tokens ? PENSTOCK_ROWS_AXIS : PENSTOCK_ROWS_RECORDS;
+      type->axis = tokens ? 0 : -1;
+      type->element = PENSTOCK_F32;
+      type->fixed_rows = 0;
+      type->width = 5;
+      *axes = {1, sizeof axis, &axis};
+      return 0;
     };
-    builder.width = [](void *, PenstockNode) -> std::int64_t { return 5; };
-    builder.is_sequence = [](void *context, PenstockNode) -> std::int32_t { return static_cast<Recorder *>(context)->sequence ? 1 : 0; };
+    builder.answer = [](void *, PenstockNode) -> std::int32_t { return 0; };
+    builder.loss = [](void *, PenstockNode, PenstockNode) -> std::int32_t { return 0; };
     builder.fail = [](void *, PenstockString) {};
   }
 };
 
 Status tryHead(const Bound &bound) {
-  const bool number = bound.manifest->takes("number"), tags = bound.manifest->takes("tags");
-  const std::vector<std::string> classes = number ? std::vector<std::string>() : std::vector<std::string>{"B-a", "I-a", "O"};
-  const auto width = static_cast<std::int64_t>(number ? 1 : classes.size());
-  for (const PenstockNode target : {PenstockNode{2}, PenstockNode{0}}) {
+  const std::string meaning = bound.manifest->targets.empty() ? "class" : bound.manifest->targets[0];
+  const ColumnField target = targetField("target", meaning, {"B-a", "I-a", "O"});
+  TAKE_UNLESS_REFUSED(head, makeHead(bound, &target));
+  for (const PenstockNode node : {PenstockNode{2}, PenstockNode{0}}) {
     Recorder recorder(bound.manifest->input == "sequence");
-    PenstockHeadGraph graph{sizeof graph, 0, 0, 0};
-    TRY_UNLESS_REFUSED(buildHead(bound, recorder.builder, 1, target, number ? 0 : width, graph));
+    TRY_UNLESS_REFUSED(head->build(recorder.builder, 1, node));
   }
   const float answer[] = {0.5F, 0.25F, 0.25F};
   const std::int32_t rowOffsets[] = {0, 1}, rowWord[] = {0};
   const std::int64_t wordOffsets[] = {0, 1}, starts[] = {0};
   const PenstockString word = stringView("pump");
-  const PenstockTaggedRecords tagged = {sizeof tagged, 1, rowOffsets, rowWord, wordOffsets, &word, &word, starts};
-  TAKE_UNLESS_REFUSED(answers, decodeAnswers(bound, classes, answer, 1, width, tags ? &tagged : nullptr));
+  const PenstockWords words = {sizeof words, wordOffsets, rowWord, &word, &word, starts};
+  PenstockDecodeBatch batch{};
+  batch.struct_size = sizeof batch;
+  batch.records = batch.rows = 1;
+  batch.width = meaning == "number" ? 1 : 3;
+  batch.values = answer;
+  if (meaning == "tags") {
+    batch.offsets = rowOffsets;
+    batch.words = &words;
+  }
+  std::vector<Column> columns = columnsOf(head->schema());
+  TRY_UNLESS_REFUSED(head->decode(batch, columns));
   return Status::success();
 }
 
 const void *wrap(const void *functions) {
   static PenstockHead table;
   table = copyOf<PenstockHead>(functions);
+  WRAP(table, PenstockHead, create);
+  WRAP(table, PenstockHead, destroy);
+  WRAP(table, PenstockHead, describe);
   WRAP(table, PenstockHead, build);
   WRAP(table, PenstockHead, decode);
-  WRAP(table, PenstockHead, decode_tags);
   return &table;
 }
 
 } // namespace
 
 static_assert(static_cast<int>(PluginKind::head) == PENSTOCK_HEAD);
-const KindFunctions headFunctions = {offsetof(PenstockHead, decode_tags), check, tryHead, wrap};
+const KindFunctions headFunctions = {PENSTOCK_SIZE_WITH(PenstockHead, decode), check, tryHead, wrap};
 
 } // namespace penstock

@@ -5,6 +5,7 @@
 #include "runtime/abi/plugin_abi.h"
 #include "runtime/base/plugin_manifest.h"
 #include "runtime/base/status.h"
+#include "runtime/plugin/columns.h"
 
 #include <memory>
 #include <span>
@@ -101,63 +102,98 @@ public:
 };
 Result<std::unique_ptr<TokenizerFit>> fitTokenizer(PluginHost &host, const std::string &plugin, const std::string &parametersJson);
 
+/// A head in use: immutable, shared between threads.
+class Head {
+public:
+  virtual ~Head() = default;
+  /// The schema of its answer; empty where the names of the target's classes are not known.
+  virtual const Schema &schema() const = 0;
+  /// Lets the head add its operations to the model that `builder` builds. What it hands in is judged before the builder sees it; errors
+  /// name what was wrong. `target` is 0 where only the answer is wanted.
+  virtual Status build(const PenstockGraphBuilder &builder, PenstockNode input, PenstockNode target) const = 0;
+  /// Appends what the answers of a batch say to `columns`, which are of the schema; `wanted` of the batch says which are filled.
+  virtual Status decode(const PenstockDecodeBatch &batch, std::vector<Column> &columns) const = 0;
+};
+/// `target`: the column that it predicts; NULL where there is none.
+Result<std::unique_ptr<const Head>> makeHead(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
+                                             const ColumnField *target);
+
+/// What a learner is bound to: the width of the vector that flows in, and the columns that it predicts.
+struct LearningSpec {
+  std::int64_t width = 0;
+  Schema targets;
+};
+
 /// A learner in use: immutable, shared between threads.
 class Learner {
 public:
   virtual ~Learner() = default;
-  /// A JSON text for each record.
-  virtual Result<std::vector<std::string>> answer(const float *values, std::int64_t records, std::int64_t width) const = 0;
+  virtual const Schema &schema() const = 0;
+  /// Appends the answers of records, whose vectors are `values`, to `columns`, which are of the schema.
+  virtual Status answer(const float *values, std::int64_t records, std::vector<Column> &columns) const = 0;
 };
 Result<std::unique_ptr<const Learner>> makeLearner(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
-                                                   const std::string &state);
+                                                   const LearningSpec &learning, const std::string &state);
+
+/// Some records of train.
+struct LearnerExamples {
+  std::int64_t records = 0;
+  const float *values = nullptr;                // records x width
+  const std::int64_t *rows = nullptr;           // number of each record's row in its file, from 1, and
+  const PenstockString *texts = nullptr;        // its text, for a learner that keeps records; NULL for others
+  const std::vector<Column> *targets = nullptr; // a column each of LearningSpec.targets
+  const double *weights = nullptr;              // NULL: 1 each
+};
 
 /// Fits a learner: show it all records of train in their order, then take the state.
 class LearnerFit {
 public:
   virtual ~LearnerFit() = default;
-  virtual Status add(const PenstockFitRecords &records) = 0;
+  virtual Status add(const LearnerExamples &examples) = 0;
   virtual Result<std::string> end() = 0;
 };
 /// NULL for a learner that needs no fit.
 Result<std::unique_ptr<LearnerFit>> fitLearner(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
-                                               std::int64_t width);
+                                               const LearningSpec &learning);
 
-/// A metric in use.
+/// What a metric judges: some fields of an answer, and the column of its target, whose classes are first those of train and then those
+/// that only the judged data have.
+struct JudgingSpec {
+  Schema answers;
+  ColumnField gold;
+  Schema features; // what flows into a learner; empty of other answers
+};
+
+/// Some records to judge: columns of the fields of a JudgingSpec.
+struct JudgedRecords {
+  std::int64_t records = 0;
+  const std::vector<Column> *answers = nullptr;
+  const Column *gold = nullptr;
+  const std::vector<Column> *features = nullptr; // NULL where there are none
+  const double *weights = nullptr;               // NULL: 1 each
+};
+
+/// A metric in use. It is shown those fields of the answer that mean what its target does, and those that its manifest asks for.
 class Metric {
 public:
   virtual ~Metric() = default;
-  virtual Status add(const PenstockPredictions &predictions) = 0;
+  /// Those fields of the answer: places in JudgingSpec.answers.
+  virtual const std::vector<int> &fields() const = 0;
+  virtual Status add(const JudgedRecords &records) = 0;
   struct Values {
     std::vector<std::pair<std::string, double>> values;
     std::string text;
   };
   virtual Result<Values> result() const = 0;
+  /// The state as bytes, and back into a metric that was made of the same.
+  virtual Result<std::string> save() const = 0;
+  virtual Status load(const std::string &state) = 0;
+  virtual Status merge(const Metric &other) = 0;
 };
-/// What the classes of predictions mean: `names` are those of train (empty for a regression), `others` those that only the data to
-/// judge have. Predictions count on from the one to the other, their sets have a column for each of both, their scores one for each of
-/// `names`.
-struct JudgedClasses {
-  JudgedClasses() = default;
-  JudgedClasses(std::vector<std::string> names, std::vector<std::string> others = {}, bool ofTags = false)
-      : names(std::move(names)), others(std::move(others)), ofTags(ofTags) {}
-  std::size_t count() const { return names.size() + others.size(); }
-
-  std::vector<std::string> names, others;
-  bool ofTags = false;
-};
-/// A plugin that knows nothing of `others` sees them as -1; of tags it has them as classes.
+/// Why a metric cannot judge an answer: "metric `accuracy` judges classes, the target has none"; "" where it can.
+std::string whyNotJudged(const PluginManifest &metric, const JudgingSpec &judging);
+/// `judging` lives as long as the metric. An answer that means nothing of what the metric judges is an error.
 Result<std::unique_ptr<Metric>> makeMetric(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
-                                           const JudgedClasses &classes);
-
-/// Lets a head add its operations to the model that `builder` builds. What it hands in is judged before the builder sees it; errors
-/// name what was wrong.
-Status buildHead(PluginHost &host, const std::string &plugin, const std::string &parametersJson, const PenstockGraphBuilder &builder,
-                 PenstockNode input, PenstockNode target, std::int64_t classes, PenstockHeadGraph &graph);
-
-/// The JSON texts that a head makes of the answer tensor (records x width, or rows x width where `tagged` says what the rows
-/// are). `classes` are empty for a number.
-Result<std::vector<std::string>> decodeAnswers(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
-                                               const std::vector<std::string> &classes, const float *answer, std::int64_t records,
-                                               std::int64_t width, const PenstockTaggedRecords *tagged = nullptr);
+                                           const JudgingSpec &judging);
 
 } // namespace penstock

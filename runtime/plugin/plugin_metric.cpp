@@ -1,6 +1,5 @@
 #include "runtime/plugin/kind_functions.h"
 #include "runtime/plugin/lent.h"
-#include "runtime/plugin/narrowed_predictions.h"
 #include "runtime/plugin/plugin_through.h"
 
 #include "runtime/base/printable.h"
@@ -10,7 +9,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <optional>
 #include <set>
 
 namespace penstock {
@@ -18,7 +16,8 @@ namespace penstock {
 namespace {
 
 // Limits of what a plugin may ask the host to keep; docs/design/plugins.md lists them.
-constexpr std::size_t maximumName = 65536, maximumNumbers = std::size_t{1} << 22, maximumReport = std::size_t{1} << 26;
+constexpr std::size_t maximumName = 65536, maximumNumbers = std::size_t{1} << 22, maximumReport = std::size_t{1} << 26,
+                      maximumState = std::size_t{1} << 36;
 
 /// What a metric judges, in words.
 std::vector<std::string> judgedBy(const PluginManifest &manifest) {
@@ -88,38 +87,50 @@ struct ResultCollector {
 
 class PluginMetric final : public Metric {
 public:
-  /// `narrow`: the plugin is shown the first `trained` of the classes only.
-  PluginMetric(Bound bound, void *self, std::int64_t classCount, std::int64_t trained, bool narrow)
-      : bound(std::move(bound)), functions(this->bound.table<PenstockMetric>()), self(self), classCount(classCount),
-        shownClasses(narrow ? trained : classCount) {
-    if (narrow) {
-      narrowed.emplace(trained, classCount);
+  PluginMetric(Bound bound, const JudgingSpec &judging, std::vector<int> shown)
+      : bound(std::move(bound)), functions(this->bound.table<PenstockMetric>()), judging(judging), shown(std::move(shown)),
+        answerSchema(chosen()), answerFields(answerSchema), goldField(std::span<const ColumnField>(&judging.gold, 1)),
+        featureFields(this->bound.manifest->features ? std::span<const ColumnField>(judging.features) : std::span<const ColumnField>()) {}
+  ~PluginMetric() override {
+    if (self != nullptr) {
+      endObject(bound, "destroy", [&](PenstockError *) {
+        functions->destroy(self);
+        return 0;
+      });
     }
   }
-  ~PluginMetric() override {
-    endObject(bound, "destroy", [&](PenstockError *) {
-      functions->destroy(self);
-      return 0;
-    });
+
+  Status create() {
+    const PenstockJudging given = {sizeof given, answerFields.table(), &goldField[0], featureFields.table()};
+    PENSTOCK_ASSIGN(self, makeObject(bound, "create", [&](void **made, PenstockError *error) {
+                      return functions->create(bound.services, bound.parameters(), &given, made, error);
+                    }));
+    return Status::success();
   }
 
-  Status add(const PenstockPredictions &predictions) override {
-    PENSTOCK_TRY(check(predictions));
-    PenstockPredictions given = narrowed ? narrowed->of(predictions) : predictions;
+  const std::vector<int> &fields() const override { return shown; }
+
+  Status add(const JudgedRecords &records) override {
+    ColumnsView answers, gold, features;
+    const std::vector<Column> goldColumns = {*records.gold};
+    PenstockJudged given{};
+    given.struct_size = sizeof given;
+    answers.of(answerFields, *records.answers, records.records, &shown);
+    gold.of(goldField, goldColumns, records.records);
+    given.weights = records.weights;
     Lent lent;
-    const auto records = static_cast<std::size_t>(given.records), scores = records * static_cast<std::size_t>(given.width),
-               labels = records * static_cast<std::size_t>(shownClasses);
-    lent.lend(given.gold, records);
-    lent.lend(given.predicted, records);
-    lent.lend(given.scores, scores);
-    lent.lend(given.exact_scores, scores);
-    lent.lend(given.gold_numbers, records);
-    lent.lend(given.predicted_numbers, records);
-    lent.lend(given.weights, records);
-    lent.lend(given.gold_sets, labels);
-    lent.lend(given.predicted_sets, labels);
-    lent.lend(given.offsets, given.offsets == nullptr ? 0 : static_cast<std::size_t>(given.sequences) + 1);
+    const auto lend = [&](auto *&pointer, std::size_t bytes) { lent.lendBytes(pointer, bytes); };
+    answers.lendTo(lend);
+    gold.lendTo(lend);
+    if (featureFields.table().count > 0) {
+      features.of(featureFields, *records.features, records.records);
+      features.lendTo(lend);
+      given.features = &features.get();
+    }
+    lent.lend(given.weights, static_cast<std::size_t>(records.records));
     PENSTOCK_TRY(lent.make());
+    given.answers = &answers.get();
+    given.gold = &gold.first();
     PENSTOCK_TRY(bound.call("add", [&](PenstockError *error) { return functions->add(self, &given, error); }));
     return lent.intact() ? Status::success() : bound.broken("add", "it wrote into the batch that it was given to judge");
   }
@@ -137,64 +148,83 @@ public:
     return values;
   }
 
+  Result<std::string> save() const override {
+    ByteCollector state(maximumState);
+    PENSTOCK_TRY(
+        callWithSink(bound, "save", &state, state.fault, [&](PenstockError *error) { return functions->save(self, &state.sink, error); }));
+    return std::move(state.bytes);
+  }
+  Status load(const std::string &state) override {
+    return bound.call("load", [&](PenstockError *error) { return functions->load(self, stringView(state), error); });
+  }
+  Status merge(const Metric &other) override {
+    const auto *const same = dynamic_cast<const PluginMetric *>(&other);
+    if (same == nullptr || same->functions != functions) {
+      return internalError("two metrics that are not the same were merged");
+    }
+    return bound.call("merge", [&](PenstockError *error) { return functions->merge(self, same->self, error); });
+  }
+
 private:
-  Status check(const PenstockPredictions &predictions) const {
-    if (predictions.records < 0 || predictions.width < 0 || (predictions.offsets != nullptr && predictions.sequences < 0)) {
-      return internalError("a negative number of predictions");
+  Schema chosen() const {
+    Schema made;
+    for (const int field : shown) {
+      made.push_back(judging.answers[static_cast<std::size_t>(field)]);
     }
-    for (const std::int32_t *classes : {predictions.gold, predictions.predicted}) {
-      for (std::int64_t i = 0; classes != nullptr && i < predictions.records; ++i) {
-        if (classes[i] < -1 || classes[i] >= classCount) {
-          return invalidInput(fmt::format("class {} of record {} is not one of the {} classes", classes[i], i, classCount));
-        }
-      }
-    }
-    const PluginManifest &manifest = *bound.manifest;
-    const bool judged =
-        (manifest.takes("class") && predictions.gold != nullptr && predictions.predicted != nullptr) ||
-        (manifest.takes("tags") && predictions.gold != nullptr && predictions.predicted != nullptr && predictions.offsets != nullptr) ||
-        (manifest.takes("set") && predictions.gold_sets != nullptr && predictions.predicted_sets != nullptr) ||
-        (manifest.takes("number") && predictions.gold_numbers != nullptr && predictions.predicted_numbers != nullptr);
-    if (!judged && predictions.records > 0) {
-      return invalidInput(
-          fmt::format("metric `{}` judges {}, these predictions have none", manifest.name, fmt::join(judgedBy(manifest), " or ")));
-    }
-    return {};
+    return made;
   }
 
   Bound bound;
   const PenstockMetric *functions;
-  void *self;
-  std::int64_t classCount, shownClasses;
-  std::optional<NarrowedPredictions> narrowed;
+  const JudgingSpec &judging;
+  std::vector<int> shown; // fields of the answer
+  Schema answerSchema;
+  SchemaView answerFields, goldField, featureFields;
+  void *self = nullptr;
 };
 
 } // namespace
 
-Result<std::unique_ptr<Metric>> makeMetric(Bound bound, const JudgedClasses &classes) {
-  if (!bound.manifest->takes("number") && classes.names.empty()) {
-    return invalidInput(
-        fmt::format("metric `{}` judges {}, the target has none", bound.label->name, fmt::join(judgedBy(*bound.manifest), " or ")));
+std::string whyNotJudged(const PluginManifest &manifest, const JudgingSpec &judging) {
+  const std::string &meaning = judging.gold.meaning, name = printable(manifest.name);
+  // Metrics of classes judge tags word by word.
+  if (!manifest.takes(meaning) && !(meaning == "tags" && manifest.takes("class"))) {
+    return fmt::format("metric `{}` judges {}, the target has none", name, fmt::join(judgedBy(manifest), " or "));
   }
-  std::vector<std::string> own = classes.names; // others read the names, too
-  own.insert(own.end(), classes.others.begin(), classes.others.end());
-  const std::vector<PenstockString> views = stringViews(own);
-  const auto all = static_cast<std::int64_t>(views.size()), trained = static_cast<std::int64_t>(classes.names.size());
-  const auto *const functions = bound.table<PenstockMetric>();
-  const bool toldAll = PENSTOCK_HAS(functions, PenstockMetric, create_for) && functions->create_for != nullptr;
-  const bool narrow = !toldAll && !classes.ofTags && all > trained;
-  PENSTOCK_ASSIGN(void *const self, makeObject(bound, toldAll ? "create_for" : "create", [&](void **made, PenstockError *error) {
-                    return toldAll
-                               ? functions->create_for(bound.services, bound.parameters(), views.data(), all, trained, made, error)
-                               : functions->create(bound.services, bound.parameters(), views.data(), narrow ? trained : all, made, error);
-                  }));
-  return std::unique_ptr<Metric>(std::make_unique<PluginMetric>(std::move(bound), self, all, trained, narrow));
+  std::vector<std::string> needed = manifest.meanings;
+  needed.push_back(meaning);
+  for (const std::string &one : needed) {
+    if (fieldThatMeans(judging.answers, one) < 0) {
+      return fmt::format("metric `{}` judges what an answer means as `{}`, and this answer has no such field", name, printable(one));
+    }
+  }
+  if (manifest.features && judging.features.empty()) {
+    return fmt::format("metric `{}` judges by the vector that flows into a learner, and this answer is of a head", name);
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Metric>> makeMetric(Bound bound, const JudgingSpec &judging) {
+  const PluginManifest &manifest = *bound.manifest;
+  if (const std::string reason = whyNotJudged(manifest, judging); !reason.empty()) {
+    return invalidInput(reason);
+  }
+  std::vector<int> shown;
+  for (std::size_t i = 0; i < judging.answers.size(); ++i) {
+    const std::string &means = judging.answers[i].meaning;
+    if (!means.empty() && (means == judging.gold.meaning || manifest.asksFor(means))) {
+      shown.push_back(static_cast<int>(i));
+    }
+  }
+  auto metric = std::make_unique<PluginMetric>(std::move(bound), judging, std::move(shown));
+  PENSTOCK_TRY(metric->create());
+  return std::unique_ptr<Metric>(std::move(metric));
 }
 
 Result<std::unique_ptr<Metric>> makeMetric(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
-                                           const JudgedClasses &classes) {
+                                           const JudgingSpec &judging) {
   PENSTOCK_ASSIGN(Bound bound, bindPlugin(host, plugin, PluginKind::metric, parametersJson));
-  return makeMetric(std::move(bound), classes);
+  return makeMetric(std::move(bound), judging);
 }
 
 namespace {
@@ -206,43 +236,51 @@ void check(const PluginManifest &, const void *functions, Missing &missing) {
   missing.need(f.add, "add");
   missing.need(f.merge, "merge");
   missing.need(f.result, "result");
+  missing.need(f.save, "save");
+  missing.need(f.load, "load");
 }
 
 /// One record of the target `kind`, predicted wrong.
 Status judgeOne(const Bound &bound, const std::string &kind) {
-  const std::vector<std::string> classes = kind == "number" ? std::vector<std::string>()
-                                           : kind == "tags" ? std::vector<std::string>{"B-a", "O"}
-                                                            : std::vector<std::string>{"a", "b"};
-  TAKE_UNLESS_REFUSED(metric, makeMetric(bound, classes));
-  const std::int32_t gold[] = {0}, predicted[] = {1};
-  const float scores[] = {0.25F, 0.75F};
-  const double number[] = {0.75}, other[] = {0.5};
-  const std::uint8_t set[] = {1, 0}, otherSet[] = {0, 1};
-  const std::int64_t offsets[] = {0, 1};
-  PenstockPredictions one{};
-  one.struct_size = sizeof one;
-  one.records = 1;
-  if (kind == "number") {
-    one.gold_numbers = number;
-    one.predicted_numbers = other;
-  } else if (kind == "tags") {
-    one.gold = gold;
-    one.predicted = predicted;
-    one.sequences = 1;
-    one.offsets = offsets;
-  } else {
-    one.width = 2;
-    one.scores = scores;
-    if (kind == "class") {
-      one.gold = gold;
-      one.predicted = predicted;
+  JudgingSpec judging;
+  const std::vector<std::string> names = kind == "tags" ? std::vector<std::string>{"B-a", "O"} : std::vector<std::string>{"a", "b"};
+  judging.gold = targetField("target", kind, names);
+  judging.answers = {targetField("answer", kind, names)};
+  if (kind != "number") {
+    judging.answers.push_back(probabilitiesField(names));
+  }
+  judging.features = {vectorField(2)};
+  std::vector<Column> answers = columnsOf(judging.answers), features = columnsOf(judging.features);
+  Column gold(judging.gold);
+  const auto put = [&](Column &column, int value) {
+    std::visit(
+        [&]<typename T>(std::vector<T> &values) {
+          if constexpr (std::is_arithmetic_v<T>) {
+            values.push_back(static_cast<T>(value));
+          }
+        },
+        column.values);
+    if (column.offsets.empty()) {
+      ++column.rows;
     } else {
-      one.gold_sets = set;
-      one.predicted_sets = otherSet;
+      column.endRow();
+    }
+  };
+  put(gold, 0);
+  put(answers[0], 1);
+  for (Column *const wide : {&features[0], answers.size() > 1 ? &answers[1] : nullptr}) {
+    if (wide != nullptr) {
+      wide->of<float>() = {0.25F, 0.75F};
+      wide->rows = 1;
     }
   }
-  TRY_UNLESS_REFUSED(metric->add(one));
+  TAKE_UNLESS_REFUSED(metric, makeMetric(bound, judging));
+  TRY_UNLESS_REFUSED(metric->add({1, &answers, &gold, &features, nullptr}));
   TAKE_UNLESS_REFUSED(values, metric->result());
+  TAKE_UNLESS_REFUSED(state, metric->save());
+  TAKE_UNLESS_REFUSED(other, makeMetric(bound, judging));
+  TRY_UNLESS_REFUSED(other->load(state));
+  TRY_UNLESS_REFUSED(metric->merge(*other));
   return Status::success();
 }
 
@@ -257,17 +295,18 @@ const void *wrap(const void *functions) {
   static PenstockMetric table;
   table = copyOf<PenstockMetric>(functions);
   WRAP(table, PenstockMetric, create);
-  WRAP(table, PenstockMetric, create_for);
   WRAP(table, PenstockMetric, destroy);
   WRAP(table, PenstockMetric, add);
   WRAP(table, PenstockMetric, merge);
   WRAP(table, PenstockMetric, result);
+  WRAP(table, PenstockMetric, save);
+  WRAP(table, PenstockMetric, load);
   return &table;
 }
 
 } // namespace
 
 static_assert(static_cast<int>(PluginKind::metric) == PENSTOCK_METRIC);
-const KindFunctions metricFunctions = {offsetof(PenstockMetric, create_for), check, tryMetric, wrap};
+const KindFunctions metricFunctions = {PENSTOCK_SIZE_WITH(PenstockMetric, load), check, tryMetric, wrap};
 
 } // namespace penstock

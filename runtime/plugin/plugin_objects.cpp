@@ -1,7 +1,7 @@
 #include "runtime/plugin/plugin_bound.h"
 
 #include "runtime/base/printable.h"
-#include "runtime/plugin/json_line.h"
+#include "runtime/plugin/judged_columns.h"
 
 #include <fmt/format.h>
 
@@ -9,13 +9,6 @@
 #include <cstdio>
 
 namespace penstock {
-
-namespace {
-
-// Limits of what a plugin may ask the host to keep; docs/design/plugins.md lists them.
-constexpr std::size_t maximumAnswer = std::size_t{1} << 24, maximumAnswers = std::size_t{1} << 30;
-
-} // namespace
 
 Result<Bound> bindPlugin(PluginHost &host, const std::string &plugin, PluginKind kind, const std::string &parametersJson) {
   Bound bound;
@@ -63,55 +56,59 @@ ByteCollector::ByteCollector(std::size_t limit) : limit(limit) {
           }};
 }
 
-AnswerCollector::AnswerCollector(std::int64_t records) : answers(static_cast<std::size_t>(records)) {
-  sink = {sizeof sink, this, [](void *context, std::int64_t record, PenstockString json) -> std::int32_t {
-            auto *const self = ActiveSink::find<AnswerCollector>(context);
-            return self == nullptr ? 1 : self->fault.guard([&] { return self->accept(record, json); });
+FieldCollector::FieldCollector() {
+  sink = {sizeof sink, this, [](void *context, const PenstockField *given) -> std::int32_t {
+            auto *const found = ActiveSink::find<FieldCollector>(context);
+            if (found == nullptr) {
+              return 1;
+            }
+            FieldCollector &self = *found;
+            return self.fault.guard([&]() -> std::int32_t {
+              constexpr std::size_t most = 1024;
+              if (given == nullptr || self.schema.size() == most) {
+                return self.fault.say(given == nullptr ? "it describes a field at a null pointer"
+                                                       : fmt::format("it describes more than {} fields", most));
+              }
+              ColumnField field;
+              if (const std::string reason = takeField(*given, field); !reason.empty()) {
+                return self.fault.say("its field" + reason);
+              }
+              if (field.name == "row" || field.name == "error") {
+                return self.fault.say(fmt::format("its answer has the field `{}`, which only `predict` writes", field.name));
+              }
+              if (std::any_of(self.schema.begin(), self.schema.end(), [&](const ColumnField &one) { return one.name == field.name; })) {
+                return self.fault.say(fmt::format("it describes `{}` twice", field.name));
+              }
+              self.schema.push_back(std::move(field));
+              return 0;
+            });
           }};
 }
 
-std::int32_t AnswerCollector::accept(std::int64_t record, PenstockString json) {
-  if (record < 0 || record >= static_cast<std::int64_t>(answers.size())) {
-    return fault.say(fmt::format("it answers record {} of {}", record, answers.size()));
-  }
-  std::optional<std::string> &held = answers[static_cast<std::size_t>(record)];
-  if (held) {
-    return fault.say(fmt::format("it answers record {} twice", record));
-  }
-  const std::size_t most = std::min(maximumAnswer, maximumAnswers - bytes);
-  std::string_view taken;
-  if (json.data != nullptr && json.size <= most && isJsonLine(std::string_view(json.data, json.size), &taken)) {
-    if (!taken.empty()) {
-      return fault.say(fmt::format("its answer for record {} has the key `{}`, which only `predict` writes", record, taken));
-    }
-    held.emplace(json.data, json.size);
-    bytes += json.size;
-    return 0;
-  }
-  std::string reason;
-  if (!judgeText(json, most, reason)) {
-    return fault.say(fmt::format("its answer for record {} {}", record, reason));
-  }
-  const std::string_view text(json.data, json.size);
-  if (text.empty()) {
-    return fault.say(fmt::format("its answer for record {} is empty", record));
-  }
-  if (text.find_first_of(std::string_view("\0\n\r", 3)) != std::string_view::npos) {
-    return fault.say(fmt::format("its answer for record {} holds a line end or a zero byte", record));
-  }
-  return fault.say(fmt::format("its answer for record {} is not a JSON object: {}", record, printable(text, 100)));
+ColumnCollector::ColumnCollector(const Schema &schema, std::vector<bool> wanted, std::int64_t records, std::vector<Column> &columns)
+    : schema(schema), wanted(std::move(wanted)), left(records), columns(columns) {
+  sink = {sizeof sink, this, [](void *context, const PenstockColumns *given) -> std::int32_t {
+            auto *const found = ActiveSink::find<ColumnCollector>(context);
+            if (found == nullptr) {
+              return 1;
+            }
+            ColumnCollector &self = *found;
+            return self.fault.guard([&]() -> std::int32_t {
+              if (given == nullptr) {
+                return self.fault.say("it gives columns at a null pointer");
+              }
+              if (const std::string reason = takeColumns(*given, self.schema, self.wanted, self.left, self.columns, self.bytes);
+                  !reason.empty()) {
+                return self.fault.say("it " + reason);
+              }
+              self.left -= given->records;
+              return 0;
+            });
+          }};
 }
 
-Result<std::vector<std::string>> AnswerCollector::take(const Bound &bound, const char *entry) {
-  std::vector<std::string> texts;
-  texts.reserve(answers.size());
-  for (std::optional<std::string> &text : answers) {
-    if (!text) {
-      return bound.broken(entry, fmt::format("it gave no answer for record {}", texts.size()));
-    }
-    texts.push_back(std::move(*text));
-  }
-  return texts;
+Status ColumnCollector::finish(const Bound &bound, const char *entry) const {
+  return left == 0 ? Status::success() : bound.broken(entry, fmt::format("it gave no answer for the last {} records", left));
 }
 
 } // namespace penstock

@@ -152,7 +152,7 @@ public:
     if (unknown < 0 || unknown >= size) {
       return bound.broken("unknown_id", fmt::format("its unknown id {} does not lie in its vocabulary of {}", unknown, size));
     }
-    if (!PENSTOCK_HAS(functions, PenstockTokenizer, special_tokens) || functions->special_tokens == nullptr) {
+    if (functions->special_tokens == nullptr) {
       return Status::success();
     }
     Fault fault;
@@ -325,6 +325,6 @@ const void *wrap(const void *functions) {
 } // namespace
 
 static_assert(static_cast<int>(PluginKind::tokenizer) == PENSTOCK_TOKENIZER);
-const KindFunctions tokenizerFunctions = {offsetof(PenstockTokenizer, special_tokens), check, tryTokenizer, wrap};
+const KindFunctions tokenizerFunctions = {PENSTOCK_SIZE_WITH(PenstockTokenizer, special_tokens), check, tryTokenizer, wrap};
 
 } // namespace penstock

@@ -51,8 +51,15 @@ Result<CompileOptions> compileOptionsFor(const frontend::TypedPipeline &pipeline
     }
   }
   options.buildHead = [&host](const std::string &plugin, const frontend::Attributes &parameters, const PenstockGraphBuilder *builder,
-                              PenstockNode input, PenstockNode target, std::int64_t classes, PenstockHeadGraph *graph) {
-    return buildHead(host, plugin, jsonText(parameters), *builder, input, target, classes, *graph);
+                              PenstockNode input, PenstockNode target, const PenstockField *column) -> Status {
+    ColumnField field;
+    if (column != nullptr) { // whose names are not known before there are data
+      field = targetField("", std::string(column->meaning.data, column->meaning.size), {});
+      field.classCount = field.trained = column->class_count;
+    }
+    PENSTOCK_ASSIGN(const std::unique_ptr<const Head> head,
+                    makeHead(host, plugin, jsonText(parameters), column == nullptr ? nullptr : &field));
+    return head->build(*builder, input, target);
   };
   return options;
 }

@@ -1,6 +1,7 @@
-// `penstock plugin list|info|run|test`: what plugins there are, what they take, and one of them tried alone.
+// `penstock plugin list|info|run|test|new`: what plugins there are, what they take, and one of them tried alone or begun.
 #include "tools/penstock/commands.h"
 #include "tools/penstock/named_input.h"
+#include "tools/penstock/plugin_new.h"
 
 #include "plugins/sdk/conformance/conformance.h"
 #include "runtime/base/parameter_text.h"
@@ -33,7 +34,7 @@ constexpr std::size_t batchLines = 512;
 
 struct PluginOptions {
   bool json = false;
-  std::string name, kind, input = "-";
+  std::string name, kind, input = "-", out;
   std::vector<std::string> sets;
 };
 
@@ -60,6 +61,12 @@ Json manifestJson(const PluginManifest &manifest) {
     } else {
       described["target"] = manifest.targets;
     }
+  }
+  if (!manifest.meanings.empty()) {
+    described["meanings"] = manifest.meanings;
+  }
+  if (manifest.keepsRecords) {
+    described["keeps_records"] = true;
   }
   described["parameters"] = Json::array();
   for (const PluginParameter &parameter : manifest.parameters) {
@@ -100,6 +107,9 @@ void printManifest(const PluginManifest &manifest) {
   }
   if (const std::string purpose = manifest.purpose(); !purpose.empty()) {
     add("  " + purpose + "\n");
+  }
+  if (manifest.keepsRecords) {
+    add("  keeps records of train: a run with it holds texts of its data\n");
   }
   for (const MetricResult &result : manifest.results) {
     add(fmt::format("  gives `{}` ({} is better)\n", result.name, result.higherIsBetter ? "higher" : "lower"));
@@ -371,42 +381,54 @@ Result<std::vector<double>> numbersOf(const JsonLines &lines, const Json &list, 
   return numbers;
 }
 
-/// What one line of a metric's input holds, and the view of it that the metric gets.
+/// What one line of a metric's input holds, as columns.
 struct Judged {
-  JudgedClasses classes;
-  std::vector<std::int32_t> gold, predicted;
-  std::vector<std::uint8_t> goldSets, predictedSets;
-  std::vector<double> goldNumbers, predictedNumbers, scores, weights;
-  std::vector<float> floatScores;
-  std::vector<std::int64_t> offsets; // of sequences of tags
-  PenstockPredictions view{};
+  JudgingSpec spec;
+  std::vector<Column> answers; // what means the target, and probabilities where there are scores
+  Column gold;
+  std::vector<double> weights;
+  std::int64_t records = 0;
 };
 
-/// `"score"` of classes or sets: a list of as many numbers for each record, or one number for each.
-Status readScores(const JsonLines &lines, const Json &line, Judged &judged) {
+/// Numbers for each record, side by side.
+struct Scores {
+  std::vector<double> values;
+  std::size_t width = 0;
+  bool positive = false; // one was given for the second of two classes
+};
+
+/// `"score"` of classes or sets: a list of as many numbers for each record, or one number for each. One for two classes is the probability
+/// of the second.
+Result<Scores> readScores(const JsonLines &lines, const Json &line, std::size_t classes) {
   PENSTOCK_ASSIGN(const Json *rows, listOf(lines, line, "score"));
+  Scores scores;
+  scores.width = classes;
   std::size_t width = 1;
   for (std::size_t i = 0; i < rows->size(); ++i) {
     const Json &row = (*rows)[i];
-    PENSTOCK_ASSIGN(const std::vector<double> numbers, numbersOf(lines, row.is_array() ? row : Json::array({row}), "score"));
+    PENSTOCK_ASSIGN(std::vector<double> numbers, numbersOf(lines, row.is_array() ? row : Json::array({row}), "score"));
     width = i == 0 ? numbers.size() : width;
     if (numbers.size() != width || width == 0) {
       return lines.mistake(
           fmt::format("`score` must have as many numbers for each record; record {} has {}, the first has {}", i, numbers.size(), width));
     }
-    judged.scores.insert(judged.scores.end(), numbers.begin(), numbers.end());
+    scores.positive = width == 1 && classes == 2;
+    if (scores.positive) {
+      numbers.insert(numbers.begin(), 1 - numbers[0]);
+    }
+    scores.values.insert(scores.values.end(), numbers.begin(), numbers.end());
   }
-  judged.floatScores.assign(judged.scores.begin(), judged.scores.end());
-  judged.view.width = static_cast<std::int64_t>(width);
-  judged.view.scores = judged.floatScores.data();
-  judged.view.exact_scores = judged.scores.data();
-  return {};
+  if (!rows->empty() && width != classes && !scores.positive) {
+    return lines.mistake(fmt::format(
+        "`score` has {} numbers a record for {} labels; give one a label, or the probability of the second of two", width, classes));
+  }
+  return scores;
 }
 
 /// The classes are the line's `labels`, as a model would know them, and behind them what else is named; all that are named where there
 /// are no `labels`.
-Status readClasses(const JsonLines &lines, const Json &line, const std::vector<const Json *> &lists, Judged &judged,
-                   std::map<std::string, std::int32_t> &numberOf) {
+Status readClasses(const JsonLines &lines, const Json &line, const std::vector<const Json *> &lists, std::vector<std::string> &names,
+                   std::vector<std::string> &others, std::map<std::string, std::int32_t> &numberOf) {
   const auto put = [&](const std::string &name, std::vector<std::string> &into) {
     const bool isNew = numberOf.emplace(name, static_cast<std::int32_t>(numberOf.size())).second;
     if (isNew) {
@@ -418,7 +440,7 @@ Status readClasses(const JsonLines &lines, const Json &line, const std::vector<c
   if (labelled) {
     PENSTOCK_ASSIGN(const Json *labels, listOf(lines, line, "labels"));
     for (const Json &label : *labels) {
-      if (!put(className(label), judged.classes.names)) {
+      if (!put(className(label), names)) {
         return lines.mistake(fmt::format("`labels` has `{}` twice", className(label)));
       }
     }
@@ -434,52 +456,81 @@ Status readClasses(const JsonLines &lines, const Json &line, const std::vector<c
     }
   }
   for (const std::string &name : seen) {
-    put(name, labelled ? judged.classes.others : judged.classes.names);
+    put(name, labelled ? others : names);
   }
   return {};
 }
 
-/// Makes lists of tags, `[["O", "B-part"], ["O"]]`, one list of words each; `offsets` says where each sequence begins.
-Status flatten(const JsonLines &lines, Json &line, std::vector<std::int64_t> &offsets) {
-  for (const char *key : {"gold", "predicted"}) {
-    PENSTOCK_ASSIGN(const Json *sequences, listOf(lines, line, key));
-    Json flat = Json::array();
-    std::vector<std::int64_t> ends = {0};
-    for (const Json &sequence : *sequences) {
-      if (!sequence.is_array()) {
-        return lines.mistake(fmt::format("`{}` must be a list with a list of tags for each text", key));
-      }
-      flat.insert(flat.end(), sequence.begin(), sequence.end());
-      ends.push_back(static_cast<std::int64_t>(flat.size()));
+/// `[["O", "B-part"], ["O"]]`: a list of tags for each text.
+Status checkSequences(const JsonLines &lines, const Json &gold, const Json &predicted) {
+  for (const auto &[key, list] : {std::pair("gold", &gold), std::pair("predicted", &predicted)}) {
+    if (std::any_of(list->begin(), list->end(), [](const Json &sequence) { return !sequence.is_array(); })) {
+      return lines.mistake(fmt::format("`{}` must be a list with a list of tags for each text", key));
     }
-    if (!offsets.empty() && offsets != ends) {
+  }
+  for (std::size_t i = 0; i < gold.size(); ++i) {
+    if (gold[i].size() != predicted[i].size()) {
       return lines.mistake("the lists of `gold` and `predicted` do not have the same lengths");
     }
-    offsets = std::move(ends);
-    line[key] = std::move(flat);
   }
   return {};
+}
+
+/// A row for each item: a class, or a list of classes. `inOrder`: a set's labels go by their numbers, each once, and null is no label.
+void putClasses(const Json &list, bool inOrder, const std::map<std::string, std::int32_t> &numberOf, Column &column) {
+  std::vector<std::int32_t> &values = column.of<std::int32_t>();
+  const auto numberFor = [&](const Json &item) { return item.is_null() ? -1 : numberOf.at(className(item)); };
+  for (const Json &item : list) {
+    if (column.offsets.empty()) {
+      values.push_back(numberFor(item));
+      ++column.rows;
+      continue;
+    }
+    std::vector<std::int32_t> row;
+    for (const Json &one : item.is_array() ? item : Json::array({item})) {
+      row.push_back(numberFor(one));
+    }
+    if (inOrder) {
+      std::sort(row.begin(), row.end());
+      row.erase(std::unique(row.begin(), row.end()), row.end());
+      std::erase(row, -1);
+    }
+    values.insert(values.end(), row.begin(), row.end());
+    column.endRow();
+  }
+}
+
+/// The class of each record that scores best, or the labels from 0.5 on.
+void putBest(const Scores &scores, Column &column) {
+  std::vector<std::int32_t> &values = column.of<std::int32_t>();
+  for (std::size_t at = 0; at < scores.values.size(); at += scores.width) {
+    const double *const row = scores.values.data() + at;
+    if (!column.offsets.empty()) {
+      for (std::size_t c = 0; c < scores.width; ++c) {
+        if (row[c] >= 0.5) {
+          values.push_back(static_cast<std::int32_t>(c));
+        }
+      }
+      column.endRow();
+      continue;
+    }
+    values.push_back(scores.positive ? (row[1] >= 0.5 ? 1 : 0)
+                                     : static_cast<std::int32_t>(std::max_element(row, row + scores.width) - row));
+    ++column.rows;
+  }
 }
 
 /// Lists of lists are sequences of tags for a metric of tags, for one that takes no sets, and where `level` is set.
-Result<std::unique_ptr<Judged>> readJudged(const JsonLines &lines, Json &line, const PluginManifest &manifest,
+Result<std::unique_ptr<Judged>> readJudged(const JsonLines &lines, const Json &line, const PluginManifest &manifest,
                                            const std::string &parameters) {
   auto judged = std::make_unique<Judged>();
-  PenstockPredictions &view = judged->view;
-  view.struct_size = sizeof view;
-  const auto given = line.find("gold");
-  const bool nested = given != line.end() && given->is_array() && !given->empty() && given->front().is_array();
+  PENSTOCK_ASSIGN(const Json *const gold, listOf(lines, line, "gold"));
+  judged->records = static_cast<std::int64_t>(gold->size());
+  const bool nested = !gold->empty() && gold->front().is_array();
   const Json set = Json::parse(parameters, nullptr, false);
   const bool tags = manifest.takes("tags") || (nested && (!manifest.takes("set") || (set.is_object() && set.contains("level"))));
-  if (tags) {
-    PENSTOCK_TRY(flatten(lines, line, judged->offsets));
-    view.sequences = static_cast<std::int64_t>(judged->offsets.size()) - 1;
-    view.offsets = judged->offsets.data();
-  }
-  PENSTOCK_ASSIGN(const Json *gold, listOf(lines, line, "gold"));
-  view.records = static_cast<std::int64_t>(gold->size());
-  const bool numbers = manifest.takes("number");
-  const bool scored = line.contains("score"), predicts = line.contains("predicted") || !scored;
+  const std::string meaning = manifest.takes("number") ? "number" : tags ? "tags" : manifest.takes("set") && nested ? "set" : "class";
+  const bool numbers = meaning == "number", scored = line.contains("score"), predicts = line.contains("predicted") || !scored;
   const Json *predicted = nullptr;
   for (const char *key : {"predicted", "score", "weights"}) {
     if (!(key[0] == 'p' ? predicts : line.contains(key))) {
@@ -492,71 +543,52 @@ Result<std::unique_ptr<Judged>> readJudged(const JsonLines &lines, Json &line, c
     predicted = key[0] == 'p' || (key[0] == 's' && numbers && predicted == nullptr) ? list : predicted;
     if (key[0] == 'w') {
       PENSTOCK_ASSIGN(judged->weights, numbersOf(lines, *list, key));
-      view.weights = judged->weights.data();
     }
   }
   if (numbers) {
-    PENSTOCK_ASSIGN(judged->goldNumbers, numbersOf(lines, *gold, "gold"));
-    PENSTOCK_ASSIGN(judged->predictedNumbers, numbersOf(lines, *predicted, predicts ? "predicted" : "score"));
-    view.gold_numbers = judged->goldNumbers.data();
-    view.predicted_numbers = judged->predictedNumbers.data();
+    judged->spec.gold = targetField("gold", meaning, {});
+    judged->spec.answers = {targetField("predicted", meaning, {})};
+    judged->gold = Column(judged->spec.gold);
+    judged->answers = columnsOf(judged->spec.answers);
+    PENSTOCK_ASSIGN(judged->gold.of<double>(), numbersOf(lines, *gold, "gold"));
+    PENSTOCK_ASSIGN(judged->answers[0].of<double>(), numbersOf(lines, *predicted, predicts ? "predicted" : "score"));
+    judged->gold.rows = judged->answers[0].rows = judged->records;
     return judged;
   }
-  if (scored) {
-    PENSTOCK_TRY(readScores(lines, line, *judged));
+  if (tags) {
+    if (predicted == nullptr) {
+      return lines.mistake("an object with a list `predicted` is needed");
+    }
+    PENSTOCK_TRY(checkSequences(lines, *gold, *predicted));
   }
   std::map<std::string, std::int32_t> numberOf;
   std::vector<const Json *> lists = {gold};
   if (predicted != nullptr) {
     lists.push_back(predicted);
   }
-  PENSTOCK_TRY(readClasses(lines, line, lists, *judged, numberOf));
-  const auto numberFor = [&](const Json &item) { return item.is_null() ? -1 : numberOf.at(className(item)); };
-  const auto width = static_cast<std::size_t>(view.width), classCount = judged->classes.names.size(), all = judged->classes.count();
-  judged->classes.ofTags = tags;
-  if (predicted == nullptr && width != classCount && !(width == 1 && classCount == 2)) {
-    return lines.mistake(fmt::format(
-        "`score` has {} numbers a record for {} labels; give one a label, or the probability of the second of two", width, classCount));
+  std::vector<std::string> names, others;
+  PENSTOCK_TRY(readClasses(lines, line, lists, names, others, numberOf));
+  Scores scores;
+  if (scored) {
+    PENSTOCK_ASSIGN(scores, readScores(lines, line, names.size()));
   }
-  const bool sets = !tags && manifest.takes("set") && !gold->empty() && (*gold)[0].is_array();
-  if (sets) {
-    const auto setsOf = [&](const Json &list, std::vector<std::uint8_t> &bits) {
-      for (std::size_t i = 0; i < list.size(); ++i) {
-        for (const Json &item : list[i].is_array() ? list[i] : Json::array({list[i]})) {
-          if (!item.is_null()) {
-            bits[i * all + static_cast<std::size_t>(numberFor(item))] = 1;
-          }
-        }
-      }
-    };
-    judged->goldSets.resize(gold->size() * all);
-    judged->predictedSets.resize(gold->size() * all);
-    setsOf(*gold, judged->goldSets);
-    if (predicted != nullptr) {
-      setsOf(*predicted, judged->predictedSets);
-    } else {
-      for (std::size_t at = 0; at < judged->scores.size(); ++at) {
-        judged->predictedSets[at / width * all + at % width] = judged->scores[at] >= 0.5 ? 1 : 0;
-      }
-    }
-    view.gold_sets = judged->goldSets.data();
-    view.predicted_sets = judged->predictedSets.data();
-    return judged;
+  judged->spec.gold = targetField("gold", meaning, names, others);
+  judged->spec.answers = {targetField("predicted", meaning, names, others)};
+  if (scored) {
+    judged->spec.answers.push_back(probabilitiesField(names, PENSTOCK_F64));
   }
-  for (const Json &item : *gold) {
-    judged->gold.push_back(numberFor(item));
+  judged->gold = Column(judged->spec.gold);
+  judged->answers = columnsOf(judged->spec.answers);
+  putClasses(*gold, meaning == "set", numberOf, judged->gold);
+  if (predicted != nullptr) {
+    putClasses(*predicted, meaning == "set", numberOf, judged->answers[0]);
+  } else {
+    putBest(scores, judged->answers[0]);
   }
-  for (std::size_t i = 0; i < gold->size(); ++i) {
-    if (predicted != nullptr) {
-      judged->predicted.push_back(numberFor((*predicted)[i]));
-      continue;
-    }
-    const double *row = judged->scores.data() + i * width;
-    judged->predicted.push_back(width == 1 && classCount == 2 ? (row[0] >= 0.5 ? 1 : 0)
-                                                              : static_cast<std::int32_t>(std::max_element(row, row + width) - row));
+  if (scored) {
+    judged->answers[1].of<double>() = std::move(scores.values);
+    judged->answers[1].rows = judged->records;
   }
-  view.gold = judged->gold.data();
-  view.predicted = judged->predicted.data();
   return judged;
 }
 
@@ -568,9 +600,14 @@ Status runMetric(PluginHost &host, const PluginManifest &manifest, const std::st
       return {};
     }
     PENSTOCK_ASSIGN(const std::unique_ptr<Judged> judged, readJudged(lines, line, manifest, parameters));
-    PENSTOCK_ASSIGN(const std::unique_ptr<Metric> metric, makeMetric(host, manifest.name, parameters, judged->classes));
     const auto atLine = [&](const Status &status) { return Status(status.code(), lines.mistake(status.message()).message()); };
-    if (const Status added = metric->add(judged->view); !added.ok()) {
+    Result<std::unique_ptr<Metric>> made = makeMetric(host, manifest.name, parameters, judged->spec);
+    if (!made.ok()) {
+      return atLine(made.status());
+    }
+    const std::unique_ptr<Metric> metric = std::move(made).value();
+    const double *const weights = judged->weights.empty() ? nullptr : judged->weights.data();
+    if (const Status added = metric->add({judged->records, &judged->answers, &judged->gold, nullptr, weights}); !added.ok()) {
       return atLine(added);
     }
     const Result<Metric::Values> result = metric->result();
@@ -622,12 +659,11 @@ Status testPlugin(PluginHost &host, const PluginOptions &options) {
   test.plugin = wrapped.plugin();
   test.parameters = (*arguments)->view();
   test.fits = manifest->fits;
+  test.keepsRecords = manifest->keepsRecords;
   test.vectorInput = manifest->input == "vector";
-  test.classes =
-      manifest->takes("class") || manifest->takes("tags") || (rowOf(manifest->kind).place == PluginPlace::model && manifest->takes("set"));
-  test.sets = manifest->takes("set");
-  test.tags = manifest->takes("tags");
-  test.isJson = [](const std::string &text) { return Json::accept(text); };
+  test.targets = manifest->targets;
+  test.meanings = manifest->meanings;
+  test.features = manifest->features;
   for (const MetricResult &result : manifest->resultsFor((*arguments)->values())) {
     test.results.push_back(result.name);
   }
@@ -706,6 +742,19 @@ void addPluginCommand(CLI::App &app, CommandContext &context) {
       ->allow_extra_args(false);
   test->add_flag("--json", options->json, "print JSON");
   test->callback(command(testPlugin));
+
+  CLI::App *fresh = plugin->add_subcommand("new", "a project for a plugin of one's own, which builds as it is");
+  fresh->add_option("name", options->name, "name of the plugin: lower-case letters, digits and `_`")->required();
+  fresh->add_option("--kind", options->kind, kindNames())->required();
+  fresh->add_option("--out", options->out, "folder to write")->required()->type_name("DIR");
+  fresh->callback([options, &context] {
+    const PluginKindRow *const kind = findKind(options->kind);
+    const Status done = kind != nullptr ? newPlugin(kind->kind, options->name, options->out)
+                                        : usageError(fmt::format("`{}` is no kind of plugin; kinds are {}", options->kind, kindNames()));
+    if (!done.ok()) {
+      context.fail(done);
+    }
+  });
 }
 
 } // namespace penstock

@@ -1,4 +1,4 @@
-// `penstock predict RUN`: answers for raw records, one JSON object a line.
+// `penstock predict RUN`: answers for raw records, one JSON object, or one row of CSV, a line.
 #include "tools/penstock/commands.h"
 #include "tools/penstock/named_input.h"
 #include "tools/penstock/run_settings.h"
@@ -22,7 +22,7 @@ constexpr std::int64_t batchRecords = 64; // at most, and as many as there are w
 
 struct PredictOptions {
   std::string run, input = "-", format;
-  bool json = false;
+  bool json = false, csv = false;
   int threads = -1;
   std::vector<std::string> settings;
 };
@@ -47,7 +47,8 @@ Status predict(const PredictOptions &options, const CommandContext &context) {
     error = wrote ? 0 : errno;
     return wrote;
   };
-  const Result<PredictSummary> done = run->predict(std::move(input), batchRecords, write);
+  const Result<PredictSummary> done =
+      run->predict(std::move(input), batchRecords, options.csv ? AnswerFormat::csv : AnswerFormat::json, write);
   flushAnswers(error);
   if (error == EPIPE) {
     return {}; // `| head`: who read has what was wanted
@@ -72,7 +73,7 @@ Status predict(const PredictOptions &options, const CommandContext &context) {
 
 void addPredictCommand(CLI::App &app, CommandContext &context) {
   auto options = std::make_shared<PredictOptions>();
-  CLI::App *command = app.add_subcommand("predict", "answer raw records with a trained run, as JSON Lines");
+  CLI::App *command = app.add_subcommand("predict", "answer raw records with a trained run, as JSON Lines or CSV");
   command->add_option("run", options->run, "folder that `penstock train` wrote")->required()->type_name("RUN");
   command
       ->add_option("--input", options->input,
@@ -82,7 +83,8 @@ void addPredictCommand(CLI::App &app, CommandContext &context) {
   command->add_option("--format", options->format, "how to read the input, whatever its name")
       ->check(CLI::IsMember({"lines", "csv", "tsv", "jsonl", "conll"}))
       ->type_name("FORMAT");
-  command->add_flag("--json", options->json, "print JSON Lines, which happens without it too");
+  CLI::Option *const json = command->add_flag("--json", options->json, "print JSON Lines, which happens without it too");
+  command->add_flag("--csv", options->csv, "print CSV with a line of names; a list is a cell of JSON")->excludes(json);
   addRunSettings(*command, options->settings);
   command->add_option("--threads", options->threads, "threads to use, as `target.threads`; 0: one a core")->check(CLI::Range(0, 1024));
   command->callback([options, &context] {

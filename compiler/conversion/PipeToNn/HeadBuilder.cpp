@@ -6,6 +6,8 @@
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
 
+#include <deque>
+
 using namespace mlir;
 
 namespace penstock {
@@ -19,6 +21,11 @@ struct Building {
   frontend::Learning learning;
   Location loc;
   std::vector<Value> values;
+  SmallVector<std::pair<Value, Value>> updates; // of states, and what they become
+  Value answer, loss, weight;                   // as the head gives them
+  std::vector<nn::RowsOf> axes;                 // of the nodes that were described, each behind its parent
+  std::deque<std::string> names;                // of the axes
+  std::vector<PenstockAxis> described;
   bool failed = false;
 
   PenstockNode add(Value value) {
@@ -64,14 +71,30 @@ struct Building {
   }
 };
 
+/// The place of an axis among those that were described.
+int32_t axisIndex(Building &building, const nn::RowsOf &rows) {
+  auto found = llvm::find(building.axes, rows);
+  if (found != building.axes.end()) {
+    return static_cast<int32_t>(found - building.axes.begin());
+  }
+  nn::RowsOf parent = nn::parentOf(rows);
+  int32_t above = parent.kind == nn::RowsOf::Kind::axis ? axisIndex(building, parent) : PENSTOCK_RECORDS;
+  ArrayRef<int64_t> extents = nn::extentsOf(rows);
+  building.names.push_back(nn::nameOf(rows));
+  building.axes.push_back(rows);
+  building.described.push_back({sizeof(PenstockAxis), above, building.names.back().c_str(), static_cast<int32_t>(extents.size()),
+                                extents.empty() ? nullptr : extents.data()});
+  return static_cast<int32_t>(building.axes.size()) - 1;
+}
+
 Building &of(void *context) { return *static_cast<Building *>(context); }
 
 std::string text(PenstockString s) { return s.data ? std::string(s.data, s.size) : std::string(); }
 
-frontend::Attributes attributesOf(const PenstockAttribute *attributes, int32_t count) {
+frontend::Attributes attributesOf(const PenstockTable &attributes) {
   frontend::Attributes result;
-  for (int32_t i = 0; i < count; ++i) {
-    const PenstockAttribute &a = attributes[i];
+  for (int32_t i = 0; i < attributes.count; ++i) {
+    const auto &a = *static_cast<const PenstockValue *>(penstock_table_row(&attributes, i));
     frontend::Attribute &value = result[text(a.name)];
     switch (a.kind) {
     case PENSTOCK_VALUE_BOOL:
@@ -95,7 +118,7 @@ frontend::Attributes attributesOf(const PenstockAttribute *attributes, int32_t c
 }
 
 PenstockNode addOp(void *context, PenstockString name, const PenstockNode *operands, int32_t operandCount,
-                   const PenstockAttribute *attributes, int32_t attributeCount) {
+                   const PenstockTable *attributes) {
   Building &building = of(context);
   SmallVector<Value> values;
   for (int32_t i = 0; i < operandCount; ++i) {
@@ -105,40 +128,76 @@ PenstockNode addOp(void *context, PenstockString name, const PenstockNode *opera
     }
   }
   const std::string op = text(name);
-  return building.make(
-      op, [&] { return building.model.op(op, values, attributesOf(attributes, attributeCount), building.path, building.loc); });
+  return building.make(op, [&] { return building.model.op(op, values, attributesOf(*attributes), building.path, building.loc); });
 }
 
-PenstockNode addParameter(void *context, PenstockString name, const int64_t *shape, int32_t rank, int32_t initializer, double scale,
-                          int32_t decays) {
+PenstockNode addTensor(void *context, const PenstockTensorSpec *spec, const char *tensorClass) {
   Building &building = of(context);
   const char *initializers[] = {"zeros", "ones", "uniform", "normal", "constant"};
   static_assert(PENSTOCK_INIT_ZEROS == 0 && PENSTOCK_INIT_ONES == 1 && PENSTOCK_INIT_UNIFORM == 2 && PENSTOCK_INIT_NORMAL == 3 &&
                 PENSTOCK_INIT_CONSTANT == 4);
-  if (initializer < 0 || initializer >= static_cast<int32_t>(std::size(initializers))) {
+  if (spec->initializer < 0 || spec->initializer >= static_cast<int32_t>(std::size(initializers))) {
     building.fail("asks for an initializer that does not exist");
     return 0;
   }
-  if (rank < 1 || rank > 8) {
-    building.fail("asks for a parameter of rank " + Twine(rank));
-    return 0;
-  }
-  const std::string parameter = text(name);
-  return building.make(parameter, [&] {
-    return building.model.parameter({building.path + "." + parameter, std::vector<int64_t>(shape, shape + rank), initializers[initializer],
-                                     scale, decays != 0, building.learning},
+  const std::string name = text(spec->name);
+  return building.make(name, [&] {
+    return building.model.parameter({building.path + "." + name, std::vector<int64_t>(spec->shape, spec->shape + spec->rank),
+                                     initializers[spec->initializer], spec->scale, spec->decays != 0, building.learning, tensorClass},
                                     building.loc);
   });
 }
 
-int64_t widthOfNode(void *context, PenstockNode node) {
-  Value value = of(context).get(node);
-  return value ? nn::widthOf(value.getType()) : 0;
+PenstockNode addParameter(void *context, const PenstockTensorSpec *spec) { return addTensor(context, spec, "parameter"); }
+
+PenstockNode addState(void *context, const PenstockTensorSpec *spec) {
+  PenstockTensorSpec state = *spec;
+  state.decays = 0;
+  return addTensor(context, &state, "model_state");
 }
 
-int32_t isSequenceNode(void *context, PenstockNode node) {
-  Value value = of(context).get(node);
-  return value && nn::isOnAxis(value.getType()) ? 1 : 0;
+int32_t updateState(void *context, PenstockNode state, PenstockNode value) {
+  Building &building = of(context);
+  Value before = building.get(state), next = building.get(value);
+  if (!before || !next) {
+    return 1;
+  }
+  if (before.getType() != next.getType()) {
+    building.fail("updates a state of one shape with a value of another");
+    return 1;
+  }
+  building.updates.emplace_back(before, next);
+  return 0;
+}
+
+int32_t describeNode(void *context, PenstockNode node, PenstockValueType *type, PenstockTable *axes) {
+  Building &building = of(context);
+  Value value = building.get(node);
+  if (!value) {
+    return 1;
+  }
+  nn::RowsOf rows = nn::rowsOf(value.getType());
+  const bool fixed = rows.kind == nn::RowsOf::Kind::fixed, onAxis = rows.kind == nn::RowsOf::Kind::axis;
+  type->rows = fixed ? PENSTOCK_ROWS_FIXED : onAxis ? PENSTOCK_ROWS_AXIS : PENSTOCK_ROWS_RECORDS;
+  type->axis = onAxis ? axisIndex(building, rows) : -1;
+  type->element = nn::elementTypeOf(value.getType()).isF32() ? PENSTOCK_F32 : PENSTOCK_I32;
+  type->fixed_rows = fixed ? rows.rows : 0;
+  type->width = nn::widthOf(value.getType());
+  *axes = {static_cast<int32_t>(building.described.size()), sizeof(PenstockAxis), building.described.data()};
+  return 0;
+}
+
+int32_t giveAnswer(void *context, PenstockNode node) {
+  Building &building = of(context);
+  building.answer = building.get(node);
+  return building.answer ? 0 : 1;
+}
+
+int32_t giveLoss(void *context, PenstockNode items, PenstockNode weight) {
+  Building &building = of(context);
+  building.loss = building.get(items);
+  building.weight = weight == 0 ? Value() : building.get(weight);
+  return building.loss && (weight == 0 || building.weight) ? 0 : 1;
 }
 
 bool readsParameters(Value value) {
@@ -153,18 +212,18 @@ void failBuild(void *context, PenstockString message) { of(context).fail("says: 
 } // namespace
 
 FailureOr<HeadValues> buildHead(ModelBuilder &model, const BuildHead &build, const std::string &plugin,
-                                const frontend::Attributes &parameters, Value input, Value target, int64_t classes, const std::string &path,
-                                const frontend::Learning &learning, Location loc) {
+                                const frontend::Attributes &parameters, Value input, Value target, const PenstockField *column,
+                                const std::string &path, const frontend::Learning &learning, Location loc) {
   if (!build) {
     emitError(loc, "head plugin `") << plugin << "` cannot be built here: no plugin host is given";
     return failure();
   }
-  Building building{model, plugin, path, learning, loc, {}};
+  Building building{model, plugin, path, learning, loc, {}, {}, {}, {}, {}, {}, {}, {}};
   PenstockNode inputNode = building.add(input);
   PenstockNode targetNode = target ? building.add(target) : 0;
-  PenstockGraphBuilder functions{sizeof(PenstockGraphBuilder), &building, addOp, addParameter, widthOfNode, isSequenceNode, failBuild};
-  PenstockHeadGraph graph{sizeof(PenstockHeadGraph), 0, 0, 0};
-  Status status = build(plugin, parameters, &functions, inputNode, targetNode, classes, &graph);
+  PenstockGraphBuilder functions{
+      sizeof(PenstockGraphBuilder), &building, addOp, addParameter, addState, updateState, describeNode, giveAnswer, giveLoss, failBuild};
+  Status status = build(plugin, parameters, &functions, inputNode, targetNode, column);
   if (building.failed) {
     return failure(); // reported where it happened
   }
@@ -172,9 +231,9 @@ FailureOr<HeadValues> buildHead(ModelBuilder &model, const BuildHead &build, con
     emitError(loc, status.message());
     return failure();
   }
-  HeadValues values;
-  values.answer = building.get(graph.answer);
-  if (!values.answer) {
+  HeadValues values{building.answer, {}};
+  if (!values.answer || (target && !building.loss)) {
+    building.fail(values.answer ? "gives no loss" : "gives no answer");
     return failure();
   }
   nn::RowsOf rows = nn::rowsOf(values.answer.getType());
@@ -184,31 +243,28 @@ FailureOr<HeadValues> buildHead(ModelBuilder &model, const BuildHead &build, con
     building.fail(tags ? "gives an answer that is not one row a token" : "gives an answer that is not one row a record");
     return failure();
   }
-  if (target) {
-    values.loss = building.get(graph.loss);
-    if (!values.loss) {
+  if (!target) {
+    return values;
+  }
+  values.loss = building.loss;
+  if (Value weight = building.weight) {
+    if (!nn::elementTypeOf(values.loss.getType()).isF32() || !nn::elementTypeOf(weight.getType()).isF32()) {
+      building.fail("gives a loss or a weight that is not made of numbers");
       return failure();
     }
-    if (graph.weight != 0) {
-      Value weight = building.get(graph.weight);
-      if (!weight) {
-        return failure();
-      }
-      if (!nn::elementTypeOf(values.loss.getType()).isF32() || !nn::elementTypeOf(weight.getType()).isF32()) {
-        building.fail("gives a loss or a weight that is not made of numbers");
-        return failure();
-      }
-      if (readsParameters(weight)) {
-        building.fail("gives a weight of its loss that depends on what is trained; a weight follows from the target alone");
-        return failure();
-      }
-      OpBuilder &b = model.at();
-      values.loss = nn::MeanOp::create(b, loc, RankedTensorType::get({}, b.getF32Type()), values.loss, weight);
-    }
-    if (!nn::isScalar(values.loss.getType())) {
-      building.fail("gives a loss that is not a scalar, and no weight of its items");
+    if (readsParameters(weight)) {
+      building.fail("gives a weight of its loss that depends on what is trained; a weight follows from the target alone");
       return failure();
     }
+    OpBuilder &b = model.at();
+    values.loss = nn::MeanOp::create(b, loc, RankedTensorType::get({}, b.getF32Type()), values.loss, weight);
+  }
+  if (!nn::isScalar(values.loss.getType())) {
+    building.fail("gives a loss that is not a scalar, and no weight of its items");
+    return failure();
+  }
+  for (auto [state, next] : building.updates) {
+    model.update(state, next, building.loss);
   }
   return values;
 }

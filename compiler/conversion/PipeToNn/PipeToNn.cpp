@@ -171,19 +171,31 @@ private:
     if (failed(operands)) {
       return failure();
     }
-    int64_t classes = 0;
+    PenstockField column{};
     if (op.getInputs().size() == 2) {
-      if (auto type = dyn_cast<pipe::ClassType>(op.getInputs()[1].getType())) {
-        classes = type.getClasses();
-      } else if (auto labels = dyn_cast<pipe::VectorType>(op.getInputs()[1].getType())) {
-        classes = labels.getWidth();
-      } else if (auto type = dyn_cast<pipe::TagsType>(op.getInputs()[1].getType())) {
-        classes = type.getClasses();
+      const auto bind = [&](StringRef meaning, int32_t shape, int64_t classes) {
+        column.struct_size = sizeof column;
+        column.meaning = {meaning.data(), meaning.size()};
+        column.element = classes > 0 ? PENSTOCK_CLASS : PENSTOCK_F64;
+        column.shape = shape;
+        column.width = 1;
+        column.class_count = column.trained = classes;
+      };
+      Type type = op.getInputs()[1].getType();
+      if (auto classId = dyn_cast<pipe::ClassType>(type)) {
+        bind("class", PENSTOCK_EACH, classId.getClasses());
+      } else if (auto labels = dyn_cast<pipe::VectorType>(type)) {
+        bind("set", PENSTOCK_LIST, labels.getWidth());
+      } else if (auto tags = dyn_cast<pipe::TagsType>(type)) {
+        bind("tags", PENSTOCK_LIST, tags.getClasses());
+      } else {
+        bind("number", PENSTOCK_EACH, 0);
       }
     }
-    FailureOr<HeadValues> built = buildHead(model, options.buildHead, op.getPlugin().str(), fromDictionary(op.getArgumentsAttr()),
-                                            (*operands)[0], operands->size() == 2 ? (*operands)[1] : Value(), classes, op.getPath().str(),
-                                            learningFrom(op.getLearningAttr()), op.getLoc());
+    FailureOr<HeadValues> built =
+        buildHead(model, options.buildHead, op.getPlugin().str(), fromDictionary(op.getArgumentsAttr()), (*operands)[0],
+                  operands->size() == 2 ? (*operands)[1] : Value(), operands->size() == 2 ? &column : nullptr, op.getPath().str(),
+                  learningFrom(op.getLearningAttr()), op.getLoc());
     if (failed(built)) {
       return failure();
     }

@@ -20,12 +20,11 @@
 
 namespace penstock {
 
-/// Calls the `build` of a head plugin with the builder: the host's part, which knows how plugins are loaded. `parameters` are
-/// those of the call, by name. `target` is 0 where the head has none; `classes` is the number of classes or labels of the target, 0 where
-/// it is a number.
+/// Lets a head plugin build with the builder: the host's part, which knows how plugins are loaded. `parameters` are those of the call, by
+/// name. `target` is 0 and `column` NULL where the head has no target; the names of the column and its classes are not known here.
 using BuildHead =
     std::function<Status(const std::string &plugin, const frontend::Attributes &parameters, const PenstockGraphBuilder *builder,
-                         PenstockNode input, PenstockNode target, std::int64_t classes, PenstockHeadGraph *graph)>;
+                         PenstockNode input, PenstockNode target, const PenstockField *column)>;
 
 struct ImportOptions {
   BuildHead buildHead; // without it a head plugin in the pipeline is an error

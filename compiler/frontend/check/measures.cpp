@@ -138,7 +138,7 @@ std::string Measures::metricThatGives(const std::string &name) const {
 bool Measures::judges(const PluginManifest &metric, const Answer &answer) const {
   const std::string type = records.typeOf(answer.target);
   // Metrics of classes judge tags word by word.
-  return !answer.learner && (type.empty() || metric.takes(type) || (type == "tags" && metric.takes("class")));
+  return !(answer.learner && answer.target.empty()) && (type.empty() || metric.takes(type) || (type == "tags" && metric.takes("class")));
 }
 
 bool Measures::judgesAny(const PluginManifest &metric) const {
@@ -272,9 +272,9 @@ bool Measures::chooseAnswer(const PluginManifest &metric, const Span &span, cons
                   {{"metric", metric.name},
                    {"expected", takes},
                    {"answer", judged->name},
-                   {"found", judged->learner  ? "of a learner, which has no column to be compared with"
-                             : type == "tags" ? "tags"
-                                              : "a " + type}});
+                   {"found", judged->target.empty() ? "of a learner, which has no column to be compared with"
+                             : type == "tags"       ? "tags"
+                                                    : "a " + type}});
   return false;
 }
 

@@ -216,7 +216,8 @@ Value Model::applyLearner(const Instance &instance, const Inputs &inputs, const 
   }
   value = builder.valueOf(nodes[0]);
   value.kind = Value::Kind::head;
-  value.predicted = std::make_shared<Predicted>("", manifest.name, instance.attributes, true);
+  const std::string column = nodes.size() > 1 ? inputs.values[1].text : "";
+  value.predicted = std::make_shared<Predicted>(column, manifest.name, instance.attributes, true);
   return value;
 }
 

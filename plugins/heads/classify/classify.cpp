@@ -11,42 +11,65 @@ namespace {
 
 using namespace penstock;
 
-struct Classify {
-  static sdk::HeadGraph build(const sdk::Parameters &parameters, sdk::Graph &graph, sdk::Node input, sdk::Node target,
-                              std::int64_t classes) {
-    graph.needVector(input, "classify");
-    if (classes < 1) {
+class Classify {
+public:
+  Classify(const sdk::Parameters &given, sdk::Target predicted) : target(std::move(predicted)) {
+    if (target.classes < 1) {
       throw sdk::Failure("`classify` needs a target of type class; for a number use `regress`");
     }
-    const auto classWeights = parameters.numbers("class_weights");
-    if (!classWeights.empty() && classWeights.size() != static_cast<std::size_t>(classes)) {
+    const auto weights = given.numbers("class_weights");
+    classWeights.assign(weights.begin(), weights.end());
+    if (!classWeights.empty() && classWeights.size() != static_cast<std::size_t>(target.classes)) {
       throw sdk::Failure("`class_weights` of `classify` has " + std::to_string(classWeights.size()) + " numbers, the target has " +
-                         std::to_string(classes) + " classes; give one a class");
+                         std::to_string(target.classes) + " classes; give one a class");
     }
-    const sdk::Node logits = graph.linear(input, classes, parameters.flag("bias"), "classify");
+    labelSmoothing = given.number("label_smoothing");
+    bias = given.flag("bias");
+  }
+
+  std::vector<sdk::Field> describe() const {
+    return {sdk::Field::ofClass("label", target.names).means("class"), sdk::Field::f32("confidence").means("score"),
+            sdk::Field::f32("probabilities").wide(target.names).means("probabilities")};
+  }
+
+  sdk::HeadGraph build(sdk::Graph &graph, sdk::Node input, sdk::Node wanted) const {
+    graph.needVector(input, "classify");
+    const sdk::Node logits = graph.linear(input, target.classes, bias, "classify");
     sdk::HeadGraph made;
     made.answer = graph.op("softmax", {logits});
-    if (target) {
-      made.loss = graph.op("cross_entropy", {logits, target},
-                           {{"label_smoothing", parameters.number("label_smoothing")}, {"class_weights", classWeights}});
+    if (wanted) {
+      made.loss = graph.op("cross_entropy", {logits, wanted},
+                           {{"label_smoothing", labelSmoothing}, {"class_weights", std::span<const double>(classWeights)}});
     }
     return made;
   }
 
-  static void decode(const sdk::Parameters &, std::span<const std::string> classes, std::span<const float> row, sdk::JsonWriter &json) {
-    if (classes.size() != row.size() || row.empty()) {
-      throw sdk::Failure("the answer has " + std::to_string(row.size()) + " numbers for " + std::to_string(classes.size()) + " classes");
+  /// The first of equals. One number is the probability of the second of two classes.
+  void decode(std::span<const float> row, sdk::ColumnWriter &out) const {
+    if (row.size() == 1 && target.classes == 2) {
+      const float both[] = {1 - row[0], row[0]};
+      put(row[0] >= 0.5F ? 1 : 0, both, out);
+      return;
     }
-    const std::size_t best = static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin());
-    json.beginObject().key("label").value(classes[best]).key("confidence").value(row[best]);
-    json.key("probabilities").beginObject();
-    for (std::size_t i = 0; i < classes.size(); ++i) {
-      json.key(classes[i]).value(row[i]);
+    if (row.size() != static_cast<std::size_t>(target.classes)) {
+      throw sdk::Failure("the answer has " + std::to_string(row.size()) + " numbers for " + std::to_string(target.classes) + " classes");
     }
-    json.endObject().endObject();
+    put(static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin()), row, out);
   }
+
+private:
+  static void put(std::size_t best, std::span<const float> probabilities, sdk::ColumnWriter &out) {
+    out[0].add(best);
+    out[1].add(probabilities[best]);
+    out[2].add(probabilities);
+  }
+
+  sdk::Target target;
+  std::vector<double> classWeights;
+  double labelSmoothing = 0;
+  bool bias = true;
 };
 
 } // namespace
 
-PENSTOCK_HEAD(Classify, "classify", "1.0.0")
+PENSTOCK_HEAD(Classify, "classify", "1.1.0")

@@ -10,47 +10,57 @@ namespace {
 
 using namespace penstock;
 
-struct MultiLabel {
-  static sdk::HeadGraph build(const sdk::Parameters &parameters, sdk::Graph &graph, sdk::Node input, sdk::Node target,
-                              std::int64_t labels) {
-    graph.needVector(input, "multi_label");
-    if (labels < 1) {
+class MultiLabel {
+public:
+  MultiLabel(const sdk::Parameters &given, sdk::Target predicted) : target(std::move(predicted)) {
+    if (target.classes < 1) {
       throw sdk::Failure("`multi_label` needs a target of type set; for one class a record use `classify`");
     }
-    const auto weights = parameters.numbers("positive_weights");
-    if (!weights.empty() && weights.size() != static_cast<std::size_t>(labels)) {
-      throw sdk::Failure("`positive_weights` of `multi_label` has " + std::to_string(weights.size()) + " numbers, the target has " +
-                         std::to_string(labels) + " labels; give one a label");
+    const auto weights = given.numbers("positive_weights");
+    positiveWeights.assign(weights.begin(), weights.end());
+    if (!positiveWeights.empty() && positiveWeights.size() != static_cast<std::size_t>(target.classes)) {
+      throw sdk::Failure("`positive_weights` of `multi_label` has " + std::to_string(positiveWeights.size()) + " numbers, the target has " +
+                         std::to_string(target.classes) + " labels; give one a label");
     }
-    const sdk::Node logits = graph.linear(input, labels, parameters.flag("bias"), "multi_label");
+    threshold = static_cast<float>(given.number("threshold"));
+    bias = given.flag("bias");
+  }
+
+  std::vector<sdk::Field> describe() const {
+    return {sdk::Field::ofClass("labels", target.names).list().means("set"),
+            sdk::Field::f32("probabilities").wide(target.names).means("probabilities")};
+  }
+
+  sdk::HeadGraph build(sdk::Graph &graph, sdk::Node input, sdk::Node wanted) const {
+    graph.needVector(input, "multi_label");
+    const sdk::Node logits = graph.linear(input, target.classes, bias, "multi_label");
     sdk::HeadGraph made;
     made.answer = graph.op("sigmoid", {logits});
-    if (target) {
-      made.loss = graph.op("sigmoid_cross_entropy", {logits, target}, {{"positive_weights", weights}});
+    if (wanted) {
+      made.loss = graph.op("sigmoid_cross_entropy", {logits, wanted}, {{"positive_weights", std::span<const double>(positiveWeights)}});
     }
     return made;
   }
 
-  static void decode(const sdk::Parameters &parameters, std::span<const std::string> labels, std::span<const float> row,
-                     sdk::JsonWriter &json) {
-    if (labels.size() != row.size()) {
-      throw sdk::Failure("the answer has " + std::to_string(row.size()) + " numbers for " + std::to_string(labels.size()) + " labels");
+  void decode(std::span<const float> row, sdk::ColumnWriter &out) const {
+    if (row.size() != static_cast<std::size_t>(target.classes)) {
+      throw sdk::Failure("the answer has " + std::to_string(row.size()) + " numbers for " + std::to_string(target.classes) + " labels");
     }
-    const auto threshold = static_cast<float>(parameters.number("threshold"));
-    json.beginObject().key("labels").beginArray();
-    for (std::size_t i = 0; i < labels.size(); ++i) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
       if (row[i] >= threshold) {
-        json.value(labels[i]);
+        out[0].add(i);
       }
     }
-    json.endArray().key("probabilities").beginObject();
-    for (std::size_t i = 0; i < labels.size(); ++i) {
-      json.key(labels[i]).value(row[i]);
-    }
-    json.endObject().endObject();
+    out[1].add(row);
   }
+
+private:
+  sdk::Target target;
+  std::vector<double> positiveWeights;
+  float threshold = 0.5F;
+  bool bias = true;
 };
 
 } // namespace
 
-PENSTOCK_HEAD(MultiLabel, "multi_label", "1.0.0")
+PENSTOCK_HEAD(MultiLabel, "multi_label", "1.1.0")

@@ -5,29 +5,37 @@ namespace {
 
 using namespace penstock;
 
-struct Regress {
-  static sdk::HeadGraph build(const sdk::Parameters &parameters, sdk::Graph &graph, sdk::Node input, sdk::Node target,
-                              std::int64_t classes) {
-    graph.needVector(input, "regress");
-    if (classes != 0) {
+class Regress {
+public:
+  Regress(const sdk::Parameters &given, const sdk::Target &target) : bias(given.flag("bias")) {
+    if (target.classes != 0) {
       throw sdk::Failure("`regress` needs a target of type number; for classes use `classify`");
     }
+  }
+
+  std::vector<sdk::Field> describe() const { return {sdk::Field::f32("value").means("number")}; }
+
+  sdk::HeadGraph build(sdk::Graph &graph, sdk::Node input, sdk::Node target) const {
+    graph.needVector(input, "regress");
     sdk::HeadGraph made;
-    made.answer = graph.linear(input, 1, parameters.flag("bias"), "regress");
+    made.answer = graph.linear(input, 1, bias, "regress");
     if (target) {
       made.loss = graph.op("mse", {made.answer, target});
     }
     return made;
   }
 
-  static void decode(const sdk::Parameters &, std::span<const std::string>, std::span<const float> row, sdk::JsonWriter &json) {
+  void decode(std::span<const float> row, sdk::ColumnWriter &out) const {
     if (row.size() != 1) {
       throw sdk::Failure("the answer has " + std::to_string(row.size()) + " numbers instead of 1");
     }
-    json.beginObject().key("value").value(row[0]).endObject();
+    out[0].add(row[0]);
   }
+
+private:
+  bool bias;
 };
 
 } // namespace
 
-PENSTOCK_HEAD(Regress, "regress", "1.0.0")
+PENSTOCK_HEAD(Regress, "regress", "1.1.0")

@@ -43,92 +43,110 @@ std::vector<Chunk> chunksOf(const std::vector<std::string_view> &tags) {
   return chunks;
 }
 
-struct Tag {
-  static sdk::HeadGraph build(const sdk::Parameters &parameters, sdk::Graph &graph, sdk::Node input, sdk::Node target,
-                              std::int64_t classes) {
-    graph.needSequence(input, "tag");
-    if (classes < 1) {
+class Tag {
+public:
+  Tag(const sdk::Parameters &given, sdk::Target predicted)
+      : target(std::move(predicted)), crf(given.flag("crf")), bias(given.flag("bias")),
+        chunked(std::all_of(target.names.begin(), target.names.end(), isIob)) {
+    if (target.classes < 1) {
       throw sdk::Failure("`tag` needs a target of type tags; for one class a record use `classify`");
     }
-    const sdk::Node logits = graph.linear(input, classes, parameters.flag("bias"), "tag");
+  }
+
+  /// Tags that are no chunks have no entities. `start` and `end` are words, `bytes` and `characters` places in the record's text where
+  /// there is one, all half open; `confidence` is that of the least certain of its tags.
+  std::vector<sdk::Field> describe() const {
+    std::vector<sdk::Field> fields = {sdk::Field::ofClass("tags", target.names).list().means("tags")};
+    if (chunked) {
+      fields.push_back(
+          sdk::Field::structs("entities", {sdk::Field::text("type"), sdk::Field::i64("start"), sdk::Field::i64("end"),
+                                           sdk::Field::text("text").means("text"), sdk::Field::i64("bytes").wide(2),
+                                           sdk::Field::i64("characters").wide(2), sdk::Field::f32("confidence").means("score")})
+              .list()
+              .means("spans"));
+    }
+    return fields;
+  }
+
+  sdk::HeadGraph build(sdk::Graph &graph, sdk::Node input, sdk::Node wanted) const {
+    graph.needSequence(input, "tag");
+    const std::int64_t tags = target.classes;
+    const sdk::Node logits = graph.linear(input, tags, bias, "tag");
     sdk::HeadGraph made;
-    if (parameters.flag("crf")) {
-      const sdk::Node transitions = graph.parameter("transitions", {(classes + 2) * classes}, sdk::Initializer::uniform, 0.1, false);
+    if (crf) {
+      const sdk::Node transitions = graph.parameter("transitions", {(tags + 2) * tags}, sdk::Initializer::uniform, 0.1, false);
       made.answer = graph.op("crf_decode", {logits, transitions});
-      if (target) {
-        made.loss = graph.op("crf_loss", {logits, target, transitions});
+      if (wanted) {
+        made.loss = graph.op("crf_loss", {logits, wanted, transitions});
       }
       return made;
     }
     made.answer = graph.op("softmax", {logits});
-    if (target) {
-      made.loss = graph.op("cross_entropy", {logits, target});
+    if (wanted) {
+      made.loss = graph.op("cross_entropy", {logits, wanted});
     }
     return made;
   }
 
-  /// A word that the model did not see (it lies behind `max_length`) has the tag null.
-  static void decodeTags(const sdk::Parameters &, std::span<const std::string> tags, std::span<const sdk::TaggedWord> words,
-                         sdk::JsonWriter &json) {
+  /// A word that the model did not see (it lies behind `max_length`) has no tag.
+  void decode(std::span<const sdk::TaggedWord> words, sdk::ColumnWriter &out) const {
     std::vector<std::string_view> chosen(words.size());
     std::vector<float> scores(words.size());
-    json.beginObject().key("tags").beginArray();
     for (std::size_t i = 0; i < words.size(); ++i) {
       const std::span<const float> row = words[i].row;
       if (row.empty()) {
-        json.null();
+        out[0].add(-1);
         continue;
       }
-      if (row.size() != tags.size()) {
-        throw sdk::Failure("the answer has " + std::to_string(row.size()) + " numbers for " + std::to_string(tags.size()) + " tags");
+      if (row.size() != target.names.size()) {
+        throw sdk::Failure("the answer has " + std::to_string(row.size()) + " numbers for " + std::to_string(target.classes) + " tags");
       }
       const auto best = static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin());
-      chosen[i] = tags[best];
+      chosen[i] = target.names[best];
       scores[i] = row[best];
-      json.value(chosen[i]);
+      out[0].add(best);
     }
-    json.endArray();
-    if (std::all_of(tags.begin(), tags.end(), isIob)) {
-      json.key("entities").beginArray();
+    if (chunked && out.wants(1)) {
       for (const Chunk &chunk : chunksOf(chosen)) {
-        writeChunk(chunk, words, scores, json);
+        put(chunk, words, scores, out[1]);
       }
-      json.endArray();
     }
-    json.endObject();
   }
 
 private:
   static bool isIob(const std::string &tag) { return tag == "O" || (tag.size() > 2 && tag[1] == '-' && (tag[0] == 'B' || tag[0] == 'I')); }
 
-  /// `start` and `end` are words, `bytes` and `characters` places in the record's text, all half open;
-  /// `confidence` is that of the least certain of its tags.
-  static void writeChunk(const Chunk &chunk, std::span<const sdk::TaggedWord> words, const std::vector<float> &scores,
-                         sdk::JsonWriter &json) {
+  static void put(const Chunk &chunk, std::span<const sdk::TaggedWord> words, const std::vector<float> &scores, sdk::Column &entities) {
     const auto begin = static_cast<std::ptrdiff_t>(chunk.begin), end = static_cast<std::ptrdiff_t>(chunk.end);
     const sdk::TaggedWord &first = words[chunk.begin], &last = words[chunk.end - 1];
-    json.beginObject().key("type").value(chunk.type);
-    json.key("start").value(static_cast<std::int64_t>(begin)).key("end").value(static_cast<std::int64_t>(end));
+    entities[0].add(chunk.type);
+    entities[1].add(begin);
+    entities[2].add(end);
     if (first.start >= 0) {
       const std::int64_t stop = last.start + static_cast<std::int64_t>(last.text.size());
       const std::string_view text = first.record;
       const std::string_view span = text.substr(static_cast<std::size_t>(first.start), static_cast<std::size_t>(stop - first.start));
-      const auto before = static_cast<std::int64_t>(sdk::characters(text.substr(0, static_cast<std::size_t>(first.start))));
-      json.key("text").value(span);
-      json.key("bytes").beginArray().value(first.start).value(stop).endArray();
-      json.key("characters").beginArray().value(before).value(before + static_cast<std::int64_t>(sdk::characters(span))).endArray();
+      const std::size_t before = sdk::characters(text.substr(0, static_cast<std::size_t>(first.start)));
+      entities[3].add(span);
+      entities[4].add(first.start);
+      entities[4].add(stop);
+      entities[5].add(before);
+      entities[5].add(before + sdk::characters(span));
     } else {
       std::string joined;
       for (std::size_t i = chunk.begin; i < chunk.end; ++i) {
         joined += (joined.empty() ? "" : " ") + std::string(words[i].text);
       }
-      json.key("text").value(std::string_view(joined));
+      entities[3].add(joined);
     }
-    json.key("confidence").value(*std::min_element(scores.begin() + begin, scores.begin() + end));
-    json.endObject();
+    entities[6].add(*std::min_element(scores.begin() + begin, scores.begin() + end));
+    entities.endStruct();
   }
+
+  sdk::Target target;
+  bool crf, bias, chunked;
 };
 
 } // namespace
 
-PENSTOCK_HEAD(Tag, "tag", "1.0.0")
+PENSTOCK_HEAD(Tag, "tag", "1.1.0")

@@ -7,16 +7,14 @@ using namespace penstock;
 
 class Embed {
 public:
-  Embed(const sdk::Parameters &, std::string_view) {}
-  void answer(std::span<const float> row, sdk::JsonWriter &json) const {
-    json.beginObject().key("embedding").beginArray();
-    for (const float value : row) {
-      json.value(value);
-    }
-    json.endArray().endObject();
-  }
+  Embed(const sdk::Parameters &, const sdk::Learning &learning, std::string_view) : width(static_cast<std::int64_t>(learning.width)) {}
+  std::vector<sdk::Field> describe() const { return {sdk::Field::f32("embedding").wide(width).means("vector")}; }
+  void answer(std::span<const float> row, sdk::ColumnWriter &out) const { out[0].add(row); }
+
+private:
+  std::int64_t width;
 };
 
 } // namespace
 
-PENSTOCK_LEARNER(Embed, "embed", "1.0.0")
+PENSTOCK_LEARNER(Embed, "embed", "1.1.0")

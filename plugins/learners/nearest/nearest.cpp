@@ -17,15 +17,15 @@ constexpr std::string_view magic = "NEAREST1";
 
 class NearestFit {
 public:
-  NearestFit(const sdk::Parameters &, std::size_t width) : width(width) {}
+  NearestFit(const sdk::Parameters &, const sdk::Learning &learning) : width(learning.width) {}
 
-  void add(std::span<const float> row, std::int64_t number, std::string_view text) {
-    if (row.size() != width) {
-      throw sdk::Failure("a record has " + std::to_string(row.size()) + " numbers, the first had " + std::to_string(width));
+  void add(const sdk::Example &example) {
+    if (example.row.size() != width) {
+      throw sdk::Failure("a record has " + std::to_string(example.row.size()) + " numbers, the first had " + std::to_string(width));
     }
-    values.insert(values.end(), row.begin(), row.end());
-    rows.push_back(number);
-    texts.append(text);
+    values.insert(values.end(), example.row.begin(), example.row.end());
+    rows.push_back(example.number);
+    texts.append(example.text);
     offsets.push_back(texts.size());
   }
 
@@ -52,7 +52,8 @@ private:
 
 class Nearest {
 public:
-  Nearest(const sdk::Parameters &parameters, std::string_view state) : k(static_cast<std::size_t>(parameters.integer("k"))) {
+  Nearest(const sdk::Parameters &parameters, const sdk::Learning &, std::string_view state)
+      : k(static_cast<std::size_t>(parameters.integer("k"))) {
     if (state.substr(0, magic.size()) != magic) {
       damaged();
     }
@@ -72,7 +73,13 @@ public:
     }
   }
 
-  void answer(std::span<const float> row, sdk::JsonWriter &json) const {
+  std::vector<sdk::Field> describe() const {
+    return {sdk::Field::structs(
+                "nearest", {sdk::Field::text("text").means("text"), sdk::Field::f32("similarity").means("score"), sdk::Field::i64("row")})
+                .list()};
+  }
+
+  void answer(std::span<const float> row, sdk::ColumnWriter &out) const {
     if (row.size() != width) {
       throw sdk::Failure("the records have " + std::to_string(width) + " numbers each, this one has " + std::to_string(row.size()));
     }
@@ -82,13 +89,13 @@ public:
     }
     const std::size_t count = std::min(k, found.size());
     std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count), found.end());
-    json.beginObject().key("nearest").beginArray();
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t at = found[i].record;
-      json.beginObject().key("text").value(std::string_view(texts).substr(offsets[at], offsets[at + 1] - offsets[at]));
-      json.key("similarity").value(found[i].similarity).key("row").value(rows[at]).endObject();
+      out[0][0].add(std::string_view(texts).substr(offsets[at], offsets[at + 1] - offsets[at]));
+      out[0][1].add(found[i].similarity);
+      out[0][2].add(rows[at]);
+      out[0].endStruct();
     }
-    json.endArray().endObject();
   }
 
 private:
@@ -140,4 +147,4 @@ private:
 
 } // namespace
 
-PENSTOCK_FITTED_LEARNER(Nearest, NearestFit, "nearest", "1.0.0")
+PENSTOCK_FITTED_LEARNER(Nearest, NearestFit, "nearest", "1.1.0")

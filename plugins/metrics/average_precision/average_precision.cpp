@@ -25,6 +25,7 @@ public:
       : records("average_precision", parameters, std::move(classes)) {}
   void add(const sdk::Predictions &batch) { records.add(batch); }
   void merge(const AveragePrecision &other) { records.merge(other.records); }
+  template <typename Archive> void state(Archive &archive) { archive(records); }
   void result(sdk::Results &results) const { records.result(results, precision); }
 
 private:

@@ -15,22 +15,18 @@ using namespace penstock;
 class CalibrationError {
 public:
   CalibrationError(const sdk::Parameters &parameters, const sdk::Classes &given)
-      : classes(given.trained), bins(static_cast<std::size_t>(parameters.integer("bins"))) {}
+      : classes(given.trained), binCount(static_cast<std::size_t>(parameters.integer("bins"))), bins(binCount) {}
 
   void add(const sdk::Predictions &batch) {
     if (batch.records == 0) {
       return;
     }
-    const bool positiveOnly = classes == 2 && batch.width == 1;
-    if (!batch.hasScores() || (!positiveOnly && batch.width != classes)) {
+    if (!batch.hasScores() || batch.width != classes) {
       throw sdk::Failure("`calibration_error` needs the probability of each of the " + std::to_string(classes) +
                          " classes, for each record");
     }
     for (std::size_t i = 0; i < batch.records; ++i) {
       double confidence = batch.score(i, 0);
-      if (positiveOnly) {
-        confidence = std::max(confidence, 1 - confidence);
-      }
       for (std::size_t c = 1; c < batch.width; ++c) {
         confidence = std::max(confidence, batch.score(i, c));
       }
@@ -63,6 +59,11 @@ public:
     outside = outside || other.outside;
   }
 
+  template <typename Archive> void state(Archive &archive) {
+    archive(bins, all, outside);
+    archive.require(bins.size() == binCount);
+  }
+
   void result(sdk::Results &results) const {
     if (!(all > 0)) {
       throw sdk::Failure("there are no records to judge");
@@ -80,8 +81,9 @@ public:
 private:
   struct Bin {
     double confidence = 0, right = 0;
+    template <typename Archive> void state(Archive &archive) { archive(confidence, right); }
   };
-  std::size_t classes;
+  std::size_t classes, binCount;
   std::vector<Bin> bins;
   double all = 0;
   bool outside = false;

@@ -27,6 +27,7 @@ public:
     counts.merge(other.counts);
     entities.merge(other.entities);
   }
+  template <typename Archive> void state(Archive &archive) { archive(counts, entities); }
 
   void result(sdk::Results &results) const {
     if (ofEntities) {

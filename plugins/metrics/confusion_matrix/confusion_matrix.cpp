@@ -31,6 +31,13 @@ public:
     }
   }
 
+  template <typename Archive> void state(Archive &archive) {
+    archive(cells);
+    const auto known = [&](std::int32_t index) { return index >= -1 && index < static_cast<std::int32_t>(classes.names.size()); };
+    archive.require(
+        std::all_of(cells.begin(), cells.end(), [&](const auto &cell) { return known(cell.first.first) && known(cell.first.second); }));
+  }
+
   void result(sdk::Results &results) const {
     const std::vector<std::size_t> shown = shownClasses();
     if (shown.size() > mostClasses) {

@@ -10,6 +10,7 @@ public:
       : average(parameters.text("average")), counts(std::move(tags.names), parameters.text("mode"), parameters.text("scheme")) {}
   void add(const sdk::Predictions &batch) { counts.add(batch); }
   void merge(const EntityF1 &other) { counts.merge(other.counts); }
+  template <typename Archive> void state(Archive &archive) { archive(counts); }
   void result(sdk::Results &results) const {
     const sdk::Scores scores = counts.averaged(average);
     results.value("entity_f1", scores.f1);

@@ -20,8 +20,7 @@ public:
     if (batch.records == 0) {
       return;
     }
-    const bool positiveOnly = classes == 2 && batch.width == 1;
-    if (!batch.hasScores() || (!positiveOnly && batch.width != classes)) {
+    if (!batch.hasScores() || batch.width != classes) {
       throw sdk::Failure("`log_loss` needs the probability of each of the " + std::to_string(classes) + " classes, for each record");
     }
     const double epsilon =
@@ -31,8 +30,6 @@ public:
       const auto gold = static_cast<std::size_t>(batch.gold[i]);
       if (batch.gold[i] < 0 || gold >= classes) {
         unknown += batch.weight(i);
-      } else if (positiveOnly) {
-        probability = gold == 1 ? batch.score(i, 0) : 1 - batch.score(i, 0);
       } else {
         probability = batch.score(i, gold);
       }
@@ -43,6 +40,7 @@ public:
     mean.merge(other.mean);
     unknown += other.unknown;
   }
+  template <typename Archive> void state(Archive &archive) { archive(mean, unknown); }
   void result(sdk::Results &results) const {
     results.value("log_loss", mean.value());
     if (std::isnan(mean.value())) {

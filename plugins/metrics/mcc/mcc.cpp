@@ -11,7 +11,7 @@ using namespace penstock;
 class Mcc {
 public:
   /// Beside the classes there is a place for a gold class without a name, and one for no answer: they are not the same.
-  Mcc(const sdk::Parameters &, const sdk::Classes &classes) : gold(classes.names.size() + 2), predicted(gold.size()) {}
+  Mcc(const sdk::Parameters &, const sdk::Classes &classes) : places(classes.names.size() + 2), gold(places), predicted(places) {}
 
   void add(const sdk::Predictions &batch) {
     for (std::size_t i = 0; i < batch.records; ++i) {
@@ -30,6 +30,11 @@ public:
     }
     correct += other.correct;
     all += other.all;
+  }
+
+  template <typename Archive> void state(Archive &archive) {
+    archive(gold, predicted, correct, all);
+    archive.require(gold.size() == places && predicted.size() == places);
   }
 
   void result(sdk::Results &results) const {
@@ -52,6 +57,7 @@ private:
     return sum;
   }
 
+  std::size_t places;
   std::vector<double> gold, predicted;
   double correct = 0, all = 0;
 };

@@ -10,7 +10,7 @@ using namespace penstock;
 
 class R2 {
 public:
-  R2(const sdk::Parameters &, const std::vector<std::string> &) {}
+  R2(const sdk::Parameters &, const sdk::Classes &) {}
   void add(const sdk::Predictions &batch) {
     for (std::size_t i = 0; i < batch.records; ++i) {
       const double difference = batch.goldNumbers[i] - batch.predictedNumbers[i];
@@ -34,6 +34,7 @@ public:
                                                  : 0.0;
     results.value("r2", value);
   }
+  template <typename Archive> void state(Archive &archive) { archive(residual, total, records); }
 
 private:
   sdk::ExactSum residual;

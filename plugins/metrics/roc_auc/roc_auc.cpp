@@ -26,6 +26,7 @@ public:
   RocAuc(const sdk::Parameters &parameters, sdk::Classes classes) : records("roc_auc", parameters, std::move(classes)) {}
   void add(const sdk::Predictions &batch) { records.add(batch); }
   void merge(const RocAuc &other) { records.merge(other.records); }
+  template <typename Archive> void state(Archive &archive) { archive(records); }
   void result(sdk::Results &results) const { records.result(results, area); }
 
 private:

@@ -17,7 +17,7 @@
 #ifndef PENSTOCK_NEXT_PROGRAM_ABI_H
 #define PENSTOCK_NEXT_PROGRAM_ABI_H
 
-#include "runtime/abi/next/table.h"
+#include "runtime/abi/table.h"
 #include "runtime/abi/value_type.h"
 
 #include <stddef.h>

@@ -1,17 +1,20 @@
 // A head outside of the tree. `mode` says how it gives its loss: "items", the loss of each record and its weight, which is that of the
-// class; "scalar", their sums as two scalars; "mean", one scalar alone, as heads before 1.3 gave it; "trained", a weight that it may not
-// give.
+// class; "scalar", their sums as two scalars; "mean", one scalar alone; "trained", a weight that it may not give.
 #include <penstock/sdk/head.h>
 
+#include <algorithm>
 #include <array>
 
 namespace {
 
 using namespace penstock;
 
-struct Even {
-  static sdk::HeadGraph build(const sdk::Parameters &parameters, sdk::Graph &graph, sdk::Node input, sdk::Node target,
-                              std::int64_t classes) {
+class Even {
+public:
+  Even(const sdk::Parameters &parameters, const sdk::Target &target)
+      : mode(parameters.text("mode")), classes(target.classes), names(target.names) {}
+  std::vector<sdk::Field> describe() const { return {sdk::Field::ofClass("label", names).means("class"), sdk::Field::f32("value")}; }
+  sdk::HeadGraph build(sdk::Graph &graph, sdk::Node input, sdk::Node target) const {
     graph.needVector(input, "even");
     const sdk::Node logits = graph.linear(input, classes, true, "even");
     sdk::HeadGraph made;
@@ -19,7 +22,6 @@ struct Even {
     if (!target) {
       return made;
     }
-    const std::string mode(parameters.text("mode"));
     const std::array<double, 3> weights = {0.25, 1.5, 5.0};
     const auto classWeights = std::span<const double>(weights).first(static_cast<std::size_t>(classes));
     const sdk::Node items = graph.op("cross_entropy_rows", {logits, target}, {{"class_weights", classWeights}});
@@ -36,9 +38,15 @@ struct Even {
     return made;
   }
 
-  static void decode(const sdk::Parameters &, std::span<const std::string>, std::span<const float> row, sdk::JsonWriter &json) {
-    json.beginObject().key("value").value(row[0]).endObject();
+  void decode(std::span<const float> row, sdk::ColumnWriter &out) const {
+    out[0].add(std::max_element(row.begin(), row.end()) - row.begin());
+    out[1].add(row[0]);
   }
+
+private:
+  std::string mode;
+  std::int64_t classes;
+  std::vector<std::string> names;
 };
 
 } // namespace

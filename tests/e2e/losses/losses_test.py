@@ -122,7 +122,7 @@ class Losses(case.Case):
         cls.write(cls.folder / "both", train, [dev[0], unknown])
         plugin = cls.folder / "plugins/even"
         plugin.mkdir(parents=True)
-        plugin.joinpath("plugin.toml").write_text('name = "even"\nkind = "head"\nversion = "1.0.0"\nabi = "1.3"\nsummary = "weighs its own items"\n'
+        plugin.joinpath("plugin.toml").write_text('name = "even"\nkind = "head"\nversion = "1.0.0"\nabi = "2.0"\nsummary = "weighs its own items"\n'
                                                   'input = "vector"\ntarget = "class"\n[[parameters]]\nname = "mode"\ntype = "string"\nrequired = true\nhelp = "how"\n')
         subprocess.run([COMPILER, "-std=c++20", "-O1", "-shared", "-fPIC", f"-I{SOURCE}", f"-I{case.BUILD / 'include'}",
                         f"-I{SOURCE / 'plugins/sdk/include'}", str(SOURCE / "tests/e2e/losses/even_head.cpp"), "-o", str(plugin / "libeven.so")], check=True)

@@ -298,24 +298,209 @@ const PenstockTokenizer functions = {sizeof functions,
 
 // ---- head: softmax of a linear layer
 
-#elif KIND == 2
+#elif KIND == 2 || KIND == 4
 
-int32_t build(const PenstockHost *, const PenstockParameters *, const PenstockGraphBuilder *b, PenstockNode input, PenstockNode target,
-              int64_t classes, PenstockHeadGraph *graph, PenstockError *error) {
+/// What heads and learners describe and give: `n`, a class or a number, `note`, a text, and `parts`, a list of numbers.
+const PenstockString two[] = {{"x", 1}, {"y", 1}};
+constexpr int32_t firstElement = KIND == 2 ? PENSTOCK_CLASS : PENSTOCK_I64;
+
+int32_t describe(const void *, const PenstockFieldSink *sink, PenstockError *error) {
+  if (const int32_t failed = act("describe", error)) {
+    return failed;
+  }
+  if (is("describe.nothing")) {
+    return 0;
+  }
+  PenstockField fields[3] = {};
+  const char *names[] = {"n", "note", "parts"};
+  const int32_t elements[] = {firstElement, PENSTOCK_TEXT, PENSTOCK_F32};
+  for (int i = 0; i < 3; ++i) {
+    fields[i].struct_size = sizeof fields[i];
+    fields[i].name = text(names[i]);
+    fields[i].element = elements[i];
+    fields[i].shape = i == 2 ? PENSTOCK_LIST : PENSTOCK_EACH;
+    fields[i].width = 1;
+  }
+  if (KIND == 2) {
+    fields[0].meaning = text("class");
+    fields[0].class_count = fields[0].trained = 2;
+    fields[0].classes = two;
+  }
+  if (is("describe.row")) {
+    fields[0].name = text("row");
+  } else if (is("describe.an_error")) {
+    fields[0].name = text("error");
+  } else if (is("describe.binary_name")) {
+    fields[0].name = text("\x1b[2J\xff");
+  } else if (is("describe.null_name")) {
+    fields[0].name = {nullptr, 7};
+  } else if (is("describe.huge_name")) {
+    fields[0].name.size = static_cast<size_t>(huge);
+  } else if (is("describe.twice")) {
+    fields[0].name = text("note");
+  } else if (is("describe.no_element")) {
+    fields[0].element = 99;
+  } else if (is("describe.no_shape")) {
+    fields[0].shape = 3;
+  } else if (is("describe.huge_width")) {
+    fields[0].width = huge;
+  } else if (is("describe.null_classes")) {
+    fields[0].element = PENSTOCK_CLASS;
+    fields[0].class_count = 1000;
+    fields[0].classes = nullptr;
+  } else if (is("describe.short_field")) {
+    fields[0].struct_size = 4;
+  } else if (is("describe.empty_struct")) {
+    fields[0].element = PENSTOCK_STRUCT;
+  } else if (is("describe.null_field")) {
+    return sink->field(sink->context, nullptr) != 0 ? say(error, "stopped") : 0;
+  }
+  for (const PenstockField &field : fields) {
+    if (sink->field(sink->context, &field) != 0) {
+      return say(error, "stopped");
+    }
+    while (is("describe.for_ever") && sink->field(sink->context, &field) == 0) {
+    }
+  }
+  return 0;
+}
+
+/// The answers of as many records; `entry` is what it is called in.
+int32_t give(const char *entry, int64_t records, const PenstockColumnSink *sink, PenstockError *error) {
+  const auto how = [&](const char *breach) { return at(entry, breach); };
+  constexpr int64_t most = 1024;
+  static int64_t numbers[most + 1], offsets[most + 2]; // numbers: zeros of any kind
+  static float parts[most + 1];
+  static PenstockString notes[most + 1];
+  records = records < most ? records : most;
+  PenstockField fields[3] = {};
+  PenstockColumn columns[4] = {};
+  const char *names[] = {"n", "note", "parts"};
+  const int32_t elements[] = {firstElement, PENSTOCK_TEXT, PENSTOCK_F32};
+  const void *values[] = {numbers, notes, parts};
+  int64_t given = records;
+  if (how("misses_one")) {
+    given = records > 0 ? records - 1 : 0;
+  } else if (how("one_more")) {
+    given = records + 1;
+  }
+  for (int64_t i = 0; i <= given; ++i) {
+    offsets[i] = i;
+    notes[i] = text("note");
+  }
+  for (int i = 0; i < 3; ++i) {
+    fields[i].struct_size = sizeof fields[i];
+    fields[i].name = text(names[i]);
+    fields[i].element = elements[i];
+    fields[i].shape = i == 2 ? PENSTOCK_LIST : PENSTOCK_EACH;
+    fields[i].width = 1;
+    columns[i].struct_size = sizeof columns[i];
+    columns[i].field = &fields[i];
+    columns[i].rows = given;
+    columns[i].values = values[i];
+    columns[i].offsets = i == 2 ? offsets : nullptr;
+  }
+  columns[3] = columns[0];
+  PenstockColumns all = {sizeof all, given, {3, sizeof columns[0], columns}, nullptr, nullptr};
+  if (how("null_columns")) {
+    all.columns.first = nullptr;
+  } else if (how("negative_columns")) {
+    all.columns.count = -3;
+  } else if (how("huge_columns")) {
+    all.columns.count = 0x7fffffff;
+  } else if (how("short_rows")) {
+    all.columns.stride = 4;
+  } else if (how("negative_records")) {
+    all.records = -1;
+  } else if (how("other_record_count")) {
+    columns[0].rows = given + 7;
+  } else if (how("lacks_one")) {
+    all.columns.count = 2;
+  } else if (how("one_twice")) {
+    all.columns.count = 4;
+  } else if (how("unknown_name")) {
+    fields[0].name = text("\x1b[2Jother");
+  } else if (how("no_field")) {
+    columns[0].field = nullptr;
+  } else if (how("other_element")) {
+    fields[0].element = PENSTOCK_F64;
+  } else if (how("null_values")) {
+    columns[0].values = nullptr;
+  } else if (how("wild_values")) {
+    columns[0].values = reinterpret_cast<const void *>(16);
+  } else if (how("null_text")) {
+    notes[0] = {nullptr, 9};
+  } else if (how("huge_text")) {
+    notes[0].size = static_cast<size_t>(huge);
+  } else if (how("binary_text")) {
+    notes[0] = text("\xff\xfe");
+  } else if (how("class_outside")) {
+    static const int32_t classes[most + 1] = {7};
+    columns[0].values = classes;
+  } else if (how("no_offsets")) {
+    columns[2].offsets = nullptr;
+  } else if (how("offsets_go_down")) {
+    offsets[0] = 5;
+  } else if (how("huge_offsets")) {
+    offsets[given] = huge;
+  } else if (how("missing_list")) {
+    static const uint8_t present[most + 1] = {};
+    columns[2].present = present;
+  }
+  if (how("null_all")) {
+    return sink->columns(sink->context, nullptr) != 0 ? say(error, "stopped") : 0;
+  }
+  if (how("null_context")) {
+    sink->columns(nullptr, &all);
+  }
+  int32_t stopped = sink->columns(sink->context, &all);
+  if (how("twice")) {
+    stopped = sink->columns(sink->context, &all);
+  }
+  while (how("for_ever") && sink->columns(sink->context, &all) == 0) {
+  }
+  return stopped != 0 ? say(error, "stopped") : 0;
+}
+
+#endif
+
+#if KIND == 2
+
+int32_t create(const PenstockHost *, const PenstockParameters *, const PenstockField *target, void **self, PenstockError *error) {
+  if (!is("create.gives_nothing")) {
+    *self = malloc(sizeof(int64_t));
+    *static_cast<int64_t *>(*self) = target == nullptr ? 0 : target->class_count;
+  }
+  return act("create", error);
+}
+void destroy(void *self) {
+  free(self);
+  act("destroy", nullptr);
+}
+
+int32_t build(const void *self, const PenstockGraphBuilder *b, const PenstockHeadInputs *inputs, PenstockError *error) {
+  const PenstockNode input = inputs->input, target = inputs->target;
+  const int64_t classes = *static_cast<const int64_t *>(self);
   if (const int32_t failed = act("build", error)) {
     return failed;
   }
-  if (b->is_sequence(b->context, input) != 0) {
+  PenstockValueType type = {};
+  type.struct_size = sizeof type;
+  PenstockTable axes = {};
+  if (b->describe(b->context, input, &type, &axes) != 0) {
+    return say(error, "a description was refused");
+  }
+  if (type.rows == PENSTOCK_ROWS_AXIS) {
     return say(error, "it takes one vector a record");
   }
   const double nan = __builtin_nan("");
-  int64_t shape[] = {b->width(b->context, input), classes};
+  int64_t shape[] = {type.width, classes};
   if (is("build.zero_size")) {
     shape[0] = 0;
   } else if (is("build.huge_size")) {
     shape[0] = huge;
   } else if (is("build.asks_for_no_node")) {
-    b->width(b->context, 12345);
+    b->describe(b->context, 12345, &type, &axes);
   } else if (is("build.fails_in_binary")) {
     b->fail(b->context, {"\x1b[2J\xff", 5});
   } else if (is("build.fails_at_null")) {
@@ -332,23 +517,29 @@ int32_t build(const PenstockHost *, const PenstockParameters *, const PenstockGr
     weightName = text("");
   }
   const int32_t rank = is("build.rank_0") ? 0 : is("build.rank_huge") ? 0x7fffffff : 2;
-  const PenstockNode weight =
-      b->parameter(b->context, weightName, is("build.null_shape") ? nullptr : shape, rank, is("build.no_initializer") ? 77 : 2,
-                   is("build.scale_is_nan")     ? nan
-                   : is("build.scale_is_great") ? 1e300
-                                                : 0.1,
-                   1);
+  PenstockTensorSpec spec = {};
+  spec.struct_size = sizeof spec;
+  spec.name = weightName;
+  spec.shape = is("build.null_shape") ? nullptr : shape;
+  spec.rank = rank;
+  spec.initializer = is("build.no_initializer") ? 77 : 2;
+  spec.scale = is("build.scale_is_nan") ? nan : is("build.scale_is_great") ? 1e300 : 0.1;
+  spec.decays = 1;
+  if (is("build.short_tensor")) {
+    spec.struct_size = 8;
+  }
+  const PenstockNode weight = is("build.null_tensor") ? b->parameter(b->context, nullptr) : b->parameter(b->context, &spec);
   if (weight == 0) {
     return say(error, "a parameter was refused");
   }
   PenstockNode operands[] = {input, weight};
   if (is("build.null_context")) {
-    b->width(nullptr, input);
+    b->describe(nullptr, input, &type, &axes);
   }
   if (is("build.no_node")) {
     operands[1] = 999;
   }
-  PenstockAttribute attribute = {};
+  PenstockValue attribute = {};
   attribute.name = text("label_smoothing");
   attribute.kind = PENSTOCK_VALUE_FLOAT;
   if (is("build.attribute_of_no_kind")) {
@@ -368,81 +559,51 @@ int32_t build(const PenstockHost *, const PenstockParameters *, const PenstockGr
     attribute.string = {nullptr, 8};
   }
   const PenstockString linear = text(is("build.no_operation") ? "no_such_thing" : "linear");
+  const PenstockTable none = {is("build.null_attributes") ? 3 : is("build.negative_attributes") ? -1 : 0, sizeof attribute, nullptr};
   const PenstockNode logits = b->op(b->context, linear, is("build.null_operands") ? nullptr : operands,
                                     is("build.negative_operands")      ? -3
                                     : is("build.millions_of_operands") ? 4000000
                                                                        : 2,
-                                    nullptr, is("build.null_attributes") ? 3 : 0);
+                                    &none);
   if (is("build.for_ever")) {
-    while (b->op(b->context, text("relu"), &input, 1, nullptr, 0) != 0) {
+    while (b->op(b->context, text("relu"), &input, 1, nullptr) != 0) {
     }
+  }
+  if (is("build.updates_no_state")) {
+    b->update(b->context, weight, weight);
   }
   if (logits == 0) {
     return say(error, "an operation was refused");
   }
-  graph->answer = b->op(b->context, text("softmax"), &logits, 1, nullptr, 0);
+  const PenstockNode answer = b->op(b->context, text("softmax"), &logits, 1, nullptr);
+  PenstockNode loss = 0;
   if (target != 0) {
     const PenstockNode judged[] = {logits, target};
-    graph->loss = b->op(b->context, text("cross_entropy"), judged, 2, &attribute, 1);
+    const PenstockTable attributes = {1, is("build.short_attributes") ? 8U : static_cast<uint32_t>(sizeof attribute), &attribute};
+    loss = b->op(b->context, text("cross_entropy"), judged, 2, &attributes);
   }
-  if (graph->answer == 0 || (target != 0 && graph->loss == 0)) {
+  if (answer == 0 || (target != 0 && loss == 0)) {
     return say(error, "an operation was refused");
   }
-  if (is("build.no_answer")) {
-    graph->answer = 0;
-  } else if (is("build.answer_of_no_node")) {
-    graph->answer = 4000;
-  } else if (is("build.no_loss")) {
-    graph->loss = 0;
-  } else if (is("build.loss_of_many_rows")) {
-    graph->loss = graph->answer;
+  int32_t refused = 0;
+  if (!is("build.no_answer")) {
+    refused = b->answer(b->context, is("build.answer_of_no_node") ? 4000 : answer);
   }
-  return 0;
+  if (is("build.two_answers")) {
+    b->answer(b->context, answer);
+  }
+  if (refused == 0 && target != 0 && !is("build.no_loss")) {
+    refused = b->loss(b->context, is("build.loss_of_many_rows") ? answer : loss, 0);
+  }
+  return refused != 0 ? say(error, "what was built was refused") : 0;
 }
-int32_t decode(const PenstockHost *, const PenstockParameters *, const PenstockString *, int64_t, const float *, int64_t records, int64_t,
-               const PenstockAnswerSink *sink, PenstockError *error) {
+int32_t decode(const void *, const PenstockDecodeBatch *batch, const PenstockColumnSink *sink, PenstockError *error) {
   if (const int32_t failed = act("decode", error)) {
     return failed;
   }
-  for (int64_t i = 0; i < records; ++i) {
-    PenstockString answer = text("{\"label\": \"x\"}");
-    int64_t record = i;
-    if (is("decode.misses_one")) {
-      continue;
-    } else if (is("decode.twice")) {
-      sink->answer(sink->context, i, answer);
-    } else if (is("decode.other_record")) {
-      record = huge;
-    } else if (is("decode.negative_record")) {
-      record = -1;
-    } else if (is("decode.empty")) {
-      answer.size = 0;
-    } else if (is("decode.null_text")) {
-      answer.data = nullptr;
-    } else if (is("decode.huge_text")) {
-      answer.size = static_cast<size_t>(huge);
-    } else if (is("decode.zero_byte")) {
-      answer = {"{\"a\": 1}\0", 9};
-    } else if (is("decode.no_json")) {
-      answer = text("{\"label\": }");
-    } else if (is("decode.no_object")) {
-      answer = text("17");
-    } else if (is("decode.has_a_row")) {
-      answer = text("{\"row\": 7, \"label\": 1}");
-    } else if (is("decode.looks_like_an_error")) {
-      answer = text("{\"label\": 1, \"error\": \"boom\"}");
-    } else if (is("decode.two_lines")) {
-      answer = text("{\"label\":\n1}");
-    } else if (is("decode.binary")) {
-      answer = text("{\"label\": \"\xff\"}");
-    }
-    if (sink->answer(sink->context, record, answer) != 0) {
-      return say(error, "stopped");
-    }
-  }
-  return 0;
+  return give("decode", batch->records, sink, error);
 }
-const PenstockHead functions = {sizeof functions, build, decode, nullptr};
+const PenstockHead functions = {sizeof functions, create, destroy, describe, build, decode};
 
 // ---- metric: the share of right predictions
 
@@ -451,7 +612,7 @@ const PenstockHead functions = {sizeof functions, build, decode, nullptr};
 struct Counts {
   double right, all;
 };
-int32_t create(const PenstockHost *, const PenstockParameters *, const PenstockString *, int64_t, void **self, PenstockError *error) {
+int32_t create(const PenstockHost *, const PenstockParameters *, const PenstockJudging *, void **self, PenstockError *error) {
   if (!is("create.gives_nothing")) {
     *self = calloc(1, sizeof(Counts));
   }
@@ -461,23 +622,23 @@ void destroy(void *self) {
   free(self);
   act("destroy", nullptr);
 }
-int32_t add(void *self, const PenstockPredictions *batch, PenstockError *error) {
+int32_t add(void *self, const PenstockJudged *batch, PenstockError *error) {
   if (const int32_t failed = act("add", error)) {
     return failed;
   }
   auto &counts = *static_cast<Counts *>(self);
-  for (int64_t i = 0; i < batch->records; ++i) {
+  const auto *const gold = static_cast<const int32_t *>(batch->gold->values);
+  const auto *const predicted =
+      static_cast<const int32_t *>(static_cast<const PenstockColumn *>(penstock_table_row(&batch->answers->columns, 0))->values);
+  for (int64_t i = 0; i < batch->gold->rows; ++i) {
     const double weight = batch->weights == nullptr ? 1 : batch->weights[i];
-    counts.right += batch->gold[i] == batch->predicted[i] ? weight : 0;
+    counts.right += gold[i] == predicted[i] ? weight : 0;
     counts.all += weight;
     if (is("add.writes_predictions")) {
-      const_cast<int32_t *>(batch->predicted)[i] = batch->gold[i];
+      const_cast<int32_t *>(predicted)[i] = gold[i];
     } else if (is("add.writes_gold")) {
-      const_cast<int32_t *>(batch->gold)[i] = batch->predicted[i];
+      const_cast<int32_t *>(gold)[i] = predicted[i];
     }
-  }
-  if (is("add.writes_scores") && batch->scores != nullptr) {
-    const_cast<float *>(batch->scores)[0] += 1;
   }
   return 0;
 }
@@ -519,20 +680,34 @@ int32_t result(const void *self, const PenstockMetricSink *sink, PenstockError *
   }
   return sink->value(sink->context, name, value) != 0 ? say(error, "stopped") : act("result", error);
 }
-const PenstockMetric functions = {sizeof functions, create, destroy, add, merge, result};
+int32_t save(const void *self, const PenstockByteSink *state, PenstockError *error) {
+  const int32_t stopped = is("save.null_bytes")  ? state->write(state->context, nullptr, 12)
+                          : is("save.huge_size") ? state->write(state->context, self, static_cast<size_t>(huge))
+                                                 : state->write(state->context, self, sizeof(Counts));
+  return stopped != 0 ? say(error, "stopped") : act("save", error);
+}
+int32_t load(void *self, PenstockString state, PenstockError *error) {
+  if (state.size != sizeof(Counts)) {
+    return say(error, "the state is damaged");
+  }
+  memcpy(self, state.data, state.size);
+  return act("load", error);
+}
+const PenstockMetric functions = {sizeof functions, create, destroy, add, merge, result, save, load};
 
 // ---- learner: counts records
 
-#else
+#elif KIND == 4
 
-int32_t fitBegin(const PenstockHost *, const PenstockParameters *, int64_t, void **fit, PenstockError *error) {
+int32_t fitBegin(const PenstockHost *, const PenstockParameters *, const PenstockLearning *, void **fit, PenstockError *error) {
   *fit = calloc(1, sizeof(int64_t));
   return act("fit_begin", error);
 }
-int32_t fitAdd(void *fit, const PenstockFitRecords *records, PenstockError *error) {
-  *static_cast<int64_t *>(fit) += records->records;
-  if (is("fit_add.writes_values") && records->records > 0) {
-    const_cast<float *>(records->values)[0] += 1;
+int32_t fitAdd(void *fit, const PenstockExamples *examples, PenstockError *error) {
+  *static_cast<int64_t *>(fit) += examples->features->records;
+  const auto *const vector = static_cast<const PenstockColumn *>(penstock_table_row(&examples->features->columns, 0));
+  if (is("fit_add.writes_values") && vector->rows > 0) {
+    const_cast<float *>(static_cast<const float *>(vector->values))[0] += 1;
   }
   return act("fit_add", error);
 }
@@ -545,7 +720,8 @@ void fitAbandon(void *fit) {
   free(fit);
   act("fit_abandon", nullptr);
 }
-int32_t create(const PenstockHost *, const PenstockParameters *, PenstockString, void **self, PenstockError *error) {
+int32_t create(const PenstockHost *, const PenstockParameters *, const PenstockLearning *, PenstockString, void **self,
+               PenstockError *error) {
   *self = malloc(1);
   return act("create", error);
 }
@@ -553,22 +729,13 @@ void destroy(void *self) {
   free(self);
   act("destroy", nullptr);
 }
-int32_t answer(const void *, const float *, int64_t records, int64_t, const PenstockAnswerSink *sink, PenstockError *error) {
+int32_t answer(const void *, const PenstockColumns *features, const PenstockColumnSink *sink, PenstockError *error) {
   if (const int32_t failed = act("answer", error)) {
     return failed;
   }
-  for (int64_t i = 0; i < records; ++i) {
-    const PenstockString json = is("answer.no_json") ? text("{nothing}") : is("answer.empty") ? text("") : text("{\"n\": 1}");
-    if (is("answer.twice")) {
-      sink->answer(sink->context, i, json);
-    }
-    if (!is("answer.misses_one") && sink->answer(sink->context, is("answer.other_record") ? i + records : i, json) != 0) {
-      return say(error, "stopped");
-    }
-  }
-  return 0;
+  return give("answer", features->records, sink, error);
 }
-const PenstockLearner functions = {sizeof functions, fitBegin, fitAdd, fitEnd, fitAbandon, create, destroy, answer};
+const PenstockLearner functions = {sizeof functions, fitBegin, fitAdd, fitEnd, fitAbandon, create, destroy, describe, answer};
 
 #endif
 

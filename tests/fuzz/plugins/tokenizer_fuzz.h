@@ -42,14 +42,14 @@ struct Parameter {
 
 inline void use(const std::vector<Parameter> &given, const std::string &state, const std::string &text) {
   const auto &f = *static_cast<const PenstockTokenizer *>(penstock_plugin()->functions);
-  std::vector<PenstockParameter> items(given.size());
+  std::vector<PenstockValue> items(given.size());
   for (std::size_t i = 0; i < given.size(); ++i) {
     items[i].name = view(given[i].name);
     items[i].kind = given[i].kind;
     items[i].integer = given[i].integer;
     items[i].string = view(given[i].text);
   }
-  const PenstockParameters parameters = {sizeof parameters, static_cast<std::int32_t>(items.size()), items.data()};
+  const PenstockParameters parameters = {sizeof parameters, {static_cast<std::int32_t>(items.size()), sizeof(PenstockValue), items.data()}};
   const PenstockHost host = {sizeof host, nullptr, nullptr, nullptr, nullptr, nullptr};
   PenstockError error{};
   void *self = nullptr;

@@ -65,66 +65,68 @@ TEST(Bootstrap, QuantilesAreNumPys) {
   EXPECT_EQ(quantile(std::vector<double>{3}, 0.3), 3);
 }
 
+/// A column of classes: a list a record, or one.
+Column classColumn(const ColumnField &field, const std::vector<std::vector<std::int32_t>> &records) {
+  Column made(field);
+  for (const std::vector<std::int32_t> &record : records) {
+    std::vector<std::int32_t> &values = made.of<std::int32_t>();
+    values.insert(values.end(), record.begin(), record.end());
+    made.endRow();
+  }
+  return made;
+}
+
+const std::vector<std::string> ten = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+
 TEST(Bootstrap, RecordsOfTagsAreRepeated) {
   // Two batches: sequences of 2, 0 and 3 words, then one of 1.
-  const std::vector<std::int32_t> gold = {5, 6, 7, 8, 9}, predicted = {5, 0, -1, 8, 9}, last = {3};
-  const std::vector<std::int64_t> offsets = {0, 2, 2, 5}, one = {0, 1};
-  PenstockPredictions batch{};
-  batch.struct_size = sizeof(batch);
-  batch.records = 5;
-  batch.gold = gold.data();
-  batch.predicted = predicted.data();
-  batch.sequences = 3;
-  batch.offsets = offsets.data();
-  RecordedPredictions recorded;
-  recorded.add(batch, 10, {0, 1, 2});
-  batch.records = 1;
-  batch.gold = batch.predicted = last.data();
-  batch.sequences = 1;
-  batch.offsets = one.data();
-  recorded.add(batch, 10, {3});
+  const JudgingSpec judging = {{targetField("answer", "tags", ten)}, targetField("gold", "tags", ten), {}};
+  RecordedAnswers recorded(judging);
+  std::vector<Column> answers = {classColumn(judging.gold, {{5, 0}, {}, {-1, 8, 9}})};
+  Column gold = classColumn(judging.gold, {{5, 6}, {}, {7, 8, 9}});
+  recorded.add({3, &answers, &gold, nullptr, nullptr}, {0, 1, 2});
+  answers = {classColumn(judging.gold, {{3}})};
+  gold = classColumn(judging.gold, {{3}});
+  recorded.add({1, &answers, &gold, nullptr, nullptr}, {3});
   ASSERT_EQ(recorded.records(), 4);
   DrawnRecords drawn;
   for (int again = 0; again < 2; ++again) { // what an earlier sample left does not count
-    const std::vector<double> weights = {0, 1, 2, 1};
-    const PenstockPredictions view = recorded.view(weights, drawn);
-    EXPECT_EQ(view.records, 7);
-    EXPECT_EQ(view.sequences, 4);
+    const JudgedRecords view = recorded.view({0, 1, 2, 1}, drawn);
+    EXPECT_EQ(view.records, 4);
     EXPECT_EQ(view.weights, nullptr);
-    EXPECT_EQ(std::vector<std::int32_t>(view.gold, view.gold + 7), (std::vector<std::int32_t>{7, 8, 9, 7, 8, 9, 3}));
-    EXPECT_EQ(std::vector<std::int32_t>(view.predicted, view.predicted + 7), (std::vector<std::int32_t>{-1, 8, 9, -1, 8, 9, 3}));
-    EXPECT_EQ(std::vector<std::int64_t>(view.offsets, view.offsets + 5), (std::vector<std::int64_t>{0, 0, 3, 6, 7}));
+    EXPECT_EQ(view.gold->of<std::int32_t>(), (std::vector<std::int32_t>{7, 8, 9, 7, 8, 9, 3}));
+    EXPECT_EQ((*view.answers)[0].of<std::int32_t>(), (std::vector<std::int32_t>{-1, 8, 9, -1, 8, 9, 3}));
+    EXPECT_EQ(view.gold->offsets, (std::vector<std::int64_t>{0, 0, 3, 6, 7}));
   }
 }
 
 TEST(Bootstrap, RecordsThatAreNotDrawnAreNotThere) {
-  // Two batches of two labels and one score each, the second of records that stand before in the data.
-  const std::vector<float> scores = {0.25F, 0.5F, 0.75F};
-  const std::vector<std::uint8_t> sets = {1, 0, 0, 1, 1, 1}, guesses = {0, 0, 0, 1, 1, 0};
-  PenstockPredictions batch{};
-  batch.struct_size = sizeof(batch);
-  batch.width = 1;
-  batch.records = 2;
-  batch.scores = scores.data();
-  batch.gold_sets = sets.data();
-  batch.predicted_sets = guesses.data();
-  RecordedPredictions recorded;
-  recorded.add(batch, 2, {1, 2});
-  batch.records = 1;
-  batch.scores = scores.data() + 2;
-  batch.gold_sets = sets.data() + 4;
-  batch.predicted_sets = guesses.data() + 4;
-  recorded.add(batch, 2, {0});
+  // Two batches of sets and two scores each, the second of records that stand before in the data; a third field that nobody reads.
+  const std::vector<std::string> two = {"a", "b"};
+  const JudgingSpec judging = {{targetField("answer", "set", two), probabilitiesField(two), targetField("unread", "tags", two)},
+                               targetField("gold", "set", two),
+                               {}};
+  RecordedAnswers recorded(judging);
+  const auto add = [&](const Column &gold, const Column &guess, std::vector<float> scores, const std::vector<std::int64_t> &places) {
+    std::vector<Column> answers = columnsOf(judging.answers);
+    answers[0] = guess;
+    answers[1].of<float>() = std::move(scores);
+    answers[1].rows = gold.rows;
+    recorded.add({gold.rows, &answers, &gold, nullptr, nullptr}, places);
+  };
+  add(classColumn(judging.gold, {{0}, {1}}), classColumn(judging.gold, {{}, {1}}), {0.25F, 0.75F, 0.5F, 0.125F}, {1, 2});
+  add(classColumn(judging.gold, {{0, 1}}), classColumn(judging.gold, {{0}}), {0.75F, 0.375F}, {0});
   ASSERT_EQ(recorded.records(), 3);
   DrawnRecords drawn;
   for (int again = 0; again < 2; ++again) {
-    const PenstockPredictions view = recorded.view({2, 0, 1}, drawn);
+    const JudgedRecords view = recorded.view({2, 0, 1}, drawn);
     ASSERT_EQ(view.records, 2);
-    EXPECT_EQ(view.gold, nullptr);
     EXPECT_EQ(std::vector<double>(view.weights, view.weights + 2), (std::vector<double>{1, 2}));
-    EXPECT_EQ(std::vector<float>(view.scores, view.scores + 2), (std::vector<float>{0.5F, 0.75F}));
-    EXPECT_EQ(std::vector<std::uint8_t>(view.gold_sets, view.gold_sets + 4), (std::vector<std::uint8_t>{0, 1, 1, 1}));
-    EXPECT_EQ(std::vector<std::uint8_t>(view.predicted_sets, view.predicted_sets + 4), (std::vector<std::uint8_t>{0, 1, 1, 0}));
+    EXPECT_EQ((*view.answers)[1].of<float>(), (std::vector<float>{0.5F, 0.125F, 0.75F, 0.375F}));
+    EXPECT_EQ(view.gold->of<std::int32_t>(), (std::vector<std::int32_t>{1, 0, 1}));
+    EXPECT_EQ(view.gold->offsets, (std::vector<std::int64_t>{0, 1, 3}));
+    EXPECT_EQ((*view.answers)[0].of<std::int32_t>(), (std::vector<std::int32_t>{1, 0}));
+    EXPECT_EQ((*view.answers)[2].rows, 0);
   }
 }
 

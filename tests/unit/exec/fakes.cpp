@@ -151,11 +151,34 @@ private:
   Batch batch;
 };
 
+/// The largest of the class scores.
+class FakeHead final : public Head {
+public:
+  explicit FakeHead(const ColumnField &target) : fields({targetField("label", "class", target.classes)}) {}
+  const Schema &schema() const override { return fields; }
+  Status build(const PenstockGraphBuilder &, PenstockNode, PenstockNode) const override {
+    return invalidInput("there are no plugins here");
+  }
+  Status decode(const PenstockDecodeBatch &batch, std::vector<Column> &columns) const override {
+    for (std::int64_t i = 0; i < batch.records; ++i) {
+      const float *const row = batch.values + i * batch.width;
+      const auto best = batch.width == 1 ? (row[0] >= 0.5F ? 1 : 0) : std::max_element(row, row + batch.width) - row;
+      columns[0].of<std::int32_t>().push_back(static_cast<std::int32_t>(best));
+      ++columns[0].rows;
+    }
+    return {};
+  }
+
+private:
+  Schema fields;
+};
+
 class FakeAccuracy final : public Metric {
 public:
-  Status add(const PenstockPredictions &predictions) override {
-    for (std::int64_t i = 0; i < predictions.records; ++i) {
-      right += predictions.gold[i] == predictions.predicted[i] ? 1 : 0;
+  const std::vector<int> &fields() const override { return first; }
+  Status add(const JudgedRecords &records) override {
+    for (std::size_t i = 0; i < static_cast<std::size_t>(records.records); ++i) {
+      right += records.gold->of<std::int32_t>()[i] == (*records.answers)[0].of<std::int32_t>()[i] ? 1 : 0;
       ++all;
     }
     return {};
@@ -163,8 +186,12 @@ public:
   Result<Values> result() const override {
     return Values{{{"accuracy", static_cast<double>(right) / static_cast<double>(all)}}, "a <report>\n"};
   }
+  Result<std::string> save() const override { return invalidInput("there are no plugins here"); }
+  Status load(const std::string &) override { return invalidInput("there are no plugins here"); }
+  Status merge(const Metric &) override { return invalidInput("there are no plugins here"); }
 
 private:
+  std::vector<int> first = {0};
   std::int64_t right = 0, all = 0;
 };
 
@@ -185,23 +212,25 @@ private:
 
 } // namespace
 
-Result<std::unique_ptr<Metric>> makeMetric(PluginHost &, const std::string &plugin, const std::string &, const JudgedClasses &classes) {
-  if (plugin != "accuracy" || classes.names.size() != classCount) {
+std::string whyNotJudged(const PluginManifest &, const JudgingSpec &) { return {}; }
+
+Result<std::unique_ptr<Metric>> makeMetric(PluginHost &, const std::string &plugin, const std::string &, const JudgingSpec &judging) {
+  if (plugin != "accuracy" || judging.gold.classes.size() != classCount) {
     return invalidInput("no metric `" + plugin + "` here");
   }
   return std::unique_ptr<Metric>(std::make_unique<FakeAccuracy>());
 }
 
-Result<std::vector<std::string>> decodeAnswers(PluginHost &, const std::string &, const std::string &, const std::vector<std::string> &,
-                                               const float *, std::int64_t, std::int64_t) {
+Result<std::unique_ptr<const Head>> makeHead(PluginHost &, const std::string &, const std::string &, const ColumnField *target) {
+  return std::unique_ptr<const Head>(std::make_unique<FakeHead>(*target));
+}
+
+Result<std::unique_ptr<const Learner>> makeLearner(PluginHost &, const std::string &, const std::string &, const LearningSpec &,
+                                                   const std::string &) {
   return invalidInput("there are no plugins here");
 }
 
-Result<std::unique_ptr<const Learner>> makeLearner(PluginHost &, const std::string &, const std::string &, const std::string &) {
-  return invalidInput("there are no plugins here");
-}
-
-Result<std::unique_ptr<LearnerFit>> fitLearner(PluginHost &, const std::string &, const std::string &, std::int64_t) {
+Result<std::unique_ptr<LearnerFit>> fitLearner(PluginHost &, const std::string &, const std::string &, const LearningSpec &) {
   return invalidInput("there are no plugins here");
 }
 

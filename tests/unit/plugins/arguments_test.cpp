@@ -55,31 +55,36 @@ help = "on"
   return parsePluginManifest(text, "/p/plugin.toml").value();
 }
 
+/// The values that a plugin is given, which this header wrote.
+const PenstockValue *valuesOf(const PluginArguments &arguments) {
+  return static_cast<const PenstockValue *>(arguments.view()->values.first);
+}
+
 TEST(PluginArguments, FillsDefaultsAndMakesPathsAbsolute) {
   const PluginManifest manifest = example();
   const auto made = makeArguments(manifest, R"({"vocab": "a/../v.txt", "names": ["x", "", "zé"], "weights": [3, 0.5]})");
   ASSERT_TRUE(made.ok()) << made.status().message();
-  const PenstockParameters *view = (*made)->view();
-  ASSERT_EQ(view->count, 7);
+  ASSERT_EQ((*made)->view()->values.count, 7);
+  const auto *const items = valuesOf(**made);
   const auto text = [](PenstockString s) { return std::string(s.data, s.size); };
-  EXPECT_EQ(text(view->items[0].name), "vocab");
-  EXPECT_EQ(text(view->items[0].string).front(), '/');
-  EXPECT_EQ(text(view->items[0].string).find(".."), std::string::npos);
-  EXPECT_EQ(view->items[1].kind, PENSTOCK_VALUE_FLOAT);
-  EXPECT_EQ(view->items[1].number, 0.25);
-  EXPECT_EQ(view->items[2].integer, 2);
-  EXPECT_EQ(text(view->items[3].string), "macro");
-  ASSERT_EQ(view->items[4].count, 3);
-  EXPECT_EQ(text(view->items[4].strings[2]), "zé");
-  ASSERT_EQ(view->items[5].count, 2);
-  EXPECT_EQ(view->items[5].numbers[1], 0.5);
-  EXPECT_EQ(view->items[6].integer, 1);
+  EXPECT_EQ(text(items[0].name), "vocab");
+  EXPECT_EQ(text(items[0].string).front(), '/');
+  EXPECT_EQ(text(items[0].string).find(".."), std::string::npos);
+  EXPECT_EQ(items[1].kind, PENSTOCK_VALUE_FLOAT);
+  EXPECT_EQ(items[1].number, 0.25);
+  EXPECT_EQ(items[2].integer, 2);
+  EXPECT_EQ(text(items[3].string), "macro");
+  ASSERT_EQ(items[4].count, 3);
+  EXPECT_EQ(text(items[4].strings[2]), "zé");
+  ASSERT_EQ(items[5].count, 2);
+  EXPECT_EQ(items[5].numbers[1], 0.5);
+  EXPECT_EQ(items[6].integer, 1);
 }
 
 TEST(PluginArguments, TakesWholeNumbersForFloats) {
   const auto made = makeArguments(example(), R"({"vocab": "/v", "share": 1})");
   ASSERT_TRUE(made.ok());
-  EXPECT_EQ((*made)->view()->items[1].number, 1.0);
+  EXPECT_EQ(valuesOf(**made)[1].number, 1.0);
 }
 
 TEST(PluginArguments, NamesTheMistake) {

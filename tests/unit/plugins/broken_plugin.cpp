@@ -9,10 +9,11 @@ namespace {
 using namespace penstock;
 
 struct Metric {
-  Metric(const sdk::Parameters &, const std::vector<std::string> &) {}
+  Metric(const sdk::Parameters &, const sdk::Classes &) {}
   void add(const sdk::Predictions &) {}
   void merge(const Metric &) {}
   void result(sdk::Results &) const {}
+  template <typename Archive> void state(Archive &) {}
 };
 
 [[maybe_unused]] PenstockPlugin describe(const char *name) {

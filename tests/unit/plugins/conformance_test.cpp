@@ -38,11 +38,11 @@ TEST_F(ConformanceTest, EveryPluginOfTheTree) {
     test.plugin = *plugin;
     test.parameters = (*arguments)->view();
     test.fits = manifest.fits;
+    test.keepsRecords = manifest.keepsRecords;
     test.vectorInput = manifest.input == "vector";
-    test.classes = manifest.takes("class") || manifest.takes("tags") || (manifest.kind == PluginKind::head && manifest.takes("set"));
-    test.sets = manifest.takes("set");
-    test.tags = manifest.takes("tags");
-    test.isJson = [](const std::string &text) { return nlohmann::json::accept(text); };
+    test.targets = manifest.targets;
+    test.meanings = manifest.meanings;
+    test.features = manifest.features;
     for (const MetricResult &result : manifest.resultsFor((*arguments)->values())) {
       test.results.push_back(result.name);
     }
@@ -59,10 +59,11 @@ TEST_F(ConformanceTest, EveryPluginOfTheTree) {
 
 /// Counts records, but forgets to merge.
 struct Forgetful {
-  Forgetful(const sdk::Parameters &, const std::vector<std::string> &) {}
+  Forgetful(const sdk::Parameters &, const sdk::Classes &) {}
   void add(const sdk::Predictions &batch) { records += static_cast<double>(batch.records); }
   void merge(const Forgetful &) {}
   void result(sdk::Results &results) const { results.value("records", records); }
+  template <typename Archive> void state(Archive &) {}
   double records = 0;
 };
 
@@ -76,11 +77,12 @@ struct Overshooting {
 };
 
 TEST(Conformance, FindsBrokenPromises) {
-  const PenstockParameters none = {sizeof none, 0, nullptr};
-  const PenstockPlugin metric = {sizeof metric, 1, 0, PENSTOCK_METRIC, "forgetful", "1", sdk::MetricFunctions<Forgetful>::table()};
+  const PenstockParameters none = {sizeof none, {}};
+  const PenstockPlugin metric = {sizeof metric, 2, 0, PENSTOCK_METRIC, "forgetful", "1", sdk::MetricFunctions<Forgetful>::table()};
   conformance::Case test;
   test.plugin = &metric;
   test.parameters = &none;
+  test.targets = {"class"};
   test.results = {"records", "other"};
   const std::vector<std::string> found = conformance::check(test);
   const auto has = [](const std::vector<std::string> &all, const std::string &part) {
@@ -97,7 +99,7 @@ TEST(Conformance, FindsBrokenPromises) {
   EXPECT_FALSE(has(found, "depends on the batches"));
 
   const PenstockPlugin tokenizer = {
-      sizeof tokenizer, 1, 0, PENSTOCK_TOKENIZER, "overshooting", "1", sdk::TokenizerFunctions<Overshooting>::table()};
+      sizeof tokenizer, 2, 0, PENSTOCK_TOKENIZER, "overshooting", "1", sdk::TokenizerFunctions<Overshooting>::table()};
   test = {};
   test.plugin = &tokenizer;
   test.parameters = &none;
@@ -123,7 +125,7 @@ struct Throwing {
 
 TEST(Sdk, NoExceptionOfAnyTypeCrosses) {
   const PenstockTokenizer &f = *sdk::TokenizerFunctions<Throwing>::table();
-  const PenstockParameters none = {sizeof none, 0, nullptr};
+  const PenstockParameters none = {sizeof none, {}};
   const auto state = [](std::string_view text) { return PenstockString{text.data(), text.size()}; };
   PenstockError error{};
   void *self = nullptr;

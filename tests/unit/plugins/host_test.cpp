@@ -120,8 +120,9 @@ TEST_F(PluginHostTest, LoadsOnceAndNamesTheNearest) {
 TEST_F(PluginHostTest, TakesPluginsThatWereBuiltWithTheFrozenHeader) {
   const auto host = PluginHost::create({FROZEN_PLUGINS});
   ASSERT_TRUE(host.ok()) << host.status().message();
-  for (const auto &[name, kind] : {std::pair{"words", PluginKind::tokenizer}, std::pair{"classify", PluginKind::head},
-                                   std::pair{"accuracy", PluginKind::metric}, std::pair{"nearest", PluginKind::learner}}) {
+  for (const auto &[name, kind] :
+       {std::pair{"words", PluginKind::tokenizer}, std::pair{"classify", PluginKind::head}, std::pair{"tag", PluginKind::head},
+        std::pair{"roc_auc", PluginKind::metric}, std::pair{"accuracy", PluginKind::metric}, std::pair{"nearest", PluginKind::learner}}) {
     const auto loaded = (*host)->load(name, kind);
     EXPECT_TRUE(loaded.ok()) << loaded.status().message();
     const auto manifest = (*host)->manifest(name, kind);
@@ -150,46 +151,43 @@ TEST_F(PluginHostTest, IsThreadSafe) {
   }
 }
 
-TEST_F(PluginHostTest, ChecksWhatTheMetricIsGiven) {
+TEST_F(PluginHostTest, MetricsAskForMeanings) {
   const auto host = PluginHost::create();
   ASSERT_TRUE(host.ok());
-  EXPECT_FALSE(makeMetric(**host, "accuracy", "", {}).ok());
-  auto metric = makeMetric(**host, "accuracy", "", std::vector<std::string>{"a", "b"});
-  ASSERT_TRUE(metric.ok()) << metric.status().message();
-  const std::int32_t gold[] = {0, 2}, predicted[] = {0, 1};
-  PenstockPredictions batch{};
-  batch.struct_size = sizeof batch;
-  batch.records = 2;
-  EXPECT_FALSE((*metric)->add(batch).ok()); // no classes at all
-  batch.gold = gold;
-  batch.predicted = predicted;
-  EXPECT_FALSE((*metric)->add(batch).ok()); // class 2 of two
-  EXPECT_FALSE((*metric)->result().ok());   // nothing was judged
+  const std::vector<std::string> names = {"a", "b"};
+  JudgingSpec judging;
+  judging.gold = targetField("label", "class", names);
+  judging.answers = {targetField("answer", "number", {})};
+  EXPECT_NE(makeMetric(**host, "accuracy", "", judging).status().message().find("means as `class`"), std::string::npos);
+  judging.answers = {probabilitiesField(names), targetField("answer", "class", names)};
+  EXPECT_EQ((*makeMetric(**host, "accuracy", "", judging))->fields(), (std::vector<int>{1}));
+  EXPECT_EQ((*makeMetric(**host, "roc_auc", "", judging))->fields(), (std::vector<int>{0, 1}));
+  judging.gold = targetField("price", "number", {});
+  EXPECT_NE(makeMetric(**host, "accuracy", "", judging).status().message().find("the target has none"), std::string::npos);
 }
 
-TEST_F(PluginHostTest, AnOlderMetricSeesTheClassesOfTrainOnly) {
-  const auto host = PluginHost::create({OLD_PLUGINS});
+TEST_F(PluginHostTest, AMetricsStateGoesOverToAnother) {
+  const auto host = PluginHost::create();
   ASSERT_TRUE(host.ok());
-  const std::int32_t gold[] = {0, 3, 1, 2, -1}, predicted[] = {0, 1, 1, 1, 1};
-  const std::uint8_t sets[] = {1, 0, 1, 1, 0, 1, 0, 0};
-  PenstockPredictions batch{}, labels{};
-  batch.struct_size = labels.struct_size = sizeof batch;
-  batch.records = 5;
-  batch.gold = gold;
-  batch.predicted = predicted;
-  labels.records = 2;
-  labels.gold_sets = labels.predicted_sets = sets;
-  const auto given = [&](const JudgedClasses &classes, const PenstockPredictions &predictions) {
-    auto metric = makeMetric(**host, "old_metric", "", classes);
-    EXPECT_TRUE(metric.ok()) << metric.status().message();
-    EXPECT_TRUE((*metric)->add(predictions).ok());
-    return (*metric)->result()->values;
-  };
-  using Values = std::vector<std::pair<std::string, double>>;
-  const std::vector<std::string> train = {"a", "b"}, others = {"c", "d"};
-  EXPECT_EQ(given({train, others}, batch), (Values{{"classes", 2}, {"unknown", 3}, {"known", 2}, {"labels", 0}}));
-  EXPECT_EQ(given({train, others}, labels), (Values{{"classes", 2}, {"unknown", 0}, {"known", 0}, {"labels", 2}}));
-  EXPECT_EQ(given({train, others, true}, batch), (Values{{"classes", 4}, {"unknown", 1}, {"known", 4}, {"labels", 0}})); // of tags
+  JudgingSpec judging;
+  judging.gold = targetField("label", "class", {"a", "b"});
+  judging.answers = {targetField("answer", "class", {"a", "b"})};
+  std::vector<Column> answers = columnsOf(judging.answers);
+  Column gold(judging.gold);
+  gold.of<std::int32_t>() = {0, 1, 1};
+  answers[0].of<std::int32_t>() = {0, 1, 0};
+  gold.rows = answers[0].rows = 3;
+  auto left = makeMetric(**host, "accuracy", "", judging), right = makeMetric(**host, "accuracy", "", judging),
+       other = makeMetric(**host, "f1", "", judging);
+  ASSERT_TRUE(left.ok() && right.ok() && other.ok());
+  ASSERT_TRUE((*left)->add({3, &answers, &gold, nullptr, nullptr}).ok());
+  const auto state = (*left)->save();
+  ASSERT_TRUE(state.ok());
+  ASSERT_TRUE((*right)->load(*state).ok());
+  ASSERT_TRUE((*left)->merge(**right).ok());
+  EXPECT_DOUBLE_EQ((*left)->result()->values.front().second, 4.0 / 6);
+  EXPECT_FALSE((*right)->load("damaged").ok());
+  EXPECT_FALSE((*left)->merge(**other).ok());
 }
 
 } // namespace

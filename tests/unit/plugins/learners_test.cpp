@@ -1,4 +1,5 @@
 #include "plugin_fixture.h"
+#include "printed.h"
 
 #include <nlohmann/json.hpp>
 
@@ -12,7 +13,7 @@ using Json = nlohmann::json;
 class LearnersTest : public PluginTest {
 protected:
   std::string fit(const std::vector<float> &values, std::int64_t width, const std::vector<std::string> &texts) {
-    auto made = fitLearner(*host, "nearest", "", width);
+    auto made = fitLearner(*host, "nearest", "", LearningSpec{width, {}});
     EXPECT_TRUE(made.ok()) << made.status().message();
     std::vector<std::int64_t> rows;
     std::vector<PenstockString> views;
@@ -20,24 +21,19 @@ protected:
       rows.push_back(static_cast<std::int64_t>(10 * i + 1));
       views.push_back({texts[i].data(), texts[i].size()});
     }
-    PenstockFitRecords records{};
-    records.struct_size = sizeof records;
-    records.records = static_cast<std::int64_t>(texts.size());
-    records.width = width;
-    records.values = values.data();
-    records.rows = rows.data();
-    records.texts = views.data();
-    EXPECT_TRUE((*made)->add(records).ok());
+    const LearnerExamples examples = {static_cast<std::int64_t>(texts.size()), values.data(), rows.data(), views.data(), nullptr, nullptr};
+    EXPECT_TRUE((*made)->add(examples).ok());
     auto state = (*made)->end();
     EXPECT_TRUE(state.ok());
     return *state;
   }
   Json ask(const std::string &state, const std::string &parameters, const std::vector<float> &row) {
-    auto learner = makeLearner(*host, "nearest", parameters, state);
+    auto learner = makeLearner(*host, "nearest", parameters, LearningSpec{static_cast<std::int64_t>(row.size()), {}}, state);
     EXPECT_TRUE(learner.ok()) << learner.status().message();
-    auto answers = (*learner)->answer(row.data(), 1, static_cast<std::int64_t>(row.size()));
-    EXPECT_TRUE(answers.ok()) << answers.status().message();
-    return Json::parse(answers->front())["nearest"];
+    std::vector<Column> columns = columnsOf((*learner)->schema());
+    const Status answered = (*learner)->answer(row.data(), 1, columns);
+    EXPECT_TRUE(answered.ok()) << answered.message();
+    return Json::parse(printed((*learner)->schema(), columns, 0))["nearest"];
   }
 };
 
@@ -75,23 +71,28 @@ TEST_F(LearnersTest, NoRecordsNoNeighbours) { EXPECT_TRUE(ask(fit({}, 3, {}), ""
 
 TEST_F(LearnersTest, RefusesAnotherWidthAndAnotherFile) {
   const std::string state = fit({1, 2}, 2, {"a"});
-  auto learner = makeLearner(*host, "nearest", "", state);
+  const LearningSpec three = {3, {}};
+  auto learner = makeLearner(*host, "nearest", "", three, state);
   ASSERT_TRUE(learner.ok());
   const std::vector<float> row = {1, 2, 3};
-  EXPECT_NE((*learner)->answer(row.data(), 1, 3).status().message().find("2 numbers each"), std::string::npos);
-  EXPECT_NE(makeLearner(*host, "nearest", "", state.substr(0, state.size() - 1)).status().message().find("damaged"), std::string::npos);
-  EXPECT_FALSE(makeLearner(*host, "nearest", "", "").ok());
+  std::vector<Column> columns = columnsOf((*learner)->schema());
+  EXPECT_NE((*learner)->answer(row.data(), 1, columns).message().find("2 numbers each"), std::string::npos);
+  EXPECT_NE(makeLearner(*host, "nearest", "", three, state.substr(0, state.size() - 1)).status().message().find("damaged"),
+            std::string::npos);
+  EXPECT_FALSE(makeLearner(*host, "nearest", "", three, "").ok());
 }
 
 TEST_F(LearnersTest, EmbedGivesTheVector) {
-  EXPECT_EQ(*fitLearner(*host, "embed", "", 3), nullptr);
-  auto learner = makeLearner(*host, "embed", "", "");
+  const LearningSpec learning = {3, {}};
+  EXPECT_EQ(*fitLearner(*host, "embed", "", learning), nullptr);
+  auto learner = makeLearner(*host, "embed", "", learning, "");
   ASSERT_TRUE(learner.ok()) << learner.status().message();
   const std::vector<float> rows = {0.5F, -2, 0.1F, 3, 4, 5};
-  const auto answers = (*learner)->answer(rows.data(), 2, 3);
-  ASSERT_TRUE(answers.ok());
-  EXPECT_EQ(answers->front(), R"({"embedding": [0.5, -2, 0.1]})");
-  EXPECT_EQ(answers->back(), R"({"embedding": [3, 4, 5]})");
+  const Schema &schema = (*learner)->schema();
+  std::vector<Column> columns = columnsOf(schema);
+  ASSERT_TRUE((*learner)->answer(rows.data(), 2, columns).ok());
+  EXPECT_EQ(printed(schema, columns, 0), R"({"embedding": [0.5, -2, 0.1]})");
+  EXPECT_EQ(printed(schema, columns, 1), R"({"embedding": [3, 4, 5]})");
 }
 
 } // namespace

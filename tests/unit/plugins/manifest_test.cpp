@@ -117,6 +117,30 @@ TEST(PluginManifest, SaysWhatGenericCodeMustKnow) {
   EXPECT_FALSE(parsePluginManifest("standard = true\n" + good, "/a/plugin.toml").ok());                              // a metric
 }
 
+TEST(PluginManifest, SaysWhatMetricsAndLearnersAreShown) {
+  const auto with = [](const std::string &kind, const std::string &keys) {
+    return parsePluginManifest("name = \"p\"\nkind = \"" + kind + "\"\nversion = \"1.0.0\"\nabi = \"2.0\"\nsummary = \"s\"\n" + keys,
+                               "/a/plugin.toml");
+  };
+  const auto metric = with("metric", "target = \"class\"\nmeanings = [\"probabilities\", \"group\"]\nfeatures = true\n");
+  ASSERT_TRUE(metric.ok()) << metric.status().message();
+  EXPECT_EQ(metric->meanings, (std::vector<std::string>{"probabilities", "group"}));
+  EXPECT_TRUE(metric->features && metric->asksFor("group") && !metric->asksFor("class"));
+  const auto learner = with("learner", "input = \"vector\"\nfits = true\nkeeps_records = true\n");
+  ASSERT_TRUE(learner.ok()) << learner.status().message();
+  EXPECT_TRUE(learner->keepsRecords && learner->targets.empty());
+  const auto trees = with("learner", "input = \"vector\"\nfits = true\ntarget = \"number\"\n");
+  ASSERT_TRUE(trees.ok()) << trees.status().message();
+  EXPECT_TRUE(!trees->keepsRecords && trees->takes("number"));
+  for (const auto &[kind, keys] : {std::pair{"learner", "input = \"vector\"\ntarget = [\"class\"]\n"},
+                                   {"learner", "input = \"vector\"\nmeanings = [\"class\"]\n"},
+                                   {"metric", "target = \"class\"\nkeeps_records = true\n"},
+                                   {"metric", "target = \"class\"\nmeanings = \"class\"\n"},
+                                   {"head", "input = \"vector\"\nmeanings = [\"class\"]\ntarget = \"class\"\n"}}) {
+    EXPECT_FALSE(with(kind, keys).ok()) << kind << " " << keys;
+  }
+}
+
 TEST(PluginManifest, ReadsWhichFilesOfAFolderCount) {
   const std::string text =
       "name = \"t\"\nkind = \"tokenizer\"\nversion = \"1.0.0\"\nabi = \"1.2\"\nsummary = \"s\"\n[[parameters]]\nname = \"vocab\"\n"

@@ -11,33 +11,24 @@
 namespace penstock {
 namespace {
 
+/// A batch of classes, numbers or tags.
 struct Batch {
   std::vector<std::int32_t> gold, predicted;
   std::vector<double> goldNumbers, predictedNumbers, weights;
   std::vector<std::int64_t> offsets = {};
-  PenstockPredictions view() const {
-    PenstockPredictions made{};
-    made.struct_size = sizeof made;
-    made.records = static_cast<std::int64_t>(gold.empty() ? goldNumbers.size() : gold.size());
-    made.gold = gold.empty() ? nullptr : gold.data();
-    made.predicted = predicted.empty() ? nullptr : predicted.data();
-    made.gold_numbers = goldNumbers.empty() ? nullptr : goldNumbers.data();
-    made.predicted_numbers = predictedNumbers.empty() ? nullptr : predictedNumbers.data();
-    made.weights = weights.empty() ? nullptr : weights.data();
-    made.sequences = static_cast<std::int64_t>(offsets.size()) - 1;
-    made.offsets = offsets.empty() ? nullptr : offsets.data();
-    return made;
-  }
+  PlainRecords plain() const { return {gold, predicted, offsets, {}, {}, goldNumbers, predictedNumbers, weights, {}, 0, true}; }
 };
 
 class MetricsTest : public PluginTest {
 protected:
   Metric::Values judge(const std::string &plugin, const std::string &parameters, const std::vector<std::string> &classes,
                        const std::vector<Batch> &batches) {
-    auto metric = makeMetric(*host, plugin, parameters, classes);
+    const PlainColumns first(batches.front().plain(), classes);
+    auto metric = makeMetric(*host, plugin, parameters, first.spec);
     EXPECT_TRUE(metric.ok()) << metric.status().message();
     for (const Batch &batch : batches) {
-      const Status added = (*metric)->add(batch.view());
+      const PlainColumns columns(batch.plain(), classes);
+      const Status added = (*metric)->add(columns.view());
       EXPECT_TRUE(added.ok()) << added.message();
     }
     auto result = (*metric)->result();
@@ -164,10 +155,11 @@ TEST_F(MetricsTest, StrictEntitiesOfIobesAreWhole) {
   const Batch batch = tagged({{"B-a I-a E-a S-a O", "B-a I-a I-a S-a O"}});
   EXPECT_DOUBLE_EQ(number("entity_f1", iobes, tags, batch, "entity_precision"), 1.0);
   EXPECT_DOUBLE_EQ(number("entity_f1", iobes, tags, batch, "entity_recall"), 0.5);
-  auto metric = makeMetric(*host, "entity_f1", R"({"mode": "strict"})", tags);
+  const PlainColumns columns(batch.plain(), tags), classes(example.plain(), abc);
+  auto metric = makeMetric(*host, "entity_f1", R"({"mode": "strict"})", columns.spec);
   ASSERT_TRUE(metric.ok());
-  EXPECT_NE((*metric)->add(batch.view()).message().find("`E-a` is not a tag of the scheme `iob2`"), std::string::npos);
-  EXPECT_FALSE((*metric)->add(example.view()).ok()); // no sequences
+  EXPECT_NE((*metric)->add(columns.view()).message().find("`E-a` is not a tag of the scheme `iob2`"), std::string::npos);
+  EXPECT_FALSE(makeMetric(*host, "entity_f1", "", classes.spec).ok()); // no sequences
 }
 
 TEST_F(MetricsTest, ReportsOfSeqeval) {

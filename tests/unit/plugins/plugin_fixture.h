@@ -56,6 +56,84 @@ protected:
   std::shared_ptr<PluginHost> host;
 };
 
+/// Records to judge as plain lists; what does not apply is empty.
+struct PlainRecords {
+  std::vector<std::int32_t> gold, predicted;         // of tags: of words
+  std::vector<std::int64_t> offsets;                 // of tags: the words of each record
+  std::vector<std::uint8_t> goldSets, predictedSets; // records x classes
+  std::vector<double> goldNumbers, predictedNumbers, weights;
+  std::vector<double> scores; // records x width; one for two classes is the probability of the second
+  std::size_t width = 0;
+  bool exact = true; // scores are given in double precision
+};
+
+/// The same as columns.
+class PlainColumns {
+public:
+  PlainColumns(const PlainRecords &plain, const std::vector<std::string> &names, const std::vector<std::string> &others = {}) {
+    const bool sets = !plain.goldSets.empty(), numbers = names.empty();
+    const std::string meaning = numbers ? "number" : sets ? "set" : !plain.offsets.empty() ? "tags" : "class";
+    spec.gold = targetField("gold", meaning, names, others);
+    spec.answers = {targetField("answer", meaning, names, others)};
+    weights = plain.weights;
+    answers = columnsOf(spec.answers);
+    gold = Column(spec.gold);
+    if (numbers) {
+      gold.of<double>() = plain.goldNumbers;
+      answers[0].of<double>() = plain.predictedNumbers;
+      gold.rows = answers[0].rows = static_cast<std::int64_t>(plain.goldNumbers.size());
+    } else if (sets) {
+      put(gold, plain.goldSets, spec.gold.classes.size());
+      put(answers[0], plain.predictedSets, spec.gold.classes.size());
+    } else {
+      gold.of<std::int32_t>() = plain.gold;
+      answers[0].of<std::int32_t>() = plain.predicted;
+      gold.rows = answers[0].rows = static_cast<std::int64_t>(plain.offsets.empty() ? plain.gold.size() : plain.offsets.size() - 1);
+      gold.offsets = answers[0].offsets = plain.offsets;
+    }
+    if (!plain.scores.empty()) {
+      putScores(plain, names);
+    }
+  }
+  JudgedRecords view() const { return {gold.rows, &answers, &gold, nullptr, weights.empty() ? nullptr : weights.data()}; }
+  JudgingSpec spec;
+
+private:
+  static void put(Column &column, const std::vector<std::uint8_t> &bits, std::size_t width) {
+    for (std::size_t at = 0; at < bits.size(); at += width) {
+      for (std::size_t c = 0; c < width; ++c) {
+        if (bits[at + c] != 0) {
+          column.of<std::int32_t>().push_back(static_cast<std::int32_t>(c));
+        }
+      }
+      column.endRow();
+    }
+  }
+  void putScores(const PlainRecords &plain, const std::vector<std::string> &names) {
+    std::vector<std::string> columns = names;
+    columns.resize(plain.width == 1 && names.size() == 2 ? 2 : plain.width);
+    spec.answers.push_back(probabilitiesField(columns, plain.exact ? PENSTOCK_F64 : PENSTOCK_F32));
+    answers.emplace_back(spec.answers.back());
+    std::vector<double> values;
+    for (const double score : plain.scores) {
+      if (plain.width == 1 && names.size() == 2) {
+        values.push_back(1 - score);
+      }
+      values.push_back(score);
+    }
+    if (plain.exact) {
+      answers[1].of<double>() = std::move(values);
+    } else {
+      answers[1].of<float>().assign(values.begin(), values.end());
+    }
+    answers[1].rows = gold.rows;
+  }
+
+  std::vector<Column> answers;
+  Column gold;
+  std::vector<double> weights;
+};
+
 inline std::string readWhole(const std::filesystem::path &path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;

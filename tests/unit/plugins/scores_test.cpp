@@ -19,7 +19,6 @@ struct Case {
   std::vector<std::int32_t> gold, predicted;
   std::vector<std::uint8_t> goldSets, predictedSets;
   std::vector<double> scores, weights;
-  std::vector<float> floats;
   std::size_t records = 0, width = 1;
   bool sets = false;
 
@@ -60,7 +59,6 @@ struct Case {
     if (json.contains("weights")) {
       weights = json["weights"].get<std::vector<double>>();
     }
-    floats.assign(scores.begin(), scores.end());
   }
 
   /// A case of absent.json.
@@ -92,33 +90,29 @@ struct Case {
       for (const Json &row : json["score"]) {
         scores.insert(scores.end(), row.begin(), row.end());
       }
-      floats.assign(scores.begin(), scores.end());
     }
     if (json.contains("weights")) {
       weights = json["weights"].get<std::vector<double>>();
     }
   }
 
-  JudgedClasses classes() const {
-    return {labels, std::vector<std::string>(names.begin() + static_cast<std::ptrdiff_t>(labels.size()), names.end())};
-  }
-
-  PenstockPredictions view(std::size_t first, std::size_t count, bool exact) const {
-    PenstockPredictions made{};
-    made.struct_size = sizeof made;
-    made.records = static_cast<std::int64_t>(count);
-    made.width = static_cast<std::int64_t>(width);
-    made.scores = floats.empty() ? nullptr : floats.data() + first * width;
-    made.exact_scores = exact && !scores.empty() ? scores.data() + first * width : nullptr;
-    made.weights = weights.empty() ? nullptr : weights.data() + first;
-    if (sets) {
-      made.gold_sets = goldSets.data() + first * names.size();
-      made.predicted_sets = predictedSets.data() + first * names.size();
-    } else {
-      made.gold = gold.data() + first;
-      made.predicted = predicted.data() + first;
-    }
-    return made;
+  PlainColumns columns(std::size_t first, std::size_t count, bool exact) const {
+    PlainRecords plain;
+    const auto part = [&](const auto &from, std::size_t each, auto &to) {
+      if (!from.empty()) {
+        to.assign(from.begin() + static_cast<std::ptrdiff_t>(first * each),
+                  from.begin() + static_cast<std::ptrdiff_t>((first + count) * each));
+      }
+    };
+    part(gold, 1, plain.gold);
+    part(predicted, 1, plain.predicted);
+    part(goldSets, names.size(), plain.goldSets);
+    part(predictedSets, names.size(), plain.predictedSets);
+    part(scores, width, plain.scores);
+    part(weights, 1, plain.weights);
+    plain.width = width;
+    plain.exact = exact;
+    return {plain, labels, std::vector<std::string>(names.begin() + static_cast<std::ptrdiff_t>(labels.size()), names.end())};
   }
 };
 
@@ -126,11 +120,12 @@ class ScoresTest : public PluginTest {
 protected:
   Metric::Values judge(const std::string &plugin, const std::string &parameters, const Case &one, std::size_t most = 17,
                        bool exact = true) {
-    auto metric = makeMetric(*host, plugin, parameters, one.classes());
+    const PlainColumns all = one.columns(0, one.records, exact);
+    auto metric = makeMetric(*host, plugin, parameters, all.spec);
     EXPECT_TRUE(metric.ok()) << metric.status().message();
     for (std::size_t at = 0; at < one.records; at += most) {
-      const PenstockPredictions view = one.view(at, std::min(most, one.records - at), exact);
-      const Status added = (*metric)->add(view);
+      const PlainColumns batch = one.columns(at, std::min(most, one.records - at), exact);
+      const Status added = (*metric)->add(batch.view());
       EXPECT_TRUE(added.ok()) << added.message();
     }
     auto result = (*metric)->result();
@@ -339,15 +334,16 @@ TEST_F(ScoresTest, NumbersThatAreNotFinite) {
 TEST_F(ScoresTest, WantsScoresOfEachClass) {
   Case one(Json{{"labels", {"a", "b", "c"}}, {"gold", {"a", "c"}}, {"score", {{0.5, 0.5}, {0.25, 0.75}}}});
   for (const char *plugin : {"roc_auc", "average_precision", "log_loss", "calibration_error"}) {
-    auto metric = makeMetric(*host, plugin, "", one.labels);
+    const PlainColumns columns = one.columns(0, 2, true);
+    auto metric = makeMetric(*host, plugin, "", columns.spec);
     ASSERT_TRUE(metric.ok());
-    PenstockPredictions view = one.view(0, 2, true);
-    EXPECT_NE((*metric)->add(view).message().find("each of the 3 classes"), std::string::npos) << plugin;
-    view.scores = nullptr;
-    view.exact_scores = nullptr;
-    EXPECT_FALSE((*metric)->add(view).ok()) << plugin;
+    EXPECT_NE((*metric)->add(columns.view()).message().find("each of the 3 classes"), std::string::npos) << plugin;
     const auto none = (*metric)->result();
     EXPECT_NE(none.status().message().find("no records to judge"), std::string::npos) << plugin;
+    Case without = one;
+    without.scores.clear();
+    const PlainColumns classes = without.columns(0, 2, true);
+    EXPECT_NE(makeMetric(*host, plugin, "", classes.spec).status().message().find("`probabilities`"), std::string::npos) << plugin;
   }
 }
 
@@ -361,9 +357,10 @@ TEST_F(ScoresTest, CalibrationOnTheEdges) {
 
 TEST_F(ScoresTest, SamplesAreOfSetsOnly) {
   const Case one(Json{{"labels", {"a", "b"}}, {"gold", {"a"}}, {"score", {0.25}}});
-  auto metric = makeMetric(*host, "f1", R"({"average": "samples"})", one.labels);
+  const PlainColumns columns = one.columns(0, 1, true);
+  auto metric = makeMetric(*host, "f1", R"({"average": "samples"})", columns.spec);
   ASSERT_TRUE(metric.ok());
-  ASSERT_TRUE((*metric)->add(one.view(0, 1, true)).ok());
+  ASSERT_TRUE((*metric)->add(columns.view()).ok());
   EXPECT_NE((*metric)->result().status().message().find("sets of labels"), std::string::npos);
 }
 

@@ -116,6 +116,13 @@ public:
     answersAll = answersAll && other.answersAll;
   }
 
+  template <typename Archive> void state(Archive &archive) {
+    archive(correct, predicted, support, occurs, total, exact, sampled, answersAll, sets);
+    for (const std::size_t size : {correct.size(), predicted.size(), support.size(), occurs.size()}) {
+      archive.require(size == leftOut.size());
+    }
+  }
+
   /// Of all records judged; fails where there is none.
   double records() const {
     if (!(total > 0)) {
@@ -273,6 +280,7 @@ private:
   /// Of sets: the weighted scores of each record, which are summed in the end, because the order of a sum decides its last digit.
   struct Samples {
     std::vector<double> precisions, recalls, f1s, weights;
+    template <typename Archive> void state(Archive &archive) { archive(precisions, recalls, f1s, weights); }
   } sampled;
   bool answersAll = true, sets = false, keepsSamples;
 };
@@ -285,6 +293,7 @@ public:
         counts(std::move(classes), CountedClasses(parameters), average == "samples") {}
   void add(const Predictions &batch) { counts.add(batch); }
   void merge(const AveragedMetric &other) { counts.merge(other.counts); }
+  template <typename Archive> void state(Archive &archive) { archive(counts); }
   void result(Results &results) const {
     const double value = counts.averaged(average).*part;
     results.value(name + "_" + average, value);

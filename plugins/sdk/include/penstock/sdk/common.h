@@ -34,8 +34,8 @@ public:
   explicit Parameters(const PenstockParameters *given, const PenstockHost *host = nullptr) : given(given), host(host) {}
 
   bool has(std::string_view name) const {
-    for (std::int32_t i = 0; given != nullptr && i < given->count; ++i) {
-      if (view(given->items[i].name) == name) {
+    for (std::int32_t i = 0; i < count(); ++i) {
+      if (view(item(i).name) == name) {
         return true;
       }
     }
@@ -43,7 +43,7 @@ public:
   }
   /// Warns a person of something about the parameter, or, where the name is empty, about the call. Heard in a tokenizer's fit only.
   void remark(std::string_view name, std::string_view text) const {
-    if (host != nullptr && PENSTOCK_HAS(host, PenstockHost, remark) && host->remark != nullptr) {
+    if (host != nullptr && host->remark != nullptr) {
       host->remark(host->context, string(name), string(text));
     }
   }
@@ -54,7 +54,7 @@ public:
   /// Of a string, an enumeration or a path (absolute).
   std::string_view text(std::string_view name) const { return view(find(name, PENSTOCK_VALUE_STRING).string); }
   std::vector<std::string_view> texts(std::string_view name) const {
-    const PenstockParameter &item = find(name, PENSTOCK_VALUE_STRINGS);
+    const PenstockValue &item = find(name, PENSTOCK_VALUE_STRINGS);
     std::vector<std::string_view> all;
     for (std::int64_t i = 0; i < item.count; ++i) {
       all.push_back(view(item.strings[i]));
@@ -62,18 +62,22 @@ public:
     return all;
   }
   std::span<const double> numbers(std::string_view name) const {
-    const PenstockParameter &item = find(name, PENSTOCK_VALUE_NUMBERS);
+    const PenstockValue &item = find(name, PENSTOCK_VALUE_NUMBERS);
     return {item.numbers, static_cast<std::size_t>(item.count)};
   }
 
 private:
-  const PenstockParameter &find(std::string_view name, std::int32_t kind) const {
-    for (std::int32_t i = 0; given != nullptr && i < given->count; ++i) {
-      if (view(given->items[i].name) == name && given->items[i].kind == kind) {
-        return given->items[i];
+  const PenstockValue &find(std::string_view name, std::int32_t kind) const {
+    for (std::int32_t i = 0; i < count(); ++i) {
+      if (view(item(i).name) == name && item(i).kind == kind) {
+        return item(i);
       }
     }
     throw Failure("the plugin asks for a parameter `" + std::string(name) + "` that its plugin.toml does not declare with this type");
+  }
+  std::int32_t count() const { return given == nullptr ? 0 : given->values.count; }
+  const PenstockValue &item(std::int32_t index) const {
+    return *static_cast<const PenstockValue *>(penstock_table_row(&given->values, index));
   }
   const PenstockParameters *given;
   const PenstockHost *host;
@@ -130,21 +134,24 @@ template <typename T> void destroyed(void *object) noexcept {
 /// Stands for the fit of a plugin that has none.
 struct NoFit {};
 
-/// What the tables of tokenizers and learners have in common: how their fits begin (`sizes`: what the constructor takes after the
-/// parameters), end and are given up.
-template <typename Fit, typename... Sizes> struct FitFunctions {
-  static std::int32_t begin(const PenstockHost *host, const PenstockParameters *parameters, Sizes... sizes, void **fit,
+/// Fails where the host stops the plugin.
+inline void writeAll(const PenstockByteSink *sink, std::string_view bytes) {
+  if (sink->write(sink->context, bytes.data(), bytes.size()) != 0) {
+    throw Failure("the host stopped the plugin");
+  }
+}
+
+/// What the tables of tokenizers and learners have in common: how their fits begin (`more`: what the constructor takes after the
+/// parameters, each made of what the boundary gives), end and are given up.
+template <typename Fit, typename... More> struct FitFunctions {
+  static std::int32_t begin(const PenstockHost *host, const PenstockParameters *parameters, const More *...more, void **fit,
                             PenstockError *error) {
-    return guarded(error,
-                   [&] { *fit = std::make_unique<Fit>(Parameters(parameters, host), static_cast<std::size_t>(sizes)...).release(); });
+    return guarded(error, [&] { *fit = std::make_unique<Fit>(Parameters(parameters, host), *more...).release(); });
   }
   static std::int32_t end(void *fit, const PenstockByteSink *state, PenstockError *error) {
     return guarded(error, [&] {
       const std::unique_ptr<Fit> owned(static_cast<Fit *>(fit));
-      const std::string bytes = owned->end();
-      if (state->write(state->context, bytes.data(), bytes.size()) != 0) {
-        throw Failure("the host stopped the plugin");
-      }
+      writeAll(state, owned->end());
     });
   }
   static void abandon(void *fit) { destroyed<Fit>(fit); }

@@ -185,6 +185,8 @@ public:
     sequences += other.sequences;
   }
 
+  template <typename Archive> void state(Archive &archive) { archive(types, sequences); }
+
   std::vector<std::string> names() const {
     std::vector<std::string> all;
     for (const auto &[type, count] : types) {
@@ -223,6 +225,7 @@ public:
 private:
   struct Count {
     double correct = 0, predicted = 0, support = 0;
+    template <typename Archive> void state(Archive &archive) { archive(correct, predicted, support); }
   };
 
   std::set<Entity> entities(std::span<const std::int32_t> indices) const {

@@ -1,27 +1,26 @@
-// A head in C++. Write a struct
+// A head in C++. Write a class
 //
-//     struct Mine {
-//       // `target` is empty where only the answer is wanted; `classes` is 0 for a number.
-//       static sdk::HeadGraph build(const sdk::Parameters &, sdk::Graph &, sdk::Node input, sdk::Node target,
-//                                   std::int64_t classes);
-//       // One record's row of the answer to a JSON value.
-//       static void decode(const sdk::Parameters &, std::span<const std::string> classes, std::span<const float> row,
-//                          sdk::JsonWriter &json);
+//     class Mine {
+//     public:
+//       Mine(const sdk::Parameters &, const sdk::Target &);
+//       std::vector<sdk::Field> describe() const;                 // the schema of the answer; the names of classes are known
+//       // `target` is empty where only the answer is wanted.
+//       sdk::HeadGraph build(sdk::Graph &, sdk::Node input, sdk::Node target) const;
+//       // One record's row of the answer: adds to the columns of the schema (columns.h).
+//       void decode(std::span<const float> row, sdk::ColumnWriter &out) const;
 //     };
 //
-// and `PENSTOCK_HEAD(Mine, "mine", "1.0.0")`. Throw sdk::Failure to refuse. A head whose target is tags has, in place of `decode`,
+// and `PENSTOCK_HEAD(Mine, "mine", "1.0.0")`. Throw sdk::Failure to refuse. A head whose target is tags decodes words instead:
 //
-//       // One record's words, each with its row of the answer, to a JSON value.
-//       static void decodeTags(const sdk::Parameters &, std::span<const std::string> tags,
-//                              std::span<const sdk::TaggedWord> words, sdk::JsonWriter &json);
+//       void decode(std::span<const sdk::TaggedWord> words, sdk::ColumnWriter &out) const;
 #pragma once
 
-#include <penstock/sdk/common.h>
-#include <penstock/sdk/json.h>
+#include <penstock/sdk/columns.h>
 
 #include <cmath>
 #include <cstddef>
 #include <initializer_list>
+#include <optional>
 
 namespace penstock::sdk {
 
@@ -31,11 +30,30 @@ struct Node {
   explicit operator bool() const { return id != 0; }
 };
 
+/// The column that a head predicts.
+struct Target {
+  Target() = default;
+  explicit Target(const PenstockField *field) {
+    if (field != nullptr) {
+      column = view(field->name);
+      meaning = view(field->meaning);
+      classes = field->class_count;
+      names = classesOf(*field);
+    }
+  }
+  /// Whether there are classes whose names are not known yet: the answer cannot be described.
+  bool nameless() const { return static_cast<std::int64_t>(names.size()) != classes; }
+
+  std::string column, meaning;    // "class", "number", "set" or "tags"; "" where there is no target
+  std::int64_t classes = 0;       // 0 of a number
+  std::vector<std::string> names; // of the classes; empty while a model is built
+};
+
 /// One word of a record to decode.
 struct TaggedWord {
-  std::string_view text;
-  std::span<const float> row; // of the answer; empty where the model did not see the word
+  std::string_view text;      // empty where only tags are wanted, as is the next
   std::string_view record;    // the text that the record's words were cut from; empty where they came as a list
+  std::span<const float> row; // of the answer; empty where the model did not see the word
   std::int64_t start = -1;    // first byte of the word in `record`, or -1
 };
 
@@ -57,14 +75,14 @@ public:
     held.numbers = values.data();
     held.count = static_cast<std::int64_t>(values.size());
   }
-  const PenstockAttribute &get() const { return held; }
+  const PenstockValue &get() const { return held; }
 
 private:
   Attribute(std::string_view name, PenstockValueKind kind) {
     held.name = string(name);
     held.kind = kind;
   }
-  PenstockAttribute held{};
+  PenstockValue held{};
 };
 
 /// Which values a trainable tensor starts with; as PenstockInitializer of the program ABI.
@@ -80,20 +98,25 @@ public:
     for (const Node node : operands) {
       nodes.push_back(node.id);
     }
-    std::vector<PenstockAttribute> given;
+    std::vector<PenstockValue> given;
     for (const Attribute &attribute : attributes) {
       given.push_back(attribute.get());
     }
-    return made(builder->op(builder->context, string(name), nodes.data(), static_cast<std::int32_t>(nodes.size()), given.data(),
-                            static_cast<std::int32_t>(given.size())),
-                name);
+    const PenstockTable table = {static_cast<std::int32_t>(given.size()), sizeof(PenstockValue), given.data()};
+    return made(builder->op(builder->context, string(name), nodes.data(), static_cast<std::int32_t>(nodes.size()), &table), name);
   }
   /// A trainable tensor. `decays`: weight decay applies to it.
   Node parameter(std::string_view name, std::initializer_list<std::int64_t> shape, Initializer initializer, double scale, bool decays) {
-    return made(builder->parameter(builder->context, string(name), shape.begin(), static_cast<std::int32_t>(shape.size()),
-                                   static_cast<std::int32_t>(initializer), scale, decays ? 1 : 0),
-                name);
+    const PenstockTensorSpec spec = specOf(name, shape, initializer, scale, decays);
+    return made(builder->parameter(builder->context, &spec), name);
   }
+  /// Model state, which `update` moves: a tensor without a gradient.
+  Node state(std::string_view name, std::initializer_list<std::int64_t> shape, Initializer initializer, double scale = 0) {
+    const PenstockTensorSpec spec = specOf(name, shape, initializer, scale, false);
+    return made(builder->state(builder->context, &spec), name);
+  }
+  /// In a step of training the state becomes `value`, once a state.
+  void update(Node state, Node value) { check(builder->update(builder->context, state.id, value.id), "update"); }
   /// The layer that the language writes `input |> linear(outputs, bias: bias)`: the parameters `weight`, which decays, and `bias`.
   Node linear(Node input, std::int64_t outputs, bool bias, std::string_view head) {
     const std::int64_t inputs = width(input);
@@ -107,8 +130,24 @@ public:
     }
     return op("linear", {input, weight, parameter("bias", {outputs}, Initializer::uniform, scale, false)});
   }
-  std::int64_t width(Node node) const { return builder->width(builder->context, node.id); }
-  bool isSequence(Node node) const { return builder->is_sequence(builder->context, node.id) != 0; }
+  /// Elements a row.
+  std::int64_t width(Node node) const { return typeOf(node).width; }
+  /// Whether rows are those of an axis (tokens) instead of records.
+  bool isSequence(Node node) const { return typeOf(node).rows == PENSTOCK_ROWS_AXIS; }
+  PenstockValueType typeOf(Node node) const {
+    PenstockValueType type{};
+    type.struct_size = sizeof type;
+    PenstockTable axes{};
+    check(builder->describe(builder->context, node.id, &type, &axes), "describe");
+    return type;
+  }
+  /// What the host takes from `build`.
+  void give(const HeadGraph &graph) {
+    check(builder->answer(builder->context, graph.answer.id), "answer");
+    if (graph.loss) {
+      check(builder->loss(builder->context, graph.loss.id, graph.weight.id), "loss");
+    }
+  }
 
   /// Fails where `input` has a row a record instead of a row a token.
   void needSequence(Node input, std::string_view head) const {
@@ -126,8 +165,25 @@ public:
   }
 
 private:
+  static PenstockTensorSpec specOf(std::string_view name, std::initializer_list<std::int64_t> shape, Initializer initializer, double scale,
+                                   bool decays) {
+    PenstockTensorSpec spec{};
+    spec.struct_size = sizeof spec;
+    spec.name = string(name);
+    spec.shape = shape.begin();
+    spec.rank = static_cast<std::int32_t>(shape.size());
+    spec.initializer = static_cast<std::int32_t>(initializer);
+    spec.scale = scale;
+    spec.decays = decays ? 1 : 0;
+    return spec;
+  }
+  static void check(std::int32_t failed, std::string_view what) { // the host has said why
+    if (failed != 0) {
+      throw Failure("`" + std::string(what) + "` was refused");
+    }
+  }
   Node made(PenstockNode node, std::string_view what) const {
-    if (node == 0) { // the compiler has said why
+    if (node == 0) {
       throw Failure("`" + std::string(what) + "` could not be added to the model");
     }
     return {node};
@@ -136,80 +192,83 @@ private:
 };
 
 template <typename T> struct HeadFunctions {
-  static std::int32_t build(const PenstockHost *, const PenstockParameters *parameters, const PenstockGraphBuilder *builder,
-                            PenstockNode input, PenstockNode target, std::int64_t classes, PenstockHeadGraph *graph, PenstockError *error) {
-    return guarded(error, [&] {
-      Graph wrapped(builder);
-      const HeadGraph made = T::build(Parameters(parameters), wrapped, Node{input}, Node{target}, classes);
-      graph->answer = made.answer.id;
-      graph->loss = made.loss.id;
-      bool taken = false;
-#if PENSTOCK_PLUGIN_ABI_MINOR >= 3 // a plugin may be built with an older header
-      taken = PENSTOCK_HAS(graph, PenstockHeadGraph, weight);
-      if (taken) {
-        graph->weight = made.weight.id;
+  struct Object {
+    explicit Object(const Parameters &parameters, const Target &target) : head(parameters, target) {
+      if (!target.nameless()) {
+        schema.emplace(head.describe());
       }
-#endif
-      if (!taken && made.weight) {
-        throw Failure("this version of Penstock knows no losses that are a sum and a weight; it takes 1.3 of the plugin interface");
-      }
-    });
-  }
-  static std::int32_t decode(const PenstockHost *, const PenstockParameters *parameters, const PenstockString *classes,
-                             std::int64_t classCount, const float *answer, std::int64_t records, std::int64_t width,
-                             const PenstockAnswerSink *sink, PenstockError *error) {
-    return guarded(error, [&] {
-      const std::vector<std::string> names = strings(classes, classCount);
-      JsonWriter json;
-      for (std::int64_t record = 0; record < records; ++record) {
-        json.clear();
-        T::decode(Parameters(parameters), names, std::span<const float>(answer + record * width, static_cast<std::size_t>(width)), json);
-        if (sink->answer(sink->context, record, string(json.text())) != 0) {
-          throw Failure("the host stopped the plugin");
-        }
-      }
-    });
-  }
-  static std::int32_t decodeTags(const PenstockHost *, const PenstockParameters *parameters, const PenstockString *classes,
-                                 std::int64_t classCount, const float *answer, std::int64_t width, const PenstockTaggedRecords *given,
-                                 const PenstockAnswerSink *sink, PenstockError *error) {
-    return guarded(error, [&] {
-      const std::vector<std::string> names = strings(classes, classCount);
-      std::vector<TaggedWord> words;
-      JsonWriter json;
-      for (std::int64_t record = 0; record < given->records; ++record) {
-        const std::int64_t first = given->word_offsets[record], last = given->word_offsets[record + 1];
-        words.assign(static_cast<std::size_t>(last - first), {});
-        for (std::int64_t i = first; i < last; ++i) {
-          TaggedWord &word = words[static_cast<std::size_t>(i - first)];
-          word.text = view(given->words[i]);
-          word.record = view(given->texts[record]);
-          word.start = given->word_starts[i];
-        }
-        for (std::int32_t row = given->row_offsets[record]; row < given->row_offsets[record + 1]; ++row) {
-          if (given->row_word[row] >= 0 && given->row_word[row] < last - first) {
-            words[static_cast<std::size_t>(given->row_word[row])].row =
-                std::span<const float>(answer + row * width, static_cast<std::size_t>(width));
-          }
-        }
-        json.clear();
-        T::decodeTags(Parameters(parameters), names, words, json);
-        if (sink->answer(sink->context, record, string(json.text())) != 0) {
-          throw Failure("the host stopped the plugin");
-        }
-      }
-    });
-  }
-  static PenstockHead make() {
-    if constexpr (requires { &T::decodeTags; }) {
-      return {sizeof(PenstockHead), build, nullptr, decodeTags};
-    } else {
-      return {sizeof(PenstockHead), build, decode, nullptr};
     }
+    const Schema &known() const {
+      if (!schema) {
+        throw Failure("the names of the classes are not known yet");
+      }
+      return *schema;
+    }
+    T head;
+    std::optional<Schema> schema;
+  };
+  static const Object &of(const void *self) { return *static_cast<const Object *>(self); }
+
+  static std::int32_t create(const PenstockHost *, const PenstockParameters *parameters, const PenstockField *target, void **self,
+                             PenstockError *error) {
+    return guarded(error, [&] { *self = std::make_unique<Object>(Parameters(parameters), Target(target)).release(); });
+  }
+  static void destroy(void *self) { destroyed<Object>(self); }
+  static std::int32_t describe(const void *self, const PenstockFieldSink *sink, PenstockError *error) {
+    return guarded(error, [&] { sendFields(of(self).known(), sink); });
+  }
+  static std::int32_t build(const void *self, const PenstockGraphBuilder *builder, const PenstockHeadInputs *inputs, PenstockError *error) {
+    return guarded(error, [&] {
+      Graph graph(builder);
+      graph.give(of(self).head.build(graph, Node{inputs->input}, Node{inputs->target}));
+    });
+  }
+  static std::int32_t decode(const void *self, const PenstockDecodeBatch *batch, const PenstockColumnSink *sink, PenstockError *error) {
+    return guarded(error, [&] {
+      ColumnWriter out(of(self).known(), batch->wanted);
+      if constexpr (requires(const T &head, std::span<const TaggedWord> words, ColumnWriter &columns) { head.decode(words, columns); }) {
+        decodeWords(of(self).head, *batch, out);
+      } else {
+        for (std::int64_t record = 0; record < batch->records; ++record) {
+          of(self).head.decode(rowOf(*batch, record), out);
+          out.endRecord();
+        }
+      }
+      out.send(sink);
+    });
   }
   static const PenstockHead *table() {
-    static const PenstockHead functions = make();
+    static const PenstockHead functions = {sizeof(PenstockHead), create, destroy, describe, build, decode};
     return &functions;
+  }
+
+private:
+  static std::span<const float> rowOf(const PenstockDecodeBatch &batch, std::int64_t row) {
+    return {batch.values + row * batch.width, static_cast<std::size_t>(batch.width)};
+  }
+  static void decodeWords(const T &head, const PenstockDecodeBatch &batch, ColumnWriter &out) {
+    if (batch.words == nullptr || batch.offsets == nullptr) {
+      throw Failure("it decodes tags, and this answer has one row a record");
+    }
+    const PenstockWords &given = *batch.words;
+    std::vector<TaggedWord> words;
+    for (std::int64_t record = 0; record < batch.records; ++record) {
+      const std::int64_t first = given.offsets[record], last = given.offsets[record + 1];
+      words.assign(static_cast<std::size_t>(last - first), {});
+      for (std::int64_t i = first; given.words != nullptr && i < last; ++i) {
+        TaggedWord &word = words[static_cast<std::size_t>(i - first)];
+        word.text = view(given.words[i]);
+        word.record = view(given.texts[record]);
+        word.start = given.starts[i];
+      }
+      for (std::int32_t row = batch.offsets[record]; row < batch.offsets[record + 1]; ++row) {
+        if (given.row_word[row] >= 0 && given.row_word[row] < last - first) {
+          words[static_cast<std::size_t>(given.row_word[row])].row = rowOf(batch, row);
+        }
+      }
+      head.decode(std::span<const TaggedWord>(words), out);
+      out.endRecord();
+    }
   }
 };
 

@@ -20,6 +20,7 @@ public:
     lost += other.lost;
   }
   double value() const { return std::isfinite(sum) ? sum + lost : sum; }
+  template <typename Archive> void state(Archive &archive) { archive(sum, lost); }
 
 private:
   double sum = 0, lost = 0;
@@ -42,6 +43,7 @@ public:
     }
     return sum.value() / weights.value();
   }
+  template <typename Archive> void state(Archive &archive) { archive(sum, weights); }
 
 private:
   ExactSum sum, weights;
@@ -65,6 +67,7 @@ public:
     weights = all;
   }
   double value() const { return squares; }
+  template <typename Archive> void state(Archive &archive) { archive(weights, mean, squares); }
 
   Spread() = default;
 

@@ -68,15 +68,13 @@ public:
       throw Failure("`" + metric + "` got classes and sets of labels");
     }
     ofSets = sets;
-    const bool positiveOnly = !sets && trained == 2 && batch.width == 1;
-    if (!positiveOnly && batch.width != trained) {
+    if (batch.width != trained) {
       throw Failure("`" + metric + "` needs a score for each of the " + std::to_string(trained) + " classes, there are " +
                     std::to_string(batch.width));
     }
-    const std::size_t first = positiveOnly ? 0 : firstColumn();
     for (std::size_t i = 0; i < batch.records; ++i) {
       for (std::size_t c = 0; c < columns(); ++c) {
-        const double score = batch.score(i, first + c);
+        const double score = batch.score(i, firstColumn() + c);
         finite = finite && std::isfinite(score);
         scores.push_back(score);
         if (sets) {
@@ -112,6 +110,13 @@ public:
     for (std::size_t c = 0; c < names.size(); ++c) {
       occurs[c] = occurs[c] || other.occurs[c];
     }
+  }
+
+  template <typename Archive> void state(Archive &archive) {
+    archive(occurs, ofSets, finite, scores, gold, labels, weights);
+    const std::size_t cells = weights.size() * columns();
+    archive.require(occurs.size() == names.size() && scores.size() == cells && labels.size() == (ofSets ? cells : 0) &&
+                    gold.size() == (ofSets ? 0 : weights.size()));
   }
 
   /// Gives `metric`, and `metric[name]` of each class where there are several columns. `of` takes a Ranking and gives a

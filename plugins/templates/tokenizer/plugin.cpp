@@ -1,4 +1,4 @@
-// The smallest useful plugin: copy this folder, rename, and replace the class.
+// A tokenizer: the first letters of each word, hashed into buckets. Replace what the class does.
 #include <penstock/sdk/tokenizer.h>
 
 #include <algorithm>
@@ -53,4 +53,4 @@ private:
 
 } // namespace
 
-PENSTOCK_TOKENIZER(FirstLetters, "first_letters", "1.0.0")
+PENSTOCK_TOKENIZER(FirstLetters, "@NAME@", "1.0.0")

@@ -1,0 +1,256 @@
+#include "runtime/exec/printers.h"
+
+#include "runtime/base/printable.h"
+
+#include <nlohmann/json.hpp>
+
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+
+namespace penstock {
+
+namespace {
+
+Status notFinite() { return invalidInput("the answer is not a finite number; the model has diverged"); }
+
+void quote(std::string_view text, std::string &to) {
+  to += '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      to += '\\';
+      to += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      char buffer[8];
+      std::snprintf(buffer, sizeof buffer, "\\u%04x", static_cast<unsigned>(c));
+      to += buffer;
+    } else {
+      to += c;
+    }
+  }
+  to += '"';
+}
+
+/// The shortest text that reads back as the same number.
+template <typename T> void shortest(T number, std::string &to) {
+  char buffer[64];
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, number);
+  to.append(buffer, end.ptr);
+}
+
+/// One element of numbers or flags.
+Status scalar(const ColumnField &field, const Column &column, std::int64_t element, std::string &to) {
+  const auto at = static_cast<std::size_t>(element);
+  switch (field.element) {
+  case PENSTOCK_F32:
+    shortest(column.of<float>()[at], to);
+    return std::isfinite(column.of<float>()[at]) ? Status::success() : notFinite();
+  case PENSTOCK_F64:
+    shortest(column.of<double>()[at], to);
+    return std::isfinite(column.of<double>()[at]) ? Status::success() : notFinite();
+  case PENSTOCK_I64:
+    shortest(column.of<std::int64_t>()[at], to);
+    return {};
+  case PENSTOCK_BOOL:
+    to += column.of<std::uint8_t>()[at] != 0 ? "true" : "false";
+    return {};
+  default:
+    shortest(column.of<std::int32_t>()[at], to);
+    return {};
+  }
+}
+
+/// The text of an element that has one: a text, or the name of a class; NULL where it is none of the classes.
+const std::string *textOf(const ColumnField &field, const Column &column, std::int64_t element) {
+  const auto at = static_cast<std::size_t>(element);
+  if (field.element == PENSTOCK_TEXT) {
+    return &column.of<std::string>()[at];
+  }
+  const std::int32_t index = column.of<std::int32_t>()[at];
+  return index < 0 ? nullptr : &field.classes[static_cast<std::size_t>(index)];
+}
+bool isText(const ColumnField &field) { return field.element == PENSTOCK_TEXT || field.element == PENSTOCK_CLASS; }
+
+Status jsonOfRow(const ColumnField &field, const Column &column, std::int64_t row, std::string &to);
+
+/// The members that are there, without braces.
+Status jsonOfFields(const Schema &fields, const std::vector<Column> &columns, std::int64_t row, bool first, std::string &to) {
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    if (columns[i].isThere(row)) {
+      to += first ? "" : ", ";
+      first = false;
+      quote(fields[i].name, to);
+      to += ": ";
+      PENSTOCK_TRY(jsonOfRow(fields[i], columns[i], row, to));
+    }
+  }
+  return {};
+}
+
+Status jsonOfElement(const ColumnField &field, const Column &column, std::int64_t element, std::string &to) {
+  if (field.element == PENSTOCK_STRUCT) {
+    to += '{';
+    PENSTOCK_TRY(jsonOfFields(field.fields, column.children, element, true, to));
+    to += '}';
+    return {};
+  }
+  if (!isText(field)) {
+    return scalar(field, column, element, to);
+  }
+  const std::string *const text = textOf(field, column, element);
+  text == nullptr ? void(to += "null") : quote(*text, to);
+  return {};
+}
+
+Status jsonOfRow(const ColumnField &field, const Column &column, std::int64_t row, std::string &to) {
+  const auto [first, last] = column.elementsOf(field, row);
+  if (field.shape == PENSTOCK_EACH) {
+    return jsonOfElement(field, column, first, to);
+  }
+  const bool byClass = field.shape == PENSTOCK_WIDE && !field.classes.empty();
+  to += byClass ? '{' : '[';
+  for (std::int64_t element = first; element < last; ++element) {
+    to += element == first ? "" : ", ";
+    if (byClass) {
+      quote(field.classes[static_cast<std::size_t>(element - first)], to);
+      to += ": ";
+    }
+    PENSTOCK_TRY(jsonOfElement(field, column, element, to));
+  }
+  to += byClass ? '}' : ']';
+  return {};
+}
+
+class JsonPrinter final : public Printer {
+public:
+  explicit JsonPrinter(std::vector<PrintedAnswer> answers) : answers(std::move(answers)) {}
+
+  Status record(std::int64_t index, std::int64_t record, std::string &line) const override {
+    line += "{\"row\": " + std::to_string(record);
+    if (answers.size() == 1) {
+      PENSTOCK_TRY(jsonOfFields(*answers[0].schema, *answers[0].columns, index, false, line));
+    } else {
+      for (const PrintedAnswer &answer : answers) {
+        line += ", ";
+        quote(answer.name, line);
+        line += ": {";
+        PENSTOCK_TRY(jsonOfFields(*answer.schema, *answer.columns, index, true, line));
+        line += '}';
+      }
+    }
+    line += '}';
+    return {};
+  }
+  std::string failure(const RecordReader::Failure &failure) const override {
+    return "{\"row\": " + std::to_string(failure.record) +
+           ", \"error\": " + nlohmann::json(failure.text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "}";
+  }
+
+private:
+  std::vector<PrintedAnswer> answers;
+};
+
+std::string cell(std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
+    return std::string(text);
+  }
+  std::string quoted = "\"";
+  for (const char c : text) {
+    quoted += c;
+    quoted += c == '"' ? "\"" : "";
+  }
+  return quoted + "\"";
+}
+
+class CsvPrinter final : public Printer {
+public:
+  explicit CsvPrinter(std::vector<PrintedAnswer> answers) : answers(std::move(answers)) {}
+
+  std::string header() const override {
+    std::string line = "row";
+    for (const PrintedAnswer &answer : answers) {
+      name(*answer.schema, answers.size() == 1 ? "" : answer.name + ".", line);
+    }
+    return line + ",error";
+  }
+  Status record(std::int64_t index, std::int64_t record, std::string &line) const override {
+    line += std::to_string(record);
+    for (const PrintedAnswer &answer : answers) {
+      PENSTOCK_TRY(cells(*answer.schema, answer.columns, index, line));
+    }
+    line += ',';
+    return {};
+  }
+  std::string failure(const RecordReader::Failure &failure) const override {
+    std::string line = std::to_string(failure.record);
+    for (const PrintedAnswer &answer : answers) {
+      static_cast<void>(cells(*answer.schema, nullptr, 0, line));
+    }
+    return line + "," + cell(printable(failure.text));
+  }
+
+private:
+  /// How many cells a field takes beside one another where it is wide.
+  static std::int64_t across(const ColumnField &field) { return field.shape == PENSTOCK_WIDE ? field.width : 1; }
+  /// A struct a record stands in a cell a member; a list, and structs beside one another, in one of JSON.
+  static bool isFlat(const ColumnField &field) { return field.element == PENSTOCK_STRUCT && field.shape == PENSTOCK_EACH; }
+
+  static void name(const Schema &fields, const std::string &before, std::string &line) {
+    for (const ColumnField &field : fields) {
+      if (isFlat(field)) {
+        name(field.fields, before + field.name + ".", line);
+        continue;
+      }
+      for (std::int64_t i = 0; i < across(field); ++i) {
+        const std::string more = field.shape != PENSTOCK_WIDE ? ""
+                                 : field.classes.empty()      ? "." + std::to_string(i)
+                                                              : "." + field.classes[static_cast<std::size_t>(i)];
+        line += "," + cell(before + field.name + more);
+      }
+    }
+  }
+
+  /// `columns` is NULL where nothing is there.
+  static Status cells(const Schema &fields, const std::vector<Column> *columns, std::int64_t row, std::string &line) {
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      const ColumnField &field = fields[i];
+      const Column *const column = columns == nullptr || !(*columns)[i].isThere(row) ? nullptr : &(*columns)[i];
+      if (isFlat(field)) {
+        PENSTOCK_TRY(cells(field.fields, column == nullptr ? nullptr : &column->children, row, line));
+        continue;
+      }
+      for (std::int64_t k = 0; k < across(field); ++k) {
+        line += ',';
+        if (column != nullptr) {
+          PENSTOCK_TRY(put(field, *column, row, k, line));
+        }
+      }
+    }
+    return {};
+  }
+
+  static Status put(const ColumnField &field, const Column &column, std::int64_t row, std::int64_t place, std::string &line) {
+    if (field.isList() || field.element == PENSTOCK_STRUCT) {
+      std::string json;
+      PENSTOCK_TRY(jsonOfRow(field, column, row, json));
+      line += cell(json);
+      return {};
+    }
+    const std::int64_t element = column.elementsOf(field, row).first + place;
+    if (!isText(field)) {
+      return scalar(field, column, element, line);
+    }
+    const std::string *const text = textOf(field, column, element);
+    line += text == nullptr ? "" : cell(*text);
+    return {};
+  }
+
+  std::vector<PrintedAnswer> answers;
+};
+
+} // namespace
+
+std::unique_ptr<const Printer> jsonPrinter(std::vector<PrintedAnswer> answers) { return std::make_unique<JsonPrinter>(std::move(answers)); }
+std::unique_ptr<const Printer> csvPrinter(std::vector<PrintedAnswer> answers) { return std::make_unique<CsvPrinter>(std::move(answers)); }
+
+} // namespace penstock

@@ -1,0 +1,45 @@
+// Printers of answers: they know the elements and shapes of columns alone, not what they mean.
+//
+// JSON: a number, a flag, a text, the name of a class (null for none), an object of a struct, a list of a list, an object by class of
+// what has an element a class, else a list, of what is wide; what is missing is left out. CSV (RFC 4180): a column a field, of a struct
+// `FIELD.MEMBER`, of what is wide `FIELD.CLASS` or `FIELD.0` and so on; a list is one cell of JSON; what is missing, and no class, is an
+// empty cell.
+#pragma once
+
+#include "runtime/base/status.h"
+#include "runtime/data/dataset.h"
+#include "runtime/plugin/columns.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace penstock {
+
+/// The answers of a pipeline to some records: each by its name.
+struct PrintedAnswer {
+  std::string name;
+  const Schema *schema = nullptr;
+  const std::vector<Column> *columns = nullptr;
+};
+
+/// Lines of a file of answers.
+class Printer {
+public:
+  virtual ~Printer() = default;
+  /// What stands before all records; "" is no line.
+  virtual std::string header() const { return {}; }
+  /// The answers to the record at `index` of its batch, whose number is `record`, appended to `line`. A number that is not finite, which
+  /// neither form has, is an error.
+  virtual Status record(std::int64_t index, std::int64_t record, std::string &line) const = 0;
+  /// The line of a record that has no answer.
+  virtual std::string failure(const RecordReader::Failure &failure) const = 0;
+};
+
+/// `{"row": N, ...}` a line. `answers` are read at each record.
+std::unique_ptr<const Printer> jsonPrinter(std::vector<PrintedAnswer> answers);
+/// `row`, the fields, and `error`. Of several answers the fields have the answer's name and a dot before them.
+std::unique_ptr<const Printer> csvPrinter(std::vector<PrintedAnswer> answers);
+
+} // namespace penstock

@@ -1,0 +1,23 @@
+// Answers as `predict` prints them.
+#pragma once
+
+#include "runtime/exec/printers.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace penstock {
+
+/// The object of one record, without its number.
+inline std::string printed(const Schema &schema, const std::vector<Column> &columns, std::int64_t index) {
+  std::string line;
+  const Status done = jsonPrinter({{"answer", &schema, &columns}})->record(index, 1, line);
+  EXPECT_TRUE(done.ok()) << done.message();
+  const std::string before = "{\"row\": 1";
+  line = line.substr(before.size());
+  return "{" + (line.starts_with(", ") ? line.substr(2) : line);
+}
+
+} // namespace penstock
