@@ -260,6 +260,9 @@ private:
     case SyntaxKind::columnsEntry:
       made.kind = Entry::Kind::columns;
       named(0);
+      if (inner.size() > 1) {
+        made.bound = expression(inner[1]);
+      }
       break;
     case SyntaxKind::expectEntry:
       made.kind = Entry::Kind::expect;

@@ -63,7 +63,7 @@ struct Entry {
   Span labelSpan;
   std::vector<Entry> entries; // of a nested block
   Expression value;
-  Expression bound;       // of expect
+  Expression bound;       // of expect; of columns: their type, `value` being their names
   std::string comparison; // of expect
 };
 

@@ -175,7 +175,9 @@ void reportProblems(const std::string &problemList, const DeclaredRecords &decla
         const std::string place = problem.value("place", "");
         for (const ColumnSpec &column : records.columns) {
           if (place == "columns." + column.name && column.type == ColumnSpec::Type::number) {
-            arguments["hint"] = "write `missing: [\"\"], fill: median`, or correct the data";
+            arguments["hint"] = "write `number(missing: [\"\"])` and `" + column.name + " |> fill(median)`, or correct the data";
+          } else if (place == "columns." + column.name && column.type == ColumnSpec::Type::classId) {
+            arguments["hint"] = "write `class(missing: [\"\"])`, which makes it a class, or correct the data";
           }
         }
       }

@@ -81,20 +81,15 @@ const std::vector<Signature> &sources() {
 
 const std::vector<Signature> &columnTypes() {
   static const std::vector<Signature> list = [] {
-    ParameterSpec missing;
-    missing.name = "missing";
-    missing.type = Type::strings;
-    missing.defaultValue = std::vector<std::string>{};
-    missing.help = "cells that count as missing";
-    const ParameterSpec from = text("from", "", "name of the column in the data; by default the name here");
-    return std::vector<Signature>{
-        {"text", {}, {from}},
-        {"words", {}, {from}},
-        {"tags", {}, {from, choice("scheme", {"none", "iob1", "iob2", "iobes"}, "none", "how tags say where a chunk begins and ends")}},
-        {"class", {}, {from, missing}},
-        {"set", {}, {from, text("separator", "|", "the sign between the labels of a cell")}},
-        {"number", {}, {from, missing, choice("fill", {"none", "mean", "median"}, "none", "what stands for a missing cell, from train")}},
-        {"id", {}, {from}}};
+    std::vector<Signature> types;
+    for (const ColumnType &type : columnTypeRows()) {
+      Signature &made = types.emplace_back(type.name);
+      made.parameters.push_back(text("from", "", "name of the column in the data; by default the name here"));
+      for (const PluginParameter &parameter : type.parameters) {
+        made.parameters.push_back(parameterOf(parameter));
+      }
+    }
+    return types;
   }();
   return list;
 }
@@ -111,12 +106,11 @@ const Signature &splitSignature() {
   return signature;
 }
 
-const Signature &cleanSignature() {
-  static const Signature signature = {
-      "clean",
-      {{"text", Accepts::any}},
-      {flag("lowercase", false, "lower case"), choice("unicode", {"none", "nfc", "nfkc"}, "nfc", "Unicode normal form"),
-       flag("strip", true, "no blanks at the ends"), flag("collapse", false, "one space for each run of blanks")}};
+Signature signatureOf(const FeatureOperator &row) {
+  Signature signature = {row.name, {{"x", Accepts::any}}, {}};
+  for (const PluginParameter &parameter : row.parameters) {
+    signature.parameters.push_back(parameterOf(parameter));
+  }
   return signature;
 }
 
@@ -221,13 +215,17 @@ std::string describeParameterType(const ParameterSpec &spec) {
   if (spec.stepsOrShare) {
     return "a percentage or a number of steps";
   }
+  std::string words;
+  for (const std::string &member : spec.members) {
+    words += (words.empty() ? "`" : ", `") + member + "`";
+  }
   switch (spec.type) {
   case Type::boolean:
     return "`true` or `false`";
   case Type::integer:
     return "a whole number";
   case Type::number:
-    return "a number";
+    return "a number" + (words.empty() ? "" : ", or " + words);
   case Type::string:
     return "a string";
   case Type::path:
@@ -235,9 +233,11 @@ std::string describeParameterType(const ParameterSpec &spec) {
   case Type::enumeration:
     return "one of its words";
   case Type::strings:
-    return "a list of strings";
+    return words.empty() ? "a list of strings" : "words of " + words;
   case Type::numbers:
-    return spec.members.empty() ? "a list of numbers" : "a list of numbers, or `" + spec.members[0] + "`";
+    return spec.range             ? "a range, such as `0..1`"
+           : spec.members.empty() ? "a list of numbers"
+                                  : "a list of numbers, or `" + spec.members[0] + "`";
   }
   return "a value";
 }
@@ -314,12 +314,16 @@ std::string formatAttribute(const Attribute &attribute, const ParameterSpec *spe
     return list(*integers, [](std::int64_t value) { return std::to_string(value); });
   }
   if (const auto *numbers = std::get_if<std::vector<double>>(&attribute)) {
+    if (spec != nullptr && spec->range && numbers->size() == 2) {
+      return formatNumber((*numbers)[0]) + ".." + formatNumber((*numbers)[1]);
+    }
     if (spec != nullptr && spec->stepsOrShare && numbers->size() == 2) {
       return (*numbers)[1] >= 0 ? formatNumber((*numbers)[1]) + " steps" : formatShare((*numbers)[0]);
     }
     return list(*numbers, formatNumber);
   }
-  return list(std::get<std::vector<std::string>>(attribute), quote);
+  const bool isWords = spec != nullptr && !spec->members.empty();
+  return list(std::get<std::vector<std::string>>(attribute), [&](const std::string &item) { return isWords ? item : quote(item); });
 }
 
 std::string operationsPage() {
@@ -332,12 +336,8 @@ std::string operationsPage() {
     }
     return text;
   };
-  for (const BuiltinOp &op : builtinOps()) {
-    out += "\n## " + op.signature.name + "\n\n" + op.help + ".\n\n| | | |\n|---|---|---|\n";
-    for (const OperandSpec &operand : op.signature.operands) {
-      out += "| operand `" + operand.name + "` | " + describeAccepts(operand.accepts) + " | |\n";
-    }
-    for (const ParameterSpec &parameter : op.signature.parameters) {
+  const auto parameters = [&](const Signature &signature) {
+    for (const ParameterSpec &parameter : signature.parameters) {
       std::string type = describeParameterType(parameter);
       if (parameter.type == Type::enumeration) {
         type.clear();
@@ -351,6 +351,30 @@ std::string operationsPage() {
       }
       out += "| `" + parameter.name + "`: " + cell(type) + " | " + value + " | " + cell(parameter.help) + " |\n";
     }
+  };
+  for (const BuiltinOp &op : builtinOps()) {
+    out += "\n## " + op.signature.name + "\n\n" + op.help + ".\n\n| | | |\n|---|---|---|\n";
+    for (const OperandSpec &operand : op.signature.operands) {
+      out += "| operand `" + operand.name + "` | " + describeAccepts(operand.accepts) + " | |\n";
+    }
+    parameters(op.signature);
+  }
+  out += "\n# Types of columns\n\nMade from column_types.def. Each has `from`, the header of the column where it is not its name.\n";
+  for (std::size_t i = 0; i < columnTypes().size(); ++i) {
+    out += "\n## " + columnTypes()[i].name + "\n\n" + columnTypeRows()[i].help + ".\n\n| | | |\n|---|---|---|\n";
+    parameters(columnTypes()[i]);
+  }
+  out += "\n# Operators of features\n\nMade from feature_operators.def. They stand behind columns, and what they fit is that of train; "
+         "they make an input of "
+         "the batch, in double precision, rounded once.\n";
+  for (const FeatureOperator &row : featureOperators()) {
+    out += std::string("\n## ") + row.name + "\n\n" + row.help + ".\n\n| | | |\n|---|---|---|\n| takes | " + penstock::describe(row.takes) +
+           (row.fills    ? " that may be missing"
+            : row.single ? ", one a record"
+                         : "") +
+           " | |\n| gives | " + penstock::describe(row.gives) + " | " + (row.fits ? "fitted on train" : "") +
+           (row.inverts ? std::string(row.fits ? "; " : "") + "may stand on a target" : "") + " |\n";
+    parameters(signatureOf(row));
   }
   return out;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "compiler/frontend/operations.h"
+#include "runtime/base/record_graph.h"
 
 #include <string>
 #include <vector>
@@ -15,7 +16,6 @@ const std::vector<Signature> &schedules();
 const std::vector<Signature> &sources();
 const std::vector<Signature> &columnTypes();
 const Signature &splitSignature();
-const Signature &cleanSignature();
 
 /// A setting of `train`. One that takes a plain value has its parameter, and is given to the field of its name.
 struct SettingSpec {
@@ -31,6 +31,7 @@ const std::vector<std::string> &settingsOf(const std::string &block);
 
 ParameterSpec parameterOf(const PluginParameter &parameter);
 Signature signatureOf(const PluginManifest &manifest);
+Signature signatureOf(const FeatureOperator &row);
 
 std::string describeParameterType(const ParameterSpec &spec);
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the example data: maintenance/ and reviews/, each train.csv, dev.csv and test.csv.
+"""Write the example data: maintenance/, reviews/, failures/ and garments/, each train.csv, dev.csv and test.csv.
 
 The texts are put together from phrases written for this project; nothing is taken from another data set. The same seed
 gives the same bytes. Needs nothing but Python's standard library.
@@ -169,6 +169,58 @@ def review(rng):
     return text, "positive" if positive else "negative"
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# A table of machines: does one fail? Four causes, each of which a straight line through the numbers would miss.
+
+MACHINE_COLUMNS = ["type", "air_temperature", "process_temperature", "rotational_speed", "torque", "tool_wear", "failure"]
+
+
+def machine(rng):
+    kind = rng.choices(["L", "M", "H"], [6, 3, 1])[0]
+    air = rng.gauss(300, 2)
+    process = air + rng.gauss(10, 1)
+    speed = 1170 + rng.gammavariate(4, 90)
+    torque = max(4.0, 61000 / speed + rng.gauss(0, 7))
+    wear = rng.randrange(0, 250)
+    power = torque * speed * 0.1047
+    failed = (process - air < 8.8 and speed < 1450) or power < 3800 or power > 8600
+    failed = failed or wear > 225 or wear * torque > {"L": 10500, "M": 11500, "H": 12500}[kind]
+    if rng.random() < 0.01:
+        failed = not failed
+    return [kind, f"{air:.1f}", f"{process:.1f}", f"{speed:.0f}", f"{torque:.1f}", wear, int(failed)]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Reviews of garments, with the age of who wrote them and the department: recommended or not, and a rating.
+
+GARMENT_COLUMNS = ["text", "age", "department", "recommended", "rating"]
+GARMENTS = {"Tops": ["blouse", "tee", "sweater"], "Dresses": ["dress", "gown"], "Bottoms": ["jeans", "skirt", "trousers"], "": ["scarf"]}
+
+
+def garment(rng):
+    department = rng.choice(list(GARMENTS))
+    age = int(min(90, max(18, rng.gauss(43, 13))))
+    # Of one department the young think less, of another the old.
+    taste = {"Tops": 0, "Dresses": (age - 43) / 13, "Bottoms": (43 - age) / 13, "": 0.3}[department] * 0.6
+    liking = rng.gauss(0.6, 0.8) + taste
+    good = rng.choice(GARMENTS[department])
+    own, other = (GOOD, BAD) if liking > 0 else (BAD, GOOD)
+    parts = [f"{aspect} {rng.choice(own if rng.random() < 0.8 else other)}." for aspect in rng.sample(ASPECTS, rng.randrange(1, 4))]
+    parts += rng.sample(NEUTRAL, rng.randrange(0, 3))
+    rng.shuffle(parts)
+    rating = min(5, max(1, round(3.4 + 1.2 * liking + rng.gauss(0, 0.3))))
+    return [" ".join(parts).format(good=good), age, department, int(liking + rng.gauss(0, 0.2) > 0), rating]
+
+
+def writeTable(folder, columns, make, rng):
+    folder.mkdir(parents=True, exist_ok=True)
+    for split, size in SIZES.items():
+        with open(folder / f"{split}.csv", "w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(columns)
+            rows.writerows(make(rng) for _ in range(size))
+
+
 def write(folder, make, rng):
     folder.mkdir(parents=True, exist_ok=True)
     seen = set()
@@ -194,6 +246,8 @@ def main():
     options = parser.parse_args()
     write(options.out / "maintenance", workOrder, random.Random(f"maintenance {options.seed}"))
     write(options.out / "reviews", review, random.Random(f"reviews {options.seed}"))
+    writeTable(options.out / "failures", MACHINE_COLUMNS, machine, random.Random(f"failures {options.seed}"))
+    writeTable(options.out / "garments", GARMENT_COLUMNS, garment, random.Random(f"garments {options.seed}"))
 
 
 if __name__ == "__main__":

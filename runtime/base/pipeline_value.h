@@ -50,10 +50,16 @@ enum class TagScheme { none, iob1, iob2, iobes };
 constexpr auto wordsOf(TagScheme) { return std::array{"none", "iob1", "iob2", "iobes"}; }
 
 struct ColumnSpec {
-  enum class Type { text, classId, number, id, set, words, tags };
-  enum class Fill { none, mean, median, value };
-  friend constexpr auto wordsOf(Type) { return std::array{"text", "class", "number", "id", "set", "words", "tags"}; }
-  friend constexpr auto wordsOf(Fill) { return std::array{"none", "mean", "median", "value"}; }
+  enum class Type {
+#define COLUMN_TYPE(ID, ...) ID,
+#include "runtime/base/column_types.def"
+  };
+  friend constexpr auto wordsOf(Type) {
+    return std::array{
+#define COLUMN_TYPE(ID, NAME, ...) NAME,
+#include "runtime/base/column_types.def"
+    };
+  }
 
   std::string name;
   Type type = Type::text;
@@ -61,12 +67,13 @@ struct ColumnSpec {
   std::optional<std::vector<std::string>> classes; // or labels of a set, or tags; without: those of train in code-point order
   std::string separator;                           // set: between the labels of a cell
   std::vector<std::string> missing;                // number: cells that count as missing; class: those of one class, named as the first
-  Fill fill = Fill::none;                          // number: what stands for them, from train; `value`: fillValue
-  double fillValue = 0;
-  TagScheme scheme = TagScheme::none; // tags: of the file; in memory they are IOB2 but for `none`
+  TagScheme scheme = TagScheme::none;              // tags: of the file; in memory they are IOB2 but for `none`
+  NamedValues parameters;                          // of the type, that are none of these fields
 
   /// Its cells are lists; all lists of a record have the same length.
   bool isList() const { return type == Type::words || type == Type::tags; }
+  /// Its cells are numbers, or become one each.
+  bool holdsNumbers() const;
   /// A cell of it may hold a list.
   bool mayHoldList() const { return isList() || type == Type::set; }
   /// It has names: `classes`, or those of train.
@@ -76,8 +83,8 @@ struct ColumnSpec {
     return std::tuple(field("name", &ColumnSpec::name, Role::weights, ""), field("type", &ColumnSpec::type, Role::weights, ""),
                       field("from", &ColumnSpec::from, Role::measurement), field("classes", &ColumnSpec::classes, Role::weights),
                       field("separator", &ColumnSpec::separator, Role::weights), field("missing", &ColumnSpec::missing, Role::weights),
-                      field("fill", &ColumnSpec::fill, Role::weights), field("fill_value", &ColumnSpec::fillValue, Role::weights, "fill"),
-                      field("scheme", &ColumnSpec::scheme, Role::weights));
+                      field("scheme", &ColumnSpec::scheme, Role::weights),
+                      field("parameters", &ColumnSpec::parameters, Role::weights, "*"));
   }
 };
 
@@ -85,30 +92,30 @@ struct ColumnSpec {
 enum class Truncation { longestFirst, first, second };
 constexpr auto wordsOf(Truncation) { return std::array{"longest_first", "first", "second"}; }
 
-/// An operator between a column and ids.
+/// An operator between columns and the batch.
 struct StepSpec {
-  std::string op;                                 // pair, clean, tokenize
-  std::string column;                             // pair: that of the second text
+  std::string op;                                 // of feature_operators.def, or tokenize
   std::string plugin;                             // tokenize
-  NamedValues parameters;                         // of clean, or of the plugin
+  NamedValues parameters;                         // of the operator, or of the plugin
   std::optional<std::int64_t> maxLength;          // tokenize: without: no limit
   Truncation truncate = Truncation::longestFirst; // tokenize, of a pair
 
   static constexpr auto fields() {
-    return std::tuple(field("op", &StepSpec::op, Role::weights, ""), field("column", &StepSpec::column, Role::weights, ""),
-                      field("plugin", &StepSpec::plugin, Role::weights, ""), field("parameters", &StepSpec::parameters, Role::weights, ""),
+    return std::tuple(field("op", &StepSpec::op, Role::weights, ""), field("plugin", &StepSpec::plugin, Role::weights, ""),
+                      field("parameters", &StepSpec::parameters, Role::weights, ""),
                       field("max_length", &StepSpec::maxLength, Role::weights), field("truncate", &StepSpec::truncate, Role::weights));
   }
 };
 
+/// A node of the record graph: columns through operators, in double precision, then an input of the batch.
 struct FeatureSpec {
   std::string name;
-  std::string column; // of type text or words
-  std::string axis;   // "": as `name`
+  std::vector<std::string> columns; // one; two texts, a pair; or any number of numbers, side by side
+  std::string axis;                 // of ids; "": as `name`
   std::vector<StepSpec> steps;
 
   static constexpr auto fields() {
-    return std::tuple(field("name", &FeatureSpec::name, Role::weights, ""), field("column", &FeatureSpec::column, Role::weights, ""),
+    return std::tuple(field("name", &FeatureSpec::name, Role::weights, ""), field("columns", &FeatureSpec::columns, Role::weights, ""),
                       field("axis", &FeatureSpec::axis, Role::weights, ""), part("steps", &FeatureSpec::steps, "*"));
   }
 };
@@ -120,10 +127,11 @@ struct InputSpec {
 
   std::string name;
   Kind kind = Kind::ids;
-  std::string axis, feature; // ids, tags: whose words they are
-  std::string column;        // all but ids and noise
-  bool target = false;       // only losses read it
-  std::int64_t width = 0;    // noise: numbers of a record, whose name keys them
+  std::string axis;       // ids, tags
+  std::string feature;    // ids; tags: whose words they are; class, number: that makes them, in place of a column
+  std::string column;     // set, tags; class, number without a feature
+  bool target = false;    // only losses read it
+  std::int64_t width = 0; // of noise, whose name keys it, and of the numbers of a feature: how many a record has
 
   static constexpr auto fields() {
     return std::tuple(field("name", &InputSpec::name, Role::code, ""), field("kind", &InputSpec::kind, Role::code, ""),
@@ -155,6 +163,7 @@ struct RecordsSpec {
 struct AnswerSpec {
   std::string name;                 // "answer": its output in the program is `name`, or begins with `name.`
   std::string target;               // column that it predicts; "" when none
+  std::string feature;              // on that column, whose inverse gives the answer; ""
   std::string targetType = "class"; // or "number", "set", "tags"; "" when it has no target
   std::string decoder;              // "classify"
   NamedValues parameters;           // of the decoder
@@ -162,8 +171,9 @@ struct AnswerSpec {
 
   static constexpr auto fields() {
     return std::tuple(field("name", &AnswerSpec::name, Role::code, ""), field("target", &AnswerSpec::target, Role::code, ""),
-                      field("target_type", &AnswerSpec::targetType, Role::code, ""), field("decoder", &AnswerSpec::decoder, Role::code, ""),
-                      field("parameters", &AnswerSpec::parameters, Role::code, ""), field("learner", &AnswerSpec::learner, Role::code, ""));
+                      field("feature", &AnswerSpec::feature, Role::code, ""), field("target_type", &AnswerSpec::targetType, Role::code, ""),
+                      field("decoder", &AnswerSpec::decoder, Role::code, ""), field("parameters", &AnswerSpec::parameters, Role::code, ""),
+                      field("learner", &AnswerSpec::learner, Role::code, ""));
   }
 };
 

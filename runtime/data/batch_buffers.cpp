@@ -43,9 +43,7 @@ void BatchBuffers::begin(std::int64_t recordCount) {
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (program.inputs[i].kind == InputSpec::Kind::classId) {
       room(inputs[i].classes, count);
-    } else if (program.inputs[i].kind == InputSpec::Kind::number) {
-      room(inputs[i].numbers, count);
-    } else if (program.inputs[i].kind == InputSpec::Kind::noise) {
+    } else if (program.inputs[i].kind == InputSpec::Kind::number || program.inputs[i].kind == InputSpec::Kind::noise) {
       room(inputs[i].numbers, count * program.inputs[i].width);
     } else if (program.inputs[i].kind == InputSpec::Kind::set) {
       const std::size_t each = labels[static_cast<std::size_t>(program.inputs[i].column)];

@@ -30,7 +30,7 @@ public:
   std::int32_t *classesOf(std::size_t input) { return inputs[input].classes.data(); }
   /// Fills the inputs of noise; call when the numbers of the records are known.
   void drawNoise(std::uint64_t seed, std::uint64_t step);
-  /// Of a number, or of a set: labels of each record.
+  /// Of numbers, `width` a record, or of a set: labels of each record.
   float *numbersOf(std::size_t input) { return inputs[input].numbers.data(); }
   std::uint64_t *recordNumbers() { return numbers.data(); }
   /// Points the view at the memory. `withTargets` false: target inputs are NULL.

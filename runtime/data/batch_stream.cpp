@@ -215,6 +215,10 @@ private:
         batch.setTags(i, tags, static_cast<std::int32_t>(dataset->fitted.classes[column].size()));
         continue;
       }
+      if (input.derived >= 0) {
+        gather(ids, input, i, batch);
+        continue;
+      }
       for (std::int64_t r = 0; r < count && input.column >= 0; ++r) {
         const std::int64_t record = batch.records[static_cast<std::size_t>(r)];
         if (input.kind == InputSpec::Kind::classId) {
@@ -232,6 +236,22 @@ private:
     const std::int64_t ofStep = epoch * stepsPerEpoch + step % perEpoch / plan.together;
     batch.drawNoise(plan.seed, plan.trains ? static_cast<std::uint64_t>(ofStep) : noStep);
     batch.finish(true);
+  }
+
+  /// Fills an input of a derived feature.
+  static void gather(const SplitIds &ids, const LinkedInput &input, std::size_t index, BatchBuffers &batch) {
+    const auto which = static_cast<std::size_t>(input.derived);
+    const auto width = static_cast<std::size_t>(input.width);
+    std::size_t r = 0;
+    for (const std::int64_t record : batch.records) {
+      const auto from = static_cast<std::size_t>(record);
+      if (ids.derived[which] != nullptr) {
+        std::copy_n(ids.derived[which] + from * width, width, batch.numbersOf(index) + r * width);
+      } else {
+        batch.classesOf(index)[r] = ids.derivedIndices[which][from];
+      }
+      ++r;
+    }
   }
 
   std::shared_ptr<const SplitDataset> dataset;

@@ -111,6 +111,15 @@ std::vector<std::string> SplitDataset::otherClasses(const std::string &column) c
   return {};
 }
 
+double SplitDataset::invert(const std::string &feature, double result) const {
+  for (std::size_t d = 0; d < program.derived.size(); ++d) {
+    if (program.derived[d].name == feature) {
+      return invertSteps(program.derived[d], fitted.derived[d], result);
+    }
+  }
+  return result;
+}
+
 Dataset::OtherLabels SplitDataset::otherLabelsOf(const std::string &column) const {
   for (std::size_t i = 0; i < program.columns.size(); ++i) {
     if (program.columns[i].name == column) {

@@ -9,6 +9,7 @@
 #include "runtime/plugin/plugin_host.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -60,7 +61,12 @@ public:
     const std::int64_t *offsets = nullptr;
   };
   virtual Tags tagsOf(const std::string &) const { return {}; }
+  /// What leads to that result of a feature on a target column; the result itself where there is no such feature.
+  virtual double invert(const std::string &, double result) const { return result; }
 };
+
+/// Leads results of a feature on a target column back to the column, with what is kept in `fitted`.
+Result<std::function<double(double)>> inverseOf(const RecordsSpec &records, const FittedFolder &fitted, const std::string &feature);
 
 /// The words of a batch's records, for an axis that is cut from words. Views hold until the next batch.
 struct BatchWords {

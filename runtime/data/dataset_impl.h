@@ -25,6 +25,7 @@ public:
   Tags tagsOf(const std::string &column) const override;
   std::vector<std::string> otherClasses(const std::string &column) const override;
   OtherLabels otherLabelsOf(const std::string &column) const override;
+  double invert(const std::string &feature, double result) const override;
 
   RecordProgram program;
   Fitted fitted;

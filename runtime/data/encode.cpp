@@ -1,9 +1,10 @@
 #include "runtime/data/encode.h"
 
+#include "runtime/data/columns/column.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -244,18 +245,27 @@ bool isListed(const ColumnSpec &column, std::string_view text) {
   return std::find(column.missing.begin(), column.missing.end(), text) != column.missing.end();
 }
 
+/// By type: how a cell without blanks around it becomes a number; false where it is none. NULL of types that hold no numbers.
+using ReadCell = bool (*)(const ColumnSpec &column, std::string_view text, double &value);
+constexpr ReadCell cellReaders[] = {
+#define COLUMN_TYPE(...) nullptr,
+#define NUMBER_COLUMN_TYPE(ID, ...) columns::ID::readCell,
+#include "runtime/base/column_types.def"
+};
+
 } // namespace
 
 CellState judgeCell(const ColumnSpec &column, const Cell &cell) {
   double number;
+  if (cellReaders[static_cast<std::size_t>(column.type)] != nullptr) {
+    return readNumber(column, cell, number);
+  }
   switch (column.type) {
   case ColumnSpec::Type::text:
     if (cell.present) {
       return isListed(column, cell.text) ? CellState::filled : CellState::value;
     }
     return CellState::missing;
-  case ColumnSpec::Type::number:
-    return readNumber(column, cell, number);
   case ColumnSpec::Type::classId:
     if (!column.missing.empty() && (!cell.present || !cell.text.empty() || isListed(column, cell.text))) {
       return CellState::value;
@@ -270,7 +280,7 @@ CellState judgeCell(const ColumnSpec &column, const Cell &cell) {
   case ColumnSpec::Type::words:
   case ColumnSpec::Type::tags:
     return cell.present ? CellState::value : CellState::missing;
-  case ColumnSpec::Type::id:
+  default:
     break;
   }
   return cell.present && !cell.text.empty() && !isListed(column, cell.text) ? CellState::value : CellState::missing;
@@ -300,11 +310,11 @@ void labelsOf(const ColumnSpec &column, const Cell &cell, std::vector<std::strin
 }
 
 CellState readNumber(const ColumnSpec &column, const Cell &cell, double &number) {
-  const CellState gap = column.fill == ColumnSpec::Fill::none ? CellState::missing : CellState::filled;
-  if (!cell.present || isListed(column, cell.text)) {
-    return gap;
+  number = std::numeric_limits<double>::quiet_NaN();
+  if (cell.present ? isListed(column, cell.text) : !column.missing.empty()) {
+    return CellState::filled;
   }
-  std::string_view text = cell.text;
+  std::string_view text = cell.present ? cell.text : std::string_view();
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) {
     text.remove_prefix(1);
   }
@@ -312,16 +322,9 @@ CellState readNumber(const ColumnSpec &column, const Cell &cell, double &number)
     text.remove_suffix(1);
   }
   if (text.empty()) {
-    return CellState::missing;
+    return isListed(column, "") ? CellState::filled : CellState::missing;
   }
-  if (text.size() > 1 && text.front() == '+' && text[1] != '-') {
-    text.remove_prefix(1);
-  }
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-  // A float32 holds it in a batch, so what overflows there is no number here.
-  const bool good =
-      parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && std::abs(number) <= std::numeric_limits<float>::max();
-  return good ? CellState::value : CellState::bad;
+  return cellReaders[static_cast<std::size_t>(column.type)](column, text, number) ? CellState::value : CellState::bad;
 }
 
 std::string textOf(const ColumnSpec &column, const Cell &cell) {

@@ -89,11 +89,11 @@ std::string stuckSentence(const LinkedFeature &feature);
 Status encodeTexts(const LinkedFeature &feature, const Tokenizer &tokenizer, const PreparedTexts &prepared, EncodedTexts &out);
 
 enum class CellState { value, filled, missing, bad };
-/// What a cell is for its column. `filled`: missing, and the column says what stands for it.
+/// What a cell is for its column. `filled`: missing, and the column says that it may be.
 CellState judgeCell(const ColumnSpec &column, const Cell &cell);
 /// The class that the cell of a class column names; one that counts as missing is of the class of these.
 std::string_view classOf(const ColumnSpec &column, const Cell &cell);
-/// Likewise, and reads the number (`value` only).
+/// Likewise of a column that holds numbers, and reads it; a NaN where there is none.
 CellState readNumber(const ColumnSpec &column, const Cell &cell, double &number);
 /// The labels of a set's cell, each once, in their order: the items of a list, or what stands between separators, without spaces and
 /// tabs around it; nothing is no label.

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <numeric>
 #include <unordered_set>
 
@@ -18,7 +19,7 @@ using Json = nlohmann::json;
 
 namespace {
 
-constexpr std::uint32_t factsVersion = 5;
+constexpr std::uint32_t factsVersion = 6;
 constexpr std::int64_t errorsPerFile = 1000; // rows with mistakes, after which a file is not read on
 constexpr std::size_t classLimit = 1000000;  // distinct values of a class column
 
@@ -266,7 +267,11 @@ Status Gatherer::addCells(const RowBlock &block, std::size_t row, const FileFact
     }
     const Place place = {file.path, block.numbers[row], block.lines[row], 0};
     double number = 0;
-    const CellState state = column.type == ColumnSpec::Type::number ? readNumber(column, cell, number) : judgeCell(column, cell);
+    const bool isNumber = holdsNumbers[i];
+    const CellState state = isNumber ? readNumber(column, cell, number) : judgeCell(column, cell);
+    if (isNumber && split == trainSplit) { // missing ones too, so that columns stay side by side
+      columns[i].train.push_back(state == CellState::value ? number : std::numeric_limits<double>::quiet_NaN());
+    }
     if (state == CellState::missing || state == CellState::filled) {
       ++columns[i].missing[static_cast<std::size_t>(split)];
     }
@@ -279,11 +284,10 @@ Status Gatherer::addCells(const RowBlock &block, std::size_t row, const FileFact
       problems.add("missing-cell", "columns." + column.name, place, {{"name", column.from}, {"column", column.name}});
     } else if (state == CellState::bad) {
       problems.add("bad-number", "columns." + column.name, place,
-                   {{"name", column.from}, {"column", column.name}, {"value", shown(cell.text)}});
-    } else if (state == CellState::value && column.type == ColumnSpec::Type::number) {
-      if (split == trainSplit) {
-        columns[i].train.push_back(number);
-      }
+                   {{"name", column.from},
+                    {"column", column.name},
+                    {"value", shown(cell.text)},
+                    {"type", wordsOf(column.type)[static_cast<std::size_t>(column.type)]}});
     } else if (state == CellState::value && column.type == ColumnSpec::Type::classId) {
       PENSTOCK_TRY(countClass(i, classOf(column, cell), split, place));
     } else if (state == CellState::value && column.type == ColumnSpec::Type::set) {
@@ -506,6 +510,82 @@ Status Gatherer::finishFits() {
   return Status::success();
 }
 
+/// Fits the operators of derived features on the values of train. Call before the columns are judged, which forgets these.
+void Gatherer::fitDerived() {
+  for (std::size_t d = 0; d < program.derived.size(); ++d) {
+    const DerivedFeature &feature = program.derived[d];
+    ColumnValues train;
+    for (const int column : feature.columns) {
+      train.push_back(columns[static_cast<std::size_t>(column)].train);
+      if (train.back().size() != train.front().size()) {
+        return; // a column is missing, which is said
+      }
+    }
+    const DerivedStates states = hasEarlier ? earlier.derived[d] : fitSteps(feature, std::move(train));
+    std::string text;
+    for (std::size_t s = 0; s < states.size(); ++s) {
+      std::string ofStep;
+      for (std::size_t i = 0; i < states[s].size(); ++i) {
+        std::string numbers;
+        for (const double value : states[s][i]) {
+          numbers += (numbers.empty() ? "" : ",") + numberText(value);
+        }
+        ofStep += (i == 0 ? "[" : ",[") + numbers + "]";
+        const DerivedStep &step = feature.steps[s];
+        const std::string remark = step.functions->remark == nullptr || hasEarlier || records[trainSplit] == 0
+                                       ? ""
+                                       : step.functions->remark(step.parameters, states[s][i]);
+        if (!remark.empty()) {
+          const ColumnSpec &column =
+              program.columns[static_cast<std::size_t>(feature.columns[i * feature.columns.size() / states[s].size()])];
+          problems.warn("operator-remark", "features." + feature.name, {fileOf(trainSplit).path},
+                        {{"operator", step.row->name}, {"name", column.from}, {"detail", remark}});
+        }
+      }
+      text += (s == 0 ? "[" : ",[") + ofStep + "]";
+    }
+    operators.emplace_back(feature.name, "[" + text + "]");
+    fitted.derived.push_back(states);
+  }
+}
+
+/// Where an operator does not take every number, the splits are read once more to see whether it takes theirs.
+Status Gatherer::judgeDerived() {
+  const bool refuses = std::any_of(program.derived.begin(), program.derived.end(), [](const DerivedFeature &one) { return one.refuses(); });
+  const bool whole = fitted.derived.size() == program.derived.size() && problems.onlyWarnings();
+  for (int split = 0; refuses && whole && split < 3; ++split) {
+    if (!wanted(split) || records[static_cast<std::size_t>(split)] == 0) {
+      continue;
+    }
+    std::vector<RefusedNumber> refused;
+    SplitRequest request = requestOf(split);
+    request.refused = &refused;
+    PENSTOCK_TRY(openSplit(request, cache).status());
+    for (const RefusedNumber &one : refused) {
+      const DerivedStep &step = program.derived[one.feature].steps[one.step];
+      problems.add("operator-domain", "features." + program.derived[one.feature].name, {fileOf(split).path, one.row, one.line, 0},
+                   {{"operator", step.row->name},
+                    {"name", program.columns[one.column].from},
+                    {"value", numberText(one.value)},
+                    {"rule", step.functions->rule}});
+    }
+  }
+  return Status::success();
+}
+
+SplitRequest Gatherer::requestOf(int split) {
+  SplitRequest request;
+  request.program = &program;
+  request.fitted = &fitted;
+  request.factory = &factory;
+  request.split = split;
+  request.content = fileOf(split).content;
+  request.stamp = fileOf(split).stamp;
+  request.threads = threads;
+  request.strict = problems.onlyWarnings();
+  return request;
+}
+
 Status Gatherer::countTokens() {
   if (program.features.empty()) { // nor are there columns to be read again before somebody asks for them
     return Status::success();
@@ -536,16 +616,7 @@ Status Gatherer::countTokens() {
     if (!wanted(split) || count == 0 || fileOf(split).stopped) {
       continue;
     }
-    SplitRequest request;
-    request.program = &program;
-    request.fitted = &fitted;
-    request.factory = &factory;
-    request.split = split;
-    request.content = fileOf(split).content;
-    request.stamp = fileOf(split).stamp;
-    request.threads = threads;
-    request.strict = problems.onlyWarnings();
-    PENSTOCK_ASSIGN(const SplitIds ids, openSplit(request, cache));
+    PENSTOCK_ASSIGN(const SplitIds ids, openSplit(requestOf(split), cache));
     const char *name = splitNames[static_cast<std::size_t>(split)];
     for (std::size_t i = 0; i < features; ++i) {
       const SplitIds::Axis &axis = ids.features[i];
@@ -576,16 +647,17 @@ Status Gatherer::countTokens() {
 }
 
 std::string Gatherer::factsText() {
-  std::sort(numbers.begin(), numbers.end());
   std::string text;
   for (const auto &[key, value] : facts.items()) {
     text += (text.empty() ? "{" : ",") + Json(key).dump() + ":";
-    if (key != "numbers") {
+    if (key != "numbers" && key != "operators") {
       text += value.dump(-1, ' ', false, Json::error_handler_t::replace);
       continue;
     }
+    auto &written = key == "numbers" ? numbers : operators;
+    std::sort(written.begin(), written.end());
     std::string list;
-    for (const auto &[name, about] : numbers) {
+    for (const auto &[name, about] : written) {
       list += (list.empty() ? "" : ",") + Json(name).dump(-1, ' ', false, Json::error_handler_t::replace) + ":" + about;
     }
     text += "{" + list + "}";
@@ -598,9 +670,12 @@ Result<std::string> Gatherer::run() {
   if (std::string text = cached(hash); !text.empty()) {
     return text;
   }
-  facts = {{"version", 1}, {"hash", contentHash.hex()}, {"classes", Json::object()}, {"numbers", Json::object()}};
+  facts = {
+      {"version", 1}, {"hash", contentHash.hex()}, {"classes", Json::object()}, {"numbers", Json::object()}, {"operators", Json::object()}};
   fitted.classes.resize(columns.size());
-  fitted.numbers.resize(columns.size());
+  for (const ColumnSpec &column : program.columns) {
+    holdsNumbers.push_back(column.holdsNumbers());
+  }
   PENSTOCK_TRY(readEarlier());
   PENSTOCK_TRY(beginFits());
   for (FileFacts &file : files) {
@@ -612,9 +687,11 @@ Result<std::string> Gatherer::run() {
                    {"like", spanExample == Row::Span::rows ? "reads like several records in one cell" : "has line ends in a cell"}});
   }
   judgeSplits();
+  fitDerived();
   judgeColumns();
   PENSTOCK_TRY(judgeOverlap());
   PENSTOCK_TRY(finishFits());
+  PENSTOCK_TRY(judgeDerived());
   PENSTOCK_TRY(countTokens());
   facts["header"] = header;
   facts["problems"] = problems.list;

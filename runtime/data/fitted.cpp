@@ -20,20 +20,6 @@ namespace penstock {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-double Fitted::fillOf(const RecordProgram &program, std::size_t column) const {
-  switch (program.columns[column].fill) {
-  case ColumnSpec::Fill::mean:
-    return numbers[column].mean;
-  case ColumnSpec::Fill::median:
-    return numbers[column].median;
-  case ColumnSpec::Fill::value:
-    return program.columns[column].fillValue;
-  case ColumnSpec::Fill::none:
-    break;
-  }
-  return 0;
-}
-
 std::vector<std::size_t> Fitted::classCounts() const {
   std::vector<std::size_t> counts;
   for (const std::vector<std::string> &names : classes) {
@@ -44,7 +30,7 @@ std::vector<std::size_t> Fitted::classCounts() const {
 
 Hash128 Fitted::idsKey(const RecordProgram &program, int split, const Hash128 &content) const {
   Hasher128 hasher;
-  hasher.addPart("ids 4");
+  hasher.addPart("ids 5");
   hasher.addPart(program.identity);
   hasher.add(&content, sizeof(content));
   hasher.addPart(program.splitByHash ? splitNames[static_cast<std::size_t>(split)] : "");
@@ -56,8 +42,13 @@ Hash128 Fitted::idsKey(const RecordProgram &program, int split, const Hash128 &c
     for (const std::string &name : classes[i]) {
       hasher.addPart(name);
     }
-    const double fill = fillOf(program, i);
-    hasher.add(&fill, sizeof(fill));
+  }
+  for (const DerivedStates &steps : derived) {
+    for (const std::vector<OperatorState> &step : steps) {
+      for (const OperatorState &state : step) {
+        hasher.add(state.data(), state.size() * sizeof(double));
+      }
+    }
   }
   return hasher.value();
 }
@@ -202,10 +193,10 @@ Status writeInto(const RecordProgram &program, const Json &facts, const std::str
   for (const ColumnSpec &column : program.columns) {
     if (column.hasClasses()) {
       classes[column.name] = facts.at("classes").at(column.name).at("names");
-    } else if (column.type == ColumnSpec::Type::number) {
-      const Json &fact = facts.at("numbers").at(column.name);
-      numbers[column.name] = {{"mean", fact.at("mean")}, {"std", fact.at("std")}, {"median", fact.at("median")}};
     }
+  }
+  for (const DerivedFeature &feature : program.derived) {
+    numbers[feature.name] = facts.at("operators").at(feature.name);
   }
   PENSTOCK_TRY(writeFileAtomically(folder + "/" + tokenizersFile, index.dump(2) + "\n", false));
   PENSTOCK_TRY(writeFileAtomically(folder + "/" + classesFile, classes.dump(2) + "\n", false));
@@ -286,16 +277,20 @@ Result<Fitted> readFrom(const RecordProgram &program, const FittedFolder &folder
     fitted.features.push_back(std::move(read));
   }
   fitted.classes.resize(program.columns.size());
-  fitted.numbers.resize(program.columns.size());
   for (std::size_t i = 0; i < program.columns.size(); ++i) {
     const ColumnSpec &column = program.columns[i];
     if (column.hasClasses()) {
       PENSTOCK_ASSIGN(const Json names, fitOf(classes, column.name, "column"));
       fitted.classes[i] = names.get<std::vector<std::string>>();
-    } else if (column.type == ColumnSpec::Type::number) {
-      PENSTOCK_ASSIGN(const Json entry, fitOf(numbers, column.name, "column"));
-      const auto number = [&](const char *name) { return member(entry, name, numbersFile).get<double>(); };
-      fitted.numbers[i] = {number("mean"), number("std"), number("median")};
+    }
+  }
+  for (const DerivedFeature &feature : program.derived) {
+    PENSTOCK_ASSIGN(const Json entry, fitOf(numbers, feature.name, "feature"));
+    fitted.derived.push_back(entry.get<DerivedStates>());
+    if (!fitsSteps(feature, fitted.derived.back())) {
+      return invalidInput(fmt::format("`{}` holds other statistics than `{}` needs: its run was made from a file where that feature has "
+                                      "other operators; train again",
+                                      folder.path, feature.name));
     }
   }
   return fitted;
@@ -319,6 +314,26 @@ Result<Fitted> readFitted(const RecordProgram &program, const FittedFolder &fold
   } catch (const Json::exception &) {
     return damaged("");
   }
+}
+
+Result<std::function<double(double)>> inverseOf(const RecordsSpec &records, const FittedFolder &folder, const std::string &feature) {
+  PENSTOCK_ASSIGN(const RecordProgram program, RecordProgram::link(records));
+  const auto derived =
+      std::find_if(program.derived.begin(), program.derived.end(), [&](const DerivedFeature &one) { return one.name == feature; });
+  if (derived == program.derived.end()) {
+    return internalError("there is no feature `" + feature + "` on a target; please report this");
+  }
+  try {
+    PENSTOCK_ASSIGN(const Json numbers, readPart(folder, numbersFile));
+    DerivedStates states = member(numbers, feature, numbersFile).get<DerivedStates>();
+    if (fitsSteps(*derived, states)) {
+      return std::function<double(double)>(
+          [steps = *derived, states = std::move(states)](double result) { return invertSteps(steps, states, result); });
+    }
+  } catch (const Unfit &) {
+  } catch (const Json::exception &) {
+  }
+  return damagedFile(folder.path + "/" + numbersFile, "it does not hold what a run fits");
 }
 
 Status makeTokenizers(const RecordProgram &program, Fitted &fitted, TokenizerFactory &factory) {

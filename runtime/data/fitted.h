@@ -26,20 +26,14 @@ struct FittedFeature {
   std::shared_ptr<const Tokenizer> tokenizer; // see makeTokenizers
 };
 
-struct FittedNumber {
-  double mean = 0, standardDeviation = 0,
-         median = 0; // of the train values that are there; population deviation
-};
-
 struct Fitted {
   FittedFolder folder;                           // where it was read; its path is absolute
   std::vector<FittedFeature> features;           // one a feature of the record program
   std::vector<std::vector<std::string>> classes; // or labels of a set; one a column; empty for other columns
-  std::vector<FittedNumber> numbers;             // one a column
+  std::vector<DerivedStates> derived;            // one a derived feature of the record program
 
   /// The number of classes or labels of each column; 0 for other columns.
   std::vector<std::size_t> classCounts() const;
-  double fillOf(const RecordProgram &program, std::size_t column) const;
   /// Key of the ids of a file's records, of one split.
   Hash128 idsKey(const RecordProgram &program, int split, const Hash128 &content) const;
 };

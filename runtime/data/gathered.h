@@ -22,7 +22,7 @@ struct ClassValue {
 
 struct ColumnFacts {
   std::unordered_map<std::string, ClassValue> values; // class columns
-  std::vector<double> train;                          // number columns: the values that are there
+  std::vector<double> train;                          // columns that hold numbers: the values of train, a NaN where there is none
   std::array<std::int64_t, 3> missing = {};
   std::vector<std::string> absentFrom;   // files that lack the column
   std::vector<std::string> absentHeader; // of the first of them
@@ -46,6 +46,9 @@ struct Item {
   std::vector<PreparedTexts> prepared;
   std::vector<Hash128> hashes;
 };
+
+/// As JSON, with as few digits as are read back to the bit. A library's tree and writer for each of thousands costs more than all else.
+std::string numberText(double value);
 
 /// The text of one record, as a message shows it.
 inline Result<std::string> exampleOf(const RecordProgram &program, const std::string &file, std::int64_t wantedRow) {

@@ -49,6 +49,9 @@ private:
   void judgeNumbers(std::size_t column);
   Status judgeOverlap();
   Status finishFits();
+  void fitDerived();
+  Status judgeDerived();
+  SplitRequest requestOf(int split);
   Status countTokens();
   std::string factsText();
   const FileFacts &fileOf(int split) const { return files[program.splitByHash ? 0 : fileIndex[static_cast<std::size_t>(split)]]; }
@@ -77,8 +80,9 @@ private:
   bool hasEarlier = false;
   Problems problems;
   nlohmann::json facts;
-  std::vector<std::pair<std::string, std::string>>
-      numbers; // of `facts`, by column, as JSON: a tree for each of thousands costs more than all else
+  std::vector<std::pair<std::string, std::string>> numbers,
+      operators;                  // of `facts`, by column and by feature, as JSON: a tree for each of thousands costs more than all else
+  std::vector<bool> holdsNumbers; // by column
 };
 
 } // namespace penstock

@@ -27,7 +27,7 @@ void Gatherer::judgeColumns() {
     }
     if (column.hasClasses()) {
       judgeClasses(i);
-    } else if (column.type == ColumnSpec::Type::number) {
+    } else if (holdsNumbers[i]) {
       judgeNumbers(i);
     }
   }
@@ -153,8 +153,7 @@ void Gatherer::judgeClasses(std::size_t index) {
   }
 }
 
-/// As JSON, with as few digits as are read back to the bit. A library's tree and writer for each of thousands costs more than all else.
-static std::string numberText(double value) {
+std::string numberText(double value) {
   if (!std::isfinite(value)) {
     return "null";
   }
@@ -166,27 +165,24 @@ static std::string numberText(double value) {
 
 void Gatherer::judgeNumbers(std::size_t index) {
   std::vector<double> &values = columns[index].train;
-  FittedNumber &about = fitted.numbers[index];
+  std::erase_if(values, [](double value) { return std::isnan(value); });
+  double mean = 0, deviation = 0, median = 0;
   const auto count = static_cast<double>(values.size());
   if (!values.empty()) {
-    double mean = 0, squares = 0, seen = 0;
+    double squares = 0, seen = 0;
     for (const double value : values) {
       seen += 1;
       const double step = value - mean;
       mean += step / seen;
       squares += step * (value - mean);
     }
-    about.mean = mean;
-    about.standardDeviation = std::sqrt(squares / count);
+    deviation = std::sqrt(squares / count);
     const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
     std::nth_element(values.begin(), middle, values.end());
-    about.median = *middle;
+    median = *middle;
     if (values.size() % 2 == 0) {
-      about.median = std::midpoint(*std::max_element(values.begin(), middle), *middle);
+      median = std::midpoint(*std::max_element(values.begin(), middle), *middle);
     }
-  }
-  if (hasEarlier) {
-    about = earlier.numbers[index];
   }
   std::string missing;
   for (const std::size_t split : {1, 2, 0}) { // sorted by name: dev, test, train
@@ -194,9 +190,8 @@ void Gatherer::judgeNumbers(std::size_t index) {
       missing += fmt::format("{}\"{}\":{}", missing.empty() ? "" : ",", splitNames[split], columns[index].missing[split]);
     }
   }
-  numbers.emplace_back(program.columns[index].name,
-                       fmt::format(R"({{"mean":{},"median":{},"missing":{{{}}},"std":{}}})", numberText(about.mean),
-                                   numberText(about.median), missing, numberText(about.standardDeviation)));
+  numbers.emplace_back(program.columns[index].name, fmt::format(R"({{"mean":{},"median":{},"missing":{{{}}},"std":{}}})", numberText(mean),
+                                                                numberText(median), missing, numberText(deviation)));
   std::vector<double>().swap(values);
 }
 

@@ -67,25 +67,25 @@ LinkedFeature linkFeature(const FeatureSpec &spec, const std::vector<ColumnSpec>
   LinkedFeature feature;
   feature.name = spec.name;
   feature.axis = spec.axis.empty() ? spec.name : spec.axis;
-  feature.column = columnNames.at(spec.column);
+  feature.column = columnNames.at(spec.columns.front());
   const ColumnSpec::Type type = columns[static_cast<std::size_t>(feature.column)].type;
   feature.cutFromWords = type == ColumnSpec::Type::words;
   if (type != ColumnSpec::Type::text && !feature.cutFromWords) {
     throw Wrong{"makes feature `" + feature.name + "` of a column that is no text"};
   }
+  if (spec.columns.size() == 2) {
+    feature.second = columnNames.at(spec.columns.back());
+    if (feature.cutFromWords || columns[static_cast<std::size_t>(feature.second)].type != ColumnSpec::Type::text) {
+      throw Wrong{"makes feature `" + feature.name + "` of a pair that is not two texts"};
+    }
+  } else if (spec.columns.size() != 1) {
+    throw Wrong{"makes feature `" + feature.name + "` of more than two texts"};
+  }
   for (const StepSpec &step : spec.steps) {
     if (!feature.plugin.empty()) {
       throw Wrong{"has a step `" + step.op + "` behind the tokenizer of `" + feature.name + "`"};
     }
-    if (step.op == "pair") {
-      if (feature.isPair() || !feature.cleans.empty()) {
-        throw Wrong{"has a step `pair` of `" + feature.name + "` that is not its first"};
-      }
-      feature.second = columnNames.at(step.column);
-      if (feature.cutFromWords || columns[static_cast<std::size_t>(feature.second)].type != ColumnSpec::Type::text) {
-        throw Wrong{"makes feature `" + feature.name + "` of a pair that is not two texts"};
-      }
-    } else if (step.op == "clean") {
+    if (step.op == "clean") {
       feature.cleans.push_back(cleanOf(step));
     } else if (step.op == "tokenize") {
       feature.plugin = step.plugin;
@@ -105,6 +105,46 @@ LinkedFeature linkFeature(const FeatureSpec &spec, const std::vector<ColumnSpec>
   return feature;
 }
 
+/// Whether the feature is ids.
+bool isOfTexts(const FeatureSpec &spec, const std::vector<ColumnSpec> &columns, const Names &columnNames) {
+  if (spec.columns.empty()) {
+    throw Wrong{"makes feature `" + spec.name + "` of nothing"};
+  }
+  const ColumnSpec &first = columns[static_cast<std::size_t>(columnNames.at(spec.columns.front()))];
+  return !first.holdsNumbers();
+}
+
+DerivedFeature linkDerived(const FeatureSpec &spec, const std::vector<ColumnSpec> &columns, const Names &columnNames) {
+  DerivedFeature feature;
+  feature.name = spec.name;
+  Flow flow = Flow::number;
+  for (const std::string &name : spec.columns) {
+    feature.columns.push_back(columnNames.at(name));
+    const ColumnSpec &column = columns[static_cast<std::size_t>(feature.columns.back())];
+    flow = findColumnType(wordsOf(column.type)[static_cast<std::size_t>(column.type)])->holds;
+    if (!column.holdsNumbers() || (flow != Flow::number && spec.columns.size() > 1)) {
+      throw Wrong{"makes feature `" + spec.name + "` of a column that is no number"};
+    }
+  }
+  feature.width = static_cast<std::int64_t>(spec.columns.size());
+  for (const StepSpec &given : spec.steps) {
+    DerivedStep &step = feature.steps.emplace_back();
+    step.row = findFeatureOperator(given.op);
+    step.functions = step.row == nullptr ? nullptr : functionsOf(*step.row);
+    step.parameters = given.parameters;
+    if (step.functions == nullptr || step.row->takes != flow || (step.row->single && feature.width != 1)) {
+      throw Wrong{"has a step `" + given.op + "` of feature `" + spec.name + "` that cannot stand there"};
+    }
+    flow = step.row->gives;
+    feature.width *= step.row->each(step.parameters);
+  }
+  feature.isIndex = flow == Flow::index;
+  if (flow != Flow::number && flow != Flow::index) {
+    throw Wrong{"makes feature `" + spec.name + "` something that no batch holds"};
+  }
+  return feature;
+}
+
 LinkedInput linkInput(const InputSpec &spec, RecordProgram &program, const Names &columnNames, const Names &featureNames) {
   using Kind = InputSpec::Kind;
   using Type = ColumnSpec::Type;
@@ -112,6 +152,7 @@ LinkedInput linkInput(const InputSpec &spec, RecordProgram &program, const Names
   input.name = spec.name;
   input.kind = spec.kind;
   input.target = spec.target;
+  input.width = 1;
   if (spec.kind == Kind::ids || spec.kind == Kind::tags) {
     input.feature = featureNames.at(spec.feature);
     for (std::size_t i = 0; i < program.axes.size(); ++i) {
@@ -123,6 +164,18 @@ LinkedInput linkInput(const InputSpec &spec, RecordProgram &program, const Names
     }
   }
   if (spec.kind == Kind::ids) {
+    return input;
+  }
+  if (!spec.feature.empty() && spec.kind != Kind::tags) {
+    for (std::size_t i = 0; i < program.derived.size(); ++i) {
+      input.derived = program.derived[i].name == spec.feature ? static_cast<int>(i) : input.derived;
+    }
+    const bool fits = input.derived >= 0 && (spec.kind == Kind::classId || spec.kind == Kind::number) &&
+                      program.derived[static_cast<std::size_t>(input.derived)].isIndex == (spec.kind == Kind::classId);
+    if (!fits) {
+      throw Wrong{"has an input `" + input.name + "` of a feature that is none of its kind"};
+    }
+    input.width = program.derived[static_cast<std::size_t>(input.derived)].width;
     return input;
   }
   if (spec.kind == Kind::noise) {
@@ -226,7 +279,11 @@ RecordProgram linked(const RecordsSpec &records) {
   linkSplit(records.split, program);
   const Names columnNames(program.columns);
   for (const FeatureSpec &feature : records.features) {
-    program.features.push_back(linkFeature(feature, program.columns, columnNames));
+    if (isOfTexts(feature, program.columns, columnNames)) {
+      program.features.push_back(linkFeature(feature, program.columns, columnNames));
+    } else {
+      program.derived.push_back(linkDerived(feature, program.columns, columnNames));
+    }
   }
   const Names featureNames(program.features);
   for (const InputSpec &input : records.inputs) {

@@ -4,6 +4,7 @@
 #include "runtime/base/pipeline_value.h"
 #include "runtime/base/splits.h"
 #include "runtime/base/status.h"
+#include "runtime/data/derived.h"
 #include "runtime/data/pairs.h"
 #include "runtime/data/rows.h"
 #include "runtime/data/tags.h"
@@ -22,6 +23,7 @@ inline constexpr int trainSplit = 0;
 /// Index into splitNames, or -1.
 int splitIndex(std::string_view name);
 
+/// A feature of ids.
 struct LinkedFeature {
   std::string name, axis;
   int column = 0; // of type text or words
@@ -40,10 +42,11 @@ struct LinkedFeature {
 struct LinkedInput {
   std::string name;
   InputSpec::Kind kind = InputSpec::Kind::ids;
-  int feature = -1, column = -1; // ids: a feature; tags: both; noise: none; else a column
+  int feature = -1, column = -1; // ids: a feature; tags: both; noise: none; else a column, or
+  int derived = -1;              // class, number: a derived feature
   int axis = -1;                 // index into RecordProgram::axes, of ids and tags
   bool target = false;
-  std::int64_t width = 0; // noise
+  std::int64_t width = 1; // noise, number
 };
 
 struct RecordProgram {
@@ -56,7 +59,8 @@ struct RecordProgram {
   std::array<double, 3> shares = {}; // in the order of splitNames
   std::array<bool, 3> wanted = {true, true, true};
   std::vector<ColumnSpec> columns;
-  std::vector<LinkedFeature> features;
+  std::vector<LinkedFeature> features; // that are ids
+  std::vector<DerivedFeature> derived; // the others
   std::vector<LinkedInput> inputs;
   std::string fitted;    // folder of an earlier fit, to be used instead of fitting on train; ""
   std::vector<int> axes; // features that are axes of a batch, in the order in which `inputs` names them first

@@ -73,6 +73,10 @@ public:
         for (std::size_t text = 0; text < feature.textsEach(); ++text) {
           needed[feature.columnOf(text)] = true;
         }
+      } else if (!one.target && one.derived >= 0) {
+        for (const int column : program.derived[static_cast<std::size_t>(one.derived)].columns) {
+          needed[static_cast<std::size_t>(column)] = true;
+        }
       } else if (!one.target && one.column >= 0) {
         needed[static_cast<std::size_t>(one.column)] = true;
       }
@@ -192,8 +196,8 @@ private:
         return fmt::format("column `{}` has no value", printable(column.from, nameLimit));
       }
       if (state == CellState::bad) {
-        return fmt::format("column `{}` holds `{}`, which is not a number", printable(column.from, nameLimit),
-                           printable(cell.text, nameLimit));
+        return fmt::format("column `{}` holds `{}`, which is not a {}", printable(column.from, nameLimit), printable(cell.text, nameLimit),
+                           wordsOf(column.type)[static_cast<std::size_t>(column.type)]);
       }
     }
     return {};
@@ -242,7 +246,9 @@ private:
       PENSTOCK_TRY(fillAxis(a));
     }
     for (std::size_t i = 0; i < program.inputs.size(); ++i) {
-      if (!program.inputs[i].target && program.inputs[i].column >= 0) {
+      if (!program.inputs[i].target && program.inputs[i].derived >= 0) {
+        PENSTOCK_TRY(fillDerived(i));
+      } else if (!program.inputs[i].target && program.inputs[i].column >= 0) {
         fillInput(i);
       }
     }
@@ -304,6 +310,35 @@ private:
     }
   }
 
+  Status fillDerived(std::size_t index) {
+    const LinkedInput &input = program.inputs[index];
+    const DerivedFeature &feature = program.derived[static_cast<std::size_t>(input.derived)];
+    ColumnValues values;
+    for (const int which : feature.columns) {
+      const std::size_t place = placeOf(static_cast<std::size_t>(which));
+      std::vector<double> &ofColumn = values.emplace_back(block.rows());
+      for (std::size_t row = 0; row < block.rows(); ++row) {
+        readNumber(program.columns[static_cast<std::size_t>(which)], block.cell(row, place), ofColumn[row]);
+      }
+    }
+    if (const auto refusal = applySteps(feature, fitted.derived[static_cast<std::size_t>(input.derived)], values)) {
+      const DerivedStep &step = feature.steps[refusal->step];
+      const ColumnSpec &column = program.columns[static_cast<std::size_t>(feature.columns[refusal->column])];
+      return invalidInput(fmt::format("`{}` does not take {}, of column `{}`: it takes {}", step.row->name, refusal->value,
+                                      printable(column.from, nameLimit), step.functions->rule));
+    }
+    for (std::size_t row = 0, at = 0; row < block.rows(); ++row) {
+      for (const std::vector<double> &one : values) {
+        if (feature.isIndex) {
+          batch.classesOf(index)[row] = static_cast<std::int32_t>(one[row]);
+        } else {
+          batch.numbersOf(index)[at++] = static_cast<float>(one[row]);
+        }
+      }
+    }
+    return {};
+  }
+
   void fillInput(std::size_t index) {
     const LinkedInput &input = program.inputs[index];
     const auto which = static_cast<std::size_t>(input.column);
@@ -313,8 +348,8 @@ private:
       const Cell cell = block.cell(row, place);
       if (input.kind == InputSpec::Kind::number) {
         double number = 0;
-        const bool given = readNumber(column, cell, number) == CellState::value;
-        batch.numbersOf(index)[row] = static_cast<float>(given ? number : fitted.fillOf(program, which));
+        readNumber(column, cell, number);
+        batch.numbersOf(index)[row] = static_cast<float>(number);
         continue;
       }
       batch.classesOf(index)[row] = classIndex(which, block.cell(row, place));

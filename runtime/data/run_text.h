@@ -10,7 +10,7 @@
 namespace penstock {
 
 /// What run.json is written as. A change that this reader would not understand takes the next number.
-inline constexpr int runFormat = 5;
+inline constexpr int runFormat = 6;
 
 /// The object in `text`, without its seal. An error (environment) names `path`: who wrote it in which format, where that is another one, or
 /// how it is damaged.

@@ -20,7 +20,7 @@ using Json = nlohmann::json;
 
 namespace {
 
-constexpr std::uint32_t formatVersion = 4;
+constexpr std::uint32_t formatVersion = 5;
 constexpr std::uint64_t alignment = 64;
 
 /// The entry's payload: sections, each aligned in the file, then a directory in JSON and its length
@@ -67,6 +67,7 @@ private:
   Status consume(const Item &item);
   Status addCells(const RowBlock &block, std::size_t row);
   Status addTags(std::size_t column, const Cell &cell, const RowBlock &block, std::size_t row);
+  Status addDerived(const RowBlock &block);
   std::int32_t indexOf(std::size_t column, std::string_view name);
   Result<std::unique_ptr<ScratchFile>> scratch() const { return ScratchFile::create(cache.enabled() ? cache.root() : ""); }
   Status cellError(const RowBlock &block, std::size_t row, const std::string &what) const {
@@ -89,7 +90,10 @@ private:
   std::vector<std::int64_t> cut, longest;
   std::vector<std::unordered_map<std::string, std::int32_t>> classIndex;
   std::vector<std::vector<std::int32_t>> classes;
-  std::vector<std::vector<double>> numbers;
+  std::vector<std::vector<double>> numbers; // missing ones are NaN
+  std::vector<std::vector<float>> derived;  // records x width
+  std::vector<std::vector<std::int32_t>> derivedIndices;
+  bool anyRefused = false;
   std::vector<std::vector<std::uint8_t>> sets;
   std::vector<std::string_view> labels; // of one cell
   struct Tags {
@@ -104,6 +108,7 @@ private:
   };
   std::vector<OtherLabels> otherLabels;
   std::vector<std::string_view> items;
+  std::vector<bool> holdsNumbers; // by column
   std::int64_t records = 0;
 };
 
@@ -139,6 +144,11 @@ Status Builder::open() {
   classIndex.resize(columns);
   classes.resize(columns);
   numbers.resize(columns);
+  derived.resize(program.derived.size());
+  derivedIndices.resize(program.derived.size());
+  for (const ColumnSpec &column : program.columns) {
+    holdsNumbers.push_back(column.holdsNumbers());
+  }
   sets.resize(columns);
   tags.resize(columns);
   others.resize(columns);
@@ -156,17 +166,17 @@ Status Builder::addCells(const RowBlock &block, std::size_t row) {
     const ColumnSpec &column = program.columns[i];
     const Cell cell = block.cell(row, i);
     double number = std::numeric_limits<double>::quiet_NaN();
-    const CellState state = column.type == ColumnSpec::Type::number ? readNumber(column, cell, number) : judgeCell(column, cell);
+    const CellState state = holdsNumbers[i] ? readNumber(column, cell, number) : judgeCell(column, cell);
     if (request.strict && state == CellState::missing) {
       return cellError(block, row, fmt::format("column `{}` has no value", column.from));
     }
     if (request.strict && state == CellState::bad) {
-      return cellError(block, row, fmt::format("`{}` in column `{}` is not a number", printable(cell.text, 60), column.from));
+      return cellError(block, row,
+                       fmt::format("`{}` in column `{}` is not a {}", printable(cell.text, 60), column.from,
+                                   wordsOf(column.type)[static_cast<std::size_t>(column.type)]));
     }
-    if (column.type == ColumnSpec::Type::number) {
-      numbers[i].push_back(state == CellState::value    ? number
-                           : state == CellState::filled ? fitted.fillOf(program, i)
-                                                        : std::numeric_limits<double>::quiet_NaN());
+    if (holdsNumbers[i]) {
+      numbers[i].push_back(state == CellState::value ? number : std::numeric_limits<double>::quiet_NaN());
     } else if (column.type == ColumnSpec::Type::classId) {
       classes[i].push_back(state == CellState::value ? indexOf(i, classOf(column, cell)) : -1);
     } else if (column.type == ColumnSpec::Type::set) {
@@ -192,6 +202,44 @@ Status Builder::addCells(const RowBlock &block, std::size_t row) {
     return cellError(block, row,
                      fmt::format("column `{}` has {} items, the columns before it {}",
                                  program.columns[static_cast<std::size_t>(other)].from, counts[1], counts[0]));
+  }
+  return Status::success();
+}
+
+/// Of the last rows of `numbers`, which are those of the block. Without strictness what a step needs may not be there.
+Status Builder::addDerived(const RowBlock &block) {
+  for (std::size_t d = 0; request.strict && d < program.derived.size(); ++d) {
+    const DerivedFeature &feature = program.derived[d];
+    ColumnValues values;
+    for (const int column : feature.columns) {
+      const std::vector<double> &all = numbers[static_cast<std::size_t>(column)];
+      values.emplace_back(all.end() - static_cast<std::ptrdiff_t>(block.rows()), all.end());
+    }
+    if (const auto refusal = applySteps(feature, fitted.derived[d], values)) {
+      const DerivedStep &step = feature.steps[refusal->step];
+      const auto column = static_cast<std::size_t>(feature.columns[refusal->column]);
+      if (request.refused == nullptr) {
+        return cellError(block, refusal->record,
+                         fmt::format("`{}` does not take {}, of column `{}`: it takes {}", step.row->name, refusal->value,
+                                     program.columns[column].from, step.functions->rule));
+      }
+      anyRefused = true;
+      const bool first = std::none_of(request.refused->begin(), request.refused->end(), [&](const auto &one) { return one.feature == d; });
+      if (first) {
+        request.refused->push_back(
+            {d, refusal->step, column, block.numbers[refusal->record], block.lines[refusal->record], refusal->value});
+      }
+      continue;
+    }
+    for (std::size_t row = 0; row < block.rows(); ++row) {
+      for (const std::vector<double> &one : values) {
+        if (feature.isIndex) {
+          derivedIndices[d].push_back(static_cast<std::int32_t>(one[row]));
+        } else {
+          derived[d].push_back(static_cast<float>(one[row]));
+        }
+      }
+    }
   }
   return Status::success();
 }
@@ -231,6 +279,7 @@ Status Builder::consume(const Item &item) {
   for (std::size_t row = 0; row < item.block.rows(); ++row) {
     PENSTOCK_TRY(addCells(item.block, row));
   }
+  PENSTOCK_TRY(addDerived(item.block));
   records += static_cast<std::int64_t>(item.block.rows());
   for (std::size_t i = 0; i < program.features.size(); ++i) {
     const EncodedTexts &encoded = item.encoded[i];
@@ -278,7 +327,7 @@ Result<SplitIds> readEntry(const RecordProgram &program, const Fitted &fitted, s
       return file->data() + offset;
     };
     if (ids.records < 0 || directory.at("features").size() != program.features.size() ||
-        directory.at("columns").size() != program.columns.size()) {
+        directory.at("derived").size() != program.derived.size() || directory.at("columns").size() != program.columns.size()) {
       return wrong;
     }
     for (const Json &entry : directory["features"]) {
@@ -298,6 +347,12 @@ Result<SplitIds> readEntry(const RecordProgram &program, const Fitted &fitted, s
         axis.rowWord = reinterpret_cast<const std::int32_t *>(section(entry.at("row_word"), sizeof(std::int32_t), axis.tokens));
       }
       ids.features.push_back(axis);
+    }
+    for (const Json &entry : directory["derived"]) {
+      const DerivedFeature &feature = program.derived[ids.derived.size()];
+      const char *at = entry.is_null() ? nullptr : section(entry, sizeof(float) * static_cast<std::size_t>(feature.width), ids.records);
+      ids.derived.push_back(feature.isIndex ? nullptr : reinterpret_cast<const float *>(at));
+      ids.derivedIndices.push_back(feature.isIndex ? reinterpret_cast<const std::int32_t *>(at) : nullptr);
     }
     for (const Json &entry : directory["columns"]) {
       const std::string kind = entry.at("kind").get<std::string>();
@@ -366,7 +421,7 @@ Result<SplitIds> Builder::run(const Hash128 &key) {
   };
   PENSTOCK_TRY(runOrdered<Item>(request.threads, produce, work, [&](Item &item) { return consume(item); }));
 
-  Json directory = {{"records", records}, {"features", Json::array()}, {"columns", Json::array()}};
+  Json directory = {{"records", records}, {"features", Json::array()}, {"derived", Json::array()}, {"columns", Json::array()}};
   std::uint64_t idsAt = sizeof(CacheHeader);
   for (std::size_t i = 0; i < features; ++i) {
     if (i > 0) {
@@ -390,14 +445,20 @@ Result<SplitIds> Builder::run(const Hash128 &key) {
     }
     directory["features"].push_back(std::move(entry));
   }
+  for (std::size_t d = 0; d < program.derived.size(); ++d) {
+    PENSTOCK_ASSIGN(const std::uint64_t at, writer->align());
+    PENSTOCK_TRY(writer->append(derived[d].data(), derived[d].size() * sizeof(float)));
+    PENSTOCK_TRY(writer->append(derivedIndices[d].data(), derivedIndices[d].size() * sizeof(std::int32_t)));
+    directory["derived"].push_back(request.strict && !anyRefused ? Json(at) : Json());
+  }
   for (std::size_t i = 0; i < program.columns.size(); ++i) {
     PENSTOCK_ASSIGN(const std::uint64_t at, writer->align());
     const ColumnSpec::Type type = program.columns[i].type;
-    const char *kind = type == ColumnSpec::Type::classId  ? "class"
-                       : type == ColumnSpec::Type::number ? "number"
-                       : type == ColumnSpec::Type::set    ? "set"
-                       : type == ColumnSpec::Type::tags   ? "tags"
-                                                          : "";
+    const char *kind = type == ColumnSpec::Type::classId ? "class"
+                       : holdsNumbers[i]                 ? "number"
+                       : type == ColumnSpec::Type::set   ? "set"
+                       : type == ColumnSpec::Type::tags  ? "tags"
+                                                         : "";
     PENSTOCK_TRY(writer->append(classes[i].data(), classes[i].size() * sizeof(std::int32_t)));
     PENSTOCK_TRY(writer->append(numbers[i].data(), numbers[i].size() * sizeof(double)));
     PENSTOCK_TRY(writer->append(sets[i].data(), sets[i].size()));
@@ -427,7 +488,7 @@ Result<SplitIds> Builder::run(const Hash128 &key) {
   PENSTOCK_TRY(writer->append(text.data(), text.size()));
   PENSTOCK_TRY(writer->append(&length, sizeof(length)));
   PENSTOCK_ASSIGN(std::shared_ptr<MappedFile> mapped, file->map());
-  if (cache.enabled() && request.strict && stampOf(path) == request.stamp) {
+  if (cache.enabled() && request.strict && !anyRefused && stampOf(path) == request.stamp) {
     // Without room for the entry the ids still serve this run.
     (void)cache.adopt("ids", formatVersion, key, writer->hash(), *file);
   }

@@ -33,15 +33,24 @@ struct SplitIds {
   };
   std::shared_ptr<MappedFile> file;
   std::int64_t records = 0;
-  std::vector<Axis> features;                // one a feature of the record program
-  std::vector<const std::int32_t *> classes; // one a column; NULL for other columns
-  std::vector<const double *> numbers;       // likewise
-  std::vector<const std::uint8_t *> sets;    // likewise: records x labels
-  std::vector<OtherLabels> otherLabels;      // likewise
-  std::vector<Tags> tags;                    // likewise
+  std::vector<Axis> features;                       // one a feature of the record program
+  std::vector<const std::int32_t *> classes;        // one a column; NULL for other columns
+  std::vector<const double *> numbers;              // likewise, of columns that hold numbers
+  std::vector<const float *> derived;               // one a derived feature: records x width; NULL of an index
+  std::vector<const std::int32_t *> derivedIndices; // likewise of an index
+  std::vector<const std::uint8_t *> sets;           // likewise: records x labels
+  std::vector<OtherLabels> otherLabels;             // likewise
+  std::vector<Tags> tags;                           // likewise
   /// Likewise: classes, labels or tags of this split that are none of the column's. Classes and tags from the number of the column's
   /// on are these; -1 is a class of a cell that has none.
   std::vector<std::vector<std::string>> others;
+};
+
+/// A number that an operator does not take; the first of its feature and split.
+struct RefusedNumber {
+  std::size_t feature = 0, step = 0, column = 0; // feature: derived; column: of the record program
+  std::int64_t row = 0, line = 0;
+  double value = 0;
 };
 
 struct SplitRequest {
@@ -52,8 +61,10 @@ struct SplitRequest {
   Hash128 content; // of the split's file
   FileStamp stamp; // taken before it was hashed; a file that changed since is read, and not cached
   int threads = 1;
-  bool strict = true; // false: rows and cells with mistakes are left out or become -1 and NaN, and
-                      // nothing is cached
+  bool strict = true;                            // false: rows and cells with mistakes are left out or become -1 and NaN, and
+                                                 // nothing is cached
+  std::vector<RefusedNumber> *refused = nullptr; // where given, numbers that an operator does not take are listed, not an error, and
+                                                 // nothing is cached where there are any
 };
 
 /// From the cache, or read, cleaned and tokenized now in bounded memory. `strict`: the first

@@ -3,6 +3,9 @@
 #include "runtime/exec/learners.h"
 #include "runtime/exec/target_columns.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace penstock {
 
 namespace {
@@ -76,7 +79,13 @@ Status Answer::decode(const Batch &batch, const OutputBuffers &outputs, const st
   for (Column &column : columns) {
     column.clear();
   }
-  const float *const values = outputs.values(output);
+  const float *values = outputs.values(output);
+  std::vector<float> ofColumn;
+  if (inverse) {
+    std::transform(values, values + batch.view.records, std::back_inserter(ofColumn),
+                   [&](float value) { return static_cast<float>(inverse(static_cast<double>(value))); });
+    values = ofColumn.data();
+  }
   if (learner != nullptr) {
     return learner->answer(values, batch.view.records, columns);
   }

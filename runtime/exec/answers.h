@@ -8,6 +8,7 @@
 #include "runtime/exec/run_config.h"
 #include "runtime/plugin/plugin_host.h"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,6 +37,8 @@ public:
   /// all. `tags`: those of the batch's dataset, of which words are counted where the batch does not have them.
   Status decode(const Batch &batch, const OutputBuffers &outputs, const std::vector<std::uint8_t> &wanted, const Dataset::Tags &tags,
                 std::vector<Column> &columns) const;
+  /// What leads a number that the model gives back to the column of its target, where operators stand on that.
+  void invertBy(std::function<double(double)> back) { inverse = std::move(back); }
   /// The vectors of a batch, a row a record.
   const float *vectors(const OutputBuffers &outputs) const { return outputs.values(output); }
 
@@ -45,6 +48,7 @@ private:
   int output = -1;
   std::unique_ptr<const Head> head; // or
   std::unique_ptr<const Learner> learner;
+  std::function<double(double)> inverse; // or none
 };
 
 /// What learners of a pipeline are bound to.

@@ -1,6 +1,9 @@
 #include "runtime/exec/fits.h"
 
+#include "runtime/base/record_graph.h"
 #include "runtime/data/fitted_folder.h"
+
+#include <algorithm>
 
 namespace penstock {
 
@@ -19,12 +22,17 @@ std::vector<Fit> fitsOf(const RunConfig &config, const PluginHost &host) {
         fits.push_back({feature.name, "vocabulary", FitTime::data, step.plugin, split, vocabularyFile(feature.name)});
       }
     }
+    const bool isFitted = std::any_of(feature.steps.begin(), feature.steps.end(), [](const StepSpec &step) {
+      const FeatureOperator *row = findFeatureOperator(step.op);
+      return row != nullptr && row->fits;
+    });
+    if (isFitted) {
+      fits.push_back({feature.name, "statistics", FitTime::data, "", split, numbersFile});
+    }
   }
   for (const ColumnSpec &column : config.records.columns) {
     if (column.hasClasses() && !column.classes) {
       fits.push_back({column.name, "classes", FitTime::data, "", split, classesFile});
-    } else if (column.type == ColumnSpec::Type::number) {
-      fits.push_back({column.name, "statistics", FitTime::data, "", split, numbersFile});
     }
   }
   for (const AnswerSpec &answer : config.answers) {

@@ -72,6 +72,9 @@ Result<JudgedAnswers> JudgedAnswers::open(const PenstockEntry &entry, std::share
       classes = made.dataset->classNames(spec.target);
     }
     PENSTOCK_ASSIGN(Answer answer, Answer::open(spec, entry, std::move(classes), host, fitted));
+    if (!spec.feature.empty()) {
+      answer.invertBy([data = made.dataset.get(), feature = spec.feature](double result) { return data->invert(feature, result); });
+    }
     auto judged = std::make_unique<JudgedAnswer>(std::move(answer), *made.dataset);
     if (spec.targetType == "tags" && judged->target.tags().offsets == nullptr) {
       return internalError("the answer `" + spec.name + "` has a target without tags; please report this");

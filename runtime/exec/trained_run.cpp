@@ -119,6 +119,10 @@ Result<PredictSummary> TrainedRun::predict(RecordInput input, std::int64_t batch
   std::vector<std::vector<Column>> columns; // of each answer
   for (const AnswerSpec &spec : held.config.answers) {
     PENSTOCK_ASSIGN(Answer answer, Answer::open(spec, table, held.config.classesOf(spec), *plugins, &states));
+    if (!spec.feature.empty()) {
+      PENSTOCK_ASSIGN(auto inverse, inverseOf(held.config.records, states, spec.feature));
+      answer.invertBy(std::move(inverse));
+    }
     columns.push_back(columnsOf(answer.schema()));
     answers.push_back(std::move(answer));
   }

@@ -90,15 +90,13 @@ private:
     }
     for (const FeatureSpec &feature : records.features) {
       Location loc = place("features." + feature.name, top);
-      if (!named.contains(feature.column)) {
-        return emitError(loc, "feature `") << feature.name << "` reads `" << feature.column << "`, which is no column";
-      }
       Type result = modelType(feature.name);
       if (!result) {
-        result = pipe::IdsType::get(&context, builder.getStringAttr(feature.axis.empty() ? feature.name : feature.axis), 0);
+        continue; // nothing of the model reads it
       }
-      auto op =
-          pipe::FeatureOp::create(builder, loc, result, builder.getStringAttr(feature.name), named[feature.column], index(feature.name));
+      const auto input = inputs.find(feature.name);
+      auto op = pipe::FeatureOp::create(builder, loc, result, builder.getStringAttr(feature.name), index(feature.name),
+                                        builder.getBoolAttr(input != inputs.end() && input->second.second));
       named[feature.name] = op.getResult();
     }
     return success();
@@ -118,7 +116,8 @@ private:
              : node.column.empty() ? Type(pipe::IdsType::get(&context, axis, type.values))
                                    : Type(pipe::TagsType::get(&context, axis, type.values));
     }
-    if (node.column == "number") {
+    const bool isInput = node.kind == frontend::GraphNode::Kind::input;
+    if (node.column == "number" || (isInput && node.column.empty() && type.width == 1)) {
       return pipe::NumberType::get(&context);
     }
     return type.onAxis() ? Type(pipe::SequenceType::get(&context, axis, type.width)) : Type(pipe::VectorType::get(&context, type.width));

@@ -28,7 +28,7 @@ public:
       if (auto column = dyn_cast<pipe::ColumnOp>(op)) {
         result = lowerInput(column, column.getName(), column.getInput(), column.getTarget());
       } else if (auto feature = dyn_cast<pipe::FeatureOp>(op)) {
-        result = lowerInput(feature, feature.getName(), feature.getInput(), false);
+        result = lowerInput(feature, feature.getName(), feature.getInput(), feature.getTarget());
       } else if (auto call = dyn_cast<pipe::CallOp>(op)) {
         result = lowerCall(call);
       } else if (auto head = dyn_cast<pipe::HeadOp>(op)) {
@@ -71,10 +71,8 @@ private:
   LogicalResult lowerInput(Operation *op, StringRef name, std::optional<uint64_t> index, bool target) {
     Value value = op->getResult(0);
     if (!index) {
-      for (Operation *user : value.getUsers()) {
-        if (!isa<pipe::FeatureOp>(user)) {
-          return op->emitError("`") << name << "` is read by the model but has no place in the batch";
-        }
+      if (!value.use_empty()) {
+        return op->emitError("`") << name << "` is read by the model but has no place in the batch";
       }
       return success();
     }

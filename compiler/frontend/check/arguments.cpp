@@ -110,6 +110,22 @@ private:
     }
   }
 
+  void addWord(const ParameterSpec &parameter, const Expression &value) {
+    auto before = given.count(parameter.name) > 0 ? bound.attributes.extract(parameter.name) : Attributes::node_type();
+    setParameter(parameter, value, Origin::file);
+    auto *words = bound.good && !before.empty() ? std::get_if<std::vector<std::string>>(&bound.attributes[parameter.name]) : nullptr;
+    if (words == nullptr) {
+      return;
+    }
+    auto &all = std::get<std::vector<std::string>>(before.mapped());
+    if (std::find(all.begin(), all.end(), words->front()) != all.end()) {
+      reporter.report("duplicate-argument", value.span, {{"name", words->front()}});
+      bound.good = false;
+    }
+    all.push_back(words->front());
+    *words = std::move(all);
+  }
+
   /// The first operand without a value; the number of operands where all have one.
   std::size_t freeOperand() const {
     const auto free = std::find_if(operands.begin(), operands.end(), [](const auto &operand) { return !operand.has_value(); });
@@ -138,7 +154,10 @@ private:
                           scope.values.count(value.text) == 0 &&
                           (nextParameter >= signature.parameters.size() || signature.parameters[nextParameter].members.empty());
     if (!nameless && nextParameter < signature.parameters.size()) {
-      setParameter(signature.parameters[nextParameter++], value, Origin::file);
+      const ParameterSpec &next = signature.parameters[nextParameter];
+      const bool several = next.type == Type::strings && !next.members.empty(); // every word is one of them
+      nextParameter += several ? 0 : 1;
+      several ? addWord(next, value) : setParameter(next, value, Origin::file);
       return;
     }
     bound.good = false;

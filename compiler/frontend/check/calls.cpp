@@ -83,12 +83,12 @@ Value Model::callSignature(const Callable &callable, const Expression &call, std
                            Place &place) {
   const Signature signature = signatureOf(callable);
   BoundCall bound = evaluator.bind(signature, call.span, argumentsOf(call), std::move(flow), flowSpan, scope, place, "");
-  if (callable.kind == Callable::Kind::clean || callable.kind == Callable::Kind::tokenizer) {
+  if (callable.kind == Callable::Kind::step || callable.kind == Callable::Kind::tokenizer) {
     if (bound.operands.empty()) {
       evaluator.reportMissingInput(signature, 0, call.span);
       return {};
     }
-    Value value = records.textStep(callable, std::move(bound), call.span);
+    Value value = records.step(callable, std::move(bound), call.span);
     return value.kind == Value::Kind::draft && !builder.spend(call.span) ? Value{} : value;
   }
   const bool poisoned =

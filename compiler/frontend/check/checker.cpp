@@ -59,6 +59,9 @@ DeclaredRecords Checker::declaredRecords() const { return frontend::declaredReco
 
 /// "class", "number", "set" or "tags"; "" of an answer without a target.
 static std::string targetTypeOf(const Answer &answer, const ModelGraph &model) {
+  if (!answer.feature.empty()) {
+    return "number";
+  }
   for (const GraphNode &node : model.nodes) {
     if (node.kind == GraphNode::Kind::input && node.op == answer.target) {
       return node.column;

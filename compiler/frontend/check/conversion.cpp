@@ -136,7 +136,7 @@ private:
   }
 
   std::optional<Attribute> numbers() {
-    if (value.kind != Value::Kind::list) {
+    if (value.kind != (spec.range ? Value::Kind::range : Value::Kind::list)) {
       return wrong();
     }
     std::vector<double> items;
@@ -148,6 +148,9 @@ private:
         return std::nullopt;
       }
       items.push_back(item.asDouble());
+    }
+    if (spec.range && items[0] >= items[1]) {
+      return outside(formatNumber(items[0]) + ".." + formatNumber(items[1]), "from a number to a greater one");
     }
     return items;
   }

@@ -18,32 +18,22 @@ ColumnSpec specOf(const Column &column) {
     const auto schemes = wordsOf(spec.scheme);
     spec.scheme = static_cast<TagScheme>(std::find(schemes.begin(), schemes.end(), column.scheme) - schemes.begin());
   }
-  if (column.type == "class") {
-    spec.missing = column.missing;
-  }
-  if (column.type == "number" && column.fill != "none") {
-    spec.missing = column.missing.empty() ? std::vector<std::string>{""} : column.missing;
-    spec.fill = column.fill == "median" ? ColumnSpec::Fill::median : ColumnSpec::Fill::mean;
-  }
+  spec.missing = column.missing;
+  spec.parameters = column.parameters;
   return spec;
 }
 
-/// The steps from the column to ids.
 std::vector<StepSpec> stepsOf(const FeatureDraft &draft) {
   std::vector<StepSpec> steps;
-  const bool isPair = !draft.second.empty();
-  if (isPair) {
-    steps.push_back({"pair", draft.second});
-  }
   for (const FeatureDraft::Step &step : draft.steps) {
     StepSpec &made = steps.emplace_back();
-    made.op = step.op;
+    made.op = step.row != nullptr ? step.row->name : "tokenize";
     made.plugin = step.plugin;
     made.parameters = step.attributes;
     if (step.maxLength > 0) {
       made.maxLength = step.maxLength;
     }
-    if (isPair && step.op != "clean") {
+    if (draft.isPair() && step.row == nullptr) {
       made.truncate = step.truncate == "first"    ? Truncation::first
                       : step.truncate == "second" ? Truncation::second
                                                   : Truncation::longestFirst;
@@ -79,13 +69,16 @@ InputSpec inputOf(const GraphNode &node, bool target) {
     input.width = node.type.width;
     return input;
   }
-  input.kind = feature                  ? InputSpec::Kind::ids
-               : tags                   ? InputSpec::Kind::tags
-               : node.column == "class" ? InputSpec::Kind::classId
-               : node.column == "set"   ? InputSpec::Kind::set
-                                        : InputSpec::Kind::number;
+  const ValueType &type = node.type;
+  input.kind = tags                                      ? InputSpec::Kind::tags
+               : feature && type.onAxis()                ? InputSpec::Kind::ids
+               : node.column == "set"                    ? InputSpec::Kind::set
+               : type.element == ValueType::Element::i32 ? InputSpec::Kind::classId
+                                                         : InputSpec::Kind::number;
   if (feature || tags) {
-    input.axis = input.feature = feature ? node.op : node.type.axis();
+    input.feature = feature ? node.op : type.axis();
+    input.axis = type.axis();
+    input.width = input.kind == InputSpec::Kind::number ? type.width : 0;
   }
   if (!feature) {
     input.column = node.op;
@@ -99,22 +92,30 @@ std::set<std::string> addFeatures(DeclaredRecords &declared, const Records &reco
   std::set<std::string> made;
   for (const Feature &feature : records.features()) {
     const FeatureDraft &draft = feature.draft;
-    const bool isPair = !draft.second.empty();
-    const bool isText = records.typeOf(draft.column) == "text" && (!isPair || records.typeOf(draft.second) == "text");
-    const bool isWords = records.typeOf(draft.column) == "words" && !isPair;
-    if ((model.good() && !feature.used) || (!isText && !isWords)) {
+    const bool isRead = std::all_of(draft.columns.begin(), draft.columns.end(), [](const auto &column) { return !column->type.empty(); });
+    if ((model.good() && !feature.used) || !isRead) {
       continue;
     }
-    declared.records.features.push_back({feature.name, draft.column, "", stepsOf(draft)});
+    FeatureSpec &spec = declared.records.features.emplace_back();
+    spec.name = feature.name;
+    for (const auto &column : draft.columns) {
+      spec.columns.push_back(column->name);
+    }
+    spec.steps = stepsOf(draft);
     made.insert(feature.name);
     const std::string key = "features." + feature.name;
     declared.places[key] = feature.span.range();
-    const FeatureDraft::Step &tokenizer = draft.steps.back();
-    for (const auto &[name, attribute] : tokenizer.attributes) {
-      const auto written = tokenizer.spans.find(name);
-      declared.places[key + "." + name] = (written == tokenizer.spans.end() ? feature.span : written->second).range();
+    if (draft.steps.empty()) {
+      continue;
     }
-    declared.places[key + ".max_length"] = (draft.maxLengthSpan.file != nullptr ? draft.maxLengthSpan : feature.span).range();
+    const FeatureDraft::Step &last = draft.steps.back();
+    for (const auto &[name, attribute] : last.attributes) {
+      const auto written = last.spans.find(name);
+      declared.places[key + "." + name] = (written == last.spans.end() ? feature.span : written->second).range();
+    }
+    if (draft.flow == Flow::ids) {
+      declared.places[key + ".max_length"] = (draft.maxLengthSpan.file != nullptr ? draft.maxLengthSpan : feature.span).range();
+    }
   }
   return made;
 }
@@ -147,7 +148,8 @@ DeclaredRecords declaredRecords(const Records &records, const Model &model, cons
   const std::set<std::string> features = addFeatures(declared, records, model);
   for (const GraphNode &node : builder.graph.nodes) {
     if (node.kind == GraphNode::Kind::input) {
-      InputSpec input = inputOf(node, builder.targetUses().count(node.op) > 0);
+      const bool target = node.column.empty() ? !builder.readAt(node.op) : builder.targetUses().count(node.op) > 0;
+      InputSpec input = inputOf(node, target);
       if (input.feature.empty() || features.count(input.feature) > 0) {
         declared.records.inputs.push_back(std::move(input));
       }

@@ -3,6 +3,7 @@
 #include "compiler/frontend/check/conversion.h"
 #include "compiler/frontend/other_tools.h"
 
+#include <charconv>
 #include <utility>
 
 namespace penstock::frontend {
@@ -140,10 +141,50 @@ Value Evaluator::evaluateAs(Wanted what, const Expression &expression, Scope &sc
   return value;
 }
 
+std::optional<std::vector<std::string>> namesFrom(const std::string &first, const std::string &last) {
+  const auto digits = [](const std::string &name) {
+    const std::size_t end = name.find_last_not_of("0123456789");
+    return end == std::string::npos ? name.size() : end + 1;
+  };
+  const std::size_t at = digits(first);
+  std::int64_t from = 0, to = 0;
+  const auto read = [](std::string_view text, std::int64_t &number) {
+    return !text.empty() && text.size() <= 6 && (text.size() == 1 || text[0] != '0') &&
+           std::from_chars(text.data(), text.data() + text.size(), number).ptr == text.data() + text.size();
+  };
+  if (digits(last) != at || first.compare(0, at, last, 0, at) != 0 || !read(std::string_view(first).substr(at), from) ||
+      !read(std::string_view(last).substr(at), to) || from > to) {
+    return std::nullopt;
+  }
+  std::vector<std::string> names;
+  for (std::int64_t number = from; number <= to; ++number) {
+    names.push_back(first.substr(0, at) + std::to_string(number));
+  }
+  return names;
+}
+
 Value Evaluator::evaluateList(const Expression &expression, Scope &scope, Place &place) {
   Value value(Value::Kind::list);
   wanted = {}; // of the items nothing is known
   for (const Expression &child : expression.children) {
+    if (child.kind == Expression::Kind::range && child.children[0].kind == Expression::Kind::name &&
+        child.children[1].kind == Expression::Kind::name) {
+      const auto names = namesFrom(child.children[0].text, child.children[1].text);
+      if (!names) {
+        reporter.report("bad-name-range", child.span, {{"first", child.children[0].text}, {"last", child.children[1].text}});
+        return {};
+      }
+      for (const std::string &name : *names) {
+        Expression one = child.children[0];
+        one.text = name;
+        one.span = child.span;
+        value.items.push_back(evaluateName(one, scope));
+        if (value.items.back().kind == Value::Kind::error) {
+          return {};
+        }
+      }
+      continue;
+    }
     value.items.push_back(evaluate(child, scope, place));
     value.origin = stronger(value.origin, value.items.back().origin);
     if (value.items.back().kind == Value::Kind::error) {
@@ -326,7 +367,7 @@ std::optional<Attribute> Evaluator::parameter(const Expression &expression, cons
   }
   if (!spec.members.empty() && expression.kind == Expression::Kind::name) {
     if (std::find(spec.members.begin(), spec.members.end(), expression.text) != spec.members.end()) {
-      return expression.text;
+      return spec.type == Type::strings ? Attribute(std::vector<std::string>{expression.text}) : Attribute(expression.text);
     }
     if (scope.values.find(expression.text) == scope.values.end()) {
       reporter.report("not-a-member", expression.span,
@@ -376,6 +417,12 @@ bool Evaluator::looksLikeModelValue(const Expression &expression, const Scope &s
     const Callable callable = scopes.find(expression.children[0].text, scope);
     return callable.kind != Callable::Kind::none && callable.kind != Callable::Kind::width && callable.kind != Callable::Kind::count;
   }
+  case Expression::Kind::list: // of columns
+    return !expression.children.empty() &&
+           std::all_of(expression.children.begin(), expression.children.end(), [&](const Expression &child) {
+             const Expression &first = child.kind == Expression::Kind::range ? child.children[0] : child;
+             return first.kind == Expression::Kind::name && looksLikeModelValue(first, scope);
+           });
   case Expression::Kind::sum:
   case Expression::Kind::product:
   case Expression::Kind::negate:

@@ -18,6 +18,9 @@ public:
   virtual Value combine(char sign, const Value &left, const Value &right, const Span &span, Place &place) = 0;
 };
 
+/// The names from `first` to `last`, which differ in the whole number at their end: `s_1` to `s_3`. None where they do not.
+std::optional<std::vector<std::string>> namesFrom(const std::string &first, const std::string &last);
+
 /// A call whose arguments have met the operands and parameters of its signature.
 struct BoundCall {
   bool good = true;

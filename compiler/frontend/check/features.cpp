@@ -1,4 +1,4 @@
-// The block `features`, and the flows of texts that the model writes itself.
+// The block `features`, and the flows of columns through operators that the model writes itself.
 #include "compiler/frontend/check/conversion.h"
 #include "compiler/frontend/check/records.h"
 
@@ -8,14 +8,27 @@ namespace {
 
 /// The same for equal features.
 std::string flowText(const FeatureDraft &draft) {
-  std::string text = draft.column + " " + draft.second;
+  std::string text;
+  for (const auto &column : draft.columns) {
+    text += column->name + " ";
+  }
   for (const FeatureDraft::Step &step : draft.steps) {
-    text += " |> " + step.op + " " + step.plugin + " " + std::to_string(step.maxLength) + " " + step.truncate;
+    text += " |> " + std::string(step.row != nullptr ? "" : "tokenize ") + step.name() + " " + std::to_string(step.maxLength) + " " +
+            step.truncate;
     for (const auto &[name, attribute] : step.attributes) {
       text += " " + name + ": " + formatAttribute(attribute);
     }
   }
   return text;
+}
+
+/// What messages call the columns: `a`, `[a, b]`.
+std::string columnsText(const FeatureDraft &draft) {
+  std::string text;
+  for (const auto &column : draft.columns) {
+    text += (text.empty() ? "" : ", ") + column->name;
+  }
+  return draft.columns.size() == 1 ? text : "[" + text + "]";
 }
 
 } // namespace
@@ -33,7 +46,7 @@ void Records::use(const std::string &feature) {
 
 void Records::reportUnused() {
   for (const Feature &feature : featureList) {
-    if (!feature.used) {
+    if (!feature.used && !feature.extended) {
       reporter.report("unused-feature", feature.nameSpan, {{"name", feature.name}});
     }
   }
@@ -42,31 +55,32 @@ void Records::reportUnused() {
 void Records::resolveFeature(const Feature &feature) {
   const FeatureDraft &draft = feature.draft;
   const std::string key = "features." + feature.name;
-  std::string flow = draft.second.empty() ? draft.column : "[" + draft.column + ", " + draft.second + "]";
+  std::string flow = columnsText(draft);
   for (const FeatureDraft::Step &step : draft.steps) {
-    flow += " |> " + (step.op == "clean" ? step.op : step.plugin);
+    flow += " |> " + step.name();
   }
   settings.resolve(key, flow, Origin::file, feature.span);
   std::map<std::string, int> before; // steps of that name
   for (const FeatureDraft::Step &step : draft.steps) {
-    const std::string &name = step.op == "clean" ? step.op : step.plugin;
-    const int ordinal = before[name]++;
-    const std::string stepKey = key + "." + name + (ordinal == 0 ? "" : "_" + std::to_string(ordinal));
+    const int ordinal = before[step.name()]++;
+    const std::string stepKey = key + "." + step.name() + (ordinal == 0 ? "" : "_" + std::to_string(ordinal));
     const auto origin = [&](const std::string &parameter) {
       const auto found = step.origins.find(parameter);
       return found == step.origins.end() ? Origin::standard : found->second;
     };
-    const Callable tokenizer = scopes.find(step.plugin, scopes.top);
-    const Signature signature = step.op == "clean" || tokenizer.manifest == nullptr ? cleanSignature() : signatureOf(*tokenizer.manifest);
+    const Callable tokenizer = step.row != nullptr ? Callable{} : scopes.find(step.plugin, scopes.top);
+    const Signature signature = step.row != nullptr             ? signatureOf(*step.row)
+                                : tokenizer.manifest != nullptr ? signatureOf(*tokenizer.manifest)
+                                                                : Signature{};
     for (const auto &[parameter, attribute] : step.attributes) {
       const auto spec = std::find_if(signature.parameters.begin(), signature.parameters.end(),
                                      [&, wanted = parameter](const ParameterSpec &one) { return one.name == wanted; });
       settings.resolve(stepKey + "." + parameter, formatAttribute(attribute, spec == signature.parameters.end() ? nullptr : &*spec),
                        origin(parameter), step.span);
     }
-    if (step.op != "clean") {
+    if (step.row == nullptr) {
       settings.resolve(stepKey + ".max_length", std::to_string(step.maxLength), origin("max_length"), step.span);
-      if (!draft.second.empty()) {
+      if (draft.isPair()) {
         settings.resolve(stepKey + ".truncate", step.truncate, origin("truncate"), step.span);
       }
     }
@@ -82,12 +96,15 @@ void Records::addFeature(Feature feature) {
 
 Value Records::featureOf(const Value &draft, const Span &span) {
   Value value(Value::Kind::feature);
+  value.draft = draft.draft;
   if (const auto known = featureByFlow.find(flowText(*draft.draft)); known != featureByFlow.end()) {
     value.text = known->second;
     return value;
   }
+  const std::vector<FeatureDraft::Step> &steps = draft.draft->steps;
+  const std::vector<std::shared_ptr<const Column>> &columns = draft.draft->columns;
   const std::string base =
-      draft.draft->column + "_" + (draft.draft->second.empty() ? "" : draft.draft->second + "_") + draft.draft->steps.back().plugin;
+      columns.front()->name + (columns.size() > 1 ? "_" + columns.back()->name : "") + (steps.empty() ? "" : "_" + steps.back().name());
   std::string name;
   do {
     const int ordinal = ++inlineFeatures[base];
@@ -120,31 +137,67 @@ void Records::readFeatures() {
     Place place;
     place.path = entry.name;
     const Value value = evaluator.evaluate(entry.value, scopes.top, place);
-    Value bound;
-    if (value.kind == Value::Kind::draft && value.draft->tokenized) {
-      Feature feature;
-      feature.name = entry.name;
-      feature.draft = *value.draft;
-      feature.span = entry.span;
-      feature.nameSpan = entry.nameSpan;
-      bound.kind = Value::Kind::feature;
-      bound.text = entry.name;
-      if (scopes.top.values.count(entry.name) == 0) {
-        addFeature(std::move(feature));
-      }
-    } else if (value.kind == Value::Kind::draft || value.kind == Value::Kind::column) {
-      reporter.report("feature-without-tokenizer", entry.value.span, {{"name", entry.name}});
-    } else if (value.kind != Value::Kind::error && value.kind != Value::Kind::unknown) {
-      reporter.report("feature-not-text", entry.value.span, {{"found", describe(value)}});
-    }
-    scopes.declare(scopes.top, entry.name, entry.nameSpan, bound);
+    scopes.declare(scopes.top, entry.name, entry.nameSpan, bindFeature(entry, value));
   }
 }
 
-/// What the step stands on. False after a report.
-bool Records::draftOf(const Callable &callable, const BoundCall &bound, const Span &span, FeatureDraft &draft) {
-  const Value &input = bound.operands[0];
-  const Span &at = bound.operandSpans[0].file != nullptr ? bound.operandSpans[0] : span;
+/// The value of a binding of `features`: a feature, or what operations of the model make of some.
+Value Records::bindFeature(const Entry &entry, const Value &value) {
+  if (value.kind == Value::Kind::error || value.kind == Value::Kind::unknown) {
+    return {};
+  }
+  const Value draft = value.kind == Value::Kind::list ? numbersOf(value) : value;
+  const bool plain = value.kind == Value::Kind::column && (value.column->holds == Flow::number || value.column->holds == Flow::index);
+  if (draft.kind == Value::Kind::draft && draft.draft->complete()) {
+    Feature feature;
+    feature.name = entry.name;
+    feature.draft = *draft.draft;
+    feature.span = entry.span;
+    feature.nameSpan = entry.nameSpan;
+    if (scopes.top.values.count(entry.name) == 0) {
+      addFeature(std::move(feature));
+    }
+    Value bound(Value::Kind::feature);
+    bound.text = entry.name;
+    bound.draft = draft.draft;
+    return bound;
+  }
+  if (value.kind == Value::Kind::node || value.kind == Value::Kind::feature || plain) {
+    return value;
+  }
+  const Flow flow = value.kind == Value::Kind::column  ? value.column->holds
+                    : draft.kind == Value::Kind::draft ? draft.draft->flow
+                                                       : Flow::name;
+  if (flow == Flow::text || flow == Flow::words || value.kind == Value::Kind::column) {
+    reporter.report("feature-without-tokenizer", entry.value.span, {{"name", entry.name}});
+  } else {
+    reporter.report("feature-not-text", entry.value.span, {{"found", describe(value)}});
+  }
+  return {};
+}
+
+/// A list of columns of numbers as a draft of all of them; the list itself where it is none.
+Value Records::numbersOf(const Value &list) const {
+  const bool numbers = !list.items.empty() && std::all_of(list.items.begin(), list.items.end(), [](const Value &item) {
+    return item.kind == Value::Kind::column && item.column->holds == Flow::number && !item.column->type.empty();
+  });
+  if (!numbers) {
+    return list;
+  }
+  FeatureDraft draft;
+  draft.flow = Flow::number;
+  draft.width = static_cast<std::int64_t>(list.items.size());
+  for (const Value &item : list.items) {
+    draft.columns.push_back(item.column);
+    draft.mayMiss = draft.mayMiss || !item.column->missing.empty();
+  }
+  Value value(Value::Kind::draft);
+  value.draft = std::make_shared<FeatureDraft>(std::move(draft));
+  return value;
+}
+
+/// What a step of texts stands on. False after a report.
+bool Records::textDraft(const Callable &callable, const Value &input, const Span &at, FeatureDraft &draft) {
   const auto isColumn = [](const Value &value, std::string_view type) {
     return value.column != nullptr && (value.column->type == type || value.column->type.empty());
   };
@@ -155,17 +208,16 @@ bool Records::draftOf(const Callable &callable, const BoundCall &bound, const Sp
     return false;
   }
   if (isColumn(input, "text") || isColumn(input, "words")) {
-    draft.column = input.text;
+    draft.columns = {input.column};
   } else if (isList) {
-    draft.column = input.items[0].text;
-    draft.second = input.items[1].text;
-  } else if (input.kind == Value::Kind::draft && !input.draft->tokenized) {
+    draft.columns = {input.items[0].column, input.items[1].column};
+  } else if (input.kind == Value::Kind::draft && input.draft->flow == Flow::text) {
     draft = *input.draft;
   } else {
-    const bool late = callable.kind == Callable::Kind::clean && input.kind == Value::Kind::draft;
+    const bool late = callable.row != nullptr && input.kind == Value::Kind::draft && input.draft->flow == Flow::ids;
     reporter.report("feature-not-text", at,
                     {{"found", late ? "what the tokenizer made" : describe(input)},
-                     {"hint", late ? "write `clean(...)` before the tokenizer: `" + input.draft->column + " |> clean(...) |> " +
+                     {"hint", late ? "write `clean(...)` before the tokenizer: `" + input.draft->column() + " |> clean(...) |> " +
                                          input.draft->steps.back().plugin + "(...)`"
                                    : ""}});
     return false;
@@ -173,37 +225,110 @@ bool Records::draftOf(const Callable &callable, const BoundCall &bound, const Sp
   return true;
 }
 
-Value Records::textStep(const Callable &callable, BoundCall bound, const Span &span) {
+/// What an operator of numbers stands on. False after a report.
+bool Records::numberDraft(const FeatureOperator &row, const Value &input, const Span &at, FeatureDraft &draft) {
+  const Value value = input.kind == Value::Kind::list ? numbersOf(input) : input;
+  if (value.kind == Value::Kind::column) {
+    draft.columns = {value.column};
+    draft.flow = value.column->holds;
+    draft.mayMiss = draft.flow == Flow::number && !value.column->missing.empty();
+  } else if (value.kind == Value::Kind::draft || value.kind == Value::Kind::feature) {
+    draft = *value.draft;
+    if (const auto known = featureByName.find(value.text); value.kind == Value::Kind::feature && known != featureByName.end()) {
+      featureList[known->second].extended = true;
+    }
+  }
+  if (draft.columns.empty() || draft.flow != row.takes) {
+    reporter.report("type-mismatch", at,
+                    {{"op", row.name},
+                     {"expected", std::string(penstock::describe(row.takes)) + (row.takes == Flow::number ? ", or a list of them" : "")},
+                     {"found", describe(value)},
+                     {"rule", "each operator says what may flow into it"}});
+    return false;
+  }
+  if (row.single && draft.width > 1) {
+    reporter.report("not-one-number", at, {{"op", row.name}, {"count", std::to_string(draft.width)}});
+    return false;
+  }
+  if (row.fills && !draft.mayMiss) {
+    reporter.report("nothing-missing", at, {{"op", row.name}, {"name", columnsText(draft)}});
+    return false;
+  }
+  return row.fills || checkFilled(draft, at);
+}
+
+bool Records::checkFilled(const FeatureDraft &draft, const Span &at) {
+  for (const auto &column : draft.columns) {
+    if (draft.mayMiss && !column->missing.empty()) {
+      reporter.report("missing-not-filled", at, {{"name", column->name}}, {{column->span.range(), "declared here"}});
+      return false;
+    }
+  }
+  return true;
+}
+
+Value Records::step(const Callable &callable, BoundCall bound, const Span &span) {
+  const Value &input = bound.operands[0];
+  const Span &at = bound.operandSpans[0].file != nullptr ? bound.operandSpans[0] : span;
+  const bool unreadColumn = input.kind == Value::Kind::column && input.column->type.empty();
+  if (input.kind == Value::Kind::error || input.kind == Value::Kind::unknown || unreadColumn) {
+    return unreadColumn ? Value(Value::Kind::unknown) : input;
+  }
+  if (callable.row == nullptr || callable.row->takes == Flow::text) {
+    return stepOfText(callable, std::move(bound), span);
+  }
+  const FeatureOperator &row = *callable.row;
+  FeatureDraft draft;
+  if (!numberDraft(row, input, at, draft) || !bound.good || !checkKnown(bound.attributes, callable.name, bound.spans, span, reporter)) {
+    return {};
+  }
+  draft.flow = row.gives;
+  draft.width = row.gives == Flow::number ? draft.width * row.each(bound.attributes) : 1;
+  draft.values = row.values != nullptr ? row.values(bound.attributes) : 0;
+  draft.mayMiss = false;
+  addStep(callable, std::move(bound), span, draft);
+  Value value(Value::Kind::draft);
+  value.draft = std::make_shared<FeatureDraft>(std::move(draft));
+  return value;
+}
+
+FeatureDraft::Step &Records::addStep(const Callable &callable, BoundCall bound, const Span &span, FeatureDraft &draft) {
+  FeatureDraft::Step &step = draft.steps.emplace_back();
+  step.row = callable.row;
+  step.plugin = callable.row == nullptr ? callable.name : "";
+  step.attributes = std::move(bound.attributes);
+  step.origins = std::move(bound.origins);
+  step.spans = std::move(bound.spans);
+  step.span = span;
+  return step;
+}
+
+Value Records::stepOfText(const Callable &callable, BoundCall bound, const Span &span) {
   const Value &input = bound.operands[0];
   if (input.kind == Value::Kind::error || input.kind == Value::Kind::unknown) {
     return input;
   }
+  const Span at = bound.operandSpans[0].file != nullptr ? bound.operandSpans[0] : span;
   FeatureDraft draft;
-  if (!draftOf(callable, bound, span, draft) || !bound.good || !checkKnown(bound.attributes, callable.name, bound.spans, span, reporter)) {
+  if (!textDraft(callable, input, at, draft) || !bound.good || !checkKnown(bound.attributes, callable.name, bound.spans, span, reporter)) {
     return {};
   }
-  FeatureDraft::Step step;
-  step.attributes = std::move(bound.attributes);
-  step.origins = std::move(bound.origins);
-  step.spans = bound.spans;
-  step.span = span;
-  step.op = callable.kind == Callable::Kind::clean ? "clean" : "tokenize";
-  if (callable.kind == Callable::Kind::tokenizer) {
-    step.plugin = callable.name;
+  const std::map<std::string, Span> spans = bound.spans;
+  FeatureDraft::Step &step = addStep(callable, std::move(bound), span, draft);
+  if (callable.row == nullptr) {
     step.maxLength = std::get<std::int64_t>(step.attributes["max_length"]);
     step.attributes.erase("max_length");
-    if (const auto at = bound.spans.find("max_length"); at != bound.spans.end()) {
-      draft.maxLengthSpan = at->second;
+    if (const auto limit = spans.find("max_length"); limit != spans.end()) {
+      draft.maxLengthSpan = limit->second;
     }
     step.truncate = std::get<std::string>(step.attributes["truncate"]);
     step.attributes.erase("truncate");
-    if (const auto at = bound.spans.find("truncate"); at != bound.spans.end() && draft.second.empty()) {
-      reporter.report("truncate-without-pair", at->second);
+    if (const auto cut = spans.find("truncate"); cut != spans.end() && draft.columns.size() == 1) {
+      reporter.report("truncate-without-pair", cut->second);
       return {};
     }
-    draft.tokenized = true;
+    draft.flow = Flow::ids;
   }
-  draft.steps.push_back(std::move(step));
   Value value(Value::Kind::draft);
   value.draft = std::make_shared<FeatureDraft>(std::move(draft));
   return value;

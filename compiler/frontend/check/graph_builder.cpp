@@ -95,6 +95,7 @@ int GraphBuilder::input(const std::string &name, const Column *column, bool isTa
   node.op = name;
   node.path = name;
   node.range = span.range();
+  const Feature *feature = column == nullptr ? records.findFeature(name) : nullptr;
   if (column != nullptr) {
     node.column = column->type;
     node.type = column->type == "class"  ? ValueType::index("", records.classCount(name))
@@ -102,7 +103,10 @@ int GraphBuilder::input(const std::string &name, const Column *column, bool isTa
                 : column->type == "tags" ? ValueType::index(axis, records.classCount(name))
                                          : ValueType::vector(1);
   } else {
-    node.type = ValueType::index(name, records.vocabularySize(name));
+    const FeatureDraft *draft = feature == nullptr ? nullptr : &feature->draft;
+    node.type = draft != nullptr && draft->flow == Flow::number  ? ValueType::vector(draft->width)
+                : draft != nullptr && draft->flow == Flow::index ? ValueType::index("", draft->values)
+                                                                 : ValueType::index(name, records.vocabularySize(name));
     records.use(name);
   }
   return input.node = emit(std::move(node));
@@ -116,6 +120,9 @@ std::optional<Span> GraphBuilder::readAt(const std::string &name) const {
 int GraphBuilder::target(const Value &value, Accepts accepts, const std::string &op, const Span &span, bool *unknown,
                          const ValueType *beside) {
   const Column *column = value.column.get();
+  if (column == nullptr && (value.kind == Value::Kind::feature || value.kind == Value::Kind::draft)) {
+    return targetFeature(value, accepts, op, span);
+  }
   if (column == nullptr) {
     reporter.report("type-mismatch", span,
                     {{"op", op},
@@ -140,7 +147,34 @@ int GraphBuilder::target(const Value &value, Accepts accepts, const std::string 
     reporter.report("needs-pooling", span, {{"op", op}});
     return -1;
   }
+  if (column->holds == Flow::number && !column->missing.empty()) {
+    reporter.report("missing-target", span, {{"name", column->name}}, {{column->span.range(), "declared here"}});
+    return -1;
+  }
   return input(column->name, column, true, span);
+}
+
+/// Operators on a target column: what is predicted is their result, what is answered is of the column.
+int GraphBuilder::targetFeature(const Value &value, Accepts accepts, const std::string &op, const Span &span) {
+  const FeatureDraft &draft = *value.draft;
+  const bool isTime = draft.columns.front()->holds != Flow::number;
+  if (!fitsTarget(accepts, "number") || draft.flow != Flow::number || draft.columns.size() != 1 || isTime) {
+    reporter.report("type-mismatch", span,
+                    {{"op", op},
+                     {"expected", describeAccepts(accepts)},
+                     {"found", describe(value)},
+                     {"rule", "a target is a column, or a number column with operators that have an inverse"}});
+    return -1;
+  }
+  for (const FeatureDraft::Step &step : draft.steps) {
+    if (!step.row->inverts) {
+      reporter.report("no-inverse", span, {{"op", step.name()}, {"name", draft.column()}});
+      return -1;
+    }
+  }
+  const int node = input(value.text, nullptr, true, span);
+  predictedAt.emplace(draft.column(), span);
+  return node;
 }
 
 /// The loss of targets of that type, "" for none.
@@ -179,7 +213,7 @@ int GraphBuilder::tags(const Column &column, const std::string &op, const Span &
   std::string problem;
   if (!acceptsType(Accepts::sequence, *beside)) {
     problem = "what is tagged is " + describeType(*beside);
-  } else if (feature == nullptr || records.typeOf(feature->draft.column) != "words") {
+  } else if (feature == nullptr || records.typeOf(feature->draft.column()) != "words") {
     problem = "`" + beside->axis() + "` is not made of words";
   } else if (known != inputs.end() && !typeOf(known->second.node).sameRows(*beside)) {
     problem = "`" + typeOf(known->second.node).axis() + "` has these tags already, and `" + beside->axis() + "` gets them too";
@@ -201,8 +235,13 @@ int GraphBuilder::operand(const Value &given, Accepts accepts, const std::string
     *unknown = true;
     return -1;
   }
-  const bool isDraft = given.kind == Value::Kind::draft && given.draft->tokenized;
-  const Value value = isDraft ? records.featureOf(given, span) : given;
+  const Value numbers = given.kind == Value::Kind::list ? records.numbersOf(given) : Value(Value::Kind::error);
+  const Value &whole = numbers.kind == Value::Kind::draft ? numbers : given;
+  const bool isDraft = whole.kind == Value::Kind::draft && whole.draft->complete();
+  if (isDraft && !records.checkFilled(*whole.draft, span)) {
+    return -1;
+  }
+  const Value value = isDraft ? records.featureOf(whole, span) : whole;
   const auto mismatch = [&](const std::string &rule = "each operation says what may flow into it", const std::string &hint = "") {
     reporter.report("type-mismatch", span,
                     {{"op", op}, {"expected", describeAccepts(accepts)}, {"found", describe(value)}, {"rule", rule}, {"hint", hint}});
@@ -227,11 +266,25 @@ int GraphBuilder::operand(const Value &given, Accepts accepts, const std::string
     if (value.column->type != (accepts == Accepts::index ? "class" : "number") || accepts == Accepts::ids || accepts == Accepts::sequence) {
       return mismatch();
     }
+    if (value.column->holds == Flow::number && !value.column->missing.empty()) {
+      reporter.report("missing-not-filled", span, {{"name", value.text}}, {{value.column->span.range(), "declared here"}});
+      return -1;
+    }
     return input(value.text, value.column.get(), false, span);
   case Value::Kind::draft:
-    reporter.report("needs-tokenizer", span, {{"op", op}, {"name", value.draft->column}});
+    if (value.draft->flow == Flow::time) {
+      return mismatch();
+    }
+    reporter.report("needs-tokenizer", span, {{"op", op}, {"name", value.draft->column()}});
     return -1;
   case Value::Kind::feature:
+    if (value.draft->flow == Flow::number) {
+      return accepts == Accepts::ids || accepts == Accepts::index || accepts == Accepts::sequence ? mismatch()
+                                                                                                  : input(value.text, nullptr, false, span);
+    }
+    if (value.draft->flow == Flow::index && accepts != Accepts::index) {
+      return mismatch("a class is a name, not a number to compute with", "write `|> one_hot` or `|> embedding(...)` first");
+    }
     if (accepts != Accepts::ids && accepts != Accepts::index && accepts != Accepts::any) {
       return mismatch("ids are names of tokens, not numbers to compute with", "write `|> embedding(...)` or `|> counts` first");
     }

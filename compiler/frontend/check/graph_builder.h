@@ -80,6 +80,7 @@ private:
   /// `column`: of that name; nullptr for a feature. `axis`: of tags.
   int input(const std::string &name, const Column *column, bool target, const Span &span, const std::string &axis = "");
   int target(const Value &value, Accepts accepts, const std::string &op, const Span &span, bool *unknown, const ValueType *beside);
+  int targetFeature(const Value &value, Accepts accepts, const std::string &op, const Span &span);
   int tags(const Column &column, const std::string &op, const Span &span, bool *unknown, const ValueType *beside);
   void reportWrongTarget(const Column &column, Accepts accepts, const std::string &op, const Span &span);
   void checkPositions(std::int64_t places, const ValueType &rows, const Span &span);

@@ -35,8 +35,8 @@ Signature Model::signatureOf(const Callable &callable) {
     return callable.op->signature;
   case Callable::Kind::definition:
     return definitionSignature(*callable.definition);
-  case Callable::Kind::clean:
-    return cleanSignature();
+  case Callable::Kind::step:
+    return frontend::signatureOf(*callable.row);
   default:
     return frontend::signatureOf(*callable.manifest);
   }
@@ -176,9 +176,11 @@ Value Model::applyHead(const Instance &instance, const Inputs &inputs, const std
   if (!operandNodes(signature.operands, manifest.name, inputs, span, node.operands, value)) {
     return value;
   }
-  const std::string &column = inputs.values[1].text;
-  const ValueType target = builder.typeOf(node.operands[1]);
-  const bool isNumber = builder.graph.nodes[static_cast<std::size_t>(node.operands[1])].column == "number";
+  const GraphNode &predicted = builder.graph.nodes[static_cast<std::size_t>(node.operands[1])];
+  const std::string feature = predicted.column.empty() ? predicted.op : "";
+  const std::string column = feature.empty() ? predicted.op : records.findFeature(feature)->draft.column();
+  const ValueType target = predicted.type;
+  const bool isNumber = predicted.column == "number" || !feature.empty();
   Attributes attributes = instance.attributes;
   records.balanceClasses(signature.parameters, attributes, column);
   if (!isNumber) {
@@ -203,7 +205,7 @@ Value Model::applyHead(const Instance &instance, const Inputs &inputs, const std
   part.op = "loss_of";
   part.type = ValueType::scalar();
   value.loss = builder.emit(part);
-  value.predicted = std::make_shared<Predicted>(column, manifest.name, std::move(attributes));
+  value.predicted = std::make_shared<Predicted>(column, feature, manifest.name, std::move(attributes));
   return value;
 }
 
@@ -217,7 +219,12 @@ Value Model::applyLearner(const Instance &instance, const Inputs &inputs, const 
   value = builder.valueOf(nodes[0]);
   value.kind = Value::Kind::head;
   const std::string column = nodes.size() > 1 ? inputs.values[1].text : "";
-  value.predicted = std::make_shared<Predicted>(column, manifest.name, instance.attributes, true);
+  if (nodes.size() > 1 && inputs.values[1].kind != Value::Kind::column) { // a learner is shown the column itself
+    reporter.report("type-mismatch", inputs.at(1, span),
+                    {{"op", manifest.name}, {"expected", "a column"}, {"found", describe(inputs.values[1])}});
+    return {};
+  }
+  value.predicted = std::make_shared<Predicted>(column, "", manifest.name, instance.attributes, true);
   return value;
 }
 
@@ -277,9 +284,11 @@ private:
       if (model.builder.operand(value, accepts, definition.name, at, &unknown) < 0 && !unknown) {
         return false;
       }
-      target = value.kind == Value::Kind::column ? value.text : "";
+      const bool drafted = value.kind == Value::Kind::draft || value.kind == Value::Kind::feature;
+      target = value.kind == Value::Kind::column ? value.text : drafted ? value.draft->column() : "";
+      targetFeature = drafted ? value.text : "";
       targetType = typeOfTarget(accepts);
-    } else if (value.kind == Value::Kind::draft && value.draft->tokenized) {
+    } else if (value.kind == Value::Kind::draft && value.draft->complete()) {
       value = model.records.featureOf(value, at);
     }
     return true;
@@ -378,7 +387,7 @@ private:
     Value value = model.builder.valueOf(node);
     value.kind = Value::Kind::head;
     value.loss = loss.node;
-    value.predicted = std::make_shared<Predicted>(target, model.scopes.headOf(targetType));
+    value.predicted = std::make_shared<Predicted>(target, targetFeature, model.scopes.headOf(targetType));
     return value;
   }
 
@@ -391,7 +400,7 @@ private:
   const std::string &path;
   const Span span;
   Scope scope;
-  std::string target;
+  std::string target, targetFeature;
   std::string targetType = "class";
   Value result, answer, loss;
   const Entry *resultEntry = nullptr, *answerEntry = nullptr, *lossEntry = nullptr;
@@ -463,7 +472,7 @@ void Model::bindEntry(const Entry &entry, Scope &scope, const std::string &path)
     scope.instances.emplace(entry.name, std::make_pair(value.instance, entry.nameSpan));
     return;
   }
-  if (value.kind == Value::Kind::draft && value.draft->tokenized) {
+  if (value.kind == Value::Kind::draft && value.draft->complete()) {
     value = records.featureOf(value, entry.value.span);
   }
   scopes.declare(scope, entry.name, entry.nameSpan, std::move(value));
@@ -474,6 +483,7 @@ void Model::addAnswer(const std::string &name, const Value &head) {
   answer.name = name;
   const Predicted &predicted = *head.predicted;
   answer.target = predicted.target;
+  answer.feature = predicted.feature;
   answer.head = head.head;
   answer.value = head.node;
   answer.loss = head.loss;
@@ -536,6 +546,15 @@ void Model::read() {
   for (const auto &[name, target] : builder.targetUses()) {
     if (const auto read = builder.readAt(name)) {
       reporter.report("target-as-input", *read, {{"name", name}}, {{target.range(), "the target of this head"}});
+    }
+  }
+  for (const Feature &feature : records.features()) {
+    const auto read = builder.readAt(feature.name);
+    for (const auto &column : feature.draft.columns) {
+      const auto target = builder.targetUses().find(column->name);
+      if (read && target != builder.targetUses().end()) {
+        reporter.report("target-as-input", *read, {{"name", column->name}}, {{target->second.range(), "the target of this head"}});
+      }
     }
   }
   isGood = reporter.errors() == before && !poisoned;

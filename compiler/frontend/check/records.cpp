@@ -39,7 +39,7 @@ void Records::readData() {
       case Entry::Kind::setting:
         break;
       case Entry::Kind::columns:
-        reporter.report("not-in-edition", entry.span, {{"what", "`columns`"}});
+        readColumns(entry);
         break;
       default:
         reporter.report("misplaced-entry", entry.span,
@@ -203,6 +203,36 @@ bool Records::readLines(const Attributes &attributes, const Span &span) {
   return true;
 }
 
+/// `columns s_1..s_21 = number()`: a column each.
+void Records::readColumns(const Entry &entry) {
+  const Expression &range = entry.value;
+  const bool isRange = range.kind == Expression::Kind::range && range.children[0].kind == Expression::Kind::name &&
+                       range.children[1].kind == Expression::Kind::name;
+  const auto names = isRange ? namesFrom(range.children[0].text, range.children[1].text) : std::nullopt;
+  if (!names || entry.bound.kind == Expression::Kind::error) {
+    if (range.kind != Expression::Kind::error) {
+      reporter.report(
+          "bad-name-range", range.span,
+          {{"first", isRange ? range.children[0].text : excerpt(range.span, 40)}, {"last", isRange ? range.children[1].text : ""}});
+    }
+    return;
+  }
+  for (const Argument &argument : argumentsOf(entry.bound)) {
+    if (argument.name == "from") {
+      reporter.report("from-of-columns", argument.value.span, {});
+      return;
+    }
+  }
+  for (const std::string &name : *names) {
+    Entry one = entry;
+    one.kind = Entry::Kind::column;
+    one.name = name;
+    one.nameSpan = range.span;
+    one.value = entry.bound;
+    readColumn(one);
+  }
+}
+
 void Records::readColumn(const Entry &entry) {
   auto column = std::make_shared<Column>();
   column->name = entry.name;
@@ -270,38 +300,44 @@ void Records::readClasses(const Expression &list, Column &column) {
 
 /// `span`: of the type with its list of classes.
 void Records::readType(const Expression &type, const Span &span, Column &column) {
-  static const std::vector<std::string> later = {"image", "series", "time", "vector"};
+  static const std::vector<std::string> later = {"image", "series", "vector"};
   const Expression &callee = calleeOf(type);
   if (callee.kind == Expression::Kind::name && std::find(later.begin(), later.end(), callee.text) != later.end()) {
     reporter.report("not-in-edition", callee.span, {{"what", "the column type `" + callee.text + "`"}});
     return;
   }
   const std::string key = "data." + column.name;
+  for (const Argument &argument : argumentsOf(type)) {
+    if (argument.name == "fill" && callee.kind == Expression::Kind::name && callee.text == "number") {
+      reporter.report("fill-of-column", argument.nameSpan, {{"name", column.name}, {"by", excerpt(argument.value.span, 20)}});
+      return;
+    }
+  }
   const Choice choice = values.choose(type, columnTypes(), "a column type", key, Origin::file);
   if (!choice.good) {
     return;
   }
-  const auto textOf = [&](const char *name) { return std::get<std::string>(choice.attributes.at(name)); };
   column.type = choice.name;
+  column.holds = findColumnType(choice.name)->holds;
+  column.parameters = choice.attributes;
+  const auto taken = [&](const char *name) {
+    auto node = column.parameters.extract(name);
+    return node.empty() ? Attribute() : std::move(node.mapped());
+  };
+  const auto textOf = [&](const char *name) {
+    const Attribute value = taken(name);
+    const auto *held = std::get_if<std::string>(&value);
+    return held == nullptr ? std::string() : *held;
+  };
   const std::string from = textOf("from");
   column.from = from.empty() ? column.name : from;
-  if (choice.name == "set") {
-    column.separator = textOf("separator");
-    if (column.separator.empty()) {
-      reporter.report("out-of-range", type.span, {{"name", "separator"}, {"value", "\"\""}, {"rule", "at least one character"}});
-    }
+  column.separator = textOf("separator");
+  column.scheme = textOf("scheme");
+  if (const Attribute missing = taken("missing"); const auto *cells = std::get_if<std::vector<std::string>>(&missing)) {
+    column.missing = *cells;
   }
-  if (choice.name == "tags") {
-    column.scheme = textOf("scheme");
-  }
-  if (const auto missing = choice.attributes.find("missing"); missing != choice.attributes.end()) {
-    column.missing = std::get<std::vector<std::string>>(missing->second);
-  }
-  if (choice.name == "number") {
-    column.fill = textOf("fill");
-    if (column.fill == "none" && !column.missing.empty()) {
-      reporter.report("missing-argument", type.span, {{"callable", "number"}, {"name", "fill"}});
-    }
+  if (choice.name == "set" && column.separator.empty()) {
+    reporter.report("out-of-range", type.span, {{"name", "separator"}, {"value", "\"\""}, {"rule", "at least one character"}});
   }
   if (column.declared) {
     settings.resolve(key + ".classes", formatAttribute(column.classes), Origin::file, span);

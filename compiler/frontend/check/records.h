@@ -21,6 +21,7 @@ struct Feature {
   std::string name;
   FeatureDraft draft;
   bool used = false;
+  bool extended = false; // another feature begins with it
   Span span, nameSpan;
 };
 
@@ -45,9 +46,13 @@ public:
   const Feature *findFeature(const std::string &name) const;
   void use(const std::string &feature);
 
-  /// `clean(...)` or a tokenizer on a text, a pair of texts, words or a draft: a longer draft.
-  Value textStep(const Callable &callable, BoundCall bound, const Span &span);
-  /// The feature that a tokenized draft within the model is: equal ones are one.
+  /// An operator or a tokenizer on a column, a list of them, or a draft: a longer draft.
+  Value step(const Callable &callable, BoundCall bound, const Span &span);
+  /// A list of columns of numbers as a draft of all of them; the list itself where it is none.
+  Value numbersOf(const Value &list) const;
+  /// Whether no number can be missing where one is needed; false after a report.
+  bool checkFilled(const FeatureDraft &draft, const Span &at);
+  /// The feature that a complete draft within the model is: equal ones are one.
   Value featureOf(const Value &draft, const Span &span);
 
   // what only the data know: unknownSize without facts
@@ -58,6 +63,7 @@ public:
 
 private:
   void readColumn(const Entry &entry);
+  void readColumns(const Entry &entry);
   void readClasses(const Expression &list, Column &column);
   void readType(const Expression &type, const Span &span, Column &column);
   void readSource(const Expression &expression, Origin origin);
@@ -65,7 +71,11 @@ private:
   bool readFormat(const Choice &source, const Span &span);
   bool readLines(const Attributes &attributes, const Span &span);
   void checkCaptures(const std::string &path, const Span &span);
-  bool draftOf(const Callable &callable, const BoundCall &bound, const Span &span, FeatureDraft &draft);
+  bool textDraft(const Callable &callable, const Value &input, const Span &at, FeatureDraft &draft);
+  bool numberDraft(const FeatureOperator &row, const Value &input, const Span &at, FeatureDraft &draft);
+  FeatureDraft::Step &addStep(const Callable &callable, BoundCall bound, const Span &span, FeatureDraft &draft);
+  Value stepOfText(const Callable &callable, BoundCall bound, const Span &span);
+  Value bindFeature(const Entry &entry, const Value &value);
   std::vector<double> balancedWeights(const std::string &column) const;
   void addFeature(Feature feature);
   void resolveFeature(const Feature &feature);

@@ -58,9 +58,14 @@ Callable Scopes::find(const std::string &name, const Scope &scope) const {
   }
   using Kind = Callable::Kind;
   static const std::map<std::string, Kind> own = {
-      {"repeat", Kind::repeat}, {"width", Kind::width}, {"count", Kind::count}, {"l2", Kind::l2}, {"clean", Kind::clean}};
+      {"repeat", Kind::repeat}, {"width", Kind::width}, {"count", Kind::count}, {"l2", Kind::l2}};
   if (const auto found = own.find(name); found != own.end()) {
     callable.kind = found->second;
+    return callable;
+  }
+  if (const FeatureOperator *row = findFeatureOperator(name)) {
+    callable.kind = Kind::step;
+    callable.row = row;
     return callable;
   }
   for (const PluginManifest &manifest : manifests) {
@@ -92,14 +97,18 @@ std::vector<std::string> Scopes::callableNames(const Scope &scope, const Value *
     return names;
   }
   const Column *column = flow != nullptr && flow->kind == Value::Kind::column ? flow->column.get() : nullptr;
-  const bool text = flow != nullptr && (flow->kind == Value::Kind::list || (flow->kind == Value::Kind::draft && !flow->draft->tokenized) ||
-                                        (column != nullptr && (column->type == "text" || column->type == "words")));
+  const bool isDraft = flow != nullptr && flow->kind == Value::Kind::draft;
+  const auto holds = [&](Flow one) { return (column != nullptr && column->holds == one) || (isDraft && flow->draft->flow == one); };
+  const bool isList = flow != nullptr && flow->kind == Value::Kind::list;
+  const bool text = isList || holds(Flow::text) || holds(Flow::words);
   const bool texts = flow == nullptr || text || flow->kind == Value::Kind::error, rows = flow == nullptr || !text;
   if (flow == nullptr) {
     names = {"width", "count", "l2"};
   }
-  if (texts) {
-    names.push_back("clean");
+  for (const FeatureOperator &row : featureOperators()) {
+    if (row.takes == Flow::text ? texts : flow == nullptr || isList || holds(row.takes)) {
+      names.push_back(row.name);
+    }
   }
   if (rows) {
     names.push_back("repeat");

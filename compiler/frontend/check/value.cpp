@@ -67,9 +67,11 @@ std::string describe(const Value &value) {
   case Value::Kind::column:
     return "the column `" + value.text + "`";
   case Value::Kind::draft:
-    return "a text without a tokenizer";
+    return value.draft->flow == Flow::number || value.draft->flow == Flow::index ? "what `" + value.draft->column() + "` becomes"
+           : value.draft->flow == Flow::time                                     ? "the time `" + value.draft->column() + "`"
+                                                                                 : "a text without a tokenizer";
   case Value::Kind::feature:
-    return "the ids of `" + value.text + "`";
+    return (value.draft->flow == Flow::ids ? "the ids of `" : "the feature `") + value.text + "`";
   case Value::Kind::node:
     return value.node >= 0 ? describeType(value.type) : "a value";
   case Value::Kind::head:

@@ -21,35 +21,47 @@ struct Instance;
 
 struct Column {
   std::string name, type, from; // type "": one that could not be read
+  Flow holds = Flow::name;      // where it has a type
   bool declared = false;        // with its classes
   std::vector<std::string> classes;
   std::vector<std::string> missing;
-  std::string fill, separator;
-  std::string scheme; // of tags
+  std::string separator, scheme;
+  Attributes parameters; // of the type, that are none of these
   Span span;
   bool hasClasses() const { return type == "class" || type == "set" || type == "tags"; }
 };
 
-/// A feature on its way: a text column or a pair of them, its cleaning, and at the end its tokenizer.
+/// A feature on its way: columns through operators.
 struct FeatureDraft {
-  std::string column, second; // second: "" where there is one
+  std::vector<std::shared_ptr<const Column>> columns; // one; a pair of texts; or numbers side by side
   struct Step {
-    std::string op, plugin; // clean; or tokenize, with a plugin
+    const FeatureOperator *row = nullptr; // of an operator, or
+    std::string plugin;                   // of a tokenizer
     Attributes attributes;
     std::map<std::string, Origin> origins;
     std::map<std::string, Span> spans; // of the arguments
     std::int64_t maxLength = 0;
     std::string truncate; // of a pair
     Span span;            // of the call
+    const std::string name() const { return row != nullptr ? row->name : plugin; }
   };
   std::vector<Step> steps;
-  bool tokenized = false;
+  Flow flow = Flow::text;
+  std::int64_t width = 1;  // of numbers
+  std::int64_t values = 0; // of an index
+  bool mayMiss = false;    // numbers of a column that says which cells are missing
   Span maxLengthSpan;
+
+  const std::string &column() const { return columns.front()->name; }
+  bool isPair() const { return columns.size() == 2 && (flow == Flow::text || flow == Flow::ids); }
+  /// Whether the batch can hold it.
+  bool complete() const { return flow == Flow::ids || flow == Flow::number || flow == Flow::index; }
 };
 
 /// What the result of a head says of its answer.
 struct Predicted {
-  std::string target; // the column
+  std::string target;  // the column
+  std::string feature; // on it; ""
   std::string decoder;
   Attributes parameters; // of the decoder
   bool learner = false;  // the decoder is one
@@ -112,10 +124,11 @@ Value valueOf(const Attribute &attribute);
 std::string describe(const Value &value);
 
 struct Callable {
-  enum class Kind { none, builtin, definition, head, tokenizer, metric, clean, repeat, width, count, l2, instance };
+  enum class Kind { none, builtin, definition, head, tokenizer, metric, step, repeat, width, count, l2, instance };
   Kind kind = Kind::none;
   std::string name;
   const BuiltinOp *op = nullptr;
+  const FeatureOperator *row = nullptr; // of a step
   const Definition *definition = nullptr;
   const Unit *unit = nullptr;
   const PluginManifest *manifest = nullptr;

@@ -455,7 +455,7 @@ def growing(kind, n):
     if kind == "classes":
         data = base + '  column label = class[' + names('"c{0}"') + "]\n"
     elif kind == "missing cells":
-        data += '  column q = number(fill: mean, missing: [' + names('"{0}"') + "])\n"
+        data += '  column q = number(missing: [' + names('"{0}"') + "])\n"
     elif kind == "columns":
         data += names("  column n{0} = number()\n", "")
     elif kind == "inputs":
@@ -660,7 +660,7 @@ class Hints(Case):
         file = self.write("set.pipe", FEATURES)
         for name, word, not_ in [("model.needs.classify.bias", "param", "classify_0"), ("features.tokens.words.min_cont", "param", "min_count"),
                                  ("train.optimizer.ir", "`train.optimizer.lr`", "xyz"), ("train.bach", "`train.batch`", "xyz"), ("wdth", "`width`", "xyz"),
-                                 ("data.source.delimeter", "`data.source.delimiter`", "xyz"), ("data.cost.fil", "`data.cost.fill`", "xyz"),
+                                 ("data.source.delimeter", "`data.source.delimiter`", "xyz"), ("data.cost.mising", "`data.cost.missing`", "xyz"),
                                  ("expect.test.accuracy", "param", "`expect"), ("train.freezing", "`train.freeze`", "xyz")]:
             with self.subTest(name=name):
                 one = self.errors(file, [f"{name}=7"])
@@ -680,7 +680,7 @@ data {
   column text = text()
   column note = text(from: "remark")
   column label = class["failure", "routine"]
-  column cost = number(missing: ["?"], fill: median)
+  column cost = number()
   column tagged = set["pump", "valve"]
 }
 features {

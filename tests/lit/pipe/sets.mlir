@@ -21,7 +21,7 @@
 // STEP: nn.gradient
 pipe.pipeline @topics edition(1) {
   %text = pipe.column "text" : !pipe.text
-  %tokens = pipe.feature "tokens" %text {input = 0 : i64} : !pipe.ids<"tokens", 31>
+  %tokens = pipe.feature "tokens" {input = 0 : i64} : !pipe.ids<"tokens", 31>
   %counts = pipe.call "counts"(%tokens) at "answer.counts_0" : (!pipe.ids<"tokens", 31>) -> !pipe.vector<31>
   %unit = pipe.call "normalize"(%counts) at "answer.normalize_0" with {epsilon = 1.0e-12 : f64} : (!pipe.vector<31>) -> !pipe.vector<31>
   %topics = pipe.column "topics" {input = 1 : i64, target = true} : !pipe.vector<3>

@@ -63,7 +63,7 @@
 pipe.pipeline @small edition(1) {
   %text = pipe.column "text" : !pipe.text
   %label = pipe.column "label" {input = 1 : i64, target = true} : !pipe.class<2>
-  %tokens = pipe.feature "tokens" %text {input = 0 : i64} : !pipe.ids<"tokens", 31>
+  %tokens = pipe.feature "tokens" {input = 0 : i64} : !pipe.ids<"tokens", 31>
   %e = pipe.call "embedding"(%tokens) at "h" with {width = 6 : i64} weights [{name = "weight", shape = array<i64: 31, 6>, initializer = "normal", scale = 1.0 : f64, decays = true}] : (!pipe.ids<"tokens", 31>) -> !pipe.sequence<"tokens", 6>
   %p = pipe.call "positions"(%e) at "h.positions_0" with {kind = "sinusoidal", max = 5 : i64} : (!pipe.sequence<"tokens", 6>) -> !pipe.sequence<"tokens", 6>
   %n = pipe.call "layer_norm"(%p) at "norm" with {epsilon = 1.0e-5 : f64} weights [{name = "weight", shape = array<i64: 6>, initializer = "ones", scale = 0.0 : f64, decays = false}, {name = "bias", shape = array<i64: 6>, initializer = "zeros", scale = 0.0 : f64, decays = false}] : (!pipe.sequence<"tokens", 6>) -> !pipe.sequence<"tokens", 6>

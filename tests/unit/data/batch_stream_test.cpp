@@ -44,7 +44,6 @@ std::shared_ptr<const SplitDataset> makeDataset(const std::vector<std::int64_t> 
   Fitted fitted;
   fitted.features.resize(1);
   fitted.classes = {{}, {"a", "b", "c"}, {}};
-  fitted.numbers.resize(3);
 
   const auto file = ScratchFile::create("").value();
   std::vector<std::int64_t> offsets = {0};

@@ -153,7 +153,7 @@ protected:
                     {{"name", "tag"}, {"type", "tags"}, {"from", "tag"}, {"scheme", "iob2"}, {"classes", nullptr}}}},
                   {"features",
                    {{{"name", "tokens"},
-                     {"column", "word"},
+                     {"columns", {"word"}},
                      {"axis", "tokens"},
                      {"steps",
                       {{{"op", "clean"}, {"parameters", {{"lowercase", true}, {"unicode", "none"}, {"strip", true}}}},

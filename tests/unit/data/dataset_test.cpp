@@ -3,6 +3,7 @@
 
 #include "support.h"
 
+#include <cmath>
 #include <numeric>
 
 namespace penstock::test {
@@ -16,8 +17,17 @@ protected:
     folder.write("dev.csv", "text,label,cost\npump fine,no,?\nbolt leak,maybe,4\n");
     folder.write("test.csv", "label,text,cost\nyes,unseen words here,5\n");
     program = textProgram(folder);
-    program["columns"].push_back({{"name", "price"}, {"type", "number"}, {"from", "cost"}, {"missing", {"?"}}, {"fill", "median"}});
-    program["inputs"].push_back({{"name", "price"}, {"kind", "number"}, {"column", "price"}, {"target", true}});
+    program["columns"].push_back({{"name", "price"}, {"type", "number"}, {"from", "cost"}, {"missing", {"?"}}});
+    program["features"].push_back(
+        {{"name", "filled"},
+         {"columns", {"price", "price"}},
+         {"steps", {{{"op", "fill"}, {"parameters", {{"by", "median"}, {"indicator", true}}}}, {{"op", "log1p"}}}}});
+    program["inputs"].push_back({{"name", "filled"}, {"kind", "number"}, {"feature", "filled"}, {"width", 4}});
+    program["features"].push_back(
+        {{"name", "third"},
+         {"columns", {"price"}},
+         {"steps", {{{"op", "fill"}, {"parameters", {{"by", 3.0}}}}, {{"op", "bins"}, {"parameters", {{"n", 3}}}}}}});
+    program["inputs"].push_back({{"name", "third"}, {"kind", "class"}, {"feature", "third"}});
     cache = folder / "cache";
     fitted = folder / "run/fitted";
   }
@@ -66,7 +76,20 @@ TEST_F(DatasetTest, TrainHasIdsClassesAndNumbers) {
   EXPECT_EQ(train.tokens(), 13);
   EXPECT_EQ(train.classesOf("label"), (std::vector<std::int32_t>{1, 0, 1, 0, 1}));
   EXPECT_EQ(train.classNames("label"), (std::vector<std::string>{"no", "yes"}));
-  EXPECT_EQ(train.numbersOf("price"), (std::vector<double>{1, 2.75, 3, 8, 2.5}));
+  EXPECT_TRUE(std::isnan(train.numbersOf("price")[1]));
+  EXPECT_EQ(train.numbersOf("price")[3], 8);
+  const float median = static_cast<float>(std::log1p(2.75)), one = static_cast<float>(std::log1p(1.0));
+  EXPECT_EQ(std::vector<float>(train.ids.derived[0], train.ids.derived[0] + 8),
+            (std::vector<float>{one, 0, one, 0, median, one, median, one}));
+  EXPECT_EQ(train.ids.derived[1], nullptr);
+  // Cut at the values 1 + 2/3 * ... of 1, 2.5, 3, 3, 8: 2.833 and 3.
+  EXPECT_EQ(std::vector<std::int32_t>(train.ids.derivedIndices[1], train.ids.derivedIndices[1] + 5),
+            (std::vector<std::int32_t>{0, 2, 2, 2, 0}));
+  const auto batches = BatchStream::start(opened.value(), {});
+  const auto batch = batches.value()->next();
+  ASSERT_TRUE(batch.ok());
+  EXPECT_EQ(static_cast<const float *>(batch.value()->view.inputs[2])[4], median);
+  EXPECT_EQ(static_cast<const std::int32_t *>(batch.value()->view.inputs[3])[1], 2);
   EXPECT_TRUE(train.classesOf("none").empty());
   EXPECT_TRUE(train.numbersOf("label").empty());
 }
@@ -104,7 +127,8 @@ TEST_F(DatasetTest, OtherSplitsUseWhatTrainFitted) {
   ASSERT_TRUE(batch.ok());
   const auto *labels = static_cast<const std::int32_t *>(batch.value()->view.inputs[1]);
   EXPECT_EQ(std::vector<std::int32_t>(labels, labels + 2), (std::vector<std::int32_t>{0, -1}));
-  EXPECT_EQ(dev.value()->numbersOf("price"), (std::vector<double>{2.75, 4}));
+  EXPECT_EQ(dev.value()->ids.derived[0][0], static_cast<float>(std::log1p(2.75)));
+  EXPECT_EQ(dev.value()->numbersOf("price")[1], 4);
   const auto test = open("test");
   ASSERT_TRUE(test.ok());
   EXPECT_EQ(idsOf(*test.value()), (Ids{{0, 0, 0}}));
@@ -147,7 +171,7 @@ TEST_F(DatasetTest, FittedWithoutACacheGoesThroughTheFacts) {
 TEST_F(DatasetTest, FittedFolderIsReadableAndReplacedWhole) {
   fit();
   EXPECT_EQ(Json::parse(slurp(fitted + "/classes.json"))["label"], Json::array({"no", "yes"}));
-  EXPECT_DOUBLE_EQ(Json::parse(slurp(fitted + "/numbers.json"))["price"]["median"], 2.75);
+  EXPECT_DOUBLE_EQ(Json::parse(slurp(fitted + "/numbers.json"))["filled"][0][1][0], 2.75);
   EXPECT_EQ(Json::parse(slurp(fitted + "/tokenizers.json"))["features"]["tokens"]["plugin"], "fake");
   folder.write("run/fitted/leftover", "x");
   fit();
@@ -210,7 +234,7 @@ TEST_F(DatasetTest, ManyRecordsAtAnyNumberOfThreadsTheSame) {
   const auto one = open("train", 1), four = open("train", 4);
   ASSERT_TRUE(one.ok() && four.ok());
   EXPECT_EQ(idsOf(*one.value()), idsOf(*four.value()));
-  EXPECT_EQ(one.value()->numbersOf("price"), four.value()->numbersOf("price"));
+  EXPECT_TRUE(std::equal(one.value()->ids.derived[0], one.value()->ids.derived[0] + 4 * 4001, four.value()->ids.derived[0]));
   EXPECT_EQ(one.value()->records(), 4001);
 }
 

@@ -190,10 +190,12 @@ TEST(Facts, Numbers) {
   folder.write("dev.csv", "cost,label\n?,a\n");
   folder.write("test.csv", "cost,label\n3,b\n");
   Json program = textProgram(folder);
-  program["columns"] = {{{"name", "cost"}, {"type", "number"}, {"from", "cost"}, {"missing", {"?"}}, {"fill", "median"}},
+  program["columns"] = {{{"name", "cost"}, {"type", "number"}, {"from", "cost"}, {"missing", {"?"}}},
                         {{"name", "label"}, {"type", "class"}, {"from", "label"}, {"classes", nullptr}}};
   program["features"] = Json::array();
-  program["inputs"] = {{{"name", "cost"}, {"kind", "number"}, {"column", "cost"}, {"target", false}},
+  program["features"].push_back(
+      {{"name", "c"}, {"columns", {"cost"}}, {"steps", {{{"op", "fill"}, {"parameters", {{"by", "median"}}}}, {{"op", "standardize"}}}}});
+  program["inputs"] = {{{"name", "c"}, {"kind", "number"}, {"feature", "c"}, {"target", false}, {"width", 1}},
                        {{"name", "label"}, {"kind", "class"}, {"column", "label"}, {"target", true}}};
   const Json facts = gather(program);
   const Json &cost = facts["numbers"]["cost"];
@@ -202,6 +204,9 @@ TEST(Facts, Numbers) {
   EXPECT_NEAR(cost["std"].get<double>(), std::sqrt(6.66), 1e-12); // population
   EXPECT_EQ(cost["missing"]["train"], 2);
   EXPECT_EQ(cost["missing"]["dev"], 1);
+  // Numbers that are no numbers count as missing: fitted is what can be, beside the errors.
+  EXPECT_EQ(facts["operators"]["c"][0][0][0], 2.5);
+  EXPECT_EQ(facts["operators"]["c"][1][0].size(), 2U);
   const auto bad = problemsOf(facts, "bad-number");
   ASSERT_EQ(bad.size(), 2U);
   EXPECT_EQ(bad[0]["arguments"]["value"], "four");
@@ -470,8 +475,8 @@ TEST(RecordProgramTest, RefusesWhatItDoesNotKnow) {
   EXPECT_TRUE(fails([](Json &p) { p["sources"].push_back(p["sources"][0]); }));
   EXPECT_TRUE(fails([](Json &p) { p["sources"][0]["kind"] = "parquet"; }));
   EXPECT_TRUE(fails([](Json &p) { p["columns"][0]["type"] = "image"; }));
-  EXPECT_TRUE(fails([](Json &p) { p["features"][0]["column"] = "nowhere"; }));
-  EXPECT_TRUE(fails([](Json &p) { p["features"][0]["column"] = "label"; }));
+  EXPECT_TRUE(fails([](Json &p) { p["features"][0]["columns"] = {"nowhere"}; }));
+  EXPECT_TRUE(fails([](Json &p) { p["features"][0]["columns"] = {"label"}; }));
   EXPECT_TRUE(fails([](Json &p) { p["features"][0]["steps"].erase(1); }));
   EXPECT_TRUE(fails([](Json &p) { p["inputs"][1]["kind"] = "number"; }));
   EXPECT_TRUE(fails([](Json &p) { p["sources"][0]["path"] = "/no/split.csv"; }));

@@ -37,9 +37,8 @@ protected:
     folder.write("test.csv", "text,reply,label\na,a,no\n");
     program = textProgram(folder);
     program["columns"].push_back({{"name", "answer"}, {"type", "text"}, {"from", "reply"}});
-    Json &steps = program["features"][0]["steps"];
-    steps.insert(steps.begin(), Json{{"op", "pair"}, {"column", "answer"}});
-    steps[2]["max_length"] = 7;
+    program["features"][0]["columns"].push_back("answer");
+    program["features"][0]["steps"][1]["max_length"] = 7;
     factory.special = {{6}, {7, 7}, {8}};
     fitted = folder / "fitted";
     for (int i = 0; i < 4; ++i) { // words for the special ids 6 to 8
@@ -107,7 +106,7 @@ TEST_F(PairsTest, PlainLinesGiveNoPair) {
 
 TEST_F(PairsTest, SaysWhichRecordCannotBeCut) {
   fit();
-  program["features"][0]["steps"][2]["truncate"] = "first";
+  program["features"][0]["steps"][1]["truncate"] = "first";
   const auto train = open("train");
   ASSERT_FALSE(train.ok());
   EXPECT_NE(train.status().message().find("train.csv:3: the second text of `tokens` alone fills `max_length` 7"), std::string::npos)
@@ -122,7 +121,7 @@ TEST_F(PairsTest, SaysWhichRecordCannotBeCut) {
 }
 
 TEST_F(PairsTest, TheSeparatorNeedsRoomToo) {
-  program["features"][0]["steps"][2]["max_length"] = 3;
+  program["features"][0]["steps"][1]["max_length"] = 3;
   fit();
   ASSERT_EQ(problemsOf(json, "no-room-for-text").size(), 1U);
   EXPECT_EQ(problemsOf(json, "no-room-for-text")[0]["arguments"]["special"], 4);
@@ -145,17 +144,13 @@ TEST(RecordProgramPairs, RefusesWhatIsNoPair) {
     change(program);
     return isRefused(program);
   };
-  const auto pairWith = [](Json &program, const char *column, std::size_t place) {
-    Json &steps = program["features"][0]["steps"];
-    steps.insert(steps.begin() + static_cast<std::ptrdiff_t>(place), Json{{"op", "pair"}, {"column", column}});
-  };
-  EXPECT_FALSE(fails([&](Json &p) { pairWith(p, "text", 0); }));
-  EXPECT_TRUE(fails([&](Json &p) { pairWith(p, "label", 0); }));
-  EXPECT_TRUE(fails([&](Json &p) { pairWith(p, "nowhere", 0); }));
-  EXPECT_TRUE(fails([&](Json &p) { pairWith(p, "text", 1); })) << "behind the cleaning";
+  const auto pairWith = [](Json &program, const char *column) { program["features"][0]["columns"].push_back(column); };
+  EXPECT_FALSE(fails([&](Json &p) { pairWith(p, "text"); }));
+  EXPECT_TRUE(fails([&](Json &p) { pairWith(p, "label"); }));
+  EXPECT_TRUE(fails([&](Json &p) { pairWith(p, "nowhere"); }));
   EXPECT_TRUE(fails([&](Json &p) {
-    pairWith(p, "text", 0);
-    pairWith(p, "text", 0);
+    pairWith(p, "text");
+    pairWith(p, "text");
   }));
   EXPECT_TRUE(fails([](Json &p) { p["features"][0]["steps"][1]["truncate"] = "both"; }));
 }

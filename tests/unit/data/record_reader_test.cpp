@@ -5,6 +5,7 @@
 
 #include "support.h"
 
+#include <cmath>
 #include <utility>
 
 namespace penstock::test {
@@ -134,16 +135,20 @@ TEST_F(RecordReaderTest, ReadingThatFailsComesBehindTheAnswers) {
 
 TEST_F(RecordReaderTest, NumbersAreFilledAsInTraining) {
   folder.write("train.csv", "text,label,cost\na,yes,1\nb,no,?\nc,no,3\nd,no,8\n");
-  program["columns"].push_back({{"name", "cost"}, {"type", "number"}, {"from", "cost"}, {"missing", {"?"}}, {"fill", "mean"}});
-  program["inputs"].push_back({{"name", "cost"}, {"kind", "number"}, {"column", "cost"}, {"target", false}});
+  program["columns"].push_back({{"name", "cost"}, {"type", "number"}, {"from", "cost"}, {"missing", {"?"}}});
+  program["features"].push_back(
+      {{"name", "c"}, {"columns", {"cost"}}, {"steps", {{{"op", "fill"}, {"parameters", {{"by", "mean"}}}}, {{"op", "log1p"}}}}});
+  program["inputs"].push_back({{"name", "c"}, {"kind", "number"}, {"feature", "c"}, {"target", false}, {"width", 1}});
   fit();
-  const auto reader = open("cost,text\n?,a\n2.5,b\n", "csv");
+  const auto reader = open("cost,text\n?,a\n2.5,b\n-1,c\n", "csv");
   ASSERT_TRUE(reader.ok());
   const auto part = reader.value()->next(10);
   ASSERT_TRUE(part.ok());
   const auto *numbers = static_cast<const float *>(part.value()->batch->view.inputs[2]);
-  EXPECT_EQ(numbers[0], 4.0F);
-  EXPECT_EQ(numbers[1], 2.5F);
+  EXPECT_EQ(numbers[0], static_cast<float>(std::log1p(4)));
+  EXPECT_EQ(numbers[1], static_cast<float>(std::log1p(2.5)));
+  ASSERT_EQ(part.value()->failures.size(), 1U);
+  EXPECT_EQ(part.value()->failures[0].text, "in:4: `log1p` does not take -1, of column `cost`: it takes numbers above -1");
   EXPECT_EQ(open("x\n", "lines").status().code(), ErrorCode::usage);
 }
 

@@ -165,7 +165,7 @@ inline Json textProgram(const Folder &folder) {
             {{"name", "label"}, {"type", "class"}, {"from", "label"}, {"classes", nullptr}}}},
           {"features",
            {{{"name", "tokens"},
-             {"column", "text"},
+             {"columns", {"text"}},
              {"axis", "tokens"},
              {"steps",
               {{{"op", "clean"}, {"parameters", {{"lowercase", true}, {"unicode", "nfc"}, {"strip", true}}}},

@@ -38,7 +38,7 @@ frontend::TypedPipeline smallPipeline() {
   p.records.columns[0].name = "text";
   p.records.columns[1].name = "label";
   p.records.columns[1].type = ColumnSpec::Type::classId;
-  p.records.features = {{"tokens", "text", "tokens", {}}};
+  p.records.features = {{"tokens", {"text"}, "tokens", {}}};
   p.records.inputs = {{"tokens", InputSpec::Kind::ids, "tokens", "tokens", "", false},
                       {"label", InputSpec::Kind::classId, "", "", "label", true}};
   const auto node = [&](GraphNode::Kind kind, std::string op, std::vector<int> operands, ValueType type, std::string path) {

@@ -280,7 +280,7 @@ RunConfig config() {
   config.target.threads = 1;
   config.resolved = {{"train.optimizer.lr", "0.01", "file"}, {"train.batch", "13", "file"}, {"target.threads", "1", "default"}};
   config.resolvedText = "train.optimizer.lr = 0.01\ntrain.batch = 13\n";
-  config.answers = {{"answer", "label", "class", "classify"}};
+  config.answers = {{"answer", "label", "", "class", "classify"}};
   config.metrics = {{"dev", "accuracy", {}, "answer"}, {"test", "accuracy", {}, "answer"}};
   config.expectations = {{"test", "accuracy", ">=", 0.5, "fixture.pipe:9:3"}};
   return config;

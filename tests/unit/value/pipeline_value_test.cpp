@@ -160,7 +160,7 @@ TEST(PipelineValue, AFieldAtItsDefaultIsInNoCanonicalText) {
 TEST(PipelineValue, IdentityOfRecordsLeavesOutWhatIsKeyedByWhatLiesThere) {
   RecordsSpec records;
   records.sources.resize(1);
-  records.features = {{"tokens", "text", "", {{"clean"}, {"tokenize", "", "words"}}}};
+  records.features = {{"tokens", {"text"}, "", {{"clean"}, {"tokenize", "words"}}}};
   const std::string base = recordsIdentity(records);
   RecordsSpec other = records;
   other.sources[0].path = "/b/{split}.csv";

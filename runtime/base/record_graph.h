@@ -1,0 +1,69 @@
+// What columns hold and what operators of features do with it: two tables, column_types.def and feature_operators.def, that the front end
+// and the runtime read alike. How a cell becomes a number, and how an operator fits and applies, is in runtime/data.
+#pragma once
+
+#include "runtime/base/fields.h"
+#include "runtime/base/plugin_manifest.h"
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace penstock {
+
+/// What the cells of a column hold, and what flows through operators until the batch.
+enum class Flow {
+  text,
+  words,  // a list of texts
+  ids,    // of a tokenizer
+  number, // or several a record
+  time,   // seconds since 1970-01-01T00:00 UTC; too many digits for a model
+  index,  // of a class, or of one of so many values
+  labels,
+  tags,
+  name // of a record; nothing reads it
+};
+
+/// "a number", "a time": for messages.
+const char *describe(Flow flow);
+
+struct ColumnType {
+  const char *name; // "number"
+  Flow holds;
+  std::vector<PluginParameter> parameters; // beside `from`
+  const char *help;
+};
+
+const std::vector<ColumnType> &columnTypeRows();
+/// NULL where there is none of that name.
+const ColumnType *findColumnType(std::string_view name);
+
+/// An operator between columns and the batch. One that gives numbers treats each number of a record by itself.
+struct FeatureOperator {
+  const char *name;
+  Flow takes, gives;
+  const char *help;
+  std::vector<PluginParameter> parameters = {};
+  bool fits = false;    // keeps what it computed of train
+  bool fills = false;   // takes numbers that may be missing, and no others
+  bool inverts = false; // may stand on a target: answers and metrics are of the column
+  bool single = false;  // takes one number a record
+  /// How many numbers it makes of one.
+  std::int64_t (*each)(const NamedValues &parameters) = [](const NamedValues &) -> std::int64_t { return 1; };
+  /// Of one that gives an index: how many values there are.
+  std::int64_t (*values)(const NamedValues &parameters) = nullptr;
+};
+
+const std::vector<FeatureOperator> &featureOperators();
+/// NULL where there is none of that name.
+const FeatureOperator *findFeatureOperator(std::string_view name);
+
+/// The value of a parameter, or `otherwise` where there is none of that type.
+template <typename T> T parameterOr(const NamedValues &parameters, std::string_view name, T otherwise) {
+  const auto found = parameters.find(std::string(name));
+  const T *const value = found == parameters.end() ? nullptr : std::get_if<T>(&found->second);
+  return value == nullptr ? otherwise : *value;
+}
+
+} // namespace penstock
