@@ -139,6 +139,27 @@ class Tables(case.Case):
         self.assertIn("test.csv, row 18: `log1p` does not take -7.0, of `s_4`", said)
         self.assertIn("it takes numbers above -1", said)
 
+    def testPartsOfATime(self):
+        times = ["2024-03-01", "2024-02-29T23:59:30+01:00", "1969-12-31 06:00", "1709251200.5", "2023-12-31T12:30:05.25Z"]
+        self.tables("t,u,cost", lambda draw, split: [draw.choice(times), "31.12.2023 7:05", draw.randrange(9)])
+        self.pipeline('column t = time(); column u = time(format: "%d.%m.%Y %H:%M"); column cost = number()',
+                      "answer = concat(t |> date(year, month, weekday, hour, cyclic: true) |> standardize, u |> date(day, minute)) |> regress(cost)")
+        self.train("times")
+        states = self.fitted("times")
+        name = next(name for name, steps in states.items() if steps[-1])
+        self.assertEqual(len(states[name][1]), 7)
+        whole = [{"2024-03-01": (2024, 3, 4, 0), "2024-02-29T23:59:30+01:00": (2024, 2, 3, 22), "1969-12-31 06:00": (1969, 12, 2, 6), "1709251200.5": (2024, 3, 4, 0),
+                  "2023-12-31T12:30:05.25Z": (2023, 12, 6, 12)}[cell] for cell in self.column("train", "t")]
+        turn = lambda value, first, size: 2 * math.pi * (value - first) / size
+        columns = [[one[0] for one in whole]]
+        for place, first, size in [(1, 1, 12), (2, 0, 7), (3, 0, 24)]:
+            columns += [[f(turn(one[place], first, size)) for one in whole] for f in (math.sin, math.cos)]
+        for state, values in zip(states[name][1], columns):
+            self.assertAlmostEqual(state[0], statistics.fmean(values), places=12)
+        self.assertIn("`32.1.2024 7:05` is not a time", self.penstock("predict", "times", "--format", "csv", text="t,u\n0,32.1.2024 7:05\n", expect=1).stdout.replace("holds `32.1.2024 7:05`, which is not", "`32.1.2024 7:05` is not"))
+        self.pipeline("column t = time(); column cost = number()", "answer = t |> linear(2) |> regress(cost)")
+        self.assertIn("type-mismatch", self.penstock("check", "tables.pipe", "--no-data", expect=1).stderr)
+
     def testAConstantColumnIsZeroAndSaid(self):
         self.tables("a,cost", lambda draw, split: [7, draw.randrange(9)])
         self.pipeline("column a = number(); column cost = number()", "answer = a |> standardize |> linear(2, bias: false) |> regress(cost, bias: false)".replace(", bias: false)", ")"))
