@@ -146,6 +146,8 @@ const std::vector<DiagnosticInfo> entries = {
      "begin with a column declared `text(...)`"},
     {"not-a-pair", error, "D13", "texts in the list: {count}", "a feature is made of one text column, or of a pair of them",
      "write `[question, answer] |> ...`", ""},
+    {"bad-drop", error, "D23", "`drop` says what of which column, not {found}",
+     "a record is dropped where a cell of the named column is empty", "", "write `drop(text: empty)`"},
     {"not-one-number", error, "D16", "`{op}` takes one number a record, not {count}", "a class is made of one number", "",
      "write a flow for each column"},
     {"nothing-missing", error, "D17", "no cell of `{name}` can be missing",

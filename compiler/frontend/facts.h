@@ -20,6 +20,7 @@ struct Facts {
   std::map<std::string, std::vector<std::int64_t>> trainCounts; // of the classes, by column
   std::map<std::string, Vocabulary> vocabularies;               // by feature
   std::map<std::string, std::int64_t> records;                  // by split
+  std::map<std::string, std::int64_t> dropped;                  // likewise: rows that the source drops
   /// A folder of a pretrained model (runtime/exec/pretrained.h).
   struct Model {
     std::string error;                                        // why it cannot be used, "" where it can

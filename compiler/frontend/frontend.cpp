@@ -68,6 +68,7 @@ Completion check(const Analysis &analysis, const Facts *facts) {
   }
   completion.pipeline = checker.take();
   completion.records = facts == nullptr ? std::map<std::string, std::int64_t>() : facts->records;
+  completion.dropped = facts == nullptr ? std::map<std::string, std::int64_t>() : facts->dropped;
   completion.diagnostics.sort();
   completion.ok = !completion.diagnostics.hasErrors() && !analysis.isLibrary;
   for (const std::string &folder : analysis.pluginFolders) {

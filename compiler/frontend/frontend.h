@@ -64,6 +64,7 @@ struct Completion {
   bool ok = false;                             // there is no error, and `pipeline` is whole
   TypedPipeline pipeline;                      // best effort where not ok
   std::map<std::string, std::int64_t> records; // by split, as the facts count them
+  std::map<std::string, std::int64_t> dropped; // likewise: rows that the source drops
 };
 
 /// Completes an analysis with facts. Facts that are not of the known form are a `data-unreadable` diagnostic.

@@ -13,14 +13,34 @@ namespace penstock {
 
 // ---- from files to batches
 
+/// Which of two texts gives way where both together are too long. As Hugging Face's `truncation`: longest_first, only_first, only_second.
+enum class Truncation { longestFirst, first, second };
+constexpr auto wordsOf(Truncation) { return std::array{"longest_first", "first", "second"}; }
+
+/// An operator between columns and the batch, or on a source.
+struct StepSpec {
+  std::string op;                                 // of feature_operators.def, or tokenize; on a source: drop
+  std::string plugin;                             // tokenize
+  NamedValues parameters;                         // of the operator, or of the plugin; of drop: by column, `empty`
+  std::optional<std::int64_t> maxLength;          // tokenize: without: no limit
+  Truncation truncate = Truncation::longestFirst; // tokenize, of a pair
+
+  static constexpr auto fields() {
+    return std::tuple(field("op", &StepSpec::op, Role::weights, ""), field("plugin", &StepSpec::plugin, Role::weights, ""),
+                      field("parameters", &StepSpec::parameters, Role::weights, ""),
+                      field("max_length", &StepSpec::maxLength, Role::weights), field("truncate", &StepSpec::truncate, Role::weights));
+  }
+};
+
 struct SourceSpec {
-  std::string kind = "csv"; // csv, jsonl, conll
-  std::string path;         // absolute; `{split}` stands for the split
-  NamedValues options;      // csv: delimiter, quote; conll: columns, comment
+  std::string kind = "csv";    // csv, jsonl, conll
+  std::string path;            // absolute; `{split}` stands for the split
+  NamedValues options;         // csv: delimiter, quote; conll: columns, comment
+  std::vector<StepSpec> steps; // see rows before they are records with numbers; not those of predict
 
   static constexpr auto fields() {
     return std::tuple(field("kind", &SourceSpec::kind, Role::measurement, ""), field("path", &SourceSpec::path, Role::place),
-                      field("options", &SourceSpec::options, Role::measurement, ""));
+                      field("options", &SourceSpec::options, Role::measurement, ""), part("steps", &SourceSpec::steps, "drop"));
   }
 };
 
@@ -85,25 +105,6 @@ struct ColumnSpec {
                       field("separator", &ColumnSpec::separator, Role::weights), field("missing", &ColumnSpec::missing, Role::weights),
                       field("scheme", &ColumnSpec::scheme, Role::weights),
                       field("parameters", &ColumnSpec::parameters, Role::weights, "*"));
-  }
-};
-
-/// Which of two texts gives way where both together are too long. As Hugging Face's `truncation`: longest_first, only_first, only_second.
-enum class Truncation { longestFirst, first, second };
-constexpr auto wordsOf(Truncation) { return std::array{"longest_first", "first", "second"}; }
-
-/// An operator between columns and the batch.
-struct StepSpec {
-  std::string op;                                 // of feature_operators.def, or tokenize
-  std::string plugin;                             // tokenize
-  NamedValues parameters;                         // of the operator, or of the plugin
-  std::optional<std::int64_t> maxLength;          // tokenize: without: no limit
-  Truncation truncate = Truncation::longestFirst; // tokenize, of a pair
-
-  static constexpr auto fields() {
-    return std::tuple(field("op", &StepSpec::op, Role::weights, ""), field("plugin", &StepSpec::plugin, Role::weights, ""),
-                      field("parameters", &StepSpec::parameters, Role::weights, ""),
-                      field("max_length", &StepSpec::maxLength, Role::weights), field("truncate", &StepSpec::truncate, Role::weights));
   }
 };
 

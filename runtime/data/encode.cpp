@@ -18,6 +18,7 @@ void RowBlock::clear(std::size_t columns) {
   numbers.clear();
   lines.clear();
   splits.clear();
+  dropped = {};
   spanning.clear();
 }
 
@@ -78,8 +79,17 @@ Result<bool> readBlock(const RecordProgram &program, RowSource &rows, int fileSp
       continue;
     }
     const int rowSplit = program.splitByHash ? program.splitOf(row.cells.back().text) : fileSplit;
-    if (split < 0 || rowSplit == split) {
+    if (split >= 0 && rowSplit != split) {
+      continue;
+    }
+    const bool drops = std::any_of(program.dropEmpty.begin(), program.dropEmpty.end(), [&](int column) {
+      const Cell &cell = row.cells[static_cast<std::size_t>(column)];
+      return !cell.present || cell.text.find_first_not_of(" \t") == std::string_view::npos;
+    });
+    if (!drops) {
       block.add(row, rowSplit);
+    } else if (rowSplit >= 0) {
+      ++block.dropped[static_cast<std::size_t>(rowSplit)];
     }
   }
   return true;

@@ -5,6 +5,7 @@
 #include "runtime/data/record_program.h"
 #include "runtime/data/tokenizers.h"
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -26,6 +27,7 @@ public:
   std::size_t bytesHeld() const { return bytes.size(); }
   std::vector<std::int64_t> numbers, lines; // of each row: number of the data row, line of the file
   std::vector<int> splits;
+  std::array<std::int64_t, 3> dropped = {};                // rows that are no records, by split
   std::vector<std::pair<std::size_t, Row::Span>> spanning; // the rows that have a span
 
 private:
@@ -38,7 +40,7 @@ private:
   std::vector<Place> places;
 };
 
-/// Fills `block` with the next rows; those of another split than `split` (-1: any) are left out.
+/// Fills `block` with the next rows; those of another split than `split` (-1: any), and those that the source drops, are left out.
 /// Errors of rows are appended to `errors`. False at the end, when nothing was read.
 Result<bool> readBlock(const RecordProgram &program, RowSource &rows, int fileSplit, int split, RowBlock &block,
                        std::vector<RowError> &errors);

@@ -348,6 +348,9 @@ Status Gatherer::consume(const Item &item, FileFacts &file) {
       firstSpanning = {file.path, item.block.numbers[row], item.block.lines[row], 0};
     }
   }
+  for (std::size_t split = 0; split < dropped.size(); ++split) {
+    dropped[split] += item.block.dropped[split];
+  }
   std::vector<std::size_t> trainRows;
   for (std::size_t row = 0; row < item.block.rows(); ++row) {
     const int split = item.block.splits[row];

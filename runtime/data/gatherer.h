@@ -70,7 +70,7 @@ private:
   Hash128 contentHash;        // of what is read, wherever it lies
   std::vector<bool> prepares; // features whose texts the scan needs
   std::vector<std::unique_ptr<TokenizerFit>> fits;
-  std::array<std::int64_t, 3> records = {};
+  std::array<std::int64_t, 3> records = {}, dropped = {};
   std::int64_t spanning = 0; // records with a span
   Place firstSpanning;       // or a better example
   Row::Span spanExample = Row::Span::none;

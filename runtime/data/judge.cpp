@@ -43,6 +43,9 @@ void Gatherer::judgeSplits() {
     const FileFacts &file = fileOf(split);
     const std::int64_t count = records[static_cast<std::size_t>(split)];
     splits[name] = {{"records", count}, {"files", {file.path}}};
+    if (!program.dropEmpty.empty()) {
+      splits[name]["dropped"] = dropped[static_cast<std::size_t>(split)];
+    }
     if (count == 0 && !file.missing && file.errors == 0) {
       problems.add("empty-split", "source", {file.path}, {{"split", name}});
     }

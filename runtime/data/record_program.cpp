@@ -278,6 +278,14 @@ RecordProgram linked(const RecordsSpec &records) {
   }
   linkSplit(records.split, program);
   const Names columnNames(program.columns);
+  for (const StepSpec &step : records.sources.front().steps) {
+    for (const auto &[column, what] : step.parameters) {
+      if (step.op != "drop" || what != NamedValue(std::string("empty"))) {
+        throw Wrong{"has a step `" + step.op + "` of its source that there is not"};
+      }
+      program.dropEmpty.push_back(columnNames.at(column));
+    }
+  }
   for (const FeatureSpec &feature : records.features) {
     if (isOfTexts(feature, program.columns, columnNames)) {
       program.features.push_back(linkFeature(feature, program.columns, columnNames));

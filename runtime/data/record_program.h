@@ -56,6 +56,7 @@ struct RecordProgram {
   ConllOptions conll;
   bool splitByHash = false;
   std::string splitFrom;             // name in the file of the column whose cells are hashed
+  std::vector<int> dropEmpty;        // columns: a row with an empty cell of one is no record
   std::array<double, 3> shares = {}; // in the order of splitNames
   std::array<bool, 3> wanted = {true, true, true};
   std::vector<ColumnSpec> columns;

@@ -14,12 +14,14 @@ namespace penstock {
 
 namespace {
 
-/// "train 3560, dev 445, test 445 records", a line: how many each split has.
-std::string recordsOf(const std::map<std::string, std::int64_t> &records) {
+/// "train 3560 (12 dropped), dev 445, test 445 records", a line: how many each split has.
+std::string recordsOf(const LoadedPipeline &loaded) {
   std::string text;
   for (const char *name : splitNames) {
-    if (const auto found = records.find(name); found != records.end()) {
+    if (const auto found = loaded.records.find(name); found != loaded.records.end()) {
       text += (text.empty() ? "" : ", ") + std::string(name) + " " + std::to_string(found->second);
+      const auto dropped = loaded.dropped.find(name);
+      text += dropped != loaded.dropped.end() && dropped->second > 0 ? " (" + std::to_string(dropped->second) + " dropped)" : "";
     }
   }
   return text.empty() ? text : text + " records\n";
@@ -44,7 +46,7 @@ void addCheckCommand(CLI::App &app, CommandContext &context) {
   command->callback([state, &context] {
     state->load.needsData = !state->noData;
     const LoadedPipeline loaded = loadPipeline(state->load, context);
-    const std::string records = recordsOf(loaded.records);
+    const std::string records = recordsOf(loaded);
     if (state->load.json || (!loaded.ok && loaded.errors == 0)) {
       return;
     }

@@ -139,6 +139,7 @@ LoadedPipeline loadPipeline(const LoadOptions &options, CommandContext &context)
   loaded.warnings = completion.diagnostics.warnings();
   loaded.pipeline = std::move(completion.pipeline);
   loaded.records = std::move(completion.records);
+  loaded.dropped = std::move(completion.dropped);
   if (completion.diagnostics.hasErrors()) {
     context.exitCode = exitCodeOf(frontend::onlyCommandLineMistakes(completion.diagnostics) ? ErrorCode::usage : ErrorCode::invalidInput);
     return loaded;

@@ -31,6 +31,7 @@ struct LoadedPipeline {
   std::vector<frontend::ProgramFile> files;
   std::string facts;                           // JSON
   std::map<std::string, std::int64_t> records; // by split
+  std::map<std::string, std::int64_t> dropped; // likewise: rows that the source drops
   std::size_t errors = 0, warnings = 0;
 };
 

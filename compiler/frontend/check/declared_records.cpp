@@ -43,7 +43,14 @@ std::vector<StepSpec> stepsOf(const FeatureDraft &draft) {
 }
 
 SourceSpec sourceOf(const DataBlock &data) {
-  SourceSpec source = {data.source, data.path, {}};
+  SourceSpec source;
+  source.kind = data.source;
+  source.path = data.path;
+  for (const std::string &column : data.dropEmpty) {
+    source.steps.resize(1);
+    source.steps[0].op = "drop";
+    source.steps[0].parameters[column] = std::string("empty");
+  }
   if (data.source == "conll") {
     source.options["columns"] = data.lineColumns;
     if (!data.comment.empty()) {

@@ -89,9 +89,16 @@ void Records::readSource(const Expression &expression, Origin origin) {
   const Expression *split = nullptr;
   if (expression.kind == Expression::Kind::flow) {
     call = &expression.children[0];
-    split = &expression.children[1];
-    if (expression.children.size() > 2) {
-      reporter.report("too-many-arguments", expression.children[2].span, {{"callable", "split"}});
+    for (std::size_t i = 1; i < expression.children.size(); ++i) {
+      const Expression &step = expression.children[i];
+      const Expression &callee = calleeOf(step);
+      if (split != nullptr) {
+        reporter.report("too-many-arguments", step.span, {{"callable", "split"}});
+      } else if (callee.kind == Expression::Kind::name && callee.text == "drop") {
+        readDrop(step, origin);
+      } else {
+        split = &step;
+      }
     }
   }
   const Choice choice = values.choose(*call, sources(), "a source", "data.source", origin);
@@ -109,6 +116,30 @@ void Records::readSource(const Expression &expression, Origin origin) {
   } else {
     dataBlock.good = true;
   }
+}
+
+/// `drop(text: empty)`: records without what a column should hold are none.
+void Records::readDrop(const Expression &drop, Origin origin) {
+  std::vector<std::string> columns;
+  for (const auto &column : dataBlock.columns) {
+    columns.push_back(column->name);
+  }
+  std::string shown;
+  for (const Argument &argument : argumentsOf(drop)) {
+    const bool isEmpty = argument.value.kind == Expression::Kind::name && argument.value.text == "empty";
+    if (!argument.name.empty() && findColumn(argument.name) == nullptr) {
+      reporter.report("unknown-name", argument.nameSpan, {{"name", argument.name}, {"nearest", nearest(argument.name, columns)}});
+    } else if (argument.name.empty() || !isEmpty) {
+      reporter.report("bad-drop", argument.value.span, {{"found", excerpt(argument.value.span, 40)}});
+    } else {
+      dataBlock.dropEmpty.push_back(argument.name);
+      shown += (shown.empty() ? "" : ", ") + argument.name + ": empty";
+    }
+  }
+  if (argumentsOf(drop).empty()) {
+    reporter.report("bad-drop", drop.span, {{"found", "nothing"}});
+  }
+  settings.resolve("data.source.drop", shown, origin, drop.span);
 }
 
 bool Records::readSplit(const Expression &split, Origin origin) {

@@ -11,6 +11,7 @@ struct DataBlock {
   bool good = false; // a source was read
   std::string source, path, delimiter, quote, comment;
   std::vector<std::string> lineColumns; // of conll
+  std::vector<std::string> dropEmpty;   // columns: a record with an empty cell of one is none
   std::string splitBy;
   double shares[3] = {0.8, 0.1, 0.1};
   std::vector<std::shared_ptr<const Column>> columns;
@@ -68,6 +69,7 @@ private:
   void readType(const Expression &type, const Span &span, Column &column);
   void readSource(const Expression &expression, Origin origin);
   bool readSplit(const Expression &split, Origin origin);
+  void readDrop(const Expression &drop, Origin origin);
   bool readFormat(const Choice &source, const Span &span);
   bool readLines(const Attributes &attributes, const Span &span);
   void checkCaptures(const std::string &path, const Span &span);

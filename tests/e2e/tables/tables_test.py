@@ -180,6 +180,23 @@ class Tables(case.Case):
         self.assertAlmostEqual(answers[1]["value"], 1300, delta=80)
         self.assertEqual([answers[2]["value"], answers[3]["value"]], [1800, 200])
 
+    def testRowsThatTheSourceDropsAreNoRecords(self):
+        self.tables("text,cost", lambda draw, split: [draw.choice(["a b", "", " ", "c"]), draw.randrange(9)])
+        kept = [row for row in zip(self.column("train", "text"), self.column("train", "cost")) if row[0].strip()]
+        model = "answer = text |> words(min_count: 1) |> counts |> regress(cost)"
+        self.pipeline("column text = text(); column cost = number()", model)
+        file = self.folder / "tables.pipe"
+        file.write_text(file.read_text().replace('.csv")', '.csv") |> drop(text: empty)'))
+        self.assertIn(f"train {len(kept)} ({61 - len(kept)} dropped)", self.penstock("check", "tables.pipe").stdout)
+        self.train("dropping")
+        answers, _ = self.predict("dropping", 'text\n""\na\n')
+        self.assertEqual([one["row"] for one in answers], [1, 2])
+        self.assertTrue(all("value" in one for one in answers))
+        # As if they had never been there.
+        self.rows("train.csv", "text,cost", kept)
+        self.train("without")
+        self.assertEqual(*((self.folder / run / "model.safetensors").read_bytes() for run in ("dropping", "without")))
+
     def testTheTasksTrain(self):
         for task, settings, floor in [("failure_table", ["--set", "train.epochs=12"], "f1_macro"), ("review_fused", [], "f1_macro")]:
             with self.subTest(task=task):
