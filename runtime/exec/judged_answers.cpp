@@ -108,7 +108,10 @@ std::vector<std::string> JudgedAnswers::warnings(const std::string &split) const
   for (const std::unique_ptr<JudgedAnswer> &answer : answers) {
     const ColumnField &field = answer->judging.gold;
     const std::vector<std::int64_t> counts = answer->target.countOthers();
-    const std::string what = field.meaning == "set" ? "label" : field.meaning == "tags" ? "tag" : "class";
+    std::string what = field.meaning == "set" ? "label" : field.meaning;
+    if (field.meaning == "tags") { // one of them
+      what.pop_back();
+    }
     const std::string unit = field.meaning == "tags" ? "word" : "record";
     for (std::size_t i = 0; i < std::min(most, counts.size()); ++i) {
       said.push_back(

@@ -33,7 +33,7 @@ Status newPlugin(PluginKind kind, const std::string &name, const std::string &fo
   const fs::path templates = self.parent_path().parent_path() / "share" / "penstock" / "templates";
   const fs::path out = fs::absolute(folder, error).lexically_normal();
   std::vector<std::pair<std::string, std::string>> files;
-  for (const auto &[from, to] : {std::pair<std::string, std::string>{std::string(kindName(kind)) + "/plugin.toml", "plugin.toml"},
+  for (const auto &[from, to] : {std::pair<std::string, std::string>{std::string(kindName(kind)) + "/plugin.toml.in", "plugin.toml"},
                                  {std::string(kindName(kind)) + "/plugin.cpp", name + ".cpp"},
                                  {"CMakeLists.txt.in", "CMakeLists.txt"}}) {
     PENSTOCK_ASSIGN(std::string text, readWholeFile((templates / from).string()));
