@@ -39,8 +39,9 @@ struct SourceSpec {
   std::vector<StepSpec> steps; // see rows before they are records with numbers; not those of predict
 
   static constexpr auto fields() {
-    return std::tuple(field("kind", &SourceSpec::kind, Role::measurement, ""), field("path", &SourceSpec::path, Role::place),
-                      field("options", &SourceSpec::options, Role::measurement, ""), part("steps", &SourceSpec::steps, "drop"));
+    // `options` takes every other key below the source.
+    return std::tuple(part("steps", &SourceSpec::steps, "drop"), field("kind", &SourceSpec::kind, Role::measurement, ""),
+                      field("path", &SourceSpec::path, Role::place), field("options", &SourceSpec::options, Role::measurement, ""));
   }
 };
 
