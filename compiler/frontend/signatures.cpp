@@ -97,7 +97,7 @@ const std::vector<Signature> &columnTypes() {
 const Signature &splitSignature() {
   static const Signature signature = [] {
     ParameterSpec by = text("by", "", "the column whose cells decide");
-    by.required = true;
+    by.required = by.column = true;
     return Signature{
         "split",
         {},
@@ -166,7 +166,7 @@ const std::vector<std::string> &settingsOf(const std::string &block) {
   }();
   static const std::vector<std::string> target = {"device", "level", "precision", "kernels", "threads"};
   static const std::vector<std::string> data = {"source"};
-  static const std::vector<std::string> evaluate = {"train", "dev", "test", "confidence"};
+  static const std::vector<std::string> evaluate = {"train", "dev", "test", "confidence", "last"};
   static const std::vector<std::string> none;
   return block == "train"       ? train
          : block == "objective" ? objective

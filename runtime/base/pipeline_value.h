@@ -113,7 +113,7 @@ struct ColumnSpec {
 struct FeatureSpec {
   std::string name;
   std::vector<std::string> columns; // one; two texts, a pair; or any number of numbers, side by side
-  std::string axis;                 // of ids; "": as `name`
+  std::string axis;                 // of ids; "": as `name`. Of numbers: that of the series, "": those of the record's last row
   std::vector<StepSpec> steps;
 
   static constexpr auto fields() {
@@ -129,7 +129,7 @@ struct InputSpec {
 
   std::string name;
   Kind kind = Kind::ids;
-  std::string axis;       // ids, tags
+  std::string axis;       // ids, tags; number: that of the series, or ""
   std::string feature;    // ids; tags: whose words they are; class, number: that makes them, in place of a column
   std::string column;     // set, tags; class, number without a feature
   bool target = false;    // only losses read it
@@ -143,18 +143,45 @@ struct InputSpec {
   }
 };
 
+/// Records of several rows: those of a unit, in an order.
+struct SeriesSpec {
+  enum class Short {
+    drop,
+    repeatFirst
+  }; // of a unit with fewer rows than a record has: no record, or its first row again and again in front
+  enum class Take { all, last }; // of the records of a unit
+  friend constexpr auto wordsOf(Short) { return std::array{"drop", "repeat_first"}; }
+  friend constexpr auto wordsOf(Take) { return std::array{"all", "last"}; }
+
+  std::string by;          // column that names the unit; "": a record is a row
+  std::string order;       // column of numbers or times; the name of the axis
+  std::int64_t length = 0; // rows of a record; 0: all of its unit
+  std::int64_t stride = 1; // rows between the ends of two records, counted back from the unit's last row
+  Short shortUnits = Short::drop;
+  Take take = Take::all;
+
+  bool any() const { return !by.empty(); }
+
+  static constexpr auto fields() {
+    return std::tuple(field("by", &SeriesSpec::by, Role::weights), field("order", &SeriesSpec::order, Role::weights),
+                      field("length", &SeriesSpec::length, Role::weights), field("stride", &SeriesSpec::stride, Role::weights),
+                      field("short", &SeriesSpec::shortUnits, Role::weights), field("take", &SeriesSpec::take, Role::weights));
+  }
+};
+
 struct RecordsSpec {
   std::vector<SourceSpec> sources;
   SplitSpec split;
   std::vector<ColumnSpec> columns;
   std::vector<FeatureSpec> features;
   std::vector<InputSpec> inputs;
+  SeriesSpec series;
   std::string fitted; // folder of an earlier fit, used instead of fitting on train; ""
 
   static constexpr auto fields() {
     return std::tuple(part("sources", &RecordsSpec::sources, "data.source"), part("split", &RecordsSpec::split, "data.split"),
                       part("columns", &RecordsSpec::columns, "data.*"), part("features", &RecordsSpec::features, "features.*"),
-                      part("inputs", &RecordsSpec::inputs, "model.inputs"),
+                      part("inputs", &RecordsSpec::inputs, "model.inputs"), part("series", &RecordsSpec::series, "data.series"),
                       field("fitted", &RecordsSpec::fitted, Role::weights, "train.from"));
   }
 };
@@ -318,6 +345,7 @@ struct PipelineValue {
   TrainSpec train;
   std::vector<MetricSpec> metrics;
   ConfidenceSpec confidence;
+  std::vector<std::string> lastOnly; // splits that are measured on the last record of each unit
   std::vector<ExpectationSpec> expectations;
   TargetSpec target;
   std::vector<std::string> pluginFolders; // of `use`, absolute
@@ -331,6 +359,7 @@ struct PipelineValue {
         field("file", &PipelineValue::file, Role::place, "file"), field("edition", &PipelineValue::edition, Role::code),
         part("records", &PipelineValue::records, ""), part("answers", &PipelineValue::answers, "model.answers"),
         part("train", &PipelineValue::train, "train"), part("confidence", &PipelineValue::confidence, "evaluate.confidence"),
+        field("last_only", &PipelineValue::lastOnly, Role::measurement, "evaluate.last"),
         part("metrics", &PipelineValue::metrics, "evaluate.*"), part("expectations", &PipelineValue::expectations, "expect.**"),
         part("target", &PipelineValue::target, "target"), field("plugin_folders", &PipelineValue::pluginFolders, Role::place, "use"));
   }

@@ -38,6 +38,19 @@ PluginParameter integer(const char *name, std::int64_t least, std::int64_t most,
   made.maximum = static_cast<double>(most);
   return made;
 }
+/// Names a column.
+PluginParameter column(const char *name, const char *help) {
+  PluginParameter made = parameter(name, Type::string, help);
+  made.required = made.column = true;
+  return made;
+}
+/// With a value that stands for none given.
+PluginParameter integer(const char *name, std::int64_t least, std::int64_t most, std::int64_t value, const char *help) {
+  PluginParameter made = integer(name, least, most, help);
+  made.required = false;
+  made.defaultValue = value;
+  return made;
+}
 PluginParameter numberOrWord(const char *name, std::vector<std::string> words, const char *help) {
   PluginParameter made = parameter(name, Type::number, help);
   made.required = true;
@@ -107,6 +120,7 @@ const ColumnType *findColumnType(std::string_view name) { return named(columnTyp
 const std::vector<FeatureOperator> &featureOperators() {
   static const std::vector<FeatureOperator> rows = {
 #define TEXT_OPERATOR NUMBER_OPERATOR
+#define ROW_OPERATOR NUMBER_OPERATOR
 #define NUMBER_OPERATOR(NAME, ...) {.name = #NAME, __VA_ARGS__},
 #include "runtime/base/feature_operators.def"
   };

@@ -49,6 +49,7 @@ struct FeatureOperator {
   bool fills = false;   // takes numbers that may be missing, and no others
   bool inverts = false; // may stand on a target: answers and metrics are of the column
   bool single = false;  // takes one number a record
+  bool ofRows = false;  // makes records of several rows: what it gives lies on their axis
   /// How many numbers it makes of one.
   std::int64_t (*each)(const NamedValues &parameters) = [](const NamedValues &) -> std::int64_t { return 1; };
   /// Of one that gives an index: how many values there are.

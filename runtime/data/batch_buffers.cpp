@@ -24,7 +24,7 @@ BatchBuffers::BatchBuffers(const RecordProgram &program, std::vector<std::size_t
     : program(program), labels(std::move(labels)), axes(program.axes.size()), inputs(program.inputs.size()), axisViews(program.axes.size()),
       inputViews(program.inputs.size()) {
   for (std::size_t i = 0; i < axes.size(); ++i) {
-    axes[i].cutFromWords = program.features[static_cast<std::size_t>(program.axes[i])].cutFromWords;
+    axes[i].cutFromWords = !program.isSeriesAxis(i) && program.features[static_cast<std::size_t>(program.axes[i])].cutFromWords;
   }
 }
 
@@ -43,7 +43,8 @@ void BatchBuffers::begin(std::int64_t recordCount) {
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (program.inputs[i].kind == InputSpec::Kind::classId) {
       room(inputs[i].classes, count);
-    } else if (program.inputs[i].kind == InputSpec::Kind::number || program.inputs[i].kind == InputSpec::Kind::noise) {
+    } else if ((program.inputs[i].kind == InputSpec::Kind::number && program.inputs[i].axis < 0) ||
+               program.inputs[i].kind == InputSpec::Kind::noise) {
       room(inputs[i].numbers, count * program.inputs[i].width);
     } else if (program.inputs[i].kind == InputSpec::Kind::set) {
       const std::size_t each = labels[static_cast<std::size_t>(program.inputs[i].column)];
@@ -66,8 +67,13 @@ void BatchBuffers::setRows(std::size_t axis, std::int64_t rows) {
     room(axes[axis].rowWord, rows);
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (program.inputs[i].kind == InputSpec::Kind::tags && program.inputs[i].axis == static_cast<int>(axis)) {
+    if (program.inputs[i].axis != static_cast<int>(axis)) {
+      continue;
+    }
+    if (program.inputs[i].kind == InputSpec::Kind::tags) {
       room(inputs[i].classes, rows);
+    } else if (program.inputs[i].kind == InputSpec::Kind::number) {
+      room(inputs[i].numbers, rows * program.inputs[i].width);
     }
   }
 }
@@ -77,7 +83,9 @@ void BatchBuffers::addRows(std::size_t index, const std::int32_t *ids, std::int6
   if (rowWord != nullptr) {
     std::memcpy(axis.rowWord.data() + axis.rows, rowWord, static_cast<std::size_t>(size) * sizeof(std::int32_t));
   }
-  std::memcpy(axis.ids.data() + axis.rows, ids, static_cast<std::size_t>(size) * sizeof(std::int32_t));
+  if (ids != nullptr) {
+    std::memcpy(axis.ids.data() + axis.rows, ids, static_cast<std::size_t>(size) * sizeof(std::int32_t));
+  }
   std::fill_n(axis.rowRecord.data() + axis.rows, size, static_cast<std::int32_t>(axis.record));
   std::iota(axis.rowPosition.data() + axis.rows, axis.rowPosition.data() + axis.rows + size, 0);
   if (first >= 0) {

@@ -20,8 +20,8 @@ public:
   void begin(std::int64_t recordCount);
   /// Room for the rows of one axis: ids and positions are to be filled by `addRows`.
   void setRows(std::size_t axis, std::int64_t rows);
-  /// Appends a record's ids to an axis; `rowWord` of an axis that is cut from words. From number `first`
-  /// on they are of the second text of a pair (-1: there is one text).
+  /// Appends a record's ids to an axis, or, with NULL, its rows to that of the series; `rowWord` of an axis that is cut from words. From
+  /// number `first` on they are of the second text of a pair (-1: there is one text).
   void addRows(std::size_t axis, const std::int32_t *ids, std::int64_t count, const std::int32_t *rowWord = nullptr,
                std::int64_t first = -1);
   /// Fills an input of tags from the tags of the batch's words, record after record: `tags[r]` are

@@ -191,16 +191,21 @@ private:
       batch.recordNumbers()[i] = static_cast<std::uint64_t>(record);
     }
     for (std::size_t a = 0; a < program.axes.size(); ++a) {
+      if (program.isSeriesAxis(a)) {
+        layOutSeries(a, batch);
+        continue;
+      }
       const SplitIds::Axis &axis = ids.features[static_cast<std::size_t>(program.axes[a])];
       std::int64_t rows = 0;
       for (const std::int64_t record : batch.records) {
-        rows += axis.offsets[record + 1] - axis.offsets[record];
+        const std::int64_t row = dataset->rowOf(record);
+        rows += axis.offsets[row + 1] - axis.offsets[row];
       }
       batch.setRows(a, rows);
       for (const std::int64_t record : batch.records) {
-        const std::int64_t first = axis.offsets[record];
-        batch.addRows(a, axis.ids + first, axis.offsets[record + 1] - first, axis.rowWord == nullptr ? nullptr : axis.rowWord + first,
-                      axis.firsts == nullptr ? -1 : axis.firsts[record]);
+        const std::int64_t row = dataset->rowOf(record), first = axis.offsets[row];
+        batch.addRows(a, axis.ids + first, axis.offsets[row + 1] - first, axis.rowWord == nullptr ? nullptr : axis.rowWord + first,
+                      axis.firsts == nullptr ? -1 : axis.firsts[row]);
       }
     }
     for (std::size_t i = 0; i < program.inputs.size(); ++i) {
@@ -220,15 +225,15 @@ private:
         continue;
       }
       for (std::int64_t r = 0; r < count && input.column >= 0; ++r) {
-        const std::int64_t record = batch.records[static_cast<std::size_t>(r)];
+        const std::int64_t row = dataset->rowOf(batch.records[static_cast<std::size_t>(r)]);
         if (input.kind == InputSpec::Kind::classId) {
-          const std::int32_t index = ids.classes[column][record]; // one that train lacks must reach no code as an index
+          const std::int32_t index = ids.classes[column][row]; // one that train lacks must reach no code as an index
           batch.classesOf(i)[r] = index < static_cast<std::int32_t>(dataset->fitted.classes[column].size()) ? index : -1;
         } else if (input.kind == InputSpec::Kind::set) {
           const auto labels = static_cast<std::int64_t>(dataset->fitted.classes[column].size());
-          std::copy_n(ids.sets[column] + record * labels, labels, batch.numbersOf(i) + r * labels);
+          std::copy_n(ids.sets[column] + row * labels, labels, batch.numbersOf(i) + r * labels);
         } else {
-          batch.numbersOf(i)[r] = static_cast<float>(ids.numbers[column][record]);
+          batch.numbersOf(i)[r] = static_cast<float>(ids.numbers[column][row]);
         }
       }
     }
@@ -238,13 +243,37 @@ private:
     batch.finish(true);
   }
 
+  /// The rows of the records of a series.
+  void layOutSeries(std::size_t axis, BatchBuffers &batch) const {
+    std::int64_t rows = 0;
+    for (const std::int64_t record : batch.records) {
+      rows += dataset->series[static_cast<std::size_t>(record)].length();
+    }
+    batch.setRows(axis, rows);
+    for (const std::int64_t record : batch.records) {
+      batch.addRows(axis, nullptr, dataset->series[static_cast<std::size_t>(record)].length());
+    }
+  }
+
   /// Fills an input of a derived feature.
-  static void gather(const SplitIds &ids, const LinkedInput &input, std::size_t index, BatchBuffers &batch) {
+  void gather(const SplitIds &ids, const LinkedInput &input, std::size_t index, BatchBuffers &batch) const {
     const auto which = static_cast<std::size_t>(input.derived);
     const auto width = static_cast<std::size_t>(input.width);
+    if (input.axis >= 0) {
+      float *to = batch.numbersOf(index);
+      for (const std::int64_t number : batch.records) {
+        const SeriesRecord &record = dataset->series[static_cast<std::size_t>(number)];
+        const float *const first = ids.derived[which] + static_cast<std::size_t>(record.first()) * width;
+        for (std::int64_t i = 0; i < record.repeats; ++i) {
+          to = std::copy_n(first, width, to);
+        }
+        to = std::copy_n(first, static_cast<std::size_t>(record.count) * width, to);
+      }
+      return;
+    }
     std::size_t r = 0;
     for (const std::int64_t record : batch.records) {
-      const auto from = static_cast<std::size_t>(record);
+      const auto from = static_cast<std::size_t>(dataset->rowOf(record));
       if (ids.derived[which] != nullptr) {
         std::copy_n(ids.derived[which] + from * width, width, batch.numbersOf(index) + r * width);
       } else {
@@ -276,7 +305,14 @@ private:
 /// Rows of the largest batch, as far as is known before it is made.
 Result<std::int64_t> mostRows(const SplitDataset &dataset, std::int64_t batch) {
   std::int64_t most = 0;
+  for (const SeriesRecord &record : dataset.series) {
+    most = std::max(most, record.length());
+  }
+  most = std::min(most, std::numeric_limits<std::int64_t>::max() / batch) * batch;
   for (const int feature : dataset.program.axes) {
+    if (feature == seriesAxis) {
+      continue;
+    }
     const SplitIds::Axis &axis = dataset.ids.features[static_cast<std::size_t>(feature)];
     const Result<std::int64_t> product = (Checked(batch) * Checked(axis.longest)).get("a batch");
     const std::int64_t rows = product.ok() ? std::min(product.value(), axis.tokens) : axis.tokens;

@@ -2,15 +2,24 @@
 
 namespace penstock {
 
-SplitDataset::SplitDataset(RecordProgram recordProgram, Fitted fittedOnTrain, SplitIds splitIds)
+SplitDataset::SplitDataset(RecordProgram recordProgram, Fitted fittedOnTrain, SplitIds splitIds, bool lastOnly)
     : program(std::move(recordProgram)), fitted(std::move(fittedOnTrain)), ids(std::move(splitIds)), classes(program.columns.size()),
       numbers(program.columns.size()), sets(program.columns.size()) {
+  for (std::int64_t unit = 0; unit < ids.unitCount; ++unit) {
+    addRecords(program.series, lastOnly ? SeriesSpec::Take::last : program.series.take, ids.units[unit], ids.units[unit + 1], series);
+  }
+  const auto take = [this](const auto *rows, auto &ofRecords) {
+    ofRecords.reserve(static_cast<std::size_t>(records()));
+    for (std::int64_t record = 0; record < records(); ++record) {
+      ofRecords.push_back(rows[rowOf(record)]);
+    }
+  };
   for (std::size_t i = 0; i < program.columns.size(); ++i) {
     if (ids.classes[i] != nullptr) {
-      classes[i].assign(ids.classes[i], ids.classes[i] + ids.records);
+      take(ids.classes[i], classes[i]);
     }
     if (ids.numbers[i] != nullptr) {
-      numbers[i].assign(ids.numbers[i], ids.numbers[i] + ids.records);
+      take(ids.numbers[i], numbers[i]);
     }
     if (ids.sets[i] != nullptr) {
       sets[i].assign(ids.sets[i], ids.sets[i] + ids.records * static_cast<std::int64_t>(fitted.classes[i].size()));
@@ -40,7 +49,8 @@ Result<std::shared_ptr<const SplitDataset>> SplitDataset::openWith(const Records
   PENSTOCK_ASSIGN(request.content, hashPath(path));
   PENSTOCK_ASSIGN(SplitIds ids, openSplit(request, DiskCache(options.cache)));
   try {
-    return std::shared_ptr<const SplitDataset>(std::make_shared<SplitDataset>(std::move(program), std::move(fitted), std::move(ids)));
+    return std::shared_ptr<const SplitDataset>(
+        std::make_shared<SplitDataset>(std::move(program), std::move(fitted), std::move(ids), options.lastOnly));
   } catch (const std::bad_alloc &) {
     return environmentError("not enough memory for the columns of the data");
   }
@@ -50,6 +60,9 @@ std::int64_t SplitDataset::tokens() const {
   std::int64_t sum = 0;
   for (const SplitIds::Axis &axis : ids.features) {
     sum += axis.tokens;
+  }
+  for (const SeriesRecord &record : series) {
+    sum += record.length();
   }
   return sum;
 }

@@ -33,6 +33,7 @@ public:
     FittedFolder fitted; // what writeFitted wrote
     std::string cache;   // id cache, "" = none
     int threads = 1;
+    bool lastOnly = false; // of a series: only the last record of each unit
   };
   static Result<std::shared_ptr<const Dataset>> open(const RecordsSpec &records, const std::string &split, PluginHost &host,
                                                      const Options &options);
@@ -123,6 +124,7 @@ struct RecordInput {
   std::string path;       // its extension counts; "" is standard input
   std::string format;     // what was asked for: lines, csv, tsv, jsonl, conll; "": to be decided (input_format.h)
   std::uint64_t seed = 0; // of noise
+  bool sort = false;      // of a series: rows of a unit need not stand together; all are held in memory
 };
 
 /// Encodes raw records for predict. A record is a row of CSV, an object of JSON Lines, a record of CoNLL, or a line; its number
@@ -135,7 +137,9 @@ public:
   };
   struct Part {
     const Batch *batch = nullptr;      // the good records, targets NULL; NULL where there are none
-    std::vector<std::int64_t> records; // their numbers
+    std::vector<std::int64_t> records; // their numbers; of a series: those of their last rows
+    std::vector<std::int64_t> firsts;  // of a series: the numbers of their first rows
+    std::vector<std::string> units;    // of a series: the unit of each record
     std::vector<Failure> failures;     // the others, in order
   };
   static Result<std::unique_ptr<RecordReader>> open(const RecordsSpec &records, const FittedFolder &fitted, PluginHost &host,

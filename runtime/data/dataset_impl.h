@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/data/dataset.h"
+#include "runtime/data/series.h"
 #include "runtime/data/split_ids.h"
 
 #include <memory>
@@ -12,11 +13,13 @@ namespace penstock {
 
 class SplitDataset : public Dataset {
 public:
-  SplitDataset(RecordProgram program, Fitted fitted, SplitIds ids);
+  SplitDataset(RecordProgram program, Fitted fitted, SplitIds ids, bool lastOnly = false);
   static Result<std::shared_ptr<const SplitDataset>> openWith(const RecordsSpec &records, const std::string &split,
                                                               TokenizerFactory &factory, const Options &options);
 
-  std::int64_t records() const override { return ids.records; }
+  std::int64_t records() const override { return program.isSeries() ? static_cast<std::int64_t>(series.size()) : ids.records; }
+  /// The row whose cells are those of a record.
+  std::int64_t rowOf(std::int64_t record) const { return program.isSeries() ? series[static_cast<std::size_t>(record)].last : record; }
   std::int64_t tokens() const override;
   const std::vector<std::int32_t> &classesOf(const std::string &column) const override;
   const std::vector<double> &numbersOf(const std::string &column) const override;
@@ -30,6 +33,7 @@ public:
   RecordProgram program;
   Fitted fitted;
   SplitIds ids;
+  std::vector<SeriesRecord> series; // where records are of several rows
 
 private:
   std::vector<std::vector<std::int32_t>> classes; // one a column

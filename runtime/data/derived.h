@@ -23,6 +23,7 @@ struct DerivedFeature {
   std::vector<int> columns; // of the record program
   std::vector<DerivedStep> steps;
   bool isIndex = false;
+  bool ofSeries = false;  // of all rows of a record, not of its last one
   std::int64_t width = 1; // numbers of a record
 
   /// Whether a number can be one that some operator does not take.

@@ -35,6 +35,17 @@ void RowBlock::add(const Row &row, int split) {
   splits.push_back(split);
 }
 
+void RowBlock::add(const RowBlock &from, std::size_t row) {
+  for (std::size_t column = 0; column < width; ++column) {
+    const Cell cell = from.cell(row, column);
+    places.push_back({bytes.size(), cell.text.size(), cell.present, cell.list});
+    bytes.append(cell.text);
+  }
+  numbers.push_back(from.numbers[row]);
+  lines.push_back(from.lines[row]);
+  splits.push_back(from.splits[row]);
+}
+
 void RowBlock::keep(const std::vector<bool> &kept) {
   std::size_t to = 0;
   for (std::size_t row = 0; row < rows(); ++row) {

@@ -20,6 +20,8 @@ class RowBlock {
 public:
   void clear(std::size_t columns);
   void add(const Row &row, int split);
+  /// Adds a row of another block of as many columns.
+  void add(const RowBlock &from, std::size_t row);
   /// Leaves out the rows that are not to be kept.
   void keep(const std::vector<bool> &kept);
   std::size_t rows() const { return splits.size(); }

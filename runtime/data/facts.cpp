@@ -19,7 +19,7 @@ using Json = nlohmann::json;
 
 namespace {
 
-constexpr std::uint32_t factsVersion = 6;
+constexpr std::uint32_t factsVersion = 7;
 constexpr std::int64_t errorsPerFile = 1000; // rows with mistakes, after which a file is not read on
 constexpr std::size_t classLimit = 1000000;  // distinct values of a class column
 
@@ -308,6 +308,57 @@ Status Gatherer::addCells(const RowBlock &block, std::size_t row, const FileFact
   return Status::success();
 }
 
+/// Rows come by unit and in their order.
+void Gatherer::addToUnit(const RowBlock &block, std::size_t row, const FileFacts &file) {
+  const auto by = static_cast<std::size_t>(program.seriesBy), order = static_cast<std::size_t>(program.seriesOrder);
+  const Cell unit = block.cell(row, by);
+  std::vector<std::int64_t> &rows = units[static_cast<std::size_t>(block.splits[row])];
+  double place = 0;
+  if (readNumber(program.columns[order], block.cell(row, order), place) != CellState::value) {
+    return; // said of the cell
+  }
+  const UnitCutter::Step step = cutter.add(unit.text, place);
+  if (step == UnitCutter::Step::begins) {
+    rows.push_back(0);
+  } else if (step == UnitCutter::Step::repeats) {
+    problems.add("order-repeats", "series", {file.path, block.numbers[row], block.lines[row], 0},
+                 {{"unit", shown(unit.text)}, {"name", program.columns[order].from}});
+  }
+  ++rows.back();
+}
+
+/// From rows to records.
+void Gatherer::countSeries() {
+  Json about = {{"units", Json::object()}, {"rows", Json::object()}, {"short", Json::object()}, {"max", 0}};
+  std::int64_t longest = 0;
+  for (int split = 0; split < 3; ++split) {
+    const auto index = static_cast<std::size_t>(split);
+    if (!wanted(split)) {
+      continue;
+    }
+    const char *name = splitNames[index];
+    std::int64_t made = 0, without = 0;
+    for (const std::int64_t rows : units[index]) {
+      const std::int64_t count = countRecords(program.series, rows);
+      made += count;
+      without += count == 0 ? 1 : 0;
+      longest = std::max(longest, count == 0 ? 0 : program.series.length > 0 ? program.series.length : rows);
+    }
+    about["units"][name] = units[index].size();
+    about["rows"][name] = records[index];
+    about["short"][name] = without;
+    const Json arguments = {{"units", without}, {"split", name}, {"length", program.series.length}};
+    if (without > 0 && made == 0) {
+      problems.add("no-long-units", "series", {fileOf(split).path}, arguments);
+    } else if (without > 0) {
+      problems.warn("short-units", "series", {fileOf(split).path}, arguments);
+    }
+    records[index] = made;
+  }
+  about["max"] = longest;
+  facts["series"] = std::move(about);
+}
+
 Status Gatherer::addTags(std::size_t index, const Cell &cell, int split, Place place) {
   const ColumnSpec &column = program.columns[index];
   const std::int64_t firstLine = place.line;
@@ -362,6 +413,10 @@ Status Gatherer::consume(const Item &item, FileFacts &file) {
       trainRows.push_back(row);
     }
     PENSTOCK_TRY(addCells(item.block, row, file));
+    if (program.isSeries()) { // its rows are no records that could lie in two splits
+      addToUnit(item.block, row, file);
+      continue;
+    }
     PENSTOCK_TRY(overlap.add(item.hashes[row], split, item.block.numbers[row]));
   }
   for (std::size_t i = 0; i < fits.size() && !trainRows.empty(); ++i) {
@@ -421,6 +476,7 @@ void Gatherer::reportGaps(const FileFacts &file) {
 }
 
 Status Gatherer::scan(FileFacts &file) {
+  cutter = {};
   if (file.missing) {
     problems.add("missing-file", "source", {file.path},
                  {{"path", file.path}, {"split", file.split < 0 ? "" : splitNames[static_cast<std::size_t>(file.split)]}});
@@ -688,6 +744,9 @@ Result<std::string> Gatherer::run() {
     problems.warn("quoted-line-end", "source", firstSpanning,
                   {{"records", spanning},
                    {"like", spanExample == Row::Span::rows ? "reads like several records in one cell" : "has line ends in a cell"}});
+  }
+  if (program.isSeries()) {
+    countSeries();
   }
   judgeSplits();
   fitDerived();

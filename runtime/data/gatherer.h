@@ -6,6 +6,7 @@
 #include "runtime/data/fitted.h"
 #include "runtime/data/gathered.h"
 #include "runtime/data/overlap.h"
+#include "runtime/data/series.h"
 
 #include <nlohmann/json.hpp>
 
@@ -35,6 +36,8 @@ private:
   Status work(Item &item) const;
   Status consume(const Item &item, FileFacts &file);
   Status addCells(const RowBlock &block, std::size_t row, const FileFacts &file);
+  void addToUnit(const RowBlock &block, std::size_t row, const FileFacts &file);
+  void countSeries();
   Status countClass(std::size_t index, std::string_view name, int split, const Place &place);
   std::vector<std::string_view> labels; // of one cell
   Status addTags(std::size_t column, const Cell &cell, int split, Place place);
@@ -71,8 +74,10 @@ private:
   std::vector<bool> prepares; // features whose texts the scan needs
   std::vector<std::unique_ptr<TokenizerFit>> fits;
   std::array<std::int64_t, 3> records = {}, dropped = {};
-  std::int64_t spanning = 0; // records with a span
-  Place firstSpanning;       // or a better example
+  UnitCutter cutter;                              // of the file that is read
+  std::array<std::vector<std::int64_t>, 3> units; // of a series: their rows
+  std::int64_t spanning = 0;                      // records with a span
+  Place firstSpanning;                            // or a better example
   Row::Span spanExample = Row::Span::none;
   std::vector<std::string> header;
   std::vector<std::string_view> items;

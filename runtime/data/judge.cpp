@@ -46,7 +46,7 @@ void Gatherer::judgeSplits() {
     if (!program.dropEmpty.empty()) {
       splits[name]["dropped"] = dropped[static_cast<std::size_t>(split)];
     }
-    if (count == 0 && !file.missing && file.errors == 0) {
+    if (count == 0 && !file.missing && file.errors == 0 && units[static_cast<std::size_t>(split)].empty()) {
       problems.add("empty-split", "source", {file.path}, {{"split", name}});
     }
   }

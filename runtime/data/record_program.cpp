@@ -1,6 +1,7 @@
 #include "runtime/data/record_program.h"
 
 #include "runtime/base/hash.h"
+#include "runtime/data/series.h"
 
 #include <algorithm>
 #include <unordered_map>
@@ -139,10 +140,42 @@ DerivedFeature linkDerived(const FeatureSpec &spec, const std::vector<ColumnSpec
     feature.width *= step.row->each(step.parameters);
   }
   feature.isIndex = flow == Flow::index;
+  feature.ofSeries = !spec.axis.empty();
   if (flow != Flow::number && flow != Flow::index) {
     throw Wrong{"makes feature `" + spec.name + "` something that no batch holds"};
   }
   return feature;
+}
+
+/// The axis of a feature, or of the series; a new one where there is none.
+int axisOf(RecordProgram &program, int feature) {
+  const auto found = std::find(program.axes.begin(), program.axes.end(), feature);
+  const auto axis = static_cast<int>(found - program.axes.begin());
+  if (found == program.axes.end()) {
+    program.axes.push_back(feature);
+  }
+  return axis;
+}
+
+void linkSeries(const SeriesSpec &series, const Names &columnNames, RecordProgram &program) {
+  if (!series.any()) {
+    return;
+  }
+  program.series = series;
+  program.seriesBy = columnNames.at(series.by);
+  program.seriesOrder = columnNames.at(series.order);
+  const bool countsRows = series.length >= 0 && series.stride >= 1;
+  if (!program.columns[static_cast<std::size_t>(program.seriesOrder)].holdsNumbers() || !countsRows) {
+    throw Wrong{"has a series without an order, or of no rows"};
+  }
+  for (const ColumnSpec &column : program.columns) {
+    if (column.mayHoldList()) {
+      throw Wrong{"has a series and a column `" + column.name + "` of lists"};
+    }
+  }
+  if (program.splitByHash && program.splitFrom != program.columns[static_cast<std::size_t>(program.seriesBy)].from) {
+    throw Wrong{"splits the rows of a unit"};
+  }
 }
 
 LinkedInput linkInput(const InputSpec &spec, RecordProgram &program, const Names &columnNames, const Names &featureNames) {
@@ -155,13 +188,7 @@ LinkedInput linkInput(const InputSpec &spec, RecordProgram &program, const Names
   input.width = 1;
   if (spec.kind == Kind::ids || spec.kind == Kind::tags) {
     input.feature = featureNames.at(spec.feature);
-    for (std::size_t i = 0; i < program.axes.size(); ++i) {
-      input.axis = program.axes[i] == input.feature ? static_cast<int>(i) : input.axis;
-    }
-    if (input.axis < 0) {
-      input.axis = static_cast<int>(program.axes.size());
-      program.axes.push_back(input.feature);
-    }
+    input.axis = axisOf(program, input.feature);
   }
   if (spec.kind == Kind::ids) {
     return input;
@@ -175,7 +202,14 @@ LinkedInput linkInput(const InputSpec &spec, RecordProgram &program, const Names
     if (!fits) {
       throw Wrong{"has an input `" + input.name + "` of a feature that is none of its kind"};
     }
-    input.width = program.derived[static_cast<std::size_t>(input.derived)].width;
+    const DerivedFeature &feature = program.derived[static_cast<std::size_t>(input.derived)];
+    input.width = feature.width;
+    if (feature.ofSeries != !spec.axis.empty() || (feature.ofSeries && (feature.isIndex || !program.isSeries()))) {
+      throw Wrong{"has an input `" + input.name + "` that lies on another axis than its feature"};
+    }
+    if (feature.ofSeries) {
+      input.axis = axisOf(program, seriesAxis);
+    }
     return input;
   }
   if (spec.kind == Kind::noise) {
@@ -293,6 +327,7 @@ RecordProgram linked(const RecordsSpec &records) {
       program.derived.push_back(linkDerived(feature, program.columns, columnNames));
     }
   }
+  linkSeries(records.series, columnNames, program);
   const Names featureNames(program.features);
   for (const InputSpec &input : records.inputs) {
     program.inputs.push_back(linkInput(input, program, columnNames, featureNames));
@@ -362,6 +397,10 @@ Result<std::unique_ptr<RowSource>> RecordProgram::openRows(const std::string &fi
   PENSTOCK_ASSIGN(std::unique_ptr<ByteSource> bytes, openFileSource(file));
   std::unique_ptr<RowSource> rows = makeRows(std::move(bytes), {source, csv, conll});
   PENSTOCK_TRY(rows->begin());
+  if (isSeries()) {
+    const auto order = static_cast<std::size_t>(seriesOrder);
+    rows = sortRows(std::move(rows), columns[order], static_cast<std::size_t>(seriesBy), order);
+  }
   rows->select(fileColumns(), listColumns());
   return rows;
 }

@@ -44,10 +44,13 @@ struct LinkedInput {
   InputSpec::Kind kind = InputSpec::Kind::ids;
   int feature = -1, column = -1; // ids: a feature; tags: both; noise: none; else a column, or
   int derived = -1;              // class, number: a derived feature
-  int axis = -1;                 // index into RecordProgram::axes, of ids and tags
+  int axis = -1;                 // index into RecordProgram::axes, of ids, tags, and numbers of a series
   bool target = false;
   std::int64_t width = 1; // noise, number
 };
+
+/// In place of a feature where an axis is that of the series.
+inline constexpr int seriesAxis = -1;
 
 struct RecordProgram {
   RowFormat source = RowFormat::csv; // no lines
@@ -64,10 +67,16 @@ struct RecordProgram {
   std::vector<DerivedFeature> derived; // the others
   std::vector<LinkedInput> inputs;
   std::string fitted;    // folder of an earlier fit, to be used instead of fitting on train; ""
-  std::vector<int> axes; // features that are axes of a batch, in the order in which `inputs` names them first
-  std::string identity;  // recordsIdentity
+  std::vector<int> axes; // features that are axes of a batch, or `seriesAxis`, in the order in which `inputs` names them first
+  SeriesSpec series;
+  int seriesBy = -1, seriesOrder = -1; // columns
+  std::string identity;                // recordsIdentity
 
   static Result<RecordProgram> link(const RecordsSpec &records);
+
+  bool isSeries() const { return seriesBy >= 0; }
+  /// Whether an axis of the batch is that of the series.
+  bool isSeriesAxis(std::size_t axis) const { return axes[axis] == seriesAxis; }
 
   std::string fileOf(int split) const;
   /// The split of a record, by the hash of a cell: XXH64 with seed 0 of the cell's bytes, its upper

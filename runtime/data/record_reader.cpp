@@ -8,6 +8,7 @@
 #include "runtime/data/encode.h"
 #include "runtime/data/fitted.h"
 #include "runtime/data/input_format.h"
+#include "runtime/data/series.h"
 
 #include <fmt/format.h>
 
@@ -15,6 +16,7 @@
 #include <limits>
 #include <new>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 namespace penstock {
@@ -81,6 +83,11 @@ public:
         needed[static_cast<std::size_t>(one.column)] = true;
       }
     }
+    for (const int column : {program.seriesBy, program.seriesOrder}) {
+      if (program.isSeries()) {
+        needed[static_cast<std::size_t>(column)] = true;
+      }
+    }
     std::vector<bool> lists;
     for (std::size_t i = 0; i < needed.size(); ++i) {
       if (needed[i]) {
@@ -97,6 +104,10 @@ public:
     PENSTOCK_ASSIGN(const RowOptions options, chooseFormat(facts, program, fitted, names));
     format = options.format;
     rows = makeRows(std::move(bytes), options);
+    if (program.isSeries() && input.sort) {
+      rows = sortRows(std::move(rows), orderColumn(), placeOf(static_cast<std::size_t>(program.seriesBy)),
+                      placeOf(static_cast<std::size_t>(program.seriesOrder)));
+    }
     PENSTOCK_TRY(rows->begin());
     rows->select(names, lists);
     return Status::success();
@@ -104,7 +115,7 @@ public:
 
   Result<const Part *> next(std::int64_t limit) override {
     try {
-      return read(limit);
+      return program.isSeries() ? readSeries(limit) : read(limit);
     } catch (const std::bad_alloc &) {
       return environmentError("not enough memory for a batch of records");
     }
@@ -180,6 +191,186 @@ private:
     return static_cast<const Part *>(&part);
   }
 
+  const ColumnSpec &orderColumn() const { return program.columns[static_cast<std::size_t>(program.seriesOrder)]; }
+
+  /// The next records of the unit whose rows are here, else those of the next unit.
+  Result<const Part *> readSeries(std::int64_t limit) {
+    part = {};
+    for (;;) {
+      if (nextRecord < unitRecords.size()) {
+        PENSTOCK_TRY(makeSeriesBatch(limit));
+        return static_cast<const Part *>(&part);
+      }
+      if (!part.failures.empty()) {
+        std::sort(part.failures.begin(), part.failures.end(), [](const Failure &a, const Failure &b) { return a.record < b.record; });
+        return static_cast<const Part *>(&part);
+      }
+      if (ended && carried.rows() == 0) {
+        PENSTOCK_TRY(std::exchange(broken, Status{}));
+        return static_cast<const Part *>(nullptr);
+      }
+      PENSTOCK_TRY(readUnit());
+    }
+  }
+
+  /// Reads the rows of one unit, and the first of the next.
+  Status readUnit() {
+    constexpr std::size_t none = 0;
+    const std::size_t by = placeOf(static_cast<std::size_t>(program.seriesBy));
+    const std::size_t failuresBefore = part.failures.size();
+    unitBlock.clear(columns.size());
+    unitRecords.clear();
+    nextRecord = 0;
+    unitName.clear();
+    bool any = false;
+    if (carried.rows() > 0) {
+      unitName = carried.cell(none, by).text;
+      unitBlock.add(carried, none);
+      carried.clear(columns.size());
+      any = true;
+    }
+    while (!ended) {
+      Row row;
+      RowError error;
+      const Result<RowStep> step = rows->next(row, error);
+      if (!step.ok()) {
+        broken = step.status();
+        ended = true;
+      } else if (*step == RowStep::end) {
+        ended = true;
+      } else if (*step == RowStep::error && error.last) {
+        broken = invalidInput(error.inFile(inputName));
+        ended = true;
+      } else if (*step == RowStep::error) {
+        fail(error.row, error.inFile(inputName) + ofUnit);
+      } else if (any && row.cells[by].text != unitName) {
+        carried.clear(columns.size());
+        carried.add(row, 0);
+        break;
+      } else if (const std::string wrong = mistakeOf(row); !wrong.empty()) {
+        fail(row.number, fmt::format("{}:{}: {}{}", inputName, row.line, wrong, ofUnit));
+        any = true;
+        unitName = row.cells[by].text;
+      } else {
+        unitName = row.cells[by].text;
+        unitBlock.add(row, 0);
+        any = true;
+        ++taken;
+      }
+    }
+    if (any && !seenUnits.insert(unitName).second) {
+      const std::int64_t line = unitBlock.rows() > 0 ? unitBlock.lines[none] : 0;
+      broken = invalidInput(fmt::format("{}:{}: rows of `{}` stand in several places, and a record needs them together; `--sort` reads all "
+                                        "rows first, and sorts them",
+                                        inputName, line, printable(unitName, nameLimit)));
+      ended = true;
+      carried.clear(columns.size());
+      return {};
+    }
+    return part.failures.size() > failuresBefore || unitBlock.rows() == 0 ? Status{} : cutUnit();
+  }
+
+  /// Sorts the rows of the unit, computes their numbers and cuts them into records.
+  Status cutUnit() {
+    const std::size_t order = placeOf(static_cast<std::size_t>(program.seriesOrder));
+    const std::vector<std::size_t> sequence =
+        seriesOrder(unitBlock, orderColumn(), placeOf(static_cast<std::size_t>(program.seriesBy)), order);
+    RowBlock sorted;
+    sorted.clear(columns.size());
+    UnitCutter cutter;
+    for (const std::size_t row : sequence) {
+      double place = 0;
+      readNumber(orderColumn(), unitBlock.cell(row, order), place);
+      if (cutter.add(unitName, place) == UnitCutter::Step::repeats) {
+        fail(unitBlock.numbers[row], fmt::format("{}:{}: `{}` has another row with this `{}`{}", inputName, unitBlock.lines[row],
+                                                 printable(unitName, nameLimit), printable(orderColumn().from, nameLimit), ofUnit));
+        return {};
+      }
+      sorted.add(unitBlock, row);
+    }
+    unitBlock = std::move(sorted);
+    const auto rowCount = static_cast<std::int64_t>(unitBlock.rows());
+    addRecords(program.series, program.series.take, 0, rowCount, unitRecords);
+    if (unitRecords.empty()) {
+      fail(unitBlock.numbers.back(),
+           fmt::format("{}:{}: `{}` has {} row{}, and a record of this model has {}", inputName, unitBlock.lines.back(),
+                       printable(unitName, nameLimit), rowCount, rowCount == 1 ? "" : "s", program.series.length));
+      return {};
+    }
+    unitValues.assign(program.derived.size(), {});
+    for (const LinkedInput &input : program.inputs) {
+      if (input.target || input.derived < 0 || input.axis < 0) {
+        continue;
+      }
+      Result<ColumnValues> values = derivedOf(input, unitBlock);
+      if (!values.ok()) {
+        fail(unitBlock.numbers.back(), fmt::format("{}:{}: {}{}", inputName, unitBlock.lines.back(), values.status().message(), ofUnit));
+        unitRecords.clear();
+        return {};
+      }
+      std::vector<float> &numbers = unitValues[static_cast<std::size_t>(input.derived)];
+      for (std::size_t row = 0; row < unitBlock.rows(); ++row) {
+        for (const std::vector<double> &one : *values) {
+          numbers.push_back(static_cast<float>(one[row]));
+        }
+      }
+    }
+    return {};
+  }
+
+  Status makeSeriesBatch(std::int64_t limit) {
+    const std::size_t end = std::min(unitRecords.size(), nextRecord + static_cast<std::size_t>(std::max<std::int64_t>(limit, 1)));
+    chunk.assign(unitRecords.begin() + static_cast<std::ptrdiff_t>(nextRecord), unitRecords.begin() + static_cast<std::ptrdiff_t>(end));
+    nextRecord = end;
+    block.clear(columns.size());
+    for (const SeriesRecord &record : chunk) {
+      block.add(unitBlock, static_cast<std::size_t>(record.last));
+    }
+    const Status status = encode();
+    if (!status.ok() && status.code() != ErrorCode::invalidInput) {
+      return status;
+    }
+    if (!status.ok()) {
+      for (std::size_t row = 0; row < block.rows(); ++row) {
+        fail(block.numbers[row], fmt::format("{}:{}: {}", inputName, block.lines[row], status.message()));
+      }
+      return {};
+    }
+    part.batch = &batch;
+    part.records = block.numbers;
+    for (const SeriesRecord &record : chunk) {
+      part.firsts.push_back(unitBlock.numbers[static_cast<std::size_t>(record.first())]);
+      part.units.push_back(unitName);
+    }
+    done += static_cast<std::int64_t>(block.rows());
+    return {};
+  }
+
+  void layOutSeries(std::size_t axis) {
+    std::int64_t count = 0;
+    for (const SeriesRecord &record : chunk) {
+      count += record.length();
+    }
+    batch.setRows(axis, count);
+    for (const SeriesRecord &record : chunk) {
+      batch.addRows(axis, nullptr, record.length());
+    }
+  }
+
+  void fillSeries(std::size_t index) {
+    const LinkedInput &input = program.inputs[index];
+    const auto width = static_cast<std::size_t>(input.width);
+    const std::vector<float> &numbers = unitValues[static_cast<std::size_t>(input.derived)];
+    float *to = batch.numbersOf(index);
+    for (const SeriesRecord &record : chunk) {
+      const float *const first = numbers.data() + static_cast<std::size_t>(record.first()) * width;
+      for (std::int64_t i = 0; i < record.repeats; ++i) {
+        to = std::copy_n(first, width, to);
+      }
+      to = std::copy_n(first, static_cast<std::size_t>(record.count) * width, to);
+    }
+  }
+
   void fail(std::int64_t record, std::string text) {
     ++taken;
     lastFailed = record;
@@ -243,10 +434,16 @@ private:
       batch.recordNumbers()[i] = static_cast<std::uint64_t>(done + i);
     }
     for (std::size_t a = 0; a < program.axes.size(); ++a) {
-      PENSTOCK_TRY(fillAxis(a));
+      if (program.isSeriesAxis(a)) {
+        layOutSeries(a);
+      } else {
+        PENSTOCK_TRY(fillAxis(a));
+      }
     }
     for (std::size_t i = 0; i < program.inputs.size(); ++i) {
-      if (!program.inputs[i].target && program.inputs[i].derived >= 0) {
+      if (!program.inputs[i].target && program.inputs[i].derived >= 0 && program.inputs[i].axis >= 0) {
+        fillSeries(i);
+      } else if (!program.inputs[i].target && program.inputs[i].derived >= 0) {
         PENSTOCK_TRY(fillDerived(i));
       } else if (!program.inputs[i].target && program.inputs[i].column >= 0) {
         fillInput(i);
@@ -310,15 +507,15 @@ private:
     }
   }
 
-  Status fillDerived(std::size_t index) {
-    const LinkedInput &input = program.inputs[index];
+  /// What the operators of an input make of the rows.
+  Result<ColumnValues> derivedOf(const LinkedInput &input, const RowBlock &from) const {
     const DerivedFeature &feature = program.derived[static_cast<std::size_t>(input.derived)];
     ColumnValues values;
     for (const int which : feature.columns) {
       const std::size_t place = placeOf(static_cast<std::size_t>(which));
-      std::vector<double> &ofColumn = values.emplace_back(block.rows());
-      for (std::size_t row = 0; row < block.rows(); ++row) {
-        readNumber(program.columns[static_cast<std::size_t>(which)], block.cell(row, place), ofColumn[row]);
+      std::vector<double> &ofColumn = values.emplace_back(from.rows());
+      for (std::size_t row = 0; row < from.rows(); ++row) {
+        readNumber(program.columns[static_cast<std::size_t>(which)], from.cell(row, place), ofColumn[row]);
       }
     }
     if (const auto refusal = applySteps(feature, fitted.derived[static_cast<std::size_t>(input.derived)], values)) {
@@ -327,6 +524,13 @@ private:
       return invalidInput(fmt::format("`{}` does not take {}, of column `{}`: it takes {}", step.row->name, refusal->value,
                                       printable(column.from, nameLimit), step.functions->rule));
     }
+    return values;
+  }
+
+  Status fillDerived(std::size_t index) {
+    const LinkedInput &input = program.inputs[index];
+    const DerivedFeature &feature = program.derived[static_cast<std::size_t>(input.derived)];
+    PENSTOCK_ASSIGN(const ColumnValues values, derivedOf(input, block));
     for (std::size_t row = 0, at = 0; row < block.rows(); ++row) {
       for (const std::vector<double> &one : values) {
         if (feature.isIndex) {
@@ -396,7 +600,15 @@ private:
   std::int64_t done = 0, taken = 0; // records of batches; all that were read
   std::int64_t lastFailed = 0, spanning = 0, firstSpanning = 0;
   std::unordered_map<std::size_t, std::unordered_map<std::string_view, std::int32_t>> classIndices; // by column; views of `fitted`
-  std::int64_t newClasses = 0;                                                                      // values of records
+  // Of a series: the unit whose rows are here, in their order, and the first row of the next.
+  static constexpr const char *ofUnit = "; its unit is left out";
+  RowBlock unitBlock, carried;
+  std::string unitName;
+  std::unordered_set<std::string> seenUnits;
+  std::vector<SeriesRecord> unitRecords, chunk; // chunk: those of the batch
+  std::size_t nextRecord = 0;
+  std::vector<std::vector<float>> unitValues; // one a derived feature
+  std::int64_t newClasses = 0;                // values of records
   std::string firstNewClass;
 };
 

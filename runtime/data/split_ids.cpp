@@ -4,6 +4,7 @@
 #include "runtime/data/encode.h"
 #include "runtime/data/no_such_column.h"
 #include "runtime/data/ordered.h"
+#include "runtime/data/series.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -20,7 +21,7 @@ using Json = nlohmann::json;
 
 namespace {
 
-constexpr std::uint32_t formatVersion = 5;
+constexpr std::uint32_t formatVersion = 6;
 constexpr std::uint64_t alignment = 64;
 
 /// The entry's payload: sections, each aligned in the file, then a directory in JSON and its length
@@ -68,6 +69,7 @@ private:
   Status addCells(const RowBlock &block, std::size_t row);
   Status addTags(std::size_t column, const Cell &cell, const RowBlock &block, std::size_t row);
   Status addDerived(const RowBlock &block);
+  Status addToUnit(const RowBlock &block, std::size_t row);
   std::int32_t indexOf(std::size_t column, std::string_view name);
   Result<std::unique_ptr<ScratchFile>> scratch() const { return ScratchFile::create(cache.enabled() ? cache.root() : ""); }
   Status cellError(const RowBlock &block, std::size_t row, const std::string &what) const {
@@ -110,6 +112,8 @@ private:
   std::vector<std::string_view> items;
   std::vector<bool> holdsNumbers; // by column
   std::int64_t records = 0;
+  UnitCutter cutter;
+  std::vector<std::int64_t> units; // where those of a series begin
 };
 
 Status Builder::open() {
@@ -206,6 +210,24 @@ Status Builder::addCells(const RowBlock &block, std::size_t row) {
   return Status::success();
 }
 
+/// Rows come by unit and in their order.
+Status Builder::addToUnit(const RowBlock &block, std::size_t row) {
+  const auto order = static_cast<std::size_t>(program.seriesOrder);
+  switch (cutter.add(block.cell(row, static_cast<std::size_t>(program.seriesBy)).text, numbers[order].back())) {
+  case UnitCutter::Step::begins:
+    units.push_back(records + static_cast<std::int64_t>(row));
+    break;
+  case UnitCutter::Step::repeats:
+    if (request.strict) {
+      return cellError(block, row, fmt::format("its unit has another row with the same `{}`", program.columns[order].from));
+    }
+    break;
+  default:
+    break;
+  }
+  return {};
+}
+
 /// Of the last rows of `numbers`, which are those of the block. Without strictness what a step needs may not be there.
 Status Builder::addDerived(const RowBlock &block) {
   for (std::size_t d = 0; request.strict && d < program.derived.size(); ++d) {
@@ -278,6 +300,9 @@ Status Builder::consume(const Item &item) {
   }
   for (std::size_t row = 0; row < item.block.rows(); ++row) {
     PENSTOCK_TRY(addCells(item.block, row));
+    if (program.isSeries()) {
+      PENSTOCK_TRY(addToUnit(item.block, row));
+    }
   }
   PENSTOCK_TRY(addDerived(item.block));
   records += static_cast<std::int64_t>(item.block.rows());
@@ -329,6 +354,18 @@ Result<SplitIds> readEntry(const RecordProgram &program, const Fitted &fitted, s
     if (ids.records < 0 || directory.at("features").size() != program.features.size() ||
         directory.at("derived").size() != program.derived.size() || directory.at("columns").size() != program.columns.size()) {
       return wrong;
+    }
+    if (program.isSeries()) {
+      ids.unitCount = directory.at("unit_count").get<std::int64_t>();
+      ids.units = reinterpret_cast<const std::int64_t *>(section(directory.at("units"), sizeof(std::int64_t), ids.unitCount + 1));
+      for (std::int64_t unit = 0; unit < ids.unitCount; ++unit) {
+        if (ids.units[unit] >= ids.units[unit + 1]) {
+          return wrong;
+        }
+      }
+      if (ids.units[0] != 0 || ids.units[ids.unitCount] != ids.records) {
+        return wrong;
+      }
     }
     for (const Json &entry : directory["features"]) {
       SplitIds::Axis axis;
@@ -444,6 +481,13 @@ Result<SplitIds> Builder::run(const Hash128 &key) {
       entry["firsts"] = firstsAt;
     }
     directory["features"].push_back(std::move(entry));
+  }
+  if (program.isSeries()) {
+    PENSTOCK_ASSIGN(const std::uint64_t at, writer->align());
+    directory["units"] = at;
+    directory["unit_count"] = units.size();
+    units.push_back(records);
+    PENSTOCK_TRY(writer->append(units.data(), units.size() * sizeof(std::int64_t)));
   }
   for (std::size_t d = 0; d < program.derived.size(); ++d) {
     PENSTOCK_ASSIGN(const std::uint64_t at, writer->align());

@@ -1,7 +1,11 @@
 // The texts of a split's records, read again from its file.
 #include "runtime/data/dataset.h"
 #include "runtime/data/encode.h"
+#include "runtime/data/series.h"
 #include "runtime/data/split_ids.h"
+
+#include <tuple>
+#include <utility>
 
 namespace penstock {
 
@@ -10,7 +14,7 @@ namespace {
 class Texts : public TextReader {
 public:
   Texts(RecordProgram recordProgram, int split) : program(std::move(recordProgram)), split(split) {
-    column = program.axes.empty() ? -1 : program.features[static_cast<std::size_t>(program.axes[0])].column;
+    column = program.axes.empty() || program.isSeriesAxis(0) ? -1 : program.features[static_cast<std::size_t>(program.axes[0])].column;
   }
   Status begin() {
     path = program.fileOf(split);
@@ -19,6 +23,62 @@ public:
   }
 
   Result<bool> next(std::string &text, std::int64_t &row) override {
+    return program.isSeries() ? nextOfSeries(text, row) : nextRow(text, row);
+  }
+
+private:
+  /// The last row of the next record of a series.
+  Result<bool> nextOfSeries(std::string &text, std::int64_t &row) {
+    if (!whole) {
+      whole = true;
+      PENSTOCK_TRY(readSeries());
+    }
+    if (at == lasts.size()) {
+      return false;
+    }
+    std::tie(text, row) = lasts[at++];
+    return true;
+  }
+
+  Status readSeries() {
+    std::vector<std::pair<std::string, std::int64_t>> all;
+    std::vector<std::int64_t> units;
+    std::vector<RowError> errors;
+    std::string unit;
+    for (;;) {
+      PENSTOCK_ASSIGN(const bool more, readBlock(program, *rows, split, split, block, errors));
+      if (!errors.empty()) {
+        return rowErrorStatus(path, errors.front());
+      }
+      if (!more) {
+        break;
+      }
+      for (std::size_t i = 0; i < block.rows(); ++i) {
+        const std::string_view name = block.cell(i, static_cast<std::size_t>(program.seriesBy)).text;
+        if (all.empty() || name != unit) {
+          units.push_back(static_cast<std::int64_t>(all.size()));
+          unit = name;
+        }
+        all.emplace_back(textAt(i), block.numbers[i]);
+      }
+    }
+    units.push_back(static_cast<std::int64_t>(all.size()));
+    std::vector<SeriesRecord> records;
+    for (std::size_t i = 0; i + 1 < units.size(); ++i) {
+      addRecords(program.series, program.series.take, units[i], units[i + 1], records);
+    }
+    for (const SeriesRecord &record : records) {
+      lasts.push_back(all[static_cast<std::size_t>(record.last)]);
+    }
+    return {};
+  }
+
+  std::string textAt(std::size_t row) const {
+    const auto which = static_cast<std::size_t>(column);
+    return column < 0 ? std::string() : std::string(textOf(program.columns[which], block.cell(row, which)));
+  }
+
+  Result<bool> nextRow(std::string &text, std::int64_t &row) {
     if (at == block.rows()) {
       at = 0;
       std::vector<RowError> errors;
@@ -30,19 +90,14 @@ public:
         return false;
       }
       if (block.rows() == 0) {
-        return next(text, row);
+        return nextRow(text, row);
       }
     }
-    text.clear();
-    if (column >= 0) {
-      const auto which = static_cast<std::size_t>(column);
-      text = textOf(program.columns[which], block.cell(at, which));
-    }
+    text = textAt(at);
     row = block.numbers[at++];
     return true;
   }
 
-private:
   const RecordProgram program;
   const int split;
   int column = -1; // -1: no text is read
@@ -50,6 +105,8 @@ private:
   std::unique_ptr<RowSource> rows;
   RowBlock block;
   std::size_t at = 0;
+  bool whole = false; // a series was read
+  std::vector<std::pair<std::string, std::int64_t>> lasts;
 };
 
 } // namespace

@@ -162,6 +162,10 @@ Result<SplitResult> Evaluation::run(const ConfidenceSpec &confidence) {
 
 } // namespace
 
+bool measuresLast(const RunConfig &config, const std::string &split) {
+  return std::find(config.lastOnly.begin(), config.lastOnly.end(), split) != config.lastOnly.end();
+}
+
 Result<SplitResult> evaluateSplit(Session &session, const std::shared_ptr<const Dataset> &dataset, const RunConfig &config,
                                   PluginHost &host, const std::string &split, const ConfidenceSpec &confidence, std::int64_t batch,
                                   const FittedFolder *fitted) {

@@ -18,6 +18,9 @@ namespace penstock {
 /// standard for such a target.
 std::vector<MetricSpec> metricsFor(const RunConfig &config, const std::string &split, const std::vector<PluginManifest> &manifests);
 
+/// Whether the split is measured on the last record of each unit alone.
+bool measuresLast(const RunConfig &config, const std::string &split);
+
 /// Runs "evaluate" over the whole split in order, in batches of `batch` records (results do not depend on it). Where names of
 /// values repeat (two answers), the later ones get their answer's name before them. `confidence` with samples: with intervals of
 /// all values. `fitted` has the states of learners; while they are not fitted it is NULL, and their answers are not judged. Stops with

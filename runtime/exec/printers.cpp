@@ -125,8 +125,15 @@ class JsonPrinter final : public Printer {
 public:
   explicit JsonPrinter(std::vector<PrintedAnswer> answers) : answers(std::move(answers)) {}
 
-  Status record(std::int64_t index, std::int64_t record, std::string &line) const override {
-    line += "{\"row\": " + std::to_string(record);
+  Status record(const RecordReader::Part &part, std::int64_t index, std::string &line) const override {
+    const auto which = static_cast<std::size_t>(index);
+    if (part.units.empty()) {
+      line += "{\"row\": " + std::to_string(part.records[which]);
+    } else {
+      line += "{\"unit\": ";
+      quote(part.units[which], line);
+      line += ", \"rows\": [" + std::to_string(part.firsts[which]) + ", " + std::to_string(part.records[which]) + "]";
+    }
     if (answers.size() == 1) {
       PENSTOCK_TRY(jsonOfFields(*answers[0].schema, *answers[0].columns, index, false, line));
     } else {
@@ -164,17 +171,21 @@ std::string cell(std::string_view text) {
 
 class CsvPrinter final : public Printer {
 public:
-  explicit CsvPrinter(std::vector<PrintedAnswer> answers) : answers(std::move(answers)) {}
+  CsvPrinter(std::vector<PrintedAnswer> answers, bool series) : answers(std::move(answers)), series(series) {}
 
   std::string header() const override {
-    std::string line = "row";
+    std::string line = series ? "unit,first_row,row" : "row";
     for (const PrintedAnswer &answer : answers) {
       name(*answer.schema, answers.size() == 1 ? "" : answer.name + ".", line);
     }
     return line + ",error";
   }
-  Status record(std::int64_t index, std::int64_t record, std::string &line) const override {
-    line += std::to_string(record);
+  Status record(const RecordReader::Part &part, std::int64_t index, std::string &line) const override {
+    const auto which = static_cast<std::size_t>(index);
+    if (series) {
+      line += cell(part.units[which]) + "," + std::to_string(part.firsts[which]) + ",";
+    }
+    line += std::to_string(part.records[which]);
     for (const PrintedAnswer &answer : answers) {
       PENSTOCK_TRY(cells(*answer.schema, answer.columns, index, line));
     }
@@ -182,7 +193,7 @@ public:
     return {};
   }
   std::string failure(const RecordReader::Failure &failure) const override {
-    std::string line = std::to_string(failure.record);
+    std::string line = (series ? ",," : "") + std::to_string(failure.record);
     for (const PrintedAnswer &answer : answers) {
       static_cast<void>(cells(*answer.schema, nullptr, 0, line));
     }
@@ -246,11 +257,14 @@ private:
   }
 
   std::vector<PrintedAnswer> answers;
+  bool series;
 };
 
 } // namespace
 
 std::unique_ptr<const Printer> jsonPrinter(std::vector<PrintedAnswer> answers) { return std::make_unique<JsonPrinter>(std::move(answers)); }
-std::unique_ptr<const Printer> csvPrinter(std::vector<PrintedAnswer> answers) { return std::make_unique<CsvPrinter>(std::move(answers)); }
+std::unique_ptr<const Printer> csvPrinter(std::vector<PrintedAnswer> answers, bool series) {
+  return std::make_unique<CsvPrinter>(std::move(answers), series);
+}
 
 } // namespace penstock

@@ -30,16 +30,18 @@ public:
   virtual ~Printer() = default;
   /// What stands before all records; "" is no line.
   virtual std::string header() const { return {}; }
-  /// The answers to the record at `index` of its batch, whose number is `record`, appended to `line`. A number that is not finite, which
-  /// neither form has, is an error.
-  virtual Status record(std::int64_t index, std::int64_t record, std::string &line) const = 0;
+  /// The answers to the record at `index` of the part, appended to `line`. A number that is not finite, which neither form has, is an
+  /// error.
+  virtual Status record(const RecordReader::Part &part, std::int64_t index, std::string &line) const = 0;
   /// The line of a record that has no answer.
   virtual std::string failure(const RecordReader::Failure &failure) const = 0;
 };
 
-/// `{"row": N, ...}` a line. `answers` are read at each record.
+/// `{"row": N, ...}` a line, or of a record of several rows `{"unit": NAME, "rows": [FIRST, LAST], ...}`. `answers` are read at each
+/// record.
 std::unique_ptr<const Printer> jsonPrinter(std::vector<PrintedAnswer> answers);
-/// `row`, the fields, and `error`. Of several answers the fields have the answer's name and a dot before them.
-std::unique_ptr<const Printer> csvPrinter(std::vector<PrintedAnswer> answers);
+/// `row`, the fields, and `error`; of records of several rows (`series`) `unit`, `first_row` and `row`, which is the last one. Of several
+/// answers the fields have the answer's name and a dot before them.
+std::unique_ptr<const Printer> csvPrinter(std::vector<PrintedAnswer> answers, bool series);
 
 } // namespace penstock

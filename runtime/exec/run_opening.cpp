@@ -29,6 +29,9 @@ Result<DataFacts> readFacts(const std::string &text) {
     for (const auto &[axis, vocabulary] : vocabularies.items()) {
       facts.longest = std::max(facts.longest, vocabulary.value("max", std::int64_t{0}));
     }
+    if (const auto series = json.find("series"); series != json.end()) {
+      facts.longest = std::max(facts.longest, series->value("max", std::int64_t{0}));
+    }
   } catch (const nlohmann::json::exception &) {
     return internalError("the facts about the data are not sound; please report this");
   }
@@ -195,7 +198,8 @@ Status RunOpening::openData() {
     wanted.insert("dev");
   }
   for (const std::string &split : wanted) {
-    if (split == "train") {
+    options.lastOnly = measuresLast(config, split);
+    if (split == "train" && !options.lastOnly) {
       run.splits[split] = run.train;
     } else if (run.facts.splits.contains(split)) {
       PENSTOCK_ASSIGN(run.splits[split], Dataset::open(config.records, split, host, options));

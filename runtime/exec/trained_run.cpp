@@ -99,6 +99,7 @@ Result<SplitResult> TrainedRun::evaluate(const std::string &split, const std::st
   options.fitted = fitted();
   options.cache = cache;
   options.threads = std::min(threads(), usableCores());
+  options.lastOnly = measuresLast(held.config, split);
   PENSTOCK_ASSIGN(const std::shared_ptr<const Dataset> dataset, Dataset::open(held.config.records, split, *plugins, options));
   if (dataset->records() == 0) {
     return invalidInput("the split `" + split + "` has no records");
@@ -134,7 +135,7 @@ Result<PredictSummary> TrainedRun::predict(RecordInput input, std::int64_t batch
     printed.push_back({answers[i].spec().name, &answers[i].schema(), &columns[i]});
   }
   const std::unique_ptr<const Printer> printer =
-      format == AnswerFormat::csv ? csvPrinter(std::move(printed)) : jsonPrinter(std::move(printed));
+      format == AnswerFormat::csv ? csvPrinter(std::move(printed), held.config.records.series.any()) : jsonPrinter(std::move(printed));
   input.seed = held.config.train.seed;
   PENSTOCK_ASSIGN(const std::unique_ptr<RecordReader> reader, RecordReader::open(held.config.records, states, *plugins, std::move(input)));
   PredictSummary summary;
@@ -172,7 +173,7 @@ Result<PredictSummary> TrainedRun::predict(RecordInput input, std::int64_t batch
       }
       if (i < part->records.size()) {
         text.clear();
-        PENSTOCK_TRY(printer->record(static_cast<std::int64_t>(i), part->records[i], text));
+        PENSTOCK_TRY(printer->record(*part, static_cast<std::int64_t>(i), text));
         ++summary.answered;
         if (!line(text)) {
           return summary;

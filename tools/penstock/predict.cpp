@@ -22,7 +22,7 @@ constexpr std::int64_t batchRecords = 64; // at most, and as many as there are w
 
 struct PredictOptions {
   std::string run, input = "-", format;
-  bool json = false, csv = false;
+  bool json = false, csv = false, sort = false;
   int threads = -1;
   std::vector<std::string> settings;
 };
@@ -31,6 +31,7 @@ struct PredictOptions {
 Result<RecordInput> openInput(const PredictOptions &options, int &error) {
   RecordInput input;
   input.format = options.format;
+  input.sort = options.sort;
   input.path = isStandardInput(options.input) ? "" : options.input;
   const std::string name = input.path.empty() ? "standard input" : "`" + printable(input.path) + "`";
   PENSTOCK_ASSIGN(input.bytes, openNamedInput(input.path, name, error));
@@ -83,6 +84,7 @@ void addPredictCommand(CLI::App &app, CommandContext &context) {
   command->add_option("--format", options->format, "how to read the input, whatever its name")
       ->check(CLI::IsMember({"lines", "csv", "tsv", "jsonl", "conll"}))
       ->type_name("FORMAT");
+  command->add_flag("--sort", options->sort, "of records of several rows: read all rows first, and sort them by unit");
   CLI::Option *const json = command->add_flag("--json", options->json, "print JSON Lines, which happens without it too");
   command->add_flag("--csv", options->csv, "print CSV with a line of names; a list is a cell of JSON")->excludes(json);
   addRunSettings(*command, options->settings);

@@ -64,6 +64,9 @@ private:
     if (auto labels = dyn_cast<pipe::VectorType>(type)) { // a set
       return Type(nn::recordsOf(context, labels.getWidth()));
     }
+    if (auto rows = dyn_cast<pipe::SequenceType>(type)) { // of a series
+      return Type(nn::RowsType::get(context, b.getArrayAttr({rows.getAxis()}), rows.getWidth(), b.getF32Type()));
+    }
     emitError(loc, "the model cannot read a value of type ") << type;
     return failure();
   }

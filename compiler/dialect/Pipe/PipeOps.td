@@ -76,13 +76,13 @@ def Pipe_ColumnOp : Pipe_Op<"column", [Pipe_InPipeline, Pure]> {
 }
 
 def Pipe_FeatureOp : Pipe_Op<"feature", [Pipe_InPipeline, Pure]> {
-  let summary = "what operators make of columns: ids, numbers or an index";
+  let summary = "what operators make of columns: ids, numbers, of a record or of each of its rows, or an index";
   let description = [{
     `target`: only the loss reads it. What it is made of is in the pipeline's value.
     Example: `%tokens = pipe.feature "tokens" {input = 0 : i64} : !pipe.ids<"tokens", 31>`
   }];
   let arguments = (ins StrAttr:$name, OptionalAttr<I64Attr>:$input, DefaultValuedAttr<BoolAttr, "false">:$target);
-  let results = (outs AnyTypeOf<[Pipe_Ids, Pipe_Vector, Pipe_Number, Pipe_Class]>:$result);
+  let results = (outs AnyTypeOf<[Pipe_Ids, Pipe_Vector, Pipe_Sequence, Pipe_Number, Pipe_Class]>:$result);
   let assemblyFormat = "$name attr-dict `:` type($result)";
 }
 

@@ -94,6 +94,7 @@ TypedPipeline Checker::take() {
   pipeline.target = training.targetConfig();
   pipeline.metrics = measures.metrics();
   pipeline.confidence = measures.confidence();
+  pipeline.lastOnly = measures.lastOnly();
   pipeline.expectations = measures.expectations();
   for (Answer &answer : builder.graph.answers) {
     answer.targetType = targetTypeOf(answer, builder.graph);

@@ -38,7 +38,9 @@ public:
       }
       return within(value.asDouble()) ? std::optional<Attribute>(value.asDouble()) : std::nullopt;
     case Type::string:
-      return value.kind == Value::Kind::string ? std::optional<Attribute>(value.text) : wrong("put it into quotes");
+      return value.kind == Value::Kind::string || (spec.column && value.kind == Value::Kind::column) ? std::optional<Attribute>(value.text)
+             : spec.column                                                                           ? wrong("write the name of a column")
+                                                                                                     : wrong("put it into quotes");
     case Type::path:
       if (value.kind != Value::Kind::path && value.kind != Value::Kind::string) {
         return wrong();

@@ -26,6 +26,9 @@ ColumnSpec specOf(const Column &column) {
 std::vector<StepSpec> stepsOf(const FeatureDraft &draft) {
   std::vector<StepSpec> steps;
   for (const FeatureDraft::Step &step : draft.steps) {
+    if (step.row != nullptr && step.row->ofRows) {
+      continue; // RecordsSpec::series
+    }
     StepSpec &made = steps.emplace_back();
     made.op = step.row != nullptr ? step.row->name : "tokenize";
     made.plugin = step.plugin;
@@ -77,11 +80,11 @@ InputSpec inputOf(const GraphNode &node, bool target) {
     return input;
   }
   const ValueType &type = node.type;
-  input.kind = tags                                      ? InputSpec::Kind::tags
-               : feature && type.onAxis()                ? InputSpec::Kind::ids
-               : node.column == "set"                    ? InputSpec::Kind::set
-               : type.element == ValueType::Element::i32 ? InputSpec::Kind::classId
-                                                         : InputSpec::Kind::number;
+  input.kind = tags                                                                  ? InputSpec::Kind::tags
+               : feature && type.onAxis() && type.element == ValueType::Element::i32 ? InputSpec::Kind::ids
+               : node.column == "set"                                                ? InputSpec::Kind::set
+               : type.element == ValueType::Element::i32                             ? InputSpec::Kind::classId
+                                                                                     : InputSpec::Kind::number;
   if (feature || tags) {
     input.feature = feature ? node.op : type.axis();
     input.axis = type.axis();
@@ -108,6 +111,7 @@ std::set<std::string> addFeatures(DeclaredRecords &declared, const Records &reco
     for (const auto &column : draft.columns) {
       spec.columns.push_back(column->name);
     }
+    spec.axis = draft.ofSeries ? records.series().order : "";
     spec.steps = stepsOf(draft);
     made.insert(feature.name);
     const std::string key = "features." + feature.name;
@@ -151,6 +155,10 @@ DeclaredRecords declaredRecords(const Records &records, const Model &model, cons
       declared.records.columns.push_back(specOf(*column));
       declared.places["columns." + column->name] = column->span.range();
     }
+  }
+  declared.records.series = records.series();
+  if (records.series().any()) {
+    declared.places["series"] = records.seriesSpan().range();
   }
   const std::set<std::string> features = addFeatures(declared, records, model);
   for (const GraphNode &node : builder.graph.nodes) {

@@ -2,7 +2,11 @@
 #include "compiler/frontend/check/conversion.h"
 #include "compiler/frontend/check/records.h"
 
+#include <tuple>
+
 namespace penstock::frontend {
+
+using diagnostics::nearest;
 
 namespace {
 
@@ -282,6 +286,15 @@ Value Records::step(const Callable &callable, BoundCall bound, const Span &span)
   if (!numberDraft(row, input, at, draft) || !bound.good || !checkKnown(bound.attributes, callable.name, bound.spans, span, reporter)) {
     return {};
   }
+  if (row.ofRows ? !readSeries(bound, span) : draft.ofSeries && row.gives != Flow::number) {
+    if (!row.ofRows) {
+      reporter.report("bad-series", span,
+                      {{"detail", "`" + callable.name + "` makes a class of a number, and a sequence has none"},
+                       {"hint", "write it on a flow of its own"}});
+    }
+    return {};
+  }
+  draft.ofSeries = draft.ofSeries || row.ofRows;
   draft.flow = row.gives;
   draft.width = row.gives == Flow::number ? draft.width * row.each(bound.attributes) : 1;
   draft.values = row.values != nullptr ? row.values(bound.attributes) : 0;
@@ -290,6 +303,58 @@ Value Records::step(const Callable &callable, BoundCall bound, const Span &span)
   Value value(Value::Kind::draft);
   value.draft = std::make_shared<FeatureDraft>(std::move(draft));
   return value;
+}
+
+/// What `series(...)` asks of the data. All of a pipeline ask for the same, since a pipeline has one kind of record.
+bool Records::readSeries(const BoundCall &bound, const Span &span) {
+  const Attributes &given = bound.attributes;
+  const auto wrong = [&](const std::string &detail, const std::string &hint) {
+    reporter.report("bad-series", span, {{"detail", detail}, {"hint", hint}});
+    return false;
+  };
+  SeriesSpec spec;
+  spec.by = std::get<std::string>(given.at("by"));
+  spec.order = std::get<std::string>(given.at("order"));
+  spec.length = std::get<std::int64_t>(given.at("length"));
+  spec.stride = std::get<std::int64_t>(given.at("stride"));
+  spec.shortUnits = std::get<std::string>(given.at("short")) == "drop" ? SeriesSpec::Short::drop : SeriesSpec::Short::repeatFirst;
+  spec.take = std::get<std::string>(given.at("take")) == "all" ? SeriesSpec::Take::all : SeriesSpec::Take::last;
+  std::vector<std::string> columns;
+  for (const auto &column : dataBlock.columns) {
+    columns.push_back(column->name);
+  }
+  for (const std::string &name : {spec.by, spec.order}) {
+    if (findColumn(name) == nullptr) {
+      reporter.report("unknown-name", span, {{"name", name}, {"nearest", nearest(name, columns)}});
+      return false;
+    }
+  }
+  const Column &order = *findColumn(spec.order);
+  if (order.type.empty() || findColumn(spec.by)->type.empty()) {
+    return false;
+  }
+  if (order.holds != Flow::number && order.holds != Flow::time) {
+    return wrong("rows cannot stand in the order of `" + spec.order + "`, which is " + std::string(penstock::describe(order.holds)),
+                 "name a column of numbers or times");
+  }
+  if (!order.missing.empty()) {
+    return wrong("cells of `" + spec.order + "` may be missing, and every row has its place", "leave `missing` out");
+  }
+  for (const auto &column : dataBlock.columns) {
+    if (column->type == "words" || column->type == "tags" || column->type == "set") {
+      return wrong("`" + column->name + "` holds lists, which records of several rows do not have", "leave the column out");
+    }
+  }
+  if (!dataBlock.splitBy.empty() && dataBlock.splitBy != spec.by) {
+    return wrong("`split` cuts units: rows of one `" + spec.by + "` would lie in several splits", "write `split(by: " + spec.by + ")`");
+  }
+  if (seriesSpec.any()) {
+    const auto parts = [](const SeriesSpec &one) { return std::tie(one.by, one.order, one.length, one.stride, one.shortUnits, one.take); };
+    return parts(seriesSpec) == parts(spec) || wrong("another `series` of the file makes other records", "give both the same arguments");
+  }
+  seriesSpec = spec;
+  seriesAt = span;
+  return true;
 }
 
 FeatureDraft::Step &Records::addStep(const Callable &callable, BoundCall bound, const Span &span, FeatureDraft &draft) {

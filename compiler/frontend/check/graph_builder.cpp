@@ -104,7 +104,8 @@ int GraphBuilder::input(const std::string &name, const Column *column, bool isTa
                                          : ValueType::vector(1);
   } else {
     const FeatureDraft *draft = feature == nullptr ? nullptr : &feature->draft;
-    node.type = draft != nullptr && draft->flow == Flow::number  ? ValueType::vector(draft->width)
+    node.type = draft != nullptr && draft->flow == Flow::number
+                    ? draft->ofSeries ? ValueType::sequence(records.series().order, draft->width) : ValueType::vector(draft->width)
                 : draft != nullptr && draft->flow == Flow::index ? ValueType::index("", draft->values)
                                                                  : ValueType::index(name, records.vocabularySize(name));
     records.use(name);
@@ -158,7 +159,7 @@ int GraphBuilder::target(const Value &value, Accepts accepts, const std::string 
 int GraphBuilder::targetFeature(const Value &value, Accepts accepts, const std::string &op, const Span &span) {
   const FeatureDraft &draft = *value.draft;
   const bool isTime = draft.columns.front()->holds != Flow::number;
-  if (!fitsTarget(accepts, "number") || draft.flow != Flow::number || draft.columns.size() != 1 || isTime) {
+  if (!fitsTarget(accepts, "number") || draft.flow != Flow::number || draft.columns.size() != 1 || isTime || draft.ofSeries) {
     reporter.report("type-mismatch", span,
                     {{"op", op},
                      {"expected", describeAccepts(accepts)},
@@ -279,8 +280,14 @@ int GraphBuilder::operand(const Value &given, Accepts accepts, const std::string
     return -1;
   case Value::Kind::feature:
     if (value.draft->flow == Flow::number) {
-      return accepts == Accepts::ids || accepts == Accepts::index || accepts == Accepts::sequence ? mismatch()
-                                                                                                  : input(value.text, nullptr, false, span);
+      if (accepts == Accepts::ids || accepts == Accepts::index || (accepts == Accepts::sequence && !value.draft->ofSeries)) {
+        return mismatch();
+      }
+      if (accepts == Accepts::vector && value.draft->ofSeries) {
+        reporter.report("needs-pooling", span, {{"op", op}});
+        return -1;
+      }
+      return input(value.text, nullptr, false, span);
     }
     if (value.draft->flow == Flow::index && accepts != Accepts::index) {
       return mismatch("a class is a name, not a number to compute with", "write `|> one_hot` or `|> embedding(...)` first");

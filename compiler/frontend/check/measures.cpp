@@ -45,6 +45,9 @@ void Measures::read(const std::vector<ObjectiveSpec> &objectives) {
   if (const Setting *setting = find(given, "confidence")) {
     readConfidence(*setting);
   }
+  if (const Setting *setting = find(given, "last")) {
+    readLast(*setting);
+  }
   if (block == nullptr) {
     return;
   }
@@ -80,6 +83,34 @@ void Measures::resolveExpectations() {
   for (const std::string &key : order) {
     settings.resolve(key, texts[key].first, Origin::file, texts[key].second);
   }
+}
+
+/// `last: [test]`.
+void Measures::readLast(const Setting &setting) {
+  const Expression &value = *setting.value;
+  const bool isList = value.kind == Expression::Kind::list;
+  const std::vector<Expression> alone(isList ? 0 : 1, value);
+  for (const Expression &one : isList ? value.children : alone) {
+    const bool isSplit =
+        one.kind == Expression::Kind::name && std::find(splitNames.begin(), splitNames.end(), one.text) != splitNames.end();
+    if (one.kind == Expression::Kind::error) {
+      return;
+    }
+    if (!isSplit) {
+      reporter.report(
+          "wrong-type", one.span,
+          {{"name", "last"}, {"expected", "a list of splits"}, {"found", excerpt(one.span, 40)}, {"hint", "write `last: [test]`"}});
+      return;
+    }
+    lastSplits.push_back(one.text);
+  }
+  std::sort(lastSplits.begin(), lastSplits.end());
+  if (!records.series().any()) {
+    reporter.report("bad-series", setting.nameSpan,
+                    {{"detail", "`last` asks for the last record of each unit, and records here are rows"},
+                     {"hint", "leave `last` out, or make records with `series`"}});
+  }
+  settings.resolve("evaluate.last", formatAttribute(lastSplits), setting.origin, value.span);
 }
 
 void Measures::readConfidence(const Setting &setting) {

@@ -22,6 +22,8 @@ public:
 
   std::vector<MetricSpec> metrics() const;
   const ConfidenceSpec &confidence() const { return intervals; }
+  /// Splits that are measured on the last record of each unit.
+  const std::vector<std::string> &lastOnly() const { return lastSplits; }
   const std::vector<ExpectationSpec> &expectations() const { return expected; }
 
 private:
@@ -38,6 +40,7 @@ private:
   const PluginManifest *findMetric(const Expression &callee);
   bool chooseAnswer(const PluginManifest &metric, const Span &span, const Argument *named, const Answer *&judged);
   void readConfidence(const Setting &setting);
+  void readLast(const Setting &setting);
   void readExpect(const Entry &entry);
   void checkBound(const Span &span, const std::string &split, const std::string &name, double bound);
   void resolveExpectations();
@@ -64,6 +67,7 @@ private:
   std::vector<Measured> measured;
   std::map<std::string, std::map<std::string, MetricResult>> results; // split -> result
   ConfidenceSpec intervals;
+  std::vector<std::string> lastSplits;
   std::vector<ExpectationSpec> expected;
   std::vector<Span> expectSpans; // of `expected`
 };

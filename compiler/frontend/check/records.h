@@ -37,6 +37,9 @@ public:
   void reportUnused();
 
   const DataBlock &data() const { return dataBlock; }
+  /// How records of several rows are made, and where that stands.
+  const SeriesSpec &series() const { return seriesSpec; }
+  const Span &seriesSpan() const { return seriesAt; }
   /// Whether a split can have records: one with a share of 0 has none.
   bool hasRecords(const std::string &split) const;
   /// nullptr where there is none of that name.
@@ -75,6 +78,7 @@ private:
   void checkCaptures(const std::string &path, const Span &span);
   bool textDraft(const Callable &callable, const Value &input, const Span &at, FeatureDraft &draft);
   bool numberDraft(const FeatureOperator &row, const Value &input, const Span &at, FeatureDraft &draft);
+  bool readSeries(const BoundCall &bound, const Span &span);
   FeatureDraft::Step &addStep(const Callable &callable, BoundCall bound, const Span &span, FeatureDraft &draft);
   Value stepOfText(const Callable &callable, BoundCall bound, const Span &span);
   Value bindFeature(const Entry &entry, const Value &value);
@@ -90,6 +94,8 @@ private:
   SettingValues &values;
   Reporter &reporter;
   DataBlock dataBlock;
+  SeriesSpec seriesSpec;
+  Span seriesAt;
   std::vector<Feature> featureList;
   NameMap<std::size_t> featureByName; // index into featureList
   NameMap<std::string> featureByFlow; // name, by the text of its steps

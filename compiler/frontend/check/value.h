@@ -50,6 +50,7 @@ struct FeatureDraft {
   std::int64_t width = 1;  // of numbers
   std::int64_t values = 0; // of an index
   bool mayMiss = false;    // numbers of a column that says which cells are missing
+  bool ofSeries = false;   // numbers of every row of a record
   Span maxLengthSpan;
 
   const std::string &column() const { return columns.front()->name; }

@@ -26,11 +26,11 @@ data {{
   column number = id()
   column text  = text()
   column kind  = class()
-  column price = number(missing: ["?"], fill: mean)
+  column price = number(missing: ["?"])
 }}
 model {{
   h = text |> words(min_count: 3) |> embedding(7) |> pool(mean)
-  answer = concat(h, price) |> linear(5) |> relu |> classify(kind)
+  answer = concat(h, price |> fill(mean)) |> linear(5) |> relu |> classify(kind)
 }}
 train {{
   optimizer: adam(lr: 0.01)

@@ -1,0 +1,137 @@
+#include "runtime/data/series.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+namespace penstock {
+
+void addRecords(const SeriesSpec &series, SeriesSpec::Take take, std::int64_t begin, std::int64_t end, std::vector<SeriesRecord> &records) {
+  const std::int64_t rows = end - begin, length = series.length > 0 ? series.length : rows;
+  if (rows == 0) {
+    return;
+  }
+  if (rows < length) {
+    if (series.shortUnits == SeriesSpec::Short::repeatFirst) {
+      records.push_back({end - 1, rows, length - rows});
+    }
+    return;
+  }
+  const std::int64_t count = take == SeriesSpec::Take::last ? 1 : (rows - length) / series.stride + 1;
+  for (std::int64_t i = count; i-- > 0;) {
+    records.push_back({end - 1 - i * series.stride, length, 0});
+  }
+}
+
+std::int64_t countRecords(const SeriesSpec &series, std::int64_t rows) {
+  std::vector<SeriesRecord> records;
+  addRecords(series, series.take, 0, rows, records);
+  return static_cast<std::int64_t>(records.size());
+}
+
+UnitCutter::Step UnitCutter::add(std::string_view name, double order) {
+  const double before = std::exchange(last, order);
+  if (!any || unit != name) {
+    any = true;
+    unit = name;
+    return Step::begins;
+  }
+  return order == before ? Step::repeats : order < before ? Step::goesBack : Step::continues;
+}
+
+std::vector<std::size_t> seriesOrder(const RowBlock &block, const ColumnSpec &orderColumn, std::size_t by, std::size_t order) {
+  std::vector<double> places(block.rows());
+  for (std::size_t row = 0; row < places.size(); ++row) {
+    // What is no place of the order stands first; whoever reads the cell tells.
+    const bool good = readNumber(orderColumn, block.cell(row, order), places[row]) == CellState::value && !std::isnan(places[row]);
+    places[row] = good ? places[row] : -std::numeric_limits<double>::infinity();
+  }
+  std::vector<std::size_t> sorted(block.rows());
+  std::iota(sorted.begin(), sorted.end(), std::size_t{0});
+  std::stable_sort(sorted.begin(), sorted.end(), [&](std::size_t a, std::size_t b) {
+    const int units = block.cell(a, by).text.compare(block.cell(b, by).text);
+    return units != 0 ? units < 0 : places[a] < places[b];
+  });
+  return sorted;
+}
+
+namespace {
+
+class SortedRows final : public RowSource {
+public:
+  SortedRows(std::unique_ptr<RowSource> rows, const ColumnSpec &orderColumn, std::size_t by, std::size_t order)
+      : rows(std::move(rows)), orderColumn(orderColumn), by(by), order(order) {}
+
+  Status begin() override { return rows->begin(); }
+  const std::vector<std::string> &names() const override { return rows->names(); }
+  void select(const std::vector<std::string> &columns, const std::vector<bool> &lists) override {
+    width = columns.size();
+    rows->select(columns, lists);
+  }
+  bool ready() override { return sorted || rows->ready(); }
+
+  Result<RowStep> next(Row &row, RowError &error) override {
+    if (!sorted) {
+      PENSTOCK_TRY(readAll());
+    }
+    if (nextError < errors.size()) {
+      error = errors[nextError++];
+      return RowStep::error;
+    }
+    if (at == sequence.size()) {
+      return RowStep::end;
+    }
+    const std::size_t which = sequence[at++];
+    row.number = block.numbers[which];
+    row.line = block.lines[which];
+    row.span = spans[which];
+    row.cells.clear();
+    for (std::size_t column = 0; column < width; ++column) {
+      row.cells.push_back(block.cell(which, column));
+    }
+    return RowStep::row;
+  }
+
+private:
+  Status readAll() {
+    sorted = true;
+    block.clear(width);
+    Row row;
+    RowError error;
+    for (;;) {
+      PENSTOCK_ASSIGN(const RowStep step, rows->next(row, error));
+      if (step == RowStep::end) {
+        break;
+      }
+      if (step == RowStep::error) {
+        errors.push_back(error);
+        continue;
+      }
+      block.add(row, 0);
+      spans.push_back(row.span);
+    }
+    sequence = seriesOrder(block, orderColumn, by, order);
+    return {};
+  }
+
+  std::unique_ptr<RowSource> rows;
+  const ColumnSpec orderColumn;
+  const std::size_t by, order;
+  std::size_t width = 0;
+  bool sorted = false;
+  RowBlock block;
+  std::vector<Row::Span> spans;
+  std::vector<RowError> errors;
+  std::vector<std::size_t> sequence;
+  std::size_t nextError = 0, at = 0;
+};
+
+} // namespace
+
+std::unique_ptr<RowSource> sortRows(std::unique_ptr<RowSource> rows, const ColumnSpec &orderColumn, std::size_t by, std::size_t order) {
+  return std::make_unique<SortedRows>(std::move(rows), orderColumn, by, order);
+}
+
+} // namespace penstock
