@@ -545,7 +545,7 @@ class Growth(Case):
                 growths = [self.growth(kind, 3000)]
                 for runs in [3, 12]:
                     if growths[-1] >= 8:
-                        growths.append(self.growth(kind, 12000, runs))
+                        growths.append(self.growth(kind, 6000, runs)) # more would make models of more operations than there may be
                 self.assertLess(growths[-1], 8, f"{growths}")
 
     def testManyNames(self):
