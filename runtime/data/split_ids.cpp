@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <unordered_map>
 #include <unordered_set>
@@ -70,6 +71,7 @@ private:
   Status addTags(std::size_t column, const Cell &cell, const RowBlock &block, std::size_t row);
   Status addDerived(const RowBlock &block);
   Status addToUnit(const RowBlock &block, std::size_t row);
+  Status writeUnits(Json &directory);
   std::int32_t indexOf(std::size_t column, std::string_view name);
   Result<std::unique_ptr<ScratchFile>> scratch() const { return ScratchFile::create(cache.enabled() ? cache.root() : ""); }
   Status cellError(const RowBlock &block, std::size_t row, const std::string &what) const {
@@ -324,6 +326,12 @@ Status Builder::consume(const Item &item) {
   return Status::success();
 }
 
+/// Whether the units of a series are its rows, one after another.
+bool coversRows(const SplitIds &ids) {
+  const std::int64_t *const end = ids.units + ids.unitCount;
+  return *ids.units == 0 && *end == ids.records && std::adjacent_find(ids.units, end + 1, std::greater_equal<>()) == end + 1;
+}
+
 /// Makes the columns of an entry from its directory. Damage is found by the hash; this guards
 /// against an entry that another build wrote in another way.
 Result<SplitIds> readEntry(const RecordProgram &program, const Fitted &fitted, std::shared_ptr<MappedFile> file) {
@@ -358,12 +366,7 @@ Result<SplitIds> readEntry(const RecordProgram &program, const Fitted &fitted, s
     if (program.isSeries()) {
       ids.unitCount = directory.at("unit_count").get<std::int64_t>();
       ids.units = reinterpret_cast<const std::int64_t *>(section(directory.at("units"), sizeof(std::int64_t), ids.unitCount + 1));
-      for (std::int64_t unit = 0; unit < ids.unitCount; ++unit) {
-        if (ids.units[unit] >= ids.units[unit + 1]) {
-          return wrong;
-        }
-      }
-      if (ids.units[0] != 0 || ids.units[ids.unitCount] != ids.records) {
+      if (!coversRows(ids)) {
         return wrong;
       }
     }
@@ -432,6 +435,17 @@ Result<SplitIds> readEntry(const RecordProgram &program, const Fitted &fitted, s
   }
 }
 
+Status Builder::writeUnits(Json &directory) {
+  if (!program.isSeries()) {
+    return {};
+  }
+  PENSTOCK_ASSIGN(const std::uint64_t at, writer->align());
+  directory["units"] = at;
+  directory["unit_count"] = units.size();
+  units.push_back(records);
+  return writer->append(units.data(), units.size() * sizeof(std::int64_t));
+}
+
 Result<SplitIds> Builder::run(const Hash128 &key) {
   PENSTOCK_TRY(open());
   const std::size_t features = program.features.size();
@@ -482,13 +496,7 @@ Result<SplitIds> Builder::run(const Hash128 &key) {
     }
     directory["features"].push_back(std::move(entry));
   }
-  if (program.isSeries()) {
-    PENSTOCK_ASSIGN(const std::uint64_t at, writer->align());
-    directory["units"] = at;
-    directory["unit_count"] = units.size();
-    units.push_back(records);
-    PENSTOCK_TRY(writer->append(units.data(), units.size() * sizeof(std::int64_t)));
-  }
+  PENSTOCK_TRY(writeUnits(directory));
   for (std::size_t d = 0; d < program.derived.size(); ++d) {
     PENSTOCK_ASSIGN(const std::uint64_t at, writer->align());
     PENSTOCK_TRY(writer->append(derived[d].data(), derived[d].size() * sizeof(float)));
