@@ -263,11 +263,7 @@ private:
       float *to = batch.numbersOf(index);
       for (const std::int64_t number : batch.records) {
         const SeriesRecord &record = dataset->series[static_cast<std::size_t>(number)];
-        const float *const first = ids.derived[which] + static_cast<std::size_t>(record.first()) * width;
-        for (std::int64_t i = 0; i < record.repeats; ++i) {
-          to = std::copy_n(first, width, to);
-        }
-        to = std::copy_n(first, static_cast<std::size_t>(record.count) * width, to);
+        to = copyRows(record, ids.derived[which], input.width, to);
       }
       return;
     }

@@ -359,15 +359,10 @@ private:
 
   void fillSeries(std::size_t index) {
     const LinkedInput &input = program.inputs[index];
-    const auto width = static_cast<std::size_t>(input.width);
     const std::vector<float> &numbers = unitValues[static_cast<std::size_t>(input.derived)];
     float *to = batch.numbersOf(index);
     for (const SeriesRecord &record : chunk) {
-      const float *const first = numbers.data() + static_cast<std::size_t>(record.first()) * width;
-      for (std::int64_t i = 0; i < record.repeats; ++i) {
-        to = std::copy_n(first, width, to);
-      }
-      to = std::copy_n(first, static_cast<std::size_t>(record.count) * width, to);
+      to = copyRows(record, numbers.data(), input.width, to);
     }
   }
 

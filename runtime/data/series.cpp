@@ -31,6 +31,14 @@ std::int64_t countRecords(const SeriesSpec &series, std::int64_t rows) {
   return static_cast<std::int64_t>(records.size());
 }
 
+float *copyRows(const SeriesRecord &record, const float *rows, std::int64_t width, float *to) {
+  const float *const first = rows + record.first() * width;
+  for (std::int64_t i = 0; i < record.repeats; ++i) {
+    to = std::copy_n(first, width, to);
+  }
+  return std::copy_n(first, record.count * width, to);
+}
+
 UnitCutter::Step UnitCutter::add(std::string_view name, double order) {
   const double before = std::exchange(last, order);
   if (!any || unit != name) {

@@ -27,6 +27,9 @@ void addRecords(const SeriesSpec &series, SeriesSpec::Take take, std::int64_t be
 /// How many these are.
 std::int64_t countRecords(const SeriesSpec &series, std::int64_t rows);
 
+/// Copies the rows of a record, `width` numbers each, from those of all rows to `to`; gives the end of what it wrote.
+float *copyRows(const SeriesRecord &record, const float *rows, std::int64_t width, float *to);
+
 /// Follows rows in their order from unit to unit.
 class UnitCutter {
 public:
