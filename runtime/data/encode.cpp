@@ -70,6 +70,18 @@ Cell RowBlock::cell(std::size_t row, std::size_t column) const {
   return {std::string_view(bytes).substr(place.offset, place.size), place.present, place.list};
 }
 
+void RowBlock::read(std::size_t row, Row &to) const {
+  to.number = numbers[row];
+  to.line = lines[row];
+  const auto found =
+      std::lower_bound(spanning.begin(), spanning.end(), row, [](const auto &one, std::size_t wanted) { return one.first < wanted; });
+  to.span = found != spanning.end() && found->first == row ? found->second : Row::Span::none;
+  to.cells.clear();
+  for (std::size_t column = 0; column < width; ++column) {
+    to.cells.push_back(cell(row, column));
+  }
+}
+
 Result<bool> readBlock(const RecordProgram &program, RowSource &rows, int fileSplit, int split, RowBlock &block,
                        std::vector<RowError> &errors) {
   constexpr std::size_t rowLimit = 1024, byteLimit = std::size_t{256} << 10;

@@ -26,6 +26,8 @@ public:
   void keep(const std::vector<bool> &kept);
   std::size_t rows() const { return splits.size(); }
   Cell cell(std::size_t row, std::size_t column) const;
+  /// A row as it was added; its cells view the block.
+  void read(std::size_t row, Row &to) const;
   std::size_t bytesHeld() const { return bytes.size(); }
   std::vector<std::int64_t> numbers, lines; // of each row: number of the data row, line of the file
   std::vector<int> splits;

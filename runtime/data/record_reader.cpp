@@ -155,31 +155,8 @@ private:
     // Who writes a record into a pipe may want its answer before the next: what is here is answered before anything is waited for.
     const auto some = [&] { return block.rows() + part.failures.size(); };
     while (static_cast<std::int64_t>(some()) < limit && !ended && (some() == 0 || rows->ready())) {
-      Row row;
-      RowError error;
-      const Result<RowStep> step = rows->next(row, error);
-      if (!step.ok()) {
-        broken = step.status(); // what was read before is answered first
-        ended = true;
-      } else if (*step == RowStep::end) {
-        ended = true;
-      } else if (*step == RowStep::error && error.last) {
-        broken = invalidInput(error.inFile(inputName));
-        ended = true;
-      } else if (*step == RowStep::error) {
-        // Of a record of many lines the first mistake stands for all.
-        if (error.row != lastFailed) {
-          fail(error.row, error.inFile(inputName));
-        }
-      } else if (const std::string wrong = mistakeOf(row); !wrong.empty()) {
-        fail(row.number, fmt::format("{}:{}: {}", inputName, row.line, wrong));
-      } else {
-        block.add(row, 0);
-        countNewClasses(row);
-        ++taken;
-        if (row.span == Row::Span::rows && ++spanning == 1) {
-          firstSpanning = row.line;
-        }
+      if (Row row; nextRow(row)) {
+        takeRow(row, block);
       }
     }
     if (block.rows() == 0 && part.failures.empty()) {
@@ -215,51 +192,36 @@ private:
 
   /// Reads the rows of one unit, and the first of the next.
   Status readUnit() {
-    constexpr std::size_t none = 0;
+    constexpr std::size_t first = 0;
     const std::size_t by = placeOf(static_cast<std::size_t>(program.seriesBy));
     const std::size_t failuresBefore = part.failures.size();
     unitBlock.clear(columns.size());
     unitRecords.clear();
     nextRecord = 0;
     unitName.clear();
-    bool any = false;
-    if (carried.rows() > 0) {
-      unitName = carried.cell(none, by).text;
-      unitBlock.add(carried, none);
+    bool any = carried.rows() > 0;
+    Row row;
+    if (any) {
+      carried.read(first, row);
+      unitName = row.cells[by].text;
+      takeRow(row, unitBlock, ofUnit);
       carried.clear(columns.size());
-      any = true;
     }
     while (!ended) {
-      Row row;
-      RowError error;
-      const Result<RowStep> step = rows->next(row, error);
-      if (!step.ok()) {
-        broken = step.status();
-        ended = true;
-      } else if (*step == RowStep::end) {
-        ended = true;
-      } else if (*step == RowStep::error && error.last) {
-        broken = invalidInput(error.inFile(inputName));
-        ended = true;
-      } else if (*step == RowStep::error) {
-        fail(error.row, error.inFile(inputName) + ofUnit);
-      } else if (any && row.cells[by].text != unitName) {
+      if (!nextRow(row, ofUnit)) {
+        continue;
+      }
+      if (any && row.cells[by].text != unitName) {
         carried.clear(columns.size());
         carried.add(row, 0);
         break;
-      } else if (const std::string wrong = mistakeOf(row); !wrong.empty()) {
-        fail(row.number, fmt::format("{}:{}: {}{}", inputName, row.line, wrong, ofUnit));
-        any = true;
-        unitName = row.cells[by].text;
-      } else {
-        unitName = row.cells[by].text;
-        unitBlock.add(row, 0);
-        any = true;
-        ++taken;
       }
+      any = true;
+      unitName = row.cells[by].text;
+      takeRow(row, unitBlock, ofUnit);
     }
     if (any && !seenUnits.insert(unitName).second) {
-      const std::int64_t line = unitBlock.rows() > 0 ? unitBlock.lines[none] : 0;
+      const std::int64_t line = unitBlock.rows() > 0 ? unitBlock.lines[first] : 0;
       broken = invalidInput(fmt::format("{}:{}: rows of `{}` stand in several places, and a record needs them together; `--sort` reads all "
                                         "rows first, and sorts them",
                                         inputName, line, printable(unitName, nameLimit)));
@@ -267,7 +229,8 @@ private:
       carried.clear(columns.size());
       return {};
     }
-    return part.failures.size() > failuresBefore || unitBlock.rows() == 0 ? Status{} : cutUnit();
+    const bool whole = broken.ok() && part.failures.size() == failuresBefore;
+    return whole && unitBlock.rows() > 0 ? cutUnit() : Status{};
   }
 
   /// Sorts the rows of the unit, computes their numbers and cuts them into records.
@@ -370,6 +333,38 @@ private:
     ++taken;
     lastFailed = record;
     part.failures.push_back({record, std::move(text)});
+  }
+
+  /// The next row. False where there is none: a malformed one became a failure, with `more` behind its text, or the input ended.
+  bool nextRow(Row &row, const char *more = "") {
+    RowError error;
+    const Result<RowStep> step = rows->next(row, error);
+    if (!step.ok()) {
+      broken = step.status(); // what was read before is answered first
+      ended = true;
+    } else if (*step == RowStep::end) {
+      ended = true;
+    } else if (*step == RowStep::error && error.last) {
+      broken = invalidInput(error.inFile(inputName));
+      ended = true;
+    } else if (*step == RowStep::error && error.row != lastFailed) { // of a record of many lines the first mistake stands for all
+      fail(error.row, error.inFile(inputName) + more);
+    }
+    return step.ok() && *step == RowStep::row;
+  }
+
+  /// Adds a row to a block; one whose cells have a mistake becomes a failure.
+  void takeRow(const Row &row, RowBlock &to, const char *more = "") {
+    if (const std::string wrong = mistakeOf(row); !wrong.empty()) {
+      fail(row.number, fmt::format("{}:{}: {}{}", inputName, row.line, wrong, more));
+      return;
+    }
+    to.add(row, 0);
+    countNewClasses(row);
+    ++taken;
+    if (row.span == Row::Span::rows && ++spanning == 1) {
+      firstSpanning = row.line;
+    }
   }
 
   /// What is wrong with the cells of a record, or "".

@@ -46,7 +46,7 @@ UnitCutter::Step UnitCutter::add(std::string_view name, double order) {
     unit = name;
     return Step::begins;
   }
-  return order == before ? Step::repeats : order < before ? Step::goesBack : Step::continues;
+  return order == before ? Step::repeats : Step::continues;
 }
 
 std::vector<std::size_t> seriesOrder(const RowBlock &block, const ColumnSpec &orderColumn, std::size_t by, std::size_t order) {
@@ -91,14 +91,7 @@ public:
     if (at == sequence.size()) {
       return RowStep::end;
     }
-    const std::size_t which = sequence[at++];
-    row.number = block.numbers[which];
-    row.line = block.lines[which];
-    row.span = spans[which];
-    row.cells.clear();
-    for (std::size_t column = 0; column < width; ++column) {
-      row.cells.push_back(block.cell(which, column));
-    }
+    block.read(sequence[at++], row);
     return RowStep::row;
   }
 
@@ -118,7 +111,6 @@ private:
         continue;
       }
       block.add(row, 0);
-      spans.push_back(row.span);
     }
     sequence = seriesOrder(block, orderColumn, by, order);
     return {};
@@ -130,7 +122,6 @@ private:
   std::size_t width = 0;
   bool sorted = false;
   RowBlock block;
-  std::vector<Row::Span> spans;
   std::vector<RowError> errors;
   std::vector<std::size_t> sequence;
   std::size_t nextError = 0, at = 0;

@@ -33,8 +33,8 @@ float *copyRows(const SeriesRecord &record, const float *rows, std::int64_t widt
 /// Follows rows in their order from unit to unit.
 class UnitCutter {
 public:
-  enum class Step { begins, continues, repeats, goesBack };
-  /// Where a row stands to the row before. `repeats`: at the same place of the order; `goesBack`: at an earlier one.
+  enum class Step { begins, continues, repeats };
+  /// Where a row stands to the row before. `repeats`: at the same place of the order.
   Step add(std::string_view unit, double order);
 
 private:

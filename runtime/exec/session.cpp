@@ -66,7 +66,7 @@ Result<std::unique_ptr<Session>> Session::open(std::shared_ptr<const Model> mode
 
 Session::~Session() {
   if (stream != nullptr) {
-    (void)stream->wait(stream->ticket());
+    (void)drain();
   }
 }
 
@@ -86,13 +86,13 @@ template <typename Rows> Result<std::size_t> Session::arenaBytes(const PenstockE
 }
 
 // What is in flight may still use the memory.
-Status Session::grow(DeviceMemory &memory, Device &device, std::size_t bytes, const char *what) {
+Status Session::grow(DeviceMemory &memory, std::size_t bytes, const char *what) {
   if (bytes <= memory.size()) {
     return {};
   }
   PENSTOCK_TRY(stream->wait(stream->ticket()));
   memory = DeviceMemory();
-  PENSTOCK_ASSIGN(memory, DeviceMemory::allocate(device, withRoom(bytes), what));
+  PENSTOCK_ASSIGN(memory, DeviceMemory::allocate(of->device(), withRoom(bytes), what));
   return {};
 }
 
@@ -156,7 +156,7 @@ Status Session::stage(const Step &step, Slot &slot) {
   if (bytes == 0) {
     return {};
   }
-  PENSTOCK_TRY(grow(arrived, of->device(), bytes, "the batches of a device"));
+  PENSTOCK_TRY(grow(arrived, bytes, "the batches of a device"));
   if (bytes > slot.staging.size()) {
     PENSTOCK_ASSIGN(slot.staging, DeviceMemory::allocate(hostDevice(), withRoom(bytes), "the batches of a device"));
   }
@@ -188,12 +188,12 @@ Result<Ticket> Session::enqueue(int index, const Step &step, OutputBuffers *outp
   }
   const PenstockBatch &batch = slot->batch;
   PENSTOCK_ASSIGN(const std::size_t bytes, arenaBytes(entry, batch.records, [&](int i) { return batch.axes[i].rows; }));
-  PENSTOCK_TRY(grow(arena, of->device(), bytes, "the working memory of a step"));
+  PENSTOCK_TRY(grow(arena, bytes, "the working memory of a step"));
   placeSections(entry, *slot);
   if (outputs != nullptr) {
     PENSTOCK_TRY(outputs->prepare(entry, batch));
     if (!onHost) {
-      PENSTOCK_TRY(grow(leaving, of->device(), outputs->bytes, "the answers of a device"));
+      PENSTOCK_TRY(grow(leaving, outputs->bytes, "the answers of a device"));
       slot->outputs.resize(outputs->places.size());
       for (std::size_t i = 0; i < slot->outputs.size(); ++i) {
         slot->outputs[i] = leaving.chars() + outputs->places[i];
@@ -253,9 +253,6 @@ Result<std::unique_ptr<TrainingSession>> TrainingSession::open(Model &model, std
   std::unique_ptr<TrainingSession> session(new TrainingSession(model, std::move(kept), pool));
   PENSTOCK_TRY(session->openStream());
   const PenstockProgram &table = model.table();
-  for (int i = 0; i < table.entry_count; ++i) {
-    session->steps.push_back(std::string_view(table.entries[i].name) == "train_step");
-  }
   if (table.gradient_elements > 0) {
     PENSTOCK_ASSIGN(
         session->gradients,
@@ -276,8 +273,8 @@ Session::Owed TrainingSession::owed() const { return {deferred.chars(), deferred
 
 Result<Ticket> TrainingSession::submit(int index, const Step &step, OutputBuffers *outputs) {
   const PenstockProgram &table = model().table();
-  const bool trains = steps[static_cast<std::size_t>(index)];
   if (table.deferred_bytes > 0) {
+    const bool trains = std::string_view(table.entries[index].name) == "train_step";
     const int objective = table.entries[index].objective;
     // The next objective of the step that was begun.
     const bool goesOn = owes && trains && objective > lastObjective && step.number + 1 == nextStep;

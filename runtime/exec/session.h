@@ -28,7 +28,6 @@ public:
   Session &operator=(const Session &) = delete;
 
   const Model &model() const { return *of; }
-  ThreadPool &pool() const { return workers; }
 
   /// One call of an entry.
   struct Step {
@@ -81,7 +80,7 @@ private:
   };
   class Staging;
   Result<Slot *> freeSlot();
-  Status grow(DeviceMemory &memory, Device &device, std::size_t bytes, const char *what);
+  Status grow(DeviceMemory &memory, std::size_t bytes, const char *what);
   template <typename Rows> Result<std::size_t> arenaBytes(const PenstockEntry &entry, std::int64_t records, const Rows &rows) const;
   void placeSections(const PenstockEntry &entry, Slot &slot) const;
   Status stage(const Step &step, Slot &slot);
@@ -125,7 +124,6 @@ private:
   int settleEntry = -1;
   int lastObjective = 0; // whose train_step ran last
   std::uint64_t deferredFirst = 0, nextStep = 0;
-  std::vector<bool> steps; // one an entry: a train_step
 };
 
 } // namespace penstock

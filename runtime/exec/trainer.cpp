@@ -61,8 +61,8 @@ private:
     PENSTOCK_TRY(openRun(request, host, opened));
     PENSTOCK_TRY(planSteps());
     PENSTOCK_TRY(restore());
+    PENSTOCK_ASSIGN(session, TrainingSession::open(opened.model, *opened.pool));
     if (config.trains()) {
-      PENSTOCK_ASSIGN(session, TrainingSession::open(opened.model, *opened.pool));
       PENSTOCK_TRY(request.profile ? profiledLoop() : loop());
     }
     return finish();
@@ -78,7 +78,6 @@ private:
   Status complete();
   Status tellStep(const StepResult &result);
   Status tellNotices();
-  Status fitAnswers();
   Status validate();
   Result<bool> judge(const SplitResult &result);
   Status saveCheckpoint(std::int64_t now);
@@ -210,8 +209,7 @@ Status Trainer::takeWeights() {
 }
 
 Result<SplitResult> Trainer::measure(const std::string &split, const ConfidenceSpec &confidence) {
-  PENSTOCK_ASSIGN(const std::unique_ptr<Session> reader, Session::open(opened.model, *opened.pool));
-  return evaluateSplit(*reader, opened.splits.at(split), config, host, split, confidence, 64, learned ? &opened.fitted : nullptr);
+  return evaluateSplit(*session, opened.splits.at(split), config, host, split, confidence, 64, learned ? &opened.fitted : nullptr);
 }
 
 Status Trainer::validate() {
@@ -396,7 +394,7 @@ Status Trainer::finish() {
     lastDev.reset();
   }
   record.keptStep = keepBest ? state.bestStep : state.step;
-  PENSTOCK_TRY(model.pack(*opened.pool));
+  PENSTOCK_TRY(session->complete()); // other weights are packed
   PENSTOCK_ASSIGN(const HostTensors parameters, model.fetch(TensorClass::parameter));
   PENSTOCK_ASSIGN(const HostTensors fittedTensors, model.fetch(TensorClass::fitted));
   std::vector<TensorView> kept = parameters.views();
@@ -407,7 +405,7 @@ Status Trainer::finish() {
                                     record.keptStep, name));
   }
   PENSTOCK_ASSIGN(record.weightsHash, writeSafetensors(opened.folder->file("model.safetensors"), kept, {{"format", "penstock"}}));
-  if (const Status done = fitAnswers(); !done.ok()) {
+  if (const Status done = fitLearners(*session, opened.train, config, record.fits, host, opened.fitted); !done.ok()) {
     return done.code() == ErrorCode::interrupted
                ? Status(ErrorCode::interrupted, "interrupted while fitting the learners; continue with\n  " + request.resumeCommand)
                : done;
@@ -441,11 +439,6 @@ Status Trainer::finish() {
   PENSTOCK_TRY(writeRunRecord(opened.folder->path(), record));
   PENSTOCK_TRY(listeners.finished(record));
   return tellNotices();
-}
-
-Status Trainer::fitAnswers() {
-  PENSTOCK_ASSIGN(const std::unique_ptr<Session> reader, Session::open(opened.model, *opened.pool));
-  return fitLearners(*reader, opened.train, config, opened.record.fits, host, opened.fitted);
 }
 
 // Each text once: layers that count the same parts say the same.

@@ -145,6 +145,30 @@ class Series(case.Case):
         strip = lambda text: sorted((one.get("unit", ""), one["value"]) for one in map(json.loads, text.splitlines()) if "error" not in one)
         self.assertEqual(strip(apart), strip(together))
 
+    def test_unit_with_a_mistake(self):
+        """A row with a mistake leaves its unit out, be it the first row of the input, of another unit, or a later one."""
+        self.train("holes", epochs=1)
+        run, data = self.folder / "holes/run", rows(5, 4, "u")
+        firsts = [next(i for i, row in enumerate(data) if row[0] == f"u{unit}") for unit in range(4)]
+        whole = {}
+        self.write("holes", "whole", data)
+        for one in map(json.loads, self.penstock("predict", run, "--input", self.folder / "holes/whole.csv", expect=None).stdout.splitlines()):
+            whole.setdefault(one.get("unit"), []).append(one)
+        for at in (0, firsts[2], firsts[2] + 1):
+            broken = [list(row) for row in data]
+            broken[at][3] = "?"
+            self.write("holes", "broken", broken)
+            said = self.penstock("predict", run, "--input", self.folder / "holes/broken.csv", expect=1).stdout
+            answers = {}
+            for one in map(json.loads, said.splitlines()):
+                answers.setdefault(one.get("unit"), []).append(one)
+            left = data[at][0]
+            self.assertNotIn(left, answers)
+            self.assertIn({"row": at + 1}, [{"row": one["row"]} for one in answers[None]])
+            self.assertIn("its unit is left out", "".join(one["error"] for one in answers[None]))
+            for unit in whole.keys() - {None, left}:
+                self.assertEqual(answers[unit], whole[unit])
+
     def test_mistakes(self):
         for form, message in (({"series": ", length: 99"}, "no unit of `train` has 99 rows"), ({"series": ", stride: 0"}, "stride")):
             path = self.pipe("wrong", **form)
