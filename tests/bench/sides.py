@@ -37,7 +37,8 @@ def require(peer, *modules):
 
 
 class Finished:
-    """A command that ended well: its output, its peak memory in MB and, where `until` is given, the seconds until that file had content."""
+    """A command that ended well: its output, its user time, its peak memory in MB and, where `until` is given, the seconds until that file
+    had content."""
 
     def __init__(self, command, until=None, **environment):
         start = time.monotonic()
@@ -52,7 +53,7 @@ class Finished:
         self.output, errors = process.stdout.read(), process.stderr.read()
         _, status, usage = ended if ended[0] != 0 else os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        self.megabytes = usage.ru_maxrss / 1024
+        self.megabytes, self.user = usage.ru_maxrss / 1024, usage.ru_utime
         if process.returncode != 0:
             sys.exit(f"{' '.join(map(str, command))}\n{errors[-2000:]}")
 

@@ -2,19 +2,19 @@
 """Tables against floors: networks of two layers on the prepared sets, the median of three seeds; beside them the user time of training and, with $PY,
 that of PyTorch by PENSTOCK_SHARED/bench/peer_table.py, in turns.
 
-tables.py BUILD [SET...]      SET: ai4i adult california wine wine3
+  tools/dev bench tables [SET...]      SET: ai4i adult california wine wine3
+
+Environment: as sides.py says.
 """
 import json
 import os
 import pathlib
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-SHARED = pathlib.Path(os.environ.get("PENSTOCK_SHARED", ROOT.parent / "shared"))
+from sides import DATA, PENSTOCK, PY, SHARED, Finished, skip
+
 SETS = {  # classes among the inputs, target, its type, epochs, cells that may be missing, floors
     "ai4i": (["type"], "failure", "class", 40, [], {"roc_auc": 0.95, "average_precision": 0.68}),
     "adult": ("workclass education marital_status occupation relationship race sex native_country".split(), "income", "class", 10, [], {"roc_auc": 0.907}),
@@ -47,34 +47,24 @@ def pipeline(name, folder):
                        head=f"classify({target})" if kind == "class" else f"regress({target} |> standardize)")
 
 
-def userTime(command, environment=None):
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))}\n{done.stdout[-800:]}{done.stderr[-800:]}")
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before, done.stdout
-
-
 def main():
-    build, chosen = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2:] or list(SETS)
-    if not (SHARED / "data/prepared/ai4i").is_dir():
-        print(f"no tables at {SHARED}; set PENSTOCK_SHARED")
-        return 0
-    penstock, missed = build / "bin/penstock", 0
+    chosen, missed = sys.argv[1:] or list(SETS), 0
+    if not (DATA / "ai4i").is_dir():
+        skip(f"there are no tables at {DATA}; PENSTOCK_SHARED names the folder of fixtures")
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(temporary)
         for name in chosen:
-            (folder / f"{name}.pipe").write_text(pipeline(name, SHARED / "data/prepared" / name))
+            (folder / f"{name}.pipe").write_text(pipeline(name, DATA / name))
             values, own, peer = [], [], []
             for seed in (1, 2, 3):
                 out = folder / f"{name}{seed}"
-                call = [penstock, "train", folder / f"{name}.pipe", "--quiet", "--set", f"train.seed={seed}", "--set", "target.threads=1", "--out"]
-                whole = userTime([*call, out])[0]
-                own.append(whole - userTime([*call, f"{out}-one", "--set", "train.steps=1"])[0])  # without start, data and compiler
-                values.append(json.loads(userTime([penstock, "evaluate", out, "--json"])[1])["metrics"])
+                call = [PENSTOCK, "train", folder / f"{name}.pipe", "--quiet", "--set", f"train.seed={seed}", "--set", "target.threads=1", "--out"]
+                whole = Finished([*call, out]).user
+                own.append(whole - Finished([*call, f"{out}-one", "--set", "train.steps=1"]).user)  # without start, data and compiler
+                values.append(json.loads(Finished([PENSTOCK, "evaluate", out, "--json"]).output)["metrics"])
                 if "PY" in os.environ:
-                    call = [os.environ["PY"], SHARED / "bench/peer_table.py", "--set", name, "--model", "mlp", "--threads", "1", "--seed", str(seed)]
-                    peer.append(json.loads(userTime(call)[1].splitlines()[-1])["train_cpu_seconds"])
+                    call = [PY, SHARED / "bench/peer_table.py", "--set", name, "--model", "mlp", "--threads", "1", "--seed", seed]
+                    peer.append(json.loads(Finished(call).output.splitlines()[-1])["train_cpu_seconds"])
             said = []
             for metric, floor in SETS[name][5].items():
                 median = statistics.median(one[metric] for one in values)

@@ -13,6 +13,8 @@ import unittest
 
 BUILD, SOURCE = (pathlib.Path(name).resolve() for name in sys.argv[1:3])
 PENSTOCK = BUILD / "bin/penstock"
+# Fixtures that are too large for the repository.
+SHARED = pathlib.Path(os.environ.get("PENSTOCK_SHARED", SOURCE.parent / "shared")).resolve()
 
 
 class Case(unittest.TestCase):

@@ -115,16 +115,9 @@ std::vector<float> numbers(std::size_t count) {
 }
 
 /// `from`, which lies as `as`, in the order of `to`.
-std::vector<float> ordered(std::vector<float> from, const memory::desc &as, const memory &to) {
-  std::vector<float> result(to.get_desc().get_size() / sizeof(float));
-  memory source(as, engine(), from.data()), target(to.get_desc(), engine(), result.data());
-  dnnl::reorder(source, target).execute(stream(), source, target);
-  stream().wait();
-  return result;
-}
-std::vector<float> plainly(std::vector<float> from, const memory &as, const memory::desc &plainDesc) {
-  std::vector<float> result(plainDesc.get_size() / sizeof(float));
-  memory source(as.get_desc(), engine(), from.data()), target(plainDesc, engine(), result.data());
+std::vector<float> ordered(std::vector<float> from, const memory::desc &as, const memory::desc &to) {
+  std::vector<float> result(to.get_size() / sizeof(float));
+  memory source(as, engine(), from.data()), target(to, engine(), result.data());
   dnnl::reorder(source, target).execute(stream(), source, target);
   stream().wait();
   return result;
@@ -168,12 +161,12 @@ std::vector<float> inBatch(const Shape &s, Convolution::Direction direction, int
   const std::vector<float> part(given.begin() + static_cast<std::ptrdiff_t>(one) * first,
                                 given.begin() + static_cast<std::ptrdiff_t>(one) * (first + pictures));
   const memory &source = forward ? made.src : made.dst, &target = forward ? made.dst : made.src;
-  std::vector<float> x = ordered(part, from, source);
+  std::vector<float> x = ordered(part, from, source.get_desc());
   std::vector<float> w =
-      ordered(weight, {{s.out, s.in, s.kernel, s.kernel}, memory::data_type::f32, memory::format_tag::oihw}, made.kernel);
+      ordered(weight, {{s.out, s.in, s.kernel, s.kernel}, memory::data_type::f32, memory::format_tag::oihw}, made.kernel.get_desc());
   std::vector<float> y(target.get_desc().get_size() / sizeof(float));
   made.run(forward ? x.data() : y.data(), w.data(), forward ? y.data() : x.data());
-  return plainly(y, target, to);
+  return ordered(y, target.get_desc(), to);
 }
 
 void bitsOf(const Shape &s, Convolution::Direction direction) {

@@ -10,16 +10,13 @@ import io
 import json
 import pathlib
 import random
-import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import case  # noqa: E402
-from case import SOURCE  # noqa: E402
+import plugin_library  # noqa: E402
 from weights import numbers  # noqa: E402
-
-COMPILER = sys.argv[3]
 
 DATA = """pipe 1
 pipeline answers
@@ -65,21 +62,16 @@ class Answers(case.Case):
             cls.rows[split] = rows
             with open(cls.folder / f"{split}.csv", "w", newline="") as file:
                 csv.writer(file).writerows([("text", "kind", "price"), *rows])
-        cls.plugin("outline", "outline_head.cpp", 'kind = "head"\ninput = "vector"\ntarget = "class"',
-                   '[[parameters]]\nname = "least"\ntype = "float"\ndefault = 0.0\nhelp = "the least share"\n')
-        cls.plugin("nearest_mean", "means_learner.cpp", 'kind = "learner"\ninput = "vector"\nfits = true\ntarget = "class"')
-        cls.plugin("value_of_nearest", "means_learner.cpp", 'kind = "learner"\ninput = "vector"\nfits = true\ntarget = "number"', flags=["-DNUMBER"])
+        cls.plugin("outline", "head", "outline_head.cpp", 'input = "vector"\ntarget = "class"\n'
+                   '[[parameters]]\nname = "least"\ntype = "float"\ndefault = 0.0\nhelp = "the least share"')
+        cls.plugin("nearest_mean", "learner", "means_learner.cpp", 'input = "vector"\nfits = true\ntarget = "class"')
+        cls.plugin("value_of_nearest", "learner", "means_learner.cpp", 'input = "vector"\nfits = true\ntarget = "number"', "-DNUMBER")
         for name, text in (("learners", LEARNERS), ("head", HEAD)):
             (cls.folder / f"{name}.pipe").write_text(text)
 
     @classmethod
-    def plugin(cls, name, source, manifest, rest="", flags=()):
-        folder = cls.folder / "plugins" / name
-        folder.mkdir(parents=True)
-        folder.joinpath("plugin.toml").write_text(f'name = "{name}"\nversion = "1.0.0"\nabi = "2.0"\nsummary = "a plugin of a test"\n{manifest}\n{rest}')
-        subprocess.run([COMPILER, "-std=c++20", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", *flags, f"-I{case.BUILD / 'include'}",
-                        f"-I{SOURCE / 'plugins/sdk/include'}", str(SOURCE / "tests/e2e/answers" / source), "-o", str(folder / f"lib{name}.so")],
-                       check=True)
+    def plugin(cls, name, kind, source, manifest, *defines):
+        plugin_library.build(cls.folder / "plugins" / name, name, kind, f"answers/{source}", manifest, defines)
 
     def run_(self, name):
         out = self.folder / f"run-{name}"

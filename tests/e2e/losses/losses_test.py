@@ -8,16 +8,13 @@ records nor on what else the split holds.
 import json
 import pathlib
 import random
-import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import case  # noqa: E402
+import plugin_library  # noqa: E402
 from weights import numbers  # noqa: E402
-from case import SOURCE  # noqa: E402
-
-COMPILER = sys.argv[3]
 
 RECORDS = """pipe 1
 {use}
@@ -120,12 +117,8 @@ class Losses(case.Case):
         unknown = (["valve", "oil"], ["B-strange", "B-part"], "strange", 0.5, "a")
         cls.write(cls.folder / "unknown", train, [unknown])
         cls.write(cls.folder / "both", train, [dev[0], unknown])
-        plugin = cls.folder / "plugins/even"
-        plugin.mkdir(parents=True)
-        plugin.joinpath("plugin.toml").write_text('name = "even"\nkind = "head"\nversion = "1.0.0"\nabi = "2.0"\nsummary = "weighs its own items"\n'
-                                                  'input = "vector"\ntarget = "class"\n[[parameters]]\nname = "mode"\ntype = "string"\nrequired = true\nhelp = "how"\n')
-        subprocess.run([COMPILER, "-std=c++20", "-O1", "-shared", "-fPIC", f"-I{SOURCE}", f"-I{case.BUILD / 'include'}",
-                        f"-I{SOURCE / 'plugins/sdk/include'}", str(SOURCE / "tests/e2e/losses/even_head.cpp"), "-o", str(plugin / "libeven.so")], check=True)
+        plugin_library.build(cls.folder / "plugins/even", "even", "head", "losses/even_head.cpp",
+                             'input = "vector"\ntarget = "class"\n[[parameters]]\nname = "mode"\ntype = "string"\nrequired = true\nhelp = "how"')
 
     @staticmethod
     def write(folder, train, dev):

@@ -17,9 +17,10 @@ import tempfile
 import time
 import unittest
 
-BUILD, SOURCE = (pathlib.Path(name).resolve() for name in sys.argv[1:3])
-COMPILER = sys.argv[3]
-PENSTOCK = BUILD / "bin/penstock"
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import plugin_library  # noqa: E402
+from case import PENSTOCK, SOURCE  # noqa: E402
+
 KINDS = {"tokenizer": 1, "head": 2, "metric": 3, "learner": 4}
 MANIFEST = {"tokenizer": "fits = true", "head": 'input = "vector"\ntarget = "class"',
             "metric": 'target = "class"\n[[results]]\nname = "breach_value"', "learner": 'input = "vector"\nfits = true'}
@@ -98,13 +99,9 @@ class Folder:
 
     def build(self, kind, breach):
         name = "breach_" + kind
-        folder = self.root / "plugins" / kind / breach / name
-        folder.mkdir(parents=True)
-        folder.joinpath("plugin.toml").write_text(
-            f'name = "{name}"\nkind = "{kind}"\nversion = "1.0.0"\nabi = "2.0"\nsummary = "breaks its contract"\n{MANIFEST[kind]}\n')
-        subprocess.run([COMPILER, "-std=c++20", "-O1", "-w", "-shared", "-fPIC", "-fvisibility=hidden", f"-I{SOURCE}",
-                        f"-DKIND={KINDS[kind]}", f"-DNAME={name}", f"-DBREACH={breach}", str(SOURCE / "tests/e2e/plugins/breach.cpp"),
-                        "-o", str(folder / f"lib{name}.so")], check=True)
+        plugin_library.build(self.root / "plugins" / kind / breach / name, name, kind, "plugins/breach.cpp", MANIFEST[kind],
+                             ["-w", "-fvisibility=hidden", f"-I{SOURCE}", f"-DKIND={KINDS[kind]}", f"-DNAME={name}", f"-DBREACH={breach}"],
+                             "breaks its contract")
 
     def plugins(self, kind, breach):
         return self.root / "plugins" / kind / breach

@@ -46,7 +46,7 @@ evaluate {{
 WORDS = "pump valve hose bearing leak noise oil filter broken worn cracked".split()
 
 
-class Marked(case.Case):
+class Facts(case.Case):
     EXAMPLES = False
 
     def setUp(self):
@@ -89,8 +89,6 @@ class Marked(case.Case):
                     for form in "fd":
                         self.assertNotIn(struct.pack(form, float(text)), content, path)
 
-
-class Facts(Marked):
     def testNoCellAndNoPlace(self):
         cells = self.write(self.project / "data")
         self.assertEqual(len(cells), 112)

@@ -6,7 +6,6 @@
 
 import json
 import math
-import os
 import pathlib
 import random
 import statistics
@@ -15,14 +14,13 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import case  # noqa: E402
-
-SHARED = pathlib.Path(os.environ.get("PENSTOCK_SHARED", "/work/shared")) / "data/prepared"
+from weights import tensors  # noqa: E402
 
 # A model without a hidden layer says what its input is: the answer is a weighted sum of it.
 PIPELINE = """pipe 1
 pipeline tables
 data {{
-  source: csv("{{split}}.csv")
+  source: csv("{{split}}.csv"){source}
   {columns}
 }}
 {features}
@@ -33,9 +31,9 @@ evaluate {{ {evaluate} }}
 
 
 class Tables(case.Case):
-    def pipeline(self, columns, model, features="", steps=3, train="", evaluate="test: [mae]"):
+    def pipeline(self, columns, model, features="", steps=3, train="", evaluate="test: [mae]", source=""):
         text = PIPELINE.format(columns=columns.replace("; ", "\n  "), model=model, features="features {\n  " + features.replace("; ", "\n  ") + "\n}" if features else "",
-                               steps=steps, train=train, evaluate=evaluate)
+                               steps=steps, train=train, evaluate=evaluate, source=source)
         (self.folder / "tables.pipe").write_text(text)
 
     def rows(self, name, header, rows):
@@ -64,7 +62,7 @@ class Tables(case.Case):
         self.tables("a,b,kind,cost", lambda draw, split: [f"{draw.gauss(50, 9):.2f}", draw.choice(["", f"{draw.expovariate(0.1):.3f}"]), draw.choice("xyz"), draw.randrange(9)])
         self.pipeline('column a = number(); column b = number(missing: [""]); column kind = class(); column cost = number()',
                       "answer = concat(x, y, z |> one_hot, kind |> one_hot, w) |> linear(3) |> regress(cost)",
-                      'x = a |> standardize; y = b |> fill(median, indicator: true) |> log1p |> standardize; z = a |> bins(4); w = [a, cost2] |> min_max(-1..1)'.replace(", cost2", ""))
+                      'x = a |> standardize; y = b |> fill(median, indicator: true) |> log1p |> standardize; z = a |> bins(4); w = [a] |> min_max(-1..1)')
         self.train("run")
         a = [float(cell) for cell in self.column("train", "a")]
         b = [float(cell) for cell in self.column("train", "b") if cell]
@@ -84,11 +82,11 @@ class Tables(case.Case):
     def testTheSameWrittenInTheModelHasTheSameBits(self):
         self.tables("a,b,kind,cost", lambda draw, split: [f"{draw.gauss(5, 3):.2f}", draw.randrange(99), draw.choice("xyz"), draw.randrange(9)])
         columns = "column a = number(); column b = number(); column kind = class(); column cost = number()"
-        self.pipeline(columns, "answer = x |> linear(3) |> regress(cost)", "x = concat(a |> standardize, [a, b] |> log1p, kind |> one_hot)".replace("[a, b]", "b"))
+        self.pipeline(columns, "answer = x |> linear(3) |> regress(cost)", "x = concat(a |> standardize, b |> log1p, kind |> one_hot)")
         self.train("one")
         self.pipeline(columns, "answer = concat(a |> standardize, b |> log1p, kind |> one_hot) |> linear(3) |> regress(cost)")
         self.train("two")
-        self.assertEqual(*((self.folder / run / "model.safetensors").read_bytes()[-200:] for run in ("one", "two")))
+        self.assertEqual(*(tensors(self.folder / run / "model.safetensors") for run in ("one", "two")))
         self.assertEqual(self.predict("one", "a,b,kind\n1,2,x\n")[0], self.predict("two", "a,b,kind\n1,2,x\n")[0])
 
     def testAClassThatTrainLacksIsZerosAndCounted(self):
@@ -132,7 +130,7 @@ class Tables(case.Case):
         self.pipeline("columns s_1..s_5 = number(); column cost = number()", "answer = [s_1..s_5] |> log1p |> standardize |> linear(2) |> regress(cost)")
         self.train("wide")
         answers = self.penstock("predict", "wide", "--format", "csv", text="s_5,s_4,s_3,s_2,s_1\n1,2,3,4,5\n1,2,-1,4,5\n", expect=1)
-        self.assertIn("-:3: `log1p` does not take -1, of column `s_3`: it takes numbers above -1".replace("-:3", "standard input:3"), answers.stdout + answers.stderr)
+        self.assertIn("standard input:3: `log1p` does not take -1, of column `s_3`: it takes numbers above -1", answers.stdout + answers.stderr)
         text = (self.folder / "test.csv").read_text().splitlines()
         (self.folder / "test.csv").write_text("\n".join([*text, "1,2,3,-7,5,6"]) + "\n")
         said = self.penstock("check", "tables.pipe", expect=1).stderr
@@ -156,13 +154,14 @@ class Tables(case.Case):
             columns += [[f(turn(one[place], first, size)) for one in whole] for f in (math.sin, math.cos)]
         for state, values in zip(states[name][1], columns):
             self.assertAlmostEqual(state[0], statistics.fmean(values), places=12)
-        self.assertIn("`32.1.2024 7:05` is not a time", self.penstock("predict", "times", "--format", "csv", text="t,u\n0,32.1.2024 7:05\n", expect=1).stdout.replace("holds `32.1.2024 7:05`, which is not", "`32.1.2024 7:05` is not"))
+        said = self.penstock("predict", "times", "--format", "csv", text="t,u\n0,32.1.2024 7:05\n", expect=1).stdout
+        self.assertIn("holds `32.1.2024 7:05`, which is not a time", said)
         self.pipeline("column t = time(); column cost = number()", "answer = t |> linear(2) |> regress(cost)")
         self.assertIn("type-mismatch", self.penstock("check", "tables.pipe", "--no-data", expect=1).stderr)
 
     def testAConstantColumnIsZeroAndSaid(self):
         self.tables("a,cost", lambda draw, split: [7, draw.randrange(9)])
-        self.pipeline("column a = number(); column cost = number()", "answer = a |> standardize |> linear(2, bias: false) |> regress(cost, bias: false)".replace(", bias: false)", ")"))
+        self.pipeline("column a = number(); column cost = number()", "answer = a |> standardize |> linear(2) |> regress(cost)")
         self.assertIn("all numbers of train are equal", self.penstock("check", "tables.pipe").stderr)
         self.train("constant")
         answers, _ = self.predict("constant", "a\n7\n7000\n")
@@ -170,7 +169,7 @@ class Tables(case.Case):
 
     def testATargetWithAnInverseIsJudgedInItsUnits(self):
         self.tables("a,cost", lambda draw, split: (lambda a: [f"{a:.3f}", f"{1000 + 300 * a:.3f}"])(draw.gauss(0, 1)), sizes=(200, 20, 20))
-        self.pipeline("column a = number(); column cost = number()", "answer = a |> linear(1) |> regress(y)".replace("a |> linear(1) |> regress(y)", "a |> regress(y)"),
+        self.pipeline("column a = number(); column cost = number()", "answer = a |> regress(y)",
                       "y = cost |> clip(200..1800) |> standardize", steps=600, evaluate="test: [rmse, mae]")
         self.train("units")
         values = json.loads(self.penstock("evaluate", "units", "--json").stdout)
@@ -184,9 +183,7 @@ class Tables(case.Case):
         self.tables("text,cost", lambda draw, split: [draw.choice(["a b", "", " ", "c"]), draw.randrange(9)])
         kept = [row for row in zip(self.column("train", "text"), self.column("train", "cost")) if row[0].strip()]
         model = "answer = text |> words(min_count: 1) |> counts |> regress(cost)"
-        self.pipeline("column text = text(); column cost = number()", model)
-        file = self.folder / "tables.pipe"
-        file.write_text(file.read_text().replace('.csv")', '.csv") |> drop(text: empty)'))
+        self.pipeline("column text = text(); column cost = number()", model, source=" |> drop(text: empty)")
         self.assertIn(f"train {len(kept)} ({61 - len(kept)} dropped)", self.penstock("check", "tables.pipe").stdout)
         self.train("dropping")
         answers, _ = self.predict("dropping", 'text\n""\na\n')
