@@ -106,36 +106,34 @@ std::string kernelTuningText(const KernelTuning &tuning) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
-Result<KernelTuning> readKernelTuning(const std::string &path, Level level) {
+Result<std::vector<KernelChoice>> readKernelTuning(const std::string &path, Level level) {
+  const std::string name(levelName(level));
+  const std::string lower = " (with `PENSTOCK_LEVEL=" + name + "` where the machine can do more), or write `kernels: auto`";
   std::error_code error;
   if (!std::filesystem::exists(path, error)) {
-    return environmentError("`kernels: tuned` asks for a table of this machine at level `" + std::string(levelName(level)) +
-                            "`, and there is no `" + path + "`; make it by `penstock doctor --tune`, or write `kernels: auto`");
+    return environmentError("`kernels: tuned` asks for a table of this machine at level `" + name + "`, and there is no `" + path +
+                            "`; make it by `penstock doctor --tune`" + lower);
   }
   PENSTOCK_ASSIGN(const std::string text, readWholeFile(path));
   const auto damaged = [&] {
-    return environmentError("`" + path + "` is not a table that this release's `penstock doctor --tune` makes for level `" +
-                            std::string(levelName(level)) + "`; run it again, or write `kernels: auto`");
+    return environmentError("`" + path + "` is not a table that this release's `penstock doctor --tune` makes for level `" + name +
+                            "`; run it again" + lower);
   };
   const Json json = Json::parse(text, nullptr, false);
-  const auto textIn = [](const Json &object, const char *name) {
-    const auto found = object.find(name);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-  };
   if (!json.is_object() || json.value("format", Json()) != Json(1) || !json.contains("choices") || !json["choices"].is_array()) {
     return damaged();
   }
-  KernelTuning tuning{textIn(json, "level"), textIn(json, "library"), {}};
+  std::vector<KernelChoice> choices;
   for (const Json &one : json["choices"]) {
-    std::optional<KernelChoice> choice = one.is_object() ? kernelChoiceOf(textIn(one, "choice")) : std::nullopt;
+    const Json row = one.is_object() ? one.value("choice", Json()) : Json();
+    std::optional<KernelChoice> choice = row.is_string() ? kernelChoiceOf(row.get<std::string>()) : std::nullopt;
     const auto names = choice ? kernelImplementations(choice->kind) : std::vector<std::string_view>();
-    if (!choice || choice->level != levelName(level) || std::find(names.begin(), names.end(), choice->implementation) == names.end()) {
+    if (!choice || choice->level != name || std::find(names.begin(), names.end(), choice->implementation) == names.end()) {
       return damaged();
     }
-    choice->measured = textIn(one, "measured");
-    tuning.choices.push_back(std::move(*choice));
+    choices.push_back(std::move(*choice));
   }
-  return tuning;
+  return choices;
 }
 
 } // namespace penstock

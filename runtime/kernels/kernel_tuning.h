@@ -24,7 +24,7 @@ Result<KernelTuning> tuneKernels(Level level);
 /// Where the table of a level lies in the folder of the cache; what makes room there leaves it alone.
 std::string kernelTuningPath(const std::string &cacheFolder, Level level);
 std::string kernelTuningText(const KernelTuning &tuning);
-/// An environment error where there is no file, or no such table in it.
-Result<KernelTuning> readKernelTuning(const std::string &path, Level level);
+/// The choices of such a table; all else in it is for people. An environment error where there is no file, or no such table in it.
+Result<std::vector<KernelChoice>> readKernelTuning(const std::string &path, Level level);
 
 } // namespace penstock

@@ -26,9 +26,9 @@ Status takeTunedKernels(frontend::TypedPipeline &pipeline) {
   }
   PENSTOCK_ASSIGN(const Level level, levelOf(pipeline));
   PENSTOCK_ASSIGN(const std::string folder, cacheFolder());
-  PENSTOCK_ASSIGN(const KernelTuning tuning, readKernelTuning(kernelTuningPath(folder, level), level));
+  PENSTOCK_ASSIGN(const std::vector<KernelChoice> choices, readKernelTuning(kernelTuningPath(folder, level), level));
   pipeline.target.tuned.clear();
-  for (const KernelChoice &choice : tuning.choices) {
+  for (const KernelChoice &choice : choices) {
     pipeline.target.tuned.push_back(choice.text());
   }
   return {};

@@ -212,7 +212,9 @@ TEST(KernelTuning, isReadAsItWasWritten) {
   write(kernelTuningText(tuning));
   const auto read = readKernelTuning(path, Level::avx512);
   ASSERT_TRUE(read.ok());
-  EXPECT_EQ(kernelTuningText(*read), kernelTuningText(tuning));
+  ASSERT_EQ(read->size(), 1U);
+  EXPECT_EQ(read->front().text(), tuning.choices.front().text());
+  EXPECT_NE(kernelTuningText(tuning).find("ours 3, oneDNN 5 GFLOP/s"), std::string::npos);
   EXPECT_FALSE(readKernelTuning(path, Level::avx2).ok());
   std::string other = kernelTuningText(tuning);
   other.replace(other.find("large onednn"), 12, "large mklmkl");
@@ -223,7 +225,9 @@ TEST(KernelTuning, isReadAsItWasWritten) {
     EXPECT_NE(damaged.status().message().find("doctor --tune"), std::string::npos);
   }
   std::remove(path.c_str());
-  EXPECT_NE(readKernelTuning(path, Level::avx512).status().message().find("make it by `penstock doctor --tune`"), std::string::npos);
+  EXPECT_NE(
+      readKernelTuning(path, Level::avx512).status().message().find("make it by `penstock doctor --tune` (with `PENSTOCK_LEVEL=avx512`"),
+      std::string::npos);
 }
 
 TEST(KernelTable, referenceHandlesServeConvolutionsAndWeightGradients) {
