@@ -4,6 +4,7 @@
 #include "compiler/driver/program_cache.h"
 #include "compiler/driver/program_key.h"
 #include "runtime/abi/program_abi.h"
+#include "runtime/base/folder.h"
 #include "runtime/base/pipeline_value.h"
 
 #include <fmt/format.h>
@@ -33,7 +34,7 @@ std::string compilerLibrary(const CompileOptions &options) {
     return options.compilerLibrary;
   }
   std::error_code error;
-  const fs::path folder = fs::read_symlink("/proc/self/exe", error).parent_path();
+  const fs::path folder = commandFolder();
   for (const char *place : {"../lib", "../lib/penstock", "."}) {
     const fs::path path = folder / place / libraryName;
     if (fs::exists(path, error)) {

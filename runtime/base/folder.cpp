@@ -113,4 +113,9 @@ bool folderExists(const std::string &path) {
   return fs::is_directory(path, error);
 }
 
+std::string commandFolder() {
+  std::error_code error;
+  return fs::read_symlink("/proc/self/exe", error).parent_path().string();
+}
+
 } // namespace penstock

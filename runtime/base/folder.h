@@ -28,5 +28,7 @@ Status writeFolderAtomically(const std::string &path, const std::function<Status
 /// Names in a folder, sorted, without "." and ".."; empty where there is no folder.
 std::vector<std::string> listFolder(const std::string &path);
 bool folderExists(const std::string &path);
+/// The folder in which the running command's own file lies, links resolved; "" where the system does not tell.
+std::string commandFolder();
 
 } // namespace penstock

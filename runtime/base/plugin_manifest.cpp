@@ -1,6 +1,7 @@
 #include "runtime/base/plugin_manifest.h"
 
 #include "runtime/base/file.h"
+#include "runtime/base/folder.h"
 #include "runtime/base/hash.h"
 
 #define TOML_EXCEPTIONS 0
@@ -608,9 +609,8 @@ Result<std::vector<PluginManifest>> findPlugins(const std::vector<std::string> &
       problems->push_back(std::move(missing));
     }
   }
-  const fs::path self = fs::read_symlink("/proc/self/exe", error);
-  if (!error) {
-    const fs::path prefix = self.parent_path().parent_path();
+  if (const std::string own = commandFolder(); !own.empty()) {
+    const fs::path prefix = fs::path(own).parent_path();
     folders.push_back((prefix / "plugins").string());
     folders.push_back((prefix / "lib" / "penstock" / "plugins").string());
   }

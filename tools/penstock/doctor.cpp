@@ -4,6 +4,7 @@
 #include "runtime/base/cores.h"
 #include "runtime/base/disk_cache.h"
 #include "runtime/base/file.h"
+#include "runtime/base/folder.h"
 #include "runtime/base/printable.h"
 #include "runtime/kernels/kernel_tuning.h"
 #include "runtime/kernels/machine_speed.h"
@@ -53,7 +54,7 @@ Finding oneDnn() {
 
 Finding compiler() {
   std::error_code error;
-  const std::filesystem::path own = std::filesystem::canonical("/proc/self/exe", error).parent_path();
+  const std::filesystem::path own = commandFolder();
   for (const std::filesystem::path &folder :
        {std::filesystem::path("/usr/lib/llvm-22/lib"), own / "../lib", std::filesystem::path("/usr/lib/x86_64-linux-gnu"),
         std::filesystem::path("/usr/local/lib")}) {

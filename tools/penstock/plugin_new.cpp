@@ -1,6 +1,7 @@
 #include "tools/penstock/plugin_new.h"
 
 #include "runtime/base/file.h"
+#include "runtime/base/folder.h"
 #include "runtime/base/plugin_manifest.h"
 #include "runtime/base/printable.h"
 
@@ -29,8 +30,8 @@ std::string named(std::string text, const std::string &name) {
 
 Status newPlugin(PluginKind kind, const std::string &name, const std::string &folder) {
   std::error_code error;
-  const fs::path self = fs::read_symlink("/proc/self/exe", error);
-  const fs::path templates = self.parent_path().parent_path() / "share" / "penstock" / "templates";
+  const fs::path prefix = fs::path(commandFolder()).parent_path();
+  const fs::path templates = prefix / "share" / "penstock" / "templates";
   const fs::path out = fs::absolute(folder, error).lexically_normal();
   std::vector<std::pair<std::string, std::string>> files;
   for (const auto &[from, to] : {std::pair<std::string, std::string>{std::string(kindName(kind)) + "/plugin.toml.in", "plugin.toml"},
@@ -55,7 +56,7 @@ Status newPlugin(PluginKind kind, const std::string &name, const std::string &fo
   fmt::print("the {0} `{1}` is in `{2}`; build and try it with\n"
              "  cmake -S {2} -B {2}/build -DCMAKE_PREFIX_PATH={3} && cmake --build {2}/build\n"
              "  penstock --plugins {2}/build/plugins plugin test {1}\n",
-             kindName(kind), name, folder, self.parent_path().parent_path().string());
+             kindName(kind), name, folder, prefix.string());
   return {};
 }
 
