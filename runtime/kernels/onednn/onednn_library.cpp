@@ -15,8 +15,6 @@ namespace {
 /// The struct members that we know are those of this major version.
 constexpr const char *libraryName = "libdnnl.so." PENSTOCK_TEXT(DNNL_VERSION_MAJOR);
 
-const std::string oursInstead = "or train with the kernels of our own (`kernels: penstock` in `target`, PENSTOCK_KERNELS not set)";
-
 OneDnnFunctions functions;
 
 Status openLibrary() {

@@ -4,9 +4,9 @@
 namespace penstock {
 
 MadeObject<KernelObject> makeOneDnnMatmul(const WeightShape &, Level) {
-  return environmentError("kernels of `onednn` were asked for, and this build has no oneDNN; "
-                          "install its development package and build again, or train with the kernels of our own (`kernels: penstock` in "
-                          "`target`, PENSTOCK_KERNELS not set)");
+  return environmentError(std::string("kernels of `onednn` were asked for, and this build has no oneDNN; "
+                                      "install its development package and build again, ") +
+                          oursInstead);
 }
 
 Result<std::string> oneDnnVersion() { return environmentError("not part of this build; penstock's own kernels serve"); }
