@@ -1,5 +1,7 @@
 #include "runtime/base/kernel_choices.h"
 
+#include "runtime/base/level_names.h"
+
 #include <algorithm>
 #include <sstream>
 
@@ -18,7 +20,6 @@ constexpr const char *avx512Large =
     "252, oneDNN 251 to 253 (docs/design/kernels.md; bench/kernels_bench matmul)";
 
 constexpr ShapeClass shapes[] = {ShapeClass::small, ShapeClass::medium, ShapeClass::large};
-constexpr const char *levels[] = {"avx2", "avx512", "amx"};
 
 } // namespace
 
@@ -44,7 +45,7 @@ std::optional<KernelChoice> kernelChoiceOf(std::string_view text) {
     return std::nullopt;
   }
   const auto found = std::find_if(std::begin(shapes), std::end(shapes), [&](ShapeClass one) { return shapeClassName(one) == shape; });
-  if (found == std::end(shapes) || std::find(std::begin(levels), std::end(levels), choice.level) == std::end(levels) ||
+  if (found == std::end(shapes) || std::find(levelNames.begin(), levelNames.end(), choice.level) == levelNames.end() ||
       findKernelHandleKind(choice.kind) == nullptr) {
     return std::nullopt;
   }
@@ -63,7 +64,7 @@ std::span<const KernelChoice> kernelChoices() {
 
 std::vector<KernelChoice> oneDnnChoices() {
   std::vector<KernelChoice> rows;
-  for (const char *level : levels) {
+  for (const char *level : levelNames) {
     for (const ShapeClass shape : shapes) {
       rows.push_back({"matmul", level, shape, "onednn", "asked for"});
     }

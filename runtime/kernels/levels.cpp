@@ -1,4 +1,5 @@
 // Which instruction-set level this machine has.
+#include "runtime/base/level_names.h"
 #include "runtime/kernels/handles.h"
 
 #include <cpuid.h>
@@ -98,15 +99,8 @@ Result<Level> parseLevel(std::string_view name) {
 }
 
 std::string_view levelName(Level level) {
-  switch (level) {
-  case Level::avx2:
-    return "avx2";
-  case Level::avx512:
-    return "avx512";
-  case Level::amx:
-    return "amx";
-  }
-  return "avx2";
+  static_assert(static_cast<std::size_t>(Level::amx) + 1 == levelNames.size());
+  return levelNames[static_cast<std::size_t>(level)];
 }
 
 Result<Level> machineLevel() {

@@ -50,8 +50,10 @@ Result<frontend::TypedPipeline> pipelineOfRun(const State &state, const CommandC
                       "` is a run, which is compiled as it was trained: it takes `--level`, and no `--set` or `--facts`");
   }
   PENSTOCK_ASSIGN(const RunRecord record, readRunRecord(state.load.file));
-  PENSTOCK_ASSIGN(frontend::TypedPipeline pipeline, pipelineOf(record.config, context));
-  pipeline.target.level = state.level.empty() ? record.level : state.level;
+  PENSTOCK_ASSIGN(frontend::TypedPipeline pipeline, pipelineOf(record, context));
+  if (!state.level.empty()) {
+    pipeline.target.level = state.level;
+  }
   return pipeline;
 }
 
@@ -114,9 +116,7 @@ void addCompileCommand(CLI::App &app, CommandContext &context) {
           ->check(CLI::IsMember({"pipe", "nn", "kernel", "memory", "steps", "linalg", "llvm", "asm"}))
           ->type_name("STAGE");
   command->add_option("--output,-o", state->output, "also write the shared library here")->type_name("FILE")->excludes(emit);
-  command->add_option("--level", state->level, "instruction set: avx2, avx512 or amx; by default the machine's best")
-      ->check(CLI::IsMember({"avx2", "avx512", "amx"}))
-      ->type_name("LEVEL");
+  addLevelOption(*command, state->level);
   command->add_option("--set", state->load.settings, "name=value: a param, or a setting as block.setting (may be repeated)")
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);

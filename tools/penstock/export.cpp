@@ -153,7 +153,7 @@ Status exportRun(const ExportOptions &options, const CommandContext &context) {
   if (!record.finished) {
     return environmentError("the run in `" + options.run + "` has not ended; continue it with `penstock train ... --resume`");
   }
-  PENSTOCK_ASSIGN(const frontend::TypedPipeline pipeline, pipelineOf(record.config, context));
+  PENSTOCK_ASSIGN(const frontend::TypedPipeline pipeline, pipelineOf(record, context));
   PENSTOCK_ASSIGN(const HfModel model, describe(record, pipeline));
   PENSTOCK_TRY(exportHf(options.run, record, model, options.out));
   fmt::print("wrote `{}`: a {} for Transformers\n", printable(options.out), model.architecture);

@@ -6,6 +6,7 @@
 #include "tools/penstock/compile_pipeline.h"
 #endif
 
+#include "runtime/base/level_names.h"
 #include "runtime/base/printable.h"
 #include "runtime/exec/trained_run.h"
 #include "tools/penstock/threads.h"
@@ -44,6 +45,7 @@ Result<frontend::Completion> readAgain(const RunConfig &trained, const std::vect
   // What only the data and models' folders know decided the weights: the run keeps it, whatever has become of them.
   frontend::Completion completion =
       trained.facts.empty() ? frontend::completeWithoutFacts(analysis) : frontend::complete(analysis, trained.facts);
+  completion.pipeline.target.tuned = trained.target.tuned; // not what this machine's table says now
   for (const diagnostics::Diagnostic &one : completion.diagnostics.all()) {
     if (one.severity == diagnostics::Severity::error) {
       *problems += diagnostics::renderText(one, [&](const std::string &file) { return analysis.textOf(file); });
@@ -52,9 +54,8 @@ Result<frontend::Completion> readAgain(const RunConfig &trained, const std::vect
   return completion;
 }
 
-} // namespace
-
-Result<frontend::TypedPipeline> pipelineOf(const RunConfig &trained, const CommandContext &context) {
+/// The pipeline as it was trained.
+Result<frontend::TypedPipeline> readTrained(const RunConfig &trained, const CommandContext &context) {
   if (trained.source.files.empty()) {
     return environmentError("the run keeps no `.pipe` file");
   }
@@ -63,33 +64,28 @@ Result<frontend::TypedPipeline> pipelineOf(const RunConfig &trained, const Comma
   if (!problems.empty()) {
     return environmentError("the file of the run can no longer be read:\n" + problems);
   }
-  completion.pipeline.target.tuned = trained.target.tuned; // not what this machine's table says now
   return std::move(completion.pipeline);
 }
 
-namespace {
-
-/// The program of a run, made from what its folder keeps.
-Result<std::string> compileAgain(const RunRecord &record, PluginHost &host, const CommandContext &context) {
-  PENSTOCK_ASSIGN(frontend::TypedPipeline pipeline, pipelineOf(record.config, context));
-  pipeline.target.level = record.level; // a better machine than the one that trained would make another program
-  return compilePipeline(pipeline, host, nullptr, record.profiled);
-}
-
 } // namespace
+
+Result<frontend::TypedPipeline> pipelineOf(const RunRecord &record, const CommandContext &context) {
+  PENSTOCK_ASSIGN(frontend::TypedPipeline pipeline, readTrained(record.config, context));
+  pipeline.target.level = record.level; // a better machine than the one that trained would make another program
+  return pipeline;
+}
 
 Result<RunConfig> withSettings(const RunConfig &trained, const std::vector<std::string> &settings, const CommandContext &context) {
   if (settings.empty()) {
     return trained;
   }
-  PENSTOCK_ASSIGN(const frontend::TypedPipeline before, pipelineOf(trained, context));
+  PENSTOCK_ASSIGN(const frontend::TypedPipeline before, readTrained(trained, context));
   std::string problems;
   PENSTOCK_ASSIGN(const frontend::Completion now, readAgain(trained, settings, context, &problems));
   if (!problems.empty()) {
     return usageError("`--set` does not fit the file of the run:\n" + problems);
   }
   RunConfig changed = toRunConfig(now.pipeline);
-  changed.target.tuned = trained.target.tuned;
   if (const std::string changes = changesOf(toRunConfig(before), changed, fixedInAFinishedRun); !changes.empty()) {
     return usageError(
         "the run is trained, and `--set` cannot change what its weights or its compiled program were made from:" + changes +
@@ -116,6 +112,12 @@ void addRunSettings(CLI::App &command, std::vector<std::string> &settings) {
       ->allow_extra_args(false);
 }
 
+void addLevelOption(CLI::App &command, std::string &level) {
+  command.add_option("--level", level, "instruction set: avx2, avx512 or amx; by default the machine's best")
+      ->check(CLI::IsMember(std::vector<std::string>(levelNames.begin(), levelNames.end())))
+      ->type_name("LEVEL");
+}
+
 Result<std::unique_ptr<TrainedRun>> openRun(const std::string &folder, const std::vector<std::string> &settings, int threads,
                                             const CommandContext &context) {
   PENSTOCK_ASSIGN(RunRecord record, readRunRecord(folder));
@@ -126,7 +128,10 @@ Result<std::unique_ptr<TrainedRun>> openRun(const std::string &folder, const std
   warnOfIdleThreads(record.config.target.threads);
   TrainedRun::Recompile recompile;
 #ifdef PENSTOCK_HAS_DRIVER
-  recompile = [&](const RunRecord &run, PluginHost &host) { return compileAgain(run, host, context); };
+  recompile = [&](const RunRecord &run, PluginHost &host) -> Result<std::string> {
+    PENSTOCK_ASSIGN(const frontend::TypedPipeline pipeline, pipelineOf(run, context));
+    return compilePipeline(pipeline, host, nullptr, run.profiled);
+  };
 #endif
   PENSTOCK_ASSIGN(std::unique_ptr<TrainedRun> run, TrainedRun::open(folder, std::move(record), context.pluginFolders, recompile));
   for (const std::string &warning : run->warnings()) {

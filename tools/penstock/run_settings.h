@@ -14,6 +14,7 @@
 namespace penstock {
 
 class TrainedRun;
+struct RunRecord;
 
 /// What the runtime needs to know of a pipeline; the caller adds the sources.
 RunConfig toRunConfig(const frontend::TypedPipeline &pipeline);
@@ -23,11 +24,15 @@ RunConfig toRunConfig(const frontend::TypedPipeline &pipeline);
 /// where a setting has no place (usage), or would have given other weights (invalidInput, which names each value).
 Result<RunConfig> withSettings(const RunConfig &trained, const std::vector<std::string> &settings, const CommandContext &context);
 
-/// The pipeline of a trained run, read again from the files and the facts that it keeps: neither its data nor a model's folder is needed.
-Result<frontend::TypedPipeline> pipelineOf(const RunConfig &trained, const CommandContext &context);
+/// The pipeline of a run for the level that it was trained at, read again from the files and the facts that it keeps: neither its data nor
+/// a model's folder is needed.
+Result<frontend::TypedPipeline> pipelineOf(const RunRecord &record, const CommandContext &context);
 
 /// `--set` of a command that takes a run.
 void addRunSettings(CLI::App &command, std::vector<std::string> &settings);
+
+/// `--level` of a command that compiles.
+void addLevelOption(CLI::App &command, std::string &level);
 
 /// Opens a run for evaluate and predict, with the settings and, where not negative, the number of threads. Warnings go to standard error.
 Result<std::unique_ptr<TrainedRun>> openRun(const std::string &folder, const std::vector<std::string> &settings, int threads,

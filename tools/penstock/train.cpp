@@ -245,9 +245,7 @@ void addTrainCommand(CLI::App &app, CommandContext &context) {
   command->add_flag("--quiet", options->load.quiet, "print errors only");
   command->add_flag("--profile", options->profile, "print where the time of the steps went, and write DIR/profile.json, a Chrome trace");
   command->add_flag("--json", options->json, "print the results as one JSON object");
-  command->add_option("--level", options->level, "instruction set: avx2, avx512 or amx; by default the machine's best")
-      ->check(CLI::IsMember({"avx2", "avx512", "amx"}))
-      ->type_name("LEVEL");
+  addLevelOption(*command, options->level);
   command->add_option("--threads", options->threads, "threads to use; 0: one a core")->check(CLI::Range(0, 1024));
   command->add_option("--checkpoint-every", options->checkpointSeconds, "seconds between checkpoints")
       ->check(CLI::Range(0.0, 1e9))

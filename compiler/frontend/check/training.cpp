@@ -1,6 +1,7 @@
 #include "compiler/frontend/check/training.h"
 
 #include "compiler/frontend/check/objective_text.h"
+#include "runtime/base/level_names.h"
 
 namespace penstock::frontend {
 
@@ -440,7 +441,9 @@ void Training::readTarget() {
     return value ? std::get<std::string>(*value) : std::string(standard);
   };
   target.device = word("device", {"cpu"}, "cpu");
-  const std::string level = word("level", {"auto", "avx2", "avx512", "amx"}, "auto");
+  std::vector<std::string> levels = {"auto"};
+  levels.insert(levels.end(), levelNames.begin(), levelNames.end());
+  const std::string level = word("level", std::move(levels), "auto");
   target.level = level == "auto" ? "" : level;
   target.precision = word("precision", {"fp32", "bf16"}, "fp32");
   target.kernels = word("kernels", {"auto", "penstock", "onednn", "tuned"}, "auto");
