@@ -30,6 +30,8 @@ public:
                              const FittedFolder *fitted);
 
   const AnswerSpec &spec() const { return *described; }
+  /// Of what it is, in words: "the head `classify`".
+  std::string plugin() const { return std::string(head != nullptr ? "the head `" : "the learner `") + described->decoder + "`"; }
   const Schema &schema() const { return head != nullptr ? head->schema() : learner->schema(); }
   /// What flows into the learner; empty of a head.
   Schema features() const { return head != nullptr ? Schema() : Schema{vectorField(type->width)}; }

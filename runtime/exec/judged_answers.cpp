@@ -14,12 +14,15 @@ namespace penstock {
 /// One answer on its way to the metrics that judge it.
 struct JudgedAnswer {
   JudgedAnswer(Answer bound, const Dataset &dataset)
-      : answer(std::move(bound)), target(answer.spec(), dataset), judging{answer.schema(), target.field(), answer.features()},
-        recorded(judging), columns(columnsOf(judging.answers)), features(columnsOf(judging.features)), gold(judging.gold) {}
+      : answer(std::move(bound)), target(answer.spec(), dataset),
+        judging{answer.schema(), target.field(), answer.features(), "the answer of " + answer.plugin()}, recorded(judging),
+        columns(columnsOf(judging.answers)), features(columnsOf(judging.features)), gold(judging.gold) {}
   JudgedAnswer(const JudgedAnswer &) = delete;
   JudgedAnswer &operator=(const JudgedAnswer &) = delete;
 
   Status judge(const Batch &batch, const OutputBuffers &outputs);
+  /// Metrics walk over tags by the words of the gold ones.
+  Status checkTags() const;
 
   Answer answer;
   TargetColumn target;
@@ -34,12 +37,30 @@ struct JudgedAnswer {
   Column gold;
 };
 
+Status JudgedAnswer::checkTags() const {
+  for (std::size_t i = 0; i < columns.size() && judging.gold.meaning == "tags"; ++i) {
+    const ColumnField &field = judging.answers[i];
+    if (field.meaning != "tags" || wanted[i] == 0) {
+      continue;
+    }
+    for (std::size_t r = 1; r < gold.offsets.size(); ++r) {
+      if (columns[i].offsets[r] != gold.offsets[r]) { // the first: those before are equal
+        return environmentError(fmt::format("{} gives {} tags for {} words in its field `{}`; please tell its author", answer.plugin(),
+                                            columns[i].offsets[r] - gold.offsets[r - 1], gold.offsets[r] - gold.offsets[r - 1],
+                                            field.name));
+      }
+    }
+  }
+  return {};
+}
+
 Status JudgedAnswer::judge(const Batch &batch, const OutputBuffers &outputs) {
   if (metrics.empty()) {
     return {};
   }
   PENSTOCK_TRY(answer.decode(batch, outputs, wanted, target.tags(), columns));
   target.read(batch.records, gold);
+  PENSTOCK_TRY(checkTags());
   for (std::size_t i = 0; i < features.size(); ++i) {
     const float *const vectors = answer.vectors(outputs);
     features[i].of<float>().assign(vectors, vectors + batch.view.records * judging.features[i].width);

@@ -161,7 +161,8 @@ Result<std::unique_ptr<LearnerFit>> fitLearner(PluginHost &host, const std::stri
 struct JudgingSpec {
   Schema answers;
   ColumnField gold;
-  Schema features; // what flows into a learner; empty of other answers
+  Schema features;                 // what flows into a learner; empty of other answers
+  std::string whose = "an answer"; // "the answer of the head `classify`"
 };
 
 /// Some records to judge: columns of the fields of a JudgingSpec.
@@ -190,7 +191,8 @@ public:
   virtual Status load(const std::string &state) = 0;
   virtual Status merge(const Metric &other) = 0;
 };
-/// Why a metric cannot judge an answer: "metric `accuracy` judges classes, the target has none"; "" where it can.
+/// Why a metric cannot judge an answer: "metric `accuracy` judges classes, the target has none"; "" where it can. What the answer means as
+/// its target has the form of the target, and classes that the target's begin with; probabilities are wide and of f32 or f64.
 std::string whyNotJudged(const PluginManifest &metric, const JudgingSpec &judging);
 /// `judging` lives as long as the metric. An answer that means nothing of what the metric judges is an error.
 Result<std::unique_ptr<Metric>> makeMetric(PluginHost &host, const std::string &plugin, const std::string &parametersJson,

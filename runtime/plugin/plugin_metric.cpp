@@ -185,6 +185,45 @@ private:
 
 } // namespace
 
+namespace {
+
+/// Whether a metric is shown a field of an answer.
+bool isShown(const PluginManifest &manifest, const ColumnField &field, const ColumnField &gold) {
+  return !field.meaning.empty() && (field.meaning == gold.meaning || manifest.asksFor(field.meaning));
+}
+
+/// Why a field cannot be read as what it means, in words that follow its name; "" where it can.
+std::string whyWrongForm(const ColumnField &field, const ColumnField &gold) {
+  if (field.meaning == "probabilities") {
+    const bool right = field.shape == PENSTOCK_WIDE && (field.element == PENSTOCK_F32 || field.element == PENSTOCK_F64);
+    return right ? "" : "is not made of an f32 or f64 a class";
+  }
+  if (field.meaning != gold.meaning) {
+    return {}; // of an open list: only the metric knows
+  }
+  if (field.shape != gold.shape) {
+    return gold.isList() ? "is no list" : "is not one value a record";
+  }
+  if (field.meaning == "number") {
+    const auto numbers = {PENSTOCK_F32 + 0, PENSTOCK_F64 + 0, PENSTOCK_I32 + 0, PENSTOCK_I64 + 0};
+    return std::find(numbers.begin(), numbers.end(), field.element) != numbers.end() ? "" : "is not made of numbers";
+  }
+  if (field.element != PENSTOCK_CLASS) {
+    return "is not made of classes";
+  }
+  for (std::size_t i = 0; i < field.classes.size(); ++i) {
+    if (i == gold.classes.size()) {
+      return fmt::format("has {} classes where the target has {}", field.classes.size(), i);
+    }
+    if (field.classes[i] != gold.classes[i]) {
+      return fmt::format("has the class `{}` where the target has `{}`", printable(field.classes[i], 80), printable(gold.classes[i], 80));
+    }
+  }
+  return {};
+}
+
+} // namespace
+
 std::string whyNotJudged(const PluginManifest &manifest, const JudgingSpec &judging) {
   const std::string &meaning = judging.gold.meaning, name = printable(manifest.name);
   // Metrics of classes judge tags word by word.
@@ -196,6 +235,14 @@ std::string whyNotJudged(const PluginManifest &manifest, const JudgingSpec &judg
   for (const std::string &one : needed) {
     if (fieldThatMeans(judging.answers, one) < 0) {
       return fmt::format("metric `{}` judges what an answer means as `{}`, and this answer has no such field", name, printable(one));
+    }
+  }
+  for (const ColumnField &field : judging.answers) {
+    if (isShown(manifest, field, judging.gold)) {
+      if (const std::string reason = whyWrongForm(field, judging.gold); !reason.empty()) {
+        return fmt::format("metric `{}` cannot judge {}: its field `{}` means `{}` and {}", name, judging.whose, printable(field.name, 80),
+                           printable(field.meaning, 80), reason);
+      }
     }
   }
   if (manifest.features && judging.features.empty()) {
@@ -211,8 +258,7 @@ Result<std::unique_ptr<Metric>> makeMetric(Bound bound, const JudgingSpec &judgi
   }
   std::vector<int> shown;
   for (std::size_t i = 0; i < judging.answers.size(); ++i) {
-    const std::string &means = judging.answers[i].meaning;
-    if (!means.empty() && (means == judging.gold.meaning || manifest.asksFor(means))) {
+    if (isShown(manifest, judging.answers[i], judging.gold)) {
       shown.push_back(static_cast<int>(i));
     }
   }

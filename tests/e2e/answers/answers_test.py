@@ -41,6 +41,16 @@ LEARNERS = DATA.format(model="""kind_of = x |> nearest_mean(kind)
 }""")
 HEAD = DATA.format(model="ranked = x |> outline(kind, least: 20%)", rest="""train { steps: 60, batch: 10, optimizer: adam(lr: 5e-2) }
 evaluate { test: [accuracy] }""")
+TAGS = """pipe 1
+pipeline tags
+data {
+  source: conll("{split}.conll", columns: ["word", "tag"])
+  column word = words()
+  column tag  = tags(scheme: iob2)
+}
+model { answer = word |> words(min_count: 1) |> embedding(3) |> short_tags(tag) }
+train { steps: 2, batch: 5 }
+evaluate { test: [accuracy] }"""
 KINDS = ["leak", "other, \"odd\"", "wear"]
 WORDS = {"leak": ["oil", "drips", "wet"], KINDS[1]: ["noise", "sound"], "wear": ["old", "thin", "worn", "flat"]}
 
@@ -66,7 +76,10 @@ class Answers(case.Case):
                    '[[parameters]]\nname = "least"\ntype = "float"\ndefault = 0.0\nhelp = "the least share"')
         cls.plugin("nearest_mean", "learner", "means_learner.cpp", 'input = "vector"\nfits = true\ntarget = "class"')
         cls.plugin("value_of_nearest", "learner", "means_learner.cpp", 'input = "vector"\nfits = true\ntarget = "number"', "-DNUMBER")
-        for name, text in (("learners", LEARNERS), ("head", HEAD)):
+        cls.plugin("short_tags", "head", "short_tags_head.cpp", 'input = "sequence"\ntarget = "tags"')
+        for split in cls.rows:
+            (cls.folder / f"{split}.conll").write_text("oil B-x\ndrips O\n\n" * 7 + ("oil B-x\nis O\nold O\n\n" if split == "test" else ""))
+        for name, text in (("learners", LEARNERS), ("head", HEAD), ("tags", TAGS)):
             (cls.folder / f"{name}.pipe").write_text(text)
 
     @classmethod
@@ -148,6 +161,10 @@ class Answers(case.Case):
         self.assertGreater(len(lengths), 1)
         right = sum(one["best"] == kind for one, (_, kind, _) in zip(answers, self.rows["test"]))
         self.assertAlmostEqual(self.metrics(run, "test")["accuracy"], right / len(self.rows["test"]), 12)
+
+    def test_a_tag_that_is_left_out(self):
+        done = self.penstock("--plugins", "plugins", "train", "tags.pipe", "--out", "run-tags", "--quiet", expect=4)
+        self.assertIn("the head `short_tags` gives 2 tags for 3 words in its field `tags`", done.stderr)
 
     def test_a_state_of_a_head(self):
         # 60 steps of 10 records, the last of each of 5 epochs of 101 records has 1.

@@ -301,7 +301,7 @@ const PenstockTokenizer functions = {sizeof functions,
 #elif KIND == 2 || KIND == 4
 
 /// What heads and learners describe and give: `n`, a class or a number, `note`, a text, and `parts`, a list of numbers.
-const PenstockString two[] = {{"x", 1}, {"y", 1}};
+const PenstockString two[] = {{"failure", 7}, {"routine", 7}};
 constexpr int32_t firstElement = KIND == 2 ? PENSTOCK_CLASS : PENSTOCK_I64;
 
 int32_t describe(const void *, const PenstockFieldSink *sink, PenstockError *error) {

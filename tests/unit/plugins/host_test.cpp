@@ -166,6 +166,66 @@ TEST_F(PluginHostTest, MetricsAskForMeanings) {
   EXPECT_NE(makeMetric(**host, "accuracy", "", judging).status().message().find("the target has none"), std::string::npos);
 }
 
+TEST_F(PluginHostTest, MetricsReadOnlyWhatHasTheFormOfItsMeaning) {
+  const auto host = PluginHost::create();
+  ASSERT_TRUE(host.ok());
+  const auto whyNot = [&](const char *plugin, ColumnField gold, std::vector<ColumnField> answers) {
+    JudgingSpec judging;
+    judging.gold = std::move(gold);
+    judging.answers = std::move(answers);
+    judging.whose = "the answer of the head `mine`";
+    const auto made = makeMetric(**host, plugin, "", judging);
+    const Result<const PluginManifest *> manifest = (*host)->manifest(plugin, PluginKind::metric);
+    EXPECT_EQ(whyNotJudged(**manifest, judging), made.status().message());
+    return made.status().message();
+  };
+  const auto with = [](ColumnField field, std::int32_t element, std::int32_t shape) {
+    field.element = element;
+    field.shape = shape;
+    return field;
+  };
+  const ColumnField gold = targetField("label", "class", {"a", "b"}, {"new"}), right = targetField("answer", "class", {"a", "b"});
+  EXPECT_EQ(whyNot("accuracy", gold, {right}), "");
+  EXPECT_EQ(whyNot("accuracy", gold, {targetField("answer", "class", {"a"})}), "");
+  EXPECT_EQ(whyNot("accuracy", gold, {targetField("answer", "class", {"a", "b", "new"})}), "");
+  EXPECT_EQ(
+      whyNot("accuracy", targetField("label", "class", {"a", "b"}), {targetField("answer", "class", {"a", "b", "c", "d"})}),
+      "metric `accuracy` cannot judge the answer of the head `mine`: its field `answer` means `class` and has 4 classes where the target "
+      "has 2");
+  EXPECT_NE(whyNot("accuracy", gold, {targetField("answer", "class", {"b", "a"})}).find("has the class `b` where the target has `a`"),
+            std::string::npos);
+  EXPECT_NE(whyNot("accuracy", gold, {with(vectorField(1), PENSTOCK_F32, PENSTOCK_EACH), right, with(right, PENSTOCK_F32, PENSTOCK_EACH)})
+                .find("its field `answer` means `class` and is not made of classes"),
+            std::string::npos);
+  EXPECT_NE(whyNot("accuracy", gold, {with(right, PENSTOCK_CLASS, PENSTOCK_LIST)}).find("is not one value a record"), std::string::npos);
+  EXPECT_NE(whyNot("accuracy", gold, {with(right, PENSTOCK_CLASS, PENSTOCK_WIDE)}).find("is not one value a record"), std::string::npos);
+  const ColumnField set = targetField("labels", "set", {"a", "b"}), tags = targetField("tags", "tags", {"B-a", "O"});
+  EXPECT_EQ(whyNot("f1", set, {set}), "");
+  EXPECT_NE(whyNot("f1", set, {with(set, PENSTOCK_CLASS, PENSTOCK_EACH)}).find("is no list"), std::string::npos);
+  EXPECT_EQ(whyNot("accuracy", tags, {tags}), "");
+  EXPECT_NE(whyNot("accuracy", tags, {with(tags, PENSTOCK_I32, PENSTOCK_LIST)}).find("is not made of classes"), std::string::npos);
+  const ColumnField number = targetField("price", "number", {});
+  for (const std::int32_t element : {PENSTOCK_F32 + 0, PENSTOCK_I32 + 0, PENSTOCK_I64 + 0, PENSTOCK_F64 + 0}) {
+    EXPECT_EQ(whyNot("mse", number, {with(number, element, PENSTOCK_EACH)}), "") << element;
+  }
+  for (const std::int32_t element : {PENSTOCK_BOOL + 0, PENSTOCK_TEXT + 0, PENSTOCK_CLASS + 0, PENSTOCK_STRUCT + 0}) {
+    EXPECT_NE(whyNot("mse", number, {with(number, element, PENSTOCK_EACH)}).find("is not made of numbers"), std::string::npos) << element;
+  }
+  const std::vector<std::string> names = {"a", "b"};
+  for (const std::int32_t element : {PENSTOCK_F32 + 0, PENSTOCK_F64 + 0}) {
+    EXPECT_EQ(whyNot("log_loss", gold, {right, probabilitiesField(names, element)}), "");
+  }
+  for (const std::int32_t element : {PENSTOCK_BOOL + 0, PENSTOCK_I32 + 0, PENSTOCK_TEXT + 0}) {
+    EXPECT_NE(whyNot("log_loss", gold, {right, probabilitiesField(names, element)}).find("`probabilities` and is not made of an f32"),
+              std::string::npos);
+  }
+  const ColumnField each = with(vectorField(1), PENSTOCK_F32, PENSTOCK_EACH);
+  ColumnField one = each;
+  one.name = one.meaning = "probabilities";
+  EXPECT_NE(whyNot("log_loss", gold, {right, one}).find("is not made of an f32 or f64 a class"), std::string::npos);
+  EXPECT_EQ(whyNot("accuracy", gold, {right, one}), ""); // which is not shown it
+}
+
 TEST_F(PluginHostTest, AMetricsStateGoesOverToAnother) {
   const auto host = PluginHost::create();
   ASSERT_TRUE(host.ok());

@@ -112,7 +112,7 @@ private:
   void putScores(const PlainRecords &plain, const std::vector<std::string> &names) {
     std::vector<std::string> columns = names;
     columns.resize(plain.width == 1 && names.size() == 2 ? 2 : plain.width);
-    spec.answers.push_back(probabilitiesField(columns, plain.exact ? PENSTOCK_F64 : PENSTOCK_F32));
+    spec.answers.push_back(probabilitiesField(columns, plain.exact ? PENSTOCK_F64 + 0 : PENSTOCK_F32 + 0));
     answers.emplace_back(spec.answers.back());
     std::vector<double> values;
     for (const double score : plain.scores) {
