@@ -4,7 +4,8 @@
 #include "runtime/exec/target_columns.h"
 
 #include <algorithm>
-#include <iterator>
+#include <type_traits>
+#include <variant>
 
 namespace penstock {
 
@@ -40,6 +41,23 @@ Result<AnswerWords> wordsOf(const Batch &batch, int axis, const Dataset::Tags &t
     }
   }
   return made;
+}
+
+/// Leads what means a number back to the column of the target.
+void invertNumbers(const Schema &schema, const std::function<double(double)> &inverse, std::vector<Column> &columns) {
+  for (std::size_t i = 0; i < schema.size(); ++i) {
+    invertNumbers(schema[i].fields, inverse, columns[i].children);
+    if (schema[i].meaning == "number") {
+      std::visit(
+          [&]<typename T>(std::vector<T> &values) {
+            if constexpr (std::is_floating_point_v<T>) {
+              std::transform(values.begin(), values.end(), values.begin(),
+                             [&](T value) { return static_cast<T>(inverse(static_cast<double>(value))); });
+            }
+          },
+          columns[i].values);
+    }
+  }
 }
 
 } // namespace
@@ -79,13 +97,7 @@ Status Answer::decode(const Batch &batch, const OutputBuffers &outputs, const st
   for (Column &column : columns) {
     column.clear();
   }
-  const float *values = outputs.values(output);
-  std::vector<float> ofColumn;
-  if (inverse) {
-    std::transform(values, values + batch.view.records, std::back_inserter(ofColumn),
-                   [&](float value) { return static_cast<float>(inverse(static_cast<double>(value))); });
-    values = ofColumn.data();
-  }
+  const float *const values = outputs.values(output);
   if (learner != nullptr) {
     return learner->answer(values, batch.view.records, columns);
   }
@@ -110,7 +122,11 @@ Status Answer::decode(const Batch &batch, const OutputBuffers &outputs, const st
     given.words = &view;
     given.offsets = batch.view.axes[type->axis].offsets;
   }
-  return head->decode(given, columns);
+  PENSTOCK_TRY(head->decode(given, columns));
+  if (inverse) {
+    invertNumbers(head->schema(), inverse, columns);
+  }
+  return {};
 }
 
 } // namespace penstock

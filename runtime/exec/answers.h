@@ -39,7 +39,7 @@ public:
   /// all. `tags`: those of the batch's dataset, of which words are counted where the batch does not have them.
   Status decode(const Batch &batch, const OutputBuffers &outputs, const std::vector<std::uint8_t> &wanted, const Dataset::Tags &tags,
                 std::vector<Column> &columns) const;
-  /// What leads a number that the model gives back to the column of its target, where operators stand on that.
+  /// What leads the numbers of a head's answer back to the column of its target, where operators stand on that.
   void invertBy(std::function<double(double)> back) { inverse = std::move(back); }
   /// The vectors of a batch, a row a record.
   const float *vectors(const OutputBuffers &outputs) const { return outputs.values(output); }

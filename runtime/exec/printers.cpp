@@ -69,6 +69,10 @@ const std::string *textOf(const ColumnField &field, const Column &column, std::i
   const std::int32_t index = column.of<std::int32_t>()[at];
   return index < 0 ? nullptr : &field.classes[static_cast<std::size_t>(index)];
 }
+/// Whether the elements of a row stand for a class each, which names them. Elements that are classes have classes of their own.
+bool isByClass(const ColumnField &field) {
+  return field.shape == PENSTOCK_WIDE && field.element != PENSTOCK_CLASS && !field.classes.empty();
+}
 bool isText(const ColumnField &field) { return field.element == PENSTOCK_TEXT || field.element == PENSTOCK_CLASS; }
 
 Status jsonOfRow(const ColumnField &field, const Column &column, std::int64_t row, std::string &to);
@@ -107,7 +111,7 @@ Status jsonOfRow(const ColumnField &field, const Column &column, std::int64_t ro
   if (field.shape == PENSTOCK_EACH) {
     return jsonOfElement(field, column, first, to);
   }
-  const bool byClass = field.shape == PENSTOCK_WIDE && !field.classes.empty();
+  const bool byClass = isByClass(field);
   to += byClass ? '{' : '[';
   for (std::int64_t element = first; element < last; ++element) {
     to += element == first ? "" : ", ";
@@ -214,8 +218,8 @@ private:
       }
       for (std::int64_t i = 0; i < across(field); ++i) {
         const std::string more = field.shape != PENSTOCK_WIDE ? ""
-                                 : field.classes.empty()      ? "." + std::to_string(i)
-                                                              : "." + field.classes[static_cast<std::size_t>(i)];
+                                 : isByClass(field)           ? "." + field.classes[static_cast<std::size_t>(i)]
+                                                              : "." + std::to_string(i);
         line += "," + cell(before + field.name + more);
       }
     }

@@ -73,7 +73,8 @@ FieldCollector::FieldCollector() {
               if (const std::string reason = takeField(*given, field); !reason.empty()) {
                 return self.fault.say("its field" + reason);
               }
-              if (field.name == "row" || field.name == "error") {
+              static constexpr std::string_view reserved[] = {"row", "rows", "unit", "first_row", "error"};
+              if (std::find(std::begin(reserved), std::end(reserved), field.name) != std::end(reserved)) {
                 return self.fault.say(fmt::format("its answer has the field `{}`, which only `predict` writes", field.name));
               }
               if (std::any_of(self.schema.begin(), self.schema.end(), [&](const ColumnField &one) { return one.name == field.name; })) {
