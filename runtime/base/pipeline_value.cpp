@@ -22,11 +22,6 @@ std::optional<std::string_view> keyBehind(std::string_view key, std::string_view
   return keyBehind(key.substr(std::min(first.size() + 1, key.size())), setting.substr(std::min(dot + 1, setting.size())));
 }
 
-bool ColumnSpec::holdsNumbers() const {
-  const Flow holds = columnTypeRows()[static_cast<std::size_t>(type)].holds;
-  return holds == Flow::number || holds == Flow::time;
-}
-
 std::string canonicalText(const PipelineValue &value, Roles roles) { return jsonTextOf(value, roles, false); }
 
 std::string commentedText(const PipelineValue &value) {

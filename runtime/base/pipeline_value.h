@@ -94,7 +94,14 @@ struct ColumnSpec {
   /// Its cells are lists; all lists of a record have the same length.
   bool isList() const { return type == Type::words || type == Type::tags; }
   /// Its cells are numbers, or become one each.
-  bool holdsNumbers() const;
+  bool holdsNumbers() const {
+    constexpr bool numbers[] = {
+#define COLUMN_TYPE(...) false,
+#define NUMBER_COLUMN_TYPE(...) true,
+#include "runtime/base/column_types.def"
+    };
+    return numbers[static_cast<std::size_t>(type)];
+  }
   /// A cell of it may hold a list.
   bool mayHoldList() const { return isList() || type == Type::set; }
   /// It has names: `classes`, or those of train.
@@ -161,6 +168,7 @@ struct SeriesSpec {
   Take take = Take::all;
 
   bool any() const { return !by.empty(); }
+  friend bool operator==(const SeriesSpec &, const SeriesSpec &) = default;
 
   static constexpr auto fields() {
     return std::tuple(field("by", &SeriesSpec::by, Role::weights), field("order", &SeriesSpec::order, Role::weights),

@@ -58,7 +58,7 @@ PluginParameter numberOrWord(const char *name, std::vector<std::string> words, c
   return made;
 }
 /// Each without a name is one of these.
-[[maybe_unused]] PluginParameter wordList(const char *name, std::vector<std::string> words, const char *help) {
+PluginParameter wordList(const char *name, std::vector<std::string> words, const char *help) {
   PluginParameter made = parameter(name, Type::strings, help);
   made.required = true;
   made.members = std::move(words);

@@ -98,6 +98,24 @@ void BatchBuffers::addRows(std::size_t index, const std::int32_t *ids, std::int6
   axis.offsets[static_cast<std::size_t>(++axis.record)] = static_cast<std::int32_t>(axis.rows);
 }
 
+void BatchBuffers::addSeries(std::size_t axis, std::span<const SeriesRecord> series) {
+  std::int64_t rows = 0;
+  for (const SeriesRecord &record : series) {
+    rows += record.length();
+  }
+  setRows(axis, rows);
+  for (const SeriesRecord &record : series) {
+    addRows(axis, nullptr, record.length());
+  }
+}
+
+void BatchBuffers::fillSeries(std::size_t input, std::span<const SeriesRecord> series, const float *rows) {
+  float *to = inputs[input].numbers.data();
+  for (const SeriesRecord &record : series) {
+    to = copyRows(record, rows, program.inputs[input].width, to);
+  }
+}
+
 void BatchBuffers::setTags(std::size_t index, const std::vector<const std::int32_t *> &tags, std::int32_t known) {
   const Axis &axis = axes[static_cast<std::size_t>(program.inputs[index].axis)];
   std::int32_t *out = inputs[index].classes.data();

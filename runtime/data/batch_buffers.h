@@ -3,8 +3,10 @@
 
 #include "runtime/data/dataset.h"
 #include "runtime/data/record_program.h"
+#include "runtime/data/series.h"
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace penstock {
@@ -20,10 +22,14 @@ public:
   void begin(std::int64_t recordCount);
   /// Room for the rows of one axis: ids and positions are to be filled by `addRows`.
   void setRows(std::size_t axis, std::int64_t rows);
-  /// Appends a record's ids to an axis, or, with NULL, its rows to that of the series; `rowWord` of an axis that is cut from words. From
+  /// Appends a record's ids to an axis; `rowWord` of an axis that is cut from words. From
   /// number `first` on they are of the second text of a pair (-1: there is one text).
   void addRows(std::size_t axis, const std::int32_t *ids, std::int64_t count, const std::int32_t *rowWord = nullptr,
                std::int64_t first = -1);
+  /// Lays out the rows of the records of a series.
+  void addSeries(std::size_t axis, std::span<const SeriesRecord> series);
+  /// Fills an input on the axis of a series; `rows`: the numbers of all rows. Call when the axis is filled.
+  void fillSeries(std::size_t input, std::span<const SeriesRecord> series, const float *rows);
   /// Fills an input of tags from the tags of the batch's words, record after record: `tags[r]` are
   /// those of record r. A tag from `classes` on is none of train's. Call when the axis is filled.
   void setTags(std::size_t input, const std::vector<const std::int32_t *> &tags, std::int32_t classes);

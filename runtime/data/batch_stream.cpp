@@ -192,7 +192,11 @@ private:
     }
     for (std::size_t a = 0; a < program.axes.size(); ++a) {
       if (program.isSeriesAxis(a)) {
-        layOutSeries(a, batch);
+        chunk.clear();
+        for (const std::int64_t record : batch.records) {
+          chunk.push_back(dataset->series[static_cast<std::size_t>(record)]);
+        }
+        batch.addSeries(a, chunk);
         continue;
       }
       const SplitIds::Axis &axis = ids.features[static_cast<std::size_t>(program.axes[a])];
@@ -243,28 +247,12 @@ private:
     batch.finish(true);
   }
 
-  /// The rows of the records of a series.
-  void layOutSeries(std::size_t axis, BatchBuffers &batch) const {
-    std::int64_t rows = 0;
-    for (const std::int64_t record : batch.records) {
-      rows += dataset->series[static_cast<std::size_t>(record)].length();
-    }
-    batch.setRows(axis, rows);
-    for (const std::int64_t record : batch.records) {
-      batch.addRows(axis, nullptr, dataset->series[static_cast<std::size_t>(record)].length());
-    }
-  }
-
   /// Fills an input of a derived feature.
   void gather(const SplitIds &ids, const LinkedInput &input, std::size_t index, BatchBuffers &batch) const {
     const auto which = static_cast<std::size_t>(input.derived);
     const auto width = static_cast<std::size_t>(input.width);
     if (input.axis >= 0) {
-      float *to = batch.numbersOf(index);
-      for (const std::int64_t number : batch.records) {
-        const SeriesRecord &record = dataset->series[static_cast<std::size_t>(number)];
-        to = copyRows(record, ids.derived[which], input.width, to);
-      }
+      batch.fillSeries(index, chunk, ids.derived[which]);
       return;
     }
     std::size_t r = 0;
@@ -283,7 +271,9 @@ private:
   const Plan plan;
   const std::int64_t firstStep, lastStep;
   std::vector<std::unique_ptr<BatchBuffers>> ring;
-  std::vector<const std::int32_t *> tags; // of the producer: those of the records of a batch
+  // Of the producer, of the records of a batch:
+  std::vector<const std::int32_t *> tags;
+  std::vector<SeriesRecord> chunk;
   std::thread producer;
   // Of the consumer:
   std::int64_t consumed = 0;
@@ -344,7 +334,11 @@ Result<std::unique_ptr<BatchStream>> BatchStream::start(std::shared_ptr<const Da
   }
   PENSTOCK_ASSIGN(const std::int64_t rows, mostRows(*split, own.batch));
   const double mean = records == 0 ? 0 : static_cast<double>(split->tokens()) / static_cast<double>(split->records());
-  const double bytes = static_cast<double>(own.batch) * (mean * 12 + 32) + 1;
+  double ofRow = 12, ofRecord = 32; // bytes
+  for (const LinkedInput &input : split->program.inputs) {
+    (input.axis < 0 ? ofRecord : ofRow) += input.kind == InputSpec::Kind::number ? 4 * static_cast<double>(input.width) : 0;
+  }
+  const double bytes = static_cast<double>(own.batch) * (mean * ofRow + ofRecord) + 1;
   const auto fits = static_cast<std::int64_t>(static_cast<double>(ringBytes) / bytes);
   // A producer that sleeps has filled half of the ring at least: enough for what is asked for at once.
   const std::int64_t least = plan.together == 1 ? 1 : 2 * plan.together;

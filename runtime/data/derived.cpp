@@ -1,5 +1,7 @@
 #include "runtime/data/derived.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -90,6 +92,19 @@ std::optional<Refusal> applySteps(const DerivedFeature &feature, const DerivedSt
     applyStep(step, states[s], values);
   }
   return std::nullopt;
+}
+
+std::string refusalSentence(const DerivedFeature &feature, const Refusal &refusal, const std::string &column) {
+  const DerivedStep &step = feature.steps[refusal.step];
+  return fmt::format("`{}` does not take {}, of column `{}`: it takes {}", step.row->name, refusal.value, column, step.functions->rule);
+}
+
+void appendRows(const ColumnValues &values, std::vector<float> &rows) {
+  for (std::size_t record = 0; !values.empty() && record < values.front().size(); ++record) {
+    for (const std::vector<double> &one : values) {
+      rows.push_back(static_cast<float>(one[record]));
+    }
+  }
 }
 
 double invertSteps(const DerivedFeature &feature, const DerivedStates &states, double result) {

@@ -54,6 +54,11 @@ struct Refusal {
 /// Makes of the columns the numbers of the feature. Nothing is made where a number is refused.
 std::optional<Refusal> applySteps(const DerivedFeature &feature, const DerivedStates &states, ColumnValues &values);
 
+/// "`log1p` does not take -1, of column `x`: it takes ...". `column`: its name for people.
+std::string refusalSentence(const DerivedFeature &feature, const Refusal &refusal, const std::string &column);
+/// Rounds the numbers of a feature, record after record.
+void appendRows(const ColumnValues &values, std::vector<float> &rows);
+
 /// What leads to a result of a feature whose operators all have an inverse.
 double invertSteps(const DerivedFeature &feature, const DerivedStates &states, double result);
 

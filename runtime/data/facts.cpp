@@ -267,7 +267,7 @@ Status Gatherer::addCells(const RowBlock &block, std::size_t row, const FileFact
     }
     const Place place = {file.path, block.numbers[row], block.lines[row], 0};
     double number = 0;
-    const bool isNumber = holdsNumbers[i];
+    const bool isNumber = column.holdsNumbers();
     const CellState state = isNumber ? readNumber(column, cell, number) : judgeCell(column, cell);
     if (isNumber && split == trainSplit) { // missing ones too, so that columns stay side by side
       columns[i].train.push_back(state == CellState::value ? number : std::numeric_limits<double>::quiet_NaN());
@@ -339,7 +339,7 @@ void Gatherer::countSeries() {
     const char *name = splitNames[index];
     std::int64_t made = 0, without = 0;
     for (const std::int64_t rows : units[index]) {
-      const std::int64_t count = countRecords(program.series, rows);
+      const std::int64_t count = countRecords(program.series, program.series.take, rows);
       made += count;
       without += count == 0 ? 1 : 0;
       longest = std::max(longest, count == 0 ? 0 : program.series.length > 0 ? program.series.length : rows);
@@ -732,9 +732,6 @@ Result<std::string> Gatherer::run() {
   facts = {
       {"version", 1}, {"hash", contentHash.hex()}, {"classes", Json::object()}, {"numbers", Json::object()}, {"operators", Json::object()}};
   fitted.classes.resize(columns.size());
-  for (const ColumnSpec &column : program.columns) {
-    holdsNumbers.push_back(column.holdsNumbers());
-  }
   PENSTOCK_TRY(readEarlier());
   PENSTOCK_TRY(beginFits());
   for (FileFacts &file : files) {

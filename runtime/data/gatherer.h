@@ -86,8 +86,7 @@ private:
   Problems problems;
   nlohmann::json facts;
   std::vector<std::pair<std::string, std::string>> numbers,
-      operators;                  // of `facts`, by column and by feature, as JSON: a tree for each of thousands costs more than all else
-  std::vector<bool> holdsNumbers; // by column
+      operators; // of `facts`, by column and by feature, as JSON: a tree for each of thousands costs more than all else
 };
 
 } // namespace penstock

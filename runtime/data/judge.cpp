@@ -27,7 +27,7 @@ void Gatherer::judgeColumns() {
     }
     if (column.hasClasses()) {
       judgeClasses(i);
-    } else if (holdsNumbers[i]) {
+    } else if (column.holdsNumbers()) {
       judgeNumbers(i);
     }
   }

@@ -122,7 +122,7 @@ DerivedFeature linkDerived(const FeatureSpec &spec, const std::vector<ColumnSpec
   for (const std::string &name : spec.columns) {
     feature.columns.push_back(columnNames.at(name));
     const ColumnSpec &column = columns[static_cast<std::size_t>(feature.columns.back())];
-    flow = findColumnType(wordsOf(column.type)[static_cast<std::size_t>(column.type)])->holds;
+    flow = columnTypeRows()[static_cast<std::size_t>(column.type)].holds;
     if (!column.holdsNumbers() || (flow != Flow::number && spec.columns.size() > 1)) {
       throw Wrong{"makes feature `" + spec.name + "` of a column that is no number"};
     }
@@ -185,7 +185,6 @@ LinkedInput linkInput(const InputSpec &spec, RecordProgram &program, const Names
   input.name = spec.name;
   input.kind = spec.kind;
   input.target = spec.target;
-  input.width = 1;
   if (spec.kind == Kind::ids || spec.kind == Kind::tags) {
     input.feature = featureNames.at(spec.feature);
     input.axis = axisOf(program, input.feature);

@@ -104,7 +104,8 @@ public:
     PENSTOCK_ASSIGN(const RowOptions options, chooseFormat(facts, program, fitted, names));
     format = options.format;
     rows = makeRows(std::move(bytes), options);
-    if (program.isSeries() && input.sort) {
+    sorted = program.isSeries() && input.sort;
+    if (sorted) {
       rows = sortRows(std::move(rows), orderColumn(), placeOf(static_cast<std::size_t>(program.seriesBy)),
                       placeOf(static_cast<std::size_t>(program.seriesOrder)));
     }
@@ -238,8 +239,8 @@ private:
     const std::size_t order = placeOf(static_cast<std::size_t>(program.seriesOrder));
     const std::vector<std::size_t> sequence =
         seriesOrder(unitBlock, orderColumn(), placeOf(static_cast<std::size_t>(program.seriesBy)), order);
-    RowBlock sorted;
-    sorted.clear(columns.size());
+    RowBlock inOrder;
+    inOrder.clear(columns.size());
     UnitCutter cutter;
     for (const std::size_t row : sequence) {
       double place = 0;
@@ -249,9 +250,9 @@ private:
                                                  printable(unitName, nameLimit), printable(orderColumn().from, nameLimit), ofUnit));
         return {};
       }
-      sorted.add(unitBlock, row);
+      inOrder.add(unitBlock, row);
     }
-    unitBlock = std::move(sorted);
+    unitBlock = std::move(inOrder);
     const auto rowCount = static_cast<std::int64_t>(unitBlock.rows());
     addRecords(program.series, program.series.take, 0, rowCount, unitRecords);
     if (unitRecords.empty()) {
@@ -271,12 +272,7 @@ private:
         unitRecords.clear();
         return {};
       }
-      std::vector<float> &numbers = unitValues[static_cast<std::size_t>(input.derived)];
-      for (std::size_t row = 0; row < unitBlock.rows(); ++row) {
-        for (const std::vector<double> &one : *values) {
-          numbers.push_back(static_cast<float>(one[row]));
-        }
-      }
+      appendRows(*values, unitValues[static_cast<std::size_t>(input.derived)]);
     }
     return {};
   }
@@ -293,10 +289,12 @@ private:
     if (!status.ok() && status.code() != ErrorCode::invalidInput) {
       return status;
     }
+    if (!status.ok() && chunk.size() > 1) { // only one of them may be what it does not take
+      nextRecord -= chunk.size();
+      return makeSeriesBatch(1);
+    }
     if (!status.ok()) {
-      for (std::size_t row = 0; row < block.rows(); ++row) {
-        fail(block.numbers[row], fmt::format("{}:{}: {}", inputName, block.lines[row], status.message()));
-      }
+      fail(block.numbers.front(), fmt::format("{}:{}: {}", inputName, block.lines.front(), status.message()));
       return {};
     }
     part.batch = &batch;
@@ -307,26 +305,6 @@ private:
     }
     done += static_cast<std::int64_t>(block.rows());
     return {};
-  }
-
-  void layOutSeries(std::size_t axis) {
-    std::int64_t count = 0;
-    for (const SeriesRecord &record : chunk) {
-      count += record.length();
-    }
-    batch.setRows(axis, count);
-    for (const SeriesRecord &record : chunk) {
-      batch.addRows(axis, nullptr, record.length());
-    }
-  }
-
-  void fillSeries(std::size_t index) {
-    const LinkedInput &input = program.inputs[index];
-    const std::vector<float> &numbers = unitValues[static_cast<std::size_t>(input.derived)];
-    float *to = batch.numbersOf(index);
-    for (const SeriesRecord &record : chunk) {
-      to = copyRows(record, numbers.data(), input.width, to);
-    }
   }
 
   void fail(std::int64_t record, std::string text) {
@@ -344,7 +322,7 @@ private:
       ended = true;
     } else if (*step == RowStep::end) {
       ended = true;
-    } else if (*step == RowStep::error && error.last) {
+    } else if (*step == RowStep::error && (error.last || sorted)) { // sorted rows cannot tell which unit lacks one
       broken = invalidInput(error.inFile(inputName));
       ended = true;
     } else if (*step == RowStep::error && error.row != lastFailed) { // of a record of many lines the first mistake stands for all
@@ -425,14 +403,14 @@ private:
     }
     for (std::size_t a = 0; a < program.axes.size(); ++a) {
       if (program.isSeriesAxis(a)) {
-        layOutSeries(a);
+        batch.addSeries(a, chunk);
       } else {
         PENSTOCK_TRY(fillAxis(a));
       }
     }
     for (std::size_t i = 0; i < program.inputs.size(); ++i) {
       if (!program.inputs[i].target && program.inputs[i].derived >= 0 && program.inputs[i].axis >= 0) {
-        fillSeries(i);
+        batch.fillSeries(i, chunk, unitValues[static_cast<std::size_t>(program.inputs[i].derived)].data());
       } else if (!program.inputs[i].target && program.inputs[i].derived >= 0) {
         PENSTOCK_TRY(fillDerived(i));
       } else if (!program.inputs[i].target && program.inputs[i].column >= 0) {
@@ -509,10 +487,8 @@ private:
       }
     }
     if (const auto refusal = applySteps(feature, fitted.derived[static_cast<std::size_t>(input.derived)], values)) {
-      const DerivedStep &step = feature.steps[refusal->step];
       const ColumnSpec &column = program.columns[static_cast<std::size_t>(feature.columns[refusal->column])];
-      return invalidInput(fmt::format("`{}` does not take {}, of column `{}`: it takes {}", step.row->name, refusal->value,
-                                      printable(column.from, nameLimit), step.functions->rule));
+      return invalidInput(refusalSentence(feature, *refusal, printable(column.from, nameLimit)));
     }
     return values;
   }
@@ -592,6 +568,7 @@ private:
   std::unordered_map<std::size_t, std::unordered_map<std::string_view, std::int32_t>> classIndices; // by column; views of `fitted`
   // Of a series: the unit whose rows are here, in their order, and the first row of the next.
   static constexpr const char *ofUnit = "; its unit is left out";
+  bool sorted = false; // the rows of the input were
   RowBlock unitBlock, carried;
   std::string unitName;
   std::unordered_set<std::string> seenUnits;

@@ -9,26 +9,18 @@
 namespace penstock {
 
 void addRecords(const SeriesSpec &series, SeriesSpec::Take take, std::int64_t begin, std::int64_t end, std::vector<SeriesRecord> &records) {
-  const std::int64_t rows = end - begin, length = series.length > 0 ? series.length : rows;
-  if (rows == 0) {
-    return;
-  }
-  if (rows < length) {
-    if (series.shortUnits == SeriesSpec::Short::repeatFirst) {
-      records.push_back({end - 1, rows, length - rows});
-    }
-    return;
-  }
-  const std::int64_t count = take == SeriesSpec::Take::last ? 1 : (rows - length) / series.stride + 1;
-  for (std::int64_t i = count; i-- > 0;) {
-    records.push_back({end - 1 - i * series.stride, length, 0});
+  const std::int64_t rows = end - begin, length = series.length > 0 ? series.length : rows, there = std::min(rows, length);
+  for (std::int64_t i = countRecords(series, take, rows); i-- > 0;) {
+    records.push_back({end - 1 - i * series.stride, there, length - there});
   }
 }
 
-std::int64_t countRecords(const SeriesSpec &series, std::int64_t rows) {
-  std::vector<SeriesRecord> records;
-  addRecords(series, series.take, 0, rows, records);
-  return static_cast<std::int64_t>(records.size());
+std::int64_t countRecords(const SeriesSpec &series, SeriesSpec::Take take, std::int64_t rows) {
+  const std::int64_t length = series.length > 0 ? series.length : rows;
+  return rows == 0                        ? 0
+         : rows < length                  ? (series.shortUnits == SeriesSpec::Short::repeatFirst ? 1 : 0)
+         : take == SeriesSpec::Take::last ? 1
+                                          : (rows - length) / series.stride + 1;
 }
 
 float *copyRows(const SeriesRecord &record, const float *rows, std::int64_t width, float *to) {

@@ -7,8 +7,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,7 +23,7 @@ struct SeriesRecord {
 /// The records of a unit whose rows are [begin, end), in their order.
 void addRecords(const SeriesSpec &series, SeriesSpec::Take take, std::int64_t begin, std::int64_t end, std::vector<SeriesRecord> &records);
 /// How many these are.
-std::int64_t countRecords(const SeriesSpec &series, std::int64_t rows);
+std::int64_t countRecords(const SeriesSpec &series, SeriesSpec::Take take, std::int64_t rows);
 
 /// Copies the rows of a record, `width` numbers each, from those of all rows to `to`; gives the end of what it wrote.
 float *copyRows(const SeriesRecord &record, const float *rows, std::int64_t width, float *to);

@@ -112,7 +112,6 @@ private:
   };
   std::vector<OtherLabels> otherLabels;
   std::vector<std::string_view> items;
-  std::vector<bool> holdsNumbers; // by column
   std::int64_t records = 0;
   UnitCutter cutter;
   std::vector<std::int64_t> units; // where those of a series begin
@@ -152,9 +151,6 @@ Status Builder::open() {
   numbers.resize(columns);
   derived.resize(program.derived.size());
   derivedIndices.resize(program.derived.size());
-  for (const ColumnSpec &column : program.columns) {
-    holdsNumbers.push_back(column.holdsNumbers());
-  }
   sets.resize(columns);
   tags.resize(columns);
   others.resize(columns);
@@ -172,7 +168,7 @@ Status Builder::addCells(const RowBlock &block, std::size_t row) {
     const ColumnSpec &column = program.columns[i];
     const Cell cell = block.cell(row, i);
     double number = std::numeric_limits<double>::quiet_NaN();
-    const CellState state = holdsNumbers[i] ? readNumber(column, cell, number) : judgeCell(column, cell);
+    const CellState state = column.holdsNumbers() ? readNumber(column, cell, number) : judgeCell(column, cell);
     if (request.strict && state == CellState::missing) {
       return cellError(block, row, fmt::format("column `{}` has no value", column.from));
     }
@@ -181,7 +177,7 @@ Status Builder::addCells(const RowBlock &block, std::size_t row) {
                        fmt::format("`{}` in column `{}` is not a {}", printable(cell.text, 60), column.from,
                                    wordsOf(column.type)[static_cast<std::size_t>(column.type)]));
     }
-    if (holdsNumbers[i]) {
+    if (column.holdsNumbers()) {
       numbers[i].push_back(state == CellState::value ? number : std::numeric_limits<double>::quiet_NaN());
     } else if (column.type == ColumnSpec::Type::classId) {
       classes[i].push_back(state == CellState::value ? indexOf(i, classOf(column, cell)) : -1);
@@ -240,12 +236,9 @@ Status Builder::addDerived(const RowBlock &block) {
       values.emplace_back(all.end() - static_cast<std::ptrdiff_t>(block.rows()), all.end());
     }
     if (const auto refusal = applySteps(feature, fitted.derived[d], values)) {
-      const DerivedStep &step = feature.steps[refusal->step];
       const auto column = static_cast<std::size_t>(feature.columns[refusal->column]);
       if (request.refused == nullptr) {
-        return cellError(block, refusal->record,
-                         fmt::format("`{}` does not take {}, of column `{}`: it takes {}", step.row->name, refusal->value,
-                                     program.columns[column].from, step.functions->rule));
+        return cellError(block, refusal->record, refusalSentence(feature, *refusal, program.columns[column].from));
       }
       anyRefused = true;
       const bool first = std::none_of(request.refused->begin(), request.refused->end(), [&](const auto &one) { return one.feature == d; });
@@ -255,14 +248,12 @@ Status Builder::addDerived(const RowBlock &block) {
       }
       continue;
     }
-    for (std::size_t row = 0; row < block.rows(); ++row) {
-      for (const std::vector<double> &one : values) {
-        if (feature.isIndex) {
-          derivedIndices[d].push_back(static_cast<std::int32_t>(one[row]));
-        } else {
-          derived[d].push_back(static_cast<float>(one[row]));
-        }
-      }
+    if (!feature.isIndex) {
+      appendRows(values, derived[d]);
+      continue;
+    }
+    for (const double index : values.front()) {
+      derivedIndices[d].push_back(static_cast<std::int32_t>(index));
     }
   }
   return Status::success();
@@ -506,11 +497,11 @@ Result<SplitIds> Builder::run(const Hash128 &key) {
   for (std::size_t i = 0; i < program.columns.size(); ++i) {
     PENSTOCK_ASSIGN(const std::uint64_t at, writer->align());
     const ColumnSpec::Type type = program.columns[i].type;
-    const char *kind = type == ColumnSpec::Type::classId ? "class"
-                       : holdsNumbers[i]                 ? "number"
-                       : type == ColumnSpec::Type::set   ? "set"
-                       : type == ColumnSpec::Type::tags  ? "tags"
-                                                         : "";
+    const char *kind = type == ColumnSpec::Type::classId   ? "class"
+                       : program.columns[i].holdsNumbers() ? "number"
+                       : type == ColumnSpec::Type::set     ? "set"
+                       : type == ColumnSpec::Type::tags    ? "tags"
+                                                           : "";
     PENSTOCK_TRY(writer->append(classes[i].data(), classes[i].size() * sizeof(std::int32_t)));
     PENSTOCK_TRY(writer->append(numbers[i].data(), numbers[i].size() * sizeof(double)));
     PENSTOCK_TRY(writer->append(sets[i].data(), sets[i].size()));

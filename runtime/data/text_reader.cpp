@@ -4,6 +4,7 @@
 #include "runtime/data/series.h"
 #include "runtime/data/split_ids.h"
 
+#include <algorithm>
 #include <tuple>
 #include <utility>
 
@@ -14,7 +15,8 @@ namespace {
 class Texts : public TextReader {
 public:
   Texts(RecordProgram recordProgram, int split) : program(std::move(recordProgram)), split(split) {
-    column = program.axes.empty() || program.isSeriesAxis(0) ? -1 : program.features[static_cast<std::size_t>(program.axes[0])].column;
+    const auto axis = std::find_if(program.axes.begin(), program.axes.end(), [](int feature) { return feature != seriesAxis; });
+    column = axis == program.axes.end() ? -1 : program.features[static_cast<std::size_t>(*axis)].column;
   }
   Status begin() {
     path = program.fileOf(split);

@@ -117,7 +117,7 @@ private:
                                    : Type(pipe::TagsType::get(&context, axis, type.values));
     }
     const bool isInput = node.kind == frontend::GraphNode::Kind::input;
-    if (node.column == "number" || (isInput && node.column.empty() && type.width == 1)) {
+    if (node.column == "number" || (isInput && node.column.empty() && type.width == 1 && !type.onAxis())) {
       return pipe::NumberType::get(&context);
     }
     return type.onAxis() ? Type(pipe::SequenceType::get(&context, axis, type.width)) : Type(pipe::VectorType::get(&context, type.width));

@@ -141,6 +141,9 @@ Value Evaluator::evaluateAs(Wanted what, const Expression &expression, Scope &sc
   return value;
 }
 
+// More columns than any table has: a slip of the hand would take all memory.
+static constexpr std::int64_t mostNames = 65536;
+
 std::optional<std::vector<std::string>> namesFrom(const std::string &first, const std::string &last) {
   const auto digits = [](const std::string &name) {
     const std::size_t end = name.find_last_not_of("0123456789");
@@ -153,7 +156,7 @@ std::optional<std::vector<std::string>> namesFrom(const std::string &first, cons
            std::from_chars(text.data(), text.data() + text.size(), number).ptr == text.data() + text.size();
   };
   if (digits(last) != at || first.compare(0, at, last, 0, at) != 0 || !read(std::string_view(first).substr(at), from) ||
-      !read(std::string_view(last).substr(at), to) || from > to) {
+      !read(std::string_view(last).substr(at), to) || from > to || to - from >= mostNames) {
     return std::nullopt;
   }
   std::vector<std::string> names;

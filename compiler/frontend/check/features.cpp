@@ -2,11 +2,7 @@
 #include "compiler/frontend/check/conversion.h"
 #include "compiler/frontend/check/records.h"
 
-#include <tuple>
-
 namespace penstock::frontend {
-
-using diagnostics::nearest;
 
 namespace {
 
@@ -273,13 +269,13 @@ bool Records::checkFilled(const FeatureDraft &draft, const Span &at) {
 
 Value Records::step(const Callable &callable, BoundCall bound, const Span &span) {
   const Value &input = bound.operands[0];
-  const Span &at = bound.operandSpans[0].file != nullptr ? bound.operandSpans[0] : span;
+  const Span at = bound.operandSpans[0].file != nullptr ? bound.operandSpans[0] : span;
   const bool unreadColumn = input.kind == Value::Kind::column && input.column->type.empty();
   if (input.kind == Value::Kind::error || input.kind == Value::Kind::unknown || unreadColumn) {
     return unreadColumn ? Value(Value::Kind::unknown) : input;
   }
   if (callable.row == nullptr || callable.row->takes == Flow::text) {
-    return stepOfText(callable, std::move(bound), span);
+    return stepOfText(callable, std::move(bound), at, span);
   }
   const FeatureOperator &row = *callable.row;
   FeatureDraft draft;
@@ -319,15 +315,8 @@ bool Records::readSeries(const BoundCall &bound, const Span &span) {
   spec.stride = std::get<std::int64_t>(given.at("stride"));
   spec.shortUnits = std::get<std::string>(given.at("short")) == "drop" ? SeriesSpec::Short::drop : SeriesSpec::Short::repeatFirst;
   spec.take = std::get<std::string>(given.at("take")) == "all" ? SeriesSpec::Take::all : SeriesSpec::Take::last;
-  std::vector<std::string> columns;
-  for (const auto &column : dataBlock.columns) {
-    columns.push_back(column->name);
-  }
-  for (const std::string &name : {spec.by, spec.order}) {
-    if (findColumn(name) == nullptr) {
-      reporter.report("unknown-name", span, {{"name", name}, {"nearest", nearest(name, columns)}});
-      return false;
-    }
+  if (!isColumn(spec.by, span) || !isColumn(spec.order, span)) {
+    return false;
   }
   const Column &order = *findColumn(spec.order);
   if (order.type.empty() || findColumn(spec.by)->type.empty()) {
@@ -349,8 +338,7 @@ bool Records::readSeries(const BoundCall &bound, const Span &span) {
     return wrong("`split` cuts units: rows of one `" + spec.by + "` would lie in several splits", "write `split(by: " + spec.by + ")`");
   }
   if (seriesSpec.any()) {
-    const auto parts = [](const SeriesSpec &one) { return std::tie(one.by, one.order, one.length, one.stride, one.shortUnits, one.take); };
-    return parts(seriesSpec) == parts(spec) || wrong("another `series` of the file makes other records", "give both the same arguments");
+    return seriesSpec == spec || wrong("another `series` of the file makes other records", "give both the same arguments");
   }
   seriesSpec = spec;
   seriesAt = span;
@@ -368,27 +356,22 @@ FeatureDraft::Step &Records::addStep(const Callable &callable, BoundCall bound, 
   return step;
 }
 
-Value Records::stepOfText(const Callable &callable, BoundCall bound, const Span &span) {
+Value Records::stepOfText(const Callable &callable, BoundCall bound, const Span &at, const Span &span) {
   const Value &input = bound.operands[0];
-  if (input.kind == Value::Kind::error || input.kind == Value::Kind::unknown) {
-    return input;
-  }
-  const Span at = bound.operandSpans[0].file != nullptr ? bound.operandSpans[0] : span;
   FeatureDraft draft;
   if (!textDraft(callable, input, at, draft) || !bound.good || !checkKnown(bound.attributes, callable.name, bound.spans, span, reporter)) {
     return {};
   }
-  const std::map<std::string, Span> spans = bound.spans;
   FeatureDraft::Step &step = addStep(callable, std::move(bound), span, draft);
   if (callable.row == nullptr) {
     step.maxLength = std::get<std::int64_t>(step.attributes["max_length"]);
     step.attributes.erase("max_length");
-    if (const auto limit = spans.find("max_length"); limit != spans.end()) {
+    if (const auto limit = step.spans.find("max_length"); limit != step.spans.end()) {
       draft.maxLengthSpan = limit->second;
     }
     step.truncate = std::get<std::string>(step.attributes["truncate"]);
     step.attributes.erase("truncate");
-    if (const auto cut = spans.find("truncate"); cut != spans.end() && draft.columns.size() == 1) {
+    if (const auto cut = step.spans.find("truncate"); cut != step.spans.end() && draft.columns.size() == 1) {
       reporter.report("truncate-without-pair", cut->second);
       return {};
     }

@@ -167,6 +167,9 @@ int GraphBuilder::targetFeature(const Value &value, Accepts accepts, const std::
                      {"rule", "a target is a column, or a number column with operators that have an inverse"}});
     return -1;
   }
+  if (!records.checkFilled(draft, span)) {
+    return -1;
+  }
   for (const FeatureDraft::Step &step : draft.steps) {
     if (!step.row->inverts) {
       reporter.report("no-inverse", span, {{"op", step.name()}, {"name", draft.column()}});
@@ -239,9 +242,6 @@ int GraphBuilder::operand(const Value &given, Accepts accepts, const std::string
   const Value numbers = given.kind == Value::Kind::list ? records.numbersOf(given) : Value(Value::Kind::error);
   const Value &whole = numbers.kind == Value::Kind::draft ? numbers : given;
   const bool isDraft = whole.kind == Value::Kind::draft && whole.draft->complete();
-  if (isDraft && !records.checkFilled(*whole.draft, span)) {
-    return -1;
-  }
   const Value value = isDraft ? records.featureOf(whole, span) : whole;
   const auto mismatch = [&](const std::string &rule = "each operation says what may flow into it", const std::string &hint = "") {
     reporter.report("type-mismatch", span,
@@ -280,6 +280,9 @@ int GraphBuilder::operand(const Value &given, Accepts accepts, const std::string
     return -1;
   case Value::Kind::feature:
     if (value.draft->flow == Flow::number) {
+      if (!records.checkFilled(*value.draft, span)) {
+        return -1;
+      }
       if (accepts == Accepts::ids || accepts == Accepts::index || (accepts == Accepts::sequence && !value.draft->ofSeries)) {
         return mismatch();
       }

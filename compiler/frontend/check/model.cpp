@@ -278,18 +278,17 @@ private:
   }
 
   bool readOperand(const Value &given, Accepts accepts, const Span &at, Value &value) {
-    value = given;
+    const bool isDraft = given.kind == Value::Kind::draft && given.draft->complete();
+    value = isDraft ? model.records.featureOf(given, at) : given;
     if (isTarget(accepts)) {
       bool unknown = false;
       if (model.builder.operand(value, accepts, definition.name, at, &unknown) < 0 && !unknown) {
         return false;
       }
-      const bool drafted = value.kind == Value::Kind::draft || value.kind == Value::Kind::feature;
-      target = value.kind == Value::Kind::column ? value.text : drafted ? value.draft->column() : "";
-      targetFeature = drafted ? value.text : "";
+      const bool made = value.kind == Value::Kind::feature;
+      target = value.kind == Value::Kind::column ? value.text : made ? value.draft->column() : "";
+      targetFeature = made ? value.text : "";
       targetType = typeOfTarget(accepts);
-    } else if (value.kind == Value::Kind::draft && value.draft->complete()) {
-      value = model.records.featureOf(value, at);
     }
     return true;
   }

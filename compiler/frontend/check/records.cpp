@@ -118,26 +118,37 @@ void Records::readSource(const Expression &expression, Origin origin) {
   }
 }
 
-/// `drop(text: empty)`: records without what a column should hold are none.
-void Records::readDrop(const Expression &drop, Origin origin) {
+bool Records::isColumn(const std::string &name, const Span &span) {
+  if (findColumn(name) != nullptr) {
+    return true;
+  }
   std::vector<std::string> columns;
   for (const auto &column : dataBlock.columns) {
     columns.push_back(column->name);
   }
-  std::string shown;
+  reporter.report("unknown-name", span, {{"name", name}, {"nearest", nearest(name, columns)}});
+  return false;
+}
+
+/// `drop(text: empty)`: records without what a column should hold are none.
+void Records::readDrop(const Expression &drop, Origin origin) {
   for (const Argument &argument : argumentsOf(drop)) {
     const bool isEmpty = argument.value.kind == Expression::Kind::name && argument.value.text == "empty";
-    if (!argument.name.empty() && findColumn(argument.name) == nullptr) {
-      reporter.report("unknown-name", argument.nameSpan, {{"name", argument.name}, {"nearest", nearest(argument.name, columns)}});
-    } else if (argument.name.empty() || !isEmpty) {
+    if (!argument.name.empty() && !isColumn(argument.name, argument.nameSpan)) {
+      continue;
+    }
+    if (argument.name.empty() || !isEmpty) {
       reporter.report("bad-drop", argument.value.span, {{"found", excerpt(argument.value.span, 40)}});
     } else {
       dataBlock.dropEmpty.push_back(argument.name);
-      shown += (shown.empty() ? "" : ", ") + argument.name + ": empty";
     }
   }
   if (argumentsOf(drop).empty()) {
     reporter.report("bad-drop", drop.span, {{"found", "nothing"}});
+  }
+  std::string shown; // of all drops
+  for (const std::string &column : dataBlock.dropEmpty) {
+    shown += (shown.empty() ? "" : ", ") + column + ": empty";
   }
   settings.resolve("data.source.drop", shown, origin, drop.span);
 }
@@ -156,15 +167,7 @@ bool Records::readSplit(const Expression &split, Origin origin) {
   if (std::abs(sum - 1) > 1e-9 || dataBlock.shares[0] <= 0) {
     reporter.report("bad-shares", split.span, {{"sum", formatNumber(std::round(sum * 1e6) / 1e4) + "%"}});
   }
-  if (findColumn(dataBlock.splitBy) != nullptr) {
-    return true;
-  }
-  std::vector<std::string> columns;
-  for (const auto &column : dataBlock.columns) {
-    columns.push_back(column->name);
-  }
-  reporter.report("unknown-name", split.span, {{"name", dataBlock.splitBy}, {"nearest", nearest(dataBlock.splitBy, columns)}});
-  return false;
+  return isColumn(dataBlock.splitBy, split.span);
 }
 
 /// A home that the shell would know, an address or a drive: looked for below the file's folder they would only seem to be missing.

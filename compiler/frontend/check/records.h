@@ -72,6 +72,8 @@ private:
   void readType(const Expression &type, const Span &span, Column &column);
   void readSource(const Expression &expression, Origin origin);
   bool readSplit(const Expression &split, Origin origin);
+  /// Whether there is a column of that name; false after a report.
+  bool isColumn(const std::string &name, const Span &span);
   void readDrop(const Expression &drop, Origin origin);
   bool readFormat(const Choice &source, const Span &span);
   bool readLines(const Attributes &attributes, const Span &span);
@@ -80,7 +82,7 @@ private:
   bool numberDraft(const FeatureOperator &row, const Value &input, const Span &at, FeatureDraft &draft);
   bool readSeries(const BoundCall &bound, const Span &span);
   FeatureDraft::Step &addStep(const Callable &callable, BoundCall bound, const Span &span, FeatureDraft &draft);
-  Value stepOfText(const Callable &callable, BoundCall bound, const Span &span);
+  Value stepOfText(const Callable &callable, BoundCall bound, const Span &at, const Span &span);
   Value bindFeature(const Entry &entry, const Value &value);
   std::vector<double> balancedWeights(const std::string &column) const;
   void addFeature(Feature feature);

@@ -43,7 +43,7 @@ struct FeatureDraft {
     std::int64_t maxLength = 0;
     std::string truncate; // of a pair
     Span span;            // of the call
-    const std::string name() const { return row != nullptr ? row->name : plugin; }
+    std::string name() const { return row != nullptr ? row->name : plugin; }
   };
   std::vector<Step> steps;
   Flow flow = Flow::text;

@@ -9,12 +9,18 @@ namespace penstock::operators::date {
 
 namespace {
 
+/// Days that a calendar has a number for.
+bool takes(double seconds) { return std::abs(seconds) < 8e11; }
+
 struct Part {
   double value = 0, share = 0; // share: of a turn
 };
 
 Part partOf(const std::string &name, double seconds) {
   using namespace std::chrono;
+  if (!takes(seconds)) { // a fit sees them before they are refused
+    return {std::nan(""), std::nan("")};
+  }
   const double whole = std::floor(seconds / 86400);
   const sys_days day{days(static_cast<int>(whole))};
   const year_month_day date(day);
@@ -55,11 +61,9 @@ void apply(const NamedValues &parameters, const OperatorState &, std::span<const
   }
 }
 
-/// Days that a calendar has a number for.
-bool takes(const NamedValues &, double seconds) { return std::abs(seconds) < 8e11; }
-
 } // namespace
 
-extern const OperatorFunctions functions = {.apply = apply, .takes = takes, .rule = "times within 25,000 years"};
+extern const OperatorFunctions functions = {
+    .apply = apply, .takes = [](const NamedValues &, double seconds) { return takes(seconds); }, .rule = "times within 25,000 years"};
 
 } // namespace penstock::operators::date

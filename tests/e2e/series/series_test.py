@@ -169,6 +169,22 @@ class Series(case.Case):
             for unit in whole.keys() - {None, left}:
                 self.assertEqual(answers[unit], whole[unit])
 
+    def test_one_sensor(self):
+        """A sequence of one number."""
+        path = self.pipe("one", epochs=1)
+        path.write_text(path.read_text().replace("[s_1, s_2, s_3] |> standardize", "s_1"))
+        self.penstock("train", path, "--out", self.folder / "one/run", "--quiet")
+
+    def test_sorted_input_with_a_malformed_row(self):
+        """Which unit lacks the row cannot be told."""
+        self.train("torn", epochs=1)
+        self.write("torn", "input", rows(5, 4, "u"))
+        path = self.folder / "torn/input.csv"
+        path.write_text(path.read_text() + "u1,99,1\n")
+        said = self.penstock("predict", self.folder / "torn/run", "--input", path, "--sort", expect=1)
+        self.assertEqual(said.stdout, "")
+        self.assertIn("the row has 3 fields where the header has 6", said.stderr)
+
     def test_mistakes(self):
         for form, message in (({"series": ", length: 99"}, "no unit of `train` has 99 rows"), ({"series": ", stride: 0"}, "stride")):
             path = self.pipe("wrong", **form)
