@@ -96,12 +96,11 @@ const std::vector<Signature> &columnTypes() {
 
 const Signature &splitSignature() {
   static const Signature signature = [] {
-    ParameterSpec by = text("by", "", "the column whose cells decide");
-    by.required = by.column = true;
-    return Signature{
-        "split",
-        {},
-        {by, real("train", 0.8, 0, 1, "share of train"), real("dev", 0.1, 0, 1, "share of dev"), real("test", 0.1, 0, 1, "share of test")}};
+    ParameterSpec by = text("by", "", "the column whose cells decide, each by its hash"),
+                  order = text("order", "", "the column in whose order the splits follow each other"),
+                  train = real("train", 0, 0, 1, "share of train; without it the rest");
+    by.column = order.column = by.absent = order.absent = train.absent = true;
+    return Signature{"split", {}, {by, order, train, real("dev", 0.1, 0, 1, "share of dev"), real("test", 0.1, 0, 1, "share of test")}};
   }();
   return signature;
 }

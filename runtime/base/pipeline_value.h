@@ -55,12 +55,12 @@ struct SharesSpec {
 };
 
 struct SplitSpec {
-  std::string by = "file"; // or "hash": of the cell of `column`
+  std::string by = "file"; // or "hash": of the cell of `column`; or "order": of the rows by its numbers or times
   std::string column;
   SharesSpec shares;
 
   static constexpr auto fields() {
-    return std::tuple(field("by", &SplitSpec::by, Role::weights, ""), field("column", &SplitSpec::column, Role::weights, "by"),
+    return std::tuple(field("by", &SplitSpec::by, Role::weights, ""), field("column", &SplitSpec::column, Role::weights, "by|order"),
                       part("shares", &SplitSpec::shares, ""));
   }
 };

@@ -6,7 +6,8 @@ SplitDataset::SplitDataset(RecordProgram recordProgram, Fitted fittedOnTrain, Sp
     : program(std::move(recordProgram)), fitted(std::move(fittedOnTrain)), ids(std::move(splitIds)), classes(program.columns.size()),
       numbers(program.columns.size()), sets(program.columns.size()) {
   for (std::int64_t unit = 0; unit < ids.unitCount; ++unit) {
-    addRecords(program.series, lastOnly ? SeriesSpec::Take::last : program.series.take, ids.units[unit], ids.units[unit + 1], series);
+    addRecords(program.series, lastOnly ? SeriesSpec::Take::last : program.series.take,
+               {ids.units[unit], ids.before[unit], ids.units[unit + 1]}, series);
   }
   const auto take = [this](const auto *rows, auto &ofRecords) {
     ofRecords.reserve(static_cast<std::size_t>(records()));

@@ -85,7 +85,7 @@ void RowBlock::read(std::size_t row, Row &to) const {
 Result<bool> readBlock(const RecordProgram &program, RowSource &rows, int fileSplit, int split, RowBlock &block,
                        std::vector<RowError> &errors) {
   constexpr std::size_t rowLimit = 1024, byteLimit = std::size_t{256} << 10;
-  block.clear(program.columns.size() + (program.splitByHash ? 1 : 0));
+  block.clear(program.fileColumns().size());
   Row row;
   RowError error;
   const std::size_t errorsBefore = errors.size();
@@ -101,15 +101,14 @@ Result<bool> readBlock(const RecordProgram &program, RowSource &rows, int fileSp
       }
       continue;
     }
-    const int rowSplit = program.splitByHash ? program.splitOf(row.cells.back().text) : fileSplit;
-    if (split >= 0 && rowSplit != split) {
+    const bool isPlaced = row.split >= 0; // then its source has chosen: rows of an earlier split may be needed as well
+    const int rowSplit = isPlaced                                          ? row.split
+                         : program.splitBy == RecordProgram::SplitBy::hash ? program.splitOf(row.cells.back().text)
+                                                                           : fileSplit;
+    if (split >= 0 && rowSplit != split && !isPlaced) {
       continue;
     }
-    const bool drops = std::any_of(program.dropEmpty.begin(), program.dropEmpty.end(), [&](int column) {
-      const Cell &cell = row.cells[static_cast<std::size_t>(column)];
-      return !cell.present || cell.text.find_first_not_of(" \t") == std::string_view::npos;
-    });
-    if (!drops) {
+    if (!program.drops(row)) {
       block.add(row, rowSplit);
     } else if (rowSplit >= 0) {
       ++block.dropped[static_cast<std::size_t>(rowSplit)];

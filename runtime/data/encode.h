@@ -44,8 +44,9 @@ private:
   std::vector<Place> places;
 };
 
-/// Fills `block` with the next rows; those of another split than `split` (-1: any), and those that the source drops, are left out.
-/// Errors of rows are appended to `errors`. False at the end, when nothing was read.
+/// Fills `block` with the next rows; those of another split than `split` (-1: any), and those that the source drops, are left out. `rows`:
+/// of RecordProgram::openRows, for that split; what it gives of an earlier one, of units that several have, stays. Errors of rows are
+/// appended to `errors`. False at the end, when nothing was read.
 Result<bool> readBlock(const RecordProgram &program, RowSource &rows, int fileSplit, int split, RowBlock &block,
                        std::vector<RowError> &errors);
 

@@ -19,7 +19,7 @@ using Json = nlohmann::json;
 
 namespace {
 
-constexpr std::uint32_t factsVersion = 7;
+constexpr std::uint32_t factsVersion = 8;
 constexpr std::int64_t errorsPerFile = 1000; // rows with mistakes, after which a file is not read on
 constexpr std::size_t classLimit = 1000000;  // distinct values of a class column
 
@@ -66,12 +66,12 @@ Result<Hash128> Gatherer::key() {
     files.push_back(std::move(file));
     return Status::success();
   };
-  if (program.splitByHash) {
+  if (program.isOneFile()) {
     PENSTOCK_TRY(add(program.path, -1));
   }
   for (int split = 0; split < 3; ++split) {
     content.addPart(wanted(split) ? "1" : "0");
-    if (!program.splitByHash && wanted(split)) {
+    if (!program.isOneFile() && wanted(split)) {
       fileIndex[static_cast<std::size_t>(split)] = files.size();
       PENSTOCK_TRY(add(program.fileOf(split), split));
     }
@@ -241,11 +241,16 @@ void Gatherer::rowProblem(const FileFacts &file, const RowError &error) {
   problems.add("malformed-row", "source", place, std::move(arguments));
 }
 
-/// A class of a record, or one of its labels.
+/// A class of a row, or one of its labels.
 Status Gatherer::countClass(std::size_t index, std::string_view name, int split, const Place &place) {
   auto &values = columns[index].values;
   const auto [found, isNew] = values.try_emplace(std::string(name));
-  ++found->second.counts[static_cast<std::size_t>(split)];
+  ++found->second.rows[static_cast<std::size_t>(split)];
+  if (program.isSeries()) { // it has no lists, so this is the class of the row
+    rowClasses.emplace_back(&found->second);
+  } else {
+    ++found->second.counts[static_cast<std::size_t>(split)];
+  }
   if (isNew) {
     found->second.first = place;
     found->second.firstSplit = split;
@@ -259,6 +264,7 @@ Status Gatherer::countClass(std::size_t index, std::string_view name, int split,
 
 Status Gatherer::addCells(const RowBlock &block, std::size_t row, const FileFacts &file) {
   const int split = block.splits[row];
+  rowClasses.clear();
   for (std::size_t i = 0; i < columns.size(); ++i) {
     const ColumnSpec &column = program.columns[i];
     const Cell cell = block.cell(row, i);
@@ -308,55 +314,16 @@ Status Gatherer::addCells(const RowBlock &block, std::size_t row, const FileFact
   return Status::success();
 }
 
-/// Rows come by unit and in their order.
-void Gatherer::addToUnit(const RowBlock &block, std::size_t row, const FileFacts &file) {
-  const auto by = static_cast<std::size_t>(program.seriesBy), order = static_cast<std::size_t>(program.seriesOrder);
-  const Cell unit = block.cell(row, by);
-  std::vector<std::int64_t> &rows = units[static_cast<std::size_t>(block.splits[row])];
+/// Where the rows of splits that follow each other stand.
+void Gatherer::addPlace(const RowBlock &block, std::size_t row) {
+  const auto order = static_cast<std::size_t>(program.splitOrder);
   double place = 0;
   if (readNumber(program.columns[order], block.cell(row, order), place) != CellState::value) {
-    return; // said of the cell
+    ++unplaced; // said of the cell
+    return;
   }
-  const UnitCutter::Step step = cutter.add(unit.text, place);
-  if (step == UnitCutter::Step::begins) {
-    rows.push_back(0);
-  } else if (step == UnitCutter::Step::repeats) {
-    problems.add("order-repeats", "series", {file.path, block.numbers[row], block.lines[row], 0},
-                 {{"unit", shown(unit.text)}, {"name", program.columns[order].from}});
-  }
-  ++rows.back();
-}
-
-/// From rows to records.
-void Gatherer::countSeries() {
-  Json about = {{"units", Json::object()}, {"rows", Json::object()}, {"short", Json::object()}, {"max", 0}};
-  std::int64_t longest = 0;
-  for (int split = 0; split < 3; ++split) {
-    const auto index = static_cast<std::size_t>(split);
-    if (!wanted(split)) {
-      continue;
-    }
-    const char *name = splitNames[index];
-    std::int64_t made = 0, without = 0;
-    for (const std::int64_t rows : units[index]) {
-      const std::int64_t count = countRecords(program.series, program.series.take, rows);
-      made += count;
-      without += count == 0 ? 1 : 0;
-      longest = std::max(longest, count == 0 ? 0 : program.series.length > 0 ? program.series.length : rows);
-    }
-    about["units"][name] = units[index].size();
-    about["rows"][name] = records[index];
-    about["short"][name] = without;
-    const Json arguments = {{"units", without}, {"split", name}, {"length", program.series.length}};
-    if (without > 0 && made == 0) {
-      problems.add("no-long-units", "series", {fileOf(split).path}, arguments);
-    } else if (without > 0) {
-      problems.warn("short-units", "series", {fileOf(split).path}, arguments);
-    }
-    records[index] = made;
-  }
-  about["max"] = longest;
-  facts["series"] = std::move(about);
+  lowest = std::min(lowest, place);
+  highest = std::max(highest, place);
 }
 
 Status Gatherer::addTags(std::size_t index, const Cell &cell, int split, Place place) {
@@ -413,8 +380,11 @@ Status Gatherer::consume(const Item &item, FileFacts &file) {
       trainRows.push_back(row);
     }
     PENSTOCK_TRY(addCells(item.block, row, file));
+    if (program.splitOrder >= 0) {
+      addPlace(item.block, row);
+    }
     if (program.isSeries()) { // its rows are no records that could lie in two splits
-      addToUnit(item.block, row, file);
+      addToUnit(item, row, file);
       continue;
     }
     PENSTOCK_TRY(overlap.add(item.hashes[row], split, item.block.numbers[row]));
@@ -454,7 +424,7 @@ void Gatherer::missingColumns(const FileFacts &file, const std::vector<std::stri
     }
   }
   const std::string &by = program.splitFrom;
-  if (program.splitByHash && std::find(names.begin(), names.end(), by) == names.end()) {
+  if (program.splitBy == RecordProgram::SplitBy::hash && std::find(names.begin(), names.end(), by) == names.end()) {
     problems.add("missing-column", "source", {file.path}, {{"name", by}, {"candidates", nearest(by, names)}, {"header", names}});
   }
 }
@@ -498,6 +468,7 @@ Status Gatherer::scan(FileFacts &file) {
     return readBlock(program, *rows, file.split, -1, item.block, item.errors);
   };
   PENSTOCK_TRY(runOrdered<Item>(threads, produce, [&](Item &item) { return work(item); }, [&](Item &item) { return consume(item, file); }));
+  endUnit();
   if (!hasHeader) {
     const std::int64_t gaps = std::accumulate(columns.begin(), columns.end(), std::int64_t{0},
                                               [](std::int64_t sum, const ColumnFacts &column) { return sum + column.gapCount; });

@@ -33,7 +33,7 @@ Hash128 Fitted::idsKey(const RecordProgram &program, int split, const Hash128 &c
   hasher.addPart("ids 5");
   hasher.addPart(program.identity);
   hasher.add(&content, sizeof(content));
-  hasher.addPart(program.splitByHash ? splitNames[static_cast<std::size_t>(split)] : "");
+  hasher.addPart(program.isOneFile() ? splitNames[static_cast<std::size_t>(split)] : "");
   for (const FittedFeature &feature : features) {
     hasher.addPart(feature.identity);
     hasher.addPart(feature.state);

@@ -15,7 +15,8 @@
 namespace penstock {
 
 struct ClassValue {
-  std::array<std::int64_t, 3> counts = {};
+  std::array<std::int64_t, 3> counts = {}; // of records; of sets and tags: of labels and words
+  std::array<std::int64_t, 3> rows = {};   // the same, but of a series of its rows
   Place first;
   int firstSplit = 0;
 };
@@ -49,6 +50,13 @@ struct Item {
 
 /// As JSON, with as few digits as are read back to the bit. A library's tree and writer for each of thousands costs more than all else.
 std::string numberText(double value);
+
+/// Where a unit of a series begins in a file.
+struct FirstRow {
+  std::int64_t row = 0;
+  double place = 0;
+  Hash128 hash;
+};
 
 /// The text of one record, as a message shows it.
 inline Result<std::string> exampleOf(const RecordProgram &program, const std::string &file, std::int64_t wantedRow) {

@@ -1,4 +1,5 @@
-// Gathers the facts: one pass over the files (facts.cpp), then a judgement of what it counted (judge.cpp).
+// Gathers the facts: one pass over the files (facts.cpp; units of a series: gather_series.cpp), then a judgement of what it counted
+// (judge.cpp).
 #pragma once
 
 #include "runtime/base/cores.h"
@@ -12,9 +13,11 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace penstock {
@@ -36,7 +39,9 @@ private:
   Status work(Item &item) const;
   Status consume(const Item &item, FileFacts &file);
   Status addCells(const RowBlock &block, std::size_t row, const FileFacts &file);
-  void addToUnit(const RowBlock &block, std::size_t row, const FileFacts &file);
+  void addToUnit(const Item &item, std::size_t row, const FileFacts &file);
+  void endUnit();
+  void addPlace(const RowBlock &block, std::size_t row);
   void countSeries();
   Status countClass(std::size_t index, std::string_view name, int split, const Place &place);
   std::vector<std::string_view> labels; // of one cell
@@ -47,17 +52,19 @@ private:
 
   void judgeColumns();
   void judgeSplits();
+  void judgeEmpty(int split, bool again);
   void judgeClasses(std::size_t column);
   void reportNewClasses(std::size_t column, const std::vector<const std::pair<const std::string, ClassValue> *> &values);
   void judgeNumbers(std::size_t column);
   Status judgeOverlap();
+  void judgeUnits();
   Status finishFits();
   void fitDerived();
   Status judgeDerived();
   SplitRequest requestOf(int split);
   Status countTokens();
   std::string factsText();
-  const FileFacts &fileOf(int split) const { return files[program.splitByHash ? 0 : fileIndex[static_cast<std::size_t>(split)]]; }
+  const FileFacts &fileOf(int split) const { return files[program.isOneFile() ? 0 : fileIndex[static_cast<std::size_t>(split)]]; }
   bool wanted(int split) const { return program.wanted[static_cast<std::size_t>(split)]; }
 
   const RecordProgram &program;
@@ -74,10 +81,19 @@ private:
   std::vector<bool> prepares; // features whose texts the scan needs
   std::vector<std::unique_ptr<TokenizerFit>> fits;
   std::array<std::int64_t, 3> records = {}, dropped = {};
-  UnitCutter cutter;                              // of the file that is read
-  std::array<std::vector<std::int64_t>, 3> units; // of a series: their rows
-  std::int64_t spanning = 0;                      // records with a span
-  Place firstSpanning;                            // or a better example
+  // Of a series:
+  UnitCutter cutter;                                                  // of the file that is read
+  std::array<std::vector<UnitRows>, 3> units;                         // `begin` is 0
+  std::array<std::unordered_map<std::string, FirstRow>, 3> firstRows; // of units
+  UnitRows unitRows;                                                  // of the unit that is read, as far as its split
+  int unitSplit = 0;
+  std::vector<ClassValue *> rowClasses;               // of the row that is read
+  std::vector<std::vector<ClassValue *>> unitClasses; // of those of `unitRows` that are of its split
+  // Of splits in the order of a column:
+  double lowest = std::numeric_limits<double>::infinity(), highest = -lowest;
+  std::int64_t unplaced = 0;
+  std::int64_t spanning = 0; // records with a span
+  Place firstSpanning;       // or a better example
   Row::Span spanExample = Row::Span::none;
   std::vector<std::string> header;
   std::vector<std::string_view> items;

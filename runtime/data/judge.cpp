@@ -9,6 +9,7 @@
 #include <cmath>
 #include <numeric>
 #include <unordered_set>
+#include <utility>
 
 namespace penstock {
 
@@ -35,6 +36,7 @@ void Gatherer::judgeColumns() {
 
 void Gatherer::judgeSplits() {
   Json splits = Json::object();
+  bool told = false;
   for (int split = 0; split < 3; ++split) {
     if (!wanted(split)) {
       continue;
@@ -47,20 +49,38 @@ void Gatherer::judgeSplits() {
       splits[name]["dropped"] = dropped[static_cast<std::size_t>(split)];
     }
     if (count == 0 && !file.missing && file.errors == 0 && units[static_cast<std::size_t>(split)].empty()) {
-      problems.add("empty-split", "source", {file.path}, {{"split", name}});
+      judgeEmpty(split, std::exchange(told, true));
     }
   }
   facts["splits"] = std::move(splits);
 }
 
-/// One warning of all values of an input that train lacks: there may be thousands of them.
-void Gatherer::reportNewClasses(std::size_t index, const std::vector<const std::pair<const std::string, ClassValue> *> &values) {
-  if (values.empty() || (records[trainSplit] == 0 && !hasEarlier)) {
+/// A split without records. `again`: another one was told; of splits that follow each other in an order the first says it all.
+void Gatherer::judgeEmpty(int split, bool again) {
+  const char *name = splitNames[static_cast<std::size_t>(split)];
+  const std::string &file = fileOf(split).path;
+  if (program.splitOrder < 0 || (lowest > highest && unplaced == 0)) { // or there is no row at all
+    problems.add("empty-split", "source", {file}, {{"split", name}});
     return;
   }
+  const std::string &column = program.columns[static_cast<std::size_t>(program.splitOrder)].from;
+  if (unplaced == 0 && !again) {
+    problems.add("order-leaves-none", "source", {file},
+                 {{"split", name},
+                  {"name", column},
+                  {"text", lowest == highest ? fmt::format("`{}` is {} in every row", column, numberText(lowest))
+                                             : fmt::format("`{}` has too few values", column)}});
+  }
+}
+
+/// One warning of all values of an input that train lacks: there may be thousands of them.
+void Gatherer::reportNewClasses(std::size_t index, const std::vector<const std::pair<const std::string, ClassValue> *> &values) {
   std::int64_t count = 0;
   for (const auto *value : values) {
     count += std::accumulate(value->second.counts.begin(), value->second.counts.end(), std::int64_t{0});
+  }
+  if (count == 0 || (records[trainSplit] == 0 && !hasEarlier)) {
+    return;
   }
   problems.warn(
       "new-class", "columns." + program.columns[index].name, values.front()->second.first,
@@ -79,7 +99,7 @@ void Gatherer::judgeClasses(std::size_t index) {
     declared = !isInput; // as for train, a value of an input may be new
   } else if (!declared) {
     for (const auto &[value, about] : values) {
-      if (about.counts[trainSplit] > 0) {
+      if (about.rows[trainSplit] > 0) {
         names.push_back(value);
       }
     }
@@ -143,7 +163,7 @@ void Gatherer::judgeClasses(std::size_t index) {
   }
   for (const std::string &name : names) {
     const auto found = values.find(name);
-    if (found == values.end() || found->second.counts[trainSplit] == 0) {
+    if (found == values.end() || found->second.rows[trainSplit] == 0) {
       const bool elsewhere = found != values.end();
       problems.warn("class-absent-from-train", "columns." + column.name, elsewhere ? found->second.first : Place{fileOf(trainSplit).path},
                     {{"column", column.name},
@@ -200,6 +220,9 @@ void Gatherer::judgeNumbers(std::size_t index) {
 
 Status Gatherer::judgeOverlap() {
   facts["overlap"] = Json::array();
+  if (program.splitBy == RecordProgram::SplitBy::file) {
+    judgeUnits();
+  }
   PENSTOCK_ASSIGN(const OverlapFinder::Pairs pairs, overlap.finish());
   for (int a = 0; a < 3; ++a) {
     for (int b = a + 1; b < 3; ++b) {

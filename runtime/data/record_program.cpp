@@ -1,6 +1,7 @@
 #include "runtime/data/record_program.h"
 
 #include "runtime/base/hash.h"
+#include "runtime/data/ordered_split.h"
 #include "runtime/data/series.h"
 
 #include <algorithm>
@@ -173,7 +174,9 @@ void linkSeries(const SeriesSpec &series, const Names &columnNames, RecordProgra
       throw Wrong{"has a series and a column `" + column.name + "` of lists"};
     }
   }
-  if (program.splitByHash && program.splitFrom != program.columns[static_cast<std::size_t>(program.seriesBy)].from) {
+  using SplitBy = RecordProgram::SplitBy;
+  const bool byUnit = program.splitFrom == program.columns[static_cast<std::size_t>(program.seriesBy)].from;
+  if ((program.splitBy == SplitBy::hash && !byUnit) || (program.splitBy == SplitBy::order && program.splitOrder != program.seriesOrder)) {
     throw Wrong{"splits the rows of a unit"};
   }
 }
@@ -231,23 +234,30 @@ LinkedInput linkInput(const InputSpec &spec, RecordProgram &program, const Names
   return input;
 }
 
-void linkSplit(const SplitSpec &split, RecordProgram &program) {
+void linkSplit(const SplitSpec &split, const Names &columnNames, RecordProgram &program) {
   if (split.by == "file") {
     if (program.path.find("{split}") == std::string::npos) {
       throw Wrong{"splits by file, and its path has no `{split}`"};
     }
     return;
   }
-  if (split.by != "hash") {
-    throw Wrong{"splits by `" + split.by + "`"};
-  }
-  program.splitByHash = true;
-  program.splitFrom = split.column;
-  for (const ColumnSpec &column : program.columns) {
-    if (column.name == program.splitFrom) {
-      program.splitFrom = column.from;
-      break;
+  if (split.by == "order") {
+    program.splitBy = RecordProgram::SplitBy::order;
+    program.splitOrder = columnNames.at(split.column);
+    if (!program.columns[static_cast<std::size_t>(program.splitOrder)].holdsNumbers()) {
+      throw Wrong{"splits by the order of `" + split.column + "`, which has none"};
     }
+  } else if (split.by == "hash") {
+    program.splitBy = RecordProgram::SplitBy::hash;
+    program.splitFrom = split.column;
+    for (const ColumnSpec &column : program.columns) {
+      if (column.name == program.splitFrom) {
+        program.splitFrom = column.from;
+        break;
+      }
+    }
+  } else {
+    throw Wrong{"splits by `" + split.by + "`"};
   }
   program.shares = {split.shares.train, split.shares.dev, split.shares.test};
   double sum = 0;
@@ -309,8 +319,8 @@ RecordProgram linked(const RecordsSpec &records) {
       throw Wrong{"has a column `" + column.name + "` that is no list, of a source whose columns are"};
     }
   }
-  linkSplit(records.split, program);
   const Names columnNames(program.columns);
+  linkSplit(records.split, columnNames, program);
   for (const StepSpec &step : records.sources.front().steps) {
     for (const auto &[column, what] : step.parameters) {
       if (step.op != "drop" || what != NamedValue(std::string("empty"))) {
@@ -375,7 +385,7 @@ std::vector<std::string> RecordProgram::fileColumns() const {
   for (const ColumnSpec &column : columns) {
     names.push_back(column.from);
   }
-  if (splitByHash) {
+  if (splitBy == SplitBy::hash) {
     names.push_back(splitFrom);
   }
   return names;
@@ -386,17 +396,26 @@ std::vector<bool> RecordProgram::listColumns() const {
   for (const ColumnSpec &column : columns) {
     lists.push_back(column.mayHoldList());
   }
-  if (splitByHash) {
+  if (splitBy == SplitBy::hash) {
     lists.push_back(false);
   }
   return lists;
 }
 
-Result<std::unique_ptr<RowSource>> RecordProgram::openRows(const std::string &file) const {
+bool RecordProgram::drops(const Row &row) const {
+  return std::any_of(dropEmpty.begin(), dropEmpty.end(), [&](int column) {
+    const Cell &cell = row.cells[static_cast<std::size_t>(column)];
+    return !cell.present || cell.text.find_first_not_of(" \t") == std::string_view::npos;
+  });
+}
+
+Result<std::unique_ptr<RowSource>> RecordProgram::openRows(const std::string &file, int split) const {
   PENSTOCK_ASSIGN(std::unique_ptr<ByteSource> bytes, openFileSource(file));
   std::unique_ptr<RowSource> rows = makeRows(std::move(bytes), {source, csv, conll});
   PENSTOCK_TRY(rows->begin());
-  if (isSeries()) {
+  if (splitBy == SplitBy::order) {
+    rows = placeRows(std::move(rows), [this, split](const RowBlock &block) { return placeInSplits(*this, block, split); });
+  } else if (isSeries()) {
     const auto order = static_cast<std::size_t>(seriesOrder);
     rows = sortRows(std::move(rows), columns[order], static_cast<std::size_t>(seriesBy), order);
   }

@@ -57,8 +57,10 @@ struct RecordProgram {
   std::string path;
   CsvOptions csv;
   ConllOptions conll;
-  bool splitByHash = false;
-  std::string splitFrom;             // name in the file of the column whose cells are hashed
+  enum class SplitBy { file, hash, order };
+  SplitBy splitBy = SplitBy::file;
+  std::string splitFrom;             // hash: name in the file of the column whose cells are hashed
+  int splitOrder = -1;               // order: the column in whose order splits follow each other
   std::vector<int> dropEmpty;        // columns: a row with an empty cell of one is no record
   std::array<double, 3> shares = {}; // in the order of splitNames
   std::array<bool, 3> wanted = {true, true, true};
@@ -75,6 +77,12 @@ struct RecordProgram {
   static Result<RecordProgram> link(const RecordsSpec &records);
 
   bool isSeries() const { return seriesBy >= 0; }
+  /// Whether all splits are of one file.
+  bool isOneFile() const { return splitBy != SplitBy::file; }
+  /// Whether units may have rows in several splits.
+  bool cutsUnits() const { return isSeries() && splitBy == SplitBy::order; }
+  /// Whether the source leaves a row out; its cells are those of `fileColumns`.
+  bool drops(const Row &row) const;
   /// Whether an axis of the batch is that of the series.
   bool isSeriesAxis(std::size_t axis) const { return axes[axis] == seriesAxis; }
 
@@ -88,7 +96,8 @@ struct RecordProgram {
   std::vector<std::string> fileColumns() const;
   /// Which of them may hold lists.
   std::vector<bool> listColumns() const;
-  Result<std::unique_ptr<RowSource>> openRows(const std::string &path) const;
+  /// The rows of a file: of one that has all splits those that `split` (-1: any) needs, where their order decides.
+  Result<std::unique_ptr<RowSource>> openRows(const std::string &path, int split = -1) const;
 };
 
 } // namespace penstock

@@ -254,7 +254,7 @@ private:
     }
     unitBlock = std::move(inOrder);
     const auto rowCount = static_cast<std::int64_t>(unitBlock.rows());
-    addRecords(program.series, program.series.take, 0, rowCount, unitRecords);
+    addRecords(program.series, program.series.take, {0, 0, rowCount}, unitRecords);
     if (unitRecords.empty()) {
       fail(unitBlock.numbers.back(),
            fmt::format("{}:{}: `{}` has {} row{}, and a record of this model has {}", inputName, unitBlock.lines.back(),

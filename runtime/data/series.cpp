@@ -8,19 +8,19 @@
 
 namespace penstock {
 
-void addRecords(const SeriesSpec &series, SeriesSpec::Take take, std::int64_t begin, std::int64_t end, std::vector<SeriesRecord> &records) {
-  const std::int64_t rows = end - begin, length = series.length > 0 ? series.length : rows, there = std::min(rows, length);
-  for (std::int64_t i = countRecords(series, take, rows); i-- > 0;) {
-    records.push_back({end - 1 - i * series.stride, there, length - there});
+void addRecords(const SeriesSpec &series, SeriesSpec::Take take, const UnitRows &unit, std::vector<SeriesRecord> &records) {
+  const std::int64_t rows = unit.end - unit.begin, length = series.length > 0 ? series.length : rows, there = std::min(rows, length);
+  for (std::int64_t i = countRecords(series, take, unit); i-- > 0;) {
+    records.push_back({unit.end - 1 - i * series.stride, there, length - there});
   }
 }
 
-std::int64_t countRecords(const SeriesSpec &series, SeriesSpec::Take take, std::int64_t rows) {
-  const std::int64_t length = series.length > 0 ? series.length : rows;
-  return rows == 0                        ? 0
+std::int64_t countRecords(const SeriesSpec &series, SeriesSpec::Take take, const UnitRows &unit) {
+  const std::int64_t rows = unit.end - unit.begin, own = rows - unit.before, length = series.length > 0 ? series.length : rows;
+  return own == 0                         ? 0
          : rows < length                  ? (series.shortUnits == SeriesSpec::Short::repeatFirst ? 1 : 0)
          : take == SeriesSpec::Take::last ? 1
-                                          : (rows - length) / series.stride + 1;
+                                          : std::min(own - 1, rows - length) / series.stride + 1;
 }
 
 float *copyRows(const SeriesRecord &record, const float *rows, std::int64_t width, float *to) {
@@ -41,13 +41,17 @@ UnitCutter::Step UnitCutter::add(std::string_view name, double order) {
   return order == before ? Step::repeats : Step::continues;
 }
 
-std::vector<std::size_t> seriesOrder(const RowBlock &block, const ColumnSpec &orderColumn, std::size_t by, std::size_t order) {
+std::vector<double> placesOf(const RowBlock &block, const ColumnSpec &orderColumn, std::size_t order) {
   std::vector<double> places(block.rows());
   for (std::size_t row = 0; row < places.size(); ++row) {
-    // What is no place of the order stands first; whoever reads the cell tells.
     const bool good = readNumber(orderColumn, block.cell(row, order), places[row]) == CellState::value && !std::isnan(places[row]);
     places[row] = good ? places[row] : -std::numeric_limits<double>::infinity();
   }
+  return places;
+}
+
+std::vector<std::size_t> seriesOrder(const RowBlock &block, const ColumnSpec &orderColumn, std::size_t by, std::size_t order) {
+  const std::vector<double> places = placesOf(block, orderColumn, order);
   std::vector<std::size_t> sorted(block.rows());
   std::iota(sorted.begin(), sorted.end(), std::size_t{0});
   std::stable_sort(sorted.begin(), sorted.end(), [&](std::size_t a, std::size_t b) {
@@ -59,10 +63,10 @@ std::vector<std::size_t> seriesOrder(const RowBlock &block, const ColumnSpec &or
 
 namespace {
 
-class SortedRows final : public RowSource {
+class PlacedRows final : public RowSource {
 public:
-  SortedRows(std::unique_ptr<RowSource> rows, const ColumnSpec &orderColumn, std::size_t by, std::size_t order)
-      : rows(std::move(rows)), orderColumn(orderColumn), by(by), order(order) {}
+  PlacedRows(std::unique_ptr<RowSource> rows, std::function<std::vector<PlacedRow>(const RowBlock &)> place)
+      : rows(std::move(rows)), place(std::move(place)) {}
 
   Status begin() override { return rows->begin(); }
   const std::vector<std::string> &names() const override { return rows->names(); }
@@ -70,10 +74,10 @@ public:
     width = columns.size();
     rows->select(columns, lists);
   }
-  bool ready() override { return sorted || rows->ready(); }
+  bool ready() override { return placed || rows->ready(); }
 
   Result<RowStep> next(Row &row, RowError &error) override {
-    if (!sorted) {
+    if (!placed) {
       PENSTOCK_TRY(readAll());
     }
     if (nextError < errors.size()) {
@@ -83,13 +87,14 @@ public:
     if (at == sequence.size()) {
       return RowStep::end;
     }
-    block.read(sequence[at++], row);
+    block.read(sequence[at].row, row);
+    row.split = sequence[at++].split;
     return RowStep::row;
   }
 
 private:
   Status readAll() {
-    sorted = true;
+    placed = true;
     block.clear(width);
     Row row;
     RowError error;
@@ -104,25 +109,34 @@ private:
       }
       block.add(row, 0);
     }
-    sequence = seriesOrder(block, orderColumn, by, order);
+    sequence = place(block);
     return {};
   }
 
   std::unique_ptr<RowSource> rows;
-  const ColumnSpec orderColumn;
-  const std::size_t by, order;
+  const std::function<std::vector<PlacedRow>(const RowBlock &)> place;
   std::size_t width = 0;
-  bool sorted = false;
+  bool placed = false;
   RowBlock block;
   std::vector<RowError> errors;
-  std::vector<std::size_t> sequence;
+  std::vector<PlacedRow> sequence;
   std::size_t nextError = 0, at = 0;
 };
 
 } // namespace
 
+std::unique_ptr<RowSource> placeRows(std::unique_ptr<RowSource> rows, std::function<std::vector<PlacedRow>(const RowBlock &)> place) {
+  return std::make_unique<PlacedRows>(std::move(rows), std::move(place));
+}
+
 std::unique_ptr<RowSource> sortRows(std::unique_ptr<RowSource> rows, const ColumnSpec &orderColumn, std::size_t by, std::size_t order) {
-  return std::make_unique<SortedRows>(std::move(rows), orderColumn, by, order);
+  return placeRows(std::move(rows), [orderColumn, by, order](const RowBlock &block) {
+    std::vector<PlacedRow> sequence;
+    for (const std::size_t row : seriesOrder(block, orderColumn, by, order)) {
+      sequence.push_back({row});
+    }
+    return sequence;
+  });
 }
 
 } // namespace penstock

@@ -6,6 +6,7 @@
 #include "runtime/data/rows.h"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -20,10 +21,14 @@ struct SeriesRecord {
   std::int64_t first() const { return last + 1 - count; }
 };
 
-/// The records of a unit whose rows are [begin, end), in their order.
-void addRecords(const SeriesSpec &series, SeriesSpec::Take take, std::int64_t begin, std::int64_t end, std::vector<SeriesRecord> &records);
+/// Rows [begin, end) of a unit, in their order: the first `before` are of an earlier split of time, and end no record.
+struct UnitRows {
+  std::int64_t begin = 0, before = 0, end = 0;
+};
+/// The records of a unit.
+void addRecords(const SeriesSpec &series, SeriesSpec::Take take, const UnitRows &unit, std::vector<SeriesRecord> &records);
 /// How many these are.
-std::int64_t countRecords(const SeriesSpec &series, SeriesSpec::Take take, std::int64_t rows);
+std::int64_t countRecords(const SeriesSpec &series, SeriesSpec::Take take, const UnitRows &unit);
 
 /// Copies the rows of a record, `width` numbers each, from those of all rows to `to`; gives the end of what it wrote.
 float *copyRows(const SeriesRecord &record, const float *rows, std::int64_t width, float *to);
@@ -41,11 +46,20 @@ private:
   bool any = false;
 };
 
+/// A row of a block in its place, and the split that it is of (-1: whoever reads it knows).
+struct PlacedRow {
+  std::size_t row = 0;
+  int split = -1;
+};
+/// Reads all rows of a source and gives them as `place` places them; errors of rows come first. Holds all selected cells in memory.
+std::unique_ptr<RowSource> placeRows(std::unique_ptr<RowSource> rows, std::function<std::vector<PlacedRow>(const RowBlock &)> place);
+
 /// Gives all rows of a source by unit, units in code-point order of their names, and the rows of a unit in their order. So nothing behind
 /// it depends on how the rows stand in the file. `by` and `order` are places among the selected cells; `orderColumn` reads the latter.
-/// Holds all selected cells in memory.
 std::unique_ptr<RowSource> sortRows(std::unique_ptr<RowSource> rows, const ColumnSpec &orderColumn, std::size_t by, std::size_t order);
 
+/// What stands in the column of an order, row by row. What is no place there is minus infinity; whoever reads the cell tells.
+std::vector<double> placesOf(const RowBlock &block, const ColumnSpec &orderColumn, std::size_t order);
 /// The order of rows of a block: by unit, then by place, then as they stand.
 std::vector<std::size_t> seriesOrder(const RowBlock &block, const ColumnSpec &orderColumn, std::size_t by, std::size_t order);
 

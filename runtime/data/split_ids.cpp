@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <functional>
 #include <limits>
 #include <unordered_map>
 #include <unordered_set>
@@ -22,7 +21,7 @@ using Json = nlohmann::json;
 
 namespace {
 
-constexpr std::uint32_t formatVersion = 6;
+constexpr std::uint32_t formatVersion = 7;
 constexpr std::uint64_t alignment = 64;
 
 /// The entry's payload: sections, each aligned in the file, then a directory in JSON and its length
@@ -114,14 +113,14 @@ private:
   std::vector<std::string_view> items;
   std::int64_t records = 0;
   UnitCutter cutter;
-  std::vector<std::int64_t> units; // where those of a series begin
+  std::vector<std::int64_t> units, before; // of a series; see SplitIds
 };
 
 Status Builder::open() {
   if (fileIsMissing(path)) {
     return invalidInput("no file `" + path + "`");
   }
-  PENSTOCK_ASSIGN(rows, program.openRows(path));
+  PENSTOCK_ASSIGN(rows, program.openRows(path, request.split));
   const std::vector<std::string> &names = rows->names();
   const std::unordered_set<std::string_view> known(names.begin(), names.end());
   for (const ColumnSpec &column : program.columns) {
@@ -214,6 +213,7 @@ Status Builder::addToUnit(const RowBlock &block, std::size_t row) {
   switch (cutter.add(block.cell(row, static_cast<std::size_t>(program.seriesBy)).text, numbers[order].back())) {
   case UnitCutter::Step::begins:
     units.push_back(records + static_cast<std::int64_t>(row));
+    before.push_back(0);
     break;
   case UnitCutter::Step::repeats:
     if (request.strict) {
@@ -223,6 +223,7 @@ Status Builder::addToUnit(const RowBlock &block, std::size_t row) {
   default:
     break;
   }
+  before.back() += block.splits[row] == request.split ? 0 : 1;
   return {};
 }
 
@@ -317,10 +318,16 @@ Status Builder::consume(const Item &item) {
   return Status::success();
 }
 
-/// Whether the units of a series are its rows, one after another.
-bool coversRows(const SplitIds &ids) {
-  const std::int64_t *const end = ids.units + ids.unitCount;
-  return *ids.units == 0 && *end == ids.records && std::adjacent_find(ids.units, end + 1, std::greater_equal<>()) == end + 1;
+/// The units of a series. False where they are not its rows, one after another, or one has none of its own.
+template <typename Section> bool readUnits(const Json &directory, const Section &section, SplitIds &ids) {
+  ids.unitCount = directory.at("unit_count").get<std::int64_t>();
+  ids.units = reinterpret_cast<const std::int64_t *>(section(directory.at("units"), sizeof(std::int64_t), ids.unitCount + 1));
+  ids.before = reinterpret_cast<const std::int64_t *>(section(directory.at("before"), sizeof(std::int64_t), ids.unitCount));
+  bool covers = ids.units[0] == 0 && ids.units[ids.unitCount] == ids.records;
+  for (std::int64_t unit = 0; covers && unit < ids.unitCount; ++unit) {
+    covers = ids.before[unit] >= 0 && ids.before[unit] < ids.units[unit + 1] - ids.units[unit];
+  }
+  return covers;
 }
 
 /// Makes the columns of an entry from its directory. Damage is found by the hash; this guards
@@ -354,12 +361,8 @@ Result<SplitIds> readEntry(const RecordProgram &program, const Fitted &fitted, s
         directory.at("derived").size() != program.derived.size() || directory.at("columns").size() != program.columns.size()) {
       return wrong;
     }
-    if (program.isSeries()) {
-      ids.unitCount = directory.at("unit_count").get<std::int64_t>();
-      ids.units = reinterpret_cast<const std::int64_t *>(section(directory.at("units"), sizeof(std::int64_t), ids.unitCount + 1));
-      if (!coversRows(ids)) {
-        return wrong;
-      }
+    if (program.isSeries() && !readUnits(directory, section, ids)) {
+      return wrong;
     }
     for (const Json &entry : directory["features"]) {
       SplitIds::Axis axis;
@@ -434,7 +437,10 @@ Status Builder::writeUnits(Json &directory) {
   directory["units"] = at;
   directory["unit_count"] = units.size();
   units.push_back(records);
-  return writer->append(units.data(), units.size() * sizeof(std::int64_t));
+  PENSTOCK_TRY(writer->append(units.data(), units.size() * sizeof(std::int64_t)));
+  PENSTOCK_ASSIGN(const std::uint64_t beforeAt, writer->align());
+  directory["before"] = beforeAt;
+  return writer->append(before.data(), before.size() * sizeof(std::int64_t));
 }
 
 Result<SplitIds> Builder::run(const Hash128 &key) {

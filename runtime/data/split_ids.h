@@ -32,8 +32,9 @@ struct SplitIds {
     std::int64_t count = 0;
   };
   std::shared_ptr<MappedFile> file;
-  std::int64_t records = 0;            // of a series: rows
-  const std::int64_t *units = nullptr; // of a series: where the rows of each unit begin, and the end of the last
+  std::int64_t records = 0;             // of a series: rows
+  const std::int64_t *units = nullptr;  // of a series: where the rows of each unit begin, and the end of the last
+  const std::int64_t *before = nullptr; // of each unit: how many of its rows are of earlier splits, and only begin records
   std::int64_t unitCount = 0;
   std::vector<Axis> features;                       // one a feature of the record program
   std::vector<const std::int32_t *> classes;        // one a column; NULL for other columns

@@ -20,7 +20,7 @@ public:
   }
   Status begin() {
     path = program.fileOf(split);
-    PENSTOCK_ASSIGN(rows, program.openRows(path));
+    PENSTOCK_ASSIGN(rows, program.openRows(path, split));
     return Status::success();
   }
 
@@ -44,7 +44,7 @@ private:
 
   Status readSeries() {
     std::vector<std::pair<std::string, std::int64_t>> all;
-    std::vector<std::int64_t> units;
+    std::vector<UnitRows> units;
     std::vector<RowError> errors;
     std::string unit;
     for (;;) {
@@ -58,16 +58,18 @@ private:
       for (std::size_t i = 0; i < block.rows(); ++i) {
         const std::string_view name = block.cell(i, static_cast<std::size_t>(program.seriesBy)).text;
         if (all.empty() || name != unit) {
-          units.push_back(static_cast<std::int64_t>(all.size()));
+          const auto begin = static_cast<std::int64_t>(all.size());
+          units.push_back({begin, 0, begin});
           unit = name;
         }
         all.emplace_back(textAt(i), block.numbers[i]);
+        units.back().before += block.splits[i] == split ? 0 : 1;
+        ++units.back().end;
       }
     }
-    units.push_back(static_cast<std::int64_t>(all.size()));
     std::vector<SeriesRecord> records;
-    for (std::size_t i = 0; i + 1 < units.size(); ++i) {
-      addRecords(program.series, program.series.take, units[i], units[i + 1], records);
+    for (const UnitRows &rowsOfUnit : units) {
+      addRecords(program.series, program.series.take, rowsOfUnit, records);
     }
     for (const SeriesRecord &record : records) {
       lasts.push_back(all[static_cast<std::size_t>(record.last)]);

@@ -318,24 +318,21 @@ bool Records::readSeries(const BoundCall &bound, const Span &span) {
   if (!isColumn(spec.by, span) || !isColumn(spec.order, span)) {
     return false;
   }
-  const Column &order = *findColumn(spec.order);
-  if (order.type.empty() || findColumn(spec.by)->type.empty()) {
+  if (findColumn(spec.by)->type.empty() || !checkOrder(spec.order, span)) {
     return false;
-  }
-  if (order.holds != Flow::number && order.holds != Flow::time) {
-    return wrong("rows cannot stand in the order of `" + spec.order + "`, which is " + std::string(penstock::describe(order.holds)),
-                 "name a column of numbers or times");
-  }
-  if (!order.missing.empty()) {
-    return wrong("cells of `" + spec.order + "` may be missing, and every row has its place", "leave `missing` out");
   }
   for (const auto &column : dataBlock.columns) {
     if (column->type == "words" || column->type == "tags" || column->type == "set") {
       return wrong("`" + column->name + "` holds lists, which records of several rows do not have", "leave the column out");
     }
   }
-  if (!dataBlock.splitBy.empty() && dataBlock.splitBy != spec.by) {
-    return wrong("`split` cuts units: rows of one `" + spec.by + "` would lie in several splits", "write `split(by: " + spec.by + ")`");
+  if (dataBlock.splitBy == "hash" && dataBlock.splitColumn != spec.by) {
+    return wrong("`split` cuts units: rows of one `" + spec.by + "` would lie in several splits",
+                 "write `split(by: " + spec.by + ")`, or `split(order: " + spec.order + ")`");
+  }
+  if (dataBlock.splitBy == "order" && dataBlock.splitColumn != spec.order) {
+    return wrong("`split` follows the order of `" + dataBlock.splitColumn + "`, and rows of a unit that of `" + spec.order + "`",
+                 "give both the same `order`");
   }
   if (seriesSpec.any()) {
     return seriesSpec == spec || wrong("another `series` of the file makes other records", "give both the same arguments");

@@ -158,16 +158,48 @@ bool Records::readSplit(const Expression &split, Origin origin) {
   if (!how.good) {
     return false;
   }
-  dataBlock.splitBy = std::get<std::string>(how.attributes.at("by"));
+  const bool byHash = how.attributes.count("by") > 0, byOrder = how.attributes.count("order") > 0;
+  if (byHash == byOrder) {
+    reporter.report("split-by-one", split.span,
+                    {{"detail", byHash ? "`split` has `by` and `order`" : "`split` has neither `by` nor `order`"}});
+    return false;
+  }
+  dataBlock.splitBy = byHash ? "hash" : "order";
+  dataBlock.splitColumn = std::get<std::string>(how.attributes.at(byHash ? "by" : "order"));
   double sum = 0;
-  for (std::size_t i = 0; i < splitNames.size(); ++i) {
-    dataBlock.shares[i] = std::get<double>(how.attributes.at(splitNames[i]));
+  for (std::size_t i = splitNames.size(); i-- > 0;) {
+    const auto share = how.attributes.find(splitNames[i]);
+    dataBlock.shares[i] = share == how.attributes.end() ? std::max(0.0, 1 - sum) : std::get<double>(share->second);
     sum += dataBlock.shares[i];
   }
-  if (std::abs(sum - 1) > 1e-9 || dataBlock.shares[0] <= 0) {
+  constexpr double rounding = 1e-9;
+  if (std::abs(sum - 1) > rounding || dataBlock.shares[0] <= rounding) {
     reporter.report("bad-shares", split.span, {{"sum", formatNumber(std::round(sum * 1e6) / 1e4) + "%"}});
   }
-  return isColumn(dataBlock.splitBy, split.span);
+  if (how.attributes.count(splitNames[0]) == 0) {
+    settings.resolve("data.split.train", formatNumber(std::round(dataBlock.shares[0] * 1e6) / 1e4) + "%", origin, split.span);
+  }
+  return isColumn(dataBlock.splitColumn, split.span) && (byHash || checkOrder(dataBlock.splitColumn, split.span));
+}
+
+bool Records::checkOrder(const std::string &column, const Span &span) {
+  const Column &order = *findColumn(column);
+  if (order.type.empty()) {
+    return false;
+  }
+  if (order.holds != Flow::number && order.holds != Flow::time) {
+    reporter.report(
+        "no-order", span,
+        {{"detail", "rows cannot stand in the order of `" + column + "`, which is " + std::string(penstock::describe(order.holds))},
+         {"hint", "name a column of numbers or times"}});
+    return false;
+  }
+  if (!order.missing.empty()) {
+    reporter.report("no-order", span,
+                    {{"detail", "cells of `" + column + "` may be missing, and every row has its place"}, {"hint", "leave `missing` out"}});
+    return false;
+  }
+  return true;
 }
 
 /// A home that the shell would know, an address or a drive: looked for below the file's folder they would only seem to be missing.

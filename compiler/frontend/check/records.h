@@ -12,7 +12,7 @@ struct DataBlock {
   std::string source, path, delimiter, quote, comment;
   std::vector<std::string> lineColumns; // of conll
   std::vector<std::string> dropEmpty;   // columns: a record with an empty cell of one is none
-  std::string splitBy;
+  std::string splitBy, splitColumn;     // of SplitSpec
   double shares[3] = {0.8, 0.1, 0.1};
   std::vector<std::shared_ptr<const Column>> columns;
   Span sourceSpan;
@@ -72,6 +72,8 @@ private:
   void readType(const Expression &type, const Span &span, Column &column);
   void readSource(const Expression &expression, Origin origin);
   bool readSplit(const Expression &split, Origin origin);
+  /// Whether rows can stand in the order of a column that there is; false after a report.
+  bool checkOrder(const std::string &column, const Span &span);
   /// Whether there is a column of that name; false after a report.
   bool isColumn(const std::string &name, const Span &span);
   void readDrop(const Expression &drop, Origin origin);

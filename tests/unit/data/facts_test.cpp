@@ -231,7 +231,7 @@ TEST(Facts, MedianOfAnEvenCountIsTheMiddle) {
 
 TEST(Facts, SplitByHashIsFixedForEver) {
   RecordProgram program;
-  program.splitByHash = true;
+  program.splitBy = RecordProgram::SplitBy::hash;
   program.shares = {0.8, 0.1, 0.1};
   std::array<int, 3> counts = {};
   for (int i = 0; i < 10007; ++i) {
