@@ -117,7 +117,7 @@ void reportProblems(const std::string &problemList, const DeclaredRecords &decla
     const Json problems = Json::parse(problemList);
     const RecordsSpec &records = declared.records;
     const std::string source = records.sources.empty() ? "" : records.sources.front().kind;
-    const bool conll = source == "conll", csv = source == "csv";
+    const bool csv = source == "csv", rowsAreLines = csv || source == "jsonl";
     for (const Json &problem : problems) {
       const std::string id = problem.value("id", "");
       diagnostics::Arguments arguments;
@@ -131,15 +131,15 @@ void reportProblems(const std::string &problemList, const DeclaredRecords &decla
       }
       std::string &where = arguments["where"];
       where = arguments["file"];
-      // A record of CoNLL has many lines: the line says where, as compilers write it.
+      // A record of CoNLL has many lines, a line of a plugin's source many rows: the line says where, as compilers write it.
       const std::int64_t line = problem.value("line", std::int64_t{0});
-      if (conll && line > 0) {
+      if (!rowsAreLines && line > 0) {
         where += ":" + std::to_string(line);
         const std::int64_t column = problem.value("column", std::int64_t{0});
         where += column > 0 ? ":" + std::to_string(column) : "";
       }
       for (const char *place : {"row", "column"}) {
-        if (conll) {
+        if (!rowsAreLines) {
           break;
         }
         if (problem.contains(place) && problem[place].is_number_integer() && problem[place].get<std::int64_t>() > 0) {

@@ -63,8 +63,8 @@ const std::vector<Signature> &confidences() {
   return list;
 }
 
-const std::vector<Signature> &sources() {
-  static const std::vector<Signature> list = {
+std::vector<Signature> sources(const std::vector<PluginManifest> &plugins) {
+  std::vector<Signature> list = {
       {"csv",
        {},
        {path("path", "the file; `{split}` stands for the split"), text("delimiter", ",", "the sign between cells"),
@@ -76,6 +76,11 @@ const std::vector<Signature> &sources() {
        {path("path", "the file; `{split}` stands for the split"), strings("columns", "the names of the columns of a line, in their order"),
         text("comment", "", "lines before a record that begin so are skipped; empty: none is")}},
   };
+  for (const PluginManifest &plugin : plugins) {
+    if (rowOf(plugin.kind).place == PluginPlace::source) {
+      list.push_back(signatureOf(plugin));
+    }
+  }
   return list;
 }
 
@@ -185,10 +190,13 @@ ParameterSpec parameterOf(const PluginParameter &parameter) {
 Signature signatureOf(const PluginManifest &manifest) {
   Signature signature;
   signature.name = manifest.name;
+  const PluginKindRow &kind = rowOf(manifest.kind);
+  if (kind.place == PluginPlace::source) {
+    signature.parameters.push_back(path("path", "the file; `{split}` stands for the split"));
+  }
   for (const PluginParameter &parameter : manifest.parameters) {
     signature.parameters.push_back(parameterOf(parameter));
   }
-  const PluginKindRow &kind = rowOf(manifest.kind);
   if (kind.input) {
     signature.operands.push_back({"x", manifest.input == "sequence" ? Accepts::sequence : Accepts::vector});
   }

@@ -13,7 +13,6 @@ namespace penstock::frontend {
 const std::vector<Signature> &optimizers();
 const std::vector<Signature> &confidences();
 const std::vector<Signature> &schedules();
-const std::vector<Signature> &sources();
 const std::vector<Signature> &columnTypes();
 const Signature &splitSignature();
 
@@ -31,6 +30,8 @@ const std::vector<std::string> &settingsOf(const std::string &block);
 
 ParameterSpec parameterOf(const PluginParameter &parameter);
 Signature signatureOf(const PluginManifest &manifest);
+/// The sources of data: the built-in ones, then those of plugins.
+std::vector<Signature> sources(const std::vector<PluginManifest> &plugins);
 Signature signatureOf(const FeatureOperator &row);
 
 std::string describeParameterType(const ParameterSpec &spec);

@@ -7,6 +7,7 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace penstock {
@@ -33,10 +34,13 @@ struct StepSpec {
 };
 
 struct SourceSpec {
-  std::string kind = "csv";    // csv, jsonl, conll
+  std::string kind = "csv";    // csv, jsonl, conll, or the name of a plugin
   std::string path;            // absolute; `{split}` stands for the split
-  NamedValues options;         // csv: delimiter, quote; conll: columns, comment
+  NamedValues options;         // csv: delimiter, quote; conll: columns, comment; of a plugin its parameters
   std::vector<StepSpec> steps; // see rows before they are records with numbers; not those of predict
+
+  /// Whether files are read without a plugin.
+  static bool isBuiltIn(std::string_view kind) { return kind == "csv" || kind == "jsonl" || kind == "conll"; }
 
   static constexpr auto fields() {
     // `options` takes every other key below the source.

@@ -14,7 +14,7 @@ namespace penstock {
   KIND(head, 2, .place = PluginPlace::model, .heading = "Heads", .verb = "predicts", .input = true, .target = true,                        \
        .alone = "it is a part of a model and has weights to train")                                                                        \
   KIND(metric, 3, .place = PluginPlace::evaluate, .heading = "Metrics", .verb = "judges", .target = true, .severalTargets = true,          \
-       .results = true)                                                                                                                    \
+       .results = true, .elsewhere = "metrics stand in `evaluate`")                                                                        \
   KIND(learner, 4, .place = PluginPlace::model, .heading = "Learners", .verb = "predicts", .fits = true, .input = true, .target = true,    \
        .optionalTarget = true, .afterTraining = true, .alone = "it ends the flow of a model")
 
@@ -22,8 +22,10 @@ namespace penstock {
 enum class PluginKind : std::uint32_t { PENSTOCK_PLUGIN_KINDS(PENSTOCK_KIND) };
 #undef PENSTOCK_KIND
 
-/// Where a plugin of a kind stands in a pipeline: in the flow of a text, at the end of the flow of a model, or in `evaluate`.
-enum class PluginPlace { text, model, evaluate };
+/// Where a plugin of a kind stands in a pipeline: in the flow of a text, at the end of the flow of a model, in `evaluate`, or as the source
+/// of `data`.
+enum class PluginPlace { text, model, evaluate, source };
+constexpr bool standsInFlow(PluginPlace place) { return place == PluginPlace::text || place == PluginPlace::model; }
 
 struct PluginKindRow {
   PluginKind kind;
@@ -38,6 +40,7 @@ struct PluginKindRow {
   bool optionalTarget = false; // ... or may leave it out
   bool results = false;        // plugin.toml lists `results`: the numbers that it gives
   bool afterTraining = false;  // it has no weights and is fitted when they are final
+  const char *elsewhere = "";  // a sentence, of a kind that stands in no flow: where it does
   const char *alone = "";      // why `plugin run` cannot run it; "": it can
 };
 

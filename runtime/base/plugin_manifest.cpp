@@ -452,6 +452,11 @@ Result<PluginManifest> manifestOf(const toml::table &table, const std::string &p
     if (manifest.find(parameter.name) != nullptr) {
       return invalidInput(fmt::format("{}:{}: parameter `{}` is declared twice", path, entry->source().begin.line, parameter.name));
     }
+    if (row.place == PluginPlace::source && (parameter.type == Type::path || parameter.name == "path")) {
+      return invalidInput(fmt::format("{}:{}: parameter `{}` of a source is {}; the file that it reads is given in front of its parameters",
+                                      path, entry->source().begin.line, parameter.name,
+                                      parameter.name == "path" ? "named `path`" : "a path"));
+    }
     manifest.parameters.push_back(std::move(parameter));
   }
   for (const toml::table *entry : results) {

@@ -29,8 +29,8 @@ SplitDataset::SplitDataset(RecordProgram recordProgram, Fitted fittedOnTrain, Sp
 }
 
 Result<std::shared_ptr<const SplitDataset>> SplitDataset::openWith(const RecordsSpec &records, const std::string &split,
-                                                                   TokenizerFactory &factory, const Options &options) {
-  PENSTOCK_ASSIGN(RecordProgram program, RecordProgram::link(records));
+                                                                   DataPlugins &factory, const Options &options) {
+  PENSTOCK_ASSIGN(RecordProgram program, RecordProgram::link(records, &factory));
   SplitRequest request;
   request.split = splitIndex(split);
   if (request.split < 0) {

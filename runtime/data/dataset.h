@@ -80,7 +80,7 @@ struct BatchWords {
 /// stand in the file; empty ones where it reads none.
 class TextReader {
 public:
-  static Result<std::unique_ptr<TextReader>> open(const RecordsSpec &records, const std::string &split);
+  static Result<std::unique_ptr<TextReader>> open(const RecordsSpec &records, const std::string &split, PluginHost &host);
   virtual ~TextReader() = default;
   /// The next record; `row` is the number of its data row in the file, from 1. False at the end.
   virtual Result<bool> next(std::string &text, std::int64_t &row) = 0;
@@ -122,7 +122,7 @@ public:
 struct RecordInput {
   std::unique_ptr<ByteSource> bytes;
   std::string path;       // its extension counts; "" is standard input
-  std::string format;     // what was asked for: lines, csv, tsv, jsonl, conll; "": to be decided (input_format.h)
+  std::string format;     // what was asked for: lines, csv, tsv, jsonl, conll, the run's source; "": to be decided (input_format.h)
   std::uint64_t seed = 0; // of noise
   bool sort = false;      // of a series: rows of a unit need not stand together; all are held in memory
 };

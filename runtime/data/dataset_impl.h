@@ -14,8 +14,8 @@ namespace penstock {
 class SplitDataset : public Dataset {
 public:
   SplitDataset(RecordProgram program, Fitted fitted, SplitIds ids, bool lastOnly = false);
-  static Result<std::shared_ptr<const SplitDataset>> openWith(const RecordsSpec &records, const std::string &split,
-                                                              TokenizerFactory &factory, const Options &options);
+  static Result<std::shared_ptr<const SplitDataset>> openWith(const RecordsSpec &records, const std::string &split, DataPlugins &factory,
+                                                              const Options &options);
 
   std::int64_t records() const override { return program.isSeries() ? static_cast<std::int64_t>(series.size()) : ids.records; }
   /// The row whose cells are those of a record.

@@ -2,8 +2,8 @@
 // evaluation and prediction use.
 #pragma once
 
+#include "runtime/data/data_plugins.h"
 #include "runtime/data/record_program.h"
-#include "runtime/data/tokenizers.h"
 
 #include <array>
 #include <cstdint>

@@ -736,8 +736,8 @@ Result<std::string> Gatherer::run() {
   return text;
 }
 
-Result<std::string> gatherFactsWith(const RecordsSpec &records, TokenizerFactory &factory, const FactsOptions &options) {
-  PENSTOCK_ASSIGN(const RecordProgram program, RecordProgram::link(records));
+Result<std::string> gatherFactsWith(const RecordsSpec &records, DataPlugins &factory, const FactsOptions &options) {
+  PENSTOCK_ASSIGN(const RecordProgram program, RecordProgram::link(records, &factory));
   try {
     return Gatherer(program, factory, options).run();
   } catch (const std::bad_alloc &) {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "runtime/base/pipeline_value.h"
-#include "runtime/data/tokenizers.h"
+#include "runtime/data/data_plugins.h"
 
 #include <string>
 
@@ -15,6 +15,6 @@ struct FactsOptions {
   std::size_t overlapEntries = std::size_t{2} << 20; // held in memory before spilling
 };
 
-Result<std::string> gatherFactsWith(const RecordsSpec &records, TokenizerFactory &factory, const FactsOptions &options);
+Result<std::string> gatherFactsWith(const RecordsSpec &records, DataPlugins &factory, const FactsOptions &options);
 
 } // namespace penstock

@@ -225,7 +225,7 @@ Result<Json> readPart(const FittedFolder &folder, const char *name) {
   return json;
 }
 
-Result<FittedFeature> readFeature(const LinkedFeature &feature, const Json &entry, const FittedFolder &folder, TokenizerFactory &factory) {
+Result<FittedFeature> readFeature(const LinkedFeature &feature, const Json &entry, const FittedFolder &folder, DataPlugins &factory) {
   const std::string plugin = member(entry, "plugin", tokenizersFile).get<std::string>();
   if (plugin != feature.plugin) {
     return invalidInput(fmt::format("`{}` was fitted with the tokenizer `{}`, and the pipeline "
@@ -249,7 +249,7 @@ Result<FittedFeature> readFeature(const LinkedFeature &feature, const Json &entr
   return fitted;
 }
 
-Result<Fitted> readFrom(const RecordProgram &program, const FittedFolder &folder, TokenizerFactory &factory) {
+Result<Fitted> readFrom(const RecordProgram &program, const FittedFolder &folder, DataPlugins &factory) {
   PENSTOCK_ASSIGN(const Json tokenizers, readPart(folder, tokenizersFile));
   PENSTOCK_ASSIGN(const Json classes, readPart(folder, classesFile));
   PENSTOCK_ASSIGN(const Json numbers, readPart(folder, numbersFile));
@@ -298,7 +298,7 @@ Result<Fitted> readFrom(const RecordProgram &program, const FittedFolder &folder
 
 } // namespace
 
-Result<Fitted> readFitted(const RecordProgram &program, const FittedFolder &folder, TokenizerFactory &factory) {
+Result<Fitted> readFitted(const RecordProgram &program, const FittedFolder &folder, DataPlugins &factory) {
   std::error_code error;
   FittedFolder absolute = folder;
   if (const fs::path path = fs::absolute(folder.path, error); !error) {
@@ -336,7 +336,7 @@ Result<std::function<double(double)>> inverseOf(const RecordsSpec &records, cons
   return damagedFile(folder.path + "/" + numbersFile, "it does not hold what a run fits");
 }
 
-Status makeTokenizers(const RecordProgram &program, Fitted &fitted, TokenizerFactory &factory) {
+Status makeTokenizers(const RecordProgram &program, Fitted &fitted, DataPlugins &factory) {
   for (std::size_t i = 0; i < fitted.features.size(); ++i) {
     FittedFeature &feature = fitted.features[i];
     if (feature.tokenizer == nullptr) {

@@ -3,9 +3,9 @@
 #pragma once
 
 #include "runtime/base/hash.h"
+#include "runtime/data/data_plugins.h"
 #include "runtime/data/fitted_folder.h"
 #include "runtime/data/record_program.h"
-#include "runtime/data/tokenizers.h"
 
 #include <memory>
 #include <string>
@@ -52,9 +52,9 @@ struct GivenPath {
 Result<std::vector<GivenPath>> pathsIn(const std::string &parameters, const TokenizerInfo &info);
 
 /// See writeFitted in dataset.h; reads what it wrote, each file against its hash.
-Result<Fitted> readFitted(const RecordProgram &program, const FittedFolder &folder, TokenizerFactory &factory);
+Result<Fitted> readFitted(const RecordProgram &program, const FittedFolder &folder, DataPlugins &factory);
 /// Makes the tokenizers that are not made yet. What they read by path is compared after they read it, too. Ids out of the cache need none,
 /// and one of 30,000 words takes 50 ms.
-Status makeTokenizers(const RecordProgram &program, Fitted &fitted, TokenizerFactory &factory);
+Status makeTokenizers(const RecordProgram &program, Fitted &fitted, DataPlugins &factory);
 
 } // namespace penstock

@@ -24,7 +24,7 @@ namespace penstock {
 
 class Gatherer {
 public:
-  Gatherer(const RecordProgram &program, TokenizerFactory &factory, const FactsOptions &options)
+  Gatherer(const RecordProgram &program, DataPlugins &factory, const FactsOptions &options)
       : program(program), factory(factory), cache(options.cache), threads(options.threads > 0 ? options.threads : usableCores()),
         overlap(options.cache, options.overlapEntries), columns(program.columns.size()) {}
 
@@ -68,7 +68,7 @@ private:
   bool wanted(int split) const { return program.wanted[static_cast<std::size_t>(split)]; }
 
   const RecordProgram &program;
-  TokenizerFactory &factory;
+  DataPlugins &factory;
   DiskCache cache;
   int threads;
   OverlapFinder overlap;

@@ -108,6 +108,9 @@ public:
       : input(input), program(program), fitted(fitted), columns(columns), extension(extensionOf(input.path)) {}
 
   Result<RowOptions> choose() {
+    if (ofPlugin() && (input.asked == program.sourceName || (input.asked.empty() && isOwnExtension()))) {
+      return program.rowOptions(); // whatever its bytes are
+    }
     if (const ForeignFormat foreign = foreignFormat(input.head)) {
       return invalidInput(fmt::format("{} is {}; {}", quoted(), foreign.what, foreign.remedy));
     }
@@ -125,6 +128,9 @@ public:
     }
     if (input.asked == "conll") {
       return conll();
+    }
+    if (!input.asked.empty()) {
+      return usageError(fmt::format("`--format {}` is none: there are {}", printable(input.asked, nameLimit), formatNames()));
     }
     return tell();
   }
@@ -155,7 +161,24 @@ private:
 
   /// As the run reads its own data.
   Result<RowOptions> own() const {
-    return program.source == RowFormat::csv ? csv({program.csv}) : program.source == RowFormat::jsonl ? jsonl() : conll();
+    switch (program.source) {
+    case RowFormat::csv:
+      return csv({program.csv});
+    case RowFormat::jsonl:
+      return jsonl();
+    case RowFormat::plugin:
+      return program.rowOptions();
+    case RowFormat::conll:
+    case RowFormat::lines:
+      break;
+    }
+    return conll();
+  }
+
+  bool ofPlugin() const { return program.source == RowFormat::plugin; }
+  std::string formatNames() const {
+    return ofPlugin() ? "lines, csv, tsv, jsonl, conll and, as the run's own data, " + program.sourceName
+                      : "lines, csv, tsv, jsonl and conll";
   }
 
   Result<RowOptions> lines() const {
@@ -165,7 +188,7 @@ private:
                                     "give CSV or JSON Lines (`--format csv`, `--format jsonl`)",
                                     columns.size()));
     }
-    return RowOptions{RowFormat::lines, {}, {}};
+    return RowOptions{RowFormat::lines, {}, {}, {}};
   }
 
   /// The first of the ways in which the header has the columns.
@@ -173,7 +196,7 @@ private:
     const auto fits = std::find_if(ways.begin(), ways.end(), [&](const CsvOptions &way) { return lacking(way).empty(); });
     const std::string_view first = firstLine();
     if (fits != ways.end() || first.empty()) {
-      return RowOptions{RowFormat::csv, fits != ways.end() ? *fits : ways.front(), {}};
+      return RowOptions{RowFormat::csv, fits != ways.end() ? *fits : ways.front(), {}, {}};
     }
     std::vector<std::string> names;
     for (const std::string &column : columns) {
@@ -221,7 +244,7 @@ private:
     const std::string_view first = firstLine();
     const std::size_t begin = first.find_first_not_of(blanks);
     if (!input.asked.empty() || first.empty()) {
-      return RowOptions{RowFormat::jsonl, {}, {}};
+      return RowOptions{RowFormat::jsonl, {}, {}, {}};
     }
     if (first[begin] == '[' || first.substr(begin) == "{") {
       return usageError(fmt::format("{} holds {}, and records are read from lines with one object each; write it so, for example with "
@@ -233,7 +256,7 @@ private:
       const std::size_t at = line.find_first_not_of(blanks);
       return at != std::string_view::npos && line[at] == '{';
     };
-    return anyLine(isObject) ? Result<RowOptions>(RowOptions{RowFormat::jsonl, {}, {}})
+    return anyLine(isObject) ? Result<RowOptions>(RowOptions{RowFormat::jsonl, {}, {}, {}})
                              : cannotTell("JSON Lines", "no line at its beginning is an object");
   }
 
@@ -241,10 +264,12 @@ private:
   /// tags nobody knows yet.
   Result<RowOptions> conll() const {
     if (program.source != RowFormat::conll) {
+      const std::string own = program.source == RowFormat::csv     ? "CSV"
+                              : program.source == RowFormat::jsonl ? "JSON Lines"
+                                                                   : "read by `" + program.sourceName + "`";
       return usageError(fmt::format("the columns of the CoNLL file {} are not known, because the run's own data are {}; give it as {}, and "
                                     "say so with `--format`",
-                                    quoted(), program.source == RowFormat::csv ? "CSV" : "JSON Lines",
-                                    program.source == RowFormat::csv ? "CSV" : "JSON Lines"));
+                                    quoted(), own, ofPlugin() ? "these" : own));
     }
     RowOptions options{RowFormat::conll, {}, program.conll};
     std::vector<std::string> &names = options.conll.columns;
@@ -397,7 +422,8 @@ private:
 bool isStandardInput(std::string_view path) { return isOneOf(path, {"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"}); }
 
 bool headIsEnough(const InputFacts &input, const RecordProgram &program) {
-  if (isOneOf(input.asked, {"lines", "jsonl"}) || input.head.size() >= headLimit) {
+  const bool byPlugin = program.source == RowFormat::plugin && input.asked == program.sourceName;
+  if (byPlugin || isOneOf(input.asked, {"lines", "jsonl"}) || input.head.size() >= headLimit) {
     return true;
   }
   const bool text = input.asked.empty() && (input.path.empty() || extensionOf(input.path) == ".txt");

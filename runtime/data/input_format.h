@@ -13,7 +13,7 @@ namespace penstock {
 /// What is known of an input before its records are read.
 struct InputFacts {
   std::string path;  // its extension counts, without case; "" is standard input
-  std::string asked; // `--format`: lines, csv, tsv, jsonl, conll; "" where the rest has to tell
+  std::string asked; // `--format`: lines, csv, tsv, jsonl, conll, or the run's source; "" where the rest has to tell
   std::string head;  // its first bytes, see headIsEnough
 };
 

@@ -275,11 +275,18 @@ void linkSplit(const SplitSpec &split, const Names &columnNames, RecordProgram &
 }
 
 void linkSource(const SourceSpec &source, RecordProgram &program) {
-  if (source.kind != "csv" && source.kind != "jsonl" && source.kind != "conll") {
-    throw Wrong{"has a source `" + source.kind + "`"};
+  if (source.kind.empty()) {
+    throw Wrong{"has a source without a name"};
   }
-  program.source = source.kind == "csv" ? RowFormat::csv : source.kind == "jsonl" ? RowFormat::jsonl : RowFormat::conll;
+  program.sourceName = source.kind;
+  program.source = source.kind == "csv"     ? RowFormat::csv
+                   : source.kind == "jsonl" ? RowFormat::jsonl
+                   : source.kind == "conll" ? RowFormat::conll
+                                            : RowFormat::plugin;
   program.path = source.path;
+  if (!SourceSpec::isBuiltIn(source.kind)) {
+    return; // whose options are the plugin's parameters
+  }
   const bool csv = program.source == RowFormat::csv, conll = program.source == RowFormat::conll;
   for (const auto &[name, value] : source.options) {
     const auto *const text = std::get_if<std::string>(&value);
@@ -347,9 +354,15 @@ RecordProgram linked(const RecordsSpec &records) {
 
 } // namespace
 
-Result<RecordProgram> RecordProgram::link(const RecordsSpec &records) {
+Result<RecordProgram> RecordProgram::link(const RecordsSpec &records, DataPlugins *plugins) {
   try {
-    return linked(records);
+    RecordProgram program = linked(records);
+    if (program.source == RowFormat::plugin && plugins != nullptr) {
+      PENSTOCK_ASSIGN(MadeSource made, plugins->source(program.sourceName, jsonText(records.sources.front().options)));
+      program.plugin = std::move(made.source);
+      program.identity += "\n" + made.identity;
+    }
+    return program;
   } catch (const Wrong &wrong) {
     return internalError("the record program " + wrong.what);
   }
@@ -411,7 +424,10 @@ bool RecordProgram::drops(const Row &row) const {
 
 Result<std::unique_ptr<RowSource>> RecordProgram::openRows(const std::string &file, int split) const {
   PENSTOCK_ASSIGN(std::unique_ptr<ByteSource> bytes, openFileSource(file));
-  std::unique_ptr<RowSource> rows = makeRows(std::move(bytes), {source, csv, conll});
+  if (source == RowFormat::plugin && plugin == nullptr) {
+    return internalError("a file is read by a plugin that was not asked for");
+  }
+  std::unique_ptr<RowSource> rows = makeRows(std::move(bytes), rowOptions());
   PENSTOCK_TRY(rows->begin());
   if (splitBy == SplitBy::order) {
     rows = placeRows(std::move(rows), [this, split](const RowBlock &block) { return placeInSplits(*this, block, split); });

@@ -4,6 +4,7 @@
 #include "runtime/base/pipeline_value.h"
 #include "runtime/base/splits.h"
 #include "runtime/base/status.h"
+#include "runtime/data/data_plugins.h"
 #include "runtime/data/derived.h"
 #include "runtime/data/pairs.h"
 #include "runtime/data/rows.h"
@@ -54,6 +55,8 @@ inline constexpr int seriesAxis = -1;
 
 struct RecordProgram {
   RowFormat source = RowFormat::csv; // no lines
+  std::string sourceName;            // in the language
+  std::shared_ptr<const Source> plugin;
   std::string path;
   CsvOptions csv;
   ConllOptions conll;
@@ -72,9 +75,10 @@ struct RecordProgram {
   std::vector<int> axes; // features that are axes of a batch, or `seriesAxis`, in the order in which `inputs` names them first
   SeriesSpec series;
   int seriesBy = -1, seriesOrder = -1; // columns
-  std::string identity;                // recordsIdentity
+  std::string identity;                // recordsIdentity, and that of a plugin which is the source
 
-  static Result<RecordProgram> link(const RecordsSpec &records);
+  /// Without `plugins` a file can be read only where the source is none.
+  static Result<RecordProgram> link(const RecordsSpec &records, DataPlugins *plugins = nullptr);
 
   bool isSeries() const { return seriesBy >= 0; }
   /// Whether all splits are of one file.
@@ -94,6 +98,7 @@ struct RecordProgram {
   /// Names in the file of all columns, one a column, then that of the split column when records are
   /// split by hash.
   std::vector<std::string> fileColumns() const;
+  RowOptions rowOptions() const { return {source, csv, conll, plugin}; }
   /// Which of them may hold lists.
   std::vector<bool> listColumns() const;
   /// The rows of a file: of one that has all splits those that `split` (-1: any) needs, where their order decides.

@@ -581,9 +581,9 @@ private:
 
 } // namespace
 
-Result<std::unique_ptr<RecordReader>> openRecordsWith(const RecordsSpec &records, const FittedFolder &fittedFolder,
-                                                      TokenizerFactory &factory, RecordInput input) {
-  PENSTOCK_ASSIGN(RecordProgram program, RecordProgram::link(records));
+Result<std::unique_ptr<RecordReader>> openRecordsWith(const RecordsSpec &records, const FittedFolder &fittedFolder, DataPlugins &factory,
+                                                      RecordInput input) {
+  PENSTOCK_ASSIGN(RecordProgram program, RecordProgram::link(records, &factory));
   PENSTOCK_ASSIGN(Fitted fitted, readFitted(program, fittedFolder, factory));
   PENSTOCK_TRY(makeTokenizers(program, fitted, factory));
   auto reader = std::make_unique<Reader>(std::move(program), std::move(fitted));

@@ -42,6 +42,8 @@ const char *RowError::reason() const {
     return "not-text";
   case Kind::duplicateColumn:
     return "duplicate-column";
+  case Kind::ofSource:
+    return "source";
   }
   return "malformed";
 }
@@ -74,6 +76,8 @@ std::string RowError::sentence() const {
     return fmt::format("the file is {}; {}", detail, remedy);
   case Kind::duplicateColumn:
     return fmt::format("the header names `{}` twice", printable(detail, nameLimit));
+  case Kind::ofSource:
+    return printable(detail);
   }
   return "the row is malformed";
 }
@@ -264,11 +268,22 @@ RowError notText(const ForeignFormat &foreign) {
 }
 
 std::unique_ptr<RowSource> makeRows(std::unique_ptr<ByteSource> bytes, const RowOptions &options) {
-  std::unique_ptr<RowSource> rows = options.format == RowFormat::csv     ? makeCsvRows(std::move(bytes), options.csv)
-                                    : options.format == RowFormat::jsonl ? makeJsonLines(std::move(bytes))
-                                    : options.format == RowFormat::conll ? makeConllRows(std::move(bytes), options.conll)
-                                                                         : makePlainLines(std::move(bytes));
-  return readListCells(std::move(rows));
+  const auto make = [&] {
+    switch (options.format) {
+    case RowFormat::csv:
+      return makeCsvRows(std::move(bytes), options.csv);
+    case RowFormat::jsonl:
+      return makeJsonLines(std::move(bytes));
+    case RowFormat::conll:
+      return makeConllRows(std::move(bytes), options.conll);
+    case RowFormat::plugin:
+      return makePluginRows(std::move(bytes), options.plugin);
+    case RowFormat::lines:
+      break;
+    }
+    return makePlainLines(std::move(bytes));
+  };
+  return readListCells(make());
 }
 
 std::unique_ptr<RowSource> makePlainLines(std::unique_ptr<ByteSource> bytes) { return std::make_unique<PlainLines>(std::move(bytes)); }

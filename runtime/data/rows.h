@@ -1,4 +1,4 @@
-// Rows of CSV (RFC 4180), JSON Lines and CoNLL files, and plain lines, streamed.
+// Rows of CSV (RFC 4180), JSON Lines and CoNLL files, plain lines, and what plugins make of files, streamed.
 #pragma once
 
 #include "runtime/base/status.h"
@@ -49,7 +49,8 @@ struct RowError {
     notWords,          // a selected list holds something else than strings; `detail` is the key
     notAList,          // a selected cell looks like a list and is no JSON array; `detail` is the key, `remedy` what it is
     notText,           // the file is `detail`; `remedy` says what to do about it
-    duplicateColumn    // the header names `detail` twice
+    duplicateColumn,   // the header names `detail` twice
+    ofSource           // what a plugin says: `detail`
   };
   Kind kind = Kind::fieldCount;
   std::int64_t row = 0, line = 0, column = 0; // column: Unicode scalars of the line, from 1; 0: the whole row
@@ -102,16 +103,19 @@ struct ConllOptions {
                                     // none does
 };
 
-enum class RowFormat { lines, csv, jsonl, conll };
+enum class RowFormat { lines, csv, jsonl, conll, plugin };
+
+class Source; // runtime/plugin/plugin_host.h
 
 struct RowOptions {
   RowFormat format = RowFormat::csv;
   CsvOptions csv;
   ConllOptions conll;
+  std::shared_ptr<const Source> plugin;
 };
 
-// In all of them a line ends with LF, CR LF or a CR alone, a byte order mark may stand at the beginning, and a file that is
-// no text is one error, its last.
+// In all of them but those of plugins a line ends with LF, CR LF or a CR alone, a byte order mark may stand at the beginning, and a file
+// that is no text is one error, its last.
 
 /// Rows of a format. Where select() says that a cell may hold a list, one whose text is a JSON array of strings is that list, and one
 /// that only looks like a list is an error of its row.
@@ -125,6 +129,8 @@ std::unique_ptr<RowSource> makeCsvRows(std::unique_ptr<ByteSource> bytes, const 
 /// left out: each of them is an error.
 std::unique_ptr<RowSource> makeConllRows(std::unique_ptr<ByteSource> bytes, const ConllOptions &options);
 std::unique_ptr<RowSource> makeJsonLines(std::unique_ptr<ByteSource> bytes);
+/// As the plugin makes them.
+std::unique_ptr<RowSource> makePluginRows(std::unique_ptr<ByteSource> bytes, std::shared_ptr<const Source> source);
 /// Every line is a record of one cell, whatever its selected name; an empty line too.
 std::unique_ptr<RowSource> makePlainLines(std::unique_ptr<ByteSource> bytes);
 /// Whether a text is a list, or looks like one, as makeRows() judges the cells of columns that may hold lists.

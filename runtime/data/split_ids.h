@@ -59,7 +59,7 @@ struct RefusedNumber {
 struct SplitRequest {
   const RecordProgram *program = nullptr;
   Fitted *fitted = nullptr;
-  TokenizerFactory *factory = nullptr; // makes the tokenizers of `fitted` where the ids are not in the cache
+  DataPlugins *factory = nullptr; // makes the tokenizers of `fitted` where the ids are not in the cache
   int split = 0;
   Hash128 content; // of the split's file
   FileStamp stamp; // taken before it was hashed; a file that changed since is read, and not cached

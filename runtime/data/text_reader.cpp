@@ -1,6 +1,7 @@
 // The texts of a split's records, read again from its file.
 #include "runtime/data/dataset.h"
 #include "runtime/data/encode.h"
+#include "runtime/data/record_reader.h"
 #include "runtime/data/series.h"
 #include "runtime/data/split_ids.h"
 
@@ -115,8 +116,8 @@ private:
 
 } // namespace
 
-Result<std::unique_ptr<TextReader>> TextReader::open(const RecordsSpec &records, const std::string &split) {
-  PENSTOCK_ASSIGN(RecordProgram program, RecordProgram::link(records));
+Result<std::unique_ptr<TextReader>> openTextsWith(const RecordsSpec &records, const std::string &split, DataPlugins &plugins) {
+  PENSTOCK_ASSIGN(RecordProgram program, RecordProgram::link(records, &plugins));
   if (splitIndex(split) < 0) {
     return invalidInput("no split `" + split + "`: there are `train`, `dev` and `test`");
   }

@@ -67,7 +67,7 @@ Status fitLearners(Session &session, const std::shared_ptr<const Dataset> &train
   PENSTOCK_ASSIGN(const std::unique_ptr<BatchStream> stream, BatchStream::start(train, plan));
   std::unique_ptr<TextReader> reader;
   if (keepsRecords) {
-    PENSTOCK_ASSIGN(reader, TextReader::open(config.records, "train"));
+    PENSTOCK_ASSIGN(reader, TextReader::open(config.records, "train", host));
   }
   OutputBuffers outputs;
   std::vector<std::int64_t> rows;

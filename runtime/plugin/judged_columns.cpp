@@ -171,7 +171,7 @@ private:
     bytes += more;
     return bytes <= maximumBytes;
   }
-  static std::string tooMuch() { return fmt::format("gives more than {} bytes of answers", maximumBytes); }
+  static std::string tooMuch() { return fmt::format("gives more than {} bytes at once", maximumBytes); }
 
   std::size_t &bytes;
 };
@@ -244,7 +244,7 @@ std::string takeColumns(const PenstockColumns &given, const Schema &schema, cons
   if (given.records < 0 || given.records > most) {
     return fmt::format("answers {} records where {} are left", given.records, most);
   }
-  if (!plausibleTable<leastColumn>(given.columns, maximumFields)) {
+  if (!plausibleTable<leastColumn>(given.columns, std::max(maximumFields, static_cast<std::int32_t>(schema.size())))) {
     return fmt::format("gives {} columns at a place where there are none", given.columns.count);
   }
   Taking taking(bytes);
@@ -257,13 +257,16 @@ std::string takeColumns(const PenstockColumns &given, const Schema &schema, cons
       return "gives a column without a field";
     }
     const std::string_view name(column.field->name.data, column.field->name.size);
-    const auto found = std::find_if(schema.begin(), schema.end(), [&](const ColumnField &field) { return field.name == name; });
+    // Most give their columns in the order of the schema.
+    const bool inOrder = static_cast<std::size_t>(i) < schema.size() && schema[static_cast<std::size_t>(i)].name == name;
+    const auto found = inOrder ? schema.begin() + i
+                               : std::find_if(schema.begin(), schema.end(), [&](const ColumnField &field) { return field.name == name; });
     const auto at = static_cast<std::size_t>(found - schema.begin());
     if (found == schema.end()) {
       return fmt::format("gives a column `{}`, which its schema does not have", printable(name, 80));
     }
     if (taken[at]) {
-      return fmt::format("gives `{}` twice", name);
+      return fmt::format("gives `{}` twice", printable(name, 80));
     }
     taken[at] = true;
     if (column.field->element != found->element || column.field->shape != found->shape || column.field->width != found->width) {

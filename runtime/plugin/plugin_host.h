@@ -7,6 +7,7 @@
 #include "runtime/base/status.h"
 #include "runtime/plugin/columns.h"
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -197,5 +198,42 @@ std::string whyNotJudged(const PluginManifest &metric, const JudgingSpec &judgin
 /// `judging` lives as long as the metric. An answer that means nothing of what the metric judges is an error.
 Result<std::unique_ptr<Metric>> makeMetric(PluginHost &host, const std::string &plugin, const std::string &parametersJson,
                                            const JudgingSpec &judging);
+
+/// Rows that a source gave, and what was wrong with others.
+struct SourceRows {
+  std::int64_t rows = 0;
+  std::vector<Column> columns;     // of the selected fields
+  std::vector<std::int64_t> lines; // on which each row begins; empty: those are its number
+  struct Problem {
+    std::int64_t before = 0; // how many of the rows stand before it
+    std::int64_t line = 0, column = 0;
+    std::string sentence;
+    bool last = false; // nothing behind it can be read
+  };
+  std::vector<Problem> problems; // in their order
+};
+
+/// A file that a source reads. Used by one thread at a time.
+class SourceReader {
+public:
+  virtual ~SourceReader() = default;
+  /// The columns; none where the head of the file has a mistake, which next() gives.
+  virtual const Schema &schema() const = 0;
+  /// Which of them rows have, each once. Call before next().
+  virtual Status select(const std::vector<int> &fields) = 0;
+  /// Replaces `rows` by the next ones, whose memory is used again; false at the end.
+  virtual Result<bool> next(SourceRows &rows) = 0;
+};
+
+/// Gives up to `size` bytes; 0 at the end.
+using ReadBytes = std::function<Result<std::size_t>(char *into, std::size_t size)>;
+
+/// A source in use: immutable, shared between threads.
+class Source {
+public:
+  virtual ~Source() = default;
+  /// Begins to read a file, and reads its head. A failure of `read` is the failure of the call that read.
+  virtual Result<std::unique_ptr<SourceReader>> open(ReadBytes read) const = 0;
+};
 
 } // namespace penstock

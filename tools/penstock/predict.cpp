@@ -81,8 +81,9 @@ void addPredictCommand(CLI::App &app, CommandContext &context) {
                    "a file or FIFO with records: .csv, .tsv, .jsonl, .conll, .txt; - is standard input, plain lines")
       ->capture_default_str()
       ->type_name("FILE");
-  command->add_option("--format", options->format, "how to read the input, whatever its name")
-      ->check(CLI::IsMember({"lines", "csv", "tsv", "jsonl", "conll"}))
+  command
+      ->add_option("--format", options->format,
+                   "how to read the input, whatever its name: lines, csv, tsv, jsonl, conll, or the name of the run's source")
       ->type_name("FORMAT");
   command->add_flag("--sort", options->sort, "of records of several rows: read all rows first, and sort them by unit");
   CLI::Option *const json = command->add_flag("--json", options->json, "print JSON Lines, which happens without it too");

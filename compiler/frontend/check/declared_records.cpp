@@ -49,6 +49,7 @@ SourceSpec sourceOf(const DataBlock &data) {
   SourceSpec source;
   source.kind = data.source;
   source.path = data.path;
+  source.options = data.parameters;
   for (const std::string &column : data.dropEmpty) {
     source.steps.resize(1);
     source.steps[0].op = "drop";

@@ -101,7 +101,7 @@ void Records::readSource(const Expression &expression, Origin origin) {
       }
     }
   }
-  const Choice choice = values.choose(*call, sources(), "a source", "data.source", origin);
+  const Choice choice = values.choose(*call, sources(scopes.plugins()), "a source", "data.source", origin);
   if (split != nullptr && split->kind != Expression::Kind::error && !readSplit(*split, origin)) {
     return;
   }
@@ -230,6 +230,11 @@ bool Records::readFormat(const Choice &source, const Span &span) {
   checkCaptures(dataBlock.path, span);
   if (!checkLocal(dataBlock.path, span, reporter)) {
     return false;
+  }
+  if (!SourceSpec::isBuiltIn(source.name)) {
+    dataBlock.parameters = given;
+    dataBlock.parameters.erase("path");
+    return true;
   }
   if (const auto delimiter = given.find("delimiter"); delimiter != given.end()) {
     dataBlock.delimiter = std::get<std::string>(delimiter->second);

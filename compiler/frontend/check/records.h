@@ -11,6 +11,7 @@ struct DataBlock {
   bool good = false; // a source was read
   std::string source, path, delimiter, quote, comment;
   std::vector<std::string> lineColumns; // of conll
+  Attributes parameters;                // of a plugin
   std::vector<std::string> dropEmpty;   // columns: a record with an empty cell of one is none
   std::string splitBy, splitColumn;     // of SplitSpec
   double shares[3] = {0.8, 0.1, 0.1};

@@ -69,7 +69,7 @@ Callable Scopes::find(const std::string &name, const Scope &scope) const {
     return callable;
   }
   for (const PluginManifest &manifest : manifests) {
-    if (manifest.name == name && rowOf(manifest.kind).place != PluginPlace::evaluate) {
+    if (manifest.name == name && standsInFlow(rowOf(manifest.kind).place)) {
       callable.kind = rowOf(manifest.kind).place == PluginPlace::text ? Kind::tokenizer : Kind::head;
       callable.manifest = &manifest;
       return callable;
@@ -77,7 +77,7 @@ Callable Scopes::find(const std::string &name, const Scope &scope) const {
   }
   for (const PluginManifest &manifest : manifests) {
     if (manifest.name == name) {
-      callable.kind = Kind::metric;
+      callable.kind = Kind::elsewhere;
       callable.manifest = &manifest;
       return callable;
     }
@@ -152,12 +152,12 @@ Callable Scopes::resolve(const Expression &callee, const Scope &scope, const Val
       reporter.report("unknown-callable", callee.span,
                       {{"name", callee.text}, {"hint", hintForWord("call", callee.text, callableNames(scope, flow))}});
     }
-  } else if (callable.kind == Callable::Kind::metric) {
+  } else if (callable.kind == Callable::Kind::elsewhere) {
     reporter.report("wrong-plugin-kind", callee.span,
                     {{"name", callee.text},
                      {"kind", kindName(callable.manifest->kind)},
-                     {"wanted", kindNames([](const PluginKindRow &row) { return row.place != PluginPlace::evaluate; })},
-                     {"rule", "metrics stand in `evaluate`"}});
+                     {"wanted", kindNames([](const PluginKindRow &row) { return standsInFlow(row.place); })},
+                     {"rule", rowOf(callable.manifest->kind).elsewhere}});
     callable.kind = Callable::Kind::none;
   } else if (callable.kind == Callable::Kind::definition && callable.definition == nullptr) {
     callable.kind = Callable::Kind::none; // an import that failed
@@ -193,7 +193,7 @@ void Scopes::checkUses() {
   for (const auto &unit : program.units) {
     for (const auto &[name, named] : unit->definitions) {
       const Callable::Kind kind = find(name, nothing).kind;
-      if (kind != Callable::Kind::none && kind != Callable::Kind::metric) {
+      if (kind != Callable::Kind::none && kind != Callable::Kind::elsewhere) {
         reporter.report("duplicate-name", named.declared, {{"name", name}});
       }
     }

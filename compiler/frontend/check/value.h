@@ -125,7 +125,7 @@ Value valueOf(const Attribute &attribute);
 std::string describe(const Value &value);
 
 struct Callable {
-  enum class Kind { none, builtin, definition, head, tokenizer, metric, step, repeat, width, count, l2, instance };
+  enum class Kind { none, builtin, definition, head, tokenizer, elsewhere, step, repeat, width, count, l2, instance };
   Kind kind = Kind::none;
   std::string name;
   const BuiltinOp *op = nullptr;

@@ -473,7 +473,7 @@ TEST(RecordProgramTest, RefusesWhatItDoesNotKnow) {
   EXPECT_TRUE(isRefused(Json::object())) << "without a source";
   EXPECT_TRUE(fails([](Json &p) { p["version"] = 2; })) << "no field of it";
   EXPECT_TRUE(fails([](Json &p) { p["sources"].push_back(p["sources"][0]); }));
-  EXPECT_TRUE(fails([](Json &p) { p["sources"][0]["kind"] = "parquet"; }));
+  EXPECT_TRUE(fails([](Json &p) { p["sources"][0]["kind"] = ""; }));
   EXPECT_TRUE(fails([](Json &p) { p["columns"][0]["type"] = "image"; }));
   EXPECT_TRUE(fails([](Json &p) { p["features"][0]["columns"] = {"nowhere"}; }));
   EXPECT_TRUE(fails([](Json &p) { p["features"][0]["columns"] = {"label"}; }));

@@ -12,9 +12,10 @@ Json source(const std::string &kind, const std::string &path, const Json &option
 
 const Json commas = source("csv", "/d/{split}.csv"), semicolons = source("csv", "/d/{split}.csv", {{"delimiter", ";"}}),
            tabs = source("csv", "/d/{split}.dat", {{"delimiter", "\t"}, {"quote", "none"}}), lines = source("jsonl", "/d/{split}.jsonl"),
-           words = source("conll", "/d/{split}.txt", {{"columns", {"text", "tag"}}, {"comment", "#"}});
+           words = source("conll", "/d/{split}.txt", {{"columns", {"text", "tag"}}, {"comment", "#"}}),
+           spaced = source("spaced", "/d/{split}.ts");
 
-/// "csv ,", "csv ;", "csv tab", "csv tab unquoted", "jsonl", "conll N", "lines", or the kind of error.
+/// "csv ,", "csv ;", "csv tab", "csv tab unquoted", "jsonl", "conll N", "lines", "plugin", or the kind of error.
 std::string choose(const Json &own, const std::string &path, const std::string &head, const std::string &asked = "",
                    std::string *message = nullptr) {
   const Folder folder;
@@ -46,11 +47,29 @@ std::string choose(const Json &own, const std::string &path, const std::string &
     return "jsonl";
   case RowFormat::conll:
     return "conll " + std::to_string(made->conll.columns.size()) + made->conll.comment;
+  case RowFormat::plugin:
+    return "plugin";
   case RowFormat::csv:
     break;
   }
   return std::string("csv ") + (made->csv.delimiter == '\t' ? "tab" : std::string(1, made->csv.delimiter)) +
          (made->csv.quotes ? "" : " unquoted");
+}
+
+TEST(InputFormat, APluginReadsWhatIsNamedAsItsOwnData) {
+  std::string message;
+  EXPECT_EQ(choose(spaced, "x.TS", "\x1F\x8B\xFF"), "plugin") << "whatever its bytes are";
+  EXPECT_EQ(choose(spaced, "", "", "spaced"), "plugin");
+  EXPECT_EQ(choose(spaced, "x.dat", "text\nleak\n"), "plugin") << "nothing else speaks";
+  EXPECT_EQ(choose(spaced, "x.jsonl", "{\"text\": 1}\n"), "jsonl");
+  EXPECT_EQ(choose(spaced, "x.ts", "text\nleak\n", "csv"), "csv ,");
+  EXPECT_EQ(choose(spaced, "x.conll", "oil O\n", "", &message), "usage");
+  EXPECT_EQ(message, "the columns of the CoNLL file `x.conll` are not known, because the run's own data are read by `spaced`; give it as "
+                     "these, and say so with `--format`");
+  EXPECT_EQ(choose(spaced, "x.ts", "", "parquet", &message), "usage");
+  EXPECT_EQ(message, "`--format parquet` is none: there are lines, csv, tsv, jsonl, conll and, as the run's own data, spaced");
+  EXPECT_EQ(choose(commas, "x.csv", "text\n", "spaced", &message), "usage");
+  EXPECT_EQ(message, "`--format spaced` is none: there are lines, csv, tsv, jsonl and conll");
 }
 
 TEST(InputFormat, TheExtensionCountsWithoutCase) {

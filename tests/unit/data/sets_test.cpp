@@ -2,6 +2,7 @@
 #include "runtime/data/dataset_impl.h"
 #include "runtime/data/encode.h"
 #include "runtime/data/facts.h"
+#include "runtime/data/record_reader.h"
 
 #include "support.h"
 
@@ -123,7 +124,7 @@ TEST_F(SetsTest, BatchesHoldAMatrix) {
 
 TEST_F(SetsTest, TextsAreReadAgain) {
   ASSERT_TRUE(writeFitted(specOf(program), facts().dump(), fitted).ok());
-  auto reader = TextReader::open(specOf(program), "train");
+  auto reader = openTextsWith(specOf(program), "train", factory);
   ASSERT_TRUE(reader.ok()) << reader.status().message();
   std::vector<std::string> texts;
   std::string text;
@@ -132,7 +133,7 @@ TEST_F(SetsTest, TextsAreReadAgain) {
     texts.push_back(text + std::to_string(row));
   }
   EXPECT_EQ(texts, (std::vector<std::string>{"leaks1", "nothing2", "hums3", "burnt4", "fine5"}));
-  EXPECT_FALSE(TextReader::open(specOf(program), "tset").ok());
+  EXPECT_FALSE(openTextsWith(specOf(program), "tset", factory).ok());
 }
 
 TEST_F(SetsTest, ASetNeedsASeparator) {

@@ -3,9 +3,9 @@
 
 #include "runtime/base/fields_json.h"
 #include "runtime/data/bytes.h"
+#include "runtime/data/data_plugins.h"
 #include "runtime/data/dataset.h"
 #include "runtime/data/record_program.h"
-#include "runtime/data/tokenizers.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -124,8 +124,82 @@ private:
   std::string state;
 };
 
-/// Plugins `fake` (fits) and `fixed` (reads its words from the file at its parameter `vocabulary`).
-class FakeFactory : public TokenizerFactory {
+/// A row a line: its words, under the names that the first line has; `?` is missing, a line `!` is a problem.
+class FakeSource : public Source {
+public:
+  class Reader : public SourceReader {
+  public:
+    explicit Reader(const ReadBytes &read) {
+      std::string text(1U << 16, ' ');
+      text.resize(read(text.data(), text.size()).value());
+      lines.str(text);
+      std::string line;
+      std::getline(lines, line);
+      std::istringstream words(line);
+      for (std::string word; words >> word;) {
+        ColumnField &field = fields.emplace_back();
+        field.name = word;
+        field.element = word[0] == 'n' ? PENSTOCK_F64 : PENSTOCK_TEXT;
+        field.shape = word[0] == 'w' ? PENSTOCK_LIST : PENSTOCK_EACH;
+      }
+    }
+    const Schema &schema() const override { return fields; }
+    Status select(const std::vector<int> &places) override {
+      selected = places;
+      return {};
+    }
+    Result<bool> next(SourceRows &rows) override {
+      rows = {};
+      for (const int place : selected) {
+        rows.columns.emplace_back(fields[static_cast<std::size_t>(place)]);
+      }
+      std::string line;
+      while (rows.rows < 2 && std::getline(lines, line)) { // two rows at once
+        ++number;
+        if (line == "!") {
+          rows.problems.push_back({rows.rows, number + 1, 3, "it is wrong", false});
+          continue;
+        }
+        std::istringstream split(line);
+        std::vector<std::string> words;
+        for (std::string word; split >> word;) {
+          words.push_back(word);
+        }
+        for (std::size_t i = 0; i < selected.size(); ++i) {
+          const auto place = static_cast<std::size_t>(selected[i]);
+          put(rows.columns[i], fields[place], place < words.size() ? words[place] : "?");
+        }
+        ++rows.rows;
+        rows.lines.push_back(number + 1);
+      }
+      return rows.rows > 0 || !rows.problems.empty();
+    }
+
+  private:
+    static void put(Column &column, const ColumnField &field, const std::string &word) {
+      if (field.element == PENSTOCK_F64) {
+        column.of<double>().push_back(word == "?" ? 0 : std::stod(word));
+      } else if (field.isList()) {
+        for (const char c : word) {
+          column.of<std::string>().emplace_back(1, c);
+        }
+        return column.endRow();
+      } else {
+        column.of<std::string>().push_back(word);
+      }
+      column.present.push_back(word != "?");
+      ++column.rows;
+    }
+    std::istringstream lines;
+    Schema fields;
+    std::vector<int> selected;
+    std::int64_t number = 0;
+  };
+  Result<std::unique_ptr<SourceReader>> open(ReadBytes read) const override { return std::unique_ptr<SourceReader>(new Reader(read)); }
+};
+
+/// Tokenizers `fake` (fits) and `fixed` (reads its words from the file at its parameter `vocabulary`), and the source `spaced`.
+class FakeFactory : public DataPlugins {
 public:
   std::string version = "1.2.3", build;
   std::atomic<int> made{0}, fitted{0};
@@ -153,6 +227,12 @@ public:
   Result<std::unique_ptr<TokenizerFit>> fit(const std::string &, const std::string &) override {
     ++fitted;
     return std::unique_ptr<TokenizerFit>(std::make_unique<FakeFit>());
+  }
+  Result<MadeSource> source(const std::string &plugin, const std::string &) override {
+    if (plugin != "spaced") {
+      return invalidInput("no source `" + plugin + "`");
+    }
+    return MadeSource{std::make_shared<FakeSource>(), version + build};
   }
 };
 

@@ -234,7 +234,7 @@ Result<std::unique_ptr<LearnerFit>> fitLearner(PluginHost &, const std::string &
   return invalidInput("there are no plugins here");
 }
 
-Result<std::unique_ptr<TextReader>> TextReader::open(const RecordsSpec &, const std::string &) {
+Result<std::unique_ptr<TextReader>> TextReader::open(const RecordsSpec &, const std::string &, PluginHost &) {
   return invalidInput("there is no input here");
 }
 

@@ -1,4 +1,4 @@
-// The functions of dataset.h that take a plugin host, and the host as a TokenizerFactory.
+// The functions of dataset.h that take a plugin host, and the host as DataPlugins.
 #include "runtime/base/hash.h"
 #include "runtime/data/dataset.h"
 #include "runtime/data/dataset_impl.h"
@@ -9,9 +9,9 @@ namespace penstock {
 
 namespace {
 
-class HostTokenizers : public TokenizerFactory {
+class HostPlugins : public DataPlugins {
 public:
-  explicit HostTokenizers(PluginHost &host) : host(host) {}
+  explicit HostPlugins(PluginHost &host) : host(host) {}
 
   Result<TokenizerInfo> info(const std::string &plugin) override {
     PENSTOCK_ASSIGN(const PluginManifest *manifest, host.manifest(plugin, PluginKind::tokenizer));
@@ -38,6 +38,10 @@ public:
     return fitTokenizer(host, plugin, parameters);
   }
 
+  Result<MadeSource> source(const std::string &plugin, const std::string &) override {
+    return invalidInput("there is no source `" + plugin + "`");
+  }
+
 private:
   PluginHost &host;
 };
@@ -45,23 +49,28 @@ private:
 } // namespace
 
 Result<std::string> gatherFacts(const RecordsSpec &records, PluginHost &host, const std::string &cacheFolder) {
-  HostTokenizers tokenizers(host);
+  HostPlugins plugins(host);
   FactsOptions options;
   options.cache = cacheFolder;
-  return gatherFactsWith(records, tokenizers, options);
+  return gatherFactsWith(records, plugins, options);
 }
 
 Result<std::shared_ptr<const Dataset>> Dataset::open(const RecordsSpec &records, const std::string &split, PluginHost &host,
                                                      const Options &options) {
-  HostTokenizers tokenizers(host);
-  PENSTOCK_ASSIGN(std::shared_ptr<const SplitDataset> dataset, SplitDataset::openWith(records, split, tokenizers, options));
+  HostPlugins plugins(host);
+  PENSTOCK_ASSIGN(std::shared_ptr<const SplitDataset> dataset, SplitDataset::openWith(records, split, plugins, options));
   return std::shared_ptr<const Dataset>(std::move(dataset));
 }
 
 Result<std::unique_ptr<RecordReader>> RecordReader::open(const RecordsSpec &records, const FittedFolder &fitted, PluginHost &host,
                                                          RecordInput input) {
-  HostTokenizers tokenizers(host);
-  return openRecordsWith(records, fitted, tokenizers, std::move(input));
+  HostPlugins plugins(host);
+  return openRecordsWith(records, fitted, plugins, std::move(input));
+}
+
+Result<std::unique_ptr<TextReader>> TextReader::open(const RecordsSpec &records, const std::string &split, PluginHost &host) {
+  HostPlugins plugins(host);
+  return openTextsWith(records, split, plugins);
 }
 
 } // namespace penstock

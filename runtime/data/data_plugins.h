@@ -22,13 +22,19 @@ struct TokenizerInfo {
   std::string build; // hash of the library: what it gave before it was built again is not its own
 };
 
-class TokenizerFactory {
+struct MadeSource {
+  std::shared_ptr<const Source> source;
+  std::string identity; // another one may make other rows of a file
+};
+
+class DataPlugins {
 public:
-  virtual ~TokenizerFactory() = default;
+  virtual ~DataPlugins() = default;
   virtual Result<TokenizerInfo> info(const std::string &plugin) = 0;
   virtual Result<std::shared_ptr<const Tokenizer>> make(const std::string &plugin, const std::string &parameters,
                                                         const std::string &state) = 0;
   virtual Result<std::unique_ptr<TokenizerFit>> fit(const std::string &plugin, const std::string &parameters) = 0;
+  virtual Result<MadeSource> source(const std::string &plugin, const std::string &parameters) = 0;
 };
 
 } // namespace penstock
