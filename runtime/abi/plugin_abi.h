@@ -30,7 +30,7 @@ extern "C" {
 #endif
 
 #define PENSTOCK_PLUGIN_ABI_MAJOR 2
-#define PENSTOCK_PLUGIN_ABI_MINOR 0
+#define PENSTOCK_PLUGIN_ABI_MINOR 1
 
 /* Returned in place of 1 where a function failed by what its author did not mean, such as an exception of a library: the text of the
  * error is not shown then. */
@@ -91,7 +91,7 @@ typedef struct PenstockParameters {
   PenstockTable values; /* PenstockValue */
 } PenstockParameters;
 
-/* ---- columns: what heads and learners answer, what learners are shown, what metrics judge ------------------------------ */
+/* ---- columns: what heads and learners answer, what learners are shown, what metrics judge, what sources give ------------- */
 
 /* Elements of a column: PENSTOCK_F32 and PENSTOCK_I32 of value_type.h, and: */
 enum PenstockColumnElement {
@@ -141,7 +141,8 @@ typedef struct PenstockColumns {
   uint32_t struct_size;
   int64_t records;
   PenstockTable columns; /* PenstockColumn, `records` rows each */
-  /* The first and last row of each record in its file, from 1; NULL where nobody asked, or there is no file. */
+  /* The first and last row of each record in its file, from 1; NULL where nobody asked, or there is no file. Of a source: `first_rows`
+   * is the line on which each row begins; NULL: the number of the row. */
   const int64_t *first_rows, *last_rows;
 } PenstockColumns;
 
@@ -355,10 +356,55 @@ typedef struct PenstockTokenizer {
   int32_t (*special_tokens)(const void *self, PenstockSpecialTokens *, PenstockError *); /* NULL: there are none */
 } PenstockTokenizer;
 
+/* ---- source (since 2.1) ------------------------------------------------------------------------------------------ */
+
+/* A file, or a stream, that the host lends: its bytes, once, from the beginning. Valid until `close`. */
+typedef struct PenstockSourceFile {
+  uint32_t struct_size;
+  void *context;
+  /* Reads up to `size` bytes into `to`: what is there, without waiting for more. `got` 0: the end. Another number than 0: nothing more can
+   * be read, and the function that asked fails; the host knows why. Called in a function of the reader only. */
+  int32_t (*read)(void *context, void *to, size_t size, size_t *got);
+} PenstockSourceFile;
+
+/* What is wrong with a row, which is left out. */
+typedef struct PenstockRowProblem {
+  uint32_t struct_size;
+  int32_t last;            /* 1: nothing behind it can be read */
+  int64_t line, column;    /* where, from 1; 0: not known. A column is counted in characters */
+  PenstockString sentence; /* without the place, as an error */
+} PenstockRowProblem;
+
+/* Receives rows and problems, in the order of the file; may be called many times. */
+typedef struct PenstockRowSink {
+  uint32_t struct_size;
+  void *context;
+  int32_t (*rows)(void *context, const PenstockColumns *); /* the columns that were selected, each once */
+  int32_t (*problem)(void *context, const PenstockRowProblem *);
+} PenstockRowSink;
+
+/* Makes rows of a file. A row has a cell of each field: PENSTOCK_TEXT (what the file has as text is handed on as it stands, whatever it
+ * will be read as), PENSTOCK_F64, PENSTOCK_I64 or PENSTOCK_BOOL each, missing where `present` says so, or a list of PENSTOCK_TEXT. Names of
+ * fields are any text, each once. */
+typedef struct PenstockSource {
+  uint32_t struct_size;
+  int32_t (*create)(const PenstockHost *, const PenstockParameters *, void **self, PenstockError *);
+  void (*destroy)(void *self);
+  /* A reader is used by one thread at a time, and does not outlive `self`. Opening reads nothing. */
+  int32_t (*open)(const void *self, const PenstockSourceFile *, void **reader, PenstockError *);
+  void (*close)(void *reader);
+  /* The columns, once, as soon as the head of the file was read. None where there is something wrong with it, which `next` says. */
+  int32_t (*describe)(void *reader, const PenstockFieldSink *, PenstockError *);
+  /* Which of the columns rows shall have, by their places in what `describe` gave, each once, before the first `next`. */
+  int32_t (*select)(void *reader, const int32_t *fields, int64_t count, PenstockError *);
+  /* Gives the next rows and problems, as many as it likes. None of both is the end. */
+  int32_t (*next)(void *reader, const PenstockRowSink *, PenstockError *);
+} PenstockSource;
+
 /* ---- the plugin -------------------------------------------------------------------------------------------------- */
 
 /* A kind is a row of runtime/base/plugin_kinds.h; its number is never used for another. */
-enum PenstockPluginKind { PENSTOCK_TOKENIZER = 1, PENSTOCK_HEAD = 2, PENSTOCK_METRIC = 3, PENSTOCK_LEARNER = 4 };
+enum PenstockPluginKind { PENSTOCK_TOKENIZER = 1, PENSTOCK_HEAD = 2, PENSTOCK_METRIC = 3, PENSTOCK_LEARNER = 4, PENSTOCK_SOURCE = 5 };
 
 typedef struct PenstockPlugin {
   uint32_t struct_size;
@@ -367,7 +413,7 @@ typedef struct PenstockPlugin {
   int32_t kind;
   const char *name;
   const char *version;
-  const void *functions; /* PenstockTokenizer, PenstockHead, PenstockMetric or PenstockLearner, by kind */
+  const void *functions; /* PenstockTokenizer, PenstockHead, PenstockMetric, PenstockLearner or PenstockSource, by kind */
 } PenstockPlugin;
 
 typedef const PenstockPlugin *(*PenstockPluginFunction)(void);

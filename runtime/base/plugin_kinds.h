@@ -16,7 +16,8 @@ namespace penstock {
   KIND(metric, 3, .place = PluginPlace::evaluate, .heading = "Metrics", .verb = "judges", .target = true, .severalTargets = true,          \
        .results = true, .elsewhere = "metrics stand in `evaluate`")                                                                        \
   KIND(learner, 4, .place = PluginPlace::model, .heading = "Learners", .verb = "predicts", .fits = true, .input = true, .target = true,    \
-       .optionalTarget = true, .afterTraining = true, .alone = "it ends the flow of a model")
+       .optionalTarget = true, .afterTraining = true, .alone = "it ends the flow of a model")                                              \
+  KIND(source, 5, .place = PluginPlace::source, .heading = "Sources", .elsewhere = "sources stand in `data`, as `source: NAME(...)`")
 
 #define PENSTOCK_KIND(ID, NUMBER, ...) ID = NUMBER,
 enum class PluginKind : std::uint32_t { PENSTOCK_PLUGIN_KINDS(PENSTOCK_KIND) };

@@ -38,8 +38,13 @@ public:
     return fitTokenizer(host, plugin, parameters);
   }
 
-  Result<MadeSource> source(const std::string &plugin, const std::string &) override {
-    return invalidInput("there is no source `" + plugin + "`");
+  Result<MadeSource> source(const std::string &plugin, const std::string &parameters) override {
+    PENSTOCK_ASSIGN(const PluginManifest *manifest, host.manifest(plugin, PluginKind::source));
+    MadeSource made;
+    PENSTOCK_ASSIGN(made.source, makeSource(host, plugin, parameters));
+    const Result<Hash128> library = hashPath(manifest->library);
+    made.identity = manifest->version + " " + (library.ok() ? library->hex() : "");
+    return made;
   }
 
 private:

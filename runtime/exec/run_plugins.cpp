@@ -30,6 +30,9 @@ Result<std::vector<RunPlugin>> pluginsOf(const RunConfig &config, const PluginHo
     plugins.push_back({kindName(kind), name, (*manifest)->version, std::move(hash)});
     return {};
   };
+  for (const SourceSpec &source : config.records.sources) {
+    PENSTOCK_TRY(add(PluginKind::source, source.kind)); // none of the built-in ones is a plugin
+  }
   for (const FeatureSpec &feature : config.records.features) {
     for (const StepSpec &step : feature.steps) {
       if (!step.plugin.empty()) {

@@ -15,12 +15,12 @@ struct RunPlugin {
   std::string hash; // XXH64 of the library
 };
 
-/// The tokenizers, heads, learners and metrics that the configuration names, each once, as this host has them. One that it does not have
-/// is left out: whoever needs it says so.
+/// The sources, tokenizers, heads, learners and metrics that the configuration names, each once, as this host has them. One that it does
+/// not have is left out: whoever needs it says so.
 Result<std::vector<RunPlugin>> pluginsOf(const RunConfig &config, const PluginHost &host);
 
 /// A sentence for every plugin that is another now: "the tokenizer `words` is version 1.1.0, the run was made with 1.0.0".
-/// `decisive` are those that tokenize or decode and have another version: what they give need not fit the weights.
+/// `decisive` are those that read, tokenize or decode and have another version: what they give need not fit the weights.
 struct PluginChanges {
   std::vector<std::string> all, decisive;
 };

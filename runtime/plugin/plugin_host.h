@@ -235,5 +235,6 @@ public:
   /// Begins to read a file, and reads its head. A failure of `read` is the failure of the call that read.
   virtual Result<std::unique_ptr<SourceReader>> open(ReadBytes read) const = 0;
 };
+Result<std::shared_ptr<const Source>> makeSource(PluginHost &host, const std::string &plugin, const std::string &parametersJson);
 
 } // namespace penstock

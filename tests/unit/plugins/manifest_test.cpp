@@ -117,6 +117,22 @@ TEST(PluginManifest, SaysWhatGenericCodeMustKnow) {
   EXPECT_FALSE(parsePluginManifest("standard = true\n" + good, "/a/plugin.toml").ok());                              // a metric
 }
 
+TEST(PluginManifest, ASourceHasNoPathsBesideItsFile) {
+  const auto with = [](const std::string &parameter) {
+    return parsePluginManifest(
+        "name = \"p\"\nkind = \"source\"\nversion = \"1.0.0\"\nabi = \"2.1\"\nsummary = \"s\"\n[[parameters]]\nhelp = "
+        "\"h\"\nrequired = true\n" +
+            parameter,
+        "/a/plugin.toml");
+  };
+  const auto good = with("name = \"sheet\"\ntype = \"string\"\n");
+  ASSERT_TRUE(good.ok()) << good.status().message();
+  EXPECT_EQ(good->kind, PluginKind::source);
+  EXPECT_EQ(with("name = \"other\"\ntype = \"path\"\n").status().message(),
+            "/a/plugin.toml:6: parameter `other` of a source is a path; the file that it reads is given in front of its parameters");
+  EXPECT_FALSE(with("name = \"path\"\ntype = \"int\"\n").ok());
+}
+
 TEST(PluginManifest, SaysWhatMetricsAndLearnersAreShown) {
   const auto with = [](const std::string &kind, const std::string &keys) {
     return parsePluginManifest("name = \"p\"\nkind = \"" + kind + "\"\nversion = \"1.0.0\"\nabi = \"2.0\"\nsummary = \"s\"\n" + keys,
