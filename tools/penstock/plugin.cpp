@@ -2,8 +2,10 @@
 #include "tools/penstock/commands.h"
 #include "tools/penstock/named_input.h"
 #include "tools/penstock/plugin_new.h"
+#include "tools/penstock/plugin_rows.h"
 
 #include "plugins/sdk/conformance/conformance.h"
+#include "runtime/base/file.h"
 #include "runtime/base/parameter_text.h"
 #include "runtime/base/printable.h"
 #include "runtime/data/input_format.h"
@@ -35,7 +37,7 @@ constexpr std::size_t batchLines = 512;
 struct PluginOptions {
   bool json = false;
   std::string name, kind, input = "-", out;
-  std::vector<std::string> sets;
+  std::vector<std::string> sets, files;
 };
 
 std::string dump(const Json &value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
@@ -635,6 +637,9 @@ Status runPlugin(PluginHost &host, const PluginOptions &options) {
     return usageError(checked.status().message());
   }
   catchInterrupts();
+  if (kind.place == PluginPlace::source) {
+    return printRows(host, manifest->name, parameters, isStandardInput(options.input) ? "" : options.input);
+  }
   PENSTOCK_ASSIGN(const std::unique_ptr<JsonLines> lines, JsonLines::open(options.input));
   const Status done =
       kind.place == PluginPlace::text ? runTokenizer(host, *manifest, parameters, *lines) : runMetric(host, *manifest, parameters, *lines);
@@ -666,6 +671,12 @@ Status testPlugin(PluginHost &host, const PluginOptions &options) {
   test.features = manifest->features;
   for (const MetricResult &result : manifest->resultsFor((*arguments)->values())) {
     test.results.push_back(result.name);
+  }
+  for (const std::string &file : options.files) {
+    if (rowOf(manifest->kind).place != PluginPlace::source) {
+      return usageError(fmt::format("`--file` is for sources, and `{}` is a {}", manifest->name, kindName(manifest->kind)));
+    }
+    PENSTOCK_ASSIGN(test.files.emplace_back(), readWholeFile(file));
   }
   std::vector<std::string> failures = conformance::check(test);
   for (std::string &fault : wrapped.faults()) {
@@ -722,15 +733,16 @@ void addPluginCommand(CLI::App &app, CommandContext &context) {
     return {};
   }));
 
-  CLI::App *run = plugin->add_subcommand("run", "run one plugin on JSON Lines: a tokenizer on {\"text\"}, a metric on {\"labels\", "
-                                                "\"gold\", \"predicted\" or \"score\"}");
+  CLI::App *run =
+      plugin->add_subcommand("run", "run one plugin on JSON Lines: a tokenizer on {\"text\"}, a metric on {\"labels\", "
+                                    "\"gold\", \"predicted\" or \"score\"}; a source on a file of its own, whose rows it prints");
   run->add_option("name", options->name, "name of the plugin")->required();
   run->add_option("--kind", options->kind,
                   kindNames([](const PluginKindRow &row) { return row.alone[0] == '\0'; }) + ", where the name is not enough");
   run->add_option("--set", options->sets, "a parameter of the plugin (may be repeated)")
       ->type_name("PARAMETER=VALUE")
       ->allow_extra_args(false);
-  run->add_option("--input", options->input, "file of JSON Lines; `-` is standard input")->type_name("FILE");
+  run->add_option("--input", options->input, "file of JSON Lines, or that a source reads; `-` is standard input")->type_name("FILE");
   run->add_flag("--json", options->json, "the output is JSON Lines with and without it");
   run->callback(command(runPlugin));
 
@@ -739,6 +751,9 @@ void addPluginCommand(CLI::App &app, CommandContext &context) {
   test->add_option("--kind", options->kind, kindNames() + ", where the name is not enough");
   test->add_option("--set", options->sets, "a parameter of the plugin (may be repeated)")
       ->type_name("PARAMETER=VALUE")
+      ->allow_extra_args(false);
+  test->add_option("--file", options->files, "of a source: a file that it reads, which is also tried damaged (may be repeated)")
+      ->type_name("FILE")
       ->allow_extra_args(false);
   test->add_flag("--json", options->json, "print JSON");
   test->callback(command(testPlugin));

@@ -6,6 +6,7 @@
 #include "answered.h"
 #include "hard_texts.h"
 #include "judged.h"
+#include "sources.h"
 
 #include <penstock/sdk/columns.h>
 #include <penstock/sdk/unicode.h>
@@ -36,6 +37,7 @@ struct Case {
   std::vector<std::string> meanings; // metric: what it asks for beside its target
   bool features = false;             // metric
   std::vector<std::string> results;  // metric: the declared names for these parameters
+  std::vector<std::string> files;    // source: whole files of its own form, where there are some
 };
 
 namespace detail {
@@ -78,6 +80,10 @@ public:
       break;
     case PENSTOCK_LEARNER:
       learner();
+      break;
+    case PENSTOCK_SOURCE:
+      checkSource(*static_cast<const PenstockSource *>(given.plugin->functions), host, given.parameters, given.files,
+                  [this](bool holds, const std::string &promise) { expect(holds, promise); });
       break;
     default:
       expect(false, "the kind is none of the ABI");

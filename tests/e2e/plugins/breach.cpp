@@ -1,5 +1,5 @@
 // A plugin that breaks its contract in one way, which the macro BREACH names: "encode.throws_int" throws an int from encode. KIND is
-// the kind of the plugin (1 tokenizer, 2 head, 3 metric, 4 learner), NAME its name. Without a breach, and where the variable
+// the kind of the plugin (1 tokenizer, 2 head, 3 metric, 4 learner, 5 source), NAME its name. Without a breach, and where the variable
 // PENSTOCK_HARMLESS is set, it keeps its contract. Plain C ABI and small headers: plugins_test.py compiles it a hundred times.
 #include "runtime/abi/plugin_abi.h"
 
@@ -736,6 +736,232 @@ int32_t answer(const void *, const PenstockColumns *features, const PenstockColu
   return give("answer", features->records, sink, error);
 }
 const PenstockLearner functions = {sizeof functions, fitBegin, fitAdd, fitEnd, fitAbandon, create, destroy, describe, answer};
+
+// ---- source: the columns `text` and `label` of lines, with a comma between
+
+#elif KIND == 5
+
+struct Lines {
+  const PenstockSourceFile *file;
+  char *bytes;
+  size_t size, at;
+  int64_t line;
+};
+int32_t create(const PenstockHost *, const PenstockParameters *, void **self, PenstockError *error) {
+  if (!is("create.gives_nothing")) {
+    *self = malloc(1);
+  }
+  return act("create", error);
+}
+void destroy(void *self) {
+  free(self);
+  act("destroy", nullptr);
+}
+int32_t open(const void *, const PenstockSourceFile *file, void **reader, PenstockError *error) {
+  if (!is("open.gives_nothing")) {
+    auto *const lines = static_cast<Lines *>(calloc(1, sizeof(Lines)));
+    lines->file = file;
+    *reader = lines;
+  }
+  return act("open", error);
+}
+void close(void *reader) {
+  free(static_cast<Lines *>(reader)->bytes);
+  free(reader);
+  act("close", nullptr);
+}
+/// Everything; a file is small.
+int32_t readAll(Lines &lines, PenstockError *error) {
+  const size_t room = 1 << 22;
+  lines.bytes = static_cast<char *>(malloc(room));
+  for (size_t got = 1; got > 0 && lines.size < room; lines.size += got) {
+    if (lines.file->read(lines.file->context, lines.bytes + lines.size, room - lines.size, &got) != 0) {
+      return say(error, "the file cannot be read");
+    }
+  }
+  return 0;
+}
+PenstockField fieldOf(const char *name) {
+  PenstockField field{};
+  field.struct_size = sizeof field;
+  field.name = text(name);
+  field.element = PENSTOCK_TEXT;
+  field.width = 1;
+  return field;
+}
+int32_t describe(void *reader, const PenstockFieldSink *sink, PenstockError *error) {
+  auto &lines = *static_cast<Lines *>(reader);
+  if (is("describe.reads_to_null")) {
+    lines.file->read(lines.file->context, nullptr, 10, &lines.size);
+  } else if (is("describe.reads_with_null_context")) {
+    lines.file->read(nullptr, &lines, 1, &lines.size);
+  } else if (is("describe.gets_nothing")) {
+    lines.file->read(lines.file->context, &lines, 0, nullptr);
+  }
+  if (const int32_t failed = readAll(lines, error)) {
+    return failed;
+  }
+  PenstockField fields[2] = {fieldOf("text"), fieldOf("label")};
+  PenstockField &first = fields[0];
+  if (is("describe.null_field")) {
+    sink->field(sink->context, nullptr);
+  } else if (is("describe.short_field")) {
+    first.struct_size = 8;
+  } else if (is("describe.null_name")) {
+    first.name = {nullptr, 4};
+  } else if (is("describe.no_name")) {
+    first.name.size = 0;
+  } else if (is("describe.huge_name")) {
+    first.name.size = static_cast<size_t>(huge);
+  } else if (is("describe.binary_name")) {
+    first.name = text("\xff\xfe");
+  } else if (is("describe.twice")) {
+    first = fields[1];
+  } else if (is("describe.no_element")) {
+    first.element = 77;
+  } else if (is("describe.a_class")) {
+    first.element = PENSTOCK_CLASS;
+  } else if (is("describe.no_shape")) {
+    first.shape = -1;
+  } else if (is("describe.huge_width")) {
+    first.width = huge;
+  } else if (is("describe.for_ever")) {
+    for (char name[16] = "a"; sink->field(sink->context, &first) == 0; first.name = text(name)) {
+      for (char *digit = name; ++*digit > 'z'; ++digit) {
+        *digit = 'a';
+        digit[1] = digit[1] == 0 ? 'a' - 1 : digit[1];
+      }
+    }
+  }
+  for (const PenstockField &field : fields) {
+    if (sink->field(sink->context, &field) != 0) {
+      return say(error, "stopped");
+    }
+  }
+  return act("describe", error);
+}
+bool wantsOf[2];
+int32_t select(void *, const int32_t *fields, int64_t count, PenstockError *error) {
+  wantsOf[0] = wantsOf[1] = false;
+  for (int64_t i = 0; i < count; ++i) {
+    wantsOf[fields[i]] = true;
+  }
+  return act("select", error);
+}
+int32_t next(void *reader, const PenstockRowSink *sink, PenstockError *error) {
+  if (const int32_t failed = act("next", error)) {
+    return failed;
+  }
+  auto &lines = *static_cast<Lines *>(reader);
+  while (lines.at < lines.size) {
+    const char *const begin = lines.bytes + lines.at;
+    const auto *const end = static_cast<const char *>(memchr(begin, '\n', lines.size - lines.at));
+    const size_t size = end == nullptr ? lines.size - lines.at : static_cast<size_t>(end - begin);
+    lines.at += size + 1;
+    if (++lines.line == 1) {
+      continue; // the names
+    }
+    PenstockRowProblem problem = {sizeof problem, 0, lines.line, 0, text("it is not text")};
+    if (is("next.binary_text") ? false : memchr(begin, '\xff', size) != nullptr || (size > 0 && (*begin & 0x80) != 0)) {
+      return sink->problem(sink->context, &problem) != 0 ? say(error, "stopped") : 0;
+    }
+    const auto *const comma = static_cast<const char *>(memchr(begin, ',', size));
+    const size_t head = comma == nullptr ? size : static_cast<size_t>(comma - begin);
+    PenstockString cells[2] = {{begin, head}, {begin + head, size - head}};
+    if (comma != nullptr) {
+      cells[1] = {comma + 1, size - head - 1};
+    }
+    PenstockField fields[2] = {fieldOf("text"), fieldOf("label")};
+    PenstockColumn columns[3] = {};
+    int32_t count = 0;
+    for (int i = 0; i < 2; ++i) {
+      if (wantsOf[i]) {
+        columns[count].struct_size = sizeof columns[0];
+        columns[count].field = &fields[i];
+        columns[count].rows = 1;
+        columns[count++].values = &cells[i];
+      }
+    }
+    const uint8_t there = 1;
+    PenstockColumns all = {sizeof all, 1, {count, sizeof columns[0], columns}, &lines.line, nullptr};
+    const int64_t below = -4;
+    if (is("next.null_rows")) {
+      sink->rows(sink->context, nullptr);
+    } else if (is("next.short_rows")) {
+      all.struct_size = 8;
+    } else if (is("next.null_context")) {
+      sink->rows(nullptr, &all);
+    } else if (is("next.negative_records")) {
+      all.records = -1;
+    } else if (is("next.huge_records")) {
+      all.records = huge;
+    } else if (is("next.other_record_count")) {
+      all.records = 2;
+    } else if (is("next.lacks_one")) {
+      all.columns.count = 0;
+    } else if (is("next.one_twice")) {
+      columns[count] = columns[0];
+      ++all.columns.count;
+    } else if (is("next.unknown_name")) {
+      fields[0].name = fields[1].name = text("other");
+    } else if (is("next.other_element")) {
+      fields[0].element = fields[1].element = PENSTOCK_I64;
+    } else if (is("next.null_columns")) {
+      all.columns.first = nullptr;
+    } else if (is("next.null_values")) {
+      columns[0].values = columns[1].values = nullptr;
+    } else if (is("next.wild_values")) {
+      columns[0].values = columns[1].values = reinterpret_cast<const void *>(16);
+    } else if (is("next.wild_present")) {
+      columns[0].present = columns[1].present = reinterpret_cast<const uint8_t *>(16);
+    } else if (is("next.null_text")) {
+      cells[0] = cells[1] = {nullptr, 4};
+    } else if (is("next.huge_text")) {
+      cells[0].size = cells[1].size = static_cast<size_t>(huge);
+    } else if (is("next.binary_text")) {
+      cells[0] = cells[1] = text("\xff\xfe");
+    } else if (is("next.line_below")) {
+      all.first_rows = &below;
+    } else if (is("next.some_lines")) {
+      columns[0].present = columns[1].present = &there;
+      sink->rows(sink->context, &all);
+      all.first_rows = nullptr;
+    } else if (is("next.null_problem")) {
+      sink->problem(sink->context, nullptr);
+    } else if (is("next.short_problem")) {
+      problem.struct_size = 8;
+      sink->problem(sink->context, &problem);
+    } else if (is("next.no_sentence")) {
+      problem.sentence.size = 0;
+      sink->problem(sink->context, &problem);
+    } else if (is("next.null_sentence")) {
+      problem.sentence = {nullptr, 4};
+      sink->problem(sink->context, &problem);
+    } else if (is("next.huge_sentence")) {
+      problem.sentence.size = static_cast<size_t>(huge);
+      sink->problem(sink->context, &problem);
+    } else if (is("next.binary_sentence")) {
+      problem.sentence = text("\x1b[2J\xff");
+      sink->problem(sink->context, &problem);
+    } else if (is("next.problem_below")) {
+      problem.line = -1;
+      sink->problem(sink->context, &problem);
+    } else if (is("next.problem_behind_last")) {
+      problem.last = 1;
+      sink->problem(sink->context, &problem);
+      sink->problem(sink->context, &problem);
+    } else if (is("next.problems_for_ever")) {
+      while (sink->problem(sink->context, &problem) == 0) {
+      }
+    } else if (is("next.for_ever")) {
+      while (sink->rows(sink->context, &all) == 0) {
+      }
+    }
+    return sink->rows(sink->context, &all) != 0 ? say(error, "stopped") : 0;
+  }
+  return 0;
+}
+const PenstockSource functions = {sizeof functions, create, destroy, open, close, describe, select, next};
 
 #endif
 

@@ -21,9 +21,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import plugin_library  # noqa: E402
 from case import PENSTOCK, SOURCE  # noqa: E402
 
-KINDS = {"tokenizer": 1, "head": 2, "metric": 3, "learner": 4}
+KINDS = {"tokenizer": 1, "head": 2, "metric": 3, "learner": 4, "source": 5}
 MANIFEST = {"tokenizer": "fits = true", "head": 'input = "vector"\ntarget = "class"',
-            "metric": 'target = "class"\n[[results]]\nname = "breach_value"', "learner": 'input = "vector"\nfits = true'}
+            "metric": 'target = "class"\n[[results]]\nname = "breach_value"', "learner": 'input = "vector"\nfits = true', "source": ""}
 THROWS = ["throws_int", "throws_text", "throws_class", "throws_own"]
 SIGNALS = ["segv", "jump", "abort", "trap", "divides", "recurses", "frees", "terminates", "thread_throws", "thread_segv"]
 ENDS = ["exits", "exits_at_once", "exits_quickly", "ends_thread"]
@@ -66,13 +66,23 @@ BREACHES = {
     "learner": ["fit_begin.throws_int", "fit_add.throws_class", "fit_add.writes_values", "fit_end.throws_int", "fit_end.huge_size",
                 "create.throws_int", "destroy.throws_int", "describe.throws_int", "describe.nothing", "describe.row"] + [  # taken as a head's
                 "answer." + how for how in ("throws_int", "segv", "exits", "misses_one", "null_columns", "wild_values", "twice")],
+    "source": ["create.throws_int", "create.gives_nothing", "destroy.throws_int", "open.throws_class", "open.gives_nothing", "close.throws_int",
+               "select.throws_int"] + [
+        "describe." + how for how in [
+            "throws_text", "segv", "reads_to_null", "reads_with_null_context", "gets_nothing", "null_field", "short_field", "null_name",
+            "no_name", "huge_name", "binary_name", "twice", "no_element", "a_class", "no_shape", "huge_width", "for_ever"]] + [
+        "next." + how for how in [
+            "throws_own", "segv", "exits", "null_rows", "short_rows", "null_context", "negative_records", "huge_records", "other_record_count",
+            "lacks_one", "one_twice", "unknown_name", "other_element", "null_columns", "null_values", "wild_values", "wild_present",
+            "null_text", "huge_text", "binary_text", "line_below", "some_lines", "null_problem", "short_problem", "no_sentence",
+            "null_sentence", "huge_sentence", "binary_sentence", "problem_below", "problem_behind_last", "problems_for_ever", "for_ever"]],
 }
 # Nobody reads these while the plugin is tried, or they are only wrong for the compiler, or that process ends before.
 ONLY_LATER = {"unloading.segv", "unloading.exits_at_once", "build.no_initializer", "build.no_operation", "build.loss_of_many_rows"}
 # The table of functions is read once, when the scan reads it.
 ONLY_SCAN = {"encode.bad_function", "penstock_plugin.bad_table"}
 # What the process may still end with 0 after: the line is there, and everything was done.
-HARMLESS = {"destroy.throws_int", "encode.forks"}
+HARMLESS = {"destroy.throws_int", "close.throws_int", "encode.forks"}
 
 PIPELINE = """pipe 1
 pipeline breach
@@ -214,6 +224,15 @@ class Breaches(unittest.TestCase):
                   lambda breach: breach.startswith("fit"))
         self.each("learner", self.later("learner", "predict", "learner_run", input=b"pump leaks\npump runs\n"),
                   lambda breach: not breach.startswith("fit"))
+
+    def test_source(self):
+        file = FOLDER.root / "source.pipe"
+        file.write_text(PIPELINE.format(head="classify(label)", rest=TRAINED).replace('csv(', 'breach_source('))
+        self.each("source", self.later("source", "check", file.name))
+        done = FOLDER.command("source", "none", "train", file.name, "--out", "source_run", "--quiet")
+        self.assertEqual(done.returncode, 0, done)
+        self.each("source", self.later("source", "predict", "source_run", "--format", "breach_source", input=b"text,label\npump leaks,\n"),
+                  lambda breach: breach not in ("next.lacks_one", "next.one_twice"))
 
     def test_metric_beside_another(self):
         """accuracy stays what it is whatever the metric beside it does, or the evaluation fails and says so."""

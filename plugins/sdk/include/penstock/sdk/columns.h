@@ -194,6 +194,17 @@ public:
     }
   }
 
+  /// Forgets what was added since the last row.
+  void dropRow() {
+    if (elements > taken && field->element == PENSTOCK_TEXT) {
+      ends.resize(static_cast<std::size_t>(taken));
+      bytes.resize(ends.empty() ? 0 : ends.back());
+    } else if (elements > taken) { // equal parts
+      memory.resize(memory.size() / static_cast<std::size_t>(elements) * static_cast<std::size_t>(taken));
+    }
+    elements = taken;
+  }
+
   void clear() {
     memory.clear();
     bytes.clear();
@@ -285,6 +296,12 @@ public:
       column.endRow();
     }
     ++records;
+  }
+  /// Forgets what was added since the last record; of columns that are no structs.
+  void dropRow() {
+    for (Column &column : columns) {
+      column.dropRow();
+    }
   }
   void clear() {
     for (Column &column : columns) {
