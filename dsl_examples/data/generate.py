@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write the example data: maintenance/, reviews/, failures/ and garments/, each train.csv, dev.csv and test.csv.
+"""Write the example data: maintenance/, reviews/, failures/ and garments/, each train.csv, dev.csv and test.csv, and voices/ as .ts.
 
 The texts are put together from phrases written for this project; nothing is taken from another data set. The same seed
 gives the same bytes. Needs nothing but Python's standard library.
@@ -9,6 +9,7 @@ gives the same bytes. Needs nothing but Python's standard library.
 
 import argparse
 import csv
+import math
 import pathlib
 import random
 
@@ -221,6 +222,31 @@ def writeTable(folder, columns, make, rng):
             rows.writerows(make(rng) for _ in range(size))
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# Voices: an utterance is a series of twelve numbers a step, longer or shorter. Each speaker glides in a way of his own.
+
+SPEAKERS = ["Ada", "Ben", "Cleo"]
+UTTERANCES = {"train": 30, "dev": 9, "test": 12}
+
+
+def utterance(speaker, rng):
+    steps, tone = rng.randrange(7, 18), rng.gauss(0, 0.2)
+    dimensions = []
+    for d in range(12):
+        phase = tone + 0.9 * d + 0.5 * speaker * (d % 4)
+        dimensions.append(",".join(f"{math.sin(phase + (2 + speaker) * i / steps) + rng.gauss(0, 0.25):.3f}" for i in range(steps)))
+    return ":".join(dimensions) + ":" + SPEAKERS[speaker]
+
+
+def writeVoices(folder, rng):
+    folder.mkdir(parents=True, exist_ok=True)
+    for split, size in UTTERANCES.items():
+        lines = ["# Written by generate.py.", "@problemName Voices", "@timeStamps false", "@missing false", "@univariate false",
+                 "@dimensions 12", "@equalLength false", "@classLabel true " + " ".join(SPEAKERS), "@data"]
+        lines += [utterance(i % len(SPEAKERS), rng) for i in range(size)]
+        (folder / f"{split}.ts").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 def write(folder, make, rng):
     folder.mkdir(parents=True, exist_ok=True)
     seen = set()
@@ -248,6 +274,7 @@ def main():
     write(options.out / "reviews", review, random.Random(f"reviews {options.seed}"))
     writeTable(options.out / "failures", MACHINE_COLUMNS, machine, random.Random(f"failures {options.seed}"))
     writeTable(options.out / "garments", GARMENT_COLUMNS, garment, random.Random(f"garments {options.seed}"))
+    writeVoices(options.out / "voices", random.Random(f"voices {options.seed}"))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdlib>
 #include <filesystem>
@@ -76,6 +77,29 @@ void useAll(const std::vector<std::string> &folders) {
   std::vector<Column> nearest = columnsOf((*learner)->schema());
   ASSERT_TRUE((*learner)->answer(scores, 1, nearest).ok());
   EXPECT_EQ(nearest[0].children[2].of<std::int64_t>(), (std::vector<std::int64_t>{7}));
+
+  const auto source = makeSource(**host, "ts", "");
+  ASSERT_TRUE(source.ok()) << source.status().message();
+  std::string_view text = "@dimensions 1\n@data\n4,5,?\n6:7\n8\n";
+  const auto reader = (*source)->open([&](char *into, std::size_t size) -> Result<std::size_t> {
+    const std::size_t count = text.copy(into, std::min<std::size_t>(size, 3));
+    text.remove_prefix(count);
+    return count;
+  });
+  ASSERT_TRUE(reader.ok()) << reader.status().message();
+  ASSERT_EQ((*reader)->schema().size(), 3U);
+  ASSERT_TRUE((*reader)->select({1, 2}).ok());
+  SourceRows read;
+  ASSERT_TRUE((*reader)->next(read).value());
+  EXPECT_EQ(read.columns[0].of<std::int64_t>(), (std::vector<std::int64_t>{0, 1, 2}));
+  EXPECT_EQ(read.columns[1].of<std::string>(), (std::vector<std::string>{"4", "5", ""}));
+  EXPECT_EQ(read.columns[1].present, (std::vector<std::uint8_t>{1, 1, 0}));
+  ASSERT_TRUE((*reader)->next(read).value());
+  ASSERT_EQ(read.problems.size(), 1U);
+  EXPECT_EQ(read.problems[0].line, 4);
+  ASSERT_TRUE((*reader)->next(read).value());
+  EXPECT_EQ(read.lines, (std::vector<std::int64_t>{5}));
+  EXPECT_FALSE((*reader)->next(read).value());
   ::unsetenv("PENSTOCK_CACHE");
   std::filesystem::remove_all(cache);
 }
