@@ -154,7 +154,7 @@ std::string Profile::trace() const {
     one["name"] = work ? textOr(work->what, "step") : "step";
     one["cat"] = work ? textOr(work->kind, "step") : "step";
     one["ph"] = "X";
-    one["ts"] = static_cast<double>(event.begin - begun) * 1e-3;
+    one["ts"] = static_cast<double>(event.begin - begun) * 1e-3; // the trace's word for "when", in microseconds
     one["dur"] = static_cast<double>(event.end - event.begin) * 1e-3;
     one["pid"] = 1;
     one["tid"] = 1;

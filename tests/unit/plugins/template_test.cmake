@@ -1,4 +1,5 @@
-# `penstock plugin new` makes a project of each kind, which is built against the package of the build folder and keeps its contract.
+# `penstock plugin new` makes a project of each kind, which is built against an installed SDK, one of them against that of the build folder,
+# and keeps its contract.
 function(run)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE failed OUTPUT_VARIABLE said ERROR_VARIABLE complained)
   if(failed)
@@ -7,10 +8,15 @@ function(run)
   set(said "${said}" PARENT_SCOPE)
 endfunction()
 file(REMOVE_RECURSE ${BUILD})
+run(${CMAKE_COMMAND} --install ${PACKAGE} --prefix ${BUILD}/installed)
 foreach(kind tokenizer head metric learner source)
   set(name my_${kind})
+  set(prefix ${BUILD}/installed)
+  if(kind STREQUAL "tokenizer")
+    set(prefix ${PACKAGE})
+  endif()
   run(${PENSTOCK} plugin new ${name} --kind ${kind} --out ${BUILD}/${kind})
-  run(${CMAKE_COMMAND} -S ${BUILD}/${kind} -B ${BUILD}/${kind}/build -DCMAKE_PREFIX_PATH=${PACKAGE} -DCMAKE_CXX_COMPILER=${COMPILER}
+  run(${CMAKE_COMMAND} -S ${BUILD}/${kind} -B ${BUILD}/${kind}/build -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_CXX_COMPILER=${COMPILER}
       -DCMAKE_BUILD_TYPE=Debug)
   run(${CMAKE_COMMAND} --build ${BUILD}/${kind}/build)
   run(${PENSTOCK} --plugins ${BUILD}/${kind}/build/plugins plugin test ${name})
