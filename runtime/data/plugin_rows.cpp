@@ -20,11 +20,15 @@ public:
       : bytes(std::move(bytes)), source(std::move(source)) {}
 
   Status begin() override {
-    PENSTOCK_ASSIGN(reader, source->open([this](char *into, std::size_t size) -> Result<std::size_t> {
+    Result<std::unique_ptr<SourceReader>> opened = source->open([this](char *into, std::size_t size) -> Result<std::size_t> {
       PENSTOCK_ASSIGN(const std::size_t got, bytes->read(into, size));
       head.append(into, std::min(got, headSize - head.size()));
       return got;
-    }));
+    });
+    if (!opened.ok()) {
+      return giveUp(opened.status());
+    }
+    reader = std::move(opened).value();
     for (const ColumnField &field : reader->schema()) {
       header.push_back(field.name);
     }
@@ -53,16 +57,11 @@ public:
   }
 
   Result<RowStep> next(Row &row, RowError &error) override {
-    if (!std::exchange(isSelected, true)) {
-      PENSTOCK_TRY(reader->select(wanted));
-    }
     while (nextRow == block.rows && nextProblem == block.problems.size()) {
-      nextRow = 0;
-      nextProblem = 0;
-      PENSTOCK_ASSIGN(const bool more, reader->next(block));
-      if (!more) {
+      if (reader == nullptr) {
         return RowStep::end;
       }
+      PENSTOCK_TRY(fill());
     }
     if (nextProblem < block.problems.size() && block.problems[nextProblem].before <= nextRow) {
       takeProblem(block.problems[nextProblem++], error);
@@ -71,7 +70,7 @@ public:
     ++number;
     const std::int64_t at = nextRow++;
     row.number = number;
-    row.line = block.lines.empty() ? number : block.lines[static_cast<std::size_t>(at)];
+    row.line = lastLine = block.lines.empty() ? number : block.lines[static_cast<std::size_t>(at)];
     row.span = Row::Span::none;
     row.cells.resize(places.size());
     texts.resize(places.size());
@@ -92,6 +91,36 @@ public:
   bool ready() override { return nextRow < block.rows || nextProblem < block.problems.size() || bytes->ready(); }
 
 private:
+  /// The next rows, or the end: no reader.
+  Status fill() {
+    nextRow = 0;
+    nextProblem = 0;
+    if (!std::exchange(isSelected, true)) {
+      if (Status selected = reader->select(wanted); !selected.ok()) {
+        return giveUp(std::move(selected));
+      }
+    }
+    Result<bool> more = reader->next(block);
+    if (!more.ok()) {
+      return giveUp(more.status());
+    }
+    if (!*more) {
+      reader.reset();
+    }
+    return Status::success();
+  }
+
+  /// What the plugin itself says, where it cannot go on, is the last problem of the file; anything else is a failure.
+  Status giveUp(Status failed) {
+    if (failed.code() != ErrorCode::invalidInput) {
+      return failed;
+    }
+    reader.reset();
+    block = {};
+    block.problems.push_back({0, lastLine, 0, failed.message(), true});
+    return Status::success();
+  }
+
   void takeProblem(const SourceRows::Problem &problem, RowError &error) {
     if (const ForeignFormat foreign = foreignFormat(head); foreign && number == 0 && problem.last) {
       error = notText(foreign);
@@ -147,7 +176,7 @@ private:
   std::vector<std::string> texts; // likewise: of what is no text in the block
   bool isSelected = false;
   SourceRows block;
-  std::int64_t nextRow = 0, number = 0;
+  std::int64_t nextRow = 0, number = 0, lastLine = 1;
   std::size_t nextProblem = 0;
 };
 

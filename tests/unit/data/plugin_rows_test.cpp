@@ -24,7 +24,7 @@ std::string read(const std::string &text, const std::vector<std::string> &column
     }
     all += all.empty() ? "" : "; ";
     if (*step == RowStep::error) {
-      EXPECT_EQ(error.row, number);
+      EXPECT_EQ(error.row, error.last ? 0 : number);
       all += "!" + error.inFile("f");
       continue;
     }
@@ -56,6 +56,8 @@ TEST(PluginRows, HaveTheCellsThatWereSelected) {
 TEST(PluginRows, ProblemsStandWhereTheyWere) {
   EXPECT_EQ(read("a\n!\nx\ny\n!\n!\nz\n!\n", {"a"}),
             "!f:2:3: it is wrong; 3|x; 4|y; !f:5:3: it is wrong; !f:6:3: it is wrong; 7|z; !f:8:3: it is wrong");
+  EXPECT_EQ(read("a\nx\ny\nz\n!!\nz\n", {"a"}), "2|x; 3|y; !f:3: it gives up") << "with the rows of the block";
+  EXPECT_EQ(read("!!\nx\n", {"a"}), "!f:1: it knows no such file");
 }
 
 TEST(PluginRows, AreRecordsAsAllOthers) {

@@ -124,7 +124,7 @@ private:
   std::string state;
 };
 
-/// A row a line: its words, under the names that the first line has; `?` is missing, a line `!` is a problem.
+/// A row a line: its words, under the names that the first line has; `?` is missing, a line `!` is a problem, at `!!` it gives up.
 class FakeSource : public Source {
 public:
   class Reader : public SourceReader {
@@ -156,6 +156,9 @@ public:
       std::string line;
       while (rows.rows < 2 && std::getline(lines, line)) { // two rows at once
         ++number;
+        if (line == "!!") {
+          return invalidInput("it gives up");
+        }
         if (line == "!") {
           rows.problems.push_back({rows.rows, number + 1, 3, "it is wrong", false});
           continue;
@@ -195,7 +198,13 @@ public:
     std::vector<int> selected;
     std::int64_t number = 0;
   };
-  Result<std::unique_ptr<SourceReader>> open(ReadBytes read) const override { return std::unique_ptr<SourceReader>(new Reader(read)); }
+  Result<std::unique_ptr<SourceReader>> open(ReadBytes read) const override {
+    auto reader = std::make_unique<Reader>(read);
+    if (!reader->schema().empty() && reader->schema()[0].name == "!!") {
+      return invalidInput("it knows no such file");
+    }
+    return std::unique_ptr<SourceReader>(std::move(reader));
+  }
 };
 
 /// Tokenizers `fake` (fits) and `fixed` (reads its words from the file at its parameter `vocabulary`), and the source `spaced`.
