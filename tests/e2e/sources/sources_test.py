@@ -56,6 +56,21 @@ class Sources(case.Case):
         run = json.loads((self.folder / "speaker/run.json").read_text())
         self.assertIn(("source", "ts"), [(one["kind"], one["name"]) for one in run["plugins"]])
 
+    @unittest.skipUnless((case.SHARED / "data/ucr-small").is_dir(), "no data/ucr-small; set PENSTOCK_SHARED")
+    def testJapaneseVowels(self):
+        """The archive's files; every fifth case of train is dev."""
+        archive = case.SHARED / "data/ucr-small"
+        folder = self.folder / "vowels"
+        folder.mkdir()
+        (folder / "test.ts").write_bytes((archive / "JapaneseVowels_TEST.ts").read_bytes())
+        head, mark, cases = (archive / "JapaneseVowels_TRAIN.ts").read_text().partition("@data\n")
+        cases = cases.splitlines(keepends=True)
+        for split, part in (("train", [one for i, one in enumerate(cases) if i % 5 != 4]), ("dev", cases[4::5])):
+            (folder / f"{split}.ts").write_text(head + mark + "".join(part))
+        self.penstock("train", self.tasks / "speaker.pipe", "--quiet", "--out", "vowels/run", "--set", f"data={folder}")
+        values = json.loads(self.penstock("evaluate", "vowels/run", "--split", "test", "--json").stdout)["metrics"]
+        self.assertGreaterEqual(values["accuracy"], 0.95)
+
     def testItIsTheSameAsATable(self):
         """The rows of a source are those of CSV: the same weights come of both."""
         folder = self.write("table", GOOD)
