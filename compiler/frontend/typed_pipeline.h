@@ -82,7 +82,7 @@ struct ValueType {
 
   static ValueType scalar() { return {}; }
   static ValueType vector(std::int64_t width) { return {Rows::records, {}, width, Element::f32, 0}; }
-  static ValueType sequence(std::string axis, std::int64_t width) { return {Rows::axis, {{std::move(axis), {}}}, width, Element::f32, 0}; }
+  static ValueType sequence(Axis axis, std::int64_t width) { return {Rows::axis, {std::move(axis)}, width, Element::f32, 0}; }
   /// An index below `values`, a record or, where `axis` is not "", a row of it.
   static ValueType index(const std::string &axis, std::int64_t values) {
     return axis.empty() ? ValueType{Rows::records, {}, 1, Element::i32, values}

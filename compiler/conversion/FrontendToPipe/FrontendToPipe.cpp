@@ -120,7 +120,11 @@ private:
     if (node.column == "number" || (isInput && node.column.empty() && type.width == 1 && !type.onAxis())) {
       return pipe::NumberType::get(&context);
     }
-    return type.onAxis() ? Type(pipe::SequenceType::get(&context, axis, type.width)) : Type(pipe::VectorType::get(&context, type.width));
+    if (!type.onAxis()) {
+      return pipe::VectorType::get(&context, type.width);
+    }
+    const std::vector<std::int64_t> &extents = type.axes.back().extents;
+    return pipe::SequenceType::get(&context, extents.empty() ? Attribute(axis) : builder.getDenseI64ArrayAttr(extents), type.width);
   }
 
   ArrayAttr weightsOf(const frontend::GraphNode &node) {

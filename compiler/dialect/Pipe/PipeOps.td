@@ -28,8 +28,8 @@ def Pipe_Ids : Pipe_Type<"Ids", "ids", "ids of one feature: rows of an axis, eac
   let parameters = (ins "::mlir::StringAttr":$axis, "int64_t":$vocabulary);
   let assemblyFormat = "`<` $axis `,` $vocabulary `>`";
 }
-def Pipe_Sequence : Pipe_Type<"Sequence", "sequence", "float32 rows of an axis"> {
-  let parameters = (ins "::mlir::StringAttr":$axis, "int64_t":$width);
+def Pipe_Sequence : Pipe_Type<"Sequence", "sequence", "float32 rows of an axis: its name, or the extents of a static one"> {
+  let parameters = (ins "::mlir::Attribute":$axis, "int64_t":$width);
   let assemblyFormat = "`<` $axis `,` $width `>`";
 }
 def Pipe_Vector : Pipe_Type<"Vector", "vector", "one float32 row a record"> {

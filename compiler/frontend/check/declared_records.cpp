@@ -71,7 +71,7 @@ SourceSpec sourceOf(const DataBlock &data) {
 }
 
 /// What an input of the model reads.
-InputSpec inputOf(const GraphNode &node, bool target) {
+InputSpec inputOf(const GraphNode &node, bool target, const SeriesSpec &series) {
   InputSpec input;
   input.name = node.op;
   const bool feature = node.column.empty(), tags = node.column == "tags";
@@ -88,7 +88,7 @@ InputSpec inputOf(const GraphNode &node, bool target) {
                                                                                      : InputSpec::Kind::number;
   if (feature || tags) {
     input.feature = feature ? node.op : type.axis();
-    input.axis = type.axis();
+    input.axis = type.onAxis() && input.kind == InputSpec::Kind::number ? series.order : type.axis();
     input.width = input.kind == InputSpec::Kind::number ? type.width : 0;
   }
   if (!feature) {
@@ -165,7 +165,7 @@ DeclaredRecords declaredRecords(const Records &records, const Model &model, cons
   for (const GraphNode &node : builder.graph.nodes) {
     if (node.kind == GraphNode::Kind::input) {
       const bool target = node.column.empty() ? !builder.readAt(node.op) : builder.targetUses().count(node.op) > 0;
-      InputSpec input = inputOf(node, target);
+      InputSpec input = inputOf(node, target, records.series());
       if (input.feature.empty() || features.count(input.feature) > 0) {
         declared.records.inputs.push_back(std::move(input));
       }

@@ -105,7 +105,7 @@ int GraphBuilder::input(const std::string &name, const Column *column, bool isTa
   } else {
     const FeatureDraft *draft = feature == nullptr ? nullptr : &feature->draft;
     node.type = draft != nullptr && draft->flow == Flow::number
-                    ? draft->ofSeries ? ValueType::sequence(records.series().order, draft->width) : ValueType::vector(draft->width)
+                    ? draft->ofSeries ? ValueType::sequence(records.seriesAxis(), draft->width) : ValueType::vector(draft->width)
                 : draft != nullptr && draft->flow == Flow::index ? ValueType::index("", draft->values)
                                                                  : ValueType::index(name, records.vocabularySize(name));
     records.use(name);
@@ -374,18 +374,25 @@ bool GraphBuilder::checkWeights(const GraphNode &node, const Span &span) {
 
 void GraphBuilder::checkPositions(std::int64_t places, const ValueType &rows, const Span &span) {
   const Feature *feature = records.findFeature(rows.axis());
-  if (feature == nullptr || places == unknownSize) {
+  const bool ofSeries = feature == nullptr && rows.onAxis() && !rows.axes.back().extents.empty();
+  if ((feature == nullptr && !ofSeries) || places == unknownSize) {
     return;
   }
-  const std::int64_t limit = feature->draft.steps.back().maxLength;
-  if (limit == 0 || limit > places) {
-    reporter.report("positions-too-few", span,
-                    {{"positions", std::to_string(places)},
-                     {"axis", feature->name},
-                     {"length", limit == 0 ? "any number of tokens" : std::to_string(limit) + " tokens"}},
-                    {{(feature->draft.maxLengthSpan.file != nullptr ? feature->draft.maxLengthSpan : feature->nameSpan).range(),
-                      "the tokens are made here"}});
+  const std::int64_t limit = ofSeries ? records.series().length : feature->draft.steps.back().maxLength; // 0: none
+  if (limit > 0 && limit <= places) {
+    return;
   }
+  const std::string what = ofSeries ? " rows" : " tokens", most = std::to_string(places);
+  const Span at = ofSeries                                       ? records.seriesSpan()
+                  : feature->draft.maxLengthSpan.file != nullptr ? feature->draft.maxLengthSpan
+                                                                 : feature->nameSpan;
+  reporter.report("positions-too-few", span,
+                  {{"positions", most},
+                   {"axis", ofSeries ? records.series().order : feature->name},
+                   {"length", limit == 0 ? "any number of" + what : std::to_string(limit) + what},
+                   {"setting", ofSeries ? "length" : "max_length"},
+                   {"where", ofSeries ? "`series`" : "the tokenizer"}},
+                  {{at.range(), ofSeries ? "the rows are put together here" : "the tokens are made here"}});
 }
 
 void GraphBuilder::checkClassCounts(const std::vector<ParameterSpec> &parameters, const Attributes &attributes, std::int64_t classes,

@@ -177,7 +177,7 @@ bool Records::readSplit(const Expression &split, Origin origin) {
     reporter.report("bad-shares", split.span, {{"sum", formatNumber(std::round(sum * 1e6) / 1e4) + "%"}});
   }
   if (how.attributes.count(splitNames[0]) == 0) {
-    settings.resolve("data.split.train", formatNumber(std::round(dataBlock.shares[0] * 1e6) / 1e4) + "%", origin, split.span);
+    settings.resolve("data.split.train", formatNumber(std::round(dataBlock.shares[0] * 1e9) / 1e9), origin, split.span);
   }
   return isColumn(dataBlock.splitColumn, split.span) && (byHash || checkOrder(dataBlock.splitColumn, split.span));
 }

@@ -41,6 +41,8 @@ public:
   /// How records of several rows are made, and where that stands.
   const SeriesSpec &series() const { return seriesSpec; }
   const Span &seriesSpan() const { return seriesAt; }
+  /// On which the rows of a record lie: of as many as `length` says a static one.
+  Axis seriesAxis() const { return seriesSpec.length > 0 ? Axis{"", {seriesSpec.length}} : Axis{seriesSpec.order, {}}; }
   /// Whether a split can have records: one with a share of 0 has none.
   bool hasRecords(const std::string &split) const;
   /// nullptr where there is none of that name.

@@ -93,6 +93,12 @@ class Series(case.Case):
                 _, run = self.train(name, series=series, epochs=1)
                 self.assertEqual(run["train"]["records"], sum(map(count, self.lengths(name, "train"))))
 
+    def test_axis(self):
+        """The rows of a `length` are a static axis, those of a whole unit a ragged one."""
+        for name, series, rows in (("static", ", length: 7, short: repeat_first", "records x [7] x 3xf32"), ("ragged", "", "records x @cycle x 3xf32")):
+            with self.subTest(name):
+                self.assertIn(f"!nn.rows<{rows}>", self.penstock("compile", self.pipe(name, series=series), "--emit", "nn").stdout)
+
     def test_windows_are_those_of_the_file(self):
         """The fit and the forward pass, by hand."""
         self.train("byhand", epochs=0.1, evaluate=", last: [dev]")

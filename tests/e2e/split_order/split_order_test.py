@@ -10,7 +10,9 @@ import json
 import math
 import pathlib
 import random
+import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -191,6 +193,21 @@ class SplitOrder(case.Case):
         for result in run["results"]:
             found = json.loads(self.penstock("evaluate", self.folder / "again/run", "--split", result["split"], "--json").stdout)
             self.assertEqual((found["records"], found["metrics"]), (result["records"], result["metrics"]))
+
+    def test_killed_and_resumed(self):
+        path = self.series("whole_run", epochs=400)
+        self.run_of(path)
+        killed = self.folder / "killed"
+        command = [str(case.PENSTOCK), "train", str(path), "--quiet", "--out", str(killed), "--checkpoint-every", "0.05"]
+        with subprocess.Popen(command, env=self.environment) as process:
+            seen = set()  # of the checkpoints only the last two are kept
+            while process.poll() is None and len(seen) < 3:
+                seen.update(killed.glob("checkpoints/step-*"))
+                time.sleep(0.01)
+            process.kill()
+        self.assertFalse((killed / "model.safetensors").exists())
+        self.penstock(*command[1:], "--resume")
+        self.assertEqual((killed / "model.safetensors").read_bytes(), self.weights("whole_run"))
 
     def test_ties_stay_together(self):
         for name, days, shares, wanted in (("years", [2018, 2019, 2020, 2021, 2022], "", (60, 20, 20)),

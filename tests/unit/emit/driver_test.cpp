@@ -54,7 +54,7 @@ frontend::TypedPipeline smallPipeline() {
   };
   const int tokens = node(GraphNode::Kind::input, "tokens", {}, ValueType::index("tokens", 101), "");
   const int label = node(GraphNode::Kind::input, "label", {}, ValueType::index("", 3), "");
-  const int embedded = node(GraphNode::Kind::builtin, "embedding", {tokens}, ValueType::sequence("tokens", 5), "h.embedding_0");
+  const int embedded = node(GraphNode::Kind::builtin, "embedding", {tokens}, ValueType::sequence({"tokens", {}}, 5), "h.embedding_0");
   p.model.nodes[embedded].attributes = {{"width", std::int64_t(5)}};
   p.model.nodes[embedded].weights = {{"weight", {101, 5}, frontend::Weight::Initializer::normal, 1.0, true}};
   const int pooled = node(GraphNode::Kind::builtin, "pool", {embedded}, ValueType::vector(5), "h.pool_0");
