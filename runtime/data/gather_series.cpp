@@ -33,7 +33,8 @@ void Gatherer::addToUnit(const Item &item, std::size_t row, const FileFacts &fil
     unitSplit = split;
   }
   if (begins) {
-    firstRows[static_cast<std::size_t>(split)].try_emplace(std::string(unit.text), FirstRow{block.numbers[row], place, item.hashes[row]});
+    firstRows[static_cast<std::size_t>(split)].try_emplace(std::string(unit.text),
+                                                           FirstRow{block.numbers[row], block.lines[row], place, item.hashes[row]});
   }
   ++unitRows.end;
   unitClasses.push_back(rowClasses);
@@ -104,12 +105,12 @@ void Gatherer::judgeUnits() {
       }
       const std::string unit = shown(first->first), &file = fileOf(static_cast<int>(a)).path;
       facts["overlap"].push_back({{"a", splitNames[a]}, {"b", splitNames[b]}, {"units", both}, {"example", unit}});
-      problems.warn("unit-leakage", "series", {fileOf(static_cast<int>(b)).path, first->second.row},
+      problems.warn("unit-leakage", "series", {fileOf(static_cast<int>(b)).path, first->second.row, first->second.line, 0},
                     {{"a", splitNames[a]},
                      {"b", splitNames[b]},
                      {"units", both},
                      {"unit", unit},
-                     {"other", fmt::format("{}, row {}", file, firstRows[a].at(first->first).row)}});
+                     {"other", fmt::format("{}:{}", file, firstRows[a].at(first->first).line)}});
     }
   }
 }

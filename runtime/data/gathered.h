@@ -53,7 +53,7 @@ std::string numberText(double value);
 
 /// Where a unit of a series begins in a file.
 struct FirstRow {
-  std::int64_t row = 0;
+  std::int64_t row = 0, line = 0;
   double place = 0;
   Hash128 hash;
 };
