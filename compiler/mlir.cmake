@@ -60,7 +60,7 @@ function(penstock_tablegen target td)
   set_property(GLOBAL APPEND PROPERTY PENSTOCK_DIALECT_TARGETS ${target})
 endfunction()
 
-foreach(folder dialect conversion transforms pipeline emit driver)
+foreach(folder linker dialect conversion transforms pipeline emit driver)
   if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/CMakeLists.txt)
     add_subdirectory(${folder})
   endif()

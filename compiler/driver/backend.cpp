@@ -121,6 +121,9 @@ Status compile(const BackendRequest &request, std::string &text) {
     return diagnostics.refusal();
   }
   lap("import");
+  if (!request.object.empty()) {
+    module->setAttr("nn.predicts", UnitAttr::get(module.getContext()));
+  }
 
   module->setAttr("penstock.level", StringAttr::get(module.getContext(), request.level));
   module->setAttr("penstock.precision", StringAttr::get(module.getContext(), request.pipeline->target.precision));
@@ -149,6 +152,7 @@ Status compile(const BackendRequest &request, std::string &text) {
   EmitOptions options;
   options.level = request.level;
   options.output = request.output;
+  options.object = request.object;
   options.times = &times;
   llvm::raw_string_ostream stream(text);
   if (request.stage == "llvm") {

@@ -12,6 +12,7 @@ struct BackendRequest {
   const frontend::TypedPipeline *pipeline = nullptr;
   std::string level;
   std::string output; // path of the library to write; "" when only a stage is wanted
+  std::string object; // path of the object file of an artifact, whose program only predicts; "" of any other program
   std::string stage;  // stage whose text is wanted; "" when only the library is
   const BuildHead *buildHead = nullptr;
   bool profile = false; // say in the program's table what every step does

@@ -162,6 +162,15 @@ Result<std::string> compileProgram(const frontend::TypedPipeline &pipeline, cons
   return finish(std::move(path), false);
 }
 
+Result<ArtifactCode> compileForArtifact(const frontend::TypedPipeline &pipeline, const CompileOptions &options, const std::string &into) {
+  ArtifactCode code = {into + "/program_" + options.level + ".o", into + "/program_" + options.level + ".so"};
+  BackendRequest request;
+  request.object = code.object;
+  request.output = code.library;
+  PENSTOCK_TRY(callBackend(request, pipeline, options, compilerLibrary(options)).status());
+  return code;
+}
+
 Result<std::string> compileStage(const frontend::TypedPipeline &pipeline, const std::string &stage, const CompileOptions &options) {
   BackendRequest request;
   request.stage = stage;

@@ -3,7 +3,6 @@
 #include "llvm/AsmParser/Parser.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
-#include "llvm/Linker/Linker.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/CommandLine.h"
@@ -168,18 +167,8 @@ Result<std::unique_ptr<llvm::TargetMachine>> makeTargetMachine(const std::string
 
 Status prepareModule(llvm::Module &module, llvm::TargetMachine &machine, const std::string &level) {
   PENSTOCK_ASSIGN(const LevelTarget target, targetOf(level));
-  llvm::SMDiagnostic diagnostic;
-  std::unique_ptr<llvm::Module> memory = llvm::parseAssemblyString(memoryFunctions, diagnostic, module.getContext());
-  if (!memory) {
-    return internalError("the memory functions do not parse: " + diagnostic.getMessage().str());
-  }
   module.setTargetTriple(machine.getTargetTriple());
   module.setDataLayout(machine.createDataLayout());
-  memory->setTargetTriple(module.getTargetTriple());
-  memory->setDataLayout(module.getDataLayout());
-  if (llvm::Linker::linkModules(module, std::move(memory))) {
-    return internalError("the compiled program defines a function of the C library");
-  }
   module.setPICLevel(llvm::PICLevel::BigPIC);
   for (llvm::Function &function : module) {
     if (function.isDeclaration()) {
@@ -202,6 +191,17 @@ Status prepareModule(llvm::Module &module, llvm::TargetMachine &machine, const s
     function.addFnAttr("prefer-vector-width", target.vectorWidth);
   }
   return Status::success();
+}
+
+Result<std::unique_ptr<llvm::Module>> makeMemoryFunctions(llvm::LLVMContext &context, llvm::TargetMachine &machine,
+                                                          const std::string &level) {
+  llvm::SMDiagnostic diagnostic;
+  std::unique_ptr<llvm::Module> memory = llvm::parseAssemblyString(memoryFunctions, diagnostic, context);
+  if (!memory) {
+    return internalError("the memory functions do not parse: " + diagnostic.getMessage().str());
+  }
+  PENSTOCK_TRY(prepareModule(*memory, machine, level));
+  return memory;
 }
 
 Status optimizeModule(llvm::Module &module, llvm::TargetMachine &machine) {

@@ -9,6 +9,7 @@
 #include <string>
 
 namespace llvm {
+class LLVMContext;
 class Module;
 class TargetMachine;
 class raw_pwrite_stream;
@@ -21,9 +22,12 @@ namespace penstock {
 Result<std::unique_ptr<llvm::TargetMachine>> makeTargetMachine(const std::string &level);
 
 /// Sets triple, data layout and the level's function attributes; makes every function but
-/// `penstock_program` internal; adds memcpy, memset and memmove of its own, for calls that code
-/// generation introduces. Call when all functions are there.
+/// `penstock_program` internal. Call when all functions are there.
 Status prepareModule(llvm::Module &module, llvm::TargetMachine &machine, const std::string &level);
+
+/// memcpy, memset and memmove, which code generation calls, for a library that needs none: a prepared module.
+Result<std::unique_ptr<llvm::Module>> makeMemoryFunctions(llvm::LLVMContext &context, llvm::TargetMachine &machine,
+                                                          const std::string &level);
 
 /// The short pipeline: scalar clean-up, loop-invariant motion, vectorization.
 Status optimizeModule(llvm::Module &module, llvm::TargetMachine &machine);

@@ -2,13 +2,14 @@
 
 #include "compiler/emit/codegen.h"
 #include "compiler/emit/independent_loops.h"
-#include "compiler/emit/link.h"
 #include "compiler/emit/parts.h"
 #include "compiler/emit/program_constants.h"
 #include "compiler/emit/reasons.h"
+#include "compiler/linker/linker.h"
 #include "compiler/transforms/Passes.h"
 
 #include "runtime/base/file.h"
+#include "runtime/base/program_seal.h"
 
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
@@ -41,7 +42,10 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <chrono>
+#include <fcntl.h>
+#include <unistd.h>
 
 using namespace mlir;
 
@@ -89,6 +93,82 @@ Status lowerToLLVMDialect(ModuleOp module) {
     return internalError("the compiled program could not be lowered to LLVM: " + said);
   }
   return Status::success();
+}
+
+/// The functions that a library without dependencies brings itself.
+Result<ObjectFile> memoryObject(const std::string &level) {
+  llvm::LLVMContext context;
+  PENSTOCK_ASSIGN(const std::unique_ptr<llvm::TargetMachine> machine, makeTargetMachine(level));
+  PENSTOCK_ASSIGN(const std::unique_ptr<llvm::Module> module, makeMemoryFunctions(context, *machine, level));
+  PENSTOCK_TRY(optimizeModule(*module, *machine));
+  ObjectFile object;
+  llvm::raw_svector_ostream stream(object);
+  PENSTOCK_TRY(generateCode(*module, *machine, /*assembly=*/false, stream));
+  return object;
+}
+
+/// Puts the seal behind a library.
+Status seal(const std::string &output) {
+  PENSTOCK_ASSIGN(const std::string library, readWholeFile(output));
+  const Descriptor file(::open(output.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+  const ProgramSeal made = sealOf(library, 0);
+  errno = ENOSPC; // of a short write
+  if (!file.ok() || ::write(file.get(), &made, sizeof made) != static_cast<ssize_t>(sizeof made)) {
+    const int reason = errno;
+    ::unlink(output.c_str());
+    return systemError("write", output, reason);
+  }
+  return Status::success();
+}
+
+/// Object files beside an output, which go with this.
+class ObjectFiles {
+public:
+  explicit ObjectFiles(std::string beside) : beside(std::move(beside)) {}
+  Status add(const ObjectFile &object) {
+    AtomicFile &file = files.emplace_back(fmt::format("{}.{}.o", beside, files.size())); // never published
+    PENSTOCK_TRY(file.open());
+    PENSTOCK_TRY(file.write(object.data(), object.size()));
+    paths.push_back(file.temporaryPath());
+    return {};
+  }
+  /// Their paths behind `words`.
+  std::vector<std::string> behind(std::vector<std::string> words) const {
+    words.insert(words.end(), paths.begin(), paths.end());
+    return words;
+  }
+
+private:
+  std::string beside;
+  std::vector<AtomicFile> files;
+  std::vector<std::string> paths;
+};
+
+Status link(const std::vector<ObjectFile> &objects, const EmitOptions &options) {
+  static constexpr const char *what = "the compiled program";
+  ObjectFiles files(options.output);
+  for (const ObjectFile &object : objects) {
+    PENSTOCK_TRY(files.add(object));
+  }
+  const std::string suffix = options.symbolSuffix();
+  if (!options.object.empty()) {
+    AtomicFile whole(options.object);
+    PENSTOCK_TRY(whole.open());
+    PENSTOCK_TRY(runLinker(files.behind({"-r"}), whole.temporaryPath(), what));
+    PENSTOCK_TRY(whole.publish());
+  }
+  PENSTOCK_ASSIGN(const ObjectFile memory, memoryObject(options.level));
+  PENSTOCK_TRY(files.add(memory));
+  AtomicFile library(options.output);
+  PENSTOCK_TRY(library.open());
+  std::vector<std::string> words = {"-shared", "-nostdlib",   "--no-undefined",   "-z",
+                                    "now",     "--threads=1", "--hash-style=gnu", "--build-id=none"};
+  if (!suffix.empty()) {
+    words.push_back("--defsym=penstock_program=penstock_program" + suffix);
+  }
+  PENSTOCK_TRY(runLinker(files.behind(std::move(words)), library.temporaryPath(), what));
+  PENSTOCK_TRY(seal(library.temporaryPath()));
+  return library.publish();
 }
 
 } // namespace
@@ -145,21 +225,9 @@ Status emitSharedLibrary(ModuleOp module, const ProgramTable &table, const EmitO
   }
   laps.lap(unused.lower);
   std::vector<ObjectFile> objects;
-  PENSTOCK_TRY(generateObjects(*code, options.level, objects));
+  PENSTOCK_TRY(generateObjects(*code, options.level, options.symbolSuffix(), objects));
   laps.lap(times.generate);
-
-  AtomicFile library(options.output);
-  PENSTOCK_TRY(library.open());
-  std::vector<AtomicFile> files; // never published: they go with this function
-  std::vector<std::string> paths;
-  for (const ObjectFile &object : objects) {
-    AtomicFile &file = files.emplace_back(fmt::format("{}.{}.o", options.output, files.size()));
-    PENSTOCK_TRY(file.open());
-    PENSTOCK_TRY(file.write(object.data(), object.size()));
-    paths.push_back(file.temporaryPath());
-  }
-  PENSTOCK_TRY(linkSharedLibrary(paths, library.temporaryPath()));
-  PENSTOCK_TRY(library.publish());
+  PENSTOCK_TRY(link(objects, options));
   laps.lap(times.link);
   return Status::success();
 }

@@ -25,8 +25,9 @@ constexpr unsigned partCount = 4; // more gain little beside what MLIR does alon
 
 using Parts = llvm::StringMap<unsigned>; // of functions, by name
 
-/// What one part defines, another may call or take the address of. Gives every value a name that the linker can match.
-void shareSymbols(llvm::Module &module) {
+/// What one part defines, another may call or take the address of. Gives every value a name that the linker can match, with `suffix` at the
+/// end of those that are defined here.
+void shareSymbols(llvm::Module &module, const std::string &suffix) {
   unsigned unnamed = 0;
   for (llvm::GlobalValue &value : module.global_values()) {
     if (!value.hasName()) {
@@ -36,6 +37,9 @@ void shareSymbols(llvm::Module &module) {
       value.setLinkage(llvm::GlobalValue::ExternalLinkage);
       value.setVisibility(llvm::GlobalValue::HiddenVisibility);
       value.setDSOLocal(true);
+    }
+    if (!suffix.empty() && !value.isDeclaration()) {
+      value.setName(value.getName() + suffix);
     }
   }
 }
@@ -90,8 +94,8 @@ Status generatePart(llvm::MemoryBufferRef bitcode, const Parts &parts, unsigned 
 
 } // namespace
 
-Status generateObjects(llvm::Module &module, const std::string &level, std::vector<ObjectFile> &objects) {
-  shareSymbols(module);
+Status generateObjects(llvm::Module &module, const std::string &level, const std::string &suffix, std::vector<ObjectFile> &objects) {
+  shareSymbols(module, suffix);
   const Parts parts = divide(module);
   llvm::SmallVector<char, 0> bitcode;
   llvm::raw_svector_ostream stream(bitcode);

@@ -298,7 +298,8 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
                                 offsetof(S, loss_count),
                                 offsetof(S, losses),
                                 offsetof(S, notice_count),
-                                offsetof(S, notices)},
+                                offsetof(S, notices),
+                                offsetof(S, packed_elements)},
                                {t.i32(sizeof(S)),
                                 t.i32(PENSTOCK_PROGRAM_ABI_MAJOR),
                                 t.i32(PENSTOCK_PROGRAM_ABI_MINOR),
@@ -324,7 +325,8 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
                                 count(losses),
                                 t.array(losses),
                                 count(notices),
-                                t.array(notices)});
+                                t.array(notices),
+                                t.i64(table.packedElements)});
   if (!t.problem.empty()) {
     return internalError(t.problem);
   }

@@ -74,7 +74,7 @@ struct ProgramTable {
   std::vector<Axis> axes; // parents first
   std::vector<Input> inputs;
   std::vector<Tensor> tensors; // parameters, states, fitted, model states
-  std::int64_t parameterElements = 0, stateElements = 0, fittedElements = 0;
+  std::int64_t parameterElements = 0, stateElements = 0, fittedElements = 0, packedElements = 0;
   std::vector<Dispatch> dispatches;
   std::vector<std::string> symbols;
   std::vector<Entry> entries;

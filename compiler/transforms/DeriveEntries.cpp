@@ -228,6 +228,22 @@ LogicalResult deriveTraining(func::FuncOp model, const Objective &objective, boo
   return mlir::verify(apply);
 }
 
+/// All entries but "predict".
+LogicalResult deriveMeasured(func::FuncOp model, ArrayRef<Objective> objectives) {
+  const bool inParts = model->getParentOp()->hasAttr("nn.accumulate");
+  for (const Objective &objective : objectives) {
+    if (objective.optimizer && lossOf(model, objective) && failed(deriveTraining(model, objective, inParts))) {
+      return failure();
+    }
+  }
+  func::FuncOp evaluate = derive(model, "evaluate", [](nn::OutputOp) { return true; });
+  removeTraining(evaluate);
+  keepItems(evaluate, objectives);
+  lowerMeans(evaluate, /*training=*/false);
+  eraseDead(evaluate.front());
+  return success();
+}
+
 struct DeriveEntriesPass : penstock::impl::DeriveEntriesPassBase<DeriveEntriesPass> {
 
   void runOnOperation() final {
@@ -238,17 +254,11 @@ struct DeriveEntriesPass : penstock::impl::DeriveEntriesPassBase<DeriveEntriesPa
       return signalPassFailure();
     }
     const SmallVector<Objective> objectives = objectivesOf(module);
-    const bool inParts = module->hasAttr("nn.accumulate");
-    for (const Objective &objective : objectives) {
-      if (objective.optimizer && lossOf(model, objective) && failed(deriveTraining(model, objective, inParts))) {
-        return signalPassFailure();
-      }
+    if (module->hasAttr("nn.predicts")) {
+      module->removeAttr("nn.accumulate");
+    } else if (failed(deriveMeasured(model, objectives))) {
+      return signalPassFailure();
     }
-    func::FuncOp evaluate = derive(model, "evaluate", [](nn::OutputOp) { return true; });
-    removeTraining(evaluate);
-    keepItems(evaluate, objectives);
-    lowerMeans(evaluate, /*training=*/false);
-    eraseDead(evaluate.front());
     auto isLoss = [&](nn::OutputOp output) {
       return llvm::any_of(objectives, [&](const Objective &objective) { return output.getName() == objective.loss; });
     };

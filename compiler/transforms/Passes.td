@@ -35,6 +35,8 @@ def DeriveEntriesPass : Pass<"penstock-derive-entries", "mlir::ModuleOp"> {
                    counts, and the answers; without dropout and updates of states
       @predict     the answers alone: inputs that only the loss reads are gone
 
+    With the module's `nn.predicts`, a program of an artifact, @predict alone is made.
+
     The module's `nn.objectives` is a list of the attributes of each objective's `nn.apply` and, where there are several, its `name`: the
     loss is then the output "NAME.loss", and its entries are @train_step.NAME and so on, with its index as `nn.objective`. Without the list
     the loss is only measured. In each entry, outputs are numbered from 0 in the order of the

@@ -12,6 +12,7 @@
 #ifndef PENSTOCK_PROGRAM_ABI_H
 #define PENSTOCK_PROGRAM_ABI_H
 
+#include "runtime/abi/table.h"
 #include "runtime/abi/value_type.h"
 
 #include <stddef.h>
@@ -22,7 +23,7 @@ extern "C" {
 #endif
 
 #define PENSTOCK_PROGRAM_ABI_MAJOR 5
-#define PENSTOCK_PROGRAM_ABI_MINOR 0
+#define PENSTOCK_PROGRAM_ABI_MINOR 1
 
 /* One axis of a batch. `offsets` has one entry more than the axis's parent has rows, offsets[0] == 0: row p of the parent owns rows
  * [offsets[p], offsets[p + 1]). Row i is the `row_position[i]`-th of row `row_parent[i]` of the parent, and the `row_place[i]`-th of record
@@ -237,6 +238,9 @@ typedef struct PenstockProgram {
   const PenstockLossInfo *losses;
   int32_t notice_count;
   const PenstockNotice *notices;
+  /* Since 5.1. The first so many elements of the parameters only "pack" reads: whoever has the packed weights needs the others alone. 0 of
+   * a program that trains. */
+  int64_t packed_elements;
 } PenstockProgram;
 
 typedef const PenstockProgram *(*PenstockProgramFunction)(void);

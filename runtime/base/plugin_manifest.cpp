@@ -596,6 +596,26 @@ Result<PluginManifest> readPluginManifest(const std::string &path) {
   return parsePluginManifest(text, absolute.string());
 }
 
+/// Where plugins that come with the command may lie, as it is built and as it is installed.
+static std::vector<std::string> ownFolders() {
+  const std::string own = commandFolder();
+  if (own.empty()) {
+    return {};
+  }
+  const fs::path prefix = fs::path(own).parent_path();
+  return {(prefix / "plugins").string(), (prefix / "lib" / "penstock" / "plugins").string()};
+}
+
+std::string treePlugins() {
+  std::error_code error;
+  for (const std::string &folder : ownFolders()) {
+    if (fs::is_directory(folder, error)) {
+      return folder;
+    }
+  }
+  return "";
+}
+
 Result<std::vector<PluginManifest>> findPlugins(const std::vector<std::string> &extra, std::vector<Status> *problems) {
   std::vector<std::string> folders;
   if (const char *listed = std::getenv("PENSTOCK_PLUGINS")) {
@@ -614,11 +634,8 @@ Result<std::vector<PluginManifest>> findPlugins(const std::vector<std::string> &
       problems->push_back(std::move(missing));
     }
   }
-  if (const std::string own = commandFolder(); !own.empty()) {
-    const fs::path prefix = fs::path(own).parent_path();
-    folders.push_back((prefix / "plugins").string());
-    folders.push_back((prefix / "lib" / "penstock" / "plugins").string());
-  }
+  const std::vector<std::string> own = ownFolders();
+  folders.insert(folders.end(), own.begin(), own.end());
 
   std::vector<PluginManifest> manifests;
   for (const std::string &folder : folders) {

@@ -85,6 +85,9 @@ Result<PluginManifest> readPluginManifest(const std::string &path);
 /// The same from text; `path` is the absolute path that it came from: messages, folder and library follow from it.
 Result<PluginManifest> parsePluginManifest(std::string_view text, const std::string &path);
 
+/// The folder of the plugins that come with the command, a folder each; "" where there is none.
+std::string treePlugins();
+
 /// All manifests below the plugin folders, by kind and name: PENSTOCK_PLUGINS (colon-separated), then `extra`, then the
 /// folders `plugins` and `lib/penstock/plugins` beside the command's own folder (build/plugins for build/bin/penstock). A
 /// plugin folder holds plugin.toml itself or has it one or two folders below. Of two plugins of one kind and name the one

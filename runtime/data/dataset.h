@@ -6,6 +6,7 @@
 #include "runtime/base/status.h"
 #include "runtime/data/bytes.h"
 #include "runtime/data/fitted_folder.h"
+#include "runtime/data/rows.h"
 #include "runtime/plugin/plugin_host.h"
 
 #include <cstdint>
@@ -125,7 +126,12 @@ struct RecordInput {
   std::string format;     // what was asked for: lines, csv, tsv, jsonl, conll, the run's source; "": to be decided (input_format.h)
   std::uint64_t seed = 0; // of noise
   bool sort = false;      // of a series: rows of a unit need not stand together; all are held in memory
+  std::unique_ptr<RowSource> rows = nullptr; // in place of bytes: rows that are there already
 };
+
+/// What records need to become batches, read and made once: see record_reader.h.
+struct ReadyRecords;
+Result<std::shared_ptr<const ReadyRecords>> readyRecords(const RecordsSpec &records, const FittedFolder &fitted, PluginHost &host);
 
 /// Encodes raw records for predict. A record is a row of CSV, an object of JSON Lines, a record of CoNLL, or a line; its number
 /// counts from 1.
@@ -142,8 +148,7 @@ public:
     std::vector<std::string> units;    // of a series: the unit of each record
     std::vector<Failure> failures;     // the others, in order
   };
-  static Result<std::unique_ptr<RecordReader>> open(const RecordsSpec &records, const FittedFolder &fitted, PluginHost &host,
-                                                    RecordInput input);
+  static Result<std::unique_ptr<RecordReader>> open(std::shared_ptr<const ReadyRecords> records, RecordInput input);
   virtual ~RecordReader() = default;
   /// The next records, at most `limit`, or NULL at the end. A failure ends the input: no record behind it can be read, and all
   /// before it have been given.

@@ -36,6 +36,9 @@ static Status damaged(const FittedFolder &folder, const std::string &name, const
 }
 
 Result<std::string> readFittedFile(const FittedFolder &folder, const std::string &name) {
+  if (const auto inMemory = folder.held.find(name); inMemory != folder.held.end()) {
+    return std::string(inMemory->second);
+  }
   const std::string path = folder.path + "/" + name;
   std::error_code error;
   if (!folder.hashes.empty() && !fs::exists(path, error)) {

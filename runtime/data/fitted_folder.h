@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 
 namespace penstock {
 
@@ -25,6 +26,9 @@ struct FittedFolder {
 
   std::string path;
   std::map<std::string, std::string> hashes; // XXH64 by path in the folder; with none, nothing is compared
+  /// Files that lie in memory, which outlives this: they are not looked for in the folder. Of an artifact all but those that a plugin reads
+  /// by their path.
+  std::map<std::string, std::string_view> held;
 };
 
 /// The bytes of a file of the folder, which are those that were hashed. An error (environment) says that the file is missing or is not the

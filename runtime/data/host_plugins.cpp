@@ -67,10 +67,9 @@ Result<std::shared_ptr<const Dataset>> Dataset::open(const RecordsSpec &records,
   return std::shared_ptr<const Dataset>(std::move(dataset));
 }
 
-Result<std::unique_ptr<RecordReader>> RecordReader::open(const RecordsSpec &records, const FittedFolder &fitted, PluginHost &host,
-                                                         RecordInput input) {
+Result<std::shared_ptr<const ReadyRecords>> readyRecords(const RecordsSpec &records, const FittedFolder &fitted, PluginHost &host) {
   HostPlugins plugins(host);
-  return openRecordsWith(records, fitted, plugins, std::move(input));
+  return readyRecordsWith(records, fitted, plugins);
 }
 
 Result<std::unique_ptr<TextReader>> TextReader::open(const RecordsSpec &records, const std::string &split, PluginHost &host) {

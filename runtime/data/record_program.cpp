@@ -404,6 +404,36 @@ std::vector<std::string> RecordProgram::fileColumns() const {
   return names;
 }
 
+std::vector<std::size_t> RecordProgram::inputColumns() const {
+  std::vector<bool> needed(columns.size());
+  for (const LinkedInput &one : inputs) {
+    if (!one.target && one.feature >= 0) {
+      const LinkedFeature &feature = features[static_cast<std::size_t>(one.feature)];
+      for (std::size_t text = 0; text < feature.textsEach(); ++text) {
+        needed[feature.columnOf(text)] = true;
+      }
+    } else if (!one.target && one.derived >= 0) {
+      for (const int column : derived[static_cast<std::size_t>(one.derived)].columns) {
+        needed[static_cast<std::size_t>(column)] = true;
+      }
+    } else if (!one.target && one.column >= 0) {
+      needed[static_cast<std::size_t>(one.column)] = true;
+    }
+  }
+  for (const int column : {seriesBy, seriesOrder}) {
+    if (isSeries()) {
+      needed[static_cast<std::size_t>(column)] = true;
+    }
+  }
+  std::vector<std::size_t> found;
+  for (std::size_t i = 0; i < needed.size(); ++i) {
+    if (needed[i]) {
+      found.push_back(i);
+    }
+  }
+  return found;
+}
+
 std::vector<bool> RecordProgram::listColumns() const {
   std::vector<bool> lists;
   for (const ColumnSpec &column : columns) {

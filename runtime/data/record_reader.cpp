@@ -62,48 +62,25 @@ private:
 
 class Reader : public RecordReader {
 public:
-  Reader(RecordProgram recordProgram, Fitted fittedOnTrain)
-      : program(std::move(recordProgram)), fitted(std::move(fittedOnTrain)), batch(program, fitted.classCounts()),
+  explicit Reader(std::shared_ptr<const ReadyRecords> records)
+      : ready(std::move(records)), program(ready->program), fitted(ready->fitted), batch(program, fitted.classCounts()),
         prepared(program.features.size()), encoded(program.features.size()) {}
 
   /// Finds out which columns inputs need, how the source is to be read, and that it has them.
   Status begin(RecordInput input) {
-    std::vector<bool> needed(program.columns.size());
-    for (const LinkedInput &one : program.inputs) {
-      if (!one.target && one.feature >= 0) {
-        const LinkedFeature &feature = program.features[static_cast<std::size_t>(one.feature)];
-        for (std::size_t text = 0; text < feature.textsEach(); ++text) {
-          needed[feature.columnOf(text)] = true;
-        }
-      } else if (!one.target && one.derived >= 0) {
-        for (const int column : program.derived[static_cast<std::size_t>(one.derived)].columns) {
-          needed[static_cast<std::size_t>(column)] = true;
-        }
-      } else if (!one.target && one.column >= 0) {
-        needed[static_cast<std::size_t>(one.column)] = true;
-      }
-    }
-    for (const int column : {program.seriesBy, program.seriesOrder}) {
-      if (program.isSeries()) {
-        needed[static_cast<std::size_t>(column)] = true;
-      }
-    }
     std::vector<bool> lists;
-    for (std::size_t i = 0; i < needed.size(); ++i) {
-      if (needed[i]) {
-        columns.push_back(i);
-        names.push_back(program.columns[i].from);
-        lists.push_back(program.columns[i].mayHoldList());
-      }
+    columns = program.inputColumns();
+    for (const std::size_t column : columns) {
+      names.push_back(program.columns[column].from);
+      lists.push_back(program.columns[column].mayHoldList());
     }
     seed = input.seed;
     inputName = input.path.empty() ? "standard input" : printable(input.path);
-    auto bytes = std::make_unique<Peeked>(std::move(input.bytes));
-    InputFacts facts = {input.path, input.format, {}};
-    PENSTOCK_TRY(bytes->peek(facts.head, [&] { return headIsEnough(facts, program); }));
-    PENSTOCK_ASSIGN(const RowOptions options, chooseFormat(facts, program, fitted, names));
-    format = options.format;
-    rows = makeRows(std::move(bytes), options);
+    if (input.rows != nullptr) {
+      rows = std::move(input.rows);
+    } else {
+      PENSTOCK_TRY(openBytes(input));
+    }
     sorted = program.isSeries() && input.sort;
     if (sorted) {
       rows = sortRows(std::move(rows), orderColumn(), placeOf(static_cast<std::size_t>(program.seriesBy)),
@@ -149,15 +126,27 @@ public:
 private:
   static constexpr std::size_t nameLimit = 60; // characters of a name or cell that a message shows
 
+  Status openBytes(RecordInput &input) {
+    auto bytes = std::make_unique<Peeked>(std::move(input.bytes));
+    InputFacts facts = {input.path, input.format, {}};
+    PENSTOCK_TRY(bytes->peek(facts.head, [&] { return headIsEnough(facts, program); }));
+    PENSTOCK_ASSIGN(const RowOptions options, chooseFormat(facts, program, fitted, names));
+    format = options.format;
+    rows = makeRows(std::move(bytes), options);
+    return {};
+  }
+
   Result<const Part *> read(std::int64_t limit) {
-    part = {};
+    part.batch = nullptr;
+    part.records.clear();
+    part.failures.clear();
     block.clear(columns.size());
     PENSTOCK_TRY(std::exchange(broken, Status{}));
     // Who writes a record into a pipe may want its answer before the next: what is here is answered before anything is waited for.
     const auto some = [&] { return block.rows() + part.failures.size(); };
     while (static_cast<std::int64_t>(some()) < limit && !ended && (some() == 0 || rows->ready())) {
-      if (Row row; nextRow(row)) {
-        takeRow(row, block);
+      if (nextRow(current)) {
+        takeRow(current, block);
       }
     }
     if (block.rows() == 0 && part.failures.empty()) {
@@ -548,8 +537,9 @@ private:
     }
   }
 
-  const RecordProgram program;
-  const Fitted fitted;
+  const std::shared_ptr<const ReadyRecords> ready;
+  const RecordProgram &program;
+  const Fitted &fitted;
   std::unique_ptr<RowSource> rows;
   RowFormat format = RowFormat::lines;
   std::string inputName; // for people
@@ -557,6 +547,7 @@ private:
   BatchBuffers batch;
   std::vector<std::size_t> columns; // of the record program, that inputs need: the cells of `block`
   std::vector<std::string> names;   // theirs in the input
+  Row current;
   RowBlock block;
   std::vector<PreparedTexts> prepared;
   std::vector<EncodedTexts> encoded;
@@ -581,12 +572,15 @@ private:
 
 } // namespace
 
-Result<std::unique_ptr<RecordReader>> openRecordsWith(const RecordsSpec &records, const FittedFolder &fittedFolder, DataPlugins &factory,
-                                                      RecordInput input) {
-  PENSTOCK_ASSIGN(RecordProgram program, RecordProgram::link(records, &factory));
-  PENSTOCK_ASSIGN(Fitted fitted, readFitted(program, fittedFolder, factory));
-  PENSTOCK_TRY(makeTokenizers(program, fitted, factory));
-  auto reader = std::make_unique<Reader>(std::move(program), std::move(fitted));
+Result<std::shared_ptr<const ReadyRecords>> readyRecordsWith(const RecordsSpec &records, const FittedFolder &fitted, DataPlugins &plugins) {
+  PENSTOCK_ASSIGN(RecordProgram program, RecordProgram::link(records, &plugins));
+  PENSTOCK_ASSIGN(Fitted read, readFitted(program, fitted, plugins));
+  PENSTOCK_TRY(makeTokenizers(program, read, plugins));
+  return std::make_shared<const ReadyRecords>(ReadyRecords{std::move(program), std::move(read)});
+}
+
+Result<std::unique_ptr<RecordReader>> RecordReader::open(std::shared_ptr<const ReadyRecords> records, RecordInput input) {
+  auto reader = std::make_unique<Reader>(std::move(records));
   PENSTOCK_TRY(reader->begin(std::move(input)));
   return std::unique_ptr<RecordReader>(std::move(reader));
 }

@@ -1,13 +1,20 @@
-// RecordReader and TextReader behind the narrow door to plugins; see dataset.h.
+// Records to predict, and TextReader, behind the narrow door to plugins; see dataset.h.
 #pragma once
 
 #include "runtime/data/data_plugins.h"
 #include "runtime/data/dataset.h"
+#include "runtime/data/fitted.h"
+#include "runtime/data/record_program.h"
 
 namespace penstock {
 
-Result<std::unique_ptr<RecordReader>> openRecordsWith(const RecordsSpec &records, const FittedFolder &fitted, DataPlugins &factory,
-                                                      RecordInput input);
+/// What records need to become batches, all of it made: any number of readers share it.
+struct ReadyRecords {
+  RecordProgram program;
+  Fitted fitted; // with tokenizers
+};
+
+Result<std::shared_ptr<const ReadyRecords>> readyRecordsWith(const RecordsSpec &records, const FittedFolder &fitted, DataPlugins &plugins);
 Result<std::unique_ptr<TextReader>> openTextsWith(const RecordsSpec &records, const std::string &split, DataPlugins &plugins);
 
 } // namespace penstock

@@ -63,7 +63,7 @@ Device &hostDevice();
 /// a line with the counts is added to it at the end of the process.
 Result<Device *> cpuDevice();
 
-/// Memory of a device, which outlives it.
+/// Memory of a device, which outlives it; or lent: the host's, of an owner who outlives this.
 class DeviceMemory {
 public:
   DeviceMemory() = default;
@@ -83,6 +83,12 @@ public:
   }
 
   static Result<DeviceMemory> allocate(Device &device, std::size_t bytes, const char *what) { return take(device, bytes, what, false); }
+  static DeviceMemory lent(void *memory, std::size_t bytes) {
+    DeviceMemory made;
+    made.memory = memory;
+    made.bytes = bytes;
+    return made;
+  }
   static Result<DeviceMemory> zeros(Device &device, std::size_t bytes, const char *what) { return take(device, bytes, what, true); }
 
   void *data() const { return memory; }
@@ -99,10 +105,10 @@ private:
     return taken;
   }
   void release() {
-    if (memory != nullptr) {
+    if (memory != nullptr && device != nullptr) {
       device->release(memory, bytes);
-      memory = nullptr, bytes = 0;
     }
+    memory = nullptr, bytes = 0;
   }
 
   Device *device = nullptr;

@@ -42,29 +42,60 @@ Result<std::shared_ptr<Model>> Model::open(const ProgramFile &file, Device &devi
   PENSTOCK_ASSIGN(std::unique_ptr<ProgramImage> image, ProgramImage::map(file.bytes, file.path));
   const PenstockProgram *const program = image->function()();
   std::shared_ptr<Model> model(new Model(std::move(image), *program, device));
-  PENSTOCK_TRY(model->prepare(file.path));
+  PENSTOCK_TRY(model->judge(file.path));
+  PENSTOCK_TRY(model->makeKernels("the compiled program `" + file.path + "`"));
+  const std::int64_t sizes[3] = {program->parameter_elements, program->state_elements, program->fitted_elements};
+  std::copy(std::begin(sizes), std::end(sizes), std::begin(model->elements));
+  static constexpr const char *names[3] = {"the parameters", "the state of the optimizer", "the fitted values"};
+  for (int i = 0; i < 3; ++i) {
+    PENSTOCK_ASSIGN(model->buffers[i], DeviceMemory::zeros(device, model->elements[i] * sizeof(float), names[i]));
+  }
   return model;
 }
 
-Status Model::prepare(const std::string &path) {
+Result<std::shared_ptr<Model>> Model::open(const PenstockProgram &linked, const ReadyWeights &weights) {
+  std::shared_ptr<Model> model(new Model(nullptr, linked, hostDevice()));
+  PENSTOCK_TRY(model->makeKernels("this artifact"));
+  for (std::size_t i = 0; i < model->handles.size(); ++i) {
+    const std::string_view packed = i < weights.packed.size() ? weights.packed[i] : std::string_view();
+    if (const PackedForm form = kernelPackedForm(model->handles[i]); packed.size() != form.bytes) {
+      return environmentError("the packed weights have another size than the kernels of this artifact");
+    }
+    if (!packed.empty()) {
+      PENSTOCK_TRY(kernelAdopt(model->handles[i], packed.data()));
+    }
+  }
+  // Nothing that predicts reads the parameters before these, or writes any.
+  const std::uintptr_t parameters =
+      reinterpret_cast<std::uintptr_t>(weights.parameters) - static_cast<std::uintptr_t>(linked.packed_elements) * sizeof(float);
+  model->buffers[0] = DeviceMemory::lent(reinterpret_cast<void *>(parameters), 0);
+  model->buffers[2] = DeviceMemory::lent(const_cast<float *>(weights.fitted), 0);
+  model->untouched = false;
+  model->packed = true;
+  return model;
+}
+
+Status Model::judge(const std::string &path) {
   const PenstockProgram &table = *program;
   if (!image->holds(&table.struct_size, 1) || !image->holds(&table.abi_major, 1)) {
     return damagedFile(path, "its table does not lie in it", "the compiled program");
   }
-  if (table.struct_size < sizeof(PenstockProgram) || table.abi_major != PENSTOCK_PROGRAM_ABI_MAJOR) {
+  if (table.struct_size < PENSTOCK_SIZE_WITH(PenstockProgram, notices) || table.abi_major != PENSTOCK_PROGRAM_ABI_MAJOR) {
     return environmentError("the compiled program `" + path + "` was made for version " + std::to_string(table.abi_major) +
                             " of the program interface, this is version " + std::to_string(PENSTOCK_PROGRAM_ABI_MAJOR) +
                             "; train it again or use the matching release");
   }
-  PENSTOCK_TRY(checkProgramTable(table, *image, path));
+  return checkProgramTable(table, *image, path);
+}
+
+Status Model::makeKernels(const std::string &name) {
+  const PenstockProgram &table = *program;
   PENSTOCK_ASSIGN(compiledFor, parseLevel(table.level));
   PENSTOCK_ASSIGN(const Level machine, machineLevel());
   if (compiledFor > machine) {
-    return environmentError("the compiled program `" + path + "` needs a machine of level `" + table.level + "`, this one is `" +
-                            std::string(levelName(machine)) + "`; compile for it with `target.level` or on this machine");
+    return environmentError(name + " needs a machine of level `" + table.level + "`, this one is `" + std::string(levelName(machine)) +
+                            "`; compile for it with `target.level` or on this machine");
   }
-  const std::int64_t sizes[3] = {table.parameter_elements, table.state_elements, table.fitted_elements};
-  std::copy(std::begin(sizes), std::end(sizes), std::begin(elements));
   for (int i = 0; i < table.symbol_count; ++i) {
     PENSTOCK_ASSIGN(void *address, kernelSymbol(table.symbols[i], compiledFor));
     symbols.push_back(address);
@@ -73,10 +104,6 @@ Status Model::prepare(const std::string &path) {
     PENSTOCK_ASSIGN(KernelHandle handle, makeKernelHandle(table.dispatches[i], compiledFor));
     handles.push_back(handle.get());
     kernels.push_back(std::move(handle));
-  }
-  static constexpr const char *names[3] = {"the parameters", "the state of the optimizer", "the fitted values"};
-  for (int i = 0; i < 3; ++i) {
-    PENSTOCK_ASSIGN(buffers[i], DeviceMemory::zeros(place, elements[i] * sizeof(float), names[i]));
   }
   return {};
 }

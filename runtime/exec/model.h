@@ -54,6 +54,14 @@ public:
   /// its symbols and makes its kernels. The tensors are zero until they are given values. The device outlives the model.
   static Result<std::shared_ptr<Model>> open(const ProgramFile &file, Device &device);
   static Result<std::shared_ptr<Model>> open(const std::string &path, Device &device);
+  /// Weights that lie ready in memory, which outlives the model: it only predicts.
+  struct ReadyWeights {
+    const float *parameters = nullptr; // from PenstockProgram.packed_elements on
+    const float *fitted = nullptr;
+    std::vector<std::string_view> packed; // of each dispatch, of the form of its kernel; empty of one that packs nothing
+  };
+  /// A program that is linked into this process, on the host. An error where the machine lacks its level.
+  static Result<std::shared_ptr<Model>> open(const PenstockProgram &linked, const ReadyWeights &weights);
   ~Model();
 
   const PenstockProgram &table() const { return *program; }
@@ -74,6 +82,8 @@ public:
   Status store(const HostTensors &tensors);
   /// Copies every tensor of a class from the file; an error names the first that is absent or of another shape.
   Status load(TensorClass which, const SafetensorsFile &file);
+  /// The kernels of the program's dispatches, in their order.
+  const std::vector<void *> &dispatched() const { return handles; }
   /// Packs the parameters for the kernels, where they changed since they were packed: call before sessions predict or evaluate.
   Status pack(ThreadPool &pool);
 
@@ -81,7 +91,8 @@ private:
   friend class Session;
   friend class TrainingSession;
   Model(std::unique_ptr<ProgramImage> image, const PenstockProgram &program, Device &device);
-  Status prepare(const std::string &path);
+  Status judge(const std::string &path);
+  Status makeKernels(const std::string &name);
   std::vector<TensorView> viewsOf(TensorClass which, const float *flat) const;
   Status statusOfKernels() const;
   /// What a call finds of the model.

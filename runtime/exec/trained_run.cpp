@@ -2,10 +2,6 @@
 
 #include "runtime/base/cores.h"
 #include "runtime/base/file.h"
-#include "runtime/exec/answers.h"
-#include "runtime/exec/interrupt.h"
-#include "runtime/exec/output_buffers.h"
-#include "runtime/exec/printers.h"
 #include "runtime/kernels/kernel_table.h"
 
 #include <fmt/format.h>
@@ -110,77 +106,8 @@ Result<SplitResult> TrainedRun::evaluate(const std::string &split, const std::st
 
 Result<PredictSummary> TrainedRun::predict(RecordInput input, std::int64_t batch, AnswerFormat format,
                                            const std::function<bool(const std::string &)> &line) {
-  const int entry = model->entry("predict");
-  if (entry < 0) {
-    return internalError("the compiled program has no `predict`; please report this");
-  }
-  const PenstockEntry &table = model->table().entries[entry];
-  const FittedFolder states = fitted();
-  std::vector<Answer> answers;
-  std::vector<std::vector<Column>> columns; // of each answer
-  for (const AnswerSpec &spec : held.config.answers) {
-    PENSTOCK_ASSIGN(Answer answer, Answer::open(spec, table, held.config.classesOf(spec), *plugins, &states));
-    if (!spec.feature.empty()) {
-      PENSTOCK_ASSIGN(auto inverse, inverseOf(held.config.records, states, spec.feature));
-      answer.invertBy(std::move(inverse));
-    }
-    columns.push_back(columnsOf(answer.schema()));
-    answers.push_back(std::move(answer));
-  }
-  if (answers.empty()) {
-    return invalidInput("this pipeline has no answer to predict");
-  }
-  std::vector<PrintedAnswer> printed;
-  for (std::size_t i = 0; i < answers.size(); ++i) {
-    printed.push_back({answers[i].spec().name, &answers[i].schema(), &columns[i]});
-  }
-  const std::unique_ptr<const Printer> printer =
-      format == AnswerFormat::csv ? csvPrinter(std::move(printed), held.config.records.series.any()) : jsonPrinter(std::move(printed));
-  input.seed = held.config.train.seed;
-  PENSTOCK_ASSIGN(const std::unique_ptr<RecordReader> reader, RecordReader::open(held.config.records, states, *plugins, std::move(input)));
-  PredictSummary summary;
-  if (const std::string header = printer->header(); !header.empty() && !line(header)) {
-    return summary;
-  }
-  OutputBuffers outputs;
-  std::string text;
-  for (;;) {
-    if (interrupted()) {
-      return Status(ErrorCode::interrupted, "interrupted");
-    }
-    PENSTOCK_ASSIGN(const RecordReader::Part *const part, reader->next(batch));
-    if (part == nullptr) {
-      summary.remark = reader->remark();
-      return summary;
-    }
-    if (part->batch != nullptr) {
-      const Batch &current = *part->batch;
-      Session::Step step;
-      step.batch = &current.view;
-      step.seed = held.config.train.seed;
-      PENSTOCK_TRY(session->run(entry, step, &outputs));
-      for (std::size_t i = 0; i < answers.size(); ++i) {
-        PENSTOCK_TRY(answers[i].decode(current, outputs, {}, {}, columns[i]));
-      }
-    }
-    auto failure = part->failures.begin();
-    for (std::size_t i = 0; i <= part->records.size(); ++i) {
-      for (; failure != part->failures.end() && (i == part->records.size() || failure->record < part->records[i]); ++failure) {
-        summary.firstFailure = summary.failed++ == 0 ? failure->text : summary.firstFailure;
-        if (!line(printer->failure(*failure))) {
-          return summary;
-        }
-      }
-      if (i < part->records.size()) {
-        text.clear();
-        PENSTOCK_TRY(printer->record(*part, static_cast<std::int64_t>(i), text));
-        ++summary.answered;
-        if (!line(text)) {
-          return summary;
-        }
-      }
-    }
-  }
+  PENSTOCK_ASSIGN(const std::unique_ptr<const Predictor> predictor, Predictor::open(held.config, fitted(), *plugins, *model));
+  return predictor->predict(*session, std::move(input), batch, format, line);
 }
 
 } // namespace penstock

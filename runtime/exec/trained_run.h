@@ -4,6 +4,7 @@
 #include "runtime/base/status.h"
 #include "runtime/data/dataset.h"
 #include "runtime/exec/evaluate.h"
+#include "runtime/exec/predictor.h"
 #include "runtime/exec/run_folder.h"
 #include "runtime/exec/session.h"
 #include "runtime/plugin/plugin_host.h"
@@ -15,16 +16,6 @@
 #include <vector>
 
 namespace penstock {
-
-/// What became of the records of predict.
-struct PredictSummary {
-  std::int64_t answered = 0, failed = 0;
-  std::string firstFailure; // as its record's `error` says
-  std::string remark;       // what a person should know; "" is nothing
-};
-
-/// How `predict` writes answers (printers.h).
-enum class AnswerFormat { json, csv };
 
 class TrainedRun {
 public:
@@ -49,10 +40,7 @@ public:
   /// Measures a split; the ids come from the cache folder where it has them.
   Result<SplitResult> evaluate(const std::string &split, const std::string &cache, const ConfidenceSpec &confidence);
 
-  /// Records of the input become lines, one a record and in order, handed to `line` as they are ready: its number from 1 as `row`, with
-  /// the answer of the pipeline's head, or, of several heads, the answers by name; or with an `error` that says why there is none. CSV
-  /// has a line of names before them. `batch` bounds the records in memory. Ends early where `line` gives false (nobody reads on) or at
-  /// Ctrl-C. A failure comes when all records before it are answered.
+  /// Answers records (Predictor::predict).
   Result<PredictSummary> predict(RecordInput input, std::int64_t batch, AnswerFormat format,
                                  const std::function<bool(const std::string &)> &line);
 

@@ -32,6 +32,8 @@ public:
   virtual PackedForm form() const { return {}; }
   virtual void packInto(const float *, void *, float *) const {}
   virtual void adopt(const float *) {}
+  /// What it computes with: of its form.
+  virtual const void *packed() const { return nullptr; }
   /// What went wrong in a step, once it is over: kernels of our own cannot fail.
   virtual Status status() const { return {}; }
 };

@@ -238,6 +238,8 @@ Status kernelPackInto(const void *handle, const float *weight, ThreadPool &pool,
   return {};
 }
 
+const void *kernelPacked(const void *handle) { return static_cast<const KernelObject *>(handle)->packed(); }
+
 Status kernelAdopt(void *handle, const void *from) {
   KernelObject &object = *static_cast<KernelObject *>(handle);
   if (object.form().format == 0 || reinterpret_cast<std::uintptr_t>(from) % object.form().alignment != 0) {

@@ -56,6 +56,8 @@ PackedForm kernelPackedForm(const void *handle);
 /// Packs a weight into `into`, of the form's bytes and alignment; the handle goes on with the one that it has. A mistake of ours where the
 /// form has no number.
 Status kernelPackInto(const void *handle, const float *weight, ThreadPool &pool, void *into);
+/// The packed weight that the handle computes with, of the form's bytes; NULL where it has none.
+const void *kernelPacked(const void *handle);
 /// From now on the handle computes with the packed weight at `from`, which outlives it, until one is packed again.
 Status kernelAdopt(void *handle, const void *from);
 

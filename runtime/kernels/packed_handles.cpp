@@ -13,18 +13,19 @@ constexpr std::size_t panelAlignment = 64;
 
 class PackedMatmul final : public MatmulObject {
 public:
-  PackedMatmul(const PenstockContractions &contractions, const WeightShape &weight, Floats room)
-      : by(contractions), shape(weight), packed(std::move(room)) {}
+  PackedMatmul(const PenstockContractions &contractions, const WeightShape &weight, Floats own)
+      : by(contractions), shape(weight), room(std::move(own)) {}
   std::size_t bytes() const override { return static_cast<std::size_t>(by.packedFloats(shape.k, shape.n)) * sizeof(float); }
   PackedForm form() const override { return {bytes(), panelAlignment, by.format}; }
   void pack(const float *w, void *pool) override {
-    packInto(w, pool, packed.get());
-    adopt(packed.get());
+    packInto(w, pool, room.get());
+    adopt(room.get());
   }
   void packInto(const float *w, void *pool, float *into) const override {
     by.pack(pool, w, shape.stride, shape.k, shape.n, shape.transposed ? 1 : 0, into);
   }
   void adopt(const float *from) override { weight = from; }
+  const void *packed() const override { return weight; }
   void run(const float *x, std::int64_t ldx, float *y, std::int64_t ldy, std::int64_t rows, const float *bias, bool accumulate) override {
     by.matmul(weight, shape.k, shape.n, x, ldx, y, ldy, rows, bias, accumulate ? 1 : 0);
   }
@@ -32,8 +33,8 @@ public:
 private:
   const PenstockContractions &by;
   WeightShape shape;
-  Floats packed;
-  const float *weight = packed.get();
+  Floats room;
+  const float *weight = room.get();
 };
 
 class PackedWeightGradient final : public WeightGradientObject {
@@ -53,9 +54,9 @@ private:
 
 class PackedConv final : public ConvObject {
 public:
-  PackedConv(const PenstockLevelTable &levelTable, const PenstockConv &sizes, Floats room)
-      : table(levelTable), conv(sizes), packed(std::move(room)) {
-    PackedConv::adopt(packed.get());
+  PackedConv(const PenstockLevelTable &levelTable, const PenstockConv &sizes, Floats own)
+      : table(levelTable), conv(sizes), room(std::move(own)) {
+    PackedConv::adopt(room.get());
   }
   std::size_t bytes() const override {
     return static_cast<std::size_t>(flippedBegin(table, conv) + table.contractions.packedFloats(conv.width * conv.n, conv.k)) *
@@ -63,8 +64,8 @@ public:
   }
   PackedForm form() const override { return {bytes(), panelAlignment, table.contractions.format}; }
   void pack(const float *w, void *pool) override {
-    packInto(w, pool, packed.get());
-    adopt(packed.get());
+    packInto(w, pool, room.get());
+    adopt(room.get());
   }
   void packInto(const float *w, void *pool, float *into) const override {
     table.convPack(&conv, w, pool, into, into + flippedBegin(table, conv));
@@ -73,6 +74,7 @@ public:
     conv.packed = from;
     conv.packedFlipped = from + flippedBegin(table, conv);
   }
+  const void *packed() const override { return conv.packed; }
   /// The weight with its taps reversed lies behind the other, at a line of its own.
   static std::int64_t flippedBegin(const PenstockLevelTable &table, const PenstockConv &conv) {
     return (table.contractions.packedFloats(conv.width * conv.k, conv.n) + 15) / 16 * 16;
@@ -105,7 +107,7 @@ public:
 private:
   const PenstockLevelTable &table;
   PenstockConv conv;
-  Floats packed;
+  Floats room;
 };
 
 /// Whether what packing k x n takes can be counted at all. Sizes may come from a damaged artifact; no layout takes more than k and n

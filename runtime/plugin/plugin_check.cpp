@@ -272,6 +272,24 @@ LoadedPlugin::~LoadedPlugin() {
   }
 }
 
+/// Asks a plugin that is in this process what it is.
+static Status askPlugin(const PluginManifest &manifest, PenstockPluginFunction entry, LoadedPlugin &loaded) {
+  Status compared;
+  PENSTOCK_TRY(callPlugin(*loaded.label, entryName, [&](PenstockError *) { // reading what it points to is its business, too
+    loaded.plugin = entry();
+    compared = compare(manifest, loaded.plugin);
+    return 0;
+  }));
+  return compared;
+}
+
+Result<LoadedPlugin> takeLinkedPlugin(const PluginManifest &manifest, PenstockPluginFunction entry) {
+  LoadedPlugin loaded;
+  loaded.label = labelOf(manifest);
+  PENSTOCK_TRY(askPlugin(manifest, entry, loaded));
+  return loaded;
+}
+
 Result<LoadedPlugin> loadPlugin(const PluginManifest &manifest) {
   if (manifest.abiMajor != PENSTOCK_PLUGIN_ABI_MAJOR) {
     return disagrees(manifest, fmt::format("its manifest asks for plugin ABI {}.{}, this version has {}.{}", manifest.abiMajor,
@@ -296,13 +314,7 @@ Result<LoadedPlugin> loadPlugin(const PluginManifest &manifest) {
     }
     const PenstockPluginFunction entry = loaded.library->get<const PenstockPlugin *(void)>(entryName);
     watchLibrary(label, reinterpret_cast<const void *>(entry));
-    Status compared;
-    PENSTOCK_TRY(callPlugin(label, entryName, [&](PenstockError *) { // reading what it points to is its business, too
-      loaded.plugin = entry();
-      compared = compare(manifest, loaded.plugin);
-      return 0;
-    }));
-    PENSTOCK_TRY(compared);
+    PENSTOCK_TRY(askPlugin(manifest, entry, loaded));
     return loaded;
   } catch (const std::exception &) { // of Boost.DLL
     return disagrees(manifest, fmt::format("`{}` cannot be found in its library", entryName));

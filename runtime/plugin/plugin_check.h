@@ -30,6 +30,9 @@ struct LoadedPlugin {
 /// version, and that every function which the kind needs is there.
 Result<LoadedPlugin> loadPlugin(const PluginManifest &manifest);
 
+/// The same of a plugin that is linked into this process.
+Result<LoadedPlugin> takeLinkedPlugin(const PluginManifest &manifest, PenstockPluginFunction entry);
+
 /// The same in a child process, and its functions tried there (plugin_trial.h), so that a library that crashes, hangs or ends the
 /// process does so there. The verdict is remembered in `cacheFolder` (none where empty) by path, size, time and inode of the library
 /// and by the manifest; a rebuilt library or a corrected manifest is scanned again. The error names the plugin, what it did, in which

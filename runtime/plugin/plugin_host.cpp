@@ -53,6 +53,8 @@ void log(void *, PenstockString message) {
 class Host final : public PluginHost {
 public:
   Host(std::vector<PluginManifest> found, std::vector<Status> broken) : known(std::move(found)), broken(std::move(broken)) {}
+  /// Of plugins that are linked into this process, which are in the order of `found`.
+  Host(std::vector<PluginManifest> found, const std::vector<LinkedPlugin> &plugins) : known(std::move(found)), linked(plugins) {}
 
   const std::vector<PluginManifest> &manifests() const override { return known; }
   const std::vector<Status> &problems() const override { return broken; }
@@ -81,6 +83,10 @@ public:
     if (it != loaded.end()) {
       return it->second.plugin;
     }
+    if (!linked.empty()) {
+      PENSTOCK_ASSIGN(LoadedPlugin made, takeLinkedPlugin(*wanted, linked[static_cast<std::size_t>(wanted - known.data())].entry));
+      return loaded.emplace(wanted, std::move(made)).first->second.plugin;
+    }
     if (!cache) {
       const Result<std::string> folder = cacheFolder();
       cache = folder.ok() ? *folder : "";
@@ -99,6 +105,7 @@ public:
 private:
   std::vector<PluginManifest> known;
   std::vector<Status> broken;
+  std::vector<LinkedPlugin> linked; // one each of `known`, or none
   std::mutex mutex;
   std::map<const PluginManifest *, LoadedPlugin> loaded;
   std::optional<std::string> cache; // of verdicts, "" where there can be none; known from the first plugin on
@@ -109,6 +116,15 @@ private:
 const PenstockHost *lentServices() {
   static const PenstockHost services = {sizeof(PenstockHost), nullptr, allocate, release, log};
   return &services;
+}
+
+Result<std::shared_ptr<PluginHost>> PluginHost::linked(const std::vector<LinkedPlugin> &plugins) {
+  std::vector<PluginManifest> found;
+  for (const LinkedPlugin &one : plugins) {
+    PENSTOCK_ASSIGN(PluginManifest manifest, parsePluginManifest(one.manifest, "/artifact/plugin.toml"));
+    found.push_back(std::move(manifest));
+  }
+  return std::shared_ptr<PluginHost>(std::make_shared<Host>(std::move(found), plugins));
 }
 
 Result<std::shared_ptr<PluginHost>> PluginHost::create(const std::vector<std::string> &extraFolders) {

@@ -26,11 +26,19 @@ public:
   virtual const std::vector<PluginValue> &values() const = 0;
 };
 
+/// A plugin that is linked into this process: the text of its plugin.toml, and what its library would export.
+struct LinkedPlugin {
+  std::string manifest;
+  PenstockPluginFunction entry = nullptr;
+};
+
 /// Thread-safe. Libraries load on first use (Boost.DLL) and stay until the host goes.
 class PluginHost {
 public:
   /// Finds manifests; loads nothing. A manifest that cannot be read is left out and listed in `problems`.
   static Result<std::shared_ptr<PluginHost>> create(const std::vector<std::string> &extraFolders = {});
+  /// The plugins of an artifact. Nothing is looked for in folders.
+  static Result<std::shared_ptr<PluginHost>> linked(const std::vector<LinkedPlugin> &plugins);
   virtual ~PluginHost() = default;
 
   virtual const std::vector<PluginManifest> &manifests() const = 0;

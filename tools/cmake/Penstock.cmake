@@ -4,7 +4,8 @@ include_guard(GLOBAL)
 
 add_library(penstock_options INTERFACE)
 target_include_directories(penstock_options INTERFACE ${CMAKE_SOURCE_DIR})
-target_compile_options(penstock_options INTERFACE -Wall -Wextra -Wno-missing-field-initializers
+# Sections of their own, so that artifacts are linked of what they call alone.
+target_compile_options(penstock_options INTERFACE -Wall -Wextra -Wno-missing-field-initializers -ffunction-sections -fdata-sections
                        $<$<COMPILE_LANGUAGE:CXX>:-fno-math-errno>)
 if(PENSTOCK_SANITIZE)
   target_compile_options(penstock_options INTERFACE -fsanitize=${PENSTOCK_SANITIZE} -fno-omit-frame-pointer)
@@ -16,6 +17,11 @@ function(penstock_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC penstock_options ${ARG_LINK})
+endfunction()
+
+# penstock_small(a.cpp ...): what runs once at a start, and whose size is that of every artifact.
+function(penstock_small)
+  set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -Os)
 endfunction()
 
 # penstock_subfolders(): every folder below this one that has a CMakeLists.txt.
@@ -33,6 +39,9 @@ function(penstock_plugin name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
   add_library(penstock_plugin_${name} MODULE ${ARG_SOURCES})
   target_link_libraries(penstock_plugin_${name} PRIVATE penstock_options ${ARG_LINK})
+  # Its objects are those of artifacts, too, where each plugin has a name of its own.
+  target_compile_definitions(penstock_plugin_${name} PRIVATE penstock_plugin=penstock_plugin_${name})
+  target_link_options(penstock_plugin_${name} PRIVATE LINKER:--defsym=penstock_plugin=penstock_plugin_${name})
   set_target_properties(penstock_plugin_${name} PROPERTIES
     PREFIX "lib" OUTPUT_NAME ${name} CXX_VISIBILITY_PRESET hidden C_VISIBILITY_PRESET hidden
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/plugins/${name})

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "runtime/base/status.h"
+#include "tools/command_line/command_line.h"
 
 #include <string>
 #include <vector>
@@ -17,14 +18,9 @@ class App;
 namespace penstock {
 
 /// What every command needs to know and where it leaves its result.
-struct CommandContext {
+struct CommandContext : CommandEnd {
   std::string version;
   std::vector<std::string> pluginFolders; // --plugins, searched before the standard places
-  int exitCode = 0;
-  bool outputInforms = false; // what stands on standard output is kept elsewhere, too: it may be lost
-
-  /// Prints `penstock: <message>` to standard error and sets the exit code of the failure.
-  void fail(const Status &status);
 };
 
 void addCheckCommand(CLI::App &app, CommandContext &context);
@@ -35,6 +31,7 @@ void addTrainCommand(CLI::App &app, CommandContext &context);
 void addEvaluateCommand(CLI::App &app, CommandContext &context);
 void addPredictCommand(CLI::App &app, CommandContext &context);
 void addExportCommand(CLI::App &app, CommandContext &context);
+void addBuildCommand(CLI::App &app, CommandContext &context);
 void addInspectCommand(CLI::App &app, CommandContext &context);
 void addPluginCommand(CLI::App &app, CommandContext &context);
 void addDoctorCommand(CLI::App &app, CommandContext &context);

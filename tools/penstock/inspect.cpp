@@ -1,5 +1,7 @@
 #include "tools/penstock/commands.h"
 
+#include "runtime/artifact/artifact_data.h"
+#include "runtime/artifact/bundle.h"
 #include "runtime/base/disk_cache.h"
 #include "runtime/base/file.h"
 #include "runtime/base/plugin_kinds.h"
@@ -112,9 +114,27 @@ Result<Json> inspectCacheEntry(const std::string &path, const CacheHeader &heade
               {"bytes", header.payload},  {"whole", whole}};
 }
 
+/// `path`: of its data, all of which are compared with their hashes.
+Result<Json> inspectArtifact(const std::string &path) {
+  PENSTOCK_ASSIGN(const auto data, Bundle::open(path));
+  PENSTOCK_TRY(data->verify());
+  PENSTOCK_ASSIGN(const std::string_view about, data->section("about"));
+  Json out = {{"kind", "artifact"}};
+  if (const Json said = Json::parse(about, nullptr, false); said.is_object()) {
+    out.update(said);
+  }
+  for (const std::string &name : data->namesWith("")) {
+    out["data"][name] = data->bytesOf(name);
+  }
+  return out;
+}
+
 Result<Json> inspectFile(const std::string &path) {
   PENSTOCK_ASSIGN(const auto file, MappedFile::map(path));
   const std::string_view bytes(file->data(), file->size());
+  if (Bundle::isBundle(bytes)) {
+    return inspectArtifact(path);
+  }
   CacheHeader header{};
   if (bytes.size() >= sizeof header && bytes.starts_with("PENSTOCK")) {
     std::memcpy(&header, bytes.data(), sizeof header);
@@ -134,9 +154,10 @@ Result<Json> inspectFile(const std::string &path) {
     PENSTOCK_ASSIGN(out["tensors"], tensorsOf(path));
     return out;
   }
-  return invalidInput("`" + path +
-                      "` is nothing that Penstock wrote: `inspect` takes a run, a checkpoint, a plugin's folder, an entry of the cache or "
-                      "a safetensors file");
+  return invalidInput(
+      "`" + path +
+      "` is nothing that Penstock wrote: `inspect` takes a run, a checkpoint, a plugin's folder, an artifact, an entry of the cache "
+      "or a safetensors file");
 }
 
 /// What lies at a path: `kind`, and what is known of it. Printed as one JSON object, or as lines of names and values.
@@ -157,7 +178,12 @@ Result<Json> inspect(const std::string &path) {
   if (fs::exists(path + "/plugin.toml", error)) {
     return inspectPlugin(path + "/plugin.toml");
   }
-  return invalidInput("the folder `" + path + "` is neither a run (run.json), nor a checkpoint (state.json), nor a plugin (plugin.toml)");
+  if (const std::string data = path + "/" + artifactDataFile; fs::exists(data, error)) {
+    return inspectArtifact(data);
+  }
+  return invalidInput("the folder `" + path +
+                      "` is neither a run (run.json), nor a checkpoint (state.json), nor a plugin (plugin.toml), nor an "
+                      "artifact (weights.bin)");
 }
 
 std::string shown(const Json &value) { return value.is_string() ? printable(value.get<std::string>(), 4096) : value.dump(); }
@@ -194,8 +220,8 @@ void addInspectCommand(CLI::App &app, CommandContext &context) {
     bool json = false;
   };
   auto state = std::make_shared<State>();
-  CLI::App *command =
-      app.add_subcommand("inspect", "say what lies at a path: a run, a checkpoint, a plugin, an entry of the cache; loads no code");
+  CLI::App *command = app.add_subcommand(
+      "inspect", "say what lies at a path: a run, a checkpoint, a plugin, an artifact, an entry of the cache; loads no code");
   command->add_option("PATH", state->path, "the file or folder")->required();
   command->add_flag("--json", state->json, "print one JSON object");
   command->callback([state, &context] {

@@ -1,6 +1,6 @@
 // `penstock plugin list|info|run|test|new`: what plugins there are, what they take, and one of them tried alone or begun.
+#include "tools/command_line/named_input.h"
 #include "tools/penstock/commands.h"
-#include "tools/penstock/named_input.h"
 #include "tools/penstock/plugin_new.h"
 #include "tools/penstock/plugin_rows.h"
 
@@ -248,7 +248,7 @@ public:
     auto lines = std::make_unique<JsonLines>();
     const bool standard = isStandardInput(path);
     lines->name = standard ? "standard input" : printable(path);
-    PENSTOCK_ASSIGN(auto bytes, openNamedInput(standard ? "" : path, lines->name, lines->failed));
+    PENSTOCK_ASSIGN(auto bytes, openNamedInput(standard ? "" : path, lines->name, "penstock", lines->failed));
     lines->rows = makePlainLines(std::move(bytes));
     PENSTOCK_TRY(lines->rows->begin());
     lines->rows->select({"line"});

@@ -2,7 +2,7 @@
 
 #include "runtime/base/printable.h"
 #include "runtime/data/rows.h"
-#include "tools/penstock/named_input.h"
+#include "tools/command_line/named_input.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -37,7 +37,7 @@ Status printRows(PluginHost &host, const std::string &plugin, const std::string 
   const std::string name = path.empty() ? "standard input" : printable(path);
   int failed = 0;
   PENSTOCK_ASSIGN(std::shared_ptr<const Source> source, makeSource(host, plugin, parameters));
-  PENSTOCK_ASSIGN(auto bytes, openNamedInput(path, name, failed));
+  PENSTOCK_ASSIGN(auto bytes, openNamedInput(path, name, "penstock", failed));
   const std::unique_ptr<RowSource> rows = makePluginRows(std::move(bytes), std::move(source));
   PENSTOCK_TRY(rows->begin());
   const std::vector<std::string> names = rows->names();

@@ -74,7 +74,8 @@ void ProgramLayout::addParameters(ModuleOp module) {
     }
   }
   auto place = [](nn::GlobalOp g) {
-    return std::make_tuple(g.getFrozen(), g.getObjective(), updateOf(g), !g.getDecays(), -g.getRate().convertToDouble());
+    return std::make_tuple(!g.getPackedOnly(), g.getFrozen(), g.getObjective(), updateOf(g), !g.getDecays(),
+                           -g.getRate().convertToDouble());
   };
   std::stable_sort(globals.begin(), globals.end(), [&](nn::GlobalOp a, nn::GlobalOp b) { return place(a) < place(b); });
   for (nn::GlobalOp global : globals) {
@@ -90,6 +91,9 @@ void ProgramLayout::addParameters(ModuleOp module) {
                 static_cast<unsigned>(global.getObjective())};
     parameterIndex[p.name] = parameters.size();
     addTensor(global, Buffer::Kind::parameter, PENSTOCK_PARAMETER, parameterElements);
+    if (global.getPackedOnly()) {
+      table.packedElements = parameterElements;
+    }
     if (!p.frozen) {
       addTrained(p);
     }

@@ -1,5 +1,6 @@
 // --penstock-nn-to-kernel: contractions, attention, segment reductions and scatters become kernel.invoke.
 #include "compiler/conversion/Passes.h"
+#include "compiler/transforms/EraseDead.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "runtime/base/kernel_choices.h"
@@ -50,6 +51,9 @@ public:
       mayHaveBias.clear();
     }
     makePackFunction();
+    if (module->hasAttr("nn.predicts")) {
+      keepWhatIsRead();
+    }
     return success();
   }
 
@@ -199,6 +203,22 @@ private:
       kernel::PackOp::create(builder, weight.getLoc(), use.first, weight);
     }
     func::ReturnOp::create(builder, module.getLoc());
+  }
+
+  /// Of a program that only predicts: globals that nothing reads go, those of which only packing reads are marked so.
+  void keepWhatIsRead() {
+    llvm::StringMap<bool> byOthers; // whether anything else than packing reads it
+    for (auto function : module.getOps<func::FuncOp>()) {
+      eraseDead(function.front());
+      function.walk([&](nn::ReadOp read) { byOthers[read.getName()] |= function.getName() != "pack"; });
+    }
+    for (auto global : llvm::make_early_inc_range(module.getOps<nn::GlobalOp>())) {
+      if (auto found = byOthers.find(global.getSymName()); found == byOthers.end()) {
+        global.erase();
+      } else if (!found->second) {
+        global.setPackedOnly(true);
+      }
+    }
   }
 
   ModuleOp module;

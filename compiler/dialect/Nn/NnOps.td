@@ -29,7 +29,7 @@ def Nn_GlobalOp : Nn_Op<"global", [Symbol]> {
     `objective`: which of the module's objectives moves it, or writes the state.
     `update`: `whole`; or `rows`, a table whose squares are summed row by row for the norm of the gradient; or `deferred`,
     a table of which a step touches only the rows that it reads (--penstock-defer-rows). `notice`: the state, one number, counts parts of
-    steps, and this is what a person is told of them at the end of training.
+    steps, and this is what a person is told of them at the end of training. `packed_only`: only packing reads it.
 
     Example: `nn.global @"answer.weight" : tensor<128x2xf32> {tensor_class = "parameter", initializer = "uniform", scale = 0.08 : f64, decays = true}`
   }];
@@ -38,7 +38,7 @@ def Nn_GlobalOp : Nn_Op<"global", [Symbol]> {
                        DefaultValuedAttr<BoolAttr, "false">:$decays, DefaultValuedAttr<F64Attr, "1.0">:$rate,
                        DefaultValuedAttr<BoolAttr, "false">:$frozen,
                        DefaultValuedAttr<StrAttr, "\"whole\"">:$update, DefaultValuedAttr<StrAttr, "\"\"">:$notice,
-                       DefaultValuedAttr<I64Attr, "0">:$objective);
+                       DefaultValuedAttr<I64Attr, "0">:$objective, DefaultValuedAttr<BoolAttr, "false">:$packed_only);
   let assemblyFormat = "$sym_name `:` $type attr-dict";
   let hasVerifier = 1;
 }

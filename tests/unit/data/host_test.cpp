@@ -95,7 +95,8 @@ void runAll(const Json &program, const std::string &name) {
   // What predict makes of the file is what training made of it.
   std::string path = program["sources"][0]["path"].get<std::string>();
   path.replace(path.find("{split}"), 7, "train");
-  const auto reader = RecordReader::open(specOf(program), fitted, *plugins, {openFileSource(path).value(), path, "csv"}).value();
+  const auto reader =
+      RecordReader::open(readyRecords(specOf(program), fitted, *plugins).value(), {openFileSource(path).value(), path, "csv"}).value();
   plan.shuffle = false;
   plan.batch = 64;
   plan.lastStep = -1;

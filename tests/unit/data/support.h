@@ -6,6 +6,7 @@
 #include "runtime/data/data_plugins.h"
 #include "runtime/data/dataset.h"
 #include "runtime/data/record_program.h"
+#include "runtime/data/record_reader.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -59,6 +60,12 @@ private:
 };
 
 /// Text as the input of a RecordReader.
+inline Result<std::unique_ptr<RecordReader>> openRecordsWith(const RecordsSpec &records, const FittedFolder &fitted, DataPlugins &factory,
+                                                             RecordInput input) {
+  PENSTOCK_ASSIGN(std::shared_ptr<const ReadyRecords> ready, readyRecordsWith(records, fitted, factory));
+  return RecordReader::open(std::move(ready), std::move(input));
+}
+
 inline RecordInput recordsOf(const std::string &text, const std::string &format, const std::string &path = "in") {
   return {std::make_unique<Pieces>(text, 1U << 20), path, format};
 }

@@ -242,7 +242,11 @@ Result<std::shared_ptr<PluginHost>> PluginHost::create(const std::vector<std::st
   return std::shared_ptr<PluginHost>(std::make_shared<FakeHost>());
 }
 
-Result<std::unique_ptr<RecordReader>> RecordReader::open(const RecordsSpec &, const FittedFolder &, PluginHost &, RecordInput) {
+Result<std::shared_ptr<const ReadyRecords>> readyRecords(const RecordsSpec &, const FittedFolder &, PluginHost &) {
+  return invalidInput("there is no input here");
+}
+
+Result<std::unique_ptr<RecordReader>> RecordReader::open(std::shared_ptr<const ReadyRecords>, RecordInput) {
   return invalidInput("there is no input here");
 }
 

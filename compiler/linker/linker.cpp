@@ -1,7 +1,6 @@
-#include "compiler/emit/link.h"
+#include "compiler/linker/linker.h"
 
 #include "runtime/base/file.h"
-#include "runtime/base/program_seal.h"
 
 #include <fmt/format.h>
 
@@ -22,19 +21,6 @@ namespace penstock {
 
 namespace {
 
-Status seal(const std::string &output) {
-  PENSTOCK_ASSIGN(const std::string library, readWholeFile(output));
-  const Descriptor file(::open(output.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
-  const ProgramSeal made = sealOf(library, 0);
-  errno = ENOSPC; // of a short write
-  if (!file.ok() || ::write(file.get(), &made, sizeof made) != static_cast<ssize_t>(sizeof made)) {
-    const int reason = errno;
-    ::unlink(output.c_str());
-    return systemError("write", output, reason);
-  }
-  return Status::success();
-}
-
 /// What comes through a pipe until its other end is closed; of much, the beginning.
 std::string everything(int descriptor) {
   std::string text;
@@ -52,11 +38,10 @@ std::string everything(int descriptor) {
 
 } // namespace
 
-Status linkSharedLibrary(const std::vector<std::string> &objects, const std::string &output) {
+Status runLinker(std::vector<std::string> words, const std::string &output, const std::string &what) {
   const std::string linker = ::access(PENSTOCK_LLD, X_OK) == 0 ? PENSTOCK_LLD : "ld.lld";
-  std::vector<std::string> words = {
-      linker, "-shared", "-nostdlib", "--no-undefined", "-z", "now", "--threads=1", "--hash-style=gnu", "--build-id=none", "-o", output};
-  words.insert(words.end(), objects.begin(), objects.end());
+  words.insert(words.begin(), linker);
+  words.insert(words.end(), {"-o", output});
   std::vector<char *> arguments;
   for (std::string &word : words) {
     arguments.push_back(word.data());
@@ -95,15 +80,13 @@ Status linkSharedLibrary(const std::vector<std::string> &objects, const std::str
       return {ErrorCode::interrupted, "interrupted"};
     }
     if (text.empty()) { // as when it is killed
-      return environmentError(
-          "the compiled program could not be linked: the linker ended without a reason; is there memory and disk space?");
+      return environmentError(what + " could not be linked: the linker ended without a reason; is there memory and disk space?");
     }
     // lld says "no space left" and the like in the words of the system.
     const bool ours = text.find("undefined symbol") != std::string::npos;
-    return ours ? internalError("the compiled program could not be linked: " + text)
-                : environmentError("the compiled program could not be linked: " + text);
+    return ours ? internalError(what + " could not be linked: " + text) : environmentError(what + " could not be linked: " + text);
   }
-  return seal(output);
+  return {};
 }
 
 } // namespace penstock

@@ -1,0 +1,83 @@
+#include "compiler/driver/link_artifact.h"
+
+#include "compiler/linker/linker.h"
+#include "runtime/base/file.h"
+#include "runtime/base/folder.h"
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+namespace penstock {
+namespace {
+
+/// The folder with what artifacts are linked of, beside the command as built or as installed.
+Result<std::string> partsFolder() {
+  const std::string folder = commandFolder() + "/../lib/penstock/artifact";
+  if (!fileExists(folder + "/libpenstock_artifact.a")) {
+    return environmentError(fmt::format("`{}` is not there: what artifacts are linked of is not installed beside this command", folder));
+  }
+  return folder;
+}
+
+/// The command starts the library beside it, whose name is written into a copy of the launcher.
+Status writeCommand(const std::string &launcher, const std::string &library, const std::string &output) {
+  static constexpr std::string_view place = "@PENSTOCK-ARTIFACT-LIBRARY@";
+  constexpr std::size_t room = 256; // of the launcher's text
+  PENSTOCK_ASSIGN(std::string bytes, readWholeFile(launcher));
+  const std::size_t at = bytes.find(place);
+  if (at == std::string::npos || bytes.size() - at < room || library.size() >= room) {
+    return internalError("the command of an artifact has no place for the name of its library; please report this");
+  }
+  bytes.replace(at, room, library + std::string(room - library.size(), '\0'));
+  AtomicFile file(output);
+  PENSTOCK_TRY(file.open(0755));
+  PENSTOCK_TRY(file.write(bytes));
+  return file.publish();
+}
+
+} // namespace
+
+Status linkArtifact(const ArtifactParts &parts) {
+  PENSTOCK_ASSIGN(const std::string from, partsFolder());
+  const std::string library = fmt::format("{}/lib{}.so", parts.folder, parts.name), script = parts.folder + "/exports";
+  AtomicFile exports(script); // never published
+  PENSTOCK_TRY(exports.open());
+  PENSTOCK_TRY(exports.write(fmt::format("{{ global: {}_*; local: *; }};\n", parts.name)));
+  std::vector<std::string> words = {"-shared",
+                                    "-nostdlib",
+                                    "--no-undefined",
+                                    "--gc-sections",
+                                    "--icf=safe",
+                                    "-z",
+                                    "now",
+                                    "-z",
+                                    "relro",
+                                    "--hash-style=gnu",
+                                    "--build-id=none",
+                                    "--eh-frame-hdr",
+                                    "--strip-all",
+                                    "--version-script=" + exports.temporaryPath(),
+                                    fmt::format("-soname=lib{}.so", parts.name)};
+  for (const std::string &plugin : parts.plugins) {
+    words.insert(words.end(), {"-u", "penstock_plugin_" + plugin});
+  }
+  words.insert(words.end(), {"-u", "penstock_artifact_main", "-e", "penstock_artifact_start", from + "/start.o"});
+  for (const char *function : {"open", "close", "session_open", "session_close", "predict", "version"}) {
+    words.insert(words.end(), {"-u", fmt::format("penstock_artifact_{}", function),
+                               fmt::format("--defsym={}_{}=penstock_artifact_{}", parts.name, function, function)});
+  }
+  words.insert(words.end(), parts.objects.begin(), parts.objects.end());
+  words.insert(words.end(), {"--start-group", from + "/libpenstock_artifact.a", from + "/libutf8proc.a", "--end-group"});
+  // Names alone (tools/artifact/stubs.cpp): what the machine that runs it must have.
+  std::vector<std::string> system;
+  for (const char *needed : {"libstdc++.so.6", "libm.so.6", "libgcc_s.so.1", "libc.so.6", "ld-linux-x86-64.so.2"}) {
+    system.push_back(from + "/" + needed);
+  }
+  words.insert(words.end(), system.begin(), system.end());
+  PENSTOCK_TRY(runLinker(std::move(words), library, "the artifact's library"));
+
+  return writeCommand(from + "/launcher", fmt::format("lib{}.so", parts.name), parts.folder + "/" + parts.name);
+}
+
+} // namespace penstock

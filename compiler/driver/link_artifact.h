@@ -1,0 +1,21 @@
+// Links the library and the command of an artifact (docs/design/artifact.md). No MLIR here.
+#pragma once
+
+#include "runtime/base/status.h"
+
+#include <string>
+#include <vector>
+
+namespace penstock {
+
+struct ArtifactParts {
+  std::string name;                 // an identifier of C
+  std::vector<std::string> objects; // of its programs
+  std::vector<std::string> plugins; // names of plugins of the tree
+  std::string folder;               // where lib<name>.so and <name> are put
+};
+
+/// An environment error where what artifacts are linked of is not installed beside the command.
+Status linkArtifact(const ArtifactParts &parts);
+
+} // namespace penstock

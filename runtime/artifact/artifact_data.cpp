@@ -1,0 +1,38 @@
+#include "runtime/artifact/artifact_data.h"
+
+#include "runtime/base/hash.h"
+
+#include <string_view>
+
+namespace penstock {
+
+std::string programFingerprint(const PenstockProgram &program) {
+  Hash64 hash;
+  const auto number = [&](std::int64_t value) { hash.add(&value, sizeof value); };
+  const auto text = [&](std::string_view value) {
+    number(static_cast<std::int64_t>(value.size()));
+    hash.add(value);
+  };
+  number(program.packed_elements);
+  number(program.parameter_elements);
+  number(program.fitted_elements);
+  for (int i = 0; i < program.tensor_count; ++i) {
+    text(program.tensors[i].name);
+    number(program.tensors[i].offset);
+    number(program.tensors[i].elements);
+  }
+  for (int i = 0; i < program.input_count; ++i) {
+    text(program.inputs[i].name);
+    number(program.inputs[i].type->width);
+  }
+  for (int i = 0; i < program.dispatch_count; ++i) {
+    const PenstockDispatch &dispatch = program.dispatches[i];
+    text(dispatch.kernel);
+    for (int k = 0; k < dispatch.attribute_count; ++k) {
+      number(dispatch.attributes[k]);
+    }
+  }
+  return hash.hex();
+}
+
+} // namespace penstock

@@ -1,0 +1,18 @@
+// What is linked into an artifact: programs by level, and plugins of the tree. `penstock build` names those that it wants to the linker;
+// the others are not there.
+#pragma once
+
+#include "runtime/abi/plugin_abi.h"
+#include "runtime/abi/program_abi.h"
+#include "runtime/kernels/kernel_table.h"
+
+#include <string_view>
+
+namespace penstock {
+
+/// NULL where the artifact has no code of that level.
+const PenstockProgram *linkedProgram(Level level);
+/// NULL where the artifact does not have that plugin.
+PenstockPluginFunction linkedPlugin(std::string_view name);
+
+} // namespace penstock

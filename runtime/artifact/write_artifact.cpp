@@ -1,0 +1,222 @@
+#include "runtime/artifact/write_artifact.h"
+
+#include "runtime/artifact/artifact_data.h"
+#include "runtime/artifact/bundle.h"
+#include "runtime/artifact/c_layout.h"
+#include "runtime/artifact/write_header.h"
+#include "runtime/base/file.h"
+#include "runtime/base/folder.h"
+#include "runtime/device/device.h"
+#include "runtime/exec/model.h"
+#include "runtime/exec/predictor.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <map>
+
+namespace penstock {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// What is needed to answer, without places and what only training asks for.
+RunConfig answering(const RunConfig &config, const std::vector<PluginManifest> &plugins) {
+  RunConfig kept;
+  kept.records = config.records;
+  kept.records.fitted.clear();
+  for (SourceSpec &source : kept.records.sources) {
+    // Not where the data lay, but by which extension they were known, and whether a file was a split.
+    const std::string path = source.path;
+    const std::size_t dot = path.find('.', path.rfind('/') == std::string::npos ? 0 : path.rfind('/'));
+    source.path =
+        std::string(path.find("{split}") != std::string::npos ? "{split}" : "data") + (dot == std::string::npos ? "" : path.substr(dot));
+    source.steps.clear();
+  }
+  // What a tokenizer read by path lies among what is fitted.
+  for (FeatureSpec &feature : kept.records.features) {
+    for (StepSpec &step : feature.steps) {
+      const auto plugin = std::find_if(plugins.begin(), plugins.end(), [&](const PluginManifest &one) { return one.name == step.plugin; });
+      std::erase_if(step.parameters, [&](const auto &parameter) {
+        const PluginParameter *const known = plugin == plugins.end() ? nullptr : plugin->find(parameter.first);
+        return known != nullptr && known->type == PluginParameter::Type::path;
+      });
+    }
+  }
+  kept.answers = config.answers;
+  kept.classes = config.classes;
+  kept.train.seed = config.train.seed;
+  kept.target = config.target;
+  kept.target.tuned.clear();
+  return kept;
+}
+
+/// The files of fitted/, or folders, that were read by path, as tokenizers.json names them: whether a plugin reads them again where it has
+/// a state that it fitted.
+Result<std::map<std::string, bool>> readByPath(const std::string &fitted, const std::vector<PluginManifest> &plugins) {
+  PENSTOCK_ASSIGN(const std::string text, readWholeFile(fitted + "/" + tokenizersFile));
+  const Json json = Json::parse(text, nullptr, false);
+  std::map<std::string, bool> paths;
+  try {
+    for (const auto &[feature, entry] : json.at("features").items()) {
+      const auto name = entry.at("plugin").get<std::string>();
+      const bool fits =
+          std::any_of(plugins.begin(), plugins.end(), [&](const PluginManifest &one) { return one.name == name && one.fits; });
+      for (const auto &[parameter, path] : entry.at("paths").items()) {
+        paths[path.get<std::string>()] = !fits;
+      }
+    }
+  } catch (const Json::exception &) {
+    return damagedFile(fitted + "/" + tokenizersFile, "it does not hold what a run fits");
+  }
+  return paths;
+}
+
+/// An artifact has our own kernels alone.
+Status foreignKernel(const PenstockDispatch &dispatch) {
+  return invalidInput(fmt::format(
+      "the program computes `{}` of shape {} by `{}`, which an artifact does not have; build with `--kernels penstock`: "
+      "answers may then differ from the run's in the last digits",
+      dispatch.kernel, fmt::join(dispatch.attributes, dispatch.attributes + dispatch.attribute_count, " x "), dispatch.implementation));
+}
+
+class Writer {
+public:
+  Writer(const ArtifactData &data, PluginHost &host, const std::string &folder)
+      : data(data), host(host), folder(folder), config(answering(data.record->config, data.plugins)) {}
+
+  Status write() {
+    PENSTOCK_TRY(addFitted());
+    PENSTOCK_TRY(addPlugins());
+    bool first = true;
+    for (const std::string &program : data.programs) {
+      PENSTOCK_TRY(addProgram(program, first));
+      first = false;
+    }
+    about["format"] = artifactFormat;
+    about["name"] = data.name;
+    about["version"] = data.version;
+    add("about", about.dump());
+    add("config", config.toJson());
+    PENSTOCK_TRY(bundle.write(folder + "/" + artifactDataFile));
+    return writeManifest();
+  }
+
+private:
+  void add(std::string name, std::string bytes) { bundle.add(std::move(name), held.emplace_back(std::move(bytes))); }
+
+  Status addFitted() {
+    const FittedFolder fitted(data.run + "/fitted", data.record->fitted);
+    PENSTOCK_ASSIGN(const auto paths, readByPath(fitted.path, data.plugins));
+    about["files"] = Json::object();
+    for (const auto &[name, hash] : fitted.hashes) {
+      PENSTOCK_ASSIGN(std::string bytes, readFittedFile(fitted, name));
+      const auto path = std::find_if(paths.begin(), paths.end(),
+                                     [&, &file = name](const auto &one) { return file == one.first || file.starts_with(one.first + "/"); });
+      if (path == paths.end()) {
+        add("fitted/" + name, std::move(bytes));
+        continue;
+      }
+      if (!path->second) {
+        continue; // its state is all that it needs
+      }
+      const std::string file = folder + "/" + artifactFilesFolder + "/" + name;
+      PENSTOCK_TRY(makeFolders(folderOf(file)));
+      PENSTOCK_TRY(writeFileAtomically(file, bytes));
+      about["files"][name] = hash;
+    }
+    return {};
+  }
+
+  Status addPlugins() {
+    about["plugins"] = Json::array();
+    for (const PluginManifest &plugin : data.plugins) {
+      PENSTOCK_ASSIGN(std::string text, readWholeFile(plugin.folder + "/plugin.toml"));
+      about["plugins"].push_back(plugin.name);
+      add("plugin/" + plugin.name, std::move(text));
+    }
+    return {};
+  }
+
+  Status addProgram(const std::string &path, bool first) {
+    PENSTOCK_ASSIGN(const std::shared_ptr<Model> model, Model::open(path, hostDevice()));
+    const PenstockProgram &program = model->table();
+    PENSTOCK_ASSIGN(const auto weights, SafetensorsFile::open(data.run + "/model.safetensors", data.record->weightsHash));
+    PENSTOCK_TRY(model->load(TensorClass::parameter, *weights));
+    PENSTOCK_TRY(model->load(TensorClass::fitted, *weights));
+    PENSTOCK_ASSIGN(const std::unique_ptr<ThreadPool> pool, ThreadPool::create(0));
+    PENSTOCK_TRY(model->pack(*pool));
+    const std::string level = program.level;
+    levels.push_back(level);
+    add("program/" + level, programFingerprint(program));
+    const auto bytesOf = [](const void *from, std::size_t bytes) { return std::string(static_cast<const char *>(from), bytes); };
+    if (first) { // where they lie does not depend on the level
+      PENSTOCK_ASSIGN(const HostTensors parameters, model->fetch(TensorClass::parameter));
+      PENSTOCK_ASSIGN(const HostTensors fitted, model->fetch(TensorClass::fitted));
+      const auto from = static_cast<std::size_t>(program.packed_elements);
+      add("parameters", bytesOf(parameters.data() + from, (parameters.elements() - from) * sizeof(float)));
+      add("fitted tensors", bytesOf(fitted.data(), fitted.elements() * sizeof(float)));
+      PENSTOCK_TRY(writeTypes(*model));
+    }
+    for (std::size_t i = 0; i < model->dispatched().size(); ++i) {
+      const void *const handle = model->dispatched()[i];
+      const PackedForm form = kernelPackedForm(handle);
+      if (form.bytes > 0 && form.format == 0) {
+        return foreignKernel(program.dispatches[i]);
+      }
+      add(fmt::format("packed/{}/{}", level, i), form.format == 0 ? "" : bytesOf(kernelPacked(handle), form.bytes));
+    }
+    return {};
+  }
+
+  Status writeTypes(const Model &model) {
+    PENSTOCK_ASSIGN(const auto predictor, Predictor::open(config, FittedFolder(data.run + "/fitted", data.record->fitted), host, model));
+    return writeFileAtomically(folder + "/" + data.name + ".h", artifactHeader(data.name, typesOf(data.name, *predictor)));
+  }
+
+  /// For people and for `penstock inspect`.
+  Status writeManifest() const {
+    const auto quoted = [](const std::string &text) { return Json(text).dump(-1, ' ', true, Json::error_handler_t::replace); };
+    const RunRecord &record = *data.record;
+    std::string text =
+        fmt::format("# What this artifact is. Answering reads nothing of this file.\nformat = {}\nname = {}\npenstock = {}\n",
+                    artifactFormat, quoted(data.name), quoted(data.version));
+    text += fmt::format("pipeline = {}\nresolved = {}\nweights = {}\nprecision = {}\nlevels = {}\nplugins = {}\n",
+                        quoted(record.config.name), quoted(record.config.hash()), quoted(record.weightsHash),
+                        quoted(record.config.target.precision), levels.dump(), about.at("plugins").dump());
+    text += record.config.classes.empty() ? "" : "\n[classes]\n";
+    for (const ClassNames &classes : record.config.classes) {
+      text += fmt::format("{} = {}\n", quoted(classes.answer), Json(classes.names).dump());
+    }
+    for (const SplitResult &result : record.results) {
+      text += fmt::format("\n[measured.{}]\n", quoted(result.split));
+      for (const auto &[metric, value] : result.values) {
+        if (std::isfinite(value)) {
+          text += fmt::format("{} = {}\n", quoted(metric), Json(value).dump());
+        }
+      }
+    }
+    return writeFileAtomically(folder + "/manifest.toml", text);
+  }
+
+  const ArtifactData &data;
+  PluginHost &host;
+  const std::string folder;
+  const RunConfig config;
+  Json levels = Json::array();
+  BundleWriter bundle;
+  std::deque<std::string> held; // what the bundle's sections are
+  Json about = Json::object();
+};
+
+} // namespace
+
+Status writeArtifactData(const ArtifactData &data, PluginHost &host, const std::string &folder) {
+  return Writer(data, host, folder).write();
+}
+
+} // namespace penstock

@@ -1,0 +1,98 @@
+#include "runtime/exec/predictor.h"
+
+#include "runtime/exec/interrupt.h"
+#include "runtime/exec/printers.h"
+
+namespace penstock {
+
+Result<std::unique_ptr<const Predictor>> Predictor::open(const RunConfig &config, const FittedFolder &fitted, PluginHost &host,
+                                                         const Model &model) {
+  std::unique_ptr<Predictor> made(new Predictor(config));
+  made->entry = model.entry("predict");
+  if (made->entry < 0) {
+    return internalError("the compiled program has no `predict`; please report this");
+  }
+  const PenstockEntry &table = model.table().entries[made->entry];
+  for (const AnswerSpec &spec : config.answers) {
+    PENSTOCK_ASSIGN(Answer answer, Answer::open(spec, table, config.classesOf(spec), host, &fitted));
+    if (!spec.feature.empty()) {
+      PENSTOCK_ASSIGN(auto inverse, inverseOf(config.records, fitted, spec.feature));
+      answer.invertBy(std::move(inverse));
+    }
+    made->bound.push_back(std::move(answer));
+  }
+  if (made->bound.empty()) {
+    return invalidInput("this pipeline has no answer to predict");
+  }
+  PENSTOCK_ASSIGN(made->ready, readyRecords(config.records, fitted, host));
+  return std::unique_ptr<const Predictor>(std::move(made));
+}
+
+Result<std::unique_ptr<AnsweredRecords>> AnsweredRecords::open(const Predictor &predictor, Session &session, RecordInput input) {
+  std::unique_ptr<AnsweredRecords> made(new AnsweredRecords(predictor, session));
+  for (const Answer &answer : predictor.bound) {
+    made->decoded.push_back(columnsOf(answer.schema()));
+  }
+  input.seed = predictor.config.train.seed;
+  PENSTOCK_ASSIGN(made->reader, RecordReader::open(predictor.ready, std::move(input)));
+  return made;
+}
+
+Result<const RecordReader::Part *> AnsweredRecords::next(std::int64_t limit) {
+  PENSTOCK_ASSIGN(const RecordReader::Part *const part, reader->next(limit));
+  if (part != nullptr && part->batch != nullptr) {
+    Session::Step step;
+    step.batch = &part->batch->view;
+    step.seed = predictor.config.train.seed;
+    PENSTOCK_TRY(session.run(predictor.entry, step, &outputs));
+    for (std::size_t i = 0; i < predictor.bound.size(); ++i) {
+      PENSTOCK_TRY(predictor.bound[i].decode(*part->batch, outputs, {}, {}, decoded[i]));
+    }
+  }
+  return part;
+}
+
+Result<PredictSummary> Predictor::predict(Session &session, RecordInput input, std::int64_t batch, AnswerFormat format,
+                                          const std::function<bool(const std::string &)> &line) const {
+  PENSTOCK_ASSIGN(const std::unique_ptr<AnsweredRecords> answered, AnsweredRecords::open(*this, session, std::move(input)));
+  std::vector<PrintedAnswer> printed;
+  for (std::size_t i = 0; i < bound.size(); ++i) {
+    printed.push_back({bound[i].spec().name, &bound[i].schema(), &answered->columns()[i]});
+  }
+  const std::unique_ptr<const Printer> printer =
+      format == AnswerFormat::csv ? csvPrinter(std::move(printed), config.records.series.any()) : jsonPrinter(std::move(printed));
+  PredictSummary summary;
+  if (const std::string header = printer->header(); !header.empty() && !line(header)) {
+    return summary;
+  }
+  std::string text;
+  for (;;) {
+    if (interrupted()) {
+      return Status(ErrorCode::interrupted, "interrupted");
+    }
+    PENSTOCK_ASSIGN(const RecordReader::Part *const part, answered->next(batch));
+    if (part == nullptr) {
+      summary.remark = answered->remark();
+      return summary;
+    }
+    auto failure = part->failures.begin();
+    for (std::size_t i = 0; i <= part->records.size(); ++i) {
+      for (; failure != part->failures.end() && (i == part->records.size() || failure->record < part->records[i]); ++failure) {
+        summary.firstFailure = summary.failed++ == 0 ? failure->text : summary.firstFailure;
+        if (!line(printer->failure(*failure))) {
+          return summary;
+        }
+      }
+      if (i < part->records.size()) {
+        text.clear();
+        PENSTOCK_TRY(printer->record(*part, static_cast<std::int64_t>(i), text));
+        ++summary.answered;
+        if (!line(text)) {
+          return summary;
+        }
+      }
+    }
+  }
+}
+
+} // namespace penstock

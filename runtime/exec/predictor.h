@@ -1,0 +1,79 @@
+// What answers raw records with a model that is ready: of a run and of an artifact alike.
+#pragma once
+
+#include "runtime/base/status.h"
+#include "runtime/data/dataset.h"
+#include "runtime/exec/answers.h"
+#include "runtime/exec/output_buffers.h"
+#include "runtime/exec/run_config.h"
+#include "runtime/exec/session.h"
+#include "runtime/plugin/plugin_host.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace penstock {
+
+/// What became of the records of predict.
+struct PredictSummary {
+  std::int64_t answered = 0, failed = 0;
+  std::string firstFailure; // as its record's `error` says
+  std::string remark;       // what a person should know; "" is nothing
+};
+
+/// How `predict` writes answers (printers.h).
+enum class AnswerFormat { json, csv };
+
+/// Read by any number of threads, each with a session of its model.
+class Predictor {
+public:
+  /// The configuration, the host and the model outlive it.
+  static Result<std::unique_ptr<const Predictor>> open(const RunConfig &config, const FittedFolder &fitted, PluginHost &host,
+                                                       const Model &model);
+
+  const std::vector<Answer> &answers() const { return bound; }
+  const ReadyRecords &records() const { return *ready; }
+
+  /// Records of the input become lines, one a record and in order, handed to `line` as they are ready: its number from 1 as `row`, with
+  /// the answer of the pipeline's head, or, of several heads, the answers by name; or with an `error` that says why there is none. CSV
+  /// has a line of names before them. `batch` bounds the records in memory. Ends early where `line` gives false (nobody reads on) or at
+  /// Ctrl-C. A failure comes when all records before it are answered.
+  Result<PredictSummary> predict(Session &session, RecordInput input, std::int64_t batch, AnswerFormat format,
+                                 const std::function<bool(const std::string &)> &line) const;
+
+private:
+  friend class AnsweredRecords;
+  explicit Predictor(const RunConfig &config) : config(config) {}
+
+  const RunConfig &config;
+  std::shared_ptr<const ReadyRecords> ready;
+  std::vector<Answer> bound;
+  int entry = -1;
+};
+
+/// Records of an input with their answers, some at a time. Used by one thread.
+class AnsweredRecords {
+public:
+  /// The predictor and the session outlive it.
+  static Result<std::unique_ptr<AnsweredRecords>> open(const Predictor &predictor, Session &session, RecordInput input);
+
+  /// The next records, at most `limit`, and those that have no answer; NULL at the end. Errors as of RecordReader::next.
+  Result<const RecordReader::Part *> next(std::int64_t limit);
+  /// Of each answer its columns, with a row for each of Part::records.
+  const std::vector<std::vector<Column>> &columns() const { return decoded; }
+  std::string remark() const { return reader->remark(); }
+
+private:
+  AnsweredRecords(const Predictor &predictor, Session &session) : predictor(predictor), session(session) {}
+
+  const Predictor &predictor;
+  Session &session;
+  std::unique_ptr<RecordReader> reader;
+  OutputBuffers outputs;
+  std::vector<std::vector<Column>> decoded;
+};
+
+} // namespace penstock

@@ -1,0 +1,63 @@
+// The command of an artifact: raw records in, answers out.
+#include "tools/artifact/command.h"
+#include "runtime/artifact/artifact.h"
+#include "runtime/exec/interrupt.h"
+#include "runtime/plugin/containment.h"
+#include "tools/command_line/answer_command.h"
+#include "tools/command_line/command_line.h"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdlib>
+#include <string_view>
+
+namespace penstock {
+namespace {
+
+struct CommandOptions : AnswerOptions {
+  bool verify = false;
+};
+
+/// A model that is open, and a session of this thread.
+struct OpenArtifact {
+  std::shared_ptr<const Artifact> artifact;
+  std::unique_ptr<ThreadPool> pool;
+  std::unique_ptr<Session> session;
+};
+
+Result<AnswerRecords> openAnswers(const CommandOptions &options) {
+  auto open = std::make_shared<OpenArtifact>();
+  PENSTOCK_ASSIGN(open->artifact, Artifact::open("", options.verify));
+  const std::int64_t threads = options.threads >= 0 ? options.threads : open->artifact->config().target.threads;
+  PENSTOCK_ASSIGN(open->pool, ThreadPool::create(static_cast<int>(threads)));
+  PENSTOCK_ASSIGN(open->session, open->artifact->openSession(*open->pool));
+  return AnswerRecords(
+      [open](RecordInput input, std::int64_t batch, AnswerFormat format, const std::function<bool(const std::string &)> &line) {
+        return open->artifact->predictor().predict(*open->session, std::move(input), batch, format, line);
+      });
+}
+
+std::string nameOf(const char *path) {
+  const std::string_view text = path == nullptr || *path == '\0' ? "artifact" : path;
+  return std::string(text.substr(text.rfind('/') + 1));
+}
+
+} // namespace
+} // namespace penstock
+
+extern "C" int penstock_artifact_main(int argc, char **argv) {
+  using namespace penstock;
+  CommandEnd end;
+  end.name = nameOf(argc > 0 ? argv[0] : nullptr);
+  CLI::App app{end.name + ": answers raw records, one JSON object, or one row of CSV, a line"};
+  app.name(end.name);
+  CommandOptions options;
+  addAnswerOptions(app, options);
+  app.add_flag("--verify", options.verify, "compare all data with their hashes first, not what is used alone");
+  app.callback([&] {
+    if (const Status status = answerInput(options, end.name, [&] { return openAnswers(options); }); !status.ok()) {
+      end.fail(status);
+    }
+  });
+  return runCommandLine(app, argc, argv, end);
+}

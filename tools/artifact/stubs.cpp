@@ -1,0 +1,160 @@
+// Writes what stands for a system library when artifacts are linked: the library's names with versions that old machines have, and no code.
+//
+//   stubs LIBRARY [PREFIX NEWEST] OUTPUT
+//
+// Of names whose versions begin with PREFIX ("GLIBC_") the newest version up to NEWEST ("2.28") is taken, and those that only later ones
+// have are left out: what needs them does not link. Of others it is the library's default. Writes OUTPUT.s and OUTPUT.map, a version
+// script.
+#include <elf.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+struct Symbol {
+  std::string version;
+  std::vector<int> number; // of the version; empty where it has another prefix
+  bool isDefault = false, isObject = false;
+  std::uint64_t size = 0;
+};
+
+std::vector<int> numberOf(std::string_view text) {
+  std::vector<int> number(1);
+  for (const char c : text) {
+    if (c == '.') {
+      number.push_back(0);
+    } else if (c >= '0' && c <= '9') {
+      number.back() = number.back() * 10 + (c - '0');
+    } else {
+      return {};
+    }
+  }
+  return number;
+}
+
+class Library {
+public:
+  explicit Library(std::string content) : bytes(std::move(content)) {}
+
+  /// All names with all their versions; nothing where the file is no such library.
+  std::optional<std::multimap<std::string, Symbol>> symbols(std::string_view prefix) const {
+    std::multimap<std::string, Symbol> found;
+    if (bytes.size() < sizeof(Elf64_Ehdr) || std::memcmp(bytes.data(), ELFMAG, SELFMAG) != 0) {
+      return {};
+    }
+    const auto header = at<Elf64_Ehdr>(0);
+    std::vector<Elf64_Shdr> sections;
+    for (int i = 0; i < header.e_shnum; ++i) {
+      sections.push_back(at<Elf64_Shdr>(header.e_shoff + static_cast<std::uint64_t>(i) * sizeof(Elf64_Shdr)));
+    }
+    const auto of = [&](std::uint32_t type) {
+      return std::find_if(sections.begin(), sections.end(), [&](const Elf64_Shdr &one) { return one.sh_type == type; });
+    };
+    const auto table = of(SHT_DYNSYM), versions = of(SHT_GNU_versym), definitions = of(SHT_GNU_verdef);
+    if (table == sections.end() || versions == sections.end() || definitions == sections.end()) {
+      return {};
+    }
+    const std::uint64_t names = sections[table->sh_link].sh_offset;
+    std::map<unsigned, std::string> versionNames;
+    for (std::uint64_t place = definitions->sh_offset;;) {
+      const auto definition = at<Elf64_Verdef>(place);
+      versionNames[definition.vd_ndx] = text(names + at<Elf64_Verdaux>(place + definition.vd_aux).vda_name);
+      if (definition.vd_next == 0) {
+        break;
+      }
+      place += definition.vd_next;
+    }
+    for (std::uint64_t i = 1; i < table->sh_size / sizeof(Elf64_Sym); ++i) {
+      const auto symbol = at<Elf64_Sym>(table->sh_offset + i * sizeof(Elf64_Sym));
+      const auto version = at<std::uint16_t>(versions->sh_offset + i * sizeof(std::uint16_t));
+      const auto name = versionNames.find(version & 0x7fffU);
+      const unsigned type = ELF64_ST_TYPE(symbol.st_info);
+      if (symbol.st_shndx == SHN_UNDEF || symbol.st_shndx == SHN_ABS || (version & 0x7fffU) < 2 || name == versionNames.end() ||
+          (type != STT_FUNC && type != STT_OBJECT && type != STT_GNU_IFUNC && type != STT_NOTYPE)) {
+        continue;
+      }
+      Symbol one;
+      one.version = name->second;
+      if (!prefix.empty() && one.version.starts_with(prefix)) {
+        one.number = numberOf(std::string_view(one.version).substr(prefix.size()));
+      }
+      one.isDefault = (version & 0x8000U) == 0;
+      one.isObject = type == STT_OBJECT;
+      one.size = symbol.st_size;
+      found.emplace(text(names + symbol.st_name), one);
+    }
+    return found;
+  }
+
+private:
+  template <typename T> T at(std::uint64_t offset) const {
+    T value{};
+    if (offset <= bytes.size() && bytes.size() - offset >= sizeof value) {
+      std::memcpy(&value, bytes.data() + offset, sizeof value);
+    }
+    return value;
+  }
+  std::string text(std::uint64_t offset) const { return offset < bytes.size() ? std::string(bytes.c_str() + offset) : ""; }
+
+  std::string bytes;
+};
+
+} // namespace
+
+int main(int argc, char **argv) {
+  if (argc != 3 && argc != 5) {
+    std::fputs("stubs: takes LIBRARY [PREFIX NEWEST] OUTPUT\n", stderr);
+    return 2;
+  }
+  const std::string_view prefix = argc == 5 ? argv[2] : "";
+  const std::vector<int> newest = argc == 5 ? numberOf(argv[3]) : std::vector<int>();
+  std::ifstream file(argv[1], std::ios::binary);
+  const auto symbols = Library(std::string(std::istreambuf_iterator<char>(file), {})).symbols(prefix);
+  if (!symbols) {
+    std::fprintf(stderr, "stubs: `%s` is no shared library with versions\n", argv[1]);
+    return 1;
+  }
+  std::map<std::string, const Symbol *> chosen;
+  for (const auto &[name, symbol] : *symbols) {
+    const bool fits = symbol.number.empty() ? prefix.empty() && symbol.isDefault : symbol.number <= newest;
+    const Symbol *&best = chosen[name];
+    if (fits && (best == nullptr || best->number < symbol.number)) {
+      best = &symbol;
+    }
+  }
+  const std::string output = argv[argc - 1];
+  std::ofstream code(output + ".s"), script(output + ".map");
+  std::map<std::string, std::vector<std::string>> byVersion;
+  for (const auto &[name, symbol] : chosen) {
+    if (symbol == nullptr) {
+      continue;
+    }
+    byVersion[symbol->version].push_back(name);
+    if (symbol->isObject) {
+      const std::uint64_t size = std::max<std::uint64_t>(symbol->size, 1);
+      code << ".data\n.globl " << name << "\n.type " << name << ",@object\n.size " << name << "," << size << "\n"
+           << name << ": .zero " << size << "\n";
+    } else {
+      code << ".text\n.globl " << name << "\n.type " << name << ",@function\n" << name << ": ret\n";
+    }
+  }
+  code << ".section .note.GNU-stack,\"\",@progbits\n";
+  for (const auto &[version, names] : byVersion) {
+    script << version << " {\n";
+    for (const std::string &name : names) {
+      script << "  " << name << ";\n";
+    }
+    script << "};\n";
+  }
+  return code.good() && script.good() ? 0 : 1;
+}

@@ -1,0 +1,31 @@
+// Answering records from the command line: the options and the work of `penstock predict` and of the command of an artifact.
+#pragma once
+
+#include "runtime/base/status.h"
+#include "runtime/exec/predictor.h"
+
+#include <functional>
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace penstock {
+
+struct AnswerOptions {
+  std::string input = "-", format, output; // output: "" is standard output
+  bool json = false, csv = false, sort = false;
+  int threads = -1; // -1: nothing was said
+};
+
+void addAnswerOptions(CLI::App &command, AnswerOptions &options);
+
+/// Answers the records of an input, as Predictor::predict.
+using AnswerRecords = std::function<Result<PredictSummary>(RecordInput input, std::int64_t batch, AnswerFormat format,
+                                                           const std::function<bool(const std::string &)> &line)>;
+/// Opens the input, then by `open` what answers, and writes the answers to the output, which is made anew then. Warnings go to standard
+/// error, after the name of the command. Records without an answer are an error at the end (invalidInput).
+Status answerInput(const AnswerOptions &options, const std::string &name, const std::function<Result<AnswerRecords>()> &open);
+
+} // namespace penstock

@@ -1,0 +1,194 @@
+// `penstock build RUN --out DIR`: compiles a finished run into an artifact (docs/design/artifact.md).
+#ifdef PENSTOCK_HAS_DRIVER
+#include "tools/penstock/commands.h"
+#include "tools/penstock/compile_pipeline.h"
+#include "tools/penstock/run_settings.h"
+
+#include "compiler/driver/link_artifact.h"
+#include "runtime/artifact/artifact_data.h"
+#include "runtime/artifact/bundle.h"
+#include "runtime/artifact/write_artifact.h"
+#include "runtime/base/file.h"
+#include "runtime/base/folder.h"
+#include "runtime/base/level_names.h"
+#include "runtime/exec/run_folder.h"
+#include "runtime/exec/run_plugins.h"
+#include "runtime/kernels/kernel_table.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+
+namespace penstock {
+namespace {
+
+struct BuildOptions {
+  std::string run, out, name, level = "auto";
+  std::string kernels;
+  bool noExpect = false, allowRecords = false, singleFile = false;
+};
+
+/// A name of C: it begins the names of functions and types.
+Status checkName(const std::string &name) {
+  const auto isLetter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+  bool good = !name.empty() && isLetter(name.front()) && name.size() <= 100;
+  for (const char c : name) {
+    good = good && (isLetter(c) || (c >= '0' && c <= '9'));
+  }
+  return good ? Status() : usageError("`--name` takes a name of C, as `work_order`, not `" + name + "`");
+}
+
+Result<std::vector<std::string>> levelsOf(const std::string &asked) {
+  PENSTOCK_ASSIGN(const Level machine, machineLevel());
+  if (asked == "all") {
+    std::vector<std::string> all;
+    for (int level = 0; level <= static_cast<int>(machine); ++level) {
+      all.emplace_back(levelName(static_cast<Level>(level)));
+    }
+    return all;
+  }
+  PENSTOCK_ASSIGN(const Level level, asked == "auto" ? Result<Level>(machine) : parseLevel(asked));
+  if (level > machine) {
+    return environmentError(
+        fmt::format("weights are packed for `{}` by its own instructions, which this machine of level `{}` does not have; "
+                    "build on a machine that has them",
+                    levelName(level), levelName(machine)));
+  }
+  return std::vector<std::string>{std::string(levelName(level))};
+}
+
+/// What can be linked in, and may be.
+Status checkPlugin(const PluginManifest &plugin, const BuildOptions &options) {
+  const std::string tree = treePlugins();
+  if (tree.empty() || folderOf(plugin.folder) != tree) {
+    return invalidInput(
+        fmt::format("the {} `{}` in `{}` is no plugin of Penstock's own, and those alone are linked into an artifact; deploy the "
+                    "run's folder with `penstock predict`",
+                    kindName(plugin.kind), plugin.name, plugin.folder));
+  }
+  if (plugin.keepsRecords && !options.allowRecords) {
+    return invalidInput(
+        fmt::format("the learner `{}` keeps records of the training set, which would be in the artifact; say `--allow-records` "
+                    "where whoever gets it may see them",
+                    plugin.name));
+  }
+  return {};
+}
+
+Result<std::vector<PluginManifest>> pluginsInUse(const RunRecord &record, PluginHost &host, const BuildOptions &options) {
+  PENSTOCK_ASSIGN(const std::vector<RunPlugin> used, pluginsOf(record.config, host));
+  std::vector<PluginManifest> manifests;
+  for (const RunPlugin &plugin : used) {
+    const PluginKindRow *const kind = findKind(plugin.kind);
+    if (kind->kind == PluginKind::metric) {
+      continue; // nothing is measured
+    }
+    PENSTOCK_ASSIGN(const PluginManifest *const manifest, host.manifest(plugin.name, kind->kind));
+    PENSTOCK_TRY(checkPlugin(*manifest, options));
+    manifests.push_back(*manifest);
+  }
+  return manifests;
+}
+
+/// The library, which the system can start, with the data behind it; the header stays beside it.
+Status intoOneFile(const std::string &folder, const std::string &name) {
+  const std::string library = fmt::format("{}/lib{}.so", folder, name), data = folder + "/" + artifactDataFile,
+                    command = folder + "/" + name;
+  if (folderExists(folder + "/" + artifactFilesFolder)) {
+    return invalidInput("a tokenizer of this run reads files by their path, which cannot lie in one file with the others; build without "
+                        "`--single-file`");
+  }
+  PENSTOCK_ASSIGN(std::string bytes, readWholeFile(library));
+  PENSTOCK_ASSIGN(const std::string bundle, readWholeFile(data, std::size_t{1} << 36));
+  Bundle::append(bytes, bundle);
+  AtomicFile file(command);
+  PENSTOCK_TRY(file.open(0755));
+  PENSTOCK_TRY(file.write(bytes));
+  PENSTOCK_TRY(file.publish());
+  for (const std::string &part : {library, data, folder + "/manifest.toml"}) {
+    PENSTOCK_TRY(removeAll(part));
+  }
+  return {};
+}
+
+Status build(const BuildOptions &options, const CommandContext &context) {
+  PENSTOCK_ASSIGN(RunRecord record, readRunRecord(options.run));
+  if (!record.finished) {
+    return environmentError("the run in `" + options.run +
+                            "` has not ended, so it has no weights to build of; continue it with `--resume`");
+  }
+  const std::string name = options.name.empty() ? record.config.name : options.name;
+  PENSTOCK_TRY(checkName(name));
+  PENSTOCK_ASSIGN(const std::vector<std::string> levels, levelsOf(options.level));
+  PENSTOCK_ASSIGN(frontend::TypedPipeline pipeline, pipelineOf(record, context));
+  if (!options.kernels.empty()) {
+    pipeline.target.kernels = options.kernels;
+    pipeline.target.tuned.clear();
+  }
+  std::vector<std::string> folders = context.pluginFolders;
+  folders.insert(folders.end(), pipeline.pluginFolders.begin(), pipeline.pluginFolders.end());
+  PENSTOCK_ASSIGN(const std::shared_ptr<PluginHost> host, PluginHost::create(folders));
+  ArtifactData data;
+  data.record = &record;
+  data.run = options.run;
+  data.name = name;
+  data.version = context.version;
+  PENSTOCK_ASSIGN(data.plugins, pluginsInUse(record, *host, options));
+  return writeFolderAtomically(options.out, [&](const std::string &folder) -> Status {
+    ArtifactParts parts;
+    parts.name = name;
+    parts.folder = folder;
+    const std::string code = folder + "/code";
+    PENSTOCK_TRY(makeFolders(code));
+    for (const std::string &level : levels) {
+      pipeline.target.level = level;
+      PENSTOCK_ASSIGN(const CompileOptions compile, compileOptionsFor(pipeline, *host));
+      PENSTOCK_ASSIGN(const ArtifactCode made, compileForArtifact(pipeline, compile, code));
+      parts.objects.push_back(made.object);
+      data.programs.push_back(made.library);
+    }
+    for (const PluginManifest &plugin : data.plugins) {
+      parts.plugins.push_back(plugin.name);
+    }
+    PENSTOCK_TRY(writeArtifactData(data, *host, folder));
+    PENSTOCK_TRY(linkArtifact(parts));
+    PENSTOCK_TRY(removeAll(code));
+    return options.singleFile ? intoOneFile(folder, name) : Status();
+  });
+}
+
+} // namespace
+
+void addBuildCommand(CLI::App &app, CommandContext &context) {
+  auto options = std::make_shared<BuildOptions>();
+  CLI::App *command = app.add_subcommand("build", "compile a finished run into an artifact: a library, a command and their data");
+  command->add_option("RUN", options->run, "folder that `penstock train` wrote")->required()->type_name("RUN");
+  command->add_option("--out", options->out, "folder to make, or to replace")->required()->type_name("DIR");
+  command->add_option("--name", options->name, "name of the library, the command and its functions; by default the pipeline's")
+      ->type_name("NAME");
+  std::vector<std::string> levels(levelNames.begin(), levelNames.end());
+  levels.insert(levels.begin(), {"auto", "all"});
+  command->add_option("--level", options->level, "instruction sets that it has code for: auto, the best of this machine; all that it has")
+      ->check(CLI::IsMember(levels))
+      ->capture_default_str()
+      ->type_name("LEVEL");
+  command
+      ->add_option("--kernels", options->kernels,
+                   "penstock: our own kernels in place of others that the run was trained with; answers may differ in the last digits")
+      ->check(CLI::IsMember({"penstock"}))
+      ->type_name("KERNELS");
+  command->add_flag("--allow-records", options->allowRecords,
+                    "of a learner that keeps records of the training set: they may be in the artifact");
+  command->add_flag("--single-file", options->singleFile, "one executable with all data in it, which is the library as well");
+  command->add_flag("--no-expect", options->noExpect, "do not measure what `deploy` expects");
+  command->callback([options, &context] {
+    if (const Status status = build(*options, context); !status.ok()) {
+      context.fail(status);
+    }
+  });
+}
+
+} // namespace penstock
+#endif
