@@ -80,6 +80,38 @@ Operation *joinPads(nn::AddOp op) {
   return replace(op, nn::ConcatOp::create(builder, op.getLoc(), op.getType(), ValueRange{left.getInput(), right.getInput()}), true);
 }
 
+/// What the forward pass gave for relu and then dropout is above 0 exactly where both let an element through. So the mask of their
+/// derivative is read from it in place of being drawn again, which takes as long as the matmuls of a small network.
+///
+///   relu_grad(h, dropout(g))  ->  relu_grad(dropout(relu(h)), g / (1 - p)), of one key
+Operation *readMask(nn::ReluGradOp op) {
+  auto drawn = op.getCotangent().getDefiningOp<nn::DropoutOp>();
+  if (!drawn || drawn.getP().convertToDouble() >= 1) {
+    return nullptr;
+  }
+  for (Operation *relu : op.getInput().getUsers()) {
+    if (!isa<nn::ReluOp>(relu)) {
+      continue;
+    }
+    for (Operation *user : relu->getResult(0).getUsers()) {
+      auto forward = dyn_cast<nn::DropoutOp>(user);
+      if (!forward || forward == drawn || forward.getKey() != drawn.getKey() || forward.getP() != drawn.getP() ||
+          forward->getBlock() != op->getBlock() || !forward->isBeforeInBlock(op)) {
+        continue;
+      }
+      OpBuilder builder(op);
+      auto scalar = RankedTensorType::get({}, builder.getF32Type());
+      const float scale = 1.0F / (1.0F - static_cast<float>(drawn.getP().convertToDouble())); // as the kernel has it
+      Value factor = nn::ConstantOp::create(builder, op.getLoc(), scalar, DenseElementsAttr::get(scalar, scale));
+      Value scaled = nn::MulOp::create(builder, op.getLoc(), drawn.getInput(), factor);
+      op.getInputMutable().assign(forward.getResult());
+      op.getCotangentMutable().assign(scaled);
+      return nullptr;
+    }
+  }
+  return nullptr;
+}
+
 Operation *simplifyOnce(Operation *op) {
   if (auto add = dyn_cast<nn::AddOp>(op)) {
     Operation *next = simplifyBinary(add);
@@ -93,6 +125,9 @@ Operation *simplifyOnce(Operation *op) {
   }
   if (auto div = dyn_cast<nn::DivOp>(op)) {
     return simplifyBinary(div);
+  }
+  if (auto grad = dyn_cast<nn::ReluGradOp>(op)) {
+    return readMask(grad);
   }
   return nullptr;
 }

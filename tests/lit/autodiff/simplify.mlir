@@ -50,3 +50,22 @@ func.func @chain() attributes {nn.differentiate} {
   nn.output "loss", %l14 {index = 0 : i64} : tensor<f32>
   return
 }
+
+// The mask of relu and dropout is read from what they gave: it is drawn once.
+// CHECK-LABEL: func.func @masked
+// CHECK: %[[Y:.*]] = nn.dropout
+// CHECK-NOT: nn.dropout
+// CHECK: %[[S:.*]] = nn.mul %{{.*}}, %{{.*}} : !nn.rows<records x 4xf32>, tensor<f32>
+// CHECK: nn.relu_grad %[[Y]], %[[S]]
+nn.global @v : tensor<3x4xf32> {tensor_class = "parameter"}
+func.func @masked() attributes {nn.differentiate} {
+  %x = nn.input "x" {index = 0 : i64} : !nn.rows<records x 3xf32>
+  %v = nn.read @v : tensor<3x4xf32>
+  %h = nn.matmul %x, %v : !nn.rows<records x 3xf32>, tensor<3x4xf32> -> !nn.rows<records x 4xf32>
+  %r = nn.relu %h : !nn.rows<records x 4xf32>
+  %y = nn.dropout %r {p = 0.25 : f64, key = 7 : i64} : !nn.rows<records x 4xf32>
+  %s = nn.mul %y, %y : !nn.rows<records x 4xf32>, !nn.rows<records x 4xf32> -> !nn.rows<records x 4xf32>
+  %t = nn.total %s : !nn.rows<records x 4xf32> -> tensor<f32>
+  nn.output "loss", %t {index = 0 : i64} : tensor<f32>
+  return
+}
