@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <cctype>
 #include <string_view>
 
 namespace penstock {
@@ -67,6 +68,16 @@ Status linkArtifact(const ArtifactParts &parts) {
     words.insert(words.end(), {"-u", fmt::format("penstock_artifact_{}", function),
                                fmt::format("--defsym={}_{}=penstock_artifact_{}", parts.name, function, function)});
   }
+  // The digits become data of the library, whose name follows from that of the file.
+  AtomicFile types(parts.folder + "/types"); // never published
+  PENSTOCK_TRY(types.open());
+  PENSTOCK_TRY(types.write(parts.types));
+  std::string symbol = "_binary_";
+  for (const char c : types.temporaryPath()) {
+    symbol += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
+  }
+  words.insert(words.end(), {fmt::format("--defsym=penstock_artifact_types={}_start", symbol), "--format=binary", types.temporaryPath(),
+                             "--format=default"});
   words.insert(words.end(), parts.objects.begin(), parts.objects.end());
   words.insert(words.end(), {"--start-group", from + "/libpenstock_artifact.a", from + "/libutf8proc.a", "--end-group"});
   // Names alone (tools/artifact/stubs.cpp): what the machine that runs it must have.

@@ -32,8 +32,11 @@ std::string artifactFile() {
 Result<std::shared_ptr<const Artifact>> Artifact::open(const std::string &folder, bool verify) {
   const std::string place = folder.empty() ? folderOf(artifactFile()) : folder;
   std::shared_ptr<Artifact> made(new Artifact);
-  if (folder.empty()) {
+  if (folder.empty() && isSingleFile()) {
     PENSTOCK_ASSIGN(made->data, Bundle::openAppended(artifactFile()));
+    if (made->data == nullptr) {
+      return damagedFile(artifactFile(), "its end, which holds the data, is not there");
+    }
   }
   if (made->data == nullptr) {
     PENSTOCK_ASSIGN(made->data, Bundle::open(place + "/" + artifactDataFile));
@@ -42,6 +45,11 @@ Result<std::shared_ptr<const Artifact>> Artifact::open(const std::string &folder
     PENSTOCK_TRY(made->data->verify());
   }
   PENSTOCK_TRY(made->readAbout(place));
+  PENSTOCK_ASSIGN(const std::string_view types, made->data->section("types"));
+  if (types != linkedTypes()) {
+    return environmentError("the data in `" + place +
+                            "` have other columns, fields or classes than the library: they are of two artifacts");
+  }
   PENSTOCK_TRY(made->openPlugins());
   PENSTOCK_TRY(made->openModel());
   PENSTOCK_ASSIGN(made->answering, Predictor::open(made->described, made->fitted, *made->plugins, *made->model));

@@ -56,6 +56,8 @@ template <typename Work> int contained(Error *error, Work &&work) {
   }
 }
 
+Status missing() { return usageError("the model or the session is NULL"); }
+
 Status openModel(const char *folder, OpenModel **model) {
   auto made = std::make_unique<OpenModel>();
   PENSTOCK_ASSIGN(made->artifact, Artifact::open(folder == nullptr ? "" : folder));
@@ -79,19 +81,19 @@ Status openSession(const OpenModel &model, int threads, OpenSession **session) {
 extern "C" {
 
 int penstock_artifact_open(const char *folder, OpenModel **model, Error *error) {
-  return contained(error, [&] { return openModel(folder, model); });
+  return contained(error, [&] { return model == nullptr ? missing() : openModel(folder, model); });
 }
 
 void penstock_artifact_close(OpenModel *model) { delete model; }
 
 int penstock_artifact_session_open(OpenModel *model, int threads, OpenSession **session, Error *error) {
-  return contained(error, [&] { return openSession(*model, threads, session); });
+  return contained(error, [&] { return model == nullptr || session == nullptr ? missing() : openSession(*model, threads, session); });
 }
 
 void penstock_artifact_session_close(OpenSession *session) { delete session; }
 
 int penstock_artifact_predict(OpenSession *session, const void *records, std::size_t count, void *answers, Error *error) {
-  return contained(error, [&] { return session->answering->predict(records, count, answers); });
+  return contained(error, [&] { return session == nullptr ? missing() : session->answering->predict(records, count, answers); });
 }
 
 const char *penstock_artifact_version(void) { return PENSTOCK_VERSION; }

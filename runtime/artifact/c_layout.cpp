@@ -35,12 +35,14 @@ Element elementOf(std::int32_t element) {
 /// Names that are taken, each once.
 class Names {
 public:
+  /// With it `NAME_count` and `NAME_name` are taken, which may stand beside a member.
   std::string take(const std::string &text) {
     const std::string base = cName(text);
     std::string name = base;
-    for (int i = 2; !taken.insert(name).second; ++i) {
+    for (int i = 2; taken.contains(name) || taken.contains(name + "_count") || taken.contains(name + "_name"); ++i) {
       name = fmt::format("{}_{}", base, i);
     }
+    taken.insert({name, name + "_count", name + "_name"});
     return name;
   }
 
@@ -187,9 +189,9 @@ private:
     CClasses made;
     made.name = types.take(owner + "_" + name);
     made.classes = &field.classes;
-    Names constants;
-    for (const std::string &text : field.classes) {
-      made.constants.push_back(constants.take(made.name + "_" + text));
+    types.take(made.name + "_none");
+    for (const std::string &text : field.classes) { // constants and types are names of one kind
+      made.constants.push_back(types.take(made.name + "_" + text));
     }
     layout.classes.push_back(made);
     return fmt::format("{}{}", field.shape == PENSTOCK_WIDE ? "a number each of " : "", made.name);
@@ -212,13 +214,126 @@ std::size_t CStruct::add(std::string declaration, std::string text, std::size_t 
 
 std::string cName(const std::string &text) {
   // Of C and C++; a column or class may have such a name.
-  static const std::set<std::string> reserved = {
-      "alignas",   "alignof",   "and",      "asm",      "auto",    "bool",     "break",     "case",   "catch",    "char",     "class",
-      "const",     "constexpr", "continue", "default",  "delete",  "do",       "double",    "else",   "enum",     "explicit", "export",
-      "extern",    "false",     "float",    "for",      "friend",  "goto",     "if",        "inline", "int",      "long",     "mutable",
-      "namespace", "new",       "not",      "operator", "or",      "private",  "protected", "public", "register", "return",   "short",
-      "signed",    "sizeof",    "static",   "struct",   "switch",  "template", "this",      "throw",  "true",     "try",      "typedef",
-      "typename",  "union",     "unsigned", "using",    "virtual", "void",     "volatile",  "while",  "xor"};
+  static const std::set<std::string> reserved = {"nullptr",
+                                                 "concept",
+                                                 "requires",
+                                                 "char8_t",
+                                                 "char16_t",
+                                                 "char32_t",
+                                                 "wchar_t",
+                                                 "co_await",
+                                                 "co_return",
+                                                 "co_yield",
+                                                 "consteval",
+                                                 "constinit",
+                                                 "decltype",
+                                                 "noexcept",
+                                                 "static_assert",
+                                                 "static_cast",
+                                                 "const_cast",
+                                                 "dynamic_cast",
+                                                 "reinterpret_cast",
+                                                 "thread_local",
+                                                 "typeid",
+                                                 "typeof",
+                                                 "typeof_unqual",
+                                                 "restrict",
+                                                 "bitand",
+                                                 "bitor",
+                                                 "compl",
+                                                 "and_eq",
+                                                 "or_eq",
+                                                 "xor_eq",
+                                                 "not_eq",
+                                                 "_Bool",
+                                                 "_Complex",
+                                                 "_Imaginary",
+                                                 "_Atomic",
+                                                 "_Generic",
+                                                 "_Noreturn",
+                                                 "_Alignas",
+                                                 "_Alignof",
+                                                 "_Static_assert",
+                                                 "_Thread_local", // and macros of the library
+                                                 "NULL",
+                                                 "EOF",
+                                                 "I",
+                                                 "errno",
+                                                 "stdin",
+                                                 "stdout",
+                                                 "stderr",
+                                                 "unix",
+                                                 "linux",
+                                                 "INT_MAX",
+                                                 "INT_MIN",
+                                                 "NAN",
+                                                 "INFINITY",
+                                                 "BUFSIZ",
+                                                 "RAND_MAX",
+                                                 "alignas",
+                                                 "alignof",
+                                                 "and",
+                                                 "asm",
+                                                 "auto",
+                                                 "bool",
+                                                 "break",
+                                                 "case",
+                                                 "catch",
+                                                 "char",
+                                                 "class",
+                                                 "const",
+                                                 "constexpr",
+                                                 "continue",
+                                                 "default",
+                                                 "delete",
+                                                 "do",
+                                                 "double",
+                                                 "else",
+                                                 "enum",
+                                                 "explicit",
+                                                 "export",
+                                                 "extern",
+                                                 "false",
+                                                 "float",
+                                                 "for",
+                                                 "friend",
+                                                 "goto",
+                                                 "if",
+                                                 "inline",
+                                                 "int",
+                                                 "long",
+                                                 "mutable",
+                                                 "namespace",
+                                                 "new",
+                                                 "not",
+                                                 "operator",
+                                                 "or",
+                                                 "private",
+                                                 "protected",
+                                                 "public",
+                                                 "register",
+                                                 "return",
+                                                 "short",
+                                                 "signed",
+                                                 "sizeof",
+                                                 "static",
+                                                 "struct",
+                                                 "switch",
+                                                 "template",
+                                                 "this",
+                                                 "throw",
+                                                 "true",
+                                                 "try",
+                                                 "typedef",
+                                                 "typename",
+                                                 "union",
+                                                 "unsigned",
+                                                 "using",
+                                                 "virtual",
+                                                 "void",
+                                                 "volatile",
+                                                 "while",
+                                                 "xor"};
   std::string name;
   for (const char c : text) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';

@@ -14,6 +14,7 @@ namespace penstock {
 namespace {
 
 constexpr std::int64_t batchRecords = 64;
+constexpr const char *recordsName = "the records";
 
 template <typename T> T read(const char *from, std::size_t offset) {
   T value;
@@ -84,8 +85,8 @@ public:
   Result<RowStep> next(Row &row, RowError &error) override {
     while (left == 0 && unit < unitCount) {
       const char *const record = units + unit * layout.record.stride();
-      left = read<std::size_t>(record, layout.rowCount);
       at = read<const char *>(record, layout.rows);
+      left = at == nullptr ? 0 : read<std::size_t>(record, layout.rowCount);
       step = layout.row.stride();
       unitEnds.push_back((unitEnds.empty() ? 0 : unitEnds.back()) + static_cast<std::int64_t>(left));
       unitName = std::to_string(unit++);
@@ -134,11 +135,12 @@ private:
     }
     if (column.kind == CColumn::Kind::words) {
       const auto *const words = read<const Text *>(at, column.offset);
-      const auto count = read<std::size_t>(at, column.count);
+      const auto count = words == nullptr ? 0 : read<std::size_t>(at, column.count);
       text.clear();
       for (std::size_t i = 0; i < count; ++i) {
-        check({words[i].data, words[i].size});
-        text.append(words[i].data, words[i].size);
+        const std::string_view word = words[i].data == nullptr ? std::string_view() : std::string_view(words[i].data, words[i].size);
+        check(word);
+        text += word;
         text += listEnd;
       }
       return {text, true, true};
@@ -176,6 +178,9 @@ Status CSession::predict(const void *records, std::size_t count, void *answers) 
   if (count == 0) {
     return {};
   }
+  if (records == nullptr || answers == nullptr) {
+    return usageError("the records or the answers are NULL");
+  }
   std::memset(answers, 0, count * layout.answer.stride());
   const auto *const from = static_cast<const char *>(records);
   auto *const to = static_cast<char *>(answers);
@@ -187,7 +192,7 @@ Status CSession::predictRows(const char *records, std::size_t count, char *answe
     auto source = std::make_unique<Rows>(layout);
     rows = source.get();
     RecordInput input;
-    input.path = "the records";
+    input.path = recordsName;
     input.rows = std::move(source);
     PENSTOCK_ASSIGN(answered, AnsweredRecords::open(predictor, session, std::move(input)));
   }
@@ -222,7 +227,7 @@ Status CSession::predictUnits(const char *records, std::size_t count, char *answ
   const std::vector<std::size_t> columns = program.inputColumns();
   given.nameUnitsIn(std::find(columns.begin(), columns.end(), static_cast<std::size_t>(program.seriesBy)) - columns.begin());
   RecordInput input;
-  input.path = "the records";
+  input.path = recordsName;
   input.rows = std::move(source);
   input.sort = true;
   PENSTOCK_ASSIGN(const std::unique_ptr<AnsweredRecords> units, AnsweredRecords::open(predictor, session, std::move(input)));
@@ -255,7 +260,50 @@ Status CSession::predictUnits(const char *records, std::size_t count, char *answ
 
 void CSession::writeFailure(char *answer, std::string_view text) {
   std::memset(answer, 0, layout.answer.bytes);
+  for (const CAnswer &one : layout.answers) {
+    for (const CField &field : one.fields) {
+      writeMissing(field, answer);
+    }
+  }
+  // Which record it is, its place says; the reader counts those of earlier calls.
+  if (text.starts_with(recordsName)) {
+    const std::size_t place = text.find(": ");
+    text = place == std::string_view::npos ? text : text.substr(place + 2);
+  }
   write(answer, layout.error, memory.keep(text));
+}
+
+/// What stands where there is no value: NaN, -1, "", no elements.
+void CSession::writeMissing(const CField &field, char *to) {
+  const ColumnField &described = *field.field;
+  if (described.shape == PENSTOCK_LIST) {
+    return; // zeros
+  }
+  for (const CField &inner : field.fields) {
+    writeMissing(inner, to);
+  }
+  for (std::int64_t element = 0; described.element != PENSTOCK_STRUCT && element < described.width; ++element) {
+    char *const at = to + field.value + static_cast<std::size_t>(element) * field.stride;
+    switch (described.element) {
+    case PENSTOCK_F32:
+      write(at, 0, std::numeric_limits<float>::quiet_NaN());
+      break;
+    case PENSTOCK_F64:
+      write(at, 0, std::numeric_limits<double>::quiet_NaN());
+      break;
+    case PENSTOCK_I64:
+      write(at, 0, std::int64_t{-1});
+      break;
+    case PENSTOCK_BOOL:
+    case PENSTOCK_TEXT:
+      break; // zeros
+    default:
+      write(at, 0, std::int32_t{-1});
+    }
+  }
+  if (described.element == PENSTOCK_CLASS && described.shape == PENSTOCK_EACH) {
+    write(to, field.name, static_cast<const char *>(""));
+  }
 }
 
 void CSession::writeAnswer(const AnsweredRecords &from, std::int64_t row, char *answer) {
@@ -287,21 +335,15 @@ void CSession::writeFields(const std::vector<CField> &fields, const std::vector<
     } else if (described.element == PENSTOCK_STRUCT) {
       writeFields(field.fields, column.children, row, to);
     } else {
-      const bool isThere = column.isThere(row);
+      if (!column.isThere(row)) {
+        writeMissing(field, to);
+        continue;
+      }
       for (std::int64_t element = first; element < last; ++element) {
-        char *const at = to + field.value + static_cast<std::size_t>(element - first) * field.stride;
-        if (isThere) {
-          writeElement(field, column, element, at);
-        } else if (described.element == PENSTOCK_F32) {
-          write(at, 0, std::numeric_limits<float>::quiet_NaN());
-        } else if (described.element == PENSTOCK_F64) {
-          write(at, 0, std::numeric_limits<double>::quiet_NaN());
-        } else if (described.element == PENSTOCK_CLASS) {
-          write(at, 0, std::int32_t{-1});
-        }
+        writeElement(field, column, element, to + field.value + static_cast<std::size_t>(element - first) * field.stride);
       }
       if (described.element == PENSTOCK_CLASS && described.shape == PENSTOCK_EACH) {
-        const std::int32_t index = isThere ? column.of<std::int32_t>()[static_cast<std::size_t>(first)] : -1;
+        const std::int32_t index = column.of<std::int32_t>()[static_cast<std::size_t>(first)];
         write(to, field.name, index < 0 ? "" : described.classes[static_cast<std::size_t>(index)].c_str());
       }
     }

@@ -47,6 +47,7 @@ private:
   void writeFields(const std::vector<CField> &fields, const std::vector<Column> &columns, std::int64_t row, char *to);
   void writeElement(const CField &field, const Column &column, std::int64_t element, char *to);
   void writeFailure(char *answer, std::string_view text);
+  void writeMissing(const CField &field, char *to);
 
   const Predictor &predictor;
   const CLayout &layout;

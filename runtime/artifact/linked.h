@@ -15,4 +15,9 @@ const PenstockProgram *linkedProgram(Level level);
 /// NULL where the artifact does not have that plugin.
 PenstockPluginFunction linkedPlugin(std::string_view name);
 
+/// The hash of the header that the library was built with, 16 digits; "" where there is none.
+std::string_view linkedTypes();
+/// Whether the data must lie behind the library, in one file.
+bool isSingleFile();
+
 } // namespace penstock

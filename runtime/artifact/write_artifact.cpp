@@ -6,6 +6,7 @@
 #include "runtime/artifact/write_header.h"
 #include "runtime/base/file.h"
 #include "runtime/base/folder.h"
+#include "runtime/base/hash.h"
 #include "runtime/device/device.h"
 #include "runtime/exec/model.h"
 #include "runtime/exec/predictor.h"
@@ -76,6 +77,17 @@ Result<std::map<std::string, bool>> readByPath(const std::string &fitted, const 
   return paths;
 }
 
+/// tokenizers.json without where files lay: those that are read again have a place of their own.
+std::string withoutPlaces(const std::string &text) {
+  Json json = Json::parse(text, nullptr, false);
+  for (auto &[name, feature] : json.at("features").items()) {
+    for (const auto &[parameter, path] : feature.at("paths").items()) {
+      feature.at("parameters").erase(parameter);
+    }
+  }
+  return json.dump();
+}
+
 /// An artifact has our own kernels alone.
 Status foreignKernel(const PenstockDispatch &dispatch) {
   return invalidInput(fmt::format(
@@ -89,7 +101,8 @@ public:
   Writer(const ArtifactData &data, PluginHost &host, const std::string &folder)
       : data(data), host(host), folder(folder), config(answering(data.record->config, data.plugins)) {}
 
-  Status write() {
+  /// Gives the hash of the types.
+  Result<std::string> write() {
     PENSTOCK_TRY(addFitted());
     PENSTOCK_TRY(addPlugins());
     bool first = true;
@@ -102,8 +115,10 @@ public:
     about["version"] = data.version;
     add("about", about.dump());
     add("config", config.toJson());
+    add("types", types);
     PENSTOCK_TRY(bundle.write(folder + "/" + artifactDataFile));
-    return writeManifest();
+    PENSTOCK_TRY(writeManifest());
+    return types;
   }
 
 private:
@@ -118,7 +133,7 @@ private:
       const auto path = std::find_if(paths.begin(), paths.end(),
                                      [&, &file = name](const auto &one) { return file == one.first || file.starts_with(one.first + "/"); });
       if (path == paths.end()) {
-        add("fitted/" + name, std::move(bytes));
+        add("fitted/" + name, name == tokenizersFile ? withoutPlaces(bytes) : std::move(bytes));
         continue;
       }
       if (!path->second) {
@@ -175,7 +190,9 @@ private:
 
   Status writeTypes(const Model &model) {
     PENSTOCK_ASSIGN(const auto predictor, Predictor::open(config, FittedFolder(data.run + "/fitted", data.record->fitted), host, model));
-    return writeFileAtomically(folder + "/" + data.name + ".h", artifactHeader(data.name, typesOf(data.name, *predictor)));
+    const std::string header = artifactHeader(data.name, typesOf(data.name, *predictor));
+    types = hash64Hex(header);
+    return writeFileAtomically(folder + "/" + data.name + ".h", header);
   }
 
   /// For people and for `penstock inspect`.
@@ -207,6 +224,7 @@ private:
   PluginHost &host;
   const std::string folder;
   const RunConfig config;
+  std::string types;
   Json levels = Json::array();
   BundleWriter bundle;
   std::deque<std::string> held; // what the bundle's sections are
@@ -215,7 +233,7 @@ private:
 
 } // namespace
 
-Status writeArtifactData(const ArtifactData &data, PluginHost &host, const std::string &folder) {
+Result<std::string> writeArtifactData(const ArtifactData &data, PluginHost &host, const std::string &folder) {
   return Writer(data, host, folder).write();
 }
 

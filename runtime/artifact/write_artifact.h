@@ -20,6 +20,7 @@ struct ArtifactData {
 
 /// Writes weights.bin, the files that plugins read by path, the C header and manifest.toml into `folder`. They hold no path of this machine
 /// and no cell. The machine must have every level, for the weights are packed here.
-Status writeArtifactData(const ArtifactData &data, PluginHost &host, const std::string &folder);
+/// Gives what library and data must agree on: the hash of the header, 16 digits.
+Result<std::string> writeArtifactData(const ArtifactData &data, PluginHost &host, const std::string &folder);
 
 } // namespace penstock

@@ -1,5 +1,7 @@
 #include "runtime/artifact/write_header.h"
 
+#include "runtime/base/utf8.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,11 +10,18 @@
 namespace penstock {
 namespace {
 
-/// A comment may not end before its end.
+/// A comment may not end before its end, and nothing in it may turn the line around it.
 std::string inComment(const std::string &text) {
   std::string safe;
-  for (const char c : text) {
-    safe += c == '*' || c == '\n' || c == '\r' || c == '\\' ? ' ' : c;
+  for (std::size_t at = 0; at < text.size();) {
+    const char32_t scalar = nextScalar(text, at);
+    const bool turns =
+        (scalar >= 0x200E && scalar <= 0x200F) || (scalar >= 0x2028 && scalar <= 0x202E) || (scalar >= 0x2066 && scalar <= 0x2069);
+    if (scalar < 0x20 || scalar == '*' || scalar == '\\' || scalar == 0x7F || scalar == 0x85 || turns) {
+      safe += ' ';
+    } else {
+      appendUtf8(safe, scalar);
+    }
   }
   return safe;
 }
@@ -39,7 +48,7 @@ std::string enumerationOf(const CClasses &classes) {
 constexpr const char *beginning = R"(/* NAME: written by `penstock build`. Link with libNAME.so, whose data, weights.bin, lie beside it.
  *
  * A model is read by any number of threads, each with a session of its own. Functions give 0, or a code with a text in the error: 1 input that
- * cannot be answered, 4 the machine or the files, 70 a mistake of the library. What a call is given it only reads; what an answer points to
+ * cannot be answered, 2 a mistake of the caller, 4 the machine or the files, 70 a mistake of the library. What a call is given it only reads; what an answer points to
  * lies in the session until its next call, or in the model.
  */
 #ifndef NAME_H

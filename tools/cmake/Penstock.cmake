@@ -46,6 +46,8 @@ function(penstock_plugin name)
     PREFIX "lib" OUTPUT_NAME ${name} CXX_VISIBILITY_PRESET hidden C_VISIBILITY_PRESET hidden
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/plugins/${name})
   configure_file(plugin.toml ${CMAKE_BINARY_DIR}/plugins/${name}/plugin.toml COPYONLY)
+  install(TARGETS penstock_plugin_${name} LIBRARY DESTINATION lib/penstock/plugins/${name})
+  install(FILES plugin.toml DESTINATION lib/penstock/plugins/${name})
   set_property(GLOBAL APPEND PROPERTY PENSTOCK_PLUGINS penstock_plugin_${name})
 endfunction()
 

@@ -7,6 +7,7 @@
 #include "compiler/driver/link_artifact.h"
 #include "runtime/artifact/artifact_data.h"
 #include "runtime/artifact/bundle.h"
+#include "runtime/artifact/c_layout.h"
 #include "runtime/artifact/write_artifact.h"
 #include "runtime/base/file.h"
 #include "runtime/base/folder.h"
@@ -20,6 +21,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <set>
 
 namespace penstock {
 namespace {
@@ -37,10 +39,14 @@ Status checkName(const std::string &name) {
   for (const char c : name) {
     good = good && (isLetter(c) || (c >= '0' && c <= '9'));
   }
-  return good ? Status() : usageError("`--name` takes a name of C, as `work_order`, not `" + name + "`");
+  static const std::set<std::string> taken = {"main", "std", "sem", "shm", "mq", "fts", "malloc", "free", "penstock"};
+  return good && cName(name) == name && !taken.contains(name)
+             ? Status()
+             : usageError("`--name` takes a name of C that is not taken, as `work_order`, not `" + name + "`");
 }
 
-Result<std::vector<std::string>> levelsOf(const std::string &asked) {
+/// "auto" is the level of the run, whose answers the artifact then has to the bit.
+Result<std::vector<std::string>> levelsOf(const std::string &asked, const std::string &ofRun) {
   PENSTOCK_ASSIGN(const Level machine, machineLevel());
   if (asked == "all") {
     std::vector<std::string> all;
@@ -49,7 +55,7 @@ Result<std::vector<std::string>> levelsOf(const std::string &asked) {
     }
     return all;
   }
-  PENSTOCK_ASSIGN(const Level level, asked == "auto" ? Result<Level>(machine) : parseLevel(asked));
+  PENSTOCK_ASSIGN(const Level level, parseLevel(asked == "auto" ? ofRun : asked));
   if (level > machine) {
     return environmentError(
         fmt::format("weights are packed for `{}` by its own instructions, which this machine of level `{}` does not have; "
@@ -102,6 +108,12 @@ Status intoOneFile(const std::string &folder, const std::string &name) {
   }
   PENSTOCK_ASSIGN(std::string bytes, readWholeFile(library));
   PENSTOCK_ASSIGN(const std::string bundle, readWholeFile(data, std::size_t{1} << 36));
+  static constexpr std::string_view form = "[PENSTOCK-ARTIFACT-FORM]:";
+  const std::size_t mark = bytes.find(form);
+  if (mark == std::string::npos) {
+    return internalError("the library of an artifact has no mark of its form; please report this");
+  }
+  bytes[mark + form.size()] = 'S';
   Bundle::append(bytes, bundle);
   AtomicFile file(command);
   PENSTOCK_TRY(file.open(0755));
@@ -113,7 +125,26 @@ Status intoOneFile(const std::string &folder, const std::string &name) {
   return {};
 }
 
-Status build(const BuildOptions &options, const CommandContext &context) {
+/// A folder is replaced only where it holds nothing but an artifact.
+Status checkOutput(const std::string &out) {
+  const std::vector<std::string> held = listFolder(out);
+  for (const std::string &file : held) {
+    const bool ours = file == artifactDataFile || file == "manifest.toml" || file == artifactFilesFolder ||
+                      (file.starts_with("lib") && file.ends_with(".so")) || fileExists(out + "/" + file + ".h") ||
+                      (file.ends_with(".h") && fileExists(out + "/" + file.substr(0, file.size() - 2)));
+    if (!ours) {
+      return environmentError("the folder `" + out + "` holds `" + file +
+                              "`, which is of no artifact: name a new or an empty folder, or that of an artifact, which is replaced");
+    }
+  }
+  return {};
+}
+
+Status build(BuildOptions options, const CommandContext &context) {
+  while (options.out.size() > 1 && options.out.back() == '/') {
+    options.out.pop_back();
+  }
+  PENSTOCK_TRY(checkOutput(options.out));
   PENSTOCK_ASSIGN(RunRecord record, readRunRecord(options.run));
   if (!record.finished) {
     return environmentError("the run in `" + options.run +
@@ -121,7 +152,7 @@ Status build(const BuildOptions &options, const CommandContext &context) {
   }
   const std::string name = options.name.empty() ? record.config.name : options.name;
   PENSTOCK_TRY(checkName(name));
-  PENSTOCK_ASSIGN(const std::vector<std::string> levels, levelsOf(options.level));
+  PENSTOCK_ASSIGN(const std::vector<std::string> levels, levelsOf(options.level, record.level));
   PENSTOCK_ASSIGN(frontend::TypedPipeline pipeline, pipelineOf(record, context));
   if (!options.kernels.empty()) {
     pipeline.target.kernels = options.kernels;
@@ -152,7 +183,7 @@ Status build(const BuildOptions &options, const CommandContext &context) {
     for (const PluginManifest &plugin : data.plugins) {
       parts.plugins.push_back(plugin.name);
     }
-    PENSTOCK_TRY(writeArtifactData(data, *host, folder));
+    PENSTOCK_ASSIGN(parts.types, writeArtifactData(data, *host, folder));
     PENSTOCK_TRY(linkArtifact(parts));
     PENSTOCK_TRY(removeAll(code));
     return options.singleFile ? intoOneFile(folder, name) : Status();
@@ -170,7 +201,10 @@ void addBuildCommand(CLI::App &app, CommandContext &context) {
       ->type_name("NAME");
   std::vector<std::string> levels(levelNames.begin(), levelNames.end());
   levels.insert(levels.begin(), {"auto", "all"});
-  command->add_option("--level", options->level, "instruction sets that it has code for: auto, the best of this machine; all that it has")
+  command
+      ->add_option(
+          "--level", options->level,
+          "instruction sets that it has code for: auto, that of the run, whose answers it has to the bit; all that this machine has")
       ->check(CLI::IsMember(levels))
       ->capture_default_str()
       ->type_name("LEVEL");

@@ -214,6 +214,12 @@ class Artifact(case.Case):
             self.assertIn(said, done.stderr)
         self.assertIn("keeps records of the training set", self.penstock("build", self.run_of("similar"), "--out", "nothing", expect=1).stderr)
         self.assertFalse((self.folder / "nothing").exists())
+        mine = self.folder / "mine"
+        mine.mkdir()
+        (mine / "notes.txt").write_text("mine")
+        self.assertIn("holds `notes.txt`", self.penstock("build", run, "--out", mine, expect=4).stderr)
+        self.assertIn("holds `", self.penstock("build", run, "--out", run, expect=4).stderr)
+        self.assertTrue((mine / "notes.txt").exists() and (run / "run.json").exists())
         done = self.answer(self.build("words"), "--what", expect=2)
         self.assertIn("there is no option `--what`", done.stderr)
 
@@ -268,7 +274,7 @@ int main() {
       for (int round = 0; round < 20; ++round) {
         mine.clear();
         for (const several_answer &answer : session.predict(records)) {
-          mine.push_back(answer.price.value);
+          mine.push_back(answer.error ? -1 : answer.price.value);
         }
       }
     });

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -156,6 +157,11 @@ TEST_F(CSessions, TextThatIsNoUtf8HasAnErrorAndTheOthersAnswers) {
   ASSERT_TRUE(mixed.predict(given.data(), given.size(), answers.data()).ok());
   EXPECT_EQ(answers[0].error, nullptr);
   ASSERT_NE(answers[1].error, nullptr);
+  EXPECT_EQ(answers[1].label, -1);
+  EXPECT_STREQ(answers[1].name, "");
+  EXPECT_TRUE(std::isnan(answers[1].confidence) && std::isnan(answers[1].probabilities[1]));
+  EXPECT_FALSE(mixed.predict(nullptr, 3, answers.data()).ok());
+  EXPECT_FALSE(mixed.predict(given.data(), given.size(), nullptr).ok());
   EXPECT_NE(std::string(answers[1].error).find("UTF-8"), std::string::npos) << answers[1].error;
   EXPECT_EQ(answers[2].error, nullptr);
 }
