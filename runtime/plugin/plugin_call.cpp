@@ -33,8 +33,9 @@ CallMark marks[markCount];
 std::atomic<std::size_t> marksUsed{0};
 std::atomic<bool> signalStacks{false};
 std::atomic<const char *> *told = nullptr;
-/// What the signal handler reads; plain and of the initial-exec model, so that reading it allocates nothing.
-__attribute__((tls_model("initial-exec"))) thread_local CallMark *own = nullptr;
+/// What the signal handler reads. In a command it lies at a known place of each thread, so that reading it allocates nothing; a library
+/// that is loaded, as that of an artifact, has no handler.
+thread_local CallMark *own = nullptr;
 
 unsigned roundingNow() {
 #if defined(__SSE2__)

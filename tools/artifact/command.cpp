@@ -51,6 +51,7 @@ extern "C" int penstock_artifact_main(int argc, char **argv) {
   end.name = nameOf(argc > 0 ? argv[0] : nullptr);
   CLI::App app{end.name + ": answers raw records, one JSON object, or one row of CSV, a line"};
   app.name(end.name);
+  app.set_version_flag("--version", end.name + ", built by penstock " PENSTOCK_VERSION);
   CommandOptions options;
   addAnswerOptions(app, options);
   app.add_flag("--verify", options.verify, "compare all data with their hashes first, not what is used alone");

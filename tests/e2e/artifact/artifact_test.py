@@ -108,6 +108,7 @@ class Artifact(case.Case):
             versions = {tuple(map(int, version.split("."))) for version in re.findall(r"GLIBC_([0-9.]+)", read)}
             self.assertTrue(all(version <= (2, 28) for version in versions), versions)
             self.assertEqual(bool(versions), file.endswith(".so"))
+            self.assertNotIn("STATIC_TLS", read)  # of which a process has little
         exported = subprocess.run(["readelf", "--dyn-syms", "-W", artifact / "libwords.so"], capture_output=True, text=True, check=True).stdout
         defined = {line.split()[-1] for line in exported.splitlines() if len(line.split()) == 8 and line.split()[6] not in ("UND", "Ndx")}
         self.assertTrue(all(name.startswith("words_") for name in defined), defined)
@@ -220,6 +221,7 @@ class Artifact(case.Case):
         self.assertIn("holds `notes.txt`", self.penstock("build", run, "--out", mine, expect=4).stderr)
         self.assertIn("holds `", self.penstock("build", run, "--out", run, expect=4).stderr)
         self.assertTrue((mine / "notes.txt").exists() and (run / "run.json").exists())
+        self.assertIn("built by penstock", self.answer(self.build("words"), "--version").stdout)
         done = self.answer(self.build("words"), "--what", expect=2)
         self.assertIn("there is no option `--what`", done.stderr)
 
