@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <set>
+#include <string_view>
 
 namespace penstock {
 namespace {
@@ -212,134 +213,28 @@ std::size_t CStruct::add(std::string declaration, std::string text, std::size_t 
   return offset;
 }
 
+/// Words of C and C++, and macros of their libraries, each between blanks: a column or a class may have such a name.
+static constexpr std::string_view reservedNames =
+    " alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t char8_t class co_await co_return "
+    "co_yield "
+    "compl concept const const_cast consteval constexpr constinit continue decltype default delete do double dynamic_cast else enum "
+    "explicit "
+    "export extern false float for friend goto if inline int long mutable namespace new noexcept not not_eq nullptr operator or or_eq "
+    "private "
+    "protected public register reinterpret_cast requires restrict return short signed sizeof static static_assert static_cast struct "
+    "switch "
+    "template this thread_local throw true try typedef typeid typename typeof typeof_unqual union unsigned using virtual void volatile "
+    "wchar_t "
+    "while xor xor_eq _Alignas _Alignof _Atomic _Bool _Complex _Generic _Imaginary _Noreturn _Static_assert _Thread_local "
+    "BUFSIZ EOF I INFINITY INT_MAX INT_MIN NAN NULL RAND_MAX errno linux stderr stdin stdout unix ";
+
 std::string cName(const std::string &text) {
-  // Of C and C++; a column or class may have such a name.
-  static const std::set<std::string> reserved = {"nullptr",
-                                                 "concept",
-                                                 "requires",
-                                                 "char8_t",
-                                                 "char16_t",
-                                                 "char32_t",
-                                                 "wchar_t",
-                                                 "co_await",
-                                                 "co_return",
-                                                 "co_yield",
-                                                 "consteval",
-                                                 "constinit",
-                                                 "decltype",
-                                                 "noexcept",
-                                                 "static_assert",
-                                                 "static_cast",
-                                                 "const_cast",
-                                                 "dynamic_cast",
-                                                 "reinterpret_cast",
-                                                 "thread_local",
-                                                 "typeid",
-                                                 "typeof",
-                                                 "typeof_unqual",
-                                                 "restrict",
-                                                 "bitand",
-                                                 "bitor",
-                                                 "compl",
-                                                 "and_eq",
-                                                 "or_eq",
-                                                 "xor_eq",
-                                                 "not_eq",
-                                                 "_Bool",
-                                                 "_Complex",
-                                                 "_Imaginary",
-                                                 "_Atomic",
-                                                 "_Generic",
-                                                 "_Noreturn",
-                                                 "_Alignas",
-                                                 "_Alignof",
-                                                 "_Static_assert",
-                                                 "_Thread_local", // and macros of the library
-                                                 "NULL",
-                                                 "EOF",
-                                                 "I",
-                                                 "errno",
-                                                 "stdin",
-                                                 "stdout",
-                                                 "stderr",
-                                                 "unix",
-                                                 "linux",
-                                                 "INT_MAX",
-                                                 "INT_MIN",
-                                                 "NAN",
-                                                 "INFINITY",
-                                                 "BUFSIZ",
-                                                 "RAND_MAX",
-                                                 "alignas",
-                                                 "alignof",
-                                                 "and",
-                                                 "asm",
-                                                 "auto",
-                                                 "bool",
-                                                 "break",
-                                                 "case",
-                                                 "catch",
-                                                 "char",
-                                                 "class",
-                                                 "const",
-                                                 "constexpr",
-                                                 "continue",
-                                                 "default",
-                                                 "delete",
-                                                 "do",
-                                                 "double",
-                                                 "else",
-                                                 "enum",
-                                                 "explicit",
-                                                 "export",
-                                                 "extern",
-                                                 "false",
-                                                 "float",
-                                                 "for",
-                                                 "friend",
-                                                 "goto",
-                                                 "if",
-                                                 "inline",
-                                                 "int",
-                                                 "long",
-                                                 "mutable",
-                                                 "namespace",
-                                                 "new",
-                                                 "not",
-                                                 "operator",
-                                                 "or",
-                                                 "private",
-                                                 "protected",
-                                                 "public",
-                                                 "register",
-                                                 "return",
-                                                 "short",
-                                                 "signed",
-                                                 "sizeof",
-                                                 "static",
-                                                 "struct",
-                                                 "switch",
-                                                 "template",
-                                                 "this",
-                                                 "throw",
-                                                 "true",
-                                                 "try",
-                                                 "typedef",
-                                                 "typename",
-                                                 "union",
-                                                 "unsigned",
-                                                 "using",
-                                                 "virtual",
-                                                 "void",
-                                                 "volatile",
-                                                 "while",
-                                                 "xor"};
   std::string name;
   for (const char c : text) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
     name += plain ? c : '_';
   }
-  if (name.empty() || (name.front() >= '0' && name.front() <= '9') || reserved.contains(name)) {
+  if (name.empty() || (name.front() >= '0' && name.front() <= '9') || reservedNames.find(" " + name + " ") != std::string_view::npos) {
     name.insert(0, "_");
   }
   return name;
