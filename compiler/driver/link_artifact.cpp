@@ -64,7 +64,7 @@ Status linkArtifact(const ArtifactParts &parts) {
     words.insert(words.end(), {"-u", "penstock_plugin_" + plugin});
   }
   words.insert(words.end(), {"-u", "penstock_artifact_main", "-e", "penstock_artifact_start", from + "/start.o"});
-  for (const char *function : {"open", "close", "session_open", "session_close", "predict", "version"}) {
+  for (const std::string &function : parts.functions) {
     words.insert(words.end(), {"-u", fmt::format("penstock_artifact_{}", function),
                                fmt::format("--defsym={}_{}=penstock_artifact_{}", parts.name, function, function)});
   }
@@ -81,11 +81,9 @@ Status linkArtifact(const ArtifactParts &parts) {
   words.insert(words.end(), parts.objects.begin(), parts.objects.end());
   words.insert(words.end(), {"--start-group", from + "/libpenstock_artifact.a", from + "/libutf8proc.a", "--end-group"});
   // Names alone (tools/artifact/stubs.cpp): what the machine that runs it must have.
-  std::vector<std::string> system;
   for (const char *needed : {"libstdc++.so.6", "libm.so.6", "libgcc_s.so.1", "libc.so.6", "ld-linux-x86-64.so.2"}) {
-    system.push_back(from + "/" + needed);
+    words.push_back(from + "/" + needed);
   }
-  words.insert(words.end(), system.begin(), system.end());
   PENSTOCK_TRY(runLinker(std::move(words), library, "the artifact's library"));
 
   return writeCommand(from + "/launcher", fmt::format("lib{}.so", parts.name), parts.folder + "/" + parts.name);

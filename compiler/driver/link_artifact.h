@@ -12,8 +12,10 @@ struct ArtifactParts {
   std::string name;                 // an identifier of C
   std::vector<std::string> objects; // of its programs
   std::vector<std::string> plugins; // names of plugins of the tree
-  std::string types;                // what library and data must agree on: the hash of the header, 16 digits
-  std::string folder;               // where lib<name>.so and <name> are put
+  /// Of the C interface: `penstock_artifact_<function>` gets the name `<name>_<function>`.
+  std::vector<std::string> functions;
+  std::string types;  // what library and data must agree on: the hash of the header, 16 digits
+  std::string folder; // where lib<name>.so and <name> are put
 };
 
 /// An environment error where what artifacts are linked of is not installed beside the command.

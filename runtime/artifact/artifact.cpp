@@ -30,15 +30,14 @@ std::string artifactFile() {
 }
 
 Result<std::shared_ptr<const Artifact>> Artifact::open(const std::string &folder, bool verify) {
-  const std::string place = folder.empty() ? folderOf(artifactFile()) : folder;
+  const std::string file = artifactFile(), place = folder.empty() ? folderOf(file) : folder;
   std::shared_ptr<Artifact> made(new Artifact);
   if (folder.empty() && isSingleFile()) {
-    PENSTOCK_ASSIGN(made->data, Bundle::openAppended(artifactFile()));
+    PENSTOCK_ASSIGN(made->data, Bundle::openAppended(file));
     if (made->data == nullptr) {
-      return damagedFile(artifactFile(), "its end, which holds the data, is not there");
+      return damagedFile(file, "its end, which holds the data, is not there");
     }
-  }
-  if (made->data == nullptr) {
+  } else {
     PENSTOCK_ASSIGN(made->data, Bundle::open(place + "/" + artifactDataFile));
   }
   if (verify) {
@@ -59,6 +58,7 @@ Result<std::shared_ptr<const Artifact>> Artifact::open(const std::string &folder
 Status Artifact::readAbout(const std::string &folder) {
   PENSTOCK_ASSIGN(const std::string_view text, data->section("about"));
   PENSTOCK_ASSIGN(const std::string_view config, data->section("config"));
+  const std::string file = folder + "/" + artifactDataFile;
   const Json about = Json::parse(text, nullptr, false);
   try {
     if (about.at("format").get<int>() != artifactFormat) {
@@ -66,14 +66,12 @@ Status Artifact::readAbout(const std::string &folder) {
                               std::to_string(artifactFormat) + "; take both of one artifact");
     }
     called = about.at("name").get<std::string>();
-    madeBy = about.at("version").get<std::string>();
     pluginNames = about.at("plugins").get<std::vector<std::string>>();
-    fitted.hashes = about.at("files").get<std::map<std::string, std::string>>();
   } catch (const Json::exception &) {
-    return damagedFile(folder + "/" + artifactDataFile, "what it says of itself cannot be read");
+    return damagedFile(file, "what it says of itself cannot be read");
   }
   PENSTOCK_ASSIGN(described, RunConfig::fromJson(std::string(config)));
-  fitted.path = folder + "/" + artifactFilesFolder;
+  fitted.path = file; // in messages: all of it is held
   for (const std::string &name : data->namesWith("fitted/")) {
     PENSTOCK_ASSIGN(fitted.held[name.substr(std::string_view("fitted/").size())], data->section(name));
   }

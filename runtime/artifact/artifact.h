@@ -24,9 +24,6 @@ public:
   /// environment: instructions that the machine lacks, a file that is missing, damaged or of another artifact.
   static Result<std::shared_ptr<const Artifact>> open(const std::string &folder, bool verify = false);
 
-  const std::string &name() const { return called; }
-  const std::string &version() const { return madeBy; }
-  Level level() const { return model->level(); }
   const RunConfig &config() const { return described; }
   const Predictor &predictor() const { return *answering; }
   /// The types of its C interface, which point into it.
@@ -41,7 +38,7 @@ private:
   Status openModel();
 
   std::unique_ptr<Bundle> data;
-  std::string called, madeBy;
+  std::string called;
   RunConfig described;
   std::vector<std::string> pluginNames; // "tokenizer words"
   FittedFolder fitted;

@@ -4,14 +4,15 @@
 #include "runtime/abi/program_abi.h"
 
 #include <string>
+#include <string_view>
 
 namespace penstock {
 
 /// Of manifest.toml and of what stands in the data; the data's container has a number of its own (bundle.cpp).
 inline constexpr int artifactFormat = 1;
 inline constexpr const char *artifactDataFile = "weights.bin";
-/// Files that plugins read by their path, below the folder of the artifact.
-inline constexpr const char *artifactFilesFolder = "files";
+/// Functions of the C interface (c_interface.cpp), without the artifact's name.
+inline constexpr std::string_view artifactFunctions[] = {"open", "close", "session_open", "session_close", "predict", "version"};
 
 /// What data and program of an artifact must agree on: tensors, inputs and kernels, as a hash.
 std::string programFingerprint(const PenstockProgram &program);

@@ -2,7 +2,7 @@
 #include "runtime/artifact/artifact.h"
 #include "runtime/artifact/c_layout.h"
 #include "runtime/artifact/c_session.h"
-#include "runtime/data/record_reader.h"
+#include "runtime/base/utf8.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -20,7 +20,6 @@ struct OpenModel {
 };
 
 struct OpenSession {
-  const OpenModel *model = nullptr;
   std::unique_ptr<ThreadPool> pool;
   std::unique_ptr<Session> session;
   std::unique_ptr<CSession> answering;
@@ -35,8 +34,8 @@ int fail(Error *error, int code, std::string_view text) {
   if (error != nullptr) {
     error->code = code;
     std::size_t size = std::min(text.size(), sizeof error->text - 1);
-    while (size < text.size() && size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) {
-      --size; // not inside of a character
+    while (size < text.size() && size > 0 && continuesUtf8(text[size])) {
+      --size;
     }
     std::memcpy(error->text, text.data(), size);
     error->text[size] = '\0';
@@ -68,7 +67,6 @@ Status openModel(const char *folder, OpenModel **model) {
 
 Status openSession(const OpenModel &model, int threads, OpenSession **session) {
   auto made = std::make_unique<OpenSession>();
-  made->model = &model;
   PENSTOCK_ASSIGN(made->pool, ThreadPool::create(threads));
   PENSTOCK_ASSIGN(made->session, model.artifact->openSession(*made->pool));
   made->answering = std::make_unique<CSession>(model.artifact->predictor(), model.layout, *made->session);

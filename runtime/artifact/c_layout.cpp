@@ -1,5 +1,6 @@
 #include "runtime/artifact/c_layout.h"
 
+#include "runtime/artifact/artifact_data.h"
 #include "runtime/data/record_reader.h"
 
 #include <fmt/format.h>
@@ -54,9 +55,11 @@ private:
 class Types {
 public:
   Types(std::string name, CLayout &layout) : prefix(std::move(name)), layout(layout) {
-    for (const char *taken : {"model", "session", "error", "text", "record", "row", "answer", "api", "open", "close", "session_open",
-                              "session_close", "predict", "version"}) {
+    for (const char *taken : {"model", "session", "error", "text", "record", "row", "answer", "api"}) {
       types.take(prefix + "_" + taken);
+    }
+    for (const std::string_view function : artifactFunctions) {
+      types.take(fmt::format("{}_{}", prefix, function));
     }
   }
 

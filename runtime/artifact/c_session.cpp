@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <type_traits>
+#include <variant>
 
 namespace penstock {
 namespace {
@@ -27,11 +29,6 @@ struct Text {
   const char *data;
   std::size_t size;
 };
-
-/// A copy of the elements of a column that C reads as they are.
-template <typename T> void copyElements(const Column &column, std::int64_t first, std::int64_t last, char *to) {
-  std::memcpy(to, column.of<T>().data() + first, static_cast<std::size_t>(last - first) * sizeof(T));
-}
 
 } // namespace
 
@@ -62,16 +59,17 @@ class CSession::Rows final : public RowSource {
 public:
   explicit Rows(const CLayout &layout) : layout(layout), texts(layout.columns.size()) {}
 
-  /// One struct a row, of the type that has the columns.
-  void give(const char *from, std::size_t count, std::size_t stride) {
+  /// Records that are a row each.
+  void give(const char *from, std::size_t count) {
     at = from;
     left = count;
-    step = stride;
+    step = layout.record.stride();
   }
-  /// Units: `count` records, whose rows follow one another; behind them is the end.
-  void giveUnits(const char *from, std::size_t count) {
+  /// Units: `count` records, whose rows follow one another; behind them is the end. `cell`: which of a row's cells names the unit.
+  void giveUnits(const char *from, std::size_t count, std::ptrdiff_t cell) {
     units = from;
     unitCount = count;
+    unitCell = cell;
   }
   /// The unit of a row that was given; rows count from 1.
   std::size_t unitOf(std::int64_t row) const {
@@ -119,8 +117,6 @@ public:
     }
     return RowStep::row;
   }
-  /// Which of the cells names the unit.
-  void nameUnitsIn(std::ptrdiff_t cell) { unitCell = cell; }
 
 private:
   Cell cellOf(const CColumn &column, std::string &text) {
@@ -196,7 +192,7 @@ Status CSession::predictRows(const char *records, std::size_t count, char *answe
     input.rows = std::move(source);
     PENSTOCK_ASSIGN(answered, AnsweredRecords::open(predictor, session, std::move(input)));
   }
-  rows->give(records, count, layout.record.stride());
+  rows->give(records, count);
   const std::size_t stride = layout.answer.stride();
   for (std::size_t done = 0; done < count;) {
     const auto wanted = std::min<std::int64_t>(batchRecords, static_cast<std::int64_t>(count - done));
@@ -222,10 +218,10 @@ Status CSession::predictRows(const char *records, std::size_t count, char *answe
 Status CSession::predictUnits(const char *records, std::size_t count, char *answers) {
   auto source = std::make_unique<Rows>(layout);
   Rows &given = *source;
-  given.giveUnits(records, count);
   const RecordProgram &program = predictor.records().program;
   const std::vector<std::size_t> columns = program.inputColumns();
-  given.nameUnitsIn(std::find(columns.begin(), columns.end(), static_cast<std::size_t>(program.seriesBy)) - columns.begin());
+  const auto by = std::find(columns.begin(), columns.end(), static_cast<std::size_t>(program.seriesBy));
+  given.giveUnits(records, count, by - columns.begin());
   RecordInput input;
   input.path = recordsName;
   input.rows = std::move(source);
@@ -327,7 +323,7 @@ void CSession::writeFields(const std::vector<CField> &fields, const std::vector<
           std::memset(at, 0, field.stride);
           writeFields(field.fields, column.children, element, at);
         } else {
-          writeElement(field, column, element, at);
+          writeElement(column, element, at);
         }
       }
       write(to, field.value, list);
@@ -340,7 +336,7 @@ void CSession::writeFields(const std::vector<CField> &fields, const std::vector<
         continue;
       }
       for (std::int64_t element = first; element < last; ++element) {
-        writeElement(field, column, element, to + field.value + static_cast<std::size_t>(element - first) * field.stride);
+        writeElement(column, element, to + field.value + static_cast<std::size_t>(element - first) * field.stride);
       }
       if (described.element == PENSTOCK_CLASS && described.shape == PENSTOCK_EACH) {
         const std::int32_t index = column.of<std::int32_t>()[static_cast<std::size_t>(first)];
@@ -350,24 +346,17 @@ void CSession::writeFields(const std::vector<CField> &fields, const std::vector<
   }
 }
 
-void CSession::writeElement(const CField &field, const Column &column, std::int64_t element, char *to) {
-  switch (field.field->element) {
-  case PENSTOCK_F32:
-    return copyElements<float>(column, element, element + 1, to);
-  case PENSTOCK_F64:
-    return copyElements<double>(column, element, element + 1, to);
-  case PENSTOCK_I64:
-    return copyElements<std::int64_t>(column, element, element + 1, to);
-  case PENSTOCK_BOOL:
-    return copyElements<std::uint8_t>(column, element, element + 1, to);
-  case PENSTOCK_TEXT: {
-    const std::string &text = column.of<std::string>()[static_cast<std::size_t>(element)];
-    write(to, 0, Text{memory.keep(text), text.size()});
-    return;
-  }
-  default:
-    return copyElements<std::int32_t>(column, element, element + 1, to);
-  }
+void CSession::writeElement(const Column &column, std::int64_t element, char *to) {
+  std::visit(
+      [&]<typename T>(const std::vector<T> &all) {
+        const T &value = all[static_cast<std::size_t>(element)];
+        if constexpr (std::is_same_v<T, std::string>) {
+          write(to, 0, Text{memory.keep(value), value.size()});
+        } else {
+          write(to, 0, value);
+        }
+      },
+      column.values);
 }
 
 } // namespace penstock

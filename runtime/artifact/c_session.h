@@ -45,7 +45,7 @@ private:
   Status predictUnits(const char *records, std::size_t count, char *answers);
   void writeAnswer(const AnsweredRecords &from, std::int64_t row, char *answer);
   void writeFields(const std::vector<CField> &fields, const std::vector<Column> &columns, std::int64_t row, char *to);
-  void writeElement(const CField &field, const Column &column, std::int64_t element, char *to);
+  void writeElement(const Column &column, std::int64_t element, char *to);
   void writeFailure(char *answer, std::string_view text);
   void writeMissing(const CField &field, char *to);
 

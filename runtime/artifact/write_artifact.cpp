@@ -18,7 +18,6 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
-#include <map>
 
 namespace penstock {
 namespace {
@@ -56,36 +55,37 @@ RunConfig answering(const RunConfig &config, const std::vector<PluginManifest> &
   return kept;
 }
 
-/// The files of fitted/, or folders, that were read by path, as tokenizers.json names them: whether a plugin reads them again where it has
-/// a state that it fitted.
-Result<std::map<std::string, bool>> readByPath(const std::string &fitted, const std::vector<PluginManifest> &plugins) {
-  PENSTOCK_ASSIGN(const std::string text, readWholeFile(fitted + "/" + tokenizersFile));
-  const Json json = Json::parse(text, nullptr, false);
-  std::map<std::string, bool> paths;
+/// tokenizers.json without where files lay, and which files or folders of fitted/ were read by path.
+struct TokenizersPart {
+  std::string text;
+  std::vector<std::string> paths;
+};
+
+Result<TokenizersPart> withoutPlaces(const FittedFolder &fitted, const std::vector<PluginManifest> &plugins) {
+  PENSTOCK_ASSIGN(const std::string text, readFittedFile(fitted, tokenizersFile));
+  Json json = Json::parse(text, nullptr, false);
+  TokenizersPart part;
   try {
-    for (const auto &[feature, entry] : json.at("features").items()) {
-      const auto name = entry.at("plugin").get<std::string>();
+    for (auto &[name, feature] : json.at("features").items()) {
+      const auto plugin = feature.at("plugin").get<std::string>();
       const bool fits =
-          std::any_of(plugins.begin(), plugins.end(), [&](const PluginManifest &one) { return one.name == name && one.fits; });
-      for (const auto &[parameter, path] : entry.at("paths").items()) {
-        paths[path.get<std::string>()] = !fits;
+          std::any_of(plugins.begin(), plugins.end(), [&](const PluginManifest &one) { return one.name == plugin && one.fits; });
+      for (const auto &[parameter, path] : feature.at("paths").items()) {
+        if (!fits) { // else its state is all that it needs
+          return invalidInput(
+              fmt::format("the tokenizer `{}` reads a file by its path whenever it is made, and an artifact has no such files; "
+                          "deploy the run's folder with `penstock predict`",
+                          plugin));
+        }
+        part.paths.push_back(path.get<std::string>());
+        feature.at("parameters").erase(parameter);
       }
     }
   } catch (const Json::exception &) {
-    return damagedFile(fitted + "/" + tokenizersFile, "it does not hold what a run fits");
+    return damagedFile(fitted.path + "/" + tokenizersFile, "it does not hold what a run fits");
   }
-  return paths;
-}
-
-/// tokenizers.json without where files lay: those that are read again have a place of their own.
-std::string withoutPlaces(const std::string &text) {
-  Json json = Json::parse(text, nullptr, false);
-  for (auto &[name, feature] : json.at("features").items()) {
-    for (const auto &[parameter, path] : feature.at("paths").items()) {
-      feature.at("parameters").erase(parameter);
-    }
-  }
-  return json.dump();
+  part.text = json.dump();
+  return part;
 }
 
 /// An artifact has our own kernels alone.
@@ -105,10 +105,11 @@ public:
   Result<std::string> write() {
     PENSTOCK_TRY(addFitted());
     PENSTOCK_TRY(addPlugins());
-    bool first = true;
+    PENSTOCK_ASSIGN(const auto weights, SafetensorsFile::open(data.run + "/model.safetensors", data.record->weightsHash));
+    PENSTOCK_ASSIGN(const std::unique_ptr<ThreadPool> pool, ThreadPool::create(0));
+    about["levels"] = Json::array();
     for (const std::string &program : data.programs) {
-      PENSTOCK_TRY(addProgram(program, first));
-      first = false;
+      PENSTOCK_TRY(addProgram(program, *weights, *pool));
     }
     about["format"] = artifactFormat;
     about["name"] = data.name;
@@ -126,23 +127,14 @@ private:
 
   Status addFitted() {
     const FittedFolder fitted(data.run + "/fitted", data.record->fitted);
-    PENSTOCK_ASSIGN(const auto paths, readByPath(fitted.path, data.plugins));
-    about["files"] = Json::object();
+    PENSTOCK_ASSIGN(const TokenizersPart tokenizers, withoutPlaces(fitted, data.plugins));
     for (const auto &[name, hash] : fitted.hashes) {
-      PENSTOCK_ASSIGN(std::string bytes, readFittedFile(fitted, name));
-      const auto path = std::find_if(paths.begin(), paths.end(),
-                                     [&, &file = name](const auto &one) { return file == one.first || file.starts_with(one.first + "/"); });
-      if (path == paths.end()) {
-        add("fitted/" + name, name == tokenizersFile ? withoutPlaces(bytes) : std::move(bytes));
-        continue;
+      PENSTOCK_ASSIGN(std::string bytes, readFittedFile(fitted, name)); // a run that is damaged is refused, needed or not
+      const bool byPath = std::any_of(tokenizers.paths.begin(), tokenizers.paths.end(),
+                                      [&, &file = name](const std::string &path) { return file == path || file.starts_with(path + "/"); });
+      if (!byPath) {
+        add("fitted/" + name, name == tokenizersFile ? tokenizers.text : std::move(bytes));
       }
-      if (!path->second) {
-        continue; // its state is all that it needs
-      }
-      const std::string file = folder + "/" + artifactFilesFolder + "/" + name;
-      PENSTOCK_TRY(makeFolders(folderOf(file)));
-      PENSTOCK_TRY(writeFileAtomically(file, bytes));
-      about["files"][name] = hash;
     }
     return {};
   }
@@ -157,19 +149,16 @@ private:
     return {};
   }
 
-  Status addProgram(const std::string &path, bool first) {
+  Status addProgram(const std::string &path, const SafetensorsFile &weights, ThreadPool &pool) {
     PENSTOCK_ASSIGN(const std::shared_ptr<Model> model, Model::open(path, hostDevice()));
     const PenstockProgram &program = model->table();
-    PENSTOCK_ASSIGN(const auto weights, SafetensorsFile::open(data.run + "/model.safetensors", data.record->weightsHash));
-    PENSTOCK_TRY(model->load(TensorClass::parameter, *weights));
-    PENSTOCK_TRY(model->load(TensorClass::fitted, *weights));
-    PENSTOCK_ASSIGN(const std::unique_ptr<ThreadPool> pool, ThreadPool::create(0));
-    PENSTOCK_TRY(model->pack(*pool));
+    PENSTOCK_TRY(model->load(TensorClass::parameter, weights));
+    PENSTOCK_TRY(model->load(TensorClass::fitted, weights));
+    PENSTOCK_TRY(model->pack(pool));
     const std::string level = program.level;
-    levels.push_back(level);
     add("program/" + level, programFingerprint(program));
     const auto bytesOf = [](const void *from, std::size_t bytes) { return std::string(static_cast<const char *>(from), bytes); };
-    if (first) { // where they lie does not depend on the level
+    if (about["levels"].empty()) { // where they lie does not depend on the level
       PENSTOCK_ASSIGN(const HostTensors parameters, model->fetch(TensorClass::parameter));
       PENSTOCK_ASSIGN(const HostTensors fitted, model->fetch(TensorClass::fitted));
       const auto from = static_cast<std::size_t>(program.packed_elements);
@@ -177,6 +166,7 @@ private:
       add("fitted tensors", bytesOf(fitted.data(), fitted.elements() * sizeof(float)));
       PENSTOCK_TRY(writeTypes(*model));
     }
+    about["levels"].push_back(level);
     for (std::size_t i = 0; i < model->dispatched().size(); ++i) {
       const void *const handle = model->dispatched()[i];
       const PackedForm form = kernelPackedForm(handle);
@@ -204,7 +194,7 @@ private:
                     artifactFormat, quoted(data.name), quoted(data.version));
     text += fmt::format("pipeline = {}\nresolved = {}\nweights = {}\nprecision = {}\nlevels = {}\nplugins = {}\n",
                         quoted(record.config.name), quoted(record.config.hash()), quoted(record.weightsHash),
-                        quoted(record.config.target.precision), levels.dump(), about.at("plugins").dump());
+                        quoted(record.config.target.precision), about.at("levels").dump(), about.at("plugins").dump());
     text += record.config.classes.empty() ? "" : "\n[classes]\n";
     for (const ClassNames &classes : record.config.classes) {
       text += fmt::format("{} = {}\n", quoted(classes.answer), Json(classes.names).dump());
@@ -225,7 +215,6 @@ private:
   const std::string folder;
   const RunConfig config;
   std::string types;
-  Json levels = Json::array();
   BundleWriter bundle;
   std::deque<std::string> held; // what the bundle's sections are
   Json about = Json::object();

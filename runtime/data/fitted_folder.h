@@ -26,8 +26,7 @@ struct FittedFolder {
 
   std::string path;
   std::map<std::string, std::string> hashes; // XXH64 by path in the folder; with none, nothing is compared
-  /// Files that lie in memory, which outlives this: they are not looked for in the folder. Of an artifact all but those that a plugin reads
-  /// by their path.
+  /// Files that lie in memory, which outlives this: they are not looked for in the folder. All of an artifact do.
   std::map<std::string, std::string_view> held;
 };
 

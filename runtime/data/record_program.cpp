@@ -284,7 +284,7 @@ void linkSource(const SourceSpec &source, RecordProgram &program) {
                    : source.kind == "conll" ? RowFormat::conll
                                             : RowFormat::plugin;
   program.path = source.path;
-  if (!SourceSpec::isBuiltIn(source.kind)) {
+  if (program.source == RowFormat::plugin) {
     return; // whose options are the plugin's parameters
   }
   const bool csv = program.source == RowFormat::csv, conll = program.source == RowFormat::conll;

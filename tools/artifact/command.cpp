@@ -1,14 +1,11 @@
 // The command of an artifact: raw records in, answers out.
 #include "tools/artifact/command.h"
 #include "runtime/artifact/artifact.h"
-#include "runtime/exec/interrupt.h"
-#include "runtime/plugin/containment.h"
 #include "tools/command_line/answer_command.h"
 #include "tools/command_line/command_line.h"
 
 #include <CLI/CLI.hpp>
 
-#include <cstdlib>
 #include <string_view>
 
 namespace penstock {

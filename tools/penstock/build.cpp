@@ -19,7 +19,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include <cstdio>
+#include <iterator>
 #include <memory>
 #include <set>
 
@@ -34,13 +34,8 @@ struct BuildOptions {
 
 /// A name of C: it begins the names of functions and types.
 Status checkName(const std::string &name) {
-  const auto isLetter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
-  bool good = !name.empty() && isLetter(name.front()) && name.size() <= 100;
-  for (const char c : name) {
-    good = good && (isLetter(c) || (c >= '0' && c <= '9'));
-  }
   static const std::set<std::string> taken = {"main", "std", "sem", "shm", "mq", "fts", "malloc", "free", "penstock"};
-  return good && cName(name) == name && !taken.contains(name)
+  return name.size() <= 100 && cName(name) == name && !taken.contains(name)
              ? Status()
              : usageError("`--name` takes a name of C that is not taken, as `work_order`, not `" + name + "`");
 }
@@ -102,10 +97,6 @@ Result<std::vector<PluginManifest>> pluginsInUse(const RunRecord &record, Plugin
 Status intoOneFile(const std::string &folder, const std::string &name) {
   const std::string library = fmt::format("{}/lib{}.so", folder, name), data = folder + "/" + artifactDataFile,
                     command = folder + "/" + name;
-  if (folderExists(folder + "/" + artifactFilesFolder)) {
-    return invalidInput("a tokenizer of this run reads files by their path, which cannot lie in one file with the others; build without "
-                        "`--single-file`");
-  }
   PENSTOCK_ASSIGN(std::string bytes, readWholeFile(library));
   PENSTOCK_ASSIGN(const std::string bundle, readWholeFile(data, std::size_t{1} << 36));
   static constexpr std::string_view form = "[PENSTOCK-ARTIFACT-FORM]:";
@@ -129,8 +120,8 @@ Status intoOneFile(const std::string &folder, const std::string &name) {
 Status checkOutput(const std::string &out) {
   const std::vector<std::string> held = listFolder(out);
   for (const std::string &file : held) {
-    const bool ours = file == artifactDataFile || file == "manifest.toml" || file == artifactFilesFolder ||
-                      (file.starts_with("lib") && file.ends_with(".so")) || fileExists(out + "/" + file + ".h") ||
+    const bool ours = file == artifactDataFile || file == "manifest.toml" || (file.starts_with("lib") && file.ends_with(".so")) ||
+                      fileExists(out + "/" + file + ".h") ||
                       (file.ends_with(".h") && fileExists(out + "/" + file.substr(0, file.size() - 2)));
     if (!ours) {
       return environmentError("the folder `" + out + "` holds `" + file +
@@ -158,9 +149,7 @@ Status build(BuildOptions options, const CommandContext &context) {
     pipeline.target.kernels = options.kernels;
     pipeline.target.tuned.clear();
   }
-  std::vector<std::string> folders = context.pluginFolders;
-  folders.insert(folders.end(), pipeline.pluginFolders.begin(), pipeline.pluginFolders.end());
-  PENSTOCK_ASSIGN(const std::shared_ptr<PluginHost> host, PluginHost::create(folders));
+  PENSTOCK_ASSIGN(const std::shared_ptr<PluginHost> host, PluginHost::create(context.pluginFoldersWith(pipeline.pluginFolders)));
   ArtifactData data;
   data.record = &record;
   data.run = options.run;
@@ -171,6 +160,7 @@ Status build(BuildOptions options, const CommandContext &context) {
     ArtifactParts parts;
     parts.name = name;
     parts.folder = folder;
+    parts.functions.assign(std::begin(artifactFunctions), std::end(artifactFunctions));
     const std::string code = folder + "/code";
     PENSTOCK_TRY(makeFolders(code));
     for (const std::string &level : levels) {

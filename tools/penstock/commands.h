@@ -21,6 +21,13 @@ namespace penstock {
 struct CommandContext : CommandEnd {
   std::string version;
   std::vector<std::string> pluginFolders; // --plugins, searched before the standard places
+
+  /// These, then those that a pipeline names.
+  std::vector<std::string> pluginFoldersWith(const std::vector<std::string> &ofPipeline) const {
+    std::vector<std::string> all = pluginFolders;
+    all.insert(all.end(), ofPipeline.begin(), ofPipeline.end());
+    return all;
+  }
 };
 
 void addCheckCommand(CLI::App &app, CommandContext &context);

@@ -59,9 +59,7 @@ Result<frontend::TypedPipeline> pipelineOfRun(const State &state, const CommandC
 
 /// Compiles the pipeline into what `state` asks for.
 Status compileTyped(const State &state, const frontend::TypedPipeline &pipeline, const CommandContext &context) {
-  std::vector<std::string> folders = context.pluginFolders;
-  folders.insert(folders.end(), pipeline.pluginFolders.begin(), pipeline.pluginFolders.end());
-  PENSTOCK_ASSIGN(const std::shared_ptr<PluginHost> host, PluginHost::create(folders));
+  PENSTOCK_ASSIGN(const std::shared_ptr<PluginHost> host, PluginHost::create(context.pluginFoldersWith(pipeline.pluginFolders)));
   PENSTOCK_ASSIGN(const CompileOptions options, compileOptionsFor(pipeline, *host));
   if (!state.stage.empty()) {
     PENSTOCK_ASSIGN(const std::string text, compileStage(pipeline, state.stage, options));

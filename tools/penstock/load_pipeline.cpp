@@ -75,9 +75,7 @@ Result<std::string> factsOf(const LoadOptions &options, const frontend::Analysis
 #endif
   }
 #ifdef PENSTOCK_HAS_DATA
-  std::vector<std::string> folders = context.pluginFolders;
-  folders.insert(folders.end(), analysis.pluginFolders.begin(), analysis.pluginFolders.end());
-  PENSTOCK_ASSIGN(std::shared_ptr<PluginHost> host, PluginHost::create(folders));
+  PENSTOCK_ASSIGN(const std::shared_ptr<PluginHost> host, PluginHost::create(context.pluginFoldersWith(analysis.pluginFolders)));
   const Transient shown("reading the data", options.quiet);
   // Without a cache folder the facts are gathered anew each time, which is slower and no mistake.
   const auto cache = cacheFolder();

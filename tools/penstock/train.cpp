@@ -205,9 +205,7 @@ Status train(TrainOptions &options, CommandContext &context) {
   request.progress = Progress::detect(options.load.quiet);
   request.checkpointSeconds = options.checkpointSeconds;
   request.profile = options.profile;
-  std::vector<std::string> folders = context.pluginFolders;
-  folders.insert(folders.end(), loaded.pipeline.pluginFolders.begin(), loaded.pipeline.pluginFolders.end());
-  PENSTOCK_ASSIGN(const std::shared_ptr<PluginHost> host, PluginHost::create(folders));
+  PENSTOCK_ASSIGN(const std::shared_ptr<PluginHost> host, PluginHost::create(context.pluginFoldersWith(loaded.pipeline.pluginFolders)));
   if (loaded.pipeline.target.precision == "bf16" && !options.load.quiet) {
     if (bf16Instructions(level).empty()) {
       std::fprintf(stderr, "note: this machine has no bf16 instructions at level `%s`; `precision: bf16` is computed in float32\n",
