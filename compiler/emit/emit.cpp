@@ -95,12 +95,12 @@ Status lowerToLLVMDialect(ModuleOp module) {
   return Status::success();
 }
 
-/// The functions that a library without dependencies brings itself.
+/// The functions that a library without dependencies brings itself. They are written as they are to be, so LLVM's passes would only cost
+/// time.
 Result<ObjectFile> memoryObject(const std::string &level) {
   llvm::LLVMContext context;
   PENSTOCK_ASSIGN(const std::unique_ptr<llvm::TargetMachine> machine, makeTargetMachine(level));
   PENSTOCK_ASSIGN(const std::unique_ptr<llvm::Module> module, makeMemoryFunctions(context, *machine, level));
-  PENSTOCK_TRY(optimizeModule(*module, *machine));
   ObjectFile object;
   llvm::raw_svector_ostream stream(object);
   PENSTOCK_TRY(generateCode(*module, *machine, /*assembly=*/false, stream));

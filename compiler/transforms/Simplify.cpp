@@ -81,13 +81,13 @@ Operation *joinPads(nn::AddOp op) {
 }
 
 /// What the forward pass gave for relu and then dropout is above 0 exactly where both let an element through. So the mask of their
-/// derivative is read from it in place of being drawn again, which takes as long as the matmuls of a small network.
+/// derivative is read from it in place of being drawn again, which was a tenth to a fifth of the step of a small network.
 ///
 ///   relu_grad(h, dropout(g))  ->  relu_grad(dropout(relu(h)), g / (1 - p)), of one key
-Operation *readMask(nn::ReluGradOp op) {
+void readMask(nn::ReluGradOp op) {
   auto drawn = op.getCotangent().getDefiningOp<nn::DropoutOp>();
   if (!drawn || drawn.getP().convertToDouble() >= 1) {
-    return nullptr;
+    return;
   }
   for (Operation *relu : op.getInput().getUsers()) {
     if (!isa<nn::ReluOp>(relu)) {
@@ -106,10 +106,9 @@ Operation *readMask(nn::ReluGradOp op) {
       Value scaled = nn::MulOp::create(builder, op.getLoc(), drawn.getInput(), factor);
       op.getInputMutable().assign(forward.getResult());
       op.getCotangentMutable().assign(scaled);
-      return nullptr;
+      return;
     }
   }
-  return nullptr;
 }
 
 Operation *simplifyOnce(Operation *op) {
@@ -127,7 +126,7 @@ Operation *simplifyOnce(Operation *op) {
     return simplifyBinary(div);
   }
   if (auto grad = dyn_cast<nn::ReluGradOp>(op)) {
-    return readMask(grad);
+    readMask(grad);
   }
   return nullptr;
 }

@@ -123,8 +123,9 @@ public:
         [](void *context, const PenstockRowProblem *given) {
           return with(context, [&](Reader &reader) { return reader.takeProblem(given); });
         }};
-    PENSTOCK_TRY(call("next", [&](PenstockError *error) { return functions->next(reader, &sink, error); }));
+    Status done = call("next", [&](PenstockError *error) { return functions->next(reader, &sink, error); });
     into = nullptr;
+    PENSTOCK_TRY(std::move(done));
     const bool any = rows.rows > 0 || !rows.problems.empty();
     ended = ended || !any;
     return any;
