@@ -79,10 +79,17 @@ Status runLinker(std::vector<std::string> words, const std::string &output, cons
     if (WIFSIGNALED(state) && WTERMSIG(state) == SIGINT) {
       return {ErrorCode::interrupted, "interrupted"};
     }
+    if (WIFSIGNALED(state) && WTERMSIG(state) == SIGBUS) { // it maps what it writes, and there was no page for it
+      return systemError("write", output, ENOSPC);
+    }
     if (text.empty()) { // as when it is killed
       return environmentError(what + " could not be linked: the linker ended without a reason; is there memory and disk space?");
     }
-    // lld says "no space left" and the like in the words of the system.
+    for (const int error : {ENOSPC, EDQUOT, EFBIG, EROFS, EACCES, ENOMEM, EIO}) {
+      if (text.find(std::strerror(error)) != std::string::npos) {
+        return systemError("write", output, error);
+      }
+    }
     const bool ours = text.find("undefined symbol") != std::string::npos;
     return ours ? internalError(what + " could not be linked: " + text) : environmentError(what + " could not be linked: " + text);
   }

@@ -92,10 +92,15 @@ Status writeFolderAtomically(const std::string &path, const std::function<Status
     return syncPath(folderOf(path));
   };
   const Status status = write();
-  if (!status.ok()) {
-    (void)removeAll(temporary);
+  if (status.ok()) {
+    return status;
   }
-  return status;
+  (void)removeAll(temporary);
+  std::string text = status.message(); // of files that are to lie in `path`, and nobody knows the temporary name
+  for (std::size_t at = 0; (at = text.find(temporary, at)) != std::string::npos; at += path.size()) {
+    text.replace(at, temporary.size(), path);
+  }
+  return {status.code(), std::move(text)};
 }
 
 std::vector<std::string> listFolder(const std::string &path) {

@@ -23,7 +23,8 @@ Status removeAtOnce(const std::string &path);
 /// Removes what killed processes left half-written in a folder; not below it.
 Status removeTemporaries(const std::string &folder);
 /// Makes a folder under a temporary name beside `path`, with those above it, lets `fill` put files into it, and puts it in the place of
-/// what is there, at once and durably. Where anything fails, what was there stays.
+/// what is there, at once and durably. Where anything fails, what was there stays, and the error names `path` in place of the temporary
+/// name.
 Status writeFolderAtomically(const std::string &path, const std::function<Status(const std::string &temporary)> &fill);
 /// Names in a folder, sorted, without "." and ".."; empty where there is no folder.
 std::vector<std::string> listFolder(const std::string &path);

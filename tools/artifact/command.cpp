@@ -3,6 +3,7 @@
 #include "runtime/artifact/artifact.h"
 #include "tools/command_line/answer_command.h"
 #include "tools/command_line/command_line.h"
+#include "tools/command_line/threads.h"
 
 #include <CLI/CLI.hpp>
 
@@ -22,10 +23,11 @@ struct OpenArtifact {
   std::unique_ptr<Session> session;
 };
 
-Result<AnswerRecords> openAnswers(const CommandOptions &options) {
+Result<AnswerRecords> openAnswers(const CommandOptions &options, const std::string &name) {
   auto open = std::make_shared<OpenArtifact>();
   PENSTOCK_ASSIGN(open->artifact, Artifact::open("", options.verify));
   const std::int64_t threads = options.threads >= 0 ? options.threads : open->artifact->config().target.threads;
+  warnOfIdleThreads(name, threads);
   PENSTOCK_ASSIGN(open->pool, ThreadPool::create(static_cast<int>(threads)));
   PENSTOCK_ASSIGN(open->session, open->artifact->openSession(*open->pool));
   return AnswerRecords(
@@ -53,7 +55,7 @@ extern "C" int penstock_artifact_main(int argc, char **argv) {
   addAnswerOptions(app, options);
   app.add_flag("--verify", options.verify, "compare all data with their hashes first, not what is used alone");
   app.callback([&] {
-    if (const Status status = answerInput(options, end.name, [&] { return openAnswers(options); }); !status.ok()) {
+    if (const Status status = answerInput(options, end.name, [&] { return openAnswers(options, end.name); }); !status.ok()) {
       end.fail(status);
     }
   });

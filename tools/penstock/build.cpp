@@ -12,6 +12,7 @@
 #include "runtime/base/file.h"
 #include "runtime/base/folder.h"
 #include "runtime/base/level_names.h"
+#include "runtime/exec/interrupt.h"
 #include "runtime/exec/run_folder.h"
 #include "runtime/exec/run_plugins.h"
 #include "runtime/kernels/kernel_table.h"
@@ -131,7 +132,11 @@ Status checkOutput(const std::string &out) {
   return {};
 }
 
+/// Between its steps, so that what it began is removed.
+Status unlessInterrupted() { return interrupted() ? Status(ErrorCode::interrupted, "interrupted") : Status(); }
+
 Status build(BuildOptions options, const CommandContext &context) {
+  catchInterrupts();
   while (options.out.size() > 1 && options.out.back() == '/') {
     options.out.pop_back();
   }
@@ -169,14 +174,17 @@ Status build(BuildOptions options, const CommandContext &context) {
       PENSTOCK_ASSIGN(const ArtifactCode made, compileForArtifact(pipeline, compile, code));
       parts.objects.push_back(made.object);
       data.programs.push_back(made.library);
+      PENSTOCK_TRY(unlessInterrupted());
     }
     for (const PluginManifest &plugin : data.plugins) {
       parts.plugins.push_back(plugin.name);
     }
     PENSTOCK_ASSIGN(parts.types, writeArtifactData(data, *host, folder));
+    PENSTOCK_TRY(unlessInterrupted());
     PENSTOCK_TRY(linkArtifact(parts));
     PENSTOCK_TRY(removeAll(code));
-    return options.singleFile ? intoOneFile(folder, name) : Status();
+    PENSTOCK_TRY(options.singleFile ? intoOneFile(folder, name) : Status());
+    return unlessInterrupted();
   });
 }
 

@@ -114,26 +114,31 @@ Result<Json> inspectCacheEntry(const std::string &path, const CacheHeader &heade
               {"bytes", header.payload},  {"whole", whole}};
 }
 
-/// `path`: of its data, all of which are compared with their hashes.
-Result<Json> inspectArtifact(const std::string &path) {
-  PENSTOCK_ASSIGN(const auto data, Bundle::open(path));
-  PENSTOCK_TRY(data->verify());
-  PENSTOCK_ASSIGN(const std::string_view about, data->section("about"));
+/// All of its data are compared with their hashes.
+Result<Json> inspectArtifact(const Bundle &data) {
+  PENSTOCK_TRY(data.verify());
+  PENSTOCK_ASSIGN(const std::string_view about, data.section("about"));
   Json out = {{"kind", "artifact"}};
   if (const Json said = Json::parse(about, nullptr, false); said.is_object()) {
     out.update(said);
   }
-  for (const std::string &name : data->namesWith("")) {
-    out["data"][name] = data->bytesOf(name);
+  for (const std::string &name : data.namesWith("")) {
+    out["data"][name] = data.bytesOf(name);
   }
   return out;
+}
+
+/// `path`: of weights.bin.
+Result<Json> inspectArtifactData(const std::string &path) {
+  PENSTOCK_ASSIGN(const auto data, Bundle::open(path));
+  return inspectArtifact(*data);
 }
 
 Result<Json> inspectFile(const std::string &path) {
   PENSTOCK_ASSIGN(const auto file, MappedFile::map(path));
   const std::string_view bytes(file->data(), file->size());
   if (Bundle::isBundle(bytes)) {
-    return inspectArtifact(path);
+    return inspectArtifactData(path);
   }
   CacheHeader header{};
   if (bytes.size() >= sizeof header && bytes.starts_with("PENSTOCK")) {
@@ -142,6 +147,10 @@ Result<Json> inspectFile(const std::string &path) {
   }
   if (bytes.starts_with("\x7f"
                         "ELF")) {
+    PENSTOCK_ASSIGN(const auto appended, Bundle::openAppended(path)); // an artifact in one file
+    if (appended != nullptr) {
+      return inspectArtifact(*appended);
+    }
     return Json{{"kind", "library"},
                 {"bytes", bytes.size()},
                 {"note", "a compiled program, or the library of a plugin: its code is not loaded to find out"}};
@@ -179,7 +188,7 @@ Result<Json> inspect(const std::string &path) {
     return inspectPlugin(path + "/plugin.toml");
   }
   if (const std::string data = path + "/" + artifactDataFile; fs::exists(data, error)) {
-    return inspectArtifact(data);
+    return inspectArtifactData(data);
   }
   return invalidInput("the folder `" + path +
                       "` is neither a run (run.json), nor a checkpoint (state.json), nor a plugin (plugin.toml), nor an "

@@ -9,7 +9,7 @@
 #include "runtime/base/level_names.h"
 #include "runtime/base/printable.h"
 #include "runtime/exec/trained_run.h"
-#include "tools/penstock/threads.h"
+#include "tools/command_line/threads.h"
 
 #include <CLI/CLI.hpp>
 
@@ -125,7 +125,7 @@ Result<std::unique_ptr<TrainedRun>> openRun(const std::string &folder, const std
   if (threads >= 0) {
     record.config.target.threads = threads;
   }
-  warnOfIdleThreads(record.config.target.threads);
+  warnOfIdleThreads("penstock", record.config.target.threads);
   TrainedRun::Recompile recompile;
 #ifdef PENSTOCK_HAS_DRIVER
   recompile = [&](const RunRecord &run, PluginHost &host) -> Result<std::string> {

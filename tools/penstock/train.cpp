@@ -1,11 +1,11 @@
 // `penstock train FILE --out DIR`: checks, compiles and trains a pipeline into a run folder.
 #ifdef PENSTOCK_HAS_DRIVER
 #include "compiler/frontend/resolved_text.h"
+#include "tools/command_line/threads.h"
 #include "tools/penstock/commands.h"
 #include "tools/penstock/compile_pipeline.h"
 #include "tools/penstock/load_pipeline.h"
 #include "tools/penstock/run_settings.h"
-#include "tools/penstock/threads.h"
 #include "tools/penstock/transient.h"
 
 #include "runtime/base/disk_cache.h"
@@ -189,7 +189,7 @@ Status train(TrainOptions &options, CommandContext &context) {
   }
   PENSTOCK_TRY(takeTunedKernels(loaded.pipeline));
   if (!options.load.quiet) {
-    warnOfIdleThreads(loaded.pipeline.target.threads);
+    warnOfIdleThreads("penstock", loaded.pipeline.target.threads);
   }
   TrainRequest request;
   request.config = toRunConfig(loaded.pipeline);

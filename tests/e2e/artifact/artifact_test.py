@@ -13,9 +13,12 @@ import os
 import pathlib
 import random
 import re
+import resource
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -149,6 +152,7 @@ class Artifact(case.Case):
         shutil.copy(artifact / "transformer", moved)
         done = subprocess.run([moved], capture_output=True, text=True, input="pump leaks oil\n", timeout=60)
         self.assertEqual(done.stdout, expected, done.stderr)
+        self.assertEqual(json.loads(self.penstock("inspect", moved, "--json").stdout)["kind"], "artifact")
         data = moved.read_bytes()
         for at in (-1, -20, -35, -100, -1000):
             damaged = bytearray(data)
@@ -224,6 +228,34 @@ class Artifact(case.Case):
         self.assertIn("built by penstock", self.answer(self.build("words"), "--version").stdout)
         done = self.answer(self.build("words"), "--what", expect=2)
         self.assertIn("there is no option `--what`", done.stderr)
+
+    def test_what_ends_a_build_leaves_nothing(self):
+        run, place = self.run_of("words"), self.folder / "ended"
+        place.mkdir()
+        building = subprocess.Popen([case.PENSTOCK, "build", run, "--out", place / "out"], stderr=subprocess.PIPE, text=True, env=self.environment)
+        while not list(place.iterdir()) and building.poll() is None:
+            time.sleep(0.001)
+        building.send_signal(signal.SIGINT)
+        self.assertEqual(building.communicate(timeout=60)[1], "penstock: interrupted\n")
+        self.assertEqual((building.returncode, list(place.iterdir())), (130, []))
+
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (2 << 20, 2 << 20))
+        done = subprocess.run([case.PENSTOCK, "build", run, "--out", place / "out"], capture_output=True, text=True, env=self.environment, preexec_fn=limit)
+        self.assertEqual((done.returncode, list(place.iterdir())), (4, []))
+        self.assertIn(f"could not write `{place}/out/libmaintenance_words.so`: File too large", done.stderr)
+        # The linker maps what it writes, so a full disk is no failed write but a signal.
+        script = f"mount -t tmpfs -o size=1m none {place} && {{ {case.PENSTOCK} build {run} --out {place}/out; code=$?; ls -A {place}; exit $code; }} || exit $?"
+        done = subprocess.run(["unshare", "-rm", "sh", "-c", script], capture_output=True, text=True, env=self.environment)
+        if "permitted" in done.stderr.lower() or "denied" in done.stderr.lower():
+            self.skipTest("this machine lets nobody mount: " + done.stderr.strip())
+        self.assertEqual((done.returncode, done.stdout), (4, ""), done.stderr)
+        self.assertIn(f"could not write `{place}/out/libmaintenance_words.so`: No space left on device", done.stderr)
+
+    def test_idle_threads_are_told(self):
+        said = self.answer(self.build("words"), "--threads", 999, text="pump leaks oil\n").stderr
+        self.assertIn("words: warning: 999 threads were asked for", said)
+        self.assertEqual(self.penstock("predict", self.run_of("words"), "--threads", 999, text="x\n").stderr, said.replace("words:", "penstock:"))
 
     def test_sessions(self):
         program = case.BUILD / "tests/artifact_sessions_test"
