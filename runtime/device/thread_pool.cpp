@@ -24,6 +24,8 @@ constexpr int maximumThreads = 1024;
 
 /// The worker number of this thread while it runs a piece, or -1: a nested call then runs in place.
 thread_local std::int32_t currentWorker = -1;
+/// See ThreadPool::idle.
+thread_local ThreadPool *idlePool = nullptr;
 
 /// `ticket` holds the number of the job in its upper half and the number of pieces not yet taken in
 /// its lower half. A thread takes a piece by compare-exchange, so it can only take one of the job
@@ -74,7 +76,11 @@ public:
     const unsigned before = _mm_getcsr();
     _mm_setcsr(before | flushDenormals);
     const std::int64_t pieces = count / grain + (count % grain != 0);
-    if (pieces == 1 || mostAwake == 0 || currentWorker >= 0 || pieces > INT32_MAX) {
+    if (pieces == 1 && mostAwake != 0 && currentWorker < 0 && idlePool == nullptr) {
+      idlePool = this;
+      body(context, 0, count, 0);
+      idlePool = nullptr;
+    } else if (pieces == 1 || mostAwake == 0 || currentWorker >= 0 || pieces > INT32_MAX) {
       const std::int32_t worker = currentWorker >= 0 ? currentWorker : 0;
       const std::int32_t outer = std::exchange(currentWorker, worker);
       for (std::int64_t begin = 0; begin < count; begin += grain) {
@@ -215,6 +221,8 @@ private:
 };
 
 } // namespace
+
+ThreadPool *ThreadPool::idle() { return currentWorker < 0 ? idlePool : nullptr; }
 
 Result<std::unique_ptr<ThreadPool>> ThreadPool::create(int threads, int cores) {
   if (threads < 0 || threads > maximumThreads) {

@@ -19,8 +19,13 @@ public:
   virtual ~ThreadPool() = default;
 
   virtual int workers() const = 0;
-  /// See penstock_parallel_for in runtime/kernels/kernels.h. One caller at a time; not nested.
+  /// See penstock_parallel_for in runtime/kernels/kernels.h. One caller at a time. Within a piece it runs in place, but where the piece is
+  /// the only one of its call.
   virtual void parallelFor(Body body, void *context, std::int64_t count, std::int64_t grain) = 0;
+
+  /// The pool whose other threads have nothing to do while this thread runs the only piece of a call, or null: a kernel may share its
+  /// work with them.
+  static ThreadPool *idle();
 };
 
 } // namespace penstock

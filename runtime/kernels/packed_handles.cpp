@@ -1,7 +1,9 @@
 // Handles of our own kernels: weights in panels of a level.
 #include "runtime/base/checked.h"
+#include "runtime/device/thread_pool.h"
 #include "runtime/kernels/handles.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <new>
@@ -27,10 +29,40 @@ public:
   void adopt(const float *from) override { weight = from; }
   const void *packed() const override { return weight; }
   void run(const float *x, std::int64_t ldx, float *y, std::int64_t ldy, std::int64_t rows, const float *bias, bool accumulate) override {
-    by.matmul(weight, shape.k, shape.n, x, ldx, y, ldy, rows, bias, accumulate ? 1 : 0);
+    const Product product = {*this, x, ldx, y, ldy, rows, bias, accumulate ? 1 : 0};
+    ThreadPool *pool = shape.k * shape.n < leastShared ? nullptr : ThreadPool::idle();
+    if (pool == nullptr) {
+      product.columns(0, shape.n);
+      return;
+    }
+    const std::int64_t pieces = (shape.n + sharedColumns - 1) / sharedColumns;
+    pool->parallelFor([](void *context, std::int64_t begin, std::int64_t end,
+                         std::int32_t) { static_cast<const Product *>(context)->columns(begin * sharedColumns, end * sharedColumns); },
+                      const_cast<Product *>(&product), pieces, std::max<std::int64_t>(1, pieces / (2 * pool->workers())));
   }
 
 private:
+  /// Few rows are one piece, and streaming the weight takes longest: so threads without work take some of its columns. No bit depends on
+  /// that. A weight of fewer elements is multiplied before another thread has begun.
+  static constexpr std::int64_t leastShared = 65536;
+  static constexpr std::int64_t sharedColumns = 32; // whole panels of each layout
+
+  struct Product {
+    const PackedMatmul &of;
+    const float *x;
+    std::int64_t ldx;
+    float *y;
+    std::int64_t ldy, rows;
+    const float *bias;
+    std::int32_t accumulate;
+
+    void columns(std::int64_t begin, std::int64_t end) const {
+      const std::int64_t k = of.shape.k;
+      of.by.matmul(of.weight + of.by.packedFloats(k, begin), k, std::min(end, of.shape.n) - begin, x, ldx, y + begin, ldy, rows,
+                   bias != nullptr ? bias + begin : nullptr, accumulate);
+    }
+  };
+
   const PenstockContractions &by;
   WeightShape shape;
   Floats room;

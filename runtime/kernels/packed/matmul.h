@@ -11,6 +11,8 @@ constexpr int64_t tileRows = 6; // 12 accumulators of 16 registers
 constexpr int64_t panelColumns = 2 * lanes;
 // Of k: a panel's block and the tile's rows stay in the first-level cache (32 KB beside AVX2, 48 KB beside AVX-512).
 constexpr int64_t depthBlock = PENSTOCK_LANES == 16 ? 192 : 320;
+// The cache that the next block is fetched into, as __builtin_prefetch counts: the first level holds two blocks beside AVX-512.
+constexpr int fetchedInto = PENSTOCK_LANES == 16 ? 3 : 2;
 
 /// How accumulators begin.
 enum class From { zero, old };
@@ -41,7 +43,7 @@ PENSTOCK_INLINE void multiplyStep(Accumulators<rows, vectors> &acc, const float 
 }
 
 /// acc += a[rows x depth] . b[depth x vectors * lanes]. Element (i, d) of a is a[i * lda + d], or a[i + d * lda] where
-/// `columnsFirst`. Where `fetches`, a line at `ahead` is fetched for each four steps: what the tiles after this one read.
+/// `columnsFirst`. Where `fetches`, as much as is read of b is fetched at `ahead`.
 template <int rows, int vectors, bool columnsFirst, bool fetches>
 PENSTOCK_INLINE void multiply(Accumulators<rows, vectors> &acc, int64_t depth, const float *a, int64_t lda, const float *b, int64_t ldb,
                               const float *ahead) {
@@ -54,7 +56,10 @@ PENSTOCK_INLINE void multiply(Accumulators<rows, vectors> &acc, int64_t depth, c
   int64_t d = 0;
   for (; d + 4 <= depth; d += 4) {
     if constexpr (fetches) {
-      __builtin_prefetch(ahead + 4 * d, 0, 2);
+#pragma clang loop unroll(full)
+      for (int line = 0; line < vectors * lanes / 4; ++line) {
+        __builtin_prefetch(ahead + vectors * lanes * d + line * 16, 0, fetchedInto);
+      }
     }
 #pragma clang loop unroll(full)
     for (int step = 0; step < 4; ++step) {
@@ -167,18 +172,20 @@ PENSTOCK_INLINE int64_t realColumns(int64_t p, int64_t n) { return minimum(panel
 PENSTOCK_INLINE int64_t storedColumns(int64_t p, int64_t n) { return roundUp(realColumns(p, n), lanes); }
 
 /// c[rows x columns] = or += a . b for one panel: b holds `columns` rounded up to whole vectors, c
-/// only `columns`. `bias` holds `columns`. `ahead`, where `fetches`, is the block of b that comes next: it is fetched into the second-level
-/// cache meanwhile, as a weight of 768 x 3072 streams from beyond it (without: 80 GFLOP/s, with: 92).
+/// only `columns`. `bias` holds `columns`. `ahead`, where `fetches`, is the block of b that comes next. The first tile fetches all of it:
+/// where rows are few there is no other, and weights stream from beyond the second-level cache.
 template <bool columnsFirst, bool fetches = false>
 void multiplyPanel(int64_t rows, int64_t depth, int64_t columns, const float *a, int64_t lda, const float *b, int64_t ldb, float *c,
                    int64_t ldc, From from, const float *bias, const float *ahead = nullptr) {
   const int64_t stepA = columnsFirst ? 1 : lda;
-  const Tile *tiles = columns > lanes ? Tiles<2, columnsFirst, fetches>::of : Tiles<1, columnsFirst, fetches>::of;
+  const bool wide = columns > lanes;
+  const Tile *tiles = wide ? Tiles<2, columnsFirst, fetches>::of : Tiles<1, columnsFirst, fetches>::of;
+  const Tile *later = wide ? Tiles<2, columnsFirst, false>::of : Tiles<1, columnsFirst, false>::of;
   if (columns % lanes == 0) {
     for (int64_t i = 0; i < rows;) {
       const int64_t height = nextTile(rows - i);
       tiles[height](depth, a + i * stepA, lda, b, ldb, c + i * ldc, ldc, from, bias, ahead);
-      ahead += fetches ? depth * 4 : 0;
+      tiles = later;
       i += height;
     }
     return;
@@ -197,7 +204,7 @@ void multiplyPanel(int64_t rows, int64_t depth, int64_t columns, const float *a,
       }
     }
     tiles[height](depth, a + i * stepA, lda, b, ldb, held, width, from, bias != nullptr ? heldBias : nullptr, ahead);
-    ahead += fetches ? depth * 4 : 0;
+    tiles = later;
     for (int64_t r = 0; r < height; ++r) {
       for (int64_t j = 0; j < columns; ++j) {
         c[(i + r) * ldc + j] = held[r * width + j];

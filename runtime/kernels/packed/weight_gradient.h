@@ -86,9 +86,10 @@ void multiplyForWeightGradient(void *context, int64_t begin, int64_t end, int32_
         const float *panel = job.panels + p * panelColumns * job.rows + first * stored;
         for (int64_t i = firstInput; i < lastInput; i += tileRows) {
           const int64_t width = minimum(tileRows, lastInput - i);
-          multiplyPanel<true, true>(width, count, realColumns(p, job.n), job.strips + i * job.rows + first * width, width, panel, stored,
-                                    job.dw + i * job.n + p * panelColumns, job.n, first == 0 ? job.from : From::old, nullptr,
-                                    panel + panelColumns * job.rows + (i - firstInput) / tileRows * count * 4);
+          const auto multiply = i == firstInput ? multiplyPanel<true, true> : multiplyPanel<true, false>;
+          multiply(width, count, realColumns(p, job.n), job.strips + i * job.rows + first * width, width, panel, stored,
+                   job.dw + i * job.n + p * panelColumns, job.n, first == 0 ? job.from : From::old, nullptr,
+                   panel + panelColumns * job.rows);
         }
       }
     }
