@@ -218,6 +218,41 @@ TEST(ThreadPool, runsANestedCallInPlace) {
   EXPECT_EQ(nest.inner.load(), 200);
 }
 
+TEST(ThreadPool, sharesTheOnlyPieceOfACall) {
+  auto made = ThreadPool::create(3, 3);
+  ASSERT_TRUE(made.ok());
+  EXPECT_EQ(ThreadPool::idle(), nullptr);
+  struct Work {
+    ThreadPool *idle = nullptr;
+    bool busyWithin = true;
+    std::atomic<int> done{0};
+  } work;
+  (*made)->parallelFor(
+      [](void *context, std::int64_t, std::int64_t, std::int32_t) {
+        auto &w = *static_cast<Work *>(context);
+        w.idle = ThreadPool::idle();
+        w.idle->parallelFor(
+            [](void *inner, std::int64_t begin, std::int64_t end, std::int32_t) {
+              auto &in = *static_cast<Work *>(inner);
+              in.done += static_cast<int>(end - begin) + (ThreadPool::idle() != nullptr ? 1000 : 0);
+            },
+            &w, 17, 2);
+        w.busyWithin = ThreadPool::idle() == nullptr;
+      },
+      &work, 5, 5);
+  EXPECT_EQ(work.idle, made->get());
+  EXPECT_EQ(work.done, 17);
+  EXPECT_FALSE(work.busyWithin); // idle again behind the nested call
+  EXPECT_EQ(ThreadPool::idle(), nullptr);
+  auto alone = ThreadPool::create(1);
+  ASSERT_TRUE(alone.ok());
+  bool idle = true;
+  (*alone)->parallelFor(
+      [](void *context, std::int64_t, std::int64_t, std::int32_t) { *static_cast<bool *>(context) = ThreadPool::idle() != nullptr; }, &idle,
+      1, 1);
+  EXPECT_FALSE(idle);
+}
+
 TEST(ThreadPool, refusesSillyNumbersOfThreads) {
   EXPECT_FALSE(ThreadPool::create(-1).ok());
   EXPECT_FALSE(ThreadPool::create(100000).ok());

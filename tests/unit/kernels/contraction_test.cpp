@@ -1,5 +1,7 @@
 #include "tests/unit/kernels/kernel_testing.h"
 
+#include <functional>
+
 namespace penstock {
 namespace {
 
@@ -118,6 +120,46 @@ TEST(Matmul, levelsAgreeBitwise) {
       first = y;
     }
     EXPECT_TRUE(sameBits(y, first)) << level.name;
+  }
+}
+
+// A lone piece shares the columns of a large weight with idle threads: last columns that fill no panel, several layouts.
+TEST(Matmul, sharedColumnsHaveTheBitsOfOneThread) {
+  auto made = ThreadPool::create(3, 3);
+  ASSERT_TRUE(made.ok());
+  std::vector<const PenstockContractions *> all = {&penstockEmulatedBf16};
+  for (const NamedTable &level : tables()) {
+    all.push_back(&level.table->contractions);
+  }
+  for (const PenstockContractions *by : all) {
+    for (const std::int64_t rows : {1, 10, 23}) {
+      const Shape shape = {261, 331};
+      Numbers numbers(17);
+      const auto w = numbers.floats(shape.k * shape.n);
+      const auto bias = numbers.floats(shape.n);
+      const auto x = numbers.floats(rows * shape.k);
+      auto object = makePackedMatmul(*by, WeightShape::dense(shape.k, shape.n, false));
+      ASSERT_TRUE(object.ok());
+      struct Call {
+        MatmulObject *matmul;
+        std::function<std::vector<float>()> run;
+        std::vector<float> y;
+        bool idle = false;
+      } call;
+      call.matmul = static_cast<MatmulObject *>(object->get());
+      call.matmul->pack(w.data(), made->get());
+      call.run = [&] { return runMatmul(*call.matmul, x, shape.k, shape.n, rows, bias.data(), nullptr); };
+      const auto alone = call.run();
+      (*made)->parallelFor(
+          [](void *context, std::int64_t, std::int64_t, std::int32_t) {
+            auto &c = *static_cast<Call *>(context);
+            c.idle = ThreadPool::idle() != nullptr;
+            c.y = c.run();
+          },
+          &call, 1, 1);
+      EXPECT_TRUE(call.idle);
+      EXPECT_TRUE(sameBits(call.y, alone)) << rows;
+    }
   }
 }
 
