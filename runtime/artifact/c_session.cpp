@@ -348,9 +348,9 @@ void CSession::writeFields(const std::vector<CField> &fields, const std::vector<
 
 void CSession::writeElement(const Column &column, std::int64_t element, char *to) {
   std::visit(
-      [&]<typename T>(const std::vector<T> &all) {
-        const T &value = all[static_cast<std::size_t>(element)];
-        if constexpr (std::is_same_v<T, std::string>) {
+      [&]<typename Held>(const Held &all) {
+        const auto value = all[static_cast<std::size_t>(element)];
+        if constexpr (std::is_same_v<Held, TextValues>) {
           write(to, 0, Text{memory.keep(value), value.size()});
         } else {
           write(to, 0, value);

@@ -86,7 +86,8 @@ void NAME_close(NAME_model *model);
 int NAME_session_open(NAME_model *model, int threads, NAME_session **session, NAME_error *error);
 void NAME_session_close(NAME_session *session);
 
-/* Answers `count` records into as many answers, in their order. A record that cannot be answered is no error of the call: its answer says why. */
+/* Answers `count` records into as many answers, in their order. A record that cannot be answered is no error of the call: its answer says why.
+ * Of records of one row a call takes no memory, where an earlier one of the session had as many, as long, and none of them has an error. */
 int NAME_predict(NAME_session *session, const NAME_record *records, size_t count, NAME_answer *answers, NAME_error *error);
 
 /* The version of Penstock that built the library. */

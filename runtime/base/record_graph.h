@@ -60,10 +60,14 @@ const std::vector<FeatureOperator> &featureOperators();
 /// NULL where there is none of that name.
 const FeatureOperator *findFeatureOperator(std::string_view name);
 
+/// The value of a parameter; NULL where there is none of that type.
+template <typename T> const T *parameterOf(const NamedValues &parameters, std::string_view name) {
+  const auto found = parameters.find(std::string(name));
+  return found == parameters.end() ? nullptr : std::get_if<T>(&found->second);
+}
 /// The value of a parameter, or `otherwise` where there is none of that type.
 template <typename T> T parameterOr(const NamedValues &parameters, std::string_view name, T otherwise) {
-  const auto found = parameters.find(std::string(name));
-  const T *const value = found == parameters.end() ? nullptr : std::get_if<T>(&found->second);
+  const T *const value = parameterOf<T>(parameters, name);
   return value == nullptr ? otherwise : *value;
 }
 

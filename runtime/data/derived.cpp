@@ -29,10 +29,9 @@ bool DerivedFeature::refuses() const {
 
 namespace {
 
-/// Of a step; `values` are what it takes before and what it makes after.
-void applyStep(const DerivedStep &step, const std::vector<OperatorState> &states, ColumnValues &values) {
+void applyStep(const DerivedStep &step, const std::vector<OperatorState> &states, const ColumnValues &values, ColumnValues &made) {
   const auto each = static_cast<std::size_t>(step.row->each(step.parameters));
-  ColumnValues made(values.size() * each);
+  made.resize(values.size() * each);
   for (std::size_t i = 0; i < values.size(); ++i) {
     const std::span<std::vector<double>> results(made.data() + i * each, each);
     for (std::vector<double> &result : results) {
@@ -41,7 +40,6 @@ void applyStep(const DerivedStep &step, const std::vector<OperatorState> &states
     static const OperatorState none;
     step.functions->apply(step.parameters, i < states.size() ? states[i] : none, values[i], results);
   }
-  values = std::move(made);
 }
 
 } // namespace
@@ -57,7 +55,9 @@ DerivedStates fitSteps(const DerivedFeature &feature, ColumnValues train) {
       ofStep.push_back(step.functions->fit(step.parameters, std::move(there)));
     }
     if (&step != &feature.steps.back()) {
-      applyStep(step, ofStep, train);
+      ColumnValues made;
+      applyStep(step, ofStep, train, made);
+      train = std::move(made);
     }
   }
   return states;
@@ -72,9 +72,10 @@ bool fitsSteps(const DerivedFeature &feature, const DerivedStates &states) {
          });
 }
 
-std::optional<Refusal> applySteps(const DerivedFeature &feature, const DerivedStates &states, ColumnValues &values) {
+std::optional<Refusal> applySteps(const DerivedFeature &feature, const DerivedStates &states, std::vector<ColumnValues> &all) {
   for (std::size_t s = 0; s < feature.steps.size(); ++s) {
     const DerivedStep &step = feature.steps[s];
+    const ColumnValues &values = all[s];
     if (step.functions->takes != nullptr) {
       std::optional<Refusal> first;
       for (std::size_t i = 0; i < values.size(); ++i) {
@@ -89,7 +90,7 @@ std::optional<Refusal> applySteps(const DerivedFeature &feature, const DerivedSt
         return first;
       }
     }
-    applyStep(step, states[s], values);
+    applyStep(step, states[s], values, all[s + 1]);
   }
   return std::nullopt;
 }

@@ -51,8 +51,9 @@ struct Refusal {
   double value = 0;                             // as the step found it
   std::int64_t records = 0;                     // in all
 };
-/// Makes of the columns the numbers of the feature. Nothing is made where a number is refused.
-std::optional<Refusal> applySteps(const DerivedFeature &feature, const DerivedStates &states, ColumnValues &values);
+/// Makes of `values.front()`, the columns, what flows behind each step, so that `values.back()` has the numbers of the feature; where a
+/// number is refused, those of the steps before. The memory of `values`, of which there is one more than steps, is used again.
+std::optional<Refusal> applySteps(const DerivedFeature &feature, const DerivedStates &states, std::vector<ColumnValues> &values);
 
 /// "`log1p` does not take -1, of column `x`: it takes ...". `column`: its name for people.
 std::string refusalSentence(const DerivedFeature &feature, const Refusal &refusal, const std::string &column);

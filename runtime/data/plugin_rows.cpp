@@ -145,16 +145,16 @@ private:
     if (!values.offsets.empty()) {
       text.clear();
       for (std::int64_t i = values.offsets[at]; i < values.offsets[at + 1]; ++i) {
-        text += values.of<std::string>()[static_cast<std::size_t>(i)];
+        text += values.texts()[static_cast<std::size_t>(i)];
         text += listEnd;
       }
       return {text, true, true};
     }
     return std::visit(
-        [&]<typename T>(const std::vector<T> &all) -> Cell {
-          if constexpr (std::is_same_v<T, std::string>) {
+        [&]<typename Held>(const Held &all) -> Cell {
+          if constexpr (std::is_same_v<Held, TextValues>) {
             return {all[at], true};
-          } else if constexpr (std::is_same_v<T, std::uint8_t>) {
+          } else if constexpr (std::is_same_v<Held, std::vector<std::uint8_t>>) {
             return {all[at] != 0 ? "true" : "false", true};
           } else {
             text.resize(32); // the shortest digits that are read back to the bit

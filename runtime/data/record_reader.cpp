@@ -64,7 +64,7 @@ class Reader : public RecordReader {
 public:
   explicit Reader(std::shared_ptr<const ReadyRecords> records)
       : ready(std::move(records)), program(ready->program), fitted(ready->fitted), batch(program, fitted.classCounts()),
-        prepared(program.features.size()), encoded(program.features.size()) {}
+        prepared(program.features.size()), encoded(program.features.size()), stepValues(program.derived.size()) {}
 
   /// Finds out which columns inputs need, how the source is to be read, and that it has them.
   Status begin(RecordInput input) {
@@ -255,13 +255,13 @@ private:
       if (input.target || input.derived < 0 || input.axis < 0) {
         continue;
       }
-      Result<ColumnValues> values = derivedOf(input, unitBlock);
+      const Result<const ColumnValues *> values = derivedOf(input, unitBlock);
       if (!values.ok()) {
         fail(unitBlock.numbers.back(), fmt::format("{}:{}: {}{}", inputName, unitBlock.lines.back(), values.status().message(), ofUnit));
         unitRecords.clear();
         return {};
       }
-      appendRows(*values, unitValues[static_cast<std::size_t>(input.derived)]);
+      appendRows(**values, unitValues[static_cast<std::size_t>(input.derived)]);
     }
     return {};
   }
@@ -453,7 +453,6 @@ private:
     out.offsets.assign(1, 0);
     out.words.clear();
     out.texts.clear();
-    std::vector<std::string_view> items;
     for (std::size_t row = 0; row < block.rows(); ++row) {
       const Cell cell = cellOf(row, feature.column);
       itemsOf(cell, items);
@@ -465,29 +464,34 @@ private:
   }
 
   /// What the operators of an input make of the rows.
-  Result<ColumnValues> derivedOf(const LinkedInput &input, const RowBlock &from) const {
-    const DerivedFeature &feature = program.derived[static_cast<std::size_t>(input.derived)];
-    ColumnValues values;
-    for (const int which : feature.columns) {
+  Result<const ColumnValues *> derivedOf(const LinkedInput &input, const RowBlock &from) {
+    const auto index = static_cast<std::size_t>(input.derived);
+    const DerivedFeature &feature = program.derived[index];
+    std::vector<ColumnValues> &values = stepValues[index];
+    values.resize(feature.steps.size() + 1);
+    values.front().resize(feature.columns.size());
+    for (std::size_t i = 0; i < feature.columns.size(); ++i) {
+      const int which = feature.columns[i];
       const std::size_t place = placeOf(static_cast<std::size_t>(which));
-      std::vector<double> &ofColumn = values.emplace_back(from.rows());
+      std::vector<double> &ofColumn = values.front()[i];
+      ofColumn.resize(from.rows());
       for (std::size_t row = 0; row < from.rows(); ++row) {
         readNumber(program.columns[static_cast<std::size_t>(which)], from.cell(row, place), ofColumn[row]);
       }
     }
-    if (const auto refusal = applySteps(feature, fitted.derived[static_cast<std::size_t>(input.derived)], values)) {
+    if (const auto refusal = applySteps(feature, fitted.derived[index], values)) {
       const ColumnSpec &column = program.columns[static_cast<std::size_t>(feature.columns[refusal->column])];
       return invalidInput(refusalSentence(feature, *refusal, printable(column.from, nameLimit)));
     }
-    return values;
+    return &values.back();
   }
 
   Status fillDerived(std::size_t index) {
     const LinkedInput &input = program.inputs[index];
     const DerivedFeature &feature = program.derived[static_cast<std::size_t>(input.derived)];
-    PENSTOCK_ASSIGN(const ColumnValues values, derivedOf(input, block));
+    PENSTOCK_ASSIGN(const ColumnValues *const values, derivedOf(input, block));
     for (std::size_t row = 0, at = 0; row < block.rows(); ++row) {
-      for (const std::vector<double> &one : values) {
+      for (const std::vector<double> &one : *values) {
         if (feature.isIndex) {
           batch.classesOf(index)[row] = static_cast<std::int32_t>(one[row]);
         } else {
@@ -551,6 +555,8 @@ private:
   RowBlock block;
   std::vector<PreparedTexts> prepared;
   std::vector<EncodedTexts> encoded;
+  std::vector<std::string_view> items;               // of a cell
+  std::vector<std::vector<ColumnValues>> stepValues; // of each derived feature
   Part part;
   Status broken; // why nothing more can be read, to be said when all before it is answered
   bool ended = false;

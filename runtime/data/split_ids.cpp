@@ -231,10 +231,10 @@ Status Builder::addToUnit(const RowBlock &block, std::size_t row) {
 Status Builder::addDerived(const RowBlock &block) {
   for (std::size_t d = 0; request.strict && d < program.derived.size(); ++d) {
     const DerivedFeature &feature = program.derived[d];
-    ColumnValues values;
+    std::vector<ColumnValues> values(feature.steps.size() + 1);
     for (const int column : feature.columns) {
       const std::vector<double> &all = numbers[static_cast<std::size_t>(column)];
-      values.emplace_back(all.end() - static_cast<std::ptrdiff_t>(block.rows()), all.end());
+      values.front().emplace_back(all.end() - static_cast<std::ptrdiff_t>(block.rows()), all.end());
     }
     if (const auto refusal = applySteps(feature, fitted.derived[d], values)) {
       const auto column = static_cast<std::size_t>(feature.columns[refusal->column]);
@@ -250,10 +250,10 @@ Status Builder::addDerived(const RowBlock &block) {
       continue;
     }
     if (!feature.isIndex) {
-      appendRows(values, derived[d]);
+      appendRows(values.back(), derived[d]);
       continue;
     }
-    for (const double index : values.front()) {
+    for (const double index : values.back().front()) {
       derivedIndices[d].push_back(static_cast<std::int32_t>(index));
     }
   }

@@ -12,8 +12,11 @@ namespace penstock {
 namespace {
 
 /// The words of a batch, as many a record as it has; those of a dataset's batch have no text.
-Result<AnswerWords> wordsOf(const Batch &batch, int axis, const Dataset::Tags &tags) {
-  AnswerWords made;
+Status findWords(const Batch &batch, int axis, const Dataset::Tags &tags, AnswerWords &made) {
+  made.offsets.clear();
+  made.words.clear();
+  made.texts.clear();
+  made.starts.clear();
   if (batch.view.axes[axis].row_word == nullptr) {
     return internalError("an answer with a row a token lies on an axis that is not cut from words; please report this");
   }
@@ -22,7 +25,7 @@ Result<AnswerWords> wordsOf(const Batch &batch, int axis, const Dataset::Tags &t
     for (const std::int64_t record : batch.records) {
       made.offsets.push_back(made.offsets.back() + tags.offsets[record + 1] - tags.offsets[record]);
     }
-    return made;
+    return {};
   }
   if (static_cast<std::size_t>(axis) >= batch.words.size()) {
     return internalError("an answer with a row a token lies on an axis without words; please report this");
@@ -40,7 +43,7 @@ Result<AnswerWords> wordsOf(const Batch &batch, int axis, const Dataset::Tags &t
       made.starts.push_back(text.empty() ? -1 : word.data() - text.data());
     }
   }
-  return made;
+  return {};
 }
 
 /// Leads what means a number back to the column of the target.
@@ -49,10 +52,11 @@ void invertNumbers(const Schema &schema, const std::function<double(double)> &in
     invertNumbers(schema[i].fields, inverse, columns[i].children);
     if (schema[i].meaning == "number") {
       std::visit(
-          [&]<typename T>(std::vector<T> &values) {
-            if constexpr (std::is_floating_point_v<T>) {
-              std::transform(values.begin(), values.end(), values.begin(),
-                             [&](T value) { return static_cast<T>(inverse(static_cast<double>(value))); });
+          [&]<typename Held>(Held &values) {
+            if constexpr (std::is_same_v<Held, std::vector<float>> || std::is_same_v<Held, std::vector<double>>) {
+              for (auto &value : values) {
+                value = static_cast<typename Held::value_type>(inverse(static_cast<double>(value)));
+              }
             }
           },
           columns[i].values);
@@ -93,7 +97,7 @@ Result<Answer> Answer::open(const AnswerSpec &spec, const PenstockEntry &entry, 
 }
 
 Status Answer::decode(const Batch &batch, const OutputBuffers &outputs, const std::vector<std::uint8_t> &wanted, const Dataset::Tags &tags,
-                      std::vector<Column> &columns) const {
+                      std::vector<Column> &columns, AnswerWords &words) const {
   for (Column &column : columns) {
     column.clear();
   }
@@ -108,10 +112,9 @@ Status Answer::decode(const Batch &batch, const OutputBuffers &outputs, const st
   given.width = type->width;
   given.values = values;
   given.wanted = wanted.empty() ? nullptr : wanted.data();
-  AnswerWords words;
   PenstockWords view{};
   if (type->rows == PENSTOCK_ROWS_AXIS) {
-    PENSTOCK_ASSIGN(words, wordsOf(batch, type->axis, tags));
+    PENSTOCK_TRY(findWords(batch, type->axis, tags, words));
     const bool texts = tags.offsets == nullptr;
     view = {sizeof view,
             words.offsets.data(),

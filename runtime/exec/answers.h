@@ -36,9 +36,10 @@ public:
   /// What flows into the learner; empty of a head.
   Schema features() const { return head != nullptr ? Schema() : Schema{vectorField(type->width)}; }
   /// Decodes what the entry gave for the records of a batch into `columns`, which are of the schema. `wanted` is one a field, or empty:
-  /// all. `tags`: those of the batch's dataset, of which words are counted where the batch does not have them.
+  /// all. `tags`: those of the batch's dataset, of which words are counted where the batch does not have them. The memory of `words` is
+  /// used again.
   Status decode(const Batch &batch, const OutputBuffers &outputs, const std::vector<std::uint8_t> &wanted, const Dataset::Tags &tags,
-                std::vector<Column> &columns) const;
+                std::vector<Column> &columns, AnswerWords &words) const;
   /// What leads the numbers of a head's answer back to the column of its target, where operators stand on that.
   void invertBy(std::function<double(double)> back) { inverse = std::move(back); }
   /// The vectors of a batch, a row a record.

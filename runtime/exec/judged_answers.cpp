@@ -35,6 +35,7 @@ struct JudgedAnswer {
   // Of the batch.
   std::vector<Column> columns, features;
   Column gold;
+  AnswerWords words;
 };
 
 Status JudgedAnswer::checkTags() const {
@@ -58,7 +59,7 @@ Status JudgedAnswer::judge(const Batch &batch, const OutputBuffers &outputs) {
   if (metrics.empty()) {
     return {};
   }
-  PENSTOCK_TRY(answer.decode(batch, outputs, wanted, target.tags(), columns));
+  PENSTOCK_TRY(answer.decode(batch, outputs, wanted, target.tags(), columns, words));
   target.read(batch.records, gold);
   PENSTOCK_TRY(checkTags());
   for (std::size_t i = 0; i < features.size(); ++i) {

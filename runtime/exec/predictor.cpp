@@ -46,7 +46,7 @@ Result<const RecordReader::Part *> AnsweredRecords::next(std::int64_t limit) {
     step.seed = predictor.config.train.seed;
     PENSTOCK_TRY(session.run(predictor.entry, step, &outputs));
     for (std::size_t i = 0; i < predictor.bound.size(); ++i) {
-      PENSTOCK_TRY(predictor.bound[i].decode(*part->batch, outputs, {}, {}, decoded[i]));
+      PENSTOCK_TRY(predictor.bound[i].decode(*part->batch, outputs, {}, {}, decoded[i], words));
     }
   }
   return part;

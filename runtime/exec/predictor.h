@@ -74,6 +74,7 @@ private:
   std::unique_ptr<RecordReader> reader;
   OutputBuffers outputs;
   std::vector<std::vector<Column>> decoded;
+  AnswerWords words; // of one answer
 };
 
 } // namespace penstock

@@ -7,6 +7,8 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <optional>
+#include <string_view>
 
 namespace penstock {
 
@@ -60,14 +62,14 @@ Status scalar(const ColumnField &field, const Column &column, std::int64_t eleme
   }
 }
 
-/// The text of an element that has one: a text, or the name of a class; NULL where it is none of the classes.
-const std::string *textOf(const ColumnField &field, const Column &column, std::int64_t element) {
+/// The text of an element that has one: a text, or the name of a class; none where it is none of the classes.
+std::optional<std::string_view> textOf(const ColumnField &field, const Column &column, std::int64_t element) {
   const auto at = static_cast<std::size_t>(element);
   if (field.element == PENSTOCK_TEXT) {
-    return &column.of<std::string>()[at];
+    return column.texts()[at];
   }
   const std::int32_t index = column.of<std::int32_t>()[at];
-  return index < 0 ? nullptr : &field.classes[static_cast<std::size_t>(index)];
+  return index < 0 ? std::nullopt : std::optional<std::string_view>(field.classes[static_cast<std::size_t>(index)]);
 }
 /// Whether the elements of a row stand for a class each, which names them. Elements that are classes have classes of their own.
 bool isByClass(const ColumnField &field) {
@@ -101,8 +103,8 @@ Status jsonOfElement(const ColumnField &field, const Column &column, std::int64_
   if (!isText(field)) {
     return scalar(field, column, element, to);
   }
-  const std::string *const text = textOf(field, column, element);
-  text == nullptr ? void(to += "null") : quote(*text, to);
+  const std::optional<std::string_view> text = textOf(field, column, element);
+  text ? quote(*text, to) : void(to += "null");
   return {};
 }
 
@@ -255,8 +257,8 @@ private:
     if (!isText(field)) {
       return scalar(field, column, element, line);
     }
-    const std::string *const text = textOf(field, column, element);
-    line += text == nullptr ? "" : cell(*text);
+    const std::optional<std::string_view> text = textOf(field, column, element);
+    line += text ? cell(*text) : "";
     return {};
   }
 

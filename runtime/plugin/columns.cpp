@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <type_traits>
 
 namespace penstock {
 
@@ -18,7 +19,7 @@ Column::Values valuesFor(std::int32_t element) {
   case PENSTOCK_BOOL:
     return std::vector<std::uint8_t>();
   case PENSTOCK_TEXT:
-    return std::vector<std::string>();
+    return TextValues();
   default:
     return std::vector<std::int32_t>();
   }
@@ -95,10 +96,10 @@ void Column::clear() {
 void Column::append(const ColumnField &field, const Column &from, std::int64_t row) {
   const auto [first, last] = from.elementsOf(field, row);
   std::visit(
-      [&]<typename T>(std::vector<T> &held) {
-        const std::vector<T> &others = from.of<T>();
-        if (!others.empty()) {
-          held.insert(held.end(), others.begin() + first, others.begin() + last);
+      [&]<typename Held>(Held &held) {
+        const Held &others = std::get<Held>(from.values);
+        for (std::int64_t element = first; element < last && !others.empty(); ++element) {
+          held.push_back(others[static_cast<std::size_t>(element)]);
         }
       },
       values);
@@ -185,16 +186,19 @@ void ColumnsView::add(const PenstockField &field, const SchemaView *fields, cons
     view.children = children.back()->of(*fields, column.children, 0).columns;
   } else if (field.element == PENSTOCK_TEXT) {
     texts.emplace_back();
-    for (const std::string &text : column.of<std::string>()) {
-      texts.back().push_back({text.data(), text.size()});
+    const TextValues &held = column.texts();
+    for (std::size_t element = 0; element < held.size(); ++element) {
+      texts.back().push_back({held[element].data(), held[element].size()});
     }
     view.values = texts.back().data();
     size = texts.back().size() * sizeof(PenstockString);
   } else {
     std::visit(
-        [&](const auto &held) {
-          view.values = held.data();
-          size = held.size() * sizeof(held[0]);
+        [&]<typename Held>(const Held &held) {
+          if constexpr (!std::is_same_v<Held, TextValues>) {
+            view.values = held.data();
+            size = held.size() * sizeof(held[0]);
+          }
         },
         column.values);
   }

@@ -38,10 +38,34 @@ ColumnField probabilitiesField(std::vector<std::string> classes, std::int32_t el
 /// A field with a number a record for each of `width` numbers: what flows into a learner.
 ColumnField vectorField(std::int64_t width);
 
+/// TextValues in one piece of memory, which stays where they are cleared.
+class TextValues {
+public:
+  std::size_t size() const { return ends.size(); }
+  bool empty() const { return ends.empty(); }
+  /// Valid until the next change.
+  std::string_view operator[](std::size_t index) const {
+    const std::size_t begin = index == 0 ? 0 : ends[index - 1];
+    return std::string_view(bytes).substr(begin, ends[index] - begin);
+  }
+  void push_back(std::string_view text) { // as of a vector
+    bytes.append(text);
+    ends.push_back(bytes.size());
+  }
+  void clear() {
+    bytes.clear();
+    ends.clear();
+  }
+
+private:
+  std::string bytes;
+  std::vector<std::size_t> ends;
+};
+
 /// Values of one field.
 struct Column {
   using Values = std::variant<std::vector<float>, std::vector<double>, std::vector<std::int32_t>, std::vector<std::int64_t>,
-                              std::vector<std::uint8_t>, std::vector<std::string>>;
+                              std::vector<std::uint8_t>, TextValues>;
 
   Column() = default;
   explicit Column(const ColumnField &field);
@@ -54,6 +78,8 @@ struct Column {
 
   template <typename T> std::vector<T> &of() { return std::get<std::vector<T>>(values); }
   template <typename T> const std::vector<T> &of() const { return std::get<std::vector<T>>(values); }
+  TextValues &texts() { return std::get<TextValues>(values); }
+  const TextValues &texts() const { return std::get<TextValues>(values); }
   bool isThere(std::int64_t row) const { return present.empty() || present[static_cast<std::size_t>(row)] != 0; }
   /// The elements of a row: [first, last).
   std::pair<std::int64_t, std::int64_t> elementsOf(const ColumnField &field, std::int64_t row) const;

@@ -112,11 +112,12 @@ private:
       break;
     }
     return std::visit(
-        [&]<typename T>(std::vector<T> &) {
-          if constexpr (std::is_arithmetic_v<T>) {
-            return takeAll<T>(given, field, elements, into, [](T) { return std::string(); });
-          } else {
+        [&]<typename Held>(const Held &) {
+          if constexpr (std::is_same_v<Held, TextValues>) {
             return std::string();
+          } else {
+            using T = typename Held::value_type;
+            return takeAll<T>(given, field, elements, into, [](T) { return std::string(); });
           }
         },
         into.values);
@@ -147,7 +148,7 @@ private:
       if (!count(first[i].size + sizeof(std::string))) {
         return tooMuch();
       }
-      into.of<std::string>().emplace_back(first[i].data == nullptr ? "" : first[i].data, first[i].size);
+      into.texts().push_back({first[i].data == nullptr ? "" : first[i].data, first[i].size});
     }
     return {};
   }
@@ -248,7 +249,8 @@ std::string takeColumns(const PenstockColumns &given, const Schema &schema, cons
     return fmt::format("gives {} columns at a place where there are none", given.columns.count);
   }
   Taking taking(bytes);
-  std::vector<bool> taken(schema.size());
+  static thread_local std::vector<bool> taken; // its memory is used again
+  taken.assign(schema.size(), false);
   for (std::int32_t i = 0; i < given.columns.count; ++i) {
     const PenstockColumn &column = *rowOf<PenstockColumn>(given.columns, i);
     std::string reason;

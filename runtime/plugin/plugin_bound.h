@@ -36,12 +36,16 @@ Result<std::unique_ptr<const Head>> makeHead(Bound bound, const ColumnField *tar
 
 inline PenstockString stringView(std::string_view text) { return {text.data(), text.size()}; }
 
-template <typename Texts> std::vector<PenstockString> stringViews(const Texts &texts) {
-  std::vector<PenstockString> views;
+template <typename Given> void viewStrings(const Given &texts, std::vector<PenstockString> &views) {
+  views.clear();
   views.reserve(texts.size());
   for (const std::string_view text : texts) {
     views.push_back(stringView(text));
   }
+}
+template <typename Given> std::vector<PenstockString> stringViews(const Given &texts) {
+  std::vector<PenstockString> views;
+  viewStrings(texts, views);
   return views;
 }
 

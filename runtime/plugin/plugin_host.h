@@ -75,6 +75,7 @@ public:
     std::vector<std::int32_t> ids;
     std::vector<std::uint32_t> starts, ends; // bytes of the text; empty where they were not wanted
     std::vector<std::int64_t> offsets;       // texts + 1: text t has tokens [offsets[t], offsets[t + 1])
+    std::vector<PenstockString> given;       // the texts, as the boundary has them
     void clear() {
       ids.clear();
       starts.clear();

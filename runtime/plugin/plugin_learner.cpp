@@ -186,10 +186,9 @@ Status tryLearner(const Bound &bound) {
   for (Column &column : targets) {
     column.rows = 2;
     std::visit(
-        [](auto &values) {
-          values.resize(2);
-          if constexpr (std::is_arithmetic_v<std::remove_reference_t<decltype(values[0])>>) {
-            values[1] = 1;
+        []<typename Held>(Held &values) {
+          if constexpr (!std::is_same_v<Held, TextValues>) {
+            values = {0, 1};
           }
         },
         column.values);

@@ -300,9 +300,9 @@ Status judgeOne(const Bound &bound, const std::string &kind) {
   Column gold(judging.gold);
   const auto put = [&](Column &column, int value) {
     std::visit(
-        [&]<typename T>(std::vector<T> &values) {
-          if constexpr (std::is_arithmetic_v<T>) {
-            values.push_back(static_cast<T>(value));
+        [&]<typename Held>(Held &values) {
+          if constexpr (!std::is_same_v<Held, TextValues>) {
+            values.push_back(static_cast<typename Held::value_type>(value));
           }
         },
         column.values);

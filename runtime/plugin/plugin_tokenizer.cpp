@@ -124,9 +124,9 @@ public:
       return self == nullptr ? 1 : self->fault.guard([&] { return self->accept(index, ids, starts, ends, count); });
     };
     sink.ids_only = withPlaces ? 0 : 1;
-    const std::vector<PenstockString> views = stringViews(texts);
+    viewStrings(texts, tokens.given);
     PENSTOCK_TRY(callWithSink(bound, "encode", &collector, collector.fault, [&](PenstockError *error) {
-      return functions->encode(self, views.data(), static_cast<std::int64_t>(views.size()), maxTokens, &sink, error);
+      return functions->encode(self, tokens.given.data(), static_cast<std::int64_t>(texts.size()), maxTokens, &sink, error);
     }));
     if (collector.next != texts.size()) {
       return bound.broken("encode", fmt::format("{} of {} texts were answered", collector.next, texts.size()));

@@ -24,8 +24,8 @@ struct Chunk {
 };
 
 /// Of tags in IOB2; an I- that goes on with nothing begins a chunk, as conlleval reads it.
-std::vector<Chunk> chunksOf(const std::vector<std::string_view> &tags) {
-  std::vector<Chunk> chunks;
+void findChunks(const std::vector<std::string_view> &tags, std::vector<Chunk> &chunks) {
+  chunks.clear();
   bool open = false;
   for (std::size_t i = 0; i < tags.size(); ++i) {
     const std::string_view tag = tags[i];
@@ -40,7 +40,6 @@ std::vector<Chunk> chunksOf(const std::vector<std::string_view> &tags) {
     }
     open = true;
   }
-  return chunks;
 }
 
 class Tag {
@@ -88,10 +87,18 @@ public:
     return made;
   }
 
+  struct Scratch {
+    std::vector<std::string_view> chosen; // tags of words
+    std::vector<float> scores;
+    std::vector<Chunk> chunks;
+    std::string joined;
+  };
+
   /// A word that the model did not see (it lies behind `max_length`) has no tag.
-  void decode(std::span<const sdk::TaggedWord> words, sdk::ColumnWriter &out) const {
-    std::vector<std::string_view> chosen(words.size());
-    std::vector<float> scores(words.size());
+  void decode(std::span<const sdk::TaggedWord> words, sdk::ColumnWriter &out, Scratch &scratch) const {
+    auto &[chosen, scores, chunks, joined] = scratch;
+    chosen.assign(words.size(), {});
+    scores.assign(words.size(), 0);
     for (std::size_t i = 0; i < words.size(); ++i) {
       const std::span<const float> row = words[i].row;
       if (row.empty()) {
@@ -107,8 +114,9 @@ public:
       out[0].add(best);
     }
     if (chunked && out.wants(1)) {
-      for (const Chunk &chunk : chunksOf(chosen)) {
-        put(chunk, words, scores, out[1]);
+      findChunks(chosen, chunks);
+      for (const Chunk &chunk : chunks) {
+        put(chunk, words, scratch, out[1]);
       }
     }
   }
@@ -116,7 +124,7 @@ public:
 private:
   static bool isIob(const std::string &tag) { return tag == "O" || (tag.size() > 2 && tag[1] == '-' && (tag[0] == 'B' || tag[0] == 'I')); }
 
-  static void put(const Chunk &chunk, std::span<const sdk::TaggedWord> words, const std::vector<float> &scores, sdk::Column &entities) {
+  static void put(const Chunk &chunk, std::span<const sdk::TaggedWord> words, Scratch &scratch, sdk::Column &entities) {
     const auto begin = static_cast<std::ptrdiff_t>(chunk.begin), end = static_cast<std::ptrdiff_t>(chunk.end);
     const sdk::TaggedWord &first = words[chunk.begin], &last = words[chunk.end - 1];
     entities[0].add(chunk.type);
@@ -133,13 +141,14 @@ private:
       entities[5].add(before);
       entities[5].add(before + sdk::characters(span));
     } else {
-      std::string joined;
+      scratch.joined.clear();
       for (std::size_t i = chunk.begin; i < chunk.end; ++i) {
-        joined += (joined.empty() ? "" : " ") + std::string(words[i].text);
+        scratch.joined += i == chunk.begin ? "" : " ";
+        scratch.joined += words[i].text;
       }
-      entities[3].add(joined);
+      entities[3].add(scratch.joined);
     }
-    entities[6].add(*std::min_element(scores.begin() + begin, scores.begin() + end));
+    entities[6].add(*std::min_element(scratch.scores.begin() + begin, scratch.scores.begin() + end));
     entities.endStruct();
   }
 

@@ -79,11 +79,26 @@ public:
                 .list()};
   }
 
-  void answer(std::span<const float> row, sdk::ColumnWriter &out) const {
+  struct Found {
+    float similarity = 0;
+    std::size_t record = 0;
+    bool operator<(const Found &other) const {
+      if (similarity != other.similarity) { // what is no number comes last
+        return similarity > other.similarity || (std::isnan(other.similarity) && !std::isnan(similarity));
+      }
+      return record < other.record;
+    }
+  };
+  struct Scratch {
+    std::vector<Found> found;
+  };
+
+  void answer(std::span<const float> row, sdk::ColumnWriter &out, Scratch &scratch) const {
     if (row.size() != width) {
       throw sdk::Failure("the records have " + std::to_string(width) + " numbers each, this one has " + std::to_string(row.size()));
     }
-    std::vector<Found> found(rows.size());
+    std::vector<Found> &found = scratch.found;
+    found.resize(rows.size());
     for (std::size_t i = 0; i < rows.size(); ++i) {
       found[i] = {inner(values.data() + i * width, row.data(), width), i};
     }
@@ -99,17 +114,6 @@ public:
   }
 
 private:
-  struct Found {
-    float similarity = 0;
-    std::size_t record = 0;
-    bool operator<(const Found &other) const {
-      if (similarity != other.similarity) { // what is no number comes last
-        return similarity > other.similarity || (std::isnan(other.similarity) && !std::isnan(similarity));
-      }
-      return record < other.record;
-    }
-  };
-
   /// In a fixed order: eight sums side by side, which are then added up.
   static float inner(const float *a, const float *b, std::size_t count) {
     std::array<float, 8> sums = {};

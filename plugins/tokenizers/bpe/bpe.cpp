@@ -264,11 +264,12 @@ public:
   std::string_view token(std::int32_t id) const { return model.tokens[static_cast<std::size_t>(id)]; }
   const sdk::SpecialTokens &specialTokens() const { return model.special; }
 
-  void encode(std::string_view text, sdk::Tokens &out) const {
+  using Scratch = Merges::Scratch;
+
+  void encode(std::string_view text, sdk::Tokens &out, Scratch &scratch) const {
     if (text.empty()) {
       return;
     }
-    Merges::Scratch scratch;
     const ByteLevel &level = ByteLevel::get();
     // The last bytes once more, so that a whole key can be read from any place.
     std::array<char, 2 * sdk::ShortKey::mostBytes> padded = {};

@@ -83,18 +83,22 @@ public:
 
   const sdk::SpecialTokens &specialTokens() const { return model.special; }
 
-  void encode(std::string_view text, sdk::Tokens &out) const { out.wantsPlaces() ? encodeAs<true>(text, out) : encodeAs<false>(text, out); }
-
-private:
+  /// Of the general path.
   struct General {
     Word word;
     std::vector<Waiting> waiting;
     std::vector<std::pair<std::uint32_t, std::uint32_t>> places;
   };
+  using Scratch = General;
 
+  void encode(std::string_view text, sdk::Tokens &out, General &general) const {
+    out.wantsPlaces() ? encodeAs<true>(text, out, general) : encodeAs<false>(text, out, general);
+  }
+
+private:
   /// Blocks of 64 bytes; words and marks that may go on behind a block, or stand beside something else than ASCII, begin the
   /// next one or are done one by one. The places of a block's words in the table are all fetched before the first is looked at.
-  template <bool places> void encodeAs(std::string_view text, sdk::Tokens &out) const {
+  template <bool places> void encodeAs(std::string_view text, sdk::Tokens &out, General &general) const {
     constexpr std::size_t block = AsciiBlock::bytes, whole = block + sdk::ShortKey::mostBytes;
     const std::size_t mostBytes = pieces.isComplete() ? std::min(mostCharacters, sdk::ShortKey::mostBytes) : 0;
     struct Found {
@@ -106,7 +110,7 @@ private:
     std::array<char, whole> padded;
     for (std::size_t at = 0; at < text.size() && !out.full();) {
       if (const auto first = static_cast<unsigned char>(text[at]); first != ' ' && (classes[first] == slow || classes[first] == blank)) {
-        at = one(text, at, out);
+        at = one(text, at, out, general);
         continue;
       }
       const char *bytes = text.data() + at;
@@ -183,13 +187,13 @@ private:
       out.grew(count);
       at += next;
       if (alone) {
-        at = one(text, at, out);
+        at = one(text, at, out, general);
       }
     }
   }
 
   /// What stands at `at`: a space, a mark, a word, or the words that are not all ASCII. Returns where it ends.
-  std::size_t one(std::string_view text, std::size_t at, sdk::Tokens &out) const {
+  std::size_t one(std::string_view text, std::size_t at, sdk::Tokens &out, General &general) const {
     switch (classes[static_cast<unsigned char>(text[at])]) {
     case blank:
       break;
@@ -197,11 +201,11 @@ private:
       addAscii(text, at, at + 1, out);
       break;
     case letter:
-      return asciiWord(text, at, out);
+      return asciiWord(text, at, out, general);
     case slow:
       const std::int32_t id = aloneAt(text, at);
       if (id < 0) {
-        return generalWords(text, at, out);
+        return generalWords(text, at, out, general);
       }
       out.add(id, at, at + 3);
       return at + 3;
@@ -279,13 +283,13 @@ private:
   }
 
   /// Adds the word that begins at `start`, or the words of the general path where it is not all ASCII; returns where they end.
-  std::size_t asciiWord(std::string_view text, std::size_t start, sdk::Tokens &out) const {
+  std::size_t asciiWord(std::string_view text, std::size_t start, sdk::Tokens &out, General &general) const {
     std::size_t end = start;
     while (end < text.size() && classes[static_cast<unsigned char>(text[end])] == letter) {
       ++end;
     }
     if (end < text.size() && classes[static_cast<unsigned char>(text[end])] == slow && aloneAt(text, end) < 0) {
-      return generalWords(text, start, out);
+      return generalWords(text, start, out, general);
     }
     addAscii(text, start, end, out);
     return end;
@@ -293,8 +297,9 @@ private:
 
   /// Words from `at` on until one ends before an ASCII space or punctuation mark, or a character that stands alone; returns
   /// that place.
-  std::size_t generalWords(std::string_view text, std::size_t at, sdk::Tokens &out) const {
-    General general;
+  std::size_t generalWords(std::string_view text, std::size_t at, sdk::Tokens &out, General &general) const {
+    general.word.clear(); // where an earlier call had no memory to go on
+    general.waiting.clear();
     while (at < text.size() && !out.full()) {
       const auto byte = static_cast<unsigned char>(text[at]);
       if (byte < 128) {

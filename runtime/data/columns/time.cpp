@@ -149,8 +149,8 @@ bool readAs(const std::string &format, Reading text, Parts &parts) {
 
 bool readCell(const ColumnSpec &column, std::string_view text, double &value) {
   Parts parts;
-  if (const std::string format = parameterOr(column.parameters, "format", std::string()); !format.empty()) {
-    return readAs(format, Reading(text), parts) && parts.seconds(value);
+  if (const auto *const format = parameterOf<std::string>(column.parameters, "format"); format != nullptr && !format->empty()) {
+    return readAs(*format, Reading(text), parts) && parts.seconds(value);
   }
   const auto number = std::from_chars(text.data(), text.data() + text.size(), value);
   if (number.ec == std::errc() && number.ptr == text.data() + text.size()) {

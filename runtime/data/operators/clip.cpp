@@ -7,12 +7,16 @@ namespace penstock::operators::clip {
 
 namespace {
 
-double clipped(const std::vector<double> &ends, double value) { return value < ends[0] ? ends[0] : value > ends[1] ? ends[1] : value; }
+double clipped(std::span<const double> ends, double value) { return value < ends[0] ? ends[0] : value > ends[1] ? ends[1] : value; }
 
-std::vector<double> endsOf(const NamedValues &parameters) { return parameterOr(parameters, "to", std::vector<double>{0, 0}); }
+std::span<const double> endsOf(const NamedValues &parameters) {
+  static constexpr double otherwise[] = {0, 0};
+  const auto *const given = parameterOf<std::vector<double>>(parameters, "to");
+  return given == nullptr ? std::span<const double>(otherwise) : *given;
+}
 
 void apply(const NamedValues &parameters, const OperatorState &, std::span<const double> values, std::span<std::vector<double>> results) {
-  const std::vector<double> ends = endsOf(parameters);
+  const std::span<const double> ends = endsOf(parameters);
   applyEach(values, results, [&](double value) { return clipped(ends, value); });
 }
 

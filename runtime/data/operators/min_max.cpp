@@ -7,7 +7,11 @@ namespace penstock::operators::min_max {
 
 namespace {
 
-std::vector<double> endsOf(const NamedValues &parameters) { return parameterOr(parameters, "to", std::vector<double>{0, 1}); }
+std::span<const double> endsOf(const NamedValues &parameters) {
+  static constexpr double otherwise[] = {0, 1};
+  const auto *const given = parameterOf<std::vector<double>>(parameters, "to");
+  return given == nullptr ? std::span<const double>(otherwise) : *given;
+}
 
 /// The least and the greatest.
 OperatorState fit(const NamedValues &, std::vector<double> train) {
@@ -20,13 +24,13 @@ OperatorState fit(const NamedValues &, std::vector<double> train) {
 
 void apply(const NamedValues &parameters, const OperatorState &state, std::span<const double> values,
            std::span<std::vector<double>> results) {
-  const std::vector<double> ends = endsOf(parameters);
+  const std::span<const double> ends = endsOf(parameters);
   const double span = state[1] - state[0], wide = ends[1] - ends[0];
   applyEach(values, results, [&](double value) { return span > 0 ? ends[0] + (value - state[0]) / span * wide : ends[0] + 0 * value; });
 }
 
 double invert(const NamedValues &parameters, const OperatorState &state, double result) {
-  const std::vector<double> ends = endsOf(parameters);
+  const std::span<const double> ends = endsOf(parameters);
   return state[0] + (result - ends[0]) / (ends[1] - ends[0]) * (state[1] - state[0]);
 }
 

@@ -39,11 +39,19 @@ RUNS = {
     "several": ("basics/several_answers.pipe", [], "basics/data/repairs.csv"),
     "series": ("basics/series.pipe", ["train.epochs=2"], "basics/data/pumps.csv"),
     "numbers": ("basics/numbers.pipe", ["train.epochs=1"], None),
+    "subwords": ("tasks/sentiment_bert_scratch.pipe", ["vocab=vocab.txt", "layers=1", "hidden=20", "heads=2", "train.steps=2"], "data/reviews/test.csv"),
 }
 NEEDED = {"libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2"}
 
 
 class Artifact(case.Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        letters = "abcdefghijklmnopqrstuvwxyz0123456789.,!?'-"
+        pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *("##" + letter for letter in letters), "the", "film", "##ing", "good"]
+        (cls.folder / "vocab.txt").write_text("\n".join(pieces) + "\n")
+
     def run_of(self, name):
         """The folder of a trained run."""
         file, settings, _ = RUNS[name]
@@ -283,6 +291,26 @@ class Artifact(case.Case):
             label, confidence = got.rsplit(" ", 1)
             self.assertEqual(label, line["label"])
             self.assertAlmostEqual(float(confidence), line["confidence"], delta=1e-6)
+
+    def test_calls_of_a_size_seen_before_take_no_memory(self):
+        compiler = COMPILER.replace("++", "")
+        for name, fill in (
+                ("words", "record->text = text"),
+                ("tagging", "record->word = lists[i], record->word_count = 1 + i % words"),
+                ("subwords", "record->text = text"),
+                ("table", "record->kind = (table_text){i % 3 ? \"L\" : \"M\", 1}, record->air = 300 + i, record->process = 310, "
+                          "record->speed = 1500 + i, record->torque = 40.5, record->wear = i"),
+                ("labels", "record->text = text"),
+                ("numbers", "record->text = text, record->hours = i + 1, record->age = i"),
+                ("pairs", "record->text = text, record->note = other"),
+        ):
+            with self.subTest(name):
+                artifact, program = self.build(name), self.folder / f"allocations-{name}"
+                subprocess.run([compiler, "-std=gnu11", "-Wall", "-Wextra", "-Werror", f"-DNAME={name}", f'-DHEADER="{name}.h"', f"-DFILL={fill}", "-I", artifact,
+                                pathlib.Path(__file__).with_name("allocations.c"), artifact / f"lib{name}.so", f"-Wl,-rpath,{artifact}", "-o", program], check=True)
+                done = subprocess.run([program], capture_output=True, text=True, timeout=60)
+                self.assertEqual(done.returncode, 0, done.stdout)
+                self.assertEqual(done.stdout, "1600 records, 0 errors, 0 allocations\n")
 
     def test_from_cpp_with_several_answers(self):
         artifact = self.build("several")

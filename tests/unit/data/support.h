@@ -191,11 +191,11 @@ public:
         column.of<double>().push_back(word == "?" ? 0 : std::stod(word));
       } else if (field.isList()) {
         for (const char c : word) {
-          column.of<std::string>().emplace_back(1, c);
+          column.texts().push_back({&c, 1});
         }
         return column.endRow();
       } else {
-        column.of<std::string>().push_back(word);
+        column.texts().push_back(word);
       }
       column.present.push_back(word != "?");
       ++column.rows;

@@ -282,9 +282,10 @@ public:
   explicit ColumnWriter(const Schema &schema, const std::uint8_t *wanted = nullptr) : views(schema.views) {
     for (std::size_t i = 0; i < schema.fields.size(); ++i) {
       columns.emplace_back(schema.fields[i]);
-      isWanted.push_back(wanted == nullptr || wanted[i] != 0);
     }
+    begin(wanted);
   }
+  ColumnWriter(ColumnWriter &&) = default;
   ColumnWriter(const ColumnWriter &) = delete;
   ColumnWriter &operator=(const ColumnWriter &) = delete;
 
@@ -308,6 +309,14 @@ public:
       column.clear();
     }
     records = 0;
+  }
+  /// Clears it for records of which others are wanted.
+  void begin(const std::uint8_t *wanted) {
+    clear();
+    isWanted.resize(columns.size());
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      isWanted[i] = wanted == nullptr || wanted[i] != 0;
+    }
   }
 
   /// The columns that are wanted. Valid until the next change.

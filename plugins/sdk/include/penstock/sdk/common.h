@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <span>
 #include <stdexcept>
@@ -130,6 +131,46 @@ template <typename T> void destroyed(void *object) noexcept {
   } catch (...) { // NOLINT(bugprone-empty-catch)
   }
 }
+
+/// Objects with memory that calls use again. A call borrows one, which is its own until it ends; any number of threads call at once.
+template <typename T> class Spares {
+public:
+  /// One that is idle, else what `make` returns.
+  template <typename Make> auto borrow(Make make) {
+    const auto giveBack = [this](T *used) {
+      const std::lock_guard<std::mutex> guard(mutex);
+      idle.emplace_back(used);
+    };
+    return std::unique_ptr<T, decltype(giveBack)>(take(make), giveBack);
+  }
+
+private:
+  template <typename Make> T *take(Make make) {
+    const std::lock_guard<std::mutex> guard(mutex);
+    if (idle.empty()) {
+      idle.reserve(++made); // so that giving back cannot fail
+      return new T(make());
+    }
+    T *const taken = idle.back().release();
+    idle.pop_back();
+    return taken;
+  }
+
+  std::mutex mutex;
+  std::vector<std::unique_ptr<T>> idle;
+  std::size_t made = 0;
+};
+
+/// What a plugin's class has as `Scratch`: memory of a call, which calls use again.
+struct NoScratch {};
+template <typename T> struct ScratchOf {
+  using Type = NoScratch;
+};
+template <typename T>
+  requires requires { typename T::Scratch; }
+struct ScratchOf<T> {
+  using Type = typename T::Scratch;
+};
 
 /// Stands for the fit of a plugin that has none.
 struct NoFit {};

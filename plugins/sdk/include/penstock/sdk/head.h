@@ -13,6 +13,8 @@
 // and `PENSTOCK_HEAD(Mine, "mine", "1.0.0")`. Throw sdk::Failure to refuse. A head whose target is tags decodes words instead:
 //
 //       void decode(std::span<const sdk::TaggedWord> words, sdk::ColumnWriter &out) const;
+//
+// One that needs memory to decode has a `struct Scratch` and takes it, as the last call left it: `decode(row, out, scratch)`.
 #pragma once
 
 #include <penstock/sdk/columns.h>
@@ -192,6 +194,12 @@ private:
 };
 
 template <typename T> struct HeadFunctions {
+  /// What a call to `decode` uses.
+  struct Decoding {
+    ColumnWriter out;
+    std::vector<TaggedWord> words;
+    typename ScratchOf<T>::Type scratch;
+  };
   struct Object {
     explicit Object(const Parameters &parameters, const Target &target) : head(parameters, target) {
       if (!target.nameless()) {
@@ -206,6 +214,7 @@ template <typename T> struct HeadFunctions {
     }
     T head;
     std::optional<Schema> schema;
+    mutable Spares<Decoding> spares;
   };
   static const Object &of(const void *self) { return *static_cast<const Object *>(self); }
 
@@ -225,16 +234,16 @@ template <typename T> struct HeadFunctions {
   }
   static std::int32_t decode(const void *self, const PenstockDecodeBatch *batch, const PenstockColumnSink *sink, PenstockError *error) {
     return guarded(error, [&] {
-      ColumnWriter out(of(self).known(), batch->wanted);
-      if constexpr (requires(const T &head, std::span<const TaggedWord> words, ColumnWriter &columns) { head.decode(words, columns); }) {
-        decodeWords(of(self).head, *batch, out);
+      const auto lent = of(self).spares.borrow([&] { return Decoding{ColumnWriter(of(self).known()), {}, {}}; });
+      lent->out.begin(batch->wanted);
+      if constexpr (takes<std::span<const TaggedWord>>) {
+        decodeWords(of(self).head, *batch, *lent);
       } else {
         for (std::int64_t record = 0; record < batch->records; ++record) {
-          of(self).head.decode(rowOf(*batch, record), out);
-          out.endRecord();
+          decodeOne(of(self).head, rowOf(*batch, record), *lent);
         }
       }
-      out.send(sink);
+      lent->out.send(sink);
     });
   }
   static const PenstockHead *table() {
@@ -243,15 +252,30 @@ template <typename T> struct HeadFunctions {
   }
 
 private:
+  using Scratch = typename ScratchOf<T>::Type;
+  /// Whether the head decodes that, words or a row.
+  template <typename Given>
+  static constexpr bool takes = requires(const T &head, Given given, ColumnWriter &out) {
+    head.decode(given, out);
+  } || requires(const T &head, Given given, ColumnWriter &out, Scratch &scratch) { head.decode(given, out, scratch); };
+
+  template <typename Given> static void decodeOne(const T &head, Given given, Decoding &with) {
+    if constexpr (std::is_same_v<Scratch, NoScratch>) {
+      head.decode(given, with.out);
+    } else {
+      head.decode(given, with.out, with.scratch);
+    }
+    with.out.endRecord();
+  }
   static std::span<const float> rowOf(const PenstockDecodeBatch &batch, std::int64_t row) {
     return {batch.values + row * batch.width, static_cast<std::size_t>(batch.width)};
   }
-  static void decodeWords(const T &head, const PenstockDecodeBatch &batch, ColumnWriter &out) {
+  static void decodeWords(const T &head, const PenstockDecodeBatch &batch, Decoding &with) {
     if (batch.words == nullptr || batch.offsets == nullptr) {
       throw Failure("it decodes tags, and this answer has one row a record");
     }
     const PenstockWords &given = *batch.words;
-    std::vector<TaggedWord> words;
+    std::vector<TaggedWord> &words = with.words;
     for (std::int64_t record = 0; record < batch.records; ++record) {
       const std::int64_t first = given.offsets[record], last = given.offsets[record + 1];
       words.assign(static_cast<std::size_t>(last - first), {});
@@ -266,8 +290,7 @@ private:
           words[static_cast<std::size_t>(given.row_word[row])].row = rowOf(batch, row);
         }
       }
-      head.decode(std::span<const TaggedWord>(words), out);
-      out.endRecord();
+      decodeOne(head, std::span<const TaggedWord>(words), with);
     }
   }
 };

@@ -14,7 +14,8 @@
 //       std::string end();              // the state
 //     };
 //
-// and `PENSTOCK_LEARNER(Mine, "mine", "1.0.0")` or `PENSTOCK_FITTED_LEARNER(Mine, MineFit, "mine", "1.0.0")`. Throw sdk::Failure to
+// One that needs memory to answer has a `struct Scratch` and takes it, as the last call left it: `answer(row, out, scratch)`.
+// And `PENSTOCK_LEARNER(Mine, "mine", "1.0.0")` or `PENSTOCK_FITTED_LEARNER(Mine, MineFit, "mine", "1.0.0")`. Throw sdk::Failure to
 // refuse. A state comes from a file: a constructor must bear any bytes.
 #pragma once
 
@@ -53,11 +54,17 @@ struct Example {
 };
 
 template <typename T, typename Fit = NoFit> struct LearnerFunctions {
+  /// What a call to `answer` uses.
+  struct Answering {
+    ColumnWriter out;
+    typename ScratchOf<T>::Type scratch;
+  };
   struct Object {
     Object(const Parameters &parameters, const PenstockLearning &learning, std::string_view state)
         : learner(parameters, Learning(learning), state), schema(learner.describe()) {}
     T learner;
     Schema schema;
+    mutable Spares<Answering> spares;
   };
   static const Object &of(const void *self) { return *static_cast<const Object *>(self); }
 
@@ -93,9 +100,15 @@ template <typename T, typename Fit = NoFit> struct LearnerFunctions {
   static std::int32_t answer(const void *self, const PenstockColumns *features, const PenstockColumnSink *sink, PenstockError *error) {
     return guarded(error, [&] {
       const PenstockColumn &vector = vectorOf(features);
-      ColumnWriter out(of(self).schema);
+      const auto lent = of(self).spares.borrow([&] { return Answering{ColumnWriter(of(self).schema), {}}; });
+      auto &[out, scratch] = *lent;
+      out.clear();
       for (std::int64_t record = 0; record < features->records; ++record) {
-        of(self).learner.answer(spanOf(vector, record), out);
+        if constexpr (std::is_same_v<typename ScratchOf<T>::Type, NoScratch>) {
+          of(self).learner.answer(spanOf(vector, record), out);
+        } else {
+          of(self).learner.answer(spanOf(vector, record), out, scratch);
+        }
         out.endRecord();
       }
       out.send(sink);

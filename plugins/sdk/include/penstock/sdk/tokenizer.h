@@ -19,7 +19,8 @@
 //       std::string end();                                          // the state that Mine's constructor receives
 //     };
 //
-// and `PENSTOCK_FITTED_TOKENIZER(Mine, MineFit, "mine", "1.0.0")`. Mine is used by many threads at once.
+// and `PENSTOCK_FITTED_TOKENIZER(Mine, MineFit, "mine", "1.0.0")`. Mine is used by many threads at once. One that needs memory to encode
+// has a `struct Scratch` and takes it, as the last call left it: `encode(text, tokens, scratch)`.
 #pragma once
 
 #include <penstock/sdk/common.h>
@@ -97,6 +98,18 @@ private:
 };
 
 template <typename T, typename Fit = NoFit> struct TokenizerFunctions {
+  /// What a call to `encode` uses.
+  struct Encoding {
+    Tokens tokens;
+    typename ScratchOf<T>::Type scratch;
+  };
+  struct Object {
+    Object(const Parameters &parameters, std::string_view state) : tokenizer(parameters, state) {}
+    T tokenizer;
+    mutable Spares<Encoding> spares[2]; // without places, and with them
+  };
+  static const T &of(const void *self) { return static_cast<const Object *>(self)->tokenizer; }
+
   static std::int32_t fitAdd(void *fit, const PenstockString *texts, std::int64_t count, PenstockError *error) {
     return guarded(error, [&] {
       for (std::int64_t i = 0; i < count; ++i) {
@@ -107,18 +120,18 @@ template <typename T, typename Fit = NoFit> struct TokenizerFunctions {
 
   static std::int32_t create(const PenstockHost *, const PenstockParameters *parameters, PenstockString state, void **self,
                              PenstockError *error) {
-    return guarded(error, [&] { *self = std::make_unique<T>(Parameters(parameters), view(state)).release(); });
+    return guarded(error, [&] { *self = std::make_unique<Object>(Parameters(parameters), view(state)).release(); });
   }
-  static void destroy(void *self) { destroyed<T>(self); }
+  static void destroy(void *self) { destroyed<Object>(self); }
   static std::int64_t vocabularySize(const void *self) {
-    return guardedOr<std::int64_t>(-1, [&] { return static_cast<const T *>(self)->vocabularySize(); });
+    return guardedOr<std::int64_t>(-1, [&] { return of(self).vocabularySize(); });
   }
   static std::int32_t unknownId(const void *self) {
-    return guardedOr<std::int32_t>(-1, [&] { return static_cast<const T *>(self)->unknownId(); });
+    return guardedOr<std::int32_t>(-1, [&] { return of(self).unknownId(); });
   }
   static std::int32_t token(const void *self, std::int32_t id, PenstockString *text, PenstockError *error) {
     return guarded(error, [&] {
-      const T &tokenizer = *static_cast<const T *>(self);
+      const T &tokenizer = of(self);
       if (id < 0 || id >= tokenizer.vocabularySize()) {
         throw Failure("there is no token " + std::to_string(id));
       }
@@ -129,10 +142,15 @@ template <typename T, typename Fit = NoFit> struct TokenizerFunctions {
                              const PenstockTokenSink *sink, PenstockError *error) {
     return guarded(error, [&] {
       const bool idsOnly = PENSTOCK_HAS(sink, PenstockTokenSink, ids_only) && sink->ids_only != 0;
-      Tokens tokens(!idsOnly);
+      const auto lent = static_cast<const Object *>(self)->spares[idsOnly ? 0 : 1].borrow([&] { return Encoding{Tokens(!idsOnly), {}}; });
+      auto &[tokens, scratch] = *lent;
       for (std::int64_t i = 0; i < count; ++i) {
         tokens.begin(maxTokens);
-        static_cast<const T *>(self)->encode(view(texts[i]), tokens);
+        if constexpr (std::is_same_v<typename ScratchOf<T>::Type, NoScratch>) {
+          of(self).encode(view(texts[i]), tokens);
+        } else {
+          of(self).encode(view(texts[i]), tokens, scratch);
+        }
         if (tokens.give(*sink, i) != 0) {
           throw Failure("the host stopped the plugin");
         }
@@ -142,7 +160,7 @@ template <typename T, typename Fit = NoFit> struct TokenizerFunctions {
 
   static std::int32_t specialTokens(const void *self, PenstockSpecialTokens *special, PenstockError *error) {
     return guarded(error, [&] {
-      const SpecialTokens &mine = static_cast<const T *>(self)->specialTokens();
+      const SpecialTokens &mine = of(self).specialTokens();
       special->prefix = mine.prefix.data();
       special->prefix_count = static_cast<std::int32_t>(mine.prefix.size());
       special->separator = mine.separator.data();
