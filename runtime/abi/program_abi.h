@@ -22,8 +22,8 @@
 extern "C" {
 #endif
 
-#define PENSTOCK_PROGRAM_ABI_MAJOR 5
-#define PENSTOCK_PROGRAM_ABI_MINOR 1
+#define PENSTOCK_PROGRAM_ABI_MAJOR 6
+#define PENSTOCK_PROGRAM_ABI_MINOR 0
 
 /* One axis of a batch. `offsets` has one entry more than the axis's parent has rows, offsets[0] == 0: row p of the parent owns rows
  * [offsets[p], offsets[p + 1]). Row i is the `row_position[i]`-th of row `row_parent[i]` of the parent, and the `row_place[i]`-th of record
@@ -90,8 +90,8 @@ typedef struct PenstockOutputInfo {
 } PenstockOutputInfo;
 
 /* The arena has sections, one behind the other: the constant bytes, one an axis, that of the records, that of the workers.
- * bytes = constant + records * per_record + sum over axes of rows * per_row[axis] + workers * per_worker, with records and
- * rows rounded up to a multiple of 16, so that every buffer begins at a multiple of 64 bytes. */
+ * bytes = constant + records * per_record + sum over axes of rows * per_row[axis] + workers * per_worker, with the capacities
+ * of the call for records and rows, so that every buffer begins at a multiple of 64 bytes. */
 typedef struct PenstockArena {
   int64_t constant;
   int64_t per_record;
@@ -99,7 +99,10 @@ typedef struct PenstockArena {
   int64_t per_worker;
 } PenstockArena;
 
+/* A batch, and what of it stays with the host: counts. Its arrays lie where the program computes. */
 typedef struct PenstockBatch {
+  uint32_t struct_size;
+  uint32_t axis_stride; /* bytes from one of `axes` to the next */
   int64_t records;
   const uint64_t *record_numbers; /* global number of each record: keys its random numbers */
   const PenstockAxisBatch *axes;  /* in the order of PenstockProgram.axes */
@@ -120,29 +123,41 @@ static inline int64_t penstock_rows_of(const PenstockValueType *type, const Pens
   }
 }
 
-/* Everything an entry may touch. */
+/* The numbers that differ between calls of one entry and equal capacities, and no pointers: a device gets them in one copy. Arrays lie
+ * behind the struct, `..._at` bytes from its beginning. */
+typedef struct PenstockStepBlock {
+  uint32_t struct_size;
+  float learning_rate; /* of this step, from the schedule */
+  uint64_t seed;
+  uint64_t step;           /* number of this step, from 0 */
+  uint64_t deferred_first; /* number of the step that was the first since `deferred` was zero; step - this < deferred_steps */
+  int64_t part;            /* of "gradient": 0 begins the sums anew */
+  int64_t records;
+  uint32_t rows_at;    /* int64_t an axis: its rows */
+  uint32_t weights_at; /* of "gradient", float a loss of its objective: its weight over all parts of the step, above 0 */
+} PenstockStepBlock;
+
+/* Everything an entry may touch. Buffers, outputs and the block lie where the program computes, all else with the host. */
 typedef struct PenstockCall {
   uint32_t struct_size;
   int32_t workers;      /* number of workers of the pool, >= 1 */
   void *const *symbols; /* addresses, in the order of PenstockProgram.symbols */
   void *const *handles; /* kernels made at load, in the order of PenstockProgram.dispatches */
   void *pool;           /* passed to the symbol penstock_parallel_for */
+  void *stream;         /* of a device, on which the entry enqueues; NULL on the CPU */
   float *parameters;
   float *states;
   const float *fitted;
-  char *arena; /* 64-byte aligned, at least the entry's arena size */
-  const PenstockBatch *batch;
-  void *const *outputs; /* in the order of the entry's outputs; caller-owned */
-  uint64_t seed;
-  uint64_t step;           /* number of this step, from 0 */
-  float learning_rate;     /* of this step, from the schedule */
-  char *deferred;          /* PenstockProgram.deferred_bytes, 64-byte aligned; zero at first */
-  uint64_t deferred_first; /* number of the step that was the first since it was zero; step - this < deferred_steps */
-  float *gradients;        /* PenstockProgram.gradient_elements: sums over the parts of a step */
-  int32_t part;            /* of "gradient": 0 begins the sums anew */
-  const float *weights;    /* of "gradient": of each loss of its objective the weight of all parts of the step, above 0 */
+  float *gradients; /* PenstockProgram.gradient_elements: sums over the parts of a step */
+  char *deferred;   /* PenstockProgram.deferred_bytes, 256-byte aligned; zero at first */
+  char *arena;      /* 256-byte aligned, at least the entry's arena size */
+  /* Rows that the arena is laid out for: of each axis, of the records. Multiples of 16, no smaller than those of the batch. */
+  const int64_t *capacities;
   /* Where the sections of the arena begin, less its constant bytes: of each axis, of the records, of the workers. */
   const int64_t *arena_sections;
+  const PenstockBatch *batch;
+  const PenstockStepBlock *block;
+  void *const *outputs; /* in the order of the entry's outputs; caller-owned */
 } PenstockCall;
 
 /* One step of an entry: code that several steps may share, and the numbers in which they differ (places in memory, handles,
@@ -238,7 +253,7 @@ typedef struct PenstockProgram {
   const PenstockLossInfo *losses;
   int32_t notice_count;
   const PenstockNotice *notices;
-  /* Since 5.1. The first so many elements of the parameters only "pack" reads: whoever has the packed weights needs the others alone. 0 of
+  /* The first so many elements of the parameters only "pack" reads: whoever has the packed weights needs the others alone. 0 of
    * a program that trains. */
   int64_t packed_elements;
 } PenstockProgram;

@@ -162,7 +162,7 @@ void BatchBuffers::finish(bool withTargets) {
       inputViews[i] = inputs[i].numbers.data();
     }
   }
-  view = {count, numbers.data(), axisViews.data(), inputViews.data()};
+  view = {sizeof view, sizeof axisViews.front(), count, numbers.data(), axisViews.data(), inputViews.data()};
 }
 
 } // namespace penstock

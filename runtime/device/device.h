@@ -54,6 +54,9 @@ public:
   virtual Result<void *> allocate(std::size_t &bytes, const char *what, bool zeros) = 0;
   virtual void release(void *memory, std::size_t bytes) = 0;
   virtual Result<std::unique_ptr<Stream>> openStream() = 0;
+  /// The rows that memory is laid out for where a batch has so many: a multiple of 16, no smaller, and growing with them. Calls of equal
+  /// capacities find everything at equal addresses.
+  virtual std::int64_t capacity(std::int64_t rows) const = 0;
 };
 
 /// The CPU.

@@ -66,6 +66,7 @@ public:
   void release(void *memory, std::size_t bytes) override { ::munmap(memory, bytes); }
 
   Result<std::unique_ptr<Stream>> openStream() override { return std::unique_ptr<Stream>(std::make_unique<HostStream>()); }
+  std::int64_t capacity(std::int64_t rows) const override { return (rows + 15) / 16 * 16; }
 };
 
 } // namespace

@@ -13,9 +13,6 @@ namespace {
 // Calls that a device may be behind; the host is never.
 constexpr std::size_t callsInFlight = 8;
 
-Checked roundUp16(std::int64_t count) { return Checked(count / 16 + (count % 16 != 0 ? 1 : 0)) * Checked(16); }
-/// The same of a count that is known to fit.
-std::int64_t roundedUp16(std::int64_t count) { return (count + 15) / 16 * 16; }
 std::size_t roundedUp64(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 /// A quarter more, so that a run of slowly growing batches does not map memory at every one.
@@ -34,19 +31,19 @@ public:
   /// With `to` NULL only counts. `device`: where the range will lie there.
   Staging(char *to, const void *device) : to(to), device(reinterpret_cast<std::uintptr_t>(device)) {}
 
-  template <typename T> const T *add(const T *values, std::int64_t count) {
-    return static_cast<const T *>(addBytes(values, count * static_cast<std::int64_t>(sizeof(T))));
+  /// Some values, with room for more; the next begin where the room ends.
+  template <typename T> const T *add(const T *values, std::int64_t count, std::int64_t room) {
+    return static_cast<const T *>(addBytes(values, count * std::int64_t{sizeof(T)}, room * std::int64_t{sizeof(T)}));
   }
-  const void *addBytes(const void *values, std::int64_t count) {
+  const void *addBytes(const void *values, std::int64_t count, std::int64_t room) {
     if (values == nullptr) {
       return nullptr;
     }
-    const auto bytes = static_cast<std::size_t>(count);
-    if (to != nullptr && bytes > 0) {
-      std::memcpy(to + end, values, bytes);
+    if (to != nullptr && count > 0) {
+      std::memcpy(to + end, values, static_cast<std::size_t>(count));
     }
     const std::uintptr_t place = device + end;
-    end += roundedUp64(bytes);
+    end += roundedUp64(static_cast<std::size_t>(room));
     return reinterpret_cast<const void *>(place);
   }
   std::size_t size() const { return end; }
@@ -76,11 +73,11 @@ Status Session::openStream() {
   return {};
 }
 
-template <typename Rows> Result<std::size_t> Session::arenaBytes(const PenstockEntry &entry, std::int64_t records, const Rows &rows) const {
+Result<std::size_t> Session::arenaBytes(const PenstockEntry &entry, std::span<const std::int64_t> capacities) const {
   Checked need = Checked(entry.arena.constant) + Checked(workers.workers()) * Checked(entry.arena.per_worker) +
-                 roundUp16(records) * Checked(entry.arena.per_record);
-  for (int i = 0; records > 0 && i < of->table().axis_count; ++i) {
-    need += roundUp16(rows(i)) * Checked(entry.arena.per_row[i]);
+                 Checked(capacities.back()) * Checked(entry.arena.per_record);
+  for (std::size_t i = 0; i + 1 < capacities.size(); ++i) {
+    need += Checked(capacities[i]) * Checked(entry.arena.per_row[i]);
   }
   return need.size("the working memory of a step");
 }
@@ -97,7 +94,9 @@ Status Session::grow(DeviceMemory &memory, std::size_t bytes, const char *what) 
 }
 
 Status Session::reserve(int entry, std::int64_t records, std::int64_t rows) {
-  PENSTOCK_ASSIGN(const std::size_t bytes, arenaBytes(of->table().entries[entry], records, [rows](int) { return rows; }));
+  std::vector<std::int64_t> capacities(static_cast<std::size_t>(of->table().axis_count), of->device().capacity(rows));
+  capacities.push_back(of->device().capacity(records));
+  PENSTOCK_ASSIGN(const std::size_t bytes, arenaBytes(of->table().entries[entry], capacities));
   if (bytes > arena.size()) {
     PENSTOCK_TRY(stream->wait(stream->ticket()));
     PENSTOCK_ASSIGN(arena, DeviceMemory::allocate(of->device(), bytes, "the working memory of a step"));
@@ -109,12 +108,11 @@ Status Session::reserve(int entry, std::int64_t records, std::int64_t rows) {
 void Session::placeSections(const PenstockEntry &entry, Slot &slot) const {
   slot.sections.clear();
   std::int64_t begin = 0;
-  for (int i = 0; i < of->table().axis_count; ++i) {
+  for (std::size_t i = 0; i < slot.capacities.size(); ++i) {
     slot.sections.push_back(begin);
-    begin += slot.batch.records > 0 ? roundedUp16(slot.batch.axes[i].rows) * entry.arena.per_row[i] : 0;
+    begin += slot.capacities[i] * (i + 1 < slot.capacities.size() ? entry.arena.per_row[i] : entry.arena.per_record);
   }
   slot.sections.push_back(begin);
-  slot.sections.push_back(begin + roundedUp16(slot.batch.records) * entry.arena.per_record);
 }
 
 Result<Session::Slot *> Session::freeSlot() {
@@ -124,70 +122,99 @@ Result<Session::Slot *> Session::freeSlot() {
   return &slot;
 }
 
-/// Copies batch and weights to the device, in one piece.
-Status Session::stage(const Step &step, Slot &slot) {
+/// Writes the block of a call, and copies it to a device together with the batch.
+Status Session::stage(const Step &step, const Owed &owed, Slot &slot) {
   const PenstockProgram &table = of->table();
-  const PenstockBatch *const batch = step.batch;
+  const bool onHost = of->device().isHost();
+  const auto axes = static_cast<std::size_t>(table.axis_count);
+  const std::int64_t *const room = slot.capacities.data();
   const auto lay = [&](Staging staging) {
-    if (batch != nullptr) {
-      slot.batch.record_numbers = staging.add(batch->record_numbers, batch->records);
-      for (int i = 0; i < table.axis_count; ++i) {
-        const PenstockAxisBatch &from = batch->axes[i];
+    const std::size_t rowsAt = roundedUp64(sizeof(PenstockStepBlock)), weightsAt = rowsAt + roundedUp64(axes * sizeof(std::int64_t));
+    const PenstockStepBlock block = {sizeof block,
+                                     step.learningRate,
+                                     step.seed,
+                                     step.number,
+                                     owed.deferredFirst,
+                                     step.part,
+                                     slot.batch.records,
+                                     static_cast<std::uint32_t>(rowsAt),
+                                     static_cast<std::uint32_t>(weightsAt)};
+    slot.launch.call.block = staging.add(&block, 1, 1);
+    (void)staging.add(slot.rows.data(), table.axis_count, table.axis_count);
+    (void)staging.add(step.weights.data(), std::ssize(step.weights), std::ssize(step.weights));
+    if (step.batch != nullptr && !onHost) {
+      const PenstockBatch &batch = *step.batch;
+      slot.batch.record_numbers = staging.add(batch.record_numbers, batch.records, room[axes]);
+      for (std::size_t i = 0; i < axes; ++i) {
+        const PenstockAxisBatch &from = batch.axes[i];
         const int parent = table.axes[i].parent;
-        const std::int64_t owners = parent == PENSTOCK_RECORDS ? batch->records : batch->axes[parent].rows;
-        PenstockAxisBatch &to = slot.axes[static_cast<std::size_t>(i)];
-        to.rows = from.rows;
-        to.offsets = staging.add(from.offsets, owners + 1);
+        const std::int64_t owners = parent == PENSTOCK_RECORDS ? batch.records : batch.axes[parent].rows;
+        PenstockAxisBatch &to = slot.axes[i];
+        to.offsets = staging.add(from.offsets, owners + 1, room[parent == PENSTOCK_RECORDS ? axes : static_cast<std::size_t>(parent)] + 1);
         for (const auto member : {&PenstockAxisBatch::row_parent, &PenstockAxisBatch::row_position, &PenstockAxisBatch::row_record,
                                   &PenstockAxisBatch::row_place, &PenstockAxisBatch::row_segment, &PenstockAxisBatch::row_word}) {
-          to.*member = staging.add(from.*member, from.rows);
+          to.*member = staging.add(from.*member, from.rows, room[i]);
         }
       }
       for (int i = 0; i < table.input_count; ++i) {
         const PenstockValueType &type = *table.inputs[i].type;
-        const std::int64_t bytes = penstock_rows_of(&type, batch) * type.width * penstock_element_bytes(type.element);
-        slot.inputs[static_cast<std::size_t>(i)] = staging.addBytes(batch->inputs[i], bytes);
+        const std::int64_t bytes = type.width * penstock_element_bytes(type.element);
+        const std::int64_t used = penstock_rows_of(&type, &batch);
+        const std::int64_t most = type.rows == PENSTOCK_ROWS_RECORDS ? room[axes]
+                                  : type.rows == PENSTOCK_ROWS_AXIS  ? room[type.axis]
+                                                                     : used;
+        slot.inputs[static_cast<std::size_t>(i)] = staging.addBytes(batch.inputs[i], used * bytes, most * bytes);
       }
     }
-    slot.launch.call.weights = staging.add(step.weights.data(), static_cast<std::int64_t>(step.weights.size()));
     return staging.size();
   };
   const std::size_t bytes = lay(Staging(nullptr, nullptr));
-  if (bytes == 0) {
+  if (bytes > slot.staging.size()) {
+    PENSTOCK_ASSIGN(slot.staging, DeviceMemory::zeros(hostDevice(), withRoom(bytes), "the batches of a device"));
+  }
+  if (onHost) {
+    lay(Staging(slot.staging.chars(), slot.staging.chars()));
     return {};
   }
   PENSTOCK_TRY(grow(arrived, bytes, "the batches of a device"));
-  if (bytes > slot.staging.size()) {
-    PENSTOCK_ASSIGN(slot.staging, DeviceMemory::allocate(hostDevice(), withRoom(bytes), "the batches of a device"));
-  }
   lay(Staging(slot.staging.chars(), arrived.chars()));
   return stream->copyIn(arrived.data(), slot.staging.data(), bytes);
 }
 
-Result<Ticket> Session::enqueue(int index, const Step &step, OutputBuffers *outputs, const Owed &owed) {
+/// What the call finds of the batch in the host's memory, and the capacities that follow from it.
+void Session::describeBatch(const PenstockBatch *batch, Slot &slot) const {
   const PenstockProgram &table = of->table();
-  const PenstockEntry &entry = table.entries[index];
-  const bool onHost = of->device().isHost();
-  PENSTOCK_ASSIGN(Slot *const slot, freeSlot());
+  const auto axes = static_cast<std::size_t>(table.axis_count);
   // What reads no batch still computes places from its rows: there are none.
-  slot->axes.assign(static_cast<std::size_t>(table.axis_count), PenstockAxisBatch{});
-  slot->inputs.resize(static_cast<std::size_t>(table.input_count));
-  slot->batch = {0, nullptr, slot->axes.data(), slot->inputs.data()};
-  if (step.batch != nullptr) {
-    if (onHost) {
-      slot->batch = *step.batch;
-    } else {
-      slot->batch.records = step.batch->records;
+  slot.axes.assign(axes, PenstockAxisBatch{});
+  slot.inputs.assign(static_cast<std::size_t>(table.input_count), nullptr);
+  slot.batch = {sizeof(PenstockBatch), sizeof(PenstockAxisBatch), 0, nullptr, slot.axes.data(), slot.inputs.data()};
+  if (batch != nullptr && of->device().isHost()) {
+    slot.batch = *batch;
+  } else if (batch != nullptr) {
+    slot.batch.records = batch->records;
+    for (std::size_t i = 0; i < axes; ++i) {
+      slot.axes[i].rows = batch->axes[i].rows;
     }
   }
-  slot->launch.call = {};
-  if (onHost) {
-    slot->launch.call.weights = step.weights.data();
-  } else {
-    PENSTOCK_TRY(stage(step, *slot));
+  slot.rows.clear();
+  slot.capacities.clear();
+  for (std::size_t i = 0; i < axes; ++i) {
+    slot.rows.push_back(slot.batch.axes[i].rows);
+    slot.capacities.push_back(of->device().capacity(slot.rows.back()));
   }
+  slot.capacities.push_back(of->device().capacity(slot.batch.records));
+}
+
+Result<Ticket> Session::enqueue(int index, const Step &step, OutputBuffers *outputs, const Owed &owed) {
+  const PenstockEntry &entry = of->table().entries[index];
+  const bool onHost = of->device().isHost();
+  PENSTOCK_ASSIGN(Slot *const slot, freeSlot());
+  slot->launch.call = {};
+  describeBatch(step.batch, *slot);
+  PENSTOCK_TRY(stage(step, owed, *slot));
   const PenstockBatch &batch = slot->batch;
-  PENSTOCK_ASSIGN(const std::size_t bytes, arenaBytes(entry, batch.records, [&](int i) { return batch.axes[i].rows; }));
+  PENSTOCK_ASSIGN(const std::size_t bytes, arenaBytes(entry, slot->capacities));
   PENSTOCK_TRY(grow(arena, bytes, "the working memory of a step"));
   placeSections(entry, *slot);
   if (outputs != nullptr) {
@@ -208,17 +235,13 @@ Result<Ticket> Session::enqueue(int index, const Step &step, OutputBuffers *outp
   call.workers = workers.workers();
   call.pool = &workers;
   of->describe(call);
+  call.gradients = owed.gradients;
+  call.deferred = owed.deferred;
   call.arena = arena.chars();
+  call.capacities = slot->capacities.data();
+  call.arena_sections = slot->sections.data();
   call.batch = &batch;
   call.outputs = outputs == nullptr ? nullptr : onHost ? outputs->pointers.data() : slot->outputs.data();
-  call.seed = step.seed;
-  call.step = step.number;
-  call.learning_rate = step.learningRate;
-  call.deferred = owed.deferred;
-  call.deferred_first = owed.deferredFirst;
-  call.gradients = owed.gradients;
-  call.part = step.part;
-  call.arena_sections = slot->sections.data();
   PENSTOCK_TRY(stream->launch(launch));
   if (outputs != nullptr && !onHost && outputs->bytes > 0) {
     PENSTOCK_TRY(stream->copyOut(outputs->memory.data(), leaving.data(), outputs->bytes));

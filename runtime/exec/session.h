@@ -73,17 +73,19 @@ private:
     PenstockBatch batch{};
     std::vector<PenstockAxisBatch> axes;
     std::vector<const void *> inputs;
-    std::vector<std::int64_t> sections;
+    std::vector<std::int64_t> rows, capacities, sections; // of each axis; of capacities of the records, too; of sections of the workers
     std::vector<void *> outputs;
-    DeviceMemory staging; // what is copied to a device
+    DeviceMemory staging; // the block, and behind it what a device gets of the batch
     Ticket ticket = 0;
   };
   class Staging;
   Result<Slot *> freeSlot();
   Status grow(DeviceMemory &memory, std::size_t bytes, const char *what);
-  template <typename Rows> Result<std::size_t> arenaBytes(const PenstockEntry &entry, std::int64_t records, const Rows &rows) const;
+  /// Of an arena for so many rows of each axis, and records behind them.
+  Result<std::size_t> arenaBytes(const PenstockEntry &entry, std::span<const std::int64_t> capacities) const;
   void placeSections(const PenstockEntry &entry, Slot &slot) const;
-  Status stage(const Step &step, Slot &slot);
+  void describeBatch(const PenstockBatch *batch, Slot &slot) const;
+  Status stage(const Step &step, const Owed &owed, Slot &slot);
 
   const Model *of;
   std::shared_ptr<const Model> owner; // NULL where the model opened the session itself
@@ -91,7 +93,7 @@ private:
   std::unique_ptr<Stream> stream;
   StepObserver *observer = nullptr;
   DeviceMemory arena;
-  DeviceMemory arrived, leaving; // batch and outputs on a device of its own
+  DeviceMemory arrived, leaving; // block, batch and outputs on a device of its own
   std::deque<Slot> slots;        // one of the host, which is done at once
   std::size_t nextSlot = 0;
 };

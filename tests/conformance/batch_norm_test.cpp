@@ -272,7 +272,7 @@ struct Trained {
       axis.row_position = axis.row_place = places.data();
     }
     const void *inputs[] = {batch.inputs.at(0).i.data()};
-    const PenstockBatch view = {batch.records, batch.recordNumbers.data(), &axis, inputs};
+    const PenstockBatch view = {sizeof view, sizeof axis, batch.records, batch.recordNumbers.data(), &axis, inputs};
     const auto rows = static_cast<std::size_t>(batch.inputs.at(0).rows);
     OutputBuffers outputs;
     Session::Step step;

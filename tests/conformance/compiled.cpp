@@ -92,7 +92,7 @@ struct AbiBatch {
       inputs.push_back(tensor.i.empty() ? static_cast<const void *>(floats.emplace_back(tensor.f.begin(), tensor.f.end()).data())
                                         : tensor.i.data());
     }
-    batch = {from.records, from.recordNumbers.data(), axes.data(), inputs.data()};
+    batch = {sizeof batch, sizeof(PenstockAxisBatch), from.records, from.recordNumbers.data(), axes.data(), inputs.data()};
   }
   AbiBatch(const AbiBatch &) = delete;
 

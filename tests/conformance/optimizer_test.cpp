@@ -116,7 +116,7 @@ struct Records {
     axis.row_position = axis.row_place = rowPosition.data();
     inputs[0] = ids.data();
     inputs[1] = labels.data();
-    batch = {last - first, numbers.data(), &axis, inputs};
+    batch = {sizeof batch, sizeof axis, last - first, numbers.data(), &axis, inputs};
   }
   Records(const Records &) = delete;
 };

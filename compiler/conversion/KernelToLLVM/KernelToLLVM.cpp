@@ -196,21 +196,30 @@ private:
     int64_t index = static_cast<int64_t>(op.getIndex());
     Type i64 = b.getI64Type();
     auto batch = [&] { return load(loc, c, offsetof(PenstockCall, batch), pointer); };
+    auto block = [&] { return load(loc, c, offsetof(PenstockCall, block), pointer); };
     auto axis = [&](size_t offset, Type type) {
       Value axes = load(loc, batch(), offsetof(PenstockBatch, axes), pointer);
-      return load(loc, axes, static_cast<size_t>(index) * sizeof(PenstockAxisBatch) + offset, type);
+      if (index > 0) {
+        Value stride = LLVM::ZExtOp::create(b, loc, i64, load(loc, batch(), offsetof(PenstockBatch, axis_stride), b.getI32Type()));
+        Value bytes = LLVM::MulOp::create(b, loc, stride, LLVM::ConstantOp::create(b, loc, i64, b.getI64IntegerAttr(index)));
+        axes = LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), axes, ArrayRef<LLVM::GEPArg>{bytes});
+      }
+      return load(loc, axes, offset, type);
     };
-    auto rounded = [&](Value v) -> Value {
-      Value up = LLVM::AddOp::create(b, loc, v, LLVM::ConstantOp::create(b, loc, i64, b.getI64IntegerAttr(15)));
-      return LLVM::AndOp::create(b, loc, up, LLVM::ConstantOp::create(b, loc, i64, b.getI64IntegerAttr(-16)));
+    // Of an array behind the block, which says where.
+    auto behind = [&](size_t member, size_t size, Type type) {
+      Value at = LLVM::ZExtOp::create(b, loc, i64, load(loc, block(), member, b.getI32Type()));
+      Value array = LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), block(), ArrayRef<LLVM::GEPArg>{at});
+      return load(loc, array, static_cast<size_t>(index) * size, type);
     };
     Value value;
-    if (what == "records" || what == "records16") {
-      value = load(loc, batch(), offsetof(PenstockBatch, records), i64);
-      value = what == "records" ? value : rounded(value);
-    } else if (what == "rows" || what == "rows16") {
-      value = axis(offsetof(PenstockAxisBatch, rows), i64);
-      value = what == "rows" ? value : rounded(value);
+    if (what == "records") {
+      value = load(loc, block(), offsetof(PenstockStepBlock, records), i64);
+    } else if (what == "rows") {
+      value = behind(offsetof(PenstockStepBlock, rows_at), sizeof(int64_t), i64);
+    } else if (what == "capacity") {
+      Value capacities = load(loc, c, offsetof(PenstockCall, capacities), pointer);
+      value = load(loc, capacities, static_cast<size_t>(index) * sizeof(int64_t), i64);
     } else if (what == "section") {
       Value sections = load(loc, c, offsetof(PenstockCall, arena_sections), pointer);
       value = load(loc, sections, static_cast<size_t>(index) * sizeof(int64_t), i64);
@@ -253,22 +262,21 @@ private:
     } else if (what == "arena") {
       value = load(loc, c, offsetof(PenstockCall, arena), pointer);
     } else if (what == "learning_rate") {
-      value = load(loc, c, offsetof(PenstockCall, learning_rate), b.getF32Type());
+      value = load(loc, block(), offsetof(PenstockStepBlock, learning_rate), b.getF32Type());
     } else if (what == "deferred") {
       value = load(loc, c, offsetof(PenstockCall, deferred), pointer);
     } else if (what == "deferred_first") {
-      value = load(loc, c, offsetof(PenstockCall, deferred_first), i64);
+      value = load(loc, block(), offsetof(PenstockStepBlock, deferred_first), i64);
     } else if (what == "gradients") {
       value = load(loc, c, offsetof(PenstockCall, gradients), pointer);
     } else if (what == "part") {
-      value = load(loc, c, offsetof(PenstockCall, part), b.getI32Type());
+      value = load(loc, block(), offsetof(PenstockStepBlock, part), i64);
     } else if (what == "weight") {
-      Value weights = load(loc, c, offsetof(PenstockCall, weights), pointer);
-      value = load(loc, weights, static_cast<size_t>(index) * sizeof(float), b.getF32Type());
+      value = behind(offsetof(PenstockStepBlock, weights_at), sizeof(float), b.getF32Type());
     } else if (what == "seed") {
-      value = load(loc, c, offsetof(PenstockCall, seed), i64);
+      value = load(loc, block(), offsetof(PenstockStepBlock, seed), i64);
     } else if (what == "step") {
-      value = load(loc, c, offsetof(PenstockCall, step), i64);
+      value = load(loc, block(), offsetof(PenstockStepBlock, step), i64);
     } else {
       return op.emitError("names nothing of PenstockCall: ") << what;
     }

@@ -123,7 +123,7 @@ void OptimizerEmitter::emit(nn::AccumulateOp accumulate) {
       objective.from, objective.gradientEnd, [] {},
       [&](Value first, Value size, Value) {
         Value from = chunk("arena", -objective.from, first, size), to = chunk("gradients", 0, first, size);
-        Value begins = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, get("part", b.getI32Type()), constantI32(0));
+        Value begins = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::eq, get("part", b.getI64Type()), constantI64(0));
         auto branch = scf::IfOp::create(b, loc, begins, /*withElseRegion=*/true);
         OpBuilder::InsertionGuard guard(b);
         b.setInsertionPointToStart(branch.thenBlock());

@@ -73,8 +73,8 @@ Value StepBuilder::offsetAt(unsigned place, int axis) {
   Type index = b.getIndexType();
   Value sum = number(place, index);
   if (axis >= 0) {
-    Value rows = axis == recordsAxis ? get("records16", index) : get("rows16", index, axis);
-    Value section = get("section", index, plan.memory.sectionOf(axis)), bytes = number(place + 1, index);
+    const int part = plan.memory.sectionOf(axis);
+    Value rows = get("capacity", index, part), section = get("section", index, part), bytes = number(place + 1, index);
     OpBuilder::InsertionGuard guard(b);
     insertAtScope();
     sum = arith::AddIOp::create(b, loc, sum, arith::AddIOp::create(b, loc, section, arith::MulIOp::create(b, loc, rows, bytes)));

@@ -163,7 +163,7 @@ def Kernel_NumberOp : Kernel_Op<"number", [Pure]> {
 def Kernel_GetOp : Kernel_Op<"get", [Pure]> {
   let summary = "something of PenstockCall";
   let description = [{
-    `what`: records, rows, rows16, records16, workers, learning_rate, seed, step, parameters, states, fitted, arena, pool,
+    `what`: records, rows, capacity, learning_rate, seed, step, parameters, states, fitted, arena, pool,
     section, input, output, offsets, row_parent, row_position, row_record, row_place, row_segment, row_word, record_numbers, handle, deferred, deferred_first, gradients,
     part, weight. `index` chooses among several, or `place` where it is a number of the step. Buffers are `memref<?xi8>`; pool and handles `!llvm.ptr`.
   }];

@@ -27,7 +27,7 @@ class Device(case.Case):
         return weights, json.loads(counts.read_text()) if device else None
 
     def test_bits_and_copies(self):
-        for accumulate, launches, into, out in [(1, 1, 1, 1), (3, 2 * 3 + 1, 2 * 3, 2 * 3)]:
+        for accumulate, launches, into, out in [(1, 1, 1, 1), (3, 2 * 3 + 1, 2 * 3 + 1, 2 * 3)]:
             with self.subTest(accumulate=accumulate):
                 parts = f"train.accumulate={accumulate}", "train.validate=never", "train.batch=8"
                 found = {}

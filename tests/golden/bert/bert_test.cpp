@@ -69,7 +69,7 @@ struct TestBatch {
     axis.row_segment = segment.data();
     inputs[0] = ids.data();
     inputs[1] = labels.data();
-    batch = {static_cast<std::int64_t>(texts.size()), numbers.data(), &axis, inputs};
+    batch = {sizeof batch, sizeof axis, static_cast<std::int64_t>(texts.size()), numbers.data(), &axis, inputs};
   }
 };
 

@@ -190,18 +190,13 @@ TEST(Emit, TheLibraryNeedsNothingAndExportsOneFunction) {
   // 4 kB copied and 2 kB cleared: code generation wants memcpy and memset for these.
   const std::string module = mapModule(sum) + R"(
 func.func @penstock_step_copy(%call: !llvm.ptr, %numbers: !llvm.ptr) {
-  %to.at = llvm.getelementptr inbounds %call[32] : (!llvm.ptr) -> !llvm.ptr, i8
-  %from.at = llvm.getelementptr inbounds %call[40] : (!llvm.ptr) -> !llvm.ptr, i8
-  %n.at = llvm.getelementptr inbounds %call[88] : (!llvm.ptr) -> !llvm.ptr, i8
-  %to = llvm.load %to.at : !llvm.ptr -> !llvm.ptr
-  %from = llvm.load %from.at : !llvm.ptr -> !llvm.ptr
-  %n = llvm.load %n.at : !llvm.ptr -> i64
-  "llvm.intr.memcpy"(%to, %from, %n) <{isVolatile = false}> : (!llvm.ptr, !llvm.ptr, i64) -> ()
-  %rest = llvm.getelementptr %to[%n] : (!llvm.ptr, i64) -> !llvm.ptr, i8
+)" + operandsOfCall() + R"(
+  "llvm.intr.memcpy"(%a.p, %b.p, %n) <{isVolatile = false}> : (!llvm.ptr, !llvm.ptr, i64) -> ()
+  %rest = llvm.getelementptr %a.p[%n] : (!llvm.ptr, i64) -> !llvm.ptr, i8
   %c7 = llvm.mlir.constant(7 : i8) : i8
   "llvm.intr.memset"(%rest, %c7, %n) <{isVolatile = false}> : (!llvm.ptr, i8, i64) -> ()
-  %one = llvm.getelementptr %to[3] : (!llvm.ptr) -> !llvm.ptr, i8
-  "llvm.intr.memmove"(%one, %to, %n) <{isVolatile = false}> : (!llvm.ptr, !llvm.ptr, i64) -> ()
+  %one = llvm.getelementptr %a.p[3] : (!llvm.ptr) -> !llvm.ptr, i8
+  "llvm.intr.memmove"(%one, %a.p, %n) <{isVolatile = false}> : (!llvm.ptr, !llvm.ptr, i64) -> ()
   return
 })";
   ProgramTable table = mapTable("avx2");
@@ -227,11 +222,7 @@ func.func @penstock_step_copy(%call: !llvm.ptr, %numbers: !llvm.ptr) {
     std::memcpy(expected.data(), from.data(), bytes);
     std::memset(expected.data() + bytes, 7, bytes);
     std::memmove(expected.data() + 3, expected.data(), bytes);
-    PenstockCall call{};
-    call.parameters = reinterpret_cast<float *>(to.data());
-    call.states = reinterpret_cast<float *>(from.data());
-    call.step = bytes;
-    penstock_run_entry((*emitted)->entry("copy"), &call);
+    runOn((*emitted)->entry("copy"), to.data(), from.data(), nullptr, bytes);
     EXPECT_EQ(to, expected) << bytes;
   }
 }
@@ -283,17 +274,8 @@ TEST(Emit, VectorBodyAndTailAgreeBitForBit) {
 TEST(Emit, ReductionsAreVectorized) {
   const std::string module = R"(
 func.func @penstock_step_dot(%call: !llvm.ptr, %numbers: !llvm.ptr) {
-    %a.at = llvm.getelementptr inbounds %call[32] : (!llvm.ptr) -> !llvm.ptr, i8
-    %b.at = llvm.getelementptr inbounds %call[40] : (!llvm.ptr) -> !llvm.ptr, i8
-    %o.at = llvm.getelementptr inbounds %call[72] : (!llvm.ptr) -> !llvm.ptr, i8
-    %n.at = llvm.getelementptr inbounds %call[88] : (!llvm.ptr) -> !llvm.ptr, i8
-    %a.p = llvm.load %a.at : !llvm.ptr -> !llvm.ptr
-    %b.p = llvm.load %b.at : !llvm.ptr -> !llvm.ptr
-    %o.p = llvm.load %o.at : !llvm.ptr -> !llvm.ptr
-    %o.q = llvm.load %o.p : !llvm.ptr -> !llvm.ptr
-    %n = llvm.load %n.at : !llvm.ptr -> i64)" +
-                             memrefFromPointer("ma", "a.p", "n") + memrefFromPointer("mb", "b.p", "n") +
-                             memrefFromPointer("mo", "o.q", "n") + R"(
+)" + operandsOfCall() + memrefFromPointer("ma", "a.p", "n") +
+                             memrefFromPointer("mb", "b.p", "n") + memrefFromPointer("mo", "o.q", "n") + R"(
     %c0 = arith.constant 0 : index
     %c1 = arith.constant 1 : index
     %size = arith.index_cast %n : i64 to index
@@ -327,17 +309,11 @@ func.func @penstock_step_dot(%call: !llvm.ptr, %numbers: !llvm.ptr) {
         expected += double(a[i]) * b[i];
       }
       float out[2] = {};
-      void *outputs[] = {out};
-      PenstockCall call{};
-      call.parameters = a.data();
-      call.states = b.data();
-      call.outputs = outputs;
-      call.step = count;
-      penstock_run_entry((*emitted)->entry("dot"), &call);
+      runOn((*emitted)->entry("dot"), a.data(), b.data(), out, count);
       EXPECT_NEAR(out[0], expected, 1e-5 * 9 * std::sqrt(double(count)) + 1e-5);
       EXPECT_EQ(out[1], *std::max_element(a.begin(), a.end()));
       a[count / 2] = NAN;
-      penstock_run_entry((*emitted)->entry("dot"), &call);
+      runOn((*emitted)->entry("dot"), a.data(), b.data(), out, count);
       EXPECT_TRUE(std::isnan(out[0]) && std::isnan(out[1])) << "a NaN was lost";
     }
   }

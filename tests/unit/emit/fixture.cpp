@@ -102,20 +102,21 @@ std::string memrefFromPointer(const std::string &name, const std::string &pointe
                      name, pointer, size);
 }
 
-std::string mapModule(const std::string &body) {
-  const auto field = [](const char *name, std::size_t offset) {
-    return fmt::format("    %{0}.at = llvm.getelementptr inbounds %call[{1}] : (!llvm.ptr) -> !llvm.ptr, i8\n", name, offset);
+std::string operandsOfCall() {
+  const auto load = [](const char *name, const char *from, std::size_t offset, const char *type) {
+    return fmt::format("    %{0}.at = llvm.getelementptr inbounds %{1}[{2}] : (!llvm.ptr) -> !llvm.ptr, i8\n"
+                       "    %{0} = llvm.load %{0}.at : !llvm.ptr -> {3}\n",
+                       name, from, offset, type);
   };
-  return "func.func @penstock_step_map(%call: !llvm.ptr, %numbers: !llvm.ptr) {\n" + field("a", offsetof(PenstockCall, parameters)) +
-         field("b", offsetof(PenstockCall, states)) + field("o", offsetof(PenstockCall, outputs)) +
-         field("n", offsetof(PenstockCall, step)) + R"(
-    %a.p = llvm.load %a.at : !llvm.ptr -> !llvm.ptr
-    %b.p = llvm.load %b.at : !llvm.ptr -> !llvm.ptr
-    %o.p = llvm.load %o.at : !llvm.ptr -> !llvm.ptr
-    %o.q = llvm.load %o.p : !llvm.ptr -> !llvm.ptr
-    %n = llvm.load %n.at : !llvm.ptr -> i64
-)" + memrefFromPointer("ma", "a.p", "n") +
-         memrefFromPointer("mb", "b.p", "n") + memrefFromPointer("mo", "o.q", "n") + R"(
+  return load("a.p", "call", offsetof(PenstockCall, parameters), "!llvm.ptr") +
+         load("b.p", "call", offsetof(PenstockCall, states), "!llvm.ptr") +
+         load("o.p", "call", offsetof(PenstockCall, outputs), "!llvm.ptr") + load("o.q", "o.p", 0, "!llvm.ptr") +
+         load("k.p", "call", offsetof(PenstockCall, block), "!llvm.ptr") + load("n", "k.p", offsetof(PenstockStepBlock, step), "i64");
+}
+
+std::string mapModule(const std::string &body) {
+  return "func.func @penstock_step_map(%call: !llvm.ptr, %numbers: !llvm.ptr) {\n" + operandsOfCall() +
+         memrefFromPointer("ma", "a.p", "n") + memrefFromPointer("mb", "b.p", "n") + memrefFromPointer("mo", "o.q", "n") + R"(
     func.call @map(%ma, %mb, %mo) : (memref<?xf32>, memref<?xf32>, memref<?xf32>) -> ()
     return
 }
@@ -144,16 +145,23 @@ ProgramTable mapTable(const std::string &level) {
   return table;
 }
 
-void runMap(const Emitted &emitted, const float *a, const float *b, float *out, std::size_t count) {
+void runOn(const PenstockEntry *entry, void *a, const void *b, void *out, std::size_t count) {
+  PenstockStepBlock block{};
+  block.struct_size = sizeof block;
+  block.step = count;
   PenstockCall call{};
   call.struct_size = sizeof call;
   call.workers = 1;
-  call.parameters = const_cast<float *>(a);
-  call.states = const_cast<float *>(b);
+  call.parameters = static_cast<float *>(a);
+  call.states = static_cast<float *>(const_cast<void *>(b));
+  call.block = &block;
   void *outputs[] = {out};
   call.outputs = outputs;
-  call.step = count;
-  penstock_run_entry(emitted.entry("map"), &call);
+  penstock_run_entry(entry, &call);
+}
+
+void runMap(const Emitted &emitted, const float *a, const float *b, float *out, std::size_t count) {
+  runOn(emitted.entry("map"), const_cast<float *>(a), b, out, count);
 }
 
 } // namespace penstock::test

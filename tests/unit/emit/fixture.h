@@ -32,6 +32,11 @@ std::vector<std::string> runnableLevels();
 /// Text that makes, inside a function, the memref %<name> of %<size> (an i64) floats at %<pointer>.
 std::string memrefFromPointer(const std::string &name, const std::string &pointer, const std::string &size);
 
+/// Text that reads of the call what `runOn` gives it: %a.p, %b.p, %o.q and %n.
+std::string operandsOfCall();
+/// Runs an entry on parameters, states, its output and `count` as the step.
+void runOn(const PenstockEntry *entry, void *a, const void *b, void *out, std::size_t count);
+
 /// A module with the entry "map": outputs[0][i] = body(parameters[i], states[i]) for i < step.
 /// `body` defines %r from %a, %b.
 std::string mapModule(const std::string &body);

@@ -126,7 +126,7 @@ public:
         static_cast<std::int64_t>(ids.size()), offsets.data(), rowRecords.data(), positions.data(), rowRecords.data(), positions.data()};
     inputs[0] = ids.data();
     inputs[1] = labels.data();
-    batch.view = {to - from, numbers.data(), &axis, inputs};
+    batch.view = {sizeof batch.view, sizeof axis, to - from, numbers.data(), &axis, inputs};
     batch.epoch = epoch;
     batch.step = step++;
     batch.tokens = axis.rows;

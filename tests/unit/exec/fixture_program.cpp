@@ -77,7 +77,8 @@ std::uint64_t mix(std::uint64_t x) {
 }
 
 bool dropped(const PenstockCall *call, std::uint64_t record, std::int32_t position) {
-  return mix(mix(mix(call->seed + 1) ^ (call->step + 1)) ^ (record * 1000003 + static_cast<std::uint64_t>(position))) % 10 == 0;
+  return mix(mix(mix(call->block->seed + 1) ^ (call->block->step + 1)) ^ (record * 1000003 + static_cast<std::uint64_t>(position))) % 10 ==
+         0;
 }
 
 struct Forward {
@@ -161,12 +162,12 @@ void trainStep(const PenstockCall *call, const std::int64_t *) {
     }
   }
   float *m = call->states, *v = call->states + flatElements;
-  const std::uint64_t t = call->step + 1;
+  const std::uint64_t t = call->block->step + 1;
   const float correction1 = 1 - power(0.9, t), correction2 = 1 - power(0.999, t);
   for (std::int64_t i = 0; i < flatElements; ++i) {
     m[i] = 0.9f * m[i] + 0.1f * gradient[i];
     v[i] = 0.999f * v[i] + 0.001f * gradient[i] * gradient[i];
-    call->parameters[i] -= call->learning_rate * (m[i] / correction1) / (__builtin_sqrtf(v[i] / correction2) + 1e-8f);
+    call->parameters[i] -= call->block->learning_rate * (m[i] / correction1) / (__builtin_sqrtf(v[i] / correction2) + 1e-8f);
   }
 }
 

@@ -50,7 +50,7 @@ public:
       views.push_back({axis.offsets.back(), axis.offsets.data(), axis.parent.data(), axis.position.data(), axis.record.data(),
                        axis.place.data(), axis.zeros.data(), axis.zeros.data()});
     }
-    view = {records, numbers.data(), views.data(), nullptr};
+    view = {sizeof view, sizeof(PenstockAxisBatch), records, numbers.data(), views.data(), nullptr};
     for (int i = 0; i < program.input_count; ++i) {
       const PenstockInputInfo &input = program.inputs[i];
       const std::int64_t count = penstock_rows_of(input.type, &view) * input.type->width;
@@ -99,6 +99,53 @@ Result<std::string> predicted(Session &session, const RandomBatch &batch) {
   return bits;
 }
 
+/// The host's memory and code as a device of its own, which keeps what its calls found.
+class Recorder final : public Device {
+public:
+  struct Found {
+    std::vector<const void *> addresses;
+    std::vector<std::int64_t> capacities;
+  };
+  std::vector<Found> found;
+
+  std::string_view name() const override { return "recorder"; }
+  bool isHost() const override { return false; }
+  Result<void *> allocate(std::size_t &bytes, const char *what, bool zeros) override { return hostDevice().allocate(bytes, what, zeros); }
+  void release(void *memory, std::size_t bytes) override { hostDevice().release(memory, bytes); }
+  std::int64_t capacity(std::int64_t rows) const override { return (rows + 255) / 256 * 256; }
+  Result<std::unique_ptr<Stream>> openStream() override { return std::unique_ptr<Stream>(std::make_unique<Direct>(*this)); }
+
+private:
+  class Direct final : public Stream {
+  public:
+    explicit Direct(Recorder &device) : device(device) {}
+    Status copyIn(void *to, const void *from, std::size_t bytes) override {
+      std::memcpy(to, from, bytes);
+      return {};
+    }
+    Status copyOut(void *to, const void *from, std::size_t bytes) override { return copyIn(to, from, bytes); }
+    Status launch(const Launch &launch) override {
+      const PenstockCall &call = launch.call;
+      const PenstockAxisBatch &axis = call.batch->axes[0];
+      device.found.push_back(
+          {{call.block, call.arena, call.batch->record_numbers, axis.offsets, axis.row_record, axis.row_position, axis.row_word,
+            call.batch->inputs[0]},
+           {call.capacities[0], call.capacities[1], call.arena_sections[0], call.arena_sections[1], call.arena_sections[2]}});
+      EXPECT_EQ(call.block->records, call.batch->records);
+      const auto *const rows = reinterpret_cast<const std::int64_t *>(reinterpret_cast<const char *>(call.block) + call.block->rows_at);
+      EXPECT_EQ(*rows, axis.rows);
+      runLaunch(launch);
+      return {};
+    }
+    Ticket ticket() override { return 0; }
+    bool done(Ticket) override { return true; }
+    Status wait(Ticket) override { return {}; }
+
+  private:
+    Recorder &device;
+  };
+};
+
 class Sessions : public testing::Test {
 protected:
   /// A model with random weights, packed.
@@ -110,7 +157,8 @@ protected:
     return model;
   }
 
-  void agree(const std::string &program, Device &device, int predictions) {
+  /// `expected`: the bits of the batches, which it is given where it is empty.
+  void agree(const std::string &program, Device &device, int predictions, std::vector<std::string> &expected) {
     const auto opened = open(program, device);
     ASSERT_TRUE(opened.ok()) << opened.status().message();
     const std::shared_ptr<const Model> model = *opened;
@@ -118,8 +166,7 @@ protected:
     for (const std::int64_t records : {1, 2, 7, 31, 0}) {
       batches.push_back(std::make_unique<RandomBatch>(model->table(), records, static_cast<unsigned>(records)));
     }
-    std::vector<std::string> expected;
-    {
+    if (expected.empty()) {
       auto pool = ThreadPool::create(1);
       auto session = Session::open(model, **pool);
       ASSERT_TRUE(session.ok()) << session.status().message();
@@ -155,14 +202,18 @@ protected:
   const std::string fixture = environment("PENSTOCK_BUILD") + "/tests/exec_fixture.so";
 };
 
-TEST_F(Sessions, OfTheFixtureAgree) { agree(fixture, hostDevice(), 10000); }
+TEST_F(Sessions, OfTheFixtureAgree) {
+  std::vector<std::string> bits;
+  agree(fixture, hostDevice(), 10000, bits);
+}
 
 TEST_F(Sessions, OfTheTestDeviceAgree) {
   auto device = TestDevice::make("");
   ASSERT_TRUE(device.ok());
-  agree(fixture, **device, 1000);
+  std::vector<std::string> bits;
+  agree(fixture, **device, 1000, bits);
   EXPECT_EQ((*device)->counts().copiesOut, 5 + 1000);
-  EXPECT_EQ((*device)->counts().copiesIn, 5 + 1000 + 2) << "batches, parameters and states";
+  EXPECT_EQ((*device)->counts().copiesIn, 5 + 1000 + 1 + 2) << "blocks with batches, that of `pack`, parameters and states";
 }
 
 // PENSTOCK_SESSIONS_PROGRAM: one that was compiled elsewhere, where this build has no compiler.
@@ -180,7 +231,38 @@ TEST_F(Sessions, OfACompiledProgramAgree) {
         std::system(("PENSTOCK_CACHE=" + (scratch / "cache") + " " + command + " compile " + task + " -o " + program + " --quiet").c_str()),
         0);
   }
-  agree(program, hostDevice(), 10000);
+  std::vector<std::string> bits;
+  agree(program, hostDevice(), 10000, bits);
+  // With other capacities, and so other places in the arena.
+  auto device = TestDevice::make("");
+  ASSERT_TRUE(device.ok());
+  for (const std::int64_t rows : {0, 1, 111, 112, 4099}) {
+    EXPECT_GT((*device)->capacity(rows), hostDevice().capacity(rows));
+  }
+  agree(program, **device, 800, bits);
+}
+
+TEST_F(Sessions, FindBatchesOfEqualCapacitiesAtEqualAddresses) {
+  Recorder device;
+  const auto opened = open(fixture, device);
+  ASSERT_TRUE(opened.ok()) << opened.status().message();
+  auto pool = ThreadPool::create(1);
+  auto session = Session::open(*opened, **pool);
+  ASSERT_TRUE(session.ok());
+  device.found.clear();
+  std::vector<std::string> bits;
+  for (const std::int64_t records : {1031, 7, 13, 13}) { // the largest first, so that no memory grows
+    // Slots of the session take turns, and share what lies on the device.
+    const auto given = predicted(**session, RandomBatch((*opened)->table(), records, 5));
+    ASSERT_TRUE(given.ok()) << given.status().message();
+    bits.push_back(*given);
+  }
+  ASSERT_EQ(device.found.size(), 4u);
+  EXPECT_EQ(device.found[1].addresses, device.found[2].addresses);
+  EXPECT_EQ(device.found[1].capacities, (std::vector<std::int64_t>{256, 256, 0, 0, 0}));
+  EXPECT_EQ(device.found[1].capacities, device.found[2].capacities);
+  EXPECT_NE(device.found[0].addresses, device.found[1].addresses);
+  EXPECT_EQ(bits[2], bits[3]);
 }
 
 TEST_F(Sessions, DoNotRunWhileTheModelIsTrained) {
