@@ -3,12 +3,17 @@
 #include "runtime/artifact/linked.h"
 #include "runtime/base/file.h"
 #include "runtime/base/folder.h"
+#include "runtime/base/hash.h"
+#include "runtime/base/memory_file.h"
 
 #include <nlohmann/json.hpp>
 
 #include <dlfcn.h>
 #include <sys/auxv.h>
 
+#include <cstring>
+#include <map>
+#include <mutex>
 #include <string_view>
 
 namespace penstock {
@@ -27,6 +32,24 @@ std::string artifactFile() {
     }
   }
   return info.dli_fname;
+}
+
+/// A path by which the system loads a library of these bytes. It stays as long as the process: the system knows a library that it has by
+/// its path, and would take it for another one that has the path later.
+static Result<std::string> libraryInMemory(const std::string &plugin, std::string_view bytes) {
+  static std::mutex mutex;
+  static std::map<Hash128, Descriptor> files;
+  const std::lock_guard<std::mutex> guard(mutex);
+  Descriptor &file = files[hash128(bytes)];
+  if (!file.ok()) {
+    file = memoryFile(bytes, "penstock-plugin");
+  }
+  const std::string path = "/proc/self/fd/" + std::to_string(file.get());
+  return file.ok() && fileExists(path)
+             ? Result<std::string>(path)
+             : environmentError("the plugin `" + plugin +
+                                "` lies in this file, and is run from a file in memory, by its name in `/proc`: this "
+                                "system has no such files; build without `--single-file`");
 }
 
 Result<std::shared_ptr<const Artifact>> Artifact::open(const std::string &folder, bool verify) {
@@ -49,7 +72,7 @@ Result<std::shared_ptr<const Artifact>> Artifact::open(const std::string &folder
     return environmentError("the data in `" + place +
                             "` have other columns, fields or classes than the library: they are of two artifacts");
   }
-  PENSTOCK_TRY(made->openPlugins());
+  PENSTOCK_TRY(made->openPlugins(place));
   PENSTOCK_TRY(made->openModel());
   PENSTOCK_ASSIGN(made->answering, Predictor::open(made->described, made->fitted, *made->plugins, *made->model));
   return std::shared_ptr<const Artifact>(std::move(made));
@@ -78,17 +101,26 @@ Status Artifact::readAbout(const std::string &folder) {
   return {};
 }
 
-Status Artifact::openPlugins() {
-  std::vector<LinkedPlugin> linked;
+Status Artifact::openPlugins(const std::string &folder) {
+  std::vector<GivenPlugin> given;
   for (const std::string &name : pluginNames) {
     PENSTOCK_ASSIGN(const std::string_view manifest, data->section("plugin/" + name));
-    const PenstockPluginFunction entry = linkedPlugin(name);
-    if (entry == nullptr) {
+    GivenPlugin &plugin = given.emplace_back(GivenPlugin{std::string(manifest), nullptr, ""});
+    if (data->has("library/" + name)) {
+      PENSTOCK_ASSIGN(const std::string_view bytes, data->section("library/" + name));
+      PENSTOCK_ASSIGN(plugin.library, libraryInMemory(name, bytes));
+    } else if (data->has("library hash/" + name)) {
+      plugin.library = folder + "/" + artifactPluginFolder + "/" + artifactPluginFile(name);
+      PENSTOCK_ASSIGN(const std::string_view wanted, data->section("library hash/" + name));
+      PENSTOCK_ASSIGN(const std::string bytes, readWholeFile(plugin.library));
+      if (hash128(bytes).hex() != wanted) {
+        return damagedFile(plugin.library, "it is not the library of the plugin that this artifact was built with");
+      }
+    } else if (plugin.entry = linkedPlugin(name.substr(name.find(' ') + 1)); plugin.entry == nullptr) {
       return environmentError("this artifact has no code of its plugin `" + name + "`: its library and its data are of two artifacts");
     }
-    linked.push_back({std::string(manifest), entry});
   }
-  PENSTOCK_ASSIGN(plugins, PluginHost::linked(linked));
+  PENSTOCK_ASSIGN(plugins, PluginHost::given(given));
   return {};
 }
 
@@ -123,6 +155,9 @@ Status Artifact::openModel() {
   }
   weights.parameters = reinterpret_cast<const float *>(parameters.data());
   weights.fitted = reinterpret_cast<const float *>(fittedTensors.data());
+  PENSTOCK_ASSIGN(const std::string_view formats, data->section("formats/" + level));
+  weights.formats.resize(formats.size() / sizeof(std::int32_t));
+  std::memcpy(weights.formats.data(), formats.data(), weights.formats.size() * sizeof(std::int32_t));
   for (int i = 0; i < program->dispatch_count; ++i) {
     PENSTOCK_ASSIGN(const std::string_view packed, data->section("packed/" + level + "/" + std::to_string(i)));
     weights.packed.push_back(packed);

@@ -34,7 +34,7 @@ public:
 private:
   Artifact() = default;
   Status readAbout(const std::string &folder);
-  Status openPlugins();
+  Status openPlugins(const std::string &folder);
   Status openModel();
 
   std::unique_ptr<Bundle> data;

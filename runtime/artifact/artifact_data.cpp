@@ -2,9 +2,16 @@
 
 #include "runtime/base/hash.h"
 
+#include <algorithm>
 #include <string_view>
 
 namespace penstock {
+
+std::string artifactPluginFile(std::string_view plugin) {
+  std::string file(plugin);
+  std::replace(file.begin(), file.end(), ' ', '-');
+  return file + ".so";
+}
 
 std::string programFingerprint(const PenstockProgram &program) {
   Hash64 hash;

@@ -11,6 +11,9 @@ namespace penstock {
 /// Of manifest.toml and of what stands in the data; the data's container has a number of its own (bundle.cpp).
 inline constexpr int artifactFormat = 1;
 inline constexpr const char *artifactDataFile = "weights.bin";
+/// The folder of plugins that are not linked in, and a library's name there. `plugin`: "tokenizer words".
+inline constexpr const char *artifactPluginFolder = "plugins";
+std::string artifactPluginFile(std::string_view plugin);
 /// Functions of the C interface (c_interface.cpp), without the artifact's name.
 inline constexpr std::string_view artifactFunctions[] = {"open", "close", "session_open", "session_close", "predict", "version"};
 

@@ -108,8 +108,8 @@ public:
     PENSTOCK_ASSIGN(const auto weights, SafetensorsFile::open(data.run + "/model.safetensors", data.record->weightsHash));
     PENSTOCK_ASSIGN(const std::unique_ptr<ThreadPool> pool, ThreadPool::create(0));
     about["levels"] = Json::array();
-    for (const std::string &program : data.programs) {
-      PENSTOCK_TRY(addProgram(program, *weights, *pool));
+    for (const ArtifactData::Level &level : data.levels) {
+      PENSTOCK_TRY(addProgram(level, *weights, *pool));
     }
     about["format"] = artifactFormat;
     about["name"] = data.name;
@@ -141,21 +141,35 @@ private:
 
   Status addPlugins() {
     about["plugins"] = Json::array();
-    for (const PluginManifest &plugin : data.plugins) {
+    for (std::size_t i = 0; i < data.plugins.size(); ++i) {
+      const PluginManifest &plugin = data.plugins[i];
       PENSTOCK_ASSIGN(std::string text, readWholeFile(plugin.folder + "/plugin.toml"));
-      about["plugins"].push_back(plugin.name);
-      add("plugin/" + plugin.name, std::move(text));
+      const std::string name = fmt::format("{} {}", kindName(plugin.kind), plugin.name);
+      about["plugins"].push_back(name);
+      add("plugin/" + name, std::move(text));
+      if (!data.beside[i]) {
+        continue;
+      }
+      PENSTOCK_ASSIGN(std::string library, readWholeFile(plugin.library));
+      if (data.singleFile) {
+        add("library/" + name, std::move(library));
+        continue;
+      }
+      const std::string place = folder + "/" + artifactPluginFolder;
+      PENSTOCK_TRY(makeFolders(place));
+      PENSTOCK_TRY(writeFileAtomically(place + "/" + artifactPluginFile(name), library));
+      add("library hash/" + name, hash128(library).hex());
     }
     return {};
   }
 
-  Status addProgram(const std::string &path, const SafetensorsFile &weights, ThreadPool &pool) {
-    PENSTOCK_ASSIGN(const std::shared_ptr<Model> model, Model::open(path, hostDevice()));
+  Status addProgram(const ArtifactData::Level &of, const SafetensorsFile &weights, ThreadPool &pool) {
+    PENSTOCK_ASSIGN(const std::shared_ptr<Model> model, Model::open(of.library, hostDevice()));
     const PenstockProgram &program = model->table();
     PENSTOCK_TRY(model->load(TensorClass::parameter, weights));
     PENSTOCK_TRY(model->load(TensorClass::fitted, weights));
     PENSTOCK_TRY(model->pack(pool));
-    const std::string level = program.level;
+    const std::string &level = of.name;
     add("program/" + level, programFingerprint(program));
     const auto bytesOf = [](const void *from, std::size_t bytes) { return std::string(static_cast<const char *>(from), bytes); };
     if (about["levels"].empty()) { // where they lie does not depend on the level
@@ -167,14 +181,17 @@ private:
       PENSTOCK_TRY(writeTypes(*model));
     }
     about["levels"].push_back(level);
+    std::vector<std::int32_t> formats;
     for (std::size_t i = 0; i < model->dispatched().size(); ++i) {
       const void *const handle = model->dispatched()[i];
       const PackedForm form = kernelPackedForm(handle);
       if (form.bytes > 0 && form.format == 0) {
         return foreignKernel(program.dispatches[i]);
       }
+      formats.push_back(form.format);
       add(fmt::format("packed/{}/{}", level, i), form.format == 0 ? "" : bytesOf(kernelPacked(handle), form.bytes));
     }
+    add("formats/" + level, bytesOf(formats.data(), formats.size() * sizeof(std::int32_t)));
     return {};
   }
 
@@ -193,8 +210,10 @@ private:
         fmt::format("# What this artifact is. Answering reads nothing of this file.\nformat = {}\nname = {}\npenstock = {}\n",
                     artifactFormat, quoted(data.name), quoted(data.version));
     text += fmt::format("pipeline = {}\nresolved = {}\nweights = {}\nprecision = {}\nlevels = {}\nplugins = {}\n",
-                        quoted(record.config.name), quoted(record.config.hash()), quoted(record.weightsHash),
-                        quoted(record.config.target.precision), about.at("levels").dump(), about.at("plugins").dump());
+                        quoted(record.config.name), quoted(record.config.hash()), quoted(record.weightsHash), quoted(data.precision),
+                        about.at("levels").dump(), about.at("plugins").dump());
+    text += fmt::format("# why answers may differ from the run's; none: they are equal to the bit\ndifferences = {}\n",
+                        Json(data.differences).dump());
     text += record.config.classes.empty() ? "" : "\n[classes]\n";
     for (const ClassNames &classes : record.config.classes) {
       text += fmt::format("{} = {}\n", quoted(classes.answer), Json(classes.names).dump());

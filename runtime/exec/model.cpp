@@ -58,7 +58,15 @@ Result<std::shared_ptr<Model>> Model::open(const PenstockProgram &linked, const 
   PENSTOCK_TRY(model->makeKernels("this artifact"));
   for (std::size_t i = 0; i < model->handles.size(); ++i) {
     const std::string_view packed = i < weights.packed.size() ? weights.packed[i] : std::string_view();
-    if (const PackedForm form = kernelPackedForm(model->handles[i]); packed.size() != form.bytes) {
+    const PackedForm form = kernelPackedForm(model->handles[i]);
+    if (i >= weights.formats.size() || weights.formats[i] != form.format) {
+      return environmentError("the weights of this artifact are packed for other instructions than `" +
+                              std::string(levelName(model->compiledFor)) +
+                              "` has on this machine: build it here, with `--precision fp32`, or, where it was built with `--level all`, "
+                              "take the code for a lesser "
+                              "level by PENSTOCK_LEVEL");
+    }
+    if (packed.size() != form.bytes) {
       return environmentError("the packed weights have another size than the kernels of this artifact");
     }
     if (!packed.empty()) {

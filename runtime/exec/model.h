@@ -59,6 +59,7 @@ public:
     const float *parameters = nullptr; // from PenstockProgram.packed_elements on
     const float *fitted = nullptr;
     std::vector<std::string_view> packed; // of each dispatch, of the form of its kernel; empty of one that packs nothing
+    std::vector<std::int32_t> formats;    // of each dispatch, see PackedForm
   };
   /// A program that is linked into this process, on the host. An error where the machine lacks its level.
   static Result<std::shared_ptr<Model>> open(const PenstockProgram &linked, const ReadyWeights &weights);

@@ -1,6 +1,7 @@
 #include "runtime/exec/program_image.h"
 
 #include "runtime/base/file.h"
+#include "runtime/base/memory_file.h"
 #include "runtime/base/program_seal.h"
 
 #include <elf.h>
@@ -12,10 +13,6 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
-
-#ifndef MFD_EXEC
-#define MFD_EXEC 0x0010U
-#endif
 
 namespace penstock {
 
@@ -262,21 +259,6 @@ private:
   std::uint64_t dynamic = 0, dynamicBytes = 0, symbols = 0, strings = 0, stringBytes = 0, hashes = 0, relocation = 0, relocationBytes = 0;
 };
 
-// A sealed file of this process's memory: its pages may be run where pages that were written may not, and nobody can change it.
-static Descriptor memoryFile(std::string_view bytes) {
-  Descriptor file(::memfd_create("penstock-program", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC));
-  if (!file.ok() && errno == EINVAL) { // a kernel before 6.3
-    file = Descriptor(::memfd_create("penstock-program", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  }
-  if (file.ok() && !writeAll(file.get(), bytes.data(), bytes.size())) {
-    return Descriptor();
-  }
-  if (file.ok() && ::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0) {
-    return Descriptor();
-  }
-  return file;
-}
-
 Status ProgramImage::mapPrivately(std::string_view library, int file) {
   const auto failed = [] { return environmentError(std::strerror(errno)); };
   for (const Segment &one : segments) {
@@ -314,7 +296,7 @@ Status ProgramImage::mapPrivately(std::string_view library, int file) {
 }
 
 Status ProgramImage::mapSegments(std::string_view library, const std::string &path) {
-  const Descriptor file = memoryFile(library);
+  const Descriptor file = memoryFile(library, "penstock-program");
   // Where the system gives no such file, or none that may be run, pages of our own are tried.
   std::vector<int> ways = {-1};
   if (file.ok()) {

@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
@@ -300,14 +301,18 @@ Result<LoadedPlugin> loadPlugin(const PluginManifest &manifest) {
   loaded.label = &label;
   try {
     boost::dll::fs::error_code error;
+    std::string said; // by the system: which library or version of a symbol is not there
     loaded.library = std::make_unique<boost::dll::shared_library>();
     const Status opened = callPlugin(label, loading, [&](PenstockError *) {
       loaded.library->load(manifest.library, error, boost::dll::load_mode::rtld_now);
+      if (const char *const reason = error ? ::dlerror() : nullptr; reason != nullptr) {
+        said = printable(reason);
+      }
       return 0;
     });
     PENSTOCK_TRY(opened);
     if (error) {
-      return disagrees(manifest, fmt::format("its library does not load ({})", error.message()));
+      return disagrees(manifest, fmt::format("its library does not load ({})", said.empty() ? error.message() : said));
     }
     if (!loaded.library->has(entryName)) {
       return disagrees(manifest, fmt::format("its library exports no `{}`", entryName));

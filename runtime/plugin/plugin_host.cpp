@@ -50,11 +50,9 @@ void log(void *, PenstockString message) {
   }));
 }
 
-class Host final : public PluginHost {
+class Host : public PluginHost {
 public:
-  Host(std::vector<PluginManifest> found, std::vector<Status> broken) : known(std::move(found)), broken(std::move(broken)) {}
-  /// Of plugins that are linked into this process, which are in the order of `found`.
-  Host(std::vector<PluginManifest> found, const std::vector<LinkedPlugin> &plugins) : known(std::move(found)), linked(plugins) {}
+  explicit Host(std::vector<PluginManifest> found, std::vector<Status> broken = {}) : known(std::move(found)), broken(std::move(broken)) {}
 
   const std::vector<PluginManifest> &manifests() const override { return known; }
   const std::vector<Status> &problems() const override { return broken; }
@@ -83,16 +81,7 @@ public:
     if (it != loaded.end()) {
       return it->second.plugin;
     }
-    if (!linked.empty()) {
-      PENSTOCK_ASSIGN(LoadedPlugin made, takeLinkedPlugin(*wanted, linked[static_cast<std::size_t>(wanted - known.data())].entry));
-      return loaded.emplace(wanted, std::move(made)).first->second.plugin;
-    }
-    if (!cache) {
-      const Result<std::string> folder = cacheFolder();
-      cache = folder.ok() ? *folder : "";
-    }
-    PENSTOCK_TRY(scanPlugin(*wanted, *cache, scanTimeout));
-    PENSTOCK_ASSIGN(LoadedPlugin made, loadPlugin(*wanted));
+    PENSTOCK_ASSIGN(LoadedPlugin made, loadNow(static_cast<std::size_t>(wanted - known.data())));
     return loaded.emplace(wanted, std::move(made)).first->second.plugin;
   }
 
@@ -102,13 +91,45 @@ public:
     return makeArguments(manifest, json);
   }
 
+protected:
+  /// One of `known`, by one thread at a time.
+  virtual Result<LoadedPlugin> loadNow(std::size_t index) = 0;
+  const std::vector<PluginManifest> known;
+
 private:
-  std::vector<PluginManifest> known;
   std::vector<Status> broken;
-  std::vector<LinkedPlugin> linked; // one each of `known`, or none
   std::mutex mutex;
   std::map<const PluginManifest *, LoadedPlugin> loaded;
+};
+
+/// Plugins of folders.
+class FoundPlugins final : public Host {
+public:
+  using Host::Host;
+
+private:
+  Result<LoadedPlugin> loadNow(std::size_t index) override {
+    if (!cache) {
+      const Result<std::string> folder = cacheFolder();
+      cache = folder.ok() ? *folder : "";
+    }
+    PENSTOCK_TRY(scanPlugin(known[index], *cache, scanTimeout));
+    return loadPlugin(known[index]);
+  }
   std::optional<std::string> cache; // of verdicts, "" where there can be none; known from the first plugin on
+};
+
+/// Plugins of an artifact: one a manifest.
+class GivenPlugins final : public Host {
+public:
+  GivenPlugins(std::vector<PluginManifest> found, const std::vector<GivenPlugin> &plugins) : Host(std::move(found)), given(plugins) {}
+
+private:
+  Result<LoadedPlugin> loadNow(std::size_t index) override {
+    const PenstockPluginFunction entry = given[index].entry;
+    return entry == nullptr ? loadPlugin(known[index]) : takeLinkedPlugin(known[index], entry);
+  }
+  std::vector<GivenPlugin> given;
 };
 
 } // namespace
@@ -118,19 +139,20 @@ const PenstockHost *lentServices() {
   return &services;
 }
 
-Result<std::shared_ptr<PluginHost>> PluginHost::linked(const std::vector<LinkedPlugin> &plugins) {
+Result<std::shared_ptr<PluginHost>> PluginHost::given(const std::vector<GivenPlugin> &plugins) {
   std::vector<PluginManifest> found;
-  for (const LinkedPlugin &one : plugins) {
+  for (const GivenPlugin &one : plugins) {
     PENSTOCK_ASSIGN(PluginManifest manifest, parsePluginManifest(one.manifest, "/artifact/plugin.toml"));
+    manifest.library = one.library;
     found.push_back(std::move(manifest));
   }
-  return std::shared_ptr<PluginHost>(std::make_shared<Host>(std::move(found), plugins));
+  return std::shared_ptr<PluginHost>(std::make_shared<GivenPlugins>(std::move(found), plugins));
 }
 
 Result<std::shared_ptr<PluginHost>> PluginHost::create(const std::vector<std::string> &extraFolders) {
   std::vector<Status> problems;
   PENSTOCK_ASSIGN(std::vector<PluginManifest> found, findPlugins(extraFolders, &problems));
-  return std::shared_ptr<PluginHost>(std::make_shared<Host>(std::move(found), std::move(problems)));
+  return std::shared_ptr<PluginHost>(std::make_shared<FoundPlugins>(std::move(found), std::move(problems)));
 }
 
 } // namespace penstock

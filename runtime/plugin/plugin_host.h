@@ -26,10 +26,11 @@ public:
   virtual const std::vector<PluginValue> &values() const = 0;
 };
 
-/// A plugin that is linked into this process: the text of its plugin.toml, and what its library would export.
-struct LinkedPlugin {
+/// A plugin of an artifact: the text of its plugin.toml, and its code, which is linked into this process or lies in a library.
+struct GivenPlugin {
   std::string manifest;
-  PenstockPluginFunction entry = nullptr;
+  PenstockPluginFunction entry = nullptr; // or
+  std::string library;                    // a path; who gives it has judged it
 };
 
 /// Thread-safe. Libraries load on first use (Boost.DLL) and stay until the host goes.
@@ -37,8 +38,8 @@ class PluginHost {
 public:
   /// Finds manifests; loads nothing. A manifest that cannot be read is left out and listed in `problems`.
   static Result<std::shared_ptr<PluginHost>> create(const std::vector<std::string> &extraFolders = {});
-  /// The plugins of an artifact. Nothing is looked for in folders.
-  static Result<std::shared_ptr<PluginHost>> linked(const std::vector<LinkedPlugin> &plugins);
+  /// The plugins of an artifact. Nothing is looked for in folders, and nothing loaded in a child process.
+  static Result<std::shared_ptr<PluginHost>> given(const std::vector<GivenPlugin> &plugins);
   virtual ~PluginHost() = default;
 
   virtual const std::vector<PluginManifest> &manifests() const = 0;

@@ -8,6 +8,7 @@
 #include "runtime/artifact/artifact_data.h"
 #include "runtime/artifact/bundle.h"
 #include "runtime/artifact/c_layout.h"
+#include "runtime/artifact/library_needs.h"
 #include "runtime/artifact/write_artifact.h"
 #include "runtime/base/file.h"
 #include "runtime/base/folder.h"
@@ -19,7 +20,10 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <iterator>
 #include <memory>
 #include <set>
@@ -29,7 +33,7 @@ namespace {
 
 struct BuildOptions {
   std::string run, out, name, level = "auto";
-  std::string kernels;
+  std::string kernels, precision;
   bool noExpect = false, allowRecords = false, singleFile = false;
 };
 
@@ -40,6 +44,12 @@ Status checkName(const std::string &name) {
              ? Status()
              : usageError("`--name` takes a name of C that is not taken, as `work_order`, not `" + name + "`");
 }
+
+/// A level of the artifact.
+struct LevelPlan {
+  std::string name, precision;
+  std::string packedBy; // the level whose code packs the weights on this machine, in the same form
+};
 
 /// "auto" is the level of the run, whose answers the artifact then has to the bit.
 Result<std::vector<std::string>> levelsOf(const std::string &asked, const std::string &ofRun) {
@@ -52,7 +62,7 @@ Result<std::vector<std::string>> levelsOf(const std::string &asked, const std::s
     return all;
   }
   PENSTOCK_ASSIGN(const Level level, parseLevel(asked == "auto" ? ofRun : asked));
-  if (level > machine) {
+  if (level > machine && (level != Level::amx || machine != Level::avx512)) { // those two have the kernels of float32 in common
     return environmentError(
         fmt::format("weights are packed for `{}` by its own instructions, which this machine of level `{}` does not have; "
                     "build on a machine that has them",
@@ -61,15 +71,79 @@ Result<std::vector<std::string>> levelsOf(const std::string &asked, const std::s
   return std::vector<std::string>{std::string(levelName(level))};
 }
 
-/// What can be linked in, and may be.
-Status checkPlugin(const PluginManifest &plugin, const BuildOptions &options) {
-  const std::string tree = treePlugins();
-  if (tree.empty() || folderOf(plugin.folder) != tree) {
-    return invalidInput(
-        fmt::format("the {} `{}` in `{}` is no plugin of Penstock's own, and those alone are linked into an artifact; deploy the "
-                    "run's folder with `penstock predict`",
-                    kindName(plugin.kind), plugin.name, plugin.folder));
+/// What each level computes in: bf16 where it has instructions for that on this machine, which pack the weights; else float32, as in
+/// training.
+Result<std::vector<LevelPlan>> plansOf(const BuildOptions &options, const RunRecord &record) {
+  PENSTOCK_ASSIGN(const std::vector<std::string> levels, levelsOf(options.level, record.level));
+  PENSTOCK_ASSIGN(const Level machine, machineLevel());
+  const std::string precision = options.precision.empty() ? record.config.target.precision : options.precision;
+  std::vector<LevelPlan> plans;
+  for (const std::string &name : levels) {
+    PENSTOCK_ASSIGN(const Level level, parseLevel(name));
+    const bool rounds = precision == "bf16" && level <= machine && !bf16Instructions(level).empty();
+    if (precision == "bf16" && !rounds && (levels.size() == 1 && (level > machine || !options.precision.empty()))) {
+      return environmentError(
+          fmt::format("weights of precision bf16 are packed by instructions that level `{}` does not have on this machine; "
+                      "take another `--level`, `--precision fp32`, or build on a machine that has them",
+                      name));
+    }
+    plans.push_back({name, rounds ? "bf16" : "fp32", level > machine ? std::string(levelName(machine)) : name});
   }
+  return plans;
+}
+
+/// Why answers may differ from the run's.
+std::vector<std::string> differencesOf(const std::vector<LevelPlan> &plans, const BuildOptions &options, const RunRecord &record) {
+  const std::string computedIn = record.kernels.find(", bf16 by ") == std::string::npos ? "fp32" : "bf16";
+  std::vector<std::string> differences;
+  for (const LevelPlan &plan : plans) {
+    if (plan.precision != computedIn) {
+      differences.push_back(fmt::format("level {} computes in {}, the run in {}", plan.name, plan.precision, computedIn));
+    } else if (plan.name != record.level) {
+      differences.push_back(fmt::format("level {} adds in another order than the run's {}", plan.name, record.level));
+    }
+  }
+  if (!options.kernels.empty()) {
+    differences.push_back("our own kernels may add in another order than those of the run");
+  }
+  return differences;
+}
+
+/// Plugins of the tree are linked in; of others the library goes with the artifact.
+bool isLinkedIn(const PluginManifest &plugin) {
+  const std::string tree = treePlugins();
+  return !tree.empty() && folderOf(plugin.folder) == tree;
+}
+
+/// A library that goes with the artifact needs what the artifact needs, and no more.
+Status checkNeeds(const PluginManifest &plugin) {
+  static const std::set<std::string> there = {"libc.so.6",       "libm.so.6",  "libstdc++.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2",
+                                              "libpthread.so.0", "libdl.so.2", "librt.so.1"}; // glibc's own, of which newer ones are empty
+  PENSTOCK_ASSIGN(const std::string library, readWholeFile(plugin.library));
+  PENSTOCK_ASSIGN(const LibraryNeeds needs, needsOf(library, plugin.library));
+  std::vector<std::string> others;
+  std::copy_if(needs.libraries.begin(), needs.libraries.end(), std::back_inserter(others),
+               [](const std::string &one) { return !there.contains(one); });
+  if (!others.empty()) {
+    return invalidInput(
+        fmt::format("the {} `{}` needs `{}`, which an artifact does not bring and a machine need not have; link its library `{}` "
+                    "with the archive of that, or deploy the run's folder with `penstock predict`",
+                    kindName(plugin.kind), plugin.name, fmt::join(others, "`, `"), plugin.library));
+  }
+  if (needs.glibc > std::vector<int>{2, 28}) {
+    std::fprintf(stderr, "note: %s\n",
+                 fmt::format("the {} `{}` needs glibc {}, the rest of the artifact 2.28: a machine with an older one refuses it; build the "
+                             "plugin where glibc is as "
+                             "old as there",
+                             kindName(plugin.kind), plugin.name, fmt::join(needs.glibc, "."))
+                     .c_str());
+  }
+  return {};
+}
+
+/// What may go into an artifact.
+Status checkPlugin(const PluginManifest &plugin, const BuildOptions &options) {
+  PENSTOCK_TRY(isLinkedIn(plugin) ? Status() : checkNeeds(plugin));
   if (plugin.keepsRecords && !options.allowRecords) {
     return invalidInput(
         fmt::format("the learner `{}` keeps records of the training set, which would be in the artifact; say `--allow-records` "
@@ -81,6 +155,11 @@ Status checkPlugin(const PluginManifest &plugin, const BuildOptions &options) {
 
 Result<std::vector<PluginManifest>> pluginsInUse(const RunRecord &record, PluginHost &host, const BuildOptions &options) {
   PENSTOCK_ASSIGN(const std::vector<RunPlugin> used, pluginsOf(record.config, host));
+  if (const PluginChanges changes = comparePlugins(record.plugins, used); !changes.decisive.empty()) {
+    return environmentError(
+        fmt::format("{}; what it gives need not fit the weights, so train again, or name the folder of the old one with `--plugins`",
+                    fmt::join(changes.decisive, "\n")));
+  }
   std::vector<PluginManifest> manifests;
   for (const RunPlugin &plugin : used) {
     const PluginKindRow *const kind = findKind(plugin.kind);
@@ -117,12 +196,19 @@ Status intoOneFile(const std::string &folder, const std::string &name) {
   return {};
 }
 
+/// Whether that is an artifact's folder of plugins.
+bool holdsLibraries(const std::string &out, const std::string &file) {
+  const std::vector<std::string> held = listFolder(out + "/" + file);
+  return file == artifactPluginFolder && fileExists(out + "/" + artifactDataFile) &&
+         std::all_of(held.begin(), held.end(), [](const std::string &one) { return one.ends_with(".so"); });
+}
+
 /// A folder is replaced only where it holds nothing but an artifact.
 Status checkOutput(const std::string &out) {
   const std::vector<std::string> held = listFolder(out);
   for (const std::string &file : held) {
-    const bool ours = file == artifactDataFile || file == "manifest.toml" || (file.starts_with("lib") && file.ends_with(".so")) ||
-                      fileExists(out + "/" + file + ".h") ||
+    const bool ours = file == artifactDataFile || file == "manifest.toml" || holdsLibraries(out, file) ||
+                      (file.starts_with("lib") && file.ends_with(".so")) || fileExists(out + "/" + file + ".h") ||
                       (file.ends_with(".h") && fileExists(out + "/" + file.substr(0, file.size() - 2)));
     if (!ours) {
       return environmentError("the folder `" + out + "` holds `" + file +
@@ -148,7 +234,7 @@ Status build(BuildOptions options, const CommandContext &context) {
   }
   const std::string name = options.name.empty() ? record.config.name : options.name;
   PENSTOCK_TRY(checkName(name));
-  PENSTOCK_ASSIGN(const std::vector<std::string> levels, levelsOf(options.level, record.level));
+  PENSTOCK_ASSIGN(const std::vector<LevelPlan> plans, plansOf(options, record));
   PENSTOCK_ASSIGN(frontend::TypedPipeline pipeline, pipelineOf(record, context));
   if (!options.kernels.empty()) {
     pipeline.target.kernels = options.kernels;
@@ -160,24 +246,35 @@ Status build(BuildOptions options, const CommandContext &context) {
   data.run = options.run;
   data.name = name;
   data.version = context.version;
+  data.singleFile = options.singleFile;
+  data.precision = plans.back().precision; // of the best level
+  data.differences = differencesOf(plans, options, record);
   PENSTOCK_ASSIGN(data.plugins, pluginsInUse(record, *host, options));
-  return writeFolderAtomically(options.out, [&](const std::string &folder) -> Status {
+  PENSTOCK_TRY(writeFolderAtomically(options.out, [&](const std::string &folder) -> Status {
     ArtifactParts parts;
     parts.name = name;
     parts.folder = folder;
     parts.functions.assign(std::begin(artifactFunctions), std::end(artifactFunctions));
     const std::string code = folder + "/code";
     PENSTOCK_TRY(makeFolders(code));
-    for (const std::string &level : levels) {
-      pipeline.target.level = level;
-      PENSTOCK_ASSIGN(const CompileOptions compile, compileOptionsFor(pipeline, *host));
-      PENSTOCK_ASSIGN(const ArtifactCode made, compileForArtifact(pipeline, compile, code));
+    for (const LevelPlan &plan : plans) {
+      pipeline.target.precision = plan.precision;
+      const auto compiled = [&](const std::string &level) -> Result<ArtifactCode> {
+        pipeline.target.level = level;
+        PENSTOCK_ASSIGN(const CompileOptions compile, compileOptionsFor(pipeline, *host));
+        return compileForArtifact(pipeline, compile, code);
+      };
+      PENSTOCK_ASSIGN(const ArtifactCode made, compiled(plan.name));
+      PENSTOCK_ASSIGN(const ArtifactCode packs, plan.packedBy == plan.name ? Result<ArtifactCode>(made) : compiled(plan.packedBy));
       parts.objects.push_back(made.object);
-      data.programs.push_back(made.library);
+      data.levels.push_back({plan.name, packs.library});
       PENSTOCK_TRY(unlessInterrupted());
     }
     for (const PluginManifest &plugin : data.plugins) {
-      parts.plugins.push_back(plugin.name);
+      data.beside.push_back(!isLinkedIn(plugin));
+      if (!data.beside.back()) {
+        parts.plugins.push_back(plugin.name);
+      }
     }
     PENSTOCK_ASSIGN(parts.types, writeArtifactData(data, *host, folder));
     PENSTOCK_TRY(unlessInterrupted());
@@ -185,7 +282,11 @@ Status build(BuildOptions options, const CommandContext &context) {
     PENSTOCK_TRY(removeAll(code));
     PENSTOCK_TRY(options.singleFile ? intoOneFile(folder, name) : Status());
     return unlessInterrupted();
-  });
+  }));
+  if (!data.differences.empty()) {
+    std::fprintf(stderr, "note: answers may differ from the run's: %s\n", fmt::format("{}", fmt::join(data.differences, "; ")).c_str());
+  }
+  return {};
 }
 
 } // namespace
@@ -206,6 +307,11 @@ void addBuildCommand(CLI::App &app, CommandContext &context) {
       ->check(CLI::IsMember(levels))
       ->capture_default_str()
       ->type_name("LEVEL");
+  command
+      ->add_option("--precision", options->precision,
+                   "of matmuls, fp32 or bf16; by default the run's. A level without instructions for bf16 computes in fp32")
+      ->check(CLI::IsMember({"fp32", "bf16"}))
+      ->type_name("PRECISION");
   command
       ->add_option("--kernels", options->kernels,
                    "penstock: our own kernels in place of others that the run was trained with; answers may differ in the last digits")

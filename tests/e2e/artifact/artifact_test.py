@@ -39,6 +39,7 @@ RUNS = {
     "several": ("basics/several_answers.pipe", [], "basics/data/repairs.csv"),
     "series": ("basics/series.pipe", ["train.epochs=2"], "basics/data/pumps.csv"),
     "numbers": ("basics/numbers.pipe", ["train.epochs=1"], None),
+    "rounded": ("tasks/maintenance_transformer.pipe", ["train.steps=3", "target.precision=bf16"], "data/maintenance/test.csv"),
     "subwords": ("tasks/sentiment_bert_scratch.pipe", ["vocab=vocab.txt", "layers=1", "hidden=20", "heads=2", "train.steps=2"], "data/reviews/test.csv"),
 }
 NEEDED = {"libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2"}
@@ -186,6 +187,47 @@ class Artifact(case.Case):
         if len(levels) > 1:
             done = self.answer(self.build("transformer", "--level", levels[-1]), text="x\n", environment={"PENSTOCK_LEVEL": "avx2"}, expect=4)
             self.assertIn(f"code for machines of level `{levels[-1]}`, this one is `avx2`", done.stderr)
+
+    def test_precision(self):
+        text = "pump leaks oil\nmotor hums\n"
+        confidences = lambda done: [json.loads(line)["confidence"] for line in done.stdout.splitlines()]
+        own = self.build("transformer")
+        manifest = (own / "manifest.toml").read_text()
+        self.assertIn('precision = "fp32"\n', manifest)
+        self.assertIn("differences = []\n", manifest)
+        self.assertIn("`--precision fp32`", self.penstock("build", self.run_of("transformer"), "--out", "nothing", "--precision", "bf16", "--level", "avx2", expect=4).stderr)
+        flags = re.search(r"^flags\s*:(.*)$", pathlib.Path("/proc/cpuinfo").read_text(), re.M).group(1).split()
+        if "avx512_bf16" not in flags:
+            self.assertIn("`--precision fp32`", self.penstock("build", self.run_of("transformer"), "--out", "nothing", "--precision", "bf16", expect=4).stderr)
+            return
+        rounded = self.build("transformer", "--precision", "bf16")
+        manifest = (rounded / "manifest.toml").read_text()
+        self.assertIn('precision = "bf16"\n', manifest)
+        self.assertIn("computes in bf16, the run in fp32", manifest)
+        self.assertLess((rounded / "weights.bin").stat().st_size, (own / "weights.bin").stat().st_size)
+        expected, got = confidences(self.answer(own, text=text)), confidences(self.answer(rounded, text=text))
+        self.assertNotEqual(got, expected)
+        for one, other in zip(got, expected, strict=True):
+            self.assertAlmostEqual(one, other, delta=0.02)
+        # Of several levels those with instructions for it round, and the others compute what they do in fp32.
+        several = self.build("transformer", "--level", "all", "--precision", "bf16")
+        self.assertEqual(self.answer(several, text=text).stdout, self.answer(rounded, text=text).stdout)
+        lesser = {"PENSTOCK_LEVEL": "avx2"}
+        self.assertEqual(self.answer(several, text=text, environment=lesser).stdout,
+                         self.answer(self.build("transformer", "--level", "avx2"), text=text, environment=lesser).stdout)
+        done = self.penstock("build", self.run_of("rounded"), "--out", self.folder / "plain", "--precision", "fp32")
+        self.assertIn("note: answers may differ from the run's: level", done.stderr)
+
+    def test_a_level_that_this_machine_lacks(self):
+        levels = self.penstock("doctor", expect=None).stdout
+        if not re.search(r"\bavx512\b", levels) or "amx_tile" in pathlib.Path("/proc/cpuinfo").read_text():
+            self.skipTest("the level of this machine is another than avx512")
+        artifact = self.build("transformer", "--level", "amx")
+        done = self.answer(artifact, text="x\n", expect=4)
+        self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+        self.assertIn("code for machines of level `amx`, this one is `avx512`", done.stderr)
+        self.assertIn("on this machine",
+                      self.penstock("build", self.run_of("transformer"), "--out", "nothing", "--level", "amx", "--precision", "bf16", expect=4).stderr)
 
     def test_damage(self):
         artifact = self.folder / "artifact-words-damaged"
