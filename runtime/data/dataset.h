@@ -126,6 +126,8 @@ struct RecordInput {
   std::string format;     // what was asked for: lines, csv, tsv, jsonl, conll, the run's source; "": to be decided (input_format.h)
   std::uint64_t seed = 0; // of noise
   bool sort = false;      // of a series: rows of a unit need not stand together; all are held in memory
+  std::vector<std::string> with = {};        // columns of the input that are handed on: Part::with
+  bool counts = false;                       // statistics are wanted
   std::unique_ptr<RowSource> rows = nullptr; // in place of bytes: rows that are there already
 };
 
@@ -146,6 +148,7 @@ public:
     std::vector<std::int64_t> records; // their numbers; of a series: those of their last rows
     std::vector<std::int64_t> firsts;  // of a series: the numbers of their first rows
     std::vector<std::string> units;    // of a series: the unit of each record
+    std::vector<Cell> with;            // cells of RecordInput::with, record after record; of a series: of the record's last row
     std::vector<Failure> failures;     // the others, in order
   };
   static Result<std::unique_ptr<RecordReader>> open(std::shared_ptr<const ReadyRecords> records, RecordInput input);
@@ -155,6 +158,8 @@ public:
   virtual Result<const Part *> next(std::int64_t limit) = 0;
   /// What a person should know when all is read; "" is nothing.
   virtual std::string remark() const = 0;
+  /// How what was read so far differs from train, as one JSON object (InputCounts::json); "" where it was not wanted.
+  virtual std::string statistics() const = 0;
 };
 
 } // namespace penstock

@@ -27,7 +27,7 @@ void RowBlock::add(const Row &row, int split) {
     spanning.emplace_back(rows(), row.span);
   }
   for (const Cell &cell : row.cells) {
-    places.push_back({bytes.size(), cell.text.size(), cell.present, cell.list});
+    places.push_back({bytes.size(), cell.text.size(), cell.present, cell.list, cell.literal});
     bytes.append(cell.text);
   }
   numbers.push_back(row.number);
@@ -38,7 +38,7 @@ void RowBlock::add(const Row &row, int split) {
 void RowBlock::add(const RowBlock &from, std::size_t row) {
   for (std::size_t column = 0; column < width; ++column) {
     const Cell cell = from.cell(row, column);
-    places.push_back({bytes.size(), cell.text.size(), cell.present, cell.list});
+    places.push_back({bytes.size(), cell.text.size(), cell.present, cell.list, cell.literal});
     bytes.append(cell.text);
   }
   numbers.push_back(from.numbers[row]);
@@ -67,7 +67,7 @@ void RowBlock::keep(const std::vector<bool> &kept) {
 
 Cell RowBlock::cell(std::size_t row, std::size_t column) const {
   const Place &place = places[row * width + column];
-  return {std::string_view(bytes).substr(place.offset, place.size), place.present, place.list};
+  return {std::string_view(bytes).substr(place.offset, place.size), place.present, place.list, place.literal};
 }
 
 void RowBlock::read(std::size_t row, Row &to) const {

@@ -37,7 +37,7 @@ public:
 private:
   struct Place {
     std::size_t offset, size;
-    bool present, list;
+    bool present, list, literal;
   };
   std::size_t width = 0;
   std::string bytes;

@@ -19,7 +19,8 @@ using Json = nlohmann::json;
 
 namespace {
 
-constexpr std::uint32_t factsVersion = 9;
+constexpr std::uint32_t factsVersion = 10;   // of the cache entries
+constexpr std::uint32_t contentVersion = 9;  // of what the facts' `hash` is of, which a resumed run compares
 constexpr std::int64_t errorsPerFile = 1000; // rows with mistakes, after which a file is not read on
 constexpr std::size_t classLimit = 1000000;  // distinct values of a class column
 
@@ -28,7 +29,7 @@ constexpr std::size_t classLimit = 1000000;  // distinct values of a class colum
 Result<Hash128> Gatherer::key() {
   // What is read, for the facts' `hash`, and where it lies, which the facts name as well.
   Hasher128 content, places;
-  content.addPart(fmt::format("facts {}", factsVersion));
+  content.addPart(fmt::format("facts {}", contentVersion));
   content.addPart(program.identity);
   for (std::size_t i = 0; i < program.features.size(); ++i) {
     PENSTOCK_ASSIGN(const TokenizerInfo info, factory.info(program.features[i].plugin));
@@ -278,7 +279,7 @@ Status Gatherer::addCells(const RowBlock &block, std::size_t row, const FileFact
     if (isNumber && split == trainSplit) { // missing ones too, so that columns stay side by side
       columns[i].train.push_back(state == CellState::value ? number : std::numeric_limits<double>::quiet_NaN());
     }
-    if (state == CellState::missing || state == CellState::filled) {
+    if (countsAsMissing(column, cell, state)) {
       ++columns[i].missing[static_cast<std::size_t>(split)];
     }
     if (state == CellState::missing && program.source == RowFormat::jsonl) {
@@ -369,7 +370,7 @@ Status Gatherer::consume(const Item &item, FileFacts &file) {
   for (std::size_t split = 0; split < dropped.size(); ++split) {
     dropped[split] += item.block.dropped[split];
   }
-  std::vector<std::size_t> trainRows;
+  std::vector<std::size_t> rowsOfTrain;
   for (std::size_t row = 0; row < item.block.rows(); ++row) {
     const int split = item.block.splits[row];
     if (split < 0 || !wanted(split)) {
@@ -377,7 +378,7 @@ Status Gatherer::consume(const Item &item, FileFacts &file) {
     }
     ++records[static_cast<std::size_t>(split)];
     if (split == trainSplit) {
-      trainRows.push_back(row);
+      rowsOfTrain.push_back(row);
     }
     PENSTOCK_TRY(addCells(item.block, row, file));
     if (program.splitOrder >= 0) {
@@ -389,11 +390,12 @@ Status Gatherer::consume(const Item &item, FileFacts &file) {
     }
     PENSTOCK_TRY(overlap.add(item.hashes[row], split, item.block.numbers[row]));
   }
-  for (std::size_t i = 0; i < fits.size() && !trainRows.empty(); ++i) {
+  trainRows += static_cast<std::int64_t>(rowsOfTrain.size());
+  for (std::size_t i = 0; i < fits.size() && !rowsOfTrain.empty(); ++i) {
     if (fits[i] == nullptr) {
       continue;
     }
-    if (trainRows.size() == item.block.rows()) {
+    if (rowsOfTrain.size() == item.block.rows()) {
       PENSTOCK_TRY(fits[i]->add(item.prepared[i].texts));
       continue;
     }
@@ -403,7 +405,7 @@ Status Gatherer::consume(const Item &item, FileFacts &file) {
     for (std::size_t row = 0, next = 0; row < item.block.rows(); ++row) {
       const std::size_t count =
           program.features[i].cutFromWords ? static_cast<std::size_t>(prepared.wordCounts[row]) : program.features[i].textsEach();
-      if (next < trainRows.size() && trainRows[next] == row) {
+      if (next < rowsOfTrain.size() && rowsOfTrain[next] == row) {
         ++next;
         texts.insert(texts.end(), prepared.texts.begin() + static_cast<std::ptrdiff_t>(first),
                      prepared.texts.begin() + static_cast<std::ptrdiff_t>(first + count));
@@ -616,7 +618,23 @@ SplitRequest Gatherer::requestOf(int split) {
   return request;
 }
 
+/// What inputs to come are compared with.
+void Gatherer::countInputs() {
+  std::vector<ColumnCounts> counts(columns.size());
+  for (const std::size_t i : program.modelColumns()) {
+    counts[i].missing = columns[i].missing[trainSplit];
+    counts[i].least = columns[i].least;
+    counts[i].greatest = columns[i].greatest;
+    const std::unordered_set<std::string_view> known(fitted.classes[i].begin(), fitted.classes[i].end());
+    for (const auto &[name, about] : columns[i].values) {
+      counts[i].unknown += known.contains(name) ? 0 : about.rows[trainSplit];
+    }
+  }
+  inputs = countsText(program, trainRows, counts, trainTokens);
+}
+
 Status Gatherer::countTokens() {
+  trainTokens.resize(program.features.size());
   if (program.features.empty()) { // nor are there columns to be read again before somebody asks for them
     return Status::success();
   }
@@ -654,6 +672,9 @@ Status Gatherer::countTokens() {
       const double share = ids.records == 0 ? 0 : static_cast<double>(axis.cut) / static_cast<double>(ids.records);
       vocabulary["tokens"][name] = axis.tokens;
       vocabulary["cut"][name] = share;
+      if (split == trainSplit) {
+        trainTokens[i].add(program.features[i], *fitted.features[i].tokenizer, axis.ids, axis.tokens, ids.records);
+      }
       longest[i] = std::max(longest[i], axis.longest);
       vocabulary["max"] = longest[i];
       shares[i][name] = share;
@@ -680,6 +701,10 @@ std::string Gatherer::factsText() {
   std::string text;
   for (const auto &[key, value] : facts.items()) {
     text += (text.empty() ? "{" : ",") + Json(key).dump() + ":";
+    if (key == "inputs") {
+      text += inputs;
+      continue;
+    }
     if (key != "numbers" && key != "operators") {
       text += value.dump(-1, ' ', false, Json::error_handler_t::replace);
       continue;
@@ -723,6 +748,8 @@ Result<std::string> Gatherer::run() {
   PENSTOCK_TRY(finishFits());
   PENSTOCK_TRY(judgeDerived());
   PENSTOCK_TRY(countTokens());
+  countInputs();
+  facts["inputs"] = nullptr; // written apart
   facts["header"] = header;
   facts["problems"] = problems.list;
   facts["omitted"] = problems.omitted();

@@ -157,6 +157,7 @@ Status writeFeature(const LinkedFeature &feature, const Json &facts, const std::
   const Json nothing = Json::object();
   const Json &read = described.contains("files") ? described["files"] : nothing;
   for (const auto &[name, path] : described.at("paths").items()) {
+    entry["parameters"].erase(name); // that is where it lay: it is read where `paths` says
     const std::string from = path.get<std::string>(), prefix = fmt::format("{}.{}", fileNameOf(feature.name), fileNameOf(name));
     if (!read.contains(name)) {
       const std::string file = prefix + "." + fs::path(from).filename().string();
@@ -200,6 +201,7 @@ Status writeInto(const RecordProgram &program, const Json &facts, const std::str
   }
   PENSTOCK_TRY(writeFileAtomically(folder + "/" + tokenizersFile, index.dump(2) + "\n", false));
   PENSTOCK_TRY(writeFileAtomically(folder + "/" + classesFile, classes.dump(2) + "\n", false));
+  PENSTOCK_TRY(writeFileAtomically(folder + "/" + countsFile, facts.at("inputs").dump(2) + "\n", false));
   return writeFileAtomically(folder + "/" + numbersFile, numbers.dump(2) + "\n", false);
 }
 

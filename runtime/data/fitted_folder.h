@@ -12,6 +12,7 @@ namespace penstock {
 
 // Its files, beside those that a tokenizer reads.
 inline constexpr const char *tokenizersFile = "tokenizers.json", *classesFile = "classes.json", *numbersFile = "numbers.json";
+inline constexpr const char *countsFile = "counts.json"; // of train, for those who compare an input with it: input_counts.h
 /// The state of a feature's tokenizer.
 std::string vocabularyFile(const std::string &feature);
 /// A name as part of a file name: bytes other than letters, digits, `_` and `-` become %XX.
@@ -26,6 +27,8 @@ struct FittedFolder {
 
   std::string path;
   std::map<std::string, std::string> hashes; // XXH64 by path in the folder; with none, nothing is compared
+  /// Whether the file was fitted; earlier releases fitted fewer.
+  bool holds(const std::string &name) const { return held.contains(name) || hashes.contains(name); }
   /// Files that lie in memory, which outlives this: they are not looked for in the folder. All of an artifact do.
   std::map<std::string, std::string_view> held;
 };

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -25,9 +26,10 @@ struct ColumnFacts {
   std::unordered_map<std::string, ClassValue> values; // class columns
   std::vector<double> train;                          // columns that hold numbers: the values of train, a NaN where there is none
   std::array<std::int64_t, 3> missing = {};
-  std::vector<std::string> absentFrom;   // files that lack the column
-  std::vector<std::string> absentHeader; // of the first of them
-  std::vector<Place> gaps;               // missing cells of the file that is read, as long as it may lack the column
+  double least = std::numeric_limits<double>::infinity(), greatest = -least; // of `train`
+  std::vector<std::string> absentFrom;                                       // files that lack the column
+  std::vector<std::string> absentHeader;                                     // of the first of them
+  std::vector<Place> gaps; // missing cells of the file that is read, as long as it may lack the column
   std::int64_t gapCount = 0;
 };
 

@@ -6,6 +6,7 @@
 #include "runtime/data/facts.h"
 #include "runtime/data/fitted.h"
 #include "runtime/data/gathered.h"
+#include "runtime/data/input_counts.h"
 #include "runtime/data/overlap.h"
 #include "runtime/data/series.h"
 
@@ -63,6 +64,7 @@ private:
   Status judgeDerived();
   SplitRequest requestOf(int split);
   Status countTokens();
+  void countInputs();
   std::string factsText();
   const FileFacts &fileOf(int split) const { return files[program.isOneFile() ? 0 : fileIndex[static_cast<std::size_t>(split)]]; }
   bool wanted(int split) const { return program.wanted[static_cast<std::size_t>(split)]; }
@@ -81,6 +83,8 @@ private:
   std::vector<bool> prepares; // features whose texts the scan needs
   std::vector<std::unique_ptr<TokenizerFit>> fits;
   std::array<std::int64_t, 3> records = {}, dropped = {};
+  std::int64_t trainRows = 0;
+  std::vector<TokenCounts> trainTokens; // by feature
   // Of a series:
   UnitCutter cutter;                                                  // of the file that is read
   std::array<std::vector<UnitRows>, 3> units;                         // `begin` is 0
@@ -101,6 +105,7 @@ private:
   bool hasEarlier = false;
   Problems problems;
   nlohmann::json facts;
+  std::string inputs; // of `facts`, as JSON
   std::vector<std::pair<std::string, std::string>> numbers,
       operators; // of `facts`, by column and by feature, as JSON: a tree for each of thousands costs more than all else
 };

@@ -19,7 +19,7 @@ using Json = nlohmann::json;
 class ObjectReader : public nlohmann::json_sax<Json> {
 public:
   std::vector<std::string> values;
-  std::vector<bool> given, lists, isList; // lists: where a list may stand; isList: where one does
+  std::vector<bool> given, lists, isList, isText; // lists: where a list may stand; isList: where one does
   std::unordered_map<std::string, std::size_t> wanted;
   std::vector<std::string> names;
   std::unordered_map<std::string, bool> known;
@@ -36,17 +36,17 @@ public:
   }
 
   bool null() override { return inList ? wrongItem() : leave(); }
-  bool boolean(bool value) override { return inList ? wrongItem() : take(value ? "true" : "false"); }
-  bool number_integer(number_integer_t value) override { return inList ? wrongItem() : take(std::to_string(value)); }
-  bool number_unsigned(number_unsigned_t value) override { return inList ? wrongItem() : take(std::to_string(value)); }
-  bool number_float(number_float_t, const string_t &text) override { return inList ? wrongItem() : take(text); }
+  bool boolean(bool value) override { return inList ? wrongItem() : take(value ? "true" : "false", false); }
+  bool number_integer(number_integer_t value) override { return inList ? wrongItem() : take(std::to_string(value), false); }
+  bool number_unsigned(number_unsigned_t value) override { return inList ? wrongItem() : take(std::to_string(value), false); }
+  bool number_float(number_float_t, const string_t &text) override { return inList ? wrongItem() : take(text, false); }
   bool string(string_t &value) override {
     if (inList && depth == 2) {
       values[slot] += value;
       values[slot] += listEnd;
       return true;
     }
-    return inList ? true : take(value);
+    return inList ? true : take(value, true);
   }
   bool binary(binary_t &) override { return leave(); }
   bool start_object(std::size_t) override { return open(true); }
@@ -79,9 +79,10 @@ private:
   static constexpr std::size_t none = static_cast<std::size_t>(-1);
   static constexpr std::size_t maximumNames = 10000;
 
-  bool take(std::string value) {
+  bool take(std::string value, bool text) {
     if (depth == 1 && slot != none) {
       values[slot] = std::move(value);
+      isText[slot] = text;
       given[slot] = true;
     }
     return leave();
@@ -179,6 +180,7 @@ public:
     reader.values.assign(reader.wanted.size(), {});
     reader.given.assign(reader.wanted.size(), false);
     reader.isList.assign(reader.wanted.size(), false);
+    reader.isText.assign(reader.wanted.size(), false);
     reader.lists.assign(reader.wanted.size(), false);
     for (std::size_t i = 0; i < lists.size(); ++i) {
       reader.lists[slots[i]] = reader.lists[slots[i]] || lists[i];
@@ -226,7 +228,9 @@ public:
       row.line = whole.line;
       row.cells.resize(slots.size());
       for (std::size_t i = 0; i < slots.size(); ++i) {
-        row.cells[i] = reader.given[slots[i]] ? Cell{reader.values[slots[i]], true, reader.isList[slots[i]]} : Cell{};
+        const std::size_t slot = slots[i];
+        const bool list = reader.isList[slot];
+        row.cells[i] = reader.given[slot] ? Cell{reader.values[slot], true, list, !list && !reader.isText[slot]} : Cell{};
       }
       return RowStep::row;
     }

@@ -189,6 +189,11 @@ std::string numberText(double value) {
 void Gatherer::judgeNumbers(std::size_t index) {
   std::vector<double> &values = columns[index].train;
   std::erase_if(values, [](double value) { return std::isnan(value); });
+  if (!values.empty()) {
+    const auto [least, greatest] = std::minmax_element(values.begin(), values.end());
+    columns[index].least = *least;
+    columns[index].greatest = *greatest;
+  }
   double mean = 0, deviation = 0, median = 0;
   const auto count = static_cast<double>(values.size());
   if (!values.empty()) {

@@ -404,7 +404,7 @@ std::vector<std::string> RecordProgram::fileColumns() const {
   return names;
 }
 
-std::vector<std::size_t> RecordProgram::inputColumns() const {
+std::vector<std::size_t> RecordProgram::modelColumns() const {
   std::vector<bool> needed(columns.size());
   for (const LinkedInput &one : inputs) {
     if (!one.target && one.feature >= 0) {
@@ -420,17 +420,24 @@ std::vector<std::size_t> RecordProgram::inputColumns() const {
       needed[static_cast<std::size_t>(one.column)] = true;
     }
   }
-  for (const int column : {seriesBy, seriesOrder}) {
-    if (isSeries()) {
-      needed[static_cast<std::size_t>(column)] = true;
-    }
-  }
   std::vector<std::size_t> found;
   for (std::size_t i = 0; i < needed.size(); ++i) {
     if (needed[i]) {
       found.push_back(i);
     }
   }
+  return found;
+}
+
+std::vector<std::size_t> RecordProgram::inputColumns() const {
+  std::vector<std::size_t> found = modelColumns();
+  for (const int column : {seriesBy, seriesOrder}) {
+    if (isSeries()) {
+      found.push_back(static_cast<std::size_t>(column));
+    }
+  }
+  std::sort(found.begin(), found.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
   return found;
 }
 

@@ -101,8 +101,10 @@ struct RecordProgram {
   RowOptions rowOptions() const { return {source, csv, conll, plugin}; }
   /// Which of them may hold lists.
   std::vector<bool> listColumns() const;
-  /// The columns that a record to predict needs: those of the inputs that are no targets, and of a series its unit and order.
+  /// The columns that a record to predict needs: those that the model reads, of inputs that are no targets, and of a series its unit and
+  /// order.
   std::vector<std::size_t> inputColumns() const;
+  std::vector<std::size_t> modelColumns() const;
   /// The rows of a file: of one that has all splits those that `split` (-1: any) needs, where their order decides.
   Result<std::unique_ptr<RowSource>> openRows(const std::string &path, int split = -1) const;
 };

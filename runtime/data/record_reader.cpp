@@ -7,7 +7,9 @@
 #include "runtime/data/batch_buffers.h"
 #include "runtime/data/encode.h"
 #include "runtime/data/fitted.h"
+#include "runtime/data/input_counts.h"
 #include "runtime/data/input_format.h"
+#include "runtime/data/no_such_column.h"
 #include "runtime/data/series.h"
 
 #include <fmt/format.h>
@@ -86,8 +88,16 @@ public:
       rows = sortRows(std::move(rows), orderColumn(), placeOf(static_cast<std::size_t>(program.seriesBy)),
                       placeOf(static_cast<std::size_t>(program.seriesOrder)));
     }
+    if (input.counts) {
+      PENSTOCK_ASSIGN(counts, InputCounts::open(program, fitted));
+    }
     PENSTOCK_TRY(rows->begin());
-    rows->select(names, lists);
+    PENSTOCK_TRY(checkWith(input.with));
+    std::vector<std::string> selected = names;
+    selected.insert(selected.end(), input.with.begin(), input.with.end());
+    lists.resize(selected.size());
+    width = selected.size();
+    rows->select(selected, lists);
     return Status::success();
   }
 
@@ -102,7 +112,9 @@ public:
   std::string remark() const override {
     std::string text;
     const std::vector<std::string> &seen = rows->names();
-    for (const std::string &name : names) {
+    std::vector<std::string> wanted = names;
+    wanted.insert(wanted.end(), handedOn.begin(), handedOn.end());
+    for (const std::string &name : wanted) {
       if (format != RowFormat::jsonl || taken == 0 || std::find(seen.begin(), seen.end(), name) != seen.end()) {
         continue;
       }
@@ -123,6 +135,8 @@ public:
     return text;
   }
 
+  std::string statistics() const override { return counts == nullptr ? "" : counts->json(); }
+
 private:
   static constexpr std::size_t nameLimit = 60; // characters of a name or cell that a message shows
 
@@ -136,11 +150,43 @@ private:
     return {};
   }
 
+  /// That the input has the columns to be handed on. JSON Lines show their keys as they come: remark().
+  Status checkWith(const std::vector<std::string> &with) {
+    handedOn = with;
+    const std::vector<std::string> &header = format == RowFormat::lines ? names : rows->names();
+    for (const std::string &name : with) {
+      // A header with a mistake has no names, and says so when rows are read.
+      if (format == RowFormat::jsonl || header.empty() || std::find(header.begin(), header.end(), name) != header.end()) {
+        continue;
+      }
+      return usageError(fmt::format("`--with` copies columns of the input, and {} has {}", inputName, noColumn(name, header)));
+    }
+    return {};
+  }
+
+  /// Of the records of the batch: what is handed on, and what is counted.
+  void finishPart() {
+    part.batch = &batch;
+    part.records = block.numbers;
+    done += static_cast<std::int64_t>(block.rows());
+    for (const int feature : program.axes) {
+      if (counts != nullptr && feature != seriesAxis) {
+        counts->addTokens(static_cast<std::size_t>(feature), encoded[static_cast<std::size_t>(feature)]);
+      }
+    }
+    part.with.clear();
+    for (std::size_t row = 0; row < block.rows(); ++row) {
+      for (std::size_t i = columns.size(); i < width; ++i) {
+        part.with.push_back(block.cell(row, i));
+      }
+    }
+  }
+
   Result<const Part *> read(std::int64_t limit) {
     part.batch = nullptr;
     part.records.clear();
     part.failures.clear();
-    block.clear(columns.size());
+    block.clear(width);
     PENSTOCK_TRY(std::exchange(broken, Status{}));
     // Who writes a record into a pipe may want its answer before the next: what is here is answered before anything is waited for.
     const auto some = [&] { return block.rows() + part.failures.size(); };
@@ -185,7 +231,7 @@ private:
     constexpr std::size_t first = 0;
     const std::size_t by = placeOf(static_cast<std::size_t>(program.seriesBy));
     const std::size_t failuresBefore = part.failures.size();
-    unitBlock.clear(columns.size());
+    unitBlock.clear(width);
     unitRecords.clear();
     nextRecord = 0;
     unitName.clear();
@@ -195,14 +241,14 @@ private:
       carried.read(first, row);
       unitName = row.cells[by].text;
       takeRow(row, unitBlock, ofUnit);
-      carried.clear(columns.size());
+      carried.clear(width);
     }
     while (!ended) {
       if (!nextRow(row, ofUnit)) {
         continue;
       }
       if (any && row.cells[by].text != unitName) {
-        carried.clear(columns.size());
+        carried.clear(width);
         carried.add(row, 0);
         break;
       }
@@ -216,7 +262,7 @@ private:
                                         "rows first, and sorts them",
                                         inputName, line, printable(unitName, nameLimit)));
       ended = true;
-      carried.clear(columns.size());
+      carried.clear(width);
       return {};
     }
     const bool whole = broken.ok() && part.failures.size() == failuresBefore;
@@ -229,7 +275,7 @@ private:
     const std::vector<std::size_t> sequence =
         seriesOrder(unitBlock, orderColumn(), placeOf(static_cast<std::size_t>(program.seriesBy)), order);
     RowBlock inOrder;
-    inOrder.clear(columns.size());
+    inOrder.clear(width);
     UnitCutter cutter;
     for (const std::size_t row : sequence) {
       double place = 0;
@@ -270,7 +316,7 @@ private:
     const std::size_t end = std::min(unitRecords.size(), nextRecord + static_cast<std::size_t>(std::max<std::int64_t>(limit, 1)));
     chunk.assign(unitRecords.begin() + static_cast<std::ptrdiff_t>(nextRecord), unitRecords.begin() + static_cast<std::ptrdiff_t>(end));
     nextRecord = end;
-    block.clear(columns.size());
+    block.clear(width);
     for (const SeriesRecord &record : chunk) {
       block.add(unitBlock, static_cast<std::size_t>(record.last));
     }
@@ -286,13 +332,11 @@ private:
       fail(block.numbers.front(), fmt::format("{}:{}: {}", inputName, block.lines.front(), status.message()));
       return {};
     }
-    part.batch = &batch;
-    part.records = block.numbers;
+    finishPart();
     for (const SeriesRecord &record : chunk) {
       part.firsts.push_back(unitBlock.numbers[static_cast<std::size_t>(record.first())]);
       part.units.push_back(unitName);
     }
-    done += static_cast<std::int64_t>(block.rows());
     return {};
   }
 
@@ -322,6 +366,9 @@ private:
 
   /// Adds a row to a block; one whose cells have a mistake becomes a failure.
   void takeRow(const Row &row, RowBlock &to, const char *more = "") {
+    if (counts != nullptr) {
+      counts->addRow(row.cells, [this](std::size_t column, const Cell &cell) { return classIndex(column, cell) >= 0; });
+    }
     if (const std::string wrong = mistakeOf(row); !wrong.empty()) {
       fail(row.number, fmt::format("{}:{}: {}{}", inputName, row.line, wrong, more));
       return;
@@ -375,9 +422,7 @@ private:
       PENSTOCK_TRY(block.rows() > 0 ? encode() : Status{});
     }
     if (block.rows() > 0) {
-      part.batch = &batch;
-      part.records = block.numbers;
-      done += static_cast<std::int64_t>(block.rows());
+      finishPart();
     }
     return {};
   }
@@ -549,8 +594,11 @@ private:
   std::string inputName; // for people
   std::uint64_t seed = 0;
   BatchBuffers batch;
-  std::vector<std::size_t> columns; // of the record program, that inputs need: the cells of `block`
-  std::vector<std::string> names;   // theirs in the input
+  std::vector<std::size_t> columns;    // of the record program, that inputs need: the cells of `block`
+  std::vector<std::string> names;      // theirs in the input
+  std::vector<std::string> handedOn;   // RecordInput::with, whose cells stand behind theirs in each row
+  std::size_t width = 0;               // cells of a row
+  std::unique_ptr<InputCounts> counts; // where they are wanted
   Row current;
   RowBlock block;
   std::vector<PreparedTexts> prepared;

@@ -16,6 +16,7 @@ struct Cell {
   std::string_view text;
   bool present = false; // false: the record has no such cell (JSON: no key, or null)
   bool list = false;    // `text` is a list: behind each item stands `listEnd`
+  bool literal = false; // `text` is a number or a flag of JSON
 };
 
 /// A byte that no UTF-8 has, so that items may hold anything.

@@ -35,6 +35,7 @@ std::vector<Fit> fitsOf(const RunConfig &config, const PluginHost &host) {
       fits.push_back({column.name, "classes", FitTime::data, "", split, classesFile});
     }
   }
+  fits.push_back({"inputs", "counts", FitTime::data, "", "train", countsFile});
   for (const AnswerSpec &answer : config.answers) {
     if (answer.learner && makes(answer.decoder, PluginKind::learner)) {
       fits.push_back({answer.name, "learner", FitTime::weights, answer.decoder, "train", learnerFile(answer.name)});

@@ -18,8 +18,8 @@ enum class FitTime {
 inline const char *nameOf(FitTime time) { return time == FitTime::data ? "data" : "weights"; }
 
 struct Fit {
-  std::string name; // of the feature, column or answer
-  std::string what; // "vocabulary", "classes", "statistics", "learner"
+  std::string name; // of the feature, column or answer; "inputs": of all that the model reads
+  std::string what; // "vocabulary", "classes", "statistics", "counts", "learner"
   FitTime time = FitTime::data;
   std::string by;    // the plugin; "" where none makes it
   std::string split; // whose records it sees; "" where it is taken from the run of `train.from`

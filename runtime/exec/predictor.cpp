@@ -1,7 +1,10 @@
 #include "runtime/exec/predictor.h"
 
+#include "runtime/base/printable.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/printers.h"
+
+#include <algorithm>
 
 namespace penstock {
 
@@ -52,47 +55,70 @@ Result<const RecordReader::Part *> AnsweredRecords::next(std::int64_t limit) {
   return part;
 }
 
-Result<PredictSummary> Predictor::predict(Session &session, RecordInput input, std::int64_t batch, AnswerFormat format,
-                                          const std::function<bool(const std::string &)> &line) const {
-  PENSTOCK_ASSIGN(const std::unique_ptr<AnsweredRecords> answered, AnsweredRecords::open(*this, session, std::move(input)));
-  std::vector<PrintedAnswer> printed;
-  for (std::size_t i = 0; i < bound.size(); ++i) {
-    printed.push_back({bound[i].spec().name, &bound[i].schema(), &answered->columns()[i]});
+namespace {
+
+/// A line has each name once.
+Status checkNames(const std::vector<std::string> &with, std::vector<std::string> taken) {
+  for (const std::string &name : with) {
+    if (std::find(taken.begin(), taken.end(), name) != taken.end()) {
+      return usageError("`--with` asks for the column `" + printable(name, 60) +
+                        "`, and the lines of answers have that name already; rename the column in the input, or leave it out");
+    }
+    taken.push_back(name);
   }
-  const std::unique_ptr<const Printer> printer =
-      format == AnswerFormat::csv ? csvPrinter(std::move(printed), config.records.series.any()) : jsonPrinter(std::move(printed));
-  PredictSummary summary;
-  if (const std::string header = printer->header(); !header.empty() && !line(header)) {
-    return summary;
+  return {};
+}
+
+Status writeAnswers(AnsweredRecords &answered, const Printer &printer, const PredictRequest &request, PredictSummary &summary) {
+  if (const std::string header = printer.header(); !header.empty() && !request.line(header)) {
+    return {};
   }
   std::string text;
   for (;;) {
     if (interrupted()) {
-      return Status(ErrorCode::interrupted, "interrupted");
+      return {ErrorCode::interrupted, "interrupted"};
     }
-    PENSTOCK_ASSIGN(const RecordReader::Part *const part, answered->next(batch));
+    PENSTOCK_ASSIGN(const RecordReader::Part *const part, answered.next(request.batch));
     if (part == nullptr) {
-      summary.remark = answered->remark();
-      return summary;
+      summary.remark = answered.remark();
+      return {};
     }
     auto failure = part->failures.begin();
     for (std::size_t i = 0; i <= part->records.size(); ++i) {
       for (; failure != part->failures.end() && (i == part->records.size() || failure->record < part->records[i]); ++failure) {
         summary.firstFailure = summary.failed++ == 0 ? failure->text : summary.firstFailure;
-        if (!line(printer->failure(*failure))) {
-          return summary;
+        if (!request.line(printer.failure(*failure))) {
+          return {};
         }
       }
       if (i < part->records.size()) {
         text.clear();
-        PENSTOCK_TRY(printer->record(*part, static_cast<std::int64_t>(i), text));
+        PENSTOCK_TRY(printer.record(*part, static_cast<std::int64_t>(i), text));
         ++summary.answered;
-        if (!line(text)) {
-          return summary;
+        if (!request.line(text)) {
+          return {};
         }
       }
     }
   }
+}
+
+} // namespace
+
+Status Predictor::predict(Session &session, PredictRequest request, PredictSummary &summary) const {
+  const std::vector<std::string> with = request.input.with;
+  PENSTOCK_ASSIGN(const std::unique_ptr<AnsweredRecords> answered, AnsweredRecords::open(*this, session, std::move(request.input)));
+  std::vector<PrintedAnswer> printed;
+  for (std::size_t i = 0; i < bound.size(); ++i) {
+    printed.push_back({bound[i].spec().name, &bound[i].schema(), &answered->columns()[i]});
+  }
+  const std::unique_ptr<const Printer> printer = request.format == AnswerFormat::csv
+                                                     ? csvPrinter(std::move(printed), config.records.series.any(), with)
+                                                     : jsonPrinter(std::move(printed), with);
+  PENSTOCK_TRY(checkNames(with, printer->names()));
+  const Status done = writeAnswers(*answered, *printer, request, summary);
+  summary.statistics = answered->statistics();
+  return done;
 }
 
 } // namespace penstock

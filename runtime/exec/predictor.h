@@ -22,10 +22,19 @@ struct PredictSummary {
   std::int64_t answered = 0, failed = 0;
   std::string firstFailure; // as its record's `error` says
   std::string remark;       // what a person should know; "" is nothing
+  std::string statistics;   // RecordReader::statistics
 };
 
 /// How `predict` writes answers (printers.h).
 enum class AnswerFormat { json, csv };
+
+/// Records to answer, and where the lines of answers go.
+struct PredictRequest {
+  RecordInput input;
+  std::int64_t batch = 1; // bounds the records in memory
+  AnswerFormat format = AnswerFormat::json;
+  std::function<bool(const std::string &)> line; // false: nobody reads on
+};
 
 /// Read by any number of threads, each with a session of its model.
 class Predictor {
@@ -37,12 +46,11 @@ public:
   const std::vector<Answer> &answers() const { return bound; }
   const ReadyRecords &records() const { return *ready; }
 
-  /// Records of the input become lines, one a record and in order, handed to `line` as they are ready: its number from 1 as `row`, with
-  /// the answer of the pipeline's head, or, of several heads, the answers by name; or with an `error` that says why there is none. CSV
-  /// has a line of names before them. `batch` bounds the records in memory. Ends early where `line` gives false (nobody reads on) or at
-  /// Ctrl-C. A failure comes when all records before it are answered.
-  Result<PredictSummary> predict(Session &session, RecordInput input, std::int64_t batch, AnswerFormat format,
-                                 const std::function<bool(const std::string &)> &line) const;
+  /// Records of the input become lines, one a record and in order, handed to `line` as they are ready: its number from 1 as `row`, the
+  /// columns that the input hands on, and the answer of the pipeline's head, or, of several heads, the answers by name; or an `error` that
+  /// says why there is none. CSV has a line of names before them. Ends early where `line` gives false or at Ctrl-C. A failure comes when
+  /// all records before it are answered; `summary` is of these, then as well.
+  Status predict(Session &session, PredictRequest request, PredictSummary &summary) const;
 
 private:
   friend class AnsweredRecords;
@@ -65,6 +73,7 @@ public:
   /// Of each answer its columns, with a row for each of Part::records.
   const std::vector<std::vector<Column>> &columns() const { return decoded; }
   std::string remark() const { return reader->remark(); }
+  std::string statistics() const { return reader->statistics(); }
 
 private:
   AnsweredRecords(const Predictor &predictor, Session &session) : predictor(predictor), session(session) {}

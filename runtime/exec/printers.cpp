@@ -127,9 +127,33 @@ Status jsonOfRow(const ColumnField &field, const Column &column, std::int64_t ro
   return {};
 }
 
+std::string jsonOfList(std::string_view list) {
+  std::string json = "[";
+  for (std::size_t at = 0, end = 0; at < list.size(); at = end + 1) {
+    end = list.find(listEnd, at);
+    json += at == 0 ? "" : ", ";
+    quote(list.substr(at, end - at), json);
+  }
+  return json + "]";
+}
+
 class JsonPrinter final : public Printer {
 public:
-  explicit JsonPrinter(std::vector<PrintedAnswer> answers) : answers(std::move(answers)) {}
+  JsonPrinter(std::vector<PrintedAnswer> answers, std::vector<std::string> with) : answers(std::move(answers)), with(std::move(with)) {}
+
+  std::vector<std::string> names() const override {
+    std::vector<std::string> names = {"row", "unit", "rows", "error"};
+    for (const PrintedAnswer &answer : answers) {
+      if (answers.size() > 1) {
+        names.push_back(answer.name);
+        continue;
+      }
+      for (const ColumnField &field : *answer.schema) {
+        names.push_back(field.name);
+      }
+    }
+    return names;
+  }
 
   Status record(const RecordReader::Part &part, std::int64_t index, std::string &line) const override {
     const auto which = static_cast<std::size_t>(index);
@@ -139,6 +163,14 @@ public:
       line += "{\"unit\": ";
       quote(part.units[which], line);
       line += ", \"rows\": [" + std::to_string(part.firsts[which]) + ", " + std::to_string(part.records[which]) + "]";
+    }
+    for (std::size_t i = 0; i < with.size(); ++i) {
+      if (const Cell &cell = part.with[which * with.size() + i]; cell.present) {
+        line += ", ";
+        quote(with[i], line);
+        line += ": ";
+        cell.list || cell.literal ? void(line += cell.list ? jsonOfList(cell.text) : cell.text) : quote(cell.text, line);
+      }
     }
     if (answers.size() == 1) {
       PENSTOCK_TRY(jsonOfFields(*answers[0].schema, *answers[0].columns, index, false, line));
@@ -161,6 +193,7 @@ public:
 
 private:
   std::vector<PrintedAnswer> answers;
+  std::vector<std::string> with;
 };
 
 std::string cell(std::string_view text) {
@@ -177,14 +210,22 @@ std::string cell(std::string_view text) {
 
 class CsvPrinter final : public Printer {
 public:
-  CsvPrinter(std::vector<PrintedAnswer> answers, bool series) : answers(std::move(answers)), series(series) {}
+  CsvPrinter(std::vector<PrintedAnswer> answers, bool series, std::vector<std::string> with)
+      : answers(std::move(answers)), series(series), with(std::move(with)) {}
 
   std::string header() const override {
     std::string line = series ? "unit,first_row,row" : "row";
-    for (const PrintedAnswer &answer : answers) {
-      name(*answer.schema, answers.size() == 1 ? "" : answer.name + ".", line);
+    for (const std::vector<std::string> &some : {with, fieldNames()}) {
+      for (const std::string &name : some) {
+        line += "," + cell(name);
+      }
     }
     return line + ",error";
+  }
+  std::vector<std::string> names() const override {
+    std::vector<std::string> names = fieldNames();
+    names.insert(names.end(), {"unit", "first_row", "row", "error"});
+    return names;
   }
   Status record(const RecordReader::Part &part, std::int64_t index, std::string &line) const override {
     const auto which = static_cast<std::size_t>(index);
@@ -192,6 +233,10 @@ public:
       line += cell(part.units[which]) + "," + std::to_string(part.firsts[which]) + ",";
     }
     line += std::to_string(part.records[which]);
+    for (std::size_t i = 0; i < with.size(); ++i) {
+      const Cell &one = part.with[which * with.size() + i];
+      line += "," + (one.list ? cell(jsonOfList(one.text)) : cell(one.text));
+    }
     for (const PrintedAnswer &answer : answers) {
       PENSTOCK_TRY(cells(*answer.schema, answer.columns, index, line));
     }
@@ -199,7 +244,7 @@ public:
     return {};
   }
   std::string failure(const RecordReader::Failure &failure) const override {
-    std::string line = (series ? ",," : "") + std::to_string(failure.record);
+    std::string line = (series ? ",," : "") + std::to_string(failure.record) + std::string(with.size(), ',');
     for (const PrintedAnswer &answer : answers) {
       static_cast<void>(cells(*answer.schema, nullptr, 0, line));
     }
@@ -212,17 +257,25 @@ private:
   /// A struct a record stands in a cell a member; a list, and structs beside one another, in one of JSON.
   static bool isFlat(const ColumnField &field) { return field.element == PENSTOCK_STRUCT && field.shape == PENSTOCK_EACH; }
 
-  static void name(const Schema &fields, const std::string &before, std::string &line) {
+  std::vector<std::string> fieldNames() const {
+    std::vector<std::string> names;
+    for (const PrintedAnswer &answer : answers) {
+      addNames(*answer.schema, answers.size() == 1 ? "" : answer.name + ".", names);
+    }
+    return names;
+  }
+
+  static void addNames(const Schema &fields, const std::string &before, std::vector<std::string> &names) {
     for (const ColumnField &field : fields) {
       if (isFlat(field)) {
-        name(field.fields, before + field.name + ".", line);
+        addNames(field.fields, before + field.name + ".", names);
         continue;
       }
       for (std::int64_t i = 0; i < across(field); ++i) {
         const std::string more = field.shape != PENSTOCK_WIDE ? ""
                                  : isByClass(field)           ? "." + field.classes[static_cast<std::size_t>(i)]
                                                               : "." + std::to_string(i);
-        line += "," + cell(before + field.name + more);
+        names.push_back(before + field.name + more);
       }
     }
   }
@@ -264,13 +317,16 @@ private:
 
   std::vector<PrintedAnswer> answers;
   bool series;
+  std::vector<std::string> with;
 };
 
 } // namespace
 
-std::unique_ptr<const Printer> jsonPrinter(std::vector<PrintedAnswer> answers) { return std::make_unique<JsonPrinter>(std::move(answers)); }
-std::unique_ptr<const Printer> csvPrinter(std::vector<PrintedAnswer> answers, bool series) {
-  return std::make_unique<CsvPrinter>(std::move(answers), series);
+std::unique_ptr<const Printer> jsonPrinter(std::vector<PrintedAnswer> answers, std::vector<std::string> with) {
+  return std::make_unique<JsonPrinter>(std::move(answers), std::move(with));
+}
+std::unique_ptr<const Printer> csvPrinter(std::vector<PrintedAnswer> answers, bool series, std::vector<std::string> with) {
+  return std::make_unique<CsvPrinter>(std::move(answers), series, std::move(with));
 }
 
 } // namespace penstock

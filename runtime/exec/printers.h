@@ -30,6 +30,8 @@ public:
   virtual ~Printer() = default;
   /// What stands before all records; "" is no line.
   virtual std::string header() const { return {}; }
+  /// The names that lines have beside those of columns that are handed on, which differ from them.
+  virtual std::vector<std::string> names() const = 0;
   /// The answers to the record at `index` of the part, appended to `line`. A number that is not finite, which neither form has, is an
   /// error.
   virtual Status record(const RecordReader::Part &part, std::int64_t index, std::string &line) const = 0;
@@ -37,11 +39,13 @@ public:
   virtual std::string failure(const RecordReader::Failure &failure) const = 0;
 };
 
+// `with`: the names of what RecordReader::Part::with has of each record; it stands before the answers.
+
 /// `{"row": N, ...}` a line, or of a record of several rows `{"unit": NAME, "rows": [FIRST, LAST], ...}`. `answers` are read at each
 /// record.
-std::unique_ptr<const Printer> jsonPrinter(std::vector<PrintedAnswer> answers);
+std::unique_ptr<const Printer> jsonPrinter(std::vector<PrintedAnswer> answers, std::vector<std::string> with = {});
 /// `row`, the fields, and `error`; of records of several rows (`series`) `unit`, `first_row` and `row`, which is the last one. Of several
 /// answers the fields have the answer's name and a dot before them.
-std::unique_ptr<const Printer> csvPrinter(std::vector<PrintedAnswer> answers, bool series);
+std::unique_ptr<const Printer> csvPrinter(std::vector<PrintedAnswer> answers, bool series, std::vector<std::string> with = {});
 
 } // namespace penstock

@@ -12,7 +12,7 @@
 namespace penstock {
 
 Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder, RunRecord record,
-                                                     const std::vector<std::string> &pluginFolders, const Recompile &recompile) {
+                                                     const std::vector<std::string> &pluginFolders, const Recompile &recompile, Code code) {
   std::unique_ptr<TrainedRun> run(new TrainedRun);
   run->folder = folder;
   run->held = std::move(record);
@@ -28,7 +28,9 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder, 
     return damagedFile(weights, "it is not there" + again);
   }
   std::vector<std::string> folders = pluginFolders;
-  folders.insert(folders.end(), run->held.config.pluginFolders.begin(), run->held.config.pluginFolders.end());
+  if (code == Code::ofRun) {
+    folders.insert(folders.end(), run->held.config.pluginFolders.begin(), run->held.config.pluginFolders.end());
+  }
   PENSTOCK_ASSIGN(run->plugins, PluginHost::create(folders));
   PENSTOCK_ASSIGN(const std::vector<RunPlugin> now, pluginsOf(run->held.config, *run->plugins));
   const PluginChanges changes = comparePlugins(run->held.plugins, now);
@@ -39,7 +41,7 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder, 
   }
   run->remarks = changes.all;
   PENSTOCK_ASSIGN(run->pool, ThreadPool::create(static_cast<int>(run->held.config.target.threads)));
-  PENSTOCK_ASSIGN(const ProgramFile program, run->programFile(recompile));
+  PENSTOCK_ASSIGN(const ProgramFile program, code == Code::ofRun ? run->programFile(recompile) : run->programOfMachine(recompile));
   PENSTOCK_ASSIGN(Device *const device, cpuDevice());
   PENSTOCK_ASSIGN(run->model, Model::open(program, *device));
   Model &model = *run->model;
@@ -90,6 +92,21 @@ Result<ProgramFile> TrainedRun::programFile(const Recompile &recompile) {
   return made;
 }
 
+Result<ProgramFile> TrainedRun::programOfMachine(const Recompile &recompile) {
+  if (!recompile) {
+    return environmentError("the program of the run is to be compiled anew, and this build has no compiler");
+  }
+  PENSTOCK_ASSIGN(const std::string compiled, recompile(held, *plugins));
+  PENSTOCK_ASSIGN(ProgramFile made, ProgramFile::read(compiled));
+  PENSTOCK_TRY(made.forgetKey());
+  if (made.hash() != held.programHash) {
+    remarks.push_back(
+        "what was compiled is another program than the run's (another release, level or compiler), so answers can differ from its "
+        "own in the last digits");
+  }
+  return made;
+}
+
 Result<SplitResult> TrainedRun::evaluate(const std::string &split, const std::string &cache, const ConfidenceSpec &confidence) {
   Dataset::Options options;
   options.fitted = fitted();
@@ -104,10 +121,9 @@ Result<SplitResult> TrainedRun::evaluate(const std::string &split, const std::st
   return evaluateSplit(*session, dataset, held.config, *plugins, split, confidence, 64, &states);
 }
 
-Result<PredictSummary> TrainedRun::predict(RecordInput input, std::int64_t batch, AnswerFormat format,
-                                           const std::function<bool(const std::string &)> &line) {
+Status TrainedRun::predict(PredictRequest request, PredictSummary &summary) {
   PENSTOCK_ASSIGN(const std::unique_ptr<const Predictor> predictor, Predictor::open(held.config, fitted(), *plugins, *model));
-  return predictor->predict(*session, std::move(input), batch, format, line);
+  return predictor->predict(*session, std::move(request), summary);
 }
 
 } // namespace penstock

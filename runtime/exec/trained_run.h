@@ -22,12 +22,17 @@ public:
   /// Compiles the program of a run again from what its record keeps, and gives its path.
   using Recompile = std::function<Result<std::string>(const RunRecord &record, PluginHost &host)>;
 
+  /// Whose code answers: that which the run brings, or that of this machine alone.
+  enum class Code { ofRun, ofMachine };
+
   /// Maps the program, loads and packs the weights, all of which must have the hashes of the run. `record` is that of the folder; whoever
   /// changes its configuration, `threads` included, gets the run so. A program that is damaged or missing is made anew by `recompile`,
-  /// where that is given and makes the same. A run that has no weights yet, or whose tokenizer or head has another version now, is an error
-  /// that says so.
+  /// where that is given and makes the same. With the code of this machine nothing of the run's is loaded: `recompile` makes the program,
+  /// and the folders of plugins that the run names are left out. A run that has no weights yet, or whose tokenizer or head has another
+  /// version now, is an error that says so.
   static Result<std::unique_ptr<TrainedRun>> open(const std::string &folder, RunRecord record,
-                                                  const std::vector<std::string> &pluginFolders, const Recompile &recompile = {});
+                                                  const std::vector<std::string> &pluginFolders, const Recompile &recompile = {},
+                                                  Code code = Code::ofRun);
 
   /// What a person should know about this run: plugins that are not those it was made with, a program that was made anew.
   const std::vector<std::string> &warnings() const { return remarks; }
@@ -41,12 +46,12 @@ public:
   Result<SplitResult> evaluate(const std::string &split, const std::string &cache, const ConfidenceSpec &confidence);
 
   /// Answers records (Predictor::predict).
-  Result<PredictSummary> predict(RecordInput input, std::int64_t batch, AnswerFormat format,
-                                 const std::function<bool(const std::string &)> &line);
+  Status predict(PredictRequest request, PredictSummary &summary);
 
 private:
   TrainedRun() = default;
   Result<ProgramFile> programFile(const Recompile &recompile);
+  Result<ProgramFile> programOfMachine(const Recompile &recompile);
   std::string folder;
   RunRecord held;
   std::vector<std::string> remarks;

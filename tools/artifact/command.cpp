@@ -30,10 +30,9 @@ Result<AnswerRecords> openAnswers(const CommandOptions &options, const std::stri
   warnOfIdleThreads(name, threads);
   PENSTOCK_ASSIGN(open->pool, ThreadPool::create(static_cast<int>(threads)));
   PENSTOCK_ASSIGN(open->session, open->artifact->openSession(*open->pool));
-  return AnswerRecords(
-      [open](RecordInput input, std::int64_t batch, AnswerFormat format, const std::function<bool(const std::string &)> &line) {
-        return open->artifact->predictor().predict(*open->session, std::move(input), batch, format, line);
-      });
+  return AnswerRecords([open](PredictRequest request, PredictSummary &summary) {
+    return open->artifact->predictor().predict(*open->session, std::move(request), summary);
+  });
 }
 
 std::string nameOf(const char *path) {

@@ -8,11 +8,15 @@
 
 #include <CLI/CLI.hpp>
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <optional>
+#include <utility>
 
 namespace penstock {
 namespace {
@@ -24,6 +28,8 @@ Result<RecordInput> openInput(const AnswerOptions &options, const std::string &w
   RecordInput input;
   input.format = options.format;
   input.sort = options.sort;
+  input.with = options.with;
+  input.counts = !options.stats.empty();
   input.path = isStandardInput(options.input) ? "" : options.input;
   const std::string name = input.path.empty() ? "standard input" : "`" + printable(input.path) + "`";
   PENSTOCK_ASSIGN(input.bytes, openNamedInput(input.path, name, who, error));
@@ -52,15 +58,41 @@ bool isSameFile(const std::string &a, const std::string &b) {
   return ::stat(a.c_str(), &one) == 0 && ::stat(b.c_str(), &other) == 0 && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
 }
 
-/// From now on standard output is the file.
-Status openOutput(const AnswerOptions &options) {
-  if (options.output.empty()) {
+/// What is written replaces neither the records nor one another.
+Status checkOutputs(const AnswerOptions &options) {
+  for (const auto &[option, path] : {std::pair{"--output", options.output}, std::pair{"--stats", options.stats}}) {
+    if (!isStandardInput(options.input) && isSameFile(options.input, path)) {
+      return usageError("`" + std::string(option) + "` is the input, whose records would be lost: take another name");
+    }
+  }
+  return !options.stats.empty() && (options.stats == options.output || isSameFile(options.stats, options.output))
+             ? usageError("`--stats` is the file of `--output`: take another name")
+             : Status();
+}
+
+/// Opened before anything is answered, so that a mistake shows then; a file of that name stays as it is until there is another.
+Result<Descriptor> openStatistics(const std::string &path) {
+  Descriptor file;
+  if (!path.empty()) {
+    file = Descriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+    if (!file.ok()) {
+      return systemError("write", path, errno);
+    }
+  }
+  return file;
+}
+
+Status writeStatistics(const Descriptor &file, const std::string &path, const std::string &text) {
+  if (text.empty()) {
     return {};
   }
-  if (!isStandardInput(options.input) && isSameFile(options.input, options.output)) {
-    return usageError("`--output` is the input, whose records would be lost: take another name");
-  }
-  return std::freopen(options.output.c_str(), "w", stdout) == nullptr ? systemError("write", options.output, errno) : Status();
+  (void)::ftruncate(file.get(), 0); // which only files know
+  return writeAll(file.get(), text.data(), text.size()) ? Status() : systemError("write", path, errno);
+}
+
+/// From now on standard output is the file.
+Status openOutput(const std::string &path) {
+  return !path.empty() && std::freopen(path.c_str(), "w", stdout) == nullptr ? systemError("write", path, errno) : Status();
 }
 
 } // namespace
@@ -70,30 +102,45 @@ Status answerInput(const AnswerOptions &options, const std::string &name, const 
   int error = 0;
   PENSTOCK_ASSIGN(const AnswerFormat format, formatOf(options));
   PENSTOCK_ASSIGN(RecordInput input, openInput(options, name, error));
+  PENSTOCK_TRY(checkOutputs(options));
   PENSTOCK_ASSIGN(const AnswerRecords answer, open());
-  PENSTOCK_TRY(openOutput(options));
-  const auto write = [&](const std::string &line) {
+  PENSTOCK_ASSIGN(const Descriptor statistics, openStatistics(options.stats));
+  std::optional<Status> opened; // where nothing can be answered the file stays as it was
+  const auto openOnce = [&] {
+    opened = opened ? *opened : openOutput(options.output);
+    return opened->ok();
+  };
+  PredictRequest request{std::move(input), batchRecords, format, {}};
+  request.line = [&](const std::string &line) {
+    if (!openOnce()) {
+      return false;
+    }
     const bool wrote = std::fwrite(line.data(), 1, line.size(), stdout) == line.size() && std::fputc('\n', stdout) != EOF;
     error = wrote ? 0 : errno;
     return wrote;
   };
-  const Result<PredictSummary> done = answer(std::move(input), batchRecords, format, write);
+  PredictSummary summary;
+  const Status done = answer(std::move(request), summary);
+  if ((done.ok() || opened) && !openOnce()) {
+    return *opened;
+  }
   flushAnswers(error);
+  PENSTOCK_TRY(writeStatistics(statistics, options.stats, summary.statistics));
   if (error == EPIPE) {
     return {}; // `| head`: who read has what was wanted
   }
   if (error != 0) {
     return environmentError(std::string("could not write the answers: ") + std::strerror(error));
   }
-  PENSTOCK_TRY(done.status());
-  if (!done->remark.empty()) {
-    std::fprintf(stderr, "%s: warning: %s\n", name.c_str(), done->remark.c_str());
+  PENSTOCK_TRY(done);
+  if (!summary.remark.empty()) {
+    std::fprintf(stderr, "%s: warning: %s\n", name.c_str(), summary.remark.c_str());
   }
-  if (done->failed > 0) {
-    const std::string all = std::to_string(done->failed + done->answered);
-    return invalidInput(done->failed == 1 ? "1 of " + all + " records has no answer: " + done->firstFailure
-                                          : std::to_string(done->failed) + " of " + all +
-                                                " records have no answer, and their lines say why; the first: " + done->firstFailure);
+  if (summary.failed > 0) {
+    const std::string all = std::to_string(summary.failed + summary.answered);
+    return invalidInput(summary.failed == 1 ? "1 of " + all + " records has no answer: " + summary.firstFailure
+                                            : std::to_string(summary.failed) + " of " + all +
+                                                  " records have no answer, and their lines say why; the first: " + summary.firstFailure);
   }
   return {};
 }
@@ -109,6 +156,15 @@ void addAnswerOptions(CLI::App &command, AnswerOptions &options) {
                   "how to read the input, whatever its name: lines, csv, tsv, jsonl, conll, or the name of the run's source")
       ->type_name("FORMAT");
   command.add_flag("--sort", options.sort, "of records of several rows: read all rows first, and sort them by unit");
+  command.add_option("--with", options.with, "columns of the input to copy into each line of answers, with commas between their names")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("COLUMNS");
+  command
+      .add_option(
+          "--stats", options.stats,
+          "write to this file, as JSON, how the input differs from train: unknown words and classes, missing cells, numbers out of range")
+      ->type_name("FILE");
   command.add_option("--output", options.output, "write the answers to this file, in the form that its extension says: .csv or .jsonl")
       ->type_name("FILE");
   CLI::Option *const json = command.add_flag("--json", options.json, "print JSON Lines, which happens without it too");

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -15,6 +16,8 @@ namespace penstock {
 
 struct AnswerOptions {
   std::string input = "-", format, output; // output: "" is standard output
+  std::vector<std::string> with;           // columns of the input
+  std::string stats;                       // "": not wanted
   bool json = false, csv = false, sort = false;
   int threads = -1; // -1: nothing was said
 };
@@ -22,10 +25,9 @@ struct AnswerOptions {
 void addAnswerOptions(CLI::App &command, AnswerOptions &options);
 
 /// Answers the records of an input, as Predictor::predict.
-using AnswerRecords = std::function<Result<PredictSummary>(RecordInput input, std::int64_t batch, AnswerFormat format,
-                                                           const std::function<bool(const std::string &)> &line)>;
-/// Opens the input, then by `open` what answers, and writes the answers to the output, which is made anew then. Warnings go to standard
-/// error, after the name of the command. Records without an answer are an error at the end (invalidInput).
+using AnswerRecords = std::function<Status(PredictRequest request, PredictSummary &summary)>;
+/// Opens the input, then by `open` what answers, and writes the answers to the output, which is made anew when the first one is there.
+/// Warnings go to standard error, after the name of the command. Records without an answer are an error at the end (invalidInput).
 Status answerInput(const AnswerOptions &options, const std::string &name, const std::function<Result<AnswerRecords>()> &open);
 
 } // namespace penstock

@@ -15,13 +15,14 @@ namespace {
 struct PredictOptions : AnswerOptions {
   std::string run;
   std::vector<std::string> settings;
+  bool recompile = false;
 };
 
 Result<AnswerRecords> openAnswers(const PredictOptions &options, const CommandContext &context) {
-  PENSTOCK_ASSIGN(std::unique_ptr<TrainedRun> opened, openRun(options.run, options.settings, options.threads, context));
-  return AnswerRecords([run = std::shared_ptr<TrainedRun>(std::move(opened))](RecordInput input, std::int64_t batch, AnswerFormat format,
-                                                                              const std::function<bool(const std::string &)> &line) {
-    return run->predict(std::move(input), batch, format, line);
+  const auto code = options.recompile ? TrainedRun::Code::ofMachine : TrainedRun::Code::ofRun;
+  PENSTOCK_ASSIGN(std::unique_ptr<TrainedRun> opened, openRun(options.run, options.settings, options.threads, context, code));
+  return AnswerRecords([run = std::shared_ptr<TrainedRun>(std::move(opened))](PredictRequest request, PredictSummary &summary) {
+    return run->predict(std::move(request), summary);
   });
 }
 
@@ -33,6 +34,8 @@ void addPredictCommand(CLI::App &app, CommandContext &context) {
   command->add_option("run", options->run, "folder that `penstock train` wrote")->required()->type_name("RUN");
   addAnswerOptions(*command, *options);
   addRunSettings(*command, options->settings);
+  command->add_flag("--recompile", options->recompile,
+                    "take the run's weights and pipeline alone: compile its program here, and load no plugin from a folder that it names");
   command->callback([options, &context] {
     const Status status = answerInput(*options, "penstock", [&] { return openAnswers(*options, context); });
     if (!status.ok()) {

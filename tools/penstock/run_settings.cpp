@@ -8,11 +8,12 @@
 
 #include "runtime/base/level_names.h"
 #include "runtime/base/printable.h"
-#include "runtime/exec/trained_run.h"
+#include "runtime/kernels/kernel_table.h"
 #include "tools/command_line/threads.h"
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <cstdio>
 
 namespace penstock {
@@ -35,11 +36,8 @@ Result<frontend::Completion> readAgain(const RunConfig &trained, const std::vect
     }
     return environmentError("the run does not keep it");
   };
-  options.loadManifests = [&](const std::vector<std::string> &folders) {
-    std::vector<std::string> all = context.pluginFolders;
-    all.insert(all.end(), folders.begin(), folders.end());
-    return findPlugins(all);
-  };
+  // Not the folders that the files name: openRun() may have left them out.
+  options.loadManifests = [&](const std::vector<std::string> &) { return findPlugins(context.pluginFoldersWith(trained.pluginFolders)); };
   const auto &[path, text] = source.files.front();
   PENSTOCK_ASSIGN(const frontend::Analysis analysis, frontend::analyze(path, text, options));
   // What only the data and models' folders know decided the weights: the run keeps it, whatever has become of them.
@@ -119,8 +117,12 @@ void addLevelOption(CLI::App &command, std::string &level) {
 }
 
 Result<std::unique_ptr<TrainedRun>> openRun(const std::string &folder, const std::vector<std::string> &settings, int threads,
-                                            const CommandContext &context) {
+                                            const CommandContext &context, TrainedRun::Code code) {
   PENSTOCK_ASSIGN(RunRecord record, readRunRecord(folder));
+  const bool itsOwn = code == TrainedRun::Code::ofRun;
+  if (!itsOwn) {
+    record.config.pluginFolders.clear();
+  }
   PENSTOCK_ASSIGN(record.config, withSettings(record.config, settings, context));
   if (threads >= 0) {
     record.config.target.threads = threads;
@@ -129,11 +131,16 @@ Result<std::unique_ptr<TrainedRun>> openRun(const std::string &folder, const std
   TrainedRun::Recompile recompile;
 #ifdef PENSTOCK_HAS_DRIVER
   recompile = [&](const RunRecord &run, PluginHost &host) -> Result<std::string> {
-    PENSTOCK_ASSIGN(const frontend::TypedPipeline pipeline, pipelineOf(run, context));
+    PENSTOCK_ASSIGN(frontend::TypedPipeline pipeline, pipelineOf(run, context));
+    if (!itsOwn) { // it need not be a machine of the run's level
+      PENSTOCK_ASSIGN(const Level trained, parseLevel(run.level));
+      PENSTOCK_ASSIGN(const Level machine, machineLevel());
+      pipeline.target.level = levelName(std::min(trained, machine));
+    }
     return compilePipeline(pipeline, host, nullptr, run.profiled);
   };
 #endif
-  PENSTOCK_ASSIGN(std::unique_ptr<TrainedRun> run, TrainedRun::open(folder, std::move(record), context.pluginFolders, recompile));
+  PENSTOCK_ASSIGN(std::unique_ptr<TrainedRun> run, TrainedRun::open(folder, std::move(record), context.pluginFolders, recompile, code));
   for (const std::string &warning : run->warnings()) {
     std::fprintf(stderr, "penstock: warning: %s\n", printableLines(warning).c_str());
   }

@@ -5,6 +5,7 @@
 #include "compiler/frontend/typed_pipeline.h"
 #include "runtime/base/status.h"
 #include "runtime/exec/run_config.h"
+#include "runtime/exec/trained_run.h"
 #include "tools/penstock/commands.h"
 
 #include <memory>
@@ -12,9 +13,6 @@
 #include <vector>
 
 namespace penstock {
-
-class TrainedRun;
-struct RunRecord;
 
 /// What the runtime needs to know of a pipeline; the caller adds the sources.
 RunConfig toRunConfig(const frontend::TypedPipeline &pipeline);
@@ -36,6 +34,6 @@ void addLevelOption(CLI::App &command, std::string &level);
 
 /// Opens a run for evaluate and predict, with the settings and, where not negative, the number of threads. Warnings go to standard error.
 Result<std::unique_ptr<TrainedRun>> openRun(const std::string &folder, const std::vector<std::string> &settings, int threads,
-                                            const CommandContext &context);
+                                            const CommandContext &context, TrainedRun::Code code = TrainedRun::Code::ofRun);
 
 } // namespace penstock

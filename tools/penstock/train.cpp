@@ -84,7 +84,7 @@ std::string factsOfRun(const std::string &facts) {
   if (!json.is_object()) {
     return "";
   }
-  for (const char *part : {"problems", "overlap", "fitted", "states", "splits", "header"}) {
+  for (const char *part : {"problems", "overlap", "fitted", "states", "splits", "header", "inputs"}) {
     json.erase(part);
   }
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);

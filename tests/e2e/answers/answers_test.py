@@ -198,6 +198,16 @@ class Answers(case.Case):
         self.assertTrue(rows[1]["error"] and not rows[1]["kind_of.label"] and not rows[0]["error"])
         self.penstock("--plugins", "plugins", "predict", run, "--csv", "--json", expect=2)
 
+    def test_recompile_loads_no_plugin_that_the_run_names(self):
+        file, run = self.folder / "named.pipe", self.folder / "run-named"
+        file.write_text(HEAD.replace("pipe 1\n", 'pipe 1\nuse head outline @ 1 from "plugins"\n', 1))
+        self.penstock("train", file, "--out", run, "--quiet")
+        expected = self.penstock("predict", run, text="oil drips\n").stdout
+        done = self.penstock("predict", run, "--recompile", text="oil drips\n", expect=None)
+        self.assertEqual((done.returncode, done.stdout), (4, ""), done.stderr)
+        self.assertIn("`outline`", done.stderr)
+        self.assertEqual(self.penstock("--plugins", "plugins", "predict", run, "--recompile", text="oil drips\n").stdout, expected)
+
     def test_a_metric_that_the_answer_does_not_bear(self):
         file = self.folder / "scores.pipe"
         file.write_text(HEAD.replace("[accuracy]", "[roc_auc]"))

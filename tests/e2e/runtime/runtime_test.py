@@ -473,7 +473,7 @@ train { batch: 13 }
         self.train(self.task, "second", *self.set(*begin, "train.optimizer.lr=1e-30"))
         self.assertEqual(self.model("second"), self.model("first"))
         for file in (self.folder / "first/fitted").iterdir():  # ids and classes mean the same
-            if file.name != "numbers.json":
+            if file.name not in ("numbers.json", "counts.json"):
                 self.assertEqual((self.folder / "second/fitted" / file.name).read_bytes(), file.read_bytes(), file.name)
         # What the run lacks begins anew, and is named; another shape is an error that names it.
         text = (self.tasks / f"{self.task}.pipe").read_text()

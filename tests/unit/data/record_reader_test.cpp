@@ -25,6 +25,16 @@ protected:
     ASSERT_TRUE(facts.ok()) << facts.status().message();
     ASSERT_TRUE(writeFitted(specOf(program), facts.value(), fitted).ok());
   }
+  /// The statistics of an input; `run` is what a run keeps of train.
+  Json statistics(const std::string &text, const std::string &format, const FittedFolder &run) {
+    RecordInput input = recordsOf(text, format);
+    input.counts = true;
+    const auto reader = openRecordsWith(specOf(program), run, factory, std::move(input));
+    EXPECT_TRUE(reader.ok()) << reader.status().message();
+    for (auto part = reader.value()->next(2); part.ok() && part.value() != nullptr; part = reader.value()->next(2)) {
+    }
+    return Json::parse(reader.value()->statistics());
+  }
   Result<std::unique_ptr<RecordReader>> open(const std::string &text, const std::string &format) {
     return openRecordsWith(specOf(program), fitted, factory, recordsOf(text, format));
   }
@@ -78,6 +88,32 @@ protected:
 };
 
 using Ids = std::vector<std::vector<std::int32_t>>;
+
+TEST_F(RecordReaderTest, Statistics) {
+  fit();
+  const auto facts = gatherFactsWith(specOf(program), factory, {});
+  ASSERT_TRUE(facts.ok());
+  const auto run = writeFitted(specOf(program), facts.value(), folder / "run");
+  ASSERT_TRUE(run.ok());
+  // A text without a word is read as one unknown word; what stands behind `max_length` is not read.
+  const std::string text = "Leak here\n\nall good\n";
+  const Json known = statistics(text, "lines", run.value());
+  EXPECT_EQ(known["rows"], 3);
+  EXPECT_EQ(known["train_rows"], 3);
+  EXPECT_EQ(known["columns"].size(), 1) << "the target is none of them";
+  const Json tokens = known["features"].begin().value();
+  EXPECT_EQ(tokens["tokens"], 5);
+  EXPECT_EQ(tokens["unknown"]["count"], 2);
+  EXPECT_EQ(tokens["unknown"]["train"], 0.0);
+  // A run of an earlier release has nothing to compare with, and says so.
+  FittedFolder earlier = run.value();
+  earlier.hashes.erase(countsFile);
+  const Json unknown = statistics(text, "lines", earlier);
+  EXPECT_TRUE(unknown["train_rows"].is_null());
+  EXPECT_EQ(unknown["features"].begin().value()["unknown"]["count"], 2);
+  EXPECT_TRUE(unknown["features"].begin().value()["unknown"]["train"].is_null());
+  EXPECT_EQ(statistics("", "lines", run.value())["features"].begin().value()["unknown"]["share"], Json());
+}
 
 TEST_F(RecordReaderTest, LinesCsvAndJsonGiveWhatTrainingSaw) {
   fit();
