@@ -101,22 +101,78 @@ std::string RunPlaces::read(std::string_view kept) const {
   return out;
 }
 
-void RunPlaces::keep(nlohmann::ordered_json &value) const {
+/// What decides how a file is read stays of its name: whether it is one a split, and its extension.
+static std::string unnamed(const std::string &place) {
+  const std::string name = place.substr(place.rfind('/') + 1);
+  const std::size_t dot = name.rfind('.');
+  return std::string("/") + (name.find("{split}") != std::string::npos ? "{split}" : "elsewhere") +
+         (dot == std::string::npos ? "" : name.substr(dot));
+}
+
+std::string RunPlaces::gathered(std::string_view kept, const std::string &root) const {
+  const bool alone =
+      kept.starts_with(mark) && kept.find(mark, mark.size()) == std::string_view::npos && kept.find('\n') == std::string_view::npos;
+  // Names have blanks, too, where it is clear where they end.
+  const auto endOf = [&](std::size_t place) {
+    if (alone) {
+      return kept.size();
+    }
+    if (place > 0 && std::string_view("\"'`").find(kept[place - 1]) != std::string_view::npos) {
+      return std::min(kept.find_first_of(std::string{kept[place - 1], '\n'}, place), kept.size());
+    }
+    std::size_t end = place + mark.size();
+    while (end < kept.size() && (isOfName(kept[end]) || std::string_view("/{}").find(kept[end]) != std::string_view::npos)) {
+      ++end;
+    }
+    return end;
+  };
+  std::string out;
+  for (std::size_t at = 0; at < kept.size();) {
+    const std::size_t found = std::min(kept.find(mark, at), kept.size());
+    out += kept.substr(at, found - at);
+    if (found == kept.size()) {
+      break;
+    }
+    if (kept.substr(found).starts_with(markItself)) {
+      out += markItself;
+      at = found + markItself.size();
+      continue;
+    }
+    at = endOf(found);
+    std::string place = read(kept.substr(found, at - found));
+    while (place.ends_with('/')) {
+      place.pop_back();
+    }
+    const auto isBelow = [&](const std::string &upper) { return !upper.empty() && upper != "/" && place.starts_with(upper + "/"); };
+    const bool above = place == root || root.starts_with(place + "/");
+    out += this->kept(isBelow(folder) ? place : folder + (isBelow(root) ? place.substr(root.size()) : above ? "" : unnamed(place)));
+  }
+  return out;
+}
+
+namespace {
+
+template <typename Change> void changeTexts(nlohmann::ordered_json &value, const Change &change) {
   if (value.is_string()) {
-    value = kept(value.get_ref<const std::string &>());
+    value = change(value.get_ref<const std::string &>());
   }
   for (auto one = value.begin(); value.is_structured() && one != value.end(); ++one) {
-    keep(*one);
+    changeTexts(*one, change);
   }
 }
 
+} // namespace
+
+void RunPlaces::keep(nlohmann::ordered_json &value) const {
+  changeTexts(value, [this](const std::string &text) { return kept(text); });
+}
+
 void RunPlaces::restore(nlohmann::ordered_json &value) const {
-  if (value.is_string()) {
-    value = read(value.get_ref<const std::string &>());
-  }
-  for (auto one = value.begin(); value.is_structured() && one != value.end(); ++one) {
-    restore(*one);
-  }
+  changeTexts(value, [this](const std::string &text) { return read(text); });
+}
+
+void RunPlaces::gather(nlohmann::ordered_json &value, const std::string &root) const {
+  changeTexts(value, [&](const std::string &text) { return gathered(text, root); });
 }
 
 } // namespace penstock

@@ -21,9 +21,14 @@ public:
   /// The text of which `kept` made it.
   std::string read(std::string_view kept) const;
 
+  /// A text that `kept` made, with each place in the run's own folder, so that nothing tells where it was: what lies below `root`, an
+  /// absolute folder, by its way from there, all else without its name: `elsewhere.csv`, `{split}.csv`.
+  std::string gathered(std::string_view kept, const std::string &root) const;
+
   /// The same of all texts in a value.
   void keep(nlohmann::ordered_json &value) const;
   void restore(nlohmann::ordered_json &value) const;
+  void gather(nlohmann::ordered_json &value, const std::string &root) const;
 
 private:
   std::string folder; // absolute, without links, without a slash at its end

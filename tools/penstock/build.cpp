@@ -2,6 +2,7 @@
 #ifdef PENSTOCK_HAS_DRIVER
 #include "tools/penstock/commands.h"
 #include "tools/penstock/compile_pipeline.h"
+#include "tools/penstock/kept_records.h"
 #include "tools/penstock/run_settings.h"
 
 #include "compiler/driver/link_artifact.h"
@@ -144,13 +145,7 @@ Status checkNeeds(const PluginManifest &plugin) {
 /// What may go into an artifact.
 Status checkPlugin(const PluginManifest &plugin, const BuildOptions &options) {
   PENSTOCK_TRY(isLinkedIn(plugin) ? Status() : checkNeeds(plugin));
-  if (plugin.keepsRecords && !options.allowRecords) {
-    return invalidInput(
-        fmt::format("the learner `{}` keeps records of the training set, which would be in the artifact; say `--allow-records` "
-                    "where whoever gets it may see them",
-                    plugin.name));
-  }
-  return {};
+  return checkKeptRecords(plugin, options.allowRecords, "the artifact");
 }
 
 Result<std::vector<PluginManifest>> pluginsInUse(const RunRecord &record, PluginHost &host, const BuildOptions &options) {
@@ -317,8 +312,7 @@ void addBuildCommand(CLI::App &app, CommandContext &context) {
                    "penstock: our own kernels in place of others that the run was trained with; answers may differ in the last digits")
       ->check(CLI::IsMember({"penstock"}))
       ->type_name("KERNELS");
-  command->add_flag("--allow-records", options->allowRecords,
-                    "of a learner that keeps records of the training set: they may be in the artifact");
+  addKeptRecordsOption(*command, options->allowRecords);
   command->add_flag("--single-file", options->singleFile, "one executable with all data in it, which is the library as well");
   command->add_flag("--no-expect", options->noExpect, "do not measure what `deploy` expects");
   command->callback([options, &context] {

@@ -39,6 +39,7 @@ void addEvaluateCommand(CLI::App &app, CommandContext &context);
 void addPredictCommand(CLI::App &app, CommandContext &context);
 void addExportCommand(CLI::App &app, CommandContext &context);
 void addBuildCommand(CLI::App &app, CommandContext &context);
+void addPackCommand(CLI::App &app, CommandContext &context);
 void addInspectCommand(CLI::App &app, CommandContext &context);
 void addPluginCommand(CLI::App &app, CommandContext &context);
 void addDoctorCommand(CLI::App &app, CommandContext &context);

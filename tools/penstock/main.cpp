@@ -45,6 +45,7 @@ int main(int argc, char **argv) {
   addExportCommand(app, context);
   addBuildCommand(app, context);
 #endif
+  addPackCommand(app, context);
   addInspectCommand(app, context);
   addPluginCommand(app, context);
   addDoctorCommand(app, context);

@@ -80,7 +80,7 @@ class Case(case.Case):
 
 class Usage(Case):
     def testHelp(self):
-        for command in ["check", "fmt", "explain", "compile", "train", "evaluate", "predict", "inspect", "plugin", "doctor"]:
+        for command in ["check", "fmt", "explain", "compile", "train", "evaluate", "predict", "pack", "inspect", "plugin", "doctor"]:
             with self.subTest(command=command):
                 self.assertIn(command, self.penstock(command, "--help").stdout)
 
@@ -410,13 +410,13 @@ evaluate {
         record = json.loads((out / "run.json").read_text())
         fits = {fit["what"]: fit for fit in record["fits"]}
         self.assertEqual({what: (fit["name"], fit["time"], fit["by"], fit["split"]) for what, fit in fits.items()},
-                         {"vocabulary": ("text_words", "data", "words", "train"), "learner": ("answer", "weights", "nearest", "train")})
+                         {"vocabulary": ("text_words", "data", "words", "train"), "counts": ("inputs", "data", "", "train"), "learner": ("answer", "weights", "nearest", "train")})
         for fit in fits.values():
             self.assertIn(fit["file"], record["fitted"])
         self.assertIn("when the weights were final", (out / "report.html").read_text())
         # What is fitted late a resumed run makes anew; what is fitted early it must find, or write again.
         whole = {file: (out / "fitted" / file).read_bytes() for file in record["fitted"]}
-        for what, said in [("learner", False), ("vocabulary", True)]:
+        for what, said in [("learner", False), ("vocabulary", True), ("counts", True)]:
             (out / "fitted" / fits[what]["file"]).write_bytes(b"damaged")
             done = self.penstock("train", nearest, "--resume", "--out", out, "--set", "k=3")
             self.assertEqual("was damaged" in done.stdout + done.stderr, said, what)

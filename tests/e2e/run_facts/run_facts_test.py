@@ -10,7 +10,9 @@ import pathlib
 import random
 import shutil
 import struct
+import subprocess
 import sys
+import tarfile
 import tempfile
 import unittest
 
@@ -55,7 +57,7 @@ class Facts(case.Case):
 
     def write(self, data, seed=5):
         """A training set whose every cell can be told: the cells that are in no vocabulary and are no name of a class."""
-        chance, cells = random.Random(seed), []
+        chance, cells, prices = random.Random(seed), [], []
         data.mkdir(parents=True)
         for split, count in (("train", 30), ("dev", 14), ("test", 12)):
             with open(data / f"{split}.csv", "w", newline="") as file:
@@ -66,6 +68,9 @@ class Facts(case.Case):
                     text = f"{chance.choice(WORDS)} {chance.choice(WORDS)} {mark}"
                     rows.writerow([f"id-{mark}", text, chance.choice(["leaking", "sound"]), price])
                     cells += [mark, price]
+                    prices += [price] if split == "train" else []
+        for end in (min, max):  # train's range is kept, for those who compare an input with it
+            cells.remove(end(prices, key=float))
         return cells
 
     def pipeline(self, file, data="data", note="home"):
@@ -91,7 +96,7 @@ class Facts(case.Case):
 
     def testNoCellAndNoPlace(self):
         cells = self.write(self.project / "data")
-        self.assertEqual(len(cells), 112)
+        self.assertEqual(len(cells), 110)
         far = pathlib.Path(tempfile.mkdtemp(dir=BUILD))  # shares nothing but the root with the runs
         self.addCleanup(shutil.rmtree, far)
         shutil.copytree(self.project / "data", far / "data")
@@ -163,6 +168,74 @@ model {
         self.train(file, "--out", run, "--resume", "--set", f"data={self.project}/copy")
         said = self.train(file, "--out", run, "--resume", "--set", f"data={self.project}/others", expect=4)
         self.assertIn("the data changed since this run was begun", said.stderr)
+
+    def testAPackedRunTellsNothingOfItsMachine(self):
+        cells = self.write(self.project / "own folder/data")
+        (self.project / "own folder/lib").mkdir()
+        (self.project / "own folder/lib/parts.pipe").write_text("pipe 1\nlayer small(x, width: int) { x |> linear(width) |> relu }\n")
+        far = pathlib.Path(tempfile.mkdtemp(dir=BUILD))
+        self.addCleanup(shutil.rmtree, far)
+        (far / "words").mkdir()
+        (far / "words/vocab.txt").write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS]) + "\n")
+        text = PIPELINE.format(data=self.project / "own folder/data", note=f"{far}/notes.md, {self.project}/x").replace(
+            "pipe 1\n", 'pipe 1\nimport small from "../lib/parts.pipe"\n').replace(
+            "h = text |> words(min_count: 3)", f'h = text |> wordpiece(vocab: "{far}/words")').replace("linear(5) |> relu", "small(5)")
+        (self.project / "own folder/tasks").mkdir()
+        file, run = self.project / "own folder/tasks/task.pipe", self.project / "own folder/runs/first"
+        file.write_text(text)
+        self.train(file, "--out", run)
+        # A run has no place of the files that its tokenizer read, whatever it has of others.
+        self.assertNotIn(str(far.name), (run / "fitted/tokenizers.json").read_text())
+        records = self.project / "records.csv"
+        records.write_text("text,price\npump leak,150\nbroken valve pumps,99999\n")
+        expected = self.penstock("predict", run, "--input", records).stdout
+        out, again = self.project / "marked.tar", self.project / "again.tar"
+        said = self.penstock("pack", run, "--out", out).stdout
+        self.assertEqual(said, f"packed: `tar xf {out}` makes the folder `marked`\n")
+        self.penstock("pack", run, "--out", again)
+        self.assertEqual(out.read_bytes(), again.read_bytes())
+        with tarfile.open(out) as tar:
+            members = tar.getmembers()
+        names = [member.name for member in members]
+        self.assertEqual(names[0], "marked/run.json")
+        self.assertEqual(set(names), {"marked/run.json", "marked/model.safetensors", "marked/program.so",
+                                      *(f"marked/fitted/{path.relative_to(run / 'fitted')}" for path in (run / "fitted").rglob("*") if path.is_file())})
+        self.assertEqual({(member.mtime, member.uid, member.gid, member.mode, member.uname) for member in members}, {(0, 0, 0, 0o644, "")})
+        there = self.project / "there"
+        there.mkdir()
+        subprocess.run(["tar", "xf", out], cwd=there, check=True)
+        for path in (there / "marked").rglob("*"):
+            if path.is_file():
+                content = path.read_bytes()
+                for name in (*cells, str(self.folder), str(far), far.name, self.project.name, "own folder", "runs/first", self.folder.name, str(BUILD).strip("/")):
+                    self.assertNotIn(name.encode(), content, path)
+        shutil.rmtree(self.project / "own folder/runs")
+        self.assertEqual(self.penstock("predict", there / "marked", "--input", records).stdout, expected)
+        self.assertEqual(self.penstock("predict", there / "marked", "--input", records, "--recompile").stdout, expected)
+        self.assertEqual(self.scores(there / "marked", "--set", f"data={self.project}/own folder/data")["records"], 12)
+        packed = self.project / "packed.tar"
+        self.penstock("pack", there / "marked", "--out", packed)
+        self.assertEqual(packed.read_bytes(), out.read_bytes())
+
+    def testWhatIsNotPacked(self):
+        self.write(self.project / "data")
+        near = self.project / "near.pipe"
+        near.write_text('pipe 1\npipeline near\ndata { source: csv("data/{split}.csv"), column text = text() }\n'
+                        "model { answer = text |> words(min_count: 3) |> embedding(7) |> pool(mean) |> nearest(k: 2) }\n")
+        run, out = self.project / "near", self.project / "near.tar"
+        self.train(near, "--out", run)
+        self.assertIn("`nearest` keeps records of the training set", self.penstock("pack", run, "--out", out, expect=1).stderr)
+        self.assertFalse(out.exists())
+        self.penstock("pack", run, "--out", out, "--allow-records")
+        whole = out.read_bytes()
+        for part in ("run.json", "fitted/answer.learner", "model.safetensors", "program.so"):
+            content = (run / part).read_bytes()
+            (run / part).write_bytes(content[:-2] + b"??")
+            self.assertIn("damaged", self.penstock("pack", run, "--out", out, "--allow-records", expect=4).stderr)
+            (run / part).write_bytes(content)
+        self.assertEqual(out.read_bytes(), whole)
+        self.assertEqual([path.name for path in self.project.iterdir() if "tmp" in path.name], [])
+        self.assertIn("is not the folder of a run", self.penstock("pack", self.project, "--out", out, expect=4).stderr)
 
     def testARunIsCompiledAgainWithoutItsData(self):
         self.write(self.project / "data")

@@ -34,6 +34,27 @@ std::string sanityBytes(std::size_t size) {
 }
 
 // A run holds no absolute path, and whoever reads it has them again.
+TEST(RunPlaces, AreGatheredInTheRun) {
+  const RunPlaces here("/usr/share/runs/1");
+  const auto gathered = [&](const std::string &text) { return here.gathered(here.kept(text), "/usr/share/task"); };
+  for (const auto &[text, wanted] : std::vector<std::pair<std::string, std::string>>{
+           {"", ""},
+           {"n/a and ${RUN^ stay", "n/a and ${RUN^} stay"},
+           {"/usr/share/task/data/{split}.csv", "${RUN^0/}data/{split}.csv"},
+           {"/usr/share/task", "${RUN^0}"},
+           {"/usr/share", "${RUN^0}"},
+           {"/usr/share/tasks/x.csv", "${RUN^0/}elsewhere.csv"},
+           {"/usr/John Doe/my data/x y.csv", "${RUN^0/}elsewhere.csv"},
+           {"/usr/share/runs/1/fitted/", "${RUN^0/}fitted"},
+           {"at /usr/lib/a.pipe:12, and file:/usr/lib/{b}/c; /usr/share/task/d",
+            "at ${RUN^0/}elsewhere.pipe:12, and file:${RUN^0/}elsewhere; ${RUN^0/}d"},
+           {"csv(\"/usr/John Doe/part.{split}.csv\")\nx = '/usr/a b/c'", "csv(\"${RUN^0}/{split}.csv\")\nx = '${RUN^0/}elsewhere'"},
+           {"{\"path\":\"/usr/a b/c\"}", "{\"path\":\"${RUN^0/}elsewhere\"}"}}) {
+    EXPECT_EQ(gathered(text), wanted) << text;
+    EXPECT_EQ(here.gathered(wanted, "/usr/share/runs/1"), wanted) << "what is gathered stays";
+  }
+}
+
 TEST(RunPlaces, AreRelativeToTheRunAndReadAgain) {
   const RunPlaces here("/usr/share/runs/1"), there("/srv/x/runs/2"), top("/usr");
   const struct {
