@@ -1,5 +1,6 @@
 #include "compiler/frontend/ast.h"
 
+#include "runtime/base/quantities.h"
 #include "runtime/base/utf8.h"
 
 #include <algorithm>
@@ -422,7 +423,7 @@ private:
         out.kind = Expression::Kind::quantity;
         out.text = tokenText(tokens[1]);
         out.nameSpan = tokenSpan(tokens[1]);
-        if (!isUnit(out.text)) {
+        if (findRow(units, out.text) == nullptr) {
           out.kind = Expression::Kind::error;
         }
       }

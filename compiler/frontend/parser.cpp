@@ -1,5 +1,7 @@
 #include "compiler/frontend/parser_base.h"
 
+#include "runtime/base/quantities.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -97,7 +99,7 @@ private:
     } else if (word == "layer" || word == "head") {
       layerItem(word == "layer" ? SyntaxKind::layerItem : SyntaxKind::headItem);
     } else {
-      static const std::vector<std::string> words = {"data",     "features", "model",  "train", "evaluate", "target",
+      static const std::vector<std::string> words = {"data",     "features", "model",  "train", "evaluate", "target", "deploy",
                                                      "pipeline", "param",    "import", "use",   "layer",    "head"};
       diagnostics.report("unknown-item", rangeOf(peek()),
                          {{"name", std::string(word.substr(0, 40))}, {"nearest", diagnostics::nearest(std::string(word), words)}});
@@ -522,10 +524,15 @@ private:
       bump();
       if (unit) {
         const std::string_view name = peekText();
-        if (!isUnit(name)) {
+        if (findRow(units, name) == nullptr) {
+          std::vector<std::string> names;
+          for (const UnitRow &unitRow : units) {
+            names.emplace_back(unitRow.name);
+          }
           diagnostics.report("unknown-unit", rangeOf(peek()),
                              {{"unit", std::string(name.substr(0, 40))},
-                              {"nearest", diagnostics::nearest(std::string(name), {unitNames.begin(), unitNames.end()})}});
+                              {"units", diagnostics::quotedList(names)},
+                              {"nearest", diagnostics::nearest(std::string(name), names)}});
         }
         bump();
       }
@@ -652,8 +659,6 @@ private:
 };
 
 } // namespace
-
-bool isUnit(std::string_view name) { return std::find(unitNames.begin(), unitNames.end(), name) != unitNames.end(); }
 
 SyntaxTree parseFile(const SourceFile &file, DiagnosticList &diagnostics) { return Parser(file, diagnostics).parseWholeFile(); }
 

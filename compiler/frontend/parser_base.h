@@ -15,8 +15,6 @@ inline constexpr int deepest = 128; // a bracket counts twice: itself and the ex
 inline constexpr std::array<std::string_view, 8> blockNames = {"data",     "features", "model",  "train",
                                                                "evaluate", "target",   "deploy", "tune"};
 
-inline constexpr std::array<std::string_view, 11> unitNames = {"ms", "s", "min", "h", "KB", "MB", "GB", "epoch", "epochs", "step", "steps"};
-
 class ParserBase {
 protected:
   ParserBase(const SourceFile &source, diagnostics::DiagnosticList &list) : file(source), diagnostics(list) {

@@ -171,12 +171,14 @@ const std::vector<std::string> &settingsOf(const std::string &block) {
   static const std::vector<std::string> target = {"device", "level", "precision", "kernels", "threads"};
   static const std::vector<std::string> data = {"source"};
   static const std::vector<std::string> evaluate = {"train", "dev", "test", "confidence", "last"};
+  static const std::vector<std::string> deploy = {"input", "output"};
   static const std::vector<std::string> none;
   return block == "train"       ? train
          : block == "objective" ? objective
          : block == "target"    ? target
          : block == "data"      ? data
          : block == "evaluate"  ? evaluate
+         : block == "deploy"    ? deploy
                                 : none;
 }
 

@@ -87,9 +87,6 @@ struct SyntaxTree {
   }
 };
 
-/// Whether a quantity may have this unit.
-bool isUnit(std::string_view name);
-
 /// Parses a whole file. Always gives a tree that holds every token; mistakes are reported and lie in `error` nodes.
 SyntaxTree parseFile(const SourceFile &file, diagnostics::DiagnosticList &diagnostics);
 

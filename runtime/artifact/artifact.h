@@ -26,6 +26,7 @@ public:
 
   const RunConfig &config() const { return described; }
   const Predictor &predictor() const { return *answering; }
+  Level level() const { return model->level(); }
   /// The types of its C interface, which point into it.
   CLayout layout() const { return typesOf(called, *answering); }
   /// The pool outlives the session.

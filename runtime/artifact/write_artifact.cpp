@@ -50,6 +50,8 @@ RunConfig answering(const RunConfig &config, const std::vector<PluginManifest> &
   kept.answers = config.answers;
   kept.classes = config.classes;
   kept.train.seed = config.train.seed;
+  kept.deploy.input = config.deploy.input;
+  kept.deploy.output = config.deploy.output;
   kept.target = config.target;
   kept.target.tuned.clear();
   return kept;

@@ -1,11 +1,27 @@
 #include "runtime/base/pipeline_value.h"
 
 #include "runtime/base/fields_json.h"
+#include "runtime/base/quantities.h"
 #include "runtime/base/record_graph.h"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 
 namespace penstock {
+
+std::string ExpectationSpec::name() const {
+  if (!split.empty()) {
+    return split + "." + metric;
+  }
+  const QuantityRow *const row = findRow(quantities, metric);
+  if (row == nullptr || !row->answering) {
+    return metric;
+  }
+  return fmt::format("{}(batch: {}{})", metric, batch, threads == 1 ? "" : fmt::format(", threads: {}", threads));
+}
+
+std::string ExpectationSpec::demand() const { return fmt::format("{} {}{}{}", comparison, bound, unit.empty() ? "" : " ", unit); }
 
 std::optional<std::string_view> keyBehind(std::string_view key, std::string_view setting) {
   if (setting == "**") {

@@ -320,17 +320,39 @@ struct ConfidenceSpec {
   }
 };
 
+/// `expect`: a result of the model, or a quantity of the artifact (quantities.h), and its bound.
 struct ExpectationSpec {
-  std::string split, metric; // "test", "f1_macro"
-  std::string comparison;    // ">=", ">", "<=", "<"
+  std::string split, metric;           // "test", "f1_macro"; split "": the quantity `metric`
+  std::int64_t batch = 1, threads = 1; // of a quantity that is measured while it answers
+  std::string comparison;              // ">=", ">", "<=", "<"
   double bound = 0;
+  std::string unit;  // of the bound; "" of a result
   std::string place; // "file.pipe:12:3", for messages
+
+  /// "test.f1_macro", "p99(batch: 1)"
+  std::string name() const;
+  /// "<= 20 ms"
+  std::string demand() const;
 
   static constexpr auto fields() {
     return std::tuple(
         field("split", &ExpectationSpec::split, Role::measurement, ""), field("metric", &ExpectationSpec::metric, Role::measurement, ""),
+        field("batch", &ExpectationSpec::batch, Role::measurement, ""), field("threads", &ExpectationSpec::threads, Role::measurement, ""),
         field("comparison", &ExpectationSpec::comparison, Role::measurement, ""),
-        field("bound", &ExpectationSpec::bound, Role::measurement, ""), field("place", &ExpectationSpec::place, Role::place, "place"));
+        field("bound", &ExpectationSpec::bound, Role::measurement, ""), field("unit", &ExpectationSpec::unit, Role::measurement, ""),
+        field("place", &ExpectationSpec::place, Role::place, "place"));
+  }
+};
+
+/// What an artifact does where its command line does not say, and what is held against it when it is built.
+struct DeploySpec {
+  std::string input;  // the form of records that no name tells, as `--format`; "": the command decides
+  std::string output; // "jsonl" or "csv": the form of answers that no name tells; "": jsonl
+  std::vector<ExpectationSpec> expectations;
+
+  static constexpr auto fields() {
+    return std::tuple(field("input", &DeploySpec::input, Role::place), field("output", &DeploySpec::output, Role::place),
+                      part("expectations", &DeploySpec::expectations, "expect.**"));
   }
 };
 
@@ -357,8 +379,9 @@ struct PipelineValue {
   TrainSpec train;
   std::vector<MetricSpec> metrics;
   ConfidenceSpec confidence;
-  std::vector<std::string> lastOnly; // splits that are measured on the last record of each unit
-  std::vector<ExpectationSpec> expectations;
+  std::vector<std::string> lastOnly;         // splits that are measured on the last record of each unit
+  std::vector<ExpectationSpec> expectations; // of `evaluate`
+  DeploySpec deploy;
   TargetSpec target;
   std::vector<std::string> pluginFolders; // of `use`, absolute
 
@@ -373,7 +396,8 @@ struct PipelineValue {
         part("train", &PipelineValue::train, "train"), part("confidence", &PipelineValue::confidence, "evaluate.confidence"),
         field("last_only", &PipelineValue::lastOnly, Role::measurement, "evaluate.last"),
         part("metrics", &PipelineValue::metrics, "evaluate.*"), part("expectations", &PipelineValue::expectations, "expect.**"),
-        part("target", &PipelineValue::target, "target"), field("plugin_folders", &PipelineValue::pluginFolders, Role::place, "use"));
+        part("deploy", &PipelineValue::deploy, "deploy"), part("target", &PipelineValue::target, "target"),
+        field("plugin_folders", &PipelineValue::pluginFolders, Role::place, "use"));
   }
 };
 

@@ -122,10 +122,11 @@ public:
 /// Where records to predict come from.
 struct RecordInput {
   std::unique_ptr<ByteSource> bytes;
-  std::string path;       // its extension counts; "" is standard input
-  std::string format;     // what was asked for: lines, csv, tsv, jsonl, conll, the run's source; "": to be decided (input_format.h)
-  std::uint64_t seed = 0; // of noise
-  bool sort = false;      // of a series: rows of a unit need not stand together; all are held in memory
+  std::string path;          // its extension counts; "" is standard input
+  std::string format;        // what was asked for: lines, csv, tsv, jsonl, conll, the run's source; "": to be decided (input_format.h)
+  std::string standing = {}; // the form where nothing else tells (input_format.h); ""
+  std::uint64_t seed = 0;    // of noise
+  bool sort = false;         // of a series: rows of a unit need not stand together; all are held in memory
   std::vector<std::string> with = {};        // columns of the input that are handed on: Part::with
   bool counts = false;                       // statistics are wanted
   std::unique_ptr<RowSource> rows = nullptr; // in place of bytes: rows that are there already

@@ -16,6 +16,8 @@ namespace {
 constexpr std::size_t nameLimit = 60, lineLimit = 80; // characters of a name, of a line, that a message shows
 constexpr std::size_t headLimit = std::size_t{64} << 10;
 constexpr std::string_view blanks = " \t";
+constexpr std::initializer_list<std::string_view> namedExtensions = {".csv",   ".tsv",    ".tab",   ".json",
+                                                                     ".jsonl", ".ndjson", ".conll", ".conllu"};
 
 class Memory : public ByteSource {
 public:
@@ -102,35 +104,53 @@ std::string_view firstRecord(const std::string &head, const ConllOptions &conll,
   return {};
 }
 
+/// Whether the run's own files have it.
+bool isOwnExtension(const std::string &extension, const RecordProgram &program) {
+  for (int split = 0; split < static_cast<int>(splitNames.size()) && !extension.empty(); ++split) {
+    if (extensionOf(program.fileOf(split)) == extension) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// What is asked for by somebody, or by the pipeline where the name tells nothing.
+std::string askedOf(const InputFacts &input, const RecordProgram &program) {
+  const std::string extension = extensionOf(input.path);
+  const bool tells = isOneOf(extension, namedExtensions) || extension == ".txt" || isOwnExtension(extension, program);
+  return !input.asked.empty() || tells ? input.asked : input.standing;
+}
+
 class Chooser {
 public:
   Chooser(const InputFacts &input, const RecordProgram &program, const Fitted &fitted, const std::vector<std::string> &columns)
-      : input(input), program(program), fitted(fitted), columns(columns), extension(extensionOf(input.path)) {}
+      : input(input), program(program), fitted(fitted), columns(columns), extension(extensionOf(input.path)),
+        asked(askedOf(input, program)) {}
 
   Result<RowOptions> choose() {
-    if (ofPlugin() && (input.asked == program.sourceName || (input.asked.empty() && isOwnExtension()))) {
+    if (ofPlugin() && (asked == program.sourceName || (asked.empty() && isOwnExtension()))) {
       return program.rowOptions(); // whatever its bytes are
     }
     if (const ForeignFormat foreign = foreignFormat(input.head)) {
       return invalidInput(fmt::format("{} is {}; {}", quoted(), foreign.what, foreign.remedy));
     }
-    if (input.asked == "lines") {
+    if (asked == "lines") {
       return lines();
     }
-    if (input.asked == "csv") {
+    if (asked == "csv") {
       return csv(csvWays());
     }
-    if (input.asked == "tsv") {
+    if (asked == "tsv") {
       return csv({tabs()});
     }
-    if (input.asked == "jsonl") {
+    if (asked == "jsonl") {
       return jsonl();
     }
-    if (input.asked == "conll") {
+    if (asked == "conll") {
       return conll();
     }
-    if (!input.asked.empty()) {
-      return usageError(fmt::format("`--format {}` is none: there are {}", printable(input.asked, nameLimit), formatNames()));
+    if (!asked.empty()) {
+      return usageError(fmt::format("`{}` is none: there are {}", asker(), formatNames()));
     }
     return tell();
   }
@@ -210,10 +230,11 @@ private:
 
   /// A usage error: what the name of the input or the run speaks for, and what speaks against it.
   Status cannotTell(std::string_view speaksFor, std::string_view against) const {
-    if (!input.asked.empty()) {
-      return usageError(fmt::format("{} is not {}, which `--format {}` asks for: {}", quoted(), speaksFor, input.asked, against));
+    if (!asked.empty()) {
+      return usageError(fmt::format("{} is not {}, which `{}` asks for: {}{}", quoted(), speaksFor, asker(), against,
+                                    input.asked.empty() ? "; say what it is with `--format`" : ""));
     }
-    const bool named = isOneOf(extension, {".csv", ".tsv", ".tab", ".json", ".jsonl", ".ndjson", ".conll", ".conllu"});
+    const bool named = isOneOf(extension, namedExtensions);
     return usageError(
         fmt::format("it cannot be told how to read {}: {} for {}, and {}; say how with `--format` (lines, csv, tsv, jsonl or conll)",
                     quoted(), named ? "its name speaks" : "the run's own data speak", speaksFor, against));
@@ -243,7 +264,7 @@ private:
   Result<RowOptions> jsonl() const {
     const std::string_view first = firstLine();
     const std::size_t begin = first.find_first_not_of(blanks);
-    if (!input.asked.empty() || first.empty()) {
+    if (!asked.empty() || first.empty()) {
       return RowOptions{RowFormat::jsonl, {}, {}, {}};
     }
     if (first[begin] == '[' || first.substr(begin) == "{") {
@@ -280,16 +301,16 @@ private:
     bool ended = false;
     const std::string_view first = firstRecord(input.head, program.conll, ended);
     const std::size_t found = fieldsOf(first).size();
-    const bool certain = !input.asked.empty() || isOneOf(extension, {".conll", ".conllu"});
+    const bool certain = !asked.empty() || isOneOf(extension, {".conll", ".conllu"});
     const bool header =
         fieldsOf(first) == std::vector<std::string_view>(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(needed));
-    if (certain && found == needed && (!header || !input.asked.empty())) {
+    if (certain && found == needed && (!header || !asked.empty())) {
       names.resize(needed);
       return options;
     }
     // A line of a word and its tag is also a text of two words.
     const auto fits = [&](std::string_view line) { return fieldsOf(line).size() == names.size(); };
-    const bool good = certain ? !input.asked.empty() || anyLine(fits) : hasTags() ? looksTagged(first) : fits(first);
+    const bool good = certain ? !asked.empty() || anyLine(fits) : hasTags() ? looksTagged(first) : fits(first);
     if (found > 0 && !good) {
       return cannotTell(fmt::format("CoNLL with {} columns a line", names.size()),
                         fmt::format("its first line is `{}`", printable(first, lineLimit)));
@@ -392,13 +413,10 @@ private:
   }
   CsvOptions tabs() const { return {'\t', program.source != RowFormat::csv || program.csv.delimiter != '\t' || program.csv.quotes}; }
 
-  bool isOwnExtension() const {
-    for (int split = 0; split < static_cast<int>(splitNames.size()) && !extension.empty(); ++split) {
-      if (extensionOf(program.fileOf(split)) == extension) {
-        return true;
-      }
-    }
-    return false;
+  bool isOwnExtension() const { return penstock::isOwnExtension(extension, program); }
+  /// Who asks for the form.
+  std::string asker() const {
+    return input.asked.empty() ? "deploy { input: " + asked + " }" : "--format " + printable(input.asked, nameLimit);
   }
   std::string quoted() const { return input.path.empty() ? "standard input" : "`" + printable(input.path, 200) + "`"; }
   static std::string nameOf(const std::vector<CsvOptions> &ways) {
@@ -414,7 +432,7 @@ private:
   const RecordProgram &program;
   const Fitted &fitted;
   const std::vector<std::string> &columns;
-  const std::string extension;
+  const std::string extension, asked;
 };
 
 } // namespace
@@ -422,11 +440,12 @@ private:
 bool isStandardInput(std::string_view path) { return isOneOf(path, {"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"}); }
 
 bool headIsEnough(const InputFacts &input, const RecordProgram &program) {
-  const bool byPlugin = program.source == RowFormat::plugin && input.asked == program.sourceName;
-  if (byPlugin || isOneOf(input.asked, {"lines", "jsonl"}) || input.head.size() >= headLimit) {
+  const std::string asked = askedOf(input, program);
+  const bool byPlugin = program.source == RowFormat::plugin && asked == program.sourceName;
+  if (byPlugin || isOneOf(asked, {"lines", "jsonl"}) || input.head.size() >= headLimit) {
     return true;
   }
-  const bool text = input.asked.empty() && (input.path.empty() || extensionOf(input.path) == ".txt");
+  const bool text = asked.empty() && (input.path.empty() || extensionOf(input.path) == ".txt");
   bool ended = false;
   if (text) {
     std::string_view first;

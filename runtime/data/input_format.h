@@ -12,9 +12,10 @@ namespace penstock {
 
 /// What is known of an input before its records are read.
 struct InputFacts {
-  std::string path;  // its extension counts, without case; "" is standard input
-  std::string asked; // `--format`: lines, csv, tsv, jsonl, conll, or the run's source; "" where the rest has to tell
-  std::string head;  // its first bytes, see headIsEnough
+  std::string path;          // its extension counts, without case; "" is standard input
+  std::string asked;         // `--format`: lines, csv, tsv, jsonl, conll, or the run's source; "" where the rest has to tell
+  std::string head;          // its first bytes, see headIsEnough
+  std::string standing = {}; // `deploy { input }`: asked for where nobody asks and the extension tells nothing; ""
 };
 
 /// Whether `head` is as much of an input as chooseFormat() needs: its first line, and where that could say nothing its first record.

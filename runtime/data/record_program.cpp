@@ -236,10 +236,7 @@ LinkedInput linkInput(const InputSpec &spec, RecordProgram &program, const Names
 
 void linkSplit(const SplitSpec &split, const Names &columnNames, RecordProgram &program) {
   if (split.by == "file") {
-    if (program.path.find("{split}") == std::string::npos) {
-      throw Wrong{"splits by file, and its path has no `{split}`"};
-    }
-    return;
+    return; // a path without `{split}` is the file of every split
   }
   if (split.by == "order") {
     program.splitBy = RecordProgram::SplitBy::order;

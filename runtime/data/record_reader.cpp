@@ -62,6 +62,8 @@ private:
   std::size_t at = 0;
 };
 
+std::string nameOfInput(const std::string &path) { return path.empty() ? "standard input" : printable(path); }
+
 class Reader : public RecordReader {
 public:
   explicit Reader(std::shared_ptr<const ReadyRecords> records)
@@ -70,34 +72,21 @@ public:
 
   /// Finds out which columns inputs need, how the source is to be read, and that it has them.
   Status begin(RecordInput input) {
-    std::vector<bool> lists;
     columns = program.inputColumns();
     for (const std::size_t column : columns) {
       names.push_back(program.columns[column].from);
-      lists.push_back(program.columns[column].mayHoldList());
     }
     seed = input.seed;
-    inputName = input.path.empty() ? "standard input" : printable(input.path);
-    if (input.rows != nullptr) {
-      rows = std::move(input.rows);
-    } else {
-      PENSTOCK_TRY(openBytes(input));
-    }
+    inputName = nameOfInput(input.path);
     sorted = program.isSeries() && input.sort;
-    if (sorted) {
-      rows = sortRows(std::move(rows), orderColumn(), placeOf(static_cast<std::size_t>(program.seriesBy)),
-                      placeOf(static_cast<std::size_t>(program.seriesOrder)));
-    }
     if (input.counts) {
       PENSTOCK_ASSIGN(counts, InputCounts::open(program, fitted));
     }
-    PENSTOCK_TRY(rows->begin());
-    PENSTOCK_TRY(checkWith(input.with));
-    std::vector<std::string> selected = names;
-    selected.insert(selected.end(), input.with.begin(), input.with.end());
-    lists.resize(selected.size());
-    width = selected.size();
-    rows->select(selected, lists);
+    handedOn = input.with;
+    width = columns.size() + handedOn.size();
+    PENSTOCK_ASSIGN(RecordRows opened, openRecordRows(*ready, std::move(input)));
+    rows = std::move(opened.rows);
+    format = opened.format;
     return Status::success();
   }
 
@@ -139,30 +128,6 @@ public:
 
 private:
   static constexpr std::size_t nameLimit = 60; // characters of a name or cell that a message shows
-
-  Status openBytes(RecordInput &input) {
-    auto bytes = std::make_unique<Peeked>(std::move(input.bytes));
-    InputFacts facts = {input.path, input.format, {}};
-    PENSTOCK_TRY(bytes->peek(facts.head, [&] { return headIsEnough(facts, program); }));
-    PENSTOCK_ASSIGN(const RowOptions options, chooseFormat(facts, program, fitted, names));
-    format = options.format;
-    rows = makeRows(std::move(bytes), options);
-    return {};
-  }
-
-  /// That the input has the columns to be handed on. JSON Lines show their keys as they come: remark().
-  Status checkWith(const std::vector<std::string> &with) {
-    handedOn = with;
-    const std::vector<std::string> &header = format == RowFormat::lines ? names : rows->names();
-    for (const std::string &name : with) {
-      // A header with a mistake has no names, and says so when rows are read.
-      if (format == RowFormat::jsonl || header.empty() || std::find(header.begin(), header.end(), name) != header.end()) {
-        continue;
-      }
-      return usageError(fmt::format("`--with` copies columns of the input, and {} has {}", inputName, noColumn(name, header)));
-    }
-    return {};
-  }
 
   /// Of the records of the batch: what is handed on, and what is counted.
   void finishPart() {
@@ -631,6 +596,57 @@ Result<std::shared_ptr<const ReadyRecords>> readyRecordsWith(const RecordsSpec &
   PENSTOCK_ASSIGN(Fitted read, readFitted(program, fitted, plugins));
   PENSTOCK_TRY(makeTokenizers(program, read, plugins));
   return std::make_shared<const ReadyRecords>(ReadyRecords{std::move(program), std::move(read)});
+}
+
+namespace {
+
+/// That the input has the columns to be handed on. JSON Lines show their keys as they come: remark().
+Status checkWith(const RecordInput &input, const RecordRows &opened, const std::vector<std::string> &ofLines) {
+  const std::vector<std::string> &header = opened.format == RowFormat::lines ? ofLines : opened.rows->names();
+  for (const std::string &name : input.with) {
+    // A header with a mistake has no names, and says so when rows are read.
+    if (opened.format == RowFormat::jsonl || header.empty() || std::find(header.begin(), header.end(), name) != header.end()) {
+      continue;
+    }
+    return usageError(fmt::format("`--with` copies columns of the input, and {} has {}", nameOfInput(input.path), noColumn(name, header)));
+  }
+  return {};
+}
+
+} // namespace
+
+Result<RecordRows> openRecordRows(const ReadyRecords &ready, RecordInput input) {
+  const RecordProgram &program = ready.program;
+  const std::vector<std::size_t> columns = program.inputColumns();
+  std::vector<std::string> names;
+  std::vector<bool> lists;
+  for (const std::size_t column : columns) {
+    names.push_back(program.columns[column].from);
+    lists.push_back(program.columns[column].mayHoldList());
+  }
+  RecordRows opened;
+  opened.rows = std::move(input.rows);
+  if (opened.rows == nullptr) {
+    auto bytes = std::make_unique<Peeked>(std::move(input.bytes));
+    InputFacts facts = {input.path, input.format, {}, input.standing};
+    PENSTOCK_TRY(bytes->peek(facts.head, [&] { return headIsEnough(facts, program); }));
+    PENSTOCK_ASSIGN(const RowOptions options, chooseFormat(facts, program, ready.fitted, names));
+    opened.format = options.format;
+    opened.rows = makeRows(std::move(bytes), options);
+  }
+  if (program.isSeries() && input.sort) {
+    const auto place = [&](int column) {
+      return static_cast<std::size_t>(std::find(columns.begin(), columns.end(), static_cast<std::size_t>(column)) - columns.begin());
+    };
+    opened.rows = sortRows(std::move(opened.rows), program.columns[static_cast<std::size_t>(program.seriesOrder)], place(program.seriesBy),
+                           place(program.seriesOrder));
+  }
+  PENSTOCK_TRY(opened.rows->begin());
+  PENSTOCK_TRY(checkWith(input, opened, names));
+  names.insert(names.end(), input.with.begin(), input.with.end());
+  lists.resize(names.size());
+  opened.rows->select(names, lists);
+  return opened;
 }
 
 Result<std::unique_ptr<RecordReader>> RecordReader::open(std::shared_ptr<const ReadyRecords> records, RecordInput input) {

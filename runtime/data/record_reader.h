@@ -14,6 +14,14 @@ struct ReadyRecords {
   Fitted fitted; // with tokenizers
 };
 
+/// The rows of an input to predict, begun: their cells are those of `inputColumns` of the program.
+struct RecordRows {
+  std::unique_ptr<RowSource> rows;
+  RowFormat format = RowFormat::lines;
+};
+/// As chooseFormat() finds out, and sorted where the input asks for it.
+Result<RecordRows> openRecordRows(const ReadyRecords &ready, RecordInput input);
+
 Result<std::shared_ptr<const ReadyRecords>> readyRecordsWith(const RecordsSpec &records, const FittedFolder &fitted, DataPlugins &plugins);
 Result<std::unique_ptr<TextReader>> openTextsWith(const RecordsSpec &records, const std::string &split, DataPlugins &plugins);
 

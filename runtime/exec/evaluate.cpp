@@ -1,5 +1,6 @@
 #include "runtime/exec/evaluate.h"
 
+#include "runtime/base/quantities.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/judged_answers.h"
 
@@ -173,19 +174,36 @@ Result<SplitResult> evaluateSplit(Session &session, const std::shared_ptr<const 
 }
 
 std::string ExpectationResult::text() const {
-  const std::string head =
-      fmt::format("expect {}.{} {} {}", expectation.split, expectation.metric, expectation.comparison, expectation.bound);
+  const std::string head = "expect " + expectation.name() + " " + expectation.demand();
   if (!known) {
     return head + ": was not measured";
   }
   if (std::isnan(value)) {
     return head + ": is not a number, so it does not hold";
   }
+  const auto shown = [&](double number) {
+    return expectation.unit.empty() ? fmt::format("{:.4f}", number) : fmt::format("{:.4g} {}", number, expectation.unit);
+  };
   if (holds) {
-    return fmt::format("{}: {:.4f}, holds", head, value);
+    return head + ": " + shown(value) + ", holds";
   }
-  return fmt::format("{}: {:.4f}, {} by {:.4f}", head, value, expectation.comparison.starts_with(">") ? "missed" : "exceeded",
-                     std::abs(value - expectation.bound));
+  return fmt::format("{}: {}, {} by {}", head, shown(value), expectation.comparison.starts_with(">") ? "missed" : "exceeded",
+                     shown(std::abs(value - expectation.bound)));
+}
+
+ExpectationResult holdTo(const ExpectationSpec &expectation, std::optional<double> measured) {
+  ExpectationResult outcome;
+  outcome.expectation = expectation;
+  outcome.known = measured.has_value();
+  if (outcome.known) {
+    const UnitRow *const unit = findRow(units, expectation.unit);
+    const double value = *measured / (unit == nullptr ? 1 : unit->scale), bound = expectation.bound;
+    const std::string &comparison = expectation.comparison;
+    outcome.value = value;
+    outcome.holds = (comparison == ">=" && value >= bound) || (comparison == ">" && value > bound) ||
+                    (comparison == "<=" && value <= bound) || (comparison == "<" && value < bound);
+  }
+  return outcome;
 }
 
 std::vector<ExpectationResult> checkExpectations(const RunConfig &config, const std::vector<SplitResult> &results) {
@@ -193,19 +211,10 @@ std::vector<ExpectationResult> checkExpectations(const RunConfig &config, const 
   for (const ExpectationSpec &expectation : config.expectations) {
     const auto split =
         std::find_if(results.begin(), results.end(), [&](const SplitResult &result) { return result.split == expectation.split; });
-    if (split == results.end()) {
-      continue;
+    if (split != results.end()) {
+      const double *const value = split->find(expectation.metric);
+      checked.push_back(holdTo(expectation, value == nullptr ? std::nullopt : std::optional(*value)));
     }
-    ExpectationResult outcome;
-    outcome.expectation = expectation;
-    if (const double *value = split->find(expectation.metric)) {
-      outcome.known = true;
-      outcome.value = *value;
-      const double bound = expectation.bound;
-      outcome.holds = (expectation.comparison == ">=" && *value >= bound) || (expectation.comparison == ">" && *value > bound) ||
-                      (expectation.comparison == "<=" && *value <= bound) || (expectation.comparison == "<" && *value < bound);
-    }
-    checked.push_back(std::move(outcome));
   }
   return checked;
 }

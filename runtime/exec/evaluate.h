@@ -9,6 +9,7 @@
 #include "runtime/plugin/plugin_host.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,14 +32,17 @@ Result<SplitResult> evaluateSplit(Session &session, const std::shared_ptr<const 
 
 struct ExpectationResult {
   ExpectationSpec expectation;
-  double value = 0;
-  bool known = false; // whether the metric was measured
+  double value = 0;   // in the unit of the bound
+  bool known = false; // whether it was measured
   bool holds = false;
   /// "expect test.f1_macro >= 0.85: 0.8321, 0.0179 short"
   std::string text() const;
 };
 
-/// Checks those expectations of the pipeline whose split is among the results.
+/// Compares what was measured, of a quantity in seconds or bytes, with the bound.
+ExpectationResult holdTo(const ExpectationSpec &expectation, std::optional<double> measured);
+
+/// Checks those expectations of `evaluate` whose split is among the results.
 std::vector<ExpectationResult> checkExpectations(const RunConfig &config, const std::vector<SplitResult> &results);
 
 } // namespace penstock

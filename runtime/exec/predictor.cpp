@@ -31,13 +31,18 @@ Result<std::unique_ptr<const Predictor>> Predictor::open(const RunConfig &config
   return std::unique_ptr<const Predictor>(std::move(made));
 }
 
+RecordInput Predictor::knowing(RecordInput input) const {
+  input.seed = config.train.seed;
+  input.standing = config.deploy.input;
+  return input;
+}
+
 Result<std::unique_ptr<AnsweredRecords>> AnsweredRecords::open(const Predictor &predictor, Session &session, RecordInput input) {
   std::unique_ptr<AnsweredRecords> made(new AnsweredRecords(predictor, session));
   for (const Answer &answer : predictor.bound) {
     made->decoded.push_back(columnsOf(answer.schema()));
   }
-  input.seed = predictor.config.train.seed;
-  PENSTOCK_ASSIGN(made->reader, RecordReader::open(predictor.ready, std::move(input)));
+  PENSTOCK_ASSIGN(made->reader, RecordReader::open(predictor.ready, predictor.knowing(std::move(input))));
   return made;
 }
 
@@ -112,9 +117,9 @@ Status Predictor::predict(Session &session, PredictRequest request, PredictSumma
   for (std::size_t i = 0; i < bound.size(); ++i) {
     printed.push_back({bound[i].spec().name, &bound[i].schema(), &answered->columns()[i]});
   }
-  const std::unique_ptr<const Printer> printer = request.format == AnswerFormat::csv
-                                                     ? csvPrinter(std::move(printed), config.records.series.any(), with)
-                                                     : jsonPrinter(std::move(printed), with);
+  const bool csv = request.format == AnswerFormat::csv || (request.format == AnswerFormat::standing && config.deploy.output == "csv");
+  const std::unique_ptr<const Printer> printer =
+      csv ? csvPrinter(std::move(printed), config.records.series.any(), with) : jsonPrinter(std::move(printed), with);
   PENSTOCK_TRY(checkNames(with, printer->names()));
   const Status done = writeAnswers(*answered, *printer, request, summary);
   summary.statistics = answered->statistics();

@@ -25,8 +25,8 @@ struct PredictSummary {
   std::string statistics;   // RecordReader::statistics
 };
 
-/// How `predict` writes answers (printers.h).
-enum class AnswerFormat { json, csv };
+/// How `predict` writes answers (printers.h): `standing` is what `deploy { output }` of the pipeline says, else json.
+enum class AnswerFormat { json, csv, standing };
 
 /// Records to answer, and where the lines of answers go.
 struct PredictRequest {
@@ -45,6 +45,8 @@ public:
 
   const std::vector<Answer> &answers() const { return bound; }
   const ReadyRecords &records() const { return *ready; }
+  /// The input, with what the pipeline says of all.
+  RecordInput knowing(RecordInput input) const;
 
   /// Records of the input become lines, one a record and in order, handed to `line` as they are ready: its number from 1 as `row`, the
   /// columns that the input hands on, and the answer of the pipeline's head, or, of several heads, the answers by name; or an `error` that

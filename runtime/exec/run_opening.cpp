@@ -191,8 +191,10 @@ Status RunOpening::openData() {
   for (const MetricSpec &use : config.metrics) {
     wanted.insert(use.split);
   }
-  for (const ExpectationSpec &expectation : config.expectations) {
-    wanted.insert(expectation.split);
+  for (const auto *expectations : {&config.expectations, &config.deploy.expectations}) {
+    for (const ExpectationSpec &expectation : *expectations) {
+      wanted.insert(expectation.split);
+    }
   }
   if (config.trains() && (config.train.validateSteps > 0 || config.train.validateEpochs > 0)) {
     wanted.insert("dev");

@@ -1,6 +1,7 @@
 // The command of an artifact: raw records in, answers out.
 #include "tools/artifact/command.h"
 #include "runtime/artifact/artifact.h"
+#include "tools/artifact/bench.h"
 #include "tools/command_line/answer_command.h"
 #include "tools/command_line/command_line.h"
 #include "tools/command_line/threads.h"
@@ -14,6 +15,7 @@ namespace {
 
 struct CommandOptions : AnswerOptions {
   bool verify = false;
+  BenchOptions bench;
 };
 
 /// A model that is open, and a session of this thread.
@@ -23,16 +25,32 @@ struct OpenArtifact {
   std::unique_ptr<Session> session;
 };
 
-Result<AnswerRecords> openAnswers(const CommandOptions &options, const std::string &name) {
+Result<std::shared_ptr<OpenArtifact>> openArtifact(const CommandOptions &options, const std::string &name) {
   auto open = std::make_shared<OpenArtifact>();
   PENSTOCK_ASSIGN(open->artifact, Artifact::open("", options.verify));
   const std::int64_t threads = options.threads >= 0 ? options.threads : open->artifact->config().target.threads;
   warnOfIdleThreads(name, threads);
   PENSTOCK_ASSIGN(open->pool, ThreadPool::create(static_cast<int>(threads)));
   PENSTOCK_ASSIGN(open->session, open->artifact->openSession(*open->pool));
+  return open;
+}
+
+Result<AnswerRecords> openAnswers(const CommandOptions &options, const std::string &name) {
+  PENSTOCK_ASSIGN(const std::shared_ptr<OpenArtifact> open, openArtifact(options, name));
   return AnswerRecords([open](PredictRequest request, PredictSummary &summary) {
     return open->artifact->predictor().predict(*open->session, std::move(request), summary);
   });
+}
+
+Status run(const CommandOptions &options, const std::string &name) {
+  if (!options.bench.wanted && !options.bench.batches.empty()) {
+    return usageError("`--batch` says what `--bench` measures, which is not asked for");
+  }
+  if (!options.bench.wanted) {
+    return answerInput(options, name, [&] { return openAnswers(options, name); });
+  }
+  PENSTOCK_ASSIGN(const std::shared_ptr<OpenArtifact> open, openArtifact(options, name));
+  return benchAnswers(*open->artifact, *open->session, open->pool->workers(), options, options.bench, name);
 }
 
 std::string nameOf(const char *path) {
@@ -53,8 +71,9 @@ extern "C" int penstock_artifact_main(int argc, char **argv) {
   CommandOptions options;
   addAnswerOptions(app, options);
   app.add_flag("--verify", options.verify, "compare all data with their hashes first, not what is used alone");
+  addBenchOptions(app, options.bench);
   app.callback([&] {
-    if (const Status status = answerInput(options, end.name, [&] { return openAnswers(options, end.name); }); !status.ok()) {
+    if (const Status status = run(options, end.name); !status.ok()) {
       end.fail(status);
     }
   });

@@ -23,23 +23,10 @@ namespace {
 
 constexpr std::int64_t batchRecords = 64; // at most, and as many as there are without waiting
 
-/// `error`: the errno of the first answer that could not be written, which ends the reading.
-Result<RecordInput> openInput(const AnswerOptions &options, const std::string &who, int &error) {
-  RecordInput input;
-  input.format = options.format;
-  input.sort = options.sort;
-  input.with = options.with;
-  input.counts = !options.stats.empty();
-  input.path = isStandardInput(options.input) ? "" : options.input;
-  const std::string name = input.path.empty() ? "standard input" : "`" + printable(input.path) + "`";
-  PENSTOCK_ASSIGN(input.bytes, openNamedInput(input.path, name, who, error));
-  return input;
-}
-
-/// The form of the answers: what is asked for, else what the output's extension says.
+/// The form of the answers: what is asked for, else what the output's extension says, else the pipeline.
 Result<AnswerFormat> formatOf(const AnswerOptions &options) {
   if (options.csv || options.json || options.output.empty()) {
-    return options.csv ? AnswerFormat::csv : AnswerFormat::json;
+    return options.csv ? AnswerFormat::csv : options.json ? AnswerFormat::json : AnswerFormat::standing;
   }
   const std::size_t dot = options.output.rfind('.');
   const std::string extension = dot == std::string::npos ? "" : options.output.substr(dot);
@@ -96,6 +83,18 @@ Status openOutput(const std::string &path) {
 }
 
 } // namespace
+
+Result<RecordInput> openInput(const AnswerOptions &options, const std::string &who, int &error) {
+  RecordInput input;
+  input.format = options.format;
+  input.sort = options.sort;
+  input.with = options.with;
+  input.counts = !options.stats.empty();
+  input.path = isStandardInput(options.input) ? "" : options.input;
+  const std::string name = input.path.empty() ? "standard input" : "`" + printable(input.path) + "`";
+  PENSTOCK_ASSIGN(input.bytes, openNamedInput(input.path, name, who, error));
+  return input;
+}
 
 Status answerInput(const AnswerOptions &options, const std::string &name, const std::function<Result<AnswerRecords>()> &open) {
   catchInterrupts();
@@ -167,7 +166,8 @@ void addAnswerOptions(CLI::App &command, AnswerOptions &options) {
       ->type_name("FILE");
   command.add_option("--output", options.output, "write the answers to this file, in the form that its extension says: .csv or .jsonl")
       ->type_name("FILE");
-  CLI::Option *const json = command.add_flag("--json", options.json, "print JSON Lines, which happens without it too");
+  CLI::Option *const json = command.add_flag("--json", options.json,
+                                             "print JSON Lines, which happens without it too where `deploy { output }` says nothing else");
   command.add_flag("--csv", options.csv, "print CSV with a line of names; a list is a cell of JSON")->excludes(json);
   command.add_option("--threads", options.threads, "threads to use, as `target.threads`; 0: one a core")->check(CLI::Range(0, 1024));
 }

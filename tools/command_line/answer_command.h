@@ -24,6 +24,10 @@ struct AnswerOptions {
 
 void addAnswerOptions(CLI::App &command, AnswerOptions &options);
 
+/// The input that the options name. `who` waits for it; `error` becomes the errno of the first answer that cannot be written, which ends
+/// the reading.
+Result<RecordInput> openInput(const AnswerOptions &options, const std::string &who, int &error);
+
 /// Answers the records of an input, as Predictor::predict.
 using AnswerRecords = std::function<Status(PredictRequest request, PredictSummary &summary)>;
 /// Opens the input, then by `open` what answers, and writes the answers to the output, which is made anew when the first one is there.

@@ -2,6 +2,7 @@
 #ifdef PENSTOCK_HAS_DRIVER
 #include "tools/penstock/commands.h"
 #include "tools/penstock/compile_pipeline.h"
+#include "tools/penstock/deployed.h"
 #include "tools/penstock/kept_records.h"
 #include "tools/penstock/run_settings.h"
 
@@ -27,6 +28,7 @@
 #include <cstdio>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <set>
 
 namespace penstock {
@@ -34,7 +36,7 @@ namespace {
 
 struct BuildOptions {
   std::string run, out, name, level = "auto";
-  std::string kernels, precision;
+  std::string kernels, precision, data;
   bool noExpect = false, allowRecords = false, singleFile = false;
 };
 
@@ -93,13 +95,15 @@ Result<std::vector<LevelPlan>> plansOf(const BuildOptions &options, const RunRec
   return plans;
 }
 
+/// The precision of the run.
+std::string computedIn(const RunRecord &record) { return record.kernels.find(", bf16 by ") == std::string::npos ? "fp32" : "bf16"; }
+
 /// Why answers may differ from the run's.
 std::vector<std::string> differencesOf(const std::vector<LevelPlan> &plans, const BuildOptions &options, const RunRecord &record) {
-  const std::string computedIn = record.kernels.find(", bf16 by ") == std::string::npos ? "fp32" : "bf16";
   std::vector<std::string> differences;
   for (const LevelPlan &plan : plans) {
-    if (plan.precision != computedIn) {
-      differences.push_back(fmt::format("level {} computes in {}, the run in {}", plan.name, plan.precision, computedIn));
+    if (plan.precision != computedIn(record)) {
+      differences.push_back(fmt::format("level {} computes in {}, the run in {}", plan.name, plan.precision, computedIn(record)));
     } else if (plan.name != record.level) {
       differences.push_back(fmt::format("level {} adds in another order than the run's {}", plan.name, record.level));
     }
@@ -245,6 +249,10 @@ Status build(BuildOptions options, const CommandContext &context) {
   data.precision = plans.back().precision; // of the best level
   data.differences = differencesOf(plans, options, record);
   PENSTOCK_ASSIGN(data.plugins, pluginsInUse(record, *host, options));
+  std::optional<Deployed> deployed;
+  if (!options.noExpect && !record.config.deploy.expectations.empty()) {
+    PENSTOCK_ASSIGN(deployed, Deployed::plan(record, options.data, data.precision == computedIn(record)));
+  }
   PENSTOCK_TRY(writeFolderAtomically(options.out, [&](const std::string &folder) -> Status {
     ArtifactParts parts;
     parts.name = name;
@@ -274,6 +282,9 @@ Status build(BuildOptions options, const CommandContext &context) {
     PENSTOCK_ASSIGN(parts.types, writeArtifactData(data, *host, folder));
     PENSTOCK_TRY(unlessInterrupted());
     PENSTOCK_TRY(linkArtifact(parts));
+    if (deployed && deployed->wantsResults()) {
+      PENSTOCK_TRY(deployed->measureResults(data.levels.back().library, options.run, *host)); // of the level that this machine takes
+    }
     PENSTOCK_TRY(removeAll(code));
     PENSTOCK_TRY(options.singleFile ? intoOneFile(folder, name) : Status());
     return unlessInterrupted();
@@ -281,7 +292,7 @@ Status build(BuildOptions options, const CommandContext &context) {
   if (!data.differences.empty()) {
     std::fprintf(stderr, "note: answers may differ from the run's: %s\n", fmt::format("{}", fmt::join(data.differences, "; ")).c_str());
   }
-  return {};
+  return deployed ? deployed->hold(options.out, name, options.singleFile) : Status();
 }
 
 } // namespace
@@ -314,7 +325,14 @@ void addBuildCommand(CLI::App &app, CommandContext &context) {
       ->type_name("KERNELS");
   addKeptRecordsOption(*command, options->allowRecords);
   command->add_flag("--single-file", options->singleFile, "one executable with all data in it, which is the library as well");
-  command->add_flag("--no-expect", options->noExpect, "do not measure what `deploy` expects");
+  CLI::Option *const data =
+      command
+          ->add_option(
+              "--data", options->data,
+              "a file with records to measure what `deploy` expects on, read as the run's own; `{split}` in its name stands for the "
+              "split, else it is each; by default the run's data, and its results")
+          ->type_name("FILE");
+  command->add_flag("--no-expect", options->noExpect, "do not measure what `deploy` expects")->excludes(data);
   command->callback([options, &context] {
     if (const Status status = build(*options, context); !status.ok()) {
       context.fail(status);

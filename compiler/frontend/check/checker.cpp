@@ -13,6 +13,7 @@ Checker::Checker(const Program &files, const std::vector<PluginManifest> &manife
       builder(scopes, records, reporter), encoders(facts, builder, settings, reporter),
       model(program, scopes, settings, evaluator, records, builder, encoders, reporter),
       measures(program, model, builder, records, scopes, settings, evaluator, values, reporter),
+      expectations(program, records, measures, scopes, settings, evaluator, values, reporter),
       training(program, model, builder, scopes, settings, evaluator, values, reporter) {
   evaluator.answerCalls(model);
 }
@@ -30,6 +31,7 @@ void Checker::run(bool declares) {
   model.checkUnusedDefinitions();
   training.read();
   measures.read(training.config().objectives);
+  expectations.read();
   if (training.trains()) {
     training.readKeep(measures);
   }
@@ -95,7 +97,8 @@ TypedPipeline Checker::take() {
   pipeline.metrics = measures.metrics();
   pipeline.confidence = measures.confidence();
   pipeline.lastOnly = measures.lastOnly();
-  pipeline.expectations = measures.expectations();
+  pipeline.expectations = expectations.ofEvaluate();
+  pipeline.deploy = expectations.ofDeploy();
   for (Answer &answer : builder.graph.answers) {
     answer.targetType = targetTypeOf(answer, builder.graph);
     pipeline.answers.push_back(answer);

@@ -6,6 +6,7 @@
 // follow the same rules, and what the first reported the second reports again, word for word.
 #pragma once
 
+#include "compiler/frontend/check/expectations.h"
 #include "compiler/frontend/check/training.h"
 
 namespace penstock::frontend {
@@ -41,6 +42,7 @@ private:
   EncoderBuilder encoders;
   Model model;
   Measures measures;
+  Expectations expectations;
   Training training;
 };
 

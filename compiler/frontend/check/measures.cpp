@@ -52,9 +52,7 @@ void Measures::read(const std::vector<ObjectiveSpec> &objectives) {
     return;
   }
   for (const Entry &entry : block->entries) {
-    if (entry.kind == Entry::Kind::expect) {
-      readExpect(entry);
-    } else if (entry.kind != Entry::Kind::setting) {
+    if (entry.kind != Entry::Kind::expect && entry.kind != Entry::Kind::setting) {
       reporter.report(
           "misplaced-entry", entry.span,
           {{"entry", entry.kind == Entry::Kind::binding ? "a binding" : "this entry"},
@@ -62,26 +60,6 @@ void Measures::read(const std::vector<ObjectiveSpec> &objectives) {
            {"rule", "`evaluate` has lists of metrics and `expect`s"},
            {"hint", entry.kind == Entry::Kind::binding && isSetting("evaluate", entry.name) ? "write `" + entry.name + ": [...]`" : ""}});
     }
-  }
-  resolveExpectations();
-}
-
-/// One value for all expectations of a result, in the order of the file.
-void Measures::resolveExpectations() {
-  std::map<std::string, std::pair<std::string, Span>> texts;
-  std::vector<std::string> order;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    const ExpectationSpec &one = expected[i];
-    const std::string key = "expect." + one.split + "." + one.metric;
-    const auto [held, fresh] = texts.try_emplace(key, "", expectSpans[i]);
-    std::string &text = held->second.first;
-    text += (text.empty() ? "" : ", ") + one.comparison + " " + formatNumber(one.bound);
-    if (fresh) {
-      order.push_back(key);
-    }
-  }
-  for (const std::string &key : order) {
-    settings.resolve(key, texts[key].first, Origin::file, texts[key].second);
   }
 }
 
@@ -485,12 +463,11 @@ std::optional<std::string> Measures::resultName(const Expression &expression, co
 }
 
 /// A bound that a result cannot reach is a slip: a percentage for a share, most often.
-void Measures::checkBound(const Span &span, const std::string &split, const std::string &name, double bound) {
-  const auto found = results[split].find(name);
-  if (found == results[split].end()) {
+void Measures::checkBound(const Span &span, const std::string &split, const std::string &name, double bound) const {
+  if (!has(split, name)) {
     return;
   }
-  const MetricResult &result = found->second;
+  const MetricResult &result = results.at(split).at(name);
   const auto leaves = [&](double value) {
     return (result.hasMinimum && value < result.minimum) || (result.hasMaximum && value > result.maximum);
   };
@@ -507,30 +484,6 @@ void Measures::checkBound(const Span &span, const std::string &split, const std:
                              : most.empty() ? "at least at " + least
                                             : "between " + least + " and " + most},
                    {"hint", share ? "did you mean `" + shown(bound / 100) + "`?" : ""}});
-}
-
-void Measures::readExpect(const Entry &entry) {
-  ExpectationSpec expectation;
-  const SourceRange range = entry.span.range();
-  expectation.place = range.file.text() + ":" + std::to_string(range.line) + ":" + std::to_string(range.column);
-  expectation.comparison = entry.comparison;
-  bool higher = true;
-  const auto name = resultName(entry.value, {"test", "dev", "train"}, &expectation.split, &higher);
-  Place place;
-  const Value bound = evaluator.evaluate(entry.bound, scopes.top, place);
-  if (!bound.isNumber()) {
-    if (bound.kind != Value::Kind::error) {
-      reporter.report("bad-expect", entry.bound.span, {{"found", describe(bound)}});
-    }
-    return;
-  }
-  expectation.bound = bound.asDouble();
-  if (name.has_value() && !entry.comparison.empty()) {
-    checkBound(entry.bound.span, expectation.split, *name, expectation.bound);
-    expectation.metric = *name;
-    expected.push_back(std::move(expectation));
-    expectSpans.push_back(entry.span);
-  }
 }
 
 } // namespace penstock::frontend

@@ -1,4 +1,4 @@
-// The block `evaluate`: what is measured, what its results are called, what is expected of them.
+// The block `evaluate`: what is measured, and what its results are called.
 #pragma once
 
 #include "compiler/frontend/check/model.h"
@@ -19,12 +19,13 @@ public:
   std::optional<std::string> resultName(const Expression &expression, const std::vector<std::string> &splits, std::string *split,
                                         bool *higher) const;
   bool has(const std::string &split, const std::string &result) const;
+  /// Warns of a bound that the result cannot reach.
+  void checkBound(const Span &span, const std::string &split, const std::string &name, double bound) const;
 
   std::vector<MetricSpec> metrics() const;
   const ConfidenceSpec &confidence() const { return intervals; }
   /// Splits that are measured on the last record of each unit.
   const std::vector<std::string> &lastOnly() const { return lastSplits; }
-  const std::vector<ExpectationSpec> &expectations() const { return expected; }
 
 private:
   struct Measured {
@@ -41,9 +42,6 @@ private:
   bool chooseAnswer(const PluginManifest &metric, const Span &span, const Argument *named, const Answer *&judged);
   void readConfidence(const Setting &setting);
   void readLast(const Setting &setting);
-  void readExpect(const Entry &entry);
-  void checkBound(const Span &span, const std::string &split, const std::string &name, double bound);
-  void resolveExpectations();
   void nameResults(const std::vector<ObjectiveSpec> &objectives);
   /// Whether a metric judges answers of that kind.
   bool judges(const PluginManifest &metric, const Answer &answer) const;
@@ -68,8 +66,6 @@ private:
   std::map<std::string, std::map<std::string, MetricResult>> results; // split -> result
   ConfidenceSpec intervals;
   std::vector<std::string> lastSplits;
-  std::vector<ExpectationSpec> expected;
-  std::vector<Span> expectSpans; // of `expected`
 };
 
 } // namespace penstock::frontend

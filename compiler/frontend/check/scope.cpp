@@ -168,7 +168,7 @@ Callable Scopes::resolve(const Expression &callee, const Scope &scope, const Val
 void Scopes::checkShape() {
   const Unit &unit = program.main();
   for (const Block &block : unit.ast.blocks) {
-    if (block.keyword == "deploy" || block.keyword == "tune") {
+    if (block.keyword == "tune") {
       reporter.report("not-in-edition", block.keywordSpan, {{"what", "the block `" + block.keyword + "`"}});
     }
   }

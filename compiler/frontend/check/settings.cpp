@@ -183,7 +183,7 @@ void Settings::reportUnused() {
   for (const Parameter &param : program.main().ast.params) {
     names.push_back(param.name);
   }
-  for (const char *block : {"train", "target", "evaluate", "data"}) {
+  for (const char *block : {"train", "target", "evaluate", "data", "deploy"}) {
     for (const std::string &setting : settingsOf(block)) {
       names.push_back(std::string(block) + "." + setting);
     }

@@ -479,7 +479,6 @@ TEST(RecordProgramTest, RefusesWhatItDoesNotKnow) {
   EXPECT_TRUE(fails([](Json &p) { p["features"][0]["columns"] = {"label"}; }));
   EXPECT_TRUE(fails([](Json &p) { p["features"][0]["steps"].erase(1); }));
   EXPECT_TRUE(fails([](Json &p) { p["inputs"][1]["kind"] = "number"; }));
-  EXPECT_TRUE(fails([](Json &p) { p["sources"][0]["path"] = "/no/split.csv"; }));
   EXPECT_TRUE(fails([](Json &p) { p["sources"][0]["options"]["delimiter"] = "\""; }));
   EXPECT_TRUE(fails([](Json &p) { p["split"] = {{"by", "hash"}, {"column", "text"}, {"shares", {{"train", 0.8}, {"test", 0.3}}}}; }));
 }

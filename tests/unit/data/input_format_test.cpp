@@ -17,7 +17,7 @@ const Json commas = source("csv", "/d/{split}.csv"), semicolons = source("csv", 
 
 /// "csv ,", "csv ;", "csv tab", "csv tab unquoted", "jsonl", "conll N", "lines", "plugin", or the kind of error.
 std::string choose(const Json &own, const std::string &path, const std::string &head, const std::string &asked = "",
-                   std::string *message = nullptr) {
+                   std::string *message = nullptr, const std::string &standing = "") {
   const Folder folder;
   Json json = textProgram(folder);
   json["sources"] = Json::array({own});
@@ -31,7 +31,7 @@ std::string choose(const Json &own, const std::string &path, const std::string &
   }
   const auto program = RecordProgram::link(specOf(json));
   EXPECT_TRUE(program.ok()) << program.status().message();
-  const Result<RowOptions> made = chooseFormat({path, asked, head}, *program, fitted, {"text"});
+  const Result<RowOptions> made = chooseFormat({path, asked, head, standing}, *program, fitted, {"text"});
   if (!made.ok()) {
     if (message != nullptr) {
       *message = made.status().message();
@@ -54,6 +54,23 @@ std::string choose(const Json &own, const std::string &path, const std::string &
   }
   return std::string("csv ") + (made->csv.delimiter == '\t' ? "tab" : std::string(1, made->csv.delimiter)) +
          (made->csv.quotes ? "" : " unquoted");
+}
+
+TEST(InputFormat, ThePipelineSaysWhatNoNameTells) {
+  std::string message;
+  const auto standing = [&](const std::string &path, const std::string &head, const std::string &asked = "",
+                            const std::string &form = "csv") { return choose(lines, path, head, asked, &message, form); };
+  EXPECT_EQ(standing("", "text,label\na,b\n"), "csv ,");
+  EXPECT_EQ(standing("/in/records", "text;label\na;b\n"), "csv ;");
+  EXPECT_EQ(standing("/in/a.dat", "text\na\n"), "csv ,");
+  EXPECT_EQ(standing("", "{\"text\": 1}\n", "", "jsonl"), "jsonl");
+  EXPECT_EQ(standing("", "text\n", "", "lines"), "lines"); // it is asked for, and no guess
+  // Where a name tells, or somebody asks, it has no say.
+  EXPECT_EQ(standing("/in/a.txt", "pump\n"), "lines");
+  EXPECT_EQ(standing("/in/a.jsonl", "{\"text\": 1}\n"), "jsonl");
+  EXPECT_EQ(standing("", "pump\n", "lines"), "lines");
+  EXPECT_EQ(standing("", "pump\n"), "usage");
+  EXPECT_NE(message.find("`deploy { input: csv }` asks for"), std::string::npos) << message;
 }
 
 TEST(InputFormat, APluginReadsWhatIsNamedAsItsOwnData) {

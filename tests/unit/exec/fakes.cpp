@@ -286,7 +286,7 @@ RunConfig config() {
   config.resolvedText = "train.optimizer.lr = 0.01\ntrain.batch = 13\n";
   config.answers = {{"answer", "label", "", "class", "classify"}};
   config.metrics = {{"dev", "accuracy", {}, "answer"}, {"test", "accuracy", {}, "answer"}};
-  config.expectations = {{"test", "accuracy", ">=", 0.5, "fixture.pipe:9:3"}};
+  config.expectations = {{"test", "accuracy", 1, 1, ">=", 0.5, "", "fixture.pipe:9:3"}};
   return config;
 }
 

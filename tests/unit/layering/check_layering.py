@@ -26,7 +26,7 @@ C_HEADERS = {"stdbool.h", "stddef.h", "stdint.h"}
 CHECK_PARTS = [
     ["value"], ["reporter"], ["scope"], ["settings"], ["conversion"], ["evaluator", "search", "arguments"], ["setting_values"],
     ["records", "features"], ["graph_builder"], ["encoder_builder"], ["model", "calls"], ["objective_text"], ["weights"], ["measures"],
-    ["training"], ["declared_records"], ["checker"],
+    ["expectations"], ["training"], ["declared_records"], ["checker"],
 ]
 
 
