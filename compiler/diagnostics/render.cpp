@@ -61,8 +61,8 @@ void excerpt(std::string &out, const SourceRange &range, const TextOf &textOf) {
 } // namespace
 
 std::string renderText(const Diagnostic &diagnostic, const TextOf &textOf) {
-  std::string out = place(diagnostic.range);
-  out += diagnostic.severity == Severity::error ? ": error: " : ": warning: ";
+  std::string out = diagnostic.range.file.text().empty() ? "" : place(diagnostic.range) + ": "; // data may have no file that declares them
+  out += diagnostic.severity == Severity::error ? "error: " : "warning: ";
   out += printable(diagnostic.message) + " [" + diagnostic.id + "]\n";
   excerpt(out, diagnostic.range, textOf);
   for (const Label &label : diagnostic.labels) {

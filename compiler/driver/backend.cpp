@@ -121,7 +121,7 @@ Status compile(const BackendRequest &request, std::string &text) {
     return diagnostics.refusal();
   }
   lap("import");
-  if (!request.object.empty()) {
+  if (request.predicts) {
     module->setAttr("nn.predicts", UnitAttr::get(module.getContext()));
   }
 
@@ -153,6 +153,7 @@ Status compile(const BackendRequest &request, std::string &text) {
   options.level = request.level;
   options.output = request.output;
   options.object = request.object;
+  options.suffix = request.suffix;
   options.times = &times;
   llvm::raw_string_ostream stream(text);
   if (request.stage == "llvm") {

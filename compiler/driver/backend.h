@@ -12,11 +12,13 @@ struct BackendRequest {
   const frontend::TypedPipeline *pipeline = nullptr;
   std::string level;
   std::string output; // path of the library to write; "" when only a stage is wanted
-  std::string object; // path of the object file of an artifact, whose program only predicts; "" of any other program
+  std::string object; // path of an object file with the same code; "" makes none
+  std::string suffix; // of the names in it (emit.h)
   std::string stage;  // stage whose text is wanted; "" when only the library is
   const BuildHead *buildHead = nullptr;
-  bool profile = false; // say in the program's table what every step does
-  bool timed = false;   // put a line about every step into `text`
+  bool predicts = false; // the program only predicts
+  bool profile = false;  // say in the program's table what every step does
+  bool timed = false;    // put a line about every step into `text`
 };
 
 struct BackendResult {

@@ -162,9 +162,13 @@ Result<std::string> compileProgram(const frontend::TypedPipeline &pipeline, cons
   return finish(std::move(path), false);
 }
 
-Result<ArtifactCode> compileForArtifact(const frontend::TypedPipeline &pipeline, const CompileOptions &options, const std::string &into) {
-  ArtifactCode code = {into + "/program_" + options.level + ".o", into + "/program_" + options.level + ".so"};
+Result<ArtifactCode> compileForArtifact(const frontend::TypedPipeline &pipeline, const CompileOptions &options, bool trains,
+                                        const std::string &into) {
   BackendRequest request;
+  request.suffix = (trains ? "_train_" : "_") + options.level;
+  request.predicts = !trains;
+  const std::string path = into + "/program" + request.suffix;
+  ArtifactCode code = {path + ".o", path + ".so"};
   request.object = code.object;
   request.output = code.library;
   PENSTOCK_TRY(callBackend(request, pipeline, options, compilerLibrary(options)).status());

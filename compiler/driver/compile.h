@@ -43,12 +43,13 @@ struct CompileReport {
 /// not been used for long.
 Result<std::string> compileProgram(const frontend::TypedPipeline &pipeline, const CompileOptions &options, CompileReport *report = nullptr);
 
-/// Compiles what an artifact is linked of, into the folder `into`: an object file with `penstock_program_LEVEL`, and a library with the
-/// same code, whose packed weights are those of the artifact. The program only predicts. Errors as of compileProgram.
+/// Compiles what an artifact is linked of, into the folder `into`: an object file with `penstock_program_LEVEL`, which only predicts, or
+/// with `penstock_program_train_LEVEL`, which has all entries, and a library with the same code. Errors as of compileProgram.
 struct ArtifactCode {
   std::string object, library;
 };
-Result<ArtifactCode> compileForArtifact(const frontend::TypedPipeline &pipeline, const CompileOptions &options, const std::string &into);
+Result<ArtifactCode> compileForArtifact(const frontend::TypedPipeline &pipeline, const CompileOptions &options, bool trains,
+                                        const std::string &into);
 
 /// The text of a stage: "pipe", "nn", "kernel", "memory", "steps", "linalg", "llvm" or "asm". Reads no cache.
 Result<std::string> compileStage(const frontend::TypedPipeline &pipeline, const std::string &stage, const CompileOptions &options);

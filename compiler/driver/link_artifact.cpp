@@ -64,6 +64,9 @@ Status linkArtifact(const ArtifactParts &parts) {
     words.insert(words.end(), {"-u", "penstock_plugin_" + plugin});
   }
   words.insert(words.end(), {"-u", "penstock_artifact_main", "-e", "penstock_artifact_start", from + "/start.o"});
+  if (parts.trains) {
+    words.insert(words.end(), {"-u", "penstock_artifact_train"});
+  }
   for (const std::string &function : parts.functions) {
     words.insert(words.end(), {"-u", fmt::format("penstock_artifact_{}", function),
                                fmt::format("--defsym={}_{}=penstock_artifact_{}", parts.name, function, function)});

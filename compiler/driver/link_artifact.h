@@ -14,8 +14,9 @@ struct ArtifactParts {
   std::vector<std::string> plugins; // names of plugins of the tree
   /// Of the C interface: `penstock_artifact_<function>` gets the name `<name>_<function>`.
   std::vector<std::string> functions;
-  std::string types;  // what library and data must agree on: the hash of the header, 16 digits
-  std::string folder; // where lib<name>.so and <name> are put
+  bool trains = false; // with what trains it
+  std::string types;   // what library and data must agree on: the hash of the header, 16 digits
+  std::string folder;  // where lib<name>.so and <name> are put
 };
 
 /// An environment error where what artifacts are linked of is not installed beside the command.

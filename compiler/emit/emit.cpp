@@ -150,7 +150,6 @@ Status link(const std::vector<ObjectFile> &objects, const EmitOptions &options) 
   for (const ObjectFile &object : objects) {
     PENSTOCK_TRY(files.add(object));
   }
-  const std::string suffix = options.symbolSuffix();
   if (!options.object.empty()) {
     AtomicFile whole(options.object);
     PENSTOCK_TRY(whole.open());
@@ -163,8 +162,8 @@ Status link(const std::vector<ObjectFile> &objects, const EmitOptions &options) 
   PENSTOCK_TRY(library.open());
   std::vector<std::string> words = {"-shared", "-nostdlib",   "--no-undefined",   "-z",
                                     "now",     "--threads=1", "--hash-style=gnu", "--build-id=none"};
-  if (!suffix.empty()) {
-    words.push_back("--defsym=penstock_program=penstock_program" + suffix);
+  if (!options.suffix.empty()) {
+    words.push_back("--defsym=penstock_program=penstock_program" + options.suffix);
   }
   PENSTOCK_TRY(runLinker(files.behind(std::move(words)), library.temporaryPath(), what));
   PENSTOCK_TRY(seal(library.temporaryPath()));
@@ -225,7 +224,7 @@ Status emitSharedLibrary(ModuleOp module, const ProgramTable &table, const EmitO
   }
   laps.lap(unused.lower);
   std::vector<ObjectFile> objects;
-  PENSTOCK_TRY(generateObjects(*code, options.level, options.symbolSuffix(), objects));
+  PENSTOCK_TRY(generateObjects(*code, options.level, options.suffix, objects));
   laps.lap(times.generate);
   PENSTOCK_TRY(link(objects, options));
   laps.lap(times.link);

@@ -25,11 +25,10 @@ struct EmitTimes {
 struct EmitOptions {
   std::string level;  // "avx2", "avx512" or "amx"
   std::string output; // path of the shared library; "" makes none (only prints)
-  /// Path of an object file with the same code, to be linked with that of other levels; "" makes none. Then what the code defines, in the
-  /// library as well, has the level at the end of its name (`penstock_program_avx2`), and the object takes memcpy and the like from where
-  /// it is linked.
+  /// Path of an object file with the same code, to be linked with that of other programs; "" makes none. It takes memcpy and the like from
+  /// where it is linked.
   std::string object;
-  std::string symbolSuffix() const { return object.empty() ? "" : "_" + level; }
+  std::string suffix; // at the end of the name of all that the code defines: `_avx2` makes `penstock_program_avx2`
   /// Receives the module as LLVM IR after its passes, and as assembly.
   llvm::raw_ostream *llvmText = nullptr;
   llvm::raw_ostream *assembly = nullptr;

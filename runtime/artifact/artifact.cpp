@@ -88,7 +88,10 @@ Status Artifact::readAbout(const std::string &folder) {
       return environmentError("the data of this artifact have format " + about.at("format").dump() + ", this is format " +
                               std::to_string(artifactFormat) + "; take both of one artifact");
     }
-    called = about.at("name").get<std::string>();
+    said.name = about.at("name").get<std::string>();
+    said.resolved = about.at("resolved").get<std::string>();
+    said.precision = about.at("precision").get<std::string>();
+    said.differences = about.at("differences").get<std::vector<std::string>>();
     pluginNames = about.at("plugins").get<std::vector<std::string>>();
   } catch (const Json::exception &) {
     return damagedFile(file, "what it says of itself cannot be read");
@@ -129,12 +132,16 @@ Status Artifact::openModel() {
   const PenstockProgram *program = nullptr;
   std::string brought;
   for (const Level level : {Level::amx, Level::avx512, Level::avx2}) {
-    if (const PenstockProgram *const found = linkedProgram(level); found != nullptr) {
+    const PenstockProgram *const found = linkedProgram(level);
+    if (found != nullptr && data->has("program/" + std::string(levelName(level)))) {
       brought += (brought.empty() ? "`" : ", `") + std::string(levelName(level)) + "`";
       if (program == nullptr && level <= machine) {
         program = found;
       }
     }
+  }
+  if (brought.empty()) {
+    return environmentError("the data of this artifact are of other levels than its library: they are of two artifacts");
   }
   if (program == nullptr) {
     return environmentError("this artifact has code for machines of level " + brought + ", this one is `" +

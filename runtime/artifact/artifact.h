@@ -24,11 +24,21 @@ public:
   /// environment: instructions that the machine lacks, a file that is missing, damaged or of another artifact.
   static Result<std::shared_ptr<const Artifact>> open(const std::string &folder, bool verify = false);
 
+  /// See ArtifactData.
+  struct About {
+    std::string name, resolved, precision;
+    std::vector<std::string> differences;
+  };
+  const About &about() const { return said; }
   const RunConfig &config() const { return described; }
+  const Bundle &bundle() const { return *data; }
+  /// What is fitted: all of it lies in memory.
+  const FittedFolder &fittedFiles() const { return fitted; }
+  PluginHost &host() const { return *plugins; }
   const Predictor &predictor() const { return *answering; }
   Level level() const { return model->level(); }
   /// The types of its C interface, which point into it.
-  CLayout layout() const { return typesOf(called, *answering); }
+  CLayout layout() const { return typesOf(said.name, *answering); }
   /// The pool outlives the session.
   Result<std::unique_ptr<Session>> openSession(ThreadPool &pool) const { return Session::open(model, pool); }
 
@@ -39,7 +49,7 @@ private:
   Status openModel();
 
   std::unique_ptr<Bundle> data;
-  std::string called;
+  About said;
   RunConfig described;
   std::vector<std::string> pluginNames; // "tokenizer words"
   FittedFolder fitted;

@@ -45,6 +45,11 @@ Trailer trailerOf(std::uint64_t offset, std::uint64_t bytes) {
   made.hash = hash64({reinterpret_cast<const char *>(&made), offsetof(Trailer, hash)});
   return made;
 }
+/// What stands at the end of a file of `size` bytes.
+bool isSound(const Trailer &trailer, std::uint64_t size) {
+  return std::memcmp(trailer.mark, mark, sizeof mark) == 0 && trailer.hash == trailerOf(trailer.offset, trailer.bytes).hash &&
+         trailer.offset % page == 0 && trailer.bytes <= size - sizeof trailer && trailer.offset == size - sizeof trailer - trailer.bytes;
+}
 template <typename T> void put(std::string &to, T value) { to.append(reinterpret_cast<const char *>(&value), sizeof value); }
 
 } // namespace
@@ -118,14 +123,26 @@ Result<std::unique_ptr<Bundle>> Bundle::openAppended(const std::string &path) {
   if (std::memcmp(trailer.mark, mark, sizeof mark) != 0) {
     return std::unique_ptr<Bundle>();
   }
-  if (trailer.hash != trailerOf(trailer.offset, trailer.bytes).hash || trailer.offset % page != 0 ||
-      trailer.bytes > size - sizeof trailer || trailer.offset != size - sizeof trailer - trailer.bytes) {
+  if (!isSound(trailer, size)) {
     return damagedFile(path, "its end was changed");
   }
   std::unique_ptr<Bundle> bundle(new Bundle(path));
   PENSTOCK_ASSIGN(bundle->file, MappedFile::map(path));
   bundle->bytes = {bundle->file->data() + trailer.offset, trailer.bytes};
   return judge(std::move(bundle));
+}
+
+Result<std::string> Bundle::withoutAppended(const std::string &path) {
+  PENSTOCK_ASSIGN(std::string bytes, readWholeFile(path, std::size_t{1} << 36));
+  Trailer trailer;
+  if (bytes.size() >= sizeof trailer) {
+    std::memcpy(&trailer, bytes.data() + bytes.size() - sizeof trailer, sizeof trailer);
+  }
+  if (bytes.size() < sizeof trailer || !isSound(trailer, bytes.size())) {
+    return damagedFile(path, "its end was changed");
+  }
+  bytes.resize(trailer.offset);
+  return bytes;
 }
 
 Result<std::unique_ptr<Bundle>> Bundle::judge(std::unique_ptr<Bundle> bundle) {

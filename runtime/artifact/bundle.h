@@ -36,6 +36,8 @@ public:
   static Result<std::unique_ptr<Bundle>> open(const std::string &path);
   /// The same of one that `append` put behind a file; NULL where there is none.
   static Result<std::unique_ptr<Bundle>> openAppended(const std::string &path);
+  /// The bytes of such a file before its bundle.
+  static Result<std::string> withoutAppended(const std::string &path);
   /// Puts a bundle's bytes behind those of a file, so that both are read where they lie.
   static void append(std::string &file, std::string_view bundle);
 

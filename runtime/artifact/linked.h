@@ -10,8 +10,8 @@
 
 namespace penstock {
 
-/// NULL where the artifact has no code of that level.
-const PenstockProgram *linkedProgram(Level level);
+/// The program that predicts, or the one that trains; NULL where the artifact has no such code of that level.
+const PenstockProgram *linkedProgram(Level level, bool trains = false);
 /// NULL where the artifact does not have that plugin.
 PenstockPluginFunction linkedPlugin(std::string_view name);
 

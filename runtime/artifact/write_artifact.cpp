@@ -7,6 +7,7 @@
 #include "runtime/base/file.h"
 #include "runtime/base/folder.h"
 #include "runtime/base/hash.h"
+#include "runtime/base/kernel_choices.h"
 #include "runtime/device/device.h"
 #include "runtime/exec/model.h"
 #include "runtime/exec/predictor.h"
@@ -24,9 +25,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// What is needed to answer, without places and what only training asks for.
-RunConfig answering(const RunConfig &config, const std::vector<PluginManifest> &plugins) {
+constexpr std::size_t largestFile = std::size_t{1} << 36;
+
+/// What is needed to answer, and where `trains` to train, without places.
+RunConfig configOf(const RunConfig &config, const std::vector<ArtifactPlugin> &plugins, bool trains) {
   RunConfig kept;
+  kept.name = config.name;
   kept.records = config.records;
   kept.records.fitted.clear();
   for (SourceSpec &source : kept.records.sources) {
@@ -35,14 +39,17 @@ RunConfig answering(const RunConfig &config, const std::vector<PluginManifest> &
     const std::size_t dot = path.find('.', path.rfind('/') == std::string::npos ? 0 : path.rfind('/'));
     source.path =
         std::string(path.find("{split}") != std::string::npos ? "{split}" : "data") + (dot == std::string::npos ? "" : path.substr(dot));
-    source.steps.clear();
+    if (!trains) {
+      source.steps.clear();
+    }
   }
   // What a tokenizer read by path lies among what is fitted.
   for (FeatureSpec &feature : kept.records.features) {
     for (StepSpec &step : feature.steps) {
-      const auto plugin = std::find_if(plugins.begin(), plugins.end(), [&](const PluginManifest &one) { return one.name == step.plugin; });
+      const auto plugin =
+          std::find_if(plugins.begin(), plugins.end(), [&](const ArtifactPlugin &one) { return one.manifest.name == step.plugin; });
       std::erase_if(step.parameters, [&](const auto &parameter) {
-        const PluginParameter *const known = plugin == plugins.end() ? nullptr : plugin->find(parameter.first);
+        const PluginParameter *const known = plugin == plugins.end() ? nullptr : plugin->manifest.find(parameter.first);
         return known != nullptr && known->type == PluginParameter::Type::path;
       });
     }
@@ -54,6 +61,18 @@ RunConfig answering(const RunConfig &config, const std::vector<PluginManifest> &
   kept.deploy.output = config.deploy.output;
   kept.target = config.target;
   kept.target.tuned.clear();
+  if (trains) {
+    kept.title = config.title;
+    kept.train = config.train;
+    kept.train.from.clear();
+    kept.metrics = config.metrics;
+    kept.confidence = config.confidence;
+    kept.lastOnly = config.lastOnly;
+    kept.expectations = config.expectations;
+    for (ExpectationSpec &expectation : kept.expectations) {
+      expectation.place.clear();
+    }
+  }
   return kept;
 }
 
@@ -63,15 +82,15 @@ struct TokenizersPart {
   std::vector<std::string> paths;
 };
 
-Result<TokenizersPart> withoutPlaces(const FittedFolder &fitted, const std::vector<PluginManifest> &plugins) {
+Result<TokenizersPart> withoutPlaces(const FittedFolder &fitted, const std::vector<ArtifactPlugin> &plugins) {
   PENSTOCK_ASSIGN(const std::string text, readFittedFile(fitted, tokenizersFile));
   Json json = Json::parse(text, nullptr, false);
   TokenizersPart part;
   try {
     for (auto &[name, feature] : json.at("features").items()) {
       const auto plugin = feature.at("plugin").get<std::string>();
-      const bool fits =
-          std::any_of(plugins.begin(), plugins.end(), [&](const PluginManifest &one) { return one.name == plugin && one.fits; });
+      const bool fits = std::any_of(plugins.begin(), plugins.end(),
+                                    [&](const ArtifactPlugin &one) { return one.manifest.name == plugin && one.manifest.fits; });
       for (const auto &[parameter, path] : feature.at("paths").items()) {
         if (!fits) { // else its state is all that it needs
           return invalidInput(
@@ -90,18 +109,10 @@ Result<TokenizersPart> withoutPlaces(const FittedFolder &fitted, const std::vect
   return part;
 }
 
-/// An artifact has our own kernels alone.
-Status foreignKernel(const PenstockDispatch &dispatch) {
-  return invalidInput(fmt::format(
-      "the program computes `{}` of shape {} by `{}`, which an artifact does not have; build with `--kernels penstock`: "
-      "answers may then differ from the run's in the last digits",
-      dispatch.kernel, fmt::join(dispatch.attributes, dispatch.attributes + dispatch.attribute_count, " x "), dispatch.implementation));
-}
-
 class Writer {
 public:
   Writer(const ArtifactData &data, PluginHost &host, const std::string &folder)
-      : data(data), host(host), folder(folder), config(answering(data.record->config, data.plugins)) {}
+      : data(data), host(host), folder(folder), config(configOf(data.record->config, data.plugins, data.trains)) {}
 
   /// Gives the hash of the types.
   Result<std::string> write() {
@@ -113,9 +124,17 @@ public:
     for (const ArtifactData::Level &level : data.levels) {
       PENSTOCK_TRY(addProgram(level, *weights, *pool));
     }
+    if (data.trains) {
+      PENSTOCK_ASSIGN(std::string all, readWholeFile(data.run + "/model.safetensors", largestFile));
+      add(allWeightsSection, std::move(all));
+    }
     about["format"] = artifactFormat;
     about["name"] = data.name;
     about["version"] = data.version;
+    about["resolved"] = data.resolved;
+    about["trainable"] = data.trains;
+    about["precision"] = data.precision;
+    about["differences"] = data.differences;
     add("about", about.dump());
     add("config", config.toJson());
     add("types", types);
@@ -128,10 +147,9 @@ private:
   void add(std::string name, std::string bytes) { bundle.add(std::move(name), held.emplace_back(std::move(bytes))); }
 
   Status addFitted() {
-    const FittedFolder fitted(data.run + "/fitted", data.record->fitted);
-    PENSTOCK_ASSIGN(const TokenizersPart tokenizers, withoutPlaces(fitted, data.plugins));
-    for (const auto &[name, hash] : fitted.hashes) {
-      PENSTOCK_ASSIGN(std::string bytes, readFittedFile(fitted, name)); // a run that is damaged is refused, needed or not
+    PENSTOCK_ASSIGN(const TokenizersPart tokenizers, withoutPlaces(data.fitted, data.plugins));
+    for (const auto &[name, hash] : data.fitted.hashes) {
+      PENSTOCK_ASSIGN(std::string bytes, readFittedFile(data.fitted, name)); // a run that is damaged is refused, needed or not
       const bool byPath = std::any_of(tokenizers.paths.begin(), tokenizers.paths.end(),
                                       [&, &file = name](const std::string &path) { return file == path || file.starts_with(path + "/"); });
       if (!byPath) {
@@ -143,16 +161,14 @@ private:
 
   Status addPlugins() {
     about["plugins"] = Json::array();
-    for (std::size_t i = 0; i < data.plugins.size(); ++i) {
-      const PluginManifest &plugin = data.plugins[i];
-      PENSTOCK_ASSIGN(std::string text, readWholeFile(plugin.folder + "/plugin.toml"));
-      const std::string name = fmt::format("{} {}", kindName(plugin.kind), plugin.name);
+    for (const ArtifactPlugin &plugin : data.plugins) {
+      const std::string name = fmt::format("{} {}", kindName(plugin.manifest.kind), plugin.manifest.name);
       about["plugins"].push_back(name);
-      add("plugin/" + name, std::move(text));
-      if (!data.beside[i]) {
+      add("plugin/" + name, plugin.text);
+      if (!plugin.beside) {
         continue;
       }
-      PENSTOCK_ASSIGN(std::string library, readWholeFile(plugin.library));
+      PENSTOCK_ASSIGN(std::string library, readWholeFile(plugin.manifest.library));
       if (data.singleFile) {
         add("library/" + name, std::move(library));
         continue;
@@ -166,30 +182,28 @@ private:
   }
 
   Status addProgram(const ArtifactData::Level &of, const SafetensorsFile &weights, ThreadPool &pool) {
-    PENSTOCK_ASSIGN(const std::shared_ptr<Model> model, Model::open(of.library, hostDevice()));
-    const PenstockProgram &program = model->table();
-    PENSTOCK_TRY(model->load(TensorClass::parameter, weights));
-    PENSTOCK_TRY(model->load(TensorClass::fitted, weights));
-    PENSTOCK_TRY(model->pack(pool));
+    Model &model = *of.program;
+    const PenstockProgram &program = model.table();
+    PENSTOCK_TRY(checkOwnKernels(program));
+    PENSTOCK_TRY(model.load(TensorClass::parameter, weights));
+    PENSTOCK_TRY(model.load(TensorClass::fitted, weights));
+    PENSTOCK_TRY(model.pack(pool));
     const std::string &level = of.name;
     add("program/" + level, programFingerprint(program));
     const auto bytesOf = [](const void *from, std::size_t bytes) { return std::string(static_cast<const char *>(from), bytes); };
     if (about["levels"].empty()) { // where they lie does not depend on the level
-      PENSTOCK_ASSIGN(const HostTensors parameters, model->fetch(TensorClass::parameter));
-      PENSTOCK_ASSIGN(const HostTensors fitted, model->fetch(TensorClass::fitted));
+      PENSTOCK_ASSIGN(const HostTensors parameters, model.fetch(TensorClass::parameter));
+      PENSTOCK_ASSIGN(const HostTensors fitted, model.fetch(TensorClass::fitted));
       const auto from = static_cast<std::size_t>(program.packed_elements);
       add("parameters", bytesOf(parameters.data() + from, (parameters.elements() - from) * sizeof(float)));
       add("fitted tensors", bytesOf(fitted.data(), fitted.elements() * sizeof(float)));
-      PENSTOCK_TRY(writeTypes(*model));
+      PENSTOCK_TRY(writeTypes(model));
     }
     about["levels"].push_back(level);
     std::vector<std::int32_t> formats;
-    for (std::size_t i = 0; i < model->dispatched().size(); ++i) {
-      const void *const handle = model->dispatched()[i];
+    for (std::size_t i = 0; i < model.dispatched().size(); ++i) {
+      const void *const handle = model.dispatched()[i];
       const PackedForm form = kernelPackedForm(handle);
-      if (form.bytes > 0 && form.format == 0) {
-        return foreignKernel(program.dispatches[i]);
-      }
       formats.push_back(form.format);
       add(fmt::format("packed/{}/{}", level, i), form.format == 0 ? "" : bytesOf(kernelPacked(handle), form.bytes));
     }
@@ -198,7 +212,7 @@ private:
   }
 
   Status writeTypes(const Model &model) {
-    PENSTOCK_ASSIGN(const auto predictor, Predictor::open(config, FittedFolder(data.run + "/fitted", data.record->fitted), host, model));
+    PENSTOCK_ASSIGN(const auto predictor, Predictor::open(config, data.fitted, host, model));
     const std::string header = artifactHeader(data.name, typesOf(data.name, *predictor));
     types = hash64Hex(header);
     return writeFileAtomically(folder + "/" + data.name + ".h", header);
@@ -211,9 +225,9 @@ private:
     std::string text =
         fmt::format("# What this artifact is. Answering reads nothing of this file.\nformat = {}\nname = {}\npenstock = {}\n",
                     artifactFormat, quoted(data.name), quoted(data.version));
-    text += fmt::format("pipeline = {}\nresolved = {}\nweights = {}\nprecision = {}\nlevels = {}\nplugins = {}\n",
-                        quoted(record.config.name), quoted(record.config.hash()), quoted(record.weightsHash), quoted(data.precision),
-                        about.at("levels").dump(), about.at("plugins").dump());
+    text += fmt::format("pipeline = {}\nresolved = {}\nweights = {}\nprecision = {}\nlevels = {}\nplugins = {}\ntrainable = {}\n",
+                        quoted(record.config.name), quoted(data.resolved), quoted(record.weightsHash), quoted(data.precision),
+                        about.at("levels").dump(), about.at("plugins").dump(), data.trains);
     text += fmt::format("# why answers may differ from the run's; none: they are equal to the bit\ndifferences = {}\n",
                         Json(data.differences).dump());
     text += record.config.classes.empty() ? "" : "\n[classes]\n";
@@ -242,6 +256,48 @@ private:
 };
 
 } // namespace
+
+Status checkOwnKernels(const PenstockProgram &program) {
+  for (int i = 0; i < program.dispatch_count; ++i) {
+    const PenstockDispatch &dispatch = program.dispatches[i];
+    if (const std::string_view by = dispatch.implementation == nullptr ? "" : dispatch.implementation; !by.empty() && by != ownKernels) {
+      return invalidInput(
+          fmt::format("the program computes `{}` of shape {} by `{}`, which an artifact does not have; build with `--kernels penstock`: "
+                      "answers may then differ from the run's in the last digits",
+                      dispatch.kernel, fmt::join(dispatch.attributes, dispatch.attributes + dispatch.attribute_count, " x "), by));
+    }
+  }
+  return {};
+}
+
+Status writeSingleFile(std::string code, const std::string &data, const std::string &output) {
+  PENSTOCK_ASSIGN(const std::string bundle, readWholeFile(data, largestFile));
+  Bundle::append(code, bundle);
+  AtomicFile file(output);
+  PENSTOCK_TRY(file.open(0755));
+  PENSTOCK_TRY(file.write(code));
+  return file.publish();
+}
+
+/// Whether that is an artifact's folder of plugins.
+static bool holdsLibraries(const std::string &folder, const std::string &file) {
+  const std::vector<std::string> held = listFolder(folder + "/" + file);
+  return file == artifactPluginFolder && fileExists(folder + "/" + artifactDataFile) &&
+         std::all_of(held.begin(), held.end(), [](const std::string &one) { return one.ends_with(".so"); });
+}
+
+Status checkArtifactFolder(const std::string &folder) {
+  for (const std::string &file : listFolder(folder)) {
+    const bool ours = file == artifactDataFile || file == "manifest.toml" || holdsLibraries(folder, file) ||
+                      (file.starts_with("lib") && file.ends_with(".so")) || fileExists(folder + "/" + file + ".h") ||
+                      (file.ends_with(".h") && fileExists(folder + "/" + file.substr(0, file.size() - 2)));
+    if (!ours) {
+      return environmentError("the folder `" + folder + "` holds `" + file +
+                              "`, which is of no artifact: name a new or an empty folder, or that of an artifact, which is replaced");
+    }
+  }
+  return {};
+}
 
 Result<std::string> writeArtifactData(const ArtifactData &data, PluginHost &host, const std::string &folder) {
   return Writer(data, host, folder).write();

@@ -53,6 +53,7 @@ std::string recordsIdentity(const RecordsSpec &records) {
   bare.fitted.clear();
   for (SourceSpec &source : bare.sources) {
     source.path.clear();
+    source.files.clear();
   }
   for (FeatureSpec &feature : bare.features) {
     for (StepSpec &step : feature.steps) {

@@ -34,10 +34,11 @@ struct StepSpec {
 };
 
 struct SourceSpec {
-  std::string kind = "csv";    // csv, jsonl, conll, or the name of a plugin
-  std::string path;            // absolute; `{split}` stands for the split
-  NamedValues options;         // csv: delimiter, quote; conll: columns, comment; of a plugin its parameters
-  std::vector<StepSpec> steps; // see rows before they are records with numbers; not those of predict
+  std::string kind = "csv";       // csv, jsonl, conll, or the name of a plugin
+  std::string path;               // absolute; `{split}` stands for the split
+  NamedValues options;            // csv: delimiter, quote; conll: columns, comment; of a plugin its parameters
+  std::vector<std::string> files; // of each split, "" of one that is not there; in place of `path`, where an artifact is trained
+  std::vector<StepSpec> steps;    // see rows before they are records with numbers; not those of predict
 
   /// Whether files are read without a plugin.
   static bool isBuiltIn(std::string_view kind) { return kind == "csv" || kind == "jsonl" || kind == "conll"; }
@@ -45,7 +46,8 @@ struct SourceSpec {
   static constexpr auto fields() {
     // `options` takes every other key below the source.
     return std::tuple(part("steps", &SourceSpec::steps, "drop"), field("kind", &SourceSpec::kind, Role::measurement, ""),
-                      field("path", &SourceSpec::path, Role::place), field("options", &SourceSpec::options, Role::measurement, ""));
+                      field("path", &SourceSpec::path, Role::place), field("files", &SourceSpec::files, Role::place, "path"),
+                      field("options", &SourceSpec::options, Role::measurement, ""));
   }
 };
 

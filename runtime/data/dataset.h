@@ -19,8 +19,10 @@
 
 namespace penstock {
 
-/// Reads and checks all files once and returns the facts (JSON); cached by content hash in `cacheFolder` ("" = no cache).
-Result<std::string> gatherFacts(const RecordsSpec &records, PluginHost &host, const std::string &cacheFolder);
+/// Reads and checks all files once and returns the facts (JSON); cached by content hash in `cacheFolder` ("" = no cache). `earlier`: what
+/// `records.fitted` stands for, where it lies in memory.
+Result<std::string> gatherFacts(const RecordsSpec &records, PluginHost &host, const std::string &cacheFolder,
+                                const FittedFolder *earlier = nullptr);
 
 /// Everything fitted on train, as it is kept in RUN/fitted/: states of tokenizers, class names, number statistics.
 /// `folder` is written (atomically) by fit and read by open. Gives the hashes of the files.

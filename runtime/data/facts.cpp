@@ -42,7 +42,12 @@ Result<Hash128> Gatherer::key() {
     infos.push_back(info);
     identities.push_back(identity);
   }
-  if (!program.fitted.empty()) {
+  if (held != nullptr) {
+    for (const auto &[name, bytes] : held->held) {
+      content.addPart(name);
+      content.addPart(bytes);
+    }
+  } else if (!program.fitted.empty()) {
     const Result<Hash128> earlier = hashPath(program.fitted);
     places.addPart(program.fitted);
     content.addPart(earlier.ok() ? earlier.value().hex() : "missing");
@@ -107,13 +112,16 @@ Status Gatherer::readEarlier() {
   if (program.fitted.empty()) {
     return Status::success();
   }
-  if (fileIsMissing(program.fitted + "/tokenizers.json")) {
+  if (held == nullptr && fileIsMissing(program.fitted + "/tokenizers.json")) {
     const std::string run = std::filesystem::path(program.fitted).parent_path().string();
     problems.add("missing-file", "train.from", {run}, {{"path", run}, {"detail", "there is no run in it to begin from"}});
     return Status::success(); // train is fitted anew, for the other checks
   }
-  PENSTOCK_ASSIGN(const FittedFolder folder, fittedOfRun(std::filesystem::path(program.fitted).parent_path().string()));
-  PENSTOCK_ASSIGN(earlier, readFitted(program, folder, factory));
+  FittedFolder folder;
+  if (held == nullptr) {
+    PENSTOCK_ASSIGN(folder, fittedOfRun(std::filesystem::path(program.fitted).parent_path().string()));
+  }
+  PENSTOCK_ASSIGN(earlier, readFitted(program, held != nullptr ? *held : folder, factory));
   hasEarlier = true;
   return Status::success();
 }
@@ -492,7 +500,10 @@ Status Gatherer::finishFits() {
   for (std::size_t i = 0; i < program.features.size(); ++i) {
     const LinkedFeature &feature = program.features[i];
     const std::string &parameters = hasEarlier ? earlier.features[i].parameters : feature.parameters;
-    PENSTOCK_ASSIGN(const auto paths, pathsIn(parameters, infos[i]));
+    std::vector<GivenPath> paths;
+    if (held == nullptr) { // else the state is all that the plugin needs
+      PENSTOCK_ASSIGN(paths, pathsIn(parameters, infos[i]));
+    }
     Json &entry = facts["tokenizers"][feature.name];
     entry = {{"version", infos[i].version}, {"fits", infos[i].fits}, {"paths", Json::object()}};
     bool lacksFile = false;

@@ -59,7 +59,7 @@ Result<std::string> readFittedFile(const FittedFolder &folder, const std::string
 }
 
 Status checkFittedPath(const FittedFolder &folder, const std::string &name) {
-  if (folder.hashes.empty()) {
+  if (folder.hashes.empty() || !folder.held.empty()) { // the state in memory is all that the plugin needs
     return {};
   }
   std::error_code error;

@@ -27,7 +27,7 @@ class Gatherer {
 public:
   Gatherer(const RecordProgram &program, DataPlugins &factory, const FactsOptions &options)
       : program(program), factory(factory), cache(options.cache), threads(options.threads > 0 ? options.threads : usableCores()),
-        overlap(options.cache, options.overlapEntries), columns(program.columns.size()) {}
+        held(options.earlier), overlap(options.cache, options.overlapEntries), columns(program.columns.size()) {}
 
   Result<std::string> run();
 
@@ -73,6 +73,7 @@ private:
   DataPlugins &factory;
   DiskCache cache;
   int threads;
+  const FittedFolder *held; // an earlier fit in memory, or NULL
   OverlapFinder overlap;
   std::vector<ColumnFacts> columns;
   std::vector<FileFacts> files;

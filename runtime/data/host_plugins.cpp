@@ -53,10 +53,11 @@ private:
 
 } // namespace
 
-Result<std::string> gatherFacts(const RecordsSpec &records, PluginHost &host, const std::string &cacheFolder) {
+Result<std::string> gatherFacts(const RecordsSpec &records, PluginHost &host, const std::string &cacheFolder, const FittedFolder *earlier) {
   HostPlugins plugins(host);
   FactsOptions options;
   options.cache = cacheFolder;
+  options.earlier = earlier;
   return gatherFactsWith(records, plugins, options);
 }
 

@@ -236,6 +236,12 @@ LinkedInput linkInput(const InputSpec &spec, RecordProgram &program, const Names
 
 void linkSplit(const SplitSpec &split, const Names &columnNames, RecordProgram &program) {
   if (split.by == "file") {
+    if (!program.files.empty() && program.files.size() != program.wanted.size()) {
+      throw Wrong{"has files of other splits than there are"};
+    }
+    for (std::size_t i = 0; i < program.files.size(); ++i) {
+      program.wanted[i] = !program.files[i].empty();
+    }
     return; // a path without `{split}` is the file of every split
   }
   if (split.by == "order") {
@@ -281,6 +287,7 @@ void linkSource(const SourceSpec &source, RecordProgram &program) {
                    : source.kind == "conll" ? RowFormat::conll
                                             : RowFormat::plugin;
   program.path = source.path;
+  program.files = source.files;
   if (program.source == RowFormat::plugin) {
     return; // whose options are the plugin's parameters
   }
@@ -366,6 +373,9 @@ Result<RecordProgram> RecordProgram::link(const RecordsSpec &records, DataPlugin
 }
 
 std::string RecordProgram::fileOf(int split) const {
+  if (!files.empty()) {
+    return files[static_cast<std::size_t>(split)];
+  }
   std::string file = path;
   const std::string_view mark = "{split}";
   const std::string name = splitNames[static_cast<std::size_t>(split)];

@@ -44,12 +44,14 @@ Result<std::shared_ptr<Model>> Model::open(const ProgramFile &file, Device &devi
   std::shared_ptr<Model> model(new Model(std::move(image), *program, device));
   PENSTOCK_TRY(model->judge(file.path));
   PENSTOCK_TRY(model->makeKernels("the compiled program `" + file.path + "`"));
-  const std::int64_t sizes[3] = {program->parameter_elements, program->state_elements, program->fitted_elements};
-  std::copy(std::begin(sizes), std::end(sizes), std::begin(model->elements));
-  static constexpr const char *names[3] = {"the parameters", "the state of the optimizer", "the fitted values"};
-  for (int i = 0; i < 3; ++i) {
-    PENSTOCK_ASSIGN(model->buffers[i], DeviceMemory::zeros(device, model->elements[i] * sizeof(float), names[i]));
-  }
+  PENSTOCK_TRY(model->makeBuffers());
+  return model;
+}
+
+Result<std::shared_ptr<Model>> Model::open(const PenstockProgram &linked, Device &device) {
+  std::shared_ptr<Model> model(new Model(nullptr, linked, device));
+  PENSTOCK_TRY(model->makeKernels("this artifact"));
+  PENSTOCK_TRY(model->makeBuffers());
   return model;
 }
 
@@ -112,6 +114,16 @@ Status Model::makeKernels(const std::string &name) {
     PENSTOCK_ASSIGN(KernelHandle handle, makeKernelHandle(table.dispatches[i], compiledFor));
     handles.push_back(handle.get());
     kernels.push_back(std::move(handle));
+  }
+  return {};
+}
+
+Status Model::makeBuffers() {
+  const std::int64_t sizes[3] = {program->parameter_elements, program->state_elements, program->fitted_elements};
+  std::copy(std::begin(sizes), std::end(sizes), std::begin(elements));
+  static constexpr const char *names[3] = {"the parameters", "the state of the optimizer", "the fitted values"};
+  for (int i = 0; i < 3; ++i) {
+    PENSTOCK_ASSIGN(buffers[i], DeviceMemory::zeros(place, elements[i] * sizeof(float), names[i]));
   }
   return {};
 }

@@ -63,6 +63,8 @@ public:
   };
   /// A program that is linked into this process, on the host. An error where the machine lacks its level.
   static Result<std::shared_ptr<Model>> open(const PenstockProgram &linked, const ReadyWeights &weights);
+  /// The same with tensors of its own, which are zero until they are given values.
+  static Result<std::shared_ptr<Model>> open(const PenstockProgram &linked, Device &device);
   ~Model();
 
   const PenstockProgram &table() const { return *program; }
@@ -94,6 +96,7 @@ private:
   Model(std::unique_ptr<ProgramImage> image, const PenstockProgram &program, Device &device);
   Status judge(const std::string &path);
   Status makeKernels(const std::string &name);
+  Status makeBuffers();
   std::vector<TensorView> viewsOf(TensorClass which, const float *flat) const;
   Status statusOfKernels() const;
   /// What a call finds of the model.

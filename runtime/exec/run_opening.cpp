@@ -2,6 +2,8 @@
 
 #include "runtime/base/cores.h"
 #include "runtime/base/file.h"
+#include "runtime/base/folder.h"
+#include "runtime/base/hash.h"
 #include "runtime/kernels/kernel_table.h"
 
 #include <fmt/format.h>
@@ -53,7 +55,10 @@ public:
 private:
   Status openFolder();
   Status openProgram();
+  Status openCompiled(Device &device);
+  Status openLinked(Device &device);
   Status openFitted();
+  Status takeFitted(const FittedFolder &earlier, const std::set<std::string> &later);
   Status openData();
 
   const TrainRequest &request;
@@ -98,6 +103,36 @@ Status RunOpening::openProgram() {
     return invalidInput("`target.threads` must be between 0 (one a core) and 4096");
   }
   PENSTOCK_ASSIGN(run.pool, ThreadPool::create(static_cast<int>(config.target.threads)));
+  PENSTOCK_ASSIGN(Device *const device, cpuDevice());
+  PENSTOCK_TRY(request.linked != nullptr ? openLinked(*device) : openCompiled(*device));
+  RunRecord &record = run.record;
+  const std::string kernels = kernelsOf(run.model->table(), run.model->level());
+  if (run.folder->continues() && record.kernels != kernels) {
+    return environmentError(
+        fmt::format("this run was begun with the kernels `{}`, now they are `{}`, and others add in another order; continue it with the "
+                    "same ones (PENSTOCK_KERNELS, and for bf16 the machine, choose them), or train into another folder",
+                    record.kernels, kernels));
+  }
+  record.config = config;
+  record.version = request.version;
+  record.dataHash = run.facts.hash;
+  record.level = run.model->table().level;
+  record.kernels = kernels;
+  record.cores = usableCores();
+  record.threads = run.pool->workers();
+  return {};
+}
+
+Status RunOpening::openLinked(Device &device) {
+  if (run.folder->continues() && run.record.programHash != request.linkedHash) {
+    return environmentError("this run was begun by another artifact, whose program may round elsewhere; train into another folder");
+  }
+  run.record.programHash = request.linkedHash;
+  PENSTOCK_ASSIGN(run.model, Model::open(*request.linked, device));
+  return {};
+}
+
+Status RunOpening::openCompiled(Device &device) {
   RunRecord &record = run.record;
   const std::string own = run.folder->file("program.so");
   // The code of a resumed run is the code that began it: other code might round elsewhere.
@@ -125,22 +160,26 @@ Status RunOpening::openProgram() {
     file->path = own;
     PENSTOCK_TRY(writeFileAtomically(own, file->bytes));
   }
-  PENSTOCK_ASSIGN(Device *const device, cpuDevice());
-  PENSTOCK_ASSIGN(run.model, Model::open(*file, *device));
-  const std::string kernels = kernelsOf(run.model->table(), run.model->level());
-  if (run.folder->continues() && record.kernels != kernels) {
-    return environmentError(
-        fmt::format("this run was begun with the kernels `{}`, now they are `{}`, and others add in another order; continue it with the "
-                    "same ones (PENSTOCK_KERNELS, and for bf16 the machine, choose them), or train into another folder",
-                    record.kernels, kernels));
+  PENSTOCK_ASSIGN(run.model, Model::open(*file, device));
+  return {};
+}
+
+// Vocabularies, classes and statistics are those that the run begins from, and stay where they lie.
+Status RunOpening::takeFitted(const FittedFolder &earlier, const std::set<std::string> &later) {
+  run.fitted = FittedFolder(run.folder->file("fitted"));
+  PENSTOCK_TRY(makeFolders(run.fitted.path));
+  for (const auto &[name, bytes] : earlier.held) {
+    if (later.contains(name)) {
+      continue;
+    }
+    const std::string hash = hash64Hex(bytes);
+    if (run.folder->continues() && run.record.fitted[name] != hash) {
+      return environmentError("this run was begun from other vocabularies, classes or statistics; train into another folder");
+    }
+    run.fitted.held[name] = bytes;
+    run.fitted.hashes[name] = hash;
   }
-  record.config = config;
-  record.version = request.version;
-  record.dataHash = run.facts.hash;
-  record.level = run.model->table().level;
-  record.kernels = kernels;
-  record.cores = usableCores();
-  record.threads = run.pool->workers();
+  run.record.fitted = run.fitted.hashes;
   return {};
 }
 
@@ -148,6 +187,9 @@ Status RunOpening::openProgram() {
 Status RunOpening::openFitted() {
   run.record.fits = fitsOf(config, host);
   const std::set<std::string> later = filesOf(run.record.fits, FitTime::weights); // are made anew at the end
+  if (request.earlier) {
+    return takeFitted(request.earlier->fitted, later);
+  }
   run.fitted = FittedFolder(run.folder->file("fitted"), run.record.fitted);
   if (run.folder->continues()) {
     if (run.fitted.hashes.empty()) {

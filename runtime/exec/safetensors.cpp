@@ -107,8 +107,20 @@ Result<std::shared_ptr<const SafetensorsFile>> SafetensorsFile::open(const std::
   return std::shared_ptr<const SafetensorsFile>(std::move(file));
 }
 
+Result<std::shared_ptr<const SafetensorsFile>> SafetensorsFile::lent(std::string_view bytes, const std::string &path) {
+  if (bytes.size() < sizeof(std::uint64_t)) {
+    return damagedFile(path, "its weights are too short");
+  }
+  std::shared_ptr<SafetensorsFile> file(new SafetensorsFile);
+  file->owned = false;
+  file->mapped = reinterpret_cast<const unsigned char *>(bytes.data());
+  file->size = bytes.size();
+  PENSTOCK_TRY(file->parse(path, false));
+  return std::shared_ptr<const SafetensorsFile>(std::move(file));
+}
+
 SafetensorsFile::~SafetensorsFile() {
-  if (mapped != nullptr) {
+  if (mapped != nullptr && owned) {
     ::munmap(const_cast<unsigned char *>(mapped), size);
   }
 }

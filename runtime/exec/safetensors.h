@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace penstock {
@@ -45,6 +46,8 @@ public:
   static Result<std::shared_ptr<const SafetensorsFile>> open(const std::string &path, const std::string &hash = "");
   /// The same for a file that may hold other types than float32; `tensors` then lists only the float32 ones that are aligned.
   static Result<std::shared_ptr<const SafetensorsFile>> openAny(const std::string &path);
+  /// What `open` does, of the bytes of a file that lie in memory, at a multiple of 8, and outlive this; `path` is for messages.
+  static Result<std::shared_ptr<const SafetensorsFile>> lent(std::string_view bytes, const std::string &path);
   ~SafetensorsFile();
   SafetensorsFile(const SafetensorsFile &) = delete;
   SafetensorsFile &operator=(const SafetensorsFile &) = delete;
@@ -60,6 +63,7 @@ private:
   Status parse(const std::string &path, bool anyType);
 
   const unsigned char *mapped = nullptr;
+  bool owned = true;
   std::size_t size = 0;
   std::vector<TensorView> views;
   std::vector<StoredTensor> all;

@@ -179,11 +179,16 @@ Status Trainer::restore() {
 // The weights of an earlier run, by name. What it lacks begins as in any run; what has another shape is a mistake.
 Status Trainer::takeWeights() {
   const std::string &from = config.train.from;
-  PENSTOCK_ASSIGN(const RunRecord earlier, readRunRecord(from));
-  if (!earlier.finished) {
-    return environmentError("the run in `" + from + "` has not ended, so it has no weights to begin from; continue it with `--resume`");
+  std::shared_ptr<const SafetensorsFile> file;
+  if (request.earlier) {
+    file = request.earlier->weights;
+  } else {
+    PENSTOCK_ASSIGN(const RunRecord earlier, readRunRecord(from));
+    if (!earlier.finished) {
+      return environmentError("the run in `" + from + "` has not ended, so it has no weights to begin from; continue it with `--resume`");
+    }
+    PENSTOCK_ASSIGN(file, SafetensorsFile::open(from + "/model.safetensors", earlier.weightsHash));
   }
-  PENSTOCK_ASSIGN(const auto file, SafetensorsFile::open(from + "/model.safetensors", earlier.weightsHash));
   PENSTOCK_ASSIGN(const HostTensors weights, opened.model->fetch(TensorClass::parameter));
   std::string fresh;
   std::int64_t taken = 0;

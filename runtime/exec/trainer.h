@@ -1,12 +1,17 @@
 // Trains a program on a data set into a run folder. See docs/design/runtime.md.
 #pragma once
 
+#include "runtime/abi/program_abi.h"
 #include "runtime/base/status.h"
+#include "runtime/data/fitted_folder.h"
 #include "runtime/exec/progress.h"
 #include "runtime/exec/run_folder.h"
+#include "runtime/exec/safetensors.h"
 #include "runtime/plugin/plugin_host.h"
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +22,15 @@ struct TrainRequest {
   std::string facts; // JSON, of gatherFacts
   /// Path of the compiled program, with or without what a profile needs; not called where the run has its own.
   std::function<Result<std::string>(bool profiled)> program;
+  /// In its place: a program that is linked into this process, and what tells it from others.
+  const PenstockProgram *linked = nullptr;
+  std::string linkedHash;
+  /// What `train.from` names, where it lies in memory and is no run's folder.
+  struct Earlier {
+    std::shared_ptr<const SafetensorsFile> weights;
+    FittedFolder fitted; // all of it held; the caller keeps the bytes
+  };
+  std::optional<Earlier> earlier;
   std::string out;
   bool resume = false;
   std::string version;       // of penstock, for run.json

@@ -65,6 +65,13 @@ extern "C" int penstock_artifact_main(int argc, char **argv) {
   using namespace penstock;
   CommandEnd end;
   end.name = nameOf(argc > 0 ? argv[0] : nullptr);
+  if (argc > 1 && std::string_view(argv[1]) == "train") {
+    if (&penstock_artifact_train != nullptr) {
+      return penstock_artifact_train(argc, argv, end.name.c_str());
+    }
+    end.fail(usageError("this artifact does not train; `penstock build --trainable` makes one that does"));
+    return end.exitCode;
+  }
   CLI::App app{end.name + ": answers raw records, one JSON object, or one row of CSV, a line"};
   app.name(end.name);
   app.set_version_flag("--version", end.name + ", built by penstock " PENSTOCK_VERSION);
@@ -72,6 +79,9 @@ extern "C" int penstock_artifact_main(int argc, char **argv) {
   addAnswerOptions(app, options);
   app.add_flag("--verify", options.verify, "compare all data with their hashes first, not what is used alone");
   addBenchOptions(app, options.bench);
+  if (&penstock_artifact_train != nullptr) {
+    app.footer("`" + end.name + " train FILE --out NEW` trains it further; `" + end.name + " train --help` says how");
+  }
   app.callback([&] {
     if (const Status status = run(options, end.name); !status.ok()) {
       end.fail(status);

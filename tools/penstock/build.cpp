@@ -7,6 +7,7 @@
 #include "tools/penstock/run_settings.h"
 
 #include "compiler/driver/link_artifact.h"
+#include "compiler/driver/program_key.h"
 #include "runtime/artifact/artifact_data.h"
 #include "runtime/artifact/bundle.h"
 #include "runtime/artifact/c_layout.h"
@@ -23,6 +24,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cstdio>
@@ -37,7 +39,7 @@ namespace {
 struct BuildOptions {
   std::string run, out, name, level = "auto";
   std::string kernels, precision, data;
-  bool noExpect = false, allowRecords = false, singleFile = false;
+  bool noExpect = false, allowRecords = false, singleFile = false, trainable = false;
 };
 
 /// A name of C: it begins the names of functions and types.
@@ -152,67 +154,60 @@ Status checkPlugin(const PluginManifest &plugin, const BuildOptions &options) {
   return checkKeptRecords(plugin, options.allowRecords, "the artifact");
 }
 
-Result<std::vector<PluginManifest>> pluginsInUse(const RunRecord &record, PluginHost &host, const BuildOptions &options) {
+Result<std::vector<ArtifactPlugin>> pluginsInUse(const RunRecord &record, PluginHost &host, const BuildOptions &options) {
   PENSTOCK_ASSIGN(const std::vector<RunPlugin> used, pluginsOf(record.config, host));
   if (const PluginChanges changes = comparePlugins(record.plugins, used); !changes.decisive.empty()) {
     return environmentError(
         fmt::format("{}; what it gives need not fit the weights, so train again, or name the folder of the old one with `--plugins`",
                     fmt::join(changes.decisive, "\n")));
   }
-  std::vector<PluginManifest> manifests;
+  std::vector<ArtifactPlugin> plugins;
   for (const RunPlugin &plugin : used) {
     const PluginKindRow *const kind = findKind(plugin.kind);
-    if (kind->kind == PluginKind::metric) {
+    if (kind->kind == PluginKind::metric && !options.trainable) {
       continue; // nothing is measured
     }
     PENSTOCK_ASSIGN(const PluginManifest *const manifest, host.manifest(plugin.name, kind->kind));
     PENSTOCK_TRY(checkPlugin(*manifest, options));
-    manifests.push_back(*manifest);
+    PENSTOCK_ASSIGN(std::string text, readWholeFile(manifest->folder + "/plugin.toml"));
+    plugins.push_back({*manifest, std::move(text), !isLinkedIn(*manifest)});
   }
-  return manifests;
+  return plugins;
 }
 
 /// The library, which the system can start, with the data behind it; the header stays beside it.
 Status intoOneFile(const std::string &folder, const std::string &name) {
-  const std::string library = fmt::format("{}/lib{}.so", folder, name), data = folder + "/" + artifactDataFile,
-                    command = folder + "/" + name;
-  PENSTOCK_ASSIGN(std::string bytes, readWholeFile(library));
-  PENSTOCK_ASSIGN(const std::string bundle, readWholeFile(data, std::size_t{1} << 36));
+  const std::string library = fmt::format("{}/lib{}.so", folder, name), data = folder + "/" + artifactDataFile;
+  PENSTOCK_ASSIGN(std::string code, readWholeFile(library));
   static constexpr std::string_view form = "[PENSTOCK-ARTIFACT-FORM]:";
-  const std::size_t mark = bytes.find(form);
+  const std::size_t mark = code.find(form);
   if (mark == std::string::npos) {
     return internalError("the library of an artifact has no mark of its form; please report this");
   }
-  bytes[mark + form.size()] = 'S';
-  Bundle::append(bytes, bundle);
-  AtomicFile file(command);
-  PENSTOCK_TRY(file.open(0755));
-  PENSTOCK_TRY(file.write(bytes));
-  PENSTOCK_TRY(file.publish());
+  code[mark + form.size()] = 'S';
+  PENSTOCK_TRY(writeSingleFile(std::move(code), data, folder + "/" + name));
   for (const std::string &part : {library, data, folder + "/manifest.toml"}) {
     PENSTOCK_TRY(removeAll(part));
   }
   return {};
 }
 
-/// Whether that is an artifact's folder of plugins.
-bool holdsLibraries(const std::string &out, const std::string &file) {
-  const std::vector<std::string> held = listFolder(out + "/" + file);
-  return file == artifactPluginFolder && fileExists(out + "/" + artifactDataFile) &&
-         std::all_of(held.begin(), held.end(), [](const std::string &one) { return one.ends_with(".so"); });
-}
-
-/// A folder is replaced only where it holds nothing but an artifact.
-Status checkOutput(const std::string &out) {
-  const std::vector<std::string> held = listFolder(out);
-  for (const std::string &file : held) {
-    const bool ours = file == artifactDataFile || file == "manifest.toml" || holdsLibraries(out, file) ||
-                      (file.starts_with("lib") && file.ends_with(".so")) || fileExists(out + "/" + file + ".h") ||
-                      (file.ends_with(".h") && fileExists(out + "/" + file.substr(0, file.size() - 2)));
-    if (!ours) {
-      return environmentError("the folder `" + out + "` holds `" + file +
-                              "`, which is of no artifact: name a new or an empty folder, or that of an artifact, which is replaced");
-    }
+/// Whoever trains the artifact has no compiler: other records must not make another program.
+Status checkTrainable(const RunRecord &record, const frontend::TypedPipeline &pipeline, const CommandContext &context) {
+  nlohmann::json facts = nlohmann::json::parse(record.config.facts, nullptr, false);
+  if (!facts.is_object() || !facts.contains("classes")) {
+    return {};
+  }
+  for (nlohmann::json &column : facts["classes"]) {
+    column.erase("counts");
+  }
+  RunRecord other = record;
+  other.config.facts = facts.dump();
+  PENSTOCK_ASSIGN(const frontend::TypedPipeline without, pipelineOf(other, context));
+  if (canonicalProgram(pipeline) != canonicalProgram(without)) {
+    return invalidInput("`class_weights: balanced` takes its weights from the records that a run is trained on, and they stand in the "
+                        "compiled code, so the artifact could not be trained on others; write them as numbers "
+                        "(`class_weights: [...]`), train, and build that run");
   }
   return {};
 }
@@ -225,7 +220,7 @@ Status build(BuildOptions options, const CommandContext &context) {
   while (options.out.size() > 1 && options.out.back() == '/') {
     options.out.pop_back();
   }
-  PENSTOCK_TRY(checkOutput(options.out));
+  PENSTOCK_TRY(checkArtifactFolder(options.out));
   PENSTOCK_ASSIGN(RunRecord record, readRunRecord(options.run));
   if (!record.finished) {
     return environmentError("the run in `" + options.run +
@@ -235,6 +230,9 @@ Status build(BuildOptions options, const CommandContext &context) {
   PENSTOCK_TRY(checkName(name));
   PENSTOCK_ASSIGN(const std::vector<LevelPlan> plans, plansOf(options, record));
   PENSTOCK_ASSIGN(frontend::TypedPipeline pipeline, pipelineOf(record, context));
+  if (options.trainable) {
+    PENSTOCK_TRY(checkTrainable(record, pipeline, context));
+  }
   if (!options.kernels.empty()) {
     pipeline.target.kernels = options.kernels;
     pipeline.target.tuned.clear();
@@ -243,11 +241,14 @@ Status build(BuildOptions options, const CommandContext &context) {
   ArtifactData data;
   data.record = &record;
   data.run = options.run;
+  data.fitted = FittedFolder(options.run + "/fitted", record.fitted);
   data.name = name;
   data.version = context.version;
   data.singleFile = options.singleFile;
   data.precision = plans.back().precision; // of the best level
   data.differences = differencesOf(plans, options, record);
+  data.resolved = record.config.hash();
+  data.trains = options.trainable;
   PENSTOCK_ASSIGN(data.plugins, pluginsInUse(record, *host, options));
   std::optional<Deployed> deployed;
   if (!options.noExpect && !record.config.deploy.expectations.empty()) {
@@ -261,24 +262,34 @@ Status build(BuildOptions options, const CommandContext &context) {
     const std::string code = folder + "/code";
     PENSTOCK_TRY(makeFolders(code));
     for (const LevelPlan &plan : plans) {
-      pipeline.target.precision = plan.precision;
-      const auto compiled = [&](const std::string &level) -> Result<ArtifactCode> {
+      const auto compiled = [&](const std::string &level, const std::string &precision, bool trains) -> Result<ArtifactCode> {
         pipeline.target.level = level;
+        pipeline.target.precision = precision;
         PENSTOCK_ASSIGN(const CompileOptions compile, compileOptionsFor(pipeline, *host));
-        return compileForArtifact(pipeline, compile, code);
+        return compileForArtifact(pipeline, compile, trains, code);
       };
-      PENSTOCK_ASSIGN(const ArtifactCode made, compiled(plan.name));
-      PENSTOCK_ASSIGN(const ArtifactCode packs, plan.packedBy == plan.name ? Result<ArtifactCode>(made) : compiled(plan.packedBy));
+      PENSTOCK_ASSIGN(const ArtifactCode made, compiled(plan.name, plan.precision, false));
+      PENSTOCK_ASSIGN(const ArtifactCode packs,
+                      plan.packedBy == plan.name ? Result<ArtifactCode>(made) : compiled(plan.packedBy, plan.precision, false));
+      PENSTOCK_ASSIGN(const std::shared_ptr<Model> program, Model::open(packs.library, hostDevice()));
       parts.objects.push_back(made.object);
-      data.levels.push_back({plan.name, packs.library});
+      data.levels.push_back({plan.name, program});
+      if (options.trainable) { // trains in what the run computed in
+        PENSTOCK_ASSIGN(const ArtifactCode training, compiled(plan.name, record.config.target.precision, true));
+        parts.objects.push_back(training.object);
+        if (plan.packedBy == plan.name) { // else this machine cannot open it
+          PENSTOCK_ASSIGN(const std::shared_ptr<Model> trained, Model::open(training.library, hostDevice()));
+          PENSTOCK_TRY(checkOwnKernels(trained->table()));
+        }
+      }
       PENSTOCK_TRY(unlessInterrupted());
     }
-    for (const PluginManifest &plugin : data.plugins) {
-      data.beside.push_back(!isLinkedIn(plugin));
-      if (!data.beside.back()) {
-        parts.plugins.push_back(plugin.name);
+    for (const ArtifactPlugin &plugin : data.plugins) {
+      if (!plugin.beside) {
+        parts.plugins.push_back(plugin.manifest.name);
       }
     }
+    parts.trains = options.trainable;
     PENSTOCK_ASSIGN(parts.types, writeArtifactData(data, *host, folder));
     PENSTOCK_TRY(unlessInterrupted());
     PENSTOCK_TRY(linkArtifact(parts));
@@ -325,6 +336,8 @@ void addBuildCommand(CLI::App &app, CommandContext &context) {
       ->type_name("KERNELS");
   addKeptRecordsOption(*command, options->allowRecords);
   command->add_flag("--single-file", options->singleFile, "one executable with all data in it, which is the library as well");
+  command->add_flag("--trainable", options->trainable,
+                    "with the compiled training step: `NAME train more.csv --out NEW` trains it further where nothing is installed");
   CLI::Option *const data =
       command
           ->add_option(

@@ -4,7 +4,7 @@
 #include "compiler/frontend/source.h"
 #include "runtime/base/disk_cache.h"
 #include "runtime/base/file.h"
-#include "tools/penstock/transient.h"
+#include "tools/command_line/transient.h"
 #ifdef PENSTOCK_HAS_DATA
 #include "runtime/data/dataset.h"
 #include "runtime/exec/pretrained.h"

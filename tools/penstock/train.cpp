@@ -2,14 +2,14 @@
 #ifdef PENSTOCK_HAS_DRIVER
 #include "compiler/frontend/resolved_text.h"
 #include "tools/command_line/threads.h"
+#include "tools/command_line/train_output.h"
+#include "tools/command_line/transient.h"
 #include "tools/penstock/commands.h"
 #include "tools/penstock/compile_pipeline.h"
 #include "tools/penstock/load_pipeline.h"
 #include "tools/penstock/run_settings.h"
-#include "tools/penstock/transient.h"
 
 #include "runtime/base/disk_cache.h"
-#include "runtime/base/printable.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/trainer.h"
 #include "runtime/kernels/kernel_table.h"
@@ -19,7 +19,6 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -90,76 +89,12 @@ std::string factsOfRun(const std::string &facts) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string quoted(const std::string &argument) {
-  const std::string plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=:,+@%";
-  if (!argument.empty() && argument.find_first_not_of(plain) == std::string::npos) {
-    return argument;
-  }
-  std::string text = "'";
-  for (const char c : argument) {
-    text += c == '\'' ? "'\\''" : std::string(1, c);
-  }
-  return text + "'";
-}
-
 std::string resumeCommand(const TrainOptions &options) {
-  std::string command = "penstock train " + quoted(options.load.file) + " --out " + quoted(options.out) + " --resume";
+  std::string command = "penstock train " + shellWord(options.load.file) + " --out " + shellWord(options.out) + " --resume";
   for (const std::string &setting : options.load.settings) {
-    command += " --set " + quoted(setting);
+    command += " --set " + shellWord(setting);
   }
   return command;
-}
-
-void printJson(const std::string &out, const TrainOutcome &outcome) {
-  Json json;
-  json["run"] = out;
-  json["steps"] = outcome.record.totalSteps;
-  json["kept_step"] = outcome.record.keptStep;
-  json["seconds"] = outcome.record.seconds;
-  json["metrics"] = Json::object();
-  for (const SplitResult &result : outcome.record.results) {
-    Json values = Json::object();
-    for (const auto &[name, value] : result.values) {
-      values[name] = std::isfinite(value) ? Json(value) : Json();
-    }
-    json["metrics"][result.split] = std::move(values);
-    for (const Interval &interval : result.intervals) {
-      json["intervals"][result.split][interval.name] = {interval.low, interval.high};
-    }
-  }
-  json["expectations"] = Json::array();
-  for (const ExpectationResult &checked : outcome.expectations) {
-    json["expectations"].push_back({{"expect", checked.text()}, {"holds", checked.holds}});
-  }
-  fmt::print("{}\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
-}
-
-void printText(const std::string &out, const TrainOutcome &outcome) {
-  const RunRecord &record = outcome.record;
-  fmt::print("trained {} step{} in {:.1f} s, kept the weights of step {}\n", record.totalSteps, record.totalSteps == 1 ? "" : "s",
-             record.seconds, record.keptStep);
-  for (const SplitResult &result : record.results) {
-    fmt::print("{}:", result.split);
-    if (result.hasLoss) {
-      fmt::print(" loss {:.4f}", result.loss);
-    }
-    for (const auto &[name, value] : result.values) {
-      if (name.find('[') == std::string::npos) { // of one class: in the report
-        fmt::print("  {} {}", printable(name), result.shown(name, value));
-      }
-    }
-    fmt::print("\n");
-    for (const std::string &text : result.texts) {
-      fmt::print("\n{}{}\n", printableLines(text), text.ends_with('\n') ? "" : "\n");
-    }
-  }
-  if (record.config.confidence.samples > 0) {
-    fmt::print("{}\n", confidenceText(record.config.confidence));
-  }
-  for (const ExpectationResult &checked : outcome.expectations) {
-    fmt::print("{}\n", printable(checked.text()));
-  }
-  fmt::print("the run is in {}\n", printable(out));
 }
 
 Status train(TrainOptions &options, CommandContext &context) {
@@ -219,9 +154,9 @@ Status train(TrainOptions &options, CommandContext &context) {
   PENSTOCK_ASSIGN(const TrainOutcome outcome, trainRun(request, *host));
   context.outputInforms = !options.json; // the run is in its folder
   if (options.json) {
-    printJson(options.out, outcome);
+    printTrainedJson("run", options.out, outcome);
   } else if (!options.load.quiet) {
-    printText(options.out, outcome);
+    printTrained("run", options.out, outcome);
   }
   if (!outcome.profile.empty()) {
     std::fprintf(options.json ? stderr : stdout, "\n%s", outcome.profile.c_str()); // asked for, so --quiet does not silence it
