@@ -23,7 +23,6 @@ public:
 
   Constant *i32(std::int64_t value) { return llvm::ConstantInt::getSigned(llvm::Type::getInt32Ty(context), value); }
   Constant *i64(std::int64_t value) { return llvm::ConstantInt::getSigned(llvm::Type::getInt64Ty(context), value); }
-  Constant *f32(float value) { return llvm::ConstantFP::get(llvm::Type::getFloatTy(context), llvm::APFloat(value)); }
   Constant *f64(double value) { return llvm::ConstantFP::get(llvm::Type::getDoubleTy(context), llvm::APFloat(value)); }
   Constant *null() { return llvm::ConstantPointerNull::get(llvm::PointerType::get(context, 0)); }
 
@@ -50,6 +49,12 @@ public:
     }
     auto *type = llvm::ArrayType::get(items.front()->getType(), items.size());
     return global(llvm::ConstantArray::get(type, items));
+  }
+  /// A PenstockTable of these rows.
+  Constant *table(std::size_t stride, const std::vector<Constant *> &rows) {
+    using S = PenstockTable;
+    return record("PenstockTable", sizeof(S), {offsetof(S, count), offsetof(S, stride), offsetof(S, first)},
+                  {i32(static_cast<std::int64_t>(rows.size())), i32(static_cast<std::int64_t>(stride)), array(rows)});
   }
   Constant *textArray(const std::vector<std::string> &values) {
     std::vector<Constant *> items;
@@ -87,9 +92,10 @@ private:
 
 Constant *amountOf(Tables &t, const ProgramTable::Amount &amount) {
   using S = PenstockAmount;
-  return t.record("PenstockAmount", sizeof(S),
-                  {offsetof(S, constant), offsetof(S, per_record), offsetof(S, per_row), offsetof(S, per_pair)},
-                  {t.i64(amount.constant), t.i64(amount.perRecord), t.numbers(amount.perRow), t.numbers(amount.perPair)});
+  return t.global(
+      t.record("PenstockAmount", sizeof(S),
+               {offsetof(S, struct_size), offsetof(S, constant), offsetof(S, per_record), offsetof(S, per_row), offsetof(S, per_pair)},
+               {t.i32(sizeof(S)), t.i64(amount.constant), t.i64(amount.perRecord), t.numbers(amount.perRow), t.numbers(amount.perPair)}));
 }
 
 /// One struct for all values of one type.
@@ -120,10 +126,11 @@ Constant *workOf(Tables &t, const ProgramTable::Step &step) {
     return t.null();
   }
   using S = PenstockStepWork;
-  return t.global(t.record("PenstockStepWork", sizeof(S),
-                           {offsetof(S, kind), offsetof(S, what), offsetof(S, where), offsetof(S, flops), offsetof(S, bytes)},
-                           {t.text(step.work->kind), t.text(step.work->what), t.text(step.work->where), amountOf(t, step.work->flops),
-                            amountOf(t, step.work->bytes)}));
+  return t.global(
+      t.record("PenstockStepWork", sizeof(S),
+               {offsetof(S, struct_size), offsetof(S, kind), offsetof(S, what), offsetof(S, where), offsetof(S, flops), offsetof(S, bytes)},
+               {t.i32(sizeof(S)), t.text(step.work->kind), t.text(step.work->what), t.text(step.work->where), amountOf(t, step.work->flops),
+                amountOf(t, step.work->bytes)}));
 }
 
 Status checkTable(const ProgramTable &table) {
@@ -195,17 +202,17 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
   }
   for (const ProgramTable::Input &input : table.inputs) {
     using S = PenstockInputInfo;
-    inputs.push_back(t.record("PenstockInputInfo", sizeof(S), {offsetof(S, name), offsetof(S, type), offsetof(S, target)},
-                              {t.text(input.name), types.of(input.type), t.i32(input.target)}));
+    inputs.push_back(t.record("PenstockInputInfo", sizeof(S), {offsetof(S, name), offsetof(S, target), offsetof(S, type)},
+                              {t.text(input.name), t.i32(input.target), types.of(input.type)}));
   }
   for (const ProgramTable::Tensor &tensor : table.tensors) {
     using S = PenstockTensorInfo;
     tensors.push_back(t.record("PenstockTensorInfo", sizeof(S),
                                {offsetof(S, name), offsetof(S, tensor_class), offsetof(S, rank), offsetof(S, shape), offsetof(S, offset),
-                                offsetof(S, elements), offsetof(S, initializer), offsetof(S, init_scale), offsetof(S, decays)},
+                                offsetof(S, elements), offsetof(S, initializer), offsetof(S, decays), offsetof(S, init_scale)},
                                {t.text(tensor.name), t.i32(tensor.tensorClass), t.i32(static_cast<std::int64_t>(tensor.shape.size())),
                                 t.numbers(tensor.shape), t.i64(tensor.offset), t.i64(tensor.elements), t.i32(tensor.initializer),
-                                t.f32(tensor.scale), t.i32(tensor.decays)}));
+                                t.i32(tensor.decays), t.f64(static_cast<double>(tensor.scale))}));
   }
   for (const ProgramTable::Dispatch &dispatch : table.dispatches) {
     using S = PenstockDispatch;
@@ -243,22 +250,23 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
           t.record("PenstockOutputInfo", sizeof(S), {offsetof(S, name), offsetof(S, type)}, {t.text(output.name), types.of(output.type)}));
     }
     using A = PenstockArena;
-    Constant *arena = t.record(
-        "PenstockArena", sizeof(A), {offsetof(A, constant), offsetof(A, per_record), offsetof(A, per_row), offsetof(A, per_worker)},
-        {t.i64(entry.arena.constant), t.i64(entry.arena.perRecord), t.numbers(entry.arena.perRow), t.i64(entry.arena.perWorker)});
+    Constant *arena = t.global(
+        t.record("PenstockArena", sizeof(A),
+                 {offsetof(A, struct_size), offsetof(A, constant), offsetof(A, per_record), offsetof(A, per_row), offsetof(A, per_worker)},
+                 {t.i32(sizeof(A)), t.i64(entry.arena.constant), t.i64(entry.arena.perRecord), t.numbers(entry.arena.perRow),
+                  t.i64(entry.arena.perWorker)}));
     using S = PenstockEntry;
     entries.push_back(t.record("PenstockEntry", sizeof(S),
-                               {offsetof(S, name), offsetof(S, objective), offsetof(S, step_count), offsetof(S, steps), offsetof(S, arena),
-                                offsetof(S, output_count), offsetof(S, outputs)},
-                               {t.text(entry.name), t.i32(entry.objective), t.i32(static_cast<std::int64_t>(steps.size())), t.array(steps),
-                                arena, t.i32(static_cast<std::int64_t>(outputs.size())), t.array(outputs)}));
+                               {offsetof(S, name), offsetof(S, objective), offsetof(S, steps), offsetof(S, outputs), offsetof(S, arena)},
+                               {t.text(entry.name), t.i32(entry.objective), t.table(sizeof(PenstockStep), steps),
+                                t.table(sizeof(PenstockOutputInfo), outputs), arena}));
   }
 
   std::vector<Constant *> losses;
   for (const ProgramTable::Loss &loss : table.losses) {
     using S = PenstockLossInfo;
-    losses.push_back(t.record("PenstockLossInfo", sizeof(S), {offsetof(S, coefficient), offsetof(S, objective)},
-                              {t.f64(loss.coefficient), t.i32(loss.objective)}));
+    losses.push_back(t.record("PenstockLossInfo", sizeof(S), {offsetof(S, objective), offsetof(S, coefficient)},
+                              {t.i32(loss.objective), t.f64(loss.coefficient)}));
   }
 
   std::vector<Constant *> notices;
@@ -270,63 +278,50 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
     }
   }
 
-  const auto count = [&](const auto &items) { return t.i32(static_cast<std::int64_t>(items.size())); };
   using S = PenstockProgram;
   Constant *program = t.record("PenstockProgram", sizeof(S),
                                {offsetof(S, struct_size),
                                 offsetof(S, abi_major),
                                 offsetof(S, abi_minor),
+                                offsetof(S, symbol_count),
+                                offsetof(S, symbols),
                                 offsetof(S, level),
-                                offsetof(S, axis_count),
                                 offsetof(S, axes),
-                                offsetof(S, input_count),
                                 offsetof(S, inputs),
-                                offsetof(S, tensor_count),
                                 offsetof(S, tensors),
+                                offsetof(S, dispatches),
+                                offsetof(S, code),
+                                offsetof(S, entries),
+                                offsetof(S, losses),
+                                offsetof(S, notices),
                                 offsetof(S, parameter_elements),
                                 offsetof(S, state_elements),
                                 offsetof(S, fitted_elements),
-                                offsetof(S, dispatch_count),
-                                offsetof(S, dispatches),
-                                offsetof(S, symbol_count),
-                                offsetof(S, symbols),
-                                offsetof(S, entry_count),
-                                offsetof(S, entries),
-                                offsetof(S, deferred_bytes),
-                                offsetof(S, deferred_steps),
+                                offsetof(S, packed_elements),
                                 offsetof(S, gradient_elements),
-                                offsetof(S, loss_count),
-                                offsetof(S, losses),
-                                offsetof(S, notice_count),
-                                offsetof(S, notices),
-                                offsetof(S, packed_elements)},
+                                offsetof(S, deferred_bytes),
+                                offsetof(S, deferred_steps)},
                                {t.i32(sizeof(S)),
                                 t.i32(PENSTOCK_PROGRAM_ABI_MAJOR),
                                 t.i32(PENSTOCK_PROGRAM_ABI_MINOR),
+                                t.i32(static_cast<std::int64_t>(table.symbols.size())),
+                                t.textArray(table.symbols),
                                 t.text(table.level),
-                                count(axes),
-                                t.array(axes),
-                                count(inputs),
-                                t.array(inputs),
-                                count(tensors),
-                                t.array(tensors),
+                                t.table(sizeof(PenstockAxis), axes),
+                                t.table(sizeof(PenstockInputInfo), inputs),
+                                t.table(sizeof(PenstockTensorInfo), tensors),
+                                t.table(sizeof(PenstockDispatch), dispatches),
+                                t.table(sizeof(PenstockDeviceCode), {}),
+                                t.table(sizeof(PenstockEntry), entries),
+                                t.table(sizeof(PenstockLossInfo), losses),
+                                t.table(sizeof(PenstockNotice), notices),
                                 t.i64(table.parameterElements),
                                 t.i64(table.stateElements),
                                 t.i64(table.fittedElements),
-                                count(dispatches),
-                                t.array(dispatches),
-                                count(table.symbols),
-                                t.textArray(table.symbols),
-                                count(entries),
-                                t.array(entries),
-                                t.i64(table.deferredBytes),
-                                t.i64(table.deferredSteps),
+                                t.i64(table.packedElements),
                                 t.i64(table.accumulatedElements),
-                                count(losses),
-                                t.array(losses),
-                                count(notices),
-                                t.array(notices),
-                                t.i64(table.packedElements)});
+                                t.i64(table.deferredBytes),
+                                t.i64(table.deferredSteps)});
   if (!t.problem.empty()) {
     return internalError(t.problem);
   }

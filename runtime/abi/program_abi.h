@@ -7,6 +7,8 @@
  * and holds no mutable state: everything it reads or writes comes through PenstockCall, so one mapped program
  * serves any number of runs and threads. JIT, compile cache and artifact use this same form.
  *
+ * Growth: table.h. The major version must match; a host runs programs of its minor version and of earlier ones.
+ *
  * Values are rows, one after another, `width` elements each (value_type.h); there is no padding.
  */
 #ifndef PENSTOCK_PROGRAM_ABI_H
@@ -72,15 +74,15 @@ typedef struct PenstockTensorInfo {
   int64_t offset;
   int64_t elements;
   int32_t initializer;
-  float init_scale;
   int32_t decays; /* 1 where weight decay applies */
+  double init_scale;
 } PenstockTensorInfo;
 
 /* One input of a batch: floats; indices of classes, labels, ids, tags (int32, -1: none of those that train has); or bytes. */
 typedef struct PenstockInputInfo {
   const char *name; /* of the feature or column */
+  int32_t target;   /* 1 when only the loss reads it: absent (NULL) at predict */
   const PenstockValueType *type;
-  int32_t target; /* 1 when only the loss reads it: absent (NULL) at predict */
 } PenstockInputInfo;
 
 /* One output of an entry. */
@@ -93,6 +95,7 @@ typedef struct PenstockOutputInfo {
  * bytes = constant + records * per_record + sum over axes of rows * per_row[axis] + workers * per_worker, with the capacities
  * of the call for records and rows, so that every buffer begins at a multiple of 64 bytes. */
 typedef struct PenstockArena {
+  uint32_t struct_size;
   int64_t constant;
   int64_t per_record;
   const int64_t *per_row; /* one an axis */
@@ -167,6 +170,7 @@ typedef void (*PenstockStepFunction)(const PenstockCall *call, const int64_t *nu
 /* constant + records * per_record + sum over axes of rows * per_row[axis] + sum over axes of per_pair[axis] * sum of the
  * squared rows of the records. */
 typedef struct PenstockAmount {
+  uint32_t struct_size;
   int64_t constant;
   int64_t per_record;
   const int64_t *per_row;  /* one an axis */
@@ -175,11 +179,12 @@ typedef struct PenstockAmount {
 
 /* What a step does, for a profile. */
 typedef struct PenstockStepWork {
+  uint32_t struct_size;
   const char *kind;  /* "rows", "attention", "weight gradient", "embedding", "optimizer", ... */
   const char *what;  /* its operations, e.g. "matmul 384x1536, gelu" */
   const char *where; /* their places in the .pipe file, e.g. "task.pipe:23, 24" */
-  PenstockAmount flops;
-  PenstockAmount bytes; /* read and written outside of the workers' scratch */
+  const PenstockAmount *flops;
+  const PenstockAmount *bytes; /* read and written outside of the workers' scratch */
 } PenstockStepWork;
 
 typedef struct PenstockStep {
@@ -197,6 +202,21 @@ typedef struct PenstockDispatch {
   const int64_t *attributes;
 } PenstockDispatch;
 
+/* Code for a device that the host hands to its driver. */
+enum PenstockCodeForm {
+  PENSTOCK_CODE_PTX = 0,   /* text, NUL at its end */
+  PENSTOCK_CODE_CUBIN = 1, /* of one architecture */
+  PENSTOCK_CODE_HOST = 2   /* the address of a function of the program: the same kernel for an emulated device */
+};
+typedef struct PenstockDeviceCode {
+  const char *name; /* of the function in `code` */
+  int32_t form;
+  int32_t architecture; /* 80, 90; 0: any */
+  const void *code;
+  int64_t code_bytes;
+  int32_t threads, shared_bytes; /* of a block */
+} PenstockDeviceCode;
+
 /* What an entry is for: "pack" (packs weights into the handles; run after loading or changing parameters, before evaluate and predict;
  * train_step packs for itself), "train_step" (gradient and apply, one batch) or in its place "weights" (of a part, an output a loss),
  * "gradient" (whose output "loss" is the part's share of the step's) and "apply", "evaluate" (losses and answers), "predict" (answers;
@@ -205,19 +225,17 @@ typedef struct PenstockDispatch {
  * losses are its own alone; a step runs them objective by objective, and the rows of all of them. */
 typedef struct PenstockEntry {
   const char *name;
-  int32_t objective; /* 0 where there is one, or the entry is of all */
-  int32_t step_count;
-  const PenstockStep *steps; /* an entry is its steps, one after another */
-  PenstockArena arena;
-  int32_t output_count;
-  const PenstockOutputInfo *outputs;
+  int32_t objective;     /* 0 where there is one, or the entry is of all */
+  PenstockTable steps;   /* PenstockStep: an entry is its steps, one after another */
+  PenstockTable outputs; /* PenstockOutputInfo */
+  const PenstockArena *arena;
 } PenstockEntry;
 
 /* One loss of an objective, which is the sum over its losses of coefficient * items / weights: sums over all parts of a step, or all
  * batches of a split. Of loss i the outputs 2 * i and 2 * i + 1 of "evaluate" are its items and their weights, one number a row. */
 typedef struct PenstockLossInfo {
-  double coefficient;
   int32_t objective; /* losses stand objective by objective */
+  double coefficient;
 } PenstockLossInfo;
 
 /* What a person is told at the end of training where the state, one float, is above 0: it counts parts of steps. */
@@ -230,39 +248,34 @@ typedef struct PenstockProgram {
   uint32_t struct_size;
   int32_t abi_major;
   int32_t abi_minor;
-  const char *level; /* "avx2", "avx512", "amx" */
-  int32_t axis_count;
-  const PenstockAxis *axes; /* each behind its parent */
-  int32_t input_count;
-  const PenstockInputInfo *inputs;
-  int32_t tensor_count;
-  const PenstockTensorInfo *tensors;                           /* parameters, states, fitted, model states; declaration order in each */
-  int64_t parameter_elements, state_elements, fitted_elements; /* sizes of the three flat buffers */
-  int32_t dispatch_count;
-  const PenstockDispatch *dispatches;
   int32_t symbol_count;
   const char *const *symbols; /* names the host must resolve, e.g. "penstock_parallel_for" */
-  int32_t entry_count;
-  const PenstockEntry *entries;
-  /* Rows of tables that steps pass by are updated when they are read next. `deferred` holds what is owed to them; it is no state
-   * of the optimizer: "settle" pays and leaves it zero. 0 bytes: nothing is deferred, and there is no "settle". */
-  int64_t deferred_bytes;
-  int64_t deferred_steps;    /* after so many steps "settle" must run */
-  int64_t gradient_elements; /* 0: a step is one "train_step"; else some "gradient", one a part, and an "apply" */
-  int32_t loss_count;        /* 0: there is nothing to minimize */
-  const PenstockLossInfo *losses;
-  int32_t notice_count;
-  const PenstockNotice *notices;
+  const char *level;          /* "avx2", "avx512", "amx" */
+  PenstockTable axes;         /* PenstockAxis, each behind its parent */
+  PenstockTable inputs;       /* PenstockInputInfo */
+  PenstockTable tensors;      /* PenstockTensorInfo: parameters, states, fitted, model states; declaration order in each */
+  PenstockTable dispatches;   /* PenstockDispatch */
+  PenstockTable code;         /* PenstockDeviceCode; none of a program for the CPU */
+  PenstockTable entries;      /* PenstockEntry */
+  PenstockTable losses;       /* PenstockLossInfo; none: there is nothing to minimize */
+  PenstockTable notices;      /* PenstockNotice */
+  int64_t parameter_elements, state_elements, fitted_elements; /* sizes of the three flat buffers */
   /* The first so many elements of the parameters only "pack" reads: whoever has the packed weights needs the others alone. 0 of
    * a program that trains. */
   int64_t packed_elements;
+  int64_t gradient_elements; /* 0: a step is one "train_step"; else some "gradient", one a part, and an "apply" */
+  /* Rows of tables that steps pass by are updated when they are read next. `deferred` holds what is owed to them; it is no state
+   * of the optimizer: "settle" pays and leaves it zero. 0 bytes: nothing is deferred, and there is no "settle". */
+  int64_t deferred_bytes;
+  int64_t deferred_steps; /* after so many steps "settle" must run */
 } PenstockProgram;
 
 typedef const PenstockProgram *(*PenstockProgramFunction)(void);
 
 static inline void penstock_run_entry(const PenstockEntry *entry, const PenstockCall *call) {
-  for (int32_t i = 0; i < entry->step_count; ++i) {
-    entry->steps[i].run(call, entry->steps[i].numbers);
+  for (int32_t i = 0; i < entry->steps.count; ++i) {
+    const PenstockStep *step = (const PenstockStep *)penstock_table_row(&entry->steps, i);
+    step->run(call, step->numbers);
   }
 }
 

@@ -165,7 +165,7 @@ Status Artifact::openModel() {
   PENSTOCK_ASSIGN(const std::string_view formats, data->section("formats/" + level));
   weights.formats.resize(formats.size() / sizeof(std::int32_t));
   std::memcpy(weights.formats.data(), formats.data(), weights.formats.size() * sizeof(std::int32_t));
-  for (int i = 0; i < program->dispatch_count; ++i) {
+  for (int i = 0; i < program->dispatches.count; ++i) {
     PENSTOCK_ASSIGN(const std::string_view packed, data->section("packed/" + level + "/" + std::to_string(i)));
     weights.packed.push_back(packed);
   }

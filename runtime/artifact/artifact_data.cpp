@@ -1,6 +1,7 @@
 #include "runtime/artifact/artifact_data.h"
 
 #include "runtime/base/hash.h"
+#include "runtime/base/program_rows.h"
 
 #include <algorithm>
 #include <string_view>
@@ -23,17 +24,16 @@ std::string programFingerprint(const PenstockProgram &program) {
   number(program.packed_elements);
   number(program.parameter_elements);
   number(program.fitted_elements);
-  for (int i = 0; i < program.tensor_count; ++i) {
-    text(program.tensors[i].name);
-    number(program.tensors[i].offset);
-    number(program.tensors[i].elements);
+  for (const PenstockTensorInfo &tensor : tensorsOf(program)) {
+    text(tensor.name);
+    number(tensor.offset);
+    number(tensor.elements);
   }
-  for (int i = 0; i < program.input_count; ++i) {
-    text(program.inputs[i].name);
-    number(program.inputs[i].type->width);
+  for (const PenstockInputInfo &input : inputsOf(program)) {
+    text(input.name);
+    number(input.type->width);
   }
-  for (int i = 0; i < program.dispatch_count; ++i) {
-    const PenstockDispatch &dispatch = program.dispatches[i];
+  for (const PenstockDispatch &dispatch : dispatchesOf(program)) {
     text(dispatch.kernel);
     for (int k = 0; k < dispatch.attribute_count; ++k) {
       number(dispatch.attributes[k]);

@@ -8,6 +8,7 @@
 #include "runtime/base/folder.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/kernel_choices.h"
+#include "runtime/base/program_rows.h"
 #include "runtime/device/device.h"
 #include "runtime/exec/model.h"
 #include "runtime/exec/predictor.h"

@@ -1,4 +1,5 @@
 #include "runtime/base/clock.h"
+#include "runtime/base/program_rows.h"
 #include "runtime/device/device.h"
 
 #include <immintrin.h>
@@ -84,10 +85,11 @@ void runLaunch(const Launch &launch) {
     return;
   }
   std::int64_t begin = monotonicNow();
-  for (int i = 0; i < entry.step_count; ++i) {
-    entry.steps[i].run(&launch.call, entry.steps[i].numbers);
+  int i = 0;
+  for (const PenstockStep &step : stepsOf(entry)) {
+    step.run(&launch.call, step.numbers);
     const std::int64_t end = monotonicNow();
-    launch.observer->ran(entry, i, launch.call.batch, begin, end);
+    launch.observer->ran(entry, i++, launch.call.batch, begin, end);
     begin = monotonicNow();
   }
 }

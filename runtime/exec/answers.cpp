@@ -1,5 +1,6 @@
 #include "runtime/exec/answers.h"
 
+#include "runtime/base/program_rows.h"
 #include "runtime/exec/learners.h"
 #include "runtime/exec/target_columns.h"
 
@@ -83,7 +84,7 @@ Result<Answer> Answer::open(const AnswerSpec &spec, const PenstockEntry &entry, 
   if (made.output < 0) {
     return internalError("the compiled program has no output for the answer `" + spec.name + "`; please report this");
   }
-  made.type = entry.outputs[made.output].type;
+  made.type = outputsOf(entry)[made.output].type;
   if (spec.learner) {
     if (fitted == nullptr) {
       return internalError("the learner of `" + spec.name + "` is not fitted yet; please report this");

@@ -1,5 +1,6 @@
 #include "runtime/exec/evaluate.h"
 
+#include "runtime/base/program_rows.h"
 #include "runtime/base/quantities.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/judged_answers.h"
@@ -69,7 +70,7 @@ public:
   Result<SplitResult> run(const ConfidenceSpec &confidence);
 
 private:
-  const PenstockEntry &table() const { return session.model().table().entries[entry]; }
+  const PenstockEntry &table() const { return entriesOf(session.model().table())[entry]; }
   Status pass(JudgedAnswers &answers);
   void addLosses(const OutputBuffers &outputs, const PenstockBatch &batch);
   void finishLosses();
@@ -89,8 +90,8 @@ private:
 void Evaluation::addLosses(const OutputBuffers &outputs, const PenstockBatch &batch) {
   for (std::size_t i = 0; i < losses.size(); ++i) {
     const int items = static_cast<int>(2 * i), weights = items + 1;
-    losses[i].items += sumOf(table().outputs[items], outputs.values(items), batch);
-    losses[i].weights += sumOf(table().outputs[weights], outputs.values(weights), batch);
+    losses[i].items += sumOf(outputsOf(table())[items], outputs.values(items), batch);
+    losses[i].weights += sumOf(outputsOf(table())[weights], outputs.values(weights), batch);
   }
 }
 
@@ -98,7 +99,7 @@ void Evaluation::addLosses(const OutputBuffers &outputs, const PenstockBatch &ba
 void Evaluation::finishLosses() {
   const std::vector<ObjectiveSpec> &objectives = config.train.objectives;
   for (std::size_t i = 0; i < losses.size();) {
-    const PenstockLossInfo *const table = session.model().table().losses;
+    const auto table = lossesOf(session.model().table());
     const int objective = table[i].objective;
     double loss = 0;
     bool known = true;
@@ -125,7 +126,7 @@ Status Evaluation::pass(JudgedAnswers &answers) {
   plan.batch = batch;
   plan.seed = config.train.seed;
   PENSTOCK_ASSIGN(const std::unique_ptr<BatchStream> stream, BatchStream::start(dataset, plan));
-  losses.resize(evaluates ? static_cast<std::size_t>(session.model().table().loss_count) : 0);
+  losses.resize(evaluates ? lossesOf(session.model().table()).size() : 0);
   OutputBuffers outputs;
   for (;;) {
     if (interrupted()) {

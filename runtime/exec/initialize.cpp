@@ -18,7 +18,7 @@ void initializeTensor(const PenstockTensorInfo &tensor, std::uint64_t seed, std:
     std::fill_n(out, count, 1.0f);
     return;
   case PENSTOCK_INIT_CONSTANT:
-    std::fill_n(out, count, tensor.init_scale);
+    std::fill_n(out, count, static_cast<float>(tensor.init_scale));
     return;
   case PENSTOCK_INIT_UNIFORM:
   case PENSTOCK_INIT_NORMAL:
@@ -39,13 +39,12 @@ void initializeTensor(const PenstockTensorInfo &tensor, std::uint64_t seed, std:
     float values[4];
     if (tensor.initializer == PENSTOCK_INIT_UNIFORM) {
       for (int i = 0; i < 4; ++i) {
-        values[i] = static_cast<float>((2 * unitOf(bits[i]) - 1) * static_cast<double>(tensor.init_scale));
+        values[i] = static_cast<float>((2 * unitOf(bits[i]) - 1) * tensor.init_scale);
       }
     } else {
       double normals[4];
       normalsOf(bits, normals);
-      std::transform(normals, normals + 4, values,
-                     [&](double one) { return static_cast<float>(one * static_cast<double>(tensor.init_scale)); });
+      std::transform(normals, normals + 4, values, [&](double one) { return static_cast<float>(one * tensor.init_scale); });
     }
     std::copy_n(values, std::min<std::int64_t>(4, end - at), out + (at - begin));
   }

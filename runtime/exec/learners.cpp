@@ -2,6 +2,7 @@
 
 #include "runtime/base/file.h"
 #include "runtime/base/hash.h"
+#include "runtime/base/program_rows.h"
 #include "runtime/exec/answers.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/output_buffers.h"
@@ -33,11 +34,11 @@ Status fitLearners(Session &session, const std::shared_ptr<const Dataset> &train
     if (!answer.learner) {
       continue;
     }
-    const int output = entry < 0 ? -1 : answerOutput(session.model().table().entries[entry], answer.name);
+    const int output = entry < 0 ? -1 : answerOutput(entriesOf(session.model().table())[entry], answer.name);
     if (output < 0) {
       return internalError("the compiled program has no output for the answer `" + answer.name + "`; please report this");
     }
-    const std::int64_t width = session.model().table().entries[entry].outputs[output].type->width;
+    const std::int64_t width = outputsOf(entriesOf(session.model().table())[entry])[output].type->width;
     Fitting one;
     if (!answer.target.empty()) {
       one.target = std::make_unique<TargetColumn>(answer, *train);

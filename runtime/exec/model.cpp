@@ -1,11 +1,13 @@
 #include "runtime/exec/model.h"
 
 #include "runtime/base/file.h"
-
+#include "runtime/base/program_rows.h"
 #include "runtime/exec/initialize.h"
 #include "runtime/exec/program_image.h"
 #include "runtime/exec/program_table.h"
 #include "runtime/exec/session.h"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cstring>
@@ -87,13 +89,14 @@ Result<std::shared_ptr<Model>> Model::open(const PenstockProgram &linked, const 
 
 Status Model::judge(const std::string &path) {
   const PenstockProgram &table = *program;
-  if (!image->holds(&table.struct_size, 1) || !image->holds(&table.abi_major, 1)) {
+  if (!image->holds(&table.struct_size, 1) || !image->holds(&table.abi_major, 2)) {
     return damagedFile(path, "its table does not lie in it", "the compiled program");
   }
-  if (table.struct_size < PENSTOCK_SIZE_WITH(PenstockProgram, notices) || table.abi_major != PENSTOCK_PROGRAM_ABI_MAJOR) {
-    return environmentError("the compiled program `" + path + "` was made for version " + std::to_string(table.abi_major) +
-                            " of the program interface, this is version " + std::to_string(PENSTOCK_PROGRAM_ABI_MAJOR) +
-                            "; train it again or use the matching release");
+  if (table.abi_major != PENSTOCK_PROGRAM_ABI_MAJOR || table.abi_minor > PENSTOCK_PROGRAM_ABI_MINOR ||
+      table.struct_size < PENSTOCK_SIZE_WITH(PenstockProgram, deferred_steps)) {
+    return environmentError(fmt::format("the compiled program `{}` was made for version {}.{} of the program interface, this is version "
+                                        "{}.{}; train it again or use the matching release",
+                                        path, table.abi_major, table.abi_minor, PENSTOCK_PROGRAM_ABI_MAJOR, PENSTOCK_PROGRAM_ABI_MINOR));
   }
   return checkProgramTable(table, *image, path);
 }
@@ -110,8 +113,8 @@ Status Model::makeKernels(const std::string &name) {
     PENSTOCK_ASSIGN(void *address, kernelSymbol(table.symbols[i], compiledFor));
     symbols.push_back(address);
   }
-  for (int i = 0; i < table.dispatch_count; ++i) {
-    PENSTOCK_ASSIGN(KernelHandle handle, makeKernelHandle(table.dispatches[i], compiledFor));
+  for (const PenstockDispatch &dispatch : dispatchesOf(table)) {
+    PENSTOCK_ASSIGN(KernelHandle handle, makeKernelHandle(dispatch, compiledFor));
     handles.push_back(handle.get());
     kernels.push_back(std::move(handle));
   }
@@ -129,19 +132,23 @@ Status Model::makeBuffers() {
 }
 
 int Model::entry(std::string_view name, int objective) const {
-  for (int i = 0; i < program->entry_count; ++i) {
-    if (name == program->entries[i].name && program->entries[i].objective == objective) {
-      return i;
+  int index = 0;
+  for (const PenstockEntry &entry : entriesOf(*program)) {
+    if (name == entry.name && entry.objective == objective) {
+      return index;
     }
+    ++index;
   }
   return -1;
 }
 
 int Model::output(const PenstockEntry &entry, std::string_view name) {
-  for (int i = 0; i < entry.output_count; ++i) {
-    if (name == entry.outputs[i].name) {
-      return i;
+  int index = 0;
+  for (const PenstockOutputInfo &output : outputsOf(entry)) {
+    if (name == output.name) {
+      return index;
     }
+    ++index;
   }
   return -1;
 }
@@ -159,8 +166,7 @@ Status Model::initialize(std::uint64_t seed, ThreadPool &pool, const std::set<st
   };
   constexpr std::int64_t size = 1 << 18;
   std::vector<Piece> pieces;
-  for (int i = 0; i < program->tensor_count; ++i) {
-    const PenstockTensorInfo &tensor = program->tensors[i];
+  for (const PenstockTensorInfo &tensor : tensorsOf(*program)) {
     if (except.contains(tensor.name) || (wasUntouched && tensor.initializer == PENSTOCK_INIT_ZEROS)) {
       continue;
     }
@@ -186,8 +192,7 @@ Status Model::initialize(std::uint64_t seed, ThreadPool &pool, const std::set<st
 
 std::vector<TensorView> Model::viewsOf(TensorClass which, const float *flat) const {
   std::vector<TensorView> views;
-  for (int i = 0; i < program->tensor_count; ++i) {
-    const PenstockTensorInfo &tensor = program->tensors[i];
+  for (const PenstockTensorInfo &tensor : tensorsOf(*program)) {
     if (penstock_buffer_of(tensor.tensor_class) == static_cast<int>(which)) {
       views.push_back({tensor.name, {tensor.shape, tensor.shape + tensor.rank}, flat + tensor.offset, tensor.elements});
     }

@@ -1,16 +1,18 @@
 #include "runtime/exec/output_buffers.h"
 
+#include "runtime/base/program_rows.h"
+
 #include <algorithm>
 #include <string_view>
 
 namespace penstock {
 
 Status OutputBuffers::prepare(const PenstockEntry &entry, const PenstockBatch &batch) {
-  places.resize(static_cast<std::size_t>(entry.output_count));
+  places.resize(outputsOf(entry).size());
   pointers.resize(places.size());
   bytes = 0;
   for (std::size_t i = 0; i < places.size(); ++i) {
-    const PenstockValueType &type = *entry.outputs[i].type;
+    const PenstockValueType &type = *outputsOf(entry)[i].type;
     const std::int64_t elements = std::max<std::int64_t>(penstock_rows_of(&type, &batch) * type.width, 1);
     places[i] = bytes;
     bytes += (static_cast<std::size_t>(elements * penstock_element_bytes(type.element)) + 63) / 64 * 64;
@@ -26,12 +28,14 @@ Status OutputBuffers::prepare(const PenstockEntry &entry, const PenstockBatch &b
 }
 
 int answerOutput(const PenstockEntry &entry, const std::string &answer) {
-  for (int i = 0; i < entry.output_count; ++i) {
-    const std::string_view name = entry.outputs[i].name;
-    if (entry.outputs[i].type->rows != PENSTOCK_ROWS_ONE &&
+  int index = 0;
+  for (const PenstockOutputInfo &output : outputsOf(entry)) {
+    const std::string_view name = output.name;
+    if (output.type->rows != PENSTOCK_ROWS_ONE &&
         (name == answer || (name.starts_with(answer) && name.substr(answer.size()).starts_with(".")))) {
-      return i;
+      return index;
     }
+    ++index;
   }
   return -1;
 }

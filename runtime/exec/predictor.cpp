@@ -1,6 +1,7 @@
 #include "runtime/exec/predictor.h"
 
 #include "runtime/base/printable.h"
+#include "runtime/base/program_rows.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/printers.h"
 
@@ -15,7 +16,7 @@ Result<std::unique_ptr<const Predictor>> Predictor::open(const RunConfig &config
   if (made->entry < 0) {
     return internalError("the compiled program has no `predict`; please report this");
   }
-  const PenstockEntry &table = model.table().entries[made->entry];
+  const PenstockEntry &table = entriesOf(model.table())[made->entry];
   for (const AnswerSpec &spec : config.answers) {
     PENSTOCK_ASSIGN(Answer answer, Answer::open(spec, table, config.classesOf(spec), host, &fitted));
     if (!spec.feature.empty()) {

@@ -1,5 +1,7 @@
 #include "runtime/exec/profile.h"
 
+#include "runtime/base/program_rows.h"
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -26,8 +28,8 @@ void Profile::Sum::add(const Sum &other) {
 
 Profile::Profile(const PenstockProgram &program, const MachineSpeed &machine, int workers, std::vector<std::string> objectives)
     : program(program), machine(machine), workers(workers), objectives(std::move(objectives)) {
-  for (int i = 0; i < this->program.entry_count; ++i) {
-    sums.emplace_back(static_cast<std::size_t>(this->program.entries[i].step_count));
+  for (const PenstockEntry &entry : entriesOf(this->program)) {
+    sums.emplace_back(stepsOf(entry).size());
   }
   events.reserve(tracedSteps);
 }
@@ -38,11 +40,11 @@ double Profile::amount(const PenstockAmount &amount, const PenstockBatch *batch)
     return sum;
   }
   sum += static_cast<double>(amount.per_record) * static_cast<double>(batch->records);
-  for (int axis = 0; axis < program.axis_count; ++axis) {
+  for (int axis = 0; axis < program.axes.count; ++axis) {
     const PenstockAxisBatch &rows = batch->axes[axis];
     sum += static_cast<double>(amount.per_row[axis]) * static_cast<double>(rows.rows);
     if (amount.per_pair[axis] != 0) {
-      const int parent = program.axes[axis].parent;
+      const int parent = axesOf(program)[axis].parent;
       const std::int64_t segments = parent == PENSTOCK_RECORDS ? batch->records : batch->axes[parent].rows;
       double pairs = 0;
       for (std::int64_t r = 0; r < segments; ++r) {
@@ -56,9 +58,11 @@ double Profile::amount(const PenstockAmount &amount, const PenstockBatch *batch)
 }
 
 void Profile::ran(const PenstockEntry &entry, int index, const PenstockBatch *batch, std::int64_t begin, std::int64_t end) {
-  Sum &sum = sums[static_cast<std::size_t>(&entry - program.entries)][static_cast<std::size_t>(index)];
-  const PenstockStepWork *work = entry.steps[index].work;
-  const double flops = work == nullptr ? 0 : amount(work->flops, batch), bytes = work == nullptr ? 0 : amount(work->bytes, batch);
+  const auto entries = entriesOf(program);
+  const auto place = std::find_if(entries.begin(), entries.end(), [&](const PenstockEntry &one) { return &one == &entry; });
+  Sum &sum = sums[static_cast<std::size_t>(std::distance(entries.begin(), place))][static_cast<std::size_t>(index)];
+  const PenstockStepWork *work = stepsOf(entry)[index].work;
+  const double flops = work == nullptr ? 0 : amount(*work->flops, batch), bytes = work == nullptr ? 0 : amount(*work->bytes, batch);
   sum.add({1, end - begin, flops, bytes});
   if (events.size() < events.capacity()) {
     begun = events.empty() ? begin : begun;
@@ -74,16 +78,16 @@ std::string Profile::rates(const Sum &sum) const {
 
 std::string Profile::text() const {
   std::string text;
-  for (int e = 0; e < program.entry_count; ++e) {
-    if (std::string_view(program.entries[e].name) == "train_step" && program.entries[e].step_count > 0) {
-      text += (text.empty() ? "" : "\n") + textOf(static_cast<std::size_t>(e));
+  for (std::size_t e = 0; e < sums.size(); ++e) {
+    if (std::string_view(entriesOf(program)[e].name) == "train_step" && !sums[e].empty()) {
+      text += (text.empty() ? "" : "\n") + textOf(e);
     }
   }
   return text;
 }
 
 std::string Profile::textOf(std::size_t e) const {
-  const PenstockEntry &entry = program.entries[e];
+  const PenstockEntry &entry = entriesOf(program)[e];
   const std::string &name = objectives[static_cast<std::size_t>(entry.objective)];
   const std::string of = name.empty() ? "" : fmt::format(" of objective `{}`", name);
   struct Row {
@@ -95,9 +99,9 @@ std::string Profile::textOf(std::size_t e) const {
   std::map<std::tuple<PenstockStepFunction, std::string>, Row> rows;
   std::map<std::string, Sum> kinds;
   Sum all;
-  for (int i = 0; i < entry.step_count; ++i) {
-    const PenstockStep &step = entry.steps[i];
-    const Sum &sum = sums[e][static_cast<std::size_t>(i)];
+  for (std::size_t i = 0; i < sums[e].size(); ++i) {
+    const PenstockStep &step = stepsOf(entry)[i];
+    const Sum &sum = sums[e][i];
     const char *kind = step.work ? textOr(step.work->kind, "") : "", *what = step.work ? textOr(step.work->what, "") : "";
     const char *where = step.work ? textOr(step.work->where, "-") : "-";
     Row &row = rows.try_emplace({step.run, where}, Row{{}, 0, kind, what, where}).first->second;
@@ -149,7 +153,7 @@ std::string Profile::trace() const {
   using Json = nlohmann::ordered_json;
   Json list = Json::array();
   for (const Event &event : events) {
-    const PenstockStepWork *work = event.entry->steps[event.index].work;
+    const PenstockStepWork *work = stepsOf(*event.entry)[event.index].work;
     Json one;
     one["name"] = work ? textOr(work->what, "step") : "step";
     one["cat"] = work ? textOr(work->kind, "step") : "step";

@@ -2,6 +2,7 @@
 
 #include "runtime/base/checked.h"
 #include "runtime/base/file.h"
+#include "runtime/base/program_rows.h"
 
 #include <algorithm>
 #include <cmath>
@@ -42,11 +43,27 @@ private:
     return true;
   }
 
+  /// Whether rows of `Row`, which have at least so many bytes, lie in the image.
+  template <typename Row> bool rows(const PenstockTable &table, std::size_t least) const {
+    return table.count == 0 || (table.count > 0 && table.stride >= least && table.stride % alignof(Row) == 0 &&
+                                reinterpret_cast<std::uintptr_t>(table.first) % alignof(Row) == 0 &&
+                                image.holds(static_cast<const char *>(table.first), std::int64_t{table.count} * table.stride));
+  }
+  /// Whether a struct that says its size, of at least so many bytes, lies in the image.
+  template <typename Struct> bool sized(const Struct *one, std::size_t least) const {
+    return image.holds(one, 1) && one->struct_size >= least;
+  }
+
   std::string arrays() const {
-    const bool good = image.holdsText(program.level) && image.holds(program.axes, program.axis_count) &&
-                      image.holds(program.inputs, program.input_count) && image.holds(program.tensors, program.tensor_count) &&
-                      image.holds(program.dispatches, program.dispatch_count) && texts(program.symbols, program.symbol_count) &&
-                      program.entry_count > 0 && image.holds(program.entries, program.entry_count);
+    const bool good = image.holdsText(program.level) && texts(program.symbols, program.symbol_count) &&
+                      rows<PenstockAxis>(program.axes, PENSTOCK_SIZE_WITH(PenstockAxis, extents)) &&
+                      rows<PenstockInputInfo>(program.inputs, PENSTOCK_SIZE_WITH(PenstockInputInfo, type)) &&
+                      rows<PenstockTensorInfo>(program.tensors, PENSTOCK_SIZE_WITH(PenstockTensorInfo, init_scale)) &&
+                      rows<PenstockDispatch>(program.dispatches, PENSTOCK_SIZE_WITH(PenstockDispatch, attributes)) &&
+                      rows<PenstockDeviceCode>(program.code, PENSTOCK_SIZE_WITH(PenstockDeviceCode, shared_bytes)) &&
+                      rows<PenstockEntry>(program.entries, PENSTOCK_SIZE_WITH(PenstockEntry, arena)) && program.entries.count > 0 &&
+                      rows<PenstockLossInfo>(program.losses, PENSTOCK_SIZE_WITH(PenstockLossInfo, coefficient)) &&
+                      rows<PenstockNotice>(program.notices, PENSTOCK_SIZE_WITH(PenstockNotice, text));
     return good ? "" : "its tables have no sound sizes";
   }
 
@@ -57,8 +74,8 @@ private:
       }
     }
     bool settles = false;
-    for (int i = 0; i < program.entry_count; ++i) {
-      settles |= image.holdsText(program.entries[i].name) && program.entries[i].name == std::string_view("settle");
+    for (const PenstockEntry &entry : entriesOf(program)) {
+      settles |= image.holdsText(entry.name) && entry.name == std::string_view("settle");
     }
     if (program.deferred_bytes < 0 || program.deferred_bytes > mostElements ||
         (program.deferred_bytes > 0 && (program.deferred_steps <= 0 || !settles))) {
@@ -72,8 +89,7 @@ private:
 
   std::string tensors() const {
     const std::int64_t sizes[3] = {program.parameter_elements, program.state_elements, program.fitted_elements};
-    for (int i = 0; i < program.tensor_count; ++i) {
-      const PenstockTensorInfo &tensor = program.tensors[i];
+    for (const PenstockTensorInfo &tensor : tensorsOf(program)) {
       if (!image.holdsText(tensor.name) || !image.holds(tensor.shape, tensor.rank)) {
         return "a tensor has no sound name or shape";
       }
@@ -96,13 +112,10 @@ private:
 
   /// Behind `tensors`.
   std::string notices() const {
-    if (!image.holds(program.notices, program.notice_count)) {
-      return "its notices have no sound number";
-    }
-    for (int i = 0; i < program.notice_count; ++i) {
-      const PenstockNotice &notice = program.notices[i];
-      const bool counts = notice.tensor >= 0 && notice.tensor < program.tensor_count &&
-                          program.tensors[notice.tensor].tensor_class == PENSTOCK_STATE && program.tensors[notice.tensor].elements == 1;
+    const auto tensors = tensorsOf(program);
+    for (const PenstockNotice &notice : noticesOf(program)) {
+      const bool counts = notice.tensor >= 0 && notice.tensor < program.tensors.count &&
+                          tensors[notice.tensor].tensor_class == PENSTOCK_STATE && tensors[notice.tensor].elements == 1;
       if (!counts || !image.holdsText(notice.text)) {
         return "a notice has no sound count or text";
       }
@@ -111,8 +124,9 @@ private:
   }
 
   bool sound(const PenstockAxis &axis, int place) const {
-    bool good = axis.struct_size >= sizeof axis && image.holdsText(axis.name) && axis.parent >= PENSTOCK_RECORDS && axis.parent < place &&
-                axis.extent_count >= 0 && axis.extent_count <= mostExtents && image.holds(axis.extents, axis.extent_count);
+    bool good = axis.struct_size >= PENSTOCK_SIZE_WITH(PenstockAxis, extents) && image.holdsText(axis.name) &&
+                axis.parent >= PENSTOCK_RECORDS && axis.parent < place && axis.extent_count >= 0 && axis.extent_count <= mostExtents &&
+                image.holds(axis.extents, axis.extent_count);
     Checked rows = 1;
     for (int i = 0; good && i < axis.extent_count; ++i) {
       good = axis.extents[i] > 0;
@@ -122,23 +136,22 @@ private:
   }
 
   bool sound(const PenstockValueType *type) const {
-    if (!image.holds(type, 1) || type->struct_size < sizeof *type) {
+    if (!sized(type, PENSTOCK_SIZE_WITH(PenstockValueType, width))) {
       return false;
     }
     const bool onAxis = type->rows == PENSTOCK_ROWS_AXIS;
     return type->rows >= PENSTOCK_ROWS_ONE && type->rows <= PENSTOCK_ROWS_FIXED && penstock_element_bytes(type->element) > 0 &&
            type->width > 0 && type->fixed_rows >= 0 && type->width <= mostElements / std::max<std::int64_t>(type->fixed_rows, 1) &&
-           (onAxis ? type->axis >= 0 && type->axis < program.axis_count : type->axis == -1);
+           (onAxis ? type->axis >= 0 && type->axis < program.axes.count : type->axis == -1);
   }
 
   std::string interface() const {
-    for (int i = 0; i < program.axis_count; ++i) {
-      if (!sound(program.axes[i], i)) {
+    for (int i = 0; i < program.axes.count; ++i) {
+      if (!sound(axesOf(program)[i], i)) {
         return "an axis has no sound name, parent or extents";
       }
     }
-    for (int i = 0; i < program.input_count; ++i) {
-      const PenstockInputInfo &input = program.inputs[i];
+    for (const PenstockInputInfo &input : inputsOf(program)) {
       if (!image.holdsText(input.name)) {
         return "an input has no sound name";
       }
@@ -146,52 +159,56 @@ private:
         return "the input `" + std::string(input.name) + "` has no sound type";
       }
     }
-    for (int i = 0; i < program.dispatch_count; ++i) {
-      const PenstockDispatch &dispatch = program.dispatches[i];
+    for (const PenstockDispatch &dispatch : dispatchesOf(program)) {
       if (!image.holdsText(dispatch.kernel) || !image.holdsText(dispatch.implementation) ||
           !image.holds(dispatch.attributes, dispatch.attribute_count)) {
         return "a kernel has no sound name or numbers";
       }
     }
+    for (const PenstockDeviceCode &code : codeOf(program)) {
+      if (!image.holdsText(code.name) || !image.holds(static_cast<const char *>(code.code), code.code_bytes)) {
+        return "a function of a device has no sound name or code";
+      }
+    }
     return "";
   }
 
-  bool sound(const PenstockAmount &amount) const {
-    return image.holds(amount.per_row, program.axis_count) && image.holds(amount.per_pair, program.axis_count);
+  bool sound(const PenstockAmount *amount) const {
+    return sized(amount, PENSTOCK_SIZE_WITH(PenstockAmount, per_pair)) && image.holds(amount->per_row, program.axes.count) &&
+           image.holds(amount->per_pair, program.axes.count);
+  }
+  bool sound(const PenstockStepWork *work) const {
+    return sized(work, PENSTOCK_SIZE_WITH(PenstockStepWork, bytes)) && image.holdsText(work->kind) && image.holdsText(work->what) &&
+           image.holdsText(work->where) && sound(work->flops) && sound(work->bytes);
+  }
+  bool sound(const PenstockArena *arena) const {
+    return sized(arena, PENSTOCK_SIZE_WITH(PenstockArena, per_worker)) && arena->constant >= 0 && arena->per_record >= 0 &&
+           arena->per_worker >= 0 && image.holds(arena->per_row, program.axes.count) &&
+           std::all_of(arena->per_row, arena->per_row + program.axes.count, [](std::int64_t bytes) { return bytes >= 0; });
   }
 
   std::string entries() const {
-    for (int i = 0; i < program.entry_count; ++i) {
-      const PenstockEntry &entry = program.entries[i];
+    for (const PenstockEntry &entry : entriesOf(program)) {
       if (!image.holdsText(entry.name)) {
         return "an entry has no sound name";
       }
       const std::string unsound = "the entry `" + std::string(entry.name) + "` has no sound ";
-      if (!image.holds(entry.steps, entry.step_count)) {
+      if (!rows<PenstockStep>(entry.steps, PENSTOCK_SIZE_WITH(PenstockStep, work))) {
         return unsound + "steps";
       }
-      for (int k = 0; k < entry.step_count; ++k) {
-        const PenstockStep &step = entry.steps[k];
-        const PenstockStepWork *const work = step.work;
+      for (const PenstockStep &step : stepsOf(entry)) {
         if (!image.holdsCode(step.run) || (step.numbers != nullptr && !image.holds(step.numbers, 1)) ||
-            (work != nullptr && (!image.holds(work, 1) || !image.holdsText(work->kind) || !image.holdsText(work->what) ||
-                                 !image.holdsText(work->where) || !sound(work->flops) || !sound(work->bytes)))) {
+            (step.work != nullptr && !sound(step.work))) {
           return unsound + "steps";
         }
       }
-      bool memory = entry.arena.constant >= 0 && entry.arena.per_record >= 0 && entry.arena.per_worker >= 0 &&
-                    image.holds(entry.arena.per_row, program.axis_count);
-      for (int axis = 0; memory && axis < program.axis_count; ++axis) {
-        memory = entry.arena.per_row[axis] >= 0;
-      }
-      if (!memory) {
+      if (!sound(entry.arena)) {
         return unsound + "size of its working memory";
       }
-      if (!image.holds(entry.outputs, entry.output_count)) {
+      if (!rows<PenstockOutputInfo>(entry.outputs, PENSTOCK_SIZE_WITH(PenstockOutputInfo, type))) {
         return unsound + "outputs";
       }
-      for (int k = 0; k < entry.output_count; ++k) {
-        const PenstockOutputInfo &output = entry.outputs[k];
+      for (const PenstockOutputInfo &output : outputsOf(entry)) {
         if (!image.holdsText(output.name) || !sound(output.type) || output.type->rows == PENSTOCK_ROWS_FIXED) {
           return unsound + "outputs";
         }
@@ -202,30 +219,28 @@ private:
 
   /// Behind `entries`.
   std::string losses() const {
-    if (!image.holds(program.losses, program.loss_count)) {
-      return "its losses have no sound number";
-    }
-    for (int i = 0; i < program.loss_count; ++i) {
-      const PenstockLossInfo &loss = program.losses[i];
-      if (!std::isfinite(loss.coefficient) || loss.objective < (i == 0 ? 0 : program.losses[i - 1].objective)) {
+    const auto losses = lossesOf(program);
+    std::int32_t last = 0;
+    for (const PenstockLossInfo &loss : losses) {
+      if (!std::isfinite(loss.coefficient) || loss.objective < last) {
         return "a loss has no sound coefficient or objective";
       }
+      last = loss.objective;
     }
-    for (int i = 0; i < program.entry_count; ++i) {
-      const PenstockEntry &entry = program.entries[i];
+    for (const PenstockEntry &entry : entriesOf(program)) {
       const std::string_view name = entry.name;
       const bool one = name == "weights";
       if (!one && name != "evaluate") {
         continue;
       }
-      const auto losses = std::count_if(program.losses, program.losses + program.loss_count,
-                                        [&](const PenstockLossInfo &loss) { return !one || loss.objective == entry.objective; });
-      const std::int64_t outputs = (one ? 1 : 2) * losses;
-      if (entry.output_count < outputs) {
+      const auto count = std::count_if(losses.begin(), losses.end(),
+                                       [&](const PenstockLossInfo &loss) { return !one || loss.objective == entry.objective; });
+      const std::int64_t outputs = (one ? 1 : 2) * count;
+      if (entry.outputs.count < outputs) {
         return "the entry `" + std::string(name) + "` has no sound outputs of the losses";
       }
-      for (int k = 0; k < outputs; ++k) {
-        const PenstockValueType &type = *entry.outputs[k].type;
+      for (std::int64_t k = 0; k < outputs; ++k) {
+        const PenstockValueType &type = *outputsOf(entry)[k].type;
         if (type.width != 1 || type.element != PENSTOCK_F32 || (one && type.rows != PENSTOCK_ROWS_ONE)) {
           return "the entry `" + std::string(name) + "` has no sound outputs of the losses";
         }

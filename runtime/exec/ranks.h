@@ -1,4 +1,4 @@
-// How the processes that train one model together talk. Parts of steps are numbered over all of them (docs/design/abi_next.md, "Ranks").
+// How the processes that train one model together talk. Parts of steps are numbered over all of them (docs/design/program_abi.md).
 #pragma once
 
 #include "runtime/base/status.h"

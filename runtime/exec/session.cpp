@@ -1,6 +1,7 @@
 #include "runtime/exec/session.h"
 
 #include "runtime/base/checked.h"
+#include "runtime/base/program_rows.h"
 
 #include <algorithm>
 #include <cstring>
@@ -74,10 +75,10 @@ Status Session::openStream() {
 }
 
 Result<std::size_t> Session::arenaBytes(const PenstockEntry &entry, std::span<const std::int64_t> capacities) const {
-  Checked need = Checked(entry.arena.constant) + Checked(workers.workers()) * Checked(entry.arena.per_worker) +
-                 Checked(capacities.back()) * Checked(entry.arena.per_record);
+  Checked need = Checked(entry.arena->constant) + Checked(workers.workers()) * Checked(entry.arena->per_worker) +
+                 Checked(capacities.back()) * Checked(entry.arena->per_record);
   for (std::size_t i = 0; i + 1 < capacities.size(); ++i) {
-    need += Checked(capacities[i]) * Checked(entry.arena.per_row[i]);
+    need += Checked(capacities[i]) * Checked(entry.arena->per_row[i]);
   }
   return need.size("the working memory of a step");
 }
@@ -94,9 +95,9 @@ Status Session::grow(DeviceMemory &memory, std::size_t bytes, const char *what) 
 }
 
 Status Session::reserve(int entry, std::int64_t records, std::int64_t rows) {
-  std::vector<std::int64_t> capacities(static_cast<std::size_t>(of->table().axis_count), of->device().capacity(rows));
+  std::vector<std::int64_t> capacities(axesOf(of->table()).size(), of->device().capacity(rows));
   capacities.push_back(of->device().capacity(records));
-  PENSTOCK_ASSIGN(const std::size_t bytes, arenaBytes(of->table().entries[entry], capacities));
+  PENSTOCK_ASSIGN(const std::size_t bytes, arenaBytes(entriesOf(of->table())[entry], capacities));
   if (bytes > arena.size()) {
     PENSTOCK_TRY(stream->wait(stream->ticket()));
     PENSTOCK_ASSIGN(arena, DeviceMemory::allocate(of->device(), bytes, "the working memory of a step"));
@@ -110,7 +111,7 @@ void Session::placeSections(const PenstockEntry &entry, Slot &slot) const {
   std::int64_t begin = 0;
   for (std::size_t i = 0; i < slot.capacities.size(); ++i) {
     slot.sections.push_back(begin);
-    begin += slot.capacities[i] * (i + 1 < slot.capacities.size() ? entry.arena.per_row[i] : entry.arena.per_record);
+    begin += slot.capacities[i] * (i + 1 < slot.capacities.size() ? entry.arena->per_row[i] : entry.arena->per_record);
   }
   slot.sections.push_back(begin);
 }
@@ -126,7 +127,7 @@ Result<Session::Slot *> Session::freeSlot() {
 Status Session::stage(const Step &step, const Owed &owed, Slot &slot) {
   const PenstockProgram &table = of->table();
   const bool onHost = of->device().isHost();
-  const auto axes = static_cast<std::size_t>(table.axis_count);
+  const std::size_t axes = axesOf(table).size();
   const std::int64_t *const room = slot.capacities.data();
   const auto lay = [&](Staging staging) {
     const std::size_t rowsAt = roundedUp64(sizeof(PenstockStepBlock)), weightsAt = rowsAt + roundedUp64(axes * sizeof(std::int64_t));
@@ -140,14 +141,14 @@ Status Session::stage(const Step &step, const Owed &owed, Slot &slot) {
                                      static_cast<std::uint32_t>(rowsAt),
                                      static_cast<std::uint32_t>(weightsAt)};
     slot.launch.call.block = staging.add(&block, 1, 1);
-    (void)staging.add(slot.rows.data(), table.axis_count, table.axis_count);
+    (void)staging.add(slot.rows.data(), std::ssize(slot.rows), std::ssize(slot.rows));
     (void)staging.add(step.weights.data(), std::ssize(step.weights), std::ssize(step.weights));
     if (step.batch != nullptr && !onHost) {
       const PenstockBatch &batch = *step.batch;
       slot.batch.record_numbers = staging.add(batch.record_numbers, batch.records, room[axes]);
       for (std::size_t i = 0; i < axes; ++i) {
         const PenstockAxisBatch &from = batch.axes[i];
-        const int parent = table.axes[i].parent;
+        const int parent = axesOf(table)[i].parent;
         const std::int64_t owners = parent == PENSTOCK_RECORDS ? batch.records : batch.axes[parent].rows;
         PenstockAxisBatch &to = slot.axes[i];
         to.offsets = staging.add(from.offsets, owners + 1, room[parent == PENSTOCK_RECORDS ? axes : static_cast<std::size_t>(parent)] + 1);
@@ -156,14 +157,14 @@ Status Session::stage(const Step &step, const Owed &owed, Slot &slot) {
           to.*member = staging.add(from.*member, from.rows, room[i]);
         }
       }
-      for (int i = 0; i < table.input_count; ++i) {
-        const PenstockValueType &type = *table.inputs[i].type;
+      for (std::size_t i = 0; i < slot.inputs.size(); ++i) {
+        const PenstockValueType &type = *inputsOf(table)[i].type;
         const std::int64_t bytes = type.width * penstock_element_bytes(type.element);
         const std::int64_t used = penstock_rows_of(&type, &batch);
         const std::int64_t most = type.rows == PENSTOCK_ROWS_RECORDS ? room[axes]
                                   : type.rows == PENSTOCK_ROWS_AXIS  ? room[type.axis]
                                                                      : used;
-        slot.inputs[static_cast<std::size_t>(i)] = staging.addBytes(batch.inputs[i], used * bytes, most * bytes);
+        slot.inputs[i] = staging.addBytes(batch.inputs[i], used * bytes, most * bytes);
       }
     }
     return staging.size();
@@ -184,10 +185,10 @@ Status Session::stage(const Step &step, const Owed &owed, Slot &slot) {
 /// What the call finds of the batch in the host's memory, and the capacities that follow from it.
 void Session::describeBatch(const PenstockBatch *batch, Slot &slot) const {
   const PenstockProgram &table = of->table();
-  const auto axes = static_cast<std::size_t>(table.axis_count);
+  const std::size_t axes = axesOf(table).size();
   // What reads no batch still computes places from its rows: there are none.
   slot.axes.assign(axes, PenstockAxisBatch{});
-  slot.inputs.assign(static_cast<std::size_t>(table.input_count), nullptr);
+  slot.inputs.assign(inputsOf(table).size(), nullptr);
   slot.batch = {sizeof(PenstockBatch), sizeof(PenstockAxisBatch), 0, nullptr, slot.axes.data(), slot.inputs.data()};
   if (batch != nullptr && of->device().isHost()) {
     slot.batch = *batch;
@@ -207,7 +208,7 @@ void Session::describeBatch(const PenstockBatch *batch, Slot &slot) const {
 }
 
 Result<Ticket> Session::enqueue(int index, const Step &step, OutputBuffers *outputs, const Owed &owed) {
-  const PenstockEntry &entry = of->table().entries[index];
+  const PenstockEntry &entry = entriesOf(of->table())[index];
   const bool onHost = of->device().isHost();
   PENSTOCK_ASSIGN(Slot *const slot, freeSlot());
   slot->launch.call = {};
@@ -251,7 +252,7 @@ Result<Ticket> Session::enqueue(int index, const Step &step, OutputBuffers *outp
 }
 
 Result<Ticket> Session::submit(int index, const Step &step, OutputBuffers *outputs) {
-  if (!writesNothing(of->table().entries[index]) || of->inTraining) {
+  if (!writesNothing(entriesOf(of->table())[index]) || of->inTraining) {
     return internalError(
         "a session that does not train was asked to write its model, or to read one that is being trained; please report this");
   }
@@ -297,8 +298,8 @@ Session::Owed TrainingSession::owed() const { return {deferred.chars(), deferred
 Result<Ticket> TrainingSession::submit(int index, const Step &step, OutputBuffers *outputs) {
   const PenstockProgram &table = model().table();
   if (table.deferred_bytes > 0) {
-    const bool trains = std::string_view(table.entries[index].name) == "train_step";
-    const int objective = table.entries[index].objective;
+    const bool trains = std::string_view(entriesOf(table)[index].name) == "train_step";
+    const int objective = entriesOf(table)[index].objective;
     // The next objective of the step that was begun.
     const bool goesOn = owes && trains && objective > lastObjective && step.number + 1 == nextStep;
     if (!goesOn && (!trains || (owes && (step.number != nextStep ||
@@ -314,7 +315,7 @@ Result<Ticket> TrainingSession::submit(int index, const Step &step, OutputBuffer
       nextStep = step.number + 1;
     }
   }
-  if (!writesNothing(table.entries[index])) {
+  if (!writesNothing(entriesOf(table)[index])) {
     trained.untouched = trained.packed = false;
     trained.inTraining = true;
   }

@@ -1,5 +1,6 @@
 #include "runtime/exec/train_step.h"
 
+#include "runtime/base/program_rows.h"
 #include "runtime/exec/run_config.h"
 
 #include <fmt/format.h>
@@ -36,14 +37,15 @@ Status TrainStep::findMovers(std::int64_t parts) {
         }
       }
     }
-    const PenstockEntry &table = program.entries[inParts ? mover.gradient : mover.trainStep];
+    const PenstockEntry &table = entriesOf(program)[inParts ? mover.gradient : mover.trainStep];
     mover.lossOutput = Model::output(table, "loss");
     if (mover.lossOutput < 0) {
       return internalError(fmt::format("the compiled `{}` has no output `loss`; please report this", table.name));
     }
     if (inParts) {
-      mover.weightSums.resize(static_cast<std::size_t>(std::count_if(
-          program.losses, program.losses + program.loss_count, [&](const PenstockLossInfo &loss) { return loss.objective == number; })));
+      const auto losses = lossesOf(program);
+      mover.weightSums.resize(static_cast<std::size_t>(
+          std::count_if(losses.begin(), losses.end(), [&](const PenstockLossInfo &loss) { return loss.objective == number; })));
       mover.weights.resize(mover.weightSums.size());
     }
   }

@@ -3,6 +3,7 @@
 #include "runtime/base/checked.h"
 #include "runtime/base/clock.h"
 #include "runtime/base/file.h"
+#include "runtime/base/program_rows.h"
 #include "runtime/exec/batch_feed.h"
 #include "runtime/exec/checkpoint.h"
 #include "runtime/exec/interrupt.h"
@@ -449,14 +450,14 @@ Status Trainer::finish() {
 // Each text once: layers that count the same parts say the same.
 Status Trainer::tellNotices() {
   const PenstockProgram &table = opened.model->table();
-  if (table.notice_count == 0) {
+  if (noticesOf(table).empty()) {
     return {};
   }
   PENSTOCK_ASSIGN(const HostTensors states, opened.model->fetch(TensorClass::state));
   std::map<std::string, float> counts;
-  for (int i = 0; i < table.notice_count; ++i) {
-    float &count = counts[table.notices[i].text];
-    count = std::max(count, states.data()[table.tensors[table.notices[i].tensor].offset]);
+  for (const PenstockNotice &notice : noticesOf(table)) {
+    float &count = counts[notice.text];
+    count = std::max(count, states.data()[tensorsOf(table)[notice.tensor].offset]);
   }
   for (const auto &[text, count] : counts) {
     if (count > 0) {

@@ -2,6 +2,7 @@
 
 #include "runtime/base/checked.h"
 #include "runtime/base/kernel_choices.h"
+#include "runtime/base/program_rows.h"
 #include "runtime/kernels/handles.h"
 #include "runtime/kernels/kernels.h"
 #include "runtime/kernels/onednn/onednn_matmul.h"
@@ -160,8 +161,7 @@ std::string kernelsOf(const PenstockProgram &program, Level level) {
     return std::string(name) + (version.ok() && !version->empty() ? " " + *version : "");
   };
   std::string others, bf16;
-  for (std::int32_t i = 0; i < program.dispatch_count; ++i) {
-    const PenstockDispatch &dispatch = program.dispatches[i];
+  for (const PenstockDispatch &dispatch : dispatchesOf(program)) {
     const KernelHandleKind *kind = findKernelHandleKind(dispatch.kernel);
     const std::string_view name = asked == "auto" ? implementationOf(dispatch) : ownKernels;
     const std::string other = ", " + std::string(dispatch.kernel) + " by " + shown(name);

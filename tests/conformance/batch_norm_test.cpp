@@ -2,6 +2,7 @@
 // operation of the language makes it, in the float64 interpreter and as compiled code.
 #include "compiler/conversion/PipeToNn/ModelBuilder.h"
 #include "compiler/transforms/Passes.h"
+#include "runtime/base/program_rows.h"
 #include "runtime/kernels/kernel_table.h"
 #include "tests/conformance/compiled.h"
 
@@ -254,7 +255,7 @@ struct Trained {
   /// Runs an entry on a batch and gives its last output; `part` and `weight` as of a gradient.
   Numbers run(const char *name, const Kind &kind, std::size_t first, std::size_t last, std::int32_t part = 0, float weight = 0) {
     const int entry = opened.model->entry(name);
-    const PenstockEntry &table = opened.model->table().entries[entry];
+    const PenstockEntry &table = entriesOf(opened.model->table())[entry];
     const Batch batch = batchOf(kind, first, last);
     std::vector<std::int32_t> parents, places;
     PenstockAxisBatch axis{};
@@ -281,11 +282,12 @@ struct Trained {
     step.part = part;
     step.weights = {&weight, 1};
     EXPECT_TRUE(opened.session->run(entry, step, &outputs).ok()) << name;
-    if (table.output_count == 0) {
+    const int output = table.outputs.count - 1;
+    if (output < 0) {
       return {};
     }
-    const PenstockValueType &type = *table.outputs[table.output_count - 1].type;
-    const float *const values = outputs.values(table.output_count - 1);
+    const PenstockValueType &type = *outputsOf(table)[output].type;
+    const float *const values = outputs.values(output);
     return Numbers(values, values + (type.rows == PENSTOCK_ROWS_ONE ? 1 : rows * static_cast<std::size_t>(type.width)));
   }
   Numbers run(const char *name, const Kind &kind) { return run(name, kind, 0, kind.lengths.size()); }

@@ -6,6 +6,7 @@
 
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
+#include "runtime/base/program_rows.h"
 
 #include <cstdlib>
 #include <filesystem>
@@ -66,12 +67,12 @@ struct AbiBatch {
   std::vector<const void *> inputs;
   PenstockBatch batch{};
 
-  AbiBatch(const Batch &from, const PenstockProgram &program) : rows(static_cast<std::size_t>(program.axis_count)) {
+  AbiBatch(const Batch &from, const PenstockProgram &program) : rows(axesOf(program).size()) {
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      const std::vector<std::int32_t> &offsets = from.offsets.at(program.axes[i].name);
+      const std::vector<std::int32_t> &offsets = from.offsets.at(axesOf(program)[i].name);
       Axis &axis = rows[i];
       const Axis *const parent =
-          program.axes[i].parent == PENSTOCK_RECORDS ? nullptr : &rows[static_cast<std::size_t>(program.axes[i].parent)];
+          axesOf(program)[i].parent == PENSTOCK_RECORDS ? nullptr : &rows[static_cast<std::size_t>(axesOf(program)[i].parent)];
       std::vector<std::int32_t> ofRecord(static_cast<std::size_t>(from.records));
       for (std::size_t p = 0; p + 1 < offsets.size(); ++p) {
         const std::int32_t record = parent == nullptr ? static_cast<std::int32_t>(p) : parent->rowRecord[p];
@@ -112,8 +113,8 @@ Result<Loaded> load(const std::string &library, const Globals &globals, const Ba
   PENSTOCK_ASSIGN(loaded.opened, openModel(library, *loaded.pool));
   Model &model = *loaded.opened.model;
   const PenstockProgram &table = model.table();
-  if (table.input_count != static_cast<int>(batch.inputs.size())) {
-    return internalError("the program has " + std::to_string(table.input_count) + " inputs, its module " +
+  if (inputsOf(table).size() != batch.inputs.size()) {
+    return internalError("the program has " + std::to_string(table.inputs.count) + " inputs, its module " +
                          std::to_string(batch.inputs.size()));
   }
   PENSTOCK_ASSIGN(const HostTensors parameters, model.fetch(TensorClass::parameter));
@@ -168,8 +169,9 @@ Result<Values> runEntry(const std::string &library, const Globals &globals, cons
   step.seed = 1;
   PENSTOCK_TRY(loaded.opened.session->run(index, step, &outputs));
   Values values;
-  for (int o = 0; o < model.table().entries[index].output_count; ++o) {
-    const PenstockOutputInfo &info = model.table().entries[index].outputs[o];
+  const auto given = outputsOf(entriesOf(model.table())[index]);
+  for (int o = 0; o < static_cast<int>(given.size()); ++o) {
+    const PenstockOutputInfo &info = given[o];
     values[info.name].assign(outputs.values(o), outputs.values(o) + penstock_rows_of(info.type, &abi.batch) * info.type->width);
   }
   return values;

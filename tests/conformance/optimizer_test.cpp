@@ -4,6 +4,7 @@
 #include "compiler/dialect/Nn/Nn.h"
 #include "compiler/emit/emit.h"
 #include "compiler/pipeline/pipeline.h"
+#include "runtime/base/program_rows.h"
 #include "runtime/kernels/kernel_table.h"
 #include "tests/conformance/opened_model.h"
 
@@ -226,7 +227,7 @@ TEST_P(Deferred, EqualsUpdatesOfTheWholeTableBitForBit) {
     EXPECT_EQ(one->model->table().deferred_bytes, 0);
     EXPECT_GT(other->model->table().deferred_bytes, 0);
     // No gradient of the size of a table.
-    const auto arena = [](const Model &model) { return model.table().entries[model.entry("train_step")].arena.constant; };
+    const auto arena = [](const Model &model) { return entriesOf(model.table())[model.entry("train_step")].arena->constant; };
     EXPECT_GT(arena(*one->model), (1031 * 67 + 1777 * 41) * 4);
     EXPECT_LT(arena(*other->model), 1031 * 67 * 4);
   }
@@ -397,7 +398,7 @@ TEST(States, AreReadBeforeTheyAreWritten) {
   // The answers, and behind them the loss of a step.
   const auto run = [&](const char *name) {
     const int entry = model.entry(name);
-    const PenstockEntry &table = model.table().entries[entry];
+    const PenstockEntry &table = entriesOf(model.table())[entry];
     Bits answers(11 * 3 + 1);
     OutputBuffers outputs;
     Session::Step step;

@@ -1,6 +1,7 @@
 // Gradients and training of a pretrained BERT against PyTorch in float64. Fixtures are made by make_bert.py beside them; the
 // model is the one that `tools/dev model minilm` fetches, or PENSTOCK_MINILM names. Without either the tests are skipped.
 #include "compiler/frontend/frontend.h"
+#include "runtime/base/program_rows.h"
 #include "runtime/data/dataset.h"
 #include "runtime/exec/pretrained.h"
 #include "runtime/exec/session.h"
@@ -310,10 +311,10 @@ TEST_F(GoldenBert, LastHiddenStatesAreThoseOfFloat64) {
                                   2));
   const int predict = model->entry("predict");
   ASSERT_GE(predict, 0);
-  const PenstockEntry &entry = model->table().entries[predict];
-  ASSERT_EQ(entry.output_count, 1);
-  ASSERT_EQ(entry.outputs[0].type->rows, PENSTOCK_ROWS_AXIS);
-  const auto width = static_cast<std::size_t>(entry.outputs[0].type->width);
+  const PenstockEntry &entry = entriesOf(model->table())[predict];
+  ASSERT_EQ(entry.outputs.count, 1);
+  ASSERT_EQ(outputsOf(entry)[0].type->rows, PENSTOCK_ROWS_AXIS);
+  const auto width = static_cast<std::size_t>(outputsOf(entry)[0].type->width);
   ASSERT_TRUE(model->pack(*pool).ok());
   const auto hiddenOf = [&](const std::vector<Ids> &texts) {
     TestBatch batch(texts, {});

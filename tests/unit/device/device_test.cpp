@@ -14,8 +14,7 @@ void add(const PenstockCall *call, const std::int64_t *numbers) { reinterpret_ca
 struct Adding {
   explicit Adding(std::int64_t number, void *memory) : number(number) {
     step = {add, &this->number, nullptr};
-    entry.step_count = 1;
-    entry.steps = &step;
+    entry.steps = {1, sizeof step, &step};
     launch.entry = &entry;
     launch.call.arena = static_cast<char *>(memory);
   }

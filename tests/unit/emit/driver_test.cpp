@@ -274,7 +274,7 @@ TEST_F(Compile, AHitDoesNotMapMLIR) {
     }
     void *library = dlopen(path->c_str(), RTLD_NOW);
     const auto get = library ? reinterpret_cast<PenstockProgramFunction>(dlsym(library, "penstock_program")) : nullptr;
-    return get && std::string(get()->level) == "avx2" && get()->entry_count >= 3 && get()->parameter_elements > 0;
+    return get && std::string(get()->level) == "avx2" && get()->entries.count >= 3 && get()->parameter_elements > 0;
   }));
   EXPECT_FALSE(mapped("libMLIR"));
 }

@@ -2,6 +2,7 @@
 
 #include "compiler/driver/fatal_errors.h"
 
+#include "runtime/base/program_rows.h"
 #include "llvm/Support/ErrorHandling.h"
 
 #include <gtest/gtest.h>
@@ -104,65 +105,73 @@ TEST(Emit, EveryFieldOfTheTables) {
   EXPECT_EQ(p.abi_major, PENSTOCK_PROGRAM_ABI_MAJOR);
   EXPECT_EQ(p.abi_minor, PENSTOCK_PROGRAM_ABI_MINOR);
   EXPECT_STREQ(p.level, "avx2");
-  ASSERT_EQ(p.axis_count, 2);
+  const auto axes = axesOf(p);
+  ASSERT_EQ(axes.size(), 2u);
   for (int i = 0; i < 2; ++i) {
-    EXPECT_EQ(p.axes[i].struct_size, sizeof(PenstockAxis));
-    EXPECT_EQ(p.axes[i].name, table.axes[i].name);
-    EXPECT_EQ(p.axes[i].parent, table.axes[i].parent);
-    EXPECT_EQ(std::vector(p.axes[i].extents, p.axes[i].extents + p.axes[i].extent_count), table.axes[i].extents);
+    EXPECT_EQ(axes[i].struct_size, sizeof(PenstockAxis));
+    EXPECT_EQ(axes[i].name, table.axes[i].name);
+    EXPECT_EQ(axes[i].parent, table.axes[i].parent);
+    EXPECT_EQ(std::vector(axes[i].extents, axes[i].extents + axes[i].extent_count), table.axes[i].extents);
   }
-  ASSERT_EQ(p.input_count, 2);
+  const auto inputs = inputsOf(p);
+  ASSERT_EQ(inputs.size(), 2u);
   for (int i = 0; i < 2; ++i) {
-    EXPECT_EQ(p.inputs[i].name, table.inputs[i].name);
-    expectType(p.inputs[i].type, table.inputs[i].type);
-    EXPECT_EQ(p.inputs[i].target, table.inputs[i].target);
+    EXPECT_EQ(inputs[i].name, table.inputs[i].name);
+    expectType(inputs[i].type, table.inputs[i].type);
+    EXPECT_EQ(inputs[i].target, table.inputs[i].target);
   }
-  ASSERT_EQ(p.tensor_count, 3);
+  const auto tensors = tensorsOf(p);
+  ASSERT_EQ(tensors.size(), 3u);
   for (int i = 0; i < 3; ++i) {
     const ProgramTable::Tensor &expected = table.tensors[i];
-    EXPECT_EQ(p.tensors[i].name, expected.name);
-    EXPECT_EQ(p.tensors[i].tensor_class, expected.tensorClass);
-    EXPECT_EQ(std::vector(p.tensors[i].shape, p.tensors[i].shape + p.tensors[i].rank), expected.shape);
-    EXPECT_EQ(p.tensors[i].offset, expected.offset);
-    EXPECT_EQ(p.tensors[i].elements, expected.elements);
-    EXPECT_EQ(p.tensors[i].initializer, expected.initializer);
-    EXPECT_EQ(p.tensors[i].init_scale, expected.scale);
-    EXPECT_EQ(p.tensors[i].decays, expected.decays);
+    EXPECT_EQ(tensors[i].name, expected.name);
+    EXPECT_EQ(tensors[i].tensor_class, expected.tensorClass);
+    EXPECT_EQ(std::vector(tensors[i].shape, tensors[i].shape + tensors[i].rank), expected.shape);
+    EXPECT_EQ(tensors[i].offset, expected.offset);
+    EXPECT_EQ(tensors[i].elements, expected.elements);
+    EXPECT_EQ(tensors[i].initializer, expected.initializer);
+    EXPECT_EQ(tensors[i].init_scale, expected.scale);
+    EXPECT_EQ(tensors[i].decays, expected.decays);
   }
-  ASSERT_EQ(p.notice_count, 1);
-  EXPECT_EQ(p.notices[0].tensor, 1);
-  EXPECT_STREQ(p.notices[0].text, "counted");
+  ASSERT_EQ(noticesOf(p).size(), 1u);
+  EXPECT_EQ(noticesOf(p)[0].tensor, 1);
+  EXPECT_STREQ(noticesOf(p)[0].text, "counted");
+  EXPECT_TRUE(codeOf(p).empty());
+  EXPECT_EQ(p.code.stride, sizeof(PenstockDeviceCode));
   EXPECT_EQ(p.parameter_elements, 79);
   EXPECT_EQ(p.state_elements, 17);
   EXPECT_EQ(p.fitted_elements, 129);
-  ASSERT_EQ(p.dispatch_count, 2);
+  const auto dispatches = dispatchesOf(p);
+  ASSERT_EQ(dispatches.size(), 2u);
   for (int i = 0; i < 2; ++i) {
-    EXPECT_EQ(p.dispatches[i].kernel, table.dispatches[i].kernel);
-    EXPECT_EQ(std::vector(p.dispatches[i].attributes, p.dispatches[i].attributes + p.dispatches[i].attribute_count),
+    EXPECT_EQ(dispatches[i].kernel, table.dispatches[i].kernel);
+    EXPECT_EQ(std::vector(dispatches[i].attributes, dispatches[i].attributes + dispatches[i].attribute_count),
               table.dispatches[i].attributes);
   }
   ASSERT_EQ(p.symbol_count, 2);
   EXPECT_STREQ(p.symbols[0], "penstock_parallel_for");
   EXPECT_STREQ(p.symbols[1], "penstock_matmul");
-  ASSERT_EQ(p.entry_count, 1);
-  const PenstockEntry &entry = p.entries[0];
+  ASSERT_EQ(entriesOf(p).size(), 1u);
+  const PenstockEntry &entry = entriesOf(p)[0];
   EXPECT_STREQ(entry.name, "map");
-  ASSERT_EQ(entry.step_count, 3);
-  EXPECT_EQ(entry.steps[0].run, entry.steps[2].run); // steps may share code
-  EXPECT_EQ(entry.steps[0].numbers[0], 7);
-  EXPECT_EQ(entry.steps[0].numbers[1], -3);
-  EXPECT_EQ(entry.steps[2].numbers[0], std::int64_t(1) << 41);
-  EXPECT_EQ(entry.arena.constant, 1024);
-  EXPECT_EQ(entry.arena.per_record, 12);
-  EXPECT_EQ(entry.arena.per_worker, 4096);
-  EXPECT_EQ(entry.arena.per_row[0], 8);
-  EXPECT_EQ(entry.arena.per_row[1], std::int64_t(1) << 40);
-  ASSERT_EQ(entry.output_count, 4);
+  const auto steps = stepsOf(entry);
+  ASSERT_EQ(steps.size(), 3u);
+  EXPECT_EQ(steps[0].run, steps[2].run); // steps may share code
+  EXPECT_EQ(steps[0].numbers[0], 7);
+  EXPECT_EQ(steps[0].numbers[1], -3);
+  EXPECT_EQ(steps[2].numbers[0], std::int64_t(1) << 41);
+  EXPECT_EQ(entry.arena->constant, 1024);
+  EXPECT_EQ(entry.arena->per_record, 12);
+  EXPECT_EQ(entry.arena->per_worker, 4096);
+  EXPECT_EQ(entry.arena->per_row[0], 8);
+  EXPECT_EQ(entry.arena->per_row[1], std::int64_t(1) << 40);
+  const auto outputs = outputsOf(entry);
+  ASSERT_EQ(outputs.size(), 4u);
   for (int i = 0; i < 4; ++i) {
-    EXPECT_EQ(entry.outputs[i].name, table.entries[0].outputs[i].name);
-    expectType(entry.outputs[i].type, table.entries[0].outputs[i].type);
+    EXPECT_EQ(outputs[i].name, table.entries[0].outputs[i].name);
+    expectType(outputs[i].type, table.entries[0].outputs[i].type);
   }
-  EXPECT_EQ(entry.outputs[0].type, entry.outputs[3].type); // one struct for equal types
+  EXPECT_EQ(outputs[0].type, outputs[3].type); // one struct for equal types
 }
 
 TEST(Emit, ATableThatContradictsItselfIsRefused) {

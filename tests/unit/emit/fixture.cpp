@@ -4,6 +4,7 @@
 
 #include "mlir/Parser/Parser.h"
 
+#include "runtime/base/program_rows.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <fmt/format.h>
@@ -26,9 +27,9 @@ Emitted::~Emitted() {
 }
 
 const PenstockEntry *Emitted::entry(const std::string &name) const {
-  for (int i = 0; program && i < program->entry_count; ++i) {
-    if (name == program->entries[i].name) {
-      return &program->entries[i];
+  for (int i = 0; program && i < program->entries.count; ++i) {
+    if (const PenstockEntry &entry = entriesOf(*program)[i]; name == entry.name) {
+      return &entry;
     }
   }
   return nullptr;

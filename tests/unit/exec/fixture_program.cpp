@@ -1,7 +1,7 @@
 // A program written by hand against runtime/abi/program_abi.h, as the compiler would emit it: bag of words -> softmax, Adam.
 // Tokens are dropped by a hash of (seed, step, record, position), so that a wrong step or record number changes the weights.
-// The runtime's unit tests train it; FIXTURE_ABI and FIXTURE_LEVEL make variants that must be refused. Like a compiled program it needs
-// no other library, not even for arithmetic.
+// The runtime's unit tests train it; FIXTURE_ABI, FIXTURE_MINOR and FIXTURE_LEVEL make variants that must be refused. Like a compiled
+// program it needs no other library, not even for arithmetic.
 #include "runtime/abi/program_abi.h"
 
 #include <bit>
@@ -10,6 +10,9 @@
 
 #ifndef FIXTURE_ABI
 #define FIXTURE_ABI PENSTOCK_PROGRAM_ABI_MAJOR
+#endif
+#ifndef FIXTURE_MINOR
+#define FIXTURE_MINOR PENSTOCK_PROGRAM_ABI_MINOR
 #endif
 #ifndef FIXTURE_LEVEL
 #define FIXTURE_LEVEL "avx2"
@@ -189,11 +192,11 @@ const PenstockValueType idsType = {sizeof(PenstockValueType), PENSTOCK_ROWS_AXIS
 const PenstockValueType classType = {sizeof(PenstockValueType), PENSTOCK_ROWS_RECORDS, -1, PENSTOCK_I32, 0, 1};
 const PenstockValueType lossType = {sizeof(PenstockValueType), PENSTOCK_ROWS_ONE, -1, PENSTOCK_F32, 0, 1};
 const PenstockValueType answerType = {sizeof(PenstockValueType), PENSTOCK_ROWS_RECORDS, -1, PENSTOCK_F32, 0, classes};
-const PenstockInputInfo inputs[] = {{"tokens", &idsType, 0}, {"label", &classType, 1}};
+const PenstockInputInfo inputs[] = {{"tokens", 0, &idsType}, {"label", 1, &classType}};
 const std::int64_t weightShape[] = {vocabulary, classes}, biasShape[] = {classes};
 const PenstockTensorInfo tensors[] = {
-    {"answer.linear_0.weight", PENSTOCK_PARAMETER, 2, weightShape, 0, weightElements, PENSTOCK_INIT_UNIFORM, 0.1f, 1},
-    {"answer.linear_0.bias", PENSTOCK_PARAMETER, 1, biasShape, biasOffset, classes, PENSTOCK_INIT_NORMAL, 0.1f, 0},
+    {"answer.linear_0.weight", PENSTOCK_PARAMETER, 2, weightShape, 0, weightElements, PENSTOCK_INIT_UNIFORM, 1, 0.1},
+    {"answer.linear_0.bias", PENSTOCK_PARAMETER, 1, biasShape, biasOffset, classes, PENSTOCK_INIT_NORMAL, 0, 0.1},
     {"adam.m/answer.linear_0.weight", PENSTOCK_STATE, 2, weightShape, 0, weightElements, PENSTOCK_INIT_ZEROS, 0, 0},
     {"adam.m/answer.linear_0.bias", PENSTOCK_STATE, 1, biasShape, biasOffset, classes, PENSTOCK_INIT_ZEROS, 0, 0},
     {"adam.v/answer.linear_0.weight", PENSTOCK_STATE, 2, weightShape, flatElements, weightElements, PENSTOCK_INIT_ZEROS, 0, 0},
@@ -203,46 +206,48 @@ const char *const symbols[] = {"penstock_parallel_for"};
 const PenstockOutputInfo trainOutputs[] = {{"loss", &lossType}};
 const PenstockValueType itemsType = {sizeof(PenstockValueType), PENSTOCK_ROWS_RECORDS, -1, PENSTOCK_F32, 0, 1};
 const PenstockOutputInfo evaluateOutputs[] = {{"items 0", &itemsType}, {"weights 0", &itemsType}, {"answer.probabilities", &answerType}};
-const PenstockLossInfo losses[] = {{1}};
+const PenstockLossInfo losses[] = {{0, 1}};
 const PenstockOutputInfo predictOutputs[] = {{"answer.probabilities", &answerType}};
 const std::int64_t noRows[] = {0};
 const std::int64_t rowFlops[] = {2 * classes}, noPairs[] = {0}, pairBytes[] = {1};
-const PenstockStepWork trainWork = {
-    "rows", "bag of words", "words.pipe:7", {0, 5, rowFlops, noPairs}, {gradientBytes, 0, noPairs, pairBytes}};
+const PenstockAmount trainFlops = {sizeof(PenstockAmount), 0, 5, rowFlops, noPairs};
+const PenstockAmount trainBytes = {sizeof(PenstockAmount), gradientBytes, 0, noPairs, pairBytes};
+const PenstockStepWork trainWork = {sizeof(PenstockStepWork), "rows", "bag of words", "words.pipe:7", &trainFlops, &trainBytes};
 const PenstockStep packSteps[] = {{pack, nullptr, nullptr}}, trainSteps[] = {{trainStep, nullptr, &trainWork}},
                    evaluateSteps[] = {{evaluate, nullptr, nullptr}}, predictSteps[] = {{predict, nullptr, nullptr}};
+const PenstockArena noArena = {sizeof(PenstockArena), 0, 0, noRows, 0};
+const PenstockArena trainArena = {sizeof(PenstockArena), gradientBytes, classes * 4, noRows, 0};
+
+/// A table of an array of rows.
+template <typename Row, std::int32_t Count> constexpr PenstockTable tableOf(const Row (&rows)[Count]) { return {Count, sizeof(Row), rows}; }
+
 const PenstockEntry entries[] = {
-    {"pack", 0, 1, packSteps, {0, 0, noRows, 0}, 0, nullptr},
-    {"train_step", 0, 1, trainSteps, {gradientBytes, classes * 4, noRows, 0}, 1, trainOutputs},
-    {"evaluate", 0, 1, evaluateSteps, {0, 0, noRows, 0}, 3, evaluateOutputs},
-    {"predict", 0, 1, predictSteps, {0, 0, noRows, 0}, 1, predictOutputs},
+    {"pack", 0, tableOf(packSteps), {}, &noArena},
+    {"train_step", 0, tableOf(trainSteps), tableOf(trainOutputs), &trainArena},
+    {"evaluate", 0, tableOf(evaluateSteps), tableOf(evaluateOutputs), &noArena},
+    {"predict", 0, tableOf(predictSteps), tableOf(predictOutputs), &noArena},
 };
 const PenstockProgram program = {sizeof(PenstockProgram),
                                  FIXTURE_ABI,
-                                 PENSTOCK_PROGRAM_ABI_MINOR,
-                                 FIXTURE_LEVEL,
+                                 FIXTURE_MINOR,
                                  1,
-                                 axes,
-                                 2,
-                                 inputs,
-                                 6,
-                                 tensors,
+                                 symbols,
+                                 FIXTURE_LEVEL,
+                                 tableOf(axes),
+                                 tableOf(inputs),
+                                 tableOf(tensors),
+                                 {},
+                                 {},
+                                 tableOf(entries),
+                                 tableOf(losses),
+                                 {},
                                  flatElements,
                                  2 * flatElements,
                                  0,
                                  0,
-                                 nullptr,
-                                 1,
-                                 symbols,
-                                 4,
-                                 entries,
                                  0,
                                  0,
-                                 0,
-                                 1,
-                                 losses,
-                                 0,
-                                 nullptr};
+                                 0};
 
 } // namespace
 

@@ -1,4 +1,5 @@
 // Compiled programs that are damaged, with a seal that vouches for the damage all the same.
+#include "runtime/base/program_rows.h"
 #include "runtime/base/program_seal.h"
 #include "runtime/exec/model.h"
 #include "runtime/exec/program_image.h"
@@ -43,7 +44,7 @@ TEST_F(Image, OpensTwiceAtOnce) {
   const auto first = Model::open(whole, hostDevice()), second = Model::open(whole, hostDevice());
   ASSERT_TRUE(first.ok() && second.ok()) << first.status().message() << second.status().message();
   EXPECT_NE(&(*first)->table(), &(*second)->table());
-  EXPECT_STREQ((*second)->table().tensors[0].name, "answer.linear_0.weight");
+  EXPECT_STREQ(tensorsOf((*second)->table())[0].name, "answer.linear_0.weight");
 }
 
 TEST_F(Image, ForgetsTheKeyOfTheCache) {

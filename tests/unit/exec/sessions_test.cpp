@@ -1,4 +1,5 @@
 // Many sessions of one model at once: equal answers. Built with a thread sanitizer, no race.
+#include "runtime/base/program_rows.h"
 #include "runtime/device/test_device.h"
 #include "runtime/exec/session.h"
 #include "tests/unit/exec/scratch.h"
@@ -23,14 +24,14 @@ std::string environment(const char *name) {
 /// A batch of any program, without targets. Ids are 0 or 1, which every vocabulary has.
 class RandomBatch {
 public:
-  RandomBatch(const PenstockProgram &program, std::int64_t records, unsigned seed) : axes(static_cast<std::size_t>(program.axis_count)) {
+  RandomBatch(const PenstockProgram &program, std::int64_t records, unsigned seed) : axes(axesOf(program).size()) {
     std::mt19937 random(seed);
     for (std::int64_t r = 0; r < records; ++r) {
       numbers.push_back(seed * 1000u + static_cast<std::uint64_t>(r));
     }
     for (std::size_t a = 0; a < axes.size(); ++a) {
       Axis &axis = axes[a];
-      const int parent = program.axes[a].parent;
+      const int parent = axesOf(program)[a].parent;
       const std::int64_t owners = parent == PENSTOCK_RECORDS ? records : views[static_cast<std::size_t>(parent)].rows;
       axis.offsets.push_back(0);
       std::vector<std::int32_t> placed(static_cast<std::size_t>(records));
@@ -51,8 +52,7 @@ public:
                        axis.place.data(), axis.zeros.data(), axis.zeros.data()});
     }
     view = {sizeof view, sizeof(PenstockAxisBatch), records, numbers.data(), views.data(), nullptr};
-    for (int i = 0; i < program.input_count; ++i) {
-      const PenstockInputInfo &input = program.inputs[i];
+    for (const PenstockInputInfo &input : inputsOf(program)) {
       const std::int64_t count = penstock_rows_of(input.type, &view) * input.type->width;
       std::vector<std::int32_t> &values = memory.emplace_back();
       for (std::int64_t k = 0; k < count; ++k) {
@@ -89,10 +89,10 @@ Result<std::string> predicted(Session &session, const RandomBatch &batch) {
   Session::Step step;
   step.batch = &batch.view;
   PENSTOCK_TRY(session.run(entry, step, &outputs));
-  const PenstockEntry &table = session.model().table().entries[entry];
+  const auto given = outputsOf(entriesOf(session.model().table())[entry]);
   std::string bits;
-  for (int i = 0; i < table.output_count; ++i) {
-    const PenstockValueType &type = *table.outputs[i].type;
+  for (int i = 0; i < static_cast<int>(given.size()); ++i) {
+    const PenstockValueType &type = *given[i].type;
     const std::int64_t bytes = penstock_rows_of(&type, &batch.view) * type.width * penstock_element_bytes(type.element);
     bits.append(reinterpret_cast<const char *>(outputs.values(i)), static_cast<std::size_t>(bytes));
   }

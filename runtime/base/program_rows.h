@@ -1,0 +1,59 @@
+// The tables of a compiled program as rows of their structs, whatever version wrote them.
+#pragma once
+
+#include "runtime/abi/program_abi.h"
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+
+namespace penstock {
+
+/// Rows of at least what `Row` had when it was first written.
+template <typename Row> class TableRows {
+public:
+  class Iterator {
+  public:
+    using iterator_category = std::forward_iterator_tag;
+    using value_type = Row;
+    using difference_type = std::ptrdiff_t;
+    using pointer = const Row *;
+    using reference = const Row &;
+    Iterator() = default;
+    Iterator(const PenstockTable *table, std::int32_t index) : table(table), index(index) {}
+    reference operator*() const { return *static_cast<pointer>(penstock_table_row(table, index)); }
+    pointer operator->() const { return &**this; }
+    Iterator &operator++() { return ++index, *this; }
+    Iterator operator++(int) { return {table, index++}; }
+    friend bool operator==(const Iterator &a, const Iterator &b) { return a.index == b.index; }
+
+  private:
+    const PenstockTable *table = nullptr;
+    std::int32_t index = 0;
+  };
+
+  /// The table outlives it.
+  explicit TableRows(const PenstockTable &table) : table(&table) {}
+  std::size_t size() const { return static_cast<std::size_t>(table->count); }
+  bool empty() const { return table->count == 0; }
+  const Row &operator[](std::integral auto index) const { return *Iterator(table, static_cast<std::int32_t>(index)); }
+  Iterator begin() const { return {table, 0}; }
+  Iterator end() const { return {table, table->count}; }
+
+private:
+  const PenstockTable *table;
+};
+
+inline TableRows<PenstockAxis> axesOf(const PenstockProgram &program) { return TableRows<PenstockAxis>(program.axes); }
+inline TableRows<PenstockInputInfo> inputsOf(const PenstockProgram &program) { return TableRows<PenstockInputInfo>(program.inputs); }
+inline TableRows<PenstockTensorInfo> tensorsOf(const PenstockProgram &program) { return TableRows<PenstockTensorInfo>(program.tensors); }
+inline TableRows<PenstockDispatch> dispatchesOf(const PenstockProgram &program) { return TableRows<PenstockDispatch>(program.dispatches); }
+inline TableRows<PenstockDeviceCode> codeOf(const PenstockProgram &program) { return TableRows<PenstockDeviceCode>(program.code); }
+inline TableRows<PenstockEntry> entriesOf(const PenstockProgram &program) { return TableRows<PenstockEntry>(program.entries); }
+inline TableRows<PenstockLossInfo> lossesOf(const PenstockProgram &program) { return TableRows<PenstockLossInfo>(program.losses); }
+inline TableRows<PenstockNotice> noticesOf(const PenstockProgram &program) { return TableRows<PenstockNotice>(program.notices); }
+inline TableRows<PenstockStep> stepsOf(const PenstockEntry &entry) { return TableRows<PenstockStep>(entry.steps); }
+inline TableRows<PenstockOutputInfo> outputsOf(const PenstockEntry &entry) { return TableRows<PenstockOutputInfo>(entry.outputs); }
+
+} // namespace penstock

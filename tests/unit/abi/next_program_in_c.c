@@ -1,7 +1,0 @@
-#include "runtime/abi/next/program_abi.h"
-
-#define PENSTOCK_SIZE(name, bytes) _Static_assert(sizeof(void *) != 8 || sizeof(name) == (bytes), #name " has another size");
-#include "tests/unit/abi/next_program_sizes.h"
-
-size_t penstock_test_program_in_c(void);
-size_t penstock_test_program_in_c(void) { return sizeof(PenstockProgram); }
