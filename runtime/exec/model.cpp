@@ -89,13 +89,10 @@ Result<std::shared_ptr<Model>> Model::open(const PenstockProgram &linked, const 
 
 Status Model::judge(const std::string &path) {
   const PenstockProgram &table = *program;
-  if (!image->holds(&table.struct_size, 1) || !image->holds(&table.abi_major, 2)) {
-    return damagedFile(path, "its table does not lie in it", "the compiled program");
-  }
-  if (table.abi_major != PENSTOCK_PROGRAM_ABI_MAJOR || table.abi_minor > PENSTOCK_PROGRAM_ABI_MINOR ||
-      table.struct_size < PENSTOCK_SIZE_WITH(PenstockProgram, deferred_steps)) {
+  PENSTOCK_ASSIGN(const bool readable, isOfThisInterface(table, *image, path));
+  if (!readable) {
     return environmentError(fmt::format("the compiled program `{}` was made for version {}.{} of the program interface, this is version "
-                                        "{}.{}; train it again or use the matching release",
+                                        "{}.{}; compile it again, by `penstock predict --recompile` of a run, or use the matching release",
                                         path, table.abi_major, table.abi_minor, PENSTOCK_PROGRAM_ABI_MAJOR, PENSTOCK_PROGRAM_ABI_MINOR));
   }
   return checkProgramTable(table, *image, path);

@@ -255,6 +255,14 @@ private:
 
 } // namespace
 
+Result<bool> isOfThisInterface(const PenstockProgram &program, const ProgramImage &image, const std::string &path) {
+  if (!image.holds(&program.struct_size, 1) || !image.holds(&program.abi_major, 2)) {
+    return damagedFile(path, "its table does not lie in it", "the compiled program");
+  }
+  return program.abi_major == PENSTOCK_PROGRAM_ABI_MAJOR && program.abi_minor <= PENSTOCK_PROGRAM_ABI_MINOR &&
+         program.struct_size >= PENSTOCK_SIZE_WITH(PenstockProgram, deferred_steps);
+}
+
 Status checkProgramTable(const PenstockProgram &program, const ProgramImage &image, const std::string &path) {
   const std::string wrong = image.holds(&program, 1) ? Table(program, image).judge() : "its table does not lie in it";
   return wrong.empty() ? Status() : damagedFile(path, wrong, "the compiled program");

@@ -2,6 +2,8 @@
 
 #include "runtime/base/cores.h"
 #include "runtime/base/file.h"
+#include "runtime/exec/program_image.h"
+#include "runtime/exec/program_table.h"
 #include "runtime/kernels/kernel_table.h"
 
 #include <fmt/format.h>
@@ -68,11 +70,25 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder, 
   return run;
 }
 
+namespace {
+
+Result<bool> isReadable(const ProgramFile &file) {
+  PENSTOCK_ASSIGN(const std::unique_ptr<ProgramImage> image, ProgramImage::map(file.bytes, file.path));
+  return isOfThisInterface(*image->function()(), *image, file.path);
+}
+
+} // namespace
+
 Result<ProgramFile> TrainedRun::programFile(const Recompile &recompile) {
   const std::string path = folder + "/program.so";
   Result<ProgramFile> kept = ProgramFile::read(path);
   if (kept.ok() && kept->hash() == held.programHash) {
-    return kept;
+    PENSTOCK_ASSIGN(const bool readable, isReadable(*kept));
+    if (readable || !recompile) {
+      return kept;
+    }
+    remarks.push_back("`" + path + "` is a program of another release");
+    return programOfMachine(recompile);
   }
   const std::string damaged = (kept.ok() ? damagedFile(path, "it is not the program of this run") : kept.status()).message();
   if (!recompile) {
