@@ -84,7 +84,8 @@ Status linkArtifact(const ArtifactParts &parts) {
   words.insert(words.end(), parts.objects.begin(), parts.objects.end());
   words.insert(words.end(), {"--start-group", from + "/libpenstock_artifact.a", from + "/libutf8proc.a", "--end-group"});
   // Names alone (tools/artifact/stubs.cpp): what the machine that runs it must have.
-  for (const char *needed : {"libstdc++.so.6", "libm.so.6", "libgcc_s.so.1", "libc.so.6", "ld-linux-x86-64.so.2"}) {
+  for (const char *needed :
+       {"libstdc++.so.6", "libm.so.6", "libgcc_s.so.1", "libc.so.6", "libdl.so.2", "libpthread.so.0", "ld-linux-x86-64.so.2"}) {
     words.push_back(from + "/" + needed);
   }
   PENSTOCK_TRY(runLinker(std::move(words), library, "the artifact's library"));

@@ -1,10 +1,11 @@
 // Writes what stands for a system library when artifacts are linked: the library's names with versions that old machines have, and no code.
 //
-//   stubs LIBRARY [PREFIX NEWEST] OUTPUT
+//   stubs LIBRARY [PREFIX NEWEST PART] OUTPUT
 //
 // Of names whose versions begin with PREFIX ("GLIBC_") the newest version up to NEWEST ("2.28") is taken, and those that only later ones
-// have are left out: what needs them does not link. Of others it is the library's default. Writes OUTPUT.s and OUTPUT.map, a version
-// script.
+// have are left out: what needs them does not link. Of others it is the library's default. PART: glibc took libdl and libpthread into libc
+// later, and its libraries of these names have been empty since. "libdl.so.2" and "libpthread.so.0" are those names of LIBRARY that lay
+// there, and any other part is what lay in it always. Writes OUTPUT.s and OUTPUT.map, a version script.
 #include <elf.h>
 
 #include <algorithm>
@@ -109,15 +110,24 @@ private:
   std::string bytes;
 };
 
+/// The library of glibc that had a function before `newest` was the last version, if it came into libc later.
+std::string_view formerLibrary(std::string_view name) {
+  if (name.starts_with("dl")) {
+    return "libdl.so.2";
+  }
+  return name.starts_with("pthread_") || name.starts_with("sem_") ? "libpthread.so.0" : "";
+}
+
 } // namespace
 
 int main(int argc, char **argv) {
-  if (argc != 3 && argc != 5) {
-    std::fputs("stubs: takes LIBRARY [PREFIX NEWEST] OUTPUT\n", stderr);
+  if (argc != 3 && argc != 6) {
+    std::fputs("stubs: takes LIBRARY [PREFIX NEWEST PART] OUTPUT\n", stderr);
     return 2;
   }
-  const std::string_view prefix = argc == 5 ? argv[2] : "";
-  const std::vector<int> newest = argc == 5 ? numberOf(argv[3]) : std::vector<int>();
+  const std::string_view prefix = argc == 6 ? argv[2] : "", part = argc == 6 ? argv[4] : "";
+  const std::vector<int> newest = argc == 6 ? numberOf(argv[3]) : std::vector<int>();
+  const bool ofFormer = part == "libdl.so.2" || part == "libpthread.so.0";
   std::ifstream file(argv[1], std::ios::binary);
   const auto symbols = Library(std::string(std::istreambuf_iterator<char>(file), {})).symbols(prefix);
   if (!symbols) {
@@ -125,7 +135,17 @@ int main(int argc, char **argv) {
     return 1;
   }
   std::map<std::string, const Symbol *> chosen;
+  std::map<std::string, std::string_view> former;
   for (const auto &[name, symbol] : *symbols) {
+    if (symbol.isDefault && !prefix.empty() && newest < symbol.number) {
+      former[name] = formerLibrary(name); // its older version is that of the former library
+    }
+  }
+  for (const auto &[name, symbol] : *symbols) {
+    const auto moved = former.find(name);
+    if ((moved == former.end() ? "" : moved->second) != (ofFormer ? part : "")) {
+      continue;
+    }
     const bool fits = symbol.number.empty() ? prefix.empty() && symbol.isDefault : symbol.number <= newest;
     const Symbol *&best = chosen[name];
     if (fits && (best == nullptr || best->number < symbol.number)) {

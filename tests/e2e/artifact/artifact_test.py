@@ -42,7 +42,7 @@ RUNS = {
     "rounded": ("tasks/maintenance_transformer.pipe", ["train.steps=3", "target.precision=bf16"], "data/maintenance/test.csv"),
     "subwords": ("tasks/sentiment_bert_scratch.pipe", ["vocab=vocab.txt", "layers=1", "hidden=20", "heads=2", "train.steps=2"], "data/reviews/test.csv"),
 }
-NEEDED = {"libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2"}
+NEEDED = {"libc.so.6", "libdl.so.2", "libpthread.so.0", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2"}
 
 
 class Artifact(case.Case):

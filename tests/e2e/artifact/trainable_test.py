@@ -22,7 +22,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import case  # noqa: E402
 
 COMPILER = sys.argv[3]
-NEEDED = ("libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2")
+NEEDED = ("libc.so.6", "libdl.so.2", "libpthread.so.0", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2")
 # Of each: its file, what makes it short, its source's files (where that is one, its splits are taken from it), and their folder as it stands
 # in the file.
 TASKS = {
