@@ -6,11 +6,13 @@
 #include "runtime/base/file.h"
 #include "runtime/base/folder.h"
 #include "runtime/data/dataset.h"
+#include "runtime/exec/fits.h"
 #include "runtime/exec/run_folder.h"
 
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <set>
 #include <utility>
 
 namespace penstock {
@@ -63,8 +65,8 @@ public:
     data.run = this->run;
     data.fitted = FittedFolder(this->run + "/fitted", this->record.fitted);
     for (const auto &[name, bytes] : artifact.fittedFiles().held) {
-      if (!filesOf(this->record.fits, FitTime::weights).contains(name)) {
-        data.fitted.held[name] = bytes; // what is fitted to data is not written anew
+      if (!fileExists(data.fitted.path + "/" + name)) { // else it was fitted anew
+        data.fitted.held[name] = bytes;
       }
     }
     data.name = artifact.about().name;
@@ -149,7 +151,12 @@ Result<TrainOutcome> trainArtifact(const Artifact &artifact, const TrainArtifact
   PENSTOCK_ASSIGN(const std::string_view weights, artifact.bundle().section(allWeightsSection));
   TrainRequest::Earlier &earlier = request.earlier.emplace();
   PENSTOCK_ASSIGN(earlier.weights, SafetensorsFile::lent(weights, here));
-  earlier.fitted = artifact.fittedFiles();
+  const std::set<std::string> later = filesOf(fitsOf(config, artifact.host()), FitTime::weights);
+  for (const auto &[name, bytes] : artifact.fittedFiles().held) {
+    if (name != countsFile && !later.contains(name)) { // those are of the records that are trained on
+      earlier.fitted.held[name] = bytes;
+    }
+  }
   request.linked = program;
   request.linkedHash = programFingerprint(*program);
   request.resume = given.resume;

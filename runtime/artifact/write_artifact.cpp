@@ -259,8 +259,7 @@ private:
 } // namespace
 
 Status checkOwnKernels(const PenstockProgram &program) {
-  for (int i = 0; i < program.dispatch_count; ++i) {
-    const PenstockDispatch &dispatch = program.dispatches[i];
+  for (const PenstockDispatch &dispatch : dispatchesOf(program)) {
     if (const std::string_view by = dispatch.implementation == nullptr ? "" : dispatch.implementation; !by.empty() && by != ownKernels) {
       return invalidInput(
           fmt::format("the program computes `{}` of shape {} by `{}`, which an artifact does not have; build with `--kernels penstock`: "

@@ -7,8 +7,11 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstddef>
 #include <limits>
+#include <span>
 
 namespace penstock {
 
@@ -127,46 +130,101 @@ struct WrongMember {
   std::string path;
 };
 
-template <typename T> void readField(const FieldJson &json, T &value, const std::string &path) {
-  if constexpr (Described<T>) {
-    if (!json.is_object()) {
-      throw WrongMember{path};
+/// A member on the way from the root, or an item of a list. Its path is put together where somebody asks.
+struct JsonPlace {
+  const JsonPlace *above = nullptr;
+  const char *name = ""; // of a member
+  std::ptrdiff_t item = -1;
+
+  std::string path() const {
+    const std::string before = above == nullptr ? "" : above->path();
+    return item >= 0 ? before + "[" + std::to_string(item) + "]" : before + (before.empty() ? "" : ".") + name;
+  }
+  [[noreturn, gnu::noinline]] void refuse() const { throw WrongMember{path()}; }
+};
+
+// What reading has in common for all structs is compiled once: it is in every artifact.
+
+[[gnu::noinline]] inline const FieldJson::object_t &membersOf(const FieldJson &json, const JsonPlace &place) {
+  const auto *const members = json.get_ptr<const FieldJson::object_t *>();
+  return members != nullptr ? *members : (place.refuse(), *members);
+}
+
+[[gnu::noinline]] inline const FieldJson::array_t &itemsOf(const FieldJson &json, const JsonPlace &place) {
+  const auto *const items = json.get_ptr<const FieldJson::array_t *>();
+  return items != nullptr ? *items : (place.refuse(), *items);
+}
+
+[[gnu::noinline]] inline const FieldJson *memberOf(const FieldJson::object_t &members, std::string_view name) {
+  const auto found = std::find_if(members.begin(), members.end(), [&](const auto &one) { return one.first == name; });
+  return found == members.end() ? nullptr : &found->second;
+}
+
+/// Refuses the first member that has none of the names.
+[[gnu::noinline]] inline void refuseOthers(const FieldJson::object_t &members, std::span<const char *const> names, const JsonPlace &place) {
+  for (const auto &[name, value] : members) {
+    if (std::find(names.begin(), names.end(), std::string_view(name)) == names.end()) {
+      JsonPlace{&place, name.c_str()}.refuse();
     }
+  }
+}
+
+/// A truth value, number or text.
+template <typename T> [[gnu::noinline]] void readPlain(const FieldJson &json, T &value, const JsonPlace &place) {
+  bool fits = false;
+  if constexpr (std::is_same_v<T, bool>) {
+    fits = json.is_boolean();
+  } else if constexpr (std::is_same_v<T, double>) {
+    fits = json.is_number();
+    if (json.is_null()) {
+      value = std::numeric_limits<double>::quiet_NaN();
+      return;
+    }
+  } else if constexpr (std::is_integral_v<T>) {
+    fits = json.is_number_integer() &&
+           (json.is_number_unsigned() ? std::in_range<T>(json.get<std::uint64_t>()) : std::in_range<T>(json.get<std::int64_t>()));
+  } else {
+    static_assert(std::is_same_v<T, std::string>);
+    fits = json.is_string();
+  }
+  if (!fits) {
+    place.refuse();
+  }
+  json.get_to(value);
+}
+
+template <typename T> void readField(const FieldJson &json, T &value, const JsonPlace &place) {
+  if constexpr (Described<T>) {
+    const FieldJson::object_t &members = membersOf(json, place);
     std::size_t known = 0;
     eachField<T>([&]<typename B, typename M>(const Field<B, M> &one) {
-      if (const auto found = json.find(one.name); found != json.end()) {
+      if (const FieldJson *const found = memberOf(members, one.name)) {
         ++known;
-        readField(*found, value.*one.member, path.empty() ? one.name : path + "." + one.name);
+        readField(*found, value.*one.member, JsonPlace{&place, one.name});
       }
     });
-    for (auto one = json.begin(); known < json.size() && one != json.end(); ++one) {
-      bool listed = false;
-      eachField<T>([&](const auto &other) { listed = listed || one.key() == other.name; });
-      if (!listed) {
-        throw WrongMember{path.empty() ? one.key() : path + "." + one.key()};
-      }
+    if (known < members.size()) {
+      static constexpr auto names = std::apply([](const auto &...one) { return std::array{one.name...}; }, T::fields());
+      refuseOthers(members, names, place);
     }
   } else if constexpr (Worded<T>) {
+    std::string word;
+    readPlain(json, word, place);
     const auto &words = wordsOf(value);
-    for (std::size_t i = 0; i < std::size(words); ++i) {
-      if (json.is_string() && json.get_ref<const std::string &>() == words[i]) {
-        value = static_cast<T>(i);
-        return;
-      }
+    const auto found = std::find(std::begin(words), std::end(words), std::string_view(word));
+    if (found == std::end(words)) {
+      place.refuse();
     }
-    throw WrongMember{path};
+    value = static_cast<T>(found - std::begin(words));
   } else if constexpr (IsOptional<T>::value) {
     value.reset();
     if (!json.is_null()) {
-      readField(json, value.emplace(), path);
+      readField(json, value.emplace(), place);
     }
   } else if constexpr (std::is_same_v<T, NamedValues>) {
-    if (!json.is_object()) {
-      throw WrongMember{path};
-    }
     value.clear();
-    for (const auto &[name, one] : json.items()) {
-      readField(one, value[name], path + "." + name);
+    for (const auto &[name, one] : membersOf(json, place)) {
+      readField(one, value[name], JsonPlace{&place, name.c_str()});
     }
   } else if constexpr (std::is_same_v<T, NamedValue>) {
     if (json.is_array()) {
@@ -178,36 +236,15 @@ template <typename T> void readField(const FieldJson &json, T &value, const std:
               : json.is_string()         ? NamedValue(std::string())
                                          : NamedValue(0.0);
     }
-    std::visit([&](auto &held) { readField(json, held, path); }, value);
+    std::visit([&](auto &held) { readField(json, held, place); }, value);
   } else if constexpr (IsVector<T>::value) {
-    if (!json.is_array()) {
-      throw WrongMember{path};
-    }
     value.clear();
-    for (const FieldJson &one : json) {
-      readField(one, value.emplace_back(), path + "[" + std::to_string(value.size() - 1) + "]");
+    for (const FieldJson &one : itemsOf(json, place)) {
+      value.emplace_back();
+      readField(one, value.back(), JsonPlace{&place, "", static_cast<std::ptrdiff_t>(value.size()) - 1});
     }
   } else {
-    bool fits = false;
-    if constexpr (std::is_same_v<T, bool>) {
-      fits = json.is_boolean();
-    } else if constexpr (std::is_same_v<T, double>) {
-      fits = json.is_number();
-      if (json.is_null()) {
-        value = std::numeric_limits<double>::quiet_NaN();
-        return;
-      }
-    } else if constexpr (std::is_integral_v<T>) {
-      fits = json.is_number_integer() &&
-             (json.is_number_unsigned() ? std::in_range<T>(json.get<std::uint64_t>()) : std::in_range<T>(json.get<std::int64_t>()));
-    } else {
-      static_assert(std::is_same_v<T, std::string>);
-      fits = json.is_string();
-    }
-    if (!fits) {
-      throw WrongMember{path};
-    }
-    json.get_to(value);
+    readPlain(json, value, place);
   }
 }
 
@@ -216,7 +253,7 @@ template <typename T> void readField(const FieldJson &json, T &value, const std:
 template <Described S> Result<S> readJson(const FieldJson &json, const std::string &what) {
   S value;
   try {
-    readField(json, value, "");
+    readField(json, value, JsonPlace());
   } catch (const WrongMember &wrong) {
     return environmentError(what + (wrong.path.empty() ? " is no JSON object" : " holds what it should not at `" + wrong.path + "`"));
   }

@@ -25,8 +25,10 @@ Result<std::string> gatherFacts(const RecordsSpec &records, PluginHost &host, co
                                 const FittedFolder *earlier = nullptr);
 
 /// Everything fitted on train, as it is kept in RUN/fitted/: states of tokenizers, class names, number statistics.
-/// `folder` is written (atomically) by fit and read by open. Gives the hashes of the files.
-Result<FittedFolder> writeFitted(const RecordsSpec &records, const std::string &facts, const std::string &folder);
+/// `folder` is written (atomically) by fit and read by open. Gives the hashes of the files. `earlier`: what `records.fitted` stands for,
+/// where it lies in memory; that is not written, but held by what is given.
+Result<FittedFolder> writeFitted(const RecordsSpec &records, const std::string &facts, const std::string &folder,
+                                 const FittedFolder *earlier = nullptr);
 
 /// One split as columns ready to batch: ids of every record (from the id cache, or tokenized now on worker threads), classes
 /// and numbers. Immutable.

@@ -185,6 +185,11 @@ Status writeFeature(const LinkedFeature &feature, const Json &facts, const std::
   return Status::success();
 }
 
+/// The one part that is of train even where the rest is taken from an earlier fit.
+Status writeCounts(const Json &facts, const std::string &folder) {
+  return writeFileAtomically(folder + "/" + countsFile, facts.at("inputs").dump(2) + "\n", false);
+}
+
 Status writeInto(const RecordProgram &program, const Json &facts, const std::string &folder) {
   Json index = {{"version", 1}, {"features", Json::object()}};
   for (const LinkedFeature &feature : program.features) {
@@ -201,7 +206,7 @@ Status writeInto(const RecordProgram &program, const Json &facts, const std::str
   }
   PENSTOCK_TRY(writeFileAtomically(folder + "/" + tokenizersFile, index.dump(2) + "\n", false));
   PENSTOCK_TRY(writeFileAtomically(folder + "/" + classesFile, classes.dump(2) + "\n", false));
-  PENSTOCK_TRY(writeFileAtomically(folder + "/" + countsFile, facts.at("inputs").dump(2) + "\n", false));
+  PENSTOCK_TRY(writeCounts(facts, folder));
   return writeFileAtomically(folder + "/" + numbersFile, numbers.dump(2) + "\n", false);
 }
 
@@ -351,7 +356,8 @@ Status makeTokenizers(const RecordProgram &program, Fitted &fitted, DataPlugins 
   return {};
 }
 
-Result<FittedFolder> writeFitted(const RecordsSpec &records, const std::string &facts, const std::string &folder) {
+Result<FittedFolder> writeFitted(const RecordsSpec &records, const std::string &facts, const std::string &folder,
+                                 const FittedFolder *earlier) {
   PENSTOCK_ASSIGN(const RecordProgram program, RecordProgram::link(records));
   std::string target = folder;
   while (target.size() > 1 && target.back() == '/') {
@@ -361,14 +367,20 @@ Result<FittedFolder> writeFitted(const RecordsSpec &records, const std::string &
   PENSTOCK_TRY(writeFolderAtomically(target, [&](const std::string &temporary) -> Status {
     const Json json = Json::parse(facts, nullptr, false);
     try {
-      PENSTOCK_TRY(writeInto(program, json, temporary));
+      PENSTOCK_TRY(earlier != nullptr ? writeCounts(json, temporary) : writeInto(program, json, temporary));
     } catch (const Json::exception &) {
       return internalError("the facts about the data lack what was fitted; please report this");
     }
     hashes = hashesBelow(temporary);
     return hashes.status();
   }));
-  return FittedFolder(target, *std::move(hashes));
+  FittedFolder written(target, *std::move(hashes));
+  for (const auto &[name, bytes] : earlier == nullptr ? std::map<std::string, std::string_view>() : earlier->held) {
+    if (written.hashes.try_emplace(name, hash64Hex(bytes)).second) {
+      written.held[name] = bytes;
+    }
+  }
+  return written;
 }
 
 } // namespace penstock

@@ -36,15 +36,17 @@ static Status damaged(const FittedFolder &folder, const std::string &name, const
 }
 
 Result<std::string> readFittedFile(const FittedFolder &folder, const std::string &name) {
+  std::string bytes;
   if (const auto inMemory = folder.held.find(name); inMemory != folder.held.end()) {
-    return std::string(inMemory->second);
+    bytes = inMemory->second;
+  } else {
+    const std::string path = folder.path + "/" + name;
+    std::error_code error;
+    if (!folder.hashes.empty() && !fs::exists(path, error)) {
+      return damaged(folder, name, "it is not there");
+    }
+    PENSTOCK_ASSIGN(bytes, readWholeFile(path, largest));
   }
-  const std::string path = folder.path + "/" + name;
-  std::error_code error;
-  if (!folder.hashes.empty() && !fs::exists(path, error)) {
-    return damaged(folder, name, "it is not there");
-  }
-  PENSTOCK_ASSIGN(std::string bytes, readWholeFile(path, largest));
   if (folder.hashes.empty()) {
     return bytes;
   }

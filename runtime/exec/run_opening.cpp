@@ -2,8 +2,6 @@
 
 #include "runtime/base/cores.h"
 #include "runtime/base/file.h"
-#include "runtime/base/folder.h"
-#include "runtime/base/hash.h"
 #include "runtime/kernels/kernel_table.h"
 
 #include <fmt/format.h>
@@ -58,7 +56,6 @@ private:
   Status openCompiled(Device &device);
   Status openLinked(Device &device);
   Status openFitted();
-  Status takeFitted(const FittedFolder &earlier, const std::set<std::string> &later);
   Status openData();
 
   const TrainRequest &request;
@@ -164,33 +161,15 @@ Status RunOpening::openCompiled(Device &device) {
   return {};
 }
 
-// Vocabularies, classes and statistics are those that the run begins from, and stay where they lie.
-Status RunOpening::takeFitted(const FittedFolder &earlier, const std::set<std::string> &later) {
-  run.fitted = FittedFolder(run.folder->file("fitted"));
-  PENSTOCK_TRY(makeFolders(run.fitted.path));
-  for (const auto &[name, bytes] : earlier.held) {
-    if (later.contains(name)) {
-      continue;
-    }
-    const std::string hash = hash64Hex(bytes);
-    if (run.folder->continues() && run.record.fitted[name] != hash) {
-      return environmentError("this run was begun from other vocabularies, classes or statistics; train into another folder");
-    }
-    run.fitted.held[name] = bytes;
-    run.fitted.hashes[name] = hash;
-  }
-  run.record.fitted = run.fitted.hashes;
-  return {};
-}
-
 // A resumed run needs what it was begun with. The same data give it again.
 Status RunOpening::openFitted() {
   run.record.fits = fitsOf(config, host);
   const std::set<std::string> later = filesOf(run.record.fits, FitTime::weights); // are made anew at the end
-  if (request.earlier) {
-    return takeFitted(request.earlier->fitted, later);
-  }
   run.fitted = FittedFolder(run.folder->file("fitted"), run.record.fitted);
+  const FittedFolder *const earlier = request.earlier ? &request.earlier->fitted : nullptr;
+  if (earlier != nullptr) {
+    run.fitted.held = earlier->held;
+  }
   if (run.folder->continues()) {
     if (run.fitted.hashes.empty()) {
       return damagedFile(run.folder->file("run.json"), "it does not say what the run was fitted to; train again into another folder");
@@ -201,7 +180,7 @@ Status RunOpening::openFitted() {
     }
     run.notes.push_back("`" + run.fitted.path + "` was damaged, so it was written again from the data");
   }
-  PENSTOCK_ASSIGN(FittedFolder written, writeFitted(config.records, request.facts, run.fitted.path));
+  PENSTOCK_ASSIGN(FittedFolder written, writeFitted(config.records, request.facts, run.fitted.path, earlier));
   for (const auto &[name, hash] : run.fitted.hashes) {
     const bool same = later.contains(name) || (written.hashes.contains(name) && written.hashes[name] == hash);
     if (!same) {

@@ -28,7 +28,7 @@ struct TrainRequest {
   /// What `train.from` names, where it lies in memory and is no run's folder.
   struct Earlier {
     std::shared_ptr<const SafetensorsFile> weights;
-    FittedFolder fitted; // all of it held; the caller keeps the bytes
+    FittedFolder fitted; // the files that are taken from it, all held; the caller keeps the bytes
   };
   std::optional<Earlier> earlier;
   std::string out;

@@ -261,6 +261,7 @@ Status build(BuildOptions options, const CommandContext &context) {
     parts.functions.assign(std::begin(artifactFunctions), std::end(artifactFunctions));
     const std::string code = folder + "/code";
     PENSTOCK_TRY(makeFolders(code));
+    std::string best; // the program of the level that this machine takes
     for (const LevelPlan &plan : plans) {
       const auto compiled = [&](const std::string &level, const std::string &precision, bool trains) -> Result<ArtifactCode> {
         pipeline.target.level = level;
@@ -274,6 +275,7 @@ Status build(BuildOptions options, const CommandContext &context) {
       PENSTOCK_ASSIGN(const std::shared_ptr<Model> program, Model::open(packs.library, hostDevice()));
       parts.objects.push_back(made.object);
       data.levels.push_back({plan.name, program});
+      best = packs.library;
       if (options.trainable) { // trains in what the run computed in
         PENSTOCK_ASSIGN(const ArtifactCode training, compiled(plan.name, record.config.target.precision, true));
         parts.objects.push_back(training.object);
@@ -294,7 +296,7 @@ Status build(BuildOptions options, const CommandContext &context) {
     PENSTOCK_TRY(unlessInterrupted());
     PENSTOCK_TRY(linkArtifact(parts));
     if (deployed && deployed->wantsResults()) {
-      PENSTOCK_TRY(deployed->measureResults(data.levels.back().library, options.run, *host)); // of the level that this machine takes
+      PENSTOCK_TRY(deployed->measureResults(best, options.run, *host));
     }
     PENSTOCK_TRY(removeAll(code));
     PENSTOCK_TRY(options.singleFile ? intoOneFile(folder, name) : Status());

@@ -10,7 +10,7 @@
 #include "runtime/exec/model.h"
 #include "runtime/exec/safetensors.h"
 #include "runtime/exec/session.h"
-#include "tools/penstock/transient.h"
+#include "tools/command_line/transient.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>

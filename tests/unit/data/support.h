@@ -274,7 +274,7 @@ inline Json textProgram(const Folder &folder) {
 /// By its name in the language: `longest_first`, `first`, `second`.
 inline Truncation truncationOf(const std::string &word) {
   Truncation truncation = Truncation::longestFirst;
-  readField(FieldJson(word), truncation, "");
+  readField(FieldJson(word), truncation, JsonPlace());
   return truncation;
 }
 

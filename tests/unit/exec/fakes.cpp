@@ -250,7 +250,7 @@ Result<std::unique_ptr<RecordReader>> RecordReader::open(std::shared_ptr<const R
   return invalidInput("there is no input here");
 }
 
-Result<FittedFolder> writeFitted(const RecordsSpec &, const std::string &, const std::string &folder) {
+Result<FittedFolder> writeFitted(const RecordsSpec &, const std::string &, const std::string &folder, const FittedFolder *) {
   std::filesystem::create_directories(folder);
   PENSTOCK_TRY(writeFileAtomically(folder + "/tokenizers.json", "{}\n"));
   PENSTOCK_ASSIGN(auto hashes, hashesBelow(folder));
