@@ -1,9 +1,12 @@
 // --penstock-kernel-to-llvm: loops, outlined bodies, and calls through the program's tables.
 #include "compiler/conversion/Passes.h"
+#include "llvm/ADT/StringSwitch.h"
+
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "runtime/abi/program_abi.h"
 
 #include <cstddef>
+#include <optional>
 
 using namespace mlir;
 
@@ -188,6 +191,42 @@ private:
     op.erase();
   }
 
+  /// Pointers of the call that are loaded as they are.
+  static std::optional<size_t> memberOfCall(StringRef what) {
+    return llvm::StringSwitch<std::optional<size_t>>(what)
+        .Case("pool", offsetof(PenstockCall, pool))
+        .Case("parameters", offsetof(PenstockCall, parameters))
+        .Case("states", offsetof(PenstockCall, states))
+        .Case("fitted", offsetof(PenstockCall, fitted))
+        .Case("gradients", offsetof(PenstockCall, gradients))
+        .Case("deferred", offsetof(PenstockCall, deferred))
+        .Case("arena", offsetof(PenstockCall, arena))
+        .Default(std::nullopt);
+  }
+
+  static std::optional<size_t> numberOfBlock(StringRef what) {
+    return llvm::StringSwitch<std::optional<size_t>>(what)
+        .Case("records", offsetof(PenstockStepBlock, records))
+        .Case("seed", offsetof(PenstockStepBlock, seed))
+        .Case("step", offsetof(PenstockStepBlock, step))
+        .Case("part", offsetof(PenstockStepBlock, part))
+        .Case("learning_rate", offsetof(PenstockStepBlock, learning_rate))
+        .Case("deferred_first", offsetof(PenstockStepBlock, deferred_first))
+        .Default(std::nullopt);
+  }
+
+  static std::optional<size_t> arrayOfAxis(StringRef what) {
+    return llvm::StringSwitch<std::optional<size_t>>(what)
+        .Case("offsets", offsetof(PenstockAxisBatch, offsets))
+        .Case("row_parent", offsetof(PenstockAxisBatch, row_parent))
+        .Case("row_record", offsetof(PenstockAxisBatch, row_record))
+        .Case("row_place", offsetof(PenstockAxisBatch, row_place))
+        .Case("row_word", offsetof(PenstockAxisBatch, row_word))
+        .Case("row_position", offsetof(PenstockAxisBatch, row_position))
+        .Case("row_segment", offsetof(PenstockAxisBatch, row_segment))
+        .Default(std::nullopt);
+  }
+
   LogicalResult lowerGet(kernel::GetOp op) {
     b.setInsertionPoint(op);
     Location loc = op.getLoc();
@@ -213,30 +252,22 @@ private:
       return load(loc, array, static_cast<size_t>(index) * size, type);
     };
     Value value;
-    if (what == "records") {
-      value = load(loc, block(), offsetof(PenstockStepBlock, records), i64);
+    if (std::optional<size_t> member = memberOfCall(what)) {
+      value = load(loc, c, *member, pointer);
+    } else if (std::optional<size_t> number = numberOfBlock(what)) {
+      value = load(loc, block(), *number, what == "learning_rate" ? Type(b.getF32Type()) : i64);
+    } else if (std::optional<size_t> array = arrayOfAxis(what)) {
+      value = axis(*array, pointer);
     } else if (what == "rows") {
       value = behind(offsetof(PenstockStepBlock, rows_at), sizeof(int64_t), i64);
+    } else if (what == "weight") {
+      value = behind(offsetof(PenstockStepBlock, weights_at), sizeof(float), b.getF32Type());
     } else if (what == "capacity") {
       Value capacities = load(loc, c, offsetof(PenstockCall, capacities), pointer);
       value = load(loc, capacities, static_cast<size_t>(index) * sizeof(int64_t), i64);
     } else if (what == "section") {
       Value sections = load(loc, c, offsetof(PenstockCall, arena_sections), pointer);
       value = load(loc, sections, static_cast<size_t>(index) * sizeof(int64_t), i64);
-    } else if (what == "offsets") {
-      value = axis(offsetof(PenstockAxisBatch, offsets), pointer);
-    } else if (what == "row_parent") {
-      value = axis(offsetof(PenstockAxisBatch, row_parent), pointer);
-    } else if (what == "row_record") {
-      value = axis(offsetof(PenstockAxisBatch, row_record), pointer);
-    } else if (what == "row_place") {
-      value = axis(offsetof(PenstockAxisBatch, row_place), pointer);
-    } else if (what == "row_word") {
-      value = axis(offsetof(PenstockAxisBatch, row_word), pointer);
-    } else if (what == "row_position") {
-      value = axis(offsetof(PenstockAxisBatch, row_position), pointer);
-    } else if (what == "row_segment") {
-      value = axis(offsetof(PenstockAxisBatch, row_segment), pointer);
     } else if (what == "record_numbers") {
       value = load(loc, batch(), offsetof(PenstockBatch, record_numbers), pointer);
     } else if (what == "input") {
@@ -251,32 +282,6 @@ private:
       } else {
         value = element(loc, handles, index);
       }
-    } else if (what == "pool") {
-      value = load(loc, c, offsetof(PenstockCall, pool), pointer);
-    } else if (what == "parameters") {
-      value = load(loc, c, offsetof(PenstockCall, parameters), pointer);
-    } else if (what == "states") {
-      value = load(loc, c, offsetof(PenstockCall, states), pointer);
-    } else if (what == "fitted") {
-      value = load(loc, c, offsetof(PenstockCall, fitted), pointer);
-    } else if (what == "arena") {
-      value = load(loc, c, offsetof(PenstockCall, arena), pointer);
-    } else if (what == "learning_rate") {
-      value = load(loc, block(), offsetof(PenstockStepBlock, learning_rate), b.getF32Type());
-    } else if (what == "deferred") {
-      value = load(loc, c, offsetof(PenstockCall, deferred), pointer);
-    } else if (what == "deferred_first") {
-      value = load(loc, block(), offsetof(PenstockStepBlock, deferred_first), i64);
-    } else if (what == "gradients") {
-      value = load(loc, c, offsetof(PenstockCall, gradients), pointer);
-    } else if (what == "part") {
-      value = load(loc, block(), offsetof(PenstockStepBlock, part), i64);
-    } else if (what == "weight") {
-      value = behind(offsetof(PenstockStepBlock, weights_at), sizeof(float), b.getF32Type());
-    } else if (what == "seed") {
-      value = load(loc, block(), offsetof(PenstockStepBlock, seed), i64);
-    } else if (what == "step") {
-      value = load(loc, block(), offsetof(PenstockStepBlock, step), i64);
     } else {
       return op.emitError("names nothing of PenstockCall: ") << what;
     }
