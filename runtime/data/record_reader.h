@@ -14,7 +14,7 @@ struct ReadyRecords {
   Fitted fitted; // with tokenizers
 };
 
-/// The rows of an input to predict, begun: their cells are those of `inputColumns` of the program.
+/// The rows of an input to predict, begun: their cells are those of `inputColumns` of the program, then those that are handed on.
 struct RecordRows {
   std::unique_ptr<RowSource> rows;
   RowFormat format = RowFormat::lines;

@@ -1,7 +1,5 @@
 #include "compiler/frontend/check/expectations.h"
 
-#include "runtime/base/splits.h"
-
 namespace penstock::frontend {
 
 using diagnostics::nearest;

@@ -124,6 +124,9 @@ class Deploy(case.Case):
         self.assertEqual(calls["tokens"], 3 * calls["records"])
         self.assertGreaterEqual(calls["calls"], 200)
         self.assertTrue(0 < calls["p50"] <= calls["p90"] <= calls["p99"] <= calls["seconds"])
+        copied = self.answer(artifact, "--bench", "--batch", "1", "--json", "--with", "id", text='{"text": "pump leaks oil", "id": "a b"}\n' * 3).stdout
+        (calls,) = json.loads(copied)["calls"]
+        self.assertEqual(calls["tokens"], 3 * calls["records"])
         self.assertIn("has no records", self.answer(artifact, "--bench", text="", expect=1).stderr)
         self.assertIn("`--bench`", self.answer(artifact, "--batch", "3", text="", expect=2).stderr)
         for wrong in ("0", "1,", "a", "1 64", "2000000"):
