@@ -16,6 +16,9 @@ PENSTOCK = BUILD / "bin/penstock"
 # Fixtures that are too large for the repository.
 SHARED = pathlib.Path(os.environ.get("PENSTOCK_SHARED", SOURCE.parent / "shared")).resolve()
 
+# What an artifact needs of a machine.
+SYSTEM_LIBRARIES = {"libc.so.6", "libdl.so.2", "libpthread.so.0", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2"}
+
 
 class Case(unittest.TestCase):
     EXAMPLES = True  # whether `folder` gets a copy of dsl_examples
@@ -42,4 +45,20 @@ class Case(unittest.TestCase):
         if expect is not None:
             said = f"penstock {' '.join(map(str, arguments))}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
             self.assertEqual(done.returncode, expect, said)
+        return done
+
+    def in_root(self, root, command, compiler, text=""):
+        """Runs a command in a root that holds the system's libraries beside what is there; `compiler` knows where they are."""
+        for library in SYSTEM_LIBRARIES:
+            path = subprocess.run([compiler, f"-print-file-name={library}"], capture_output=True, text=True, check=True).stdout.strip()
+            for place in ("lib64", "lib/x86_64-linux-gnu"):
+                (root / place).mkdir(parents=True, exist_ok=True)
+                shutil.copy(os.path.realpath(path), root / place / library)
+        command = ["chroot", str(root), *command]
+        if os.geteuid() != 0:
+            command = ["unshare", "-r", *command]
+        done = subprocess.run(command, capture_output=True, text=True, input=text, timeout=60)
+        if done.returncode != 0 and "not permitted" in done.stderr.lower():
+            self.skipTest("this machine lets nobody change the root: " + done.stderr.strip())
+        self.assertEqual(done.returncode, 0, done.stderr)
         return done

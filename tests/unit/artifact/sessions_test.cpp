@@ -3,6 +3,7 @@
 #include "runtime/artifact/c_session.h"
 #include "runtime/device/device.h"
 #include "runtime/exec/run_folder.h"
+#include "tests/unit/allocations.h"
 
 #include <gtest/gtest.h>
 
@@ -10,34 +11,11 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
-#include <new>
 #include <string>
 #include <thread>
 #include <vector>
 
 using namespace penstock;
-
-namespace {
-
-std::atomic<long> allocations{0};
-
-} // namespace
-
-// A sanitizer has operators of its own.
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-static constexpr bool countsAllocations = false;
-#else
-static constexpr bool countsAllocations = true;
-void *operator new(std::size_t bytes) {
-  ++allocations;
-  if (void *const memory = std::malloc(bytes == 0 ? 1 : bytes)) {
-    return memory;
-  }
-  throw std::bad_alloc();
-}
-void operator delete(void *memory) noexcept { std::free(memory); }
-void operator delete(void *memory, std::size_t) noexcept { std::free(memory); }
-#endif
 
 namespace {
 
