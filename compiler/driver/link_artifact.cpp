@@ -31,10 +31,7 @@ Status writeCommand(const std::string &launcher, const std::string &library, con
     return internalError("the command of an artifact has no place for the name of its library; please report this");
   }
   bytes.replace(at, room, library + std::string(room - library.size(), '\0'));
-  AtomicFile file(output);
-  PENSTOCK_TRY(file.open(0755));
-  PENSTOCK_TRY(file.write(bytes));
-  return file.publish();
+  return writeExecutable(output, bytes);
 }
 
 } // namespace
@@ -84,8 +81,7 @@ Status linkArtifact(const ArtifactParts &parts) {
   words.insert(words.end(), parts.objects.begin(), parts.objects.end());
   words.insert(words.end(), {"--start-group", from + "/libpenstock_artifact.a", from + "/libutf8proc.a", "--end-group"});
   // Names alone (tools/artifact/stubs.cpp): what the machine that runs it must have.
-  for (const char *needed :
-       {"libstdc++.so.6", "libm.so.6", "libgcc_s.so.1", "libc.so.6", "libdl.so.2", "libpthread.so.0", "ld-linux-x86-64.so.2"}) {
+  for (const char *needed : systemLibraries) {
     words.push_back(from + "/" + needed);
   }
   PENSTOCK_TRY(runLinker(std::move(words), library, "the artifact's library"));

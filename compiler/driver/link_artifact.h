@@ -8,6 +8,10 @@
 
 namespace penstock {
 
+/// What an artifact needs of the machine that runs it. Of glibc's libraries some are empty since 2.34, and are there for older programs.
+inline constexpr const char *systemLibraries[] = {"libstdc++.so.6", "libm.so.6",       "libgcc_s.so.1",       "libc.so.6",
+                                                  "libdl.so.2",     "libpthread.so.0", "ld-linux-x86-64.so.2"};
+
 struct ArtifactParts {
   std::string name;                 // an identifier of C
   std::vector<std::string> objects; // of its programs

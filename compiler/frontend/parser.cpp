@@ -525,10 +525,7 @@ private:
       if (unit) {
         const std::string_view name = peekText();
         if (findRow(units, name) == nullptr) {
-          std::vector<std::string> names;
-          for (const UnitRow &unitRow : units) {
-            names.emplace_back(unitRow.name);
-          }
+          const std::vector<std::string> names = namesOf(units);
           diagnostics.report("unknown-unit", rangeOf(peek()),
                              {{"unit", std::string(name.substr(0, 40))},
                               {"units", diagnostics::quotedList(names)},

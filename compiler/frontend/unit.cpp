@@ -1,5 +1,7 @@
 #include "compiler/frontend/unit.h"
 
+#include "runtime/base/file.h"
+
 #include <algorithm>
 #include <filesystem>
 
@@ -24,17 +26,11 @@ public:
   Loader(const TextLoader &text, diagnostics::DiagnosticList &list) : load(text), diagnostics(list) {}
 
   Program run(const std::string &path, std::string text) {
-    open(path, absolute(path), std::move(text));
+    open(path, absolutePath(path), std::move(text));
     return std::move(program);
   }
 
 private:
-  static std::string absolute(const std::string &path) {
-    std::error_code error;
-    const fs::path made = fs::absolute(path, error);
-    return (error ? fs::path(path) : made).lexically_normal().string();
-  }
-
   Unit *open(const std::string &shown, const std::string &key, std::string text) {
     auto made = std::make_unique<Unit>();
     Unit &unit = *made;

@@ -131,7 +131,7 @@ Status Artifact::openModel() {
   PENSTOCK_ASSIGN(const Level machine, machineLevel());
   const PenstockProgram *program = nullptr;
   std::string brought;
-  for (const Level level : {Level::amx, Level::avx512, Level::avx2}) {
+  for (const Level level : bestFirst) {
     const PenstockProgram *const found = linkedProgram(level);
     if (found != nullptr && data->has("program/" + std::string(levelName(level)))) {
       brought += (brought.empty() ? "`" : ", `") + std::string(levelName(level)) + "`";

@@ -218,18 +218,15 @@ std::size_t CStruct::add(std::string declaration, std::string text, std::size_t 
 
 /// Words of C and C++, and macros of their libraries, each between blanks: a column or a class may have such a name.
 static constexpr std::string_view reservedNames =
-    " alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t char8_t class co_await co_return "
-    "co_yield "
-    "compl concept const const_cast consteval constexpr constinit continue decltype default delete do double dynamic_cast else enum "
-    "explicit "
-    "export extern false float for friend goto if inline int long mutable namespace new noexcept not not_eq nullptr operator or or_eq "
-    "private "
-    "protected public register reinterpret_cast requires restrict return short signed sizeof static static_assert static_cast struct "
-    "switch "
-    "template this thread_local throw true try typedef typeid typename typeof typeof_unqual union unsigned using virtual void volatile "
-    "wchar_t "
-    "while xor xor_eq _Alignas _Alignof _Atomic _Bool _Complex _Generic _Imaginary _Noreturn _Static_assert _Thread_local "
-    "BUFSIZ EOF I INFINITY INT_MAX INT_MIN NAN NULL RAND_MAX errno linux stderr stdin stdout unix ";
+    " "
+    "alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t char8_t class co_await "
+    "co_return co_yield compl concept const const_cast consteval constexpr constinit continue decltype default delete do "
+    "double dynamic_cast else enum explicit export extern false float for friend goto if inline int long mutable namespace "
+    "new noexcept not not_eq nullptr operator or or_eq private protected public register reinterpret_cast requires restrict "
+    "return short signed sizeof static static_assert static_cast struct switch template this thread_local throw true try "
+    "typedef typeid typename typeof typeof_unqual union unsigned using virtual void volatile wchar_t while xor xor_eq "
+    "_Alignas _Alignof _Atomic _Bool _Complex _Generic _Imaginary _Noreturn _Static_assert _Thread_local BUFSIZ EOF I "
+    "INFINITY INT_MAX INT_MIN NAN NULL RAND_MAX errno linux stderr stdin stdout unix ";
 
 std::string cName(const std::string &text) {
   std::string name;

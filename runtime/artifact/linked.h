@@ -10,6 +10,8 @@
 
 namespace penstock {
 
+inline constexpr Level bestFirst[] = {Level::amx, Level::avx512, Level::avx2};
+
 /// The program that predicts, or the one that trains; NULL where the artifact has no such code of that level.
 const PenstockProgram *linkedProgram(Level level, bool trains = false);
 /// NULL where the artifact does not have that plugin.

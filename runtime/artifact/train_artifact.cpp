@@ -11,25 +11,16 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <set>
 #include <utility>
 
 namespace penstock {
 namespace {
 
-constexpr Level levels[] = {Level::amx, Level::avx512, Level::avx2};
-
-std::string absolutePath(const std::string &path) {
-  std::error_code error;
-  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
-  return error ? path : absolute.lexically_normal().string();
-}
-
 /// The best level that this machine has and the artifact has code of.
 Result<const PenstockProgram *> trainingProgram() {
   PENSTOCK_ASSIGN(const Level machine, machineLevel());
-  for (const Level level : levels) {
+  for (const Level level : bestFirst) {
     if (const PenstockProgram *const found = level <= machine ? linkedProgram(level, true) : nullptr; found != nullptr) {
       return found;
     }
@@ -117,10 +108,7 @@ private:
 
   static Status copyFile(const std::string &from, const std::string &to) {
     PENSTOCK_ASSIGN(const std::string bytes, readWholeFile(from));
-    AtomicFile file(to);
-    PENSTOCK_TRY(file.open(0755));
-    PENSTOCK_TRY(file.write(bytes));
-    return file.publish();
+    return writeExecutable(to, bytes);
   }
 
   const Artifact &artifact;

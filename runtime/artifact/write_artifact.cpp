@@ -9,6 +9,7 @@
 #include "runtime/base/hash.h"
 #include "runtime/base/kernel_choices.h"
 #include "runtime/base/program_rows.h"
+#include "runtime/base/splits.h"
 #include "runtime/device/device.h"
 #include "runtime/exec/model.h"
 #include "runtime/exec/predictor.h"
@@ -36,10 +37,7 @@ RunConfig configOf(const RunConfig &config, const std::vector<ArtifactPlugin> &p
   kept.records.fitted.clear();
   for (SourceSpec &source : kept.records.sources) {
     // Not where the data lay, but by which extension they were known, and whether a file was a split.
-    const std::string path = source.path;
-    const std::size_t dot = path.find('.', path.rfind('/') == std::string::npos ? 0 : path.rfind('/'));
-    source.path =
-        std::string(path.find("{split}") != std::string::npos ? "{split}" : "data") + (dot == std::string::npos ? "" : path.substr(dot));
+    source.path = withoutName(source.path, "data");
     if (!trains) {
       source.steps.clear();
     }
@@ -126,8 +124,7 @@ public:
       PENSTOCK_TRY(addProgram(level, *weights, *pool));
     }
     if (data.trains) {
-      PENSTOCK_ASSIGN(std::string all, readWholeFile(data.run + "/model.safetensors", largestFile));
-      add(allWeightsSection, std::move(all));
+      add(allWeightsSection, std::string(weights->bytes()));
     }
     about["format"] = artifactFormat;
     about["name"] = data.name;
@@ -273,10 +270,7 @@ Status checkOwnKernels(const PenstockProgram &program) {
 Status writeSingleFile(std::string code, const std::string &data, const std::string &output) {
   PENSTOCK_ASSIGN(const std::string bundle, readWholeFile(data, largestFile));
   Bundle::append(code, bundle);
-  AtomicFile file(output);
-  PENSTOCK_TRY(file.open(0755));
-  PENSTOCK_TRY(file.write(code));
-  return file.publish();
+  return writeExecutable(output, code);
 }
 
 /// Whether that is an artifact's folder of plugins.

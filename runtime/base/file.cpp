@@ -4,6 +4,7 @@
 #include "runtime/base/temporary_name.h"
 
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -174,6 +175,19 @@ Status writeFileAtomically(const std::string &path, std::string_view text, bool 
   PENSTOCK_TRY(file.open());
   PENSTOCK_TRY(file.write(text));
   return file.commit(durableName);
+}
+
+Status writeExecutable(const std::string &path, std::string_view bytes) {
+  AtomicFile file(path);
+  PENSTOCK_TRY(file.open(0755));
+  PENSTOCK_TRY(file.write(bytes));
+  return file.publish();
+}
+
+std::string absolutePath(const std::string &path) {
+  std::error_code error;
+  const std::filesystem::path absolute = std::filesystem::absolute(path, error);
+  return (error ? std::filesystem::path(path) : absolute).lexically_normal().string();
 }
 
 } // namespace penstock

@@ -86,5 +86,10 @@ private:
 
 /// Writes a whole small file atomically.
 Status writeFileAtomically(const std::string &path, std::string_view text, bool durableName = true);
+/// The same of a file that may be run; after a crash of the machine anything may stand there.
+Status writeExecutable(const std::string &path, std::string_view bytes);
+
+/// From the root on, without `.` and `..`; links stay. As it is given where the system does not know its own folder.
+std::string absolutePath(const std::string &path);
 
 } // namespace penstock

@@ -3,6 +3,7 @@
 
 #include "runtime/abi/program_abi.h"
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -44,6 +45,12 @@ public:
 private:
   const PenstockTable *table;
 };
+
+/// The place of the first row that is `wanted`, or -1.
+template <typename Row, typename Wanted> int placeOf(const TableRows<Row> &rows, Wanted wanted) {
+  const auto found = std::find_if(rows.begin(), rows.end(), wanted);
+  return found == rows.end() ? -1 : static_cast<int>(std::distance(rows.begin(), found));
+}
 
 inline TableRows<PenstockAxis> axesOf(const PenstockProgram &program) { return TableRows<PenstockAxis>(program.axes); }
 inline TableRows<PenstockInputInfo> inputsOf(const PenstockProgram &program) { return TableRows<PenstockInputInfo>(program.inputs); }

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace penstock {
 
@@ -30,6 +32,20 @@ inline constexpr std::array quantities = {
     QuantityRow{"memory", Counted::bytes, true}, QuantityRow{"p50", Counted::time, true},    QuantityRow{"p90", Counted::time, true},
     QuantityRow{"p99", Counted::time, true},     QuantityRow{"size", Counted::bytes, false},
 };
+
+/// The names of the rows that are `wanted`.
+template <typename Rows, typename Wanted> std::vector<std::string> namesOf(const Rows &rows, Wanted wanted) {
+  std::vector<std::string> names;
+  for (const auto &row : rows) {
+    if (wanted(row)) {
+      names.emplace_back(row.name);
+    }
+  }
+  return names;
+}
+template <typename Rows> std::vector<std::string> namesOf(const Rows &rows) {
+  return namesOf(rows, [](const auto &) { return true; });
+}
 
 /// The row of that name; NULL where there is none.
 template <typename Rows> constexpr auto findRow(const Rows &rows, std::string_view name) -> decltype(rows.data()) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace penstock {
@@ -64,6 +65,12 @@ const FeatureOperator *findFeatureOperator(std::string_view name);
 template <typename T> const T *parameterOf(const NamedValues &parameters, std::string_view name) {
   const auto found = parameters.find(std::string(name));
   return found == parameters.end() ? nullptr : std::get_if<T>(&found->second);
+}
+/// The items of a parameter that is a list, or `otherwise`, which outlive what is given.
+template <typename T>
+std::span<const T> itemsOr(const NamedValues &parameters, std::string_view name, std::span<const std::type_identity_t<T>> otherwise) {
+  const auto *const given = parameterOf<std::vector<T>>(parameters, name);
+  return given == nullptr ? otherwise : std::span<const T>(*given);
 }
 /// The value of a parameter, or `otherwise` where there is none of that type.
 template <typename T> T parameterOr(const NamedValues &parameters, std::string_view name, T otherwise) {

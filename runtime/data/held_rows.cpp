@@ -1,12 +1,12 @@
 #include "runtime/data/held_rows.h"
 
-#include "runtime/base/printable.h"
+#include "runtime/data/input_format.h"
 
 namespace penstock {
 
 Result<std::shared_ptr<const RowBlock>> holdRows(const ReadyRecords &ready, RecordInput input) {
   constexpr std::size_t rowLimit = 65536, byteLimit = std::size_t{64} << 20;
-  const std::string name = input.path.empty() ? "standard input" : "`" + printable(input.path) + "`";
+  const std::string name = shownInput(input.path);
   input.with.clear(); // what answers copy is not held
   PENSTOCK_ASSIGN(const RecordRows opened, openRecordRows(ready, std::move(input)));
   auto rows = std::make_shared<RowBlock>();

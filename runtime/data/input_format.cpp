@@ -128,7 +128,7 @@ public:
         asked(askedOf(input, program)) {}
 
   Result<RowOptions> choose() {
-    if (ofPlugin() && (asked == program.sourceName || (asked.empty() && isOwnExtension()))) {
+    if (ofPlugin() && (asked == program.sourceName || (asked.empty() && isOwnExtension(extension, program)))) {
       return program.rowOptions(); // whatever its bytes are
     }
     if (const ForeignFormat foreign = foreignFormat(input.head)) {
@@ -157,7 +157,7 @@ public:
 
 private:
   Result<RowOptions> tell() {
-    if (isOwnExtension()) {
+    if (isOwnExtension(extension, program)) {
       return extension == ".csv" && program.source == RowFormat::csv ? csv(csvWays()) : own();
     }
     if (extension == ".csv") {
@@ -413,12 +413,11 @@ private:
   }
   CsvOptions tabs() const { return {'\t', program.source != RowFormat::csv || program.csv.delimiter != '\t' || program.csv.quotes}; }
 
-  bool isOwnExtension() const { return penstock::isOwnExtension(extension, program); }
   /// Who asks for the form.
   std::string asker() const {
     return input.asked.empty() ? "deploy { input: " + asked + " }" : "--format " + printable(input.asked, nameLimit);
   }
-  std::string quoted() const { return input.path.empty() ? "standard input" : "`" + printable(input.path, 200) + "`"; }
+  std::string quoted() const { return shownInput(input.path); }
   static std::string nameOf(const std::vector<CsvOptions> &ways) {
     std::string text;
     for (const CsvOptions &way : ways) {
@@ -436,6 +435,8 @@ private:
 };
 
 } // namespace
+
+std::string shownInput(const std::string &path) { return path.empty() ? "standard input" : "`" + printable(path) + "`"; }
 
 bool isStandardInput(std::string_view path) { return isOneOf(path, {"-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"}); }
 

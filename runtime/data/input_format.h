@@ -27,6 +27,8 @@ bool headIsEnough(const InputFacts &input, const RecordProgram &program);
 Result<RowOptions> chooseFormat(const InputFacts &input, const RecordProgram &program, const Fitted &fitted,
                                 const std::vector<std::string> &columns);
 
+/// An input for people: "`a.csv`"; "" is standard input.
+std::string shownInput(const std::string &path);
 /// Whether a path stands for standard input.
 bool isStandardInput(std::string_view path);
 

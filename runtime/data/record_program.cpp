@@ -1,6 +1,7 @@
 #include "runtime/data/record_program.h"
 
 #include "runtime/base/hash.h"
+#include "runtime/base/splits.h"
 #include "runtime/data/ordered_split.h"
 #include "runtime/data/series.h"
 
@@ -376,13 +377,7 @@ std::string RecordProgram::fileOf(int split) const {
   if (!files.empty()) {
     return files[static_cast<std::size_t>(split)];
   }
-  std::string file = path;
-  const std::string_view mark = "{split}";
-  const std::string name = splitNames[static_cast<std::size_t>(split)];
-  for (std::size_t at = file.find(mark); at != std::string::npos; at = file.find(mark, at + name.size())) {
-    file.replace(at, mark.size(), name);
-  }
-  return file;
+  return fileOfSplit(path, splitNames[static_cast<std::size_t>(split)]);
 }
 
 int RecordProgram::splitOf(std::string_view cell) const {

@@ -73,19 +73,15 @@ public:
   /// Finds out which columns inputs need, how the source is to be read, and that it has them.
   Status begin(RecordInput input) {
     columns = program.inputColumns();
-    for (const std::size_t column : columns) {
-      names.push_back(program.columns[column].from);
-    }
     seed = input.seed;
     inputName = nameOfInput(input.path);
     sorted = program.isSeries() && input.sort;
     if (input.counts) {
       PENSTOCK_ASSIGN(counts, InputCounts::open(program, fitted));
     }
-    handedOn = input.with;
-    width = columns.size() + handedOn.size();
     PENSTOCK_ASSIGN(RecordRows opened, openRecordRows(*ready, std::move(input)));
     rows = std::move(opened.rows);
+    names = std::move(opened.names);
     format = opened.format;
     return Status::success();
   }
@@ -101,9 +97,7 @@ public:
   std::string remark() const override {
     std::string text;
     const std::vector<std::string> &seen = rows->names();
-    std::vector<std::string> wanted = names;
-    wanted.insert(wanted.end(), handedOn.begin(), handedOn.end());
-    for (const std::string &name : wanted) {
+    for (const std::string &name : names) {
       if (format != RowFormat::jsonl || taken == 0 || std::find(seen.begin(), seen.end(), name) != seen.end()) {
         continue;
       }
@@ -141,7 +135,7 @@ private:
     }
     part.with.clear();
     for (std::size_t row = 0; row < block.rows(); ++row) {
-      for (std::size_t i = columns.size(); i < width; ++i) {
+      for (std::size_t i = columns.size(); i < names.size(); ++i) {
         part.with.push_back(block.cell(row, i));
       }
     }
@@ -151,7 +145,7 @@ private:
     part.batch = nullptr;
     part.records.clear();
     part.failures.clear();
-    block.clear(width);
+    block.clear(names.size());
     PENSTOCK_TRY(std::exchange(broken, Status{}));
     // Who writes a record into a pipe may want its answer before the next: what is here is answered before anything is waited for.
     const auto some = [&] { return block.rows() + part.failures.size(); };
@@ -196,7 +190,7 @@ private:
     constexpr std::size_t first = 0;
     const std::size_t by = placeOf(static_cast<std::size_t>(program.seriesBy));
     const std::size_t failuresBefore = part.failures.size();
-    unitBlock.clear(width);
+    unitBlock.clear(names.size());
     unitRecords.clear();
     nextRecord = 0;
     unitName.clear();
@@ -206,14 +200,14 @@ private:
       carried.read(first, row);
       unitName = row.cells[by].text;
       takeRow(row, unitBlock, ofUnit);
-      carried.clear(width);
+      carried.clear(names.size());
     }
     while (!ended) {
       if (!nextRow(row, ofUnit)) {
         continue;
       }
       if (any && row.cells[by].text != unitName) {
-        carried.clear(width);
+        carried.clear(names.size());
         carried.add(row, 0);
         break;
       }
@@ -227,7 +221,7 @@ private:
                                         "rows first, and sorts them",
                                         inputName, line, printable(unitName, nameLimit)));
       ended = true;
-      carried.clear(width);
+      carried.clear(names.size());
       return {};
     }
     const bool whole = broken.ok() && part.failures.size() == failuresBefore;
@@ -240,7 +234,7 @@ private:
     const std::vector<std::size_t> sequence =
         seriesOrder(unitBlock, orderColumn(), placeOf(static_cast<std::size_t>(program.seriesBy)), order);
     RowBlock inOrder;
-    inOrder.clear(width);
+    inOrder.clear(names.size());
     UnitCutter cutter;
     for (const std::size_t row : sequence) {
       double place = 0;
@@ -281,7 +275,7 @@ private:
     const std::size_t end = std::min(unitRecords.size(), nextRecord + static_cast<std::size_t>(std::max<std::int64_t>(limit, 1)));
     chunk.assign(unitRecords.begin() + static_cast<std::ptrdiff_t>(nextRecord), unitRecords.begin() + static_cast<std::ptrdiff_t>(end));
     nextRecord = end;
-    block.clear(width);
+    block.clear(names.size());
     for (const SeriesRecord &record : chunk) {
       block.add(unitBlock, static_cast<std::size_t>(record.last));
     }
@@ -559,10 +553,8 @@ private:
   std::string inputName; // for people
   std::uint64_t seed = 0;
   BatchBuffers batch;
-  std::vector<std::size_t> columns;    // of the record program, that inputs need: the cells of `block`
-  std::vector<std::string> names;      // theirs in the input
-  std::vector<std::string> handedOn;   // RecordInput::with, whose cells stand behind theirs in each row
-  std::size_t width = 0;               // cells of a row
+  std::vector<std::size_t> columns;    // of the record program, that inputs need: the first cells of `block`
+  std::vector<std::string> names;      // RecordRows::names
   std::unique_ptr<InputCounts> counts; // where they are wanted
   Row current;
   RowBlock block;
@@ -601,8 +593,8 @@ Result<std::shared_ptr<const ReadyRecords>> readyRecordsWith(const RecordsSpec &
 namespace {
 
 /// That the input has the columns to be handed on. JSON Lines show their keys as they come: remark().
-Status checkWith(const RecordInput &input, const RecordRows &opened, const std::vector<std::string> &ofLines) {
-  const std::vector<std::string> &header = opened.format == RowFormat::lines ? ofLines : opened.rows->names();
+Status checkWith(const RecordInput &input, const RecordRows &opened) {
+  const std::vector<std::string> &header = opened.format == RowFormat::lines ? opened.names : opened.rows->names();
   for (const std::string &name : input.with) {
     // A header with a mistake has no names, and says so when rows are read.
     if (opened.format == RowFormat::jsonl || header.empty() || std::find(header.begin(), header.end(), name) != header.end()) {
@@ -618,19 +610,18 @@ Status checkWith(const RecordInput &input, const RecordRows &opened, const std::
 Result<RecordRows> openRecordRows(const ReadyRecords &ready, RecordInput input) {
   const RecordProgram &program = ready.program;
   const std::vector<std::size_t> columns = program.inputColumns();
-  std::vector<std::string> names;
+  RecordRows opened;
   std::vector<bool> lists;
   for (const std::size_t column : columns) {
-    names.push_back(program.columns[column].from);
+    opened.names.push_back(program.columns[column].from);
     lists.push_back(program.columns[column].mayHoldList());
   }
-  RecordRows opened;
   opened.rows = std::move(input.rows);
   if (opened.rows == nullptr) {
     auto bytes = std::make_unique<Peeked>(std::move(input.bytes));
     InputFacts facts = {input.path, input.format, {}, input.standing};
     PENSTOCK_TRY(bytes->peek(facts.head, [&] { return headIsEnough(facts, program); }));
-    PENSTOCK_ASSIGN(const RowOptions options, chooseFormat(facts, program, ready.fitted, names));
+    PENSTOCK_ASSIGN(const RowOptions options, chooseFormat(facts, program, ready.fitted, opened.names));
     opened.format = options.format;
     opened.rows = makeRows(std::move(bytes), options);
   }
@@ -642,10 +633,10 @@ Result<RecordRows> openRecordRows(const ReadyRecords &ready, RecordInput input) 
                            place(program.seriesOrder));
   }
   PENSTOCK_TRY(opened.rows->begin());
-  PENSTOCK_TRY(checkWith(input, opened, names));
-  names.insert(names.end(), input.with.begin(), input.with.end());
-  lists.resize(names.size());
-  opened.rows->select(names, lists);
+  PENSTOCK_TRY(checkWith(input, opened));
+  opened.names.insert(opened.names.end(), input.with.begin(), input.with.end());
+  lists.resize(opened.names.size());
+  opened.rows->select(opened.names, lists);
   return opened;
 }
 

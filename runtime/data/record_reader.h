@@ -17,6 +17,7 @@ struct ReadyRecords {
 /// The rows of an input to predict, begun: their cells are those of `inputColumns` of the program, then those that are handed on.
 struct RecordRows {
   std::unique_ptr<RowSource> rows;
+  std::vector<std::string> names; // of the cells, in the input
   RowFormat format = RowFormat::lines;
 };
 /// As chooseFormat() finds out, and sorted where the input asks for it.

@@ -42,10 +42,14 @@ Result<std::shared_ptr<Model>> Model::open(const std::string &path, Device &devi
 
 Result<std::shared_ptr<Model>> Model::open(const ProgramFile &file, Device &device) {
   PENSTOCK_ASSIGN(std::unique_ptr<ProgramImage> image, ProgramImage::map(file.bytes, file.path));
+  return open(std::move(image), file.path, device);
+}
+
+Result<std::shared_ptr<Model>> Model::open(std::unique_ptr<ProgramImage> image, const std::string &path, Device &device) {
   const PenstockProgram *const program = image->function()();
   std::shared_ptr<Model> model(new Model(std::move(image), *program, device));
-  PENSTOCK_TRY(model->judge(file.path));
-  PENSTOCK_TRY(model->makeKernels("the compiled program `" + file.path + "`"));
+  PENSTOCK_TRY(model->judge(path));
+  PENSTOCK_TRY(model->makeKernels("the compiled program `" + path + "`"));
   PENSTOCK_TRY(model->makeBuffers());
   return model;
 }
@@ -129,25 +133,11 @@ Status Model::makeBuffers() {
 }
 
 int Model::entry(std::string_view name, int objective) const {
-  int index = 0;
-  for (const PenstockEntry &entry : entriesOf(*program)) {
-    if (name == entry.name && entry.objective == objective) {
-      return index;
-    }
-    ++index;
-  }
-  return -1;
+  return placeOf(entriesOf(*program), [&](const PenstockEntry &entry) { return name == entry.name && entry.objective == objective; });
 }
 
 int Model::output(const PenstockEntry &entry, std::string_view name) {
-  int index = 0;
-  for (const PenstockOutputInfo &output : outputsOf(entry)) {
-    if (name == output.name) {
-      return index;
-    }
-    ++index;
-  }
-  return -1;
+  return placeOf(outputsOf(entry), [&](const PenstockOutputInfo &output) { return name == output.name; });
 }
 
 Status Model::initialize(std::uint64_t seed, ThreadPool &pool, const std::set<std::string> &except) {

@@ -53,6 +53,8 @@ public:
   /// Maps a private copy of the library, checks its form and ABI, that this machine can run its level, that its tables are sound, resolves
   /// its symbols and makes its kernels. The tensors are zero until they are given values. The device outlives the model.
   static Result<std::shared_ptr<Model>> open(const ProgramFile &file, Device &device);
+  /// The same of a file that is mapped; `path` is for messages.
+  static Result<std::shared_ptr<Model>> open(std::unique_ptr<ProgramImage> image, const std::string &path, Device &device);
   static Result<std::shared_ptr<Model>> open(const std::string &path, Device &device);
   /// Weights that lie ready in memory, which outlives the model: it only predicts.
   struct ReadyWeights {

@@ -28,16 +28,11 @@ Status OutputBuffers::prepare(const PenstockEntry &entry, const PenstockBatch &b
 }
 
 int answerOutput(const PenstockEntry &entry, const std::string &answer) {
-  int index = 0;
-  for (const PenstockOutputInfo &output : outputsOf(entry)) {
+  return placeOf(outputsOf(entry), [&](const PenstockOutputInfo &output) {
     const std::string_view name = output.name;
-    if (output.type->rows != PENSTOCK_ROWS_ONE &&
-        (name == answer || (name.starts_with(answer) && name.substr(answer.size()).starts_with(".")))) {
-      return index;
-    }
-    ++index;
-  }
-  return -1;
+    return output.type->rows != PENSTOCK_ROWS_ONE &&
+           (name == answer || (name.starts_with(answer) && name.substr(answer.size()).starts_with(".")));
+  });
 }
 
 } // namespace penstock

@@ -58,9 +58,8 @@ double Profile::amount(const PenstockAmount &amount, const PenstockBatch *batch)
 }
 
 void Profile::ran(const PenstockEntry &entry, int index, const PenstockBatch *batch, std::int64_t begin, std::int64_t end) {
-  const auto entries = entriesOf(program);
-  const auto place = std::find_if(entries.begin(), entries.end(), [&](const PenstockEntry &one) { return &one == &entry; });
-  Sum &sum = sums[static_cast<std::size_t>(std::distance(entries.begin(), place))][static_cast<std::size_t>(index)];
+  const int place = placeOf(entriesOf(program), [&](const PenstockEntry &one) { return &one == &entry; });
+  Sum &sum = sums[static_cast<std::size_t>(place)][static_cast<std::size_t>(index)];
   const PenstockStepWork *work = stepsOf(entry)[index].work;
   const double flops = work == nullptr ? 0 : amount(*work->flops, batch), bytes = work == nullptr ? 0 : amount(*work->bytes, batch);
   sum.add({1, end - begin, flops, bytes});

@@ -1,5 +1,7 @@
 #include "runtime/exec/run_places.h"
 
+#include "runtime/base/splits.h"
+
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
@@ -101,14 +103,6 @@ std::string RunPlaces::read(std::string_view kept) const {
   return out;
 }
 
-/// What decides how a file is read stays of its name: whether it is one a split, and its extension.
-static std::string unnamed(const std::string &place) {
-  const std::string name = place.substr(place.rfind('/') + 1);
-  const std::size_t dot = name.rfind('.');
-  return std::string("/") + (name.find("{split}") != std::string::npos ? "{split}" : "elsewhere") +
-         (dot == std::string::npos ? "" : name.substr(dot));
-}
-
 std::string RunPlaces::gathered(std::string_view kept, const std::string &root) const {
   const bool alone =
       kept.starts_with(mark) && kept.find(mark, mark.size()) == std::string_view::npos && kept.find('\n') == std::string_view::npos;
@@ -145,7 +139,10 @@ std::string RunPlaces::gathered(std::string_view kept, const std::string &root) 
     }
     const auto isBelow = [&](const std::string &upper) { return !upper.empty() && upper != "/" && place.starts_with(upper + "/"); };
     const bool above = place == root || root.starts_with(place + "/");
-    out += this->kept(isBelow(folder) ? place : folder + (isBelow(root) ? place.substr(root.size()) : above ? "" : unnamed(place)));
+    out += this->kept(isBelow(folder) ? place
+                                      : folder + (isBelow(root) ? place.substr(root.size())
+                                                  : above       ? ""
+                                                                : "/" + withoutName(place, "elsewhere")));
   }
   return out;
 }

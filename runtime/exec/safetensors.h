@@ -48,6 +48,7 @@ public:
   static Result<std::shared_ptr<const SafetensorsFile>> openAny(const std::string &path);
   /// What `open` does, of the bytes of a file that lie in memory, at a multiple of 8, and outlive this; `path` is for messages.
   static Result<std::shared_ptr<const SafetensorsFile>> lent(std::string_view bytes, const std::string &path);
+  std::string_view bytes() const { return {reinterpret_cast<const char *>(mapped), size}; }
   ~SafetensorsFile();
   SafetensorsFile(const SafetensorsFile &) = delete;
   SafetensorsFile &operator=(const SafetensorsFile &) = delete;

@@ -43,9 +43,7 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder, 
   }
   run->remarks = changes.all;
   PENSTOCK_ASSIGN(run->pool, ThreadPool::create(static_cast<int>(run->held.config.target.threads)));
-  PENSTOCK_ASSIGN(const ProgramFile program, code == Code::ofRun ? run->programFile(recompile) : run->programOfMachine(recompile));
-  PENSTOCK_ASSIGN(Device *const device, cpuDevice());
-  PENSTOCK_ASSIGN(run->model, Model::open(program, *device));
+  PENSTOCK_TRY(run->openModel(recompile, code));
   Model &model = *run->model;
   if (const std::string kernels = kernelsOf(model.table(), model.level()); kernels != run->held.kernels) {
     run->remarks.push_back(
@@ -70,25 +68,28 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder, 
   return run;
 }
 
-namespace {
-
-Result<bool> isReadable(const ProgramFile &file) {
-  PENSTOCK_ASSIGN(const std::unique_ptr<ProgramImage> image, ProgramImage::map(file.bytes, file.path));
-  return isOfThisInterface(*image->function()(), *image, file.path);
+Status TrainedRun::openModel(const Recompile &recompile, Code code) {
+  PENSTOCK_ASSIGN(Device *const device, cpuDevice());
+  if (code == Code::ofRun) {
+    PENSTOCK_ASSIGN(const ProgramFile file, programFile(recompile));
+    PENSTOCK_ASSIGN(std::unique_ptr<ProgramImage> image, ProgramImage::map(file.bytes, file.path));
+    PENSTOCK_ASSIGN(const bool readable, isOfThisInterface(*image->function()(), *image, file.path));
+    if (readable || !recompile) {
+      PENSTOCK_ASSIGN(model, Model::open(std::move(image), file.path, *device));
+      return {};
+    }
+    remarks.push_back("`" + file.path + "` is a program of another release");
+  }
+  PENSTOCK_ASSIGN(const ProgramFile file, programOfMachine(recompile));
+  PENSTOCK_ASSIGN(model, Model::open(file, *device));
+  return {};
 }
-
-} // namespace
 
 Result<ProgramFile> TrainedRun::programFile(const Recompile &recompile) {
   const std::string path = folder + "/program.so";
   Result<ProgramFile> kept = ProgramFile::read(path);
   if (kept.ok() && kept->hash() == held.programHash) {
-    PENSTOCK_ASSIGN(const bool readable, isReadable(*kept));
-    if (readable || !recompile) {
-      return kept;
-    }
-    remarks.push_back("`" + path + "` is a program of another release");
-    return programOfMachine(recompile);
+    return kept;
   }
   const std::string damaged = (kept.ok() ? damagedFile(path, "it is not the program of this run") : kept.status()).message();
   if (!recompile) {

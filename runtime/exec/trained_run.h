@@ -50,6 +50,7 @@ public:
 
 private:
   TrainedRun() = default;
+  Status openModel(const Recompile &recompile, Code code);
   Result<ProgramFile> programFile(const Recompile &recompile);
   Result<ProgramFile> programOfMachine(const Recompile &recompile);
   std::string folder;

@@ -29,7 +29,7 @@ public:
   void adopt(const float *from) override { weight = from; }
   const void *packed() const override { return weight; }
   void run(const float *x, std::int64_t ldx, float *y, std::int64_t ldy, std::int64_t rows, const float *bias, bool accumulate) override {
-    const Product product = {*this, x, ldx, y, ldy, rows, bias, accumulate ? 1 : 0};
+    Product product = {*this, x, ldx, y, ldy, rows, bias, accumulate ? 1 : 0};
     ThreadPool *pool = shape.k * shape.n < leastShared ? nullptr : ThreadPool::idle();
     if (pool == nullptr) {
       product.columns(0, shape.n);
@@ -38,7 +38,7 @@ public:
     const std::int64_t pieces = (shape.n + sharedColumns - 1) / sharedColumns;
     pool->parallelFor([](void *context, std::int64_t begin, std::int64_t end,
                          std::int32_t) { static_cast<const Product *>(context)->columns(begin * sharedColumns, end * sharedColumns); },
-                      const_cast<Product *>(&product), pieces, std::max<std::int64_t>(1, pieces / (2 * pool->workers())));
+                      &product, pieces, std::max<std::int64_t>(1, pieces / (2 * pool->workers())));
   }
 
 private:

@@ -2,6 +2,7 @@
 
 #include "runtime/artifact/answer_times.h"
 #include "runtime/base/printable.h"
+#include "runtime/data/input_format.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/kernels/kernel_table.h"
 
@@ -23,7 +24,7 @@ struct Bench {
   std::vector<TimedCalls> calls;
 };
 
-/// As printf; at most 255 characters.
+/// As printf; at most 255 characters. Nothing else in an artifact needs fmt's code for floats.
 [[gnu::format(printf, 1, 2)]] std::string formed(const char *form, ...) {
   char text[256];
   std::va_list arguments;
@@ -93,7 +94,7 @@ Status benchAnswers(const Artifact &artifact, Session &session, int threads, con
   int error = 0;
   PENSTOCK_ASSIGN(RecordInput input, openInput(options, who, error));
   Bench measured;
-  measured.input = input.path.empty() ? "standard input" : "`" + printable(input.path) + "`";
+  measured.input = shownInput(input.path);
   measured.level = levelName(artifact.level());
   measured.threads = threads;
   PENSTOCK_ASSIGN(const std::unique_ptr<const AnswerTimes> times, AnswerTimes::open(artifact.predictor(), session, std::move(input)));

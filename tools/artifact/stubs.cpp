@@ -6,12 +6,11 @@
 // have are left out: what needs them does not link. Of others it is the library's default. PART: glibc took libdl and libpthread into libc
 // later, and its libraries of these names have been empty since. "libdl.so.2" and "libpthread.so.0" are those names of LIBRARY that lay
 // there, and any other part is what lay in it always. Writes OUTPUT.s and OUTPUT.map, a version script.
-#include <elf.h>
+#include "runtime/base/elf_file.h"
 
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -19,6 +18,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+using namespace penstock;
 
 namespace {
 
@@ -29,34 +30,20 @@ struct Symbol {
   std::uint64_t size = 0;
 };
 
-std::vector<int> numberOf(std::string_view text) {
-  std::vector<int> number(1);
-  for (const char c : text) {
-    if (c == '.') {
-      number.push_back(0);
-    } else if (c >= '0' && c <= '9') {
-      number.back() = number.back() * 10 + (c - '0');
-    } else {
-      return {};
-    }
-  }
-  return number;
-}
-
-class Library {
+/// A shared library with versions.
+class Library : ElfFile {
 public:
-  explicit Library(std::string content) : bytes(std::move(content)) {}
+  explicit Library(std::string_view bytes) : ElfFile(bytes) {}
 
   /// All names with all their versions; nothing where the file is no such library.
   std::optional<std::multimap<std::string, Symbol>> symbols(std::string_view prefix) const {
     std::multimap<std::string, Symbol> found;
-    if (bytes.size() < sizeof(Elf64_Ehdr) || std::memcmp(bytes.data(), ELFMAG, SELFMAG) != 0) {
+    if (!isElf()) {
       return {};
     }
-    const auto header = at<Elf64_Ehdr>(0);
     std::vector<Elf64_Shdr> sections;
-    for (int i = 0; i < header.e_shnum; ++i) {
-      sections.push_back(at<Elf64_Shdr>(header.e_shoff + static_cast<std::uint64_t>(i) * sizeof(Elf64_Shdr)));
+    for (std::uint64_t i = 0; i < header().e_shnum; ++i) {
+      sections.push_back(section(i));
     }
     const auto of = [&](std::uint32_t type) {
       return std::find_if(sections.begin(), sections.end(), [&](const Elf64_Shdr &one) { return one.sh_type == type; });
@@ -87,7 +74,7 @@ public:
       Symbol one;
       one.version = name->second;
       if (!prefix.empty() && one.version.starts_with(prefix)) {
-        one.number = numberOf(std::string_view(one.version).substr(prefix.size()));
+        one.number = versionNumbers(std::string_view(one.version).substr(prefix.size()));
       }
       one.isDefault = (version & 0x8000U) == 0;
       one.isObject = type == STT_OBJECT;
@@ -96,21 +83,9 @@ public:
     }
     return found;
   }
-
-private:
-  template <typename T> T at(std::uint64_t offset) const {
-    T value{};
-    if (offset <= bytes.size() && bytes.size() - offset >= sizeof value) {
-      std::memcpy(&value, bytes.data() + offset, sizeof value);
-    }
-    return value;
-  }
-  std::string text(std::uint64_t offset) const { return offset < bytes.size() ? std::string(bytes.c_str() + offset) : ""; }
-
-  std::string bytes;
 };
 
-/// The library of glibc that had a function before `newest` was the last version, if it came into libc later.
+/// The library of glibc that had a function before libc took it; "" of one that libc always had.
 std::string_view formerLibrary(std::string_view name) {
   if (name.starts_with("dl")) {
     return "libdl.so.2";
@@ -126,10 +101,11 @@ int main(int argc, char **argv) {
     return 2;
   }
   const std::string_view prefix = argc == 6 ? argv[2] : "", part = argc == 6 ? argv[4] : "";
-  const std::vector<int> newest = argc == 6 ? numberOf(argv[3]) : std::vector<int>();
+  const std::vector<int> newest = argc == 6 ? versionNumbers(argv[3]) : std::vector<int>();
   const bool ofFormer = part == "libdl.so.2" || part == "libpthread.so.0";
   std::ifstream file(argv[1], std::ios::binary);
-  const auto symbols = Library(std::string(std::istreambuf_iterator<char>(file), {})).symbols(prefix);
+  const std::string content(std::istreambuf_iterator<char>(file), {});
+  const auto symbols = Library(content).symbols(prefix);
   if (!symbols) {
     std::fprintf(stderr, "stubs: `%s` is no shared library with versions\n", argv[1]);
     return 1;

@@ -91,8 +91,7 @@ Result<RecordInput> openInput(const AnswerOptions &options, const std::string &w
   input.with = options.with;
   input.counts = !options.stats.empty();
   input.path = isStandardInput(options.input) ? "" : options.input;
-  const std::string name = input.path.empty() ? "standard input" : "`" + printable(input.path) + "`";
-  PENSTOCK_ASSIGN(input.bytes, openNamedInput(input.path, name, who, error));
+  PENSTOCK_ASSIGN(input.bytes, openNamedInput(input.path, shownInput(input.path), who, error));
   return input;
 }
 

@@ -124,13 +124,11 @@ bool isLinkedIn(const PluginManifest &plugin) {
 
 /// A library that goes with the artifact needs what the artifact needs, and no more.
 Status checkNeeds(const PluginManifest &plugin) {
-  static const std::set<std::string> there = {"libc.so.6",       "libm.so.6",  "libstdc++.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2",
-                                              "libpthread.so.0", "libdl.so.2", "librt.so.1"}; // glibc's own, of which newer ones are empty
   PENSTOCK_ASSIGN(const std::string library, readWholeFile(plugin.library));
   PENSTOCK_ASSIGN(const LibraryNeeds needs, needsOf(library, plugin.library));
   std::vector<std::string> others;
   std::copy_if(needs.libraries.begin(), needs.libraries.end(), std::back_inserter(others),
-               [](const std::string &one) { return !there.contains(one); });
+               [](const std::string &one) { return one != "librt.so.1" && std::ranges::count(systemLibraries, one) == 0; });
   if (!others.empty()) {
     return invalidInput(
         fmt::format("the {} `{}` needs `{}`, which an artifact does not bring and a machine need not have; link its library `{}` "
@@ -261,7 +259,6 @@ Status build(BuildOptions options, const CommandContext &context) {
     parts.functions.assign(std::begin(artifactFunctions), std::end(artifactFunctions));
     const std::string code = folder + "/code";
     PENSTOCK_TRY(makeFolders(code));
-    std::string best; // the program of the level that this machine takes
     for (const LevelPlan &plan : plans) {
       const auto compiled = [&](const std::string &level, const std::string &precision, bool trains) -> Result<ArtifactCode> {
         pipeline.target.level = level;
@@ -275,7 +272,6 @@ Status build(BuildOptions options, const CommandContext &context) {
       PENSTOCK_ASSIGN(const std::shared_ptr<Model> program, Model::open(packs.library, hostDevice()));
       parts.objects.push_back(made.object);
       data.levels.push_back({plan.name, program});
-      best = packs.library;
       if (options.trainable) { // trains in what the run computed in
         PENSTOCK_ASSIGN(const ArtifactCode training, compiled(plan.name, record.config.target.precision, true));
         parts.objects.push_back(training.object);
@@ -296,7 +292,7 @@ Status build(BuildOptions options, const CommandContext &context) {
     PENSTOCK_TRY(unlessInterrupted());
     PENSTOCK_TRY(linkArtifact(parts));
     if (deployed && deployed->wantsResults()) {
-      PENSTOCK_TRY(deployed->measureResults(best, options.run, *host));
+      PENSTOCK_TRY(deployed->measureResults(data.levels.back().program, data.fitted, *host));
     }
     PENSTOCK_TRY(removeAll(code));
     PENSTOCK_TRY(options.singleFile ? intoOneFile(folder, name) : Status());

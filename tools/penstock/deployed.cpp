@@ -6,9 +6,6 @@
 #include "runtime/base/printable.h"
 #include "runtime/base/quantities.h"
 #include "runtime/base/splits.h"
-#include "runtime/device/device.h"
-#include "runtime/exec/model.h"
-#include "runtime/exec/safetensors.h"
 #include "runtime/exec/session.h"
 #include "tools/command_line/transient.h"
 
@@ -26,16 +23,6 @@ namespace penstock {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr std::string_view splitMark = "{split}";
-
-/// The file of a split.
-std::string fileOf(std::string path, const std::string &split) {
-  for (std::size_t at = path.find(splitMark); at != std::string::npos; at = path.find(splitMark, at + split.size())) {
-    path.replace(at, splitMark.size(), split);
-  }
-  return path;
-}
 
 bool answers(const ExpectationSpec &expectation) {
   const QuantityRow *const row = expectation.split.empty() ? findRow(quantities, expectation.metric) : nullptr;
@@ -108,20 +95,20 @@ Result<Answering> bench(const std::string &command, const RunConfig &config, con
 } // namespace
 
 Result<Deployed> Deployed::plan(const RunRecord &record, const std::string &data, bool asRun) {
-  Deployed made(record);
+  Deployed made(record.config);
   SourceSpec &source = made.config.records.sources.front();
   if (!data.empty()) {
-    source.path = std::filesystem::absolute(data).lexically_normal().string();
+    source.path = absolutePath(data);
     made.config.records.split.by = "file";
   }
-  const bool byFile = source.path.find(splitMark) != std::string::npos;
+  const bool byFile = isFileASplit(source.path);
   const bool measures = !data.empty() || !asRun;
   for (const ExpectationSpec &expectation : record.config.deploy.expectations) {
     const std::string &split = expectation.split;
     if (split.empty() && answers(expectation) && made.records.empty()) {
       std::vector<std::string> files = {source.path};
       if (byFile) {
-        files = {fileOf(source.path, "test"), fileOf(source.path, "dev"), fileOf(source.path, "train")};
+        files = {fileOfSplit(source.path, "test"), fileOfSplit(source.path, "dev"), fileOfSplit(source.path, "train")};
       }
       const auto found = std::find_if(files.begin(), files.end(), fileExists);
       if (found == files.end()) {
@@ -130,7 +117,7 @@ Result<Deployed> Deployed::plan(const RunRecord &record, const std::string &data
       made.records = *found;
     }
     if (!split.empty() && measures && std::find(made.splits.begin(), made.splits.end(), split) == made.splits.end()) {
-      if (const std::string file = fileOf(source.path, split); !fileExists(file)) {
+      if (const std::string file = fileOfSplit(source.path, split); !fileExists(file)) {
         return noRecords(file, data.empty(), expectation);
       }
       made.splits.push_back(split);
@@ -142,15 +129,9 @@ Result<Deployed> Deployed::plan(const RunRecord &record, const std::string &data
   return made;
 }
 
-Status Deployed::measureResults(const std::string &program, const std::string &run, PluginHost &host) {
-  PENSTOCK_ASSIGN(const auto weights, SafetensorsFile::open(run + "/model.safetensors", record->weightsHash));
+Status Deployed::measureResults(const std::shared_ptr<const Model> &model, const FittedFolder &fitted, PluginHost &host) {
   PENSTOCK_ASSIGN(const std::unique_ptr<ThreadPool> pool, ThreadPool::create(static_cast<int>(config.target.threads)));
-  PENSTOCK_ASSIGN(const std::shared_ptr<Model> model, Model::open(program, hostDevice()));
-  PENSTOCK_TRY(model->load(TensorClass::parameter, *weights));
-  PENSTOCK_TRY(model->load(TensorClass::fitted, *weights));
-  PENSTOCK_TRY(model->pack(*pool));
   PENSTOCK_ASSIGN(const std::unique_ptr<Session> session, Session::open(model, *pool));
-  const FittedFolder fitted(run + "/fitted", record->fitted);
   for (const std::string &split : splits) {
     Dataset::Options options;
     options.fitted = fitted;
@@ -158,7 +139,7 @@ Status Deployed::measureResults(const std::string &program, const std::string &r
     options.lastOnly = measuresLast(config, split);
     PENSTOCK_ASSIGN(const std::shared_ptr<const Dataset> dataset, Dataset::open(config.records, split, host, options));
     if (dataset->records() == 0) {
-      return invalidInput("`" + printable(fileOf(config.records.sources.front().path, split)) + "` has no records to measure on");
+      return invalidInput("`" + printable(fileOfSplit(config.records.sources.front().path, split)) + "` has no records to measure on");
     }
     PENSTOCK_ASSIGN(SplitResult result, evaluateSplit(*session, dataset, config, host, split, {}, 64, &fitted));
     results.push_back(std::move(result));

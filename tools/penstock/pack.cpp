@@ -81,9 +81,8 @@ Status pack(const PackOptions &options, const CommandContext &context) {
     PENSTOCK_TRY(tar.add(name + "/fitted/" + file, bytes));
   }
   const std::string weights = options.run + "/model.safetensors", program = options.run + "/program.so";
-  PENSTOCK_TRY(SafetensorsFile::open(weights, record.weightsHash).status());
-  PENSTOCK_ASSIGN(const std::shared_ptr<MappedFile> tensors, MappedFile::map(weights));
-  PENSTOCK_TRY(tar.add(name + "/model.safetensors", {tensors->data(), tensors->size()}));
+  PENSTOCK_ASSIGN(const std::shared_ptr<const SafetensorsFile> tensors, SafetensorsFile::open(weights, record.weightsHash));
+  PENSTOCK_TRY(tar.add(name + "/model.safetensors", tensors->bytes()));
   PENSTOCK_ASSIGN(const ProgramFile code, ProgramFile::read(program));
   if (code.hash() != record.programHash) {
     return damagedFile(program, "it is not the program of this run; `penstock train ... --resume` compiles it again");

@@ -1,12 +1,10 @@
 // --penstock-kernel-to-llvm: loops, outlined bodies, and calls through the program's tables.
 #include "compiler/conversion/Passes.h"
-#include "llvm/ADT/StringSwitch.h"
 
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "runtime/abi/program_abi.h"
 
 #include <cstddef>
-#include <optional>
 
 using namespace mlir;
 
@@ -16,6 +14,37 @@ namespace penstock {
 #include "compiler/conversion/Passes.h.inc"
 
 namespace {
+
+/// What is loaded as it is: pointers of the call and of an axis of the batch, numbers of the step's block.
+struct Member {
+  enum class Of { call, block, axis } of;
+  StringLiteral name;
+  size_t offset;
+};
+constexpr Member members[] = {
+#define PENSTOCK_MEMBER(of, Struct, name) {Member::Of::of, #name, offsetof(Struct, name)}
+    PENSTOCK_MEMBER(call, PenstockCall, pool),
+    PENSTOCK_MEMBER(call, PenstockCall, parameters),
+    PENSTOCK_MEMBER(call, PenstockCall, states),
+    PENSTOCK_MEMBER(call, PenstockCall, fitted),
+    PENSTOCK_MEMBER(call, PenstockCall, gradients),
+    PENSTOCK_MEMBER(call, PenstockCall, deferred),
+    PENSTOCK_MEMBER(call, PenstockCall, arena),
+    PENSTOCK_MEMBER(block, PenstockStepBlock, records),
+    PENSTOCK_MEMBER(block, PenstockStepBlock, seed),
+    PENSTOCK_MEMBER(block, PenstockStepBlock, step),
+    PENSTOCK_MEMBER(block, PenstockStepBlock, part),
+    PENSTOCK_MEMBER(block, PenstockStepBlock, learning_rate),
+    PENSTOCK_MEMBER(block, PenstockStepBlock, deferred_first),
+    PENSTOCK_MEMBER(axis, PenstockAxisBatch, offsets),
+    PENSTOCK_MEMBER(axis, PenstockAxisBatch, row_parent),
+    PENSTOCK_MEMBER(axis, PenstockAxisBatch, row_record),
+    PENSTOCK_MEMBER(axis, PenstockAxisBatch, row_place),
+    PENSTOCK_MEMBER(axis, PenstockAxisBatch, row_word),
+    PENSTOCK_MEMBER(axis, PenstockAxisBatch, row_position),
+    PENSTOCK_MEMBER(axis, PenstockAxisBatch, row_segment),
+#undef PENSTOCK_MEMBER
+};
 
 class Lowering {
 public:
@@ -191,42 +220,6 @@ private:
     op.erase();
   }
 
-  /// Pointers of the call that are loaded as they are.
-  static std::optional<size_t> memberOfCall(StringRef what) {
-    return llvm::StringSwitch<std::optional<size_t>>(what)
-        .Case("pool", offsetof(PenstockCall, pool))
-        .Case("parameters", offsetof(PenstockCall, parameters))
-        .Case("states", offsetof(PenstockCall, states))
-        .Case("fitted", offsetof(PenstockCall, fitted))
-        .Case("gradients", offsetof(PenstockCall, gradients))
-        .Case("deferred", offsetof(PenstockCall, deferred))
-        .Case("arena", offsetof(PenstockCall, arena))
-        .Default(std::nullopt);
-  }
-
-  static std::optional<size_t> numberOfBlock(StringRef what) {
-    return llvm::StringSwitch<std::optional<size_t>>(what)
-        .Case("records", offsetof(PenstockStepBlock, records))
-        .Case("seed", offsetof(PenstockStepBlock, seed))
-        .Case("step", offsetof(PenstockStepBlock, step))
-        .Case("part", offsetof(PenstockStepBlock, part))
-        .Case("learning_rate", offsetof(PenstockStepBlock, learning_rate))
-        .Case("deferred_first", offsetof(PenstockStepBlock, deferred_first))
-        .Default(std::nullopt);
-  }
-
-  static std::optional<size_t> arrayOfAxis(StringRef what) {
-    return llvm::StringSwitch<std::optional<size_t>>(what)
-        .Case("offsets", offsetof(PenstockAxisBatch, offsets))
-        .Case("row_parent", offsetof(PenstockAxisBatch, row_parent))
-        .Case("row_record", offsetof(PenstockAxisBatch, row_record))
-        .Case("row_place", offsetof(PenstockAxisBatch, row_place))
-        .Case("row_word", offsetof(PenstockAxisBatch, row_word))
-        .Case("row_position", offsetof(PenstockAxisBatch, row_position))
-        .Case("row_segment", offsetof(PenstockAxisBatch, row_segment))
-        .Default(std::nullopt);
-  }
-
   LogicalResult lowerGet(kernel::GetOp op) {
     b.setInsertionPoint(op);
     Location loc = op.getLoc();
@@ -236,14 +229,14 @@ private:
     Type i64 = b.getI64Type();
     auto batch = [&] { return load(loc, c, offsetof(PenstockCall, batch), pointer); };
     auto block = [&] { return load(loc, c, offsetof(PenstockCall, block), pointer); };
-    auto axis = [&](size_t offset, Type type) {
+    auto axis = [&](size_t offset) {
       Value axes = load(loc, batch(), offsetof(PenstockBatch, axes), pointer);
       if (index > 0) {
         Value stride = LLVM::ZExtOp::create(b, loc, i64, load(loc, batch(), offsetof(PenstockBatch, axis_stride), b.getI32Type()));
         Value bytes = LLVM::MulOp::create(b, loc, stride, LLVM::ConstantOp::create(b, loc, i64, b.getI64IntegerAttr(index)));
         axes = LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), axes, ArrayRef<LLVM::GEPArg>{bytes});
       }
-      return load(loc, axes, offset, type);
+      return load(loc, axes, offset, pointer);
     };
     // Of an array behind the block, which says where.
     auto behind = [&](size_t member, size_t size, Type type) {
@@ -252,12 +245,12 @@ private:
       return load(loc, array, static_cast<size_t>(index) * size, type);
     };
     Value value;
-    if (std::optional<size_t> member = memberOfCall(what)) {
-      value = load(loc, c, *member, pointer);
-    } else if (std::optional<size_t> number = numberOfBlock(what)) {
-      value = load(loc, block(), *number, what == "learning_rate" ? Type(b.getF32Type()) : i64);
-    } else if (std::optional<size_t> array = arrayOfAxis(what)) {
-      value = axis(*array, pointer);
+    const Member *member = llvm::find_if(members, [&](const Member &one) { return one.name == what; });
+    if (member != std::end(members)) {
+      value = member->of == Member::Of::call   ? load(loc, c, member->offset, pointer)
+              : member->of == Member::Of::axis ? axis(member->offset)
+              : what == "learning_rate"        ? load(loc, block(), member->offset, b.getF32Type())
+                                               : load(loc, block(), member->offset, i64);
     } else if (what == "rows") {
       value = behind(offsetof(PenstockStepBlock, rows_at), sizeof(int64_t), i64);
     } else if (what == "weight") {

@@ -73,13 +73,7 @@ Signature signatureOf(const QuantityRow &row) {
 
 /// "`ms`, `s`, `min` or `h`"
 std::string unitsOf(Counted counted) {
-  std::vector<std::string> names;
-  for (const UnitRow &unit : units) {
-    if (unit.counted == counted) {
-      names.emplace_back(unit.name);
-    }
-  }
-  return quotedList(names);
+  return quotedList(namesOf(units, [&](const UnitRow &unit) { return unit.counted == counted; }));
 }
 
 } // namespace
@@ -111,10 +105,7 @@ bool Expectations::readQuantity(const Expression &expression, const std::string 
   const bool isResult =
       name.empty() || std::any_of(splits.begin(), splits.end(), [&](const auto &split) { return measures.has(split, name); });
   if (block == "deploy" && !isResult) {
-    std::vector<std::string> names;
-    for (const QuantityRow &one : quantities) {
-      names.emplace_back(one.name);
-    }
+    const std::vector<std::string> names = namesOf(quantities);
     const std::string near = nearest(name, names);
     reporter.report("unknown-quantity", expression.span,
                     {{"name", name},

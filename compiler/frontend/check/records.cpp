@@ -73,7 +73,7 @@ void Records::checkCaptures(const std::string &path, const Span &span) {
       break;
     }
     const std::string capture = path.substr(at, close - at + 1);
-    if (capture != "{split}") {
+    if (capture != splitMark) {
       reporter.report("unknown-capture", span, {{"capture", capture.substr(0, 40)}});
     }
     at = close;
@@ -108,7 +108,7 @@ void Records::readSource(const Expression &expression, Origin origin) {
   if (!choice.good || !readFormat(choice, call->span)) {
     return;
   }
-  const bool byFile = dataBlock.path.find("{split}") != std::string::npos;
+  const bool byFile = isFileASplit(dataBlock.path);
   if (!byFile && split == nullptr) {
     reporter.report("missing-split", call->span);
   } else if (byFile && split != nullptr) {

@@ -11,8 +11,7 @@ double clipped(std::span<const double> ends, double value) { return value < ends
 
 std::span<const double> endsOf(const NamedValues &parameters) {
   static constexpr double otherwise[] = {0, 0};
-  const auto *const given = parameterOf<std::vector<double>>(parameters, "to");
-  return given == nullptr ? std::span<const double>(otherwise) : *given;
+  return itemsOr<double>(parameters, "to", otherwise);
 }
 
 void apply(const NamedValues &parameters, const OperatorState &, std::span<const double> values, std::span<std::vector<double>> results) {

@@ -47,8 +47,7 @@ Part partOf(const std::string &name, double seconds) {
 void apply(const NamedValues &parameters, const OperatorState &, std::span<const double> values, std::span<std::vector<double>> results) {
   const bool cyclic = parameterOr(parameters, "cyclic", false);
   std::size_t at = 0;
-  const auto *const parts = parameterOf<std::vector<std::string>>(parameters, "parts");
-  for (const std::string &name : parts == nullptr ? std::span<const std::string>() : std::span(*parts)) {
+  for (const std::string &name : itemsOr<std::string>(parameters, "parts", {})) {
     const bool turns = cyclic && name != "year";
     for (std::size_t i = 0; i < values.size(); ++i) {
       const Part part = partOf(name, values[i]);

@@ -9,8 +9,7 @@ namespace {
 
 std::span<const double> endsOf(const NamedValues &parameters) {
   static constexpr double otherwise[] = {0, 1};
-  const auto *const given = parameterOf<std::vector<double>>(parameters, "to");
-  return given == nullptr ? std::span<const double>(otherwise) : *given;
+  return itemsOr<double>(parameters, "to", otherwise);
 }
 
 /// The least and the greatest.

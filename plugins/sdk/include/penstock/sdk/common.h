@@ -172,6 +172,15 @@ struct ScratchOf<T> {
   using Type = typename T::Scratch;
 };
 
+/// `call(scratch)`, or `call()` where the class has none.
+template <typename Scratch, typename Call> void withScratch(Scratch &scratch, Call call) {
+  if constexpr (std::is_same_v<Scratch, NoScratch>) {
+    call();
+  } else {
+    call(scratch);
+  }
+}
+
 /// Stands for the fit of a plugin that has none.
 struct NoFit {};
 

@@ -260,11 +260,7 @@ private:
   } || requires(const T &head, Given given, ColumnWriter &out, Scratch &scratch) { head.decode(given, out, scratch); };
 
   template <typename Given> static void decodeOne(const T &head, Given given, Decoding &with) {
-    if constexpr (std::is_same_v<Scratch, NoScratch>) {
-      head.decode(given, with.out);
-    } else {
-      head.decode(given, with.out, with.scratch);
-    }
+    withScratch(with.scratch, [&](auto &...scratch) { head.decode(given, with.out, scratch...); });
     with.out.endRecord();
   }
   static std::span<const float> rowOf(const PenstockDecodeBatch &batch, std::int64_t row) {

@@ -101,14 +101,10 @@ template <typename T, typename Fit = NoFit> struct LearnerFunctions {
     return guarded(error, [&] {
       const PenstockColumn &vector = vectorOf(features);
       const auto lent = of(self).spares.borrow([&] { return Answering{ColumnWriter(of(self).schema), {}}; });
-      auto &[out, scratch] = *lent;
+      ColumnWriter &out = lent->out;
       out.clear();
       for (std::int64_t record = 0; record < features->records; ++record) {
-        if constexpr (std::is_same_v<typename ScratchOf<T>::Type, NoScratch>) {
-          of(self).learner.answer(spanOf(vector, record), out);
-        } else {
-          of(self).learner.answer(spanOf(vector, record), out, scratch);
-        }
+        withScratch(lent->scratch, [&](auto &...scratch) { of(self).learner.answer(spanOf(vector, record), out, scratch...); });
         out.endRecord();
       }
       out.send(sink);

@@ -143,14 +143,10 @@ template <typename T, typename Fit = NoFit> struct TokenizerFunctions {
     return guarded(error, [&] {
       const bool idsOnly = PENSTOCK_HAS(sink, PenstockTokenSink, ids_only) && sink->ids_only != 0;
       const auto lent = static_cast<const Object *>(self)->spares[idsOnly ? 0 : 1].borrow([&] { return Encoding{Tokens(!idsOnly), {}}; });
-      auto &[tokens, scratch] = *lent;
+      Tokens &tokens = lent->tokens;
       for (std::int64_t i = 0; i < count; ++i) {
         tokens.begin(maxTokens);
-        if constexpr (std::is_same_v<typename ScratchOf<T>::Type, NoScratch>) {
-          of(self).encode(view(texts[i]), tokens);
-        } else {
-          of(self).encode(view(texts[i]), tokens, scratch);
-        }
+        withScratch(lent->scratch, [&](auto &...scratch) { of(self).encode(view(texts[i]), tokens, scratch...); });
         if (tokens.give(*sink, i) != 0) {
           throw Failure("the host stopped the plugin");
         }
