@@ -25,7 +25,7 @@ extern "C" {
 #endif
 
 #define PENSTOCK_PROGRAM_ABI_MAJOR 6
-#define PENSTOCK_PROGRAM_ABI_MINOR 0
+#define PENSTOCK_PROGRAM_ABI_MINOR 1
 
 /* One axis of a batch. `offsets` has one entry more than the axis's parent has rows, offsets[0] == 0: row p of the parent owns rows
  * [offsets[p], offsets[p + 1]). Row i is the `row_position[i]`-th of row `row_parent[i]` of the parent, and the `row_place[i]`-th of record
@@ -161,6 +161,8 @@ typedef struct PenstockCall {
   const PenstockBatch *batch;
   const PenstockStepBlock *block;
   void *const *outputs; /* in the order of the entry's outputs; caller-owned */
+  /* Since 6.1. Addresses, where the program computes, of the rows of each axis and behind them of the records: places in the block. */
+  const int64_t *const *counts;
 } PenstockCall;
 
 /* One step of an entry: code that several steps may share, and the numbers in which they differ (places in memory, handles,
@@ -206,7 +208,7 @@ typedef struct PenstockDispatch {
 enum PenstockCodeForm {
   PENSTOCK_CODE_PTX = 0,   /* text, NUL at its end */
   PENSTOCK_CODE_CUBIN = 1, /* of one architecture */
-  PENSTOCK_CODE_HOST = 2   /* the address of a function of the program: the same kernel for an emulated device */
+  PENSTOCK_CODE_HOST = 2   /* a shared object of the host: the same kernels for an emulated device */
 };
 typedef struct PenstockDeviceCode {
   const char *name; /* of the function in `code` */

@@ -141,7 +141,12 @@ Status Session::stage(const Step &step, const Owed &owed, Slot &slot) {
                                      static_cast<std::uint32_t>(rowsAt),
                                      static_cast<std::uint32_t>(weightsAt)};
     slot.launch.call.block = staging.add(&block, 1, 1);
-    (void)staging.add(slot.rows.data(), std::ssize(slot.rows), std::ssize(slot.rows));
+    const std::int64_t *const rows = staging.add(slot.rows.data(), std::ssize(slot.rows), std::ssize(slot.rows));
+    slot.counts.clear();
+    for (std::size_t i = 0; i < axes; ++i) {
+      slot.counts.push_back(rows + i);
+    }
+    slot.counts.push_back(&slot.launch.call.block->records);
     (void)staging.add(step.weights.data(), std::ssize(step.weights), std::ssize(step.weights));
     if (step.batch != nullptr && !onHost) {
       const PenstockBatch &batch = *step.batch;
@@ -242,6 +247,7 @@ Result<Ticket> Session::enqueue(int index, const Step &step, OutputBuffers *outp
   call.capacities = slot->capacities.data();
   call.arena_sections = slot->sections.data();
   call.batch = &batch;
+  call.counts = slot->counts.data();
   call.outputs = outputs == nullptr ? nullptr : onHost ? outputs->pointers.data() : slot->outputs.data();
   PENSTOCK_TRY(stream->launch(launch));
   if (outputs != nullptr && !onHost && outputs->bytes > 0) {

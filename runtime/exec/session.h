@@ -74,6 +74,7 @@ private:
     std::vector<PenstockAxisBatch> axes;
     std::vector<const void *> inputs;
     std::vector<std::int64_t> rows, capacities, sections; // of each axis; of capacities of the records, too; of sections of the workers
+    std::vector<const std::int64_t *> counts;             // where the program finds the rows of each axis, and the records
     std::vector<void *> outputs;
     DeviceMemory staging; // the block, and behind it what a device gets of the batch
     Ticket ticket = 0;
