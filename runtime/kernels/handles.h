@@ -76,6 +76,9 @@ public:
 
 template <class T> using MadeObject = Result<std::unique_ptr<T>>;
 
+/// The kind of what a dispatch asks for, its numbers checked; an error says what is wrong with them.
+Result<const KernelHandleKind *> checkDispatch(const PenstockDispatch &dispatch);
+
 const PenstockLevelTable &levelTable(Level level);
 /// Contractions that round their operands to bf16, or null where the machine has no instructions for them at `level`.
 const PenstockContractions *bf16Contractions(Level level);

@@ -188,13 +188,7 @@ std::vector<std::string_view> kernelImplementations(std::string_view kind) {
   return names;
 }
 
-Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level level, std::string_view force) {
-  const std::string chosen = chosenKernels();
-  const std::string_view asked = force.empty() ? std::string_view(chosen) : force;
-  if (asked != "auto" && !isImplementation(asked)) {
-    return invalidInput("`" + std::string(asked) + "` is not an implementation of kernels; they are `auto`, `reference`, `packed`, " +
-                        "`onednn` and `emulated`");
-  }
+Result<const KernelHandleKind *> checkDispatch(const PenstockDispatch &dispatch) {
   const KernelHandleKind *kind = findKernelHandleKind(dispatch.kernel);
   if (kind == nullptr) {
     std::string kinds;
@@ -205,6 +199,17 @@ Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level le
   }
   PENSTOCK_TRY(checkNumbers(dispatch, *kind));
   PENSTOCK_TRY(checkShape(kind->name, dispatch.attributes));
+  return kind;
+}
+
+Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level level, std::string_view force) {
+  const std::string chosen = chosenKernels();
+  const std::string_view asked = force.empty() ? std::string_view(chosen) : force;
+  if (asked != "auto" && !isImplementation(asked)) {
+    return invalidInput("`" + std::string(asked) + "` is not an implementation of kernels; they are `auto`, `reference`, `packed`, " +
+                        "`onednn` and `emulated`");
+  }
+  PENSTOCK_ASSIGN(const KernelHandleKind *const kind, checkDispatch(dispatch));
   if (asked == "onednn" && precisionOf(*kind, dispatch) == 1) {
     return invalidInput("`precision: bf16` is computed by our own kernels, and `PENSTOCK_KERNELS=onednn` asks for oneDNN's, which are "
                         "float32; unset it, or write `precision: fp32`");
