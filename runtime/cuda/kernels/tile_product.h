@@ -83,7 +83,7 @@ DEVICE void tileProduct(float (&sums)[TM / 16][TN / 16], const A &a, const B &b,
       for (int i = 0; i < TM / 16; ++i) {
 #pragma unroll
         for (int j = 0; j < TN / 16; ++j) {
-          sums[i][j] = fma(x[i], y[j], sums[i][j]);
+          sums[i][j] = multiplyAdd(x[i], y[j], sums[i][j]);
         }
       }
     }
