@@ -59,10 +59,10 @@ template <int WIDTH, int rows, int others> DEVICE void products(float (&s)[rows]
     for (int i = 0; i < rows; ++i) {
 #pragma unroll
       for (int j = 0; j < others; ++j) {
-        s[i][j] = fma(x[i].x, y[j].x, s[i][j]);
-        s[i][j] = fma(x[i].y, y[j].y, s[i][j]);
-        s[i][j] = fma(x[i].z, y[j].z, s[i][j]);
-        s[i][j] = fma(x[i].w, y[j].w, s[i][j]);
+        s[i][j] = multiplyAdd(x[i].x, y[j].x, s[i][j]);
+        s[i][j] = multiplyAdd(x[i].y, y[j].y, s[i][j]);
+        s[i][j] = multiplyAdd(x[i].z, y[j].z, s[i][j]);
+        s[i][j] = multiplyAdd(x[i].w, y[j].w, s[i][j]);
       }
     }
   }
@@ -95,7 +95,7 @@ template <int WIDTH> DEVICE void addRows(float (&sums)[4][WIDTH / 16], const flo
   for (int i = 0; i < 4; ++i) {
 #pragma unroll
     for (int c = 0; c < WIDTH / 16; ++c) {
-      sums[i][c] = fma(factors[i], v[c], sums[i][c]);
+      sums[i][c] = multiplyAdd(factors[i], v[c], sums[i][c]);
     }
   }
 }
@@ -184,7 +184,7 @@ DEVICE void forwardTile(const AttentionArguments &of, const AttentionHead &head,
       float part = 0;
 #pragma unroll
       for (int j = 0; j < each; ++j) {
-        const float e = c + 16 * j < left ? exponential(fma(s[i][j], of.scale, shift)) : 0.0f;
+        const float e = c + 16 * j < left ? exponential(multiplyAdd(s[i][j], of.scale, shift)) : 0.0f;
         part += e;
         float p = of.threshold != 0 ? (kept >> j & 1 ? e * of.multiplier : 0.0f) : e;
         p = of.round != 0 ? roundedToBf16(p) : p;
@@ -216,7 +216,7 @@ DEVICE void forwardTile(const AttentionArguments &of, const AttentionHead &head,
   for (int i = 0; i < 4; ++i) {
     factors[i] = divide(1.0f, sum[i]);
     if (c == 0 && i < rows) {
-      of.lse[(row + i) * of.heads + headNumber] = fma(top[i], of.scale, logarithm(sum[i]));
+      of.lse[(row + i) * of.heads + headNumber] = multiplyAdd(top[i], of.scale, logarithm(sum[i]));
     }
   }
   storeRows<WIDTH>(of.out + row * head.ldOut + head.at, head.ldOut, rows, of.width, sums, factors);
@@ -252,7 +252,7 @@ DEVICE PairGradient pairGradient(const AttentionArguments &of, float score, floa
   if (!inside) {
     return {0, 0};
   }
-  const float p = exponential(fma(score, of.scale, -lse)), multiplier = of.threshold == 0 ? 1.0f : kept ? of.multiplier : 0.0f;
+  const float p = exponential(multiplyAdd(score, of.scale, -lse)), multiplier = of.threshold == 0 ? 1.0f : kept ? of.multiplier : 0.0f;
   const PairGradient made = {p * multiplier, p * (dp * multiplier - delta) * of.scale};
   return of.round != 0 ? PairGradient{roundedToBf16(made.p), roundedToBf16(made.ds)} : made;
 }
@@ -264,7 +264,7 @@ DEVICE void loadDeltas(float *to, int count, const AttentionArguments &of, const
     const i64 row = head.query + (real ? query + i : 0), at = row * head.ldOut + head.at;
     float delta = 0;
     for (i64 c = laneX() % 16; c < of.width; c += 16) {
-      delta = fma(of.dout[at + c], of.out[at + c], delta);
+      delta = multiplyAdd(of.dout[at + c], of.out[at + c], delta);
     }
     delta = rowSum(delta);
     if (laneX() % 16 == 0) {

@@ -5,14 +5,14 @@
 DEVICE float dotOf(const AttentionArguments &of, const float *a, const float *b) {
   float sum = 0;
   for (i64 c = laneX(); c < of.width; c += 32) {
-    sum = of.round != 0 ? fma(roundedToBf16(a[c]), roundedToBf16(b[c]), sum) : fma(a[c], b[c], sum);
+    sum = of.round != 0 ? multiplyAdd(roundedToBf16(a[c]), roundedToBf16(b[c]), sum) : multiplyAdd(a[c], b[c], sum);
   }
   return warpSum(sum);
 }
 /// to += factor * from.
 DEVICE void addScaled(const AttentionArguments &of, float *to, float factor, const float *from) {
   for (i64 c = laneX(); c < of.width; c += 32) {
-    to[c] = of.round != 0 ? fma(roundedToBf16(factor), roundedToBf16(from[c]), to[c]) : fma(factor, from[c], to[c]);
+    to[c] = of.round != 0 ? multiplyAdd(roundedToBf16(factor), roundedToBf16(from[c]), to[c]) : multiplyAdd(factor, from[c], to[c]);
   }
 }
 DEVICE void scaleRow(const AttentionArguments &of, float *to, float factor) {
@@ -44,7 +44,7 @@ DEVICE void forwardQuery(const AttentionArguments &of, const AttentionHead &head
   }
   scaleRow(of, out, divide(1.0f, sum));
   if (laneX() == 0) {
-    of.lse[(head.query + query) * of.heads + headNumber] = fma(top, of.scale, logarithm(sum));
+    of.lse[(head.query + query) * of.heads + headNumber] = multiplyAdd(top, of.scale, logarithm(sum));
   }
 }
 
@@ -75,11 +75,11 @@ DEVICE WidePair widePair(const AttentionArguments &of, const AttentionHead &head
   const float *dout = of.dout + at, *out = of.out + at;
   float delta = 0;
   for (i64 c = laneX(); c < of.width; c += 32) {
-    delta = fma(dout[c], out[c], delta);
+    delta = multiplyAdd(dout[c], out[c], delta);
   }
   delta = warpSum(delta);
   const float p =
-      exponential(fma(dotOf(of, of.q + row * of.ldQuery + head.at, of.k + keyAt), of.scale, -of.lse[row * of.heads + headNumber]));
+      exponential(multiplyAdd(dotOf(of, of.q + row * of.ldQuery + head.at, of.k + keyAt), of.scale, -of.lse[row * of.heads + headNumber]));
   const float multiplier = multiplierOf(of, head, query, key);
   return {p * multiplier, p * (dotOf(of, dout, of.v + keyAt) * multiplier - delta) * of.scale};
 }
