@@ -36,7 +36,7 @@ public:
   const FittedFolder &fittedFiles() const { return fitted; }
   PluginHost &host() const { return *plugins; }
   const Predictor &predictor() const { return *answering; }
-  Level level() const { return model->level(); }
+  std::string_view level() const { return model->table().level; }
   /// The types of its C interface, which point into it.
   CLayout layout() const { return typesOf(said.name, *answering); }
   /// The pool outlives the session.

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 namespace penstock {
@@ -19,10 +20,13 @@ public:
   virtual void ran(const PenstockEntry &entry, int index, const PenstockBatch *batch, std::int64_t begin, std::int64_t end) = 0;
 };
 
+class LoadedCode; // runtime/kernels/kernel_table.h
+
 /// One call of an entry. What it points to stays as it is until the call is done.
 struct Launch {
   const PenstockEntry *entry = nullptr;
-  PenstockCall call{};
+  PenstockCall call{};              // without its stream, which the stream adds
+  const LoadedCode *code = nullptr; // of the program, as its device loaded it
   StepObserver *observer = nullptr;
 };
 
@@ -43,16 +47,26 @@ public:
   virtual Status wait(Ticket ticket) = 0;
 };
 
-class Device {
+/// Where memory comes from.
+class Memory {
 public:
-  virtual ~Device() = default;
+  virtual ~Memory() = default;
+  /// Aligned to 256 bytes, at least one byte of it. `bytes` becomes what was taken. `zeros`: all zeros; else nobody may read it before it
+  /// is written. `what` names it in the error.
+  virtual Result<void *> allocate(std::size_t &bytes, const char *what, bool zeros) = 0;
+  virtual void release(void *memory, std::size_t bytes) = 0;
+};
+
+class Device : public Memory {
+public:
   virtual std::string_view name() const = 0;
   /// Its memory is the host's, which reads and writes it at any time; what is enqueued is done at once.
   virtual bool isHost() const = 0;
-  /// Memory aligned to 4096 bytes, at least one byte of it. What is never used costs address space alone. `zeros`: all zeros; else nobody
-  /// may read it before it is written. `what` names it in the error.
-  virtual Result<void *> allocate(std::size_t &bytes, const char *what, bool zeros) = 0;
-  virtual void release(void *memory, std::size_t bytes) = 0;
+  /// The host's memory from which and to which copies are fast, and need not be waited for.
+  virtual Memory &staging();
+  /// What the program needs of this device, beside its own code; NULL: it computes on the CPU, with the CPU's kernels. `name` is the
+  /// program's, for messages. An error where the program is for another device.
+  virtual Result<std::shared_ptr<LoadedCode>> load(const PenstockProgram &program, const std::string &name);
   virtual Result<std::unique_ptr<Stream>> openStream() = 0;
   /// The rows that memory is laid out for where a batch has so many: a multiple of 16, no smaller, and growing with them. Calls of equal
   /// capacities find everything at equal addresses.
@@ -66,33 +80,33 @@ Device &hostDevice();
 /// a line with the counts is added to it at the end of the process.
 Result<Device *> cpuDevice();
 
-/// Memory of a device, which outlives it; or lent: the host's, of an owner who outlives this.
+/// Some memory of a device or of its staging, which outlive it; or lent: the host's, of an owner who outlives this.
 class DeviceMemory {
 public:
   DeviceMemory() = default;
   ~DeviceMemory() { release(); }
   DeviceMemory(const DeviceMemory &) = delete;
   DeviceMemory &operator=(const DeviceMemory &) = delete;
-  DeviceMemory(DeviceMemory &&other) noexcept : device(other.device), memory(other.memory), bytes(other.bytes) {
+  DeviceMemory(DeviceMemory &&other) noexcept : from(other.from), memory(other.memory), bytes(other.bytes) {
     other.memory = nullptr, other.bytes = 0;
   }
   DeviceMemory &operator=(DeviceMemory &&other) noexcept {
     if (this != &other) {
       release();
-      device = other.device, memory = other.memory, bytes = other.bytes;
+      from = other.from, memory = other.memory, bytes = other.bytes;
       other.memory = nullptr, other.bytes = 0;
     }
     return *this;
   }
 
-  static Result<DeviceMemory> allocate(Device &device, std::size_t bytes, const char *what) { return take(device, bytes, what, false); }
+  static Result<DeviceMemory> allocate(Memory &from, std::size_t bytes, const char *what) { return take(from, bytes, what, false); }
   static DeviceMemory lent(void *memory, std::size_t bytes) {
     DeviceMemory made;
     made.memory = memory;
     made.bytes = bytes;
     return made;
   }
-  static Result<DeviceMemory> zeros(Device &device, std::size_t bytes, const char *what) { return take(device, bytes, what, true); }
+  static Result<DeviceMemory> zeros(Memory &from, std::size_t bytes, const char *what) { return take(from, bytes, what, true); }
 
   void *data() const { return memory; }
   char *chars() const { return static_cast<char *>(memory); }
@@ -100,21 +114,21 @@ public:
   std::size_t size() const { return bytes; }
 
 private:
-  static Result<DeviceMemory> take(Device &device, std::size_t bytes, const char *what, bool zeros) {
+  static Result<DeviceMemory> take(Memory &from, std::size_t bytes, const char *what, bool zeros) {
     DeviceMemory taken;
-    PENSTOCK_ASSIGN(taken.memory, device.allocate(bytes, what, zeros));
-    taken.device = &device;
+    PENSTOCK_ASSIGN(taken.memory, from.allocate(bytes, what, zeros));
+    taken.from = &from;
     taken.bytes = bytes;
     return taken;
   }
   void release() {
-    if (memory != nullptr && device != nullptr) {
-      device->release(memory, bytes);
+    if (memory != nullptr && from != nullptr) {
+      from->release(memory, bytes);
     }
     memory = nullptr, bytes = 0;
   }
 
-  Device *device = nullptr;
+  Memory *from = nullptr;
   void *memory = nullptr;
   std::size_t bytes = 0;
 };

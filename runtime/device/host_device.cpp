@@ -72,6 +72,10 @@ public:
 
 } // namespace
 
+Memory &Device::staging() { return hostDevice(); }
+
+Result<std::shared_ptr<LoadedCode>> Device::load(const PenstockProgram &, const std::string &) { return std::shared_ptr<LoadedCode>(); }
+
 Device &hostDevice() {
   static HostDevice device;
   return device;

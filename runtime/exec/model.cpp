@@ -68,8 +68,7 @@ Result<std::shared_ptr<Model>> Model::open(const PenstockProgram &linked, const 
     const std::string_view packed = i < weights.packed.size() ? weights.packed[i] : std::string_view();
     const PackedForm form = kernelPackedForm(model->handles[i]);
     if (i >= weights.formats.size() || weights.formats[i] != form.format) {
-      return environmentError("the weights of this artifact are packed for other instructions than `" +
-                              std::string(levelName(model->compiledFor)) +
+      return environmentError("the weights of this artifact are packed for other instructions than `" + std::string(linked.level) +
                               "` has on this machine: build it here, with `--precision fp32`, or, where it was built with `--level all`, "
                               "take the code for a lesser "
                               "level by PENSTOCK_LEVEL");
@@ -104,18 +103,16 @@ Status Model::judge(const std::string &path) {
 
 Status Model::makeKernels(const std::string &name) {
   const PenstockProgram &table = *program;
-  PENSTOCK_ASSIGN(compiledFor, parseLevel(table.level));
-  PENSTOCK_ASSIGN(const Level machine, machineLevel());
-  if (compiledFor > machine) {
-    return environmentError(name + " needs a machine of level `" + table.level + "`, this one is `" + std::string(levelName(machine)) +
-                            "`; compile for it with `target.level` or on this machine");
+  PENSTOCK_ASSIGN(code, place.load(table, name));
+  if (code == nullptr) {
+    PENSTOCK_ASSIGN(code, loadForCpu(table, name));
   }
   for (int i = 0; i < table.symbol_count; ++i) {
-    PENSTOCK_ASSIGN(void *address, kernelSymbol(table.symbols[i], compiledFor));
+    PENSTOCK_ASSIGN(void *address, code->symbol(table.symbols[i]));
     symbols.push_back(address);
   }
   for (const PenstockDispatch &dispatch : dispatchesOf(table)) {
-    PENSTOCK_ASSIGN(KernelHandle handle, makeKernelHandle(dispatch, compiledFor));
+    PENSTOCK_ASSIGN(KernelHandle handle, code->handle(dispatch));
     handles.push_back(handle.get());
     kernels.push_back(std::move(handle));
   }

@@ -70,8 +70,8 @@ public:
   ~Model();
 
   const PenstockProgram &table() const { return *program; }
-  /// The level that its code was compiled for, which this machine has.
-  Level level() const { return compiledFor; }
+  /// What computes it, see LoadedCode.
+  std::string computedBy() const { return code->kernels(*program); }
   Device &device() const { return place; }
 
   /// Index of an entry or an output, -1 where there is none.
@@ -107,7 +107,7 @@ private:
   std::unique_ptr<ProgramImage> image;
   const PenstockProgram *program;
   Device &place;
-  Level compiledFor = Level::avx2;
+  std::shared_ptr<LoadedCode> code;
   std::vector<void *> symbols;
   std::vector<KernelHandle> kernels;
   std::vector<void *> handles;

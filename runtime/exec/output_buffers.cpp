@@ -7,7 +7,7 @@
 
 namespace penstock {
 
-Status OutputBuffers::prepare(const PenstockEntry &entry, const PenstockBatch &batch) {
+Status OutputBuffers::prepare(const PenstockEntry &entry, const PenstockBatch &batch, Memory &from) {
   places.resize(outputsOf(entry).size());
   pointers.resize(places.size());
   bytes = 0;
@@ -19,7 +19,7 @@ Status OutputBuffers::prepare(const PenstockEntry &entry, const PenstockBatch &b
   }
   if (bytes > memory.size()) {
     memory = DeviceMemory();
-    PENSTOCK_ASSIGN(memory, DeviceMemory::zeros(hostDevice(), bytes + bytes / 4, "the answers of a batch"));
+    PENSTOCK_ASSIGN(memory, DeviceMemory::zeros(from, bytes + bytes / 4, "the answers of a batch"));
   }
   for (std::size_t i = 0; i < places.size(); ++i) {
     pointers[i] = memory.chars() + places[i];

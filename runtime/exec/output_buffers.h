@@ -14,8 +14,8 @@ namespace penstock {
 /// The outputs of one call in the host's memory, valid when its ticket is done. They live as long as the call is in flight.
 class OutputBuffers {
 public:
-  /// Room for the outputs of a call with this batch. Addresses hold until the next call.
-  Status prepare(const PenstockEntry &entry, const PenstockBatch &batch);
+  /// Room for the outputs of a call with this batch, of the host's memory. Addresses hold until the next call.
+  Status prepare(const PenstockEntry &entry, const PenstockBatch &batch, Memory &from);
   const float *values(int output) const {
     return reinterpret_cast<const float *>(memory.chars() + places[static_cast<std::size_t>(output)]);
   }

@@ -103,7 +103,7 @@ Status RunOpening::openProgram() {
   PENSTOCK_ASSIGN(Device *const device, cpuDevice());
   PENSTOCK_TRY(request.linked != nullptr ? openLinked(*device) : openCompiled(*device));
   RunRecord &record = run.record;
-  const std::string kernels = kernelsOf(run.model->table(), run.model->level());
+  const std::string kernels = run.model->computedBy();
   if (run.folder->continues() && record.kernels != kernels) {
     return environmentError(
         fmt::format("this run was begun with the kernels `{}`, now they are `{}`, and others add in another order; continue it with the "

@@ -176,7 +176,7 @@ Status Session::stage(const Step &step, const Owed &owed, Slot &slot) {
   };
   const std::size_t bytes = lay(Staging(nullptr, nullptr));
   if (bytes > slot.staging.size()) {
-    PENSTOCK_ASSIGN(slot.staging, DeviceMemory::zeros(hostDevice(), withRoom(bytes), "the batches of a device"));
+    PENSTOCK_ASSIGN(slot.staging, DeviceMemory::zeros(of->device().staging(), withRoom(bytes), "the batches of a device"));
   }
   if (onHost) {
     lay(Staging(slot.staging.chars(), slot.staging.chars()));
@@ -224,7 +224,7 @@ Result<Ticket> Session::enqueue(int index, const Step &step, OutputBuffers *outp
   PENSTOCK_TRY(grow(arena, bytes, "the working memory of a step"));
   placeSections(entry, *slot);
   if (outputs != nullptr) {
-    PENSTOCK_TRY(outputs->prepare(entry, batch));
+    PENSTOCK_TRY(outputs->prepare(entry, batch, of->device().staging()));
     if (!onHost) {
       PENSTOCK_TRY(grow(leaving, outputs->bytes, "the answers of a device"));
       slot->outputs.resize(outputs->places.size());
@@ -235,6 +235,7 @@ Result<Ticket> Session::enqueue(int index, const Step &step, OutputBuffers *outp
   }
   Launch &launch = slot->launch;
   launch.entry = &entry;
+  launch.code = of->code.get();
   launch.observer = observer;
   PenstockCall &call = launch.call;
   call.struct_size = sizeof(call);

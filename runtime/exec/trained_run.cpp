@@ -45,7 +45,7 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder, 
   PENSTOCK_ASSIGN(run->pool, ThreadPool::create(static_cast<int>(run->held.config.target.threads)));
   PENSTOCK_TRY(run->openModel(recompile, code));
   Model &model = *run->model;
-  if (const std::string kernels = kernelsOf(model.table(), model.level()); kernels != run->held.kernels) {
+  if (const std::string kernels = model.computedBy(); kernels != run->held.kernels) {
     run->remarks.push_back(
         fmt::format("the run was trained with the kernels `{}`, here they are `{}`, and others add in another order: answers "
                     "can differ from its own in the last digits",

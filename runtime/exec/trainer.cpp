@@ -373,7 +373,8 @@ Status Trainer::loop() {
 }
 
 Status Trainer::profiledLoop() {
-  PENSTOCK_ASSIGN(const MachineSpeed machine, measureMachine(opened.model->level(), *opened.pool));
+  PENSTOCK_ASSIGN(const Level level, parseLevel(opened.model->table().level));
+  PENSTOCK_ASSIGN(const MachineSpeed machine, measureMachine(level, *opened.pool));
   std::vector<std::string> names;
   for (const ObjectiveSpec &objective : config.train.objectives) {
     names.push_back(objective.name);

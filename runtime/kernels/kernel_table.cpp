@@ -176,6 +176,31 @@ std::string kernelsOf(const PenstockProgram &program, Level level) {
   return shown(asked == "auto" ? ownKernels : std::string_view(asked)) + others + bf16;
 }
 
+namespace {
+
+class CpuCode final : public LoadedCode {
+public:
+  explicit CpuCode(Level level) : level(level) {}
+  Result<void *> symbol(std::string_view name) override { return kernelSymbol(name, level); }
+  Result<KernelHandle> handle(const PenstockDispatch &dispatch) override { return makeKernelHandle(dispatch, level); }
+  std::string kernels(const PenstockProgram &program) const override { return kernelsOf(program, level); }
+
+private:
+  Level level;
+};
+
+} // namespace
+
+Result<std::shared_ptr<LoadedCode>> loadForCpu(const PenstockProgram &program, const std::string &name) {
+  PENSTOCK_ASSIGN(const Level level, parseLevel(program.level));
+  PENSTOCK_ASSIGN(const Level machine, machineLevel());
+  if (level > machine) {
+    return environmentError(name + " needs a machine of level `" + program.level + "`, this one is `" + std::string(levelName(machine)) +
+                            "`; compile for it with `target.level` or on this machine");
+  }
+  return std::shared_ptr<LoadedCode>(std::make_shared<CpuCode>(level));
+}
+
 KernelCounters kernelCounters() { return oneDnnCounters(); }
 
 std::vector<std::string_view> kernelImplementations(std::string_view kind) {

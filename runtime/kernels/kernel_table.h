@@ -39,6 +39,19 @@ using KernelHandle = std::unique_ptr<void, KernelHandleDelete>;
 /// instructions. Where a kind has no such implementation, ours serves.
 Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level level, std::string_view force = "");
 
+/// What computes a program beside its own code, made where the program is loaded. Outlives the handles and the calls.
+class LoadedCode {
+public:
+  virtual ~LoadedCode() = default;
+  /// The address of a symbol of the program; an error names an unknown one.
+  virtual Result<void *> symbol(std::string_view name) = 0;
+  virtual Result<KernelHandle> handle(const PenstockDispatch &dispatch) = 0;
+  /// What computes the program: a run keeps it, since others have other bits.
+  virtual std::string kernels(const PenstockProgram &program) const = 0;
+};
+/// The CPU's. An error where this machine cannot run the program's level; `name` is the program's.
+Result<std::shared_ptr<LoadedCode>> loadForCpu(const PenstockProgram &program, const std::string &name);
+
 /// What `makeKernelHandle` takes where nothing is forced: PENSTOCK_KERNELS, or "auto".
 std::string chosenKernels();
 /// What computes a program then: "packed", ours, with those of its kinds that the program gives to others, and with what

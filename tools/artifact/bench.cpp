@@ -95,7 +95,7 @@ Status benchAnswers(const Artifact &artifact, Session &session, int threads, con
   PENSTOCK_ASSIGN(RecordInput input, openInput(options, who, error));
   Bench measured;
   measured.input = shownInput(input.path);
-  measured.level = levelName(artifact.level());
+  measured.level = artifact.level();
   measured.threads = threads;
   PENSTOCK_ASSIGN(const std::unique_ptr<const AnswerTimes> times, AnswerTimes::open(artifact.predictor(), session, std::move(input)));
   measured.rows = times->rows();

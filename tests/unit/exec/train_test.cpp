@@ -352,7 +352,7 @@ TEST_F(Training, StopsAtALossThatIsNotFinite) {
 }
 
 TEST_F(Training, RefusesProgramsThatItCannotRun) {
-  for (const auto &[file, part] : {std::pair{"exec_fixture_abi.so", "version 9.0"},
+  for (const auto &[file, part] : {std::pair{"exec_fixture_abi.so", "version 9."},
                                    {"exec_fixture_minor.so", "version 6.99"},
                                    {"exec_fixture_level.so", "avx9999"},
                                    {"exec_count_calls.so", "the seal at its end"},

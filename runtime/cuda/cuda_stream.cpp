@@ -1,0 +1,177 @@
+#include "runtime/cuda/cuda_device.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <climits>
+
+namespace penstock::cuda {
+
+CudaStream::~CudaStream() {
+  device.use();
+  const Driver &calls = device.driver();
+  (void)calls.cuStreamSynchronize(stream);
+  for (const Mark &mark : marks) {
+    (void)calls.cuEventDestroy_v2(mark.event);
+  }
+  for (const CUevent event : spare) {
+    (void)calls.cuEventDestroy_v2(event);
+  }
+  (void)calls.cuStreamDestroy_v2(stream);
+}
+
+void CudaStream::fail(Status status) {
+  if (failure.ok() && !status.ok()) {
+    failure = std::move(status);
+  }
+}
+
+bool CudaStream::check(CUresult result, std::string_view doing) {
+  if (result != CUDA_SUCCESS) {
+    fail(device.judge(result, doing));
+  }
+  return failure.ok();
+}
+
+Status CudaStream::copyIn(void *to, const void *from, std::size_t bytes) {
+  if (failure.ok() && bytes > 0) {
+    device.use();
+    dirty = true;
+    check(device.driver().cuMemcpyHtoDAsync_v2(reinterpret_cast<CUdeviceptr>(to), from, bytes, stream), "while a copy to the card began");
+  }
+  return failure;
+}
+
+Status CudaStream::copyOut(void *to, const void *from, std::size_t bytes) {
+  if (failure.ok() && bytes > 0) {
+    device.use();
+    dirty = true;
+    check(device.driver().cuMemcpyDtoHAsync_v2(to, reinterpret_cast<CUdeviceptr>(from), bytes, stream), "while a copy from the card began");
+  }
+  return failure;
+}
+
+Status CudaStream::launch(const Launch &launch) {
+  if (!failure.ok()) {
+    return failure;
+  }
+  device.use();
+  code = static_cast<const CudaCode *>(launch.code);
+  PenstockCall call = launch.call;
+  call.stream = context();
+  penstock_run_entry(launch.entry, &call);
+  code = nullptr;
+  return failure;
+}
+
+void CudaStream::enqueue(const LibraryKernel &kernel, const Grid &grid, int threads, std::size_t sharedBytes, void *const *arguments) {
+  if (!failure.ok()) {
+    return;
+  }
+  Result<LoadedKernel> loaded = device.kernel(kernel, sharedBytes);
+  if (!loaded.ok()) {
+    fail(loaded.status());
+    return;
+  }
+  loaded->threads = threads;
+  loaded->sharedBytes = sharedBytes;
+  enqueue(*loaded, kernel.name(), grid, arguments);
+}
+
+void CudaStream::enqueue(std::int64_t index, std::int64_t blocks, void *const *arguments) {
+  if (code == nullptr || index < 0 || index >= std::ssize(code->functions())) {
+    fail(internalError("a program launched code that it does not have; please report this"));
+    return;
+  }
+  enqueue(code->functions()[static_cast<std::size_t>(index)], "of the program", {blocks, 1, 1}, arguments);
+}
+
+void CudaStream::enqueue(const LoadedKernel &kernel, const char *name, const Grid &grid, void *const *arguments) {
+  if (!failure.ok() || grid.x <= 0 || grid.y <= 0 || grid.z <= 0) {
+    return;
+  }
+  if (grid.x > INT_MAX || grid.y > USHRT_MAX || grid.z > USHRT_MAX) {
+    fail(environmentError(fmt::format("a batch is too large for the card: the kernel `{}` would need {} x {} x {} blocks; take a smaller "
+                                      "`batch_size`",
+                                      name, grid.x, grid.y, grid.z)));
+    return;
+  }
+  dirty = true;
+  const CUresult result =
+      device.driver().cuLaunchKernel(kernel.function, static_cast<unsigned>(grid.x), static_cast<unsigned>(grid.y),
+                                     static_cast<unsigned>(grid.z), static_cast<unsigned>(kernel.threads), 1, 1,
+                                     static_cast<unsigned>(kernel.sharedBytes), stream, const_cast<void **>(arguments), nullptr);
+  if (result != CUDA_SUCCESS) {
+    check(result, fmt::format("while the kernel `{}` was enqueued", name));
+  }
+}
+
+Ticket CudaStream::ticket() {
+  if (!dirty || !failure.ok()) {
+    return issued;
+  }
+  device.use();
+  CUevent event = nullptr;
+  if (!spare.empty()) {
+    event = spare.back();
+    spare.pop_back();
+  } else if (!check(device.driver().cuEventCreate(&event, CU_EVENT_DISABLE_TIMING), "while an event was made")) {
+    return ++issued; // `wait` tells
+  }
+  marks.push_back({++issued, event});
+  check(device.driver().cuEventRecord(event, stream), "while an event was recorded");
+  dirty = false;
+  return issued;
+}
+
+void CudaStream::finish(Ticket ticket) {
+  while (!marks.empty() && marks.front().ticket <= ticket) {
+    spare.push_back(marks.front().event);
+    marks.pop_front();
+  }
+  finished = std::max(finished, ticket);
+}
+
+bool CudaStream::done(Ticket ticket) {
+  if (ticket <= finished) {
+    return true;
+  }
+  device.use();
+  while (failure.ok() && !marks.empty() && marks.front().ticket <= ticket) {
+    const CUresult result = device.driver().cuEventQuery(marks.front().event);
+    if (result == CUDA_ERROR_NOT_READY) {
+      return false;
+    }
+    if (check(result, "while the card computed")) {
+      finish(marks.front().ticket);
+    }
+  }
+  return failure.ok(); // which `wait` tells
+}
+
+Status CudaStream::wait(Ticket ticket) {
+  device.use();
+  while (failure.ok() && finished < ticket && !marks.empty()) {
+    // The last mark that is no later: those before it are done, too.
+    const auto later = std::find_if(marks.begin(), marks.end(), [&](const Mark &mark) { return mark.ticket > ticket; });
+    if (later == marks.begin()) {
+      break;
+    }
+    const Mark &mark = *std::prev(later);
+    if (check(device.driver().cuEventSynchronize(mark.event), "while the card computed")) {
+      finish(mark.ticket);
+    }
+  }
+  return failure;
+}
+
+void enqueue(const PenstockCall *call, const LibraryKernel &kernel, const Grid &grid, int threads, std::size_t sharedBytes,
+             void *const *arguments, const std::uint32_t *, int) {
+  CudaStream::of(call).enqueue(kernel, grid, threads, sharedBytes, arguments);
+}
+
+} // namespace penstock::cuda
+
+void penstock_launch(const PenstockCall *call, std::int64_t code, std::int64_t blocks, void *const *arguments, std::int64_t) {
+  penstock::cuda::CudaStream::of(call).enqueue(code, blocks, arguments);
+}
