@@ -93,10 +93,13 @@ struct Counted : Counts {
 
 } // namespace
 
-const Settings &settings() {
-  static const Settings *const made = new Settings(read());
+namespace {
+Settings &changeable() {
+  static Settings *const made = new Settings(read());
   return *made;
 }
+} // namespace
+const Settings &settings() { return changeable(); }
 
 Counts &counts() {
   (void)settings();
@@ -125,3 +128,9 @@ cuda::CUresult called(const char *name) {
 }
 
 } // namespace penstock::fake
+
+/// Tests of kernels choose while they run, between two waits: the schedule, and whether functions for whole launches are taken.
+extern "C" __attribute__((visibility("default"))) void penstock_fake_cuda_choose(int schedule, int whole) {
+  penstock::fake::changeable().schedule = schedule;
+  penstock::fake::changeable().whole = whole != 0;
+}

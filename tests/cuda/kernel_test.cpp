@@ -1,0 +1,69 @@
+#include "tests/cuda/kernel_test.h"
+
+#include <dlfcn.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace penstock::cuda {
+
+TestCard &TestCard::get() {
+  static TestCard *const made = new TestCard(); // cards stay open until the process ends
+  return *made;
+}
+
+TestCard::TestCard() {
+  Result<CudaDevice *> opened = CudaDevice::open(0);
+  check(opened.status());
+  card = *opened;
+  Result<std::unique_ptr<Stream>> made = card->openStream();
+  check(made.status());
+  stream = std::move(*made);
+  theCall.stream = static_cast<CudaStream &>(*stream).context();
+}
+
+void TestCard::check(const Status &status) {
+  if (!status.ok()) {
+    std::fprintf(stderr, "%s\n", status.message().c_str());
+    std::abort();
+  }
+}
+
+void *TestCard::allocate(std::size_t bytes) {
+  std::size_t given = bytes + 1;
+  const Result<void *> memory = card->allocate(given, "a test's array", false);
+  check(memory.status());
+  return *memory;
+}
+
+void TestCard::release(void *memory, std::size_t bytes) {
+  wait();
+  card->release(memory, bytes + 1);
+}
+
+void TestCard::copyIn(void *to, const void *from, std::size_t bytes) {
+  if (bytes > 0) {
+    check(stream->copyIn(to, from, bytes));
+    wait();
+  }
+}
+
+void TestCard::copyOut(void *to, const void *from, std::size_t bytes) {
+  if (bytes > 0) {
+    check(stream->copyOut(to, from, bytes));
+  }
+  wait();
+}
+
+void TestCard::wait() { check(stream->wait(stream->ticket())); }
+
+void TestCard::choose(int schedule, bool whole) {
+  wait();
+  void *const library = ::dlopen(std::getenv("PENSTOCK_CUDA_DRIVER"), RTLD_NOW | RTLD_NOLOAD);
+  const auto change = reinterpret_cast<void (*)(int, int)>(library != nullptr ? ::dlsym(library, "penstock_fake_cuda_choose") : nullptr);
+  if (change != nullptr) { // a card that is there has its own
+    change(schedule, whole ? 1 : 0);
+  }
+}
+
+} // namespace penstock::cuda

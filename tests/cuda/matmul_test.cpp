@@ -1,0 +1,137 @@
+// Matmul and weight gradient on a CUDA device: the bits of the CPU's kernels, under every schedule, whatever stands beside a row.
+#include "runtime/cuda/handles.h"
+#include "runtime/cuda/launchers/launchers.h"
+#include "runtime/kernels/kernels.h"
+#include "runtime/kernels/reference/reference.h"
+#include "tests/cuda/kernel_data.h"
+#include "tests/cuda/kernel_test.h"
+
+namespace penstock::cuda {
+namespace {
+
+struct Shape {
+  std::int64_t rows, k, n;
+  bool transposed = false, bias = true, accumulate = false;
+  std::int64_t strideX = 0, strideW = 0, strideY = 0; // beyond the width
+};
+
+class Matmul : public KernelTest {
+protected:
+  KernelHandle handleOf(const char *kind, std::vector<std::int64_t> numbers, Device &device) {
+    const PenstockDispatch dispatch = {kind, "", static_cast<std::int32_t>(numbers.size()), numbers.data()};
+    Result<KernelHandle> made = makeHandle(dispatch, device);
+    EXPECT_TRUE(made.ok()) << made.status().message();
+    return std::move(*made);
+  }
+
+  struct Operands {
+    std::vector<float> x, w, bias, y;
+    std::int64_t ldx, ldw, ldy;
+  };
+  static Operands operandsOf(const Shape &of) {
+    Operands made;
+    made.ldx = of.k + of.strideX, made.ldw = (of.transposed ? of.k : of.n) + of.strideW, made.ldy = of.n + of.strideY;
+    made.x = normal(of.rows * made.ldx, 1);
+    made.w = normal((of.transposed ? of.n : of.k) * made.ldw, 2, 0.3f);
+    made.bias = normal(of.n, 3);
+    made.y = normal(of.rows * made.ldy, 4);
+    return made;
+  }
+
+  /// y where `rows` of `capacity` are there.
+  std::vector<float> onDevice(const Shape &of, const Operands &host, std::int64_t capacity, std::int64_t precision = 0) {
+    const KernelHandle handle = handleOf("matmul", {of.k, of.n, of.transposed ? 1 : 0, host.ldw, precision}, TestCard::get().device());
+    std::vector<float> room = host.y;
+    room.resize(static_cast<std::size_t>(capacity * host.ldy), untouched);
+    OnDevice<float> x(host.x), w(host.w), bias(host.bias), y(room);
+    OnDevice<std::int64_t> count(std::vector<std::int64_t>{of.rows});
+    penstock_cuda_pack(call(), handle.get(), w.data(), static_cast<std::int32_t>(precision));
+    penstock_cuda_matmul(call(), handle.get(), x.data(), host.ldx, y.data(), host.ldy, capacity,
+                         capacity == of.rows ? nullptr : count.data(), of.bias ? bias.data() : nullptr, of.accumulate ? 1 : 0,
+                         static_cast<std::int32_t>(precision));
+    wait();
+    std::vector<float> got = y.read();
+    for (std::size_t i = host.y.size(); i < got.size(); ++i) {
+      EXPECT_EQ(got[i], untouched) << "beyond the rows, at " << i;
+    }
+    got.resize(host.y.size());
+    return got;
+  }
+};
+
+TEST_F(Matmul, EveryShapeHasTheCpusBits) {
+  const Shape shapes[] = {
+      {131, 37, 67},
+      {67, 48, 129, true, false},
+      {5, 257, 3, false, true, true},
+      {1, 1, 1},
+      {64, 16, 64, true, true, true, 4, 8, 4},
+      {65, 20, 70, false, false, false, 3, 5, 1},
+      {3, 0, 7},
+      {0, 5, 7},
+      {4, 5, 0},
+      {200, 32, 130, true, true, true, 0, 0, 130},
+  };
+  for (const Shape &shape : shapes) {
+    SCOPED_TRACE(testing::Message() << shape.rows << " x " << shape.k << " x " << shape.n << (shape.transposed ? " transposed" : ""));
+    const Operands host = operandsOf(shape);
+    std::vector<float> expected = host.y;
+    const std::int64_t numbers[] = {shape.k, shape.n, shape.transposed ? 1 : 0, host.ldw, 0};
+    const Result<KernelHandle> cpu = makeKernelHandle({"matmul", "", 5, numbers}, Level::avx2, "packed");
+    ASSERT_TRUE(cpu.ok());
+    const Result<std::unique_ptr<ThreadPool>> pool = ThreadPool::create(1);
+    ASSERT_TRUE(pool.ok());
+    penstock_pack(cpu->get(), host.w.data(), pool->get());
+    penstock_matmul(cpu->get(), host.x.data(), host.ldx, expected.data(), host.ldy, shape.rows, shape.bias ? host.bias.data() : nullptr,
+                    shape.accumulate ? 1 : 0);
+    for (int order = 0; order < 3; ++order) {
+      schedule(order);
+      EXPECT_TRUE(sameBits(onDevice(shape, host, shape.rows), expected)) << "schedule " << order;
+    }
+    EXPECT_TRUE(sameBits(onDevice(shape, host, shape.rows + 77), expected)) << "of a larger capacity";
+  }
+}
+
+TEST_F(Matmul, LargeTilesHaveTheBitsOfSmallOnes) {
+  const Shape large = {130, 5, 64 * 129}; // so many columns that 128 x 128 is taken
+  const Operands host = operandsOf(large);
+  const std::vector<float> all = onDevice(large, host, large.rows);
+  Shape alone = large;
+  alone.rows = 1;
+  Operands one = host;
+  one.x.assign(host.x.begin() + 129 * host.ldx, host.x.end());
+  one.y.assign(host.y.begin() + 129 * host.ldy, host.y.end());
+  const std::vector<float> row = onDevice(alone, one, 1);
+  EXPECT_TRUE(sameBits(row, std::vector<float>(all.begin() + 129 * host.ldy, all.end())));
+}
+
+TEST_F(Matmul, WeightGradientHasTheCpusBits) {
+  for (const Shape &shape : {Shape{131, 37, 67}, Shape{300, 64, 128}, Shape{1, 3, 5, false, false, false, 1, 0, 2}, Shape{0, 7, 11},
+                             Shape{40, 129, 1}, Shape{17, 0, 3}}) {
+    SCOPED_TRACE(testing::Message() << shape.rows << " x " << shape.k << " x " << shape.n);
+    const std::int64_t ldx = shape.k + shape.strideX, lddy = shape.n + shape.strideY;
+    const std::vector<float> x = normal(shape.rows * ldx, 5), dy = normal(shape.rows * lddy, 6);
+    const std::int64_t numbers[] = {shape.k, shape.n, 0};
+    const Result<KernelHandle> cpu = makeKernelHandle({"weight_gradient", "", 3, numbers}, Level::avx2, "packed");
+    ASSERT_TRUE(cpu.ok());
+    const Result<std::unique_ptr<ThreadPool>> pool = ThreadPool::create(1);
+    ASSERT_TRUE(pool.ok());
+    std::vector<float> expected(static_cast<std::size_t>(shape.k * shape.n));
+    std::vector<float> scratch(static_cast<std::size_t>(4096 + (shape.rows + 64) * (shape.k + shape.n + 64)));
+    penstock_weight_gradient(cpu->get(), pool->get(), x.data(), ldx, dy.data(), lddy, shape.rows, expected.data(), scratch.data());
+    const KernelHandle handle = handleOf("weight_gradient", {shape.k, shape.n, 0}, TestCard::get().device());
+    OnDevice<float> xThere(x), dyThere(dy);
+    OnDevice<std::int64_t> count(std::vector<std::int64_t>{shape.rows});
+    for (int order = 0; order < 3; ++order) {
+      schedule(order);
+      OnDevice<float> dw(unwritten(shape.k * shape.n));
+      penstock_cuda_weight_gradient(call(), handle.get(), xThere.data(), ldx, dyThere.data(), lddy, shape.rows + 16 * order, count.data(),
+                                    dw.data(), 0);
+      wait();
+      EXPECT_TRUE(sameBits(dw.read(), expected)) << "schedule " << order;
+    }
+  }
+}
+
+} // namespace
+} // namespace penstock::cuda
