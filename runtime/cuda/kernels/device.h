@@ -4,7 +4,7 @@
 //     KERNEL(128, segment_sum, (const float *x, const i32 *offsets, i64 width, float *y)) { ... }
 //
 // is a kernel of blocks of at most 128 threads, called `segment_sum` by its launcher. Arithmetic is IEEE's, nothing is contracted:
-// `multiplyAdd` rounds once. Collectives (syncWarp, shuffles, mma, loadMatrix4) are for all threads of a warp, syncBlock for all of
+// `multiplyAdd` rounds once. Collectives (syncWarp, shuffles, ballot, mma, loadMatrix4) are for all threads of a warp, syncBlock for all of
 // the block.
 #pragma once
 
@@ -50,6 +50,8 @@ DEVICE void syncWarp() { __nvvm_bar_warp_sync(0xffffffffu); }
 /// The value of the lane whose number differs by the bits of `mask`; of lane `lane`.
 DEVICE u32 shuffleXor(u32 v, int mask) { return (u32)__nvvm_shfl_sync_bfly_i32(0xffffffffu, (int)v, mask, 0x1f); }
 DEVICE u32 shuffleFrom(u32 v, int lane) { return (u32)__nvvm_shfl_sync_idx_i32(0xffffffffu, (int)v, lane, 0x1f); }
+/// Bit i says what lane i says.
+DEVICE u32 ballot(bool v) { return (u32)__nvvm_vote_ballot_sync(0xffffffffu, v); }
 
 DEVICE u32 sharedAddress(const void *p) {
   u32 r;
@@ -103,26 +105,16 @@ DEVICE float log2Fast(float x) {
   asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(x));
   return r;
 }
-DEVICE float squareRoot(float x) {
-  float r;
-  asm("sqrt.rn.f32 %0, %1;" : "=f"(r) : "f"(x));
-  return r;
-}
-DEVICE float divide(float x, float y) {
-  float r;
-  asm("div.rn.f32 %0, %1, %2;" : "=f"(r) : "f"(x), "f"(y));
-  return r;
-}
-DEVICE float multiplyAdd(float a, float b, float c) {
-  float r;
-  asm("fma.rn.f32 %0, %1, %2, %3;" : "=f"(r) : "f"(a), "f"(b), "f"(c));
-  return r;
-}
 #endif
 
 // ---- made of these -------------------------------------------------------------------------------------------------------------------
 
 #define INFINITE __builtin_inff()
+
+// Correctly rounded, all of them.
+DEVICE float squareRoot(float x) { return __builtin_sqrtf(x); }
+DEVICE float divide(float x, float y) { return x / y; }
+DEVICE float multiplyAdd(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 
 template <class To, class From> DEVICE To bitsAs(From v) { return __builtin_bit_cast(To, v); }
 DEVICE int laneX() { return threadX() % 32; }

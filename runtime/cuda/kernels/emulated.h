@@ -18,6 +18,7 @@ __attribute__((convergent)) void emulated_sync_block(void);
 __attribute__((convergent)) void emulated_sync_warp(void);
 __attribute__((convergent)) unsigned emulated_shuffle_xor(unsigned v, int mask);
 __attribute__((convergent)) unsigned emulated_shuffle_from(unsigned v, int lane);
+__attribute__((convergent)) unsigned emulated_ballot(bool v);
 __attribute__((convergent)) void emulated_mma(float *d, const unsigned *a, const unsigned *b);
 __attribute__((convergent)) void emulated_load_matrix(unsigned *r, const void *p, int transposed);
 void emulated_copy_async(void *to, const void *from, int bytes, int valid);
@@ -79,6 +80,7 @@ DEVICE void syncBlock() { emulated_sync_block(); }
 DEVICE void syncWarp() { emulated_sync_warp(); }
 DEVICE u32 shuffleXor(u32 v, int mask) { return emulated_shuffle_xor(v, mask); }
 DEVICE u32 shuffleFrom(u32 v, int lane) { return emulated_shuffle_from(v, lane); }
+DEVICE u32 ballot(bool v) { return emulated_ballot(v); }
 DEVICE void mma(float d[4], const u32 a[4], const u32 b[2]) { emulated_mma(d, a, b); }
 DEVICE void loadMatrix4(u32 r[4], const void *p) { emulated_load_matrix(r, p, 0); }
 DEVICE void loadMatrix4Transposed(u32 r[4], const void *p) { emulated_load_matrix(r, p, 1); }
@@ -94,6 +96,3 @@ DEVICE u32 packBf16(float low, float high) { return emulatedBf16(low) | emulated
 DEVICE float emulatedFlush(float x) { return __builtin_fabsf(x) < 0x1p-126f ? __builtin_copysignf(0.0f, x) : x; }
 DEVICE float exp2Fast(float x) { return emulatedFlush(__builtin_exp2f(emulatedFlush(x))); }
 DEVICE float log2Fast(float x) { return emulatedFlush(__builtin_log2f(emulatedFlush(x))); }
-DEVICE float squareRoot(float x) { return __builtin_sqrtf(x); }
-DEVICE float divide(float x, float y) { return x / y; }
-DEVICE float multiplyAdd(float a, float b, float c) { return __builtin_fmaf(a, b, c); }

@@ -63,7 +63,7 @@ constexpr std::size_t stackBytes = 256 << 10;
 constexpr std::size_t gap = 128; // between pieces of shared memory
 
 enum class State : std::uint8_t { unstarted, ready, atBarrier, atCollective, ended };
-enum class Collective : std::uint8_t { none, sync, shuffle, mma, matrix };
+enum class Collective : std::uint8_t { none, sync, shuffle, ballot, mma, matrix };
 
 struct Copy {
   unsigned char *to;
@@ -582,6 +582,17 @@ unsigned emulated_shuffle_xor(unsigned v, int mask) {
   return shuffled(__builtin_return_address(0), v, emulated_place.thread % lanes ^ mask);
 }
 unsigned emulated_shuffle_from(unsigned v, int lane) { return shuffled(__builtin_return_address(0), v, lane); }
+
+unsigned emulated_ballot(bool v) {
+  const std::uint32_t mine = v ? 1 : 0;
+  const Given given = exchange(Collective::ballot, __builtin_return_address(0), &mine, 1);
+  const int here = std::min(lanes, launched.threads - emulated_place.thread / lanes * lanes);
+  unsigned all = 0;
+  for (int lane = 0; lane < here; ++lane) {
+    all |= given[lane][0] << lane;
+  }
+  return all;
+}
 
 void emulated_mma(float *d, const unsigned *a, const unsigned *b) {
   std::uint32_t mine[10];
