@@ -121,6 +121,8 @@ public:
   void enqueue(const LibraryKernel &kernel, const Grid &grid, int threads, std::size_t sharedBytes, void *const *arguments);
   /// A kernel of the program whose entry is being launched.
   void enqueue(std::int64_t code, std::int64_t blocks, void *const *arguments);
+  /// Of launch.h.
+  void packLater(const PackJob &job) { packing.push_back(job); }
   /// Keeps the first one.
   void fail(Status status);
 
@@ -133,6 +135,7 @@ private:
   /// Whether work may go on; `result` of a call is judged.
   bool check(CUresult result, std::string_view doing);
   void finish(Ticket ticket);
+  void pack();
 
   CudaDevice &device;
   CUstream stream;
@@ -141,7 +144,8 @@ private:
   std::deque<Mark> marks; // that are not known to be done
   std::vector<CUevent> spare;
   Ticket issued = 0, finished = 0;
-  bool dirty = false; // something was enqueued behind the last mark
+  std::vector<PackJob> packing; // before whatever is enqueued next
+  bool dirty = false;           // something was enqueued behind the last mark
 };
 
 } // namespace penstock::cuda

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <utility>
 
 namespace penstock::cuda {
 
@@ -60,11 +61,13 @@ Status CudaStream::launch(const Launch &launch) {
   PenstockCall call = launch.call;
   call.stream = context();
   penstock_run_entry(launch.entry, &call);
+  pack();
   code = nullptr;
   return failure;
 }
 
 void CudaStream::enqueue(const LibraryKernel &kernel, const Grid &grid, int threads, std::size_t sharedBytes, void *const *arguments) {
+  pack();
   if (!failure.ok()) {
     return;
   }
@@ -78,7 +81,17 @@ void CudaStream::enqueue(const LibraryKernel &kernel, const Grid &grid, int thre
   enqueue(*loaded, kernel.name(), grid, arguments);
 }
 
+void CudaStream::pack() {
+  if (!packing.empty()) {
+    const std::vector<PackJob> jobs = std::exchange(packing, {}); // what is enqueued now waits for no packing
+    PenstockCall call = {};
+    call.stream = context();
+    launchPacking(&call, jobs);
+  }
+}
+
 void CudaStream::enqueue(std::int64_t index, std::int64_t blocks, void *const *arguments) {
+  pack();
   if (code == nullptr || index < 0 || index >= std::ssize(code->functions())) {
     fail(internalError("a program launched code that it does not have; please report this"));
     return;
@@ -169,6 +182,8 @@ void enqueue(const PenstockCall *call, const LibraryKernel &kernel, const Grid &
              void *const *arguments, const std::uint32_t *, int) {
   CudaStream::of(call).enqueue(kernel, grid, threads, sharedBytes, arguments);
 }
+
+void packLater(const PenstockCall *call, const PackJob &job) { CudaStream::of(call).packLater(job); }
 
 } // namespace penstock::cuda
 

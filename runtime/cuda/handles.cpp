@@ -1,5 +1,9 @@
 #include "runtime/cuda/handles.h"
 
+#include "runtime/base/checked.h"
+#include "runtime/cuda/kernels/contractions.h"
+#include "runtime/cuda/launch.h"
+
 #include <new>
 
 namespace penstock::cuda {
@@ -16,13 +20,31 @@ template <class Made, class... Arguments> MadeObject<KernelObject> made(const Ar
   return std::unique_ptr<KernelObject>(new (std::nothrow) Made(arguments...));
 }
 
+MadeObject<KernelObject> makeMatmul(const WeightShape &shape, bool rounds, Device &device) {
+  if (!rounds) {
+    return made<MatmulHandle>(shape);
+  }
+  PENSTOCK_ASSIGN(const std::size_t bytes, ((Checked(packedDepthOf(shape.k)) * 2) * shape.n).size("a packed weight"));
+  PENSTOCK_ASSIGN(DeviceMemory room, DeviceMemory::allocate(device, bytes, "a packed weight"));
+  return std::unique_ptr<KernelObject>(new (std::nothrow) MatmulHandle(shape, std::move(room)));
+}
+
 const Maker makers[] = {
-    {"matmul", [](Numbers n, Device &) { return made<MatmulHandle>(WeightShape{n[0], n[1], n[2] != 0, n[3]}); }},
-    {"weight_gradient", [](Numbers n, Device &) { return made<WeightGradientHandle>(n[0], n[1]); }},
+    {"matmul", [](Numbers n, Device &device) { return makeMatmul({n[0], n[1], n[2] != 0, n[3]}, n[4] == 1, device); }},
+    {"weight_gradient", [](Numbers n, Device &) { return made<WeightGradientHandle>(n[0], n[1], n[2] == 1); }},
     {"conv1d", [](Numbers n, Device &) { return made<ConvHandle>(n[0], n[1], n[2]); }},
 };
 
 } // namespace
+
+void MatmulHandle::take(const PenstockCall *call, const float *at) {
+  if (!rounds) {
+    weight = at;
+    return;
+  }
+  packLater(call, {at, static_cast<unsigned *>(packed.data()), static_cast<int>(shape.stride), static_cast<int>(shape.k),
+                   static_cast<int>(shape.n), 0, shape.transposed ? 1 : 0});
+}
 
 Result<KernelHandle> makeHandle(const PenstockDispatch &dispatch, Device &device) {
   PENSTOCK_ASSIGN(const KernelHandleKind *const kind, checkDispatch(dispatch));

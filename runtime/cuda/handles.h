@@ -15,22 +15,32 @@ public:
   virtual void take(const PenstockCall *call, const float *weight) = 0;
 };
 
-/// A float32 weight is read where it lies.
+/// A float32 weight is read where it lies; one that is rounded to bf16 lies packed in memory of the handle.
 class MatmulHandle final : public Handle {
 public:
   explicit MatmulHandle(const WeightShape &sizes) : shape(sizes) {}
-  void take(const PenstockCall *, const float *at) override { weight = at; }
+  MatmulHandle(const WeightShape &sizes, DeviceMemory room)
+      : shape(sizes), rounds(true), packed(std::move(room)), weight(packed.floats()) {}
+  std::size_t bytes() const override { return packed.size(); }
+  void take(const PenstockCall *call, const float *at) override;
 
   const WeightShape shape;
-  const float *weight = nullptr;
+  const bool rounds = false; // bf16
+
+private:
+  DeviceMemory packed;
+
+public:
+  const float *weight = nullptr; // to read: its own, or `packed`
 };
 
 class WeightGradientHandle final : public Handle {
 public:
-  WeightGradientHandle(std::int64_t inputs, std::int64_t outputs) : k(inputs), n(outputs) {}
+  WeightGradientHandle(std::int64_t inputs, std::int64_t outputs, bool toBf16) : k(inputs), n(outputs), rounds(toBf16) {}
   void take(const PenstockCall *, const float *) override {}
 
   const std::int64_t k, n;
+  const bool rounds;
 };
 
 /// A weight of width x k x n, row-major.

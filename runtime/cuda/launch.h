@@ -7,9 +7,11 @@
 #pragma once
 
 #include "runtime/abi/program_abi.h"
+#include "runtime/cuda/kernels/contractions.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <type_traits>
 
 namespace penstock::cuda {
@@ -43,6 +45,11 @@ void launch(const PenstockCall *call, const LibraryKernel &kernel, const Grid &g
   const std::uint32_t sizes[] = {sizeof(arguments)...};
   enqueue(call, kernel, grid, threads, sharedBytes, places, sizes, sizeof...(Arguments));
 }
+
+/// Packs a weight before whatever is enqueued next: all that were asked for since then together. The job's `block` is not read.
+void packLater(const PenstockCall *call, const PackJob &job);
+/// Enqueues these.
+void launchPacking(const PenstockCall *call, std::span<const PackJob> jobs);
 
 } // namespace penstock::cuda
 

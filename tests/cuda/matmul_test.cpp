@@ -59,19 +59,36 @@ protected:
   }
 };
 
-TEST_F(Matmul, EveryShapeHasTheCpusBits) {
-  const Shape shapes[] = {
-      {131, 37, 67},
-      {67, 48, 129, true, false},
-      {5, 257, 3, false, true, true},
-      {1, 1, 1},
-      {64, 16, 64, true, true, true, 4, 8, 4},
-      {65, 20, 70, false, false, false, 3, 5, 1},
-      {3, 0, 7},
-      {0, 5, 7},
-      {4, 5, 0},
-      {200, 32, 130, true, true, true, 0, 0, 130},
-  };
+/// As the kernels round what they multiply.
+std::vector<float> roundedToBf16(std::vector<float> of) {
+  for (float &x : of) {
+    std::uint32_t bits;
+    std::memcpy(&bits, &x, 4);
+    bits = (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000u;
+    std::memcpy(&x, &bits, 4);
+  }
+  return of;
+}
+std::vector<float> as(std::int64_t precision, const std::vector<float> &of) { return precision == 1 ? roundedToBf16(of) : of; }
+
+const Shape shapes[] = {
+    {131, 37, 67},
+    {67, 48, 129, true, false},
+    {5, 257, 3, false, true, true},
+    {1, 1, 1},
+    {64, 16, 64, true, true, true, 4, 8, 4},
+    {65, 20, 70, false, false, false, 3, 5, 1},
+    {3, 0, 7},
+    {0, 5, 7},
+    {4, 5, 0},
+    {200, 32, 130, true, true, true, 0, 0, 130},
+};
+
+/// Products of bf16 are exact in float32, so of rounded operands the float32 kernel of the CPU says what bf16 must give.
+class MatmulOf : public Matmul, public testing::WithParamInterface<std::int64_t> {};
+INSTANTIATE_TEST_SUITE_P(Precisions, MatmulOf, testing::Values(0, 1), [](const auto &of) { return of.param == 0 ? "fp32" : "bf16"; });
+
+TEST_P(MatmulOf, EveryShapeHasTheCpusBits) {
   for (const Shape &shape : shapes) {
     SCOPED_TRACE(testing::Message() << shape.rows << " x " << shape.k << " x " << shape.n << (shape.transposed ? " transposed" : ""));
     const Operands host = operandsOf(shape);
@@ -81,33 +98,34 @@ TEST_F(Matmul, EveryShapeHasTheCpusBits) {
     ASSERT_TRUE(cpu.ok());
     const Result<std::unique_ptr<ThreadPool>> pool = ThreadPool::create(1);
     ASSERT_TRUE(pool.ok());
-    penstock_pack(cpu->get(), host.w.data(), pool->get());
-    penstock_matmul(cpu->get(), host.x.data(), host.ldx, expected.data(), host.ldy, shape.rows, shape.bias ? host.bias.data() : nullptr,
+    const std::vector<float> x = as(GetParam(), host.x), w = as(GetParam(), host.w);
+    penstock_pack(cpu->get(), w.data(), pool->get());
+    penstock_matmul(cpu->get(), x.data(), host.ldx, expected.data(), host.ldy, shape.rows, shape.bias ? host.bias.data() : nullptr,
                     shape.accumulate ? 1 : 0);
     for (int order = 0; order < 3; ++order) {
       schedule(order);
-      EXPECT_TRUE(sameBits(onDevice(shape, host, shape.rows), expected)) << "schedule " << order;
+      EXPECT_TRUE(sameBits(onDevice(shape, host, shape.rows, GetParam()), expected)) << "schedule " << order;
     }
-    EXPECT_TRUE(sameBits(onDevice(shape, host, shape.rows + 77), expected)) << "of a larger capacity";
+    EXPECT_TRUE(sameBits(onDevice(shape, host, shape.rows + 77, GetParam()), expected)) << "of a larger capacity";
   }
 }
 
-TEST_F(Matmul, LargeTilesHaveTheBitsOfSmallOnes) {
+TEST_P(MatmulOf, LargeTilesHaveTheBitsOfSmallOnes) {
   const Shape large = {130, 5, 64 * 129}; // so many columns that 128 x 128 is taken
   const Operands host = operandsOf(large);
-  const std::vector<float> all = onDevice(large, host, large.rows);
+  const std::vector<float> all = onDevice(large, host, large.rows, GetParam());
   Shape alone = large;
   alone.rows = 1;
   Operands one = host;
   one.x.assign(host.x.begin() + 129 * host.ldx, host.x.end());
   one.y.assign(host.y.begin() + 129 * host.ldy, host.y.end());
-  const std::vector<float> row = onDevice(alone, one, 1);
+  const std::vector<float> row = onDevice(alone, one, 1, GetParam());
   EXPECT_TRUE(sameBits(row, std::vector<float>(all.begin() + 129 * host.ldy, all.end())));
 }
 
-TEST_F(Matmul, WeightGradientHasTheCpusBits) {
+TEST_P(MatmulOf, WeightGradientHasTheCpusBits) {
   for (const Shape &shape : {Shape{131, 37, 67}, Shape{300, 64, 128}, Shape{1, 3, 5, false, false, false, 1, 0, 2}, Shape{0, 7, 11},
-                             Shape{40, 129, 1}, Shape{17, 0, 3}}) {
+                             Shape{40, 129, 1}, Shape{17, 0, 3}, Shape{33, 130, 64 * 128}}) {
     SCOPED_TRACE(testing::Message() << shape.rows << " x " << shape.k << " x " << shape.n);
     const std::int64_t ldx = shape.k + shape.strideX, lddy = shape.n + shape.strideY;
     const std::vector<float> x = normal(shape.rows * ldx, 5), dy = normal(shape.rows * lddy, 6);
@@ -118,8 +136,9 @@ TEST_F(Matmul, WeightGradientHasTheCpusBits) {
     ASSERT_TRUE(pool.ok());
     std::vector<float> expected(static_cast<std::size_t>(shape.k * shape.n));
     std::vector<float> scratch(static_cast<std::size_t>(4096 + (shape.rows + 64) * (shape.k + shape.n + 64)));
-    penstock_weight_gradient(cpu->get(), pool->get(), x.data(), ldx, dy.data(), lddy, shape.rows, expected.data(), scratch.data());
-    const KernelHandle handle = handleOf("weight_gradient", {shape.k, shape.n, 0}, TestCard::get().device());
+    const std::vector<float> xHere = as(GetParam(), x), dyHere = as(GetParam(), dy);
+    penstock_weight_gradient(cpu->get(), pool->get(), xHere.data(), ldx, dyHere.data(), lddy, shape.rows, expected.data(), scratch.data());
+    const KernelHandle handle = handleOf("weight_gradient", {shape.k, shape.n, GetParam()}, TestCard::get().device());
     OnDevice<float> xThere(x), dyThere(dy);
     OnDevice<std::int64_t> count(std::vector<std::int64_t>{shape.rows});
     for (int order = 0; order < 3; ++order) {
@@ -129,6 +148,30 @@ TEST_F(Matmul, WeightGradientHasTheCpusBits) {
                                     dw.data(), 0);
       wait();
       EXPECT_TRUE(sameBits(dw.read(), expected)) << "schedule " << order;
+    }
+  }
+}
+
+/// More weights than one launch packs, all of them before the first kernel that reads one.
+TEST_F(Matmul, ManyWeightsArePackedTogether) {
+  constexpr std::int64_t count = 100, k = 3, n = 2;
+  const std::vector<float> x = roundedToBf16(normal(k, 1)), weights = roundedToBf16(normal(count * k * n, 2));
+  const OnDevice<float> xThere(x), weightsThere(weights), y(unwritten(count * n));
+  std::vector<KernelHandle> handles;
+  for (std::int64_t i = 0; i < count; ++i) {
+    handles.push_back(handleOf("matmul", {k, n, i % 2, i % 2 == 0 ? n : k, 1}, TestCard::get().device()));
+    penstock_cuda_pack(call(), handles.back().get(), weightsThere.data() + i * k * n, 1);
+  }
+  for (std::int64_t i = 0; i < count; ++i) {
+    penstock_cuda_matmul(call(), handles[static_cast<std::size_t>(i)].get(), xThere.data(), k, y.data() + i * n, n, 1, nullptr, nullptr, 0,
+                         1);
+  }
+  const std::vector<float> got = y.read();
+  for (std::int64_t i = 0; i < count; ++i) {
+    float expected[n];
+    reference::matmul<float>(weights.data() + i * k * n, k, n, i % 2 == 1, x.data(), k, expected, n, 1, nullptr, false);
+    for (std::int64_t j = 0; j < n; ++j) {
+      EXPECT_NEAR(got[static_cast<std::size_t>(i * n + j)], expected[j], 1e-5) << "weight " << i;
     }
   }
 }

@@ -53,29 +53,35 @@ KERNEL(256, matmul_small, (MatmulArguments of)) {
 }
 
 /// A block a tile of dw, over all rows in order.
-KERNEL(256, weight_gradient, (WeightGradientArguments of)) {
-  DYNAMIC_SHARED(shared);
-  const i64 rows = countOf(of.rows, of.count);
-  const i64 input0 = (i64)blockX() * 64, output0 = (i64)blockY() * 64;
-  float sums[4][4];
+template <int T> DEVICE void gradientTile(const WeightGradientArguments &of, float *shared) {
+  const i64 rows = countOf(of.rows, of.count), input0 = (i64)blockX() * T, output0 = (i64)blockY() * T;
+  float sums[T / 16][T / 16];
 #pragma unroll
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < T / 16; ++i) {
 #pragma unroll
-    for (int j = 0; j < 4; ++j) {
+    for (int j = 0; j < T / 16; ++j) {
       sums[i][j] = 0;
     }
   }
   const AcrossDepth x = {of.x + input0, of.ldx, of.k - input0, rows, of.wholeX != 0};
   const AcrossDepth dy = {of.dy + output0, of.lddy, of.n - output0, rows, of.wholeDy != 0};
-  tileProduct<64, 64>(sums, x, dy, rows, (float *)shared);
+  tileProduct<T, T>(sums, x, dy, rows, shared);
 #pragma unroll
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < T / 16; ++i) {
 #pragma unroll
-    for (int j = 0; j < 4; ++j) {
+    for (int j = 0; j < T / 16; ++j) {
       const i64 input = input0 + tileRow(i), output = output0 + tileColumn(j);
       if (input < of.k && output < of.n) {
         of.dw[input * of.n + output] = sums[i][j];
       }
     }
   }
+}
+KERNEL(256, weight_gradient_large, (WeightGradientArguments of)) {
+  DYNAMIC_SHARED(shared);
+  gradientTile<128>(of, (float *)shared);
+}
+KERNEL(256, weight_gradient_small, (WeightGradientArguments of)) {
+  DYNAMIC_SHARED(shared);
+  gradientTile<64>(of, (float *)shared);
 }

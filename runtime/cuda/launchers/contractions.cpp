@@ -5,15 +5,54 @@
 #include "runtime/cuda/launch.h"
 #include "runtime/cuda/launchers/launchers.h"
 
+#include <algorithm>
+
 namespace penstock::cuda {
 namespace {
 
-const LibraryKernel matmulLarge("matmul_large"), matmulSmall("matmul_small"), weightGradient("weight_gradient");
+/// One kernel in two sizes of tiles.
+struct Tiles {
+  LibraryKernel large, small;
+  std::size_t largeBytes, smallBytes;
+};
+/// Shared memory of two stages of tiles of bf16 (matmul_bf16.cu).
+constexpr std::size_t stagesOf(std::size_t tile, std::size_t depth) { return 2 * (2 * tile * depth * 2); }
 
-/// Blocks from which on large tiles keep a large card busy. A number of the shape alone decides: bits do not depend on it, but speed does.
-constexpr std::int64_t enoughBlocks = 128;
+const Tiles matmul = {LibraryKernel("matmul_large"), LibraryKernel("matmul_small"), tileProductBytes(128, 128), tileProductBytes(64, 64)};
+const Tiles matmulBf16 = {LibraryKernel("matmul_bf16_large"), LibraryKernel("matmul_bf16_small"), stagesOf(128, 32), stagesOf(64, 64)};
+const Tiles gradient = {LibraryKernel("weight_gradient_large"), LibraryKernel("weight_gradient_small"), tileProductBytes(128, 128),
+                        tileProductBytes(64, 64)};
+const Tiles gradientBf16 = {LibraryKernel("weight_gradient_bf16_large"), LibraryKernel("weight_gradient_bf16_small"), stagesOf(128, 32),
+                            stagesOf(64, 64)};
+const LibraryKernel packBf16("pack_bf16");
+
+/// Tiles of `rows` x `columns`: large ones where there are enough of them to keep a large card busy. The shape alone decides; bits do not
+/// depend on it.
+template <class Arguments>
+void launchTiles(const PenstockCall *call, const Tiles &by, std::int64_t rows, std::int64_t columns, const Arguments &arguments) {
+  constexpr std::int64_t enough = 128;
+  if (divideUp(rows, 128) * divideUp(columns, 128) >= enough) {
+    launch(call, by.large, {divideUp(rows, 128), divideUp(columns, 128)}, 256, by.largeBytes, arguments);
+  } else {
+    launch(call, by.small, {divideUp(rows, 64), divideUp(columns, 64)}, 256, by.smallBytes, arguments);
+  }
+}
 
 } // namespace
+
+void launchPacking(const PenstockCall *call, std::span<const PackJob> jobs) {
+  for (std::size_t first = 0; first < jobs.size(); first += PackJobs::most) {
+    PackJobs together = {};
+    std::int64_t blocks = 0;
+    for (const PackJob &job : jobs.subspan(first, std::min<std::size_t>(PackJobs::most, jobs.size() - first))) {
+      PackJob &to = together.jobs[together.count++] = job;
+      to.block = static_cast<int>(blocks);
+      blocks += packBlocks(job.k, job.n);
+    }
+    launch(call, packBf16, {blocks}, 256, 0, together);
+  }
+}
+
 } // namespace penstock::cuda
 
 using namespace penstock;
@@ -43,12 +82,9 @@ void penstock_cuda_matmul(const PenstockCall *call, void *handle, const float *x
                                      transposed ? 1 : 0,
                                      accumulate,
                                      isWhole(x, ldx) ? 1 : 0,
-                                     isWhole(of.weight, stride) ? 1 : 0};
-  if (divideUp(rows, 128) * divideUp(n, 128) >= enoughBlocks) {
-    launch(call, matmulLarge, {divideUp(rows, 128), divideUp(n, 128)}, 256, tileProductBytes(128, 128), arguments);
-  } else {
-    launch(call, matmulSmall, {divideUp(rows, 64), divideUp(n, 64)}, 256, tileProductBytes(64, 64), arguments);
-  }
+                                     isWhole(of.weight, stride) ? 1 : 0,
+                                     reinterpret_cast<std::uintptr_t>(y) % 8 == 0 && ldy % 2 == 0 ? 1 : 0};
+  launchTiles(call, of.rounds ? matmulBf16 : matmul, rows, n, arguments);
 }
 
 void penstock_cuda_weight_gradient(const PenstockCall *call, void *handle, const float *x, std::int64_t ldx, const float *dy,
@@ -56,7 +92,7 @@ void penstock_cuda_weight_gradient(const PenstockCall *call, void *handle, const
   const WeightGradientHandle &of = *static_cast<WeightGradientHandle *>(static_cast<KernelObject *>(handle));
   const WeightGradientArguments arguments = {
       x, dy, dw, ldx, lddy, count, rows, of.k, of.n, isWhole(x, ldx) ? 1 : 0, isWhole(dy, lddy) ? 1 : 0};
-  launch(call, weightGradient, {divideUp(of.k, 64), divideUp(of.n, 64)}, 256, tileProductBytes(64, 64), arguments);
+  launchTiles(call, of.rounds ? gradientBf16 : gradient, of.k, of.n, arguments);
 }
 
 } // extern "C"
