@@ -56,7 +56,7 @@ def FormStepsPass : Pass<"penstock-form-steps", "mlir::ModuleOp"> {
 class EmitPass<string argument> : Pass<argument, "mlir::ModuleOp"> {
   let dependentDialects = ["penstock::kernel::KernelDialect", "mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect",
                            "mlir::LLVM::LLVMDialect", "mlir::math::MathDialect", "mlir::memref::MemRefDialect",
-                           "mlir::scf::SCFDialect"];
+                           "mlir::scf::SCFDialect", "mlir::vector::VectorDialect", "mlir::func::FuncDialect"];
 }
 
 def EmitRowsPass : EmitPass<"penstock-emit-rows"> {
@@ -77,6 +77,18 @@ def EmitOptimizerPass : EmitPass<"penstock-emit-optimizer"> {
 def SizeScratchPass : Pass<"penstock-size-scratch", "mlir::ModuleOp"> {
   let summary = "give every step the size of a worker's scratch, once all code is written";
   let description = "Fails at the op of a step that no pass before has written code for.";
+}
+
+def OutlineLaunchesPass : Pass<"penstock-outline-launches", "mlir::ModuleOp"> {
+  let summary = "make the bodies of launches functions of a device";
+  let description = [{
+    The body of every kernel.launch becomes a function of the nested module `penstock_device`, with the attributes `kernel.threads` and
+    `kernel.shared` of a block. What it reads of the call and of the step's numbers become its arguments, 8 bytes each: pointers and numbers
+    that follow from capacities. Numbers that differ from step to step it reads from the call's block, which lies on the device. In its
+    place the host calls `penstock_launch` (runtime/cuda/launch.h).
+  }];
+  let dependentDialects = ["penstock::kernel::KernelDialect", "mlir::func::FuncDialect", "mlir::LLVM::LLVMDialect",
+                           "mlir::arith::ArithDialect"];
 }
 
 def KernelToLLVMPass : Pass<"penstock-kernel-to-llvm", "mlir::ModuleOp"> {

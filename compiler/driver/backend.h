@@ -17,6 +17,7 @@ struct BackendRequest {
   std::string stage;  // stage whose text is wanted; "" when only the library is
   const BuildHead *buildHead = nullptr;
   bool predicts = false; // the program only predicts
+  bool emulated = false; // code of a device is that of the emulated one
   bool profile = false;  // say in the program's table what every step does
   bool timed = false;    // put a line about every step into `text`
 };

@@ -79,11 +79,18 @@ Result<BackendFunction *> loadBackend(const std::string &library) {
   return found;
 }
 
+/// Tests run the code of a device on the host.
+bool emulatesDevice() {
+  const char *const form = std::getenv("PENSTOCK_CUDA_CODE");
+  return form != nullptr && std::strcmp(form, "emulated") == 0;
+}
+
 Result<std::string> callBackend(BackendRequest request, const frontend::TypedPipeline &pipeline, const CompileOptions &options,
                                 const std::string &library) {
   PENSTOCK_ASSIGN(BackendFunction *const compile, loadBackend(library));
   request.pipeline = &pipeline;
   request.level = options.level;
+  request.emulated = emulatesDevice();
   request.buildHead = &options.buildHead;
   request.profile = options.profile;
   request.timed = std::getenv("PENSTOCK_COMPILE_TIMES") != nullptr;
@@ -133,6 +140,9 @@ Result<std::string> compileProgram(const frontend::TypedPipeline &pipeline, cons
     const ProgramCache cache(DiskCache{options.cacheFolder});
     std::string identity = fmt::format("penstock program {}.{} level {} compiler {}\n", PENSTOCK_PROGRAM_ABI_MAJOR,
                                        PENSTOCK_PROGRAM_ABI_MINOR, options.level, buildIdentity(library));
+    if (emulatesDevice()) {
+      identity += "emulated\n";
+    }
     for (const std::string &plugin : options.plugins) {
       identity += fmt::format("plugin {}:{}\n", plugin.size(), plugin);
     }

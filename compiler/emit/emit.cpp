@@ -1,6 +1,7 @@
 #include "compiler/emit/emit.h"
 
 #include "compiler/emit/codegen.h"
+#include "compiler/emit/device_code.h"
 #include "compiler/emit/independent_loops.h"
 #include "compiler/emit/parts.h"
 #include "compiler/emit/program_constants.h"
@@ -22,12 +23,14 @@
 #include "mlir/Conversion/ReconcileUnrealizedCasts/ReconcileUnrealizedCasts.h"
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
+#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/Index/IR/IndexDialect.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Dialect/UB/IR/UBOps.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
@@ -66,34 +69,6 @@ public:
 private:
   Clock::time_point last = Clock::now();
 };
-
-Status lowerToLLVMDialect(ModuleOp module) {
-  // MLIR's own words go into the status, never to standard error.
-  std::string said;
-  ScopedDiagnosticHandler handler(module.getContext(), [&](Diagnostic &diagnostic) {
-    if (diagnostic.getSeverity() == DiagnosticSeverity::Error && said.size() < 2000) {
-      const std::string place = placeOf(diagnostic.getLocation());
-      said += (said.empty() ? "" : "; ") + diagnostic.str() + (place.empty() ? "" : " (" + place + ")");
-    }
-    return success();
-  });
-  PassManager passes(module.getContext(), "builtin.module");
-  nameFailures(passes);
-  passes.enableVerifier(false); // verified once, before: by the caller's last stage and below
-  OpPassManager &functions = passes.nest<func::FuncOp>();
-  functions.addPass(createConvertLinalgToLoopsPass());
-  functions.addPass(createMathPolynomialsPass());
-  functions.addPass(createFastMathPass());
-  passes.addPass(memref::createExpandStridedMetadataPass());
-  passes.addPass(createLowerAffinePass());
-  passes.addPass(createSCFToControlFlowPass());
-  passes.addPass(createConvertToLLVMPass());
-  passes.addPass(createReconcileUnrealizedCastsPass());
-  if (failed(verify(module)) || failed(passes.run(module))) {
-    return internalError("the compiled program could not be lowered to LLVM: " + said);
-  }
-  return Status::success();
-}
 
 /// The functions that a library without dependencies brings itself. They are written as they are to be, so LLVM's passes would only cost
 /// time.
@@ -172,9 +147,38 @@ Status link(const std::vector<ObjectFile> &objects, const EmitOptions &options) 
 
 } // namespace
 
+Status lowerToLLVMDialect(ModuleOp module, bool reorders) {
+  // MLIR's own words go into the status, never to standard error.
+  std::string said;
+  ScopedDiagnosticHandler handler(module.getContext(), [&](Diagnostic &diagnostic) {
+    if (diagnostic.getSeverity() == DiagnosticSeverity::Error && said.size() < 2000) {
+      const std::string place = placeOf(diagnostic.getLocation());
+      said += (said.empty() ? "" : "; ") + diagnostic.str() + (place.empty() ? "" : " (" + place + ")");
+    }
+    return success();
+  });
+  PassManager passes(module.getContext(), "builtin.module");
+  nameFailures(passes);
+  passes.enableVerifier(false); // verified once, before: by the caller's last stage and below
+  OpPassManager &functions = passes.nest<func::FuncOp>();
+  functions.addPass(createConvertLinalgToLoopsPass());
+  functions.addPass(createMathPolynomialsPass());
+  functions.addPass(createFastMathPass({reorders}));
+  passes.addPass(memref::createExpandStridedMetadataPass());
+  passes.addPass(createLowerAffinePass());
+  passes.addPass(createSCFToControlFlowPass());
+  passes.addPass(createConvertToLLVMPass());
+  passes.addPass(createReconcileUnrealizedCastsPass());
+  if (failed(verify(module)) || failed(passes.run(module))) {
+    return internalError("the compiled program could not be lowered to LLVM: " + said);
+  }
+  return Status::success();
+}
+
 void registerEmitDialects(DialectRegistry &registry) {
   registry.insert<affine::AffineDialect, arith::ArithDialect, cf::ControlFlowDialect, func::FuncDialect, index::IndexDialect,
-                  linalg::LinalgDialect, LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect, ub::UBDialect>();
+                  linalg::LinalgDialect, LLVM::LLVMDialect, math::MathDialect, memref::MemRefDialect, scf::SCFDialect, ub::UBDialect,
+                  vector::VectorDialect>();
   registerConvertToLLVMDependentDialectLoading(registry);
   arith::registerConvertArithToLLVMInterface(registry);
   cf::registerConvertControlFlowToLLVMInterface(registry);
@@ -183,6 +187,7 @@ void registerEmitDialects(DialectRegistry &registry) {
   registerConvertMathToLLVMInterface(registry);
   registerConvertMemRefToLLVMInterface(registry);
   ub::registerConvertUBToLLVMInterface(registry);
+  vector::registerConvertVectorToLLVMInterface(registry);
   registerBuiltinDialectTranslation(registry);
   registerLLVMDialectTranslation(registry);
 }
@@ -192,7 +197,7 @@ Status emitSharedLibrary(ModuleOp module, const ProgramTable &table, const EmitO
   EmitTimes &times = options.times ? *options.times : unused;
   Laps laps;
   PENSTOCK_ASSIGN(const std::unique_ptr<llvm::TargetMachine> machine, makeTargetMachine(options.level));
-  PENSTOCK_TRY(lowerToLLVMDialect(module));
+  PENSTOCK_TRY(lowerToLLVMDialect(module, /*reorders=*/true));
   laps.lap(times.lower);
 
   llvm::LLVMContext context;

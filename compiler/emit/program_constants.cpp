@@ -278,6 +278,17 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
     }
   }
 
+  std::vector<Constant *> code;
+  for (const ProgramTable::DeviceFunction &function : table.device.functions) {
+    using S = PenstockDeviceCode;
+    code.push_back(
+        t.record("PenstockDeviceCode", sizeof(S),
+                 {offsetof(S, name), offsetof(S, form), offsetof(S, architecture), offsetof(S, code), offsetof(S, code_bytes),
+                  offsetof(S, threads), offsetof(S, shared_bytes)},
+                 {t.text(function.name), t.i32(table.device.form), t.i32(table.device.architecture), t.text(table.device.image),
+                  t.i64(static_cast<std::int64_t>(table.device.image.size() + 1)), t.i32(function.threads), t.i32(function.shared)}));
+  }
+
   using S = PenstockProgram;
   Constant *program = t.record("PenstockProgram", sizeof(S),
                                {offsetof(S, struct_size),
@@ -311,7 +322,7 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
                                 t.table(sizeof(PenstockInputInfo), inputs),
                                 t.table(sizeof(PenstockTensorInfo), tensors),
                                 t.table(sizeof(PenstockDispatch), dispatches),
-                                t.table(sizeof(PenstockDeviceCode), {}),
+                                t.table(sizeof(PenstockDeviceCode), code),
                                 t.table(sizeof(PenstockEntry), entries),
                                 t.table(sizeof(PenstockLossInfo), losses),
                                 t.table(sizeof(PenstockNotice), notices),

@@ -70,7 +70,18 @@ struct ProgramTable {
     std::string kernel, implementation;
     std::vector<std::int64_t> attributes;
   };
+  /// Functions of a device, all of them in one image; see PenstockDeviceCode.
+  struct DeviceFunction {
+    std::string name;
+    int threads = 0, shared = 0;
+  };
+  struct DeviceCode {
+    std::vector<DeviceFunction> functions;
+    int form = 0, architecture = 0;
+    std::string image;
+  };
   std::string level;
+  DeviceCode device;
   std::vector<Axis> axes; // parents first
   std::vector<Input> inputs;
   std::vector<Tensor> tensors; // parameters, states, fitted, model states

@@ -5,13 +5,15 @@
 #include "compiler/emit/reasons.h"
 #include "compiler/transforms/Passes.h"
 
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
 using namespace mlir;
 
 namespace penstock {
 
 void registerLoweringDialects(DialectRegistry &registry) {
   registry.insert<arith::ArithDialect, func::FuncDialect, kernel::KernelDialect, linalg::LinalgDialect, LLVM::LLVMDialect,
-                  math::MathDialect, memref::MemRefDialect, nn::NnDialect, scf::SCFDialect>();
+                  math::MathDialect, memref::MemRefDialect, nn::NnDialect, scf::SCFDialect, vector::VectorDialect>();
 }
 
 static void addNnPasses(OpPassManager &passes) {
@@ -44,6 +46,7 @@ static void addLinalgPasses(OpPassManager &passes) {
   passes.addPass(createEmitKernelsPass());
   passes.addPass(createEmitOptimizerPass());
   passes.addPass(createSizeScratchPass());
+  passes.addPass(createOutlineLaunchesPass());
 }
 
 void addKernelToLinalgPasses(OpPassManager &passes) {

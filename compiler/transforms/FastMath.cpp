@@ -39,6 +39,7 @@ Value carriedOperand(Operation *op) {
 }
 
 struct FastMathPass : penstock::impl::FastMathPassBase<FastMathPass> {
+  using FastMathPassBase::FastMathPassBase;
 
   void runOnOperation() override {
     using Flags = arith::FastMathFlags;
@@ -48,7 +49,7 @@ struct FastMathPass : penstock::impl::FastMathPassBase<FastMathPass> {
       if (!isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp, arith::MinNumFOp>(op)) {
         return;
       }
-      const Value carried = isa<arith::SubFOp>(op) ? Value() : carriedOperand(op);
+      const Value carried = !reorders || isa<arith::SubFOp>(op) ? Value() : carriedOperand(op);
       if (!carried) {
         if (isa<arith::AddFOp, arith::SubFOp>(op)) {
           sums.push_back(op);

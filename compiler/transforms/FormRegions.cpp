@@ -15,9 +15,10 @@ namespace penstock {
 
 namespace {
 
-bool runsOverRows(Operation *op) {
+// On a device a kernel is a launch of its own, which ends a region.
+bool runsOverRows(Operation *op, bool onDevice) {
   if (auto invoke = dyn_cast<kernel::InvokeOp>(op)) {
-    return findKernelRow(invoke.getKernel())->scope == KernelScope::rows;
+    return !onDevice && findKernelRow(invoke.getKernel())->scope == KernelScope::rows;
   }
   return isa<nn::RowOp>(op);
 }
@@ -60,7 +61,8 @@ bool alike(Operation *a, Operation *b) {
 /// of operations and the logarithm of what is ready at once.
 class Scheduler {
 public:
-  explicit Scheduler(func::FuncOp function) : block(function.getBody().front()) {}
+  explicit Scheduler(func::FuncOp function)
+      : block(function.getBody().front()), onDevice(kernel::computesOnDevice(function->getParentOfType<ModuleOp>())) {}
 
   /// The number of regions made.
   unsigned run() {
@@ -212,7 +214,7 @@ private:
   }
 
   void makeReady(unsigned i) {
-    if (!runsOverRows(ops[i])) {
+    if (!runsOverRows(ops[i], onDevice)) {
       single.insert(i);
       return;
     }
@@ -273,6 +275,7 @@ private:
   }
 
   Block &block;
+  const bool onDevice;
   SmallVector<Operation *> ops; // in program order, without leaves
   llvm::DenseMap<Operation *, unsigned> place;
   SmallVector<unsigned> waiting; // operands that are not computed yet

@@ -131,6 +131,7 @@ def FastMathPass : Pass<"penstock-fast-math"> {
       store of one place) get flags: reassoc, nsz, contract; a product that only such an addition uses gets contract.
     Nothing gets nnan or ninf: a NaN or an infinity that arises must be seen.
   }];
+  let options = [Option<"reorders", "reorders", "bool", /*default=*/"true", "sums that a loop carries may be taken in any order; else they are as written, fused like others">];
   let dependentDialects = ["mlir::arith::ArithDialect", "mlir::math::MathDialect"];
 }
 

@@ -1,4 +1,5 @@
 // --penstock-kernel-to-llvm: loops, outlined bodies, and calls through the program's tables.
+#include "compiler/conversion/KernelToLLVM/Memrefs.h"
 #include "compiler/conversion/Passes.h"
 
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
@@ -193,6 +194,9 @@ private:
     b.setInsertionPoint(op);
     Location loc = op.getLoc();
     SmallVector<Value> arguments;
+    if (op.getDevice()) {
+      arguments.push_back(call(op));
+    }
     for (Value v : op.getInputs()) {
       if (isa<MemRefType>(v.getType())) {
         Value address = memref::ExtractAlignedPointerAsIndexOp::create(b, loc, v);
@@ -258,6 +262,13 @@ private:
     } else if (what == "capacity") {
       Value capacities = load(loc, c, offsetof(PenstockCall, capacities), pointer);
       value = load(loc, capacities, static_cast<size_t>(index) * sizeof(int64_t), i64);
+    } else if (what == "block") {
+      value = block();
+    } else if (what == "seed_place" || what == "step_place") {
+      const size_t offset = what == "seed_place" ? offsetof(PenstockStepBlock, seed) : offsetof(PenstockStepBlock, step);
+      value = LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), block(), ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(offset)});
+    } else if (what == "count_place") {
+      value = element(loc, load(loc, c, offsetof(PenstockCall, counts), pointer), index);
     } else if (what == "section") {
       Value sections = load(loc, c, offsetof(PenstockCall, arena_sections), pointer);
       value = load(loc, sections, static_cast<size_t>(index) * sizeof(int64_t), i64);
@@ -282,27 +293,11 @@ private:
     if (wanted.isIndex()) {
       value = arith::IndexCastOp::create(b, loc, wanted, value);
     } else if (isa<MemRefType>(wanted)) {
-      value = asMemref(loc, value, wanted);
+      value = kernel::memrefOf(b, loc, value, wanted);
     }
     op.replaceAllUsesWith(value);
     op.erase();
     return success();
-  }
-
-  // A pointer as the memref<?xi8> that views are cut from.
-  Value asMemref(Location loc, Value address, Type type) {
-    Type i64 = b.getI64Type();
-    auto array = LLVM::LLVMArrayType::get(i64, 1);
-    auto descriptor = LLVM::LLVMStructType::getLiteral(b.getContext(), {pointer, pointer, i64, array, array});
-    Value d = LLVM::PoisonOp::create(b, loc, descriptor);
-    auto insert = [&](Value v, ArrayRef<int64_t> at) { d = LLVM::InsertValueOp::create(b, loc, d, v, at); };
-    auto number = [&](int64_t n) -> Value { return LLVM::ConstantOp::create(b, loc, i64, b.getI64IntegerAttr(n)); };
-    insert(address, {0});
-    insert(address, {1});
-    insert(number(0), {2});
-    insert(number(INT64_MAX), {3, 0});
-    insert(number(1), {4, 0});
-    return UnrealizedConversionCastOp::create(b, loc, type, d).getResult(0);
   }
 
   ModuleOp module;

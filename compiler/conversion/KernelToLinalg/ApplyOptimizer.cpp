@@ -46,7 +46,7 @@ Value OptimizerEmitter::viewAt(StringRef what, Value offset, Type elements) {
 
 // Adds up row[i] * row[i] over a memref of one dimension.
 Value OptimizerEmitter::sumOfSquares(Value memory, Value size) {
-  return fold(size, constantF32(0), [&](Value sum, Value place) -> Value {
+  return fold(size, constantF32(0), Combine::add, [&](Value sum, Value place) -> Value {
     Value x = loadAt(memory, place);
     return arith::AddFOp::create(b, loc, sum, arith::MulFOp::create(b, loc, x, x));
   });
@@ -54,7 +54,7 @@ Value OptimizerEmitter::sumOfSquares(Value memory, Value size) {
 
 // Adds up `count` numbers of a scratch from `first` on, in float64 and in their order.
 Value OptimizerEmitter::sumOfPartials(Value sum, const Buffer &scratch, Value first, Value count) {
-  return fold(count, sum, [&](Value before, Value place) -> Value {
+  return fold(count, sum, Combine::add, [&](Value before, Value place) -> Value {
     Value partial = loadScalar(rowView(scratch, arith::AddIOp::create(b, loc, first, place), 1));
     return arith::AddFOp::create(b, loc, before, arith::ExtFOp::create(b, loc, b.getF64Type(), partial));
   });
@@ -64,7 +64,7 @@ void OptimizerEmitter::storeScalars(const OptimizerRule::Scalars &scalars, Value
   Value all[] = {scalars.rate, scalars.stepSize, scalars.rootCorrection, scalars.scale};
   for (auto [i, value] : llvm::enumerate(all)) {
     if (value) {
-      memref::StoreOp::create(b, loc, value, memory, ValueRange{constant(static_cast<int64_t>(i))});
+      storeScalar(value, memory, static_cast<int64_t>(i));
     }
   }
 }
@@ -85,10 +85,11 @@ OptimizerRule::Scalars OptimizerEmitter::loadScalars(const OptimizerRule &rule, 
 
 void OptimizerEmitter::emitUpdate(const OptimizerRule &rule, const OptimizerRule::Scalars &scalars, double decay, Value gradient,
                                   ValueRange places) {
-  elementwise(gradient ? ValueRange(gradient) : ValueRange(), places, [&](OpBuilder &n, Location, ValueRange args) {
-    Value g = gradient ? args[0] : f32Constant(n, loc, 0);
-    linalg::YieldOp::create(n, loc, rule.update(n, loc, scalars, decay, g, args[gradient ? 1 : 0], args.drop_front(gradient ? 2 : 1)));
-  });
+  elementwise(gradient ? ValueRange(gradient) : ValueRange(), places,
+              [&](OpBuilder &n, Location, ValueRange args, llvm::function_ref<Value()>) {
+                Value g = gradient ? args[0] : f32Constant(n, loc, 0);
+                return rule.update(n, loc, scalars, decay, g, args[gradient ? 1 : 0], args.drop_front(gradient ? 2 : 1));
+              });
 }
 
 Value OptimizerEmitter::chunk(StringRef what, int64_t offset, Value first, Value size) {
@@ -102,7 +103,7 @@ void OptimizerEmitter::overChunks(int64_t from, int64_t to, llvm::function_ref<v
     return;
   }
   int64_t count = (to - from + chunkElements - 1) / chunkElements;
-  parallel(constant(count), 4, [&](Value begin, Value end) {
+  parallel(count, 4, chunkElements, [&](Value begin, Value end) {
     prepare();
     forRange(begin, end, [&](Value i) {
       Value first = scaled(i, chunkElements, from);
@@ -115,8 +116,8 @@ void OptimizerEmitter::overChunks(int64_t from, int64_t to, llvm::function_ref<v
 void OptimizerEmitter::emit(nn::AccumulateOp accumulate) {
   const auto &objective = layout.objectiveOf(accumulate);
   auto addPart = [&](Value from, Value to, bool adds) {
-    elementwise(from, to, [&](OpBuilder &n, Location, ValueRange args) {
-      linalg::YieldOp::create(n, loc, adds ? arith::AddFOp::create(n, loc, args[1], args[0]) : args[0]);
+    elementwise(from, to, [&](OpBuilder &n, Location, ValueRange args, llvm::function_ref<Value()>) -> SmallVector<Value> {
+      return {adds ? arith::AddFOp::create(n, loc, args[1], args[0]) : args[0]};
     });
   };
   overChunks(
@@ -133,19 +134,17 @@ void OptimizerEmitter::emit(nn::AccumulateOp accumulate) {
       });
 }
 
-// min(1, clip / (norm + 1e-6)), as clip_grad_norm_ does; a norm that is not a number stays one.
-Value OptimizerEmitter::scaleOfGradient(nn::ApplyOp apply, const OptimizerRule &rule, const Gradient &gradient, const Buffer &scratch) {
+// Sums of squares of the gradient, a number a chunk or row.
+void OptimizerEmitter::partialsOfNorm(nn::ApplyOp apply, const Gradient &gradient, const Buffer &scratch) {
   const auto &objective = layout.objectiveOf(apply);
   int64_t cell = firstPartial(objective);
-  auto store = [&](Value value, Value number) {
-    memref::StoreOp::create(b, loc, value, rowView(scratch, scaled(number, 1, cell), 1), ValueRange{constant(0)});
-  };
+  auto store = [&](Value value, Value number) { storeScalar(value, rowView(scratch, scaled(number, 1, cell), 1)); };
   overChunks(
       objective.from, objective.wholeEnd, [] {},
       [&](Value first, Value size, Value i) { store(sumOfSquares(chunk(gradient.memory, gradient.offset, first, size), size), i); });
   cell += chunksOfWhole(objective);
   for (const auto &p : tablesOfRows(layout, apply.getObjective())) {
-    parallel(constant(p.rows()), 16, [&](Value begin, Value end) {
+    parallel(p.rows(), 16, p.width(), [&](Value begin, Value end) {
       forRange(begin, end, [&](Value i) {
         Value row = chunk(gradient.memory, gradient.offset + p.offset, scaled(i, p.width()), constant(p.width()));
         store(sumOfSquares(row, constant(p.width())), i);
@@ -153,10 +152,23 @@ Value OptimizerEmitter::scaleOfGradient(nn::ApplyOp apply, const OptimizerRule &
     });
     cell += p.rows();
   }
-  auto f64 = [&](double v) -> Value { return arith::ConstantOp::create(b, loc, b.getF64FloatAttr(v)); };
-  Value sum = sumOfPartials(f64(0), scratch, constant(firstPartial(objective)), constant(cell - firstPartial(objective)));
   for (const auto &d : layout.deferredOf(objective)) {
-    sum = sumDeferredSquares(sum, d);
+    deferredSquares(d);
+  }
+}
+
+// min(1, clip / (norm + 1e-6)), as clip_grad_norm_ does; a norm that is not a number stays one.
+Value OptimizerEmitter::scaleOfGradient(nn::ApplyOp apply, const OptimizerRule &rule, const Buffer &scratch) {
+  const auto &objective = layout.objectiveOf(apply);
+  int64_t cells = chunksOfWhole(objective);
+  for (const auto &p : tablesOfRows(layout, apply.getObjective())) {
+    cells += p.rows();
+  }
+  auto f64 = [&](double v) -> Value { return arith::ConstantOp::create(b, loc, b.getF64FloatAttr(v)); };
+  Value sum = sumOfPartials(f64(0), scratch, constant(firstPartial(objective)), constant(cells));
+  for (const auto &d : layout.deferredOf(objective)) {
+    const RowsRead &read = plan.rowsRead.find(layout.parameters[d.parameter].name)->second;
+    sum = sumOfPartials(sum, read.partials, constant(0), countOfRead(read));
   }
   Value norm = math::SqrtOp::create(b, loc, sum);
   Value ratio = arith::DivFOp::create(b, loc, f64(rule.clip), arith::AddFOp::create(b, loc, norm, f64(1e-6)));
@@ -171,23 +183,27 @@ void OptimizerEmitter::emit(nn::ApplyOp apply) {
   // With the gradient in parts, another entry left their sums.
   const auto &objective = layout.objectiveOf(apply);
   const Gradient gradient = apply->hasAttr("kernel.in_arena") ? Gradient{"arena", -objective.from} : Gradient{"gradients", 0};
-  Value scale = rule.clip > 0 ? scaleOfGradient(apply, rule, gradient, scratch) : Value();
-
   auto scalarsPlace = [&](size_t index) { return rowView(scratch, constant(static_cast<int64_t>(index) * scalarsWidth), scalarsWidth); };
-  const OptimizerRule::Corrections corrections = rule.corrections(b, loc, get("step", b.getI64Type()));
-  auto computeScalars = [&](double multiplier) {
-    OptimizerRule::Scalars scalars = rule.scalars(b, loc, get("learning_rate", b.getF32Type()), multiplier, corrections);
-    scalars.scale = scale;
-    return scalars;
-  };
-  for (auto [i, group] : llvm::enumerate(objective.groups)) {
-    storeScalars(computeScalars(group.rate), scalarsPlace(i));
+  if (rule.clip > 0) {
+    partialsOfNorm(apply, gradient, scratch);
   }
-  for (auto [i, d] : llvm::enumerate(layout.deferredOf(objective))) {
-    OptimizerRule::Scalars scalars = computeScalars(layout.parameters[d.parameter].rate);
-    storeScalars(scalars, scalarsPlace(objective.groups.size() + i));
-    rememberStep(scalars, d);
-  }
+  serial([&] {
+    Value scale = rule.clip > 0 ? scaleOfGradient(apply, rule, scratch) : Value();
+    const OptimizerRule::Corrections corrections = rule.corrections(b, loc, get("step", b.getI64Type()));
+    auto computeScalars = [&](double multiplier) {
+      OptimizerRule::Scalars scalars = rule.scalars(b, loc, get("learning_rate", b.getF32Type()), multiplier, corrections);
+      scalars.scale = scale;
+      return scalars;
+    };
+    for (auto [i, group] : llvm::enumerate(objective.groups)) {
+      storeScalars(computeScalars(group.rate), scalarsPlace(i));
+    }
+    for (auto [i, d] : llvm::enumerate(layout.deferredOf(objective))) {
+      OptimizerRule::Scalars scalars = computeScalars(layout.parameters[d.parameter].rate);
+      storeScalars(scalars, scalarsPlace(objective.groups.size() + i));
+      rememberStep(scalars, d);
+    }
+  });
 
   size_t moments = rule.moments().size();
   for (auto [i, group] : llvm::enumerate(objective.groups)) {

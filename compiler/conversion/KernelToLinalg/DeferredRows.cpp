@@ -92,9 +92,12 @@ void OptimizerEmitter::emit(nn::RefreshOp refresh) {
   const ProgramLayout::Parameter &p = layout.parameters[d.parameter];
   const RowsRead &read = plan.rowsRead.find(refresh.getName())->second;
   OptimizerRule rule(refresh->getAttrOfType<DictionaryAttr>("kernel.optimizer"));
-  call("group_rows", {rowView(bufferOf(refresh.getIds()), {}, 1), rowsOfBuffer(nn::rowsOf(refresh.getIds().getType())),
-                      constantI64(p.rows()), rowView(read.groups, {}, 1)});
-  parallel(countOfRead(read), grain, [&](Value begin, Value end) {
+  SmallVector<Value> arguments{rowView(bufferOf(refresh.getIds()), {}, 1)};
+  addRows(arguments, nn::rowsOf(refresh.getIds().getType()));
+  arguments.append({constantI64(p.rows()), rowView(read.groups, {}, 1)});
+  call("group_rows", arguments);
+  auto count = [&] { return countOfRead(read); };
+  parallel(workOfRead(read, count), [&](Value begin, Value end) {
     Value now = stepsDeferred();
     forRange(begin, end, [&](Value number) {
       Value id = idOfRead(read, number);
@@ -109,32 +112,43 @@ void OptimizerEmitter::emit(nn::RowGradientOp gradient) {
   nn::RowsOf rows = nn::rowsOf(gradient.getIds().getType());
   bool perRecord = !(nn::rowsOf(gradient.getCotangent().getType()) == rows);
   Value from = perRecord ? get("row_parent", bytesType(), axisOf(rows)) : nullPointer();
-  call("grouped_gradient", {pool(), rowView(read.groups, {}, 1), from, rowView(bufferOf(gradient.getCotangent()), {}, 1),
-                            rowsOfBuffer(rows), constantI64(read.gradient.width), rowView(read.gradient, {}, 1)});
+  SmallVector<Value> arguments;
+  if (!layout.onDevice) {
+    arguments.push_back(pool());
+  }
+  arguments.append({rowView(read.groups, {}, 1), from, rowView(bufferOf(gradient.getCotangent()), {}, 1)});
+  addRows(arguments, rows);
+  arguments.append({constantI64(read.gradient.width), rowView(read.gradient, {}, 1)});
+  call("grouped_gradient", arguments);
 }
 
-Value OptimizerEmitter::sumDeferredSquares(Value sum, const ProgramLayout::Deferred &d) {
+Work OptimizerEmitter::workOfRead(const RowsRead &read, llvm::function_ref<Value()> count) const {
+  return {plan.memory.sectionOf(read.gradient.axis), 0, count, grain, read.gradient.width};
+}
+
+void OptimizerEmitter::deferredSquares(const ProgramLayout::Deferred &d) {
   const ProgramLayout::Parameter &p = layout.parameters[d.parameter];
   const RowsRead &read = plan.rowsRead.find(p.name)->second;
-  parallel(countOfRead(read), grain, [&](Value begin, Value end) {
+  auto count = [&] { return countOfRead(read); };
+  parallel(workOfRead(read, count), [&](Value begin, Value end) {
     forRange(begin, end, [&](Value number) {
       Value squares = sumOfSquares(rowView(read.gradient, number, p.width()), constant(p.width()));
-      memref::StoreOp::create(b, loc, squares, rowView(read.partials, number, 1), ValueRange{constant(0)});
+      storeScalar(squares, rowView(read.partials, number, 1));
     });
   });
-  return sumOfPartials(sum, read.partials, constant(0), countOfRead(read));
 }
 
 void OptimizerEmitter::storeStep(const ProgramLayout::Deferred &d, Value id, Value step) {
   Value cell = viewAt("deferred", scaled(id, 4, d.offset), MemRefType::get({1}, b.getI32Type()));
-  memref::StoreOp::create(b, loc, arith::IndexCastOp::create(b, loc, b.getI32Type(), step), cell, ValueRange{constant(0)});
+  storeScalar(arith::IndexCastOp::create(b, loc, b.getI32Type(), step), cell);
 }
 
 void OptimizerEmitter::emitDeferredUpdate(const OptimizerRule &rule, const ProgramLayout::Deferred &d,
                                           llvm::function_ref<OptimizerRule::Scalars()> load) {
   const ProgramLayout::Parameter &p = layout.parameters[d.parameter];
   const RowsRead &read = plan.rowsRead.find(p.name)->second;
-  parallel(countOfRead(read), grain, [&](Value begin, Value end) {
+  auto count = [&] { return countOfRead(read); };
+  parallel(workOfRead(read, count), [&](Value begin, Value end) {
     OptimizerRule::Scalars scalars = load();
     Value next = arith::AddIOp::create(b, loc, stepsDeferred(), constant(1));
     forRange(begin, end, [&](Value number) {
@@ -156,7 +170,7 @@ void OptimizerEmitter::settleRow(const OptimizerRule &rule, const ProgramLayout:
     return;
   }
   // A row that never had a gradient only decays: its moments are zero, bit for bit.
-  Value bits = fold(constant(p.width()), constantI32(0), [&](Value any, Value place) {
+  Value bits = fold(constant(p.width()), constantI32(0), Combine::bitOr, [&](Value any, Value place) {
     for (Value moment : ArrayRef(places).drop_front()) {
       any = arith::OrIOp::create(b, loc, any, arith::BitcastOp::create(b, loc, b.getI32Type(), loadAt(moment, place)));
     }
@@ -171,8 +185,8 @@ void OptimizerEmitter::settleRow(const OptimizerRule &rule, const ProgramLayout:
     b.setInsertionPointToStart(branch.elseBlock());
     forRange(since, now, [&](Value step) {
       Value rate = loadScalars(rule, stepNumbers(d, step)).rate;
-      elementwise({}, places[0], [&](OpBuilder &n, Location, ValueRange args) {
-        linalg::YieldOp::create(n, loc, rule.decayed(n, loc, args[0], rate, decay));
+      elementwise({}, places[0], [&](OpBuilder &n, Location, ValueRange args, llvm::function_ref<Value()>) -> SmallVector<Value> {
+        return {rule.decayed(n, loc, args[0], rate, decay)};
       });
     });
   }
@@ -183,7 +197,8 @@ void OptimizerEmitter::settleRow(const OptimizerRule &rule, const ProgramLayout:
 void OptimizerEmitter::emit(nn::SettleOp settle) {
   OptimizerRule rule(settle.getOptimizer());
   for (const ProgramLayout::Deferred &d : layout.deferredOf(layout.objectiveOf(settle))) {
-    parallel(constant(layout.parameters[d.parameter].rows()), 2 * grain, [&](Value begin, Value end) {
+    const ProgramLayout::Parameter &p = layout.parameters[d.parameter];
+    parallel(p.rows(), 2 * grain, p.width(), [&](Value begin, Value end) {
       Value now = stepsDeferred();
       forRange(begin, end, [&](Value id) { settleRow(rule, d, now, id); });
     });

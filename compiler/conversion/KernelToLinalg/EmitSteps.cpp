@@ -6,6 +6,8 @@
 #include "compiler/conversion/KernelToLinalg/RegionEmitter.h"
 #include "compiler/conversion/Passes.h"
 
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -35,10 +37,14 @@ LogicalResult emitStep(func::FuncOp function, Op op, const ProgramLayout &layout
   const StepShape shape(layout, function->getAttrOfType<ArrayAttr>("kernel.numbers"));
   const EntryPlan plan = readPlan(layout, function);
   OpBuilder b(body.getTerminator());
-  Emitter emitter(StepContext{layout, plan, shape, module, b, op->getLoc(), plan.workers.lookup(op)});
+  const std::unique_ptr<Execution> execution = layout.onDevice ? teamExecution() : hostExecution();
+  Emitter emitter(StepContext{layout, plan, shape, module, b, op->getLoc(), plan.workers.lookup(op), *execution});
   if constexpr (std::is_void_v<decltype(emitter.emit(op))>) {
     emitter.emit(op);
   } else if (failed(emitter.emit(op))) {
+    return failure();
+  }
+  if (failed(execution->status(op))) {
     return failure();
   }
   if (emitter.readsUnnamedNumber()) {
@@ -48,7 +54,7 @@ LogicalResult emitStep(func::FuncOp function, Op op, const ProgramLayout &layout
     each->erase();
   }
   function->removeAttr("kernel.numbers");
-  function->setAttr("kernel.worker", b.getI64IntegerAttr(emitter.workerBytes()));
+  function->setAttr("kernel.worker", b.getI64IntegerAttr(layout.onDevice ? 0 : emitter.workerBytes()));
   return success();
 }
 

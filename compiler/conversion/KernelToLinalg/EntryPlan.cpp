@@ -215,7 +215,8 @@ void Planner::planInvoke(kernel::InvokeOp invoke, SmallVector<int> &freed) {
     buffers[value] = placeResult(value);
   }
   const KernelRow &row = *findKernelRow(invoke.getKernel());
-  bool usesScratch = llvm::any_of(row.arguments, [](const KernelArgument &argument) { return argument.role == KernelRole::scratch; });
+  bool usesScratch =
+      !layout.onDevice && llvm::any_of(row.arguments, [](const KernelArgument &argument) { return argument.role == KernelRole::scratch; });
   if (usesScratch && row.scope == KernelScope::segments) {
     result.workers[invoke] = PENSTOCK_SCRATCH_FLOATS * 4;
   } else if (usesScratch) {
@@ -309,8 +310,10 @@ void Planner::planPartial(Operation *sum, RegionPlan &regionPlan, SmallVector<in
   nn::RowsOf rows = nn::iterationRows(sum);
   int64_t width = nn::widthOf(sum->getResult(0).getType());
   Extent extent;
-  extent.axis = plan.axisOf(rows);
-  if (extent.axis < 0) {
+  extent.axis = layout.onDevice ? -1 : plan.axisOf(rows);
+  if (layout.onDevice) {
+    extent.constant = devicePartials * width * 4;
+  } else if (extent.axis < 0) {
     extent.constant = (rows.rows / regionPlan.block + 1) * width * 4;
   } else {
     extent.constant = width * 4;

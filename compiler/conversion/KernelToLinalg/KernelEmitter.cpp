@@ -51,9 +51,46 @@ Value StepBuilder::kernelValue(kernel::InvokeOp invoke, const KernelArgument &ar
   return rowView(buffer, whole ? Value() : firstRow, 1);
 }
 
+void StepBuilder::addRows(SmallVectorImpl<Value> &arguments, const nn::RowsOf &rows) {
+  Type pointer = LLVM::LLVMPointerType::get(b.getContext());
+  if (!layout.onDevice) {
+    arguments.push_back(rows.kind == nn::RowsOf::Kind::fixed ? kernelSize(rows.rows, false) : asI64(rowsOfBuffer(rows)));
+  } else if (rows.kind == nn::RowsOf::Kind::fixed) {
+    arguments.append({kernelSize(rows.rows, false), nullPointer()});
+  } else {
+    const int section = plan.memory.sectionOf(axisOf(rows));
+    arguments.append({asI64(get("capacity", b.getIndexType(), section)), get("count_place", pointer, section)});
+  }
+}
+
+bool StepBuilder::addDeviceArgument(kernel::InvokeOp invoke, const KernelArgument &argument, SmallVectorImpl<Value> &arguments) {
+  Type pointer = LLVM::LLVMPointerType::get(b.getContext());
+  switch (argument.role) {
+  case KernelRole::rows:
+    addRows(arguments, nn::rowsOf(valueOf(invoke, argument.of).getType()));
+    return true;
+  case KernelRole::records:
+  case KernelRole::last: {
+    const nn::RowsOf axis = axisAlong(invoke);
+    addRows(arguments, axis.axes ? nn::parentOf(axis) : nn::RowsOf{nn::RowsOf::Kind::records, {}, 0});
+    return true;
+  }
+  case KernelRole::seed:
+  case KernelRole::step:
+    arguments.push_back(get(argument.role == KernelRole::seed ? "seed_place" : "step_place", pointer));
+    return true;
+  case KernelRole::first:
+  case KernelRole::pool:
+  case KernelRole::scratch:
+    return true;
+  default:
+    return false;
+  }
+}
+
 Value StepBuilder::kernelArgument(kernel::InvokeOp invoke, const KernelRow &row, const KernelArgument &argument, Value first,
                                   Value second) {
-  bool inRegion = row.scope == KernelScope::rows;
+  bool inRegion = row.scope == KernelScope::rows && !layout.onDevice;
   Type i64 = b.getI64Type();
   switch (argument.role) {
   case KernelRole::handle:
@@ -92,8 +129,12 @@ Value StepBuilder::kernelArgument(kernel::InvokeOp invoke, const KernelRow &row,
   case KernelRole::records:
     return asI64(kernelSegments(invoke));
   case KernelRole::rows: {
-    nn::RowsOf rows = nn::rowsOf(valueOf(invoke, argument.of).getType());
-    return inRegion ? asI64(second) : rows.kind == nn::RowsOf::Kind::fixed ? kernelSize(rows.rows, false) : asI64(rowsOfBuffer(rows));
+    if (inRegion) {
+      return asI64(second);
+    }
+    SmallVector<Value> rows;
+    addRows(rows, nn::rowsOf(valueOf(invoke, argument.of).getType()));
+    return rows.front();
   }
   case KernelRole::width:
     return kernelSize(widthOf(invoke, argument), inRegion);
@@ -126,7 +167,9 @@ void StepBuilder::callKernel(kernel::InvokeOp invoke, Value first, Value second)
   const KernelRow &row = *findKernelRow(invoke.getKernel());
   SmallVector<Value> arguments;
   for (const KernelArgument &argument : argumentsOf(row)) {
-    arguments.push_back(kernelArgument(invoke, row, argument, first, second));
+    if (!layout.onDevice || !addDeviceArgument(invoke, argument, arguments)) {
+      arguments.push_back(kernelArgument(invoke, row, argument, first, second));
+    }
   }
   call(invoke.getKernel(), arguments);
 }
@@ -134,18 +177,28 @@ void StepBuilder::callKernel(kernel::InvokeOp invoke, Value first, Value second)
 //===--- calls outside of regions -----------------------------------------------------------------------------------------===//
 
 void KernelEmitter::emit(kernel::PackOp pack) {
-  call("pack", {handle(pack.getHandleAttr()), rowView(bufferOf(pack.getWeight()), {}, 1), pool()});
+  SmallVector<Value> arguments{handle(pack.getHandleAttr()), rowView(bufferOf(pack.getWeight()), {}, 1)};
+  if (!layout.onDevice) {
+    arguments.push_back(pool());
+  }
+  call("pack", arguments);
 }
 
 LogicalResult KernelEmitter::emit(kernel::InvokeOp invoke) {
   const KernelRow &row = *findKernelRow(invoke.getKernel());
+  if (layout.onDevice && row.scope != KernelScope::inner) {
+    callKernel(invoke, {}, {});
+    return success();
+  }
   switch (row.scope) {
   case KernelScope::whole:
     callKernel(invoke, {}, {});
     return success();
-  case KernelScope::segments:
-    parallel(kernelSegments(invoke), row.grain, [&](Value begin, Value end) { callKernel(invoke, begin, end); });
+  case KernelScope::segments: {
+    auto segments = [&] { return kernelSegments(invoke); };
+    parallel({-1, 0, segments, row.grain, 1}, [&](Value begin, Value end) { callKernel(invoke, begin, end); });
     return success();
+  }
   case KernelScope::rows:
   case KernelScope::inner:
     break;

@@ -173,6 +173,9 @@ void ProgramLayout::addMoments(ModuleOp module) {
 }
 
 ProgramLayout::ProgramLayout(ModuleOp module) {
+  onDevice = kernel::computesOnDevice(module);
+  auto given = module->getAttrOfType<StringAttr>("penstock.precision");
+  precision = given && given.getValue() == "bf16" ? 1 : 0;
   addParameters(module);
   addMoments(module);
   table.parameterElements = parameterElements;

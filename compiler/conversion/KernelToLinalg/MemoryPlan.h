@@ -81,6 +81,8 @@ struct ProgramLayout {
   llvm::StringMap<unsigned> parameterIndex, handleIndex;
   llvm::DenseMap<mlir::Attribute, unsigned> axisIndex; // by the path of the axis
   ProgramTable table;                                  // axes, inputs, tensors, dispatches filled in
+  bool onDevice = false;                               // the module's target is a device: loops become launches
+  std::int32_t precision = 0;                          // 1: contractions round their operands to bf16
 
   const Parameter &parameter(llvm::StringRef name) const { return parameters[parameterIndex.lookup(name)]; }
   const Deferred &deferredTable(llvm::StringRef name) const;
@@ -112,6 +114,8 @@ std::int64_t blockRows(const nn::RowsOf &rows, std::int64_t widest, mlir::Module
 /// Fewer rows than this are not worth reading the weights for, where the number of rows is known at run time only. A region takes
 /// a number of blocks that is divisible by four where it can (`blockPieces`), of about equal size, so that few rows keep all threads busy.
 inline constexpr std::int64_t leastBlockRows = 12, blockPieces = 4;
+/// The most partial results of a sum over rows on a device.
+inline constexpr std::int64_t devicePartials = 512;
 
 /// constant + coefficient * (rows of an axis, or records, rounded up to 16); bytes.
 struct Extent {

@@ -31,7 +31,8 @@ private:
     llvm::StringRef memory;
     std::int64_t offset;
   };
-  mlir::Value scaleOfGradient(nn::ApplyOp apply, const OptimizerRule &rule, const Gradient &gradient, const Buffer &scratch);
+  void partialsOfNorm(nn::ApplyOp apply, const Gradient &gradient, const Buffer &scratch);
+  mlir::Value scaleOfGradient(nn::ApplyOp apply, const OptimizerRule &rule, const Buffer &scratch);
   void storeScalars(const OptimizerRule::Scalars &scalars, mlir::Value memory);
   OptimizerRule::Scalars loadScalars(const OptimizerRule &rule, mlir::Value memory);
   /// Updates parameter and moments (`places`) element by element; a null gradient is zero.
@@ -50,7 +51,9 @@ private:
   void emitMissedSteps(const OptimizerRule &rule, const ProgramLayout::Deferred &d, mlir::Value from, mlir::Value to,
                        mlir::ArrayRef<mlir::Value> places);
   void settleRow(const OptimizerRule &rule, const ProgramLayout::Deferred &d, mlir::Value now, mlir::Value id);
-  mlir::Value sumDeferredSquares(mlir::Value sum, const ProgramLayout::Deferred &d);
+  /// The work of all rows that were read; `width` columns each.
+  Work workOfRead(const RowsRead &read, llvm::function_ref<mlir::Value()> count) const;
+  void deferredSquares(const ProgramLayout::Deferred &d);
   void emitDeferredUpdate(const OptimizerRule &rule, const ProgramLayout::Deferred &d, llvm::function_ref<OptimizerRule::Scalars()> load);
 };
 

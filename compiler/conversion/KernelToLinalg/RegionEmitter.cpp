@@ -6,6 +6,10 @@ namespace penstock {
 
 // A function of the number of rows alone: sums over rows have one partial result a block.
 Value RegionEmitter::blockSize(const nn::RowsOf &rows, int64_t most) {
+  if (layout.onDevice) {
+    Value even = arith::CeilDivUIOp::create(b, loc, rowsOfBuffer(rows), constant(devicePartials));
+    return sums ? arith::MaxUIOp::create(b, loc, even, constant(1)).getResult() : constant(1);
+  }
   if (rows.kind == nn::RowsOf::Kind::fixed) {
     return constant(most);
   }
@@ -16,16 +20,31 @@ Value RegionEmitter::blockSize(const nn::RowsOf &rows, int64_t most) {
   return arith::MaxUIOp::create(b, loc, even, constant(leastBlockRows));
 }
 
+static int64_t widestRow(kernel::RowsOp region) {
+  int64_t widest = 1;
+  for (Operation &op : region.getBody().front().without_terminator()) {
+    for (Value value : llvm::concat<Value>(op.getOperands(), op.getResults())) {
+      widest = std::max(widest, nn::rowsOf(value.getType()).kind == nn::RowsOf::Kind::fixed ? 1 : nn::widthOf(value.getType()));
+    }
+  }
+  return widest;
+}
+
 LogicalResult RegionEmitter::emit(kernel::RowsOp region) {
   const RegionPlan &regionPlan = plan.regions.at(region);
   Operation &first = region.getBody().front().front();
   nn::RowsOf rows = nn::iterationRows(&first);
+  sums = !regionPlan.partials.empty();
   LogicalResult result = success();
-  if (rows.kind == nn::RowsOf::Kind::fixed && rows.rows <= regionPlan.block) {
+  if (!layout.onDevice && rows.kind == nn::RowsOf::Kind::fixed && rows.rows <= regionPlan.block) {
     result = emitBlock(region, regionPlan, constant(0), constant(rows.rows), constant(0));
   } else {
-    Value blocks = arith::CeilDivUIOp::create(b, loc, rowsOfBuffer(rows), blockSize(rows, regionPlan.block));
-    parallel(blocks, 1, [&](Value begin, Value end) {
+    auto blocks = [&]() -> Value { return arith::CeilDivUIOp::create(b, loc, rowsOfBuffer(rows), blockSize(rows, regionPlan.block)); };
+    Work work = workOver(rows, widestRow(region), blocks);
+    if (sums && layout.onDevice) {
+      work.most = work.section < 0 ? std::min(work.most, devicePartials) : devicePartials;
+    }
+    parallel(work, [&](Value begin, Value end) {
       Value size = blockSize(rows, regionPlan.block), total = rowsOfBuffer(rows);
       forRange(begin, end, [&](Value block) {
         Value firstRow = arith::MulIOp::create(b, loc, block, size);
@@ -37,6 +56,10 @@ LogicalResult RegionEmitter::emit(kernel::RowsOp region) {
   }
   if (failed(result)) {
     return failure();
+  }
+  if (sums && layout.onDevice) {
+    addPartialsOnDevice(rows, regionPlan);
+    return success();
   }
   for (Operation &op : region.getBody().front().without_terminator()) {
     if (auto it = regionPlan.partials.find(&op); it != regionPlan.partials.end()) {
@@ -50,7 +73,7 @@ LogicalResult RegionEmitter::emitBlock(kernel::RowsOp region, const RegionPlan &
   for (Operation &op : region.getBody().front().without_terminator()) {
     if (auto it = regionPlan.partials.find(&op); it != regionPlan.partials.end()) {
       Value partial = rowView(it->second, block, it->second.width);
-      linalg::FillOp::create(b, loc, constantF32(0), partial);
+      fill(0, partial);
     }
   }
   for (const Stage &stage : regionPlan.stages) {
@@ -106,6 +129,45 @@ func::FuncOp RegionEmitter::addBlocks() {
   func::ReturnOp::create(b, here);
   module.insert(function);
   return function;
+}
+
+// All sums of the region at once: a team a column, whose threads share the blocks.
+void RegionEmitter::addPartialsOnDevice(const nn::RowsOf &rows, const RegionPlan &regionPlan) {
+  SmallVector<std::pair<Operation *, Buffer>> partials;
+  for (Operation *op : regionPlan.stages.front().ops) {
+    if (auto it = regionPlan.partials.find(op); it != regionPlan.partials.end()) {
+      partials.push_back(*it);
+    }
+  }
+  int64_t columns = 0;
+  for (auto &[sum, partial] : partials) {
+    columns += partial.width;
+  }
+  parallel(columns, 1, devicePartials, [&](Value column, Value) {
+    Value blocks = arith::CeilDivUIOp::create(b, loc, rowsOfBuffer(rows), blockSize(rows, regionPlan.block));
+    int64_t first = 0;
+    for (auto &[sum, partial] : partials) {
+      const Buffer &to = bufferOf(sum->getResult(0));
+      Value here = arith::SubIOp::create(b, loc, column, constant(first));
+      Value isHere = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, here, constant(partial.width));
+      Value width = constant(partial.width);
+      auto branch = scf::IfOp::create(b, loc, isHere, /*withElseRegion=*/false);
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToStart(branch.thenBlock());
+      auto cellAt = [&](const Buffer &buffer, Value element) {
+        Buffer cell = buffer;
+        cell.width = 1;
+        cell.stride = 0;
+        return rowView(cell, element, 1);
+      };
+      Value all = fold(blocks, constantF32(0), Combine::add, [&](Value before, Value block) -> Value {
+        Value element = arith::AddIOp::create(b, loc, arith::MulIOp::create(b, loc, block, width), here);
+        return arith::AddFOp::create(b, loc, before, loadScalar(cellAt(partial, element)));
+      });
+      storeScalar(all, cellAt(to, here));
+      first += partial.width;
+    }
+  });
 }
 
 void RegionEmitter::finishPartial(Operation *sum, const Buffer &partial, int64_t block) {

@@ -18,8 +18,11 @@ private:
                                 mlir::Value block);
   /// Rows of a block of a region over `rows`, at most `most`.
   mlir::Value blockSize(const nn::RowsOf &rows, std::int64_t most);
+  void addPartialsOnDevice(const nn::RowsOf &rows, const RegionPlan &regionPlan);
   mlir::func::FuncOp addBlocks();
   void finishPartial(mlir::Operation *sum, const Buffer &partial, std::int64_t block);
+
+  bool sums = false; // over the rows of the region at hand
 };
 
 } // namespace penstock

@@ -19,24 +19,31 @@ void RowEmitter::beginRow(const nn::RowsOf &rows) {
 void RowEmitter::copy(Operation *op) {
   Value value = op->getOperand(0);
   const Buffer to = destinationOf(layout, op);
-  Value one = constant(1);
-  Value rows = rowsOfBuffer(to.rows);
-  beginRow(to.rows);
-  scf::ForOp loop = scf::ForOp::create(b, loc, constant(0), rows, one);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  row = localRow = loop.getInductionVar();
-  flush({{value, rowView(to, row, to.width)}});
+  auto write = [&](Value from, Value end) {
+    beginRow(to.rows);
+    forRange(from, end, [&](Value at) {
+      row = localRow = at;
+      flush({{value, rowView(to, row, to.width)}});
+    });
+  };
+  if (!layout.onDevice) {
+    return write(constant(0), rowsOfBuffer(to.rows));
+  }
+  auto count = [&] { return rowsOfBuffer(to.rows); };
+  parallel(workOver(to.rows, to.width, count), write);
 }
 
 void RowEmitter::emit(kernel::ZerosOp zeros) {
   Buffer buffer;
   buffer.offset = static_cast<int64_t>(zeros.getOffset());
   buffer.element = b.getF32Type();
-  Value size = number(StepShape::Kind::count, static_cast<int64_t>(zeros.getCount()), b.getIndexType());
-  auto type = MemRefType::get({ShapedType::kDynamic}, buffer.element);
-  Value view = memref::ViewOp::create(b, loc, type, base(buffer), byteOffset(buffer), ValueRange{size});
-  linalg::FillOp::create(b, loc, constantF32(0), view);
+  serial([&] {
+    Value size = number(StepShape::Kind::count, static_cast<int64_t>(zeros.getCount()), b.getIndexType());
+    auto type = MemRefType::get({ShapedType::kDynamic}, buffer.element);
+    Value begin = byteOffset(buffer);
+    begin.getDefiningOp()->setAttr("kernel.unaligned", b.getUnitAttr());
+    fill(0, memref::ViewOp::create(b, loc, type, base(buffer), begin, ValueRange{size}));
+  });
 }
 
 void RowEmitter::store(ArrayRef<Operation *> ops) {
@@ -51,7 +58,7 @@ void RowEmitter::store(ArrayRef<Operation *> ops) {
       }
       RowValue value = rowValue(v);
       if (value.kind == RowValue::Kind::scalar) {
-        memref::StoreOp::create(b, loc, value.value, ownMemory(v), ValueRange{constant(0)});
+        storeScalar(value.value, ownMemory(v));
         continue;
       }
       byWidth[nn::widthOf(v.getType())].push_back({v, ownMemory(v)});
@@ -164,7 +171,7 @@ Value RowEmitter::memoryOf(Value value) {
   bool own = plan.find(value) && value.getDefiningOp() && rowValues.count(value) && !value.getDefiningOp()->hasTrait<nn::Immediate>();
   Value memory = own ? ownMemory(value) : rowScratch(nn::widthOf(value.getType()));
   if (v.kind == RowValue::Kind::scalar && nn::widthOf(value.getType()) == 1) {
-    memref::StoreOp::create(b, loc, v.value, memory, ValueRange{constant(0)});
+    storeScalar(v.value, memory);
     return memory;
   }
   flush({{value, memory}});
@@ -258,18 +265,11 @@ void RowEmitter::flush(ArrayRef<std::pair<Value, Value>> targets, bool accumulat
   for (auto &[value, memory] : targets) {
     outs.push_back(memory);
   }
-  elementwise(ins, outs, [&](OpBuilder &nested, Location l, ValueRange args) {
+  elementwise(ins, outs, [&](OpBuilder &nested, Location l, ValueRange args, llvm::function_ref<Value()> index) {
     llvm::DenseMap<Value, Value> known;
     for (auto [leaf, arg] : llvm::zip(leaves, args)) {
       known[leaf] = arg;
     }
-    Value place;
-    auto index = [&]() -> Value {
-      if (!place) {
-        place = linalg::IndexOp::create(nested, l, 0);
-      }
-      return place;
-    };
     SmallVector<Value> results;
     for (auto [i, target] : llvm::enumerate(targets)) {
       Value v = element(nested, target.first, known, index);
@@ -278,7 +278,7 @@ void RowEmitter::flush(ArrayRef<std::pair<Value, Value>> targets, bool accumulat
       }
       results.push_back(v);
     }
-    linalg::YieldOp::create(nested, l, results);
+    return results;
   });
   if (!accumulate) {
     for (auto &[value, memory] : targets) {
@@ -292,7 +292,7 @@ void RowEmitter::flush(ArrayRef<std::pair<Value, Value>> targets, bool accumulat
 
 //===--- over the row -----------------------------------------------------------------------------------------------===//
 
-Value RowEmitter::reduce(Value value, double initial, Fold step) {
+Value RowEmitter::reduce(Value value, double initial, Combine combine, Fold step) {
   if (rowValue(value).kind == RowValue::Kind::scalar && nn::widthOf(value.getType()) == 1) {
     return step(constantF32(initial), scalarOf(value));
   }
@@ -306,7 +306,7 @@ Value RowEmitter::reduce(Value value, double initial, Fold step) {
   for (Value leaf : leaves) {
     memories.push_back(leafMemory(leaf));
   }
-  return fold(constant(nn::widthOf(value.getType())), constantF32(initial), [&](Value accumulator, Value place) {
+  return fold(constant(nn::widthOf(value.getType())), constantF32(initial), combine, [&](Value accumulator, Value place) {
     llvm::DenseMap<Value, Value> known;
     for (auto [leaf, memory] : llvm::zip(leaves, memories)) {
       known[leaf] = loadAt(memory, place);
@@ -317,11 +317,11 @@ Value RowEmitter::reduce(Value value, double initial, Fold step) {
 }
 
 Value RowEmitter::sum(Value value) {
-  return reduce(value, 0, [&](Value all, Value x) -> Value { return arith::AddFOp::create(b, loc, all, x); });
+  return reduce(value, 0, Combine::add, [&](Value all, Value x) -> Value { return arith::AddFOp::create(b, loc, all, x); });
 }
 
 Value RowEmitter::maximum(Value value) {
-  return reduce(value, -std::numeric_limits<float>::infinity(), [&](Value most, Value x) -> Value {
+  return reduce(value, -std::numeric_limits<float>::infinity(), Combine::maximum, [&](Value most, Value x) -> Value {
     Value greater = arith::CmpFOp::create(b, loc, arith::CmpFPredicate::OGT, x, most);
     return arith::SelectOp::create(b, loc, greater, x, most);
   });

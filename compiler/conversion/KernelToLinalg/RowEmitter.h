@@ -59,7 +59,7 @@ protected:
   void accumulateInto(mlir::Value value, mlir::Value memory) { flush({{value, memory}}, true); }
 
   /// A reduction of the row's elements, in their order.
-  mlir::Value reduce(mlir::Value value, double initial, Fold step);
+  mlir::Value reduce(mlir::Value value, double initial, Combine combine, Fold step);
   mlir::Value sum(mlir::Value value);
   mlir::Value maximum(mlir::Value value);
 

@@ -46,6 +46,7 @@ LogicalResult RowOps::emitRowStage(const RegionPlan &regionPlan, const Stage &st
   auto loop = scf::ForOp::create(b, loc, firstRow, endRow, constant(1));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
+  execution.betweenRows(*this);
   row = loop.getInductionVar();
   localRow = arith::SubIOp::create(b, loc, row, firstRow);
   for (Operation *op : stage.ops) {
@@ -122,9 +123,10 @@ LogicalResult RowOps::dropout(nn::DropoutOp op) {
   Value recordNumber = axisArray("record_numbers", {nn::RowsOf::Kind::records, {}, 0}, record, i64);
   int64_t width = nn::widthOf(op.getType());
   Value mask = rowScratch(width);
-  call("dropout_row",
-       {mask, constantI64(width), position, recordNumber, get("seed", i64), get("step", i64),
-        number(StepShape::Kind::randomKey, static_cast<int64_t>(op.getKey()), i64), constantF32(op.getP().convertToDouble())});
+  execution.dropoutRow(*this, mask, width,
+                       {position, recordNumber, get("seed", i64), get("step", i64),
+                        number(StepShape::Kind::randomKey, static_cast<int64_t>(op.getKey()), i64)},
+                       op.getP().convertToDouble());
   setPendingOn(op.getResult(), mask, op.getInput(),
                [here = loc](OpBuilder &at, Value keep, ValueRange x) -> Value { return arith::MulFOp::create(at, here, x[0], keep); });
   return success();
@@ -137,11 +139,10 @@ LogicalResult RowOps::softmax(nn::SoftmaxOp op) {
   Value most = maximum(x);
   Value powers = rowScratch(width);
   Value from = memoryOf(x);
-  elementwise(from, powers, [&](OpBuilder &nested, Location l, ValueRange args) {
-    Value e = math::ExpOp::create(nested, l, arith::SubFOp::create(nested, l, args[0], most));
-    linalg::YieldOp::create(nested, l, e);
+  elementwise(from, powers, [&](OpBuilder &nested, Location l, ValueRange args, llvm::function_ref<Value()>) -> SmallVector<Value> {
+    return {math::ExpOp::create(nested, l, arith::SubFOp::create(nested, l, args[0], most))};
   });
-  Value all = fold(constant(width), constantF32(0), [&](Value sum, Value place) { return add(sum, loadAt(powers, place)); });
+  Value all = fold(constant(width), constantF32(0), Combine::add, [&](Value sum, Value place) { return add(sum, loadAt(powers, place)); });
   Value share = div(constantF32(1), all);
   setPendingOn(op.getResult(), powers, {}, [here = loc, share](OpBuilder &at, Value power, ValueRange) -> Value {
     return arith::MulFOp::create(at, here, power, share);
@@ -157,7 +158,7 @@ LogicalResult RowOps::normalize(nn::NormalizeOp op) {
     memoryOf(x);
   }
   Value mean = div(sum(x), count);
-  Value squares = reduce(x, 0, [&](Value all, Value e) {
+  Value squares = reduce(x, 0, Combine::add, [&](Value all, Value e) {
     Value d = sub(e, mean);
     return add(all, mul(d, d));
   });
@@ -184,7 +185,7 @@ LogicalResult RowOps::normalizeGrad(nn::NormalizeGradOp op) {
     dot = mul(scalarOf(g), scalarOf(xhat));
   } else {
     Value gm = memoryOf(g), xm = memoryOf(xhat);
-    dot = fold(constant(width), constantF32(0), [&](Value all, Value place) {
+    dot = fold(constant(width), constantF32(0), Combine::add, [&](Value all, Value place) {
       Value left = loadAt(gm, place);
       return add(all, mul(left, loadAt(xm, place)));
     });
@@ -231,7 +232,7 @@ LogicalResult RowOps::concat(nn::ConcatOp op) {
 
 LogicalResult RowOps::pad(nn::PadOp op) {
   Value to = placeFor(op.getResult());
-  linalg::FillOp::create(b, loc, constantF32(0), to);
+  fill(0, to);
   place(op.getResult(), to, op.getInput(), static_cast<int64_t>(op.getOffset()));
   return success();
 }
@@ -245,8 +246,7 @@ Value RowOps::partialOf(Operation *sum) {
 
 void RowOps::addToPartial(Operation *over) {
   Value memory = partialOf(over);
-  Value before = loadScalar(memory);
-  memref::StoreOp::create(b, loc, add(before, sum(over->getOperand(0))), memory, ValueRange{constant(0)});
+  execution.addScalar(*this, sum(over->getOperand(0)), memory);
 }
 
 LogicalResult RowOps::columnSum(nn::ColumnSumOp op) {
@@ -378,7 +378,7 @@ RowOps::Target RowOps::targetOf(Value value, ArrayRef<double> weights) {
 Value RowOps::logSumExp(Value logits) {
   memoryOf(logits);
   Value most = maximum(logits);
-  Value all = reduce(logits, 0, [&](Value sum, Value x) { return add(sum, math::ExpOp::create(b, loc, sub(x, most))); });
+  Value all = reduce(logits, 0, Combine::add, [&](Value sum, Value x) { return add(sum, math::ExpOp::create(b, loc, sub(x, most))); });
   return add(most, math::LogOp::create(b, loc, all));
 }
 
@@ -397,7 +397,7 @@ LogicalResult RowOps::crossEntropy(nn::CrossEntropyOp op) {
   Value loss = mul(mul(target.weight, constantF32(1 - smoothing)), sub(lse, loadAt(x, target.index)));
   if (smoothing > 0) {
     Value table = weights.size() > comparedWeights ? weightsTable(weights) : Value();
-    Value spread = fold(constant(classes), constantF32(0), [&](Value before, Value place) {
+    Value spread = fold(constant(classes), constantF32(0), Combine::add, [&](Value before, Value place) {
       Value e = loadAt(x, place);
       Value w = table ? loadAt(table, place) : weights.empty() ? constantF32(1) : comparedWeight(b, loc, weights, place);
       return add(before, mul(w, sub(lse, e)));

@@ -12,7 +12,7 @@ Value f32Constant(OpBuilder &b, Location loc, double value) {
 
 StepBuilder::StepBuilder(const StepContext &context)
     : layout(context.layout), plan(context.plan), shape(context.shape), module(context.module), b(context.b), loc(context.loc),
-      blockBytes(context.workerBytes) {
+      execution(context.execution), blockBytes(context.workerBytes) {
   beginScope();
 }
 
@@ -129,8 +129,9 @@ Value StepBuilder::base(const Buffer &buffer) {
     return get("input", bytes, buffer.index);
   case Buffer::Kind::output:
     return get("output", bytes, buffer.index);
-  case Buffer::Kind::arena:
   case Buffer::Kind::worker:
+    return get(layout.onDevice ? "shared" : "arena", bytes);
+  case Buffer::Kind::arena:
     return get("arena", bytes);
   }
   return {};
@@ -140,8 +141,13 @@ Value StepBuilder::byteOffset(const Buffer &buffer) {
   switch (buffer.kind) {
   case Buffer::Kind::parameter:
   case Buffer::Kind::state:
-  case Buffer::Kind::fitted:
-    return number(StepShape::Kind::offset, buffer.offset, b.getIndexType());
+  case Buffer::Kind::fitted: {
+    Value offset = number(StepShape::Kind::offset, buffer.offset, b.getIndexType());
+    if (buffer.stride != 0) {
+      offset.getDefiningOp()->setAttr("kernel.unaligned", b.getUnitAttr()); // columns may begin anywhere
+    }
+    return offset;
+  }
   case Buffer::Kind::input:
   case Buffer::Kind::output:
     return constant(0);
@@ -150,6 +156,9 @@ Value StepBuilder::byteOffset(const Buffer &buffer) {
                            : offsetAt(placeOf(StepShape::Kind::slot, buffer.slot), buffer.axis);
   case Buffer::Kind::worker:
     break;
+  }
+  if (layout.onDevice) {
+    return scaledBytes(get("team_shared", b.getIndexType()), scope.worker, buffer.offset + execution.reservedBytes());
   }
   // Outside of a parallel body the calling thread has the first worker's scratch.
   Value begin = number(StepShape::scratchBegin, b.getIndexType()), size = number(StepShape::scratchSize, b.getIndexType());
@@ -162,6 +171,14 @@ Value StepBuilder::byteOffset(const Buffer &buffer) {
     begin = arith::AddIOp::create(b, loc, begin, arith::MulIOp::create(b, loc, scope.worker, size));
   }
   return arith::AddIOp::create(b, loc, begin, offset);
+}
+
+/// unit * number + plus, for a scope's whole length.
+Value StepBuilder::scaledBytes(Value unit, Value number, int64_t plus) {
+  Value more = constant(plus);
+  OpBuilder::InsertionGuard guard(b);
+  insertAtScope();
+  return arith::AddIOp::create(b, loc, arith::MulIOp::create(b, loc, unit, number), more);
 }
 
 Value StepBuilder::rowView(const Buffer &buffer, Value at, int64_t width) {
@@ -189,7 +206,13 @@ Value StepBuilder::scaled(Value index, int64_t factor, int64_t plus) {
 
 //===--- calls and loops ----------------------------------------------------------------------------------------------===//
 
-void StepBuilder::call(StringRef kernel, ValueRange operands) { kernel::CallOp::create(b, loc, kernel, operands); }
+void StepBuilder::call(StringRef kernel, ValueRange operands) {
+  SmallVector<Value> arguments(operands);
+  if (layout.onDevice) {
+    arguments.push_back(constantI32(layout.precision));
+  }
+  kernel::CallOp::create(b, loc, kernel, arguments, layout.onDevice);
+}
 
 void StepBuilder::forRange(Value from, Value to, llvm::function_ref<void(Value)> body) {
   auto loop = scf::ForOp::create(b, loc, from, to, constant(1));
@@ -198,32 +221,90 @@ void StepBuilder::forRange(Value from, Value to, llvm::function_ref<void(Value)>
   body(loop.getInductionVar());
 }
 
-Value StepBuilder::fold(Value count, Value initial, Fold step) {
-  auto loop = scf::ForOp::create(b, loc, constant(0), count, constant(1), ValueRange{initial});
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(loop.getBody());
-  scf::YieldOp::create(b, loc, ValueRange{step(loop.getRegionIterArg(0), loop.getInductionVar())});
-  return loop.getResult(0);
+void StepBuilder::parallel(int64_t count, int64_t grain, int64_t width, Execution::Body body) {
+  auto all = [&] { return constant(count); };
+  parallel({-1, count, all, grain, width}, body);
 }
 
-void StepBuilder::parallel(Value count, int64_t grain, llvm::function_ref<void(Value, Value)> body) {
-  auto op = kernel::ParallelOp::create(b, loc, count, grain);
-  Block &block = op.getBody().emplaceBlock();
-  Type index = b.getIndexType();
-  block.addArguments({index, index, index}, {loc, loc, loc});
+Work StepBuilder::workOver(const nn::RowsOf &rows, int64_t width, llvm::function_ref<Value()> count, int64_t grain) const {
+  const int axis = axisOf(rows);
+  return {axis < 0 ? -1 : plan.memory.sectionOf(axis), axis < 0 ? rows.rows : 0, count, grain, width};
+}
+
+void StepBuilder::inScope(Block &body, Value worker, llvm::function_ref<void()> write) {
   OpBuilder::InsertionGuard guard(b);
   Scope around = std::move(scope);
   scope = Scope();
-  b.setInsertionPointToStart(&block);
+  b.setInsertionPointToStart(&body);
   beginScope();
-  scope.worker = block.getArgument(2);
-  body(block.getArgument(0), block.getArgument(1));
+  scope.worker = worker;
+  write();
   scope = std::move(around);
 }
 
-void StepBuilder::elementwise(ValueRange ins, ValueRange outs, llvm::function_ref<void(OpBuilder &, Location, ValueRange)> body) {
-  SmallVector<AffineMap> maps(ins.size() + outs.size(), b.getMultiDimIdentityMap(1));
-  linalg::GenericOp::create(b, loc, ins, outs, maps, ArrayRef<utils::IteratorType>{utils::IteratorType::parallel}, body);
-}
+//===--- on the CPU ---------------------------------------------------------------------------------------------------===//
+
+namespace {
+
+class HostExecution final : public Execution {
+public:
+  void parallel(StepBuilder &at, const Work &work, Body body) override {
+    OpBuilder &b = at.builder();
+    const Location loc = at.where();
+    auto op = kernel::ParallelOp::create(b, loc, work.count(), work.grain);
+    Block &block = op.getBody().emplaceBlock();
+    Type index = b.getIndexType();
+    block.addArguments({index, index, index}, {loc, loc, loc});
+    at.inScope(block, block.getArgument(2), [&] { body(block.getArgument(0), block.getArgument(1)); });
+  }
+  void serial(StepBuilder &, llvm::function_ref<void()> body) override { body(); }
+  void betweenRows(StepBuilder &) override {}
+
+  void elementwise(StepBuilder &at, ValueRange ins, ValueRange outs, Element body) override {
+    OpBuilder &b = at.builder();
+    SmallVector<AffineMap> maps(ins.size() + outs.size(), b.getMultiDimIdentityMap(1));
+    linalg::GenericOp::create(b, at.where(), ins, outs, maps, ArrayRef<utils::IteratorType>{utils::IteratorType::parallel},
+                              [&](OpBuilder &nested, Location l, ValueRange elements) {
+                                Value place;
+                                auto index = [&]() -> Value {
+                                  if (!place) {
+                                    place = linalg::IndexOp::create(nested, l, 0);
+                                  }
+                                  return place;
+                                };
+                                linalg::YieldOp::create(nested, l, body(nested, l, elements, index));
+                              });
+  }
+
+  Value fold(StepBuilder &at, Value count, Value initial, Combine, Fold step) override {
+    OpBuilder &b = at.builder();
+    auto loop = scf::ForOp::create(b, at.where(), at.constant(0), count, at.constant(1), ValueRange{initial});
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    scf::YieldOp::create(b, at.where(), ValueRange{step(loop.getRegionIterArg(0), loop.getInductionVar())});
+    return loop.getResult(0);
+  }
+
+  void fill(StepBuilder &at, Value number, Value memory) override { linalg::FillOp::create(at.builder(), at.where(), number, memory); }
+  void storeScalar(StepBuilder &at, Value value, Value memory, Value place) override {
+    memref::StoreOp::create(at.builder(), at.where(), value, memory, ValueRange{place});
+  }
+  void addScalar(StepBuilder &at, Value value, Value memory) override {
+    Value sum = arith::AddFOp::create(at.builder(), at.where(), at.loadAt(memory, at.constant(0)), value);
+    storeScalar(at, sum, memory, at.constant(0));
+  }
+  void dropoutRow(StepBuilder &at, Value mask, int64_t width, ValueRange counters, double p) override {
+    OpBuilder &b = at.builder();
+    const Location loc = at.where();
+    SmallVector<Value> arguments{mask, arith::ConstantIntOp::create(b, loc, b.getI64Type(), width)};
+    llvm::append_range(arguments, counters);
+    arguments.push_back(f32Constant(b, loc, p));
+    kernel::CallOp::create(b, loc, "dropout_row", arguments, /*device=*/false);
+  }
+};
+
+} // namespace
+
+std::unique_ptr<Execution> hostExecution() { return std::make_unique<HostExecution>(); }
 
 } // namespace penstock

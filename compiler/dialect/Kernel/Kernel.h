@@ -21,3 +21,16 @@
 #define GET_OP_CLASSES
 #include "compiler/dialect/Kernel/KernelOps.h.inc"
 #pragma clang diagnostic pop
+
+namespace penstock::kernel {
+
+/// The level of programs whose steps enqueue on a device.
+inline constexpr llvm::StringLiteral deviceLevel = "cuda";
+
+/// Whether the module is to become such a program.
+inline bool computesOnDevice(mlir::Operation *module) {
+  auto level = module->getAttrOfType<mlir::StringAttr>("penstock.level");
+  return level && level.getValue() == deviceLevel;
+}
+
+} // namespace penstock::kernel

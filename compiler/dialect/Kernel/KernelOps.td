@@ -164,7 +164,7 @@ def Kernel_GetOp : Kernel_Op<"get", [Pure]> {
   let summary = "something of PenstockCall";
   let description = [{
     `what`: records, rows, capacity, learning_rate, seed, step, parameters, states, fitted, arena, pool,
-    section, input, output, offsets, row_parent, row_position, row_record, row_place, row_segment, row_word, record_numbers, handle, deferred, deferred_first, gradients,
+    section, count_place, seed_place, step_place, shared, team_shared, input, output, offsets, row_parent, row_position, row_record, row_place, row_segment, row_word, record_numbers, handle, deferred, deferred_first, gradients,
     part, weight. `index` chooses among several, or `place` where it is a number of the step. Buffers are `memref<?xi8>`; pool and handles `!llvm.ptr`.
   }];
   let arguments = (ins StrAttr:$what, DefaultValuedAttr<I64Attr, "0">:$index, Optional<I64>:$place);
@@ -180,10 +180,22 @@ def Kernel_ParallelOp : Kernel_Op<"parallel", [SingleBlock, NoTerminator, Recurs
   let assemblyFormat = "$count `grain` $grain attr-dict-with-keyword $body";
 }
 
+def Kernel_LaunchOp : Kernel_Op<"launch", [SingleBlock, NoTerminator, RecursiveMemoryEffects]> {
+  let summary = "runs its body on a device, once for each of `items`, a team of threads each";
+  let description = [{
+    `team`: threads that share a piece. `shared`: bytes of a team in the memory of its block. Block arguments, all index: the number of the piece,
+    of the thread in its team, of the team in its block. `items` bounds the pieces; the body knows how many there are.
+  }];
+  let arguments = (ins Index:$items, I64Attr:$team, I64Attr:$shared);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$items `team` $team `shared` $shared attr-dict-with-keyword $body";
+}
+
 def Kernel_CallOp : Kernel_Op<"call"> {
   let summary = "calls the C function of a row of the table; memrefs pass as pointers to their first element";
-  let arguments = (ins StrAttr:$kernel, Variadic<AnyType>:$inputs);
-  let assemblyFormat = "$kernel `(` $inputs `)` attr-dict `:` type($inputs)";
+  let description = "`device`: the function enqueues and takes the call first (runtime/cuda/kernel_types.h).";
+  let arguments = (ins StrAttr:$kernel, Variadic<AnyType>:$inputs, UnitAttr:$device);
+  let assemblyFormat = "$kernel `(` $inputs `)` (`on` `device` $device^)? attr-dict `:` type($inputs)";
   let hasVerifier = 1;
 }
 
