@@ -205,9 +205,22 @@ TEST_F(Attention, EveryWidthInFloat32) {
   }
 }
 
+TEST_F(Attention, EveryWidthInBf16) {
+  for (const float dropout : {0.0f, 0.1f}) {
+    check({3, 32, dropout, {1, 71, 0, 130, 64, 7}}, 1.2e-2, 1);
+    check({2, 64, dropout, {65, 1, 200}}, 1.2e-2, 1);
+    check({1, 128, dropout, {33, 67}}, 1.2e-2, 1);
+    check({2, 16, dropout, {63, 0, 129}}, 1.2e-2, 1);
+    check({1, 37, dropout, {3, 66}}, 1.2e-2, 1); // by float32's kernels, of rounded operands
+    check({2, 131, dropout, {3, 0, 17}}, 1.2e-2, 1);
+  }
+}
+
 TEST_F(Attention, AllDroppedAndNoRecords) {
-  check({2, 16, 1.0f, {3, 20}}, 2e-6);
-  check({2, 16, 0.1f, {}}, 2e-6);
+  for (const std::int32_t precision : {0, 1}) {
+    check({2, 16, 1.0f, {3, 20}}, precision == 0 ? 2e-6 : 1.2e-2, precision);
+    check({2, 16, 0.1f, {}}, 2e-6, precision);
+  }
 }
 
 } // namespace

@@ -122,14 +122,6 @@ DEVICE void storeRows(float *to, i64 ld, i64 rows, i64 width, const float (&sums
   }
 }
 
-/// Over the 16 lanes that hold a row.
-DEVICE float rowSum(float v) {
-#pragma unroll
-  for (int mask = 1; mask < 16; mask *= 2) {
-    v += shuffleXor(v, mask);
-  }
-  return v;
-}
 DEVICE float rowLargest(float v) {
 #pragma unroll
   for (int mask = 1; mask < 16; mask *= 2) {
@@ -228,16 +220,8 @@ template <int WIDTH> DEVICE void forwardHead(const AttentionArguments &of, unsig
     return;
   }
   const AttentionHead head = attentionHead(of, record, headNumber);
-  if (head.length == 0 && of.first != 0) { // nothing to ask
-    if (blockY() == 0) {
-      for (i64 i = threadX(); i < of.width; i += 256) {
-        of.out[record * head.ldOut + head.at + i] = 0;
-      }
-      if (threadX() == 0) {
-        of.lse[record * of.heads + headNumber] = 0;
-      }
-    }
-    return;
+  if (head.length == 0 && of.first != 0 && blockY() == 0) {
+    clearAnswer<256>(of, head, record, headNumber);
   }
   for (i64 first = (i64)blockY() * attentionRows; first < head.queries; first += (i64)gridY() * attentionRows) {
     forwardTile<WIDTH>(of, head, headNumber, first, (float *)shared);
@@ -257,23 +241,6 @@ DEVICE PairGradient pairGradient(const AttentionArguments &of, float score, floa
   return of.round != 0 ? PairGradient{roundedToBf16(made.p), roundedToBf16(made.ds)} : made;
 }
 
-/// lse and delta = sum of dout * out of `count` queries from `query` on, to[0, count) and to[count, 2 count). 16 lanes a query.
-DEVICE void loadDeltas(float *to, int count, const AttentionArguments &of, const AttentionHead &head, i64 headNumber, i64 query) {
-  for (int i = threadX() / 16; i < count; i += 16) {
-    const bool real = query + i < head.queries;
-    const i64 row = head.query + (real ? query + i : 0), at = row * head.ldOut + head.at;
-    float delta = 0;
-    for (i64 c = laneX() % 16; c < of.width; c += 16) {
-      delta = multiplyAdd(of.dout[at + c], of.out[at + c], delta);
-    }
-    delta = rowSum(delta);
-    if (laneX() % 16 == 0) {
-      to[i] = of.lse[row * of.heads + headNumber];
-      to[count + i] = delta;
-    }
-  }
-}
-
 /// d(queries) of one tile of queries.
 template <int WIDTH>
 DEVICE void backwardQueries(const AttentionArguments &of, const AttentionHead &head, i64 headNumber, i64 first, float *shared) {
@@ -288,7 +255,7 @@ DEVICE void backwardQueries(const AttentionArguments &of, const AttentionHead &h
   syncBlock();
   loadHead<WIDTH>(tileQ, of.q + (head.query + first) * of.ldQuery + head.at, of.ldQuery, attentionRows, valid, of.width, of);
   loadHead<WIDTH>(tileD, of.dout + (head.query + first) * head.ldOut + head.at, head.ldOut, attentionRows, valid, of.width, of);
-  loadDeltas(deltas, attentionRows, of, head, headNumber, first);
+  loadDeltas<256>(deltas, attentionRows, of, head, headNumber, first);
   for (i64 key = 0; key < head.length; key += keys) {
     if (key > 0) {
       syncBlock();
@@ -353,7 +320,7 @@ DEVICE void backwardKeys(const AttentionArguments &of, const AttentionHead &head
     const i64 left = head.queries - query, row = head.query + query;
     loadHead<WIDTH>(tileQ, of.q + row * of.ldQuery + head.at, of.ldQuery, queries, left, of.width, of);
     loadHead<WIDTH>(tileD, of.dout + row * head.ldOut + head.at, head.ldOut, queries, left, of.width, of);
-    loadDeltas(deltas, queries, of, head, headNumber, query);
+    loadDeltas<256>(deltas, queries, of, head, headNumber, query);
     syncBlock();
     float s[each][4], dp[each][4];
     products<WIDTH>(s, tileQ, asking, tileK, c);
@@ -396,10 +363,7 @@ template <int WIDTH> DEVICE void backwardHead(const AttentionArguments &of, unsi
   }
   const AttentionHead head = attentionHead(of, record, headNumber);
   if (head.length == 0 && of.first != 0 && blockY() == 0) {
-    for (i64 i = threadX(); i < of.width; i += 256) {
-      of.dq[record * of.ldQuery + head.at + i] = 0;
-    }
-    return;
+    clearGradient<256>(of, head, record);
   }
   const i64 begin = (i64)(blockY() / 2) * attentionRows, step = (i64)(gridY() / 2) * attentionRows;
   if (blockY() % 2 == 0) {

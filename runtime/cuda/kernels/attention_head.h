@@ -52,3 +52,46 @@ template <int count> DEVICE u32 keptElements(const AttentionArguments &of, const
   }
   return kept;
 }
+
+/// Over the 16 lanes that hold a row.
+DEVICE float rowSum(float v) {
+#pragma unroll
+  for (int mask = 1; mask < 16; mask *= 2) {
+    v += shuffleXor(v, mask);
+  }
+  return v;
+}
+
+/// lse and delta = sum of dout * out of `count` queries from `query` on, to[0, count) and to[count, 2 count). 16 lanes a query; all
+/// threads.
+template <int threads>
+DEVICE void loadDeltas(float *to, int count, const AttentionArguments &of, const AttentionHead &head, i64 headNumber, i64 query) {
+  for (int i = threadX() / 16; i < count; i += threads / 16) {
+    const bool real = query + i < head.queries;
+    const i64 row = head.query + (real ? query + i : 0), at = row * head.ldOut + head.at;
+    float delta = 0;
+    for (i64 c = laneX() % 16; c < of.width; c += 16) {
+      delta = multiplyAdd(of.dout[at + c], of.out[at + c], delta);
+    }
+    delta = rowSum(delta);
+    if (laneX() % 16 == 0) {
+      to[i] = of.lse[row * of.heads + headNumber];
+      to[count + i] = delta;
+    }
+  }
+}
+
+/// Of a record without rows, whose first row is asked for: zeros.
+template <int threads> DEVICE void clearAnswer(const AttentionArguments &of, const AttentionHead &head, i64 record, i64 headNumber) {
+  for (i64 i = threadX(); i < of.width; i += threads) {
+    of.out[record * head.ldOut + head.at + i] = 0;
+  }
+  if (threadX() == 0) {
+    of.lse[record * of.heads + headNumber] = 0;
+  }
+}
+template <int threads> DEVICE void clearGradient(const AttentionArguments &of, const AttentionHead &head, i64 record) {
+  for (i64 i = threadX(); i < of.width; i += threads) {
+    of.dq[record * of.ldQuery + head.at + i] = 0;
+  }
+}

@@ -29,15 +29,38 @@ constexpr std::size_t backwardBytes(std::size_t width) {
   return (rows * (width + 4) + std::max(queries, keys)) * sizeof(float);
 }
 
-const Kernels kernels[] = {
+const Kernels float32Kernels[] = {
     {32, LibraryKernel("attention_32"), LibraryKernel("attention_grad_32"), 256, forwardBytes(32), backwardBytes(32)},
     {64, LibraryKernel("attention_64"), LibraryKernel("attention_grad_64"), 256, forwardBytes(64), backwardBytes(64)},
     {128, LibraryKernel("attention_128"), LibraryKernel("attention_grad_128"), 256, forwardBytes(128), backwardBytes(128)},
     {0, LibraryKernel("attention_wide"), LibraryKernel("attention_grad_wide"), 128, 0, 0},
 };
 
-const Kernels &kernelsOf(std::int64_t width) {
-  return *std::find_if(std::begin(kernels), std::end(kernels), [&](const Kernels &k) { return k.width == 0 || width <= k.width; });
+const Kernels &kernelsInFloat32(std::int64_t width) {
+  return *std::find_if(std::begin(float32Kernels), std::end(float32Kernels),
+                       [&](const Kernels &k) { return k.width == 0 || width <= k.width; });
+}
+
+/// Shared memory of attention_bf16.cu: tiles of 64 rows.
+constexpr std::size_t pairBytes(std::size_t width, std::size_t tiles) { return tiles * 64 * width * 2; }
+constexpr std::size_t gradientBytes(std::size_t width) { return pairBytes(width, 4) + pairBytes(64, 2) + 2 * 64 * sizeof(float); }
+
+const Kernels bf16Kernels[] = {
+    {16, LibraryKernel("attention_bf16_16"), LibraryKernel("attention_grad_bf16_16"), 128, pairBytes(16, 3), gradientBytes(16)},
+    {32, LibraryKernel("attention_bf16_32"), LibraryKernel("attention_grad_bf16_32"), 128, pairBytes(32, 3), gradientBytes(32)},
+    {64, LibraryKernel("attention_bf16_64"), LibraryKernel("attention_grad_bf16_64"), 128, pairBytes(64, 3), gradientBytes(64)},
+    {128, LibraryKernel("attention_bf16_128"), LibraryKernel("attention_grad_bf16_128"), 128, pairBytes(128, 3), gradientBytes(128)},
+};
+
+/// Tensor cores take heads of some widths that lie at multiples of 16 bytes; others are computed in float32, of rounded operands where
+/// those are asked for.
+const Kernels &kernelsOf(const AttentionArguments &of) {
+  for (const Kernels &by : bf16Kernels) {
+    if (of.round != 0 && of.whole != 0 && by.width == of.width) {
+      return by;
+    }
+  }
+  return kernelsInFloat32(of.width);
 }
 
 /// Parts that the tiles of a record are dealt to: long records need many blocks, and of many records each needs few.
@@ -76,8 +99,8 @@ bool whole(const AttentionArguments &of, const float *pointer) {
 
 void forward(const PenstockCall *call, AttentionArguments &of, float *out, float *lse) {
   of.out = out, of.lse = lse;
-  of.whole = whole(of, of.q) && whole(of, of.k) ? 1 : 0;
-  const Kernels &by = kernelsOf(of.width);
+  of.whole = whole(of, of.q) && whole(of, of.k) && whole(of, out) ? 1 : 0;
+  const Kernels &by = kernelsOf(of);
   launch(call, by.forward, {of.capacity, partsOf(of), of.heads}, by.threads, by.forwardBytes, of);
 }
 
@@ -85,8 +108,8 @@ void backward(const PenstockCall *call, AttentionArguments &of, const float *out
               float *dk) {
   of.out = const_cast<float *>(out), of.lse = const_cast<float *>(lse), of.dout = dout;
   of.dq = dq, of.dk = dk, of.dv = dk + of.heads * of.width;
-  of.whole = whole(of, of.q) && whole(of, of.k) && whole(of, of.dout) ? 1 : 0;
-  const Kernels &by = kernelsOf(of.width);
+  of.whole = whole(of, of.q) && whole(of, of.k) && whole(of, of.dout) && whole(of, of.dq) && whole(of, of.dk) ? 1 : 0;
+  const Kernels &by = kernelsOf(of);
   launch(call, by.backward, {of.capacity, 2 * partsOf(of), of.heads}, by.threads, by.backwardBytes, of);
 }
 
