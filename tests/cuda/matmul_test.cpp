@@ -107,6 +107,8 @@ TEST_P(MatmulOf, EveryShapeHasTheCpusBits) {
       EXPECT_TRUE(sameBits(onDevice(shape, host, shape.rows, GetParam()), expected)) << "schedule " << order;
     }
     EXPECT_TRUE(sameBits(onDevice(shape, host, shape.rows + 77, GetParam()), expected)) << "of a larger capacity";
+    wholeLaunches(true);
+    EXPECT_TRUE(sameBits(onDevice(shape, host, shape.rows + 77, GetParam()), expected)) << "by a function of the host";
   }
 }
 
@@ -121,6 +123,8 @@ TEST_P(MatmulOf, LargeTilesHaveTheBitsOfSmallOnes) {
   one.y.assign(host.y.begin() + 129 * host.ldy, host.y.end());
   const std::vector<float> row = onDevice(alone, one, 1, GetParam());
   EXPECT_TRUE(sameBits(row, std::vector<float>(all.begin() + 129 * host.ldy, all.end())));
+  wholeLaunches(true);
+  EXPECT_TRUE(sameBits(onDevice(large, host, large.rows, GetParam()), all)) << "by a function of the host";
 }
 
 TEST_P(MatmulOf, WeightGradientHasTheCpusBits) {
@@ -141,8 +145,8 @@ TEST_P(MatmulOf, WeightGradientHasTheCpusBits) {
     const KernelHandle handle = handleOf("weight_gradient", {shape.k, shape.n, GetParam()}, TestCard::get().device());
     OnDevice<float> xThere(x), dyThere(dy);
     OnDevice<std::int64_t> count(std::vector<std::int64_t>{shape.rows});
-    for (int order = 0; order < 3; ++order) {
-      schedule(order);
+    for (int order = 0; order < 4; ++order) {
+      order < 3 ? schedule(order) : wholeLaunches(true);
       OnDevice<float> dw(unwritten(shape.k * shape.n));
       penstock_cuda_weight_gradient(call(), handle.get(), xThere.data(), ldx, dyThere.data(), lddy, shape.rows + 16 * order, count.data(),
                                     dw.data(), 0);
