@@ -112,24 +112,30 @@ TEST_P(MatmulOf, EveryShapeHasTheCpusBits) {
   }
 }
 
-TEST_P(MatmulOf, LargeTilesHaveTheBitsOfSmallOnes) {
-  const Shape large = {130, 5, 64 * 129}; // so many columns that 128 x 128 is taken
-  const Operands host = operandsOf(large);
-  const std::vector<float> all = onDevice(large, host, large.rows, GetParam());
-  Shape alone = large;
-  alone.rows = 1;
-  Operands one = host;
-  one.x.assign(host.x.begin() + 129 * host.ldx, host.x.end());
-  one.y.assign(host.y.begin() + 129 * host.ldy, host.y.end());
-  const std::vector<float> row = onDevice(alone, one, 1, GetParam());
-  EXPECT_TRUE(sameBits(row, std::vector<float>(all.begin() + 129 * host.ldy, all.end())));
-  wholeLaunches(true);
-  EXPECT_TRUE(sameBits(onDevice(large, host, large.rows, GetParam()), all)) << "by a function of the host";
+TEST_P(MatmulOf, TilesOfEverySizeHaveTheSameBits) {
+  for (const std::int64_t n : {64 * 60, 64 * 129}) { // with so many columns tiles are 64 x 64, 128 x 128
+    const Shape many = {130, 5, n};
+    const Operands host = operandsOf(many);
+    const std::vector<float> all = onDevice(many, host, many.rows, GetParam());
+    Shape alone = {1, 5, n};
+    Operands one = host;
+    one.x.assign(host.x.begin() + 129 * host.ldx, host.x.end());
+    one.y.assign(host.y.begin() + 129 * host.ldy, host.y.end());
+    Operands left = one;
+    alone.n = 7;
+    left.ldw = host.ldw; // its first columns, where tiles are small
+    left.bias.resize(7), left.y.resize(7), left.ldy = 7;
+    const std::vector<float> few = onDevice(alone, left, 1, GetParam());
+    EXPECT_TRUE(sameBits(few, std::vector<float>(all.begin() + 129 * host.ldy, all.begin() + 129 * host.ldy + 7)));
+    wholeLaunches(true);
+    EXPECT_TRUE(sameBits(onDevice(many, host, many.rows, GetParam()), all)) << "by a function of the host";
+    schedule(0);
+  }
 }
 
 TEST_P(MatmulOf, WeightGradientHasTheCpusBits) {
   for (const Shape &shape : {Shape{131, 37, 67}, Shape{300, 64, 128}, Shape{1, 3, 5, false, false, false, 1, 0, 2}, Shape{0, 7, 11},
-                             Shape{40, 129, 1}, Shape{17, 0, 3}, Shape{33, 130, 64 * 128}}) {
+                             Shape{40, 129, 1}, Shape{17, 0, 3}, Shape{33, 130, 64 * 128}, Shape{33, 65, 64 * 60}}) {
     SCOPED_TRACE(testing::Message() << shape.rows << " x " << shape.k << " x " << shape.n);
     const std::int64_t ldx = shape.k + shape.strideX, lddy = shape.n + shape.strideY;
     const std::vector<float> x = normal(shape.rows * ldx, 5), dy = normal(shape.rows * lddy, 6);

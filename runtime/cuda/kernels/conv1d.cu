@@ -5,29 +5,33 @@
 
 constexpr int convRows = 64;
 
-/// Rows of the axis as a product's left side: element (row, d) is from[row * k + d - left * k], inside of the row's record.
+/// Rows of the axis as a product's left side: element (row, d) is from[row * k + d - left * k], inside of the row's record. A window has at
+/// most 32768 numbers.
 struct WindowOfRows {
   static constexpr bool across = false;
   const float *from; // the tile's first row
   const int *before; // of each row of the tile: how many rows of its record are before it
   const int *behind; // and behind it; -1: no row
-  i64 k, left, depth;
+  int k, left, depth;
+  bool whole; // four neighbours lie in one row, at a multiple of 16 bytes
 };
-DEVICE F4 loadFour(const WindowOfRows &of, int at, i64 d) {
-  F4 made = fourZeros();
+DEVICE F4 loadFour(const WindowOfRows &of, int at, i64 depth) {
+  const int d = (int)depth;
   if (d >= of.depth || of.behind[at] < 0) {
-    return made;
+    return fourZeros();
   }
-  const float *here = of.from + (at - of.left) * of.k + d;
-  i64 tap = d / of.k, inside = d % of.k;
+  const float *here = of.from + (i64)(at - of.left) * of.k + d;
+  int row = d / of.k - of.left, inside = d % of.k;
+  if (of.whole) {
+    return -row <= of.before[at] && row <= of.behind[at] ? *(const F4 *)here : fourZeros();
+  }
   float v[4];
 #pragma unroll
   for (int e = 0; e < 4; ++e) {
-    const i64 row = tap - of.left;
     v[e] = d + e < of.depth && -row <= of.before[at] && row <= of.behind[at] ? here[e] : 0.0f;
     if (++inside == of.k) {
       inside = 0;
-      ++tap;
+      ++row;
     }
   }
   return {v[0], v[1], v[2], v[3]};
@@ -37,15 +41,20 @@ DEVICE F4 loadFour(const WindowOfRows &of, int at, i64 d) {
 struct FlippedWeight {
   static constexpr bool across = false;
   const float *w; // width x k x n
-  i64 column0, width, k, n;
+  i64 column0;
+  int width, k, n;
 };
-DEVICE F4 loadFour(const FlippedWeight &of, int at, i64 d) {
+DEVICE F4 loadFour(const FlippedWeight &of, int at, i64 depth) {
   const i64 column = of.column0 + at;
+  int j = (int)depth / of.n, c = (int)depth % of.n;
   float v[4];
 #pragma unroll
   for (int e = 0; e < 4; ++e) {
-    const i64 j = (d + e) / of.n, c = (d + e) % of.n;
-    v[e] = column < of.k && j < of.width ? of.w[((of.width - 1 - j) * of.k + column) * of.n + c] : 0.0f;
+    v[e] = column < of.k && j < of.width ? of.w[((i64)(of.width - 1 - j) * of.k + column) * of.n + c] : 0.0f;
+    if (++c == of.n) {
+      c = 0;
+      ++j;
+    }
   }
   return {v[0], v[1], v[2], v[3]};
 }
@@ -94,7 +103,7 @@ DEVICE void convTile(const float *x, float *y, i64 k, i64 n, i64 left, i64 depth
       }
     }
   }
-  const WindowOfRows window = {x + row0 * k, before, behind, k, left, depth};
+  const WindowOfRows window = {x + row0 * k, before, behind, (int)k, (int)left, (int)depth, k % 4 == 0 && ((u64)x & 15) == 0};
   tileProduct<64, 64>(sums, window, weight, depth, shared);
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
@@ -129,7 +138,7 @@ KERNEL(256, conv1d_input_grad, (ConvArguments of)) {
   SHARED(int, before, 64);
   SHARED(int, behind, 64);
   const i64 records = countOf(of.capacity, of.count), rows = records > 0 ? of.offsets[records] : 0, column0 = (i64)blockX() * 64;
-  const FlippedWeight weight = {of.w, column0, of.width, of.k, of.n};
+  const FlippedWeight weight = {of.w, column0, (int)of.width, (int)of.k, (int)of.n};
   for (i64 row0 = (i64)blockY() * convRows; row0 < rows; row0 += (i64)gridY() * convRows) {
     syncBlock();
     placeRows(before, behind, of, records, row0, rows);
@@ -144,7 +153,8 @@ struct ShiftedRows {
   static constexpr bool across = true;
   const float *x; // the tile's first input
   const int *offsets;
-  i64 records, rows, k, inputs, shift;
+  i64 *record; // of the row that this thread loaded last: rows grow
+  i64 rows, k, inputs, shift;
   bool whole;
 };
 DEVICE F4 loadFour(const ShiftedRows &of, int at, i64 row) {
@@ -153,7 +163,11 @@ DEVICE F4 loadFour(const ShiftedRows &of, int at, i64 row) {
     return fourZeros();
   }
   if (of.shift != 0) {
-    const i64 record = recordOf(of.offsets, of.records, row);
+    i64 record = *of.record;
+    while (of.offsets[record + 1] <= row) {
+      ++record;
+    }
+    *of.record = record;
     if (from < of.offsets[record] || from >= of.offsets[record + 1]) {
       return fourZeros();
     }
@@ -175,8 +189,9 @@ KERNEL(256, conv1d_weight_grad, (ConvArguments of)) {
       sums[i][j] = 0;
     }
   }
+  i64 record = 0;
   const ShiftedRows x = {
-      of.x + input0, of.offsets, records, rows, of.k, of.k - input0, tap - (of.width - 1) / 2, of.k % 4 == 0 && ((u64)of.x & 15) == 0};
+      of.x + input0, of.offsets, &record, rows, of.k, of.k - input0, tap - (of.width - 1) / 2, of.k % 4 == 0 && ((u64)of.x & 15) == 0};
   const AcrossDepth dy = {of.dy + output0, of.n, of.n - output0, rows, of.n % 4 == 0 && ((u64)of.dy & 15) == 0};
   tileProduct<64, 64>(sums, x, dy, rows, (float *)shared);
 #pragma unroll
@@ -228,7 +243,9 @@ KERNEL(256, conv1d_max, (ConvArguments of)) {
         }
       }
     }
-    const WindowOfRows window = {of.x + (start + row0) * of.k, before, behind, of.k, (of.width - 1) / 2, of.width * of.k};
+    const WindowOfRows window = {
+        of.x + (start + row0) * of.k,          before, behind, (int)of.k, (int)(of.width - 1) / 2, (int)(of.width * of.k),
+        of.k % 4 == 0 && ((u64)of.x & 15) == 0};
     tileProduct<64, 64>(sums, window, weight, of.width * of.k, (float *)shared);
     // A thread's four rows, then the sixteen threads of a column, in the order of rows.
 #pragma unroll

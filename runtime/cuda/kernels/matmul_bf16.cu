@@ -3,8 +3,6 @@
 #include "runtime/cuda/kernels/bf16_tiles.h"
 #include "runtime/cuda/kernels/contractions.h"
 
-constexpr int bf16Threads = 256;
-
 /// Sums of a warp: 16 I rows, 8 J columns. Of fragment (i, j) element e lies in row 16 i + lane / 4 + e / 2 * 8, column 8 j + lane % 4 * 2
 /// + e % 2.
 template <int I, int J> struct WarpSums {
@@ -23,10 +21,11 @@ template <int I, int J> DEVICE void multiplyFragments(WarpSums<I, J> &sums, cons
   }
 }
 
-/// A tile of TM rows and TN columns; 8 warps, 2 x 4; DEPTH at a time, two stages: x by registers, where it is rounded, the packed weight by
-/// copies that go on by themselves.
-template <int TM, int TN, int DEPTH> DEVICE void matmulTile(const MatmulArguments &of, unsigned char *shared) {
-  constexpr int I = TM / 32, J = TN / 32, tileX = TM * DEPTH * 2, stage = tileX + TN * DEPTH * 2, chunks = DEPTH / 8;
+/// A tile of TM rows and TN columns by DOWN x RIGHT warps; DEPTH at a time, two stages: x by registers, where it is rounded, the packed
+/// weight by copies that go on by themselves.
+template <int TM, int TN, int DEPTH, int DOWN, int RIGHT> DEVICE void matmulTile(const MatmulArguments &of, unsigned char *shared) {
+  constexpr int threads = 32 * DOWN * RIGHT, I = TM / DOWN / 16, J = TN / RIGHT / 8, tileX = TM * DEPTH * 2, stage = tileX + TN * DEPTH * 2,
+                chunks = DEPTH / 8;
   const i64 rows = countOf(of.rows, of.count), row0 = (i64)blockX() * TM, column0 = (i64)blockY() * TN;
   if (row0 >= rows) {
     return;
@@ -34,7 +33,7 @@ template <int TM, int TN, int DEPTH> DEVICE void matmulTile(const MatmulArgument
   const i64 packed = packedDepthOf(of.k);
   const u32 *w = (const u32 *)of.w + column0 * packed / 2;
   const float *x = of.x + row0 * of.ldx;
-  const int warpRow = warpX() / 4 * (TM / 2), warpColumn = warpX() % 4 * (TN / 4);
+  const int warpRow = warpX() / RIGHT * (TM / DOWN), warpColumn = warpX() % RIGHT * (TN / RIGHT);
   WarpSums<I, J> sums;
 #pragma unroll
   for (int i = 0; i < I; ++i) {
@@ -51,12 +50,12 @@ template <int TM, int TN, int DEPTH> DEVICE void matmulTile(const MatmulArgument
       }
     }
   }
-  HeldTile<TM, DEPTH, bf16Threads> held;
+  HeldTile<TM, DEPTH, threads> held;
   const auto fetch = [&](i64 d, unsigned char *to) {
     fetchHeld(held, x + d, of.ldx, rows - row0, of.k - d, of.wholeX != 0);
 #pragma unroll
-    for (int s = 0; s < TN * chunks / bf16Threads; ++s) {
-      const int i = threadX() + bf16Threads * s, column = i / chunks, chunk = i % chunks;
+    for (int s = 0; s < TN * chunks / threads; ++s) {
+      const int i = threadX() + threads * s, column = i / chunks, chunk = i % chunks;
       const bool inside = column0 + column < of.n;
       copyAsync(chunkOf<DEPTH>(to + tileX, column, chunk), w + ((inside ? column : 0) * packed + d + chunk * 8) / 2, inside);
     }
@@ -112,19 +111,23 @@ template <int TM, int TN, int DEPTH> DEVICE void matmulTile(const MatmulArgument
 
 KERNEL(256, matmul_bf16_large, (MatmulArguments of)) {
   DYNAMIC_SHARED(shared);
-  matmulTile<128, 128, 32>(of, shared);
+  matmulTile<128, 128, 32, 2, 4>(of, shared);
 }
 KERNEL(256, matmul_bf16_small, (MatmulArguments of)) {
   DYNAMIC_SHARED(shared);
-  matmulTile<64, 64, 64>(of, shared);
+  matmulTile<64, 64, 64, 2, 4>(of, shared);
+}
+KERNEL(128, matmul_bf16_tiny, (MatmulArguments of)) {
+  DYNAMIC_SHARED(shared);
+  matmulTile<32, 32, 64, 2, 2>(of, shared);
 }
 
-/// A block a tile of dw of T x T, over all rows in order, 64 (or 32) of them at a time.
-template <int T, int ROWS> DEVICE void gradientTile(const WeightGradientArguments &of, unsigned char *shared) {
-  constexpr int I = T / 32, J = T / 32, tileX = ROWS * T * 2, stage = 2 * tileX;
+/// A block a tile of dw of T x T, over all rows in order, ROWS of them at a time.
+template <int T, int ROWS, int DOWN, int RIGHT> DEVICE void gradientTile(const WeightGradientArguments &of, unsigned char *shared) {
+  constexpr int threads = 32 * DOWN * RIGHT, I = T / DOWN / 16, J = T / RIGHT / 8, tileX = ROWS * T * 2, stage = 2 * tileX;
   const i64 rows = countOf(of.rows, of.count), input0 = (i64)blockX() * T, output0 = (i64)blockY() * T;
   const float *x = of.x + input0, *dy = of.dy + output0;
-  const int warpRow = warpX() / 4 * (T / 2), warpColumn = warpX() % 4 * (T / 4);
+  const int warpRow = warpX() / RIGHT * (T / DOWN), warpColumn = warpX() % RIGHT * (T / RIGHT);
   WarpSums<I, J> sums;
 #pragma unroll
   for (int i = 0; i < I; ++i) {
@@ -136,7 +139,7 @@ template <int T, int ROWS> DEVICE void gradientTile(const WeightGradientArgument
       }
     }
   }
-  HeldTile<ROWS, T, bf16Threads> heldX, heldDy;
+  HeldTile<ROWS, T, threads> heldX, heldDy;
   fetchHeld(heldX, x, of.ldx, rows, of.k - input0, of.wholeX != 0);
   fetchHeld(heldDy, dy, of.lddy, rows, of.n - output0, of.wholeDy != 0);
   int now = 0;
@@ -180,11 +183,15 @@ template <int T, int ROWS> DEVICE void gradientTile(const WeightGradientArgument
 
 KERNEL(256, weight_gradient_bf16_large, (WeightGradientArguments of)) {
   DYNAMIC_SHARED(shared);
-  gradientTile<128, 32>(of, shared);
+  gradientTile<128, 32, 2, 4>(of, shared);
 }
 KERNEL(256, weight_gradient_bf16_small, (WeightGradientArguments of)) {
   DYNAMIC_SHARED(shared);
-  gradientTile<64, 64>(of, shared);
+  gradientTile<64, 64, 2, 4>(of, shared);
+}
+KERNEL(128, weight_gradient_bf16_tiny, (WeightGradientArguments of)) {
+  DYNAMIC_SHARED(shared);
+  gradientTile<32, 64, 2, 2>(of, shared);
 }
 
 /// A block a square of 64 x 64 of one of many weights.

@@ -10,31 +10,48 @@
 namespace penstock::cuda {
 namespace {
 
-/// One kernel in two sizes of tiles.
-struct Tiles {
-  LibraryKernel large, small;
-  std::size_t largeBytes, smallBytes;
+/// A kernel in one size of tiles, which are squares.
+struct Tile {
+  std::int64_t side;
+  LibraryKernel kernel;
+  int threads;
+  std::size_t bytes;
+  std::int64_t enough; // blocks that keep a large card busy
 };
 /// Shared memory of two stages of tiles of bf16 (matmul_bf16.cu).
 constexpr std::size_t stagesOf(std::size_t tile, std::size_t depth) { return 2 * (2 * tile * depth * 2); }
 
-const Tiles matmul = {LibraryKernel("matmul_large"), LibraryKernel("matmul_small"), tileProductBytes(128, 128), tileProductBytes(64, 64)};
-const Tiles matmulBf16 = {LibraryKernel("matmul_bf16_large"), LibraryKernel("matmul_bf16_small"), stagesOf(128, 32), stagesOf(64, 64)};
-const Tiles gradient = {LibraryKernel("weight_gradient_large"), LibraryKernel("weight_gradient_small"), tileProductBytes(128, 128),
-                        tileProductBytes(64, 64)};
-const Tiles gradientBf16 = {LibraryKernel("weight_gradient_bf16_large"), LibraryKernel("weight_gradient_bf16_small"), stagesOf(128, 32),
-                            stagesOf(64, 64)};
+// Large tiles first. The shape alone decides; bits do not depend on it.
+const Tile matmul[] = {
+    {128, LibraryKernel("matmul_large"), 256, tileProductBytes(128, 128), 128},
+    {64, LibraryKernel("matmul_small"), 256, tileProductBytes(64, 64), 0},
+};
+const Tile gradient[] = {
+    {128, LibraryKernel("weight_gradient_large"), 256, tileProductBytes(128, 128), 128},
+    {64, LibraryKernel("weight_gradient_small"), 256, tileProductBytes(64, 64), 0},
+};
+const Tile matmulBf16[] = {
+    {128, LibraryKernel("matmul_bf16_large"), 256, stagesOf(128, 32), 128},
+    {64, LibraryKernel("matmul_bf16_small"), 256, stagesOf(64, 64), 96},
+    {32, LibraryKernel("matmul_bf16_tiny"), 128, stagesOf(32, 64), 0},
+};
+const Tile gradientBf16[] = {
+    {128, LibraryKernel("weight_gradient_bf16_large"), 256, stagesOf(128, 32), 128},
+    {64, LibraryKernel("weight_gradient_bf16_small"), 256, stagesOf(64, 64), 96},
+    {32, LibraryKernel("weight_gradient_bf16_tiny"), 128, stagesOf(32, 64), 0},
+};
 const LibraryKernel packBf16("pack_bf16");
 
-/// Tiles of `rows` x `columns`: large ones where there are enough of them to keep a large card busy. The shape alone decides; bits do not
-/// depend on it.
+/// One block a tile of `rows` x `columns`.
 template <class Arguments>
-void launchTiles(const PenstockCall *call, const Tiles &by, std::int64_t rows, std::int64_t columns, const Arguments &arguments) {
-  constexpr std::int64_t enough = 128;
-  if (divideUp(rows, 128) * divideUp(columns, 128) >= enough) {
-    launch(call, by.large, {divideUp(rows, 128), divideUp(columns, 128)}, 256, by.largeBytes, arguments);
-  } else {
-    launch(call, by.small, {divideUp(rows, 64), divideUp(columns, 64)}, 256, by.smallBytes, arguments);
+void launchTiles(const PenstockCall *call, std::span<const Tile> tiles, std::int64_t rows, std::int64_t columns,
+                 const Arguments &arguments) {
+  for (const Tile &tile : tiles) {
+    const Grid grid = {divideUp(rows, tile.side), divideUp(columns, tile.side)};
+    if (grid.x * grid.y >= tile.enough) {
+      launch(call, tile.kernel, grid, tile.threads, tile.bytes, arguments);
+      return;
+    }
   }
 }
 
@@ -84,7 +101,7 @@ void penstock_cuda_matmul(const PenstockCall *call, void *handle, const float *x
                                      isWhole(x, ldx) ? 1 : 0,
                                      isWhole(of.weight, stride) ? 1 : 0,
                                      reinterpret_cast<std::uintptr_t>(y) % 8 == 0 && ldy % 2 == 0 ? 1 : 0};
-  launchTiles(call, of.rounds ? matmulBf16 : matmul, rows, n, arguments);
+  launchTiles(call, of.rounds ? std::span<const Tile>(matmulBf16) : matmul, rows, n, arguments);
 }
 
 void penstock_cuda_weight_gradient(const PenstockCall *call, void *handle, const float *x, std::int64_t ldx, const float *dy,
@@ -92,7 +109,7 @@ void penstock_cuda_weight_gradient(const PenstockCall *call, void *handle, const
   const WeightGradientHandle &of = *static_cast<WeightGradientHandle *>(static_cast<KernelObject *>(handle));
   const WeightGradientArguments arguments = {
       x, dy, dw, ldx, lddy, count, rows, of.k, of.n, isWhole(x, ldx) ? 1 : 0, isWhole(dy, lddy) ? 1 : 0};
-  launchTiles(call, of.rounds ? gradientBf16 : gradient, of.k, of.n, arguments);
+  launchTiles(call, of.rounds ? std::span<const Tile>(gradientBf16) : gradient, of.k, of.n, arguments);
 }
 
 } // extern "C"

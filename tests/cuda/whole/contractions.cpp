@@ -73,10 +73,12 @@ void gradientBf16(const WeightGradientArguments &of) {
 WHOLE_KERNEL(matmul_large, (MatmulArguments of)) { matmul(of); }
 WHOLE_KERNEL(matmul_small, (MatmulArguments of)) { matmul(of); }
 WHOLE_KERNEL(matmul_bf16_large, (MatmulArguments of)) { matmulBf16(of); }
+WHOLE_KERNEL(matmul_bf16_tiny, (MatmulArguments of)) { matmulBf16(of); }
 WHOLE_KERNEL(matmul_bf16_small, (MatmulArguments of)) { matmulBf16(of); }
 WHOLE_KERNEL(weight_gradient_large, (WeightGradientArguments of)) { gradient(of); }
 WHOLE_KERNEL(weight_gradient_small, (WeightGradientArguments of)) { gradient(of); }
 WHOLE_KERNEL(weight_gradient_bf16_large, (WeightGradientArguments of)) { gradientBf16(of); }
+WHOLE_KERNEL(weight_gradient_bf16_tiny, (WeightGradientArguments of)) { gradientBf16(of); }
 WHOLE_KERNEL(weight_gradient_bf16_small, (WeightGradientArguments of)) { gradientBf16(of); }
 
 WHOLE_KERNEL(pack_bf16, (PackJobs all)) {
