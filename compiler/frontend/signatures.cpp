@@ -51,6 +51,17 @@ const std::vector<Signature> &schedules() {
   return list;
 }
 
+const std::vector<Signature> &devices() {
+  static const std::vector<Signature> list = [] {
+    ParameterSpec card = size("card", std::int64_t{0}, "which one, of those that the driver shows");
+    card.minimum = 0;
+    card.hasMaximum = true;
+    card.maximum = 1023;
+    return std::vector<Signature>{{"cpu", {}, {}}, {"cuda", {}, {card}}};
+  }();
+  return list;
+}
+
 const std::vector<Signature> &confidences() {
   static const std::vector<Signature> list = [] {
     ParameterSpec samples = size("samples", std::int64_t{1000}, "how often records are drawn"),

@@ -13,6 +13,7 @@ namespace penstock::frontend {
 const std::vector<Signature> &optimizers();
 const std::vector<Signature> &confidences();
 const std::vector<Signature> &schedules();
+const std::vector<Signature> &devices();
 const std::vector<Signature> &columnTypes();
 const Signature &splitSignature();
 

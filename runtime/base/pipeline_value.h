@@ -359,17 +359,18 @@ struct DeploySpec {
 };
 
 struct TargetSpec {
-  std::string device = "cpu";
-  std::string level; // "": chosen from the machine
+  std::string device = "cpu"; // device_names.h; which kind it is decides the level of the program
+  std::string level;          // "": chosen from the machine
   std::string precision = "fp32";
   std::string kernels = "auto";   // auto, penstock, onednn, tuned
   std::vector<std::string> tuned; // of `tuned`: the rows of the machine's table, kernel_choices.h
   std::int64_t threads = 0;       // 0: one a core
 
   static constexpr auto fields() {
-    return std::tuple(field("device", &TargetSpec::device, Role::code), field("level", &TargetSpec::level, Role::code),
-                      field("precision", &TargetSpec::precision, Role::code), field("kernels", &TargetSpec::kernels, Role::code),
-                      field("tuned", &TargetSpec::tuned, Role::code, ""), field("threads", &TargetSpec::threads, Role::place));
+    return std::tuple(field("device", &TargetSpec::device, Role::place, "device|device.card"),
+                      field("level", &TargetSpec::level, Role::code), field("precision", &TargetSpec::precision, Role::code),
+                      field("kernels", &TargetSpec::kernels, Role::code), field("tuned", &TargetSpec::tuned, Role::code, ""),
+                      field("threads", &TargetSpec::threads, Role::place));
   }
 };
 

@@ -25,7 +25,7 @@ const PenstockDeviceCode &bestOf(const PenstockProgram &program, const PenstockD
 } // namespace
 
 Status CudaCode::load(const PenstockProgram &program, const std::string &name) {
-  if (program.level != std::string_view("cuda")) {
+  if (!device.runs(program.level)) {
     return environmentError(fmt::format("{} is for the CPU (level `{}`), and was to run on `{}`; compile the pipeline again", name,
                                         program.level, device.name()));
   }

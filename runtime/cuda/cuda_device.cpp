@@ -1,6 +1,7 @@
 #include "runtime/cuda/cuda_device.h"
 
 #include "runtime/cuda/library.h"
+#include "runtime/device/devices.h"
 
 #include <fmt/format.h>
 
@@ -45,6 +46,13 @@ const char *hintOf(CUresult result) {
     return "run again, of a training by `--resume`; where it comes back, see what `nvidia-smi` and the system's log say of the card";
   }
 }
+
+Result<Device *> openCard(int number) {
+  PENSTOCK_ASSIGN(CudaDevice *const device, CudaDevice::open(number));
+  return static_cast<Device *>(device);
+}
+
+const DeviceKind kind("cuda", openCard);
 
 } // namespace
 

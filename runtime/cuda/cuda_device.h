@@ -34,6 +34,7 @@ public:
 
   std::string_view name() const override { return named; }
   bool isHost() const override { return false; }
+  bool runs(std::string_view level) const override { return level == "cuda"; }
   Result<void *> allocate(std::size_t &bytes, const char *what, bool zeros) override;
   void release(void *memory, std::size_t bytes) override;
   /// Memory of the host that is pinned.

@@ -62,6 +62,8 @@ public:
   virtual std::string_view name() const = 0;
   /// Its memory is the host's, which reads and writes it at any time; what is enqueued is done at once.
   virtual bool isHost() const = 0;
+  /// Whether programs of this level are for it. The CPU's need not be for this machine: `Model` says.
+  virtual bool runs(std::string_view level) const;
   /// The host's memory from which and to which copies are fast, and need not be waited for.
   virtual Memory &staging();
   /// What the program needs of this device, beside its own code; NULL: it computes on the CPU, with the CPU's kernels. `name` is the

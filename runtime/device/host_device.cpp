@@ -1,10 +1,12 @@
 #include "runtime/base/clock.h"
+#include "runtime/base/level_names.h"
 #include "runtime/base/program_rows.h"
 #include "runtime/device/device.h"
 
 #include <immintrin.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -71,6 +73,8 @@ public:
 };
 
 } // namespace
+
+bool Device::runs(std::string_view level) const { return std::find(levelNames.begin(), levelNames.end(), level) != levelNames.end(); }
 
 Memory &Device::staging() { return hostDevice(); }
 

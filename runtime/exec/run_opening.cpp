@@ -2,6 +2,7 @@
 
 #include "runtime/base/cores.h"
 #include "runtime/base/file.h"
+#include "runtime/device/devices.h"
 #include "runtime/kernels/kernel_table.h"
 
 #include <fmt/format.h>
@@ -100,11 +101,16 @@ Status RunOpening::openProgram() {
     return invalidInput("`target.threads` must be between 0 (one a core) and 4096");
   }
   PENSTOCK_ASSIGN(run.pool, ThreadPool::create(static_cast<int>(config.target.threads)));
-  PENSTOCK_ASSIGN(Device *const device, cpuDevice());
+  // An artifact has code for the CPU.
+  PENSTOCK_ASSIGN(Device *const device, request.linked != nullptr ? cpuDevice() : openDevice(config.target.device));
+  const bool moves = run.folder->continues() && !device->runs(run.record.level);
   PENSTOCK_TRY(request.linked != nullptr ? openLinked(*device) : openCompiled(*device));
   RunRecord &record = run.record;
   const std::string kernels = run.model->computedBy();
-  if (run.folder->continues() && record.kernels != kernels) {
+  if (moves) {
+    run.notes.push_back(fmt::format("this run was begun with the kernels `{}` and goes on with `{}`: its bits are those of neither alone",
+                                    record.kernels, kernels));
+  } else if (run.folder->continues() && record.kernels != kernels) {
     return environmentError(
         fmt::format("this run was begun with the kernels `{}`, now they are `{}`, and others add in another order; continue it with the "
                     "same ones (PENSTOCK_KERNELS, and for bf16 the machine, choose them), or train into another folder",
@@ -134,19 +140,20 @@ Status RunOpening::openCompiled(Device &device) {
   const std::string own = run.folder->file("program.so");
   // The code of a resumed run is the code that began it: other code might round elsewhere.
   std::optional<ProgramFile> file;
-  if (run.folder->continues()) {
+  const bool same = run.folder->continues() && device.runs(record.level);
+  if (same) {
     Result<ProgramFile> kept = ProgramFile::read(own);
     if (kept.ok() && kept->hash() == record.programHash) {
       file = *std::move(kept);
     }
-  } else {
+  } else if (!run.folder->continues()) {
     record.profiled = request.profile;
   }
   if (!file) {
     PENSTOCK_ASSIGN(const std::string compiled, request.program(record.profiled));
     PENSTOCK_ASSIGN(file, ProgramFile::read(compiled));
     PENSTOCK_TRY(file->forgetKey());
-    if (run.folder->continues()) {
+    if (same) {
       if (file->hash() != record.programHash) {
         return environmentError("the compiled program of this run is damaged, and compiling again gives another one (another "
                                 "release or another machine); train into another folder");

@@ -2,6 +2,7 @@
 
 #include "runtime/base/cores.h"
 #include "runtime/base/file.h"
+#include "runtime/device/devices.h"
 #include "runtime/exec/program_image.h"
 #include "runtime/exec/program_table.h"
 #include "runtime/kernels/kernel_table.h"
@@ -69,8 +70,9 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder, 
 }
 
 Status TrainedRun::openModel(const Recompile &recompile, Code code) {
-  PENSTOCK_ASSIGN(Device *const device, cpuDevice());
-  if (code == Code::ofRun) {
+  PENSTOCK_ASSIGN(Device *const device, openDevice(held.config.target.device));
+  const bool moved = !device->runs(held.level);
+  if (code == Code::ofRun && !moved) {
     PENSTOCK_ASSIGN(const ProgramFile file, programFile(recompile));
     PENSTOCK_ASSIGN(std::unique_ptr<ProgramImage> image, ProgramImage::map(file.bytes, file.path));
     PENSTOCK_ASSIGN(const bool readable, isOfThisInterface(*image->function()(), *image, file.path));
@@ -80,7 +82,7 @@ Status TrainedRun::openModel(const Recompile &recompile, Code code) {
     }
     remarks.push_back("`" + file.path + "` is a program of another release");
   }
-  PENSTOCK_ASSIGN(const ProgramFile file, programOfMachine(recompile));
+  PENSTOCK_ASSIGN(const ProgramFile file, programOfMachine(recompile, moved));
   PENSTOCK_ASSIGN(model, Model::open(file, *device));
   return {};
 }
@@ -109,14 +111,14 @@ Result<ProgramFile> TrainedRun::programFile(const Recompile &recompile) {
   return made;
 }
 
-Result<ProgramFile> TrainedRun::programOfMachine(const Recompile &recompile) {
+Result<ProgramFile> TrainedRun::programOfMachine(const Recompile &recompile, bool moved) {
   if (!recompile) {
     return environmentError("the program of the run is to be compiled anew, and this build has no compiler");
   }
   PENSTOCK_ASSIGN(const std::string compiled, recompile(held, *plugins));
   PENSTOCK_ASSIGN(ProgramFile made, ProgramFile::read(compiled));
   PENSTOCK_TRY(made.forgetKey());
-  if (made.hash() != held.programHash) {
+  if (made.hash() != held.programHash && !moved) { // what computes it is said where it moved
     remarks.push_back(
         "what was compiled is another program than the run's (another release, level or compiler), so answers can differ from its "
         "own in the last digits");

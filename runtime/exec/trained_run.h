@@ -28,7 +28,8 @@ public:
   /// Maps the program, loads and packs the weights, all of which must have the hashes of the run. `record` is that of the folder; whoever
   /// changes its configuration, `threads` included, gets the run so. A program that is damaged or missing is made anew by `recompile`,
   /// where that is given and makes the same. With the code of this machine nothing of the run's is loaded: `recompile` makes the program,
-  /// and the folders of plugins that the run names are left out. A run that has no weights yet, or whose tokenizer or head has another
+  /// and the folders of plugins that the run names are left out. So it is for a device (`target.device`) that the run's program is not for,
+  /// but for the plugins. A run that has no weights yet, or whose tokenizer or head has another
   /// version now, is an error that says so.
   static Result<std::unique_ptr<TrainedRun>> open(const std::string &folder, RunRecord record,
                                                   const std::vector<std::string> &pluginFolders, const Recompile &recompile = {},
@@ -52,7 +53,7 @@ private:
   TrainedRun() = default;
   Status openModel(const Recompile &recompile, Code code);
   Result<ProgramFile> programFile(const Recompile &recompile);
-  Result<ProgramFile> programOfMachine(const Recompile &recompile);
+  Result<ProgramFile> programOfMachine(const Recompile &recompile, bool moved);
   std::string folder;
   RunRecord held;
   std::vector<std::string> remarks;

@@ -66,7 +66,8 @@ Result<std::vector<std::string>> levelsOf(const std::string &asked, const std::s
     }
     return all;
   }
-  PENSTOCK_ASSIGN(const Level level, parseLevel(asked == "auto" ? ofRun : asked));
+  const bool onCpu = std::find(levelNames.begin(), levelNames.end(), ofRun) != levelNames.end();
+  PENSTOCK_ASSIGN(const Level level, asked != "auto" ? parseLevel(asked) : onCpu ? parseLevel(ofRun) : Result<Level>(machine));
   if (level > machine && (level != Level::amx || machine != Level::avx512)) { // those two have the kernels of float32 in common
     return environmentError(
         fmt::format("weights are packed for `{}` by its own instructions, which this machine of level `{}` does not have; "
@@ -261,6 +262,7 @@ Status build(BuildOptions options, const CommandContext &context) {
     PENSTOCK_TRY(makeFolders(code));
     for (const LevelPlan &plan : plans) {
       const auto compiled = [&](const std::string &level, const std::string &precision, bool trains) -> Result<ArtifactCode> {
+        pipeline.target.device = "cpu";
         pipeline.target.level = level;
         pipeline.target.precision = precision;
         PENSTOCK_ASSIGN(const CompileOptions compile, compileOptionsFor(pipeline, *host));

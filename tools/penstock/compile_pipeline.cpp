@@ -1,6 +1,7 @@
 #ifdef PENSTOCK_HAS_DRIVER
 #include "tools/penstock/compile_pipeline.h"
 
+#include "runtime/base/device_names.h"
 #include "runtime/base/disk_cache.h"
 #include "runtime/base/file.h"
 #include "runtime/base/hash.h"
@@ -21,7 +22,7 @@ Result<Level> levelOf(const frontend::TypedPipeline &pipeline) {
 } // namespace
 
 Status takeTunedKernels(frontend::TypedPipeline &pipeline) {
-  if (pipeline.target.kernels != "tuned") {
+  if (pipeline.target.kernels != "tuned" || !levelOfDevice(pipeline.target.device).empty()) {
     return {};
   }
   PENSTOCK_ASSIGN(const Level level, levelOf(pipeline));
@@ -36,8 +37,11 @@ Status takeTunedKernels(frontend::TypedPipeline &pipeline) {
 
 Result<CompileOptions> compileOptionsFor(const frontend::TypedPipeline &pipeline, PluginHost &host) {
   CompileOptions options;
-  PENSTOCK_ASSIGN(const Level level, levelOf(pipeline));
-  options.level = levelName(level);
+  options.level = levelOfDevice(pipeline.target.device);
+  if (options.level.empty()) {
+    PENSTOCK_ASSIGN(const Level level, levelOf(pipeline));
+    options.level = levelName(level);
+  }
   // Without a cache folder every run compiles anew, which is slower and no error.
   if (const Result<std::string> folder = cacheFolder(); folder.ok()) {
     options.cacheFolder = *folder;

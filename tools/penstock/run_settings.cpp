@@ -69,7 +69,11 @@ Result<frontend::TypedPipeline> readTrained(const RunConfig &trained, const Comm
 
 Result<frontend::TypedPipeline> pipelineOf(const RunRecord &record, const CommandContext &context) {
   PENSTOCK_ASSIGN(frontend::TypedPipeline pipeline, readTrained(record.config, context));
-  pipeline.target.level = record.level; // a better machine than the one that trained would make another program
+  const std::string &device = record.config.target.device;
+  const bool onCpu = std::find(levelNames.begin(), levelNames.end(), record.level) != levelNames.end();
+  // A better machine than the one that trained would make another program. What was trained on another device has no level of the CPU.
+  pipeline.target.level = onCpu ? record.level : "";
+  pipeline.target.device = device;
   return pipeline;
 }
 
@@ -85,9 +89,9 @@ Result<RunConfig> withSettings(const RunConfig &trained, const std::vector<std::
   }
   RunConfig changed = toRunConfig(now.pipeline);
   if (const std::string changes = changesOf(toRunConfig(before), changed, fixedInAFinishedRun); !changes.empty()) {
-    return usageError(
-        "the run is trained, and `--set` cannot change what its weights or its compiled program were made from:" + changes +
-        "\ntrain again with this setting; a run takes those of `evaluate`, of the data's source and headers, and `target.threads`");
+    return usageError("the run is trained, and `--set` cannot change what its weights or its compiled program were made from:" + changes +
+                      "\ntrain again with this setting; a run takes those of `evaluate`, of the data's source and headers, `target.device` "
+                      "and `target.threads`");
   }
   RunConfig config = trained;
   static_cast<PipelineValue &>(config) = std::move(static_cast<PipelineValue &>(changed)); // all else in it agrees
@@ -132,8 +136,8 @@ Result<std::unique_ptr<TrainedRun>> openRun(const std::string &folder, const std
 #ifdef PENSTOCK_HAS_DRIVER
   recompile = [&](const RunRecord &run, PluginHost &host) -> Result<std::string> {
     PENSTOCK_ASSIGN(frontend::TypedPipeline pipeline, pipelineOf(run, context));
-    if (!itsOwn) { // it need not be a machine of the run's level
-      PENSTOCK_ASSIGN(const Level trained, parseLevel(run.level));
+    if (!itsOwn && !pipeline.target.level.empty()) { // it need not be a machine of the run's level
+      PENSTOCK_ASSIGN(const Level trained, parseLevel(pipeline.target.level));
       PENSTOCK_ASSIGN(const Level machine, machineLevel());
       pipeline.target.level = levelName(std::min(trained, machine));
     }

@@ -9,7 +9,9 @@
 #include "tools/penstock/load_pipeline.h"
 #include "tools/penstock/run_settings.h"
 
+#include "runtime/base/device_names.h"
 #include "runtime/base/disk_cache.h"
+#include "runtime/device/devices.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/trainer.h"
 #include "runtime/kernels/kernel_table.h"
@@ -117,11 +119,13 @@ Status train(TrainOptions &options, CommandContext &context) {
   // Compiling for a better machine is fine, training there is not: said before the folder is touched.
   PENSTOCK_ASSIGN(const Level machine, machineLevel());
   PENSTOCK_ASSIGN(const Level level, loaded.pipeline.target.level.empty() ? machine : parseLevel(loaded.pipeline.target.level));
-  if (level > machine) {
+  const bool onCpu = levelOfDevice(loaded.pipeline.target.device).empty();
+  if (onCpu && level > machine) {
     return environmentError("`target.level` asks for `" + std::string(levelName(level)) + "`, this machine is `" +
                             std::string(levelName(machine)) +
                             "`; leave it out, or train where it can run (`penstock compile` compiles for any level)");
   }
+  PENSTOCK_TRY(openDevice(loaded.pipeline.target.device).status());
   PENSTOCK_TRY(takeTunedKernels(loaded.pipeline));
   if (!options.load.quiet) {
     warnOfIdleThreads("penstock", loaded.pipeline.target.threads);
@@ -141,7 +145,7 @@ Status train(TrainOptions &options, CommandContext &context) {
   request.checkpointSeconds = options.checkpointSeconds;
   request.profile = options.profile;
   PENSTOCK_ASSIGN(const std::shared_ptr<PluginHost> host, PluginHost::create(context.pluginFoldersWith(loaded.pipeline.pluginFolders)));
-  if (loaded.pipeline.target.precision == "bf16" && !options.load.quiet) {
+  if (onCpu && loaded.pipeline.target.precision == "bf16" && !options.load.quiet) {
     if (bf16Instructions(level).empty()) {
       std::fprintf(stderr, "note: this machine has no bf16 instructions at level `%s`; `precision: bf16` is computed in float32\n",
                    std::string(levelName(level)).c_str());

@@ -1,6 +1,7 @@
 #include "compiler/frontend/check/training.h"
 
 #include "compiler/frontend/check/objective_text.h"
+#include "runtime/base/device_names.h"
 #include "runtime/base/level_names.h"
 
 namespace penstock::frontend {
@@ -440,7 +441,14 @@ void Training::readTarget() {
     const auto value = values.simple(set, "target", spec);
     return value ? std::get<std::string>(*value) : std::string(standard);
   };
-  target.device = word("device", {"cpu"}, "cpu");
+  const Setting *const device = find(set, "device");
+  static const Expression standard = nameExpression("cpu");
+  const Choice choice = values.choose(device == nullptr ? standard : *device->value, devices(), "a device", "target.device",
+                                      device == nullptr ? Origin::standard : device->origin);
+  if (choice.good) {
+    const auto card = choice.attributes.find("card");
+    target.device = deviceText({choice.name, card == choice.attributes.end() ? 0 : static_cast<int>(std::get<std::int64_t>(card->second))});
+  }
   std::vector<std::string> levels = {"auto"};
   levels.insert(levels.end(), levelNames.begin(), levelNames.end());
   const std::string level = word("level", std::move(levels), "auto");

@@ -117,7 +117,10 @@ TEST(PipelineValue, KeysOfTheResolvedFormHaveTheRolesOfTheirFields) {
   fill(value);
   visitFields(value, "", "", [&](const std::string &path, Role role, const std::string &key, const std::function<void()> &) {
     if (key.find('.') != std::string::npos && path.find(".place") == std::string::npos) {
-      const std::size_t last = key.rfind('.') + 1, other = key.find('|', last); // of two settings that give one field
+      // Of two settings that give one field, where the struct itself has one.
+      std::size_t other = key.find('|');
+      other = other != std::string::npos && key[other - 1] == '.' ? key.find('|', key.rfind('.')) : other;
+      const std::size_t last = key.rfind('.', other) + 1;
       EXPECT_EQ(decidedBy(key.substr(0, other)), role) << path << " as " << key;
       if (other != std::string::npos) {
         EXPECT_EQ(decidedBy(key.substr(0, last) + key.substr(other + 1)), role) << path << " as " << key;
