@@ -19,7 +19,7 @@ public:
   static TestCard &get();
 
   void *allocate(std::size_t bytes);
-  void release(void *memory, std::size_t bytes);
+  void release(void *memory);
   void copyIn(void *to, const void *from, std::size_t bytes);
   void copyOut(void *to, const void *from, std::size_t bytes);
   void wait();
@@ -44,7 +44,7 @@ public:
   explicit OnDevice(const std::vector<T> &host) : count(host.size()), memory(TestCard::get().allocate(count * sizeof(T))) {
     TestCard::get().copyIn(memory, host.data(), count * sizeof(T));
   }
-  ~OnDevice() { TestCard::get().release(memory, count * sizeof(T)); }
+  ~OnDevice() { TestCard::get().release(memory); }
   OnDevice(const OnDevice &) = delete;
   OnDevice &operator=(const OnDevice &) = delete;
   T *data() const { return static_cast<T *>(memory); }

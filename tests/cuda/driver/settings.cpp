@@ -49,6 +49,11 @@ Settings read() {
   number("WHOLE", made.whole);
   number("OPEN", made.open);
   made.failures = failuresOf(variable("FAIL"));
+  const char *const skip = variable("SKIP"), *const colon = skip != nullptr ? std::strchr(skip, ':') : nullptr;
+  if (colon != nullptr) {
+    made.skippedIn.assign(skip, colon);
+    made.skipped = std::atoi(colon + 1);
+  }
   const char *const report = variable("REPORT");
   made.report = report != nullptr ? report : "";
   return made;

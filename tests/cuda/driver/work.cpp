@@ -37,6 +37,7 @@ void runLaunch(Work &work) {
   launch.threads = static_cast<int>(work.threads);
   launch.sharedBytes = work.sharedBytes;
   launch.name = function.name.c_str();
+  launch.skippedBarrier = function.name == settings().skippedIn ? settings().skipped : -1;
   std::copy_n(work.grid, 3, launch.grid);
   if (function.whole != nullptr && settings().whole) {
     emulated_place.threads = launch.threads;

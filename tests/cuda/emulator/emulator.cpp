@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <map>
 #include <string>
 #include <string_view>
@@ -19,7 +20,6 @@ extern "C" {
 void emulator_switch(void **from, void *to);
 __attribute__((weak)) void *__tsan_get_current_fiber(void);
 __attribute__((weak)) void *__tsan_create_fiber(unsigned flags);
-__attribute__((weak)) void __tsan_destroy_fiber(void *fiber);
 __attribute__((weak)) void __tsan_switch_to_fiber(void *fiber, unsigned flags);
 __attribute__((weak)) void __tsan_acquire(void *addr);
 __attribute__((weak)) void __tsan_release(void *addr);
@@ -74,7 +74,8 @@ struct Copy {
 struct Fiber {
   void *stackPointer = nullptr;
   unsigned char *stack = nullptr;
-  char tag = 0; // of what ran on the stack before
+  char tag = 0;         // of what ran on the stack before
+  void *tsan = nullptr; // where a thread sanitizer watches
 };
 
 struct Thread {
@@ -86,7 +87,7 @@ struct Thread {
   std::vector<int> groups; // sizes of the committed ones
   int grouped = 0;         // copies in them
   unsigned barriers = 0, collectives = 0;
-  void *tsan = nullptr;
+  int met = 0; // barriers, skipped ones too
 };
 
 /// What the lanes of a warp give each other. Two, as one lane may be at the next collective while another reads the last.
@@ -103,8 +104,12 @@ struct Piece {
 
 Thread threads[mostThreads];
 Exchange exchanges[mostWarps];
+std::deque<Fiber> allFibers;
 std::vector<Fiber *> freeFibers;
-Fiber ownFibers[mostThreads]; // a thread's, where a thread sanitizer watches: one stack for several would order them
+// Where a thread sanitizer watches: a thread's own, as one stack for several orders them. In turn, so that a thread and the same one of the
+// next block are not ordered; and not many more than a block has, as the sanitizer tells 255 threads apart, and forgets others.
+Fiber ownFibers[mostThreads];
+int ownFirst = 0;
 Thread *current = nullptr;
 void *scheduler = nullptr, *schedulerTsan = nullptr;
 void (*body)(void *) = nullptr;
@@ -192,14 +197,17 @@ void prepare(Fiber &fiber) {
   fiber.stackPointer = top;
 }
 
+int ownRing() { return std::max(launched.threads, 240); }
+Fiber &ownFiber(int thread) { return ownFibers[(thread + ownFirst) % ownRing()]; }
+
 Fiber *takeFiber(Thread &thread) {
   if (watched()) {
-    Fiber &own = ownFibers[&thread - threads];
+    Fiber &own = ownFiber(static_cast<int>(&thread - threads));
     prepare(own);
     return &own;
   }
   if (freeFibers.empty()) {
-    freeFibers.push_back(new Fiber);
+    freeFibers.push_back(&allFibers.emplace_back());
   }
   Fiber *const fiber = freeFibers.back();
   freeFibers.pop_back();
@@ -233,7 +241,7 @@ void switchOn(void **from) {
     }
     enter(next);
     to = next->fiber->stackPointer;
-    tsan = next->tsan;
+    tsan = next->fiber->tsan;
   } else {
     current = nullptr;
   }
@@ -370,8 +378,10 @@ void runBlock(Schedule schedule, const std::vector<int> &order) {
     thread.groups.clear();
     thread.grouped = 0;
     thread.barriers = thread.collectives = 0;
-    if (watched()) {
-      thread.tsan = __tsan_create_fiber(1); // 1: not ordered behind its maker
+    thread.met = 0;
+    Fiber &own = ownFiber(i);
+    if (watched() && own.tsan == nullptr) {
+      own.tsan = __tsan_create_fiber(0); // here, as it is ordered behind its maker
     }
   }
   for (;;) {
@@ -412,11 +422,7 @@ void runBlock(Schedule schedule, const std::vector<int> &order) {
       fail("a barrier or collective that not all threads reach");
     }
   }
-  if (watched()) {
-    for (int i = 0; i < count; ++i) {
-      __tsan_destroy_fiber(threads[i].tsan);
-    }
-  }
+  ownFirst = (ownFirst + count) % ownRing();
 }
 
 /// The threads in the order in which passes take them.
@@ -435,20 +441,42 @@ std::vector<int> orderOf(Schedule schedule, int count) {
   return order;
 }
 
-constexpr std::size_t mostShared = 227 << 10;
+constexpr std::size_t mostDynamic = 228 << 10, mostStatic = 52 << 10;
+
+std::size_t dynamicRoom() { return (launched.sharedBytes + gap + 127) / 128 * 128; }
+
+/// Memory for the dynamic part and `behind`. Under a thread sanitizer a block has memory of its own, from the allocator that it watches, so
+/// that it sees races between blocks and no others; what is freed is ordered behind all blocks before, so it is freed seldom.
+void renewShared(std::size_t behind) {
+  static std::vector<unsigned char *> old;
+  old.push_back(shared);
+  if (old.size() == 64) {
+    acquire(endTag);
+    for (unsigned char *memory : old) {
+      std::free(memory);
+    }
+    old.clear();
+  }
+  sharedAll = dynamicRoom() + behind;
+  shared = static_cast<unsigned char *>(std::aligned_alloc(128, (sharedAll + 127) / 128 * 128));
+  if (shared == nullptr) {
+    fail("no memory for a block's shared memory");
+  }
+  sharedUsed = sharedAll;
+}
 
 /// Memory of the next block, all NaN, with gaps that may not be touched between its pieces.
 void clearShared() {
   if (__asan_unpoison_memory_region != nullptr) {
     __asan_unpoison_memory_region(shared, sharedAll);
   }
-  fillBytes(shared, 0xFF, sharedUsed);
+  fillBytes(shared, 0xFF, std::max(sharedUsed, dynamicRoom()));
   if (__asan_poison_memory_region != nullptr) {
     __asan_poison_memory_region(shared, sharedAll);
     __asan_unpoison_memory_region(shared, launched.sharedBytes);
   }
   pieces.clear();
-  sharedUsed = (launched.sharedBytes + gap + 127) / 128 * 128;
+  sharedUsed = dynamicRoom();
 }
 
 void land(const Copy &copy) {
@@ -498,8 +526,8 @@ void run(const Launch &launch, Schedule schedule, void (*function)(void *), void
   body = function;
   context = with;
   early = schedule == Schedule::down;
-  if (launch.threads < 1 || launch.threads > mostThreads) {
-    fail("a block of no or too many threads");
+  if (launch.threads < 1 || launch.threads > mostThreads || launch.sharedBytes > mostDynamic - gap) {
+    fail("a block of no or too many threads, or of too much shared memory");
   }
   if (watched()) {
     schedulerTsan = __tsan_get_current_fiber();
@@ -508,21 +536,12 @@ void run(const Launch &launch, Schedule schedule, void (*function)(void *), void
   const std::int64_t x = launch.grid[0], y = launch.grid[1], blocks = x * y * launch.grid[2];
   emulated_place.threads = launch.threads;
   copyWords(emulated_place.grid, launch.grid, 3);
-  const std::size_t wanted = 2 * mostShared;
   for (std::int64_t i = 0; i < blocks; ++i) {
-    // Under a thread sanitizer a block has memory of its own, so that races between blocks are seen and no others are.
-    if (shared == nullptr || watched()) {
-      if (shared != nullptr) {
-        ::munmap(shared, sharedAll);
-      }
-      void *const memory = ::mmap(nullptr, wanted, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-      if (memory == MAP_FAILED) {
-        fail("no memory for a block's shared memory");
-      }
-      shared = static_cast<unsigned char *>(memory);
-      sharedAll = sharedUsed = wanted;
+    if (watched()) {
+      renewShared(i == 0 ? mostStatic : sharedUsed - dynamicRoom());
+    } else if (shared == nullptr) {
+      renewShared(mostDynamic + mostStatic);
     }
-    sharedUsed = std::max(sharedUsed, (launch.sharedBytes + gap + 127) / 128 * 128);
     clearShared();
     release(launchTag);
     const std::int64_t block = schedule == Schedule::down    ? blocks - 1 - i
@@ -576,7 +595,11 @@ void *emulated_static_shared(const void *site, unsigned long bytes) {
   return at;
 }
 
-void emulated_sync_block(void) { pause(State::atBarrier, Collective::none, nullptr); }
+void emulated_sync_block(void) {
+  if (current->met++ != launched.skippedBarrier) {
+    pause(State::atBarrier, Collective::none, nullptr);
+  }
+}
 void emulated_sync_warp(void) { pause(State::atCollective, Collective::sync, __builtin_return_address(0)); }
 unsigned emulated_shuffle_xor(unsigned v, int mask) {
   return shuffled(__builtin_return_address(0), v, emulated_place.thread % lanes ^ mask);

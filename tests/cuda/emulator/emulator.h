@@ -25,7 +25,8 @@ struct Launch {
   int grid[3] = {1, 1, 1};
   int threads = 1;
   std::size_t sharedBytes = 0;
-  const char *name = ""; // in messages
+  const char *name = "";   // in messages
+  int skippedBarrier = -1; // of a library's kernel: a mistake, for tests that must find it
 };
 
 /// Runs `body(context)` for each thread of each block.
