@@ -106,7 +106,7 @@ template <int N> DEVICE u32 keptPairs(const AttentionArguments &of, const Attent
 template <int WIDTH>
 DEVICE void forwardPairs(const AttentionArguments &of, const AttentionHead &head, i64 headNumber, i64 first, unsigned char *shared) {
   unsigned char *queries = shared, *keys = queries + headTile<WIDTH>, *values = keys + headTile<WIDTH>;
-  constexpr int N = WIDTH == 128 ? 4 : 8, keysAtOnce = 8 * N;
+  constexpr int N = WIDTH >= 64 ? 4 : 8, keysAtOnce = 8 * N;
   const int warpRow = warpX() * 16, column = laneX() % 4 * 2;
   const bool asks = first + warpRow < head.queries;
   const float scale = of.scale * log2OfE;
@@ -373,16 +373,16 @@ template <int WIDTH> DEVICE void backwardBlock(const AttentionArguments &of, uns
   }
 }
 
-#define ATTENTION_BF16(width)                                                                                                              \
-  KERNEL(128, attention_bf16_##width, (AttentionArguments of)) {                                                                           \
+#define ATTENTION_BF16(width, forwardBlocks, backwardBlocks)                                                                               \
+  RESIDENT_KERNEL(128, forwardBlocks, attention_bf16_##width, (AttentionArguments of)) {                                                   \
     DYNAMIC_SHARED(shared);                                                                                                                \
     forwardBlock<width>(of, shared);                                                                                                       \
   }                                                                                                                                        \
-  KERNEL(128, attention_grad_bf16_##width, (AttentionArguments of)) {                                                                      \
+  RESIDENT_KERNEL(128, backwardBlocks, attention_grad_bf16_##width, (AttentionArguments of)) {                                             \
     DYNAMIC_SHARED(shared);                                                                                                                \
     backwardBlock<width>(of, shared);                                                                                                      \
   }
-ATTENTION_BF16(16)
-ATTENTION_BF16(32)
-ATTENTION_BF16(64)
-ATTENTION_BF16(128)
+ATTENTION_BF16(16, 3, 3)
+ATTENTION_BF16(32, 3, 3)
+ATTENTION_BF16(64, 3, 2)
+ATTENTION_BF16(128, 2, 2)

@@ -45,6 +45,7 @@ template <int WIDTH, int rows, int others> DEVICE void products(float (&s)[rows]
       s[i][j] = 0;
     }
   }
+#pragma unroll 1
   for (int d = 0; d < WIDTH; d += 4) {
     F4 x[rows], y[others];
 #pragma unroll
@@ -130,6 +131,20 @@ DEVICE float rowLargest(float v) {
   return v;
 }
 
+/// Which of a lane's numbers of `rows` queries (from `query` on) and `each` keys (from `key` on, 16 apart) dropout keeps: bit each * i + j.
+/// Bits, in a loop that stays one: all at once would fill the registers.
+template <int rows, int each> DEVICE u32 keptNumbers(const AttentionArguments &of, const AttentionHead &head, i64 query, i64 key) {
+  if (of.threshold == 0) {
+    return ~0u;
+  }
+  u32 kept = 0;
+#pragma unroll 1
+  for (int i = 0; i < rows; ++i) {
+    kept |= keptElements<each>(of, head, head.element + (query + i) * head.length + key) << (each * i);
+  }
+  return kept;
+}
+
 /// Forward, one tile of queries from `first` on. A warp takes 8 of them, a half of it 4.
 template <int WIDTH>
 DEVICE void forwardTile(const AttentionArguments &of, const AttentionHead &head, i64 headNumber, i64 first, float *shared) {
@@ -159,6 +174,7 @@ DEVICE void forwardTile(const AttentionArguments &of, const AttentionHead &head,
     }
     float s[4][each];
     products<WIDTH>(s, tileQ, mine, tileK, c);
+    const u32 kept = keptNumbers<4, each>(of, head, first + mine, key + c);
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       float here = top[i];
@@ -169,16 +185,12 @@ DEVICE void forwardTile(const AttentionArguments &of, const AttentionHead &head,
       here = rowLargest(here);
       const float decay = key == 0 ? 0.0f : exponential((top[i] - here) * of.scale), shift = -here * of.scale;
       top[i] = here;
-      u32 kept = ~0u;
-      if (of.threshold != 0) {
-        kept = keptElements<each>(of, head, head.element + (first + mine + i) * head.length + key + c);
-      }
       float part = 0;
 #pragma unroll
       for (int j = 0; j < each; ++j) {
         const float e = c + 16 * j < left ? exponential(multiplyAdd(s[i][j], of.scale, shift)) : 0.0f;
         part += e;
-        float p = of.threshold != 0 ? (kept >> j & 1 ? e * of.multiplier : 0.0f) : e;
+        float p = of.threshold != 0 ? (kept >> (each * i + j) & 1 ? e * of.multiplier : 0.0f) : e;
         p = of.round != 0 ? roundedToBf16(p) : p;
         tileP[(mine + i) * strideP + c + 16 * j] = p;
       }
@@ -270,17 +282,15 @@ DEVICE void backwardQueries(const AttentionArguments &of, const AttentionHead &h
     float s[4][each], dp[4][each];
     products<WIDTH>(s, tileQ, mine, tileK, c);
     products<WIDTH>(dp, tileD, mine, tileV, c);
+    const u32 kept = keptNumbers<4, each>(of, head, first + mine, key + c);
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      u32 kept = ~0u;
-      if (of.threshold != 0) {
-        kept = keptElements<each>(of, head, head.element + (first + mine + i) * head.length + key + c);
-      }
 #pragma unroll
       for (int j = 0; j < each; ++j) {
         const bool inside = mine + i < valid && c + 16 * j < left;
-        tileS[(mine + i) * strideS + c + 16 * j] =
-            pairGradient(of, s[i][j], dp[i][j], deltas[mine + i], deltas[attentionRows + mine + i], inside, (kept >> j & 1) != 0).ds;
+        tileS[(mine + i) * strideS + c + 16 * j] = pairGradient(of, s[i][j], dp[i][j], deltas[mine + i], deltas[attentionRows + mine + i],
+                                                                inside, (kept >> (each * i + j) & 1) != 0)
+                                                       .ds;
       }
     }
     syncWarp();
@@ -325,17 +335,14 @@ DEVICE void backwardKeys(const AttentionArguments &of, const AttentionHead &head
     float s[each][4], dp[each][4];
     products<WIDTH>(s, tileQ, asking, tileK, c);
     products<WIDTH>(dp, tileD, asking, tileV, c);
+    const u32 kept = keptNumbers<each, 4>(of, head, query + asking, first + c);
 #pragma unroll
     for (int i = 0; i < each; ++i) {
-      u32 kept = ~0u;
-      if (of.threshold != 0) {
-        kept = keptElements<4>(of, head, head.element + (query + asking + i) * head.length + first + c);
-      }
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
         const bool inside = asking + i < left && c + 16 * j < valid;
         const PairGradient pair =
-            pairGradient(of, s[i][j], dp[i][j], deltas[asking + i], deltas[queries + asking + i], inside, (kept >> j & 1) != 0);
+            pairGradient(of, s[i][j], dp[i][j], deltas[asking + i], deltas[queries + asking + i], inside, (kept >> (4 * i + j) & 1) != 0);
         tileP[(asking + i) * strideS + c + 16 * j] = pair.p;
         tileS[(asking + i) * strideS + c + 16 * j] = pair.ds;
       }
@@ -377,15 +384,15 @@ template <int WIDTH> DEVICE void backwardHead(const AttentionArguments &of, unsi
   }
 }
 
-#define ATTENTION(width)                                                                                                                   \
-  KERNEL(256, attention_##width, (AttentionArguments of)) {                                                                                \
+#define ATTENTION(width, blocks)                                                                                                           \
+  RESIDENT_KERNEL(256, 2, attention_##width, (AttentionArguments of)) {                                                                    \
     DYNAMIC_SHARED(shared);                                                                                                                \
     forwardHead<width>(of, shared);                                                                                                        \
   }                                                                                                                                        \
-  KERNEL(256, attention_grad_##width, (AttentionArguments of)) {                                                                           \
+  RESIDENT_KERNEL(256, blocks, attention_grad_##width, (AttentionArguments of)) {                                                          \
     DYNAMIC_SHARED(shared);                                                                                                                \
     backwardHead<width>(of, shared);                                                                                                       \
   }
-ATTENTION(32)
-ATTENTION(64)
-ATTENTION(128)
+ATTENTION(32, 2)
+ATTENTION(64, 2)
+ATTENTION(128, 1)

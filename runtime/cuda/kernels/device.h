@@ -31,6 +31,9 @@ struct alignas(16) U4 {
 
 #define DEVICE static inline __attribute__((device, always_inline))
 #define KERNEL(threads, name, parameters) extern "C" __attribute__((global, launch_bounds(threads))) void name parameters
+/// The same where so many blocks shall fit into a multiprocessor at once: what registers a thread may have follows from it.
+#define RESIDENT_KERNEL(threads, blocks, name, parameters)                                                                                 \
+  extern "C" __attribute__((global, launch_bounds(threads, blocks))) void name parameters
 /// `name`, an array of `count` elements that the block shares. A name stands in one kernel (or template) of its file.
 #define SHARED(type, name, count) __attribute__((shared, aligned(16))) static type name[count]
 /// `name`, an unsigned char * to the shared bytes that the launch asked for, at a multiple of 16.

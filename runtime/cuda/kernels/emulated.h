@@ -59,6 +59,7 @@ struct EmulatedRegistration {
   static void name parameters;                                                                                                             \
   static const EmulatedRegistration name##Registered(EmulatedCall<name>::kernel(#name, threads), false);                                   \
   static void name parameters
+#define RESIDENT_KERNEL(threads, blocks, name, parameters) KERNEL(threads, name, parameters)
 /// The same on the host, once a launch: a loop over what the launch's blocks do. `emulated_place` holds the grid.
 #define WHOLE_KERNEL(name, parameters)                                                                                                     \
   static void name##Whole parameters;                                                                                                      \
