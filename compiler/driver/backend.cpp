@@ -6,7 +6,6 @@
 #include "compiler/dialect/Nn/Nn.h"
 #include "compiler/dialect/Pipe/Pipe.h"
 #include "compiler/driver/fatal_errors.h"
-#include "compiler/emit/device_code.h"
 #include "compiler/emit/emit.h"
 #include "compiler/emit/reasons.h"
 #include "compiler/pipeline/pipeline.h"
@@ -151,9 +150,8 @@ Status compile(const BackendRequest &request, std::string &text) {
   table.level = request.level;
   EmitTimes times;
   EmitOptions options;
-  // The host's code of a program for a device is small.
-  const bool onDevice = kernel::computesOnDevice(module);
-  options.level = onDevice ? "avx2" : request.level;
+  options.level = request.level;
+  options.emulated = request.emulated;
   options.output = request.output;
   options.object = request.object;
   options.suffix = request.suffix;
@@ -166,16 +164,6 @@ Status compile(const BackendRequest &request, std::string &text) {
   } else if (!request.stage.empty()) {
     return usageError(
         fmt::format("there is no stage `{}`; the stages are pipe, nn, kernel, memory, steps, linalg, llvm and asm", request.stage));
-  }
-  if (onDevice) {
-    auto device = *module.getOps<ModuleOp>().begin();
-    const OwningOpRef<ModuleOp> owned(device);
-    device->remove();
-    PENSTOCK_TRY(emitDeviceCode(device, request.emulated, request.output, table.device, options.llvmText));
-    if (options.assembly != nullptr && !request.emulated) {
-      *options.assembly << table.device.image;
-    }
-    lap("device");
   }
   PENSTOCK_TRY(emitSharedLibrary(module, table, options));
   if (request.timed && request.stage.empty()) {

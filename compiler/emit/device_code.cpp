@@ -188,6 +188,9 @@ Status generateEmulated(llvm::Module &module, const std::string &scratch, Progra
   for (llvm::Function &function : module) {
     if (!function.isDeclaration()) {
       function.addFnAttr("target-cpu", "x86-64-v3");
+    } else if (!function.isIntrinsic()) { // the threads of a team meet at one call
+      function.addFnAttr(llvm::Attribute::Convergent);
+      function.addFnAttr(llvm::Attribute::NoDuplicate);
     }
   }
   PENSTOCK_TRY(optimize(module, *machine));

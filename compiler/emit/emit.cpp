@@ -1,5 +1,6 @@
 #include "compiler/emit/emit.h"
 
+#include "compiler/dialect/Kernel/Kernel.h"
 #include "compiler/emit/codegen.h"
 #include "compiler/emit/device_code.h"
 #include "compiler/emit/independent_loops.h"
@@ -192,7 +193,25 @@ void registerEmitDialects(DialectRegistry &registry) {
   registerLLVMDialectTranslation(registry);
 }
 
-Status emitSharedLibrary(ModuleOp module, const ProgramTable &table, const EmitOptions &options) {
+/// Takes the device's functions out of the module.
+static Status emitDevice(ModuleOp module, ProgramTable &table, const EmitOptions &options) {
+  auto devices = module.getOps<ModuleOp>();
+  if (devices.empty()) {
+    return {};
+  }
+  const OwningOpRef<ModuleOp> device(*devices.begin());
+  (*device)->remove();
+  PENSTOCK_TRY(emitDeviceCode(*device, options.emulated, options.output, table.device, options.llvmText));
+  if (options.assembly && !options.emulated) {
+    *options.assembly << table.device.image;
+  }
+  return {};
+}
+
+Status emitSharedLibrary(ModuleOp module, ProgramTable &table, const EmitOptions &given) {
+  EmitOptions options = given;
+  PENSTOCK_TRY(emitDevice(module, table, options));
+  options.level = table.level == kernel::deviceLevel ? "avx2" : given.level; // the host's part of a device's program is small
   EmitTimes unused;
   EmitTimes &times = options.times ? *options.times : unused;
   Laps laps;

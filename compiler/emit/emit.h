@@ -23,8 +23,9 @@ struct EmitTimes {
 };
 
 struct EmitOptions {
-  std::string level;  // "avx2", "avx512" or "amx"
-  std::string output; // path of the shared library; "" makes none (only prints)
+  std::string level;     // "avx2", "avx512" or "amx"; "cuda": the host's code is that of the first
+  bool emulated = false; // of a device: its code is for the emulated one
+  std::string output;    // path of the shared library; "" makes none (only prints)
   /// Path of an object file with the same code, to be linked with that of other programs; "" makes none. It takes memcpy and the like from
   /// where it is linked.
   std::string object;
@@ -48,8 +49,10 @@ void registerEmitDialects(mlir::DialectRegistry &registry);
 /// may call no function that it does not define: host functions are called through
 /// PenstockCall::symbols. The output is written to a temporary file beside it and renamed.
 ///
+/// Where the module holds one named `penstock_device`, its functions become the device's code of the table.
+///
 /// Errors are internal (a mistake of the lowering), or environment for an unwritable folder or a
 /// missing linker. The module is unusable afterwards either way.
-Status emitSharedLibrary(mlir::ModuleOp module, const ProgramTable &table, const EmitOptions &options);
+Status emitSharedLibrary(mlir::ModuleOp module, ProgramTable &table, const EmitOptions &options);
 
 } // namespace penstock

@@ -133,7 +133,7 @@ TEST_P(Apply, EqualTheFormulas) {
   EXPECT_EQ(clipped, optimizer.clip == 7 ? static_cast<int>(rates.size()) : 0);
 
   const std::string library = testing::TempDir() + "/optimizer_" + optimizer.name + ".so";
-  const Status compiled = compileModule(moduleOf(optimizer), "avx2", "fp32", library);
+  const Status compiled = compileModule(moduleOf(optimizer), testedLevel("avx2"), "fp32", library);
   ASSERT_TRUE(compiled.ok()) << compiled.message();
   auto after = runSteps(library, before, batch, 1, rates);
   ASSERT_TRUE(after.ok()) << after.status().message();

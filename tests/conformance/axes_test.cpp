@@ -146,7 +146,7 @@ TEST_F(Axes, OfAxesAndGridsEqualTheOracleAtAnyNumberOfThreads) {
   ASSERT_TRUE(module);
   const Globals before = globals();
   const std::string library = testing::TempDir() + "/axes.so";
-  ASSERT_TRUE(compileModule(text, "avx2", "fp32", library).ok());
+  ASSERT_TRUE(compileModule(text, testedLevel("avx2"), "fp32", library).ok());
   PassManager passes(&context, ModuleOp::getOperationName());
   passes.addPass(createDeriveEntriesPass());
   passes.addPass(createAutodiffPass());

@@ -300,7 +300,10 @@ Result<Trained> compiled(const Kind &kind, const Form &form, const std::string &
 }
 
 std::vector<std::string> levels() {
-  std::vector<std::string> names = {"avx2"};
+  std::vector<std::string> names = {testedLevel("avx2")};
+  if (testsDevice()) {
+    return names;
+  }
   if (const Result<Level> machine = machineLevel(); machine.ok() && *machine > Level::avx2) {
     names.emplace_back("avx512");
   }
@@ -352,7 +355,7 @@ TEST_P(BatchNorm, IsPyTorchsAsCompiledCode) {
 // Evaluation knows no neighbours: one record alone has the bits that it has in a batch.
 TEST_P(BatchNorm, AnswersDoNotDependOnTheBatch) {
   const Kind &kind = GetParam();
-  Result<Trained> opened = compiled(kind, {}, "avx2");
+  Result<Trained> opened = compiled(kind, {}, testedLevel("avx2"));
   ASSERT_TRUE(opened.ok()) << opened.status().message();
   opened->begin(kind);
   opened->run("train_step", kind);
@@ -399,7 +402,7 @@ TEST_P(BatchNorm, DoesNotDependOnTheThreads) {
 TEST_P(BatchNorm, StatesFollowWhatIsTrained) {
   const Kind &kind = GetParam();
   const auto states = [&](const Form &form) {
-    Result<Trained> opened = compiled(kind, form, "avx2");
+    Result<Trained> opened = compiled(kind, form, testedLevel("avx2"));
     EXPECT_TRUE(opened.ok()) << opened.status().message();
     opened->begin(kind);
     opened->run("train_step", kind);

@@ -40,6 +40,7 @@ Status compileModule(const std::string &text, const std::string &level, const st
   table.level = level;
   EmitOptions options;
   options.level = level;
+  options.emulated = true;
   options.output = path;
   return emitSharedLibrary(*module, table, options);
 }

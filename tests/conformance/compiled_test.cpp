@@ -37,8 +37,11 @@ const Lengths &lengths() {
 // Large, so that the parameter itself does not round the gradient away: gradient = (before - after) / rate.
 constexpr float rate = 1024;
 
-/// The levels that this machine runs; where libraries are made for another machine, all.
+/// The levels that this machine runs; where libraries are made for another machine, all; where a device is tested, its own.
 std::vector<std::string> levels() {
+  if (testsDevice()) {
+    return {"cuda"};
+  }
   auto machine = machineLevel();
   std::vector<std::string> names;
   for (Level level : {Level::avx2, Level::avx512}) {
@@ -82,7 +85,7 @@ TEST_P(Compiled, EqualsTheOracleAloneAndAtAnyNumberOfThreads) {
   Globals globals = makeGlobals(record(), lengths());
   auto library = compileRecord(record(), lengths(), GetParam().level, testing::TempDir());
   ASSERT_TRUE(library.ok()) << library.status().message();
-  if (parseLevel(GetParam().level).value() > machineLevel().value()) {
+  if (!testsDevice() && parseLevel(GetParam().level).value() > machineLevel().value()) {
     GTEST_SKIP() << "compiled for another machine";
   }
 
@@ -140,6 +143,33 @@ TEST_P(Compiled, EqualsTheOracleAloneAndAtAnyNumberOfThreads) {
   }
 }
 
+/// Of a device, precision bf16: operands of contractions, of attention's too, are rounded to 8 bits.
+TEST_P(Compiled, OfADeviceInBf16IsNearTheOracle) {
+  if (!testsDevice()) {
+    GTEST_SKIP() << "of a device";
+  }
+  const Batch batch = makeBatch(record(), lengths());
+  const Globals globals = makeGlobals(record(), lengths());
+  auto library = compileRecord(record(), lengths(), GetParam().level, testing::TempDir(), "bf16");
+  ASSERT_TRUE(library.ok()) << library.status().message();
+  double loss = 0;
+  auto expected = oracle(record(), batch, globals, loss);
+  auto after = runSteps(*library, globals, batch, 1, {rate}), again = runSteps(*library, globals, batch, 2, {rate});
+  ASSERT_TRUE(after.ok() && again.ok()) << after.status().message();
+  EXPECT_EQ(*after, *again);
+  EXPECT_NEAR((*after)["loss"][0], loss, 2e-2 * std::max(1.0, std::abs(loss)));
+  for (const auto &[name, before] : globals) {
+    double largest = 1e-2;
+    for (double v : expected[name].f) {
+      largest = std::max(largest, std::abs(v));
+    }
+    for (std::size_t k = 0; k < before.f.size(); ++k) {
+      const double gradient = (before.f[k] - static_cast<double>((*after)[name][k])) / rate;
+      ASSERT_NEAR(gradient, expected[name].f[k], 2e-2 * largest) << name << "[" << k << "]";
+    }
+  }
+}
+
 /// Sets a variable of the environment while it lives.
 class Environment {
 public:
@@ -153,6 +183,9 @@ private:
 /// Precision bf16: float32's bits where the machine has no instructions for it; with them, here AMX's emulated ones, what rounding
 /// operands to 8 bits allows, and the same bits at any number of threads and for any neighbours.
 TEST(Precision, Bf16IsFloat32WithoutInstructionsAndRoundsOperandsWithThem) {
+  if (testsDevice()) {
+    GTEST_SKIP() << "of the CPU's instructions";
+  }
   for (const Record &record : records()) {
     if (record.name != "matmul" && record.name != "matmul_transposed" && record.name != "residual_block") {
       continue;

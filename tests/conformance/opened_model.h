@@ -1,8 +1,10 @@
 // A compiled program ready to be trained, as the runtime opens it.
 #pragma once
 
+#include "runtime/cuda/cuda_device.h"
 #include "runtime/exec/session.h"
 
+#include <cstdlib>
 #include <memory>
 #include <string>
 
@@ -13,9 +15,23 @@ struct OpenedModel {
   std::unique_ptr<TrainingSession> session;
 };
 
-/// On the device that programs for the CPU run on. The tensors have no values yet; the pool outlives the session.
+/// Whether the tests' programs are for a CUDA device: the driver is that of PENSTOCK_CUDA_DRIVER, the fake one in CI.
+inline bool testsDevice() { return std::getenv("PENSTOCK_CUDA_DRIVER") != nullptr; }
+
+/// The level of the tests' programs: of the device that is tested, else `cpu`.
+inline std::string testedLevel(const std::string &cpu) { return testsDevice() ? "cuda" : cpu; }
+
+inline Result<Device *> testedDevice() {
+  if (!testsDevice()) {
+    return cpuDevice();
+  }
+  PENSTOCK_ASSIGN(cuda::CudaDevice *const device, cuda::CudaDevice::open(0));
+  return static_cast<Device *>(device);
+}
+
+/// On the device that the tests' programs run on. The tensors have no values yet; the pool outlives the session.
 inline Result<OpenedModel> openModel(const std::string &library, ThreadPool &pool) {
-  PENSTOCK_ASSIGN(Device *const device, cpuDevice());
+  PENSTOCK_ASSIGN(Device *const device, testedDevice());
   OpenedModel opened;
   PENSTOCK_ASSIGN(opened.model, Model::open(library, *device));
   PENSTOCK_ASSIGN(opened.session, TrainingSession::open(opened.model, pool));

@@ -75,14 +75,18 @@ Result<std::string> compileModule(const std::string &text, const std::string &na
     return mlir::success();
   });
   auto module = mlir::parseSourceString<mlir::ModuleOp>(text, &context);
+  PENSTOCK_ASSIGN(const Level level, machineLevel());
   ProgramTable table;
+  EmitOptions options;
+  options.level = conformance::testedLevel(std::string(levelName(level)));
+  options.emulated = true;
+  if (module) {
+    (*module)->setAttr("penstock.level", mlir::StringAttr::get(&context, options.level));
+  }
   if (!module || mlir::failed(lowerNnToLoops(*module, table))) {
     return internalError(message);
   }
-  PENSTOCK_ASSIGN(const Level level, machineLevel());
-  table.level = levelName(level);
-  EmitOptions options;
-  options.level = table.level;
+  table.level = options.level;
   options.output = testing::TempDir() + "optimizer_" + name + ".so";
   PENSTOCK_TRY(emitSharedLibrary(*module, table, options));
   return options.output;

@@ -146,6 +146,7 @@ public:
   }
 
   void storeScalar(StepBuilder &at, Value value, Value memory, Value place) override {
+    synchronize(at); // others may still have to read what was there
     first(at, [&] { memref::StoreOp::create(at.builder(), at.where(), value, memory, ValueRange{place}); });
     synchronize(at);
   }

@@ -160,11 +160,13 @@ void RegionEmitter::addPartialsOnDevice(const nn::RowsOf &rows, const RegionPlan
         cell.stride = 0;
         return rowView(cell, element, 1);
       };
-      Value all = fold(blocks, constantF32(0), Combine::add, [&](Value before, Value block) -> Value {
+      // There are many partial results, of a few rows each: in float64 their sum is as good as one of long runs of rows.
+      Value zero = arith::ConstantOp::create(b, loc, b.getF64FloatAttr(0));
+      Value all = fold(blocks, zero, Combine::add, [&](Value before, Value block) -> Value {
         Value element = arith::AddIOp::create(b, loc, arith::MulIOp::create(b, loc, block, width), here);
-        return arith::AddFOp::create(b, loc, before, loadScalar(cellAt(partial, element)));
+        return arith::AddFOp::create(b, loc, before, arith::ExtFOp::create(b, loc, b.getF64Type(), loadScalar(cellAt(partial, element))));
       });
-      storeScalar(all, cellAt(to, here));
+      storeScalar(arith::TruncFOp::create(b, loc, b.getF32Type(), all), cellAt(to, here));
       first += partial.width;
     }
   });
