@@ -49,7 +49,7 @@ std::vector<std::string> runnableLevels() {
   return levels;
 }
 
-Result<std::unique_ptr<Emitted>> emit(const std::string &module, const ProgramTable &table, const std::string &level) {
+Result<std::unique_ptr<Emitted>> emit(const std::string &module, ProgramTable table, const std::string &level) {
   mlir::DialectRegistry registry;
   registerEmitDialects(registry);
   mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);

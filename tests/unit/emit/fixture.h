@@ -24,7 +24,7 @@ struct Emitted {
 };
 
 /// Emits for `level`; maps the result only where this machine can run that level.
-Result<std::unique_ptr<Emitted>> emit(const std::string &module, const ProgramTable &table, const std::string &level);
+Result<std::unique_ptr<Emitted>> emit(const std::string &module, ProgramTable table, const std::string &level);
 
 /// The levels that this machine can run, lowest first.
 std::vector<std::string> runnableLevels();
