@@ -195,25 +195,23 @@ protected:
 };
 
 TEST_F(Attention, EveryWidthInFloat32) {
-  for (const float dropout : {0.0f, 0.1f}) {
-    check({3, 32, dropout, {1, 71, 0, 130, 64, 7}}, 2e-6);
-    check({2, 64, dropout, {65, 1, 200}}, 2e-6);
-    check({1, 128, dropout, {33, 67}}, 2e-6);
-    check({2, 1, dropout, {5, 0, 19}}, 2e-6);
-    check({1, 37, dropout, {3, 66}}, 2e-6);
-    check({2, 131, dropout, {3, 0, 17}}, 2e-6);
-  }
+  check({2, 32, 0.1f, {1, 71, 0, 130, 7}}, 2e-6);
+  check({2, 64, 0.1f, {65, 1}}, 2e-6);
+  check({1, 64, 0.0f, {3, 70}}, 2e-6);
+  check({1, 128, 0.1f, {5, 67}}, 2e-6);
+  check({2, 1, 0.1f, {5, 0, 19}}, 2e-6);
+  check({1, 37, 0.1f, {3, 66}}, 2e-6);
+  check({2, 131, 0.1f, {3, 0, 17}}, 2e-6);
 }
 
 TEST_F(Attention, EveryWidthInBf16) {
-  for (const float dropout : {0.0f, 0.1f}) {
-    check({3, 32, dropout, {1, 71, 0, 130, 64, 7}}, 1.2e-2, 1);
-    check({2, 64, dropout, {65, 1, 200}}, 1.2e-2, 1);
-    check({1, 128, dropout, {33, 67}}, 1.2e-2, 1);
-    check({2, 16, dropout, {63, 0, 129}}, 1.2e-2, 1);
-    check({1, 37, dropout, {3, 66}}, 1.2e-2, 1); // by float32's kernels, of rounded operands
-    check({2, 131, dropout, {3, 0, 17}}, 1.2e-2, 1);
-  }
+  check({2, 32, 0.1f, {1, 71, 0, 130, 64}}, 1.2e-2, 1);
+  check({2, 64, 0.1f, {65, 1}}, 1.2e-2, 1);
+  check({1, 64, 0.0f, {3, 70}}, 1.2e-2, 1);
+  check({1, 128, 0.1f, {5, 67}}, 1.2e-2, 1);
+  check({2, 16, 0.1f, {63, 0, 129}}, 1.2e-2, 1);
+  check({1, 37, 0.1f, {3, 66}}, 1.2e-2, 1); // by float32's kernels, of rounded operands
+  check({2, 131, 0.1f, {3, 0, 17}}, 1.2e-2, 1);
 }
 
 TEST_F(Attention, AllDroppedAndNoRecords) {

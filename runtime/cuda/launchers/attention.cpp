@@ -66,7 +66,7 @@ const Kernels &kernelsOf(const AttentionArguments &of) {
 /// Parts that the tiles of a record are dealt to: long records need many blocks, and of many records each needs few.
 std::int64_t partsOf(const AttentionArguments &of) {
   const std::int64_t parallel = std::max<std::int64_t>(1, of.capacity * of.heads);
-  return std::clamp<std::int64_t>(1024 / parallel, 1, 64);
+  return std::clamp<std::int64_t>(512 / parallel, 1, 32);
 }
 
 void setDropout(AttentionArguments &of, float probability) {
