@@ -14,9 +14,7 @@
 
 namespace penstock {
 
-namespace {
-
-Result<DataFacts> readFacts(const std::string &text) {
+Result<DataFacts> dataFactsOf(const std::string &text) {
   const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
   DataFacts facts;
   try {
@@ -38,6 +36,8 @@ Result<DataFacts> readFacts(const std::string &text) {
   }
   return facts;
 }
+
+namespace {
 
 class RunOpening {
 public:
@@ -66,7 +66,7 @@ private:
 };
 
 Status RunOpening::openFolder() {
-  PENSTOCK_ASSIGN(run.facts, readFacts(request.facts));
+  PENSTOCK_ASSIGN(run.facts, dataFactsOf(request.facts));
   if (!run.facts.splits.contains("train")) {
     return invalidInput("the data has no records in the split `train`; training needs some");
   }

@@ -25,6 +25,9 @@ struct DataFacts {
   std::int64_t longest = 0;     // rows of the longest record of any axis
 };
 
+/// Of the JSON text of all facts.
+Result<DataFacts> dataFactsOf(const std::string &facts);
+
 struct OpenedRun {
   std::unique_ptr<RunFolder> folder;
   RunRecord record;

@@ -2,10 +2,12 @@
 #include "tools/penstock/commands.h"
 
 #include "runtime/base/cores.h"
+#include "runtime/base/device_names.h"
 #include "runtime/base/disk_cache.h"
 #include "runtime/base/file.h"
 #include "runtime/base/folder.h"
 #include "runtime/base/printable.h"
+#include "runtime/cuda/cards.h"
 #include "runtime/kernels/kernel_tuning.h"
 #include "runtime/kernels/machine_speed.h"
 #include "runtime/plugin/plugin_host.h"
@@ -72,6 +74,28 @@ Finding compiler() {
           false};
 }
 
+/// A machine without a card is as good as any: `target.device: cuda` alone asks for one.
+void addCards(std::vector<Finding> &findings) {
+  const Result<cuda::Cards> found = cuda::findCards();
+  if (!found.ok()) {
+    findings.push_back({"cuda", "none: " + found.status().message()});
+    return;
+  }
+  findings.push_back({"cuda", fmt::format("driver `{}`, for CUDA {}", found->file, found->version)});
+  if (const char *const visible = std::getenv("CUDA_VISIBLE_DEVICES"); visible != nullptr) {
+    findings.back().value += fmt::format("; `CUDA_VISIBLE_DEVICES` is `{}`", visible);
+  }
+  for (std::size_t i = 0; i < found->cards.size(); ++i) {
+    const cuda::Card &card = found->cards[i];
+    constexpr double gib = 1 << 30;
+    findings.push_back(
+        {deviceText({"cuda", static_cast<int>(i)}),
+         fmt::format("{}, {:.1f} GiB, {:.1f} free, compute capability {}.{}{}, {} multiprocessors, at {}", card.name,
+                     static_cast<double>(card.total) / gib, static_cast<double>(card.free) / gib, card.architecture / 10,
+                     card.architecture % 10, card.architecture < 80 ? " (8.0 is needed)" : "", card.multiprocessors, card.bus)});
+  }
+}
+
 /// What all cores together do at best.
 Finding speed(Level level) {
   const Result<std::unique_ptr<ThreadPool>> pool = ThreadPool::create(0);
@@ -101,6 +125,7 @@ std::vector<Finding> examine(const CommandContext &context) {
     findings.push_back(speed(*level));
   }
   findings.push_back({"memory", memory()});
+  addCards(findings);
   findings.push_back(oneDnn());
   findings.push_back(compiler());
   const Result<std::string> cache = cacheFolder();
