@@ -29,7 +29,7 @@ std::size_t mib(std::size_t bytes) { return (bytes + (1 << 20) - 1) >> 20; }
 const char *hintOf(CUresult result) {
   switch (result) {
   case CUDA_ERROR_OUT_OF_MEMORY:
-    return "take a smaller `batch_size` or model, or a card that others do not use";
+    return "take a smaller `train.batch` or model, or a card that others do not use";
   case CUDA_ERROR_INVALID_IMAGE:
   case CUDA_ERROR_NO_BINARY_FOR_GPU:
   case CUDA_ERROR_INVALID_PTX:
@@ -108,7 +108,7 @@ Status CudaDevice::start() {
   compute = major * 10 + minor;
   if (compute < leastArchitecture) {
     return environmentError(fmt::format("the card `{}` has compute capability {}.{}; 8.0 or later is needed, take another card, or "
-                                        "`target.device: cpu`",
+                                        "compute on the CPU by `--set target.device=cpu`",
                                         named, major, minor));
   }
   PENSTOCK_TRY(judge(calls.cuDevicePrimaryCtxRetain(&context, card), "while a card was opened"));
@@ -158,7 +158,7 @@ Result<void *> CudaDevice::Pinned::allocate(std::size_t &bytes, const char *what
   void *memory = nullptr;
   const CUresult result = device.calls.cuMemHostAlloc(&memory, bytes, CU_MEMHOSTALLOC_PORTABLE);
   if (result == CUDA_ERROR_OUT_OF_MEMORY) {
-    return environmentError(fmt::format("not enough pinned memory of the host for {}: {} MiB wanted; take a smaller `batch_size`, or a "
+    return environmentError(fmt::format("not enough pinned memory of the host for {}: {} MiB wanted; take a smaller `train.batch`, or a "
                                         "machine with more memory",
                                         what, mib(bytes)));
   }

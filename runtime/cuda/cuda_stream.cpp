@@ -105,7 +105,7 @@ void CudaStream::enqueue(const LoadedKernel &kernel, const char *name, const Gri
   }
   if (grid.x > INT_MAX || grid.y > USHRT_MAX || grid.z > USHRT_MAX) {
     fail(environmentError(fmt::format("a batch is too large for the card: the kernel `{}` would need {} x {} x {} blocks; take a smaller "
-                                      "`batch_size`",
+                                      "`train.batch`",
                                       name, grid.x, grid.y, grid.z)));
     return;
   }

@@ -18,7 +18,7 @@ Result<Driver> openDriver() {
   if (library == nullptr) {
     const char *const reason = ::dlerror();
     return environmentError(fmt::format("there is no NVIDIA driver: `{}` cannot be opened ({}); install the driver on a machine with an "
-                                        "NVIDIA card, or take `target.device: cpu`",
+                                        "NVIDIA card, or compute on the CPU by `--set target.device=cpu`",
                                         file, reason != nullptr ? reason : "no reason was given"));
   }
   Driver found;
@@ -32,7 +32,7 @@ Result<Driver> openDriver() {
 #undef PENSTOCK_CUDA_FIND
   if (missing != nullptr) {
     return environmentError(fmt::format("the NVIDIA driver is too old: `{}` has no `{}`; a driver for CUDA 11.8 or later is needed, "
-                                        "update it, or take `target.device: cpu`",
+                                        "update it, or compute on the CPU by `--set target.device=cpu`",
                                         file, missing));
   }
   const CUresult started = found.cuInit(0);
@@ -43,7 +43,8 @@ Result<Driver> openDriver() {
             ? fmt::format("the NVIDIA driver finds no card: `CUDA_VISIBLE_DEVICES` is `{}`, which shows it none; unset it, or name a card "
                           "that `nvidia-smi -L` lists",
                           visible)
-            : "the NVIDIA driver finds no card (`CUDA_ERROR_NO_DEVICE`); see what `nvidia-smi -L` lists, or take `target.device: cpu`");
+            : "the NVIDIA driver finds no card (`CUDA_ERROR_NO_DEVICE`); see what `nvidia-smi -L` lists, or compute on the CPU by `--set "
+              "target.device=cpu`");
   }
   if (started != CUDA_SUCCESS) {
     return environmentError(fmt::format("the NVIDIA driver does not start: `cuInit` says `{}`; see whether `nvidia-smi` runs, and whether "

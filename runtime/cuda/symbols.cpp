@@ -38,7 +38,7 @@ Result<void *> symbol(std::string_view name) {
     }
   }
   return invalidInput(fmt::format("the program needs the kernel `{}`, which has no CUDA code in this version; compile the pipeline again, "
-                                  "or take `target.device: cpu`",
+                                  "or compute on the CPU by `--set target.device=cpu`",
                                   name));
 }
 

@@ -25,7 +25,7 @@ Result<Device *> openDevice(std::string_view text) {
   }
   const auto kind = name ? kinds().find(name->kind) : kinds().end();
   if (kind == kinds().end()) {
-    return environmentError("there are no devices `" + std::string(text) + "` here; take `target.device: cpu`");
+    return environmentError("there are no devices `" + std::string(text) + "` here; compute on the CPU by `--set target.device=cpu`");
   }
   return kind->second(name->number);
 }

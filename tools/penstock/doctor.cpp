@@ -78,10 +78,10 @@ Finding compiler() {
 void addCards(std::vector<Finding> &findings) {
   const Result<cuda::Cards> found = cuda::findCards();
   if (!found.ok()) {
-    findings.push_back({"cuda", "none: " + found.status().message()});
+    findings.push_back({"cuda driver", "none: " + found.status().message()});
     return;
   }
-  findings.push_back({"cuda", fmt::format("driver `{}`, for CUDA {}", found->file, found->version)});
+  findings.push_back({"cuda driver", fmt::format("`{}`, for CUDA {}", found->file, found->version)});
   if (const char *const visible = std::getenv("CUDA_VISIBLE_DEVICES"); visible != nullptr) {
     findings.back().value += fmt::format("; `CUDA_VISIBLE_DEVICES` is `{}`", visible);
   }

@@ -22,7 +22,8 @@ TEST(Devices, AreOpenedByName) {
   for (const char *const none : {"", "gpu", "other(", "other()", "other(-1)", "other(1)x", "other(1", "other(99999999999)", "(1)"}) {
     const auto opened = openDevice(none);
     ASSERT_FALSE(opened.ok()) << none;
-    EXPECT_EQ(opened.status().message(), "there are no devices `" + std::string(none) + "` here; take `target.device: cpu`");
+    EXPECT_EQ(opened.status().message(),
+              "there are no devices `" + std::string(none) + "` here; compute on the CPU by `--set target.device=cpu`");
   }
 }
 

@@ -41,7 +41,7 @@ TEST(Symbols, AnUnknownKernelIsNamed) {
   const auto found = symbol("penstock_no_such_kernel");
   ASSERT_FALSE(found.ok());
   EXPECT_EQ(found.status().message(), "the program needs the kernel `penstock_no_such_kernel`, which has no CUDA code in this version; "
-                                      "compile the pipeline again, or take `target.device: cpu`");
+                                      "compile the pipeline again, or compute on the CPU by `--set target.device=cpu`");
 }
 
 } // namespace

@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""`target.device: cuda` on the fake driver: what is said of cards, runs that move between devices, errors of the driver, what a step does.
+
+  cuda_test.py BUILD SOURCE [unittest arguments]
+"""
+
+import json
+import pathlib
+import random
+import shutil
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import case  # noqa: E402
+
+DRIVER = case.BUILD / "lib/libpenstock_fake_cuda.so"
+CUDA = "--set", "target.device=cuda"
+
+
+class Cuda(case.Case):
+    def setUp(self):
+        for name in [name for name in self.environment if name.startswith("PENSTOCK_FAKE_CUDA_")]:
+            del self.environment[name]
+        self.environment |= {"PENSTOCK_CUDA_DRIVER": str(DRIVER), "PENSTOCK_CUDA_CODE": "emulated"}
+
+    def fake(self, **settings):
+        self.environment |= {f"PENSTOCK_FAKE_CUDA_{name.upper()}": str(value) for name, value in settings.items()}
+
+    def train(self, out, *more, task="tasks/maintenance_words.pipe", steps=9, expect=0):
+        done = self.penstock("train", self.folder / "dsl_examples" / task, "--out", self.folder / out, "--quiet", "--set",
+                             f"train.steps={steps}", *more, expect=expect)
+        return done.stderr if expect else (self.folder / out / "model.safetensors").read_bytes()
+
+    def losses(self, out):
+        lines = [json.loads(line) for line in (self.folder / out / "metrics.jsonl").read_text().splitlines()]
+        return [line["loss"] for line in lines if "learning_rate" in line]
+
+
+class Machine(Cuda):
+    def test_doctor(self):
+        self.fake(cards=2, memory=2048)
+        said = json.loads(self.penstock("doctor", "--json", expect=None).stdout)
+        self.assertIn("libpenstock_fake_cuda.so", said["cuda driver"]["value"])
+        for card in "cuda", "cuda(1)":
+            self.assertIn("2.0 GiB, 2.0 free, compute capability 9.0, 132 multiprocessors", said[card]["value"])
+        self.environment["PENSTOCK_CUDA_DRIVER"] = "/nowhere/libcuda.so.1"
+        said = json.loads(self.penstock("doctor", "--json", expect=None).stdout)["cuda driver"]
+        self.assertTrue(said["good"])  # a machine without a card lacks nothing
+        self.assertIn("none: there is no NVIDIA driver: `/nowhere/libcuda.so.1` cannot be opened", said["value"])
+
+    def test_no_driver(self):
+        """`check` warns, all else ends in the words of `doctor`, with nothing written."""
+        self.train("run", *CUDA)
+        self.environment["PENSTOCK_CUDA_DRIVER"] = "/nowhere/libcuda.so.1"
+        words = json.loads(self.penstock("doctor", "--json", expect=None).stdout)["cuda driver"]["value"].removeprefix("none: ")
+        done = self.penstock("check", self.tasks / "maintenance_words.pipe", *CUDA)
+        self.assertIn(f"warning: `target.device: cuda`: {words}", done.stderr)
+        self.assertIn("memory on `cuda`: ", done.stdout)
+        self.assertNotIn("the card", done.stdout)
+        self.assertIn(words, self.train("none", *CUDA, expect=4))
+        self.assertFalse((self.folder / "none").exists())
+        for command in "evaluate", "predict":
+            self.assertIn(words, self.penstock(command, self.folder / "run", expect=4).stderr)
+            self.penstock(command, self.folder / "run", "--set", "target.device=cpu")
+
+    def test_cards(self):
+        self.fake(cards=1)
+        said = self.train("other", "--set", "target.device=cuda(1)", expect=4)
+        self.assertIn("there is no card `cuda(1)`: the NVIDIA driver shows 1 card, counted from 0", said)
+        self.fake(cards=2)
+        self.assertEqual(self.train("second", "--set", "target.device=cuda(1)"), self.train("first", *CUDA))
+        self.fake(architecture=75)
+        self.assertIn("has compute capability 7.5; 8.0 or later is needed", self.train("old", *CUDA, expect=4))
+
+    def test_memory(self):
+        said = self.penstock("check", self.tasks / "maintenance_words.pipe", *CUDA)
+        self.assertRegex(said.stdout, r"memory on `cuda`: \d+ MiB \(parameters \d+ MiB, states \d+ MiB, .* a step of \d+ records and up to")
+        self.assertIn("65536 MiB, of which 65536 MiB are free", said.stdout)
+        self.assertEqual(said.stderr, "")
+        self.fake(memory=1)
+        said = self.penstock("check", self.tasks / "maintenance_transformer.pipe", *CUDA)
+        self.assertIn("the card has no room", said.stderr)
+
+
+class Runs(Cuda):
+    def test_losses_are_the_cpus(self):
+        """And the bits are the same twice, on other numbers of multiprocessors and in other orders of warps."""
+        first = self.train("cuda", *CUDA)
+        self.train("cpu")
+        for ours, cpus in zip(self.losses("cuda"), self.losses("cpu"), strict=True):
+            self.assertLess(abs(ours - cpus), 1e-4 * abs(cpus))
+        self.fake(multiprocessors=7, schedule=1)
+        self.assertEqual(self.train("again", *CUDA), first)
+
+    def test_moves(self):
+        """A finished run is computed on either device; a checkpoint of one goes on on the other, and says so."""
+        self.train("cuda-run", *CUDA)
+        self.train("cpu-run")
+        for run, other in ("cuda-run", "cpu"), ("cpu-run", "cuda"):
+            there = self.penstock("evaluate", self.folder / run, "--json", "--set", f"target.device={other}")
+            here = self.penstock("evaluate", self.folder / run, "--json")
+            self.assertIn("others add in another order: answers can differ", there.stderr)
+            self.assertEqual(here.stderr, "")
+            losses = [json.loads(said.stdout)["loss"] for said in (here, there)]
+            self.assertLess(abs(losses[0] - losses[1]), 1e-5 * losses[0])
+        for begin, end in ("cuda", "cpu"), ("cpu", "cuda"):
+            out = f"{begin}-{end}"
+            device = lambda name: ("--set", f"target.device={name}", "--checkpoint-every", "0")
+            self.train(out, *device(begin))
+            (self.folder / out / "model.safetensors").unlink()
+            shutil.rmtree(max((self.folder / out / "checkpoints").glob("step-*")))
+            done = self.penstock("train", self.tasks / "maintenance_words.pipe", "--out", self.folder / out, "--resume", "--set",
+                                 "train.steps=9", *device(end))
+            self.assertIn("this run was begun with the kernels `", done.stderr)
+            self.assertIn("continuing at step 8 of 9", done.stderr)
+            for ours, cpus in zip(self.losses(out), self.losses("cpu-run"), strict=True):
+                self.assertLess(abs(ours - cpus), 1e-4 * abs(cpus))
+
+
+class Errors(Cuda):
+    def test_driver(self):
+        """An error at any call ends the run with a sentence; it goes on from its last checkpoint to the bits of one without."""
+        every = *CUDA, "--checkpoint-every", "0"
+        whole = self.train("whole", *every)
+        chance = random.Random(7)
+        calls = {"cuLaunchKernel": 200, "cuMemcpyHtoDAsync_v2": 9, "cuMemcpyDtoHAsync_v2": 9, "cuEventRecord": 9, "cuMemAlloc_v2": 9,
+                 "cuStreamCreate": 3, "cuModuleLoadData": 2, "work": 300}
+        for call, most in calls.items():
+            for code, name in (700, "CUDA_ERROR_ILLEGAL_ADDRESS"), (2, "CUDA_ERROR_OUT_OF_MEMORY"):
+                with self.subTest(call=call, code=code):
+                    out = f"{call}-{code}"
+                    self.fake(fail=f"{call}:{chance.randint(1, most)}:{code}")
+                    if call == "cuMemAlloc_v2" and code == 2:  # of memory that was only to be there ahead
+                        self.fake(fail=f"{call}:1:{code}")
+                    said = self.train(out, *every, expect=4)
+                    self.assertTrue(f"said `{name}` while " in said or "not enough memory of the card" in said, said)
+                    self.assertLessEqual(said.count("\n"), 2, said)  # the other says which checkpoint is good
+                    self.setUp()
+                    self.assertEqual(self.train(out, *every, "--resume"), whole)
+
+    def test_memory(self):
+        self.fake(memory=2)
+        said = self.train("large", *CUDA, "--set", "train.batch=512", task="tasks/maintenance_transformer.pipe", expect=4)
+        self.assertRegex(said, r"not enough memory of the card `cuda` for .*: \d+ MiB wanted, \d+ of its 2 MiB are free; take a smaller")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0]] + sys.argv[3:])
