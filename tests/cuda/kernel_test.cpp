@@ -20,6 +20,9 @@ TestCard::TestCard() {
   check(made.status());
   stream = std::move(*made);
   theCall.stream = static_cast<CudaStream &>(*stream).context();
+  if (void *const library = ::dlopen(std::getenv("PENSTOCK_CUDA_DRIVER"), RTLD_NOW | RTLD_NOLOAD); library != nullptr) {
+    change = reinterpret_cast<void (*)(int, int)>(::dlsym(library, "penstock_fake_cuda_choose"));
+  }
 }
 
 void TestCard::check(const Status &status) {
@@ -60,9 +63,7 @@ void TestCard::wait() { check(stream->wait(stream->ticket())); }
 
 void TestCard::choose(int schedule, bool whole) {
   wait();
-  void *const library = ::dlopen(std::getenv("PENSTOCK_CUDA_DRIVER"), RTLD_NOW | RTLD_NOLOAD);
-  const auto change = reinterpret_cast<void (*)(int, int)>(library != nullptr ? ::dlsym(library, "penstock_fake_cuda_choose") : nullptr);
-  if (change != nullptr) { // a card that is there has its own
+  if (emulated()) { // a card that is there has its own
     change(schedule, whole ? 1 : 0);
   }
 }

@@ -28,12 +28,15 @@ public:
   PenstockCall *call() { return &theCall; }
 
   CudaDevice &device() { return *card; }
+  /// The fake driver's, whose tensor cores add one product after another.
+  bool emulated() const { return change != nullptr; }
 
 private:
   TestCard();
   void check(const Status &status);
 
   CudaDevice *card = nullptr;
+  void (*change)(int, int) = nullptr;
   std::unique_ptr<Stream> stream;
   PenstockCall theCall{};
 };

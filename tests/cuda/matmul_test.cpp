@@ -84,8 +84,14 @@ const Shape shapes[] = {
     {200, 32, 130, true, true, true, 0, 0, 130},
 };
 
-/// Products of bf16 are exact in float32, so of rounded operands the float32 kernel of the CPU says what bf16 must give.
-class MatmulOf : public Matmul, public testing::WithParamInterface<std::int64_t> {};
+/// Products of bf16 are exact in float32, so of rounded operands the float32 kernel of the CPU says what bf16 must give: its very bits on
+/// the emulator, which adds one product after another.
+class MatmulOf : public Matmul, public testing::WithParamInterface<std::int64_t> {
+protected:
+  static bool agrees(const std::vector<float> &got, const std::vector<float> &expected) {
+    return GetParam() == 0 || TestCard::get().emulated() ? sameBits(got, expected) : relative(got, wide(expected)) < 1e-5;
+  }
+};
 INSTANTIATE_TEST_SUITE_P(Precisions, MatmulOf, testing::Values(0, 1), [](const auto &of) { return of.param == 0 ? "fp32" : "bf16"; });
 
 TEST_P(MatmulOf, EveryShapeHasTheCpusBits) {
@@ -104,11 +110,11 @@ TEST_P(MatmulOf, EveryShapeHasTheCpusBits) {
                     shape.accumulate ? 1 : 0);
     for (int order = 0; order < 3; ++order) {
       schedule(order);
-      EXPECT_TRUE(sameBits(onDevice(shape, host, shape.rows, GetParam()), expected)) << "schedule " << order;
+      EXPECT_TRUE(agrees(onDevice(shape, host, shape.rows, GetParam()), expected)) << "schedule " << order;
     }
-    EXPECT_TRUE(sameBits(onDevice(shape, host, shape.rows + 77, GetParam()), expected)) << "of a larger capacity";
+    EXPECT_TRUE(agrees(onDevice(shape, host, shape.rows + 77, GetParam()), expected)) << "of a larger capacity";
     wholeLaunches(true);
-    EXPECT_TRUE(sameBits(onDevice(shape, host, shape.rows + 77, GetParam()), expected)) << "by a function of the host";
+    EXPECT_TRUE(agrees(onDevice(shape, host, shape.rows + 77, GetParam()), expected)) << "by a function of the host";
   }
 }
 
@@ -157,7 +163,7 @@ TEST_P(MatmulOf, WeightGradientHasTheCpusBits) {
       penstock_cuda_weight_gradient(call(), handle.get(), xThere.data(), ldx, dyThere.data(), lddy, shape.rows + 16 * order, count.data(),
                                     dw.data(), 0);
       wait();
-      EXPECT_TRUE(sameBits(dw.read(), expected)) << "schedule " << order;
+      EXPECT_TRUE(agrees(dw.read(), expected)) << "schedule " << order;
     }
   }
 }
