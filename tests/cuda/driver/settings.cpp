@@ -1,8 +1,13 @@
 #include "tests/cuda/driver/settings.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
+#include <string_view>
 
 namespace penstock::fake {
 
@@ -36,7 +41,18 @@ std::vector<Failure> failuresOf(const char *text) {
   return all;
 }
 
+constexpr std::string_view known[] = {"SCHEDULE", "CARDS", "MULTIPROCESSORS", "ARCHITECTURE", "MEMORY", "QUEUE", "WHOLE", "OPEN",
+                                      "FAIL",     "SKIP",  "REPORT"};
+
 Settings read() {
+  for (char **at = environ; *at != nullptr; ++at) {
+    constexpr std::string_view prefix = "PENSTOCK_FAKE_CUDA_";
+    const std::string_view name = std::string_view(*at).substr(0, std::string_view(*at).find('='));
+    if (name.starts_with(prefix) && std::find(std::begin(known), std::end(known), name.substr(prefix.size())) == std::end(known)) {
+      std::fprintf(stderr, "fake CUDA: `%.*s` means nothing (tests/cuda/driver/settings.h)\n", static_cast<int>(name.size()), name.data());
+      std::abort();
+    }
+  }
   Settings made;
   number("SCHEDULE", made.schedule);
   number("CARDS", made.cards);
