@@ -82,7 +82,7 @@ class Tasks(unittest.TestCase):
         worst = max((abs(device[key] - value) / max(abs(value), 1e-3) for key, value in host.items() if isinstance(value, float)), default=0)
         if self.cases[name][0].parent.name != "tasks" and name not in CARDS:
             return worst, True
-        other = self.train(name, f"{name}.other", environment={"PENSTOCK_FAKE_CUDA_MULTIPROCESSORS": "7", "PENSTOCK_FAKE_CUDA_ORDER": "1"})
+        other = self.train(name, f"{name}.other", environment={"PENSTOCK_FAKE_CUDA_MULTIPROCESSORS": "7", "PENSTOCK_FAKE_CUDA_SCHEDULE": "1"})
         same = bits.tensors(run / "model.safetensors") == bits.tensors(other / "model.safetensors")
         return worst, same
 
