@@ -13,6 +13,7 @@ struct Case {
   std::int64_t heads, width;
   float dropout;
   std::vector<int> lengths;
+  std::int64_t shift = 0; // of the operands, from a multiple of 16 bytes
 };
 
 struct Batch {
@@ -64,16 +65,17 @@ protected:
     offsets.resize(static_cast<std::size_t>(capacity + 1), 1 << 30); // anything
     std::vector<std::uint64_t> numbers = batch.numbers;
     numbers.resize(static_cast<std::size_t>(capacity));
-    OnDevice<float> qkv(batch.qkv), dout(batch.dout), out(unwritten((batch.rows + 3) * columns)),
-        lse(unwritten((batch.rows + 3) * of.heads)), dqkv(unwritten((batch.rows + 3) * 3 * columns));
+    const OnDevice<float> qkvMemory(shifted(batch.qkv, of.shift)), doutMemory(shifted(batch.dout, of.shift));
+    const OnDevice<float> out(unwritten((batch.rows + 3) * columns)), lse(unwritten((batch.rows + 3) * of.heads)),
+        dqkv(unwritten((batch.rows + 3) * 3 * columns));
+    const float *const qkv = qkvMemory.data() + of.shift, *const dout = doutMemory.data() + of.shift;
     OnDevice<std::int32_t> offsetsThere(offsets);
     OnDevice<std::uint64_t> numbersThere(numbers), seed(std::vector<std::uint64_t>{theSeed}), step(std::vector<std::uint64_t>{theStep});
     OnDevice<std::int64_t> count(std::vector<std::int64_t>{batch.records});
-    penstock_cuda_attention(call(), qkv.data(), out.data(), lse.data(), offsetsThere.data(), numbersThere.data(), capacity, count.data(),
-                            of.heads, of.width, of.dropout, seed.data(), step.data(), theKey, precision);
-    penstock_cuda_attention_grad(call(), qkv.data(), out.data(), lse.data(), dout.data(), dqkv.data(), offsetsThere.data(),
-                                 numbersThere.data(), capacity, count.data(), of.heads, of.width, of.dropout, seed.data(), step.data(),
-                                 theKey, precision);
+    penstock_cuda_attention(call(), qkv, out.data(), lse.data(), offsetsThere.data(), numbersThere.data(), capacity, count.data(), of.heads,
+                            of.width, of.dropout, seed.data(), step.data(), theKey, precision);
+    penstock_cuda_attention_grad(call(), qkv, out.data(), lse.data(), dout, dqkv.data(), offsetsThere.data(), numbersThere.data(), capacity,
+                                 count.data(), of.heads, of.width, of.dropout, seed.data(), step.data(), theKey, precision);
     wait();
     return {within(out.read(), batch.rows * columns), within(lse.read(), batch.rows * of.heads),
             within(dqkv.read(), batch.rows * 3 * columns)};
@@ -202,6 +204,7 @@ TEST_F(Attention, EveryWidthInFloat32) {
   check({2, 1, 0.1f, {5, 0, 19}}, 2e-6);
   check({1, 37, 0.1f, {3, 66}}, 2e-6);
   check({2, 131, 0.1f, {3, 0, 17}}, 2e-6);
+  check({2, 32, 0.1f, {3, 37}, 1}, 2e-6);
 }
 
 TEST_F(Attention, EveryWidthInBf16) {
@@ -212,6 +215,7 @@ TEST_F(Attention, EveryWidthInBf16) {
   check({2, 16, 0.1f, {63, 0, 129}}, 1.2e-2, 1);
   check({1, 37, 0.1f, {3, 66}}, 1.2e-2, 1); // by float32's kernels, of rounded operands
   check({2, 131, 0.1f, {3, 0, 17}}, 1.2e-2, 1);
+  check({2, 32, 0.1f, {3, 37}, 2}, 1.2e-2, 1); // as these
 }
 
 TEST_F(Attention, AllDroppedAndNoRecords) {

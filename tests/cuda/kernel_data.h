@@ -23,6 +23,12 @@ inline std::vector<float> normal(std::int64_t count, unsigned seed, float deviat
 constexpr float untouched = -12345.75f;
 inline std::vector<float> unwritten(std::int64_t count) { return std::vector<float>(static_cast<std::size_t>(count), untouched); }
 
+/// The same behind `shift` others.
+inline std::vector<float> shifted(std::vector<float> of, std::int64_t shift) {
+  of.insert(of.begin(), static_cast<std::size_t>(shift), untouched);
+  return of;
+}
+
 inline std::vector<double> wide(const std::vector<float> &from) { return {from.begin(), from.end()}; }
 
 /// |a - b| / |b|, of the whole.

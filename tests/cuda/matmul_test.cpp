@@ -13,6 +13,7 @@ struct Shape {
   std::int64_t rows, k, n;
   bool transposed = false, bias = true, accumulate = false;
   std::int64_t strideX = 0, strideW = 0, strideY = 0; // beyond the width
+  std::int64_t shift = 0;                             // of the operands, from a multiple of 16 bytes
 };
 
 class Matmul : public KernelTest {
@@ -43,14 +44,16 @@ protected:
     const KernelHandle handle = handleOf("matmul", {of.k, of.n, of.transposed ? 1 : 0, host.ldw, precision}, TestCard::get().device());
     std::vector<float> room = host.y;
     room.resize(static_cast<std::size_t>(capacity * host.ldy), untouched);
-    OnDevice<float> x(host.x), w(host.w), bias(host.bias), y(room);
+    const OnDevice<float> x(shifted(host.x, of.shift)), w(shifted(host.w, of.shift)), bias(host.bias), y(shifted(room, of.shift));
+    float *const to = y.data() + of.shift;
     OnDevice<std::int64_t> count(std::vector<std::int64_t>{of.rows});
-    penstock_cuda_pack(call(), handle.get(), w.data(), static_cast<std::int32_t>(precision));
-    penstock_cuda_matmul(call(), handle.get(), x.data(), host.ldx, y.data(), host.ldy, capacity,
+    penstock_cuda_pack(call(), handle.get(), w.data() + of.shift, static_cast<std::int32_t>(precision));
+    penstock_cuda_matmul(call(), handle.get(), x.data() + of.shift, host.ldx, to, host.ldy, capacity,
                          capacity == of.rows ? nullptr : count.data(), of.bias ? bias.data() : nullptr, of.accumulate ? 1 : 0,
                          static_cast<std::int32_t>(precision));
     wait();
     std::vector<float> got = y.read();
+    got.erase(got.begin(), got.begin() + of.shift);
     for (std::size_t i = host.y.size(); i < got.size(); ++i) {
       EXPECT_EQ(got[i], untouched) << "beyond the rows, at " << i;
     }
@@ -82,6 +85,8 @@ const Shape shapes[] = {
     {0, 5, 7},
     {4, 5, 0},
     {200, 32, 130, true, true, true, 0, 0, 130},
+    {70, 32, 68, false, true, false, 0, 0, 0, 1},
+    {70, 32, 68, true, true, true, 0, 0, 0, 2},
 };
 
 /// Products of bf16 are exact in float32, so of rounded operands the float32 kernel of the CPU says what bf16 must give: its very bits on

@@ -10,11 +10,12 @@ constexpr float log2OfE = 1.4426950408889634f, logOf2 = 0.6931471805599453f;
 template <int WIDTH> constexpr int headTile = pairRows * WIDTH * 2; // bytes
 
 /// Some rows of a head, rounded; zeros beyond `valid`.
-template <int WIDTH, int rows = pairRows> DEVICE void loadHeadTile(unsigned char *tile, const float *from, i64 ld, i64 valid) {
+template <int WIDTH, int rows = pairRows>
+DEVICE void loadHeadTile(unsigned char *tile, const float *from, i64 ld, i64 valid, const AttentionArguments &of) {
 #pragma unroll 2
   for (int s = 0; s < rows * WIDTH / 8 / pairThreads; ++s) {
     const int i = threadX() + pairThreads * s, row = i / (WIDTH / 8), chunk = i % (WIDTH / 8);
-    *(U4 *)chunkOf<WIDTH>(tile, row, chunk) = rounded(loadEight(from + row * ld + chunk * 8, row < valid ? 8 : 0, true));
+    *(U4 *)chunkOf<WIDTH>(tile, row, chunk) = rounded(loadEight(from + row * ld + chunk * 8, row < valid ? 8 : 0, of.whole != 0));
   }
 }
 
@@ -52,12 +53,13 @@ template <int WIDTH> DEVICE void clearHead(HeadSums<WIDTH> &sums) {
     sums.of[n][0] = sums.of[n][1] = sums.of[n][2] = sums.of[n][3] = 0;
   }
 }
-/// sums += (16 rows x 16 of depth) . rows [depth, depth + 16) of a head.
-template <int WIDTH> DEVICE void addHead(HeadSums<WIDTH> &sums, const u32 (&a)[4], unsigned char *tile, int depth) {
+/// sums += (16 rows x 16 of depth) . rows [depth, depth + 16) of a head, its columns from 8 `chunk` on.
+template <int WIDTH, int COLUMNS>
+DEVICE void addHead(HeadSums<COLUMNS> &sums, const u32 (&a)[4], unsigned char *tile, int depth, int chunk = 0) {
 #pragma unroll
-  for (int n = 0; n < WIDTH / 8; n += 2) {
+  for (int n = 0; n < COLUMNS / 8; n += 2) {
     u32 b[4];
-    fragmentBOfRows<WIDTH>(b, tile, depth, n);
+    fragmentBOfRows<WIDTH>(b, tile, depth, chunk + n);
     mma(sums.of[n], a, b);
     mma(sums.of[n + 1], a, b + 2);
   }
@@ -72,7 +74,9 @@ template <int WIDTH, int N> DEVICE void addPairs(HeadSums<WIDTH> &sums, const Pa
   }
 }
 /// Rows lane / 4 and + 8 of 16 to `to`, of which `rows` are there; factors of the two.
-template <int WIDTH> DEVICE void storeHead(float *to, i64 ld, i64 rows, const HeadSums<WIDTH> &sums, float factor0, float factor8) {
+template <int WIDTH>
+DEVICE void storeHead(const AttentionArguments &of, float *to, i64 ld, i64 rows, const HeadSums<WIDTH> &sums, float factor0,
+                      float factor8) {
 #pragma unroll
   for (int h = 0; h < 2; ++h) {
     const int row = laneX() / 4 + 8 * h;
@@ -80,7 +84,14 @@ template <int WIDTH> DEVICE void storeHead(float *to, i64 ld, i64 rows, const He
     if (row < rows) {
 #pragma unroll
       for (int n = 0; n < WIDTH / 8; ++n) {
-        *(F2 *)(to + row * ld + n * 8 + laneX() % 4 * 2) = {sums.of[n][2 * h] * factor, sums.of[n][2 * h + 1] * factor};
+        float *const here = to + row * ld + n * 8 + laneX() % 4 * 2;
+        const F2 v = {sums.of[n][2 * h] * factor, sums.of[n][2 * h + 1] * factor};
+        if (of.whole != 0) {
+          *(F2 *)here = v;
+        } else {
+          here[0] = v.x;
+          here[1] = v.y;
+        }
       }
     }
   }
@@ -114,14 +125,14 @@ DEVICE void forwardPairs(const AttentionArguments &of, const AttentionHead &head
   clearHead(sums);
   float top[2] = {-INFINITE, -INFINITE}, sum[2] = {0, 0};
   syncBlock(); // the tile before is still read
-  loadHeadTile<WIDTH>(queries, of.q + (head.query + first) * of.ldQuery + head.at, of.ldQuery, head.queries - first);
+  loadHeadTile<WIDTH>(queries, of.q + (head.query + first) * of.ldQuery + head.at, of.ldQuery, head.queries - first, of);
   for (i64 key = 0; key < head.length; key += keysAtOnce) {
     const i64 left = head.length - key, from = (head.row + key) * of.ld + head.at;
     if (key > 0) {
       syncBlock();
     }
-    loadHeadTile<WIDTH, keysAtOnce>(keys, of.k + from, of.ld, left);
-    loadHeadTile<WIDTH, keysAtOnce>(values, of.v + from, of.ld, left);
+    loadHeadTile<WIDTH, keysAtOnce>(keys, of.k + from, of.ld, left, of);
+    loadHeadTile<WIDTH, keysAtOnce>(values, of.v + from, of.ld, left, of);
     syncBlock();
     if (!asks) {
       continue;
@@ -185,7 +196,7 @@ DEVICE void forwardPairs(const AttentionArguments &of, const AttentionHead &head
       of.lse[(row + laneX() / 4 + 8 * h) * of.heads + headNumber] = (top[h] + log2Fast(sum[h])) * logOf2;
     }
   }
-  storeHead<WIDTH>(of.out + row * head.ldOut + head.at, head.ldOut, rows, sums, factors[0], factors[1]);
+  storeHead<WIDTH>(of, of.out + row * head.ldOut + head.at, head.ldOut, rows, sums, factors[0], factors[1]);
 }
 
 template <int WIDTH> DEVICE void forwardBlock(const AttentionArguments &of, unsigned char *shared) {
@@ -254,15 +265,15 @@ template <int WIDTH>
 DEVICE void loadQueries(const GradientTiles<WIDTH> &tiles, const AttentionArguments &of, const AttentionHead &head, i64 headNumber,
                         i64 query) {
   const i64 row = head.query + query, left = head.queries - query;
-  loadHeadTile<WIDTH>(tiles.queries, of.q + row * of.ldQuery + head.at, of.ldQuery, left);
-  loadHeadTile<WIDTH>(tiles.douts, of.dout + row * head.ldOut + head.at, head.ldOut, left);
+  loadHeadTile<WIDTH>(tiles.queries, of.q + row * of.ldQuery + head.at, of.ldQuery, left, of);
+  loadHeadTile<WIDTH>(tiles.douts, of.dout + row * head.ldOut + head.at, head.ldOut, left, of);
   loadDeltas<pairThreads>(tiles.deltas, pairRows, of, head, headNumber, query);
 }
 template <int WIDTH>
 DEVICE void loadKeys(const GradientTiles<WIDTH> &tiles, const AttentionArguments &of, const AttentionHead &head, i64 key) {
   const i64 from = (head.row + key) * of.ld + head.at, left = head.length - key;
-  loadHeadTile<WIDTH>(tiles.keys, of.k + from, of.ld, left);
-  loadHeadTile<WIDTH>(tiles.values, of.v + from, of.ld, left);
+  loadHeadTile<WIDTH>(tiles.keys, of.k + from, of.ld, left, of);
+  loadHeadTile<WIDTH>(tiles.values, of.v + from, of.ld, left, of);
 }
 
 /// d(queries) of the tile from `first` on.
@@ -289,7 +300,7 @@ DEVICE void gradientOfQueries(const AttentionArguments &of, const AttentionHead 
       }
     }
   }
-  storeHead<WIDTH>(of.dq + (head.query + mine) * of.ldQuery + head.at, of.ldQuery, head.queries - mine, dq, 1, 1);
+  storeHead<WIDTH>(of, of.dq + (head.query + mine) * of.ldQuery + head.at, of.ldQuery, head.queries - mine, dq, 1, 1);
 }
 
 /// d(keys) and d(values) of the tile from `first` on; where it is the only one, d(queries) too.
@@ -325,15 +336,20 @@ DEVICE void gradientOfKeys(const AttentionArguments &of, const AttentionHead &he
     }
     syncBlock();
     if (only && query + warpRow < head.queries) {
-      HeadSums<WIDTH> dq;
-      clearHead(dq);
+      constexpr int columns = WIDTH == 128 ? 64 : WIDTH; // at a time, beside d(keys) and d(values)
+      float *const to = of.dq + (head.query + query + warpRow) * of.ldQuery + head.at;
 #pragma unroll 1
-      for (int d = 0; d < pairRows / 16; ++d) {
-        u32 a[4];
-        fragmentA<pairRows>(a, tiles.dss, warpRow, 2 * d);
-        addHead<WIDTH>(dq, a, tiles.keys, 16 * d);
+      for (int column = 0; column < WIDTH; column += columns) {
+        HeadSums<columns> dq;
+        clearHead(dq);
+#pragma unroll 1
+        for (int d = 0; d < pairRows / 16; ++d) {
+          u32 a[4];
+          fragmentA<pairRows>(a, tiles.dss, warpRow, 2 * d);
+          addHead<WIDTH>(dq, a, tiles.keys, 16 * d, column / 8);
+        }
+        storeHead<columns>(of, to + column, of.ldQuery, head.queries - query - warpRow, dq, 1, 1);
       }
-      storeHead<WIDTH>(of.dq + (head.query + query + warpRow) * of.ldQuery + head.at, of.ldQuery, head.queries - query - warpRow, dq, 1, 1);
     }
     const int count = (int)smaller(pairRows, head.queries - query);
 #pragma unroll 1
@@ -346,8 +362,8 @@ DEVICE void gradientOfKeys(const AttentionArguments &of, const AttentionHead &he
     }
   }
   const i64 to = (head.row + first + warpRow) * of.ld + head.at, rows = head.length - first - warpRow;
-  storeHead<WIDTH>(of.dk + to, of.ld, rows, dk, 1, 1);
-  storeHead<WIDTH>(of.dv + to, of.ld, rows, dv, 1, 1);
+  storeHead<WIDTH>(of, of.dk + to, of.ld, rows, dk, 1, 1);
+  storeHead<WIDTH>(of, of.dv + to, of.ld, rows, dv, 1, 1);
 }
 
 /// Even parts take queries, odd ones keys.

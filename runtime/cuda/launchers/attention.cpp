@@ -52,11 +52,11 @@ const Kernels bf16Kernels[] = {
     {128, LibraryKernel("attention_bf16_128"), LibraryKernel("attention_grad_bf16_128"), 128, pairBytes(128, 3), gradientBytes(128)},
 };
 
-/// Tensor cores take heads of some widths that lie at multiples of 16 bytes; others are computed in float32, of rounded operands where
+/// Tensor cores take heads of some widths; others are computed in float32, of rounded operands where
 /// those are asked for.
 const Kernels &kernelsOf(const AttentionArguments &of) {
   for (const Kernels &by : bf16Kernels) {
-    if (of.round != 0 && of.whole != 0 && by.width == of.width) {
+    if (of.round != 0 && by.width == of.width) {
       return by;
     }
   }
