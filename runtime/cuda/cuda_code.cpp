@@ -29,6 +29,7 @@ Status CudaCode::load(const PenstockProgram &program, const std::string &name) {
     return environmentError(fmt::format("{} is for the CPU (level `{}`), and was to run on `{}`; compile the pipeline again", name,
                                         program.level, device.name()));
   }
+  of = &program;
   device.use();
   const Driver &calls = device.driver();
   std::map<const void *, CUmodule> images; // many functions lie in one

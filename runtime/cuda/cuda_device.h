@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/cuda/driver.h"
+#include "runtime/cuda/graphs.h"
 #include "runtime/cuda/launch.h"
 #include "runtime/device/device.h"
 #include "runtime/kernels/kernel_table.h"
@@ -96,9 +97,11 @@ public:
   Result<KernelHandle> handle(const PenstockDispatch &dispatch) override;
   std::string kernels(const PenstockProgram &program) const override;
   const std::vector<LoadedKernel> &functions() const { return loaded; }
+  const PenstockProgram &program() const { return *of; }
 
 private:
   CudaDevice &device;
+  const PenstockProgram *of = nullptr;
   std::vector<CUmodule> modules;
   std::vector<LoadedKernel> loaded; // in the order of the program's table
 };
@@ -106,7 +109,7 @@ private:
 /// What goes wrong is kept, and told by whatever is asked of the stream next; nothing is enqueued after it.
 class CudaStream final : public Stream {
 public:
-  CudaStream(CudaDevice &device, CUstream stream) : device(device), stream(stream) {}
+  CudaStream(CudaDevice &device, CUstream stream) : device(device), stream(stream), graphs(device.driver()) {}
   ~CudaStream() override;
   Status copyIn(void *to, const void *from, std::size_t bytes) override;
   Status copyOut(void *to, const void *from, std::size_t bytes) override;
@@ -137,6 +140,11 @@ private:
   bool check(CUresult result, std::string_view doing);
   void finish(Ticket ticket);
   void pack();
+  void runSteps(const Launch &launch);
+  /// Replays the launch where its like was met twice before, and keeps it when it is met for the second time.
+  void replay(const Launch &launch);
+  /// NULL where the driver cannot keep it, or something went wrong.
+  CUgraphExec capture(const Launch &launch);
 
   CudaDevice &device;
   CUstream stream;
@@ -144,6 +152,8 @@ private:
   Status failure;
   std::deque<Mark> marks; // that are not known to be done
   std::vector<CUevent> spare;
+  Graphs graphs;
+  std::vector<std::uint64_t> key; // of the launch
   Ticket issued = 0, finished = 0;
   std::vector<PackJob> packing; // before whatever is enqueued next
   bool dirty = false;           // something was enqueued behind the last mark

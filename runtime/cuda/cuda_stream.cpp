@@ -58,12 +58,58 @@ Status CudaStream::launch(const Launch &launch) {
   }
   device.use();
   code = static_cast<const CudaCode *>(launch.code);
+  static const bool kept = graphsAreUsed();
+  if (kept && launch.call.batch != nullptr) {
+    replay(launch);
+  } else {
+    runSteps(launch);
+  }
+  code = nullptr;
+  return failure;
+}
+
+void CudaStream::runSteps(const Launch &launch) {
   PenstockCall call = launch.call;
   call.stream = context();
   penstock_run_entry(launch.entry, &call);
   pack();
-  code = nullptr;
-  return failure;
+}
+
+// When it is met first, its kernels may have to be loaded, which no capture allows.
+void CudaStream::replay(const Launch &launch) {
+  describeLaunch(&code->program(), launch, key);
+  Graphs::Kept *const kept = graphs.find(key);
+  if (kept == nullptr) {
+    graphs.add(key);
+    runSteps(launch);
+    return;
+  }
+  if (kept->ready == nullptr) {
+    kept->ready = capture(launch);
+  }
+  if (kept->ready != nullptr) {
+    dirty = true;
+    check(device.driver().cuGraphLaunch(kept->ready, stream), "while a graph was enqueued");
+  } else {
+    runSteps(launch);
+  }
+}
+
+CUgraphExec CudaStream::capture(const Launch &launch) {
+  const Driver &calls = device.driver();
+  if (!check(calls.cuStreamBeginCapture_v2(stream, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL), "while a graph was begun")) {
+    return nullptr;
+  }
+  runSteps(launch);
+  CUgraph graph = nullptr;
+  CUgraphExec ready = nullptr;
+  if (check(calls.cuStreamEndCapture(stream, &graph), "while a graph was captured")) {
+    check(calls.cuGraphInstantiateWithFlags(&ready, graph, 0), "while a graph was made");
+  }
+  if (graph != nullptr) {
+    (void)calls.cuGraphDestroy(graph);
+  }
+  return ready;
 }
 
 void CudaStream::enqueue(const LibraryKernel &kernel, const Grid &grid, int threads, std::size_t sharedBytes, void *const *arguments) {

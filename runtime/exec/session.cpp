@@ -14,6 +14,8 @@ namespace {
 // Calls that a device may be behind; the host is never.
 constexpr std::size_t callsInFlight = 8;
 
+constexpr const char *batchesOfDevice = "the batches of a device";
+
 std::size_t roundedUp64(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 /// A quarter more, so that a run of slowly growing batches does not map memory at every one.
@@ -94,6 +96,28 @@ Status Session::grow(DeviceMemory &memory, std::size_t bytes, const char *what) 
   return {};
 }
 
+Result<std::size_t> Session::stagingBytes(std::span<const std::int64_t> capacities) const {
+  const PenstockProgram &table = of->table();
+  const auto records = Checked(capacities.back());
+  Checked need = Checked(4096) + Checked(lossesOf(table).size()) * sizeof(float) + records * sizeof(std::uint64_t);
+  std::int64_t arrays = 1;
+  for (std::size_t i = 0; i < axesOf(table).size(); ++i) {
+    const int parent = axesOf(table)[i].parent;
+    const Checked owners = parent == PENSTOCK_RECORDS ? records : Checked(capacities[static_cast<std::size_t>(parent)]);
+    need += (owners + 1 + Checked(capacities[i]) * 6) * sizeof(std::int32_t);
+    arrays += 7;
+  }
+  for (const PenstockInputInfo &input : inputsOf(table)) {
+    const PenstockValueType &type = *input.type;
+    const Checked rows = type.rows == PENSTOCK_ROWS_RECORDS ? records
+                         : type.rows == PENSTOCK_ROWS_AXIS  ? Checked(capacities[static_cast<std::size_t>(type.axis)])
+                                                            : Checked(std::max<std::int64_t>(type.fixed_rows, 1));
+    need += rows * type.width * penstock_element_bytes(type.element);
+    ++arrays;
+  }
+  return (need + Checked(arrays) * 64).size("the batches of a device");
+}
+
 Status Session::reserve(int entry, std::int64_t records, std::int64_t rows) {
   std::vector<std::int64_t> capacities(axesOf(of->table()).size(), of->device().capacity(rows));
   capacities.push_back(of->device().capacity(records));
@@ -101,6 +125,16 @@ Status Session::reserve(int entry, std::int64_t records, std::int64_t rows) {
   if (bytes > arena.size()) {
     PENSTOCK_TRY(stream->wait(stream->ticket()));
     PENSTOCK_ASSIGN(arena, DeviceMemory::allocate(of->device(), bytes, "the working memory of a step"));
+  }
+  if (of->device().isHost()) {
+    return {};
+  }
+  PENSTOCK_ASSIGN(const std::size_t staged, stagingBytes(capacities));
+  PENSTOCK_TRY(grow(arrived, staged, batchesOfDevice));
+  for (Slot &slot : slots) {
+    if (staged > slot.staging.size()) {
+      PENSTOCK_ASSIGN(slot.staging, DeviceMemory::zeros(of->device().staging(), staged, batchesOfDevice));
+    }
   }
   return {};
 }
@@ -176,13 +210,13 @@ Status Session::stage(const Step &step, const Owed &owed, Slot &slot) {
   };
   const std::size_t bytes = lay(Staging(nullptr, nullptr));
   if (bytes > slot.staging.size()) {
-    PENSTOCK_ASSIGN(slot.staging, DeviceMemory::zeros(of->device().staging(), withRoom(bytes), "the batches of a device"));
+    PENSTOCK_ASSIGN(slot.staging, DeviceMemory::zeros(of->device().staging(), withRoom(bytes), batchesOfDevice));
   }
   if (onHost) {
     lay(Staging(slot.staging.chars(), slot.staging.chars()));
     return {};
   }
-  PENSTOCK_TRY(grow(arrived, bytes, "the batches of a device"));
+  PENSTOCK_TRY(grow(arrived, bytes, batchesOfDevice));
   lay(Staging(slot.staging.chars(), arrived.chars()));
   return stream->copyIn(arrived.data(), slot.staging.data(), bytes);
 }

@@ -38,8 +38,8 @@ public:
     std::int32_t part = 0;               // of "gradient"
     std::span<const float> weights = {}; // of "gradient", one a loss
   };
-  /// Grows the memory for batches up to this many records, and rows of each axis; what is never used costs address space alone. A
-  /// failure leaves it as it was.
+  /// Grows the memory for batches up to this many records, and rows of each axis; on the host what is never used costs address space alone.
+  /// A failure leaves it as it was.
   Status reserve(int entry, std::int64_t records, std::int64_t rows);
   /// Enqueues a call, whose outputs are in `outputs` (NULL: it has none that are wanted) when the ticket is done. The batch and the
   /// weights may change when it returns.
@@ -82,6 +82,8 @@ private:
   class Staging;
   Result<Slot *> freeSlot();
   Status grow(DeviceMemory &memory, std::size_t bytes, const char *what);
+  /// Of block and batch with so many rows of each axis, and records behind them.
+  Result<std::size_t> stagingBytes(std::span<const std::int64_t> capacities) const;
   /// Of an arena for so many rows of each axis, and records behind them.
   Result<std::size_t> arenaBytes(const PenstockEntry &entry, std::span<const std::int64_t> capacities) const;
   void placeSections(const PenstockEntry &entry, Slot &slot) const;

@@ -145,5 +145,39 @@ class Errors(Cuda):
         self.assertRegex(said, r"not enough memory of the card `cuda` for .*: \d+ MiB wanted, \d+ of its 2 MiB are free; take a smaller")
 
 
+class Steps(Cuda):
+    def counted(self, out, *more, **task):
+        """Weights of the run, and what the driver counted."""
+        report = self.folder / f"{out}.report"
+        self.fake(report=report)
+        weights = self.train(out, *CUDA, "--set", "train.keep=last", "--set", "train.validate=never", "--set", "train.batch=8", *more, **task)
+        counts = json.loads(report.read_text())
+        return weights, counts | {"launches": sum(counts["launches"].values())}
+
+    def test_a_step(self):
+        """Nothing is waited for and no memory taken; one copy goes in and one out; of equal buckets the launches are one call."""
+        for task in "maintenance_words", "maintenance_transformer":
+            for graphs in "1", "0":
+                self.environment["PENSTOCK_CUDA_GRAPHS"] = graphs
+                with self.subTest(task=task, graphs=graphs):
+                    few, many = (self.counted(f"{task}-{graphs}-{steps}", task=f"tasks/{task}.pipe", steps=steps)[1] for steps in (12, 29))
+                    more = {name: many[name] - few[name] for name in few}
+                    print(task, "of 17 steps more:", more)
+                    for name in "waits", "allocations", "frees", "host_allocations", "modules", "sets":
+                        self.assertEqual(more[name], 0, name)
+                    self.assertEqual((more["copies_in"], more["copies_out"]), (17, 17))
+                    self.assertEqual(more["graph_launches"], 17 if graphs == "1" else 0)
+                    self.assertLess(more["captures"], 6)
+                    self.assertEqual(few["captures"] > 0, graphs == "1")
+            one, other = ((self.folder / f"{task}-{graphs}-29/model.safetensors").read_bytes() for graphs in "10")
+            self.assertEqual(one, other)
+
+    def test_parts(self):
+        """The weights of a step's losses are summed by the host: it waits for each part once."""
+        few, many = (self.counted(f"parts-{steps}", "--set", "train.accumulate=3", steps=steps)[1] for steps in (12, 29))
+        more = {name: many[name] - few[name] for name in few}
+        self.assertEqual((more["waits"], more["allocations"], more["copies_in"], more["copies_out"]), (3 * 17, 0, 7 * 17, 6 * 17))
+
+
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0]] + sys.argv[3:])
