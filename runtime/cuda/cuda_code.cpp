@@ -60,6 +60,8 @@ Result<void *> CudaCode::symbol(std::string_view name) { return cuda::symbol(nam
 
 Result<KernelHandle> CudaCode::handle(const PenstockDispatch &dispatch) { return makeHandle(dispatch, device); }
 
+Result<MachineSpeed> CudaCode::speed(ThreadPool &) const { return device.speed(); }
+
 // Sums have one order on every card; the tensor cores' rounding is an architecture's own.
 std::string CudaCode::kernels(const PenstockProgram &) const { return fmt::format("cuda sm_{}", device.architecture()); }
 

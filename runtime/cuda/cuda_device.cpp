@@ -221,6 +221,25 @@ Result<CUfunction> CudaDevice::find(const LibraryKernel &kernel) {
   return internalError(fmt::format("the library has no kernel `{}`; please report this", kernel.name()));
 }
 
+MachineSpeed CudaDevice::speed() const {
+  const auto number = [&](CUdevice_attribute attribute) {
+    int value = 0;
+    return calls.cuDeviceGetAttribute(&value, attribute, card) == CUDA_SUCCESS ? static_cast<double>(value) : 0.0;
+  };
+  // Of one multiprocessor and clock (NVIDIA's tables of throughput by compute capability): multiply-adds in float32, and those of tensor
+  // cores in bf16.
+  const double adds = compute == 80 ? 64 : 128, rounded = compute == 80 ? 1024 : compute < 90 ? 512 : 2048;
+  const double clocks = number(CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT) * number(CU_DEVICE_ATTRIBUTE_CLOCK_RATE) * 1e3;
+  MachineSpeed speed;
+  char text[256] = "";
+  (void)calls.cuDeviceGetName(text, sizeof text - 1, card);
+  speed.device = *text == '\0' ? named : text;
+  speed.fp32 = 2 * adds * clocks;
+  speed.bf16 = 2 * rounded * clocks;
+  speed.stream = 2 * number(CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE) * 1e3 * number(CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH) / 8;
+  return speed;
+}
+
 Status CudaDevice::allowShared(CUfunction function, std::size_t bytes) const {
   if (bytes <= sharedOfAll) {
     return {};

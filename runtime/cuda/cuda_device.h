@@ -6,6 +6,7 @@
 #include "runtime/cuda/launch.h"
 #include "runtime/device/device.h"
 #include "runtime/kernels/kernel_table.h"
+#include "runtime/kernels/machine_speed.h"
 
 #include <atomic>
 #include <deque>
@@ -48,6 +49,8 @@ public:
   const Driver &driver() const { return calls; }
   /// Major and minor, 80 of sm_80.
   int architecture() const { return compute; }
+  /// By its clocks.
+  MachineSpeed speed() const;
   /// The calling thread works with this card from now on.
   void use() const { (void)calls.cuCtxSetCurrent(context); }
   /// An error says what was being done, "while a step was enqueued" or the like, and what to try.
@@ -96,6 +99,7 @@ public:
   Result<void *> symbol(std::string_view name) override;
   Result<KernelHandle> handle(const PenstockDispatch &dispatch) override;
   std::string kernels(const PenstockProgram &program) const override;
+  Result<MachineSpeed> speed(ThreadPool &pool) const override;
   const std::vector<LoadedKernel> &functions() const { return loaded; }
   const PenstockProgram &program() const { return *of; }
 
@@ -141,6 +145,10 @@ private:
   void finish(Ticket ticket);
   void pack();
   void runSteps(const Launch &launch);
+  /// The same with an event before each step and behind the last.
+  void timeSteps(const Launch &launch);
+  void tellTimes(Ticket ticket);
+  CUevent timedEvent();
   /// Replays the launch where its like was met twice before, and keeps it when it is met for the second time.
   void replay(const Launch &launch);
   /// NULL where the driver cannot keep it, or something went wrong.
@@ -152,6 +160,16 @@ private:
   Status failure;
   std::deque<Mark> marks; // that are not known to be done
   std::vector<CUevent> spare;
+  /// A launch whose steps are timed.
+  struct Timed {
+    Ticket ticket; // that it is done with
+    StepObserver *observer;
+    std::int64_t number;
+    std::vector<CUevent> events;
+  };
+  std::deque<Timed> timed;
+  std::vector<CUevent> spareTimed;
+  CUevent clock = nullptr; // where the time of all launches begins
   Graphs graphs;
   std::vector<std::uint64_t> key; // of the launch
   Ticket issued = 0, finished = 0;

@@ -1,3 +1,4 @@
+#include "runtime/base/program_rows.h"
 #include "runtime/cuda/cuda_device.h"
 
 #include <fmt/format.h>
@@ -15,8 +16,13 @@ CudaStream::~CudaStream() {
   for (const Mark &mark : marks) {
     (void)calls.cuEventDestroy_v2(mark.event);
   }
+  for (const Timed &one : timed) {
+    spareTimed.insert(spareTimed.end(), one.events.begin(), one.events.end());
+  }
+  spare.insert(spare.end(), spareTimed.begin(), spareTimed.end());
+  spare.push_back(clock);
   for (const CUevent event : spare) {
-    (void)calls.cuEventDestroy_v2(event);
+    (void)(event == nullptr ? CUDA_SUCCESS : calls.cuEventDestroy_v2(event));
   }
   (void)calls.cuStreamDestroy_v2(stream);
 }
@@ -59,7 +65,9 @@ Status CudaStream::launch(const Launch &launch) {
   device.use();
   code = static_cast<const CudaCode *>(launch.code);
   static const bool kept = graphsAreUsed();
-  if (kept && launch.call.batch != nullptr) {
+  if (launch.observer != nullptr) {
+    timeSteps(launch);
+  } else if (kept && launch.call.batch != nullptr) {
     replay(launch);
   } else {
     runSteps(launch);
@@ -73,6 +81,54 @@ void CudaStream::runSteps(const Launch &launch) {
   call.stream = context();
   penstock_run_entry(launch.entry, &call);
   pack();
+}
+
+CUevent CudaStream::timedEvent() {
+  CUevent event = nullptr;
+  if (!spareTimed.empty()) {
+    event = spareTimed.back();
+    spareTimed.pop_back();
+  } else if (!check(device.driver().cuEventCreate(&event, CU_EVENT_DEFAULT), "while an event was made")) {
+    return nullptr;
+  }
+  check(device.driver().cuEventRecord(event, stream), "while an event was recorded");
+  return event;
+}
+
+void CudaStream::timeSteps(const Launch &launch) {
+  PenstockCall call = launch.call;
+  call.stream = context();
+  clock = clock == nullptr ? timedEvent() : clock;
+  Timed &one = timed.emplace_back(issued + 1, launch.observer, launch.number, std::vector<CUevent>{timedEvent()});
+  const auto steps = stepsOf(*launch.entry);
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    steps[i].run(&call, steps[i].numbers);
+    if (i + 1 == steps.size()) {
+      pack();
+    }
+    one.events.push_back(timedEvent());
+  }
+  dirty = true;
+}
+
+// Times are float milliseconds, which tell microseconds apart for some seconds: so those of a launch count from its beginning.
+void CudaStream::tellTimes(Ticket ticket) {
+  const auto between = [&](CUevent begin, CUevent end) {
+    float milliseconds = 0;
+    check(device.driver().cuEventElapsedTime(&milliseconds, begin, end), "while a step's time was asked for");
+    return static_cast<std::int64_t>(static_cast<double>(milliseconds) * 1e6);
+  };
+  for (; !timed.empty() && timed.front().ticket <= ticket && failure.ok(); timed.pop_front()) {
+    const Timed &one = timed.front();
+    const std::int64_t began = between(clock, one.events.front());
+    std::int64_t begin = began;
+    for (std::size_t i = 1; i < one.events.size(); ++i) {
+      const std::int64_t end = began + between(one.events.front(), one.events[i]);
+      one.observer->ran(one.number, static_cast<int>(i) - 1, begin, end);
+      begin = end;
+    }
+    spareTimed.insert(spareTimed.end(), one.events.begin(), one.events.end());
+  }
 }
 
 // When it is met first, its kernels may have to be loaded, which no capture allows.
@@ -189,6 +245,7 @@ void CudaStream::finish(Ticket ticket) {
     marks.pop_front();
   }
   finished = std::max(finished, ticket);
+  tellTimes(finished);
 }
 
 bool CudaStream::done(Ticket ticket) {

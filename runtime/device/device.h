@@ -12,12 +12,15 @@
 
 namespace penstock {
 
-/// Sees every step of an entry that runs on the CPU.
+/// Sees every step of the launches of a session.
 class StepObserver {
 public:
   virtual ~StepObserver() = default;
-  /// Step `index` of the entry ran on this batch from `begin` to `end`, nanoseconds of the monotonic clock.
-  virtual void ran(const PenstockEntry &entry, int index, const PenstockBatch *batch, std::int64_t begin, std::int64_t end) = 0;
+  /// A launch is submitted; `batch` lies in the host's memory, NULL of an entry that reads none. The answer is the launch's number.
+  virtual std::int64_t submitted(const PenstockEntry &entry, const PenstockBatch *batch) = 0;
+  /// Step `index` of a launch ran from `begin` to `end`, nanoseconds of one clock. Told of what is done, in order; of a launch on another
+  /// device than the host when somebody asks whether it is done.
+  virtual void ran(std::int64_t launch, int index, std::int64_t begin, std::int64_t end) = 0;
 };
 
 class LoadedCode; // runtime/kernels/kernel_table.h
@@ -28,6 +31,7 @@ struct Launch {
   PenstockCall call{};              // without its stream, which the stream adds
   const LoadedCode *code = nullptr; // of the program, as its device loaded it
   StepObserver *observer = nullptr;
+  std::int64_t number = 0; // of `observer`
 };
 
 /// Stands for all work that was enqueued on its stream before. Tickets of one stream are done in their order; 0 is always done.

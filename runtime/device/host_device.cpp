@@ -97,7 +97,7 @@ void runLaunch(const Launch &launch) {
   for (const PenstockStep &step : stepsOf(entry)) {
     step.run(&launch.call, step.numbers);
     const std::int64_t end = monotonicNow();
-    launch.observer->ran(entry, i++, launch.call.batch, begin, end);
+    launch.observer->ran(launch.number, i++, begin, end);
     begin = monotonicNow();
   }
 }

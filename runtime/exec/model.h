@@ -8,6 +8,7 @@
 #include "runtime/exec/program_file.h"
 #include "runtime/exec/safetensors.h"
 #include "runtime/kernels/kernel_table.h"
+#include "runtime/kernels/machine_speed.h"
 
 #include <cstdint>
 #include <memory>
@@ -72,6 +73,7 @@ public:
   const PenstockProgram &table() const { return *program; }
   /// What computes it, see LoadedCode.
   std::string computedBy() const { return code->kernels(*program); }
+  Result<MachineSpeed> speed(ThreadPool &pool) const { return code->speed(pool); }
   Device &device() const { return place; }
 
   /// Index of an entry or an output, -1 where there is none.

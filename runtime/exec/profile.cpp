@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t tracedSteps = std::size_t{1} << 15; // 1.5 MiB of events
 constexpr std::size_t shownRows = 30;
+constexpr std::size_t mostInFlight = 64; // launches of a session: it lets a device be 8 behind
 
 const char *textOr(const char *text, const char *otherwise) { return text != nullptr && *text != '\0' ? text : otherwise; }
 
@@ -32,36 +33,46 @@ Profile::Profile(const PenstockProgram &program, const MachineSpeed &machine, in
     sums.emplace_back(stepsOf(entry).size());
   }
   events.reserve(tracedSteps);
+  const std::size_t axes = axesOf(this->program).size();
+  shapes.assign(mostInFlight, Shape{nullptr, 0, std::vector<double>(axes), std::vector<double>(axes)});
 }
 
-double Profile::amount(const PenstockAmount &amount, const PenstockBatch *batch) const {
-  auto sum = static_cast<double>(amount.constant);
-  if (batch == nullptr) {
-    return sum;
-  }
-  sum += static_cast<double>(amount.per_record) * static_cast<double>(batch->records);
-  for (int axis = 0; axis < program.axes.count; ++axis) {
-    const PenstockAxisBatch &rows = batch->axes[axis];
-    sum += static_cast<double>(amount.per_row[axis]) * static_cast<double>(rows.rows);
-    if (amount.per_pair[axis] != 0) {
-      const int parent = axesOf(program)[axis].parent;
-      const std::int64_t segments = parent == PENSTOCK_RECORDS ? batch->records : batch->axes[parent].rows;
-      double pairs = 0;
-      for (std::int64_t r = 0; r < segments; ++r) {
-        const double length = rows.offsets[r + 1] - rows.offsets[r];
-        pairs += length * length;
-      }
-      sum += static_cast<double>(amount.per_pair[axis]) * pairs;
-    }
+double Profile::amount(const PenstockAmount &amount, const Shape &shape) const {
+  double sum = static_cast<double>(amount.constant) + static_cast<double>(amount.per_record) * shape.records;
+  for (std::size_t axis = 0; axis < shape.rows.size(); ++axis) {
+    sum += static_cast<double>(amount.per_row[axis]) * shape.rows[axis] + static_cast<double>(amount.per_pair[axis]) * shape.pairs[axis];
   }
   return sum;
 }
 
-void Profile::ran(const PenstockEntry &entry, int index, const PenstockBatch *batch, std::int64_t begin, std::int64_t end) {
+std::int64_t Profile::submitted(const PenstockEntry &entry, const PenstockBatch *batch) {
+  Shape &shape = shapes[static_cast<std::size_t>(launches) % shapes.size()];
+  shape.entry = &entry;
+  shape.records = batch == nullptr ? 0 : static_cast<double>(batch->records);
+  for (std::size_t axis = 0; axis < shape.rows.size(); ++axis) {
+    shape.rows[axis] = shape.pairs[axis] = 0;
+    if (batch == nullptr) {
+      continue;
+    }
+    const PenstockAxisBatch &rows = batch->axes[axis];
+    shape.rows[axis] = static_cast<double>(rows.rows);
+    const int parent = axesOf(program)[axis].parent;
+    const std::int64_t segments = parent == PENSTOCK_RECORDS ? batch->records : batch->axes[parent].rows;
+    for (std::int64_t r = 0; r < segments; ++r) {
+      const double length = rows.offsets[r + 1] - rows.offsets[r];
+      shape.pairs[axis] += length * length;
+    }
+  }
+  return launches++;
+}
+
+void Profile::ran(std::int64_t launch, int index, std::int64_t begin, std::int64_t end) {
+  const Shape &shape = shapes[static_cast<std::size_t>(launch) % shapes.size()];
+  const PenstockEntry &entry = *shape.entry;
   const int place = placeOf(entriesOf(program), [&](const PenstockEntry &one) { return &one == &entry; });
   Sum &sum = sums[static_cast<std::size_t>(place)][static_cast<std::size_t>(index)];
   const PenstockStepWork *work = stepsOf(entry)[index].work;
-  const double flops = work == nullptr ? 0 : amount(*work->flops, batch), bytes = work == nullptr ? 0 : amount(*work->bytes, batch);
+  const double flops = work == nullptr ? 0 : amount(*work->flops, shape), bytes = work == nullptr ? 0 : amount(*work->bytes, shape);
   sum.add({1, end - begin, flops, bytes});
   if (events.size() < events.capacity()) {
     begun = events.empty() ? begin : begun;
@@ -71,8 +82,11 @@ void Profile::ran(const PenstockEntry &entry, int index, const PenstockBatch *ba
 
 std::string Profile::rates(const Sum &sum) const {
   const double seconds = static_cast<double>(std::max<std::int64_t>(sum.nanoseconds, 1)) * 1e-9;
-  return fmt::format("{:9.1f} {:6.1f}% {:8.1f} {:6.1f}%", sum.flops / seconds * 1e-9, 100 * sum.flops / seconds / machine.fp32,
-                     sum.bytes / seconds * 1e-9, 100 * sum.bytes / seconds / machine.stream);
+  const auto share = [&](double amount, double peak) {
+    return peak > 0 ? fmt::format("{:6.1f}%", 100 * amount / seconds / peak) : "      -";
+  };
+  return fmt::format("{:9.1f} {} {:8.1f} {}", sum.flops / seconds * 1e-9, share(sum.flops, machine.fp32), sum.bytes / seconds * 1e-9,
+                     share(sum.bytes, machine.stream));
 }
 
 std::string Profile::text() const {
@@ -112,11 +126,13 @@ std::string Profile::textOf(std::size_t e) const {
   const auto runs = std::max<std::int64_t>(sums[e][0].calls, 1);
   const double total = static_cast<double>(std::max<std::int64_t>(all.nanoseconds, 1));
   const auto perRun = [&](const Sum &sum) { return static_cast<double>(sum.nanoseconds) / static_cast<double>(runs) * 1e-6; };
-  std::string text = fmt::format(
-      "profile of {} training steps{}: {:.3f} ms a step, {:.1f} GFLOP/s, {:.1f} GB/s; {} worker{}; measured peak {:.1f} GFLOP/s "
-      "(float32 multiply-adds) and {:.1f} GB/s (stream)\n\n",
-      runs, of, perRun(all), all.flops / total, all.bytes / total, workers, workers == 1 ? "" : "s", machine.fp32 * 1e-9,
-      machine.stream * 1e-9);
+  std::string text =
+      fmt::format("profile of {} training steps{}: {:.3f} ms a step, {:.1f} GFLOP/s, {:.1f} GB/s; {}; {} peak {:.1f} GFLOP/s "
+                  "(float32 multiply-adds) and {:.1f} GB/s ({})\n\n",
+                  runs, of, perRun(all), all.flops / total, all.bytes / total,
+                  machine.device.empty() ? fmt::format("{} worker{}", workers, workers == 1 ? "" : "s") : machine.device,
+                  machine.device.empty() ? "measured" : "by its clocks", machine.fp32 * 1e-9, machine.stream * 1e-9,
+                  machine.device.empty() ? "stream" : "memory");
   const char *heading = "   time  ms a step   GFLOP/s of peak     GB/s of stream";
   std::vector<const Row *> sorted;
   for (const auto &[key, row] : rows) {

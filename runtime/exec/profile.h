@@ -15,7 +15,8 @@ public:
   /// The program must outlive the profile. `objectives`: their names, "" of one that has none.
   Profile(const PenstockProgram &program, const MachineSpeed &machine, int workers, std::vector<std::string> objectives);
 
-  void ran(const PenstockEntry &entry, int index, const PenstockBatch *batch, std::int64_t begin, std::int64_t end) override;
+  std::int64_t submitted(const PenstockEntry &entry, const PenstockBatch *batch) override;
+  void ran(std::int64_t launch, int index, std::int64_t begin, std::int64_t end) override;
 
   /// The table that `penstock train --profile` prints: of the entry `train_step`, steps of one code and place together, the longest first.
   std::string text() const;
@@ -34,7 +35,13 @@ private:
     std::int64_t begin, end;
     double flops, bytes;
   };
-  double amount(const PenstockAmount &amount, const PenstockBatch *batch) const;
+  /// What amounts follow from, of a launch that may be in flight.
+  struct Shape {
+    const PenstockEntry *entry = nullptr;
+    double records = 0;
+    std::vector<double> rows, pairs; // of each axis
+  };
+  double amount(const PenstockAmount &amount, const Shape &shape) const;
   std::string textOf(std::size_t entry) const;
   std::string rates(const Sum &sum) const;
 
@@ -44,6 +51,8 @@ private:
   std::vector<std::string> objectives;
   std::vector<std::vector<Sum>> sums; // of each entry, of each step
   std::vector<Event> events;          // until its capacity is used up
+  std::vector<Shape> shapes;          // of the last launches, by their numbers
+  std::int64_t launches = 0;
   std::int64_t begun = 0;
 };
 

@@ -271,6 +271,7 @@ Result<Ticket> Session::enqueue(int index, const Step &step, OutputBuffers *outp
   launch.entry = &entry;
   launch.code = of->code.get();
   launch.observer = observer;
+  launch.number = observer == nullptr ? 0 : observer->submitted(entry, step.batch);
   PenstockCall &call = launch.call;
   call.struct_size = sizeof(call);
   call.workers = workers.workers();

@@ -373,8 +373,7 @@ Status Trainer::loop() {
 }
 
 Status Trainer::profiledLoop() {
-  PENSTOCK_ASSIGN(const Level level, parseLevel(opened.model->table().level));
-  PENSTOCK_ASSIGN(const MachineSpeed machine, measureMachine(level, *opened.pool));
+  PENSTOCK_ASSIGN(const MachineSpeed machine, opened.model->speed(*opened.pool));
   std::vector<std::string> names;
   for (const ObjectiveSpec &objective : config.train.objectives) {
     names.push_back(objective.name);
@@ -382,6 +381,7 @@ Status Trainer::profiledLoop() {
   Profile profile(opened.model->table(), machine, opened.pool->workers(), std::move(names));
   session->observe(&profile);
   const Status status = loop();
+  (void)session->drain(); // what is in flight tells the profile
   session->observe(nullptr);
   outcome.profile = profile.text();
   PENSTOCK_TRY(writeFileAtomically(opened.folder->file("profile.json"), profile.trace()));

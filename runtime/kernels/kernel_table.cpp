@@ -5,6 +5,7 @@
 #include "runtime/base/program_rows.h"
 #include "runtime/kernels/handles.h"
 #include "runtime/kernels/kernels.h"
+#include "runtime/kernels/machine_speed.h"
 #include "runtime/kernels/onednn/onednn_matmul.h"
 
 #include <algorithm>
@@ -184,6 +185,7 @@ public:
   Result<void *> symbol(std::string_view name) override { return kernelSymbol(name, level); }
   Result<KernelHandle> handle(const PenstockDispatch &dispatch) override { return makeKernelHandle(dispatch, level); }
   std::string kernels(const PenstockProgram &program) const override { return kernelsOf(program, level); }
+  Result<MachineSpeed> speed(ThreadPool &pool) const override { return measureMachine(level, pool); }
 
 private:
   Level level;

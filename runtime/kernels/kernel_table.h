@@ -39,6 +39,8 @@ using KernelHandle = std::unique_ptr<void, KernelHandleDelete>;
 /// instructions. Where a kind has no such implementation, ours serves.
 Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level level, std::string_view force = "");
 
+struct MachineSpeed; // machine_speed.h
+
 /// What computes a program beside its own code, made where the program is loaded. Outlives the handles and the calls.
 class LoadedCode {
 public:
@@ -48,6 +50,8 @@ public:
   virtual Result<KernelHandle> handle(const PenstockDispatch &dispatch) = 0;
   /// What computes the program: a run keeps it, since others have other bits.
   virtual std::string kernels(const PenstockProgram &program) const = 0;
+  /// What a profile compares with.
+  virtual Result<MachineSpeed> speed(ThreadPool &pool) const = 0;
 };
 /// The CPU's. An error where this machine cannot run the program's level; `name` is the program's.
 Result<std::shared_ptr<LoadedCode>> loadForCpu(const PenstockProgram &program, const std::string &name);
