@@ -79,6 +79,9 @@ Status linkArtifact(const ArtifactParts &parts) {
   words.insert(words.end(), {fmt::format("--defsym=penstock_artifact_types={}_start", symbol), "--format=binary", types.temporaryPath(),
                              "--format=default"});
   words.insert(words.end(), parts.objects.begin(), parts.objects.end());
+  for (const std::string &device : parts.devices) {
+    words.push_back(from + "/" + device + ".o");
+  }
   words.insert(words.end(), {"--start-group", from + "/libpenstock_artifact.a", from + "/libutf8proc.a", "--end-group"});
   // Names alone (tools/artifact/stubs.cpp): what the machine that runs it must have.
   for (const char *needed : systemLibraries) {

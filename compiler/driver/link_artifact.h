@@ -15,6 +15,7 @@ inline constexpr const char *systemLibraries[] = {"libstdc++.so.6", "libm.so.6",
 struct ArtifactParts {
   std::string name;                 // an identifier of C
   std::vector<std::string> objects; // of its programs
+  std::vector<std::string> devices; // that it has code for: what computes there is linked in
   std::vector<std::string> plugins; // names of plugins of the tree
   /// Of the C interface: `penstock_artifact_<function>` gets the name `<name>_<function>`.
   std::vector<std::string> functions;

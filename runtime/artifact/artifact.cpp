@@ -5,12 +5,14 @@
 #include "runtime/base/folder.h"
 #include "runtime/base/hash.h"
 #include "runtime/base/memory_file.h"
+#include "runtime/device/devices.h"
 
 #include <nlohmann/json.hpp>
 
 #include <dlfcn.h>
 #include <sys/auxv.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -127,7 +129,34 @@ Status Artifact::openPlugins(const std::string &folder) {
   return {};
 }
 
+// A device packs the weights for itself, so it needs all of them.
+Status Artifact::openOnDevice(const PenstockProgram &program, Device &device, const std::string &kind) {
+  PENSTOCK_ASSIGN(const std::string_view fingerprint, data->section("program/" + kind));
+  if (fingerprint != programFingerprint(program)) {
+    return environmentError("the data of this artifact belong to another program: its library and its data are of two artifacts");
+  }
+  PENSTOCK_ASSIGN(const std::string_view bytes, data->section(allWeightsSection));
+  PENSTOCK_ASSIGN(const auto weights, SafetensorsFile::lent(bytes, fitted.path));
+  PENSTOCK_ASSIGN(const std::shared_ptr<Model> opened, Model::open(program, device));
+  PENSTOCK_TRY(opened->load(TensorClass::parameter, *weights));
+  PENSTOCK_TRY(opened->load(TensorClass::fitted, *weights));
+  PENSTOCK_ASSIGN(const std::unique_ptr<ThreadPool> pool, ThreadPool::create(1));
+  PENSTOCK_TRY(opened->pack(*pool));
+  model = opened;
+  return {};
+}
+
 Status Artifact::openModel() {
+  // Who names a level asks for the CPU.
+  for (const std::string kind : artifactDevices) {
+    const PenstockProgram *const program = std::getenv("PENSTOCK_LEVEL") == nullptr ? linkedDeviceProgram(kind) : nullptr;
+    if (program == nullptr || !data->has("program/" + kind)) {
+      continue;
+    }
+    if (const Result<Device *> device = openDevice(kind); device.ok()) {
+      return openOnDevice(*program, **device, kind);
+    }
+  }
   PENSTOCK_ASSIGN(const Level machine, machineLevel());
   const PenstockProgram *program = nullptr;
   std::string brought;

@@ -47,6 +47,7 @@ private:
   Status readAbout(const std::string &folder);
   Status openPlugins(const std::string &folder);
   Status openModel();
+  Status openOnDevice(const PenstockProgram &program, Device &device, const std::string &kind);
 
   std::unique_ptr<Bundle> data;
   About said;

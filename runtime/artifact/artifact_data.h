@@ -14,7 +14,8 @@ inline constexpr const char *artifactDataFile = "weights.bin";
 /// The folder of plugins that are not linked in, and a library's name there. `plugin`: "tokenizer words".
 inline constexpr const char *artifactPluginFolder = "plugins";
 std::string artifactPluginFile(std::string_view plugin);
-/// The section with all weights, those that answering does not read as well, as a file of safetensors: of an artifact that can be trained.
+/// The section with all weights, those that answering does not read as well, as a file of safetensors: of an artifact that can be trained,
+/// or that has code for a device, which packs them itself.
 inline constexpr const char *allWeightsSection = "weights";
 /// Functions of the C interface (c_interface.cpp), without the artifact's name.
 inline constexpr std::string_view artifactFunctions[] = {"open", "close", "session_open", "session_close", "predict", "version"};

@@ -10,10 +10,15 @@
 
 namespace penstock {
 
+/// Devices beside the CPU that an artifact may have code for, best first.
+inline constexpr const char *artifactDevices[] = {"cuda"};
+
 inline constexpr Level bestFirst[] = {Level::amx, Level::avx512, Level::avx2};
 
 /// The program that predicts, or the one that trains; NULL where the artifact has no such code of that level.
 const PenstockProgram *linkedProgram(Level level, bool trains = false);
+/// The program that predicts on a device of this kind (`target.device`); NULL where the artifact has none.
+const PenstockProgram *linkedDeviceProgram(std::string_view kind);
 /// NULL where the artifact does not have that plugin.
 PenstockPluginFunction linkedPlugin(std::string_view name);
 

@@ -78,6 +78,11 @@ public:
         data.levels.push_back({program->level, model});
       }
     }
+    for (const char *const kind : artifactDevices) {
+      if (const PenstockProgram *const program = linkedDeviceProgram(kind); program != nullptr) {
+        data.devices[kind] = programFingerprint(*program);
+      }
+    }
     for (const PluginManifest &manifest : artifact.host().manifests()) {
       PENSTOCK_ASSIGN(const std::string_view text,
                       artifact.bundle().section(fmt::format("plugin/{} {}", kindName(manifest.kind), manifest.name)));

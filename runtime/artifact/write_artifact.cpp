@@ -123,7 +123,11 @@ public:
     for (const ArtifactData::Level &level : data.levels) {
       PENSTOCK_TRY(addProgram(level, *weights, *pool));
     }
-    if (data.trains) {
+    for (const auto &[kind, fingerprint] : data.devices) {
+      add("program/" + kind, fingerprint);
+      about["levels"].push_back(kind);
+    }
+    if (data.trains || !data.devices.empty()) {
       add(allWeightsSection, std::string(weights->bytes()));
     }
     about["format"] = artifactFormat;

@@ -6,6 +6,7 @@
 #include "runtime/exec/run_folder.h"
 #include "runtime/plugin/plugin_host.h"
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,6 +32,7 @@ struct ArtifactData {
     std::shared_ptr<Model> program; // that only predicts, and packs as that level does; it gets the weights
   };
   std::vector<Level> levels;
+  std::map<std::string, std::string> devices; // kind and fingerprint of the programs for devices beside the CPU
   std::string precision;
   std::vector<std::string> differences; // why answers may differ from the run's; none: they are equal to the bit
   std::vector<ArtifactPlugin> plugins;

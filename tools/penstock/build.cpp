@@ -12,11 +12,14 @@
 #include "runtime/artifact/bundle.h"
 #include "runtime/artifact/c_layout.h"
 #include "runtime/artifact/library_needs.h"
+#include "runtime/artifact/linked.h"
 #include "runtime/artifact/write_artifact.h"
 #include "runtime/base/file.h"
 #include "runtime/base/folder.h"
 #include "runtime/base/level_names.h"
 #include "runtime/exec/interrupt.h"
+#include "runtime/exec/program_file.h"
+#include "runtime/exec/program_image.h"
 #include "runtime/exec/run_folder.h"
 #include "runtime/exec/run_plugins.h"
 #include "runtime/kernels/kernel_table.h"
@@ -56,9 +59,15 @@ struct LevelPlan {
   std::string packedBy; // the level whose code packs the weights on this machine, in the same form
 };
 
+/// Whether `--level` asks for code for a device beside the CPU's.
+bool isDevice(const std::string &level) {
+  return std::find(std::begin(artifactDevices), std::end(artifactDevices), level) != std::end(artifactDevices);
+}
+
 /// "auto" is the level of the run, whose answers the artifact then has to the bit.
-Result<std::vector<std::string>> levelsOf(const std::string &asked, const std::string &ofRun) {
+Result<std::vector<std::string>> levelsOf(std::string asked, const std::string &ofRun) {
   PENSTOCK_ASSIGN(const Level machine, machineLevel());
+  asked = isDevice(asked) ? "auto" : asked;
   if (asked == "all") {
     std::vector<std::string> all;
     for (int level = 0; level <= static_cast<int>(machine); ++level) {
@@ -110,6 +119,9 @@ std::vector<std::string> differencesOf(const std::vector<LevelPlan> &plans, cons
     } else if (plan.name != record.level) {
       differences.push_back(fmt::format("level {} adds in another order than the run's {}", plan.name, record.level));
     }
+  }
+  if (isDevice(options.level) && options.level != record.level) {
+    differences.push_back(fmt::format("`{}` adds in another order than the run's {}", options.level, record.level));
   }
   if (!options.kernels.empty()) {
     differences.push_back("our own kernels may add in another order than those of the run");
@@ -284,6 +296,17 @@ Status build(BuildOptions options, const CommandContext &context) {
       }
       PENSTOCK_TRY(unlessInterrupted());
     }
+    if (isDevice(options.level)) {
+      pipeline.target.device = options.level;
+      pipeline.target.precision = options.precision.empty() ? record.config.target.precision : options.precision;
+      PENSTOCK_ASSIGN(const CompileOptions compile, compileOptionsFor(pipeline, *host));
+      PENSTOCK_ASSIGN(const ArtifactCode made, compileForArtifact(pipeline, compile, false, code));
+      PENSTOCK_ASSIGN(const ProgramFile file, ProgramFile::read(made.library));
+      PENSTOCK_ASSIGN(const std::unique_ptr<ProgramImage> image, ProgramImage::map(file.bytes, file.path));
+      data.devices[options.level] = programFingerprint(*image->function()());
+      parts.objects.push_back(made.object);
+      parts.devices.push_back(options.level);
+    }
     for (const ArtifactPlugin &plugin : data.plugins) {
       if (!plugin.beside) {
         parts.plugins.push_back(plugin.manifest.name);
@@ -317,10 +340,12 @@ void addBuildCommand(CLI::App &app, CommandContext &context) {
       ->type_name("NAME");
   std::vector<std::string> levels(levelNames.begin(), levelNames.end());
   levels.insert(levels.begin(), {"auto", "all"});
+  levels.insert(levels.end(), std::begin(artifactDevices), std::end(artifactDevices));
   command
       ->add_option(
           "--level", options->level,
-          "instruction sets that it has code for: auto, that of the run, whose answers it has to the bit; all that this machine has")
+          "instruction sets that it has code for: auto, that of the run, whose answers it has to the bit; all that this machine has; cuda: "
+          "beside auto's, NVIDIA cards, taken where there is a driver")
       ->check(CLI::IsMember(levels))
       ->capture_default_str()
       ->type_name("LEVEL");

@@ -8,6 +8,7 @@ import json
 import pathlib
 import random
 import shutil
+import subprocess
 import sys
 import unittest
 
@@ -190,6 +191,33 @@ class Steps(Cuda):
         few, many = (self.counted(f"parts-{steps}", "--set", "train.accumulate=3", steps=steps)[1] for steps in (12, 29))
         more = {name: many[name] - few[name] for name in few}
         self.assertEqual((more["waits"], more["allocations"], more["copies_in"], more["copies_out"]), (3 * 17, 0, 7 * 17, 6 * 17))
+
+
+class Artifacts(Cuda):
+    def test_build(self):
+        """An artifact with code for cards computes on one where there is a driver, and else, or where a level is named, on the CPU."""
+        self.train("run")
+        self.penstock("build", self.folder / "run", "--out", self.folder / "made", "--name", "made", "--level", "cuda")
+        lines = (self.data / "maintenance/test.csv").read_text().splitlines(keepends=True)
+        report = self.folder / "artifact.report"
+
+        def answers(**environment):
+            report.unlink(missing_ok=True)
+            done = subprocess.run([self.folder / "made/made", "--format", "csv"], input="".join(lines[:20]), capture_output=True, text=True,
+                                  env=self.environment | {"PENSTOCK_FAKE_CUDA_REPORT": str(report)} | environment, timeout=60)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            launches = json.loads(report.read_text())["launches"] if report.exists() else {}
+            return [json.loads(line)["confidence"] for line in done.stdout.splitlines()], bool(launches)
+
+        level = json.loads((self.folder / "made/manifest.toml").read_text().split("levels = ")[1].split("\n")[0])[0]
+        card, launched = answers()
+        self.assertTrue(launched)
+        for environment in {"PENSTOCK_CUDA_DRIVER": "/nowhere/libcuda.so.1"}, {"PENSTOCK_LEVEL": level}:
+            cpu, launched = answers(**environment)
+            self.assertFalse(launched)
+            self.assertEqual(len(cpu), 19)
+            for ours, cpus in zip(card, cpu, strict=True):
+                self.assertLess(abs(ours - cpus), 1e-5)
 
 
 if __name__ == "__main__":
