@@ -67,11 +67,12 @@ attributes #0 = { alwaysinline nounwind memory(none) }
 attributes #1 = { alwaysinline nounwind convergent }
 )";
 
-constexpr const char *passes = "always-inline,function(sroa,early-cse<memssa>,simplifycfg,instcombine<no-verify-fixpoint>,"
-                               "loop-mssa(loop-instsimplify,loop-rotate,licm<allowspeculation>),loop(indvars,loop-unroll-full),sroa,"
-                               "early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg),globaldce";
+constexpr const char *usualPasses = "always-inline,function(sroa,early-cse<memssa>,simplifycfg,instcombine<no-verify-fixpoint>,"
+                                    "loop-mssa(loop-instsimplify,loop-rotate,licm<allowspeculation>),loop(indvars,loop-unroll-full),sroa,"
+                                    "early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg),globaldce";
 
-Status optimize(llvm::Module &module, llvm::TargetMachine &machine) {
+/// Runs `passes`.
+Status optimize(llvm::Module &module, llvm::TargetMachine &machine, const char *passes) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager components;
@@ -138,7 +139,7 @@ Status generatePtx(llvm::Module &module, ProgramTable::DeviceCode &code, llvm::r
     function->setCallingConv(llvm::CallingConv::PTX_Kernel);
     function->addFnAttr("nvvm.maxntid", std::to_string(kernel.threads));
   }
-  PENSTOCK_TRY(optimize(module, *machine));
+  PENSTOCK_TRY(optimize(module, *machine, usualPasses));
   if (text != nullptr) {
     module.print(*text, nullptr);
   }
@@ -177,7 +178,8 @@ void wrap(llvm::Module &module, const std::string &name) {
                                  llvm::ConstantInt::get(i32, arguments.size()), name + "_arguments");
 }
 
-Status generateEmulated(llvm::Module &module, const std::string &scratch, ProgramTable::DeviceCode &code, llvm::raw_ostream *text) {
+Status generateEmulated(llvm::Module &module, bool watched, const std::string &scratch, ProgramTable::DeviceCode &code,
+                        llvm::raw_ostream *text) {
   static const std::string level = "avx2";
   PENSTOCK_ASSIGN(const std::unique_ptr<llvm::TargetMachine> machine, makeTargetMachine(level));
   module.setTargetTriple(machine->getTargetTriple());
@@ -188,12 +190,18 @@ Status generateEmulated(llvm::Module &module, const std::string &scratch, Progra
   for (llvm::Function &function : module) {
     if (!function.isDeclaration()) {
       function.addFnAttr("target-cpu", "x86-64-v3");
+      if (watched) {
+        function.addFnAttr(llvm::Attribute::SanitizeThread);
+      }
     } else if (!function.isIntrinsic()) { // the threads of a team meet at one call
       function.addFnAttr(llvm::Attribute::Convergent);
       function.addFnAttr(llvm::Attribute::NoDuplicate);
     }
   }
-  PENSTOCK_TRY(optimize(module, *machine));
+  PENSTOCK_TRY(optimize(module, *machine, usualPasses));
+  if (watched) {
+    PENSTOCK_TRY(optimize(module, *machine, "tsan-module,function(tsan)"));
+  }
   if (text != nullptr) {
     module.print(*text, nullptr);
   }
@@ -214,7 +222,8 @@ Status generateEmulated(llvm::Module &module, const std::string &scratch, Progra
 
 } // namespace
 
-Status emitDeviceCode(ModuleOp device, bool emulated, const std::string &scratch, ProgramTable::DeviceCode &code, llvm::raw_ostream *text) {
+Status emitDeviceCode(ModuleOp device, DeviceTarget target, const std::string &scratch, ProgramTable::DeviceCode &code,
+                      llvm::raw_ostream *text) {
   for (auto function : device.getOps<func::FuncOp>()) {
     if (auto threads = function->getAttrOfType<IntegerAttr>("kernel.threads")) {
       const int64_t shared = function->getAttrOfType<IntegerAttr>("kernel.shared").getInt();
@@ -230,7 +239,7 @@ Status emitDeviceCode(ModuleOp device, bool emulated, const std::string &scratch
   if (!module) {
     return internalError("the code of the device could not be translated to LLVM");
   }
-  return emulated ? generateEmulated(*module, scratch, code, text) : generatePtx(*module, code, text);
+  return target.emulated ? generateEmulated(*module, target.watched, scratch, code, text) : generatePtx(*module, code, text);
 }
 
 } // namespace penstock

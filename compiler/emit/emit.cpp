@@ -201,7 +201,7 @@ static Status emitDevice(ModuleOp module, ProgramTable &table, const EmitOptions
   }
   const OwningOpRef<ModuleOp> device(*devices.begin());
   (*device)->remove();
-  PENSTOCK_TRY(emitDeviceCode(*device, options.emulated, options.output, table.device, options.llvmText));
+  PENSTOCK_TRY(emitDeviceCode(*device, {options.emulated, options.watched}, options.output, table.device, options.llvmText));
   if (options.assembly && !options.emulated) {
     *options.assembly << table.device.image;
   }

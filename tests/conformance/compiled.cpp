@@ -41,6 +41,7 @@ Status compileModule(const std::string &text, const std::string &level, const st
   EmitOptions options;
   options.level = level;
   options.emulated = true;
+  options.watched = std::getenv("PENSTOCK_CONFORMANCE_WATCHED") != nullptr;
   options.output = path;
   return emitSharedLibrary(*module, table, options);
 }

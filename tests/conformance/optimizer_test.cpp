@@ -80,6 +80,7 @@ Result<std::string> compileModule(const std::string &text, const std::string &na
   EmitOptions options;
   options.level = conformance::testedLevel(std::string(levelName(level)));
   options.emulated = true;
+  options.watched = std::getenv("PENSTOCK_CONFORMANCE_WATCHED") != nullptr;
   if (module) {
     (*module)->setAttr("penstock.level", mlir::StringAttr::get(&context, options.level));
   }

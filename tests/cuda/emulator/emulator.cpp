@@ -511,6 +511,15 @@ std::uint32_t shuffled(const void *site, std::uint32_t v, int lane) {
   return exchange(Collective::shuffle, site, &v, 1)[lane][0];
 }
 
+/// Whether the barrier that the thread has come to is left out.
+bool skipped() { return current->met++ == launched.skippedBarrier; }
+
+void syncWarp(const void *site) {
+  if (!skipped()) {
+    pause(State::atCollective, Collective::sync, site);
+  }
+}
+
 struct Registry {
   std::map<std::string_view, const EmulatedKernel *> kernels, whole;
 };
@@ -596,11 +605,11 @@ void *emulated_static_shared(const void *site, unsigned long bytes) {
 }
 
 void emulated_sync_block(void) {
-  if (current->met++ != launched.skippedBarrier) {
+  if (!skipped()) {
     pause(State::atBarrier, Collective::none, nullptr);
   }
 }
-void emulated_sync_warp(void) { pause(State::atCollective, Collective::sync, __builtin_return_address(0)); }
+void emulated_sync_warp(void) { syncWarp(__builtin_return_address(0)); }
 unsigned emulated_shuffle_xor(unsigned v, int mask) {
   return shuffled(__builtin_return_address(0), v, emulated_place.thread % lanes ^ mask);
 }
@@ -697,8 +706,8 @@ void emulated_register(const EmulatedKernel *kernel, bool whole) {
 std::int32_t penstock_thread_index(void) { return emulated_place.thread; }
 std::int32_t penstock_block_index(void) { return emulated_place.block[0]; }
 std::int32_t penstock_grid_size(void) { return emulated_place.grid[0]; }
-void penstock_sync_block(void) { pause(State::atBarrier, Collective::none, nullptr); }
-void penstock_sync_warp(void) { pause(State::atCollective, Collective::sync, __builtin_return_address(0)); }
+void penstock_sync_block(void) { emulated_sync_block(); }
+void penstock_sync_warp(void) { syncWarp(__builtin_return_address(0)); }
 std::int32_t penstock_shuffle_xor(std::int32_t bits, std::int32_t mask) {
   return static_cast<std::int32_t>(
       shuffled(__builtin_return_address(0), static_cast<std::uint32_t>(bits), emulated_place.thread % lanes ^ mask));

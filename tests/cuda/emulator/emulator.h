@@ -26,7 +26,7 @@ struct Launch {
   int threads = 1;
   std::size_t sharedBytes = 0;
   const char *name = "";   // in messages
-  int skippedBarrier = -1; // of a library's kernel: a mistake, for tests that must find it
+  int skippedBarrier = -1; // of a block or warp, counted by each thread: a mistake, for tests that must find it
 };
 
 /// Runs `body(context)` for each thread of each block.
