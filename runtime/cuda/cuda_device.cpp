@@ -147,6 +147,12 @@ Result<void *> CudaDevice::allocate(std::size_t &bytes, const char *what, bool z
   return reinterpret_cast<void *>(memory);
 }
 
+std::size_t CudaDevice::freeBytes() {
+  use();
+  std::size_t free = 0, total = 0;
+  return calls.cuMemGetInfo_v2(&free, &total) == CUDA_SUCCESS ? free : 0;
+}
+
 void CudaDevice::release(void *memory, std::size_t) {
   use();
   (void)calls.cuMemFree_v2(reinterpret_cast<CUdeviceptr>(memory));
@@ -200,23 +206,22 @@ Result<LoadedKernel> CudaDevice::kernel(const LibraryKernel &kernel, std::size_t
   return LoadedKernel{function};
 }
 
-// Which of the modules has it, is not known before they are asked.
+// The driver compiles a module as a whole: none is loaded but for what is in it.
 Result<CUfunction> CudaDevice::find(const LibraryKernel &kernel) {
-  for (std::size_t i = 0; i < libraryModules().size(); ++i) {
-    if (i == modules.size()) {
-      CUmodule module = nullptr;
-      PENSTOCK_TRY(judge(calls.cuModuleLoadData(&module, libraryModules()[i].ptx),
-                         fmt::format("while the kernels `{}` were loaded", libraryModules()[i].name)));
-      modules.push_back(module);
+  modules.resize(libraryModules().size());
+  const std::string entry = fmt::format(".entry {}(", kernel.name());
+  for (std::size_t i = 0; i < modules.size(); ++i) {
+    const LibraryModule &from = libraryModules()[i];
+    if (std::string_view(from.ptx).find(entry) == std::string_view::npos) {
+      continue;
+    }
+    if (modules[i] == nullptr) {
+      PENSTOCK_TRY(judge(calls.cuModuleLoadData(&modules[i], from.ptx), fmt::format("while the kernels `{}` were loaded", from.name)));
     }
     CUfunction function = nullptr;
-    const CUresult result = calls.cuModuleGetFunction(&function, modules[i], kernel.name());
-    if (result == CUDA_SUCCESS) {
-      return function;
-    }
-    if (result != CUDA_ERROR_NOT_FOUND) {
-      return judge(result, fmt::format("while the kernel `{}` was loaded", kernel.name()));
-    }
+    PENSTOCK_TRY(judge(calls.cuModuleGetFunction(&function, modules[i], kernel.name()),
+                       fmt::format("while the kernel `{}` was loaded", kernel.name())));
+    return function;
   }
   return internalError(fmt::format("the library has no kernel `{}`; please report this", kernel.name()));
 }

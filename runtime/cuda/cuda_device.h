@@ -39,6 +39,7 @@ public:
   bool runs(std::string_view level) const override { return level == "cuda"; }
   Result<void *> allocate(std::size_t &bytes, const char *what, bool zeros) override;
   void release(void *memory, std::size_t bytes) override;
+  std::size_t freeBytes() override;
   /// Memory of the host that is pinned.
   Memory &staging() override { return pinned; }
   Result<std::unique_ptr<Stream>> openStream() override;
@@ -87,7 +88,7 @@ private:
   std::vector<std::atomic<CUfunction>> functions; // of each kernel of the library
   std::vector<std::atomic<std::size_t>> shared;   // the most that each was allowed
   std::mutex loading;
-  std::vector<CUmodule> modules; // of the library, once they are loaded
+  std::vector<CUmodule> modules; // of the library; NULL before it is loaded
 };
 
 /// The code of one program on one card.

@@ -68,6 +68,8 @@ public:
   virtual bool isHost() const = 0;
   /// Whether programs of this level are for it. The CPU's need not be for this machine: `Model` says.
   virtual bool runs(std::string_view level) const;
+  /// Bytes that could be allocated now; 0 where that is not known.
+  virtual std::size_t freeBytes() { return 0; }
   /// The host's memory from which and to which copies are fast, and need not be waited for.
   virtual Memory &staging();
   /// What the program needs of this device, beside its own code; NULL: it computes on the CPU, with the CPU's kernels. `name` is the

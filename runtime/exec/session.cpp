@@ -3,6 +3,8 @@
 #include "runtime/base/checked.h"
 #include "runtime/base/program_rows.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 #include <string_view>
@@ -92,7 +94,11 @@ Status Session::grow(DeviceMemory &memory, std::size_t bytes, const char *what) 
   }
   PENSTOCK_TRY(stream->wait(stream->ticket()));
   memory = DeviceMemory();
-  PENSTOCK_ASSIGN(memory, DeviceMemory::allocate(of->device(), withRoom(bytes), what));
+  Result<DeviceMemory> taken = DeviceMemory::allocate(of->device(), withRoom(bytes), what);
+  if (!taken.ok()) {
+    taken = DeviceMemory::allocate(of->device(), bytes, what);
+  }
+  PENSTOCK_ASSIGN(memory, std::move(taken));
   return {};
 }
 
@@ -137,6 +143,31 @@ Status Session::reserve(int entry, std::int64_t records, std::int64_t rows) {
     }
   }
   return {};
+}
+
+Status Session::growArena(const PenstockEntry &entry, const Slot &slot) {
+  PENSTOCK_ASSIGN(const std::size_t bytes, arenaBytes(entry, slot.capacities));
+  const Status grown = grow(arena, bytes, "the working memory of a step");
+  const std::size_t free = grown.ok() ? 0 : of->device().freeBytes();
+  const std::int64_t records = slot.batch.records;
+  if (free == 0 || records < 2) {
+    return grown;
+  }
+  const auto fits = [&](std::int64_t fewer) {
+    std::vector<std::int64_t> capacities;
+    for (const std::int64_t rows : slot.rows) {
+      capacities.push_back(of->device().capacity(static_cast<std::int64_t>(static_cast<double>(rows) * fewer / records)));
+    }
+    capacities.push_back(of->device().capacity(fewer));
+    const Result<std::size_t> need = arenaBytes(entry, capacities);
+    return need.ok() && *need <= free;
+  };
+  std::int64_t most = records;
+  while (most > 0 && !fits(most)) {
+    most -= std::max<std::int64_t>(1, most / 16);
+  }
+  return {grown.code(),
+          fmt::format("{}; {} of these {} records would fit", grown.message(), most == 0 ? "none" : std::to_string(most), records)};
 }
 
 // Their sum is known to fit.
@@ -254,8 +285,7 @@ Result<Ticket> Session::enqueue(int index, const Step &step, OutputBuffers *outp
   describeBatch(step.batch, *slot);
   PENSTOCK_TRY(stage(step, owed, *slot));
   const PenstockBatch &batch = slot->batch;
-  PENSTOCK_ASSIGN(const std::size_t bytes, arenaBytes(entry, slot->capacities));
-  PENSTOCK_TRY(grow(arena, bytes, "the working memory of a step"));
+  PENSTOCK_TRY(growArena(entry, *slot));
   placeSections(entry, *slot);
   if (outputs != nullptr) {
     PENSTOCK_TRY(outputs->prepare(entry, batch, of->device().staging()));

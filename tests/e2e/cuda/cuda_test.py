@@ -7,6 +7,7 @@
 import json
 import pathlib
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -141,9 +142,14 @@ class Errors(Cuda):
                     self.assertEqual(self.train(out, *every, "--resume"), whole)
 
     def test_memory(self):
-        self.fake(memory=2)
-        said = self.train("large", *CUDA, "--set", "train.batch=512", task="tasks/maintenance_transformer.pipe", expect=4)
-        self.assertRegex(said, r"not enough memory of the card `cuda` for .*: \d+ MiB wanted, \d+ of its 2 MiB are free; take a smaller")
+        for memory, what in (2, "the parameters"), (24, "the working memory of a step"):
+            self.fake(memory=memory)
+            said = self.train(f"large{memory}", *CUDA, "--set", "train.batch=512", task="tasks/maintenance_transformer.pipe", expect=4)
+            self.assertRegex(said, rf"not enough memory of the card `cuda` for .*: \d+ MiB wanted, \d+ of its {memory} MiB are free; take a "
+                             "smaller")
+        fits = re.search(r"(\d+) of these 512 records would fit", said)
+        self.assertGreater(int(fits[1]), 8, said)
+        self.train("fits", *CUDA, "--set", f"train.batch={fits[1]}", task="tasks/maintenance_transformer.pipe", steps=1)
 
 
 class Steps(Cuda):
