@@ -78,6 +78,9 @@ protected:
   const Record &record() const { return records()[GetParam().record]; }
 };
 
+class OfADevice : public Compiled {};
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(OfADevice);
+
 bool sameBits(float a, float b) { return std::memcmp(&a, &b, sizeof(a)) == 0; }
 
 TEST_P(Compiled, EqualsTheOracleAloneAndAtAnyNumberOfThreads) {
@@ -144,10 +147,7 @@ TEST_P(Compiled, EqualsTheOracleAloneAndAtAnyNumberOfThreads) {
 }
 
 /// Of a device, precision bf16: operands of contractions, of attention's too, are rounded to 8 bits.
-TEST_P(Compiled, OfADeviceInBf16IsNearTheOracle) {
-  if (!testsDevice()) {
-    GTEST_SKIP() << "of a device";
-  }
+TEST_P(OfADevice, InBf16IsNearTheOracle) {
   const Batch batch = makeBatch(record(), lengths());
   const Globals globals = makeGlobals(record(), lengths());
   auto library = compileRecord(record(), lengths(), GetParam().level, testing::TempDir(), "bf16");
@@ -236,7 +236,9 @@ std::vector<Case> cases() {
   return all;
 }
 
-INSTANTIATE_TEST_SUITE_P(Records, Compiled, testing::ValuesIn(cases()),
-                         [](const auto &info) { return records()[info.param.record].name + "_" + info.param.level; });
+std::string nameOf(const testing::TestParamInfo<Case> &info) { return records()[info.param.record].name + "_" + info.param.level; }
+
+INSTANTIATE_TEST_SUITE_P(Records, Compiled, testing::ValuesIn(cases()), nameOf);
+INSTANTIATE_TEST_SUITE_P(Records, OfADevice, testing::ValuesIn(testsDevice() ? cases() : std::vector<Case>()), nameOf);
 
 } // namespace

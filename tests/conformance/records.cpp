@@ -108,6 +108,14 @@ std::vector<Record> make() {
                  "%y = nn.dropout %x {p = 0.3 : f64, key = -5 : i64} : !nn.rows<records x 11xf32>",
                  perRecord("y", 11)});
 
+  // Beyond what a block of a GPU keeps of a row.
+  all.push_back({"softmax_wide",
+                 "softmax of rows of 30011 numbers",
+                 {perRecord("x", 30011)},
+                 "    %n, %rstd = nn.normalize %x {epsilon = 1.0e-5 : f64} : !nn.rows<records x 30011xf32> -> "
+                 "!nn.rows<records x 30011xf32>, !nn.rows<records x 1xf32>\n"
+                 "    %y = nn.softmax %n : !nn.rows<records x 30011xf32>\n",
+                 perRecord("y", 30011)});
   all.push_back({"normalize",
                  "layer norm without its affine part (arXiv 1607.06450)",
                  {rows("x", 13)},

@@ -193,7 +193,8 @@ private:
       return func::CallOp::create(b, loc, "penstock_shared", TypeRange{pointer}).getResult(0);
     }
     if (what == "team_shared") {
-      return arith::ConstantIndexOp::create(b, loc, shared);
+      auto scratch = launch->getAttrOfType<IntegerAttr>("kernel.scratch"); // where it is in the arena
+      return arith::ConstantIndexOp::create(b, loc, scratch ? scratch.getInt() : shared);
     }
     const bool isNumber = what == "capacity" || what == "section";
     return held(what, index, isNumber ? i64 : pointer);

@@ -18,6 +18,8 @@ namespace {
 constexpr int64_t warp = 32, block = 256;
 constexpr int64_t narrow = 8, usual = 1024; // widest rows of a thread, of a warp
 constexpr int64_t most = 96 << 10;          // bytes of a team in shared memory
+constexpr int64_t arenaTeams = 64;          // that share the scratch of long rows
+constexpr int64_t warpCells = 64;           // bytes in which warps of a block leave their sums
 constexpr int64_t packed = 4;               // numbers that a thread moves at once
 
 /// What a value is known to be a multiple of: a power of two, at most 64.
@@ -64,36 +66,24 @@ bool isAligned(Value memref) {
 
 class TeamExecution final : public Execution {
 public:
-  LogicalResult status(Operation *op) const override {
-    return tooWide ? op->emitError("rows of so many numbers do not fit into the memory of a block of the device") : success();
-  }
-  int64_t reservedBytes() const override { return team == block ? 64 : 0; }
+  std::int64_t reservedBytes() const override { return team == block && !inArena ? warpCells : 0; }
+  std::int64_t teamsInArena() const override { return inArena || usedArena ? arenaTeams : 0; }
+  bool scratchInArena() const override { return inArena; }
 
   void parallel(StepBuilder &at, const Work &work, Body body) override {
-    OpBuilder &b = at.builder();
-    const Location loc = at.where();
-    Value items = work.section < 0 ? at.constant(work.most) : at.get("capacity", b.getIndexType(), work.section);
-    if (work.section >= 0 && work.most > 0) {
-      items = arith::MinUIOp::create(b, loc, items, at.constant(work.most));
-    }
     const int64_t outer = team;
     team = work.width <= narrow ? 1 : work.width <= usual ? warp : block;
-    auto launch = kernel::LaunchOp::create(b, loc, items, team, 0);
-    Block &here = launch.getBody().emplaceBlock();
-    Type index = b.getIndexType();
-    here.addArguments({index, index, index}, {loc, loc, loc});
-    at.inScope(here, here.getArgument(2), [&] {
-      lane = here.getArgument(1);
-      Value item = here.getArgument(0);
-      Value exists = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, item, work.count());
-      auto branch = scf::IfOp::create(b, loc, exists, /*withElseRegion=*/false);
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPointToStart(branch.thenBlock());
-      body(item, arith::AddIOp::create(b, loc, item, at.constant(1)));
-    });
-    const int64_t bytes = reservedBytes() + at.workerBytes();
-    tooWide |= bytes > most;
-    launch.setShared(static_cast<uint64_t>((bytes + 63) / 64 * 64));
+    kernel::LaunchOp launch = write(at, work, body);
+    if (static_cast<int64_t>(launch.getShared()) > most) {
+      // The scratch of so long rows lies in the arena, of as many teams as there is room for.
+      launch.erase();
+      team = block;
+      inArena = usedArena = true;
+      launch = write(at, work, body);
+      launch->setAttr("kernel.scratch", at.builder().getI64IntegerAttr(rounded(at.workerBytes())));
+      launch.setShared(warpCells);
+      inArena = false;
+    }
     team = outer;
   }
 
@@ -200,6 +190,44 @@ public:
   }
 
 private:
+  static int64_t rounded(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+  /// A launch whose teams take a piece each, or, where scratch is in the arena, one piece after another.
+  kernel::LaunchOp write(StepBuilder &at, const Work &work, Body body) {
+    OpBuilder &b = at.builder();
+    const Location loc = at.where();
+    Value items = work.section < 0 ? at.constant(work.most) : at.get("capacity", b.getIndexType(), work.section);
+    if (work.section >= 0 && work.most > 0) {
+      items = arith::MinUIOp::create(b, loc, items, at.constant(work.most));
+    }
+    if (inArena) {
+      items = arith::MinUIOp::create(b, loc, items, at.constant(arenaTeams));
+    }
+    auto launch = kernel::LaunchOp::create(b, loc, items, team, 0);
+    Block &here = launch.getBody().emplaceBlock();
+    Type index = b.getIndexType();
+    here.addArguments({index, index, index}, {loc, loc, loc});
+    Value item = here.getArgument(0), slot = here.getArgument(2);
+    at.inScope(here, inArena ? item : slot, [&] {
+      lane = here.getArgument(1);
+      Value count = work.count(), one = at.constant(1);
+      OpBuilder::InsertionGuard guard(b);
+      if (inArena) {
+        auto loop = scf::ForOp::create(b, loc, item, count, at.constant(arenaTeams));
+        b.setInsertionPointToStart(loop.getBody());
+        synchronize(at);
+        body(loop.getInductionVar(), arith::AddIOp::create(b, loc, loop.getInductionVar(), one));
+        return;
+      }
+      Value exists = arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, item, count);
+      auto branch = scf::IfOp::create(b, loc, exists, /*withElseRegion=*/false);
+      b.setInsertionPointToStart(branch.thenBlock());
+      body(item, arith::AddIOp::create(b, loc, item, one));
+    });
+    launch.setShared(static_cast<uint64_t>(rounded(reservedBytes() + at.workerBytes())));
+    return launch;
+  }
+
   //===--- the team -------------------------------------------------------------------------------------------------===//
 
   /// Calls a function of the team, which the device's module gets (compiler/emit/device_code.cpp).
@@ -423,7 +451,7 @@ private:
 
   int64_t team = 1; // threads
   Value lane;       // of the thread at hand in its team
-  bool tooWide = false;
+  bool inArena = false, usedArena = false; // scratch of the launch at hand, of any
 };
 
 } // namespace

@@ -44,9 +44,6 @@ LogicalResult emitStep(func::FuncOp function, Op op, const ProgramLayout &layout
   } else if (failed(emitter.emit(op))) {
     return failure();
   }
-  if (failed(execution->status(op))) {
-    return failure();
-  }
   if (emitter.readsUnnamedNumber()) {
     return function.emitError("the code of a step reads a number that its shape does not name");
   }
@@ -54,7 +51,7 @@ LogicalResult emitStep(func::FuncOp function, Op op, const ProgramLayout &layout
     each->erase();
   }
   function->removeAttr("kernel.numbers");
-  function->setAttr("kernel.worker", b.getI64IntegerAttr(layout.onDevice ? 0 : emitter.workerBytes()));
+  function->setAttr("kernel.worker", b.getI64IntegerAttr(emitter.workerBytes() * execution->teamsInArena()));
   return success();
 }
 

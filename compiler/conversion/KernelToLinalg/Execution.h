@@ -35,9 +35,6 @@ public:
   using Element = llvm::function_ref<mlir::SmallVector<mlir::Value>(mlir::OpBuilder &, mlir::Location, mlir::ValueRange elements,
                                                                     llvm::function_ref<mlir::Value()> index)>;
   virtual ~Execution() = default;
-  /// Whether all that was asked can be; a failure is told at `op`.
-  virtual mlir::LogicalResult status(mlir::Operation *) const { return mlir::success(); }
-
   /// Runs `body(begin, end)` over the pieces.
   virtual void parallel(StepBuilder &at, const Work &work, Body body) = 0;
   /// Work of one piece outside of `parallel`, which sees what ran before.
@@ -46,6 +43,10 @@ public:
   // --- in a piece
   /// Bytes at the beginning of its scratch that the execution uses itself.
   virtual std::int64_t reservedBytes() const { return 0; }
+  /// Whether the scratch of the piece at hand lies in the workers' section of the arena, and not where its team is.
+  virtual bool scratchInArena() const { return true; }
+  /// Teams that have scratch in the arena: on the CPU as many as the pool has workers, which is said by 1.
+  virtual std::int64_t teamsInArena() const { return 1; }
   /// Between one row and the next, whose values lie in the same scratch.
   virtual void betweenRows(StepBuilder &at) = 0;
   /// Elements of memrefs of one dimension and one size.

@@ -130,7 +130,7 @@ Value StepBuilder::base(const Buffer &buffer) {
   case Buffer::Kind::output:
     return get("output", bytes, buffer.index);
   case Buffer::Kind::worker:
-    return get(layout.onDevice ? "shared" : "arena", bytes);
+    return get(execution.scratchInArena() ? "arena" : "shared", bytes);
   case Buffer::Kind::arena:
     return get("arena", bytes);
   }
@@ -157,11 +157,13 @@ Value StepBuilder::byteOffset(const Buffer &buffer) {
   case Buffer::Kind::worker:
     break;
   }
-  if (layout.onDevice) {
+  if (!execution.scratchInArena()) {
     return scaledBytes(get("team_shared", b.getIndexType()), scope.worker, buffer.offset + execution.reservedBytes());
   }
   // Outside of a parallel body the calling thread has the first worker's scratch.
-  Value begin = number(StepShape::scratchBegin, b.getIndexType()), size = number(StepShape::scratchSize, b.getIndexType());
+  // Of a device the unit is that of this step's teams: the size that the numbers say is that of all.
+  Value begin = number(StepShape::scratchBegin, b.getIndexType());
+  Value size = layout.onDevice ? get("team_shared", b.getIndexType()) : number(StepShape::scratchSize, b.getIndexType());
   Value section = get("section", b.getIndexType(), plan.memory.workersSection());
   Value offset = constant(buffer.offset);
   OpBuilder::InsertionGuard guard(b);
