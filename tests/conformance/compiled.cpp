@@ -16,7 +16,9 @@ using namespace mlir;
 
 namespace penstock::conformance {
 
-Status compileModule(const std::string &text, const std::string &level, const std::string &precision, const std::string &path) {
+Status compileModule(const std::string &text, const std::string &form, const std::string &precision, const std::string &path) {
+  const std::size_t dash = form.find('-');
+  const std::string level = form.substr(0, dash);
   DialectRegistry registry;
   registry.insert<nn::NnDialect, kernel::KernelDialect, func::FuncDialect>();
   registerEmitDialects(registry);
@@ -34,6 +36,9 @@ Status compileModule(const std::string &text, const std::string &level, const st
   }
   (*module)->setAttr("penstock.level", StringAttr::get(&context, level));
   (*module)->setAttr("penstock.precision", StringAttr::get(&context, precision));
+  if (dash != std::string::npos) {
+    (*module)->setAttr("kernel.least_team", IntegerAttr::get(IntegerType::get(&context, 64), std::stol(form.substr(dash + 1))));
+  }
   if (failed(lowerNnToLoops(*module, table))) {
     return internalError(message);
   }

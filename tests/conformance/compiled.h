@@ -15,8 +15,8 @@ namespace penstock::conformance {
 
 using Values = std::map<std::string, std::vector<float>>;
 
-/// Compiles a module for a level into `path`, a shared library.
-Status compileModule(const std::string &text, const std::string &level, const std::string &precision, const std::string &path);
+/// Compiles a module for a level into `path`, a shared library. Of a device "cuda-32" and "cuda-256" give teams of so many threads at least.
+Status compileModule(const std::string &text, const std::string &form, const std::string &precision, const std::string &path);
 
 /// Compiles the module of a record for a level and gives the path of the library. Where PENSTOCK_CONFORMANCE_LIBRARIES names a folder,
 /// libraries are kept there and found again: what one machine compiled, another runs (tests/emulator).

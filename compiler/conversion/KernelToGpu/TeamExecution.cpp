@@ -66,13 +66,14 @@ bool isAligned(Value memref) {
 
 class TeamExecution final : public Execution {
 public:
+  explicit TeamExecution(int64_t least) : least(least) {}
   std::int64_t reservedBytes() const override { return team == block && !inArena ? warpCells : 0; }
   std::int64_t teamsInArena() const override { return inArena || usedArena ? arenaTeams : 0; }
   bool scratchInArena() const override { return inArena; }
 
   void parallel(StepBuilder &at, const Work &work, Body body) override {
     const int64_t outer = team;
-    team = work.width <= narrow ? 1 : work.width <= usual ? warp : block;
+    team = std::max(least, work.width <= narrow ? 1 : work.width <= usual ? warp : block);
     kernel::LaunchOp launch = write(at, work, body);
     if (static_cast<int64_t>(launch.getShared()) > most) {
       // The scratch of so long rows lies in the arena, of as many teams as there is room for.
@@ -449,13 +450,14 @@ private:
     }
   }
 
-  int64_t team = 1; // threads
-  Value lane;       // of the thread at hand in its team
+  const int64_t least;
+  int64_t team = 1;                        // threads
+  Value lane;                              // of the thread at hand in its team
   bool inArena = false, usedArena = false; // scratch of the launch at hand, of any
 };
 
 } // namespace
 
-std::unique_ptr<Execution> teamExecution() { return std::make_unique<TeamExecution>(); }
+std::unique_ptr<Execution> teamExecution(std::int64_t least) { return std::make_unique<TeamExecution>(least); }
 
 } // namespace penstock

@@ -37,7 +37,8 @@ LogicalResult emitStep(func::FuncOp function, Op op, const ProgramLayout &layout
   const StepShape shape(layout, function->getAttrOfType<ArrayAttr>("kernel.numbers"));
   const EntryPlan plan = readPlan(layout, function);
   OpBuilder b(body.getTerminator());
-  const std::unique_ptr<Execution> execution = layout.onDevice ? teamExecution() : hostExecution();
+  auto least = function->getParentOfType<ModuleOp>()->getAttrOfType<IntegerAttr>("kernel.least_team");
+  const std::unique_ptr<Execution> execution = layout.onDevice ? teamExecution(least ? least.getInt() : 1) : hostExecution();
   Emitter emitter(StepContext{layout, plan, shape, module, b, op->getLoc(), plan.workers.lookup(op), *execution});
   if constexpr (std::is_void_v<decltype(emitter.emit(op))>) {
     emitter.emit(op);

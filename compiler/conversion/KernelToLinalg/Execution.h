@@ -63,7 +63,8 @@ public:
 };
 
 std::unique_ptr<Execution> hostExecution();
-/// Of a device: pieces are launches (KernelToGpu/TeamExecution.cpp).
-std::unique_ptr<Execution> teamExecution();
+/// Of a device: pieces are launches (KernelToGpu/TeamExecution.cpp). `least`: threads that a team has at least; tests ask for more than
+/// rows of a few numbers would get, by `kernel.least_team` of the module.
+std::unique_ptr<Execution> teamExecution(std::int64_t least);
 
 } // namespace penstock
