@@ -188,6 +188,7 @@ Status generateEmulated(llvm::Module &module, bool watched, const std::string &s
     wrap(module, kernel.name);
   }
   for (llvm::Function &function : module) {
+    function.addFnAttr(llvm::Attribute::NoUnwind);
     if (!function.isDeclaration()) {
       function.addFnAttr("target-cpu", "x86-64-v3");
       if (watched) {
