@@ -137,9 +137,9 @@ TEST_F(Segments, GradientsOfTablesHaveTheCpusBits) {
     bool bySource;
   };
   for (const Case &of : {Case{0, 5, 3, false}, Case{1, 1, 1, false}, Case{131, 17, 67, false}, Case{257, 3, 128, true},
-                         Case{73, 301, 131, true}, Case{64, 2, 260, false}}) {
+                         Case{73, 301, 131, true}, Case{64, 2, 260, false}, Case{641, 1, 7, false}, Case{700, 4099, 5, true}}) {
     SCOPED_TRACE(testing::Message() << of.rows << " rows, vocabulary " << of.vocabulary << ", width " << of.width);
-    Ints ids = idsOf(of.rows, of.vocabulary, 29, -1), source;
+    Ints ids = idsOf(of.rows, of.rows == 700 ? 3 : of.vocabulary, 29, -1), source;
     for (std::int64_t i = 0; i < of.rows; ++i) {
       source.push_back(static_cast<std::int32_t>(i / 7));
       if (i % 11 == 5) {

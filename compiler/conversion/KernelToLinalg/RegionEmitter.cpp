@@ -20,11 +20,13 @@ Value RegionEmitter::blockSize(const nn::RowsOf &rows, int64_t most) {
   return arith::MaxUIOp::create(b, loc, even, constant(leastBlockRows));
 }
 
-static int64_t widestRow(kernel::RowsOp region) {
+/// Of a weight that is read whole, no row.
+static int64_t widestRow(kernel::RowsOp region, const nn::RowsOf &rows) {
   int64_t widest = 1;
   for (Operation &op : region.getBody().front().without_terminator()) {
     for (Value value : llvm::concat<Value>(op.getOperands(), op.getResults())) {
-      widest = std::max(widest, nn::rowsOf(value.getType()).kind == nn::RowsOf::Kind::fixed ? 1 : nn::widthOf(value.getType()));
+      const nn::RowsOf own = nn::rowsOf(value.getType());
+      widest = std::max(widest, own.kind == nn::RowsOf::Kind::fixed && !(own == rows) ? 1 : nn::widthOf(value.getType()));
     }
   }
   return widest;
@@ -40,7 +42,7 @@ LogicalResult RegionEmitter::emit(kernel::RowsOp region) {
     result = emitBlock(region, regionPlan, constant(0), constant(rows.rows), constant(0));
   } else {
     auto blocks = [&]() -> Value { return arith::CeilDivUIOp::create(b, loc, rowsOfBuffer(rows), blockSize(rows, regionPlan.block)); };
-    Work work = workOver(rows, widestRow(region), blocks);
+    Work work = workOver(rows, widestRow(region, rows), blocks);
     if (sums && layout.onDevice) {
       work.most = work.section < 0 ? std::min(work.most, devicePartials) : devicePartials;
     }

@@ -2,75 +2,118 @@
 // are the CPU's (runtime/kernels/packed/segments.h, row_groups.h).
 #include "runtime/cuda/kernels/device.h"
 
-/// Columns that a warp has in registers: lane, lane + 32, ... of a chunk of 128.
-constexpr int chunk = 128, part = 4;
-/// Rows whose loads are under way at once.
-constexpr int together = 8;
-
-/// A warp's sums of one chunk of columns.
-struct Sums {
-  float of[part];
+/// A warp's sums of columns: lane, lane + 32, ... of a chunk of 32 * parts.
+template <int parts> struct Sums {
+  float of[parts];
   i64 column, width;
 };
 
-DEVICE Sums noSums(i64 firstColumn, i64 width) { return {{0, 0, 0, 0}, firstColumn + laneX(), width}; }
+template <int parts> DEVICE Sums<parts> noSums(i64 width) {
+  Sums<parts> made;
+  made.column = (i64)blockY() * 32 * parts + laneX();
+  made.width = width;
+#pragma unroll
+  for (int e = 0; e < parts; ++e) {
+    made.of[e] = 0;
+  }
+  return made;
+}
 
-/// Adds the first `count` of the rows, in order.
-DEVICE void addRows(Sums &sums, const float *dy, const i64 (&rows)[together], int count) {
-  float loaded[together][part];
+/// Adds rows row(0), row(1), ... of dy in order, `together` of them, which are loaded at once; those from `count` on are left out.
+template <int parts, int together, class Row> DEVICE void addSome(Sums<parts> &sums, const float *dy, int count, Row row) {
+  float loaded[together][parts];
 #pragma unroll
   for (int r = 0; r < together; ++r) {
+    const float *const from = dy + (r < count ? row(r) * sums.width : 0) + sums.column;
 #pragma unroll
-    for (int e = 0; e < part; ++e) {
-      const i64 column = sums.column + 32 * e;
-      loaded[r][e] = r < count && column < sums.width ? dy[rows[r] * sums.width + column] : 0.0f;
+    for (int e = 0; e < parts; ++e) {
+      loaded[r][e] = r < count && sums.column + 32 * e < sums.width ? from[32 * e] : 0.0f;
     }
   }
 #pragma unroll
   for (int r = 0; r < together; ++r) {
 #pragma unroll
-    for (int e = 0; e < part; ++e) {
+    for (int e = 0; e < parts; ++e) {
       sums.of[e] = r < count ? sums.of[e] + loaded[r][e] : sums.of[e];
     }
   }
 }
+template <int parts, int together, class Row> DEVICE void addRows(Sums<parts> &sums, const float *dy, int count, Row row) {
+  if (count >= together) {
+    addSome<parts, together>(sums, dy, together, row); // of a constant number there are no conditions
+  } else {
+    addSome<parts, together>(sums, dy, count, row);
+  }
+}
 
-DEVICE void storeSums(const Sums &sums, float *to) {
+template <int parts> DEVICE void storeSums(const Sums<parts> &sums, float *to) {
 #pragma unroll
-  for (int e = 0; e < part; ++e) {
+  for (int e = 0; e < parts; ++e) {
     if (sums.column + 32 * e < sums.width) {
       to[sums.column + 32 * e] = sums.of[e];
     }
   }
 }
 
-/// A warp a row of the table and chunk of columns: it reads all ids.
-KERNEL(128, embedding_grad,
-       (const i32 *ids, const i32 *source, const float *dy, i64 capacity, const i64 *count, i64 width, i64 vocabulary, float *dtable)) {
-  const i64 entry = (i64)blockX() * 4 + warpX(), rows = countOf(capacity, count);
+/// A warp a row of the table and chunk of columns. It reads all ids, 128 at once, and keeps the rows that it finds until there are enough
+/// to load them together.
+template <int parts, int together>
+DEVICE void embeddingGradient(const i32 *ids, const i32 *source, const float *dy, i64 rows, i64 width, i64 vocabulary, float *dtable) {
+  constexpr int atOnce = 4;
+  SHARED(i32, queues, 4 * (32 * atOnce + together));
+  i32 *const queue = queues + warpX() * (32 * atOnce + together);
+  const i64 entry = (i64)blockX() * 4 + warpX();
   if (entry >= vocabulary) {
     return;
   }
-  Sums sums = noSums((i64)blockY() * chunk, width);
-  for (i64 first = 0; first < rows; first += 32) {
-    const i64 mine = first + laneX();
-    i32 id = mine < rows ? ids[mine] : -1;
-    id = id >= vocabulary ? (i32)vocabulary - 1 : id;
-    u32 found = ballot(id == entry);
-    while (found != 0) {
-      i64 these[together];
-      int here = 0;
+  Sums<parts> sums = noSums<parts>(width);
+  int waiting = 0;
+  for (i64 first = 0; first < rows; first += 32 * atOnce) {
+    bool mine[atOnce];
 #pragma unroll
-      for (int r = 0; r < together; ++r) {
-        const i64 row = first + (found != 0 ? __builtin_ctz(found) : 0);
-        here += found != 0 ? 1 : 0;
-        found &= found - 1;
-        these[r] = source != nullptr ? source[row] : row;
-      }
-      addRows(sums, dy, these, here);
+    for (int e = 0; e < atOnce; ++e) {
+      const i64 row = first + 32 * e + laneX();
+      const i32 id = row < rows ? ids[row] : -1;
+      mine[e] = (id >= vocabulary ? vocabulary - 1 : id) == entry;
     }
+#pragma unroll
+    for (int e = 0; e < atOnce; ++e) {
+      const u32 found = ballot(mine[e]);
+      if (mine[e]) {
+        const i64 row = first + 32 * e + laneX();
+        queue[waiting + __builtin_popcount(found & ((1u << laneX()) - 1))] = source != nullptr ? source[row] : (i32)row;
+      }
+      waiting += __builtin_popcount(found);
+    }
+    if (waiting < together && first + 32 * atOnce < rows) {
+      continue;
+    }
+    syncWarp();
+    int done = 0;
+    for (; waiting - done >= together || (done < waiting && first + 32 * atOnce >= rows); done += together) {
+      addRows<parts, together>(sums, dy, waiting - done, [&](int r) { return (i64)queue[done + r]; });
+    }
+    // What is left moves to the front: fewer than `together`, at most a row a lane.
+    const int left = waiting > done ? waiting - done : 0;
+    const i32 kept = laneX() < left ? queue[done + laneX()] : 0;
+    syncWarp();
+    if (laneX() < left) {
+      queue[laneX()] = kept;
+    }
+    syncWarp();
+    waiting = left;
   }
   storeSums(sums, dtable + entry * width);
+}
+
+/// For tables of many rows, and of few, where more columns are other warps'.
+KERNEL(128, embedding_grad,
+       (const i32 *ids, const i32 *source, const float *dy, i64 capacity, const i64 *count, i64 width, i64 vocabulary, float *dtable)) {
+  embeddingGradient<4, 8>(ids, source, dy, countOf(capacity, count), width, vocabulary, dtable);
+}
+KERNEL(128, embedding_grad_few,
+       (const i32 *ids, const i32 *source, const float *dy, i64 capacity, const i64 *count, i64 width, i64 vocabulary, float *dtable)) {
+  embeddingGradient<1, 32>(ids, source, dy, countOf(capacity, count), width, vocabulary, dtable);
 }
 
 // ---- the rows by their ids: groups of kernel_rows.def, with the capacity in place of the rows -------------------------------------------
@@ -148,16 +191,13 @@ KERNEL(128, grouped_gradient, (const i32 *groups, const i32 *source, const float
     return;
   }
   const i32 *const begins = groups + groupsHeader + capacity, *const order = begins + capacity + 1;
-  Sums sums = noSums((i64)blockY() * chunk, width);
+  Sums<4> sums = noSums<4>(width);
   const i32 end = begins[group + 1];
-  for (i32 at = begins[group]; at < end; at += together) {
-    i64 these[together];
-#pragma unroll
-    for (int r = 0; r < together; ++r) {
-      const i64 row = at + r < end ? order[at + r] : 0;
-      these[r] = source != nullptr ? source[row] : row;
-    }
-    addRows(sums, dy, these, end - at);
+  for (i32 at = begins[group]; at < end; at += 8) {
+    addRows<4, 8>(sums, dy, end - at, [&](int r) {
+      const i32 row = order[at + r];
+      return (i64)(source != nullptr ? source[row] : row);
+    });
   }
   storeSums(sums, gradient + group * width);
 }

@@ -7,8 +7,8 @@ namespace {
 
 const LibraryKernel segmentSum("segment_sum"), segmentMax("segment_max"), segmentMaxGradient("segment_max_grad"),
     segmentSoftmax("segment_softmax"), segmentSoftmaxGradient("segment_softmax_grad"), runningSum("running_sum"), bagSum("bag_sum"),
-    countsOfIds("counts"), embeddingGradient("embedding_grad"), groupRowsOrder("group_rows_order"), groupRowsHeads("group_rows_heads"),
-    groupedGradient("grouped_gradient");
+    countsOfIds("counts"), embeddingGradient("embedding_grad"), embeddingGradientFew("embedding_grad_few"),
+    groupRowsOrder("group_rows_order"), groupRowsHeads("group_rows_heads"), groupedGradient("grouped_gradient");
 
 /// A thread a column of a record.
 template <class... Arguments>
@@ -17,12 +17,17 @@ void launchColumns(const PenstockCall *call, const LibraryKernel &kernel, std::i
   launch(call, kernel, {divideUp(records * width, 128)}, 128, 0, arguments...);
 }
 
-/// A warp a row of the table and 128 columns.
-Grid warpsOf(std::int64_t rows, std::int64_t width) { return {divideUp(rows, 4), divideUp(width, 128)}; }
+/// A warp a row and chunk of columns.
+Grid warpsOf(std::int64_t rows, std::int64_t width, std::int64_t columns) { return {divideUp(rows, 4), divideUp(width, columns)}; }
+
+constexpr std::int64_t manyWarps = 4096;
 
 void launchEmbeddingGradient(const PenstockCall *call, const std::int32_t *ids, const std::int32_t *source, const float *dy,
                              std::int64_t rows, const std::int64_t *count, std::int64_t width, std::int64_t vocabulary, float *dtable) {
-  launch(call, embeddingGradient, warpsOf(vocabulary, width), 128, 0, ids, source, dy, rows, count, width, vocabulary, dtable);
+  // Every warp reads all ids; of a small table there are so few that narrow ones bring more columns under way.
+  const bool few = vocabulary * divideUp(width, 128) < manyWarps;
+  launch(call, few ? embeddingGradientFew : embeddingGradient, warpsOf(vocabulary, width, few ? 32 : 128), 128, 0, ids, source, dy, rows,
+         count, width, vocabulary, dtable);
 }
 
 } // namespace
@@ -98,7 +103,7 @@ void penstock_cuda_group_rows(const PenstockCall *call, const std::int32_t *ids,
 
 void penstock_cuda_grouped_gradient(const PenstockCall *call, const std::int32_t *groups, const std::int32_t *source, const float *dy,
                                     std::int64_t rows, const std::int64_t *, std::int64_t width, float *gradient, std::int32_t) {
-  launch(call, groupedGradient, warpsOf(rows, width), 128, 0, groups, source, dy, rows, width, gradient);
+  launch(call, groupedGradient, warpsOf(rows, width, 128), 128, 0, groups, source, dy, rows, width, gradient);
 }
 
 } // extern "C"

@@ -11,9 +11,8 @@
 //   PENSTOCK_FAKE_CUDA_FAIL             "cuLaunchKernel:17:700, cuMemAlloc_v2:3:2, work:40:719": the n-th call of the name (from 1) fails
 //                                       with the error; `work`: the n-th piece of work fails when it runs, which the next call tells.
 //                                       From an error of 700 and above but 900s on all calls fail with it.
-//   PENSTOCK_FAKE_CUDA_SKIP             "crf_loss:2": a kernel runs without the barrier of block or warp that its threads reach as the
-//   n-th,
-//                                       from 0: a mistake, for tests that must find it
+//   PENSTOCK_FAKE_CUDA_SKIP             "crf_loss:2": the kernel runs without the barrier of block or warp that a thread reaches as its
+//                                       third: a mistake, for tests that must find it
 //   PENSTOCK_FAKE_CUDA_REPORT           a file, to which a line of JSON with all counts is added at the end of the process
 #pragma once
 

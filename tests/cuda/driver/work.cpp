@@ -5,6 +5,8 @@
 #include "tests/cuda/driver/settings.h"
 #include "tests/cuda/emulator/emulator.h"
 
+#include <xmmintrin.h>
+
 #include <algorithm>
 #include <cstring>
 #include <set>
@@ -26,7 +28,18 @@ struct Prepared {
   void *const *arguments;
 };
 
+/// A card keeps subnormal numbers, whatever the thread that waits for it does.
+class KeepSubnormals {
+public:
+  KeepSubnormals() : before(_mm_getcsr()) { _mm_setcsr(0x1F80); }
+  ~KeepSubnormals() { _mm_setcsr(before); }
+
+private:
+  unsigned before;
+};
+
 void runLaunch(Work &work) {
+  const KeepSubnormals here;
   const CUfunc_st &function = *work.function;
   ++counts().launches[function.name];
   std::vector<void *> arguments;
