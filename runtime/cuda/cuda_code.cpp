@@ -63,6 +63,8 @@ Result<KernelHandle> CudaCode::handle(const PenstockDispatch &dispatch) { return
 Result<MachineSpeed> CudaCode::speed(ThreadPool &) const { return device.speed(); }
 
 // Sums have one order on every card; the tensor cores' rounding is an architecture's own.
-std::string CudaCode::kernels(const PenstockProgram &) const { return fmt::format("cuda sm_{}", device.architecture()); }
+std::string CudaCode::kernels(const PenstockProgram &program) const {
+  return fmt::format("cuda sm_{}{}", device.architecture(), asksForBf16(program) ? ", bf16 by tensor cores" : "");
+}
 
 } // namespace penstock::cuda

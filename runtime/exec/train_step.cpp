@@ -47,6 +47,7 @@ Status TrainStep::findMovers(std::int64_t parts) {
       mover.weightSums.resize(static_cast<std::size_t>(
           std::count_if(losses.begin(), losses.end(), [&](const PenstockLossInfo &loss) { return loss.objective == number; })));
       mover.weights.resize(mover.weightSums.size());
+      mover.weightOutputs.resize(static_cast<std::size_t>(std::max<std::int64_t>(parts, 1)));
     }
   }
   mostParts = static_cast<std::size_t>(std::max<std::int64_t>(parts, 1));
@@ -67,11 +68,14 @@ void TrainStep::reserve(std::int64_t records, std::int64_t rows) {
 // Of each loss the weight of all parts: by it each part divides its sum of items.
 Status TrainStep::weighParts(Mover &mover, std::span<const Batch *const> parts, Session::Step step) {
   std::fill(mover.weightSums.begin(), mover.weightSums.end(), 0.0);
-  for (const Batch *part : parts) {
-    step.batch = &part->view;
-    PENSTOCK_TRY(session.run(mover.weigh, step, &mover.weightOutputs));
+  for (std::size_t p = 0; p < parts.size(); ++p) {
+    step.batch = &parts[p]->view;
+    PENSTOCK_TRY(session.submit(mover.weigh, step, &mover.weightOutputs[p]).status());
+  }
+  PENSTOCK_TRY(session.drain());
+  for (std::size_t p = 0; p < parts.size(); ++p) {
     for (std::size_t i = 0; i < mover.weightSums.size(); ++i) {
-      mover.weightSums[i] += static_cast<double>(mover.weightOutputs.values(static_cast<int>(i))[0]);
+      mover.weightSums[i] += static_cast<double>(mover.weightOutputs[p].values(static_cast<int>(i))[0]);
     }
   }
   PENSTOCK_TRY(ranks.addWeights(mover.weightSums));

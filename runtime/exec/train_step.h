@@ -49,7 +49,7 @@ private:
     int trainStep = -1;                        // of a step in one part; or
     int weigh = -1, gradient = -1, apply = -1; // of one in parts
     int lossOutput = -1;                       // of train_step or gradient
-    OutputBuffers weightOutputs;               // of one part
+    std::vector<OutputBuffers> weightOutputs;  // of each part
     std::vector<double> weightSums;            // of all of them, one a loss
     std::vector<float> weights;
   };

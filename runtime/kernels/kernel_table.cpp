@@ -154,6 +154,14 @@ std::string chosenKernels() {
   return environment != nullptr && *environment != '\0' ? environment : "auto";
 }
 
+bool asksForBf16(const PenstockProgram &program) {
+  const auto dispatches = dispatchesOf(program);
+  return std::any_of(dispatches.begin(), dispatches.end(), [](const PenstockDispatch &dispatch) {
+    const KernelHandleKind *const kind = findKernelHandleKind(dispatch.kernel);
+    return kind != nullptr && precisionOf(*kind, dispatch) == 1;
+  });
+}
+
 std::string kernelsOf(const PenstockProgram &program, Level level) {
   const std::string asked = chosenKernels();
   // The order of a library's sums is its version's.
@@ -162,16 +170,15 @@ std::string kernelsOf(const PenstockProgram &program, Level level) {
     return std::string(name) + (version.ok() && !version->empty() ? " " + *version : "");
   };
   std::string others, bf16;
+  if (asked != "emulated" && asksForBf16(program)) {
+    const std::string_view by = bf16Instructions(level);
+    bf16 = by.empty() ? ", bf16 in float32" : ", bf16 by " + std::string(by);
+  }
   for (const PenstockDispatch &dispatch : dispatchesOf(program)) {
-    const KernelHandleKind *kind = findKernelHandleKind(dispatch.kernel);
     const std::string_view name = asked == "auto" ? implementationOf(dispatch) : ownKernels;
     const std::string other = ", " + std::string(dispatch.kernel) + " by " + shown(name);
     if (name != ownKernels && others.find(other) == std::string::npos) {
       others += other;
-    }
-    if (kind != nullptr && precisionOf(*kind, dispatch) == 1 && asked != "emulated" && bf16.empty()) {
-      const std::string_view by = bf16Instructions(level);
-      bf16 = by.empty() ? ", bf16 in float32" : ", bf16 by " + std::string(by);
     }
   }
   return shown(asked == "auto" ? ownKernels : std::string_view(asked)) + others + bf16;

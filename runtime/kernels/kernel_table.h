@@ -41,6 +41,9 @@ Result<KernelHandle> makeKernelHandle(const PenstockDispatch &dispatch, Level le
 
 struct MachineSpeed; // machine_speed.h
 
+/// Whether products of the program are of precision bf16.
+bool asksForBf16(const PenstockProgram &program);
+
 /// What computes a program beside its own code, made where the program is loaded. Outlives the handles and the calls.
 class LoadedCode {
 public:

@@ -6,6 +6,8 @@
 
 #include <cstdlib>
 #include <set>
+#include <string_view>
+#include <vector>
 
 using namespace penstock;
 using namespace penstock::cuda;
@@ -34,6 +36,10 @@ TEST(Driver, OneThatIsNotThereIsNamed) {
   EXPECT_NE(opened.status().message().find("there is no NVIDIA driver: `/nowhere/libcuda.so.1` cannot be opened"), std::string::npos)
       << opened.status().message();
   EXPECT_EQ(CudaDevice::open(1).status().message(), opened.status().message());
+}
+
+TEST(Symbols, KernelsWithoutCodeAreThoseThatGeneratedCodeHolds) {
+  EXPECT_EQ(kernelsWithoutCode(), (std::vector<std::string_view>{"dropout_row"}));
 }
 
 TEST(Symbols, AnUnknownKernelIsNamed) {
