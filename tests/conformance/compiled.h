@@ -15,7 +15,8 @@ namespace penstock::conformance {
 
 using Values = std::map<std::string, std::vector<float>>;
 
-/// Compiles a module for a level into `path`, a shared library. Of a device "cuda-32" and "cuda-256" give teams of so many threads at least.
+/// Compiles a module for a level into `path`, a shared library. Of a device "cuda-32" and "cuda-256" give teams of so many threads at
+/// least.
 Status compileModule(const std::string &text, const std::string &form, const std::string &precision, const std::string &path);
 
 /// Compiles the module of a record for a level and gives the path of the library. Where PENSTOCK_CONFORMANCE_LIBRARIES names a folder,
