@@ -45,7 +45,7 @@ Status compileModule(const std::string &text, const std::string &form, const std
   table.level = level;
   EmitOptions options;
   options.level = level;
-  options.emulated = true;
+  options.emulated = testsEmulator();
   options.watched = std::getenv("PENSTOCK_CONFORMANCE_WATCHED") != nullptr;
   options.output = path;
   return emitSharedLibrary(*module, table, options);

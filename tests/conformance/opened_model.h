@@ -5,6 +5,7 @@
 #include "runtime/exec/session.h"
 
 #include <cstdlib>
+#include <cstring>
 #include <memory>
 #include <string>
 
@@ -17,6 +18,12 @@ struct OpenedModel {
 
 /// Whether the tests' programs are for a CUDA device: the driver is that of PENSTOCK_CUDA_DRIVER, the fake one in CI.
 inline bool testsDevice() { return std::getenv("PENSTOCK_CUDA_DRIVER") != nullptr; }
+
+/// Whether that is the fake one: then a program's kernels are made for the emulator, as the command makes them.
+inline bool testsEmulator() {
+  const char *const form = std::getenv("PENSTOCK_CUDA_CODE");
+  return form != nullptr && std::strcmp(form, "emulated") == 0;
+}
 
 /// The level of the tests' programs: of the device that is tested, else `cpu`.
 inline std::string testedLevel(const std::string &cpu) { return testsDevice() ? "cuda" : cpu; }

@@ -79,7 +79,7 @@ Result<std::string> compileModule(const std::string &text, const std::string &na
   ProgramTable table;
   EmitOptions options;
   options.level = conformance::testedLevel(std::string(levelName(level)));
-  options.emulated = true;
+  options.emulated = conformance::testsEmulator();
   options.watched = std::getenv("PENSTOCK_CONFORMANCE_WATCHED") != nullptr;
   if (module) {
     (*module)->setAttr("penstock.level", mlir::StringAttr::get(&context, options.level));
