@@ -80,6 +80,13 @@ class Machine(Cuda):
         self.assertRegex(said.stdout, r"memory on `cuda`: \d+ MiB \(parameters \d+ MiB, states \d+ MiB, .* a step of \d+ records and up to")
         self.assertIn("65536 MiB, of which 65536 MiB are free", said.stdout)
         self.assertEqual(said.stderr, "")
+        for precision in "fp32", "bf16":  # what is said is what a training takes
+            small = *CUDA, "--set", f"target.precision={precision}", "--set", "train.keep=last", "--set", "train.validate=never"
+            said = self.penstock("check", self.tasks / "maintenance_transformer.pipe", *small).stdout
+            self.fake(report=self.folder / f"memory-{precision}")
+            self.train(f"run-{precision}", *small, task="tasks/maintenance_transformer.pipe", steps=1)
+            taken = json.loads((self.folder / f"memory-{precision}").read_text())["most_memory"]
+            self.assertLess(abs(int(re.search(r"memory on `cuda`: (\d+) MiB", said)[1]) - taken / 2**20), 1.5)
         self.fake(memory=1)
         said = self.penstock("check", self.tasks / "maintenance_transformer.pipe", *CUDA)
         self.assertIn("the card has no room", said.stderr)
