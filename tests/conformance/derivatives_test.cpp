@@ -119,7 +119,17 @@ TEST_P(Derivatives, AreKeptByFusion) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Records, Derivatives, testing::Range(std::size_t(0), records().size()),
+std::vector<std::size_t> smallRecords() {
+  std::vector<std::size_t> small;
+  for (std::size_t i = 0; i < records().size(); ++i) {
+    if (!records()[i].large) {
+      small.push_back(i);
+    }
+  }
+  return small;
+}
+
+INSTANTIATE_TEST_SUITE_P(Records, Derivatives, testing::ValuesIn(smallRecords()),
                          [](const auto &info) { return records()[info.param].name; });
 
 // Every op of the dialect is made by some record: a new op without one fails here.

@@ -116,6 +116,7 @@ std::vector<Record> make() {
                  "!nn.rows<records x 30011xf32>, !nn.rows<records x 1xf32>\n"
                  "    %y = nn.softmax %n : !nn.rows<records x 30011xf32>\n",
                  perRecord("y", 30011)});
+  all.back().large = true;
   all.push_back({"normalize",
                  "layer norm without its affine part (arXiv 1607.06450)",
                  {rows("x", 13)},

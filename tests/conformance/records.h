@@ -32,6 +32,7 @@ struct Record {
   Operand result;                // of %y: its kind and shape
   double tolerance = 1e-5;       // compiled code against float64, relative to the largest value
   bool local = true;             // a record's values and gradients depend on that record alone
+  bool large = false;            // too many numbers for finite differences: its derivatives are those of other records
 };
 
 const std::vector<Record> &records();
