@@ -226,6 +226,19 @@ Status checkTrainable(const RunRecord &record, const frontend::TypedPipeline &pi
 /// Between its steps, so that what it began is removed.
 Status unlessInterrupted() { return interrupted() ? Status(ErrorCode::interrupted, "interrupted") : Status(); }
 
+/// The program for the device that the pipeline names, beside those for the CPU.
+Status addDevice(const frontend::TypedPipeline &pipeline, PluginHost &host, const std::string &code, ArtifactData &data,
+                 ArtifactParts &parts) {
+  PENSTOCK_ASSIGN(const CompileOptions compile, compileOptionsFor(pipeline, host));
+  PENSTOCK_ASSIGN(const ArtifactCode made, compileForArtifact(pipeline, compile, false, code));
+  PENSTOCK_ASSIGN(const ProgramFile file, ProgramFile::read(made.library));
+  PENSTOCK_ASSIGN(const std::unique_ptr<ProgramImage> image, ProgramImage::map(file.bytes, file.path));
+  data.devices[pipeline.target.device] = programFingerprint(*image->function()());
+  parts.objects.push_back(made.object);
+  parts.devices.push_back(pipeline.target.device);
+  return {};
+}
+
 Status build(BuildOptions options, const CommandContext &context) {
   catchInterrupts();
   while (options.out.size() > 1 && options.out.back() == '/') {
@@ -299,13 +312,7 @@ Status build(BuildOptions options, const CommandContext &context) {
     if (isDevice(options.level)) {
       pipeline.target.device = options.level;
       pipeline.target.precision = options.precision.empty() ? record.config.target.precision : options.precision;
-      PENSTOCK_ASSIGN(const CompileOptions compile, compileOptionsFor(pipeline, *host));
-      PENSTOCK_ASSIGN(const ArtifactCode made, compileForArtifact(pipeline, compile, false, code));
-      PENSTOCK_ASSIGN(const ProgramFile file, ProgramFile::read(made.library));
-      PENSTOCK_ASSIGN(const std::unique_ptr<ProgramImage> image, ProgramImage::map(file.bytes, file.path));
-      data.devices[options.level] = programFingerprint(*image->function()());
-      parts.objects.push_back(made.object);
-      parts.devices.push_back(options.level);
+      PENSTOCK_TRY(addDevice(pipeline, *host, code, data, parts));
     }
     for (const ArtifactPlugin &plugin : data.plugins) {
       if (!plugin.beside) {
