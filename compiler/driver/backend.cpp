@@ -154,6 +154,7 @@ Status compile(const BackendRequest &request, std::string &text) {
   options.emulated = request.emulated;
   options.output = request.output;
   options.object = request.object;
+  options.assembled = !request.object.empty(); // of an artifact, which is made once and starts often
   options.suffix = request.suffix;
   options.times = &times;
   llvm::raw_string_ostream stream(text);

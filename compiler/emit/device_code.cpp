@@ -1,6 +1,7 @@
 #include "compiler/emit/device_code.h"
 
 #include "compiler/emit/codegen.h"
+#include "compiler/emit/ptx_assembler.h"
 #include "compiler/linker/linker.h"
 #include "runtime/abi/program_abi.h"
 #include "runtime/base/file.h"
@@ -150,9 +151,7 @@ Status generatePtx(llvm::Module &module, ProgramTable::DeviceCode &code, llvm::r
     return internalError("the code generator for NVIDIA GPUs cannot write PTX");
   }
   generate.run(module);
-  code.image = ptx.str().str();
-  code.form = PENSTOCK_CODE_PTX;
-  code.architecture = 80;
+  code.images.push_back({PENSTOCK_CODE_PTX, 80, ptx.str().str()});
   return {};
 }
 
@@ -215,9 +214,8 @@ Status generateEmulated(llvm::Module &module, bool watched, const std::string &s
   PENSTOCK_TRY(library.open());
   PENSTOCK_TRY(
       runLinker({"-shared", "-z", "now", "--build-id=none", source.temporaryPath()}, library.temporaryPath(), "the device's code"));
-  PENSTOCK_ASSIGN(code.image, readWholeFile(library.temporaryPath()));
-  code.form = PENSTOCK_CODE_HOST;
-  code.architecture = 0;
+  PENSTOCK_ASSIGN(std::string image, readWholeFile(library.temporaryPath()));
+  code.images.push_back({PENSTOCK_CODE_HOST, 0, std::move(image)});
   return {};
 }
 
@@ -240,7 +238,16 @@ Status emitDeviceCode(ModuleOp device, DeviceTarget target, const std::string &s
   if (!module) {
     return internalError("the code of the device could not be translated to LLVM");
   }
-  return target.emulated ? generateEmulated(*module, target.watched, scratch, code, text) : generatePtx(*module, code, text);
+  if (target.emulated) {
+    return generateEmulated(*module, target.watched, scratch, code, text);
+  }
+  PENSTOCK_TRY(generatePtx(*module, code, text));
+  const std::string ptxas = target.assembled ? findPtxas() : "";
+  for (const int card : ptxas.empty() ? std::vector<int>() : std::vector{80, 90}) {
+    PENSTOCK_ASSIGN(std::string cubin, assemblePtx(ptxas, code.images.front().bytes, card, scratch));
+    code.images.push_back({PENSTOCK_CODE_CUBIN, card, std::move(cubin)});
+  }
+  return {};
 }
 
 } // namespace penstock

@@ -13,7 +13,7 @@ class raw_ostream;
 namespace penstock {
 
 struct DeviceTarget {
-  bool emulated, watched; // EmitOptions
+  bool emulated, watched, assembled; // EmitOptions
 };
 
 /// Lowers `device` in place, whose functions have the attributes `kernel.threads` and `kernel.shared`, to PTX for sm_80 and later (Debian's

@@ -201,9 +201,10 @@ static Status emitDevice(ModuleOp module, ProgramTable &table, const EmitOptions
   }
   const OwningOpRef<ModuleOp> device(*devices.begin());
   (*device)->remove();
-  PENSTOCK_TRY(emitDeviceCode(*device, {options.emulated, options.watched}, options.output, table.device, options.llvmText));
-  if (options.assembly && !options.emulated) {
-    *options.assembly << table.device.image;
+  PENSTOCK_TRY(
+      emitDeviceCode(*device, {options.emulated, options.watched, options.assembled}, options.output, table.device, options.llvmText));
+  if (options.assembly && !options.emulated && !table.device.images.empty()) {
+    *options.assembly << table.device.images.front().bytes;
   }
   return {};
 }

@@ -23,10 +23,11 @@ struct EmitTimes {
 };
 
 struct EmitOptions {
-  std::string level;     // "avx2", "avx512" or "amx"; "cuda": the host's code is that of the first
-  bool emulated = false; // of a device: its code is for the emulated one
-  bool watched = false;  // code of the emulated device tells a thread sanitizer what it reads and writes
-  std::string output;    // path of the shared library; "" makes none (only prints)
+  std::string level;      // "avx2", "avx512" or "amx"; "cuda": the host's code is that of the first
+  bool emulated = false;  // of a device: its code is for the emulated one
+  bool assembled = false; // of a device: machine code beside its text, where there is `ptxas`
+  bool watched = false;   // code of the emulated device tells a thread sanitizer what it reads and writes
+  std::string output;     // path of the shared library; "" makes none (only prints)
   /// Path of an object file with the same code, to be linked with that of other programs; "" makes none. It takes memcpy and the like from
   /// where it is linked.
   std::string object;

@@ -279,14 +279,16 @@ Status addProgramConstants(llvm::Module &module, const ProgramTable &table) {
   }
 
   std::vector<Constant *> code;
-  for (const ProgramTable::DeviceFunction &function : table.device.functions) {
-    using S = PenstockDeviceCode;
-    code.push_back(
-        t.record("PenstockDeviceCode", sizeof(S),
-                 {offsetof(S, name), offsetof(S, form), offsetof(S, architecture), offsetof(S, code), offsetof(S, code_bytes),
-                  offsetof(S, threads), offsetof(S, shared_bytes)},
-                 {t.text(function.name), t.i32(table.device.form), t.i32(table.device.architecture), t.text(table.device.image),
-                  t.i64(static_cast<std::int64_t>(table.device.image.size() + 1)), t.i32(function.threads), t.i32(function.shared)}));
+  for (const ProgramTable::DeviceImage &image : table.device.images) {
+    Constant *const bytes = t.text(image.bytes);
+    for (const ProgramTable::DeviceFunction &function : table.device.functions) {
+      using S = PenstockDeviceCode;
+      code.push_back(t.record("PenstockDeviceCode", sizeof(S),
+                              {offsetof(S, name), offsetof(S, form), offsetof(S, architecture), offsetof(S, code), offsetof(S, code_bytes),
+                               offsetof(S, threads), offsetof(S, shared_bytes)},
+                              {t.text(function.name), t.i32(image.form), t.i32(image.architecture), bytes,
+                               t.i64(static_cast<std::int64_t>(image.bytes.size() + 1)), t.i32(function.threads), t.i32(function.shared)}));
+    }
   }
 
   using S = PenstockProgram;

@@ -70,15 +70,19 @@ struct ProgramTable {
     std::string kernel, implementation;
     std::vector<std::int64_t> attributes;
   };
-  /// Functions of a device, all of them in one image; see PenstockDeviceCode.
+  /// Functions of a device, and the images that hold all of them: the first serves every card, others are machine code of one
+  /// architecture. See PenstockDeviceCode.
   struct DeviceFunction {
     std::string name;
     int threads = 0, shared = 0;
   };
+  struct DeviceImage {
+    int form = 0, architecture = 0;
+    std::string bytes;
+  };
   struct DeviceCode {
     std::vector<DeviceFunction> functions;
-    int form = 0, architecture = 0;
-    std::string image;
+    std::vector<DeviceImage> images;
   };
   std::string level;
   DeviceCode device;

@@ -34,6 +34,9 @@ Status CudaCode::load(const PenstockProgram &program, const std::string &name) {
   const Driver &calls = device.driver();
   std::map<const void *, CUmodule> images; // many functions lie in one
   for (const PenstockDeviceCode &row : codeOf(program)) {
+    if (row.form == PENSTOCK_CODE_CUBIN) {
+      continue; // stands behind the rows that steps know by number, and is taken in their place
+    }
     const PenstockDeviceCode &code = bestOf(program, row, device.architecture());
     CUmodule &module = images[code.code];
     if (module == nullptr) {

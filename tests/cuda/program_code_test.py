@@ -18,7 +18,7 @@ import ptxas  # noqa: E402
 
 CASES = ("bert_base", "ner_bert", "sentiment_cnn", "failure_table", "crf", "deferred_rows", "clip_norm", "several_answers")
 LINKED = CASES[0]
-# A division of 64 bits is a function of its own, for whose call a register or two are put aside.
+# A register that ptxas puts aside for a call of its own functions (a division); not for want of registers.
 MOST_SPILLED = 8
 
 

@@ -21,6 +21,17 @@ Value RegionEmitter::blockSize(const nn::RowsOf &rows, int64_t most) {
 }
 
 /// Of a weight that is read whole, no row.
+Value RegionEmitter::blocksOf(const nn::RowsOf &rows, int64_t most) {
+  Value total = rowsOfBuffer(rows), size = blockSize(rows, most);
+  if (!layout.onDevice) {
+    return arith::CeilDivUIOp::create(b, loc, total, size);
+  }
+  // A GPU divides 32 bits by a few instructions, and 64 by a call.
+  Type i32 = b.getI32Type();
+  auto narrow = [&](Value v) -> Value { return arith::IndexCastOp::create(b, loc, i32, v); };
+  return arith::IndexCastUIOp::create(b, loc, b.getIndexType(), arith::CeilDivUIOp::create(b, loc, narrow(total), narrow(size)));
+}
+
 static int64_t widestRow(kernel::RowsOp region, const nn::RowsOf &rows) {
   int64_t widest = 1;
   for (Operation &op : region.getBody().front().without_terminator()) {
@@ -41,7 +52,7 @@ LogicalResult RegionEmitter::emit(kernel::RowsOp region) {
   if (!layout.onDevice && rows.kind == nn::RowsOf::Kind::fixed && rows.rows <= regionPlan.block) {
     result = emitBlock(region, regionPlan, constant(0), constant(rows.rows), constant(0));
   } else {
-    auto blocks = [&]() -> Value { return arith::CeilDivUIOp::create(b, loc, rowsOfBuffer(rows), blockSize(rows, regionPlan.block)); };
+    auto blocks = [&] { return blocksOf(rows, regionPlan.block); };
     Work work = workOver(rows, widestRow(region, rows), blocks);
     if (sums && layout.onDevice) {
       work.most = work.section < 0 ? std::min(work.most, devicePartials) : devicePartials;
@@ -146,7 +157,7 @@ void RegionEmitter::addPartialsOnDevice(const nn::RowsOf &rows, const RegionPlan
     columns += partial.width;
   }
   parallel(columns, 1, devicePartials, [&](Value column, Value) {
-    Value blocks = arith::CeilDivUIOp::create(b, loc, rowsOfBuffer(rows), blockSize(rows, regionPlan.block));
+    Value blocks = blocksOf(rows, regionPlan.block);
     int64_t first = 0;
     for (auto &[sum, partial] : partials) {
       const Buffer &to = bufferOf(sum->getResult(0));

@@ -18,6 +18,7 @@ private:
                                 mlir::Value block);
   /// Rows of a block of a region over `rows`, at most `most`.
   mlir::Value blockSize(const nn::RowsOf &rows, std::int64_t most);
+  mlir::Value blocksOf(const nn::RowsOf &rows, std::int64_t most);
   void addPartialsOnDevice(const nn::RowsOf &rows, const RegionPlan &regionPlan);
   mlir::func::FuncOp addBlocks();
   void finishPartial(mlir::Operation *sum, const Buffer &partial, std::int64_t block);

@@ -5,6 +5,7 @@
 """
 
 import json
+import os
 import pathlib
 import random
 import re
@@ -213,6 +214,23 @@ class Steps(Cuda):
 
 
 class Artifacts(Cuda):
+    def test_machine_code(self):
+        """Where there is a ptxas, an artifact has machine code for two kinds of cards beside the text that serves all."""
+        self.train("words")
+        for ptxas, cubins in (None, 2), ("", 0):
+            self.environment.pop("PENSTOCK_CUDA_CODE", None)
+            if ptxas is not None:
+                self.environment["PENSTOCK_PTXAS"] = ptxas
+            elif not (shutil.which("ptxas") or os.access("/usr/local/cuda/bin/ptxas", os.X_OK)):
+                continue
+            out = self.folder / f"cubins{cubins}"
+            self.penstock("build", self.folder / "words", "--out", out, "--name", "words", "--level", "cuda", "--no-expect")
+            library = (out / "libwords.so").read_bytes()
+            # ELF of 64 bits whose machine (at byte 18) is 190, NVIDIA's.
+            found = [at for at in re.finditer(rb"\x7fELF\x02\x01", library) if library[at.start() + 18:at.start() + 20] == b"\xbe\x00"]
+            self.assertEqual(len(found), cubins)
+            self.assertIn(b".target sm_80", library)
+
     def test_build(self):
         """An artifact with code for cards computes on one where there is a driver, and else, or where a level is named, on the CPU."""
         self.train("run")
