@@ -173,7 +173,7 @@ TEST_F(CudaDriver, RefusesWhatLiesOutsideOfMemory) {
 
 TEST_F(CudaDriver, TheHostCannotTouchTheDevicesMemory) {
   const CUdeviceptr memory = allocate(64);
-  EXPECT_DEATH(*reinterpret_cast<volatile int *>(memory) = 1, "the host touches memory of the device, byte 0 of 64");
+  EXPECT_DEATH(*reinterpret_cast<volatile int *>(memory) = 1, "the host touches memory of the device, byte 0 of 64|Sanitizer");
   EXPECT_EQ(it->cuMemFree_v2(memory), CUDA_SUCCESS);
 }
 
