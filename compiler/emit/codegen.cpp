@@ -204,7 +204,7 @@ Result<std::unique_ptr<llvm::Module>> makeMemoryFunctions(llvm::LLVMContext &con
   return memory;
 }
 
-Status optimizeModule(llvm::Module &module, llvm::TargetMachine &machine) {
+Status runPasses(llvm::Module &module, llvm::TargetMachine &machine, llvm::StringRef passes) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager components;
@@ -221,19 +221,21 @@ Status optimizeModule(llvm::Module &module, llvm::TargetMachine &machine) {
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, components, modules);
-  llvm::ModulePassManager passes;
-  if (llvm::Error error = builder.parsePassPipeline(passes, pipeline)) {
+  llvm::ModulePassManager all;
+  if (llvm::Error error = builder.parsePassPipeline(all, passes)) {
     return internalError("the LLVM pipeline does not parse: " + llvm::toString(std::move(error)));
   }
-  passes.run(module, modules);
+  all.run(module, modules);
   return Status::success();
 }
+
+Status optimizeModule(llvm::Module &module, llvm::TargetMachine &machine) { return runPasses(module, machine, pipeline); }
 
 Status generateCode(llvm::Module &module, llvm::TargetMachine &machine, bool assembly, llvm::raw_pwrite_stream &out) {
   llvm::legacy::PassManager passes;
   if (machine.addPassesToEmitFile(passes, out, nullptr,
                                   assembly ? llvm::CodeGenFileType::AssemblyFile : llvm::CodeGenFileType::ObjectFile)) {
-    return internalError("the code generator for x86-64 cannot write an object file");
+    return internalError("the code generator of LLVM cannot write what was asked for");
   }
   passes.run(module);
   return Status::success();

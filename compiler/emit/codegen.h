@@ -4,6 +4,7 @@
 #include "runtime/base/status.h"
 
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringRef.h"
 
 #include <memory>
 #include <string>
@@ -28,6 +29,9 @@ Status prepareModule(llvm::Module &module, llvm::TargetMachine &machine, const s
 /// memcpy, memset and memmove, which code generation calls, for a library that needs none: a prepared module.
 Result<std::unique_ptr<llvm::Module>> makeMemoryFunctions(llvm::LLVMContext &context, llvm::TargetMachine &machine,
                                                           const std::string &level);
+
+/// Runs passes by their names, none of which may assume or introduce functions of the C library.
+Status runPasses(llvm::Module &module, llvm::TargetMachine &machine, llvm::StringRef passes);
 
 /// The short pipeline: scalar clean-up, loop-invariant motion, vectorization.
 Status optimizeModule(llvm::Module &module, llvm::TargetMachine &machine);

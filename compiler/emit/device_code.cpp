@@ -10,11 +10,9 @@
 
 #include "llvm/AsmParser/Parser.h"
 #include "llvm/IR/IRBuilder.h"
-#include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/Linker/Linker.h"
 #include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
@@ -72,31 +70,6 @@ constexpr const char *usualPasses = "always-inline,function(sroa,early-cse<memss
                                     "loop-mssa(loop-instsimplify,loop-rotate,licm<allowspeculation>),loop(indvars,loop-unroll-full),sroa,"
                                     "early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg),globaldce";
 
-/// Runs `passes`.
-Status optimize(llvm::Module &module, llvm::TargetMachine &machine, const char *passes) {
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager components;
-  llvm::ModuleAnalysisManager modules;
-  llvm::PassBuilder builder(&machine);
-  functions.registerPass([&] {
-    llvm::TargetLibraryInfoImpl library(module.getTargetTriple());
-    library.disableAllFunctions();
-    return llvm::TargetLibraryAnalysis(library);
-  });
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(components);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, components, modules);
-  llvm::ModulePassManager all;
-  if (llvm::Error error = builder.parsePassPipeline(all, passes)) {
-    return internalError("the passes of a device do not parse: " + llvm::toString(std::move(error)));
-  }
-  all.run(module, modules);
-  return {};
-}
-
 Result<std::unique_ptr<llvm::TargetMachine>> makeGpuMachine() {
   static std::once_flag once;
   std::call_once(once, [] {
@@ -140,17 +113,13 @@ Status generatePtx(llvm::Module &module, ProgramTable::DeviceCode &code, llvm::r
     function->setCallingConv(llvm::CallingConv::PTX_Kernel);
     function->addFnAttr("nvvm.maxntid", std::to_string(kernel.threads));
   }
-  PENSTOCK_TRY(optimize(module, *machine, usualPasses));
+  PENSTOCK_TRY(runPasses(module, *machine, usualPasses));
   if (text != nullptr) {
     module.print(*text, nullptr);
   }
   llvm::SmallString<0> ptx;
   llvm::raw_svector_ostream stream(ptx);
-  llvm::legacy::PassManager generate;
-  if (machine->addPassesToEmitFile(generate, stream, nullptr, llvm::CodeGenFileType::AssemblyFile)) {
-    return internalError("the code generator for NVIDIA GPUs cannot write PTX");
-  }
-  generate.run(module);
+  PENSTOCK_TRY(generateCode(module, *machine, /*assembly=*/true, stream));
   code.images.push_back({PENSTOCK_CODE_PTX, 80, ptx.str().str()});
   return {};
 }
@@ -198,9 +167,9 @@ Status generateEmulated(llvm::Module &module, bool watched, const std::string &s
       function.addFnAttr(llvm::Attribute::NoDuplicate);
     }
   }
-  PENSTOCK_TRY(optimize(module, *machine, usualPasses));
+  PENSTOCK_TRY(runPasses(module, *machine, usualPasses));
   if (watched) {
-    PENSTOCK_TRY(optimize(module, *machine, "tsan-module,function(tsan)"));
+    PENSTOCK_TRY(runPasses(module, *machine, "tsan-module,function(tsan)"));
   }
   if (text != nullptr) {
     module.print(*text, nullptr);

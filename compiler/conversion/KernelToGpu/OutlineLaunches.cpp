@@ -139,7 +139,7 @@ private:
 
   Value load(Location loc, Value from, size_t offset, Type type) {
     Value at = LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), from, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(offset)});
-    return LLVM::LoadOp::create(b, loc, type, at);
+    return LLVM::LoadOp::create(b, loc, type, at, /*alignment=*/type.getIntOrFloatBitWidth() / 8);
   }
 
   LogicalResult replace(Operation *op, int64_t shared) {
