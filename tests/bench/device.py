@@ -1,6 +1,6 @@
 """All that a machine with an NVIDIA card is asked, most valuable first, in one table. Called as device.sh, which says how.
 
-`pack` makes the folder .device (git does not know it) with one archive: the command, its compiler with LLVM, plugins, the tests that a card
+`pack` makes the folder .device (git does not know it) with one archive: the command, its compiler with LLVM and lld, plugins, the tests that a card
 runs, the fake driver, 500 texts of each data set and a vocabulary. Checkout and archive together are below 64 MiB. On the machine nothing is
 built: it needs a driver, Python 3.9, and for the peer a Python with PyTorch and `tokenizers` (PY, by default python3). Weights are random.
 
@@ -22,6 +22,7 @@ where values are wrong, 4 where there is no card.
 import argparse
 import concurrent.futures
 import csv
+import ctypes
 import json
 import os
 import pathlib
@@ -62,6 +63,17 @@ FAKE_EXAMPLES = ("maintenance_words", "failure_table")
 LEFT_OUT = {"bf16_emulated", "killed", "killed_best"}
 
 
+def driver_file():
+    """NVIDIA's driver: where the loader finds it, or where machines without an entry for the loader have it."""
+    for name in ("libcuda.so.1", "/usr/local/nvidia/lib64/libcuda.so.1", "/usr/lib/x86_64-linux-gnu/libcuda.so.1"):
+        try:
+            ctypes.CDLL(name)
+            return name
+        except OSError:
+            pass
+    return "libcuda.so.1"
+
+
 class Machine:
     """Where what was built lies, and how it is run."""
 
@@ -72,12 +84,13 @@ class Machine:
         data = ROOT / "dsl_examples/data" if fake else built / "data"
         self.sets = {name: (data / folder, label) for name, (folder, label) in (FAKE_SETS if fake else SETS).items()}
         self.vocab = ROOT / "tests/golden/encoders/fixtures/bert/vocab.txt" if fake else data / "vocab.txt"
-        libraries = {"LD_LIBRARY_PATH": f"{built / 'lib'}:{os.environ.get('LD_LIBRARY_PATH', '')}".rstrip(":")}
+        carried = {"LD_LIBRARY_PATH": built / "lib", "PATH": built / "bin"} if built != ROOT / "build" else {}
+        libraries = {name: f"{folder}:{os.environ.get(name, '')}".rstrip(":") for name, folder in carried.items()}
         clean = {key: value for key, value in os.environ.items() if not key.startswith("PENSTOCK_")}
-        self.base = {**clean, "PENSTOCK_CACHE": str(scratch / "cache"), **({} if fake else libraries)}
+        self.base = {**clean, "PENSTOCK_CACHE": str(scratch / "cache"), **libraries}
         driver = built / "lib/libpenstock_fake_cuda.so"
         self.emulator = {"PENSTOCK_CUDA_DRIVER": str(driver), "PENSTOCK_CUDA_CODE": "emulated"}
-        self.card = {**self.emulator, "PENSTOCK_FAKE_CUDA_MULTIPROCESSORS": "7"} if fake else {"PENSTOCK_CUDA_DRIVER": "libcuda.so.1"}
+        self.card = {**self.emulator, "PENSTOCK_FAKE_CUDA_MULTIPROCESSORS": "7"} if fake else {"PENSTOCK_CUDA_DRIVER": driver_file()}
 
     def left(self):
         return self.deadline - time.monotonic()
@@ -420,6 +433,7 @@ def pack(data, vocab):
         for name in files:
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             subprocess.run(["strip", "-o", to / name, built / name], check=True)
+        shutil.copy(os.path.realpath(shutil.which("ld.lld-22")), to / "bin/ld.lld")
         for manifest in (built / "plugins").glob("*/plugin.toml"):
             shutil.copy(manifest, to / manifest.relative_to(built))
         libraries = needed([built / name for name in files if name.startswith(("bin", "lib", "tests"))])
@@ -454,7 +468,7 @@ def pack(data, vocab):
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--fake", action="store_true")
-    parser.add_argument("--built", type=pathlib.Path, default=ROOT / "build")
+    parser.add_argument("--built", type=pathlib.Path, default=ROOT / "build", help="where the command and tests lie")
     parser.add_argument("--data", type=pathlib.Path, default=ROOT.parent / "shared/data/prepared")
     parser.add_argument("--vocab", type=pathlib.Path, default=ROOT.parent / "shared/data/tokenizers/bert-base-uncased/vocab.txt")
     parser.add_argument("out", nargs="?", default="build/device-results")

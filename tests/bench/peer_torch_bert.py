@@ -48,9 +48,30 @@ def grouped(texts, step):
     return [(batch, -(-max(len(ids) for ids, _ in batch) // step) * step) for batch in batches]
 
 
-def model_of(torch, shape, vocabulary, classes):
+def attention_of(torch, shape, packs):
+    """Of queries, keys and values beside each other, and of the mask of padded texts or the offsets of packed ones."""
+    _, hidden, heads = SHAPES[shape]
+    width = hidden // heads
+
+    def padded_rows(qkv, mask, dropout):
+        batch, length, _ = qkv.shape
+        q, k, v = qkv.view(batch, length, 3, heads, width).permute(2, 0, 3, 1, 4)
+        out = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+        return out.transpose(1, 2).reshape(batch, length, hidden)
+
+    def packed_rows(qkv, offsets, dropout):
+        q, k, v = qkv.view(-1, 3, heads, width).unbind(1)
+        out = torch.ops.aten._flash_attention_forward(q.contiguous(), k.contiguous(), v.contiguous(), offsets, offsets, LONGEST, LONGEST,
+                                                      dropout, False, False)[0]
+        return out.reshape(-1, hidden)
+
+    return packed_rows if packs else padded_rows
+
+
+def model_of(torch, shape, attend, vocabulary, classes):
+    """A module whose result is the loss of a batch."""
     nn, functional = torch.nn, torch.nn.functional
-    layers, hidden, heads = SHAPES[shape]
+    layers, hidden, _ = SHAPES[shape]
 
     class Layer(nn.Module):
         def __init__(self):
@@ -59,9 +80,9 @@ def model_of(torch, shape, vocabulary, classes):
             self.up, self.down = nn.Linear(hidden, 4 * hidden), nn.Linear(4 * hidden, hidden)
             self.first, self.second = nn.LayerNorm(hidden, eps=1e-12), nn.LayerNorm(hidden, eps=1e-12)
 
-        def forward(self, x, attention):
-            x = self.first(x + functional.dropout(self.out(attention(self.qkv(x))), DROPOUT, self.training))
-            return self.second(x + functional.dropout(self.down(functional.gelu(self.up(x))), DROPOUT, self.training))
+        def forward(self, x, last):
+            x = self.first(x + functional.dropout(self.out(attend(self.qkv(x), last, DROPOUT)), DROPOUT))
+            return self.second(x + functional.dropout(self.down(functional.gelu(self.up(x))), DROPOUT))
 
     class Bert(nn.Module):
         def __init__(self):
@@ -70,19 +91,18 @@ def model_of(torch, shape, vocabulary, classes):
             self.norm, self.layers = nn.LayerNorm(hidden, eps=1e-12), nn.ModuleList(Layer() for _ in range(layers))
             self.pooler, self.answer = nn.Linear(hidden, hidden), nn.Linear(hidden, classes)
 
-        def forward(self, ids, places, first, attention, target):
-            x = functional.dropout(self.norm(self.words(ids) + self.places(places) + self.parts.weight[0]), DROPOUT, self.training)
+        def forward(self, ids, places, first, target, last):
+            x = functional.dropout(self.norm(self.words(ids) + self.places(places) + self.parts.weight[0]), DROPOUT)
             for layer in self.layers:
-                x = layer(x, attention)
-            pooled = functional.dropout(torch.tanh(self.pooler(x.reshape(-1, hidden)[first])), DROPOUT, self.training)
+                x = layer(x, last)
+            pooled = functional.dropout(torch.tanh(self.pooler(x.reshape(-1, hidden)[first])), DROPOUT)
             return functional.cross_entropy(self.answer(pooled).float(), target)
 
     return Bert()
 
 
-def padded(torch, batch, longest, shape):
-    """Arguments of the model and its attention: texts one below the other, padded."""
-    _, hidden, heads = SHAPES[shape]
+def padded(torch, batch, longest):
+    """Arguments of the model: texts one below the other, padded, and their mask."""
     ids = torch.zeros((len(batch), longest), dtype=torch.long)
     mask = torch.zeros((len(batch), 1, 1, longest), dtype=torch.bool)
     for row, (text, _) in enumerate(batch):
@@ -92,7 +112,7 @@ def padded(torch, batch, longest, shape):
     return [ids, places, torch.arange(len(batch)) * longest, torch.tensor([label for _, label in batch]), mask]
 
 
-def packed(torch, batch, longest, shape):
+def packed(torch, batch, longest):
     """The same without padding: one row of all texts, and their offsets."""
     lengths = torch.tensor([len(text) for text, _ in batch])
     offsets = torch.cat([torch.zeros(1, dtype=torch.long), lengths.cumsum(0)])
@@ -101,58 +121,31 @@ def packed(torch, batch, longest, shape):
     return [ids, places, offsets[:-1], torch.tensor([label for _, label in batch]), offsets.int()]
 
 
-def attention_of(torch, shape, packs):
-    _, hidden, heads = SHAPES[shape]
-    width = hidden // heads
-
-    def masked(mask, training):
-        def attend(qkv):
-            batch, length, _ = qkv.shape
-            q, k, v = qkv.view(batch, length, 3, heads, width).permute(2, 0, 3, 1, 4)
-            out = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=DROPOUT if training else 0.0)
-            return out.transpose(1, 2).reshape(batch, length, hidden)
-        return attend
-
-    def ragged(offsets, training):
-        def attend(qkv):
-            q, k, v = qkv.view(-1, 3, heads, width).unbind(1)
-            out = torch.ops.aten._flash_attention_forward(q.contiguous(), k.contiguous(), v.contiguous(), offsets, offsets, LONGEST, LONGEST,
-                                                          DROPOUT if training else 0.0, False, False)[0]
-            return out.reshape(-1, hidden)
-        return attend
-
-    return ragged if packs else masked
-
-
 def measure(torch, options, mode, texts, classes, vocabulary):
     device, packs = torch.device(options.device), mode in ("flash", "both")
     torch.manual_seed(42)
     torch.backends.cuda.matmul.allow_tf32 = False
-    model = model_of(torch, options.shape, vocabulary, classes).to(device).train()
+    model = model_of(torch, options.shape, attention_of(torch, options.shape, packs), vocabulary, classes).to(device)
     matrices = [p for p in model.parameters() if p.dim() > 1]
     others = [p for p in model.parameters() if p.dim() <= 1]
     optimizer = torch.optim.AdamW([{"params": matrices, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}], lr=2e-5,
                                   fused=device.type == "cuda")
-    attention = attention_of(torch, options.shape, packs)
     longest = max(len(ids) for ids, _ in texts)
     step = (64 if longest > 64 else 16) if mode == "compiled" else 1
     place = packed if packs else padded
     batches = []
     for batch, length in grouped(texts, step):
-        arrays = place(torch, batch, length, options.shape)
+        arrays = place(torch, batch, length)
         batches.append(([a.pin_memory() if device.type == "cuda" else a for a in arrays], sum(len(ids) for ids, _ in batch)))
 
-    def loss_of(ids, places, first, target, last):
-        with torch.autocast(device.type, torch.bfloat16, enabled=mode != "fp32"):
-            return model(ids, places, first, attention(last, True), target)
-
-    forward = {"compiled": lambda: torch.compile(loss_of, mode="reduce-overhead", dynamic=False),
-               "both": lambda: torch.compile(loss_of, dynamic=True)}.get(mode, lambda: loss_of)()
+    forward = {"compiled": lambda: torch.compile(model, mode="reduce-overhead", dynamic=False),
+               "both": lambda: torch.compile(model, dynamic=True)}.get(mode, lambda: model)()
 
     def train(arrays):
         if mode == "compiled":
             torch.compiler.cudagraph_mark_step_begin()
-        loss = forward(*[a.to(device, non_blocking=True) for a in arrays])
+        with torch.autocast(device.type, torch.bfloat16, enabled=mode != "fp32"):
+            loss = forward(*[a.to(device, non_blocking=True) for a in arrays])
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -193,7 +186,7 @@ def main():
         line = {"peer": f"PyTorch {torch.__version__}", "mode": mode}
         try:
             line |= measure(torch, options, mode, *data)
-        except (RuntimeError, AttributeError, NotImplementedError, TypeError) as error:
+        except Exception as error:  # of PyTorch's compilers there are many kinds
             line["missing"] = f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}"
         print(json.dumps(line), flush=True)
 
