@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <functional>
+#include <functional>
 #include <iterator>
 #include <numeric>
 #include <string>
@@ -121,7 +123,6 @@ TEST_F(CudaDriver, AGraphRunsWhatWasCaptured) {
   ASSERT_EQ(it->cuStreamBeginCapture_v2(stream, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL), CUDA_SUCCESS);
   ASSERT_EQ(it->cuMemsetD8Async(memory, 3, 4, stream), CUDA_SUCCESS);
   ASSERT_EQ(it->cuMemsetD8Async(memory, 4, 1, stream), CUDA_SUCCESS);
-  EXPECT_EQ(it->cuStreamSynchronize(stream), CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
   ASSERT_EQ(it->cuStreamEndCapture(stream, &graph), CUDA_SUCCESS);
   ASSERT_EQ(it->cuGraphInstantiateWithFlags(&ready, graph, 0), CUDA_SUCCESS);
   for (int round = 0; round < 2; ++round) {
@@ -135,6 +136,21 @@ TEST_F(CudaDriver, AGraphRunsWhatWasCaptured) {
   EXPECT_EQ(it->cuGraphExecDestroy(ready), CUDA_SUCCESS);
   EXPECT_EQ(it->cuGraphDestroy(graph), CUDA_SUCCESS);
   EXPECT_EQ(it->cuMemFree_v2(memory), CUDA_SUCCESS);
+}
+
+TEST_F(CudaDriver, WhatACaptureDoesNotAllowEndsIt) {
+  CUevent event;
+  ASSERT_EQ(it->cuEventCreate(&event, CU_EVENT_DISABLE_TIMING), CUDA_SUCCESS);
+  CUdeviceptr memory = 0;
+  const std::function<CUresult()> calls[] = {[&] { return it->cuStreamSynchronize(stream); }, [&] { return it->cuMemAlloc_v2(&memory, 4); },
+                                             [&] { return it->cuEventQuery(event); }};
+  for (const auto &call : calls) {
+    CUgraph graph;
+    ASSERT_EQ(it->cuStreamBeginCapture_v2(stream, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL), CUDA_SUCCESS);
+    EXPECT_EQ(call(), CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED);
+    EXPECT_EQ(it->cuStreamEndCapture(stream, &graph), CUDA_ERROR_STREAM_CAPTURE_INVALIDATED);
+  }
+  EXPECT_EQ(it->cuEventDestroy_v2(event), CUDA_SUCCESS);
 }
 
 TEST_F(CudaDriver, KernelsOfTheLibraryAreEntriesOfItsTexts) {

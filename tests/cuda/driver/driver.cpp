@@ -23,6 +23,7 @@ namespace {
 std::recursive_mutex lock;
 bool started = false;
 thread_local bool current = false;
+thread_local CUstream captured = nullptr; // by this thread
 std::map<void *, std::size_t> hostMemory;
 
 /// Begins a call: the lock, and the error that it has.
@@ -41,6 +42,13 @@ struct Call {
   CALL()                                                                                                                                   \
   if (!current) {                                                                                                                          \
     return CUDA_ERROR_INVALID_CONTEXT;                                                                                                     \
+  }
+/// What a thread may not call while it captures, on whatever stream (CU_STREAM_CAPTURE_MODE_THREAD_LOCAL).
+#define CALL_OUTSIDE_OF_CAPTURES()                                                                                                         \
+  CALL_IN_CONTEXT()                                                                                                                        \
+  if (captured != nullptr) {                                                                                                               \
+    captured->invalid = true;                                                                                                              \
+    return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;                                                                                          \
   }
 
 CUresult refuse(const std::string &why) {
@@ -88,9 +96,6 @@ void *pointer(CUdeviceptr memory) { return reinterpret_cast<void *>(memory); }
 
 /// What a wait says: what happened meanwhile.
 CUresult waited(CUstream stream, std::int64_t number) {
-  if (stream->capturing) {
-    return CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED;
-  }
   ++counts().waits;
   run(stream, number, INT64_MAX);
   return stuck();
@@ -206,7 +211,7 @@ CUresult cuCtxSetCurrent(CUcontext context) {
 }
 
 CUresult cuCtxSynchronize() {
-  CALL_IN_CONTEXT()
+  CALL_OUTSIDE_OF_CAPTURES()
   ++counts().waits;
   runAll();
   return stuck();
@@ -220,7 +225,7 @@ CUresult cuMemGetInfo_v2(std::size_t *free, std::size_t *total) {
 }
 
 CUresult cuMemAlloc_v2(CUdeviceptr *memory, std::size_t bytes) {
-  CALL_IN_CONTEXT()
+  CALL_OUTSIDE_OF_CAPTURES()
   if (bytes == 0) {
     return refuse("an allocation of no bytes");
   }
@@ -231,14 +236,14 @@ CUresult cuMemAlloc_v2(CUdeviceptr *memory, std::size_t bytes) {
 }
 
 CUresult cuMemFree_v2(CUdeviceptr memory) {
-  CALL_IN_CONTEXT()
+  CALL_OUTSIDE_OF_CAPTURES()
   runAll();
   ++counts().frees;
   return memory == 0 || freeDevice(pointer(memory)) ? stuck() : refuse("what is freed was not allocated");
 }
 
 CUresult cuMemHostAlloc(void **memory, std::size_t bytes, unsigned) {
-  CALL_IN_CONTEXT()
+  CALL_OUTSIDE_OF_CAPTURES()
   *memory = std::aligned_alloc(4096, (std::max<std::size_t>(bytes, 1) + 4095) / 4096 * 4096);
   if (*memory == nullptr) {
     return CUDA_ERROR_OUT_OF_MEMORY;
@@ -249,7 +254,7 @@ CUresult cuMemHostAlloc(void **memory, std::size_t bytes, unsigned) {
 }
 
 CUresult cuMemFreeHost(void *memory) {
-  CALL_IN_CONTEXT()
+  CALL_OUTSIDE_OF_CAPTURES()
   if (hostMemory.erase(memory) == 0) {
     return refuse("the host's memory that is freed was not allocated here");
   }
@@ -310,13 +315,13 @@ CUresult cuStreamDestroy_v2(CUstream stream) {
 }
 
 CUresult cuStreamSynchronize(CUstream stream) {
-  CALL_IN_CONTEXT()
+  CALL_OUTSIDE_OF_CAPTURES()
   const CUstream it = streamOf(stream);
   return waited(it, it->enqueued);
 }
 
 CUresult cuStreamQuery(CUstream stream) {
-  CALL_IN_CONTEXT()
+  CALL_OUTSIDE_OF_CAPTURES()
   const CUstream it = streamOf(stream);
   ++counts().queries;
   run(it, it->enqueued, asked);
@@ -360,7 +365,7 @@ CUresult cuEventRecord(CUevent event, CUstream stream) {
 }
 
 CUresult cuEventQuery(CUevent event) {
-  CALL_IN_CONTEXT()
+  CALL_OUTSIDE_OF_CAPTURES()
   ++counts().queries;
   if (!done(*event)) {
     run(event->stream, event->number, asked);
@@ -369,7 +374,7 @@ CUresult cuEventQuery(CUevent event) {
 }
 
 CUresult cuEventSynchronize(CUevent event) {
-  CALL_IN_CONTEXT()
+  CALL_OUTSIDE_OF_CAPTURES()
   if (done(*event)) {
     ++counts().waits;
     return stuck();
@@ -387,13 +392,13 @@ CUresult cuEventElapsedTime(float *milliseconds, CUevent begin, CUevent end) {
 }
 
 CUresult cuModuleLoadData(CUmodule *module, const void *image) {
-  CALL_IN_CONTEXT()
+  CALL_OUTSIDE_OF_CAPTURES()
   ++counts().modules;
   return loadModule(*module, image);
 }
 
 CUresult cuModuleUnload(CUmodule module) {
-  CALL_IN_CONTEXT()
+  CALL_OUTSIDE_OF_CAPTURES()
   runAll();
   unloadModule(module);
   return CUDA_SUCCESS;
@@ -447,10 +452,12 @@ CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gridY, uns
 
 CUresult cuStreamBeginCapture_v2(CUstream stream, CUstreamCaptureMode) {
   CALL_IN_CONTEXT()
-  if (stream == nullptr || stream->capturing) {
+  if (stream == nullptr || captured != nullptr) {
     return CUDA_ERROR_ILLEGAL_STATE;
   }
+  captured = stream;
   stream->capturing = true;
+  stream->invalid = false;
   stream->captured.clear();
   return CUDA_SUCCESS;
 }
@@ -461,7 +468,12 @@ CUresult cuStreamEndCapture(CUstream stream, CUgraph *graph) {
     return CUDA_ERROR_ILLEGAL_STATE;
   }
   stream->capturing = false;
+  captured = nullptr;
   ++counts().captures;
+  if (stream->invalid) {
+    *graph = nullptr;
+    return CUDA_ERROR_STREAM_CAPTURE_INVALIDATED;
+  }
   *graph = new CUgraph_st{std::move(stream->captured)};
   stream->captured.clear();
   return CUDA_SUCCESS;

@@ -34,7 +34,7 @@ namespace penstock::cuda {
 struct CUstream_st {
   std::deque<fake::Work> waiting;
   std::int64_t enqueued = 0, finished = 0;
-  bool capturing = false;
+  bool capturing = false, invalid = false; // invalid: something was called that a capture does not allow
   std::vector<fake::Work> captured;
 };
 struct CUevent_st {
