@@ -6,7 +6,6 @@
 
 #include <fstream>
 #include <functional>
-#include <functional>
 #include <iterator>
 #include <numeric>
 #include <string>
