@@ -145,7 +145,6 @@ private:
   LogicalResult replace(Operation *op, int64_t shared) {
     const Location loc = op->getLoc();
     Type i64 = b.getI64Type(), wanted = op->getResult(0).getType();
-    // Loads stand where the function begins: what they read does not change while it runs.
     b.setInsertionPoint(op);
     Value value;
     if (auto number = dyn_cast<kernel::NumberOp>(op)) {
