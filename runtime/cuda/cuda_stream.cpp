@@ -198,7 +198,8 @@ void CudaStream::enqueue(std::int64_t index, std::int64_t blocks, void *const *a
     fail(internalError("a program launched code that it does not have; please report this"));
     return;
   }
-  enqueue(code->functions()[static_cast<std::size_t>(index)], "of the program", {blocks, 1, 1}, arguments);
+  const auto at = static_cast<std::size_t>(index);
+  enqueue(code->functions()[at], codeOf(code->program())[at].name, {blocks, 1, 1}, arguments);
 }
 
 void CudaStream::enqueue(const LoadedKernel &kernel, const char *name, const Grid &grid, void *const *arguments) {

@@ -152,6 +152,8 @@ class Errors(Cuda):
                     said = self.train(out, *every, expect=4)
                     self.assertTrue(f"said `{name}` while " in said or "not enough memory of the card" in said, said)
                     self.assertLessEqual(said.count("\n"), 2, said)  # the other says which checkpoint is good
+                    if call == "cuLaunchKernel":
+                        self.assertRegex(said, r"while the kernel `\w+` was enqueued")
                     self.setUp()
                     self.assertEqual(self.train(out, *every, "--resume"), whole)
 
