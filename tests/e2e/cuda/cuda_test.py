@@ -195,6 +195,24 @@ class Steps(Cuda):
             one, other = ((self.folder / f"{task}-{graphs}-{steps[1]}/model.safetensors").read_bytes() for graphs in "10")
             self.assertEqual(one, other)
 
+    def test_launches_of_bert_base(self):
+        """What a layer adds is the same in every one, so few tell how many kernels a step of twelve launches. (Parameters whose numbers are no
+        multiple of 64 leave gaps between gradients, each a launch more: of this width, as of 768, there are few.)"""
+        encoder = case.SOURCE / "tests/golden/encoders/fixtures/bert/vocab.txt"
+        for precision in "fp32", "bf16":
+            found = {}
+            for layers in 2, 4, 5:
+                sizes = [f"vocab={encoder}", f"layers={layers}", "hidden=64", "heads=4", f"target.precision={precision}"]
+                settings = [part for size in sizes for part in ("--set", size)]
+                one, two = (self.counted(f"bert-{precision}-{layers}-{steps}", *settings, task="tasks/sentiment_bert_scratch.pipe",
+                                         steps=steps)[1] for steps in (1, 2))
+                found[layers] = two["launches"] - one["launches"]
+            layer = (found[4] - found[2]) // 2
+            self.assertEqual(found[5] - found[4], layer)
+            base = found[2] + 10 * layer
+            print(f"{precision}: {found[2] - 2 * layer} launches and {layer} a layer, {base} of BERT-base")
+            self.assertLessEqual(base, 350)
+
     def test_profile(self):
         """Times by events of the card, of every step by its place in the file; the bits are those of a run without."""
         done = self.penstock("train", self.tasks / "maintenance_words.pipe", "--out", self.folder / "profiled", "--quiet", "--profile",

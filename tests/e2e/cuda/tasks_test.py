@@ -103,6 +103,14 @@ class Tasks(unittest.TestCase):
                 self.assertLessEqual(worst, RELATIVE)
                 self.assertTrue(same, "the bits depend on the card")
 
+    def test_whole_launches_have_the_emulators_bits(self):
+        """Runs of full size let the host compute whole matmuls, weight gradients and packings behind the driver."""
+        for name, *settings in ("maintenance_transformer",), ("sentiment_bert_scratch", "target.precision=bf16"), ("speaker",):
+            with self.subTest(task=name):
+                runs = [self.train(name, f"{name}.whole{whole}", *settings, environment={"PENSTOCK_FAKE_CUDA_WHOLE": str(whole)})
+                        for whole in (0, 1)]
+                self.assertEqual(*(bits.tensors(run / "model.safetensors") for run in runs))
+
 
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0]] + sys.argv[3:])
