@@ -1,5 +1,5 @@
 // --penstock-outline-launches: bodies of launches become functions of the device's module.
-#include "compiler/conversion/KernelToLLVM/Memrefs.h"
+#include "compiler/conversion/KernelToLLVM/CallMembers.h"
 #include "compiler/conversion/Passes.h"
 
 #include "compiler/dialect/Kernel/Kernel.h"
@@ -17,22 +17,11 @@ namespace penstock {
 
 namespace {
 
-/// Numbers of the step's block, which a device reads where it lies.
-struct OfBlock {
-  StringLiteral name;
-  size_t offset;
-  bool isFloat;
-};
-constexpr OfBlock blockMembers[] = {{"seed", offsetof(PenstockStepBlock, seed), false},
-                                    {"step", offsetof(PenstockStepBlock, step), false},
-                                    {"part", offsetof(PenstockStepBlock, part), false},
-                                    {"deferred_first", offsetof(PenstockStepBlock, deferred_first), false},
-                                    {"learning_rate", offsetof(PenstockStepBlock, learning_rate), true}};
-
 class Outliner {
 public:
   Outliner(ModuleOp module, ModuleOp device)
-      : module(module), device(device), b(module.getContext()), pointer(LLVM::LLVMPointerType::get(b.getContext())) {
+      : module(module), device(device), inModule(module), inDevice(device), b(module.getContext()),
+        pointer(LLVM::LLVMPointerType::get(b.getContext())) {
     if (auto given = module->getAttrOfType<ArrayAttr>("kernel.axes")) {
       axes = static_cast<int64_t>(given.size());
     }
@@ -157,9 +146,6 @@ private:
       }
       value = valueOf(get, shared);
     }
-    if (!value) {
-      return op->emitError("nothing of this name can be read on a device");
-    }
     if (wanted.isIndex() && !value.getType().isIndex()) {
       value = arith::IndexCastOp::create(b, loc, wanted, value);
     } else if (isa<MemRefType>(wanted)) {
@@ -184,8 +170,8 @@ private:
       Value weights = LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), block, ArrayRef<LLVM::GEPArg>{at});
       return load(loc, weights, static_cast<size_t>(index) * sizeof(float), b.getF32Type());
     }
-    if (const auto *member = llvm::find_if(blockMembers, [&](const OfBlock &one) { return one.name == what; });
-        member != std::end(blockMembers)) {
+    // Numbers of the step's block, which a device reads where it lies.
+    if (const kernel::Member *member = kernel::memberOf(what); member && member->of == kernel::Member::Of::block) {
       return load(loc, held("block", 0, pointer), member->offset, member->isFloat ? Type(b.getF32Type()) : i64);
     }
     if (what == "shared") {
@@ -202,14 +188,13 @@ private:
   /// Declares the functions that the code calls, and copies the constants that it reads.
   void bringSymbols() {
     OpBuilder top = OpBuilder::atBlockBegin(device.getBody());
-    SymbolTable known(device), host(module);
     function.walk([&](Operation *op) {
-      if (auto call = dyn_cast<func::CallOp>(op); call && !known.lookup(call.getCallee())) {
+      if (auto call = dyn_cast<func::CallOp>(op); call && !inDevice.lookup(call.getCallee())) {
         auto declared = func::FuncOp::create(top, function.getLoc(), call.getCallee(), call.getCalleeType());
         declared.setPrivate();
-        known.insert(declared);
-      } else if (auto global = dyn_cast<memref::GetGlobalOp>(op); global && !known.lookup(global.getName())) {
-        known.insert(top.clone(*host.lookup(global.getName())));
+        inDevice.insert(declared);
+      } else if (auto global = dyn_cast<memref::GetGlobalOp>(op); global && !inDevice.lookup(global.getName())) {
+        inDevice.insert(top.clone(*inModule.lookup(global.getName())));
       }
     });
   }
@@ -238,6 +223,7 @@ private:
   }
 
   ModuleOp module, device;
+  SymbolTable inModule, inDevice;
   OpBuilder b;
   Type pointer;
   kernel::LaunchOp launch;

@@ -1,5 +1,5 @@
 // --penstock-kernel-to-llvm: loops, outlined bodies, and calls through the program's tables.
-#include "compiler/conversion/KernelToLLVM/Memrefs.h"
+#include "compiler/conversion/KernelToLLVM/CallMembers.h"
 #include "compiler/conversion/Passes.h"
 
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
@@ -15,37 +15,6 @@ namespace penstock {
 #include "compiler/conversion/Passes.h.inc"
 
 namespace {
-
-/// What is loaded as it is: pointers of the call and of an axis of the batch, numbers of the step's block.
-struct Member {
-  enum class Of { call, block, axis } of;
-  StringLiteral name;
-  size_t offset;
-};
-constexpr Member members[] = {
-#define PENSTOCK_MEMBER(of, Struct, name) {Member::Of::of, #name, offsetof(Struct, name)}
-    PENSTOCK_MEMBER(call, PenstockCall, pool),
-    PENSTOCK_MEMBER(call, PenstockCall, parameters),
-    PENSTOCK_MEMBER(call, PenstockCall, states),
-    PENSTOCK_MEMBER(call, PenstockCall, fitted),
-    PENSTOCK_MEMBER(call, PenstockCall, gradients),
-    PENSTOCK_MEMBER(call, PenstockCall, deferred),
-    PENSTOCK_MEMBER(call, PenstockCall, arena),
-    PENSTOCK_MEMBER(block, PenstockStepBlock, records),
-    PENSTOCK_MEMBER(block, PenstockStepBlock, seed),
-    PENSTOCK_MEMBER(block, PenstockStepBlock, step),
-    PENSTOCK_MEMBER(block, PenstockStepBlock, part),
-    PENSTOCK_MEMBER(block, PenstockStepBlock, learning_rate),
-    PENSTOCK_MEMBER(block, PenstockStepBlock, deferred_first),
-    PENSTOCK_MEMBER(axis, PenstockAxisBatch, offsets),
-    PENSTOCK_MEMBER(axis, PenstockAxisBatch, row_parent),
-    PENSTOCK_MEMBER(axis, PenstockAxisBatch, row_record),
-    PENSTOCK_MEMBER(axis, PenstockAxisBatch, row_place),
-    PENSTOCK_MEMBER(axis, PenstockAxisBatch, row_word),
-    PENSTOCK_MEMBER(axis, PenstockAxisBatch, row_position),
-    PENSTOCK_MEMBER(axis, PenstockAxisBatch, row_segment),
-#undef PENSTOCK_MEMBER
-};
 
 class Lowering {
 public:
@@ -249,12 +218,11 @@ private:
       return load(loc, array, static_cast<size_t>(index) * size, type);
     };
     Value value;
-    const Member *member = llvm::find_if(members, [&](const Member &one) { return one.name == what; });
-    if (member != std::end(members)) {
-      value = member->of == Member::Of::call   ? load(loc, c, member->offset, pointer)
-              : member->of == Member::Of::axis ? axis(member->offset)
-              : what == "learning_rate"        ? load(loc, block(), member->offset, b.getF32Type())
-                                               : load(loc, block(), member->offset, i64);
+    if (const kernel::Member *member = kernel::memberOf(what)) {
+      using Of = kernel::Member::Of;
+      value = member->of == Of::call   ? load(loc, c, member->offset, pointer)
+              : member->of == Of::axis ? axis(member->offset)
+                                       : load(loc, block(), member->offset, member->isFloat ? Type(b.getF32Type()) : i64);
     } else if (what == "rows") {
       value = behind(offsetof(PenstockStepBlock, rows_at), sizeof(int64_t), i64);
     } else if (what == "weight") {
@@ -265,8 +233,8 @@ private:
     } else if (what == "block") {
       value = block();
     } else if (what == "seed_place" || what == "step_place") {
-      const size_t offset = what == "seed_place" ? offsetof(PenstockStepBlock, seed) : offsetof(PenstockStepBlock, step);
-      value = LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), block(), ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(offset)});
+      const auto offset = static_cast<int32_t>(kernel::memberOf(what.drop_back(StringRef("_place").size()))->offset);
+      value = LLVM::GEPOp::create(b, loc, pointer, b.getI8Type(), block(), ArrayRef<LLVM::GEPArg>{offset});
     } else if (what == "count_place") {
       value = element(loc, load(loc, c, offsetof(PenstockCall, counts), pointer), index);
     } else if (what == "section") {

@@ -113,9 +113,7 @@ void OptimizerEmitter::emit(nn::RowGradientOp gradient) {
   bool perRecord = !(nn::rowsOf(gradient.getCotangent().getType()) == rows);
   Value from = perRecord ? get("row_parent", bytesType(), axisOf(rows)) : nullPointer();
   SmallVector<Value> arguments;
-  if (!layout.onDevice) {
-    arguments.push_back(pool());
-  }
+  addPool(arguments);
   arguments.append({rowView(read.groups, {}, 1), from, rowView(bufferOf(gradient.getCotangent()), {}, 1)});
   addRows(arguments, rows);
   arguments.append({constantI64(read.gradient.width), rowView(read.gradient, {}, 1)});

@@ -51,6 +51,12 @@ Value StepBuilder::kernelValue(kernel::InvokeOp invoke, const KernelArgument &ar
   return rowView(buffer, whole ? Value() : firstRow, 1);
 }
 
+void StepBuilder::addPool(SmallVectorImpl<Value> &arguments) {
+  if (!layout.onDevice) {
+    arguments.push_back(pool());
+  }
+}
+
 void StepBuilder::addRows(SmallVectorImpl<Value> &arguments, const nn::RowsOf &rows) {
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
   if (!layout.onDevice) {
@@ -178,9 +184,7 @@ void StepBuilder::callKernel(kernel::InvokeOp invoke, Value first, Value second)
 
 void KernelEmitter::emit(kernel::PackOp pack) {
   SmallVector<Value> arguments{handle(pack.getHandleAttr()), rowView(bufferOf(pack.getWeight()), {}, 1)};
-  if (!layout.onDevice) {
-    arguments.push_back(pool());
-  }
+  addPool(arguments);
   call("pack", arguments);
 }
 

@@ -86,6 +86,8 @@ protected:
   void callKernel(kernel::InvokeOp invoke, mlir::Value first, mlir::Value second);
   /// Number of segments of the axis that the kernel works along: the rows of its parent.
   mlir::Value kernelSegments(kernel::InvokeOp invoke);
+  /// What the call of a kernel of role `pool` gets: nothing on a device.
+  void addPool(mlir::SmallVectorImpl<mlir::Value> &arguments);
   /// What the call of a kernel of role `rows` gets of the rows of a value.
   void addRows(mlir::SmallVectorImpl<mlir::Value> &arguments, const nn::RowsOf &rows);
   /// Runs `body(begin, end)` over pieces of work.
