@@ -2,12 +2,14 @@
 #pragma once
 
 #include "runtime/abi/program_abi.h"
+#include "runtime/base/checked.h"
 
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <span>
 
 namespace penstock {
 
@@ -62,5 +64,15 @@ inline TableRows<PenstockLossInfo> lossesOf(const PenstockProgram &program) { re
 inline TableRows<PenstockNotice> noticesOf(const PenstockProgram &program) { return TableRows<PenstockNotice>(program.notices); }
 inline TableRows<PenstockStep> stepsOf(const PenstockEntry &entry) { return TableRows<PenstockStep>(entry.steps); }
 inline TableRows<PenstockOutputInfo> outputsOf(const PenstockEntry &entry) { return TableRows<PenstockOutputInfo>(entry.outputs); }
+
+/// Bytes of the entry's arena. `capacities`: rows of each axis, and behind them the records.
+inline Checked arenaBytes(const PenstockEntry &entry, std::span<const std::int64_t> capacities, int workers) {
+  Checked bytes =
+      Checked(entry.arena->constant) + Checked(workers) * entry.arena->per_worker + Checked(capacities.back()) * entry.arena->per_record;
+  for (std::size_t axis = 0; axis + 1 < capacities.size(); ++axis) {
+    bytes += Checked(capacities[axis]) * entry.arena->per_row[axis];
+  }
+  return bytes;
+}
 
 } // namespace penstock

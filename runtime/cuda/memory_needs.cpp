@@ -1,11 +1,11 @@
 #include "runtime/cuda/memory_needs.h"
 
-#include "runtime/base/checked.h"
 #include "runtime/base/program_rows.h"
 #include "runtime/cuda/cuda_device.h"
 #include "runtime/cuda/handles.h"
 
 #include <algorithm>
+#include <vector>
 
 namespace penstock::cuda {
 
@@ -40,12 +40,10 @@ Result<MemoryNeeds> memoryOfTraining(const PenstockProgram &program, std::int64_
     PENSTOCK_TRY(makeHandle(dispatch, device).status());
   }
   needs.packed = device.taken;
+  std::vector<std::int64_t> capacities(axesOf(program).size(), bucketOf(rows));
+  capacities.push_back(bucketOf(records));
   for (const PenstockEntry &entry : entriesOf(program)) {
-    Checked bytes = Checked(entry.arena->constant) + Checked(bucketOf(records)) * entry.arena->per_record + entry.arena->per_worker;
-    for (std::size_t axis = 0; axis < axesOf(program).size(); ++axis) {
-      bytes += Checked(bucketOf(rows)) * entry.arena->per_row[axis];
-    }
-    PENSTOCK_ASSIGN(const std::int64_t working, bytes.get("the working memory of a step"));
+    PENSTOCK_ASSIGN(const std::int64_t working, arenaBytes(entry, capacities, 1).get("the working memory of a step"));
     needs.working = std::max(needs.working, working);
   }
   return needs;

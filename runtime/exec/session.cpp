@@ -78,13 +78,8 @@ Status Session::openStream() {
   return {};
 }
 
-Result<std::size_t> Session::arenaBytes(const PenstockEntry &entry, std::span<const std::int64_t> capacities) const {
-  Checked need = Checked(entry.arena->constant) + Checked(workers.workers()) * Checked(entry.arena->per_worker) +
-                 Checked(capacities.back()) * Checked(entry.arena->per_record);
-  for (std::size_t i = 0; i + 1 < capacities.size(); ++i) {
-    need += Checked(capacities[i]) * Checked(entry.arena->per_row[i]);
-  }
-  return need.size("the working memory of a step");
+Result<std::size_t> Session::bytesOfArena(const PenstockEntry &entry, std::span<const std::int64_t> capacities) const {
+  return arenaBytes(entry, capacities, workers.workers()).size("the working memory of a step");
 }
 
 // What is in flight may still use the memory.
@@ -127,7 +122,7 @@ Result<std::size_t> Session::stagingBytes(std::span<const std::int64_t> capaciti
 Status Session::reserve(int entry, std::int64_t records, std::int64_t rows) {
   std::vector<std::int64_t> capacities(axesOf(of->table()).size(), of->device().capacity(rows));
   capacities.push_back(of->device().capacity(records));
-  PENSTOCK_ASSIGN(const std::size_t bytes, arenaBytes(entriesOf(of->table())[entry], capacities));
+  PENSTOCK_ASSIGN(const std::size_t bytes, bytesOfArena(entriesOf(of->table())[entry], capacities));
   if (bytes > arena.size()) {
     PENSTOCK_TRY(stream->wait(stream->ticket()));
     PENSTOCK_ASSIGN(arena, DeviceMemory::allocate(of->device(), bytes, "the working memory of a step"));
@@ -146,7 +141,7 @@ Status Session::reserve(int entry, std::int64_t records, std::int64_t rows) {
 }
 
 Status Session::growArena(const PenstockEntry &entry, const Slot &slot) {
-  PENSTOCK_ASSIGN(const std::size_t bytes, arenaBytes(entry, slot.capacities));
+  PENSTOCK_ASSIGN(const std::size_t bytes, bytesOfArena(entry, slot.capacities));
   const Status grown = grow(arena, bytes, "the working memory of a step");
   const std::size_t free = grown.ok() ? 0 : of->device().freeBytes();
   const std::int64_t records = slot.batch.records;
@@ -159,7 +154,7 @@ Status Session::growArena(const PenstockEntry &entry, const Slot &slot) {
       capacities.push_back(of->device().capacity(static_cast<std::int64_t>(static_cast<double>(rows) * fewer / records)));
     }
     capacities.push_back(of->device().capacity(fewer));
-    const Result<std::size_t> need = arenaBytes(entry, capacities);
+    const Result<std::size_t> need = bytesOfArena(entry, capacities);
     return need.ok() && *need <= free;
   };
   std::int64_t most = records;

@@ -85,7 +85,7 @@ private:
   /// Of block and batch with so many rows of each axis, and records behind them.
   Result<std::size_t> stagingBytes(std::span<const std::int64_t> capacities) const;
   /// Of an arena for so many rows of each axis, and records behind them.
-  Result<std::size_t> arenaBytes(const PenstockEntry &entry, std::span<const std::int64_t> capacities) const;
+  Result<std::size_t> bytesOfArena(const PenstockEntry &entry, std::span<const std::int64_t> capacities) const;
   /// For a call with the capacities of the slot. An error says how many records would fit where the device knows what it has.
   Status growArena(const PenstockEntry &entry, const Slot &slot);
   void placeSections(const PenstockEntry &entry, Slot &slot) const;

@@ -297,9 +297,10 @@ std::vector<MemoryPlan::Offset> MemoryPlan::offsets() const {
 
 ProgramTable::Arena MemoryPlan::arena(std::int64_t perWorker) const {
   ProgramTable::Arena arena;
-  arena.constant = reserved;
+  // Scratch of a device's teams is needed once, however many workers the host has.
+  arena.constant = reserved + (layout->onDevice ? perWorker : 0);
   arena.perRow.assign(layout->table.axes.size(), 0);
-  arena.perWorker = perWorker;
+  arena.perWorker = layout->onDevice ? 0 : perWorker;
   for (const Extent &slot : slots) {
     arena.constant += slot.constant;
     if (slot.axis >= 0) {
