@@ -37,10 +37,13 @@ Status takeFiles(RecordsSpec &records, const std::array<std::string, std::size(s
       return usageError(
           fmt::format("the pipeline takes its splits from one file, so `--{}` has no place: give all records in one file", splitNames[i]));
     }
-    source.files.push_back(files[i].empty() ? "" : absolutePath(files[i]));
+    source.files.emplace_back();
+    if (!files[i].empty()) {
+      source.files.back().push_back(absolutePath(files[i]));
+    }
   }
   if (oneFile) {
-    source.path = source.files.front();
+    source.path = source.files.front().empty() ? "" : source.files.front().front();
     source.files.clear();
   }
   return {};

@@ -18,11 +18,12 @@ namespace penstock {
 enum class Truncation { longestFirst, first, second };
 constexpr auto wordsOf(Truncation) { return std::array{"longest_first", "first", "second"}; }
 
-/// An operator between columns and the batch, or on a source.
+/// An operator between columns and the batch, on a source, or on the cells of a column.
 struct StepSpec {
-  std::string op;                                 // of feature_operators.def, or tokenize; on a source: drop
+  std::string op;                                 // of feature_operators.def, or tokenize; on a source of row_operators.def, on a column of
+                                                  // cell_operators.def
   std::string plugin;                             // tokenize
-  NamedValues parameters;                         // of the operator, or of the plugin; of drop: by column, `empty`
+  NamedValues parameters;                         // of the operator, or of the plugin; of drop and keep: by column
   std::optional<std::int64_t> maxLength;          // tokenize: without: no limit
   Truncation truncate = Truncation::longestFirst; // tokenize, of a pair
 
@@ -34,18 +35,18 @@ struct StepSpec {
 };
 
 struct SourceSpec {
-  std::string kind = "csv";       // csv, jsonl, conll, or the name of a plugin
-  std::string path;               // absolute; `{split}` stands for the split
-  NamedValues options;            // csv: delimiter, quote; conll: columns, comment; of a plugin its parameters
-  std::vector<std::string> files; // of each split, "" of one that is not there; in place of `path`, where an artifact is trained
-  std::vector<StepSpec> steps;    // see rows before they are records with numbers; not those of predict
+  std::string kind = "csv";                    // csv, jsonl, conll, or the name of a plugin
+  std::string path;                            // absolute; `{split}` stands for the split
+  NamedValues options;                         // csv: delimiter, quote; conll: columns, comment; of a plugin its parameters
+  std::vector<std::vector<std::string>> files; // of each split, absolute, none of one that is not there; in place of `path`
+  std::vector<StepSpec> steps;                 // see rows before they are records with numbers; not those of predict
 
   /// Whether files are read without a plugin.
   static bool isBuiltIn(std::string_view kind) { return kind == "csv" || kind == "jsonl" || kind == "conll"; }
 
   static constexpr auto fields() {
     // `options` takes every other key below the source.
-    return std::tuple(part("steps", &SourceSpec::steps, "drop"), field("kind", &SourceSpec::kind, Role::measurement, ""),
+    return std::tuple(part("steps", &SourceSpec::steps, "drop|keep|dedupe"), field("kind", &SourceSpec::kind, Role::measurement, ""),
                       field("path", &SourceSpec::path, Role::place), field("files", &SourceSpec::files, Role::place, "path"),
                       field("options", &SourceSpec::options, Role::measurement, ""));
   }
@@ -62,11 +63,17 @@ struct SharesSpec {
 
 struct SplitSpec {
   std::string by = "file"; // or "hash": of the cell of `column`; or "order": of the rows by its numbers or times
-  std::string column;
+  std::string column;      // hash: "": what two records that are the same agree in (docs/design/data.md)
+  std::string stratify;    // hash: a column, each class of which is split by these shares; ""
+  std::int64_t folds = 0;  // hash: into so many parts of like size is cut what is not test, of which each is dev once; 0: no folds
+  std::int64_t fold = -1;  // that is dev in this run, from 0; -1: the run is that of all folds, or has none
+  bool refit = false;      // of folds: whether one more run, of all of them, is what answers
   SharesSpec shares;
 
   static constexpr auto fields() {
     return std::tuple(field("by", &SplitSpec::by, Role::weights, ""), field("column", &SplitSpec::column, Role::weights, "by|order"),
+                      field("stratify", &SplitSpec::stratify, Role::weights), field("folds", &SplitSpec::folds, Role::weights),
+                      field("fold", &SplitSpec::fold, Role::weights), field("refit", &SplitSpec::refit, Role::weights),
                       part("shares", &SplitSpec::shares, ""));
   }
 };
@@ -96,6 +103,7 @@ struct ColumnSpec {
   std::vector<std::string> missing;                // number: cells that count as missing; class: those of one class, named as the first
   TagScheme scheme = TagScheme::none;              // tags: of the file; in memory they are IOB2 but for `none`
   NamedValues parameters;                          // of the type, that are none of these fields
+  std::vector<StepSpec> steps;                     // what becomes of a cell, wherever it is read
 
   /// Its cells are lists; all lists of a record have the same length.
   bool isList() const { return type == Type::words || type == Type::tags; }
@@ -117,8 +125,8 @@ struct ColumnSpec {
     return std::tuple(field("name", &ColumnSpec::name, Role::weights, ""), field("type", &ColumnSpec::type, Role::weights, ""),
                       field("from", &ColumnSpec::from, Role::measurement), field("classes", &ColumnSpec::classes, Role::weights),
                       field("separator", &ColumnSpec::separator, Role::weights), field("missing", &ColumnSpec::missing, Role::weights),
-                      field("scheme", &ColumnSpec::scheme, Role::weights),
-                      field("parameters", &ColumnSpec::parameters, Role::weights, "*"));
+                      field("scheme", &ColumnSpec::scheme, Role::weights), field("parameters", &ColumnSpec::parameters, Role::weights, "*"),
+                      part("steps", &ColumnSpec::steps, "*"));
   }
 };
 
@@ -210,12 +218,14 @@ struct AnswerSpec {
   std::string targetType = "class"; // or "number", "set", "tags"; "" when it has no target
   std::string decoder;              // "classify"
   NamedValues parameters;           // of the decoder
+  NamedValues decision;             // of the decoder: how an answer is decided, which no program knows
   bool learner = false;             // the decoder is a learner; its state is RUN/fitted/<name>.learner
 
   static constexpr auto fields() {
     return std::tuple(field("name", &AnswerSpec::name, Role::code, ""), field("target", &AnswerSpec::target, Role::code, ""),
                       field("feature", &AnswerSpec::feature, Role::code, ""), field("target_type", &AnswerSpec::targetType, Role::code, ""),
                       field("decoder", &AnswerSpec::decoder, Role::code, ""), field("parameters", &AnswerSpec::parameters, Role::code, ""),
+                      field("decision", &AnswerSpec::decision, Role::measurement, ""),
                       field("learner", &AnswerSpec::learner, Role::code, ""));
   }
 };
@@ -281,6 +291,8 @@ struct TrainSpec {
   bool keepHigher = true;
   std::int64_t patience = 0; // stop after so many evaluations without a better one; 0: never
   std::string from;          // folder of the run whose weights this one begins with; ""
+  bool grow = false;         // with `from`: whether classes that the earlier run lacks stand behind its own
+  std::string weights;       // column that says what each record counts in losses and metrics; "": 1
 
   static constexpr auto fields() {
     return std::tuple(field("epochs", &TrainSpec::epochs, Role::weights), field("steps", &TrainSpec::steps, Role::weights),
@@ -292,7 +304,8 @@ struct TrainSpec {
                       field("keep_metric", &TrainSpec::keepMetric, Role::weights, "keep"),
                       field("keep_higher", &TrainSpec::keepHigher, Role::weights, "keep"),
                       field("patience", &TrainSpec::patience, Role::weights, "keep.patience"),
-                      field("from", &TrainSpec::from, Role::weights),
+                      field("from", &TrainSpec::from, Role::weights), field("grow", &TrainSpec::grow, Role::weights),
+                      field("weights", &TrainSpec::weights, Role::weights),
                       part("objectives", &TrainSpec::objectives, "|*")); // last: `train.NAME` is no objective where it is a setting
   }
 };

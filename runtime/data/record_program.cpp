@@ -375,7 +375,8 @@ Result<RecordProgram> RecordProgram::link(const RecordsSpec &records, DataPlugin
 
 std::string RecordProgram::fileOf(int split) const {
   if (!files.empty()) {
-    return files[static_cast<std::size_t>(split)];
+    const std::vector<std::string> &given = files[static_cast<std::size_t>(split)];
+    return given.empty() ? "" : given.front();
   }
   return fileOfSplit(path, splitNames[static_cast<std::size_t>(split)]);
 }

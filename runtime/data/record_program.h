@@ -58,7 +58,7 @@ struct RecordProgram {
   std::string sourceName;            // in the language
   std::shared_ptr<const Source> plugin;
   std::string path;
-  std::vector<std::string> files; // in place of `path`, of each split
+  std::vector<std::vector<std::string>> files; // in place of `path`, of each split
   CsvOptions csv;
   ConllOptions conll;
   enum class SplitBy { file, hash, order };
