@@ -21,6 +21,7 @@ void flip(std::uint64_t &value) { value += 3; }
 void flip(double &value) { value += 0.375; }
 void flip(std::string &value) { value += "x"; }
 void flip(std::vector<std::string> &value) { value.push_back("x"); }
+void flip(std::vector<std::vector<std::string>> &value) { value.push_back({"x"}); }
 void flip(NamedValues &value) { value["x"] = 0.5; }
 template <typename E>
   requires std::is_enum_v<E>
