@@ -146,7 +146,10 @@ DeclaredRecords declaredRecords(const Records &records, const Model &model, cons
   }
   declared.records.sources = {sourceOf(data)};
   if (!data.splitBy.empty()) {
-    declared.records.split = {data.splitBy, data.splitColumn, {data.shares[0], data.shares[1], data.shares[2]}};
+    SplitSpec &split = declared.records.split;
+    split.by = data.splitBy;
+    split.column = data.splitColumn;
+    split.shares = {data.shares[0], data.shares[1], data.shares[2]};
   }
   declared.places["source"] = data.sourceSpan.range();
   declared.places.reserve(data.columns.size());
