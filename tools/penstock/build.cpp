@@ -22,6 +22,7 @@
 #include "runtime/exec/program_image.h"
 #include "runtime/exec/run_folder.h"
 #include "runtime/exec/run_plugins.h"
+#include "runtime/exec/run_set.h"
 #include "runtime/kernels/kernel_table.h"
 
 #include <CLI/CLI.hpp>
@@ -245,10 +246,10 @@ Status build(BuildOptions options, const CommandContext &context) {
     options.out.pop_back();
   }
   PENSTOCK_TRY(checkArtifactFolder(options.out));
-  PENSTOCK_ASSIGN(RunRecord record, readRunRecord(options.run));
+  PENSTOCK_ASSIGN(const std::string run, answeringRun(options.run));
+  PENSTOCK_ASSIGN(RunRecord record, readRunRecord(run));
   if (!record.finished) {
-    return environmentError("the run in `" + options.run +
-                            "` has not ended, so it has no weights to build of; continue it with `--resume`");
+    return environmentError("the run in `" + run + "` has not ended, so it has no weights to build of; continue it with `--resume`");
   }
   const std::string name = options.name.empty() ? record.config.name : options.name;
   PENSTOCK_TRY(checkName(name));
@@ -264,8 +265,8 @@ Status build(BuildOptions options, const CommandContext &context) {
   PENSTOCK_ASSIGN(const std::shared_ptr<PluginHost> host, PluginHost::create(context.pluginFoldersWith(pipeline.pluginFolders)));
   ArtifactData data;
   data.record = &record;
-  data.run = options.run;
-  data.fitted = FittedFolder(options.run + "/fitted", record.fitted);
+  data.run = run;
+  data.fitted = FittedFolder(run + "/fitted", record.fitted);
   data.name = name;
   data.version = context.version;
   data.singleFile = options.singleFile;

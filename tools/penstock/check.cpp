@@ -33,19 +33,6 @@ namespace {
 void warn(const std::string &text) { std::fprintf(stderr, "penstock: warning: %s\n", printableLines(text).c_str()); }
 #endif
 
-/// "train 3560 (12 dropped), dev 445, test 445 records", a line: how many each split has.
-std::string recordsOf(const LoadedPipeline &loaded) {
-  std::string text;
-  for (const char *name : splitNames) {
-    if (const auto found = loaded.records.find(name); found != loaded.records.end()) {
-      text += (text.empty() ? "" : ", ") + std::string(name) + " " + std::to_string(found->second);
-      const auto dropped = loaded.dropped.find(name);
-      text += dropped != loaded.dropped.end() && dropped->second > 0 ? " (" + std::to_string(dropped->second) + " dropped)" : "";
-    }
-  }
-  return text.empty() ? text : text + " records\n";
-}
-
 #ifdef PENSTOCK_HAS_DRIVER
 std::string mib(std::int64_t bytes) { return fmt::format("{} MiB", (bytes + (1 << 20) - 1) >> 20); }
 
@@ -123,7 +110,7 @@ void addCheckCommand(CLI::App &app, CommandContext &context) {
   command->callback([state, &context] {
     state->load.needsData = !state->noData;
     const LoadedPipeline loaded = loadPipeline(state->load, context);
-    const std::string records = recordsOf(loaded);
+    const std::string records = recordsOf(loaded).empty() ? "" : recordsOf(loaded) + "\n";
     if (state->load.json || (!loaded.ok && loaded.errors == 0)) {
       return;
     }

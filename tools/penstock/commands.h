@@ -30,6 +30,7 @@ struct CommandContext : CommandEnd {
   }
 };
 
+void addNewCommand(CLI::App &app, CommandContext &context);
 void addCheckCommand(CLI::App &app, CommandContext &context);
 void addFmtCommand(CLI::App &app, CommandContext &context);
 void addExplainCommand(CLI::App &app, CommandContext &context);

@@ -1,6 +1,9 @@
 // `penstock evaluate RUN`: measures a trained run on a split, and holds it to what its file expects.
 #include "tools/penstock/commands.h"
 #include "tools/penstock/run_settings.h"
+#ifdef PENSTOCK_HAS_DRIVER
+#include "tools/penstock/train_set.h"
+#endif
 
 #include "runtime/base/disk_cache.h"
 #include "runtime/base/printable.h"
@@ -95,6 +98,12 @@ void printJson(const SplitResult &result, const std::vector<ExpectationResult> &
 
 Status evaluate(const EvaluateOptions &options, const CommandContext &context) {
   catchInterrupts();
+#ifdef PENSTOCK_HAS_DRIVER
+  if (isRunSet(options.run)) {
+    PENSTOCK_ASSIGN(const RunSet set, readRunSet(options.run));
+    return printRunSet(options.run, set, options.json);
+  }
+#endif
   PENSTOCK_ASSIGN(const std::unique_ptr<TrainedRun> run, openRun(options.run, options.settings, options.threads, context));
   const Result<std::string> cache = cacheFolder(); // none where it cannot be made
   ConfidenceSpec confidence = run->record().config.confidence;

@@ -5,6 +5,7 @@
 
 #include "runtime/base/printable.h"
 #include "runtime/exec/export_hf.h"
+#include "runtime/exec/run_set.h"
 #include "runtime/exec/safetensors.h"
 
 #include <CLI/CLI.hpp>
@@ -149,13 +150,14 @@ Result<HfModel> describe(const RunRecord &record, const frontend::TypedPipeline 
 }
 
 Status exportRun(const ExportOptions &options, const CommandContext &context) {
-  PENSTOCK_ASSIGN(const RunRecord record, readRunRecord(options.run));
+  PENSTOCK_ASSIGN(const std::string run, answeringRun(options.run));
+  PENSTOCK_ASSIGN(const RunRecord record, readRunRecord(run));
   if (!record.finished) {
-    return environmentError("the run in `" + options.run + "` has not ended; continue it with `penstock train ... --resume`");
+    return environmentError("the run in `" + run + "` has not ended; continue it with `penstock train ... --resume`");
   }
   PENSTOCK_ASSIGN(const frontend::TypedPipeline pipeline, pipelineOf(record, context));
   PENSTOCK_ASSIGN(const HfModel model, describe(record, pipeline));
-  PENSTOCK_TRY(exportHf(options.run, record, model, options.out));
+  PENSTOCK_TRY(exportHf(run, record, model, options.out));
   fmt::print("wrote `{}`: a {} for Transformers\n", printable(options.out), model.architecture);
   return {};
 }

@@ -4,6 +4,7 @@
 #include "compiler/frontend/source.h"
 #include "runtime/base/disk_cache.h"
 #include "runtime/base/file.h"
+#include "runtime/base/splits.h"
 #include "tools/command_line/transient.h"
 #ifdef PENSTOCK_HAS_DATA
 #include "runtime/data/dataset.h"
@@ -54,7 +55,7 @@ void print(const diagnostics::DiagnosticList &list, const frontend::Analysis &an
   const auto textOf = [&](const std::string &file) { return analysis.textOf(file); };
   std::string out;
   for (const diagnostics::Diagnostic &one : list.all()) {
-    if (options.quiet && one.severity == diagnostics::Severity::warning) {
+    if ((options.quiet || options.quietWarnings) && one.severity == diagnostics::Severity::warning) {
       continue;
     }
     out += options.json ? diagnostics::renderJson(one) + "\n" : diagnostics::renderText(one, textOf);
@@ -89,6 +90,18 @@ Result<std::string> factsOf(const LoadOptions &options, const frontend::Analysis
 }
 
 } // namespace
+
+std::string recordsOf(const LoadedPipeline &loaded) {
+  std::string text;
+  for (const char *name : splitNames) {
+    if (const auto found = loaded.records.find(name); found != loaded.records.end()) {
+      text += (text.empty() ? "" : ", ") + std::string(name) + " " + std::to_string(found->second);
+      const auto dropped = loaded.dropped.find(name);
+      text += dropped != loaded.dropped.end() && dropped->second > 0 ? " (" + std::to_string(dropped->second) + " dropped)" : "";
+    }
+  }
+  return text.empty() ? text : text + " records";
+}
 
 LoadedPipeline loadPipeline(const LoadOptions &options, CommandContext &context) {
   LoadedPipeline loaded;

@@ -18,7 +18,8 @@ struct LoadOptions {
   std::string file;
   std::vector<std::string> settings; // of --set
   bool json = false;                 // diagnostics as JSON Lines on standard output, else for people on standard error
-  bool quiet = false;                // no warnings
+  bool quiet = false;                // no warnings, and nothing is shown while data are read
+  bool quietWarnings = false;        // no warnings
   bool needsData = true;             // false: do not open the data; sizes that only they know stay -1
   std::string factsFile;             // read facts from here instead of the data
 };
@@ -38,6 +39,9 @@ struct LoadedPipeline {
 /// Loads the pipeline and prints its diagnostics. Sets `context.exitCode` where something is wrong: 4 for a file that cannot
 /// be read, 2 for mistakes in `--set` alone, 1 otherwise.
 LoadedPipeline loadPipeline(const LoadOptions &options, CommandContext &context);
+
+/// "train 3560 (12 dropped), dev 445, test 445 records": how many each split has; "" where nothing is known.
+std::string recordsOf(const LoadedPipeline &loaded);
 
 /// The text of a `.pipe` file that the command line names, at most one byte more than it may have. It is a regular file, or a stream
 /// under one of the names that the shell gives to them (`/dev/stdin`, `/dev/fd/N`).

@@ -32,6 +32,7 @@ int main(int argc, char **argv) {
   app.require_subcommand(1);
 
   // Each command is one file of this folder and one line here.
+  addNewCommand(app, context);
   addCheckCommand(app, context);
   addFmtCommand(app, context);
   addExplainCommand(app, context);

@@ -11,6 +11,7 @@
 #include "runtime/exec/program_file.h"
 #include "runtime/exec/run_folder.h"
 #include "runtime/exec/run_places.h"
+#include "runtime/exec/run_set.h"
 #include "runtime/exec/safetensors.h"
 
 #include <CLI/CLI.hpp>
@@ -64,23 +65,24 @@ Status checkLearners(const RunRecord &record, const CommandContext &context, boo
 }
 
 Status pack(const PackOptions &options, const CommandContext &context) {
-  PENSTOCK_ASSIGN(const RunRecord record, readRunRecord(options.run));
+  PENSTOCK_ASSIGN(const std::string run, answeringRun(options.run));
+  PENSTOCK_ASSIGN(const RunRecord record, readRunRecord(run));
   if (!record.finished) {
-    return environmentError("the run in `" + options.run + "` has not ended, so there is nothing to pack; continue it with `--resume`");
+    return environmentError("the run in `" + run + "` has not ended, so there is nothing to pack; continue it with `--resume`");
   }
   PENSTOCK_TRY(checkLearners(record, context, options.allowRecords));
   AtomicFile out(options.out);
   PENSTOCK_TRY(out.open());
   TarWriter tar(out);
   const std::string &name = record.config.name;
-  PENSTOCK_ASSIGN(const std::string json, packedRecord(options.run, record));
+  PENSTOCK_ASSIGN(const std::string json, packedRecord(run, record));
   PENSTOCK_TRY(tar.add(name + "/run.json", json));
-  const FittedFolder fitted(options.run + "/fitted", record.fitted);
+  const FittedFolder fitted(run + "/fitted", record.fitted);
   for (const auto &[file, hash] : record.fitted) {
     PENSTOCK_ASSIGN(const std::string bytes, readFittedFile(fitted, file));
     PENSTOCK_TRY(tar.add(name + "/fitted/" + file, bytes));
   }
-  const std::string weights = options.run + "/model.safetensors", program = options.run + "/program.so";
+  const std::string weights = run + "/model.safetensors", program = run + "/program.so";
   PENSTOCK_ASSIGN(const std::shared_ptr<const SafetensorsFile> tensors, SafetensorsFile::open(weights, record.weightsHash));
   PENSTOCK_TRY(tar.add(name + "/model.safetensors", tensors->bytes()));
   PENSTOCK_ASSIGN(const ProgramFile code, ProgramFile::read(program));

@@ -1,5 +1,7 @@
 #include "tools/penstock/run_settings.h"
 
+#include "runtime/exec/run_set.h"
+
 #ifdef PENSTOCK_HAS_DRIVER
 #include "compiler/diagnostics/render.h"
 #include "compiler/frontend/frontend.h"
@@ -120,8 +122,9 @@ void addLevelOption(CLI::App &command, std::string &level) {
       ->type_name("LEVEL");
 }
 
-Result<std::unique_ptr<TrainedRun>> openRun(const std::string &folder, const std::vector<std::string> &settings, int threads,
+Result<std::unique_ptr<TrainedRun>> openRun(const std::string &given, const std::vector<std::string> &settings, int threads,
                                             const CommandContext &context, TrainedRun::Code code) {
+  PENSTOCK_ASSIGN(const std::string folder, answeringRun(given));
   PENSTOCK_ASSIGN(RunRecord record, readRunRecord(folder));
   const bool itsOwn = code == TrainedRun::Code::ofRun;
   if (!itsOwn) {

@@ -8,11 +8,13 @@
 #include "tools/penstock/compile_pipeline.h"
 #include "tools/penstock/load_pipeline.h"
 #include "tools/penstock/run_settings.h"
+#include "tools/penstock/train_set.h"
 
 #include "runtime/base/device_names.h"
 #include "runtime/base/disk_cache.h"
 #include "runtime/device/devices.h"
 #include "runtime/exec/interrupt.h"
+#include "runtime/exec/run_set.h"
 #include "runtime/exec/trainer.h"
 #include "runtime/kernels/kernel_table.h"
 #include "runtime/plugin/plugin_host.h"
@@ -31,14 +33,6 @@ namespace penstock {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-struct TrainOptions {
-  LoadOptions load;
-  std::string out, level;
-  bool resume = false, json = false, profile = false;
-  int threads = -1;
-  double checkpointSeconds = 30;
-};
 
 } // namespace
 
@@ -91,27 +85,22 @@ std::string factsOfRun(const std::string &facts) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+} // namespace
+
 std::string resumeCommand(const TrainOptions &options) {
-  std::string command = "penstock train " + shellWord(options.load.file) + " --out " + shellWord(options.out) + " --resume";
+  std::string command = "penstock train " + shellWord(options.load.file) +
+                        (options.seeds > 0 ? " --seeds " + std::to_string(options.seeds) : "") + " --out " + shellWord(options.out) +
+                        " --resume";
   for (const std::string &setting : options.load.settings) {
     command += " --set " + shellWord(setting);
   }
   return command;
 }
 
-Status train(TrainOptions &options, CommandContext &context) {
-  catchInterrupts();
-  // Before the data are read: a folder that cannot be used should not cost minutes.
-  PENSTOCK_TRY(checkRunFolder(options.out, options.resume));
-  if (!options.level.empty()) {
-    options.load.settings.push_back("target.level=" + options.level);
-  }
-  if (options.threads >= 0) {
-    options.load.settings.push_back("target.threads=" + std::to_string(options.threads));
-  }
-  LoadedPipeline loaded = loadPipeline(options.load, context);
+Result<std::optional<TrainOutcome>> trainOne(TrainOptions options, CommandContext &context, std::optional<LoadedPipeline> given) {
+  LoadedPipeline loaded = given ? std::move(*given) : loadPipeline(options.load, context);
   if (!loaded.ok) {
-    return {}; // said already
+    return std::optional<TrainOutcome>(); // said already
   }
   if (loaded.isLibrary) {
     return invalidInput("`" + options.load.file + "` holds layers and heads but no pipeline, so there is nothing to train");
@@ -140,7 +129,7 @@ Status train(TrainOptions &options, CommandContext &context) {
   request.version = context.version;
   const Result<std::string> cache = cacheFolder();
   request.cache = cache.ok() ? *cache : "";
-  request.resumeCommand = resumeCommand(options);
+  request.resumeCommand = options.goesOn.empty() ? resumeCommand(options) : options.goesOn;
   request.progress = Progress::detect(options.load.quiet);
   request.checkpointSeconds = options.checkpointSeconds;
   request.profile = options.profile;
@@ -155,7 +144,43 @@ Status train(TrainOptions &options, CommandContext &context) {
     const Transient shown("compiling", options.load.quiet);
     return compilePipeline(loaded.pipeline, *host, nullptr, profiled);
   };
-  PENSTOCK_ASSIGN(const TrainOutcome outcome, trainRun(request, *host));
+  PENSTOCK_ASSIGN(TrainOutcome outcome, trainRun(request, *host));
+  return std::optional(std::move(outcome));
+}
+
+namespace {
+
+Status train(TrainOptions &options, CommandContext &context) {
+  catchInterrupts();
+  if (!options.level.empty()) {
+    options.load.settings.push_back("target.level=" + options.level);
+  }
+  if (options.threads >= 0) {
+    options.load.settings.push_back("target.threads=" + std::to_string(options.threads));
+  }
+  if (options.seeds > 0) {
+    return trainSeeds(options, context);
+  }
+  // Before the data are read: a folder that cannot be used should not cost minutes.
+  const bool several = isRunSet(options.out);
+  if (!several) {
+    PENSTOCK_TRY(checkRunFolder(options.out, options.resume));
+  }
+  LoadedPipeline loaded = loadPipeline(options.load, context);
+  if (!loaded.ok) {
+    return {}; // said already
+  }
+  if (const SplitSpec &split = loaded.pipeline.records.split; split.folds > 0 && split.fold < 0) {
+    return trainFolds(options, split, context);
+  }
+  if (several) {
+    PENSTOCK_TRY(checkRunFolder(options.out, options.resume));
+  }
+  PENSTOCK_ASSIGN(const std::optional<TrainOutcome> trained, trainOne(options, context, std::move(loaded)));
+  if (!trained) {
+    return {};
+  }
+  const TrainOutcome &outcome = *trained;
   context.outputInforms = !options.json; // the run is in its folder
   if (options.json) {
     printTrainedJson("run", options.out, outcome);
@@ -175,6 +200,11 @@ void addTrainCommand(CLI::App &app, CommandContext &context) {
   CLI::App *command = app.add_subcommand("train", "check, compile and train a pipeline into a run folder");
   command->add_option("FILE", options->load.file, "the .pipe file")->required();
   command->add_option("--out", options->out, "folder of the run; must be new or empty")->required()->type_name("DIR");
+  command
+      ->add_option("--seeds", options->seeds,
+                   "train so many runs, each with a seed of its own, and tell mean and deviation; the median one answers")
+      ->check(CLI::Range(2, 1000))
+      ->type_name("N");
   command->add_flag("--resume", options->resume, "continue the run in DIR, or start it where there is no checkpoint");
   command->add_option("--set", options->load.settings, "name=value: a param, or a setting as block.setting (may be repeated)")
       ->type_name("NAME=VALUE")
