@@ -76,13 +76,37 @@ private:
 
   // ---- data
 
+  /// One path where only the name of the split differs.
+  std::vector<std::string> files() const {
+    if (place.files.empty()) {
+      return {"data"};
+    }
+    std::vector<std::string> given;
+    bool alike = place.files.size() == 3;
+    const std::string extension = place.files.at("train").substr(std::string("train").size());
+    for (const auto &[split, file] : place.files) {
+      alike = alike && file == split + extension;
+      given.push_back(split + ": data / " + quoted(file));
+    }
+    return alike ? std::vector<std::string>{"data / " + quoted("{split}" + extension)} : given;
+  }
+
   std::string source() const {
-    std::vector<std::string> given = {"data"};
+    std::vector<std::string> given = files();
     if (form.format == RowFormat::csv && form.csv.delimiter != ',') {
       given.push_back("delimiter: " + quoted(std::string(1, form.csv.delimiter)));
     }
     if (form.format == RowFormat::csv && !form.csv.quotes) {
       given.push_back("quote: none");
+    }
+    if (form.format == RowFormat::csv && form.csv.decimal != '.') {
+      given.push_back("decimal: " + quoted(std::string(1, form.csv.decimal)));
+    }
+    if (form.format == RowFormat::csv && !form.csv.header) {
+      given.push_back("header: false");
+    }
+    if (form.encoding != Encoding::utf8) {
+      given.push_back(std::string("encoding: ") + wordsOf(form.encoding)[static_cast<std::size_t>(form.encoding)]);
     }
     if (form.format == RowFormat::conll) {
       given.push_back("columns: " + quotedList(form.names));
@@ -97,7 +121,7 @@ private:
     if (target.profile->missing > 0 && form.format != RowFormat::conll) {
       flow += fmt::format(" |> drop({}: empty)", target.name);
     }
-    if (!place.splitByFile) {
+    if (place.files.empty()) {
       flow += " |> split(" + (splitKey().empty() ? "" : "by: " + splitKey() + ", ") + "dev: 10%, test: 10%)";
     }
     return flow;
@@ -117,7 +141,9 @@ private:
 
   std::string typeOf(const PlannedColumn &column) const {
     std::vector<std::string> given;
-    if (column.name != column.profile->name) {
+    if (form.format == RowFormat::csv && !form.csv.header) {
+      given.push_back(fmt::format("from: {}", column.place + 1));
+    } else if (column.name != column.profile->name) {
       given.push_back("from: " + quoted(column.profile->name));
     }
     std::string name = describe(column.type);
@@ -324,8 +350,10 @@ private:
     line("  epochs: {}", epochs);
     line("  batch: {}", batch);
     line("  seed: 42");
-    if (place.hasDev) {
+    if (place.has("dev")) {
       line("  keep: best({})  # the weights of the epoch that dev likes best", kept());
+    } else {
+      line("  validate: never  # there is no dev");
     }
     line("}}\n");
   }
@@ -347,10 +375,10 @@ private:
       break;
     }
     line("evaluate {{");
-    if (place.hasDev) {
+    if (place.has("dev")) {
       line("  dev: [{}]", score());
     }
-    if (place.hasTest) {
+    if (place.has("test")) {
       line("  test: [{}]", all);
     }
     line("}}");

@@ -3,16 +3,18 @@
 
 #include "tools/new_pipeline/plan.h"
 
+#include <map>
 #include <string>
 
 namespace penstock {
 
 /// Where the records lie, as the file says it.
 struct DataPlace {
-  std::string path;         // relative to the .pipe file; with `{split}` where each split has a file
-  bool splitByFile = false; // the splits that there are have files
-  bool hasDev = true, hasTest = true;
-  std::string command; // that writes it, for the first line
+  std::string path;                         // relative to the .pipe file: of the one file, or the folder
+  std::map<std::string, std::string> files; // in the folder, by split; none where the file is split
+  std::string command;                      // that writes it, for the first line
+
+  bool has(const std::string &split) const { return files.empty() || files.count(split) > 0; }
 };
 
 /// The whole file, not laid out. It checks, and trains with ordinary settings.

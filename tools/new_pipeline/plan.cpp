@@ -400,7 +400,7 @@ void giveNames(Plan &plan) {
     while (!name.empty() && name.back() == '_') {
       name.pop_back();
     }
-    if (name.empty()) {
+    if (name.empty() || header.starts_with('#')) { // without a header
       name = fmt::format("column_{}", column.place + 1);
     } else if (std::isdigit(static_cast<unsigned char>(name[0])) != 0) {
       name = "c_" + name;

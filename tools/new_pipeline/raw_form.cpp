@@ -2,6 +2,7 @@
 
 #include "runtime/base/printable.h"
 #include "runtime/base/utf8.h"
+#include "runtime/data/columns/column.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -20,9 +21,55 @@ namespace {
 constexpr std::size_t looked = std::size_t{1} << 18; // bytes of a file by which its form is told
 constexpr std::size_t lookedRows = 1000;
 
-/// The beginning of a file, without a byte order mark, and cut behind its last whole line.
-Result<std::string> beginningOf(const std::string &path) {
+/// The mark of UTF-16, or Latin letters in two bytes each.
+bool readsLikeUtf16(std::string_view text) {
+  const bool pairs =
+      text.size() >= 4 && (text[0] == 0) != (text[1] == 0) && (text[0] == 0) == (text[2] == 0) && (text[1] == 0) == (text[3] == 0);
+  return text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF") || pairs;
+}
+
+/// How the text of a file is written, by all of its bytes; and whether they are packed.
+Status findEncoding(const std::string &path, RawForm &form) {
+  PENSTOCK_ASSIGN(std::unique_ptr<ByteSource> packed, openFileSource(path));
+  char head[4] = {};
+  PENSTOCK_ASSIGN(const std::size_t there, packed->read(head, sizeof head));
+  form.packed = std::string_view(head, there).starts_with("\x1F\x8B") || std::string_view(head, there).starts_with("\x28\xB5\x2F\xFD");
+  PENSTOCK_ASSIGN(packed, openFileSource(path));
+  const std::unique_ptr<ByteSource> bytes = unpacked(std::move(packed), path);
+  std::string text; // what is not judged yet: the beginning of a character
+  bool first = true;
+  for (std::string piece(std::size_t{1} << 16, '\0');;) {
+    PENSTOCK_ASSIGN(const std::size_t size, bytes->read(piece.data(), piece.size()));
+    text.append(piece, 0, size);
+    if (first && readsLikeUtf16(text)) {
+      form.encoding = Encoding::utf16;
+      return {};
+    }
+    if (first && foreignFormat(text)) {
+      return {}; // no text at all, as is said where it is read
+    }
+    first = false;
+    const std::size_t bad = findInvalidUtf8(text);
+    const bool cut = bad != std::string::npos && bad + 4 > text.size() && size > 0;
+    if (bad != std::string::npos && !cut) {
+      form.encoding = likelyEncoding(text);
+      return {};
+    }
+    text.erase(0, cut ? bad : text.size());
+    if (size == 0) {
+      return {};
+    }
+  }
+}
+
+Result<std::unique_ptr<ByteSource>> openText(const std::string &path, const RawForm &form) {
   PENSTOCK_ASSIGN(std::unique_ptr<ByteSource> bytes, openFileSource(path));
+  return decoded(unpacked(std::move(bytes), path), form.encoding, path);
+}
+
+/// The beginning of a file, without a byte order mark, and cut behind its last whole line.
+Result<std::string> beginningOf(const std::string &path, const RawForm &form) {
+  PENSTOCK_ASSIGN(std::unique_ptr<ByteSource> bytes, openText(path, form));
   ByteWindow window(std::move(bytes));
   PENSTOCK_ASSIGN(const ForeignFormat foreign, window.open());
   if (foreign) {
@@ -110,6 +157,68 @@ bool findDelimiter(std::string_view text, RawForm &form) {
   return best > 1;
 }
 
+bool isNumber(std::string_view cell) {
+  double number = 0;
+  return !cell.empty() && columns::number::readCell(ColumnSpec(), cell, number);
+}
+
+/// `1.234,5`, `0,5`: with a decimal comma. `whole`: without one, which says nothing.
+bool hasDecimalComma(std::string_view cell, bool &whole) {
+  cell.remove_prefix(!cell.empty() && (cell[0] == '-' || cell[0] == '+') ? 1 : 0);
+  const std::size_t comma = cell.find(',');
+  const std::string_view before = cell.substr(0, comma), behind = comma == std::string_view::npos ? "" : cell.substr(comma + 1);
+  const auto digits = [](std::string_view text) { return text.find_first_not_of("0123456789") == std::string_view::npos; };
+  whole = comma == std::string_view::npos && digits(before) && !before.empty();
+  std::string bare(before);
+  std::erase(bare, '.');
+  return comma != std::string_view::npos && !before.empty() && !behind.empty() && digits(bare) && digits(behind);
+}
+
+/// Columns whose cells are numbers with a decimal comma.
+void findDecimalComma(const Table &table, RawForm &form) {
+  std::vector<std::string> numbers;
+  bool any = false;
+  for (std::size_t i = 0; i < table.names.size(); ++i) {
+    std::size_t with = 0, without = 0, others = 0;
+    for (const std::vector<std::string> &row : table.rows) {
+      bool whole = false;
+      const bool comma = hasDecimalComma(row[i], whole);
+      with += comma ? 1 : 0;
+      without += whole ? 1 : 0;
+      others += !comma && !whole && !row[i].empty() ? 1 : 0;
+    }
+    any = any || with > 9 * others;
+    if (with + without > 9 * others && with + without > 0) {
+      numbers.push_back(table.names[i]);
+    }
+  }
+  if (any && form.csv.delimiter != ',') {
+    form.csv.decimal = ',';
+    form.csv.numbers = numbers;
+  }
+}
+
+/// A first row that is no header has a number where the rows below have numbers, or a cell that stands in the same column again and again.
+/// Years are headers of tables that are wide.
+bool firstRowIsRecord(const Table &table) {
+  std::size_t years = 0;
+  for (const std::string &name : table.names) {
+    years += name.size() == 4 && (name.starts_with("19") || name.starts_with("20")) && isNumber(name) ? 1 : 0;
+  }
+  for (std::size_t i = 0; i < table.names.size(); ++i) {
+    const std::string &name = table.names[i];
+    std::size_t numbers = 0, same = 0;
+    for (const std::vector<std::string> &row : table.rows) {
+      numbers += isNumber(row[i]) ? 1 : 0;
+      same += row[i] == name ? 1 : 0;
+    }
+    if (isNumber(name) ? years < 2 && numbers * 10 > table.rows.size() * 8 : !name.empty() && same > 1 && same * 200 > table.rows.size()) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /// Keys of the first records, those of objects in objects with a point between: `body.text`.
 bool readsLikeJson(std::string_view text, RawForm &form) {
   using Json = nlohmann::ordered_json;
@@ -180,8 +289,9 @@ bool readsLikeConll(std::string_view text, RawForm &form) {
 } // namespace
 
 Result<RawForm> formOf(const std::string &path) {
-  PENSTOCK_ASSIGN(const std::string text, beginningOf(path));
   RawForm form;
+  PENSTOCK_TRY(findEncoding(path, form));
+  PENSTOCK_ASSIGN(const std::string text, beginningOf(path, form));
   const char first = text[text.find_first_not_of(" \t\r\n")];
   if (first == '{' && readsLikeJson(text, form)) {
     form.format = RowFormat::jsonl;
@@ -203,11 +313,18 @@ Result<RawForm> formOf(const std::string &path) {
                     "records are rows of CSV, objects of JSON Lines, or words with tags (CoNLL)",
                     printable(path)));
   }
+  Table table = tableOf(text, form.csv);
+  if (firstRowIsRecord(table)) {
+    form.csv.header = false;
+    table = tableOf(text, form.csv);
+    form.names = table.names;
+  }
+  findDecimalComma(table, form);
   return form;
 }
 
 Result<std::unique_ptr<RowSource>> openRaw(const std::string &path, const RawForm &form) {
-  PENSTOCK_ASSIGN(std::unique_ptr<ByteSource> bytes, openFileSource(path));
+  PENSTOCK_ASSIGN(std::unique_ptr<ByteSource> bytes, openText(path, form));
   RowOptions options;
   options.format = form.format;
   options.csv = form.csv;

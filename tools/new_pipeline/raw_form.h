@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/base/status.h"
+#include "runtime/data/readable.h"
 #include "runtime/data/rows.h"
 
 #include <cstdint>
@@ -14,6 +15,8 @@ namespace penstock {
 struct RawForm {
   RowFormat format = RowFormat::csv; // csv, jsonl or conll
   CsvOptions csv;
+  Encoding encoding = Encoding::utf8;
+  bool packed = false;            // by gzip or zstd
   std::vector<std::string> names; // of the columns, in the order of the file; of JSON Lines those of its first records
 };
 

@@ -31,46 +31,47 @@ struct NewOptions {
 
 /// The files of a folder's splits.
 struct RawFiles {
-  std::string train;   // by which the form is told
-  std::string pattern; // with `{split}`, or the one file
-  bool splitByFile = false, hasDev = true, hasTest = true;
+  std::string train;                        // by which the form is told
+  std::string place;                        // the one file, or the folder
+  std::map<std::string, std::string> files; // in the folder, by split
 };
+
+/// Names that people give to splits.
+std::string splitNamed(const std::string &stem) {
+  static const std::map<std::string, std::string> names = {{"train", "train"}, {"training", "train"}, {"dev", "dev"},   {"devel", "dev"},
+                                                           {"val", "dev"},     {"valid", "dev"},      {"test", "test"}, {"testing", "test"},
+                                                           {"eval", "test"},   {"validation", "dev"}};
+  const auto found = names.find(stem);
+  return found == names.end() ? "" : found->second;
+}
 
 Result<RawFiles> findFiles(const std::string &given) {
   std::error_code error;
   RawFiles files;
   if (!fs::is_directory(given, error)) {
-    files.train = files.pattern = given;
+    files.train = files.place = given;
     return files;
   }
-  std::map<std::string, std::string> found; // by split
   std::vector<std::string> names;
+  files.place = given;
   for (fs::directory_iterator at(given, error), end; !error && at != end; at.increment(error)) {
-    const std::string stem = at->path().filename().string().substr(0, at->path().filename().string().find('.'));
     names.push_back(at->path().filename().string());
-    for (const char *const split : {"train", "dev", "test"}) {
-      if (stem == split) {
-        found[split] = at->path().filename().string();
-      }
+  }
+  std::sort(names.begin(), names.end());
+  for (const std::string &name : names) {
+    const std::string split = splitNamed(name.substr(0, name.find('.')));
+    if (const auto [there, isNew] = files.files.try_emplace(split, name); !split.empty() && !isNew) {
+      return invalidInput(
+          fmt::format("`{}` holds two files of {}, `{}` and `{}`", printable(given), split, printable(there->second), printable(name)));
     }
   }
-  if (found.count("train") == 0) {
-    std::sort(names.begin(), names.end());
+  files.files.erase("");
+  if (files.files.count("train") == 0) {
     return invalidInput(fmt::format(
         "`{}` holds no file `train.*`; a folder has a file for each split, train.csv, dev.csv and test.csv; {}", printable(given),
         names.empty() ? "it is empty" : "to split one file give the file: `" + printable(given + "/" + names.front()) + "`"));
   }
-  const std::string extension = found["train"].substr(std::string("train").size());
-  files.train = (fs::path(given) / found["train"]).string();
-  files.pattern = (fs::path(given) / ("{split}" + extension)).string();
-  files.splitByFile = true;
-  files.hasDev = found.count("dev") > 0;
-  files.hasTest = found.count("test") > 0;
-  for (const auto &[split, name] : found) {
-    if (name != split + extension) {
-      return invalidInput(fmt::format("`{}` and `{}` have different extensions", found["train"], name));
-    }
-  }
+  files.train = (fs::path(given) / files.files["train"]).string();
   return files;
 }
 
@@ -148,7 +149,11 @@ void tell(const NewOptions &options, const RawForm &form, const RawProfile &prof
   const std::string delimiter = form.format != RowFormat::csv || form.csv.delimiter == ',' ? ""
                                 : form.csv.delimiter == '\t'                               ? " with tabs"
                                                                                            : fmt::format(" with `{}`", form.csv.delimiter);
-  fmt::print("{}: {}{}, {} {}, {} columns\n", printable(options.data), kinds[static_cast<std::size_t>(form.format)], delimiter,
+  std::string more = form.format == RowFormat::csv && !form.csv.header ? ", without a header" : "";
+  more += form.csv.decimal != '.' ? ", decimal commas" : "";
+  more +=
+      form.encoding != Encoding::utf8 ? fmt::format(", read as {}", wordsOf(form.encoding)[static_cast<std::size_t>(form.encoding)]) : "";
+  fmt::print("{}: {}{}{}, {} {}, {} columns\n", printable(options.data), kinds[static_cast<std::size_t>(form.format)], delimiter, more,
              grouped(profile.rows), form.format == RowFormat::conll ? "sentences" : "records", profile.columns.size());
   std::size_t width = 0;
   for (const PlannedColumn &column : plan.columns) {
@@ -214,10 +219,8 @@ Status makeNew(const NewOptions &options, CommandContext &context) {
 
   DataPlace place;
   const fs::path folder = fs::absolute(out, error).parent_path();
-  place.path = fs::absolute(files.pattern, error).lexically_normal().lexically_proximate(folder.lexically_normal()).string();
-  place.splitByFile = files.splitByFile;
-  place.hasDev = files.hasDev;
-  place.hasTest = files.hasTest;
+  place.path = fs::absolute(files.place, error).lexically_normal().lexically_proximate(folder.lexically_normal()).string();
+  place.files = files.files;
   place.command = "penstock new " + shellWord(options.data) + (options.target.empty() ? "" : " --target " + shellWord(options.target)) +
                   (options.kind.empty() ? "" : " --kind " + options.kind);
   const std::string text = pipeText(plan, form, profile, place, name);
