@@ -41,7 +41,7 @@ Result<Facts> readFacts(const std::string &text) {
     for (const auto &[name, one] : splits.items()) {
       if (one.contains("records")) {
         facts.records[name] = one["records"].get<std::int64_t>();
-        facts.dropped[name] = one.value("dropped", std::int64_t{0});
+        facts.removed[name] = one.value("removed", std::map<std::string, std::int64_t>());
       }
     }
     const Json models = json.value("models", nothing);

@@ -16,11 +16,11 @@ struct Facts {
     std::int64_t size = 0;
     std::int64_t longest = 0; // tokens of the longest record
   };
-  std::map<std::string, std::vector<std::string>> classes;      // by column
-  std::map<std::string, std::vector<std::int64_t>> trainCounts; // of the classes, by column
-  std::map<std::string, Vocabulary> vocabularies;               // by feature
-  std::map<std::string, std::int64_t> records;                  // by split
-  std::map<std::string, std::int64_t> dropped;                  // likewise: rows that the source drops
+  std::map<std::string, std::vector<std::string>> classes;            // by column
+  std::map<std::string, std::vector<std::int64_t>> trainCounts;       // of the classes, by column
+  std::map<std::string, Vocabulary> vocabularies;                     // by feature
+  std::map<std::string, std::int64_t> records;                        // by split
+  std::map<std::string, std::map<std::string, std::int64_t>> removed; // likewise: rows that operators of the source remove, by operator
   /// A folder of a pretrained model (runtime/exec/pretrained.h).
   struct Model {
     std::string error;                                        // why it cannot be used, "" where it can

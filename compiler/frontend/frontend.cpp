@@ -68,7 +68,9 @@ Completion check(const Analysis &analysis, const Facts *facts) {
   }
   completion.pipeline = checker.take();
   completion.records = facts == nullptr ? std::map<std::string, std::int64_t>() : facts->records;
-  completion.dropped = facts == nullptr ? std::map<std::string, std::int64_t>() : facts->dropped;
+  if (facts != nullptr) {
+    completion.removed = facts->removed;
+  }
   completion.diagnostics.sort();
   completion.ok = !completion.diagnostics.hasErrors() && !analysis.isLibrary;
   for (const std::string &folder : analysis.pluginFolders) {
@@ -105,6 +107,9 @@ std::vector<ProgramFile> Analysis::files() const {
   for (const auto &unit : state->program.units) {
     const std::filesystem::path name = std::filesystem::path(unit->file->path()).filename();
     files.push_back({joinPath(unit->folder, name.string()), std::string(unit->file->text())});
+  }
+  for (const auto &[path, text] : *state->program.tables) {
+    files.push_back({path, text});
   }
   return files;
 }

@@ -60,11 +60,11 @@ struct Analysis {
 Result<Analysis> analyze(const std::string &path, std::string text, const AnalyzeOptions &options);
 
 struct Completion {
-  diagnostics::DiagnosticList diagnostics;     // all, those of analyze included
-  bool ok = false;                             // there is no error, and `pipeline` is whole
-  TypedPipeline pipeline;                      // best effort where not ok
-  std::map<std::string, std::int64_t> records; // by split, as the facts count them
-  std::map<std::string, std::int64_t> dropped; // likewise: rows that the source drops
+  diagnostics::DiagnosticList diagnostics;                            // all, those of analyze included
+  bool ok = false;                                                    // there is no error, and `pipeline` is whole
+  TypedPipeline pipeline;                                             // best effort where not ok
+  std::map<std::string, std::int64_t> records;                        // by split, as the facts count them
+  std::map<std::string, std::map<std::string, std::int64_t>> removed; // likewise: rows that operators of the source remove
 };
 
 /// Completes an analysis with facts. Facts that are not of the known form are a `data-unreadable` diagnostic.

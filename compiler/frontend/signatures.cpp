@@ -112,11 +112,24 @@ const std::vector<Signature> &columnTypes() {
 
 const Signature &splitSignature() {
   static const Signature signature = [] {
-    ParameterSpec by = text("by", "", "the column whose cells decide, each by its hash"),
+    ParameterSpec by = text("by", "",
+                            "the column, declared or of the data, whose cells decide, each by its hash; without it what equal records "
+                            "have in common: their texts, or else all but ids"),
                   order = text("order", "", "the column in whose order the splits follow each other"),
-                  train = real("train", 0, 0, 1, "share of train; without it the rest");
-    by.column = order.column = by.absent = order.absent = train.absent = true;
-    return Signature{"split", {}, {by, order, train, real("dev", 0.1, 0, 1, "share of dev"), real("test", 0.1, 0, 1, "share of test")}};
+                  stratify = text("stratify", "", "a column of classes, each of which is split by these shares"),
+                  train = real("train", 0, 0, 1, "share of train; without it the rest"), dev = real("dev", 0.1, 0, 1, "share of dev"),
+                  folds = size("folds", std::int64_t{5}, "parts of what is not test, each of which is dev once"),
+                  fold = size("fold", std::int64_t{0}, "the part that is dev in this run, from 0"),
+                  refit = flag("refit", false, "whether one more run, of all folds, is what answers");
+    folds.hasMinimum = folds.hasMaximum = fold.hasMinimum = true;
+    folds.minimum = 2;
+    folds.maximum = 1000;
+    fold.minimum = 0;
+    by.column = order.column = stratify.column = true;
+    for (ParameterSpec *one : {&by, &order, &stratify, &train, &dev, &folds, &fold, &refit}) {
+      one->absent = true;
+    }
+    return Signature{"split", {}, {by, order, stratify, train, dev, real("test", 0.1, 0, 1, "share of test"), folds, fold, refit}};
   }();
   return signature;
 }
@@ -157,7 +170,8 @@ const std::vector<SettingSpec> &trainSettings() {
         {"rates"},
         count("accumulate", train.accumulate, 1, many, "parts a step"),
         {"shuffle", flag("shuffle", train.shuffle, "whether every epoch has an order of its own; `false`: that of the files")},
-        {"from"}};
+        {"from"},
+        {"weights"}};
   }();
   return list;
 }

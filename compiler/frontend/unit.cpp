@@ -1,6 +1,7 @@
 #include "compiler/frontend/unit.h"
 
 #include "runtime/base/file.h"
+#include "runtime/base/utf8.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -19,6 +20,20 @@ const Block *Program::block(std::string_view keyword) const {
   return found == blocks.end() ? nullptr : &*found;
 }
 
+Result<std::string> Program::table(const std::string &path) const {
+  if (const auto known = tables->find(path); known != tables->end()) {
+    return known->second;
+  }
+  PENSTOCK_ASSIGN(std::string text, load(path));
+  if (text.size() > SourceFile::largest) {
+    return invalidInput("`" + path + "` is too large for a table: it has more than " + std::to_string(SourceFile::largest >> 20) + " MiB");
+  }
+  if (!isUtf8(text)) {
+    return invalidInput("`" + path + "` is not UTF-8");
+  }
+  return tables->emplace(path, std::move(text)).first->second;
+}
+
 namespace {
 
 class Loader {
@@ -27,6 +42,7 @@ public:
 
   Program run(const std::string &path, std::string text) {
     open(path, absolutePath(path), std::move(text));
+    program.load = load;
     return std::move(program);
   }
 

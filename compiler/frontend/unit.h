@@ -34,6 +34,12 @@ struct Program {
   const Unit &main() const { return *units.front(); }
   /// The block of the main file, nullptr where it has none.
   const Block *block(std::string_view keyword) const;
+  /// The text of another file that says how data are read, by its absolute path. It is read once, and one of the program's files from then
+  /// on.
+  Result<std::string> table(const std::string &path) const;
+
+  TextLoader load;
+  std::shared_ptr<std::map<std::string, std::string>> tables = std::make_shared<std::map<std::string, std::string>>();
 };
 
 /// Reads the file `path` with `text` and all its imports; reports syntax errors and mistakes of imports.

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Write the example data: maintenance/, reviews/, failures/ and garments/, each train.csv, dev.csv and test.csv, and voices/ as .ts.
+"""Write the example data: maintenance/, reviews/, failures/ and garments/, each train.csv, dev.csv and test.csv, voices/ as .ts, and
+orders/orders.csv, one file as a register gives it.
 
 The texts are put together from phrases written for this project; nothing is taken from another data set. The same seed
 gives the same bytes. Needs nothing but Python's standard library.
@@ -265,6 +266,36 @@ def write(folder, make, rng):
                     written += 1
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# One raw file: work orders of three sites with empty cells, repeated rows and several names for one kind of work.
+
+KIND_NAMES = {"failure": ["failure", "Failure", "FAILURE ", "breakdown"], "routine": ["routine", "Routine", " routine", "planned", "PM"],
+              "rebuild": ["rebuild"], "warranty": ["warranty"]}
+
+
+def writeOrders(path, rng):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for number in range(900):
+        text, label = workOrder(rng)
+        if number % 90 == 7:
+            label, text = ("rebuild", "rebuild " + text) if rng.random() < 0.5 else ("warranty", text + ", warranty claim")
+        kind = rng.choices(KIND_NAMES[label], [6, 3, 1, 1, 1][:len(KIND_NAMES[label])])[0]
+        chance = rng.random()
+        kind = "" if chance < 0.03 else "n/a" if chance < 0.05 else kind
+        rows.append([f"WO{number:05}", rng.choice(["North", "South", "north ", "Test bench"]), "" if rng.random() < 0.02 else text, kind,
+                     rng.choice([1, 1, 1, 2, 3])])
+        if rng.random() < 0.08:
+            again = list(rows[rng.randrange(len(rows))])
+            again[0] = f"WO{number:05}-2"
+            again[2] = again[2].upper() if rng.random() < 0.5 else again[2]
+            rows.append(again)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["Order", "Site", "Text", "Kind", "Reports"])
+        table.writerows(rows)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=7)
@@ -275,6 +306,7 @@ def main():
     writeTable(options.out / "failures", MACHINE_COLUMNS, machine, random.Random(f"failures {options.seed}"))
     writeTable(options.out / "garments", GARMENT_COLUMNS, garment, random.Random(f"garments {options.seed}"))
     writeVoices(options.out / "voices", random.Random(f"voices {options.seed}"))
+    writeOrders(options.out / "orders" / "orders.csv", random.Random(f"orders {options.seed}"))
 
 
 if __name__ == "__main__":

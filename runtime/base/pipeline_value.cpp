@@ -3,6 +3,7 @@
 #include "runtime/base/fields_json.h"
 #include "runtime/base/quantities.h"
 #include "runtime/base/record_graph.h"
+#include "runtime/base/splits.h"
 
 #include <fmt/format.h>
 
@@ -63,6 +64,16 @@ std::string recordsIdentity(const RecordsSpec &records) {
     }
   }
   return jsonTextOf(bare, anyRole, false);
+}
+
+void readWhole(RecordsSpec &records, const std::string &file, std::string_view split) {
+  SourceSpec &source = records.sources.front();
+  source.path = file;
+  source.files.clear();
+  for (const char *name : splitNames) {
+    source.files.emplace_back(name == split ? std::vector{file} : std::vector<std::string>());
+  }
+  records.split = {};
 }
 
 Role decidedBy(const std::string &key) {

@@ -154,13 +154,14 @@ struct InputSpec {
   std::string feature;    // ids; tags: whose words they are; class, number: that makes them, in place of a column
   std::string column;     // set, tags; class, number without a feature
   bool target = false;    // only losses read it
+  bool weighs = false;    // number: what each record counts in losses and metrics
   std::int64_t width = 0; // of noise, whose name keys it, and of the numbers of a feature: how many a record has
 
   static constexpr auto fields() {
     return std::tuple(field("name", &InputSpec::name, Role::code, ""), field("kind", &InputSpec::kind, Role::code, ""),
                       field("axis", &InputSpec::axis, Role::code, ""), field("feature", &InputSpec::feature, Role::code, ""),
                       field("column", &InputSpec::column, Role::code, ""), field("target", &InputSpec::target, Role::code, ""),
-                      field("width", &InputSpec::width, Role::code, ""));
+                      field("weighs", &InputSpec::weighs, Role::code, ""), field("width", &InputSpec::width, Role::code, ""));
   }
 };
 
@@ -207,6 +208,9 @@ struct RecordsSpec {
                       field("fitted", &RecordsSpec::fitted, Role::weights, "train.from"));
   }
 };
+
+/// Reads `split` from the whole of another file: an absolute path. There are no other splits then.
+void readWhole(RecordsSpec &records, const std::string &file, std::string_view split);
 
 // ---- answers, training, measurement
 

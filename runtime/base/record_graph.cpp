@@ -128,4 +128,22 @@ const std::vector<FeatureOperator> &featureOperators() {
 }
 const FeatureOperator *findFeatureOperator(std::string_view name) { return named(featureOperators(), name); }
 
+const std::vector<RowOperator> &rowOperators() {
+  static const std::vector<RowOperator> rows = {
+#define ROWS_OPERATOR(NAME, ...) {.name = #NAME, __VA_ARGS__},
+#include "runtime/base/row_operators.def"
+  };
+  return rows;
+}
+const RowOperator *findRowOperator(std::string_view name) { return named(rowOperators(), name); }
+
+const std::vector<CellOperator> &cellOperators() {
+  static const std::vector<CellOperator> rows = {
+#define CELL_OPERATOR(NAME, ...) {.name = #NAME, __VA_ARGS__},
+#include "runtime/base/cell_operators.def"
+  };
+  return rows;
+}
+const CellOperator *findCellOperator(std::string_view name) { return named(cellOperators(), name); }
+
 } // namespace penstock

@@ -1,5 +1,6 @@
-// What columns hold and what operators of features do with it: two tables, column_types.def and feature_operators.def, that the front end
-// and the runtime read alike. How a cell becomes a number, and how an operator fits and applies, is in runtime/data.
+// What columns hold, what operators of features do with it, and what is done to rows and cells before: tables, column_types.def,
+// feature_operators.def, row_operators.def and cell_operators.def, that the front end and the runtime read alike. How a cell becomes a
+// number, and what an operator computes, is in runtime/data.
 #pragma once
 
 #include "runtime/base/fields.h"
@@ -60,6 +61,39 @@ struct FeatureOperator {
 const std::vector<FeatureOperator> &featureOperators();
 /// NULL where there is none of that name.
 const FeatureOperator *findFeatureOperator(std::string_view name);
+
+/// What is done to the rows of a source before they are records.
+struct RowOperator {
+  enum class Takes { cells, columns }; // by column what its cells are, or names of columns
+  const char *name;
+  Takes takes = Takes::cells;
+  bool takesEmpty = false;   // `empty` in place of a list of cells
+  bool comparesRows = false; // what it removes depends on the rows before, of splits before as well
+  const char *removed;       // what a row is that it removes: "dropped"
+  const char *help;
+  const char *form; // as it is written, for messages
+};
+
+/// In place of a list of cells: a cell with nothing but blanks, or none at all.
+inline constexpr std::string_view emptyCell = "empty";
+
+const std::vector<RowOperator> &rowOperators();
+/// NULL where there is none of that name.
+const RowOperator *findRowOperator(std::string_view name);
+
+/// What becomes of the cells of a column, wherever they are read.
+struct CellOperator {
+  const char *name;
+  std::vector<Flow> takes; // what the column holds
+  bool pairs = false;      // takes pairs of an old and a new text, in place of parameters
+  bool ofClasses = false;  // is fitted on the classes of train: of a column that is only a target
+  const char *help;
+  std::vector<PluginParameter> parameters = {};
+};
+
+const std::vector<CellOperator> &cellOperators();
+/// NULL where there is none of that name.
+const CellOperator *findCellOperator(std::string_view name);
 
 /// The value of a parameter; NULL where there is none of that type.
 template <typename T> const T *parameterOf(const NamedValues &parameters, std::string_view name) {

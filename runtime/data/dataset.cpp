@@ -48,6 +48,16 @@ Result<std::shared_ptr<const SplitDataset>> SplitDataset::openWith(const Records
   request.stamp = stampOf(path);
   request.threads = options.threads;
   PENSTOCK_ASSIGN(request.content, hashPath(path));
+  if (program.comparesFiles()) { // as the facts hash them
+    Hasher128 all;
+    for (int before = 0; before < request.split; ++before) {
+      const bool isThere = program.wanted[static_cast<std::size_t>(before)];
+      PENSTOCK_ASSIGN(const Hash128 content, isThere ? hashPath(program.fileOf(before)) : Hash128{});
+      all.addPart(isThere ? content.hex() : "");
+    }
+    all.addPart(request.content.hex());
+    request.content = all.value();
+  }
   PENSTOCK_ASSIGN(SplitIds ids, openSplit(request, DiskCache(options.cache)));
   try {
     return std::shared_ptr<const SplitDataset>(

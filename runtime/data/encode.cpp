@@ -18,7 +18,8 @@ void RowBlock::clear(std::size_t columns) {
   numbers.clear();
   lines.clear();
   splits.clear();
-  dropped = {};
+  removedBy.clear();
+  removed.clear();
   spanning.clear();
 }
 
@@ -33,6 +34,7 @@ void RowBlock::add(const Row &row, int split) {
   numbers.push_back(row.number);
   lines.push_back(row.line);
   splits.push_back(split);
+  removedBy.push_back(row.removed);
 }
 
 void RowBlock::add(const RowBlock &from, std::size_t row) {
@@ -44,6 +46,7 @@ void RowBlock::add(const RowBlock &from, std::size_t row) {
   numbers.push_back(from.numbers[row]);
   lines.push_back(from.lines[row]);
   splits.push_back(from.splits[row]);
+  removedBy.push_back(from.removedBy[row]);
 }
 
 void RowBlock::keep(const std::vector<bool> &kept) {
@@ -56,12 +59,14 @@ void RowBlock::keep(const std::vector<bool> &kept) {
     numbers[to] = numbers[row];
     lines[to] = lines[row];
     splits[to] = splits[row];
+    removedBy[to] = removedBy[row];
     ++to;
   }
   places.resize(to * width);
   numbers.resize(to);
   lines.resize(to);
   splits.resize(to);
+  removedBy.resize(to);
   spanning.clear();
 }
 
@@ -73,6 +78,7 @@ Cell RowBlock::cell(std::size_t row, std::size_t column) const {
 void RowBlock::read(std::size_t row, Row &to) const {
   to.number = numbers[row];
   to.line = lines[row];
+  to.removed = removedBy[row];
   const auto found =
       std::lower_bound(spanning.begin(), spanning.end(), row, [](const auto &one, std::size_t wanted) { return one.first < wanted; });
   to.span = found != spanning.end() && found->first == row ? found->second : Row::Span::none;
@@ -86,6 +92,7 @@ Result<bool> readBlock(const RecordProgram &program, RowSource &rows, int fileSp
                        std::vector<RowError> &errors) {
   constexpr std::size_t rowLimit = 1024, byteLimit = std::size_t{256} << 10;
   block.clear(program.fileColumns().size());
+  block.removed.resize(program.rowSteps.size());
   Row row;
   RowError error;
   const std::size_t errorsBefore = errors.size();
@@ -102,16 +109,14 @@ Result<bool> readBlock(const RecordProgram &program, RowSource &rows, int fileSp
       continue;
     }
     const bool isPlaced = row.split >= 0; // then its source has chosen: rows of an earlier split may be needed as well
-    const int rowSplit = isPlaced                                          ? row.split
-                         : program.splitBy == RecordProgram::SplitBy::hash ? program.splitOf(row.cells.back().text)
-                                                                           : fileSplit;
+    const int rowSplit = isPlaced ? row.split : fileSplit;
     if (split >= 0 && rowSplit != split && !isPlaced) {
       continue;
     }
-    if (!program.drops(row)) {
+    if (row.removed < 0) {
       block.add(row, rowSplit);
     } else if (rowSplit >= 0) {
-      ++block.dropped[static_cast<std::size_t>(rowSplit)];
+      ++block.removed[static_cast<std::size_t>(row.removed)][static_cast<std::size_t>(rowSplit)];
     }
   }
   return true;

@@ -31,7 +31,8 @@ public:
   std::size_t bytesHeld() const { return bytes.size(); }
   std::vector<std::int64_t> numbers, lines; // of each row: number of the data row, line of the file
   std::vector<int> splits;
-  std::array<std::int64_t, 3> dropped = {};                // rows that are no records, by split
+  std::vector<int> removedBy;                              // Row::removed of each row
+  std::vector<std::array<std::int64_t, 3>> removed;        // rows that are none of the block, by operator of the source and by split
   std::vector<std::pair<std::size_t, Row::Span>> spanning; // the rows that have a span
 
 private:
@@ -44,7 +45,8 @@ private:
   std::vector<Place> places;
 };
 
-/// Fills `block` with the next rows; those of another split than `split` (-1: any), and those that the source drops, are left out. `rows`:
+/// Fills `block` with the next rows; those of another split than `split` (-1: any), and those that an operator of the source removes, are
+/// left out. `rows`:
 /// of RecordProgram::openRows, for that split; what it gives of an earlier one, of units that several have, stays. Errors of rows are
 /// appended to `errors`. False at the end, when nothing was read.
 Result<bool> readBlock(const RecordProgram &program, RowSource &rows, int fileSplit, int split, RowBlock &block,

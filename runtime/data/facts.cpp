@@ -4,6 +4,7 @@
 #include "runtime/base/nearest.h"
 #include "runtime/data/gatherer.h"
 #include "runtime/data/ordered.h"
+#include "runtime/data/record_keys.h"
 
 #include <fmt/format.h>
 
@@ -19,7 +20,7 @@ using Json = nlohmann::json;
 
 namespace {
 
-constexpr std::uint32_t factsVersion = 10;   // of the cache entries
+constexpr std::uint32_t factsVersion = 11;   // of the cache entries
 constexpr std::uint32_t contentVersion = 9;  // of what the facts' `hash` is of, which a resumed run compares
 constexpr std::int64_t errorsPerFile = 1000; // rows with mistakes, after which a file is not read on
 constexpr std::size_t classLimit = 1000000;  // distinct values of a class column
@@ -31,6 +32,9 @@ Result<Hash128> Gatherer::key() {
   Hasher128 content, places;
   content.addPart(fmt::format("facts {}", contentVersion));
   content.addPart(program.identity);
+  if (program.splitBy == RecordProgram::SplitBy::hash) {
+    content.addPart("keys 2"); // of a cleaned text, since this
+  }
   for (std::size_t i = 0; i < program.features.size(); ++i) {
     PENSTOCK_ASSIGN(const TokenizerInfo info, factory.info(program.features[i].plugin));
     PENSTOCK_ASSIGN(const std::string identity, tokenizerIdentity(program.features[i], program.features[i].parameters, info));
@@ -176,47 +180,41 @@ Status Gatherer::work(Item &item) const {
     }
   }
 
-  const auto isText = [](const ColumnSpec &column) {
-    return column.type == ColumnSpec::Type::text || column.type == ColumnSpec::Type::words;
-  };
-  const bool hasText = std::any_of(program.columns.begin(), program.columns.end(), isText);
-  std::vector<bool> isTarget(program.columns.size());
-  for (const LinkedInput &input : program.inputs) {
-    if (input.target && input.column >= 0) {
-      isTarget[static_cast<std::size_t>(input.column)] = true;
-    }
-  }
+  const std::vector<bool> compared = sameColumns(program);
   std::string whole;
-  const auto append = [&whole](std::string_view text) {
-    const std::uint64_t size = text.size();
-    whole.append(reinterpret_cast<const char *>(&size), sizeof(size));
-    whole.append(text);
-  };
   std::vector<std::size_t> nextWord(features);
   item.hashes.clear();
   for (std::size_t row = 0; row < item.block.rows(); ++row) {
     whole.clear();
+    bool anyText = false, told = false;
+    const auto appendText = [&](std::string_view text) {
+      anyText = true;
+      told = told || !RecordKeys::isEmpty(text);
+      appendPart(text, whole);
+    };
     for (std::size_t i = 0; i < program.columns.size(); ++i) {
-      const ColumnSpec::Type type = program.columns[i].type;
-      const bool counts = isText(program.columns[i]) || isTarget[i] || (!hasText && type != ColumnSpec::Type::id);
-      if (!counts) {
+      if (!compared[i]) {
         continue;
       }
       const Source &source = textOfColumn[i];
+      const bool isText = program.columns[i].type == ColumnSpec::Type::text || program.columns[i].type == ColumnSpec::Type::words;
       if (source.feature < 0) {
-        append(item.block.cell(row, i).text);
+        isText ? appendText(item.block.cell(row, i).text) : appendPart(item.block.cell(row, i).text, whole);
         continue;
       }
       const auto feature = static_cast<std::size_t>(source.feature);
       const PreparedTexts &prepared = item.prepared[feature];
       if (!program.features[feature].cutFromWords) {
-        append(prepared.texts[row * program.features[feature].textsEach() + source.text]);
+        appendText(prepared.texts[row * program.features[feature].textsEach() + source.text]);
         continue;
       }
-      append(std::to_string(prepared.wordCounts[row]));
+      appendPart(std::to_string(prepared.wordCounts[row]), whole);
       for (std::int32_t word = 0; word < prepared.wordCounts[row]; ++word) {
-        append(prepared.texts[nextWord[feature]++]);
+        appendText(prepared.texts[nextWord[feature]++]);
       }
+    }
+    if (anyText && !told) { // records without a text are not the same
+      appendPart(std::to_string(item.block.splits[row]) + " " + std::to_string(item.block.numbers[row]), whole);
     }
     item.hashes.push_back(hash128(whole));
   }
@@ -286,6 +284,9 @@ Status Gatherer::addCells(const RowBlock &block, std::size_t row, const FileFact
     const CellState state = isNumber ? readNumber(column, cell, number) : judgeCell(column, cell);
     if (isNumber && split == trainSplit) { // missing ones too, so that columns stay side by side
       columns[i].train.push_back(state == CellState::value ? number : std::numeric_limits<double>::quiet_NaN());
+    }
+    if (state == CellState::value && static_cast<int>(i) == program.weightColumn() && number < 0) {
+      problems.add("bad-weight", "columns." + column.name, place, {{"value", shown(cell.text)}});
     }
     if (countsAsMissing(column, cell, state)) {
       ++columns[i].missing[static_cast<std::size_t>(split)];
@@ -375,8 +376,10 @@ Status Gatherer::consume(const Item &item, FileFacts &file) {
       firstSpanning = {file.path, item.block.numbers[row], item.block.lines[row], 0};
     }
   }
-  for (std::size_t split = 0; split < dropped.size(); ++split) {
-    dropped[split] += item.block.dropped[split];
+  for (std::size_t step = 0; step < removed.size(); ++step) {
+    for (std::size_t split = 0; split < records.size(); ++split) {
+      removed[step][split] += item.block.removed[step][split];
+    }
   }
   std::vector<std::size_t> rowsOfTrain;
   for (std::size_t row = 0; row < item.block.rows(); ++row) {
@@ -434,8 +437,12 @@ void Gatherer::missingColumns(const FileFacts &file, const std::vector<std::stri
     }
   }
   const std::string &by = program.splitFrom;
-  if (program.splitBy == RecordProgram::SplitBy::hash && std::find(names.begin(), names.end(), by) == names.end()) {
-    problems.add("missing-column", "source", {file.path}, {{"name", by}, {"candidates", nearest(by, names)}, {"header", names}});
+  if (!by.empty() && !known.contains(by)) {
+    std::vector<std::string> meant = names;
+    for (const ColumnSpec &column : program.columns) {
+      meant.push_back(column.name);
+    }
+    problems.add("missing-column", "split", {file.path}, {{"name", by}, {"candidates", nearest(by, meant)}, {"header", names}});
   }
 }
 
@@ -465,7 +472,7 @@ Status Gatherer::scan(FileFacts &file) {
     }
     return Status::success();
   }
-  PENSTOCK_ASSIGN(const std::unique_ptr<RowSource> rows, program.openRows(file.path));
+  PENSTOCK_ASSIGN(const std::unique_ptr<RowSource> rows, program.openRows(file.split));
   const bool hasHeader = program.source != RowFormat::jsonl; // JSON Lines: the keys are known when all is read
   if (hasHeader && !rows->names().empty()) {
     missingColumns(file, rows->names());
@@ -623,6 +630,13 @@ SplitRequest Gatherer::requestOf(int split) {
   request.factory = &factory;
   request.split = split;
   request.content = fileOf(split).content;
+  if (program.comparesFiles()) {
+    Hasher128 all;
+    for (int before = 0; before <= split; ++before) {
+      all.addPart(wanted(before) ? fileOf(before).content.hex() : "");
+    }
+    request.content = all.value();
+  }
   request.stamp = fileOf(split).stamp;
   request.threads = threads;
   request.strict = problems.onlyWarnings();
@@ -741,6 +755,14 @@ Result<std::string> Gatherer::run() {
   fitted.classes.resize(columns.size());
   PENSTOCK_TRY(readEarlier());
   PENSTOCK_TRY(beginFits());
+  for (const auto &[column, error] : program.tableErrors) {
+    const std::string &name = program.columns[static_cast<std::size_t>(column)].name;
+    problems.add(
+        "bad-table", "columns." + name, {},
+        {{"name", name},
+         {"line", error.line},
+         {"text", error.kind == RowError::Kind::fieldCount ? fmt::format("the line has {} columns", error.found) : error.sentence()}});
+  }
   for (FileFacts &file : files) {
     PENSTOCK_TRY(scan(file));
   }

@@ -34,6 +34,9 @@ Hash128 Fitted::idsKey(const RecordProgram &program, int split, const Hash128 &c
   hasher.addPart(program.identity);
   hasher.add(&content, sizeof(content));
   hasher.addPart(program.isOneFile() ? splitNames[static_cast<std::size_t>(split)] : "");
+  if (program.splitBy == RecordProgram::SplitBy::hash) {
+    hasher.addPart("keys 2"); // of a cleaned text, since this
+  }
   for (const FittedFeature &feature : features) {
     hasher.addPart(feature.identity);
     hasher.addPart(feature.state);

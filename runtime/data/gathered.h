@@ -62,7 +62,7 @@ struct FirstRow {
 
 /// The text of one record, as a message shows it.
 inline Result<std::string> exampleOf(const RecordProgram &program, const std::string &file, std::int64_t wantedRow) {
-  PENSTOCK_ASSIGN(const std::unique_ptr<RowSource> rows, program.openRows(file));
+  PENSTOCK_ASSIGN(const std::unique_ptr<RowSource> rows, program.openFile(file));
   Row row;
   RowError error;
   for (;;) {

@@ -27,7 +27,8 @@ class Gatherer {
 public:
   Gatherer(const RecordProgram &program, DataPlugins &factory, const FactsOptions &options)
       : program(program), factory(factory), cache(options.cache), threads(options.threads > 0 ? options.threads : usableCores()),
-        held(options.earlier), overlap(options.cache, options.overlapEntries), columns(program.columns.size()) {}
+        held(options.earlier), overlap(options.cache, options.overlapEntries), columns(program.columns.size()),
+        removed(program.rowSteps.size()) {}
 
   Result<std::string> run();
 
@@ -54,6 +55,7 @@ private:
   void judgeColumns();
   void judgeSplits();
   void judgeEmpty(int split, bool again);
+  void mergeClasses(std::size_t column);
   void judgeClasses(std::size_t column);
   void reportNewClasses(std::size_t column, const std::vector<const std::pair<const std::string, ClassValue> *> &values);
   void judgeNumbers(std::size_t column);
@@ -83,7 +85,8 @@ private:
   Hash128 contentHash;        // of what is read, wherever it lies
   std::vector<bool> prepares; // features whose texts the scan needs
   std::vector<std::unique_ptr<TokenizerFit>> fits;
-  std::array<std::int64_t, 3> records = {}, dropped = {};
+  std::array<std::int64_t, 3> records = {};
+  std::vector<std::array<std::int64_t, 3>> removed; // by operator of the source
   std::int64_t trainRows = 0;
   std::vector<TokenCounts> trainTokens; // by feature
   // Of a series:

@@ -7,8 +7,8 @@ namespace penstock {
 Result<std::shared_ptr<const RowBlock>> holdRows(const ReadyRecords &ready, RecordInput input) {
   constexpr std::size_t rowLimit = 65536, byteLimit = std::size_t{64} << 20;
   const std::string name = shownInput(input.path);
-  input.with.clear(); // what answers copy is not held
-  PENSTOCK_ASSIGN(const RecordRows opened, openRecordRows(ready, std::move(input)));
+  input.with.clear();                                                                       // what answers copy is not held
+  PENSTOCK_ASSIGN(const RecordRows opened, openRecordRows(ready, std::move(input), false)); // changed where they are given
   auto rows = std::make_shared<RowBlock>();
   rows->clear(ready.program.inputColumns().size());
   std::string mistake;

@@ -1,6 +1,7 @@
 // What the facts say of columns, splits and their overlap, when all files are read.
 #include "runtime/base/nearest.h"
 #include "runtime/data/gatherer.h"
+#include "runtime/data/merged_classes.h"
 
 #include <fmt/format.h>
 
@@ -8,6 +9,7 @@
 #include <charconv>
 #include <cmath>
 #include <numeric>
+#include <tuple>
 #include <unordered_set>
 #include <utility>
 
@@ -45,8 +47,9 @@ void Gatherer::judgeSplits() {
     const FileFacts &file = fileOf(split);
     const std::int64_t count = records[static_cast<std::size_t>(split)];
     splits[name] = {{"records", count}, {"files", {file.path}}};
-    if (!program.dropEmpty.empty()) {
-      splits[name]["dropped"] = dropped[static_cast<std::size_t>(split)];
+    for (std::size_t step = 0; step < removed.size(); ++step) {
+      Json &ofStep = splits[name]["removed"][program.rowSteps[step].row->name];
+      ofStep = (ofStep.is_null() ? 0 : ofStep.get<std::int64_t>()) + removed[step][static_cast<std::size_t>(split)];
     }
     if (count == 0 && !file.missing && file.errors == 0 && units[static_cast<std::size_t>(split)].empty()) {
       judgeEmpty(split, std::exchange(told, true));
@@ -87,7 +90,55 @@ void Gatherer::reportNewClasses(std::size_t index, const std::vector<const std::
       {{"name", program.columns[index].from}, {"value", shown(values.front()->first)}, {"values", values.size()}, {"records", count}});
 }
 
+/// Counts the values of a column that `merge` makes one as one.
+void Gatherer::mergeClasses(std::size_t index) {
+  const ColumnSpec &column = program.columns[index];
+  const ClassMerge merge = mergeOf(column);
+  if (!merge.any()) {
+    return;
+  }
+  const bool isTags = column.type == ColumnSpec::Type::tags && column.scheme != TagScheme::none;
+  auto &values = columns[index].values;
+  std::unordered_map<std::string, std::int64_t> counts; // of train; a chunk begins with B-
+  for (const auto &[name, about] : values) {
+    const bool isCounted = !isTags || name.starts_with("B-");
+    counts[std::string(mergedWhole(column, name))] += isCounted ? about.counts[trainSplit] : 0;
+  }
+  std::unordered_set<std::string_view> before;
+  if (hasEarlier) {
+    before.insert(earlier.classes[index].begin(), earlier.classes[index].end());
+  }
+  const auto isKept = [&](const std::string &name) {
+    const std::string whole(mergedWhole(column, name));
+    return whole.empty() || whole == merge.into || (hasEarlier ? before.contains(name) : counts.at(whole) >= merge.rare);
+  };
+  const auto isRare = [&](const auto &entry) { return !isKept(entry.first) && entry.second.rows[trainSplit] > 0; };
+  const bool merges = hasEarlier ? before.contains(mergedName(column, merge, "B-")) : std::any_of(values.begin(), values.end(), isRare);
+  if (!merges) {
+    return;
+  }
+  std::unordered_map<std::string, ClassValue> merged;
+  for (const auto &[name, about] : values) {
+    const std::string becomes = isKept(name) ? name : mergedName(column, merge, name);
+    const auto [found, isNew] = merged.try_emplace(becomes, about);
+    if (isNew) {
+      continue;
+    }
+    ClassValue &sum = found->second;
+    for (std::size_t split = 0; split < sum.counts.size(); ++split) {
+      sum.counts[split] += about.counts[split];
+      sum.rows[split] += about.rows[split];
+    }
+    if (std::tie(about.firstSplit, about.first.row) < std::tie(sum.firstSplit, sum.first.row)) {
+      sum.first = about.first;
+      sum.firstSplit = about.firstSplit;
+    }
+  }
+  values = std::move(merged);
+}
+
 void Gatherer::judgeClasses(std::size_t index) {
+  mergeClasses(index);
   const ColumnSpec &column = program.columns[index];
   const auto &values = columns[index].values;
   std::vector<std::string> names = column.classes.value_or(std::vector<std::string>());

@@ -65,15 +65,9 @@ std::vector<PlacedRow> placeInSplits(const RecordProgram &program, const RowBloc
   const auto order = static_cast<std::size_t>(program.splitOrder);
   const std::size_t width = program.fileColumns().size();
   const std::vector<double> places = placesOf(block, program.columns[order], order);
-  std::vector<bool> dropped(block.rows());
   std::vector<double> kept;
-  Row row;
   for (std::size_t i = 0; i < block.rows(); ++i) {
-    if (!program.dropEmpty.empty()) {
-      block.read(i, row);
-      dropped[i] = program.drops(row);
-    }
-    if (!dropped[i]) {
+    if (block.removedBy[i] < 0) {
       kept.push_back(places[i]);
     }
   }
@@ -92,7 +86,7 @@ std::vector<PlacedRow> placeInSplits(const RecordProgram &program, const RowBloc
   std::vector<PlacedRow> all, wanted;
   for (const std::size_t one : sequence) {
     const int mine = cuts.splitOf(places[one]);
-    if (split < 0 || (!dropped[one] && (program.isSeries() || mine == split))) {
+    if (split < 0 || (block.removedBy[one] < 0 && (program.isSeries() || mine == split))) {
       all.push_back({one, mine});
     }
   }

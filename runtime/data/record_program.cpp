@@ -2,7 +2,11 @@
 
 #include "runtime/base/hash.h"
 #include "runtime/base/splits.h"
+#include "runtime/data/cell_operators/cell_operator.h"
+#include "runtime/data/changed_cells.h"
+#include "runtime/data/hash_split.h"
 #include "runtime/data/ordered_split.h"
+#include "runtime/data/row_steps.h"
 #include "runtime/data/series.h"
 
 #include <algorithm>
@@ -176,7 +180,7 @@ void linkSeries(const SeriesSpec &series, const Names &columnNames, RecordProgra
     }
   }
   using SplitBy = RecordProgram::SplitBy;
-  const bool byUnit = program.splitFrom == program.columns[static_cast<std::size_t>(program.seriesBy)].from;
+  const bool byUnit = program.splitColumn == program.seriesBy && program.stratify < 0;
   if ((program.splitBy == SplitBy::hash && !byUnit) || (program.splitBy == SplitBy::order && program.splitOrder != program.seriesOrder)) {
     throw Wrong{"splits the rows of a unit"};
   }
@@ -189,6 +193,7 @@ LinkedInput linkInput(const InputSpec &spec, RecordProgram &program, const Names
   input.name = spec.name;
   input.kind = spec.kind;
   input.target = spec.target;
+  input.weighs = spec.weighs;
   if (spec.kind == Kind::ids || spec.kind == Kind::tags) {
     input.feature = featureNames.at(spec.feature);
     input.axis = axisOf(program, input.feature);
@@ -254,16 +259,31 @@ void linkSplit(const SplitSpec &split, const Names &columnNames, RecordProgram &
   } else if (split.by == "hash") {
     program.splitBy = RecordProgram::SplitBy::hash;
     program.splitFrom = split.column;
-    for (const ColumnSpec &column : program.columns) {
-      if (column.name == program.splitFrom) {
-        program.splitFrom = column.from;
-        break;
+    const auto declared =
+        std::find_if(program.columns.begin(), program.columns.end(), [&](const ColumnSpec &column) { return column.name == split.column; });
+    if (declared != program.columns.end()) {
+      program.splitColumn = static_cast<int>(declared - program.columns.begin());
+      program.splitFrom.clear();
+    }
+    if (!split.stratify.empty()) {
+      program.stratify = columnNames.at(split.stratify);
+      if (program.columns[static_cast<std::size_t>(program.stratify)].type != ColumnSpec::Type::classId) {
+        throw Wrong{"splits by the classes of `" + split.stratify + "`, which has none"};
       }
     }
   } else {
     throw Wrong{"splits by `" + split.by + "`"};
   }
   program.shares = {split.shares.train, split.shares.dev, split.shares.test};
+  if (split.folds != 0) {
+    program.folds = split.folds;
+    program.fold = std::max<std::int64_t>(split.fold, 0);
+    const double each = (1 - split.shares.test) / static_cast<double>(split.folds);
+    program.shares = {1 - split.shares.test - each, each, split.shares.test};
+    if (program.splitBy != RecordProgram::SplitBy::hash || split.folds < 2 || program.fold >= split.folds) {
+      throw Wrong{"has folds that there are not"};
+    }
+  }
   double sum = 0;
   for (std::size_t i = 0; i < program.shares.size(); ++i) {
     const double share = program.shares[i];
@@ -314,6 +334,55 @@ void linkSource(const SourceSpec &source, RecordProgram &program) {
   }
 }
 
+/// What stands in a table becomes pairs. Lines with a mistake are left out of it: whoever gathers facts tells.
+void linkCellSteps(RecordProgram &program) {
+  for (std::size_t i = 0; i < program.columns.size(); ++i) {
+    for (StepSpec &step : program.columns[i].steps) {
+      const CellOperator *const row = findCellOperator(step.op);
+      if (row == nullptr || cellFunctionsOf(*row) == nullptr) {
+        throw Wrong{"has a step `" + step.op + "` of cells that there is not"};
+      }
+      const auto table = step.parameters.find("table");
+      if (table == step.parameters.end()) {
+        continue;
+      }
+      const auto *const text = std::get_if<std::string>(&table->second);
+      Result<std::vector<std::string>> pairs =
+          text == nullptr ? internalError("has a table that is no text") : readPairs(*text, static_cast<int>(i), program.tableErrors);
+      if (!pairs.ok()) {
+        throw Wrong{"has a table that could not be read: " + pairs.status().message()};
+      }
+      step.parameters = {{"pairs", *std::move(pairs)}};
+    }
+  }
+}
+
+LinkedRowStep linkRowStep(const StepSpec &step, const Names &columnNames) {
+  LinkedRowStep linked;
+  linked.row = findRowOperator(step.op);
+  if (linked.row == nullptr || judgeOf(*linked.row) == nullptr) {
+    throw Wrong{"has a step `" + step.op + "` of its source that there is not"};
+  }
+  if (linked.row->takes == RowOperator::Takes::columns) {
+    for (const std::string &column : itemsOr<std::string>(step.parameters, "columns", {})) {
+      linked.columns.push_back(static_cast<std::size_t>(columnNames.at(column)));
+    }
+    return linked;
+  }
+  for (const auto &[column, what] : step.parameters) {
+    LinkedRowStep::Cells cells;
+    cells.column = static_cast<std::size_t>(columnNames.at(column));
+    const auto *const texts = std::get_if<std::vector<std::string>>(&what);
+    cells.empty = linked.row->takesEmpty && what == NamedValue(std::string(emptyCell));
+    if (texts == nullptr && !cells.empty) {
+      throw Wrong{"has a step `" + step.op + "` of its source that names no cells"};
+    }
+    cells.texts = texts == nullptr ? std::vector<std::string>() : *texts;
+    linked.cells.push_back(std::move(cells));
+  }
+  return linked;
+}
+
 RecordProgram linked(const RecordsSpec &records) {
   RecordProgram program;
   if (records.sources.size() != 1) {
@@ -331,15 +400,11 @@ RecordProgram linked(const RecordsSpec &records) {
       throw Wrong{"has a column `" + column.name + "` that is no list, of a source whose columns are"};
     }
   }
+  linkCellSteps(program);
   const Names columnNames(program.columns);
   linkSplit(records.split, columnNames, program);
   for (const StepSpec &step : records.sources.front().steps) {
-    for (const auto &[column, what] : step.parameters) {
-      if (step.op != "drop" || what != NamedValue(std::string("empty"))) {
-        throw Wrong{"has a step `" + step.op + "` of its source that there is not"};
-      }
-      program.dropEmpty.push_back(columnNames.at(column));
-    }
+    program.rowSteps.push_back(linkRowStep(step, columnNames));
   }
   for (const FeatureSpec &feature : records.features) {
     if (isOfTexts(feature, program.columns, columnNames)) {
@@ -373,6 +438,11 @@ Result<RecordProgram> RecordProgram::link(const RecordsSpec &records, DataPlugin
   }
 }
 
+int RecordProgram::weightColumn() const {
+  const auto found = std::find_if(inputs.begin(), inputs.end(), [](const LinkedInput &input) { return input.weighs; });
+  return found == inputs.end() ? -1 : found->column;
+}
+
 std::string RecordProgram::fileOf(int split) const {
   if (!files.empty()) {
     const std::vector<std::string> &given = files[static_cast<std::size_t>(split)];
@@ -381,17 +451,31 @@ std::string RecordProgram::fileOf(int split) const {
   return fileOfSplit(path, splitNames[static_cast<std::size_t>(split)]);
 }
 
-int RecordProgram::splitOf(std::string_view cell) const {
-  const double place = static_cast<double>(hash64(cell) >> 11) * 0x1p-53;
+std::size_t RecordProgram::parts() const { return folds == 0 ? shares.size() : static_cast<std::size_t>(folds) + 1; }
+
+double RecordProgram::shareOfPart(std::size_t part) const {
+  return folds == 0 ? shares[part] : part < static_cast<std::size_t>(folds) ? shares[1] : shares[2];
+}
+
+int RecordProgram::splitOfPart(std::size_t part) const {
+  constexpr int dev = 1, test = 2;
+  return folds == 0                                ? static_cast<int>(part)
+         : part == static_cast<std::size_t>(folds) ? test
+         : part == static_cast<std::size_t>(fold)  ? dev
+                                                   : trainSplit;
+}
+
+int RecordProgram::splitOf(std::string_view key) const {
+  const double place = static_cast<double>(hash64(key) >> 11) * 0x1p-53;
   double end = 0;
   int last = -1;
-  for (int i = 0; i < static_cast<int>(shares.size()); ++i) {
-    const double share = shares[static_cast<std::size_t>(i)];
+  for (std::size_t i = 0; i < parts(); ++i) {
+    const double share = shareOfPart(i);
     end += share;
     if (place < end) {
-      return i;
+      return splitOfPart(i);
     }
-    last = share > 0 ? i : last;
+    last = share > 0 ? splitOfPart(i) : last;
   }
   return end > 1 - 1e-9 ? last : -1;
 }
@@ -401,7 +485,7 @@ std::vector<std::string> RecordProgram::fileColumns() const {
   for (const ColumnSpec &column : columns) {
     names.push_back(column.from);
   }
-  if (splitBy == SplitBy::hash) {
+  if (!splitFrom.empty()) {
     names.push_back(splitFrom);
   }
   return names;
@@ -449,33 +533,59 @@ std::vector<bool> RecordProgram::listColumns() const {
   for (const ColumnSpec &column : columns) {
     lists.push_back(column.mayHoldList());
   }
-  if (splitBy == SplitBy::hash) {
+  if (!splitFrom.empty()) {
     lists.push_back(false);
   }
   return lists;
 }
 
-bool RecordProgram::drops(const Row &row) const {
-  return std::any_of(dropEmpty.begin(), dropEmpty.end(), [&](int column) {
-    const Cell &cell = row.cells[static_cast<std::size_t>(column)];
-    return !cell.present || cell.text.find_first_not_of(" \t") == std::string_view::npos;
-  });
+bool RecordProgram::comparesFiles() const {
+  return !isOneFile() && std::any_of(rowSteps.begin(), rowSteps.end(), [](const LinkedRowStep &step) { return step.row->comparesRows; });
 }
 
-Result<std::unique_ptr<RowSource>> RecordProgram::openRows(const std::string &file, int split) const {
+Result<std::unique_ptr<RowSource>> RecordProgram::openFile(const std::string &file) const {
   PENSTOCK_ASSIGN(std::unique_ptr<ByteSource> bytes, openFileSource(file));
   if (source == RowFormat::plugin && plugin == nullptr) {
     return internalError("a file is read by a plugin that was not asked for");
   }
-  std::unique_ptr<RowSource> rows = makeRows(std::move(bytes), rowOptions());
+  std::vector<const ColumnSpec *> changed;
+  for (const ColumnSpec &column : columns) {
+    changed.push_back(&column);
+  }
+  std::unique_ptr<RowSource> rows = changeCells(makeRows(std::move(bytes), rowOptions()), changed);
   PENSTOCK_TRY(rows->begin());
-  if (splitBy == SplitBy::order) {
-    rows = placeRows(std::move(rows), [this, split](const RowBlock &block) { return placeInSplits(*this, block, split); });
-  } else if (isSeries()) {
+  rows->select(fileColumns(), listColumns());
+  return rows;
+}
+
+Result<std::unique_ptr<RowSource>> RecordProgram::openRows(int split) const {
+  PENSTOCK_ASSIGN(std::unique_ptr<RowSource> rows, openFile(isOneFile() ? path : fileOf(split)));
+  if (!rowSteps.empty()) {
+    auto steps = std::make_unique<RowSteps>(*this);
+    for (int before = 0; comparesFiles() && before < split; ++before) {
+      if (!wanted[static_cast<std::size_t>(before)]) {
+        continue;
+      }
+      PENSTOCK_ASSIGN(const std::unique_ptr<RowSource> earlier, openFile(fileOf(before)));
+      PENSTOCK_TRY(steps->see(*earlier));
+    }
+    rows = markRows(std::move(rows), std::move(steps));
+  }
+  const auto place = [&](auto &&how) {
+    rows = placeRows(std::move(rows), [this, split, how](const RowBlock &block) { return how(*this, block, split); });
+  };
+  if (isSeries() && splitBy != SplitBy::order) {
     const auto order = static_cast<std::size_t>(seriesOrder);
     rows = sortRows(std::move(rows), columns[order], static_cast<std::size_t>(seriesBy), order);
   }
-  rows->select(fileColumns(), listColumns());
+  if (splitBy == SplitBy::order) {
+    place(placeInSplits);
+  } else if (stratify >= 0) {
+    place(placeByClass);
+  } else if (splitBy == SplitBy::hash) {
+    rows = splitRows(std::move(rows), *this, split);
+  }
+  rows->select(fileColumns(), listColumns()); // of all that stand around the reader
   return rows;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "runtime/base/pipeline_value.h"
+#include "runtime/base/record_graph.h"
 #include "runtime/base/splits.h"
 #include "runtime/base/status.h"
 #include "runtime/data/data_plugins.h"
@@ -16,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace penstock {
@@ -47,7 +49,21 @@ struct LinkedInput {
   int derived = -1;              // class, number: a derived feature
   int axis = -1;                 // index into RecordProgram::axes, of ids, tags, and numbers of a series
   bool target = false;
+  bool weighs = false;
   std::int64_t width = 1; // noise, number
+};
+
+/// An operator on the rows of the source.
+struct LinkedRowStep {
+  const RowOperator *row = nullptr;
+  /// Of a column: the cells that are meant, or those that are empty.
+  struct Cells {
+    std::size_t column = 0;
+    bool empty = false;
+    std::vector<std::string> texts;
+  };
+  std::vector<Cells> cells;
+  std::vector<std::size_t> columns; // of one that takes columns
 };
 
 /// In place of a feature where an axis is that of the series.
@@ -63,14 +79,18 @@ struct RecordProgram {
   ConllOptions conll;
   enum class SplitBy { file, hash, order };
   SplitBy splitBy = SplitBy::file;
-  std::string splitFrom;             // hash: name in the file of the column whose cells are hashed
-  int splitOrder = -1;               // order: the column in whose order splits follow each other
-  std::vector<int> dropEmpty;        // columns: a row with an empty cell of one is no record
+  int splitColumn = -1;  // hash: the column whose cells are hashed; -1: it is not declared, or
+  std::string splitFrom; // ... has this name in the file; "": what equal records agree in is hashed
+  int stratify = -1;     // hash: the column of classes, each of which is split for itself; -1
+  int splitOrder = -1;   // order: the column in whose order splits follow each other
+  std::vector<LinkedRowStep> rowSteps;
   std::array<double, 3> shares = {}; // in the order of splitNames
+  std::int64_t folds = 0, fold = 0;  // hash: the parts of what is not test, and which of them is dev; 0: by shares
   std::array<bool, 3> wanted = {true, true, true};
   std::vector<ColumnSpec> columns;
-  std::vector<LinkedFeature> features; // that are ids
-  std::vector<DerivedFeature> derived; // the others
+  std::vector<std::pair<int, RowError>> tableErrors; // of tables of `map`, by column
+  std::vector<LinkedFeature> features;               // that are ids
+  std::vector<DerivedFeature> derived;               // the others
   std::vector<LinkedInput> inputs;
   std::string fitted;    // folder of an earlier fit, to be used instead of fitting on train; ""
   std::vector<int> axes; // features that are axes of a batch, or `seriesAxis`, in the order in which `inputs` names them first
@@ -82,22 +102,26 @@ struct RecordProgram {
   static Result<RecordProgram> link(const RecordsSpec &records, DataPlugins *plugins = nullptr);
 
   bool isSeries() const { return seriesBy >= 0; }
+  /// The column that says what each record counts, or -1.
+  int weightColumn() const;
   /// Whether all splits are of one file.
   bool isOneFile() const { return splitBy != SplitBy::file; }
   /// Whether units may have rows in several splits.
   bool cutsUnits() const { return isSeries() && splitBy == SplitBy::order; }
-  /// Whether the source leaves a row out; its cells are those of `fileColumns`.
-  bool drops(const Row &row) const;
+  /// Whether which rows of a split are records depends on the files of splits before it.
+  bool comparesFiles() const;
   /// Whether an axis of the batch is that of the series.
   bool isSeriesAxis(std::size_t axis) const { return axes[axis] == seriesAxis; }
 
   std::string fileOf(int split) const;
-  /// The split of a record, by the hash of a cell: XXH64 with seed 0 of the cell's bytes, its upper
-  /// 53 bits as a fraction of 2^53, against the shares added up in the order train, dev, test. -1:
-  /// behind the last share. Fixed for ever.
-  int splitOf(std::string_view cell) const;
-  /// Names in the file of all columns, one a column, then that of the split column when records are
-  /// split by hash.
+  /// Records are dealt out to parts: the splits, or the folds and then test.
+  std::size_t parts() const;
+  double shareOfPart(std::size_t part) const;
+  int splitOfPart(std::size_t part) const;
+  /// The split of a record, by the hash of its key (SplitKeys): XXH64 with seed 0 of the key's bytes, its upper 53 bits as a fraction of
+  /// 2^53, against the parts added up. -1: behind the last part. Fixed for ever.
+  int splitOf(std::string_view key) const;
+  /// Names in the file of all columns, one a column, then that of the split column where it is not declared.
   std::vector<std::string> fileColumns() const;
   RowOptions rowOptions() const { return {source, csv, conll, plugin}; }
   /// Which of them may hold lists.
@@ -106,8 +130,11 @@ struct RecordProgram {
   /// order.
   std::vector<std::size_t> inputColumns() const;
   std::vector<std::size_t> modelColumns() const;
-  /// The rows of a file: of one that has all splits those that `split` (-1: any) needs, where their order decides.
-  Result<std::unique_ptr<RowSource>> openRows(const std::string &path, int split = -1) const;
+  /// The rows of the file of a split, or, where all splits are of one file, those that `split` (-1: any) needs; each says which operator of
+  /// the source removes it. The program outlives them.
+  Result<std::unique_ptr<RowSource>> openRows(int split) const;
+  /// Of a file as it stands, without operators and splits.
+  Result<std::unique_ptr<RowSource>> openFile(const std::string &path) const;
 };
 
 } // namespace penstock

@@ -5,6 +5,7 @@
 #include "runtime/base/nearest.h"
 #include "runtime/base/printable.h"
 #include "runtime/data/batch_buffers.h"
+#include "runtime/data/changed_cells.h"
 #include "runtime/data/encode.h"
 #include "runtime/data/fitted.h"
 #include "runtime/data/input_counts.h"
@@ -607,7 +608,7 @@ Status checkWith(const RecordInput &input, const RecordRows &opened) {
 
 } // namespace
 
-Result<RecordRows> openRecordRows(const ReadyRecords &ready, RecordInput input) {
+Result<RecordRows> openRecordRows(const ReadyRecords &ready, RecordInput input, bool change) {
   const RecordProgram &program = ready.program;
   const std::vector<std::size_t> columns = program.inputColumns();
   RecordRows opened;
@@ -624,6 +625,13 @@ Result<RecordRows> openRecordRows(const ReadyRecords &ready, RecordInput input) 
     PENSTOCK_ASSIGN(const RowOptions options, chooseFormat(facts, program, ready.fitted, opened.names));
     opened.format = options.format;
     opened.rows = makeRows(std::move(bytes), options);
+  }
+  if (change) {
+    std::vector<const ColumnSpec *> changed;
+    for (const std::size_t column : columns) {
+      changed.push_back(&program.columns[column]);
+    }
+    opened.rows = changeCells(std::move(opened.rows), changed);
   }
   if (program.isSeries() && input.sort) {
     const auto place = [&](int column) {

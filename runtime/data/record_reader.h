@@ -20,8 +20,8 @@ struct RecordRows {
   std::vector<std::string> names; // of the cells, in the input
   RowFormat format = RowFormat::lines;
 };
-/// As chooseFormat() finds out, and sorted where the input asks for it.
-Result<RecordRows> openRecordRows(const ReadyRecords &ready, RecordInput input);
+/// As chooseFormat() finds out, and sorted where the input asks for it. `change`: whether the operators of cells have still to be applied.
+Result<RecordRows> openRecordRows(const ReadyRecords &ready, RecordInput input, bool change = true);
 
 Result<std::shared_ptr<const ReadyRecords>> readyRecordsWith(const RecordsSpec &records, const FittedFolder &fitted, DataPlugins &plugins);
 Result<std::unique_ptr<TextReader>> openTextsWith(const RecordsSpec &records, const std::string &split, DataPlugins &plugins);

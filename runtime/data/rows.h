@@ -30,6 +30,7 @@ struct Row {
   std::int64_t number = 0; // of the data row, from 1; a header is row 0
   std::int64_t line = 0;   // line of the file on which the row begins, from 1
   int split = -1;          // that its source puts it into; -1: it does not
+  int removed = -1;        // by which operator of its source: it is no record; -1: by none
   std::vector<Cell> cells; // in the order given to select()
   /// CSV: what a quote too many can do. `lines`: a quoted cell holds a line end and a delimiter; `rows`: it also reads, line by line, like
   /// the end of a row, perhaps whole rows, and the beginning of one.

@@ -2,6 +2,7 @@
 
 #include "runtime/base/printable.h"
 #include "runtime/data/encode.h"
+#include "runtime/data/merged_classes.h"
 #include "runtime/data/no_such_column.h"
 #include "runtime/data/ordered.h"
 #include "runtime/data/series.h"
@@ -92,6 +93,7 @@ private:
   std::vector<std::vector<std::int32_t>> firsts;  // of pairs
   std::vector<std::int64_t> cut, longest;
   std::vector<std::unordered_map<std::string, std::int32_t>> classIndex;
+  std::vector<ClassMerge> merges;
   std::vector<std::vector<std::int32_t>> classes;
   std::vector<std::vector<double>> numbers; // missing ones are NaN
   std::vector<std::vector<float>> derived;  // records x width
@@ -120,7 +122,7 @@ Status Builder::open() {
   if (fileIsMissing(path)) {
     return invalidInput("no file `" + path + "`");
   }
-  PENSTOCK_ASSIGN(rows, program.openRows(path, request.split));
+  PENSTOCK_ASSIGN(rows, program.openRows(request.split));
   const std::vector<std::string> &names = rows->names();
   const std::unordered_set<std::string_view> known(names.begin(), names.end());
   for (const ColumnSpec &column : program.columns) {
@@ -155,6 +157,7 @@ Status Builder::open() {
   others.resize(columns);
   otherLabels.resize(columns);
   for (std::size_t i = 0; i < columns; ++i) {
+    merges.push_back(mergeOf(program.columns[i]));
     for (std::size_t k = 0; k < fitted.classes[i].size(); ++k) {
       classIndex[i].emplace(fitted.classes[i][k], static_cast<std::int32_t>(k));
     }
@@ -263,6 +266,12 @@ Status Builder::addDerived(const RowBlock &block) {
 /// The index of a class, label or tag; one that train lacks gets the next.
 std::int32_t Builder::indexOf(std::size_t column, std::string_view name) {
   const auto next = static_cast<std::int32_t>(classIndex[column].size());
+  if (const ClassMerge &merge = merges[column]; merge.any() && !classIndex[column].contains(std::string(name))) {
+    const auto into = classIndex[column].find(mergedName(program.columns[column], merge, name));
+    if (into != classIndex[column].end() && static_cast<std::size_t>(into->second) < fitted.classes[column].size()) {
+      return into->second;
+    }
+  }
   const auto [found, isNew] = classIndex[column].try_emplace(std::string(name), next);
   if (isNew) {
     others[column].emplace_back(name);

@@ -21,7 +21,7 @@ public:
   }
   Status begin() {
     path = program.fileOf(split);
-    PENSTOCK_ASSIGN(rows, program.openRows(path, split));
+    PENSTOCK_ASSIGN(rows, program.openRows(split));
     return Status::success();
   }
 

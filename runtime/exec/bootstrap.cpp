@@ -46,6 +46,9 @@ void RecordedAnswers::add(const JudgedRecords &batch, const std::vector<std::int
     gold.append(spec->gold, *batch.gold, row);
   }
   places.insert(places.end(), records.begin(), records.end());
+  if (batch.weights != nullptr) {
+    counts.insert(counts.end(), batch.weights, batch.weights + batch.records);
+  }
 }
 
 void RecordedAnswers::append(std::int64_t row, DrawnRecords &to) const {
@@ -64,15 +67,16 @@ JudgedRecords RecordedAnswers::view(const std::vector<double> &weights, DrawnRec
   drawn = {columnsOf(spec->answers), columnsOf(spec->features), Column(spec->gold), {}};
   const bool repeats = spec->gold.meaning == "tags";
   for (std::size_t i = 0; i < places.size(); ++i) {
-    const double weight = weights[static_cast<std::size_t>(places[i])];
+    const double weight = weights[static_cast<std::size_t>(places[i])], count = counts.empty() ? 1 : counts[i];
+    if (count == 0) {
+      continue;
+    }
     for (double times = repeats ? weight : std::min(weight, 1.0); times >= 1; --times) {
       append(static_cast<std::int64_t>(i), drawn);
-    }
-    if (weight > 0 && !repeats) {
-      drawn.weights.push_back(weight);
+      drawn.weights.push_back(repeats ? count : weight * count);
     }
   }
-  return {drawn.gold.rows, &drawn.answers, &drawn.gold, &drawn.features, repeats ? nullptr : drawn.weights.data()};
+  return {drawn.gold.rows, &drawn.answers, &drawn.gold, &drawn.features, repeats && counts.empty() ? nullptr : drawn.weights.data()};
 }
 
 Result<std::vector<Interval>> bootstrapIntervals(PluginHost &host, const std::vector<IntervalUse> &uses, const ConfidenceSpec &confidence) {

@@ -24,7 +24,7 @@ void bootstrapWeights(std::uint64_t seed, std::uint64_t sample, std::span<double
 /// The `share` of sorted numbers, between neighbours in a straight line, as NumPy's `quantile`. There is at least one number.
 double quantile(std::span<const double> sorted, double share);
 
-/// The records that a sample drew: each once with its weight, or, of tags, as often as they were drawn.
+/// The records that a sample drew: each once with its weight, or, of tags, as often as they were drawn, each time with what it counts.
 struct DrawnRecords {
   std::vector<Column> answers, features;
   Column gold;
@@ -36,11 +36,12 @@ class RecordedAnswers {
 public:
   /// `judging` lives as long as this.
   explicit RecordedAnswers(const JudgingSpec &judging);
-  /// `records`: the place of each record of the batch in the data; all together they are 0 to n - 1.
+  /// `records`: the place of each record of the batch in the data; all together they are 0 to n - 1. Where the batch has weights they say
+  /// what each record counts.
   void add(const JudgedRecords &batch, const std::vector<std::int64_t> &records);
   std::int64_t records() const { return static_cast<std::int64_t>(places.size()); }
-  /// Those that were drawn; `weights` are whole numbers, by place in the data. Metrics do not see the others, as if they were not there.
-  /// Valid as long as `drawn`.
+  /// Those that were drawn and count something; `weights` are whole numbers, by place in the data. Metrics do not see the others, as if
+  /// they were not there. Valid as long as `drawn`.
   JudgedRecords view(const std::vector<double> &weights, DrawnRecords &drawn) const;
   const JudgingSpec &judging() const { return *spec; }
 
@@ -49,6 +50,7 @@ private:
 
   const JudgingSpec *spec;
   std::vector<std::int64_t> places;
+  std::vector<double> counts; // what each record counts; empty: 1
   std::vector<Column> answers, features;
   Column gold;
 };

@@ -20,7 +20,10 @@ struct JudgedAnswer {
   JudgedAnswer(const JudgedAnswer &) = delete;
   JudgedAnswer &operator=(const JudgedAnswer &) = delete;
 
-  Status judge(const Batch &batch, const OutputBuffers &outputs);
+  /// `weights`: what each record of the data counts; empty: 1.
+  Status judge(const Batch &batch, const OutputBuffers &outputs, const std::vector<double> &weights);
+  /// Those of a batch that count something.
+  JudgedRecords counted(const JudgedRecords &all);
   /// Metrics walk over tags by the words of the gold ones.
   Status checkTags() const;
 
@@ -36,6 +39,8 @@ struct JudgedAnswer {
   std::vector<Column> columns, features;
   Column gold;
   AnswerWords words;
+  std::vector<double> weights;
+  DrawnRecords some; // that count something, where not all do
 };
 
 Status JudgedAnswer::checkTags() const {
@@ -55,7 +60,30 @@ Status JudgedAnswer::checkTags() const {
   return {};
 }
 
-Status JudgedAnswer::judge(const Batch &batch, const OutputBuffers &outputs) {
+JudgedRecords JudgedAnswer::counted(const JudgedRecords &all) {
+  if (all.weights == nullptr || std::find(all.weights, all.weights + all.records, 0.0) == all.weights + all.records) {
+    return all;
+  }
+  some = {columnsOf(judging.answers), columnsOf(judging.features), Column(judging.gold), {}};
+  for (std::int64_t row = 0; row < all.records; ++row) {
+    if (all.weights[row] == 0) {
+      continue;
+    }
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      if (row < columns[i].rows) { // a field that nobody reads has no values
+        some.answers[i].append(judging.answers[i], columns[i], row);
+      }
+    }
+    for (std::size_t i = 0; i < features.size(); ++i) {
+      some.features[i].append(judging.features[i], features[i], row);
+    }
+    some.gold.append(judging.gold, gold, row);
+    some.weights.push_back(all.weights[row]);
+  }
+  return {some.gold.rows, &some.answers, &some.gold, &some.features, some.weights.data()};
+}
+
+Status JudgedAnswer::judge(const Batch &batch, const OutputBuffers &outputs, const std::vector<double> &ofData) {
   if (metrics.empty()) {
     return {};
   }
@@ -67,9 +95,14 @@ Status JudgedAnswer::judge(const Batch &batch, const OutputBuffers &outputs) {
     features[i].of<float>().assign(vectors, vectors + batch.view.records * judging.features[i].width);
     features[i].rows = batch.view.records;
   }
-  const JudgedRecords judged = {batch.view.records, &columns, &gold, &features, nullptr};
+  weights.clear();
+  for (std::size_t i = 0; !ofData.empty() && i < batch.records.size(); ++i) {
+    weights.push_back(ofData[static_cast<std::size_t>(batch.records[i])]);
+  }
+  const JudgedRecords judged = {batch.view.records, &columns, &gold, &features, ofData.empty() ? nullptr : weights.data()};
+  const JudgedRecords counting = counted(judged);
   for (const std::unique_ptr<Metric> &metric : metrics) {
-    PENSTOCK_TRY(metric->add(judged));
+    PENSTOCK_TRY(counting.records > 0 ? metric->add(counting) : Status{});
   }
   if (record) {
     recorded.add(judged, batch.records);
@@ -85,6 +118,11 @@ Result<JudgedAnswers> JudgedAnswers::open(const PenstockEntry &entry, std::share
                                           PluginHost &host, const FittedFolder *fitted, const std::vector<MetricSpec> &uses, bool named,
                                           bool intervals) {
   JudgedAnswers made(std::move(dataset), host);
+  for (const InputSpec &input : config.records.inputs) {
+    if (input.weighs) {
+      made.weights = made.dataset->numbersOf(input.column);
+    }
+  }
   for (const AnswerSpec &spec : config.answers) {
     if (spec.target.empty() || (spec.learner && fitted == nullptr)) {
       continue;
@@ -150,7 +188,7 @@ std::vector<std::string> JudgedAnswers::warnings(const std::string &split) const
 
 Status JudgedAnswers::add(const Batch &batch, const OutputBuffers &outputs) {
   for (const std::unique_ptr<JudgedAnswer> &judged : answers) {
-    PENSTOCK_TRY(judged->judge(batch, outputs));
+    PENSTOCK_TRY(judged->judge(batch, outputs, weights));
   }
   return {};
 }

@@ -40,6 +40,7 @@ private:
   JudgedAnswers(std::shared_ptr<const Dataset> dataset, PluginHost &host);
   std::shared_ptr<const Dataset> dataset;
   PluginHost *host;
+  std::vector<double> weights;                        // what each record counts; empty: 1
   std::vector<std::unique_ptr<JudgedAnswer>> answers; // metrics point into them
 };
 

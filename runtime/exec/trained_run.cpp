@@ -127,17 +127,32 @@ Result<ProgramFile> TrainedRun::programOfMachine(const Recompile &recompile, boo
 }
 
 Result<SplitResult> TrainedRun::evaluate(const std::string &split, const std::string &cache, const ConfidenceSpec &confidence) {
+  return measure(held.config, split, cache, confidence);
+}
+
+Result<SplitResult> TrainedRun::evaluateFile(const std::string &file, const std::string &split, const std::string &cache,
+                                             const ConfidenceSpec &confidence) {
+  RunConfig config = held.config;
+  readWhole(config.records, absolutePath(file), split);
+  PENSTOCK_ASSIGN(SplitResult result, measure(config, split, cache, confidence));
+  result.split = file;
+  return result;
+}
+
+Result<SplitResult> TrainedRun::measure(const RunConfig &config, const std::string &split, const std::string &cache,
+                                        const ConfidenceSpec &confidence) {
   Dataset::Options options;
   options.fitted = fitted();
   options.cache = cache;
   options.threads = std::min(threads(), usableCores());
-  options.lastOnly = measuresLast(held.config, split);
-  PENSTOCK_ASSIGN(const std::shared_ptr<const Dataset> dataset, Dataset::open(held.config.records, split, *plugins, options));
+  options.lastOnly = measuresLast(config, split);
+  PENSTOCK_ASSIGN(const std::shared_ptr<const Dataset> dataset, Dataset::open(config.records, split, *plugins, options));
   if (dataset->records() == 0) {
-    return invalidInput("the split `" + split + "` has no records");
+    return invalidInput(config.records.sources.front().files.empty() ? "the split `" + split + "` has no records"
+                                                                     : "there are no records to measure on");
   }
   const FittedFolder states = fitted();
-  return evaluateSplit(*session, dataset, held.config, *plugins, split, confidence, 64, &states);
+  return evaluateSplit(*session, dataset, config, *plugins, split, confidence, 64, &states);
 }
 
 Status TrainedRun::predict(PredictRequest request, PredictSummary &summary) {

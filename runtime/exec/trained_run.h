@@ -45,6 +45,9 @@ public:
 
   /// Measures a split; the ids come from the cache folder where it has them.
   Result<SplitResult> evaluate(const std::string &split, const std::string &cache, const ConfidenceSpec &confidence);
+  /// Measures the whole of another file as that split; the result has the file's name.
+  Result<SplitResult> evaluateFile(const std::string &file, const std::string &split, const std::string &cache,
+                                   const ConfidenceSpec &confidence);
 
   /// Answers records (Predictor::predict).
   Status predict(PredictRequest request, PredictSummary &summary);
@@ -52,6 +55,8 @@ public:
 private:
   TrainedRun() = default;
   Status openModel(const Recompile &recompile, Code code);
+  Result<SplitResult> measure(const RunConfig &config, const std::string &split, const std::string &cache,
+                              const ConfidenceSpec &confidence);
   Result<ProgramFile> programFile(const Recompile &recompile);
   Result<ProgramFile> programOfMachine(const Recompile &recompile, bool moved);
   std::string folder;

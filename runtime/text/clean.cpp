@@ -4,6 +4,7 @@
 
 #include <utf8proc.h>
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 
@@ -130,6 +131,29 @@ std::string_view cleanText(std::string_view text, const CleanOptions &options, C
     text = scratch.second;
   }
   return options.strip ? stripped(text) : text;
+}
+
+std::string_view foldCase(std::string_view text, CleanScratch &scratch) {
+  scratch.first.clear();
+  for (std::size_t at = 0; at < text.size();) {
+    const char32_t scalar = nextScalar(text, at);
+    if (scalar < 0x80) {
+      scratch.first += static_cast<char>(scalar >= 'A' && scalar <= 'Z' ? scalar + 32 : scalar);
+      continue;
+    }
+    constexpr utf8proc_ssize_t most = 8; // a scalar becomes at most three
+    utf8proc_int32_t folded[most];
+    int boundary = 0;
+    const utf8proc_ssize_t count =
+        utf8proc_decompose_char(static_cast<utf8proc_int32_t>(scalar), folded, most, UTF8PROC_CASEFOLD, &boundary);
+    for (utf8proc_ssize_t i = 0; i < std::min(count, most); ++i) {
+      appendUtf8(scratch.first, static_cast<char32_t>(folded[i]));
+    }
+    if (count <= 0) {
+      appendUtf8(scratch.first, scalar);
+    }
+  }
+  return scratch.first;
 }
 
 } // namespace penstock

@@ -28,4 +28,7 @@ struct CleanScratch {
 /// bytes are ordinary. Never fails: where utf8proc refuses, the text stays as it was.
 std::string_view cleanText(std::string_view text, const CleanOptions &options, CleanScratch &scratch);
 
+/// The case folding of Unicode (CaseFolding.txt, C and F). As cleanText.
+std::string_view foldCase(std::string_view text, CleanScratch &scratch);
+
 } // namespace penstock

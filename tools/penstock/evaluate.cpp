@@ -5,7 +5,14 @@
 #include "tools/penstock/train_set.h"
 #endif
 
+#ifdef PENSTOCK_HAS_DRIVER
+#include "compiler/diagnostics/render.h"
+#include "compiler/frontend/facts.h"
+#include "compiler/frontend/typed_pipeline.h"
+#endif
+
 #include "runtime/base/disk_cache.h"
+#include "runtime/base/file.h"
 #include "runtime/base/printable.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/trained_run.h"
@@ -24,7 +31,7 @@ namespace penstock {
 namespace {
 
 struct EvaluateOptions {
-  std::string run, split = "test";
+  std::string run, split = "test", data;
   std::string confidence;
   bool json = false, noExpect = false;
   int threads = -1;
@@ -96,6 +103,42 @@ void printJson(const SplitResult &result, const std::vector<ExpectationResult> &
   fmt::print("{}\n", json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
 }
 
+#ifdef PENSTOCK_HAS_DRIVER
+/// Prints what is wrong with the rows of a file, as `check` does. Success where nothing was found: then it is something else.
+Status tellMistakes(TrainedRun &run, const EvaluateOptions &options, const std::string &cache) {
+  frontend::DeclaredRecords declared;
+  declared.records = run.record().config.records;
+  readWhole(declared.records, absolutePath(options.data), options.split);
+  declared.records.fitted = run.fitted().path;
+  PENSTOCK_ASSIGN(const std::string text, gatherFacts(declared.records, run.host(), cache));
+  PENSTOCK_ASSIGN(const frontend::Facts facts, frontend::readFacts(text));
+  diagnostics::DiagnosticList found;
+  frontend::reportProblems(facts.problems, declared, found);
+  std::size_t errors = 0;
+  for (const diagnostics::Diagnostic &one : found.all()) {
+    if (one.severity == diagnostics::Severity::error && one.id != "undeclared-class") { // which counts as a mistake of the model
+      ++errors;
+      std::fputs(diagnostics::renderText(one, [](const std::string &) { return std::string_view(); }).c_str(), stderr);
+    }
+  }
+  return errors == 0 ? Status{}
+                     : invalidInput(fmt::format("`{}` has {} mistake{}", printable(options.data), errors, errors == 1 ? "" : "s"));
+}
+#endif
+
+Result<SplitResult> measure(TrainedRun &run, const EvaluateOptions &options, const std::string &cache, const ConfidenceSpec &confidence) {
+  if (options.data.empty()) {
+    return run.evaluate(options.split, cache, confidence);
+  }
+  Result<SplitResult> result = run.evaluateFile(options.data, options.split, cache, confidence);
+#ifdef PENSTOCK_HAS_DRIVER
+  if (!result.ok() && result.status().code() == ErrorCode::invalidInput) {
+    PENSTOCK_TRY(tellMistakes(run, options, cache));
+  }
+#endif
+  return result;
+}
+
 Status evaluate(const EvaluateOptions &options, const CommandContext &context) {
   catchInterrupts();
 #ifdef PENSTOCK_HAS_DRIVER
@@ -111,7 +154,7 @@ Status evaluate(const EvaluateOptions &options, const CommandContext &context) {
     PENSTOCK_ASSIGN(confidence.level, parseLevel(options.confidence));
     confidence.samples = confidence.samples > 0 ? confidence.samples : bootstrapSamples;
   }
-  PENSTOCK_ASSIGN(const SplitResult result, run->evaluate(options.split, cache.ok() ? *cache : "", confidence));
+  PENSTOCK_ASSIGN(const SplitResult result, measure(*run, options, cache.ok() ? *cache : "", confidence));
   for (const std::string &warning : result.warnings) {
     std::fprintf(stderr, "penstock: warning: %s\n", warning.c_str());
   }
@@ -135,6 +178,10 @@ void addEvaluateCommand(CLI::App &app, CommandContext &context) {
   auto options = std::make_shared<EvaluateOptions>();
   CLI::App *command = app.add_subcommand("evaluate", "measure a trained run on a split of its data");
   command->add_option("run", options->run, "folder that `penstock train` wrote")->required()->type_name("RUN");
+  command
+      ->add_option("--data", options->data,
+                   "a file that is measured as a whole, whatever splits the run had; the metrics are those of the split")
+      ->type_name("FILE");
   command->add_option("--split", options->split, "train, dev or test")
       ->check(CLI::IsMember({"train", "dev", "test"}))
       ->capture_default_str()

@@ -4,6 +4,7 @@
 #include "compiler/frontend/source.h"
 #include "runtime/base/disk_cache.h"
 #include "runtime/base/file.h"
+#include "runtime/base/record_graph.h"
 #include "runtime/base/splits.h"
 #include "tools/command_line/transient.h"
 #ifdef PENSTOCK_HAS_DATA
@@ -91,13 +92,25 @@ Result<std::string> factsOf(const LoadOptions &options, const frontend::Analysis
 
 } // namespace
 
+/// " (12 dropped, 3 repeated)", or nothing.
+static std::string removedFrom(const LoadedPipeline &loaded, const std::string &split) {
+  std::string text;
+  const auto found = loaded.removed.find(split);
+  const std::map<std::string, std::int64_t> counts = found == loaded.removed.end() ? std::map<std::string, std::int64_t>() : found->second;
+  for (const RowOperator &row : rowOperators()) {
+    if (const auto count = counts.find(row.name); count != counts.end() && count->second > 0) {
+      text += (text.empty() ? "" : ", ") + std::to_string(count->second) + " " + row.removed;
+    }
+  }
+  return text.empty() ? text : " (" + text + ")";
+}
+
 std::string recordsOf(const LoadedPipeline &loaded) {
   std::string text;
   for (const char *name : splitNames) {
     if (const auto found = loaded.records.find(name); found != loaded.records.end()) {
       text += (text.empty() ? "" : ", ") + std::string(name) + " " + std::to_string(found->second);
-      const auto dropped = loaded.dropped.find(name);
-      text += dropped != loaded.dropped.end() && dropped->second > 0 ? " (" + std::to_string(dropped->second) + " dropped)" : "";
+      text += removedFrom(loaded, name);
     }
   }
   return text.empty() ? text : text + " records";
@@ -150,7 +163,7 @@ LoadedPipeline loadPipeline(const LoadOptions &options, CommandContext &context)
   loaded.warnings = completion.diagnostics.warnings();
   loaded.pipeline = std::move(completion.pipeline);
   loaded.records = std::move(completion.records);
-  loaded.dropped = std::move(completion.dropped);
+  loaded.removed = std::move(completion.removed);
   if (completion.diagnostics.hasErrors()) {
     context.exitCode = exitCodeOf(frontend::onlyCommandLineMistakes(completion.diagnostics) ? ErrorCode::usage : ErrorCode::invalidInput);
     return loaded;

@@ -30,9 +30,9 @@ struct LoadedPipeline {
   bool hasFacts = false;
   frontend::TypedPipeline pipeline;
   std::vector<frontend::ProgramFile> files;
-  std::string facts;                           // JSON
-  std::map<std::string, std::int64_t> records; // by split
-  std::map<std::string, std::int64_t> dropped; // likewise: rows that the source drops
+  std::string facts;                                                  // JSON
+  std::map<std::string, std::int64_t> records;                        // by split
+  std::map<std::string, std::map<std::string, std::int64_t>> removed; // likewise: rows that operators of the source remove
   std::size_t errors = 0, warnings = 0;
 };
 

@@ -86,6 +86,8 @@ private:
       const auto input = inputs.find(column.name);
       auto op = pipe::ColumnOp::create(builder, place("columns." + column.name, top), result, builder.getStringAttr(column.name),
                                        index(column.name), builder.getBoolAttr(input != inputs.end() && input->second.second));
+      op.setWeighs(std::any_of(records.inputs.begin(), records.inputs.end(),
+                               [&](const InputSpec &spec) { return spec.weighs && spec.column == column.name; }));
       named[column.name] = op.getResult();
     }
     for (const FeatureSpec &feature : records.features) {

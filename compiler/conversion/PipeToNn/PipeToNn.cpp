@@ -3,6 +3,7 @@
 #include "compiler/conversion/Passes.h"
 #include "compiler/conversion/PipeToNn/HeadBuilder.h"
 #include "compiler/conversion/PipeToNn/ModelBuilder.h"
+#include "compiler/conversion/PipeToNn/RecordWeights.h"
 #include "compiler/dialect/Pipe/Pipe.h"
 
 #include "mlir/IR/Verifier.h"
@@ -20,13 +21,14 @@ namespace {
 class Lowering {
 public:
   Lowering(pipe::PipelineOp pipeline, func::FuncOp function, const ImportOptions &options)
-      : pipeline(pipeline), options(options), model(pipeline->getParentOfType<ModuleOp>(), function) {}
+      : pipeline(pipeline), function(function), options(options), model(pipeline->getParentOfType<ModuleOp>(), function) {}
 
   LogicalResult run() {
     for (Operation &op : pipeline.getBody().front()) {
       LogicalResult result = success();
       if (auto column = dyn_cast<pipe::ColumnOp>(op)) {
         result = lowerInput(column, column.getName(), column.getInput(), column.getTarget());
+        recordWeights = column.getWeighs() ? values.lookup(column.getResult()) : recordWeights;
       } else if (auto feature = dyn_cast<pipe::FeatureOp>(op)) {
         result = lowerInput(feature, feature.getName(), feature.getInput(), feature.getTarget());
       } else if (auto call = dyn_cast<pipe::CallOp>(op)) {
@@ -37,6 +39,9 @@ public:
       if (failed(result)) {
         return failure();
       }
+    }
+    if (recordWeights && failed(weighRecords(function, recordWeights))) {
+      return failure();
     }
     if (failed(writeOutputs()) || failed(model.finish())) {
       return failure();
@@ -249,6 +254,8 @@ private:
   }
 
   pipe::PipelineOp pipeline;
+  func::FuncOp function;
+  Value recordWeights; // null where all count alike
   const ImportOptions &options;
   ModelBuilder model;
   llvm::DenseMap<Value, Value> values;

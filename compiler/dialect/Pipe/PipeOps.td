@@ -68,9 +68,10 @@ def Pipe_ColumnOp : Pipe_Op<"column", [Pipe_InPipeline, Pure]> {
   let summary = "one column of the records with its type";
   let description = [{
     `input` is the column's place in the batch layout where the model reads it; `target`: only the loss does. A set of labels is a
-    vector with a 1 for each of them; noise is a column that no file has. Example: `%label = pipe.column "label" {input = 1 : i64, target = true} : !pipe.class<2>`
+    vector with a 1 for each of them; noise is a column that no file has. `weighs`: its numbers say what each record counts in losses.
+    Example: `%label = pipe.column "label" {input = 1 : i64, target = true} : !pipe.class<2>`
   }];
-  let arguments = (ins StrAttr:$name, OptionalAttr<I64Attr>:$input, DefaultValuedAttr<BoolAttr, "false">:$target);
+  let arguments = (ins StrAttr:$name, OptionalAttr<I64Attr>:$input, DefaultValuedAttr<BoolAttr, "false">:$target, UnitAttr:$weighs);
   let results = (outs AnyTypeOf<[Pipe_Text, Pipe_Class, Pipe_Tags, Pipe_Number, Pipe_Vector]>:$result);
   let assemblyFormat = "$name attr-dict `:` type($result)";
 }

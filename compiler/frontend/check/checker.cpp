@@ -43,8 +43,20 @@ void Checker::run(bool declares) {
   checkClasses();
 }
 
-/// A target needs two classes.
+/// A target needs two classes, and only of one are classes merged.
 void Checker::checkClasses() {
+  for (const auto &column : records.data().columns) {
+    for (const StepSpec &step : column->steps) {
+      const CellOperator *const row = findCellOperator(step.op);
+      if (const auto read = builder.readAt(column->name); row != nullptr && row->ofClasses && read) {
+        reporter.report("bad-cell-operator", column->span,
+                        {{"detail", "the model reads `" + column->name + "`, and `" + step.op + "` is for targets"},
+                         {"rule", std::string("`") + row->name + "`: " + row->help},
+                         {"hint", "leave it out"}},
+                        {{read->range(), "read here"}});
+      }
+    }
+  }
   if (facts == nullptr) {
     return;
   }

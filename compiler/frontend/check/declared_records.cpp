@@ -20,6 +20,7 @@ ColumnSpec specOf(const Column &column) {
   }
   spec.missing = column.missing;
   spec.parameters = column.parameters;
+  spec.steps = column.steps;
   return spec;
 }
 
@@ -50,11 +51,7 @@ SourceSpec sourceOf(const DataBlock &data) {
   source.kind = data.source;
   source.path = data.path;
   source.options = data.parameters;
-  for (const std::string &column : data.dropEmpty) {
-    source.steps.resize(1);
-    source.steps[0].op = "drop";
-    source.steps[0].parameters[column] = std::string("empty");
-  }
+  source.steps = data.rowSteps;
   if (data.source == "conll") {
     source.options["columns"] = data.lineColumns;
     if (!data.comment.empty()) {
@@ -145,11 +142,9 @@ DeclaredRecords declaredRecords(const Records &records, const Model &model, cons
     declared.places["train.from"] = training.fromSpan().range();
   }
   declared.records.sources = {sourceOf(data)};
-  if (!data.splitBy.empty()) {
-    SplitSpec &split = declared.records.split;
-    split.by = data.splitBy;
-    split.column = data.splitColumn;
-    split.shares = {data.shares[0], data.shares[1], data.shares[2]};
+  declared.records.split = data.split;
+  if (data.split.by != "file") {
+    declared.places["split"] = data.splitSpan.range();
   }
   declared.places["source"] = data.sourceSpan.range();
   declared.places.reserve(data.columns.size());
@@ -169,6 +164,8 @@ DeclaredRecords declaredRecords(const Records &records, const Model &model, cons
     if (node.kind == GraphNode::Kind::input) {
       const bool target = node.column.empty() ? !builder.readAt(node.op) : builder.targetUses().count(node.op) > 0;
       InputSpec input = inputOf(node, target, records.series());
+      input.weighs = !training.config().weights.empty() && node.op == training.config().weights;
+      input.target = input.target || (input.weighs && !builder.readAt(node.op));
       if (input.feature.empty() || features.count(input.feature) > 0) {
         declared.records.inputs.push_back(std::move(input));
       }

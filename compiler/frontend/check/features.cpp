@@ -326,12 +326,16 @@ bool Records::readSeries(const BoundCall &bound, const Span &span) {
       return wrong("`" + column->name + "` holds lists, which records of several rows do not have", "leave the column out");
     }
   }
-  if (dataBlock.splitBy == "hash" && dataBlock.splitColumn != spec.by) {
+  const SplitSpec &split = dataBlock.split;
+  if (!split.stratify.empty()) {
+    return wrong("`split` has `stratify`, and a unit has no class", "leave it out");
+  }
+  if (split.by == "hash" && split.column != spec.by) {
     return wrong("`split` cuts units: rows of one `" + spec.by + "` would lie in several splits",
                  "write `split(by: " + spec.by + ")`, or `split(order: " + spec.order + ")`");
   }
-  if (dataBlock.splitBy == "order" && dataBlock.splitColumn != spec.order) {
-    return wrong("`split` follows the order of `" + dataBlock.splitColumn + "`, and rows of a unit that of `" + spec.order + "`",
+  if (split.by == "order" && split.column != spec.order) {
+    return wrong("`split` follows the order of `" + split.column + "`, and rows of a unit that of `" + spec.order + "`",
                  "give both the same `order`");
   }
   if (seriesSpec.any()) {

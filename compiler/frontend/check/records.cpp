@@ -1,5 +1,7 @@
 #include "compiler/frontend/check/records.h"
 
+#include "compiler/frontend/check/cell_steps.h"
+#include "compiler/frontend/check/source_steps.h"
 #include "runtime/base/splits.h"
 
 namespace penstock::frontend {
@@ -17,8 +19,9 @@ const Column *Records::findColumn(const std::string &name) const {
 }
 
 bool Records::hasRecords(const std::string &split) const {
-  const auto *const place = std::find_if(std::begin(splitNames), std::end(splitNames), [&](const char *one) { return split == one; });
-  return dataBlock.splitBy.empty() || place == std::end(splitNames) || dataBlock.shares[place - std::begin(splitNames)] > 0;
+  const SharesSpec &shares = dataBlock.split.shares;
+  return dataBlock.split.by == "file" || (split == "train" && shares.train > 0) ||
+         (split == "dev" && (shares.dev > 0 || dataBlock.split.folds > 0)) || (split == "test" && shares.test > 0);
 }
 
 std::string Records::typeOf(const std::string &column) const {
@@ -87,6 +90,7 @@ void Records::readSource(const Expression &expression, Origin origin) {
   dataBlock.sourceSpan = expression.span;
   const Expression *call = &expression;
   const Expression *split = nullptr;
+  SourceSteps steps(*this, dataBlock, {scopes, settings, evaluator, values, reporter});
   if (expression.kind == Expression::Kind::flow) {
     call = &expression.children[0];
     for (std::size_t i = 1; i < expression.children.size(); ++i) {
@@ -94,15 +98,15 @@ void Records::readSource(const Expression &expression, Origin origin) {
       const Expression &callee = calleeOf(step);
       if (split != nullptr) {
         reporter.report("too-many-arguments", step.span, {{"callable", "split"}});
-      } else if (callee.kind == Expression::Kind::name && callee.text == "drop") {
-        readDrop(step, origin);
+      } else if (const RowOperator *row = callee.kind == Expression::Kind::name ? findRowOperator(callee.text) : nullptr) {
+        steps.readOperator(*row, step, origin);
       } else {
         split = &step;
       }
     }
   }
   const Choice choice = values.choose(*call, sources(scopes.plugins()), "a source", "data.source", origin);
-  if (split != nullptr && split->kind != Expression::Kind::error && !readSplit(*split, origin)) {
+  if (split != nullptr && split->kind != Expression::Kind::error && !steps.readSplit(*split, origin)) {
     return;
   }
   if (!choice.good || !readFormat(choice, call->span)) {
@@ -118,7 +122,7 @@ void Records::readSource(const Expression &expression, Origin origin) {
   }
 }
 
-bool Records::isColumn(const std::string &name, const Span &span) {
+bool Records::isColumn(const std::string &name, const Span &span) const {
   if (findColumn(name) != nullptr) {
     return true;
   }
@@ -130,59 +134,7 @@ bool Records::isColumn(const std::string &name, const Span &span) {
   return false;
 }
 
-/// `drop(text: empty)`: records without what a column should hold are none.
-void Records::readDrop(const Expression &drop, Origin origin) {
-  for (const Argument &argument : argumentsOf(drop)) {
-    const bool isEmpty = argument.value.kind == Expression::Kind::name && argument.value.text == "empty";
-    if (!argument.name.empty() && !isColumn(argument.name, argument.nameSpan)) {
-      continue;
-    }
-    if (argument.name.empty() || !isEmpty) {
-      reporter.report("bad-drop", argument.value.span, {{"found", excerpt(argument.value.span, 40)}});
-    } else {
-      dataBlock.dropEmpty.push_back(argument.name);
-    }
-  }
-  if (argumentsOf(drop).empty()) {
-    reporter.report("bad-drop", drop.span, {{"found", "nothing"}});
-  }
-  std::string shown; // of all drops
-  for (const std::string &column : dataBlock.dropEmpty) {
-    shown += (shown.empty() ? "" : ", ") + column + ": empty";
-  }
-  settings.resolve("data.source.drop", shown, origin, drop.span);
-}
-
-bool Records::readSplit(const Expression &split, Origin origin) {
-  const Choice how = values.choose(split, {splitSignature()}, "what a source flows into", "data.split", origin);
-  if (!how.good) {
-    return false;
-  }
-  const bool byHash = how.attributes.count("by") > 0, byOrder = how.attributes.count("order") > 0;
-  if (byHash == byOrder) {
-    reporter.report("split-by-one", split.span,
-                    {{"detail", byHash ? "`split` has `by` and `order`" : "`split` has neither `by` nor `order`"}});
-    return false;
-  }
-  dataBlock.splitBy = byHash ? "hash" : "order";
-  dataBlock.splitColumn = std::get<std::string>(how.attributes.at(byHash ? "by" : "order"));
-  double sum = 0;
-  for (std::size_t i = splitNames.size(); i-- > 0;) {
-    const auto share = how.attributes.find(splitNames[i]);
-    dataBlock.shares[i] = share == how.attributes.end() ? std::max(0.0, 1 - sum) : std::get<double>(share->second);
-    sum += dataBlock.shares[i];
-  }
-  constexpr double rounding = 1e-9;
-  if (std::abs(sum - 1) > rounding || dataBlock.shares[0] <= rounding) {
-    reporter.report("bad-shares", split.span, {{"sum", formatNumber(std::round(sum * 1e6) / 1e4) + "%"}});
-  }
-  if (how.attributes.count(splitNames[0]) == 0) {
-    settings.resolve("data.split.train", formatNumber(std::round(dataBlock.shares[0] * 1e9) / 1e9), origin, split.span);
-  }
-  return isColumn(dataBlock.splitColumn, split.span) && (byHash || checkOrder(dataBlock.splitColumn, split.span));
-}
-
-bool Records::checkOrder(const std::string &column, const Span &span) {
+bool Records::checkOrder(const std::string &column, const Span &span) const {
   const Column &order = *findColumn(column);
   if (order.type.empty()) {
     return false;
@@ -288,7 +240,8 @@ void Records::readColumns(const Entry &entry) {
     }
     return;
   }
-  for (const Argument &argument : argumentsOf(entry.bound)) {
+  const bool flows = entry.bound.kind == Expression::Kind::flow;
+  for (const Argument &argument : argumentsOf(flows ? entry.bound.children[0] : entry.bound)) {
     if (argument.name == "from") {
       reporter.report("from-of-columns", argument.value.span, {});
       return;
@@ -309,22 +262,27 @@ void Records::readColumn(const Entry &entry) {
   column->name = entry.name;
   column->from = entry.name;
   column->span = entry.span;
+  const bool flows = entry.value.kind == Expression::Kind::flow;
+  const Expression &type = flows ? entry.value.children[0] : entry.value;
   // class["a", "b"](from: ...): the list stands between the type and its arguments.
-  const Expression &callee = calleeOf(entry.value);
+  const Expression &callee = calleeOf(type);
   if (callee.kind == Expression::Kind::index) {
     const Expression &base = callee.children[0];
     readClasses(callee, *column);
     Expression without = base;
-    if (entry.value.kind == Expression::Kind::call) {
+    if (type.kind == Expression::Kind::call) {
       without = {};
       without.kind = Expression::Kind::call;
-      without.span = entry.value.span;
-      without.arguments = entry.value.arguments;
+      without.span = type.span;
+      without.arguments = type.arguments;
       without.children.push_back(base);
     }
-    readType(without, entry.value.span, *column);
+    readType(without, type.span, *column);
   } else {
-    readType(entry.value, entry.value.span, *column);
+    readType(type, type.span, *column);
+  }
+  for (std::size_t i = 1; flows && i < entry.value.children.size(); ++i) {
+    CellSteps(program, {scopes, settings, evaluator, values, reporter}).read(entry.value.children[i], *column);
   }
   Value value(Value::Kind::column);
   value.text = entry.name;

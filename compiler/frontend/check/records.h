@@ -12,11 +12,10 @@ struct DataBlock {
   std::string source, path, delimiter, quote, comment;
   std::vector<std::string> lineColumns; // of conll
   Attributes parameters;                // of a plugin
-  std::vector<std::string> dropEmpty;   // columns: a record with an empty cell of one is none
-  std::string splitBy, splitColumn;     // of SplitSpec
-  double shares[3] = {0.8, 0.1, 0.1};
+  std::vector<StepSpec> rowSteps;       // of row_operators.def
+  SplitSpec split;                      // by file until the source flows into `split`
   std::vector<std::shared_ptr<const Column>> columns;
-  Span sourceSpan;
+  Span sourceSpan, splitSpan;
 };
 
 struct Feature {
@@ -47,6 +46,10 @@ public:
   bool hasRecords(const std::string &split) const;
   /// nullptr where there is none of that name.
   const Column *findColumn(const std::string &name) const;
+  /// Whether there is a column of that name; false after a report.
+  bool isColumn(const std::string &name, const Span &span) const;
+  /// Whether rows can stand in the order of a column that there is; false after a report.
+  bool checkOrder(const std::string &column, const Span &span) const;
   /// The type of the column of that name, "" where there is none or it could not be read.
   std::string typeOf(const std::string &column) const;
   const std::vector<Feature> &features() const { return featureList; }
@@ -74,12 +77,6 @@ private:
   void readClasses(const Expression &list, Column &column);
   void readType(const Expression &type, const Span &span, Column &column);
   void readSource(const Expression &expression, Origin origin);
-  bool readSplit(const Expression &split, Origin origin);
-  /// Whether rows can stand in the order of a column that there is; false after a report.
-  bool checkOrder(const std::string &column, const Span &span);
-  /// Whether there is a column of that name; false after a report.
-  bool isColumn(const std::string &name, const Span &span);
-  void readDrop(const Expression &drop, Origin origin);
   bool readFormat(const Choice &source, const Span &span);
   bool readLines(const Attributes &attributes, const Span &span);
   void checkCaptures(const std::string &path, const Span &span);

@@ -1,6 +1,7 @@
 #include "compiler/frontend/check/training.h"
 
 #include "compiler/frontend/check/objective_text.h"
+#include "compiler/frontend/check/record_weights.h"
 #include "runtime/base/device_names.h"
 #include "runtime/base/level_names.h"
 
@@ -69,6 +70,9 @@ void Training::read() {
     readLoss(blocks[i], train.objectives[i]);
   }
   readFrom(find(given, "from"));
+  if (const Setting *const setting = find(given, "weights")) {
+    train.weights = readRecordWeights(*setting, builder, scopes, values, given, reporter);
+  }
   // The losses of objectives may have made weights, so what they move is read when all stand.
   bool named = false;
   for (std::size_t i = 0; i < blocks.size(); ++i) {

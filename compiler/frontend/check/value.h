@@ -26,7 +26,8 @@ struct Column {
   std::vector<std::string> classes;
   std::vector<std::string> missing;
   std::string separator, scheme;
-  Attributes parameters; // of the type, that are none of these
+  Attributes parameters;       // of the type, that are none of these
+  std::vector<StepSpec> steps; // on its cells
   Span span;
   bool hasClasses() const { return type == "class" || type == "set" || type == "tags"; }
 };

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Writes beside itself, the same bytes each time (seeds 5, 6 and 7): repairs.csv and repairs.jsonl, synthetic repair orders with numbers;
+ages.csv, which has a name for each age of these;
 parts.{train,dev,test}.conll, notes of a workshop with tags (IOB2) for parts and states; notes.csv, orders with notes that fit them or not."""
 import csv, json, pathlib, random
 
@@ -16,6 +17,8 @@ for number in range(240):
     rows.append({"order": f"R{number:04d}", "text": f"{part} {action} on unit {r.randint(2, 29)}", "hours": str(hours), "age": age,
                  "urgent": "yes" if action == "replaced" and part in ("pump", "final drive") else "no", "cost": f"{max(cost, 5.0):.2f}"})
 here = pathlib.Path(__file__).parent
+band = lambda age: "new" if age < 5 else "middle" if age < 13 else "old" if age < 17 else "ancient"
+(here / "ages.csv").write_text(",unknown\n" + "".join(f"{age},{band(age)}\n" for age in range(1, 18)))
 with open(here / "repairs.csv", "w", newline="", encoding="utf-8") as f:
     w = csv.DictWriter(f, rows[0].keys(), lineterminator="\n"); w.writeheader(); w.writerows(rows)
 with open(here / "repairs.jsonl", "w", encoding="utf-8") as f:

@@ -163,13 +163,14 @@ public:
       const auto begin = static_cast<std::size_t>(batch.offsets[s]), end = static_cast<std::size_t>(batch.offsets[s + 1]);
       const std::set<Entity> gold = entities(batch.gold.subspan(begin, end - begin));
       const std::set<Entity> guess = entities(batch.predicted.subspan(begin, end - begin));
+      const double weight = begin < end ? batch.weight(begin) : 1; // of the sequence, and so of each of its words
       for (const Entity &entity : gold) {
         Count &count = types[entity.type];
-        count.support += 1;
-        count.correct += guess.count(entity) > 0 ? 1 : 0;
+        count.support += weight;
+        count.correct += guess.count(entity) > 0 ? weight : 0;
       }
       for (const Entity &entity : guess) {
-        types[entity.type].predicted += 1;
+        types[entity.type].predicted += weight;
       }
       ++sequences;
     }
