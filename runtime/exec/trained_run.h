@@ -43,8 +43,8 @@ public:
   FittedFolder fitted() const { return {folder + "/fitted", held.fitted}; }
   int threads() const { return pool->workers(); }
 
-  /// Measures a split; the ids come from the cache folder where it has them.
-  Result<SplitResult> evaluate(const std::string &split, const std::string &cache, const ConfidenceSpec &confidence);
+  /// Measures a split; the ids come from the cache folder where it has them. The line says how far it is.
+  Result<SplitResult> evaluate(const std::string &split, const std::string &cache, const ConfidenceSpec &confidence, StatusLine &line);
 
   /// Answers records (Predictor::predict).
   Status predict(PredictRequest request, PredictSummary &summary);

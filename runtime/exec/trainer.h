@@ -38,6 +38,7 @@ struct TrainRequest {
   std::string resumeCommand; // shown after Ctrl-C
   Progress::Mode progress = Progress::Mode::quiet;
   double checkpointSeconds = 30;
+  bool keepCheckpoints = true; // after the end
   bool profile = false; // measure every step of the program; writes profile.json
 };
 

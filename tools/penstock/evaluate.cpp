@@ -111,7 +111,8 @@ Status evaluate(const EvaluateOptions &options, const CommandContext &context) {
     PENSTOCK_ASSIGN(confidence.level, parseLevel(options.confidence));
     confidence.samples = confidence.samples > 0 ? confidence.samples : bootstrapSamples;
   }
-  PENSTOCK_ASSIGN(const SplitResult result, run->evaluate(options.split, cache.ok() ? *cache : "", confidence));
+  StatusLine line(StatusLine::detect(false));
+  PENSTOCK_ASSIGN(const SplitResult result, run->evaluate(options.split, cache.ok() ? *cache : "", confidence, line));
   for (const std::string &warning : result.warnings) {
     std::fprintf(stderr, "penstock: warning: %s\n", warning.c_str());
   }
@@ -145,6 +146,7 @@ void addEvaluateCommand(CLI::App &app, CommandContext &context) {
   command->add_flag("--no-expect", options->noExpect, "do not fail where an `expect` of the file does not hold");
   addRunSettings(*command, options->settings);
   command->add_option("--threads", options->threads, "threads to use, as `target.threads`; 0: one a core")->check(CLI::Range(0, 1024));
+  setExamples(*command, {"penstock evaluate run", "penstock evaluate run --split dev --confidence 95%"});
   command->callback([options, &context] {
     if (const Status status = evaluate(*options, context); !status.ok()) {
       context.fail(status);
