@@ -61,7 +61,8 @@ std::string exampleValue(const ParameterSpec &parameter) {
 std::string exampleCall(const Signature &signature, std::vector<std::string> arguments, const std::string &file = "") {
   std::vector<const ParameterSpec *> required;
   for (const ParameterSpec &parameter : signature.parameters) {
-    const bool isFolder = parameter.type == Type::path && &parameter == &signature.parameters.front(); // of an encoder: what one begins with
+    const bool isFolder =
+        parameter.type == Type::path && &parameter == &signature.parameters.front(); // of an encoder: what one begins with
     if (parameter.required || isFolder || (parameter.column && !parameter.absent)) {
       required.push_back(&parameter);
     }
@@ -119,16 +120,17 @@ std::string exampleColumn(Flow flow) {
 }
 
 CatalogueGroup operatorsGroup() {
-  CatalogueGroup group{"Operators of features",
-                       "They stand behind columns, and what they fit is that of train; they make an input of the batch, in double precision, "
-                       "rounded once.",
-                       {}};
+  CatalogueGroup group{
+      "Operators of features",
+      "They stand behind columns, and what they fit is that of train; they make an input of the batch, in double precision, "
+      "rounded once.",
+      {}};
   for (const FeatureOperator &row : featureOperators()) {
     const Signature signature = signatureOf(row);
     CatalogueEntry entry{signature, row.help, {}, {}};
     entry.facts.emplace_back("takes", std::string(penstock::describe(row.takes)) + (row.fills    ? " that may be missing"
-                                                                                     : row.single ? ", one a record"
-                                                                                                  : ""));
+                                                                                    : row.single ? ", one a record"
+                                                                                                 : ""));
     entry.facts.emplace_back("gives", penstock::describe(row.gives));
     if (row.fits) {
       entry.facts.emplace_back("fitted", "on train");
@@ -278,9 +280,7 @@ std::string parameterValues(const ParameterSpec &parameter) {
 }
 
 std::string parameterDefault(const ParameterSpec &parameter) {
-  return parameter.absent     ? "optional"
-         : parameter.required ? "required"
-                              : "default " + formatAttribute(defaultOf(parameter), &parameter);
+  return parameter.absent ? "optional" : parameter.required ? "required" : "default " + formatAttribute(defaultOf(parameter), &parameter);
 }
 
 namespace {

@@ -76,8 +76,10 @@ const std::vector<Signature> &confidences() {
                   seed = size("seed", std::int64_t{42}, "of the draws");
     seed.minimum = 0;
     seed.maximum = 9.2e18;
-    return std::vector<Signature>{
-        {"bootstrap", {}, {real("level", 0.95, 0, 1, "share of the samples that lie in the interval", true, true), samples, seed}, "records drawn with repetition"}};
+    return std::vector<Signature>{{"bootstrap",
+                                   {},
+                                   {real("level", 0.95, 0, 1, "share of the samples that lie in the interval", true, true), samples, seed},
+                                   "records drawn with repetition"}};
   }();
   return list;
 }
@@ -127,7 +129,9 @@ const Signature &splitSignature() {
                   order = text("order", "", "the column in whose order the splits follow each other"),
                   train = real("train", 0, 0, 1, "share of train; without it the rest");
     by.column = order.column = by.absent = order.absent = train.absent = true;
-    return Signature{"split", {}, {by, order, train, real("dev", 0.1, 0, 1, "share of dev"), real("test", 0.1, 0, 1, "share of test")},
+    return Signature{"split",
+                     {},
+                     {by, order, train, real("dev", 0.1, 0, 1, "share of dev"), real("test", 0.1, 0, 1, "share of test")},
                      "makes train, dev and test of one file"};
   }();
   return signature;
@@ -154,31 +158,52 @@ const std::vector<SettingSpec> &trainSettings() {
     };
     constexpr double many = 1 << 20, most = 1e15;
     return std::vector<SettingSpec>{
-        {.name = "optimizer", .ofObjective = true, .help = "how a step follows from the gradient", .standard = "adam",
-         .example = "adam(lr: 3e-3)", .calls = optimizers},
-        {.name = "schedule", .ofObjective = true, .help = "how the learning rate changes over the steps", .standard = "constant",
-         .example = "linear(warmup: 10%)", .calls = schedules},
+        {.name = "optimizer",
+         .ofObjective = true,
+         .help = "how a step follows from the gradient",
+         .standard = "adam",
+         .example = "adam(lr: 3e-3)",
+         .calls = optimizers},
+        {.name = "schedule",
+         .ofObjective = true,
+         .help = "how the learning rate changes over the steps",
+         .standard = "constant",
+         .example = "linear(warmup: 10%)",
+         .calls = schedules},
         {.name = "epochs", .help = "how often training reads the records of train; or `steps`", .standard = "1", .example = "10"},
         {.name = "steps", .help = "how many steps are made, in place of `epochs`", .example = "2000"},
         count("batch", train.batch, 1, many, "records a part of a step"),
         count("seed", static_cast<std::int64_t>(train.seed), 0, 9.2e18, "of weights, order and dropout"),
         {"clip_norm", real("clip_norm", objective.clipNorm, 0, unbounded, "the gradient's longest norm; 0: any"), true},
         count("log_every", train.logEvery, 1, most, "steps a line of the log"),
-        {.name = "validate", .help = "when dev is measured: `every(1 epoch)`, `every(100 steps)` or `never`",
-         .standard = "every(1 epoch)", .example = "every(100 steps)"},
-        {.name = "keep", .help = "which weights the run keeps: `last`, or those of the best evaluation on dev; `patience` ends the training "
-                                 "after so many evaluations without a better one",
-         .standard = "last", .example = "best(dev.loss, patience: 3)"},
-        {.name = "minimize", .ofObjective = true, .help = "an expression of losses, and of `l2` of weights",
-         .standard = "the loss of the one answer", .example = "answer.loss + 1e-4 * l2(answer)"},
-        {.name = "freeze", .help = "weights that are not trained, by the paths that `explain` prints", .standard = "[]",
+        {.name = "validate",
+         .help = "when dev is measured: `every(1 epoch)`, `every(100 steps)` or `never`",
+         .standard = "every(1 epoch)",
+         .example = "every(100 steps)"},
+        {.name = "keep",
+         .help = "which weights the run keeps: `last`, or those of the best evaluation on dev; `patience` ends the training "
+                 "after so many evaluations without a better one",
+         .standard = "last",
+         .example = "best(dev.accuracy, patience: 3)"},
+        {.name = "minimize",
+         .ofObjective = true,
+         .help = "an expression of losses, and of `l2` of weights",
+         .standard = "the loss of the one answer",
+         .example = "answer.loss + 1e-4 * l2(answer)"},
+        {.name = "freeze",
+         .help = "weights that are not trained, by the paths that `explain` prints",
+         .standard = "[]",
          .example = "[x, answer.linear_0.bias]"},
-        {.name = "rates", .help = "factors of the learning rate: `times(WEIGHTS, FACTOR)`, and `decay(LAYERS, FACTOR)`, which grows smaller "
-                                  "from layer to layer",
-         .standard = "[]", .example = "[times(answer, 10)]"},
+        {.name = "rates",
+         .help = "factors of the learning rate: `times(WEIGHTS, FACTOR)`, and `decay(LAYERS, FACTOR)`, which grows smaller "
+                 "from layer to layer",
+         .standard = "[]",
+         .example = "[times(answer, 10)]"},
         count("accumulate", train.accumulate, 1, many, "parts a step"),
         {"shuffle", flag("shuffle", train.shuffle, "whether every epoch has an order of its own; `false`: that of the files")},
-        {.name = "from", .help = "the earlier run whose weights, vocabularies and classes training begins with", .standard = "none",
+        {.name = "from",
+         .help = "the earlier run whose weights, vocabularies and classes training begins with",
+         .standard = "none",
          .example = "run(\"runs/last_year\")"}};
   }();
   return list;
@@ -205,16 +230,25 @@ const std::vector<BlockSpec> &blocksWithSettings() {
     return std::vector<BlockSpec>{
         {"data",
          "which records there are, with a `column` for each thing that is read",
-         {{.name = "source", .help = "the files: a call of a source, which may flow into `split` and `drop`; `penstock ops` lists sources",
+         {{.name = "source",
+           .help = "the files: a call of a source, which may flow into `split` and `drop`; `penstock ops` lists sources",
            .example = "csv(\"data/{split}.csv\")"}}},
         {"train", "how the model is trained; a file without it trains nothing", trainSettings()},
         {"objective", "within `train`: one of several things to minimize, with a name", objective},
         {"evaluate",
          "what is measured of each split, and what is expected: `expect test.f1_macro >= 0.8`",
-         {metrics("train", "[accuracy]"), metrics("dev", "[accuracy, f1(average: macro)]"), metrics("test", "[f1, classification_report]"),
-          {.name = "confidence", .help = "gives every value an interval", .standard = "none", .example = "bootstrap(level: 95%)", .calls = confidences},
-          {.name = "last", .help = "splits that are measured on the last record of each unit alone, of pipelines with `series`",
-           .standard = "[]", .example = "[test]"}}},
+         {metrics("train", "[accuracy]"),
+          metrics("dev", "[accuracy, f1(average: macro)]"),
+          metrics("test", "[f1, classification_report]"),
+          {.name = "confidence",
+           .help = "gives every value an interval",
+           .standard = "none",
+           .example = "bootstrap(level: 95%)",
+           .calls = confidences},
+          {.name = "last",
+           .help = "splits that are measured on the last record of each unit alone, of pipelines with `series`",
+           .standard = "[]",
+           .example = "[test]"}}},
         {"target",
          "what computes; it changes speed, never meaning",
          {{.name = "device", .help = "the processor or a card", .standard = "cpu", .example = "cuda", .calls = devices},
@@ -224,9 +258,11 @@ const std::vector<BlockSpec> &blocksWithSettings() {
           {"threads", threads}}},
         {"deploy",
          "what the command of an artifact does unasked, and what `penstock build` holds against it: `expect size <= 60 MB`",
-         {{.name = "input", .help = "the form of records whose file has no name that tells: `auto`, `lines`, `csv`, `tsv`, `jsonl`, `conll` or the "
-                                    "name of a plugin's source",
-           .standard = "auto", .example = "jsonl"},
+         {{.name = "input",
+           .help = "the form of records whose file has no name that tells: `auto`, `lines`, `csv`, `tsv`, `jsonl`, `conll` or the "
+                   "name of a plugin's source",
+           .standard = "auto",
+           .example = "jsonl"},
           word("output", {"jsonl", "csv"}, "jsonl", "the form of answers that go to no file whose name tells")}}};
   }();
   return blocks;

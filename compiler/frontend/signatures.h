@@ -24,8 +24,8 @@ struct SettingSpec {
   std::optional<ParameterSpec> plain = {};
   bool ofObjective = false; // of ObjectiveSpec: several objectives have one each
   // What help and documents say of one that has no parameter.
-  std::string help = {}, standard = {};                  // `standard`: what it is where nothing is written
-  std::string example = {};                              // a value
+  std::string help = {}, standard = {};               // `standard`: what it is where nothing is written
+  std::string example = {};                           // a value
   const std::vector<Signature> &(*calls)() = nullptr; // the calls that it takes
 };
 /// All of them, in the order of the specification; `moves` stands in blocks `objective` alone.

@@ -191,8 +191,9 @@ Status Trainer::takeEnd() {
   const Result<std::shared_ptr<const SafetensorsFile>> file =
       SafetensorsFile::open(opened.folder->file("model.safetensors"), record.weightsHash);
   if (!file.ok()) {
-    return Status(file.status().code(), file.status().message() + "; the run is finished and its checkpoints are gone (`--keep-checkpoints` "
-                                                                  "keeps them), so train again into another folder");
+    return Status(file.status().code(), file.status().message() +
+                                            "; the run is finished and its checkpoints are gone (`--keep-checkpoints` "
+                                            "keeps them), so train again into another folder");
   }
   PENSTOCK_TRY(opened.model->load(TensorClass::parameter, **file));
   state.step = record.totalSteps;

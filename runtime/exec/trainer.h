@@ -39,7 +39,7 @@ struct TrainRequest {
   Progress::Mode progress = Progress::Mode::quiet;
   double checkpointSeconds = 30;
   bool keepCheckpoints = true; // after the end
-  bool profile = false; // measure every step of the program; writes profile.json
+  bool profile = false;        // measure every step of the program; writes profile.json
 };
 
 struct TrainOutcome {

@@ -99,7 +99,8 @@ std::string bashCompletion(const CommandShape &program) {
     out += fmt::format("    {})\n      if [[ $word == -* ]]; then\n        COMPREPLY=($(compgen -W {} -- \"$word\"))\n", quoted(path),
                        quoted(fmt::format("{}", fmt::join(namesOf(command), " "))));
     if (!commands.empty()) {
-      out += fmt::format("      else\n        COMPREPLY=($(compgen -W {} -- \"$word\"))\n", quoted(fmt::format("{}", fmt::join(commands, " "))));
+      out += fmt::format("      else\n        COMPREPLY=($(compgen -W {} -- \"$word\"))\n",
+                         quoted(fmt::format("{}", fmt::join(commands, " "))));
     } else if (!command.arguments.empty()) {
       out += "      else\n        " + bashValue(command.arguments.front()) + "\n";
     }
@@ -127,9 +128,10 @@ std::string zshCompletion(const CommandShape &program) {
     }
     specs.push_back("'1: :->command'");
     specs.push_back("'*:: :->rest'");
-    out += fmt::format("\n{}() {{\n  local context state state_descr line\n  typeset -A opt_args\n  _arguments -C -s \\\n    {}\n  case $state in\n"
-                       "    command)\n      local -a commands=(\n",
-                       functionOf(path), fmt::join(specs, " \\\n    "));
+    out += fmt::format(
+        "\n{}() {{\n  local context state state_descr line\n  typeset -A opt_args\n  _arguments -C -s \\\n    {}\n  case $state in\n"
+        "    command)\n      local -a commands=(\n",
+        functionOf(path), fmt::join(specs, " \\\n    "));
     for (const CommandShape &inner : command.commands) {
       out += "        " + quoted(inner.name + ":" + replaced(inner.help, ":", "\\:")) + "\n";
     }
@@ -171,15 +173,16 @@ std::string fishCompletion(const CommandShape &program) {
         out += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
       }
       if (!option.flag()) {
-        out += !option.words.empty()                             ? " -x -a " + fishQuoted(fmt::format("{}", fmt::join(option.words, " ")))
+        out += !option.words.empty()                        ? " -x -a " + fishQuoted(fmt::format("{}", fmt::join(option.words, " ")))
                : option.takesFile() || option.takesFolder() ? " -r -F"
-                                                                 : " -x";
+                                                            : " -x";
       }
       out += " -d " + fishQuoted(option.help) + "\n";
     }
     for (const OptionShape &argument : command.arguments) {
       if (!argument.words.empty()) {
-        out += fmt::format("complete -c penstock -n {} -a {}\n", fishQuoted(condition), fishQuoted(fmt::format("{}", fmt::join(argument.words, " "))));
+        out += fmt::format("complete -c penstock -n {} -a {}\n", fishQuoted(condition),
+                           fishQuoted(fmt::format("{}", fmt::join(argument.words, " "))));
       } else if (argument.takesFile() || argument.takesFolder()) {
         out += fmt::format("complete -c penstock -n {} -F\n", fishQuoted(condition));
       }

@@ -111,7 +111,9 @@ Status evaluate(const EvaluateOptions &options, const CommandContext &context) {
     PENSTOCK_ASSIGN(confidence.level, parseLevel(options.confidence));
     confidence.samples = confidence.samples > 0 ? confidence.samples : bootstrapSamples;
   }
-  StatusLine line(StatusLine::detect(false));
+  // Elsewhere than on a terminal `evaluate` says what it found and no more.
+  const bool watched = StatusLine::detect(false) == StatusLine::Mode::terminal;
+  StatusLine line(watched ? StatusLine::Mode::terminal : StatusLine::Mode::quiet);
   PENSTOCK_ASSIGN(const SplitResult result, run->evaluate(options.split, cache.ok() ? *cache : "", confidence, line));
   for (const std::string &warning : result.warnings) {
     std::fprintf(stderr, "penstock: warning: %s\n", warning.c_str());

@@ -38,8 +38,9 @@ void addPages(std::vector<ManualPage> &pages, const CommandShape &command, const
     c = c == ' ' ? '-' : c;
     upper += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   }
-  std::string out = fmt::format(".\\\" Made by `penstock man` from the tables of the command line.\n.TH \"{}\" \"1\" \"\" \"penstock {}\" \"Penstock\"\n",
-                                troff(upper), version);
+  std::string out =
+      fmt::format(".\\\" Made by `penstock man` from the tables of the command line.\n.TH \"{}\" \"1\" \"\" \"penstock {}\" \"Penstock\"\n",
+                  troff(upper), version);
   out += ".SH NAME\n" + troff(page) + " \\- " + line(command.help);
   out += ".SH SYNOPSIS\n" + bold(path);
   for (const OptionShape &option : command.options) {
@@ -76,7 +77,8 @@ void addPages(std::vector<ManualPage> &pages, const CommandShape &command, const
     }
     out += ".fi\n";
   }
-  out += ".SH EXIT STATUS\n0: good. 1: mistakes in the file or its data. 2: mistakes on the command line. 3: what the file expects does not hold. "
+  out += ".SH EXIT STATUS\n0: good. 1: mistakes in the file or its data. 2: mistakes on the command line. 3: what the file expects does "
+         "not hold. "
          "4: the machine, a file or a folder. 130: interrupted.\n";
   out += ".SH SEE ALSO\n" + (path == "penstock" ? bold("penstock-train") : bold("penstock")) + "(1)\n";
   pages.push_back({page + ".1", out});

@@ -62,7 +62,8 @@ void printEntry(const CatalogueGroup &group, const CatalogueEntry &entry) {
     printRow(name, text);
   }
   for (const frontend::ParameterSpec &parameter : entry.signature.parameters) {
-    printRow(parameter.name, fmt::format("{}; {}; {}", frontend::parameterValues(parameter), frontend::parameterDefault(parameter), parameter.help));
+    printRow(parameter.name,
+             fmt::format("{}; {}; {}", frontend::parameterValues(parameter), frontend::parameterDefault(parameter), parameter.help));
   }
   fmt::print("\n  {}\n", entry.example);
 }
@@ -180,8 +181,8 @@ Status tellSettings(const Asked &asked) {
   return {};
 }
 
-CLI::App *addCommand(CLI::App &app, const char *name, const char *help, const std::vector<std::string> &examples, const std::shared_ptr<Asked> &asked,
-                     const char *what, const char *whatHelp) {
+CLI::App *addCommand(CLI::App &app, const char *name, const char *help, const std::vector<std::string> &examples,
+                     const std::shared_ptr<Asked> &asked, const char *what, const char *whatHelp) {
   CLI::App *command = app.add_subcommand(name, help);
   command->add_option(what, asked->name, whatHelp);
   command->add_flag("--json", asked->json, "print one JSON array of objects");

@@ -19,9 +19,7 @@ void addShellCommands(CLI::App &app, CommandContext &context) {
   setExamples(*completion, {"penstock completion bash > penstock.bash", "source penstock.bash"});
   completion->callback([shell, &app] {
     const CommandShape program = shapeOf(app);
-    fmt::print("{}", *shell == "bash"  ? bashCompletion(program)
-                     : *shell == "zsh" ? zshCompletion(program)
-                                       : fishCompletion(program));
+    fmt::print("{}", *shell == "bash" ? bashCompletion(program) : *shell == "zsh" ? zshCompletion(program) : fishCompletion(program));
   });
   CLI::App *manual = app.add_subcommand("man", "write a manual page for each command into a folder");
   manual->add_option("DIR", *folder, "the folder; made where it is not there")->required()->type_name("DIR");

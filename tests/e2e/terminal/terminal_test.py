@@ -321,7 +321,7 @@ class Progress(case.Case):
         os.close(master)
         return screen, process.returncode, widest, changes
 
-    LONG = ["--set", "train.steps=60000", "--set", "train.batch=8", "--set", "train.validate=every(20000 steps)"]
+    LONG = ["--set", "train.steps=8000", "--set", "train.batch=8", "--set", "train.validate=every(4000 steps)"]
 
     def testTrainInTerminalsOfAnyWidth(self):
         for columns in (1, 40, 80, 200):
@@ -335,7 +335,7 @@ class Progress(case.Case):
                 lines = screen.lines()
                 if columns >= 40:
                     self.assertLessEqual(sum(line.startswith("epoch ") for line in lines), 1, lines)
-                    self.assertEqual(sum(line.startswith("step 20000 (epoch ") for line in lines), 1, lines)
+                    self.assertEqual(sum(line.startswith("step 4000 (epoch ") for line in lines), 1, lines)
 
     def testATerminalThatBecomesNarrower(self):
         for columns, narrow in ((120, 50), (80, 37), (200, 30)):
@@ -347,7 +347,7 @@ class Progress(case.Case):
                 lines = screen.lines()
                 self.assertLessEqual(sum("epoch " in line and not line.startswith("step ") for line in lines), 1, lines)
                 self.assertLessEqual(sum("\u2588" in line or "\u2591" in line for line in lines), 1, lines)
-                self.assertEqual(sum(line.startswith("step 20000 (epoch") for line in lines), 1, lines)
+                self.assertEqual(sum(line.startswith("step 4000 (epoch") for line in lines), 1, lines)
 
     def testWhatComesAfterTheLastStep(self):
         """Measuring, and fitting what fits at the end, say how far they are; `evaluate` too. Elsewhere than on a terminal only what is long does."""
