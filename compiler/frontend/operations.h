@@ -69,6 +69,7 @@ struct Signature {
   std::string name;
   std::vector<OperandSpec> operands;
   std::vector<ParameterSpec> parameters;
+  std::string help = {}; // "" where the table has it elsewhere
 };
 
 /// Why operands whose kinds are accepted do not go together: a diagnostic and its arguments.

@@ -1,9 +1,12 @@
 #include "compiler/frontend/signatures.h"
 
+#include "runtime/base/level_names.h"
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <iterator>
+#include <map>
 
 namespace penstock::frontend {
 
@@ -31,23 +34,28 @@ const std::vector<Signature> &optimizers() {
       {"sgd",
        {},
        {rate(1e-2), real("momentum", 0, 0, 1, "share of the last step that is kept", false, true),
-        flag("nesterov", false, "Nesterov's form of momentum"), decay(0)}},
+        flag("nesterov", false, "Nesterov's form of momentum"), decay(0)},
+       "stochastic gradient descent: a step against the gradient"},
       {"adam",
        {},
        {rate(1e-3), real("beta1", 0.9, 0, 1, "decay of the mean", false, true),
         real("beta2", 0.999, 0, 1, "decay of the mean square", false, true), real("epsilon", 1e-8, 0, unbounded, "added to the root", true),
-        decay(0)}},
+        decay(0)},
+       "a step of each weight's own size, by running means of its gradient and of the gradient's square"},
       {"adamw",
        {},
        {rate(1e-3), real("beta1", 0.9, 0, 1, "decay of the mean", false, true),
         real("beta2", 0.999, 0, 1, "decay of the mean square", false, true), real("epsilon", 1e-8, 0, unbounded, "added to the root", true),
-        decay(1e-2)}},
+        decay(1e-2)},
+       "adam, whose decay of weights is no part of the gradient; what encoders are fine-tuned with"},
   };
   return list;
 }
 
 const std::vector<Signature> &schedules() {
-  static const std::vector<Signature> list = {{"constant", {}, {warmup()}}, {"linear", {}, {warmup()}}, {"cosine", {}, {warmup()}}};
+  static const std::vector<Signature> list = {{"constant", {}, {warmup()}, "the rate of the optimizer throughout"},
+                                              {"linear", {}, {warmup()}, "falls to 0 at the last step, on a line"},
+                                              {"cosine", {}, {warmup()}, "falls to 0 at the last step, on half a wave of the cosine"}};
   return list;
 }
 
@@ -57,7 +65,7 @@ const std::vector<Signature> &devices() {
     card.minimum = 0;
     card.hasMaximum = true;
     card.maximum = 1023;
-    return std::vector<Signature>{{"cpu", {}, {}}, {"cuda", {}, {card}}};
+    return std::vector<Signature>{{"cpu", {}, {}, "the processor"}, {"cuda", {}, {card}, "a card of NVIDIA"}};
   }();
   return list;
 }
@@ -68,8 +76,10 @@ const std::vector<Signature> &confidences() {
                   seed = size("seed", std::int64_t{42}, "of the draws");
     seed.minimum = 0;
     seed.maximum = 9.2e18;
-    return std::vector<Signature>{
-        {"bootstrap", {}, {real("level", 0.95, 0, 1, "share of the samples that lie in the interval", true, true), samples, seed}}};
+    return std::vector<Signature>{{"bootstrap",
+                                   {},
+                                   {real("level", 0.95, 0, 1, "share of the samples that lie in the interval", true, true), samples, seed},
+                                   "records drawn with repetition"}};
   }();
   return list;
 }
@@ -80,12 +90,14 @@ std::vector<Signature> sources(const std::vector<PluginManifest> &plugins) {
        {},
        {path("path", "the file; `{split}` stands for the split"), text("delimiter", ",", "the sign between cells"),
         choice("quote", {"double", "none"}, "double",
-               "quotes around a cell, doubled within it; none: a quote is a character as any other")}},
-      {"jsonl", {}, {path("path", "the file; `{split}` stands for the split")}},
+               "quotes around a cell, doubled within it; none: a quote is a character as any other")},
+       "lines of cells with a sign between them, and a line of names first"},
+      {"jsonl", {}, {path("path", "the file; `{split}` stands for the split")}, "a JSON object a line"},
       {"conll",
        {},
        {path("path", "the file; `{split}` stands for the split"), strings("columns", "the names of the columns of a line, in their order"),
-        text("comment", "", "lines before a record that begin so are skipped; empty: none is")}},
+        text("comment", "", "lines before a record that begin so are skipped; empty: none is")},
+       "a word a line, with its tags in columns; an empty line ends a sentence"},
   };
   for (const PluginManifest &plugin : plugins) {
     if (rowOf(plugin.kind).place == PluginPlace::source) {
@@ -100,6 +112,7 @@ const std::vector<Signature> &columnTypes() {
     std::vector<Signature> types;
     for (const ColumnType &type : columnTypeRows()) {
       Signature &made = types.emplace_back(type.name);
+      made.help = type.help;
       made.parameters.push_back(text("from", "", "name of the column in the data; by default the name here"));
       for (const PluginParameter &parameter : type.parameters) {
         made.parameters.push_back(parameterOf(parameter));
@@ -129,13 +142,16 @@ const Signature &splitSignature() {
     for (ParameterSpec *one : {&by, &order, &stratify, &train, &dev, &folds, &fold, &refit}) {
       one->absent = true;
     }
-    return Signature{"split", {}, {by, order, stratify, train, dev, real("test", 0.1, 0, 1, "share of test"), folds, fold, refit}};
+    return Signature{"split",
+                     {},
+                     {by, order, stratify, train, dev, real("test", 0.1, 0, 1, "share of test"), folds, fold, refit},
+                     "makes train, dev and test of one file"};
   }();
   return signature;
 }
 
 Signature signatureOf(const FeatureOperator &row) {
-  Signature signature = {row.name, {{"x", Accepts::any}}, {}};
+  Signature signature = {row.name, {{"x", Accepts::any}}, {}, row.help};
   for (const PluginParameter &parameter : row.parameters) {
     signature.parameters.push_back(parameterOf(parameter));
   }
@@ -155,56 +171,144 @@ const std::vector<SettingSpec> &trainSettings() {
     };
     constexpr double many = 1 << 20, most = 1e15;
     return std::vector<SettingSpec>{
-        {"optimizer", {}, true},
-        {"schedule", {}, true},
-        {"epochs"},
-        {"steps"},
+        {.name = "optimizer",
+         .ofObjective = true,
+         .help = "how a step follows from the gradient",
+         .standard = "adam",
+         .example = "adam(lr: 3e-3)",
+         .calls = optimizers},
+        {.name = "schedule",
+         .ofObjective = true,
+         .help = "how the learning rate changes over the steps",
+         .standard = "constant",
+         .example = "linear(warmup: 10%)",
+         .calls = schedules},
+        {.name = "epochs", .help = "how often training reads the records of train; or `steps`", .standard = "1", .example = "10"},
+        {.name = "steps", .help = "how many steps are made, in place of `epochs`", .example = "2000"},
         count("batch", train.batch, 1, many, "records a part of a step"),
         count("seed", static_cast<std::int64_t>(train.seed), 0, 9.2e18, "of weights, order and dropout"),
         {"clip_norm", real("clip_norm", objective.clipNorm, 0, unbounded, "the gradient's longest norm; 0: any"), true},
         count("log_every", train.logEvery, 1, most, "steps a line of the log"),
-        {"validate"},
-        {"keep"},
-        {"minimize", {}, true},
-        {"freeze"},
-        {"rates"},
+        {.name = "validate",
+         .help = "when dev is measured: `every(1 epoch)`, `every(100 steps)` or `never`",
+         .standard = "every(1 epoch)",
+         .example = "every(100 steps)"},
+        {.name = "keep",
+         .help = "which weights the run keeps: `last`, or those of the best evaluation on dev; `patience` ends the training "
+                 "after so many evaluations without a better one",
+         .standard = "last",
+         .example = "best(dev.accuracy, patience: 3)"},
+        {.name = "minimize",
+         .ofObjective = true,
+         .help = "an expression of losses, and of `l2` of weights",
+         .standard = "the loss of the one answer",
+         .example = "answer.loss + 1e-4 * l2(answer)"},
+        {.name = "freeze",
+         .help = "weights that are not trained, by the paths that `explain` prints",
+         .standard = "[]",
+         .example = "[x, answer.linear_0.bias]"},
+        {.name = "rates",
+         .help = "factors of the learning rate: `times(WEIGHTS, FACTOR)`, and `decay(LAYERS, FACTOR)`, which grows smaller "
+                 "from layer to layer",
+         .standard = "[]",
+         .example = "[times(answer, 10)]"},
         count("accumulate", train.accumulate, 1, many, "parts a step"),
         {"shuffle", flag("shuffle", train.shuffle, "whether every epoch has an order of its own; `false`: that of the files")},
-        {"from"},
-        {"weights"}};
+        {.name = "from",
+         .help = "the earlier run whose weights, vocabularies and classes training begins with",
+         .standard = "none",
+         .example = "run(\"runs/last_year\")"},
+        {.name = "weights",
+         .help = "a column that says what each record counts in losses and metrics: 2 as if it stood there twice",
+         .standard = "1 each",
+         .example = "reports"}};
   }();
   return list;
 }
 
-const std::vector<std::string> &settingsOf(const std::string &block) {
-  static const std::vector<std::string> train = [] {
-    std::vector<std::string> names;
-    for (const SettingSpec &setting : trainSettings()) {
-      names.push_back(setting.name);
-    }
-    return names;
+const std::vector<BlockSpec> &blocksWithSettings() {
+  static const std::vector<BlockSpec> blocks = [] {
+    // The settings that take one of some words.
+    const auto word = [](const char *name, std::vector<std::string> members, const char *standard, const char *help) {
+      return SettingSpec{name, choice(name, std::move(members), standard, help)};
+    };
+    std::vector<SettingSpec> objective = {{.name = "moves", .help = "the weights that this objective changes", .example = "answer"}};
+    std::copy_if(trainSettings().begin(), trainSettings().end(), std::back_inserter(objective),
+                 [](const SettingSpec &setting) { return setting.ofObjective; });
+    const auto metrics = [](const char *split, const char *example) {
+      return SettingSpec{.name = split, .help = std::string("the metrics of ") + split, .standard = "none", .example = example};
+    };
+    std::vector<std::string> levels = {"auto"};
+    levels.insert(levels.end(), levelNames.begin(), levelNames.end());
+    ParameterSpec threads = size("threads", std::int64_t{0}, "threads that compute; 0: one a core");
+    threads.minimum = 0;
+    threads.hasMaximum = true;
+    threads.maximum = 4096;
+    return std::vector<BlockSpec>{
+        {"data",
+         "which records there are, with a `column` for each thing that is read",
+         {{.name = "source",
+           .help = "the files: a call of a source, which may flow into `split` and `drop`; `penstock ops` lists sources",
+           .example = "csv(\"data/{split}.csv\")"}}},
+        {"train", "how the model is trained; a file without it trains nothing", trainSettings()},
+        {"objective", "within `train`: one of several things to minimize, with a name", objective},
+        {"evaluate",
+         "what is measured of each split, and what is expected: `expect test.f1_macro >= 0.8`",
+         {metrics("train", "[accuracy]"),
+          metrics("dev", "[accuracy, f1(average: macro)]"),
+          metrics("test", "[f1, classification_report]"),
+          {.name = "confidence",
+           .help = "gives every value an interval",
+           .standard = "none",
+           .example = "bootstrap(level: 95%)",
+           .calls = confidences},
+          {.name = "last",
+           .help = "splits that are measured on the last record of each unit alone, of pipelines with `series`",
+           .standard = "[]",
+           .example = "[test]"}}},
+        {"target",
+         "what computes; it changes speed, never meaning",
+         {{.name = "device", .help = "the processor or a card", .standard = "cpu", .example = "cuda", .calls = devices},
+          word("level", levels, "auto", "instructions of the processor; auto: the best of the machine"),
+          word("precision", {"fp32", "bf16"}, "fp32", "bf16 rounds the operands of matrix products"),
+          word("kernels", {"auto", "penstock", "onednn", "tuned"}, "auto", "whose code multiplies matrices"),
+          {"threads", threads}}},
+        {"deploy",
+         "what the command of an artifact does unasked, and what `penstock build` holds against it: `expect size <= 60 MB`",
+         {{.name = "input",
+           .help = "the form of records whose file has no name that tells: `auto`, `lines`, `csv`, `tsv`, `jsonl`, `conll` or the "
+                   "name of a plugin's source",
+           .standard = "auto",
+           .example = "jsonl"},
+          word("output", {"jsonl", "csv"}, "jsonl", "the form of answers that go to no file whose name tells")}}};
   }();
-  static const std::vector<std::string> objective = [] {
-    std::vector<std::string> names = {"moves"};
-    for (const SettingSpec &setting : trainSettings()) {
-      if (setting.ofObjective) {
-        names.push_back(setting.name);
+  return blocks;
+}
+
+const ParameterSpec *plainSetting(std::string_view block, std::string_view name) {
+  for (const BlockSpec &one : blocksWithSettings()) {
+    for (const SettingSpec &setting : one.settings) {
+      if (one.name == block && setting.name == name) {
+        return setting.plain ? &*setting.plain : nullptr;
       }
     }
-    return names;
+  }
+  return nullptr;
+}
+
+const std::vector<std::string> &settingsOf(const std::string &block) {
+  static const std::map<std::string, std::vector<std::string>> names = [] {
+    std::map<std::string, std::vector<std::string>> all;
+    for (const BlockSpec &one : blocksWithSettings()) {
+      for (const SettingSpec &setting : one.settings) {
+        all[one.name].push_back(setting.name);
+      }
+    }
+    return all;
   }();
-  static const std::vector<std::string> target = {"device", "level", "precision", "kernels", "threads"};
-  static const std::vector<std::string> data = {"source"};
-  static const std::vector<std::string> evaluate = {"train", "dev", "test", "confidence", "last"};
-  static const std::vector<std::string> deploy = {"input", "output"};
   static const std::vector<std::string> none;
-  return block == "train"       ? train
-         : block == "objective" ? objective
-         : block == "target"    ? target
-         : block == "data"      ? data
-         : block == "evaluate"  ? evaluate
-         : block == "deploy"    ? deploy
-                                : none;
+  const auto found = names.find(block);
+  return found == names.end() ? none : found->second;
 }
 
 ParameterSpec parameterOf(const PluginParameter &parameter) {
@@ -217,6 +321,7 @@ ParameterSpec parameterOf(const PluginParameter &parameter) {
 Signature signatureOf(const PluginManifest &manifest) {
   Signature signature;
   signature.name = manifest.name;
+  signature.help = manifest.summary;
   const PluginKindRow &kind = rowOf(manifest.kind);
   if (kind.place == PluginPlace::source) {
     signature.parameters.push_back(path("path", "the file; `{split}` stands for the split"));
@@ -358,59 +463,6 @@ std::string formatAttribute(const Attribute &attribute, const ParameterSpec *spe
   }
   const bool isWords = spec != nullptr && !spec->members.empty();
   return list(std::get<std::vector<std::string>>(attribute), [&](const std::string &item) { return isWords ? item : quote(item); });
-}
-
-std::string operationsPage() {
-  std::string out =
-      "# Operations of the language\n\nMade from the table of built-in operations by `penstock-docs`; do not edit. An operand is "
-      "what flows in, or the first argument; parameters follow in this order.\n";
-  const auto cell = [](std::string text) {
-    for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2) {
-      text.replace(at, 1, "\\|");
-    }
-    return text;
-  };
-  const auto parameters = [&](const Signature &signature) {
-    for (const ParameterSpec &parameter : signature.parameters) {
-      std::string type = describeParameterType(parameter);
-      if (parameter.type == Type::enumeration) {
-        type.clear();
-        for (const std::string &member : parameter.members) {
-          type += (type.empty() ? "`" : ", `") + member + "`";
-        }
-      }
-      std::string value = parameter.absent ? "optional" : "required";
-      if (!parameter.required && !parameter.absent) {
-        value = "default " + formatAttribute(defaultOf(parameter), &parameter);
-      }
-      out += "| `" + parameter.name + "`: " + cell(type) + " | " + value + " | " + cell(parameter.help) + " |\n";
-    }
-  };
-  for (const BuiltinOp &op : builtinOps()) {
-    out += "\n## " + op.signature.name + "\n\n" + op.help + ".\n\n| | | |\n|---|---|---|\n";
-    for (const OperandSpec &operand : op.signature.operands) {
-      out += "| operand `" + operand.name + "` | " + describeAccepts(operand.accepts) + " | |\n";
-    }
-    parameters(op.signature);
-  }
-  out += "\n# Types of columns\n\nMade from column_types.def. Each has `from`, the header of the column where it is not its name.\n";
-  for (std::size_t i = 0; i < columnTypes().size(); ++i) {
-    out += "\n## " + columnTypes()[i].name + "\n\n" + columnTypeRows()[i].help + ".\n\n| | | |\n|---|---|---|\n";
-    parameters(columnTypes()[i]);
-  }
-  out += "\n# Operators of features\n\nMade from feature_operators.def. They stand behind columns, and what they fit is that of train; "
-         "they make an input of "
-         "the batch, in double precision, rounded once.\n";
-  for (const FeatureOperator &row : featureOperators()) {
-    out += std::string("\n## ") + row.name + "\n\n" + row.help + ".\n\n| | | |\n|---|---|---|\n| takes | " + penstock::describe(row.takes) +
-           (row.fills    ? " that may be missing"
-            : row.single ? ", one a record"
-                         : "") +
-           " | |\n| gives | " + penstock::describe(row.gives) + " | " + (row.fits ? "fitted on train" : "") +
-           (row.inverts ? std::string(row.fits ? "; " : "") + "may stand on a target" : "") + " |\n";
-    parameters(signatureOf(row));
-  }
-  return out;
 }
 
 } // namespace penstock::frontend

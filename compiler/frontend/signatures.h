@@ -5,6 +5,7 @@
 #include "runtime/base/record_graph.h"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace penstock::frontend {
@@ -17,16 +18,30 @@ const std::vector<Signature> &devices();
 const std::vector<Signature> &columnTypes();
 const Signature &splitSignature();
 
-/// A setting of `train`. One that takes a plain value has its parameter, and is given to the field of its name.
+/// A setting of a block. One of `train` that takes a plain value has its parameter, and is given to the field of its name.
 struct SettingSpec {
   std::string name;
   std::optional<ParameterSpec> plain = {};
   bool ofObjective = false; // of ObjectiveSpec: several objectives have one each
+  // What help and documents say of one that has no parameter.
+  std::string help = {}, standard = {};               // `standard`: what it is where nothing is written
+  std::string example = {};                           // a value
+  const std::vector<Signature> &(*calls)() = nullptr; // the calls that it takes
 };
 /// All of them, in the order of the specification; `moves` stands in blocks `objective` alone.
 const std::vector<SettingSpec> &trainSettings();
 
-/// Settings of a block, `objective` among them, by name, in the order of the specification.
+/// The blocks that have settings, `objective` among them, each with a sentence about it and its settings in the order of the specification.
+struct BlockSpec {
+  std::string name, help;
+  std::vector<SettingSpec> settings;
+};
+const std::vector<BlockSpec> &blocksWithSettings();
+
+/// The parameter of a setting that takes a plain value; NULL for any other name.
+const ParameterSpec *plainSetting(std::string_view block, std::string_view name);
+
+/// Settings of such a block by name; none of another name.
 const std::vector<std::string> &settingsOf(const std::string &block);
 
 ParameterSpec parameterOf(const PluginParameter &parameter);
@@ -45,8 +60,5 @@ std::string formatShare(double share);
 /// `f1(average: macro)`: a metric with all its parameters; `answer` where it is not "".
 std::string formatCall(const PluginManifest &metric, const Attributes &parameters, const std::string &answer);
 std::string quote(const std::string &text);
-
-/// The section of docs/generated about the operations of the language.
-std::string operationsPage();
 
 } // namespace penstock::frontend

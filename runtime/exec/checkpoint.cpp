@@ -106,10 +106,15 @@ Status CheckpointStore::prune() const {
   }
   for (const std::string &file : listFolder(folder)) {
     if (file.starts_with("best-") && !used.contains(file)) {
-      PENSTOCK_TRY(removeAll(folder + "/" + file));
+      PENSTOCK_TRY(penstock::removeAll(folder + "/" + file));
     }
   }
   return {};
+}
+
+Status CheckpointStore::removeAll() const {
+  lastCheckpointStep.store(-1, std::memory_order_relaxed);
+  return removeAtOnce(folder);
 }
 
 Status CheckpointStore::saveBest(const std::vector<TensorView> &parameters, TrainState &state) {

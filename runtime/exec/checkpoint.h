@@ -50,6 +50,9 @@ public:
   /// where there is no checkpoint; an error where there are some but none is good.
   Result<std::optional<Loaded>> load(Model &model) const;
 
+  /// Removes all of them, so that a kill leaves all or none.
+  Status removeAll() const;
+
   std::string bestPath(const TrainState &state) const { return folder + "/" + state.bestFile; }
 
 private:

@@ -61,8 +61,8 @@ double sumOf(const PenstockOutputInfo &output, const float *values, const Pensto
 class Evaluation {
 public:
   Evaluation(Session &session, const std::shared_ptr<const Dataset> &dataset, const RunConfig &config, PluginHost &host,
-             const std::string &split, std::int64_t batch, const FittedFolder *fitted)
-      : session(session), dataset(dataset), config(config), host(host), batch(batch), fitted(fitted),
+             const std::string &split, std::int64_t batch, const FittedFolder *fitted, const RecordsSeen &seen)
+      : session(session), dataset(dataset), config(config), host(host), batch(batch), fitted(fitted), seen(seen),
         evaluates(session.model().entry("evaluate") >= 0), entry(session.model().entry(evaluates ? "evaluate" : "predict")) {
     result.split = split;
   }
@@ -81,6 +81,7 @@ private:
   PluginHost &host;
   const std::int64_t batch;
   const FittedFolder *const fitted;
+  const RecordsSeen &seen;
   const bool evaluates; // the entry has losses
   const int entry;
   std::vector<LossSums> losses;
@@ -144,6 +145,9 @@ Status Evaluation::pass(JudgedAnswers &answers) {
     addLosses(outputs, current->view);
     PENSTOCK_TRY(answers.add(*current, outputs));
     result.records += current->view.records;
+    if (seen) {
+      seen(result.records);
+    }
   }
 }
 
@@ -170,8 +174,8 @@ bool measuresLast(const RunConfig &config, const std::string &split) {
 
 Result<SplitResult> evaluateSplit(Session &session, const std::shared_ptr<const Dataset> &dataset, const RunConfig &config,
                                   PluginHost &host, const std::string &split, const ConfidenceSpec &confidence, std::int64_t batch,
-                                  const FittedFolder *fitted) {
-  return Evaluation(session, dataset, config, host, split, batch, fitted).run(confidence);
+                                  const FittedFolder *fitted, const RecordsSeen &seen) {
+  return Evaluation(session, dataset, config, host, split, batch, fitted, seen).run(confidence);
 }
 
 std::string ExpectationResult::text() const {

@@ -6,6 +6,7 @@
 #include "runtime/exec/metrics_log.h"
 #include "runtime/exec/run_config.h"
 #include "runtime/exec/session.h"
+#include "runtime/exec/status_line.h"
 #include "runtime/plugin/plugin_host.h"
 
 #include <memory>
@@ -25,10 +26,10 @@ bool measuresLast(const RunConfig &config, const std::string &split);
 /// Runs "evaluate" over the whole split in order, in batches of `batch` records (results do not depend on it). Where names of
 /// values repeat (two answers), the later ones get their answer's name before them. `confidence` with samples: with intervals of
 /// all values. `fitted` has the states of learners; while they are not fitted it is NULL, and their answers are not judged. Stops with
-/// `interrupted` on Ctrl-C.
+/// `interrupted` on Ctrl-C. `seen`, where there is one, is told how far it is.
 Result<SplitResult> evaluateSplit(Session &session, const std::shared_ptr<const Dataset> &dataset, const RunConfig &config,
                                   PluginHost &host, const std::string &split, const ConfidenceSpec &confidence = {},
-                                  std::int64_t batch = 64, const FittedFolder *fitted = nullptr);
+                                  std::int64_t batch = 64, const FittedFolder *fitted = nullptr, const RecordsSeen &seen = {});
 
 struct ExpectationResult {
   ExpectationSpec expectation;

@@ -26,7 +26,7 @@ struct Fitting {
 } // namespace
 
 Status fitLearners(Session &session, const std::shared_ptr<const Dataset> &train, const RunConfig &config, const std::vector<Fit> &fits,
-                   PluginHost &host, FittedFolder &fitted) {
+                   PluginHost &host, FittedFolder &fitted, const RecordsSeen &seen) {
   const int entry = session.model().entry("predict");
   std::vector<Fitting> learners;
   bool keepsRecords = false; // some learner is shown texts
@@ -74,6 +74,7 @@ Status fitLearners(Session &session, const std::shared_ptr<const Dataset> &train
   std::vector<std::int64_t> rows;
   std::vector<std::string> texts;
   std::vector<PenstockString> views;
+  std::int64_t done = 0;
   for (;;) {
     if (interrupted()) {
       return {ErrorCode::interrupted, "interrupted"};
@@ -105,6 +106,8 @@ Status fitLearners(Session &session, const std::shared_ptr<const Dataset> &train
       PENSTOCK_TRY(one.fit->add({batch->view.records, outputs.values(one.output), shown ? rows.data() : nullptr,
                                  shown ? views.data() : nullptr, &one.targets, nullptr}));
     }
+    done += batch->view.records;
+    seen(done);
   }
   for (const Fitting &one : learners) {
     PENSTOCK_ASSIGN(const std::string state, one.fit->end());

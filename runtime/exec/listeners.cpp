@@ -29,6 +29,18 @@ void Listeners::note(const std::string &text) {
   }
 }
 
+void Listeners::warning(const std::string &text) {
+  for (const auto &listener : all) {
+    listener->warning(text);
+  }
+}
+
+void Listeners::activity(const std::string &what, std::int64_t done, std::int64_t total) {
+  for (const auto &listener : all) {
+    listener->activity(what, done, total);
+  }
+}
+
 Status Listeners::sync() {
   for (const auto &listener : all) {
     PENSTOCK_TRY(listener->sync());
@@ -87,8 +99,9 @@ public:
     return {};
   }
   Status evaluation(const EvaluationReport &report) override {
-    if (report.kept) {
-      return {}; // `train` shows these when all is over
+    if (report.kept) { // `train` shows these when all is over
+      progress->status().clear();
+      return {};
     }
     std::string text = fmt::format("step {} (epoch {:.4g}): {}", report.step, report.epoch, report.result.split);
     if (report.result.hasLoss) {
@@ -99,11 +112,15 @@ public:
         text += fmt::format("  {} {:.4f}", name, value);
       }
     }
-    progress->note(text + (report.best ? "  (best so far)" : ""));
+    progress->status().note(text + (report.best ? "  (best so far)" : ""));
     return {};
   }
-  void note(const std::string &text) override { progress->note(text); }
-  void end() override { progress->finish(); }
+  void note(const std::string &text) override { progress->status().note(text); }
+  void warning(const std::string &text) override { progress->status().warn(text); }
+  void activity(const std::string &what, std::int64_t done, std::int64_t total) override {
+    progress->status().showRecords(what, done, total);
+  }
+  void end() override { progress->status().finish(); }
 
 private:
   std::unique_ptr<Progress> progress;

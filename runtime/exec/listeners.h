@@ -41,6 +41,10 @@ public:
   virtual Status evaluation(const EvaluationReport &) { return {}; }
   /// A sentence for a person.
   virtual void note(const std::string &) {}
+  /// What is wrong, in a sentence without "warning": told with --quiet, too.
+  virtual void warning(const std::string &) {}
+  /// Beside the steps, what takes its time now: `done` of `total` records. Told often.
+  virtual void activity(const std::string &, std::int64_t /*done*/, std::int64_t /*total*/) {}
   /// What was told so far is durable when it returns: a checkpoint that says it was done comes next.
   virtual Status sync() { return {}; }
   /// The run is whole, and run.json says so.
@@ -57,6 +61,8 @@ public:
   Status step(const StepReport &report) override;
   Status evaluation(const EvaluationReport &report) override;
   void note(const std::string &text) override;
+  void warning(const std::string &text) override;
+  void activity(const std::string &what, std::int64_t done, std::int64_t total) override;
   Status sync() override;
   Status finished(const RunRecord &record) override;
   void end() override;

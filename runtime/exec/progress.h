@@ -1,8 +1,8 @@
-// What a person sees while a run trains, on standard error: one line that changes on a terminal, lines every few seconds
-// elsewhere, nothing with --quiet. NO_COLOR is honoured. Where nobody can read it any more, it falls silent and the run goes on.
+// What a person sees while a run trains: epoch, step, loss, speed, the time left, memory.
 #pragma once
 
 #include "runtime/exec/metrics_log.h"
+#include "runtime/exec/status_line.h"
 
 #include <cstdint>
 #include <span>
@@ -13,12 +13,11 @@ namespace penstock {
 
 class Progress {
 public:
-  enum class Mode { quiet, lines, terminal };
+  using Mode = StatusLine::Mode;
   /// The mode that fits standard error.
-  static Mode detect(bool quiet);
+  static Mode detect(bool quiet) { return StatusLine::detect(quiet); }
 
   Progress(Mode mode, std::int64_t totalSteps, std::int64_t stepsPerEpoch, std::int64_t firstStep);
-  ~Progress();
 
   /// Costs nothing worth counting where nothing is due. `now`: monotonic nanoseconds.
   void step(std::int64_t step, std::span<const ObjectiveStep> objectives, std::int64_t tokens, std::int64_t now) {
@@ -30,24 +29,20 @@ public:
     }
     ++seen;
     pending += tokens;
-    if (now >= due) {
+    if (line.due(now)) {
       show(step, now);
     }
   }
-  /// A line that stays, above the changing one.
-  void note(const std::string &text);
-  /// Ends the changing line.
-  void finish();
+  /// For what stands beside steps.
+  StatusLine &status() { return line; }
 
 private:
   double rate() const { return seen < 49 ? 1.0 / static_cast<double>(seen + 2) : 0.02; }
   void show(std::int64_t step, std::int64_t now);
-  void say(const std::string &text);
 
-  Mode mode;
-  bool color = false, shown = false;
+  StatusLine line;
   std::int64_t total, perEpoch, first;
-  std::int64_t start, last, due;
+  std::int64_t start, last;
   std::int64_t pending = 0, seen = 0;
   struct Smoothed {
     std::string_view name; // of the objective

@@ -192,7 +192,7 @@ static bool isMarked(const std::string &folder) {
 // What stands in a folder, and what can be done with it.
 struct FolderState {
   bool empty = false, checkpoint = false;
-  bool ended = false;  // of a run that trains nothing and has therefore no checkpoint
+  bool ended = false;  // of a run that has no checkpoint any more, or never had one as it trains nothing
   bool begun = false;  // a run was killed there before its first checkpoint; it can be cleared
   std::string foreign; // a name that is no run's
 };
@@ -214,7 +214,7 @@ static FolderState stateOf(const std::string &path) {
   if (!state.checkpoint && state.foreign.empty() && isMarked(path)) {
     const bool model = fileExists(path + "/model.safetensors");
     const Result<RunRecord> record = model ? readRunRecord(path) : Result<RunRecord>(Status());
-    state.ended = record.ok() && !record->config.trains();
+    state.ended = record.ok() && (record->finished || !record->config.trains());
     state.begun = !model;
   }
   return state;

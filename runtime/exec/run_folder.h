@@ -68,7 +68,7 @@ public:
 
   const std::string &path() const { return folder; }
   std::string file(const std::string &name) const { return folder + "/" + name; }
-  /// Whether there is a run to go on with: a checkpoint, or the end of a run that trains nothing.
+  /// Whether there is a run to go on with: a checkpoint, or the end of a run that has none any more.
   bool continues() const { return begun; }
 
 private:

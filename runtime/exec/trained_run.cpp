@@ -3,6 +3,7 @@
 #include "runtime/base/cores.h"
 #include "runtime/base/file.h"
 #include "runtime/device/devices.h"
+#include "runtime/exec/checkpoint.h"
 #include "runtime/exec/program_image.h"
 #include "runtime/exec/program_table.h"
 #include "runtime/kernels/kernel_table.h"
@@ -26,7 +27,9 @@ Result<std::unique_ptr<TrainedRun>> TrainedRun::open(const std::string &folder, 
                             "`penstock train " +
                             run->held.config.file + " --out " + folder + " --resume`");
   }
-  const std::string again = "; `penstock train ... --resume` makes it again from the last checkpoint";
+  const std::string again = CheckpointStore(folder + "/checkpoints").any()
+                                ? "; `penstock train ... --resume` makes it again from the last checkpoint"
+                                : "; its checkpoints went when it was finished, so train again";
   if (!fileExists(weights)) {
     return damagedFile(weights, "it is not there" + again);
   }
@@ -126,21 +129,23 @@ Result<ProgramFile> TrainedRun::programOfMachine(const Recompile &recompile, boo
   return made;
 }
 
-Result<SplitResult> TrainedRun::evaluate(const std::string &split, const std::string &cache, const ConfidenceSpec &confidence) {
-  return measure(held.config, split, cache, confidence);
+Result<SplitResult> TrainedRun::evaluate(const std::string &split, const std::string &cache, const ConfidenceSpec &confidence,
+                                         StatusLine &line) {
+  return measure(held.config, split, cache, confidence, line);
 }
 
 Result<SplitResult> TrainedRun::evaluateFile(const std::string &file, const std::string &split, const std::string &cache,
-                                             const ConfidenceSpec &confidence) {
+                                             const ConfidenceSpec &confidence, StatusLine &line) {
   RunConfig config = held.config;
   readWhole(config.records, absolutePath(file), split);
-  PENSTOCK_ASSIGN(SplitResult result, measure(config, split, cache, confidence));
+  PENSTOCK_ASSIGN(SplitResult result, measure(config, split, cache, confidence, line));
   result.split = file;
   return result;
 }
 
 Result<SplitResult> TrainedRun::measure(const RunConfig &config, const std::string &split, const std::string &cache,
-                                        const ConfidenceSpec &confidence) {
+                                        const ConfidenceSpec &confidence, StatusLine &line) {
+  line.showRecords("reading " + split, 0, 0);
   Dataset::Options options;
   options.fitted = fitted();
   options.cache = cache;
@@ -152,7 +157,12 @@ Result<SplitResult> TrainedRun::measure(const RunConfig &config, const std::stri
                                                                      : "there are no records to measure on");
   }
   const FittedFolder states = fitted();
-  return evaluateSplit(*session, dataset, config, *plugins, split, confidence, 64, &states);
+  const std::string what = "measuring " + split;
+  const std::int64_t total = dataset->records();
+  Result<SplitResult> result = evaluateSplit(*session, dataset, config, *plugins, split, confidence, 64, &states,
+                                             [&](std::int64_t done) { line.showRecords(what, done, total); });
+  line.clear();
+  return result;
 }
 
 Status TrainedRun::predict(PredictRequest request, PredictSummary &summary) {

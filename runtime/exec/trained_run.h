@@ -43,11 +43,11 @@ public:
   FittedFolder fitted() const { return {folder + "/fitted", held.fitted}; }
   int threads() const { return pool->workers(); }
 
-  /// Measures a split; the ids come from the cache folder where it has them.
-  Result<SplitResult> evaluate(const std::string &split, const std::string &cache, const ConfidenceSpec &confidence);
+  /// Measures a split; the ids come from the cache folder where it has them. The line says how far it is.
+  Result<SplitResult> evaluate(const std::string &split, const std::string &cache, const ConfidenceSpec &confidence, StatusLine &line);
   /// Measures the whole of another file as that split; the result has the file's name.
   Result<SplitResult> evaluateFile(const std::string &file, const std::string &split, const std::string &cache,
-                                   const ConfidenceSpec &confidence);
+                                   const ConfidenceSpec &confidence, StatusLine &line);
 
   /// Answers records (Predictor::predict).
   Status predict(PredictRequest request, PredictSummary &summary);
@@ -55,8 +55,8 @@ public:
 private:
   TrainedRun() = default;
   Status openModel(const Recompile &recompile, Code code);
-  Result<SplitResult> measure(const RunConfig &config, const std::string &split, const std::string &cache,
-                              const ConfidenceSpec &confidence);
+  Result<SplitResult> measure(const RunConfig &config, const std::string &split, const std::string &cache, const ConfidenceSpec &confidence,
+                              StatusLine &line);
   Result<ProgramFile> programFile(const Recompile &recompile);
   Result<ProgramFile> programOfMachine(const Recompile &recompile, bool moved);
   std::string folder;

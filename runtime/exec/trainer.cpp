@@ -60,10 +60,12 @@ public:
 private:
   Status runAll() {
     PENSTOCK_TRY(openRun(request, host, opened));
+    ended = opened.folder->continues() && opened.record.finished && config.trains() &&
+            !CheckpointStore(opened.folder->file("checkpoints")).any();
     PENSTOCK_TRY(planSteps());
     PENSTOCK_TRY(restore());
     PENSTOCK_ASSIGN(session, TrainingSession::open(opened.model, *opened.pool));
-    if (config.trains()) {
+    if (config.trains() && !ended) {
       PENSTOCK_TRY(request.profile ? profiledLoop() : loop());
     }
     return finish();
@@ -72,6 +74,7 @@ private:
   Status planSteps();
   Status restore();
   Status takeWeights();
+  Status takeEnd();
   Status loop();
   Status profiledLoop();
   Status finish();
@@ -94,6 +97,7 @@ private:
   const RunConfig &config;
   TrainOutcome outcome;
   OpenedRun opened;
+  bool ended = false;   // the run was whole and its checkpoints are gone: what follows the last step is done again
   bool learned = false; // opened.fitted has the states of learners
   Listeners listeners;
   OneRank ranks;
@@ -123,7 +127,7 @@ Status Trainer::planSteps() {
     }
   }
   opened.record.stepsPerEpoch = feed->stepsPerEpoch();
-  opened.record.totalSteps = total();
+  opened.record.totalSteps = ended ? opened.record.totalSteps : total();
   return {};
 }
 
@@ -151,6 +155,8 @@ Status Trainer::restore() {
     }
     outcome.resumedAt = state.step;
     savedStep = state.step;
+  } else if (ended) {
+    PENSTOCK_TRY(takeEnd());
   } else {
     PENSTOCK_TRY(loadPretrained(model, *opened.pool, config.pretrained));
     if (!config.train.from.empty()) {
@@ -169,11 +175,31 @@ Status Trainer::restore() {
     listeners.note(note);
   }
   for (const std::string &warning : outcome.warnings) {
-    listeners.note("a checkpoint was not used: " + warning);
+    listeners.warning("a checkpoint was not used: " + warning);
   }
-  if (outcome.resumedAt >= 0) {
+  if (ended) {
+    listeners.note("the run is finished; it is measured again");
+  } else if (outcome.resumedAt >= 0) {
     listeners.note(fmt::format("continuing at step {} of {}", state.step, total()));
   }
+  return {};
+}
+
+/// The weights of a finished run, which no step changes any more.
+Status Trainer::takeEnd() {
+  const RunRecord &record = opened.record;
+  const Result<std::shared_ptr<const SafetensorsFile>> file =
+      SafetensorsFile::open(opened.folder->file("model.safetensors"), record.weightsHash);
+  if (!file.ok()) {
+    return Status(file.status().code(), file.status().message() +
+                                            "; the run is finished and its checkpoints are gone (`--keep-checkpoints` "
+                                            "keeps them), so train again into another folder");
+  }
+  PENSTOCK_TRY(opened.model->load(TensorClass::parameter, **file));
+  state.step = record.totalSteps;
+  state.seconds = record.seconds;
+  state.lastValidated = validationInterval > 0 ? state.step : -1; // the last step is always measured
+  outcome.resumedAt = state.step;
   return {};
 }
 
@@ -215,7 +241,10 @@ Status Trainer::takeWeights() {
 }
 
 Result<SplitResult> Trainer::measure(const std::string &split, const ConfidenceSpec &confidence) {
-  return evaluateSplit(*session, opened.splits.at(split), config, host, split, confidence, 64, learned ? &opened.fitted : nullptr);
+  const std::shared_ptr<const Dataset> &dataset = opened.splits.at(split);
+  const std::string what = "measuring " + split;
+  return evaluateSplit(*session, dataset, config, host, split, confidence, 64, learned ? &opened.fitted : nullptr,
+                       [&](std::int64_t done) { listeners.activity(what, done, dataset->records()); });
 }
 
 Status Trainer::validate() {
@@ -400,7 +429,7 @@ Status Trainer::finish() {
     PENSTOCK_TRY(model.load(TensorClass::parameter, *file));
     lastDev.reset();
   }
-  record.keptStep = keepBest ? state.bestStep : state.step;
+  record.keptStep = ended ? record.keptStep : keepBest ? state.bestStep : state.step;
   PENSTOCK_TRY(session->complete()); // other weights are packed
   PENSTOCK_ASSIGN(const HostTensors parameters, model.fetch(TensorClass::parameter));
   PENSTOCK_ASSIGN(const HostTensors fittedTensors, model.fetch(TensorClass::fitted));
@@ -412,7 +441,8 @@ Status Trainer::finish() {
                                     record.keptStep, name));
   }
   PENSTOCK_ASSIGN(record.weightsHash, writeSafetensors(opened.folder->file("model.safetensors"), kept, {{"format", "penstock"}}));
-  if (const Status done = fitLearners(*session, opened.train, config, record.fits, host, opened.fitted); !done.ok()) {
+  const auto seen = [&](std::int64_t done) { listeners.activity("fitting on train", done, opened.train->records()); };
+  if (const Status done = fitLearners(*session, opened.train, config, record.fits, host, opened.fitted, seen); !done.ok()) {
     return done.code() == ErrorCode::interrupted
                ? Status(ErrorCode::interrupted, "interrupted while fitting the learners; continue with\n  " + request.resumeCommand)
                : done;
@@ -445,7 +475,8 @@ Status Trainer::finish() {
   outcome.expectations = checkExpectations(config, record.results);
   PENSTOCK_TRY(writeRunRecord(opened.folder->path(), record));
   PENSTOCK_TRY(listeners.finished(record));
-  return tellNotices();
+  PENSTOCK_TRY(tellNotices());
+  return request.keepCheckpoints ? Status() : checkpoints->removeAll();
 }
 
 // Each text once: layers that count the same parts say the same.
@@ -462,7 +493,7 @@ Status Trainer::tellNotices() {
   }
   for (const auto &[text, count] : counts) {
     if (count > 0) {
-      listeners.note(fmt::format("warning: {} ({:.0f} part{})", text, count, count == 1 ? "" : "s"));
+      listeners.warning(fmt::format("{} ({:.0f} part{})", text, count, count == 1 ? "" : "s"));
     }
   }
   return {};

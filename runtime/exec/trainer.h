@@ -38,7 +38,8 @@ struct TrainRequest {
   std::string resumeCommand; // shown after Ctrl-C
   Progress::Mode progress = Progress::Mode::quiet;
   double checkpointSeconds = 30;
-  bool profile = false; // measure every step of the program; writes profile.json
+  bool keepCheckpoints = true; // after the end
+  bool profile = false;        // measure every step of the program; writes profile.json
 };
 
 struct TrainOutcome {

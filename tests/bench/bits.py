@@ -199,7 +199,7 @@ class Side:
 
     def results(self, name, file, settings, threads):
         run = self.folder / f"{name}-{threads}"
-        command = ["train", file, "--quiet", "--level", "avx2", "--threads", threads, "--checkpoint-every", 0, "--out", run]
+        command = ["train", file, "--quiet", "--level", "avx2", "--threads", threads, "--checkpoint-every", 0, "--keep-checkpoints", "--out", run]
         trains = re.search(r"^train\b", file.read_text(), re.MULTILINE)
         common = [f"train.steps={STEPS}", "train.validate=every(7 steps)"] if trains else []
         for setting in [*common, *settings]:

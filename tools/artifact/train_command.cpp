@@ -23,14 +23,12 @@ struct TrainOptions {
 };
 
 /// The mistakes of the data, as `penstock train` tells them.
-Status judgeData(const RecordsSpec &records, const std::string &text, bool quiet) {
+Status judgeData(const RecordsSpec &records, const std::string &text) {
   PENSTOCK_ASSIGN(const frontend::Facts facts, frontend::readFacts(text));
   diagnostics::DiagnosticList found;
   frontend::reportProblems(facts.problems, {records, {}}, found);
   for (const diagnostics::Diagnostic &one : found.all()) {
-    if (!quiet || one.severity == diagnostics::Severity::error) {
-      std::fputs(diagnostics::renderText(one, {}).c_str(), stderr);
-    }
+    std::fputs(diagnostics::renderText(one, {}).c_str(), stderr);
   }
   return !found.hasErrors() ? Status()
                             : invalidInput(fmt::format("the data have {} mistake{}, so nothing was trained", found.errors(),
@@ -56,13 +54,13 @@ Status train(TrainOptions &options, CommandEnd &end) {
   request.resumeCommand = resumeCommand(options.program, request);
   request.progress = Progress::detect(options.quiet);
   request.version = PENSTOCK_VERSION;
-  request.judge = [&](const RecordsSpec &records, const std::string &facts) { return judgeData(records, facts, options.quiet); };
+  request.judge = judgeData;
   PENSTOCK_ASSIGN(const TrainOutcome outcome, trainArtifact(*artifact, request));
   end.outputInforms = !options.json; // the artifact is in its folder
   if (options.json) {
     printTrainedJson("artifact", request.out, outcome);
-  } else if (!options.quiet) {
-    printTrained("artifact", request.out, outcome);
+  } else {
+    printTrained("artifact", request.out, outcome, options.quiet);
   }
   return {};
 }
@@ -85,7 +83,7 @@ extern "C" int penstock_artifact_train(int argc, char **argv, const char *name) 
   app.add_option("--out", request.out, "folder of the new artifact, to make or to replace")->required()->type_name("NEW");
   app.add_flag("--resume", request.resume, "go on where an earlier call was interrupted");
   app.add_option("--threads", request.threads, "threads to use; 0: one a core")->check(CLI::Range(0, 1024));
-  app.add_flag("--quiet", options.quiet, "print errors only");
+  app.add_flag("--quiet", options.quiet, "print errors, warnings and where the artifact is, and nothing else");
   app.add_flag("--json", options.json, "print the results as one JSON object");
   app.callback([&] {
     if (const Status status = train(options, end); !status.ok()) {

@@ -47,7 +47,7 @@ void printTrainedJson(const std::string &what, const std::string &out, const Tra
   fmt::print("{}\n", json.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
-void printTrained(const std::string &what, const std::string &out, const TrainOutcome &outcome) {
+static void printResults(const TrainOutcome &outcome) {
   const RunRecord &record = outcome.record;
   fmt::print("trained {} step{} in {:.1f} s, kept the weights of step {}\n", record.totalSteps, record.totalSteps == 1 ? "" : "s",
              record.seconds, record.keptStep);
@@ -71,6 +71,12 @@ void printTrained(const std::string &what, const std::string &out, const TrainOu
   }
   for (const ExpectationResult &checked : outcome.expectations) {
     fmt::print("{}\n", printable(checked.text()));
+  }
+}
+
+void printTrained(const std::string &what, const std::string &out, const TrainOutcome &outcome, bool quiet) {
+  if (!quiet) {
+    printResults(outcome);
   }
   fmt::print("the {} is in {}\n", what, printable(out));
 }

@@ -1,6 +1,6 @@
 // Writes the pages of docs/generated that are made from definitions, or says which of them are stale.
 #include "compiler/diagnostics/registry.h"
-#include "compiler/frontend/signatures.h"
+#include "compiler/frontend/catalogue.h"
 #include "tools/penstock-docs/kernels_page.h"
 #include "tools/penstock-docs/plugins_page.h"
 

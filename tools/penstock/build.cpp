@@ -379,6 +379,7 @@ void addBuildCommand(CLI::App &app, CommandContext &context) {
               "split, else it is each; by default the run's data, and its results")
           ->type_name("FILE");
   command->add_flag("--no-expect", options->noExpect, "do not measure what `deploy` expects")->excludes(data);
+  setExamples(*command, {"penstock build run --out artifact --name orders", "echo 'hydraulic hose burst' | artifact/orders"});
   command->callback([options, &context] {
     if (const Status status = build(*options, context); !status.ok()) {
       context.fail(status);

@@ -107,6 +107,7 @@ void addCheckCommand(CLI::App &app, CommandContext &context) {
   command->add_flag("--json", state->load.json, "print one JSON object a diagnostic");
   command->add_flag("--no-data", state->noData, "check the file alone and open no data");
   command->add_option("--facts", state->load.factsFile, "take the facts about the data from this JSON file")->type_name("FILE");
+  setExamples(*command, {"penstock check task.pipe", "penstock check task.pipe --no-data"});
   command->callback([state, &context] {
     state->load.needsData = !state->noData;
     const LoadedPipeline loaded = loadPipeline(state->load, context);

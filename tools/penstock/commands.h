@@ -30,10 +30,14 @@ struct CommandContext : CommandEnd {
   }
 };
 
+/// Shows command lines below the help of a command. A test runs all of them, in the order of the help.
+void setExamples(CLI::App &command, const std::vector<std::string> &lines);
+
 void addNewCommand(CLI::App &app, CommandContext &context);
 void addCheckCommand(CLI::App &app, CommandContext &context);
 void addFmtCommand(CLI::App &app, CommandContext &context);
 void addExplainCommand(CLI::App &app, CommandContext &context);
+void addOpsCommands(CLI::App &app, CommandContext &context); // ops, types, settings
 void addCompileCommand(CLI::App &app, CommandContext &context);
 void addTrainCommand(CLI::App &app, CommandContext &context);
 void addEvaluateCommand(CLI::App &app, CommandContext &context);
@@ -44,5 +48,6 @@ void addPackCommand(CLI::App &app, CommandContext &context);
 void addInspectCommand(CLI::App &app, CommandContext &context);
 void addPluginCommand(CLI::App &app, CommandContext &context);
 void addDoctorCommand(CLI::App &app, CommandContext &context);
+void addShellCommands(CLI::App &app, CommandContext &context); // completion, man: of the commands of `app`, all others
 
 } // namespace penstock

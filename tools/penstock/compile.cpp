@@ -120,7 +120,8 @@ void addCompileCommand(CLI::App &app, CommandContext &context) {
       ->allow_extra_args(false);
   command->add_option("--facts", state->load.factsFile, "read facts about the data from this file, not from the data")->type_name("FILE");
   command->add_flag("--json", state->json, "print the result as one JSON object");
-  command->add_flag("--quiet", state->load.quiet, "print errors only");
+  command->add_flag("--quiet", state->load.quiet, "print errors and warnings, and nothing else");
+  setExamples(*command, {"penstock compile task.pipe", "penstock compile task.pipe --emit=steps"});
   command->callback([state, &context] {
     if (const Status status = compile(*state, context); !status.ok()) {
       context.fail(status);

@@ -176,6 +176,7 @@ void addDoctorCommand(CLI::App &app, CommandContext &context) {
   command->add_flag("--json", *json, "print one JSON object");
   auto tunes = std::make_shared<bool>(false);
   command->add_flag("--tune", *tunes, "measure which kernels are the fastest here, for `kernels: tuned`");
+  setExamples(*command, {"penstock doctor"});
   command->callback([json, tunes, &context] {
     if (*tunes) {
       if (const Status status = tune(*json); !status.ok()) {

@@ -126,11 +126,12 @@ Status tellMistakes(TrainedRun &run, const EvaluateOptions &options, const std::
 }
 #endif
 
-Result<SplitResult> measure(TrainedRun &run, const EvaluateOptions &options, const std::string &cache, const ConfidenceSpec &confidence) {
+Result<SplitResult> measure(TrainedRun &run, const EvaluateOptions &options, const std::string &cache, const ConfidenceSpec &confidence,
+                            StatusLine &line) {
   if (options.data.empty()) {
-    return run.evaluate(options.split, cache, confidence);
+    return run.evaluate(options.split, cache, confidence, line);
   }
-  Result<SplitResult> result = run.evaluateFile(options.data, options.split, cache, confidence);
+  Result<SplitResult> result = run.evaluateFile(options.data, options.split, cache, confidence, line);
 #ifdef PENSTOCK_HAS_DRIVER
   if (!result.ok() && result.status().code() == ErrorCode::invalidInput) {
     PENSTOCK_TRY(tellMistakes(run, options, cache));
@@ -154,7 +155,10 @@ Status evaluate(const EvaluateOptions &options, const CommandContext &context) {
     PENSTOCK_ASSIGN(confidence.level, parseLevel(options.confidence));
     confidence.samples = confidence.samples > 0 ? confidence.samples : bootstrapSamples;
   }
-  PENSTOCK_ASSIGN(const SplitResult result, measure(*run, options, cache.ok() ? *cache : "", confidence));
+  // Elsewhere than on a terminal `evaluate` says what it found and no more.
+  const bool watched = StatusLine::detect(false) == StatusLine::Mode::terminal;
+  StatusLine line(watched ? StatusLine::Mode::terminal : StatusLine::Mode::quiet);
+  PENSTOCK_ASSIGN(const SplitResult result, measure(*run, options, cache.ok() ? *cache : "", confidence, line));
   for (const std::string &warning : result.warnings) {
     std::fprintf(stderr, "penstock: warning: %s\n", warning.c_str());
   }
@@ -192,6 +196,7 @@ void addEvaluateCommand(CLI::App &app, CommandContext &context) {
   command->add_flag("--no-expect", options->noExpect, "do not fail where an `expect` of the file does not hold");
   addRunSettings(*command, options->settings);
   command->add_option("--threads", options->threads, "threads to use, as `target.threads`; 0: one a core")->check(CLI::Range(0, 1024));
+  setExamples(*command, {"penstock evaluate run", "penstock evaluate run --split dev --confidence 95%"});
   command->callback([options, &context] {
     if (const Status status = evaluate(*options, context); !status.ok()) {
       context.fail(status);

@@ -123,13 +123,14 @@ void addExplainCommand(CLI::App &app, CommandContext &context) {
   auto state = std::make_shared<State>();
   CLI::App *command = app.add_subcommand("explain", "say what a .pipe file means: every value and where it came from");
   command->add_option("FILE", state->load.file, "the .pipe file")->required();
-  command->add_flag("--resolved", state->resolved, "print every value with its origin, and the names and shapes of the parameters")
-      ->required();
+  command->add_flag("--resolved", state->resolved,
+                    "every value with its origin, and the names and shapes of the parameters: what is printed without it, too");
   command->add_option("--set", state->load.settings, "name=value: a param, or a setting as block.setting (may be repeated)")
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
   command->add_flag("--json", state->json, "print one JSON object");
   command->add_flag("--no-data", state->noData, "open no data; shapes that depend on it are left out");
+  setExamples(*command, {"penstock explain task.pipe", "penstock explain task.pipe --set train.epochs=20"});
   command->callback([state, &context] {
     state->load.needsData = !state->noData;
     const LoadedPipeline loaded = loadPipeline(state->load, context);

@@ -173,6 +173,7 @@ void addExportCommand(CLI::App &app, CommandContext &context) {
       ->required()
       ->type_name("FORMAT");
   command->add_option("--out", options->out, "folder to write; must be new or empty")->required()->type_name("DIR");
+  setExamples(*command, {"penstock export bert_run --format hf --out folder"});
   command->callback([options, &context] {
     if (const Status status = exportRun(*options, context); !status.ok()) {
       context.fail(status);

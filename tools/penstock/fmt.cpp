@@ -50,6 +50,7 @@ void addFmtCommand(CLI::App &app, CommandContext &context) {
   CLI::App *command = app.add_subcommand("fmt", "put .pipe files into their one layout");
   command->add_option("FILE", state->files, "the .pipe files")->required();
   command->add_flag("--check", state->check, "change nothing; exit 1 where a file is not in its layout");
+  setExamples(*command, {"penstock fmt task.pipe", "penstock fmt --check task.pipe"});
   command->callback([state, &context] {
     for (const std::string &path : state->files) {
       auto text = readSourceFile(path);

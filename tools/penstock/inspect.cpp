@@ -233,6 +233,7 @@ void addInspectCommand(CLI::App &app, CommandContext &context) {
       "inspect", "say what lies at a path: a run, a checkpoint, a plugin, an artifact, an entry of the cache; loads no code");
   command->add_option("PATH", state->path, "the file or folder")->required();
   command->add_flag("--json", state->json, "print one JSON object");
+  setExamples(*command, {"penstock inspect run", "penstock inspect run/model.safetensors"});
   command->callback([state, &context] {
     const Result<Json> found = inspect(state->path);
     if (!found.ok()) {

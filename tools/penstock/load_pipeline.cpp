@@ -56,7 +56,7 @@ void print(const diagnostics::DiagnosticList &list, const frontend::Analysis &an
   const auto textOf = [&](const std::string &file) { return analysis.textOf(file); };
   std::string out;
   for (const diagnostics::Diagnostic &one : list.all()) {
-    if ((options.quiet || options.quietWarnings) && one.severity == diagnostics::Severity::warning) {
+    if (options.quietWarnings && one.severity == diagnostics::Severity::warning) {
       continue;
     }
     out += options.json ? diagnostics::renderJson(one) + "\n" : diagnostics::renderText(one, textOf);

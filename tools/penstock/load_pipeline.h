@@ -18,7 +18,7 @@ struct LoadOptions {
   std::string file;
   std::vector<std::string> settings; // of --set
   bool json = false;                 // diagnostics as JSON Lines on standard output, else for people on standard error
-  bool quiet = false;                // no warnings, and nothing is shown while data are read
+  bool quiet = false;                // nothing is shown while data are read
   bool quietWarnings = false;        // no warnings
   bool needsData = true;             // false: do not open the data; sizes that only they know stay -1
   std::string factsFile;             // read facts from here instead of the data

@@ -17,6 +17,15 @@ struct Containment {
 };
 
 } // namespace
+
+void setExamples(CLI::App &command, const std::vector<std::string> &lines) {
+  std::string text = "examples:";
+  for (const std::string &line : lines) {
+    text += "\n  " + line;
+  }
+  command.footer(text);
+}
+
 } // namespace penstock
 
 int main(int argc, char **argv) {
@@ -36,6 +45,7 @@ int main(int argc, char **argv) {
   addCheckCommand(app, context);
   addFmtCommand(app, context);
   addExplainCommand(app, context);
+  addOpsCommands(app, context);
 #ifdef PENSTOCK_HAS_DRIVER
   addCompileCommand(app, context);
   addTrainCommand(app, context);
@@ -50,6 +60,7 @@ int main(int argc, char **argv) {
   addInspectCommand(app, context);
   addPluginCommand(app, context);
   addDoctorCommand(app, context);
+  addShellCommands(app, context);
 
   return runCommandLine(app, argc, argv, context);
 }

@@ -260,6 +260,7 @@ void addNewCommand(CLI::App &app, CommandContext &context) {
       ->check(CLI::IsMember({"classify", "regress", "multi_label", "tag"}))
       ->type_name("KIND");
   command->add_option("--out", options->out, "the file to write; by default the name of the data, in this folder")->type_name("FILE");
+  setExamples(*command, {"penstock new orders.csv", "penstock new orders.csv --target label --out labels.pipe"});
   command->callback([options, &context] {
     if (const Status status = makeNew(*options, context); !status.ok()) {
       context.fail(status);

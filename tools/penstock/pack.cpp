@@ -104,6 +104,7 @@ void addPackCommand(CLI::App &app, CommandContext &context) {
   command->add_option("RUN", options->run, "folder that `penstock train` wrote")->required()->type_name("RUN");
   command->add_option("--out", options->out, "the tar to write")->required()->type_name("FILE");
   addKeptRecordsOption(*command, options->allowRecords);
+  setExamples(*command, {"penstock pack run --out run.tar"});
   command->callback([options, &context] {
     if (const Status status = pack(*options, context); !status.ok()) {
       context.fail(status);

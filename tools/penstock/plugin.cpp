@@ -704,6 +704,7 @@ Status testPlugin(PluginHost &host, const PluginOptions &options) {
 void addPluginCommand(CLI::App &app, CommandContext &context) {
   CLI::App *plugin = app.add_subcommand("plugin", "list, describe and try plugins");
   plugin->require_subcommand(1);
+  setExamples(*plugin, {"penstock plugin list"});
   auto options = std::make_shared<PluginOptions>();
   const auto command = [&context, options](auto &&work) {
     return [&context, options, work] {
@@ -717,12 +718,14 @@ void addPluginCommand(CLI::App &app, CommandContext &context) {
 
   CLI::App *list = plugin->add_subcommand("list", "all plugins that are found, and whether they load");
   list->add_flag("--json", options->json, "print JSON");
+  setExamples(*list, {"penstock plugin list"});
   list->callback(command(listPlugins));
 
   CLI::App *info = plugin->add_subcommand("info", "one plugin: its parameters, defaults and help");
   info->add_option("name", options->name, "name of the plugin")->required();
   info->add_option("--kind", options->kind, kindNames() + ", where the name is not enough");
   info->add_flag("--json", options->json, "print JSON");
+  setExamples(*info, {"penstock plugin info classify"});
   info->callback(command([](PluginHost &host, const PluginOptions &given) -> Status {
     PENSTOCK_ASSIGN(const PluginManifest *manifest, findByName(host, given.name, given.kind));
     if (given.json) {
@@ -744,6 +747,7 @@ void addPluginCommand(CLI::App &app, CommandContext &context) {
       ->allow_extra_args(false);
   run->add_option("--input", options->input, "file of JSON Lines, or that a source reads; `-` is standard input")->type_name("FILE");
   run->add_flag("--json", options->json, "the output is JSON Lines with and without it");
+  setExamples(*run, {R"(echo '{"gold": ["a", "b"], "predicted": ["a", "a"]}' | penstock plugin run accuracy)"});
   run->callback(command(runPlugin));
 
   CLI::App *test = plugin->add_subcommand("test", "try the promises of the plugin ABI on one plugin; for authors of plugins");
@@ -756,12 +760,14 @@ void addPluginCommand(CLI::App &app, CommandContext &context) {
       ->type_name("FILE")
       ->allow_extra_args(false);
   test->add_flag("--json", options->json, "print JSON");
+  setExamples(*test, {"penstock plugin test accuracy"});
   test->callback(command(testPlugin));
 
   CLI::App *fresh = plugin->add_subcommand("new", "a project for a plugin of one's own, which builds as it is");
   fresh->add_option("name", options->name, "name of the plugin: lower-case letters, digits and `_`")->required();
   fresh->add_option("--kind", options->kind, kindNames())->required();
   fresh->add_option("--out", options->out, "folder to write")->required()->type_name("DIR");
+  setExamples(*fresh, {"penstock plugin new my_metric --kind metric --out my_metric"});
   fresh->callback([options, &context] {
     const PluginKindRow *const kind = findKind(options->kind);
     const Status done = kind != nullptr ? newPlugin(kind->kind, options->name, options->out)

@@ -36,6 +36,8 @@ void addPredictCommand(CLI::App &app, CommandContext &context) {
   addRunSettings(*command, options->settings);
   command->add_flag("--recompile", options->recompile,
                     "take the run's weights and pipeline alone: compile its program here, and load no plugin from a folder that it names");
+  setExamples(*command,
+              {"echo 'hydraulic hose burst' | penstock predict run", "penstock predict run --input orders.csv --output answers.csv"});
   command->callback([options, &context] {
     const Status status = answerInput(*options, "penstock", [&] { return openAnswers(*options, context); });
     if (!status.ok()) {

@@ -94,6 +94,7 @@ std::string resumeCommand(const TrainOptions &options) {
   for (const std::string &setting : options.load.settings) {
     command += " --set " + shellWord(setting);
   }
+  command += options.keepCheckpoints ? " --keep-checkpoints" : "";
   return command;
 }
 
@@ -116,9 +117,7 @@ Result<std::optional<TrainOutcome>> trainOne(TrainOptions options, CommandContex
   }
   PENSTOCK_TRY(openDevice(loaded.pipeline.target.device).status());
   PENSTOCK_TRY(takeTunedKernels(loaded.pipeline));
-  if (!options.load.quiet) {
-    warnOfIdleThreads("penstock", loaded.pipeline.target.threads);
-  }
+  warnOfIdleThreads("penstock", loaded.pipeline.target.threads);
   TrainRequest request;
   request.config = toRunConfig(loaded.pipeline);
   request.config.source = sourceOf(loaded, options.load);
@@ -132,6 +131,7 @@ Result<std::optional<TrainOutcome>> trainOne(TrainOptions options, CommandContex
   request.resumeCommand = options.goesOn.empty() ? resumeCommand(options) : options.goesOn;
   request.progress = Progress::detect(options.load.quiet);
   request.checkpointSeconds = options.checkpointSeconds;
+  request.keepCheckpoints = options.keepCheckpoints;
   request.profile = options.profile;
   PENSTOCK_ASSIGN(const std::shared_ptr<PluginHost> host, PluginHost::create(context.pluginFoldersWith(loaded.pipeline.pluginFolders)));
   if (onCpu && loaded.pipeline.target.precision == "bf16" && !options.load.quiet) {
@@ -184,8 +184,8 @@ Status train(TrainOptions &options, CommandContext &context) {
   context.outputInforms = !options.json; // the run is in its folder
   if (options.json) {
     printTrainedJson("run", options.out, outcome);
-  } else if (!options.load.quiet) {
-    printTrained("run", options.out, outcome);
+  } else {
+    printTrained("run", options.out, outcome, options.load.quiet);
   }
   if (!outcome.profile.empty()) {
     std::fprintf(options.json ? stderr : stdout, "\n%s", outcome.profile.c_str()); // asked for, so --quiet does not silence it
@@ -209,7 +209,7 @@ void addTrainCommand(CLI::App &app, CommandContext &context) {
   command->add_option("--set", options->load.settings, "name=value: a param, or a setting as block.setting (may be repeated)")
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false);
-  command->add_flag("--quiet", options->load.quiet, "print errors only");
+  command->add_flag("--quiet", options->load.quiet, "print errors, warnings and where the run is, and nothing else");
   command->add_flag("--profile", options->profile, "print where the time of the steps went, and write DIR/profile.json, a Chrome trace");
   command->add_flag("--json", options->json, "print the results as one JSON object");
   addLevelOption(*command, options->level);
@@ -218,6 +218,8 @@ void addTrainCommand(CLI::App &app, CommandContext &context) {
       ->check(CLI::Range(0.0, 1e9))
       ->capture_default_str()
       ->type_name("SECONDS");
+  command->add_flag("--keep-checkpoints", options->keepCheckpoints, "leave the checkpoints in DIR when the run is finished");
+  setExamples(*command, {"penstock train task.pipe --out run", "penstock train task.pipe --out run --resume"});
   command->callback([options, &context] {
     if (const Status status = train(*options, context); !status.ok()) {
       context.fail(status);

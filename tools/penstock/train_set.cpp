@@ -156,7 +156,7 @@ static Status trainSet(const TrainOptions &options, RunSet set, const std::vecto
   if (options.json || !options.load.quiet) {
     PENSTOCK_TRY(printRunSet(options.out, set, options.json));
   }
-  if (!options.json && !options.load.quiet) {
+  if (!options.json) {
     fmt::print("the runs are in {}{}\n", printable(options.out),
                set.answers.empty() ? ", each judged on a part of its own; none of them answers (`refit: true` trains one more, of all)"
                                    : "; `" + set.answers + "` answers");
@@ -166,7 +166,7 @@ static Status trainSet(const TrainOptions &options, RunSet set, const std::vecto
 
 Status trainSeeds(const TrainOptions &options, CommandContext &context) {
   LoadOptions load = options.load; // the first seed is the file's
-  load.quiet = true;
+  load.quiet = load.quietWarnings = true;
   load.needsData = false;
   const LoadedPipeline loaded = loadPipeline(load, context);
   if (!loaded.ok) {

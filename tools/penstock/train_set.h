@@ -18,6 +18,7 @@ struct TrainOptions {
   bool resume = false, json = false, profile = false;
   int threads = -1, seeds = 0;
   double checkpointSeconds = 30;
+  bool keepCheckpoints = false;
   std::string goesOn; // the command that goes on with it, where that is not the one of this run alone
 };
 

@@ -156,7 +156,7 @@ void Expectations::readDeploy() {
     forms.push_back(source);
   }
   const auto input = values.simple(given, "deploy", parameters::choice("input", std::move(forms), "auto", "the form of records"));
-  const auto output = values.simple(given, "deploy", parameters::choice("output", {"jsonl", "csv"}, "jsonl", "the form of answers"));
+  const auto output = values.simple(given, "deploy", *plainSetting("deploy", "output"));
   if (input && std::get<std::string>(*input) != "auto") {
     deployed.input = std::get<std::string>(*input);
   }

@@ -436,14 +436,10 @@ void Training::readTarget() {
     }
   }
   const BlockSettings set = settings.of("target");
-  const auto word = [&](const char *name, std::vector<std::string> members, const char *standard) {
-    ParameterSpec spec;
-    spec.name = name;
-    spec.type = PluginParameter::Type::enumeration;
-    spec.members = std::move(members);
-    spec.defaultValue = std::string(standard);
-    const auto value = values.simple(set, "target", spec);
-    return value ? std::get<std::string>(*value) : std::string(standard);
+  const auto plain = [&](const char *name) { return values.simple(set, "target", *plainSetting("target", name)); };
+  const auto word = [&](const char *name) {
+    const auto value = plain(name);
+    return std::get<std::string>(value ? *value : defaultOf(*plainSetting("target", name)));
   };
   const Setting *const device = find(set, "device");
   static const Expression standard = nameExpression("cpu");
@@ -453,13 +449,11 @@ void Training::readTarget() {
     const auto card = choice.attributes.find("card");
     target.device = deviceText({choice.name, card == choice.attributes.end() ? 0 : static_cast<int>(std::get<std::int64_t>(card->second))});
   }
-  std::vector<std::string> levels = {"auto"};
-  levels.insert(levels.end(), levelNames.begin(), levelNames.end());
-  const std::string level = word("level", std::move(levels), "auto");
+  const std::string level = word("level");
   target.level = level == "auto" ? "" : level;
-  target.precision = word("precision", {"fp32", "bf16"}, "fp32");
-  target.kernels = word("kernels", {"auto", "penstock", "onednn", "tuned"}, "auto");
-  if (const auto value = values.simple(set, "target", integerSetting("threads", 0, 0, 4096))) {
+  target.precision = word("precision");
+  target.kernels = word("kernels");
+  if (const auto value = plain("threads")) {
     target.threads = std::get<std::int64_t>(*value);
   }
 }

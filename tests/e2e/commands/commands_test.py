@@ -319,7 +319,7 @@ evaluate {
     def testInspect(self):
         """What lies at a path is said without its code; what is nothing of ours, or damaged, is an error."""
         out, file = self.folder / "run-inspected", self.folder / "dsl_examples/basics/layers.pipe"
-        self.penstock("train", file, "--quiet", "--checkpoint-every", 0, "--out", out, "--set", "train.steps=5")
+        self.penstock("train", file, "--quiet", "--checkpoint-every", 0, "--keep-checkpoints", "--out", out, "--set", "train.steps=5")
 
         def seen(path):
             return json.loads(self.penstock("inspect", path, "--json").stdout)
@@ -477,7 +477,7 @@ evaluate {
 
     def testRunFolder(self):
         out = self.run_(TASKS[0])
-        for entry in ["run.json", "metrics.jsonl", "fitted", "checkpoints", "model.safetensors"]:
+        for entry in ["run.json", "metrics.jsonl", "fitted", "program.so", "model.safetensors"]:
             self.assertTrue((out / entry).exists(), entry)
         json.loads((out / "run.json").read_text())
         steps = [line for line in self.jsonLines((out / "metrics.jsonl").read_text()) if "tokens_per_second" in line]

@@ -122,7 +122,7 @@ class Runs(Cuda):
             self.assertLess(abs(losses[0] - losses[1]), 1e-5 * losses[0])
         for begin, end in ("cuda", "cpu"), ("cpu", "cuda"):
             out = f"{begin}-{end}"
-            device = lambda name: ("--set", f"target.device={name}", "--checkpoint-every", "0")
+            device = lambda name: ("--set", f"target.device={name}", "--checkpoint-every", "0", "--keep-checkpoints")
             self.train(out, *device(begin))
             (self.folder / out / "model.safetensors").unlink()
             shutil.rmtree(max((self.folder / out / "checkpoints").glob("step-*")))

@@ -41,6 +41,9 @@ class Install(case.Case):
         run(command, "build", prefix / "run", "--out", prefix / "artifact", "--name", "orders")
         self.assertEqual(run(prefix / "artifact/orders", text="pump leaks oil\n"), answer)
         self.assertIn("words", run(command, "plugin", "list"))
+        for file in ("man/man1/penstock-train.1", "bash-completion/completions/penstock", "zsh/site-functions/_penstock",
+                     "fish/vendor_completions.d/penstock.fish"):
+            self.assertIn("keep-checkpoints", (prefix / "share" / file).read_text().replace("\\-", "-"), file)
         opened = subprocess.run(["strace", "-f", "-e", "trace=openat", str(command), "plugin", "list"], capture_output=True, text=True, env=environment) \
             if shutil.which("strace") else None
         if opened is not None and opened.returncode == 0:

@@ -82,7 +82,7 @@ class Objectives(case.Case):
 
     def train(self, name, out, *more):
         out = self.folder / out
-        self.penstock("train", self.folder / f"{name}.pipe", "--quiet", "--checkpoint-every", 0, "--out", out, *more)
+        self.penstock("train", self.folder / f"{name}.pipe", "--quiet", "--checkpoint-every", 0, "--keep-checkpoints", "--out", out, *more)
         return out
 
     @staticmethod

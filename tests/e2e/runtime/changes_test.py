@@ -52,7 +52,7 @@ class Attack:
         self.failures, self.outcomes, self.whole = [], collections.Counter(), {}
         for task in runs.TASKS:
             folder = runs.folder / f"whole-{task}"
-            self.must(runs.run(*runs.train_command(task, folder, "--quiet")))
+            self.must(runs.run(*runs.train_command(task, folder, "--quiet", "--keep-checkpoints")))
             self.whole[task] = {command: self.answer(command, task, folder) for command in ["predict", "evaluate"]}
             self.whole[task]["weights"] = (folder / "model.safetensors").read_bytes()
 
@@ -74,7 +74,7 @@ class Attack:
         """Runs a command on a changed run, and says what is wrong with what it did."""
         try:
             if command == "resume":
-                done = self.runs.run(*self.runs.train_command(task, folder, "--quiet", "--resume"))
+                done = self.runs.run(*self.runs.train_command(task, folder, "--quiet", "--resume", "--keep-checkpoints"))
             else:
                 done = self.answer(command, task, folder, None)
         except subprocess.TimeoutExpired:
@@ -103,6 +103,8 @@ class Attack:
         shutil.copytree(self.runs.folder / f"whole-{task}", folder)
         if command == "resume" and self.chance.random() < 0.5:  # as if the run had not come to its end
             (folder / "model.safetensors").unlink()
+        elif self.chance.random() < 0.5:  # as `train` leaves it
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         path, kind = self.chance.choice(files), self.chance.choice(KINDS)
         content = changed(path.read_bytes(), kind, self.chance)

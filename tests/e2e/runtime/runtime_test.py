@@ -130,8 +130,14 @@ class Resume(Case):
     def testFinishedRun(self):
         self.train("maintenance_words", "finished", "--quiet")
         before = self.weights("finished")
-        self.train("maintenance_words", "finished", "--quiet", "--resume")
+        self.assertFalse((self.folder / "finished/checkpoints").exists())
+        _, errors = self.train("maintenance_words", "finished", "--resume")
+        self.assertIn("the run is finished", errors)
         self.assertEqual(self.weights("finished"), before)
+        out, errors = self.train("maintenance_words", "kept", "--quiet", "--keep-checkpoints")
+        self.assertEqual((out, errors), (f"the run is in {self.folder / 'kept'}\n", ""))
+        self.assertTrue(list((self.folder / "kept/checkpoints").glob("step-*")))
+        self.assertEqual(self.weights("kept"), before)
 
 
 class Refusal(Case):

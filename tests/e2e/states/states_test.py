@@ -100,7 +100,7 @@ class States(case.Case):
 
     def test_resumes_to_the_bit(self):
         steps = "steps: 20000\n  keep: best(dev.accuracy)\n  validate: every(500 steps)"
-        whole, said = self.train("resumed", steps, out="uncut")
+        whole, said = self.train("resumed", steps, "--keep-checkpoints", out="uncut")
         command = [str(case.PENSTOCK), "train", "resumed.pipe", "--out", "cut", "--checkpoint-every", "0.01"]
         process = subprocess.Popen(command, cwd=self.folder, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while not list(self.folder.glob("cut/checkpoints/step-*")) and process.poll() is None:
@@ -108,7 +108,7 @@ class States(case.Case):
         process.kill()
         process.wait()
         self.assertFalse((self.folder / "cut/model.safetensors").exists(), "the run ended before it was killed")
-        cut, again = self.train("resumed", steps, "--resume", out="cut")
+        cut, again = self.train("resumed", steps, "--resume", "--keep-checkpoints", out="cut")
         self.assertEqual(cut, whole)
         last = [tensors(max(self.folder.glob(f"{out}/checkpoints/step-*")) / "weights.safetensors") for out in ("uncut", "cut")]
         self.assertEqual(*last)

@@ -217,6 +217,35 @@ TEST_F(Training, ResumesAFinishedRunWithoutChangingIt) {
   EXPECT_EQ(linesOf(contentOf(request.out + "/metrics.jsonl")), linesOf(log));
 }
 
+TEST_F(Training, ResumesAFinishedRunWhoseCheckpointsAreGone) {
+  for (const bool best : {false, true}) {
+    TrainRequest request = this->request(best ? "best" : "last");
+    if (best) {
+      keepBest(request);
+    }
+    request.keepCheckpoints = false;
+    const Result<TrainOutcome> first = train(request);
+    ASSERT_TRUE(first.ok()) << first.status().message();
+    EXPECT_FALSE(fileExists(request.out + "/checkpoints"));
+    const std::string model = modelOf(request.out), log = contentOf(request.out + "/metrics.jsonl");
+    request.resume = true;
+    const Result<TrainOutcome> again = train(request);
+    ASSERT_TRUE(again.ok()) << again.status().message();
+    EXPECT_EQ(again->resumedAt, first->record.totalSteps);
+    EXPECT_EQ(again->record.keptStep, first->record.keptStep);
+    EXPECT_EQ(again->record.seconds, first->record.seconds);
+    EXPECT_EQ(modelOf(request.out), model);
+    EXPECT_EQ(linesOf(contentOf(request.out + "/metrics.jsonl")), linesOf(log));
+    const std::string file = request.out + "/model.safetensors";
+    std::string bytes = contentOf(file);
+    bytes[bytes.size() - 3] ^= 1;
+    ASSERT_TRUE(writeFileAtomically(file, bytes).ok());
+    const Status damaged = train(request).status();
+    EXPECT_EQ(damaged.code(), ErrorCode::environment);
+    EXPECT_NE(damaged.message().find("--keep-checkpoints"), std::string::npos) << damaged.message();
+  }
+}
+
 TEST_F(Training, FallsBackToTheCheckpointBefore) {
   TrainRequest whole = request("whole");
   ASSERT_TRUE(train(whole).ok());
@@ -310,8 +339,9 @@ TEST_F(Training, RefusesFoldersThatHoldSomething) {
   TrainRequest below = this->request("file/run");
   EXPECT_EQ(train(below).status().code(), ErrorCode::environment);
 
-  // A trained model without checkpoints is not the beginning of a run.
+  // A trained model without a run.json is not the beginning of a run.
   ASSERT_TRUE(removeAll(request.out + "/checkpoints").ok());
+  ASSERT_TRUE(removeAll(request.out + "/run.json").ok());
   request.resume = true;
   EXPECT_EQ(train(request).status().code(), ErrorCode::environment);
   EXPECT_TRUE(fileExists(request.out + "/model.safetensors"));
