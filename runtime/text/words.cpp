@@ -257,14 +257,16 @@ private:
     if (!url && !isMail && !place) {
       return begin;
     }
-    const bool brackets = rest.find('(') != std::string_view::npos; // of the address
+    const auto opened = std::count(rest.begin(), rest.end(), '(');
+    auto closed = std::count(rest.begin(), rest.end(), ')');
     std::size_t end = text.size();
     while (end > begin) {
       const std::size_t sign = lastSign(begin, end);
       const char32_t c = at(sign);
-      if ((c == ')' && brackets) || (c != '.' && !isApostrophe(c) && !isApart(c))) {
+      if ((c == ')' && closed <= opened) || (c != '.' && !isApostrophe(c) && !isApart(c))) {
         break;
       }
+      closed -= c == ')' ? 1 : 0;
       end = sign;
     }
     return end;

@@ -1,4 +1,6 @@
 #include "runtime/data/readable.h"
+
+#include "runtime/base/utf8.h"
 #include "runtime/data/rows.h"
 
 #include "support.h"
