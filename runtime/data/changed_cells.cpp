@@ -150,7 +150,7 @@ Result<std::vector<std::string>> readPairs(const std::string &table, int column,
     }
     if (step == RowStep::error) {
       --error.line;
-      error.hasHeader = false;
+      error.width = RowError::Width::firstRow;
       errors.emplace_back(column, error);
       continue;
     }

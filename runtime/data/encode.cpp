@@ -20,6 +20,8 @@ void RowBlock::clear(std::size_t columns) {
   splits.clear();
   removedBy.clear();
   removed.clear();
+  files.clear();
+  bad = 0;
   spanning.clear();
 }
 
@@ -35,6 +37,7 @@ void RowBlock::add(const Row &row, int split) {
   lines.push_back(row.line);
   splits.push_back(split);
   removedBy.push_back(row.removed);
+  files.push_back(row.file);
 }
 
 void RowBlock::add(const RowBlock &from, std::size_t row) {
@@ -47,6 +50,7 @@ void RowBlock::add(const RowBlock &from, std::size_t row) {
   lines.push_back(from.lines[row]);
   splits.push_back(from.splits[row]);
   removedBy.push_back(from.removedBy[row]);
+  files.push_back(from.files[row]);
 }
 
 void RowBlock::keep(const std::vector<bool> &kept) {
@@ -60,6 +64,7 @@ void RowBlock::keep(const std::vector<bool> &kept) {
     lines[to] = lines[row];
     splits[to] = splits[row];
     removedBy[to] = removedBy[row];
+    files[to] = files[row];
     ++to;
   }
   places.resize(to * width);
@@ -67,6 +72,7 @@ void RowBlock::keep(const std::vector<bool> &kept) {
   lines.resize(to);
   splits.resize(to);
   removedBy.resize(to);
+  files.resize(to);
   spanning.clear();
 }
 
@@ -79,6 +85,7 @@ void RowBlock::read(std::size_t row, Row &to) const {
   to.number = numbers[row];
   to.line = lines[row];
   to.removed = removedBy[row];
+  to.file = files[row];
   const auto found =
       std::lower_bound(spanning.begin(), spanning.end(), row, [](const auto &one, std::size_t wanted) { return one.first < wanted; });
   to.span = found != spanning.end() && found->first == row ? found->second : Row::Span::none;
@@ -89,7 +96,7 @@ void RowBlock::read(std::size_t row, Row &to) const {
 }
 
 Result<bool> readBlock(const RecordProgram &program, RowSource &rows, int fileSplit, int split, RowBlock &block,
-                       std::vector<RowError> &errors) {
+                       std::vector<RowError> &errors, bool skips) {
   constexpr std::size_t rowLimit = 1024, byteLimit = std::size_t{256} << 10;
   block.clear(program.fileColumns().size());
   block.removed.resize(program.rowSteps.size());
@@ -100,6 +107,10 @@ Result<bool> readBlock(const RecordProgram &program, RowSource &rows, int fileSp
     PENSTOCK_ASSIGN(const RowStep step, rows.next(row, error));
     if (step == RowStep::end) {
       return block.rows() > 0 || errors.size() > errorsBefore;
+    }
+    if (step == RowStep::error && skips && program.skipBad > 0 && !error.last) {
+      ++block.bad; // no more than there may be, as the facts say
+      continue;
     }
     if (step == RowStep::error) {
       errors.push_back(error);
@@ -131,13 +142,13 @@ void PreparedTexts::begin(const LinkedFeature &spec) {
   wordCounts.clear();
 }
 
-void PreparedTexts::add(const ColumnSpec &column, const Cell &cell) {
+void PreparedTexts::add(const ColumnSpec &column, const Cell &cell, bool alone) {
   const Cell given = judgeCell(column, cell) == CellState::value ? cell : Cell{};
   if (!feature->cutFromWords) {
     addText(given.text);
     return;
   }
-  itemsOf(given, items);
+  itemsOf(given, items, alone ? feature->wordsAlone : feature->words);
   for (const std::string_view word : items) {
     addText(word);
   }
@@ -381,7 +392,7 @@ int unequalList(const RecordProgram &program, const RowBlock &block, std::size_t
     if (!program.columns[i].isList() || !cell.present) {
       continue;
     }
-    itemsOf(cell, scratch);
+    itemsOf(cell, scratch, program.textWords[i]);
     if (first) {
       counts[0] = scratch.size();
       first = false;

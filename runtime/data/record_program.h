@@ -1,6 +1,7 @@
 // The records of a pipeline's value, ready to be interpreted: names are places in lists, options are those of the readers.
 #pragma once
 
+#include "runtime/base/hash.h"
 #include "runtime/base/pipeline_value.h"
 #include "runtime/base/record_graph.h"
 #include "runtime/base/splits.h"
@@ -31,8 +32,9 @@ struct LinkedFeature {
   std::string name, axis;
   int column = 0; // of type text or words
   bool cutFromWords = false;
-  int second = -1;                                  // of a pair of texts: the column of the second one
-  Truncation truncation = Truncation::longestFirst; // of a pair
+  TextWords words = TextWords::space, wordsAlone = TextWords::space; // of texts: beside tags, as those of splits are; without them
+  int second = -1;                                                   // of a pair of texts: the column of the second one
+  Truncation truncation = Truncation::longestFirst;                  // of a pair
   std::vector<CleanOptions> cleans;
   std::string plugin, parameters; // parameters: JSON text
   std::int64_t maxLength = -1;    // -1: no limit
@@ -74,7 +76,9 @@ struct RecordProgram {
   std::string sourceName;            // in the language
   std::shared_ptr<const Source> plugin;
   std::string path;
-  std::vector<std::vector<std::string>> files; // in place of `path`, of each split
+  std::vector<std::vector<std::string>> files; // in place of `path`: of each split, or of all where splits are cut from them
+  Encoding encoding = Encoding::utf8;
+  std::int64_t skipBad = 0; // rows with mistakes that may be left out
   CsvOptions csv;
   ConllOptions conll;
   enum class SplitBy { file, hash, order };
@@ -89,6 +93,7 @@ struct RecordProgram {
   std::array<bool, 3> wanted = {true, true, true};
   std::vector<ColumnSpec> columns;
   std::vector<std::pair<int, RowError>> tableErrors; // of tables of `map`, by column
+  std::vector<TextWords> textWords;    // of each column: how texts of splits become words
   std::vector<LinkedFeature> features;               // that are ids
   std::vector<DerivedFeature> derived;               // the others
   std::vector<LinkedInput> inputs;
@@ -113,6 +118,9 @@ struct RecordProgram {
   /// Whether an axis of the batch is that of the series.
   bool isSeriesAxis(std::size_t axis) const { return axes[axis] == seriesAxis; }
 
+  /// The files of a split, one behind the other; those of all where splits are cut from them. None of a split that is not there.
+  std::vector<std::string> filesOf(int split) const;
+  /// The first of them, or "".
   std::string fileOf(int split) const;
   /// Records are dealt out to parts: the splits, or the folds and then test.
   std::size_t parts() const;
@@ -130,11 +138,18 @@ struct RecordProgram {
   /// order.
   std::vector<std::size_t> inputColumns() const;
   std::vector<std::size_t> modelColumns() const;
-  /// The rows of the file of a split, or, where all splits are of one file, those that `split` (-1: any) needs; each says which operator of
-  /// the source removes it. The program outlives them.
+  /// The rows of a split; where all splits are of some files, those that `split` (-1: any) needs. Each says which operator of the source
+  /// removes it. The program outlives them.
   Result<std::unique_ptr<RowSource>> openRows(int split) const;
-  /// Of a file as it stands, without operators and splits.
+  /// Of some files as they stand, one behind the other, without operators on rows and without splits.
+  Result<std::unique_ptr<RowSource>> openFiles(const std::vector<std::string> &paths) const;
+  /// Of one file likewise, not begun.
   Result<std::unique_ptr<RowSource>> openFile(const std::string &path) const;
 };
+
+/// What tells that one of some files was written to.
+FileStamp stampOf(const std::vector<std::string> &paths);
+/// Of the bytes of some files: of one those of hashPath.
+Result<Hash128> hashOf(const std::vector<std::string> &paths);
 
 } // namespace penstock

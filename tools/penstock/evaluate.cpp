@@ -16,6 +16,7 @@
 #include "runtime/base/printable.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/trained_run.h"
+#include "tools/command_line/transient.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>

@@ -50,20 +50,9 @@ SourceSpec sourceOf(const DataBlock &data) {
   SourceSpec source;
   source.kind = data.source;
   source.path = data.path;
+  source.files = data.files;
   source.options = data.parameters;
   source.steps = data.rowSteps;
-  if (data.source == "conll") {
-    source.options["columns"] = data.lineColumns;
-    if (!data.comment.empty()) {
-      source.options["comment"] = data.comment;
-    }
-  }
-  if (!data.delimiter.empty() && data.delimiter != ",") {
-    source.options["delimiter"] = data.delimiter;
-  }
-  if (data.quote == "none") {
-    source.options["quote"] = std::string("none");
-  }
   return source;
 }
 

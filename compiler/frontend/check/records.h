@@ -9,11 +9,11 @@ namespace penstock::frontend {
 
 struct DataBlock {
   bool good = false; // a source was read
-  std::string source, path, delimiter, quote, comment;
-  std::vector<std::string> lineColumns; // of conll
-  Attributes parameters;                // of a plugin
-  std::vector<StepSpec> rowSteps;       // of row_operators.def
-  SplitSpec split;                      // by file until the source flows into `split`
+  std::string source, path;
+  std::vector<std::vector<std::string>> files; // in place of `path`; of SourceSpec
+  Attributes parameters;                       // of the source; of one that is built in those that differ from their defaults
+  std::vector<StepSpec> rowSteps;              // of row_operators.def
+  SplitSpec split;                             // by file until the source flows into `split`
   std::vector<std::shared_ptr<const Column>> columns;
   Span sourceSpan, splitSpan;
 };
@@ -78,6 +78,7 @@ private:
   void readType(const Expression &type, const Span &span, Column &column);
   void readSource(const Expression &expression, Origin origin);
   bool readFormat(const Choice &source, const Span &span);
+  bool readFiles(Attributes given, const Span &span);
   bool readLines(const Attributes &attributes, const Span &span);
   void checkCaptures(const std::string &path, const Span &span);
   bool textDraft(const Callable &callable, const Value &input, const Span &at, FeatureDraft &draft);
