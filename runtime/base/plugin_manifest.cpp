@@ -433,6 +433,7 @@ Result<PluginManifest> manifestOf(const toml::table &table, const std::string &p
     manifest.meanings = stringsOf(reader, meanings, "meanings");
   }
   manifest.features = row.results && reader.flag("features", false);
+  manifest.bringsLibraries = reader.flag("brings_libraries", false);
   manifest.keepsRecords = row.afterTraining && reader.flag("keeps_records", false);
   if (row.results && reader.get("state") != nullptr) {
     manifest.linearState = oneOf(reader, "state", {"constant", "linear"}) == "linear";

@@ -60,6 +60,7 @@ struct PluginManifest {
   std::vector<std::string> targets;        // what it predicts or judges: "class", "number", "set", "tags"
   std::vector<std::string> meanings;       // metric: what it is shown of an answer beside what means its target
   bool features = false;                   // metric: it is shown what flows into the learner that answers
+  bool bringsLibraries = false;            // its library holds others: it goes with an artifact as it is
   bool keepsRecords = false;               // learner: it is shown texts and row numbers, and its state may hold records of train
   bool standard = false;                   // head: decodes what heads of the language answer for its target, and hints name it
   bool linearState = false;                // its state grows with the records

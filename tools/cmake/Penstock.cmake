@@ -48,7 +48,12 @@ function(penstock_plugin name)
   configure_file(plugin.toml ${CMAKE_BINARY_DIR}/plugins/${name}/plugin.toml COPYONLY)
   install(TARGETS penstock_plugin_${name} LIBRARY DESTINATION lib/penstock/plugins/${name})
   install(FILES plugin.toml DESTINATION lib/penstock/plugins/${name})
-  set_property(GLOBAL APPEND PROPERTY PENSTOCK_PLUGINS penstock_plugin_${name})
+  file(STRINGS ${CMAKE_CURRENT_SOURCE_DIR}/plugin.toml brings REGEX "^brings_libraries *= *true")
+  if(brings) # its objects are of no use without them
+    set_property(GLOBAL APPEND PROPERTY PENSTOCK_PLUGINS_ALONE penstock_plugin_${name})
+  else()
+    set_property(GLOBAL APPEND PROPERTY PENSTOCK_PLUGINS penstock_plugin_${name})
+  endif()
 endfunction()
 
 # penstock_test(NAME SOURCES a.cpp ... [LINK lib ...] [LABELS slow]): one GoogleTest program.

@@ -130,10 +130,10 @@ std::vector<std::string> differencesOf(const std::vector<LevelPlan> &plans, cons
   return differences;
 }
 
-/// Plugins of the tree are linked in; of others the library goes with the artifact.
+/// Plugins of the tree are linked in, but for those that bring libraries; of others the library goes with the artifact.
 bool isLinkedIn(const PluginManifest &plugin) {
   const std::string tree = treePlugins();
-  return !tree.empty() && folderOf(plugin.folder) == tree;
+  return !tree.empty() && folderOf(plugin.folder) == tree && !plugin.bringsLibraries;
 }
 
 /// A library that goes with the artifact needs what the artifact needs, and no more.
