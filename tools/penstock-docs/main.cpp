@@ -1,6 +1,7 @@
 // Writes the pages of docs/generated that are made from definitions, or says which of them are stale.
 #include "compiler/diagnostics/registry.h"
 #include "compiler/frontend/signatures.h"
+#include "tools/penstock-docs/answers_page.h"
 #include "tools/penstock-docs/kernels_page.h"
 #include "tools/penstock-docs/plugins_page.h"
 
@@ -17,7 +18,8 @@ struct Page {
 };
 
 std::vector<Page> pages(const std::string &folder) {
-  return {{"diagnostics.md", penstock::diagnostics::diagnosticsPage()},
+  return {{"answers.md", penstock::answersPage()},
+          {"diagnostics.md", penstock::diagnostics::diagnosticsPage()},
           {"kernels.md", penstock::kernelsPage()},
           {"operations.md", penstock::frontend::operationsPage()},
           {"plugins.md", penstock::pluginsPage(folder + "/../../plugins")}};
