@@ -182,6 +182,10 @@ void reportProblems(const std::string &problemList, const DeclaredRecords &decla
           }
         }
       }
+      if (id == "not-utf8" && !arguments["encoding"].empty()) {
+        arguments["hint"] =
+            "write `" + arguments["source"] + "(..., encoding: " + arguments["encoding"] + ")`, where the text then reads right";
+      }
       if (id == "missing-file") {
         arguments.emplace("detail", "there is no such file");
       }

@@ -20,6 +20,7 @@ inline constexpr std::int64_t unknownSize = std::numeric_limits<std::int64_t>::m
 struct ParameterSpec : PluginParameter {
   bool openMinimum = false, openMaximum = false; // the bound itself is out
   bool absent = false;                           // has no value unless it is given
+  bool several = false;                          // a path: a list of paths, or `glob("*.csv")`, is taken too
   bool boundsRows = false;                       // a record has at most so many rows
   bool stepsOrShare = false;                     // `10%` of all steps or `100 steps`; the attribute is {share, steps}, the other one -1
 };

@@ -74,19 +74,58 @@ const std::vector<Signature> &confidences() {
   return list;
 }
 
+namespace {
+
+ParameterSpec absent(ParameterSpec spec) {
+  spec.absent = true;
+  spec.required = false;
+  return spec;
+}
+ParameterSpec files(const char *name, const char *help) {
+  ParameterSpec spec = absent(path(name, help));
+  spec.several = true;
+  return spec;
+}
+ParameterSpec sourcePath() { return files("path", "the file, or several; `{split}` stands for the split"); }
+ParameterSpec fewest(ParameterSpec spec) {
+  spec.minimum = 0;
+  spec.defaultValue = std::int64_t{0};
+  return spec;
+}
+
+/// What a source reads, whatever it is.
+void addFiles(Signature &source) {
+  source.parameters.push_back(files("train", "the files of train, in place of `path`"));
+  source.parameters.push_back(files("dev", "those of dev"));
+  source.parameters.push_back(files("test", "those of test"));
+}
+
+} // namespace
+
 std::vector<Signature> sources(const std::vector<PluginManifest> &plugins) {
+  const ParameterSpec encoding = absent(
+                          choice("encoding", {"utf8", "utf16", "latin1", "cp1252"}, "utf8", "how the text is written; by default utf8")),
+                      skipBad = absent(fewest(size("skip_bad", "the most rows with mistakes that are left out and counted; by default 0")));
   std::vector<Signature> list = {
       {"csv",
        {},
-       {path("path", "the file; `{split}` stands for the split"), text("delimiter", ",", "the sign between cells"),
-        choice("quote", {"double", "none"}, "double",
-               "quotes around a cell, doubled within it; none: a quote is a character as any other")}},
-      {"jsonl", {}, {path("path", "the file; `{split}` stands for the split")}},
+       {sourcePath(), text("delimiter", ",", "the sign between cells"),
+        choice("quote", {"double", "none"}, "double", "quotes around a cell, doubled within it; none: a quote is a character as any other"),
+        absent(
+            text("decimal", ".", "`,`: cells of numbers have a decimal comma, and dots between groups of three digits; by default a dot")),
+        encoding, absent(fewest(size("skip", "lines before the header that are left out; by default 0"))),
+        absent(
+            flag("header", true, "false: the first row is a record, and columns are known by their numbers, `from: 1`; by default true")),
+        skipBad}},
+      {"jsonl", {}, {sourcePath(), encoding, skipBad}},
       {"conll",
        {},
-       {path("path", "the file; `{split}` stands for the split"), strings("columns", "the names of the columns of a line, in their order"),
-        text("comment", "", "lines before a record that begin so are skipped; empty: none is")}},
+       {sourcePath(), strings("columns", "the names of the columns of a line, in their order"),
+        text("comment", "", "lines before a record that begin so are skipped; empty: none is"), encoding, skipBad}},
   };
+  for (Signature &source : list) {
+    addFiles(source);
+  }
   for (const PluginManifest &plugin : plugins) {
     if (rowOf(plugin.kind).place == PluginPlace::source) {
       list.push_back(signatureOf(plugin));
@@ -205,10 +244,13 @@ Signature signatureOf(const PluginManifest &manifest) {
   signature.name = manifest.name;
   const PluginKindRow &kind = rowOf(manifest.kind);
   if (kind.place == PluginPlace::source) {
-    signature.parameters.push_back(path("path", "the file; `{split}` stands for the split"));
+    signature.parameters.push_back(sourcePath());
   }
   for (const PluginParameter &parameter : manifest.parameters) {
     signature.parameters.push_back(parameterOf(parameter));
+  }
+  if (kind.place == PluginPlace::source) {
+    addFiles(signature);
   }
   if (kind.input) {
     signature.operands.push_back({"x", manifest.input == "sequence" ? Accepts::sequence : Accepts::vector});
@@ -249,7 +291,7 @@ std::string describeParameterType(const ParameterSpec &spec) {
   case Type::string:
     return "a string";
   case Type::path:
-    return "a path";
+    return spec.several ? "a path, a list of paths, or `glob(\"*.csv\")`" : "a path";
   case Type::enumeration:
     return "one of its words";
   case Type::strings:

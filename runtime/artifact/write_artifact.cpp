@@ -37,7 +37,8 @@ RunConfig configOf(const RunConfig &config, const std::vector<ArtifactPlugin> &p
   kept.records.fitted.clear();
   for (SourceSpec &source : kept.records.sources) {
     // Not where the data lay, but by which extension they were known, and whether a file was a split.
-    source.path = withoutName(source.path, "data");
+    source.path = withoutNames(source.path, source.files, "data");
+    source.files.clear();
     if (!trains) {
       source.steps.clear();
     }

@@ -171,7 +171,9 @@ ForeignFormat foreignFormat(std::string_view head) {
   const bool pairs = head.size() >= 4 && head.substr(0, 4).find('\n') == std::string_view::npos && (head[0] == 0) != (head[1] == 0) &&
                      (head[0] == 0) == (head[2] == 0) && (head[1] == 0) == (head[3] == 0);
   if (little || big || pairs || begins(std::string_view("\0\0\xFE\xFF", 4))) {
-    return {"text in UTF-16 or UTF-32", "convert it, for example with `iconv -f UTF-16 -t UTF-8`"};
+    return {
+        "text in UTF-16 or UTF-32",
+        "say so where it is UTF-16 (`encoding: utf16` of a source, `--encoding utf16`), or convert it, for example with `iconv -t UTF-8`"};
   }
   return {};
 }

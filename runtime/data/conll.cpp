@@ -26,8 +26,7 @@ public:
   void select(const std::vector<std::string> &columns, const std::vector<bool> &) override {
     selected.clear();
     for (const std::string &column : columns) {
-      const auto found = std::find(options.columns.begin(), options.columns.end(), column);
-      selected.push_back(found == options.columns.end() ? -1 : found - options.columns.begin());
+      selected.push_back(columnAt(options.columns, column));
     }
     lists.resize(selected.size());
   }
@@ -118,7 +117,7 @@ private:
             fields.size() > extra ? countScalars(text.substr(0, static_cast<std::size_t>(fields[extra].data() - text.data()))) + 1 : 1;
         error.expected = static_cast<std::int64_t>(options.columns.size());
         error.found = static_cast<std::int64_t>(fields.size());
-        error.hasHeader = false;
+        error.width = RowError::Width::listed;
         add(std::move(error));
         continue;
       }

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 namespace penstock {
 
@@ -97,7 +98,8 @@ Scan scanRow(std::string_view text, bool final, const bool *stops, char delimite
 
 class CsvRows : public RowSource {
 public:
-  CsvRows(std::unique_ptr<ByteSource> bytes, const CsvOptions &options) : window(std::move(bytes)), delimiter(options.delimiter) {
+  CsvRows(std::unique_ptr<ByteSource> bytes, const CsvOptions &given)
+      : window(std::move(bytes)), options(given), delimiter(given.delimiter) {
     stops[static_cast<unsigned char>(delimiter)] = stops['\n'] = stops['\r'] = true;
     stops[static_cast<unsigned char>('"')] = options.quotes;
   }
@@ -111,6 +113,10 @@ public:
       headerError = notText(foreign);
       return Status::success();
     }
+    for (std::int64_t i = 0; i < options.skip && !(window.atEnd() && window.size() == 0); ++i) {
+      PENSTOCK_TRY(skipLine());
+    }
+    number = options.header ? -1 : 0;
     PENSTOCK_ASSIGN(const RowStep step, scan(headerError));
     if (step == RowStep::end) {
       ended = true;
@@ -120,11 +126,18 @@ public:
     if (headerBad) {
       return Status::success();
     }
+    if (!options.header) {
+      for (std::size_t i = 1; i <= fields.size(); ++i) {
+        header.push_back("#" + std::to_string(i));
+      }
+      held = true;
+      return Status::success();
+    }
     std::unordered_set<std::string> seen;
     for (const Field &field : fields) {
       scratch.clear();
-      header.emplace_back(text(field));
-      if (!seen.insert(header.back()).second && !headerBad) {
+      header.emplace_back(text(field)); // an index that pandas writes has no name
+      if (!header.back().empty() && !seen.insert(header.back()).second && !headerBad) {
         headerBad = true;
         headerError = place(field.begin, RowError::Kind::duplicateColumn);
         headerError.detail = header.back();
@@ -137,13 +150,16 @@ public:
 
   void select(const std::vector<std::string> &columns, const std::vector<bool> &) override {
     selected.clear();
+    isDecimal.clear();
     std::unordered_map<std::string_view, std::ptrdiff_t> places; // of the first of equal names
     for (std::size_t i = 0; i < header.size(); ++i) {
       places.emplace(header[i], static_cast<std::ptrdiff_t>(i));
     }
     for (const std::string &column : columns) {
       const auto found = places.find(column);
-      selected.push_back(found == places.end() ? -1 : found->second);
+      selected.push_back(found == places.end() ? columnAt(header, column) : found->second);
+      isDecimal.push_back(options.decimal != '.' &&
+                          std::find(options.numbers.begin(), options.numbers.end(), column) != options.numbers.end());
     }
   }
 
@@ -158,18 +174,19 @@ public:
     if (ended) {
       return RowStep::end;
     }
-    PENSTOCK_ASSIGN(const RowStep step, scan(error));
-    if (step == RowStep::end) {
-      ended = true;
-    }
-    if (step != RowStep::row) {
-      return step;
+    if (!std::exchange(held, false)) {
+      PENSTOCK_ASSIGN(const RowStep step, scan(error));
+      ended = step == RowStep::end;
+      if (step != RowStep::row) {
+        return step;
+      }
     }
     if (fields.size() != header.size()) {
       const std::size_t at = fields.size() > header.size() ? fields[header.size()].begin : 0;
       error = place(at, RowError::Kind::fieldCount);
       error.expected = static_cast<std::int64_t>(header.size());
       error.found = static_cast<std::int64_t>(fields.size());
+      error.width = options.header ? RowError::Width::header : RowError::Width::firstRow;
       return RowStep::error;
     }
     row.number = number;
@@ -179,17 +196,65 @@ public:
     std::size_t unescaped = 0;
     for (const std::ptrdiff_t index : selected) {
       const Field *field = index < 0 ? nullptr : &fields[static_cast<std::size_t>(index)];
-      unescaped += field != nullptr && field->doubled ? field->end - field->begin : 0;
+      unescaped += field != nullptr && (field->doubled || options.decimal != '.') ? 2 * (field->end - field->begin) : 0;
     }
     scratch.clear();
     scratch.reserve(unescaped);
     for (std::size_t i = 0; i < selected.size(); ++i) {
       row.cells[i] = selected[i] < 0 ? Cell{} : Cell{text(fields[static_cast<std::size_t>(selected[i])]), true};
+      if (isDecimal[i] && row.cells[i].present && !readDecimal(row.cells[i].text)) {
+        error = place(fields[static_cast<std::size_t>(selected[i])].begin, RowError::Kind::notDecimal);
+        error.detail = header[static_cast<std::size_t>(selected[i])];
+        error.remedy = row.cells[i].text;
+        return RowStep::error;
+      }
     }
     return RowStep::row;
   }
 
 private:
+  /// Leaves a line before the header behind.
+  Status skipLine() {
+    PENSTOCK_ASSIGN(const std::size_t behind, behindLine(0));
+    line += countLineEnds({window.data(), behind});
+    window.consume(behind);
+    while (inLongLine) {
+      PENSTOCK_ASSIGN(const std::size_t rest, behindLine(0));
+      line += countLineEnds({window.data(), rest});
+      window.consume(rest);
+    }
+    return {};
+  }
+
+  /// `1.234,5` as `1234.5`, in `scratch`; what is no number stays. False: a dot stands where none may.
+  bool readDecimal(std::string_view &cell) {
+    if (cell.find_first_of("0123456789") == std::string_view::npos ||
+        cell.find_first_not_of("0123456789.,+-eE \t") != std::string_view::npos) {
+      return true;
+    }
+    const std::size_t comma = cell.find(',');
+    const std::string_view whole = cell.substr(0, comma);
+    for (std::size_t dot = whole.find('.'), before = std::min(whole.find_first_of("0123456789"), whole.size());
+         dot != std::string_view::npos; before = dot + 1, dot = whole.find('.', dot + 1)) {
+      const bool first = before == 0 || whole[before - 1] != '.';
+      const std::size_t digits = dot - before, behind = whole.find_first_not_of("0123456789", dot + 1);
+      if ((first ? digits < 1 || digits > 3 : digits != 3) || std::min(behind, whole.size()) - dot - 1 != 3) {
+        return false;
+      }
+    }
+    if (comma != std::string_view::npos && cell.find('.', comma) != std::string_view::npos) {
+      return false;
+    }
+    const std::size_t begin = scratch.size();
+    for (const char sign : cell) {
+      if (sign != '.') {
+        scratch += sign == ',' ? '.' : sign;
+      }
+    }
+    cell = std::string_view(scratch).substr(begin);
+    return true;
+  }
+
   /// See Row::span.
   Row::Span spanOf() const {
     const bool closed = pending > 0 && (window.data()[pending - 1] == '\n' || window.data()[pending - 1] == '\r');
@@ -281,6 +346,7 @@ private:
         error = place(bad, RowError::Kind::notUtf8);
         error.byte = window.offset() + static_cast<std::int64_t>(bad);
         error.value = static_cast<unsigned char>(window.data()[bad]);
+        error.detail = wordsOf(likelyEncoding({}))[static_cast<std::size_t>(likelyEncoding({window.data(), pending}))];
         return RowStep::error;
       }
       return RowStep::row;
@@ -356,16 +422,19 @@ private:
   }
 
   ByteWindow window;
-  char delimiter;
+  const CsvOptions options;
+  const char delimiter;
   bool stops[256] = {};
   std::vector<Field> fields;
   std::vector<std::string> header;
   std::vector<std::ptrdiff_t> selected;
+  std::vector<bool> isDecimal; // likewise
   std::string scratch;
   std::size_t pending = 0;
   std::int64_t lineEnds = 0; // in `pending`
   std::int64_t number = -1, line = 1;
   bool openEnd = false, inLongLine = false, ended = false, headerBad = false;
+  bool held = false; // a row was read where a header would stand
   RowError headerError;
 };
 

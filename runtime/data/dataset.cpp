@@ -36,18 +36,23 @@ Result<std::shared_ptr<const SplitDataset>> SplitDataset::openWith(const Records
   if (request.split < 0) {
     return invalidInput("no split `" + split + "`: there are `train`, `dev` and `test`");
   }
-  const std::string path = program.fileOf(request.split);
-  if (fileIsMissing(path)) {
-    return invalidInput("no file `" + path + "` for the split `" + split +
-                        "`; where the data moved, `--set` the param that says where they are");
+  const std::vector<std::string> paths = program.filesOf(request.split);
+  if (paths.empty()) {
+    return invalidInput("the pipeline has no files of the split `" + split + "`");
+  }
+  for (const std::string &path : paths) {
+    if (fileIsMissing(path)) {
+      return invalidInput("no file `" + path + "` for the split `" + split +
+                          "`; where the data moved, `--set` the param that says where they are");
+    }
   }
   PENSTOCK_ASSIGN(Fitted fitted, readFitted(program, options.fitted, factory));
   request.program = &program;
   request.fitted = &fitted;
   request.factory = &factory;
-  request.stamp = stampOf(path);
+  request.stamp = stampOf(paths);
   request.threads = options.threads;
-  PENSTOCK_ASSIGN(request.content, hashPath(path));
+  PENSTOCK_ASSIGN(request.content, hashOf(paths));
   PENSTOCK_ASSIGN(SplitIds ids, openSplit(request, DiskCache(options.cache)));
   try {
     return std::shared_ptr<const SplitDataset>(

@@ -128,11 +128,13 @@ struct RecordInput {
   std::unique_ptr<ByteSource> bytes;
   std::string path;          // its extension counts; "" is standard input
   std::string format;        // what was asked for: lines, csv, tsv, jsonl, conll, the run's source; "": to be decided (input_format.h)
+  std::string encoding = {}; // what was asked for: of readable.h; "" to be decided (input_format.h)
   std::string standing = {}; // the form where nothing else tells (input_format.h); ""
   std::uint64_t seed = 0;    // of noise
   bool sort = false;         // of a series: rows of a unit need not stand together; all are held in memory
   std::vector<std::string> with = {};        // columns of the input that are handed on: Part::with
   bool counts = false;                       // statistics are wanted
+  bool echoes = false;                       // names and gold of the records are handed on where the input has them: Part::echoed
   std::unique_ptr<RowSource> rows = nullptr; // in place of bytes: rows that are there already
 };
 
@@ -154,13 +156,20 @@ public:
     std::vector<std::int64_t> firsts;  // of a series: the numbers of their first rows
     std::vector<std::string> units;    // of a series: the unit of each record
     std::vector<Cell> with;            // cells of RecordInput::with, record after record; of a series: of the record's last row
+    std::vector<Cell> echoed;          // likewise, those of echoed()
     std::vector<Failure> failures;     // the others, in order
+  };
+  /// Columns of the pipeline that are handed on of each record: those that name it, and those that the model is to predict.
+  struct Echoed {
+    std::vector<ColumnSpec> ids, gold; // the cells of `ids` come first
   };
   static Result<std::unique_ptr<RecordReader>> open(std::shared_ptr<const ReadyRecords> records, RecordInput input);
   virtual ~RecordReader() = default;
   /// The next records, at most `limit`, or NULL at the end. A failure ends the input: no record behind it can be read, and all
   /// before it have been given.
   virtual Result<const Part *> next(std::int64_t limit) = 0;
+  /// None where they are not wanted, or the input cannot have them. Of JSON Lines a record may lack one.
+  virtual const Echoed &echoed() const = 0;
   /// What a person should know when all is read; "" is nothing.
   virtual std::string remark() const = 0;
   /// How what was read so far differs from train, as one JSON object (InputCounts::json); "" where it was not wanted.

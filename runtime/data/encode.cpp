@@ -18,7 +18,9 @@ void RowBlock::clear(std::size_t columns) {
   numbers.clear();
   lines.clear();
   splits.clear();
+  files.clear();
   dropped = {};
+  bad = 0;
   spanning.clear();
 }
 
@@ -33,6 +35,7 @@ void RowBlock::add(const Row &row, int split) {
   numbers.push_back(row.number);
   lines.push_back(row.line);
   splits.push_back(split);
+  files.push_back(row.file);
 }
 
 void RowBlock::add(const RowBlock &from, std::size_t row) {
@@ -44,6 +47,7 @@ void RowBlock::add(const RowBlock &from, std::size_t row) {
   numbers.push_back(from.numbers[row]);
   lines.push_back(from.lines[row]);
   splits.push_back(from.splits[row]);
+  files.push_back(from.files[row]);
 }
 
 void RowBlock::keep(const std::vector<bool> &kept) {
@@ -56,12 +60,14 @@ void RowBlock::keep(const std::vector<bool> &kept) {
     numbers[to] = numbers[row];
     lines[to] = lines[row];
     splits[to] = splits[row];
+    files[to] = files[row];
     ++to;
   }
   places.resize(to * width);
   numbers.resize(to);
   lines.resize(to);
   splits.resize(to);
+  files.resize(to);
   spanning.clear();
 }
 
@@ -73,6 +79,7 @@ Cell RowBlock::cell(std::size_t row, std::size_t column) const {
 void RowBlock::read(std::size_t row, Row &to) const {
   to.number = numbers[row];
   to.line = lines[row];
+  to.file = files[row];
   const auto found =
       std::lower_bound(spanning.begin(), spanning.end(), row, [](const auto &one, std::size_t wanted) { return one.first < wanted; });
   to.span = found != spanning.end() && found->first == row ? found->second : Row::Span::none;
@@ -83,7 +90,7 @@ void RowBlock::read(std::size_t row, Row &to) const {
 }
 
 Result<bool> readBlock(const RecordProgram &program, RowSource &rows, int fileSplit, int split, RowBlock &block,
-                       std::vector<RowError> &errors) {
+                       std::vector<RowError> &errors, bool skips) {
   constexpr std::size_t rowLimit = 1024, byteLimit = std::size_t{256} << 10;
   block.clear(program.fileColumns().size());
   Row row;
@@ -93,6 +100,10 @@ Result<bool> readBlock(const RecordProgram &program, RowSource &rows, int fileSp
     PENSTOCK_ASSIGN(const RowStep step, rows.next(row, error));
     if (step == RowStep::end) {
       return block.rows() > 0 || errors.size() > errorsBefore;
+    }
+    if (step == RowStep::error && skips && program.skipBad > 0 && !error.last) {
+      ++block.bad; // no more than there may be, as the facts say
+      continue;
     }
     if (step == RowStep::error) {
       errors.push_back(error);
@@ -126,13 +137,13 @@ void PreparedTexts::begin(const LinkedFeature &spec) {
   wordCounts.clear();
 }
 
-void PreparedTexts::add(const ColumnSpec &column, const Cell &cell) {
+void PreparedTexts::add(const ColumnSpec &column, const Cell &cell, bool alone) {
   const Cell given = judgeCell(column, cell) == CellState::value ? cell : Cell{};
   if (!feature->cutFromWords) {
     addText(given.text);
     return;
   }
-  itemsOf(given, items);
+  itemsOf(given, items, alone ? feature->wordsAlone : feature->words);
   for (const std::string_view word : items) {
     addText(word);
   }
@@ -376,7 +387,7 @@ int unequalList(const RecordProgram &program, const RowBlock &block, std::size_t
     if (!program.columns[i].isList() || !cell.present) {
       continue;
     }
-    itemsOf(cell, scratch);
+    itemsOf(cell, scratch, program.textWords[i]);
     if (first) {
       counts[0] = scratch.size();
       first = false;

@@ -30,8 +30,9 @@ public:
   void read(std::size_t row, Row &to) const;
   std::size_t bytesHeld() const { return bytes.size(); }
   std::vector<std::int64_t> numbers, lines; // of each row: number of the data row, line of the file
-  std::vector<int> splits;
+  std::vector<int> splits, files;
   std::array<std::int64_t, 3> dropped = {};                // rows that are no records, by split
+  std::int64_t bad = 0;                                    // rows with mistakes, of a source that may leave some out
   std::vector<std::pair<std::size_t, Row::Span>> spanning; // the rows that have a span
 
 private:
@@ -46,17 +47,17 @@ private:
 
 /// Fills `block` with the next rows; those of another split than `split` (-1: any), and those that the source drops, are left out. `rows`:
 /// of RecordProgram::openRows, for that split; what it gives of an earlier one, of units that several have, stays. Errors of rows are
-/// appended to `errors`. False at the end, when nothing was read.
+/// appended to `errors`, but for those that `bad` counts where `skips` says so. False at the end, when nothing was read.
 Result<bool> readBlock(const RecordProgram &program, RowSource &rows, int fileSplit, int split, RowBlock &block,
-                       std::vector<RowError> &errors);
+                       std::vector<RowError> &errors, bool skips = true);
 
 /// Cleaned texts of one feature; each views the block or memory of this object. A record has one text, the
 /// two of a pair one after the other, or a text a word, `wordCounts` of them.
 class PreparedTexts {
 public:
   void begin(const LinkedFeature &feature);
-  /// The cell of one record.
-  void add(const ColumnSpec &column, const Cell &cell);
+  /// The cell of one record; `alone`: without tags beside it.
+  void add(const ColumnSpec &column, const Cell &cell, bool alone = false);
   /// Makes `texts` valid; call after the last add().
   void finish();
   std::size_t records() const { return feature->cutFromWords ? wordCounts.size() : texts.size() / feature->textsEach(); }

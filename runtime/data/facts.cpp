@@ -52,34 +52,38 @@ Result<Hash128> Gatherer::key() {
     places.addPart(program.fitted);
     content.addPart(earlier.ok() ? earlier.value().hex() : "missing");
   }
-  const auto add = [&](const std::string &path, int split) -> Status {
+  const auto add = [&](const std::vector<std::string> &paths, int split) -> Status {
     FileFacts file;
-    file.path = path;
+    file.paths = paths;
     file.split = split;
-    file.missing = fileIsMissing(path);
-    places.addPart(path);
-    if (const Result<Descriptor> opened = openRegularFile(path); !file.missing && !opened.ok()) {
-      const std::string prefix = "could not read `" + path + "`: ";
-      file.unreadable = opened.status().message();
-      file.unreadable.erase(0, file.unreadable.starts_with(prefix) ? prefix.size() : 0);
-      file.missing = true;
+    for (const std::string &path : paths) {
+      places.addPart(path);
+      if (fileIsMissing(path)) {
+        file.lacking.emplace_back(path, "");
+      } else if (const Result<Descriptor> opened = openRegularFile(path); !opened.ok()) {
+        const std::string prefix = "could not read `" + path + "`: ";
+        std::string why = opened.status().message();
+        why.erase(0, why.starts_with(prefix) ? prefix.size() : 0);
+        file.lacking.emplace_back(path, why);
+      }
     }
+    file.missing = !file.lacking.empty();
     if (!file.missing) {
-      file.stamp = stampOf(path);
-      PENSTOCK_ASSIGN(file.content, hashPath(path));
+      file.stamp = stampOf(paths);
+      PENSTOCK_ASSIGN(file.content, hashOf(paths));
     }
-    content.addPart(file.missing ? "missing " + file.unreadable : file.content.hex());
+    content.addPart(file.missing ? "missing " + file.lacking.front().second : file.content.hex());
     files.push_back(std::move(file));
     return Status::success();
   };
   if (program.isOneFile()) {
-    PENSTOCK_TRY(add(program.path, -1));
+    PENSTOCK_TRY(add(program.filesOf(-1), -1));
   }
   for (int split = 0; split < 3; ++split) {
     content.addPart(wanted(split) ? "1" : "0");
     if (!program.isOneFile() && wanted(split)) {
       fileIndex[static_cast<std::size_t>(split)] = files.size();
-      PENSTOCK_TRY(add(program.fileOf(split), split));
+      PENSTOCK_TRY(add(program.filesOf(split), split));
     }
   }
   contentHash = content.value();
@@ -224,9 +228,10 @@ Status Gatherer::work(Item &item) const {
 }
 
 void Gatherer::rowProblem(const FileFacts &file, const RowError &error) {
-  const Place place = {file.path, error.row, error.line, error.column};
+  const Place place = {file.paths[static_cast<std::size_t>(error.file)], error.row, error.line, error.column};
   if (error.kind == RowError::Kind::notUtf8) {
-    problems.add("not-utf8", "source", place, {{"byte", error.byte}, {"value", error.value}});
+    problems.add("not-utf8", "source", place,
+                 {{"byte", error.byte}, {"value", error.value}, {"encoding", error.detail}, {"source", program.sourceName}});
     return;
   }
   if (error.kind == RowError::Kind::notText) {
@@ -277,10 +282,10 @@ Status Gatherer::addCells(const RowBlock &block, std::size_t row, const FileFact
   for (std::size_t i = 0; i < columns.size(); ++i) {
     const ColumnSpec &column = program.columns[i];
     const Cell cell = block.cell(row, i);
-    if (!columns[i].absentFrom.empty() && columns[i].absentFrom.back() == file.path) {
+    const Place place = placeOf(file, block, row);
+    if (columns[i].isAbsentFrom(place.file)) {
       continue;
     }
-    const Place place = {file.path, block.numbers[row], block.lines[row], 0};
     double number = 0;
     const bool isNumber = column.holdsNumbers();
     const CellState state = isNumber ? readNumber(column, cell, number) : judgeCell(column, cell);
@@ -317,7 +322,7 @@ Status Gatherer::addCells(const RowBlock &block, std::size_t row, const FileFact
   std::size_t counts[2];
   if (const int other = unequalList(program, block, row, items, counts); other >= 0) {
     const ColumnSpec &column = program.columns[static_cast<std::size_t>(other)];
-    problems.add("unequal-lists", "columns." + column.name, {file.path, block.numbers[row], block.lines[row], 0},
+    problems.add("unequal-lists", "columns." + column.name, placeOf(file, block, row),
                  {{"name", column.from}, {"found", counts[1]}, {"expected", counts[0]}});
   }
   return Status::success();
@@ -364,7 +369,12 @@ Status Gatherer::addTags(std::size_t index, const Cell &cell, int split, Place p
 
 Status Gatherer::consume(const Item &item, FileFacts &file) {
   for (const RowError &error : item.errors) {
-    rowProblem(file, error);
+    const bool mayGo = program.skipBad > 0 && !error.last;
+    if (!mayGo) {
+      rowProblem(file, error);
+    } else if (++bad <= errorsPerFile) {
+      badRows.emplace_back(&file, error);
+    }
   }
   file.errors += static_cast<std::int64_t>(item.errors.size());
   file.stopped = file.errors >= errorsPerFile;
@@ -372,7 +382,7 @@ Status Gatherer::consume(const Item &item, FileFacts &file) {
     // One that reads like several rows is the better example.
     if (++spanning == 1 || (span == Row::Span::rows && spanExample != Row::Span::rows)) {
       spanExample = span;
-      firstSpanning = {file.path, item.block.numbers[row], item.block.lines[row], 0};
+      firstSpanning = placeOf(file, item.block, row);
     }
   }
   for (std::size_t split = 0; split < dropped.size(); ++split) {
@@ -396,7 +406,7 @@ Status Gatherer::consume(const Item &item, FileFacts &file) {
       addToUnit(item, row, file);
       continue;
     }
-    PENSTOCK_TRY(overlap.add(item.hashes[row], split, item.block.numbers[row]));
+    PENSTOCK_TRY(overlap.add(item.hashes[row], split, placeInFiles(item.block.files[row], item.block.numbers[row])));
   }
   trainRows += static_cast<std::int64_t>(rowsOfTrain.size());
   for (std::size_t i = 0; i < fits.size() && !rowsOfTrain.empty(); ++i) {
@@ -425,17 +435,29 @@ Status Gatherer::consume(const Item &item, FileFacts &file) {
   return Status::success();
 }
 
-void Gatherer::missingColumns(const FileFacts &file, const std::vector<std::string> &names) {
+/// That the header of each file has the columns.
+Status Gatherer::findColumns(const FileFacts &file) {
+  for (const std::string &path : file.paths) {
+    PENSTOCK_ASSIGN(const std::unique_ptr<RowSource> rows, program.openFile(path));
+    PENSTOCK_TRY(rows->begin());
+    if (!rows->names().empty()) {
+      missingColumns(path, rows->names());
+    }
+  }
+  return {};
+}
+
+void Gatherer::missingColumns(const std::string &path, const std::vector<std::string> &names) {
   const std::unordered_set<std::string_view> known(names.begin(), names.end());
   for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (!known.contains(program.columns[i].from)) {
+    if (!known.contains(program.columns[i].from) && columnAt(names, program.columns[i].from) < 0) {
       columns[i].absentHeader = columns[i].absentFrom.empty() ? names : columns[i].absentHeader;
-      columns[i].absentFrom.push_back(file.path);
+      columns[i].absentFrom.push_back(path);
     }
   }
   const std::string &by = program.splitFrom;
-  if (program.splitBy == RecordProgram::SplitBy::hash && std::find(names.begin(), names.end(), by) == names.end()) {
-    problems.add("missing-column", "source", {file.path}, {{"name", by}, {"candidates", nearest(by, names)}, {"header", names}});
+  if (program.splitBy == RecordProgram::SplitBy::hash && columnAt(names, by) < 0) {
+    problems.add("missing-column", "source", {path}, {{"name", by}, {"candidates", nearest(by, names)}, {"header", names}});
   }
 }
 
@@ -443,7 +465,7 @@ void Gatherer::missingColumns(const FileFacts &file, const std::vector<std::stri
 void Gatherer::reportGaps(const FileFacts &file) {
   for (std::size_t i = 0; i < columns.size(); ++i) {
     ColumnFacts &column = columns[i];
-    if (column.absentFrom.empty() || column.absentFrom.back() != file.path) {
+    if (!column.isAbsentFrom(file.path())) {
       for (const Place &place : column.gaps) {
         problems.add("missing-cell", "columns." + program.columns[i].name, place,
                      {{"name", program.columns[i].from}, {"column", program.columns[i].name}});
@@ -458,32 +480,55 @@ void Gatherer::reportGaps(const FileFacts &file) {
 Status Gatherer::scan(FileFacts &file) {
   cutter = {};
   if (file.missing) {
-    problems.add("missing-file", "source", {file.path},
-                 {{"path", file.path}, {"split", file.split < 0 ? "" : splitNames[static_cast<std::size_t>(file.split)]}});
-    if (!file.unreadable.empty()) {
-      problems.list.back()["arguments"]["detail"] = file.unreadable;
+    for (const auto &[path, why] : file.lacking) {
+      problems.add("missing-file", "source", {path},
+                   {{"path", path}, {"split", file.split < 0 ? "" : splitNames[static_cast<std::size_t>(file.split)]}});
+      if (!why.empty()) {
+        problems.list.back()["arguments"]["detail"] = why;
+      }
     }
     return Status::success();
   }
-  PENSTOCK_ASSIGN(const std::unique_ptr<RowSource> rows, program.openRows(file.path));
-  const bool hasHeader = program.source != RowFormat::jsonl; // JSON Lines: the keys are known when all is read
-  if (hasHeader && !rows->names().empty()) {
-    missingColumns(file, rows->names());
+  // What is packed may be damaged, which shows as it is read.
+  const auto damaged = [&](const Status &status) {
+    problems.add("missing-file", "source", {file.path()}, {{"path", file.path()}, {"split", ""}, {"detail", status.message()}});
+  };
+  Result<std::unique_ptr<RowSource>> opened = program.openRows(file.paths);
+  if (!opened.ok() && opened.status().code() == ErrorCode::invalidInput) {
+    damaged(opened.status());
+    return {};
   }
+  PENSTOCK_ASSIGN(const std::unique_ptr<RowSource> rows, std::move(opened));
+  const bool hasHeader = program.source != RowFormat::jsonl; // JSON Lines: the keys are known when all is read
+  if (hasHeader && file.paths.size() > 1) {
+    PENSTOCK_TRY(findColumns(file));
+  } else if (hasHeader && !rows->names().empty()) {
+    missingColumns(file.path(), rows->names());
+  }
+  Status unread;
   const auto produce = [&](Item &item) -> Result<bool> {
     item.errors.clear();
     if (file.stopped) {
       return false;
     }
-    return readBlock(program, *rows, file.split, -1, item.block, item.errors);
+    Result<bool> more = readBlock(program, *rows, file.split, -1, item.block, item.errors, false);
+    if (!more.ok() && more.status().code() == ErrorCode::invalidInput) {
+      unread = more.status();
+      item.block.clear(program.fileColumns().size());
+      return false;
+    }
+    return more;
   };
   PENSTOCK_TRY(runOrdered<Item>(threads, produce, [&](Item &item) { return work(item); }, [&](Item &item) { return consume(item, file); }));
+  if (!unread.ok()) {
+    damaged(unread);
+  }
   endUnit();
   if (!hasHeader) {
     const std::int64_t gaps = std::accumulate(columns.begin(), columns.end(), std::int64_t{0},
                                               [](std::int64_t sum, const ColumnFacts &column) { return sum + column.gapCount; });
     if (!rows->names().empty() || gaps > 0) {
-      missingColumns(file, rows->names());
+      missingColumns(file.path(), rows->names());
     }
     reportGaps(file);
   }
@@ -581,7 +626,7 @@ void Gatherer::fitDerived() {
         if (!remark.empty()) {
           const ColumnSpec &column =
               program.columns[static_cast<std::size_t>(feature.columns[i * feature.columns.size() / states[s].size()])];
-          problems.warn("operator-remark", "features." + feature.name, {fileOf(trainSplit).path},
+          problems.warn("operator-remark", "features." + feature.name, {fileOf(trainSplit).path()},
                         {{"operator", step.row->name}, {"name", column.from}, {"detail", remark}});
         }
       }
@@ -606,7 +651,8 @@ Status Gatherer::judgeDerived() {
     PENSTOCK_TRY(openSplit(request, cache).status());
     for (const RefusedNumber &one : refused) {
       const DerivedStep &step = program.derived[one.feature].steps[one.step];
-      problems.add("operator-domain", "features." + program.derived[one.feature].name, {fileOf(split).path, one.row, one.line, 0},
+      problems.add("operator-domain", "features." + program.derived[one.feature].name,
+                   {fileOf(split).paths[static_cast<std::size_t>(one.file)], one.row, one.line, 0},
                    {{"operator", step.row->name},
                     {"name", program.columns[one.column].from},
                     {"value", numberText(one.value)},
@@ -752,6 +798,7 @@ Result<std::string> Gatherer::run() {
   if (program.isSeries()) {
     countSeries();
   }
+  judgeRows();
   judgeSplits();
   fitDerived();
   judgeColumns();
@@ -766,7 +813,7 @@ Result<std::string> Gatherer::run() {
   facts["omitted"] = problems.omitted();
   const std::string text = factsText();
   const bool unchanged =
-      std::all_of(files.begin(), files.end(), [](const FileFacts &file) { return file.missing || stampOf(file.path) == file.stamp; });
+      std::all_of(files.begin(), files.end(), [](const FileFacts &file) { return file.missing || stampOf(file.paths) == file.stamp; });
   if (cache.enabled() && unchanged) {
     // Facts that cannot be kept are gathered again next time.
     (void)cache.store("facts", factsVersion, hash, text);

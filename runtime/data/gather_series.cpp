@@ -22,8 +22,7 @@ void Gatherer::addToUnit(const Item &item, std::size_t row, const FileFacts &fil
   }
   const UnitCutter::Step step = cutter.add(unit.text, place);
   if (step == UnitCutter::Step::repeats) {
-    problems.add("order-repeats", "series", {file.path, block.numbers[row], block.lines[row], 0},
-                 {{"unit", shown(unit.text)}, {"name", program.columns[order].from}});
+    problems.add("order-repeats", "series", placeOf(file, block, row), {{"unit", shown(unit.text)}, {"name", program.columns[order].from}});
   }
   const bool begins = step == UnitCutter::Step::begins;
   if (begins || split != unitSplit) {
@@ -33,8 +32,8 @@ void Gatherer::addToUnit(const Item &item, std::size_t row, const FileFacts &fil
     unitSplit = split;
   }
   if (begins) {
-    firstRows[static_cast<std::size_t>(split)].try_emplace(std::string(unit.text),
-                                                           FirstRow{block.numbers[row], block.lines[row], place, item.hashes[row]});
+    firstRows[static_cast<std::size_t>(split)].try_emplace(
+        std::string(unit.text), FirstRow{block.numbers[row], block.lines[row], place, item.hashes[row], block.files[row]});
   }
   ++unitRows.end;
   unitClasses.push_back(rowClasses);
@@ -78,9 +77,9 @@ void Gatherer::countSeries() {
     about["short"][name] = without;
     const Json arguments = {{"units", without}, {"split", name}, {"length", program.series.length}};
     if (without > 0 && made == 0) {
-      problems.add("no-long-units", "series", {fileOf(split).path}, arguments);
+      problems.add("no-long-units", "series", {fileOf(split).path()}, arguments);
     } else if (without > 0) {
-      problems.warn("short-units", "series", {fileOf(split).path}, arguments);
+      problems.warn("short-units", "series", {fileOf(split).path()}, arguments);
     }
     records[index] = made;
   }
@@ -103,14 +102,18 @@ void Gatherer::judgeUnits() {
       if (first == nullptr) {
         continue;
       }
-      const std::string unit = shown(first->first), &file = fileOf(static_cast<int>(a)).path;
+      const FirstRow &other = firstRows[a].at(first->first);
+      const auto fileAt = [&](std::size_t split, const FirstRow &one) {
+        return fileOf(static_cast<int>(split)).paths[static_cast<std::size_t>(one.file)];
+      };
+      const std::string unit = shown(first->first);
       facts["overlap"].push_back({{"a", splitNames[a]}, {"b", splitNames[b]}, {"units", both}, {"example", unit}});
-      problems.warn("unit-leakage", "series", {fileOf(static_cast<int>(b)).path, first->second.row, first->second.line, 0},
+      problems.warn("unit-leakage", "series", {fileAt(b, first->second), first->second.row, first->second.line, 0},
                     {{"a", splitNames[a]},
                      {"b", splitNames[b]},
                      {"units", both},
                      {"unit", unit},
-                     {"other", fmt::format("{}:{}", file, firstRows[a].at(first->first).line)}});
+                     {"other", fmt::format("{}:{}", fileAt(a, other), other.line)}});
     }
   }
 }

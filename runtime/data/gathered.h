@@ -6,6 +6,7 @@
 #include "runtime/data/problems.h"
 #include "runtime/data/split_ids.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <limits>
@@ -28,19 +29,26 @@ struct ColumnFacts {
   std::array<std::int64_t, 3> missing = {};
   double least = std::numeric_limits<double>::infinity(), greatest = -least; // of `train`
   std::vector<std::string> absentFrom;                                       // files that lack the column
-  std::vector<std::string> absentHeader;                                     // of the first of them
-  std::vector<Place> gaps; // missing cells of the file that is read, as long as it may lack the column
+  bool isAbsentFrom(const std::string &file) const {
+    return !absentFrom.empty() && std::find(absentFrom.begin(), absentFrom.end(), file) != absentFrom.end();
+  }
+  std::vector<std::string> absentHeader; // of the first of them
+  std::vector<Place> gaps;               // missing cells of the file that is read, as long as it may lack the column
   std::int64_t gapCount = 0;
 };
 
+/// The files of a split, or of all.
 struct FileFacts {
-  std::string path;
+  std::vector<std::string> paths;
   int split = -1; // -1: by hash
   bool missing = false, stopped = false;
-  std::string unreadable; // why it cannot be read
+  std::vector<std::pair<std::string, std::string>> lacking; // paths that are not there or cannot be read, and why: "" is the former
   std::int64_t errors = 0;
   FileStamp stamp;
   Hash128 content;
+
+  /// The first, where one stands for all.
+  const std::string &path() const { return paths.front(); }
 };
 
 struct Item {
@@ -58,11 +66,19 @@ struct FirstRow {
   std::int64_t row = 0, line = 0;
   double place = 0;
   Hash128 hash;
+  int file = 0;
 };
+
+/// Where a row stands in some files, as one number: that of the row where there is one file.
+inline constexpr int rowBits = 40;
+inline std::int64_t placeInFiles(int file, std::int64_t row) { return static_cast<std::int64_t>(file) << rowBits | row; }
+inline Place placeOf(const FileFacts &files, std::int64_t place) {
+  return {files.paths[static_cast<std::size_t>(place >> rowBits)], place & ((std::int64_t{1} << rowBits) - 1)};
+}
 
 /// The text of one record, as a message shows it.
 inline Result<std::string> exampleOf(const RecordProgram &program, const std::string &file, std::int64_t wantedRow) {
-  PENSTOCK_ASSIGN(const std::unique_ptr<RowSource> rows, program.openRows(file));
+  PENSTOCK_ASSIGN(const std::unique_ptr<RowSource> rows, program.openRows({file}));
   Row row;
   RowError error;
   for (;;) {

@@ -48,7 +48,13 @@ private:
   std::vector<std::string_view> labels; // of one cell
   Status addTags(std::size_t column, const Cell &cell, int split, Place place);
   void rowProblem(const FileFacts &file, const RowError &error);
-  void missingColumns(const FileFacts &file, const std::vector<std::string> &names);
+  /// Where a row of a block stands.
+  static Place placeOf(const FileFacts &file, const RowBlock &block, std::size_t row) {
+    return {file.paths[static_cast<std::size_t>(block.files[row])], block.numbers[row], block.lines[row], 0};
+  }
+  Status findColumns(const FileFacts &file);
+  void missingColumns(const std::string &path, const std::vector<std::string> &names);
+  void judgeRows();
   void reportGaps(const FileFacts &file);
 
   void judgeColumns();
@@ -84,6 +90,8 @@ private:
   std::vector<bool> prepares; // features whose texts the scan needs
   std::vector<std::unique_ptr<TokenizerFit>> fits;
   std::array<std::int64_t, 3> records = {}, dropped = {};
+  std::vector<std::pair<const FileFacts *, RowError>> badRows; // that may be left out, if there are not too many
+  std::int64_t bad = 0;                                        // rows with mistakes that may be left out
   std::int64_t trainRows = 0;
   std::vector<TokenCounts> trainTokens; // by feature
   // Of a series:

@@ -42,7 +42,7 @@ std::string lowerOf(std::string_view text) {
 
 /// ".csv" of `a/b.CSV`; "" where there is none.
 std::string extensionOf(std::string_view path) {
-  path = path.substr(path.rfind('/') + 1); // npos + 1 is 0
+  path = withoutPacking(path.substr(path.rfind('/') + 1)); // npos + 1 is 0
   const std::size_t dot = path.rfind('.');
   if (dot == std::string_view::npos || dot == 0) {
     return {};
@@ -390,7 +390,7 @@ private:
   std::vector<std::string> lacking(const CsvOptions &way) const {
     const std::vector<std::string> header = headerOf(way);
     std::vector<std::string> names = columns;
-    std::erase_if(names, [&](const std::string &name) { return std::find(header.begin(), header.end(), name) != header.end(); });
+    std::erase_if(names, [&](const std::string &name) { return columnAt(header, name) >= 0; });
     return names;
   }
   const ColumnSpec *columnOf(const std::string &from) const {
@@ -406,12 +406,16 @@ private:
     }
     for (const char delimiter : {',', ';', '\t'}) {
       if (ways.empty() || ways[0].delimiter != delimiter) {
-        ways.push_back({delimiter});
+        ways.emplace_back().delimiter = delimiter;
       }
     }
     return ways;
   }
-  CsvOptions tabs() const { return {'\t', program.source != RowFormat::csv || program.csv.delimiter != '\t' || program.csv.quotes}; }
+  CsvOptions tabs() const {
+    CsvOptions tabs = program.source == RowFormat::csv && program.csv.delimiter == '\t' ? program.csv : CsvOptions();
+    tabs.delimiter = '\t';
+    return tabs;
+  }
 
   /// Who asks for the form.
   std::string asker() const {
@@ -455,6 +459,24 @@ bool headIsEnough(const InputFacts &input, const RecordProgram &program) {
   }
   const std::string_view record = firstRecord(input.head, program.conll, ended);
   return !record.empty() && ended;
+}
+
+Result<Encoding> encodingOf(const InputFacts &input, const RecordProgram &program) {
+  const auto names = wordsOf(Encoding::utf8);
+  const auto found = std::find(names.begin(), names.end(), input.encoding);
+  if (found != names.end()) {
+    return static_cast<Encoding>(found - names.begin());
+  }
+  if (!input.encoding.empty()) {
+    return usageError(fmt::format("`--encoding {}` is none: there are {}", printable(input.encoding, nameLimit), fmt::join(names, ", ")));
+  }
+  const std::string extension = extensionOf(input.path), asked = askedOf(input, program);
+  const bool byName = asked.empty() && (isOwnExtension(extension, program) ||
+                                        (program.source == RowFormat::csv && isOneOf(extension, {".csv", ".tsv", ".tab"})) ||
+                                        (program.source == RowFormat::jsonl && isOneOf(extension, {".json", ".jsonl", ".ndjson"})) ||
+                                        (program.source == RowFormat::conll && isOneOf(extension, {".conll", ".conllu"})));
+  const bool own = byName || asked == program.sourceName || (asked == "tsv" && program.source == RowFormat::csv);
+  return own ? program.encoding : Encoding::utf8;
 }
 
 Result<RowOptions> chooseFormat(const InputFacts &input, const RecordProgram &program, const Fitted &fitted,

@@ -1,5 +1,6 @@
 // JSON Lines: one object a line; blank lines are skipped. Strings give their text, numbers and
-// booleans the text JSON writes for them, null nothing, arrays of strings lists.
+// booleans the text JSON writes for them, null nothing, arrays of strings lists. A name with dots is a key that has them, or leads into
+// objects and arrays: `body.text`, `tags.0`.
 #include "runtime/base/printable.h"
 #include "runtime/base/utf8.h"
 #include "runtime/data/rows.h"
@@ -7,6 +8,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <unordered_map>
 
 namespace penstock {
@@ -28,22 +30,42 @@ public:
   std::string nestedKey;
   std::size_t position = 0; // of a mistake: behind its last byte
 
+  void select() {
+    paths.clear();
+    for (const auto &[name, slot] : wanted) {
+      if (name.find('.') != std::string::npos) {
+        Path &path = paths.emplace_back();
+        path.slot = slot;
+        path.name = name;
+      }
+    }
+    std::sort(paths.begin(), paths.end(), [](const Path &a, const Path &b) { return a.slot < b.slot; });
+  }
+
   void reset() {
     std::fill(given.begin(), given.end(), false);
     isObject = nested = notWords = failed = inList = false;
     depth = 0;
     slot = none;
+    frames.clear();
+    for (Path &path : paths) {
+      path.isKey = false;
+    }
   }
 
-  bool null() override { return inList ? wrongItem() : leave(); }
+  bool null() override {
+    scalar({}, false, false);
+    return inList ? wrongItem() : leave();
+  }
   bool boolean(bool value) override { return inList ? wrongItem() : take(value ? "true" : "false", false); }
   bool number_integer(number_integer_t value) override { return inList ? wrongItem() : take(std::to_string(value), false); }
   bool number_unsigned(number_unsigned_t value) override { return inList ? wrongItem() : take(std::to_string(value), false); }
   bool number_float(number_float_t, const string_t &text) override { return inList ? wrongItem() : take(text, false); }
   bool string(string_t &value) override {
-    if (inList && depth == 2) {
-      values[slot] += value;
-      values[slot] += listEnd;
+    if (inList && depth == listDepth) {
+      scalar(value, true, true);
+      values[listSlot] += value;
+      values[listSlot] += listEnd;
       return true;
     }
     return inList ? true : take(value, true);
@@ -54,6 +76,9 @@ public:
   bool end_object() override { return close(); }
   bool end_array() override { return close(); }
   bool key(string_t &value) override {
+    if (!frames.empty()) {
+      frames.back().follow(value, paths);
+    }
     if (depth != 1) {
       return true;
     }
@@ -62,6 +87,9 @@ public:
       names.push_back(value);
     }
     slot = found == wanted.end() ? none : found->second;
+    for (Path &path : paths) {
+      path.isKey = path.isKey || path.slot == slot;
+    }
     if (slot != none) {
       given[slot] = isList[slot] = false;
     }
@@ -79,7 +107,92 @@ private:
   static constexpr std::size_t none = static_cast<std::size_t>(-1);
   static constexpr std::size_t maximumNames = 10000;
 
+  /// A wanted name with dots.
+  struct Path {
+    std::size_t slot = 0;
+    std::string name;
+    bool isKey = false; // the record has it as one key, which wins
+  };
+  /// How far the name of a path is used up: whole at its size.
+  struct Reached {
+    std::size_t path, used;
+  };
+  /// An object or array that is open.
+  struct Frame {
+    std::vector<Reached> here, next; // next: by the value that comes
+    bool array = false;
+    std::int64_t index = -1; // of the value that came last
+
+    void follow(std::string_view key, const std::vector<Path> &paths) {
+      next.clear();
+      for (const Reached &one : here) {
+        const std::string_view rest = std::string_view(paths[one.path].name).substr(one.used);
+        if (rest.starts_with(key) && !key.empty() && (rest.size() == key.size() || rest[key.size()] == '.')) {
+          next.push_back({one.path, one.used + key.size() + (rest.size() == key.size() ? 0 : 1)});
+        }
+      }
+    }
+  };
+
+  bool isWhole(const Reached &one) const { return one.used == paths[one.path].name.size(); }
+  /// Whether a value within objects or arrays is that of the path.
+  bool takes(const Reached &one) const { return isWhole(one) && frames.size() > 1 && !paths[one.path].isKey; }
+
+  void count() {
+    if (!frames.empty() && frames.back().array) {
+      frames.back().follow(std::to_string(++frames.back().index), paths);
+    }
+  }
+  void name(const Path &path) {
+    if (known.emplace(path.name, true).second) {
+      names.push_back(path.name);
+    }
+  }
+  /// A value that is no object and no array; `there`: not null.
+  void scalar(const std::string &value, bool text, bool there) {
+    count();
+    if (frames.empty()) {
+      return;
+    }
+    for (const Reached &one : frames.back().next) {
+      if (const Path &path = paths[one.path]; takes(one)) {
+        name(path);
+        values[path.slot] = value;
+        isText[path.slot] = text;
+        isList[path.slot] = false;
+        given[path.slot] = there;
+      }
+    }
+  }
+  void openFrame(bool object) {
+    count();
+    Frame made;
+    made.array = !object;
+    for (std::size_t i = 0; i < paths.size() && frames.empty(); ++i) {
+      made.here.push_back({i, 0});
+    }
+    for (const Reached &one : frames.empty() ? std::vector<Reached>() : frames.back().next) {
+      const Path &path = paths[one.path];
+      if (!takes(one)) {
+        made.here.push_back(one);
+      } else if (name(path); !object && lists[path.slot] && !inList) {
+        beginList(path.slot);
+      } else if (!nested) {
+        nested = true;
+        nestedKey = path.name;
+      }
+    }
+    frames.push_back(std::move(made));
+  }
+  void beginList(std::size_t at) {
+    values[at].clear();
+    given[at] = isList[at] = inList = true;
+    listSlot = at;
+    listDepth = depth + 1;
+  }
+
   bool take(std::string value, bool text) {
+    scalar(value, text, true);
     if (depth == 1 && slot != none) {
       values[slot] = std::move(value);
       isText[slot] = text;
@@ -94,15 +207,18 @@ private:
     return true;
   }
   bool open(bool object) {
+    const bool wasInList = inList;
+    if (!paths.empty()) {
+      openFrame(object);
+    }
     if (depth == 0) {
       isObject = object;
     } else if (depth == 1 && slot != none && !object && lists[slot]) {
-      values[slot].clear();
-      given[slot] = isList[slot] = inList = true;
+      beginList(slot);
     } else if (depth == 1 && slot != none && !nested) {
       nested = true;
       nestedKey = nameOfSlot();
-    } else if (inList) {
+    } else if (wasInList) {
       wrongItem();
     }
     ++depth;
@@ -110,7 +226,10 @@ private:
   }
   bool close() {
     --depth;
-    inList = inList && depth > 1;
+    inList = inList && depth >= listDepth;
+    if (!frames.empty()) {
+      frames.pop_back();
+    }
     return leave();
   }
   bool wrongItem() {
@@ -122,7 +241,7 @@ private:
   }
   std::string nameOfSlot() const {
     for (const auto &[name, index] : wanted) {
-      if (index == slot) {
+      if (index == (inList ? listSlot : slot)) {
         return name;
       }
     }
@@ -131,6 +250,9 @@ private:
 
   std::size_t depth = 0, slot = none;
   bool inList = false;
+  std::size_t listSlot = none, listDepth = 0;
+  std::vector<Path> paths;
+  std::vector<Frame> frames; // where there are paths
 };
 
 /// What is wrong at byte `at` of a line, where the reader stopped.
@@ -182,6 +304,7 @@ public:
     reader.isList.assign(reader.wanted.size(), false);
     reader.isText.assign(reader.wanted.size(), false);
     reader.lists.assign(reader.wanted.size(), false);
+    reader.select();
     for (std::size_t i = 0; i < lists.size(); ++i) {
       reader.lists[slots[i]] = reader.lists[slots[i]] || lists[i];
     }

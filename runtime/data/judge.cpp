@@ -34,6 +34,22 @@ void Gatherer::judgeColumns() {
   }
 }
 
+/// Rows with mistakes are left out where the source allows so many; they are problems where there are more.
+void Gatherer::judgeRows() {
+  if (program.skipBad == 0) {
+    return;
+  }
+  facts["bad_rows"] = bad;
+  if (bad > 0 && bad <= program.skipBad) {
+    const auto &[files, first] = badRows.front();
+    problems.warn("bad-rows", "source", {files->paths[static_cast<std::size_t>(first.file)], first.row, first.line, first.column},
+                  {{"records", bad}, {"allowed", program.skipBad}, {"text", first.sentence()}});
+  }
+  for (std::size_t i = 0; i < badRows.size() && bad > program.skipBad; ++i) {
+    rowProblem(*badRows[i].first, badRows[i].second);
+  }
+}
+
 void Gatherer::judgeSplits() {
   Json splits = Json::object();
   bool told = false;
@@ -44,7 +60,7 @@ void Gatherer::judgeSplits() {
     const char *name = splitNames[static_cast<std::size_t>(split)];
     const FileFacts &file = fileOf(split);
     const std::int64_t count = records[static_cast<std::size_t>(split)];
-    splits[name] = {{"records", count}, {"files", {file.path}}};
+    splits[name] = {{"records", count}, {"files", file.paths}};
     if (!program.dropEmpty.empty()) {
       splits[name]["dropped"] = dropped[static_cast<std::size_t>(split)];
     }
@@ -58,7 +74,7 @@ void Gatherer::judgeSplits() {
 /// A split without records. `again`: another one was told; of splits that follow each other in an order the first says it all.
 void Gatherer::judgeEmpty(int split, bool again) {
   const char *name = splitNames[static_cast<std::size_t>(split)];
-  const std::string &file = fileOf(split).path;
+  const std::string &file = fileOf(split).path();
   if (program.splitOrder < 0 || (lowest > highest && unplaced == 0)) { // or there is no row at all
     problems.add("empty-split", "source", {file}, {{"split", name}});
     return;
@@ -137,7 +153,7 @@ void Gatherer::judgeClasses(std::size_t index) {
   }
   std::sort(foreign.begin(), foreign.end(), [](auto *a, auto *b) { return a->first < b->first; });
   const std::vector<std::string> &lacking = columns[index].absentFrom;
-  const bool hasTrain = records[trainSplit] > 0 && std::find(lacking.begin(), lacking.end(), fileOf(trainSplit).path) == lacking.end();
+  const bool hasTrain = records[trainSplit] > 0 && std::find(lacking.begin(), lacking.end(), fileOf(trainSplit).path()) == lacking.end();
   const bool fewNames = names.size() <= 1000;
   if (isInput && !declared) {
     reportNewClasses(index, foreign);
@@ -165,7 +181,7 @@ void Gatherer::judgeClasses(std::size_t index) {
     const auto found = values.find(name);
     if (found == values.end() || found->second.rows[trainSplit] == 0) {
       const bool elsewhere = found != values.end();
-      problems.warn("class-absent-from-train", "columns." + column.name, elsewhere ? found->second.first : Place{fileOf(trainSplit).path},
+      problems.warn("class-absent-from-train", "columns." + column.name, elsewhere ? found->second.first : Place{fileOf(trainSplit).path()},
                     {{"column", column.name},
                      {"name", column.from},
                      {"value", shown(name)},
@@ -237,12 +253,13 @@ Status Gatherer::judgeOverlap() {
       if (pair.records == 0 || !whole) {
         continue;
       }
-      PENSTOCK_ASSIGN(const std::string example, exampleOf(program, fileOf(b).path, pair.example));
+      const Place at = penstock::placeOf(fileOf(b), pair.example);
+      PENSTOCK_ASSIGN(const std::string example, exampleOf(program, at.file, at.row));
       const char *first = splitNames[static_cast<std::size_t>(a)];
       const char *second = splitNames[static_cast<std::size_t>(b)];
       const double share = static_cast<double>(pair.records) / static_cast<double>(records[static_cast<std::size_t>(b)]);
       facts["overlap"].push_back({{"a", first}, {"b", second}, {"records", pair.records}, {"example", example}});
-      problems.warn("leakage", "source", {fileOf(b).path, pair.example},
+      problems.warn("leakage", "source", at,
                     {{"a", first}, {"b", second}, {"records", pair.records}, {"share", share}, {"example", example}});
     }
   }

@@ -42,8 +42,7 @@ public:
     mayHoldList.resize(columns.size());
     wanted.clear();
     for (const std::string &column : columns) {
-      const auto found = std::find(header.begin(), header.end(), column);
-      places.push_back(found == header.end() ? -1 : static_cast<int>(found - header.begin()));
+      places.push_back(static_cast<int>(columnAt(header, column)));
       if (places.back() >= 0) {
         wanted.push_back(places.back());
       }

@@ -1,6 +1,7 @@
 #include "runtime/data/record_program.h"
 
 #include "runtime/base/hash.h"
+#include "runtime/base/printable.h"
 #include "runtime/base/splits.h"
 #include "runtime/data/ordered_split.h"
 #include "runtime/data/series.h"
@@ -66,6 +67,21 @@ CleanOptions cleanOf(const StepSpec &step) {
   return clean;
 }
 
+/// How a text of the column becomes words where no tags stand beside it, of a pipeline that has tags or not.
+TextWords textWordsOf(const ColumnSpec &column, bool hasTags) {
+  const auto given = column.parameters.find("split");
+  const auto *const said = given == column.parameters.end() ? nullptr : std::get_if<std::string>(&given->second);
+  return (said == nullptr ? hasTags : *said == "punctuation") ? TextWords::punctuation : TextWords::space;
+}
+
+bool haveTags(const std::vector<ColumnSpec> &columns) {
+  return std::any_of(columns.begin(), columns.end(), [](const ColumnSpec &one) { return one.type == ColumnSpec::Type::tags; });
+}
+/// Beside tags a text has its words as these are written: with spaces between them.
+TextWords wordsOfSplits(const ColumnSpec &column, const std::vector<ColumnSpec> &columns) {
+  return haveTags(columns) ? TextWords::space : textWordsOf(column, false);
+}
+
 LinkedFeature linkFeature(const FeatureSpec &spec, const std::vector<ColumnSpec> &columns, const Names &columnNames) {
   LinkedFeature feature;
   feature.name = spec.name;
@@ -73,6 +89,9 @@ LinkedFeature linkFeature(const FeatureSpec &spec, const std::vector<ColumnSpec>
   feature.column = columnNames.at(spec.columns.front());
   const ColumnSpec::Type type = columns[static_cast<std::size_t>(feature.column)].type;
   feature.cutFromWords = type == ColumnSpec::Type::words;
+  const ColumnSpec &first = columns[static_cast<std::size_t>(feature.column)];
+  feature.wordsAlone = textWordsOf(first, haveTags(columns));
+  feature.words = wordsOfSplits(first, columns);
   if (type != ColumnSpec::Type::text && !feature.cutFromWords) {
     throw Wrong{"makes feature `" + feature.name + "` of a column that is no text"};
   }
@@ -237,7 +256,7 @@ LinkedInput linkInput(const InputSpec &spec, RecordProgram &program, const Names
 
 void linkSplit(const SplitSpec &split, const Names &columnNames, RecordProgram &program) {
   if (split.by == "file") {
-    if (!program.files.empty() && program.files.size() != program.wanted.size()) {
+    if (!program.files.empty() && program.files.size() != program.wanted.size()) { // a list a split
       throw Wrong{"has files of other splits than there are"};
     }
     for (std::size_t i = 0; i < program.files.size(); ++i) {
@@ -278,6 +297,12 @@ void linkSplit(const SplitSpec &split, const Names &columnNames, RecordProgram &
   }
 }
 
+std::optional<Encoding> encodingOf(const std::string &name) {
+  const auto names = wordsOf(Encoding::utf8);
+  const auto found = std::find(names.begin(), names.end(), name);
+  return found == names.end() ? std::nullopt : std::optional(static_cast<Encoding>(found - names.begin()));
+}
+
 void linkSource(const SourceSpec &source, RecordProgram &program) {
   if (source.kind.empty()) {
     throw Wrong{"has a source without a name"};
@@ -289,6 +314,10 @@ void linkSource(const SourceSpec &source, RecordProgram &program) {
                                             : RowFormat::plugin;
   program.path = source.path;
   program.files = source.files;
+  if (program.files.size() == 1 && program.files.front().size() == 1) {
+    program.path = program.files.front().front();
+    program.files.clear();
+  }
   if (program.source == RowFormat::plugin) {
     return; // whose options are the plugin's parameters
   }
@@ -296,7 +325,19 @@ void linkSource(const SourceSpec &source, RecordProgram &program) {
   for (const auto &[name, value] : source.options) {
     const auto *const text = std::get_if<std::string>(&value);
     const auto *const names = std::get_if<std::vector<std::string>>(&value);
-    if (conll && name == "columns" && names != nullptr) {
+    const auto *const count = std::get_if<std::int64_t>(&value);
+    const auto *const flag = std::get_if<bool>(&value);
+    if (name == "encoding" && text != nullptr && encodingOf(*text)) {
+      program.encoding = *encodingOf(*text);
+    } else if (name == "skip_bad" && count != nullptr && *count >= 0) {
+      program.skipBad = *count;
+    } else if (csv && name == "skip" && count != nullptr && *count >= 0) {
+      program.csv.skip = *count;
+    } else if (csv && name == "header" && flag != nullptr) {
+      program.csv.header = *flag;
+    } else if (csv && name == "decimal" && text != nullptr && (*text == "." || *text == ",")) {
+      program.csv.decimal = (*text)[0];
+    } else if (conll && name == "columns" && names != nullptr) {
       program.conll.columns = *names;
     } else if (conll && name == "comment" && text != nullptr) {
       program.conll.comment = *text;
@@ -329,6 +370,10 @@ RecordProgram linked(const RecordsSpec &records) {
     }
     if (program.source == RowFormat::conll && !column.isList()) {
       throw Wrong{"has a column `" + column.name + "` that is no list, of a source whose columns are"};
+    }
+    program.textWords.push_back(wordsOfSplits(column, records.columns));
+    if (column.type == ColumnSpec::Type::number) {
+      program.csv.numbers.push_back(column.from);
     }
   }
   const Names columnNames(program.columns);
@@ -373,12 +418,16 @@ Result<RecordProgram> RecordProgram::link(const RecordsSpec &records, DataPlugin
   }
 }
 
-std::string RecordProgram::fileOf(int split) const {
+std::vector<std::string> RecordProgram::filesOf(int split) const {
   if (!files.empty()) {
-    const std::vector<std::string> &given = files[static_cast<std::size_t>(split)];
-    return given.empty() ? "" : given.front();
+    return files[isOneFile() ? 0 : static_cast<std::size_t>(split)];
   }
-  return fileOfSplit(path, splitNames[static_cast<std::size_t>(split)]);
+  return {isOneFile() ? path : fileOfSplit(path, splitNames[static_cast<std::size_t>(split)])};
+}
+
+std::string RecordProgram::fileOf(int split) const {
+  const std::vector<std::string> all = filesOf(split);
+  return all.empty() ? "" : all.front();
 }
 
 int RecordProgram::splitOf(std::string_view cell) const {
@@ -462,12 +511,28 @@ bool RecordProgram::drops(const Row &row) const {
   });
 }
 
-Result<std::unique_ptr<RowSource>> RecordProgram::openRows(const std::string &file, int split) const {
+Result<std::unique_ptr<RowSource>> RecordProgram::openFile(const std::string &file) const {
   PENSTOCK_ASSIGN(std::unique_ptr<ByteSource> bytes, openFileSource(file));
   if (source == RowFormat::plugin && plugin == nullptr) {
     return internalError("a file is read by a plugin that was not asked for");
   }
-  std::unique_ptr<RowSource> rows = makeRows(std::move(bytes), rowOptions());
+  const std::string name = "`" + printable(file) + "`";
+  bytes = unpacked(std::move(bytes), name);
+  if (source != RowFormat::plugin) {
+    bytes = decoded(std::move(bytes), encoding, name);
+  }
+  return makeRows(std::move(bytes), rowOptions());
+}
+
+Result<std::unique_ptr<RowSource>> RecordProgram::openRows(const std::vector<std::string> &paths, int split) const {
+  std::unique_ptr<RowSource> rows;
+  if (paths.size() == 1) {
+    PENSTOCK_ASSIGN(rows, openFile(paths.front()));
+  } else if (paths.empty()) {
+    return internalError("a split without files is read");
+  } else {
+    rows = makeChainedRows(paths, [this](const std::string &path) { return openFile(path); });
+  }
   PENSTOCK_TRY(rows->begin());
   if (splitBy == SplitBy::order) {
     rows = placeRows(std::move(rows), [this, split](const RowBlock &block) { return placeInSplits(*this, block, split); });
@@ -477,6 +542,29 @@ Result<std::unique_ptr<RowSource>> RecordProgram::openRows(const std::string &fi
   }
   rows->select(fileColumns(), listColumns());
   return rows;
+}
+
+FileStamp stampOf(const std::vector<std::string> &paths) {
+  FileStamp all = paths.empty() ? FileStamp() : stampOf(paths.front());
+  for (std::size_t i = 1; i < paths.size(); ++i) {
+    const FileStamp one = stampOf(paths[i]);
+    all.size += one.size;
+    all.modified = std::max(all.modified, one.modified);
+    all.inode = all.inode * 31 + one.inode;
+  }
+  return all;
+}
+
+Result<Hash128> hashOf(const std::vector<std::string> &paths) {
+  if (paths.size() == 1) {
+    return hashPath(paths.front());
+  }
+  Hasher128 all;
+  for (const std::string &path : paths) {
+    PENSTOCK_ASSIGN(const Hash128 one, hashPath(path));
+    all.addPart(one.hex());
+  }
+  return all.value();
 }
 
 } // namespace penstock

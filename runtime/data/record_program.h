@@ -1,6 +1,7 @@
 // The records of a pipeline's value, ready to be interpreted: names are places in lists, options are those of the readers.
 #pragma once
 
+#include "runtime/base/hash.h"
 #include "runtime/base/pipeline_value.h"
 #include "runtime/base/splits.h"
 #include "runtime/base/status.h"
@@ -29,8 +30,9 @@ struct LinkedFeature {
   std::string name, axis;
   int column = 0; // of type text or words
   bool cutFromWords = false;
-  int second = -1;                                  // of a pair of texts: the column of the second one
-  Truncation truncation = Truncation::longestFirst; // of a pair
+  TextWords words = TextWords::space, wordsAlone = TextWords::space; // of texts: beside tags, as those of splits are; without them
+  int second = -1;                                                   // of a pair of texts: the column of the second one
+  Truncation truncation = Truncation::longestFirst;                  // of a pair
   std::vector<CleanOptions> cleans;
   std::string plugin, parameters; // parameters: JSON text
   std::int64_t maxLength = -1;    // -1: no limit
@@ -58,7 +60,9 @@ struct RecordProgram {
   std::string sourceName;            // in the language
   std::shared_ptr<const Source> plugin;
   std::string path;
-  std::vector<std::vector<std::string>> files; // in place of `path`, of each split
+  std::vector<std::vector<std::string>> files; // in place of `path`: of each split, or of all where splits are cut from them
+  Encoding encoding = Encoding::utf8;
+  std::int64_t skipBad = 0; // rows with mistakes that may be left out
   CsvOptions csv;
   ConllOptions conll;
   enum class SplitBy { file, hash, order };
@@ -69,6 +73,7 @@ struct RecordProgram {
   std::array<double, 3> shares = {}; // in the order of splitNames
   std::array<bool, 3> wanted = {true, true, true};
   std::vector<ColumnSpec> columns;
+  std::vector<TextWords> textWords;    // of each column: how texts of splits become words
   std::vector<LinkedFeature> features; // that are ids
   std::vector<DerivedFeature> derived; // the others
   std::vector<LinkedInput> inputs;
@@ -91,6 +96,9 @@ struct RecordProgram {
   /// Whether an axis of the batch is that of the series.
   bool isSeriesAxis(std::size_t axis) const { return axes[axis] == seriesAxis; }
 
+  /// The files of a split, one behind the other; those of all where splits are cut from them. None of a split that is not there.
+  std::vector<std::string> filesOf(int split) const;
+  /// The first of them, or "".
   std::string fileOf(int split) const;
   /// The split of a record, by the hash of a cell: XXH64 with seed 0 of the cell's bytes, its upper
   /// 53 bits as a fraction of 2^53, against the shares added up in the order train, dev, test. -1:
@@ -106,8 +114,15 @@ struct RecordProgram {
   /// order.
   std::vector<std::size_t> inputColumns() const;
   std::vector<std::size_t> modelColumns() const;
-  /// The rows of a file: of one that has all splits those that `split` (-1: any) needs, where their order decides.
-  Result<std::unique_ptr<RowSource>> openRows(const std::string &path, int split = -1) const;
+  /// The rows of some files: of those that have all splits the ones that `split` (-1: any) needs, where their order decides.
+  Result<std::unique_ptr<RowSource>> openRows(const std::vector<std::string> &paths, int split = -1) const;
+  /// The rows of one file as they stand there, not begun.
+  Result<std::unique_ptr<RowSource>> openFile(const std::string &path) const;
 };
+
+/// What tells that one of some files was written to.
+FileStamp stampOf(const std::vector<std::string> &paths);
+/// Of the bytes of some files: of one those of hashPath.
+Result<Hash128> hashOf(const std::vector<std::string> &paths);
 
 } // namespace penstock

@@ -83,6 +83,12 @@ public:
     rows = std::move(opened.rows);
     names = std::move(opened.names);
     format = opened.format;
+    echo = std::move(opened.echoed);
+    for (std::size_t i = 0; i < echo.gold.size(); ++i) {
+      if (echo.gold[i].type == ColumnSpec::Type::tags) {
+        goldTags.push_back(columns.size() + echo.ids.size() + i);
+      }
+    }
     return Status::success();
   }
 
@@ -94,11 +100,15 @@ public:
     }
   }
 
+  const Echoed &echoed() const override { return echo; }
+
   std::string remark() const override {
     std::string text;
     const std::vector<std::string> &seen = rows->names();
-    for (const std::string &name : names) {
-      if (format != RowFormat::jsonl || taken == 0 || std::find(seen.begin(), seen.end(), name) != seen.end()) {
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const std::string &name = names[i];
+      const bool echoes = i >= columns.size() && i < firstWith(); // nobody asked for it
+      if (echoes || format != RowFormat::jsonl || taken == 0 || std::find(seen.begin(), seen.end(), name) != seen.end()) {
         continue;
       }
       const std::vector<std::string> meant = nearest(name, seen);
@@ -123,6 +133,13 @@ public:
 private:
   static constexpr std::size_t nameLimit = 60; // characters of a name or cell that a message shows
 
+  /// Of the cells of a row, the first that is handed on by name.
+  std::size_t firstWith() const { return columns.size() + echo.ids.size() + echo.gold.size(); }
+  /// Whether no tags stand beside the words of a record.
+  bool isAlone(std::size_t row) const {
+    return std::none_of(goldTags.begin(), goldTags.end(), [&](std::size_t place) { return block.cell(row, place).present; });
+  }
+
   /// Of the records of the batch: what is handed on, and what is counted.
   void finishPart() {
     part.batch = &batch;
@@ -134,9 +151,10 @@ private:
       }
     }
     part.with.clear();
+    part.echoed.clear();
     for (std::size_t row = 0; row < block.rows(); ++row) {
       for (std::size_t i = columns.size(); i < names.size(); ++i) {
-        part.with.push_back(block.cell(row, i));
+        (i < firstWith() ? part.echoed : part.with).push_back(block.cell(row, i));
       }
     }
   }
@@ -428,7 +446,7 @@ private:
     for (std::size_t row = 0; row < block.rows(); ++row) {
       for (std::size_t text = 0; text < feature.textsEach(); ++text) {
         const std::size_t which = feature.columnOf(text);
-        prepared[index].add(program.columns[which], cellOf(row, static_cast<int>(which)));
+        prepared[index].add(program.columns[which], cellOf(row, static_cast<int>(which)), isAlone(row));
       }
     }
     if (feature.cutFromWords) {
@@ -459,7 +477,7 @@ private:
     out.texts.clear();
     for (std::size_t row = 0; row < block.rows(); ++row) {
       const Cell cell = cellOf(row, feature.column);
-      itemsOf(cell, items);
+      itemsOf(cell, items, isAlone(row) ? feature.wordsAlone : feature.words);
       out.words.insert(out.words.end(), items.begin(), items.end());
       out.offsets.push_back(static_cast<std::int64_t>(out.words.size()));
       // An empty view marks a list: an empty text has no words to place.
@@ -553,8 +571,10 @@ private:
   std::string inputName; // for people
   std::uint64_t seed = 0;
   BatchBuffers batch;
-  std::vector<std::size_t> columns;    // of the record program, that inputs need: the first cells of `block`
-  std::vector<std::string> names;      // RecordRows::names
+  std::vector<std::size_t> columns; // of the record program, that inputs need: the first cells of `block`
+  std::vector<std::string> names;   // RecordRows::names
+  Echoed echo;
+  std::vector<std::size_t> goldTags;   // places of their cells
   std::unique_ptr<InputCounts> counts; // where they are wanted
   Row current;
   RowBlock block;
@@ -597,12 +617,33 @@ Status checkWith(const RecordInput &input, const RecordRows &opened) {
   const std::vector<std::string> &header = opened.format == RowFormat::lines ? opened.names : opened.rows->names();
   for (const std::string &name : input.with) {
     // A header with a mistake has no names, and says so when rows are read.
-    if (opened.format == RowFormat::jsonl || header.empty() || std::find(header.begin(), header.end(), name) != header.end()) {
+    if (opened.format == RowFormat::jsonl || header.empty() || columnAt(header, name) >= 0) {
       continue;
     }
     return usageError(fmt::format("`--with` copies columns of the input, and {} has {}", nameOfInput(input.path), noColumn(name, header)));
   }
   return {};
+}
+
+/// What names the records of an input, and what the model is to predict of them, where the input has it.
+RecordReader::Echoed echoedOf(const RecordProgram &program, const RecordRows &opened) {
+  RecordReader::Echoed found;
+  for (std::size_t i = 0; i < program.columns.size() && opened.format != RowFormat::lines; ++i) {
+    const ColumnSpec &column = program.columns[i];
+    const bool isTarget = std::any_of(program.inputs.begin(), program.inputs.end(), [&](const LinkedInput &input) {
+      const auto which = static_cast<int>(i);
+      if (!input.target || input.derived < 0) {
+        return input.target && input.column == which;
+      }
+      const std::vector<int> &from = program.derived[static_cast<std::size_t>(input.derived)].columns;
+      return std::find(from.begin(), from.end(), which) != from.end();
+    });
+    if ((isTarget || column.type == ColumnSpec::Type::id) &&
+        (opened.format == RowFormat::jsonl || columnAt(opened.rows->names(), column.from) >= 0)) {
+      (isTarget ? found.gold : found.ids).push_back(column);
+    }
+  }
+  return found;
 }
 
 } // namespace
@@ -618,8 +659,10 @@ Result<RecordRows> openRecordRows(const ReadyRecords &ready, RecordInput input) 
   }
   opened.rows = std::move(input.rows);
   if (opened.rows == nullptr) {
-    auto bytes = std::make_unique<Peeked>(std::move(input.bytes));
-    InputFacts facts = {input.path, input.format, {}, input.standing};
+    InputFacts facts = {input.path, input.format, {}, input.standing, input.encoding};
+    PENSTOCK_ASSIGN(const Encoding encoding, encodingOf(facts, program));
+    const std::string name = shownInput(input.path);
+    auto bytes = std::make_unique<Peeked>(decoded(unpacked(std::move(input.bytes), name), encoding, name));
     PENSTOCK_TRY(bytes->peek(facts.head, [&] { return headIsEnough(facts, program); }));
     PENSTOCK_ASSIGN(const RowOptions options, chooseFormat(facts, program, ready.fitted, opened.names));
     opened.format = options.format;
@@ -634,6 +677,15 @@ Result<RecordRows> openRecordRows(const ReadyRecords &ready, RecordInput input) 
   }
   PENSTOCK_TRY(opened.rows->begin());
   PENSTOCK_TRY(checkWith(input, opened));
+  if (input.echoes) {
+    opened.echoed = echoedOf(program, opened);
+  }
+  for (const auto *const some : {&opened.echoed.ids, &opened.echoed.gold}) {
+    for (const ColumnSpec &column : *some) {
+      opened.names.push_back(column.from);
+      lists.push_back(column.mayHoldList());
+    }
+  }
   opened.names.insert(opened.names.end(), input.with.begin(), input.with.end());
   lists.resize(opened.names.size());
   opened.rows->select(opened.names, lists);

@@ -14,9 +14,11 @@ struct ReadyRecords {
   Fitted fitted; // with tokenizers
 };
 
-/// The rows of an input to predict, begun: their cells are those of `inputColumns` of the program, then those that are handed on.
+/// The rows of an input to predict, begun: their cells are those of `inputColumns` of the program, then those that are echoed, and those
+/// that are handed on.
 struct RecordRows {
   std::unique_ptr<RowSource> rows;
+  RecordReader::Echoed echoed;
   std::vector<std::string> names; // of the cells, in the input
   RowFormat format = RowFormat::lines;
 };

@@ -2,10 +2,12 @@
 
 #include "runtime/base/printable.h"
 #include "runtime/base/utf8.h"
+#include "runtime/text/words.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 namespace penstock {
@@ -38,6 +40,8 @@ const char *RowError::reason() const {
     return "not-words";
   case Kind::notAList:
     return "not-a-list";
+  case Kind::notDecimal:
+    return "not-decimal";
   case Kind::notText:
     return "not-text";
   case Kind::duplicateColumn:
@@ -51,8 +55,9 @@ const char *RowError::reason() const {
 std::string RowError::sentence() const {
   switch (kind) {
   case Kind::fieldCount:
-    return hasHeader ? fmt::format("the row has {} field{} where the header has {}", found, found == 1 ? "" : "s", expected)
-                     : fmt::format("the line has {} column{} where `columns` lists {}", found, found == 1 ? "" : "s", expected);
+    return width == Width::listed ? fmt::format("the line has {} column{} where `columns` lists {}", found, found == 1 ? "" : "s", expected)
+                                  : fmt::format("the row has {} field{} where the {} has {}", found, found == 1 ? "" : "s",
+                                                width == Width::header ? "header" : "first row", expected);
   case Kind::strayQuote:
     return "a quote stands inside a field; a field with quotes must be quoted as a whole, with "
            "each quote in it doubled";
@@ -61,7 +66,8 @@ std::string RowError::sentence() const {
   case Kind::tooLong:
     return fmt::format("the row is longer than {} MiB", ByteWindow::limit >> 20);
   case Kind::notUtf8:
-    return fmt::format("byte 0x{:02X} at offset {} is not UTF-8", value, byte);
+    return fmt::format("byte 0x{:02X} at offset {} is not UTF-8{}", value, byte,
+                       detail.empty() ? "" : "; if the file has another encoding, say it, such as `" + detail + "`");
   case Kind::notJson:
     return "the line is not JSON: " + detail;
   case Kind::notAnObject:
@@ -72,6 +78,9 @@ std::string RowError::sentence() const {
     return fmt::format("the list `{}` holds something else than strings", printable(detail, nameLimit));
   case Kind::notAList:
     return fmt::format("`{}` holds {}, not a JSON array of strings", printable(detail, nameLimit), remedy);
+  case Kind::notDecimal:
+    return fmt::format("`{}` holds `{}`; with `decimal: \",\"` a dot stands between groups of three digits only",
+                       printable(detail, nameLimit), printable(remedy, nameLimit));
   case Kind::notText:
     return fmt::format("the file is {}; {}", detail, remedy);
   case Kind::duplicateColumn:
@@ -86,7 +95,7 @@ std::string RowError::inFile(const std::string &file) const {
   return fmt::format("{}:{}:{} {}", file, line, column > 0 ? std::to_string(column) + ":" : "", sentence());
 }
 
-void itemsOf(const Cell &cell, std::vector<std::string_view> &items) {
+void itemsOf(const Cell &cell, std::vector<std::string_view> &items, TextWords words) {
   items.clear();
   const std::string_view text = cell.text;
   if (cell.list) {
@@ -94,6 +103,10 @@ void itemsOf(const Cell &cell, std::vector<std::string_view> &items) {
       end = std::min(text.find(listEnd, begin), text.size());
       items.push_back(text.substr(begin, end - begin));
     }
+    return;
+  }
+  if (words == TextWords::punctuation) {
+    splitWords(text, items);
     return;
   }
   std::size_t begin = std::string_view::npos; // of the word that has begun
@@ -181,6 +194,7 @@ public:
       error.kind = RowError::Kind::notUtf8;
       error.byte = window.offset() + static_cast<std::int64_t>(bad);
       error.value = static_cast<unsigned char>(text[bad]);
+      error.detail = wordsOf(likelyEncoding(text))[static_cast<std::size_t>(likelyEncoding(text))];
       error.column = countScalars(text.substr(0, bad)) + 1;
       return RowStep::error;
     }
@@ -256,6 +270,17 @@ private:
 };
 
 } // namespace
+
+std::ptrdiff_t columnAt(const std::vector<std::string> &names, std::string_view wanted) {
+  const auto found = std::find(names.begin(), names.end(), wanted);
+  if (found != names.end()) {
+    return found - names.begin();
+  }
+  std::size_t number = 0;
+  const char *const end = wanted.data() + wanted.size();
+  const bool read = wanted.size() > 1 && wanted.front() == '#' && std::from_chars(wanted.data() + 1, end, number).ptr == end;
+  return read && number >= 1 && number <= names.size() ? static_cast<std::ptrdiff_t>(number) - 1 : -1;
+}
 
 RowError notText(const ForeignFormat &foreign) {
   RowError error;

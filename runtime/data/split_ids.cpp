@@ -59,7 +59,7 @@ struct Item {
 class Builder {
 public:
   Builder(const SplitRequest &request, const DiskCache &cache)
-      : request(request), program(*request.program), fitted(*request.fitted), cache(cache), path(program.fileOf(request.split)) {}
+      : request(request), program(*request.program), fitted(*request.fitted), cache(cache), paths(program.filesOf(request.split)) {}
 
   Result<SplitIds> run(const Hash128 &key);
 
@@ -74,14 +74,14 @@ private:
   std::int32_t indexOf(std::size_t column, std::string_view name);
   Result<std::unique_ptr<ScratchFile>> scratch() const { return ScratchFile::create(cache.enabled() ? cache.root() : ""); }
   Status cellError(const RowBlock &block, std::size_t row, const std::string &what) const {
-    return invalidInput(fmt::format("{}:{}: {}", path, block.lines[row], what));
+    return invalidInput(fmt::format("{}:{}: {}", paths[static_cast<std::size_t>(block.files[row])], block.lines[row], what));
   }
 
   const SplitRequest &request;
   const RecordProgram &program;
   const Fitted &fitted;
   const DiskCache &cache;
-  std::string path;
+  const std::vector<std::string> paths;
 
   std::unique_ptr<RowSource> rows;
   std::unique_ptr<ScratchFile> file;
@@ -117,14 +117,18 @@ private:
 };
 
 Status Builder::open() {
-  if (fileIsMissing(path)) {
-    return invalidInput("no file `" + path + "`");
+  for (const std::string &path : paths) {
+    if (fileIsMissing(path)) {
+      return invalidInput("no file `" + path + "`");
+    }
   }
-  PENSTOCK_ASSIGN(rows, program.openRows(path, request.split));
+  PENSTOCK_ASSIGN(rows, program.openRows(paths, request.split));
   const std::vector<std::string> &names = rows->names();
+  const std::string &path = paths.front();
   const std::unordered_set<std::string_view> known(names.begin(), names.end());
   for (const ColumnSpec &column : program.columns) {
-    if (request.strict && program.source != RowFormat::jsonl && !names.empty() && !known.contains(column.from)) {
+    const bool checks = request.strict && program.source != RowFormat::jsonl && !names.empty();
+    if (checks && !known.contains(column.from) && columnAt(names, column.from) < 0) {
       if (program.source == RowFormat::conll) {
         return invalidInput(fmt::format("{}:1: `columns` lists no column `{}`", path, column.from));
       }
@@ -244,8 +248,8 @@ Status Builder::addDerived(const RowBlock &block) {
       anyRefused = true;
       const bool first = std::none_of(request.refused->begin(), request.refused->end(), [&](const auto &one) { return one.feature == d; });
       if (first) {
-        request.refused->push_back(
-            {d, refusal->step, column, block.numbers[refusal->record], block.lines[refusal->record], refusal->value});
+        request.refused->push_back({d, refusal->step, column, block.numbers[refusal->record], block.lines[refusal->record], refusal->value,
+                                    block.files[refusal->record]});
       }
       continue;
     }
@@ -290,7 +294,7 @@ Status Builder::addTags(std::size_t index, const Cell &cell, const RowBlock &blo
 
 Status Builder::consume(const Item &item) {
   if (request.strict && !item.errors.empty()) {
-    return rowErrorStatus(path, item.errors.front());
+    return rowErrorStatus(paths[static_cast<std::size_t>(item.errors.front().file)], item.errors.front());
   }
   for (std::size_t row = 0; row < item.block.rows(); ++row) {
     PENSTOCK_TRY(addCells(item.block, row));
@@ -537,7 +541,7 @@ Result<SplitIds> Builder::run(const Hash128 &key) {
   PENSTOCK_TRY(writer->append(text.data(), text.size()));
   PENSTOCK_TRY(writer->append(&length, sizeof(length)));
   PENSTOCK_ASSIGN(std::shared_ptr<MappedFile> mapped, file->map());
-  if (cache.enabled() && request.strict && !anyRefused && stampOf(path) == request.stamp) {
+  if (cache.enabled() && request.strict && !anyRefused && stampOf(paths) == request.stamp) {
     // Without room for the entry the ids still serve this run.
     (void)cache.adopt("ids", formatVersion, key, writer->hash(), *file);
   }

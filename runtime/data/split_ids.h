@@ -54,6 +54,7 @@ struct RefusedNumber {
   std::size_t feature = 0, step = 0, column = 0; // feature: derived; column: of the record program
   std::int64_t row = 0, line = 0;
   double value = 0;
+  int file = 0;
 };
 
 struct SplitRequest {
@@ -61,7 +62,7 @@ struct SplitRequest {
   Fitted *fitted = nullptr;
   DataPlugins *factory = nullptr; // makes the tokenizers of `fitted` where the ids are not in the cache
   int split = 0;
-  Hash128 content; // of the split's file
+  Hash128 content; // of the split's files
   FileStamp stamp; // taken before it was hashed; a file that changed since is read, and not cached
   int threads = 1;
   bool strict = true;                            // false: rows and cells with mistakes are left out or become -1 and NaN, and

@@ -20,8 +20,8 @@ public:
     column = axis == program.axes.end() ? -1 : program.features[static_cast<std::size_t>(*axis)].column;
   }
   Status begin() {
-    path = program.fileOf(split);
-    PENSTOCK_ASSIGN(rows, program.openRows(path, split));
+    paths = program.filesOf(split);
+    PENSTOCK_ASSIGN(rows, program.openRows(paths, split));
     return Status::success();
   }
 
@@ -51,7 +51,7 @@ private:
     for (;;) {
       PENSTOCK_ASSIGN(const bool more, readBlock(program, *rows, split, split, block, errors));
       if (!errors.empty()) {
-        return rowErrorStatus(path, errors.front());
+        return rowErrorStatus(paths[static_cast<std::size_t>(errors.front().file)], errors.front());
       }
       if (!more) {
         break;
@@ -89,7 +89,7 @@ private:
       std::vector<RowError> errors;
       PENSTOCK_ASSIGN(const bool more, readBlock(program, *rows, split, split, block, errors));
       if (!errors.empty()) {
-        return rowErrorStatus(path, errors.front());
+        return rowErrorStatus(paths[static_cast<std::size_t>(errors.front().file)], errors.front());
       }
       if (!more) {
         return false;
@@ -106,7 +106,7 @@ private:
   const RecordProgram program;
   const int split;
   int column = -1; // -1: no text is read
-  std::string path;
+  std::vector<std::string> paths;
   std::unique_ptr<RowSource> rows;
   RowBlock block;
   std::size_t at = 0;

@@ -2,6 +2,7 @@
 
 #include "runtime/base/printable.h"
 #include "runtime/base/program_rows.h"
+#include "runtime/data/record_reader.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/printers.h"
 
@@ -93,7 +94,7 @@ Status writeAnswers(AnsweredRecords &answered, const Printer &printer, const Pre
     for (std::size_t i = 0; i <= part->records.size(); ++i) {
       for (; failure != part->failures.end() && (i == part->records.size() || failure->record < part->records[i]); ++failure) {
         summary.firstFailure = summary.failed++ == 0 ? failure->text : summary.firstFailure;
-        if (!request.line(printer.failure(*failure))) {
+        if (!request.line(printer.failure(*failure)) || request.strict) {
           return {};
         }
       }
@@ -113,14 +114,24 @@ Status writeAnswers(AnsweredRecords &answered, const Printer &printer, const Pre
 
 Status Predictor::predict(Session &session, PredictRequest request, PredictSummary &summary) const {
   const std::vector<std::string> with = request.input.with;
+  request.input.echoes = true;
   PENSTOCK_ASSIGN(const std::unique_ptr<AnsweredRecords> answered, AnsweredRecords::open(*this, session, std::move(request.input)));
   std::vector<PrintedAnswer> printed;
   for (std::size_t i = 0; i < bound.size(); ++i) {
     printed.push_back({bound[i].spec().name, &bound[i].schema(), &answered->columns()[i]});
   }
   const bool csv = request.format == AnswerFormat::csv || (request.format == AnswerFormat::standing && config.deploy.output == "csv");
-  const std::unique_ptr<const Printer> printer =
-      csv ? csvPrinter(std::move(printed), config.records.series.any(), with) : jsonPrinter(std::move(printed), with);
+  std::unique_ptr<const Printer> printer;
+  if (request.format == AnswerFormat::conll) {
+    const auto words = std::find_if(ready->program.axes.begin(), ready->program.axes.end(), [&](int feature) {
+      return feature != seriesAxis && ready->program.features[static_cast<std::size_t>(feature)].cutFromWords;
+    });
+    PENSTOCK_ASSIGN(printer, conllPrinter(std::move(printed), static_cast<std::size_t>(words - ready->program.axes.begin())));
+  } else {
+    PrintedInput input = {with, answered->echoed()};
+    printer = csv ? csvPrinter(std::move(printed), config.records.series.any(), std::move(input))
+                  : jsonPrinter(std::move(printed), std::move(input));
+  }
   PENSTOCK_TRY(checkNames(with, printer->names()));
   const Status done = writeAnswers(*answered, *printer, request, summary);
   summary.statistics = answered->statistics();

@@ -26,13 +26,14 @@ struct PredictSummary {
 };
 
 /// How `predict` writes answers (printers.h): `standing` is what `deploy { output }` of the pipeline says, else json.
-enum class AnswerFormat { json, csv, standing };
+enum class AnswerFormat { json, csv, conll, standing };
 
 /// Records to answer, and where the lines of answers go.
 struct PredictRequest {
   RecordInput input;
   std::int64_t batch = 1; // bounds the records in memory
   AnswerFormat format = AnswerFormat::json;
+  bool strict = false;                           // whether the first record without an answer ends it
   std::function<bool(const std::string &)> line; // false: nobody reads on
 };
 
@@ -50,8 +51,8 @@ public:
 
   /// Records of the input become lines, one a record and in order, handed to `line` as they are ready: its number from 1 as `row`, the
   /// columns that the input hands on, and the answer of the pipeline's head, or, of several heads, the answers by name; or an `error` that
-  /// says why there is none. CSV has a line of names before them. Ends early where `line` gives false or at Ctrl-C. A failure comes when
-  /// all records before it are answered; `summary` is of these, then as well.
+  /// says why there is none; names and gold of the records stand behind it (printers.h). CSV has a line of names before them. Ends early
+  /// where `line` gives false or at Ctrl-C. A failure comes when all records before it are answered; `summary` is of these, then as well.
   Status predict(Session &session, PredictRequest request, PredictSummary &summary) const;
 
 private:
@@ -74,6 +75,7 @@ public:
   Result<const RecordReader::Part *> next(std::int64_t limit);
   /// Of each answer its columns, with a row for each of Part::records.
   const std::vector<std::vector<Column>> &columns() const { return decoded; }
+  const RecordReader::Echoed &echoed() const { return reader->echoed(); }
   std::string remark() const { return reader->remark(); }
   std::string statistics() const { return reader->statistics(); }
 

@@ -1,14 +1,17 @@
 #include "runtime/exec/printers.h"
 
 #include "runtime/base/printable.h"
+#include "runtime/data/encode.h"
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 namespace penstock {
 
@@ -137,9 +140,73 @@ std::string jsonOfList(std::string_view list) {
   return json + "]";
 }
 
+/// What is echoed of a cell; "" where it says nothing.
+class EchoedCell {
+public:
+  /// In JSON.
+  std::string json(const ColumnSpec &column, const Cell &cell) {
+    std::string text;
+    if (!read(column, cell)) {
+      return text;
+    }
+    if (isNumber) {
+      shortest(number, text);
+    } else if (isList) {
+      text = jsonOfItems();
+    } else {
+      quote(one, text);
+    }
+    return text;
+  }
+  /// A list as JSON, all else as it is.
+  std::string plain(const ColumnSpec &column, const Cell &cell) {
+    return read(column, cell) && !isList && !isNumber ? std::string(one) : json(column, cell);
+  }
+
+private:
+  bool read(const ColumnSpec &column, const Cell &cell) {
+    isNumber = column.type == ColumnSpec::Type::number;
+    isList = column.mayHoldList();
+    if (isNumber) {
+      return readNumber(column, cell, number) == CellState::value && std::isfinite(number);
+    }
+    if (judgeCell(column, cell) != CellState::value) {
+      return false;
+    }
+    if (isList) {
+      column.type == ColumnSpec::Type::set ? labelsOf(column, cell, items) : itemsOf(cell, items);
+    }
+    one = column.type == ColumnSpec::Type::classId ? classOf(column, cell) : cell.text;
+    return true;
+  }
+  std::string jsonOfItems() const {
+    std::string json = "[";
+    for (const std::string_view item : items) {
+      json += json.size() == 1 ? "" : ", ";
+      quote(item, json);
+    }
+    return json + "]";
+  }
+
+  bool isNumber = false, isList = false;
+  double number = 0;
+  std::string_view one;
+  std::vector<std::string_view> items;
+};
+
+bool isOneOf(const std::string &name, const std::vector<std::string> &names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 class JsonPrinter final : public Printer {
 public:
-  JsonPrinter(std::vector<PrintedAnswer> answers, std::vector<std::string> with) : answers(std::move(answers)), with(std::move(with)) {}
+  JsonPrinter(std::vector<PrintedAnswer> given, PrintedInput input)
+      : answers(std::move(given)), with(std::move(input.with)), echoed(std::move(input.echoed)) {
+    std::vector<std::string> taken = names();
+    taken.insert(taken.end(), with.begin(), with.end());
+    hasIds = !isOneOf("ids", taken);
+    hasGold = !isOneOf("gold", taken);
+  }
 
   std::vector<std::string> names() const override {
     std::vector<std::string> names = {"row", "unit", "rows", "error"};
@@ -183,6 +250,12 @@ public:
         line += '}';
       }
     }
+    if (hasIds) {
+      echo("ids", echoed.ids, part, which * echoedCount(), line);
+    }
+    if (hasGold) {
+      echo("gold", echoed.gold, part, which * echoedCount() + echoed.ids.size(), line);
+    }
     line += '}';
     return {};
   }
@@ -192,8 +265,29 @@ public:
   }
 
 private:
+  std::size_t echoedCount() const { return echoed.ids.size() + echoed.gold.size(); }
+  static void echo(std::string_view name, const std::vector<ColumnSpec> &columns, const RecordReader::Part &part, std::size_t at,
+                   std::string &line) {
+    EchoedCell reader;
+    std::string members;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      if (const std::string value = reader.json(columns[i], part.echoed[at + i]); !value.empty()) {
+        members += members.empty() ? "" : ", ";
+        quote(columns[i].name, members);
+        members += ": " + value;
+      }
+    }
+    if (!members.empty()) {
+      line += ", ";
+      quote(name, line);
+      line += ": {" + members + "}";
+    }
+  }
+
   std::vector<PrintedAnswer> answers;
   std::vector<std::string> with;
+  RecordReader::Echoed echoed;
+  bool hasIds = false, hasGold = false;
 };
 
 std::string cell(std::string_view text) {
@@ -210,8 +304,16 @@ std::string cell(std::string_view text) {
 
 class CsvPrinter final : public Printer {
 public:
-  CsvPrinter(std::vector<PrintedAnswer> answers, bool series, std::vector<std::string> with)
-      : answers(std::move(answers)), series(series), with(std::move(with)) {}
+  CsvPrinter(std::vector<PrintedAnswer> given, bool series, PrintedInput input)
+      : answers(std::move(given)), series(series), with(std::move(input.with)) {
+    std::vector<std::string> taken = names();
+    taken.insert(taken.end(), with.begin(), with.end());
+    for (const auto &[prefix, columns] : {std::pair("id.", &input.echoed.ids), std::pair("gold.", &input.echoed.gold)}) {
+      for (const ColumnSpec &column : *columns) {
+        echoes.push_back({prefix + column.name, column, !isOneOf(prefix + column.name, taken)});
+      }
+    }
+  }
 
   std::string header() const override {
     std::string line = series ? "unit,first_row,row" : "row";
@@ -220,7 +322,11 @@ public:
         line += "," + cell(name);
       }
     }
-    return line + ",error";
+    line += ",error";
+    for (const Echo &echo : echoes) {
+      line += echo.shown ? "," + cell(echo.name) : "";
+    }
+    return line;
   }
   std::vector<std::string> names() const override {
     std::vector<std::string> names = fieldNames();
@@ -241,6 +347,10 @@ public:
       PENSTOCK_TRY(cells(*answer.schema, answer.columns, index, line));
     }
     line += ',';
+    EchoedCell reader;
+    for (std::size_t i = 0; i < echoes.size(); ++i) {
+      line += echoes[i].shown ? "," + cell(reader.plain(echoes[i].column, part.echoed[which * echoes.size() + i])) : "";
+    }
     return {};
   }
   std::string failure(const RecordReader::Failure &failure) const override {
@@ -248,7 +358,11 @@ public:
     for (const PrintedAnswer &answer : answers) {
       static_cast<void>(cells(*answer.schema, nullptr, 0, line));
     }
-    return line + "," + cell(printable(failure.text));
+    line += "," + cell(printable(failure.text));
+    for (const Echo &echo : echoes) {
+      line += echo.shown ? "," : "";
+    }
+    return line;
   }
 
 private:
@@ -315,18 +429,74 @@ private:
     return {};
   }
 
+  struct Echo {
+    std::string name;
+    ColumnSpec column;
+    bool shown;
+  };
+
   std::vector<PrintedAnswer> answers;
   bool series;
   std::vector<std::string> with;
+  std::vector<Echo> echoes;
+};
+
+class ConllPrinter final : public Printer {
+public:
+  ConllPrinter(const ColumnField &field, const Column &column, std::size_t axis) : field(field), column(column), axis(axis) {}
+
+  std::vector<std::string> names() const override { return {}; }
+  Status record(const RecordReader::Part &part, std::int64_t index, std::string &line) const override {
+    const BatchWords &words = part.batch->words[axis];
+    const auto which = static_cast<std::size_t>(index);
+    const auto [first, last] = column.elementsOf(field, index);
+    const std::int64_t begin = words.offsets[which], count = words.offsets[which + 1] - begin;
+    if (last - first != count) {
+      return internalError("an answer has another number of tags than its record has words; please report this");
+    }
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::string_view word = words.words[static_cast<std::size_t>(begin + i)];
+      for (const char sign : word) { // a blank would end the column
+        line += std::string_view(" \t\r\n").find(sign) == std::string_view::npos ? sign : '_';
+      }
+      line += word.empty() ? "_ " : " ";
+      line += textOf(field, column, first + i).value_or("O");
+      line += '\n';
+    }
+    return {};
+  }
+  std::string failure(const RecordReader::Failure &failure) const override {
+    return "# row " + std::to_string(failure.record) + ": " + printable(failure.text) + "\n";
+  }
+
+private:
+  const ColumnField &field;
+  const Column &column;
+  const std::size_t axis;
 };
 
 } // namespace
 
-std::unique_ptr<const Printer> jsonPrinter(std::vector<PrintedAnswer> answers, std::vector<std::string> with) {
-  return std::make_unique<JsonPrinter>(std::move(answers), std::move(with));
+std::unique_ptr<const Printer> jsonPrinter(std::vector<PrintedAnswer> answers, PrintedInput input) {
+  return std::make_unique<JsonPrinter>(std::move(answers), std::move(input));
 }
-std::unique_ptr<const Printer> csvPrinter(std::vector<PrintedAnswer> answers, bool series, std::vector<std::string> with) {
-  return std::make_unique<CsvPrinter>(std::move(answers), series, std::move(with));
+std::unique_ptr<const Printer> csvPrinter(std::vector<PrintedAnswer> answers, bool series, PrintedInput input) {
+  return std::make_unique<CsvPrinter>(std::move(answers), series, std::move(input));
+}
+Result<std::unique_ptr<const Printer>> conllPrinter(std::vector<PrintedAnswer> answers, std::size_t axis) {
+  std::vector<std::unique_ptr<const Printer>> found;
+  for (const PrintedAnswer &answer : answers) {
+    for (std::size_t i = 0; i < answer.schema->size(); ++i) {
+      if ((*answer.schema)[i].meaning == "tags") {
+        found.push_back(std::make_unique<ConllPrinter>((*answer.schema)[i], (*answer.columns)[i], axis));
+      }
+    }
+  }
+  if (found.size() != 1) {
+    return usageError(found.empty() ? "CoNLL holds words and their tags, and this pipeline answers with none: write .csv or .jsonl"
+                                    : "CoNLL holds one tag a word, and this pipeline has several answers with tags: write .csv or .jsonl");
+  }
+  return std::move(found.front());
 }
 
 } // namespace penstock

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <optional>
@@ -25,8 +27,11 @@ constexpr std::int64_t batchRecords = 64; // at most, and as many as there are w
 
 /// The form of the answers: what is asked for, else what the output's extension says, else the pipeline.
 Result<AnswerFormat> formatOf(const AnswerOptions &options) {
-  if (options.csv || options.json || options.output.empty()) {
-    return options.csv ? AnswerFormat::csv : options.json ? AnswerFormat::json : AnswerFormat::standing;
+  if (options.csv || options.json || options.conll || options.output.empty()) {
+    return options.csv     ? AnswerFormat::csv
+           : options.json  ? AnswerFormat::json
+           : options.conll ? AnswerFormat::conll
+                           : AnswerFormat::standing;
   }
   const std::size_t dot = options.output.rfind('.');
   const std::string extension = dot == std::string::npos ? "" : options.output.substr(dot);
@@ -36,8 +41,12 @@ Result<AnswerFormat> formatOf(const AnswerOptions &options) {
   if (extension == ".jsonl" || extension == ".ndjson" || extension == ".json") {
     return AnswerFormat::json;
   }
-  return usageError("`--output` takes a name that ends with .csv or .jsonl, or `--csv` or `--json` says what is written to `" +
-                    printable(options.output) + "`");
+  if (extension == ".conll") {
+    return AnswerFormat::conll;
+  }
+  return usageError(
+      "`--output` takes a name that ends with .csv, .jsonl or .conll, or `--csv`, `--json` or `--conll` says what is written to `" +
+      printable(options.output) + "`");
 }
 
 bool isSameFile(const std::string &a, const std::string &b) {
@@ -77,6 +86,41 @@ Status writeStatistics(const Descriptor &file, const std::string &path, const st
   return writeAll(file.get(), text.data(), text.size()) ? Status() : systemError("write", path, errno);
 }
 
+/// How many records are answered, on a terminal, as long as it takes its time.
+class Answered {
+public:
+  /// `answersShow`: answers go to standard output, where they show themselves if it is a terminal.
+  explicit Answered(bool answersShow) : wanted(::isatty(STDERR_FILENO) != 0 && !(answersShow && ::isatty(STDOUT_FILENO) != 0)) {}
+  void count() {
+    ++records;
+    if (!wanted || records % 64 != 0) {
+      return;
+    }
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last < std::chrono::milliseconds(500)) {
+      return;
+    }
+    last = now;
+    const auto seconds = std::chrono::duration<double>(now - began).count();
+    std::fprintf(stderr, "\r%lld records, %.0f a second\x1b[K", static_cast<long long>(records), static_cast<double>(records) / seconds);
+    std::fflush(stderr);
+    shown = true;
+  }
+  void end() {
+    if (std::exchange(shown, false)) {
+      std::fputs("\r\x1b[K", stderr);
+      std::fflush(stderr);
+    }
+  }
+
+private:
+  const bool wanted;
+  const std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point last = began + std::chrono::seconds(1); // what is done in no time shows nothing
+  std::int64_t records = 0;
+  bool shown = false;
+};
+
 /// From now on standard output is the file.
 Status openOutput(const std::string &path) {
   return !path.empty() && std::freopen(path.c_str(), "w", stdout) == nullptr ? systemError("write", path, errno) : Status();
@@ -87,6 +131,7 @@ Status openOutput(const std::string &path) {
 Result<RecordInput> openInput(const AnswerOptions &options, const std::string &who, int &error) {
   RecordInput input;
   input.format = options.format;
+  input.encoding = options.encoding;
   input.sort = options.sort;
   input.with = options.with;
   input.counts = !options.stats.empty();
@@ -108,17 +153,20 @@ Status answerInput(const AnswerOptions &options, const std::string &name, const 
     opened = opened ? *opened : openOutput(options.output);
     return opened->ok();
   };
-  PredictRequest request{std::move(input), batchRecords, format, {}};
+  PredictRequest request{std::move(input), batchRecords, format, options.strict, {}};
+  Answered shown(options.output.empty());
   request.line = [&](const std::string &line) {
     if (!openOnce()) {
       return false;
     }
     const bool wrote = std::fwrite(line.data(), 1, line.size(), stdout) == line.size() && std::fputc('\n', stdout) != EOF;
     error = wrote ? 0 : errno;
+    shown.count();
     return wrote;
   };
   PredictSummary summary;
   const Status done = answer(std::move(request), summary);
+  shown.end();
   if ((done.ok() || opened) && !openOnce()) {
     return *opened;
   }
@@ -134,6 +182,10 @@ Status answerInput(const AnswerOptions &options, const std::string &name, const 
   if (!summary.remark.empty()) {
     std::fprintf(stderr, "%s: warning: %s\n", name.c_str(), summary.remark.c_str());
   }
+  if (summary.failed > 0 && options.strict) {
+    return invalidInput("ended at the first record that has no answer, as `--strict` asks, behind " + std::to_string(summary.answered) +
+                        " answers: " + summary.firstFailure);
+  }
   if (summary.failed > 0) {
     const std::string all = std::to_string(summary.failed + summary.answered);
     return invalidInput(summary.failed == 1 ? "1 of " + all + " records has no answer: " + summary.firstFailure
@@ -145,14 +197,21 @@ Status answerInput(const AnswerOptions &options, const std::string &name, const 
 
 void addAnswerOptions(CLI::App &command, AnswerOptions &options) {
   command
-      .add_option("--input", options.input,
-                  "a file or FIFO with records: .csv, .tsv, .jsonl, .conll, .txt; - is standard input, plain lines")
+      .add_option(
+          "--input", options.input,
+          "a file or FIFO with records: .csv, .tsv, .jsonl, .conll, .txt, packed by gzip or zstd too; - is standard input, plain lines")
       ->capture_default_str()
       ->type_name("FILE");
   command
       .add_option("--format", options.format,
                   "how to read the input, whatever its name: lines, csv, tsv, jsonl, conll, or the name of the run's source")
       ->type_name("FORMAT");
+  command
+      .add_option("--encoding", options.encoding,
+                  "how the input is written: utf8, utf16, latin1, cp1252; by default as the run's own data where it is "
+                  "of their form, else utf8")
+      ->type_name("ENCODING");
+  command.add_flag("--strict", options.strict, "end at the first record that has no answer, with exit code 1");
   command.add_flag("--sort", options.sort, "of records of several rows: read all rows first, and sort them by unit");
   command.add_option("--with", options.with, "columns of the input to copy into each line of answers, with commas between their names")
       ->delimiter(',')
@@ -163,11 +222,14 @@ void addAnswerOptions(CLI::App &command, AnswerOptions &options) {
           "--stats", options.stats,
           "write to this file, as JSON, how the input differs from train: unknown words and classes, missing cells, numbers out of range")
       ->type_name("FILE");
-  command.add_option("--output", options.output, "write the answers to this file, in the form that its extension says: .csv or .jsonl")
+  command
+      .add_option("--output", options.output, "write the answers to this file, in the form that its extension says: .csv, .jsonl or .conll")
       ->type_name("FILE");
   CLI::Option *const json = command.add_flag("--json", options.json,
                                              "print JSON Lines, which happens without it too where `deploy { output }` says nothing else");
-  command.add_flag("--csv", options.csv, "print CSV with a line of names; a list is a cell of JSON")->excludes(json);
+  CLI::Option *const csv =
+      command.add_flag("--csv", options.csv, "print CSV with a line of names; a list is a cell of JSON")->excludes(json);
+  command.add_flag("--conll", options.conll, "print words and their tags, a word a line")->excludes(json)->excludes(csv);
   command.add_option("--threads", options.threads, "threads to use, as `target.threads`; 0: one a core")->check(CLI::Range(0, 1024));
 }
 

@@ -94,21 +94,31 @@ Result<Answering> bench(const std::string &command, const RunConfig &config, con
 
 } // namespace
 
+/// The first of the files of a split, or of all splits; "" where it has none.
+static std::string firstFileOf(const SourceSpec &source, const std::string &split) {
+  if (source.files.empty()) {
+    return fileOfSplit(source.path, split);
+  }
+  const auto place = static_cast<std::size_t>(std::find(splitNames.begin(), splitNames.end(), split) - splitNames.begin());
+  const std::vector<std::string> &files = source.files[place < source.files.size() ? place : 0];
+  return files.empty() ? "" : files.front();
+}
+
 Result<Deployed> Deployed::plan(const RunRecord &record, const std::string &data, bool asRun) {
   Deployed made(record.config);
   SourceSpec &source = made.config.records.sources.front();
   if (!data.empty()) {
     source.path = absolutePath(data);
+    source.files.clear();
     made.config.records.split.by = "file";
   }
-  const bool byFile = isFileASplit(source.path);
   const bool measures = !data.empty() || !asRun;
   for (const ExpectationSpec &expectation : record.config.deploy.expectations) {
     const std::string &split = expectation.split;
     if (split.empty() && answers(expectation) && made.records.empty()) {
-      std::vector<std::string> files = {source.path};
-      if (byFile) {
-        files = {fileOfSplit(source.path, "test"), fileOfSplit(source.path, "dev"), fileOfSplit(source.path, "train")};
+      std::vector<std::string> files;
+      for (const char *const one : {"test", "dev", "train"}) {
+        files.push_back(firstFileOf(source, one));
       }
       const auto found = std::find_if(files.begin(), files.end(), fileExists);
       if (found == files.end()) {
@@ -117,7 +127,7 @@ Result<Deployed> Deployed::plan(const RunRecord &record, const std::string &data
       made.records = *found;
     }
     if (!split.empty() && measures && std::find(made.splits.begin(), made.splits.end(), split) == made.splits.end()) {
-      if (const std::string file = fileOfSplit(source.path, split); !fileExists(file)) {
+      if (const std::string file = firstFileOf(source, split); !fileExists(file)) {
         return noRecords(file, data.empty(), expectation);
       }
       made.splits.push_back(split);
@@ -139,7 +149,7 @@ Status Deployed::measureResults(const std::shared_ptr<const Model> &model, const
     options.lastOnly = measuresLast(config, split);
     PENSTOCK_ASSIGN(const std::shared_ptr<const Dataset> dataset, Dataset::open(config.records, split, host, options));
     if (dataset->records() == 0) {
-      return invalidInput("`" + printable(fileOfSplit(config.records.sources.front().path, split)) + "` has no records to measure on");
+      return invalidInput("`" + printable(firstFileOf(config.records.sources.front(), split)) + "` has no records to measure on");
     }
     PENSTOCK_ASSIGN(SplitResult result, evaluateSplit(*session, dataset, config, host, split, {}, 64, &fitted));
     results.push_back(std::move(result));

@@ -9,6 +9,7 @@
 #include "runtime/base/printable.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/trained_run.h"
+#include "tools/command_line/transient.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -111,7 +112,11 @@ Status evaluate(const EvaluateOptions &options, const CommandContext &context) {
     PENSTOCK_ASSIGN(confidence.level, parseLevel(options.confidence));
     confidence.samples = confidence.samples > 0 ? confidence.samples : bootstrapSamples;
   }
-  PENSTOCK_ASSIGN(const SplitResult result, run->evaluate(options.split, cache.ok() ? *cache : "", confidence));
+  const auto measured = [&] {
+    const Transient word("measuring " + options.split, false);
+    return run->evaluate(options.split, cache.ok() ? *cache : "", confidence);
+  };
+  PENSTOCK_ASSIGN(const SplitResult result, measured());
   for (const std::string &warning : result.warnings) {
     std::fprintf(stderr, "penstock: warning: %s\n", warning.c_str());
   }

@@ -62,7 +62,9 @@ public:
       const auto parameter = std::find_if(signature.parameters.begin(), signature.parameters.end(),
                                           [&](const ParameterSpec &candidate) { return candidate.name == name; });
       const bool isText = parameter->type == Type::string || parameter->type == Type::path;
-      if (isText && !(one->problems.empty() && one->value.kind == Expression::Kind::string)) {
+      const bool isFiles = parameter->several && one->problems.empty() &&
+                           (one->value.kind == Expression::Kind::list || one->value.kind == Expression::Kind::call);
+      if (isText && !isFiles && !(one->problems.empty() && one->value.kind == Expression::Kind::string)) {
         bound.attributes[name] = parameter->type == Type::path ? joinPath(one->folder, one->text) : one->text;
         bound.origins[name] = Origin::commandLine;
         bound.spans[name] = one->valueSpan();

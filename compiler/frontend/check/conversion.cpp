@@ -42,6 +42,9 @@ public:
              : spec.column                                                                           ? wrong("write the name of a column")
                                                                                                      : wrong("put it into quotes");
     case Type::path:
+      if (value.kind == Value::Kind::list && spec.several) {
+        return paths(folder);
+      }
       if (value.kind != Value::Kind::path && value.kind != Value::Kind::string) {
         return wrong();
       }
@@ -121,6 +124,17 @@ private:
                                    {"hint", hintForWord("member", value.text, spec.members)}});
     }
     return value.text;
+  }
+
+  std::optional<Attribute> paths(const std::string &folder) {
+    std::vector<std::string> items;
+    for (const Value &item : value.items) {
+      if (item.kind != Value::Kind::path && item.kind != Value::Kind::string) {
+        return wrong();
+      }
+      items.push_back(joinPath(item.kind == Value::Kind::path ? "/" : folder, item.text));
+    }
+    return items.empty() ? wrong() : std::optional<Attribute>(items);
   }
 
   std::optional<Attribute> strings() {

@@ -49,23 +49,12 @@ SourceSpec sourceOf(const DataBlock &data) {
   SourceSpec source;
   source.kind = data.source;
   source.path = data.path;
+  source.files = data.files;
   source.options = data.parameters;
   for (const std::string &column : data.dropEmpty) {
     source.steps.resize(1);
     source.steps[0].op = "drop";
     source.steps[0].parameters[column] = std::string("empty");
-  }
-  if (data.source == "conll") {
-    source.options["columns"] = data.lineColumns;
-    if (!data.comment.empty()) {
-      source.options["comment"] = data.comment;
-    }
-  }
-  if (!data.delimiter.empty() && data.delimiter != ",") {
-    source.options["delimiter"] = data.delimiter;
-  }
-  if (data.quote == "none") {
-    source.options["quote"] = std::string("none");
   }
   return source;
 }

@@ -1,6 +1,7 @@
 #include "compiler/frontend/check/evaluator.h"
 
 #include "compiler/frontend/check/conversion.h"
+#include "compiler/frontend/check/source_files.h"
 #include "compiler/frontend/other_tools.h"
 
 #include <charconv>
@@ -381,9 +382,11 @@ std::optional<Attribute> Evaluator::parameter(const Expression &expression, cons
       return std::nullopt;
     }
   }
+  if (spec.several && namesFiles(expression)) {
+    return filesOf(*this, reporter, expression, spec, scope, place, origin);
+  }
   Value value;
-  if (expression.kind == Expression::Kind::call && expression.children[0].kind == Expression::Kind::name &&
-      expression.children[0].text == "search") {
+  if (isCallOf(expression, "search")) {
     value = search(expression, &spec, scope, place);
   } else {
     value = evaluateAs({&spec, std::nullopt}, expression, scope, place);

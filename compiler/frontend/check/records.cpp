@@ -18,6 +18,9 @@ const Column *Records::findColumn(const std::string &name) const {
 
 bool Records::hasRecords(const std::string &split) const {
   const auto *const place = std::find_if(std::begin(splitNames), std::end(splitNames), [&](const char *one) { return split == one; });
+  if (dataBlock.files.size() > 1 && place != std::end(splitNames)) {
+    return !dataBlock.files[static_cast<std::size_t>(place - std::begin(splitNames))].empty();
+  }
   return dataBlock.splitBy.empty() || place == std::end(splitNames) || dataBlock.shares[place - std::begin(splitNames)] > 0;
 }
 
@@ -108,7 +111,7 @@ void Records::readSource(const Expression &expression, Origin origin) {
   if (!choice.good || !readFormat(choice, call->span)) {
     return;
   }
-  const bool byFile = isFileASplit(dataBlock.path);
+  const bool byFile = isFileASplit(dataBlock.path) || dataBlock.files.size() > 1;
   if (!byFile && split == nullptr) {
     reporter.report("missing-split", call->span);
   } else if (byFile && split != nullptr) {
@@ -223,22 +226,86 @@ static bool checkLocal(const std::string &path, const Span &span, Reporter &repo
   return true;
 }
 
+/// `csv("a.csv")`, `csv(["a.csv", "b.csv"])`, or `csv(train: "a.csv", dev: ...)`.
+bool Records::readFiles(Attributes given, const Span &span) {
+  const auto wrong = [&](const std::string &detail) {
+    reporter.report("source-files", span, {{"detail", detail}, {"callable", dataBlock.source}});
+    return false;
+  };
+  const auto listOf = [&](const char *name) {
+    const auto found = given.find(name);
+    if (found == given.end()) {
+      return std::vector<std::string>();
+    }
+    const auto *const one = std::get_if<std::string>(&found->second);
+    return one != nullptr ? std::vector<std::string>{*one} : std::get<std::vector<std::string>>(found->second);
+  };
+  const std::vector<std::string> all = listOf("path");
+  std::vector<std::vector<std::string>> ofSplits;
+  bool bySplit = false;
+  for (const char *split : splitNames) {
+    ofSplits.push_back(listOf(split));
+    bySplit = bySplit || !ofSplits.back().empty();
+  }
+  if (all.empty() && !bySplit) {
+    reporter.report("missing-argument", span, {{"callable", dataBlock.source}, {"name", "path"}});
+    return false;
+  }
+  const auto marked =
+      static_cast<std::size_t>(std::count_if(all.begin(), all.end(), [](const std::string &path) { return isFileASplit(path); }));
+  if (bySplit && !all.empty()) {
+    return wrong("the source has a path and files of splits");
+  }
+  if (bySplit && ofSplits[0].empty()) {
+    return wrong("the source has files of other splits, and none of train");
+  }
+  if (marked > 0 && marked < all.size()) {
+    return wrong("some of the paths have `{split}`, and others do not");
+  }
+  std::vector<std::string> every = all;
+  for (const std::vector<std::string> &some : ofSplits) {
+    every.insert(every.end(), some.begin(), some.end());
+  }
+  for (const std::string &path : every) {
+    checkCaptures(path, span);
+    if (!checkLocal(path, span, reporter)) {
+      return false;
+    }
+    if (bySplit && isFileASplit(path)) {
+      return wrong("a path of `" + std::string(splitNames[0]) + "` and the like has `{split}`, which is known there");
+    }
+  }
+  if (all.size() == 1) {
+    dataBlock.path = all.front();
+  } else if (marked > 0) {
+    for (const char *split : splitNames) {
+      std::vector<std::string> &files = dataBlock.files.emplace_back();
+      for (const std::string &path : all) {
+        files.push_back(fileOfSplit(path, split));
+      }
+    }
+  } else {
+    dataBlock.files = bySplit ? std::move(ofSplits) : std::vector<std::vector<std::string>>{all};
+  }
+  return true;
+}
+
 bool Records::readFormat(const Choice &source, const Span &span) {
   const Attributes &given = source.attributes;
   dataBlock.source = source.name;
-  dataBlock.path = std::get<std::string>(given.at("path"));
-  checkCaptures(dataBlock.path, span);
-  if (!checkLocal(dataBlock.path, span, reporter)) {
+  if (!readFiles(given, span)) {
     return false;
   }
+  dataBlock.parameters = given;
+  dataBlock.parameters.erase("path");
+  for (const char *split : splitNames) {
+    dataBlock.parameters.erase(split);
+  }
   if (!SourceSpec::isBuiltIn(source.name)) {
-    dataBlock.parameters = given;
-    dataBlock.parameters.erase("path");
     return true;
   }
   if (const auto delimiter = given.find("delimiter"); delimiter != given.end()) {
-    dataBlock.delimiter = std::get<std::string>(delimiter->second);
-    const std::string &sign = dataBlock.delimiter;
+    const std::string &sign = std::get<std::string>(delimiter->second);
     if (sign.size() != 1 || static_cast<unsigned char>(sign[0]) >= 0x80 || sign == "\"" || sign == "\n" || sign == "\r") {
       reporter.report(
           "out-of-range", span,
@@ -246,18 +313,32 @@ bool Records::readFormat(const Choice &source, const Span &span) {
       return false;
     }
   }
-  if (source.name == "csv") {
-    dataBlock.quote = std::get<std::string>(given.at("quote"));
+  if (const auto decimal = given.find("decimal"); decimal != given.end()) {
+    const std::string &sign = std::get<std::string>(decimal->second);
+    if ((sign != "." && sign != ",") || sign == std::get<std::string>(given.at("delimiter"))) {
+      reporter.report(
+          "out-of-range", span,
+          {{"name", "decimal"}, {"value", quote(sign.substr(0, 20))}, {"rule", "`.` or `,`, and another sign than `delimiter`"}});
+      return false;
+    }
+  }
+  for (const Signature &known : sources({})) { // what is at its default is left out, so that keys of caches stay what they were
+    for (const ParameterSpec &parameter : known.parameters) {
+      const auto found = dataBlock.parameters.find(parameter.name);
+      if (known.name == source.name && !parameter.required && found != dataBlock.parameters.end() &&
+          found->second == defaultOf(parameter)) {
+        dataBlock.parameters.erase(found);
+      }
+    }
   }
   return source.name != "conll" || readLines(given, span);
 }
 
 bool Records::readLines(const Attributes &attributes, const Span &span) {
-  dataBlock.lineColumns = std::get<std::vector<std::string>>(attributes.at("columns"));
-  dataBlock.comment = std::get<std::string>(attributes.at("comment"));
-  std::string problem = dataBlock.lineColumns.empty() ? "is empty" : "";
+  const auto &names = std::get<std::vector<std::string>>(attributes.at("columns"));
+  std::string problem = names.empty() ? "is empty" : "";
   std::set<std::string> seen;
-  for (const std::string &name : dataBlock.lineColumns) {
+  for (const std::string &name : names) {
     if (!seen.insert(name).second) {
       problem = "names " + quote(name) + " twice";
     }
@@ -384,7 +465,19 @@ void Records::readType(const Expression &type, const Span &span, Column &column)
       return;
     }
   }
-  const Choice choice = values.choose(type, columnTypes(), "a column type", key, Origin::file);
+  // `from: 3` is the third column, whatever its name.
+  Expression numbered;
+  const Expression *given = &type;
+  for (std::size_t i = 0; i < argumentsOf(type).size(); ++i) {
+    if (const Argument &argument = argumentsOf(type)[i]; argument.name == "from" && argument.value.kind == Expression::Kind::integer) {
+      numbered = type;
+      Expression &name = numbered.arguments[i].value;
+      name.kind = Expression::Kind::string;
+      name.text = "#" + std::to_string(argument.value.integer);
+      given = &numbered;
+    }
+  }
+  const Choice choice = values.choose(*given, columnTypes(), "a column type", key, Origin::file);
   if (!choice.good) {
     return;
   }

@@ -9,11 +9,11 @@ namespace penstock::frontend {
 
 struct DataBlock {
   bool good = false; // a source was read
-  std::string source, path, delimiter, quote, comment;
-  std::vector<std::string> lineColumns; // of conll
-  Attributes parameters;                // of a plugin
-  std::vector<std::string> dropEmpty;   // columns: a record with an empty cell of one is none
-  std::string splitBy, splitColumn;     // of SplitSpec
+  std::string source, path;
+  std::vector<std::vector<std::string>> files; // in place of `path`; of SourceSpec
+  Attributes parameters;                       // of the source; of one that is built in those that differ from their defaults
+  std::vector<std::string> dropEmpty;          // columns: a record with an empty cell of one is none
+  std::string splitBy, splitColumn;            // of SplitSpec
   double shares[3] = {0.8, 0.1, 0.1};
   std::vector<std::shared_ptr<const Column>> columns;
   Span sourceSpan;
@@ -81,6 +81,7 @@ private:
   bool isColumn(const std::string &name, const Span &span);
   void readDrop(const Expression &drop, Origin origin);
   bool readFormat(const Choice &source, const Span &span);
+  bool readFiles(Attributes given, const Span &span);
   bool readLines(const Attributes &attributes, const Span &span);
   void checkCaptures(const std::string &path, const Span &span);
   bool textDraft(const Callable &callable, const Value &input, const Span &at, FeatureDraft &draft);

@@ -280,8 +280,8 @@ class Rows(Case):
         self.assertEqual(len(self.lines(self.penstock("predict", self.run_("tab"), "--input", "tabs.tsv"))), 2)
 
     def testFilesThatAreNoText(self):
-        for name, data, words in [("a.csv", b"\x1f\x8b\x08\0", "gzip"), ("b.csv", b"PK\x03\x04", "zip"), ("c.jsonl", "{}".encode("utf-16"), "UTF-16"),
-                                  ("d.txt", b"\x1f\x8b\x08\0", "gunzip")]:
+        for name, data, words in [("a.csv", b"\x1f\x8b\x08\0", "cut off"), ("b.csv", b"PK\x03\x04", "zip"), ("c.jsonl", "{}".encode("utf-16"), "UTF-16"),
+                                  ("d.txt", b"\x1f\x8b\xff\0damaged", "cannot be unpacked")]:
             (self.folder / name).write_bytes(data)
             done = self.penstock("predict", self.run_("comma"), "--input", name, expect=1)
             self.assertEqual(done.stdout, b"")

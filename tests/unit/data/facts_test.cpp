@@ -341,18 +341,21 @@ TEST(Facts, QuotedCellsThatSpanRecordsAreAWarning) {
 
 TEST(Facts, FilesThatCannotBeRead) {
   const Folder folder;
-  folder.write("dev.csv", "\x1F\x8B\x08 packed");
+  folder.write("dev.csv", "PK\x03\x04 packed");
   folder.write("test.csv", "text,label\nr,yes\n");
   ASSERT_EQ(::mkfifo((folder / "train.csv").c_str(), 0600), 0);
   Json facts = gather(textProgram(folder));
   ASSERT_EQ(problemsOf(facts, "missing-file").size(), 1U);
   EXPECT_EQ(problemsOf(facts, "missing-file")[0]["arguments"]["detail"], "it is a FIFO; a regular file is needed");
   ASSERT_EQ(problemsOf(facts, "not-text").size(), 1U);
-  EXPECT_EQ(problemsOf(facts, "not-text")[0]["arguments"]["what"], "compressed with gzip");
+  EXPECT_EQ(problemsOf(facts, "not-text")[0]["arguments"]["what"], "a zip archive, as an Excel workbook (.xlsx) is");
+  folder.write("dev.csv", "\x1F\x8B\x08 packed");
   std::filesystem::remove(folder / "train.csv");
   std::filesystem::create_directory(folder / "train.csv");
   facts = gather(textProgram(folder));
+  ASSERT_EQ(problemsOf(facts, "missing-file").size(), 2U);
   EXPECT_EQ(problemsOf(facts, "missing-file")[0]["arguments"]["detail"], "it is a folder; a regular file is needed");
+  EXPECT_EQ(problemsOf(facts, "missing-file")[1]["arguments"]["detail"], "`" + folder / "dev.csv" + "` is damaged: it cannot be unpacked");
 }
 
 TEST(Facts, ListsInCells) {
