@@ -67,7 +67,7 @@ std::string RowError::sentence() const {
     return fmt::format("the row is longer than {} MiB", ByteWindow::limit >> 20);
   case Kind::notUtf8:
     return fmt::format("byte 0x{:02X} at offset {} is not UTF-8{}", value, byte,
-                       detail.empty() ? "" : "; if the file is older than UTF-8, write `encoding: " + detail + "` at its source");
+                       detail.empty() ? "" : "; if the file has another encoding, say it, such as `" + detail + "`");
   case Kind::notJson:
     return "the line is not JSON: " + detail;
   case Kind::notAnObject:

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <memory>
 #include <set>
 
@@ -98,6 +99,14 @@ public:
       }
       if (file.size() < 100 || file.compare(0, mark.size(), mark) != 0) {
         throw sdk::RowFailure(1, 0, "the file is no SQLite database");
+      }
+      // A page that is not there would be read as zeros, and its rows as NULL.
+      const auto byte = [&](std::size_t at) { return static_cast<std::uint64_t>(static_cast<unsigned char>(file[at])); };
+      const std::uint64_t given = byte(16) << 8 | byte(17), page = given == 1 ? 65536 : given;
+      const std::uint64_t pages = byte(28) << 24 | byte(29) << 16 | byte(30) << 8 | byte(31);
+      if (pages * page > file.size()) {
+        throw sdk::RowFailure(
+            1, 0, "the database is cut off: it has " + std::to_string(file.size()) + " of " + std::to_string(pages * page) + " bytes");
       }
       // Written with a write-ahead log, a database says so here; in memory there is none.
       file[18] = file[19] = 1;

@@ -148,7 +148,7 @@ class Databases(case.Case):
                              ('sqlite("c.db", query: "select 1 as a, 2 as a")', "two columns are called `a`"),
                              ('sqlite("c.db", query: "selct 1")', "syntax error"), ('sqlite("no.db")', "the file is no SQLite database"),
                              ('sqlite("c.db", table: "notes", query: "select 1")', "a `table` or a `query`, not both"),
-                             ('sqlite("cut.db", table: "work orders")', "")]:
+                             ('sqlite("cut.db", table: "work orders")', "the database is cut off")]:
             with self.subTest(source=source):
                 self.assertIn(said, self.check(source, expect=None))
                 self.assertNotEqual(self.penstock("check", "checked.pipe", expect=None).returncode, 0)

@@ -287,9 +287,9 @@ TEST_F(WordsTest, RecordsToPredictKeepTheirWords) {
     return all;
   };
   EXPECT_EQ(words("Oil  leaks\n\nrod\n", "lines"), "Oil@0 leaks@5 ; ; rod@0 ; ");
-  EXPECT_EQ(words("word\n\"a, b\"\n", "csv"), "a,@0 b@3 ; ");
+  EXPECT_EQ(words("word\n\"a, b\"\n", "csv"), "a@0 ,@1 b@3 ; ");
   EXPECT_EQ(words("{\"word\": [\"a b\", \"c\"]}\n{\"word\": \"d e\"}\n", "jsonl"), "a b c ; d@0 e@2 ; ");
-  EXPECT_EQ(words("word\n\"[\"\"a b\"\", \"\"c\"\"]\"\n[x] y\n", "csv"), "a b c ; [x]@0 y@4 ; ");
+  EXPECT_EQ(words("word\n\"[\"\"a b\"\", \"\"c\"\"]\"\n[x] y\n", "csv"), "a b c ; [@0 x@1 ]@2 y@4 ; ");
   EXPECT_EQ(words("oil O\nleaks O\n\nrod O\n", "conll"), "oil leaks ; rod ; ");
   EXPECT_EQ(words("oil\nleaks\n\nrod\n", "conll"), "oil leaks ; rod ; ") << "words whose tags nobody knows yet";
   EXPECT_EQ(words("oil O\nleaks\nx y z\n\nrod O\n", "conll"), "! in:2:1: the line has 1 column where `columns` lists 2 ; rod ; ")

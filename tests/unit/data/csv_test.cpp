@@ -373,5 +373,70 @@ TEST(PlainLines, LineEndsHoweverTheBytesArrive) {
   EXPECT_EQ(row.line, 2);
 }
 
+TEST(Csv, LinesBeforeTheHeaderAndNone) {
+  CsvOptions options;
+  options.skip = 2;
+  for (const std::size_t piece : {1U, 1000U}) {
+    const Read read = readCsv("a \" note\r\n\r\nx,y\r\n1,2\r\n", piece, options);
+    EXPECT_EQ(read.header, (std::vector<std::string>{"x", "y"}));
+    EXPECT_EQ(read.rows, (Rows{{"1", "2"}}));
+    EXPECT_EQ(read.numbers[0], 1);
+    EXPECT_EQ(read.lines[0], 4);
+  }
+  options.skip = 9;
+  EXPECT_TRUE(readCsv("a\nb\n", 1000, options).header.empty());
+  CsvOptions bare;
+  bare.header = false;
+  for (const std::size_t piece : {1U, 1000U}) {
+    const Read read = readCsv("1,2\n3\n\"a\"\"b\",4\n", piece, bare);
+    EXPECT_EQ(read.header, (std::vector<std::string>{"#1", "#2"}));
+    EXPECT_EQ(read.rows, (Rows{{"1", "2"}, {"a\"b", "4"}}));
+    EXPECT_EQ(read.numbers, (std::vector<std::int64_t>{1, 3}));
+    ASSERT_EQ(read.errors.size(), 1U);
+    EXPECT_EQ(read.errors[0].sentence(), "the row has 1 field where the first row has 2");
+  }
+  EXPECT_TRUE(readCsv("", 1000, bare).rows.empty());
+}
+
+TEST(Csv, ColumnsByNumberAndWithoutNames) {
+  const auto source = makeCsvRows(std::make_unique<Pieces>(",a,,#1\n1,2,3,4\n", 1000), {});
+  ASSERT_TRUE(source->begin().ok());
+  source->select({"#1", "#3", "a", "#5", "#0", "#x", ""});
+  Row row;
+  RowError error;
+  ASSERT_EQ(source->next(row, error).value(), RowStep::row);
+  EXPECT_EQ(row.cells[0].text, "4") << "a name counts more";
+  EXPECT_EQ(row.cells[1].text, "3");
+  EXPECT_EQ(row.cells[2].text, "2");
+  for (const std::size_t i : {3U, 4U, 5U}) {
+    EXPECT_FALSE(row.cells[i].present) << i;
+  }
+  EXPECT_EQ(row.cells[6].text, "1");
+}
+
+TEST(Csv, DecimalCommas) {
+  CsvOptions options;
+  options.delimiter = ';';
+  options.decimal = ',';
+  options.numbers = {"n"};
+  const std::pair<const char *, const char *> good[] = {
+      {"1,5", "1.5"},       {"-1.234,50", "-1234.50"}, {"1.234.567", "1234567"}, {"12", "12"},
+      {" +3,0 ", " +3.0 "}, {"1,5e3", "1.5e3"},        {"n.a.", "n.a."},         {"", ""},
+      {".", "."},           {"1,2,3", "1.2.3"},        {"999.999,1", "999999.1"}};
+  for (const auto &[cell, wanted] : good) {
+    const Read read = readCsv(std::string("n;t\n\"") + cell + "\";\"" + cell + "\"\n", 1000, options);
+    ASSERT_EQ(read.rows.size(), 1U) << cell;
+    EXPECT_EQ(read.rows[0], (std::vector<std::string>{wanted, cell}));
+  }
+  for (const std::string cell : {"1.5", "1234.567", "1.23,4", "1.2345", ".123", "1,234.5", "1.234.56", "1..234"}) {
+    const Read read = readCsv("t;n\nx;" + cell + "\n", 1000, options);
+    ASSERT_EQ(read.errors.size(), 1U) << cell;
+    EXPECT_STREQ(read.errors[0].reason(), "not-decimal");
+    EXPECT_EQ(read.errors[0].column, 3);
+    EXPECT_EQ(read.errors[0].sentence(),
+              "`n` holds `" + cell + "`; with `decimal: \",\"` a dot stands between groups of three digits only");
+  }
+}
+
 } // namespace
 } // namespace penstock

@@ -75,5 +75,49 @@ TEST(JsonLines, DeepNestingDoesNotOverflowTheStack) {
   EXPECT_EQ(source.next(), RowStep::end);
 }
 
+TEST(JsonLines, NamesLeadIntoObjectsAndArrays) {
+  Source source("{\"body\": {\"text\": \"hi\", \"l\": [\"a\", \"b\"]}, \"tags\": [\"x\", \"y\", [\"z\"]], \"n\": {\"a\": {\"b\": 1.50}}}\n"
+                "{\"body.text\": \"key\", \"body\": {\"text\": \"nested\"}}\n"
+                "{\"body\": {\"text\": \"nested\"}, \"body.text\": null}\n"
+                "{\"body\": {\"text\": {\"x\": 1}}}\n"
+                "{\"body\": \"text\", \"tags\": [], \"n.a\": {\"b\": true}}\n",
+                {"body.text", "tags.1", "n.a.b", "tags.2.0", "body.none"});
+  ASSERT_EQ(source.next(), RowStep::row);
+  EXPECT_EQ(source.row.cells[0].text, "hi");
+  EXPECT_EQ(source.row.cells[1].text, "y");
+  EXPECT_EQ(source.row.cells[2].text, "1.50");
+  EXPECT_TRUE(source.row.cells[2].literal);
+  EXPECT_EQ(source.row.cells[3].text, "z");
+  EXPECT_FALSE(source.row.cells[4].present);
+  ASSERT_EQ(source.next(), RowStep::row);
+  EXPECT_EQ(source.row.cells[0].text, "key") << "a key with dots counts more";
+  ASSERT_EQ(source.next(), RowStep::row);
+  EXPECT_FALSE(source.row.cells[0].present) << "and where it is null";
+  ASSERT_EQ(source.next(), RowStep::error);
+  EXPECT_STREQ(source.error.reason(), "nested-value");
+  EXPECT_EQ(source.error.detail, "body.text");
+  ASSERT_EQ(source.next(), RowStep::row);
+  EXPECT_FALSE(source.row.cells[0].present);
+  EXPECT_FALSE(source.row.cells[1].present);
+  EXPECT_EQ(source.row.cells[2].text, "true");
+  const std::vector<std::string> &names = source.rows->names();
+  EXPECT_NE(std::find(names.begin(), names.end(), "body.text"), names.end());
+  EXPECT_EQ(std::find(names.begin(), names.end(), "body.none"), names.end()) << "no record has it";
+}
+
+TEST(JsonLines, ListsWithinObjects) {
+  const auto rows = makeJsonLines(std::make_unique<test::Pieces>("{\"a\": {\"l\": [\"x\", \"y\"]}}\n{\"a\": {\"l\": [1]}}\n", 7));
+  ASSERT_TRUE(rows->begin().ok());
+  rows->select({"a.l"}, {true});
+  Row row;
+  RowError error;
+  ASSERT_EQ(rows->next(row, error).value(), RowStep::row);
+  EXPECT_TRUE(row.cells[0].list);
+  EXPECT_EQ(row.cells[0].text, "x\xFFy\xFF");
+  ASSERT_EQ(rows->next(row, error).value(), RowStep::error);
+  EXPECT_STREQ(error.reason(), "not-words");
+  EXPECT_EQ(error.detail, "a.l");
+}
+
 } // namespace
 } // namespace penstock

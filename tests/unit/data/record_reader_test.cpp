@@ -128,7 +128,8 @@ TEST_F(RecordReaderTest, LinesCsvAndJsonGiveWhatTrainingSaw) {
 
 TEST_F(RecordReaderTest, EachRecordHasAnAnswerOrAnError) {
   fit();
-  EXPECT_EQ(outcome("ok\nbad \xFF\nx\n", "lines"), "1 3 !2 in:2:5: byte 0xFF at offset 7 is not UTF-8; end");
+  EXPECT_EQ(outcome("ok\nbad \xFF\nx\n", "lines"),
+            "1 3 !2 in:2:5: byte 0xFF at offset 7 is not UTF-8; if the file has another encoding, say it, such as `cp1252`; end");
   EXPECT_EQ(outcome("text\na\n5\" pipe\nb\n\n", "csv", 2),
             "1 !2 in:3:2: a quote stands inside a field; a field with quotes must be quoted as a whole, with each quote in it doubled; "
             "3 4 end");
