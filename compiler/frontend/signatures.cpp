@@ -134,6 +134,14 @@ const Signature &splitSignature() {
   return signature;
 }
 
+Signature signatureOf(const CellOperator &row) {
+  Signature signature = {row.name, {}, {}};
+  for (const PluginParameter &parameter : row.parameters) {
+    signature.parameters.push_back(parameterOf(parameter));
+  }
+  return signature;
+}
+
 Signature signatureOf(const FeatureOperator &row) {
   Signature signature = {row.name, {{"x", Accepts::any}}, {}};
   for (const PluginParameter &parameter : row.parameters) {
@@ -398,6 +406,24 @@ std::string operationsPage() {
     out += "\n## " + columnTypes()[i].name + "\n\n" + columnTypeRows()[i].help + ".\n\n| | | |\n|---|---|---|\n";
     parameters(columnTypes()[i]);
   }
+  out +=
+      "\n# Operators of cells\n\nMade from cell_operators.def. They stand behind the type of a column, and hold wherever a cell is read.\n";
+  for (const CellOperator &row : cellOperators()) {
+    std::string takes;
+    for (const Flow flow : row.takes) {
+      takes += (takes.empty() ? "" : ", ") + std::string(penstock::describe(flow));
+    }
+    out += std::string("\n## ") + row.name + "\n\n" + row.help + ".\n\n| | | |\n|---|---|---|\n| takes | " + takes + " | |\n";
+    parameters(signatureOf(row));
+  }
+  out += "\n# Operators of rows\n\nMade from row_operators.def. They stand behind the source, and say which rows are records; `predict` "
+         "answers "
+         "every row.\n\n| | | |\n|---|---|---|\n";
+  for (const RowOperator &row : rowOperators()) {
+    out += std::string("| `") + row.name + "` | " + row.help + " | `" + row.form + "` |\n";
+  }
+  out += "\n# Splits\n\n| | | |\n|---|---|---|\n";
+  parameters(splitSignature());
   out += "\n# Operators of features\n\nMade from feature_operators.def. They stand behind columns, and what they fit is that of train; "
          "they make an input of "
          "the batch, in double precision, rounded once.\n";
