@@ -119,6 +119,28 @@ std::string exampleColumn(Flow flow) {
   return flow == Flow::text ? "text" : flow == Flow::time ? "day" : flow == Flow::index ? "label" : "price";
 }
 
+CatalogueGroup rowsGroup() {
+  CatalogueGroup group{"Operators of rows", "They stand behind the source, and say which rows are records; `predict` answers every row.", {}};
+  for (const RowOperator &row : rowOperators()) {
+    group.entries.push_back({{row.name, {}, {}}, row.help, {}, "data { source: csv(\"data/{split}.csv\") |> " + std::string(row.form) + " }"});
+  }
+  return group;
+}
+
+CatalogueGroup cellsGroup() {
+  CatalogueGroup group{"Operators of cells", "They stand behind the type of a column, and hold wherever a cell is read.", {}};
+  for (const CellOperator &row : cellOperators()) {
+    const Signature signature = signatureOf(row);
+    std::string takes;
+    for (const Flow flow : row.takes) {
+      takes += (takes.empty() ? "" : ", ") + std::string(penstock::describe(flow));
+    }
+    const std::string call = row.pairs ? std::string(row.name) + "([[\"old\", \"new\"]])" : exampleCall(signature, {});
+    group.entries.push_back({signature, row.help, {{"takes", takes}}, "data { column label = class() |> " + call + " }"});
+  }
+  return group;
+}
+
 CatalogueGroup operatorsGroup() {
   CatalogueGroup group{
       "Operators of features",
@@ -211,7 +233,7 @@ CatalogueGroup pluginsGroup(const PluginKindRow &kind, const std::vector<PluginM
 } // namespace
 
 std::vector<CatalogueGroup> callables(const std::vector<PluginManifest> &plugins) {
-  std::vector<CatalogueGroup> groups = {sourcesGroup(plugins), operatorsGroup()};
+  std::vector<CatalogueGroup> groups = {sourcesGroup(plugins), rowsGroup(), cellsGroup(), operatorsGroup()};
   const auto add = [&](PluginPlace place) {
     for (const PluginKindRow &kind : pluginKinds) {
       if (kind.place == place) {

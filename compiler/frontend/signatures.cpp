@@ -189,6 +189,14 @@ const Signature &splitSignature() {
   return signature;
 }
 
+Signature signatureOf(const CellOperator &row) {
+  Signature signature = {row.name, {}, {}};
+  for (const PluginParameter &parameter : row.parameters) {
+    signature.parameters.push_back(parameterOf(parameter));
+  }
+  return signature;
+}
+
 Signature signatureOf(const FeatureOperator &row) {
   Signature signature = {row.name, {{"x", Accepts::any}}, {}, row.help};
   for (const PluginParameter &parameter : row.parameters) {

@@ -49,6 +49,7 @@ Signature signatureOf(const PluginManifest &manifest);
 /// The sources of data: the built-in ones, then those of plugins.
 std::vector<Signature> sources(const std::vector<PluginManifest> &plugins);
 Signature signatureOf(const FeatureOperator &row);
+Signature signatureOf(const CellOperator &row);
 
 std::string describeParameterType(const ParameterSpec &spec);
 

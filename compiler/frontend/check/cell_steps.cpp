@@ -51,11 +51,7 @@ void CellSteps::read(const Expression &step, Column &column) {
       return;
     }
   } else {
-    Signature signature = {row->name, {}, {}};
-    for (const PluginParameter &parameter : row->parameters) {
-      signature.parameters.push_back(parameterOf(parameter));
-    }
-    Choice choice = tools.values.choose(step, {signature}, "what a column flows into", key, Origin::file);
+    Choice choice = tools.values.choose(step, {signatureOf(*row)}, "what a column flows into", key, Origin::file);
     if (!choice.good) {
       return;
     }

@@ -29,7 +29,7 @@ void Checker::run(bool declares) {
   records.readFeatures();
   model.read();
   model.checkUnusedDefinitions();
-  training.read();
+  training.read(records.hasRecords("dev"));
   measures.read(training.config().objectives);
   expectations.read();
   if (training.trains()) {

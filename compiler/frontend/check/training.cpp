@@ -35,7 +35,7 @@ void Training::reportWrong(const char *name, const char *expected, const Span &s
   reporter.report("wrong-type", span, {{"name", name}, {"expected", expected}, {"found", "`" + excerpt(span) + "`"}});
 }
 
-void Training::read() {
+void Training::read(bool hasDev) {
   const Block *block = program.block("train");
   if (block == nullptr && !settings.overridesBlock("train")) {
     return;
@@ -64,7 +64,7 @@ void Training::read() {
       }
     }
   }
-  readValidate(find(given, "validate"));
+  readValidate(find(given, "validate"), hasDev);
   Weights weights(model, builder, scopes, settings, evaluator, reporter);
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     readLoss(blocks[i], train.objectives[i]);
@@ -222,12 +222,17 @@ void Training::readSchedule(const ObjectiveBlock &block, ObjectiveSpec &objectiv
   schedule.warmupSteps = warmup[1] >= 0 ? static_cast<std::int64_t>(warmup[1]) : -1;
 }
 
-void Training::readValidate(const Setting *setting) {
+void Training::readValidate(const Setting *setting, bool hasDev) {
   if (setting == nullptr) {
-    settings.resolve("train.validate", "every(1 epoch)", Origin::standard);
+    train.validateEpochs = hasDev ? train.validateEpochs : 0;
+    settings.resolve("train.validate", hasDev ? "every(1 epoch)" : "never", Origin::standard);
     return;
   }
   if (!readPeriod(*setting->value)) {
+    return;
+  }
+  if (!hasDev && (train.validateSteps > 0 || train.validateEpochs > 0)) {
+    reporter.report("split-without-share", setting->value->span, {{"result", "validate"}, {"split", "dev"}});
     return;
   }
   const double period = train.validateSteps > 0 ? static_cast<double>(train.validateSteps) : train.validateEpochs;

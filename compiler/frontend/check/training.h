@@ -11,8 +11,8 @@ public:
   Training(const Program &program, const Model &model, GraphBuilder &builder, Scopes &scopes, Settings &settings, Evaluator &evaluator,
            SettingValues &values, Reporter &reporter);
 
-  /// All of `train` but `keep`, which names a result of `evaluate`.
-  void read();
+  /// All of `train` but `keep`, which names a result of `evaluate`. `hasDev`: there are records to validate on.
+  void read(bool hasDev);
   void readKeep(const Measures &measures);
   void readTarget();
 
@@ -36,7 +36,7 @@ private:
   void readLength();
   void readOptimizer(const ObjectiveBlock &block, ObjectiveSpec &objective);
   void readSchedule(const ObjectiveBlock &block, ObjectiveSpec &objective);
-  void readValidate(const Setting *setting);
+  void readValidate(const Setting *setting, bool hasDev);
   bool readPeriod(const Expression &value);
   void readBest(const Expression &value, Origin origin, const Measures &measures);
   void readPatience(const Expression &value, Origin origin);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes records.csv and golden.json beside itself: what scikit-learn makes of records with weights. Needs scikit-learn (1.9.1 made the files).
 
-The model is multinomial logistic regression with the penalty LAMBDA * |W|^2 on a loss that is divided by the sum of the weights; the metrics
+The model is multinomial logistic regression with the penalty LAMBDA / 2 * |W|^2 on a loss that is divided by the sum of the weights; the metrics
 are scikit-learn's with `sample_weight`.
 """
 
@@ -28,7 +28,7 @@ with open(HERE / "records.csv", "w", newline="", encoding="utf-8") as file:
     table.writerow(["a", "b", "c", "label", "weight"])
     table.writerows([*row, kind, times] for row, kind, times in zip(x.tolist(), label, weight.tolist()))
 
-C = 1 / (2 * LAMBDA * weight[train].sum())
+C = 1 / (LAMBDA * weight[train].sum())
 model = LogisticRegression(C=C, tol=1e-12, max_iter=100000).fit(x[train], label[train], sample_weight=weight[train])
 scores = model.predict_proba(x[test])
 guess, gold, counts = model.predict(x[test]), label[test], weight[test]

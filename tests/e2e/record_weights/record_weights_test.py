@@ -64,7 +64,7 @@ train {{
   batch: {batch}
   accumulate: {parts}
   shuffle: false
-  {weights}
+  {more}
 }}
 evaluate {{
   dev: [accuracy(answer: kind), f1(average: macro, answer: kind), entity_f1(answer: tagged), accuracy(answer: tagged), f1(average: micro, answer: about)]
@@ -101,7 +101,7 @@ class Weights(case.Case):
         measured = self.measure(run, "--split", "test")
         for name, value in golden["metrics"].items():
             self.assertAlmostEqual(measured["metrics"][name], value, delta=2e-5, msg=name)
-        answers = self.penstock("predict", run, self.project / "test.csv").stdout.splitlines()
+        answers = self.penstock("predict", run, "--input", self.project / "test.csv").stdout.splitlines()
         for line, wanted in zip(answers, golden["probabilities"], strict=True):
             for name, probability in zip(("low", "mid", "top"), wanted):
                 self.assertAlmostEqual(json.loads(line)["probabilities"][name], probability, delta=5e-5)
@@ -128,9 +128,12 @@ class Weights(case.Case):
         for split, part in (("train", records[:61]), ("dev", records[61:]), ("test", records[61:])):
             repeated = [record for record in part for _ in range(1 if split == "test" else record["times"])]
             (self.project / f"repeated.{split}.jsonl").write_text("".join(json.dumps(record) + "\n" for record in repeated))
-        weighed = self.train(MODEL.format(name="weighed", crf=crf, batch=4096, parts=1, weights="weights: times"), "weighed")
-        parts = self.train(MODEL.format(name="weighed", crf=crf, batch=7, parts=100, weights="weights: times"), "parts")
-        plain = self.train(MODEL.format(name="repeated", crf=crf, batch=4096, parts=1, weights=""), "repeated")
+        # One vocabulary for all: that of words which stand there several times has another order.
+        first = self.train(MODEL.format(name="weighed", crf=crf, batch=4096, parts=1, more=""), "first")
+        begin = f'from: run("{first}")'
+        weighed = self.train(MODEL.format(name="weighed", crf=crf, batch=4096, parts=1, more=f"weights: times, {begin}"), "weighed")
+        parts = self.train(MODEL.format(name="weighed", crf=crf, batch=7, parts=100, more=f"weights: times, {begin}"), "parts")
+        plain = self.train(MODEL.format(name="repeated", crf=crf, batch=4096, parts=1, more=begin), "repeated")
         logs = [[json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()] for run in (weighed, parts, plain)]
         losses = [[line["loss"] for line in log if "loss" in line] for log in logs]
         self.assertEqual(len(losses[0]), len(losses[2]))
@@ -151,18 +154,18 @@ class Weights(case.Case):
 
     def test_answers_need_no_weight(self):
         self.write("weighed", self.records(97, 5))
-        run = self.train(MODEL.format(name="weighed", crf="", batch=16, parts=1, weights="weights: times"), "run")
+        run = self.train(MODEL.format(name="weighed", crf="", batch=16, parts=1, more="weights: times"), "run")
         self.penstock("build", run, "--out", self.project / "artifact", "--name", "answers")
         records = "".join(json.dumps({"words": record["words"]}) + "\n" for record in self.records(31, 9))
         (self.project / "in.jsonl").write_text(records)
-        said = self.penstock("predict", run, self.project / "in.jsonl").stdout
-        built = subprocess.run([self.project / "artifact/answers", self.project / "in.jsonl"], capture_output=True, text=True, check=True)
+        said = self.penstock("predict", run, "--input", self.project / "in.jsonl").stdout
+        built = subprocess.run([self.project / "artifact/answers", "--input", self.project / "in.jsonl"], capture_output=True, text=True, check=True)
         self.assertEqual(built.stdout, said)
         self.assertEqual(len(said.splitlines()), 31)
 
     def test_on_a_card(self):
         self.write("weighed", self.records(97, 7))
-        text = MODEL.format(name="weighed", crf="", batch=16, parts=1, weights="weights: times")
+        text = MODEL.format(name="weighed", crf="", batch=16, parts=1, more="weights: times")
         host = self.train(text, "host")
         self.environment = {**self.environment, "PENSTOCK_CUDA_DRIVER": str(case.BUILD / "lib/libpenstock_fake_cuda.so"),
                             "PENSTOCK_CUDA_CODE": "emulated"}
