@@ -22,6 +22,8 @@ struct SettingSpec {
   std::string name;
   std::optional<ParameterSpec> plain = {};
   bool ofObjective = false; // of ObjectiveSpec: several objectives have one each
+  bool takesText = false;   // `--set` may give it as a text that is none of the language
+  bool quiet = false;       // not in the resolved form unless it is set: it is younger than runs whose form must stay as it is
 };
 /// All of them, in the order of the specification; `moves` stands in blocks `objective` alone.
 const std::vector<SettingSpec> &trainSettings();

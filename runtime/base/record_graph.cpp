@@ -31,6 +31,13 @@ PluginParameter choice(const char *name, std::vector<std::string> words, const c
   made.members = std::move(words);
   return made;
 }
+/// One of these, or nothing.
+PluginParameter word(const char *name, std::vector<std::string> words, const char *help) {
+  PluginParameter made = parameter(name, Type::enumeration, help);
+  made.optional = true;
+  made.members = std::move(words);
+  return made;
+}
 PluginParameter integer(const char *name, std::int64_t least, std::int64_t most, const char *help) {
   PluginParameter made = parameter(name, Type::integer, help);
   made.required = made.hasMinimum = made.hasMaximum = true;

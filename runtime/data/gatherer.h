@@ -55,6 +55,8 @@ private:
   void judgeSplits();
   void judgeEmpty(int split, bool again);
   void judgeClasses(std::size_t column);
+  void growClasses(std::size_t column, std::vector<std::string> &names) const;
+  void reportNewToRun(std::size_t column, const std::vector<const std::pair<const std::string, ClassValue> *> &values);
   void reportNewClasses(std::size_t column, const std::vector<const std::pair<const std::string, ClassValue> *> &values);
   void judgeNumbers(std::size_t column);
   Status judgeOverlap();
@@ -64,6 +66,7 @@ private:
   Status judgeDerived();
   SplitRequest requestOf(int split);
   Status countTokens();
+  Status judgeUnknown();
   void countInputs();
   std::string factsText();
   const FileFacts &fileOf(int split) const { return files[program.isOneFile() ? 0 : fileIndex[static_cast<std::size_t>(split)]]; }
