@@ -238,6 +238,11 @@ Status RunOpening::openData() {
     }
   }
 
+  if (decides && !run.splits.contains("dev")) {
+    return invalidInput(
+        "how an answer decides is fitted on dev, and there are no records of dev; give some, or a number in the place of what "
+        "is fitted");
+  }
   run.record.records = run.train->records();
   return {};
 }
