@@ -12,6 +12,7 @@ struct AnalysisState {
   Program program;
   std::vector<PluginManifest> manifests;
   std::vector<Override> overrides;
+  std::set<std::string> unscaledTargets;
   diagnostics::DiagnosticList loading; // of files, plugins and `--set`, before any check
 };
 
@@ -57,6 +58,7 @@ Completion check(const Analysis &analysis, const Facts *facts) {
   const AnalysisState &state = *analysis.state;
   completion.diagnostics = state.loading;
   Checker checker(state.program, state.manifests, state.overrides, facts, completion.diagnostics);
+  checker.leaveUnscaled(state.unscaledTargets);
   checker.run();
   if (facts != nullptr) {
     for (const diagnostics::Diagnostic &one : analysis.diagnostics.all()) { // only without facts can be seen what waits for them
@@ -118,6 +120,7 @@ Result<Analysis> analyze(const std::string &path, std::string text, const Analyz
   Analysis analysis;
   analysis.state = std::make_shared<AnalysisState>();
   AnalysisState &state = *analysis.state;
+  state.unscaledTargets = options.unscaledTargets;
   std::error_code error;
   for (const std::string &setting : options.earlierSettings) {
     PENSTOCK_ASSIGN(Override one, readOverride(setting, options.earlierFolder));
@@ -153,6 +156,7 @@ Result<Analysis> analyze(const std::string &path, std::string text, const Analyz
   state.manifests = std::move(manifests).value();
   analysis.diagnostics = state.loading;
   Checker checker(state.program, state.manifests, state.overrides, nullptr, analysis.diagnostics);
+  checker.leaveUnscaled(state.unscaledTargets);
   checker.run(true);
   analysis.isLibrary = checker.isLibrary();
   analysis.modelFolders = checker.modelFolders();

@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,8 @@ struct AnalyzeOptions {
   std::string workingFolder;                // what paths in `settings` are relative to; "": the current one
   std::vector<std::string> earlierSettings; // of a run that goes on or is measured: they stand before `settings`
   std::string earlierFolder;                // what paths in them are relative to
+  /// Columns whose numbers a run that is read again predicts as they are, since it is older than `scale` of the heads' manifests.
+  std::set<std::string> unscaledTargets;
   /// Reads an imported file. By default readProgramText.
   std::function<Result<std::string>(const std::string &path)> loadText;
   /// The plugins of the standard places and of `folders` (those of `use`). By default findPlugins.

@@ -262,9 +262,13 @@ const std::vector<SettingSpec> &trainSettings() {
         count("accumulate", train.accumulate, 1, many, "parts a step"),
         {"shuffle", flag("shuffle", train.shuffle, "whether every epoch has an order of its own; `false`: that of the files")},
         {.name = "from",
+         .takesText = true,
          .help = "the earlier run whose weights, vocabularies and classes training begins with",
          .standard = "none",
          .example = "run(\"runs/last_year\")"},
+        {.name = "grow",
+         .plain = flag("grow", train.grow, "with `from`: whether classes that the earlier run lacks stand behind its own; `false`: they are refused"),
+         .quiet = true},
         {.name = "weights",
          .help = "a column that says what each record counts in losses and metrics: 2 as if it stood there twice",
          .standard = "1 each",
@@ -408,6 +412,9 @@ std::string describeParameterType(const ParameterSpec &spec) {
   for (const std::string &member : spec.members) {
     words += (words.empty() ? "`" : ", `") + member + "`";
   }
+  for (const std::string &fitted : spec.fitted) {
+    words += (words.empty() ? "`" : ", `") + fitted + "`";
+  }
   switch (spec.type) {
   case Type::boolean:
     return "`true` or `false`";
@@ -424,9 +431,11 @@ std::string describeParameterType(const ParameterSpec &spec) {
   case Type::strings:
     return words.empty() ? "a list of strings" : "words of " + words;
   case Type::numbers:
-    return spec.range             ? "a range, such as `0..1`"
-           : spec.members.empty() ? "a list of numbers"
-                                  : "a list of numbers, or `" + spec.members[0] + "`";
+    return spec.range ? "a range, such as `0..1`"
+                      : (spec.oneForAll   ? std::string("a number, a list of them, or one by the name of a class")
+                         : spec.eachClass ? "a list of numbers, or of numbers by the name of a class"
+                                          : "a list of numbers") +
+                            (words.empty() ? "" : ", or " + words);
   }
   return "a value";
 }
@@ -461,6 +470,9 @@ std::string formatCall(const PluginManifest &metric, const Attributes &parameter
   std::string inside = answer.empty() ? "" : "answer: " + answer;
   for (const PluginParameter &parameter : metric.parameters) {
     const auto given = parameters.find(parameter.name);
+    if (given == parameters.end() && parameter.optional) {
+      continue;
+    }
     const ParameterSpec spec = parameterOf(parameter);
     const Attribute value = given != parameters.end() ? given->second : defaultOf(spec);
     inside += (inside.empty() ? "" : ", ") + parameter.name + ": " + formatAttribute(value, &spec);
@@ -497,12 +509,15 @@ std::string formatAttribute(const Attribute &attribute, const ParameterSpec *spe
     return formatNumber(*number);
   }
   if (const auto *string = std::get_if<std::string>(&attribute)) {
-    return spec != nullptr && !spec->members.empty() ? *string : quote(*string);
+    return spec != nullptr && (!spec->members.empty() || !spec->fitted.empty()) ? *string : quote(*string);
   }
   if (const auto *integers = std::get_if<std::vector<std::int64_t>>(&attribute)) {
     return list(*integers, [](std::int64_t value) { return std::to_string(value); });
   }
   if (const auto *numbers = std::get_if<std::vector<double>>(&attribute)) {
+    if (spec != nullptr && spec->oneForAll && numbers->size() == 1) {
+      return formatNumber((*numbers)[0]);
+    }
     if (spec != nullptr && spec->range && numbers->size() == 2) {
       return formatNumber((*numbers)[0]) + ".." + formatNumber((*numbers)[1]);
     }
@@ -510,6 +525,14 @@ std::string formatAttribute(const Attribute &attribute, const ParameterSpec *spe
       return (*numbers)[1] >= 0 ? formatNumber((*numbers)[1]) + " steps" : formatShare((*numbers)[0]);
     }
     return list(*numbers, formatNumber);
+  }
+  if (spec != nullptr && spec->eachClass) { // names with a number behind each
+    const auto &named = std::get<std::vector<std::string>>(attribute);
+    std::vector<std::string> pairs;
+    for (std::size_t i = 0; i + 1 < named.size(); i += 2) {
+      pairs.push_back("[" + quote(named[i]) + ", " + named[i + 1] + "]");
+    }
+    return list(pairs, [](const std::string &pair) { return pair; });
   }
   const bool isWords = spec != nullptr && !spec->members.empty();
   return list(std::get<std::vector<std::string>>(attribute), [&](const std::string &item) { return isWords ? item : quote(item); });

@@ -23,6 +23,8 @@ struct SettingSpec {
   std::string name;
   std::optional<ParameterSpec> plain = {};
   bool ofObjective = false; // of ObjectiveSpec: several objectives have one each
+  bool takesText = false;   // `--set` may give it as a text that is none of the language
+  bool quiet = false;       // not in the resolved form unless it is set: it is younger than runs whose form must stay as it is
   // What help and documents say of one that has no parameter.
   std::string help = {}, standard = {};               // `standard`: what it is where nothing is written
   std::string example = {};                           // a value

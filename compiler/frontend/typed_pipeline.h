@@ -166,10 +166,11 @@ struct DeclaredRecords {
 
 /// A value of the resolved form and where it came from.
 struct ResolvedValue {
-  std::string key;    // "train.optimizer.lr"
-  std::string value;  // as the language would write it
-  std::string origin; // "file", "default", "command line", "search default"
-  SourceRange range;  // of the value where origin is "file"
+  std::string key;      // "train.optimizer.lr"
+  std::string value;    // as the language would write it
+  std::string origin;   // "file", "default", "command line", "search default"
+  SourceRange range;    // of the value where origin is "file"
+  bool decides = false; // a parameter of a head that no program knows
 };
 
 /// `answers` are those of the model, without its nodes.

@@ -200,12 +200,14 @@ struct RecordsSpec {
   std::vector<InputSpec> inputs;
   SeriesSpec series;
   std::string fitted; // folder of an earlier fit, used instead of fitting on train; ""
+  bool grown = false; // with `fitted`: classes of targets that it lacks stand behind its own
 
   static constexpr auto fields() {
     return std::tuple(part("sources", &RecordsSpec::sources, "data.source"), part("split", &RecordsSpec::split, "data.split"),
                       part("columns", &RecordsSpec::columns, "data.*"), part("features", &RecordsSpec::features, "features.*"),
                       part("inputs", &RecordsSpec::inputs, "model.inputs"), part("series", &RecordsSpec::series, "data.series"),
-                      field("fitted", &RecordsSpec::fitted, Role::weights, "train.from"));
+                      field("fitted", &RecordsSpec::fitted, Role::weights, "train.from"),
+                      field("grown", &RecordsSpec::grown, Role::weights, "train.grow"));
   }
 };
 

@@ -1,8 +1,10 @@
 #include "runtime/base/plugin_manifest.h"
 
+#include "runtime/base/decision_fits.h"
 #include "runtime/base/file.h"
 #include "runtime/base/folder.h"
 #include "runtime/base/hash.h"
+#include "runtime/base/record_graph.h"
 
 #define TOML_EXCEPTIONS 0
 // Its assertions are reachable from input; what they guard is an ordinary parse error.
@@ -210,6 +212,29 @@ std::string oneOf(TableReader &reader, const char *key, const std::vector<std::s
   return value;
 }
 
+/// What is said of a parameter that decides.
+void readDecision(TableReader &reader, PluginParameter &parameter) {
+  parameter.decides = reader.flag("decides", false);
+  const bool isNumber = parameter.type == Type::number || parameter.type == Type::numbers;
+  if (parameter.decides && !isNumber) {
+    reader.fail(reader.get("decides"), "a parameter that `decides` is a number, or one for each class");
+  }
+  if (double classes = 0; reader.number("classes", classes)) {
+    parameter.classes = classes >= 1 && classes <= 1e6 ? static_cast<std::int64_t>(classes) : 0;
+    if (parameter.classes == 0 || static_cast<double>(parameter.classes) != classes) {
+      reader.fail(reader.get("classes"), "`classes` is a whole number above 0");
+    }
+  }
+  if (const toml::node *const fitted = reader.get("fit")) {
+    parameter.fitted = stringsOf(reader, fitted, "fit");
+    const bool known = std::all_of(parameter.fitted.begin(), parameter.fitted.end(),
+                                   [](const std::string &name) { return findDecisionFit(name) != nullptr; });
+    if (!parameter.decides || !known) {
+      reader.fail(fitted, fmt::format("`fit` is for a parameter that `decides`, and names some of {}", decisionFitNames()));
+    }
+  }
+}
+
 Result<PluginParameter> readParameter(const toml::table &table, const std::string &path) {
   const toml::node *nameNode = table.get("name");
   const std::string called = nameNode != nullptr && nameNode->is_string() ? nameNode->as_string()->get() : "";
@@ -249,6 +274,17 @@ Result<PluginParameter> readParameter(const toml::table &table, const std::strin
       reader.fail(reader.get("each"), "only a parameter of type numbers has one for `each` class");
     }
   }
+  if (reader.get("names") != nullptr) {
+    parameter.className = oneOf(reader, "names", {"class"}) == "class";
+    if (parameter.type != Type::string || !reader.flag("optional", false)) {
+      reader.fail(reader.get("names"), "only an optional parameter of type string `names` a class");
+    }
+  }
+  parameter.oneForAll = reader.flag("one_for_all", false);
+  if (parameter.oneForAll && !parameter.eachClass) {
+    reader.fail(reader.get("one_for_all"), "only of numbers for `each` class can one stand for all");
+  }
+  readDecision(reader, parameter);
   parameter.hasMinimum = reader.number("minimum", parameter.minimum);
   parameter.hasMaximum = reader.number("maximum", parameter.maximum);
   const bool numeric = parameter.type == Type::integer || parameter.type == Type::number || parameter.type == Type::numbers;
@@ -334,6 +370,7 @@ Result<StandardMetric> readStandard(const toml::table &table, const std::string 
   TableReader reader(table, path, "a standard use");
   StandardMetric use;
   use.target = oneOf(reader, "target", {"class", "number", "set", "tags"});
+  use.decision = reader.text("decision", false);
   if (!reader.number("place", use.place)) {
     reader.fail(nullptr, "`place` is missing: the number by which standard metrics are ordered");
   }
@@ -351,6 +388,10 @@ Result<MetricResult> readResult(const toml::table &table, const std::string &pat
   result.hasMaximum = reader.number("maximum", result.maximum);
   std::vector<std::string> names;
   std::string plain = result.name;
+  if (const std::size_t open = plain.find("[{");
+      open != std::string::npos && plain.ends_with("}]")) { // of the class that a parameter names
+    plain.erase(open);
+  }
   plain.erase(std::remove_if(plain.begin(), plain.end(), [](char c) { return c == '{' || c == '}'; }), plain.end());
   if (reader.ok() && (!isName(plain) || !bracesOf(result.name, names))) {
     reader.fail(table.get("name"), "a name is made of lower-case letters, digits, `_` and parameters "
@@ -358,12 +399,20 @@ Result<MetricResult> readResult(const toml::table &table, const std::string &pat
   }
   for (const std::string &name : names) {
     const PluginParameter *parameter = manifest.find(name);
+    if (parameter != nullptr && parameter->className && result.name.ends_with("[{" + name + "}]")) {
+      continue;
+    }
     if (parameter == nullptr || parameter->optional ||
         (parameter->type != Type::enumeration && parameter->type != Type::integer && parameter->type != Type::boolean)) {
       reader.fail(table.get("name"), fmt::format("`{{{}}}` names no parameter of type enum, int or bool", name));
     }
   }
   readMember(reader, table, "when", manifest, result.parameter, result.value);
+  result.unless = reader.text("unless", false);
+  if (const PluginParameter *parameter = manifest.find(result.unless);
+      !result.unless.empty() && (parameter == nullptr || !parameter->optional || parameter->type != Type::string)) {
+    reader.fail(table.get("unless"), "`unless` names an optional parameter of type string");
+  }
   PENSTOCK_TRY(reader.finish());
   return result;
 }
@@ -429,6 +478,14 @@ Result<PluginManifest> manifestOf(const toml::table &table, const std::string &p
     readTargets(reader, manifest);
   }
   manifest.standard = row.input && row.target && !row.optionalTarget && reader.flag("standard", false);
+  if (const toml::node *const scale = row.input && row.target && !row.afterTraining ? reader.get("scale") : nullptr) {
+    manifest.scale = reader.text("scale", false);
+    const FeatureOperator *const named = findFeatureOperator(manifest.scale);
+    if (!manifest.takes("number") || named == nullptr || !named->fits || !named->inverts) {
+      reader.fail(scale, "`scale` names an operator of features with an inverse that fits on train, such as standardize, of a head that "
+                         "predicts a number");
+    }
+  }
   if (const toml::node *const meanings = row.results ? reader.get("meanings") : nullptr) {
     manifest.meanings = stringsOf(reader, meanings, "meanings");
   }
@@ -544,6 +601,9 @@ std::vector<MetricResult> PluginManifest::resultsFor(const std::vector<PluginVal
     for (std::size_t i = 0; i < parameters.size() && i < values.size(); ++i) {
       const auto *text = std::get_if<std::string>(&values[i]);
       given = given && (parameters[i].name != result.parameter || (text != nullptr && *text == result.value));
+      const bool isThere = text != nullptr && !text->empty();
+      given = given && !(isThere && parameters[i].name == result.unless);
+      given = given && (isThere || !parameters[i].className || !result.name.ends_with("[{" + parameters[i].name + "}]"));
     }
     if (given) {
       filled.push_back(result);

@@ -25,9 +25,14 @@ struct PluginParameter {
   std::vector<std::string> members; // of an enumeration
   double minimum = 0, maximum = 0;  // where hasMinimum / hasMaximum
   bool hasMinimum = false, hasMaximum = false;
-  bool eachClass = false; // numbers: one for each class or label of the target
-  bool range = false;     // numbers: two, from the lesser to the greater
-  bool column = false;    // a string that names a column, with or without quotes
+  bool eachClass = false;   // numbers: one for each class or label of the target
+  bool oneForAll = false;   // with eachClass: a number alone, or a list of one, stands for all
+  bool decides = false;     // of a head: how an answer is decided, which no program knows, so that it may change when the weights are final
+  std::int64_t classes = 0; // of a head: it is for a target with so many classes; 0: with any
+  std::vector<std::string> fitted; // decides: what stands in its place for what is fitted on dev, of decision_fits.h
+  bool range = false;              // numbers: two, from the lesser to the greater
+  bool column = false;             // a string that names a column, with or without quotes
+  bool className = false;          // a string that names a class or label of the target
   /// Of a path that may be a folder: the files of it that the plugin reads. `beside` are read too where the path is a file and they lie
   /// in its folder. Where both are empty, all that lies at the path counts.
   std::vector<std::string> files, beside;
@@ -41,11 +46,13 @@ struct MetricResult {
   double minimum = 0, maximum = 0; // what it cannot leave, where hasMinimum / hasMaximum
   bool hasMinimum = false, hasMaximum = false;
   std::string parameter, value; // given only where this enumeration parameter has this value; "": always
+  std::string unless;           // not given where this optional parameter is; "": always
 };
 
 /// Where a split's metrics are not named, this is measured of answers with that target, in the order of `place`.
 struct StandardMetric {
   std::string target;
+  std::string decision; // "": or, beside those that are named as well, of answers that are decided by a parameter of that name
   double place = 0;
   std::string parameter, value; // of an enumeration parameter; "": all at their defaults
 };
@@ -63,6 +70,7 @@ struct PluginManifest {
   bool bringsLibraries = false;            // its library holds others: it goes with an artifact as it is
   bool keepsRecords = false;               // learner: it is shown texts and row numbers, and its state may hold records of train
   bool standard = false;                   // head: decodes what heads of the language answer for its target, and hints name it
+  std::string scale;                       // head: the operator of features that stands on the number that it predicts; "": none does
   bool linearState = false;                // its state grows with the records
   std::vector<MetricResult> results;       // of a kind that gives numbers
   std::vector<StandardMetric> measured;    // of such a kind, `[[standard]]`

@@ -31,11 +31,11 @@ PluginParameter choice(const char *name, std::vector<std::string> words, const c
   made.members = std::move(words);
   return made;
 }
-/// Has no value unless one is given.
-PluginParameter optionalChoice(const char *name, std::vector<std::string> words, const char *help) {
-  PluginParameter made = choice(name, std::move(words), "", help);
-  made.defaultValue = {};
+/// One of these, or nothing.
+PluginParameter word(const char *name, std::vector<std::string> words, const char *help) {
+  PluginParameter made = parameter(name, Type::enumeration, help);
   made.optional = true;
+  made.members = std::move(words);
   return made;
 }
 PluginParameter integer(const char *name, std::int64_t least, std::int64_t most, const char *help) {

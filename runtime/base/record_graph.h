@@ -47,11 +47,12 @@ struct FeatureOperator {
   Flow takes, gives;
   const char *help;
   std::vector<PluginParameter> parameters = {};
-  bool fits = false;    // keeps what it computed of train
-  bool fills = false;   // takes numbers that may be missing, and no others
-  bool inverts = false; // may stand on a target: answers and metrics are of the column
-  bool single = false;  // takes one number a record
-  bool ofRows = false;  // makes records of several rows: what it gives lies on their axis
+  bool fits = false;         // keeps what it computed of train
+  bool fills = false;        // takes numbers that may be missing, and no others
+  bool inverts = false;      // may stand on a target: answers and metrics are of the column
+  bool single = false;       // takes one number a record
+  NamedValues onTarget = {}; // parameters that it has where a head scales its target by it
+  bool ofRows = false;       // makes records of several rows: what it gives lies on their axis
   /// How many numbers it makes of one.
   std::int64_t (*each)(const NamedValues &parameters) = [](const NamedValues &) -> std::int64_t { return 1; };
   /// Of one that gives an index: how many values there are.

@@ -753,6 +753,9 @@ Status Gatherer::countTokens() {
       counted[i] += ids.records;
     }
   }
+  if (hasEarlier) {
+    PENSTOCK_TRY(judgeUnknown());
+  }
   for (std::size_t i = 0; i < features; ++i) {
     const LinkedFeature &feature = program.features[i];
     if (cut[i] > 0) {
@@ -763,6 +766,20 @@ Status Gatherer::countTokens() {
                      {"of", counted[i]},
                      {"share", static_cast<double>(cut[i]) / static_cast<double>(counted[i])},
                      {"shares", shares[i]}});
+    }
+  }
+  return Status::success();
+}
+
+/// Tokens of train that the vocabulary of the earlier run lacks, where they are more than they were there.
+Status Gatherer::judgeUnknown() {
+  constexpr double more = 0.01;
+  PENSTOCK_ASSIGN(const std::unique_ptr<InputCounts> counts, InputCounts::open(program, earlier));
+  for (std::size_t i = 0; i < program.features.size(); ++i) {
+    const double share = trainTokens[i].share(), before = counts->ofTrain(i).share();
+    if (share > before + more) {
+      problems.warn("unknown-words", "features." + program.features[i].name, {},
+                    {{"feature", program.features[i].name}, {"share", share}, {"tokens", trainTokens[i].unknown}, {"before", before}});
     }
   }
   return Status::success();

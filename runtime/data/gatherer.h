@@ -63,6 +63,8 @@ private:
   void judgeEmpty(int split, bool again);
   void mergeClasses(std::size_t column);
   void judgeClasses(std::size_t column);
+  void growClasses(std::size_t column, std::vector<std::string> &names) const;
+  void reportNewToRun(std::size_t column, const std::vector<const std::pair<const std::string, ClassValue> *> &values);
   void reportNewClasses(std::size_t column, const std::vector<const std::pair<const std::string, ClassValue> *> &values);
   void judgeNumbers(std::size_t column);
   Status judgeOverlap();
@@ -72,6 +74,7 @@ private:
   Status judgeDerived();
   SplitRequest requestOf(int split);
   Status countTokens();
+  Status judgeUnknown();
   void countInputs();
   std::string factsText();
   const FileFacts &fileOf(int split) const { return files[program.isOneFile() ? 0 : fileIndex[static_cast<std::size_t>(split)]]; }

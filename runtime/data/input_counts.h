@@ -31,6 +31,8 @@ struct ColumnCounts {
 struct TokenCounts {
   std::int64_t tokens = 0, unknown = 0;
 
+  double share() const { return tokens == 0 ? 0 : static_cast<double>(unknown) / static_cast<double>(tokens); }
+
   void add(const LinkedFeature &feature, const Tokenizer &tokenizer, const std::int32_t *ids, std::int64_t count, std::int64_t records);
 };
 
@@ -47,6 +49,9 @@ class InputCounts {
 public:
   /// Reads what the run keeps of train. Program and what is fitted outlive it.
   static Result<std::unique_ptr<InputCounts>> open(const RecordProgram &program, const Fitted &fitted);
+
+  /// What the run keeps of train: nothing of one that keeps no counts.
+  const TokenCounts &ofTrain(std::size_t feature) const { return trainFeatures[feature]; }
 
   /// A row of the input: `cells` are those of `program.inputColumns()`. `isKnown`: whether train has the class in the cell of a column.
   void addRow(const std::vector<Cell> &cells, const std::function<bool(std::size_t column, const Cell &cell)> &isKnown);

@@ -153,6 +153,39 @@ void Gatherer::mergeClasses(std::size_t index) {
   values = std::move(merged);
 }
 
+/// `train { grow: true }`: what train has and the earlier run lacks, behind its classes and in the order that they would have.
+void Gatherer::growClasses(std::size_t index, std::vector<std::string> &names) const {
+  const bool isTarget = std::any_of(program.inputs.begin(), program.inputs.end(),
+                                    [&](const LinkedInput &input) { return input.column == static_cast<int>(index) && input.target; });
+  if (!program.grown || !isTarget) {
+    return;
+  }
+  const std::unordered_set<std::string> known(names.begin(), names.end());
+  const auto before = static_cast<std::ptrdiff_t>(names.size());
+  for (const auto &[value, about] : columns[index].values) {
+    if (about.rows[trainSplit] > 0 && !known.contains(value)) {
+      names.push_back(value);
+    }
+  }
+  std::sort(names.begin() + before, names.end());
+}
+
+/// Classes of train that the run whose weights this one begins with does not know.
+void Gatherer::reportNewToRun(std::size_t index, const std::vector<const std::pair<const std::string, ClassValue> *> &values) {
+  std::vector<std::string> names;
+  Place first;
+  for (const auto *value : values) {
+    if (value->second.rows[trainSplit] > 0) {
+      first = names.empty() ? value->second.first : first;
+      names.push_back(shown(value->first));
+    }
+  }
+  if (!names.empty()) {
+    problems.add("class-new-to-run", "columns." + program.columns[index].name, first,
+                 {{"name", program.columns[index].from}, {"classes", names}, {"known", earlier.classes[index]}});
+  }
+}
+
 void Gatherer::judgeClasses(std::size_t index) {
   mergeClasses(index);
   const ColumnSpec &column = program.columns[index];
@@ -161,9 +194,11 @@ void Gatherer::judgeClasses(std::size_t index) {
   const bool isInput = std::any_of(program.inputs.begin(), program.inputs.end(),
                                    [&](const LinkedInput &input) { return input.column == static_cast<int>(index) && !input.target; });
   bool declared = column.classes.has_value();
+  const bool ofRun = !declared && hasEarlier && !isInput; // as for train, a value of an input may be new
   if (!declared && hasEarlier) {
     names = earlier.classes[index];
-    declared = !isInput; // as for train, a value of an input may be new
+    declared = !isInput;
+    growClasses(index, names);
   } else if (!declared) {
     for (const auto &[value, about] : values) {
       if (about.rows[trainSplit] > 0) {
@@ -210,15 +245,21 @@ void Gatherer::judgeClasses(std::size_t index) {
     reportNewClasses(index, foreign);
     return;
   }
+  if (ofRun) {
+    reportNewToRun(index, foreign);
+  }
   for (const auto *entry : foreign) {
     const ClassValue &about = entry->second;
+    if (ofRun && about.rows[trainSplit] > 0) {
+      continue; // told
+    }
     Json arguments = {{"column", column.name},
                       {"name", column.from},
                       {"value", shown(entry->first)},
                       {"split", splitNames[static_cast<std::size_t>(about.firstSplit)]},
                       {"records", about.counts[0] + about.counts[1] + about.counts[2]},
                       {"candidates", fewNames ? nearest(entry->first, names) : std::vector<std::string>()}};
-    if (declared) {
+    if (declared && !ofRun) {
       arguments["declared"] = names;
       problems.add("undeclared-class", "columns." + column.name, about.first, std::move(arguments));
     } else if (hasTrain) {

@@ -431,6 +431,7 @@ RecordProgram linked(const RecordsSpec &records) {
   }
   linkSource(records.sources.front(), program);
   program.fitted = records.fitted;
+  program.grown = records.grown;
   program.columns = records.columns;
   for (ColumnSpec &column : program.columns) {
     column.from = column.from.empty() ? column.name : column.from;

@@ -98,6 +98,7 @@ struct RecordProgram {
   std::vector<DerivedFeature> derived;               // the others
   std::vector<LinkedInput> inputs;
   std::string fitted;    // folder of an earlier fit, to be used instead of fitting on train; ""
+  bool grown = false;    // classes of targets that it lacks stand behind its own
   std::vector<int> axes; // features that are axes of a batch, or `seriesAxis`, in the order in which `inputs` names them first
   SeriesSpec series;
   int seriesBy = -1, seriesOrder = -1; // columns

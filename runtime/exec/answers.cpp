@@ -1,6 +1,7 @@
 #include "runtime/exec/answers.h"
 
 #include "runtime/base/program_rows.h"
+#include "runtime/exec/decisions.h"
 #include "runtime/exec/learners.h"
 #include "runtime/exec/target_columns.h"
 
@@ -93,7 +94,8 @@ Result<Answer> Answer::open(const AnswerSpec &spec, const PenstockEntry &entry, 
     return made;
   }
   const ColumnField target = targetFieldOf(spec, std::move(classes));
-  PENSTOCK_ASSIGN(made.head, makeHead(host, spec.decoder, jsonText(spec.parameters), spec.target.empty() ? nullptr : &target));
+  PENSTOCK_ASSIGN(const std::string parameters, headParameters(spec, fitted));
+  PENSTOCK_ASSIGN(made.head, makeHead(host, spec.decoder, parameters, spec.target.empty() ? nullptr : &target));
   return made;
 }
 

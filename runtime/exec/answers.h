@@ -25,7 +25,8 @@ struct AnswerWords {
 /// An answer of the pipeline, bound once to its plugin and to the output of an entry.
 class Answer {
 public:
-  /// `classes` are those of its target in train. `fitted` is NULL where the answer cannot be of a learner.
+  /// `classes` are those of its target in train. `fitted` is NULL where fits of time `weights` are not made yet: the answer cannot be of a
+  /// learner then, and a head decides by its defaults in place of what is fitted.
   static Result<Answer> open(const AnswerSpec &spec, const PenstockEntry &entry, std::vector<std::string> classes, PluginHost &host,
                              const FittedFolder *fitted);
 

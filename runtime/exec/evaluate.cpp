@@ -21,9 +21,7 @@ std::vector<MetricSpec> metricsFor(const RunConfig &config, const std::string &s
       uses.push_back(use);
     }
   }
-  if (!uses.empty()) {
-    return uses;
-  }
+  const bool named = !uses.empty();
   std::vector<std::pair<const StandardMetric *, const PluginManifest *>> standard;
   for (const PluginManifest &manifest : manifests) {
     for (const StandardMetric &use : manifest.measured) {
@@ -33,11 +31,19 @@ std::vector<MetricSpec> metricsFor(const RunConfig &config, const std::string &s
   std::stable_sort(standard.begin(), standard.end(), [](const auto &a, const auto &b) { return a.first->place < b.first->place; });
   for (const AnswerSpec &answer : config.answers) {
     for (const auto &[use, manifest] : standard) {
-      if (!answer.target.empty() && use->target == answer.targetType) {
-        uses.push_back({split, manifest->name, {}, answer.name});
-        if (!use->parameter.empty()) {
-          uses.back().parameters[use->parameter] = use->value;
-        }
+      const bool isAsked = use->decision.empty() ? !named : answer.decision.contains(use->decision);
+      if (answer.target.empty() || use->target != answer.targetType || !isAsked) {
+        continue;
+      }
+      MetricSpec made = {split, manifest->name, {}, answer.name};
+      if (!use->parameter.empty()) {
+        made.parameters[use->parameter] = use->value;
+      }
+      const bool isNamed = std::any_of(uses.begin(), uses.end(), [&](const MetricSpec &other) {
+        return other.plugin == made.plugin && (other.answer.empty() || other.answer == made.answer);
+      });
+      if (use->decision.empty() || !isNamed) {
+        uses.push_back(std::move(made));
       }
     }
   }

@@ -39,7 +39,8 @@ Status convert(const HfWeight &weight, const TensorView &from, std::vector<std::
     float *to = values.data() + weight.skippedRows * width;
     for (std::int64_t row = 0; row < rows; ++row) {
       for (std::int64_t column = 0; column < width; ++column) {
-        to[weight.transposed ? column * rows + row : row * width + column] = from.data[row * columns + part * width + column];
+        to[weight.transposed ? column * rows + row : row * width + column] =
+            static_cast<float>(static_cast<double>(from.data[row * columns + part * width + column]) * weight.factor + weight.offset);
       }
     }
     TensorView view;

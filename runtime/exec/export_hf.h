@@ -16,6 +16,7 @@ struct HfWeight {
   std::vector<std::string> tensors; // of equal size, side by side in the parameter's columns
   bool transposed = false;          // there [outputs x inputs], here [inputs x outputs]
   std::int64_t skippedRows = 0;     // rows of zeros there, before the parameter's first
+  double factor = 1, offset = 0;    // what is written is value * factor + offset
 };
 
 /// What the folder holds beside its tensors.

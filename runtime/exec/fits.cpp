@@ -2,6 +2,7 @@
 
 #include "runtime/base/record_graph.h"
 #include "runtime/data/fitted_folder.h"
+#include "runtime/exec/decisions.h"
 
 #include <algorithm>
 
@@ -39,6 +40,9 @@ std::vector<Fit> fitsOf(const RunConfig &config, const PluginHost &host) {
   for (const AnswerSpec &answer : config.answers) {
     if (answer.learner && makes(answer.decoder, PluginKind::learner)) {
       fits.push_back({answer.name, "learner", FitTime::weights, answer.decoder, "train", learnerFile(answer.name)});
+    }
+    if (fitsDecision(answer)) {
+      fits.push_back({answer.name, "decision", FitTime::weights, "", "dev", decisionsFile});
     }
   }
   return fits;

@@ -25,7 +25,7 @@ const double *SplitResult::find(const std::string &metric) const {
       return &value;
     }
   }
-  return nullptr;
+  return hasLoss && metric == "loss" ? &loss : nullptr;
 }
 
 const Interval *SplitResult::intervalOf(const std::string &name) const {

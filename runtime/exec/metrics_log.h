@@ -39,6 +39,7 @@ struct SplitResult {
   const Interval *intervalOf(const std::string &name) const;
   /// "0.9612", or "0.9612 [0.9401, 0.9789]" where the value has an interval.
   std::string shown(const std::string &name, double value) const;
+  /// The value of that name, "loss" among them; NULL where there is none.
   const double *find(const std::string &metric) const;
 };
 

@@ -1,10 +1,10 @@
 #include "runtime/exec/report.h"
 
 #include "runtime/base/file.h"
+#include "runtime/exec/loss_curves.h"
 #include "runtime/exec/run_places.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -12,10 +12,6 @@
 namespace penstock {
 
 namespace {
-
-struct Point {
-  double step, value;
-};
 
 std::string escaped(std::string_view text) {
   std::string out;
@@ -40,65 +36,11 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
-struct Curves {
-  std::vector<Point> train, dev;
-};
-
-/// The training curve as means of at most 400 stretches.
-std::vector<Point> thinned(std::vector<Point> points) {
-  const std::size_t stretch = (points.size() + 399) / 400;
-  if (stretch <= 1) {
-    return points;
-  }
-  std::vector<Point> means;
-  for (std::size_t i = 0; i < points.size(); i += stretch) {
-    const std::size_t count = std::min(stretch, points.size() - i);
-    Point mean{0, 0};
-    for (std::size_t j = i; j < i + count; ++j) {
-      mean.step += points[j].step / static_cast<double>(count);
-      mean.value += points[j].value / static_cast<double>(count);
-    }
-    means.push_back(mean);
-  }
-  return means;
-}
-
-// The losses of metrics.jsonl that are called `names`.
-Result<std::vector<Curves>> readCurves(const std::string &path, const std::vector<std::string> &names) {
-  PENSTOCK_ASSIGN(const std::string text, readWholeFile(path, std::size_t{1} << 34));
-  std::vector<Curves> all(names.size());
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    const nlohmann::json line = nlohmann::json::parse(text.data() + at, text.data() + end, nullptr, false);
-    at = end + 1;
-    if (!line.is_object() || !line.contains("step")) {
-      continue;
-    }
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      const nlohmann::json &holder = line.contains(names[i]) || !line.contains("metrics") ? line : line["metrics"];
-      const auto loss = holder.find(names[i]);
-      if (loss == holder.end() || !loss->is_number()) {
-        continue;
-      }
-      const Point point{line["step"].get<double>(), loss->get<double>()};
-      if (!line.contains("split")) {
-        all[i].train.push_back(point);
-      } else if (line["split"] == "dev" && !line.contains("final")) {
-        all[i].dev.push_back(point);
-      }
-    }
-  }
-  for (Curves &curves : all) {
-    curves.train = thinned(std::move(curves.train));
-  }
-  return all;
-}
-
-std::string drawCurves(const Curves &curves, std::int64_t totalSteps) {
+std::string drawCurves(const LossCurves &curves, std::int64_t totalSteps) {
   constexpr double width = 760, height = 260, left = 50, bottom = 24;
   double top = 0, low = INFINITY;
   for (const auto *points : {&curves.train, &curves.dev}) {
-    for (const Point &point : *points) {
+    for (const LossPoint &point : *points) {
       top = std::max(top, point.value);
       low = std::min(low, point.value);
     }
@@ -120,16 +62,16 @@ std::string drawCurves(const Curves &curves, std::int64_t totalSteps) {
   }
   svg += fmt::format("<text x=\"{}\" y=\"{}\">step 0</text><text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>", left, height - 6, width,
                      height - 6, totalSteps);
-  const auto line = [&](const std::vector<Point> &points, const char *kind) {
+  const auto line = [&](const std::vector<LossPoint> &points, const char *kind) {
     svg += fmt::format("<polyline class=\"{}\" points=\"", kind);
-    for (const Point &point : points) {
+    for (const LossPoint &point : points) {
       svg += fmt::format("{:.1f},{:.1f} ", x(point.step), y(point.value));
     }
     svg += "\"/>";
   };
   line(curves.train, "train");
   line(curves.dev, "dev");
-  for (const Point &point : curves.dev) {
+  for (const LossPoint &point : curves.dev) {
     svg += fmt::format("<circle class=\"dev\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"/>", x(point.step), y(point.value));
   }
   return svg + "</svg><p class=\"key\"><b class=\"train\">&#9632;</b> train loss <b class=\"dev\">&#9632;</b> dev loss</p>";
@@ -187,7 +129,7 @@ Status writeReport(const std::string &folder, const RunRecord &record) {
   if (losses.empty()) {
     losses.push_back(ObjectiveSpec().lossName());
   }
-  PENSTOCK_ASSIGN(const std::vector<Curves> curves, readCurves(folder + "/metrics.jsonl", losses));
+  PENSTOCK_ASSIGN(const std::vector<LossCurves> curves, readLossCurves(folder + "/metrics.jsonl", losses));
   for (std::size_t i = 0; i < losses.size(); ++i) {
     html += "<h2>" + escaped(losses[i] == "loss" ? "Loss" : losses[i]) + "</h2>\n" + drawCurves(curves[i], record.totalSteps) + "\n";
   }

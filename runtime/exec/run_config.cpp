@@ -69,10 +69,14 @@ std::vector<std::string> modelLines(const std::string &text) {
 std::string changesOf(const RunConfig &run, const RunConfig &now, Roles roles) {
   std::map<std::string, std::pair<std::string, std::string>> values;
   for (const ResolvedSpec &value : run.resolved) {
-    values[value.key].first = value.value;
+    if (roles.has(value.role())) {
+      values[value.key].first = value.value;
+    }
   }
   for (const ResolvedSpec &value : now.resolved) {
-    values[value.key].second = value.value;
+    if (roles.has(value.role())) {
+      values[value.key].second = value.value;
+    }
   }
   std::string text;
   // Where a param's path leads is judged by what lies there: data and plugins by their hashes, runs and models by their own settings.
@@ -83,7 +87,7 @@ std::string changesOf(const RunConfig &run, const RunConfig &now, Roles roles) {
     if (isPlace(key, pair.first) && isPlace(key, pair.second)) {
       continue;
     }
-    text += pair.first != pair.second && roles.has(decidedBy(key)) ? change("`" + key + "`", pair.first, pair.second) : "";
+    text += pair.first != pair.second ? change("`" + key + "`", pair.first, pair.second) : "";
   }
   if (text.empty()) {
     const std::vector<std::string> old = modelLines(run.resolvedText), fresh = modelLines(now.resolvedText);

@@ -49,10 +49,14 @@ struct EncoderSpec {
 /// A value of the resolved form and where it came from.
 struct ResolvedSpec {
   std::string key, value, origin;
+  bool decides = false; // how a head's answer is decided, which no program knows
+
+  /// What it decides.
+  Role role() const { return decides ? Role::measurement : decidedBy(key); }
 
   static constexpr auto fields() {
     return std::tuple(field("key", &ResolvedSpec::key, Role::place), field("value", &ResolvedSpec::value, Role::place),
-                      field("origin", &ResolvedSpec::origin, Role::place));
+                      field("origin", &ResolvedSpec::origin, Role::place), field("decides", &ResolvedSpec::decides, Role::place));
   }
 };
 

@@ -3,6 +3,7 @@
 #include "runtime/base/cores.h"
 #include "runtime/base/file.h"
 #include "runtime/device/devices.h"
+#include "runtime/exec/decisions.h"
 #include "runtime/kernels/kernel_table.h"
 
 #include <fmt/format.h>
@@ -224,7 +225,8 @@ Status RunOpening::openData() {
       wanted.insert(expectation.split);
     }
   }
-  if (config.trains() && (config.train.validateSteps > 0 || config.train.validateEpochs > 0)) {
+  const bool decides = std::any_of(config.answers.begin(), config.answers.end(), fitsDecision);
+  if (decides || (config.trains() && (config.train.validateSteps > 0 || config.train.validateEpochs > 0))) {
     wanted.insert("dev");
   }
   for (const std::string &split : wanted) {
@@ -236,6 +238,11 @@ Status RunOpening::openData() {
     }
   }
 
+  if (decides && !run.splits.contains("dev")) {
+    return invalidInput(
+        "how an answer decides is fitted on dev, and there are no records of dev; give some, or a number in the place of what "
+        "is fitted");
+  }
   run.record.records = run.train->records();
   return {};
 }

@@ -6,9 +6,11 @@
 #include "runtime/base/program_rows.h"
 #include "runtime/exec/batch_feed.h"
 #include "runtime/exec/checkpoint.h"
+#include "runtime/exec/decisions.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/learners.h"
 #include "runtime/exec/listeners.h"
+#include "runtime/exec/loss_curves.h"
 #include "runtime/exec/pretrained.h"
 #include "runtime/exec/profile.h"
 #include "runtime/exec/ranks.h"
@@ -81,7 +83,9 @@ private:
   Status collect(bool all);
   Status complete();
   Status tellStep(const StepResult &result);
+  Status fitLast();
   Status tellNotices();
+  Status tellStandstill();
   Status validate();
   Result<bool> judge(const SplitResult &result);
   Status saveCheckpoint(std::int64_t now);
@@ -203,9 +207,25 @@ Status Trainer::takeEnd() {
   return {};
 }
 
+/// With new classes behind the old ones a weight has more columns, or rows: what it had stays where it was, the rest as it begins in any
+/// run. False where it is not that. `more`: by how many classes answers have grown.
+bool copyGrown(const TensorView &from, const TensorView &to, const std::set<std::int64_t> &more, float *values) {
+  const std::size_t rank = from.shape.size();
+  const auto grows = [&](std::int64_t before, std::int64_t now) { return now == before || more.contains(now - before); };
+  if (rank != to.shape.size() || rank < 1 || rank > 2 || !std::equal(from.shape.begin(), from.shape.end(), to.shape.begin(), grows)) {
+    return false;
+  }
+  const std::int64_t rows = rank == 1 ? 1 : from.shape[0], width = from.shape.back(), wide = to.shape.back();
+  for (std::int64_t row = 0; row < rows; ++row) {
+    std::memcpy(values + row * wide, from.data + row * width, static_cast<std::size_t>(width) * sizeof(float));
+  }
+  return true;
+}
+
 // The weights of an earlier run, by name. What it lacks begins as in any run; what has another shape is a mistake.
 Status Trainer::takeWeights() {
   const std::string &from = config.train.from;
+  std::set<std::int64_t> more; // classes
   std::shared_ptr<const SafetensorsFile> file;
   if (request.earlier) {
     file = request.earlier->weights;
@@ -215,14 +235,27 @@ Status Trainer::takeWeights() {
       return environmentError("the run in `" + from + "` has not ended, so it has no weights to begin from; continue it with `--resume`");
     }
     PENSTOCK_ASSIGN(file, SafetensorsFile::open(from + "/model.safetensors", earlier.weightsHash));
+    for (const AnswerSpec &answer : config.train.grow ? config.answers : std::vector<AnswerSpec>()) {
+      const auto now = static_cast<std::int64_t>(opened.record.config.classesOf(answer).size());
+      const auto before = static_cast<std::int64_t>(earlier.config.classesOf(answer).size());
+      if (before > 0 && now > before) {
+        more.insert(now - before);
+      }
+    }
   }
   PENSTOCK_ASSIGN(const HostTensors weights, opened.model->fetch(TensorClass::parameter));
-  std::string fresh;
+  std::string fresh, grown;
   std::int64_t taken = 0;
   for (const TensorView &mine : weights.views()) {
     const TensorView *found = file->find(mine.name);
     if (found == nullptr) {
       fresh += (fresh.empty() ? "`" : ", `") + mine.name + "`";
+      continue;
+    }
+    if (found->shape != mine.shape && copyGrown(*found, mine, more, weights.of(mine))) {
+      grown += fmt::format("{}`{}` from {} to {}", grown.empty() ? "" : ", ", mine.name, fmt::join(found->shape, " x "),
+                           fmt::join(mine.shape, " x "));
+      ++taken;
       continue;
     }
     if (found->shape != mine.shape) {
@@ -236,7 +269,8 @@ Status Trainer::takeWeights() {
   if (taken == 0) {
     return invalidInput("no weight of the run `" + from + "` has the name of one of this model, so there is nothing to begin from");
   }
-  opened.notes.push_back(fmt::format("began with {} weights of `{}`{}{}", taken, from, fresh.empty() ? "" : "; new: ", fresh));
+  opened.notes.push_back(fmt::format("began with {} weights of `{}`{}{}{}{}", taken, from, fresh.empty() ? "" : "; new: ", fresh,
+                                     grown.empty() ? "" : "; grown: ", grown));
   return opened.model->store(weights);
 }
 
@@ -265,9 +299,6 @@ Result<bool> Trainer::judge(const SplitResult &result) {
   }
   const std::string metric = keep.starts_with("dev.") ? keep.substr(4) : keep;
   const double *value = result.find(metric);
-  if (value == nullptr && metric == "loss" && result.hasLoss) {
-    value = &result.loss;
-  }
   if (value == nullptr) {
     return invalidInput("`train.keep` asks for the best `" + keep +
                         "`, but the evaluation on dev gives no such value; "
@@ -441,18 +472,13 @@ Status Trainer::finish() {
                                     record.keptStep, name));
   }
   PENSTOCK_ASSIGN(record.weightsHash, writeSafetensors(opened.folder->file("model.safetensors"), kept, {{"format", "penstock"}}));
-  const auto seen = [&](std::int64_t done) { listeners.activity("fitting on train", done, opened.train->records()); };
-  if (const Status done = fitLearners(*session, opened.train, config, record.fits, host, opened.fitted, seen); !done.ok()) {
-    return done.code() == ErrorCode::interrupted
-               ? Status(ErrorCode::interrupted, "interrupted while fitting the learners; continue with\n  " + request.resumeCommand)
-               : done;
-  }
+  PENSTOCK_TRY(fitLast());
   learned = true;
   record.fitted = opened.fitted.hashes;
   record.results.clear();
-  // What was measured in training knows no answers of learners.
-  const bool judgesLearners =
-      std::any_of(config.answers.begin(), config.answers.end(), [](const AnswerSpec &one) { return one.learner && !one.target.empty(); });
+  // What was measured in training knows no answers of learners, and decides without what was fitted now.
+  const bool judgesLearners = std::any_of(config.answers.begin(), config.answers.end(),
+                                          [](const AnswerSpec &one) { return (one.learner && !one.target.empty()) || fitsDecision(one); });
   for (const auto &[split, dataset] : opened.splits) {
     if (split == "dev" && lastDev && !judgesLearners && state.lastValidated == state.step && config.confidence.samples == 0) {
       record.results.push_back(std::move(*lastDev));
@@ -475,8 +501,39 @@ Status Trainer::finish() {
   outcome.expectations = checkExpectations(config, record.results);
   PENSTOCK_TRY(writeRunRecord(opened.folder->path(), record));
   PENSTOCK_TRY(listeners.finished(record));
+  PENSTOCK_TRY(tellStandstill());
   PENSTOCK_TRY(tellNotices());
   return request.keepCheckpoints ? Status() : checkpoints->removeAll();
+}
+
+/// The fits of time `weights`.
+Status Trainer::fitLast() {
+  std::vector<std::string> notes;
+  const auto seen = [&](std::int64_t count) { listeners.activity("fitting on train", count, opened.train->records()); };
+  Status done = fitLearners(*session, opened.train, config, opened.record.fits, host, opened.fitted, seen);
+  if (done.ok()) {
+    const auto dev = opened.splits.find("dev");
+    done = fitDecisions(*session, dev == opened.splits.end() ? nullptr : dev->second, config, host, opened.fitted, notes);
+  }
+  for (const std::string &note : notes) {
+    listeners.note(note);
+  }
+  return done.code() == ErrorCode::interrupted
+             ? Status(ErrorCode::interrupted, "interrupted while fitting what is fitted last; continue with\n  " + request.resumeCommand)
+             : done;
+}
+
+/// A loss that was low already where training began with the weights of another run need not fall; several objectives may hold each other.
+Status Trainer::tellStandstill() {
+  const std::vector<ObjectiveSpec> &objectives = config.train.objectives;
+  if (objectives.size() != 1 || !config.train.from.empty()) {
+    return {};
+  }
+  PENSTOCK_ASSIGN(const auto curves, readLossCurves(opened.folder->file("metrics.jsonl"), {objectives[0].lossName()}));
+  if (const std::string said = standstillOf(curves[0]); !said.empty()) {
+    listeners.note("warning: " + said);
+  }
+  return {};
 }
 
 // Each text once: layers that count the same parts say the same.

@@ -181,10 +181,11 @@ Result<PluginValue> convert(const PluginManifest &manifest, const PluginParamete
   }
   case Type::numbers: {
     std::vector<double> numbers;
-    if (!value.is_array()) {
+    const bool alone = parameter.oneForAll && value.is_number();
+    if (!value.is_array() && !alone) {
       return wanted("a list of numbers");
     }
-    for (const Json &item : value) {
+    for (const Json &item : alone ? Json::array({value}) : value) {
       if (!item.is_number()) {
         return wanted("a list of numbers");
       }

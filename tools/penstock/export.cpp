@@ -4,6 +4,7 @@
 #include "tools/penstock/run_settings.h"
 
 #include "runtime/base/printable.h"
+#include "runtime/data/dataset.h"
 #include "runtime/exec/export_hf.h"
 #include "runtime/exec/run_set.h"
 #include "runtime/exec/safetensors.h"
@@ -86,7 +87,7 @@ std::string axisOf(const EncoderSpec &encoder, Walk &walk) {
   return walk.node().kind == GraphNode::Kind::input ? walk.node().op : "";
 }
 
-Result<HfModel> describe(const RunRecord &record, const frontend::TypedPipeline &pipeline) {
+Result<HfModel> describe(const RunRecord &record, const FittedFolder &fitted, const frontend::TypedPipeline &pipeline) {
   const RunConfig &config = record.config;
   const auto refuse = [&](const std::string &why) { return invalidInput("this run has no form in Transformers: " + why); };
   if (config.encoders.size() != 1) {
@@ -125,6 +126,20 @@ Result<HfModel> describe(const RunRecord &record, const frontend::TypedPipeline 
   made.problem = problem->type;
   made.architecture = fmt::format("{}For{}Classification", family->model, head == "tag" ? "Token" : "Sequence");
   dense(walk.node().path, head == "tag" ? "classifier" : family->classifier);
+  if (const AnswerSpec &answer = config.answers.at(0); !answer.feature.empty()) {
+    // Transformers has no operators behind a model: those of the target go into its last layer, which can be where they are linear.
+    const auto feature = std::find_if(config.records.features.begin(), config.records.features.end(),
+                                      [&](const FeatureSpec &one) { return one.name == answer.feature; });
+    for (const StepSpec &step : feature == config.records.features.end() ? std::vector<StepSpec>() : feature->steps) {
+      if (step.op != "standardize" && step.op != "min_max") {
+        return refuse("what it answers is led back by the inverse of `" + step.op + "`, which no last layer there does");
+      }
+    }
+    PENSTOCK_ASSIGN(const auto inverse, inverseOf(config.records, fitted, answer.feature));
+    const double offset = inverse(0);
+    made.weights[made.weights.size() - 2].factor = made.weights.back().factor = inverse(1) - offset;
+    made.weights.back().offset = offset;
+  }
   walk.backOverDropout();
   if (head != "tag") {
     // `bert_pooler` is written out by the front end: the first token, a dense layer, tanh.
@@ -156,7 +171,7 @@ Status exportRun(const ExportOptions &options, const CommandContext &context) {
     return environmentError("the run in `" + run + "` has not ended; continue it with `penstock train ... --resume`");
   }
   PENSTOCK_ASSIGN(const frontend::TypedPipeline pipeline, pipelineOf(record, context));
-  PENSTOCK_ASSIGN(const HfModel model, describe(record, pipeline));
+  PENSTOCK_ASSIGN(const HfModel model, describe(record, FittedFolder(run + "/fitted", record.fitted), pipeline));
   PENSTOCK_TRY(exportHf(run, record, model, options.out));
   fmt::print("wrote `{}`: a {} for Transformers\n", printable(options.out), model.architecture);
   return {};

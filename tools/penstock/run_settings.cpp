@@ -40,6 +40,11 @@ Result<frontend::Completion> readAgain(const RunConfig &trained, const std::vect
   };
   // Not the folders that the files name: openRun() may have left them out.
   options.loadManifests = [&](const std::vector<std::string> &) { return findPlugins(context.pluginFoldersWith(trained.pluginFolders)); };
+  for (const AnswerSpec &answer : trained.answers) {
+    if (answer.targetType == "number" && answer.feature.empty()) {
+      options.unscaledTargets.insert(answer.target);
+    }
+  }
   const auto &[path, text] = source.files.front();
   PENSTOCK_ASSIGN(const frontend::Analysis analysis, frontend::analyze(path, text, options));
   // What only the data and models' folders know decided the weights: the run keeps it, whatever has become of them.

@@ -41,7 +41,7 @@ RunConfig toRunConfig(const frontend::TypedPipeline &pipeline) {
   static_cast<PipelineValue &>(config) = pipeline;
   config.resolvedText = frontend::resolvedTextOf(pipeline);
   for (const frontend::ResolvedValue &value : pipeline.resolved) {
-    config.resolved.push_back({value.key, value.value, value.origin});
+    config.resolved.push_back({value.key, value.value, value.origin, value.decides});
   }
   std::set<std::string> seen; // a shared instance stands in the graph once for each use
   for (const frontend::GraphNode &node : pipeline.model.nodes) {

@@ -56,24 +56,13 @@ public:
   }
 
   /// `--set block.setting.argument=...`
-  void overrides(const std::string &key) {
-    for (const Override *one : evaluator.settings.ofCall(key, signature)) {
-      const std::string name = one->name.substr(key.size() + 1);
-      const auto parameter = std::find_if(signature.parameters.begin(), signature.parameters.end(),
-                                          [&](const ParameterSpec &candidate) { return candidate.name == name; });
-      const bool isText = parameter->type == Type::string || parameter->type == Type::path;
-      const bool isFiles = parameter->several && one->problems.empty() &&
-                           (one->value.kind == Expression::Kind::list || one->value.kind == Expression::Kind::call);
-      if (isText && !isFiles && !(one->problems.empty() && one->value.kind == Expression::Kind::string)) {
-        bound.attributes[name] = parameter->type == Type::path ? joinPath(one->folder, one->text) : one->text;
-        bound.origins[name] = Origin::commandLine;
-        bound.spans[name] = one->valueSpan();
+  void overrides(const Evaluator::KeyOf &keyOf) {
+    const bool hasInput = signature.operands.empty() || (!operands.empty() && operands[0].has_value()) || !rest.empty();
+    if (const std::string key = keyOf(hasInput); !key.empty()) {
+      evaluator.override(signature, key, scope, place, bound);
+      for (const auto &[name, span] : bound.spans) {
         given.insert(name);
-        continue;
       }
-      reporter.add(one->problems);
-      bound.good = bound.good && one->problems.empty();
-      setParameter(*parameter, one->value, Origin::commandLine);
     }
   }
 
@@ -248,16 +237,39 @@ private:
 };
 
 BoundCall Evaluator::bind(const Signature &signature, const Span &span, const std::vector<Argument> &arguments, std::optional<Value> flow,
-                          const Span &flowSpan, Scope &scope, Place &place, const std::string &key) {
+                          const Span &flowSpan, Scope &scope, Place &place, const KeyOf &keyOf) {
   Binding binding(*this, signature, scope, place);
   if (flow.has_value()) {
     binding.flow(std::move(*flow), flowSpan);
   }
   binding.arguments(arguments);
-  if (!key.empty()) {
-    binding.overrides(key);
-  }
+  binding.overrides(keyOf);
   return binding.finish(span);
+}
+
+void Evaluator::override(const Signature &signature, const std::string &key, Scope &scope, Place &place, BoundCall &bound) {
+  for (const Override *one : settings.ofCall(key, signature)) {
+    const std::string name = one->name.substr(key.size() + 1);
+    const auto spec = std::find_if(signature.parameters.begin(), signature.parameters.end(),
+                                   [&](const ParameterSpec &candidate) { return candidate.name == name; });
+    const bool isText = spec->type == Type::string || spec->type == Type::path;
+    bound.spans[name] = one->valueSpan();
+    bound.origins[name] = Origin::commandLine;
+    const bool isFiles = spec->several && one->problems.empty() &&
+                         (one->value.kind == Expression::Kind::list || one->value.kind == Expression::Kind::call);
+    if (isText && !isFiles && !(one->problems.empty() && one->value.kind == Expression::Kind::string)) {
+      bound.attributes[name] = spec->type == Type::path ? joinPath(one->folder, one->text) : one->text;
+      continue;
+    }
+    reporter.add(one->problems);
+    Origin origin = Origin::commandLine;
+    auto attribute = one->problems.empty() ? parameter(one->value, *spec, scope, place, &origin) : std::nullopt;
+    bound.good = bound.good && attribute.has_value();
+    if (attribute) {
+      bound.attributes[name] = std::move(*attribute);
+      bound.origins[name] = origin;
+    }
+  }
 }
 
 void Evaluator::reportMissingInput(const Signature &signature, std::size_t index, const Span &span) {

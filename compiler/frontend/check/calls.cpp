@@ -82,7 +82,15 @@ Value Model::callInstance(const Callable &callable, const Expression &call, std:
 Value Model::callSignature(const Callable &callable, const Expression &call, std::optional<Value> flow, const Span &flowSpan, Scope &scope,
                            Place &place) {
   const Signature signature = signatureOf(callable);
-  BoundCall bound = evaluator.bind(signature, call.span, argumentsOf(call), std::move(flow), flowSpan, scope, place, "");
+  std::string path;
+  const Evaluator::KeyOf keyOf = [&](bool hasInput) -> std::string {
+    if (callable.kind == Callable::Kind::step || callable.kind == Callable::Kind::tokenizer) {
+      return ""; // `Records` knows what the feature is called when it is whole
+    }
+    path = hasInput ? place.next(callable.name) : place.path; // of what is bound to a name, or given to `repeat`
+    return path.empty() ? "" : "model." + path;
+  };
+  BoundCall bound = evaluator.bind(signature, call.span, argumentsOf(call), std::move(flow), flowSpan, scope, place, keyOf);
   if (callable.kind == Callable::Kind::step || callable.kind == Callable::Kind::tokenizer) {
     if (bound.operands.empty()) {
       evaluator.reportMissingInput(signature, 0, call.span);
@@ -100,6 +108,7 @@ Value Model::callSignature(const Callable &callable, const Expression &call, std
   instance->callable = callable;
   instance->span = call.span;
   instance->attributes = std::move(bound.attributes);
+  instance->origins = bound.origins;
   if (bound.operands.empty() && !signature.operands.empty()) {
     Value value(Value::Kind::instance);
     value.instance = std::move(instance);
@@ -109,7 +118,6 @@ Value Model::callSignature(const Callable &callable, const Expression &call, std
     evaluator.reportMissingInput(signature, bound.operands.size(), call.span);
     return {};
   }
-  const std::string path = place.next(callable.name);
   resolveParameters(signature, instance->attributes, path, [&](const std::string &name) { return bound.written(name); });
   return apply(*instance, {std::move(bound.operands), std::move(bound.operandSpans)}, path, call.span);
 }
@@ -261,10 +269,21 @@ Value Model::repeatOnce(const Instance &instance, Inputs inputs, const Span &spa
     reporter.report("bad-repeat", instance.span);
     return {};
   }
-  if (inner.path.empty()) {
-    resolveParameters(signature, inner.attributes, path, [&](const std::string &) { return std::pair(Origin::file, inner.span); });
+  if (!inner.path.empty()) {
+    return apply(inner, std::move(inputs), path, span);
   }
-  return apply(inner, std::move(inputs), path, span);
+  Instance own = inner;
+  BoundCall bound;
+  bound.attributes = inner.attributes;
+  evaluator.override(signature, "model." + path, scope, place, bound);
+  if (!bound.good) {
+    return {};
+  }
+  own.attributes = std::move(bound.attributes);
+  resolveParameters(signature, own.attributes, path, [&](const std::string &name) {
+    return bound.spans.count(name) > 0 ? bound.written(name) : std::pair(Origin::file, inner.span);
+  });
+  return apply(own, std::move(inputs), path, span);
 }
 
 bool Model::ownsWeights(const std::string &binding) {

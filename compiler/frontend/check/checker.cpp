@@ -66,6 +66,33 @@ void Checker::checkClasses() {
     if (column != nullptr && column->hasClasses() && !column->declared && classes != facts->classes.end() && classes->second.size() == 1) {
       reporter.report("one-class", column->span, {{"name", name}});
     }
+    if (column != nullptr && (column->type == "class" || column->type == "set") && classes != facts->classes.end()) {
+      reportRare(*column, classes->second);
+    }
+  }
+}
+
+/// Classes with one or two records in train, where others have more.
+void Checker::reportRare(const Column &column, const std::vector<std::string> &classes) {
+  constexpr std::int64_t few = 2, enough = 5;
+  constexpr std::size_t shown = 8;
+  const auto counts = facts->trainCounts.find(column.name);
+  if (counts == facts->trainCounts.end() || counts->second.size() != classes.size() ||
+      std::none_of(counts->second.begin(), counts->second.end(), [](std::int64_t count) { return count >= enough; })) {
+    return;
+  }
+  std::string names;
+  std::size_t rare = 0;
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    if (counts->second[i] >= 1 && counts->second[i] <= few && ++rare <= shown) {
+      names += (names.empty() ? "`" : ", `") + classes[i].substr(0, 80) + "` (" + std::to_string(counts->second[i]) + ")";
+    }
+  }
+  if (rare > 0) {
+    reporter.report("rare-class", column.span,
+                    {{"name", column.name},
+                     {"what", column.type == "set" ? "labels" : "classes"},
+                     {"classes", names + (rare > shown ? " and " + std::to_string(rare - shown) + " more" : "")}});
   }
 }
 

@@ -16,6 +16,8 @@ public:
   Checker(const Program &program, const std::vector<PluginManifest> &manifests, std::vector<Override> overrides, const Facts *facts,
           diagnostics::DiagnosticList &diagnostics);
 
+  /// AnalyzeOptions::unscaledTargets. Before `run`.
+  void leaveUnscaled(std::set<std::string> columns) { records.leaveUnscaled(std::move(columns)); }
   /// `declares`: for what the records are, and what waits for facts; nothing is taken.
   void run(bool declares = false);
   /// A file of layers and heads only.
@@ -28,6 +30,7 @@ public:
 
 private:
   void checkClasses();
+  void reportRare(const Column &column, const std::vector<std::string> &classes);
 
   const Program &program;
   const Facts *facts;

@@ -151,9 +151,38 @@ private:
     return items;
   }
 
+  /// `[["spam", 3], ["ham", 1]]`: names with a number behind each.
+  std::optional<Attribute> byName() {
+    std::vector<std::string> named;
+    for (const Value &item : value.items) {
+      const bool isPair =
+          item.kind == Value::Kind::list && item.items.size() == 2 && item.items[0].kind == Value::Kind::string && item.items[1].isNumber();
+      if (!isPair) {
+        return wrong("write the name of a class and its number, as in `[[\"a\", 3], [\"b\", 1]]`");
+      }
+      if (!within(item.items[1].asDouble())) {
+        return std::nullopt;
+      }
+      for (std::size_t i = 0; i < named.size(); i += 2) {
+        if (named[i] == item.items[0].text) {
+          return outside("`" + named[i] + "` twice", "a class once");
+        }
+      }
+      named.push_back(item.items[0].text);
+      named.push_back(formatNumber(item.items[1].asDouble()));
+    }
+    return named;
+  }
+
   std::optional<Attribute> numbers() {
+    if (spec.oneForAll && value.isNumber()) {
+      return within(value.asDouble()) ? std::optional<Attribute>(std::vector<double>{value.asDouble()}) : std::nullopt;
+    }
     if (value.kind != (spec.range ? Value::Kind::range : Value::Kind::list)) {
       return wrong();
+    }
+    if (spec.eachClass && !value.items.empty() && value.items[0].kind == Value::Kind::list) {
+      return byName();
     }
     std::vector<double> items;
     for (const Value &item : value.items) {

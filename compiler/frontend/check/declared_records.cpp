@@ -128,6 +128,7 @@ DeclaredRecords declaredRecords(const Records &records, const Model &model, cons
   }
   if (const std::string &from = training.config().from; !from.empty()) {
     declared.records.fitted = from + "/fitted";
+    declared.records.grown = training.config().grow;
     declared.places["train.from"] = training.fromSpan().range();
   }
   declared.records.sources = {sourceOf(data)};

@@ -30,9 +30,26 @@ std::optional<EncoderShape> EncoderBuilder::shapeOf(const Instance &instance, co
   return shape;
 }
 
+/// As the parameters of a call are called.
+static Attributes sizesOf(const EncoderShape &shape) {
+  return {{"hidden", shape.hidden},
+          {"layers", shape.layers},
+          {"heads", shape.heads},
+          {"inner", shape.inner},
+          {"positions", shape.positions},
+          {"dropout", shape.dropout},
+          {"attention_dropout", shape.attentionDropout},
+          {"activation", shape.activation}};
+}
+
 std::optional<EncoderShape> EncoderBuilder::shapeInFolder(const Instance &instance, const std::string &folder, const Facts::Model **model) {
-  for (const char *size : {"hidden", "layers", "heads", "inner", "positions", "activation"}) {
-    if (instance.attributes.count(size) > 0) {
+  static constexpr const char *sizes[] = {"hidden", "layers", "heads", "inner", "positions", "activation"};
+  const auto isSet = [&](const char *size) { // by `--set`, which may repeat what the folder says
+    const auto origin = instance.origins.find(size);
+    return origin != instance.origins.end() && origin->second == Origin::commandLine;
+  };
+  for (const char *size : sizes) {
+    if (instance.attributes.count(size) > 0 && !isSet(size)) {
       reporter.report("encoder-sizes", instance.span, {{"name", size}});
       return std::nullopt;
     }
@@ -56,6 +73,13 @@ std::optional<EncoderShape> EncoderBuilder::shapeInFolder(const Instance &instan
   }
   if (const auto unread = unreadKeys(family, found->second.config); !unread.empty()) {
     reporter.report("model-keys-unread", instance.span, {{"folder", folder}, {"keys", listText(unread)}});
+  }
+  const Attributes taken = sizesOf(*read);
+  for (const char *size : sizes) {
+    if (const auto given = instance.attributes.find(size); given != instance.attributes.end() && given->second != taken.at(size)) {
+      reporter.report("encoder-sizes", instance.span, {{"name", size}});
+      return std::nullopt;
+    }
   }
   *model = &found->second;
   return *read;
@@ -170,14 +194,7 @@ void EncoderBuilder::takePretrained(int node, const std::vector<std::vector<std:
 
 void EncoderBuilder::resolveShape(const Instance &instance, const EncoderShape &shape, const std::string &path) {
   // What the call gives, and what its folder or the family gives instead.
-  const Attributes taken = {{"hidden", shape.hidden},
-                            {"layers", shape.layers},
-                            {"heads", shape.heads},
-                            {"inner", shape.inner},
-                            {"positions", shape.positions},
-                            {"dropout", shape.dropout},
-                            {"attention_dropout", shape.attentionDropout},
-                            {"activation", shape.activation}};
+  const Attributes taken = sizesOf(shape);
   for (const ParameterSpec &parameter : instance.callable.op->signature.parameters) {
     const auto given = instance.attributes.find(parameter.name);
     const bool isGiven = given != instance.attributes.end();

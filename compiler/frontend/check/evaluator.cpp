@@ -364,9 +364,31 @@ Value Evaluator::arithmetic(char sign, Value left, Value right, const Span &span
   return calls->combine(sign, left, right, span, place);
 }
 
+/// The name of what is to be fitted: a word, or `fit(WORD)`; nothing where the expression is of another form.
+static std::optional<std::string> fittedWord(const Expression &expression) {
+  if (expression.kind == Expression::Kind::name && expression.text != "true" && expression.text != "false") {
+    return expression.text;
+  }
+  const bool fits = expression.kind == Expression::Kind::call && expression.children[0].kind == Expression::Kind::name &&
+                    expression.children[0].text == "fit" && expression.arguments.size() == 1 && expression.arguments[0].name.empty() &&
+                    expression.arguments[0].value.kind == Expression::Kind::name;
+  return fits ? std::optional("fit(" + expression.arguments[0].value.text + ")") : std::nullopt;
+}
+
 std::optional<Attribute> Evaluator::parameter(const Expression &expression, const ParameterSpec &spec, Scope &scope, Place &place,
                                               Origin *origin) {
   if (expression.kind == Expression::Kind::error) {
+    return std::nullopt;
+  }
+  if (const auto word = fittedWord(expression); !spec.fitted.empty() && word && scope.values.find(*word) == scope.values.end()) {
+    if (std::find(spec.fitted.begin(), spec.fitted.end(), *word) != spec.fitted.end()) {
+      return Attribute(*word);
+    }
+    reporter.report("not-a-member", expression.span,
+                    {{"value", *word},
+                     {"name", spec.name},
+                     {"members", "a number or " + quotedList(spec.fitted)},
+                     {"hint", hintForWord("member", *word, spec.fitted)}});
     return std::nullopt;
   }
   if (!spec.members.empty() && expression.kind == Expression::Kind::name) {

@@ -4,6 +4,7 @@
 #include "compiler/frontend/check/scope.h"
 #include "compiler/frontend/check/settings.h"
 
+#include <functional>
 #include <optional>
 
 namespace penstock::frontend {
@@ -49,9 +50,17 @@ public:
   /// `search(...)`; `spec`: of the parameter that it is given for, nullptr for none.
   Value search(const Expression &expression, const ParameterSpec *spec, Scope &scope, Place &place);
 
-  /// `key`: of the setting that the call is, whose arguments `--set` may give; "" for a call that is none.
+  /// The key of a call, whose arguments `--set` may give. It is asked for when the arguments have been read; `hasInput`: the call has its
+  /// first input, or needs none. "" for a call that has none.
+  using KeyOf = std::function<std::string(bool hasInput)>;
   BoundCall bind(const Signature &signature, const Span &span, const std::vector<Argument> &arguments, std::optional<Value> flow,
-                 const Span &flowSpan, Scope &scope, Place &place, const std::string &key);
+                 const Span &flowSpan, Scope &scope, Place &place, const KeyOf &keyOf);
+  BoundCall bind(const Signature &signature, const Span &span, const std::vector<Argument> &arguments, std::optional<Value> flow,
+                 const Span &flowSpan, Scope &scope, Place &place, const std::string &key) {
+    return bind(signature, span, arguments, std::move(flow), flowSpan, scope, place, KeyOf([&](bool) { return key; }));
+  }
+  /// What `--set` gives the parameters of a call with that key takes the place of what the call has.
+  void override(const Signature &signature, const std::string &key, Scope &scope, Place &place, BoundCall &bound);
   /// Whether an argument without a name is an input, not a parameter.
   bool looksLikeModelValue(const Expression &expression, const Scope &scope) const;
   void reportMissingInput(const Signature &signature, std::size_t index, const Span &span);

@@ -110,14 +110,68 @@ Value Records::featureOf(const Value &draft, const Span &span) {
     const int ordinal = ++inlineFeatures[base];
     name = ordinal == 1 ? base : base + "_" + std::to_string(ordinal);
   } while (scopes.top.values.count(name) > 0 || scopes.top.bindings.count(name) > 0 || featureByName.count(name) > 0);
+  const Value set = overridden(draft, "features." + name);
+  if (set.kind == Value::Kind::error) {
+    return {};
+  }
   Feature feature;
   feature.name = name;
-  feature.draft = *draft.draft;
+  feature.draft = *set.draft;
   feature.span = feature.nameSpan = span;
   feature.used = true;
   addFeature(std::move(feature));
+  featureByFlow.emplace(flowText(*draft.draft), name); // as it is written
+  value.draft = set.draft;
   value.text = name;
   return value;
+}
+
+Value Records::overridden(const Value &draft, const std::string &key) {
+  if (!settings.overridesBelow(key)) {
+    return draft;
+  }
+  const FeatureDraft written = *draft.draft;
+  Value made(written.columns.size() == 1 ? Value::Kind::column : Value::Kind::list);
+  for (const auto &column : written.columns) {
+    Value item(Value::Kind::column);
+    item.text = column->name;
+    item.column = column;
+    if (written.columns.size() == 1) {
+      made = item;
+    } else {
+      made.items.push_back(std::move(item));
+    }
+  }
+  const bool isOnlySeries = std::none_of(featureList.begin(), featureList.end(), [](const Feature &one) { return one.draft.ofSeries; });
+  std::map<std::string, int> before; // steps of that name
+  for (const FeatureDraft::Step &step : written.steps) {
+    Callable callable = step.row != nullptr ? Callable{} : scopes.find(step.plugin, scopes.top);
+    if (step.row != nullptr) {
+      callable.kind = Callable::Kind::step;
+      callable.name = step.row->name;
+      callable.row = step.row;
+      seriesSpec = step.row->ofRows && isOnlySeries ? SeriesSpec() : seriesSpec; // of the flow as it is written
+    }
+    BoundCall bound;
+    bound.attributes = step.attributes;
+    bound.origins = step.origins;
+    bound.spans = step.spans;
+    if (step.row == nullptr) {
+      bound.attributes["max_length"] = step.maxLength;
+      bound.attributes["truncate"] = step.truncate;
+    }
+    const int ordinal = before[step.name()]++;
+    Place place;
+    evaluator.override(step.row != nullptr ? signatureOf(*step.row) : signatureOf(*callable.manifest),
+                       key + "." + step.name() + (ordinal == 0 ? "" : "_" + std::to_string(ordinal)), scopes.top, place, bound);
+    bound.operands.push_back(std::move(made));
+    bound.operandSpans.push_back(step.span);
+    made = this->step(callable, std::move(bound), step.span);
+    if (made.kind != Value::Kind::draft) {
+      return {};
+    }
+  }
+  return made.kind == Value::Kind::draft ? made : draft;
 }
 
 void Records::readFeatures() {
@@ -149,9 +203,13 @@ Value Records::bindFeature(const Entry &entry, const Value &value) {
   const Value draft = value.kind == Value::Kind::list ? numbersOf(value) : value;
   const bool plain = value.kind == Value::Kind::column && (value.column->holds == Flow::number || value.column->holds == Flow::index);
   if (draft.kind == Value::Kind::draft && draft.draft->complete()) {
+    const Value set = overridden(draft, "features." + entry.name);
+    if (set.kind == Value::Kind::error) {
+      return {};
+    }
     Feature feature;
     feature.name = entry.name;
-    feature.draft = *draft.draft;
+    feature.draft = *set.draft;
     feature.span = entry.span;
     feature.nameSpan = entry.nameSpan;
     if (scopes.top.values.count(entry.name) == 0) {
@@ -159,7 +217,7 @@ Value Records::bindFeature(const Entry &entry, const Value &value) {
     }
     Value bound(Value::Kind::feature);
     bound.text = entry.name;
-    bound.draft = draft.draft;
+    bound.draft = set.draft;
     return bound;
   }
   if (value.kind == Value::Kind::node || value.kind == Value::Kind::feature || plain) {
@@ -296,6 +354,31 @@ Value Records::step(const Callable &callable, BoundCall bound, const Span &span)
   draft.values = row.values != nullptr ? row.values(bound.attributes) : 0;
   draft.mayMiss = false;
   addStep(callable, std::move(bound), span, draft);
+  Value value(Value::Kind::draft);
+  value.draft = std::make_shared<FeatureDraft>(std::move(draft));
+  return value;
+}
+
+Value Records::scaledTarget(const Value &target, const FeatureOperator &scale, const Span &span) {
+  FeatureDraft draft;
+  if (target.kind == Value::Kind::column && target.column->holds == Flow::number && target.column->missing.empty()) {
+    draft.columns = {target.column};
+    draft.flow = Flow::number;
+  } else if ((target.kind == Value::Kind::draft || target.kind == Value::Kind::feature) && target.draft->flow == Flow::number) {
+    draft = *target.draft;
+  }
+  const bool isNumber = draft.columns.size() == 1 && draft.columns[0]->type == "number" && !draft.ofSeries && !draft.mayMiss &&
+                        std::all_of(draft.steps.begin(), draft.steps.end(), [](const auto &step) { return step.row->inverts; });
+  if (!isNumber || unscaled.count(draft.column()) > 0 || (!draft.steps.empty() && draft.steps.back().row->fits)) {
+    return target;
+  }
+  if (const auto known = featureByName.find(target.text); target.kind == Value::Kind::feature && known != featureByName.end()) {
+    featureList[known->second].extended = true;
+  }
+  FeatureDraft::Step &step = draft.steps.emplace_back();
+  step.row = &scale;
+  step.attributes = scale.onTarget;
+  step.span = span;
   Value value(Value::Kind::draft);
   value.draft = std::make_shared<FeatureDraft>(std::move(draft));
   return value;

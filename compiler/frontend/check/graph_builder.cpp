@@ -400,7 +400,8 @@ void GraphBuilder::checkClassCounts(const std::vector<ParameterSpec> &parameters
   for (const ParameterSpec &parameter : parameters) {
     const auto given = attributes.find(parameter.name);
     const auto *list = !parameter.eachClass || given == attributes.end() ? nullptr : std::get_if<std::vector<double>>(&given->second);
-    if (list != nullptr && !list->empty() && classes != unknownSize && static_cast<std::int64_t>(list->size()) != classes) {
+    const bool forAll = list != nullptr && parameter.oneForAll && list->size() == 1;
+    if (list != nullptr && !list->empty() && !forAll && classes != unknownSize && static_cast<std::int64_t>(list->size()) != classes) {
       reporter.report("class-weights-count", span, {{"given", std::to_string(list->size())}, {"classes", std::to_string(classes)}});
     }
   }

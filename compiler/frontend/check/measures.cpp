@@ -287,6 +287,28 @@ bool Measures::chooseAnswer(const PluginManifest &metric, const Span &span, cons
   return false;
 }
 
+/// Whether the classes that are named are those of the target, as far as the data are known; false after a report.
+bool Measures::checkClassNames(const PluginManifest &metric, const BoundCall &bound, const Answer &judged, const Span &span) const {
+  const std::vector<std::string> *const classes = records.classesOf(judged.target);
+  for (const PluginParameter &parameter : metric.parameters) {
+    const auto found = parameter.className ? bound.attributes.find(parameter.name) : bound.attributes.end();
+    if (classes == nullptr || found == bound.attributes.end()) {
+      continue;
+    }
+    const auto &name = std::get<std::string>(found->second);
+    if (std::find(classes->begin(), classes->end(), name) == classes->end()) {
+      const auto at = bound.spans.find(parameter.name);
+      reporter.report("no-such-class", at == bound.spans.end() ? span : at->second,
+                      {{"class", name},
+                       {"name", judged.target},
+                       {"nearest", nearest(name, *classes)},
+                       {"example", classes->empty() ? "" : (*classes)[0]}});
+      return false;
+    }
+  }
+  return true;
+}
+
 /// One item of the list of a split. False after a report.
 bool Measures::readMetric(const Expression &item, Measured &one) {
   const PluginManifest *const metric = findMetric(calleeOf(item));
@@ -310,6 +332,9 @@ bool Measures::readMetric(const Expression &item, Measured &one) {
   if (!chooseAnswer(*metric, item.span, named, judged) || !bound.good) {
     return false;
   }
+  if (judged != nullptr && !checkClassNames(*metric, bound, *judged, item.span)) {
+    return false;
+  }
   std::vector<PluginValue> given;
   for (const PluginParameter &parameter : metric->parameters) {
     const auto found = bound.attributes.find(parameter.name);
@@ -329,9 +354,7 @@ void Measures::nameResults(const std::vector<ObjectiveSpec> &objectives) {
   for (const char *split : splitNames) {
     std::map<std::string, MetricResult> &names = results[split];
     for (const ObjectiveSpec &objective : objectives) {
-      if (!objective.name.empty()) {
-        names[objective.lossName()] = {objective.lossName(), false};
-      }
+      names[objective.lossName()] = {objective.lossName(), false};
     }
     const auto add = [&](const Measured &one) {
       for (const MetricResult &result : one.results) {
@@ -425,6 +448,12 @@ std::optional<std::string> Measures::resultName(const Expression &expression, co
   }
   std::vector<std::string> parts;
   const Expression *at = &expression;
+  std::string ofClass; // `test.recall(class: "failure")` is the result `recall[failure]`
+  if (at->kind == Expression::Kind::call && at->children[0].kind == Expression::Kind::member && at->arguments.size() == 1 &&
+      at->arguments[0].name == "class" && at->arguments[0].value.kind == Expression::Kind::string) {
+    ofClass = "[" + at->arguments[0].value.text + "]";
+    at = &at->children[0];
+  }
   while (at->kind == Expression::Kind::member) {
     parts.insert(parts.begin(), at->text);
     at = &at->children[0];
@@ -446,6 +475,7 @@ std::optional<std::string> Measures::resultName(const Expression &expression, co
   for (std::size_t i = 2; i < parts.size(); ++i) {
     name += "." + parts[i];
   }
+  name += ofClass;
   if (std::find(splits.begin(), splits.end(), parts[0]) == splits.end()) {
     return name; // of a split that has no say here
   }

@@ -36,6 +36,7 @@ private:
   };
 
   void readMetrics(const std::string &split, const Setting &setting);
+  bool checkClassNames(const PluginManifest &metric, const BoundCall &bound, const Answer &judged, const Span &span) const;
   bool readMetric(const Expression &item, Measured &one);
   void reportNoList(const std::string &split, const Expression &list);
   const PluginManifest *findMetric(const Expression &callee);

@@ -105,7 +105,7 @@ Value Model::apply(const Instance &instance, Inputs inputs, const std::string &p
     return applyDefinition(instance, inputs, path, span);
   case Callable::Kind::head:
     return rowOf(instance.callable.manifest->kind).afterTraining ? applyLearner(instance, inputs, span)
-                                                                 : applyHead(instance, inputs, path, span);
+                                                                 : applyHead(instance, std::move(inputs), path, span);
   default:
     return {};
   }
@@ -143,7 +143,7 @@ Value Model::applyBuiltin(const Instance &instance, const Inputs &inputs, const 
     types.push_back(builder.typeOf(operand));
   }
   if (!inputs.values.empty()) {
-    records.balanceClasses(op.signature.parameters, node.attributes, inputs.values.back().text);
+    records.weighClasses(op.signature.parameters, node.attributes, inputs.values.back().text, span);
   }
   if (!builder.checkOperation(op, types, node.attributes, span)) {
     return {};
@@ -168,11 +168,44 @@ Value Model::applyBuiltin(const Instance &instance, const Inputs &inputs, const 
   return builder.valueOf(builder.emit(std::move(node)));
 }
 
-Value Model::applyHead(const Instance &instance, const Inputs &inputs, const std::string &path, const Span &span) {
+/// What decides is no part of the program. What is at its default is left out, so that it is the same as not written.
+static Attributes takeDecision(const PluginManifest &manifest, Attributes &attributes) {
+  Attributes decision;
+  for (const PluginParameter &parameter : manifest.parameters) {
+    if (auto taken = parameter.decides ? attributes.extract(parameter.name) : Attributes::node_type();
+        !taken.empty() && (parameter.optional || pluginValue(taken.mapped()) != parameter.defaultValue)) {
+      decision.insert(std::move(taken));
+    }
+  }
+  return decision;
+}
+
+void Model::checkDecision(const PluginManifest &manifest, const Attributes &decision, const std::string &column, std::int64_t classes,
+                          const Span &span) {
+  for (const auto &[name, value] : decision) {
+    const std::int64_t wanted = manifest.find(name)->classes;
+    if (wanted != 0 && classes != unknownSize && classes != wanted) {
+      reporter.report("decision-of-classes", span,
+                      {{"name", name},
+                       {"head", manifest.name},
+                       {"wanted", std::to_string(wanted)},
+                       {"column", column},
+                       {"classes", std::to_string(classes)}});
+    }
+    if (const auto *fit = std::get_if<std::string>(&value); fit != nullptr && !records.hasRecords("dev")) {
+      reporter.report("fit-without-dev", span, {{"name", name}, {"fit", *fit}});
+    }
+  }
+}
+
+Value Model::applyHead(const Instance &instance, Inputs inputs, const std::string &path, const Span &span) {
   const PluginManifest &manifest = *instance.callable.manifest;
   GraphNode node;
   Value value;
   const Signature signature = frontend::signatureOf(manifest);
+  if (!manifest.scale.empty() && inputs.values.size() == 2) {
+    inputs.values[1] = records.scaledTarget(inputs.values[1], *findFeatureOperator(manifest.scale), inputs.at(1, span));
+  }
   if (!operandNodes(signature.operands, manifest.name, inputs, span, node.operands, value)) {
     return value;
   }
@@ -182,10 +215,12 @@ Value Model::applyHead(const Instance &instance, const Inputs &inputs, const std
   const ValueType target = predicted.type;
   const bool isNumber = predicted.column == "number" || !feature.empty();
   Attributes attributes = instance.attributes;
-  records.balanceClasses(signature.parameters, attributes, column);
+  records.weighClasses(signature.parameters, attributes, column, span);
   if (!isNumber) {
     builder.checkClassCounts(signature.parameters, attributes, sizeOf(target), span);
   }
+  Attributes decision = takeDecision(manifest, attributes);
+  checkDecision(manifest, decision, column, sizeOf(target), span);
   node.kind = GraphNode::Kind::head;
   node.op = manifest.name;
   node.attributes = attributes;
@@ -205,7 +240,7 @@ Value Model::applyHead(const Instance &instance, const Inputs &inputs, const std
   part.op = "loss_of";
   part.type = ValueType::scalar();
   value.loss = builder.emit(part);
-  value.predicted = std::make_shared<Predicted>(column, feature, manifest.name, std::move(attributes));
+  value.predicted = std::make_shared<Predicted>(column, feature, manifest.name, std::move(attributes), std::move(decision));
   return value;
 }
 
@@ -224,7 +259,7 @@ Value Model::applyLearner(const Instance &instance, const Inputs &inputs, const 
                     {{"op", manifest.name}, {"expected", "a column"}, {"found", describe(inputs.values[1])}});
     return {};
   }
-  value.predicted = std::make_shared<Predicted>(column, "", manifest.name, instance.attributes, true);
+  value.predicted = std::make_shared<Predicted>(column, "", manifest.name, instance.attributes, Attributes(), true);
   return value;
 }
 
@@ -488,6 +523,7 @@ void Model::addAnswer(const std::string &name, const Value &head) {
   answer.loss = head.loss;
   answer.decoder = predicted.decoder;
   answer.parameters = predicted.parameters;
+  answer.decision = predicted.decision;
   answer.learner = predicted.learner;
   builder.graph.answers.push_back(std::move(answer));
 }

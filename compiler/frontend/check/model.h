@@ -54,7 +54,9 @@ private:
   Value apply(const Instance &instance, Inputs inputs, const std::string &path, const Span &span);
   Value applyBuiltin(const Instance &instance, const Inputs &inputs, const std::string &path, const Span &span);
   Value applyDefinition(const Instance &instance, const Inputs &inputs, const std::string &path, const Span &span);
-  Value applyHead(const Instance &instance, const Inputs &inputs, const std::string &path, const Span &span);
+  void checkDecision(const PluginManifest &manifest, const Attributes &decision, const std::string &column, std::int64_t classes,
+                     const Span &span);
+  Value applyHead(const Instance &instance, Inputs inputs, const std::string &path, const Span &span);
   Value applyLearner(const Instance &instance, const Inputs &inputs, const Span &span);
   /// The nodes of the operands and their types. False where nothing can be made of them; `result` says why.
   bool operandNodes(const std::vector<OperandSpec> &operands, const std::string &op, const Inputs &inputs, const Span &span,

@@ -4,6 +4,8 @@
 #include "compiler/frontend/check/source_steps.h"
 #include "runtime/base/splits.h"
 
+#include <charconv>
+
 namespace penstock::frontend {
 
 using diagnostics::nearest;
@@ -479,13 +481,51 @@ std::int64_t Records::classCount(const std::string &column) const {
   return unknownSize;
 }
 
-void Records::balanceClasses(const std::vector<ParameterSpec> &parameters, Attributes &attributes, const std::string &column) const {
+void Records::weighClasses(const std::vector<ParameterSpec> &parameters, Attributes &attributes, const std::string &column,
+                           const Span &span) const {
   for (const ParameterSpec &parameter : parameters) {
     const auto found = parameter.eachClass ? attributes.find(parameter.name) : attributes.end();
-    if (found != attributes.end() && std::holds_alternative<std::string>(found->second)) {
+    if (found == attributes.end()) {
+      continue;
+    }
+    if (std::holds_alternative<std::string>(found->second)) {
       found->second = balancedWeights(column);
+    } else if (const auto *named = std::get_if<std::vector<std::string>>(&found->second)) {
+      found->second = namedWeights(*named, column, span);
     }
   }
+}
+
+/// Of names with a number behind each, as `formatAttribute` prints them.
+std::vector<double> Records::namedWeights(const std::vector<std::string> &named, const std::string &column, const Span &span) const {
+  const std::vector<std::string> *const classes = classesOf(column);
+  if (classes == nullptr) {
+    return {};
+  }
+  std::vector<double> weights(classes->size(), 1);
+  for (std::size_t i = 0; i + 1 < named.size(); i += 2) {
+    const auto found = std::find(classes->begin(), classes->end(), named[i]);
+    if (found == classes->end()) {
+      reporter.report("no-such-class", span,
+                      {{"class", named[i]},
+                       {"name", column},
+                       {"nearest", diagnostics::nearest(named[i], *classes)},
+                       {"example", classes->empty() ? "" : (*classes)[0]}});
+      continue;
+    }
+    std::from_chars(named[i + 1].data(), named[i + 1].data() + named[i + 1].size(),
+                    weights[static_cast<std::size_t>(found - classes->begin())]);
+  }
+  return weights;
+}
+
+const std::vector<std::string> *Records::classesOf(const std::string &name) const {
+  const Column *const column = findColumn(name);
+  if (column != nullptr && column->declared) {
+    return &column->classes;
+  }
+  const auto known = facts == nullptr ? std::map<std::string, std::vector<std::string>>::const_iterator() : facts->classes.find(name);
+  return facts == nullptr || known == facts->classes.end() ? nullptr : &known->second;
 }
 
 /// As scikit-learn's `balanced`: a class weighs records / (classes * its records), of train. A class without any has no records to

@@ -65,11 +65,22 @@ public:
   /// The feature that a complete draft within the model is: equal ones are one.
   Value featureOf(const Value &draft, const Span &span);
 
+  /// What a head whose manifest says `scale` predicts: the number, or the operators on it, with that operator behind them, unless one that
+  /// fits and has an inverse is the last already. What it cannot stand on comes back as it is.
+  Value scaledTarget(const Value &target, const FeatureOperator &scale, const Span &span);
+
+  /// Numbers of these columns are predicted as they are.
+  void leaveUnscaled(std::set<std::string> columns) { unscaled = std::move(columns); }
+
   // what only the data know: unknownSize without facts
   std::int64_t classCount(const std::string &column) const;
+  /// The names of the classes, labels or tags of a column; nullptr where they are not known yet.
+  const std::vector<std::string> *classesOf(const std::string &column) const;
   std::int64_t vocabularySize(const std::string &feature) const;
-  /// `balanced` in place of a number for each class becomes the weights of the classes of that column; none without facts.
-  void balanceClasses(const std::vector<ParameterSpec> &parameters, Attributes &attributes, const std::string &column) const;
+  /// `balanced`, or numbers by the names of classes, in place of a number for each class become the weights of the classes of that column;
+  /// none without facts. A class that is not named weighs 1; one that there is not is reported.
+  void weighClasses(const std::vector<ParameterSpec> &parameters, Attributes &attributes, const std::string &column,
+                    const Span &span) const;
 
 private:
   void readColumn(const Entry &entry);
@@ -88,6 +99,9 @@ private:
   Value stepOfText(const Callable &callable, BoundCall bound, const Span &at, const Span &span);
   Value bindFeature(const Entry &entry, const Value &value);
   std::vector<double> balancedWeights(const std::string &column) const;
+  std::vector<double> namedWeights(const std::vector<std::string> &named, const std::string &column, const Span &span) const;
+  /// The draft with what `--set` gives the parameters of its steps, whose keys are below `key`; an error value after a report.
+  Value overridden(const Value &draft, const std::string &key);
   void addFeature(Feature feature);
   void resolveFeature(const Feature &feature);
 
@@ -101,6 +115,7 @@ private:
   DataBlock dataBlock;
   SeriesSpec seriesSpec;
   Span seriesAt;
+  std::set<std::string> unscaled;
   std::vector<Feature> featureList;
   NameMap<std::size_t> featureByName; // index into featureList
   NameMap<std::string> featureByFlow; // name, by the text of its steps

@@ -36,6 +36,9 @@ void Settings::resolveParameters(const std::string &key, const Signature &signat
     if (const auto value = attributes.find(parameter.name); value != attributes.end()) {
       const auto [origin, span] = written(parameter.name);
       resolve(key + "." + parameter.name, formatAttribute(value->second, &parameter), origin, span);
+      if (parameter.decides && !values.empty()) {
+        values.back().decides = true;
+      }
     }
   }
 }
@@ -51,7 +54,7 @@ std::vector<ResolvedValue> Settings::takeResolved() {
   all.reserve(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (Resolved &one = values[i]; first[i]) {
-      all.push_back({std::move(one.key), std::move(one.value), originName(one.origin), one.span.range()});
+      all.push_back({std::move(one.key), std::move(one.value), originName(one.origin), one.span.range(), one.decides});
     }
   }
   values.clear();
@@ -83,9 +86,16 @@ bool Settings::overridesBlock(const std::string &block) const {
                      [&](const Override &one) { return one.parts.size() > 1 && one.parts[0] == block; });
 }
 
+bool Settings::overridesBelow(const std::string &key) const {
+  return std::any_of(overrides.begin(), overrides.end(), [&](const Override &one) {
+    return one.name.size() > key.size() && one.name.starts_with(key) && one.name[key.size()] == '.';
+  });
+}
+
 std::vector<Override *> Settings::ofCall(const std::string &key, const Signature &signature) {
   std::vector<Override *> found;
-  for (std::size_t i = 0; i < signature.parameters.size() && !overrides.empty(); ++i) {
+  constexpr std::size_t enough = 10000; // names that a mistake may be near to
+  for (std::size_t i = 0; i < signature.parameters.size() && !overrides.empty() && settable.size() < enough; ++i) {
     settable.insert(key + "." + signature.parameters[i].name);
   }
   for (Override &one : overrides) {
@@ -100,6 +110,21 @@ std::vector<Override *> Settings::ofCall(const std::string &key, const Signature
     }
   }
   return found;
+}
+
+/// Whether the setting may be given as a text that is none of the language, such as a path.
+static bool takesText(const std::string &block, const std::string &name) {
+  const std::vector<SettingSpec> &rows = trainSettings();
+  return block == "train" &&
+         std::any_of(rows.begin(), rows.end(), [&](const SettingSpec &row) { return name == row.name && row.takesText; });
+}
+
+/// Whether a name is that of the call which stands there already: it chooses what is chosen, and the call keeps its arguments.
+static bool names(const Expression &name, const Expression &standing) {
+  const Expression &first = standing.kind == Expression::Kind::flow ? standing.children[0] : standing;
+  const Expression &callee = calleeOf(first);
+  return name.kind == Expression::Kind::name && (first.kind == Expression::Kind::call || standing.kind == Expression::Kind::flow) &&
+         callee.kind == Expression::Kind::name && callee.text == name.text;
 }
 
 BlockSettings Settings::of(const std::string &name) {
@@ -163,8 +188,12 @@ BlockSettings Settings::of(const std::string &key, const std::string &kind, cons
     for (Override &one : overrides) {
       if (one.name == name) {
         one.used = true;
-        reporter.add(one.problems);
-        found[setting] = {&one.value, one.nameSpan(), Origin::commandLine};
+        if (!takesText(kind, setting)) {
+          reporter.add(one.problems);
+        }
+        if (const auto held = found.find(setting); held == found.end() || !names(one.value, *held->second.value)) {
+          found[setting] = {&one.value, one.nameSpan(), Origin::commandLine};
+        }
       }
     }
   }
@@ -191,6 +220,19 @@ void Settings::reportUnused() {
   names.insert(names.end(), settable.begin(), settable.end());
   for (const Override &one : overrides) {
     if (one.used) {
+      continue;
+    }
+    // What the file is made of is shown and cannot be set; what it is already may be said again.
+    if (const auto made = std::find_if(values.begin(), values.end(), [&](const Resolved &value) { return value.key == one.name; });
+        made != values.end()) {
+      if (made->value != one.text) {
+        std::string near;
+        for (const std::string &name : settable) {
+          near = near.empty() && name.starts_with(one.name + ".") ? name : near;
+        }
+        reporter.report("set-structure", one.nameSpan(),
+                        {{"name", one.name.substr(0, 80)}, {"value", made->value.substr(0, 80)}, {"nearest", near}});
+      }
       continue;
     }
     if (one.parts.size() > 2) {

@@ -45,6 +45,8 @@ public:
   BlockSettings of(const std::string &block);
   /// Of a block within another, of `kind`, whose settings are called `key`.NAME: "train.critic", "objective".
   BlockSettings of(const std::string &key, const std::string &kind, const std::vector<Entry> &entries);
+  /// Whether a `--set` sets something below that key.
+  bool overridesBelow(const std::string &key) const;
   /// Whether a `--set` sets something of the block.
   bool overridesBlock(const std::string &block) const;
 
@@ -82,6 +84,7 @@ private:
     std::string key, value;
     Origin origin;
     Span span; // its place is looked for when all is asked for
+    bool decides = false;
   };
   std::vector<Resolved> values;
   bool forgets = false;

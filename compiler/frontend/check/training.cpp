@@ -58,7 +58,7 @@ void Training::read(bool hasDev) {
         setField(train.objectives[i], setting.name, *value);
       }
     }
-    if (setting.plain && !setting.ofObjective) {
+    if (setting.plain && !setting.ofObjective && !(setting.quiet && find(given, setting.name.c_str()) == nullptr)) {
       if (const auto value = values.simple(given, "train", *setting.plain)) {
         setField(train, setting.name, *value);
       }
@@ -343,12 +343,25 @@ void Training::readPatience(const Expression &best, Origin origin) {
   }
 }
 
+/// `--set train.from=FOLDER`, without `run(...)`.
+static bool isBarePath(const Override &set) {
+  const bool isForm = set.problems.empty() && (isName(set.value, "none") || set.value.kind == Expression::Kind::call);
+  return !set.text.empty() && !isForm;
+}
+
 void Training::readFrom(const Setting *setting) {
   if (setting == nullptr) {
     settings.resolve("train.from", "none", Origin::standard);
     return;
   }
   const Expression &value = *setting->value;
+  if (const Override *set = settings.find("train.from"); set != nullptr && isBarePath(*set)) {
+    const bool quoted = set->problems.empty() && set->value.kind == Expression::Kind::string;
+    train.from = joinPath(set->folder, quoted ? set->value.text : set->text);
+    fromAt = set->valueSpan();
+    settings.resolve("train.from", "run(" + quote(train.from) + ")", Origin::commandLine, fromAt);
+    return;
+  }
   if (value.kind == Expression::Kind::error) {
     return;
   }

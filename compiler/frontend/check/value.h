@@ -66,6 +66,7 @@ struct Predicted {
   std::string feature; // on it; ""
   std::string decoder;
   Attributes parameters; // of the decoder
+  Attributes decision;   // of the decoder: how an answer is decided, but for what is at its default
   bool learner = false;  // the decoder is one
 };
 
@@ -141,9 +142,10 @@ struct Callable {
 struct Instance {
   Callable callable;
   Attributes attributes;
-  std::string path;                // "" while it only serves as the argument of `repeat`
-  std::int64_t times = 0;          // of repeat
-  std::shared_ptr<Instance> inner; // of repeat
+  std::map<std::string, Origin> origins; // of the attributes that are given
+  std::string path;                      // "" while it only serves as the argument of `repeat`
+  std::int64_t times = 0;                // of repeat
+  std::shared_ptr<Instance> inner;       // of repeat
   Span span;
 };
 

@@ -4,6 +4,7 @@
 //     answer: softmax(logits)
 //     loss:   cross_entropy(logits, target)
 #include <penstock/sdk/head.h>
+#include <penstock/sdk/temperature.h>
 
 #include <algorithm>
 
@@ -25,6 +26,9 @@ public:
     }
     labelSmoothing = given.number("label_smoothing");
     bias = given.flag("bias");
+    threshold = given.has("threshold") ? given.number("threshold") : -1;
+    leastConfidence = given.has("reject") ? given.number("reject") : 0;
+    temperature = given.has("calibrate") ? given.number("calibrate") : 1;
   }
 
   std::vector<sdk::Field> describe() const {
@@ -45,31 +49,45 @@ public:
   }
 
   /// The first of equals. One number is the probability of the second of two classes.
-  void decode(std::span<const float> row, sdk::ColumnWriter &out) const {
+  struct Scratch {
+    std::vector<float> row;
+  };
+  void decode(std::span<const float> row, sdk::ColumnWriter &out, Scratch &scratch) const {
     if (row.size() == 1 && target.classes == 2) {
-      const float both[] = {1 - row[0], row[0]};
-      put(row[0] >= 0.5F ? 1 : 0, both, out);
+      scratch.row = {1 - row[0], row[0]};
+      put(row[0] >= 0.5F ? 1 : 0, scratch.row, out);
       return;
     }
     if (row.size() != static_cast<std::size_t>(target.classes)) {
       throw sdk::Failure("the answer has " + std::to_string(row.size()) + " numbers for " + std::to_string(target.classes) + " classes");
     }
-    put(static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin()), row, out);
+    if (temperature != 1) {
+      scratch.row.assign(row.begin(), row.end());
+      sdk::scaleSoftmax(scratch.row, temperature);
+      row = scratch.row;
+    }
+    const bool asksSecond = threshold >= 0 && row.size() == 2;
+    put(asksSecond ? (static_cast<double>(row[1]) >= threshold ? 1 : 0)
+                   : static_cast<std::size_t>(std::max_element(row.begin(), row.end()) - row.begin()),
+        row, out);
   }
 
 private:
-  static void put(std::size_t best, std::span<const float> probabilities, sdk::ColumnWriter &out) {
-    out[0].add(best);
-    out[1].add(probabilities[best]);
+  /// An answer that is not sure enough is none of the classes; its confidence is that of the class that it would be.
+  void put(std::size_t best, std::span<const float> probabilities, sdk::ColumnWriter &out) const {
+    const float confidence = probabilities[best];
+    out[0].add(static_cast<double>(confidence) < leastConfidence ? -1 : static_cast<std::int64_t>(best));
+    out[1].add(confidence);
     out[2].add(probabilities);
   }
 
   sdk::Target target;
   std::vector<double> classWeights;
   double labelSmoothing = 0;
+  double threshold = -1, leastConfidence = 0, temperature = 1; // threshold: -1 for none
   bool bias = true;
 };
 
 } // namespace
 
-PENSTOCK_HEAD(Classify, "classify", "1.1.0")
+PENSTOCK_HEAD(Classify, "classify", "1.2.0")

@@ -5,6 +5,7 @@
 //     answer: sigmoid(logits)
 //     loss:   sigmoid_cross_entropy(logits, target)
 #include <penstock/sdk/head.h>
+#include <penstock/sdk/temperature.h>
 
 namespace {
 
@@ -22,7 +23,16 @@ public:
       throw sdk::Failure("`positive_weights` of `multi_label` has " + std::to_string(positiveWeights.size()) + " numbers, the target has " +
                          std::to_string(target.classes) + " labels; give one a label");
     }
-    threshold = static_cast<float>(given.number("threshold"));
+    const auto least = given.numbers("threshold");
+    thresholds.assign(least.begin(), least.end());
+    if (thresholds.size() == 1) {
+      thresholds.assign(static_cast<std::size_t>(target.classes), thresholds[0]);
+    }
+    if (thresholds.size() != static_cast<std::size_t>(target.classes)) {
+      throw sdk::Failure("`threshold` of `multi_label` has " + std::to_string(thresholds.size()) + " numbers, the target has " +
+                         std::to_string(target.classes) + " labels; give one, or one a label");
+    }
+    temperature = given.has("calibrate") ? given.number("calibrate") : 1;
     bias = given.flag("bias");
   }
 
@@ -42,12 +52,20 @@ public:
     return made;
   }
 
-  void decode(std::span<const float> row, sdk::ColumnWriter &out) const {
+  struct Scratch {
+    std::vector<float> row;
+  };
+  void decode(std::span<const float> row, sdk::ColumnWriter &out, Scratch &scratch) const {
     if (row.size() != static_cast<std::size_t>(target.classes)) {
       throw sdk::Failure("the answer has " + std::to_string(row.size()) + " numbers for " + std::to_string(target.classes) + " labels");
     }
+    if (temperature != 1) {
+      scratch.row.assign(row.begin(), row.end());
+      sdk::scaleSigmoid(scratch.row, temperature);
+      row = scratch.row;
+    }
     for (std::size_t i = 0; i < row.size(); ++i) {
-      if (row[i] >= threshold) {
+      if (static_cast<double>(row[i]) >= thresholds[i]) {
         out[0].add(i);
       }
     }
@@ -56,11 +74,11 @@ public:
 
 private:
   sdk::Target target;
-  std::vector<double> positiveWeights;
-  float threshold = 0.5F;
+  std::vector<double> positiveWeights, thresholds; // thresholds: one a label
+  double temperature = 1;
   bool bias = true;
 };
 
 } // namespace
 
-PENSTOCK_HEAD(MultiLabel, "multi_label", "1.1.0")
+PENSTOCK_HEAD(MultiLabel, "multi_label", "1.2.0")

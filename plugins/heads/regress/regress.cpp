@@ -1,4 +1,5 @@
-// The answer is linear(x) of width 1, the loss mse(answer, target).
+// The answer is linear(x) of width 1, the loss mse(answer, target). What it is given as the target is scaled, and what it answers is led
+// back: `scale` of plugin.toml.
 #include <penstock/sdk/head.h>
 
 namespace {

@@ -119,6 +119,7 @@ class Series(case.Case):
         self.assertEqual(len(answers) - len(good), sum(n < 7 for n in self.lengths("byhand", "dev")))
         kernel, bias, out, out_bias = (next(v for k, v in shape.items() if k.endswith(end)) for end in
                                        ("conv1d_0.weight", "conv1d_0.bias", "regress_0.weight", "regress_0.bias"))
+        center, scale = json.loads((folder / "run/fitted/numbers.json").read_text())["rul_standardize"][1][0]
         for one, (_, _, _, window) in zip(good[::5], wanted[::5]):
             maps = []
             for m in range(8):
@@ -130,7 +131,7 @@ class Series(case.Case):
                             total += sum(window[t + w - 1][d] * kernel[(w * 3 + d) * 8 + m] for d in range(3))
                     best = max(best, total)
                 maps.append(best)
-            expected = min(20.0, max(0.0, sum(a * b for a, b in zip(maps, out)) + out_bias[0]))
+            expected = min(20.0, max(0.0, (sum(a * b for a, b in zip(maps, out)) + out_bias[0]) * scale + center))
             self.assertAlmostEqual(one["value"], expected, places=4)
 
     def test_last_of_each_unit(self):

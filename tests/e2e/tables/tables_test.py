@@ -77,7 +77,7 @@ class Tables(case.Case):
         for cut, wanted in zip(states["z"][0][0], statistics.quantiles(a, n=4, method="inclusive")):
             self.assertAlmostEqual(cut, wanted, places=12)
         fits = json.loads((self.folder / "run/run.json").read_text())["fits"]
-        self.assertEqual({fit["name"] for fit in fits if fit["what"] == "statistics"}, {"x", "y", "z", "w"})
+        self.assertEqual({fit["name"] for fit in fits if fit["what"] == "statistics"}, {"x", "y", "z", "w", "cost_standardize"})
 
     def testTheSameWrittenInTheModelHasTheSameBits(self):
         self.tables("a,b,kind,cost", lambda draw, split: [f"{draw.gauss(5, 3):.2f}", draw.randrange(99), draw.choice("xyz"), draw.randrange(9)])

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 namespace penstock::sdk {
 
@@ -165,6 +166,17 @@ public:
     return text;
   }
 
+  /// The class of that name, or, where it is empty, the second of two; a failure where there is none.
+  std::size_t indexOf(std::string_view wanted) const {
+    const auto found =
+        wanted.empty() && all.names.size() == 2 ? all.names.begin() + 1 : std::find(all.names.begin(), all.names.end(), wanted);
+    if (found == all.names.end()) {
+      throw Failure(wanted.empty() ? "the average `binary` is of one of two classes, and here are " + std::to_string(all.names.size()) +
+                                         "; say which with `positive`"
+                                   : "no class here is called `" + std::string(wanted) + "`");
+    }
+    return static_cast<std::size_t>(found - all.names.begin());
+  }
   std::string_view name(std::size_t index) const { return index < all.names.size() ? std::string_view(all.names[index]) : "(other)"; }
   double supportOf(std::size_t index) const { return support[index]; }
   double supportSum() const { return pairwiseSum(ofCounted(support)); }
@@ -285,18 +297,30 @@ private:
   bool answersAll = true, sets = false, keepsSamples;
 };
 
-/// What `f1`, `precision` and `recall` have in common: NAME_AVERAGE of the classes that count.
+/// What `f1`, `precision` and `recall` have in common: NAME_AVERAGE of the classes that count, NAME_binary of `positive`, or NAME[CLASS] of
+/// the class that `class` names.
 class AveragedMetric {
 public:
   AveragedMetric(const Parameters &parameters, Classes classes, std::string name, double Scores::*part)
       : name(std::move(name)), average(parameters.text("average")), part(part),
-        counts(std::move(classes), CountedClasses(parameters), average == "samples") {}
+        counts(std::move(classes), CountedClasses(parameters), average == "samples") {
+    if (parameters.has("class")) {
+      one = counts.indexOf(parameters.text("class"));
+      suffix = "[" + std::string(parameters.text("class")) + "]";
+    } else if (average == "binary") {
+      one = counts.indexOf(parameters.has("positive") ? parameters.text("positive") : std::string_view());
+      suffix = "_binary";
+    } else {
+      suffix = "_" + average;
+    }
+  }
   void add(const Predictions &batch) { counts.add(batch); }
   void merge(const AveragedMetric &other) { counts.merge(other.counts); }
   template <typename Archive> void state(Archive &archive) { archive(counts); }
   void result(Results &results) const {
-    const double value = counts.averaged(average).*part;
-    results.value(name + "_" + average, value);
+    counts.records();
+    const double value = (one ? counts.of(*one) : counts.averaged(average)).*part;
+    results.value(name + suffix, value);
     std::string text = counts.remarks();
     if (std::isnan(value)) {
       text += "`" + name + "` is not defined: `without` leaves no class\n";
@@ -307,8 +331,9 @@ public:
   }
 
 private:
-  std::string name, average;
+  std::string name, average, suffix;
   double Scores::*part;
+  std::optional<std::size_t> one; // a class alone
   ClassCounts counts;
 };
 
