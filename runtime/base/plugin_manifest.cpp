@@ -249,6 +249,13 @@ Result<PluginParameter> readParameter(const toml::table &table, const std::strin
       reader.fail(reader.get("each"), "only a parameter of type numbers has one for `each` class");
     }
   }
+  if (reader.get("range") != nullptr) {
+    parameter.range = parameter.whole = oneOf(reader, "range", {"whole"}) == "whole";
+    if (parameter.type != Type::numbers) {
+      reader.fail(reader.get("range"), "only a parameter of type numbers is a `range`");
+    }
+  }
+  parameter.wholeText = reader.flag("whole_text", false);
   parameter.hasMinimum = reader.number("minimum", parameter.minimum);
   parameter.hasMaximum = reader.number("maximum", parameter.maximum);
   const bool numeric = parameter.type == Type::integer || parameter.type == Type::number || parameter.type == Type::numbers;

@@ -27,6 +27,8 @@ struct PluginParameter {
   bool hasMinimum = false, hasMaximum = false;
   bool eachClass = false; // numbers: one for each class or label of the target
   bool range = false;     // numbers: two, from the lesser to the greater
+  bool whole = false;     // of a range: of whole numbers, which may be one and the same
+  bool wholeText = false; // of a tokenizer: with it tokens span words, so that none are cut from a list of words
   bool column = false;    // a string that names a column, with or without quotes
   /// Of a path that may be a folder: the files of it that the plugin reads. `beside` are read too where the path is a file and they lie
   /// in its folder. Where both are empty, all that lies at the path counts.
