@@ -75,6 +75,9 @@ std::string canonicalProgram(const frontend::TypedPipeline &pipeline) {
       put(out, weight.decays);
       put(out, weight.learning);
       put(out, weight.state);
+      if (!weight.fit.empty()) {
+        put(out, weight.fit);
+      }
     }
   }
   for (const frontend::Answer &answer : pipeline.model.answers) {

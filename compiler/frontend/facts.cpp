@@ -49,6 +49,7 @@ Result<Facts> readFacts(const std::string &text) {
       Facts::Model &model = facts.models[folder];
       model.error = one.value("error", "");
       model.config = one.value("config", "");
+      model.vectorWidth = one.value("width", std::int64_t{0});
       if (one.contains("tensors")) {
         model.tensors = one["tensors"].get<std::map<std::string, std::vector<std::int64_t>>>();
       }

@@ -27,8 +27,9 @@ struct Facts {
     std::string config;                                       // text of config.json
     std::map<std::string, std::vector<std::int64_t>> tensors; // shapes by name
     std::map<std::string, std::string> unreadable;            // types by name, of the tensors of other types than float
+    std::int64_t vectorWidth = 0;                             // of a file of vectors (runtime/exec/vectors.h): numbers in each row
   };
-  std::map<std::string, Model> models; // by folder
+  std::map<std::string, Model> models; // by folder, or file of vectors
   std::string problems;                // JSON list of what is wrong with the data; "" for nothing
 };
 

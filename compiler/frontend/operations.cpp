@@ -133,7 +133,19 @@ std::vector<Weight> attentionWeights(const OperandTypes &operands, const Attribu
 }
 
 std::vector<Weight> embeddingWeights(const OperandTypes &operands, const Attributes &attributes) {
-  return {{"weight", {operands[0].values, valueOr(attributes, "width", unknownSize)}, Initializer::normal, 1.0, true}};
+  Weight table{"weight", {operands[0].values, valueOr(attributes, "width", unknownSize)}, Initializer::normal, 1.0, true};
+  table.vectors = valueOr<std::string>(attributes, "file", "");
+  table.learning.frozen = valueOr(attributes, "freeze", false);
+  return {table};
+}
+
+std::vector<Weight> countWeights(const OperandTypes &operands, const Attributes &attributes) {
+  if (valueOr<std::string>(attributes, "weight", "") != "tfidf") {
+    return {};
+  }
+  Weight idf{"idf", {operands[0].values, 1}, Initializer::zeros, 0, false};
+  idf.fit = "inverse_document_frequency";
+  return {idf};
 }
 
 std::vector<Weight> positionWeights(const OperandTypes &operands, const Attributes &attributes) {
@@ -199,6 +211,13 @@ std::optional<OperationProblem> oneNumberARecord(const OperandTypes &operands, c
   return mismatch(operands[0], "one number a record", "one number is predicted for each record");
 }
 
+std::optional<OperationProblem> vectorsOfTokens(const OperandTypes &operands, const Attributes &attributes) {
+  if (attributes.count("file") == 0 || operands[0].onAxis()) {
+    return std::nullopt;
+  }
+  return OperationProblem{"vectors-of-class", {}};
+}
+
 std::optional<OperationProblem> ofOneAxis(const OperandTypes &operands, const Attributes &) {
   const ValueType &first = operands[0];
   for (const ValueType &one : operands) {
@@ -238,6 +257,13 @@ std::vector<ParameterSpec> encoderParameters() {
     parameter.absent = true;
   }
   return parameters;
+}
+
+/// Has no value unless the call gives one.
+ParameterSpec given(ParameterSpec spec) {
+  spec.required = false;
+  spec.absent = true;
+  return spec;
 }
 
 ParameterSpec boundsRows(ParameterSpec spec) {

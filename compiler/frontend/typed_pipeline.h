@@ -118,7 +118,9 @@ struct Weight {
   bool decays = true; // false for biases and norms
   Pretrained pretrained = {};
   Learning learning = {};
-  bool state = false; // a state of the model: what a step computes of its part, not a gradient, changes it
+  bool state = false;  // a state of the model: what a step computes of its part, not a gradient, changes it
+  std::string vectors; // a file of rows by token that its first values come from, where it has them; ""
+  std::string fit; // what of train it is, before the first step, and then stays (runtime/exec/fitted_tensors.h); "": it is none of a fit
 };
 
 /// An encoder of the model that a folder of a pretrained model describes.

@@ -26,6 +26,40 @@ bool fuseCounts(nn::MatmulOp op) {
   return true;
 }
 
+/// Whether the product was one of weighted counts: the table row of each id times its weight, summed.
+bool fuseWeightedCounts(nn::MatmulOp op) {
+  auto counts = op.getInput().getDefiningOp<nn::WeightedCountsOp>();
+  if (!counts || op.getTransposed()) {
+    return false;
+  }
+  OpBuilder builder(op);
+  Location loc = op.getLoc();
+  Type rows = nn::withWidth(counts.getWeights().getType(), nn::widthOf(op.getType()));
+  Value row = nn::EmbeddingOp::create(builder, loc, rows, counts.getIds(), op.getWeight(), UnitAttr());
+  Value sum = nn::SegmentSumOp::create(builder, loc, op.getType(), nn::MulOp::create(builder, loc, row, counts.getWeights()));
+  op.replaceAllUsesWith(sum);
+  op.erase();
+  if (counts->use_empty()) {
+    counts.erase();
+  }
+  return true;
+}
+
+/// segment_sum(embedding(ids, w)) becomes bag_sum(ids, w): no [rows x K] matrix, forward and backward, and sums of the same order. Whether
+/// what is summed were rows of a table, which nothing else reads.
+bool fusePooledRows(nn::SegmentSumOp op) {
+  auto rows = op.getInput().getDefiningOp<nn::EmbeddingOp>();
+  if (!rows || rows.getNullable() || !rows->hasOneUse()) {
+    return false;
+  }
+  OpBuilder builder(op);
+  Value sum = nn::BagSumOp::create(builder, op.getLoc(), op.getType(), rows.getIds(), rows.getTable());
+  op.replaceAllUsesWith(sum);
+  op.erase();
+  rows.erase();
+  return true;
+}
+
 /// Whether the op keeps the order of the numbers of each column of its first operand.
 bool isMonotone(Operation *op) {
   if (auto add = dyn_cast<nn::AddOp>(op)) {
@@ -89,7 +123,9 @@ struct FuseSegmentsPass : penstock::impl::FuseSegmentsPassBase<FuseSegmentsPass>
   void runOnOperation() final {
     getOperation().walk([&](Operation *op) {
       if (auto matmul = dyn_cast<nn::MatmulOp>(op)) {
-        bagSums += fuseCounts(matmul);
+        bagSums += fuseCounts(matmul) || fuseWeightedCounts(matmul);
+      } else if (auto sum = dyn_cast<nn::SegmentSumOp>(op)) {
+        bagSums += fusePooledRows(sum);
       } else if (auto maximum = dyn_cast<nn::SegmentMaxOp>(op)) {
         maxima += fuseMaximum(maximum);
       }

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes include/penstock/sdk/unicode_tables.h: which characters Python's `re` module takes for `\\w` and `\\s`.
+"""Writes include/penstock/sdk/unicode_tables.h: which characters Python's `re` module takes for `\\w` and `\\s`, and which are marks.
 
 make_unicode.py OUT.h      The Unicode version is that of the Python which runs it; standard library only.
-Word characters: str.isalnum() or `_`. Spaces: str.isspace(). Two levels: a block number for every 256 code points, then one
+Word characters: str.isalnum() or `_`. Spaces: str.isspace(). Marks: general category M, and the two joiners. Two levels: a block number for every 256 code points, then one
 bit a code point in the distinct blocks.
 """
 import sys
@@ -37,6 +37,10 @@ def table(name, test):
             f"inline constexpr std::uint8_t {name}Bits[{len(flat)}] = {{\n{rows(flat)}\n}};\n")
 
 
+def is_mark(c):
+    return unicodedata.category(c)[0] == "M" or c in "\u200c\u200d"
+
+
 text = f"""// Made by make_unicode.py from Unicode {unicodedata.unidata_version}; do not edit.
 // clang-format off
 #pragma once
@@ -47,6 +51,7 @@ namespace penstock::sdk::tables {{
 
 {table("word", lambda c: c.isalnum() or c == "_")}
 {table("space", str.isspace)}
+{table("mark", is_mark)}
 }} // namespace penstock::sdk::tables
 """
 open(sys.argv[1], "w", encoding="utf-8").write(text)

@@ -285,6 +285,13 @@ Result<PluginParameter> readParameter(const toml::table &table, const std::strin
     reader.fail(reader.get("one_for_all"), "only of numbers for `each` class can one stand for all");
   }
   readDecision(reader, parameter);
+  if (reader.get("range") != nullptr) {
+    parameter.range = parameter.whole = oneOf(reader, "range", {"whole"}) == "whole";
+    if (parameter.type != Type::numbers) {
+      reader.fail(reader.get("range"), "only a parameter of type numbers is a `range`");
+    }
+  }
+  parameter.wholeText = reader.flag("whole_text", false);
   parameter.hasMinimum = reader.number("minimum", parameter.minimum);
   parameter.hasMaximum = reader.number("maximum", parameter.maximum);
   const bool numeric = parameter.type == Type::integer || parameter.type == Type::number || parameter.type == Type::numbers;

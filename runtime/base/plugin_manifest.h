@@ -31,6 +31,8 @@ struct PluginParameter {
   std::int64_t classes = 0; // of a head: it is for a target with so many classes; 0: with any
   std::vector<std::string> fitted; // decides: what stands in its place for what is fitted on dev, of decision_fits.h
   bool range = false;              // numbers: two, from the lesser to the greater
+  bool whole = false;              // of a range: of whole numbers, which may be one and the same
+  bool wholeText = false;          // of a tokenizer: with it tokens span words, so that none are cut from a list of words
   bool column = false;             // a string that names a column, with or without quotes
   bool className = false;          // a string that names a class or label of the target
   /// Of a path that may be a folder: the files of it that the plugin reads. `beside` are read too where the path is a file and they lie

@@ -71,6 +71,12 @@ public:
   virtual double invert(const std::string &, double result) const { return result; }
 };
 
+/// The tokenizer of a feature, as it was fitted.
+Result<std::shared_ptr<const Tokenizer>> tokenizerOf(const std::shared_ptr<const Dataset> &dataset, const std::string &feature,
+                                                     PluginHost &host);
+/// Of each id of a feature's tokenizer, how many records of the split have it; 0 of the unknown one, which stands for many.
+Result<std::vector<std::int64_t>> documentsOf(const std::shared_ptr<const Dataset> &dataset, const std::string &feature, PluginHost &host);
+
 /// Leads results of a feature on a target column back to the column, with what is kept in `fitted`.
 Result<std::function<double(double)>> inverseOf(const RecordsSpec &records, const FittedFolder &fitted, const std::string &feature);
 

@@ -30,6 +30,8 @@ std::string fileNameOf(const std::string &name) {
 
 std::string vocabularyFile(const std::string &feature) { return fileNameOf(feature) + ".state"; }
 
+std::string documentsFile(const std::string &feature) { return fileNameOf(feature) + ".documents"; }
+
 static Status damaged(const FittedFolder &folder, const std::string &name, const std::string &why) {
   return damagedFile(folder.path + "/" + name,
                      why + "; continue the run with `--resume`, which writes it again from the data, or train again");

@@ -15,6 +15,8 @@ inline constexpr const char *tokenizersFile = "tokenizers.json", *classesFile = 
 inline constexpr const char *countsFile = "counts.json"; // of train, for those who compare an input with it: input_counts.h
 /// The state of a feature's tokenizer.
 std::string vocabularyFile(const std::string &feature);
+/// How many records of train have each id of a feature.
+std::string documentsFile(const std::string &feature);
 /// A name as part of a file name: bytes other than letters, digits, `_` and `-` become %XX.
 std::string fileNameOf(const std::string &name);
 

@@ -5,6 +5,8 @@
 #include "runtime/data/facts.h"
 #include "runtime/data/record_reader.h"
 
+#include <algorithm>
+
 namespace penstock {
 
 namespace {
@@ -66,6 +68,39 @@ Result<std::shared_ptr<const Dataset>> Dataset::open(const RecordsSpec &records,
   HostPlugins plugins(host);
   PENSTOCK_ASSIGN(std::shared_ptr<const SplitDataset> dataset, SplitDataset::openWith(records, split, plugins, options));
   return std::shared_ptr<const Dataset>(std::move(dataset));
+}
+
+Result<std::shared_ptr<const Tokenizer>> tokenizerOf(const std::shared_ptr<const Dataset> &dataset, const std::string &feature,
+                                                     PluginHost &host) {
+  const auto split = std::dynamic_pointer_cast<const SplitDataset>(dataset);
+  for (std::size_t i = 0; split != nullptr && i < split->program.features.size(); ++i) {
+    if (split->program.features[i].name == feature) {
+      Fitted fitted = split->fitted;
+      HostPlugins plugins(host);
+      PENSTOCK_TRY(makeTokenizers(split->program, fitted, plugins));
+      return fitted.features[i].tokenizer;
+    }
+  }
+  return internalError("`" + feature + "` was taken for a feature of texts; please report this");
+}
+
+Result<std::vector<std::int64_t>> documentsOf(const std::shared_ptr<const Dataset> &dataset, const std::string &feature, PluginHost &host) {
+  PENSTOCK_ASSIGN(const std::shared_ptr<const Tokenizer> tokenizer, tokenizerOf(dataset, feature, host));
+  const auto split = std::dynamic_pointer_cast<const SplitDataset>(dataset);
+  const std::vector<LinkedFeature> &features = split->program.features;
+  const auto at = std::find_if(features.begin(), features.end(), [&](const LinkedFeature &one) { return one.name == feature; });
+  const SplitIds::Axis &axis = split->ids.features[static_cast<std::size_t>(at - features.begin())];
+  std::vector<std::int64_t> documents(static_cast<std::size_t>(tokenizer->vocabularySize()));
+  std::vector<std::int64_t> last(documents.size(), -1); // record in which an id was seen
+  for (std::int64_t record = 0; record < split->ids.records; ++record) {
+    for (std::int64_t i = axis.offsets[record]; i < axis.offsets[record + 1]; ++i) {
+      const auto id = static_cast<std::size_t>(axis.ids[i]);
+      documents[id] += last[id] == record ? 0 : 1;
+      last[id] = record;
+    }
+  }
+  documents[static_cast<std::size_t>(tokenizer->unknownId())] = 0;
+  return documents;
 }
 
 Result<std::shared_ptr<const ReadyRecords>> readyRecords(const RecordsSpec &records, const FittedFolder &fitted, PluginHost &host) {

@@ -36,6 +36,12 @@ std::vector<Fit> fitsOf(const RunConfig &config, const PluginHost &host) {
       fits.push_back({column.name, "classes", FitTime::data, "", split, classesFile});
     }
   }
+  for (const FittedTensorSpec &tensor : config.fittedTensors) {
+    const std::string file = documentsFile(tensor.feature);
+    if (std::none_of(fits.begin(), fits.end(), [&](const Fit &fit) { return fit.file == file; })) {
+      fits.push_back({tensor.feature, "documents", FitTime::data, "", split, file});
+    }
+  }
   fits.push_back({"inputs", "counts", FitTime::data, "", "train", countsFile});
   for (const AnswerSpec &answer : config.answers) {
     if (answer.learner && makes(answer.decoder, PluginKind::learner)) {

@@ -19,7 +19,7 @@ inline const char *nameOf(FitTime time) { return time == FitTime::data ? "data" 
 
 struct Fit {
   std::string name; // of the feature, column or answer; "inputs": of all that the model reads
-  std::string what; // "vocabulary", "classes", "statistics", "counts", "learner", "decision"
+  std::string what; // "vocabulary", "classes", "statistics", "documents" (how many records have each id), "counts", "learner", "decision"
   FitTime time = FitTime::data;
   std::string by;    // the plugin; "" where none makes it
   std::string split; // whose records it sees; "" where it is taken from the run of `train.from`

@@ -2,6 +2,8 @@
 
 #include "runtime/base/file.h"
 #include "runtime/base/folder.h"
+#include "runtime/base/hash.h"
+#include "runtime/exec/vectors.h"
 
 #include <nlohmann/json.hpp>
 
@@ -99,7 +101,7 @@ void addPieces(std::vector<Copy> &pieces, const Copy &copy, std::int64_t most) {
 Result<PretrainedFolder> PretrainedFolder::open(const std::string &folder) {
   PretrainedFolder model;
   if (!folderExists(folder)) {
-    return invalidInput("there is no such folder");
+    return invalidInput("nothing is there");
   }
   if (!pathExists(folder + "/config.json")) {
     return invalidInput("it has no `config.json`");
@@ -166,6 +168,18 @@ Result<std::string> addModelFacts(const std::string &facts, const std::vector<st
       continue;
     }
     Json &entry = models[folder];
+    std::error_code error;
+    if (std::filesystem::is_regular_file(folder, error)) { // a file of vectors
+      const Result<std::int64_t> width = vectorWidth(folder);
+      const Result<Hash128> content = hashPath(folder);
+      if (width.ok() && content.ok()) {
+        entry["width"] = *width;
+        entry["hash"] = content->hex(); // so that a run knows which file it began with
+      } else {
+        entry["error"] = width.ok() ? content.status().message() : width.status().message();
+      }
+      continue;
+    }
     const Result<PretrainedFolder> model = PretrainedFolder::open(folder);
     if (!model.ok()) {
       entry["error"] = model.status().message();

@@ -35,6 +35,26 @@ struct PretrainedSpec {
   }
 };
 
+/// A table whose rows begin as a file of vectors says, where it has the token of a row.
+struct VectorsSpec {
+  std::string parameter, file, feature; // file: absolute; feature: whose tokenizer names the rows
+
+  static constexpr auto fields() {
+    return std::tuple(field("parameter", &VectorsSpec::parameter, Role::weights), field("file", &VectorsSpec::file, Role::weights),
+                      field("feature", &VectorsSpec::feature, Role::weights));
+  }
+};
+
+/// A tensor of the model that is made of a fit of train, before the first step, and then stays.
+struct FittedTensorSpec {
+  std::string tensor, fit, feature; // fit: Weight::fit of the front end
+
+  static constexpr auto fields() {
+    return std::tuple(field("tensor", &FittedTensorSpec::tensor, Role::code), field("fit", &FittedTensorSpec::fit, Role::code),
+                      field("feature", &FittedTensorSpec::feature, Role::code));
+  }
+};
+
 /// An encoder that a folder of a pretrained model describes, or one with random weights.
 struct EncoderSpec {
   std::string path, family, folder; // binding path, "bert", absolute or ""
@@ -94,6 +114,8 @@ struct RunConfig : PipelineValue {
   std::string resolvedText;
   std::vector<ResolvedSpec> resolved;
   std::vector<PretrainedSpec> pretrained;
+  std::vector<VectorsSpec> vectors;
+  std::vector<FittedTensorSpec> fittedTensors;
   std::vector<EncoderSpec> encoders;
   std::vector<ClassNames> classes; // of the answers' targets; set when a run begins
 
@@ -101,12 +123,13 @@ struct RunConfig : PipelineValue {
   const std::vector<std::string> &classesOf(const AnswerSpec &answer) const;
 
   static constexpr auto fields() {
-    return std::tuple_cat(PipelineValue::fields(),
-                          std::tuple(part("source", &RunConfig::source, "source"), field("facts", &RunConfig::facts, Role::weights),
-                                     field("resolved_text", &RunConfig::resolvedText, Role::place),
-                                     part("resolved", &RunConfig::resolved, "resolved"),
-                                     part("pretrained", &RunConfig::pretrained, "pretrained"),
-                                     part("encoders", &RunConfig::encoders, "encoders"), part("classes", &RunConfig::classes, "classes")));
+    return std::tuple_cat(
+        PipelineValue::fields(),
+        std::tuple(part("source", &RunConfig::source, "source"), field("facts", &RunConfig::facts, Role::weights),
+                   field("resolved_text", &RunConfig::resolvedText, Role::place), part("resolved", &RunConfig::resolved, "resolved"),
+                   part("pretrained", &RunConfig::pretrained, "pretrained"), part("vectors", &RunConfig::vectors, "vectors"),
+                   part("fitted_tensors", &RunConfig::fittedTensors, "model"), part("encoders", &RunConfig::encoders, "encoders"),
+                   part("classes", &RunConfig::classes, "classes")));
   }
 
   /// XXH64 of the resolved text, 16 hexadecimal digits.

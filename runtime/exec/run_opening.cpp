@@ -4,6 +4,7 @@
 #include "runtime/base/file.h"
 #include "runtime/device/devices.h"
 #include "runtime/exec/decisions.h"
+#include "runtime/exec/fitted_tensors.h"
 #include "runtime/kernels/kernel_table.h"
 
 #include <fmt/format.h>
@@ -58,6 +59,7 @@ private:
   Status openCompiled(Device &device);
   Status openLinked(Device &device);
   Status openFitted();
+  Status fitDocuments();
   Status openData();
 
   const TrainRequest &request;
@@ -190,6 +192,11 @@ Status RunOpening::openFitted() {
   }
   PENSTOCK_ASSIGN(FittedFolder written, writeFitted(config.records, request.facts, run.fitted.path, earlier));
   for (const auto &[name, hash] : run.fitted.hashes) {
+    if (std::any_of(run.record.fits.begin(), run.record.fits.end(),
+                    [&](const Fit &fit) { return fit.file == name && fit.what == "documents"; })) {
+      written.hashes[name] = hash; // is counted, and compared, when the data are open
+      continue;
+    }
     const bool same = later.contains(name) || (written.hashes.contains(name) && written.hashes[name] == hash);
     if (!same) {
       return environmentError("`" + run.fitted.path + "/" + name +
@@ -198,6 +205,18 @@ Status RunOpening::openFitted() {
     }
   }
   run.fitted = std::move(written);
+  run.record.fitted = run.fitted.hashes;
+  return {};
+}
+
+Status RunOpening::fitDocuments() {
+  std::optional<FittedFolder> earlier;
+  if (request.earlier) {
+    earlier = request.earlier->fitted;
+  } else if (!config.train.from.empty()) {
+    PENSTOCK_ASSIGN(earlier, fittedOfRun(config.train.from));
+  }
+  PENSTOCK_TRY(penstock::fitDocuments(run.record.fits, run.train, earlier ? &*earlier : nullptr, host, run.fitted));
   run.record.fitted = run.fitted.hashes;
   return {};
 }
@@ -211,6 +230,7 @@ Status RunOpening::openData() {
   if (run.train->records() == 0) {
     return invalidInput("the split `train` has no records; training needs some");
   }
+  PENSTOCK_TRY(fitDocuments());
   for (const AnswerSpec &answer : config.answers) {
     if (answer.targetType == "class" || answer.targetType == "set" || answer.targetType == "tags") {
       run.record.config.classes.push_back({answer.name, run.train->classNames(answer.target)});

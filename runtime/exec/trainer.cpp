@@ -7,6 +7,7 @@
 #include "runtime/exec/batch_feed.h"
 #include "runtime/exec/checkpoint.h"
 #include "runtime/exec/decisions.h"
+#include "runtime/exec/fitted_tensors.h"
 #include "runtime/exec/interrupt.h"
 #include "runtime/exec/learners.h"
 #include "runtime/exec/listeners.h"
@@ -17,6 +18,7 @@
 #include "runtime/exec/run_opening.h"
 #include "runtime/exec/session.h"
 #include "runtime/exec/train_step.h"
+#include "runtime/exec/vectors.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -146,6 +148,7 @@ Status Trainer::restore() {
   RunFolder &folder = *opened.folder;
   checkpoints = std::make_unique<CheckpointStore>(folder.file("checkpoints"));
   PENSTOCK_TRY(model.initialize(config.train.seed, *opened.pool, given));
+  PENSTOCK_TRY(fillFittedTensors(model, config.fittedTensors, opened.fitted));
   state.seed = config.train.seed;
   state.pipelineHash = config.hash();
   state.dataHash = opened.facts.hash;
@@ -163,6 +166,7 @@ Status Trainer::restore() {
     PENSTOCK_TRY(takeEnd());
   } else {
     PENSTOCK_TRY(loadPretrained(model, *opened.pool, config.pretrained));
+    PENSTOCK_TRY(loadVectors(model, config.vectors, opened.train, host, opened.notes));
     if (!config.train.from.empty()) {
       PENSTOCK_TRY(takeWeights());
     }

@@ -192,6 +192,14 @@ Result<PluginValue> convert(const PluginManifest &manifest, const PluginParamete
       numbers.push_back(item.get<double>());
       PENSTOCK_TRY(checkRange(manifest, parameter, numbers.back()));
     }
+    if (parameter.range) {
+      const bool whole = std::all_of(numbers.begin(), numbers.end(), [](double number) { return number == std::floor(number); });
+      if (numbers.size() != 2 || numbers[0] > numbers[1] || (parameter.whole ? !whole : numbers[0] == numbers[1])) {
+        return mistake(manifest, parameter,
+                       parameter.whole ? "two whole numbers are needed, the second not below the first"
+                                       : "a number and a greater one are needed");
+      }
+    }
     return PluginValue(numbers);
   }
   }

@@ -203,6 +203,24 @@ bool Evaluation::run() {
       }
     });
     set(0, std::move(y));
+  } else if (auto o = dyn_cast<nn::WeightedCountsOp>(op)) {
+    Tensor y = zeros(0);
+    eachRecord(o.getIds().getType(), [&](int64_t record, int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        y.at(record, operand(0).i[static_cast<size_t>(row)]) += in.rounded(operand(1).at(row, 0));
+      }
+    });
+    set(0, std::move(y));
+  } else if (auto o = dyn_cast<nn::OccurrencesOp>(op)) {
+    Tensor y = zeros(0);
+    eachRecord(o.getIds().getType(), [&](int64_t, int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        for (int64_t other = begin; other < end; ++other) {
+          y.at(row, 0) += operand(0).i[static_cast<size_t>(row)] == operand(0).i[static_cast<size_t>(other)] ? 1.0 : 0.0;
+        }
+      }
+    });
+    set(0, std::move(y));
   } else if (auto o = dyn_cast<nn::BagSumOp>(op)) {
     Tensor y = zeros(0);
     eachRecord(o.getIds().getType(), [&](int64_t record, int64_t begin, int64_t end) {

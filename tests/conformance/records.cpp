@@ -334,6 +334,21 @@ std::vector<Record> make() {
                  "%c = nn.counts %w : !nn.rows<records x @tokens x 1xi32> -> !nn.rows<records x 13xf32>\n"
                  "    %y = nn.mul %x, %c : !nn.rows<records x 13xf32>, !nn.rows<records x 13xf32> -> !nn.rows<records x 13xf32>",
                  perRecord("y", 13)});
+  all.push_back({"weighted_counts",
+                 "sum of the weights of each id in the record",
+                 {ids("w", 13), perRecord("x", 13)},
+                 "%o = nn.occurrences %w : !nn.rows<records x @tokens x 1xi32> -> !nn.rows<records x @tokens x 1xf32>\n"
+                 "    %c = nn.weighted_counts %w, %o : !nn.rows<records x @tokens x 1xi32>, !nn.rows<records x @tokens x 1xf32> -> "
+                 "!nn.rows<records x 13xf32>\n"
+                 "    %y = nn.mul %x, %c : !nn.rows<records x 13xf32>, !nn.rows<records x 13xf32> -> !nn.rows<records x 13xf32>",
+                 perRecord("y", 13)});
+  all.push_back({"occurrences",
+                 "how often each row's id stands in its record",
+                 {ids("w", 5), rows("x", 1)},
+                 "%o = nn.occurrences %w : !nn.rows<records x @tokens x 1xi32> -> !nn.rows<records x @tokens x 1xf32>\n"
+                 "    %y = nn.mul %x, %o : !nn.rows<records x @tokens x 1xf32>, !nn.rows<records x @tokens x 1xf32> -> "
+                 "!nn.rows<records x @tokens x 1xf32>",
+                 rows("y", 1)});
   all.push_back({"bag_sum",
                  "sum of the table rows of a record's ids",
                  {ids("w", 13), fixed("t", {13, 5})},

@@ -118,10 +118,19 @@ TEST_F(Segments, BagsAndCountsHaveTheCpusBits) {
       Floats bags(static_cast<std::size_t>(records * width)), counts(static_cast<std::size_t>(records * vocabulary));
       cpu.bag_sum(table.data(), ids.data(), offsets.data(), 0, records, width, bags.data());
       cpu.counts(ids.data(), offsets.data(), 0, records, vocabulary, counts.data());
-      const OnDevice<float> theTable(table);
+      const Floats weights = normal(offsets.back(), 41);
+      Floats weighted = counts, occurrences(weights.size());
+      cpu.weighted_counts(ids.data(), weights.data(), offsets.data(), 0, records, vocabulary, weighted.data());
+      cpu.occurrences(ids.data(), offsets.data(), 0, records, occurrences.data());
+      const OnDevice<float> theTable(table), theWeights(weights);
       const OnDevice<std::int32_t> theIds(ids), theOffsets(offsets);
       everyWay(records, [&](std::int64_t capacity, const std::int64_t *count) {
-        const OnDevice<float> y = room(bags), times = room(counts);
+        const OnDevice<float> y = room(bags), times = room(counts), sums = room(weighted), often = room(occurrences);
+        penstock_cuda_weighted_counts(call(), theIds.data(), theWeights.data(), theOffsets.data(), capacity, count, vocabulary, sums.data(),
+                                      0);
+        compare(sums, weighted);
+        penstock_cuda_occurrences(call(), theIds.data(), theOffsets.data(), capacity, count, often.data(), 0);
+        compare(often, occurrences);
         penstock_cuda_bag_sum(call(), theTable.data(), theIds.data(), theOffsets.data(), capacity, count, width, y.data(), 0);
         compare(y, bags);
         penstock_cuda_counts(call(), theIds.data(), theOffsets.data(), capacity, count, vocabulary, times.data(), 0);

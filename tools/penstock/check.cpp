@@ -9,8 +9,10 @@
 #include "runtime/exec/program_file.h"
 #include "runtime/exec/program_image.h"
 #include "runtime/exec/run_opening.h"
+#include "runtime/exec/vectors.h"
 #include "runtime/plugin/plugin_host.h"
 #include "tools/penstock/compile_pipeline.h"
+#include "tools/penstock/run_settings.h"
 #endif
 
 #include "runtime/base/printable.h"
@@ -89,6 +91,25 @@ void tellDevice(const LoadedPipeline &loaded, CommandContext &context) {
     }
   }
 }
+
+/// How much of a vocabulary files of vectors have.
+void tellVectors(const LoadedPipeline &loaded, CommandContext &context) {
+  const RunConfig config = toRunConfig(loaded.pipeline);
+  if (config.vectors.empty() || !loaded.hasFacts) {
+    return;
+  }
+  const auto told = [&]() -> Result<std::vector<std::string>> {
+    PENSTOCK_ASSIGN(const std::shared_ptr<PluginHost> host, PluginHost::create(context.pluginFoldersWith(loaded.pipeline.pluginFolders)));
+    return vectorsOfFacts(config.vectors, config.records, loaded.facts, *host);
+  }();
+  if (!told.ok()) {
+    context.fail(told.status());
+    return;
+  }
+  for (const std::string &note : *told) {
+    std::printf("%s\n", printable(note).c_str());
+  }
+}
 #endif
 
 } // namespace
@@ -124,6 +145,7 @@ void addCheckCommand(CLI::App &app, CommandContext &context) {
                   loaded.warnings > 0 ? (", " + count(loaded.warnings, "warning")).c_str() : "");
       std::fputs(records.c_str(), stdout);
 #ifdef PENSTOCK_HAS_DRIVER
+      tellVectors(loaded, context);
       tellDevice(loaded, context);
 #endif
     } else {

@@ -48,8 +48,22 @@ RunConfig toRunConfig(const frontend::TypedPipeline &pipeline) {
     for (const frontend::Weight &weight : node.weights) {
       const frontend::Pretrained &from = weight.pretrained;
       const std::string name = node.path + "." + weight.name;
-      if (!from.tensors.empty() && seen.insert(name).second) {
+      if (from.tensors.empty() && weight.fit.empty() && weight.vectors.empty()) {
+        continue;
+      }
+      if (!seen.insert(name).second) {
+        continue;
+      }
+      if (!from.tensors.empty()) {
         config.pretrained.push_back({name, from.folder, from.tensors, from.transposed, from.skippedRows});
+      }
+      // Of the ids that the operation reads, which are an input.
+      const std::string &feature = pipeline.model.nodes[static_cast<std::size_t>(node.operands.empty() ? 0 : node.operands[0])].op;
+      if (!weight.fit.empty()) {
+        config.fittedTensors.push_back({name, weight.fit, feature});
+      }
+      if (!weight.vectors.empty()) {
+        config.vectors.push_back({name, weight.vectors, feature});
       }
     }
   }

@@ -150,6 +150,9 @@ private:
       if (weight.state) {
         members.push_back(builder.getNamedAttr("state", builder.getBoolAttr(true)));
       }
+      if (!weight.fit.empty()) {
+        members.push_back(builder.getNamedAttr("fit", builder.getStringAttr(weight.fit)));
+      }
       items.push_back(builder.getDictionaryAttr(members));
     }
     return items.empty() ? ArrayAttr() : builder.getArrayAttr(items);

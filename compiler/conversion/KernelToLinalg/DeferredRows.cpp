@@ -96,6 +96,9 @@ void OptimizerEmitter::emit(nn::RefreshOp refresh) {
   addRows(arguments, nn::rowsOf(refresh.getIds().getType()));
   arguments.append({constantI64(p.rows()), rowView(read.groups, {}, 1)});
   call("group_rows", arguments);
+  if (rule.rests(p.decays ? rule.decay : 0)) {
+    return; // nothing was missed
+  }
   auto count = [&] { return countOfRead(read); };
   parallel(workOfRead(read, count), [&](Value begin, Value end) {
     Value now = stepsDeferred();

@@ -21,6 +21,9 @@ struct OptimizerRule {
   /// Whether a row without gradient and with moments of zero changes by its decay alone.
   bool restsWithoutMoments(double decayHere) const { return kind == "adamw" || decayHere == 0; }
 
+  /// Whether a row without gradient stays as it is, bit for bit.
+  bool rests(double decayHere) const { return moments().empty() && decayHere == 0; }
+
   /// What one step has in common for all parameters of a rate, float32; `scale` is null where nothing is clipped.
   struct Scalars {
     mlir::Value rate, stepSize, rootCorrection, scale;

@@ -518,7 +518,8 @@ struct ModelBuilder::Call {
   }
 
   FailureOr<Value> counts() {
-    if (!operandCount(1, 1)) {
+    const bool isTfidf = text("weight") == "tfidf", isPresence = text("weight") == "presence";
+    if (!operandCount(isTfidf ? 2 : 1, isTfidf ? 2 : 1)) {
       return failure();
     }
     int64_t vocabulary = integer("values");
@@ -526,7 +527,22 @@ struct ModelBuilder::Call {
       fail() << "wants ids of a vocabulary";
       return failure();
     }
-    return Value(nn::CountsOp::create(b, loc, nn::parentType(operands[0].getType(), vocabulary, b.getF32Type()), operands[0]));
+    Value ids = operands[0];
+    Type type = nn::parentType(ids.getType(), vocabulary, b.getF32Type()), column = nn::withWidth(ids.getType(), 1, b.getF32Type());
+    if (!isTfidf && !isPresence) {
+      return Value(nn::CountsOp::create(b, loc, type, ids));
+    }
+    Value times = nn::OccurrencesOp::create(b, loc, column, ids);
+    if (isPresence) {
+      Value one = nn::DivOp::create(b, loc, times, times);
+      return Value(nn::WeightedCountsOp::create(b, loc, type, ids, nn::DivOp::create(b, loc, one, times)));
+    }
+    // The length of the record's row: each of the `times` rows of an id brings a part of its square.
+    Value idf = nn::EmbeddingOp::create(b, loc, column, ids, operands[1], UnitAttr());
+    Value squares = nn::MulOp::create(b, loc, nn::MulOp::create(b, loc, times, idf), idf);
+    Value length = lengthOf(nn::SegmentSumOp::create(b, loc, nn::parentType(column), squares), scalar(1e-24));
+    Value weights = nn::DivOp::create(b, loc, idf, nn::BroadcastRecordsOp::create(b, loc, column, length));
+    return Value(nn::WeightedCountsOp::create(b, loc, type, ids, weights));
   }
 
   /// The weight of each row's class or tag, 1 without `class_weights`, and 0 of one that train lacks.
@@ -616,6 +632,12 @@ struct ModelBuilder::Call {
     return Value(nn::DivOp::create(b, loc, mean(losses, recordCount()), scalar(static_cast<double>(width(logits)))));
   }
 
+  /// sqrt(max(squares, least)).
+  Value lengthOf(Value squares, Value least) {
+    Value above = nn::ReluOp::create(b, loc, squares.getType(), nn::SubOp::create(b, loc, squares, least));
+    return nn::SqrtOp::create(b, loc, squares.getType(), nn::AddOp::create(b, loc, above, least));
+  }
+
   /// x / sqrt(max(sum of squares, epsilon^2)).
   FailureOr<Value> normalize() {
     if (!operandCount(1, 1) || !rows(operands[0])) {
@@ -625,9 +647,7 @@ struct ModelBuilder::Call {
     double epsilon = number("epsilon");
     Value least = scalar(epsilon * epsilon);
     Value squares = nn::RowSumOp::create(b, loc, nn::withWidth(x.getType(), 1), nn::MulOp::create(b, loc, x, x));
-    Value above = nn::ReluOp::create(b, loc, squares.getType(), nn::SubOp::create(b, loc, squares, least));
-    Value length = nn::SqrtOp::create(b, loc, squares.getType(), nn::AddOp::create(b, loc, above, least));
-    return Value(nn::DivOp::create(b, loc, x, length));
+    return Value(nn::DivOp::create(b, loc, x, lengthOf(squares, least)));
   }
 
   /// -log p of the tags, the mean over the tagged words; or the most likely tags.

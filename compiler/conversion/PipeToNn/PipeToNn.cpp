@@ -132,7 +132,9 @@ private:
             {(op.getPath() + "." + weight.getAs<StringAttr>("name").getValue()).str(), std::vector<int64_t>(shape.asArrayRef()),
              weight.getAs<StringAttr>("initializer").getValue().str(), weight.getAs<FloatAttr>("scale").getValueAsDouble(),
              weight.getAs<BoolAttr>("decays").getValue(), learningFrom(weight.getAs<DictionaryAttr>("learning")),
-             weight.contains("state") ? "model_state" : "parameter"},
+             weight.contains("state") ? "model_state"
+             : weight.contains("fit") ? "fitted"
+                                      : "parameter"},
             op.getLoc());
         if (failed(value)) {
           return failure();

@@ -449,6 +449,19 @@ def Nn_CountsOp : Nn_Pure<"counts", [Nn_PoolsRows]> {
   let results = (outs Nn_BatchF32:$result);
   let assemblyFormat = "$ids attr-dict `:` type($ids) `->` type($result)";
 }
+def Nn_WeightedCountsOp : Nn_Pure<"weighted_counts", [Nn_PoolsRows]> {
+  let summary = "sum of the weights of every id in the record: [records x vocabulary]";
+  let description = "`weights`: a number a row of the ids. It has no derivative, so no weight is trained behind it.";
+  let arguments = (ins Nn_AxisI32:$ids, Nn_AxisF32:$weights);
+  let results = (outs Nn_BatchF32:$result);
+  let assemblyFormat = "$ids `,` $weights attr-dict `:` type($ids) `,` type($weights) `->` type($result)";
+}
+def Nn_OccurrencesOp : Nn_Pure<"occurrences"> {
+  let summary = "how often the id of each row stands in its record, a column";
+  let arguments = (ins Nn_AxisI32:$ids);
+  let results = (outs Nn_AxisF32:$result);
+  let assemblyFormat = "$ids attr-dict `:` type($ids) `->` type($result)";
+}
 def Nn_BagSumOp : Nn_Pure<"bag_sum", [Nn_TableReader, Nn_Vjp, Nn_PoolsRows]> {
   let summary = "sum of the table rows of a record's ids: counts times the table, without the counts";
   let arguments = (ins Nn_AxisI32:$ids, Nn_F32Tensor:$table);

@@ -192,10 +192,14 @@ private:
       if (!within(item.asDouble())) {
         return std::nullopt;
       }
+      if (spec.whole && item.kind != Value::Kind::integer) {
+        return outside(formatNumber(item.asDouble()), "a whole number");
+      }
       items.push_back(item.asDouble());
     }
-    if (spec.range && items[0] >= items[1]) {
-      return outside(formatNumber(items[0]) + ".." + formatNumber(items[1]), "from a number to a greater one");
+    if (spec.range && (spec.whole ? items[0] > items[1] : items[0] >= items[1])) {
+      return outside(formatNumber(items[0]) + ".." + formatNumber(items[1]),
+                     spec.whole ? "from a number to one that is not less" : "from a number to a greater one");
     }
     return items;
   }

@@ -85,6 +85,26 @@ std::optional<EncoderShape> EncoderBuilder::shapeInFolder(const Instance &instan
   return *read;
 }
 
+void EncoderBuilder::checkVectors(const Attributes &attributes, const Span &span) {
+  const std::string file = valueOr<std::string>(attributes, "file", "");
+  if (file.empty()) {
+    return;
+  }
+  if (std::find(named.begin(), named.end(), file) == named.end()) {
+    named.push_back(file);
+  }
+  const auto found = facts == nullptr ? std::map<std::string, Facts::Model>::const_iterator() : facts->models.find(file);
+  if (facts == nullptr || found == facts->models.end()) {
+    return;
+  }
+  const std::int64_t width = valueOr(attributes, "width", unknownSize), stored = found->second.vectorWidth;
+  if (!found->second.error.empty()) {
+    reporter.report("vectors-unusable", span, {{"file", file}, {"detail", found->second.error}});
+  } else if (width != unknownSize && width != stored) {
+    reporter.report("vectors-width", span, {{"file", file}, {"stored", std::to_string(stored)}, {"width", std::to_string(width)}});
+  }
+}
+
 std::optional<EncoderShape> EncoderBuilder::shapeOfCall(const Instance &instance, const Span &span) {
   const Attributes &given = instance.attributes;
   const std::string &family = instance.callable.name;

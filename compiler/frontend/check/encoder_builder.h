@@ -15,7 +15,10 @@ public:
   /// `bert_pooler`: with the weights of the folder where `rows` come from an encoder that has one.
   Value pooler(const Instance &instance, const Value &rows, const Span &at, const std::string &path, const Span &span);
 
-  /// Folders of pretrained models that the model names, in order.
+  /// `embedding(..., file: ...)`: reports a file that cannot be used, or has rows of another width.
+  void checkVectors(const Attributes &attributes, const Span &span);
+
+  /// Folders of pretrained models, and files of vectors, that the model names, in order.
   const std::vector<std::string> &folders() const { return named; }
   const std::vector<EncoderUse> &encoders() const { return uses; }
 

@@ -453,6 +453,14 @@ Value Records::stepOfText(const Callable &callable, BoundCall bound, const Span 
     if (const auto limit = step.spans.find("max_length"); limit != step.spans.end()) {
       draft.maxLengthSpan = limit->second;
     }
+    for (const PluginParameter &parameter : callable.manifest->parameters) {
+      const auto given = step.spans.find(parameter.name);
+      if (parameter.wholeText && given != step.spans.end() && draft.columns[0]->type == "words") {
+        reporter.report("whole-text-of-words", given->second,
+                        {{"name", parameter.name}, {"plugin", callable.name}, {"column", draft.column()}});
+        return {};
+      }
+    }
     step.truncate = std::get<std::string>(step.attributes["truncate"]);
     step.attributes.erase("truncate");
     if (const auto cut = step.spans.find("truncate"); cut != step.spans.end() && draft.columns.size() == 1) {

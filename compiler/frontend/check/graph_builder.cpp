@@ -334,7 +334,7 @@ int GraphBuilder::emitOperation(const char *name, std::vector<int> operands, Att
     node.type = types[0];
   } else {
     for (const ParameterSpec &parameter : op->signature.parameters) {
-      if (!parameter.required && node.attributes.count(parameter.name) == 0) {
+      if (!parameter.required && !parameter.absent && node.attributes.count(parameter.name) == 0) {
         node.attributes[parameter.name] = defaultOf(parameter);
       }
     }

@@ -156,6 +156,8 @@ Value Model::applyBuiltin(const Instance &instance, const Inputs &inputs, const 
                      });
   if (op.weights != nullptr && sized) {
     node.weights = op.weights(types, node.attributes);
+    encoders.checkVectors(node.attributes, span);
+    node.attributes.erase("file"); // where it lies says the weight, and no program depends on it
     if (!builder.checkWeights(node, span)) {
       return {};
     }

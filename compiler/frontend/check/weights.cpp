@@ -410,8 +410,9 @@ void Weights::readFreeze(const Setting *setting) {
   settings.resolve("train.freeze", shown, setting->origin, value.span);
   const auto learns = [](const GraphNode &node) {
     return hasWeights(node) && !node.learning.frozen &&
-           (node.weights.empty() || std::any_of(node.weights.begin(), node.weights.end(),
-                                                [](const Weight &weight) { return !weight.learning.frozen && !weight.state; }));
+           (node.weights.empty() || std::any_of(node.weights.begin(), node.weights.end(), [](const Weight &weight) {
+              return !weight.learning.frozen && !weight.state && weight.fit.empty();
+            }));
   };
   if (model.good() && !anyUnknown && std::any_of(builder.graph.nodes.begin(), builder.graph.nodes.end(), hasWeights) &&
       std::none_of(builder.graph.nodes.begin(), builder.graph.nodes.end(), learns)) {

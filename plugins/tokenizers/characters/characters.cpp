@@ -8,6 +8,7 @@ using namespace penstock;
 
 struct Characters {
   static constexpr std::string_view header = "penstock-characters 1";
+  static constexpr bool adjacent = true; // no run of characters reaches over a space
 
   /// Calls `token(start, end)` for each, until it returns false.
   template <typename Token> static void split(std::string_view text, Token &&token) {
@@ -23,4 +24,4 @@ struct Characters {
 
 } // namespace
 
-PENSTOCK_FITTED_TOKENIZER(sdk::VocabularyTokenizer<Characters>, sdk::VocabularyTokenizerFit<Characters>, "characters", "1.0.0")
+PENSTOCK_FITTED_TOKENIZER(sdk::VocabularyTokenizer<Characters>, sdk::VocabularyTokenizerFit<Characters>, "characters", "1.1.0")

@@ -164,3 +164,54 @@ KERNEL(128, counts, (const i32 *ids, const i32 *offsets, i64 capacity, const i64
     to[id] = (float)times;
   }
 }
+
+/// A block a record: zeros, then the weights of each id by the thread of its first row, in the order of the rows.
+KERNEL(128, weighted_counts,
+       (const i32 *ids, const float *weights, const i32 *offsets, i64 capacity, const i64 *count, i64 vocabulary, float *y)) {
+  const i64 record = blockX();
+  if (record >= countOf(capacity, count)) {
+    return;
+  }
+  const i64 first = offsets[record], rows = offsets[record + 1] - first;
+  float *const to = y + record * vocabulary;
+  const i32 *const from = ids + first;
+  for (i64 i = threadX(); i < vocabulary; i += blockThreads()) {
+    to[i] = 0;
+  }
+  syncBlock();
+  for (i64 i = threadX(); i < rows; i += blockThreads()) {
+    const i32 id = from[i];
+    bool isFirst = true;
+    for (i64 j = 0; j < i; ++j) {
+      isFirst = isFirst && from[j] != id;
+    }
+    if (!isFirst) {
+      continue;
+    }
+    float sum = weights[first + i];
+    for (i64 j = i + 1; j < rows; ++j) {
+      if (from[j] == id) {
+        sum += weights[first + j];
+      }
+    }
+    to[id] = sum;
+  }
+}
+
+/// A block a record, a thread a row at a time.
+KERNEL(128, occurrences, (const i32 *ids, const i32 *offsets, i64 capacity, const i64 *count, float *y)) {
+  const i64 record = blockX();
+  if (record >= countOf(capacity, count)) {
+    return;
+  }
+  const i64 first = offsets[record], rows = offsets[record + 1] - first;
+  const i32 *const from = ids + first;
+  for (i64 i = threadX(); i < rows; i += blockThreads()) {
+    const i32 id = from[i];
+    i32 times = 0;
+    for (i64 j = 0; j < rows; ++j) {
+      times += from[j] == id ? 1 : 0;
+    }
+    y[first + i] = (float)times;
+  }
+}

@@ -7,8 +7,9 @@ namespace {
 
 const LibraryKernel segmentSum("segment_sum"), segmentMax("segment_max"), segmentMaxGradient("segment_max_grad"),
     segmentSoftmax("segment_softmax"), segmentSoftmaxGradient("segment_softmax_grad"), runningSum("running_sum"), bagSum("bag_sum"),
-    countsOfIds("counts"), embeddingGradient("embedding_grad"), embeddingGradientFew("embedding_grad_few"),
-    groupRowsOrder("group_rows_order"), groupRowsHeads("group_rows_heads"), groupedGradient("grouped_gradient");
+    countsOfIds("counts"), weightedCounts("weighted_counts"), occurrences("occurrences"), embeddingGradient("embedding_grad"),
+    embeddingGradientFew("embedding_grad_few"), groupRowsOrder("group_rows_order"), groupRowsHeads("group_rows_heads"),
+    groupedGradient("grouped_gradient");
 
 /// A thread a column of a record.
 template <class... Arguments>
@@ -75,6 +76,16 @@ void penstock_cuda_bag_sum(const PenstockCall *call, const float *table, const s
 void penstock_cuda_counts(const PenstockCall *call, const std::int32_t *ids, const std::int32_t *offsets, std::int64_t records,
                           const std::int64_t *count, std::int64_t vocabulary, float *y, std::int32_t) {
   launch(call, countsOfIds, {records}, 128, 0, ids, offsets, records, count, vocabulary, y);
+}
+
+void penstock_cuda_weighted_counts(const PenstockCall *call, const std::int32_t *ids, const float *weights, const std::int32_t *offsets,
+                                   std::int64_t records, const std::int64_t *count, std::int64_t vocabulary, float *y, std::int32_t) {
+  launch(call, weightedCounts, {records}, 128, 0, ids, weights, offsets, records, count, vocabulary, y);
+}
+
+void penstock_cuda_occurrences(const PenstockCall *call, const std::int32_t *ids, const std::int32_t *offsets, std::int64_t records,
+                               const std::int64_t *count, float *y, std::int32_t) {
+  launch(call, occurrences, {records}, 128, 0, ids, offsets, records, count, y);
 }
 
 void penstock_cuda_embedding_grad(const PenstockCall *call, const std::int32_t *ids, const std::int32_t *source, const float *dy,

@@ -208,6 +208,81 @@ void counts(const int32_t *ids, const int32_t *offsets, int64_t begin, int64_t e
   }
 }
 
+void weightedCounts(const int32_t *ids, const float *weights, const int32_t *offsets, int64_t begin, int64_t end, int64_t vocabulary,
+                    float *y) {
+  for (int64_t record = begin; record < end; ++record) {
+    float *to = y + record * vocabulary;
+    __builtin_memset(to, 0, (size_t)vocabulary * sizeof(float));
+    for (int64_t i = offsets[record]; i < offsets[record + 1]; ++i) {
+      to[ids[i]] += weights[i];
+    }
+  }
+}
+
+/// Of some rows of a record: a table of the ids whose hash is `part` of `parts`. What does not fit into it is counted row by row.
+void occurrencesOfPart(const int32_t *ids, int64_t rows, uint32_t part, uint32_t parts, int64_t slots, float *y) {
+  constexpr int64_t mostSlots = 4096;
+  struct Slot {
+    int32_t id, times;
+  } table[mostSlots];
+  __builtin_memset(table, 0, (size_t)slots * sizeof(Slot));
+  const uint64_t mask = (uint64_t)slots - 1;
+  int64_t room = slots / 4 * 3;
+  // The place of an id, or an empty one: there always is one.
+  const auto find = [&](int32_t id, uint64_t hash) PENSTOCK_LAMBDA_INLINE {
+    uint64_t at = (hash >> 20) & mask;
+    while (table[at].times != 0 && table[at].id != id) {
+      at = (at + 1) & mask;
+    }
+    return at;
+  };
+  for (int pass = 0; pass < 2; ++pass) {
+    for (int64_t i = 0; i < rows; ++i) {
+      const uint64_t hash = (uint64_t)(uint32_t)ids[i] * 0x9E3779B97F4A7C15u;
+      if (parts > 1 && (uint32_t)(hash >> 40) % parts != part) {
+        continue;
+      }
+      Slot &slot = table[find(ids[i], hash)];
+      if (pass == 0) {
+        const bool fits = slot.times > 0 || room > 0;
+        room -= slot.times > 0 ? 0 : (fits ? 1 : 0);
+        slot.id = fits ? ids[i] : slot.id;
+        slot.times += fits ? 1 : 0;
+        continue;
+      }
+      int64_t times = slot.times;
+      for (int64_t j = 0; j < (slot.times > 0 ? 0 : rows); ++j) {
+        times += ids[j] == ids[i] ? 1 : 0;
+      }
+      y[i] = (float)times;
+    }
+  }
+}
+
+void occurrences(const int32_t *ids, const int32_t *offsets, int64_t begin, int64_t end, float *y) {
+  for (int64_t record = begin; record < end; ++record) {
+    const int64_t first = offsets[record], rows = offsets[record + 1] - first;
+    if (rows <= 24) {
+      for (int64_t i = 0; i < rows; ++i) {
+        int32_t times = 0;
+        for (int64_t j = 0; j < rows; ++j) {
+          times += ids[first + i] == ids[first + j] ? 1 : 0;
+        }
+        y[first + i] = (float)times;
+      }
+      continue;
+    }
+    int64_t slots = 64;
+    while (slots < 2 * rows && slots < 4096) {
+      slots *= 2;
+    }
+    const uint32_t parts = (uint32_t)divideUp(rows, 2048);
+    for (uint32_t part = 0; part < parts; ++part) {
+      occurrencesOfPart(ids + first, rows, part, parts, slots, y + first);
+    }
+  }
+}
+
 template <class F> PENSTOCK_INLINE void forAll(const float *x, float *y, int64_t count, F f) {
   int64_t i = 0;
   for (; i + lanes <= count; i += lanes) {

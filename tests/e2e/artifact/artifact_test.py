@@ -38,6 +38,9 @@ RUNS = {
     "several": ("basics/several_answers.pipe", [], "basics/data/repairs.csv"),
     "series": ("basics/series.pipe", ["train.epochs=2"], "basics/data/pumps.csv"),
     "numbers": ("basics/numbers.pipe", ["train.epochs=1"], None),
+    "tfidf": ("basics/tfidf.pipe", ["train.epochs=1"], "data/maintenance/test.csv"),
+    "presence": ("basics/presence.pipe", [], "data/maintenance/test.csv"),
+    "hashed": ("basics/hashed.pipe", ["train.epochs=1"], "data/maintenance/test.csv"),
     "rounded": ("tasks/maintenance_transformer.pipe", ["train.steps=3", "target.precision=bf16"], "data/maintenance/test.csv"),
     "subwords": ("tasks/sentiment_bert_scratch.pipe", ["vocab=vocab.txt", "layers=1", "hidden=20", "heads=2", "train.steps=2"], "data/reviews/test.csv"),
 }

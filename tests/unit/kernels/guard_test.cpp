@@ -121,6 +121,9 @@ TEST(Guards, segmentsStayInside) {
       t.kernels.bag_sum(table, ids, offsets, 0, records, width, y);
       t.kernels.embedding_grad(pool.get(), ids, nullptr, x, rows, width, vocabulary, table, nullptr);
       t.kernels.counts(ids, offsets, 0, records, vocabulary, counts);
+      GuardedFloats often(rows);
+      t.kernels.occurrences(ids, offsets, 0, records, often);
+      t.kernels.weighted_counts(ids, often, offsets, 0, records, vocabulary, counts);
       t.kernels.dropout_row(row, width, 1, 2, 3, 4, 5, 0.5f);
     }
   }

@@ -1,5 +1,6 @@
 #include "tests/unit/kernels/kernel_testing.h"
 
+#include <map>
 #include <set>
 
 namespace penstock {
@@ -52,6 +53,32 @@ TEST(Segments, softmaxOverARecordAgreesWithFloat64) {
   }
 }
 
+// Records of every size at which another way is taken, and ids of which many are in one part of the hashes.
+TEST(Segments, occurrencesOfLongRecords) {
+  const std::vector<int> lengths = {24, 25, 0, 2047, 2049, 1, 9973};
+  const auto offsets = offsetsOf(lengths);
+  for (const NamedTable &level : tables()) {
+    for (const int vocabulary : {1, 7, 3001, 1 << 20}) {
+      Numbers numbers(static_cast<unsigned>(vocabulary));
+      std::vector<std::int32_t> ids;
+      for (std::int64_t i = 0; i < offsets.back(); ++i) {
+        ids.push_back(numbers.below(vocabulary));
+      }
+      std::vector<float> often(ids.size(), NAN);
+      level.table->kernels.occurrences(ids.data(), offsets.data(), 0, static_cast<std::int64_t>(lengths.size()), often.data());
+      for (std::size_t r = 0; r < lengths.size(); ++r) {
+        std::map<std::int32_t, int> times;
+        for (auto i = static_cast<std::size_t>(offsets[r]); i < static_cast<std::size_t>(offsets[r + 1]); ++i) {
+          ++times[ids[i]];
+        }
+        for (auto i = static_cast<std::size_t>(offsets[r]); i < static_cast<std::size_t>(offsets[r + 1]); ++i) {
+          ASSERT_EQ(often[i], static_cast<float>(times[ids[i]])) << level.name << " vocabulary " << vocabulary << " row " << i;
+        }
+      }
+    }
+  }
+}
+
 TEST(Segments, agreeWithReference) {
   const auto offsets = offsetsOf(ragged);
   const std::int64_t records = static_cast<std::int64_t>(ragged.size()), rows = offsets.back(), vocabulary = 53;
@@ -85,6 +112,19 @@ TEST(Segments, agreeWithReference) {
       level.table->kernels.segment_max_grad(g.data(), at.data(), offsets.data(), 0, records, width, dx.data());
       reference::segmentMaxGradient(g.data(), at.data(), offsets.data(), 0, records, width, expectedDx.data());
       EXPECT_TRUE(sameBits(dx, expectedDx));
+
+      std::vector<float> weighted(static_cast<std::size_t>(records * vocabulary), NAN), often(static_cast<std::size_t>(rows), NAN);
+      const auto weights = numbers.floats(rows);
+      level.table->kernels.weighted_counts(ids.data(), weights.data(), offsets.data(), 0, records, vocabulary, weighted.data());
+      level.table->kernels.occurrences(ids.data(), offsets.data(), 0, records, often.data());
+      for (std::size_t r = 0; r < static_cast<std::size_t>(records); ++r) {
+        std::vector<float> sums(static_cast<std::size_t>(vocabulary));
+        for (auto i = static_cast<std::size_t>(offsets[r]); i < static_cast<std::size_t>(offsets[r + 1]); ++i) {
+          sums[static_cast<std::size_t>(ids[i])] += weights[i];
+          EXPECT_EQ(often[i], static_cast<float>(std::count(ids.begin() + offsets[r], ids.begin() + offsets[r + 1], ids[i])));
+        }
+        EXPECT_TRUE(std::equal(sums.begin(), sums.end(), weighted.begin() + static_cast<std::ptrdiff_t>(r) * vocabulary));
+      }
 
       std::vector<float> counts(static_cast<std::size_t>(records * vocabulary), NAN);
       level.table->kernels.counts(ids.data(), offsets.data(), 0, records, vocabulary, counts.data());

@@ -24,34 +24,38 @@ TEST_F(ConformanceTest, EveryPluginOfTheTree) {
   const SmallByteLevel small;
   std::ofstream(pairs) << small.vocabulary.dump();
   std::ofstream(merges) << small.merges;
-  const std::map<std::string, std::string> parameters = {
-      {"wordpiece", R"({"vocab": ")" + vocab.string() + "\"}"},
-      {"bpe", nlohmann::json{{"vocab", pairs}, {"merges", merges}, {"prefix_space", true}}.dump()}};
+  const std::map<std::string, std::vector<std::string>> parameters = {
+      {"wordpiece", {R"({"vocab": ")" + vocab.string() + "\"}"}},
+      {"bpe", {nlohmann::json{{"vocab", pairs}, {"merges", merges}, {"prefix_space", true}}.dump()}},
+      {"words", {"", R"({"ngrams": [1, 3], "min_count": 1})", R"({"ngrams": [2, 2], "hash": 97})"}},
+      {"characters", {"", R"({"ngrams": [1, 4], "min_count": 1})", R"({"hash": 2})"}}};
   int checked = 0;
   for (const PluginManifest &manifest : host->manifests()) {
     const auto given = parameters.find(manifest.name);
-    const auto arguments = host->arguments(manifest, given == parameters.end() ? "" : given->second);
-    ASSERT_TRUE(arguments.ok()) << arguments.status().message();
-    const auto plugin = host->load(manifest.name, manifest.kind);
-    ASSERT_TRUE(plugin.ok()) << plugin.status().message();
-    conformance::Case test;
-    test.plugin = *plugin;
-    test.parameters = (*arguments)->view();
-    test.fits = manifest.fits;
-    test.keepsRecords = manifest.keepsRecords;
-    test.vectorInput = manifest.input == "vector";
-    test.targets = manifest.targets;
-    test.meanings = manifest.meanings;
-    test.features = manifest.features;
-    for (const MetricResult &result : manifest.resultsFor((*arguments)->values())) {
-      test.results.push_back(result.name);
-    }
-    if (manifest.name == "ts") {
-      test.files = {"#\n@problemName p\n@univariate false\n@dimensions 2\n@classLabel true a b\n@data\n1,2,?:3,4,5:a\n\n1:2:?\n1:2:c\n",
-                    "@data\n1:2\n3,4:5,6\n3:4:5\n"};
-    }
-    for (const std::string &failure : conformance::check(test)) {
-      ADD_FAILURE() << manifest.name << ": " << failure;
+    for (const std::string &one : given == parameters.end() ? std::vector<std::string>{""} : given->second) {
+      const auto arguments = host->arguments(manifest, one);
+      ASSERT_TRUE(arguments.ok()) << arguments.status().message();
+      const auto plugin = host->load(manifest.name, manifest.kind);
+      ASSERT_TRUE(plugin.ok()) << plugin.status().message();
+      conformance::Case test;
+      test.plugin = *plugin;
+      test.parameters = (*arguments)->view();
+      test.fits = manifest.fits;
+      test.keepsRecords = manifest.keepsRecords;
+      test.vectorInput = manifest.input == "vector";
+      test.targets = manifest.targets;
+      test.meanings = manifest.meanings;
+      test.features = manifest.features;
+      for (const MetricResult &result : manifest.resultsFor((*arguments)->values())) {
+        test.results.push_back(result.name);
+      }
+      if (manifest.name == "ts") {
+        test.files = {"#\n@problemName p\n@univariate false\n@dimensions 2\n@classLabel true a b\n@data\n1,2,?:3,4,5:a\n\n1:2:?\n1:2:c\n",
+                      "@data\n1:2\n3,4:5,6\n3:4:5\n"};
+      }
+      for (const std::string &failure : conformance::check(test)) {
+        ADD_FAILURE() << manifest.name << one << ": " << failure;
+      }
     }
     ++checked;
   }

@@ -1,4 +1,4 @@
-// UTF-8 and the two character classes of Python's `re` module, which many peers tokenize with.
+// UTF-8, the two character classes of Python's `re` module, which many peers tokenize with, and marks.
 #pragma once
 
 #include <penstock/sdk/unicode_tables.h>
@@ -60,6 +60,10 @@ inline bool isWordCharacter(char32_t c) {
 /// Python's `\s`.
 inline bool isSpace(char32_t c) {
   return c < 0x110000 && (tables::spaceBits[tables::spaceIndex[c >> 8] * 32 + ((c & 255) >> 3)] >> (c & 7) & 1) != 0;
+}
+/// What belongs to the character before it: Unicode's marks (accents, vowel signs, harakat, selectors of variants), U+200C and U+200D.
+inline bool isMark(char32_t c) {
+  return c < 0x110000 && (tables::markBits[tables::markIndex[c >> 8] * 32 + ((c & 255) >> 3)] >> (c & 7) & 1) != 0;
 }
 
 } // namespace penstock::sdk
