@@ -82,7 +82,8 @@ Status linkArtifact(const ArtifactParts &parts) {
   for (const std::string &device : parts.devices) {
     words.push_back(from + "/" + device + ".o");
   }
-  words.insert(words.end(), {"--start-group", from + "/libpenstock_artifact.a", from + "/libutf8proc.a", from + "/libz.a", from + "/libzstd.a", "--end-group"});
+  words.insert(words.end(), {"--start-group", from + "/libpenstock_artifact.a", from + "/libutf8proc.a", from + "/libz.a",
+                             from + "/libzstd.a", "--end-group"});
   // Names alone (tools/artifact/stubs.cpp): what the machine that runs it must have.
   for (const char *needed : systemLibraries) {
     words.push_back(from + "/" + needed);

@@ -120,9 +120,11 @@ std::string exampleColumn(Flow flow) {
 }
 
 CatalogueGroup rowsGroup() {
-  CatalogueGroup group{"Operators of rows", "They stand behind the source, and say which rows are records; `predict` answers every row.", {}};
+  CatalogueGroup group{
+      "Operators of rows", "They stand behind the source, and say which rows are records; `predict` answers every row.", {}};
   for (const RowOperator &row : rowOperators()) {
-    group.entries.push_back({{row.name, {}, {}}, row.help, {}, "data { source: csv(\"data/{split}.csv\") |> " + std::string(row.form) + " }"});
+    group.entries.push_back(
+        {{row.name, {}, {}}, row.help, {}, "data { source: csv(\"data/{split}.csv\") |> " + std::string(row.form) + " }"});
   }
   return group;
 }

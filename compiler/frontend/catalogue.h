@@ -23,8 +23,8 @@ struct CatalogueGroup {
   std::vector<CatalogueEntry> entries;
 };
 
-/// What can be called, in the order in which it stands in a file: sources, operators of rows, cells and features, tokenizers, operations, heads, learners,
-/// metrics, optimizers, schedules. Those of plugins have a group a kind.
+/// What can be called, in the order in which it stands in a file: sources, operators of rows, cells and features, tokenizers, operations,
+/// heads, learners, metrics, optimizers, schedules. Those of plugins have a group a kind.
 std::vector<CatalogueGroup> callables(const std::vector<PluginManifest> &plugins);
 /// The types of columns.
 CatalogueGroup typesOfColumns();

@@ -95,7 +95,7 @@ private:
   std::vector<bool> prepares; // features whose texts the scan needs
   std::vector<std::unique_ptr<TokenizerFit>> fits;
   std::array<std::int64_t, 3> records = {};
-  std::vector<std::array<std::int64_t, 3>> removed; // by operator of the source
+  std::vector<std::array<std::int64_t, 3>> removed;            // by operator of the source
   std::vector<std::pair<const FileFacts *, RowError>> badRows; // that may be left out, if there are not too many
   std::int64_t bad = 0;                                        // rows with mistakes that may be left out
   std::int64_t trainRows = 0;

@@ -93,7 +93,7 @@ struct RecordProgram {
   std::array<bool, 3> wanted = {true, true, true};
   std::vector<ColumnSpec> columns;
   std::vector<std::pair<int, RowError>> tableErrors; // of tables of `map`, by column
-  std::vector<TextWords> textWords;    // of each column: how texts of splits become words
+  std::vector<TextWords> textWords;                  // of each column: how texts of splits become words
   std::vector<LinkedFeature> features;               // that are ids
   std::vector<DerivedFeature> derived;               // the others
   std::vector<LinkedInput> inputs;

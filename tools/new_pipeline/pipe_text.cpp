@@ -1,6 +1,7 @@
 #include "tools/new_pipeline/pipe_text.h"
 
 #include "runtime/base/printable.h"
+#include "runtime/base/splits.h"
 
 #include <fmt/format.h>
 
@@ -84,9 +85,11 @@ private:
     std::vector<std::string> given;
     bool alike = place.files.size() == 3;
     const std::string extension = place.files.at("train").substr(std::string("train").size());
-    for (const auto &[split, file] : place.files) {
-      alike = alike && file == split + extension;
-      given.push_back(split + ": data / " + quoted(file));
+    for (const char *const split : splitNames) {
+      if (const auto found = place.files.find(split); found != place.files.end()) {
+        alike = alike && found->second == split + extension;
+        given.push_back(std::string(split) + ": data / " + quoted(found->second));
+      }
     }
     return alike ? std::vector<std::string>{"data / " + quoted("{split}" + extension)} : given;
   }
@@ -246,9 +249,12 @@ private:
     return parts;
   }
 
+  /// Texts alone and one class: then nothing is better than a line for each class, by steps that do not grow for rare words.
+  bool isLinear() const { return plan.kind == TaskKind::classify && !hasTable(); }
+
   std::string tokens(const PlannedColumn &column) const {
     const std::string clean = column.name + " |> clean(lowercase: true) |> ";
-    return clean + (column.wide ? "characters(min_count: 2)" : "words(min_count: 2)");
+    return clean + (column.wide ? "characters" : "words") + fmt::format("(min_count: {}, ngrams: 1..2)", isLinear() ? 1 : 2);
   }
 
   void featuresBlock() {
@@ -289,7 +295,7 @@ private:
     line("model {{");
     std::vector<std::string> bags;
     for (const PlannedColumn *column : texts) {
-      bags.push_back(column->name + "_words |> counts");
+      bags.push_back(column->name + "_words |> counts(weight: tfidf)");
     }
     if (plan.kind == TaskKind::tag) {
       line("  read = tokens |> embedding(24) |> conv1d(7, 64) |> relu |> conv1d(7, 64) |> relu |> dropout(20%)");
@@ -338,17 +344,29 @@ private:
     return "dev." + score();
   }
 
-  void trainBlock() {
+  struct Settings {
+    std::string optimizer;
+    std::int64_t epochs = 0, batch = 0;
+  };
+
+  Settings settings() const {
     const std::int64_t rows = profile.rows;
+    if (isLinear()) { // rows of tf-idf have length 1, so one rate suits texts of any length
+      return {"sgd(lr: 2)", std::clamp<std::int64_t>(100000 / std::max<std::int64_t>(rows, 1), 4, 15), rows < 10000 ? 4 : 8};
+    }
     const std::int64_t batch = rows < 500 || plan.kind == TaskKind::tag ? 16 : rows < 5000 ? 32 : rows < 50000 ? 64 : 256;
     constexpr double steps = 6000; // of a training that learns something of few records and ends soon with many
     const double each = std::max(1.0, static_cast<double>(rows) * 0.8 / static_cast<double>(batch));
-    const auto epochs = static_cast<std::int64_t>(std::clamp(std::round(steps / each), 4.0, 40.0));
+    return {"adamw(lr: 2e-3, weight_decay: 0.01)", static_cast<std::int64_t>(std::clamp(std::round(steps / each), 4.0, 40.0)), batch};
+  }
+
+  void trainBlock() {
+    const Settings chosen = settings();
     line("train {{");
-    line("  optimizer: adamw(lr: 2e-3, weight_decay: 0.01)");
+    line("  optimizer: {}", chosen.optimizer);
     line("  schedule: linear");
-    line("  epochs: {}", epochs);
-    line("  batch: {}", batch);
+    line("  epochs: {}", chosen.epochs);
+    line("  batch: {}", chosen.batch);
     line("  seed: 42");
     if (place.has("dev")) {
       line("  keep: best({})  # the weights of the epoch that dev likes best", kept());

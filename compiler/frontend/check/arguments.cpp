@@ -255,8 +255,8 @@ void Evaluator::override(const Signature &signature, const std::string &key, Sco
     const bool isText = spec->type == Type::string || spec->type == Type::path;
     bound.spans[name] = one->valueSpan();
     bound.origins[name] = Origin::commandLine;
-    const bool isFiles = spec->several && one->problems.empty() &&
-                         (one->value.kind == Expression::Kind::list || one->value.kind == Expression::Kind::call);
+    const bool isFiles =
+        spec->several && one->problems.empty() && (one->value.kind == Expression::Kind::list || one->value.kind == Expression::Kind::call);
     if (isText && !isFiles && !(one->problems.empty() && one->value.kind == Expression::Kind::string)) {
       bound.attributes[name] = spec->type == Type::path ? joinPath(one->folder, one->text) : one->text;
       continue;

@@ -5,6 +5,7 @@
 """
 
 import csv
+import gzip
 import io
 import json
 import pathlib
@@ -131,12 +132,32 @@ class New(case.Case):
         self.assertIn("97 sentences", said)
         self.assertEqual(len(self.answers(run, "sentences.txt")), 97)
 
+    def testFilesAsPeopleHaveThem(self):
+        rows = orders(211, 7)
+        plain = table(rows)
+        (self.folder / "packed.csv.gz").write_bytes(gzip.compress(plain.encode()))
+        self.put("bare.csv", plain.split("\n", 1)[1])
+        for row in rows:
+            row["note"] += " für Öl"
+            row["cost"] = str(row["cost"] / 10).replace(".", ",")
+        self.put("german.csv", table(rows, ";"), "cp1252")
+        for name, target, written in (("packed.csv.gz", "failure", "csv(data)"), ("bare.csv", "#9", "header: false"), ("german.csv", "failure", 'decimal: ",", encoding: cp1252')):
+            with self.subTest(name=name):
+                pipe, said, run = self.learn(name, "--target", target)
+                self.assertIn(written, pipe)
+                self.assertEqual(len(self.answers(run, name)), len(rows))
+
     def testAFolderOfSplits(self):
         for split, count, seed in (("train", 211, 1), ("dev", 53, 2), ("test", 61, 3)):
             self.put(f"parts/{split}.csv", table(orders(count, seed)))
         pipe, _, run = self.learn("parts", "--target", "failure")
         self.assertIn("parts/{split}.csv", pipe)
         self.assertNotIn("split(", pipe)
+        self.put("others/training.csv", table(orders(211, 1)))
+        self.put("others/test.csv", table(orders(53, 2)))
+        pipe, _, run = self.learn("others", "--target", "failure")
+        self.assertIn('train: data / "training.csv", test: data / "test.csv"', pipe)
+        self.assertIn("validate: never", pipe.replace("  ", " "))
         self.put("empty/other.csv", "a,b\n1,2\n")
         done = self.penstock("new", "empty", expect=1)
         self.assertIn("train.csv, dev.csv and test.csv", done.stderr)

@@ -162,14 +162,14 @@ TEST_F(NewPipeline, howMuchAColumnTells) {
 TEST_F(NewPipeline, formsAreToldByContent) {
   std::string jsonl, conll;
   for (int i = 0; i < 43; ++i) {
-    jsonl += R"({"id": )" + std::to_string(i * 3) + R"(, "body": "the pump number )" + std::to_string(i) +
-             R"( is broken", "label": ")" + (i % 3 == 0 ? "x" : "y") + "\"}\n";
+    jsonl += R"({"id": )" + std::to_string(i * 3) + R"(, "body": {"text": "the pump number )" + std::to_string(i) +
+             R"( is broken"}, "label": ")" + (i % 3 == 0 ? "x" : "y") + "\"}\n";
     conll += "Anna I-PER\nSmith I-PER\nmet O\nBob " + std::string(i % 2 == 0 ? "B" : "I") + "-PER\n\n";
   }
   Plan made = plan(jsonl, "label");
   ASSERT_EQ(wrong, "");
   EXPECT_EQ(form.format, RowFormat::jsonl);
-  EXPECT_EQ(form.names, (std::vector<std::string>{"id", "body", "label"}));
+  EXPECT_EQ(form.names, (std::vector<std::string>{"id", "body.text", "label"}));
   made = plan(conll);
   ASSERT_EQ(wrong, "");
   EXPECT_EQ(form.format, RowFormat::conll);
@@ -183,6 +183,51 @@ TEST_F(NewPipeline, formsAreToldByContent) {
   EXPECT_NE(wrong.find("JSON array"), std::string::npos) << wrong;
   (void)plan("a,b\n");
   EXPECT_NE(wrong, "");
+}
+
+TEST_F(NewPipeline, tablesWithoutAHeader) {
+  const std::string table = orders(','), rows = table.substr(table.find('\n') + 1);
+  const Plan made = plan(rows, "#9");
+  ASSERT_EQ(wrong, "");
+  EXPECT_FALSE(form.csv.header);
+  EXPECT_EQ(profile.rows, 211);
+  EXPECT_EQ(made.target().name, "column_9");
+  EXPECT_EQ(column(made, "#7").type, Type::text);
+  DataPlace place;
+  place.path = "orders.csv";
+  const std::string text = pipeText(made, form, profile, place, "orders");
+  EXPECT_NE(text.find("header: false"), std::string::npos) << text;
+  EXPECT_NE(text.find("column column_9 = class(from: 9)"), std::string::npos) << text;
+  // Headers that are years, and a class that is called as its column is, are headers.
+  (void)plan("site,2019,2020,2021,label\nnorth,1,2,3,a\nsouth,4,5,6,b\neast,7,8,9,a\n", "label");
+  EXPECT_TRUE(form.csv.header);
+  (void)plan("text,class\nthe pump leaks oil,class a\nthe seal is loose,class b\n", "class");
+  EXPECT_TRUE(form.csv.header);
+}
+
+TEST_F(NewPipeline, otherEncodingsAndDecimalCommas) {
+  std::string text = "Ger\xE4t;Preis;Art\n";
+  for (int i = 0; i < 53; ++i) {
+    text += "Pumpe f\xFCr \xD6l " + std::to_string(i % 7) + ";" + std::to_string(i) + (i % 3 == 0 ? "" : "," + std::to_string(i % 10)) +
+            ";" + (i % 2 == 0 ? "gr\xFCn" : "rot") + "\n";
+  }
+  Plan made = plan(text, "Art");
+  ASSERT_EQ(wrong, "");
+  EXPECT_EQ(form.encoding, Encoding::cp1252);
+  EXPECT_EQ(form.csv.decimal, ',');
+  EXPECT_EQ(column(made, "Preis").type, Type::number);
+  EXPECT_TRUE(column(made, "Preis").missing.empty());
+  EXPECT_DOUBLE_EQ(column(made, "Preis").profile->greatest, 52.2);
+  EXPECT_EQ(made.target().profile->values.count("gr\xC3\xBCn"), 1U);
+  std::string wide = "\xFF\xFE";
+  for (const char c : std::string("word,label\nthe pump leaks,a\nthe seal is loose,b\nthe hose burst,a\n")) {
+    wide += c;
+    wide += '\0';
+  }
+  made = plan(wide, "label");
+  ASSERT_EQ(wrong, "");
+  EXPECT_EQ(form.encoding, Encoding::utf16);
+  EXPECT_EQ(profile.rows, 3);
 }
 
 TEST_F(NewPipeline, theTextNamesEveryColumn) {
