@@ -156,12 +156,12 @@ Value Model::applyBuiltin(const Instance &instance, const Inputs &inputs, const 
                      });
   if (op.weights != nullptr && sized) {
     node.weights = op.weights(types, node.attributes);
-    encoders.checkVectors(node.attributes, span);
-    node.attributes.erase("file"); // where it lies says the weight, and no program depends on it
     if (!builder.checkWeights(node, span)) {
       return {};
     }
   }
+  encoders.checkVectors(node.attributes, span);
+  node.attributes.erase("file"); // the weight says where it lies, and no program depends on it
   if (op.signature.operands.empty()) { // an input of the batch that no column gives
     node.kind = GraphNode::Kind::input;
     node.column = node.op;

@@ -66,7 +66,7 @@ class Texts(case.Case):
         self.train("golden")
         self.assertEqual((self.folder / "golden/fitted/tokens.state").read_text().splitlines()[1:], GOLDEN["vocabulary"])
         for answer, expected in zip(self.predict("golden", GOLDEN["asked"]), GOLDEN["tfidf"], strict=True):
-            vector = answer["answer"]["vector"]
+            vector = answer["vector"]
             self.assertEqual(len(vector), 1 + len(expected))
             self.assertEqual(vector[0], 0)  # of unknown words
             for mine, theirs in zip(vector[1:], expected):
@@ -76,7 +76,7 @@ class Texts(case.Case):
         self.random_rows()
         self.pipeline("words(min_count: 1)", "counts(weight: presence) |> embed")
         self.train("presence")
-        [once, often] = [answer["answer"]["vector"] for answer in self.predict("presence", ["pump ok", "pump pump ok pump"])]
+        [once, often] = [answer["vector"] for answer in self.predict("presence", ["pump ok", "pump pump ok pump"])]
         self.assertEqual(once, often)
         self.assertEqual(sorted(set(once)), [0, 1])
         self.assertEqual(sum(once), 2)
@@ -92,9 +92,9 @@ class Texts(case.Case):
                 self.train(run)
                 answers.append(self.predict(run, ["pump ok", "", "seal seal crack", "unheard of"]))
             for one, other in zip(*answers):
-                self.assertEqual(one["answer"]["label"], other["answer"]["label"])
-                for label, share in one["answer"]["probabilities"].items():
-                    self.assertAlmostEqual(share, other["answer"]["probabilities"][label], delta=1e-5)
+                self.assertEqual(one["label"], other["label"])
+                for label, share in one["probabilities"].items():
+                    self.assertAlmostEqual(share, other["probabilities"][label], delta=1e-5)
 
     def test_idf_is_fitted_once_and_taken_from_an_earlier_run(self):
         self.random_rows()
@@ -136,7 +136,7 @@ class Texts(case.Case):
         self.pipeline("words(ngrams: 1..2)", "counts |> classify(label)", 1)
         text = (self.folder / "texts.pipe").read_text().replace("column text = text()", "column text = words()")
         (self.folder / "texts.pipe").write_text(text)
-        self.assertIn("whole-text-of-words", self.penstock("check", "--no-data", "--json", "texts.pipe", expect=2).stdout)
+        self.assertIn("whole-text-of-words", self.penstock("check", "--no-data", "--json", "texts.pipe", expect=1).stdout)
 
     def test_rows_of_a_file(self):
         self.random_rows()
@@ -163,9 +163,9 @@ class Texts(case.Case):
         self.train("trained")
         self.assertNotEqual(row("trained", "pump"), [1, 2, 3])
         (self.folder / "texts.pipe").write_text(text.replace("embedding(3,", "embedding(4,"))
-        self.assertIn("vectors-width", self.penstock("check", "--json", "texts.pipe", expect=2).stdout)
+        self.assertIn("vectors-width", self.penstock("check", "--json", "texts.pipe", expect=1).stdout)
         (self.folder / "texts.pipe").write_text(text.replace("few.vec", "none.vec"))
-        self.assertIn("vectors-unusable", self.penstock("check", "--json", "texts.pipe", expect=2).stdout)
+        self.assertIn("vectors-unusable", self.penstock("check", "--json", "texts.pipe", expect=1).stdout)
         (self.folder / "few.vec").write_text("pump 1 2 3\nseal 1 2\n")
         (self.folder / "texts.pipe").write_text(text)
         self.assertIn("line 2", self.train("short", expect=None).stderr)
