@@ -66,7 +66,7 @@ class Texts(case.Case):
         self.train("golden")
         self.assertEqual((self.folder / "golden/fitted/tokens.state").read_text().splitlines()[1:], GOLDEN["vocabulary"])
         for answer, expected in zip(self.predict("golden", GOLDEN["asked"]), GOLDEN["tfidf"], strict=True):
-            vector = answer["vector"]
+            vector = answer["embedding"]
             self.assertEqual(len(vector), 1 + len(expected))
             self.assertEqual(vector[0], 0)  # of unknown words
             for mine, theirs in zip(vector[1:], expected):
@@ -76,7 +76,7 @@ class Texts(case.Case):
         self.random_rows()
         self.pipeline("words(min_count: 1)", "counts(weight: presence) |> embed")
         self.train("presence")
-        [once, often] = [answer["vector"] for answer in self.predict("presence", ["pump ok", "pump pump ok pump"])]
+        [once, often] = [answer["embedding"] for answer in self.predict("presence", ["pump ok", "pump pump ok pump"])]
         self.assertEqual(once, often)
         self.assertEqual(sorted(set(once)), [0, 1])
         self.assertEqual(sum(once), 2)
