@@ -29,6 +29,7 @@ namespace {
 struct Changes {
   std::size_t place = 0; // of its cell
   const ColumnSpec *column = nullptr;
+  TextWords words = TextWords::space;
   std::vector<std::unique_ptr<CellChange>> steps;
   std::string memory; // of the cell, until the next row
 
@@ -77,7 +78,7 @@ private:
     if (isSet) {
       labelsOf(*changes.column, cell, items);
     } else {
-      itemsOf(cell, items);
+      itemsOf(cell, items, changes.words);
     }
     for (const std::string_view item : items) {
       changes.memory += changes.changed(item);
@@ -94,13 +95,14 @@ private:
 
 } // namespace
 
-std::unique_ptr<RowSource> changeCells(std::unique_ptr<RowSource> rows, const std::vector<const ColumnSpec *> &columns) {
+std::unique_ptr<RowSource> changeCells(std::unique_ptr<RowSource> rows, const std::vector<ChangedColumn> &columns) {
   std::vector<Changes> changing;
   for (std::size_t i = 0; i < columns.size(); ++i) {
     Changes changes;
     changes.place = i;
-    changes.column = columns[i];
-    for (const StepSpec &step : columns[i]->steps) {
+    changes.column = columns[i].column;
+    changes.words = columns[i].words;
+    for (const StepSpec &step : changes.column->steps) {
       const CellOperator *const row = findCellOperator(step.op);
       const CellFunctions *const functions = row == nullptr ? nullptr : cellFunctionsOf(*row);
       if (functions != nullptr && functions->make != nullptr) {

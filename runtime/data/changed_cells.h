@@ -11,10 +11,16 @@
 
 namespace penstock {
 
+/// A column whose cells are changed.
+struct ChangedColumn {
+  const ColumnSpec *column = nullptr;
+  TextWords words = TextWords::space; // how a text of it becomes words
+};
+
 /// The rows, with the first cells of each changed as `columns` say, one a cell; the rows themselves where no column has an operator that
 /// changes cells. A cell that is not there stays so. Lists are changed item by item, and so are texts of columns that hold lists, which
 /// become lists by it; of a set what has become nothing is no label.
-std::unique_ptr<RowSource> changeCells(std::unique_ptr<RowSource> rows, const std::vector<const ColumnSpec *> &columns);
+std::unique_ptr<RowSource> changeCells(std::unique_ptr<RowSource> rows, const std::vector<ChangedColumn> &columns);
 
 /// The pairs of a table, an old and a new text each: CSV of two columns without a header. Lines with a mistake are left out, and listed in
 /// `errors` with `column`.

@@ -53,7 +53,7 @@ std::string_view RecordKeys::textOf(std::size_t column, const Cell &cell) {
   if (!feature->cutFromWords) {
     return clean(given.text);
   }
-  itemsOf(given, items);
+  itemsOf(given, items, feature->words);
   list.clear();
   for (const std::string_view item : items) {
     appendPart(clean(item), list);

@@ -297,9 +297,9 @@ void linkSplit(const SplitSpec &split, const Names &columnNames, RecordProgram &
   if (split.folds != 0) {
     program.folds = split.folds;
     program.fold = std::max<std::int64_t>(split.fold, 0);
-    const double each = (1 - split.shares.test) / static_cast<double>(split.folds);
+    const double each = program.fold < split.folds ? (1 - split.shares.test) / static_cast<double>(split.folds) : 0;
     program.shares = {1 - split.shares.test - each, each, split.shares.test};
-    if (program.splitBy != RecordProgram::SplitBy::hash || split.folds < 2 || program.fold >= split.folds) {
+    if (program.splitBy != RecordProgram::SplitBy::hash || split.folds < 2 || program.fold > split.folds) {
       throw Wrong{"has folds that there are not"};
     }
   }
@@ -504,7 +504,7 @@ std::string RecordProgram::fileOf(int split) const {
 std::size_t RecordProgram::parts() const { return folds == 0 ? shares.size() : static_cast<std::size_t>(folds) + 1; }
 
 double RecordProgram::shareOfPart(std::size_t part) const {
-  return folds == 0 ? shares[part] : part < static_cast<std::size_t>(folds) ? shares[1] : shares[2];
+  return folds == 0 ? shares[part] : part < static_cast<std::size_t>(folds) ? (1 - shares[2]) / static_cast<double>(folds) : shares[2];
 }
 
 int RecordProgram::splitOfPart(std::size_t part) const {
@@ -598,9 +598,9 @@ Result<std::unique_ptr<RowSource>> RecordProgram::openFile(const std::string &fi
   if (source == RowFormat::plugin && plugin == nullptr) {
     return internalError("a file is read by a plugin that was not asked for");
   }
-  std::vector<const ColumnSpec *> changed;
-  for (const ColumnSpec &column : columns) {
-    changed.push_back(&column);
+  std::vector<ChangedColumn> changed;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    changed.push_back({&columns[i], textWords[i]});
   }
   const std::string name = "`" + printable(file) + "`";
   bytes = unpacked(std::move(bytes), name);

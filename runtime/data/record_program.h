@@ -89,7 +89,7 @@ struct RecordProgram {
   int splitOrder = -1;   // order: the column in whose order splits follow each other
   std::vector<LinkedRowStep> rowSteps;
   std::array<double, 3> shares = {}; // in the order of splitNames
-  std::int64_t folds = 0, fold = 0;  // hash: the parts of what is not test, and which of them is dev; 0: by shares
+  std::int64_t folds = 0, fold = 0; // hash: the parts of what is not test, and which of them is dev, none where it is `folds`; 0: by shares
   std::array<bool, 3> wanted = {true, true, true};
   std::vector<ColumnSpec> columns;
   std::vector<std::pair<int, RowError>> tableErrors; // of tables of `map`, by column

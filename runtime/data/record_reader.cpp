@@ -633,6 +633,9 @@ RecordReader::Echoed echoedOf(const RecordProgram &program, const RecordRows &op
     const ColumnSpec &column = program.columns[i];
     const bool isTarget = std::any_of(program.inputs.begin(), program.inputs.end(), [&](const LinkedInput &input) {
       const auto which = static_cast<int>(i);
+      if (input.weighs) {
+        return false;
+      }
       if (!input.target || input.derived < 0) {
         return input.target && input.column == which;
       }
@@ -645,6 +648,30 @@ RecordReader::Echoed echoedOf(const RecordProgram &program, const RecordRows &op
     }
   }
   return found;
+}
+
+/// The cells of an input in their order, as changeCells() wants them. Texts become words as those of splits do where tags stand beside
+/// them.
+std::vector<ChangedColumn> changedInput(const RecordProgram &program, const std::vector<std::size_t> &columns,
+                                        const RecordReader::Echoed &echoed) {
+  std::vector<std::size_t> all = columns;
+  for (const auto *const some : {&echoed.ids, &echoed.gold}) {
+    for (const ColumnSpec &column : *some) {
+      const auto found =
+          std::find_if(program.columns.begin(), program.columns.end(), [&](const auto &one) { return one.name == column.name; });
+      all.push_back(static_cast<std::size_t>(found - program.columns.begin()));
+    }
+  }
+  const bool tagged =
+      std::any_of(echoed.gold.begin(), echoed.gold.end(), [](const ColumnSpec &one) { return one.type == ColumnSpec::Type::tags; });
+  std::vector<ChangedColumn> changed;
+  for (const std::size_t column : all) {
+    const auto feature = std::find_if(program.features.begin(), program.features.end(),
+                                      [&](const LinkedFeature &one) { return one.cutFromWords && one.column == static_cast<int>(column); });
+    const bool alone = feature != program.features.end() && !tagged;
+    changed.push_back({&program.columns[column], alone ? feature->wordsAlone : program.textWords[column]});
+  }
+  return changed;
 }
 
 } // namespace
@@ -669,20 +696,6 @@ Result<RecordRows> openRecordRows(const ReadyRecords &ready, RecordInput input, 
     opened.format = options.format;
     opened.rows = makeRows(std::move(bytes), options);
   }
-  if (change) {
-    std::vector<const ColumnSpec *> changed;
-    for (const std::size_t column : columns) {
-      changed.push_back(&program.columns[column]);
-    }
-    opened.rows = changeCells(std::move(opened.rows), changed);
-  }
-  if (program.isSeries() && input.sort) {
-    const auto place = [&](int column) {
-      return static_cast<std::size_t>(std::find(columns.begin(), columns.end(), static_cast<std::size_t>(column)) - columns.begin());
-    };
-    opened.rows = sortRows(std::move(opened.rows), program.columns[static_cast<std::size_t>(program.seriesOrder)], place(program.seriesBy),
-                           place(program.seriesOrder));
-  }
   PENSTOCK_TRY(opened.rows->begin());
   PENSTOCK_TRY(checkWith(input, opened));
   if (input.echoes) {
@@ -693,6 +706,16 @@ Result<RecordRows> openRecordRows(const ReadyRecords &ready, RecordInput input, 
       opened.names.push_back(column.from);
       lists.push_back(column.mayHoldList());
     }
+  }
+  if (change) {
+    opened.rows = changeCells(std::move(opened.rows), changedInput(program, columns, opened.echoed));
+  }
+  if (program.isSeries() && input.sort) {
+    const auto place = [&](int column) {
+      return static_cast<std::size_t>(std::find(columns.begin(), columns.end(), static_cast<std::size_t>(column)) - columns.begin());
+    };
+    opened.rows = sortRows(std::move(opened.rows), program.columns[static_cast<std::size_t>(program.seriesOrder)], place(program.seriesBy),
+                           place(program.seriesOrder));
   }
   opened.names.insert(opened.names.end(), input.with.begin(), input.with.end());
   lists.resize(opened.names.size());

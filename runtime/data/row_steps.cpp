@@ -38,7 +38,7 @@ bool isListed(const RecordProgram &program, const LinkedRowStep::Cells &cells, c
   if (column.type == ColumnSpec::Type::set) {
     labelsOf(column, cell, items);
   } else {
-    itemsOf(cell, items);
+    itemsOf(cell, items, program.textWords[cells.column]);
   }
   return items.empty() ? listed("") : std::any_of(items.begin(), items.end(), listed);
 }

@@ -25,9 +25,10 @@ bool Records::hasRecords(const std::string &split) const {
   if (dataBlock.files.size() > 1 && place != std::end(splitNames)) {
     return !dataBlock.files[static_cast<std::size_t>(place - std::begin(splitNames))].empty();
   }
-  const SharesSpec &shares = dataBlock.split.shares;
-  return dataBlock.split.by == "file" || (split == "train" && shares.train > 0) ||
-         (split == "dev" && (shares.dev > 0 || dataBlock.split.folds > 0)) || (split == "test" && shares.test > 0);
+  const SplitSpec &spec = dataBlock.split;
+  const bool hasDev = spec.folds > 0 ? spec.fold < spec.folds : spec.shares.dev > 0;
+  return spec.by == "file" || (split == "train" && spec.shares.train > 0) || (split == "dev" && hasDev) ||
+         (split == "test" && spec.shares.test > 0);
 }
 
 std::string Records::typeOf(const std::string &column) const {

@@ -160,9 +160,10 @@ bool SourceSteps::checkSplit(const Choice &how, const Span &span) {
       return wrong(std::string("`split` has `") + name + "` and no `folds`", "write `folds: 5`, or leave it out");
     }
   }
-  if (spec.folds > 0 && spec.fold >= spec.folds) {
+  const std::int64_t last = spec.folds - (spec.refit ? 0 : 1); // of all folds together none is dev
+  if (spec.folds > 0 && spec.fold > last) {
     return wrong("there is no fold " + std::to_string(spec.fold) + " of " + std::to_string(spec.folds),
-                 "folds count from 0 to " + std::to_string(spec.folds - 1));
+                 "folds count from 0 to " + std::to_string(spec.folds - 1) + ", and behind them is the run of all with `refit: true`");
   }
   const Column *const classes = records.findColumn(spec.stratify);
   if (classes != nullptr && !classes->type.empty() && classes->type != "class") {

@@ -330,6 +330,13 @@ TEST(Split, InFoldsEveryRecordOfTheRestIsDevOnceAndTestIsAsWithoutThem) {
     EXPECT_EQ(dev.size() + test.size(), spelledRows);
     split.erase("fold");
     const Rows first = splitsOf(oneFile(folder, spelled(), split))[1];
+    split["fold"] = 5;
+    const std::array<Rows, 3> whole = splitsOf(oneFile(folder, spelled(), split));
+    EXPECT_EQ(whole[0].size() + test.size(), spelledRows) << "of all folds together none is dev";
+    EXPECT_EQ(whole[2], test);
+    EXPECT_EQ(gather(oneFile(folder, spelled(), split))["splits"].size(), 2U);
+    split["fold"] = 6;
+    EXPECT_TRUE(isRefused(oneFile(folder, spelled(), split)));
     split["fold"] = 0;
     EXPECT_EQ(splitsOf(oneFile(folder, spelled(), split))[1], first) << "without a fold the first is read";
     if (!byClass) {
