@@ -629,7 +629,7 @@ Result<std::unique_ptr<RowSource>> RecordProgram::openRows(int split) const {
   if (!rowSteps.empty()) {
     auto steps = std::make_unique<RowSteps>(*this);
     for (int before = 0; comparesFiles() && before < split; ++before) {
-      if (!wanted[static_cast<std::size_t>(before)]) {
+      if (!wanted[static_cast<std::size_t>(before)] || filesOf(before) == filesOf(split)) { // one file may be every split
         continue;
       }
       PENSTOCK_ASSIGN(const std::unique_ptr<RowSource> earlier, openFiles(filesOf(before)));
