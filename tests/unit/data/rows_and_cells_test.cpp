@@ -91,6 +91,16 @@ TEST(Rows, OfEqualTextsTheFirstStaysAndAcrossFilesThatOfTrain) {
   EXPECT_EQ(readSplit(program, 0), (Rows{{"Leak", "x"}, {"other", "x"}, {" leak ", "y"}}));
 }
 
+TEST(Rows, OfAFileThatIsEverySplitAreNotThoseOfAnEarlierOne) {
+  const Folder folder;
+  Json program = textProgram(folder);
+  program["sources"][0]["path"] = folder.write("one.csv", "text,label\na,x\nb,y\na,x\n");
+  program["sources"][0]["steps"] = {step("dedupe", {{"columns", {"text"}}})};
+  for (int split = 0; split < 3; ++split) {
+    EXPECT_EQ(readSplit(program, split), (Rows{{"a", "x"}, {"b", "y"}}));
+  }
+}
+
 TEST(Rows, OfASplitByOrderHaveNoShare) {
   const Folder folder;
   std::string text = "text,label\n";
