@@ -260,7 +260,7 @@ class SplitOrder(case.Case):
         rows = [[f"2024-01-{1 + i:02}", i % 7, i, "n"] for i in range(29)]
         for name, change, data, message in (
                 ("both", ("order: day", "order: day, by: day"), rows, "`split` has `by` and `order`"),
-                ("neither", ("order: day", "dev: 10%"), rows, "`split` has neither `by` nor `order`"),
+                ("classes", ("order: day", "order: day, stratify: note"), rows, "`split` has `order` and `stratify`"),
                 ("text", ("order: day", "order: note"), rows, "rows cannot stand in the order of `note`"),
                 ("shares", ("order: day", "order: day, dev: 50%, test: 50%"), rows, "train has some"),
                 ("equal", ("", ""), [["2024-01-01", 1, i, "n"] for i in range(29)], "`day` is 1704067200.0 in every row"),
