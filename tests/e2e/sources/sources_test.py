@@ -127,7 +127,7 @@ class Sources(case.Case):
         (folder / "dev.ts").write_bytes(gzip.compress(GOOD.encode()))
         (folder / "test.ts").write_bytes(GOOD.encode().replace(b"7:1e-3", b"7:\xff"))
         said = self.check(folder, 1)
-        self.assertNotIn("dev.ts", said)  # which is unpacked
+        self.assertNotRegex(said, r"error: \S*dev\.ts")  # which is unpacked
         self.assertIn("test.ts:8: the line is not UTF-8", said)
 
     def testOneFileIsSplitByItsCases(self):
@@ -138,7 +138,7 @@ class Sources(case.Case):
     def testWhatIsNoSource(self):
         folder = self.write("unknown", GOOD)
         text = (folder / "steps.pipe").read_text()
-        for wrong, said in [(text.replace("ts(", "tss("), "a source is `csv`, `jsonl`, `conll` or `ts`"),
+        for wrong, said in [(text.replace("ts(", "tss("), "a source is `csv`, `jsonl`, `conll`, `sqlite`, `ts` or `xlsx`"),
                             (text.replace(".ts\")", ".ts\", 3)"), "`ts` takes no further argument"),
                             (text.replace("|> relu", "|> ts"), "sources stand in `data`"),
                             (text.replace("[accuracy]", "[ts]"), "`ts` is a source, not a metric")]:
