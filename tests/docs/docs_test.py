@@ -17,7 +17,7 @@ The blocks, by the word behind their fence:
   python, yaml   of other tools: their syntax alone
 
   <!-- given: COMMAND -->    in front of any block: run before it, for what a reader has and this folder does not
-  <!-- file: NAME -->        in front of a block: it is saved under that name for the blocks behind it
+  <!-- file: NAME -->        in front of a block: it is saved under that name for the blocks behind it; blocks of a .pipe file with the others of it
 
 Any other block is a failure.
 """
@@ -59,6 +59,7 @@ esac
 """,
     "bin/python3": "# of the reader's environment, with torch and scikit-learn\ncat >/dev/null\n",
     "bin/man": "# a pager\ntest -s \"$1\"\n",
+    "bin/jq": "# of the reader's machine\ncat >/dev/null\n",
 }
 
 # `train` makes so many steps at most where DOCS_STEPS says so, so that big examples take seconds.
@@ -182,7 +183,7 @@ class Document:
             base.write_text(block.text)
             script.append(f"echo {number} > {folder}/now; exec > {base}.out 2> {base}.err < /dev/null")
             script += [value for name, value in block.directives if name == "given"]
-            if block.one("file"):
+            if block.one("file") and not block.one("in"):
                 script.append(f"mkdir -p \"$(dirname '{block.one('file')}')\"; cp {base} '{block.one('file')}'")
             if block.kind == "sh":
                 script.append(f": > {base}.out; exec > {base}.out")
@@ -239,7 +240,7 @@ class Document:
             if block.one("in") is None:
                 return f"echo 'blocks of a file without a comment `in: FILE`' >&2; false"
             text = woven((self.options.source / file).read_text(), text)
-        path = pathlib.Path(file).parent / f"docs_block_{number}.pipe"
+        path = pathlib.Path(block.one("file") if block.one("in") and block.one("file") else pathlib.Path(file).parent / f"docs_block_{number}.pipe")
         (self.scratch / path).write_text(text)
         return f"penstock check {path} {' '.join(settings)}"
 
