@@ -250,10 +250,7 @@ const std::vector<SettingSpec> &trainSettings() {
          .help = "an expression of losses, and of `l2` of weights",
          .standard = "the loss of the one answer",
          .example = "answer.loss + 1e-4 * l2(answer)"},
-        {.name = "freeze",
-         .help = "weights that are not trained, by the paths that `explain` prints",
-         .standard = "[]",
-         .example = "[x, answer.linear_0.bias]"},
+        {.name = "freeze", .help = "weights that are not trained, by the paths that `explain` prints", .standard = "[]", .example = "[x]"},
         {.name = "rates",
          .help = "factors of the learning rate: `times(WEIGHTS, FACTOR)`, and `decay(LAYERS, FACTOR)`, which grows smaller "
                  "from layer to layer",
@@ -273,7 +270,7 @@ const std::vector<SettingSpec> &trainSettings() {
         {.name = "weights",
          .help = "a column that says what each record counts in losses and metrics: 2 as if it stood there twice",
          .standard = "1 each",
-         .example = "reports"}};
+         .example = "price"}};
   }();
   return list;
 }

@@ -31,45 +31,49 @@ class Catalogue(case.Case):
     BLOCKS = {
         "data": "  source: csv(\"{split}.csv\")\n  column text = text()\n  column label = class[\"a\", \"b\"]\n  column labels = set[\"a\", \"b\"]\n"
                 "  column price = number()\n  column day = time()\n  column by = id()\n  column order = number()\n",
-        "features": "  tokens = text |> words\n",
+        "features": "  tokens = text |> words(max_length: 32)\n",
         "model": "  x = tokens |> embedding(8)\n  v = x |> pool(mean) |> linear(1)\n  w = x |> pool(max) |> linear(1)\n",
         "train": "  epochs: 2\n", "evaluate": "  dev: [accuracy]\n"}
+    ANSWERS = {"label": "  answer = v |> classify(label)\n", "price": "  answer = v |> regress(price)\n", "tags": "  answer = x |> tag(tags)\n"}
 
-    def file(self, entry):
-        """A whole file around an example."""
-        example = entry["example"]
-        block, inner = re.fullmatch(r"(\w+) \{ (.*) \}", example).groups()
-        blocks = dict(self.BLOCKS)
-        if "tags" in example:
-            blocks["data"] = "  source: jsonl(\"{split}.jsonl\")\n  column text = words()\n  column tags = tags[\"O\", \"B\"]\n"
-            blocks["evaluate"] = "  dev: [loss]\n".replace("[loss]", "[]")
-        if " answer = " not in example:
-            blocks["model"] += "  answer = v |> classify(label)\n" if "tags" not in example else "  answer = x |> tag(tags)\n"
-        elif "classify" not in example:
-            blocks["evaluate"] = ""
-        if re.search(r"missing|fill", example):  # an operator of numbers that may be missing
-            blocks["data"] = blocks["data"].replace("price = number()", "price = number(missing: [\"\"])")
-        if inner.startswith("source:"):
-            blocks["data"] = re.sub(r"  source:.*\n", f"  {inner}\n", blocks["data"])
-        elif block == "train" and inner.startswith("objective"):
-            blocks["train"] = f"  epochs: 2\n  objective o {{ minimize: answer.loss, moves: [x, v, answer], optimizer: adam }}\n"
-            setting = re.fullmatch(r"objective NAME \{ (\w+): (.*) \}", inner)
-            blocks["train"] = re.sub(rf"{setting[1]}: (\[[^]]*\]|[\w.]+)", f"{setting[1]}: {setting[2]}", blocks["train"])
-            if f"{setting[1]}:" not in blocks["train"]:
-                blocks["train"] = blocks["train"].replace(" }", f", {setting[1]}: {setting[2]} }}")
-        elif block in ("train", "evaluate") and ":" in inner:
-            name = inner.split(":")[0]
-            blocks[block] = "".join(line + "\n" for line in blocks[block].splitlines() if not line.strip().startswith(name + ":"))
-            blocks[block] = f"  {inner}\n" + ("" if name == "steps" else blocks[block])
-        else:
-            blocks[block] = blocks.get(block, "") + f"  {inner}\n"
-        return "pipe 1\n\npipeline example\n\n" + "\n".join(f"{name} {{\n{text}}}\n" for name, text in blocks.items() if text)
+    def files(self, entry):
+        """Whole files around an example: of what one of them is, it can be written."""
+        block, inner = re.fullmatch(r"(\w+) \{ (.*) \}", entry["example"]).groups()
+        answers = block == "model" and inner.startswith("answer = ")
+        for answer, width in (("label", 1), ("label", 2), ("price", 1), ("tags", 1)):
+            blocks = dict(self.BLOCKS)
+            if answer == "tags":
+                blocks["data"] = "  source: jsonl(\"{split}.jsonl\")\n  column text = words()\n  column tags = tags[\"O\", \"B\"]\n"
+            if answer != "label" or answers:
+                blocks["evaluate"] = ""
+            blocks["model"] = blocks["model"].replace("linear(1)", f"linear({width})") + ("" if answers else self.ANSWERS[answer])
+            if answers and re.search(r"nearest|embed", inner):
+                blocks["train"] = ""
+            if "fill" in inner:
+                blocks["data"] = blocks["data"].replace("price = number()", "price = number(missing: [\"\"])")
+            if inner.startswith("column label"):
+                blocks["data"] = re.sub(r"  column label = .*\n", f"  {inner}\n", blocks["data"])
+            elif inner.startswith("source:"):
+                blocks["data"] = re.sub(r"  source:.*\n", f"  {inner}\n", blocks["data"])
+            elif inner.startswith("objective"):
+                name, value = re.fullmatch(r"objective NAME \{ (\w+): (.*) \}", inner).groups()
+                settings = {"minimize": "answer.loss", "moves": "[x, v, answer]", "optimizer": "adam", name: value}
+                blocks["train"] = "  epochs: 2\n  objective o { " + ", ".join(": ".join(one) for one in settings.items()) + " }\n"
+            elif block in ("train", "evaluate"):
+                name = inner.split(":")[0]
+                blocks[block] = f"  {inner}\n" + "".join(line + "\n" for line in blocks[block].splitlines()
+                                                        if line.strip().split(":")[0] != name and name != "steps")
+            elif inner.startswith("tokens = "):
+                blocks["features"] = f"  {inner}\n"
+            else:
+                blocks[block] = blocks.get(block, "") + f"  {inner}\n"
+            yield "pipe 1\n\npipeline example\n\n" + "\n".join(f"{name} {{\n{text}}}\n" for name, text in blocks.items() if text)
 
     def entries(self, command):
         return json.loads(self.penstock(command, "--json").stdout)
 
     # What an example needs that is not here: files of a model, records of several rows, a run to begin from.
-    ELSEWHERE = {"bert", "roberta", "distilbert", "bert_pooler", "wordpiece", "bpe", "last", "from", "series"}
+    ELSEWHERE = {"bert", "roberta", "distilbert", "wordpiece", "bpe", "conll", "last", "series", "drop", "keep", "dedupe"}
 
     def testExamplesCanBeWritten(self):
         for command in ("ops", "types", "settings"):
@@ -78,15 +82,17 @@ class Catalogue(case.Case):
                     self.assertTrue(entry["help"])
                     self.assertTrue(entry["example"])
                     file = self.folder / "example.pipe"
-                    file.write_text(self.file(entry))
-                    done = self.penstock("check", "--no-data", file, expect=None)
+                    for text in self.files(entry):
+                        file.write_text(text)
+                        done = self.penstock("check", "--no-data", file, expect=None)
+                        if done.returncode == 0:
+                            break
                     # Of a call with data or files that are not here, that it is one of the language is what can be checked.
-                    said = [line for line in done.stderr.splitlines() if "error" in line]
                     if entry["name"] in self.ELSEWHERE:
                         self.assertNotRegex(done.stderr, r"\[(expected|unclosed|unknown-(item|setting|callable|argument|choice)|missing-argument|too-many-arguments|wrong-type)\]",
                                             file.read_text())
                     else:
-                        self.assertEqual(done.returncode, 0, "\n".join(said) + "\n" + done.stderr + file.read_text())
+                        self.assertEqual(done.returncode, 0, done.stderr + file.read_text())
 
     def testNames(self):
         for command, name in (("ops", "conv1d"), ("ops", "classify"), ("ops", "standardize"), ("ops", "csv"), ("ops", "adam"), ("types", "class")):
@@ -95,7 +101,7 @@ class Catalogue(case.Case):
             self.assertIn(self.entries(command)[0]["name"], self.penstock(command).stdout)
         self.assertIn("`train`", self.penstock("settings").stdout)
         self.assertIn("warmup", self.penstock("settings", "train").stdout)
-        self.assertIn("did you mean `conv1d`?", self.penstock("ops", "conv1", expect=2).stderr)
+        self.assertIn("did you mean `conv1d`", self.penstock("ops", "conv1", expect=2).stderr)
         self.assertIn("`penstock types class`", self.penstock("ops", "class", expect=2).stderr)
         self.assertIn("`penstock settings train`", self.penstock("ops", "batch", expect=2).stderr)
         self.assertIn("did you mean `number`?", self.penstock("types", "numer", expect=2).stderr)
@@ -322,12 +328,12 @@ class Progress(case.Case):
         os.close(master)
         return screen, process.returncode, widest, changes
 
-    LONG = ["--set", "train.steps=8000", "--set", "train.batch=8", "--set", "train.validate=every(4000 steps)"]
+    LONG = ["--set", "train.steps=240", "--set", "train.batch=16", "--set", "train.validate=every(120 steps)"]  # seconds
 
     def testTrainInTerminalsOfAnyWidth(self):
         for columns in (1, 40, 80, 200):
             with self.subTest(columns=columns):
-                screen, code, widest, changes = self.run_in(["train", self.tasks / "maintenance_words.pipe", "--out", f"run{columns}", *self.LONG],
+                screen, code, widest, changes = self.run_in(["train", self.tasks / "maintenance_transformer.pipe", "--out", f"run{columns}", *self.LONG],
                                                             columns)
                 self.assertEqual(code, 0)
                 self.assertGreater(changes, 1)
@@ -336,33 +342,33 @@ class Progress(case.Case):
                 lines = screen.lines()
                 if columns >= 40:
                     self.assertLessEqual(sum(line.startswith("epoch ") for line in lines), 1, lines)
-                    self.assertEqual(sum(line.startswith("step 4000 (epoch ") for line in lines), 1, lines)
+                    self.assertEqual(sum(line.startswith("step 120 (epoch ") for line in lines), 1, lines)
 
     def testATerminalThatBecomesNarrower(self):
         for columns, narrow in ((120, 50), (80, 37), (200, 30)):
             with self.subTest(columns=columns, narrow=narrow):
-                screen, code, _, changes = self.run_in(["train", self.tasks / "maintenance_words.pipe", "--out", f"narrow{columns}", *self.LONG],
+                screen, code, _, changes = self.run_in(["train", self.tasks / "maintenance_transformer.pipe", "--out", f"narrow{columns}", *self.LONG],
                                                        columns, narrow)
                 self.assertEqual((code, screen.columns), (0, narrow))
                 self.assertGreater(changes, 5)
                 lines = screen.lines()
                 self.assertLessEqual(sum("epoch " in line and not line.startswith("step ") for line in lines), 1, lines)
                 self.assertLessEqual(sum("\u2588" in line or "\u2591" in line for line in lines), 1, lines)
-                self.assertEqual(sum(line.startswith("step 4000 (epoch") for line in lines), 1, lines)
+                self.assertEqual(sum(line.startswith("step 120 (epoch") for line in lines), 1, lines)
 
     def testWhatComesAfterTheLastStep(self):
         """Measuring, and fitting what fits at the end, say how far they are; `evaluate` too. Elsewhere than on a terminal only what is long does."""
         data = self.folder / "many"
         data.mkdir()
         lines = (self.data / "maintenance/test.csv").read_text().splitlines()
-        for split, times in (("train", 1), ("dev", 1), ("test", 400)):
+        for split, times in (("train", 1), ("dev", 1), ("test", 60)):
             (data / f"{split}.csv").write_text("\n".join([lines[0], *lines[1:] * times]) + "\n")
         settings = ["--set", f"data={data}", "--set", "train.steps=1"]
         said = []
         real = Screen.write
         try:
             Screen.write = lambda screen, text: (said.append(text), real(screen, text))
-            screen, code, _, _ = self.run_in(["train", self.tasks / "maintenance_words.pipe", "--out", "many-run", *settings], 100)
+            screen, code, _, _ = self.run_in(["train", self.tasks / "maintenance_transformer.pipe", "--out", "many-run", *settings], 100)
             self.assertEqual(code, 0)
             self.assertRegex("".join(said), r"measuring test  \d+/\d+ records")
             self.assertFalse(any("measuring" in line for line in screen.lines()), screen.lines())
