@@ -24,9 +24,9 @@ LLVM = re.compile(r"^(mlir|llvm|clang|lld)(-c)?/")
 C_HEADERS = {"stdbool.h", "stddef.h", "stdint.h"}
 # The parts of the check in the order in which they may know each other (docs/design/frontend.md), each with its further files.
 CHECK_PARTS = [
-    ["value"], ["reporter"], ["scope"], ["settings"], ["conversion"], ["evaluator", "search", "arguments"], ["setting_values"],
-    ["records", "features"], ["graph_builder"], ["encoder_builder"], ["model", "calls"], ["objective_text"], ["weights"], ["measures"],
-    ["expectations"], ["training"], ["declared_records"], ["checker"],
+    ["value"], ["reporter"], ["scope"], ["settings"], ["conversion"], ["evaluator", "search", "arguments", "source_files"], ["setting_values"],
+    ["records", "features", "source_steps", "cell_steps"], ["graph_builder"], ["encoder_builder"], ["model", "calls"], ["objective_text"], ["weights"], ["measures"],
+    ["expectations"], ["training", "record_weights"], ["declared_records"], ["checker"],
 ]
 
 
