@@ -308,7 +308,7 @@ private:
         parts.push_back(bag + " |> linear(32)");
       }
       const std::string in = parts.size() == 1 ? "x" : "concat(" + joined(parts, ", ") + ")";
-      line("  hidden = {} |> linear(64) |> relu |> dropout(10%) |> linear(64) |> relu", in);
+      line("  hidden = {} |> linear(128) |> relu |> dropout(20%) |> linear(128) |> relu", in);
       line("  answer = hidden |> {}", headCall());
     }
     line("}}\n");
@@ -354,10 +354,12 @@ private:
     if (isLinear()) { // rows of tf-idf have length 1, so one rate suits texts of any length
       return {"sgd(lr: 2)", std::clamp<std::int64_t>(100000 / std::max<std::int64_t>(rows, 1), 4, 15), rows < 10000 ? 4 : 8};
     }
-    const std::int64_t batch = rows < 500 || plan.kind == TaskKind::tag ? 16 : rows < 5000 ? 32 : rows < 50000 ? 64 : 256;
+    const bool reads = !inputs(Type::text).empty() || plan.kind == TaskKind::tag;
+    const std::int64_t batch = rows < 500 || plan.kind == TaskKind::tag ? 16 : rows < 2000 ? 32 : rows < 50000 ? (reads ? 64 : 128) : 256;
     constexpr double steps = 6000; // of a training that learns something of few records and ends soon with many
     const double each = std::max(1.0, static_cast<double>(rows) * 0.8 / static_cast<double>(batch));
-    return {"adamw(lr: 2e-3, weight_decay: 0.01)", static_cast<std::int64_t>(std::clamp(std::round(steps / each), 4.0, 40.0)), batch};
+    return {"adamw(lr: 2e-3, weight_decay: 0.01)",
+            static_cast<std::int64_t>(std::clamp(std::round(steps / each), 4.0, reads ? 40.0 : 60.0)), batch};
   }
 
   void trainBlock() {
