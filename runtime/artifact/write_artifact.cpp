@@ -39,6 +39,14 @@ RunConfig configOf(const RunConfig &config, const std::vector<ArtifactPlugin> &p
     // Not where the data lay, but by which extension they were known, and whether a file was a split.
     source.path = withoutNames(source.path, source.files, "data");
     source.files.clear();
+    const bool isThere = SourceSpec::isBuiltIn(source.kind) || std::any_of(plugins.begin(), plugins.end(), [&](const ArtifactPlugin &one) {
+                           return one.manifest.name == source.kind;
+                         });
+    if (!isThere) { // its plugin stays behind: rows come in another form
+      source.kind = "csv";
+      source.path = isFileASplit(source.path) ? std::string(splitMark) + ".csv" : "data.csv";
+      source.options.clear();
+    }
     if (!trains) {
       source.steps.clear();
     }

@@ -405,7 +405,8 @@ private:
       ways.push_back(program.csv);
     }
     for (const char delimiter : {',', ';', '\t'}) {
-      if (ways.empty() || ways[0].delimiter != delimiter) {
+      const bool isOwn = !ways.empty() && ways[0].delimiter == delimiter && ways[0].header && ways[0].skip == 0;
+      if (!isOwn) {
         ways.emplace_back().delimiter = delimiter;
       }
     }
@@ -425,8 +426,8 @@ private:
   static std::string nameOf(const std::vector<CsvOptions> &ways) {
     std::string text;
     for (const CsvOptions &way : ways) {
-      text += text.empty() ? "" : " or ";
-      text += way.delimiter == '\t' ? "tabs" : "`" + std::string(1, way.delimiter) + "`";
+      const std::string name = way.delimiter == '\t' ? "tabs" : "`" + std::string(1, way.delimiter) + "`";
+      text += text.find(name) != std::string::npos ? "" : (text.empty() ? "" : " or ") + name;
     }
     return text;
   }

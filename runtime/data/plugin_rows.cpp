@@ -121,7 +121,8 @@ private:
   }
 
   void takeProblem(const SourceRows::Problem &problem, RowError &error) {
-    if (const ForeignFormat foreign = foreignFormat(head); foreign && number == 0 && problem.last) {
+    constexpr std::string_view zip = "PK\x03\x04"; // a source may read what lies in an archive
+    if (const ForeignFormat foreign = foreignFormat(head); foreign && number == 0 && problem.last && !head.starts_with(zip)) {
       error = notText(foreign);
       return;
     }

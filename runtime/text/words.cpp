@@ -162,6 +162,9 @@ private:
     if (isHyphen(sign)) {
       return next < text.size() && isHyphen(at(next));
     }
+    if (sign == '#') { // a number; else a tag
+      return next < text.size() && isDigit(at(next));
+    }
     if (sign == '.' || sign == '*' || sign == '/') {
       return next == text.size() || !isDigit(at(next));
     }

@@ -180,6 +180,13 @@ Result<std::vector<ArtifactPlugin>> pluginsInUse(const RunRecord &record, Plugin
       continue; // nothing is measured
     }
     PENSTOCK_ASSIGN(const PluginManifest *const manifest, host.manifest(plugin.name, kind->kind));
+    if (kind->kind == PluginKind::source && manifest->bringsLibraries) {
+      std::fprintf(stderr,
+                   "note: the artifact does not read `%s`, whose libraries a machine need not have: give it CSV or JSON Lines with the "
+                   "same columns\n",
+                   plugin.name.c_str());
+      continue;
+    }
     PENSTOCK_TRY(checkPlugin(*manifest, options));
     PENSTOCK_ASSIGN(std::string text, readWholeFile(manifest->folder + "/plugin.toml"));
     plugins.push_back({*manifest, std::move(text), !isLinkedIn(*manifest)});

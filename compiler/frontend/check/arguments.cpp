@@ -144,7 +144,9 @@ private:
     const bool nameless = inputMissing && value.kind == Expression::Kind::name && value.text != "true" && value.text != "false" &&
                           scope.values.count(value.text) == 0 &&
                           (nextParameter >= signature.parameters.size() || signature.parameters[nextParameter].members.empty());
-    if (!nameless && nextParameter < signature.parameters.size()) {
+    // The files of splits, which stand behind all others, are given by their names.
+    const bool byName = nextParameter > 0 && nextParameter < signature.parameters.size() && signature.parameters[nextParameter].several;
+    if (!nameless && !byName && nextParameter < signature.parameters.size()) {
       const ParameterSpec &next = signature.parameters[nextParameter];
       const bool several = next.type == Type::strings && !next.members.empty(); // every word is one of them
       nextParameter += several ? 0 : 1;

@@ -6,8 +6,6 @@
 
 namespace penstock::frontend {
 
-using diagnostics::quotedList;
-
 namespace {
 
 std::vector<std::string> filesThatFit(const std::string &pattern) {
@@ -63,16 +61,18 @@ std::optional<Attribute> filesLike(Evaluator &evaluator, Reporter &reporter, con
   std::vector<std::string> files = filesThatFit(pattern);
   if (files.empty()) {
     const std::string folder = folderBefore(pattern);
-    std::vector<std::string> names = namesIn(folder);
+    const std::vector<std::string> names = namesIn(folder);
     constexpr std::size_t shown = 8;
-    const std::size_t more = names.size() > shown ? names.size() - shown : 0;
-    names.resize(names.size() - more);
+    std::string list;
+    for (std::size_t i = 0; i < std::min(names.size(), shown); ++i) {
+      list += (i == 0 ? "`" : ", `") + names[i] + "`";
+    }
+    list += names.size() > shown ? " and " + std::to_string(names.size() - shown) + " more" : "";
     reporter.report("no-files", arguments[0].value.span,
                     {{"pattern", pattern},
                      {"found", folder.empty()  ? "its folder is not there"
                                : names.empty() ? "`" + folder + "` has no files"
-                                               : "`" + folder + "` has " + quotedList(names) +
-                                                     (more > 0 ? " and " + std::to_string(more) + " more" : "")}});
+                                               : "`" + folder + "` has " + list}});
     return std::nullopt;
   }
   return files;

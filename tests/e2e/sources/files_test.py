@@ -11,6 +11,7 @@ import io
 import json
 import pathlib
 import random
+import shutil
 import subprocess
 import sys
 import unittest
@@ -72,6 +73,7 @@ class Files(case.Case):
         return folder
 
     def train(self, folder):
+        shutil.rmtree(folder / "run", ignore_errors=True)
         self.penstock("train", folder / "a.pipe", "--quiet", "--out", folder / "run")
         return numbers(folder / "run/model.safetensors")
 

@@ -36,7 +36,7 @@ TEST(Words, KeepWhatIsOneWord) {
   EXPECT_EQ(split("$5 3.5 1,000 10:30 60% 9/11 e-mail AT&T #tag @name"), "$5 3.5 1,000 10:30 60% 9/11 e-mail AT&T #tag @name");
   EXPECT_EQ(split("The U.S. and the U.K., e.g. St. Louis, J. R. Smith Jr. and Dr. Who of Acme Inc."),
             "The U.S. and the U.K. , e.g. St. Louis , J. R. Smith Jr. and Dr. Who of Acme Inc.");
-  EXPECT_EQ(split("No. 5, but no."), "No. 5 , but no .");
+  EXPECT_EQ(split("No. 5, but no. #65 #65s"), "No. 5 , but no . # 65 # 65s");
   EXPECT_EQ(split("Mar. 3 is Plan B."), "Mar. 3 is Plan B .");
   EXPECT_EQ(split("see http://a.b/c?d=e,f. (www.x.com/a(b)), me@x.org!"), "see http://a.b/c?d=e,f . ( www.x.com/a(b) ) , me@x.org !");
   EXPECT_EQ(split("I don't, they'LL :)"), "I do n't , they 'LL :)");
