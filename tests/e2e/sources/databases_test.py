@@ -187,7 +187,8 @@ class Databases(case.Case):
         self.assertEqual([row["x"] for row in csv.DictReader(io.StringIO(done.stdout))], [text for _, text in cells])
 
     def train_sheet(self, cells):
-        workbook(self.folder / "small.xlsx", [("a", cells * 1 + [[f"B{i}", *cells[1][1:]] for i in range(9)] + [[f"C{i}", *cells[2][1:]] for i in range(9)])])
+        more = [[f"{kind}{i}", *cells[row][1:]] for row, kind in ((1, "B"), (2, "C")) for i in range(60)]
+        workbook(self.folder / "small.xlsx", [("a", cells + more)])
         self.train("small", 'xlsx("small.xlsx")')
 
     def testMistakesOfSheets(self):
