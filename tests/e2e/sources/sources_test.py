@@ -139,7 +139,7 @@ class Sources(case.Case):
         folder = self.write("unknown", GOOD)
         text = (folder / "steps.pipe").read_text()
         for wrong, said in [(text.replace("ts(", "tss("), "a source is `csv`, `jsonl`, `conll`, `sqlite`, `ts` or `xlsx`"),
-                            (text.replace(".ts\")", ".ts\", 3)"), "`train` takes a path, a list of paths"),
+                            (text.replace(".ts\")", ".ts\", 3)"), "`ts` takes no further argument"),
                             (text.replace("|> relu", "|> ts"), "sources stand in `data`"),
                             (text.replace("[accuracy]", "[ts]"), "`ts` is a source, not a metric")]:
             (folder / "steps.pipe").write_text(wrong)
