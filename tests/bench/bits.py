@@ -159,9 +159,9 @@ def numbers(value, at=""):
 
 
 def test_records(file, settings):
-    """The file whose records are predicted: that of test, or the only one."""
+    """The file whose records are predicted: that of test, the only one, or the first that is named."""
     text = file.read_text()
-    name = re.search(r'(?:csv|jsonl|conll|ts)\((data / )?"([^"]+)"', text)
+    name = re.search(r'(?:csv|jsonl|conll|ts)\((?:train: \[)?(data / )?"([^"]+)"', text)
     path = name.group(2).replace("{split}", "test")
     if name.group(1):
         given = dict(one.split("=", 1) for one in settings).get("data") or re.search(r'param data: path = "([^"]+)"', text).group(1)
