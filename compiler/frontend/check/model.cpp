@@ -161,7 +161,7 @@ Value Model::applyBuiltin(const Instance &instance, const Inputs &inputs, const 
     }
   }
   encoders.checkVectors(node.attributes, span);
-  node.attributes.erase("file"); // the weight says where it lies, and no program depends on it
+  node.attributes.erase("file");       // the weight says where it lies, and no program depends on it
   if (op.signature.operands.empty()) { // an input of the batch that no column gives
     node.kind = GraphNode::Kind::input;
     node.column = node.op;
