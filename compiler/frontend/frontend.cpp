@@ -21,8 +21,11 @@ namespace {
 Result<Override> readOverride(const std::string &setting, const std::string &folder) {
   const std::size_t equals = setting.find('=');
   const std::string name = equals == std::string::npos ? setting : setting.substr(0, equals);
-  const bool named = !name.empty() && name.front() != '.' && name.back() != '.' && name.find("..") == std::string::npos &&
-                     std::all_of(name.begin(), name.end(), [](char c) {
+  // The resolved form has names such as `deploy.expect.p99(batch: 1)`, too.
+  const bool isCall = name.ends_with(')') || name.ends_with(']');
+  const std::string plain = name.substr(0, isCall ? name.find_first_of("([") : std::string::npos);
+  const bool named = !plain.empty() && plain.front() != '.' && plain.back() != '.' && plain.find("..") == std::string::npos &&
+                     std::all_of(plain.begin(), plain.end(), [](char c) {
                        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.';
                      });
   if (equals == std::string::npos || !named) {

@@ -47,6 +47,17 @@ GraphBuilder::GraphBuilder(const Scopes &names, Records &data, Reporter &reports
 
 GraphBuilder::Trial::Trial(GraphBuilder &owner) : builder(owner) { swap(); }
 GraphBuilder::Trial::~Trial() { swap(); }
+GraphBuilder::Undone::Undone(GraphBuilder &owner)
+    : builder(owner), graph(owner.graph), inputs(owner.inputs), shared(owner.shared), predictedAt(owner.predictedAt), spent(owner.spent),
+      full(owner.full) {}
+GraphBuilder::Undone::~Undone() {
+  builder.graph = std::move(graph);
+  builder.inputs = std::move(inputs);
+  builder.shared = std::move(shared);
+  builder.predictedAt = std::move(predictedAt);
+  builder.spent = spent;
+  builder.full = full;
+}
 void GraphBuilder::Trial::swap() {
   std::swap(graph, builder.graph);
   std::swap(inputs, builder.inputs);

@@ -76,6 +76,23 @@ public:
     bool full = false;
   };
 
+  /// What is done to the graph meanwhile is undone in the end: an expression is looked at, and not used.
+  class Undone {
+  public:
+    explicit Undone(GraphBuilder &owner);
+    ~Undone();
+    Undone(const Undone &) = delete;
+
+  private:
+    GraphBuilder &builder;
+    ModelGraph graph;
+    NameMap<Input> inputs;
+    NameMap<Shared> shared;
+    std::map<std::string, Span> predictedAt;
+    std::int64_t spent;
+    bool full;
+  };
+
 private:
   /// `column`: of that name; nullptr for a feature. `axis`: of tags.
   int input(const std::string &name, const Column *column, bool target, const Span &span, const std::string &axis = "");

@@ -69,8 +69,8 @@ void Measures::readLast(const Setting &setting) {
   const bool isList = value.kind == Expression::Kind::list;
   const std::vector<Expression> alone(isList ? 0 : 1, value);
   for (const Expression &one : isList ? value.children : alone) {
-    const bool isSplit =
-        one.kind == Expression::Kind::name && std::find(splitNames.begin(), splitNames.end(), one.text) != splitNames.end();
+    const bool isSplit = (one.kind == Expression::Kind::name || one.kind == Expression::Kind::string) &&
+                         std::find(splitNames.begin(), splitNames.end(), one.text) != splitNames.end();
     if (one.kind == Expression::Kind::error) {
       return;
     }

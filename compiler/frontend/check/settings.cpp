@@ -192,7 +192,10 @@ BlockSettings Settings::of(const std::string &key, const std::string &kind, cons
           reporter.add(one.problems);
         }
         if (const auto held = found.find(setting); held == found.end() || !names(one.value, *held->second.value)) {
-          found[setting] = {&one.value, one.nameSpan(), Origin::commandLine};
+          const Expression *const standing = held == found.end() ? nullptr : held->second.value;
+          const Expression *const written =
+              held != found.end() && held->second.origin == Origin::commandLine ? held->second.written : standing;
+          found[setting] = {&one.value, one.nameSpan(), Origin::commandLine, written};
         }
       }
     }

@@ -15,6 +15,7 @@ struct Setting {
   const Expression *value = nullptr;
   Span nameSpan;
   Origin origin = Origin::file;
+  const Expression *written = nullptr; // by the file, where `--set` gives the value; or nullptr
 };
 
 /// The settings of one block, by name.

@@ -328,6 +328,14 @@ void Training::readBest(const Expression &value, Origin origin, const Measures &
 void Training::readPatience(const Expression &best, Origin origin) {
   const Override *set = settings.find("train.keep.patience");
   if (set == nullptr && best.arguments.size() < 2) {
+    // `--set train.keep=best(dev.f1_macro)` of a file that says the same leaves its patience.
+    const Expression *const written = find(given, "keep")->written;
+    const bool same = written != nullptr && isCallOf(*written, "best") && written->arguments.size() == 2 &&
+                      excerpt(written->arguments[0].value.span) == excerpt(best.arguments[0].value.span);
+    if (same) {
+      readPatience(*written, Origin::file);
+      return;
+    }
     settings.resolve("train.keep.patience", "0", Origin::standard);
     return;
   }
@@ -387,6 +395,18 @@ void Training::readFrom(const Setting *setting) {
 
 // ---- what is minimized
 
+/// Whether `--set` says what the file says already, as the resolved form prints it: which has names of instances that no expression takes.
+bool Training::repeatsWritten(const Setting &setting, const Place &where) {
+  const GraphBuilder::Undone undone(builder);
+  const bool forgot = settings.forgetResolved(true);
+  Place place = where;
+  const Value value = evaluator.evaluate(*setting.written, scopes.top, place);
+  const std::string text = value.isScalarNode() ? formatObjective(builder.graph, value.node, where.path, scopes.top) : "";
+  settings.forgetResolved(forgot);
+  const Override *const set = settings.find(std::string(setting.nameSpan.text()));
+  return set != nullptr && !text.empty() && set->text == text;
+}
+
 void Training::readLoss(const ObjectiveBlock &block, ObjectiveSpec &objective) {
   const ModelGraph &graph = builder.graph;
   const Setting *const setting = find(block.given, "minimize");
@@ -400,7 +420,9 @@ void Training::readLoss(const ObjectiveBlock &block, ObjectiveSpec &objective) {
   } else {
     Place place;
     place.path = block.name.empty() ? "minimize" : "minimize." + block.name;
-    const Value value = evaluator.evaluate(*setting->value, scopes.top, place);
+    const bool repeats = setting->written != nullptr && repeatsWritten(*setting, place);
+    const Expression &expression = repeats ? *setting->written : *setting->value;
+    const Value value = evaluator.evaluate(expression, scopes.top, place);
     if (value.kind == Value::Kind::error || value.kind == Value::Kind::unknown) {
       return;
     }

@@ -41,6 +41,7 @@ private:
   void readBest(const Expression &value, Origin origin, const Measures &measures);
   void readPatience(const Expression &value, Origin origin);
   void readFrom(const Setting *setting);
+  bool repeatsWritten(const Setting &setting, const Place &where);
   void readLoss(const ObjectiveBlock &block, ObjectiveSpec &objective);
   void chooseLoss(ObjectiveSpec &objective);
   void reportWrong(const char *name, const char *expected, const Span &span);
