@@ -230,8 +230,8 @@ void Settings::reportUnused() {
         made != values.end()) {
       if (made->value != one.text) {
         std::string near;
-        for (const std::string &name : settable) {
-          near = near.empty() && name.starts_with(one.name + ".") ? name : near;
+        for (const Resolved &value : values) {
+          near = near.empty() && value.key.starts_with(one.name + ".") ? value.key : near;
         }
         reporter.report("set-structure", one.nameSpan(),
                         {{"name", one.name.substr(0, 80)}, {"value", made->value.substr(0, 80)}, {"nearest", near}});
