@@ -56,8 +56,9 @@ struct ResultCollector {
       return fault.say(fmt::format("it gives more than {} numbers", maximumNumbers));
     }
     const std::size_t bracket = name.find('[');
-    if (bracket == 0 || bracket == std::string_view::npos || name.back() != ']') {
-      const bool known = std::any_of(declared.begin(), declared.end(), [&](const MetricResult &one) { return one.name == name; });
+    const bool isOfClass = bracket != 0 && bracket != std::string_view::npos && name.back() == ']';
+    const bool known = std::any_of(declared.begin(), declared.end(), [&](const MetricResult &one) { return one.name == name; });
+    if (known || !isOfClass) {
       if (!known) {
         return fault.say(fmt::format("it gives a result `{}`, which its manifest does not declare", printable(name, 100)));
       }

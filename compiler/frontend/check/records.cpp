@@ -489,7 +489,8 @@ void Records::weighClasses(const std::vector<ParameterSpec> &parameters, Attribu
     if (found == attributes.end()) {
       continue;
     }
-    if (std::holds_alternative<std::string>(found->second)) {
+    const auto *word = std::get_if<std::string>(&found->second);
+    if (word != nullptr && std::find(parameter.members.begin(), parameter.members.end(), *word) != parameter.members.end()) {
       found->second = balancedWeights(column);
     } else if (const auto *named = std::get_if<std::vector<std::string>>(&found->second)) {
       found->second = namedWeights(*named, column, span);
