@@ -212,7 +212,7 @@ const std::vector<DiagnosticInfo> entries = {
     {"layer-without-result", error, "M10", "the layer `{name}` gives nothing", "the last entry of a layer is an expression, its result",
      "end the layer with an expression", ""},
     {"head-without-answer", error, "M11", "the head `{name}` gives no answer", "a head sets `answer:`", "write `answer: ...`", ""},
-    {"class-weights-count", error, "M12", "class weights: {given}; classes: {classes}", "there is one weight a class",
+    {"class-weights-count", error, "M12", "`{name}` has {given} numbers; classes: {classes}", "there is one weight a class",
      "give {classes} weights", ""},
     {"class-weights-zero", error, "M17", "every class weight is 0", "a record of a class of weight 0 has no part in the loss", "",
      "give some class a weight"},

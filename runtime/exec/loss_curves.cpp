@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace penstock {
 
@@ -71,21 +72,45 @@ Result<std::vector<LossCurves>> readLossCurves(const std::string &log, const std
   return all;
 }
 
+namespace {
+
+/// By how much the line through the points falls from the first to the last, and the standard error of that.
+std::pair<double, double> fallOf(const std::vector<LossPoint> &points) {
+  const auto count = static_cast<double>(points.size());
+  const double middle = (count - 1) / 2, mean = meanOf(points.data(), points.size());
+  double across = 0, along = 0, left = 0;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const double x = static_cast<double>(i) - middle;
+    across += x * x;
+    along += x * points[i].value;
+  }
+  const double slope = along / across;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    const double off = points[i].value - mean - slope * (static_cast<double>(i) - middle);
+    left += off * off;
+  }
+  return {-slope * (count - 1), std::sqrt(left / (count - 2) / across) * (count - 1)};
+}
+
+} // namespace
+
 std::string standstillOf(const LossCurves &curves) {
-  constexpr std::size_t fewest = 20, parts = 10;
+  constexpr std::size_t fewest = 30, parts = 10;
   constexpr double moved = 1e-3; // of the first loss: less is no fall
   if (curves.train.size() < fewest) {
     return "";
   }
   const std::size_t part = curves.train.size() / parts;
   const double first = meanOf(curves.train.data(), part), last = meanOf(&curves.train[curves.train.size() - part], part);
-  if (!(std::abs(first) > 1e-6) || last <= first - moved * std::abs(first)) {
+  const auto [fall, error] = fallOf(curves.train);
+  const double least = std::max(moved * std::abs(first), 2 * error); // batches differ
+  if (!(std::abs(first) > 1e-6) || !(fall <= least)) {
     return "";
   }
   return fmt::format(
       "the loss {}: {:.4g} in the first tenth of the training, {:.4g} in the last; try another learning rate, and see whether "
       "the inputs can tell what is predicted",
-      last > first + moved * std::abs(first) ? "did not fall, it rose" : "stood still", first, last);
+      -fall > least ? "did not fall, it rose" : "stood still", first, last);
 }
 
 } // namespace penstock

@@ -19,7 +19,8 @@ struct LossCurves {
 /// Those that `log`, a metrics.jsonl, calls `names`, one a name.
 Result<std::vector<LossCurves>> readLossCurves(const std::string &log, const std::vector<std::string> &names);
 
-/// What a person should know of a loss that training has not brought down, as a sentence; "" is nothing. Fewer than 20 points say nothing.
+/// What a person should know of a loss that training has not brought down, as a sentence; "" is nothing. Fewer than 30 points say nothing,
+/// and a line through them that falls by less than their noise is none that falls.
 std::string standstillOf(const LossCurves &curves);
 
 } // namespace penstock

@@ -413,7 +413,8 @@ void GraphBuilder::checkClassCounts(const std::vector<ParameterSpec> &parameters
     const auto *list = !parameter.eachClass || given == attributes.end() ? nullptr : std::get_if<std::vector<double>>(&given->second);
     const bool forAll = list != nullptr && parameter.oneForAll && list->size() == 1;
     if (list != nullptr && !list->empty() && !forAll && classes != unknownSize && static_cast<std::int64_t>(list->size()) != classes) {
-      reporter.report("class-weights-count", span, {{"given", std::to_string(list->size())}, {"classes", std::to_string(classes)}});
+      reporter.report("class-weights-count", span,
+                      {{"name", parameter.name}, {"given", std::to_string(list->size())}, {"classes", std::to_string(classes)}});
     }
   }
   const auto weights = attributes.find("class_weights");

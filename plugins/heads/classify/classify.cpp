@@ -90,4 +90,4 @@ private:
 
 } // namespace
 
-PENSTOCK_HEAD(Classify, "classify", "1.2.0")
+PENSTOCK_HEAD(Classify, "classify", "1.1.0")

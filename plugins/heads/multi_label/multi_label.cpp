@@ -81,4 +81,4 @@ private:
 
 } // namespace
 
-PENSTOCK_HEAD(MultiLabel, "multi_label", "1.2.0")
+PENSTOCK_HEAD(MultiLabel, "multi_label", "1.1.0")

@@ -11,4 +11,4 @@ public:
 
 } // namespace
 
-PENSTOCK_METRIC(F1, "f1", "1.3.0")
+PENSTOCK_METRIC(F1, "f1", "1.2.0")

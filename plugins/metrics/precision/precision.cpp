@@ -12,4 +12,4 @@ public:
 
 } // namespace
 
-PENSTOCK_METRIC(Precision, "precision", "1.3.0")
+PENSTOCK_METRIC(Precision, "precision", "1.2.0")

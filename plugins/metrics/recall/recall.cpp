@@ -12,4 +12,4 @@ public:
 
 } // namespace
 
-PENSTOCK_METRIC(Recall, "recall", "1.3.0")
+PENSTOCK_METRIC(Recall, "recall", "1.2.0")

@@ -24,4 +24,4 @@ struct Characters {
 
 } // namespace
 
-PENSTOCK_FITTED_TOKENIZER(sdk::VocabularyTokenizer<Characters>, sdk::VocabularyTokenizerFit<Characters>, "characters", "1.1.0")
+PENSTOCK_FITTED_TOKENIZER(sdk::VocabularyTokenizer<Characters>, sdk::VocabularyTokenizerFit<Characters>, "characters", "1.0.0")

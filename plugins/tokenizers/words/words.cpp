@@ -96,4 +96,4 @@ struct Words {
 
 } // namespace
 
-PENSTOCK_FITTED_TOKENIZER(sdk::VocabularyTokenizer<Words>, sdk::VocabularyTokenizerFit<Words>, "words", "1.1.0")
+PENSTOCK_FITTED_TOKENIZER(sdk::VocabularyTokenizer<Words>, sdk::VocabularyTokenizerFit<Words>, "words", "1.0.0")
