@@ -105,7 +105,7 @@ class Artifact(case.Case):
                 self.assertEqual(command("--input", records, "--output", out).stdout, "")
                 self.assertEqual(out.read_text(), expected)
                 out.unlink()
-        self.assertIn(".csv or .jsonl", self.answer(artifact, "--output", self.folder / "answers.xml", text="x\n", expect=2).stderr)
+        self.assertIn(".csv, .jsonl or .conll", self.answer(artifact, "--output", self.folder / "answers.xml", text="x\n", expect=2).stderr)
         copy = self.folder / "copy.csv"
         shutil.copy(records, copy)
         self.assertIn("is the input", self.answer(artifact, "--input", copy, "--output", copy, expect=2).stderr)
