@@ -254,7 +254,8 @@ private:
 
   std::string tokens(const PlannedColumn &column) const {
     const std::string clean = column.name + " |> clean(lowercase: true) |> ";
-    return clean + (column.wide ? "characters" : "words") + fmt::format("(min_count: {}, ngrams: 1..2)", isLinear() ? 1 : 2);
+    const char *const tokenizer = column.wide ? "characters" : "words";
+    return clean + tokenizer + (isLinear() ? "(min_count: 1, ngrams: 1..2)" : "(min_count: 2)");
   }
 
   void featuresBlock() {
@@ -295,7 +296,7 @@ private:
     line("model {{");
     std::vector<std::string> bags;
     for (const PlannedColumn *column : texts) {
-      bags.push_back(column->name + "_words |> counts(weight: tfidf)");
+      bags.push_back(column->name + "_words |> counts" + (isLinear() ? "(weight: tfidf)" : ""));
     }
     if (plan.kind == TaskKind::tag) {
       line("  read = tokens |> embedding(24) |> conv1d(7, 64) |> relu |> conv1d(7, 64) |> relu |> dropout(20%)");

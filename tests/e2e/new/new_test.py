@@ -140,6 +140,7 @@ class New(case.Case):
         for row in rows:
             row["note"] += " für Öl"
             row["cost"] = str(row["cost"] / 10).replace(".", ",")
+            row["price"] = str(row["price"]).replace(".", ",")
         self.put("german.csv", table(rows, ";"), "cp1252")
         for name, target, written in (("packed.csv.gz", "failure", "csv(data)"), ("bare.csv", "#9", "header: false"), ("german.csv", "failure", 'decimal: ",", encoding: cp1252')):
             with self.subTest(name=name):
@@ -185,6 +186,26 @@ class New(case.Case):
         self.assertIn("other runs", self.penstock("train", "seeds.pipe", "--seeds", "2", "--out", "seeds", "--resume", expect=2).stderr)
         self.assertEqual(json.loads(self.penstock("evaluate", "seeds", "--json").stdout)["metrics"], done["metrics"])
         self.penstock("build", "seeds", "--out", "artifact", "--name", "orders")
+
+    def testFolds(self):
+        self.put("orders.csv", table(orders(211, 5)))
+        self.penstock("new", "orders.csv", "--target", "failure", "--out", "folds.pipe")
+        text = (self.folder / "folds.pipe").read_text()
+        self.assertIn("dev: 10%, test: 10%", text)
+        for name, refit in (("judged", ""), ("answering", ", refit: true")):
+            (self.folder / f"{name}.pipe").write_text(text.replace("dev: 10%, test: 10%", f"folds: 3{refit}, test: 10%"))
+            done = json.loads(self.penstock("train", f"{name}.pipe", "--out", name, "--json", "--quiet", "--set", "train.epochs=2").stdout)
+            self.assertEqual([pathlib.Path(run["run"]).name for run in done["runs"]], ["fold_1", "fold_2", "fold_3"])
+            values = [run["metrics"]["dev"]["f1_macro"] for run in done["runs"]]
+            self.assertAlmostEqual(done["metrics"]["dev"]["f1_macro"]["mean"], statistics.mean(values), places=12)
+        records = table(orders(5, 8))
+        refused = self.penstock("predict", "judged", "--format", "csv", text=records, expect=2)
+        self.assertIn("refit: true", refused.stderr)
+        # Every record that is not of test is dev once, and the run of all learns from each of them.
+        said = [json.loads((self.folder / f"judged/fold_{i}/run.json").read_text()) for i in (1, 2, 3)]
+        learnt = json.loads((self.folder / "answering/refit/run.json").read_text())
+        self.assertEqual(sum(run["records"] for run in said), 2 * learnt["records"])
+        self.assertEqual(len(self.penstock("predict", "answering", "--format", "csv", text=records).stdout.splitlines()), 5)
 
     def testKilledSeedsGoOn(self):
         self.put("orders.csv", table(orders(211, 5)))
