@@ -194,7 +194,7 @@ class Trainable(case.Case):
         artifact = self.build(self.run_of("words"), "words")
         file, out = self.folder / "wrong.csv", self.folder / "nothing"
         for text, said in (
-                ("text,label\npump leaks,leak\npump hums,gibberish\n", "`gibberish` is not a declared class of `label`"),
+                ("text,label\npump leaks,leak\npump hums,gibberish\n", "`label` has classes that the run which training begins with does not know: `gibberish`"),
                 ("text\npump leaks\n", "the data have no column `label`"),
                 ("", "has no records"),
                 ("text,label\n", "has no records"),
