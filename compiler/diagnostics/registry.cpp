@@ -279,7 +279,7 @@ const std::vector<DiagnosticInfo> entries = {
      "with more classes the most probable one is answered", "",
      "leave it out; `reject` leaves out answers that are not sure enough, `class_weights` moves the model towards a class"},
     {"no-such-class", error, "E10", "`{name}` has no class `{class}` in train", "a class is named as train has it",
-     "did you mean `{nearest}`?", "write one that it has, such as `{example}`"},
+     "did you mean `\"{nearest}\"`?", "write one that it has, such as `{example}`"},
     {"fit-without-dev", error, "M20", "`{name}: {fit}` is fitted on dev, which has no records",
      "what decides is fitted on records that the weights have not seen", "", "give dev a share, or write a number"},
     {"keep-without-validation", error, "T12", "`keep: best({result})` with `validate: never`",

@@ -78,6 +78,7 @@ bool CellSteps::readPairs(const Expression &step, const std::string &key, NamedV
   const Expression &given = arguments[0].value;
   if (given.kind == Expression::Kind::list) {
     std::vector<std::string> pairs;
+    std::string text; // in the one way in which it is printed
     std::set<std::string> seen;
     ParameterSpec pair;
     pair.name = "map";
@@ -98,11 +99,12 @@ bool CellSteps::readPairs(const Expression &step, const std::string &key, NamedV
         return wrong(one.span, quote(both[0]) + " twice");
       }
       pairs.insert(pairs.end(), both.begin(), both.end());
+      text += (text.empty() ? "[" : ", ") + formatAttribute(both);
     }
     if (pairs.empty()) {
       return wrong(given.span, "an empty list");
     }
-    tools.settings.resolve(key, excerpt(given.span, 200), origin, step.span);
+    tools.settings.resolve(key, text + "]", origin, step.span);
     parameters["pairs"] = std::move(pairs);
     return true;
   }

@@ -658,16 +658,19 @@ class Hints(Case):
 
     def testSet(self):
         file = self.write("set.pipe", FEATURES)
-        for name, word, not_ in [("model.needs.classify.bias", "param", "classify_0"), ("features.tokens.words.min_cont", "param", "min_count"),
+        for name, word, not_ in [("model.needs.classify.bias", "`model.needs.classify_0.bias`", "xyz"),
+                                 ("features.tokens.words.min_cont", "`features.tokens.words.min_count`", "xyz"),
                                  ("train.optimizer.ir", "`train.optimizer.lr`", "xyz"), ("train.bach", "`train.batch`", "xyz"), ("wdth", "`width`", "xyz"),
                                  ("data.source.delimeter", "`data.source.delimiter`", "xyz"), ("data.cost.mising", "`data.cost.missing`", "xyz"),
-                                 ("expect.test.accuracy", "param", "`expect"), ("train.freezing", "`train.freeze`", "xyz")]:
+                                 ("train.freezing", "`train.freeze`", "xyz")]:
             with self.subTest(name=name):
                 one = self.errors(file, [f"{name}=7"])
                 self.assertEqual([other["id"] for other in one], ["set-unknown"])
                 self.assertIn(word, one[0]["fix"])
                 self.assertNotIn(not_, one[0]["fix"])
                 self.follow(file, FEATURES, [f"{name}=7"])
+        # What says how a file is made, not how much of something, is not set from outside.
+        self.assertEqual([one["id"] for one in self.errors(file, ["expect.test.accuracy=7"])], ["set-structure"])
 
 
 FEATURES = """pipe 1
