@@ -102,6 +102,9 @@ Status writeReport(const std::string &folder, const RunRecord &record) {
                       counted(record.records, "record"), counted(record.totalSteps, "step"), config.train.batch, record.seconds,
                       record.keptStep, config.train.seed, escaped(record.level), counted(record.threads, "thread"), escaped(record.started),
                       escaped(record.ended), escaped(record.version), config.hash());
+  if (!record.dataText.empty()) {
+    html += "<p class=\"dim\">data: " + escaped(record.dataText) + "</p>\n";
+  }
   html += "<h2>Metrics</h2>\n<table><tr><th>split</th><th>metric</th><th class=\"n\">value</th></tr>\n";
   for (const SplitResult &result : record.results) {
     if (result.hasLoss) {

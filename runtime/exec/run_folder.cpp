@@ -57,6 +57,9 @@ Status writeRunRecord(const std::string &folder, const RunRecord &record, bool d
   for (const RunPlugin &plugin : record.plugins) {
     json["plugins"].push_back({{"kind", plugin.kind}, {"name", plugin.name}, {"version", plugin.version}, {"hash", plugin.hash}});
   }
+  if (!record.dataText.empty()) {
+    json["data"] = record.dataText;
+  }
   json["started"] = record.started;
   json["ended"] = record.ended;
   json["finished"] = record.finished;
@@ -138,6 +141,7 @@ Result<RunRecord> readRunRecord(const std::string &folder) {
     json.at("machine").at("kernels").get_to(record.kernels);
     json.at("machine").at("cores").get_to(record.cores);
     json.at("machine").at("threads").get_to(record.threads);
+    record.dataText = json.value("data", "");
     json.at("started").get_to(record.started);
     json.at("ended").get_to(record.ended);
     json.at("finished").get_to(record.finished);

@@ -38,6 +38,7 @@ struct RunRecord {
   int cores = 0, threads = 0;
   std::string started, ended; // ISO 8601, UTC
   bool finished = false;
+  std::string dataText; // for people: the records of each split, and rows that are none; ""
   std::int64_t records = 0, stepsPerEpoch = 0, totalSteps = 0;
   double seconds = 0;               // of training
   std::int64_t keptStep = -1;       // step whose weights model.safetensors holds

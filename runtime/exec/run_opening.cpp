@@ -93,6 +93,7 @@ Status RunOpening::openFolder() {
   run.record.plugins = std::move(plugins);
   run.record.config = config;
   run.record.version = request.version;
+  run.record.dataText = request.dataText;
   run.record.dataHash = run.facts.hash;
   // The mark of a run stands before anything else does, and is no more than that until `restore` writes it with all hashes.
   PENSTOCK_TRY(run.folder->clear());

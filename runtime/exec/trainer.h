@@ -34,6 +34,7 @@ struct TrainRequest {
   std::string out;
   bool resume = false;
   std::string version;       // of penstock, for run.json
+  std::string dataText;      // RunRecord::dataText
   std::string cache;         // id cache, "" = none
   std::string resumeCommand; // shown after Ctrl-C
   Progress::Mode progress = Progress::Mode::quiet;

@@ -137,6 +137,7 @@ Result<std::optional<TrainOutcome>> trainOne(TrainOptions options, CommandContex
   request.config.source = sourceOf(loaded, options.load);
   request.config.facts = factsOfRun(loaded.facts);
   request.facts = loaded.facts;
+  request.dataText = recordsOf(loaded);
   request.out = options.out;
   request.resume = options.resume;
   request.version = context.version;
