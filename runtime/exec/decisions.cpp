@@ -237,19 +237,21 @@ private:
   Status fitThresholdsOf(const AnswerSpec &answer, const std::string &name, const JudgedProbabilities &judged, NamedValues &values,
                          std::vector<std::string> &notes) {
     PENSTOCK_ASSIGN(const PluginManifest *const manifest, host.manifest(answer.decoder, PluginKind::head));
-    const PluginParameter *const parameter = manifest->find(name);
+    const auto found = std::find_if(manifest->parameters.begin(), manifest->parameters.end(),
+                                    [&](const PluginParameter &one) { return one.name == name; });
+    const PluginParameter *const parameter = found == manifest->parameters.end() ? nullptr : &*found;
     const auto *const standard = parameter == nullptr ? nullptr : std::get_if<std::vector<double>>(&parameter->defaultValue);
     const double otherwise = standard == nullptr || standard->size() != 1 ? 0.5 : standard->front();
     std::vector<double> thresholds;
     for (std::size_t column = judged.sets ? 0 : 1; column < judged.width; ++column) {
       double f1 = 0;
-      const std::optional<double> found = fitThreshold(judged, column, &f1);
-      if (!found) {
+      const std::optional<double> best = fitThreshold(judged, column, &f1);
+      if (!best) {
         const std::vector<std::string> classes = dev->classNames(answer.target);
         notes.push_back(fmt::format("warning: dev has no record with `{}` of `{}`, so its threshold stays {}",
                                     column < classes.size() ? classes[column] : "", answer.target, otherwise));
       }
-      thresholds.push_back(found.value_or(otherwise));
+      thresholds.push_back(best.value_or(otherwise));
     }
     if (parameter != nullptr && parameter->eachClass) {
       values[name] = std::move(thresholds);
