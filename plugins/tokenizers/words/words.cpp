@@ -73,7 +73,7 @@ struct Words {
     return false;
   }
 
-  /// As releases before 1.1: a mark is a token. A vocabulary of texts without marks has the same words either way, and knows those of a
+  /// As an earlier release: a mark is a token. A vocabulary of texts without marks has the same words either way, and knows those of a
   /// word that has one.
   template <typename Token> static void splitEarlier(std::string_view text, Token &&token) {
     std::size_t at = 0;
