@@ -337,7 +337,7 @@ evaluate {
         self.assertLess(set(names), {one["name"] for one in checkpoint["tensors"]})
         self.assertEqual([one["name"] for one in seen(out / "model.safetensors")["tensors"]], names)
         plugin = seen(BUILD / "plugins/f1")
-        self.assertEqual((plugin["kind"], plugin["plugin_kind"], plugin["name"], plugin["results"]), ("plugin", "metric", "f1", ["f1_{average}"]))
+        self.assertEqual((plugin["kind"], plugin["plugin_kind"], plugin["name"], plugin["results"]), ("plugin", "metric", "f1", ["f1[{class}]", "f1_{average}"]))
         entry = next((self.folder / "cache").rglob("*.facts"))
         self.assertEqual((seen(entry)["of"], seen(entry)["whole"]), ("facts", True))
         damaged = self.folder / "damaged.facts"
