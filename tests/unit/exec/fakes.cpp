@@ -234,6 +234,14 @@ Result<std::unique_ptr<LearnerFit>> fitLearner(PluginHost &, const std::string &
   return invalidInput("there are no plugins here");
 }
 
+Result<std::shared_ptr<const Tokenizer>> tokenizerOf(const std::shared_ptr<const Dataset> &, const std::string &, PluginHost &) {
+  return internalError("the fake data have no tokenizers");
+}
+
+Result<std::vector<std::int64_t>> documentsOf(const std::shared_ptr<const Dataset> &, const std::string &, PluginHost &) {
+  return internalError("the fake data have no texts");
+}
+
 Result<std::unique_ptr<TextReader>> TextReader::open(const RecordsSpec &, const std::string &, PluginHost &) {
   return invalidInput("there is no input here");
 }
