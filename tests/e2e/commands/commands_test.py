@@ -758,7 +758,8 @@ class Basics(Case):
                 out = self.folder / f"basics-{file.stem}"
                 self.penstock("train", file, "--quiet", "--out", out)
                 self.assertTrue(json.loads((out / "run.json").read_text())["finished"])
-                measured = json.loads(self.penstock("evaluate", out, "--json", "--no-expect").stdout)
+                split = "test" if "test:" in (self.folder / "dsl_examples/basics" / file.name).read_text() else "dev"
+                measured = json.loads(self.penstock("evaluate", out, "--split", split, "--json", "--no-expect").stdout)
                 self.assertGreater(measured["records"], 0)
                 for value in measured["metrics"].values():
                     self.assertIsNotNone(value)
