@@ -237,7 +237,7 @@ class Refusal(Case):
 
     def testOutput(self):
         out, errors = self.train("maintenance_words", "said", "--quiet", "--set", "train.steps=5")
-        self.assertEqual((out, errors), ("", ""))
+        self.assertEqual((out, errors), (f"the run is in {self.folder / 'said'}\n", ""))
         out, errors = self.train("maintenance_words", "json", "--json", "--set", "train.steps=5")
         self.assertIn("f1_macro", json.loads(out)["metrics"]["test"])
         self.assertNotIn("\x1b", errors)  # lines, not a terminal's codes
@@ -382,7 +382,7 @@ class Learning(Case):
 
     def testFrozenWeightsStayAndHaveNoState(self):
         freeze = "train.freeze=[h.embedding_0, h.encoder_block[0..0], answer.classify_0]"
-        self.train(self.task, "slow", *self.set(freeze, "train.steps=12", "train.optimizer.lr=1e-4"))
+        self.train(self.task, "slow", *self.set(freeze, "train.steps=12", "train.optimizer.lr=1e-4"), "--keep-checkpoints")
         self.train(self.task, "fast", *self.set(freeze, "train.steps=12", "train.optimizer.lr=1e-2"))
         slow, fast = self.model("slow"), self.model("fast")
         frozen = {name for name in slow if name.startswith(("h.embedding_0.", "h.encoder_block_0.", "answer."))}
