@@ -764,8 +764,9 @@ class Basics(Case):
                 for value in measured["metrics"].values():
                     self.assertIsNotNone(value)
                 source = json.loads((out / "run.json").read_text())["config"]["records"]["sources"][0]
-                self.assertRegex(source["path"], r"^\$\{RUN\^1/\}")  # relative to the folder above the run's
-                given = self.folder / source["path"].removeprefix("${RUN^1/}").replace("{split}", "test")
+                path = source["path"] or source["files"][1][0]
+                self.assertRegex(path, r"^\$\{RUN\^1/\}")  # relative to the folder above the run's
+                given = self.folder / path.removeprefix("${RUN^1/}").replace("{split}", "test")
                 answers = self.jsonLines(self.penstock("predict", out, "--input", given, "--json").stdout)
                 self.assertGreaterEqual(len(answers), measured["records"])
 
