@@ -30,6 +30,7 @@ void addCell(ColumnProfile &column, const Cell &cell, std::vector<std::string_vi
     return;
   }
   column.lists += cell.list ? 1 : 0;
+  column.padded += text.size() != cell.text.size() ? 1 : 0;
   double number = 0;
   if (!cell.list && columns::number::readCell(ColumnSpec(), text, number)) {
     ++column.numbers;

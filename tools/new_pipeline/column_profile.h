@@ -17,6 +17,7 @@ struct ColumnProfile {
   std::int64_t numbers = 0, integers = 0; // cells that say one
   std::int64_t lists = 0;                 // cells that hold a list
   std::int64_t spaced = 0, wide = 0;      // cells of several words; with Han, kana, Hangul or Thai, which has no blanks
+  std::int64_t padded = 0;                // cells with blanks at an end
   double words = 0, characters = 0;       // in all cells
   double least = std::numeric_limits<double>::infinity(), greatest = -std::numeric_limits<double>::infinity();
   std::unordered_map<std::string, std::int64_t> values; // and their records; of `distinctLimit` values at most

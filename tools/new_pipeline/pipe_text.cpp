@@ -167,7 +167,8 @@ private:
     if (column.type == Type::tags && column.scheme != "none") {
       given.push_back("scheme: " + column.scheme);
     }
-    return name + "(" + joined(given, ", ") + ")";
+    const bool trims = column.profile->padded > 0 && (column.type == Type::classId || column.type == Type::id);
+    return name + "(" + joined(given, ", ") + ")" + (trims ? " |> trim" : "");
   }
 
   static std::vector<std::string> missingOf(const PlannedColumn &column) {

@@ -152,7 +152,7 @@ class New(case.Case):
         for split, count, seed in (("train", 211, 1), ("dev", 53, 2), ("test", 61, 3)):
             self.put(f"parts/{split}.csv", table(orders(count, seed)))
         pipe, _, run = self.learn("parts", "--target", "failure")
-        self.assertIn("parts/{split}.csv", pipe)
+        self.assertIn("csv(data / \"{split}.csv\")", pipe)
         self.assertNotIn("split(", pipe)
         self.put("others/training.csv", table(orders(211, 1)))
         self.put("others/test.csv", table(orders(53, 2)))
@@ -204,7 +204,7 @@ class New(case.Case):
         # Every record that is not of test is dev once, and the run of all learns from each of them.
         said = [json.loads((self.folder / f"judged/fold_{i}/run.json").read_text()) for i in (1, 2, 3)]
         learnt = json.loads((self.folder / "answering/refit/run.json").read_text())
-        self.assertEqual(sum(run["records"] for run in said), 2 * learnt["records"])
+        self.assertEqual(sum(run["train"]["records"] for run in said), 2 * learnt["train"]["records"])
         self.assertEqual(len(self.penstock("predict", "answering", "--format", "csv", text=records).stdout.splitlines()), 5)
 
     def testKilledSeedsGoOn(self):

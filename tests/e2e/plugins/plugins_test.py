@@ -103,8 +103,8 @@ class Folder:
 
     def __init__(self, root):
         self.root = pathlib.Path(root)
-        rows = "".join(f"pump {i} leaks,{'failure' if i % 2 else 'routine'}\n" for i in range(20))
-        for split in ("train", "dev", "test"):
+        for place, split in enumerate(("train", "dev", "test")):
+            rows = "".join(f"pump {i} leaks {place},{'failure' if i % 2 else 'routine'}\n" for i in range(20))
             (self.root / f"{split}.csv").write_text("text,label\n" + rows)
 
     def build(self, kind, breach):

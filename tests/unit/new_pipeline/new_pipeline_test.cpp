@@ -198,6 +198,10 @@ TEST_F(NewPipeline, tablesWithoutAHeader) {
   const std::string text = pipeText(made, form, profile, place, "orders");
   EXPECT_NE(text.find("header: false"), std::string::npos) << text;
   EXPECT_NE(text.find("column column_9 = class(from: 9)"), std::string::npos) << text;
+  // Blanks around names are taken off wherever they are read.
+  const Plan padded = plan("a, yes\nb, no\na, no\nb, yes\na, yes\nb, no\n", "#2");
+  ASSERT_EQ(wrong, "");
+  EXPECT_NE(pipeText(padded, form, profile, place, "padded").find("class(from: 2) |> trim"), std::string::npos);
   // Headers that are years, and a class that is called as its column is, are headers.
   (void)plan("site,2019,2020,2021,label\nnorth,1,2,3,a\nsouth,4,5,6,b\neast,7,8,9,a\n", "label");
   EXPECT_TRUE(form.csv.header);
