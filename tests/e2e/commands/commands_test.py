@@ -758,15 +758,15 @@ class Basics(Case):
                 out = self.folder / f"basics-{file.stem}"
                 self.penstock("train", file, "--quiet", "--out", out)
                 self.assertTrue(json.loads((out / "run.json").read_text())["finished"])
-                split = "test" if "test:" in (self.folder / "dsl_examples/basics" / file.name).read_text() else "dev"
+                source = json.loads((out / "run.json").read_text())["config"]["records"]["sources"][0]
+                named = [[], [], [source["path"]]] if source["path"] else source["files"]  # of each split, where they are given one by one
+                split, path = next((split, named[i][0]) for split, i in (("test", 2), ("dev", 1)) if named[i])
                 measured = json.loads(self.penstock("evaluate", out, "--split", split, "--json", "--no-expect").stdout)
                 self.assertGreater(measured["records"], 0)
                 for value in measured["metrics"].values():
                     self.assertIsNotNone(value)
-                source = json.loads((out / "run.json").read_text())["config"]["records"]["sources"][0]
-                path = source["path"] or source["files"][1][0]
                 self.assertRegex(path, r"^\$\{RUN\^1/\}")  # relative to the folder above the run's
-                given = self.folder / path.removeprefix("${RUN^1/}").replace("{split}", "test")
+                given = self.folder / path.removeprefix("${RUN^1/}").replace("{split}", split)
                 answers = self.jsonLines(self.penstock("predict", out, "--input", given, "--json").stdout)
                 self.assertGreaterEqual(len(answers), measured["records"])
 
