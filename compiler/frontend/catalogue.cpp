@@ -44,7 +44,7 @@ std::string exampleValue(const ParameterSpec &parameter) {
   case Type::enumeration:
     return parameter.members.empty() ? "" : parameter.members.front();
   case Type::strings: {
-    const auto word = [&](std::size_t i) { return i < parameter.members.size() ? parameter.members[i] : quote(i == 0 ? "word" : "tag"); };
+    const auto word = [&](std::size_t i) { return i < parameter.members.size() ? parameter.members[i] : quote(i == 0 ? "word" : "pos"); };
     return parameter.members.empty() ? "[" + word(0) + ", " + word(1) + "]" : word(0) + ", " + word(1); // words may stand by themselves
   }
   case Type::numbers:

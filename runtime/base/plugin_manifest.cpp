@@ -235,24 +235,8 @@ void readDecision(TableReader &reader, PluginParameter &parameter) {
   }
 }
 
-Result<PluginParameter> readParameter(const toml::table &table, const std::string &path) {
-  const toml::node *nameNode = table.get("name");
-  const std::string called = nameNode != nullptr && nameNode->is_string() ? nameNode->as_string()->get() : "";
-  TableReader reader(table, path, called.empty() ? "a parameter" : fmt::format("parameter `{}`", called));
-  PluginParameter parameter;
-  parameter.name = reader.text("name", true);
-  if (reader.ok() && !isName(parameter.name)) {
-    reader.fail(nameNode, "a name is made of lower-case letters, digits and `_`");
-  }
-  const std::string type = reader.text("type", true);
-  const auto *found = std::find_if(std::begin(typeNames), std::end(typeNames), [&](const auto &entry) { return entry.first == type; });
-  if (found != std::end(typeNames)) {
-    parameter.type = found->second;
-  } else {
-    reader.fail(table.get("type"), fmt::format("unknown type `{}`; types are bool, int, float, string, path, enum, "
-                                               "strings, numbers",
-                                               type));
-  }
+/// What its value may be, beside its type: words of it, one a class, a range.
+void readForm(TableReader &reader, PluginParameter &parameter) {
   if (const toml::node *members = reader.get("members")) {
     parameter.members = stringsOf(reader, members, "members");
     const bool balanced = parameter.type == Type::numbers && parameter.members == std::vector<std::string>{"balanced"};
@@ -292,6 +276,27 @@ Result<PluginParameter> readParameter(const toml::table &table, const std::strin
     }
   }
   parameter.wholeText = reader.flag("whole_text", false);
+}
+
+Result<PluginParameter> readParameter(const toml::table &table, const std::string &path) {
+  const toml::node *nameNode = table.get("name");
+  const std::string called = nameNode != nullptr && nameNode->is_string() ? nameNode->as_string()->get() : "";
+  TableReader reader(table, path, called.empty() ? "a parameter" : fmt::format("parameter `{}`", called));
+  PluginParameter parameter;
+  parameter.name = reader.text("name", true);
+  if (reader.ok() && !isName(parameter.name)) {
+    reader.fail(nameNode, "a name is made of lower-case letters, digits and `_`");
+  }
+  const std::string type = reader.text("type", true);
+  const auto *found = std::find_if(std::begin(typeNames), std::end(typeNames), [&](const auto &entry) { return entry.first == type; });
+  if (found != std::end(typeNames)) {
+    parameter.type = found->second;
+  } else {
+    reader.fail(table.get("type"), fmt::format("unknown type `{}`; types are bool, int, float, string, path, enum, "
+                                               "strings, numbers",
+                                               type));
+  }
+  readForm(reader, parameter);
   parameter.hasMinimum = reader.number("minimum", parameter.minimum);
   parameter.hasMaximum = reader.number("maximum", parameter.maximum);
   const bool numeric = parameter.type == Type::integer || parameter.type == Type::number || parameter.type == Type::numbers;

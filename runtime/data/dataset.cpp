@@ -38,7 +38,11 @@ Result<std::shared_ptr<const SplitDataset>> SplitDataset::openWith(const Records
   }
   const std::vector<std::string> paths = program.filesOf(request.split);
   if (paths.empty()) {
-    return invalidInput("the pipeline has no files of the split `" + split + "`");
+    std::string others;
+    for (const char *const one : splitNames) {
+      others += program.filesOf(splitIndex(one)).empty() ? "" : (others.empty() ? "`" : ", `") + std::string(one) + "`";
+    }
+    return invalidInput("the pipeline has no files of the split `" + split + "`; it has " + others);
   }
   for (const std::string &path : paths) {
     if (fileIsMissing(path)) {

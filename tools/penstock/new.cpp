@@ -249,6 +249,7 @@ Status makeNew(const NewOptions &options, CommandContext &context) {
 
 void addNewCommand(CLI::App &app, CommandContext &context) {
   auto options = std::make_shared<NewOptions>();
+  const auto kinds = wordsOf(TaskKind());
   CLI::App *command = app.add_subcommand("new", "look at raw data and write a .pipe file that learns from it");
   command
       ->add_option("DATA", options->data,
@@ -257,7 +258,7 @@ void addNewCommand(CLI::App &app, CommandContext &context) {
   command->add_option("--target", options->target, "the column that is predicted; by default the one that looks like it")
       ->type_name("COLUMN");
   command->add_option("--kind", options->kind, "classify, regress, multi_label or tag; by default what the target's values say")
-      ->check(CLI::IsMember({"classify", "regress", "multi_label", "tag"}))
+      ->check(CLI::IsMember(std::vector<std::string>(kinds.begin(), kinds.end())))
       ->type_name("KIND");
   command->add_option("--out", options->out, "the file to write; by default the name of the data, in this folder")->type_name("FILE");
   setExamples(*command, {"penstock new orders.csv", "penstock new orders.csv --target label --out labels.pipe"});

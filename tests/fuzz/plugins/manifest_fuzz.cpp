@@ -19,7 +19,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t *data, std::size_t size
       std::abort();
     }
   }
-  if (manifest->resultsFor(values).size() != manifest->results.size()) {
+  // Those of one class are there where a class is given.
+  if (manifest->resultsFor(values).size() > manifest->results.size()) {
     std::abort();
   }
   return 0;
