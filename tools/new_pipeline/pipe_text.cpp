@@ -372,7 +372,9 @@ private:
     line("  epochs: {}", chosen.epochs);
     line("  batch: {}", chosen.batch);
     line("  seed: 42");
-    if (place.has("dev")) {
+    if (place.has("dev") && isLinear() && profile.rows < 10000) {
+      line("  keep: last  # dev is too small to tell one epoch of such a model from the next");
+    } else if (place.has("dev")) {
       line("  keep: best({})  # the weights of the epoch that dev likes best", kept());
     } else {
       line("  validate: never  # there is no dev");
