@@ -18,37 +18,20 @@ namespace {
 
 std::string pathOf(const std::string &folder) { return folder + "/runs.json"; }
 
-/// What runs are compared by: a split and a value, "" the loss.
+/// What runs are compared by.
 struct Compared {
   std::string split, name;
 };
 
-std::optional<double> valueOf(const RunRecord &run, const Compared &compared) {
-  for (const SplitResult &result : run.results) {
-    if (result.split != compared.split) {
-      continue;
-    }
-    if (compared.name.empty()) {
-      return result.hasLoss ? std::optional(result.loss) : std::nullopt;
-    }
-    for (const auto &[name, value] : result.values) {
-      if (name == compared.name) {
-        return value;
-      }
-    }
-  }
-  return std::nullopt;
-}
-
 Compared comparedBy(const RunRecord &run) {
   const std::string &kept = run.config.train.keepMetric;
   if (const std::size_t point = kept.find('.'); point != std::string::npos) {
-    return {kept.substr(0, point), kept.substr(point + 1) == "loss" ? "" : kept.substr(point + 1)};
+    return {kept.substr(0, point), kept.substr(point + 1)};
   }
   const SplitResult *first = nullptr;
   for (const SplitResult &result : run.results) {
     if (result.split == "dev") {
-      return {"dev", result.values.empty() ? "" : result.values.front().first};
+      return {"dev", result.values.empty() ? "loss" : result.values.front().first};
     }
     first = first == nullptr && !result.values.empty() ? &result : first;
   }
@@ -139,6 +122,21 @@ SpreadTable spreadsOf(const std::vector<RunRecord> &runs) {
   return table;
 }
 
+std::optional<double> valueOf(const RunRecord &run, const std::string &split, const std::string &name) {
+  for (const SplitResult &result : run.results) {
+    if (result.split != split) {
+      continue;
+    }
+    for (const auto &[other, value] : result.values) {
+      if (other == name) {
+        return value;
+      }
+    }
+    return name == "loss" && result.hasLoss ? std::optional(result.loss) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
 std::size_t nearestToMedian(const std::vector<RunRecord> &runs) {
   if (runs.empty()) {
     return 0;
@@ -146,7 +144,7 @@ std::size_t nearestToMedian(const std::vector<RunRecord> &runs) {
   const Compared compared = comparedBy(runs.front());
   std::vector<double> values, sorted;
   for (const RunRecord &run : runs) {
-    values.push_back(valueOf(run, compared).value_or(std::numeric_limits<double>::quiet_NaN()));
+    values.push_back(valueOf(run, compared.split, compared.name).value_or(std::numeric_limits<double>::quiet_NaN()));
     if (!std::isnan(values.back())) {
       sorted.push_back(values.back());
     }

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,9 @@ Spread spreadOf(const std::vector<double> &values);
 /// By split and by name of the value; the loss is called `loss`.
 using SpreadTable = std::map<std::string, std::map<std::string, Spread>>;
 SpreadTable spreadsOf(const std::vector<RunRecord> &runs);
+
+/// A value of a split, `loss` its loss; nothing where the run has none.
+std::optional<double> valueOf(const RunRecord &run, const std::string &split, const std::string &name);
 
 /// The place of the run whose value is nearest to the median, the first of equals. What is compared is what `keep` compares, else the
 /// first value of dev, else its loss, else the first value of any split; without any of them the first run.

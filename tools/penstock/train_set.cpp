@@ -121,15 +121,7 @@ Status printRunSet(const std::string &folder, const RunSet &set, bool json) {
       }
       fmt::print("  {:<{}}  {} +- {}  (", printable(split + "." + name), width, shown(spread.mean), shown(spread.deviation));
       for (std::size_t i = 0; i < records.size(); ++i) {
-        for (const SplitResult &result : records[i].results) {
-          if (result.split == split) {
-            double value = result.hasLoss ? result.loss : NAN;
-            for (const auto &[other, held] : result.values) {
-              value = other == name ? held : value;
-            }
-            fmt::print("{}{}", i == 0 ? "" : ", ", shown(value));
-          }
-        }
+        fmt::print("{}{}", i == 0 ? "" : ", ", shown(valueOf(records[i], split, name).value_or(NAN)));
       }
       fmt::print(")\n");
     }
