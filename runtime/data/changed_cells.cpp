@@ -1,5 +1,7 @@
 #include "runtime/data/changed_cells.h"
 
+#include "runtime/data/memory_bytes.h"
+
 #include "runtime/data/cell_operators/cell_operator.h"
 #include "runtime/data/encode.h"
 
@@ -116,30 +118,13 @@ std::unique_ptr<RowSource> changeCells(std::unique_ptr<RowSource> rows, const st
   return changing.empty() ? std::move(rows) : std::make_unique<ChangedCells>(std::move(rows), std::move(changing));
 }
 
-namespace {
-
-class MemorySource final : public ByteSource {
-public:
-  explicit MemorySource(std::string text) : text(std::move(text)) {}
-  Result<std::size_t> read(char *into, std::size_t size) override {
-    const std::size_t count = text.copy(into, size, at);
-    at += count;
-    return count;
-  }
-  bool ready() override { return true; }
-
-private:
-  const std::string text;
-  std::size_t at = 0;
-};
-
-} // namespace
+namespace {} // namespace
 
 Result<std::vector<std::string>> readPairs(const std::string &table, int column, std::vector<std::pair<int, RowError>> &errors) {
   static constexpr std::string_view header = "old,new\n"; // which the table has not
   const bool marked = table.starts_with("\xEF\xBB\xBF");
-  const std::unique_ptr<RowSource> rows =
-      makeCsvRows(std::make_unique<MemorySource>(std::string(header) + table.substr(marked ? 3 : 0)), {});
+  const std::string text = std::string(header) + table.substr(marked ? 3 : 0);
+  const std::unique_ptr<RowSource> rows = makeCsvRows(std::make_unique<MemoryBytes>(text), {});
   PENSTOCK_TRY(rows->begin());
   rows->select({"old", "new"});
   std::vector<std::string> pairs;

@@ -1,5 +1,7 @@
 #include "runtime/data/input_format.h"
 
+#include "runtime/data/memory_bytes.h"
+
 #include "runtime/base/nearest.h"
 #include "runtime/base/printable.h"
 
@@ -18,19 +20,6 @@ constexpr std::size_t headLimit = std::size_t{64} << 10;
 constexpr std::string_view blanks = " \t";
 constexpr std::initializer_list<std::string_view> namedExtensions = {".csv",   ".tsv",    ".tab",   ".json",
                                                                      ".jsonl", ".ndjson", ".conll", ".conllu"};
-
-class Memory : public ByteSource {
-public:
-  explicit Memory(std::string_view text) : text(text) {}
-  Result<std::size_t> read(char *into, std::size_t size) override {
-    const std::size_t count = text.copy(into, size);
-    text.remove_prefix(count);
-    return count;
-  }
-
-private:
-  std::string_view text;
-};
 
 /// ASCII letters only.
 std::string lowerOf(std::string_view text) {
@@ -383,7 +372,7 @@ private:
   }
 
   std::vector<std::string> headerOf(const CsvOptions &way) const {
-    const std::unique_ptr<RowSource> rows = makeCsvRows(std::make_unique<Memory>(input.head), way);
+    const std::unique_ptr<RowSource> rows = makeCsvRows(std::make_unique<MemoryBytes>(input.head), way);
     return rows->begin().ok() ? rows->names() : std::vector<std::string>();
   }
   /// The columns of the run that the header does not have.

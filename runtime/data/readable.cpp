@@ -2,6 +2,7 @@
 
 #include "runtime/base/utf8.h"
 
+#define ZLIB_CONST // what is read is not written
 #include <zlib.h>
 #include <zstd.h>
 
@@ -42,7 +43,7 @@ public:
       ended = false;
       good = good && inflateReset(&stream) == Z_OK;
     }
-    stream.next_in = reinterpret_cast<Bytef *>(const_cast<char *>(in.data()));
+    stream.next_in = reinterpret_cast<const Bytef *>(in.data());
     stream.avail_in = static_cast<uInt>(in.size());
     stream.next_out = reinterpret_cast<Bytef *>(out);
     stream.avail_out = static_cast<uInt>(room);

@@ -1,7 +1,6 @@
 #include "tools/new_pipeline/column_profile.h"
 
 #include "runtime/base/utf8.h"
-#include "runtime/data/columns/column.h"
 
 #include <algorithm>
 #include <array>
@@ -31,12 +30,11 @@ void addCell(ColumnProfile &column, const Cell &cell, std::vector<std::string_vi
   }
   column.lists += cell.list ? 1 : 0;
   column.padded += text.size() != cell.text.size() ? 1 : 0;
-  double number = 0;
-  if (!cell.list && columns::number::readCell(ColumnSpec(), text, number)) {
+  if (const std::optional<double> number = cell.list ? std::nullopt : numberIn(text)) {
     ++column.numbers;
-    column.integers += number == std::floor(number) && std::abs(number) < 1e15 ? 1 : 0;
-    column.least = std::min(column.least, number);
-    column.greatest = std::max(column.greatest, number);
+    column.integers += *number == std::floor(*number) && std::abs(*number) < 1e15 ? 1 : 0;
+    column.least = std::min(column.least, *number);
+    column.greatest = std::max(column.greatest, *number);
   }
   itemsOf(cell, scratch);
   column.words += static_cast<double>(scratch.size());
@@ -118,9 +116,8 @@ Result<RawProfile> profileOf(const std::string &path, const RawForm &form) {
   }
   for (std::size_t i = 0; i < profile.columns.size(); ++i) {
     for (const std::vector<std::string> &cells : profile.sample) {
-      double number = 0;
-      if (columns::number::readCell(ColumnSpec(), cells[i], number)) {
-        profile.columns[i].some.push_back(number);
+      if (const std::optional<double> number = numberIn(cells[i])) {
+        profile.columns[i].some.push_back(*number);
       }
     }
     std::sort(profile.columns[i].some.begin(), profile.columns[i].some.end());

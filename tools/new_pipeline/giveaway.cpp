@@ -1,7 +1,5 @@
 #include "tools/new_pipeline/giveaway.h"
 
-#include "runtime/data/columns/column.h"
-
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -10,11 +8,6 @@
 namespace penstock {
 
 namespace {
-
-std::optional<double> numberIn(const std::string &cell) {
-  double number = 0;
-  return columns::number::readCell(ColumnSpec(), cell, number) ? std::optional(number) : std::nullopt;
-}
 
 struct Pairs {
   const RawProfile &profile;

@@ -42,8 +42,7 @@ bool readsLikeNumbers(const ColumnProfile &column, std::int64_t rows, std::vecto
   std::int64_t others = 0;
   std::set<std::string> kinds;
   for (const auto &[value, count] : column.values) {
-    double number = 0;
-    if (!columns::number::readCell(ColumnSpec(), value, number)) {
+    if (!numberIn(value)) {
       kinds.insert(value);
       others += meansMissing(value) ? 0 : count;
     }
@@ -86,12 +85,12 @@ bool findTimeFormat(const RawProfile &profile, std::size_t place, std::string &f
       column.parameters["format"] = format;
       std::int64_t found = 0;
       const bool all = std::all_of(profile.sample.begin(), profile.sample.end(), [&](const std::vector<std::string> &row) {
-        double seconds = 0, number = 0;
+        double seconds = 0;
         if (meansMissing(row[place])) {
           return true;
         }
         ++found;
-        return columns::time::readCell(column, row[place], seconds) && !columns::number::readCell(ColumnSpec(), row[place], number);
+        return columns::time::readCell(column, row[place], seconds) && !numberIn(row[place]);
       });
       if (all && found > 0) {
         return true;

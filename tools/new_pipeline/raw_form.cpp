@@ -3,6 +3,7 @@
 #include "runtime/base/printable.h"
 #include "runtime/base/utf8.h"
 #include "runtime/data/columns/column.h"
+#include "runtime/data/memory_bytes.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -88,19 +89,6 @@ Result<std::string> beginningOf(const std::string &path, const RawForm &form) {
   return text;
 }
 
-class TextBytes : public ByteSource {
-public:
-  explicit TextBytes(std::string_view text) : rest(text) {}
-  Result<std::size_t> read(char *into, std::size_t size) override {
-    const std::size_t given = rest.copy(into, size);
-    rest.remove_prefix(given);
-    return given;
-  }
-
-private:
-  std::string_view rest;
-};
-
 /// Rows of a text, of which `names` are the header; without those that are malformed.
 struct Table {
   std::vector<std::string> names;
@@ -110,7 +98,7 @@ struct Table {
 
 Table tableOf(std::string_view text, const CsvOptions &options) {
   Table table;
-  const std::unique_ptr<RowSource> rows = makeCsvRows(std::make_unique<TextBytes>(text), options);
+  const std::unique_ptr<RowSource> rows = makeCsvRows(std::make_unique<MemoryBytes>(text), options);
   if (!rows->begin().ok()) {
     return table;
   }
@@ -157,11 +145,6 @@ bool findDelimiter(std::string_view text, RawForm &form) {
   return best > 1;
 }
 
-bool isNumber(std::string_view cell) {
-  double number = 0;
-  return !cell.empty() && columns::number::readCell(ColumnSpec(), cell, number);
-}
-
 /// `1.234,5`, `0,5`: with a decimal comma. `whole`: without one, which says nothing.
 bool hasDecimalComma(std::string_view cell, bool &whole) {
   cell.remove_prefix(!cell.empty() && (cell[0] == '-' || cell[0] == '+') ? 1 : 0);
@@ -203,16 +186,16 @@ void findDecimalComma(const Table &table, RawForm &form) {
 bool firstRowIsRecord(const Table &table) {
   std::size_t years = 0;
   for (const std::string &name : table.names) {
-    years += name.size() == 4 && (name.starts_with("19") || name.starts_with("20")) && isNumber(name) ? 1 : 0;
+    years += name.size() == 4 && (name.starts_with("19") || name.starts_with("20")) && numberIn(name) ? 1 : 0;
   }
   for (std::size_t i = 0; i < table.names.size(); ++i) {
     const std::string &name = table.names[i];
     std::size_t numbers = 0, same = 0;
     for (const std::vector<std::string> &row : table.rows) {
-      numbers += isNumber(row[i]) ? 1 : 0;
+      numbers += numberIn(row[i]) ? 1 : 0;
       same += row[i] == name ? 1 : 0;
     }
-    if (isNumber(name) ? years < 2 && numbers * 10 > table.rows.size() * 8 : !name.empty() && same > 1 && same * 200 > table.rows.size()) {
+    if (numberIn(name) ? years < 2 && numbers * 10 > table.rows.size() * 8 : !name.empty() && same > 1 && same * 200 > table.rows.size()) {
       return true;
     }
   }
@@ -287,6 +270,11 @@ bool readsLikeConll(std::string_view text, RawForm &form) {
 }
 
 } // namespace
+
+std::optional<double> numberIn(std::string_view cell) {
+  double number = 0;
+  return columns::number::readCell(ColumnSpec(), cell, number) ? std::optional(number) : std::nullopt;
+}
 
 Result<RawForm> formOf(const std::string &path) {
   RawForm form;

@@ -7,7 +7,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace penstock {
@@ -19,6 +21,9 @@ struct RawForm {
   bool packed = false;            // by gzip or zstd
   std::vector<std::string> names; // of the columns, in the order of the file; of JSON Lines those of its first records
 };
+
+/// The number that a cell says, as columns of numbers read it.
+std::optional<double> numberIn(std::string_view cell);
 
 /// Reads the beginning of a file. What is no text, and text that has no columns, is an invalid input that says what to do.
 Result<RawForm> formOf(const std::string &path);

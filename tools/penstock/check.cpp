@@ -132,7 +132,8 @@ void addCheckCommand(CLI::App &app, CommandContext &context) {
   command->callback([state, &context] {
     state->load.needsData = !state->noData;
     const LoadedPipeline loaded = loadPipeline(state->load, context);
-    const std::string records = recordsOf(loaded).empty() ? "" : recordsOf(loaded) + "\n";
+    std::string records = recordsOf(loaded);
+    records += records.empty() ? "" : "\n";
     if (state->load.json || (!loaded.ok && loaded.errors == 0)) {
       return;
     }

@@ -135,8 +135,9 @@ KERNEL(128, bag_sum, (const float *table, const i32 *ids, const i32 *offsets, i6
   y[inRecords(at)] = sum;
 }
 
-/// A block a record: zeros, then each id's count by the thread of its first row.
-KERNEL(128, counts, (const i32 *ids, const i32 *offsets, i64 capacity, const i64 *count, i64 vocabulary, float *y)) {
+/// A block a record: zeros, then for each id the sum of what `of` says of its rows, in their order, by the thread of the first of them.
+template <class Sum, class Of>
+DEVICE void sumById(const i32 *ids, const i32 *offsets, i64 capacity, const i64 *count, i64 vocabulary, float *y, Of of) {
   const i64 record = blockX();
   if (record >= countOf(capacity, count)) {
     return;
@@ -157,45 +158,23 @@ KERNEL(128, counts, (const i32 *ids, const i32 *offsets, i64 capacity, const i64
     if (!isFirst) {
       continue;
     }
-    i32 times = 1;
+    Sum sum = of(first + i);
     for (i64 j = i + 1; j < rows; ++j) {
-      times += from[j] == id ? 1 : 0;
+      if (from[j] == id) {
+        sum += of(first + j);
+      }
     }
-    to[id] = (float)times;
+    to[id] = (float)sum;
   }
 }
 
-/// A block a record: zeros, then the weights of each id by the thread of its first row, in the order of the rows.
+KERNEL(128, counts, (const i32 *ids, const i32 *offsets, i64 capacity, const i64 *count, i64 vocabulary, float *y)) {
+  sumById<i32>(ids, offsets, capacity, count, vocabulary, y, [](i64) { return 1; });
+}
+
 KERNEL(128, weighted_counts,
        (const i32 *ids, const float *weights, const i32 *offsets, i64 capacity, const i64 *count, i64 vocabulary, float *y)) {
-  const i64 record = blockX();
-  if (record >= countOf(capacity, count)) {
-    return;
-  }
-  const i64 first = offsets[record], rows = offsets[record + 1] - first;
-  float *const to = y + record * vocabulary;
-  const i32 *const from = ids + first;
-  for (i64 i = threadX(); i < vocabulary; i += blockThreads()) {
-    to[i] = 0;
-  }
-  syncBlock();
-  for (i64 i = threadX(); i < rows; i += blockThreads()) {
-    const i32 id = from[i];
-    bool isFirst = true;
-    for (i64 j = 0; j < i; ++j) {
-      isFirst = isFirst && from[j] != id;
-    }
-    if (!isFirst) {
-      continue;
-    }
-    float sum = weights[first + i];
-    for (i64 j = i + 1; j < rows; ++j) {
-      if (from[j] == id) {
-        sum += weights[first + j];
-      }
-    }
-    to[id] = sum;
-  }
+  sumById<float>(ids, offsets, capacity, count, vocabulary, y, [&](i64 row) { return weights[row]; });
 }
 
 /// A block a record, a thread a row at a time.

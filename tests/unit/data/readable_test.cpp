@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#define ZLIB_CONST // what is read is not written
 #include <zlib.h>
 #include <zstd.h>
 
@@ -35,7 +36,7 @@ std::string gzipped(const std::string &text) {
   z_stream stream{};
   EXPECT_EQ(deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
   std::string packed(text.size() + 1000, '\0');
-  stream.next_in = reinterpret_cast<Bytef *>(const_cast<char *>(text.data()));
+  stream.next_in = reinterpret_cast<const Bytef *>(text.data());
   stream.avail_in = static_cast<uInt>(text.size());
   stream.next_out = reinterpret_cast<Bytef *>(packed.data());
   stream.avail_out = static_cast<uInt>(packed.size());
